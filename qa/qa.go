@@ -1,0 +1,171 @@
+// Package qa is the domain of Flyleaf: events, posts, people, roles and the
+// acts that change them, as plain values and pure functions.
+//
+// It knows nothing of Automerge, storage or networks, and imports no other
+// package of Flyleaf. Times are Unix milliseconds and say so in their names.
+// Limits are bytes of UTF-8 unless they say otherwise.
+package qa
+
+// Identity is a person: an Ed25519 public key as 64 lower-case hex characters.
+type Identity string
+
+// EventID is the document ID of an event: 16 bytes, base58check-encoded as
+// automerge-repo does (see ParseEventID).
+type EventID string
+
+// PostID names a post. It is computed from the operation that makes the post's
+// map, so that nobody can take or swap one; see MakePostID.
+type PostID string
+
+// RevisionID names one revision of a post's text; see MakeRevisionID.
+type RevisionID string
+
+// OpID is the Automerge operation that made something: the order that breaks
+// ties between values and between posts of the same time.
+type OpID struct {
+	Counter uint64 `json:"counter"`
+	Actor   string `json:"actor"` // lower-case hex
+}
+
+// Less reports whether o comes before p: by counter, then by actor bytes.
+func (o OpID) Less(p OpID) bool {
+	if o.Counter != p.Counter {
+		return o.Counter < p.Counter
+	}
+	return o.Actor < p.Actor
+}
+
+// Event is what the page of a week says about itself.
+type Event struct {
+	ID      EventID  `json:"id"`
+	Kind    string   `json:"kind"`   // "event" or "club"
+	Gate    uint64   `json:"gate"`   // version of the rules; 1
+	Access  string   `json:"access"` // "open" or "invited"
+	Founder Identity `json:"founder"`
+
+	Title       string `json:"title"`
+	Authors     string `json:"authors"` // names, separated by ", "
+	Language    string `json:"language,omitempty"`
+	Zone        string `json:"zone,omitempty"` // IANA name
+	Description string `json:"description,omitempty"`
+	Source      string `json:"source,omitempty"`
+
+	StartsAtMillis     int64 `json:"startsAt,omitempty"` // 0: not set
+	EndsAtMillis       int64 `json:"endsAt,omitempty"`
+	AnswersFromMillis  int64 `json:"answersFrom,omitempty"`
+	AnswersUntilMillis int64 `json:"answersUntil,omitempty"`
+	WinnersAtMillis    int64 `json:"winnersAt,omitempty"`
+
+	Prizes  uint64            `json:"prizes,omitempty"`
+	Closed  bool              `json:"closed,omitempty"`
+	Approve bool              `json:"approve,omitempty"`
+	MovedTo EventID           `json:"movedTo,omitempty"`
+	Cover   string            `json:"cover,omitempty"` // key in blobs
+	Links   []Link            `json:"links,omitempty"`
+	Relays  []string          `json:"relays,omitempty"`
+	X       map[string]string `json:"x,omitempty"` // kept, ignored by views
+	Roles   []Grant           `json:"roles,omitempty"`
+}
+
+// Link is one of an event's links.
+type Link struct {
+	Text string `json:"text"`
+	URL  string `json:"url"`
+}
+
+// Role is what somebody may do in an event.
+type Role string
+
+// The roles. The founder of an event is always an organiser.
+const (
+	RoleOrganiser Role = "organiser"
+	RoleAuthor    Role = "author"
+	RoleModerator Role = "moderator"
+	RoleMember    Role = "member"
+)
+
+// Grant says that an identity holds a role.
+type Grant struct {
+	ID   Identity `json:"id"`
+	Role Role     `json:"role"`
+}
+
+// Person is what somebody says about themselves in an event.
+type Person struct {
+	ID        Identity `json:"id"`
+	Name      string   `json:"name,omitempty"`
+	About     string   `json:"about,omitempty"`
+	Link      string   `json:"link,omitempty"`
+	PublishAs string   `json:"publishAs,omitempty"` // "name", "initials", "none"
+}
+
+// Revision is one text of a post. Revisions are added, never overwritten.
+type Revision struct {
+	ID       RevisionID `json:"id"`
+	Text     string     `json:"text"`
+	AtMillis int64      `json:"at"` // the time of the change that added it
+	Op       OpID       `json:"op"`
+	// Superseded: a later revision was written by somebody who had seen this
+	// one. Two revisions that are not superseded are concurrent: both are shown.
+	Superseded bool `json:"superseded,omitempty"`
+}
+
+// Reaction is one person's emoji on a post. WantEmoji is "me too".
+type Reaction struct {
+	By    Identity `json:"by"`
+	Emoji string   `json:"emoji"`
+}
+
+// WantEmoji is the reaction that says "I want this answered too".
+const WantEmoji = "want"
+
+// Marks are what moderators, authors and organisers say about a post.
+type Marks struct {
+	Hidden      string     `json:"hidden,omitempty"` // the reason; "" is shown
+	Pinned      bool       `json:"pinned,omitempty"`
+	Approved    bool       `json:"approved,omitempty"`
+	DuplicateOf PostID     `json:"duplicateOf,omitempty"`
+	Answered    bool       `json:"answered,omitempty"`
+	Assigned    []Identity `json:"assigned,omitempty"`
+	Candidate   []Identity `json:"candidate,omitempty"`
+}
+
+// Post is a question (Parent is "") or a reply.
+type Post struct {
+	ID         PostID            `json:"id"`
+	Parent     PostID            `json:"parent,omitempty"`
+	By         Identity          `json:"by"`
+	AtMillis   int64             `json:"at"` // the writer's clock, not to be trusted for authority
+	Op         OpID              `json:"op"` // the operation that made the post
+	OnBehalfOf string            `json:"onBehalfOf,omitempty"`
+	Source     string            `json:"source,omitempty"` // where an import took it from
+	Origin     PostID            `json:"origin,omitempty"`
+	AsAuthor   bool              `json:"asAuthor,omitempty"` // a carried-over answer of an author
+	Revisions  []Revision        `json:"revisions"`          // ascending by operation; at least one
+	Withdrawn  bool              `json:"withdrawn,omitempty"`
+	Tags       []string          `json:"tags,omitempty"`
+	Marks      Marks             `json:"marks"`
+	X          map[string]string `json:"x,omitempty"`
+	// Reactions that are on, ascending by emoji, then identity.
+	Reactions []Reaction `json:"reactions,omitempty"`
+}
+
+// Text returns the text to show: that of the revision with the highest operation.
+func (p *Post) Text() string {
+	if len(p.Revisions) == 0 {
+		return ""
+	}
+	return p.Revisions[len(p.Revisions)-1].Text
+}
+
+// Versions returns the revisions that no later one has seen, ascending. More
+// than one means that the post was edited concurrently.
+func (p *Post) Versions() []Revision {
+	var out []Revision
+	for _, r := range p.Revisions {
+		if !r.Superseded {
+			out = append(out, r)
+		}
+	}
+	return out
+}

@@ -1,0 +1,165 @@
+// Package storage is the contract of what Flyleaf keeps on disk: the ledger of
+// changes, the views derived from it, and what belongs to this device alone.
+//
+// The ledger is the truth. Views can be dropped and rebuilt from it and are
+// never read back into it. Local data is neither synced nor derived, and a
+// rebuild never touches it. storage/sqlite and storage/mem implement Store; the
+// suite in storage/storagetest is run against both.
+package storage
+
+import (
+	"context"
+	"errors"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+)
+
+// Errors of every implementation.
+var (
+	// ErrNotFound is returned when nothing is stored under the given key.
+	ErrNotFound = errors.New("storage: not found")
+	// ErrForeign is returned by Open when the file is another program's database.
+	ErrForeign = errors.New("storage: this database belongs to another program")
+	// ErrNewer is returned by Open when the file was written by a newer Flyleaf.
+	ErrNewer = errors.New("storage: this database was written by a newer version of Flyleaf")
+	// ErrDamaged is returned when stored bytes do not match their checksum.
+	ErrDamaged = errors.New("storage: stored data is damaged")
+	// ErrFull is returned when the disk has no room; nothing of the batch was stored.
+	ErrFull = errors.New("storage: no room on the disk")
+	// ErrClosed is returned by every call after Close.
+	ErrClosed = errors.New("storage: closed")
+)
+
+// Status says where a change stands.
+type Status uint8
+
+// The statuses. Only changes InDocument are part of the event.
+const (
+	InDocument Status = iota
+	Deferred          // the relay will not take it now
+	Refused           // invalid
+	Left              // was in the document, taken out by a proof of equivocation
+)
+
+// Entry is one row of the ledger: a change and what this device knows of it.
+type Entry struct {
+	Position         int64 // ascending over the whole store, given by Append; never reused
+	Hash             wire.Hash
+	Actor            wire.ActorID
+	Seq              uint64
+	Bytes            []byte // the type-1 chunk
+	Signature        []byte // 64 bytes, or nil when unsigned
+	ReceivedAtMillis int64
+	Status           Status
+	Own              bool   // made on this device
+	Act              []byte // own changes: the act as JSON, otherwise nil
+	Delivered        bool   // own changes: a relay has said that it holds it
+}
+
+// Batch is what one document gains in one transaction.
+type Batch struct {
+	Event   qa.EventID
+	Entries []Entry // a parent before its children; Position is ignored
+	Views   ViewUpdate
+}
+
+// ViewUpdate replaces the named rows of the views. The zero value touches none.
+type ViewUpdate struct {
+	Event     *qa.Event
+	Posts     []qa.Post // Reactions in here are ignored; see Reactions
+	Reactions []ReactionUpdate
+	People    []qa.Person
+}
+
+// ReactionUpdate switches one person's emoji on a post on or off.
+type ReactionUpdate struct {
+	Post qa.PostID
+	qa.Reaction
+	On bool
+}
+
+// Ledger is the log of signed changes, of any number of documents.
+type Ledger interface {
+	// Append stores all batches in one durable transaction (fsynced when it
+	// returns), or none of them. An entry whose hash the document already has
+	// is left as it is; its views are applied all the same.
+	Append(ctx context.Context, batches ...Batch) error
+	// Entries calls fn with the document's entries after the position, ascending.
+	// An error of fn ends the walk and is returned.
+	Entries(ctx context.Context, event qa.EventID, after int64, fn func(Entry) error) error
+	// Entry returns one change. ErrNotFound when the document does not have it.
+	Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (Entry, error)
+	// Documents lists every document that has an entry, ascending.
+	Documents(ctx context.Context) ([]qa.EventID, error)
+	// SetDelivered marks own changes as held, or no longer held, by a relay.
+	// No hashes means all of the document.
+	SetDelivered(ctx context.Context, event qa.EventID, delivered bool, hashes ...wire.Hash) error
+	// SetStatus changes what is known of a change.
+	SetStatus(ctx context.Context, event qa.EventID, status Status, hashes ...wire.Hash) error
+	// Counts returns how many changes in the document there are, and how many
+	// own ones no relay holds.
+	Counts(ctx context.Context, event qa.EventID) (Counts, error)
+}
+
+// Counts are numbers about one document's ledger.
+type Counts struct {
+	Changes int // InDocument
+	Pending int // own, InDocument, not Delivered
+	Posts   int // rows in the posts view
+}
+
+// Views are the tables that pages are rendered from.
+type Views interface {
+	Event(ctx context.Context, event qa.EventID) (qa.Event, error)
+	// Posts returns all posts with their reactions, in no particular order.
+	Posts(ctx context.Context, event qa.EventID) ([]qa.Post, error)
+	Post(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Post, error)
+	People(ctx context.Context, event qa.EventID) ([]qa.Person, error)
+	// Search returns the posts whose text holds all words of the query, as
+	// prefixes, best first, at most limit. A query of no words finds nothing.
+	Search(ctx context.Context, event qa.EventID, query string, limit int) ([]qa.PostID, error)
+	// ReplaceViews drops the document's views and stores these, in one transaction.
+	ReplaceViews(ctx context.Context, event qa.EventID, views ViewUpdate) error
+}
+
+// Following is an event that this device keeps.
+type Following struct {
+	Event          qa.EventID
+	Relay          string // ws:// or wss:// URL, "" for none
+	JoinedAtMillis int64
+}
+
+// Snapshot is a saved document that makes loading faster. It can be thrown away.
+type Snapshot struct {
+	Position int64 // the last ledger position inside it
+	Bytes    []byte
+}
+
+// Local is what only this device cares about.
+type Local interface {
+	Follow(ctx context.Context, f Following) error // insert or replace
+	Unfollow(ctx context.Context, event qa.EventID) error
+	Following(ctx context.Context) ([]Following, error) // ascending by JoinedAtMillis, then event
+
+	// Setting returns ErrNotFound when it was never set. Drafts and read marks
+	// are settings too; keys are slash-separated paths.
+	Setting(ctx context.Context, key string) (string, error)
+	SetSetting(ctx context.Context, key, value string) error
+	DeleteSetting(ctx context.Context, key string) error
+	// Settings returns all whose key begins with the prefix.
+	Settings(ctx context.Context, prefix string) (map[string]string, error)
+
+	SaveSnapshot(ctx context.Context, event qa.EventID, s Snapshot) error
+	// Snapshot returns ErrNotFound when there is none and ErrDamaged when its
+	// checksum does not match.
+	Snapshot(ctx context.Context, event qa.EventID) (Snapshot, error)
+}
+
+// Store is all three, in one file.
+type Store interface {
+	Ledger
+	Views
+	Local
+	Close() error
+}
