@@ -1,0 +1,42 @@
+# The front door. `make run` to try Flyleaf, `make test` to test it.
+GO ?= go
+FUZZTIME ?= 5s
+
+.PHONY: run build test race lint fuzz bench e2e wasm relay-nocgo clean
+
+run: build ## a relay and the app on a sample week
+	./bin/flyleaf demo $(ARGS)
+
+build: ## bin/flyleaf and bin/syncserver
+	@mkdir -p bin
+	$(GO) build -o bin/flyleaf ./cmd/app
+	CGO_ENABLED=0 $(GO) build -o bin/syncserver ./cmd/syncserver
+
+test: ## all tests; those that need Chromium or Node skip without them
+	$(GO) test ./...
+
+race: ## a short pass with the race detector
+	$(GO) test -race -short ./crdt/... ./storage/... ./relay/... ./replica/... ./webui/...
+
+lint: ## vet, staticcheck, formatting
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@out=$$($(GO) tool gofumpt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "run gofumpt on:"; echo "$$out"; exit 1; }
+
+fuzz: ## every fuzz target for FUZZTIME
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "fuzz $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done
+
+bench: ## benchmarks of the packages
+	$(GO) test -run '^$$' -bench . -benchmem ./crdt/... ./storage/... ./webui/...
+
+wasm: ## what must run in a browser tab later, builds for it now
+	GOOS=js GOARCH=wasm $(GO) build ./qa ./crdt/wire ./crdt/graph ./crdt/fold ./crdt/sync/... ./trust ./storage ./storage/mem ./exchange ./webui
+
+relay-nocgo: ## the relay as a static binary
+	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/syncserver
+
+clean:
+	rm -rf bin

@@ -1,0 +1,92 @@
+package flyleaf_test
+
+import (
+	"go/build"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// rule says which of our packages a package may import, and why not more.
+type rule struct {
+	may    []string // package paths below the module; a trailing /... covers what lies below
+	reason string
+}
+
+const automerge = "github.com/automerge/automerge-go"
+
+// rules is the table of docs/ARCHITECTURE.md. cmd/* and e2e may import anything.
+var rules = map[string]rule{
+	"qa":                   {nil, "the domain is plain values; it must not know storage, transport or Automerge"},
+	"crdt/wire":            {nil, "bytes from strangers are read by code that depends on nothing"},
+	"crdt/graph":           {[]string{"crdt/wire"}, "the change graph knows hashes, not meaning"},
+	"crdt/fold":            {[]string{"qa", "crdt/wire", "crdt/graph"}, "values come from decoded changes alone, without cgo or I/O"},
+	"crdt/sync":            {[]string{"crdt/wire", "crdt/graph"}, "the sync protocol does no I/O and does not know what a change means"},
+	"crdt/sync/repo":       {nil, "the envelope carries bytes; what they mean is decided elsewhere"},
+	"trust":                {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/fold"}, "permission is a pure function of a change and its causal past"},
+	"crdt":                 {[]string{"qa", "crdt/wire"}, "the one importer of automerge-go, kept small enough to replace"},
+	"storage":              {[]string{"qa", "crdt/wire"}, "the contract does not know its implementations"},
+	"storage/sqlite":       {[]string{"qa", "crdt/wire", "storage"}, "an adapter imports the contract, never another adapter"},
+	"storage/mem":          {[]string{"qa", "crdt/wire", "storage"}, "an adapter imports the contract, never another adapter"},
+	"storage/storagetest":  {[]string{"qa", "crdt/wire", "storage"}, "the suite tests the contract, not one implementation"},
+	"exchange":             {[]string{"qa", "crdt/wire"}, "formats in and out are functions of the domain's values"},
+	"replica":              {[]string{"qa", "crdt/...", "crdt", "storage/...", "storage", "trust"}, "a node needs everything but exchange, and never the relay"},
+	"relay":                {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/fold", "crdt/sync", "crdt/sync/repo", "trust", "storage"}, "the relay builds without cgo, so it never imports crdt"},
+	"relay/relaytest":      {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/fold", "crdt/sync", "crdt/sync/repo", "trust", "storage", "storage/mem", "relay"}, "test clients of the relay need no cgo either"},
+	"webui":                {[]string{"qa", "exchange"}, "the node arrives as an interface that webui declares"},
+	"internal/testfixture": {[]string{"qa", "crdt/wire"}, "shared test helpers"},
+}
+
+func allowed(may []string, path string) bool {
+	for _, m := range may {
+		if m == path || strings.HasSuffix(m, "/...") && strings.HasPrefix(path, strings.TrimSuffix(m, "...")) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestImports holds every package against the table and prints the reason when
+// one breaks it.
+func TestImports(t *testing.T) {
+	checked := 0
+	err := filepath.WalkDir(".", func(dir string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		name := d.Name()
+		if dir != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules" || name == "bin") {
+			return filepath.SkipDir
+		}
+		pkg, err := build.ImportDir(dir, 0)
+		if err != nil {
+			return nil // no Go files for this platform
+		}
+		path := filepath.ToSlash(dir)
+		if path == "." || strings.HasPrefix(path, "cmd/") || path == "e2e" || path == "bench" || strings.HasPrefix(path, "e2e/") || strings.HasPrefix(path, "bench/") {
+			return nil
+		}
+		r, ok := rules[path]
+		if !ok {
+			t.Errorf("package %s stands in no rule: add it to the table and say what it may import", path)
+			return nil
+		}
+		checked++
+		for _, imp := range pkg.Imports {
+			if strings.HasPrefix(imp, automerge) && path != "crdt" {
+				t.Errorf("%s imports automerge-go: only crdt may; strangers' bytes abort it", path)
+			}
+			if ours, ok := strings.CutPrefix(imp, "flyleaf/"); ok && !allowed(r.may, ours) {
+				t.Errorf("%s imports %s: %s", path, ours, r.reason)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if checked < 10 {
+		t.Fatalf("only %d packages were checked; is the test run in the module's root?", checked)
+	}
+}
