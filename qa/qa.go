@@ -146,6 +146,11 @@ type Post struct {
 	Tags       []string          `json:"tags,omitempty"`
 	Marks      Marks             `json:"marks"`
 	X          map[string]string `json:"x,omitempty"`
+	// Late: written without knowing that the event was closed elsewhere.
+	Late bool `json:"late,omitempty"`
+	// Blocked: its writer is blocked, the block did not know of it, and nobody
+	// approved it. It is kept and not shown.
+	Blocked bool `json:"blocked,omitempty"`
 	// Reactions that are on, ascending by emoji, then identity.
 	Reactions []Reaction `json:"reactions,omitempty"`
 }

@@ -1,0 +1,171 @@
+package qa
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/mr-tron/base58"
+)
+
+// ErrBadID is returned when something that should be an ID is not one: wrong
+// characters, wrong length or a wrong checksum.
+var ErrBadID = errors.New("not a valid ID")
+
+const (
+	eventIDBytes  = 16
+	checksumBytes = 4
+	// maxEventID bounds what ParseEventID looks at: 20 bytes are at most 28
+	// characters of base58.
+	maxEventID = 28
+	// actorRandom is how many bytes of an actor follow the identity.
+	actorRandom = 8
+	// genesisPrefix separates the hash behind an event's ID from other uses.
+	genesisPrefix = "flyleaf event v1"
+)
+
+// lower32 is base32 of RFC 4648 in lower case, without padding.
+var lower32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// MakeEventID encodes 16 bytes as an event ID:
+//
+//	base58( docID 16 | first 4 bytes of SHA-256(SHA-256(docID)) )
+func MakeEventID(docID [16]byte) EventID {
+	sum := checksum(docID[:])
+	return EventID(base58.Encode(append(docID[:], sum[:]...)))
+}
+
+func checksum(b []byte) [checksumBytes]byte {
+	once := sha256.Sum256(b)
+	twice := sha256.Sum256(once[:])
+	return [checksumBytes]byte(twice[:checksumBytes])
+}
+
+// ParseEventID checks that s is an event ID, checksum included. Surrounding
+// white space is not accepted. ErrBadID is returned when it is not one.
+func ParseEventID(s string) (EventID, error) {
+	id := EventID(s)
+	_, err := id.Bytes()
+	if err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
+// Bytes returns the 16 bytes that id stands for. ErrBadID is returned when id is
+// not valid, or not the one way of writing these bytes.
+func (id EventID) Bytes() ([16]byte, error) {
+	var out [16]byte
+	if id == "" || len(id) > maxEventID {
+		return out, fmt.Errorf("event ID of %d characters: %w", len(id), ErrBadID)
+	}
+	raw, err := base58.Decode(string(id))
+	if err != nil {
+		return out, fmt.Errorf("event ID %q has characters that no ID has: %w", string(id), ErrBadID)
+	}
+	if len(raw) != eventIDBytes+checksumBytes {
+		return out, fmt.Errorf("event ID %q has the wrong length: %w", string(id), ErrBadID)
+	}
+	sum := checksum(raw[:eventIDBytes])
+	if !bytes.Equal(sum[:], raw[eventIDBytes:]) {
+		return out, fmt.Errorf("event ID %q has a wrong checksum, a character may be mistyped: %w", string(id), ErrBadID)
+	}
+	copy(out[:], raw)
+	return out, nil
+}
+
+// EventIDFromGenesis returns the ID of the event whose first change has the given
+// hash: the first 16 bytes of SHA-256("flyleaf event v1" ‖ hash). So a document
+// with another genesis cannot have the ID.
+func EventIDFromGenesis(hash [32]byte) EventID {
+	h := sha256.New()
+	h.Write([]byte(genesisPrefix))
+	h.Write(hash[:])
+	return MakeEventID([16]byte(h.Sum(nil)[:eventIDBytes]))
+}
+
+// ParseIdentity checks that s is an identity. ErrBadID is returned when it is not.
+func ParseIdentity(s string) (Identity, error) {
+	if len(s) != 64 || !isLowerHex(s) {
+		return "", fmt.Errorf("identity %.80q is not 64 lower-case hex characters: %w", s, ErrBadID)
+	}
+	return Identity(s), nil
+}
+
+// Short is the identity as it is shown where there is no name.
+func (id Identity) Short() string {
+	if len(id) <= 8 {
+		return string(id)
+	}
+	return string(id[:8])
+}
+
+// IdentityOfActor returns the identity in an actor of 40 bytes, and "" for any
+// other actor.
+func IdentityOfActor(actor []byte) Identity {
+	if len(actor) != 32+actorRandom {
+		return ""
+	}
+	return Identity(hex.EncodeToString(actor[:32]))
+}
+
+// MakePostID returns the ID of the post whose map was made by the operation
+// (counter, actor): "<first 16 of identity>-<base32 of the actor's last 8
+// bytes>-<counter>". A shorter identity or actor is taken as it is.
+func MakePostID(identity Identity, actor []byte, counter uint64) PostID {
+	if len(identity) > 16 {
+		identity = identity[:16]
+	}
+	return PostID(string(identity) + "-" + actorTail(actor) + "-" + strconv.FormatUint(counter, 10))
+}
+
+// MakeRevisionID returns the ID of the revision set by the operation (counter,
+// actor): "<counter>-<base32 of the actor's last 8 bytes>".
+func MakeRevisionID(actor []byte, counter uint64) RevisionID {
+	return RevisionID(strconv.FormatUint(counter, 10) + "-" + actorTail(actor))
+}
+
+func actorTail(actor []byte) string {
+	if len(actor) > actorRandom {
+		actor = actor[len(actor)-actorRandom:]
+	}
+	return lower32.EncodeToString(actor)
+}
+
+// ParsePostID checks the shape of a post ID. ErrBadID is returned when it does
+// not have it. Whether such a post exists is another question.
+func ParsePostID(s string) (PostID, error) {
+	id, rest, ok := strings.Cut(s, "-")
+	if ok && len(s) <= 64 && len(id) == 16 && isLowerHex(id) {
+		tail, counter, ok := strings.Cut(rest, "-")
+		if ok && len(tail) == 13 && isTail(tail) && isCounter(counter) {
+			return PostID(s), nil
+		}
+	}
+	return "", fmt.Errorf("post ID %.80q: %w", s, ErrBadID)
+}
+
+func isLowerHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+func isTail(s string) bool {
+	raw, err := lower32.DecodeString(s)
+	// Encoding again refuses a last character with bits that stand for nothing.
+	return err == nil && lower32.EncodeToString(raw) == s
+}
+
+func isCounter(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 64)
+	return err == nil && n > 0 && strconv.FormatUint(n, 10) == s
+}

@@ -1,0 +1,238 @@
+package qa
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Week is an event as a page shows it: a pure function of what is known, so
+// replicas that know the same have the same Week.
+type Week struct {
+	Event   Event               `json:"event"`
+	People  map[Identity]Person `json:"people"`
+	Threads []Thread            `json:"threads"`
+}
+
+// Thread is a question with its replies, two levels deep. Withdrawn and hidden
+// posts keep their place; it is for the page to say what is shown of them.
+type Thread struct {
+	Question PostView   `json:"question"`
+	Replies  []PostView `json:"replies"`
+	// Answered: marked so, or a reply by an author is in effect.
+	Answered bool `json:"answered"`
+	// Wants is how many people want this answered too.
+	Wants int `json:"wants"`
+	// DuplicateOf is the question this one repeats; "" when none, or when the
+	// marks would lead in a circle.
+	DuplicateOf PostID `json:"duplicateOf,omitempty"`
+}
+
+// PostView is a post with what the rest of the week says about it.
+type PostView struct {
+	Post
+	Name     string `json:"name"`              // on whose behalf, else the writer's name, else the short identity
+	ByAuthor bool   `json:"byAuthor"`          // an author's, or an organiser carried an author's words over
+	ReplyTo  string `json:"replyTo,omitempty"` // the name, when this replies to a reply
+	Late     bool   `json:"late,omitempty"`    // written while the event was being closed elsewhere
+}
+
+// Shown reports whether the post's text is in effect: neither withdrawn, nor
+// hidden, nor written by somebody blocked.
+func (p *Post) Shown() bool {
+	return !p.Withdrawn && p.Marks.Hidden == "" && !p.Blocked
+}
+
+// slackMillis is how far outside the event's days a post's time may lie before it
+// no longer decides the order: clocks are wrong, and nobody shall stand first
+// for ever by setting theirs back.
+const slackMillis = 90 * 24 * 60 * 60 * 1000
+
+// HasRole reports whether id holds the role. The founder is an organiser.
+func (e Event) HasRole(id Identity, role Role) bool {
+	if role == RoleOrganiser && id != "" && id == e.Founder {
+		return true
+	}
+	return slices.Contains(e.Roles, Grant{ID: id, Role: role})
+}
+
+// clamp returns at, moved into the event's days ± 90.
+func (e Event) clamp(at int64) int64 {
+	from, until := e.StartsAtMillis, e.EndsAtMillis
+	if from == 0 {
+		from = until
+	}
+	if until == 0 {
+		until = from
+	}
+	if from == 0 { // no days are set, so there is nothing to measure by
+		return at
+	}
+	if until < from {
+		from, until = until, from
+	}
+	return min(max(at, from-slackMillis), until+slackMillis)
+}
+
+// place is where a post stands: compared field by field. A reply's place is never
+// before its parent's, however the clocks went.
+type place struct {
+	at    int64
+	op    OpID // the highest operation on the way down from the question
+	depth int
+	own   OpID
+}
+
+func (a place) compare(b place) int {
+	return cmp.Or(cmp.Compare(a.at, b.at), compareOp(a.op, b.op), cmp.Compare(a.depth, b.depth), compareOp(a.own, b.own))
+}
+
+func compareOp(a, b OpID) int {
+	return cmp.Or(cmp.Compare(a.Counter, b.Counter), cmp.Compare(a.Actor, b.Actor))
+}
+
+// arranged is a post on its way into a Week.
+type arranged struct {
+	post  *Post
+	place place
+	root  PostID
+	state uint8 // 0 new, 1 being placed, 2 placed
+}
+
+// NewWeek arranges posts into threads. Questions, and replies within a thread,
+// stand in the order of their time, clamped to the event's days ± 90, then of
+// their operations; a reply never stands before its parent. A reply whose parent
+// is not known opens a thread of its own. The order of posts and people does not
+// matter; of two posts with one ID the later in the slice is taken.
+func NewWeek(e Event, posts []Post, people []Person) Week {
+	w := Week{Event: e, People: make(map[Identity]Person, len(people)), Threads: []Thread{}}
+	for _, p := range people {
+		w.People[p.ID] = p
+	}
+	by := make(map[PostID]*arranged, len(posts))
+	for i := range posts {
+		by[posts[i].ID] = &arranged{post: &posts[i]}
+	}
+	order := make([]*arranged, 0, len(by))
+	for _, a := range by {
+		e.placeUp(by, a)
+		order = append(order, a)
+	}
+	slices.SortFunc(order, func(a, b *arranged) int {
+		return cmp.Or(a.place.compare(b.place), cmp.Compare(a.post.ID, b.post.ID))
+	})
+
+	threads := make(map[PostID]int)
+	for _, a := range order {
+		if a.root == a.post.ID {
+			threads[a.root] = len(w.Threads)
+			w.Threads = append(w.Threads, Thread{Question: w.view(a, by), Replies: []PostView{}})
+		}
+	}
+	for _, a := range order {
+		if a.root != a.post.ID {
+			t := &w.Threads[threads[a.root]]
+			t.Replies = append(t.Replies, w.view(a, by))
+		}
+	}
+	for i := range w.Threads {
+		w.Threads[i].sumUp()
+	}
+	w.duplicates(by)
+	return w
+}
+
+// placeUp places a and all posts above it. It climbs with a list, not by calling
+// itself: a chain of replies is as long as people like.
+func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
+	var way []*arranged
+	for a.state == 0 {
+		a.state = 1
+		way = append(way, a)
+		up, ok := by[a.post.Parent]
+		// state 1 above means a circle, which no valid document has; it is cut here.
+		if a.post.Parent == "" || !ok || up.state == 1 {
+			break
+		}
+		a = up
+	}
+	for i := len(way) - 1; i >= 0; i-- {
+		a := way[i]
+		op := a.post.Op
+		a.place = place{at: e.clamp(a.post.AtMillis), op: op, own: op}
+		a.root = a.post.ID
+		if up, ok := by[a.post.Parent]; ok && a.post.Parent != "" && up.state == 2 {
+			a.root = up.root
+			a.place.at = max(a.place.at, up.place.at)
+			a.place.depth = up.place.depth + 1
+			if a.place.op.Less(up.place.op) {
+				a.place.op = up.place.op
+			}
+		}
+		a.state = 2
+	}
+}
+
+func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
+	p := a.post
+	v := PostView{Post: *p, Name: w.name(p), Late: p.Late}
+	v.ByAuthor = w.Event.HasRole(p.By, RoleAuthor) && p.OnBehalfOf == "" ||
+		p.AsAuthor && w.Event.HasRole(p.By, RoleOrganiser)
+	if a.place.depth > 1 {
+		v.ReplyTo = w.name(by[p.Parent].post)
+	}
+	return v
+}
+
+func (w *Week) name(p *Post) string {
+	if p.OnBehalfOf != "" {
+		return p.OnBehalfOf
+	}
+	if n := w.People[p.By].Name; n != "" {
+		return n
+	}
+	return p.By.Short()
+}
+
+func (t *Thread) sumUp() {
+	t.Answered = t.Question.Marks.Answered
+	for i := range t.Replies {
+		r := &t.Replies[i]
+		if r.ByAuthor && r.Shown() {
+			t.Answered = true
+		}
+	}
+	for _, r := range t.Question.Reactions {
+		if r.Emoji == WantEmoji {
+			t.Wants++
+		}
+	}
+}
+
+// duplicates takes the duplicateOf marks of questions, the newest question first,
+// and ignores each that would close a circle with those already taken. So of two
+// that name each other, the newer is the duplicate.
+func (w *Week) duplicates(by map[PostID]*arranged) {
+	newest := make([]*Thread, len(w.Threads))
+	for i := range w.Threads {
+		newest[i] = &w.Threads[i]
+	}
+	slices.SortFunc(newest, func(a, b *Thread) int { return compareOp(b.Question.Op, a.Question.Op) })
+	taken := make(map[PostID]PostID)
+	for _, t := range newest {
+		of := t.Question.Marks.DuplicateOf
+		if _, known := by[of]; of == "" || !known {
+			continue
+		}
+		circle := false
+		for at := of; at != ""; at = taken[at] {
+			if at == t.Question.ID {
+				circle = true
+				break
+			}
+		}
+		if !circle {
+			taken[t.Question.ID] = of
+			t.DuplicateOf = of
+		}
+	}
+}
