@@ -1,0 +1,288 @@
+// Package repo is the envelope that automerge-repo puts around sync messages
+// on a WebSocket: one CBOR map a frame, protocol version "1".
+//
+// It guarantees that Decode never allocates more than a small multiple of its
+// input, never panics, and that what it returns keeps the bounds below. It
+// understands what @automerge/automerge-repo-network-websocket 2.5 writes
+// (byte strings bare or under tag 64, undefined for absent, big counts as
+// floats), and passes over keys and message types it does not know.
+//
+// It never looks into the sync messages it carries, holds no state of a
+// connection, and does no I/O.
+package repo
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// ProtocolVersion is the only version of the protocol there is.
+const ProtocolVersion = "1"
+
+// The message types. The first eight are automerge-repo's; TypeRefused is
+// ours, and stock clients pass over it.
+const (
+	TypeJoin        = "join"            // client → server, first of a connection
+	TypePeer        = "peer"            // server → client, the answer to join
+	TypeLeave       = "leave"           // client → server, last of a connection
+	TypeRequest     = "request"         // a sync message of somebody who lacks the document
+	TypeSync        = "sync"            // a sync message
+	TypeUnavailable = "doc-unavailable" // the answer to request: not here
+	TypeEphemeral   = "ephemeral"       // a message that nobody stores
+	TypeError       = "error"           // server → client, then the server closes
+	TypeRefused     = "flyleaf-refused" // which changes were not taken, and why
+)
+
+// Bounds of what Decode takes.
+const (
+	MaxFrame     = 8 << 20 // bytes of a frame
+	MaxID        = 256     // bytes of a type, peer ID, document ID, session ID, storage ID or protocol version
+	MaxText      = 4096    // bytes of an error's message, a refusal's code or its reason
+	MaxVersions  = 16      // protocol versions in a join
+	MaxRefused   = 8192    // refusals in one message
+	MaxCount     = 1<<53 - 1
+	maxNesting   = 8
+	maxMapPairs  = 1024
+	SignatureLen = 64 // bytes of one signature in Signatures
+	HashLen      = 32 // bytes of Refused.Hash
+)
+
+var (
+	// ErrTooLarge is returned when a frame has more than MaxFrame bytes.
+	ErrTooLarge = errors.New("repo: frame too large")
+	// ErrMalformed is returned when a frame is not one CBOR map whose known
+	// keys have the types they should have.
+	ErrMalformed = errors.New("repo: malformed message")
+	// ErrMissing is returned when a key that the message's type needs is
+	// absent or empty.
+	ErrMissing = errors.New("repo: incomplete message")
+	// ErrBound is returned when a field goes beyond one of the bounds above.
+	ErrBound = errors.New("repo: field out of bounds")
+)
+
+// PeerMetadata is what the two sides tell of themselves in join and peer.
+type PeerMetadata struct {
+	StorageID   string `cbor:"storageId,omitempty"` // empty: none told
+	IsEphemeral bool   `cbor:"isEphemeral"`         // true: the peer keeps nothing between connections
+}
+
+// Refused tells the sender of a change that it was not taken.
+type Refused struct {
+	Hash     []byte `cbor:"hash"` // HashLen bytes: the change
+	Code     string `cbor:"code"` // for programs; stable
+	Reason   string `cbor:"reason"`
+	Deferred bool   `cbor:"deferred"` // true: it may be taken later, when something else has come
+}
+
+// Message is any message of the protocol; Type says which fields count.
+// Fields that are absent on the wire are zero.
+type Message struct {
+	Type       string
+	SenderID   string
+	TargetID   string // empty in join and leave
+	DocumentID string // base58check, as automerge-repo writes it
+
+	// sync, request: the sync message. ephemeral: the body, a CBOR item of the
+	// sender's making, to be handed on as it is.
+	Data []byte
+	// sync, request: SignatureLen bytes for each change in Data, in order;
+	// empty from stock clients. ephemeral: the sender's signature, if any.
+	Signatures []byte
+
+	PeerMetadata              PeerMetadata // join, peer
+	SupportedProtocolVersions []string     // join; none means version 1
+	SelectedProtocolVersion   string       // peer
+
+	Count     uint64 // ephemeral: from 1, rising within a session; at most MaxCount
+	SessionID string // ephemeral
+
+	Message string    // error
+	Refused []Refused // flyleaf-refused
+}
+
+// frame is the CBOR map of a message:
+//
+//	{ "type": text, "senderId": text, "targetId": text, "documentId": text,
+//	  "data": bytes, "signatures": bytes,
+//	  "peerMetadata": {"storageId": text, "isEphemeral": bool},
+//	  "supportedProtocolVersions": [text], "selectedProtocolVersion": text,
+//	  "count": uint, "sessionId": text, "message": text,
+//	  "refused": [{"hash": bytes, "code": text, "reason": text, "deferred": bool}] }
+//
+// Which keys are there depends on the type.
+type frame struct {
+	Type                      string        `cbor:"type"`
+	SenderID                  string        `cbor:"senderId,omitempty"`
+	TargetID                  string        `cbor:"targetId,omitempty"`
+	DocumentID                string        `cbor:"documentId,omitempty"`
+	Data                      []byte        `cbor:"data,omitempty"`
+	Signatures                []byte        `cbor:"signatures,omitempty"`
+	PeerMetadata              *PeerMetadata `cbor:"peerMetadata,omitempty"`
+	SupportedProtocolVersions []string      `cbor:"supportedProtocolVersions,omitempty"`
+	SelectedProtocolVersion   string        `cbor:"selectedProtocolVersion,omitempty"`
+	Count                     any           `cbor:"count,omitempty"`
+	SessionID                 string        `cbor:"sessionId,omitempty"`
+	Message                   string        `cbor:"message,omitempty"`
+	Refused                   []Refused     `cbor:"refused,omitempty"`
+}
+
+var (
+	encMode = must(cbor.EncOptions{}.EncMode())
+	decMode = must(cbor.DecOptions{
+		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
+		MaxNestedLevels:   maxNesting,
+		MaxMapPairs:       maxMapPairs,
+		MaxArrayElements:  MaxRefused,
+		FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
+	}.DecMode())
+)
+
+// must is for options that are constants: they are right or no test runs.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// Encode returns the frame of a message. ErrMissing or ErrBound is returned
+// for a message that Decode would not take.
+func Encode(m *Message) ([]byte, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	f := frame{
+		Type: m.Type, SenderID: m.SenderID, TargetID: m.TargetID, DocumentID: m.DocumentID,
+		Data: m.Data, Signatures: m.Signatures,
+		SupportedProtocolVersions: m.SupportedProtocolVersions, SelectedProtocolVersion: m.SelectedProtocolVersion,
+		SessionID: m.SessionID, Message: m.Message, Refused: m.Refused,
+	}
+	// Stock clients read peerMetadata's keys without asking whether it is there.
+	if m.Type == TypeJoin || m.Type == TypePeer {
+		f.PeerMetadata = &m.PeerMetadata
+	}
+	if m.Type == TypeEphemeral {
+		f.Count = m.Count
+	}
+	b, err := encMode.Marshal(&f)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
+	}
+	if len(b) > MaxFrame {
+		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(b))
+	}
+	return b, nil
+}
+
+// Decode reads one frame. The result does not share memory with b. A message
+// of a type that is not among the constants above is returned without an
+// error; of it only what happens to have known keys is kept. ErrTooLarge,
+// ErrMalformed, ErrMissing or ErrBound is returned for what cannot be used.
+func Decode(b []byte) (*Message, error) {
+	if len(b) > MaxFrame {
+		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(b))
+	}
+	if len(b) == 0 || b[0]>>5 != 5 { // major type 5: a map. Null would decode as an empty struct.
+		return nil, fmt.Errorf("%w: not a map", ErrMalformed)
+	}
+	var f frame
+	if err := decMode.Unmarshal(b, &f); err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
+	}
+	m := &Message{
+		Type: f.Type, SenderID: f.SenderID, TargetID: f.TargetID, DocumentID: f.DocumentID,
+		Data: f.Data, Signatures: f.Signatures,
+		SupportedProtocolVersions: f.SupportedProtocolVersions, SelectedProtocolVersion: f.SelectedProtocolVersion,
+		SessionID: f.SessionID, Message: f.Message, Refused: f.Refused,
+	}
+	if f.PeerMetadata != nil {
+		m.PeerMetadata = *f.PeerMetadata
+	}
+	switch n := f.Count.(type) {
+	case nil:
+	case uint64:
+		m.Count = n
+	case float64: // cbor-x writes integers above 2^32 so
+		if n < 0 || n > MaxCount || n != math.Trunc(n) {
+			return nil, fmt.Errorf("%w: count %v", ErrBound, n)
+		}
+		m.Count = uint64(n)
+	default:
+		return nil, fmt.Errorf("%w: count is not a number", ErrMalformed)
+	}
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// check holds a message against the bounds and its type's needs.
+func (m *Message) check() error {
+	if m.Type == "" {
+		return fmt.Errorf("%w: no type", ErrMissing)
+	}
+	for _, id := range []struct{ name, s string }{
+		{"type", m.Type},
+		{"senderId", m.SenderID},
+		{"targetId", m.TargetID},
+		{"documentId", m.DocumentID},
+		{"sessionId", m.SessionID},
+		{"storageId", m.PeerMetadata.StorageID},
+		{"selectedProtocolVersion", m.SelectedProtocolVersion},
+	} {
+		if len(id.s) > MaxID {
+			return fmt.Errorf("%w: %s of %d bytes", ErrBound, id.name, len(id.s))
+		}
+	}
+	if len(m.SupportedProtocolVersions) > MaxVersions {
+		return fmt.Errorf("%w: %d protocol versions", ErrBound, len(m.SupportedProtocolVersions))
+	}
+	for _, v := range m.SupportedProtocolVersions {
+		if len(v) > MaxID {
+			return fmt.Errorf("%w: protocol version of %d bytes", ErrBound, len(v))
+		}
+	}
+	if len(m.Message) > MaxText {
+		return fmt.Errorf("%w: message of %d bytes", ErrBound, len(m.Message))
+	}
+	if len(m.Signatures)%SignatureLen != 0 {
+		return fmt.Errorf("%w: %d bytes of signatures", ErrBound, len(m.Signatures))
+	}
+	if m.Count > MaxCount {
+		return fmt.Errorf("%w: count %d", ErrBound, m.Count)
+	}
+	if len(m.Refused) > MaxRefused {
+		return fmt.Errorf("%w: %d refusals", ErrBound, len(m.Refused))
+	}
+	for _, r := range m.Refused {
+		if len(r.Hash) != HashLen || len(r.Code) > MaxText || len(r.Reason) > MaxText {
+			return fmt.Errorf("%w: refusal", ErrBound)
+		}
+	}
+	return m.complete()
+}
+
+// complete holds a message against its type's needs.
+func (m *Message) complete() error {
+	var sender, document, data bool
+	switch m.Type {
+	case TypeJoin, TypePeer, TypeLeave, TypeError:
+		sender = true
+	case TypeRequest, TypeSync, TypeEphemeral:
+		sender, document, data = true, true, true
+	case TypeUnavailable, TypeRefused:
+		sender, document = true, true
+	}
+	switch {
+	case sender && m.SenderID == "":
+		return fmt.Errorf("%w: %s without senderId", ErrMissing, m.Type)
+	case document && m.DocumentID == "":
+		return fmt.Errorf("%w: %s without documentId", ErrMissing, m.Type)
+	case data && len(m.Data) == 0:
+		return fmt.Errorf("%w: %s without data", ErrMissing, m.Type)
+	}
+	return nil
+}
