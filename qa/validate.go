@@ -1,0 +1,397 @@
+package qa
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// The roles that an invitation key may hold; claiming one is not a device's act yet.
+const (
+	RoleInviteAuthor    Role = "invite-author"
+	RoleInviteModerator Role = "invite-moderator"
+	RoleInviteMember    Role = "invite-member"
+)
+
+// FieldType is the type of a field of `event`.
+type FieldType uint8
+
+// The types of fields: string, int64 (milliseconds), uint64 and bool.
+const (
+	FieldString FieldType = iota + 1
+	FieldTime
+	FieldUint
+	FieldBool
+)
+
+// eventFields lists the scalar keys of `event`, each with its type and, for
+// strings, its limit.
+var eventFields = map[string]struct {
+	kind  FieldType
+	limit int
+}{
+	"title": {FieldString, MaxShort}, "authors": {FieldString, MaxShort},
+	"language": {FieldString, MaxShort}, "zone": {FieldString, MaxShort},
+	"description": {FieldString, MaxDescription}, "source": {FieldString, MaxShort},
+	"movedTo": {FieldString, MaxShort}, "cover": {FieldString, MaxShort},
+	"startsAt": {FieldTime, 0}, "endsAt": {FieldTime, 0}, "answersFrom": {FieldTime, 0},
+	"answersUntil": {FieldTime, 0}, "winnersAt": {FieldTime, 0},
+	"prizes": {FieldUint, 0}, "closed": {FieldBool, 0}, "approve": {FieldBool, 0},
+}
+
+// EventFieldType returns the type of a scalar key of `event`, and false for a
+// key that `event` does not have.
+func EventFieldType(key string) (FieldType, bool) {
+	f, ok := eventFields[key]
+	return f.kind, ok
+}
+
+// CheckEventField checks one key of `event` and its value, which is a string,
+// int64, uint64 or bool as the key wants. A *FieldError is returned when it is
+// refused.
+func CheckEventField(key string, value any) error {
+	f, ok := eventFields[key]
+	name := "event/" + key
+	if !ok {
+		return bad(fmt.Sprintf("event/%.40q", key), "there is no such field")
+	}
+	switch v := value.(type) {
+	case string:
+		if f.kind != FieldString {
+			return bad(name, "a text, another type is wanted")
+		}
+		if err := checkText(name, v, f.limit); err != nil {
+			return err
+		}
+		switch {
+		case key == "movedTo" && v != "":
+			if _, err := ParseEventID(v); err != nil {
+				return &FieldError{Field: name, Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
+			}
+		case key == "cover" && v != "" && (len(v) != 64 || !isLowerHex(v)):
+			return bad(name, "not the SHA-256 of a blob")
+		}
+	case int64:
+		if f.kind != FieldTime {
+			return bad(name, "a time, another type is wanted")
+		}
+		return checkTime(name, v)
+	case uint64:
+		if f.kind != FieldUint {
+			return bad(name, "a number, another type is wanted")
+		}
+		if v > maxInteger {
+			return bad(name, "beyond 2^53")
+		}
+	case bool:
+		if f.kind != FieldBool {
+			return bad(name, "yes or no, another type is wanted")
+		}
+	default:
+		return bad(name, "the type %T", value)
+	}
+	return nil
+}
+
+// maxInteger keeps integers exact in every language that reads the document.
+const maxInteger = 1<<53 - 1
+
+func checkTime(field string, ms int64) error {
+	if ms > maxInteger || ms < -maxInteger {
+		return bad(field, "a time beyond 2^53 ms")
+	}
+	return nil
+}
+
+// Fields returns the scalar fields of e that are set, by their key in `event`.
+func (e *Event) Fields() map[string]any {
+	out := map[string]any{}
+	for key, s := range map[string]string{
+		"title": e.Title, "authors": e.Authors, "language": e.Language, "zone": e.Zone, "description": e.Description,
+		"source": e.Source, "movedTo": string(e.MovedTo), "cover": e.Cover,
+	} {
+		if s != "" {
+			out[key] = s
+		}
+	}
+	for key, ms := range map[string]int64{
+		"startsAt": e.StartsAtMillis, "endsAt": e.EndsAtMillis, "answersFrom": e.AnswersFromMillis,
+		"answersUntil": e.AnswersUntilMillis, "winnersAt": e.WinnersAtMillis,
+	} {
+		if ms != 0 {
+			out[key] = ms
+		}
+	}
+	if e.Prizes != 0 {
+		out["prizes"] = e.Prizes
+	}
+	if e.Closed {
+		out["closed"] = true
+	}
+	if e.Approve {
+		out["approve"] = true
+	}
+	return out
+}
+
+// Validate checks an event that is to be founded. A *FieldError is returned when
+// something in it is refused.
+func (e *Event) Validate() error {
+	if e.Kind != "" && e.Kind != "event" && e.Kind != "club" {
+		return bad("kind", "%.20q, it is event or club", e.Kind)
+	}
+	if e.Access != "" && e.Access != "open" && e.Access != "invited" {
+		return bad("access", "%.20q, it is open or invited", e.Access)
+	}
+	for key, v := range e.Fields() {
+		if err := CheckEventField(key, v); err != nil {
+			return err
+		}
+	}
+	if err := checkLinks(e.Links); err != nil {
+		return err
+	}
+	if err := checkRelays(e.Relays); err != nil {
+		return err
+	}
+	if err := checkCount("event/x", len(e.X), MaxXKeys); err != nil {
+		return err
+	}
+	for key, v := range e.X {
+		if err := checkKey("event/x", key, MaxXName); err != nil {
+			return err
+		}
+		if err := checkText("event/x/"+key, v, MaxXValue); err != nil {
+			return err
+		}
+	}
+	for _, g := range e.Roles {
+		if err := checkGrant(g.ID, g.Role); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkLinks(links []Link) error {
+	if err := checkCount("event/links", len(links), MaxLinks); err != nil {
+		return err
+	}
+	for _, l := range links {
+		if err := checkText("event/links/text", l.Text, MaxShort); err != nil {
+			return err
+		}
+		if err := checkText("event/links/url", l.URL, MaxShort); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkRelays(relays []string) error {
+	if err := checkCount("relays", len(relays), MaxRelays); err != nil {
+		return err
+	}
+	for _, r := range relays {
+		if r == "" {
+			continue
+		}
+		if err := CheckRelay(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkGrant(id Identity, role Role) error {
+	if _, err := ParseIdentity(string(id)); err != nil {
+		return &FieldError{Field: "roles", Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
+	}
+	switch role {
+	case RoleOrganiser, RoleAuthor, RoleModerator, RoleMember, RoleInviteAuthor, RoleInviteModerator, RoleInviteMember:
+		return nil
+	}
+	return bad("roles", "there is no role %.40q", string(role))
+}
+
+// checkKey checks a text that becomes a map key: Automerge has no empty keys.
+func checkKey(field, key string, limit int) error {
+	if key == "" {
+		return &FieldError{Field: field, Err: ErrMissing}
+	}
+	return checkText(field, key, limit)
+}
+
+// Validate checks what can be checked of a person without an event.
+func (p *Person) Validate() error {
+	for _, f := range []struct {
+		name, value string
+		limit       int
+	}{
+		{"people/name", p.Name, MaxName},
+		{"people/about", p.About, MaxAbout},
+		{"people/link", p.Link, MaxPersonLink},
+	} {
+		if err := checkText(f.name, f.value, f.limit); err != nil {
+			return err
+		}
+	}
+	switch p.PublishAs {
+	case "", "name", "initials", "none":
+		return nil
+	}
+	return bad("people/publishAs", "%.20q, it is name, initials or none", p.PublishAs)
+}
+
+// JoinTags writes tags as the document holds them.
+func JoinTags(tags []string) string { return strings.Join(tags, ", ") }
+
+// SplitTags reads tags as the document holds them.
+func SplitTags(s string) []string {
+	var out []string
+	for t := range strings.SplitSeq(s, ",") {
+		if t = strings.TrimSpace(t); t != "" {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// Validate checks everything about an act that needs no document: its fields,
+// their limits, its time. A *FieldError is returned when something is refused.
+// What needs the document (does the post exist, is it one's own) is checked
+// where the act becomes a change.
+func (a *Act) Validate() error {
+	if a.AtMillis <= 0 || a.AtMillis > maxInteger {
+		return bad("at", "%d, it is milliseconds since 1970", a.AtMillis)
+	}
+	switch a.Kind {
+	case ActFound:
+		if a.Event == nil {
+			return &FieldError{Field: "event", Err: ErrMissing}
+		}
+		return a.Event.Validate()
+	case ActPost:
+		return a.validatePost()
+	case ActEdit:
+		if err := checkPostID("post", a.Post); err != nil {
+			return err
+		}
+		return checkText("post/text", a.Text, MaxText)
+	case ActWithdraw:
+		return checkPostID("post", a.Post)
+	case ActReact:
+		if err := checkPostID("post", a.Post); err != nil {
+			return err
+		}
+		return checkKey("post/reactions", a.Emoji, MaxEmoji)
+	case ActPerson:
+		if a.Person == nil {
+			return &FieldError{Field: "person", Err: ErrMissing}
+		}
+		return a.Person.Validate()
+	case ActEvent:
+		for key, v := range a.Fields {
+			if err := CheckEventField(key, v); err != nil {
+				return err
+			}
+		}
+		if err := checkLinks(a.Links); err != nil {
+			return err
+		}
+		return checkRelays(a.Relays)
+	case ActRole:
+		return checkGrant(a.Identity, a.Role)
+	case ActMark:
+		return a.validateMark()
+	case ActMerge:
+		return nil
+	}
+	return bad("kind", "there is no act %.40q", string(a.Kind))
+}
+
+func checkPostID(field string, id PostID) error {
+	if _, err := ParsePostID(string(id)); err != nil {
+		return &FieldError{Field: field, Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
+	}
+	return nil
+}
+
+func (a *Act) validatePost() error {
+	if a.Parent != "" {
+		if err := checkPostID("post/parent", a.Parent); err != nil {
+			return err
+		}
+	}
+	for _, t := range a.Tags {
+		if strings.Contains(t, ",") {
+			return bad("post/tags", "a tag with a comma in it")
+		}
+	}
+	for _, f := range []struct {
+		name, value string
+		limit       int
+	}{
+		{"post/text", a.Text, MaxText},
+		{"post/onBehalfOf", a.OnBehalfOf, MaxName},
+		{"post/source", a.Source, MaxShort},
+		{"post/tags", JoinTags(a.Tags), MaxTags},
+	} {
+		if err := checkText(f.name, f.value, f.limit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Act) validateMark() error {
+	if err := checkPostID("post", a.Post); err != nil {
+		return err
+	}
+	switch a.Mark {
+	case "answered", "pinned", "approved":
+		return nil
+	case "hidden":
+		return checkText("post/marks/hidden", a.Text, MaxReason)
+	case "duplicateOf":
+		if a.Text == "" {
+			return nil
+		}
+		return checkPostID("post/marks/duplicateOf", PostID(a.Text))
+	case "assigned", "candidate":
+		if _, err := ParseIdentity(string(a.Identity)); err != nil {
+			return &FieldError{Field: "post/marks/" + a.Mark, Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
+		}
+		return nil
+	}
+	return bad("post/marks", "there is no mark %.40q", a.Mark)
+}
+
+// UnmarshalJSON reads an act and gives its Fields the types that their keys want,
+// which JSON alone does not say.
+func (a *Act) UnmarshalJSON(b []byte) error {
+	type plain Act
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var p plain
+	if err := d.Decode(&p); err != nil {
+		return fmt.Errorf("read an act: %w", err)
+	}
+	for key, v := range p.Fields {
+		n, ok := v.(json.Number)
+		if !ok {
+			continue
+		}
+		i, err := n.Int64()
+		if err != nil {
+			return fmt.Errorf("read an act: field %.40q: %w", key, err)
+		}
+		p.Fields[key] = i
+		if kind, _ := EventFieldType(key); kind == FieldUint && i >= 0 {
+			p.Fields[key] = uint64(i)
+		}
+	}
+	*a = Act(p)
+	return nil
+}
