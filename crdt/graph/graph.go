@@ -1,0 +1,434 @@
+// Package graph is the graph of one document's changes: who came after whom,
+// which are heads, what lies in whose past, and which changes wait for others.
+//
+// It guarantees that every applied change has all its deps applied, that each
+// actor's changes form one chain without gaps or repeats, each change naming
+// the actor's previous one as a dep, and that operation counters rise along
+// every edge (section 6 of the format's description). A change that breaks
+// these rules is refused by a named error and leaves no trace. Adding is
+// idempotent, and independent of the order in which changes arrive: one that
+// comes before its deps waits in a room of bounded size.
+//
+// It never holds the bytes of changes, never checks signatures or operations,
+// and does no I/O. A Graph is not safe for concurrent use; methods that only
+// read may run beside each other.
+//
+// Memory: an applied change takes about 100 bytes (32 its hash, 8 to 16 its
+// place in the index, 28 fixed fields, 8 for each dep, and slack of growing
+// slices); an actor about 150 more.
+package graph
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"sort"
+
+	"flyleaf/crdt/wire"
+)
+
+// Bounds. Beyond them Add returns ErrMalformed, ErrFull or ErrWaitingFull.
+const (
+	MaxDeps         = 4096           // deps of one change
+	MaxCounter      = math.MaxUint32 // of an operation; automerge cannot count further
+	MaxActor        = 1024           // bytes of an actor ID
+	MaxChanges      = 1 << 24        // applied changes
+	MaxWaiting      = 8192           // changes in the waiting room
+	MaxWaitingBytes = 8 << 20        // memory they may take, as counted by waitingSize
+)
+
+var (
+	// ErrMalformed is returned for a change that no writer makes: no seq or no
+	// startOp, counters out of range, deps that are unsorted, repeated or too many.
+	ErrMalformed = errors.New("graph: malformed change")
+	// ErrMissingDeps is returned by Check when not all deps are applied. Add
+	// lets such a change wait instead.
+	ErrMissingDeps = errors.New("graph: deps are missing")
+	// ErrDuplicateSeq is returned when the actor already has another change
+	// with this seq: the actor forked its own history.
+	ErrDuplicateSeq = errors.New("graph: actor used this sequence number before")
+	// ErrSeqGap is returned when the actor's previous change is not applied
+	// though all deps are.
+	ErrSeqGap = errors.New("graph: gap in the actor's sequence numbers")
+	// ErrOwnPrevious is returned when a change does not name its actor's
+	// previous change among its deps.
+	ErrOwnPrevious = errors.New("graph: the actor's previous change is not among the deps")
+	// ErrStartOp is returned when startOp is not one more than the highest
+	// counter in the change's past; from a Lenient graph only when it is lower.
+	ErrStartOp = errors.New("graph: wrong startOp")
+	// ErrWaitingFull is returned when a change would have to wait and the
+	// waiting room is full. The change can be sent again later.
+	ErrWaitingFull = errors.New("graph: too many changes wait for others")
+	// ErrFull is returned when the graph holds MaxChanges changes.
+	ErrFull = errors.New("graph: too many changes")
+	// ErrDependsOnRefused is the reason in Rejected for a change that waited
+	// for one that was refused.
+	ErrDependsOnRefused = errors.New("graph: depends on a refused change")
+)
+
+// Meta is what the graph needs to know of a change. MaxOp of a change without
+// operations is StartOp-1.
+type Meta struct {
+	Hash           wire.Hash
+	Deps           []wire.Hash // ascending
+	Actor          wire.ActorID
+	Seq            uint64
+	StartOp, MaxOp uint64
+}
+
+// MetaOf returns the Meta of a change; it shares c's deps.
+func MetaOf(c *wire.Change) Meta {
+	return Meta{Hash: c.Hash, Deps: c.Deps, Actor: c.Actor, Seq: c.Seq, StartOp: c.StartOp, MaxOp: c.MaxOp()}
+}
+
+// Rejection is a change that waited and was refused when its deps had come.
+type Rejection struct {
+	Hash wire.Hash
+	Err  error
+}
+
+// node holds the fixed fields of an applied change. Its index in Graph.nodes
+// is its place in the applied order, so a dep has a lower index, always.
+type node struct {
+	actor          int32
+	seq            uint32
+	startOp, maxOp uint32
+	deps           uint32 // where its deps begin in Graph.edges; they end where the next node's begin
+	lastDependent  int32  // the newest edge that points here, -1: none (a head)
+}
+
+// edge is one dep of one change, and a link of the list of all edges that
+// point to the same change.
+type edge struct {
+	to   int32
+	next int32 // index of an older edge to the same change, -1: none
+}
+
+// Graph is the graph of one document's changes. Use New.
+type Graph struct {
+	lenient bool
+	admit   func(Meta) error
+
+	hashes []wire.Hash
+	nodes  []node
+	edges  []edge
+	index  index
+	actors []actor
+	actor  map[wire.ActorID]int32
+	heads  []wire.Hash // ascending
+	maxOp  uint64
+
+	room     room
+	rejected []Rejection
+}
+
+// actor is an actor and its changes by seq-1.
+type actor struct {
+	id    wire.ActorID
+	chain []int32
+}
+
+// Option changes what a new Graph does.
+type Option func(*Graph)
+
+// Lenient makes a graph take changes whose startOp is higher than it need be.
+// JavaScript's changeAt makes such changes; all other rules stay.
+func Lenient(g *Graph) { g.lenient = true }
+
+// Admit makes a graph ask f before it applies a change, also one that waited.
+// All deps are applied then and the graph's own rules hold. The error f
+// returns refuses the change and is returned by Add or found in Rejected. f
+// may read the graph, not change it.
+func Admit(f func(Meta) error) Option { return func(g *Graph) { g.admit = f } }
+
+// New returns an empty graph.
+func New(options ...Option) *Graph {
+	g := &Graph{index: newIndex(), actor: map[wire.ActorID]int32{}, room: newRoom()}
+	for _, o := range options {
+		o(g)
+	}
+	return g
+}
+
+// Add applies a change, or lets it wait when deps are missing. It returns the
+// changes that were applied through it, in causal order: this one and those
+// that waited for it; none if it is known already or has to wait. An error is
+// about c itself: one of Check's but ErrMissingDeps, ErrWaitingFull, ErrFull,
+// or what Admit's function returned. Changes that waited for a refused one are
+// refused with it; see Rejected.
+func (g *Graph) Add(c Meta) (added []wire.Hash, err error) {
+	if g.Has(c.Hash) || g.Waiting(c.Hash) {
+		return nil, nil
+	}
+	switch err := g.Check(c); {
+	case errors.Is(err, ErrMissingDeps):
+		return nil, g.room.put(c, g.Has)
+	case err != nil:
+		g.Refuse(c.Hash)
+		return nil, err
+	}
+	if err := g.admitted(c); err != nil {
+		g.Refuse(c.Hash)
+		return nil, err
+	}
+	g.apply(c)
+	added = append(added, c.Hash)
+	// added is also the queue of changes for which others may have waited.
+	for i := 0; i < len(added); i++ {
+		for _, w := range g.room.arrived(added[i]) {
+			err := g.Check(w)
+			if err == nil {
+				err = g.admitted(w)
+			}
+			if err != nil {
+				g.reject(w.Hash, err)
+				g.Refuse(w.Hash)
+				continue
+			}
+			g.apply(w)
+			added = append(added, w.Hash)
+		}
+	}
+	return added, nil
+}
+
+func (g *Graph) admitted(c Meta) error {
+	if len(g.nodes) >= MaxChanges || len(g.edges)+len(c.Deps) > math.MaxInt32 {
+		return ErrFull
+	}
+	if g.admit == nil {
+		return nil
+	}
+	return g.admit(c)
+}
+
+// Refuse tells the graph that a change will not be taken: what waits for it,
+// directly or not, leaves the waiting room and is added to Rejected.
+func (g *Graph) Refuse(h wire.Hash) {
+	g.room.drop(h)
+	for _, w := range g.room.dropDependents(h) {
+		g.reject(w, ErrDependsOnRefused)
+	}
+}
+
+func (g *Graph) reject(h wire.Hash, err error) {
+	if len(g.rejected) >= MaxWaiting {
+		g.rejected = slices.Delete(g.rejected, 0, MaxWaiting/2)
+	}
+	g.rejected = append(g.rejected, Rejection{h, err})
+}
+
+// Rejected returns the changes that left the waiting room refused since the
+// last call, of at most MaxWaiting the newest. To be called after Add.
+func (g *Graph) Rejected() []Rejection {
+	r := g.rejected
+	g.rejected = nil
+	return r
+}
+
+// Check says whether c could be applied now: nil if so, also if it is applied
+// already; ErrMissingDeps if it would have to wait; else ErrMalformed,
+// ErrDuplicateSeq, ErrSeqGap, ErrOwnPrevious or ErrStartOp. It does not ask
+// Admit's function.
+func (g *Graph) Check(c Meta) error {
+	if g.Has(c.Hash) {
+		return nil
+	}
+	switch {
+	case c.Seq == 0 || c.StartOp == 0 || c.StartOp > MaxCounter || c.MaxOp > MaxCounter || c.MaxOp+1 < c.StartOp:
+		return fmt.Errorf("%w: seq %d, startOp %d, maxOp %d", ErrMalformed, c.Seq, c.StartOp, c.MaxOp)
+	case len(c.Deps) > MaxDeps:
+		return fmt.Errorf("%w: %d deps", ErrMalformed, len(c.Deps))
+	case len(c.Actor) > MaxActor:
+		return fmt.Errorf("%w: actor of %d bytes", ErrMalformed, len(c.Actor))
+	}
+	for i, d := range c.Deps {
+		if d == c.Hash || i > 0 && compare(c.Deps[i-1], d) >= 0 {
+			return fmt.Errorf("%w: deps not ascending", ErrMalformed)
+		}
+	}
+	last := g.SeqOf(c.Actor)
+	if c.Seq <= last {
+		return fmt.Errorf("%w: seq %d of actor %s", ErrDuplicateSeq, c.Seq, c.Actor)
+	}
+	var past uint64
+	for _, d := range c.Deps {
+		i, ok := g.find(d)
+		if !ok {
+			return fmt.Errorf("%w: %s", ErrMissingDeps, d)
+		}
+		past = max(past, uint64(g.nodes[i].maxOp))
+	}
+	if c.Seq > last+1 {
+		return fmt.Errorf("%w: seq %d of actor %s after %d", ErrSeqGap, c.Seq, c.Actor, last)
+	}
+	if last > 0 {
+		own, _ := g.BySeq(c.Actor, last)
+		if _, ok := slices.BinarySearchFunc(c.Deps, own, compare); !ok {
+			return fmt.Errorf("%w: seq %d of actor %s", ErrOwnPrevious, c.Seq, c.Actor)
+		}
+	}
+	if c.StartOp < past+1 || c.StartOp > past+1 && !g.lenient {
+		return fmt.Errorf("%w: %d, should be %d", ErrStartOp, c.StartOp, past+1)
+	}
+	return nil
+}
+
+// apply appends a change that Check has passed.
+func (g *Graph) apply(c Meta) {
+	self := int32(len(g.nodes))
+	a, ok := g.actor[c.Actor]
+	if !ok {
+		a = int32(len(g.actors))
+		g.actors = append(g.actors, actor{id: c.Actor})
+		g.actor[c.Actor] = a
+	}
+	g.actors[a].chain = append(g.actors[a].chain, self)
+	g.hashes = append(g.hashes, c.Hash)
+	g.nodes = append(g.nodes, node{
+		actor: a, seq: uint32(c.Seq), startOp: uint32(c.StartOp), maxOp: uint32(c.MaxOp),
+		deps: uint32(len(g.edges)), lastDependent: -1,
+	})
+	g.index.put(g.hashes, self)
+	for _, d := range c.Deps {
+		to, _ := g.find(d)
+		if g.nodes[to].lastDependent < 0 {
+			if k, ok := slices.BinarySearchFunc(g.heads, d, compare); ok {
+				g.heads = slices.Delete(g.heads, k, k+1)
+			}
+		}
+		g.edges = append(g.edges, edge{to: to, next: g.nodes[to].lastDependent})
+		g.nodes[to].lastDependent = int32(len(g.edges) - 1)
+	}
+	k, _ := slices.BinarySearchFunc(g.heads, c.Hash, compare)
+	g.heads = slices.Insert(g.heads, k, c.Hash)
+	g.maxOp = max(g.maxOp, c.MaxOp)
+}
+
+// Has reports whether h is applied.
+func (g *Graph) Has(h wire.Hash) bool {
+	_, ok := g.find(h)
+	return ok
+}
+
+// Waiting reports whether h is in the waiting room.
+func (g *Graph) Waiting(h wire.Hash) bool { return g.room.has(h) }
+
+// WaitingLen returns how many changes wait.
+func (g *Graph) WaitingLen() int { return g.room.len() }
+
+// Missing returns the deps of waiting changes that are neither applied nor
+// waiting, ascending.
+func (g *Graph) Missing() []wire.Hash { return g.room.missing() }
+
+// MissingFrom returns what is neither applied nor waiting among the given
+// hashes and what they wait for, directly or not; ascending.
+func (g *Graph) MissingFrom(hashes []wire.Hash) []wire.Hash {
+	return g.room.missingFrom(hashes, g.Has)
+}
+
+// Heads returns the applied changes that no applied change depends on, ascending.
+func (g *Graph) Heads() []wire.Hash { return slices.Clone(g.heads) }
+
+// Len returns the number of applied changes.
+func (g *Graph) Len() int { return len(g.nodes) }
+
+// MaxOp returns the highest operation counter applied, 0 if there is none.
+func (g *Graph) MaxOp() uint64 { return g.maxOp }
+
+// Node returns an applied change.
+func (g *Graph) Node(h wire.Hash) (Meta, bool) {
+	i, ok := g.find(h)
+	if !ok {
+		return Meta{}, false
+	}
+	n := &g.nodes[i]
+	return Meta{
+		Hash: h, Deps: g.Deps(nil, h), Actor: g.actors[n.actor].id,
+		Seq: uint64(n.seq), StartOp: uint64(n.startOp), MaxOp: uint64(n.maxOp),
+	}, true
+}
+
+// Deps appends the deps of an applied change to buf, ascending.
+func (g *Graph) Deps(buf []wire.Hash, h wire.Hash) []wire.Hash {
+	if i, ok := g.find(h); ok {
+		for _, e := range g.out(i) {
+			buf = append(buf, g.hashes[e.to])
+		}
+	}
+	return buf
+}
+
+// Dependents returns the applied changes that name h as a dep, in the order
+// they were applied.
+func (g *Graph) Dependents(h wire.Hash) []wire.Hash {
+	i, ok := g.find(h)
+	if !ok {
+		return nil
+	}
+	var r []wire.Hash
+	for e := g.nodes[i].lastDependent; e >= 0; e = g.edges[e].next {
+		// The edge's owner is the last node whose deps begin at or before it.
+		owner := sort.Search(len(g.nodes), func(i int) bool { return g.nodes[i].deps > uint32(e) }) - 1
+		r = append(r, g.hashes[owner])
+	}
+	slices.Reverse(r)
+	return r
+}
+
+// BySeq returns an actor's change by its sequence number.
+func (g *Graph) BySeq(id wire.ActorID, seq uint64) (wire.Hash, bool) {
+	a, ok := g.actor[id]
+	if !ok || seq == 0 || seq > uint64(len(g.actors[a].chain)) {
+		return wire.Hash{}, false
+	}
+	return g.hashes[g.actors[a].chain[seq-1]], true
+}
+
+// SeqOf returns the sequence number of an actor's last change, 0 if it has none.
+func (g *Graph) SeqOf(id wire.ActorID) uint64 {
+	if a, ok := g.actor[id]; ok {
+		return uint64(len(g.actors[a].chain))
+	}
+	return 0
+}
+
+// Actors returns the actors in the order they first appeared.
+func (g *Graph) Actors() iter.Seq[wire.ActorID] {
+	return func(yield func(wire.ActorID) bool) {
+		for _, a := range g.actors {
+			if !yield(a.id) {
+				return
+			}
+		}
+	}
+}
+
+// Order returns all applied changes in the order they were applied, which is
+// a causal order. Changes added meanwhile are not seen.
+func (g *Graph) Order() iter.Seq[wire.Hash] {
+	hashes := g.hashes
+	return func(yield func(wire.Hash) bool) {
+		for _, h := range hashes {
+			if !yield(h) {
+				return
+			}
+		}
+	}
+}
+
+func (g *Graph) find(h wire.Hash) (int32, bool) { return g.index.find(g.hashes, h) }
+
+// out returns the edges of a node to its deps.
+func (g *Graph) out(i int32) []edge {
+	end := len(g.edges)
+	if int(i)+1 < len(g.nodes) {
+		end = int(g.nodes[i+1].deps)
+	}
+	return g.edges[g.nodes[i].deps:end]
+}
+
+func compare(a, b wire.Hash) int { return bytes.Compare(a[:], b[:]) }

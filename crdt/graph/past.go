@@ -1,0 +1,172 @@
+package graph
+
+import (
+	"math/bits"
+	"slices"
+
+	"flyleaf/crdt/wire"
+)
+
+// Set is a set of applied changes of one graph, one bit each. It stays what it
+// is when the graph grows.
+type Set struct {
+	g    *Graph
+	bits bitset
+}
+
+// Has reports whether h is in the set.
+func (s Set) Has(h wire.Hash) bool {
+	if s.g == nil {
+		return false
+	}
+	i, ok := s.g.find(h)
+	return ok && s.bits.has(i)
+}
+
+// Len returns the number of changes in the set.
+func (s Set) Len() int {
+	n := 0
+	for _, w := range s.bits {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+// bitset is a set of node numbers; numbers past its end are not in it.
+type bitset []uint64
+
+func newBitset(n int) bitset { return make(bitset, (n+63)/64) }
+
+func (b bitset) has(i int32) bool {
+	return int(i>>6) < len(b) && b[i>>6]&(1<<(i&63)) != 0
+}
+
+// add reports whether i was new.
+func (b bitset) add(i int32) bool {
+	old := b[i>>6]
+	b[i>>6] |= 1 << (i & 63)
+	return old != b[i>>6]
+}
+
+// IsAncestor reports whether a is in the past of the change of, both being
+// applied. No change is its own ancestor.
+//
+// The search goes no further than it must: ancestors have lower numbers in the
+// applied order and lower counters, and of one actor's changes the earlier is
+// in the past of the later, so any change of a's actor ends the search in its
+// direction.
+func (g *Graph) IsAncestor(a, of wire.Hash) bool {
+	x, ok := g.find(a)
+	if !ok {
+		return false
+	}
+	y, ok := g.find(of)
+	if !ok || y <= x {
+		return false
+	}
+	target := g.nodes[x]
+	if n := &g.nodes[y]; n.actor == target.actor {
+		return true // y is later in the applied order, so in the chain
+	}
+	var seen bitset // by distance from x
+	stack := []int32{y}
+	for len(stack) > 0 {
+		i := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		for _, e := range g.out(i) {
+			n := &g.nodes[e.to]
+			switch {
+			case e.to < x:
+			case n.actor == target.actor:
+				return true // x itself or a later one of its actor
+			case n.startOp <= target.maxOp:
+			case len(g.out(e.to)) == 0:
+			default:
+				if seen == nil {
+					seen = newBitset(int(y - x))
+				}
+				if seen.add(e.to - x) {
+					stack = append(stack, e.to)
+				}
+			}
+		}
+	}
+	return false
+}
+
+// Ancestors returns the given changes and everything in their past. Hashes
+// that are not applied are passed over.
+func (g *Graph) Ancestors(heads []wire.Hash) Set {
+	top := int32(-1)
+	for _, h := range heads {
+		if i, ok := g.find(h); ok {
+			top = max(top, i)
+		}
+	}
+	b := newBitset(int(top) + 1)
+	for _, h := range heads {
+		if i, ok := g.find(h); ok {
+			b.add(i)
+		}
+	}
+	for i := top; i >= 0; i-- {
+		if b.has(i) {
+			for _, e := range g.out(i) {
+				b.add(e.to)
+			}
+		}
+	}
+	return Set{g, b}
+}
+
+// NotAncestorsOf returns the applied changes that are neither among the given
+// ones nor in their past, in the order they were applied. Hashes that are not
+// applied are passed over. The cost is that of the difference, not of the
+// whole graph.
+func (g *Graph) NotAncestorsOf(heads []wire.Hash) []wire.Hash {
+	if slices.Equal(heads, g.heads) {
+		return nil
+	}
+	n := len(g.nodes)
+	past, new := newBitset(n), newBitset(n)
+	known := false
+	for _, h := range heads {
+		if i, ok := g.find(h); ok {
+			past.add(i)
+			known = true
+		}
+	}
+	if !known {
+		return slices.Clone(g.hashes)
+	}
+	open := 0 // changes in new, not in past, that the walk has yet to reach
+	for _, h := range g.heads {
+		if i, _ := g.find(h); !past.has(i) {
+			new.add(i)
+			open++
+		}
+	}
+	// Down the applied order: all dependents of a change come before it, so
+	// when the walk reaches it, it is known which of the two it is.
+	var r []wire.Hash
+	for i := int32(n) - 1; open > 0; i-- {
+		switch {
+		case past.has(i):
+			for _, e := range g.out(i) {
+				if past.add(e.to) && new.has(e.to) {
+					open--
+				}
+			}
+		case new.has(i):
+			open--
+			r = append(r, g.hashes[i])
+			for _, e := range g.out(i) {
+				if new.add(e.to) && !past.has(e.to) {
+					open++
+				}
+			}
+		}
+	}
+	slices.Reverse(r)
+	return r
+}

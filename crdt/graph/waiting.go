@@ -1,0 +1,139 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+
+	"flyleaf/crdt/wire"
+)
+
+// room is the waiting room: changes whose deps are not all applied.
+type room struct {
+	waits map[wire.Hash]*waiter
+	by    map[wire.Hash][]wire.Hash // a dep that is not applied → those that wait for it
+	bytes int
+}
+
+type waiter struct {
+	Meta
+	lacks int // deps not applied
+}
+
+func newRoom() room {
+	return room{waits: map[wire.Hash]*waiter{}, by: map[wire.Hash][]wire.Hash{}}
+}
+
+// waitingSize is what a waiting change takes in memory, roughly: each dep is
+// held in the change, as a key of room.by and as an entry there.
+func waitingSize(c Meta) int { return 320 + len(c.Actor) + 128*len(c.Deps) }
+
+func (r *room) has(h wire.Hash) bool { return r.waits[h] != nil }
+func (r *room) len() int             { return len(r.waits) }
+
+func (r *room) put(c Meta, applied func(wire.Hash) bool) error {
+	size := waitingSize(c)
+	if len(r.waits) >= MaxWaiting || r.bytes+size > MaxWaitingBytes {
+		return fmt.Errorf("%w: %d changes, %d bytes", ErrWaitingFull, len(r.waits), r.bytes)
+	}
+	c.Deps = slices.Clone(c.Deps)
+	w := &waiter{Meta: c}
+	for _, d := range c.Deps {
+		if !applied(d) {
+			r.by[d] = append(r.by[d], c.Hash)
+			w.lacks++
+		}
+	}
+	r.waits[c.Hash] = w
+	r.bytes += size
+	return nil
+}
+
+// arrived takes out and returns the changes that waited for h alone.
+func (r *room) arrived(h wire.Hash) []Meta {
+	var ready []Meta
+	for _, k := range r.by[h] {
+		w := r.waits[k]
+		if w == nil {
+			continue
+		}
+		if w.lacks--; w.lacks == 0 {
+			ready = append(ready, w.Meta)
+			delete(r.waits, k)
+			r.bytes -= waitingSize(w.Meta)
+		}
+	}
+	delete(r.by, h)
+	return ready
+}
+
+// drop takes out one waiting change.
+func (r *room) drop(h wire.Hash) {
+	w := r.waits[h]
+	if w == nil {
+		return
+	}
+	delete(r.waits, h)
+	r.bytes -= waitingSize(w.Meta)
+	for _, d := range w.Deps {
+		if l, ok := r.by[d]; ok {
+			l = slices.DeleteFunc(l, func(k wire.Hash) bool { return k == h })
+			if len(l) == 0 {
+				delete(r.by, d)
+			} else {
+				r.by[d] = l
+			}
+		}
+	}
+}
+
+// dropDependents takes out what waits for h, directly or not, and returns it.
+func (r *room) dropDependents(h wire.Hash) []wire.Hash {
+	var gone []wire.Hash
+	queue := []wire.Hash{h}
+	for len(queue) > 0 {
+		for _, k := range slices.Clone(r.by[queue[0]]) {
+			if r.has(k) {
+				r.drop(k)
+				gone = append(gone, k)
+				queue = append(queue, k)
+			}
+		}
+		queue = queue[1:]
+	}
+	return gone
+}
+
+func (r *room) missing() []wire.Hash {
+	var m []wire.Hash
+	for d := range r.by {
+		if !r.has(d) {
+			m = append(m, d)
+		}
+	}
+	slices.SortFunc(m, compare)
+	return m
+}
+
+func (r *room) missingFrom(hashes []wire.Hash, applied func(wire.Hash) bool) []wire.Hash {
+	var m []wire.Hash
+	var seen map[wire.Hash]bool
+	stack := slices.Clone(hashes)
+	for len(stack) > 0 {
+		h := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if applied(h) || seen[h] {
+			continue
+		}
+		if seen == nil {
+			seen = map[wire.Hash]bool{}
+		}
+		seen[h] = true
+		if w := r.waits[h]; w != nil {
+			stack = append(stack, w.Deps...)
+		} else {
+			m = append(m, h)
+		}
+	}
+	slices.SortFunc(m, compare)
+	return m
+}
