@@ -23,7 +23,14 @@ var (
 	ErrForeign = errors.New("storage: this database belongs to another program")
 	// ErrNewer is returned by Open when the file was written by a newer Flyleaf.
 	ErrNewer = errors.New("storage: this database was written by a newer version of Flyleaf")
-	// ErrDamaged is returned when stored bytes do not match their checksum.
+	// ErrNotDatabase is returned by Open when the file is no database at all.
+	ErrNotDatabase = errors.New("storage: this file is not a database")
+	// ErrMismatch is returned by Append when an entry's bytes are not a change
+	// chunk of the hash it claims, or its signature has a length other than 0
+	// and 64. It is a mistake of the caller; nothing of the call was stored.
+	ErrMismatch = errors.New("storage: the bytes are not the change they are said to be")
+	// ErrDamaged is returned when stored bytes do not match their checksum. For
+	// changes it is a *DamagedError, which names them.
 	ErrDamaged = errors.New("storage: stored data is damaged")
 	// ErrFull is returned when the disk has no room; nothing of the batch was stored.
 	ErrFull = errors.New("storage: no room on the disk")
@@ -83,19 +90,27 @@ type ReactionUpdate struct {
 type Ledger interface {
 	// Append stores all batches in one durable transaction (fsynced when it
 	// returns), or none of them. An entry whose hash the document already has
-	// is left as it is; its views are applied all the same.
+	// is left as it is, unless what is stored was found damaged: then it is
+	// replaced. Views are applied all the same. An empty call does nothing.
 	Append(ctx context.Context, batches ...Batch) error
 	// Entries calls fn with the document's entries after the position, ascending.
-	// An error of fn ends the walk and is returned.
+	// An error of fn ends the walk and is returned. fn may call the store; entries
+	// appended during the walk may or may not be visited. Damaged entries are
+	// passed over: the walk goes on, and then returns a *DamagedError naming them.
 	Entries(ctx context.Context, event qa.EventID, after int64, fn func(Entry) error) error
+	// Pending is Entries for the own changes in the document that no relay holds.
+	// It costs what it visits, however long the ledger is.
+	Pending(ctx context.Context, event qa.EventID, fn func(Entry) error) error
 	// Entry returns one change. ErrNotFound when the document does not have it.
 	Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (Entry, error)
 	// Documents lists every document that has an entry, ascending.
 	Documents(ctx context.Context) ([]qa.EventID, error)
 	// SetDelivered marks own changes as held, or no longer held, by a relay.
-	// No hashes means all of the document.
+	// No hashes means all of the document. Hashes that the document does not
+	// have, and changes of others, are passed over.
 	SetDelivered(ctx context.Context, event qa.EventID, delivered bool, hashes ...wire.Hash) error
-	// SetStatus changes what is known of a change.
+	// SetStatus changes what is known of changes. Hashes that the document does
+	// not have are passed over; no hashes means none.
 	SetStatus(ctx context.Context, event qa.EventID, status Status, hashes ...wire.Hash) error
 	// Counts returns how many changes in the document there are, and how many
 	// own ones no relay holds.
@@ -107,17 +122,22 @@ type Counts struct {
 	Changes int // InDocument
 	Pending int // own, InDocument, not Delivered
 	Posts   int // rows in the posts view
+	// Last is the position of the document's last entry of any status; 0: none.
+	Last int64
 }
 
 // Views are the tables that pages are rendered from.
 type Views interface {
 	Event(ctx context.Context, event qa.EventID) (qa.Event, error)
 	// Posts returns all posts with their reactions, in no particular order.
+	// Only Event and Post return ErrNotFound; the others return nothing instead.
 	Posts(ctx context.Context, event qa.EventID) ([]qa.Post, error)
 	Post(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Post, error)
 	People(ctx context.Context, event qa.EventID) ([]qa.Person, error)
 	// Search returns the posts whose text holds all words of the query, as
-	// prefixes, best first, at most limit. A query of no words finds nothing.
+	// prefixes and without regard to case, best first, at most limit. What a word
+	// is says Words; operators and quotes are not words, so that no query is an
+	// error. A query of no words finds nothing.
 	Search(ctx context.Context, event qa.EventID, query string, limit int) ([]qa.PostID, error)
 	// ReplaceViews drops the document's views and stores these, in one transaction.
 	ReplaceViews(ctx context.Context, event qa.EventID, views ViewUpdate) error
@@ -139,6 +159,8 @@ type Snapshot struct {
 // Local is what only this device cares about.
 type Local interface {
 	Follow(ctx context.Context, f Following) error // insert or replace
+	// Unfollow ends the following. Ledger, views and settings stay: nothing that
+	// no relay holds yet is lost by it.
 	Unfollow(ctx context.Context, event qa.EventID) error
 	Following(ctx context.Context) ([]Following, error) // ascending by JoinedAtMillis, then event
 
@@ -161,5 +183,7 @@ type Store interface {
 	Ledger
 	Views
 	Local
+	// Close waits for calls under way and lets go of the file. A second Close
+	// does nothing.
 	Close() error
 }

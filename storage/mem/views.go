@@ -1,0 +1,230 @@
+package mem
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// views are one document's rows.
+type views struct {
+	event     []byte // JSON; nil: none
+	posts     map[qa.PostID]post
+	reactions map[qa.PostID]map[qa.Reaction]bool
+	people    map[qa.Identity]qa.Person
+}
+
+type post struct {
+	json  []byte // without reactions
+	words []string
+}
+
+func newViews() views {
+	return views{
+		posts:     map[qa.PostID]post{},
+		reactions: map[qa.PostID]map[qa.Reaction]bool{},
+		people:    map[qa.Identity]qa.Person{},
+	}
+}
+
+// prepared is a ViewUpdate that can no longer fail.
+type prepared struct {
+	event     []byte
+	posts     map[qa.PostID]post
+	reactions []storage.ReactionUpdate
+	people    []qa.Person
+}
+
+func (p *prepared) empty() bool {
+	return p.event == nil && len(p.posts) == 0 && len(p.reactions) == 0 && len(p.people) == 0
+}
+
+func prepare(u storage.ViewUpdate) (prepared, error) {
+	p := prepared{
+		posts:     make(map[qa.PostID]post, len(u.Posts)),
+		reactions: slices.Clone(u.Reactions),
+		people:    slices.Clone(u.People),
+	}
+	var err error
+	if u.Event != nil {
+		if p.event, err = encode(u.Event); err != nil {
+			return p, err
+		}
+	}
+	for _, v := range u.Posts {
+		v.Reactions = nil
+		b, err := encode(v)
+		if err != nil {
+			return p, err
+		}
+		p.posts[v.ID] = post{json: b, words: storage.Words(storage.SearchText(&v))}
+	}
+	return p, nil
+}
+
+func (v *views) apply(p prepared) {
+	if p.event != nil {
+		v.event = p.event
+	}
+	for id, row := range p.posts {
+		v.posts[id] = row
+	}
+	for _, r := range p.reactions {
+		if !r.On {
+			delete(v.reactions[r.Post], r.Reaction)
+			continue
+		}
+		if v.reactions[r.Post] == nil {
+			v.reactions[r.Post] = map[qa.Reaction]bool{}
+		}
+		v.reactions[r.Post][r.Reaction] = true
+	}
+	for _, person := range p.people {
+		v.people[person.ID] = person
+	}
+}
+
+func (v *views) post(id qa.PostID) (qa.Post, error) {
+	row, ok := v.posts[id]
+	if !ok {
+		return qa.Post{}, storage.ErrNotFound
+	}
+	p, err := decode[qa.Post](row.json)
+	if err != nil {
+		return qa.Post{}, err
+	}
+	for r := range v.reactions[id] {
+		p.Reactions = append(p.Reactions, r)
+	}
+	slices.SortFunc(p.Reactions, func(a, b qa.Reaction) int {
+		return cmp.Or(cmp.Compare(a.Emoji, b.Emoji), cmp.Compare(a.By, b.By))
+	})
+	return p, nil
+}
+
+// Event implements storage.Views.
+func (s *Store) Event(ctx context.Context, event qa.EventID) (e qa.Event, err error) {
+	err = s.read(ctx, func() error {
+		d := s.docs[event]
+		if d == nil || d.views.event == nil {
+			return storage.ErrNotFound
+		}
+		var err error
+		e, err = decode[qa.Event](d.views.event)
+		return err
+	})
+	return e, err
+}
+
+// Posts implements storage.Views.
+func (s *Store) Posts(ctx context.Context, event qa.EventID) (posts []qa.Post, err error) {
+	err = s.read(ctx, func() error {
+		d := s.docs[event]
+		if d == nil {
+			return nil
+		}
+		for id := range d.views.posts {
+			p, err := d.views.post(id)
+			if err != nil {
+				return err
+			}
+			posts = append(posts, p)
+		}
+		return nil
+	})
+	return posts, err
+}
+
+// Post implements storage.Views.
+func (s *Store) Post(ctx context.Context, event qa.EventID, id qa.PostID) (p qa.Post, err error) {
+	err = s.read(ctx, func() error {
+		d := s.docs[event]
+		if d == nil {
+			return storage.ErrNotFound
+		}
+		var err error
+		p, err = d.views.post(id)
+		return err
+	})
+	return p, err
+}
+
+// People implements storage.Views.
+func (s *Store) People(ctx context.Context, event qa.EventID) (people []qa.Person, err error) {
+	err = s.read(ctx, func() error {
+		if d := s.docs[event]; d != nil {
+			for _, p := range d.views.people {
+				people = append(people, p)
+			}
+		}
+		slices.SortFunc(people, func(a, b qa.Person) int { return cmp.Compare(a.ID, b.ID) })
+		return nil
+	})
+	return people, err
+}
+
+// Search implements storage.Views. Best is what holds the words most often for
+// its length; accents count, unlike in SQLite.
+func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limit int) (ids []qa.PostID, err error) {
+	words := storage.QueryWords(query)
+	err = s.read(ctx, func() error {
+		d := s.docs[event]
+		if d == nil || len(words) == 0 || limit <= 0 {
+			return nil
+		}
+		type hit struct {
+			id    qa.PostID
+			score float64
+		}
+		var hits []hit
+		for id, p := range d.views.posts {
+			if score := p.score(words); score > 0 {
+				hits = append(hits, hit{id, score})
+			}
+		}
+		slices.SortFunc(hits, func(a, b hit) int {
+			return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.id, b.id))
+		})
+		for _, h := range hits[:min(limit, len(hits))] {
+			ids = append(ids, h.id)
+		}
+		return nil
+	})
+	return ids, err
+}
+
+// score is 0 when a word is missing.
+func (p *post) score(words []string) float64 {
+	total := 0
+	for _, w := range words {
+		n := 0
+		for _, have := range p.words {
+			if strings.HasPrefix(have, w) {
+				n++
+			}
+		}
+		if n == 0 {
+			return 0
+		}
+		total += n
+	}
+	return float64(total) / float64(len(p.words))
+}
+
+// ReplaceViews implements storage.Views.
+func (s *Store) ReplaceViews(ctx context.Context, event qa.EventID, u storage.ViewUpdate) error {
+	return s.write(ctx, func() error {
+		p, err := prepare(u)
+		if err != nil {
+			return err
+		}
+		d := s.document(event)
+		d.views = newViews()
+		d.views.apply(p)
+		return nil
+	})
+}
