@@ -1,0 +1,161 @@
+package wire
+
+import (
+	"bytes"
+	"compress/flate"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"sync"
+)
+
+// A chunk is
+//
+//	85 6f 4a 83 | checksum 4 | type 1 | length uLEB | body (length bytes)
+//
+// The hash is the SHA-256 of all that follows the checksum, the checksum is the
+// hash's first 4 bytes. The checksum of a deflated change is that of the type-1
+// chunk it inflates to.
+const (
+	chunkDocument = 0
+	chunkChange   = 1
+	chunkDeflated = 2
+	chunkBundle   = 3
+
+	chunkTypeAt = 8  // where the type byte is, and the hashed part begins
+	minChunk    = 10 // header of an empty body
+)
+
+var magic = [4]byte{0x85, 0x6f, 0x4a, 0x83}
+
+// chunk is one framed chunk, not yet checked.
+type chunk struct {
+	kind byte
+	all  []byte // from the magic to the end of the body
+	body []byte
+}
+
+// bodyAt returns the offset of the body.
+func (c chunk) bodyAt() int { return len(c.all) - len(c.body) }
+
+// chunk reads one chunk's frame.
+func (r *reader) chunk() (chunk, error) {
+	start := r.pos
+	if r.left() < minChunk {
+		return chunk{}, r.fail(ErrTruncated, "chunk header")
+	}
+	if [4]byte(r.b[start:]) != magic {
+		return chunk{}, r.fail(ErrMagic, "chunk header")
+	}
+	kind := r.b[start+chunkTypeAt]
+	r.pos += chunkTypeAt + 1
+	body, err := r.bytes("chunk length")
+	if err != nil {
+		return chunk{}, err
+	}
+	return chunk{kind: kind, all: r.b[start:r.pos:r.pos], body: body}, nil
+}
+
+// oneChunk reads the frame of a chunk that is all there is.
+func oneChunk(b []byte) (chunk, error) {
+	r := reader{b: b}
+	c, err := r.chunk()
+	if err == nil && r.left() > 0 {
+		err = r.fail(ErrTrailing, "chunk")
+	}
+	return c, err
+}
+
+// sum returns the hash of a chunk whose checksum is right.
+func (c chunk) sum() (Hash, error) {
+	h := Hash(sha256.Sum256(c.all[chunkTypeAt:]))
+	if [4]byte(h[:]) != [4]byte(c.all[len(magic):]) {
+		return Hash{}, fail(ErrChecksum, "chunk header", len(magic))
+	}
+	return h, nil
+}
+
+// SplitChunks cuts concatenated chunks of any type apart. The parts alias b.
+// Only the frames are read: neither checksums nor bodies are checked. It returns
+// ErrMagic, ErrTruncated or ErrOverlong, and no chunks, when a frame is damaged.
+func SplitChunks(b []byte) ([][]byte, error) {
+	var chunks [][]byte
+	r := reader{b: b}
+	for r.left() > 0 {
+		c, err := r.chunk()
+		if err != nil {
+			return nil, err
+		}
+		chunks = append(chunks, c.all)
+	}
+	return chunks, nil
+}
+
+// ReadHash returns the hash of a type-1 chunk without decoding its operations.
+// It returns ErrChunkType for another type, ErrChecksum when the checksum does
+// not match, ErrTrailing when more bytes follow, and the errors of SplitChunks.
+func ReadHash(chunk []byte) (Hash, error) {
+	c, err := oneChunk(chunk)
+	if err != nil {
+		return Hash{}, err
+	}
+	if c.kind != chunkChange {
+		return Hash{}, fail(ErrChunkType, "chunk header", chunkTypeAt)
+	}
+	return c.sum()
+}
+
+// sealChange puts a type-1 header before a body.
+func sealChange(body []byte) ([]byte, Hash) {
+	b := make([]byte, chunkTypeAt, minChunk+9+len(body))
+	copy(b, magic[:])
+	b = append(b, chunkChange)
+	b = appendBytes(b, body)
+	h := Hash(sha256.Sum256(b[chunkTypeAt:]))
+	copy(b[len(magic):], h[:4])
+	return b, h
+}
+
+type inflater struct {
+	in  bytes.Reader
+	out io.ReadCloser
+}
+
+var inflaters = sync.Pool{New: func() any {
+	f := new(inflater)
+	f.out = flate.NewReader(&f.in)
+	return f
+}}
+
+// inflate turns a deflated change into the type-1 chunk it stands for, whose
+// body may have at most max bytes. DEFLATE can blow a byte up a thousandfold, so
+// no more than max+1 bytes are ever produced.
+func inflate(c chunk, max int) (chunk, error) {
+	f := inflaters.Get().(*inflater)
+	defer func() {
+		f.in.Reset(nil)
+		inflaters.Put(f)
+	}()
+	f.in.Reset(c.body)
+	if err := f.out.(flate.Resetter).Reset(&f.in, nil); err != nil {
+		return chunk{}, fail(ErrDeflate, "deflated change", c.bodyAt())
+	}
+	var body bytes.Buffer
+	n, err := io.Copy(&body, io.LimitReader(f.out, int64(max)+1))
+	switch {
+	case err != nil && errors.Is(err, io.ErrUnexpectedEOF):
+		return chunk{}, fail(ErrTruncated, "deflated change", len(c.all))
+	case err != nil:
+		return chunk{}, fail(ErrDeflate, "deflated change", c.bodyAt())
+	case n > int64(max):
+		return chunk{}, fail(ErrTooLarge, "deflated change", c.bodyAt())
+	case f.in.Len() > 0:
+		// bytes.Reader is a ByteReader, so flate has read no byte too many.
+		return chunk{}, fail(ErrTrailing, "deflated change", len(c.all)-f.in.Len())
+	}
+	all, h := sealChange(body.Bytes())
+	if [4]byte(h[:]) != [4]byte(c.all[len(magic):]) {
+		return chunk{}, fail(ErrChecksum, "chunk header", len(magic))
+	}
+	return chunk{kind: chunkChange, all: all, body: all[len(all)-body.Len():]}, nil
+}

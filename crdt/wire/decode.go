@@ -1,0 +1,576 @@
+package wire
+
+import "bytes"
+
+// DecodeChange reads one change within the limits of an event document; see
+// DecodeChangeLimits.
+func DecodeChange(b []byte) (*Change, error) { return DecodeChangeLimits(b, EventLimits) }
+
+// DecodeChangeLimits reads one change: a chunk of type 1, or of type 2, which it
+// inflates. The body is
+//
+//	deps         uLEB count, then that many hashes         ascending, no repeats
+//	actor        bytes
+//	seq          uLEB                                      from 1
+//	startOp      uLEB                                      from 1
+//	time         sLEB                                      ms
+//	message      string
+//	others       uLEB count, then that many bytes          other actors, ascending
+//	columns      uLEB count, then (spec uLEB, length uLEB) each
+//	column data  concatenated in the same order
+//	extra        all that is left
+//
+// The change does not alias b. Its Encode gives the type-1 chunk.
+//
+// Every error wraps a sentinel of this package: ErrChecksum when the checksum
+// is not that of the (inflated) change, ErrTooLarge, ErrTooManyOps,
+// ErrTooManyPreds, ErrTooManyHashes and ErrExtra when it exceeds the limits,
+// ErrNotCanonical when it says nothing wrong but would be written in other
+// bytes, and the sentinel of the part that is damaged otherwise.
+func DecodeChangeLimits(b []byte, lim Limits) (*Change, error) {
+	ch, err := oneChunk(b)
+	if err != nil {
+		return nil, err
+	}
+	// Before hashing, so that the size of a stranger's work is bounded too.
+	if len(ch.all) > lim.Inflated {
+		return nil, fail(ErrTooLarge, "change", -1)
+	}
+	c := new(Change)
+	switch ch.kind {
+	case chunkChange:
+		if c.Hash, err = ch.sum(); err != nil {
+			return nil, err
+		}
+	case chunkDeflated:
+		if ch, err = inflate(ch, lim.Inflated-minChunk); err != nil {
+			return nil, err
+		}
+		c.Hash, _ = ch.sum() // just computed by inflate, so it matches
+		if len(ch.all) > lim.Inflated {
+			return nil, fail(ErrTooLarge, "change", -1)
+		}
+	default:
+		return nil, fail(ErrChunkType, "chunk header", chunkTypeAt)
+	}
+	d := decoder{reader: reader{b: ch.body, base: ch.bodyAt()}, lim: lim, c: c}
+	if err := d.body(len(ch.all)); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// column is the data of one column and where it began.
+type column struct {
+	b  []byte
+	at int
+}
+
+type decoder struct {
+	reader
+	lim    Limits
+	c      *Change
+	actors []ActorID // the author, then the others
+	used   []bool    // which of actors an operation names
+	room   [2]ActorID
+	cols   [14]column
+	specs  [14]byte
+	ncols  int
+}
+
+func (d *decoder) body(size int) error {
+	c := d.c
+	if err := d.header(size); err != nil {
+		return err
+	}
+	if err := d.columns(); err != nil {
+		return err
+	}
+	if d.left() > d.lim.Extra {
+		return d.fail(ErrExtra, "extra")
+	}
+	if d.left() > 0 {
+		c.Extra = bytes.Clone(d.b[d.pos:])
+	}
+	if err := d.ops(); err != nil {
+		return err
+	}
+	for i, used := range d.used {
+		if i > 0 && !used {
+			return fail(ErrOtherActor, "others", -1)
+		}
+	}
+	for i := range c.Ops {
+		if err := checkOp(c, i); err != nil {
+			return err
+		}
+	}
+	return d.canonical()
+}
+
+// header reads all that stands before the columns.
+func (d *decoder) header(size int) error {
+	c := d.c
+	var err error
+	if c.Deps, err = d.hashes(d.lim.Deps, true, "deps"); err != nil {
+		return err
+	}
+	if size-len(Hash{})*len(c.Deps) > d.lim.Change {
+		return fail(ErrTooLarge, "change", -1)
+	}
+	actor, err := d.bytes("actor")
+	if err != nil {
+		return err
+	}
+	if len(actor) == 0 {
+		return d.fail(ErrActor, "actor")
+	}
+	c.Actor = ActorID(actor)
+	if c.Seq, err = d.uleb("seq"); err != nil {
+		return err
+	}
+	if c.Seq == 0 {
+		return d.fail(ErrSeq, "seq")
+	}
+	if c.StartOp, err = d.uleb("startOp"); err != nil {
+		return err
+	}
+	if c.StartOp == 0 || c.StartOp > maxCounter {
+		return d.fail(ErrStartOp, "startOp")
+	}
+	if c.TimeMillis, err = d.sleb("time"); err != nil {
+		return err
+	}
+	message, err := d.text("message")
+	if err != nil {
+		return err
+	}
+	c.Message = string(message)
+
+	others, err := d.count(2, "others")
+	if err != nil {
+		return err
+	}
+	d.actors = append(d.room[:0], c.Actor)
+	for i := range others {
+		at := d.base + d.pos
+		b, err := d.bytes("others")
+		switch {
+		case err != nil:
+			return err
+		case len(b) == 0:
+			return fail(ErrActor, "others", at)
+		case string(b) == string(c.Actor):
+			return fail(ErrOtherActor, "others", at)
+		case i > 0 && string(b) <= string(d.actors[i]):
+			return fail(ErrOrder, "others", at)
+		}
+		d.actors = append(d.actors, ActorID(b))
+	}
+	d.used = make([]bool, len(d.actors))
+	return nil
+}
+
+// columns reads the list of columns and cuts their data out. Columns ascend by
+// their spec with the deflate bit masked out, which is illegal in a change.
+func (d *decoder) columns() error {
+	at := d.base + d.pos
+	n, err := d.uleb("columns")
+	if err != nil {
+		return err
+	}
+	if n > uint64(d.left()/2) {
+		return fail(ErrCount, "columns", at)
+	}
+	var last uint64
+	var lengths [len(d.cols)]uint64
+	for range n {
+		at := d.base + d.pos
+		spec, err := d.uleb("columns")
+		if err != nil {
+			return err
+		}
+		length, err := d.uleb("columns")
+		switch {
+		case err != nil:
+			return err
+		case spec&columnDeflate != 0:
+			return fail(ErrColumnDeflate, "columns", at)
+		case d.ncols > 0 && spec <= last:
+			return fail(ErrColumnOrder, "columns", at)
+		case spec > 0xff || columnNames[spec] == "":
+			return fail(ErrColumnUnknown, "columns", at)
+		case length == 0:
+			return fail(ErrColumnEmpty, columnNames[spec], at)
+		}
+		// Ascending and known, so there are never more than cols has room for.
+		d.specs[d.ncols], lengths[d.ncols], last = byte(spec), length, spec
+		d.ncols++
+	}
+	for i := range d.ncols {
+		if lengths[i] > uint64(d.left()) {
+			return d.fail(ErrTruncated, columnNames[d.specs[i]])
+		}
+		d.cols[i] = column{b: d.b[d.pos : d.pos+int(lengths[i])], at: d.base + d.pos}
+		d.pos += int(lengths[i])
+	}
+	return nil
+}
+
+func (d *decoder) column(spec byte) column {
+	for i := range d.ncols {
+		if d.specs[i] == spec {
+			return d.cols[i]
+		}
+	}
+	return column{at: -1}
+}
+
+// need is column for one that every change with operations has.
+func (d *decoder) need(spec byte) (column, error) {
+	col := d.column(spec)
+	if len(col.b) == 0 {
+		return col, fail(ErrColumnMissing, columnNames[spec], -1)
+	}
+	return col, nil
+}
+
+// ops makes the operations from the columns. The action column says how many
+// there are; every other column that is there must have as many rows.
+func (d *decoder) ops() error {
+	n, err := d.countRows()
+	if err != nil {
+		return err
+	}
+	c := d.c
+	if n > 0 && c.StartOp+uint64(n)-1 > maxCounter {
+		return fail(ErrStartOp, "startOp", -1)
+	}
+	if n > 0 {
+		c.Ops = make([]Op, n)
+	}
+	for _, read := range [...]func(*decoder, []Op) error{
+		(*decoder).opActions, (*decoder).opObjects, (*decoder).opKeys, (*decoder).opFlags, (*decoder).opValues, (*decoder).opPreds,
+	} {
+		if err := read(d, c.Ops); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// countRows sums the runs of the action column up, without expanding them.
+func (d *decoder) countRows() (int, error) {
+	max := min(d.lim.Ops, d.lim.FreeOps+len(d.b))
+	col := d.column(colAction)
+	r := newRLE(col, colAction, max+1)
+	rows := 0
+	for r.left() > 0 {
+		at := r.pos
+		repeat, err := r.begin()
+		if err == nil && r.form == formNull {
+			err = fail(ErrAction, r.where, r.base+at)
+		}
+		if err == nil && repeat {
+			_, err = r.uleb(r.where)
+		}
+		if e, ok := err.(*Error); ok && e.Err == ErrColumnRows {
+			return 0, fail(ErrTooManyOps, r.where, e.Offset)
+		}
+		if err != nil {
+			return 0, err
+		}
+		rows += r.run
+		if r.form == formLiteral {
+			for range r.run {
+				if _, err := r.uleb(r.where); err != nil {
+					return 0, err
+				}
+			}
+		}
+		r.run = 0
+	}
+	if rows > max {
+		return 0, fail(ErrTooManyOps, r.where, col.at)
+	}
+	return rows, nil
+}
+
+func (d *decoder) opActions(ops []Op) error {
+	r := newRLE(d.column(colAction), colAction, len(ops))
+	for i := range ops {
+		at := r.pos
+		v, _, err := r.uint()
+		if err != nil {
+			return err
+		}
+		if v > uint64(Mark) || v == uint64(MakeTable) {
+			return fail(ErrAction, r.where, r.base+at)
+		}
+		ops[i].Action = Action(v)
+	}
+	return r.end()
+}
+
+// opID puts an operation ID together. It must name an operation that can exist:
+// a known actor, and a counter within 1 to 2^32-1.
+func (d *decoder) opID(actor, counter uint64, where string) (OpID, error) {
+	if actor >= uint64(len(d.actors)) {
+		return OpID{}, fail(ErrActorIndex, where, -1)
+	}
+	if counter == 0 || counter > maxCounter {
+		return OpID{}, fail(ErrOpID, where, -1)
+	}
+	d.used[actor] = true
+	return OpID{Counter: counter, Actor: d.actors[actor]}, nil
+}
+
+func (d *decoder) opObjects(ops []Op) error {
+	actors := newRLE(d.column(colObjActor), colObjActor, len(ops))
+	counters := newRLE(d.column(colObjCounter), colObjCounter, len(ops))
+	for i := range ops {
+		actor, has, err := actors.uint()
+		if err != nil {
+			return err
+		}
+		counter, too, err := counters.uint()
+		if err != nil {
+			return err
+		}
+		if has != too {
+			return fail(ErrOpID, counters.where, -1)
+		}
+		if has {
+			if ops[i].Obj, err = d.opID(actor, counter, counters.where); err != nil {
+				return err
+			}
+		}
+	}
+	if err := actors.end(); err != nil {
+		return err
+	}
+	return counters.end()
+}
+
+// opKeys puts the keys together from three columns: only a string is a map key,
+// only a counter of 0 is the head of a list, counter and actor are an element.
+func (d *decoder) opKeys(ops []Op) error {
+	col := d.column(colKeyString)
+	props := newRLE(col, colKeyString, len(ops))
+	actors := newRLE(d.column(colKeyActor), colKeyActor, len(ops))
+	counters := delta{rle: newRLE(d.column(colKeyCounter), colKeyCounter, len(ops))}
+	all := string(col.b)
+	for i := range ops {
+		prop, isProp, err := props.text(all)
+		if err != nil {
+			return err
+		}
+		actor, hasActor, err := actors.uint()
+		if err != nil {
+			return err
+		}
+		counter, hasCounter, err := counters.next()
+		if err != nil {
+			return err
+		}
+		key := &ops[i].Key
+		switch {
+		case isProp && !hasActor && !hasCounter && prop != "":
+			*key = Key{Kind: MapKey, Prop: prop}
+		case !isProp && !hasActor && hasCounter && counter == 0:
+			*key = Key{Kind: HeadKey}
+		case !isProp && hasActor && hasCounter:
+			key.Kind = ElemKey
+			if key.Elem, err = d.opID(actor, counter, counters.where); err != nil {
+				return err
+			}
+		default:
+			return fail(ErrKey, props.where, -1)
+		}
+	}
+	if err := props.end(); err != nil {
+		return err
+	}
+	if err := actors.end(); err != nil {
+		return err
+	}
+	return counters.end()
+}
+
+// opFlags reads insert, expand and the mark's name.
+func (d *decoder) opFlags(ops []Op) error {
+	if len(ops) > 0 {
+		if _, err := d.need(colInsert); err != nil {
+			return err
+		}
+	}
+	inserts := newBools(d.column(colInsert), colInsert, len(ops))
+	for i := range ops {
+		var err error
+		if ops[i].Insert, err = inserts.next(); err != nil {
+			return err
+		}
+	}
+	if err := inserts.end(); err != nil {
+		return err
+	}
+
+	if col := d.column(colExpand); len(col.b) > 0 {
+		expands := newBools(col, colExpand, len(ops))
+		for i := range ops {
+			var err error
+			if ops[i].Expand, err = expands.next(); err != nil {
+				return err
+			}
+		}
+		if err := expands.end(); err != nil {
+			return err
+		}
+	}
+
+	if col := d.column(colMarkName); len(col.b) > 0 {
+		names := newRLE(col, colMarkName, len(ops))
+		all := string(col.b)
+		for i := range ops {
+			name, has, err := names.text(all)
+			if err != nil {
+				return err
+			}
+			if has {
+				ops[i].MarkName = &name
+			}
+		}
+		return names.end()
+	}
+	return nil
+}
+
+func (d *decoder) opValues(ops []Op) error {
+	if len(ops) > 0 {
+		if _, err := d.need(colValueMeta); err != nil {
+			return err
+		}
+	}
+	metas := newRLE(d.column(colValueMeta), colValueMeta, len(ops))
+	col := d.column(colValue)
+	where := columnNames[colValue]
+	raw := bytes.Clone(col.b) // one copy for all values, so that the change does not hold on to the frame it came in
+	pos := 0
+	for i := range ops {
+		meta, has, err := metas.uint()
+		if err != nil {
+			return err
+		}
+		if !has {
+			return fail(ErrValueType, metas.where, -1)
+		}
+		length := meta >> 4
+		if length > uint64(len(raw)-pos) {
+			return fail(ErrTruncated, where, col.at+pos)
+		}
+		v := Value{Kind: ValueKind(meta & 15)}
+		if length > 0 {
+			v.Raw = raw[pos : pos+int(length) : pos+int(length)]
+		}
+		if err := v.check(); err != nil {
+			return fail(err, where, col.at+pos)
+		}
+		ops[i].Value = v
+		pos += int(length)
+	}
+	if err := metas.end(); err != nil {
+		return err
+	}
+	if pos < len(raw) {
+		return fail(ErrTrailing, where, col.at+pos)
+	}
+	return nil
+}
+
+// opPreds reads three columns: how many preds each operation has, and for all of
+// them together their actors and counters.
+func (d *decoder) opPreds(ops []Op) error {
+	if len(ops) > 0 {
+		if _, err := d.need(colPredCount); err != nil {
+			return err
+		}
+	}
+	col := d.column(colPredCount)
+	counts := newRLE(col, colPredCount, len(ops))
+	total := 0
+	for range ops {
+		n, has, err := counts.uint()
+		if err != nil {
+			return err
+		}
+		if !has {
+			return fail(ErrColumnRows, counts.where, col.at)
+		}
+		if n > uint64(d.lim.Preds-total) {
+			return fail(ErrTooManyPreds, counts.where, col.at)
+		}
+		total += int(n)
+	}
+	if err := counts.end(); err != nil {
+		return err
+	}
+
+	actors := newRLE(d.column(colPredActor), colPredActor, total)
+	counters := delta{rle: newRLE(d.column(colPredCtr), colPredCtr, total)}
+	var preds []OpID
+	if total > 0 {
+		preds = make([]OpID, total)
+	}
+	for i := range preds {
+		actor, has, err := actors.uint()
+		if err != nil {
+			return err
+		}
+		counter, too, err := counters.next()
+		if err != nil {
+			return err
+		}
+		if !has || !too {
+			return fail(ErrOpID, actors.where, -1)
+		}
+		if preds[i], err = d.opID(actor, counter, counters.where); err != nil {
+			return err
+		}
+	}
+	if err := actors.end(); err != nil {
+		return err
+	}
+	if err := counters.end(); err != nil {
+		return err
+	}
+	if total == 0 {
+		return nil
+	}
+	counts = newRLE(col, colPredCount, len(ops))
+	for i := range ops {
+		n, _, err := counts.uint()
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			ops[i].Pred, preds = preds[:n:n], preds[n:]
+		}
+	}
+	return nil
+}
+
+// canonical writes the change again and compares. The encoder sorts nothing that
+// the decoder kept in order, so what must be ordered has been checked before.
+func (d *decoder) canonical() error {
+	e := encoders.Get().(*encoder)
+	defer e.release()
+	body := e.encodeBody(d.c, d.actors)
+	if bytes.Equal(body, d.b) {
+		return nil
+	}
+	i := 0
+	for i < len(body) && i < len(d.b) && body[i] == d.b[i] {
+		i++
+	}
+	return fail(ErrNotCanonical, "change", d.base+i)
+}

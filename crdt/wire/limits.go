@@ -1,0 +1,57 @@
+package wire
+
+// The limits of event documents, in bytes unless said otherwise.
+const (
+	MaxChange   = 64 << 10  // one change as a type-1 chunk, its dependencies not counted
+	MaxInflated = 256 << 10 // one change as a type-1 chunk, dependencies included; also what a deflated one may inflate to
+	MaxOps      = 1000      // operations in a change
+	MaxDeps     = 4096      // dependencies of a change
+	MaxPreds    = 1 << 14   // predecessors in a change, all operations together
+	MaxFrame    = 8 << 20   // one frame taken from a peer
+	MaxMessage  = 512 << 10 // one sync message that we send
+)
+
+// The limits of sync messages, whatever document they are about.
+const (
+	MaxHashes         = 1 << 16 // heads, need, or lastSync of one entry
+	MaxHave           = 16      // have entries; every implementation sends at most one
+	MaxMessageChanges = 1 << 20 // changes in one message
+	MaxTrailing       = 1 << 10 // bytes after the changes; JS 3.x sends 3
+	maxFilterParam    = 32      // bits per entry and probes; writers use 10 and 7
+)
+
+// Operation counters, sequence numbers aside, are held in 32 bits by Automerge.
+const maxCounter = 1<<32 - 1
+
+// Limits bound one change. Byte counts are of the type-1 chunk, so a change is
+// within or outside of them no matter whether it came deflated.
+type Limits struct {
+	Change   int // bytes without dependencies
+	Inflated int // bytes with dependencies
+	Ops      int // operations
+	FreeOps  int // operations beyond one for each byte; keeps a few bytes from claiming Ops of them
+	Deps     int // dependencies
+	Preds    int // predecessors, all operations together
+	Extra    int // bytes after the columns
+}
+
+// EventLimits are those of an event document: what DecodeChange applies.
+var EventLimits = Limits{
+	Change:   MaxChange,
+	Inflated: MaxInflated,
+	Ops:      MaxOps,
+	FreeOps:  MaxOps,
+	Deps:     MaxDeps,
+	Preds:    MaxPreds,
+}
+
+// OpenLimits are for relays that carry any Automerge document.
+var OpenLimits = Limits{
+	Change:   16 << 20,
+	Inflated: 16 << 20,
+	Ops:      1 << 20,
+	FreeOps:  1 << 17,
+	Deps:     1 << 16,
+	Preds:    1 << 20,
+	Extra:    64 << 10,
+}
