@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"flyleaf/qa"
+	"flyleaf/replica"
+	"flyleaf/storage"
+	"flyleaf/storage/sqlite"
+)
+
+// backend is what the commands need of a node: the one in this process, or the
+// one in the process that serves the same data directory.
+type backend interface {
+	Identity(ctx context.Context) (qa.Identity, error)
+	Name(ctx context.Context) (string, error)
+	SetName(ctx context.Context, name string) error
+
+	Found(ctx context.Context, e qa.Event, relay string) (qa.Invitation, error)
+	Join(ctx context.Context, inv qa.Invitation) error
+	Invitation(ctx context.Context, event qa.EventID) (qa.Invitation, error)
+	Events(ctx context.Context) ([]qa.Event, error)
+
+	Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID, error)
+	Import(ctx context.Context, event qa.EventID, week qa.Imported, relay string) (importResult, error)
+
+	Week(ctx context.Context, event qa.EventID) (qa.Week, error)
+	Post(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Post, error)
+	Search(ctx context.Context, event qa.EventID, query string, limit int) ([]qa.PostID, error)
+	Status(ctx context.Context) ([]qa.Status, error)
+	// Sync returns nil once relay and device hold the same heads.
+	Sync(ctx context.Context, event qa.EventID, timeout time.Duration) error
+	Rebuild(ctx context.Context, event qa.EventID) error
+
+	Close() error
+}
+
+// importResult counts what an import brought.
+type importResult struct {
+	Event     qa.EventID
+	Questions int
+	Replies   int
+	Known     int // posts that were there already
+}
+
+// connect opens the data directory in this process, or reaches the process that
+// serves it. A directory that another short command has open is waited for.
+func connect(ctx context.Context, h home, log *slog.Logger) (backend, error) {
+	deadline := time.Now().Add(busyFor)
+	for {
+		lock, ok, err := h.lock()
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			b, err := openLocal(ctx, h, lock, log)
+			if err != nil {
+				_ = lock.Unlock()
+				return nil, err
+			}
+			return b, nil
+		}
+		if s, err := h.serving(); err == nil {
+			if b, err := dialRemote(ctx, s); err == nil {
+				return b, nil
+			}
+		}
+		if time.Now().After(deadline) {
+			return nil, codedf(exitBusy, "another flyleaf has the data directory %s open and does not answer; nothing was changed. Stop it, or wait and try again", h.dir)
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// local is a node in this process, with the lock it is allowed to run under.
+type local struct {
+	home  home
+	lock  *flock.Flock
+	store storage.Store
+	node  *replica.Node
+}
+
+func openLocal(ctx context.Context, h home, lock *flock.Flock, log *slog.Logger) (*local, error) {
+	key, err := h.key()
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(ctx, h.path("flyleaf.db"), sqlite.Options{})
+	if err != nil {
+		return nil, explainOpen(h, err)
+	}
+	node, err := replica.Open(ctx, replica.Config{Store: store, Key: key, Log: log})
+	if err != nil {
+		_ = store.Close()
+		return nil, err
+	}
+	return &local{h, lock, store, node}, nil
+}
+
+// explainOpen says what a person can do about a database that is not taken.
+func explainOpen(h home, err error) error {
+	switch {
+	case errors.Is(err, storage.ErrNewer):
+		return fmt.Errorf("%w; nothing was changed. Install that version, or use another --data directory", err)
+	case errors.Is(err, storage.ErrForeign):
+		return fmt.Errorf("%w: %s; nothing was changed. Use another --data directory", err, h.path("flyleaf.db"))
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("the data directory %s may not be written: %w", h.dir, err)
+	}
+	return err
+}
+
+func (l *local) Close() error {
+	err := l.node.Close()
+	if cerr := l.store.Close(); err == nil {
+		err = cerr
+	}
+	if uerr := l.lock.Unlock(); err == nil {
+		err = uerr
+	}
+	return err
+}
+
+func (l *local) Identity(context.Context) (qa.Identity, error) { return l.node.Identity(), nil }
+
+// settingName keeps the name others see. It is a setting of the device, written
+// into every event this person founds, joins or speaks in.
+const settingName = "name"
+
+func (l *local) Name(ctx context.Context) (string, error) {
+	name, err := l.store.Setting(ctx, settingName)
+	if errors.Is(err, storage.ErrNotFound) {
+		return "", nil
+	}
+	return name, err
+}
+
+func (l *local) SetName(ctx context.Context, name string) error {
+	if err := (&qa.Person{Name: name}).Validate(); err != nil {
+		return coded(exitRefused, err)
+	}
+	if err := l.store.SetSetting(ctx, settingName, name); err != nil {
+		return err
+	}
+	events, err := l.node.Events(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		if e.Founder == "" {
+			continue // not fetched yet: the name is written with the first word said there
+		}
+		if err := l.introduce(ctx, e.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// introduce writes the chosen name into an event that does not have it.
+func (l *local) introduce(ctx context.Context, event qa.EventID) error {
+	name, err := l.Name(ctx)
+	if err != nil || name == "" {
+		return err
+	}
+	week, err := l.node.Week(ctx, event)
+	if err != nil {
+		return err
+	}
+	if week.People[l.node.Identity()].Name == name {
+		return nil
+	}
+	_, err = l.node.Do(ctx, event, qa.Act{Kind: qa.ActPerson, AtMillis: time.Now().UnixMilli(), Person: &qa.Person{Name: name}})
+	return err
+}
+
+func (l *local) Found(ctx context.Context, e qa.Event, relay string) (qa.Invitation, error) {
+	id, inv, err := l.node.Found(ctx, e, relay)
+	if err != nil {
+		return inv, err
+	}
+	return inv, l.introduce(ctx, id)
+}
+
+func (l *local) Join(ctx context.Context, inv qa.Invitation) error { return l.node.Join(ctx, inv) }
+
+func (l *local) Invitation(ctx context.Context, event qa.EventID) (qa.Invitation, error) {
+	return l.node.Invitation(ctx, event)
+}
+
+func (l *local) Events(ctx context.Context) ([]qa.Event, error) { return l.node.Events(ctx) }
+
+func (l *local) Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID, error) {
+	if act.Kind == qa.ActPost {
+		if err := l.introduce(ctx, event); err != nil {
+			return "", err
+		}
+	}
+	return l.node.Do(ctx, event, act)
+}
+
+func (l *local) Import(ctx context.Context, event qa.EventID, week qa.Imported, relay string) (importResult, error) {
+	r, err := l.node.Import(ctx, event, week, relay)
+	return importResult{Event: r.Event, Questions: r.Questions, Replies: r.Replies, Known: r.Known}, err
+}
+
+func (l *local) Week(ctx context.Context, event qa.EventID) (qa.Week, error) {
+	return l.node.Week(ctx, event)
+}
+
+func (l *local) Post(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Post, error) {
+	return l.node.Post(ctx, event, post)
+}
+
+func (l *local) Search(ctx context.Context, event qa.EventID, query string, limit int) ([]qa.PostID, error) {
+	return l.store.Search(ctx, event, query, limit)
+}
+
+func (l *local) Rebuild(ctx context.Context, event qa.EventID) error {
+	return l.node.Rebuild(ctx, event)
+}
+
+// Status is the node's, with the relay looked at now where no link is running:
+// a command that lives for a moment has no other way to know.
+func (l *local) Status(ctx context.Context) ([]qa.Status, error) {
+	statuses, err := l.node.Status(ctx)
+	if err != nil || l.node.Running() {
+		return statuses, err
+	}
+	looked := map[string]qa.RelayStatus{}
+	for i, s := range statuses {
+		if s.Relay.URL == "" {
+			continue
+		}
+		if _, ok := looked[s.Relay.URL]; !ok {
+			looked[s.Relay.URL] = look(ctx, s.Relay.URL)
+		}
+		statuses[i].Relay = looked[s.Relay.URL]
+	}
+	return statuses, nil
+}
+
+// lookFor bounds how long `flyleaf status` waits for a relay.
+const lookFor = 2 * time.Second
+
+// look says whether a relay can be reached, without joining anything.
+func look(ctx context.Context, relayURL string) qa.RelayStatus {
+	s := qa.RelayStatus{URL: relayURL, State: "offline", SinceMillis: time.Now().UnixMilli()}
+	u, err := url.Parse(relayURL)
+	if err != nil {
+		s.Why = "its address is not a URL"
+		return s
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"ws": "80", "wss": "443"}[u.Scheme]
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		s.Why = replica.ExplainDial(err)
+		return s
+	}
+	_ = conn.Close()
+	s.State = "reachable"
+	return s
+}
+
+func (l *local) Sync(ctx context.Context, event qa.EventID, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return l.node.Sync(ctx, event)
+}

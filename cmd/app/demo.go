@@ -1,0 +1,370 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"flyleaf/qa"
+	"flyleaf/relay"
+	"flyleaf/replica"
+	"flyleaf/storage/mem"
+	"flyleaf/storage/sqlite"
+	"flyleaf/trust"
+)
+
+//go:embed sample.yaml
+var sampleYAML []byte
+
+// sample is the made-up week that the demo shows. Somebody's posts stand in the
+// order in which they were written; replies name the post they answer by key.
+type sample struct {
+	Title       string
+	Authors     []string
+	Description string
+	Links       []qa.Link
+	Prizes      uint64
+	You         string // the name of the person in front of the screen, who organises
+	Posts       []samplePost
+	Reactions   []sampleReaction
+}
+
+type samplePost struct {
+	Key        string
+	Re         string // the key of the post this replies to; "" asks
+	By         string
+	OnBehalfOf string `yaml:"onBehalfOf"`
+	Tags       []string
+	Text       string
+	Edit       string // a second revision
+}
+
+type sampleReaction struct {
+	On    string
+	Emoji string
+	By    []string
+}
+
+func readSample() (sample, error) {
+	var s sample
+	dec := yaml.NewDecoder(bytes.NewReader(sampleYAML))
+	dec.KnownFields(true)
+	err := dec.Decode(&s)
+	return s, err
+}
+
+func (a *app) demoCmd() *cobra.Command {
+	var listen, relayListen string
+	var noOpen bool
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "A relay and the web UI on a sample week, in one process",
+		Long: `Start a relay and the web UI on a made-up week, to look around in. The sample lies
+in a directory of its own (demo, in the data directory); a second start finds it again.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			h, err := a.home()
+			if err != nil {
+				return err
+			}
+			return a.demo(c.Context(), filepath.Join(h.dir, "demo"), listen, relayListen, !noOpen)
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:7117", "the `address` of the web UI")
+	c.Flags().StringVar(&relayListen, "relay-listen", "127.0.0.1:3030", "the `address` of the relay")
+	c.Flags().BoolVar(&noOpen, "no-open", false, "do not open the browser")
+	return c
+}
+
+func (a *app) demo(ctx context.Context, dir, listen, relayListen string, open bool) (err error) {
+	relayURL, stopRelay, err := a.demoRelay(ctx, filepath.Join(dir, "relay"), relayListen)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopRelay()) }()
+	a.printf("The relay listens on %s\n", relayURL)
+	h, err := a.sampleHome(ctx, dir, relayURL)
+	if err != nil {
+		return fmt.Errorf("the sample week: %w", err)
+	}
+	return a.serve(ctx, h, listen, open, nil)
+}
+
+// demoRelay runs a relay in this process.
+func (a *app) demoRelay(ctx context.Context, dir, listen string) (string, func() error, error) {
+	h, err := openHome(dir)
+	if err != nil {
+		return "", nil, err
+	}
+	lock, ok, err := h.lock()
+	if err != nil {
+		return "", nil, err
+	}
+	if !ok {
+		return "", nil, codedf(exitBusy, "the demo runs already; stop it with Ctrl-C where it was started")
+	}
+	ln, err := net.Listen("tcp", listen)
+	if err != nil {
+		_ = lock.Unlock()
+		return "", nil, fmt.Errorf("%w; is something else on %s? Choose another with --relay-listen", err, listen)
+	}
+	store, err := sqlite.Open(ctx, h.path("relay.db"), sqlite.Options{})
+	if err != nil {
+		_ = ln.Close()
+		_ = lock.Unlock()
+		return "", nil, err
+	}
+	r, err := relay.New(relay.Config{Store: store, Log: a.log()})
+	if err != nil {
+		return "", nil, errors.Join(err, ln.Close(), store.Close(), lock.Unlock())
+	}
+	server := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(ln) }() // ends with Shutdown below
+	stop := func() error {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+		defer cancel()
+		return errors.Join(server.Shutdown(grace), r.Shutdown(grace), store.Close(), lock.Unlock())
+	}
+	return "ws://" + ln.Addr().String(), stop, nil
+}
+
+// The sample is made by the same code that real weeks are made with: everybody
+// in it is a node of its own that joins through the relay.
+
+// castWait bounds one exchange between a member of the cast and the relay.
+const castWait = 30 * time.Second
+
+// sampleHome returns the demo's data directory. It is written beside and gets
+// its name when it is whole, so that an interrupted start leaves no half week.
+func (a *app) sampleHome(ctx context.Context, dir, relayURL string) (home, error) {
+	device := filepath.Join(dir, "device")
+	if _, err := os.Stat(device); errors.Is(err, fs.ErrNotExist) {
+		half := device + ".new"
+		if err := os.RemoveAll(half); err != nil {
+			return home{}, err
+		}
+		h, err := openHome(half)
+		if err != nil {
+			return home{}, err
+		}
+		if err := a.writeSample(ctx, h, relayURL); err != nil {
+			return home{}, err
+		}
+		if err := os.Rename(half, device); err != nil {
+			return home{}, err
+		}
+	}
+	h, err := openHome(device)
+	if err != nil {
+		return home{}, err
+	}
+	return h, a.pointAt(ctx, h, relayURL)
+}
+
+// pointAt lets the sample's events use the relay where it listens now.
+func (a *app) pointAt(ctx context.Context, h home, relayURL string) (err error) {
+	l, err := a.openLocked(ctx, h)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	following, err := l.store.Following(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range following {
+		if f.Relay == relayURL {
+			continue
+		}
+		f.Relay = relayURL
+		if err := l.store.Follow(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) openLocked(ctx context.Context, h home) (*local, error) {
+	lock, ok, err := h.lock()
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, codedf(exitBusy, "the demo runs already; stop it with Ctrl-C where it was started")
+	}
+	l, err := openLocal(ctx, h, lock, a.log())
+	if err != nil {
+		_ = lock.Unlock()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (a *app) writeSample(ctx context.Context, h home, relayURL string) (err error) {
+	l, err := a.openLocked(ctx, h)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	s, err := readSample()
+	if err != nil {
+		return err
+	}
+	a.printf("Writing the sample week …\n")
+	if err := l.SetName(ctx, s.You); err != nil {
+		return err
+	}
+	event, began := sampleEvent(s, time.Now())
+	event.Relays = []string{relayURL}
+	inv, err := l.Found(ctx, event, relayURL)
+	if err != nil {
+		return err
+	}
+	cast := &cast{app: a, inv: inv, you: l, yourName: s.You, nodes: map[string]*replica.Node{}}
+	defer func() { err = errors.Join(err, cast.close()) }()
+	return cast.play(ctx, s, began)
+}
+
+// sampleEvent puts the sample into the week that is under way, or into the last
+// one while it is too early on Monday for anything to have been said.
+func sampleEvent(s sample, now time.Time) (qa.Event, time.Time) {
+	days := (int(now.Weekday()) + 6) % 7 // since Monday
+	monday := time.Date(now.Year(), now.Month(), now.Day()-days, 0, 0, 0, 0, now.Location())
+	if now.Sub(monday) < 12*time.Hour {
+		monday = monday.AddDate(0, 0, -7)
+	}
+	e, err := newEvent(s.Title, strings.Join(s.Authors, ", "), monday.Format(time.DateOnly), now.Location())
+	if err != nil { // a formatted date parses
+		panic(err)
+	}
+	e.Description, e.Links, e.Prizes = s.Description, s.Links, s.Prizes
+	return e, monday.Add(9 * time.Hour)
+}
+
+// cast is everybody in the sample: name to node.
+type cast struct {
+	app      *app
+	inv      qa.Invitation
+	you      *local
+	yourName string
+	nodes    map[string]*replica.Node
+}
+
+func (c *cast) node(ctx context.Context, name string) (*replica.Node, error) {
+	if name == c.yourName {
+		return c.you.node, nil
+	}
+	if n := c.nodes[name]; n != nil {
+		return n, nil
+	}
+	key, err := trust.NewKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	n, err := replica.Open(ctx, replica.Config{Store: mem.New(), Key: key, Log: c.app.log()})
+	if err != nil {
+		return nil, err
+	}
+	c.nodes[name] = n
+	if err := n.Join(ctx, c.inv); err != nil {
+		return nil, err
+	}
+	return n, c.sync(ctx, n)
+}
+
+func (c *cast) sync(ctx context.Context, n *replica.Node) error {
+	ctx, cancel := context.WithTimeout(ctx, castWait)
+	defer cancel()
+	return n.Sync(ctx, c.inv.Event)
+}
+
+func (c *cast) close() error {
+	var errs []error
+	for _, n := range c.nodes {
+		errs = append(errs, n.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// play lets the cast say the sample, a little after one another, between began
+// and now.
+func (c *cast) play(ctx context.Context, s sample, began time.Time) error {
+	event := c.inv.Event
+	step := min(time.Since(began)/time.Duration(len(s.Posts)+1), 97*time.Minute)
+	at := func(i int) int64 { return began.Add(time.Duration(i) * step).UnixMilli() }
+	if err := c.sync(ctx, c.you.node); err != nil {
+		return err
+	}
+	for _, author := range s.Authors {
+		n, err := c.node(ctx, author)
+		if err != nil {
+			return err
+		}
+		grant := qa.Act{Kind: qa.ActRole, AtMillis: at(0), Identity: n.Identity(), Role: qa.RoleAuthor, On: true}
+		if _, err := c.you.Do(ctx, event, grant); err != nil {
+			return err
+		}
+	}
+	if err := c.sync(ctx, c.you.node); err != nil {
+		return err
+	}
+	named := map[string]bool{c.yourName: true}
+	ids := map[string]qa.PostID{}
+	// do says one thing as somebody who has seen all that was said before.
+	do := func(who string, act qa.Act) (qa.PostID, error) {
+		n, err := c.node(ctx, who)
+		if err != nil {
+			return "", err
+		}
+		if err := c.sync(ctx, n); err != nil {
+			return "", err
+		}
+		if !named[who] {
+			named[who] = true
+			if _, err := n.Do(ctx, event, qa.Act{Kind: qa.ActPerson, AtMillis: act.AtMillis, Person: &qa.Person{Name: who}}); err != nil {
+				return "", err
+			}
+		}
+		id, err := n.Do(ctx, event, act)
+		if err != nil {
+			return "", err
+		}
+		return id, c.sync(ctx, n)
+	}
+	for i, p := range s.Posts {
+		id, err := do(p.By, qa.Act{
+			Kind: qa.ActPost, AtMillis: at(i + 1), Parent: ids[p.Re], Text: strings.TrimSpace(p.Text),
+			OnBehalfOf: p.OnBehalfOf, Tags: p.Tags,
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.Key, err)
+		}
+		ids[p.Key] = id
+		if p.Edit != "" {
+			if _, err := do(p.By, qa.Act{Kind: qa.ActEdit, AtMillis: at(i+1) + 60_000, Post: id, Text: strings.TrimSpace(p.Edit)}); err != nil {
+				return fmt.Errorf("%s: %w", p.Key, err)
+			}
+		}
+	}
+	for _, r := range s.Reactions {
+		for _, who := range r.By {
+			if _, err := do(who, qa.Act{Kind: qa.ActReact, AtMillis: at(len(s.Posts)), Post: ids[r.On], Emoji: r.Emoji, On: true}); err != nil {
+				return fmt.Errorf("%s on %s: %w", r.Emoji, r.On, err)
+			}
+		}
+	}
+	return c.sync(ctx, c.you.node)
+}

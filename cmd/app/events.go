@@ -1,0 +1,442 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyleaf/qa"
+	"flyleaf/replica"
+)
+
+// The commands about events and people: new, join, events, invitation, name,
+// identity, roles.
+
+// week is the length of an event: Monday to Friday.
+const weekDays = 5
+
+// newEvent makes a week from its first day, as a calendar date in the zone.
+func newEvent(title, by, starts string, zone *time.Location) (qa.Event, error) {
+	e := qa.Event{Kind: "event", Gate: 1, Access: "open", Title: title, Authors: by, Zone: zone.String()}
+	if e.Zone == "Local" {
+		e.Zone = ""
+	}
+	if starts == "" {
+		return e, nil
+	}
+	day, err := time.ParseInLocation(time.DateOnly, starts, zone)
+	if err != nil {
+		return e, codedf(exitUsage, "--starts takes a date such as 2026-11-30, not %q", starts)
+	}
+	at := func(days, hour int) int64 {
+		return time.Date(day.Year(), day.Month(), day.Day()+days, hour, 0, 0, 0, zone).UnixMilli()
+	}
+	e.StartsAtMillis = at(0, 0)
+	e.AnswersFromMillis = at(0, 0)
+	e.AnswersUntilMillis = at(weekDays-1, 0)
+	e.WinnersAtMillis = at(weekDays-1, 12)
+	e.EndsAtMillis = at(weekDays, 0) - 1
+	return e, nil
+}
+
+func (a *app) newCmd() *cobra.Command {
+	var title, by, starts, relay, zone, description string
+	c := &cobra.Command{
+		Use:   "new --title TITLE --by AUTHORS [flags]",
+		Short: "Make an event; prints its ID and the invitation to hand out",
+		Example: `  flyleaf new --title "The Patient Ledger" --by "Ilse Marrow, Teodor Anand" \
+    --starts 2026-11-30 --relay ws://127.0.0.1:3030`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			loc := time.Local
+			if zone != "" {
+				var err error
+				if loc, err = time.LoadLocation(zone); err != nil {
+					return codedf(exitUsage, "--zone takes a name such as Europe/Lisbon, not %q", zone)
+				}
+			}
+			if strings.TrimSpace(title) == "" {
+				return codedf(exitUsage, "an event needs a --title")
+			}
+			e, err := newEvent(title, by, starts, loc)
+			if err != nil {
+				return err
+			}
+			e.Description = description
+			if relay != "" {
+				if err := qa.CheckRelay(relay); err != nil {
+					return coded(exitUsage, err)
+				}
+				e.Relays = []string{relay}
+			}
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				inv, err := b.Found(ctx, e, relay)
+				if err != nil {
+					return a.explain(err)
+				}
+				if a.json {
+					return a.printJSON(map[string]string{"event": string(inv.Event), "invitation": inv.String()})
+				}
+				a.printf("event       %s\ninvitation  %s\n", inv.Event, inv)
+				return nil
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&title, "title", "", "the book's `title`")
+	f.StringVar(&by, "by", "", "its `authors`, separated by commas")
+	f.StringVar(&starts, "starts", "", "the first `day`, such as 2026-11-30; the week ends on the fifth")
+	f.StringVar(&relay, "relay", "", "the relay's `address`, ws:// or wss://")
+	f.StringVar(&zone, "zone", "", "time `zone` of the week, such as Europe/Lisbon (default: this device's)")
+	f.StringVar(&description, "description", "", "what the book is about, in Markdown")
+	return a.jsonFlag(c)
+}
+
+// joinWait is how long `join` waits for the first fetch; the event is kept
+// either way and fetched when the relay can be reached.
+const joinWait = 5 * time.Second
+
+func (a *app) joinCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "join INVITATION",
+		Short: "Keep somebody's event on this device too",
+		Long: `Keep an event on this device, and fetch it when the relay can be reached: now, with
+a later ` + "`flyleaf sync`" + `, or while ` + "`flyleaf serve`" + ` runs.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			inv, err := qa.ParseInvitation(args[0])
+			if err != nil {
+				return codedf(exitUsage, "%w. An invitation looks like flyleaf:EVENT@ws://relay:3030; `flyleaf invitation` prints it", err)
+			}
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				if err := b.Join(ctx, inv); err != nil {
+					return a.explain(err)
+				}
+				fetched, why := false, "the invitation names no relay"
+				if inv.Relay != "" {
+					if s := look(ctx, inv.Relay); s.State == "offline" {
+						why = s.Why
+					} else if err := b.Sync(ctx, inv.Event, joinWait); err != nil {
+						why = err.Error()
+					} else {
+						fetched = true
+					}
+				}
+				if a.json {
+					return a.printJSON(struct {
+						Event   qa.EventID `json:"event"`
+						Fetched bool       `json:"fetched"`
+						Why     string     `json:"why,omitempty"`
+					}{inv.Event, fetched, map[bool]string{false: why}[fetched]})
+				}
+				if fetched {
+					a.printf("Joined %s.\n", inv.Event)
+				} else {
+					a.printf("Joined %s; it is fetched when the relay can be reached (%s).\n", inv.Event, why)
+				}
+				return nil
+			})
+		},
+	}
+	return a.jsonFlag(c)
+}
+
+func (a *app) invitationCmd() *cobra.Command {
+	var event string
+	c := &cobra.Command{
+		Use:   "invitation",
+		Short: "Print an event's invitation",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				inv, err := b.Invitation(ctx, id)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(map[string]string{"event": string(id), "invitation": inv.String()})
+				}
+				a.printf("%s\n", inv)
+				return nil
+			})
+		},
+	}
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func (a *app) eventsCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "events",
+		Short: "The events on this device",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				events, err := b.Events(ctx)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					type jsonEvent struct {
+						Event    qa.EventID  `json:"event"`
+						Title    string      `json:"title"`
+						Authors  string      `json:"authors"`
+						StartsAt int64       `json:"startsAt,omitempty"`
+						EndsAt   int64       `json:"endsAt,omitempty"`
+						Founder  qa.Identity `json:"founder,omitempty"`
+						Fetched  bool        `json:"fetched"`
+					}
+					out := []jsonEvent{}
+					for _, e := range events {
+						out = append(out, jsonEvent{e.ID, e.Title, e.Authors, e.StartsAtMillis, e.EndsAtMillis, e.Founder, e.Founder != ""})
+					}
+					return a.printJSON(out)
+				}
+				if len(events) == 0 {
+					a.printf("No events yet: `flyleaf new` makes one, `flyleaf join INVITATION` fetches one.\n")
+				}
+				for _, e := range events {
+					a.printf("%s  %s\n", e.ID, plain(describeEvent(e)))
+				}
+				return nil
+			})
+		},
+	}
+	return a.jsonFlag(c)
+}
+
+func describeEvent(e qa.Event) string {
+	if e.Founder == "" {
+		return "(not fetched yet)"
+	}
+	s := e.Title
+	if e.Authors != "" {
+		s += ", by " + e.Authors
+	}
+	if e.StartsAtMillis != 0 {
+		s += ", from " + time.UnixMilli(e.StartsAtMillis).Format("Mon 2 Jan 2006")
+	}
+	return s
+}
+
+func (a *app) nameCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "name [NAME]",
+		Short: "Set the name others see; without one, print it",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				if len(args) == 1 {
+					if strings.TrimSpace(args[0]) == "" {
+						return codedf(exitUsage, "a name needs at least one letter")
+					}
+					if err := b.SetName(ctx, strings.TrimSpace(args[0])); err != nil {
+						return a.explain(err)
+					}
+				}
+				name, err := b.Name(ctx)
+				if err != nil {
+					return err
+				}
+				id, err := b.Identity(ctx)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(map[string]string{"name": name, "identity": string(id)})
+				}
+				if name == "" {
+					a.printf("No name yet: `flyleaf name \"Tino\"` sets one.\n")
+				} else {
+					a.printf("%s\n", plain(name))
+				}
+				return nil
+			})
+		},
+	}
+	return a.jsonFlag(c)
+}
+
+func (a *app) identityCmd() *cobra.Command {
+	parent := &cobra.Command{Use: "identity", Short: "Who you are on this device"}
+	show := &cobra.Command{
+		Use:   "show",
+		Short: "Print your identity: the public key that your posts are signed with",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				id, err := b.Identity(ctx)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(map[string]qa.Identity{"identity": id})
+				}
+				a.printf("%s\n", id)
+				return nil
+			})
+		},
+	}
+	parent.AddCommand(a.jsonFlag(show))
+	return parent
+}
+
+func (a *app) rolesCmd() *cobra.Command {
+	var event string
+	list := func(c *cobra.Command, _ []string) error {
+		return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+			week, err := b.Week(ctx, id)
+			if err != nil {
+				return err
+			}
+			grants := append([]qa.Grant{{ID: week.Event.Founder, Role: qa.RoleOrganiser}}, week.Event.Roles...)
+			if a.json {
+				return a.printJSON(grants)
+			}
+			for _, g := range grants {
+				a.printf("%-10s  %s  %s\n", g.Role, g.ID, plain(week.People[g.ID].Name))
+			}
+			return nil
+		})
+	}
+	change := func(use, short string, on bool) *cobra.Command {
+		c := &cobra.Command{
+			Use: use + " IDENTITY ROLE", Short: short, Args: cobra.ExactArgs(2),
+			RunE: func(c *cobra.Command, args []string) error {
+				return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+					act := qa.Act{Kind: qa.ActRole, AtMillis: nowMillis(), Identity: qa.Identity(args[0]), Role: qa.Role(args[1]), On: on}
+					return a.act(ctx, b, id, act, "Done.")
+				})
+			},
+		}
+		return c
+	}
+	parent := &cobra.Command{Use: "roles", Short: "Who may do what in an event", Args: cobra.NoArgs, RunE: list}
+	parent.PersistentFlags().StringVarP(&event, "event", "e", "", "the event's `ID`, or a beginning of it that fits only one")
+	parent.AddCommand(
+		change("grant", "Give an identity a role: author, moderator or member", true),
+		change("revoke", "Take a role back", false),
+	)
+	return a.jsonFlag(parent)
+}
+
+func (a *app) syncCmd() *cobra.Command {
+	var event string
+	var timeout time.Duration
+	c := &cobra.Command{
+		Use:   "sync",
+		Short: "Exchange with the relay until both hold the same",
+		Long: `Exchange with the relay until both hold the same. Ends with exit code 3 when that
+is not so within the timeout; what was written stays on this device and goes later.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				if err := b.Sync(ctx, id, timeout); err != nil {
+					var n *replica.NotSyncedError
+					if errors.As(err, &n) {
+						return coded(exitNotSynced, fmt.Errorf("%w; what you wrote is safe on this device", err))
+					}
+					return a.explain(err)
+				}
+				if a.json {
+					return a.printJSON(struct {
+						Event  qa.EventID `json:"event"`
+						Synced bool       `json:"synced"`
+					}{id, true})
+				}
+				a.printf("The relay and this device hold the same.\n")
+				return nil
+			})
+		},
+	}
+	c.Flags().DurationVar(&timeout, "timeout", 10*time.Second, "how long to try")
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func (a *app) statusCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Per event: posts, what is only on this device, and whether the relay can be reached",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				statuses, err := b.Status(ctx)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					if statuses == nil {
+						statuses = []qa.Status{}
+					}
+					return a.printJSON(statuses)
+				}
+				if len(statuses) == 0 {
+					a.printf("No events on this device.\n")
+				}
+				for _, s := range statuses {
+					title := s.Title
+					if title == "" {
+						title = "(not fetched yet)"
+					}
+					a.printf("%s  %s\n", s.Event, plain(title))
+					a.printf("  posts    %d, in %d changes\n", s.Posts, s.Changes)
+					if s.Pending == 0 {
+						a.printf("  pending  nothing of yours is only on this device\n")
+					} else {
+						a.printf("  pending  %d changes of yours are only on this device\n", s.Pending)
+					}
+					if s.Relay.URL == "" {
+						a.printf("  relay    none\n")
+					} else {
+						a.printf("  relay    %s  %s", s.Relay.URL, s.Relay.State)
+						if s.Relay.Why != "" {
+							a.printf(": %s", s.Relay.Why)
+						}
+						a.printf("\n")
+					}
+					for _, h := range s.Heads {
+						a.printf("  head     %s\n", h)
+					}
+				}
+				return nil
+			})
+		},
+	}
+	return a.jsonFlag(c)
+}
+
+func (a *app) doctorCmd() *cobra.Command {
+	var event string
+	var rebuild bool
+	c := &cobra.Command{
+		Use:   "doctor --rebuild",
+		Short: "Rebuild what pages are made from, out of the ledger",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if !rebuild {
+				return codedf(exitUsage, "doctor can --rebuild; nothing else yet")
+			}
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				events, err := b.Events(ctx)
+				if err != nil {
+					return err
+				}
+				for _, e := range events {
+					if event != "" && !strings.HasPrefix(string(e.ID), event) {
+						continue
+					}
+					if err := b.Rebuild(ctx, e.ID); err != nil {
+						return fmt.Errorf("rebuilding %s: %w", e.ID, err)
+					}
+					a.printf("%s rebuilt\n", e.ID)
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&rebuild, "rebuild", false, "drop the views and make them again from the ledger")
+	return eventFlag(c, &event)
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/adrg/xdg"
+	"github.com/gofrs/flock"
+
+	"flyleaf/trust"
+)
+
+// home is a data directory:
+//
+//	flyleaf.db     ledger, views, and what is this device's own (SQLite)
+//	identity.key   who this person is: an Ed25519 seed in hex, mode 0600
+//	lock           held by the one process that has the directory open
+//	serve.json     where the running process can be reached, while one serves
+//	web-token      what the start link carries, mode 0600
+type home struct{ dir string }
+
+func (a *app) home() (home, error) {
+	dir := a.dataDir
+	if dir == "" {
+		dir = os.Getenv("FLYLEAF_DATA")
+	}
+	if dir == "" {
+		xdg.Reload() // the environment may have changed since the program's start, in tests it does
+		dir = filepath.Join(xdg.DataHome, "flyleaf")
+	}
+	return openHome(dir)
+}
+
+func openHome(dir string) (home, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return home{}, fmt.Errorf("the data directory %s: %w", dir, err)
+	}
+	if err := os.MkdirAll(abs, 0o700); err != nil {
+		return home{}, fmt.Errorf("the data directory cannot be made: %w", err)
+	}
+	return home{abs}, nil
+}
+
+func (h home) path(name string) string { return filepath.Join(h.dir, name) }
+
+// lock takes the directory for this process, or reports false when another has it.
+func (h home) lock() (*flock.Flock, bool, error) {
+	l := flock.New(h.path("lock"), flock.SetPermissions(0o600))
+	ok, err := l.TryLock()
+	if err != nil {
+		return nil, false, fmt.Errorf("locking the data directory %s: %w", h.dir, err)
+	}
+	return l, ok, nil
+}
+
+// key reads the identity, or makes it on the first start. The file is written
+// whole and synced before it has its name, so a crash leaves none or a good one.
+func (h home) key() (trust.Key, error) {
+	path := h.path("identity.key")
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, dbErr := os.Stat(h.path("flyleaf.db")); dbErr == nil {
+			return trust.Key{}, fmt.Errorf("%s is missing, but this directory holds events: put the file back from a backup; nothing was changed", path)
+		}
+		k, err := trust.NewKey(rand.Reader)
+		if err != nil {
+			return trust.Key{}, err
+		}
+		if err := writeFileSynced(path, []byte(hex.EncodeToString(k.Seed())+"\n"), 0o600); err != nil {
+			return trust.Key{}, fmt.Errorf("keeping the identity: %w", err)
+		}
+		return k, nil
+	}
+	if err != nil {
+		return trust.Key{}, fmt.Errorf("reading the identity: %w", err)
+	}
+	seed, err := hex.DecodeString(strings.TrimSpace(string(b)))
+	if err != nil {
+		return trust.Key{}, fmt.Errorf("%s is not a key file (64 hex characters are expected): put it back from a backup; nothing was changed", path)
+	}
+	k, err := trust.KeyFromSeed(seed)
+	if err != nil {
+		return trust.Key{}, fmt.Errorf("%s is not a key file: %w; put it back from a backup; nothing was changed", path, err)
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		if err := os.Chmod(path, 0o600); err != nil {
+			return trust.Key{}, fmt.Errorf("%s can be read by others and that cannot be changed: %w", path, err)
+		}
+	}
+	return k, nil
+}
+
+// token returns what the start link of the web UI carries; it is kept, so that a
+// bookmark goes on working.
+func (h home) token() (string, error) {
+	path := h.path("web-token")
+	if b, err := os.ReadFile(path); err == nil && len(strings.TrimSpace(string(b))) >= 32 {
+		return strings.TrimSpace(string(b)), nil
+	}
+	raw := make([]byte, 16)
+	if _, err := rand.Read(raw); err != nil {
+		return "", err
+	}
+	token := hex.EncodeToString(raw)
+	if err := writeFileSynced(path, []byte(token+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keeping the start link's token: %w", err)
+	}
+	return token, nil
+}
+
+// serving says where the process that holds a directory can be reached.
+type serving struct {
+	PID    int    `json:"pid"`
+	Socket string `json:"socket"`
+	URL    string `json:"url"`
+}
+
+func (h home) serving() (serving, error) {
+	var s serving
+	b, err := os.ReadFile(h.path("serve.json"))
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(b, &s)
+}
+
+func (h home) setServing(s serving) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return writeFileSynced(h.path("serve.json"), append(b, '\n'), 0o600)
+}
+
+// socketPath picks a short path for the local socket: paths over some 100 bytes
+// fail, and data directories can lie deep.
+func socketPath() (string, error) {
+	xdg.Reload()
+	for _, dir := range []string{xdg.RuntimeDir, os.TempDir(), "/tmp"} {
+		if dir == "" {
+			continue
+		}
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			continue
+		}
+		sub, err := os.MkdirTemp(dir, "flyleaf-") // mode 0700: only this user
+		if err != nil {
+			continue
+		}
+		if path := filepath.Join(sub, "sock"); len(path) < 100 {
+			return path, nil
+		}
+		_ = os.Remove(sub)
+	}
+	return "", errors.New("no directory is short enough for the local socket (tried the runtime directory and the temporary one)")
+}
+
+// writeFileSynced replaces a file whole: written beside, synced, renamed.
+func writeFileSynced(path string, b []byte, mode fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // gone already when the rename worked
+	err = f.Chmod(mode)
+	if err == nil {
+		_, err = f.Write(b)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err == nil {
+		if d, derr := os.Open(filepath.Dir(path)); derr == nil {
+			err = d.Sync()
+			_ = d.Close()
+		}
+	}
+	return err
+}
+
+// busyFor is how long a command waits for another short command to finish.
+const busyFor = 10 * time.Second
+
+// pause waits a moment between two looks at a condition that nothing announces.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

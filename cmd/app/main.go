@@ -1,0 +1,75 @@
+// Command flyleaf keeps a week of questions and answers on this device: the
+// command line and, with `flyleaf serve`, the local web UI.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes; `flyleaf help exit-codes` prints them.
+const (
+	exitOK        = 0
+	exitError     = 1 // something went wrong; nothing was lost
+	exitUsage     = 2 // the command's words are off
+	exitNotSynced = 3 // relay and device do not hold the same yet
+	exitNotFound  = 4 // no such event or post
+	exitRefused   = 5 // input that was not taken: an import, a text over a limit
+	exitBusy      = 6 // another flyleaf holds the data directory
+)
+
+// codedError is an error that decides the exit code.
+type codedError struct {
+	code int
+	err  error
+}
+
+func (e *codedError) Error() string { return e.err.Error() }
+func (e *codedError) Unwrap() error { return e.err }
+
+// coded gives err an exit code. A nil err stays nil.
+func coded(code int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &codedError{code, err}
+}
+
+func codedf(code int, format string, args ...any) error {
+	return &codedError{code, fmt.Errorf(format, args...)}
+}
+
+// streams are what a command reads and writes, so that tests can hold them.
+type streams struct {
+	in  io.Reader
+	out io.Writer
+	err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run is the whole program: it returns the exit code instead of exiting.
+func run(ctx context.Context, args []string, std streams) int {
+	cmd := newRoot(std)
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintln(std.err, "flyleaf:", err)
+	var c *codedError
+	if errors.As(err, &c) {
+		return c.code
+	}
+	return exitError
+}

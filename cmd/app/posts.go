@@ -1,0 +1,413 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyleaf/qa"
+)
+
+// The commands about posts: ask, reply, edit, withdraw, react, list, show, search.
+
+func nowMillis() int64 { return time.Now().UnixMilli() }
+
+func (a *app) askCmd() *cobra.Command {
+	var event, behalf string
+	var tags []string
+	c := &cobra.Command{
+		Use:   "ask [flags] TEXT|-",
+		Short: "Ask a question; prints its post ID",
+		Long: `Ask a question. It is saved on this device first, network or not, and goes to
+the relay with the next ` + "`flyleaf sync`" + ` or while ` + "`flyleaf serve`" + ` runs.`,
+		Example: `  flyleaf ask "May nothing ever be changed?"
+  flyleaf ask --on-behalf-of "Maren Holt" --tag bookkeeping "How do I begin?"
+  flyleaf ask - < question.md`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			text, err := a.textArg(args)
+			if err != nil {
+				return err
+			}
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, AtMillis: nowMillis(), Text: text, OnBehalfOf: behalf, Tags: tags})
+			})
+		},
+	}
+	c.Flags().StringVar(&behalf, "on-behalf-of", "", "ask for somebody else; their `name` is shown")
+	c.Flags().StringArrayVar(&tags, "tag", nil, "a `tag`; may be given several times")
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func (a *app) replyCmd() *cobra.Command {
+	var event, behalf string
+	c := &cobra.Command{
+		Use:     "reply [flags] POST TEXT|-",
+		Short:   "Reply to a post; prints the reply's ID",
+		Example: `  flyleaf reply 0b1c2d3e4f5a6b7c-abcdefghijklm-24 "With two people and one cash box."`,
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			text, err := a.textArg(args[1:])
+			if err != nil {
+				return err
+			}
+			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
+				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, AtMillis: nowMillis(), Parent: post, Text: text, OnBehalfOf: behalf})
+			})
+		},
+	}
+	c.Flags().StringVar(&behalf, "on-behalf-of", "", "reply for somebody else; their `name` is shown")
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+// post does the act and prints the new post's ID.
+func (a *app) post(ctx context.Context, b backend, event qa.EventID, act qa.Act) error {
+	id, err := b.Do(ctx, event, act)
+	if err != nil {
+		return a.explain(err)
+	}
+	if a.json {
+		return a.printJSON(map[string]qa.PostID{"post": id})
+	}
+	a.printf("%s\n", id)
+	return nil
+}
+
+// withPost is withEvent for a command about one post.
+func (a *app) withPost(ctx context.Context, event, typed string, fn func(context.Context, backend, qa.EventID, qa.PostID) error) error {
+	return a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
+		post, err := resolvePost(ctx, b, id, typed)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, b, id, post)
+	})
+}
+
+// act does an act about a post and prints what was done.
+func (a *app) act(ctx context.Context, b backend, event qa.EventID, act qa.Act, done string) error {
+	if _, err := b.Do(ctx, event, act); err != nil {
+		return a.explain(err)
+	}
+	if a.json {
+		return a.printJSON(map[string]qa.PostID{"post": act.Post})
+	}
+	a.printf("%s\n", done)
+	return nil
+}
+
+func (a *app) editCmd() *cobra.Command {
+	var event string
+	c := &cobra.Command{
+		Use:   "edit [flags] POST TEXT|-",
+		Short: "Add a revision to one of your posts",
+		Long: `Add a revision: the new text is shown, the old one is kept. When two devices of
+yours edit one post without knowing of each other, both texts are shown.`,
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			text, err := a.textArg(args[1:])
+			if err != nil {
+				return err
+			}
+			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
+				return a.act(ctx, b, id, qa.Act{Kind: qa.ActEdit, AtMillis: nowMillis(), Post: post, Text: text}, "Edited.")
+			})
+		},
+	}
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func (a *app) withdrawCmd() *cobra.Command {
+	var event string
+	var undo bool
+	c := &cobra.Command{
+		Use:   "withdraw [flags] POST",
+		Short: "Withdraw one of your posts; it keeps its place, without its words",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
+				done := "Withdrawn. `flyleaf withdraw --undo` brings it back."
+				if undo {
+					done = "It is shown again."
+				}
+				return a.act(ctx, b, id, qa.Act{Kind: qa.ActWithdraw, AtMillis: nowMillis(), Post: post, On: !undo}, done)
+			})
+		},
+	}
+	c.Flags().BoolVar(&undo, "undo", false, "show the post again")
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func (a *app) reactCmd() *cobra.Command {
+	var event string
+	var off bool
+	c := &cobra.Command{
+		Use:     "react [flags] POST [EMOJI]",
+		Short:   "React to a post; without an emoji: I want this answered too",
+		Example: "  flyleaf react 0b1c2d3e4f5a6b7c-abcdefghijklm-24\n  flyleaf react 0b1c2d3e4f5a6b7c-abcdefghijklm-24 🙏",
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(c *cobra.Command, args []string) error {
+			emoji := qa.WantEmoji
+			if len(args) == 2 {
+				emoji = args[1]
+			}
+			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
+				return a.act(ctx, b, id, qa.Act{Kind: qa.ActReact, AtMillis: nowMillis(), Post: post, Emoji: emoji, On: !off}, "Done.")
+			})
+		},
+	}
+	c.Flags().BoolVar(&off, "off", false, "take the reaction back")
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+// jsonPost is a post as `list` and `show` print it. The names are a contract.
+type jsonPost struct {
+	ID         qa.PostID      `json:"id"`
+	Name       string         `json:"name"` // what is shown
+	OnBehalfOf string         `json:"onBehalfOf"`
+	By         qa.Identity    `json:"by"`
+	Text       string         `json:"text"`
+	At         int64          `json:"at"` // ms since 1970 UTC, the writer's clock
+	Author     bool           `json:"author"`
+	Withdrawn  bool           `json:"withdrawn,omitempty"`
+	Hidden     string         `json:"hidden,omitempty"`
+	Tags       []string       `json:"tags,omitempty"`
+	Versions   []qa.Revision  `json:"versions,omitempty"` // only when edited concurrently
+	Reactions  []jsonReaction `json:"reactions,omitempty"`
+	Parent     qa.PostID      `json:"parent,omitempty"`
+	Source     string         `json:"source,omitempty"`
+	Revisions  int            `json:"revisions"`
+	Answered   *bool          `json:"answered,omitempty"` // questions only
+	Wants      int            `json:"wants,omitempty"`
+	Replies    *[]jsonPost    `json:"replies,omitempty"` // questions only
+}
+
+type jsonReaction struct {
+	Emoji string `json:"emoji"`
+	Count int    `json:"count"`
+}
+
+func newJSONPost(p *qa.PostView) jsonPost {
+	j := jsonPost{
+		ID: p.ID, Name: p.Name, OnBehalfOf: p.OnBehalfOf, By: p.By, Text: p.Text(), At: p.AtMillis,
+		Author: p.ByAuthor, Withdrawn: p.Withdrawn, Hidden: p.Marks.Hidden, Tags: p.Tags,
+		Parent: p.Parent, Source: p.Source, Revisions: len(p.Revisions),
+	}
+	if v := p.Versions(); len(v) > 1 {
+		j.Versions = v
+	}
+	for _, r := range p.Reactions { // ascending by emoji
+		if n := len(j.Reactions); n > 0 && j.Reactions[n-1].Emoji == r.Emoji {
+			j.Reactions[n-1].Count++
+		} else {
+			j.Reactions = append(j.Reactions, jsonReaction{r.Emoji, 1})
+		}
+	}
+	if p.Withdrawn {
+		j.Text = "" // withdrawn words are kept in the document, and shown to nobody
+	}
+	return j
+}
+
+func newJSONThread(t *qa.Thread) jsonPost {
+	j := newJSONPost(&t.Question)
+	replies := make([]jsonPost, len(t.Replies))
+	for i := range t.Replies {
+		replies[i] = newJSONPost(&t.Replies[i])
+	}
+	j.Replies, j.Answered, j.Wants = &replies, &t.Answered, t.Wants
+	return j
+}
+
+func (a *app) listCmd() *cobra.Command {
+	var event string
+	var unanswered bool
+	c := &cobra.Command{
+		Use:   "list [flags]",
+		Short: "The questions and their replies, in the order people read",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				week, err := b.Week(ctx, id)
+				if err != nil {
+					return err
+				}
+				threads := []jsonPost{}
+				for i := range week.Threads {
+					t := &week.Threads[i]
+					if unanswered && (t.Answered || !t.Question.Shown()) {
+						continue
+					}
+					threads = append(threads, newJSONThread(t))
+				}
+				if a.json {
+					return a.printJSON(threads)
+				}
+				if len(threads) == 0 {
+					a.printf("Nothing here yet. `flyleaf ask` asks the first question.\n")
+				}
+				for i := range threads {
+					a.printThread(&threads[i])
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&unanswered, "unanswered", false, "only questions that no author has answered")
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func (a *app) printThread(t *jsonPost) {
+	a.printPost(t, "")
+	if t.Replies != nil {
+		for i := range *t.Replies {
+			a.printPost(&(*t.Replies)[i], "    ")
+		}
+	}
+	a.printf("\n")
+}
+
+func (a *app) printPost(p *jsonPost, indent string) {
+	who := plain(p.Name)
+	if p.Author {
+		who += " (author)"
+	}
+	state := ""
+	if p.Answered != nil && *p.Answered {
+		state = "  answered"
+	}
+	if p.Wants > 0 {
+		state += fmt.Sprintf("  wanted by %d", p.Wants)
+	}
+	a.printf("%s%s  %s  %s%s\n", indent, who, time.UnixMilli(p.At).Format("Mon 2 Jan 15:04"), p.ID, state)
+	text := p.Text
+	switch {
+	case p.Withdrawn:
+		text = "(withdrawn)"
+	case p.Hidden != "":
+		text = "(hidden: " + p.Hidden + ")"
+	}
+	for line := range strings.SplitSeq(plain(text), "\n") {
+		a.printf("%s  %s\n", indent, line)
+	}
+	if len(p.Versions) > 1 {
+		a.printf("%s  (edited at the same time on %d devices; `flyleaf show %s` shows all texts)\n", indent, len(p.Versions), p.ID)
+	}
+}
+
+// plain takes control characters out of strangers' words, which a terminal would obey.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return r
+		}
+		if r < 0x20 || r >= 0x7f && r < 0xa0 {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+func (a *app) showCmd() *cobra.Command {
+	var event string
+	c := &cobra.Command{
+		Use:   "show [flags] POST",
+		Short: "One post with its replies and every text it had",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
+				week, err := b.Week(ctx, id)
+				if err != nil {
+					return err
+				}
+				for i := range week.Threads {
+					t := &week.Threads[i]
+					if t.Question.ID == post {
+						return a.show(newJSONThread(t), t.Question.Revisions)
+					}
+					for k := range t.Replies {
+						if t.Replies[k].ID == post {
+							return a.show(newJSONPost(&t.Replies[k]), t.Replies[k].Revisions)
+						}
+					}
+				}
+				return codedf(exitNotFound, "no post %q in this event", post)
+			})
+		},
+	}
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func (a *app) show(p jsonPost, revisions []qa.Revision) error {
+	if a.json {
+		history := revisions
+		if p.Withdrawn {
+			history = []qa.Revision{}
+		}
+		return a.printJSON(struct {
+			jsonPost
+			History []qa.Revision `json:"history"`
+		}{p, history})
+	}
+	a.printThread(&p)
+	if len(revisions) > 1 && !p.Withdrawn {
+		a.printf("Texts, the oldest first:\n")
+		for _, r := range revisions {
+			note := ""
+			if !r.Superseded {
+				note = "  (shown)"
+			}
+			a.printf("  %s  %s%s\n", r.ID, time.UnixMilli(r.AtMillis).Format("Mon 2 Jan 15:04"), note)
+			for line := range strings.SplitSeq(plain(r.Text), "\n") {
+				a.printf("    %s\n", line)
+			}
+		}
+	}
+	return nil
+}
+
+func (a *app) searchCmd() *cobra.Command {
+	var event string
+	c := &cobra.Command{
+		Use:   "search [flags] WORDS…",
+		Short: "The posts that hold all these words",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				ids, err := b.Search(ctx, id, strings.Join(args, " "), 50)
+				if err != nil {
+					return err
+				}
+				week, err := b.Week(ctx, id)
+				if err != nil {
+					return err
+				}
+				views := map[qa.PostID]*qa.PostView{}
+				for i := range week.Threads {
+					t := &week.Threads[i]
+					views[t.Question.ID] = &t.Question
+					for k := range t.Replies {
+						views[t.Replies[k].ID] = &t.Replies[k]
+					}
+				}
+				found := []jsonPost{}
+				for _, id := range ids {
+					if v := views[id]; v != nil && v.Shown() {
+						found = append(found, newJSONPost(v))
+					}
+				}
+				if a.json {
+					return a.printJSON(found)
+				}
+				for i := range found {
+					a.printPost(&found[i], "")
+				}
+				return nil
+			})
+		},
+	}
+	return a.jsonFlag(eventFlag(c, &event))
+}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"flyleaf/qa"
+)
+
+// app is what every command shares.
+type app struct {
+	std     streams
+	dataDir string // as given by --data; "" means the default
+	json    bool
+	verbose bool
+}
+
+const longHelp = `Flyleaf keeps the questions and answers of a "book of the week" on this device,
+works without a network, and merges with everybody else's through a relay.
+
+A first round, on one machine:
+
+  syncserver --listen 127.0.0.1:3030 --data relay-data &
+  flyleaf new --title "The Patient Ledger" --by "Ilse Marrow" --relay ws://127.0.0.1:3030
+  flyleaf ask "At what size does a ledger begin to pay?"
+  flyleaf sync
+  flyleaf serve
+
+Events are named by their ID or any beginning of it that fits only one; with a
+single event --event can be left out. Text given as - is read from standard input.`
+
+const exitCodesHelp = `Exit codes of flyleaf:
+
+  0  done
+  1  something went wrong; the message says what, and what is safe
+  2  the command's words are off
+  3  relay and device do not hold the same yet
+  4  no such event or post
+  5  input that was not taken: an import, a text over a limit
+  6  another flyleaf holds the data directory and does not answer`
+
+func newRoot(std streams) *cobra.Command {
+	a := &app{std: std}
+	root := &cobra.Command{
+		Use:           "flyleaf",
+		Short:         "Questions and answers for a book of the week, on your own device",
+		Long:          longHelp,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+	}
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	root.SetIn(std.in)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return codedf(exitUsage, "%w\nSee `%s --help`", err, c.CommandPath())
+	})
+	pf := root.PersistentFlags()
+	pf.StringVar(&a.dataDir, "data", "", "the data `directory` (default $FLYLEAF_DATA, else flyleaf in the user's data directory)")
+	pf.BoolVarP(&a.verbose, "verbose", "v", false, "say on standard error what happens underneath")
+
+	serve := a.serveCmd()
+	root.Flags().AddFlagSet(serve.Flags())
+	root.RunE = serve.RunE // plain `flyleaf` serves
+
+	root.AddCommand(
+		a.newCmd(), a.joinCmd(), a.eventsCmd(), a.invitationCmd(),
+		a.askCmd(), a.replyCmd(), a.editCmd(), a.withdrawCmd(), a.reactCmd(),
+		a.listCmd(), a.showCmd(), a.searchCmd(), a.nameCmd(), a.identityCmd(), a.rolesCmd(),
+		a.importCmd(), a.exportCmd(), a.syncCmd(), a.statusCmd(), a.doctorCmd(),
+		serve, a.demoCmd(),
+		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
+	)
+	for _, c := range root.Commands() {
+		wrapArgs(c)
+	}
+	return root
+}
+
+// wrapArgs gives wrong arguments the usage exit code, in a command and below it.
+func wrapArgs(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return codedf(exitUsage, "%w\nUsage: %s", err, c.UseLine())
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		wrapArgs(sub)
+	}
+}
+
+// jsonFlag adds --json to a command that prints data.
+func (a *app) jsonFlag(c *cobra.Command) *cobra.Command {
+	c.Flags().BoolVar(&a.json, "json", false, "print JSON")
+	return c
+}
+
+// eventFlag adds --event.
+func eventFlag(c *cobra.Command, event *string) *cobra.Command {
+	c.Flags().StringVarP(event, "event", "e", "", "the event's `ID`, or a beginning of it that fits only one")
+	return c
+}
+
+func (a *app) log() *slog.Logger {
+	if !a.verbose {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(a.std.err, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.std.out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.std.out, format, args...) }
+
+// textArg returns the words of a post: the arguments joined, or standard input for "-".
+func (a *app) textArg(args []string) (string, error) {
+	if len(args) == 1 && args[0] == "-" {
+		b, err := io.ReadAll(io.LimitReader(a.std.in, 1<<20))
+		if err != nil {
+			return "", fmt.Errorf("reading standard input: %w", err)
+		}
+		args = []string{strings.TrimRight(string(b), "\r\n")}
+	}
+	text := strings.Join(args, " ")
+	if strings.TrimSpace(text) == "" {
+		return "", codedf(exitRefused, "there is no text: a post needs at least one word")
+	}
+	return text, nil
+}
+
+// with opens the data directory, or reaches the process that holds it, for the
+// length of fn.
+func (a *app) with(ctx context.Context, fn func(context.Context, backend) error) error {
+	home, err := a.home()
+	if err != nil {
+		return err
+	}
+	b, err := connect(ctx, home, a.log())
+	if err != nil {
+		return err
+	}
+	err = fn(ctx, b)
+	if cerr := b.Close(); err == nil && cerr != nil {
+		err = cerr
+	}
+	return err
+}
+
+// withEvent is with, for one event named by a prefix of its ID.
+func (a *app) withEvent(ctx context.Context, prefix string, fn func(context.Context, backend, qa.EventID) error) error {
+	return a.with(ctx, func(ctx context.Context, b backend) error {
+		id, err := resolveEvent(ctx, b, prefix)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, b, id)
+	})
+}
+
+// resolveEvent finds the one event whose ID begins with prefix.
+func resolveEvent(ctx context.Context, b backend, prefix string) (qa.EventID, error) {
+	events, err := b.Events(ctx)
+	if err != nil {
+		return "", err
+	}
+	var found []qa.Event
+	for _, e := range events {
+		if string(e.ID) == prefix {
+			return e.ID, nil
+		}
+		if strings.HasPrefix(string(e.ID), prefix) {
+			found = append(found, e)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0].ID, nil
+	case len(events) == 0:
+		return "", codedf(exitNotFound, "this device keeps no event yet: `flyleaf new` makes one, `flyleaf join INVITATION` fetches one")
+	case len(found) == 0:
+		return "", codedf(exitNotFound, "no event begins with %q; `flyleaf events` lists them", prefix)
+	}
+	var list strings.Builder
+	for _, e := range found {
+		fmt.Fprintf(&list, "\n  %s  %s", e.ID, e.Title)
+	}
+	return "", codedf(exitNotFound, "which event? Name it with --event ID:%s", list.String())
+}
+
+// resolvePost finds the one post of an event whose ID is, or ends or begins
+// uniquely with, what a person typed.
+func resolvePost(ctx context.Context, b backend, event qa.EventID, typed string) (qa.PostID, error) {
+	if _, err := b.Post(ctx, event, qa.PostID(typed)); err == nil {
+		return qa.PostID(typed), nil
+	}
+	week, err := b.Week(ctx, event)
+	if err != nil {
+		return "", err
+	}
+	var found []qa.PostID
+	consider := func(id qa.PostID) {
+		if typed != "" && (strings.HasPrefix(string(id), typed) || strings.HasSuffix(string(id), typed)) {
+			found = append(found, id)
+		}
+	}
+	for _, t := range week.Threads {
+		consider(t.Question.ID)
+		for _, r := range t.Replies {
+			consider(r.ID)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", codedf(exitNotFound, "no post %q in this event; `flyleaf list` shows the IDs", typed)
+	}
+	return "", codedf(exitNotFound, "%q fits %d posts; type more of the ID", typed, len(found))
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/pkg/browser"
+	"github.com/spf13/cobra"
+
+	"flyleaf/qa"
+	"flyleaf/storage"
+	"flyleaf/webui"
+)
+
+// stopWithin bounds how long a stop waits for requests that are under way.
+const stopWithin = 5 * time.Second
+
+func (a *app) serveCmd() *cobra.Command {
+	var listen string
+	var noOpen bool
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "The web UI on this device, and the link to the relays",
+		Long: `Serve the web UI to this device's browser, and keep the link to the relays of all
+events. Commands given meanwhile on the same data directory go through this process.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			home, err := a.home()
+			if err != nil {
+				return err
+			}
+			return a.serve(c.Context(), home, listen, !noOpen, nil)
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:7117", "the `address` to serve on; a port of 0 picks one")
+	c.Flags().BoolVar(&noOpen, "no-open", false, "do not open the browser")
+	return c
+}
+
+// serve runs until the context ends. Ready, when not nil, is called once the
+// pages can be opened, with the start link.
+func (a *app) serve(ctx context.Context, h home, listen string, open bool, ready func(url string)) (err error) {
+	lock, ok, err := h.lock()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if s, serr := h.serving(); serr == nil && s.URL != "" {
+			return codedf(exitBusy, "flyleaf already serves this data directory (process %d): open %s", s.PID, s.URL)
+		}
+		return codedf(exitBusy, "another flyleaf has the data directory %s open; wait for it and try again", h.dir)
+	}
+	l, err := openLocal(ctx, h, lock, a.log())
+	if err != nil {
+		_ = lock.Unlock()
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+
+	ln, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("%w; is something else on %s? Choose another with --listen, or 127.0.0.1:0 for any", err, listen)
+	}
+	defer ln.Close()
+	token, err := h.token()
+	if err != nil {
+		return err
+	}
+	address := "http://" + ln.Addr().String()
+	start := webui.StartURL(address, token)
+
+	rpc, socket, err := listenRPC()
+	if err != nil {
+		return err
+	}
+	defer removeSocket(socket)
+	if err := h.setServing(serving{PID: os.Getpid(), Socket: socket, URL: start}); err != nil {
+		return fmt.Errorf("saying where this process can be reached: %w", err)
+	}
+	defer func() { _ = os.Remove(h.path("serve.json")) }() // a stale one is harmless: its socket does not answer
+
+	// Requests end with the process: streams would otherwise hold a stop up.
+	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer endRequests()
+	base := func(net.Listener) context.Context { return requests }
+	node := &webNode{local: l}
+	web := &http.Server{Handler: webui.New(webui.Config{Node: node, Token: token, Hosts: hostsOf(ln.Addr())}), BaseContext: base, ReadHeaderTimeout: 10 * time.Second}
+	commands := &http.Server{Handler: rpcHandler(l), BaseContext: base, ReadHeaderTimeout: 10 * time.Second}
+	failed := make(chan error, 2)
+	go func() { failed <- web.Serve(ln) }()
+	go func() { failed <- commands.Serve(rpc) }()
+	l.node.Start(ctx)
+
+	a.printf("Flyleaf is on %s\n", start)
+	if ready != nil {
+		ready(start)
+	}
+	if open {
+		browser.Stdout, browser.Stderr = a.std.err, a.std.err
+		openBrowser(start)
+	}
+
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	endRequests()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	return errors.Join(err, web.Shutdown(grace), commands.Shutdown(grace))
+}
+
+// openBrowser opens the page where there is a desktop to open it on. That it
+// does not work is no error: the address is printed.
+func openBrowser(url string) {
+	if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" && runtime.GOOS != "darwin" && runtime.GOOS != "windows" {
+		return
+	}
+	_ = browser.OpenURL(url)
+}
+
+// hostsOf lists the Host headers under which a listener's pages are served. A
+// listener on all interfaces is reached by names we cannot know, so that only
+// names of this machine's loopback are taken for it too.
+func hostsOf(addr net.Addr) []string {
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return nil
+	}
+	hosts := []string{"localhost:" + port, "127.0.0.1:" + port, "[::1]:" + port}
+	if own := addr.String(); own != "127.0.0.1:"+port && own != "[::1]:"+port {
+		hosts = append(hosts, own)
+	}
+	return hosts
+}
+
+// webNode is the node as the pages see it.
+type webNode struct{ *local }
+
+func (n *webNode) Identity() qa.Identity { return n.node.Identity() }
+
+func (n *webNode) Found(ctx context.Context, e qa.Event, relay string) (qa.EventID, qa.Invitation, error) {
+	inv, err := n.local.Found(ctx, e, relay)
+	return inv.Event, inv, err
+}
+
+func (n *webNode) Delivery(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
+	return n.node.Delivery(ctx, event)
+}
+
+func (n *webNode) Status(ctx context.Context) ([]qa.Status, error) { return n.node.Status(ctx) }
+
+func (n *webNode) Subscribe(event qa.EventID) (<-chan qa.Update, func()) {
+	return n.node.Subscribe(event)
+}
+
+func (n *webNode) Wake() { n.node.Wake() }
+
+func (n *webNode) Setting(ctx context.Context, key string) (string, error) {
+	if key == webui.SettingName {
+		return n.Name(ctx)
+	}
+	v, err := n.store.Setting(ctx, "web/"+key)
+	if errors.Is(err, storage.ErrNotFound) {
+		return "", nil
+	}
+	return v, err
+}
+
+func (n *webNode) SetSetting(ctx context.Context, key, value string) error {
+	if key == webui.SettingName {
+		return n.SetName(ctx, value)
+	}
+	if value == "" {
+		return n.store.DeleteSetting(ctx, "web/"+key)
+	}
+	return n.store.SetSetting(ctx, "web/"+key, value)
+}

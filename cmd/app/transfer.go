@@ -1,0 +1,265 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"flyleaf/exchange"
+	"flyleaf/qa"
+)
+
+// The commands that bring weeks in and take them out: import, export.
+
+// importReport is what `import --json` prints for each file.
+type importReport struct {
+	File      string       `json:"file"`
+	Event     qa.EventID   `json:"event"`
+	Title     string       `json:"title"`
+	Format    string       `json:"format"`
+	Questions int          `json:"questions"` // taken now
+	Replies   int          `json:"replies"`   // taken now
+	Known     int          `json:"known"`     // were there already
+	Guesses   int          `json:"guesses"`   // messages of which it was guessed whether they open a thread
+	Skipped   []qa.Skipped `json:"skipped"`
+}
+
+func (a *app) importCmd() *cobra.Command {
+	var event, relay, out string
+	var dryRun bool
+	c := &cobra.Command{
+		Use:   "import [flags] FILE…",
+		Short: "Bring in weeks: Jekyll pages, the plain text of a week's page, outlines, JSON",
+		Long: `Bring in weeks. The format is recognised by the file's content. Without --event each
+file becomes an event of its own; the same file imported again adds nothing. A file
+is taken whole or not at all, and what could not be taken is listed with its line.
+
+The plain text of a page does not say which messages open a thread: that is guessed.
+Look at the guesses, and correct them, before they are taken:
+
+  flyleaf import --dry-run -o outline.txt page.txt
+  $EDITOR outline.txt
+  flyleaf import outline.txt`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if out != "" && (!dryRun || len(args) != 1) {
+				return codedf(exitUsage, "-o goes with --dry-run and one file")
+			}
+			if event != "" && len(args) != 1 {
+				return codedf(exitUsage, "--event goes with one file")
+			}
+			if relay != "" {
+				if err := qa.CheckRelay(relay); err != nil {
+					return coded(exitUsage, err)
+				}
+			}
+			// All files are read before the first is taken, so that a bad one
+			// among them stops nothing halfway.
+			weeks := make([]qa.Imported, len(args))
+			for i, file := range args {
+				var err error
+				if weeks[i], err = a.readWeek(file); err != nil {
+					return err
+				}
+			}
+			if dryRun {
+				return a.dryRun(args, weeks, out)
+			}
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				var id qa.EventID
+				if event != "" {
+					var err error
+					if id, err = resolveEvent(ctx, b, event); err != nil {
+						return err
+					}
+				}
+				reports := make([]importReport, 0, len(args))
+				for i, week := range weeks {
+					r, err := b.Import(ctx, id, week, relay)
+					if err != nil {
+						return a.explain(fmt.Errorf("%s: %w", args[i], err))
+					}
+					report := newImportReport(args[i], week)
+					report.Event, report.Questions, report.Replies, report.Known = r.Event, r.Questions, r.Replies, r.Known
+					reports = append(reports, report)
+				}
+				return a.printReports(reports)
+			})
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&dryRun, "dry-run", false, "say what would be taken, and take nothing")
+	f.StringVarP(&out, "output", "o", "", "with --dry-run: write an outline to this `file`, to correct and import")
+	f.StringVar(&relay, "relay", "", "the relay of the new events, ws:// or wss://")
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func newImportReport(file string, week qa.Imported) importReport {
+	r := importReport{File: file, Title: week.Event.Title, Format: week.Format, Guesses: week.Guesses, Skipped: week.Skipped}
+	if r.Skipped == nil {
+		r.Skipped = []qa.Skipped{}
+	}
+	return r
+}
+
+// readWeek reads a file in any format. Beside a Jekyll page lie its people.
+func (a *app) readWeek(file string) (qa.Imported, error) {
+	var b []byte
+	var err error
+	if file == "-" {
+		b, err = io.ReadAll(io.LimitReader(a.std.in, exchange.MaxInput+1))
+	} else {
+		b, err = readBounded(file, exchange.MaxInput+1)
+	}
+	if err != nil {
+		return qa.Imported{}, coded(exitRefused, err)
+	}
+	week, err := exchange.Read(filepath.Base(file), b, peopleBeside(file))
+	return week, coded(exitRefused, err)
+}
+
+func readBounded(file string, limit int64) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", file, err)
+	}
+	return b, nil
+}
+
+// Bounds on the people read beside a page; a site has some 200.
+const (
+	maxPeople     = 10_000
+	maxPersonFile = 256 << 10
+)
+
+// peopleBeside reads the person pages of the site that a page belongs to. None
+// found is no error: authors are then known by their names alone.
+func peopleBeside(file string) map[string]string {
+	files := map[string][]byte{}
+	for _, dir := range []string{"_people", "people"} {
+		names, err := filepath.Glob(filepath.Join(filepath.Dir(file), "..", dir, "*.md"))
+		if err != nil {
+			continue
+		}
+		for _, name := range names {
+			if len(files) >= maxPeople {
+				break
+			}
+			if b, err := readBounded(name, maxPersonFile); err == nil {
+				files[filepath.Base(name)] = b
+			}
+		}
+	}
+	return exchange.PeopleFromFiles(files)
+}
+
+func (a *app) dryRun(args []string, weeks []qa.Imported, out string) error {
+	if out != "" {
+		var b bytes.Buffer
+		if err := exchange.WriteOutline(&b, weeks[0]); err != nil {
+			return err
+		}
+		if err := writeFileSynced(out, b.Bytes(), 0o644); err != nil {
+			return fmt.Errorf("writing the outline: %w", err)
+		}
+	}
+	reports := make([]importReport, 0, len(weeks))
+	for i, week := range weeks {
+		r := newImportReport(args[i], week)
+		for _, p := range week.Posts {
+			if p.Parent < 0 {
+				r.Questions++
+			} else {
+				r.Replies++
+			}
+		}
+		reports = append(reports, r)
+	}
+	if !a.json {
+		a.printf("Nothing was taken; this is what would be:\n")
+	}
+	return a.printReports(reports)
+}
+
+// printReports prints one object for one file, a list for several.
+func (a *app) printReports(reports []importReport) error {
+	if a.json {
+		if len(reports) == 1 {
+			return a.printJSON(reports[0])
+		}
+		return a.printJSON(reports)
+	}
+	for _, r := range reports {
+		a.printf("%s: %s (%s)\n", r.File, plain(r.Title), r.Format)
+		a.printf("  %d questions and %d replies taken", r.Questions, r.Replies)
+		if r.Known > 0 {
+			a.printf(", %d posts were there already", r.Known)
+		}
+		a.printf("\n")
+		if r.Event != "" {
+			a.printf("  event %s\n", r.Event)
+		}
+		if r.Guesses > 0 {
+			a.printf("  whether it opens a thread was guessed for %d messages; --dry-run -o FILE shows them\n", r.Guesses)
+		}
+		for _, s := range r.Skipped {
+			a.printf("  not taken, line %d: %s", s.Line, s.Reason)
+			if s.Text != "" {
+				a.printf(": %s", plain(s.Text))
+			}
+			a.printf("\n")
+		}
+	}
+	return nil
+}
+
+func (a *app) exportCmd() *cobra.Command {
+	var event, format, out string
+	c := &cobra.Command{
+		Use:     "export --format json|jekyll [flags]",
+		Short:   "Write an event to a file or to standard output",
+		Example: "  flyleaf export --format jekyll -o 20261130-the-patient-ledger.md",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			write := map[string]func(io.Writer, qa.Week) error{"json": exchange.WriteJSON, "jekyll": exchange.WriteJekyll}[format]
+			if write == nil {
+				return codedf(exitUsage, "--format is json or jekyll, not %q", format)
+			}
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				week, err := b.Week(ctx, id)
+				if err != nil {
+					return err
+				}
+				if week.Event.Founder == "" {
+					return codedf(exitNotFound, "this event has not been fetched yet; try `flyleaf sync`")
+				}
+				var buf bytes.Buffer
+				if err := write(&buf, week); err != nil {
+					return err
+				}
+				if out == "" || out == "-" {
+					_, err := a.std.out.Write(buf.Bytes())
+					return err
+				}
+				if err := writeFileSynced(out, buf.Bytes(), 0o644); err != nil {
+					return fmt.Errorf("writing the export: %w", err)
+				}
+				return nil
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&format, "format", "", "json or jekyll")
+	f.StringVarP(&out, "output", "o", "", "the `file` to write; standard output without it")
+	return eventFlag(c, &event)
+}
