@@ -1,0 +1,226 @@
+package exchange
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"go.yaml.in/yaml/v3"
+
+	"flyleaf/qa"
+)
+
+// PeopleFromFiles returns the names of people by their ID, from the person pages
+// of a Jekyll site: path to content. The ID is the `short` of the front matter,
+// else the file's base name without its ending; the name is `title`. Files that
+// are no person pages are left out.
+func PeopleFromFiles(files map[string][]byte) map[string]string {
+	out := make(map[string]string, len(files))
+	for path, b := range files {
+		s, err := clean(path, b)
+		if err != nil {
+			continue
+		}
+		front, _, _, ok := splitFront(s)
+		if !ok {
+			continue
+		}
+		var page yaml.Node
+		if yaml.Unmarshal([]byte(front), &page) != nil || len(page.Content) != 1 || page.Content[0].Kind != yaml.MappingNode {
+			continue
+		}
+		fields := page.Content[0].Content
+		id, title := "", ""
+		for i := 0; i+1 < len(fields); i += 2 {
+			if fields[i+1].Kind != yaml.ScalarNode {
+				continue
+			}
+			switch fields[i].Value {
+			case "short":
+				id = strings.TrimSpace(fields[i+1].Value)
+			case "title":
+				title = strings.TrimSpace(fields[i+1].Value)
+			}
+		}
+		if id == "" {
+			base := path[strings.LastIndexAny(path, `/\`)+1:]
+			id, _, _ = strings.Cut(base, ".")
+		}
+		if id != "" && title != "" && len(title) <= qa.MaxName {
+			out[id] = title
+		}
+	}
+	return out
+}
+
+// words returns the words of a name, folded: lower case, Latin letters without
+// their marks, nothing but letters and digits. "Ondřej Bothe" is [ondrej bothe].
+func words(name string) []string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(name) {
+		switch {
+		case unicode.IsMark(r):
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+			if plain, ok := foldLatin[r]; ok {
+				b.WriteString(plain)
+			} else {
+				b.WriteRune(r)
+			}
+		case r == '\'' || r == '’': // O'Neil is one word
+		default:
+			b.WriteByte(' ')
+		}
+	}
+	return strings.Fields(b.String())
+}
+
+// foldLatin takes the marks off Latin letters, as names are typed without them.
+var foldLatin = func() map[rune]string {
+	m := map[rune]string{'ß': "ss", 'æ': "ae", 'œ': "oe", 'ø': "o", 'ð': "d", 'þ': "th", 'ł': "l", 'đ': "d", 'ı': "i"}
+	for plain, marked := range map[string]string{
+		"a": "àáâãäåāăąǎ", "c": "çćĉċč", "d": "ď", "e": "èéêëēĕėęě", "g": "ĝğġģ", "h": "ĥħ", "i": "ìíîïĩīĭįǐ",
+		"j": "ĵ", "k": "ķ", "l": "ĺļľŀ", "n": "ñńņňŉ", "o": "òóôõöōŏőǒ", "r": "ŕŗř", "s": "śŝşšș", "t": "ţťŧț",
+		"u": "ùúûüũūŭůűųǔ", "w": "ŵ", "y": "ýÿŷ", "z": "źżž",
+	} {
+		for _, r := range marked {
+			m[r] = plain
+		}
+	}
+	return m
+}()
+
+func squash(name string) string { return strings.Join(words(name), "") }
+
+// author is one author of a week: the name shown and the ID of the person page.
+type author struct {
+	name, id string
+}
+
+// sameName reports whether writer is a's name or ID: the same letters whatever
+// their case, marks and spaces, or the same words in another order.
+func (a author) sameName(writer string) bool {
+	w := words(writer)
+	if len(w) == 0 {
+		return false
+	}
+	joined := strings.Join(w, "")
+	if joined == squash(a.name) || a.id != "" && joined == squash(a.id) {
+		return true
+	}
+	n := words(a.name)
+	slices.Sort(w)
+	slices.Sort(n)
+	return slices.Equal(w, n)
+}
+
+// closeName reports whether writer may well be a under a shorter name: all words
+// of it are words of a's name ("Gant", "Ajay Arasanipalai"), or the last words
+// are the same and the first ones begin alike ("Mike Munn", Michael Munn).
+func (a author) closeName(writer string) bool {
+	w, n := words(writer), words(a.name)
+	if len(w) == 0 || len(n) == 0 {
+		return false
+	}
+	within := true
+	for _, word := range w {
+		within = within && slices.Contains(n, word)
+	}
+	if within && (len(w) > 1 || len(w[0]) >= 3) {
+		return true
+	}
+	return len(w) > 1 && len(n) > 1 && w[len(w)-1] == n[len(n)-1] && len(w[len(w)-1]) >= 3 && w[0][0] == n[0][0]
+}
+
+// isAuthor decides which writers of a week are its authors.
+//
+// A writer whose name is an author's name or person ID (sameName) is that
+// author. Only for an author whom no writer matches so, a writer with a close
+// name (closeName) is taken, if it is the only one, if it is close to this
+// author alone, and if it behaves like an author: it replied in at least three
+// threads that others opened, or in half of them. A reader who shares a first
+// name with the author so stays a reader.
+func isAuthor(authors []author, posts []qa.ImportedPost) func(writer string) bool {
+	is := map[string]bool{}
+	writers := map[string]map[int]bool{} // writer → threads of others it replied in
+	threads := 0
+	root := make([]int, len(posts))
+	for i := range posts {
+		p := &posts[i]
+		if writers[p.Name] == nil {
+			writers[p.Name] = map[int]bool{}
+		}
+		if p.Parent < 0 {
+			root[i] = i
+			threads++
+			continue
+		}
+		root[i] = root[p.Parent]
+		if posts[root[i]].Name != p.Name {
+			writers[p.Name][root[i]] = true
+		}
+	}
+	var missing []author
+	for _, a := range authors {
+		found := false
+		for w := range writers {
+			if a.sameName(w) {
+				is[w], found = true, true
+			}
+		}
+		if !found {
+			missing = append(missing, a)
+		}
+	}
+	for _, a := range missing {
+		var close []string
+		for w, in := range writers {
+			if is[w] || !a.closeName(w) || len(in) < 3 && (len(in) == 0 || len(in)*2 < threads) {
+				continue
+			}
+			close = append(close, w)
+		}
+		if len(close) != 1 {
+			continue
+		}
+		others := 0
+		for _, b := range authors {
+			if b.closeName(close[0]) {
+				others++
+			}
+		}
+		if others == 1 {
+			is[close[0]] = true
+		}
+	}
+	return func(writer string) bool { return is[writer] }
+}
+
+// markAuthors sets AsAuthor on the authors' replies.
+func markAuthors(authors []author, posts []qa.ImportedPost) {
+	by := isAuthor(authors, posts)
+	for i := range posts {
+		posts[i].AsAuthor = posts[i].Parent >= 0 && by(posts[i].Name)
+	}
+}
+
+// splitAuthors reads a list of names as people write it: "A, B and C".
+func splitAuthors(s string) []author {
+	s = strings.NewReplacer(" and ", ",", " & ", ",", ";", ",").Replace(s)
+	var out []author
+	for part := range strings.SplitSeq(s, ",") {
+		part = strings.TrimSpace(part)
+		part = strings.TrimSpace(strings.TrimPrefix(part, "and "))
+		if part != "" {
+			out = append(out, author{name: part})
+		}
+	}
+	return out
+}
+
+func joinAuthors(authors []author) string {
+	names := make([]string, len(authors))
+	for i, a := range authors {
+		names[i] = a.name
+	}
+	return strings.Join(names, ", ")
+}

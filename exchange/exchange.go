@@ -1,0 +1,283 @@
+// Package exchange reads weeks from other formats and writes them to others.
+//
+// It reads Jekyll pages (ReadJekyll), the plain text of a week's web page
+// (ReadPage), the outline of an import that a person has corrected
+// (ReadOutline) and Flyleaf's own JSON (ReadJSON). Each gives a qa.Imported: a
+// week before it becomes changes. It writes Jekyll pages, JSON and outlines.
+//
+// Guarantees: a file is read whole or refused whole, with the line where one is
+// known; what was understood and not taken is in Imported.Skipped, never lost in
+// silence; everything in an Imported keeps the limits of the event document
+// (qa.Event.Validate); the same bytes give the same Imported, with the same
+// sources, on every device. Input is hostile until read: size, number of
+// messages, depth and the work that YAML aliases make are bounded.
+//
+// It never touches a network, a disk or a clock, and never guesses in silence:
+// what the reader decided and the file does not say is marked and counted.
+package exchange
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"flyleaf/qa"
+)
+
+// Bounds of one input. A week of the archive has some 400 messages and 200 KiB.
+const (
+	MaxInput    = 8 << 20 // bytes
+	MaxMessages = 10_000
+	MaxDepth    = 50 // replies to replies to …
+)
+
+// The reasons why an input is refused. A refused input has changed nothing.
+var (
+	// ErrUnknownFormat is returned by Detect when the bytes are none of ours.
+	ErrUnknownFormat = errors.New("the format is not known")
+	// ErrTooBig is returned for inputs over MaxInput bytes or MaxMessages messages.
+	ErrTooBig = errors.New("the file is too big")
+	// ErrNotUTF8 is returned for inputs that are not UTF-8 text.
+	ErrNotUTF8 = errors.New("the file is not UTF-8 text")
+	// ErrSyntax is returned when the input breaks the rules of its own format.
+	ErrSyntax = errors.New("the file cannot be read as this format")
+	// ErrLimit is returned when something is larger than an event may hold.
+	ErrLimit = errors.New("it does not fit into an event")
+	// ErrNoTitle is returned when no title is found.
+	ErrNoTitle = errors.New("the week has no title")
+)
+
+// InputError says which file was refused, where and why. It wraps one of the
+// reasons above.
+type InputError struct {
+	Name   string // the input's name, as it was given
+	Line   int    // 1-based; 0: the whole file
+	Detail string
+	Err    error
+}
+
+// Error says what happened, where, and that nothing was taken.
+func (e *InputError) Error() string {
+	var b strings.Builder
+	if e.Name != "" {
+		b.WriteString(e.Name)
+		if e.Line > 0 {
+			b.WriteString(":" + strconv.Itoa(e.Line))
+		}
+		b.WriteString(": ")
+	} else if e.Line > 0 {
+		b.WriteString("line " + strconv.Itoa(e.Line) + ": ")
+	}
+	b.WriteString(e.Err.Error())
+	if e.Detail != "" {
+		b.WriteString(": " + e.Detail)
+	}
+	b.WriteString("; nothing was imported from it")
+	return b.String()
+}
+
+// Unwrap returns the reason.
+func (e *InputError) Unwrap() error { return e.Err }
+
+func refuse(name string, line int, err error, format string, args ...any) error {
+	return &InputError{Name: name, Line: line, Err: err, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Format names a format that can be read.
+type Format string
+
+// The formats that Detect tells apart.
+const (
+	FormatJekyll  Format = "jekyll"  // YAML front matter, then Markdown
+	FormatPage    Format = "page"    // the plain text of a week's web page
+	FormatOutline Format = "outline" // an import on its way through a person's editor
+	FormatJSON    Format = "json"    // Flyleaf's own, see JSONFormat
+)
+
+// Detect says which format b is in, by its content; the name serves only the
+// error. ErrUnknownFormat, ErrNotUTF8 or ErrTooBig is returned.
+func Detect(name string, b []byte) (Format, error) {
+	if bytes.HasPrefix(b, []byte("PK\x03\x04")) {
+		return "", refuse(name, 0, ErrUnknownFormat, "it is a ZIP file; unpack it and import the page inside")
+	}
+	s, err := clean(name, b)
+	if err != nil {
+		return "", err
+	}
+	switch trimmed := strings.TrimLeft(s, " \t\n"); {
+	case strings.HasPrefix(trimmed, outlineMagic):
+		return FormatOutline, nil
+	case isFence(firstLine(trimmed)):
+		return FormatJekyll, nil
+	case strings.HasPrefix(trimmed, "{"):
+		return FormatJSON, nil
+	}
+	if looksLikePage(s) {
+		return FormatPage, nil
+	}
+	return "", refuse(name, 0, ErrUnknownFormat,
+		"it is neither a Jekyll page (which begins with a line ---), nor the text of a week's page (with %q or the week's dates), nor an outline, nor Flyleaf's JSON", heading)
+}
+
+// Read reads b in whatever format Detect finds. people is what PeopleFromFiles
+// returns, and may be nil.
+func Read(name string, b []byte, people map[string]string) (qa.Imported, error) {
+	f, err := Detect(name, b)
+	if err != nil {
+		return qa.Imported{}, err
+	}
+	switch f {
+	case FormatJekyll:
+		return ReadJekyll(name, b, people)
+	case FormatOutline:
+		return ReadOutline(name, b)
+	case FormatJSON:
+		return ReadJSON(name, b)
+	default:
+		return ReadPage(name, b)
+	}
+}
+
+// clean checks size and encoding, takes a byte order mark off and makes every
+// line end in \n, so that the same page gives the same week from any system.
+func clean(name string, b []byte) (string, error) {
+	if len(b) > MaxInput {
+		return "", refuse(name, 0, ErrTooBig, "%d bytes, at most %d are read", len(b), MaxInput)
+	}
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	if !utf8.Valid(b) {
+		for i, line := range bytes.Split(b, []byte("\n")) {
+			if !utf8.Valid(line) {
+				return "", refuse(name, i+1, ErrNotUTF8, "save it as UTF-8 and import it again")
+			}
+		}
+	}
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		return "", refuse(name, 1+bytes.Count(b[:i], []byte("\n")), ErrNotUTF8, "there is a NUL byte in it")
+	}
+	s := strings.ReplaceAll(string(b), "\r\n", "\n")
+	return strings.ReplaceAll(s, "\r", "\n"), nil
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// beginning returns the first words of s, to show in a report.
+func beginning(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	const limit = 60
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	r := []rune(s)
+	return string(r[:limit-1]) + "…"
+}
+
+// weekSource names a week by what it is, its first day and title, not by the name
+// its file happens to have: a copy called "page (1).md" is the same week.
+func weekSource(format string, e *qa.Event) string {
+	const limit = 200
+	var b strings.Builder
+	if e.StartsAtMillis != 0 {
+		b.WriteString(utc(e.StartsAtMillis).Format("20060102") + "-")
+	}
+	b.WriteString(slug(e.Title))
+	s := b.String()
+	if len(s) > limit {
+		sum := sha256.Sum256([]byte(s))
+		cut := limit - 17
+		for !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut] + "-" + hex.EncodeToString(sum[:8])
+	}
+	return format + ":" + s
+}
+
+// slug returns the letters and digits of s in lower case, with one hyphen for
+// each run of anything else.
+func slug(s string) string {
+	var b strings.Builder
+	gap := false
+	for _, r := range strings.ToLower(s) {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
+			if gap && b.Len() > 0 {
+				b.WriteByte('-')
+			}
+			gap = false
+			b.WriteRune(r)
+			continue
+		}
+		gap = true
+	}
+	return b.String()
+}
+
+// nameSources gives every post its source: the week's, then a hash of writer and
+// text, then a counter where the same person wrote the same again. It depends on
+// neither place nor nesting, so a page that has grown, or whose threads somebody
+// has corrected, adds only what is new.
+func nameSources(im *qa.Imported) {
+	seen := make(map[string]int, len(im.Posts))
+	for i := range im.Posts {
+		p := &im.Posts[i]
+		sum := sha256.Sum256([]byte(p.Name + "\x00" + p.Text))
+		p.Source = im.Source + "#" + hex.EncodeToString(sum[:8])
+		seen[p.Source]++
+		if n := seen[p.Source]; n > 1 {
+			p.Source += "-" + strconv.Itoa(n)
+		}
+	}
+}
+
+// finish does what is common to all readers: sources, limits, counts.
+func finish(name string, im *qa.Imported) error {
+	if strings.TrimSpace(im.Event.Title) == "" {
+		return refuse(name, 0, ErrNoTitle, "give it one and import it again")
+	}
+	if im.Source == "" {
+		im.Source = weekSource(im.Format, &im.Event)
+	}
+	im.Event.Source = im.Source
+	if err := im.Event.Validate(); err != nil {
+		return refuse(name, 0, ErrLimit, "%v", strings.TrimSuffix(err.Error(), "; nothing was changed"))
+	}
+	if len(im.Posts) > MaxMessages {
+		return refuse(name, 0, ErrTooBig, "%d messages, at most %d are read", len(im.Posts), MaxMessages)
+	}
+	if im.Posts == nil {
+		im.Posts = []qa.ImportedPost{}
+	}
+	nameSources(im)
+	im.Guesses = 0
+	for i := range im.Posts {
+		p := &im.Posts[i]
+		switch {
+		case len(p.Text) > qa.MaxText:
+			return refuse(name, p.Line, ErrLimit, "a message of %d bytes, at most %d are allowed", len(p.Text), qa.MaxText)
+		case len(p.Name) > qa.MaxName:
+			return refuse(name, p.Line, ErrLimit, "a writer's name of %d bytes, at most %d are allowed", len(p.Name), qa.MaxName)
+		case !utf8.ValidString(p.Text) || !utf8.ValidString(p.Name):
+			return refuse(name, p.Line, ErrNotUTF8, "a message holds bytes that are not text")
+		case len(p.Source) > qa.MaxShort:
+			return refuse(name, p.Line, ErrLimit, "a source of %d bytes, at most %d are allowed", len(p.Source), qa.MaxShort)
+		}
+		if p.Guessed {
+			im.Guesses++
+		}
+	}
+	return nil
+}
+
+// NoName stands for a writer whose name the input leaves empty: without any name
+// the message would appear to be the importer's own. WriteJekyll writes it as
+// the empty name it was.
+const NoName = "(no name)"

@@ -1,0 +1,542 @@
+package exchange
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"html"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"flyleaf/qa"
+)
+
+// A Jekyll page of a week:
+//
+//	---
+//	title: …                   event/title
+//	description: …             x/jekyll.description
+//	cover: …, image: …         x/jekyll.cover, x/jekyll.image
+//	start: 2021-03-08 00:00:00 event/startsAt, UTC when no zone is given
+//	end: 2021-03-12 22:59:58   event/endsAt
+//	authors: [id or name, …]   event/authors by name, x/jekyll.authors as written
+//	links:                     event/links
+//	- text: …
+//	  link: …                  one page in the wild says list:
+//	archive:                   the threads
+//	- name: …
+//	  text: …                  HTML entities are decoded once, in names too
+//	  replies:
+//	  - name: …
+//	    text: …
+//	    replies: …             deeper replies are read as what they are
+//	---
+//	the description            event/description, Markdown
+//
+// Every other key is reported as skipped.
+
+// Keys of event/x that hold what of a Jekyll page an event has no field for.
+const (
+	xDescription = "jekyll.description"
+	xCover       = "jekyll.cover"
+	xImage       = "jekyll.image"
+	xStart       = "jekyll.start"   // as written, where formatTime writes it otherwise
+	xEnd         = "jekyll.end"     //
+	xAuthors     = "jekyll.authors" // JSON of writtenAuthors
+	xLink        = "jekyll.link."   // + index: JSON of a link that an event's links cannot hold
+)
+
+// writtenAuthors is how a page writes the authors that an event shows by name.
+type writtenAuthors struct {
+	Shown   string   `json:"shown"`   // event/authors at the import
+	Written []string `json:"written"` // person IDs and names
+}
+
+// ReadJekyll reads a Jekyll page. people gives the names of person IDs in
+// `authors` (see PeopleFromFiles) and may be nil: an ID that is not in it is then
+// shown by the name of a writer, or a name in the description, whose letters it
+// is, else as it stands. An *InputError is returned when the page is refused.
+func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, error) {
+	s, err := clean(name, b)
+	if err != nil {
+		return qa.Imported{}, err
+	}
+	front, body, first, ok := splitFront(s)
+	if !ok {
+		return qa.Imported{}, refuse(name, 1, ErrSyntax, "a Jekyll page begins with a line --- and its front matter ends with another")
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(front), &doc); err != nil {
+		line, what := yamlLine(err, first)
+		return qa.Imported{}, refuse(name, line, ErrSyntax, "%s", what)
+	}
+	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
+		return qa.Imported{}, refuse(name, first, ErrSyntax, "the front matter is not a list of keys and values")
+	}
+	r := &jekyllReader{name: name, offset: first - 1, people: people}
+	r.im.Format = string(FormatJekyll)
+	r.im.Event.X = map[string]string{}
+	if err := r.front(doc.Content[0]); err != nil {
+		return qa.Imported{}, err
+	}
+	r.im.Event.Description = strings.Trim(body, "\n")
+	if strings.TrimSpace(r.im.Event.Description) == "" {
+		r.im.Event.Description = ""
+	}
+	r.nameAuthors()
+	r.im.Event.Authors = joinAuthors(r.authors)
+	if err := r.keepAuthors(); err != nil {
+		return qa.Imported{}, err
+	}
+	markAuthors(r.authors, r.im.Posts)
+	if len(r.im.Event.X) == 0 {
+		r.im.Event.X = nil
+	}
+	if err := finish(name, &r.im); err != nil {
+		return qa.Imported{}, err
+	}
+	return r.im, nil
+}
+
+// isFence reports whether line opens a front matter.
+func isFence(line string) bool { return strings.TrimRight(line, " \t") == "---" }
+
+// splitFront cuts a page into front matter and body; first is the line number of
+// the front matter's first line.
+func splitFront(s string) (front, body string, first int, ok bool) {
+	first = 1
+	for strings.HasPrefix(s, "\n") {
+		s, first = s[1:], first+1
+	}
+	line, rest, found := strings.Cut(s, "\n")
+	if !found || !isFence(line) {
+		return "", "", 0, false
+	}
+	first++
+	at := 0
+	for at <= len(rest) {
+		line, _, more := strings.Cut(rest[at:], "\n")
+		if end := strings.TrimRight(line, " \t"); end == "---" || end == "..." {
+			body := ""
+			if more {
+				body = rest[at+len(line)+1:]
+			}
+			return rest[:at], body, first, true
+		}
+		if !more {
+			break
+		}
+		at += len(line) + 1
+	}
+	return "", "", 0, false
+}
+
+var yamlErrorLine = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s*)?line (\d+): `)
+
+// yamlLine takes the line number out of one of the YAML library's errors and
+// makes it the file's.
+func yamlLine(err error, first int) (int, string) {
+	s := err.Error()
+	m := yamlErrorLine.FindStringSubmatch(s)
+	if m == nil {
+		return first, strings.TrimPrefix(s, "yaml: ")
+	}
+	n, _ := strconv.Atoi(m[1])
+	return n + first - 1, s[len(m[0]):]
+}
+
+type jekyllReader struct {
+	name      string
+	offset    int // lines before the front matter's first
+	people    map[string]string
+	authors   []author
+	authorsAt *yaml.Node
+	ids       []int // indices of authors that are IDs without a known name
+	im        qa.Imported
+	visits    int
+}
+
+func (r *jekyllReader) line(n *yaml.Node) int { return n.Line + r.offset }
+
+func (r *jekyllReader) refuse(n *yaml.Node, err error, format string, args ...any) error {
+	return refuse(r.name, r.line(n), err, format, args...)
+}
+
+func (r *jekyllReader) skip(n *yaml.Node, text, reason string, args ...any) {
+	r.im.Skipped = append(r.im.Skipped, qa.Skipped{Line: r.line(n), Reason: fmt.Sprintf(reason, args...), Text: beginning(text)})
+}
+
+// maxVisits bounds the walk: each YAML node is visited once, and again for each
+// alias that leads to it.
+const maxVisits = 40 * MaxMessages
+
+// real follows an alias and counts, so that aliases cannot multiply the work.
+func (r *jekyllReader) real(n *yaml.Node) (*yaml.Node, error) {
+	r.visits++
+	if r.visits > maxVisits || len(r.im.Skipped) > MaxMessages {
+		return nil, r.refuse(n, ErrTooBig, "more than %d pieces, counting what YAML aliases repeat", maxVisits)
+	}
+	if n.Kind == yaml.AliasNode {
+		return n.Alias, nil
+	}
+	return n, nil
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
+
+// scalar returns the text of a scalar as it stands there: 007 stays "007". A
+// null is "".
+func (r *jekyllReader) scalar(n *yaml.Node, what string) (string, error) {
+	n, err := r.real(n)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		return "", r.refuse(n, ErrSyntax, "%s is a list or a map, a text is wanted", what)
+	case isNull(n):
+		return "", nil
+	case n.ShortTag() == "!!binary":
+		return "", r.refuse(n, ErrSyntax, "%s is binary data, a text is wanted", what)
+	}
+	return n.Value, nil
+}
+
+// pairs calls do for each key of a map, and refuses keys that stand twice.
+func (r *jekyllReader) pairs(n *yaml.Node, do func(key string, k, v *yaml.Node) error) error {
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		key, err := r.scalar(k, "a key")
+		if err != nil {
+			return err
+		}
+		if seen[key] {
+			return r.refuse(k, ErrSyntax, "the key %q stands there twice", beginning(key))
+		}
+		seen[key] = true
+		if err := do(key, k, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// items returns the entries of a list; null is an empty one.
+func (r *jekyllReader) items(n *yaml.Node, what string) ([]*yaml.Node, error) {
+	n, err := r.real(n)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case isNull(n) || n.Kind == yaml.ScalarNode && strings.TrimSpace(n.Value) == "":
+		return nil, nil
+	case n.Kind != yaml.SequenceNode:
+		return nil, r.refuse(n, ErrSyntax, "%s is not a list", what)
+	}
+	return n.Content, nil
+}
+
+func (r *jekyllReader) front(n *yaml.Node) error {
+	e := &r.im.Event
+	return r.pairs(n, func(key string, k, v *yaml.Node) error {
+		switch key {
+		case "title":
+			s, err := r.scalar(v, key)
+			e.Title = strings.TrimSpace(s)
+			return err
+		case "description":
+			return r.keep(xDescription, key, k, v)
+		case "cover":
+			return r.keep(xCover, key, k, v)
+		case "image":
+			return r.keep(xImage, key, k, v)
+		case "start":
+			return r.time(v, key, xStart, false, &e.StartsAtMillis)
+		case "end":
+			return r.time(v, key, xEnd, true, &e.EndsAtMillis)
+		case "authors":
+			return r.readAuthors(v)
+		case "links":
+			return r.links(v)
+		case "archive":
+			return r.messages(v, -1, 1)
+		}
+		text := ""
+		if v.Kind == yaml.ScalarNode {
+			text = v.Value
+		}
+		r.skip(k, key+": "+text, "a week has no place for the key %q", beginning(key))
+		return nil
+	})
+}
+
+// keep puts a value into x, for the export to give back.
+func (r *jekyllReader) keep(x, key string, k, v *yaml.Node) error {
+	s, err := r.scalar(v, key)
+	if err != nil {
+		return err
+	}
+	r.keepX(x, s, k)
+	return nil
+}
+
+func (r *jekyllReader) keepX(x, value string, at *yaml.Node) {
+	switch {
+	case value == "":
+	case len(value) > qa.MaxXValue:
+		r.skip(at, value, "it is longer than the %d bytes that an event keeps of it", qa.MaxXValue)
+	case len(r.im.Event.X) >= qa.MaxXKeys:
+		r.skip(at, value, "an event keeps no more than %d such values", qa.MaxXKeys)
+	default:
+		r.im.Event.X[x] = value
+	}
+}
+
+func (r *jekyllReader) time(n *yaml.Node, key, x string, end bool, to *int64) error {
+	s, err := r.scalar(n, key)
+	if err != nil || strings.TrimSpace(s) == "" {
+		return err
+	}
+	ms, ok := parseTime(s, end)
+	if !ok {
+		return r.refuse(n, ErrSyntax, "%s is %q, a time like 2021-03-08 00:00:00 is wanted", key, beginning(s))
+	}
+	*to = ms
+	if formatTime(ms) != s {
+		r.keepX(x, s, n)
+	}
+	return nil
+}
+
+func (r *jekyllReader) readAuthors(n *yaml.Node) error {
+	real, err := r.real(n)
+	if err != nil {
+		return err
+	}
+	var written []string
+	if real.Kind == yaml.ScalarNode {
+		s, err := r.scalar(n, "authors")
+		if err != nil {
+			return err
+		}
+		for _, a := range splitAuthors(s) {
+			written = append(written, a.name)
+		}
+	} else {
+		list, err := r.items(n, "authors")
+		if err != nil {
+			return err
+		}
+		for _, item := range list {
+			s, err := r.scalar(item, "an author")
+			if err != nil {
+				return err
+			}
+			if s = strings.TrimSpace(s); s != "" {
+				written = append(written, s)
+			}
+		}
+	}
+	for _, w := range written {
+		a := author{name: w}
+		if !strings.Contains(w, " ") {
+			a.id = w
+			if known := strings.TrimSpace(r.people[w]); known != "" {
+				a.name = known
+			} else {
+				r.ids = append(r.ids, len(r.authors))
+			}
+		}
+		r.authors = append(r.authors, a)
+	}
+	r.authorsAt = n
+	return nil
+}
+
+// nameAuthors finds names for IDs without a person page: a name in the
+// description after "by", else a writer, with exactly the ID's letters.
+func (r *jekyllReader) nameAuthors() {
+	if len(r.ids) == 0 {
+		return
+	}
+	byID := map[string]string{}
+	add := func(name string) {
+		w := words(name)
+		if len(w) < 2 {
+			return
+		}
+		turned := append(slices.Clone(w[1:]), w[0])
+		for _, id := range []string{strings.Join(w, ""), strings.Join(turned, "")} {
+			if byID[id] == "" {
+				byID[id] = strings.TrimSpace(name)
+			}
+		}
+	}
+	if _, names, ok := cutLast(r.im.Event.X[xDescription], " by "); ok {
+		for _, a := range splitAuthors(strings.TrimRight(names, ".")) {
+			add(a.name)
+		}
+	}
+	for _, p := range r.im.Posts {
+		add(p.Name)
+	}
+	for _, i := range r.ids {
+		if name := byID[squash(r.authors[i].id)]; name != "" {
+			r.authors[i].name = name
+		}
+	}
+}
+
+// keepAuthors keeps how the page wrote its authors, where that is not how they
+// are shown.
+func (r *jekyllReader) keepAuthors() error {
+	was := writtenAuthors{Shown: r.im.Event.Authors}
+	for _, a := range r.authors {
+		was.Written = append(was.Written, cmp.Or(a.id, a.name))
+	}
+	if len(was.Written) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(was)
+	if err != nil {
+		return r.refuse(r.authorsAt, ErrSyntax, "authors: %v", err)
+	}
+	r.keepX(xAuthors, string(b), r.authorsAt)
+	return nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+func (r *jekyllReader) links(n *yaml.Node) error {
+	list, err := r.items(n, "links")
+	if err != nil {
+		return err
+	}
+	for i, item := range list {
+		item, err := r.real(item)
+		if err != nil {
+			return err
+		}
+		var l qa.Link
+		switch {
+		case isNull(item):
+			continue
+		case item.Kind == yaml.ScalarNode:
+			l = qa.Link{Text: item.Value, URL: item.Value}
+		case item.Kind != yaml.MappingNode:
+			return r.refuse(item, ErrSyntax, "a link is a map with text and link")
+		default:
+			err = r.pairs(item, func(key string, k, v *yaml.Node) (err error) {
+				switch key {
+				case "text":
+					l.Text, err = r.scalar(v, "a link's text")
+				case "link", "list", "url", "href":
+					if l.URL != "" {
+						return r.refuse(k, ErrSyntax, "a link with two addresses")
+					}
+					l.URL, err = r.scalar(v, "a link's address")
+				default:
+					r.skip(k, v.Value, "a link has no place for the key %q", beginning(key))
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if len(l.Text) <= qa.MaxShort && len(l.URL) <= qa.MaxShort && len(r.im.Event.Links) < qa.MaxLinks {
+			r.im.Event.Links = append(r.im.Event.Links, l)
+			continue
+		}
+		b, err := json.Marshal(l)
+		if err != nil {
+			return r.refuse(item, ErrSyntax, "a link: %v", err)
+		}
+		r.keepX(xLink+strconv.Itoa(i), string(b), item)
+		if _, kept := r.im.Event.X[xLink+strconv.Itoa(i)]; kept {
+			r.skip(item, l.URL, "an event has %d links of at most %d bytes; this one is kept for the export, but not shown", qa.MaxLinks, qa.MaxShort)
+		}
+	}
+	return nil
+}
+
+func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
+	what := "archive"
+	if parent >= 0 {
+		what = "replies"
+	}
+	list, err := r.items(n, what)
+	if err != nil {
+		return err
+	}
+	if len(list) > 0 && depth > MaxDepth {
+		return r.refuse(n, ErrTooBig, "replies to replies more than %d deep", MaxDepth)
+	}
+	for _, item := range list {
+		line := r.line(item)
+		item, err := r.real(item)
+		if err != nil {
+			return err
+		}
+		if item.Kind != yaml.MappingNode {
+			return refuse(r.name, line, ErrSyntax, "an entry of %s is not a map with name and text", what)
+		}
+		if len(r.im.Posts) >= MaxMessages {
+			return refuse(r.name, line, ErrTooBig, "more than %d messages", MaxMessages)
+		}
+		at := len(r.im.Posts)
+		r.im.Posts = append(r.im.Posts, qa.ImportedPost{Parent: parent, Line: line})
+		var replies *yaml.Node
+		err = r.pairs(item, func(key string, k, v *yaml.Node) error {
+			p := &r.im.Posts[at]
+			switch key {
+			case "name":
+				s, err := r.scalar(v, "a name")
+				p.Name = html.UnescapeString(s)
+				return err
+			case "text":
+				s, err := r.scalar(v, "a text")
+				p.Text = html.UnescapeString(s)
+				return err
+			case "time":
+				s, err := r.scalar(v, "a time")
+				if err != nil {
+					return err
+				}
+				if ms, ok := parseTime(s, false); ok {
+					p.AtMillis = ms
+				} else {
+					r.skip(k, s, "the time of a message is not understood")
+				}
+			case "replies":
+				replies = v
+			default:
+				r.skip(k, v.Value, "a message has no place for the key %q", beginning(key))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if p := &r.im.Posts[at]; p.Name == "" {
+			p.Name = NoName
+			r.skip(item, p.Text, "the message has no writer's name; it is shown as %s", NoName)
+		}
+		if replies != nil {
+			if err := r.messages(replies, at, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package exchange
+
+import (
+	"strings"
+	"time"
+)
+
+func utc(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+// dateTime is how Jekyll pages write a time; without a zone it is UTC.
+const dateTime = "2006-01-02 15:04:05"
+
+// The forms of a time that are understood, the exact ones first.
+var timeForms = []string{
+	dateTime, "2006-01-02T15:04:05",
+	"2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -07:00", "2006-01-02 15:04:05 Z07:00", "2006-01-02 15:04:05 MST",
+	"2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05-0700",
+	"2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04 -0700", "2006-01-02T15:04Z07:00",
+}
+
+var dayForms = []string{
+	"2006-01-02", "2006-1-2", "2 Jan 2006", "2 January 2006", "Jan 2, 2006", "January 2, 2006", "Jan 2 2006", "January 2 2006", "2006/01/02", "02.01.2006",
+}
+
+// parseTime reads a time in milliseconds since 1970. A form without a zone is
+// UTC. A day alone is its beginning, or with end its last second. A zone by name
+// other than UTC or GMT is not understood: its offset would be made up.
+func parseTime(s string, end bool) (int64, bool) {
+	s = strings.Join(strings.Fields(s), " ")
+	for _, f := range timeForms {
+		t, err := time.Parse(f, s)
+		if err != nil {
+			continue
+		}
+		if strings.Contains(f, "MST") && !strings.HasSuffix(s, "UTC") && !strings.HasSuffix(s, "GMT") {
+			continue
+		}
+		return t.UnixMilli(), true
+	}
+	for _, f := range dayForms {
+		if t, err := time.Parse(f, s); err == nil {
+			if end {
+				t = t.Add(24*time.Hour - time.Second)
+			}
+			return t.UnixMilli(), true
+		}
+	}
+	return 0, false
+}
+
+// formatTime writes ms so that parseTime gives it back.
+func formatTime(ms int64) string {
+	if ms%1000 != 0 {
+		return utc(ms).Format(dateTime + ".000")
+	}
+	return utc(ms).Format(dateTime)
+}
