@@ -1,0 +1,505 @@
+package crdt
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"flyleaf/qa"
+)
+
+// rootMaps are the maps that every event's genesis makes, beside `event`, or `club`
+// and `weeks`.
+var rootMaps = []string{"people", "roles", "blocks", "claims", "posts", "winners", "draw", "contacts", "blobs", "relays"}
+
+// planGenesis plans the first change of an event: all root maps, what the event
+// says of itself, and the two maps inside `event` that two organisers might
+// otherwise make at the same time.
+func planGenesis(e *qa.Event) *plan {
+	p := &plan{exact: true}
+	kind, access := e.Kind, e.Access
+	if kind == "" {
+		kind = "event"
+	}
+	if access == "" {
+		access = "open"
+	}
+	p.set(rootHandle, "kind", kind)
+	p.set(rootHandle, "gate", uint64(gateVersion))
+	p.set(rootHandle, "access", access)
+	about := p.makeMap(rootHandle, kind)
+	if kind == "club" {
+		p.makeMap(rootHandle, "weeks")
+		fields := e.Fields()
+		for _, key := range slices.Sorted(maps.Keys(clubKeys)) {
+			if v, ok := fields[key]; ok {
+				p.set(about, clubKeys[key], v)
+			}
+		}
+	} else {
+		fields := e.Fields()
+		for _, key := range slices.Sorted(maps.Keys(fields)) {
+			p.set(about, key, fields[key])
+		}
+		links := p.makeMap(about, "links")
+		for i, l := range e.Links {
+			p.link(p.makeMap(links, strconv.Itoa(i)), l)
+		}
+	}
+	x := p.makeMap(about, "x")
+	for _, key := range slices.Sorted(maps.Keys(e.X)) {
+		p.set(x, key, e.X[key])
+	}
+	made := map[string]handle{}
+	for _, key := range rootMaps {
+		made[key] = p.makeMap(rootHandle, key)
+	}
+	for i, r := range e.Relays {
+		p.set(made["relays"], strconv.Itoa(i), r)
+	}
+	grants := map[qa.Identity]handle{}
+	for _, g := range e.Roles {
+		of, ok := grants[g.ID]
+		if !ok {
+			of = p.makeMap(made["roles"], string(g.ID))
+			grants[g.ID] = of
+		}
+		p.set(of, string(g.Role), true)
+	}
+	return p
+}
+
+func (p *plan) link(in handle, l qa.Link) {
+	p.set(in, "text", l.Text)
+	p.set(in, "url", l.URL)
+}
+
+// plan says what a checked act does. It only reads.
+func (d *Document) plan(a *qa.Act, start uint64) (*plan, error) {
+	switch a.Kind {
+	case qa.ActPost:
+		return d.planPost(a, start)
+	case qa.ActEdit:
+		return d.planEdit(a, start)
+	case qa.ActWithdraw:
+		return d.planWithdraw(a)
+	case qa.ActReact:
+		return d.planReact(a)
+	case qa.ActPerson:
+		return d.planPerson(a)
+	case qa.ActEvent:
+		return d.planEvent(a)
+	case qa.ActRole:
+		return d.planRole(a)
+	case qa.ActMark:
+		return d.planMark(a)
+	}
+	return nil, fmt.Errorf("an event that exists is not told to %q: %w", a.Kind, qa.ErrBadValue)
+}
+
+// descend follows a path of maps from the root. missing is true when one of them
+// is not there.
+func (d *Document) descend(path ...string) (h handle, missing bool, err error) {
+	at := d.eng.root()
+	for _, key := range path {
+		_, child, found, err := d.eng.get(at, key)
+		if err != nil {
+			return handle{}, false, err
+		}
+		if !found {
+			return handle{}, true, nil
+		}
+		if child == nil {
+			return handle{}, false, fmt.Errorf("%q holds no map: %w", key, ErrNotEvent)
+		}
+		at = child
+	}
+	return handle{obj: at}, false, nil
+}
+
+// rootMap returns one of the maps that the genesis made.
+func (d *Document) rootMap(key string) (handle, error) {
+	h, missing, err := d.descend(key)
+	if err == nil && missing {
+		err = fmt.Errorf("%q is missing: %w", key, ErrNotEvent)
+	}
+	return h, err
+}
+
+// child returns the map at key, planning to make it when it is not there. A
+// handle that is itself only planned has no children.
+func (d *Document) child(p *plan, in handle, key string) (h handle, isNew bool, err error) {
+	if in.obj != nil {
+		_, obj, found, err := d.eng.get(in.obj, key)
+		if err != nil {
+			return handle{}, false, err
+		}
+		if found && obj == nil {
+			return handle{}, false, fmt.Errorf("%q holds no map: %w", key, ErrNotEvent)
+		}
+		if found {
+			return handle{obj: obj}, false, nil
+		}
+	}
+	return p.makeMap(in, key), true, nil
+}
+
+// scalar returns the winning value at key, nil when there is none.
+func (d *Document) scalar(in handle, key string) (any, error) {
+	if in.obj == nil {
+		return nil, nil
+	}
+	v, _, _, err := d.eng.get(in.obj, key)
+	return v, err
+}
+
+// setOn plans to set a value whose absence means the same as `off`: when it is not
+// there, off is not written.
+func (d *Document) setOn(p *plan, in handle, key string, value, off any) error {
+	now, err := d.scalar(in, key)
+	if err != nil {
+		return err
+	}
+	if now == nil && value == off {
+		return nil
+	}
+	p.set(in, key, value)
+	return nil
+}
+
+func (d *Document) post(id qa.PostID) (handle, error) {
+	h, missing, err := d.descend("posts", string(id))
+	if err == nil && missing {
+		err = fmt.Errorf("post %s: %w", id, ErrNoPost)
+	}
+	return h, err
+}
+
+func (d *Document) ownPost(id qa.PostID) (handle, error) {
+	h, err := d.post(id)
+	if err == nil && string(id[:16]) != string(d.me[:16]) {
+		err = fmt.Errorf("post %s: %w", id, ErrNotYours)
+	}
+	return h, err
+}
+
+// planPost makes a post whole: its map, the maps inside it, its fields and its
+// first revision. The IDs are those of the operations, which is why every step
+// must make one.
+func (d *Document) planPost(a *qa.Act, start uint64) (*plan, error) {
+	if !d.club {
+		about, err := d.rootMap("event")
+		if err != nil {
+			return nil, err
+		}
+		if closed, err := d.scalar(about, "closed"); err != nil {
+			return nil, err
+		} else if closed == true {
+			return nil, ErrEventClosed
+		}
+	}
+	if a.Parent != "" {
+		if _, err := d.post(a.Parent); err != nil {
+			return nil, err
+		}
+	}
+	posts, err := d.rootMap("posts")
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{exact: true, post: qa.MakePostID(d.me, []byte(d.actor), start)}
+	post := p.makeMap(posts, string(p.post))
+	revisions := p.makeMap(post, "revisions")
+	p.makeMap(post, "reactions")
+	marks := p.makeMap(post, "marks")
+	p.makeMap(marks, "assigned")
+	p.makeMap(marks, "candidate")
+	p.set(post, "parent", string(a.Parent))
+	p.set(post, "at", a.AtMillis)
+	for _, f := range []struct{ key, value string }{
+		{"onBehalfOf", a.OnBehalfOf},
+		{"source", a.Source},
+		{"tags", qa.JoinTags(a.Tags)},
+	} {
+		if f.value != "" {
+			p.set(post, f.key, f.value)
+		}
+	}
+	if a.AsAuthor {
+		p.set(post, "as", "author")
+	}
+	p.revise(revisions, a.Text, []byte(d.actor), start)
+	return p, nil
+}
+
+// revise adds a revision as the plan's last step so far; all steps before it make
+// operations.
+func (p *plan) revise(revisions handle, text string, actor []byte, start uint64) {
+	p.revision = qa.MakeRevisionID(actor, start+uint64(len(p.steps)))
+	p.set(revisions, string(p.revision), text)
+}
+
+func (d *Document) planEdit(a *qa.Act, start uint64) (*plan, error) {
+	post, err := d.ownPost(a.Post)
+	if err != nil {
+		return nil, err
+	}
+	_, revisions, found, err := d.eng.get(post.obj, "revisions")
+	if err != nil {
+		return nil, err
+	}
+	if !found || revisions == nil {
+		return nil, fmt.Errorf("post %s has no revisions: %w", a.Post, ErrNotEvent)
+	}
+	keys, err := d.eng.keys(revisions)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 1 {
+		now, _, _, err := d.eng.get(revisions, keys[0])
+		if err != nil {
+			return nil, err
+		}
+		if now == a.Text {
+			return &plan{}, nil
+		}
+	}
+	p := &plan{exact: true}
+	p.revise(handle{obj: revisions}, a.Text, []byte(d.actor), start)
+	return p, nil
+}
+
+func (d *Document) planWithdraw(a *qa.Act) (*plan, error) {
+	post, err := d.ownPost(a.Post)
+	if err != nil {
+		return nil, err
+	}
+	state := ""
+	if a.On {
+		state = "withdrawn"
+	}
+	p := &plan{}
+	return p, d.setOn(p, post, "state", state, "")
+}
+
+func (d *Document) planReact(a *qa.Act) (*plan, error) {
+	if _, err := d.post(a.Post); err != nil {
+		return nil, err
+	}
+	reactions, missing, err := d.descend("posts", string(a.Post), "reactions")
+	if err != nil {
+		return nil, err
+	}
+	if missing {
+		return nil, fmt.Errorf("post %s has no reactions: %w", a.Post, ErrNotEvent)
+	}
+	_, mine, found, err := d.eng.get(reactions.obj, string(d.me))
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{}
+	if !found {
+		if a.On {
+			p.set(p.makeMap(reactions, string(d.me)), a.Emoji, true)
+		}
+		return p, nil
+	}
+	if mine == nil {
+		return nil, fmt.Errorf("reactions on %s hold no map: %w", a.Post, ErrNotEvent)
+	}
+	if err := d.setOn(p, handle{obj: mine}, a.Emoji, a.On, false); err != nil || len(p.steps) == 0 {
+		return p, err
+	}
+	keys, err := d.eng.keys(mine)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(keys); n >= qa.MaxReactions && !slices.Contains(keys, a.Emoji) {
+		return nil, &qa.FieldError{Field: "post/reactions", Got: n + 1, Max: qa.MaxReactions, Err: qa.ErrTooMany}
+	}
+	return p, nil
+}
+
+func (d *Document) planPerson(a *qa.Act) (*plan, error) {
+	if a.Person.ID != "" && a.Person.ID != d.me {
+		return nil, &qa.FieldError{Field: "people", Err: fmt.Errorf("%w: everybody speaks only of themselves", qa.ErrBadValue)}
+	}
+	people, err := d.rootMap("people")
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{}
+	var mine handle
+	for _, f := range []struct{ key, value string }{
+		{"name", a.Person.Name},
+		{"about", a.Person.About},
+		{"link", a.Person.Link},
+		{"publishAs", a.Person.PublishAs},
+	} {
+		if f.value == "" {
+			continue
+		}
+		if mine == (handle{}) {
+			if mine, _, err = d.child(p, people, string(d.me)); err != nil {
+				return nil, err
+			}
+		}
+		p.set(mine, f.key, f.value)
+	}
+	return p, nil
+}
+
+func (d *Document) planRole(a *qa.Act) (*plan, error) {
+	if a.Role == qa.RoleOrganiser && a.Identity == d.me && !a.On {
+		return nil, &qa.FieldError{Field: "roles", Err: fmt.Errorf("%w: an organiser cannot step down alone", qa.ErrBadValue)}
+	}
+	return d.planFlag("roles", string(a.Identity), string(a.Role), a.On)
+}
+
+// planFlag sets <root>/<id>/<key>, making the map of the identity when needed.
+func (d *Document) planFlag(root, id, key string, on bool) (*plan, error) {
+	top, err := d.rootMap(root)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{}
+	of, isNew, err := d.child(p, top, id)
+	if err != nil {
+		return nil, err
+	}
+	if isNew && !on {
+		return &plan{}, nil
+	}
+	return p, d.setOn(p, of, key, on, false)
+}
+
+func (d *Document) planMark(a *qa.Act) (*plan, error) {
+	if _, err := d.post(a.Post); err != nil {
+		return nil, err
+	}
+	marks, missing, err := d.descend("posts", string(a.Post), "marks")
+	if err == nil && missing {
+		err = fmt.Errorf("post %s has no marks: %w", a.Post, ErrNotEvent)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{}
+	switch a.Mark {
+	case "hidden":
+		return p, d.setOn(p, marks, a.Mark, a.Text, "")
+	case "duplicateOf":
+		if a.Text != "" {
+			if _, err := d.post(qa.PostID(a.Text)); err != nil {
+				return nil, err
+			}
+		}
+		return p, d.setOn(p, marks, a.Mark, a.Text, "")
+	case "assigned", "candidate":
+		of, isNew, err := d.child(p, marks, a.Mark)
+		if err != nil {
+			return nil, err
+		}
+		if isNew && !a.On {
+			return &plan{}, nil
+		}
+		return p, d.setOn(p, of, string(a.Identity), a.On, false)
+	}
+	return p, d.setOn(p, marks, a.Mark, a.On, false)
+}
+
+// clubKeys are the keys of `club`, by the field of qa.Event that holds them.
+var clubKeys = map[string]string{"title": "title", "description": "about", "language": "language"}
+
+func (d *Document) planEvent(a *qa.Act) (*plan, error) {
+	root := "event"
+	if d.club {
+		root = "club"
+	}
+	about, err := d.rootMap(root)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{}
+	for _, key := range slices.Sorted(maps.Keys(a.Fields)) {
+		to := key
+		if d.club {
+			var ok bool
+			if to, ok = clubKeys[key]; !ok {
+				return nil, &qa.FieldError{Field: "club/" + key, Err: fmt.Errorf("%w: a club has no such field", qa.ErrBadValue)}
+			}
+		}
+		if err := d.setOn(p, about, to, a.Fields[key], off(a.Fields[key])); err != nil {
+			return nil, err
+		}
+	}
+	if a.Links != nil {
+		if d.club {
+			return nil, &qa.FieldError{Field: "club/links", Err: fmt.Errorf("%w: a club has no links", qa.ErrBadValue)}
+		}
+		if err := d.planLinks(p, about, a.Links); err != nil {
+			return nil, err
+		}
+	}
+	if a.Relays != nil {
+		relays, err := d.rootMap("relays")
+		if err != nil {
+			return nil, err
+		}
+		for i := range qa.MaxRelays {
+			v := ""
+			if i < len(a.Relays) {
+				v = a.Relays[i]
+			}
+			if err := d.setOn(p, relays, strconv.Itoa(i), v, ""); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return p, nil
+}
+
+// off returns the value of v's type that absence stands for.
+func off(v any) any {
+	switch v.(type) {
+	case string:
+		return ""
+	case int64:
+		return int64(0)
+	case uint64:
+		return uint64(0)
+	}
+	return false
+}
+
+// planLinks sets all links. What is beyond the new ones is blanked: keys are never
+// deleted.
+func (d *Document) planLinks(p *plan, about handle, links []qa.Link) error {
+	all, _, err := d.child(p, about, "links")
+	if err != nil {
+		return err
+	}
+	for i := range qa.MaxLinks {
+		key := strconv.Itoa(i)
+		if i < len(links) {
+			at, _, err := d.child(p, all, key)
+			if err != nil {
+				return err
+			}
+			p.link(at, links[i])
+			continue
+		}
+		if all.obj == nil {
+			return nil
+		}
+		_, at, found, err := d.eng.get(all.obj, key)
+		if err != nil {
+			return err
+		}
+		if found && at != nil {
+			p.link(handle{obj: at}, qa.Link{})
+		}
+	}
+	return nil
+}

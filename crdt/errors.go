@@ -1,0 +1,31 @@
+package crdt
+
+import "errors"
+
+// The errors of a Document. Unless it says otherwise, nothing has changed when
+// one is returned. Fields that pass a limit are refused with a *qa.FieldError.
+var (
+	// ErrNoEngine is returned where automerge-go cannot run, as in a browser.
+	ErrNoEngine = errors.New("this build has no Automerge engine: it can read events, not write them")
+	// ErrNotEvent is returned by Load when the document is not an event of schema 1.
+	ErrNotEvent = errors.New("the document is not a Flyleaf event")
+	// ErrNewerGate is returned by Do when the event follows rules this version does
+	// not know. It can be read.
+	ErrNewerGate = errors.New("the event follows newer rules: nothing was changed; update Flyleaf to write in it")
+	// ErrBroken is returned after automerge-go failed half-way or made another
+	// change than it was asked for. The document is not used any more: close it and
+	// load it again from the ledger, which does not have the failed change.
+	ErrBroken = errors.New("the document in memory is not reliable any more and must be loaded again; what was saved is safe")
+	// ErrClosed is returned after Close.
+	ErrClosed = errors.New("the document has been closed")
+	// ErrNoPost is returned when the act names a post that the document does not have.
+	ErrNoPost = errors.New("the event has no such post")
+	// ErrNotYours is returned when somebody else's post is to be edited or withdrawn.
+	ErrNotYours = errors.New("only its writer can do this to a post")
+	// ErrEventClosed is returned when a post is made in an event that is closed.
+	ErrEventClosed = errors.New("the event is closed: it takes no more questions and replies")
+	// ErrTooBig is returned when the act would make a change that no device takes.
+	ErrTooBig = errors.New("the act is too big for one change")
+	// ErrBadActor is returned when an actor is not 40 bytes: identity and 8 random bytes.
+	ErrBadActor = errors.New("the actor is not 40 bytes")
+)

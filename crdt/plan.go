@@ -1,0 +1,157 @@
+package crdt
+
+import (
+	"fmt"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+)
+
+// handle is a map in a plan: one that the document has, or one that a step of the
+// plan makes.
+type handle struct {
+	obj  object
+	made int // 1 + index of the step, 0 when obj is set
+}
+
+// step sets one key: to a scalar, or to a new map when scalar is nil.
+type step struct {
+	in     handle
+	key    string
+	scalar any
+	obj    object // of the new map, once it has been made
+}
+
+// plan is what an act is going to do: everything is known and checked before the
+// first step runs, because automerge-go cannot take a step back.
+type plan struct {
+	steps []step
+	empty bool // commit although there are no steps
+
+	post     qa.PostID
+	revision qa.RevisionID
+	// exact: every step makes an operation, in order, so that step k has the
+	// counter start + k.
+	exact bool
+}
+
+// rootHandle stands for the root of a document that does not exist yet.
+var rootHandle = handle{}
+
+func (p *plan) makeMap(in handle, key string) handle {
+	p.steps = append(p.steps, step{in: in, key: key})
+	return handle{made: len(p.steps)}
+}
+
+func (p *plan) set(in handle, key string, scalar any) {
+	p.steps = append(p.steps, step{in: in, key: key, scalar: scalar})
+}
+
+// The sizes that check assumes: of an operation, beside its key and value, in all
+// columns without any compression; of a change without operations and
+// dependencies; and of one predecessor, which a key may have many of.
+const (
+	opOverhead     = 40
+	changeOverhead = 512
+)
+
+// check refuses a plan that might pass the limits of a change. ErrTooBig is
+// returned then.
+func (p *plan) check() error {
+	if len(p.steps) > wire.MaxOps {
+		return fmt.Errorf("%d operations, at most %d: %w", len(p.steps), wire.MaxOps, ErrTooBig)
+	}
+	size := changeOverhead
+	for i := range p.steps {
+		s := &p.steps[i]
+		size += opOverhead + len(s.key)
+		switch v := s.scalar.(type) {
+		case string:
+			size += len(v)
+		case []byte:
+			size += len(v)
+		}
+	}
+	if size > wire.MaxChange {
+		return fmt.Errorf("about %d bytes, at most %d: %w", size, wire.MaxChange, ErrTooBig)
+	}
+	return nil
+}
+
+func (p *plan) run(e engine) error {
+	root := e.root()
+	e.begin()
+	for i := range p.steps {
+		s := &p.steps[i]
+		in := s.in.obj
+		switch {
+		case s.in.made > 0:
+			in = p.steps[s.in.made-1].obj
+		case in == nil:
+			in = root
+		}
+		var err error
+		if s.scalar == nil {
+			s.obj, err = e.makeMap(in, s.key)
+		} else {
+			err = e.set(in, s.key, s.scalar)
+		}
+		if err != nil {
+			return fmt.Errorf("set %q: %w", s.key, err)
+		}
+	}
+	return nil
+}
+
+// verify compares a change with the plan: its operations are the plan's steps in
+// their order, some of them left out unless the plan is exact.
+func (p *plan) verify(c *wire.Change) error {
+	if p.exact && len(c.Ops) != len(p.steps) {
+		return errOtherChange
+	}
+	k := 0
+	for i := range c.Ops {
+		op := &c.Ops[i]
+		if op.Key.Kind != wire.MapKey || op.Insert {
+			return errOtherChange
+		}
+		for k < len(p.steps) && !p.steps[k].is(op) {
+			if p.exact {
+				return errOtherChange
+			}
+			k++
+		}
+		if k == len(p.steps) {
+			return errOtherChange
+		}
+		k++
+	}
+	return nil
+}
+
+func (s *step) is(op *wire.Op) bool {
+	if op.Key.Prop != s.key {
+		return false
+	}
+	if s.scalar == nil {
+		return op.Action == wire.MakeMap
+	}
+	if op.Action != wire.Set {
+		return false
+	}
+	switch want := s.scalar.(type) {
+	case string:
+		v, ok := op.Value.Str()
+		return ok && v == want
+	case bool:
+		v, ok := op.Value.Bool()
+		return ok && v == want
+	case int64:
+		v, ok := op.Value.Int()
+		return ok && v == want
+	case uint64:
+		v, ok := op.Value.Uint()
+		return ok && v == want
+	}
+	return false
+}
