@@ -1,0 +1,324 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// document returns the event's number, given when it has none.
+func (t *tx) document(event qa.EventID) (id int64, err error) {
+	return t.number("SELECT id FROM documents WHERE event = ?",
+		"INSERT INTO documents (event) VALUES (?) RETURNING id", string(event))
+}
+
+func (t *tx) actor(actor wire.ActorID) (id int64, err error) {
+	return t.number("SELECT id FROM actors WHERE actor = ?",
+		"INSERT INTO actors (actor) VALUES (?) RETURNING id", []byte(actor))
+}
+
+func (t *tx) number(find, insert string, key any) (id int64, err error) {
+	err = t.row(find, []any{key}, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = t.row(insert, []any{key}, &id)
+	}
+	return id, err
+}
+
+const insertChange = `INSERT INTO changes
+	(document, hash, actor, seq, received_at, status, own, delivered, checksum, signature, act, bytes)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (document, hash) DO NOTHING`
+
+// Append implements storage.Ledger.
+func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
+	rows := make([]viewRows, len(batches))
+	work := false
+	for i := range batches {
+		for j := range batches[i].Entries {
+			if err := storage.CheckEntry(&batches[i].Entries[j]); err != nil {
+				return err
+			}
+		}
+		var err error
+		if rows[i], err = encodeViews(batches[i].Views); err != nil {
+			return err
+		}
+		work = work || len(batches[i].Entries) > 0 || !rows[i].empty()
+	}
+	if !work {
+		done, err := s.enter()
+		if err == nil {
+			done()
+		}
+		return err
+	}
+	return s.update(ctx, func(t *tx) error {
+		actors := map[wire.ActorID]int64{}
+		for i, b := range batches {
+			if len(b.Entries) == 0 && rows[i].empty() {
+				continue
+			}
+			doc, err := t.document(b.Event)
+			if err != nil {
+				return err
+			}
+			for j := range b.Entries {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				e := &b.Entries[j]
+				actor, known := actors[e.Actor]
+				if !known {
+					if actor, err = t.actor(e.Actor); err != nil {
+						return err
+					}
+					actors[e.Actor] = actor
+				}
+				n, err := t.exec(insertChange, doc, e.Hash[:], actor, int64(e.Seq), e.ReceivedAtMillis,
+					int64(e.Status), e.Own, e.Delivered, checksum(e), blob(e.Signature), blob(e.Act), e.Bytes)
+				if err != nil {
+					return err
+				}
+				if n == 0 {
+					if err := t.repair(doc, actor, e); err != nil {
+						return err
+					}
+				}
+			}
+			if err := t.putViews(ctx, doc, &rows[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// repair replaces a stored change that is damaged by the same one, fetched
+// again. A sound one is left as it is.
+func (t *tx) repair(doc, actor int64, e *storage.Entry) error {
+	stored, sound, err := scanEntry(func(into ...any) error {
+		return t.row(selectEntry+" WHERE c.document = ? AND c.hash = ?", []any{doc, e.Hash[:]}, into...)
+	})
+	if err != nil || sound {
+		return err
+	}
+	fixed := *e
+	fixed.Own = stored.Own
+	fixed.ReceivedAtMillis = stored.ReceivedAtMillis
+	if len(fixed.Act) == 0 {
+		fixed.Act = stored.Act
+	}
+	_, err = t.exec(`UPDATE changes SET actor = ?, seq = ?, checksum = ?, signature = ?, act = ?, bytes = ?
+		WHERE document = ? AND hash = ?`, actor, int64(fixed.Seq), checksum(&fixed), blob(fixed.Signature),
+		blob(fixed.Act), fixed.Bytes, doc, fixed.Hash[:])
+	return err
+}
+
+// blob makes nothing NULL.
+func blob(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// checksum is the CRC-32C of the columns that never change and that the hash
+// of the change does not cover:
+//
+//	seq (8, big endian) | received_at (8) | own (1) | signature length (1) | signature | actor length (1) | actor | act
+func checksum(e *storage.Entry) int64 {
+	var b [18]byte
+	binary.BigEndian.PutUint64(b[:], e.Seq)
+	binary.BigEndian.PutUint64(b[8:], uint64(e.ReceivedAtMillis))
+	if e.Own {
+		b[16] = 1
+	}
+	b[17] = byte(len(e.Signature))
+	c := crc32.Update(0, castagnoli, b[:])
+	c = crc32.Update(c, castagnoli, e.Signature)
+	c = crc32.Update(c, castagnoli, []byte{byte(len(e.Actor))})
+	c = crc32.Update(c, castagnoli, []byte(e.Actor))
+	return int64(crc32.Update(c, castagnoli, e.Act))
+}
+
+// LEFT JOIN: a change whose actor is not found is damaged, not absent.
+const selectFrom = `SELECT c.position, c.hash, a.actor, c.seq, c.received_at, c.status, c.own, c.delivered,
+	c.checksum, c.signature, c.act, c.bytes FROM changes c `
+
+const (
+	selectEntry = selectFrom + `LEFT JOIN actors a ON a.id = c.actor`
+
+	entryPage = 256 // rows that a walk holds at a time
+
+	selectEntries = selectFrom + `INDEXED BY changes_in_order LEFT JOIN actors a ON a.id = c.actor
+	WHERE c.document = (SELECT id FROM documents WHERE event = ?) AND c.position > ?
+	ORDER BY c.position LIMIT ?`
+
+	selectPending = selectFrom + `INDEXED BY changes_pending LEFT JOIN actors a ON a.id = c.actor
+	WHERE c.document = (SELECT id FROM documents WHERE event = ?) AND c.status = 0 AND c.own = 1 AND c.delivered = 0
+	AND c.position > ? ORDER BY c.position LIMIT ?`
+)
+
+// scanEntry reads a row of selectFrom and says whether it is what was stored.
+func scanEntry(scan func(...any) error) (e storage.Entry, sound bool, err error) {
+	var hash, actor []byte
+	var seq, status, sum int64
+	err = scan(&e.Position, &hash, &actor, &seq, &e.ReceivedAtMillis, &status, &e.Own, &e.Delivered,
+		&sum, &e.Signature, &e.Act, &e.Bytes)
+	if err != nil {
+		return e, false, err
+	}
+	copy(e.Hash[:], hash)
+	e.Actor, e.Seq, e.Status = wire.ActorID(actor), uint64(seq), storage.Status(status)
+	sound = actor != nil && sum == checksum(&e) && storage.CheckEntry(&e) == nil
+	return e, sound, nil
+}
+
+// walk reads page by page, so that fn may take its time and call the store
+// without holding a connection.
+func (s *Store) walk(ctx context.Context, query string, event qa.EventID, after int64, fn func(storage.Entry) error) error {
+	var damaged []wire.Hash
+	for {
+		page := make([]storage.Entry, 0, entryPage)
+		rows := 0
+		err := s.view(ctx, func(r *reader) error {
+			return r.each(query, []any{string(event), after, entryPage}, func(scan func(...any) error) error {
+				e, sound, err := scanEntry(scan)
+				if err != nil {
+					return err
+				}
+				rows++
+				after = e.Position
+				if sound {
+					page = append(page, e)
+				} else {
+					damaged = append(damaged, e.Hash)
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			return err
+		}
+		for _, e := range page {
+			if err := fn(e); err != nil {
+				return err
+			}
+		}
+		if rows < entryPage {
+			break
+		}
+	}
+	if damaged != nil {
+		return &storage.DamagedError{Event: event, Hashes: damaged}
+	}
+	return nil
+}
+
+// Entries implements storage.Ledger.
+func (s *Store) Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error {
+	return s.walk(ctx, selectEntries, event, after, fn)
+}
+
+// Pending implements storage.Ledger.
+func (s *Store) Pending(ctx context.Context, event qa.EventID, fn func(storage.Entry) error) error {
+	return s.walk(ctx, selectPending, event, 0, fn)
+}
+
+// Entry implements storage.Ledger.
+func (s *Store) Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (storage.Entry, error) {
+	var entry storage.Entry
+	err := s.view(ctx, func(r *reader) error {
+		e, sound, err := scanEntry(func(into ...any) error {
+			return r.row(selectEntry+` WHERE c.document = (SELECT id FROM documents WHERE event = ?) AND c.hash = ?`,
+				[]any{string(event), hash[:]}, into...)
+		})
+		if err != nil {
+			return err
+		}
+		if !sound {
+			return &storage.DamagedError{Event: event, Hashes: []wire.Hash{hash}}
+		}
+		entry = e
+		return nil
+	})
+	return entry, err
+}
+
+// Documents implements storage.Ledger.
+func (s *Store) Documents(ctx context.Context) (events []qa.EventID, err error) {
+	err = s.view(ctx, func(r *reader) error {
+		return r.each(`SELECT event FROM documents d WHERE EXISTS (SELECT 1 FROM changes WHERE document = d.id)
+			ORDER BY event`, nil, func(scan func(...any) error) error {
+			var e qa.EventID
+			if err := scan(&e); err != nil {
+				return err
+			}
+			events = append(events, e)
+			return nil
+		})
+	})
+	return events, err
+}
+
+// SetDelivered implements storage.Ledger.
+func (s *Store) SetDelivered(ctx context.Context, event qa.EventID, delivered bool, hashes ...wire.Hash) error {
+	return s.update(ctx, func(t *tx) error {
+		if len(hashes) == 0 {
+			query := `UPDATE changes SET delivered = 0 WHERE document = (SELECT id FROM documents WHERE event = ?)
+				AND own = 1 AND delivered = 1`
+			if delivered {
+				query = `UPDATE changes SET delivered = 1 WHERE document = (SELECT id FROM documents WHERE event = ?)
+					AND own = 1 AND delivered = 0`
+			}
+			_, err := t.exec(query, string(event))
+			return err
+		}
+		for _, h := range hashes {
+			if _, err := t.exec(`UPDATE changes SET delivered = ? WHERE document = (SELECT id FROM documents WHERE event = ?)
+				AND hash = ? AND own = 1`, delivered, string(event), h[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// SetStatus implements storage.Ledger.
+func (s *Store) SetStatus(ctx context.Context, event qa.EventID, status storage.Status, hashes ...wire.Hash) error {
+	return s.update(ctx, func(t *tx) error {
+		for _, h := range hashes {
+			if _, err := t.exec(`UPDATE changes SET status = ? WHERE document = (SELECT id FROM documents WHERE event = ?)
+				AND hash = ?`, int64(status), string(event), h[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Counts implements storage.Ledger.
+func (s *Store) Counts(ctx context.Context, event qa.EventID) (c storage.Counts, err error) {
+	err = s.view(ctx, func(r *reader) error {
+		err := r.row(`SELECT
+			(SELECT count(*) FROM changes WHERE document = d.id)
+				- (SELECT count(*) FROM changes WHERE document = d.id AND status <> 0),
+			(SELECT count(*) FROM changes WHERE document = d.id AND status = 0 AND own = 1 AND delivered = 0),
+			(SELECT count(*) FROM posts WHERE document = d.id),
+			(SELECT ifnull(max(position), 0) FROM changes INDEXED BY changes_in_order WHERE document = d.id)
+			FROM documents d WHERE event = ?`, []any{string(event)}, &c.Changes, &c.Pending, &c.Posts, &c.Last)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return c, err
+}

@@ -1,0 +1,366 @@
+// Package sqlite is storage in one SQLite file.
+//
+// It guarantees that what a call has returned for is on disk: write-ahead log,
+// synchronous=FULL, and on macOS F_FULLFSYNC, so that it survives the process
+// and a power cut. Writes take turns on one connection; reads have a pool of
+// their own and are never kept waiting by a write. Every stored change is held
+// against its hash when it is read.
+//
+// It never opens another program's file, a file of a newer Flyleaf, or a file
+// that is no database: it leaves them as they are and says so. It does not
+// guard against a second process on the same file; who opens it does.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"flyleaf/storage"
+)
+
+// Options of Open. The zero value is right for a device and for a relay.
+type Options struct {
+	// Readers is how many reads may run at the same time; 0 means 4.
+	Readers int
+	// BusyTimeout is how long a call waits for another process's lock (a backup
+	// tool, a shell) before it fails; 0 means 10 s.
+	BusyTimeout time.Duration
+}
+
+// Store is a storage.Store. It is safe for concurrent use.
+type Store struct {
+	path string
+
+	life   sync.Mutex
+	closed bool
+	calls  sync.WaitGroup // under way
+
+	turn    chan struct{} // holds one token: the turn to write
+	writeDB *sql.DB       // one connection
+	write   *sql.Conn
+	prepped map[string]*sql.Stmt // on write; used by who has the turn
+
+	readDB   *sql.DB
+	readPrep sync.Map // SQL text → *sql.Stmt
+}
+
+var _ storage.Store = (*Store)(nil)
+
+// Open opens the database at path and makes it when it is not there, though
+// not its directory. An older file is migrated.
+//
+// ErrNotDatabase, ErrForeign and ErrNewer are returned for files that are not
+// ours to open; not a byte of them is changed. ErrDamaged is returned when the
+// file is ours and not sound, ErrFull when there is no room for it.
+func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) {
+	if opts.Readers <= 0 {
+		opts.Readers = 4
+	}
+	if opts.BusyTimeout <= 0 {
+		opts.BusyTimeout = 10 * time.Second
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, fmt.Errorf("storage: %w", err)
+	}
+	if err := inspect(path); err != nil {
+		return nil, err
+	}
+	// Made here, and not by SQLite, so that nobody else on the machine can read it.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, openError(path, err)
+	}
+
+	s := &Store{path: path, turn: make(chan struct{}, 1), prepped: map[string]*sql.Stmt{}}
+	s.turn <- struct{}{}
+	defer func() {
+		if err != nil {
+			_ = s.closeAll()
+			err = openError(path, explain(ctx, err))
+		}
+	}()
+	if s.writeDB, err = sql.Open("sqlite", dsn(path, opts, "_txlock=immediate")); err != nil {
+		return nil, err
+	}
+	s.writeDB.SetMaxOpenConns(1)
+	if err := migrate(ctx, s.writeDB); err != nil {
+		return nil, err
+	}
+	if s.write, err = s.writeDB.Conn(ctx); err != nil {
+		return nil, err
+	}
+	if s.readDB, err = sql.Open("sqlite", dsn(path, opts, "_pragma=query_only(1)")); err != nil {
+		return nil, err
+	}
+	s.readDB.SetMaxOpenConns(opts.Readers)
+	s.readDB.SetMaxIdleConns(opts.Readers)
+	return s, nil
+}
+
+// dsn names the file so that no character of its path is taken for a parameter.
+func dsn(path string, opts Options, more ...string) string {
+	slashed := filepath.ToSlash(path)
+	if !strings.HasPrefix(slashed, "/") {
+		slashed = "/" + slashed // C:/… on Windows
+	}
+	params := []string{
+		// First, because the others may have to wait for a lock.
+		fmt.Sprintf("_pragma=busy_timeout(%d)", opts.BusyTimeout.Milliseconds()),
+		"_pragma=synchronous(FULL)",
+		"_pragma=fullfsync(1)",
+		"_pragma=checkpoint_fullfsync(1)",
+		"_pragma=foreign_keys(1)",
+		"_pragma=trusted_schema(0)",
+		"_pragma=cell_size_check(1)",
+		"_pragma=temp_store(memory)",
+		"_pragma=journal_size_limit(67108864)",
+	}
+	u := url.URL{Path: slashed}
+	return "file://" + u.EscapedPath() + "?" + strings.Join(append(params, more...), "&")
+}
+
+// Path returns the file's absolute path.
+func (s *Store) Path() string { return s.path }
+
+// enter begins a call; the returned func ends it.
+func (s *Store) enter() (func(), error) {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.closed {
+		return nil, storage.ErrClosed
+	}
+	s.calls.Add(1)
+	return s.calls.Done, nil
+}
+
+// Close waits for calls under way, then closes the file. The write-ahead log
+// is folded into it.
+func (s *Store) Close() error {
+	s.life.Lock()
+	already := s.closed
+	s.closed = true
+	s.life.Unlock()
+	s.calls.Wait()
+	if already {
+		return nil
+	}
+	return s.closeAll()
+}
+
+func (s *Store) closeAll() error {
+	var errs []error
+	s.readPrep.Range(func(_, stmt any) bool {
+		errs = append(errs, stmt.(*sql.Stmt).Close())
+		return true
+	})
+	if s.readDB != nil {
+		errs = append(errs, s.readDB.Close())
+	}
+	for _, stmt := range s.prepped {
+		errs = append(errs, stmt.Close())
+	}
+	if s.write != nil {
+		errs = append(errs, s.write.Close())
+	}
+	if s.writeDB != nil { // last: the last connection folds the log in
+		errs = append(errs, s.writeDB.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("storage: closing %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// tx is the transaction of who has the turn to write.
+type tx struct {
+	ctx context.Context // never done: a statement is not interrupted half-way
+	s   *Store
+}
+
+// update runs fn in a transaction that is on disk when update returns nil, and
+// has left nothing when it returns an error. The caller's context is looked at
+// before and, by fn, between the statements; once COMMIT has begun, its end is waited for,
+// so that no caller has to guess.
+func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
+	done, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer done()
+	select {
+	case <-s.turn:
+		defer func() { s.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t := &tx{ctx: context.WithoutCancel(ctx), s: s}
+	if err := t.run(fn); err != nil {
+		return explain(ctx, err)
+	}
+	return nil
+}
+
+func (t *tx) run(fn func(*tx) error) error {
+	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	err := fn(t)
+	if err == nil {
+		_, err = t.exec("COMMIT")
+	}
+	if err != nil {
+		// SQLite rolls back by itself after some errors and not after others, a
+		// COMMIT for which there was no room among them. Where it already has,
+		// this fails and that is as good.
+		_, _ = t.exec("ROLLBACK")
+	}
+	return err
+}
+
+func (t *tx) stmt(query string) (*sql.Stmt, error) {
+	if stmt := t.s.prepped[query]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := t.s.write.PrepareContext(t.ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	t.s.prepped[query] = stmt
+	return stmt, nil
+}
+
+// exec runs one of the fixed statements of this package and returns how many
+// rows it changed.
+func (t *tx) exec(query string, args ...any) (int64, error) {
+	stmt, err := t.stmt(query)
+	if err != nil {
+		return 0, err
+	}
+	res, err := stmt.ExecContext(t.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// row runs a statement that returns at most one row; sql.ErrNoRows when none.
+func (t *tx) row(query string, args []any, into ...any) error {
+	stmt, err := t.stmt(query)
+	if err != nil {
+		return err
+	}
+	return stmt.QueryRowContext(t.ctx, args...).Scan(into...)
+}
+
+// view runs fn with a connection of the pool, in a transaction, so that all
+// its queries see the same moment.
+func (s *Store) view(ctx context.Context, fn func(*reader) error) error {
+	done, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer done()
+	t, err := s.readDB.BeginTx(ctx, nil)
+	if err != nil {
+		return explain(ctx, err)
+	}
+	defer func() { _ = t.Rollback() }() // reads leave nothing to keep
+	return explain(ctx, fn(&reader{ctx: ctx, s: s, tx: t}))
+}
+
+type reader struct {
+	ctx context.Context
+	s   *Store
+	tx  *sql.Tx
+}
+
+func (r *reader) stmt(query string) (*sql.Stmt, error) {
+	if stmt, ok := r.s.readPrep.Load(query); ok {
+		return r.tx.StmtContext(r.ctx, stmt.(*sql.Stmt)), nil
+	}
+	// Prepared on this transaction's connection, not on the pool: the pool may
+	// be busy with readers that wait for just this.
+	return r.tx.PrepareContext(r.ctx, query)
+}
+
+func (r *reader) row(query string, args []any, into ...any) error {
+	stmt, err := r.stmt(query)
+	if err != nil {
+		return err
+	}
+	return stmt.QueryRowContext(r.ctx, args...).Scan(into...)
+}
+
+// each calls fn for every row.
+func (r *reader) each(query string, args []any, fn func(scan func(...any) error) error) error {
+	stmt, err := r.stmt(query)
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(r.ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := fn(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// explain turns SQLite's errors into the contract's.
+func explain(ctx context.Context, err error) error {
+	var e *sqlite.Error
+	if errors.Is(err, sql.ErrNoRows) {
+		return storage.ErrNotFound
+	}
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff { // the rest of the code says which kind of it
+	case sqlite3.SQLITE_FULL:
+		return fmt.Errorf("%w; nothing of this was stored, what was stored before is safe; make room and try again (%w)", storage.ErrFull, err)
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("%w (%w)", storage.ErrDamaged, err)
+	case sqlite3.SQLITE_INTERRUPT:
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return fmt.Errorf("storage: %w", err)
+}
+
+// openError says in which file, what is safe and what to do.
+func openError(path string, err error) error {
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, storage.ErrFull):
+		return err
+	case errors.Is(err, storage.ErrDamaged):
+		return fmt.Errorf("%w: %s; move it aside and start again: every event is fetched again from its relay or from other devices, and what was written here and sent nowhere is still in the file that was moved", err, path)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("storage: the directory of %s does not exist: %w", path, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("storage: %s cannot be opened for writing; nothing was changed; check whose it and its directory are: %w", path, err)
+	}
+	return fmt.Errorf("storage: %s cannot be opened; nothing that was stored in it is lost: %w", path, err)
+}

@@ -1,0 +1,271 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// viewRows is a ViewUpdate as it will stand in the tables.
+type viewRows struct {
+	event     []byte // JSON; nil: none
+	posts     []postRow
+	reactions []storage.ReactionUpdate
+	people    []personRow
+}
+
+type postRow struct {
+	id, parent qa.PostID
+	at         int64
+	json       []byte
+	words      string
+}
+
+type personRow struct {
+	id   qa.Identity
+	json []byte
+}
+
+func (v *viewRows) empty() bool {
+	return v.event == nil && len(v.posts) == 0 && len(v.reactions) == 0 && len(v.people) == 0
+}
+
+// encodeViews does what can be done before it is this call's turn to write.
+func encodeViews(u storage.ViewUpdate) (v viewRows, err error) {
+	v.reactions = u.Reactions
+	if u.Event != nil {
+		if v.event, err = json.Marshal(u.Event); err != nil {
+			return v, fmt.Errorf("storage: %w", err)
+		}
+	}
+	for _, p := range u.Posts {
+		p.Reactions = nil
+		row := postRow{id: p.ID, parent: p.Parent, at: p.AtMillis,
+			words: strings.Join(storage.Words(storage.SearchText(&p)), " ")}
+		if row.json, err = json.Marshal(&p); err != nil {
+			return v, fmt.Errorf("storage: post %s: %w", p.ID, err)
+		}
+		v.posts = append(v.posts, row)
+	}
+	for _, p := range u.People {
+		b, err := json.Marshal(&p)
+		if err != nil {
+			return v, fmt.Errorf("storage: person %s: %w", p.ID, err)
+		}
+		v.people = append(v.people, personRow{p.ID, b})
+	}
+	return v, nil
+}
+
+func (t *tx) putViews(ctx context.Context, doc int64, v *viewRows) error {
+	if v.event != nil {
+		if _, err := t.exec(`INSERT INTO events (document, json) VALUES (?, ?)
+			ON CONFLICT DO UPDATE SET json = excluded.json`, doc, v.event); err != nil {
+			return err
+		}
+	}
+	for _, p := range v.posts {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var id int64
+		if err := t.row(`INSERT INTO posts (document, post, parent, at, json) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT (document, post) DO UPDATE SET parent = excluded.parent, at = excluded.at, json = excluded.json
+			RETURNING id`, []any{doc, string(p.id), string(p.parent), p.at, p.json}, &id); err != nil {
+			return err
+		}
+		if _, err := t.exec("INSERT OR REPLACE INTO search (rowid, words) VALUES (?, ?)", id, p.words); err != nil {
+			return err
+		}
+	}
+	for _, r := range v.reactions {
+		query := "DELETE FROM reactions WHERE document = ? AND post = ? AND emoji = ? AND identity = ?"
+		if r.On {
+			query = "INSERT INTO reactions (document, post, emoji, identity) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+		}
+		if _, err := t.exec(query, doc, string(r.Post), r.Emoji, string(r.By)); err != nil {
+			return err
+		}
+	}
+	for _, p := range v.people {
+		if _, err := t.exec(`INSERT INTO people (document, identity, json) VALUES (?, ?, ?)
+			ON CONFLICT DO UPDATE SET json = excluded.json`, doc, string(p.id), p.json); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReplaceViews implements storage.Views.
+func (s *Store) ReplaceViews(ctx context.Context, event qa.EventID, u storage.ViewUpdate) error {
+	rows, err := encodeViews(u)
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, func(t *tx) error {
+		doc, err := t.document(event)
+		if err != nil {
+			return err
+		}
+		for _, query := range []string{
+			"DELETE FROM search WHERE rowid IN (SELECT id FROM posts WHERE document = ?)",
+			"DELETE FROM posts WHERE document = ?",
+			"DELETE FROM reactions WHERE document = ?",
+			"DELETE FROM people WHERE document = ?",
+			"DELETE FROM events WHERE document = ?",
+		} {
+			if _, err := t.exec(query, doc); err != nil {
+				return err
+			}
+		}
+		return t.putViews(ctx, doc, &rows)
+	})
+}
+
+// decode reads a row of a view. Such a row can only be damaged; a rebuild of
+// the views mends it.
+func decode(b []byte, into any) error {
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("%w: a view; rebuilding the views mends it (%w)", storage.ErrDamaged, err)
+	}
+	return nil
+}
+
+// Event implements storage.Views.
+func (s *Store) Event(ctx context.Context, event qa.EventID) (qa.Event, error) {
+	var e qa.Event
+	err := s.view(ctx, func(r *reader) error {
+		var b []byte
+		err := r.row("SELECT json FROM events WHERE document = (SELECT id FROM documents WHERE event = ?)",
+			[]any{string(event)}, &b)
+		if err != nil {
+			return err
+		}
+		return decode(b, &e)
+	})
+	if err != nil {
+		return qa.Event{}, err
+	}
+	return e, nil
+}
+
+// Posts implements storage.Views.
+func (s *Store) Posts(ctx context.Context, event qa.EventID) ([]qa.Post, error) {
+	var posts []qa.Post
+	err := s.view(ctx, func(r *reader) error {
+		reactions := map[qa.PostID][]qa.Reaction{}
+		err := r.each(`SELECT post, emoji, identity FROM reactions
+			WHERE document = (SELECT id FROM documents WHERE event = ?) ORDER BY post, emoji, identity`,
+			[]any{string(event)}, func(scan func(...any) error) error {
+				var post qa.PostID
+				var one qa.Reaction
+				if err := scan(&post, &one.Emoji, &one.By); err != nil {
+					return err
+				}
+				reactions[post] = append(reactions[post], one)
+				return nil
+			})
+		if err != nil {
+			return err
+		}
+		return r.each("SELECT json FROM posts WHERE document = (SELECT id FROM documents WHERE event = ?)",
+			[]any{string(event)}, func(scan func(...any) error) error {
+				var b []byte
+				if err := scan(&b); err != nil {
+					return err
+				}
+				var p qa.Post
+				if err := decode(b, &p); err != nil {
+					return err
+				}
+				p.Reactions = reactions[p.ID]
+				posts = append(posts, p)
+				return nil
+			})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return posts, nil
+}
+
+// Post implements storage.Views.
+func (s *Store) Post(ctx context.Context, event qa.EventID, id qa.PostID) (qa.Post, error) {
+	var p qa.Post
+	err := s.view(ctx, func(r *reader) error {
+		args := []any{string(event), string(id)}
+		var b []byte
+		err := r.row("SELECT json FROM posts WHERE document = (SELECT id FROM documents WHERE event = ?) AND post = ?", args, &b)
+		if err != nil {
+			return err
+		}
+		if err := decode(b, &p); err != nil {
+			return err
+		}
+		return r.each(`SELECT emoji, identity FROM reactions
+			WHERE document = (SELECT id FROM documents WHERE event = ?) AND post = ? ORDER BY emoji, identity`,
+			args, func(scan func(...any) error) error {
+				var one qa.Reaction
+				if err := scan(&one.Emoji, &one.By); err != nil {
+					return err
+				}
+				p.Reactions = append(p.Reactions, one)
+				return nil
+			})
+	})
+	if err != nil {
+		return qa.Post{}, err
+	}
+	return p, nil
+}
+
+// People implements storage.Views.
+func (s *Store) People(ctx context.Context, event qa.EventID) (people []qa.Person, err error) {
+	err = s.view(ctx, func(r *reader) error {
+		return r.each("SELECT json FROM people WHERE document = (SELECT id FROM documents WHERE event = ?) ORDER BY identity",
+			[]any{string(event)}, func(scan func(...any) error) error {
+				var b []byte
+				if err := scan(&b); err != nil {
+					return err
+				}
+				var p qa.Person
+				if err := decode(b, &p); err != nil {
+					return err
+				}
+				people = append(people, p)
+				return nil
+			})
+	})
+	return people, err
+}
+
+// Search implements storage.Views. Accents do not count.
+func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limit int) (ids []qa.PostID, err error) {
+	words := storage.QueryWords(query)
+	// Words are letters, digits and marks, so the quotes cannot be ended from
+	// within, and inside them AND, OR, NOT, NEAR and * are words like others.
+	for i, w := range words {
+		words[i] = `"` + w + `"*`
+	}
+	err = s.view(ctx, func(r *reader) error {
+		if len(words) == 0 || limit <= 0 {
+			return nil
+		}
+		return r.each(`SELECT p.post FROM search JOIN posts p ON p.id = search.rowid
+			WHERE search MATCH ? AND p.document = (SELECT id FROM documents WHERE event = ?)
+			ORDER BY search.rank, p.post LIMIT ?`,
+			[]any{strings.Join(words, " AND "), string(event), limit}, func(scan func(...any) error) error {
+				var id qa.PostID
+				if err := scan(&id); err != nil {
+					return err
+				}
+				ids = append(ids, id)
+				return nil
+			})
+	})
+	return ids, err
+}
