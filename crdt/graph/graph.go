@@ -32,7 +32,7 @@ import (
 
 // Bounds. Beyond them Add returns ErrMalformed, ErrFull or ErrWaitingFull.
 const (
-	MaxDeps         = 4096           // deps of one change
+	MaxDeps         = 1 << 16        // deps of one change; events allow fewer, see wire.MaxDeps
 	MaxCounter      = math.MaxUint32 // of an operation; automerge cannot count further
 	MaxActor        = 1024           // bytes of an actor ID
 	MaxChanges      = 1 << 24        // applied changes
@@ -338,6 +338,13 @@ func (g *Graph) Len() int { return len(g.nodes) }
 
 // MaxOp returns the highest operation counter applied, 0 if there is none.
 func (g *Graph) MaxOp() uint64 { return g.maxOp }
+
+// Place returns where h stands in the applied order, from 0. A dep stands
+// before what depends on it; the place of an applied change never changes.
+func (g *Graph) Place(h wire.Hash) (int, bool) {
+	i, ok := g.find(h)
+	return int(i), ok
+}
 
 // Node returns an applied change.
 func (g *Graph) Node(h wire.Hash) (Meta, bool) {

@@ -1,0 +1,375 @@
+// Package sync is the Automerge sync protocol, message V1, as a state machine
+// without I/O: who holds a document's graph asks a Peer what to say, and tells
+// it what was heard. DESIGN.md has the rules by number, and why they are so.
+//
+// It guarantees that two sides that follow it over a reliable, ordered channel
+// end with equal heads and then fall silent, whatever false positives the
+// filters have; that a message it makes stays near wire.MaxMessage; that what
+// it remembers of a peer is bounded; and that a conversation that gets nowhere
+// ends in an error instead of going on for ever.
+//
+// It never takes changes into the graph, never judges them, and never claims
+// to hold what is not in the graph: so the graph must hold only what is on
+// disk. A Peer is not safe for concurrent use and belongs to one connection.
+package sync
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/wire"
+)
+
+// Bounds.
+const (
+	MaxRounds  = 32      // messages in a row that bring neither side forward
+	MaxRefused = 1 << 14 // hashes that one peer offered and that were refused
+	MaxNeed    = 4096    // hashes asked for in one message
+)
+
+var (
+	// ErrNoProgress is returned by Generate when the peer has sent MaxRounds
+	// messages in a row though nothing moved on either side. The connection
+	// is to be closed; a new Peer starts afresh.
+	ErrNoProgress = errors.New("sync: no progress")
+	// ErrTooManyRefused is returned by Generate when more than MaxRefused of
+	// the peer's changes were refused. The connection is to be closed.
+	ErrTooManyRefused = errors.New("sync: too many refused changes")
+)
+
+// Source is a document as Generate reads it.
+type Source interface {
+	// Graph returns the document's graph. It may be built anew between calls
+	// as long as the applied order stays the same.
+	Graph() *graph.Graph
+	// Bytes returns the type-1 chunk of a change that is in the graph.
+	Bytes(h wire.Hash) ([]byte, error)
+}
+
+// Peer is the conversation with one peer about one document.
+type Peer struct {
+	shared       []wire.Hash // heads that both sides hold; ascending
+	lastSent     []wire.Hash // our heads in the last message
+	sent         map[wire.Hash]struct{}
+	inFlight     bool // a message is under way that the peer will answer
+	responded    bool // we have said anything at all
+	resetSent    bool // the reset message has answered the last message
+	theirHeads   []wire.Hash
+	theirNeed    []wire.Hash
+	theirHave    []wire.Have
+	heard        bool // theirHeads, theirNeed and theirHave are set
+	learntBefore int  // places in the applied order from here on were learnt after theirHave was made
+
+	refused map[wire.Hash]struct{}
+
+	rounds   int // messages since something moved
+	applied  int // length of our graph when something last moved
+	waiting  int // changes waiting then
+	theyLack int // fewest changes the peer lacked since our graph last grew
+
+	// stock turns off rules 10 to 15, those beyond automerge 3.x. For tests.
+	stock bool
+}
+
+// NewPeer returns the state for a new connection. shared are the heads that
+// Shared returned at the end of an earlier connection with the same peer, or
+// nil. They only save work: wrong ones do no harm.
+func NewPeer(shared []wire.Hash) *Peer {
+	return &Peer{shared: sortedSet(shared), sent: map[wire.Hash]struct{}{}, refused: map[wire.Hash]struct{}{}}
+}
+
+// Shared returns the heads that both sides are known to hold, ascending.
+func (p *Peer) Shared() []wire.Hash { return slices.Clone(p.shared) }
+
+// TheirHeads returns the heads of the peer's last message; false if there was
+// none yet.
+func (p *Peer) TheirHeads() ([]wire.Hash, bool) { return slices.Clone(p.theirHeads), p.heard }
+
+// InSync reports whether the peer's last message had the heads we have now.
+func (p *Peer) InSync(g *graph.Graph) bool {
+	return p.heard && slices.Equal(p.theirHeads, g.Heads())
+}
+
+// Generate returns the next message for the peer, or false when there is
+// nothing to say. It is to be called at the start of a connection, after every
+// Receive, and after the graph has grown; calling it more often does no harm.
+// On an error from Source nothing has changed; ErrNoProgress and
+// ErrTooManyRefused are returned from then on.
+func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
+	g := s.Graph()
+	heads := g.Heads()
+	if !p.stock {
+		if p.rounds > MaxRounds {
+			return nil, false, fmt.Errorf("%w: %d messages", ErrNoProgress, p.rounds)
+		}
+		if len(p.refused) > MaxRefused {
+			return nil, false, ErrTooManyRefused
+		}
+		p.shared = slices.DeleteFunc(slices.Clone(p.shared), func(h wire.Hash) bool { return !g.Has(h) })
+	}
+	need := p.need(g)
+	if len(p.theirHave) > 0 && slices.ContainsFunc(p.theirHave[0].LastSync, func(h wire.Hash) bool { return !g.Has(h) }) {
+		if p.resetSent {
+			return nil, false, nil
+		}
+		p.resetSent = true
+		return &wire.Message{Heads: heads, Have: []wire.Have{{}}}, true, nil
+	}
+	send := p.toSend(g, heads)
+	if p.responded && slices.Equal(p.lastSent, heads) {
+		switch {
+		case len(send) == 0 && p.heard && slices.Equal(p.theirHeads, heads):
+			return nil, false, nil
+		case p.inFlight:
+			return nil, false, nil
+		case !p.stock && len(send) == 0 && len(need) == 0 && p.heard && !hasAll(g, p.theirHeads):
+			// All they have beyond us was refused: nothing to ask for.
+			return nil, false, nil
+		}
+	}
+	m := &wire.Message{Heads: heads, Need: need}
+	size := 16 + 32*(len(heads)+len(need))
+	if subset(need, p.theirHeads) {
+		h := wire.Have{LastSync: slices.Clone(p.shared), Filter: wire.NewFilter(g.NotAncestorsOf(p.shared))}
+		m.Have = []wire.Have{h}
+		size += 32*len(h.LastSync) + len(h.Filter.Bits) + 32
+	}
+	for i, h := range send {
+		b, err := s.Bytes(h)
+		if err != nil {
+			return nil, false, fmt.Errorf("sync: bytes of change %s: %w", h, err)
+		}
+		// The first goes in any case, or the conversation would stop.
+		if size += len(b) + 5; i > 0 && size > wire.MaxMessage {
+			send = send[:i]
+			break
+		}
+		m.Changes = append(m.Changes, b)
+	}
+	now := make(map[wire.Hash]struct{}, len(send))
+	for _, h := range send {
+		p.sent[h] = struct{}{}
+		now[h] = struct{}{}
+	}
+	if !p.stock {
+		// What was asked for once is answered once.
+		p.theirNeed = slices.DeleteFunc(p.theirNeed, func(h wire.Hash) bool { _, ok := now[h]; return ok })
+	}
+	p.lastSent = heads
+	p.inFlight, p.responded = true, true
+	return m, true, nil
+}
+
+// need returns what to ask for: what lacks between the peer's heads and us.
+func (p *Peer) need(g *graph.Graph) []wire.Hash {
+	need := g.MissingFrom(p.theirHeads)
+	if p.stock {
+		return need
+	}
+	need = slices.DeleteFunc(need, func(h wire.Hash) bool { _, no := p.refused[h]; return no })
+	return need[:min(len(need), MaxNeed)]
+}
+
+// toSend returns what the peer lacks for all we know, in causal order.
+func (p *Peer) toSend(g *graph.Graph, heads []wire.Hash) []wire.Hash {
+	if !p.heard {
+		return nil
+	}
+	var inOrder []wire.Hash
+	var chosen []bool // by place in the applied order, from base on
+	base := g.Len()
+	isChosen := func(h wire.Hash) bool {
+		i, ok := g.Place(h)
+		return ok && i >= base && chosen[i-base]
+	}
+	if len(p.theirHave) > 0 && (p.stock || !slices.Equal(p.theirHeads, heads)) {
+		var known []wire.Hash
+		for _, h := range p.theirHave {
+			known = append(known, h.LastSync...)
+		}
+		if !p.stock {
+			known = append(known, p.theirHeads...)
+		}
+		candidates := g.NotAncestorsOf(sortedSet(known))
+		if len(candidates) > 0 {
+			base, _ = g.Place(candidates[0])
+			chosen = make([]bool, g.Len()-base)
+		}
+		var deps []wire.Hash
+		for _, h := range candidates {
+			deps = g.Deps(deps[:0], h)
+			if !p.inFilters(g, h) || slices.ContainsFunc(deps, isChosen) {
+				i, _ := g.Place(h)
+				chosen[i-base] = true
+				if _, before := p.sent[h]; !before {
+					inOrder = append(inOrder, h)
+				}
+			}
+		}
+	}
+	// What they ask for is sent again, too: it may have been lost.
+	asked := len(inOrder)
+	for _, h := range p.theirNeed {
+		_, before := p.sent[h]
+		if g.Has(h) && (before && !p.stock || !before && !isChosen(h)) {
+			inOrder = append(inOrder, h)
+		}
+	}
+	if len(inOrder) > asked {
+		slices.SortFunc(inOrder, func(a, b wire.Hash) int {
+			x, _ := g.Place(a)
+			y, _ := g.Place(b)
+			return x - y
+		})
+	}
+	return inOrder
+}
+
+// inFilters reports whether any of the peer's filters claims h. A filter cannot
+// know what we learnt after it was made; if it claims that, it is wrong.
+func (p *Peer) inFilters(g *graph.Graph, h wire.Hash) bool {
+	if i, _ := g.Place(h); !p.stock && i >= p.learntBefore {
+		return false
+	}
+	for i := range p.theirHave {
+		if p.theirHave[i].Filter.Contains(h) {
+			return true
+		}
+	}
+	return false
+}
+
+// Receive takes in a message. It is to be called after m's changes were taken
+// (into the graph and onto disk), or refused: before are our heads as they were
+// then, refused those of m's changes, or of what waited for them, that will
+// never be taken. A change that was neither taken nor refused (for lack of
+// room, say) will be asked for again.
+func (p *Peer) Receive(g *graph.Graph, m *wire.Message, before, refused []wire.Hash) {
+	p.Refuse(refused...)
+	heads, theirs := g.Heads(), sortedSet(m.Heads)
+	before = sortedSet(before)
+	p.inFlight, p.resetSent = false, false
+	if len(m.Changes) > 0 {
+		p.shared = advance(g, heads, before, m, p.shared, p.stock)
+	}
+	p.forget(g, heads, theirs)
+	if len(m.Changes) == 0 && slices.Equal(theirs, before) {
+		p.lastSent = theirs
+	}
+	if hasAll(g, theirs) {
+		p.shared = theirs
+		if len(theirs) == 0 {
+			p.lastSent = nil
+			clear(p.sent)
+		}
+	} else {
+		known := slices.DeleteFunc(slices.Clone(theirs), func(h wire.Hash) bool { return !g.Has(h) })
+		p.shared = sortedSet(append(known, p.shared...))
+	}
+	p.theirHeads, p.theirNeed, p.theirHave = theirs, sortedSet(m.Need), m.Have
+	p.heard, p.learntBefore = true, g.Len()
+	p.count(g, heads)
+}
+
+// Refuse makes the peer never be asked for these changes. Receive does it for
+// those it is given; this is for refusals known from earlier.
+func (p *Peer) Refuse(hashes ...wire.Hash) {
+	for _, h := range hashes {
+		if len(p.refused) > MaxRefused {
+			return // Generate reports it
+		}
+		p.refused[h] = struct{}{}
+	}
+}
+
+// advance returns the shared heads after m's changes were taken: those of them
+// that became heads, and the old ones that still are.
+func advance(g *graph.Graph, heads, before []wire.Hash, m *wire.Message, shared []wire.Hash, stock bool) []wire.Hash {
+	came := make(map[wire.Hash]struct{}, len(m.Changes))
+	for _, b := range m.Changes {
+		if h, err := wire.ReadHash(b); err == nil {
+			came[h] = struct{}{}
+		}
+	}
+	var r []wire.Hash
+	for _, h := range heads {
+		_, fromThem := came[h]
+		if contains(shared, h) || (fromThem || stock) && !contains(before, h) {
+			r = append(r, h)
+		}
+	}
+	return r
+}
+
+// forget drops from sent what the peer shows to have: its heads and their past.
+func (p *Peer) forget(g *graph.Graph, heads, theirs []wire.Hash) {
+	if len(p.sent) == 0 {
+		return
+	}
+	if slices.Equal(heads, theirs) {
+		clear(p.sent)
+		return
+	}
+	still := map[wire.Hash]struct{}{}
+	for _, h := range g.NotAncestorsOf(theirs) {
+		if _, ok := p.sent[h]; ok {
+			still[h] = struct{}{}
+		}
+	}
+	p.sent = still
+}
+
+// count counts the messages that brought neither side forward. A side comes
+// forward when our graph or waiting room changes, and when the peer lacks fewer
+// of our changes than ever since.
+func (p *Peer) count(g *graph.Graph, heads []wire.Hash) {
+	lack := 0
+	if !slices.Equal(heads, p.theirHeads) {
+		lack = len(g.NotAncestorsOf(p.theirHeads))
+	}
+	switch {
+	case g.Len() != p.applied || g.WaitingLen() != p.waiting:
+		p.applied, p.waiting, p.theyLack, p.rounds = g.Len(), g.WaitingLen(), lack, 0
+	case lack < p.theyLack:
+		p.theyLack, p.rounds = lack, 0
+	case slices.Equal(heads, p.theirHeads):
+		p.rounds = 0 // it will not be answered
+	default:
+		p.rounds++
+	}
+}
+
+func hasAll(g *graph.Graph, hashes []wire.Hash) bool {
+	for _, h := range hashes {
+		if !g.Has(h) {
+			return false
+		}
+	}
+	return true
+}
+
+func compare(a, b wire.Hash) int { return bytes.Compare(a[:], b[:]) }
+
+func contains(sorted []wire.Hash, h wire.Hash) bool {
+	_, ok := slices.BinarySearchFunc(sorted, h, compare)
+	return ok
+}
+
+func subset(of, sorted []wire.Hash) bool {
+	for _, h := range of {
+		if !contains(sorted, h) {
+			return false
+		}
+	}
+	return true
+}
+
+// sortedSet returns the hashes ascending, each once, in memory of its own.
+func sortedSet(hashes []wire.Hash) []wire.Hash {
+	r := slices.Clone(hashes)
+	slices.SortFunc(r, compare)
+	return slices.Compact(r)
+}
