@@ -9,15 +9,13 @@ func checkOp(c *Change, i int) error {
 	if err := checkAction(op); err != nil {
 		return fail(err, fmt.Sprintf("operation %d", i), -1)
 	}
-	// An operation's counter exceeds all that its writer knew, so whatever it
-	// names comes before it; itself and later ones of this change do not.
-	before := func(id OpID) bool { return id.Counter < c.StartOp+uint64(i) }
-	ok := before(op.Obj) && (op.Key.Kind != ElemKey || before(op.Key.Elem))
-	for _, p := range op.Pred {
-		ok = ok && before(p)
-	}
-	if !ok {
+	if !knows(c, i, op.Obj) || op.Key.Kind == ElemKey && !knows(c, i, op.Key.Elem) {
 		return fail(ErrOpID, fmt.Sprintf("operation %d", i), -1)
+	}
+	for _, p := range op.Pred {
+		if !knows(c, i, p) {
+			return fail(ErrOpID, fmt.Sprintf("preds of operation %d", i), -1)
+		}
 	}
 	for k := 1; k < len(op.Pred); k++ {
 		if !op.Pred[k-1].Less(op.Pred[k]) {
@@ -25,6 +23,21 @@ func checkOp(c *Change, i int) error {
 		}
 	}
 	return nil
+}
+
+// knows says whether operation i can name id. Its counter exceeds all that its
+// writer knew, so what it names comes before it; itself and later ones of this
+// change do not. A change without dependencies knows only its own.
+func knows(c *Change, i int, id OpID) bool {
+	switch {
+	case id == OpID{}:
+		return true // the root
+	case id.Counter >= c.StartOp+uint64(i):
+		return false
+	case len(c.Deps) == 0:
+		return id.Actor == c.Actor && id.Counter >= c.StartOp
+	}
+	return true
 }
 
 // checkAction returns the sentinel for an operation whose parts do not fit.

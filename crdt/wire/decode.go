@@ -129,7 +129,8 @@ func (d *decoder) header(size int) error {
 	if c.Seq, err = d.uleb("seq"); err != nil {
 		return err
 	}
-	if c.Seq == 0 {
+	// An actor's previous change is always a direct dependency.
+	if c.Seq == 0 || c.Seq > 1 && len(c.Deps) == 0 {
 		return d.fail(ErrSeq, "seq")
 	}
 	if c.StartOp, err = d.uleb("startOp"); err != nil {
@@ -249,14 +250,22 @@ func (d *decoder) ops() error {
 	if n > 0 {
 		c.Ops = make([]Op, n)
 	}
-	for _, read := range [...]func(*decoder, []Op) error{
-		(*decoder).opActions, (*decoder).opObjects, (*decoder).opKeys, (*decoder).opFlags, (*decoder).opValues, (*decoder).opPreds,
-	} {
-		if err := read(d, c.Ops); err != nil {
-			return err
-		}
+	if err := d.opActions(c.Ops); err != nil {
+		return err
 	}
-	return nil
+	if err := d.opObjects(c.Ops); err != nil {
+		return err
+	}
+	if err := d.opKeys(c.Ops); err != nil {
+		return err
+	}
+	if err := d.opFlags(c.Ops); err != nil {
+		return err
+	}
+	if err := d.opValues(c.Ops); err != nil {
+		return err
+	}
+	return d.opPreds(c.Ops)
 }
 
 // countRows sums the runs of the action column up, without expanding them.
