@@ -1,0 +1,93 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var shBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
+
+// TestDocsCommands runs every command of every page in docs/, in order, as a
+// person would who copies them: one shell, one home, one relay.
+func TestDocsCommands(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(root(t), "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var script strings.Builder
+		script.WriteString("set -eu\n")
+		for _, m := range shBlock.FindAllStringSubmatch(string(b), -1) {
+			script.WriteString(m[1])
+		}
+		if !strings.Contains(script.String(), "flyleaf") && !strings.Contains(script.String(), "syncserver") {
+			continue
+		}
+		ran++
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			relay := newRelay(t).up()
+			organiser, me := newDevice(t), newDevice(t)
+			week := organiser.found(relay.url())
+			organiser.run("ask", "What comes first?")
+			organiser.run("sync")
+			site := filepath.Join(root(t), "exchange", "testdata", "site", "_books")
+			pages, _ := filepath.Glob(filepath.Join(site, "*.md"))
+			texts, _ := filepath.Glob(filepath.Join(root(t), "exchange", "testdata", "*.page.txt"))
+			if len(pages) == 0 || len(texts) == 0 {
+				t.Fatal("our own sample pages are missing")
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, "bash", "-c", script.String())
+			cmd.Dir = t.TempDir()
+			identity := organiser.run("identity", "show")
+			cmd.Env = append(me.env(), "INVITATION="+week.Invitation, "RELAY="+relay.url(), "AUTHOR="+identity,
+				"PAGE="+pages[0], "PAGE_TEXT="+texts[0])
+			var out bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &out
+			if err := cmd.Run(); err != nil {
+				t.Errorf("%v\n%s\nafter\n%s", err, script.String(), out.String())
+			}
+		})
+	}
+	if ran < 4 {
+		t.Errorf("only %d pages have commands", ran)
+	}
+}
+
+// TestReadmeCommands: both targets that the README names exist and do what it says.
+func TestReadmeCommands(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := shBlock.FindAllStringSubmatch(string(readme), -1)
+	if len(commands) != 2 {
+		t.Fatalf("the README has %d commands, not two", len(commands))
+	}
+	for _, c := range commands {
+		cmd := exec.Command("bash", "-c", strings.TrimSpace(c[1])+" -n")
+		cmd.Dir = root(t)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", c[1], err, out)
+		}
+		if !bytes.Contains(out, []byte("go test ./...")) && !bytes.Contains(out, []byte("flyleaf demo")) {
+			t.Errorf("%s would run\n%s", c[1], out)
+		}
+	}
+}

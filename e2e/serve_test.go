@@ -1,0 +1,156 @@
+package e2e
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func copyDir(t *testing.T, from, to string) {
+	t.Helper()
+	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(to, rel), 0o700)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, rel), b, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSecondServeIsRefused and told where the first is; commands meanwhile go
+// through the first, and after it everything is still there.
+func TestSecondServeIsRefused(t *testing.T) {
+	t.Parallel()
+	a := newDevice(t)
+	week := a.found("ws://127.0.0.1:1")
+	p, url := a.serve()
+	_, errs, code := a.try("serve", "--listen", "127.0.0.1:0", "--no-open")
+	if code != 6 || !strings.Contains(errs, url) {
+		t.Errorf("the second serve ended with %d and %q; the first is on %s", code, errs, url)
+	}
+	id := a.run("ask", "Through the running one?")
+	if l := a.list(week.Event); len(l) != 1 || l[0].ID != id {
+		t.Errorf("the list is %+v", l)
+	}
+	if code := p.stop(); code != 0 {
+		t.Errorf("Ctrl-C ended it with %d", code)
+	}
+	if l := a.list(week.Event); len(l) != 1 || l[0].ID != id {
+		t.Errorf("after the stop the list is %+v", l)
+	}
+}
+
+// TestManyCommandsAtOnce: commands of one moment wait for each other.
+func TestManyCommandsAtOnce(t *testing.T) {
+	t.Parallel()
+	a := newDevice(t)
+	week := a.found("ws://127.0.0.1:1")
+	const n = 8
+	done := make(chan string, n)
+	for range n {
+		go func() {
+			_, errs, code := a.try("ask", "All at once?")
+			if code != 0 {
+				done <- errs
+				return
+			}
+			done <- ""
+		}()
+	}
+	for range n {
+		if errs := <-done; errs != "" {
+			t.Error(errs)
+		}
+	}
+	if l := a.list(week.Event); len(l) != n {
+		t.Errorf("%d posts instead of %d", len(l), n)
+	}
+}
+
+// TestDeepDataDirectory: a data directory may lie deeper than a socket path may be long.
+func TestDeepDataDirectory(t *testing.T) {
+	t.Parallel()
+	a := newDevice(t)
+	a.dir = filepath.Join(a.dir, strings.Repeat("d", 100), strings.Repeat("e", 100))
+	a.found("ws://127.0.0.1:1")
+	a.serve()
+	a.run("ask", "Does it answer?")
+}
+
+// TestFilesAreThisPersonsOnly: key and database are nobody else's to read.
+func TestFilesAreThisPersonsOnly(t *testing.T) {
+	t.Parallel()
+	a := newDevice(t)
+	a.found("ws://127.0.0.1:1")
+	if info, err := os.Stat(filepath.Join(a.dir, "identity.key")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("identity.key: %v %v", info, err)
+	}
+	if info, err := os.Stat(a.dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the data directory: %v %v", info, err)
+	}
+	// A key that is gone beside events that are not is no new person.
+	if err := os.Remove(filepath.Join(a.dir, "identity.key")); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := a.try("events"); code == 0 || !strings.Contains(errs, "identity.key") {
+		t.Errorf("without its key it says %q, %d", errs, code)
+	}
+}
+
+// TestDemo is what `make run` does, twice.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	a := newDevice(t)
+	for i := range 2 {
+		p := start(t, a.env(), "flyleaf", "demo", "--listen", "127.0.0.1:0", "--relay-listen", "127.0.0.1:0", "--no-open")
+		p.line("http://")
+		demo := &device{t, filepath.Join(a.dir, "demo", "device"), a.home}
+		events := decode[[]struct {
+			Event string `json:"event"`
+			Title string `json:"title"`
+		}](demo, "events")
+		if len(events) != 1 || events[0].Title != "The Patient Ledger" {
+			t.Fatalf("start %d shows %+v", i, events)
+		}
+		l := demo.list(events[0].Event)
+		answered, authors := 0, map[string]bool{}
+		for _, q := range l {
+			if q.Answered {
+				answered++
+			}
+			for _, r := range q.Replies {
+				if r.Author {
+					authors[r.Name] = true
+				}
+			}
+		}
+		if len(l) < 12 || answered == 0 || answered == len(l) || len(authors) != 2 {
+			t.Errorf("start %d: %d threads, %d answered, authors %v", i, len(l), answered, authors)
+		}
+		eventually(t, "the device reaches the relay", func() error {
+			if s := demo.status(events[0].Event); s.Relay.State != "synced" {
+				return fmt.Errorf("the status is %+v", s)
+			}
+			return nil
+		})
+		if code := p.stop(); code != 0 {
+			t.Errorf("Ctrl-C ended it with %d", code)
+		}
+	}
+}
