@@ -1,0 +1,181 @@
+package sync
+
+import (
+	"fmt"
+	"math/rand"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/wire"
+)
+
+// device is a document on somebody's disk: a graph and the bytes under it.
+type device struct {
+	g      *graph.Graph
+	bytes  map[wire.Hash][]byte // applied, waiting and a few refused ones
+	log    []wire.Hash          // the applied order
+	refuse func(*wire.Change) bool
+	limits wire.Limits
+	reads  int // calls of Bytes
+}
+
+func newDevice() *device {
+	return &device{g: graph.New(), bytes: map[wire.Hash][]byte{}, limits: wire.OpenLimits}
+}
+
+func (d *device) Graph() *graph.Graph { return d.g }
+
+func (d *device) Bytes(h wire.Hash) ([]byte, error) {
+	d.reads++
+	if b, ok := d.bytes[h]; ok && d.g.Has(h) {
+		return b, nil
+	}
+	return nil, fmt.Errorf("no change %s", h)
+}
+
+// take takes changes in and returns those that will never be.
+func (d *device) take(t testing.TB, changes [][]byte) (refused []wire.Hash) {
+	t.Helper()
+	for _, b := range changes {
+		c, err := wire.DecodeChangeLimits(b, d.limits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.refuse != nil && d.refuse(c) {
+			d.g.Refuse(c.Hash)
+			refused = append(refused, c.Hash)
+		} else {
+			d.bytes[c.Hash] = b
+			added, err := d.g.Add(graph.MetaOf(c))
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.log = append(d.log, added...)
+		}
+		for _, r := range d.g.Rejected() {
+			refused = append(refused, r.Hash)
+		}
+	}
+	return refused
+}
+
+// write makes a change on top of the heads, as automerge does: deps are the
+// heads and the actor's own previous change. size pads it.
+func (d *device) write(t testing.TB, a wire.ActorID, size int, r *rand.Rand) wire.Hash {
+	t.Helper()
+	deps := d.g.Heads()
+	if own, ok := d.g.BySeq(a, d.g.SeqOf(a)); ok {
+		deps = sortedSet(append(deps, own))
+	}
+	pad := make([]byte, size)
+	r.Read(pad)
+	c := &wire.Change{
+		Deps: deps, Actor: a, Seq: d.g.SeqOf(a) + 1, StartOp: d.g.MaxOp() + 1,
+		Ops: []wire.Op{{
+			Action: wire.Set, Key: wire.Key{Prop: fmt.Sprintf("%x", r.Uint64())}, Value: wire.BytesValue(pad),
+		}},
+	}
+	b := c.Encode()
+	h, err := wire.ReadHash(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.take(t, [][]byte{b})
+	if !d.g.Has(h) {
+		t.Fatalf("own change %s was not applied", h)
+	}
+	return h
+}
+
+// rebuilt returns a device with the first n changes of d: d from a backup, or
+// after a crash that lost the rest.
+func (d *device) rebuilt(t testing.TB, n int) *device {
+	t.Helper()
+	e := newDevice()
+	e.refuse = d.refuse
+	for _, h := range d.log[:n] {
+		e.take(t, [][]byte{d.bytes[h]})
+	}
+	return e
+}
+
+// receive takes a message from the wire, as a session does.
+func (d *device) receive(t testing.TB, p *Peer, b []byte) *wire.Message {
+	t.Helper()
+	m, err := wire.DecodeMessage(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := d.g.Heads()
+	refused := d.take(t, m.Changes)
+	p.Receive(d.g, m, before, refused)
+	return m
+}
+
+// say returns the next message, encoded, or nil.
+func (d *device) say(t testing.TB, p *Peer) []byte {
+	t.Helper()
+	m, ok, err := p.Generate(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !ok {
+		return nil
+	}
+	b := m.Encode()
+	// More only for a change that is larger all by itself.
+	if len(b) > wire.MaxMessage && len(m.Changes) > 1 {
+		t.Fatalf("message of %d bytes with %d changes", len(b), len(m.Changes))
+	}
+	return b
+}
+
+// converse lets two devices talk over a reliable channel until both are
+// silent, and returns how many messages that took.
+func converse(t testing.TB, a, b *device, pa, pb *Peer) (messages int) {
+	t.Helper()
+	for quiet := 0; quiet < 2; {
+		quiet++
+		if m := a.say(t, pa); m != nil {
+			b.receive(t, pb, m)
+			quiet = 0
+			messages++
+		}
+		if m := b.say(t, pb); m != nil {
+			a.receive(t, pa, m)
+			quiet = 0
+			messages++
+		}
+		if messages > 5000 {
+			t.Fatal("no end")
+		}
+	}
+	return messages
+}
+
+func actorOf(n int) wire.ActorID { return wire.ActorID(fmt.Sprintf("actor-%034d", n)) }
+
+// shared returns a path in the workplace beside the repository, or skips.
+func shared(t testing.TB, elem ...string) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("no go.mod above the package")
+		}
+		dir = filepath.Dir(dir)
+	}
+	path := filepath.Join(append([]string{dir, "..", "shared"}, elem...)...)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("no ../shared/%s beside the repository", filepath.Join(elem...))
+	}
+	return path
+}
