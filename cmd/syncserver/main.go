@@ -1,0 +1,113 @@
+// Syncserver is Flyleaf's relay: it keeps events in one SQLite database and
+// passes them between the devices that are connected. It is flags, signals and
+// wiring; the relay itself is package relay.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+const usage = `Syncserver passes Flyleaf events between devices, and keeps them.
+
+  syncserver                                          on this machine only, for a first try
+  syncserver --listen 0.0.0.0:3030 --data /srv/relay  for others, behind a proxy that speaks TLS
+
+Devices are given its address, as ws://HOST:PORT, or wss:// through the proxy:
+
+  flyleaf new --title "A week" --by "An Author" --relay ws://127.0.0.1:3030
+
+It speaks the automerge-repo WebSocket protocol, so a stock automerge-repo client
+can open an event by its document ID. A change is passed on, and said to be here,
+only once it is on disk; killing the relay at any time loses nothing of that. Stop
+it with Ctrl-C or SIGTERM. Its data can also be deleted: any device that has an
+event brings it back.
+
+Flags, each also as an environment variable:
+
+`
+
+// Exit codes.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal during the graceful stop ends the process at once.
+	context.AfterFunc(ctx, stop)
+	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process. It returns the exit code.
+func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) int {
+	m, err := parse(args, env, stdout, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "syncserver: %v\nSee syncserver --help\n", err)
+		return exitUsage
+	}
+	if err := m.Run(ctx); err != nil {
+		fmt.Fprintf(stderr, "syncserver: %v\n", err)
+		return exitFailed
+	}
+	return 0
+}
+
+// parse reads flags, whose defaults come from the environment.
+func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*Main, error) {
+	or := func(name, fallback string) string {
+		if v := env(name); v != "" {
+			return v
+		}
+		return fallback
+	}
+	m := &Main{Stdout: stdout}
+	var open, level string
+	fs := flag.NewFlagSet("syncserver", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.StringVar(&m.Listen, "listen", or("SYNCSERVER_LISTEN", "127.0.0.1:3030"), "`address` to listen on; port 0 takes a free one (SYNCSERVER_LISTEN)")
+	fs.StringVar(&m.Data, "data", env("SYNCSERVER_DATA"), "`directory` that keeps the events; made if need be\n(SYNCSERVER_DATA; default flyleaf-relay in the user's data directory)")
+	fs.BoolFunc("open", "serve any Automerge document, with looser limits (SYNCSERVER_OPEN)", func(s string) error { open = s; return nil })
+	fs.StringVar(&level, "log-level", or("SYNCSERVER_LOG_LEVEL", "info"), "debug, info, warn or error, to standard error (SYNCSERVER_LOG_LEVEL)")
+	open = or("SYNCSERVER_OPEN", "false")
+	err := fs.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, usage)
+		fs.SetOutput(stdout)
+		fs.PrintDefaults()
+		return nil, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	if fs.NArg() > 0 {
+		return nil, fmt.Errorf("%q is not a flag; nothing else is expected", fs.Arg(0))
+	}
+	switch strings.ToLower(open) {
+	case "true", "1", "yes":
+		m.Open = true
+	case "false", "0", "no":
+	default:
+		return nil, fmt.Errorf("open is %q, should be true or false", open)
+	}
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("log level %q is none of debug, info, warn, error", level)
+	}
+	m.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: l}))
+	return m, nil
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/adrg/xdg"
+	"github.com/gofrs/flock"
+
+	"flyleaf/relay"
+	"flyleaf/storage/sqlite"
+)
+
+const (
+	// dataName is the directory in the user's data directory.
+	dataName = "flyleaf-relay"
+	// stopWithin is how long a graceful stop may take.
+	stopWithin = 10 * time.Second
+	// headerWithin is how long a client may take to send its HTTP header.
+	headerWithin = 10 * time.Second
+	idleWithin   = time.Minute
+	maxHeader    = 16 << 10 // bytes
+)
+
+// Main is the program. Its fields are what the flags say.
+type Main struct {
+	Listen string // host:port
+	Data   string // directory; "" for the default
+	Open   bool
+	Log    *slog.Logger
+	Stdout io.Writer // gets the one line that says where the relay listens
+}
+
+// Run serves until ctx ends, then stops gracefully and returns nil. The error of
+// a start that fails says what to do about it.
+func (m *Main) Run(ctx context.Context) (err error) {
+	dir := m.Data
+	if dir == "" {
+		dir = filepath.Join(xdg.DataHome, dataName)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("the data directory cannot be made: %w; choose another with --data", err)
+	}
+	lock := flock.New(filepath.Join(dir, "lock"))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("the data directory %s cannot be locked: %w; choose another with --data", dir, err)
+	}
+	if !ok {
+		return fmt.Errorf("another syncserver is running on the data directory %s; nothing was changed: stop that one first, or give this one a directory of its own with --data", dir)
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+
+	store, err := sqlite.Open(ctx, filepath.Join(dir, "relay.db"), sqlite.Options{})
+	if err != nil {
+		return fmt.Errorf("the events in %s cannot be opened: %w", dir, err)
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+
+	r, err := relay.New(relay.Config{Store: store, Open: m.Open, Log: m.Log})
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", m.Listen)
+	if err != nil {
+		stopCtx, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		return errors.Join(fmt.Errorf("cannot listen on %s: %w; choose another address with --listen", m.Listen, err), r.Shutdown(stopCtx))
+	}
+	server := &http.Server{
+		Handler:           r,
+		ReadHeaderTimeout: headerWithin,
+		IdleTimeout:       idleWithin,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(m.Log.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	fmt.Fprintf(m.Stdout, "relay listening on ws://%s\n", listener.Addr())
+	m.Log.Info("relay started", "address", listener.Addr().String(), "data", dir, "open", m.Open)
+
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+	}
+	m.Log.Info("relay stops")
+	stopCtx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	// The relay first: its connections are no longer the HTTP server's. Upgrades
+	// that still come are refused.
+	stopErr := r.Shutdown(stopCtx)
+	if e := server.Shutdown(stopCtx); e != nil {
+		stopErr = errors.Join(stopErr, e, server.Close())
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return errors.Join(err, stopErr)
+}

@@ -1,0 +1,71 @@
+package relay
+
+import (
+	"container/list"
+	"sync"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+)
+
+// stored is what the ledger holds of a change, as far as it is sent on.
+type stored struct {
+	bytes     []byte
+	signature []byte // nil when unsigned
+}
+
+type cacheKey struct {
+	event qa.EventID
+	hash  wire.Hash
+}
+
+type cacheItem struct {
+	key cacheKey
+	stored
+}
+
+// cache keeps the changes that were used last, up to a number of bytes. It
+// holds only what the ledger holds too. It is safe for concurrent use.
+type cache struct {
+	mu    sync.Mutex
+	max   int
+	bytes int
+	items map[cacheKey]*list.Element
+	order *list.List // most recently used first
+}
+
+func newCache(maxBytes int) *cache {
+	return &cache{max: maxBytes, items: map[cacheKey]*list.Element{}, order: list.New()}
+}
+
+// itemOverhead is roughly what an item costs beyond its bytes.
+const itemOverhead = 256
+
+func (c *cache) get(event qa.EventID, h wire.Hash) (stored, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.items[cacheKey{event, h}]
+	if !ok {
+		return stored{}, false
+	}
+	c.order.MoveToFront(e)
+	return e.Value.(*cacheItem).stored, true
+}
+
+func (c *cache) put(event qa.EventID, h wire.Hash, s stored) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := cacheKey{event, h}
+	if _, ok := c.items[key]; ok {
+		return
+	}
+	c.items[key] = c.order.PushFront(&cacheItem{key, s})
+	c.bytes += len(s.bytes) + itemOverhead
+	for c.bytes > c.max {
+		last := c.order.Back()
+		item := last.Value.(*cacheItem)
+		c.order.Remove(last)
+		delete(c.items, item.key)
+		c.bytes -= len(item.bytes) + itemOverhead
+	}
+}

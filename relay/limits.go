@@ -1,0 +1,111 @@
+package relay
+
+import (
+	"time"
+
+	"flyleaf/crdt/wire"
+)
+
+// Bounds of what one connection may make the relay hold, and for how long. They
+// are the defaults of Limits, which tests narrow.
+const (
+	// MaxFrameOpen is the largest frame, in bytes, of a relay for any Automerge
+	// document. For events it is wire.MaxFrame.
+	MaxFrameOpen = 64 << 20
+	// MaxJoinFrame is the largest frame before the handshake is done, in bytes.
+	MaxJoinFrame = 16 << 10
+	// MaxConnections is how many connections are open at a time.
+	MaxConnections = 10_000
+	// MaxDocuments is how many documents one connection may speak about.
+	MaxDocuments = 1_000
+	// MaxRooms is how many documents are in memory at a time.
+	MaxRooms = 20_000
+	// MaxQueue is how many frames may wait for a slow peer, sync messages not
+	// counted: those are made when there is room to send them.
+	MaxQueue = 256
+	// MaxQueueBytes is how much these frames may add up to, in bytes.
+	MaxQueueBytes = 1 << 20
+	// MaxEphemeral is the largest body of an ephemeral message, in bytes. A
+	// larger one is dropped.
+	MaxEphemeral = 64 << 10
+	// MaxEphemeralSessions is how many ephemeral sessions a document remembers
+	// the last count of.
+	MaxEphemeralSessions = 1_024
+	// MaxWaiting is how many changes of one document may wait for what they
+	// depend on.
+	MaxWaiting = 4_096
+	// MaxWaitingBytes is how much the waiting changes of all documents together
+	// may add up to, in bytes.
+	MaxWaitingBytes = 64 << 20
+	// MaxHeads is from how many heads on a change that adds another is deferred.
+	MaxHeads = 1_024
+	// MaxCacheBytes is how much of the ledger is kept in memory for sending.
+	MaxCacheBytes = 32 << 20
+	// MaxBigFrames is how many frames beyond bigFrame bytes are being read at a
+	// time; further ones wait in the network.
+	MaxBigFrames = 8
+
+	bigFrame        = 1 << 20
+	maxBatchChanges = 4_096    // in one commit, before the message that goes beyond it
+	maxBatchBytes   = 16 << 20 // likewise
+	maxRefusals     = 500      // in one flyleaf-refused message, and malformed changes in one sync message
+	maxRefusalsTold = 2_000    // of one sync message
+	slowestBytes    = 32 << 10 // bytes a second below which a peer is too slow
+)
+
+// How long things may take.
+const (
+	// JoinTimeout is how long a connection may take to say join.
+	JoinTimeout = 10 * time.Second
+	// PingEvery and PongWait make a half-open connection noticed in 15 s.
+	PingEvery = 5 * time.Second
+	PongWait  = 10 * time.Second
+	// WriteWait is how long a small frame may take; larger ones get the time
+	// they take at 32 KiB a second on top.
+	WriteWait = 10 * time.Second
+	// FrameWait is how long the rest of a frame may take once it has begun.
+	FrameWait = 2 * time.Minute
+	// RoomIdle is how long a document that nobody speaks about stays in memory.
+	RoomIdle = time.Minute
+)
+
+// Limits are bounds that a Config may set. Zero means the constant of that name.
+type Limits struct {
+	Frame       int // bytes
+	Connections int
+	Documents   int // per connection
+	Rooms       int
+	Queue       int // frames per connection
+
+	Join, Ping, Pong, Write, Idle time.Duration
+}
+
+func (l Limits) withDefaults(open bool) Limits {
+	frame := wire.MaxFrame
+	if open {
+		frame = MaxFrameOpen
+	}
+	setInt(&l.Frame, frame)
+	setInt(&l.Connections, MaxConnections)
+	setInt(&l.Documents, MaxDocuments)
+	setInt(&l.Rooms, MaxRooms)
+	setInt(&l.Queue, MaxQueue)
+	setDuration(&l.Join, JoinTimeout)
+	setDuration(&l.Ping, PingEvery)
+	setDuration(&l.Pong, PongWait)
+	setDuration(&l.Write, WriteWait)
+	setDuration(&l.Idle, RoomIdle)
+	return l
+}
+
+func setInt(p *int, v int) {
+	if *p <= 0 {
+		*p = v
+	}
+}
+
+func setDuration(p *time.Duration, v time.Duration) {
+	if *p <= 0 {
+		*p = v
+	}
+}

@@ -1,0 +1,84 @@
+package relay
+
+import "sync"
+
+// outbox is what waits to be sent to one peer: frames that are ready, bounded,
+// and rooms about which there may be something to say. A sync message is made
+// only when it can be sent, so a slow peer costs one room reference however much
+// happens meanwhile, and gets it all in one message later.
+type outbox struct {
+	wake chan struct{} // holds one token when there may be work
+
+	mu       sync.Mutex
+	max      int // frames
+	frames   [][]byte
+	bytes    int
+	rooms    []*room
+	waiting  map[*room]bool // the set of rooms
+	finished bool
+}
+
+func newOutbox(maxFrames int) *outbox {
+	return &outbox{wake: make(chan struct{}, 1), max: maxFrames, waiting: map[*room]bool{}}
+}
+
+func (o *outbox) nudge() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// frame queues a frame. It returns false, and queues nothing, when the queue is
+// full or the outbox is finished.
+func (o *outbox) frame(b []byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.finished || len(o.frames) >= o.max || o.bytes > 0 && o.bytes+len(b) > MaxQueueBytes {
+		return false
+	}
+	o.frames = append(o.frames, b)
+	o.bytes += len(b)
+	o.nudge()
+	return true
+}
+
+// touch says that there may be a sync message to make about the room.
+func (o *outbox) touch(r *room) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.finished || o.waiting[r] {
+		return
+	}
+	o.waiting[r] = true
+	o.rooms = append(o.rooms, r)
+	o.nudge()
+}
+
+// next takes what is to be done next: a frame, or else a room, or nothing.
+func (o *outbox) next() (frame []byte, r *room) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.frames) > 0 {
+		frame = o.frames[0]
+		o.frames[0] = nil
+		o.frames = o.frames[1:]
+		o.bytes -= len(frame)
+		return frame, nil
+	}
+	if len(o.rooms) > 0 {
+		r = o.rooms[0]
+		o.rooms[0] = nil
+		o.rooms = o.rooms[1:]
+		delete(o.waiting, r)
+	}
+	return nil, r
+}
+
+// finish makes the outbox take nothing more.
+func (o *outbox) finish() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.finished = true
+	o.nudge()
+}

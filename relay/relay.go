@@ -1,0 +1,301 @@
+// Package relay passes Automerge documents between devices over WebSockets. It
+// speaks the automerge-repo protocol, version 1, so a stock automerge-repo client
+// can open an event by its document ID and follow it live.
+//
+// It guarantees that what it tells anybody to hold is on disk: heads are sent,
+// and changes passed on, only after the ledger has stored them durably. So a
+// device may say "on the relay", and that survives kill -9 and a power cut.
+// Whatever a peer sends, the relay holds a bounded amount of it, and one peer
+// that is slow, silent or hostile is disconnected without harm to the others.
+//
+// It never builds a document (it needs no cgo), never changes a change, and keeps
+// nothing that another relay could not be given again by any device.
+//
+// How it works: each connection has a goroutine that reads and one that writes.
+// A document in use is a room: its change graph and its peers' sync states, under
+// one mutex. Readers decode and check; one committer goroutine takes all changes
+// that wait, of all rooms, adds them to the graphs, and appends them in one
+// transaction while it holds these rooms' locks, so nobody can be told of a change
+// before it is durable. Then every peer of the room is told to look whether it
+// has something to say; its writer makes the message when it can send it.
+package relay
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// Errors that a peer or a caller may meet.
+var (
+	// ErrClosed is returned after Shutdown.
+	ErrClosed = errors.New("relay: shut down")
+	// ErrTooManyDocuments is sent to a peer that speaks about more documents
+	// than Limits.Documents on one connection.
+	ErrTooManyDocuments = errors.New("relay: too many documents on one connection")
+	// ErrTooManyRooms is sent to a peer when the relay has Limits.Rooms
+	// documents in use.
+	ErrTooManyRooms = errors.New("relay: too many documents in use, try again later")
+	// ErrStore is sent to peers whose changes could not be stored.
+	ErrStore = errors.New("relay: changes could not be stored and were not taken; the device that made them still has them and should send them again later")
+)
+
+// Config is what a Relay is made of.
+type Config struct {
+	Store  storage.Ledger
+	Open   bool // serve any Automerge document, with looser limits
+	Limits Limits
+	Log    *slog.Logger     // nil: discarded
+	Now    func() time.Time // nil: time.Now; stands in the ledger and nowhere else
+	ID     string           // the peer ID told to clients; "": a random one
+}
+
+// Relay is an http.Handler. A WebSocket upgrade at any path joins it; a plain GET
+// of / says what it is; /healthz answers 200 while it takes connections.
+type Relay struct {
+	cfg      Config
+	limits   Limits
+	id       string
+	log      *slog.Logger
+	upgrader websocket.Upgrader
+	cache    *cache
+	big      chan struct{} // a slot for each big frame being read
+	held     atomic.Int64  // bytes of waiting changes in all rooms
+
+	submissions chan *submission
+	committed   chan struct{} // closed when the committer has ended
+	stop        chan struct{} // closed when Shutdown begins
+	work        sync.WaitGroup
+
+	mu       sync.Mutex // innermost: taken with or without a room's, never the other way round
+	closing  bool
+	sessions map[*session]bool
+	rooms    map[qa.EventID]*room
+}
+
+// New makes a relay and starts its committer. Shutdown ends it.
+func New(cfg Config) (*Relay, error) {
+	if cfg.Store == nil {
+		return nil, errors.New("relay: no ledger given")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.ID == "" {
+		var b [8]byte
+		if _, err := rand.Read(b[:]); err != nil {
+			return nil, fmt.Errorf("relay: peer ID: %w", err)
+		}
+		// A new one for each start: what a client remembers of an earlier run
+		// is then not held against this one.
+		cfg.ID = "flyleaf-relay-" + hex.EncodeToString(b[:])
+	}
+	r := &Relay{
+		cfg:         cfg,
+		limits:      cfg.Limits.withDefaults(cfg.Open),
+		id:          cfg.ID,
+		log:         cfg.Log,
+		cache:       newCache(MaxCacheBytes),
+		big:         make(chan struct{}, MaxBigFrames),
+		submissions: make(chan *submission),
+		committed:   make(chan struct{}),
+		stop:        make(chan struct{}),
+		sessions:    map[*session]bool{},
+		rooms:       map[qa.EventID]*room{},
+	}
+	r.upgrader = websocket.Upgrader{
+		HandshakeTimeout: JoinTimeout,
+		ReadBufferSize:   4 << 10,
+		WriteBufferSize:  4 << 10,
+		// The relay knows no cookies or other credentials of the browser's, so
+		// a page of any origin can do no more than a program can.
+		CheckOrigin: func(*http.Request) bool { return true },
+	}
+	go r.runCommitter()
+	r.work.Go(r.runJanitor)
+	return r, nil
+}
+
+// ID is the peer ID that clients see.
+func (r *Relay) ID() string { return r.id }
+
+// ServeHTTP implements http.Handler.
+func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if websocket.IsWebSocketUpgrade(req) {
+		r.serveSocket(w, req)
+		return
+	}
+	if req.Method != http.MethodGet && req.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "This is a WebSocket relay.", http.StatusMethodNotAllowed)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	switch req.URL.Path {
+	case "/":
+		fmt.Fprint(w, "This is a Flyleaf relay. It passes events between the devices of their readers.\n"+
+			"There is nothing to see in a browser: give its address (ws:// or wss://) to Flyleaf,\n"+
+			"or to the WebSocket adapter of automerge-repo.\n")
+	case "/healthz":
+		r.mu.Lock()
+		closing := r.closing
+		r.mu.Unlock()
+		if closing {
+			http.Error(w, "shutting down", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprint(w, "ok\n")
+	default:
+		http.Error(w, "Nothing here. WebSocket connections are taken at any path.", http.StatusNotFound)
+	}
+}
+
+// serveSocket upgrades the connection and runs its session to the end.
+func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
+	s := newSession(r)
+	r.mu.Lock()
+	if r.closing || len(r.sessions) >= r.limits.Connections {
+		r.mu.Unlock()
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "The relay takes no more connections now. Try again later.", http.StatusServiceUnavailable)
+		return
+	}
+	r.sessions[s] = true
+	r.work.Add(1)
+	r.mu.Unlock()
+	defer r.work.Done()
+	defer func() {
+		r.mu.Lock()
+		delete(r.sessions, s)
+		r.mu.Unlock()
+	}()
+	conn, err := r.upgrader.Upgrade(w, req, nil)
+	if err != nil {
+		r.log.Debug("no upgrade", "from", req.RemoteAddr, "err", err)
+		return
+	}
+	s.run(conn, req.RemoteAddr)
+}
+
+// Shutdown takes no more connections, lets changes that were received be
+// committed, tells every peer that the relay goes away (close code 1001), and
+// returns when all goroutines have ended. When ctx ends first, connections are
+// cut and its error is returned. The ledger stays open: it is the caller's.
+func (r *Relay) Shutdown(ctx context.Context) error {
+	r.mu.Lock()
+	first := !r.closing
+	r.closing = true
+	open := make([]*session, 0, len(r.sessions))
+	for s := range r.sessions {
+		open = append(open, s)
+	}
+	r.mu.Unlock()
+	if first {
+		close(r.stop)
+	}
+	for _, s := range open {
+		s.end(websocket.CloseGoingAway, "the relay is going away")
+	}
+	ended := make(chan struct{})
+	go func() {
+		r.work.Wait() // all readers: nobody submits any more
+		if first {
+			close(r.submissions)
+		}
+		<-r.committed
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		for _, s := range open {
+			s.cut()
+		}
+		return ctx.Err()
+	}
+}
+
+// room returns the document's room, and counts the caller as a user of it until
+// leaveRoom.
+func (r *Relay) room(event qa.EventID) (*room, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, ok := r.rooms[event]
+	if !ok {
+		if len(r.rooms) >= r.limits.Rooms && !r.dropIdle(0) {
+			return nil, ErrTooManyRooms
+		}
+		m = newRoom(r, event)
+		r.rooms[event] = m
+	}
+	m.users++
+	return m, nil
+}
+
+// leaveRoom is the end of what room began. When it was the last user, a room
+// without data is dropped at once.
+func (r *Relay) leaveRoom(m *room, empty bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m.users--
+	m.idleSince = time.Now()
+	if m.users == 0 && (empty || r.rooms[m.event] != m) {
+		r.forget(m)
+		m.release()
+	}
+}
+
+// forget takes a room out of the map, if it is still there. r.mu is held.
+func (r *Relay) forget(m *room) {
+	if r.rooms[m.event] == m {
+		delete(r.rooms, m.event)
+	}
+}
+
+// dropIdle forgets rooms that had no user for the duration, and says whether
+// there were any. r.mu is held.
+func (r *Relay) dropIdle(d time.Duration) bool {
+	dropped := false
+	for _, m := range r.rooms {
+		if m.users == 0 && time.Since(m.idleSince) >= d {
+			r.forget(m)
+			m.release()
+			dropped = true
+		}
+	}
+	return dropped
+}
+
+// runJanitor drops idle rooms now and then until Shutdown.
+func (r *Relay) runJanitor() {
+	tick := time.NewTicker(max(r.limits.Idle/2, time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-tick.C:
+			r.mu.Lock()
+			r.dropIdle(r.limits.Idle)
+			r.mu.Unlock()
+		}
+	}
+}

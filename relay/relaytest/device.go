@@ -1,0 +1,452 @@
+// Package relaytest has devices for tests of the relay: each holds one document
+// as a graph and its bytes, authors small changes, and speaks the relay's
+// protocol. It is not the replica: it keeps nothing on disk, and its changes
+// set keys in the root, so no automerge and no cgo is needed.
+//
+// What a device authors is decided by its name and what it holds, so a test
+// that runs in the same order makes the same changes.
+package relaytest
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"flyleaf/crdt/graph"
+	amsync "flyleaf/crdt/sync"
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+)
+
+// Wait is how long a test waits for what should happen at once.
+const Wait = 20 * time.Second
+
+// EventID returns a document ID that is decided by the name.
+func EventID(name string) qa.EventID {
+	sum := sha256.Sum256([]byte(name))
+	return qa.MakeEventID([16]byte(sum[:16]))
+}
+
+// Actor returns an actor of 40 bytes that is decided by the name.
+func Actor(name string) wire.ActorID {
+	sum := sha256.Sum256([]byte(name))
+	return wire.ActorID(sum[:]) + wire.ActorID(sum[:8])
+}
+
+// Signature returns 64 bytes that are decided by the hash. They are no valid
+// signature of anybody's.
+func Signature(h wire.Hash) []byte { return append(h[:], h[:]...) }
+
+// NewChange returns the chunk of a change that sets keys of the root.
+func NewChange(actor wire.ActorID, seq, startOp uint64, deps []wire.Hash, key string, values ...string) *wire.Change {
+	c := &wire.Change{Actor: actor, Seq: seq, StartOp: startOp, Deps: slices.Clone(deps), TimeMillis: 1_700_000_000_000 + int64(seq)}
+	slices.SortFunc(c.Deps, func(a, b wire.Hash) int { return slices.Compare(a[:], b[:]) })
+	c.Deps = slices.Compact(c.Deps)
+	for i, v := range values {
+		c.Ops = append(c.Ops, wire.Op{
+			Action: wire.Set, Key: wire.Key{Kind: wire.MapKey, Prop: fmt.Sprintf("%s-%d", key, i)}, Value: wire.StringValue(v),
+		})
+	}
+	b := c.Encode()
+	h, err := wire.ReadHash(b)
+	if err != nil {
+		panic(err) // a bug of this function's
+	}
+	c.Hash = h
+	return c
+}
+
+// Device holds one document. Its methods may be called from any goroutine.
+type Device struct {
+	Name  string
+	Event qa.EventID
+	// Unsigned devices send no signatures. Set before connecting.
+	Unsigned bool
+
+	actor wire.ActorID
+
+	mu         sync.Mutex
+	changed    chan struct{} // closed and replaced when anything changes
+	graph      *graph.Graph
+	bytes      map[wire.Hash][]byte // applied and waiting
+	signatures map[wire.Hash][]byte
+	conn       *conn
+
+	refused     []repo.Refused
+	unavailable int
+	ephemeral   []repo.Message
+	failures    []string           // texts of error messages
+	told        map[wire.Hash]bool // what the relay has said that it holds
+	closeErr    error              // why the last connection ended
+	unsigned    map[wire.Hash]bool // came without a signature
+	received    int                // sync messages
+	biggest     int                // bytes of the largest frame
+}
+
+// NewDevice returns a device without data.
+func NewDevice(name string, event qa.EventID) *Device {
+	return &Device{
+		Name: name, Event: event, actor: Actor(name), changed: make(chan struct{}),
+		graph: graph.New(), bytes: map[wire.Hash][]byte{}, signatures: map[wire.Hash][]byte{},
+		told: map[wire.Hash]bool{}, unsigned: map[wire.Hash]bool{},
+	}
+}
+
+// conn is one connection of a device.
+type conn struct {
+	ws    *websocket.Conn
+	relay string // its peer ID
+	state *amsync.Peer
+	asked bool
+	ended chan struct{}
+	wmu   sync.Mutex
+}
+
+func (c *conn) send(m *repo.Message) error {
+	b, err := repo.Encode(m)
+	if err != nil {
+		return err
+	}
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	_ = c.ws.SetWriteDeadline(time.Now().Add(Wait))
+	return c.ws.WriteMessage(websocket.BinaryMessage, b)
+}
+
+// Dial connects a socket and does the handshake as the peer, without a device.
+func Dial(ctx context.Context, url, peer string) (ws *websocket.Conn, relay string, err error) {
+	ws, resp, err := websocket.DefaultDialer.DialContext(ctx, url, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	_ = resp.Body.Close()
+	join, err := repo.Encode(&repo.Message{Type: repo.TypeJoin, SenderID: peer, SupportedProtocolVersions: []string{"1"}, PeerMetadata: repo.PeerMetadata{IsEphemeral: true}})
+	if err == nil {
+		err = ws.WriteMessage(websocket.BinaryMessage, join)
+	}
+	if err != nil {
+		_ = ws.Close()
+		return nil, "", err
+	}
+	_ = ws.SetReadDeadline(time.Now().Add(Wait))
+	_, b, err := ws.ReadMessage()
+	if err != nil {
+		_ = ws.Close()
+		return nil, "", err
+	}
+	_ = ws.SetReadDeadline(time.Time{})
+	m, err := repo.Decode(b)
+	if err == nil && (m.Type != repo.TypePeer || m.SelectedProtocolVersion != "1" || m.TargetID != peer) {
+		err = fmt.Errorf("answer to join is %+v", m)
+	}
+	if err != nil {
+		_ = ws.Close()
+		return nil, "", err
+	}
+	return ws, m.SenderID, nil
+}
+
+// Connect joins the relay and begins to sync. Disconnect ends it.
+func (d *Device) Connect(ctx context.Context, url string) error {
+	ws, relay, err := Dial(ctx, url, d.Name)
+	if err != nil {
+		return err
+	}
+	c := &conn{ws: ws, relay: relay, state: amsync.NewPeer(nil), ended: make(chan struct{})}
+	d.mu.Lock()
+	d.conn = c
+	err = d.speak(c)
+	d.mu.Unlock()
+	go d.listen(c)
+	return err
+}
+
+// Disconnect cuts the connection, without a goodbye, and waits for its end.
+func (d *Device) Disconnect() {
+	d.mu.Lock()
+	c := d.conn
+	d.conn = nil
+	d.mu.Unlock()
+	if c != nil {
+		_ = c.ws.Close()
+		<-c.ended
+	}
+}
+
+// listen handles messages until the connection ends.
+func (d *Device) listen(c *conn) {
+	defer close(c.ended)
+	for {
+		_, b, err := c.ws.ReadMessage()
+		if err == nil {
+			err = d.handle(c, b)
+		}
+		if err != nil {
+			_ = c.ws.Close()
+			d.mu.Lock()
+			d.closeErr = err
+			if d.conn == c {
+				d.conn = nil
+			}
+			d.notify()
+			d.mu.Unlock()
+			return
+		}
+	}
+}
+
+func (d *Device) handle(c *conn, b []byte) error {
+	m, err := repo.Decode(b)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer d.notify()
+	d.biggest = max(d.biggest, len(b))
+	switch m.Type {
+	case repo.TypeSync, repo.TypeRequest:
+		if m.DocumentID != string(d.Event) {
+			return fmt.Errorf("sync of %s, which was not asked for", m.DocumentID)
+		}
+		return d.take(c, m)
+	case repo.TypeUnavailable:
+		d.unavailable++
+	case repo.TypeRefused:
+		d.refused = append(d.refused, m.Refused...)
+	case repo.TypeEphemeral:
+		d.ephemeral = append(d.ephemeral, *m)
+	case repo.TypeError:
+		d.failures = append(d.failures, m.Message)
+	}
+	return nil
+}
+
+// take handles a sync message. d.mu is held.
+func (d *Device) take(c *conn, m *repo.Message) error {
+	msg, err := wire.DecodeMessage(m.Data)
+	if err != nil {
+		return err
+	}
+	if len(msg.Trailing) > 0 {
+		return errors.New("a message with capability bytes: stock clients would answer in version 2")
+	}
+	d.received++
+	for _, h := range msg.Heads {
+		d.told[h] = true
+	}
+	before := d.graph.Heads()
+	for i, b := range msg.Changes {
+		ch, err := wire.DecodeChange(b)
+		if err != nil {
+			return fmt.Errorf("the relay passed on a bad change: %w", err)
+		}
+		d.told[ch.Hash] = true
+		if len(m.Signatures) > 0 {
+			d.signatures[ch.Hash] = m.Signatures[i*repo.SignatureLen : (i+1)*repo.SignatureLen]
+		} else {
+			d.unsigned[ch.Hash] = true
+		}
+		d.bytes[ch.Hash] = b
+		if _, err := d.graph.Add(graph.MetaOf(ch)); err != nil {
+			return fmt.Errorf("the relay passed on a bad change: %w", err)
+		}
+	}
+	c.state.Receive(d.graph, msg, before, nil)
+	return d.speak(c)
+}
+
+// speak sends what there is to say. d.mu is held.
+func (d *Device) speak(c *conn) error {
+	msg, ok, err := c.state.Generate(source{d})
+	if err != nil || !ok {
+		return err
+	}
+	m := &repo.Message{Type: repo.TypeSync, SenderID: d.Name, TargetID: c.relay, DocumentID: string(d.Event), Data: msg.Encode()}
+	if !c.asked && d.graph.Len() == 0 {
+		m.Type = repo.TypeRequest
+	}
+	c.asked = true
+	if !d.Unsigned {
+		for _, b := range msg.Changes {
+			h, err := wire.ReadHash(b)
+			if err != nil {
+				return err
+			}
+			m.Signatures = append(m.Signatures, d.signatures[h]...)
+		}
+		if len(m.Signatures) != len(msg.Changes)*repo.SignatureLen {
+			m.Signatures = nil
+		}
+	}
+	return c.send(m)
+}
+
+type source struct{ d *Device }
+
+func (s source) Graph() *graph.Graph { return s.d.graph }
+
+func (s source) Bytes(h wire.Hash) ([]byte, error) { return s.d.bytes[h], nil }
+
+// Write authors a change with these values, and sends it when connected.
+func (d *Device) Write(values ...string) (wire.Hash, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(values) == 0 {
+		values = []string{"written by " + d.Name}
+	}
+	deps := d.graph.Heads()
+	seq := d.graph.SeqOf(d.actor)
+	if own, ok := d.graph.BySeq(d.actor, seq); ok {
+		deps = append(deps, own)
+	}
+	c := NewChange(d.actor, seq+1, d.graph.MaxOp()+1, deps, fmt.Sprintf("%s-%d", d.Name, seq+1), values...)
+	if _, err := d.graph.Add(graph.MetaOf(c)); err != nil {
+		return c.Hash, err
+	}
+	d.bytes[c.Hash] = c.Encode()
+	if !d.Unsigned {
+		d.signatures[c.Hash] = Signature(c.Hash)
+	}
+	d.notify()
+	if d.conn == nil {
+		return c.Hash, nil
+	}
+	return c.Hash, d.speak(d.conn)
+}
+
+// Send sends an envelope as it is. ErrClosed of the socket, or an error that
+// says so, when the device is not connected.
+func (d *Device) Send(m *repo.Message) error {
+	d.mu.Lock()
+	c := d.conn
+	d.mu.Unlock()
+	if c == nil {
+		return errors.New("relaytest: not connected")
+	}
+	return c.send(m)
+}
+
+// notify wakes everybody in Until. d.mu is held.
+func (d *Device) notify() {
+	close(d.changed)
+	d.changed = make(chan struct{})
+}
+
+// Until waits until ok, which sees a snapshot, holds. The error says what the
+// device held when ctx ended.
+func (d *Device) Until(ctx context.Context, ok func(State) bool) error {
+	for {
+		d.mu.Lock()
+		state, changed := d.state(), d.changed
+		d.mu.Unlock()
+		if ok(state) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%s waits in vain, holds %+v: %w", d.Name, state, ctx.Err())
+		}
+	}
+}
+
+// State is what a device holds and has been told.
+type State struct {
+	Heads       []wire.Hash
+	Changes     int
+	Connected   bool
+	CloseErr    error
+	Refused     []repo.Refused
+	Unavailable int
+	Ephemeral   []repo.Message
+	Failures    []string
+	Messages    int // sync messages received
+	Biggest     int // bytes of the largest frame received
+	Unsigned    int // changes received without a signature
+}
+
+func (d *Device) state() State {
+	return State{
+		Heads: d.graph.Heads(), Changes: d.graph.Len(), Connected: d.conn != nil, CloseErr: d.closeErr,
+		Refused: slices.Clone(d.refused), Unavailable: d.unavailable, Ephemeral: slices.Clone(d.ephemeral),
+		Failures: slices.Clone(d.failures), Messages: d.received, Biggest: d.biggest, Unsigned: len(d.unsigned),
+	}
+}
+
+// State returns what the device holds now.
+func (d *Device) State() State {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.state()
+}
+
+// Told returns the changes that the relay has said it holds: heads it named and
+// changes it sent.
+func (d *Device) Told() []wire.Hash {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var all []wire.Hash
+	for h := range d.told {
+		all = append(all, h)
+	}
+	return all
+}
+
+// Has says whether the device holds the change, applied.
+func (d *Device) Has(h wire.Hash) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.graph.Has(h)
+}
+
+// SignatureOf returns the signature the device holds of a change, nil if none.
+func (d *Device) SignatureOf(h wire.Hash) []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.signatures[h]
+}
+
+// SameHeads waits until all devices hold the same heads.
+func SameHeads(ctx context.Context, devices ...*Device) error {
+	for {
+		var first []wire.Hash
+		same := true
+		var wake <-chan struct{}
+		for i, d := range devices {
+			d.mu.Lock()
+			heads, changed := d.graph.Heads(), d.changed
+			d.mu.Unlock()
+			if i == 0 {
+				first, wake = heads, changed
+			} else if !slices.Equal(first, heads) {
+				same = false
+				wake = changed
+				break
+			}
+		}
+		if same {
+			return nil
+		}
+		poll := time.NewTimer(20 * time.Millisecond) // either of the two may be the one to change
+		select {
+		case <-wake:
+		case <-poll.C:
+		case <-ctx.Done():
+			var held []string
+			for _, d := range devices {
+				s := d.State()
+				held = append(held, fmt.Sprintf("%s: %d changes, %d heads, connected %t, closed by %v, errors %v", d.Name, s.Changes, len(s.Heads), s.Connected, s.CloseErr, s.Failures))
+			}
+			return fmt.Errorf("no same heads: %q: %w", held, ctx.Err())
+		}
+		poll.Stop()
+	}
+}

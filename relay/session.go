@@ -1,0 +1,440 @@
+package relay
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+)
+
+// failure is why a session ends: the peer is told the text, then the connection
+// is closed with the code.
+type failure struct {
+	code int // WebSocket close code
+	text string
+}
+
+func (f *failure) Error() string { return f.text }
+
+func violation(format string, args ...any) error {
+	return &failure{websocket.CloseProtocolError, fmt.Sprintf(format, args...)}
+}
+
+// errLeft ends a session whose peer said leave.
+var errLeft = errors.New("relay: the peer left")
+
+// session is one connection. Its reader is the goroutine that called run, its
+// writer a second one; nobody else writes to the connection.
+type session struct {
+	relay *Relay
+	out   *outbox
+	conn  *websocket.Conn
+	peer  string // the peer's ID, from join
+
+	// allowance is the time, in Unix nanoseconds, until which what was written
+	// may still be on its way to a slow peer, so that its pong cannot be back.
+	allowance atomic.Int64
+	rooms     map[qa.EventID]*room // reader only
+
+	mu       sync.Mutex
+	attached bool // conn is set
+	ended    bool
+	why      failure // set with ended
+}
+
+func newSession(r *Relay) *session {
+	return &session{relay: r, out: newOutbox(r.limits.Queue), rooms: map[qa.EventID]*room{}}
+}
+
+// run is the session's whole life after the upgrade.
+func (s *session) run(conn *websocket.Conn, from string) {
+	s.mu.Lock()
+	s.conn, s.attached = conn, true
+	ended := s.ended
+	s.mu.Unlock()
+	if ended { // Shutdown came between the upgrade and here
+		_ = conn.SetReadDeadline(time.Now())
+	}
+	log := s.relay.log.With("from", from)
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		s.write()
+	}()
+
+	err := s.read()
+	var f *failure
+	switch {
+	case errors.Is(err, errLeft):
+		s.end(websocket.CloseNormalClosure, "")
+	case errors.As(err, &f):
+		s.tell(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(f.text)})
+		s.end(f.code, f.text)
+	default: // the network's: nobody to tell
+		s.end(websocket.CloseNormalClosure, "")
+	}
+	s.out.finish()
+	<-written
+	for _, r := range s.rooms {
+		r.leave(s)
+	}
+	log.Debug("connection ended", "peer", s.peer, "err", err)
+}
+
+// end asks the session to stop: its reader after what it is doing, its writer
+// after what is queued. Only the first call counts. It never blocks.
+func (s *session) end(code int, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.ended, s.why = true, failure{code, text}
+	if s.attached {
+		_ = s.conn.SetReadDeadline(time.Now())
+	}
+	s.out.nudge()
+}
+
+// cut closes the connection under whoever uses it.
+func (s *session) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.attached {
+		_ = s.conn.Close()
+	}
+}
+
+// tell queues a message from the relay. A peer whose queue is full is
+// disconnected.
+func (s *session) tell(m *repo.Message) {
+	m.SenderID = s.relay.id
+	b, err := repo.Encode(m)
+	if err != nil {
+		s.relay.log.Error("a message of the relay's own cannot be encoded", "type", m.Type, "err", err)
+		return
+	}
+	if !s.out.frame(b) {
+		s.end(websocket.ClosePolicyViolation, "too slow: the relay has more to say than you take")
+	}
+}
+
+// waitForPeer sets the read deadline: d from now, or from when what was sent
+// should have arrived. An ended session keeps the deadline that stops it.
+func (s *session) waitForPeer(d time.Duration) {
+	deadline := time.Now()
+	if sent := time.Unix(0, s.allowance.Load()); sent.After(deadline) {
+		deadline = sent
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		_ = s.conn.SetReadDeadline(deadline.Add(d))
+	}
+}
+
+// read does the handshake, then handles messages until the session ends.
+func (s *session) read() error {
+	l := s.relay.limits
+	s.conn.SetReadLimit(MaxJoinFrame)
+	began := time.Now()
+	s.waitForPeer(l.Join)
+	b, err := s.frame(func() { s.waitForPeer(time.Until(began.Add(l.Join))) })
+	if err != nil {
+		if isTimeout(err) {
+			return &failure{websocket.ClosePolicyViolation, "no join in time"}
+		}
+		return err
+	}
+	if err := s.join(b); err != nil {
+		return err
+	}
+	s.conn.SetReadLimit(int64(l.Frame))
+	s.conn.SetPongHandler(func(string) error {
+		s.waitForPeer(l.Ping + l.Pong)
+		return nil
+	})
+	for {
+		s.waitForPeer(l.Ping + l.Pong)
+		var first time.Time
+		b, err := s.frame(func() {
+			if first.IsZero() {
+				first = time.Now()
+			}
+			s.waitForPeer(min(l.Ping+l.Pong, time.Until(first.Add(FrameWait))))
+		})
+		if err != nil {
+			return err
+		}
+		m, err := decode(b, l.Frame)
+		if err != nil {
+			return violation("not a message of the automerge-repo protocol: %v", err)
+		}
+		if err := s.handle(m); err != nil {
+			return err
+		}
+	}
+}
+
+// frame reads one binary frame; progress is called as its bytes arrive. Frames
+// beyond bigFrame share MaxBigFrames slots, so many senders of large frames
+// cannot fill the memory together.
+func (s *session) frame(progress func()) ([]byte, error) {
+	kind, r, err := s.conn.NextReader()
+	if err != nil {
+		return nil, err
+	}
+	if kind != websocket.BinaryMessage {
+		return nil, &failure{websocket.CloseUnsupportedData, "not a binary frame"}
+	}
+	var buf bytes.Buffer
+	slot := false
+	defer func() {
+		if slot {
+			<-s.relay.big
+		}
+	}()
+	for {
+		progress()
+		_, err := io.CopyN(&buf, r, 64<<10)
+		if err == io.EOF {
+			return buf.Bytes(), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !slot && buf.Len() > bigFrame {
+			select {
+			case s.relay.big <- struct{}{}:
+				slot = true
+			case <-s.relay.stop:
+				return nil, ErrClosed
+			}
+		}
+	}
+}
+
+// join does the handshake.
+func (s *session) join(b []byte) error {
+	m, err := decode(b, MaxJoinFrame)
+	switch {
+	case err != nil:
+		return violation("expected join: %v", err)
+	case m.Type != repo.TypeJoin:
+		return violation("expected join first, got %q", m.Type)
+	case m.SenderID == s.relay.id:
+		return violation("this is the relay's own peer ID")
+	}
+	s.peer = m.SenderID
+	// No list at all is how clients before version 1 was numbered said it.
+	if v := m.SupportedProtocolVersions; len(v) > 0 && !slices.Contains(v, repo.ProtocolVersion) {
+		return violation("unsupported protocol version: this relay speaks version %q only", repo.ProtocolVersion)
+	}
+	s.tell(&repo.Message{
+		Type: repo.TypePeer, TargetID: s.peer, SelectedProtocolVersion: repo.ProtocolVersion,
+		// Ephemeral and without a storage ID, so that clients store nothing about
+		// this relay: one that lost its disk is then like any new one.
+		PeerMetadata: repo.PeerMetadata{IsEphemeral: true},
+	})
+	return nil
+}
+
+// handle does what one message asks for. It returns when that is done and
+// durable, so a peer that sends faster than the disk takes it waits in the network.
+func (s *session) handle(m *repo.Message) error {
+	switch m.Type {
+	case repo.TypeRequest, repo.TypeSync, repo.TypeEphemeral, repo.TypeLeave:
+		if m.SenderID != s.peer {
+			return &failure{websocket.ClosePolicyViolation, "senderId is not the one this connection joined with"}
+		}
+	}
+	switch m.Type {
+	case repo.TypeRequest, repo.TypeSync:
+		return s.sync(m)
+	case repo.TypeEphemeral:
+		s.ephemeral(m)
+	case repo.TypeLeave:
+		return errLeft
+	case repo.TypeJoin:
+		return violation("joined already")
+	}
+	return nil // of later versions, or of no concern to a relay
+}
+
+// sync handles a sync message, with or without changes.
+func (s *session) sync(m *repo.Message) error {
+	msg, err := wire.DecodeMessage(m.Data)
+	if err != nil {
+		return violation("not a sync message V1: %v", err)
+	}
+	if n := len(m.Signatures); n != 0 && n != len(msg.Changes)*repo.SignatureLen {
+		return violation("%d bytes of signatures for %d changes", n, len(msg.Changes))
+	}
+	r, err := s.roomOf(m.DocumentID)
+	if err != nil {
+		return s.notServed(m.DocumentID, err)
+	}
+	sub, err := r.read(s, msg, m.Signatures)
+	if err != nil {
+		return err
+	}
+	if len(sub.changes) == 0 {
+		r.receive(sub)
+	} else {
+		s.relay.submissions <- sub // the committer outlives all readers
+		if err := <-sub.done; err != nil {
+			return &failure{websocket.CloseTryAgainLater, err.Error()}
+		}
+	}
+	for refused := range slices.Chunk(sub.refused, maxRefusals) {
+		s.tell(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: m.DocumentID, Refused: refused})
+	}
+	if m.Type == repo.TypeRequest {
+		r.requested(s)
+	}
+	return nil
+}
+
+// notServed tells the peer that a document is not to be had here, and why.
+func (s *session) notServed(document string, err error) error {
+	if errors.Is(err, qa.ErrBadID) {
+		return violation("%v", err)
+	}
+	s.tell(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(err.Error())})
+	s.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: document})
+	if !errors.Is(err, ErrTooManyDocuments) && !errors.Is(err, ErrTooManyRooms) {
+		s.relay.log.Error("document cannot be read", "document", document, "err", err)
+	}
+	return nil
+}
+
+// roomOf returns the document's room, which the session enters on first use.
+func (s *session) roomOf(document string) (*room, error) {
+	event, err := qa.ParseEventID(document)
+	if err != nil {
+		return nil, err
+	}
+	if r, ok := s.rooms[event]; ok {
+		return r, nil
+	}
+	if len(s.rooms) >= s.relay.limits.Documents {
+		return nil, ErrTooManyDocuments
+	}
+	r, err := s.relay.room(event)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.enter(s); err != nil {
+		s.relay.leaveRoom(r, true)
+		return nil, err
+	}
+	s.rooms[event] = r
+	return r, nil
+}
+
+// ephemeral passes an ephemeral message on to the document's other peers. It is
+// dropped when the sender has not spoken about the document before, and when it
+// repeats or is too large.
+func (s *session) ephemeral(m *repo.Message) {
+	r, ok := s.rooms[qa.EventID(m.DocumentID)]
+	if !ok || len(m.Data) > MaxEphemeral {
+		return
+	}
+	r.pass(s, m)
+}
+
+// write sends what the outbox holds until the session has ended and the outbox
+// is empty of frames, then closes the connection.
+func (s *session) write() {
+	defer func() {
+		s.out.finish()
+		s.cut()
+	}()
+	l := s.relay.limits
+	tick := time.NewTicker(l.Ping)
+	defer tick.Stop()
+	pinged := time.Now()
+	for {
+		if now := time.Now(); now.Sub(pinged) >= l.Ping {
+			pinged = now
+			if err := s.conn.WriteControl(websocket.PingMessage, nil, now.Add(l.Write)); err != nil {
+				s.end(websocket.CloseNormalClosure, "")
+				return
+			}
+		}
+		frame, r := s.out.next()
+		if r != nil {
+			var err error
+			if frame, err = r.generate(s); err != nil {
+				s.relay.log.Warn("no sync message could be made", "document", r.event, "peer", s.peer, "err", err)
+				s.end(websocket.CloseTryAgainLater, "the relay cannot go on with "+string(r.event)+": connect again")
+			}
+		}
+		if frame != nil {
+			if err := s.send(frame); err != nil {
+				s.end(websocket.CloseNormalClosure, "")
+				return
+			}
+			continue
+		}
+		if r != nil {
+			continue
+		}
+		if s.over() {
+			s.mu.Lock()
+			why := s.why
+			s.mu.Unlock()
+			_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(why.code, clipTo(why.text, 120)), time.Now().Add(time.Second))
+			return
+		}
+		select {
+		case <-s.out.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// over says whether the reader has ended and nothing will be queued any more.
+func (s *session) over() bool {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	return s.out.finished && len(s.out.frames) == 0 && len(s.out.rooms) == 0
+}
+
+// send writes one frame. A peer that takes it too slowly is given up.
+func (s *session) send(frame []byte) error {
+	now := time.Now()
+	flight := time.Duration(len(frame)) * time.Second / slowestBytes
+	s.allowance.Store(now.Add(flight).UnixNano())
+	s.waitForPeer(s.relay.limits.Ping + s.relay.limits.Pong)
+	if err := s.conn.SetWriteDeadline(now.Add(s.relay.limits.Write + flight)); err != nil {
+		return err
+	}
+	return s.conn.WriteMessage(websocket.BinaryMessage, frame)
+}
+
+func isTimeout(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
+}
+
+// clip shortens what goes into an error message.
+func clip(s string) string { return clipTo(s, 500) }
+
+func clipTo(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return string(bytes.ToValidUTF8([]byte(s), nil))
+}
