@@ -189,8 +189,8 @@ func (s *Store) walk(ctx context.Context, query string, event qa.EventID, after 
 	for {
 		page := make([]storage.Entry, 0, entryPage)
 		rows := 0
-		err := s.view(ctx, func(r *reader) error {
-			return r.each(query, []any{string(event), after, entryPage}, func(scan func(...any) error) error {
+		err := s.view(ctx, func(t *tx) error {
+			return t.each(query, []any{string(event), after, entryPage}, func(scan func(...any) error) error {
 				e, sound, err := scanEntry(scan)
 				if err != nil {
 					return err
@@ -236,9 +236,9 @@ func (s *Store) Pending(ctx context.Context, event qa.EventID, fn func(storage.E
 // Entry implements storage.Ledger.
 func (s *Store) Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (storage.Entry, error) {
 	var entry storage.Entry
-	err := s.view(ctx, func(r *reader) error {
+	err := s.view(ctx, func(t *tx) error {
 		e, sound, err := scanEntry(func(into ...any) error {
-			return r.row(selectEntry+` WHERE c.document = (SELECT id FROM documents WHERE event = ?) AND c.hash = ?`,
+			return t.row(selectEntry+` WHERE c.document = (SELECT id FROM documents WHERE event = ?) AND c.hash = ?`,
 				[]any{string(event), hash[:]}, into...)
 		})
 		if err != nil {
@@ -255,8 +255,8 @@ func (s *Store) Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (st
 
 // Documents implements storage.Ledger.
 func (s *Store) Documents(ctx context.Context) (events []qa.EventID, err error) {
-	err = s.view(ctx, func(r *reader) error {
-		return r.each(`SELECT event FROM documents d WHERE EXISTS (SELECT 1 FROM changes WHERE document = d.id)
+	err = s.view(ctx, func(t *tx) error {
+		return t.each(`SELECT event FROM documents d WHERE EXISTS (SELECT 1 FROM changes WHERE document = d.id)
 			ORDER BY event`, nil, func(scan func(...any) error) error {
 			var e qa.EventID
 			if err := scan(&e); err != nil {
@@ -307,8 +307,8 @@ func (s *Store) SetStatus(ctx context.Context, event qa.EventID, status storage.
 
 // Counts implements storage.Ledger.
 func (s *Store) Counts(ctx context.Context, event qa.EventID) (c storage.Counts, err error) {
-	err = s.view(ctx, func(r *reader) error {
-		err := r.row(`SELECT
+	err = s.view(ctx, func(t *tx) error {
+		err := t.row(`SELECT
 			(SELECT count(*) FROM changes WHERE document = d.id)
 				- (SELECT count(*) FROM changes WHERE document = d.id AND status <> 0),
 			(SELECT count(*) FROM changes WHERE document = d.id AND status = 0 AND own = 1 AND delivered = 0),

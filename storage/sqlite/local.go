@@ -31,8 +31,8 @@ func (s *Store) Unfollow(ctx context.Context, event qa.EventID) error {
 
 // Following implements storage.Local.
 func (s *Store) Following(ctx context.Context) (all []storage.Following, err error) {
-	err = s.view(ctx, func(r *reader) error {
-		return r.each("SELECT event, relay, joined_at FROM following ORDER BY joined_at, event", nil,
+	err = s.view(ctx, func(t *tx) error {
+		return t.each("SELECT event, relay, joined_at FROM following ORDER BY joined_at, event", nil,
 			func(scan func(...any) error) error {
 				var f storage.Following
 				if err := scan(&f.Event, &f.Relay, &f.JoinedAtMillis); err != nil {
@@ -47,8 +47,8 @@ func (s *Store) Following(ctx context.Context) (all []storage.Following, err err
 
 // Setting implements storage.Local.
 func (s *Store) Setting(ctx context.Context, key string) (value string, err error) {
-	err = s.view(ctx, func(r *reader) error {
-		return r.row("SELECT value FROM settings WHERE key = ?", []any{key}, &value)
+	err = s.view(ctx, func(t *tx) error {
+		return t.row("SELECT value FROM settings WHERE key = ?", []any{key}, &value)
 	})
 	return value, err
 }
@@ -66,8 +66,8 @@ func (s *Store) DeleteSetting(ctx context.Context, key string) error {
 // Settings implements storage.Local.
 func (s *Store) Settings(ctx context.Context, prefix string) (map[string]string, error) {
 	found := map[string]string{}
-	err := s.view(ctx, func(r *reader) error {
-		return r.each("SELECT key, value FROM settings WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1", []any{prefix},
+	err := s.view(ctx, func(t *tx) error {
+		return t.each("SELECT key, value FROM settings WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1", []any{prefix},
 			func(scan func(...any) error) error {
 				var k, v string
 				if err := scan(&k, &v); err != nil {
@@ -97,9 +97,9 @@ func (s *Store) SaveSnapshot(ctx context.Context, event qa.EventID, snap storage
 
 // Snapshot implements storage.Local.
 func (s *Store) Snapshot(ctx context.Context, event qa.EventID) (snap storage.Snapshot, err error) {
-	err = s.view(ctx, func(r *reader) error {
+	err = s.view(ctx, func(t *tx) error {
 		var sum []byte
-		err := r.row("SELECT position, checksum, bytes FROM snapshots WHERE event = ?", []any{string(event)},
+		err := t.row("SELECT position, checksum, bytes FROM snapshots WHERE event = ?", []any{string(event)},
 			&snap.Position, &sum, &snap.Bytes)
 		if err != nil {
 			return err

@@ -47,13 +47,10 @@ type Store struct {
 	closed bool
 	calls  sync.WaitGroup // under way
 
-	turn    chan struct{} // holds one token: the turn to write
-	writeDB *sql.DB       // one connection
-	write   *sql.Conn
-	prepped map[string]*sql.Stmt // on write; used by who has the turn
-
-	readDB   *sql.DB
-	readPrep sync.Map // SQL text → *sql.Stmt
+	writer  chan *conn // one: who holds it has the turn to write
+	readers chan *conn
+	writeDB *sql.DB
+	readDB  *sql.DB
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -86,29 +83,27 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 		return nil, openError(path, err)
 	}
 
-	s := &Store{path: path, turn: make(chan struct{}, 1), prepped: map[string]*sql.Stmt{}}
-	s.turn <- struct{}{}
+	s := &Store{path: path, writer: make(chan *conn, 1), readers: make(chan *conn, opts.Readers)}
 	defer func() {
 		if err != nil {
 			_ = s.closeAll()
 			err = openError(path, explain(ctx, err))
 		}
 	}()
-	if s.writeDB, err = sql.Open("sqlite", dsn(path, opts, "_txlock=immediate")); err != nil {
+	if s.writeDB, err = sql.Open("sqlite", dsn(path, opts)); err != nil {
 		return nil, err
 	}
 	s.writeDB.SetMaxOpenConns(1)
 	if err := migrate(ctx, s.writeDB); err != nil {
 		return nil, err
 	}
-	if s.write, err = s.writeDB.Conn(ctx); err != nil {
-		return nil, err
-	}
 	if s.readDB, err = sql.Open("sqlite", dsn(path, opts, "_pragma=query_only(1)")); err != nil {
 		return nil, err
 	}
-	s.readDB.SetMaxOpenConns(opts.Readers)
-	s.readDB.SetMaxIdleConns(opts.Readers)
+	s.writer <- &conn{db: s.writeDB, begin: "BEGIN IMMEDIATE"}
+	for range opts.Readers {
+		s.readers <- &conn{db: s.readDB, begin: "BEGIN"}
+	}
 	return s, nil
 }
 
@@ -162,23 +157,19 @@ func (s *Store) Close() error {
 	return s.closeAll()
 }
 
+// closeAll is called when no call is under way: every connection is in its pool.
 func (s *Store) closeAll() error {
 	var errs []error
-	s.readPrep.Range(func(_, stmt any) bool {
-		errs = append(errs, stmt.(*sql.Stmt).Close())
-		return true
-	})
-	if s.readDB != nil {
-		errs = append(errs, s.readDB.Close())
+	// The writer last: the last connection folds the log in.
+	for _, pool := range []chan *conn{s.readers, s.writer} {
+		for range len(pool) {
+			errs = append(errs, (<-pool).close())
+		}
 	}
-	for _, stmt := range s.prepped {
-		errs = append(errs, stmt.Close())
-	}
-	if s.write != nil {
-		errs = append(errs, s.write.Close())
-	}
-	if s.writeDB != nil { // last: the last connection folds the log in
-		errs = append(errs, s.writeDB.Close())
+	for _, db := range []*sql.DB{s.readDB, s.writeDB} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("storage: closing %s: %w", s.path, err)
@@ -186,146 +177,38 @@ func (s *Store) closeAll() error {
 	return nil
 }
 
-// tx is the transaction of who has the turn to write.
-type tx struct {
-	ctx context.Context // never done: a statement is not interrupted half-way
-	s   *Store
+// update runs fn in a transaction that is on disk when update returns nil, and
+// has left nothing when it returns an error. The statements are not interrupted:
+// the caller's context is looked at before, and by long calls in between, so
+// that a batch of many costs no watcher for each.
+func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
+	return s.with(ctx, s.writer, func(c *conn) error {
+		return c.transact(context.WithoutCancel(ctx), fn)
+	})
 }
 
-// update runs fn in a transaction that is on disk when update returns nil, and
-// has left nothing when it returns an error. The caller's context is looked at
-// before and, by fn, between the statements; once COMMIT has begun, its end is waited for,
-// so that no caller has to guess.
-func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
+// view runs fn in a transaction, so that all its queries see the same moment.
+func (s *Store) view(ctx context.Context, fn func(*tx) error) error {
+	return s.with(ctx, s.readers, func(c *conn) error { return c.transact(ctx, fn) })
+}
+
+// with waits for a connection and gives it back.
+func (s *Store) with(ctx context.Context, pool chan *conn, fn func(*conn) error) error {
 	done, err := s.enter()
 	if err != nil {
 		return err
 	}
 	defer done()
-	select {
-	case <-s.turn:
-		defer func() { s.turn <- struct{}{} }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	t := &tx{ctx: context.WithoutCancel(ctx), s: s}
-	if err := t.run(fn); err != nil {
-		return explain(ctx, err)
+	select {
+	case c := <-pool:
+		defer func() { pool <- c }()
+		return explain(ctx, fn(c))
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return nil
-}
-
-func (t *tx) run(fn func(*tx) error) error {
-	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	err := fn(t)
-	if err == nil {
-		_, err = t.exec("COMMIT")
-	}
-	if err != nil {
-		// SQLite rolls back by itself after some errors and not after others, a
-		// COMMIT for which there was no room among them. Where it already has,
-		// this fails and that is as good.
-		_, _ = t.exec("ROLLBACK")
-	}
-	return err
-}
-
-func (t *tx) stmt(query string) (*sql.Stmt, error) {
-	if stmt := t.s.prepped[query]; stmt != nil {
-		return stmt, nil
-	}
-	stmt, err := t.s.write.PrepareContext(t.ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	t.s.prepped[query] = stmt
-	return stmt, nil
-}
-
-// exec runs one of the fixed statements of this package and returns how many
-// rows it changed.
-func (t *tx) exec(query string, args ...any) (int64, error) {
-	stmt, err := t.stmt(query)
-	if err != nil {
-		return 0, err
-	}
-	res, err := stmt.ExecContext(t.ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
-}
-
-// row runs a statement that returns at most one row; sql.ErrNoRows when none.
-func (t *tx) row(query string, args []any, into ...any) error {
-	stmt, err := t.stmt(query)
-	if err != nil {
-		return err
-	}
-	return stmt.QueryRowContext(t.ctx, args...).Scan(into...)
-}
-
-// view runs fn with a connection of the pool, in a transaction, so that all
-// its queries see the same moment.
-func (s *Store) view(ctx context.Context, fn func(*reader) error) error {
-	done, err := s.enter()
-	if err != nil {
-		return err
-	}
-	defer done()
-	t, err := s.readDB.BeginTx(ctx, nil)
-	if err != nil {
-		return explain(ctx, err)
-	}
-	defer func() { _ = t.Rollback() }() // reads leave nothing to keep
-	return explain(ctx, fn(&reader{ctx: ctx, s: s, tx: t}))
-}
-
-type reader struct {
-	ctx context.Context
-	s   *Store
-	tx  *sql.Tx
-}
-
-func (r *reader) stmt(query string) (*sql.Stmt, error) {
-	if stmt, ok := r.s.readPrep.Load(query); ok {
-		return r.tx.StmtContext(r.ctx, stmt.(*sql.Stmt)), nil
-	}
-	// Prepared on this transaction's connection, not on the pool: the pool may
-	// be busy with readers that wait for just this.
-	return r.tx.PrepareContext(r.ctx, query)
-}
-
-func (r *reader) row(query string, args []any, into ...any) error {
-	stmt, err := r.stmt(query)
-	if err != nil {
-		return err
-	}
-	return stmt.QueryRowContext(r.ctx, args...).Scan(into...)
-}
-
-// each calls fn for every row.
-func (r *reader) each(query string, args []any, fn func(scan func(...any) error) error) error {
-	stmt, err := r.stmt(query)
-	if err != nil {
-		return err
-	}
-	rows, err := stmt.QueryContext(r.ctx, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := fn(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // explain turns SQLite's errors into the contract's.

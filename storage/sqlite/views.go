@@ -138,9 +138,9 @@ func decode(b []byte, into any) error {
 // Event implements storage.Views.
 func (s *Store) Event(ctx context.Context, event qa.EventID) (qa.Event, error) {
 	var e qa.Event
-	err := s.view(ctx, func(r *reader) error {
+	err := s.view(ctx, func(t *tx) error {
 		var b []byte
-		err := r.row("SELECT json FROM events WHERE document = (SELECT id FROM documents WHERE event = ?)",
+		err := t.row("SELECT json FROM events WHERE document = (SELECT id FROM documents WHERE event = ?)",
 			[]any{string(event)}, &b)
 		if err != nil {
 			return err
@@ -156,9 +156,9 @@ func (s *Store) Event(ctx context.Context, event qa.EventID) (qa.Event, error) {
 // Posts implements storage.Views.
 func (s *Store) Posts(ctx context.Context, event qa.EventID) ([]qa.Post, error) {
 	var posts []qa.Post
-	err := s.view(ctx, func(r *reader) error {
+	err := s.view(ctx, func(t *tx) error {
 		reactions := map[qa.PostID][]qa.Reaction{}
-		err := r.each(`SELECT post, emoji, identity FROM reactions
+		err := t.each(`SELECT post, emoji, identity FROM reactions
 			WHERE document = (SELECT id FROM documents WHERE event = ?) ORDER BY post, emoji, identity`,
 			[]any{string(event)}, func(scan func(...any) error) error {
 				var post qa.PostID
@@ -172,7 +172,7 @@ func (s *Store) Posts(ctx context.Context, event qa.EventID) ([]qa.Post, error) 
 		if err != nil {
 			return err
 		}
-		return r.each("SELECT json FROM posts WHERE document = (SELECT id FROM documents WHERE event = ?)",
+		return t.each("SELECT json FROM posts WHERE document = (SELECT id FROM documents WHERE event = ?)",
 			[]any{string(event)}, func(scan func(...any) error) error {
 				var b []byte
 				if err := scan(&b); err != nil {
@@ -196,17 +196,17 @@ func (s *Store) Posts(ctx context.Context, event qa.EventID) ([]qa.Post, error) 
 // Post implements storage.Views.
 func (s *Store) Post(ctx context.Context, event qa.EventID, id qa.PostID) (qa.Post, error) {
 	var p qa.Post
-	err := s.view(ctx, func(r *reader) error {
+	err := s.view(ctx, func(t *tx) error {
 		args := []any{string(event), string(id)}
 		var b []byte
-		err := r.row("SELECT json FROM posts WHERE document = (SELECT id FROM documents WHERE event = ?) AND post = ?", args, &b)
+		err := t.row("SELECT json FROM posts WHERE document = (SELECT id FROM documents WHERE event = ?) AND post = ?", args, &b)
 		if err != nil {
 			return err
 		}
 		if err := decode(b, &p); err != nil {
 			return err
 		}
-		return r.each(`SELECT emoji, identity FROM reactions
+		return t.each(`SELECT emoji, identity FROM reactions
 			WHERE document = (SELECT id FROM documents WHERE event = ?) AND post = ? ORDER BY emoji, identity`,
 			args, func(scan func(...any) error) error {
 				var one qa.Reaction
@@ -225,8 +225,8 @@ func (s *Store) Post(ctx context.Context, event qa.EventID, id qa.PostID) (qa.Po
 
 // People implements storage.Views.
 func (s *Store) People(ctx context.Context, event qa.EventID) (people []qa.Person, err error) {
-	err = s.view(ctx, func(r *reader) error {
-		return r.each("SELECT json FROM people WHERE document = (SELECT id FROM documents WHERE event = ?) ORDER BY identity",
+	err = s.view(ctx, func(t *tx) error {
+		return t.each("SELECT json FROM people WHERE document = (SELECT id FROM documents WHERE event = ?) ORDER BY identity",
 			[]any{string(event)}, func(scan func(...any) error) error {
 				var b []byte
 				if err := scan(&b); err != nil {
@@ -251,11 +251,11 @@ func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limi
 	for i, w := range words {
 		words[i] = `"` + w + `"*`
 	}
-	err = s.view(ctx, func(r *reader) error {
+	err = s.view(ctx, func(t *tx) error {
 		if len(words) == 0 || limit <= 0 {
 			return nil
 		}
-		return r.each(`SELECT p.post FROM search JOIN posts p ON p.id = search.rowid
+		return t.each(`SELECT p.post FROM search JOIN posts p ON p.id = search.rowid
 			WHERE search MATCH ? AND p.document = (SELECT id FROM documents WHERE event = ?)
 			ORDER BY search.rank, p.post LIMIT ?`,
 			[]any{strings.Join(words, " AND "), string(event), limit}, func(scan func(...any) error) error {
