@@ -1,0 +1,294 @@
+package fold
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"flyleaf/qa"
+)
+
+// Event returns what the event says of itself, its roles included, ascending.
+func (f *Fold) Event() qa.Event {
+	e := qa.Event{
+		ID:      f.event,
+		Founder: f.founder,
+		Kind:    winner(&f.root, "kind").str(),
+		Gate:    winner(&f.root, "gate").uint(),
+		Access:  winner(&f.root, "access").str(),
+	}
+	about := child(&f.root, "event")
+	if e.Kind == "club" {
+		about = child(&f.root, "club")
+	}
+	get := func(key string) *entry { return f.effective(about, key, "", qa.RoleOrganiser) }
+	e.Title = get("title").str()
+	e.Authors = get("authors").str()
+	e.Language = get("language").str()
+	e.Zone = get("zone").str()
+	e.Description = get("description").str()
+	if e.Kind == "club" {
+		e.Description = get("about").str()
+	}
+	e.Source = get("source").str()
+	e.StartsAtMillis = get("startsAt").int()
+	e.EndsAtMillis = get("endsAt").int()
+	e.AnswersFromMillis = get("answersFrom").int()
+	e.AnswersUntilMillis = get("answersUntil").int()
+	e.WinnersAtMillis = get("winnersAt").int()
+	e.Prizes = get("prizes").uint()
+	e.Closed = get("closed").isTrue()
+	e.Approve = get("approve").isTrue()
+	e.MovedTo = qa.EventID(get("movedTo").str())
+	e.Cover = get("cover").str()
+	links := child(about, "links")
+	for i := range qa.MaxLinks {
+		at := child(links, strconv.Itoa(i))
+		l := qa.Link{
+			Text: f.effective(at, "text", "", qa.RoleOrganiser).str(),
+			URL:  f.effective(at, "url", "", qa.RoleOrganiser).str(),
+		}
+		if l != (qa.Link{}) {
+			e.Links = append(e.Links, l)
+		}
+	}
+	relays := child(&f.root, "relays")
+	for i := range qa.MaxRelays {
+		if r := f.effective(relays, strconv.Itoa(i), "", qa.RoleOrganiser).str(); r != "" {
+			e.Relays = append(e.Relays, r)
+		}
+	}
+	e.X = f.strings(child(about, "x"), qa.RoleOrganiser)
+	e.Roles = f.grants()
+	return e
+}
+
+// strings returns the texts of an x map, nil when there are none.
+func (f *Fold) strings(o *object, roles ...qa.Role) map[string]string {
+	if o == nil {
+		return nil
+	}
+	var out map[string]string
+	for i := range o.props {
+		key := o.props[i].key
+		e := winner(o, key)
+		if len(roles) > 0 {
+			e = f.effective(o, key, "", roles...)
+		}
+		if v := e.str(); v != "" {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[key] = v
+		}
+	}
+	return out
+}
+
+func (f *Fold) grants() []qa.Grant {
+	roles := child(&f.root, "roles")
+	if roles == nil {
+		return nil
+	}
+	var out []qa.Grant
+	for i := range roles.props {
+		id := roles.props[i].key
+		of := child(roles, id)
+		if of == nil {
+			continue
+		}
+		for k := range of.props {
+			role := qa.Role(of.props[k].key)
+			if knownRoles[role] && f.roleValue(of, role).isTrue() {
+				out = append(out, qa.Grant{ID: qa.Identity(id), Role: role})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b qa.Grant) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Role, b.Role))
+	})
+	return out
+}
+
+// Person returns what somebody says of themselves, false when they say nothing. What
+// they wrote after they were blocked is left out.
+func (f *Fold) Person(id qa.Identity) (qa.Person, bool) {
+	o := child(child(&f.root, "people"), string(id))
+	if o == nil {
+		return qa.Person{}, false
+	}
+	get := func(key string) string {
+		e := winner(o, key)
+		if e == nil || f.blockedOut(id, e.change) {
+			return ""
+		}
+		return e.str()
+	}
+	return qa.Person{ID: id, Name: get("name"), About: get("about"), Link: get("link"), PublishAs: get("publishAs")}, true
+}
+
+// People returns everybody who says something of themselves, ascending.
+func (f *Fold) People() []qa.Person {
+	people := child(&f.root, "people")
+	if people == nil {
+		return nil
+	}
+	var out []qa.Person
+	for i := range people.props {
+		if p, ok := f.Person(qa.Identity(people.props[i].key)); ok {
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, func(a, b qa.Person) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// Posts returns all posts, by their operations ascending.
+func (f *Fold) Posts() []qa.Post {
+	var out []qa.Post
+	f.eachPost(func(key string, o *object) { out = append(out, f.post(key, o)) })
+	slices.SortFunc(out, func(a, b qa.Post) int {
+		return cmp.Or(cmp.Compare(a.Op.Counter, b.Op.Counter), cmp.Compare(a.Op.Actor, b.Op.Actor))
+	})
+	return out
+}
+
+// Post returns a post, false when there is none of that ID.
+func (f *Fold) Post(id qa.PostID) (qa.Post, bool) {
+	o := child(child(&f.root, "posts"), string(id))
+	if o == nil {
+		return qa.Post{}, false
+	}
+	return f.post(string(id), o), true
+}
+
+func (f *Fold) post(key string, o *object) qa.Post {
+	p := qa.Post{
+		ID:         qa.PostID(key),
+		Parent:     qa.PostID(winner(o, "parent").str()),
+		By:         f.who[o.id.actor],
+		AtMillis:   winner(o, "at").int(),
+		Op:         f.opID(o.id),
+		OnBehalfOf: winner(o, "onBehalfOf").str(),
+		Source:     winner(o, "source").str(),
+		Origin:     qa.PostID(winner(o, "origin").str()),
+		AsAuthor:   winner(o, "as").str() == "author",
+		Withdrawn:  winner(o, "state").str() == "withdrawn",
+		Tags:       qa.SplitTags(winner(o, "tags").str()),
+		X:          f.strings(child(o, "x")),
+	}
+	p.Marks = f.marks(child(o, "marks"), p.By)
+	p.Blocked = !p.Marks.Approved && f.blockedOut(p.By, o.change)
+	p.Late = f.late(o.change)
+	p.Revisions = f.revisions(child(o, "revisions"), p.By, p.Marks.Approved || p.Blocked)
+	p.Reactions = f.reactions(child(o, "reactions"))
+	return p
+}
+
+// late reports whether a change does not know that the event was closed.
+func (f *Fold) late(change uint32) bool {
+	e := f.effective(child(&f.root, "event"), "closed", "", qa.RoleOrganiser)
+	return e.isTrue() && !f.inPast(change, e.change)
+}
+
+func (f *Fold) marks(o *object, owner qa.Identity) qa.Marks {
+	if o == nil {
+		return qa.Marks{}
+	}
+	get := func(key string) *entry { return f.effective(o, key, "", qa.RoleOrganiser, qa.RoleModerator) }
+	return qa.Marks{
+		Hidden:      get("hidden").str(),
+		Pinned:      get("pinned").isTrue(),
+		Approved:    get("approved").isTrue(),
+		DuplicateOf: qa.PostID(get("duplicateOf").str()),
+		Answered:    f.effective(o, "answered", owner, qa.RoleOrganiser, qa.RoleModerator, qa.RoleAuthor).isTrue(),
+		Assigned:    f.marked(child(o, "assigned")),
+		Candidate:   f.marked(child(o, "candidate")),
+	}
+}
+
+func (f *Fold) marked(o *object) []qa.Identity {
+	if o == nil {
+		return nil
+	}
+	var out []qa.Identity
+	for i := range o.props {
+		if f.effective(o, o.props[i].key, "", qa.RoleAuthor).isTrue() {
+			out = append(out, qa.Identity(o.props[i].key))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// revisions returns the texts of a post, ascending by operation. What a blocked
+// writer added unseen by the block is left out of a post that is itself shown, unless
+// everything is asked for.
+func (f *Fold) revisions(o *object, owner qa.Identity, everything bool) []qa.Revision {
+	if o == nil {
+		return nil
+	}
+	var taken []*entry
+	keys := map[opID]string{}
+	left := false
+	for i := range o.props {
+		e := winner(o, o.props[i].key)
+		if e == nil || e.made {
+			continue
+		}
+		if _, ok := e.value().Str(); !ok {
+			continue
+		}
+		if !everything && f.blockedOut(owner, e.change) {
+			left = true
+			continue
+		}
+		taken = append(taken, e)
+		keys[e.id] = o.props[i].key
+	}
+	slices.SortFunc(taken, func(a, b *entry) int {
+		if f.less(a.id, b.id) {
+			return -1
+		}
+		return 1
+	})
+	out := make([]qa.Revision, len(taken))
+	for i, e := range taken {
+		superseded := e.superseded
+		if left && superseded {
+			// By one that is left out, perhaps.
+			superseded = slices.ContainsFunc(taken[i+1:], func(later *entry) bool {
+				return e.change == later.change || f.before(e.change, later.change)
+			})
+		}
+		out[i] = qa.Revision{
+			ID: qa.RevisionID(keys[e.id]), Text: e.raw, AtMillis: f.changes[e.change].millis,
+			Op: f.opID(e.id), Superseded: superseded,
+		}
+	}
+	return out
+}
+
+func (f *Fold) reactions(o *object) []qa.Reaction {
+	if o == nil {
+		return nil
+	}
+	var out []qa.Reaction
+	for i := range o.props {
+		by := qa.Identity(o.props[i].key)
+		of := child(o, string(by))
+		if of == nil {
+			continue
+		}
+		for k := range of.props {
+			e := winner(of, of.props[k].key)
+			if e.isTrue() && !f.blockedOut(by, e.change) {
+				out = append(out, qa.Reaction{By: by, Emoji: of.props[k].key})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b qa.Reaction) int {
+		return cmp.Or(cmp.Compare(a.Emoji, b.Emoji), cmp.Compare(a.By, b.By))
+	})
+	return out
+}
