@@ -1,0 +1,57 @@
+package storagetest
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// Entry makes the n-th change of a kind: bytes that are framed and hashed as a
+// change chunk of about 200 bytes. The store looks at no more than that; the
+// contents are not operations. Own changes have a signature and an act.
+func Entry(kind string, n int, own bool) storage.Entry {
+	body := []byte(kind)
+	body = binary.BigEndian.AppendUint64(body, uint64(n))
+	for seed := sha256.Sum256(body); len(body) < 200; seed = sha256.Sum256(seed[:]) {
+		body = append(body, seed[:]...)
+	}
+	body = body[:200]
+	hashed := append([]byte{1, 0xc8, 0x01}, body...) // type 1, length 200 as uLEB
+	hash := wire.Hash(sha256.Sum256(hashed))
+	e := storage.Entry{
+		Hash:             hash,
+		Actor:            wire.ActorID(strings.Repeat(kind, 40)[:40]),
+		Seq:              uint64(n) + 1,
+		Bytes:            append(append([]byte{0x85, 0x6f, 0x4a, 0x83}, hash[:4]...), hashed...),
+		Signature:        append(append([]byte{}, hash[:]...), hash[:]...),
+		ReceivedAtMillis: 1_700_000_000_000 + int64(n),
+		Own:              own,
+	}
+	if own {
+		e.Act = fmt.Appendf(nil, `{"kind":"post","at":%d}`, n)
+	}
+	return e
+}
+
+// Entries makes the changes from (included) to to (excluded).
+func Entries(kind string, from, to int, own bool) []storage.Entry {
+	all := make([]storage.Entry, 0, to-from)
+	for n := from; n < to; n++ {
+		all = append(all, Entry(kind, n, own))
+	}
+	return all
+}
+
+// Post makes a post with one revision.
+func Post(id, text string) qa.Post {
+	op := qa.OpID{Counter: 7, Actor: "ab"}
+	return qa.Post{
+		ID: qa.PostID(id), By: "0f0f", AtMillis: 1_700_000_000_000, Op: op,
+		Revisions: []qa.Revision{{ID: qa.RevisionID(id + "-r"), Text: text, AtMillis: 1_700_000_000_000, Op: op}},
+	}
+}

@@ -1,0 +1,237 @@
+package storagetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+func postsByID(t *testing.T, s storage.Store, event qa.EventID) map[qa.PostID]qa.Post {
+	t.Helper()
+	all, err := s.Posts(t.Context(), event)
+	must(t, err)
+	m := map[qa.PostID]qa.Post{}
+	for _, p := range all {
+		one, err := s.Post(t.Context(), event, p.ID)
+		must(t, err)
+		same(t, one, p)
+		m[p.ID] = p
+	}
+	same(t, len(m), len(all))
+	return m
+}
+
+// fullPost uses every field, so that none is forgotten.
+func fullPost(id string) qa.Post {
+	p := Post(id, "Wie war's? <b>&amp;\u2028 \U0001f4da")
+	p.Parent, p.OnBehalfOf, p.Source, p.Origin, p.AsAuthor = "parent", "Zoë", "jekyll:2024#7", "origin", true
+	p.Revisions = append(p.Revisions, qa.Revision{ID: "r2", Text: "later", AtMillis: -1, Op: qa.OpID{Counter: 1 << 60, Actor: "ff"}, Superseded: true})
+	p.Withdrawn, p.Tags, p.X = true, []string{"a", "b"}, map[string]string{"k": "v"}
+	p.Marks = qa.Marks{Hidden: "why", Pinned: true, Approved: true, DuplicateOf: "d", Answered: true, Assigned: []qa.Identity{"i"}, Candidate: []qa.Identity{"c"}}
+	return p
+}
+
+func viewsAreReplaced(t *testing.T, open Open) {
+	s, reopen := open(t)
+	_, err := s.Event(t.Context(), eventA)
+	is(t, err, storage.ErrNotFound)
+	_, err = s.Post(t.Context(), eventA, "p1")
+	is(t, err, storage.ErrNotFound)
+	same(t, len(postsByID(t, s, eventA)), 0)
+
+	event := qa.Event{ID: eventA, Kind: "event", Gate: 1, Title: "Title", Prizes: 1 << 60, StartsAtMillis: 5,
+		Links: []qa.Link{{Text: "t", URL: "u"}}, X: map[string]string{"a": "b"}, Roles: []qa.Grant{{ID: "i", Role: qa.RoleAuthor}}}
+	people := []qa.Person{{ID: "b", Name: "Bo"}, {ID: "a", Name: "Al", About: "x", Link: "l", PublishAs: "initials"}}
+	full, plain := fullPost("p1"), Post("p2", "two")
+	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Views: storage.ViewUpdate{Event: &event, Posts: []qa.Post{full, plain}, People: people}}))
+	must(t, s.Append(t.Context(), storage.Batch{Event: eventB, Views: storage.ViewUpdate{Posts: []qa.Post{Post("p1", "elsewhere")}}}))
+	s = reopen()
+	gotEvent, err := s.Event(t.Context(), eventA)
+	must(t, err)
+	same(t, gotEvent, event)
+	same(t, postsByID(t, s, eventA), map[qa.PostID]qa.Post{"p1": full, "p2": plain})
+	gotPeople, err := s.People(t.Context(), eventA)
+	must(t, err)
+	same(t, gotPeople, []qa.Person{people[1], people[0]})
+
+	// Only the named rows change; last of a name wins.
+	plain.Tags = []string{"new"}
+	newer := plain
+	newer.AsAuthor = true
+	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Views: storage.ViewUpdate{Posts: []qa.Post{plain, newer}, People: []qa.Person{{ID: "b"}}}}))
+	s = reopen()
+	same(t, postsByID(t, s, eventA), map[qa.PostID]qa.Post{"p1": full, "p2": newer})
+	elsewhere, err := s.Post(t.Context(), eventB, "p1")
+	must(t, err)
+	same(t, elsewhere.Text(), "elsewhere")
+	gotPeople, err = s.People(t.Context(), eventA)
+	must(t, err)
+	same(t, gotPeople, []qa.Person{people[1], {ID: "b"}})
+	gotEvent, err = s.Event(t.Context(), eventA)
+	must(t, err)
+	same(t, gotEvent, event)
+	same(t, counts(t, s, eventA).Posts, 2)
+}
+
+func reactions(t *testing.T, open Open) {
+	s, reopen := open(t)
+	react := func(post, by, emoji string, on bool) storage.ReactionUpdate {
+		return storage.ReactionUpdate{Post: qa.PostID(post), Reaction: qa.Reaction{By: qa.Identity(by), Emoji: emoji}, On: on}
+	}
+	p := Post("p1", "one")
+	p.Reactions = []qa.Reaction{{By: "z", Emoji: "ignored"}}
+	put := func(u storage.ViewUpdate) {
+		t.Helper()
+		must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Views: u}))
+	}
+	// A reaction may come before its post.
+	put(storage.ViewUpdate{Reactions: []storage.ReactionUpdate{react("p1", "b", "want", true), react("p2", "b", "want", true)}})
+	put(storage.ViewUpdate{Posts: []qa.Post{p}, Reactions: []storage.ReactionUpdate{
+		react("p1", "a", "want", true), react("p1", "a", "want", true), react("p1", "a", "👍", true),
+		react("p1", "c", "heart", true), react("p1", "d", "heart", false),
+	}})
+	s = reopen()
+	same(t, postsByID(t, s, eventA)["p1"].Reactions, []qa.Reaction{{By: "c", Emoji: "heart"}, {By: "a", Emoji: "want"}, {By: "b", Emoji: "want"}, {By: "a", Emoji: "👍"}})
+	// Off, and off again; on then off in one update; replacing the post keeps them.
+	put(storage.ViewUpdate{Posts: []qa.Post{p}, Reactions: []storage.ReactionUpdate{
+		react("p1", "a", "want", false), react("p1", "a", "want", false),
+		react("p1", "e", "x", true), react("p1", "e", "x", false),
+		react("p1", "c", "heart", false), react("p1", "c", "heart", true),
+	}})
+	s = reopen()
+	same(t, postsByID(t, s, eventA)["p1"].Reactions, []qa.Reaction{{By: "c", Emoji: "heart"}, {By: "b", Emoji: "want"}, {By: "a", Emoji: "👍"}})
+	same(t, len(postsByID(t, s, eventA)), 1)
+	put(storage.ViewUpdate{Reactions: []storage.ReactionUpdate{react("p1", "c", "heart", false), react("p1", "b", "want", false), react("p1", "a", "👍", false)}})
+	same(t, len(postsByID(t, s, eventA)["p1"].Reactions), 0)
+}
+
+func replaceViews(t *testing.T, open Open) {
+	s, reopen := open(t)
+	old := storage.ViewUpdate{Event: &qa.Event{ID: eventA, Title: "old"}, Posts: []qa.Post{Post("p1", "old words"), Post("p2", "old two")},
+		People:    []qa.Person{{ID: "a", Name: "old"}},
+		Reactions: []storage.ReactionUpdate{{Post: "p1", Reaction: qa.Reaction{By: "a", Emoji: "want"}, On: true}}}
+	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: Entries("a", 0, 2, true), Views: old},
+		storage.Batch{Event: eventB, Views: old}))
+	must(t, s.SetSetting(t.Context(), "draft", "kept"))
+	must(t, s.Follow(t.Context(), storage.Following{Event: eventA}))
+	before := read(t, s, eventA, 0)
+	must(t, s.ReplaceViews(t.Context(), eventA, storage.ViewUpdate{Posts: []qa.Post{Post("p1", "new words")}}))
+	s = reopen()
+
+	_, err := s.Event(t.Context(), eventA)
+	is(t, err, storage.ErrNotFound)
+	same(t, postsByID(t, s, eventA), map[qa.PostID]qa.Post{"p1": Post("p1", "new words")})
+	people, err := s.People(t.Context(), eventA)
+	must(t, err)
+	same(t, len(people), 0)
+	for query, n := range map[string]int{"old": 0, "new": 1, "words": 1} {
+		found, err := s.Search(t.Context(), eventA, query, 10)
+		must(t, err)
+		if len(found) != n {
+			t.Fatalf("%q found %v, want %d", query, found, n)
+		}
+	}
+	// The ledger, what is this device's own, and other documents are untouched.
+	same(t, read(t, s, eventA, 0), before)
+	draft, err := s.Setting(t.Context(), "draft")
+	must(t, err)
+	same(t, draft, "kept")
+	same(t, len(postsByID(t, s, eventB)), 2)
+	found, err := s.Search(t.Context(), eventB, "old", 10)
+	must(t, err)
+	same(t, len(found), 2)
+	all, err := s.Following(t.Context())
+	must(t, err)
+	same(t, len(all), 1)
+}
+
+func search(t *testing.T, open Open) {
+	s, reopen := open(t)
+	both := Post("both", "first draft")
+	both.Revisions[0].Superseded = true
+	both.Revisions = append(both.Revisions,
+		qa.Revision{ID: "x", Text: "edited on the phone", Op: qa.OpID{Counter: 8}},
+		qa.Revision{ID: "y", Text: "edited on the laptop", Op: qa.OpID{Counter: 9}})
+	must(t, s.Append(t.Context(),
+		storage.Batch{Event: eventA, Views: storage.ViewUpdate{Posts: []qa.Post{
+			Post("go", "How do goroutines differ from threads? I can't tell."),
+			Post("long", "Threads, "+strings.Repeat("and many other words that say nothing of it ", 20)),
+			Post("zoe", "Привет from ÜBERSEE, number 42; code: x_y"),
+			Post("jp", "この本はデータについてです"),
+			both,
+		}}},
+		storage.Batch{Event: eventB, Views: storage.ViewUpdate{Posts: []qa.Post{Post("elsewhere", "goroutines and threads")}}}))
+	s = reopen()
+	for query, want := range map[string][]qa.PostID{
+		"goroutines":         {"go"},
+		"gorout":             {"go"},
+		"GOROUT THR":         {"go"},
+		"routines":           nil,
+		"threads":            {"go", "long"}, // the shorter one says more of it
+		"threads goroutines": {"go"},
+		"threads nowhere":    nil,
+		"can't":              {"go"},
+		"привет übersee":     {"zoe"},
+		"4":                  {"zoe"},
+		"x_y":                {"zoe"},
+		"データ":                {"jp"},
+		"first":              nil, // superseded
+		"laptop phone":       {"both"},
+		"edited":             {"both"},
+	} {
+		got, err := s.Search(t.Context(), eventA, query, 10)
+		must(t, err)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q found %v, want %v", query, got, want)
+		}
+	}
+	got, err := s.Search(t.Context(), eventA, "threads", 1)
+	must(t, err)
+	same(t, got, []qa.PostID{"go"})
+	for _, limit := range []int{0, -1} {
+		got, err = s.Search(t.Context(), eventA, "threads", limit)
+		must(t, err)
+		same(t, len(got), 0)
+	}
+
+	// An edit leaves nothing of the old text.
+	edited := Post("go", "How do channels work?")
+	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Views: storage.ViewUpdate{Posts: []qa.Post{edited}}}))
+	for query, n := range map[string]int{"goroutines": 0, "channels": 1} {
+		got, err := s.Search(t.Context(), eventA, query, 10)
+		must(t, err)
+		same(t, len(got), n)
+	}
+}
+
+// searchHostile asks what would be syntax somewhere; none of it may fail, and
+// what has no word finds nothing.
+func searchHostile(t *testing.T, open Open) {
+	s, _ := open(t)
+	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Views: storage.ViewUpdate{Posts: []qa.Post{
+		Post("p", "rock and roll or near not, words text rowid 📚"),
+	}}}))
+	hits := map[string]bool{
+		"rock AND roll": true, "rock OR roll": true, "NEAR": true, "NOT": true, "near(rock roll, 2)": false,
+		`"rock`: true, `rock"`: true, `"`: false, `""`: false, `'`: false, `'; DROP TABLE posts; --`: false,
+		"*": false, "rock*": true, "^rock": true, "-rock": true, "words:rock": true, "{words} : rock": true, "rock + roll": true,
+		"(": false, "((((": false, ")": false, "rock)": true, "%": false, "_": false, "\\": false, "\x00": false, "rock\x00roll": true,
+		"\xff\xfe": false, "rock \xff": true, "📚": false, "📚 rock": true, "👩‍👩‍👧": false, "": false, "   \t\n": false, "\u0301": false, "\u202erock": true,
+		strings.Repeat("rock ", 10_000): true, strings.Repeat("a", 100_000): false, strings.Repeat("ä", 2000): false,
+		strings.Repeat(`"`, 10_000): false, strings.Repeat("(", 10_000): false,
+	}
+	for query, want := range hits {
+		got, err := s.Search(t.Context(), eventA, query, 10)
+		short := fmt.Sprintf("%.40q", query)
+		if err != nil {
+			t.Errorf("%s: %v", short, err)
+		} else if (len(got) == 1) != want {
+			t.Errorf("%s found %v, want a hit: %v", short, got, want)
+		}
+	}
+	same(t, len(postsByID(t, s, eventA)), 1)
+}
