@@ -128,9 +128,23 @@ var inflaters = sync.Pool{New: func() any {
 }}
 
 // inflate turns a deflated change into the type-1 chunk it stands for, whose
-// body may have at most max bytes. DEFLATE can blow a byte up a thousandfold, so
-// no more than max+1 bytes are ever produced.
-func inflate(c chunk, max int) (chunk, error) {
+// body may have at most max bytes.
+func inflate(c chunk, max int) (chunk, Hash, error) {
+	body, err := inflateBody(c, max)
+	if err != nil {
+		return chunk{}, Hash{}, err
+	}
+	all, h := sealChange(body)
+	if [4]byte(h[:]) != [4]byte(c.all[len(magic):]) {
+		return chunk{}, Hash{}, fail(ErrChecksum, "chunk header", len(magic))
+	}
+	return chunk{kind: chunkChange, all: all, body: all[len(all)-len(body):]}, h, nil
+}
+
+// inflateBody produces at most max+1 bytes, for DEFLATE can blow a byte up a
+// thousandfold.
+func inflateBody(c chunk, max int) ([]byte, error) {
+	const where = "deflated change"
 	f := inflaters.Get().(*inflater)
 	defer func() {
 		f.in.Reset(nil)
@@ -138,24 +152,20 @@ func inflate(c chunk, max int) (chunk, error) {
 	}()
 	f.in.Reset(c.body)
 	if err := f.out.(flate.Resetter).Reset(&f.in, nil); err != nil {
-		return chunk{}, fail(ErrDeflate, "deflated change", c.bodyAt())
+		return nil, fail(ErrDeflate, where, c.bodyAt())
 	}
 	var body bytes.Buffer
 	n, err := io.Copy(&body, io.LimitReader(f.out, int64(max)+1))
 	switch {
-	case err != nil && errors.Is(err, io.ErrUnexpectedEOF):
-		return chunk{}, fail(ErrTruncated, "deflated change", len(c.all))
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fail(ErrTruncated, where, len(c.all))
 	case err != nil:
-		return chunk{}, fail(ErrDeflate, "deflated change", c.bodyAt())
+		return nil, fail(ErrDeflate, where, c.bodyAt())
 	case n > int64(max):
-		return chunk{}, fail(ErrTooLarge, "deflated change", c.bodyAt())
+		return nil, fail(ErrTooLarge, where, c.bodyAt())
 	case f.in.Len() > 0:
 		// bytes.Reader is a ByteReader, so flate has read no byte too many.
-		return chunk{}, fail(ErrTrailing, "deflated change", len(c.all)-f.in.Len())
+		return nil, fail(ErrTrailing, where, len(c.all)-f.in.Len())
 	}
-	all, h := sealChange(body.Bytes())
-	if [4]byte(h[:]) != [4]byte(c.all[len(magic):]) {
-		return chunk{}, fail(ErrChecksum, "chunk header", len(magic))
-	}
-	return chunk{kind: chunkChange, all: all, body: all[len(all)-body.Len():]}, nil
+	return body.Bytes(), nil
 }

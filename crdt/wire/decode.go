@@ -43,10 +43,9 @@ func DecodeChangeLimits(b []byte, lim Limits) (*Change, error) {
 			return nil, err
 		}
 	case chunkDeflated:
-		if ch, err = inflate(ch, lim.Inflated-minChunk); err != nil {
+		if ch, c.Hash, err = inflate(ch, lim.Inflated-minChunk); err != nil {
 			return nil, err
 		}
-		c.Hash, _ = ch.sum() // just computed by inflate, so it matches
 		if len(ch.all) > lim.Inflated {
 			return nil, fail(ErrTooLarge, "change", -1)
 		}
@@ -270,7 +269,7 @@ func (d *decoder) ops() error {
 
 // countRows sums the runs of the action column up, without expanding them.
 func (d *decoder) countRows() (int, error) {
-	max := min(d.lim.Ops, d.lim.FreeOps+len(d.b))
+	max := min(d.lim.Ops, d.lim.Free+len(d.b))
 	col := d.column(colAction)
 	r := newRLE(col, colAction, max+1)
 	rows := 0
@@ -506,7 +505,7 @@ func (d *decoder) opPreds(ops []Op) error {
 	}
 	col := d.column(colPredCount)
 	counts := newRLE(col, colPredCount, len(ops))
-	total := 0
+	max, total := min(d.lim.Preds, d.lim.Free+len(d.b)), 0
 	for range ops {
 		n, has, err := counts.uint()
 		if err != nil {
@@ -515,7 +514,7 @@ func (d *decoder) opPreds(ops []Op) error {
 		if !has {
 			return fail(ErrColumnRows, counts.where, col.at)
 		}
-		if n > uint64(d.lim.Preds-total) {
+		if n > uint64(max-total) {
 			return fail(ErrTooManyPreds, counts.where, col.at)
 		}
 		total += int(n)

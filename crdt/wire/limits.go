@@ -29,7 +29,7 @@ type Limits struct {
 	Change   int // bytes without dependencies
 	Inflated int // bytes with dependencies
 	Ops      int // operations
-	FreeOps  int // operations beyond one for each byte; keeps a few bytes from claiming Ops of them
+	Free     int // operations, and predecessors, beyond one for each byte: keeps a few bytes from claiming as many as Ops and Preds allow
 	Deps     int // dependencies
 	Preds    int // predecessors, all operations together
 	Extra    int // bytes after the columns
@@ -40,7 +40,7 @@ var EventLimits = Limits{
 	Change:   MaxChange,
 	Inflated: MaxInflated,
 	Ops:      MaxOps,
-	FreeOps:  MaxOps,
+	Free:     MaxOps,
 	Deps:     MaxDeps,
 	Preds:    MaxPreds,
 }
@@ -50,7 +50,7 @@ var OpenLimits = Limits{
 	Change:   16 << 20,
 	Inflated: 16 << 20,
 	Ops:      1 << 20,
-	FreeOps:  1 << 17,
+	Free:     1 << 17,
 	Deps:     1 << 16,
 	Preds:    1 << 20,
 	Extra:    64 << 10,
