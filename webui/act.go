@@ -1,0 +1,177 @@
+package webui
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"flyleaf/qa"
+)
+
+var errEmpty = errors.New("there is nothing written yet")
+
+// speak makes sure that the event knows the reader by the name of this device,
+// before something is posted under it.
+func (s *server) speak(ctx context.Context, v *weekView) error {
+	name := s.name(ctx)
+	if name == "" || v.People[v.me].Name == name {
+		return nil
+	}
+	_, err := s.node.Do(ctx, v.Event.ID, qa.Act{
+		Kind: qa.ActPerson, AtMillis: s.now().UnixMilli(), Person: &qa.Person{ID: v.me, Name: name},
+	})
+	return err
+}
+
+func (s *server) ask(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.load(w, r)
+	if !ok {
+		return
+	}
+	ctx, d := r.Context(), draftFrom(r)
+	switch {
+	case r.PostForm.Has("draft"):
+		if err := s.setDraft(ctx, v.Event.ID, askKey, d); err != nil {
+			s.notAsked(w, r, v, d, err)
+			return
+		}
+		done(w, r, eventPath(v.Event.ID)+"#ask", "")
+		return
+	case r.PostForm.Has("discard"):
+		if err := s.setDraft(ctx, v.Event.ID, askKey, draft{}); err != nil {
+			s.notAsked(w, r, v, d, err)
+			return
+		}
+		done(w, r, eventPath(v.Event.ID)+"#ask", "")
+		return
+	case r.PostForm.Has("preview"):
+		s.showWeek(w, r, http.StatusOK, v, &askBox{Draft: d, Preview: Markdown(d.Text)})
+		return
+	}
+	if strings.TrimSpace(d.Text) == "" {
+		s.notAsked(w, r, v, d, errEmpty)
+		return
+	}
+	if err := s.speak(ctx, v); err != nil {
+		s.notAsked(w, r, v, d, err)
+		return
+	}
+	id, err := s.node.Do(ctx, v.Event.ID, qa.Act{
+		Kind: qa.ActPost, AtMillis: s.now().UnixMilli(), Text: d.Text, OnBehalfOf: d.OnBehalfOf, Tags: tagsFrom(d.Tags),
+	})
+	if err != nil {
+		s.notAsked(w, r, v, d, err)
+		return
+	}
+	s.posted(w, r, v.Event.ID, askKey, id)
+}
+
+// posted throws the draft away and leads to the new post.
+func (s *server) posted(w http.ResponseWriter, r *http.Request, event qa.EventID, key string, id qa.PostID) {
+	// The post is saved. A draft left behind is a nuisance, not a loss.
+	_ = s.setDraft(r.Context(), event, key, draft{})
+	to := eventPath(event) + "/go/" + string(id)
+	if week, err := s.node.Week(r.Context(), event); err == nil {
+		v := &weekView{Week: week}
+		v.Event.ID = event
+		v.index()
+		to = v.address(id)
+	}
+	done(w, r, to, id)
+}
+
+func (s *server) notAsked(w http.ResponseWriter, r *http.Request, v *weekView, d draft, err error) {
+	status, words := statusOf(err), notSaved(err)
+	if errors.Is(err, errEmpty) {
+		status, words = http.StatusUnprocessableEntity, "There is nothing written yet."
+	}
+	if wantsJSON(r) {
+		writeJSON(w, status, map[string]string{"error": "Not saved. " + words})
+		return
+	}
+	s.showWeek(w, r, status, v, &askBox{Draft: d, Error: words})
+}
+
+// tagsFrom reads "#sql, indexes" as two tags.
+func tagsFrom(s string) []string {
+	var out []string
+	for _, t := range strings.FieldsFunc(s, func(c rune) bool { return c == ',' || c == ';' }) {
+		if t = strings.TrimSpace(strings.TrimLeft(strings.TrimSpace(t), "#")); t != "" && !slices.Contains(out, t) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func (s *server) reply(w http.ResponseWriter, r *http.Request) {
+	v, t, i, ok := s.loadPost(w, r)
+	if !ok {
+		return
+	}
+	ctx, d, id := r.Context(), draftFrom(r), qa.PostID(r.PathValue("post"))
+	if r.PostForm.Has("draft") {
+		if err := s.setDraft(ctx, v.Event.ID, string(id), d); err != nil {
+			s.notReplied(w, r, v, t, i, d, err)
+			return
+		}
+		done(w, r, v.address(t.Question.ID), "")
+		return
+	}
+	if r.PostForm.Has("preview") {
+		s.showPost(w, r, http.StatusOK, v, t, i, &composer{Draft: d, Preview: Markdown(d.Text)})
+		return
+	}
+	err := errEmpty
+	if strings.TrimSpace(d.Text) != "" {
+		err = s.speak(ctx, v)
+	}
+	var made qa.PostID
+	if err == nil {
+		made, err = s.node.Do(ctx, v.Event.ID, qa.Act{
+			Kind: qa.ActPost, AtMillis: s.now().UnixMilli(), Parent: id, Text: d.Text, OnBehalfOf: d.OnBehalfOf,
+		})
+	}
+	if err != nil {
+		s.notReplied(w, r, v, t, i, d, err)
+		return
+	}
+	s.posted(w, r, v.Event.ID, string(id), made)
+}
+
+func (s *server) notReplied(w http.ResponseWriter, r *http.Request, v *weekView, t *qa.Thread, i int, d draft, err error) {
+	status, words := statusOf(err), notSaved(err)
+	if errors.Is(err, errEmpty) {
+		status, words = http.StatusUnprocessableEntity, "There is nothing written yet."
+	}
+	if wantsJSON(r) {
+		writeJSON(w, status, map[string]string{"error": "Not saved. " + words})
+		return
+	}
+	s.showPost(w, r, status, v, t, i, &composer{Draft: d, Error: words})
+}
+
+// react takes the buttons under a post: want, on and off hold what shall be,
+// not what to turn over, so that pressing twice does no harm.
+func (s *server) react(w http.ResponseWriter, r *http.Request) {
+	event, id := qa.EventID(r.PathValue("event")), qa.PostID(r.PathValue("post"))
+	act := qa.Act{Kind: qa.ActReact, AtMillis: s.now().UnixMilli(), Post: id}
+	switch f := r.PostForm; {
+	case f.Has("want"):
+		act.Emoji, act.On = qa.WantEmoji, f.Get("want") == "1"
+	case f.Has("on"):
+		act.Emoji, act.On = f.Get("on"), true
+	case f.Has("off"):
+		act.Emoji = f.Get("off")
+	}
+	if act.Emoji == "" || len(act.Emoji) > qa.MaxEmoji {
+		s.problem(w, r, http.StatusUnprocessableEntity, "This is not a reaction", "Nothing was changed. Go back and choose one of the signs.")
+		return
+	}
+	if _, err := s.node.Do(r.Context(), event, act); err != nil {
+		s.problem(w, r, statusOf(err), "The reaction was not saved", sentence(err.Error())+" Nothing else has changed. Go back and try again.")
+		return
+	}
+	done(w, r, localPath(r.PostForm.Get("back"))+"#"+postElem(id), id)
+}

@@ -1,0 +1,195 @@
+package webui
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// The pages are served by a program on somebody's laptop, where any web page and
+// any other account can send requests to it. The guard decides before anything
+// else which requests are heard:
+//
+//  1. Host must be one of ours: a name an attacker points at 127.0.0.1 is not.
+//  2. Origin, where the browser sends one, must be the page's own.
+//  3. The cookie that the start link gave must be there. It is HttpOnly and
+//     SameSite=Strict, so pages of other sites cannot use it.
+//  4. What changes something must carry the token of one of our forms.
+
+// StartURL is the link that opens the UI for the first time: base is the address
+// of the server, such as "http://127.0.0.1:7117".
+func StartURL(base, token string) string {
+	base = strings.TrimSuffix(base, "/") + "/"
+	if token == "" {
+		return base
+	}
+	return base + "?" + url.Values{"token": {token}}.Encode()
+}
+
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+type guard struct {
+	token        string
+	cookie, form string // derived from the token, so that neither gives it away
+	hosts        []string
+}
+
+func newGuard(token string, hosts []string) guard {
+	g := guard{token: token}
+	for _, h := range hosts {
+		g.hosts = append(g.hosts, strings.ToLower(h))
+	}
+	if token != "" {
+		g.cookie, g.form = derive(token, "flyleaf cookie v1"), derive(token, "flyleaf form v1")
+	}
+	return g
+}
+
+func derive(token, what string) string {
+	m := hmac.New(sha256.New, []byte(token))
+	m.Write([]byte(what))
+	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
+}
+
+func same(a, b string) bool { return hmac.Equal([]byte(a), []byte(b)) }
+
+func (g *guard) knows(host string) bool {
+	host = strings.ToLower(host)
+	if len(g.hosts) > 0 {
+		return slices.Contains(g.hosts, host)
+	}
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	switch strings.Trim(name, "[]") {
+	case "localhost", "127.0.0.1", "::1":
+		return true
+	}
+	return false
+}
+
+// cookieName holds the port: cookies do not, and two programs on one machine
+// would take each other's.
+func cookieName(host string) string {
+	if _, port, err := net.SplitHostPort(host); err == nil && port != "" {
+		return "flyleaf-" + port
+	}
+	return "flyleaf"
+}
+
+func (g *guard) wrap(next http.Handler, s *server) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		// same-origin, not no-referrer: that would make browsers send "Origin: null"
+		// with our own forms.
+		h.Set("Referrer-Policy", "same-origin")
+		// A link in a post is not even looked up before somebody follows it.
+		h.Set("X-DNS-Prefetch-Control", "off")
+		h.Set("Cache-Control", "no-store")
+
+		if !g.knows(r.Host) {
+			http.Error(w, "Flyleaf does not answer under this name. Open the address that flyleaf printed when it started.", http.StatusForbidden)
+			return
+		}
+		if o := r.Header.Get("Origin"); o != "" && o != "http://"+r.Host && o != "https://"+r.Host {
+			s.refuse(w, r, "This request came from another page",
+				"A page of another address tried to use your Flyleaf. Nothing was read or changed. If it was you, open Flyleaf’s own address and try again there.")
+			return
+		}
+		changes := r.Method != http.MethodGet && r.Method != http.MethodHead
+		if site := r.Header.Get("Sec-Fetch-Site"); changes && (site == "cross-site" || site == "same-site") {
+			s.refuse(w, r, "This request came from another page", "Nothing was changed. Open Flyleaf’s own address and try again there.")
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, staticPath) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if g.token != "" {
+			if t := r.URL.Query().Get("token"); t != "" && !changes && same(t, g.token) {
+				g.letIn(w, r, s)
+				return
+			}
+			c, err := r.Cookie(cookieName(r.Host))
+			if err != nil || !same(c.Value, g.cookie) {
+				s.locked(w, r)
+				return
+			}
+		}
+		if changes {
+			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			if err := r.ParseForm(); err != nil {
+				s.problem(w, r, http.StatusRequestEntityTooLarge, "That was too much at once",
+					"The form could not be read: "+err.Error()+". Nothing was changed. Go back, where your words still are, and shorten them.")
+				return
+			}
+			if g.token != "" && !same(r.PostForm.Get("csrf"), g.form) {
+				s.refuse(w, r, "This form is from an earlier start",
+					"Flyleaf was started anew since this page was opened, so it cannot tell whether the form is its own. Nothing was changed. Go back, copy your words, reload the page and send them again.")
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// letIn turns the token of the start link into the cookie and takes it out of
+// the address.
+func (g *guard) letIn(w http.ResponseWriter, r *http.Request, s *server) {
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName(r.Host), Value: g.cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: r.TLS != nil,
+	})
+	q := r.URL.Query()
+	q.Del("token")
+	to := url.URL{Path: r.URL.Path, RawQuery: q.Encode()}
+	target := localPath(to.String())
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+		http.Redirect(w, r, target, http.StatusSeeOther)
+	default:
+		// The link stood in another site's page. A redirect would still count as
+		// theirs, and a strict cookie would not come along; a page of ours does.
+		s.render.plain(w, http.StatusOK, "entered", target)
+	}
+}
+
+// localPath returns p if it is a path on this server, otherwise "/".
+func localPath(p string) string {
+	u, err := url.Parse(p)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(p, "/") ||
+		strings.HasPrefix(p, "//") || strings.ContainsAny(p, "\\\r\n\t") {
+		return "/"
+	}
+	return p
+}
+
+// locked is what somebody sees who has the address but not the start link.
+func (s *server) locked(w http.ResponseWriter, r *http.Request) {
+	if wantsJSON(r) || r.Method != http.MethodGet || r.Header.Get("Accept") == "text/event-stream" {
+		s.refuse(w, r, "Flyleaf does not know this browser any more",
+			"Nothing was changed. Open the link that flyleaf printed when it started, then try again.")
+		return
+	}
+	s.render.plain(w, http.StatusUnauthorized, "locked", nil)
+}
+
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, title, text string) {
+	if wantsJSON(r) {
+		writeJSON(w, http.StatusForbidden, map[string]string{"error": title + ". " + text})
+		return
+	}
+	s.render.plain(w, http.StatusForbidden, "refused", problem{Title: title, Text: text})
+}

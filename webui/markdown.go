@@ -1,0 +1,251 @@
+package webui
+
+import (
+	"bytes"
+	"html/template"
+	"reflect"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/microcosm-cc/bluemonday"
+	"github.com/yuin/goldmark"
+	emoji "github.com/yuin/goldmark-emoji"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/renderer"
+	"github.com/yuin/goldmark/renderer/html"
+	"github.com/yuin/goldmark/util"
+)
+
+// linkRel stands on every link of a post.
+const linkRel = "noopener nofollow noreferrer"
+
+// maxNesting is how many levels of quotes and lists are read as such. Deeper
+// text is shown as it was typed: parsers and browsers need time and stack for
+// every level, and nobody reads them.
+const maxNesting = 40
+
+var markdown = sync.OnceValue(func() goldmark.Markdown {
+	// HTML is not Markdown here: without its parsers "<b>" and "List<String>" are
+	// words like others, and no word is lost.
+	blocks := without(parser.DefaultBlockParsers(), parser.NewHTMLBlockParser())
+	inlines := without(parser.DefaultInlineParsers(), parser.NewRawHTMLParser())
+	return goldmark.New(
+		goldmark.WithParser(parser.NewParser(
+			parser.WithBlockParsers(blocks...),
+			parser.WithInlineParsers(inlines...),
+			parser.WithParagraphTransformers(parser.DefaultParagraphTransformers()...),
+		)),
+		goldmark.WithExtensions(
+			extension.Linkify, extension.Strikethrough,
+			extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignNone)),
+			emoji.New(emoji.WithRenderingMethod(emoji.Unicode)),
+		),
+		goldmark.WithRendererOptions(
+			html.WithHardWraps(), // a line ended is a line ended, as where people chat
+			renderer.WithNodeRenderers(util.Prioritized(ours{}, 10)),
+		),
+	)
+})
+
+// without leaves out the parsers of the same type as p.
+func without(all []util.PrioritizedValue, p any) []util.PrioritizedValue {
+	var out []util.PrioritizedValue
+	for _, v := range all {
+		if reflect.TypeOf(v.Value) != reflect.TypeOf(p) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+var sanitiser = sync.OnceValue(func() *bluemonday.Policy {
+	p := bluemonday.NewPolicy()
+	p.AllowElements("p", "br", "hr", "strong", "em", "del", "code", "pre", "ul", "ol", "li", "blockquote",
+		"table", "thead", "tbody", "tr", "th", "td")
+	p.AllowAttrs("class").Matching(regexp.MustCompile(`^language-[A-Za-z0-9_+#-]{1,30}$`)).OnElements("code")
+	p.AllowAttrs("start").Matching(regexp.MustCompile(`^[0-9]{1,9}$`)).OnElements("ol")
+	p.AllowAttrs("href").OnElements("a")
+	p.AllowAttrs("rel").Matching(regexp.MustCompile("^" + linkRel + "$")).OnElements("a")
+	p.AllowURLSchemes("http", "https", "mailto")
+	p.AllowRelativeURLs(false)
+	p.RequireParseableURLs(true)
+	p.RequireNoFollowOnLinks(true)
+	p.RequireNoReferrerOnLinks(true)
+	return p
+})
+
+// Markdown renders what a person wrote: Markdown with fenced code, tables,
+// strike-through, bare links and :emoji: codes. The result holds no HTML of the
+// writer's, no picture (a link to it instead), no heading, and no link but http,
+// https and mailto. It is safe to stand in a page, and showing it fetches nothing.
+func Markdown(text string) template.HTML {
+	return words.get(text)
+}
+
+func renderMarkdown(text string) template.HTML {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	var b bytes.Buffer
+	if tooDeep(text) || markdown().Convert([]byte(text), &b) != nil {
+		b.Reset()
+		b.WriteString("<pre><code>")
+		template.HTMLEscape(&b, []byte(text))
+		b.WriteString("</code></pre>")
+	}
+	clean := sanitiser().SanitizeBytes(b.Bytes())
+	// Every "<" of a writer's is escaped by now, so these are our own elements.
+	out := strings.ReplaceAll(string(clean), "<pre>", `<pre tabindex="0">`)
+	return template.HTML(out) //nolint:gosec // sanitised above
+}
+
+// tooDeep reports whether a line opens more quotes and lists than are read.
+func tooDeep(text string) bool {
+	for line := range strings.Lines(text) {
+		opened := 0
+	scan:
+		for i := range len(line) {
+			switch c := line[i]; {
+			case c == ' ' || c == '\t':
+				continue
+			case c == '>', strings.IndexByte("-+*", c) >= 0 && i+1 < len(line) && (line[i+1] == ' ' || line[i+1] == '\t'):
+				opened++
+				continue
+			}
+			break scan
+		}
+		if opened > maxNesting {
+			return true
+		}
+	}
+	return false
+}
+
+// ours renders what must differ from plain Markdown.
+type ours struct{}
+
+func (ours) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
+	reg.Register(ast.KindImage, renderImage)
+	reg.Register(ast.KindLink, renderLink)
+	reg.Register(ast.KindAutoLink, renderAutoLink)
+	reg.Register(ast.KindHeading, renderHeading)
+}
+
+func openLink(w util.BufWriter, dest []byte) {
+	_, _ = w.WriteString(`<a href="`)
+	_, _ = w.Write(util.EscapeHTML(util.URLEscape(dest, true)))
+	_, _ = w.WriteString(`" rel="` + linkRel + `">`)
+}
+
+func insideLink(n ast.Node) bool {
+	for p := n.Parent(); p != nil; p = p.Parent() {
+		if p.Kind() == ast.KindLink || p.Kind() == ast.KindImage {
+			return true
+		}
+	}
+	return false
+}
+
+// renderImage makes a picture a link to it: showing it would tell its server who
+// reads this page, and when.
+func renderImage(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+	img := n.(*ast.Image)
+	if insideLink(n) { // its words are part of the link around it
+		return ast.WalkContinue, nil
+	}
+	if entering {
+		openLink(w, img.Destination)
+		if n.ChildCount() == 0 {
+			_, _ = w.Write(util.EscapeHTML(img.Destination))
+		}
+	} else {
+		_, _ = w.WriteString("</a>")
+	}
+	return ast.WalkContinue, nil
+}
+
+func renderLink(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+	if insideLink(n) {
+		return ast.WalkContinue, nil
+	}
+	if entering {
+		openLink(w, n.(*ast.Link).Destination)
+	} else {
+		_, _ = w.WriteString("</a>")
+	}
+	return ast.WalkContinue, nil
+}
+
+func renderAutoLink(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
+	l := n.(*ast.AutoLink)
+	if !entering {
+		return ast.WalkContinue, nil
+	}
+	label := util.EscapeHTML(l.Label(source))
+	if insideLink(n) {
+		_, _ = w.Write(label)
+		return ast.WalkContinue, nil
+	}
+	dest := l.URL(source)
+	if l.AutoLinkType == ast.AutoLinkEmail && !bytes.HasPrefix(bytes.ToLower(dest), []byte("mailto:")) {
+		dest = append([]byte("mailto:"), dest...)
+	}
+	openLink(w, dest)
+	_, _ = w.Write(label)
+	_, _ = w.WriteString("</a>")
+	return ast.WalkContinue, nil
+}
+
+// renderHeading makes a heading a bold line: the headings of the page are the
+// page's, and those who move by them shall find posts.
+func renderHeading(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.WalkStatus, error) {
+	if entering {
+		_, _ = w.WriteString("<p><strong>")
+	} else {
+		_, _ = w.WriteString("</strong></p>\n")
+	}
+	return ast.WalkContinue, nil
+}
+
+// words keeps what was rendered lately: a week is shown many times and its texts
+// never change.
+var words = wordCache{limit: 8 << 20}
+
+// wordCache holds two generations of at most limit bytes each. When the young
+// one is full it becomes the old one, so what is used stays.
+type wordCache struct {
+	limit      int
+	mu         sync.Mutex
+	young, old map[string]template.HTML
+	size       int
+}
+
+func (c *wordCache) get(text string) template.HTML {
+	c.mu.Lock()
+	h, ok := c.young[text]
+	if !ok {
+		if h, ok = c.old[text]; ok {
+			c.put(text, h)
+		}
+	}
+	c.mu.Unlock()
+	if ok {
+		return h
+	}
+	h = renderMarkdown(text)
+	c.mu.Lock()
+	c.put(text, h)
+	c.mu.Unlock()
+	return h
+}
+
+func (c *wordCache) put(text string, h template.HTML) {
+	if c.young == nil || c.size+len(text)+len(h) > c.limit {
+		c.old, c.young, c.size = c.young, make(map[string]template.HTML), 0
+	}
+	if _, ok := c.young[text]; !ok {
+		c.young[text] = h
+		c.size += len(text) + len(h)
+	}
+}

@@ -1,0 +1,266 @@
+package webui
+
+import (
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+
+	"flyleaf/qa"
+)
+
+// postPage is the body of the page of one post: its thread, its history, and
+// the box to reply to it.
+type postPage struct {
+	Event    qa.Event
+	Path     string
+	Back     string
+	Thread   threadView
+	Here     string // element of the post the page is about
+	Who      string
+	Answered bool
+	History  []version // newest first; more than one
+	Compose  *composer
+	Act      actForm
+}
+
+// composer is a page's own box for a text: a reply or an edit.
+type composer struct {
+	Action, CSRF, Key, Cancel string
+	Label, Button             string
+	Draft                     draft
+	Error                     string
+	Preview                   template.HTML
+	Note                      string
+}
+
+func (s *server) loadPost(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa.Thread, i int, ok bool) {
+	if v, ok = s.load(w, r); !ok {
+		return nil, nil, 0, false
+	}
+	if t, i, ok = v.find(qa.PostID(r.PathValue("post"))); !ok {
+		s.noPost(w, r)
+	}
+	return v, t, i, ok
+}
+
+func (s *server) post(w http.ResponseWriter, r *http.Request) {
+	if v, t, i, ok := s.loadPost(w, r); ok {
+		s.showPost(w, r, http.StatusOK, v, t, i, nil)
+	}
+}
+
+func at(t *qa.Thread, i int) *qa.PostView {
+	if i < 0 {
+		return &t.Question
+	}
+	return &t.Replies[i]
+}
+
+// showPost renders the page of a post. c, when not nil, is a reply that was not
+// taken or is shown as a preview.
+func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v *weekView, t *qa.Thread, i int, c *composer) {
+	p := at(t, i)
+	page := postPage{
+		Event: v.Event, Path: eventPath(v.Event.ID), Back: v.address(p.ID), Thread: v.thread(t), Here: postElem(p.ID), Who: v.who(p),
+		Answered: t.Answered,
+	}
+	page.Thread.Open = false // the page has a box of its own
+	if !v.Event.Closed {
+		if c == nil {
+			c = &composer{Draft: v.drafts[string(p.ID)]}
+		}
+		c.Action, c.CSRF, c.Key = postPath(v.Event.ID, p.ID)+"/reply", v.csrf, string(p.ID)
+		c.Label, c.Button, c.Cancel = "Your reply to "+v.who(p), "Reply", page.Back
+		page.Compose = c
+	}
+	if p.Shown() || p.By == v.me {
+		page.History = v.history(p)
+	}
+	l := s.layout(r, title(p, v), "week", nil)
+	page.Act = actForm{CSRF: v.csrf, Back: postPath(v.Event.ID, p.ID)}
+	l.Body, l.Event, l.Stream = page, page.Path, page.Path+"/stream"
+	s.page(w, status, "post", l)
+}
+
+// title names a post for the window: its first words, or who wrote it.
+func title(p *qa.PostView, v *weekView) string {
+	text := strings.Join(strings.Fields(p.Text()), " ")
+	if !p.Shown() || text == "" {
+		return "A post in " + v.Event.Title
+	}
+	return excerpt(text, 60) + " · " + v.Event.Title
+}
+
+// excerpt cuts a text to at most n characters, at a word where it can.
+func excerpt(s string, n int) string {
+	runes := []rune(strings.Join(strings.Fields(s), " "))
+	if len(runes) <= n {
+		return string(runes)
+	}
+	cut := string(runes[:n])
+	if i := strings.LastIndexByte(cut, ' '); i > len(cut)/2 {
+		cut = cut[:i]
+	}
+	return strings.TrimRight(cut, " ,;:.") + " …"
+}
+
+func (v *weekView) history(p *qa.PostView) []version {
+	if len(p.Revisions) < 2 {
+		return nil
+	}
+	var out []version
+	for n, rev := range slices.Backward(p.Revisions) {
+		header := v.cal.moment(rev.AtMillis).Words
+		switch {
+		case n == 0:
+			header = "As first written, " + header
+		case !rev.Superseded:
+			header = "Now, " + header
+		}
+		out = append(out, version{Header: header, ID: rev.ID, Words: Markdown(rev.Text)})
+	}
+	return out
+}
+
+// editPage is the body of the pages that change an own post.
+type editPage struct {
+	Event   qa.Event
+	Path    string
+	Title   string
+	Post    postView
+	Compose composer
+	Act     string // where the form of a withdrawal goes
+	CSRF    string
+	Back    string
+	On      string // "1" withdraws, "0" takes the withdrawal back
+}
+
+// own loads a post that the reader wrote; others are told so.
+func (s *server) own(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa.Thread, i int, ok bool) {
+	if v, t, i, ok = s.loadPost(w, r); !ok {
+		return
+	}
+	if at(t, i).By != v.me {
+		s.problem(w, r, http.StatusForbidden, "Only its writer can change this post", "Nothing was changed. You can reply to it, or ask a moderator.")
+		return nil, nil, 0, false
+	}
+	return
+}
+
+func (s *server) editor(w http.ResponseWriter, r *http.Request) {
+	v, t, i, ok := s.own(w, r)
+	if !ok {
+		return
+	}
+	p := at(t, i)
+	d, kept := v.drafts[editKey+string(p.ID)]
+	if !kept {
+		d.Text = p.Text()
+		if versions := p.Versions(); r.URL.Query().Has("merge") && len(versions) > 1 {
+			var all []string
+			for _, rev := range versions {
+				all = append(all, rev.Text)
+			}
+			d.Text = strings.Join(all, "\n\n---\n\n")
+		}
+	}
+	s.showEditor(w, r, http.StatusOK, v, t, i, composer{Draft: d})
+}
+
+func (s *server) showEditor(w http.ResponseWriter, r *http.Request, status int, v *weekView, t *qa.Thread, i int, c composer) {
+	p := at(t, i)
+	c.Action, c.CSRF, c.Key = postPath(v.Event.ID, p.ID)+"/edit", v.csrf, editKey+string(p.ID)
+	c.Label, c.Button, c.Cancel = "Your words", "Save the change", v.address(p.ID)
+	c.Note = "The earlier text is kept, and everybody can look it up. If you change this post on another device at the same time, both texts are kept."
+	page := editPage{Event: v.Event, Path: eventPath(v.Event.ID), Title: "Change what you wrote", Compose: c, Back: c.Cancel}
+	l := s.layout(r, page.Title, "week", nil)
+	l.Body, l.Event = page, page.Path
+	s.page(w, status, "edit", l)
+}
+
+func (s *server) edit(w http.ResponseWriter, r *http.Request) {
+	v, t, i, ok := s.own(w, r)
+	if !ok {
+		return
+	}
+	p, d, ctx := at(t, i), draftFrom(r), r.Context()
+	key := editKey + string(p.ID)
+	fail := func(status int, words string) {
+		if wantsJSON(r) {
+			writeJSON(w, status, map[string]string{"error": "Not saved. " + words})
+			return
+		}
+		s.showEditor(w, r, status, v, t, i, composer{Draft: d, Error: words})
+	}
+	switch {
+	case r.PostForm.Has("draft"):
+		if err := s.setDraft(ctx, v.Event.ID, key, d); err != nil {
+			fail(statusOf(err), notSaved(err))
+			return
+		}
+		done(w, r, v.address(p.ID), p.ID)
+		return
+	case r.PostForm.Has("discard"):
+		if err := s.setDraft(ctx, v.Event.ID, key, draft{}); err != nil {
+			fail(statusOf(err), notSaved(err))
+			return
+		}
+		done(w, r, v.address(p.ID), p.ID)
+		return
+	case r.PostForm.Has("preview"):
+		s.showEditor(w, r, http.StatusOK, v, t, i, composer{Draft: d, Preview: Markdown(d.Text)})
+		return
+	case r.PostForm.Has("keep"): // of concurrent versions: the one named becomes a new one
+		n := slices.IndexFunc(p.Revisions, func(rev qa.Revision) bool { return string(rev.ID) == r.PostForm.Get("keep") })
+		if n < 0 {
+			s.problem(w, r, http.StatusUnprocessableEntity, "This version is not here", "Nothing was changed. Reload the page and choose again.")
+			return
+		}
+		d.Text = p.Revisions[n].Text
+	case strings.TrimSpace(d.Text) == "":
+		fail(http.StatusUnprocessableEntity, "There is nothing written. To take a post back, use “Take back” instead.")
+		return
+	}
+	_, err := s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActEdit, AtMillis: s.now().UnixMilli(), Post: p.ID, Text: d.Text})
+	if err != nil {
+		fail(statusOf(err), notSaved(err))
+		return
+	}
+	_ = s.setDraft(ctx, v.Event.ID, key, draft{}) // the text is saved; see posted
+	done(w, r, v.address(p.ID), p.ID)
+}
+
+func (s *server) withdrawal(w http.ResponseWriter, r *http.Request) {
+	v, t, i, ok := s.own(w, r)
+	if !ok {
+		return
+	}
+	p := at(t, i)
+	page := editPage{
+		Event: v.Event, Path: eventPath(v.Event.ID), Title: "Take this post back?", Post: v.post(t, i),
+		Act: postPath(v.Event.ID, p.ID) + "/withdraw", CSRF: v.csrf, Back: v.address(p.ID), On: "1",
+	}
+	if p.Withdrawn {
+		page.Title, page.On = "Show this post again?", "0"
+	}
+	l := s.layout(r, page.Title, "week", nil)
+	l.Body, l.Event = page, page.Path
+	s.page(w, http.StatusOK, "withdraw", l)
+}
+
+func (s *server) withdraw(w http.ResponseWriter, r *http.Request) {
+	v, t, i, ok := s.own(w, r)
+	if !ok {
+		return
+	}
+	p := at(t, i)
+	_, err := s.node.Do(r.Context(), v.Event.ID, qa.Act{
+		Kind: qa.ActWithdraw, AtMillis: s.now().UnixMilli(), Post: p.ID, On: r.PostForm.Get("on") != "0",
+	})
+	if err != nil {
+		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The post stands as it was. Go back and try again.")
+		return
+	}
+	done(w, r, v.address(p.ID), p.ID)
+}

@@ -1,0 +1,177 @@
+package webui
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"strings"
+
+	"flyleaf/qa"
+)
+
+// templates holds the parsed templates: the partials, and one set for each page.
+type templates struct {
+	partials *template.Template
+	pages    map[string]*template.Template
+}
+
+// staticTag changes when a static file does.
+var staticTag = func() string {
+	h := sha256.New()
+	_ = fs.WalkDir(files, "static", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			b, _ := files.ReadFile(path)
+			h.Write(b)
+		}
+		return err
+	})
+	return `"` + hex.EncodeToString(h.Sum(nil)[:8]) + `"`
+}()
+
+func newTemplates() *templates {
+	funcs := template.FuncMap{
+		"plural": plural,
+		"static": func(name string) string { return staticPath + name + "?" + strings.Trim(staticTag, `"`) },
+	}
+	r := &templates{pages: make(map[string]*template.Template)}
+	r.partials = template.Must(template.New("").Funcs(funcs).ParseFS(files, "templates/partials/*.html"))
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		panic(err) // the files are part of the program
+	}
+	for _, path := range names {
+		name := strings.TrimSuffix(strings.TrimPrefix(path, "templates/"), ".html")
+		r.pages[name] = template.Must(template.Must(r.partials.Clone()).ParseFS(files, path))
+	}
+	return r
+}
+
+// write renders whole into memory first, so that a page is never cut short.
+func write(w http.ResponseWriter, status int, t *template.Template, name string, data any) {
+	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, name, data); err != nil {
+		http.Error(w, "This page could not be put together: "+err.Error()+". Nothing was changed.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // the reader has gone away: nobody to tell
+}
+
+// plain renders a page that stands alone, for those who are not let in.
+func (r *templates) plain(w http.ResponseWriter, status int, name string, data any) {
+	write(w, status, r.pages["plain"], name, data)
+}
+
+// layout is what every page has.
+type layout struct {
+	Title  string
+	Theme  string
+	Nav    string // "shelf", "week", "you", "sync"
+	Here   string // path and query of this page, to come back to
+	CSRF   string
+	Stream string // where updates come from
+	Event  string // path of the event the page belongs to, or ""
+	Truth  truth
+	Body   any
+}
+
+func (s *server) layout(r *http.Request, title, nav string, body any) layout {
+	l := layout{
+		Title: title, Nav: nav, Here: r.URL.RequestURI(), CSRF: s.guard.form, Stream: "/stream",
+		Theme: s.theme(r.Context()), Body: body,
+	}
+	if r.Method != http.MethodGet { // a form that came back with its words
+		l.Here = "/"
+	}
+	l.Truth = s.truth(r.Context())
+	return l
+}
+
+func (s *server) page(w http.ResponseWriter, status int, name string, l layout) {
+	write(w, status, s.render.pages[name], "layout", l)
+}
+
+func (s *server) truth(ctx context.Context) truth {
+	all, err := s.node.Status(ctx)
+	if err != nil {
+		return truth{State: stateDraft, Words: "State unknown"}
+	}
+	return truthOf(all)
+}
+
+func (s *server) truthFragment(w http.ResponseWriter, r *http.Request) {
+	write(w, http.StatusOK, s.render.partials, "truth", s.truth(r.Context()))
+}
+
+// problem is a page that says what happened, what is safe and what to do.
+type problem struct{ Title, Text string }
+
+func (s *server) problem(w http.ResponseWriter, r *http.Request, status int, title, text string) {
+	if wantsJSON(r) {
+		writeJSON(w, status, map[string]string{"error": title + ". " + text})
+		return
+	}
+	s.page(w, status, "problem", s.layout(r, title, "", problem{title, text}))
+}
+
+func (s *server) nowhere(w http.ResponseWriter, r *http.Request) {
+	s.problem(w, r, http.StatusNotFound, "There is no such page",
+		"The address may be cut short. Everything you have is on the shelf.")
+}
+
+// failed is the page for a node that could not read what it has.
+func (s *server) failed(w http.ResponseWriter, r *http.Request, err error) {
+	s.problem(w, r, http.StatusInternalServerError, "This could not be read",
+		sentence(err.Error())+" What you wrote before is on this device’s disk and was not touched. Reload the page; if it stays, start Flyleaf again.")
+}
+
+// notSaved says why an act was not taken, and what has become of the words.
+func notSaved(err error) string {
+	var field *qa.FieldError
+	if errors.As(err, &field) {
+		if errors.Is(err, qa.ErrTooLong) {
+			return "It " + qa.ErrTooLong.Error() + ": " + plural(field.Got, "byte") + ", and at most " + plural(field.Max, "byte") +
+				" fit. Your words are still in the box; shorten them or make two posts of them."
+		}
+		return sentence(err.Error()) + " Your words are still in the box."
+	}
+	return strings.TrimSuffix(sentence(err.Error()), ".") + ". Your words are still in the box and will stay there. Nothing else has changed. Try again when the reason is gone."
+}
+
+func wantsJSON(r *http.Request) bool { return r.Header.Get("Accept") == "application/json" }
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
+}
+
+// done ends a form that was taken: with scripts off by a redirect, so that
+// reloading does not send it again.
+func done(w http.ResponseWriter, r *http.Request, to string, post qa.PostID) {
+	if wantsJSON(r) {
+		writeJSON(w, http.StatusOK, map[string]string{"location": to, "post": string(post), "elem": postElem(post)})
+		return
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+func statusOf(err error) int {
+	var field *qa.FieldError
+	if errors.As(err, &field) {
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,208 @@
+package webui
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"flyleaf/qa"
+)
+
+// shelfPage is the body of the first page.
+type shelfPage struct {
+	Now     *book
+	Coming  []book
+	Waiting []book // joined, not arrived
+	Read    []book
+	Years   []year
+	Any     bool
+	Forms   shelfForms
+}
+
+type year struct {
+	Name  string
+	Books []book
+}
+
+// book is one event on the shelf.
+type book struct {
+	Title, By, Path, Days, Day string
+	Line                       []weekday
+	Cloth                      int
+	Posts                      string
+	Why                        string
+	starts                     int64
+}
+
+// shelfForms are the two forms of the shelf with what was typed.
+type shelfForms struct {
+	CSRF                                  string
+	Open                                  string // "new" or "join": which one is open
+	Title, Authors, Starts, Zone, Relay   string
+	Description, Invitation               string
+	NewError, JoinError, NewName, Default string
+}
+
+func (s *server) shelf(w http.ResponseWriter, r *http.Request) {
+	f := shelfForms{Starts: nextMonday(s.now().In(s.zone)).Format(time.DateOnly)}
+	if inv := r.URL.Query().Get("join"); inv != "" {
+		f.Open, f.Invitation = "join", inv
+	}
+	s.showShelf(w, r, http.StatusOK, f)
+}
+
+func (s *server) showShelf(w http.ResponseWriter, r *http.Request, status int, f shelfForms) {
+	ctx := r.Context()
+	events, err := s.node.Events(ctx)
+	if err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	all, err := s.node.Status(ctx)
+	if err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	states := make(map[qa.EventID]qa.Status)
+	for _, st := range all {
+		states[st.Event] = st
+		if f.Relay == "" && f.NewError == "" && st.Relay.URL != "" {
+			f.Relay = st.Relay.URL // the club's relay, most likely
+		}
+	}
+	p := shelfPage{Any: len(events) > 0, Forms: f}
+	p.Forms.CSRF = s.guard.form
+	if !p.Any && f.Open == "" {
+		p.Forms.Open = "join"
+	}
+	now := s.now().UnixMilli()
+	for _, e := range events {
+		c := s.calendar(e)
+		b := book{
+			Title: e.Title, By: and(authorsOf(e)), Path: eventPath(e.ID), Days: c.days(e), Line: c.weekline(e), Cloth: cloth(e.ID),
+			Posts: plural(states[e.ID].Posts, "post"), starts: e.StartsAtMillis,
+		}
+		switch {
+		case e.Title == "":
+			b.Title = "A week on its way"
+			bold, rest := relayNow(states[e.ID].Relay)
+			b.Why = bold + ". " + rest
+			p.Waiting = append(p.Waiting, b)
+			continue
+		case e.StartsAtMillis > now:
+			p.Coming = append(p.Coming, b)
+			continue
+		}
+		if e.StartsAtMillis != 0 {
+			b.Day = c.at(e.StartsAtMillis).Format("Jan 2")
+		}
+		p.Read = append(p.Read, b)
+	}
+	p.arrange()
+	s.page(w, status, "shelf", s.layout(r, "The shelf", "shelf", p))
+}
+
+// arrange puts the latest week in front, the others behind it by their days.
+func (p *shelfPage) arrange() {
+	newest := func(a, b book) int {
+		if a.starts != b.starts {
+			if a.starts > b.starts {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.Title, b.Title)
+	}
+	slices.SortStableFunc(p.Read, newest)
+	slices.SortStableFunc(p.Coming, func(a, b book) int { return -newest(a, b) })
+	if len(p.Read) > 0 {
+		first := p.Read[0]
+		p.Now, p.Read = &first, p.Read[1:]
+	}
+	for _, b := range p.Read {
+		name := "Without a date"
+		if b.starts != 0 {
+			name = time.UnixMilli(b.starts).UTC().Format("2006")
+		}
+		if n := len(p.Years); n == 0 || p.Years[n-1].Name != name {
+			p.Years = append(p.Years, year{Name: name})
+		}
+		y := &p.Years[len(p.Years)-1]
+		y.Books = append(y.Books, b)
+	}
+}
+
+func nextMonday(t time.Time) time.Time {
+	return t.AddDate(0, 0, (8-int(t.Weekday()))%7)
+}
+
+// found takes the form of a new week. It runs from the day given to the fourth
+// day after it: Monday to Friday.
+func (s *server) found(w http.ResponseWriter, r *http.Request) {
+	form := r.PostForm
+	f := shelfForms{
+		Open: "new", Title: strings.TrimSpace(form.Get("title")), Authors: strings.TrimSpace(form.Get("authors")),
+		Starts: strings.TrimSpace(form.Get("starts")), Zone: strings.TrimSpace(form.Get("zone")),
+		Relay: strings.TrimSpace(form.Get("relay")), Description: strings.TrimSpace(form.Get("description")),
+	}
+	refuse := func(status int, words string) {
+		f.NewError = words
+		s.showShelf(w, r, status, f)
+	}
+	if f.Title == "" {
+		refuse(http.StatusUnprocessableEntity, "The week needs a title: that of the book.")
+		return
+	}
+	if f.Relay != "" {
+		if err := qa.CheckRelay(f.Relay); err != nil {
+			refuse(http.StatusUnprocessableEntity, "The relay’s address begins with ws:// or wss://, like ws://127.0.0.1:3030. Leave it empty to work without one for now.")
+			return
+		}
+	}
+	e := qa.Event{Kind: "event", Gate: 1, Access: "open", Title: f.Title, Authors: f.Authors, Zone: f.Zone, Description: f.Description}
+	zone := s.zone
+	if f.Zone != "" {
+		z, err := time.LoadLocation(f.Zone)
+		if err != nil {
+			refuse(http.StatusUnprocessableEntity, "This time zone is not known. Write it like Europe/Lisbon, or leave it empty.")
+			return
+		}
+		zone = z
+	}
+	if f.Starts != "" {
+		day, err := time.ParseInLocation(time.DateOnly, f.Starts, zone)
+		if err != nil {
+			refuse(http.StatusUnprocessableEntity, "The first day is written like 2026-11-30, or left empty.")
+			return
+		}
+		e.StartsAtMillis = day.UnixMilli()
+		e.EndsAtMillis = day.AddDate(0, 0, 5).UnixMilli() - 1000
+	}
+	if f.Relay != "" {
+		e.Relays = []string{f.Relay}
+	}
+	id, _, err := s.node.Found(r.Context(), e, f.Relay)
+	if err != nil {
+		refuse(statusOf(err), "Not saved. "+notSaved(err))
+		return
+	}
+	done(w, r, eventPath(id), "")
+}
+
+func (s *server) join(w http.ResponseWriter, r *http.Request) {
+	f := shelfForms{Open: "join", Invitation: strings.TrimSpace(r.PostForm.Get("invitation"))}
+	inv, err := qa.ParseInvitation(f.Invitation)
+	if err != nil {
+		f.JoinError = "This is not an invitation. It begins with flyleaf: and is one long word; check that none of it was cut off."
+		s.showShelf(w, r, http.StatusUnprocessableEntity, f)
+		return
+	}
+	if err := s.node.Join(r.Context(), inv); err != nil {
+		f.JoinError = "Not joined. " + notSaved(err)
+		s.showShelf(w, r, statusOf(err), f)
+		return
+	}
+	done(w, r, "/e/"+url.PathEscape(string(inv.Event)), "")
+}

@@ -1,0 +1,93 @@
+package webui
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"flyleaf/qa"
+)
+
+// beat is how often a quiet stream sends an empty line, so that a connection
+// that died is noticed.
+const beat = 20 * time.Second
+
+// maxFragment is how many posts are asked for at once; above that the page is
+// read again as a whole.
+const maxFragment = 60
+
+// stream sends what changed, as server-sent events: "posts" with the IDs of the
+// posts, and "status" when delivery, the relay or the event itself changed. It
+// sends no content: the page asks for what it shows.
+func (s *server) stream(w http.ResponseWriter, r *http.Request) {
+	event := qa.EventID(r.PathValue("event"))
+	out := http.NewResponseController(w)
+	updates, stop := s.node.Subscribe(event)
+	defer stop()
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no")
+	if _, err := fmt.Fprint(w, "retry: 2000\nevent: hello\ndata: {}\n\n"); err != nil || out.Flush() != nil {
+		return
+	}
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case <-tick.C:
+			if _, err := fmt.Fprint(w, ":\n\n"); err != nil {
+				return
+			}
+		case u, open := <-updates:
+			if !open {
+				return
+			}
+			if !sendUpdate(w, u) {
+				return
+			}
+		}
+		if out.Flush() != nil {
+			return
+		}
+	}
+}
+
+func sendUpdate(w http.ResponseWriter, u qa.Update) bool {
+	if len(u.Posts) > 0 {
+		b, err := json.Marshal(map[string]any{"event": u.Event, "posts": u.Posts})
+		if err != nil {
+			return false
+		}
+		if _, err := fmt.Fprintf(w, "event: posts\ndata: %s\n\n", b); err != nil {
+			return false
+		}
+	}
+	if u.Status {
+		if _, err := fmt.Fprint(w, "event: status\ndata: {}\n\n"); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// fragment renders the posts named by "post" as they stand now, for the script
+// to put in place of the ones in the page.
+func (s *server) fragment(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.load(w, r)
+	if !ok {
+		return
+	}
+	var out []postView
+	for n, id := range r.URL.Query()["post"] {
+		if n == maxFragment {
+			break
+		}
+		if t, i, known := v.find(qa.PostID(id)); known {
+			out = append(out, v.post(t, i))
+		}
+	}
+	write(w, http.StatusOK, s.render.partials, "fragment", out)
+}

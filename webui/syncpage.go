@@ -1,0 +1,140 @@
+package webui
+
+import (
+	"fmt"
+	"net/http"
+
+	"flyleaf/qa"
+)
+
+// syncPage is the body of the page that tells where everything is.
+type syncPageBody struct {
+	Title, Lede string
+	Checked     moment
+	Waits       []waiting
+	More        int // waiting posts that are not listed
+	Weeks       []weekState
+	CanTry      bool
+	CSRF        string
+}
+
+// waiting is an own post of which something is only on this device.
+type waiting struct {
+	Excerpt, URL, Week string
+	Delivery           delivery
+	When               moment
+	Why                string
+}
+
+// weekState is what is known of one event's way to its relay.
+type weekState struct {
+	Title, Path string
+	Posts       string
+	Pending     string
+	Relay       string
+	Bold, Rest  string
+	Since       *moment
+	Delivery    delivery
+}
+
+// maxWaits is how many waiting posts are listed one by one.
+const maxWaits = 50
+
+func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	all, err := s.node.Status(ctx)
+	if err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	p := syncPageBody{CSRF: s.guard.form}
+	_, p.CanTry = s.node.(Waker)
+	cal := calendar{zone: s.zone, now: s.now()}
+	p.Checked = moment{Words: s.now().In(s.zone).Format("15:04:05"), Machine: s.now().UTC().Format("2006-01-02T15:04:05Z")}
+	pending := 0
+	for _, st := range all {
+		pending += st.Pending
+		state := weekState{
+			Title: st.Title, Path: eventPath(st.Event), Posts: plural(st.Posts, "post") + ", " + plural(st.Changes, "change"),
+			Relay: st.Relay.URL, Delivery: delivery{State: stateRelay, Words: "All of yours is on the relay"},
+		}
+		if st.Title == "" {
+			state.Title = "A week on its way"
+		}
+		switch {
+		case st.Pending > 0:
+			state.Delivery = delivery{State: stateDevice, Words: plural(st.Pending, "change") + " only on this device"}
+		case st.Relay.State == qa.RelayNone || st.Relay.State == "":
+			state.Delivery = delivery{State: stateDraft, Words: "No relay"}
+		}
+		state.Bold, state.Rest = relayNow(st.Relay)
+		if st.Relay.SinceMillis != 0 {
+			since := cal.moment(st.Relay.SinceMillis)
+			state.Since = &since
+		}
+		p.Weeks = append(p.Weeks, state)
+		if st.Pending > 0 {
+			if err := s.waits(r, st, &p); err != nil {
+				s.failed(w, r, err)
+				return
+			}
+		}
+	}
+	p.Title, p.Lede = whereEverything(all, pending)
+	s.page(w, http.StatusOK, "sync", s.layout(r, "Where everything is", "sync", p))
+}
+
+// waits lists the event's own posts that are only on this device.
+func (s *server) waits(r *http.Request, st qa.Status, p *syncPageBody) error {
+	pending, err := s.node.Delivery(r.Context(), st.Event)
+	if err != nil {
+		return err
+	}
+	week, err := s.node.Week(r.Context(), st.Event)
+	if err != nil {
+		return err
+	}
+	cal := s.calendar(week.Event)
+	add := func(post *qa.PostView) {
+		if !pending[post.ID] {
+			return
+		}
+		if len(p.Waits) == maxWaits {
+			p.More++
+			return
+		}
+		p.Waits = append(p.Waits, waiting{
+			Excerpt: excerpt(post.Text(), 100), URL: eventPath(st.Event) + "/go/" + string(post.ID), Week: week.Event.Title,
+			Delivery: delivery{State: stateDevice, Words: deliveryWords[stateDevice]},
+			When:     cal.moment(post.AtMillis), Why: sentence(relayWhy(st.Relay)),
+		})
+	}
+	for i := range week.Threads {
+		add(&week.Threads[i].Question)
+		for j := range week.Threads[i].Replies {
+			add(&week.Threads[i].Replies[j])
+		}
+	}
+	return nil
+}
+
+// whereEverything is the page's heading: never better than the truth.
+func whereEverything(all []qa.Status, pending int) (title, lede string) {
+	t := truthOf(all)
+	switch {
+	case len(all) == 0:
+		return "Nothing here yet", "There is no week on this device. Join one, or set one up, on the shelf."
+	case pending == 1:
+		return "One of your changes is only here", "It is saved on this device’s disk. A lost device would lose it, until the relay has it too."
+	case pending > 1:
+		return fmt.Sprintf("%d of your changes are only here", pending), "They are saved on this device’s disk. A lost device would lose them, until the relay has them too."
+	}
+	return t.Words, "Everything you wrote is saved on this device’s disk, and what has a relay is on the relay’s disk as well."
+}
+
+func (s *server) tryNow(w http.ResponseWriter, r *http.Request) {
+	if n, ok := s.node.(Waker); ok {
+		n.Wake()
+	}
+	done(w, r, "/sync", "")
+}

@@ -1,0 +1,361 @@
+package webui
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"net/url"
+	"slices"
+	"strings"
+
+	"flyleaf/qa"
+)
+
+// want is "me too" of a question.
+type want struct {
+	Count    int
+	Mine, Me bool // Mine: the question is the reader's own. Me: the reader wants it
+}
+
+type reaction struct {
+	Emoji string
+	Count int
+	Me    bool
+}
+
+type version struct {
+	Header string
+	Keep   string // the button that chooses it, of concurrent versions
+	ID     qa.RevisionID
+	Words  template.HTML
+}
+
+// postView is one post, ready for the template "post". It is also what a live
+// update replaces: one element, by Elem.
+type postView struct {
+	ID            qa.PostID
+	Elem, Path    string
+	Kind          string // "question", "answer", "reply"
+	Class         string
+	Who, Verb     string
+	Author, Mine  bool
+	Open          bool // the event takes changes
+	Badges        []string
+	Gone          string // "withdrawn", "hidden", "blocked"; "" shows the words
+	Reason        string // of a hidden post
+	Words         template.HTML
+	Versions      []version // more than one: all are shown
+	History       int       // how many texts there were, when more than one
+	When          moment
+	Delivery      delivery
+	Want          *want
+	Reactions     []reaction
+	Notes         []string
+	Duplicate     *postRef
+	WithdrawnByMe bool
+	Palette       []string
+	Replyable     bool
+}
+
+// postRef is a link to another post.
+type postRef struct{ URL, Name string }
+
+// threadView is a question and its replies, ready for the template "thread".
+type threadView struct {
+	Elem     string
+	Question postView
+	Replies  []postView
+	Open     bool
+	Reply    replyBox
+	Day      string // set where a new day begins
+	DayElem  string
+}
+
+// replyBox is the form under a thread.
+type replyBox struct {
+	Action, CSRF, Key, Back string
+	Elem                    string
+	Draft                   draft
+	Label                   string
+}
+
+// palette are the reactions offered; any other that somebody used can be joined.
+var palette = []string{"👍", "❤️", "💡", "😄", "🙏", "🤔", "👏", "🎉"}
+
+// maxEmojiShown bounds what a reaction may take of the line, in characters.
+const maxEmojiShown = 8
+
+func eventPath(e qa.EventID) string { return "/e/" + url.PathEscape(string(e)) }
+
+func postPath(e qa.EventID, p qa.PostID) string {
+	return eventPath(e) + "/p/" + url.PathEscape(string(p))
+}
+
+func postElem(p qa.PostID) string   { return "p-" + string(p) }
+func threadElem(p qa.PostID) string { return "t-" + string(p) }
+
+// weekView turns posts of one week into views.
+type weekView struct {
+	qa.Week
+	me      qa.Identity
+	pending map[qa.PostID]bool
+	relay   qa.RelayStatus
+	cal     calendar
+	csrf    string
+	drafts  map[string]draft
+	where   map[qa.PostID]int // post → index of its thread
+}
+
+func (v *weekView) index() {
+	v.where = make(map[qa.PostID]int)
+	for i := range v.Threads {
+		t := &v.Threads[i]
+		v.where[t.Question.ID] = i
+		for j := range t.Replies {
+			v.where[t.Replies[j].ID] = i
+		}
+	}
+}
+
+// find returns a post, its thread, and its place among the replies (-1: the question).
+func (v *weekView) find(id qa.PostID) (*qa.Thread, int, bool) {
+	i, ok := v.where[id]
+	if !ok {
+		return nil, 0, false
+	}
+	t := &v.Threads[i]
+	if t.Question.ID == id {
+		return t, -1, true
+	}
+	return t, slices.IndexFunc(t.Replies, func(p qa.PostView) bool { return p.ID == id }), true
+}
+
+func (v *weekView) thread(t *qa.Thread) threadView {
+	q := t.Question
+	out := threadView{Elem: threadElem(q.ID), Question: v.post(t, -1), Open: !v.Event.Closed && q.Shown()}
+	for i := range t.Replies {
+		out.Replies = append(out.Replies, v.post(t, i))
+	}
+	out.Reply = v.replyBox(&q)
+	return out
+}
+
+func (v *weekView) replyBox(p *qa.PostView) replyBox {
+	key := string(p.ID)
+	return replyBox{
+		Action: postPath(v.Event.ID, p.ID) + "/reply", CSRF: v.csrf, Key: key, Draft: v.drafts[key],
+		Elem: "r-" + key, Label: "Your reply to " + v.who(p), Back: eventPath(v.Event.ID),
+	}
+}
+
+func (v *weekView) who(p *qa.PostView) string {
+	if p.By == v.me && p.OnBehalfOf == "" {
+		return "you"
+	}
+	return p.Name
+}
+
+// post makes the view of a thread's question (i = -1) or of its reply i.
+func (v *weekView) post(t *qa.Thread, i int) postView {
+	p := &t.Question
+	if i >= 0 {
+		p = &t.Replies[i]
+	}
+	mine := p.By == v.me
+	out := postView{
+		ID: p.ID, Elem: postElem(p.ID), Path: postPath(v.Event.ID, p.ID),
+		Kind: kindOf(p), Mine: mine, Author: p.ByAuthor, Open: !v.Event.Closed,
+		When: v.cal.moment(p.AtMillis), Palette: palette, Replyable: i >= 0,
+	}
+	out.Who = upperFirst(v.who(p))
+	out.Verb = v.verb(t, i)
+	out.Class = out.Kind
+	out.Delivery = deliveryOf(p, mine, v.pending[p.ID], t.Answered, v.relay, out.When.Words)
+	if out.Delivery.State == stateDevice {
+		out.Class += " unsent"
+	}
+	if n := len(p.Revisions); n > 1 {
+		out.History = n
+	}
+	v.badges(p, &out)
+	if v.gone(p, &out) {
+		return out
+	}
+	v.text(p, &out)
+	out.Reactions = v.reactions(p)
+	if out.Kind == "question" {
+		if t.DuplicateOf != "" {
+			out.Duplicate = v.ref(t.DuplicateOf)
+		} else {
+			out.Want = v.want(t)
+		}
+	}
+	return out
+}
+
+func kindOf(p *qa.PostView) string {
+	switch {
+	case p.Parent == "":
+		return "question"
+	case p.ByAuthor:
+		return "answer"
+	}
+	return "reply"
+}
+
+func upperFirst(s string) string {
+	if s == "you" {
+		return "You"
+	}
+	return s
+}
+
+func (v *weekView) verb(t *qa.Thread, i int) string {
+	p, verb := &t.Question, "asks"
+	you := func(p *qa.PostView) bool { return p.By == v.me && p.OnBehalfOf == "" }
+	if i >= 0 {
+		p = &t.Replies[i]
+		switch {
+		case p.ByAuthor:
+			verb = "answers"
+			if you(p) {
+				verb = "answer"
+			}
+			for j := i - 1; j >= 0; j-- {
+				if before := &t.Replies[j]; before.ByAuthor && before.Shown() {
+					if j == i-1 && before.By == p.By && before.Name == p.Name {
+						return cmp.Or(map[bool]string{true: "go on"}[you(p)], "goes on")
+					}
+					verb += " too"
+					break
+				}
+			}
+		case you(p):
+			verb = "added"
+		default:
+			verb = "adds"
+		}
+		if p.ReplyTo != "" && p.ReplyTo != p.Name {
+			verb += ", to " + p.ReplyTo
+		}
+	} else if you(p) {
+		verb = "asked"
+	}
+	if p.OnBehalfOf != "" && p.Source == "" {
+		through := "you"
+		if p.By != v.me {
+			through = v.person(p.By)
+		}
+		verb += ", through " + through
+	}
+	return verb
+}
+
+func (v *weekView) person(id qa.Identity) string {
+	return cmp.Or(v.People[id].Name, id.Short())
+}
+
+func (v *weekView) badges(p *qa.PostView, out *postView) {
+	if p.OnBehalfOf == "" && !p.ByAuthor {
+		switch {
+		case v.Event.HasRole(p.By, qa.RoleModerator):
+			out.Badges = append(out.Badges, "Moderator")
+		case v.Event.HasRole(p.By, qa.RoleOrganiser):
+			out.Badges = append(out.Badges, "Organiser")
+		}
+	}
+	if p.Marks.Pinned {
+		out.Badges = append(out.Badges, "Pinned")
+	}
+	if p.Late {
+		out.Badges = append(out.Badges, "Late")
+		out.Notes = append(out.Notes, "Written while the week was being closed.")
+	}
+	if p.Source != "" {
+		by := "you"
+		if p.By != v.me {
+			by = v.person(p.By)
+		}
+		out.Notes = append(out.Notes, "Brought in by "+by)
+	}
+	for _, tag := range p.Tags {
+		if tag = strings.TrimSpace(tag); tag != "" {
+			out.Notes = append(out.Notes, "#"+tag)
+		}
+	}
+	if v.pending[p.ID] && p.By == v.me && v.relay.State != qa.RelayNone {
+		out.Notes = append(out.Notes, "Goes out by itself when the relay can be reached.")
+	}
+}
+
+// gone fills in what stands where words are no longer shown.
+func (v *weekView) gone(p *qa.PostView, out *postView) bool {
+	switch {
+	case p.Withdrawn:
+		out.Gone, out.WithdrawnByMe = "withdrawn", out.Mine
+	case p.Marks.Hidden != "":
+		out.Gone, out.Reason = "hidden", p.Marks.Hidden
+	case p.Blocked:
+		out.Gone = "blocked"
+	default:
+		return false
+	}
+	if out.Mine { // the writer still sees the words
+		out.Words = Markdown(p.Text())
+	}
+	out.Class += " gone"
+	out.Badges = nil
+	return true
+}
+
+func (v *weekView) text(p *qa.PostView, out *postView) {
+	versions := p.Versions()
+	if len(versions) < 2 {
+		out.Words = Markdown(p.Text())
+		return
+	}
+	for i, r := range versions {
+		keep := fmt.Sprintf("Keep number %d", i+1)
+		if i < 2 {
+			keep = [...]string{"Keep the first", "Keep the second"}[i]
+		}
+		out.Versions = append(out.Versions, version{
+			Header: "Written " + v.cal.moment(r.AtMillis).Words, Keep: keep, ID: r.ID, Words: Markdown(r.Text),
+		})
+	}
+}
+
+func (v *weekView) reactions(p *qa.PostView) []reaction {
+	var out []reaction
+	for _, r := range p.Reactions {
+		if r.Emoji == qa.WantEmoji || len([]rune(r.Emoji)) > maxEmojiShown {
+			continue
+		}
+		i := slices.IndexFunc(out, func(x reaction) bool { return x.Emoji == r.Emoji })
+		if i < 0 {
+			i = len(out)
+			out = append(out, reaction{Emoji: r.Emoji})
+		}
+		out[i].Count++
+		out[i].Me = out[i].Me || r.By == v.me
+	}
+	return out
+}
+
+func (v *weekView) want(t *qa.Thread) *want {
+	w := &want{Count: t.Wants, Mine: t.Question.By == v.me && t.Question.OnBehalfOf == ""}
+	w.Me = slices.Contains(t.Question.Reactions, qa.Reaction{By: v.me, Emoji: qa.WantEmoji})
+	return w
+}
+
+func (v *weekView) ref(id qa.PostID) *postRef {
+	t, i, ok := v.find(id)
+	if !ok {
+		return nil
+	}
+	p := &t.Question
+	if i >= 0 {
+		p = &t.Replies[i]
+	}
+	return &postRef{URL: eventPath(v.Event.ID) + "/go/" + url.PathEscape(string(id)), Name: p.Name}
+}

@@ -1,0 +1,117 @@
+// Package webui is Flyleaf's local web UI: pages of one device's own copy,
+// served to the person in front of it.
+//
+// It guarantees that every page reads and every form works without scripts;
+// that nothing is said to be saved, or on the relay, before the Node said so;
+// that words typed into a form come back with the page when they could not be
+// saved; and that a request is only served to a known Host, from the person who
+// was given the start link, and, when it changes something, from a form of ours.
+//
+// It never runs or fetches anything found in a post, never talks to the network,
+// keeps nothing of its own on disk, and logs nothing. It builds for WebAssembly.
+package webui
+
+import (
+	"embed"
+	"io/fs"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+//go:embed static templates
+var files embed.FS
+
+// Config is what New needs. Node must be set.
+type Config struct {
+	Node Node
+	// Token is the secret of the start link (see StartURL). "" turns the check of
+	// the cookie and of the forms' own token off.
+	Token string
+	// Hosts are the values of the Host header that are served, with their ports.
+	// None means localhost, 127.0.0.1 and [::1] with any port.
+	Hosts []string
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Zone is where the reader is; nil is time.Local.
+	Zone *time.Location
+}
+
+// ThreadsOnPage is how many threads one page of a week shows.
+const ThreadsOnPage = 100
+
+// maxForm bounds the body of a form: a text, escaped, and the small fields.
+const maxForm = 512 << 10
+
+type server struct {
+	node   Node
+	guard  guard
+	now    func() time.Time
+	zone   *time.Location
+	render *templates
+	drafts sync.Mutex // held from reading a drafts setting to writing it
+}
+
+// New returns the handler of the whole UI. Every answer it gives carries a
+// Content-Security-Policy without inline scripts or styles.
+func New(c Config) http.Handler {
+	s := &server{node: c.Node, guard: newGuard(c.Token, c.Hosts), now: c.Now, zone: c.Zone, render: newTemplates()}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.zone == nil {
+		s.zone = time.Local
+	}
+	mux := http.NewServeMux()
+	static, err := fs.Sub(files, "static")
+	if err != nil {
+		panic(err) // the files are part of the program
+	}
+	mux.Handle("GET "+staticPath, http.StripPrefix(staticPath, cached(http.FileServerFS(static))))
+
+	mux.HandleFunc("GET /{$}", s.shelf)
+	mux.HandleFunc("POST /new", s.found)
+	mux.HandleFunc("POST /join", s.join)
+
+	mux.HandleFunc("GET /e/{event}", s.week)
+	mux.HandleFunc("POST /e/{event}/ask", s.ask)
+	mux.HandleFunc("POST /e/{event}/draft", s.keepDraft)
+	mux.HandleFunc("GET /e/{event}/go/{post}", s.goTo)
+	mux.HandleFunc("GET /e/{event}/fragment", s.fragment)
+	mux.HandleFunc("GET /e/{event}/stream", s.stream)
+	mux.HandleFunc("GET /stream", s.stream)
+	mux.HandleFunc("GET /truth", s.truthFragment)
+
+	mux.HandleFunc("GET /e/{event}/p/{post}", s.post)
+	mux.HandleFunc("POST /e/{event}/p/{post}/reply", s.reply)
+	mux.HandleFunc("GET /e/{event}/p/{post}/edit", s.editor)
+	mux.HandleFunc("POST /e/{event}/p/{post}/edit", s.edit)
+	mux.HandleFunc("GET /e/{event}/p/{post}/withdraw", s.withdrawal)
+	mux.HandleFunc("POST /e/{event}/p/{post}/withdraw", s.withdraw)
+	mux.HandleFunc("POST /e/{event}/p/{post}/react", s.react)
+
+	mux.HandleFunc("GET /sync", s.syncPage)
+	mux.HandleFunc("POST /sync/try", s.tryNow)
+	mux.HandleFunc("GET /you", s.you)
+	mux.HandleFunc("POST /you/name", s.setName)
+	mux.HandleFunc("POST /you/theme", s.setTheme)
+	mux.HandleFunc("GET /", s.nowhere)
+	return s.guard.wrap(mux, s)
+}
+
+const staticPath = "/static/"
+
+// cached lets the browser keep a static file, but ask whether it is still the
+// same: the program may have been replaced since.
+func cached(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/") || r.URL.Path == "" {
+			http.NotFound(w, r) // no listings
+			return
+		}
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Set("ETag", staticTag)
+		h.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,297 @@
+package webui
+
+import (
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"flyleaf/qa"
+)
+
+// weekPage is the body of the page of a week.
+type weekPage struct {
+	Event      qa.Event
+	Path       string
+	Days       string
+	By         string
+	About      template.HTML
+	Links      []qa.Link
+	Line       []weekday
+	PhaseBold  string
+	Phase      string
+	Zone       string // named when the reader's clock differs
+	Cloth      int
+	Invitation string
+	Ask        askBox
+	Filters    []filter
+	Threads    []threadView
+	Empty      string
+	Pages      []pageLink
+	Page, Last int
+	Act        actForm
+	Waiting    string // the event has not arrived yet: why
+}
+
+// actForm is the one form that the small buttons of all posts belong to.
+type actForm struct{ CSRF, Back string }
+
+type filter struct {
+	Name, URL string
+	Count     int
+	Counted   bool
+	Here      bool
+}
+
+type pageLink struct {
+	N    int
+	URL  string
+	Here bool
+}
+
+// askBox is the form for a question, with what was typed into it.
+type askBox struct {
+	Title, Action, CSRF, Key string
+	Draft                    draft
+	Kept                     bool // the draft comes from this device's notebook
+	Error                    string
+	Preview                  template.HTML
+	NameMissing              bool
+}
+
+// load reads a week for a page; it has answered the request when ok is false.
+func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok bool) {
+	ctx, event := r.Context(), qa.EventID(r.PathValue("event"))
+	week, err := s.node.Week(ctx, event)
+	if err != nil || week.Event.Title == "" && len(week.Threads) == 0 {
+		s.notHere(w, r, event, err)
+		return nil, false
+	}
+	week.Event.ID = event
+	v = &weekView{Week: week, me: s.node.Identity(), cal: s.calendar(week.Event), csrf: s.guard.form, drafts: s.draftsOf(ctx, event)}
+	if v.pending, err = s.node.Delivery(ctx, event); err != nil {
+		s.failed(w, r, err)
+		return nil, false
+	}
+	all, err := s.node.Status(ctx)
+	if err != nil {
+		s.failed(w, r, err)
+		return nil, false
+	}
+	for _, st := range all {
+		if st.Event == event {
+			v.relay = st.Relay
+		}
+	}
+	v.index()
+	return v, true
+}
+
+// notHere tells apart an event that has not arrived, one that is not followed,
+// and one that cannot be read.
+func (s *server) notHere(w http.ResponseWriter, r *http.Request, event qa.EventID, err error) {
+	events, listErr := s.node.Events(r.Context())
+	if listErr != nil {
+		s.failed(w, r, listErr)
+		return
+	}
+	if !slices.ContainsFunc(events, func(e qa.Event) bool { return e.ID == event }) {
+		s.problem(w, r, http.StatusNotFound, "This week is not on this device",
+			"To join it, paste its invitation on the shelf.")
+		return
+	}
+	if i := slices.IndexFunc(events, func(e qa.Event) bool { return e.ID == event }); err != nil && events[i].Title != "" {
+		s.failed(w, r, err)
+		return
+	}
+	var relay qa.RelayStatus
+	all, statusErr := s.node.Status(r.Context())
+	if statusErr == nil {
+		for _, st := range all {
+			if st.Event == event {
+				relay = st.Relay
+			}
+		}
+	}
+	bold, rest := relayNow(relay)
+	l := s.layout(r, "On its way", "week", weekPage{Event: qa.Event{ID: event}, Path: eventPath(event), Waiting: bold + ". " + rest})
+	l.Stream = eventPath(event) + "/stream"
+	s.page(w, http.StatusOK, "waiting", l)
+}
+
+func (s *server) week(w http.ResponseWriter, r *http.Request) {
+	if v, ok := s.load(w, r); ok {
+		s.showWeek(w, r, http.StatusOK, v, nil)
+	}
+}
+
+// showWeek renders a week. ask, when not nil, is a question that was not taken
+// or is shown as a preview.
+func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v *weekView, ask *askBox) {
+	e, q := v.Event, r.URL.Query()
+	p := weekPage{
+		Event: e, Path: eventPath(e.ID), Days: v.cal.days(e), By: and(authorsOf(e)), Line: v.cal.weekline(e),
+		Zone: s.elsewhere(e, v.cal), Cloth: cloth(e.ID),
+	}
+	p.PhaseBold, p.Phase = v.cal.phase(e)
+	if e.Description != "" {
+		p.About = Markdown(e.Description)
+	}
+	for _, l := range e.Links {
+		if u, err := url.Parse(l.URL); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
+			p.Links = append(p.Links, l)
+		}
+	}
+	if inv, err := s.node.Invitation(r.Context(), e.ID); err == nil {
+		p.Invitation = inv.String()
+	}
+
+	d, kept := v.drafts[askKey]
+	p.Ask = askBox{Draft: d, Kept: kept, NameMissing: s.name(r.Context()) == "" && v.People[v.me].Name == ""}
+	if ask != nil {
+		ask.NameMissing = p.Ask.NameMissing
+		p.Ask = *ask
+	}
+	p.Ask.Title, p.Ask.Action, p.Ask.CSRF, p.Ask.Key = askTitle(e), p.Path+"/ask", v.csrf, askKey
+
+	show := q.Get("show")
+	chosen := v.choose(show, q.Get("sort"), &p)
+	p.cut(chosen, q)
+	day := ""
+	byDay := q.Get("sort") == ""
+	for _, t := range chosen[(p.Page-1)*ThreadsOnPage : min(p.Page*ThreadsOnPage, len(chosen))] {
+		tv := v.thread(t)
+		if key, title := v.cal.day(t.Question.AtMillis); byDay && key != day {
+			day, tv.Day, tv.DayElem = key, title, "d-"+key
+		}
+		p.Threads = append(p.Threads, tv)
+	}
+	if len(p.Threads) == 0 {
+		p.Empty = emptyWords(show, len(v.Threads))
+	}
+	l := s.layout(r, e.Title, "week", nil)
+	if r.Method != http.MethodGet {
+		l.Here = p.Path
+	}
+	p.Act = actForm{CSRF: v.csrf, Back: l.Here}
+	l.Body, l.Event, l.Stream = p, p.Path, p.Path+"/stream"
+	s.page(w, status, "week", l)
+}
+
+// choose returns the threads that a filter shows, and fills in the filters.
+func (v *weekView) choose(show, sort string, p *weekPage) []*qa.Thread {
+	var all, unanswered, mine []*qa.Thread
+	for i := range v.Threads {
+		t := &v.Threads[i]
+		all = append(all, t)
+		if !t.Answered && t.Question.Shown() && t.DuplicateOf == "" {
+			unanswered = append(unanswered, t)
+		}
+		if t.Question.By == v.me || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return p.By == v.me }) {
+			mine = append(mine, t)
+		}
+	}
+	wanted := sort == "wanted"
+	if !slices.Contains([]string{"unanswered", "mine"}, show) {
+		show = ""
+	}
+	p.Filters = []filter{
+		{Name: "All", URL: p.Path, Count: len(all), Counted: true, Here: show == "" && !wanted},
+		{Name: "Unanswered", URL: p.Path + "?show=unanswered", Count: len(unanswered), Counted: true, Here: show == "unanswered"},
+		{Name: "Mine", URL: p.Path + "?show=mine", Count: len(mine), Counted: true, Here: show == "mine"},
+		{Name: "Most wanted", URL: p.Path + "?sort=wanted", Here: show == "" && wanted},
+	}
+	switch {
+	case show == "unanswered":
+		return unanswered
+	case show == "mine":
+		return mine
+	case wanted:
+		slices.SortStableFunc(all, func(a, b *qa.Thread) int { return b.Wants - a.Wants })
+	}
+	return all
+}
+
+// cut decides which page of the threads is shown.
+func (p *weekPage) cut(chosen []*qa.Thread, q url.Values) {
+	p.Last = max(1, (len(chosen)+ThreadsOnPage-1)/ThreadsOnPage)
+	n, err := strconv.Atoi(q.Get("page"))
+	if err != nil {
+		n = 1
+	}
+	p.Page = min(max(n, 1), p.Last)
+	if p.Last == 1 {
+		return
+	}
+	for n := 1; n <= p.Last; n++ {
+		// First, last, and those around the one shown: a long row helps nobody.
+		if n != 1 && n != p.Last && (n < p.Page-3 || n > p.Page+3) {
+			continue
+		}
+		to := url.Values{}
+		for _, key := range []string{"show", "sort"} {
+			if s := q.Get(key); s != "" {
+				to.Set(key, s)
+			}
+		}
+		if n > 1 {
+			to.Set("page", strconv.Itoa(n))
+		}
+		address := p.Path
+		if len(to) > 0 {
+			address += "?" + to.Encode()
+		}
+		p.Pages = append(p.Pages, pageLink{N: n, URL: address + "#threads", Here: n == p.Page})
+	}
+}
+
+func emptyWords(show string, all int) string {
+	switch {
+	case show == "unanswered" && all > 0:
+		return "All answered. Nothing waits."
+	case show == "mine":
+		return "You have not asked or replied here yet. What you write is kept on this device first."
+	}
+	return "Nobody has asked yet. Yours can be the first."
+}
+
+// address is where a post stands: page and place of its week.
+func (v *weekView) address(id qa.PostID) string {
+	to := eventPath(v.Event.ID)
+	if i, ok := v.where[id]; ok {
+		if n := i/ThreadsOnPage + 1; n > 1 {
+			to += "?page=" + strconv.Itoa(n)
+		}
+		to += "#" + postElem(id)
+	}
+	return to
+}
+
+// goTo leads to a post wherever it stands.
+func (s *server) goTo(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.load(w, r)
+	if !ok {
+		return
+	}
+	id := qa.PostID(r.PathValue("post"))
+	if _, _, known := v.find(id); !known {
+		s.noPost(w, r)
+		return
+	}
+	http.Redirect(w, r, v.address(id), http.StatusSeeOther)
+}
+
+func (s *server) noPost(w http.ResponseWriter, r *http.Request) {
+	s.problem(w, r, http.StatusNotFound, "This post is not on this device",
+		"It may not have arrived yet, or the address is cut short. The week has all that is here.")
+}
+
+// cloth chooses the binding of a book that has no cover: always the same one.
+func cloth(e qa.EventID) int {
+	sum := 0
+	for _, c := range []byte(e) {
+		sum += int(c)
+	}
+	return sum%4 + 1
+}

@@ -1,0 +1,171 @@
+package webui
+
+import (
+	"fmt"
+	"time"
+
+	// Zones by name must be known where the system has no list of them: in a
+	// browser, in a small container.
+	_ "time/tzdata"
+
+	"flyleaf/qa"
+)
+
+// moment is a time as a page shows it: for people, and for machines.
+type moment struct{ Words, Machine string }
+
+// calendar writes times as the readers of one event do: in the event's zone, so
+// that the days of the page are the days of the week.
+type calendar struct {
+	zone *time.Location
+	now  time.Time
+}
+
+func (s *server) calendar(e qa.Event) calendar {
+	c := calendar{zone: s.zone, now: s.now()}
+	if e.Zone != "" {
+		if z, err := time.LoadLocation(e.Zone); err == nil {
+			c.zone = z
+		}
+	}
+	return c
+}
+
+func (c calendar) at(millis int64) time.Time { return time.UnixMilli(millis).In(c.zone) }
+
+// moment says "Mon 09:04" within half a year, else with the date.
+func (c calendar) moment(millis int64) moment {
+	t := c.at(millis)
+	layout := "Mon 15:04"
+	if d := c.now.Sub(t); d > 6*24*time.Hour || d < -6*24*time.Hour {
+		layout = "2 Jan 15:04"
+		if t.Year() != c.now.In(c.zone).Year() {
+			layout = "2 Jan 2006 15:04"
+		}
+	}
+	return moment{Words: t.Format(layout), Machine: t.UTC().Format(time.RFC3339)}
+}
+
+// day is the heading of a day and the key that tells days apart.
+func (c calendar) day(millis int64) (key, title string) {
+	t := c.at(millis)
+	key = t.Format(time.DateOnly)
+	now := c.now.In(c.zone)
+	switch {
+	case key == now.Format(time.DateOnly):
+		return key, "Today"
+	case now.Sub(t) >= 0 && now.Sub(t) < 6*24*time.Hour:
+		return key, t.Format("Monday")
+	case t.Year() == now.Year():
+		return key, t.Format("Monday 2 January")
+	}
+	return key, t.Format("Monday 2 January 2006")
+}
+
+// days writes "9 to 13 November 2026".
+func (c calendar) days(e qa.Event) string {
+	if e.StartsAtMillis == 0 {
+		return ""
+	}
+	from := c.at(e.StartsAtMillis)
+	if e.EndsAtMillis <= e.StartsAtMillis {
+		return from.Format("2 January 2006")
+	}
+	until := c.at(e.EndsAtMillis)
+	switch {
+	case from.Year() != until.Year():
+		return from.Format("2 January 2006") + " to " + until.Format("2 January 2006")
+	case from.Month() != until.Month():
+		return from.Format("2 January") + " to " + until.Format("2 January 2006")
+	case from.Day() == until.Day():
+		return from.Format("2 January 2006")
+	}
+	return fmt.Sprintf("%d to %s", from.Day(), until.Format("2 January 2006"))
+}
+
+// weekday is one point of the week's line.
+type weekday struct {
+	Name, Note  string
+	Class       string
+	Today, Last bool
+}
+
+// maxWeekdays is how many days still make a line.
+const maxWeekdays = 7
+
+func (c calendar) weekline(e qa.Event) []weekday {
+	if e.StartsAtMillis == 0 || e.EndsAtMillis < e.StartsAtMillis {
+		return nil
+	}
+	from, until := c.at(e.StartsAtMillis), c.at(e.EndsAtMillis)
+	today := c.now.In(c.zone).Format(time.DateOnly)
+	last := until.Format(time.DateOnly)
+	note := map[string]string{}
+	mark := func(millis int64, words string) {
+		if millis != 0 {
+			note[c.at(millis).Format(time.DateOnly)] = words
+		}
+	}
+	mark(e.StartsAtMillis, "opens")
+	mark(e.AnswersUntilMillis, "last answers")
+	mark(e.WinnersAtMillis, "the authors choose")
+	var out []weekday
+	for d := time.Date(from.Year(), from.Month(), from.Day(), 12, 0, 0, 0, c.zone); ; d = d.AddDate(0, 0, 1) {
+		key := d.Format(time.DateOnly)
+		if key > last {
+			break
+		}
+		if len(out) == maxWeekdays {
+			return nil
+		}
+		w := weekday{Name: d.Format("Mon 2"), Note: note[key], Today: key == today, Last: key == last}
+		switch {
+		case key < today:
+			w.Class = "done"
+		case w.Today:
+			w.Class, w.Note = "today", "today"
+		}
+		if w.Last && e.WinnersAtMillis != 0 {
+			w.Class += " friday"
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// phase says whether one may ask now; bold first.
+func (c calendar) phase(e qa.Event) (bold, rest string) {
+	now := c.now.UnixMilli()
+	full := func(millis int64) string { return c.at(millis).Format("Monday 2 January") }
+	switch {
+	case e.Closed:
+		return "This week is closed.", "It can be read; nothing more is taken."
+	case e.StartsAtMillis != 0 && now < e.StartsAtMillis:
+		return "Opens on " + full(e.StartsAtMillis) + ".", "What you ask before is kept and stands here already."
+	case e.EndsAtMillis != 0 && now > e.EndsAtMillis:
+		return "The week is over,", "and still open to questions and replies until the organiser closes it."
+	case e.EndsAtMillis != 0:
+		return "Questions are open", "until " + full(e.EndsAtMillis) + "." + prizes(e)
+	}
+	return "Questions are open.", prizes(e)
+}
+
+func prizes(e qa.Event) string {
+	switch e.Prizes {
+	case 0:
+		return ""
+	case 1:
+		return " One copy to win."
+	}
+	return fmt.Sprintf(" %d copies to win.", e.Prizes)
+}
+
+// elsewhere names the event's zone when the reader's clock differs from it.
+func (s *server) elsewhere(e qa.Event, c calendar) string {
+	_, here := c.now.In(s.zone).Zone()
+	_, there := c.now.In(c.zone).Zone()
+	if here == there {
+		return ""
+	}
+	return c.zone.String()
+}

@@ -1,0 +1,226 @@
+package webui
+
+import (
+	"fmt"
+	"strings"
+
+	"flyleaf/qa"
+)
+
+// The states a thing can be in and the words for them stand here and nowhere
+// else. A test compares them with the drawn components.
+
+// Delivery states, as the style sheet knows them.
+const (
+	stateDraft    = "draft"
+	stateDevice   = "device"
+	stateRelay    = "relay"
+	stateSeen     = "seen"
+	stateAnswered = "answered"
+	stateRefused  = "refused"
+)
+
+// deliveryWords says where a post is. At most 26 characters each, so that the
+// line keeps its place whatever the state.
+var deliveryWords = map[string]string{
+	stateDraft:    "A draft, not posted",
+	stateDevice:   "Only on this device",
+	stateRelay:    "On the relay",
+	stateSeen:     "Seen by an author’s device",
+	stateAnswered: "Answered",
+	stateRefused:  "Refused by the relay",
+}
+
+// delivery is the state of one post as the page shows it. State "" has words only.
+type delivery struct {
+	State, Words string
+	Record       []step // for own posts
+}
+
+// step is one line of an own post's record.
+type step struct {
+	Words string
+	Todo  bool
+}
+
+// deliveryOf tells how far a post has come. pending: it is an own post of which
+// something is only on this device.
+func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStatus, saved string) delivery {
+	question := p.Parent == ""
+	if !mine {
+		switch {
+		case question && answered:
+			return delivery{State: stateAnswered, Words: deliveryWords[stateAnswered]}
+		case question:
+			return delivery{Words: "Not answered yet"}
+		}
+		return delivery{}
+	}
+	d := delivery{State: stateRelay}
+	switch {
+	case pending:
+		d.State = stateDevice
+	case question && answered:
+		d.State = stateAnswered
+	}
+	d.Words = deliveryWords[d.State]
+	d.Record = append(d.Record, step{Words: "Saved on this device, written " + saved})
+	switch {
+	case pending && answered: // the answer shows that the question had got out
+		d.Words = "Your change is only here"
+		d.Record = append(d.Record, step{Words: "What you last did is not yet on the relay: " + relayWhy(relay), Todo: true})
+	case pending:
+		d.Record = append(d.Record, step{Words: "Not yet on the relay: " + relayWhy(relay), Todo: true})
+	default:
+		d.Record = append(d.Record, step{Words: "On the disk of " + relayName(relay)})
+	}
+	if question {
+		if answered {
+			d.Record = append(d.Record, step{Words: "Answered"})
+		} else {
+			d.Record = append(d.Record, step{Words: "Not answered yet", Todo: true})
+		}
+	}
+	return d
+}
+
+func relayName(r qa.RelayStatus) string {
+	name := r.URL
+	for _, scheme := range []string{"wss://", "ws://"} {
+		name = strings.TrimPrefix(name, scheme)
+	}
+	if name = strings.TrimSuffix(name, "/"); name == "" {
+		return "the relay"
+	}
+	return name
+}
+
+// relayWhy says in a part of a sentence why something is not on the relay yet.
+func relayWhy(r qa.RelayStatus) string {
+	switch r.State {
+	case qa.RelayNone, "":
+		return "this week has no relay"
+	case qa.RelayConnecting:
+		return "connecting to it now"
+	case qa.RelaySyncing, qa.RelaySynced:
+		return "on its way"
+	}
+	if r.Why != "" {
+		return r.Why
+	}
+	return "it cannot be reached"
+}
+
+// relayNow says the same in a sentence of its own.
+func relayNow(r qa.RelayStatus) (bold, rest string) {
+	switch r.State {
+	case qa.RelaySynced:
+		return "Connected", "It holds the same as this device."
+	case qa.RelaySyncing:
+		return "Connected", "Exchanging what one has and the other has not."
+	case qa.RelayConnecting:
+		return "Connecting", r.Why
+	case qa.RelayNone, "":
+		return "No relay", "This week is on this device only, until somebody names a relay for it."
+	}
+	if r.Why == "" {
+		return "Cannot be reached", "Flyleaf keeps trying by itself."
+	}
+	return "Cannot be reached", sentence(r.Why)
+}
+
+// sentence makes a reason a sentence.
+func sentence(s string) string {
+	if s = strings.TrimSpace(s); s == "" {
+		return ""
+	}
+	if !strings.ContainsAny(s[len(s)-1:], ".!?") {
+		s += "."
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// truth is the line at the top of every page: the worst state of what this
+// device wrote.
+type truth struct{ State, Words string }
+
+func truthOf(all []qa.Status) truth {
+	pending, synced, offline, none := 0, 0, 0, 0
+	for _, s := range all {
+		pending += s.Pending
+		switch s.Relay.State {
+		case qa.RelaySynced:
+			synced++
+		case qa.RelayOffline:
+			offline++
+		case qa.RelayNone, "":
+			none++
+		}
+	}
+	switch {
+	case pending == 1:
+		return truth{stateDevice, "1 change only on this device"}
+	case pending > 1:
+		return truth{stateDevice, fmt.Sprintf("%d changes only on this device", pending)}
+	case len(all) == 0:
+		return truth{stateDraft, "Nothing here yet"}
+	case synced == len(all):
+		return truth{stateRelay, "Everything is on the relay"}
+	case none == len(all):
+		return truth{stateDraft, "No relay"}
+	case offline > 0:
+		return truth{stateRelay, "All sent. Relay out of reach"}
+	case synced+none == len(all):
+		return truth{stateRelay, "All yours is on the relay"}
+	}
+	return truth{stateRelay, "All sent. Meeting the relay"}
+}
+
+// plural is the number with its word; the word for many is one + "s" unless given.
+func plural(n int, one string, many ...string) string {
+	word := one + "s"
+	if len(many) > 0 {
+		word = many[0]
+	}
+	if n == 1 {
+		word = one
+	}
+	return fmt.Sprintf("%d %s", n, word)
+}
+
+// and joins names as a sentence does.
+func and(names []string) string {
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return names[0]
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+func authorsOf(e qa.Event) []string {
+	var out []string
+	for name := range strings.SplitSeq(e.Authors, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// askTitle is the heading of the ask box.
+func askTitle(e qa.Event) string {
+	var first []string
+	for _, name := range authorsOf(e) {
+		word, _, _ := strings.Cut(name, " ")
+		if word == "" || strings.HasSuffix(word, ".") { // "Dr. X", "J. K."
+			word = name
+		}
+		first = append(first, word)
+	}
+	if len(first) == 0 {
+		return "Ask a question"
+	}
+	return "Ask " + and(first)
+}
