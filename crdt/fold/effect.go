@@ -87,7 +87,7 @@ func (f *Fold) inPast(a, b uint32) bool {
 	}
 	set, ok := f.pasts[b]
 	if !ok {
-		const keep = 64
+		const keep = 512 // sets of one bit a change
 		if len(f.pasts) >= keep {
 			clear(f.pasts)
 		}

@@ -95,8 +95,8 @@ type changeInfo struct {
 	millis int64
 }
 
-// Fold is the sum of an event's changes. It is not safe for concurrent use;
-// methods other than Apply and Touched may run beside each other.
+// Fold is the sum of an event's changes. It is not safe for concurrent use, not
+// even by readers alone: they share what they remember of the graph.
 type Fold struct {
 	event   qa.EventID
 	graph   *graph.Graph
