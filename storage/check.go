@@ -1,8 +1,6 @@
 package storage
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"strings"
 
@@ -40,18 +38,14 @@ func (e *DamagedError) Error() string {
 // Is reports that every DamagedError is ErrDamaged.
 func (e *DamagedError) Is(target error) bool { return target == ErrDamaged }
 
-// chunkMagic begins every chunk.
-//
-//	85 6f 4a 83 | checksum: first 4 bytes of the hash | type 01 | length | contents
-//	                                                    └────── hashed ──────┘
-var chunkMagic = []byte{0x85, 0x6f, 0x4a, 0x83}
-
 // CheckBytes returns ErrMismatch when b is not a type-1 chunk with that hash.
 // It looks at no operation: that is the caller's part, before Append.
 func CheckBytes(hash wire.Hash, b []byte) error {
-	const prefix, changeType = 8, 1
-	if len(b) <= prefix || !bytes.Equal(b[:4], chunkMagic) || b[prefix] != changeType ||
-		!bytes.Equal(b[4:prefix], hash[:4]) || sha256.Sum256(b[prefix:]) != hash {
+	got, err := wire.ReadHash(b)
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrMismatch, hash, err)
+	}
+	if got != hash {
 		return fmt.Errorf("%w: %s", ErrMismatch, hash)
 	}
 	return nil

@@ -1,0 +1,85 @@
+package storage_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+func TestWords(t *testing.T) {
+	for text, want := range map[string][]string{
+		"":                          nil,
+		" \t\n .,;\"'*()":           nil,
+		"📚 👩‍👩‍👧 \u0301":            nil,
+		"Hello, World":              {"hello", "world"},
+		"can't x_y a-b":             {"can", "t", "x", "y", "a", "b"},
+		"ÜBER 42nd":                 {"über", "42nd"},
+		"e\u0301tude":               {"e\u0301tude"},
+		"データ and 本":                 {"デ", "ー", "タ", "and", "本"},
+		"हिन्दी":                    {"हिन्दी"},
+		"bad\xffbytes":              {"bad", "bytes"},
+		"nul\x00inside":             {"nul", "inside"},
+		"great\U0001f600x":          {"great", "x"},
+		"AND OR NOT \"NEAR\"* end)": {"and", "or", "not", "near", "end"},
+	} {
+		if got := storage.Words(text); !slices.Equal(got, want) {
+			t.Errorf("Words(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+// FuzzWords: words hold nothing that could be syntax of a search engine, are
+// valid text, and cut again stay what they are.
+func FuzzWords(f *testing.F) {
+	f.Add(`a "b" NEAR(c, 2) d* {e}:f ÄÖ é́ 本`)
+	f.Add("\xff\x00İıſß")
+	f.Fuzz(func(t *testing.T, text string) {
+		words := storage.Words(text)
+		for _, w := range words {
+			for _, r := range w {
+				if r == unicode.ReplacementChar || !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) {
+					t.Fatalf("word %q of %q", w, text)
+				}
+			}
+		}
+		if again := storage.Words(strings.Join(words, " ")); !slices.Equal(again, words) {
+			t.Fatalf("%q, cut again %q", words, again)
+		}
+		if n := len(storage.QueryWords(text)); n > storage.MaxQueryWords {
+			t.Fatalf("%d words", n)
+		}
+	})
+}
+
+func TestDamagedError(t *testing.T) {
+	err := error(&storage.DamagedError{Event: "ev", Hashes: []wire.Hash{{1}, {2}, {3}, {4}}})
+	if !errors.Is(err, storage.ErrDamaged) || errors.Is(err, storage.ErrFull) {
+		t.Error(err)
+	}
+	for _, want := range []string{"event ev", wire.Hash{1}.String(), wire.Hash{3}.String(), "…", "sound"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not say %q", err, want)
+		}
+	}
+}
+
+func TestSearchText(t *testing.T) {
+	p := qa.Post{}
+	if got := storage.SearchText(&p); got != "" {
+		t.Errorf("no revision: %q", got)
+	}
+	p.Revisions = []qa.Revision{{Text: "a", Superseded: true}, {Text: "b"}, {Text: "c"}}
+	if got := storage.SearchText(&p); got != "b\nc" {
+		t.Errorf("two versions: %q", got)
+	}
+	p.Revisions = p.Revisions[:1]
+	if got := storage.SearchText(&p); got != "a" {
+		t.Errorf("only a superseded one: %q", got)
+	}
+}
