@@ -65,10 +65,13 @@ type Peer struct {
 
 	refused map[wire.Hash]struct{}
 
-	rounds   int // messages since something moved
-	applied  int // length of our graph when something last moved
-	waiting  int // changes waiting then
-	theyLack int // fewest changes the peer lacked since our graph last grew
+	rounds   int                    // messages since something moved
+	applied  int                    // length of our graph when something last moved
+	waiting  int                    // changes waiting then
+	theyLack int                    // fewest changes the peer lacked since our graph last grew
+	asked    map[wire.Hash]struct{} // those of our changes that the peer ever asked for
+
+	limit int // bytes of a message, wire.MaxMessage but in tests
 
 	// stock turns off rules 10 to 15, those beyond automerge 3.x. For tests.
 	stock bool
@@ -78,7 +81,11 @@ type Peer struct {
 // Shared returned at the end of an earlier connection with the same peer, or
 // nil. They only save work: wrong ones do no harm.
 func NewPeer(shared []wire.Hash) *Peer {
-	return &Peer{shared: sortedSet(shared), sent: map[wire.Hash]struct{}{}, refused: map[wire.Hash]struct{}{}}
+	return &Peer{
+		shared: sortedSet(shared), sent: map[wire.Hash]struct{}{}, refused: map[wire.Hash]struct{}{},
+		asked: map[wire.Hash]struct{}{},
+		limit: wire.MaxMessage,
+	}
 }
 
 // Shared returns the heads that both sides are known to hold, ascending.
@@ -132,7 +139,9 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 	}
 	m := &wire.Message{Heads: heads, Need: need}
 	size := 16 + 32*(len(heads)+len(need))
-	if subset(need, p.theirHeads) {
+	// Stock peers leave this out while they need what is no head, and then
+	// get a long gap behind a waiting change one by one.
+	if !p.stock || subset(need, p.theirHeads) {
 		h := wire.Have{LastSync: slices.Clone(p.shared), Filter: wire.NewFilter(g.NotAncestorsOf(p.shared))}
 		m.Have = []wire.Have{h}
 		size += 32*len(h.LastSync) + len(h.Filter.Bits) + 32
@@ -143,7 +152,7 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 			return nil, false, fmt.Errorf("sync: bytes of change %s: %w", h, err)
 		}
 		// The first goes in any case, or the conversation would stop.
-		if size += len(b) + 5; i > 0 && size > wire.MaxMessage {
+		if size += len(b) + 5; i > 0 && size > p.limit {
 			send = send[:i]
 			break
 		}
@@ -323,22 +332,28 @@ func (p *Peer) forget(g *graph.Graph, heads, theirs []wire.Hash) {
 }
 
 // count counts the messages that brought neither side forward. A side comes
-// forward when our graph or waiting room changes, and when the peer lacks fewer
-// of our changes than ever since.
+// forward when our graph or waiting room changes, when the peer lacks fewer of
+// our changes than ever since, or asks for one it never asked for before.
 func (p *Peer) count(g *graph.Graph, heads []wire.Hash) {
-	lack := 0
-	if !slices.Equal(heads, p.theirHeads) {
-		lack = len(g.NotAncestorsOf(p.theirHeads))
-	}
-	switch {
-	case g.Len() != p.applied || g.WaitingLen() != p.waiting:
-		p.applied, p.waiting, p.theyLack, p.rounds = g.Len(), g.WaitingLen(), lack, 0
-	case lack < p.theyLack:
-		p.theyLack, p.rounds = lack, 0
-	case slices.Equal(heads, p.theirHeads):
+	if slices.Equal(heads, p.theirHeads) {
 		p.rounds = 0 // it will not be answered
-	default:
-		p.rounds++
+		return
+	}
+	lack := len(g.NotAncestorsOf(p.theirHeads))
+	moved := lack < p.theyLack
+	if g.Len() != p.applied || g.WaitingLen() != p.waiting {
+		p.applied, p.waiting = g.Len(), g.WaitingLen()
+		moved = true
+	}
+	for _, h := range p.theirNeed {
+		if _, before := p.asked[h]; !before && g.Has(h) {
+			p.asked[h] = struct{}{}
+			moved = true
+		}
+	}
+	p.rounds++
+	if moved {
+		p.theyLack, p.rounds = lack, 0
 	}
 }
 

@@ -181,8 +181,12 @@ func Encode(m *Message) ([]byte, error) {
 // of a type that is not among the constants above is returned without an
 // error; of it only what happens to have known keys is kept. ErrTooLarge,
 // ErrMalformed, ErrMissing or ErrBound is returned for what cannot be used.
-func Decode(b []byte) (*Message, error) {
-	if len(b) > MaxFrame {
+func Decode(b []byte) (*Message, error) { return DecodeWithin(b, MaxFrame) }
+
+// DecodeWithin is Decode with another bound than MaxFrame, in bytes: a relay
+// for any document takes larger frames, and all take less before the handshake.
+func DecodeWithin(b []byte, maxFrame int) (*Message, error) {
+	if len(b) > maxFrame {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(b))
 	}
 	if len(b) == 0 || b[0]>>5 != 5 { // major type 5: a map. Null would decode as an empty struct.

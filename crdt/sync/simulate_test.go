@@ -1,0 +1,297 @@
+package sync
+
+import (
+	"flag"
+	"math/rand"
+	"slices"
+	"testing"
+
+	"flyleaf/crdt/wire"
+)
+
+var (
+	simSeed = flag.Int64("simseed", 0, "run only this seed of the simulator")
+	simRuns = flag.Int("simruns", 3000, "runs of the simulator")
+)
+
+// link is the channel between two devices: messages in flight both ways, and
+// the two ends' states.
+type link struct {
+	a, b  *node
+	pa    *Peer
+	pb    *Peer
+	ab    [][]byte
+	ba    [][]byte
+	ident int
+}
+
+type node struct {
+	*device
+	actor   wire.ActorID
+	session int // a rolled back device goes on under a new actor
+	links   []*link
+}
+
+// world is one run: some devices, links between them that lose, repeat and
+// reorder, and devices that restart or go back to an older state.
+type world struct {
+	t     *testing.T
+	r     *rand.Rand
+	nodes []*node
+	links []*link
+	saw   *tally
+	fault bool // whether links are faulty
+	names int
+	// lostForGood: a rollback may have destroyed the only copy of a change
+	lostForGood bool
+}
+
+type tally struct {
+	lost, repeated, reordered, restarts, rollbacks, merges, refused, waits, slices, resets, needs, noProgress int
+	maxRounds                                                                                                 int
+}
+
+// Rules 1 to 15: whatever happened before, over links that work everybody ends
+// with the same heads, nothing waiting, and silence.
+func TestRule15SimulatedWorldsConverge(t *testing.T) {
+	runs, first := *simRuns, int64(1)
+	if testing.Short() {
+		runs = 300
+	}
+	if *simSeed != 0 {
+		runs, first = 1, *simSeed
+	}
+	var saw tally
+	for seed := first; seed < first+int64(runs); seed++ {
+		w := &world{t: t, r: rand.New(rand.NewSource(seed)), saw: &saw}
+		w.run()
+		if t.Failed() {
+			t.Fatalf("seed %d; run it alone with -simseed %d", seed, seed)
+		}
+	}
+	t.Logf("%+v", saw)
+	if *simSeed == 0 && (saw.lost < runs/4 || saw.repeated < runs/4 || saw.reordered < runs/4 || saw.restarts < runs/4 || saw.rollbacks < runs/20 ||
+		saw.merges < runs/4 || saw.waits < runs/20 || saw.slices < runs/50 || saw.resets < runs/50 || saw.needs < runs/20) {
+		t.Errorf("the simulator did not do its work: %+v", saw)
+	}
+	if saw.maxRounds > MaxRounds/2 {
+		t.Errorf("%d rounds without progress came close to the bound of %d", saw.maxRounds, MaxRounds)
+	}
+}
+
+func (w *world) run() {
+	n := 2 + w.r.Intn(7)
+	for range n {
+		x := &node{device: newDevice()}
+		w.newActor(x)
+		w.nodes = append(w.nodes, x)
+	}
+	// A tree, mostly a star as around a relay, and sometimes an edge more.
+	for i := 1; i < n; i++ {
+		to := 0
+		if w.r.Intn(3) == 0 {
+			to = w.r.Intn(i)
+		}
+		w.link(w.nodes[to], w.nodes[i])
+	}
+	if n > 2 && w.r.Intn(3) == 0 {
+		w.link(w.nodes[n-1], w.nodes[w.r.Intn(n-2)])
+	}
+	w.fault = true
+	for range 20 + w.r.Intn(80) {
+		w.step()
+	}
+	// From here on nothing goes wrong. A link that lost something is made
+	// anew, as a connection would be.
+	w.fault = false
+	for _, l := range w.links {
+		w.reconnect(l)
+	}
+	w.settle()
+}
+
+func (w *world) newActor(x *node) {
+	w.names++
+	x.actor = actorOf(w.names)
+}
+
+// newPeer returns a Peer that makes short messages, so that there is often
+// more than one.
+func (w *world) newPeer(shared []wire.Hash) *Peer {
+	p := NewPeer(shared)
+	p.limit = 4 << 10
+	return p
+}
+
+func (w *world) link(a, b *node) {
+	l := &link{a: a, b: b, pa: w.newPeer(nil), pb: w.newPeer(nil)}
+	a.links, b.links, w.links = append(a.links, l), append(b.links, l), append(w.links, l)
+}
+
+// reconnect makes a link's state anew on both ends, from the shared heads or
+// from nothing, and drops what was under way.
+func (w *world) reconnect(l *link) {
+	fresh := func(p *Peer) *Peer {
+		if w.r.Intn(2) == 0 {
+			return w.newPeer(nil)
+		}
+		return w.newPeer(p.Shared())
+	}
+	l.pa, l.pb, l.ab, l.ba = fresh(l.pa), fresh(l.pb), nil, nil
+}
+
+func (w *world) step() {
+	x := w.nodes[w.r.Intn(len(w.nodes))]
+	l := w.links[w.r.Intn(len(w.links))]
+	switch k := w.r.Intn(40); {
+	case k < 8:
+		size := w.r.Intn(40)
+		if w.r.Intn(6) == 0 {
+			size = 500 // several of these make more than one message
+			for range w.r.Intn(14) {
+				x.write(w.t, x.actor, size, w.r)
+			}
+		}
+		if len(x.g.Heads()) > 1 {
+			w.saw.merges++
+		}
+		x.write(w.t, x.actor, size, w.r)
+	case k < 20:
+		w.talk(l)
+	case k < 34:
+		w.deliver(l)
+	case k < 36:
+		w.saw.restarts++
+		w.reconnect(l)
+	case k < 37:
+		// A device falls back to what it had earlier: its links break, its
+		// sync states may be newer than its document.
+		if len(x.log) == 0 {
+			return
+		}
+		w.saw.rollbacks++
+		w.lostForGood = true
+		x.device = x.rebuilt(w.t, w.r.Intn(len(x.log)))
+		w.newActor(x)
+		for _, l := range x.links {
+			w.reconnect(l)
+		}
+	default:
+		w.talk(l)
+		w.deliver(l)
+	}
+}
+
+// talk asks both ends of a link for a message.
+func (w *world) talk(l *link) bool {
+	ab, okA := w.generate(l.a, l.pa)
+	ba, okB := w.generate(l.b, l.pb)
+	if !okA || !okB {
+		w.saw.noProgress++
+		if !w.fault {
+			w.t.Error("no progress over a link that works")
+		}
+		w.reconnect(l)
+		return true
+	}
+	if ab != nil {
+		l.ab = append(l.ab, ab)
+	}
+	if ba != nil {
+		l.ba = append(l.ba, ba)
+	}
+	return ab != nil || ba != nil
+}
+
+func (w *world) generate(x *node, p *Peer) ([]byte, bool) {
+	missing := len(p.toSend(x.g, x.g.Heads()))
+	m, said, err := p.Generate(x)
+	if err != nil {
+		return nil, false
+	}
+	if !said {
+		return nil, true
+	}
+	if len(m.Changes) > 0 && len(m.Changes) < missing {
+		w.saw.slices++
+	}
+	if len(m.Need) > 0 {
+		w.saw.needs++
+	}
+	if p.resetSent {
+		w.saw.resets++
+	}
+	b := m.Encode()
+	if len(b) > p.limit && len(m.Changes) > 1 {
+		w.t.Errorf("message of %d bytes with %d changes", len(b), len(m.Changes))
+	}
+	return b, true
+}
+
+// deliver hands over one message each way.
+func (w *world) deliver(l *link) {
+	take := func(q *[][]byte, x *node, p *Peer) {
+		if len(*q) == 0 {
+			return
+		}
+		i := 0
+		if w.fault && len(*q) > 1 && w.r.Intn(8) == 0 {
+			i = 1
+			w.saw.reordered++
+		}
+		b := (*q)[i]
+		*q = slices.Delete(*q, i, i+1)
+		if w.fault && w.r.Intn(12) == 0 {
+			w.saw.lost++
+			return
+		}
+		x.receive(w.t, p, b)
+		if w.fault && w.r.Intn(12) == 0 {
+			w.saw.repeated++
+			x.receive(w.t, p, b)
+		}
+		w.saw.waits += min(1, x.g.WaitingLen())
+		if !w.fault {
+			w.saw.maxRounds = max(w.saw.maxRounds, p.rounds)
+		}
+	}
+	take(&l.ab, l.b, l.pb)
+	take(&l.ba, l.a, l.pa)
+}
+
+// settle lets everybody talk until there is silence, and then asks whether all
+// is as it should be.
+func (w *world) settle() {
+	for round := 0; ; round++ {
+		busy := false
+		for _, l := range w.links {
+			busy = w.talk(l) || busy
+			for len(l.ab)+len(l.ba) > 0 {
+				busy = true
+				w.deliver(l)
+			}
+		}
+		if !busy {
+			break
+		}
+		if round > 2000 {
+			w.t.Error("no end")
+			return
+		}
+	}
+	heads := w.nodes[0].g.Heads()
+	for i, x := range w.nodes {
+		if !slices.Equal(x.g.Heads(), heads) {
+			w.t.Errorf("device %d has %d heads, %d changes; device 0 %d heads, %d changes", i, len(x.g.Heads()), x.g.Len(), len(heads), w.nodes[0].g.Len())
+		}
+		// What a rollback lost for good may be waited for, for good.
+		if x.g.WaitingLen() > 0 && !w.lostForGood {
+			w.t.Errorf("on device %d %d changes wait", i, x.g.WaitingLen())
+		}
+	}
+	for _, l := range w.links {
+		if !l.pa.InSync(l.a.g) || !l.pb.InSync(l.b.g) {
+			w.t.Error("silent, but a side does not know that they are in sync")
+		}
+	}
+}
