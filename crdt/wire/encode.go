@@ -150,6 +150,13 @@ func (e *encoder) num(v uint64, ok bool) {
 	e.nums = append(e.nums, cell[uint64]{v, ok})
 }
 
+func (e *encoder) str(s string, ok bool) {
+	if !ok {
+		s = "" // nulls must be equal to each other
+	}
+	e.strs = append(e.strs, cell[string]{s, ok})
+}
+
 func (e *encoder) ulebs(spec byte) {
 	e.data = appendRLE(e.data, e.nums, appendUleb)
 	e.nums = e.nums[:0]
@@ -197,7 +204,7 @@ func (e *encoder) columns(ops []Op) {
 	}
 	e.deltas(colKeyCounter)
 	for i := range ops {
-		e.strs = append(e.strs, cell[string]{ops[i].Key.Prop, ops[i].Key.Kind == MapKey})
+		e.str(ops[i].Key.Prop, ops[i].Key.Kind == MapKey)
 	}
 	e.strings(colKeyString)
 
@@ -240,11 +247,10 @@ func (e *encoder) columns(ops []Op) {
 		e.done(colExpand)
 	}
 	for i := range ops {
-		name := ops[i].MarkName
-		if name == nil {
-			e.strs = append(e.strs, cell[string]{})
+		if name := ops[i].MarkName; name != nil {
+			e.str(*name, true)
 		} else {
-			e.strs = append(e.strs, cell[string]{*name, true})
+			e.str("", false)
 		}
 	}
 	e.strings(colMarkName)

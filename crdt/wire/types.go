@@ -48,7 +48,7 @@ const (
 // ValueKind is the type of a scalar, as numbered in the value metadata column.
 type ValueKind uint8
 
-// The kinds of scalars. 10 to 15 are unknown and kept as bytes.
+// The kinds of scalars. 10 to 15 are unknown to Automerge and refused here.
 const (
 	Null ValueKind = iota
 	False
