@@ -131,9 +131,12 @@ func (r *room) read(from *session, m *wire.Message, signatures []byte) (*submiss
 	return sub, nil
 }
 
-// knows says whether the change is applied or waits already.
+// knows says whether the change is applied or waits already; false when that
+// cannot be said without waiting for a commit. take looks again.
 func (r *room) knows(h wire.Hash) bool {
-	r.mu.Lock()
+	if !r.mu.TryLock() {
+		return false // waiting here would keep this change out of the next commit
+	}
 	defer r.mu.Unlock()
 	return r.graph.Has(h) || r.graph.Waiting(h)
 }

@@ -135,6 +135,14 @@ func New(cfg Config) (*Relay, error) {
 // ID is the peer ID that clients see.
 func (r *Relay) ID() string { return r.id }
 
+// Connections is how many connections are open now, those that have not said
+// join yet included.
+func (r *Relay) Connections() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.sessions)
+}
+
 // ServeHTTP implements http.Handler.
 func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if websocket.IsWebSocketUpgrade(req) {

@@ -177,7 +177,7 @@ func (s *session) read() error {
 		if err != nil {
 			return err
 		}
-		m, err := decode(b, l.Frame)
+		m, err := repo.DecodeWithin(b, l.Frame)
 		if err != nil {
 			return violation("not a message of the automerge-repo protocol: %v", err)
 		}
@@ -227,7 +227,7 @@ func (s *session) frame(progress func()) ([]byte, error) {
 
 // join does the handshake.
 func (s *session) join(b []byte) error {
-	m, err := decode(b, MaxJoinFrame)
+	m, err := repo.DecodeWithin(b, MaxJoinFrame)
 	switch {
 	case err != nil:
 		return violation("expected join: %v", err)

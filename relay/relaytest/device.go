@@ -105,6 +105,7 @@ type conn struct {
 	relay string // its peer ID
 	state *amsync.Peer
 	asked bool
+	told  map[wire.Hash]bool // what the relay has said that it holds
 	ended chan struct{}
 	wmu   sync.Mutex
 }
@@ -159,7 +160,7 @@ func (d *Device) Connect(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	c := &conn{ws: ws, relay: relay, state: amsync.NewPeer(nil), ended: make(chan struct{})}
+	c := &conn{ws: ws, relay: relay, state: amsync.NewPeer(nil), ended: make(chan struct{}), told: map[wire.Hash]bool{}}
 	d.mu.Lock()
 	d.conn = c
 	err = d.speak(c)
@@ -240,7 +241,7 @@ func (d *Device) take(c *conn, m *repo.Message) error {
 	}
 	d.received++
 	for _, h := range msg.Heads {
-		d.told[h] = true
+		d.told[h], c.told[h] = true, true
 	}
 	before := d.graph.Heads()
 	for i, b := range msg.Changes {
@@ -248,7 +249,7 @@ func (d *Device) take(c *conn, m *repo.Message) error {
 		if err != nil {
 			return fmt.Errorf("the relay passed on a bad change: %w", err)
 		}
-		d.told[ch.Hash] = true
+		d.told[ch.Hash], c.told[ch.Hash] = true, true
 		if len(m.Signatures) > 0 {
 			d.signatures[ch.Hash] = m.Signatures[i*repo.SignatureLen : (i+1)*repo.SignatureLen]
 		} else {
@@ -368,13 +369,20 @@ type State struct {
 	Unavailable int
 	Ephemeral   []repo.Message
 	Failures    []string
-	Messages    int // sync messages received
-	Biggest     int // bytes of the largest frame received
-	Unsigned    int // changes received without a signature
+	Messages    int  // sync messages received
+	Biggest     int  // bytes of the largest frame received
+	Unsigned    int  // changes received without a signature
+	Held        bool // on this connection the relay has said that it holds all heads
 }
 
 func (d *Device) state() State {
+	held := d.conn != nil
+	for _, h := range d.graph.Heads() {
+		held = held && d.conn.told[h]
+	}
 	return State{
+		Held: held,
+
 		Heads: d.graph.Heads(), Changes: d.graph.Len(), Connected: d.conn != nil, CloseErr: d.closeErr,
 		Refused: slices.Clone(d.refused), Unavailable: d.unavailable, Ephemeral: slices.Clone(d.ephemeral),
 		Failures: slices.Clone(d.failures), Messages: d.received, Biggest: d.biggest, Unsigned: len(d.unsigned),
@@ -388,8 +396,8 @@ func (d *Device) State() State {
 	return d.state()
 }
 
-// Told returns the changes that the relay has said it holds: heads it named and
-// changes it sent.
+// Told returns the changes that a relay has ever said it holds: heads it named
+// and changes it sent.
 func (d *Device) Told() []wire.Hash {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,0 +1,481 @@
+package relay_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/crdt/wire"
+	"flyleaf/relay"
+	"flyleaf/relay/relaytest"
+)
+
+// dial joins as the peer and returns the bare socket.
+func dial(t testing.TB, s *server, peer string) *websocket.Conn {
+	t.Helper()
+	ws, _, err := relaytest.Dial(context20(t), s.url, peer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ws.Close() })
+	return ws
+}
+
+// fate reads until the relay closes the connection, and returns the texts of
+// error messages and the close code, 0 when the connection was cut.
+func fate(t testing.TB, ws *websocket.Conn) (failures []string, code int) {
+	t.Helper()
+	_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
+	for {
+		_, b, err := ws.ReadMessage()
+		var closed *websocket.CloseError
+		var timeout net.Error
+		switch {
+		case errors.As(err, &closed):
+			return failures, closed.Code
+		case errors.As(err, &timeout) && timeout.Timeout():
+			t.Fatal("the relay did not close the connection")
+		case err != nil:
+			return failures, 0
+		}
+		if m, err := repo.Decode(b); err == nil && m.Type == repo.TypeError {
+			failures = append(failures, m.Message)
+		}
+	}
+}
+
+func send(t testing.TB, ws *websocket.Conn, m *repo.Message) {
+	t.Helper()
+	b, err := repo.Encode(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ws.WriteMessage(websocket.BinaryMessage, b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestHandshake(t *testing.T) {
+	join := func(versions ...string) []byte {
+		b, err := repo.Encode(&repo.Message{Type: repo.TypeJoin, SenderID: "x", SupportedProtocolVersions: versions})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	leave, err := repo.Encode(&repo.Message{Type: repo.TypeLeave, SenderID: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name    string
+		kind    int
+		frame   []byte
+		code    int
+		failure string
+	}{
+		{"silence", 0, nil, websocket.ClosePolicyViolation, "no join in time"},
+		{"version 2", websocket.BinaryMessage, join("2", "3"), websocket.CloseProtocolError, "unsupported protocol version"},
+		{"not join", websocket.BinaryMessage, leave, websocket.CloseProtocolError, "expected join first"},
+		{"garbage", websocket.BinaryMessage, []byte{0xff, 0, 1}, websocket.CloseProtocolError, "expected join"},
+		{"text", websocket.TextMessage, []byte("hello"), websocket.CloseUnsupportedData, "not a binary frame"},
+		{"large", websocket.BinaryMessage, make([]byte, relay.MaxJoinFrame+1), websocket.CloseMessageTooBig, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			limits := relay.Limits{}
+			if c.frame == nil {
+				limits.Join = 30 * time.Millisecond
+			}
+			s := start(t, relay.Config{Limits: limits})
+			ws, resp, err := websocket.DefaultDialer.DialContext(context20(t), s.url+"/any/path", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			defer ws.Close()
+			if c.frame != nil {
+				if err := ws.WriteMessage(c.kind, c.frame); err != nil {
+					t.Fatal(err)
+				}
+			}
+			failures, code := fate(t, ws)
+			if code != c.code {
+				t.Errorf("closed with %d, want %d", code, c.code)
+			}
+			if c.failure != "" && (len(failures) != 1 || !strings.HasPrefix(failures[0], c.failure)) {
+				t.Errorf("told %q, want %q", failures, c.failure)
+			}
+		})
+	}
+	t.Run("several versions", func(t *testing.T) {
+		s := start(t, relay.Config{})
+		ws, resp, err := websocket.DefaultDialer.DialContext(context20(t), s.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		defer ws.Close()
+		if err := ws.WriteMessage(websocket.BinaryMessage, join("2", "1")); err != nil {
+			t.Fatal(err)
+		}
+		_, b, err := ws.ReadMessage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := repo.Decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Type != repo.TypePeer || m.SelectedProtocolVersion != "1" || m.SenderID != s.ID() || m.TargetID != "x" || !m.PeerMetadata.IsEphemeral || m.PeerMetadata.StorageID != "" {
+			t.Errorf("the answer is %+v", m)
+		}
+	})
+}
+
+// Each of these ends the connection that sent it, by name, and no other.
+func TestViolations(t *testing.T) {
+	s := start(t, relay.Config{Limits: relay.Limits{Frame: 1 << 20}})
+	event := string(relaytest.EventID("violations"))
+	a, b := relaytest.NewDevice("a", relaytest.EventID("violations")), relaytest.NewDevice("b", relaytest.EventID("violations"))
+	write(t, a, 2)
+	connect(t, s, a, b)
+	same(t, a, b)
+	empty := (&wire.Message{}).Encode()
+	sync := func(m repo.Message) []byte {
+		if m.Type == "" {
+			m.Type = repo.TypeSync
+		}
+		if m.SenderID == "" {
+			m.SenderID = "evil"
+		}
+		if m.DocumentID == "" {
+			m.DocumentID = event
+		}
+		if m.Data == nil {
+			m.Data = empty
+		}
+		b, err := repo.Encode(&m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	junk := bytes.Repeat([]byte("0123456789a"), 1)
+	flood := &wire.Message{}
+	for range 600 {
+		flood.Changes = append(flood.Changes, junk)
+	}
+	for _, c := range []struct {
+		name    string
+		frame   []byte
+		code    int
+		failure string
+	}{
+		{"somebody else's senderId", sync(repo.Message{SenderID: "a"}), websocket.ClosePolicyViolation, "senderId"},
+		{"somebody else's ephemeral", sync(repo.Message{Type: repo.TypeEphemeral, SenderID: "a", SessionID: "s", Count: 9}), websocket.ClosePolicyViolation, "senderId"},
+		{"join twice", sync(repo.Message{Type: repo.TypeJoin}), websocket.CloseProtocolError, "joined already"},
+		{"not CBOR", []byte{0xa1, 0xff, 0xff}, websocket.CloseProtocolError, "not a message"},
+		{"empty", nil, websocket.CloseProtocolError, "not a message"},
+		{"message V2", sync(repo.Message{Data: []byte{0x43, 0, 0, 0, 0}}), websocket.CloseProtocolError, "not a sync message V1"},
+		{"no document ID", sync(repo.Message{DocumentID: "nothing"}), websocket.CloseProtocolError, "event ID"},
+		{"path as document ID", sync(repo.Message{DocumentID: "../../etc/passwd"}), websocket.CloseProtocolError, "event ID"},
+		{"signatures of nothing", sync(repo.Message{Signatures: make([]byte, 64)}), websocket.CloseProtocolError, "64 bytes of signatures"},
+		{"600 pieces of junk", sync(repo.Message{Data: flood.Encode()}), websocket.CloseProtocolError, "more than 500"},
+		{"oversized", sync(repo.Message{Data: make([]byte, 1<<20)}), websocket.CloseMessageTooBig, ""},
+		{"leave", sync(repo.Message{Type: repo.TypeLeave}), websocket.CloseNormalClosure, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ws := dial(t, s, "evil")
+			if err := ws.WriteMessage(websocket.BinaryMessage, c.frame); err != nil {
+				t.Fatal(err)
+			}
+			failures, code := fate(t, ws)
+			if code != c.code {
+				t.Errorf("closed with %d, want %d; told %q", code, c.code, failures)
+			}
+			if c.failure == "" != (len(failures) == 0) || len(failures) > 0 && !strings.HasPrefix(failures[0], c.failure) {
+				t.Errorf("told %q, want %q", failures, c.failure)
+			}
+		})
+	}
+	write(t, a, 1)
+	until(t, b, changes(3))
+	if st := b.State(); len(st.Ephemeral) > 0 {
+		t.Error("a forged ephemeral message was passed on")
+	}
+}
+
+func TestTooManyDocuments(t *testing.T) {
+	s := start(t, relay.Config{Limits: relay.Limits{Documents: 3}})
+	ws := dial(t, s, "x")
+	for i := range 4 {
+		send(t, ws, &repo.Message{
+			Type: repo.TypeRequest, SenderID: "x", DocumentID: string(relaytest.EventID(fmt.Sprint(i))),
+			Data: (&wire.Message{Have: []wire.Have{{}}}).Encode(),
+		})
+	}
+	unavailable := 0
+	for unavailable < 4 {
+		_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
+		_, b, err := ws.ReadMessage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := repo.Decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch m.Type {
+		case repo.TypeUnavailable:
+			unavailable++
+		case repo.TypeError:
+			if unavailable != 3 || m.Message != relay.ErrTooManyDocuments.Error() {
+				t.Errorf("after %d documents: %s", unavailable, m.Message)
+			}
+		}
+	}
+}
+
+func TestTooManyConnections(t *testing.T) {
+	s := start(t, relay.Config{Limits: relay.Limits{Connections: 1}})
+	ws := dial(t, s, "one")
+	_, resp, err := websocket.DefaultDialer.DialContext(context20(t), s.url, nil)
+	if err == nil || resp == nil || resp.StatusCode != 503 {
+		t.Fatalf("a second connection: %v %v", resp, err)
+	}
+	_ = ws.Close()
+	deadline := time.Now().Add(relaytest.Wait)
+	for {
+		ws, _, err := relaytest.Dial(context20(t), s.url, "two")
+		if err == nil {
+			_ = ws.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// A peer that answers no ping is given up, though its socket stays open.
+func TestHalfOpen(t *testing.T) {
+	s := start(t, relay.Config{Limits: relay.Limits{Ping: 20 * time.Millisecond, Pong: 60 * time.Millisecond}})
+	d := relaytest.NewDevice("alive", relaytest.EventID("half-open"))
+	connect(t, s, d)
+	dead := dial(t, s, "dead")
+	dead.SetPingHandler(func(string) error { return nil })
+	began := time.Now()
+	if _, code := fate(t, dead); code != websocket.CloseNormalClosure && code != 0 {
+		t.Errorf("closed with %d", code)
+	}
+	if took := time.Since(began); took < 40*time.Millisecond {
+		t.Errorf("given up after %v", took)
+	}
+	if st := d.State(); !st.Connected {
+		t.Errorf("who answers pings was given up too: %v", st.CloseErr)
+	}
+	if relay.PingEvery+relay.PongWait > 15*time.Second {
+		t.Error("by default that takes more than 15 s")
+	}
+}
+
+// eventually polls until ok holds.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(relaytest.Wait); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// A peer that reads nothing is disconnected; the others do not wait for it.
+func TestSlowReader(t *testing.T) {
+	// Nothing but the write deadline can end a connection here.
+	s := start(t, relay.Config{Limits: relay.Limits{Write: 50 * time.Millisecond, Ping: time.Hour}})
+	event := relaytest.EventID("slow")
+	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
+	write(t, a, 1)
+	connect(t, s, a, b)
+	same(t, a, b)
+	const stalled = 10
+	for i := range stalled {
+		ws := dial(t, s, fmt.Sprint("stalled-", i))
+		if err := ws.NetConn().(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+			t.Fatal(err)
+		}
+		send(t, ws, &repo.Message{Type: repo.TypeRequest, SenderID: fmt.Sprint("stalled-", i), DocumentID: string(event), Data: (&wire.Message{Have: []wire.Have{{}}}).Encode()})
+	}
+	text := strings.Repeat("long ", 12_000)
+	const n = 150
+	began := time.Now()
+	for i := range n {
+		if _, err := a.Write(text); err != nil {
+			t.Fatal(err)
+		}
+		until(t, b, changes(i+2))
+	}
+	t.Logf("%d changes of %d bytes took %v to the other reader", n, len(text), time.Since(began))
+	eventually(t, "the stalled ones are cut", func() bool { return s.Connections() == 2 })
+	same(t, a, b)
+	late := relaytest.NewDevice("stalled-0", event) // and is caught up on return
+	connect(t, s, late)
+	until(t, late, changes(n+1))
+}
+
+// hostile returns the files of ../shared/hostile, by name, if they are there.
+func hostile(t testing.TB) map[string][]byte {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, _ := filepath.Glob(filepath.Join(dir, "..", "..", "shared", "hostile", "*.hex"))
+	if len(names) == 0 {
+		t.Skip("no ../shared/hostile beside this module: bytes that crash automerge-go are not tried")
+	}
+	files := map[string][]byte{}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := hex.DecodeString(strings.TrimSpace(string(text)))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		files[filepath.Base(name)] = b
+	}
+	return files
+}
+
+// assault sends a frame as a new peer and reads until the relay has dealt with it.
+func assault(t testing.TB, s *server, frame []byte) {
+	t.Helper()
+	ws := dial(t, s, "evil")
+	defer ws.Close()
+	if err := ws.WriteMessage(websocket.BinaryMessage, frame); err != nil {
+		t.Fatal(err)
+	}
+	leave, err := repo.Encode(&repo.Message{Type: repo.TypeLeave, SenderID: "evil"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = ws.WriteMessage(websocket.BinaryMessage, leave)
+	fate(t, ws)
+}
+
+func TestHostileBytes(t *testing.T) {
+	for _, open := range []bool{false, true} {
+		t.Run(fmt.Sprint("open ", open), func(t *testing.T) {
+			s := start(t, relay.Config{Open: open})
+			event := relaytest.EventID("hostile")
+			a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
+			write(t, a, 3)
+			connect(t, s, a, b)
+			same(t, a, b)
+			files := hostile(t)
+			for name, b := range files {
+				for _, data := range [][]byte{
+					b,
+					(&wire.Message{Changes: [][]byte{b}}).Encode(),
+					(&wire.Message{Heads: []wire.Hash{{1}}, Have: []wire.Have{{}}, Changes: chunks(b)}).Encode(),
+				} {
+					if len(data) == 0 {
+						continue
+					}
+					frame, err := repo.Encode(&repo.Message{Type: repo.TypeSync, SenderID: "evil", DocumentID: string(relaytest.EventID(name)), Data: data})
+					if err != nil {
+						t.Fatal(err)
+					}
+					assault(t, s, frame)
+				}
+			}
+			write(t, b, 2)
+			until(t, a, changes(5))
+			same(t, a, b)
+		})
+	}
+}
+
+func chunks(b []byte) [][]byte {
+	all, err := wire.SplitChunks(b)
+	if err != nil {
+		return [][]byte{b}
+	}
+	return all
+}
+
+// Frames that were damaged at random do no harm, whatever they become.
+func TestDamagedFrames(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	s := start(t, relay.Config{})
+	event := relaytest.EventID("damaged")
+	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
+	first := write(t, a, 1)[0]
+	connect(t, s, a, b)
+	same(t, a, b)
+	c := relaytest.NewChange(relaytest.Actor("evil"), 1, 2, []wire.Hash{first}, "k", "v")
+	m := &wire.Message{Heads: []wire.Hash{c.Hash}, Need: []wire.Hash{first}, Have: []wire.Have{{LastSync: []wire.Hash{first}, Filter: wire.NewFilter([]wire.Hash{c.Hash})}}, Changes: [][]byte{c.Encode()}}
+	whole, err := repo.Encode(&repo.Message{Type: repo.TypeSync, SenderID: "evil", DocumentID: string(event), Data: m.Encode(), Signatures: relaytest.Signature(c.Hash)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 300
+	if testing.Short() {
+		n = 50
+	}
+	for range n {
+		frame := bytes.Clone(whole)
+		for range 1 + random.IntN(4) {
+			frame[random.IntN(len(frame))] = byte(random.UintN(256))
+		}
+		assault(t, s, frame[:1+random.IntN(len(frame))])
+		assault(t, s, frame)
+	}
+	write(t, a, 1)
+	same(t, a, b)
+}
+
+// Changes that wait for others for ever are taken up to a bound; beyond it they
+// are deferred, and those that need not wait still pass.
+func TestWaitingIsBounded(t *testing.T) {
+	s := start(t, relay.Config{})
+	event := relaytest.EventID("waiting")
+	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
+	connect(t, s, a, b)
+	sent := 0
+	for sent < relay.MaxWaiting+500 {
+		m := &wire.Message{Heads: []wire.Hash{{1}}}
+		for range 1000 {
+			sent++
+			c := relaytest.NewChange(relaytest.Actor(fmt.Sprint("w", sent)), 1, 1000, []wire.Hash{{9, byte(sent), byte(sent >> 8)}}, "k", "v")
+			m.Changes = append(m.Changes, c.Encode())
+		}
+		if err := a.Send(&repo.Message{Type: repo.TypeSync, SenderID: "a", DocumentID: string(event), Data: m.Encode()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, a, func(st relaytest.State) bool { return len(st.Refused) == sent-relay.MaxWaiting })
+	for _, r := range a.State().Refused {
+		if !r.Deferred || r.Code != relay.CodeWaiting {
+			t.Fatalf("refusal %+v", r)
+		}
+	}
+	write(t, b, 1)
+	until(t, a, changes(1))
+}
