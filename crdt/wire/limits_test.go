@@ -254,7 +254,7 @@ func TestHostile(t *testing.T) {
 		if n := allocated(func() { everyEntry(b) }); n > 256<<20 {
 			t.Errorf("%s: %d bytes took %d", filepath.Base(f), len(b), n)
 		}
-		if d := time.Since(start); d > 5*time.Second {
+		if d := time.Since(start); d > 30*time.Second {
 			t.Errorf("%s: took %v", filepath.Base(f), d)
 		}
 		if strings.HasPrefix(filepath.Base(f), "rle_bomb") {
