@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"flyleaf": func() {
+			os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+		},
+	})
+}
+
+// TestScripts runs the commands as people type them; see testdata/script.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("XDG_DATA_HOME", e.WorkDir+"/share")
+			e.Setenv("XDG_RUNTIME_DIR", e.WorkDir)
+			e.Setenv("TZ", "UTC")
+			return nil
+		},
+	})
+}
+
+// TestSampleHasWhatTheDemoPromises: two authors, a dozen threads, code, links,
+// lists and emoji, and replies that name a post that was there.
+func TestSampleHasWhatTheDemoPromises(t *testing.T) {
+	s, err := readSample()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Authors) != 2 || s.Title == "" || s.You == "" {
+		t.Errorf("title %q, authors %v, you %q", s.Title, s.Authors, s.You)
+	}
+	seen, threads := map[string]bool{}, 0
+	for _, p := range s.Posts {
+		if p.Key == "" || seen[p.Key] || p.By == "" || p.Text == "" {
+			t.Errorf("post %q has no key of its own, no writer or no text", p.Key)
+		}
+		if p.Re == "" {
+			threads++
+		} else if !seen[p.Re] {
+			t.Errorf("post %q replies to %q, which is not there yet", p.Key, p.Re)
+		}
+		seen[p.Key] = true
+	}
+	if threads < 12 {
+		t.Errorf("only %d threads", threads)
+	}
+	for _, r := range s.Reactions {
+		if !seen[r.On] || len(r.By) == 0 {
+			t.Errorf("a reaction %q on %q", r.Emoji, r.On)
+		}
+	}
+}

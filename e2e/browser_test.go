@@ -1,0 +1,197 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// browser starts a real Chromium, or skips saying that it is missing.
+func browser(t *testing.T, options ...chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			path = p
+			break
+		}
+	}
+	if path == "" {
+		if os.Getenv("FLYLEAF_REQUIRE_ALL") != "" {
+			t.Fatal("Chromium is missing: install the package chromium")
+		}
+		t.Skip("skipped: Chromium is missing (the package chromium)")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()))
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(opts, options...)...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 4*patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if _, err := chromedp.Run(ctx, chromedp.Steps(steps...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ask evaluates a script that returns a value.
+func ask[T any](t *testing.T, ctx context.Context, script string) T {
+	t.Helper()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](script))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// shows waits until the page's text holds the words.
+func shows(t *testing.T, ctx context.Context, words string) {
+	t.Helper()
+	eventually(t, "the page shows "+words, func() error {
+		text := ask[string](t, ctx, `document.body.innerText`)
+		if !strings.Contains(text, words) {
+			return fmt.Errorf("it shows %.3000q", text)
+		}
+		return nil
+	})
+}
+
+// TestPageInARealBrowser asks in Chromium on one device, has an author answer on
+// another, sees the answer arrive while typing, and reads on with the relay gone.
+func TestPageInARealBrowser(t *testing.T) {
+	ctx := browser(t)
+	relay := newRelay(t).up()
+	reader, author := newDevice(t), newDevice(t)
+	week := reader.found(relay.url())
+	reader.run("name", "Tino")
+	author.run("name", "Ilse Marrow")
+	reader.run("sync")
+	author.run("join", week.Invitation)
+	author.run("sync")
+	reader.run("roles", "grant", author.run("identity", "show"), "author")
+	_, url := reader.serve()
+	author.serve()
+
+	do(t, ctx, chromedp.Navigate(url), chromedp.WaitVisible(`main`))
+	shows(t, ctx, "The Patient Ledger")
+	do(t, ctx, chromedp.Click(`main a[href*="/e/"]`), chromedp.WaitVisible(`#q`),
+		chromedp.SendKeys(`#q`, "Is the bakery a *real* one? :bread:"),
+		chromedp.Click(`#ask button.primary`), chromedp.WaitVisible(`article.question`))
+	shows(t, ctx, "🍞")
+	if html := ask[string](t, ctx, `document.querySelector('article.question .words').innerHTML`); !strings.Contains(html, "<em>real</em>") {
+		t.Errorf("the Markdown came out as %s", html)
+	}
+
+	// The author's device gets it by itself, answers, and the answer arrives here
+	// while something else is being typed.
+	do(t, ctx, chromedp.SendKeys(`#q`, "I am still thinking about"))
+	var question string
+	eventually(t, "the question is on the author's device", func() error {
+		l := author.list(week.Event)
+		if len(l) != 1 {
+			return fmt.Errorf("%d threads", len(l))
+		}
+		question = l[0].ID
+		return nil
+	})
+	author.run("reply", question, "It is made of three real ones.")
+	eventually(t, "the answer arrives, or is announced", func() error {
+		text := ask[string](t, ctx, `document.body.innerText`)
+		if strings.Contains(text, "It is made of three real ones.") {
+			return nil
+		}
+		if ask[bool](t, ctx, `(() => { const a = document.querySelector('#news a, #news button'); if (!a) return false; a.click(); return true })()`) {
+			return errors.New("announced and asked for")
+		}
+		return fmt.Errorf("the page shows %.2000q", text)
+	})
+	if typed := ask[string](t, ctx, `document.querySelector('#q').value`); typed != "I am still thinking about" {
+		t.Errorf("what was being typed became %q", typed)
+	}
+	if n := ask[int](t, ctx, `document.querySelectorAll('.badge.author').length`); n != 1 {
+		t.Errorf("%d badges of authors instead of 1", n)
+	}
+
+	// The relay goes away: the page says so, and reads and posts on.
+	relay.kill()
+	do(t, ctx, chromedp.Reload(), chromedp.WaitVisible(`#q`))
+	shows(t, ctx, "It is made of three real ones.")
+	if typed := ask[string](t, ctx, `document.querySelector('#q').value`); typed != "I am still thinking about" {
+		t.Errorf("the draft came back as %q", typed)
+	}
+	do(t, ctx, chromedp.SendKeys(`#q`, " the rye."), chromedp.Click(`#ask button.primary`))
+	eventually(t, "the second question is here", func() error {
+		if n := ask[int](t, ctx, `document.querySelectorAll('article.question').length`); n != 2 {
+			return fmt.Errorf("%d questions", n)
+		}
+		return nil
+	})
+	shows(t, ctx, "only on this device")
+
+	// And back: nobody presses a button.
+	relay.up()
+	eventually(t, "the page says that everything is on the relay", func() error {
+		if words := ask[string](t, ctx, `document.querySelector('#truth').innerText`); !strings.Contains(words, "on the relay") {
+			return errors.New(words)
+		}
+		return nil
+	})
+	same(t, week.Event, reader, author, count(3))
+}
+
+// TestReadmePicture looks at the demo as the README shows it. With
+// FLYLEAF_UPDATE=1 it writes docs/week.png.
+func TestReadmePicture(t *testing.T) {
+	ctx := browser(t, chromedp.WindowSize(1280, 900))
+	a := newDevice(t)
+	p := start(t, a.env(), "flyleaf", "demo", "--listen", "127.0.0.1:0", "--relay-listen", "127.0.0.1:0", "--no-open")
+	line := p.line("http://")
+	do(t, ctx, chromedp.Navigate(line[strings.Index(line, "http://"):]), chromedp.WaitVisible(`main`))
+	do(t, ctx, chromedp.Click(`main a[href*="/e/"]`), chromedp.WaitVisible(`article.question`))
+	eventually(t, "the sample is on the relay", func() error {
+		if words := ask[string](t, ctx, `document.querySelector('#truth').innerText`); !strings.Contains(words, "on the relay") {
+			return errors.New(words)
+		}
+		return nil
+	})
+	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	colours := map[[3]uint32]bool{}
+	for x := 0; x < img.Bounds().Dx(); x += 7 {
+		for y := 0; y < img.Bounds().Dy(); y += 7 {
+			r, g, b, _ := img.At(x, y).RGBA()
+			colours[[3]uint32{r >> 8, g >> 8, b >> 8}] = true
+		}
+	}
+	if len(colours) < 20 {
+		t.Errorf("the picture has only %d colours; is it a page?", len(colours))
+	}
+	if os.Getenv("FLYLEAF_UPDATE") != "" {
+		if err := os.WriteFile(filepath.Join(root(t), "docs", "week.png"), shot, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
