@@ -51,9 +51,9 @@ type tally struct {
 	maxRounds                                                                                                 int
 }
 
-// Rules 1 to 15: whatever happened before, over links that work everybody ends
+// All rules together: whatever happened before, over links that work everybody ends
 // with the same heads, nothing waiting, and silence.
-func TestRule15SimulatedWorldsConverge(t *testing.T) {
+func TestSimulatedWorldsConverge(t *testing.T) {
 	runs, first := *simRuns, int64(1)
 	if testing.Short() {
 		runs = 300

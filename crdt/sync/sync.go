@@ -73,7 +73,7 @@ type Peer struct {
 
 	limit int // bytes of a message, wire.MaxMessage but in tests
 
-	// stock turns off rules 10 to 15, those beyond automerge 3.x. For tests.
+	// stock turns off rules 10 to 17, those beyond automerge 3.x. For tests.
 	stock bool
 }
 
