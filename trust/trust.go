@@ -46,9 +46,6 @@ var (
 	ErrNoKey = errors.New("trust: there is no key to sign with")
 	// ErrSeed is returned by KeyFromSeed for a seed that is not 32 bytes.
 	ErrSeed = errors.New("trust: the seed of a key is 32 bytes")
-	// ErrIdentity is returned by ParseIdentity for a text that is not 64
-	// lower-case hex characters.
-	ErrIdentity = errors.New("trust: an identity is 64 lower-case hex characters")
 )
 
 // Key is a person's key pair. The zero Key signs nothing.
@@ -119,25 +116,6 @@ func (k Key) String() string { return "key of " + string(k.Identity()) }
 
 // GoString is String, so that no formatting verb shows the secret.
 func (k Key) GoString() string { return k.String() }
-
-// IdentityOf returns who an actor belongs to. ErrActor is returned for an actor
-// that is not 40 bytes.
-func IdentityOf(actor wire.ActorID) (qa.Identity, error) {
-	if len(actor) != ActorSize {
-		return "", fmt.Errorf("%w (it has %d)", ErrActor, len(actor))
-	}
-	return qa.Identity(hex.EncodeToString([]byte(actor[:ed25519.PublicKeySize]))), nil
-}
-
-// ParseIdentity checks the form of an identity given by a person. ErrIdentity
-// is returned when it is not one.
-func ParseIdentity(s string) (qa.Identity, error) {
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != ed25519.PublicKeySize || hex.EncodeToString(b) != s {
-		return "", ErrIdentity
-	}
-	return qa.Identity(s), nil
-}
 
 // signed returns what a signature covers:
 //

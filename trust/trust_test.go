@@ -37,12 +37,8 @@ func TestActorNamesItsPerson(t *testing.T) {
 	if len(a) != 40 || !strings.HasSuffix(string(a), strings.Repeat("\x09", 8)) {
 		t.Fatalf("actor %x", string(a))
 	}
-	id, err := IdentityOf(a)
-	if err != nil || id != k.Identity() || len(id) != 64 {
-		t.Fatalf("identity %q of the actor, %q of the key, %v", id, k.Identity(), err)
-	}
-	if _, err := IdentityOf(a[:39]); !errors.Is(err, ErrActor) {
-		t.Fatalf("a short actor: %v", err)
+	if id := qa.IdentityOfActor([]byte(a)); id != k.Identity() || len(id) != 64 {
+		t.Fatalf("identity %q of the actor, %q of the key", id, k.Identity())
 	}
 	if b, err := k.NewActor(nil); err != nil || b == a {
 		t.Fatalf("a second actor: %v", err)
@@ -142,17 +138,5 @@ func TestRandomThatEndsIsAnError(t *testing.T) {
 	}
 	if _, err := key(t, 1).NewActor(bytes.NewReader(nil)); err == nil {
 		t.Fatal("an actor was made of nothing")
-	}
-}
-
-func TestParseIdentity(t *testing.T) {
-	id := string(key(t, 1).Identity())
-	if got, err := ParseIdentity(id); err != nil || string(got) != id {
-		t.Fatal(got, err)
-	}
-	for _, bad := range []string{"", id[:62], strings.ToUpper(id), id + "00", strings.Repeat("g", 64)} {
-		if _, err := ParseIdentity(bad); !errors.Is(err, ErrIdentity) {
-			t.Errorf("%q was taken: %v", bad, err)
-		}
 	}
 }

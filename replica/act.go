@@ -1,0 +1,208 @@
+package replica
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"flyleaf/crdt"
+	"flyleaf/qa"
+	"flyleaf/storage"
+	"flyleaf/trust"
+)
+
+// draft is a number of local acts that will be saved together or not at all. It
+// is used under the event's mu and ended by save or drop.
+type draft struct {
+	e       *event
+	entries []storage.Entry
+}
+
+// do turns one act into a change. Nothing is saved yet.
+func (d *draft) do(act qa.Act) (crdt.Made, error) {
+	if act.AtMillis == 0 {
+		act.AtMillis = d.e.node.cfg.Now().UnixMilli()
+	}
+	made, err := d.e.doc.Do(act)
+	if err != nil {
+		if errors.Is(err, crdt.ErrBroken) {
+			d.e.discard()
+		}
+		return made, err
+	}
+	if made.Nothing {
+		return made, nil
+	}
+	return made, d.take(made, act)
+}
+
+// take signs a new change and gives it to graph and fold.
+func (d *draft) take(made crdt.Made, act qa.Act) error {
+	e, c := d.e, made.Change
+	signature, err := trust.Sign(e.node.cfg.Key, e.id, c.Hash)
+	if err != nil {
+		return err
+	}
+	if act.Kind == qa.ActPost {
+		act.Post = made.Post // not read by the kind, but what Delivery asks for
+	}
+	kept, err := json.Marshal(act)
+	if err != nil {
+		return err
+	}
+	d.entries = append(d.entries, storage.Entry{
+		Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, Bytes: made.Bytes, Signature: signature,
+		ReceivedAtMillis: e.node.cfg.Now().UnixMilli(), Own: true, Act: kept,
+	})
+	added, err := e.add(arrival{change: c})
+	if err == nil && len(added) != 1 {
+		err = errors.New("it does not follow what is there")
+	}
+	if err != nil {
+		return fmt.Errorf("the new change does not fit the event, which is a fault of this program; nothing was changed: %w", err)
+	}
+	return nil
+}
+
+// drop forgets the draft: what the document took is thrown away with it.
+func (d *draft) drop() {
+	if len(d.entries) > 0 {
+		d.e.discard()
+	}
+}
+
+// save writes the draft in one transaction and then tells of it. When it fails
+// nothing of the draft is left anywhere.
+func (d *draft) save(ctx context.Context) error {
+	e := d.e
+	if len(d.entries) == 0 {
+		e.rest()
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		e.discard()
+		return err
+	}
+	// From here on the caller's giving up must not leave it open whether the
+	// transaction was committed.
+	ctx = context.WithoutCancel(ctx)
+	views := e.views()
+	err := e.node.store.Append(ctx, storage.Batch{Event: e.id, Entries: d.entries, Views: views})
+	if err != nil && !d.saved(ctx) {
+		e.discard()
+		return fmt.Errorf("%w: %w", ErrNotSaved, err)
+	}
+	e.recent = nil
+	e.loaded += len(d.entries)
+	e.noteUnsent(d.entries)
+	e.showHeads()
+	e.rest()
+	e.node.poke(e.id)
+	e.node.subs.notify(e.update(views, true))
+	return nil
+}
+
+// saved asks the store whether a transaction that reported an error was
+// committed all the same, as can happen when the error came after the commit.
+func (d *draft) saved(ctx context.Context) bool {
+	_, err := d.e.node.store.Entry(ctx, d.e.id, d.entries[len(d.entries)-1].Hash)
+	return err == nil
+}
+
+// Do carries out one act in an event: it is on disk when Do returns. It returns
+// the new post's ID for qa.ActPost, "" for others. An act that changes nothing
+// is not an error. *qa.FieldError and the errors of package crdt are returned
+// for acts that are not allowed, ErrNotSaved when the disk did not take it; in
+// both cases nothing has changed.
+func (n *Node) Do(ctx context.Context, id qa.EventID, act qa.Act) (qa.PostID, error) {
+	e, err := n.event(id)
+	if err != nil {
+		return "", err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.open(ctx); err != nil {
+		return "", err
+	}
+	d := &draft{e: e}
+	made, err := d.do(act)
+	if err != nil {
+		d.drop()
+		return "", err
+	}
+	return made.Post, d.save(ctx)
+}
+
+// Found makes a new event with this device's person as its organiser and follows
+// it. ID and Founder of the event given are ignored; the relay, if any, becomes
+// the first of its relays.
+func (n *Node) Found(ctx context.Context, event qa.Event, relay string) (qa.EventID, qa.Invitation, error) {
+	d, err := n.genesis(event, relay)
+	if err != nil {
+		return "", qa.Invitation{}, err
+	}
+	d.e.mu.Lock()
+	err = d.save(ctx)
+	d.e.mu.Unlock()
+	if err != nil {
+		return "", qa.Invitation{}, err
+	}
+	if err := n.follow(ctx, d.e, relay); err != nil {
+		return "", qa.Invitation{}, err
+	}
+	return d.e.id, qa.Invitation{Event: d.e.id, Relay: relay}, nil
+}
+
+// genesis drafts a new event. Nothing is saved or followed yet.
+func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
+	n.mu.Lock()
+	closed := n.closed
+	n.mu.Unlock()
+	if closed {
+		return nil, ErrClosed
+	}
+	if relay != "" {
+		if err := qa.CheckRelay(relay); err != nil {
+			return nil, err
+		}
+		if len(event.Relays) == 0 {
+			event.Relays = []string{relay}
+		}
+	}
+	event.ID, event.Founder = "", ""
+	act := qa.Act{Kind: qa.ActFound, AtMillis: n.cfg.Now().UnixMilli(), Event: &event}
+	doc, made, err := crdt.Found(n.actor, act)
+	if err != nil {
+		return nil, err
+	}
+	e := n.newEvent(qa.EventIDFromGenesis([32]byte(made.Change.Hash)))
+	e.fresh()
+	e.doc = doc
+	d := &draft{e: e}
+	if err := d.take(made, act); err != nil {
+		d.drop()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Rebuild drops the event's views and makes them again from the ledger.
+func (n *Node) Rebuild(ctx context.Context, id qa.EventID) error {
+	e, err := n.event(id)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.discard() // from the ledger alone, not from what happens to be in memory
+	if err := e.load(ctx); err != nil {
+		return err
+	}
+	views := e.allViews()
+	if err := n.store.ReplaceViews(ctx, id, views); err != nil {
+		return err
+	}
+	n.subs.notify(e.update(views, true))
+	return nil
+}

@@ -1,0 +1,63 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+)
+
+// Dialer opens connections to relays.
+type Dialer interface {
+	// Dial connects to a ws:// or wss:// URL. It returns when the connection
+	// stands, fails, or ctx ends.
+	Dial(ctx context.Context, url string) (Conn, error)
+}
+
+// Conn is a connection that carries whole frames. Read and Write may be called
+// at the same time, each by one goroutine; Close by any, any number of times.
+type Conn interface {
+	// Read returns the next frame, at most wire.MaxFrame bytes. It fails within
+	// 15 s after the other side stopped answering, also when nothing is sent.
+	Read() ([]byte, error)
+	// Write sends a frame. It fails when the other side has not taken it in 10 s.
+	Write(frame []byte) error
+	Close() error
+}
+
+// ErrNoDialer is returned where the platform has no way to reach a relay.
+var ErrNoDialer = errors.New("this build has no way to reach a relay")
+
+// ExplainDial says in a few words why a relay could not be reached, or was lost.
+func ExplainDial(err error) string {
+	var dns *net.DNSError
+	var opErr *net.OpError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "no relay has the name " + dns.Name
+	case errors.As(err, &dns):
+		return "the relay's name could not be looked up; is there a network?"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "the relay is not running, or does not listen at this address"
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return "there is no network to the relay"
+	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
+		return "the relay does not answer"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+		return "the connection to the relay was lost"
+	case errors.As(err, &opErr) && opErr.Err != nil:
+		return "the relay cannot be reached: " + opErr.Err.Error()
+	case strings.Contains(err.Error(), "bad handshake"):
+		return "what answers at this address is not a relay"
+	}
+	return "the relay cannot be reached: " + err.Error()
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}

@@ -1,0 +1,127 @@
+//go:build !js
+
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"flyleaf/crdt/wire"
+)
+
+// WebSocket dials relays as an operating system's process does. The zero value
+// is ready to use.
+type WebSocket struct {
+	// PingEvery is how often the relay is asked whether it is there, and Silence
+	// after how long without a sign of life a connection is given up. 0 are 5 s
+	// and 12 s: a half-open connection is noticed within 15 s.
+	PingEvery, Silence time.Duration
+}
+
+const (
+	pingEvery        = 5 * time.Second
+	silence          = 12 * time.Second
+	writeWithin      = 10 * time.Second
+	handshakeWithin  = 10 * time.Second
+	closeFrameWithin = time.Second
+)
+
+func platformDialer() Dialer { return WebSocket{} }
+
+// Dial implements Dialer.
+func (w WebSocket) Dial(ctx context.Context, url string) (Conn, error) {
+	if w.PingEvery == 0 {
+		w.PingEvery = pingEvery
+	}
+	if w.Silence == 0 {
+		w.Silence = silence
+	}
+	d := websocket.Dialer{HandshakeTimeout: handshakeWithin}
+	ws, response, err := d.DialContext(ctx, url, nil)
+	if response != nil && response.Body != nil {
+		_ = response.Body.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &webSocketConn{ws: ws, silence: w.Silence, done: make(chan struct{})}
+	ws.SetReadLimit(wire.MaxFrame)
+	c.alive()
+	ws.SetPongHandler(func(string) error { c.alive(); return nil })
+	answerPing := ws.PingHandler()
+	ws.SetPingHandler(func(data string) error { c.alive(); return answerPing(data) })
+	c.pinging.Add(1)
+	go c.ping(w.PingEvery)
+	return c, nil
+}
+
+type webSocketConn struct {
+	ws      *websocket.Conn
+	silence time.Duration
+	once    sync.Once
+	done    chan struct{}
+	pinging sync.WaitGroup
+}
+
+func (c *webSocketConn) alive() { _ = c.ws.SetReadDeadline(time.Now().Add(c.silence)) }
+
+// ping asks for a sign of life; a connection that cannot even send is closed, so
+// that Read fails.
+func (c *webSocketConn) ping(every time.Duration) {
+	defer c.pinging.Done()
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-c.done:
+			return
+		case <-t.C:
+			if err := c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.silence)); err != nil {
+				_ = c.ws.Close()
+				return
+			}
+		}
+	}
+}
+
+func (c *webSocketConn) Read() ([]byte, error) {
+	for {
+		kind, frame, err := c.ws.ReadMessage()
+		if err != nil {
+			var closed *websocket.CloseError
+			if errors.As(err, &closed) {
+				return nil, fmt.Errorf("%w: closed by the relay (%d %s)", io.EOF, closed.Code, closed.Text)
+			}
+			return nil, err
+		}
+		c.alive()
+		if kind == websocket.BinaryMessage { // the protocol has no text messages
+			return frame, nil
+		}
+	}
+}
+
+func (c *webSocketConn) Write(frame []byte) error {
+	if err := c.ws.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
+		return err
+	}
+	return c.ws.WriteMessage(websocket.BinaryMessage, frame)
+}
+
+func (c *webSocketConn) Close() error {
+	var err error
+	c.once.Do(func() {
+		close(c.done)
+		goodbye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+		_ = c.ws.WriteControl(websocket.CloseMessage, goodbye, time.Now().Add(closeFrameWithin))
+		err = c.ws.Close()
+		c.pinging.Wait()
+	})
+	return err
+}

@@ -1,0 +1,470 @@
+package replica
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"flyleaf/crdt"
+	"flyleaf/crdt/fold"
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+	"flyleaf/trust"
+)
+
+// snapshotEvery is how many changes are loaded one by one before a snapshot is
+// worth its writing.
+const snapshotEvery = 200
+
+// event is one followed event. mu is held while its ledger is written and what
+// is in memory changes, never while something is sent.
+type event struct {
+	node *Node
+	id   qa.EventID
+
+	mu    sync.Mutex
+	gone  bool         // closed with the node
+	graph *graph.Graph // nil: nothing is loaded
+	fold  *fold.Fold
+
+	// arriving holds what the graph may apply: the change being added and those
+	// that wait for others. The ledger has none of them yet.
+	arriving map[wire.Hash]arrival
+	admitted []arrival                  // applied by the graph, not yet by the fold
+	recent   map[wire.Hash]*wire.Change // applied since the last write to the ledger
+	// refused are changes that this device will not take. They are not asked for
+	// again while the node runs.
+	refused map[wire.Hash]Refusal
+
+	doc     *crdt.Document // nil: not loaded
+	outside [][]byte       // on disk and in the graph, not yet in doc
+	actor   wire.ActorID
+	loaded  int // changes it was loaded from, beyond its snapshot, and has gained since
+	idle    *time.Timer
+	acts    int // counts local acts, so that a timer knows whether it came too late
+
+	side side
+}
+
+// arrival is a change that is not in the ledger yet.
+type arrival struct {
+	change    *wire.Change
+	bytes     []byte
+	signature []byte
+	stranger  bool // from outside, so its operations are held against its past
+}
+
+// side is what can be asked without waiting for mu.
+type side struct {
+	mu      sync.Mutex
+	heads   []wire.Hash // of what is on disk; valid when loaded
+	loaded  bool
+	pending map[wire.Hash]qa.PostID // own changes that no relay holds; nil: not read yet
+	// relayRefused are own changes that the relay did not take, by hash.
+	relayRefused map[wire.Hash]Refusal
+}
+
+func (n *Node) newEvent(id qa.EventID) *event {
+	return &event{node: n, id: id, actor: n.actor, refused: map[wire.Hash]Refusal{}}
+}
+
+// fresh gives the event an empty graph and fold.
+func (e *event) fresh() {
+	e.arriving = map[wire.Hash]arrival{}
+	e.graph = graph.New(graph.Admit(e.admit))
+	e.fold = fold.New(e.id, e.graph)
+}
+
+// admit is asked by the graph before it applies a change, one that waited
+// included. Those it was asked about before are applied by now, so the fold
+// takes them first: it has to know the past of what is looked at.
+func (e *event) admit(m graph.Meta) error {
+	if err := e.foldAdmitted(); err != nil {
+		return err
+	}
+	a, ok := e.arriving[m.Hash]
+	if !ok {
+		return errors.New("replica: a change came out of nowhere")
+	}
+	if a.stranger {
+		if err := trust.CheckPast(a.change, e.graph, e.fold, e.changeOf); err != nil {
+			return err
+		}
+	}
+	e.admitted = append(e.admitted, a)
+	return nil
+}
+
+func (e *event) foldAdmitted() error {
+	for len(e.admitted) > 0 {
+		c := e.admitted[0].change
+		e.admitted = e.admitted[1:]
+		if err := e.fold.Apply(c); err != nil {
+			return fmt.Errorf("%w: %w", errFold, err)
+		}
+		if e.recent == nil {
+			e.recent = map[wire.Hash]*wire.Change{}
+		}
+		e.recent[c.Hash] = c
+	}
+	return nil
+}
+
+// errFold marks a disagreement of graph and fold, which is a fault of this
+// program and no reason to refuse anything.
+var errFold = errors.New("replica: graph and fold disagree")
+
+// changeOf returns a change that is in the graph: from the ledger, or one that
+// is about to be written there.
+func (e *event) changeOf(h wire.Hash) (*wire.Change, error) {
+	if c := e.recent[h]; c != nil {
+		return c, nil
+	}
+	en, err := e.node.store.Entry(e.node.ctx, e.id, h)
+	if err != nil {
+		return nil, err
+	}
+	return wire.DecodeChange(en.Bytes)
+}
+
+// add gives a change to the graph, and through it to the fold. It returns what
+// was applied, in causal order; none when the change has to wait.
+func (e *event) add(a arrival) ([]arrival, error) {
+	h := a.change.Hash
+	e.arriving[h] = a
+	added, err := e.graph.Add(graph.MetaOf(a.change))
+	if fault := e.foldAdmitted(); fault != nil {
+		err = fault
+	}
+	applied := make([]arrival, 0, len(added))
+	for _, h := range added {
+		applied = append(applied, e.arriving[h])
+		delete(e.arriving, h)
+	}
+	if err != nil || !e.graph.Waiting(h) {
+		delete(e.arriving, h)
+	}
+	return applied, err
+}
+
+// load builds graph and fold from the ledger, if they are not there. mu is held.
+func (e *event) load(ctx context.Context) error {
+	if e.gone {
+		return ErrClosed
+	}
+	if e.graph != nil {
+		return nil
+	}
+	e.fresh()
+	err := e.node.store.Entries(ctx, e.id, 0, func(en storage.Entry) error {
+		if en.Status != storage.InDocument {
+			return nil
+		}
+		c, err := wire.DecodeChange(en.Bytes)
+		if err != nil {
+			return fmt.Errorf("change %s: %w", en.Hash, err)
+		}
+		// A change that depends on a damaged one waits until that one has been
+		// fetched again.
+		if _, err := e.add(arrival{change: c, bytes: en.Bytes, signature: en.Signature}); err != nil {
+			return fmt.Errorf("change %s: %w", en.Hash, err)
+		}
+		return nil
+	})
+	if errors.Is(err, storage.ErrDamaged) {
+		e.node.cfg.Log.Warn("part of an event is damaged on disk and will be fetched again from its relay", "event", e.id, "error", err)
+		err = nil
+	}
+	if err != nil {
+		e.forget()
+		return fmt.Errorf("reading the ledger of event %s: %w", e.id, err)
+	}
+	e.fold.Touched() // the views have all of this
+	e.recent = nil
+	e.showHeads()
+	return nil
+}
+
+func (e *event) showHeads() {
+	e.side.mu.Lock()
+	e.side.heads, e.side.loaded = e.graph.Heads(), true
+	e.side.mu.Unlock()
+}
+
+// open loads the document for a local act, or brings it up to date. mu is held.
+func (e *event) open(ctx context.Context) error {
+	if err := e.load(ctx); err != nil {
+		return err
+	}
+	if e.graph.Len() == 0 {
+		return ErrNotFetched
+	}
+	if e.doc != nil {
+		return e.absorb()
+	}
+	if e.actor == "" {
+		actor, err := e.node.newActor()
+		if err != nil {
+			return err
+		}
+		e.actor = actor
+	}
+	snapshot, err := e.node.store.Snapshot(ctx, e.id)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrDamaged) {
+		return err
+	}
+	if err != nil {
+		snapshot = storage.Snapshot{}
+	}
+	err = e.openFrom(ctx, snapshot)
+	if err != nil && snapshot.Bytes != nil {
+		// A snapshot only makes loading faster; the ledger is the truth.
+		e.node.cfg.Log.Warn("a snapshot could not be used", "event", e.id, "error", err)
+		err = e.openFrom(ctx, storage.Snapshot{})
+	}
+	return err
+}
+
+func (e *event) openFrom(ctx context.Context, snapshot storage.Snapshot) error {
+	var changes [][]byte
+	err := e.node.store.Entries(ctx, e.id, snapshot.Position, func(en storage.Entry) error {
+		if en.Status == storage.InDocument && e.graph.Has(en.Hash) {
+			changes = append(changes, en.Bytes)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, storage.ErrDamaged) { // load has told of the damage
+		return err
+	}
+	doc, err := crdt.Load(e.actor, snapshot.Bytes, changes)
+	if err != nil {
+		return fmt.Errorf("opening event %s: %w", e.id, err)
+	}
+	if !slices.Equal(doc.Heads(), e.graph.Heads()) {
+		doc.Close()
+		return fmt.Errorf("opening event %s: the document and the ledger have different heads", e.id)
+	}
+	e.doc, e.outside, e.loaded = doc, nil, len(changes)
+	return nil
+}
+
+// absorb hands what came from outside to the loaded document.
+func (e *event) absorb() error {
+	if len(e.outside) == 0 {
+		return nil
+	}
+	if err := e.doc.Absorb(e.outside); err != nil {
+		e.discard()
+		return fmt.Errorf("opening event %s: %w", e.id, err)
+	}
+	e.loaded += len(e.outside)
+	e.outside = nil
+	return nil
+}
+
+// discard throws away everything in memory, so that it is built again from the
+// ledger. The next local act has a new actor: the one before may have been used
+// for a change that is nowhere, or that is somewhere after all.
+func (e *event) discard() {
+	if e.doc != nil {
+		e.doc.Close()
+	}
+	e.doc, e.outside = nil, nil
+	e.forget()
+	e.actor = ""
+}
+
+// rest lets go of the document when nothing has been written for a while.
+func (e *event) rest() {
+	e.acts++
+	if e.idle != nil {
+		e.idle.Stop()
+	}
+	acts := e.acts
+	e.idle = time.AfterFunc(e.node.cfg.Idle, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.acts == acts && !e.gone {
+			e.letGo(e.node.ctx)
+		}
+	})
+}
+
+// letGo closes the document, after keeping a snapshot if it took long to load.
+// mu is held.
+func (e *event) letGo(ctx context.Context) {
+	if e.doc == nil {
+		return
+	}
+	if e.loaded >= snapshotEvery && e.absorb() == nil {
+		if err := e.keepSnapshot(ctx); err != nil {
+			e.node.cfg.Log.Warn("a snapshot could not be kept", "event", e.id, "error", err)
+		}
+	}
+	if e.doc != nil {
+		e.doc.Close()
+	}
+	e.doc, e.outside = nil, nil
+}
+
+func (e *event) keepSnapshot(ctx context.Context) error {
+	if e.graph.WaitingLen() > 0 {
+		return nil // the document lacks a part of the ledger; a snapshot would hide it
+	}
+	counts, err := e.node.store.Counts(ctx, e.id)
+	if err != nil {
+		return err
+	}
+	return e.node.store.SaveSnapshot(ctx, e.id, storage.Snapshot{Position: counts.Last, Bytes: e.doc.Save()})
+}
+
+// forget lets go of graph and fold.
+func (e *event) forget() {
+	e.graph, e.fold, e.arriving, e.admitted, e.recent = nil, nil, nil, nil, nil
+}
+
+func (e *event) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.idle != nil {
+		e.idle.Stop()
+	}
+	e.letGo(context.Background())
+	e.gone = true
+	e.forget()
+}
+
+// views returns the rows of what was touched since the last call.
+func (e *event) views() storage.ViewUpdate {
+	t := e.fold.Touched()
+	var v storage.ViewUpdate
+	if t.Event {
+		event := e.fold.Event()
+		v.Event = &event
+	}
+	for _, id := range t.Posts {
+		if p, ok := e.fold.Post(id); ok {
+			v.Posts = append(v.Posts, p)
+		}
+	}
+	for _, r := range t.Reactions {
+		v.Reactions = append(v.Reactions, storage.ReactionUpdate{Post: r.Post, Reaction: r.Reaction, On: r.On})
+	}
+	for _, id := range t.People {
+		if p, ok := e.fold.Person(id); ok {
+			v.People = append(v.People, p)
+		}
+	}
+	return v
+}
+
+// allViews returns every row.
+func (e *event) allViews() storage.ViewUpdate {
+	if e.graph.Len() == 0 {
+		return storage.ViewUpdate{}
+	}
+	event := e.fold.Event()
+	v := storage.ViewUpdate{Event: &event, Posts: e.fold.Posts(), People: e.fold.People()}
+	for _, p := range v.Posts {
+		for _, r := range p.Reactions {
+			v.Reactions = append(v.Reactions, storage.ReactionUpdate{Post: p.ID, Reaction: r, On: true})
+		}
+	}
+	return v
+}
+
+// update says what a page has to look at again.
+func (e *event) update(v storage.ViewUpdate, own bool) Update {
+	u := Update{Event: e.id, Status: own || v.Event != nil || len(v.People) > 0}
+	seen := map[qa.PostID]bool{}
+	add := func(id qa.PostID) {
+		if !seen[id] {
+			seen[id] = true
+			u.Posts = append(u.Posts, id)
+		}
+	}
+	for i := range v.Posts {
+		add(v.Posts[i].ID)
+	}
+	for i := range v.Reactions {
+		add(v.Reactions[i].Post)
+	}
+	return u
+}
+
+// Pending own changes.
+
+// unsent returns the own changes that no relay holds, and the posts they are
+// about ("" for others).
+func (e *event) unsent(ctx context.Context) (map[wire.Hash]qa.PostID, error) {
+	e.side.mu.Lock()
+	defer e.side.mu.Unlock()
+	if e.side.pending == nil {
+		pending := map[wire.Hash]qa.PostID{}
+		err := e.node.store.Pending(ctx, e.id, func(en storage.Entry) error {
+			pending[en.Hash] = postOf(en)
+			return nil
+		})
+		if err != nil && !errors.Is(err, storage.ErrDamaged) {
+			return nil, err
+		}
+		e.side.pending = pending
+	}
+	return maps.Clone(e.side.pending), nil
+}
+
+func (e *event) noteUnsent(entries []storage.Entry) {
+	e.side.mu.Lock()
+	defer e.side.mu.Unlock()
+	if e.side.pending == nil {
+		return
+	}
+	for i := range entries {
+		e.side.pending[entries[i].Hash] = postOf(entries[i])
+	}
+}
+
+// setDelivered notes on disk, then in memory, whether a relay holds own changes.
+func (e *event) setDelivered(ctx context.Context, delivered bool, hashes []wire.Hash) error {
+	if len(hashes) == 0 {
+		return nil // none would mean all
+	}
+	if err := e.node.store.SetDelivered(ctx, e.id, delivered, hashes...); err != nil {
+		return err
+	}
+	e.side.mu.Lock()
+	defer e.side.mu.Unlock()
+	if !delivered {
+		e.side.pending = nil // read again when somebody asks
+		return nil
+	}
+	for _, h := range hashes {
+		delete(e.side.pending, h)
+		delete(e.side.relayRefused, h)
+	}
+	return nil
+}
+
+// postOf returns the post that an own change is about. The act is kept with the
+// ID of the post it made, see draft.take.
+func postOf(en storage.Entry) qa.PostID {
+	var a qa.Act
+	if json.Unmarshal(en.Act, &a) != nil {
+		return ""
+	}
+	return a.Post
+}
+
+// ownActor reports whether the actor belongs to this device's person, as the
+// cheap question before the ledger is asked.
+func (n *Node) ownActor(a wire.ActorID) bool {
+	return len(a) == len(n.actor) && bytes.Equal([]byte(a[:32]), []byte(n.actor[:32]))
+}

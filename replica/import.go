@@ -1,0 +1,161 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// ImportResult says what an import added.
+type ImportResult struct {
+	Event     qa.EventID
+	Questions int
+	Replies   int
+	Known     int // posts that were there already
+}
+
+// ErrBadImport is returned by Import for a week whose posts do not fit together.
+var ErrBadImport = errors.New("what was read does not fit together; nothing was changed")
+
+// postGapMillis lies between two imported posts whose time nobody knows.
+const postGapMillis = 1000
+
+// Import takes a week into an event, whole or not at all, in one transaction. For
+// "" it makes a new event of it, unless this person has founded one from the same
+// source before. A post whose source an organiser's post of the event already
+// has is passed over, so importing again adds nothing. ErrNotOrganiser is
+// returned for an event of somebody else.
+func (n *Node) Import(ctx context.Context, id qa.EventID, week qa.Imported, relay string) (ImportResult, error) {
+	n.importMu.Lock() // two imports of one file must not both find nothing
+	defer n.importMu.Unlock()
+	event := week.Event
+	if event.Source == "" {
+		event.Source = week.Source
+	}
+	if id == "" {
+		found, err := n.importedBefore(ctx, event.Source)
+		if err != nil {
+			return ImportResult{}, err
+		}
+		id = found
+	}
+	if id == "" {
+		return n.importNew(ctx, event, week.Posts, relay)
+	}
+	e, err := n.event(id)
+	if err != nil {
+		return ImportResult{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.open(ctx); err != nil {
+		return ImportResult{}, err
+	}
+	here := e.fold.Event()
+	if !here.HasRole(n.Identity(), qa.RoleOrganiser) {
+		return ImportResult{}, ErrNotOrganiser
+	}
+	d := &draft{e: e}
+	result, err := d.importPosts(here, week.Posts)
+	if err != nil {
+		d.drop()
+		return ImportResult{}, err
+	}
+	return result, d.save(ctx)
+}
+
+func (n *Node) importNew(ctx context.Context, event qa.Event, posts []qa.ImportedPost, relay string) (ImportResult, error) {
+	d, err := n.genesis(event, relay)
+	if err != nil {
+		return ImportResult{}, err
+	}
+	d.e.mu.Lock()
+	result, err := d.importPosts(d.e.fold.Event(), posts)
+	if err != nil {
+		d.drop()
+	} else {
+		err = d.save(ctx)
+	}
+	d.e.mu.Unlock()
+	if err != nil {
+		return ImportResult{}, err
+	}
+	return result, n.follow(ctx, d.e, relay)
+}
+
+// importedBefore finds the event that this person founded from a source.
+func (n *Node) importedBefore(ctx context.Context, source string) (qa.EventID, error) {
+	if source == "" {
+		return "", nil
+	}
+	following, err := n.store.Following(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, f := range following {
+		e, err := n.store.Event(ctx, f.Event)
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if e.Source == source && e.Founder == n.Identity() {
+			return f.Event, nil
+		}
+	}
+	return "", nil
+}
+
+// importPosts drafts one change for each post that is not there yet.
+func (d *draft) importPosts(event qa.Event, posts []qa.ImportedPost) (ImportResult, error) {
+	result := ImportResult{Event: d.e.id}
+	known := map[string]qa.PostID{}
+	for _, p := range d.e.fold.Posts() {
+		if p.Source != "" && event.HasRole(p.By, qa.RoleOrganiser) {
+			known[p.Source] = p.ID
+		}
+	}
+	// The time of a post is that of its place in the file, so that a longer
+	// version of the file puts its new posts between the old ones.
+	start := event.StartsAtMillis
+	if start == 0 {
+		start = d.e.node.cfg.Now().UnixMilli()
+	}
+	ids := make([]qa.PostID, len(posts))
+	for i, p := range posts {
+		if p.Parent >= i || p.Parent < -1 {
+			return result, fmt.Errorf("line %d: a reply stands before what it replies to: %w", p.Line, ErrBadImport)
+		}
+		if id, ok := known[p.Source]; ok && p.Source != "" {
+			ids[i] = id
+			result.Known++
+			continue
+		}
+		act := qa.Act{
+			Kind: qa.ActPost, AtMillis: p.AtMillis, Text: p.Text, OnBehalfOf: p.Name,
+			Source: p.Source, AsAuthor: p.AsAuthor,
+		}
+		if act.AtMillis == 0 {
+			act.AtMillis = start + int64(i+1)*postGapMillis
+		}
+		if p.Parent >= 0 {
+			act.Parent = ids[p.Parent]
+			result.Replies++
+		} else {
+			result.Questions++
+		}
+		made, err := d.do(act)
+		if err != nil {
+			return result, fmt.Errorf("line %d: %w; nothing was imported", p.Line, err)
+		}
+		ids[i] = made.Post
+		if p.Source != "" {
+			known[p.Source] = made.Post
+		}
+	}
+	return result, nil
+}

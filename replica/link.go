@@ -1,0 +1,412 @@
+package replica
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"flyleaf/qa"
+)
+
+// Bounds in time of a link.
+const (
+	dialWithin = 10 * time.Second
+	joinWithin = 10 * time.Second
+	// stableAfter is how long a connection has to last before the next attempt is
+	// again as quick as the first: a relay that ends every connection at once is
+	// not to be hammered.
+	stableAfter = 10 * time.Second
+	// localRetryMax bounds the waits for a relay on this very machine: asking it
+	// costs nothing, and who starts one is looking at the screen.
+	localRetryMax = 2 * time.Second
+)
+
+// link is the connection to one relay, shared by the events that are synced
+// there, and all attempts to have it.
+type link struct {
+	node *Node
+	url  string
+	wake chan struct{} // holds a token when an attempt shall start at once
+	more chan struct{} // holds a token while dirty is not empty
+
+	mu     sync.Mutex
+	events map[qa.EventID]*linked
+	dirty  map[qa.EventID]bool // to be looked at by the session
+}
+
+// linked is an event on a link.
+type linked struct {
+	e      *event
+	status qa.RelayStatus
+}
+
+// Start keeps links to the relays of all followed events, those joined later
+// included, until Close. It returns at once.
+func (n *Node) Start(context.Context) {
+	n.mu.Lock()
+	if n.closed || n.running || n.cfg.Offline {
+		n.mu.Unlock()
+		return
+	}
+	n.running = true
+	ids := make([]qa.EventID, 0, len(n.events))
+	for id := range n.events {
+		ids = append(ids, id)
+	}
+	n.mu.Unlock()
+	for _, id := range ids {
+		n.link(id)
+	}
+}
+
+// Running reports whether Start was called.
+func (n *Node) Running() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.running
+}
+
+// Wake makes all links that wait before their next attempt start it now: the
+// network has come back, or a person is asking.
+func (n *Node) Wake() {
+	n.mu.Lock()
+	links := make([]*link, 0, len(n.links))
+	for _, l := range n.links {
+		links = append(links, l)
+	}
+	n.mu.Unlock()
+	for _, l := range links {
+		l.wakeUp()
+	}
+}
+
+func (l *link) wakeUp() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// link puts an event on the link to its relay, which is made if there is none.
+// It returns nil for an event without a relay.
+func (n *Node) link(id qa.EventID) *link {
+	url, err := n.relayURL(n.ctx, id)
+	if err != nil || url == "" || n.cfg.Offline {
+		return nil
+	}
+	n.mu.Lock()
+	e := n.events[id]
+	if n.closed || e == nil {
+		n.mu.Unlock()
+		return nil
+	}
+	l := n.links[url]
+	if l == nil {
+		l = &link{
+			node: n, url: url, wake: make(chan struct{}, 1), more: make(chan struct{}, 1),
+			events: map[qa.EventID]*linked{}, dirty: map[qa.EventID]bool{},
+		}
+		n.links[url] = l
+		n.work.Add(1)
+		go l.run(n.ctx)
+	}
+	n.linkOf[id] = l
+	n.mu.Unlock()
+	l.mu.Lock()
+	if l.events[id] == nil {
+		l.events[id] = &linked{e: e, status: qa.RelayStatus{
+			URL: url, State: qa.RelayConnecting, SinceMillis: n.cfg.Now().UnixMilli(),
+		}}
+	}
+	l.mark(id)
+	l.mu.Unlock()
+	return l
+}
+
+// mark makes the session look at an event. mu is held.
+func (l *link) mark(id qa.EventID) {
+	l.dirty[id] = true
+	select {
+	case l.more <- struct{}{}:
+	default:
+	}
+}
+
+// drop takes an event off the link.
+func (l *link) drop(id qa.EventID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.events, id)
+	l.mark(id)
+}
+
+// poke tells the link that an event has a new change. What the relay holds and
+// what this device holds differ from now on, and the status says so before the
+// writer is told that the change is saved.
+func (n *Node) poke(id qa.EventID) {
+	n.mu.Lock()
+	l := n.linkOf[id]
+	n.mu.Unlock()
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	if on := l.events[id]; on != nil {
+		if on.status.State == qa.RelaySynced {
+			on.status.State, on.status.Why = qa.RelaySyncing, ""
+			on.status.SinceMillis = n.cfg.Now().UnixMilli()
+		}
+		l.mark(id)
+	}
+	l.mu.Unlock()
+	n.broadcast()
+}
+
+// set notes an event's state and tells of it if it is new.
+func (l *link) set(id qa.EventID, state, why string) {
+	l.mu.Lock()
+	on := l.events[id]
+	if on == nil || on.status.State == state && on.status.Why == why {
+		l.mu.Unlock()
+		return
+	}
+	if on.status.State != state {
+		on.status.SinceMillis = l.node.cfg.Now().UnixMilli()
+	}
+	on.status.State, on.status.Why = state, why
+	l.mu.Unlock()
+	l.node.broadcast()
+	l.node.subs.notify(Update{Event: id, Status: true})
+}
+
+func (l *link) setAll(state, why string) {
+	for _, id := range l.ids() {
+		l.set(id, state, why)
+	}
+}
+
+func (l *link) ids() []qa.EventID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ids := make([]qa.EventID, 0, len(l.events))
+	for id := range l.events {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// takeDirty returns the events to look at, and those of them that are still on
+// the link.
+func (l *link) takeDirty() map[qa.EventID]*event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := map[qa.EventID]*event{}
+	for id := range l.dirty {
+		out[id] = nil
+		if on := l.events[id]; on != nil {
+			out[id] = on.e
+		}
+	}
+	clear(l.dirty)
+	return out
+}
+
+// run connects, again and again, until ctx ends.
+func (l *link) run(ctx context.Context) {
+	defer l.node.work.Done()
+	attempt := 0
+	for ctx.Err() == nil {
+		l.setAll(qa.RelayConnecting, "")
+		began := time.Now()
+		err := l.connect(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) >= stableAfter {
+			attempt = 0
+		}
+		l.node.cfg.Log.Info("no link to the relay", "relay", l.url, "error", err)
+		l.setAll(qa.RelayOffline, explainLink(err))
+		if l.wait(ctx, attempt) {
+			attempt = 0
+		} else {
+			attempt++
+		}
+	}
+}
+
+// connect has one connection, from dialling to its end.
+func (l *link) connect(ctx context.Context) error {
+	dialling, cancel := context.WithTimeout(ctx, dialWithin)
+	conn, err := l.node.cfg.Dial.Dial(dialling, l.url)
+	cancel()
+	if err != nil {
+		return err
+	}
+	return newSession(l, conn).run(ctx)
+}
+
+// wait waits a random time before the next attempt: between nothing and a bound
+// that doubles with each attempt ("full jitter"), so that the devices that lost a
+// relay together do not come back together. It returns true when woken.
+func (l *link) wait(ctx context.Context, attempt int) bool {
+	bound := l.node.cfg.RetryMax
+	if isLocal(l.url) {
+		bound = min(bound, localRetryMax)
+	}
+	if shifted := l.node.cfg.RetryMin << min(attempt, 20); shifted > 0 {
+		bound = min(bound, shifted)
+	}
+	share := float64(binary.LittleEndian.Uint32(l.node.random(4))) / (1 << 32)
+	t := time.NewTimer(time.Duration(share * float64(bound)))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	case <-l.wake:
+		return true
+	}
+	return false
+}
+
+func isLocal(relay string) bool {
+	u, err := url.Parse(relay)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// explainLink says why there is no connection, in a sentence for a person.
+func explainLink(err error) string {
+	var said *relayError
+	if errors.As(err, &said) {
+		return said.Error()
+	}
+	return ExplainDial(err)
+}
+
+// relayStatus returns the state of the link to an event's relay.
+func (n *Node) relayStatus(ctx context.Context, id qa.EventID) (qa.RelayStatus, error) {
+	url, err := n.relayURL(ctx, id)
+	if err != nil {
+		return qa.RelayStatus{}, err
+	}
+	if url == "" {
+		return qa.RelayStatus{State: qa.RelayNone, Why: "this event has no relay; what is written stays on this device"}, nil
+	}
+	n.mu.Lock()
+	l := n.linkOf[id]
+	n.mu.Unlock()
+	if l != nil && l.url == url {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if on := l.events[id]; on != nil {
+			return on.status, nil
+		}
+	}
+	why := "no link to the relay was opened"
+	if n.cfg.Offline {
+		why = "this device is set to stay offline"
+	}
+	return qa.RelayStatus{URL: url, State: qa.RelayOffline, Why: why}, nil
+}
+
+// NotSyncedError is returned by Sync when relay and device do not hold the same
+// heads. Everything written is safe on this device.
+type NotSyncedError struct {
+	Event   qa.EventID
+	Relay   qa.RelayStatus
+	Pending int       // own changes that no relay holds
+	Refused []Refusal // by the relay or by this device
+	Err     error     // why waiting ended; nil when there was nothing to wait for
+}
+
+// Error says what is not done, what is safe, and what to do next.
+func (e *NotSyncedError) Error() string {
+	var b strings.Builder
+	b.WriteString("not synced with the relay")
+	if e.Relay.Why != "" {
+		b.WriteString(": " + e.Relay.Why)
+	} else if e.Relay.State != "" {
+		b.WriteString(" (" + e.Relay.State + ")")
+	}
+	switch e.Pending {
+	case 0:
+		b.WriteString(". Nothing of yours waits to be sent")
+	case 1:
+		b.WriteString(". 1 change of yours is safe on this device and waits to be sent")
+	default:
+		fmt.Fprintf(&b, ". %d changes of yours are safe on this device and wait to be sent", e.Pending)
+	}
+	if e.Relay.State != qa.RelayNone {
+		b.WriteString("; they go out by themselves when the relay can be reached")
+	}
+	return b.String()
+}
+
+// Unwrap returns why waiting ended.
+func (e *NotSyncedError) Unwrap() error { return e.Err }
+
+// Sync returns nil once relay and device hold the same heads of an event, opening
+// a link if there is none. *NotSyncedError is returned when ctx ends before, or
+// when the event has no relay.
+func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
+	e, err := n.event(id)
+	if err != nil {
+		return err
+	}
+	l := n.link(id)
+	if l != nil {
+		l.wakeUp()
+	}
+	for {
+		changed := n.waitChannel()
+		status, err := n.relayStatus(ctx, id)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		if status.State == qa.RelaySynced {
+			return nil
+		}
+		if l == nil {
+			return n.notSynced(e, status, nil)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return n.notSynced(e, status, ctx.Err())
+		case <-n.ctx.Done():
+			return ErrClosed
+		}
+	}
+}
+
+func (n *Node) notSynced(e *event, status qa.RelayStatus, why error) error {
+	out := &NotSyncedError{Event: e.id, Relay: status, Err: why}
+	// ctx has ended; the count is wanted all the same.
+	if counts, err := n.store.Counts(context.WithoutCancel(n.ctx), e.id); err == nil {
+		out.Pending = counts.Pending
+	}
+	e.side.mu.Lock()
+	for _, r := range e.side.relayRefused {
+		out.Refused = append(out.Refused, r)
+	}
+	e.side.mu.Unlock()
+	e.mu.Lock()
+	for _, r := range e.refused {
+		out.Refused = append(out.Refused, r)
+	}
+	e.mu.Unlock()
+	slices.SortFunc(out.Refused, func(a, b Refusal) int { return strings.Compare(a.Hash.String(), b.Hash.String()) })
+	return out
+}

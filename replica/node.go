@@ -1,0 +1,307 @@
+// Package replica is one device's node: the events it follows, what their
+// ledgers add up to, and the links to their relays.
+//
+// It guarantees that nothing is reported as done, shown to a subscriber or
+// offered to a relay before the transaction holding it is on disk; that a write
+// that failed leaves nothing behind, in memory or on disk; that pages are read
+// from the stored views alone; and that bytes from a relay reach a document
+// only after they have been decoded, found canonical, inside the schema and
+// placed in the change graph. Status tells what is known, never what is hoped.
+//
+// It never waits for a relay in a local act, never keeps two documents of one
+// event, never writes with the actor of an earlier run, and never closes the
+// store it was given.
+package replica
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+	"flyleaf/trust"
+)
+
+// Errors of a node.
+var (
+	// ErrClosed is returned by every call after Close.
+	ErrClosed = errors.New("this node is closed")
+	// ErrUnknownEvent is returned for an event that this device does not follow.
+	ErrUnknownEvent = errors.New("this device does not follow that event; join it with its invitation first")
+	// ErrNotFetched is returned when something is to be written into an event of
+	// which this device has nothing yet.
+	ErrNotFetched = errors.New("this event has not been fetched from its relay yet, so nothing can be written into it; nothing was changed. Try again when the relay is reachable")
+	// ErrUnknownPost is returned for a post that this device does not have.
+	ErrUnknownPost = errors.New("this device does not have that post")
+	// ErrNotOrganiser is returned by Import for an event of somebody else.
+	ErrNotOrganiser = errors.New("only an organiser of the event can import into it; nothing was changed")
+	// ErrNotSaved is wrapped around the store's error when an act could not be
+	// written to disk. Nothing of it was kept.
+	ErrNotSaved = errors.New("this could not be saved on this device; nothing was changed")
+)
+
+// Defaults of Config.
+const (
+	DefaultIdle     = 2 * time.Minute
+	DefaultRetryMin = 250 * time.Millisecond
+	DefaultRetryMax = 30 * time.Second
+)
+
+// Config is what a node needs.
+type Config struct {
+	Store storage.Store // stays the caller's: Close does not close it
+	Key   trust.Key
+	Now   func() time.Time // nil: time.Now
+	Rand  io.Reader        // nil: crypto/rand. Actors, connection names and jitter come from it
+	Log   *slog.Logger     // nil: nothing is logged
+	Dial  Dialer           // nil: WebSocket, where the platform has it
+	// Offline keeps the node from opening any link.
+	Offline bool
+	// Idle is how long an event's document stays in memory after the last local
+	// act; 0 is DefaultIdle.
+	Idle time.Duration
+	// RetryMin and RetryMax bound the waits between attempts to reach a relay; 0
+	// are the defaults.
+	RetryMin, RetryMax time.Duration
+}
+
+// Node is one device's node. It is safe for concurrent use.
+type Node struct {
+	cfg   Config
+	store storage.Store
+	actor wire.ActorID // of this run; an event takes a new one after a failed write
+	subs  subscribers
+
+	// ctx ends with Close; everything in the background holds on to it.
+	ctx  context.Context
+	stop context.CancelFunc
+	work sync.WaitGroup
+
+	randMu   sync.Mutex
+	importMu sync.Mutex
+
+	mu      sync.Mutex // guards what follows; nothing else is locked under it
+	closed  bool
+	running bool
+	events  map[qa.EventID]*event
+	links   map[string]*link // by relay URL
+	linkOf  map[qa.EventID]*link
+	relays  map[qa.EventID]string // chosen on this device; "" for none
+	changed chan struct{}         // closed and replaced whenever a link's state changes
+}
+
+// Open starts a node on a store. Links to relays are opened by Start, or by
+// Sync for one event. The store must not be open in another process.
+func Open(ctx context.Context, cfg Config) (*Node, error) {
+	if cfg.Store == nil {
+		return nil, errors.New("replica: no store")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Dial == nil {
+		cfg.Dial = platformDialer()
+	}
+	if cfg.Idle == 0 {
+		cfg.Idle = DefaultIdle
+	}
+	if cfg.RetryMin == 0 {
+		cfg.RetryMin = DefaultRetryMin
+	}
+	if cfg.RetryMax == 0 {
+		cfg.RetryMax = DefaultRetryMax
+	}
+	n := &Node{
+		cfg: cfg, store: cfg.Store,
+		events: map[qa.EventID]*event{}, links: map[string]*link{}, linkOf: map[qa.EventID]*link{}, relays: map[qa.EventID]string{},
+		changed: make(chan struct{}),
+	}
+	n.ctx, n.stop = context.WithCancel(context.Background())
+	var err error
+	if n.actor, err = n.newActor(); err != nil {
+		return nil, err
+	}
+	if err := n.followOwn(ctx); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// followOwn reads what the device follows. An event whose founding was cut off
+// between its first change and the note to follow it is followed now.
+func (n *Node) followOwn(ctx context.Context) error {
+	following, err := n.store.Following(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range following {
+		n.events[f.Event] = n.newEvent(f.Event)
+		n.relays[f.Event] = f.Relay
+	}
+	documents, err := n.store.Documents(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range documents {
+		if n.events[id] != nil {
+			continue
+		}
+		f := storage.Following{Event: id, JoinedAtMillis: n.cfg.Now().UnixMilli()}
+		if e, err := n.store.Event(ctx, id); err == nil && len(e.Relays) > 0 {
+			f.Relay = e.Relays[0]
+		}
+		if err := n.store.Follow(ctx, f); err != nil {
+			return err
+		}
+		n.events[id] = n.newEvent(id)
+		n.relays[id] = f.Relay
+	}
+	return nil
+}
+
+// Close ends the links, lets go of the documents and closes the channels of
+// subscribers. It waits for what is being written. The store stays open.
+func (n *Node) Close() error {
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return nil
+	}
+	n.closed = true
+	events := make([]*event, 0, len(n.events))
+	for _, e := range n.events {
+		events = append(events, e)
+	}
+	n.mu.Unlock()
+	n.stop()
+	n.work.Wait()
+	for _, e := range events {
+		e.close()
+	}
+	n.subs.close()
+	return nil
+}
+
+// Identity returns who writes on this device.
+func (n *Node) Identity() qa.Identity { return n.cfg.Key.Identity() }
+
+// newActor draws an actor for this run; reads of Config.Rand are kept apart.
+func (n *Node) newActor() (wire.ActorID, error) {
+	n.randMu.Lock()
+	defer n.randMu.Unlock()
+	return n.cfg.Key.NewActor(n.cfg.Rand)
+}
+
+// random returns size random bytes. A source that ends gives zeros: jitter and
+// names of connections need no secrecy.
+func (n *Node) random(size int) []byte {
+	n.randMu.Lock()
+	defer n.randMu.Unlock()
+	b := make([]byte, size)
+	_, _ = io.ReadFull(n.cfg.Rand, b)
+	return b
+}
+
+// event returns a followed event. ErrUnknownEvent or ErrClosed is returned.
+func (n *Node) event(id qa.EventID) (*event, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return nil, ErrClosed
+	}
+	e := n.events[id]
+	if e == nil {
+		return nil, fmt.Errorf("%s: %w", id, ErrUnknownEvent)
+	}
+	return e, nil
+}
+
+// follow notes an event in the store and takes it into the node. An event that
+// is followed already gets the relay, if one is given.
+func (n *Node) follow(ctx context.Context, e *event, relay string) error {
+	f := storage.Following{Event: e.id, Relay: relay, JoinedAtMillis: n.cfg.Now().UnixMilli()}
+	following, err := n.store.Following(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(following, func(f storage.Following) bool { return f.Event == e.id })
+	if i >= 0 {
+		if relay == "" || relay == following[i].Relay {
+			return nil
+		}
+		f = following[i]
+		f.Relay = relay
+	}
+	if err := n.store.Follow(ctx, f); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotSaved, err)
+	}
+	n.mu.Lock()
+	if n.events[e.id] == nil {
+		n.events[e.id] = e
+	}
+	n.relays[e.id] = relay
+	oldLink := n.linkOf[e.id]
+	running := n.running
+	n.mu.Unlock()
+	if oldLink != nil && oldLink.url != relay {
+		oldLink.drop(e.id)
+	}
+	if running {
+		n.link(e.id)
+	}
+	n.subs.notify(qa.Update{Event: e.id, Status: true})
+	return nil
+}
+
+// Join follows an event. It returns as soon as that is noted; the event is
+// fetched in the background. Joining again changes the relay, if the invitation
+// names one.
+func (n *Node) Join(ctx context.Context, inv qa.Invitation) error {
+	if _, err := qa.ParseEventID(string(inv.Event)); err != nil {
+		return err
+	}
+	if inv.Relay != "" {
+		if err := qa.CheckRelay(inv.Relay); err != nil {
+			return err
+		}
+	}
+	n.mu.Lock()
+	closed, e := n.closed, n.events[inv.Event]
+	n.mu.Unlock()
+	if closed {
+		return ErrClosed
+	}
+	if e == nil {
+		e = n.newEvent(inv.Event)
+	}
+	return n.follow(ctx, e, inv.Relay)
+}
+
+// broadcast wakes whoever waits for a link's state.
+func (n *Node) broadcast() {
+	n.mu.Lock()
+	close(n.changed)
+	n.changed = make(chan struct{})
+	n.mu.Unlock()
+}
+
+// waitChannel is closed at the next change of a link's state.
+func (n *Node) waitChannel() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.changed
+}

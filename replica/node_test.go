@@ -1,0 +1,214 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"flyleaf/qa"
+	"flyleaf/storage"
+	"flyleaf/storage/mem"
+	"flyleaf/storage/sqlite"
+	"flyleaf/trust"
+)
+
+// stores are the implementations every test of the node's own acts runs on.
+var stores = map[string]func(t *testing.T) storage.Store{
+	"mem": func(*testing.T) storage.Store { return mem.New() },
+	"sqlite": func(t *testing.T) storage.Store {
+		s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "flyleaf.db"), sqlite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	},
+}
+
+func onStores(t *testing.T, f func(t *testing.T, store storage.Store)) {
+	for name, open := range stores {
+		t.Run(name, func(t *testing.T) {
+			store := open(t)
+			t.Cleanup(func() {
+				if err := store.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			f(t, store)
+		})
+	}
+}
+
+func newKey(t *testing.T) trust.Key {
+	t.Helper()
+	k, err := trust.NewKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+type testLog struct{ t *testing.T }
+
+func (l testLog) Write(b []byte) (int, error) { l.t.Log(string(b)); return len(b), nil }
+
+func openNode(t *testing.T, cfg Config) *Node {
+	t.Helper()
+	if testing.Verbose() && cfg.Log == nil {
+		cfg.Log = slog.New(slog.NewTextHandler(testLog{t}, nil))
+	}
+	if cfg.Key.IsZero() {
+		cfg.Key = newKey(t)
+	}
+	n, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+// within ends a test that waits for something that does not come.
+const within = 20 * time.Second
+
+func bounded(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+var week = qa.Event{Title: "A week", Authors: "Ann Author, Bob Writer", StartsAtMillis: 1_700_000_000_000, EndsAtMillis: 1_700_400_000_000}
+
+func found(t *testing.T, n *Node, relay string) qa.EventID {
+	t.Helper()
+	id, inv, err := n.Found(bounded(t), week, relay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if inv.Event != id || inv.Relay != relay {
+		t.Fatalf("invitation %v to %s", inv, id)
+	}
+	return id
+}
+
+func do(t *testing.T, n *Node, id qa.EventID, act qa.Act) qa.PostID {
+	t.Helper()
+	post, err := n.Do(bounded(t), id, act)
+	if err != nil {
+		t.Fatalf("%s: %v", act.Kind, err)
+	}
+	return post
+}
+
+func ask(t *testing.T, n *Node, id qa.EventID, text string) qa.PostID {
+	t.Helper()
+	return do(t, n, id, qa.Act{Kind: qa.ActPost, Text: text})
+}
+
+func weekOf(t *testing.T, n *Node, id qa.EventID) qa.Week {
+	t.Helper()
+	w, err := n.Week(bounded(t), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// texts returns a week as lines, replies indented.
+func texts(w qa.Week) []string {
+	var out []string
+	for _, th := range w.Threads {
+		out = append(out, th.Question.Text())
+		for _, r := range th.Replies {
+			out = append(out, "  "+r.Text())
+		}
+	}
+	return out
+}
+
+func statusOf(t *testing.T, n *Node, id qa.EventID) qa.Status {
+	t.Helper()
+	all, err := n.Status(bounded(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if s.Event == id {
+			return s
+		}
+	}
+	t.Fatalf("no status of %s", id)
+	return qa.Status{}
+}
+
+func TestActsSurviveReopening(t *testing.T) {
+	onStores(t, func(t *testing.T, store storage.Store) {
+		key := newKey(t)
+		n := openNode(t, Config{Store: store, Key: key})
+		id := found(t, n, "")
+		q := ask(t, n, id, "First?")
+		r := do(t, n, id, qa.Act{Kind: qa.ActPost, Parent: q, Text: "Yes."})
+		do(t, n, id, qa.Act{Kind: qa.ActReact, Post: q, Emoji: qa.WantEmoji, On: true})
+		do(t, n, id, qa.Act{Kind: qa.ActEdit, Post: r, Text: "Yes!"})
+		do(t, n, id, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Ann"}})
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.Do(t.Context(), id, qa.Act{Kind: qa.ActPost, Text: "late"}); !errors.Is(err, ErrClosed) {
+			t.Fatalf("a closed node took an act: %v", err)
+		}
+
+		n = openNode(t, Config{Store: store, Key: key})
+		ask(t, n, id, "Second?")
+		w := weekOf(t, n, id)
+		if got := texts(w); len(got) != 3 || got[0] != "First?" || got[1] != "  Yes!" || got[2] != "Second?" {
+			t.Fatalf("%q", got)
+		}
+		question := w.Threads[0].Question
+		if question.Name != "Ann" || w.Threads[0].Wants != 1 || len(w.Threads[0].Replies[0].Revisions) != 2 {
+			t.Fatalf("%+v", w.Threads[0])
+		}
+		if w.Event.Title != week.Title || w.Event.ID != id || w.Event.Founder != n.Identity() {
+			t.Fatalf("%+v", w.Event)
+		}
+		s := statusOf(t, n, id)
+		if s.Posts != 3 || s.Pending != 7 || s.Changes != 7 || len(s.Heads) != 1 || s.Relay.State != qa.RelayNone || s.Title != week.Title {
+			t.Fatalf("%+v", s)
+		}
+	})
+}
+
+// Every change is signed, by an actor that is new at each start.
+func TestLedgerHoldsSignedChangesOfFreshActors(t *testing.T) {
+	onStores(t, func(t *testing.T, store storage.Store) {
+		key := newKey(t)
+		var id qa.EventID
+		for run := range 3 {
+			n := openNode(t, Config{Store: store, Key: key})
+			if run == 0 {
+				id = found(t, n, "")
+			}
+			ask(t, n, id, "?")
+			if err := n.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		actors := map[string]int{}
+		err := store.Entries(t.Context(), id, 0, func(en storage.Entry) error {
+			actors[string(en.Actor)]++
+			if !en.Own || len(en.Act) == 0 || en.Delivered {
+				t.Errorf("entry %+v", en)
+			}
+			return trust.Verify(id, en.Actor, en.Hash, en.Signature)
+		})
+		if err != nil || len(actors) != 3 {
+			t.Fatalf("%d actors, %v", len(actors), err)
+		}
+	})
+}

@@ -1,0 +1,186 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// Events returns the followed events, in the order they were joined. Of one that
+// has not been fetched yet only the ID is set.
+func (n *Node) Events(ctx context.Context) ([]qa.Event, error) {
+	following, err := n.store.Following(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]qa.Event, 0, len(following))
+	for _, f := range following {
+		e, err := n.read(ctx, f.Event)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// read returns an event's own fields from the views.
+func (n *Node) read(ctx context.Context, id qa.EventID) (qa.Event, error) {
+	e, err := n.store.Event(ctx, id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return qa.Event{ID: id}, nil
+	}
+	e.ID = id
+	return e, err
+}
+
+// Invitation returns what somebody else needs to join. ErrUnknownEvent is
+// returned for an event that is not followed.
+func (n *Node) Invitation(ctx context.Context, id qa.EventID) (qa.Invitation, error) {
+	if _, err := n.event(id); err != nil {
+		return qa.Invitation{}, err
+	}
+	url, err := n.relayURL(ctx, id)
+	return qa.Invitation{Event: id, Relay: url}, err
+}
+
+// Week returns an event with its posts in the order people read, from the views
+// alone.
+func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
+	if _, err := n.event(id); err != nil {
+		return qa.Week{}, err
+	}
+	e, err := n.read(ctx, id)
+	if err != nil {
+		return qa.Week{}, err
+	}
+	posts, err := n.store.Posts(ctx, id)
+	if err != nil {
+		return qa.Week{}, err
+	}
+	people, err := n.store.People(ctx, id)
+	if err != nil {
+		return qa.Week{}, err
+	}
+	return qa.NewWeek(e, posts, people), nil
+}
+
+// Post returns one post. ErrUnknownPost is returned when this device does not
+// have it.
+func (n *Node) Post(ctx context.Context, id qa.EventID, post qa.PostID) (qa.Post, error) {
+	if _, err := n.event(id); err != nil {
+		return qa.Post{}, err
+	}
+	p, err := n.store.Post(ctx, id, post)
+	if errors.Is(err, storage.ErrNotFound) {
+		return p, fmt.Errorf("%s: %w", post, ErrUnknownPost)
+	}
+	return p, err
+}
+
+// Delivery returns the posts about which this device has written something that
+// no relay is known to hold.
+func (n *Node) Delivery(ctx context.Context, id qa.EventID) (map[qa.PostID]bool, error) {
+	e, err := n.event(id)
+	if err != nil {
+		return nil, err
+	}
+	unsent, err := e.unsent(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[qa.PostID]bool{}
+	for _, post := range unsent {
+		if post != "" {
+			out[post] = true
+		}
+	}
+	return out, nil
+}
+
+// Status returns how far each followed event's delivery has come, in the order
+// of Events.
+func (n *Node) Status(ctx context.Context) ([]qa.Status, error) {
+	following, err := n.store.Following(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]qa.Status, 0, len(following))
+	for _, f := range following {
+		s, err := n.status(ctx, f.Event)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func (n *Node) status(ctx context.Context, id qa.EventID) (qa.Status, error) {
+	e, err := n.event(id)
+	if err != nil {
+		return qa.Status{}, err
+	}
+	// The link's state first: what happens meanwhile makes the counts newer than
+	// it, never the other way round.
+	relay, err := n.relayStatus(ctx, id)
+	if err != nil {
+		return qa.Status{}, err
+	}
+	shown, err := n.read(ctx, id)
+	if err != nil {
+		return qa.Status{}, err
+	}
+	counts, err := n.store.Counts(ctx, id)
+	if err != nil {
+		return qa.Status{}, err
+	}
+	heads, err := e.heads(ctx)
+	if err != nil {
+		return qa.Status{}, err
+	}
+	s := qa.Status{
+		Event: id, Title: shown.Title, Posts: counts.Posts, Pending: counts.Pending, Changes: counts.Changes,
+		Heads: make([]string, len(heads)), Relay: relay,
+	}
+	for i, h := range heads {
+		s.Heads[i] = h.String()
+	}
+	return s, nil
+}
+
+// heads returns the heads of what is on disk. Only the first call may take long.
+func (e *event) heads(ctx context.Context) ([]wire.Hash, error) {
+	e.side.mu.Lock()
+	heads, loaded := e.side.heads, e.side.loaded
+	e.side.mu.Unlock()
+	if loaded {
+		return heads, nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.load(ctx); err != nil {
+		return nil, err
+	}
+	return e.graph.Heads(), nil
+}
+
+// relayURL returns where an event is synced: the relay this device chose, else
+// the first that the event names; "" for none.
+func (n *Node) relayURL(ctx context.Context, id qa.EventID) (string, error) {
+	n.mu.Lock()
+	url := n.relays[id]
+	n.mu.Unlock()
+	if url != "" {
+		return url, nil
+	}
+	e, err := n.read(ctx, id)
+	if err != nil || len(e.Relays) == 0 {
+		return "", err
+	}
+	return e.Relays[0], nil
+}

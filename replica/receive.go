@@ -1,0 +1,257 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+	"flyleaf/trust"
+)
+
+// Refusal is a change that was not taken, and why.
+type Refusal struct {
+	Hash     wire.Hash
+	Code     string // for programs; stable
+	Reason   string // for people
+	Deferred bool   // it may be taken later
+}
+
+// The codes of refusals by this device.
+const (
+	CodeMalformed = "malformed" // not a canonical change within the bounds
+	CodeSchema    = "schema"    // not of the event document's shape
+	CodeGenesis   = "genesis"   // a beginning that is not this event's
+	CodeSignature = "signature" // signed, but not by its writer
+	CodeGraph     = "graph"     // it breaks the rules of sequence, deps or counters
+	CodeContent   = "content"   // what it does does not fit what is there
+	CodePast      = "past"      // it depends on a change that was refused
+)
+
+// maxRefused bounds the refused changes that are remembered for an event.
+const maxRefused = 4096
+
+// ErrTooManyRefused is returned when a relay sends more changes that cannot be
+// taken than this device remembers.
+var ErrTooManyRefused = errors.New("the relay sends too many changes that cannot be taken")
+
+var errForeignGenesis = errors.New("the event's ID does not follow from this first change")
+
+// take checks the changes of a message and saves those that fit, in one
+// transaction. Changes that cannot be taken are noted in refused and are no
+// error. When an error is returned nothing of the message was kept. mu is held
+// and the event is loaded.
+func (e *event) take(ctx context.Context, changes [][]byte, signatures []byte) (Update, error) {
+	if len(signatures) != len(changes)*trust.SignatureSize {
+		signatures = nil // of a stock client, or of no use
+	}
+	batch := storage.Batch{Event: e.id}
+	now := e.node.cfg.Now().UnixMilli()
+	for i, chunk := range changes {
+		var signature []byte
+		if signatures != nil {
+			signature = presentSignature(signatures[i*trust.SignatureSize : (i+1)*trust.SignatureSize])
+		}
+		a, skip, refusal := e.check(chunk, signature)
+		if skip {
+			continue
+		}
+		var applied []arrival
+		if refusal == nil {
+			var err error
+			applied, err = e.add(a)
+			if errors.Is(err, graph.ErrWaitingFull) {
+				continue // it will be asked for again
+			}
+			if errors.Is(err, errFold) {
+				e.discard()
+				return Update{}, err
+			}
+			if err != nil {
+				refusal = e.explain(a.change.Hash, err)
+			}
+		}
+		if refusal != nil {
+			if err := e.refuse(*refusal); err != nil {
+				e.discard()
+				return Update{}, err
+			}
+		}
+		for _, r := range e.graph.Rejected() {
+			delete(e.arriving, r.Hash)
+			if err := e.refuse(*e.explain(r.Hash, r.Err)); err != nil {
+				e.discard()
+				return Update{}, err
+			}
+		}
+		for _, a := range applied {
+			batch.Entries = append(batch.Entries, storage.Entry{
+				Hash: a.change.Hash, Actor: a.change.Actor, Seq: a.change.Seq,
+				Bytes: a.bytes, Signature: a.signature, ReceivedAtMillis: now,
+			})
+		}
+	}
+	if len(batch.Entries) == 0 {
+		return Update{}, nil
+	}
+	batch.Views = e.views()
+	if err := e.node.store.Append(ctx, batch); err != nil {
+		e.discard()
+		return Update{}, fmt.Errorf("what the relay sent could not be saved on this device: %w", err)
+	}
+	e.recent = nil
+	if e.doc != nil {
+		for i := range batch.Entries {
+			e.outside = append(e.outside, batch.Entries[i].Bytes)
+		}
+	}
+	e.showHeads()
+	return e.update(batch.Views, false), nil
+}
+
+// check looks at a change on its own: skip is set for one that is here already.
+func (e *event) check(chunk, signature []byte) (a arrival, skip bool, refusal *Refusal) {
+	h, err := wire.ReadHash(chunk)
+	if err == nil && e.settled(h) {
+		return a, true, nil
+	}
+	c, err := wire.DecodeChange(chunk)
+	if err != nil {
+		return a, false, &Refusal{Hash: h, Code: CodeMalformed, Reason: err.Error()}
+	}
+	h = c.Hash
+	if e.settled(h) { // a deflated change has its hash only now
+		return a, true, nil
+	}
+	if err := wire.CheckSchemaShape(c); err != nil {
+		return a, false, &Refusal{Hash: h, Code: CodeSchema, Reason: err.Error()}
+	}
+	if len(c.Deps) == 0 && qa.EventIDFromGenesis([32]byte(h)) != e.id {
+		return a, false, &Refusal{Hash: h, Code: CodeGenesis, Reason: errForeignGenesis.Error()}
+	}
+	for _, d := range c.Deps {
+		if _, ok := e.refused[d]; ok {
+			return a, false, &Refusal{Hash: h, Code: CodePast, Reason: graph.ErrDependsOnRefused.Error()}
+		}
+	}
+	if signature != nil {
+		if err := trust.Verify(e.id, c.Actor, h, signature); err != nil {
+			return a, false, &Refusal{Hash: h, Code: CodeSignature, Reason: err.Error()}
+		}
+	}
+	// Encoded again and not kept as it came: a type-1 chunk whatever arrived, and
+	// no hold on the whole frame's memory.
+	return arrival{change: c, bytes: c.Encode(), signature: signature, stranger: true}, false, nil
+}
+
+// settled reports whether nothing is to be done about a change.
+func (e *event) settled(h wire.Hash) bool {
+	_, refused := e.refused[h]
+	return refused || e.graph.Has(h) || e.graph.Waiting(h)
+}
+
+// presentSignature returns nil for 64 zero bytes, which stand for "unsigned".
+func presentSignature(s []byte) []byte {
+	for _, b := range s {
+		if b != 0 {
+			return append([]byte(nil), s...)
+		}
+	}
+	return nil
+}
+
+func (e *event) explain(h wire.Hash, err error) *Refusal {
+	code := CodeContent
+	switch {
+	case errors.Is(err, graph.ErrDependsOnRefused):
+		code = CodePast
+	case errors.Is(err, graph.ErrMalformed), errors.Is(err, graph.ErrDuplicateSeq), errors.Is(err, graph.ErrSeqGap),
+		errors.Is(err, graph.ErrOwnPrevious), errors.Is(err, graph.ErrStartOp), errors.Is(err, graph.ErrFull):
+		code = CodeGraph
+	}
+	return &Refusal{Hash: h, Code: code, Reason: err.Error()}
+}
+
+// refuse remembers a refused change; what waits for it is refused with it.
+func (e *event) refuse(r Refusal) error {
+	if len(e.refused) >= maxRefused {
+		return ErrTooManyRefused
+	}
+	e.refused[r.Hash] = r
+	e.graph.Refuse(r.Hash)
+	e.node.cfg.Log.Warn("a change from the relay was not taken", "event", e.id, "change", r.Hash, "code", r.Code, "reason", r.Reason)
+	return nil
+}
+
+// refusedHashes returns what this device will not take.
+func (e *event) refusedHashes() []wire.Hash {
+	if len(e.refused) == 0 {
+		return nil
+	}
+	out := make([]wire.Hash, 0, len(e.refused))
+	for h := range e.refused {
+		out = append(out, h)
+	}
+	return out
+}
+
+// noteDelivery compares what a relay says it holds with what this device thinks
+// it holds: its heads and everything in their past are on its disk. known is set
+// once it is clear whether the relay has lost own changes; until then, lossKnown
+// being false, the question has to be asked again. changed says that something
+// was noted.
+func (e *event) noteDelivery(ctx context.Context, theirs []wire.Hash, lossKnown bool) (known, changed bool, err error) {
+	all := true
+	for _, h := range theirs {
+		all = all && e.graph.Has(h)
+	}
+	// Heads that are not known here may have own changes in their past, so only
+	// when all are known does absence mean anything. No heads at all always do.
+	if all && (!lossKnown || len(theirs) == 0) {
+		missing, err := e.deliveredButMissing(ctx, theirs)
+		if err != nil {
+			return lossKnown, false, err
+		}
+		if err := e.setDelivered(ctx, false, missing); err != nil {
+			return lossKnown, false, err
+		}
+		changed, lossKnown = len(missing) > 0, true
+	}
+	unsent, err := e.unsent(ctx)
+	if err != nil || len(unsent) == 0 {
+		return lossKnown, changed, err
+	}
+	past := e.graph.Ancestors(theirs)
+	var held []wire.Hash
+	for h := range unsent {
+		if past.Has(h) {
+			held = append(held, h)
+		}
+	}
+	return lossKnown, changed || len(held) > 0, e.setDelivered(ctx, true, held)
+}
+
+// deliveredButMissing returns own changes that are marked as delivered and are
+// not in the past of the heads.
+func (e *event) deliveredButMissing(ctx context.Context, theirs []wire.Hash) ([]wire.Hash, error) {
+	var out []wire.Hash
+	for _, h := range e.graph.NotAncestorsOf(theirs) {
+		if m, ok := e.graph.Node(h); !ok || !e.node.ownActor(m.Actor) {
+			continue
+		}
+		en, err := e.node.store.Entry(ctx, e.id, h)
+		if err != nil {
+			if errors.Is(err, storage.ErrDamaged) {
+				continue
+			}
+			return nil, err
+		}
+		if en.Own && en.Delivered {
+			out = append(out, h)
+		}
+	}
+	return out, nil
+}

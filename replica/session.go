@@ -1,0 +1,452 @@
+package replica
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/sync"
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+	"flyleaf/trust"
+)
+
+// askAgain is how often a relay that did not have an event is asked for it again.
+const askAgain = 10 * time.Second
+
+// maxRelayRefused bounds the refusals of a relay that are remembered for an event.
+const maxRelayRefused = 1000
+
+// relayError is what a relay said before it ended the connection, or what it did
+// that it must not.
+type relayError struct {
+	what string
+	err  error
+}
+
+func (e *relayError) Error() string {
+	if e.err != nil {
+		return e.what + ": " + e.err.Error()
+	}
+	return e.what
+}
+
+func (e *relayError) Unwrap() error { return e.err }
+
+var errNoPeer = errors.New("no answer to join")
+
+// session is one connection. One goroutine reads, and the one that runs the
+// session does everything else, so the messages of an event go out in the order
+// in which they were made.
+type session struct {
+	link  *link
+	node  *Node
+	conn  Conn
+	self  string // this side's peer ID, new with each connection
+	relay string // the other side's; "" before the handshake is done
+	peers map[qa.EventID]*peer
+	said  string // the last error message of the relay
+}
+
+// peer is what a session knows about one event.
+type peer struct {
+	e           *event
+	state       *sync.Peer // fresh with each connection
+	begun       bool       // the first message was sent
+	answered    bool       // the relay has sent a sync message
+	lossKnown   bool       // whether it has lost own changes was found out
+	unavailable bool       // the relay said that it does not have the event
+}
+
+func newSession(l *link, conn Conn) *session {
+	return &session{
+		link: l, node: l.node, conn: conn, peers: map[qa.EventID]*peer{},
+		self: "flyleaf-" + hex.EncodeToString(l.node.random(8)),
+	}
+}
+
+// run speaks until the connection or ctx ends, and closes the connection.
+func (s *session) run(ctx context.Context) error {
+	frames, failed := make(chan []byte), make(chan error, 1)
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			b, err := s.conn.Read()
+			if err != nil {
+				failed <- err
+				return
+			}
+			select {
+			case frames <- b:
+			case <-quit:
+				return
+			}
+		}
+	}()
+	defer func() {
+		_ = s.conn.Close()
+		close(quit)
+		<-ended
+	}()
+	// A write that hangs would otherwise outlast Close.
+	defer context.AfterFunc(ctx, func() { _ = s.conn.Close() })()
+
+	err := s.send(&repo.Message{
+		Type: repo.TypeJoin, PeerMetadata: repo.PeerMetadata{IsEphemeral: true},
+		SupportedProtocolVersions: []string{repo.ProtocolVersion},
+	})
+	if err != nil {
+		return err
+	}
+	handshake := time.NewTimer(joinWithin)
+	defer handshake.Stop()
+	ask := time.NewTicker(askAgain)
+	defer ask.Stop()
+	for {
+		more := s.link.more
+		if s.relay == "" {
+			more = nil // nothing is said before the handshake
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-handshake.C:
+			if s.relay == "" {
+				return &relayError{"what answers at this address is not a relay", errNoPeer}
+			}
+		case err := <-failed:
+			if s.said != "" {
+				return &relayError{"the relay ended the connection: " + s.said, err}
+			}
+			return err
+		case b := <-frames:
+			if err := s.handle(ctx, b); err != nil {
+				return err
+			}
+		case <-more:
+			if err := s.lookAtDirty(ctx); err != nil {
+				return err
+			}
+		case <-ask.C:
+			if err := s.askAgain(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *session) send(m *repo.Message) error {
+	m.SenderID, m.TargetID = s.self, s.relay
+	b, err := repo.Encode(m)
+	if err != nil {
+		return err
+	}
+	return s.conn.Write(b)
+}
+
+func (s *session) handle(ctx context.Context, b []byte) error {
+	m, err := repo.Decode(b)
+	if err != nil {
+		return &relayError{"the relay sent something that cannot be read", err}
+	}
+	switch m.Type {
+	case repo.TypePeer:
+		if s.relay != "" {
+			return &relayError{"the relay introduced itself twice", nil}
+		}
+		s.relay = m.SenderID
+		for _, id := range s.link.ids() {
+			if err := s.attach(ctx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	case repo.TypeError:
+		s.said = m.Message
+		s.node.cfg.Log.Warn("the relay reports an error", "relay", s.link.url, "message", m.Message)
+		return nil
+	}
+	p := s.peers[qa.EventID(m.DocumentID)]
+	if p == nil || s.relay == "" {
+		return nil // about something that is not followed here, or of later versions
+	}
+	switch m.Type {
+	case repo.TypeSync, repo.TypeRequest:
+		return s.receive(ctx, p, m)
+	case repo.TypeUnavailable:
+		return s.notThere(ctx, p)
+	case repo.TypeRefused:
+		s.noteRefused(p, m.Refused)
+	}
+	return nil
+}
+
+// attach begins to sync an event.
+func (s *session) attach(ctx context.Context, id qa.EventID) error {
+	e, err := s.node.event(id)
+	if err != nil {
+		return nil // dropped meanwhile
+	}
+	p := &peer{e: e, state: sync.NewPeer(nil)}
+	s.peers[id] = p
+	return s.speak(ctx, p)
+}
+
+func (s *session) lookAtDirty(ctx context.Context) error {
+	for id, e := range s.link.takeDirty() {
+		var err error
+		switch p := s.peers[id]; {
+		case e == nil:
+			delete(s.peers, id)
+		case p == nil:
+			err = s.attach(ctx, id)
+		default:
+			err = s.speak(ctx, p)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askAgain asks anew for events that the relay did not have.
+func (s *session) askAgain(ctx context.Context) error {
+	for _, p := range s.peers {
+		if !p.unavailable {
+			continue
+		}
+		p.state, p.begun = sync.NewPeer(nil), false
+		if err := s.speak(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// speak says what there is to say about an event.
+func (s *session) speak(ctx context.Context, p *peer) error {
+	p.e.mu.Lock()
+	err := p.e.load(ctx)
+	var m *repo.Message
+	if err == nil {
+		m, err = s.generate(ctx, p)
+	}
+	if err == nil {
+		s.judge(p)
+	}
+	p.e.mu.Unlock()
+	if err != nil || m == nil {
+		return err
+	}
+	return s.send(m)
+}
+
+// source is where a sync message takes changes from: the graph says which, the
+// ledger has their bytes and, noted on the way, their signatures.
+type source struct {
+	graph      *graph.Graph
+	ctx        context.Context
+	e          *event
+	signatures map[wire.Hash][]byte
+}
+
+// Graph returns the event's graph.
+func (s source) Graph() *graph.Graph { return s.graph }
+
+// Bytes returns a change's chunk from the ledger.
+func (s source) Bytes(h wire.Hash) ([]byte, error) {
+	en, err := s.e.node.store.Entry(s.ctx, s.e.id, h)
+	if err != nil {
+		return nil, err
+	}
+	if en.Signature != nil {
+		s.signatures[h] = en.Signature
+	}
+	return en.Bytes, nil
+}
+
+// generate makes the next message about an event; nil when there is nothing to
+// say. The event's mu is held, and what the graph holds then is on disk.
+func (s *session) generate(ctx context.Context, p *peer) (*repo.Message, error) {
+	src := source{p.e.graph, ctx, p.e, map[wire.Hash][]byte{}}
+	m, ok, err := p.state.Generate(src)
+	if err != nil {
+		return nil, fmt.Errorf("syncing event %s: %w", p.e.id, err)
+	}
+	if !ok {
+		return nil, nil
+	}
+	kind := repo.TypeSync
+	if !p.begun && len(m.Heads) == 0 {
+		kind = repo.TypeRequest
+	}
+	p.begun = true
+	signatures, err := signaturesOf(m.Changes, src.signatures)
+	if err != nil {
+		return nil, err
+	}
+	return &repo.Message{Type: kind, DocumentID: string(p.e.id), Data: m.Encode(), Signatures: signatures}, nil
+}
+
+// signaturesOf returns 64 bytes for each change, zeros for one without a
+// signature; nothing when none has one.
+func signaturesOf(changes [][]byte, by map[wire.Hash][]byte) ([]byte, error) {
+	if len(by) == 0 {
+		return nil, nil
+	}
+	out := make([]byte, len(changes)*trust.SignatureSize)
+	for i, c := range changes {
+		h, err := wire.ReadHash(c)
+		if err != nil {
+			return nil, err
+		}
+		copy(out[i*trust.SignatureSize:], by[h])
+	}
+	return out, nil
+}
+
+// receive takes a sync message and answers it.
+func (s *session) receive(ctx context.Context, p *peer, m *repo.Message) error {
+	msg, err := wire.DecodeMessage(m.Data)
+	if err != nil {
+		return &relayError{"the relay sent something that cannot be read", err}
+	}
+	answer, update, err := s.digest(ctx, p, msg, m.Signatures)
+	if update.Status || len(update.Posts) > 0 {
+		s.node.subs.notify(update)
+	}
+	if err != nil || answer == nil {
+		return err
+	}
+	return s.send(answer)
+}
+
+func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, signatures []byte) (answer *repo.Message, update Update, err error) {
+	e := p.e
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.load(ctx); err != nil {
+		return nil, update, err
+	}
+	before := e.graph.Heads()
+	if update, err = e.take(ctx, msg.Changes, signatures); err != nil {
+		if errors.Is(err, storage.ErrFull) || errors.Is(err, ErrTooManyRefused) {
+			err = &relayError{err.Error(), nil}
+		}
+		return nil, update, err
+	}
+	p.state.Receive(e.graph, msg, before, e.refusedHashes())
+	p.answered = true
+	if len(msg.Heads) > 0 {
+		p.unavailable = false
+	}
+	known, changed, err := e.noteDelivery(ctx, msg.Heads, p.lossKnown)
+	if err != nil {
+		return nil, update, err
+	}
+	p.lossKnown = known
+	if changed {
+		update.Event, update.Status = e.id, true
+	}
+	if answer, err = s.generate(ctx, p); err != nil {
+		return nil, update, err
+	}
+	s.judge(p)
+	return answer, update, nil
+}
+
+// judge notes the event's state. The event's mu is held, so that no change can
+// come between looking and noting.
+func (s *session) judge(p *peer) {
+	e := p.e
+	state, why := qa.RelaySyncing, ""
+	e.side.mu.Lock()
+	relayRefused := len(e.side.relayRefused)
+	var reason string
+	for _, r := range e.side.relayRefused {
+		reason = r.Reason
+		break
+	}
+	e.side.mu.Unlock()
+	switch {
+	case p.answered && e.graph.Len() > 0 && p.state.InSync(e.graph):
+		state = qa.RelaySynced
+	case p.unavailable:
+		why = "the relay does not have this event yet"
+	case relayRefused > 0:
+		why = fmt.Sprintf("the relay did not take %s of yours: %s", count(relayRefused), reason)
+	case len(e.refused) > 0:
+		why = fmt.Sprintf("the relay has %s that this device cannot take: %s", count(len(e.refused)), e.oneReason())
+	}
+	s.link.set(e.id, state, why)
+}
+
+func count(changes int) string {
+	if changes == 1 {
+		return "1 change"
+	}
+	return fmt.Sprintf("%d changes", changes)
+}
+
+// oneReason returns why one of the refused changes was refused, a cause before
+// what only follows from it.
+func (e *event) oneReason() string {
+	reason := ""
+	for _, r := range e.refused {
+		if reason == "" || r.Code != CodePast {
+			reason = r.Reason
+		}
+		if r.Code != CodePast {
+			break
+		}
+	}
+	return reason
+}
+
+// notThere is the relay's word that it does not have an event. Where this device
+// has it, the relay has its heads already and asks for them when it wants them.
+// It is asked again by and by.
+func (s *session) notThere(ctx context.Context, p *peer) error {
+	p.e.mu.Lock()
+	defer p.e.mu.Unlock()
+	if err := p.e.load(ctx); err != nil {
+		return err
+	}
+	p.unavailable = true
+	if p.e.graph.Len() > 0 {
+		known, _, err := p.e.noteDelivery(ctx, nil, p.lossKnown)
+		if err != nil {
+			return err
+		}
+		p.lossKnown = known
+	}
+	s.judge(p)
+	return nil
+}
+
+// noteRefused remembers which own changes the relay did not take.
+func (s *session) noteRefused(p *peer, refused []repo.Refused) {
+	e := p.e
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.side.mu.Lock()
+	if e.side.relayRefused == nil {
+		e.side.relayRefused = map[wire.Hash]Refusal{}
+	}
+	for _, r := range refused {
+		if len(e.side.relayRefused) >= maxRelayRefused {
+			break
+		}
+		h := wire.Hash(r.Hash)
+		e.side.relayRefused[h] = Refusal{Hash: h, Code: r.Code, Reason: r.Reason, Deferred: r.Deferred}
+	}
+	e.side.mu.Unlock()
+	s.judge(p)
+}
