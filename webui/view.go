@@ -35,6 +35,7 @@ type version struct {
 type postView struct {
 	ID            qa.PostID
 	Elem, Path    string
+	Thread        string // element of the thread it stands in
 	Kind          string // "question", "answer", "reply"
 	Class         string
 	Who, Verb     string
@@ -163,7 +164,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	}
 	mine := p.By == v.me
 	out := postView{
-		ID: p.ID, Elem: postElem(p.ID), Path: postPath(v.Event.ID, p.ID),
+		ID: p.ID, Elem: postElem(p.ID), Path: postPath(v.Event.ID, p.ID), Thread: threadElem(t.Question.ID),
 		Kind: kindOf(p), Mine: mine, Author: p.ByAuthor, Open: !v.Event.Closed,
 		When: v.cal.moment(p.AtMillis), Palette: palette, Replyable: i >= 0,
 	}
