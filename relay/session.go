@@ -78,7 +78,7 @@ func (s *session) run(conn *websocket.Conn, from string) {
 	switch {
 	case errors.Is(err, errLeft):
 		s.end(websocket.CloseNormalClosure, "")
-	case errors.As(err, &f):
+	case errors.As(err, &f) && !s.isEnded(): // else the other end of it has told already
 		s.tell(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(f.text)})
 		s.end(f.code, f.text)
 	default: // the network's: nobody to tell
@@ -105,6 +105,12 @@ func (s *session) end(code int, text string) {
 		_ = s.conn.SetReadDeadline(time.Now())
 	}
 	s.out.nudge()
+}
+
+func (s *session) isEnded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
 }
 
 // cut closes the connection under whoever uses it.

@@ -373,6 +373,7 @@ type State struct {
 	Biggest     int  // bytes of the largest frame received
 	Unsigned    int  // changes received without a signature
 	Held        bool // on this connection the relay has said that it holds all heads
+	InSync      bool // the relay's last message had exactly these heads
 }
 
 func (d *Device) state() State {
@@ -381,7 +382,7 @@ func (d *Device) state() State {
 		held = held && d.conn.told[h]
 	}
 	return State{
-		Held: held,
+		Held: held, InSync: d.conn != nil && d.conn.state.InSync(d.graph),
 
 		Heads: d.graph.Heads(), Changes: d.graph.Len(), Connected: d.conn != nil, CloseErr: d.closeErr,
 		Refused: slices.Clone(d.refused), Unavailable: d.unavailable, Ephemeral: slices.Clone(d.ephemeral),

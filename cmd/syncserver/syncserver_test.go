@@ -1,0 +1,319 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/relay/relaytest"
+)
+
+// The test binary is the program when this is set, so that there is a real
+// process to kill.
+const beProgram = "FLYLEAF_TEST_SYNCSERVER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(beProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// process is a running syncserver.
+type process struct {
+	cmd    *exec.Cmd
+	url    string
+	stderr *bytes.Buffer
+	ended  bool
+}
+
+func spawn(t testing.TB, dir string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(os.Args[0], "--listen", "127.0.0.1:0", "--data", dir), stderr: new(bytes.Buffer)}
+	p.cmd.Env = append(os.Environ(), beProgram+"=1")
+	p.cmd.Stderr = p.stderr
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if !p.ended {
+			p.end(t, syscall.SIGKILL)
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("no line on standard output: %v; standard error: %s", err, p.stderr)
+	}
+	p.url = address(t, line)
+	return p
+}
+
+// end sends the signal and waits for the process to end.
+func (p *process) end(t testing.TB, s syscall.Signal) error {
+	t.Helper()
+	p.ended = true
+	if err := p.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+	return p.cmd.Wait()
+}
+
+func address(t testing.TB, line string) string {
+	t.Helper()
+	url, ok := strings.CutPrefix(strings.TrimSpace(line), "relay listening on ")
+	if !ok || !strings.HasPrefix(url, "ws://127.0.0.1:") || strings.HasSuffix(url, ":0") {
+		t.Fatalf("the first line is %q", line)
+	}
+	return url
+}
+
+func within(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), relaytest.Wait)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// What the relay has said that it holds is there after kill -9, under load.
+func TestKilledUnderLoad(t *testing.T) {
+	kills := 8
+	if testing.Short() {
+		kills = 2
+	}
+	dir := t.TempDir()
+	events := []string{"one", "two", "three"}
+	devices := map[string][]*relaytest.Device{}
+	for _, name := range events {
+		for _, who := range []string{"a", "b"} {
+			devices[name] = append(devices[name], relaytest.NewDevice(name+"-"+who, relaytest.EventID(name)))
+		}
+	}
+	acknowledged := 0
+	for round := range kills {
+		p := spawn(t, dir)
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		for _, name := range events {
+			for _, d := range devices[name] {
+				if err := d.Connect(within(t), p.url); err != nil {
+					t.Fatal(err)
+				}
+				wg.Go(func() {
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						if _, err := d.Write(); err != nil {
+							return // the connection is gone
+						}
+						// At the relay's pace: most writes are answered before the next.
+						ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+						_ = d.Until(ctx, func(s relaytest.State) bool { return s.Held || !s.Connected })
+						cancel()
+					}
+				})
+			}
+		}
+		// Killed in the middle of it: when every document has moved on by a bit.
+		for _, name := range events {
+			before := devices[name][0].State().Messages
+			if err := devices[name][0].Until(within(t), func(s relaytest.State) bool { return s.Messages > before+5+round }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.end(t, syscall.SIGKILL); err == nil {
+			t.Fatal("ended well by SIGKILL")
+		}
+		close(stop)
+		wg.Wait()
+
+		p = spawn(t, dir)
+		for _, name := range events {
+			told := map[wire.Hash]bool{}
+			for _, d := range devices[name] {
+				d.Disconnect()
+				for _, h := range d.Told() {
+					told[h] = true
+				}
+			}
+			fresh := relaytest.NewDevice(fmt.Sprint("fresh-", round), relaytest.EventID(name))
+			if err := fresh.Connect(within(t), p.url); err != nil {
+				t.Fatal(err)
+			}
+			err := fresh.Until(within(t), func(s relaytest.State) bool { return s.InSync && s.Changes > 0 })
+			if err != nil {
+				t.Fatal(err)
+			}
+			for h := range told {
+				acknowledged++
+				if !fresh.Has(h) {
+					t.Errorf("round %d: %s was said to be on the relay and is gone", round, h)
+				}
+			}
+			fresh.Disconnect()
+		}
+		if err := p.end(t, syscall.SIGTERM); err != nil {
+			t.Fatalf("did not end well by SIGTERM: %v; %s", err, p.stderr)
+		}
+	}
+	// And nothing that only a device has is lost: it comes back with the device.
+	p := spawn(t, dir)
+	for _, name := range events {
+		for _, d := range devices[name] {
+			if err := d.Connect(within(t), p.url); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := relaytest.SameHeads(within(t), devices[name]...); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range events {
+		for _, d := range devices[name] {
+			d.Disconnect()
+		}
+	}
+	t.Logf("%d acknowledgements looked up after %d kills", acknowledged, kills)
+	if acknowledged < kills*10 {
+		t.Error("too few to say anything")
+	}
+}
+
+func TestSecondProcessIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	first := spawn(t, dir)
+	cmd := exec.Command(os.Args[0], "--listen", "127.0.0.1:0", "--data", dir)
+	cmd.Env = append(os.Environ(), beProgram+"=1")
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
+		t.Errorf("the second ended with %v", err)
+	}
+	if s := string(out); !strings.Contains(s, "another syncserver") || !strings.Contains(s, dir) || !strings.Contains(s, "--data") {
+		t.Errorf("the second said %q", s)
+	}
+	if err := first.end(t, os.Interrupt.(syscall.Signal)); err != nil {
+		t.Errorf("the first ended with %v", err)
+	}
+	again := spawn(t, dir) // the lock went with the first
+	if err := again.end(t, syscall.SIGTERM); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// The same Main runs in this process.
+func TestRunInProcess(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made", "by", "it")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	r, w := io.Pipe()
+	m := &Main{Listen: "127.0.0.1:0", Data: dir, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Stdout: w}
+	ended := make(chan error, 1)
+	go func() { ended <- m.Run(ctx) }()
+	line, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := relaytest.NewDevice("a", relaytest.EventID("in-process"))
+	if _, err := d.Write(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Connect(within(t), address(t, line)); err != nil {
+		t.Fatal(err)
+	}
+	defer d.Disconnect()
+	if err := d.Until(within(t), func(s relaytest.State) bool { return s.Held }); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-within(t).Done():
+		t.Fatal("does not end")
+	}
+}
+
+func TestStartFailures(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	foreign := t.TempDir()
+	if err := os.WriteFile(filepath.Join(foreign, "relay.db"), []byte(strings.Repeat("not a database at all. ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	for _, c := range []struct {
+		name string
+		m    Main
+		want string
+	}{
+		{"data is a file", Main{Listen: "127.0.0.1:0", Data: file}, "--data"},
+		{"no such address", Main{Listen: "256.0.0.1:1", Data: t.TempDir()}, "--listen"},
+		{"foreign database", Main{Listen: "127.0.0.1:0", Data: foreign}, foreign},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.m.Log, c.m.Stdout = log, io.Discard
+			err := c.m.Run(within(t))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v should name %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestFlags(t *testing.T) {
+	env := map[string]string{"SYNCSERVER_LISTEN": "0.0.0.0:1", "SYNCSERVER_OPEN": "1"}
+	var out, errs bytes.Buffer
+	m, err := parse([]string{"--data", "d"}, func(k string) string { return env[k] }, &out, &errs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Listen != "0.0.0.0:1" || !m.Open || m.Data != "d" {
+		t.Errorf("%+v", m)
+	}
+	m, err = parse([]string{"--listen", "x:2", "--open=false"}, func(k string) string { return env[k] }, &out, &errs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Listen != "x:2" || m.Open {
+		t.Errorf("flags do not go before the environment: %+v", m)
+	}
+	none := func(string) string { return "" }
+	for _, args := range [][]string{{"--nonsense"}, {"word"}, {"--log-level", "loud"}, {"--open=maybe"}} {
+		errs.Reset()
+		if code := run(context.Background(), args, none, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "--help") {
+			t.Errorf("%v: code %d, %q", args, code, errs.String())
+		}
+	}
+	out.Reset()
+	if code := run(context.Background(), []string{"--help"}, none, &out, &errs); code != 0 {
+		t.Errorf("--help is %d", code)
+	}
+	for _, want := range []string{"-listen", "-data", "-open", "-log-level", "wss://", "SYNCSERVER_DATA"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("--help does not speak of %s", want)
+		}
+	}
+}
