@@ -228,6 +228,7 @@ func (r *room) fail(err error) {
 	r.relay.forget(r)
 	r.relay.mu.Unlock()
 	for s := range r.members {
+		s.tell(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(ErrStore.Error())})
 		s.end(websocket.CloseTryAgainLater, ErrStore.Error())
 	}
 }
