@@ -247,7 +247,7 @@ func (d *Document) carryOut(p *plan, millis int64, start uint64) (Made, error) {
 	return made, nil
 }
 
-var errOtherChange = errors.New("Automerge made another change than the one planned")
+var errOtherChange = errors.New("automerge-go made another change than the one planned")
 
 func (d *Document) try(p *plan, millis int64, start uint64) (Made, error) {
 	if err := p.run(d.eng); err != nil {

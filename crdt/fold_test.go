@@ -270,11 +270,10 @@ func check(t *testing.T, h *history, r *rand.Rand) ([]byte, int) {
 	return first, conflicts
 }
 
-// actor of a random party: a document and what it has seen.
+// party is one device of a random event: its document and what it has seen.
 type party struct {
-	doc  *crdt.Document
-	seen int // how far into the history it has looked
-	has  map[wire.Hash]bool
+	doc *crdt.Document
+	has map[wire.Hash]bool
 }
 
 // pull takes some of what others made, a causal past each.

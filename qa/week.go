@@ -114,8 +114,15 @@ func NewWeek(e Event, posts []Post, people []Person) Week {
 	}
 	order := make([]*arranged, 0, len(by))
 	for _, a := range by {
-		e.placeUp(by, a)
 		order = append(order, a)
+	}
+	// From a fixed beginning, so that a circle of parents is cut at the same place
+	// everywhere.
+	slices.SortFunc(order, func(a, b *arranged) int {
+		return cmp.Or(compareOp(a.post.Op, b.post.Op), cmp.Compare(a.post.ID, b.post.ID))
+	})
+	for _, a := range order {
+		e.placeUp(by, a)
 	}
 	slices.SortFunc(order, func(a, b *arranged) int {
 		return cmp.Or(a.place.compare(b.place), cmp.Compare(a.post.ID, b.post.ID))
