@@ -17,8 +17,10 @@ func BenchmarkAppend1(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "f.db"))
 	n := 0
 	for b.Loop() {
-		err := s.Append(b.Context(), storage.Batch{Event: event, Entries: storagetest.Entries("a", n, n+1, true),
-			Views: storage.ViewUpdate{Posts: []qa.Post{storagetest.Post(fmt.Sprint("p", n), "How does one measure this?")}}})
+		err := s.Append(b.Context(), storage.Batch{
+			Event: event, Entries: storagetest.Entries("a", n, n+1, true),
+			Views: storage.ViewUpdate{Posts: []qa.Post{storagetest.Post(fmt.Sprint("p", n), "How does one measure this?")}},
+		})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -47,8 +47,10 @@ func appendForever(path string) error {
 	}
 	for n := c.Changes; ; {
 		size := batchSize(n)
-		err := s.Append(ctx, storage.Batch{Event: event, Entries: storagetest.Entries("a", n, n+size, true),
-			Views: storage.ViewUpdate{Posts: []qa.Post{storagetest.Post(fmt.Sprint("p", n), "text")}}})
+		err := s.Append(ctx, storage.Batch{
+			Event: event, Entries: storagetest.Entries("a", n, n+size, true),
+			Views: storage.ViewUpdate{Posts: []qa.Post{storagetest.Post(fmt.Sprint("p", n), "text")}},
+		})
 		if err != nil {
 			return err
 		}

@@ -173,8 +173,10 @@ func TestFilePermissions(t *testing.T) {
 
 func TestPragmas(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "f.db"))
-	for _, want := range []string{"synchronous = 2", "foreign_keys = 1", "fullfsync = 1", "checkpoint_fullfsync = 1",
-		"journal_mode = wal", "busy_timeout = 10000", "trusted_schema = 0"} {
+	for _, want := range []string{
+		"synchronous = 2", "foreign_keys = 1", "fullfsync = 1", "checkpoint_fullfsync = 1",
+		"journal_mode = wal", "busy_timeout = 10000", "trusted_schema = 0",
+	} {
 		pragma, _, _ := strings.Cut(want, " = ")
 		for name, run := range map[string]func(context.Context, func(*tx) error) error{"writer": s.update, "reader": s.view} {
 			must(t, run(t.Context(), func(c *tx) error {

@@ -44,8 +44,10 @@ func encodeViews(u storage.ViewUpdate) (v viewRows, err error) {
 	}
 	for _, p := range u.Posts {
 		p.Reactions = nil
-		row := postRow{id: p.ID, parent: p.Parent, at: p.AtMillis,
-			words: strings.Join(storage.Words(storage.SearchText(&p)), " ")}
+		row := postRow{
+			id: p.ID, parent: p.Parent, at: p.AtMillis,
+			words: strings.Join(storage.Words(storage.SearchText(&p)), " "),
+		}
 		if row.json, err = json.Marshal(&p); err != nil {
 			return v, fmt.Errorf("storage: post %s: %w", p.ID, err)
 		}

@@ -136,8 +136,10 @@ func appendIsIdempotent(t *testing.T, open Open) {
 
 func appendIsAllOrNothing(t *testing.T, open Open) {
 	s, reopen := open(t)
-	good := storage.Batch{Event: eventA, Entries: Entries("a", 0, 3, true),
-		Views: storage.ViewUpdate{Event: &qa.Event{ID: eventA, Title: "T"}, Posts: []qa.Post{Post("p", "x")}}}
+	good := storage.Batch{
+		Event: eventA, Entries: Entries("a", 0, 3, true),
+		Views: storage.ViewUpdate{Event: &qa.Event{ID: eventA, Title: "T"}, Posts: []qa.Post{Post("p", "x")}},
+	}
 	for name, spoil := range map[string]func(*storage.Entry){
 		"hash":           func(e *storage.Entry) { e.Hash[31]++ },
 		"bytes":          func(e *storage.Entry) { e.Bytes[50]++ },
@@ -318,8 +320,10 @@ func settings(t *testing.T, open Open) {
 	s, reopen := open(t)
 	_, err := s.Setting(t.Context(), "draft/a/1")
 	is(t, err, storage.ErrNotFound)
-	want := map[string]string{"draft/a/1": "x", "draft/a/2": "", "draft/a\U0010ffff": "edge", "draft/b": "y", "Draft/a/1": "z",
-		"dra%t": "%", "zeta": "ζ\x00\"'"}
+	want := map[string]string{
+		"draft/a/1": "x", "draft/a/2": "", "draft/a\U0010ffff": "edge", "draft/b": "y", "Draft/a/1": "z",
+		"dra%t": "%", "zeta": "ζ\x00\"'",
+	}
 	for k, v := range want {
 		must(t, s.SetSetting(t.Context(), k, "old"))
 		must(t, s.SetSetting(t.Context(), k, v))
@@ -346,8 +350,10 @@ func settings(t *testing.T, open Open) {
 
 func following(t *testing.T, open Open) {
 	s, reopen := open(t)
-	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: Entries("a", 0, 2, true),
-		Views: storage.ViewUpdate{Posts: []qa.Post{Post("p", "x")}}}))
+	must(t, s.Append(t.Context(), storage.Batch{
+		Event: eventA, Entries: Entries("a", 0, 2, true),
+		Views: storage.ViewUpdate{Posts: []qa.Post{Post("p", "x")}},
+	}))
 	all := []storage.Following{
 		{Event: eventB, Relay: "", JoinedAtMillis: 5},
 		{Event: eventA, Relay: "wss://relay.example/", JoinedAtMillis: 7},
@@ -489,8 +495,10 @@ func concurrency(t *testing.T, open Open) {
 				for i := range size {
 					posts = append(posts, Post(fmt.Sprintf("p%d-%d-%d", w, b, i), "word"))
 				}
-				if err := s.Append(ctx, storage.Batch{Event: eventA, Entries: Entries(fmt.Sprint(w), b*size, (b+1)*size, true),
-					Views: storage.ViewUpdate{Posts: posts}}); err != nil {
+				if err := s.Append(ctx, storage.Batch{
+					Event: eventA, Entries: Entries(fmt.Sprint(w), b*size, (b+1)*size, true),
+					Views: storage.ViewUpdate{Posts: posts},
+				}); err != nil {
 					fail <- err
 					return
 				}

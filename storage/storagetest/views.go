@@ -43,8 +43,10 @@ func viewsAreReplaced(t *testing.T, open Open) {
 	is(t, err, storage.ErrNotFound)
 	same(t, len(postsByID(t, s, eventA)), 0)
 
-	event := qa.Event{ID: eventA, Kind: "event", Gate: 1, Title: "Title", Prizes: 1 << 60, StartsAtMillis: 5,
-		Links: []qa.Link{{Text: "t", URL: "u"}}, X: map[string]string{"a": "b"}, Roles: []qa.Grant{{ID: "i", Role: qa.RoleAuthor}}}
+	event := qa.Event{
+		ID: eventA, Kind: "event", Gate: 1, Title: "Title", Prizes: 1 << 60, StartsAtMillis: 5,
+		Links: []qa.Link{{Text: "t", URL: "u"}}, X: map[string]string{"a": "b"}, Roles: []qa.Grant{{ID: "i", Role: qa.RoleAuthor}},
+	}
 	people := []qa.Person{{ID: "b", Name: "Bo"}, {ID: "a", Name: "Al", About: "x", Link: "l", PublishAs: "initials"}}
 	full, plain := fullPost("p1"), Post("p2", "two")
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Views: storage.ViewUpdate{Event: &event, Posts: []qa.Post{full, plain}, People: people}}))
@@ -111,9 +113,11 @@ func reactions(t *testing.T, open Open) {
 
 func replaceViews(t *testing.T, open Open) {
 	s, reopen := open(t)
-	old := storage.ViewUpdate{Event: &qa.Event{ID: eventA, Title: "old"}, Posts: []qa.Post{Post("p1", "old words"), Post("p2", "old two")},
+	old := storage.ViewUpdate{
+		Event: &qa.Event{ID: eventA, Title: "old"}, Posts: []qa.Post{Post("p1", "old words"), Post("p2", "old two")},
 		People:    []qa.Person{{ID: "a", Name: "old"}},
-		Reactions: []storage.ReactionUpdate{{Post: "p1", Reaction: qa.Reaction{By: "a", Emoji: "want"}, On: true}}}
+		Reactions: []storage.ReactionUpdate{{Post: "p1", Reaction: qa.Reaction{By: "a", Emoji: "want"}, On: true}},
+	}
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: Entries("a", 0, 2, true), Views: old},
 		storage.Batch{Event: eventB, Views: old}))
 	must(t, s.SetSetting(t.Context(), "draft", "kept"))
