@@ -1,0 +1,511 @@
+//go:build !js
+
+package webui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+
+	"flyleaf/qa"
+)
+
+// inBrowser serves the sample week and opens a real Chromium on it.
+type inBrowser struct {
+	t       *testing.T
+	ctx     context.Context
+	srv     *httptest.Server
+	node    *fakeNode
+	event   qa.EventID
+	mu      sync.Mutex
+	dead    bool
+	outside []string // requests that left for somewhere else
+}
+
+const browserToken = "start-token-of-the-test"
+
+func openBrowserOn(t *testing.T) *inBrowser {
+	t.Helper()
+	path, err := chromium()
+	if err != nil {
+		if os.Getenv("FLYLEAF_REQUIRE_ALL") == "1" {
+			t.Fatalf("Chromium is required here and is missing: %v", err)
+		}
+		t.Skipf("SKIPPED, NOT TESTED: the pages in a real browser; install chromium (%v)", err)
+	}
+	if testing.Short() {
+		t.Skip("a browser is slow; run without -short")
+	}
+	b := &inBrowser{t: t}
+	b.node, b.event = sample()
+	b.srv = httptest.NewUnstartedServer(nil)
+	handler := New(Config{
+		Node: b.node, Token: browserToken, Hosts: []string{b.srv.Listener.Addr().String()},
+		Now: func() time.Time { return fakeNow }, Zone: time.UTC,
+	})
+	b.srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.mu.Lock()
+		dead := b.dead
+		b.mu.Unlock()
+		if dead {
+			panic(http.ErrAbortHandler)
+		}
+		handler.ServeHTTP(w, r)
+	})
+	b.srv.Start()
+	t.Cleanup(func() { b.srv.CloseClientConnections(); b.srv.Close() })
+
+	opts := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
+	opts = append(opts, chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", false), chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("no-proxy-server", true))
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	b.ctx = ctx
+	watch := func(ev any) {
+		if e, ok := ev.(*network.EventRequestWillBeSent); ok {
+			if u := e.Request.URL; !strings.HasPrefix(u, b.srv.URL) && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "about:") {
+				b.mu.Lock()
+				b.outside = append(b.outside, u)
+				b.mu.Unlock()
+			}
+		}
+	}
+	if err := chromedp.Do(ctx); err != nil { // starts the browser
+		t.Fatal(err)
+	}
+	if err := chromedp.Listen(ctx, watch); err != nil {
+		t.Fatal(err)
+	}
+	b.run(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, network.Enable, network.EnableParams{})
+		return chromedp.Void{}, err
+	})
+	if b.ctx, cancel = context.WithTimeout(ctx, 3*time.Minute); cancel != nil {
+		t.Cleanup(cancel)
+	}
+	return b
+}
+
+func chromium() (string, error) {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("no chromium in the path")
+}
+
+func (b *inBrowser) run(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, actions...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// value evaluates JavaScript in the page.
+func value[T any](b *inBrowser, js string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](js))
+	if err != nil {
+		b.t.Fatalf("%v in %s", err, js)
+	}
+	return v
+}
+
+// eval runs JavaScript whose value does not matter.
+func (b *inBrowser) eval(js string) {
+	b.t.Helper()
+	value[bool](b, "("+js+", true)")
+}
+
+func click(css string) chromedp.Action[chromedp.Void] { return chromedp.Click(chromedp.CSS(css)) }
+
+func keys(css, text string) chromedp.Action[chromedp.Void] {
+	return chromedp.SendKeys(chromedp.CSS(css), text)
+}
+
+func main() chromedp.Action[chromedp.Void] { return chromedp.WaitReady(chromedp.CSS("#main")) }
+
+func (b *inBrowser) url(path string) string { return b.srv.URL + path }
+
+// enter opens the start link.
+func (b *inBrowser) enter(path string) {
+	b.t.Helper()
+	b.run(chromedp.Navigate(StartURL(b.srv.URL, browserToken)), chromedp.Navigate(b.url(path)), main())
+}
+
+// until polls a JavaScript condition. The page's own policy forbids evaluating
+// strings, so the loop is here and not in the page; a navigation in between only
+// makes one attempt fail.
+func (b *inBrowser) until(what, js string) {
+	b.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+js+")"))
+		if err == nil && ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			page, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body.innerText.slice(0, 3000)`))
+			b.t.Fatalf("waited for: %s (%v)\n%s", what, err, page)
+		}
+		time.Sleep(25 * time.Millisecond) // polling, with the deadline above
+	}
+}
+
+func (b *inBrowser) live() {
+	b.t.Helper()
+	b.until("the stream to be open", `document.body.dataset.live === 'yes'`)
+}
+
+func (b *inBrowser) size(width, height int64, dark bool) {
+	b.t.Helper()
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	b.run(chromedp.EmulateViewport(width, height), func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+		})
+		return chromedp.Void{}, err
+	})
+}
+
+// shots says where pictures go: FLYLEAF_SHOTS, or nowhere lasting.
+func (b *inBrowser) shot(name string) {
+	b.t.Helper()
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	dir := os.Getenv("FLYLEAF_SHOTS")
+	if dir == "" {
+		dir = b.t.TempDir()
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	if len(png) < 5000 {
+		b.t.Errorf("%s: a picture of %d bytes shows nothing", name, len(png))
+	}
+}
+
+func (b *inBrowser) setDead(dead bool) {
+	b.mu.Lock()
+	b.dead = dead
+	b.mu.Unlock()
+	if dead {
+		b.srv.CloseClientConnections()
+	}
+}
+
+func (b *inBrowser) week() string { return eventPath(b.event) }
+
+// question is the first question of the sample.
+func (b *inBrowser) question(n int) qa.PostID {
+	b.node.mu.Lock()
+	defer b.node.mu.Unlock()
+	return b.node.weeks[b.event].posts[n].ID
+}
+
+// arrive is a post of somebody else that comes in now.
+func (b *inBrowser) arrive(p qa.Post, text string) qa.PostID {
+	p.AtMillis = fakeNow.UnixMilli()
+	id := b.node.put(b.event, p, text)
+	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{id}})
+	return id
+}
+
+func TestBrowserAskAndLiveReplyWhileTyping(t *testing.T) {
+	b := openBrowserOn(t)
+	b.size(1440, 900, false)
+	b.enter(b.week())
+	b.live()
+
+	b.run(keys("#q", "Who reads a ledger after ten years?"), click("#ask .primary"))
+	b.until("the question to stand in the page", `[...document.querySelectorAll('.question .words')].some(w => w.textContent.includes('after ten years?'))`)
+	box := value[string](b, `document.querySelector('#q').value`)
+	if box != "" {
+		t.Errorf("the box still holds %q", box)
+	}
+	b.eval(`window.mark = 7`)
+
+	// Somebody answers the first question while the reader types at the end.
+	b.run(keys("#q", "I was going to say"))
+	first := b.question(0)
+	before := value[float64](b, `document.querySelector('#q').getBoundingClientRect().top`)
+	id := b.arrive(qa.Post{By: teodor, Parent: first}, "A live answer.")
+	b.until("the bar to speak of it", `document.querySelector('#news')?.textContent === '1 new. Show it'`)
+	b.run(keys("#q", " something"))
+	type state struct {
+		Text     string  `json:"text"`
+		Focus    string  `json:"focus"`
+		Top      float64 `json:"top"`
+		Inserted bool    `json:"inserted"`
+		Mark     int     `json:"mark"`
+	}
+	look := `({text: document.querySelector('#q').value, focus: document.activeElement.id, top: document.querySelector('#q').getBoundingClientRect().top, inserted: !!document.getElementById('p-` + string(id) + `'), mark: window.mark})`
+	if now := value[state](b, look); now.Text != "I was going to say something" || now.Focus != "q" || now.Top != before || now.Inserted {
+		t.Errorf("while typing: %+v, top was %v", now, before)
+	}
+	b.run(click("#news a"))
+	b.until("the answer to be shown", `!!document.getElementById('p-`+string(id)+`')`)
+	if now := value[state](b, look); now.Text != "I was going to say something" || now.Mark != 7 {
+		t.Errorf("after showing: %+v", now)
+	}
+	elem := `document.getElementById('p-` + string(id) + `')`
+	order := value[string](b, elem+`.previousElementSibling.id + ' ' + `+elem+`.parentElement.id`)
+	if !strings.HasSuffix(order, " t-"+string(first)) || !strings.HasPrefix(order, "p-") {
+		t.Errorf("the answer stands after %s", order)
+	}
+
+	// The draft survives a reload.
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		v, _ := b.node.Setting(b.ctx, SettingDrafts+string(b.event))
+		if strings.Contains(v, "I was going to say something") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no draft was kept: %q", v)
+		}
+		time.Sleep(20 * time.Millisecond) // polling, with the deadline above
+	}
+	b.run(chromedp.Navigate(b.url(b.week())), main())
+	box = value[string](b, `document.querySelector('#q').value`)
+	if box != "I was going to say something" {
+		t.Errorf("after a reload the box holds %q", box)
+	}
+	b.nothingLeft()
+}
+
+// nothingLeft asserts that the browser talked to nobody else.
+func (b *inBrowser) nothingLeft() {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.outside) > 0 {
+		b.t.Errorf("requests left for %v", b.outside)
+	}
+}
+
+func TestBrowserWordsSurviveADeadServer(t *testing.T) {
+	b := openBrowserOn(t)
+	b.size(1024, 800, false)
+	b.enter(b.week())
+	b.live()
+	b.run(keys("#q", "These words must stay"))
+	b.setDead(true)
+	b.run(click("#ask .primary"))
+	b.until("the page to say that it is not saved", `document.querySelector('#ask .notice.grave')?.textContent.includes('Not saved')`)
+	b.until("the line at the top to tell the truth", `document.querySelector('#truth').textContent.includes('does not answer')`)
+	text := value[string](b, `document.querySelector('#q').value`)
+	if text != "These words must stay" {
+		t.Errorf("the box holds %q", text)
+	}
+	b.setDead(false)
+	b.node.setFail(errors.New("the disk is full"))
+	b.run(click("#ask .primary"))
+	b.until("the reason", `document.querySelector('#ask .notice.grave')?.textContent.includes('The disk is full')`)
+	b.node.setFail(nil)
+	b.run(click("#ask .primary"))
+	b.until("the question to stand in the page", `[...document.querySelectorAll('.question .words')].some(w => w.textContent.includes('must stay'))`)
+	b.until("the complaint to be gone", `!document.querySelector('#ask .notice.grave')`)
+}
+
+func TestBrowserChangesInPlace(t *testing.T) {
+	b := openBrowserOn(t)
+	b.size(1440, 900, false)
+	b.enter(b.week())
+	b.live()
+	q := b.question(4) // Priya's question, of which nobody has wanted anything
+	elem := `document.getElementById('p-` + string(q) + `')`
+	b.eval(elem + `.scrollIntoView(), ` + elem + `.querySelector('button.want').focus()`)
+	b.run(click(`#p-` + string(q) + ` button.want`))
+	b.until("the count", elem+`.querySelector('.want b').textContent === '1' && `+elem+`.querySelector('.want').ariaPressed === 'true'`)
+	if !value[bool](b, elem+`.querySelector('.want') === document.activeElement`) {
+		t.Error("the focus left the button that was pressed")
+	}
+
+	// An edit of somebody else does not change words under the reader's eyes.
+	b.node.mu.Lock()
+	w := b.node.weeks[b.event]
+	for i := range w.posts {
+		if w.posts[i].ID == q {
+			w.posts[i].Revisions = append(w.posts[i].Revisions, qa.Revision{ID: "999-z", Text: "Edited meanwhile.\n\nAnd longer.", AtMillis: fakeNow.UnixMilli(), Op: qa.OpID{Counter: 999, Actor: "02"}})
+			w.posts[i].Revisions[0].Superseded = true
+		}
+	}
+	b.node.mu.Unlock()
+	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{q}})
+	b.until("the bar to speak of it", `document.querySelector('#news').textContent === '1 changed. Show it'`)
+	words := value[string](b, elem+`.textContent`)
+	if strings.Contains(words, "Edited meanwhile") {
+		t.Error("words changed under the reader's eyes")
+	}
+	b.run(click("#news a"))
+	b.until("the new words", elem+`.textContent.includes('Edited meanwhile')`)
+
+	// The line at the top follows.
+	b.node.mu.Lock()
+	clear(w.pending)
+	b.node.mu.Unlock()
+	b.node.notify(qa.Update{Event: b.event, Status: true})
+	b.until("the truth", `document.querySelector('#truth').textContent === 'Everything is on the relay'`)
+}
+
+func TestBrowserLooks(t *testing.T) {
+	b := openBrowserOn(t)
+	for i := range 7 {
+		e := qa.Event{ID: fakeEvent(byte(20 + i)), Title: fmt.Sprintf("Borrowed Clocks, volume %d", i), Authors: "Yara Devlin, Ask Moen", StartsAtMillis: fakeNow.AddDate(0, -i-1, 0).UnixMilli()}
+		if i == 6 {
+			e.StartsAtMillis = fakeNow.AddDate(0, 1, 0).UnixMilli()
+		}
+		b.node.add(e)
+	}
+	b.enter("/")
+	q, mine := string(b.question(0)), string(b.question(8))
+	pages := map[string]string{
+		"shelf": "/", "week": b.week(), "sync": "/sync", "you": "/you", "post": b.week() + "/p/" + q, "own": b.week() + "/p/" + mine,
+		"edit": b.week() + "/p/" + mine + "/edit", "withdraw": b.week() + "/p/" + mine + "/withdraw", "nowhere": "/nowhere",
+	}
+	for name, path := range pages {
+		for _, v := range []struct {
+			name   string
+			width  int64
+			height int64
+			dark   bool
+		}{{"desktop", 1440, 1000, false}, {"dark", 1440, 1000, true}, {"phone", 390, 844, false}, {"narrow", 320, 640, false}} {
+			b.size(v.width, v.height, v.dark)
+			b.run(chromedp.Navigate(b.url(path)), main())
+			report := value[struct {
+				Width    float64  `json:"width"`
+				Problems []string `json:"problems"`
+			}](b, basics)
+			if report.Width > float64(v.width) {
+				t.Errorf("%s at %d px is %v px wide: it scrolls sideways", name, v.width, report.Width)
+			}
+			for _, p := range report.Problems {
+				t.Errorf("%s, %s: %s", name, v.name, p)
+			}
+			if v.name != "narrow" || name == "week" {
+				b.shot(name + "-" + v.name)
+			}
+		}
+	}
+	b.nothingLeft()
+}
+
+// basics checks by machine what every page must have for everybody to use it.
+const basics = `(() => {
+  const problems = [], all = s => [...document.querySelectorAll(s)];
+  const say = (ok, words) => { if (!ok) problems.push(words) };
+  say(document.documentElement.lang, 'no language');
+  say(all('main').length === 1, 'not one main');
+  say(all('h1').length === 1, all('h1').length + ' h1');
+  say(document.title.length > 10, 'no title');
+  let level = 0;
+  for (const h of all('h1,h2,h3,h4,h5,h6')) {
+    const n = +h.tagName[1];
+    say(n <= level + 1, 'from h' + level + ' to ' + h.outerHTML.slice(0, 80));
+    level = n;
+  }
+  for (const f of all('input:not([type=hidden]), textarea, select')) say(f.labels.length > 0, 'no label: ' + f.outerHTML.slice(0, 80));
+  for (const b of all('button, a, summary')) say(b.textContent.trim() || b.ariaLabel || b.ariaHidden, 'no words: ' + b.outerHTML.slice(0, 80));
+  const ids = all('[id]').map(e => e.id);
+  say(new Set(ids).size === ids.length, 'an id stands twice: ' + ids.filter((id, i) => ids.indexOf(id) !== i));
+  for (const n of all('nav')) say(n.ariaLabel, 'a nav without a name');
+  for (const p of all('pre')) say(p.tabIndex === 0, 'code that the keyboard cannot scroll');
+  for (const s of all('[aria-labelledby],[aria-describedby]')) for (const a of ['aria-labelledby', 'aria-describedby'])
+    for (const id of (s.getAttribute(a) || '').split(' ')) say(!id || document.getElementById(id), a + ' names ' + id);
+  for (const e of all('button, summary, .top a, .foot > a, .own a, .filters a')) {
+    const b = e.getBoundingClientRect();
+    if (b.width && !e.classList.contains('skip')) say(b.height >= 23.5 && b.width >= 16, 'a target of ' + b.width + ' × ' + b.height + ': ' + e.outerHTML.slice(0, 120));
+  }
+  say(all('[style], script:not([src])').length === 0, 'something inline');
+  return { width: Math.max(document.documentElement.scrollWidth, document.body.scrollWidth), problems: [...new Set(problems)] };
+})()`
+
+func TestBrowserRefusesOtherPages(t *testing.T) {
+	b := openBrowserOn(t)
+	b.enter(b.week())
+	// A page of another origin, in the same browser that holds the cookie.
+	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprintf(w, `<!doctype html><title>other</title><body><form id=f method=post action="%s/ask"><input name=body value="forged"></form>
+<iframe id=i src="%s"></iframe><script>
+window.results = [];
+fetch("%[1]s/ask", {method:"POST", mode:"no-cors", credentials:"include", headers:{"Content-Type":"application/x-www-form-urlencoded"}, body:"body=forged"}).catch(e=>{}).finally(()=>results.push("post"));
+fetch("%[2]s", {credentials:"include"}).then(r=>r.text()).then(t=>results.push("read "+t.length), e=>results.push("blocked"));
+const es = new EventSource("%[1]s/stream", {withCredentials:true}); es.onerror = () => results.push("stream refused"); es.addEventListener("hello", () => results.push("stream OPEN"));
+</script>`, b.url(b.week()), b.url("/"))
+	}))
+	defer evil.Close()
+	other := strings.Replace(evil.URL, "127.0.0.1", "localhost", 1) // another site, so that SameSite bites
+	b.run(chromedp.Navigate(other))
+	b.until("all attempts to end", `results.includes('post') && results.some(r => r.startsWith('stream')) && results.some(r => r === 'blocked' || r.startsWith('read'))`)
+	results := value[[]string](b, `results`)
+	for _, r := range results {
+		if strings.HasPrefix(r, "read") || r == "stream OPEN" {
+			t.Errorf("another origin: %s", r)
+		}
+	}
+	b.eval(`document.getElementById('f').submit()`)
+	b.until("the refusal", `document.body.innerText.includes('another page')`)
+	b.node.mu.Lock()
+	defer b.node.mu.Unlock()
+	if len(b.node.acts) != 0 {
+		t.Errorf("another origin wrote %+v", b.node.acts)
+	}
+}
+
+func TestBrowserRunsNothingFromAPost(t *testing.T) {
+	b := openBrowserOn(t)
+	for i, text := range xssCorpus {
+		by := fakeID('2')
+		b.node.weeks[b.event].people[by] = qa.Person{ID: by, Name: `<img src=x onerror="window.ran=1">`}
+		b.node.put(b.event, qa.Post{By: by, AtMillis: fakeNow.UnixMilli() + int64(i), OnBehalfOf: text[:min(len(text), 100)], Tags: []string{text[:min(len(text), 60)]},
+			Reactions: []qa.Reaction{{By: by, Emoji: `"><b>`}}}, text)
+	}
+	b.size(1024, 800, false)
+	b.enter(b.week())
+	b.live()
+	found := value[struct {
+		Ran       bool     `json:"ran"`
+		Elements  int      `json:"elements"`
+		Bad       []string `json:"bad"`
+		Questions int      `json:"questions"`
+	}](b, `({ran: !!window.ran, elements: document.querySelectorAll('main script, main img, main iframe, main object, main embed, main style, main base, main form form, main svg:not(.nib), main video, main math').length,
+	  bad: [...document.querySelectorAll('main *')].flatMap(e => [...e.attributes].filter(a => /^on/i.test(a.name) || /^\s*(javascript|data|vbscript):/i.test(a.value) && a.name === 'href').map(a => a.name + '=' + a.value)),
+	  questions: document.querySelectorAll('.question').length})`)
+	if found.Ran || found.Elements != 0 || len(found.Bad) != 0 || found.Questions < len(xssCorpus) {
+		t.Errorf("%+v", found)
+	}
+	// Every link that can be followed leads to an ordinary address.
+	schemes := value[[]string](b, `[...new Set([...document.querySelectorAll('main .words a[href]')].map(a => a.protocol))]`)
+	for _, s := range schemes {
+		if s != "http:" && s != "https:" && s != "mailto:" {
+			t.Errorf("a link of %s", s)
+		}
+	}
+	b.nothingLeft()
+}
