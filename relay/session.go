@@ -260,7 +260,7 @@ func (s *session) join(b []byte) error {
 // durable, so a peer that sends faster than the disk takes it waits in the network.
 func (s *session) handle(m *repo.Message) error {
 	switch m.Type {
-	case repo.TypeRequest, repo.TypeSync, repo.TypeEphemeral, repo.TypeLeave:
+	case repo.TypeRequest, repo.TypeSync, repo.TypeLeave:
 		if m.SenderID != s.peer {
 			return &failure{websocket.ClosePolicyViolation, "senderId is not the one this connection joined with"}
 		}
@@ -351,10 +351,12 @@ func (s *session) roomOf(document string) (*room, error) {
 
 // ephemeral passes an ephemeral message on to the document's other peers. It is
 // dropped when the sender has not spoken about the document before, and when it
-// repeats or is too large.
+// repeats or is too large. Stock clients hand on what others sent them, to the
+// relay too, under the first sender's ID: anybody could say that, so it is
+// dropped as well, but is no reason to end the connection.
 func (s *session) ephemeral(m *repo.Message) {
 	r, ok := s.rooms[qa.EventID(m.DocumentID)]
-	if !ok || len(m.Data) > MaxEphemeral {
+	if !ok || m.SenderID != s.peer || len(m.Data) > MaxEphemeral {
 		return
 	}
 	r.pass(s, m)
