@@ -110,7 +110,7 @@ func TestKilled(t *testing.T) {
 		if n != c.Changes {
 			t.Fatalf("round %d: %d entries of %d", round, n, c.Changes)
 		}
-		sound(t, s)
+		intact(t, s)
 		must(t, s.Close())
 		total = c.Changes
 	}

@@ -260,6 +260,12 @@ func TestDamagedRows(t *testing.T) {
 			if !bytes.Equal(e.Bytes, want[2].Bytes) || !bytes.Equal(e.Signature, want[2].Signature) || e.Seq != want[2].Seq || e.Actor != want[2].Actor {
 				t.Fatalf("not mended: %+v", e)
 			}
+			if strings.HasPrefix(spoil, "bytes") && (!e.Own || !bytes.Equal(e.Act, want[2].Act)) {
+				t.Fatalf("what only this device knew is lost: %+v", e)
+			}
+			if strings.HasPrefix(spoil, "act") && e.Act != nil {
+				t.Fatalf("the damaged act was kept: %s", e.Act)
+			}
 			if _, err = read(); strings.HasPrefix(spoil, "hash") != (err != nil) {
 				t.Fatalf("after mending: %v", err)
 			}
@@ -346,11 +352,11 @@ func TestFull(t *testing.T) {
 	if got := count(); got != stored+10 {
 		t.Fatalf("%d changes after there was room", got)
 	}
-	sound(t, s)
+	intact(t, s)
 }
 
-// sound is SQLite's own check.
-func sound(t *testing.T, s *Store) {
+// intact is SQLite's own check.
+func intact(t *testing.T, s *Store) {
 	t.Helper()
 	must(t, s.view(t.Context(), func(r *tx) error {
 		return r.each("PRAGMA integrity_check", nil, func(scan func(...any) error) error {

@@ -100,23 +100,23 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 }
 
 // repair replaces a stored change that is damaged by the same one, fetched
-// again. A sound one is left as it is.
+// again. A sound one is left as it is. What this device alone knew of it is
+// kept where its checksum still holds, and otherwise is as the caller says:
+// damage is never sealed with a new checksum.
 func (t *tx) repair(doc, actor int64, e *storage.Entry) error {
-	stored, sound, err := scanEntry(func(into ...any) error {
+	stored, sum, err := scanEntry(func(into ...any) error {
 		return t.row(selectEntry+" WHERE c.document = ? AND c.hash = ?", []any{doc, e.Hash[:]}, into...)
 	})
-	if err != nil || sound {
+	if err != nil || sound(&stored, sum) {
 		return err
 	}
 	fixed := *e
-	fixed.Own = stored.Own
-	fixed.ReceivedAtMillis = stored.ReceivedAtMillis
-	if len(fixed.Act) == 0 {
-		fixed.Act = stored.Act
+	if sum == checksum(&stored) {
+		fixed.Own, fixed.ReceivedAtMillis, fixed.Act = stored.Own, stored.ReceivedAtMillis, stored.Act
 	}
-	_, err = t.exec(`UPDATE changes SET actor = ?, seq = ?, checksum = ?, signature = ?, act = ?, bytes = ?
-		WHERE document = ? AND hash = ?`, actor, int64(fixed.Seq), checksum(&fixed), blob(fixed.Signature),
-		blob(fixed.Act), fixed.Bytes, doc, fixed.Hash[:])
+	_, err = t.exec(`UPDATE changes SET actor = ?, seq = ?, received_at = ?, own = ?, checksum = ?, signature = ?, act = ?, bytes = ?
+		WHERE document = ? AND hash = ?`, actor, int64(fixed.Seq), fixed.ReceivedAtMillis, fixed.Own, checksum(&fixed),
+		blob(fixed.Signature), blob(fixed.Act), fixed.Bytes, doc, fixed.Hash[:])
 	return err
 }
 
@@ -167,19 +167,24 @@ const (
 	AND c.position > ? ORDER BY c.position LIMIT ?`
 )
 
-// scanEntry reads a row of selectFrom and says whether it is what was stored.
-func scanEntry(scan func(...any) error) (e storage.Entry, sound bool, err error) {
+// scanEntry reads a row of selectFrom and its checksum.
+func scanEntry(scan func(...any) error) (e storage.Entry, sum int64, err error) {
 	var hash, actor []byte
-	var seq, status, sum int64
+	var seq, status int64
 	err = scan(&e.Position, &hash, &actor, &seq, &e.ReceivedAtMillis, &status, &e.Own, &e.Delivered,
 		&sum, &e.Signature, &e.Act, &e.Bytes)
 	if err != nil {
-		return e, false, err
+		return e, 0, err
 	}
 	copy(e.Hash[:], hash)
 	e.Actor, e.Seq, e.Status = wire.ActorID(actor), uint64(seq), storage.Status(status)
-	sound = actor != nil && sum == checksum(&e) && storage.CheckEntry(&e) == nil
-	return e, sound, nil
+	return e, sum, nil
+}
+
+// sound says whether a row is what was stored. An actor that was not found is
+// empty, which the checksum does not forgive.
+func sound(e *storage.Entry, sum int64) bool {
+	return sum == checksum(e) && storage.CheckEntry(e) == nil
 }
 
 // walk reads page by page, so that fn may take its time and call the store
@@ -191,13 +196,13 @@ func (s *Store) walk(ctx context.Context, query string, event qa.EventID, after 
 		rows := 0
 		err := s.view(ctx, func(t *tx) error {
 			return t.each(query, []any{string(event), after, entryPage}, func(scan func(...any) error) error {
-				e, sound, err := scanEntry(scan)
+				e, sum, err := scanEntry(scan)
 				if err != nil {
 					return err
 				}
 				rows++
 				after = e.Position
-				if sound {
+				if sound(&e, sum) {
 					page = append(page, e)
 				} else {
 					damaged = append(damaged, e.Hash)
@@ -237,14 +242,14 @@ func (s *Store) Pending(ctx context.Context, event qa.EventID, fn func(storage.E
 func (s *Store) Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (storage.Entry, error) {
 	var entry storage.Entry
 	err := s.view(ctx, func(t *tx) error {
-		e, sound, err := scanEntry(func(into ...any) error {
+		e, sum, err := scanEntry(func(into ...any) error {
 			return t.row(selectEntry+` WHERE c.document = (SELECT id FROM documents WHERE event = ?) AND c.hash = ?`,
 				[]any{string(event), hash[:]}, into...)
 		})
 		if err != nil {
 			return err
 		}
-		if !sound {
+		if !sound(&e, sum) {
 			return &storage.DamagedError{Event: event, Hashes: []wire.Hash{hash}}
 		}
 		entry = e
