@@ -325,6 +325,25 @@ func TestRule17LostSharedHeadsAreNotNamed(t *testing.T) {
 	wantEqual(t, a, b)
 }
 
+func TestRule18NewHeadsAreAlwaysTold(t *testing.T) {
+	r := seeded(t)
+	a, b := newDevice(), newDevice()
+	pa, pb := NewPeer(nil), NewPeer(nil)
+	converse(t, a, b, pa, pb)
+	a.write(t, actorOf(1), 1, r)
+	b.receive(t, pb, a.say(t, pa))
+	// Before b answers it hears the same heads again, without changes.
+	b.receive(t, pb, (&wire.Message{Heads: a.g.Heads(), Have: []wire.Have{{}}}).Encode())
+	m := b.say(t, pb)
+	if m == nil {
+		t.Fatal("b says nothing")
+	}
+	a.receive(t, pa, m)
+	if !pa.InSync(a.g) {
+		t.Error("a does not know that b has it")
+	}
+}
+
 // A failing ledger changes nothing: the same message comes when it is back.
 func TestGenerateIsWholeOrNothing(t *testing.T) {
 	r := seeded(t)

@@ -73,7 +73,7 @@ type Peer struct {
 
 	limit int // bytes of a message, wire.MaxMessage but in tests
 
-	// stock turns off rules 10 to 17, those beyond automerge 3.x. For tests.
+	// stock turns off rules 10 to 18, those beyond automerge 3.x. For tests.
 	stock bool
 }
 
@@ -265,7 +265,7 @@ func (p *Peer) Receive(g *graph.Graph, m *wire.Message, before, refused []wire.H
 		p.shared = advance(g, heads, before, m, p.shared, p.stock)
 	}
 	p.forget(g, heads, theirs)
-	if len(m.Changes) == 0 && slices.Equal(theirs, before) {
+	if p.stock && len(m.Changes) == 0 && slices.Equal(theirs, before) {
 		p.lastSent = theirs
 	}
 	if hasAll(g, theirs) {
