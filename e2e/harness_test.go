@@ -73,16 +73,6 @@ func root(t *testing.T) string {
 	return filepath.Dir(filepath.Dir(file))
 }
 
-// shared returns a path of the design material beside the checkout, or skips.
-func shared(t *testing.T, elem ...string) string {
-	t.Helper()
-	path := filepath.Join(append([]string{root(t), "..", "shared"}, elem...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("skipped: %s is not on this machine", filepath.Join(elem...))
-	}
-	return path
-}
-
 // device is a person's data directory.
 type device struct {
 	t    *testing.T
