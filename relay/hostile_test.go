@@ -2,6 +2,8 @@ package relay_test
 
 import (
 	"bytes"
+	"compress/flate"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,12 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fxamacker/cbor/v2"
 	"github.com/gorilla/websocket"
 
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
+	"flyleaf/storage/mem"
 )
 
 // dial joins as the peer and returns the bare socket.
@@ -335,7 +339,10 @@ func TestSlowReader(t *testing.T) {
 		send(t, ws, &repo.Message{Type: repo.TypeRequest, SenderID: fmt.Sprint("stalled-", i), DocumentID: string(event), Data: (&wire.Message{Have: []wire.Have{{}}}).Encode()})
 	}
 	text := strings.Repeat("long ", 12_000)
-	const n = 150
+	n := 150
+	if testing.Short() {
+		n = 100
+	}
 	began := time.Now()
 	for i := range n {
 		if _, err := a.Write(text); err != nil {
@@ -494,4 +501,107 @@ func TestWaitingIsBounded(t *testing.T) {
 	}
 	write(t, b, 1)
 	until(t, a, changes(1))
+}
+
+// Beyond MaxHeads concurrent changes a further head is deferred; a merge is taken.
+func TestTooManyHeads(t *testing.T) {
+	s := start(t, relay.Config{})
+	event := relaytest.EventID("heads")
+	a := relaytest.NewDevice("a", event)
+	connect(t, s, a)
+	m := &wire.Message{Heads: []wire.Hash{{1}}}
+	var heads []wire.Hash
+	for i := range relay.MaxHeads + 1 {
+		c := relaytest.NewChange(relaytest.Actor(fmt.Sprint("head", i)), 1, 1, nil, "k", "v")
+		m.Changes = append(m.Changes, c.Encode())
+		heads = append(heads, c.Hash)
+	}
+	merge := relaytest.NewChange(relaytest.Actor("merge"), 1, 2, heads[:2], "k", "v")
+	m.Changes = append(m.Changes, merge.Encode())
+	if err := a.Send(&repo.Message{Type: repo.TypeSync, SenderID: "a", DocumentID: string(event), Data: m.Encode()}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, a, changes(relay.MaxHeads+1))
+	until(t, a, func(st relaytest.State) bool { return len(st.Refused) == 1 })
+	if r := a.State().Refused[0]; r.Code != relay.CodeHeads || !r.Deferred || wire.Hash(r.Hash) != heads[relay.MaxHeads] {
+		t.Errorf("refusal %+v of %x", r, r.Hash)
+	}
+	if !a.Has(merge.Hash) {
+		t.Error("the merge was not taken")
+	}
+}
+
+// A deflated change is inflated before it is kept and passed on: automerge-go
+// takes no other in sync messages.
+func TestDeflatedChange(t *testing.T) {
+	s := start(t, relay.Config{})
+	event := relaytest.EventID("deflated")
+	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
+	connect(t, s, a, b)
+	c := relaytest.NewChange(relaytest.Actor("x"), 1, 1, nil, "k", strings.Repeat("again ", 200))
+	plain := c.Encode()
+	const head = 9 // magic 4, checksum 4, type 1
+	_, n := binary.Uvarint(plain[head:])
+	var body bytes.Buffer
+	w, err := flate.NewWriter(&body, flate.BestCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(plain[head+n:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	deflated := append(bytes.Clone(plain[:head-1]), 2)
+	deflated = append(binary.AppendUvarint(deflated, uint64(body.Len())), body.Bytes()...)
+	m := &wire.Message{Heads: []wire.Hash{c.Hash}, Changes: [][]byte{deflated}}
+	if err := a.Send(&repo.Message{Type: repo.TypeSync, SenderID: "a", DocumentID: string(event), Data: m.Encode()}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, b, changes(1))
+	if !bytes.Equal(b.Bytes(c.Hash), plain) {
+		t.Error("passed on in another form than type 1")
+	}
+}
+
+// What is too large for an event, change and frame, an open relay takes.
+func TestOpenTakesMore(t *testing.T) {
+	large := relaytest.NewChange(relaytest.Actor("x"), 1, 1, nil, "k", strings.Repeat("x", 9<<20))
+	for _, open := range []bool{false, true} {
+		t.Run(fmt.Sprint("open ", open), func(t *testing.T) {
+			store := mem.New()
+			s := start(t, relay.Config{Open: open, Store: store})
+			event := relaytest.EventID("large")
+			ws := dial(t, s, "x")
+			m := &wire.Message{Heads: []wire.Hash{large.Hash}, Changes: [][]byte{large.Encode()}}
+			frame, err := cbor.Marshal(map[string]any{"type": "sync", "senderId": "x", "targetId": s.ID(), "documentId": string(event), "data": m.Encode()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := ws.WriteMessage(websocket.BinaryMessage, frame); err != nil && open {
+				t.Fatal(err)
+			}
+			if !open {
+				if _, code := fate(t, ws); code != websocket.CloseMessageTooBig && code != 0 {
+					t.Errorf("closed with %d", code)
+				}
+				return
+			}
+			eventually(t, "stored", func() bool {
+				_, err := store.Entry(context20(t), event, large.Hash)
+				return err == nil
+			})
+			reader := dial(t, s, "reader")
+			send(t, reader, &repo.Message{Type: repo.TypeRequest, SenderID: "reader", DocumentID: string(event), Data: (&wire.Message{Have: []wire.Have{{}}}).Encode()})
+			_ = reader.SetReadDeadline(time.Now().Add(relaytest.Wait))
+			_, b, err := reader.ReadMessage()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Contains(b, large.Encode()) {
+				t.Errorf("the answer of %d bytes does not hold the change", len(b))
+			}
+		})
+	}
 }

@@ -198,10 +198,11 @@ func (r *room) generate(s *session) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return repo.Encode(&repo.Message{
+	// One change as large as a frame may be, with what goes around it, is more.
+	return repo.EncodeWithin(&repo.Message{
 		Type: repo.TypeSync, SenderID: r.relay.id, TargetID: s.peer, DocumentID: string(r.event),
 		Data: msg.Encode(), Signatures: signatures,
-	})
+	}, 2*r.relay.limits.Frame)
 }
 
 // signatures returns those of the changes, in order; nil unless all are signed.

@@ -416,6 +416,13 @@ func (d *Device) Has(h wire.Hash) bool {
 	return d.graph.Has(h)
 }
 
+// Bytes returns a change as it came, nil if it did not.
+func (d *Device) Bytes(h wire.Hash) []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.bytes[h]
+}
+
 // SignatureOf returns the signature the device holds of a change, nil if none.
 func (d *Device) SignatureOf(h wire.Hash) []byte {
 	d.mu.Lock()

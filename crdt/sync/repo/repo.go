@@ -150,7 +150,10 @@ func must[T any](v T, err error) T {
 
 // Encode returns the frame of a message. ErrMissing or ErrBound is returned
 // for a message that Decode would not take.
-func Encode(m *Message) ([]byte, error) {
+func Encode(m *Message) ([]byte, error) { return EncodeWithin(m, MaxFrame) }
+
+// EncodeWithin is Encode with another bound than MaxFrame, in bytes.
+func EncodeWithin(m *Message, maxFrame int) ([]byte, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
@@ -171,7 +174,7 @@ func Encode(m *Message) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrMalformed, err)
 	}
-	if len(b) > MaxFrame {
+	if len(b) > maxFrame {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(b))
 	}
 	return b, nil
