@@ -71,7 +71,7 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 			c = &composer{Draft: v.drafts[string(p.ID)]}
 		}
 		c.Action, c.CSRF, c.Key = postPath(v.Event.ID, p.ID)+"/reply", v.csrf, string(p.ID)
-		c.Label, c.Button, c.Cancel = "Your reply to "+v.who(p), "Reply", page.Back
+		c.Label, c.Button, c.Cancel = v.replyLabel(p), "Reply", page.Back
 		page.Compose = c
 	}
 	if p.Shown() || p.By == v.me {

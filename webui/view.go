@@ -145,8 +145,15 @@ func (v *weekView) replyBox(p *qa.PostView) replyBox {
 	key := string(p.ID)
 	return replyBox{
 		Action: postPath(v.Event.ID, p.ID) + "/reply", CSRF: v.csrf, Key: key, Draft: v.drafts[key],
-		Elem: "r-" + key, Label: "Your reply to " + v.who(p), Back: eventPath(v.Event.ID),
+		Elem: "r-" + key, Label: v.replyLabel(p), Back: eventPath(v.Event.ID),
 	}
+}
+
+func (v *weekView) replyLabel(p *qa.PostView) string {
+	if p.By == v.me && p.OnBehalfOf == "" {
+		return "Add to what you wrote"
+	}
+	return "Your reply to " + v.who(p)
 }
 
 func (v *weekView) who(p *qa.PostView) string {
@@ -180,6 +187,9 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	}
 	v.badges(p, &out)
 	if v.gone(p, &out) {
+		if !mine {
+			out.Delivery = delivery{}
+		}
 		return out
 	}
 	v.text(p, &out)
@@ -187,6 +197,9 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	if out.Kind == "question" {
 		if t.DuplicateOf != "" {
 			out.Duplicate = v.ref(t.DuplicateOf)
+			if !mine && !t.Answered {
+				out.Delivery = delivery{} // it is the first question that waits
+			}
 		} else {
 			out.Want = v.want(t)
 		}
@@ -222,14 +235,13 @@ func (v *weekView) verb(t *qa.Thread, i int) string {
 			if you(p) {
 				verb = "answer"
 			}
-			for j := i - 1; j >= 0; j-- {
-				if before := &t.Replies[j]; before.ByAuthor && before.Shown() {
-					if j == i-1 && before.By == p.By && before.Name == p.Name {
-						return cmp.Or(map[bool]string{true: "go on"}[you(p)], "goes on")
-					}
-					verb += " too"
-					break
-				}
+			if i == 0 || !t.Replies[i-1].ByAuthor || !t.Replies[i-1].Shown() {
+				break
+			}
+			if before := &t.Replies[i-1]; before.By != p.By || before.Name != p.Name {
+				verb += " too"
+			} else if verb = "goes on"; you(p) {
+				verb = "go on"
 			}
 		case you(p):
 			verb = "added"

@@ -157,6 +157,9 @@ func prizes(e qa.Event) string {
 	case 1:
 		return " One copy to win."
 	}
+	if words := []string{"Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten"}; e.Prizes-2 < uint64(len(words)) {
+		return " " + words[e.Prizes-2] + " copies to win."
+	}
 	return fmt.Sprintf(" %d copies to win.", e.Prizes)
 }
 
