@@ -1,6 +1,8 @@
 package fold
 
 import (
+	"slices"
+
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 )
@@ -60,18 +62,33 @@ func (f *Fold) touchEffect(id qa.Identity) {
 			}
 		}
 	})
-	// What this identity granted, revoked or blocked may count differently now.
-	blocks := child(&f.root, "blocks")
-	if blocks == nil {
-		return
-	}
-	for i := range blocks.props {
-		for k := range blocks.props[i].live {
-			if f.who[blocks.props[i].live[k].id.actor] == id {
-				f.touchBlock(blocks.props[i].key)
-				break
+	// What this identity granted, revoked or blocked may count differently now, and
+	// so may what it overwrote.
+	blocked := map[string]bool{}
+	if blocks := child(&f.root, "blocks"); blocks != nil {
+		for i := range blocks.props {
+			for k := range blocks.props[i].live {
+				if f.who[blocks.props[i].live[k].id.actor] == id {
+					blocked[blocks.props[i].key] = true
+				}
 			}
 		}
+	}
+	for at, es := range f.ended {
+		for i := range es {
+			if f.who[es[i].id.actor] != id {
+				continue
+			}
+			switch at.in.slot {
+			case slotMarks, slotMarked:
+				f.touched.posts[postOf(at.in)] = struct{}{}
+			case slotBlocks:
+				blocked[at.key] = true
+			}
+		}
+	}
+	for who := range blocked {
+		f.touchBlock(who)
 	}
 }
 
@@ -154,8 +171,9 @@ func (f *Fold) roleOpCounts(r *roleOp, role qa.Role) bool {
 	return role != qa.RoleOrganiser && f.counts(r.id, r.change, "", qa.RoleOrganiser)
 }
 
-// effective returns the value with the highest operation among those in effect.
-func (f *Fold) effective(o *object, key string, owner qa.Identity, roles ...qa.Role) *entry {
+// standing returns the values of a key that count and that nothing that counts has
+// overwritten, ascending. Ordinarily these are the live ones.
+func (f *Fold) standing(o *object, key string, counts func(*entry) bool) []*entry {
 	if o == nil {
 		return nil
 	}
@@ -163,12 +181,43 @@ func (f *Fold) effective(o *object, key string, owner qa.Identity, roles ...qa.R
 	if p == nil {
 		return nil
 	}
-	for i := len(p.live) - 1; i >= 0; i-- {
-		if e := &p.live[i]; f.counts(e.id, e.change, owner, roles...) {
-			return e
+	out := make([]*entry, 0, 1)
+	for i := range p.live {
+		if counts(&p.live[i]) {
+			out = append(out, &p.live[i])
 		}
 	}
-	return nil
+	if len(out) == len(p.live) {
+		return out
+	}
+	ended := f.ended[place{in: o, key: p.key}]
+	for i := range ended {
+		if counts(&ended[i]) {
+			out = append(out, &ended[i])
+		}
+	}
+	all := slices.Clone(out)
+	out = slices.DeleteFunc(out, func(e *entry) bool {
+		return slices.ContainsFunc(all, func(x *entry) bool {
+			return e.change == x.change && f.less(e.id, x.id) || f.before(e.change, x.change)
+		})
+	})
+	slices.SortFunc(out, func(a, b *entry) int {
+		if f.less(a.id, b.id) {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// effective returns the value with the highest operation among those in effect.
+func (f *Fold) effective(o *object, key string, owner qa.Identity, roles ...qa.Role) *entry {
+	es := f.standing(o, key, func(e *entry) bool { return f.counts(e.id, e.change, owner, roles...) })
+	if len(es) == 0 {
+		return nil
+	}
+	return es[len(es)-1]
 }
 
 // The ranks: where roles and blocks conflict, the higher one's word stands.
@@ -205,30 +254,29 @@ func (f *Fold) holds(who qa.Identity, role qa.Role) bool {
 // roleValue returns the value of roles/<id>/<role> that stands. Organisers are
 // named by the founder alone; other roles by the founder before an organiser.
 func (f *Fold) roleValue(of *object, role qa.Role) *entry {
-	if of == nil {
-		return nil
-	}
-	p := of.find(string(role))
-	if p == nil {
-		return nil
-	}
+	es := f.standing(of, string(role), func(e *entry) bool {
+		return f.who[e.id.actor] == f.founder ||
+			role != qa.RoleOrganiser && f.counts(e.id, e.change, "", qa.RoleOrganiser)
+	})
+	return highest(es, func(e *entry) int {
+		who := f.who[e.id.actor]
+		switch {
+		case who == f.founder:
+			return rankFounder
+		case role != qa.RoleOrganiser && f.holds(who, qa.RoleOrganiser):
+			return rankOrganiser
+		}
+		return rankNone
+	})
+}
+
+// highest returns the last of those with the highest rank, nil when there are none.
+func highest(es []*entry, rank func(*entry) int) *entry {
 	var best *entry
 	bestRank := -1
-	for i := range p.live {
-		e := &p.live[i]
-		who := f.who[e.id.actor]
-		rank := rankFounder
-		if who != f.founder {
-			if role == qa.RoleOrganiser || !f.counts(e.id, e.change, "", qa.RoleOrganiser) {
-				continue
-			}
-			rank = rankNone
-			if f.holds(who, qa.RoleOrganiser) {
-				rank = rankOrganiser
-			}
-		}
-		if rank >= bestRank {
-			best, bestRank = e, rank
+	for _, e := range es {
+		if r := rank(e); r >= bestRank {
+			best, bestRank = e, r
 		}
 	}
 	return best
@@ -237,26 +285,10 @@ func (f *Fold) roleValue(of *object, role qa.Role) *entry {
 // block returns the value of blocks/<id> that stands, nil when the identity was
 // never blocked.
 func (f *Fold) block(id string) *entry {
-	blocks := child(&f.root, "blocks")
-	if blocks == nil {
-		return nil
-	}
-	p := blocks.find(id)
-	if p == nil {
-		return nil
-	}
-	var best *entry
-	bestRank := -1
-	for i := range p.live {
-		e := &p.live[i]
-		if !f.counts(e.id, e.change, "", qa.RoleOrganiser, qa.RoleModerator) {
-			continue
-		}
-		if rank := f.rank(f.who[e.id.actor]); rank >= bestRank {
-			best, bestRank = e, rank
-		}
-	}
-	return best
+	es := f.standing(child(&f.root, "blocks"), id, func(e *entry) bool {
+		return f.counts(e.id, e.change, "", qa.RoleOrganiser, qa.RoleModerator)
+	})
+	return highest(es, func(e *entry) int { return f.rank(f.who[e.id.actor]) })
 }
 
 // blockedOut reports whether what somebody wrote in a change is not shown because

@@ -89,6 +89,12 @@ func (o *object) add(key string) *prop {
 	return &o.props[n-1]
 }
 
+// place is a key of an object.
+type place struct {
+	in  *object
+	key string
+}
+
 // changeInfo is what is kept of a change.
 type changeInfo struct {
 	hash   wire.Hash
@@ -112,6 +118,7 @@ type Fold struct {
 	founder     qa.Identity
 	founderHash wire.Hash
 	roleOps     map[qa.Identity]map[qa.Role][]roleOp
+	ended       map[place][]entry    // of keys that need a role: what was overwritten
 	pasts       map[uint32]graph.Set // causal pasts of closing and blocking changes
 	touched     touched
 }
@@ -126,6 +133,7 @@ func New(event qa.EventID, g *graph.Graph) *Fold {
 		objects: map[opID]*object{},
 		names:   map[string]string{},
 		roleOps: map[qa.Identity]map[qa.Role][]roleOp{},
+		ended:   map[place][]entry{},
 		pasts:   map[uint32]graph.Set{},
 		root:    object{slot: slotRoot},
 	}
@@ -218,7 +226,7 @@ func (f *Fold) apply(op *wire.Op, id opID, change uint32) {
 	}
 	for _, pred := range op.Pred {
 		if at, ok := f.lookup(pred); ok {
-			p.end(at)
+			f.end(o, p, at)
 		}
 	}
 	e := entry{id: id, change: change}
@@ -240,13 +248,19 @@ func (f *Fold) apply(op *wire.Op, id opID, change uint32) {
 	f.touch(o, p, &e, had)
 }
 
-// end takes an operation off the live ones.
-func (p *prop) end(id opID) {
+// end takes an operation off the live ones. Where writing needs a role it is still
+// remembered: should the act that ended it turn out not to count, it stands again.
+func (f *Fold) end(o *object, p *prop, id opID) {
 	for i := range p.live {
-		if p.live[i].id == id {
-			p.live = append(p.live[:i], p.live[i+1:]...)
-			return
+		if p.live[i].id != id {
+			continue
 		}
+		if o.slot.privileged() && !p.live[i].made {
+			k := place{in: o, key: p.key}
+			f.ended[k] = append(f.ended[k], p.live[i])
+		}
+		p.live = append(p.live[:i], p.live[i+1:]...)
+		return
 	}
 }
 

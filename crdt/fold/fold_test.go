@@ -254,6 +254,32 @@ func TestActsOutsideTheRoleDoNotCount(t *testing.T) {
 	}
 }
 
+func TestWhatAnActOutsideTheRoleOverwroteStandsAgain(t *testing.T) {
+	boss, org, mod, reader, all := crew(t)
+	me := string(reader.id())
+	boss.write(put("posts/q/marks/hidden", "rude"), put("event/title", "The book"), put("blocks/"+me, "spam"))
+	all()
+	reader.post("more")
+	all()
+	mod.write(put("posts/q/marks/hidden", ""), put("blocks/"+me, ""))
+	mod.write(put("posts/q/marks/hidden", "my way"))
+	org.write(put("event/title", "Another book"))
+	if mod.get("q").Marks.Hidden != "my way" || mod.get("more").Blocked {
+		t.Fatal("a moderator's acts do not count while the role is held")
+	}
+	boss.role(mod, qa.RoleModerator, false)
+	boss.role(org, qa.RoleOrganiser, false)
+	all()
+	for _, d := range []*device{boss, mod} {
+		if m := d.get("q").Marks; m.Hidden != "rude" {
+			t.Errorf("hidden: %q", m.Hidden)
+		}
+		if e := d.f.Event(); e.Title != "The book" {
+			t.Errorf("title: %q", e.Title)
+		}
+	}
+}
+
 func TestEventFieldsOutsideTheRoleDoNotCount(t *testing.T) {
 	boss, org, mod, _, all := crew(t)
 	boss.write(put("event/title", "The book"))

@@ -57,3 +57,12 @@ func (s slot) child(key string) slot {
 	}
 	return slotOther
 }
+
+// privileged reports whether writing scalars in such a map needs a role.
+func (s slot) privileged() bool {
+	switch s {
+	case slotAbout, slotLink, slotAboutX, slotRelays, slotRolesOf, slotBlocks, slotMarks, slotMarked:
+		return true
+	}
+	return false
+}
