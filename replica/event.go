@@ -225,7 +225,7 @@ func (e *event) open(ctx context.Context) error {
 		snapshot = storage.Snapshot{}
 	}
 	err = e.openFrom(ctx, snapshot)
-	if err != nil && snapshot.Bytes != nil {
+	if err != nil && snapshot.Position > 0 {
 		// A snapshot only makes loading faster; the ledger is the truth.
 		e.node.cfg.Log.Warn("a snapshot could not be used", "event", e.id, "error", err)
 		err = e.openFrom(ctx, storage.Snapshot{})

@@ -39,6 +39,8 @@ type link struct {
 	mu     sync.Mutex
 	events map[qa.EventID]*linked
 	dirty  map[qa.EventID]bool // to be looked at by the session
+	// state and why are what an event that comes onto the link begins with.
+	state, why string
 }
 
 // linked is an event on a link.
@@ -111,7 +113,7 @@ func (n *Node) link(id qa.EventID) *link {
 	if l == nil {
 		l = &link{
 			node: n, url: url, wake: make(chan struct{}, 1), more: make(chan struct{}, 1),
-			events: map[qa.EventID]*linked{}, dirty: map[qa.EventID]bool{},
+			events: map[qa.EventID]*linked{}, dirty: map[qa.EventID]bool{}, state: qa.RelayConnecting,
 		}
 		n.links[url] = l
 		n.work.Add(1)
@@ -122,7 +124,7 @@ func (n *Node) link(id qa.EventID) *link {
 	l.mu.Lock()
 	if l.events[id] == nil {
 		l.events[id] = &linked{e: e, status: qa.RelayStatus{
-			URL: url, State: qa.RelayConnecting, SinceMillis: n.cfg.Now().UnixMilli(),
+			URL: url, State: l.state, Why: l.why, SinceMillis: n.cfg.Now().UnixMilli(),
 		}}
 	}
 	l.mark(id)
@@ -186,7 +188,11 @@ func (l *link) set(id qa.EventID, state, why string) {
 	l.node.subs.notify(Update{Event: id, Status: true})
 }
 
+// setAll notes the state of the link itself, and so of all its events.
 func (l *link) setAll(state, why string) {
+	l.mu.Lock()
+	l.state, l.why = state, why
+	l.mu.Unlock()
 	for _, id := range l.ids() {
 		l.set(id, state, why)
 	}
@@ -262,7 +268,7 @@ func (l *link) wait(ctx context.Context, attempt int) bool {
 	if isLocal(l.url) {
 		bound = min(bound, localRetryMax)
 	}
-	if shifted := l.node.cfg.RetryMin << min(attempt, 20); shifted > 0 {
+	if shifted := l.node.cfg.RetryMin << min(attempt, 20); shifted>>min(attempt, 20) == l.node.cfg.RetryMin {
 		bound = min(bound, shifted)
 	}
 	share := float64(binary.LittleEndian.Uint32(l.node.random(4))) / (1 << 32)

@@ -1,4 +1,4 @@
-package replica
+package replica_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flyleaf/qa"
+	"flyleaf/replica"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
 	"flyleaf/storage/sqlite"
@@ -54,7 +55,7 @@ type testLog struct{ t *testing.T }
 
 func (l testLog) Write(b []byte) (int, error) { l.t.Log(string(b)); return len(b), nil }
 
-func openNode(t *testing.T, cfg Config) *Node {
+func openNode(t *testing.T, cfg replica.Config) *replica.Node {
 	t.Helper()
 	if testing.Verbose() && cfg.Log == nil {
 		cfg.Log = slog.New(slog.NewTextHandler(testLog{t}, nil))
@@ -62,7 +63,7 @@ func openNode(t *testing.T, cfg Config) *Node {
 	if cfg.Key.IsZero() {
 		cfg.Key = newKey(t)
 	}
-	n, err := Open(t.Context(), cfg)
+	n, err := replica.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,7 @@ func bounded(t *testing.T) context.Context {
 
 var week = qa.Event{Title: "A week", Authors: "Ann Author, Bob Writer", StartsAtMillis: 1_700_000_000_000, EndsAtMillis: 1_700_400_000_000}
 
-func found(t *testing.T, n *Node, relay string) qa.EventID {
+func found(t *testing.T, n *replica.Node, relay string) qa.EventID {
 	t.Helper()
 	id, inv, err := n.Found(bounded(t), week, relay)
 	if err != nil {
@@ -97,7 +98,7 @@ func found(t *testing.T, n *Node, relay string) qa.EventID {
 	return id
 }
 
-func do(t *testing.T, n *Node, id qa.EventID, act qa.Act) qa.PostID {
+func do(t *testing.T, n *replica.Node, id qa.EventID, act qa.Act) qa.PostID {
 	t.Helper()
 	post, err := n.Do(bounded(t), id, act)
 	if err != nil {
@@ -106,12 +107,12 @@ func do(t *testing.T, n *Node, id qa.EventID, act qa.Act) qa.PostID {
 	return post
 }
 
-func ask(t *testing.T, n *Node, id qa.EventID, text string) qa.PostID {
+func ask(t *testing.T, n *replica.Node, id qa.EventID, text string) qa.PostID {
 	t.Helper()
 	return do(t, n, id, qa.Act{Kind: qa.ActPost, Text: text})
 }
 
-func weekOf(t *testing.T, n *Node, id qa.EventID) qa.Week {
+func weekOf(t *testing.T, n *replica.Node, id qa.EventID) qa.Week {
 	t.Helper()
 	w, err := n.Week(bounded(t), id)
 	if err != nil {
@@ -132,7 +133,7 @@ func texts(w qa.Week) []string {
 	return out
 }
 
-func statusOf(t *testing.T, n *Node, id qa.EventID) qa.Status {
+func statusOf(t *testing.T, n *replica.Node, id qa.EventID) qa.Status {
 	t.Helper()
 	all, err := n.Status(bounded(t))
 	if err != nil {
@@ -150,7 +151,7 @@ func statusOf(t *testing.T, n *Node, id qa.EventID) qa.Status {
 func TestActsSurviveReopening(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		key := newKey(t)
-		n := openNode(t, Config{Store: store, Key: key})
+		n := openNode(t, replica.Config{Store: store, Key: key})
 		id := found(t, n, "")
 		q := ask(t, n, id, "First?")
 		r := do(t, n, id, qa.Act{Kind: qa.ActPost, Parent: q, Text: "Yes."})
@@ -160,11 +161,11 @@ func TestActsSurviveReopening(t *testing.T) {
 		if err := n.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := n.Do(t.Context(), id, qa.Act{Kind: qa.ActPost, Text: "late"}); !errors.Is(err, ErrClosed) {
+		if _, err := n.Do(t.Context(), id, qa.Act{Kind: qa.ActPost, Text: "late"}); !errors.Is(err, replica.ErrClosed) {
 			t.Fatalf("a closed node took an act: %v", err)
 		}
 
-		n = openNode(t, Config{Store: store, Key: key})
+		n = openNode(t, replica.Config{Store: store, Key: key})
 		ask(t, n, id, "Second?")
 		w := weekOf(t, n, id)
 		if got := texts(w); len(got) != 3 || got[0] != "First?" || got[1] != "  Yes!" || got[2] != "Second?" {
@@ -190,7 +191,7 @@ func TestLedgerHoldsSignedChangesOfFreshActors(t *testing.T) {
 		key := newKey(t)
 		var id qa.EventID
 		for run := range 3 {
-			n := openNode(t, Config{Store: store, Key: key})
+			n := openNode(t, replica.Config{Store: store, Key: key})
 			if run == 0 {
 				id = found(t, n, "")
 			}

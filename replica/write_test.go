@@ -1,0 +1,417 @@
+package replica_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/replica"
+	"flyleaf/storage"
+	"flyleaf/storage/mem"
+)
+
+var errDisk = errors.New("the disk says no")
+
+// faulty is a store whose Append fails while told to.
+type faulty struct {
+	storage.Store
+	fail  atomic.Bool
+	after atomic.Bool // fail after the commit, as a lost answer would
+}
+
+func (f *faulty) Append(ctx context.Context, batches ...storage.Batch) error {
+	if f.fail.Load() {
+		return errDisk
+	}
+	err := f.Store.Append(ctx, batches...)
+	if err == nil && f.after.Load() {
+		return errDisk
+	}
+	return err
+}
+
+func entries(t *testing.T, s storage.Store, id qa.EventID) []storage.Entry {
+	t.Helper()
+	var out []storage.Entry
+	if err := s.Entries(t.Context(), id, 0, func(en storage.Entry) error { out = append(out, en); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestFailedWriteLeavesNothingAndTheNextOneWorks(t *testing.T) {
+	onStores(t, func(t *testing.T, store storage.Store) {
+		disk := &faulty{Store: store}
+		n := openNode(t, replica.Config{Store: disk})
+		id := found(t, n, "")
+		ask(t, n, id, "before")
+		updates, cancel := n.Subscribe(id)
+		defer cancel()
+
+		disk.fail.Store(true)
+		for range 3 {
+			if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: "lost"}); !errors.Is(err, errDisk) || !errors.Is(err, replica.ErrNotSaved) {
+				t.Fatalf("a failed write gave %v", err)
+			}
+		}
+		if _, _, err := n.Found(bounded(t), week, ""); !errors.Is(err, replica.ErrNotSaved) {
+			t.Fatalf("a failed founding gave %v", err)
+		}
+		select {
+		case u := <-updates:
+			t.Fatalf("told of what was not saved: %+v", u)
+		default:
+		}
+		disk.fail.Store(false)
+		ask(t, n, id, "after")
+
+		if got := texts(weekOf(t, n, id)); !slices.Equal(got, []string{"before", "after"}) {
+			t.Fatalf("%q", got)
+		}
+		if events, err := n.Events(bounded(t)); err != nil || len(events) != 1 {
+			t.Fatalf("%d events, %v", len(events), err)
+		}
+		type use struct {
+			actor wire.ActorID
+			seq   uint64
+		}
+		seen := map[use]bool{}
+		all := entries(t, store, id)
+		for _, en := range all {
+			if u := (use{en.Actor, en.Seq}); seen[u] {
+				t.Fatalf("actor and sequence number used twice: %+v", u)
+			} else {
+				seen[u] = true
+			}
+		}
+		if len(all) != 3 || all[1].Actor == all[2].Actor {
+			t.Fatalf("%d entries; the actor of the failed write was used again: %v", len(all), all[1].Actor == all[2].Actor)
+		}
+		select {
+		case <-updates:
+		case <-bounded(t).Done():
+			t.Fatal("not told of what was saved")
+		}
+	})
+}
+
+// A commit that went through but whose answer was lost is not reported as
+// failed: the words would be written twice.
+func TestWriteWhoseAnswerWasLostIsKeptOnce(t *testing.T) {
+	disk := &faulty{Store: mem.New()}
+	n := openNode(t, replica.Config{Store: disk})
+	id := found(t, n, "")
+	disk.after.Store(true)
+	ask(t, n, id, "once")
+	disk.after.Store(false)
+	ask(t, n, id, "twice")
+	if got := texts(weekOf(t, n, id)); !slices.Equal(got, []string{"once", "twice"}) {
+		t.Fatalf("%q", got)
+	}
+}
+
+func TestRefusedActsChangeNothing(t *testing.T) {
+	onStores(t, func(t *testing.T, store storage.Store) {
+		n := openNode(t, replica.Config{Store: store})
+		id := found(t, n, "")
+		q := ask(t, n, id, "?")
+		var field *qa.FieldError
+		if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: strings.Repeat("x", qa.MaxText+1)}); !errors.As(err, &field) {
+			t.Fatalf("a text too long: %v", err)
+		}
+		if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Parent: "nobody", Text: "x"}); err == nil {
+			t.Fatal("a reply to nothing was taken")
+		}
+		// Nothing new: no error and no change.
+		do(t, n, id, qa.Act{Kind: qa.ActReact, Post: q, Emoji: "want", On: true})
+		do(t, n, id, qa.Act{Kind: qa.ActReact, Post: q, Emoji: "want", On: true})
+		if got := len(entries(t, store, id)); got != 3 {
+			t.Fatalf("%d entries", got)
+		}
+		if _, err := n.Do(bounded(t), qa.MakeEventID([16]byte{9}), qa.Act{Kind: qa.ActPost, Text: "x"}); !errors.Is(err, replica.ErrUnknownEvent) {
+			t.Fatalf("an unknown event: %v", err)
+		}
+		if _, err := n.Post(bounded(t), id, "nobody"); !errors.Is(err, replica.ErrUnknownPost) {
+			t.Fatalf("an unknown post: %v", err)
+		}
+		other := qa.MakeEventID([16]byte{1})
+		if err := n.Join(bounded(t), qa.Invitation{Event: other}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.Do(bounded(t), other, qa.Act{Kind: qa.ActPost, Text: "x"}); !errors.Is(err, replica.ErrNotFetched) {
+			t.Fatalf("an event that was not fetched: %v", err)
+		}
+	})
+}
+
+func imported(posts int) qa.Imported {
+	w := qa.Imported{Format: "page", Source: "page:a-week", Event: week}
+	for i := range posts {
+		p := qa.ImportedPost{Parent: -1, Name: fmt.Sprint("Reader ", i), Text: fmt.Sprint("text ", i), Source: fmt.Sprint("a-week#", i), Line: i + 1}
+		if i%3 != 0 {
+			p.Parent, p.AsAuthor = i-i%3, i%3 == 1
+		}
+		w.Posts = append(w.Posts, p)
+	}
+	return w
+}
+
+func TestImportingAgainAddsNothing(t *testing.T) {
+	onStores(t, func(t *testing.T, store storage.Store) {
+		n := openNode(t, replica.Config{Store: store})
+		r, err := n.Import(bounded(t), "", imported(9), "")
+		if err != nil || r.Questions != 3 || r.Replies != 6 || r.Known != 0 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		first := weekOf(t, n, r.Event)
+		changes := len(entries(t, store, r.Event))
+		for _, into := range []qa.EventID{"", r.Event} {
+			again, err := n.Import(bounded(t), into, imported(9), "")
+			if err != nil || again != (replica.ImportResult{Event: r.Event, Known: 9}) {
+				t.Fatalf("into %q: %+v, %v", into, again, err)
+			}
+		}
+		if got := len(entries(t, store, r.Event)); got != changes {
+			t.Fatalf("%d changes after importing again, %d before", got, changes)
+		}
+		if !reflect.DeepEqual(first, weekOf(t, n, r.Event)) {
+			t.Fatal("the week changed")
+		}
+		// A longer version of the file adds what is new, in its place.
+		more, err := n.Import(bounded(t), "", imported(12), "")
+		if err != nil || more.Event != r.Event || more.Questions != 1 || more.Replies != 2 || more.Known != 9 {
+			t.Fatalf("%+v, %v", more, err)
+		}
+		want := make([]string, 12)
+		for i := range want {
+			want[i] = fmt.Sprint("text ", i)
+			if i%3 != 0 {
+				want[i] = "  " + want[i]
+			}
+		}
+		w := weekOf(t, n, r.Event)
+		if got := texts(w); !slices.Equal(got, want) {
+			t.Fatalf("%q", got)
+		}
+		if q := w.Threads[1].Question; q.Name != "Reader 3" || q.AtMillis <= w.Threads[0].Replies[1].AtMillis || q.AtMillis < week.StartsAtMillis {
+			t.Fatalf("%+v", q)
+		}
+		if !w.Threads[0].Replies[0].ByAuthor || w.Threads[0].Replies[1].ByAuthor {
+			t.Fatal("who is an author was lost")
+		}
+	})
+}
+
+func TestImportIsWholeOrNotAtAll(t *testing.T) {
+	onStores(t, func(t *testing.T, store storage.Store) {
+		disk := &faulty{Store: store}
+		n := openNode(t, replica.Config{Store: disk})
+		bad := imported(6)
+		bad.Posts[5].Text = strings.Repeat("x", qa.MaxText+1)
+		if _, err := n.Import(bounded(t), "", bad, ""); err == nil || !strings.Contains(err.Error(), "line 6") {
+			t.Fatalf("a text too long: %v", err)
+		}
+		bad = imported(6)
+		bad.Posts[1].Parent = 4
+		if _, err := n.Import(bounded(t), "", bad, ""); !errors.Is(err, replica.ErrBadImport) {
+			t.Fatalf("a reply before its question: %v", err)
+		}
+		disk.fail.Store(true)
+		if _, err := n.Import(bounded(t), "", imported(6), ""); !errors.Is(err, replica.ErrNotSaved) {
+			t.Fatalf("a failing disk: %v", err)
+		}
+		disk.fail.Store(false)
+		if documents, err := store.Documents(t.Context()); err != nil || len(documents) != 0 {
+			t.Fatalf("%d documents, %v", len(documents), err)
+		}
+		// Into an event: the posts before the bad one must not stay in memory.
+		id := found(t, n, "")
+		ask(t, n, id, "mine")
+		bad = imported(6)
+		bad.Posts[5].Text = strings.Repeat("x", qa.MaxText+1)
+		if _, err := n.Import(bounded(t), id, bad, ""); err == nil {
+			t.Fatal("taken")
+		}
+		ask(t, n, id, "and more")
+		if got := texts(weekOf(t, n, id)); !slices.Equal(got, []string{"mine", "and more"}) {
+			t.Fatalf("%q", got)
+		}
+	})
+}
+
+func TestRebuiltViewsAreTheSame(t *testing.T) {
+	onStores(t, func(t *testing.T, store storage.Store) {
+		n := openNode(t, replica.Config{Store: store})
+		r, err := n.Import(bounded(t), "", imported(12), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := r.Event
+		q := ask(t, n, id, "**Really**?")
+		do(t, n, id, qa.Act{Kind: qa.ActEdit, Post: q, Text: "Really?"})
+		do(t, n, id, qa.Act{Kind: qa.ActReact, Post: q, Emoji: "want", On: true})
+		do(t, n, id, qa.Act{Kind: qa.ActReact, Post: q, Emoji: "🎉", On: true})
+		do(t, n, id, qa.Act{Kind: qa.ActReact, Post: q, Emoji: "🎉", On: false})
+		do(t, n, id, qa.Act{Kind: qa.ActMark, Post: q, Mark: "pinned", On: true})
+		do(t, n, id, qa.Act{Kind: qa.ActRole, Identity: n.Identity(), Role: qa.RoleAuthor, On: true})
+		do(t, n, id, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Ann"}})
+		before := weekOf(t, n, id)
+		found, err := store.Search(t.Context(), id, "really", 10)
+		if err != nil || !slices.Equal(found, []qa.PostID{q}) {
+			t.Fatalf("%v, %v", found, err)
+		}
+		if err := store.ReplaceViews(t.Context(), id, storage.ViewUpdate{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Rebuild(bounded(t), id); err != nil {
+			t.Fatal(err)
+		}
+		if after := weekOf(t, n, id); !reflect.DeepEqual(before, after) {
+			t.Fatalf("before\n%+v\nafter\n%+v", before, after)
+		}
+		if found, err := store.Search(t.Context(), id, "really", 10); err != nil || !slices.Equal(found, []qa.PostID{q}) {
+			t.Fatalf("%v, %v", found, err)
+		}
+		ask(t, n, id, "goes on")
+	})
+}
+
+// The document is let go after every act here, and loaded again for the next:
+// from a snapshot once there are enough changes.
+func TestDocumentComesAndGoes(t *testing.T) {
+	onStores(t, func(t *testing.T, store storage.Store) {
+		key := newKey(t)
+		n := openNode(t, replica.Config{Store: store, Key: key})
+		r, err := n.Import(bounded(t), "", imported(240), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Close(); err != nil { // keeps a snapshot
+			t.Fatal(err)
+		}
+		snapshot, err := store.Snapshot(t.Context(), r.Event)
+		if err != nil || snapshot.Position == 0 {
+			t.Fatalf("no snapshot after many changes: %v", err)
+		}
+		n = openNode(t, replica.Config{Store: store, Key: key, Idle: time.Nanosecond})
+		for i := range 5 {
+			ask(t, n, r.Event, fmt.Sprint("more ", i))
+		}
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		// A snapshot that cannot be used costs time, not data.
+		if err := store.SaveSnapshot(t.Context(), r.Event, storage.Snapshot{Position: snapshot.Position, Bytes: nil}); err != nil {
+			t.Fatal(err)
+		}
+		n = openNode(t, replica.Config{Store: store, Key: key})
+		ask(t, n, r.Event, "last")
+		if got := len(texts(weekOf(t, n, r.Event))); got != 246 {
+			t.Fatalf("%d posts", got)
+		}
+	})
+}
+
+func TestSlowSubscriberGetsEverythingInFewUpdates(t *testing.T) {
+	n := openNode(t, replica.Config{Store: mem.New()})
+	id := found(t, n, "")
+	other := found(t, n, "")
+	one, cancelOne := n.Subscribe(id)
+	all, cancelAll := n.Subscribe("")
+	want := map[qa.PostID]bool{}
+	for i := range 50 {
+		want[ask(t, n, id, fmt.Sprint(i))] = true
+	}
+	ask(t, n, other, "elsewhere")
+	got, reads := map[qa.PostID]bool{}, 0
+	for len(got) < len(want) {
+		select {
+		case u := <-one:
+			reads++
+			if u.Event != id {
+				t.Fatalf("an update of %s", u.Event)
+			}
+			for _, p := range u.Posts {
+				got[p] = true
+			}
+		case <-bounded(t).Done():
+			t.Fatalf("%d of %d posts told of", len(got), len(want))
+		}
+	}
+	if reads > 3 || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%d reads for 50 acts", reads)
+	}
+	for seen := map[qa.EventID]bool{}; len(seen) < 2; {
+		select {
+		case u := <-all:
+			seen[u.Event] = true
+		case <-bounded(t).Done():
+			t.Fatal("not told of both events")
+		}
+	}
+	cancelOne()
+	cancelOne() // twice is once
+	if _, open := <-one; open {
+		t.Fatal("an update after the end")
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, open := <-all; open {
+		t.Fatal("an update after Close")
+	}
+	cancelAll()
+	if ch, _ := n.Subscribe(""); ch != nil {
+		if _, open := <-ch; open {
+			t.Fatal("a closed node sends updates")
+		}
+	}
+}
+
+func TestDeliveryNamesThePostsOnlyHere(t *testing.T) {
+	onStores(t, func(t *testing.T, store storage.Store) {
+		n := openNode(t, replica.Config{Store: store})
+		id := found(t, n, "")
+		a, b := ask(t, n, id, "a"), ask(t, n, id, "b")
+		if err := store.SetDelivered(t.Context(), id, true); err != nil {
+			t.Fatal(err)
+		}
+		do(t, n, id, qa.Act{Kind: qa.ActEdit, Post: b, Text: "b!"})
+		c := ask(t, n, id, "c")
+		got, err := n.Delivery(bounded(t), id)
+		if want := map[qa.PostID]bool{b: true, c: true}; err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%v, %v; a is %s", got, err, a)
+		}
+		d := ask(t, n, id, "d")
+		if got, err = n.Delivery(bounded(t), id); err != nil || !got[d] || len(got) != 3 {
+			t.Fatalf("%v, %v", got, err)
+		}
+	})
+}
+
+// leaksNothing fails the test if goroutines are left when all else is closed. It
+// is to be called first.
+func leaksNothing(t *testing.T) {
+	t.Helper()
+	before := runtime.NumGoroutine()
+	t.Cleanup(func() {
+		deadline := time.Now().Add(within)
+		for runtime.NumGoroutine() > before {
+			if time.Now().After(deadline) {
+				buf := make([]byte, 1<<20)
+				t.Errorf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	})
+}
