@@ -88,6 +88,29 @@ func TestRule4ResetOnceForEachMessage(t *testing.T) {
 	wantEqual(t, a, b)
 }
 
+// One side loses everything and begins anew; the other's state lives on.
+func TestRule9PeerThatLostEverything(t *testing.T) {
+	r := seeded(t)
+	a, b := newDevice(), newDevice()
+	pa, pb := NewPeer(nil), NewPeer(nil)
+	a.receive(t, pa, b.say(t, pb))
+	for range 10 {
+		a.write(t, actorOf(1), 1, r)
+	}
+	if m := decode(t, a.say(t, pa)); len(m.Changes) != 10 { // and b dies before it gets them
+		t.Fatalf("%d changes sent", len(m.Changes))
+	}
+	b, pb = newDevice(), NewPeer(nil)
+	a.receive(t, pa, b.say(t, pb))
+	m := decode(t, a.say(t, pa))
+	if len(m.Changes) != 10 {
+		t.Errorf("%d changes sent", len(m.Changes))
+	}
+	b.receive(t, pb, m.Encode())
+	converse(t, a, b, pa, pb)
+	wantEqual(t, a, b)
+}
+
 // Messages are lost and both states live on: the next message of either side
 // gets things going again.
 func TestRule10AskedForIsSentAgain(t *testing.T) {
@@ -122,8 +145,11 @@ func TestRule11NewChangesNeedNoFilter(t *testing.T) {
 	pa, pb := NewPeer(nil), NewPeer(nil)
 	a.receive(t, pa, b.say(t, pb)) // a filter of 30 changes
 	var falsePositives int
-	for range 2000 {
-		h := a.write(t, actorOf(1), 0, r)
+	for n := range 2000 {
+		// Each by itself, or it would go because it depends on another.
+		x := newDevice()
+		h := x.write(t, actorOf(100+n), 0, r)
+		a.take(t, [][]byte{x.bytes[h]})
 		if pa.theirHave[0].Filter.Contains(h) {
 			falsePositives++
 		}
@@ -294,7 +320,7 @@ func TestRule16GapBehindAWaitingChange(t *testing.T) {
 		a.write(t, actorOf(1), 1, r)
 	}
 	copyTo(t, a.rebuilt(t, 50), b)
-	b.take(t, [][]byte{a.bytes[a.log[300]]})
+	b.take(t, [][]byte{a.bytes[a.log[399]]})
 	if b.g.WaitingLen() != 1 {
 		t.Fatal("nothing waits")
 	}

@@ -48,7 +48,7 @@ type world struct {
 
 type tally struct {
 	lost, repeated, reordered, restarts, rollbacks, merges, waits, slices, resets, needs, noProgress int
-	maxRounds                                                                                                 int
+	maxRounds                                                                                        int
 }
 
 // All rules together: whatever happened before, over links that work everybody ends

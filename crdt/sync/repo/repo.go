@@ -169,6 +169,9 @@ func EncodeWithin(m *Message, maxFrame int) ([]byte, error) {
 	}
 	if m.Type == TypeEphemeral {
 		f.Count = m.Count
+		if m.Count > math.MaxUint32 {
+			f.Count = float64(m.Count) // as cbor-x does; a longer integer it would read as a BigInt
+		}
 	}
 	b, err := encMode.Marshal(&f)
 	if err != nil {
