@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -128,7 +129,13 @@ func (a author) closeName(writer string) bool {
 	if within && (len(w) > 1 || len(w[0]) >= 3) {
 		return true
 	}
-	return len(w) > 1 && len(n) > 1 && w[len(w)-1] == n[len(n)-1] && len(w[len(w)-1]) >= 3 && w[0][0] == n[0][0]
+	return len(w) > 1 && len(n) > 1 && w[len(w)-1] == n[len(n)-1] && len(w[len(w)-1]) >= 3 && sameInitial(w[0], n[0])
+}
+
+func sameInitial(a, b string) bool {
+	x, _ := utf8.DecodeRuneInString(a)
+	y, _ := utf8.DecodeRuneInString(b)
+	return x == y
 }
 
 // isAuthor decides which writers of a week are its authors.
@@ -139,7 +146,11 @@ func (a author) closeName(writer string) bool {
 // author alone, and if it behaves like an author: it replied in at least three
 // threads that others opened, or in half of them. A reader who shares a first
 // name with the author so stays a reader.
+//
+// While threads are not known (every post opens one), messages that follow
+// another writer's stand for replies.
 func isAuthor(authors []author, posts []qa.ImportedPost) func(writer string) bool {
+	flat := !slices.ContainsFunc(posts, func(p qa.ImportedPost) bool { return p.Parent >= 0 })
 	is := map[string]bool{}
 	writers := map[string]map[int]bool{} // writer → threads of others it replied in
 	threads := 0
@@ -149,12 +160,17 @@ func isAuthor(authors []author, posts []qa.ImportedPost) func(writer string) boo
 		if writers[p.Name] == nil {
 			writers[p.Name] = map[int]bool{}
 		}
-		if p.Parent < 0 {
-			root[i] = i
+		root[i] = i
+		switch {
+		case p.Parent >= 0:
+			root[i] = root[p.Parent]
+		case flat && i > 0:
+			root[i] = i - 1
+			threads++
+		default:
 			threads++
 			continue
 		}
-		root[i] = root[p.Parent]
 		if posts[root[i]].Name != p.Name {
 			writers[p.Name][root[i]] = true
 		}
