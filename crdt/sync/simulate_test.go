@@ -27,9 +27,8 @@ type link struct {
 
 type node struct {
 	*device
-	actor   wire.ActorID
-	session int // a rolled back device goes on under a new actor
-	links   []*link
+	actor wire.ActorID
+	links []*link
 }
 
 // world is one run: some devices, links between them that lose, repeat and
