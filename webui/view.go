@@ -74,10 +74,10 @@ type threadView struct {
 
 // replyBox is the form under a thread.
 type replyBox struct {
-	Action, CSRF, Key, Back string
-	Elem                    string
-	Draft                   draft
-	Label                   string
+	Action, CSRF, Key string
+	Elem              string
+	Draft             draft
+	Label             string
 }
 
 // palette are the reactions offered; any other that somebody used can be joined.
@@ -145,7 +145,7 @@ func (v *weekView) replyBox(p *qa.PostView) replyBox {
 	key := string(p.ID)
 	return replyBox{
 		Action: postPath(v.Event.ID, p.ID) + "/reply", CSRF: v.csrf, Key: key, Draft: v.drafts[key],
-		Elem: "r-" + key, Label: v.replyLabel(p), Back: eventPath(v.Event.ID),
+		Elem: "r-" + key, Label: v.replyLabel(p),
 	}
 }
 

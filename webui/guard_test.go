@@ -1,0 +1,243 @@
+package webui
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const testToken = "a-start-token"
+
+// letIn opens the start link and keeps the cookie and the forms' token.
+func (s *site) letIn() {
+	s.t.Helper()
+	w := s.do(httptest.NewRequest("GET", "/?token="+testToken, nil))
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/" {
+		s.t.Fatalf("start link: %d to %q", w.Code, w.Header().Get("Location"))
+	}
+	s.cookies = w.Result().Cookies()
+	m := regexp.MustCompile(`name="csrf" value="([^"]+)"`).FindStringSubmatch(s.get("/"))
+	if m == nil {
+		s.t.Fatal("no token in the forms")
+	}
+	s.csrf = m[1]
+}
+
+func TestStartLinkGivesAStrictCookie(t *testing.T) {
+	s := newSite(t, testToken)
+	s.letIn()
+	c := s.cookies[0]
+	if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Name != "flyleaf-7117" || strings.Contains(c.Value, testToken) {
+		t.Errorf("cookie = %+v", c)
+	}
+	if s.csrf == c.Value || strings.Contains(s.csrf, testToken) {
+		t.Error("the forms' token gives the cookie or the start token away")
+	}
+	// From a page of another site a redirect would lose the strict cookie.
+	r := httptest.NewRequest("GET", "/e/x?token="+testToken+"&show=mine", nil)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	w := s.do(r)
+	if w.Code != http.StatusOK {
+		t.Errorf("from another site: %d", w.Code)
+	}
+	mustContain(t, w.Body.String(), `content="0;url=/e/x?show=mine"`)
+	mustNotContain(t, w.Body.String(), testToken)
+}
+
+func TestWithoutTheCookieNothingIsShown(t *testing.T) {
+	s := newSite(t, testToken)
+	for _, path := range []string{"/", "/sync", "/you", s.week(), s.week() + "/stream", s.week() + "/fragment", "/truth", "/stream", "/?token=wrong", "/e/x?token="} {
+		w := s.do(httptest.NewRequest("GET", path, nil))
+		if w.Code != http.StatusUnauthorized {
+			t.Errorf("GET %s: %d", path, w.Code)
+		}
+		mustContain(t, w.Body.String(), "Open Flyleaf with its link")
+		mustNotContain(t, w.Body.String(), "Patient Ledger", "csrf", testToken)
+	}
+	r := httptest.NewRequest("GET", s.week()+"/stream", nil)
+	r.Header.Set("Accept", "text/event-stream")
+	if w := s.do(r); w.Code != http.StatusForbidden {
+		t.Errorf("stream: %d", w.Code)
+	}
+	if w := s.send(s.week()+"/ask", "body", "x"); w.Code != http.StatusForbidden {
+		t.Errorf("ask: %d", w.Code)
+	}
+	if len(s.node.acts) != 0 {
+		t.Errorf("acts = %+v", s.node.acts)
+	}
+	if w := s.do(httptest.NewRequest("GET", "/static/flyleaf.css", nil)); w.Code != http.StatusOK {
+		t.Errorf("the style of the locked page: %d", w.Code)
+	}
+}
+
+// mutations are all paths that change something, with fields that would do it.
+func (s *site) mutations() map[string]url.Values {
+	first, mine := string(s.node.weeks[s.event].posts[0].ID), string(s.node.weeks[s.event].posts[10].ID)
+	v := func(pairs ...string) url.Values {
+		out := url.Values{}
+		for i := 0; i < len(pairs); i += 2 {
+			out.Set(pairs[i], pairs[i+1])
+		}
+		return out
+	}
+	return map[string]url.Values{
+		s.week() + "/ask":                     v("body", "x"),
+		s.week() + "/draft":                   v("key", "ask", "body", "x"),
+		s.week() + "/p/" + first + "/reply":   v("body", "x"),
+		s.week() + "/p/" + mine + "/edit":     v("body", "x"),
+		s.week() + "/p/" + mine + "/withdraw": v("on", "1"),
+		s.week() + "/p/" + first + "/react":   v("on", "👍"),
+		"/new":                                v("title", "T"),
+		"/join":                               v("invitation", "flyleaf:"+string(fakeEvent(9))),
+		"/you/name":                           v("name", "Tino"),
+		"/you/theme":                          v("theme", "dark"),
+		"/sync/try":                           v(),
+	}
+}
+
+func TestMutationsNeedTheFormsToken(t *testing.T) {
+	s := newSite(t, testToken)
+	s.letIn()
+	good := s.csrf
+	for path, fields := range s.mutations() {
+		for _, bad := range []string{"", "wrong", s.cookies[0].Value} {
+			s.csrf = bad
+			var pairs []string
+			for k := range fields {
+				pairs = append(pairs, k, fields.Get(k))
+			}
+			if w := s.send(path, pairs...); w.Code != http.StatusForbidden {
+				t.Errorf("POST %s with the token %q: %d", path, bad, w.Code)
+			}
+			// In the address it does not count: addresses are kept and shared.
+			if w := s.send(path+"?csrf="+good, pairs...); w.Code != http.StatusForbidden {
+				t.Errorf("POST %s with the token in the address: %d", path, w.Code)
+			}
+		}
+	}
+	if len(s.node.acts) != 0 || len(s.node.settings) != 0 || len(s.node.order) != 1 || s.node.woken != 0 {
+		t.Errorf("something was changed: %+v %v", s.node.acts, s.node.settings)
+	}
+	s.csrf = good
+	for path, fields := range s.mutations() {
+		var pairs []string
+		for k := range fields {
+			pairs = append(pairs, k, fields.Get(k))
+		}
+		if w := s.send(path, pairs...); w.Code != http.StatusSeeOther && w.Code != http.StatusNoContent {
+			t.Errorf("POST %s with the token: %d", path, w.Code)
+		}
+	}
+}
+
+func TestHostsAndOrigins(t *testing.T) {
+	s := newSite(t, testToken)
+	s.letIn()
+	for _, c := range []struct {
+		name, method, host, origin, site string
+		want                             int
+	}{
+		{"ours", "GET", testHost, "", "", 200},
+		{"ours, typed", "GET", testHost, "", "none", 200},
+		{"a link elsewhere", "GET", testHost, "", "cross-site", 200}, // with the cookie only because the test sends it
+		{"own form", "POST", testHost, "http://" + testHost, "same-origin", 303},
+		{"a name that resolves to us", "GET", "evil.example:7117", "", "", 403},
+		{"another port", "GET", "127.0.0.1:7118", "", "", 403},
+		{"no port", "GET", "127.0.0.1", "", "", 403},
+		{"a name with ours in it", "GET", "127.0.0.1:7117.evil.example", "", "", 403},
+		{"another origin", "POST", testHost, "https://evil.example", "cross-site", 403},
+		{"another origin reads", "GET", testHost, "https://evil.example", "cross-site", 403},
+		{"another port of this host", "POST", testHost, "http://127.0.0.1:9999", "same-site", 403},
+		{"no origin", "POST", testHost, "null", "", 403},
+		{"cross-site without origin", "POST", testHost, "", "cross-site", 403},
+		{"same site is not same origin", "POST", testHost, "", "same-site", 403},
+	} {
+		body := strings.NewReader(url.Values{"csrf": {s.csrf}, "theme": {"dark"}}.Encode())
+		path := "/"
+		if c.method == "POST" {
+			path = "/you/theme"
+		}
+		r := httptest.NewRequest(c.method, path, body)
+		r.Host = c.host
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
+		}
+		if c.site != "" {
+			r.Header.Set("Sec-Fetch-Site", c.site)
+		}
+		if w := s.do(r); w.Code != c.want {
+			t.Errorf("%s: %d, want %d", c.name, w.Code, c.want)
+		}
+	}
+}
+
+func TestHostsWithoutAList(t *testing.T) {
+	g := newGuard("", nil)
+	for host, want := range map[string]bool{
+		"localhost:1": true, "LOCALHOST": true, "127.0.0.1:80": true, "[::1]:7117": true, "[::1]": true,
+		"evil.example": false, "127.0.0.1.evil.example:80": false, "localhost.evil.example": false, "": false, "127.0.0.2": false,
+	} {
+		if g.knows(host) != want {
+			t.Errorf("knows(%q) = %v", host, !want)
+		}
+	}
+}
+
+func TestEveryAnswerIsGuarded(t *testing.T) {
+	s := newSite(t, testToken)
+	paths := []string{"/", "/static/flyleaf.css", "/static/flyleaf.js", "/nowhere", "/e/x"}
+	s.letIn()
+	for _, path := range paths {
+		h := s.do(httptest.NewRequest("GET", path, nil)).Header()
+		csp := h.Get("Content-Security-Policy")
+		if !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") || strings.Contains(csp, "http:") {
+			t.Errorf("%s: CSP %q", path, csp)
+		}
+		for key, want := range map[string]string{"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin", "X-DNS-Prefetch-Control": "off"} {
+			if h.Get(key) != want {
+				t.Errorf("%s: %s = %q", path, key, h.Get(key))
+			}
+		}
+	}
+}
+
+func TestLocalPath(t *testing.T) {
+	for in, want := range map[string]string{
+		"/e/x?page=2": "/e/x?page=2", "/": "/", "": "/", "//evil.example": "/", "https://evil.example": "/", `/\evil.example`: "/",
+		"javascript:alert(1)": "/", "e/x": "/", "/e/x\r\nSet-Cookie: a=b": "/", "/\t/evil.example": "/",
+	} {
+		if got := localPath(in); got != want {
+			t.Errorf("localPath(%q) = %q, want %q", in, got, want)
+		}
+	}
+	s := newSite(t, "")
+	id := string(s.node.weeks[s.event].posts[0].ID)
+	if to := s.sent(s.week()+"/p/"+id+"/react", "on", "👍", "back", "//evil.example/x"); !strings.HasPrefix(to, "/#") {
+		t.Errorf("leads to %q", to)
+	}
+}
+
+func TestFormsAreBounded(t *testing.T) {
+	s := newSite(t, "")
+	if w := s.send(s.week()+"/ask", "body", strings.Repeat("x", maxForm)); w.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("a form of %d bytes: %d", maxForm, w.Code)
+	}
+	w := s.send(s.week()+"/ask", "body", strings.Repeat("ä", 20<<10))
+	if w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("a text that is too long: %d", w.Code)
+	}
+	mustContain(t, w.Body.String(), "too long", "still in the box", strings.Repeat("ä", 20<<10))
+}
+
+func TestStartURL(t *testing.T) {
+	if got := StartURL("http://127.0.0.1:7117", "a b&c"); got != "http://127.0.0.1:7117/?token=a+b%26c" {
+		t.Error(got)
+	}
+	if got := StartURL("http://127.0.0.1:7117/", ""); got != "http://127.0.0.1:7117/" {
+		t.Error(got)
+	}
+}
