@@ -41,7 +41,7 @@ type event struct {
 	admitted []arrival                  // applied by the graph, not yet by the fold
 	recent   map[wire.Hash]*wire.Change // applied since the last write to the ledger
 	// refused are changes that this device will not take. They are not asked for
-	// again while the node runs.
+	// again while the node runs; but see pardon.
 	refused map[wire.Hash]Refusal
 
 	doc     *crdt.Document // nil: not loaded

@@ -39,6 +39,7 @@ type link struct {
 	mu     sync.Mutex
 	events map[qa.EventID]*linked
 	dirty  map[qa.EventID]bool // to be looked at by the session
+	asked  map[qa.EventID]bool // somebody wants the relay's word of now; see ask
 	// state and why are what an event that comes onto the link begins with.
 	state, why string
 }
@@ -113,7 +114,7 @@ func (n *Node) link(id qa.EventID) *link {
 	if l == nil {
 		l = &link{
 			node: n, url: url, wake: make(chan struct{}, 1), more: make(chan struct{}, 1),
-			events: map[qa.EventID]*linked{}, dirty: map[qa.EventID]bool{}, state: qa.RelayConnecting,
+			events: map[qa.EventID]*linked{}, dirty: map[qa.EventID]bool{}, asked: map[qa.EventID]bool{}, state: qa.RelayConnecting,
 		}
 		n.links[url] = l
 		n.work.Add(1)
@@ -169,6 +170,39 @@ func (n *Node) poke(id qa.EventID) {
 	}
 	l.mu.Unlock()
 	n.broadcast()
+}
+
+// ask makes an event count as synced only once the relay has said so after this
+// moment. What is known from before may have become untrue meanwhile: another
+// device's change can be on the relay, and on its way to here.
+func (l *link) ask(id qa.EventID) {
+	l.mu.Lock()
+	if on := l.events[id]; on != nil {
+		if on.status.State == qa.RelaySynced {
+			on.status.State, on.status.Why = qa.RelaySyncing, ""
+			on.status.SinceMillis = l.node.cfg.Now().UnixMilli()
+		}
+		l.asked[id] = true
+		l.mark(id)
+	}
+	l.mu.Unlock()
+	l.wakeUp()
+}
+
+// isAsked reports whether the relay is still to be asked about an event.
+func (l *link) isAsked(id qa.EventID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.asked[id]
+}
+
+// takeAsked is isAsked, and notes that it is being done.
+func (l *link) takeAsked(id qa.EventID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	asked := l.asked[id]
+	delete(l.asked, id)
+	return asked
 }
 
 // set notes an event's state and tells of it if it is new.
@@ -363,8 +397,8 @@ func (e *NotSyncedError) Error() string {
 // Unwrap returns why waiting ended.
 func (e *NotSyncedError) Unwrap() error { return e.Err }
 
-// Sync returns nil once relay and device hold the same heads of an event, opening
-// a link if there is none. *NotSyncedError is returned when ctx ends before, or
+// Sync returns nil once relay and device hold the same heads of an event, by what
+// the relay says after the call began, opening a link if there is none. *NotSyncedError is returned when ctx ends before, or
 // when the event has no relay.
 func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 	e, err := n.event(id)
@@ -373,7 +407,7 @@ func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 	}
 	l := n.link(id)
 	if l != nil {
-		l.wakeUp()
+		l.ask(id)
 	}
 	for {
 		changed := n.waitChannel()

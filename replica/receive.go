@@ -186,6 +186,17 @@ func (e *event) refuse(r Refusal) error {
 	return nil
 }
 
+// pardon forgets, for a new connection, the refusals that were not the changes'
+// own fault: a signature is not part of what a hash names, so whoever passes a
+// change on could otherwise have it shut out by a wrong one.
+func (e *event) pardon() {
+	for h, r := range e.refused {
+		if r.Code == CodeSignature || r.Code == CodePast {
+			delete(e.refused, h)
+		}
+	}
+}
+
 // refusedHashes returns what this device will not take.
 func (e *event) refusedHashes() []wire.Hash {
 	if len(e.refused) == 0 {

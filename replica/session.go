@@ -59,6 +59,8 @@ type peer struct {
 	state       *sync.Peer // fresh with each connection
 	begun       bool       // the first message was sent
 	answered    bool       // the relay has sent a sync message
+	probe       *wire.Hash // the relay was probed; its answer will carry this change
+	probedAt    time.Time  // when
 	lossKnown   bool       // whether it has lost own changes was found out
 	unavailable bool       // the relay said that it does not have the event
 }
@@ -193,6 +195,9 @@ func (s *session) attach(ctx context.Context, id qa.EventID) error {
 	if err != nil {
 		return nil // dropped meanwhile
 	}
+	e.mu.Lock()
+	e.pardon()
+	e.mu.Unlock()
 	p := &peer{e: e, state: sync.NewPeer(nil)}
 	s.peers[id] = p
 	return s.speak(ctx, p)
@@ -205,7 +210,10 @@ func (s *session) lookAtDirty(ctx context.Context) error {
 		case e == nil:
 			delete(s.peers, id)
 		case p == nil:
+			s.link.takeAsked(id) // a first exchange says all that a probe would
 			err = s.attach(ctx, id)
+		case s.link.takeAsked(id):
+			err = s.probe(ctx, p)
 		default:
 			err = s.speak(ctx, p)
 		}
@@ -216,9 +224,14 @@ func (s *session) lookAtDirty(ctx context.Context) error {
 	return nil
 }
 
-// askAgain asks anew for events that the relay did not have.
+// askAgain asks anew for events that the relay did not have. A relay that leaves
+// a probe unanswered is one that takes it for said already: a new connection,
+// which it cannot know, makes it speak.
 func (s *session) askAgain(ctx context.Context) error {
 	for _, p := range s.peers {
+		if p.probe != nil && s.node.cfg.Now().Sub(p.probedAt) >= askAgain {
+			return &relayError{"the relay did not say what it holds; asking again", nil}
+		}
 		if !p.unavailable {
 			continue
 		}
@@ -246,6 +259,48 @@ func (s *session) speak(ctx context.Context, p *peer) error {
 		return err
 	}
 	return s.send(m)
+}
+
+// probe makes the relay say what it holds now.
+func (s *session) probe(ctx context.Context, p *peer) error {
+	p.e.mu.Lock()
+	err := p.e.load(ctx)
+	var m *wire.Message
+	if err == nil {
+		// What this device has to say goes first, so that the answer is to that too.
+		var first *repo.Message
+		if first, err = s.generate(ctx, p); err == nil && first != nil {
+			err = s.send(first)
+		}
+	}
+	if err == nil {
+		if msg, asked, ok := p.state.Probe(p.e.graph); ok {
+			m, p.probe, p.probedAt = msg, &asked, s.node.cfg.Now()
+		}
+		s.judge(p)
+	}
+	p.e.mu.Unlock()
+	if err != nil || m == nil {
+		return err
+	}
+	return s.send(&repo.Message{Type: repo.TypeSync, DocumentID: string(p.e.id), Data: m.Encode()})
+}
+
+// noteProbe ends the wait for the answer to a probe when msg is it.
+func (p *peer) noteProbe(msg *wire.Message) {
+	if p.probe == nil {
+		return
+	}
+	for _, b := range msg.Changes {
+		if h, err := wire.ReadHash(b); err == nil && h == *p.probe {
+			p.probe = nil
+			return
+		}
+	}
+	// The reset message is an answer too: the relay does not have the change.
+	if len(msg.Changes) == 0 && len(msg.Have) == 1 && len(msg.Have[0].LastSync) == 0 && msg.Have[0].Filter.Entries == 0 {
+		p.probe = nil
+	}
 }
 
 // source is where a sync message takes changes from: the graph says which, the
@@ -344,6 +399,7 @@ func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, signat
 	}
 	p.state.Receive(e.graph, msg, before, e.refusedHashes())
 	p.answered = true
+	p.noteProbe(msg)
 	if len(msg.Heads) > 0 {
 		p.unavailable = false
 	}
@@ -376,7 +432,7 @@ func (s *session) judge(p *peer) {
 	}
 	e.side.mu.Unlock()
 	switch {
-	case p.answered && e.graph.Len() > 0 && p.state.InSync(e.graph):
+	case p.answered && p.probe == nil && !s.link.isAsked(e.id) && e.graph.Len() > 0 && p.state.InSync(e.graph):
 		state = qa.RelaySynced
 	case p.unavailable:
 		why = "the relay does not have this event yet"
