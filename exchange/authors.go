@@ -116,11 +116,15 @@ func (a author) sameName(writer string) bool {
 
 // closeName reports whether writer may well be a under a shorter name: all words
 // of it are words of a's name ("Gant", "Ajay Arasanipalai"), or the last words
-// are the same and the first ones begin alike ("Mike Munn", Michael Munn).
+// are the same and the first ones begin alike ("Mike Munn", Michael Munn), or a
+// is known by ID alone and that begins with the name ("Kevin", kevinhuo).
 func (a author) closeName(writer string) bool {
 	w, n := words(writer), words(a.name)
 	if len(w) == 0 || len(n) == 0 {
 		return false
+	}
+	if a.name == a.id && len(w) == 1 && len(w[0]) >= 4 && strings.HasPrefix(squash(a.id), w[0]) {
+		return true
 	}
 	within := true
 	for _, word := range w {

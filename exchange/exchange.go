@@ -22,6 +22,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -250,6 +251,9 @@ func finish(name string, im *qa.Imported) error {
 	if err := im.Event.Validate(); err != nil {
 		return refuse(name, 0, ErrLimit, "%v", strings.TrimSuffix(err.Error(), "; nothing was changed"))
 	}
+	if hasNUL(&im.Event) {
+		return refuse(name, 0, ErrNotUTF8, "what it says about the week holds a NUL character")
+	}
 	if len(im.Posts) > MaxMessages {
 		return refuse(name, 0, ErrTooBig, "%d messages, at most %d are read", len(im.Posts), MaxMessages)
 	}
@@ -265,6 +269,8 @@ func finish(name string, im *qa.Imported) error {
 			return refuse(name, p.Line, ErrLimit, "a message of %d bytes, at most %d are allowed", len(p.Text), qa.MaxText)
 		case len(p.Name) > qa.MaxName:
 			return refuse(name, p.Line, ErrLimit, "a writer's name of %d bytes, at most %d are allowed", len(p.Name), qa.MaxName)
+		case strings.Contains(p.Text, "\x00") || strings.Contains(p.Name, "\x00"):
+			return refuse(name, p.Line, ErrNotUTF8, "a message holds a NUL character")
 		case !utf8.ValidString(p.Text) || !utf8.ValidString(p.Name):
 			return refuse(name, p.Line, ErrNotUTF8, "a message holds bytes that are not text")
 		case len(p.Source) > qa.MaxShort:
@@ -275,6 +281,19 @@ func finish(name string, im *qa.Imported) error {
 		}
 	}
 	return nil
+}
+
+// hasNUL reports whether a text of e holds a NUL, which an escape in YAML or JSON
+// can bring in.
+func hasNUL(e *qa.Event) bool {
+	texts := []string{e.Title, e.Authors, e.Language, e.Zone, e.Description, e.Source}
+	for _, l := range e.Links {
+		texts = append(texts, l.Text, l.URL)
+	}
+	for k, v := range e.X {
+		texts = append(texts, k, v)
+	}
+	return slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(s, "\x00") })
 }
 
 // NoName stands for a writer whose name the input leaves empty: without any name

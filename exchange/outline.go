@@ -3,6 +3,7 @@ package exchange
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -53,8 +54,16 @@ const outlineHelp = `# Correct what was guessed, then import this file in place 
 // textIndent stands before every line of a text.
 const textIndent = "    "
 
-// WriteOutline writes im as an outline. Errors are w's.
+// ErrNoOutline is returned by WriteOutline for what was read from JSON: nothing
+// in it is guessed, and its messages have names of their own that an outline
+// does not hold.
+var ErrNoOutline = errors.New("an import from JSON has no outline: its threads are written in it, import it as it is")
+
+// WriteOutline writes im as an outline. Errors are w's, or ErrNoOutline.
 func WriteOutline(w io.Writer, im qa.Imported) error {
+	if im.Format == string(FormatJSON) {
+		return ErrNoOutline
+	}
 	var b bytes.Buffer
 	b.WriteString(outlineVersion + "\n" + outlineHelp)
 	head := func(key, value string) {
@@ -330,7 +339,7 @@ func (r *outlineReader) head(n int, line string) error {
 	}
 	x, isX := strings.CutPrefix(key, "x ")
 	switch {
-	case key == "format":
+	case key == "format" && (value == string(FormatPage) || value == string(FormatJekyll) || value == string(FormatOutline)):
 		r.im.Format = value
 	case key == "source":
 		r.im.Source = value

@@ -293,7 +293,7 @@ func nameCost(u *unit) float64 {
 		cost++
 	}
 	if notAName.MatchString(s) {
-		cost += 4
+		cost += 6
 	}
 	for i, word := range w {
 		r, _ := utf8.DecodeRuneInString(word)
@@ -324,6 +324,7 @@ const (
 	costParagraph = 3.0  // a further paragraph of a message
 	costList      = 0.25 // a list in a message
 	costEmpty     = 5.0  // a message without text
+	costAdjacent  = 0.5  // the same, where splitEmpty found the names on adjacent lines
 )
 
 // findNames marks the units that are names, by the cheapest reading of all of
@@ -365,7 +366,11 @@ func findNames(units []unit, authors []author) []bool {
 			asName[0], asText[0] = cell{cost: own}, cell{cost: 2 * unlikely}
 			continue
 		}
-		if a, t := asName[i-1].cost+costEmpty, asText[i-1].cost; a < t {
+		empty := costEmpty
+		if !u.blank && !units[i-1].list {
+			empty = costAdjacent
+		}
+		if a, t := asName[i-1].cost+empty, asText[i-1].cost; a < t {
 			asName[i] = cell{a + own, true}
 		} else {
 			asName[i] = cell{t + own, false}
