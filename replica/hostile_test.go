@@ -134,16 +134,8 @@ func (p *puppet) sync(heads []wire.Hash, signatures []byte, changes ...[]byte) b
 
 // refusedBy returns what a node refused, or was refused, in an event.
 func refusedBy(n *replica.Node, id qa.EventID) []replica.Refusal {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	var not *replica.NotSyncedError
-	if err := n.Sync(ctx, id); err != nil {
-		not, _ = err.(*replica.NotSyncedError)
-	}
-	if not == nil {
-		return nil
-	}
-	return not.Refused
+	out, _ := n.Refused(id)
+	return out
 }
 
 // attacked is a device that follows an event through a puppet.

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -398,8 +399,9 @@ func (e *NotSyncedError) Error() string {
 func (e *NotSyncedError) Unwrap() error { return e.Err }
 
 // Sync returns nil once relay and device hold the same heads of an event, by what
-// the relay says after the call began, opening a link if there is none. *NotSyncedError is returned when ctx ends before, or
-// when the event has no relay.
+// the relay says after the call began, opening a link if there is none.
+// *NotSyncedError is returned when ctx ends before, or when the event has no
+// relay.
 func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 	e, err := n.event(id)
 	if err != nil {
@@ -437,16 +439,32 @@ func (n *Node) notSynced(e *event, status qa.RelayStatus, why error) error {
 	if counts, err := n.store.Counts(context.WithoutCancel(n.ctx), e.id); err == nil {
 		out.Pending = counts.Pending
 	}
+	out.Refused = e.refusals()
+	return out
+}
+
+// Refused returns the changes of an event that its relay, or this device, did not
+// take since the node was opened, ascending by hash.
+func (n *Node) Refused(id qa.EventID) ([]Refusal, error) {
+	e, err := n.event(id)
+	if err != nil {
+		return nil, err
+	}
+	return e.refusals(), nil
+}
+
+func (e *event) refusals() []Refusal {
+	var out []Refusal
 	e.side.mu.Lock()
 	for _, r := range e.side.relayRefused {
-		out.Refused = append(out.Refused, r)
+		out = append(out, r)
 	}
 	e.side.mu.Unlock()
 	e.mu.Lock()
 	for _, r := range e.refused {
-		out.Refused = append(out.Refused, r)
+		out = append(out, r)
 	}
 	e.mu.Unlock()
-	slices.SortFunc(out.Refused, func(a, b Refusal) int { return strings.Compare(a.Hash.String(), b.Hash.String()) })
+	slices.SortFunc(out, func(a, b Refusal) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
 	return out
 }
