@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +36,21 @@ const (
 )
 
 func platformDialer() Dialer { return WebSocket{} }
+
+// addresses returns the addresses of the device's interfaces as one text, to be
+// compared with an earlier one.
+func addresses() string {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return ""
+	}
+	texts := make([]string, 0, len(all))
+	for _, a := range all {
+		texts = append(texts, a.String())
+	}
+	slices.Sort(texts)
+	return strings.Join(texts, " ")
+}
 
 // Dial implements Dialer.
 func (w WebSocket) Dial(ctx context.Context, url string) (Conn, error) {

@@ -51,23 +51,13 @@ type linked struct {
 	status qa.RelayStatus
 }
 
-// Start keeps links to the relays of all followed events, those joined later
-// included, until Close. It returns at once.
-func (n *Node) Start(context.Context) {
-	n.mu.Lock()
-	if n.closed || n.running || n.cfg.Offline {
-		n.mu.Unlock()
-		return
-	}
-	n.running = true
+// followed returns the followed events, in no order. n.mu is held.
+func (n *Node) followed() []qa.EventID {
 	ids := make([]qa.EventID, 0, len(n.events))
 	for id := range n.events {
 		ids = append(ids, id)
 	}
-	n.mu.Unlock()
-	for _, id := range ids {
-		n.link(id)
-	}
+	return ids
 }
 
 // Running reports whether Start was called.
