@@ -27,6 +27,10 @@ const linkRel = "noopener nofollow noreferrer"
 // every level, and nobody reads them.
 const maxNesting = 40
 
+// maxLinks is how many links a text may seem to have to be read as Markdown:
+// openings that are never closed cost the square of their number.
+const maxLinks = 1000
+
 var markdown = sync.OnceValue(func() goldmark.Markdown {
 	// HTML is not Markdown here: without its parsers "<b>" and "List<String>" are
 	// words like others, and no word is lost.
@@ -36,7 +40,7 @@ var markdown = sync.OnceValue(func() goldmark.Markdown {
 		goldmark.WithParser(parser.NewParser(
 			parser.WithBlockParsers(blocks...),
 			parser.WithInlineParsers(inlines...),
-			parser.WithParagraphTransformers(parser.DefaultParagraphTransformers()...),
+			// No link reference definitions: "[a]: b" would show nothing at all.
 		)),
 		goldmark.WithExtensions(
 			extension.Linkify, extension.Strikethrough,
@@ -88,7 +92,7 @@ func Markdown(text string) template.HTML {
 func renderMarkdown(text string) template.HTML {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	var b bytes.Buffer
-	if tooDeep(text) || markdown().Convert([]byte(text), &b) != nil {
+	if tooDeep(text) || strings.Count(text, "](") > maxLinks || markdown().Convert([]byte(text), &b) != nil {
 		b.Reset()
 		b.WriteString("<pre><code>")
 		template.HTMLEscape(&b, []byte(text))

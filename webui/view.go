@@ -179,9 +179,6 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	out.Verb = v.verb(t, i)
 	out.Class = out.Kind
 	out.Delivery = deliveryOf(p, mine, v.pending[p.ID], t.Answered, v.relay, out.When.Words)
-	if out.Delivery.State == stateDevice {
-		out.Class += " unsent"
-	}
 	if n := len(p.Revisions); n > 1 {
 		out.History = n
 	}

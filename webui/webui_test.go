@@ -1,6 +1,12 @@
 package webui
 
 import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -139,4 +145,503 @@ func TestAskAndReply(t *testing.T) {
 	}
 	path, elem, _ = strings.Cut(to, "#")
 	mustContain(t, s.get(path), `id="`+elem+`"`, "<strong>too</strong>", "<b>You</b> <i>added</i>")
+}
+
+func (s *site) id(n int) string { return string(s.node.weeks[s.event].posts[n].ID) }
+
+// The posts of the sample by their place.
+const (
+	pQuestion, pAnswer, pReply, pSecond, pBehalf, pBehalfAnswer, pWithdrawn, pHidden = 0, 1, 2, 3, 4, 5, 6, 7
+	pForked, pDuplicate, pMine, pUnsent                                              = 8, 9, 10, 11
+)
+
+// article cuts one post out of a page.
+func article(t *testing.T, page, id string) string {
+	t.Helper()
+	_, after, ok := strings.Cut(page, `id="p-`+id+`"`)
+	if !ok {
+		t.Fatalf("no post %s in the page", id)
+	}
+	out, _, _ := strings.Cut(after, "</article>")
+	return out
+}
+
+func TestStatesOfPosts(t *testing.T) {
+	s := newSite(t, "")
+	page := s.get(s.week())
+	for _, c := range []struct {
+		name  string
+		n     int
+		has   []string
+		lacks []string
+	}{
+		{"question", pQuestion, []string{`<h3 class="byline"><b>Maren Holt</b> <i>asks</i>`, "<ol>", "Answered", `data-state="answered"`, `name="want" value="0" aria-pressed="true"><b>2</b>`, `name="off" value="📒" aria-pressed="true">📒 <b>2</b>`}, []string{"badge author", "Edit"}},
+		{"answer", pAnswer, []string{`<h4 class="byline"><b>Ilse Marrow</b> <i>answers</i> <span class="badge author">`, `<pre tabindex="0"><code>`, "😄", `<a href="https://example.org/ledger" rel="noopener nofollow noreferrer">`}, nil},
+		{"reply to a reply", pReply, []string{`<b>Obi Tamsin</b> <i>adds, to Ilse Marrow</i>`}, []string{"badge"}},
+		{"a second answer", pSecond, []string{`<i>answers</i>`, "badge author"}, nil},
+		{"on behalf of", pBehalf, []string{`<b>Priya Lund</b> <i>asks, through Noor Adeyemi</i>`}, []string{"badge"}},
+		{"withdrawn", pWithdrawn, []string{"took this question back", "Withdrawn by its writer"}, []string{"words that were taken back", "deleted", "want", "☺"}},
+		{"hidden", pHidden, []string{"<b>A post</b> <i>is hidden</i>", "an advertisement, third time"}, []string{"words that are hidden", "11111111 ", "☺"}},
+		{"two versions", pForked, []string{"volunteer", "sports", "Keep the first", `formaction="` + s.week() + "/p/" + s.id(pForked) + `/edit" name="keep" value="41-a"`, "until you choose", "3 versions", "Edit", "wants this"}, []string{`<button class="want"`}},
+		{"duplicate", pDuplicate, []string{"Asked before", "/go/" + s.id(pQuestion), "Maren Holt"}, []string{"Not answered yet", `class="want"`}},
+		{"own, on the relay", pMine, []string{"<b>You</b> <i>asked</i>", `data-state="relay"`, "On the relay", "On the disk of relay.example:3030", "Not answered yet"}, []string{"Only on this device"}},
+		{"own, only here", pUnsent, []string{`data-state="device"`, "Only on this device", "Not yet on the relay"}, nil},
+	} {
+		a := article(t, page, s.id(c.n))
+		for _, has := range c.has {
+			if !strings.Contains(a, has) {
+				t.Errorf("%s lacks %q:\n%s", c.name, has, a)
+			}
+		}
+		for _, lacks := range c.lacks {
+			if strings.Contains(a, lacks) {
+				t.Errorf("%s has %q:\n%s", c.name, lacks, a)
+			}
+		}
+	}
+	mustContain(t, page, "Ask Ilse and Teodor", `<h2 class="day" id="d-2026-11-09">Monday</h2>`, `<h2 class="day" id="d-2026-11-11">Today</h2>`, `<time datetime="2026-11-09T09:04:00Z">Mon 09:04</time>`,
+		`All <span class="count">8</span>`, `Unanswered <span class="count">3</span>`, `Mine <span class="count">3</span>`, "Three copies to win", `aria-current="date"`, "flyleaf:"+string(s.event)+"@ws://relay.example:3030", "https://example.org/ledger")
+	mustNotContain(t, page, "javascript:alert")
+}
+
+func TestFilters(t *testing.T) {
+	s := newSite(t, "")
+	for show, want := range map[string][]int{
+		"": {pQuestion, pBehalf, pWithdrawn, pHidden, pForked, pDuplicate, pMine, pUnsent}, "?show=unanswered": {pForked, pMine, pUnsent},
+		"?show=mine": {pForked, pMine, pUnsent}, "?sort=wanted": {pQuestion, pForked, pBehalf, pWithdrawn, pHidden, pDuplicate, pMine, pUnsent},
+	} {
+		page, at := s.get(s.week()+show), -1
+		if n := strings.Count(page, `<section class="thread`); n != len(want) {
+			t.Errorf("%q shows %d threads, want %d", show, n, len(want))
+		}
+		for _, n := range want {
+			i := strings.Index(page, `id="t-`+s.id(n)+`"`)
+			if i <= at {
+				t.Errorf("%q: thread %d is missing or out of order", show, n)
+			}
+			at = i
+		}
+	}
+	f := newFake()
+	f.add(qa.Event{ID: s.event, Title: "Empty", Authors: "A"})
+	s.h = New(Config{Node: f, Hosts: []string{testHost}})
+	mustContain(t, s.get(s.week()), "Nobody has asked yet")
+	mustContain(t, s.get(s.week()+"?show=mine"), "You have not asked")
+}
+
+func TestEditKeepWithdrawReact(t *testing.T) {
+	s := newSite(t, "")
+	mine := s.week() + "/p/" + s.id(pMine)
+	mustContain(t, s.get(mine+"/edit"), "Is there a good way to close a ledger?</textarea>")
+	if to := s.sent(mine+"/edit", "body", "Is there a *kind* way?"); to != s.week()+"#p-"+s.id(pMine) {
+		t.Errorf("leads to %s", to)
+	}
+	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "<em>kind</em>", "2 versions", "Only on this device")
+	mustContain(t, s.get(mine), "Its versions", "As first written", "Is there a good way")
+
+	forked := s.week() + "/p/" + s.id(pForked)
+	mustContain(t, s.get(forked+"/edit?merge=1"), "volunteer association keep its ledger?\n\n---\n\nHow long should a sports")
+	s.sent(forked+"/edit", "keep", "41-a")
+	if act := s.lastAct(qa.ActEdit); act.Text != "How long should a volunteer association keep its ledger?" {
+		t.Errorf("kept %q", act.Text)
+	}
+	if w := s.send(forked+"/edit", "keep", "7-nothing"); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("an unknown version: %d", w.Code)
+	}
+
+	mustContain(t, s.get(mine+"/withdraw"), "Take it back")
+	s.sent(mine+"/withdraw", "on", "1")
+	page := article(t, s.get(s.week()), s.id(pMine))
+	mustContain(t, page, "took this question back", "Show it again", "What you wrote")
+	mustContain(t, s.get(mine+"/withdraw"), "Show this post again?")
+	s.sent(mine+"/withdraw", "on", "0")
+	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "<em>kind</em>")
+
+	react := s.week() + "/p/" + s.id(pBehalf) + "/react"
+	if to := s.sent(react, "want", "1", "back", s.week()+"?show=mine"); to != s.week()+"?show=mine#p-"+s.id(pBehalf) {
+		t.Errorf("leads to %s", to)
+	}
+	s.sent(react, "want", "1") // twice does no harm
+	mustContain(t, article(t, s.get(s.week()), s.id(pBehalf)), `value="0" aria-pressed="true"><b>1</b> <span>you too`)
+	s.sent(react, "on", "🐟")
+	mustContain(t, article(t, s.get(s.week()), s.id(pBehalf)), "🐟 <b>1</b>")
+	s.sent(react, "off", "🐟")
+	mustNotContain(t, article(t, s.get(s.week()), s.id(pBehalf)), "🐟")
+	for _, bad := range []string{"", strings.Repeat("x", qa.MaxEmoji+1)} {
+		if w := s.send(react, "on", bad); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("reaction %q: %d", bad, w.Code)
+		}
+	}
+}
+
+func TestOthersPostsCannotBeChanged(t *testing.T) {
+	s := newSite(t, "")
+	theirs := s.week() + "/p/" + s.id(pQuestion)
+	for _, path := range []string{"/edit", "/withdraw"} {
+		if w := s.do(httptest.NewRequest("GET", theirs+path, nil)); w.Code != http.StatusForbidden {
+			t.Errorf("GET %s: %d", path, w.Code)
+		}
+		if w := s.send(theirs+path, "body", "x", "on", "1"); w.Code != http.StatusForbidden {
+			t.Errorf("POST %s: %d", path, w.Code)
+		}
+	}
+	if len(s.node.acts) != 0 {
+		t.Errorf("%+v", s.node.acts)
+	}
+}
+
+// Whatever goes wrong, the words come back with the page.
+func TestWordsAreKeptWhenTheyCannotBeSaved(t *testing.T) {
+	s := newSite(t, "")
+	s.node.setFail(errors.New("the disk is full"))
+	words := "These </textarea> words must stay & be <escaped>"
+	for path, code := range map[string]int{
+		"/ask": 500, "/p/" + s.id(pQuestion) + "/reply": 500, "/p/" + s.id(pMine) + "/edit": 500,
+	} {
+		for _, draft := range []bool{false, true} {
+			fields := []string{"body", words, "onBehalfOf", "Priya", "tags", "sql"}
+			if draft {
+				fields = append(fields, "draft", "1")
+			}
+			w := s.send(s.week()+path, fields...)
+			if w.Code != code {
+				t.Errorf("%s: %d", path, w.Code)
+			}
+			mustContain(t, w.Body.String(), "The disk is full", "still in the box", html.EscapeString(words)+"</textarea>", `role="alert"`)
+		}
+	}
+	w := s.send(s.week()+"/ask", "body", words, "onBehalfOf", "Priya")
+	mustContain(t, w.Body.String(), `value="Priya"`)
+	w = s.send("/new", "title", "My <week>", "authors", "A", "relay", "ws://r")
+	mustContain(t, w.Body.String(), "My &lt;week&gt;", "The disk is full", `value="ws://r"`)
+	w = s.send("/join", "invitation", "flyleaf:"+string(fakeEvent(9)))
+	mustContain(t, w.Body.String(), "Not joined", string(fakeEvent(9)))
+	w = s.send("/you/name", "name", "Tino")
+	mustContain(t, w.Body.String(), `value="Tino"`, "Not saved")
+
+	// With the script the answer is a sentence for it.
+	r := httptest.NewRequest("POST", s.week()+"/ask", strings.NewReader("body=x"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Accept", "application/json")
+	var answer map[string]string
+	if rec := s.do(r); rec.Code != 500 || json.Unmarshal(rec.Body.Bytes(), &answer) != nil || !strings.Contains(answer["error"], "The disk is full") {
+		t.Errorf("%d %v", rec.Code, answer)
+	}
+
+	s.node.setFail(nil)
+	for path := range map[string]bool{"/ask": true, "/p/" + s.id(pQuestion) + "/reply": true, "/p/" + s.id(pMine) + "/edit": true} {
+		if w := s.send(s.week()+path, "body", " \n"); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("nothing sent to %s: %d", path, w.Code)
+		}
+	}
+}
+
+func TestDraftsAndPreview(t *testing.T) {
+	s := newSite(t, "")
+	reply := s.week() + "/p/" + s.id(pQuestion) + "/reply"
+	if to := s.sent(s.week()+"/ask", "body", "half a <thought>", "onBehalfOf", "Priya", "draft", "1"); to != s.week()+"#ask" {
+		t.Error(to)
+	}
+	s.sent(reply, "body", "half a reply", "draft", "1")
+	if len(s.node.acts) != 0 {
+		t.Fatalf("a draft was posted: %+v", s.node.acts)
+	}
+	page := s.get(s.week())
+	mustContain(t, page, "half a &lt;thought&gt;</textarea>", `value="Priya"`, "Throw the draft away", `<details class="reply-box" open>`, "half a reply</textarea>")
+	mustContain(t, s.get(s.week()+"/p/"+s.id(pQuestion)), "half a reply</textarea>")
+
+	// What the script sends while somebody types.
+	if w := s.send(s.week()+"/draft", "key", "ask", "body", "a whole thought"); w.Code != http.StatusNoContent {
+		t.Errorf("draft: %d", w.Code)
+	}
+	mustContain(t, s.get(s.week()), "a whole thought</textarea>")
+	for path, fields := range map[string][]string{
+		s.week() + "/draft": {"key", "", "body", "x"}, "/e/nonsense/draft": {"key", "ask", "body", "x"},
+	} {
+		if w := s.send(path, fields...); w.Code < 400 {
+			t.Errorf("%s %v: %d", path, fields, w.Code)
+		}
+	}
+	w := s.send(s.week()+"/ask", "body", "see **this**", "preview", "1")
+	mustContain(t, w.Body.String(), "<strong>this</strong>", "see **this**</textarea>")
+	w = s.send(reply, "body", "see **this**", "preview", "1")
+	mustContain(t, w.Body.String(), "<strong>this</strong>", "see **this**</textarea>")
+
+	s.sent(s.week()+"/ask", "body", "a whole thought, asked")
+	s.sent(reply, "body", "a whole reply")
+	page = s.get(s.week())
+	mustNotContain(t, page, "a whole thought</textarea>", "half a reply", "Throw the draft away")
+
+	for i := range maxDrafts + 20 { // the notebook is bounded
+		s.send(s.week()+"/draft", "key", fmt.Sprint("k", i), "body", "x")
+	}
+	var kept map[string]draft
+	if err := json.Unmarshal([]byte(s.node.settings[SettingDrafts+string(s.event)]), &kept); err != nil || len(kept) != maxDrafts {
+		t.Errorf("%d drafts, %v", len(kept), err)
+	}
+}
+
+func TestName(t *testing.T) {
+	s := newSite(t, "")
+	mustContain(t, s.get(s.week()), "You have not said")
+	s.sent("/you/name", "name", "  Wren   Castellane ")
+	if got := s.node.settings[SettingName]; got != "Wren Castellane" {
+		t.Errorf("name = %q", got)
+	}
+	mustContain(t, s.get("/you?saved"), `value="Wren Castellane"`, "Saved on this device", string(fakeMe))
+	// It is said where something is posted, before it is posted, once.
+	s.sent(s.week()+"/ask", "body", "one")
+	s.sent(s.week()+"/ask", "body", "two")
+	var kinds []qa.ActKind
+	for _, a := range s.node.acts {
+		kinds = append(kinds, a.Kind)
+	}
+	if fmt.Sprint(kinds) != "[person post post]" {
+		t.Errorf("acts: %v", kinds)
+	}
+	s.sent("/you/name", "name", "Wren")
+	if act := s.lastAct(qa.ActPerson); act.Person.Name != "Wren" {
+		t.Errorf("%+v", act)
+	}
+	if w := s.send("/you/name", "name", strings.Repeat("x", qa.MaxName+1)); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("a long name: %d", w.Code)
+	}
+}
+
+func TestTheme(t *testing.T) {
+	s := newSite(t, "")
+	for theme, want := range map[string]string{"dark": `<html lang="en" data-theme="dark">`, "light": `data-theme="light"`, "": `<html lang="en">`, `"><script>`: `<html lang="en">`} {
+		if to := s.sent("/you/theme", "theme", theme, "back", s.week()+"?show=mine"); to != s.week()+"?show=mine" {
+			t.Errorf("leads to %s", to)
+		}
+		mustContain(t, s.get("/"), want)
+	}
+}
+
+func TestFoundAndJoin(t *testing.T) {
+	s := newSite(t, "")
+	mustContain(t, s.get("/"), "The Patient Ledger", `value="2026-11-16"`)
+	to := s.sent("/new", "title", "Small Weather", "authors", "Aino Berglund", "starts", "2026-11-30", "zone", "Europe/Helsinki", "relay", "ws://r.example:1", "description", "On **rain**.")
+	page := s.get(to)
+	mustContain(t, page, "Small Weather", "Aino Berglund", "30 November to 4 December 2026", "Opens on Monday 30 November", "<strong>rain</strong>", "Times here are those of Europe/Helsinki", "Mon 30")
+	mustContain(t, s.get("/"), "Small Weather")
+	for field, value := range map[string]string{"title": " ", "zone": "Nowhere/Atall", "starts": "soon", "relay": "http://r.example"} {
+		fields := map[string]string{"title": "T", "authors": "A"}
+		fields[field] = value
+		var pairs []string
+		for k, v := range fields {
+			pairs = append(pairs, k, v)
+		}
+		w := s.send("/new", pairs...)
+		if w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%s = %q: %d", field, value, w.Code)
+		}
+		mustContain(t, w.Body.String(), `role="alert"`)
+	}
+
+	inv := qa.Invitation{Event: fakeEvent(77), Relay: "ws://r.example:1"}
+	to = s.sent("/join", "invitation", " "+inv.String()+" ")
+	if to != eventPath(fakeEvent(77)) {
+		t.Errorf("leads to %s", to)
+	}
+	mustContain(t, s.get(to), "This week has not arrived yet", "Connection refused")
+	mustContain(t, s.get("/"), "A week on its way")
+	mustContain(t, s.get("/sync"), "A week on its way")
+	w := s.send("/join", "invitation", "hello")
+	if w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("%d", w.Code)
+	}
+	mustContain(t, w.Body.String(), "not an invitation", `value="hello"`)
+}
+
+func TestNotThere(t *testing.T) {
+	s := newSite(t, "")
+	for _, path := range []string{"/x", "/e/nonsense", "/e/" + string(fakeEvent(200)), s.week() + "/p/none", s.week() + "/go/none", s.week() + "/p/none/edit", "/static/", "/static/nothing.css"} {
+		if w := s.do(httptest.NewRequest("GET", path, nil)); w.Code != http.StatusNotFound {
+			t.Errorf("GET %s: %d", path, w.Code)
+		}
+	}
+}
+
+func TestTruth(t *testing.T) {
+	st := func(pending int, state string) qa.Status {
+		return qa.Status{Pending: pending, Relay: qa.RelayStatus{State: state}}
+	}
+	for _, c := range []struct {
+		all  []qa.Status
+		want truth
+	}{
+		{nil, truth{"draft", "Nothing here yet"}},
+		{[]qa.Status{st(0, qa.RelaySynced)}, truth{"relay", "Everything is on the relay"}},
+		{[]qa.Status{st(0, qa.RelaySynced), st(1, qa.RelaySynced)}, truth{"device", "1 change only on this device"}},
+		{[]qa.Status{st(2, qa.RelayNone), st(1, qa.RelayOffline)}, truth{"device", "3 changes only on this device"}},
+		{[]qa.Status{st(0, qa.RelaySynced), st(0, qa.RelayOffline)}, truth{"relay", "All sent. Relay out of reach"}},
+		{[]qa.Status{st(0, qa.RelayConnecting)}, truth{"relay", "All sent. Meeting the relay"}},
+		{[]qa.Status{st(0, qa.RelaySyncing)}, truth{"relay", "All sent. Meeting the relay"}},
+		{[]qa.Status{st(0, qa.RelayNone)}, truth{"draft", "No relay"}},
+		{[]qa.Status{st(0, qa.RelayNone), st(0, qa.RelaySynced)}, truth{"relay", "All yours is on the relay"}},
+	} {
+		if got := truthOf(c.all); got != c.want {
+			t.Errorf("%+v: %+v, want %+v", c.all, got, c.want)
+		}
+	}
+	// Everything is said only when every relay holds everything.
+	for _, state := range []string{qa.RelayNone, qa.RelayOffline, qa.RelayConnecting, qa.RelaySyncing, ""} {
+		if got := truthOf([]qa.Status{st(0, qa.RelaySynced), st(0, state)}); strings.Contains(got.Words, "Everything") {
+			t.Errorf("%q: %q", state, got.Words)
+		}
+	}
+	s := newSite(t, "")
+	s.node.weeks[s.event].relay = qa.RelayStatus{URL: "ws://relay.example:3030", State: qa.RelayOffline, Why: "no route to host", SinceMillis: fakeNow.UnixMilli()}
+	mustContain(t, s.get("/sync"), "One of your changes is only here", "On page 140 you", "No route to host.", "Cannot be reached", "ws://relay.example:3030", "1 change only on this device")
+	s.sent("/sync/try")
+	if s.node.woken != 1 {
+		t.Error("the node was not woken")
+	}
+	clear(s.node.weeks[s.event].pending)
+	s.node.weeks[s.event].relay.State = qa.RelaySynced
+	mustContain(t, s.get("/sync"), "Everything is on the relay")
+	mustNotContain(t, s.get("/sync"), "only here")
+}
+
+func TestClosedWeekTakesNothing(t *testing.T) {
+	s := newSite(t, "")
+	s.node.weeks[s.event].event.Closed = true
+	page := s.get(s.week())
+	mustContain(t, page, "This week is closed.")
+	mustNotContain(t, page, `id="ask"`, `name="want"`, `class="reply-box"`, ">Edit<", "☺")
+}
+
+func TestStream(t *testing.T) {
+	s := newSite(t, "")
+	srv := httptest.NewServer(s.h)
+	defer srv.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "GET", srv.URL+s.week()+"/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = testHost
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatalf("%d %v", resp.StatusCode, resp.Header)
+	}
+	lines := bufio.NewScanner(resp.Body)
+	until := func(want string) {
+		t.Helper()
+		for lines.Scan() {
+			if lines.Text() == want {
+				return
+			}
+		}
+		t.Fatalf("the stream ended before %q: %v", want, lines.Err())
+	}
+	until("event: hello")
+	s.node.notify(qa.Update{Event: fakeEvent(99), Posts: []qa.PostID{"other"}}) // not of this week
+	s.node.notify(qa.Update{Event: s.event, Posts: []qa.PostID{"a\nb", "c"}, Status: true})
+	until("event: posts")
+	lines.Scan()
+	var got struct{ Posts []string }
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(lines.Text(), "data: ")), &got); err != nil || len(got.Posts) != 2 || got.Posts[0] != "a\nb" {
+		t.Errorf("%q: %v", lines.Text(), err)
+	}
+	until("event: status")
+	if s.node.subscribers() != 1 {
+		t.Errorf("%d subscribers", s.node.subscribers())
+	}
+	cancel()
+	for deadline := time.Now().Add(10 * time.Second); s.node.subscribers() != 0; time.Sleep(5 * time.Millisecond) { // polling
+		if time.Now().After(deadline) {
+			t.Fatal("the subscription outlives the page")
+		}
+	}
+}
+
+func TestFragmentIsThePostOfThePage(t *testing.T) {
+	s := newSite(t, "")
+	page := s.get(s.week())
+	q := url.Values{"post": {s.id(pQuestion), "none", s.id(pUnsent)}}
+	f := s.get(s.week() + "/fragment?" + q.Encode())
+	if n := strings.Count(f, "<article"); n != 2 {
+		t.Errorf("%d posts", n)
+	}
+	for _, n := range []int{pQuestion, pUnsent} {
+		if article(t, page, s.id(n)) != article(t, f, s.id(n)) {
+			t.Errorf("post %d differs from the page's", n)
+		}
+	}
+}
+
+// big is a week of 12,000 posts in 4,000 threads.
+func big(tb testing.TB) (*fakeNode, qa.EventID) {
+	tb.Helper()
+	f, id := newFake(), fakeEvent(3)
+	f.add(qa.Event{ID: id, Title: "A long week", Authors: "A", StartsAtMillis: fakeNow.UnixMilli(), EndsAtMillis: fakeNow.UnixMilli() + 1, Roles: []qa.Grant{{ID: ilse, Role: qa.RoleAuthor}}})
+	for i := range 4000 {
+		q := f.put(id, qa.Post{By: maren, AtMillis: fakeNow.UnixMilli() - 10_000 + int64(i)}, fmt.Sprintf("Question number %d, with *words* and `code`\n\n- one\n- two", i))
+		for j := range 3 {
+			if i%2 == 0 || j == 0 {
+				f.put(id, qa.Post{By: []qa.Identity{ilse, obi, fakeMe}[j], Parent: q, AtMillis: fakeNow.UnixMilli() - 9_999 + int64(i)}, fmt.Sprintf("Reply %d to %d", j, i))
+			}
+		}
+	}
+	return f, id
+}
+
+func TestTenThousandPosts(t *testing.T) {
+	f, event := big(t)
+	s := &site{t: t, h: New(Config{Node: f, Hosts: []string{testHost}, Now: func() time.Time { return fakeNow }, Zone: time.UTC}), node: f, event: event}
+	page := s.get(s.week())
+	if n := strings.Count(page, `<section class="thread`); n != ThreadsOnPage {
+		t.Errorf("%d threads on a page", n)
+	}
+	if len(page) > 2<<20 {
+		t.Errorf("a page of %d bytes", len(page))
+	}
+	seen, path := 0, s.week()
+	for n := 1; ; n++ {
+		page := s.get(path)
+		for i := seen; i < seen+ThreadsOnPage; i++ {
+			if !strings.Contains(page, fmt.Sprintf("Question number %d,", i)) {
+				t.Fatalf("page %d lacks question %d", n, i)
+			}
+		}
+		seen += ThreadsOnPage
+		next := fmt.Sprintf(`href="%s?page=%d#threads"`, s.week(), n+1)
+		if seen == 4000 {
+			mustNotContain(t, page, next)
+			break
+		}
+		mustContain(t, page, next)
+		path = fmt.Sprintf("%s?page=%d", s.week(), n+1)
+	}
+	// A new question leads to the last page, where it stands.
+	to := s.sent(s.week()+"/ask", "body", "the last of all", "back", "/")
+	if !strings.Contains(to, "?page=41#p-") {
+		t.Errorf("leads to %s", to)
+	}
+	mustContain(t, s.get(strings.Split(to, "#")[0]), "the last of all")
+	for _, odd := range []string{"?page=0", "?page=-3", "?page=999999", "?page=x", "?page=1e9"} {
+		s.get(s.week() + odd)
+	}
+}
+
+func BenchmarkWeekOfTenThousandPosts(b *testing.B) {
+	f, event := big(b)
+	h := New(Config{Node: f, Hosts: []string{testHost}, Now: func() time.Time { return fakeNow }})
+	b.ReportAllocs()
+	for b.Loop() {
+		r := httptest.NewRequest("GET", eventPath(event)+"?page=7", nil)
+		r.Host = testHost
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != 200 {
+			b.Fatal(w.Code)
+		}
+	}
 }

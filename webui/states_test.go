@@ -1,0 +1,181 @@
+package webui
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"flyleaf/qa"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares with testdata/name; -update writes it.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs; look at it with: go test ./webui -run %s -update && git diff\n%s", path, t.Name(), firstDifference(got, want))
+	}
+}
+
+func firstDifference(got, want []byte) string {
+	g, w := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
+	for i := range g {
+		if i >= len(w) || g[i] != w[i] {
+			was := ""
+			if i < len(w) {
+				was = w[i]
+			}
+			return "got:  " + g[i] + "\nwant: " + was
+		}
+	}
+	return "it is shorter"
+}
+
+func partial(t *testing.T, name string, data any) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := newTemplates().partials.ExecuteTemplate(&b, name, data); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// Every state of every part of a post, as it is written into the page.
+func TestStatesAreAsTheyWere(t *testing.T) {
+	s := newSite(t, "")
+	page := s.get(s.week())
+	_, threads, _ := strings.Cut(page, `<div class="span threads" id="threads">`)
+	threads, _, _ = strings.Cut(threads, "</main>")
+	var b strings.Builder
+	b.WriteString(threads)
+	for _, state := range []string{stateDraft, stateDevice, stateRelay, stateSeen, stateAnswered, stateRefused} {
+		b.WriteString(partial(t, "delivery", delivery{State: state, Words: deliveryWords[state]}) + "\n")
+	}
+	golden(t, "states.html", []byte(b.String()))
+}
+
+// What the parts are made of must be what was drawn: same elements, same classes.
+func TestStatesAreAsDrawn(t *testing.T) {
+	for _, at := range []string{"../../shared", "../shared"} {
+		drawn, err := os.ReadFile(filepath.Join(at, "design", "mock", "components.html"))
+		if err != nil {
+			continue
+		}
+		compareWithDrawn(t, string(drawn))
+		return
+	}
+	t.Skip("SKIPPED: the drawn components (shared/design/mock/components.html) are not beside this checkout")
+}
+
+func compareWithDrawn(t *testing.T, drawn string) {
+	t.Helper()
+	track := partial(t, "track", nil)
+	if !strings.Contains(drawn, track) {
+		t.Errorf("the track is drawn otherwise: %s", track)
+	}
+	badge := partial(t, "badge", nil)
+	if !strings.Contains(drawn, badge) {
+		t.Errorf("the badge is drawn otherwise: %s", badge)
+	}
+	states := regexp.MustCompile(`class="delivery" data-state="([a-z]+)">(?:<summary>)?`+regexp.QuoteMeta(track)+`<span>([^<]*)</span>`).FindAllStringSubmatch(drawn, -1)
+	if len(states) < 6 {
+		t.Fatalf("only %d drawn states were found", len(states))
+	}
+	for _, m := range states {
+		words, known := deliveryWords[m[1]]
+		if m[1] == stateSeen { // drawn with a name; ours is what a long name becomes
+			m[2] = "Seen by an author’s device"
+		}
+		if !known || words != m[2] {
+			t.Errorf("state %s says %q, drawn is %q", m[1], words, m[2])
+		}
+		html := partial(t, "delivery", delivery{State: m[1], Words: m[2]})
+		if html != `<p class="delivery" data-state="`+m[1]+`">`+track+`<span>`+m[2]+`</span></p>` {
+			t.Errorf("state %s is written %s", m[1], html)
+		}
+	}
+	for _, has := range []string{`<b>14</b> <span>me too</span></button>`, `aria-pressed="true"><b>23</b> <span>you too</span></button>`, "Keep the first</button>", "Keep the second</button>", "Write one from both", `<p class="forked">`, `<div class="versions beside">`, `<div class="version"><header>`, "took this question back</i>", "<i>is hidden</i>"} {
+		if !strings.Contains(drawn, has) {
+			t.Errorf("the drawing has changed: no %s", has)
+		}
+	}
+}
+
+// A state may change while the page is read: its words must keep to one line.
+func TestStatesKeepTheirPlace(t *testing.T) {
+	for state, words := range deliveryWords {
+		if n := utf8.RuneCountInString(words); n > 26 {
+			t.Errorf("%s: %d characters", state, n)
+		}
+	}
+	for _, relay := range []qa.RelayStatus{{}, {State: qa.RelayNone}, {State: qa.RelayOffline, Why: "why"}, {State: qa.RelaySynced}} {
+		for i := range 16 {
+			p := qa.PostView{}
+			if i&1 != 0 {
+				p.Parent = "x"
+			}
+			d := deliveryOf(&p, i&2 != 0, i&4 != 0, i&8 != 0, relay, "Mon")
+			if n := utf8.RuneCountInString(d.Words); n > 26 {
+				t.Errorf("%q: %d characters", d.Words, n)
+			}
+			mine, pending := i&2 != 0, i&4 != 0
+			if mine && pending != (d.State == stateDevice) {
+				t.Errorf("pending %v says %q", pending, d.State)
+			}
+		}
+	}
+}
+
+// A class without a style is a part that nobody drew.
+func TestEveryClassIsStyled(t *testing.T) {
+	css, err := os.ReadFile("static/flyleaf.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	js, err := os.ReadFile("static/flyleaf.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, "")
+	s.sent(s.week()+"/ask", "body", "x", "draft", "1")
+	pages := ""
+	for _, path := range []string{"/", "/you", "/sync", s.week(), s.week() + "/p/" + s.id(pForked), s.week() + "/p/" + s.id(pMine) + "/edit", s.week() + "/p/" + s.id(pMine) + "/withdraw"} {
+		pages += s.get(path)
+	}
+	for _, m := range regexp.MustCompile(` class="([^"]*)"`).FindAllStringSubmatch(pages, -1) {
+		for _, class := range strings.Fields(m[1]) {
+			if strings.HasPrefix(class, "language-") {
+				continue
+			}
+			if !bytes.Contains(css, []byte("."+class)) && !bytes.Contains(js, []byte("."+class)) {
+				t.Errorf("class %q has no style", class)
+			}
+		}
+	}
+	// Nothing is fetched by the style either.
+	for _, bad := range []string{"url(", "@import", "http:", "https:"} {
+		if bytes.Contains(css, []byte(bad)) {
+			t.Errorf("the style sheet has %s", bad)
+		}
+	}
+}
