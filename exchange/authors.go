@@ -97,29 +97,51 @@ type author struct {
 	name, id string
 }
 
-// sameName reports whether writer is a's name or ID: the same letters whatever
-// their case, marks and spaces, or the same words in another order.
-func (a author) sameName(writer string) bool {
+// authorIndex finds authors by name: the same letters whatever their case, marks
+// and spaces as a name or person ID, or the same words as a name in another order.
+type authorIndex map[string][]int // key → indices of authors
+
+func indexAuthors(authors []author) authorIndex {
+	x := authorIndex{}
+	for i, a := range authors {
+		w := words(a.name)
+		for _, key := range []string{strings.Join(w, ""), squash(a.id), anyOrder(w)} {
+			if key != "" && !slices.Contains(x[key], i) {
+				x[key] = append(x[key], i)
+			}
+		}
+	}
+	return x
+}
+
+// anyOrder returns one key for the words in any order. The space before it keeps
+// it apart from a name's letters.
+func anyOrder(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	return " " + strings.Join(slices.Sorted(slices.Values(words)), " ")
+}
+
+// find returns the authors whose name writer is.
+func (x authorIndex) find(writer string) []int {
+	if len(x) == 0 || len(writer) > qa.MaxName {
+		return nil
+	}
 	w := words(writer)
-	if len(w) == 0 {
-		return false
+	if found := x[strings.Join(w, "")]; len(w) > 0 && len(found) > 0 {
+		return found
 	}
-	joined := strings.Join(w, "")
-	if joined == squash(a.name) || a.id != "" && joined == squash(a.id) {
-		return true
-	}
-	n := words(a.name)
-	slices.Sort(w)
-	slices.Sort(n)
-	return slices.Equal(w, n)
+	return x[anyOrder(w)]
 }
 
 // closeName reports whether writer may well be a under a shorter name: all words
 // of it are words of a's name ("Gant", "Ajay Arasanipalai"), or the last words
 // are the same and the first ones begin alike ("Mike Munn", Michael Munn), or a
 // is known by ID alone and that begins with the name ("Kevin", kevinhuo).
-func (a author) closeName(writer string) bool {
-	w, n := words(writer), words(a.name)
+//
+// Both are given by their words.
+func (a author) closeName(w, n []string) bool {
 	if len(w) == 0 || len(n) == 0 {
 		return false
 	}
@@ -144,7 +166,7 @@ func sameInitial(a, b string) bool {
 
 // isAuthor decides which writers of a week are its authors.
 //
-// A writer whose name is an author's name or person ID (sameName) is that
+// A writer whose name is an author's name or person ID (authorIndex) is that
 // author. Only for an author whom no writer matches so, a writer with a close
 // name (closeName) is taken, if it is the only one, if it is close to this
 // author alone, and if it behaves like an author: it replied in at least three
@@ -179,37 +201,36 @@ func isAuthor(authors []author, posts []qa.ImportedPost) func(writer string) boo
 			writers[p.Name][root[i]] = true
 		}
 	}
-	var missing []author
-	for _, a := range authors {
-		found := false
-		for w := range writers {
-			if a.sameName(w) {
-				is[w], found = true, true
-			}
-		}
-		if !found {
-			missing = append(missing, a)
+	index := indexAuthors(authors)
+	found := make([]bool, len(authors))
+	for w := range writers {
+		for _, i := range index.find(w) {
+			is[w], found[i] = true, true
 		}
 	}
-	for _, a := range missing {
-		var close []string
-		for w, in := range writers {
-			if is[w] || !a.closeName(w) || len(in) < 3 && (len(in) == 0 || len(in)*2 < threads) {
-				continue
-			}
-			close = append(close, w)
-		}
-		if len(close) != 1 {
+	folded := make([][]string, len(authors))
+	for i, a := range authors {
+		folded[i] = words(a.name)
+	}
+	candidates := map[int][]string{} // author → writers with a close name
+	for w, in := range writers {
+		if is[w] || len(w) > qa.MaxName || len(in) < 3 && (len(in) == 0 || len(in)*2 < threads) {
 			continue
 		}
-		others := 0
-		for _, b := range authors {
-			if b.closeName(close[0]) {
-				others++
+		var close []int
+		fold := words(w)
+		for i, a := range authors {
+			if a.closeName(fold, folded[i]) {
+				close = append(close, i)
 			}
 		}
-		if others == 1 {
-			is[close[0]] = true
+		if len(close) == 1 && !found[close[0]] {
+			candidates[close[0]] = append(candidates[close[0]], w)
+		}
+	}
+	for _, w := range candidates {
+		if len(w) == 1 {
+			is[w[0]] = true
 		}
 	}
 	return func(writer string) bool { return is[writer] }
@@ -235,6 +256,15 @@ func splitAuthors(s string) []author {
 		}
 	}
 	return out
+}
+
+// checkAuthors refuses more authors than an event can name before anything is
+// compared with them.
+func checkAuthors(name string, authors []author) error {
+	if n := len(joinAuthors(authors)); n > qa.MaxShort {
+		return refuse(name, 0, ErrLimit, "event/authors is too long: %d, at most %d", n, qa.MaxShort)
+	}
+	return nil
 }
 
 func joinAuthors(authors []author) string {

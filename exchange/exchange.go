@@ -33,7 +33,7 @@ import (
 
 // Bounds of one input. A week of the archive has some 400 messages and 200 KiB.
 const (
-	MaxInput    = 8 << 20 // bytes
+	MaxInput    = 4 << 20 // bytes
 	MaxMessages = 10_000
 	MaxDepth    = 50 // replies to replies to …
 )

@@ -89,6 +89,9 @@ func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, e
 	}
 	r.nameAuthors()
 	r.im.Event.Authors = joinAuthors(r.authors)
+	if err := checkAuthors(name, r.authors); err != nil {
+		return qa.Imported{}, err
+	}
 	if err := r.keepAuthors(); err != nil {
 		return qa.Imported{}, err
 	}

@@ -210,7 +210,11 @@ func ReadOutline(name string, b []byte) (qa.Imported, error) {
 	if r.im.Format == "" {
 		r.im.Format = string(FormatOutline)
 	}
-	markAuthors(r.authors(), r.im.Posts)
+	authors := r.authors()
+	if err := checkAuthors(name, authors); err != nil {
+		return qa.Imported{}, err
+	}
+	markAuthors(authors, r.im.Posts)
 	if err := finish(name, &r.im); err != nil {
 		return qa.Imported{}, err
 	}

@@ -134,6 +134,9 @@ func cutUnits(s string) []unit {
 	return out
 }
 
+// maxUnits bounds what is weighed: some paragraphs for each message there may be.
+const maxUnits = 10 * MaxMessages
+
 // ReadPage reads the plain text of a week's web page. Each message is taken with
 // its writer's name and its whole text, in order; which messages open a thread is
 // not written in the page and is guessed (see guessThreads). What the site says
@@ -145,6 +148,9 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 		return qa.Imported{}, err
 	}
 	units := cutUnits(s)
+	if len(units) > maxUnits {
+		return qa.Imported{}, refuse(name, 0, ErrTooBig, "%d paragraphs, at most %d are read", len(units), maxUnits)
+	}
 	im := qa.Imported{Format: string(FormatPage)}
 	skip := func(units []unit, reason string) {
 		for i := range units {
@@ -245,8 +251,9 @@ func joinUnits(units []unit) string {
 // messages tells names from text and returns the messages, all opening threads,
 // and what stands before the first name.
 func messages(units []unit, authors []author) (posts []qa.ImportedPost, nobodys []unit) {
-	units = splitEmpty(units, authors)
-	is := findNames(units, authors)
+	index := indexAuthors(authors)
+	units = splitEmpty(units, index)
+	is := findNames(units, index)
 	first := slices.Index(is, true)
 	if first < 0 {
 		return nil, units
@@ -330,7 +337,7 @@ const (
 // findNames marks the units that are names, by the cheapest reading of all of
 // them: every message begins with a name, mostly has one paragraph, and most
 // writers write more than once.
-func findNames(units []unit, authors []author) []bool {
+func findNames(units []unit, authors authorIndex) []bool {
 	n := len(units)
 	is := make([]bool, n)
 	if n == 0 {
@@ -357,7 +364,7 @@ func findNames(units []unit, authors []author) []bool {
 			if seen[s] > 1 {
 				own -= costAgain
 			}
-			if slices.ContainsFunc(authors, func(a author) bool { return a.sameName(s) }) {
+			if len(authors.find(s)) > 0 {
 				own -= costAgain
 				text += costOwnName
 			}
@@ -405,7 +412,7 @@ func findNames(units []unit, authors []author) []bool {
 // splitEmpty takes lines apart that stand together because a message between
 // them has no text: all of them look like names and the last is known to be one,
 // as an author or because it stands alone elsewhere.
-func splitEmpty(units []unit, authors []author) []unit {
+func splitEmpty(units []unit, authors authorIndex) []unit {
 	known := map[string]bool{}
 	for i := range units {
 		if s := units[i].single(); s != "" && nameCost(&units[i]) <= 1 {
@@ -416,7 +423,7 @@ func splitEmpty(units []unit, authors []author) []unit {
 	for _, u := range units {
 		last := strings.TrimSpace(u.lines[len(u.lines)-1])
 		apart := len(u.lines) > 1 && !u.list &&
-			(known[last] || slices.ContainsFunc(authors, func(a author) bool { return a.sameName(last) }))
+			(known[last] || len(authors.find(last)) > 0)
 		for i := range u.lines {
 			one := unit{lines: u.lines[i : i+1]}
 			apart = apart && nameCost(&one) <= 1

@@ -339,3 +339,25 @@ func TestAnyTextComesBack(t *testing.T) {
 		check("outline", got, err)
 	})
 }
+
+// The work for the largest inputs stays in bounds.
+func TestLargestInputs(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("T\n\nby " + strings.Repeat("Al, ", 70) + "Bo\n\nQuestions and Answers\n\n")
+	for i := range MaxMessages {
+		fmt.Fprintf(&b, "Writer%d\n\nAl wrote it.\n\n", i)
+	}
+	nested := page("title: T\nx: " + strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000) + "\n")
+	for name, in := range map[string]string{"page": b.String(), "nested": nested, "lines": "by A\n\n" + strings.Repeat("x\n\n", MaxInput/4)} {
+		began := time.Now()
+		im, err := Read(name, []byte(in), nil)
+		took := time.Since(began)
+		t.Logf("%s: %d messages, %v, %v", name, len(im.Posts), err, took)
+		if name == "page" && (err != nil || len(im.Posts) != MaxMessages) {
+			t.Errorf("%s: %d messages, %v", name, len(im.Posts), err)
+		}
+		if took > 30*time.Second {
+			t.Errorf("%s: it took %v", name, took)
+		}
+	}
+}

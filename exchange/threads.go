@@ -59,12 +59,26 @@ var (
 
 // thread is what is known of the thread that is open while a page is read.
 type thread struct {
-	at      int             // index of its question
-	writers map[string]bool // names
+	at      int                        // index of its question
+	writers map[string]bool            // names
+	byFirst map[string]map[string]bool // first name → names of writers who are no authors
+}
+
+func (t *thread) join(name string, author bool) {
+	if t.writers[name] {
+		return
+	}
+	t.writers[name] = true
+	if first := firstName(name); first != "" && !author {
+		if t.byFirst[first] == nil {
+			t.byFirst[first] = map[string]bool{}
+		}
+		t.byFirst[first][name] = true
+	}
 }
 
 // points judges message i, by a writer who is no author, while t is open.
-func points(posts []qa.ImportedPost, i int, t *thread, authors []author, isAuthor func(string) bool, newcomer bool) int {
+func points(posts []qa.ImportedPost, i int, t *thread, firstNames map[string]bool, isAuthor func(string) bool, newcomer bool) int {
 	p := &posts[i]
 	n := pointsStart
 	add := func(when bool, points int) {
@@ -91,20 +105,18 @@ func points(posts []qa.ImportedPost, i int, t *thread, authors []author, isAutho
 	add(newcomer, pointsNewcomer)
 	add(answered, pointsAnswered)
 	add(answered && asks, pointsAsksAnswered)
-	add(namesOne(head(p.Text, 70), func(yield func(string) bool) {
-		for _, a := range authors {
-			if !yield(a.name) {
-				return
-			}
+	for _, w := range words(head(p.Text, 70)) {
+		if firstNames[w] {
+			n += pointsToAuthor
+			break
 		}
-	}), pointsToAuthor)
-	add(namesOne(head(p.Text, 30), func(yield func(string) bool) {
-		for w := range t.writers {
-			if w != p.Name && !isAuthor(w) && !yield(w) {
-				return
-			}
+	}
+	for _, w := range words(head(p.Text, 30)) {
+		if others := t.byFirst[w]; len(others) > 1 || len(others) == 1 && !others[p.Name] {
+			n += pointsToOther
+			break
 		}
-	}), pointsToOther)
+	}
 	return n
 }
 
@@ -118,19 +130,13 @@ func head(s string, n int) string {
 	return s
 }
 
-// namesOne reports whether the first word of one of the names stands in s.
-func namesOne(s string, names func(yield func(string) bool)) bool {
-	in := map[string]bool{}
-	for _, w := range words(s) {
-		in[w] = true
+// firstName returns the first word of a name, "" when it is too short to be told
+// from other words.
+func firstName(name string) string {
+	if w := words(name); len(w) > 0 && len(w[0]) > 2 {
+		return w[0]
 	}
-	found := false
-	names(func(name string) bool {
-		w := words(name)
-		found = len(w) > 0 && len(w[0]) > 2 && in[w[0]]
-		return !found
-	})
-	return found
+	return ""
 }
 
 // guessThreads sets Parent of messages that all open threads, and marks what it
@@ -139,6 +145,12 @@ func namesOne(s string, names func(yield func(string) bool)) bool {
 func guessThreads(authors []author, posts []qa.ImportedPost) []int {
 	const sure = 100
 	byAuthor := isAuthor(authors, posts)
+	firstNames := map[string]bool{} // the authors'
+	for _, a := range authors {
+		if first := firstName(a.name); first != "" {
+			firstNames[first] = true
+		}
+	}
 	distance := make([]int, len(posts))
 	wrote := map[string]bool{}
 	var open thread
@@ -149,18 +161,19 @@ func guessThreads(authors []author, posts []qa.ImportedPost) []int {
 		case i == 0:
 			n = sure
 		case !byAuthor(p.Name):
-			n = points(posts, i, &open, authors, byAuthor, !wrote[p.Name])
+			n = points(posts, i, &open, firstNames, byAuthor, !wrote[p.Name])
 		}
 		p.Guessed = i > 0
 		wrote[p.Name] = true
 		if n >= 0 {
 			p.Parent = -1
-			open = thread{at: i, writers: map[string]bool{p.Name: true}}
+			open = thread{at: i, writers: map[string]bool{}, byFirst: map[string]map[string]bool{}}
+			open.join(p.Name, byAuthor(p.Name))
 			distance[i] = n + 1
 			continue
 		}
 		p.Parent = open.at
-		open.writers[p.Name] = true
+		open.join(p.Name, byAuthor(p.Name))
 		distance[i] = -n
 	}
 	return distance
