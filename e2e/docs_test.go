@@ -43,9 +43,9 @@ func TestDocsCommands(t *testing.T) {
 			week := organiser.found(relay.url())
 			organiser.run("ask", "What comes first?")
 			organiser.run("sync")
-			site := filepath.Join(root(t), "exchange", "testdata", "site", "_books")
+			site := filepath.Join(root(t), "e2e", "testdata", "site", "_books")
 			pages, _ := filepath.Glob(filepath.Join(site, "*.md"))
-			texts, _ := filepath.Glob(filepath.Join(root(t), "exchange", "testdata", "*.page.txt"))
+			texts, _ := filepath.Glob(filepath.Join(root(t), "e2e", "testdata", "*.page.txt"))
 			if len(pages) == 0 || len(texts) == 0 {
 				t.Fatal("our own sample pages are missing")
 			}

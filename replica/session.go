@@ -59,8 +59,7 @@ type peer struct {
 	state       *sync.Peer // fresh with each connection
 	begun       bool       // the first message was sent
 	answered    bool       // the relay has sent a sync message
-	probe       *wire.Hash // the relay was probed; its answer will carry this change
-	probedAt    time.Time  // when
+	probedAt    time.Time  // when the relay was last asked what it holds now
 	lossKnown   bool       // whether it has lost own changes was found out
 	unavailable bool       // the relay said that it does not have the event
 }
@@ -229,7 +228,7 @@ func (s *session) lookAtDirty(ctx context.Context) error {
 // which it cannot know, makes it speak.
 func (s *session) askAgain(ctx context.Context) error {
 	for _, p := range s.peers {
-		if p.probe != nil && s.node.cfg.Now().Sub(p.probedAt) >= askAgain {
+		if p.state.Probing() && s.node.cfg.Now().Sub(p.probedAt) >= askAgain {
 			return &relayError{"the relay did not say what it holds; asking again", nil}
 		}
 		if !p.unavailable {
@@ -263,44 +262,30 @@ func (s *session) speak(ctx context.Context, p *peer) error {
 
 // probe makes the relay say what it holds now.
 func (s *session) probe(ctx context.Context, p *peer) error {
+	var out []*repo.Message
 	p.e.mu.Lock()
 	err := p.e.load(ctx)
-	var m *wire.Message
 	if err == nil {
 		// What this device has to say goes first, so that the answer is to that too.
 		var first *repo.Message
 		if first, err = s.generate(ctx, p); err == nil && first != nil {
-			err = s.send(first)
+			out = append(out, first)
 		}
 	}
 	if err == nil {
-		if msg, asked, ok := p.state.Probe(p.e.graph); ok {
-			m, p.probe, p.probedAt = msg, &asked, s.node.cfg.Now()
+		if m, ok := p.state.Probe(p.e.graph); ok { // else there is nothing to ask about
+			out = append(out, &repo.Message{Type: repo.TypeSync, DocumentID: string(p.e.id), Data: m.Encode()})
 		}
+		p.probedAt = s.node.cfg.Now()
 		s.judge(p)
 	}
 	p.e.mu.Unlock()
-	if err != nil || m == nil {
-		return err
-	}
-	return s.send(&repo.Message{Type: repo.TypeSync, DocumentID: string(p.e.id), Data: m.Encode()})
-}
-
-// noteProbe ends the wait for the answer to a probe when msg is it.
-func (p *peer) noteProbe(msg *wire.Message) {
-	if p.probe == nil {
-		return
-	}
-	for _, b := range msg.Changes {
-		if h, err := wire.ReadHash(b); err == nil && h == *p.probe {
-			p.probe = nil
-			return
+	for _, m := range out {
+		if err == nil {
+			err = s.send(m)
 		}
 	}
-	// The reset message is an answer too: the relay does not have the change.
-	if len(msg.Changes) == 0 && len(msg.Have) == 1 && len(msg.Have[0].LastSync) == 0 && msg.Have[0].Filter.Entries == 0 {
-		p.probe = nil
-	}
+	return err
 }
 
 // source is where a sync message takes changes from: the graph says which, the
@@ -399,7 +384,6 @@ func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, signat
 	}
 	p.state.Receive(e.graph, msg, before, e.refusedHashes())
 	p.answered = true
-	p.noteProbe(msg)
 	if len(msg.Heads) > 0 {
 		p.unavailable = false
 	}
@@ -432,7 +416,7 @@ func (s *session) judge(p *peer) {
 	}
 	e.side.mu.Unlock()
 	switch {
-	case p.answered && p.probe == nil && !s.link.isAsked(e.id) && e.graph.Len() > 0 && p.state.InSync(e.graph):
+	case p.answered && !p.state.Probing() && !s.link.isAsked(e.id) && e.graph.Len() > 0 && p.state.InSync(e.graph):
 		state = qa.RelaySynced
 	case p.unavailable:
 		why = "the relay does not have this event yet"

@@ -370,6 +370,71 @@ func TestRule18NewHeadsAreAlwaysTold(t *testing.T) {
 	}
 }
 
+// Both hold the same and are silent; a probe is answered with the heads of now,
+// also when a later message of the same side is read before it is.
+func TestRule19ProbeIsAnswered(t *testing.T) {
+	r := seeded(t)
+	for _, overtaken := range []bool{false, true} {
+		for _, news := range []bool{false, true} {
+			a, b := newDevice(), newDevice()
+			a.write(t, actorOf(1), 1, r)
+			pa, pb := NewPeer(nil), NewPeer(nil)
+			if _, ok := pb.Probe(b.g); ok {
+				t.Error("an empty graph was asked about")
+			}
+			converse(t, a, b, pa, pb)
+			if m := a.say(t, pa); m != nil {
+				t.Fatal("not silent before")
+			}
+			if news {
+				b.write(t, actorOf(2), 1, r) // and has not told a yet
+			}
+			m, ok := pa.Probe(a.g)
+			if !ok || !pa.Probing() {
+				t.Fatal("no probe")
+			}
+			b.receive(t, pb, m.Encode())
+			if overtaken {
+				a.write(t, actorOf(1), 1, r)
+				b.receive(t, pb, a.say(t, pa))
+			}
+			answer := b.say(t, pb)
+			if answer == nil {
+				t.Fatalf("overtaken %v, news %v: no answer", overtaken, news)
+			}
+			a.receive(t, pa, answer)
+			if pa.Probing() {
+				t.Errorf("overtaken %v, news %v: the answer was not taken for one", overtaken, news)
+			}
+			if theirs, _ := pa.TheirHeads(); !slices.Equal(theirs, b.g.Heads()) {
+				t.Error("the answer has other heads than the peer")
+			}
+			converse(t, a, b, pa, pb)
+			wantEqual(t, a, b)
+		}
+	}
+}
+
+// A peer that does not have what it is asked for answers with the reset message.
+func TestRule19ProbeOfAPeerThatLostIt(t *testing.T) {
+	r := seeded(t)
+	a, b := newDevice(), newDevice()
+	a.write(t, actorOf(1), 1, r)
+	copyTo(t, a, b)
+	pa, pb := NewPeer(nil), NewPeer(nil)
+	converse(t, a, b, pa, pb)
+	b = newDevice()
+	pb = NewPeer(nil)
+	m, _ := pa.Probe(a.g)
+	b.receive(t, pb, m.Encode())
+	a.receive(t, pa, b.say(t, pb))
+	if pa.Probing() || pa.InSync(a.g) {
+		t.Errorf("probing %v, in sync %v", pa.Probing(), pa.InSync(a.g))
+	}
+	converse(t, a, b, pa, pb)
+	wantEqual(t, a, b)
+}
+
 // A failing ledger changes nothing: the same message comes when it is back.
 func TestGenerateIsWholeOrNothing(t *testing.T) {
 	r := seeded(t)

@@ -64,6 +64,7 @@ type Peer struct {
 	learntBefore int  // places in the applied order from here on were learnt after theirHave was made
 
 	refused map[wire.Hash]struct{}
+	probe   *wire.Hash // asked for though we have it, to be answered
 
 	rounds   int                    // messages since something moved
 	applied  int                    // length of our graph when something last moved
@@ -172,6 +173,43 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 	return m, true, nil
 }
 
+// Probe returns a message that a peer answers in any case, also when both hold
+// the same (rule 19): it asks for a change that both have. Until Probing reports
+// false again, what the peer is known to hold may be from before: a message of it
+// may have been under way when something changed there. False is returned for an
+// empty graph, of which nothing can be asked.
+func (p *Peer) Probe(g *graph.Graph) (*wire.Message, bool) {
+	heads := g.Heads()
+	if len(heads) == 0 {
+		return nil, false
+	}
+	asked := heads[0]
+	p.probe = &asked
+	p.lastSent = heads
+	p.inFlight, p.responded = true, true
+	return &wire.Message{Heads: heads, Need: heads[:1:1], Have: []wire.Have{{LastSync: heads}}}, true
+}
+
+// Probing reports whether a probe has not been answered yet.
+func (p *Peer) Probing() bool { return p.probe != nil }
+
+// noteAnswer ends the probe when m answers it: it carries the change asked for,
+// or is the reset message of a peer that does not have it.
+func (p *Peer) noteAnswer(m *wire.Message) {
+	if p.probe == nil {
+		return
+	}
+	for _, b := range m.Changes {
+		if h, err := wire.ReadHash(b); err == nil && h == *p.probe {
+			p.probe = nil
+			return
+		}
+	}
+	if len(m.Changes) == 0 && len(m.Have) == 1 && len(m.Have[0].LastSync) == 0 && m.Have[0].Filter.Entries == 0 {
+		p.probe = nil
+	}
+}
+
 // need returns what to ask for: what lacks between the peer's heads and us.
 func (p *Peer) need(g *graph.Graph) []wire.Hash {
 	need := g.MissingFrom(p.theirHeads)
@@ -179,7 +217,13 @@ func (p *Peer) need(g *graph.Graph) []wire.Hash {
 		return need
 	}
 	need = slices.DeleteFunc(need, func(h wire.Hash) bool { _, no := p.refused[h]; return no })
-	return need[:min(len(need), MaxNeed)]
+	need = need[:min(len(need), MaxNeed)]
+	if p.probe != nil {
+		// A later message takes the place of the probe where both are read
+		// before either is answered, so it asks again.
+		need = sortedSet(append(need, *p.probe))
+	}
+	return need
 }
 
 // toSend returns what the peer lacks for all we know, in causal order.
@@ -261,6 +305,7 @@ func (p *Peer) Receive(g *graph.Graph, m *wire.Message, before, refused []wire.H
 	heads, theirs := g.Heads(), sortedSet(m.Heads)
 	before = sortedSet(before)
 	p.inFlight, p.resetSent = false, false
+	p.noteAnswer(m)
 	if len(m.Changes) > 0 {
 		p.shared = advance(g, heads, before, m, p.shared, p.stock)
 	}
