@@ -3,6 +3,7 @@ package webui
 import (
 	"bytes"
 	"html/template"
+	"net/url"
 	"reflect"
 	"regexp"
 	"strings"
@@ -73,7 +74,11 @@ var sanitiser = sync.OnceValue(func() *bluemonday.Policy {
 	p.AllowAttrs("start").Matching(regexp.MustCompile(`^[0-9]{1,9}$`)).OnElements("ol")
 	p.AllowAttrs("href").OnElements("a")
 	p.AllowAttrs("rel").Matching(regexp.MustCompile("^" + linkRel + "$")).OnElements("a")
-	p.AllowURLSchemes("http", "https", "mailto")
+	// "http:/you" without a host would lead to a page of ours.
+	hosted := func(u *url.URL) bool { return u.Host != "" }
+	p.AllowURLSchemeWithCustomPolicy("http", hosted)
+	p.AllowURLSchemeWithCustomPolicy("https", hosted)
+	p.AllowURLSchemes("mailto")
 	p.AllowRelativeURLs(false)
 	p.RequireParseableURLs(true)
 	p.RequireNoFollowOnLinks(true)

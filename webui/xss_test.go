@@ -28,6 +28,8 @@ var xssCorpus = []string{
 	`[click](file:///etc/passwd)`,
 	`[click](//evil.example/relative)`,
 	`[click](/e/x/withdraw)`,
+	`[click](http:/e/x/withdraw)`,
+	`[](http:)`,
 	`[click](https://evil.example/" onmouseover="window.ran=1)`,
 	`[click](<https://evil.example/ onload=window.ran=1>)`,
 	`[a]: javascript:window.ran=1` + "\n\n[a]",
