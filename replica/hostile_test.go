@@ -437,6 +437,28 @@ func TestHostileBytesChangeNothing(t *testing.T) {
 	ask(t, a.node, id, "still here")
 }
 
+func TestTooManyHeadsAreJoined(t *testing.T) {
+	a := attack(t)
+	id := a.puppet.event
+	var heads []wire.Hash
+	var changes [][]byte
+	for range 300 {
+		writer, err := newKey(t).NewActor(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := a.next(setAt(a.posts, "x"))
+		c.Actor, c.Seq = writer, 1
+		heads, changes = append(heads, a.done(c).Hash), append(changes, c.Encode())
+	}
+	a.puppet.sync(heads, nil, changes...)
+	eventually(t, a.node, "one head", func() bool {
+		s := statusOf(t, a.node, id)
+		return s.Changes == 303 && len(s.Heads) == 1 && s.Pending == 1
+	})
+	ask(t, a.node, id, "on top")
+}
+
 func TestWhatTheRelayRefusesIsTold(t *testing.T) {
 	a := attack(t)
 	id := a.puppet.event

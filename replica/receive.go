@@ -266,3 +266,27 @@ func (e *event) deliveredButMissing(ctx context.Context, theirs []wire.Hash) ([]
 	}
 	return out, nil
 }
+
+// maxHeads is how many heads an event may have before this device joins them. Each
+// head is a dependency of the next change, and a relay takes only so many.
+const maxHeads = 256
+
+// joinHeads writes an empty change on top of too many heads.
+func (e *event) joinHeads(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.graph == nil || len(e.graph.Heads()) <= maxHeads {
+		return nil
+	}
+	if err := e.open(ctx); err != nil {
+		return err
+	}
+	d := &draft{e: e}
+	if _, err := d.do(qa.Act{Kind: qa.ActMerge}); err != nil {
+		d.drop()
+		// Of a newer version's event, say: somebody else will join them.
+		e.node.cfg.Log.Warn("the heads of an event could not be joined", "event", e.id, "error", err)
+		return nil
+	}
+	return d.save(ctx)
+}

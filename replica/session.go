@@ -362,10 +362,13 @@ func (s *session) receive(ctx context.Context, p *peer, m *repo.Message) error {
 	if update.Status || len(update.Posts) > 0 {
 		s.node.subs.notify(update)
 	}
-	if err != nil || answer == nil {
+	if err == nil && answer != nil {
+		err = s.send(answer)
+	}
+	if err != nil {
 		return err
 	}
-	return s.send(answer)
+	return p.e.joinHeads(ctx)
 }
 
 func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, signatures []byte) (answer *repo.Message, update Update, err error) {
