@@ -131,7 +131,7 @@ func (s *stock) lines() []said {
 	return s.out[:len(s.out):len(s.out)]
 }
 
-// hears waits for a line after the first from ones that is as wanted, and returns
+// hears waits for a line that is as wanted, after the first from ones, and returns
 // the number of lines up to and with it.
 func (s *stock) hears(what string, from int, ok func(said) error) int {
 	s.t.Helper()
@@ -363,23 +363,35 @@ func TestStockClientCannotHarm(t *testing.T) {
 	at = reader.sees("a new question arrives at the reader", at, want)
 	odd.sees("and at the client whose change was refused", 0, want)
 
-	// Nonsense costs a connection at most. The client comes back each time.
-	for _, nonsense := range []string{
-		`send {"type":"nonsense","senderId":"x","targetId":"y"}`,
-		`send {"type":"sync","senderId":"somebody else","targetId":"y","documentId":"` + event + `"}`,
-		`send {"type":"join"}`,
-		`send ["no","map"]`,
-		`send "` + strings.Repeat("long ", 100_000) + `"`,
-		"raw " + hex.EncodeToString([]byte("\x00\xff not CBOR")),
-		"raw bf", // an open map
-		"text hello?",
+	// Nonsense costs its sender's connection at most, and the client comes back.
+	for _, nonsense := range []struct {
+		command string
+		costly  bool
+	}{
+		{`send {"type":"nonsense","senderId":"x","targetId":"y"}`, false},
+		{`send {"type":"nonsense","padding":"` + strings.Repeat("long ", 400_000) + `"}`, false},
+		{`send {"type":"sync","senderId":"somebody else","targetId":"y","documentId":"` + event + `"}`, true},
+		{`send {"type":"join"}`, true},
+		{`send ["no","map"]`, true},
+		{"raw " + hex.EncodeToString([]byte("\x00\xff not CBOR")), true},
+		{"raw bf", true}, // a map that does not end
+		{"text hello?", true},
 	} {
-		lines := len(odd.lines())
-		odd.tell("%s", nonsense)
-		write(a, event, want, "", fmt.Sprintf("Asked after %.40q", nonsense))
+		before := len(odd.lines())
+		odd.tell("%s", nonsense.command)
+		if nonsense.costly {
+			gone := odd.hears(fmt.Sprintf("%.40q ends the connection", nonsense.command), before, on("gone", ""))
+			odd.hears("the odd client is back", gone, on("peer", ""))
+		}
+		write(a, event, want, "", fmt.Sprintf("Asked after %.40q", nonsense.command))
 		a.run("sync", "--event", event)
-		at = reader.sees(fmt.Sprintf("after %.40q a new question arrives at the reader", nonsense), at, want)
-		odd.sees("and at the client that sent it", lines, want)
+		at = reader.sees(fmt.Sprintf("after %.40q a new question arrives at the reader", nonsense.command), at, want)
+		odd.sees("and at the client that sent it", before, want)
+		for _, l := range odd.lines()[before:] {
+			if l.On == "gone" && !nonsense.costly {
+				t.Errorf("%.40q, which a later version may say, ended the connection", nonsense.command)
+			}
+		}
 	}
 	select {
 	case <-relay.done:

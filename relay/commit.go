@@ -17,7 +17,7 @@ import (
 
 // The codes of refusals, stable, for programs.
 const (
-	CodeMalformed  = "malformed"     // not a change that a canonical writer makes
+	CodeMalformed  = "malformed"     // not a change that a canonical writer makes, or not one of events
 	CodeTooLarge   = "too-large"     // beyond the limits of event documents
 	CodeSequence   = "sequence"      // the actor's sequence numbers or operation counters are wrong
 	CodeEquivocate = "duplicate-seq" // the actor has another change with this sequence number
@@ -109,6 +109,11 @@ func (r *room) read(from *session, m *wire.Message, signatures []byte) (*submiss
 		}
 		deflated := err != nil
 		c, err := wire.DecodeChangeLimits(b, limits)
+		if err == nil && !r.relay.cfg.Open {
+			// Nobody could take it, and while the relay held it every device
+			// would be told of a change that it must refuse.
+			err = wire.CheckSchemaShape(c)
+		}
 		if err != nil {
 			if deflated {
 				h = sha256.Sum256(b)

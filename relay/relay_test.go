@@ -406,6 +406,44 @@ func TestRefusals(t *testing.T) {
 	until(t, a, changes(3))
 }
 
+// What a stock client writes into an event is no change of events: no device
+// could take it, so the relay of events does not either. An open one does.
+func TestChangesOfOtherProgramsAreNotForEvents(t *testing.T) {
+	event := relaytest.EventID("other programs")
+	foreign := relaytest.NewChange(relaytest.Actor("x")[:16], 1, 1, nil, "k", "v")
+	send := func(s *server) (a *relaytest.Device) {
+		a = relaytest.NewDevice("a", event)
+		connect(t, s, a)
+		m := &wire.Message{Heads: []wire.Hash{foreign.Hash}, Changes: [][]byte{foreign.Encode()}}
+		if err := a.Send(&repo.Message{Type: repo.TypeSync, SenderID: "a", DocumentID: string(event), Data: m.Encode()}); err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	s := start(t, relay.Config{})
+	a := send(s)
+	until(t, a, func(s relaytest.State) bool { return len(s.Refused) == 1 })
+	if r := a.State().Refused[0]; wire.Hash(r.Hash) != foreign.Hash || r.Code != relay.CodeMalformed || r.Deferred {
+		t.Errorf("refused as %+v", r)
+	}
+	write(t, a, 2) // and the sender goes on
+	b := relaytest.NewDevice("b", event)
+	connect(t, s, b)
+	until(t, b, changes(2))
+	if b.Has(foreign.Hash) {
+		t.Error("the foreign change was passed on")
+	}
+
+	open := start(t, relay.Config{Open: true})
+	send(open)
+	b = relaytest.NewDevice("b", event)
+	connect(t, open, b)
+	until(t, b, changes(1))
+	if !b.Has(foreign.Hash) {
+		t.Error("an open relay did not pass the change on")
+	}
+}
+
 // A change whose deps come in a later message is kept until then.
 func TestDepsComeLater(t *testing.T) {
 	store := mem.New()
