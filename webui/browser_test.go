@@ -484,8 +484,10 @@ func TestBrowserRunsNothingFromAPost(t *testing.T) {
 	for i, text := range xssCorpus {
 		by := fakeID('2')
 		b.node.weeks[b.event].people[by] = qa.Person{ID: by, Name: `<img src=x onerror="window.ran=1">`}
-		b.node.put(b.event, qa.Post{By: by, AtMillis: fakeNow.UnixMilli() + int64(i), OnBehalfOf: text[:min(len(text), 100)], Tags: []string{text[:min(len(text), 60)]},
-			Reactions: []qa.Reaction{{By: by, Emoji: `"><b>`}}}, text)
+		b.node.put(b.event, qa.Post{
+			By: by, AtMillis: fakeNow.UnixMilli() + int64(i), OnBehalfOf: text[:min(len(text), 100)], Tags: []string{text[:min(len(text), 60)]},
+			Reactions: []qa.Reaction{{By: by, Emoji: `"><b>`}},
+		}, text)
 	}
 	b.size(1024, 800, false)
 	b.enter(b.week())
