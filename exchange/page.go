@@ -317,8 +317,10 @@ func nameCost(u *unit) float64 {
 var (
 	emojiCode = regexp.MustCompile(`:[a-z0-9_+-]+:`)
 	notAName  = regexp.MustCompile(`(?i)^(thank|thanks|thx|hi|hello|hey|yes|no|ok|okay|best|regards|kind regards|cheers|great|cool|nice|also|and|but|so|what|how|why|which|is|are|do|does|can|could|would|i|it|we|you|the|this|that|in|for|or|if)\b`)
-	particles = map[string]bool{"von": true, "van": true, "der": true, "den": true, "de": true, "da": true, "di": true, "do": true, "dos": true,
-		"del": true, "la": true, "le": true, "el": true, "al": true, "bin": true, "ibn": true, "e": true, "y": true, "zu": true, "ten": true, "ter": true}
+	particles = map[string]bool{
+		"von": true, "van": true, "der": true, "den": true, "de": true, "da": true, "di": true, "do": true, "dos": true,
+		"del": true, "la": true, "le": true, "el": true, "al": true, "bin": true, "ibn": true, "e": true, "y": true, "zu": true, "ten": true, "ter": true,
+	}
 )
 
 // What the pieces cost when a page is read as names and texts; the cheapest

@@ -9,7 +9,8 @@ func post(n int) *Change {
 	posts := OpID{7, other}
 	obj := OpID{uint64(100 + n), actor}
 	key := func(s string) Key { return Key{Kind: MapKey, Prop: s} }
-	return &Change{Deps: []Hash{{byte(n), byte(n >> 8)}}, Actor: actor, Seq: uint64(n + 1), StartOp: uint64(100 + n), TimeMillis: 1_700_000_000_000,
+	return &Change{
+		Deps: []Hash{{byte(n), byte(n >> 8)}}, Actor: actor, Seq: uint64(n + 1), StartOp: uint64(100 + n), TimeMillis: 1_700_000_000_000,
 		Ops: []Op{
 			{Action: MakeMap, Obj: posts, Key: key("0123456789abcdef-abcdefgh-100")},
 			{Action: Set, Obj: obj, Key: key("parent"), Value: StringValue("")},
@@ -18,7 +19,8 @@ func post(n int) *Change {
 			{Action: MakeMap, Obj: obj, Key: key("reactions")},
 			{Action: MakeMap, Obj: obj, Key: key("marks")},
 			{Action: Set, Obj: OpID{uint64(103 + n), actor}, Key: key("106-abcdefgh"), Value: StringValue("How did you come to write this book, and would you again?")},
-		}}
+		},
+	}
 }
 
 func BenchmarkDecodeChange(b *testing.B) {

@@ -61,8 +61,10 @@ func TestOperationRules(t *testing.T) {
 
 func TestChangeRules(t *testing.T) {
 	sound := func() *Change {
-		return &Change{Deps: []Hash{{1}, {2}}, Actor: actorOf(7), Seq: 2, StartOp: 10, TimeMillis: 1,
-			Ops: []Op{{Action: Set, Key: prop("k"), Value: UintValue(1)}}}
+		return &Change{
+			Deps: []Hash{{1}, {2}}, Actor: actorOf(7), Seq: 2, StartOp: 10, TimeMillis: 1,
+			Ops: []Op{{Action: Set, Key: prop("k"), Value: UintValue(1)}},
+		}
 	}
 	for what, c := range map[string]struct {
 		spoil func(*Change)

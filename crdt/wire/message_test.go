@@ -201,7 +201,8 @@ func TestMessageByHand(t *testing.T) {
 		"capabilities": {"42 00 00 01 00 00 00 020284", Message{Have: make([]Have, 1), Trailing: []byte{2, 2, 0x84}}},
 		"heads, need":  {"42 01" + hx + " 01" + hx + " 00 00", Message{Heads: []Hash{h}, Need: []Hash{h}}},
 		"a filter": {"42 00 00 01 01" + hx + " 05 01 0a 07 0c03 00", Message{Have: []Have{{
-			LastSync: []Hash{h}, Filter: Filter{1, 10, 7, []byte{0x0c, 0x03}}}}}},
+			LastSync: []Hash{h}, Filter: Filter{1, 10, 7, []byte{0x0c, 0x03}},
+		}}}},
 	} {
 		b := unhex(t, string(bytes.ReplaceAll([]byte(c.hex), []byte(" "), nil)))
 		m, err := DecodeMessage(b)

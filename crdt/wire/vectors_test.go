@@ -93,8 +93,10 @@ func opIDString(id OpID) string {
 	return fmt.Sprintf("%d@%s", id.Counter, id.Actor)
 }
 
-var actionNames = map[Action]string{MakeMap: "makeMap", Set: "set", MakeList: "makeList", Del: "del",
-	MakeText: "makeText", Inc: "inc", Mark: "mark"}
+var actionNames = map[Action]string{
+	MakeMap: "makeMap", Set: "set", MakeList: "makeList", Del: "del",
+	MakeText: "makeText", Inc: "inc", Mark: "mark",
+}
 
 // describeOp writes an operation the way the vectors do.
 func describeOp(c *Change, i int) string {
