@@ -159,7 +159,7 @@ func TestPageInARealBrowser(t *testing.T) {
 // TestReadmePicture looks at the demo as the README shows it. With
 // FLYLEAF_UPDATE=1 it writes docs/week.png.
 func TestReadmePicture(t *testing.T) {
-	ctx := browser(t, chromedp.WindowSize(1280, 900))
+	ctx := browser(t, chromedp.WindowSize(1280, 1700))
 	a := newDevice(t)
 	p := start(t, a.env(), "flyleaf", "demo", "--listen", "127.0.0.1:0", "--relay-listen", "127.0.0.1:0", "--no-open")
 	line := p.line("http://")
