@@ -65,7 +65,7 @@ func appendForever(path string) error {
 func TestKilled(t *testing.T) {
 	rounds := 12
 	if testing.Short() {
-		rounds = 3
+		rounds = 5
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -74,7 +74,7 @@ func TestKilled(t *testing.T) {
 	total := 0
 	for round := range rounds {
 		// In the first rounds early, while the file is being made.
-		lines := rnd.IntN(60)
+		lines := 1 + rnd.IntN(60)
 		delay := time.Duration(0)
 		if round < 3 {
 			lines, delay = 0, time.Duration(rnd.IntN(20_000))*time.Microsecond
