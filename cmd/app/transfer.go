@@ -26,7 +26,15 @@ type importReport struct {
 	Replies   int          `json:"replies"`   // taken now
 	Known     int          `json:"known"`     // were there already
 	Guesses   int          `json:"guesses"`   // messages of which it was guessed whether they open a thread
+	Guessed   []guess      `json:"guessed"`   // which, and how
 	Skipped   []qa.Skipped `json:"skipped"`
+}
+
+// guess is a message whose place the format does not say.
+type guess struct {
+	Line  int    `json:"line"` // 1-based
+	Name  string `json:"name"`
+	Opens bool   `json:"opens"` // it was taken to open a thread
 }
 
 func (a *app) importCmd() *cobra.Command {
@@ -36,8 +44,9 @@ func (a *app) importCmd() *cobra.Command {
 		Use:   "import [flags] FILE…",
 		Short: "Bring in weeks: Jekyll pages, the plain text of a week's page, outlines, JSON",
 		Long: `Bring in weeks. The format is recognised by the file's content. Without --event each
-file becomes an event of its own; the same file imported again adds nothing. A file
-is taken whole or not at all, and what could not be taken is listed with its line.
+file becomes an event of its own, with it all go into that one. A file is taken whole
+or not at all, what could not be taken is listed with its line, and the same file
+imported again adds nothing.
 
 The plain text of a page does not say which messages open a thread: that is guessed.
 Look at the guesses, and correct them, before they are taken:
@@ -49,9 +58,6 @@ Look at the guesses, and correct them, before they are taken:
 		RunE: func(c *cobra.Command, args []string) error {
 			if out != "" && (!dryRun || len(args) != 1) {
 				return codedf(exitUsage, "-o goes with --dry-run and one file")
-			}
-			if event != "" && len(args) != 1 {
-				return codedf(exitUsage, "--event goes with one file")
 			}
 			if relay != "" {
 				if err := qa.CheckRelay(relay); err != nil {
@@ -103,6 +109,12 @@ func newImportReport(file string, week qa.Imported) importReport {
 	r := importReport{File: file, Title: week.Event.Title, Format: week.Format, Guesses: week.Guesses, Skipped: week.Skipped}
 	if r.Skipped == nil {
 		r.Skipped = []qa.Skipped{}
+	}
+	r.Guessed = []guess{}
+	for _, p := range week.Posts {
+		if p.Guessed {
+			r.Guessed = append(r.Guessed, guess{p.Line, p.Name, p.Parent < 0})
+		}
 	}
 	return r
 }
@@ -185,10 +197,23 @@ func (a *app) dryRun(args []string, weeks []qa.Imported, out string) error {
 		}
 		reports = append(reports, r)
 	}
-	if !a.json {
-		a.printf("Nothing was taken; this is what would be:\n")
+	if a.json {
+		return a.printReports(reports)
 	}
-	return a.printReports(reports)
+	a.printf("Nothing was taken; this is what would be:\n")
+	if err := a.printReports(reports); err != nil {
+		return err
+	}
+	for _, r := range reports {
+		for _, g := range r.Guessed {
+			what := "replies"
+			if g.Opens {
+				what = "opens a thread"
+			}
+			a.printf("  guessed, %s line %d: %s %s\n", r.File, g.Line, plain(g.Name), what)
+		}
+	}
+	return nil
 }
 
 // printReports prints one object for one file, a list for several.
