@@ -4,7 +4,7 @@ GO ?= go
 # now and then Go's fuzzer reports the end of it as a failure of its own.
 FUZZTIME ?= 10000x
 
-.PHONY: run build test race lint fuzz bench e2e wasm relay-nocgo clean
+.PHONY: run build test race lint fuzz bench microbench e2e wasm relay-nocgo clean
 
 run: build ## a relay and the app on a sample week
 	./bin/flyleaf demo $(ARGS)
@@ -31,7 +31,10 @@ fuzz: ## every fuzz target for FUZZTIME
 	    echo "fuzz $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
 
-bench: ## benchmarks of the packages
+bench: ## the relay beside other sync servers, into bench/RESULTS.md; ARGS="-h" for less
+	$(GO) run ./bench $(ARGS)
+
+microbench: ## benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchmem ./crdt/... ./storage/... ./webui/...
 
 wasm: ## what must run in a browser tab later, builds for it now

@@ -14,7 +14,6 @@ import (
 	"github.com/gorilla/websocket"
 
 	"flyleaf/crdt/sync/repo"
-	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 )
 
@@ -280,7 +279,7 @@ func (s *session) handle(m *repo.Message) error {
 
 // sync handles a sync message, with or without changes.
 func (s *session) sync(m *repo.Message) error {
-	msg, err := wire.DecodeMessage(m.Data)
+	msg, err := s.relay.decode(m.Data)
 	if err != nil {
 		return violation("not a sync message V1: %v", err)
 	}

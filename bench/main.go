@@ -1,0 +1,283 @@
+// Bench measures Flyleaf's relay beside other sync servers, under one load, and
+// writes the medians and their ratios to bench/RESULTS.md.
+//
+// The loads, the light clients and the other servers are not part of this
+// repository: they are read from ../shared/bench/peers, whose README says what
+// each load does and how it is measured. They are copied to a working directory
+// outside the checkout (-work), which is kept, so that npm's packages and the
+// fixtures (some three minutes) are made only once. Where that directory, npm or
+// taskset is missing, it says so and measures nothing.
+//
+//	make bench                                   everything, three runs each: half an hour
+//	make bench ARGS="-runs 1 -loads A50,E"       less
+//	make bench ARGS="-peers flyleaf,y-websocket"
+//	make bench ARGS="-render"                    only write the table again
+//
+// It pins servers to the first core and clients to the second, as the loads
+// want, so two cores with nothing else to do are needed for numbers that mean
+// something; the ratios bear a busy machine better than the absolute numbers do.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// ours is the relay's name in the table.
+const ours = "flyleaf"
+
+type options struct {
+	from, work, out     string
+	peers, loads        string
+	runs                int
+	deflate, renderOnly bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.from, "from", "../shared/bench/peers", "`directory` of the loads and the other servers")
+	flag.StringVar(&o.work, "work", filepath.Join(os.TempDir(), "flyleaf-bench"), "`directory` that the copy, npm's packages, fixtures and rows are kept in")
+	flag.StringVar(&o.out, "out", "bench/RESULTS.md", "`file` to write")
+	flag.StringVar(&o.peers, "peers", "flyleaf,go-sqlite-ack,am-repo-2.5.6,am-sync-server-0.2.8,y-websocket,hocuspocus", "which servers, `comma-separated`")
+	flag.StringVar(&o.loads, "loads", "A50,A200,B10000,C,D,E", "which loads; A with receivers, B with posts")
+	flag.IntVar(&o.runs, "runs", 3, "runs of each load; the table has the medians")
+	flag.BoolVar(&o.deflate, "deflate", true, "after B, once more with light clients that offer WebSocket compression, as browsers and Node do")
+	flag.BoolVar(&o.renderOnly, "render", false, "measure nothing, write the table of the rows that are there")
+	flag.Parse()
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	rowsFile := filepath.Join(o.work, "results", "rows.jsonl")
+	if !o.renderOnly {
+		if err := prepare(&o); err != nil {
+			return err
+		}
+		if err := measure(o, rowsFile); err != nil {
+			return err
+		}
+	}
+	rows, err := readRows(rowsFile)
+	if err != nil {
+		return err
+	}
+	if len(rows) == 0 {
+		return errors.New("no row was measured")
+	}
+	if err := os.WriteFile(o.out, render(rows, describeMachine()), 0o644); err != nil {
+		return err
+	}
+	fmt.Fprintln(os.Stderr, "bench: wrote", o.out)
+	return nil
+}
+
+// prepare makes the working directory: the copy, npm's packages, fixtures, the
+// programs, and the list of servers with ours in it.
+func prepare(o *options) error {
+	var err error
+	if o.work, err = filepath.Abs(o.work); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(o.from, "peers.json")); err != nil {
+		return fmt.Errorf("the loads are not there: %w\nThey are the directory bench/peers of what was handed over with the project; name it with -from.\nWithout it, `make microbench` measures the packages alone", err)
+	}
+	for _, tool := range []string{"go", "node", "npm", "taskset"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return fmt.Errorf("%s is needed to run the loads: %w", tool, err)
+		}
+	}
+	if err := copyTree(o.from, o.work); err != nil {
+		return err
+	}
+	for _, dir := range []string{"bin", "results", "data"} {
+		if err := os.MkdirAll(filepath.Join(o.work, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	if missing(o.work, "node_modules/.package-lock.json") {
+		if err := command(o.work, "npm", "install", "--no-audit", "--no-fund"); err != nil {
+			return err
+		}
+	}
+	if missing(o.work, "fixtures/y-cold10000.json") {
+		if err := command(o.work, "node", "fixtures.mjs"); err != nil {
+			return err
+		}
+	}
+	for _, program := range []string{"limit", "load"} {
+		if err := command(filepath.Join(o.work, "go"), "go", "build", "-o", "../bin/"+program, "./"+program); err != nil {
+			return err
+		}
+	}
+	if o.deflate {
+		if err := offerDeflate(o.work); err != nil {
+			return err
+		}
+	}
+	server := filepath.Join(o.work, "bin", "syncserver")
+	build := exec.Command("go", "build", "-o", server, "./cmd/syncserver")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("building the relay: %w", err)
+	}
+	return addOurs(o.work, server)
+}
+
+// offerDeflate builds bin/load-deflate: the same clients, which offer
+// permessage-deflate. The loads' own are bare, unlike any client in use.
+func offerDeflate(work string) error {
+	const plain, offering = "websocket.Dialer{NetDial", "websocket.Dialer{EnableCompression: true, NetDial"
+	dir := filepath.Join(work, "go", "load-deflate")
+	if err := copyTree(filepath.Join(work, "go", "load"), dir); err != nil {
+		return err
+	}
+	file := filepath.Join(dir, "client.go")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if strings.Count(string(b), plain) != 1 {
+		return errors.New("the light client's dialer is not where it was: run with -deflate=false")
+	}
+	if err := os.WriteFile(file, []byte(strings.Replace(string(b), plain, offering, 1)), 0o644); err != nil {
+		return err
+	}
+	return command(filepath.Join(work, "go"), "go", "build", "-o", "../bin/load-deflate", "./load-deflate")
+}
+
+// addOurs writes with.json: the servers of peers.json, and this relay.
+func addOurs(work, server string) error {
+	b, err := os.ReadFile(filepath.Join(work, "peers.json"))
+	if err != nil {
+		return err
+	}
+	var peers []map[string]any
+	if err := json.Unmarshal(b, &peers); err != nil {
+		return err
+	}
+	peers = append([]map[string]any{{
+		"name": ours, "proto": "am", "cmd": []string{server},
+		"env": []string{"SYNCSERVER_LISTEN=127.0.0.1:$PORT", "SYNCSERVER_DATA=$DATA_DIR", "SYNCSERVER_OPEN=true"},
+	}}, peers...)
+	if b, err = json.MarshalIndent(peers, "", "  "); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(work, "with.json"), b, 0o644)
+}
+
+// measure runs the loads, one after the other, and appends to the file of rows
+// what each prints. Rows of the same load and server from before are dropped.
+func measure(o options, rowsFile string) error {
+	for _, load := range strings.Split(o.loads, ",") {
+		letter, size := load[:1], load[1:]
+		args := []string{"-loads", letter, "-file", "with.json", "-runs", fmt.Sprint(o.runs)}
+		switch {
+		case letter == "A" && size != "":
+			args = append(args, "-sizes", size)
+		case letter == "B" && size != "":
+			args = append(args, "-posts", size)
+		}
+		// One server at a time, so that what was measured is kept when a
+		// later one fails or somebody has seen enough.
+		for _, peer := range strings.Split(o.peers, ",") {
+			if err := measureOne(o.work, "load", rowsFile, "", peer, args); err != nil {
+				return err
+			}
+			if letter == "B" && o.deflate {
+				if err := measureOne(o.work, "load-deflate", rowsFile, "/deflate", peer, args); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func measureOne(work, program, rowsFile, suffix, peer string, args []string) error {
+	fmt.Fprintln(os.Stderr, "bench:", program, peer, strings.Join(args, " "))
+	c := exec.Command("taskset", append([]string{"-c", "1", "bin/" + program, "-peers", peer}, args...)...)
+	c.Dir, c.Stderr = work, os.Stderr
+	printed, err := c.Output()
+	if err != nil {
+		return fmt.Errorf("load on %s: %w", peer, err)
+	}
+	now, err := parseRows(printed)
+	if err != nil {
+		return err
+	}
+	for i := range now {
+		now[i].Load += suffix
+	}
+	all, err := readRows(rowsFile)
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(old row) bool {
+		return slices.ContainsFunc(now, func(n row) bool { return n.key() == old.key() && n.Peer == old.Peer })
+	})
+	return writeRows(rowsFile, append(all, now...))
+}
+
+func missing(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err != nil
+}
+
+func command(dir, name string, args ...string) error {
+	fmt.Fprintln(os.Stderr, "bench:", name, strings.Join(args, " "))
+	c := exec.Command(name, args...)
+	c.Dir, c.Stdout, c.Stderr = dir, os.Stderr, os.Stderr
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("%s %s in %s: %w", name, strings.Join(args, " "), dir, err)
+	}
+	return nil
+}
+
+// copyTree copies files over those that are there, writable whatever they were,
+// without what npm and earlier runs left.
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if slices.Contains([]string{"node_modules", "results", "data", "bin", "fixtures"}, rel) {
+				return filepath.SkipDir
+			}
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		src, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer src.Close()
+		dst, err := os.OpenFile(filepath.Join(to, rel), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(dst, src); err != nil {
+			return errors.Join(err, dst.Close())
+		}
+		return dst.Close()
+	})
+}
