@@ -66,14 +66,15 @@ type Config struct {
 // Relay is an http.Handler. A WebSocket upgrade at any path joins it; a plain GET
 // of / says what it is; /healthz answers 200 while it takes connections.
 type Relay struct {
-	cfg      Config
-	limits   Limits
-	id       string
-	log      *slog.Logger
-	upgrader websocket.Upgrader
-	cache    *cache
-	big      chan struct{} // a slot for each big frame being read
-	held     atomic.Int64  // bytes of waiting changes in all rooms
+	cfg       Config
+	limits    Limits
+	id        string
+	log       *slog.Logger
+	upgrader  websocket.Upgrader
+	cache     *cache
+	encodings encodings
+	big       chan struct{} // a slot for each big frame being read
+	held      atomic.Int64  // bytes of waiting changes in all rooms
 
 	submissions chan *submission
 	committed   chan struct{} // closed when the committer has ended
@@ -123,6 +124,8 @@ func New(cfg Config) (*Relay, error) {
 		HandshakeTimeout: JoinTimeout,
 		ReadBufferSize:   4 << 10,
 		WriteBufferSize:  4 << 10,
+		// Peers may compress, and get large messages so: session.go.
+		EnableCompression: true,
 		// The relay knows no cookies or other credentials of the browser's, so
 		// a page of any origin can do no more than a program can.
 		CheckOrigin: func(*http.Request) bool { return true },
@@ -178,6 +181,7 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // serveSocket upgrades the connection and runs its session to the end.
 func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 	s := newSession(r)
+	s.deflate = takesDeflate(req.Header)
 	r.mu.Lock()
 	if r.closing || len(r.sessions) >= r.limits.Connections {
 		r.mu.Unlock()
@@ -304,6 +308,7 @@ func (r *Relay) runJanitor() {
 			r.mu.Lock()
 			r.dropIdle(r.limits.Idle)
 			r.mu.Unlock()
+			r.encodings.drop()
 		}
 	}
 }

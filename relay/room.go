@@ -138,7 +138,9 @@ func (r *room) receive(sub *submission) {
 		return
 	}
 	m.peer.Receive(r.graph, sub.message, r.graph.Heads(), sub.refusedHashes)
-	sub.from.out.touch(r)
+	if !m.peer.Quiet(r.graph) { // the answers to a post are many, and the writers need not wake for them
+		sub.from.out.touch(r)
+	}
 }
 
 // requested answers a request for a document that is not here and that nobody
@@ -171,9 +173,9 @@ func (r *room) answerRequests() {
 	}
 }
 
-// generate makes the frame of the next sync message to the session's peer, or
-// nil when there is nothing to say.
-func (r *room) generate(s *session) ([]byte, error) {
+// generate makes the next sync message to the session's peer, or nil when there
+// is nothing to say.
+func (r *room) generate(s *session) (*encoded, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.members[s]
@@ -188,21 +190,17 @@ func (r *room) generate(s *session) ([]byte, error) {
 		}
 	}
 	msg, ok, err := m.peer.Generate(source{r})
-	if err != nil {
+	if err != nil || !ok {
 		return nil, err
 	}
-	if !ok {
-		return nil, nil
+	if e := r.relay.encodings.get(r.event, msg); e != nil {
+		return e, nil
 	}
-	signatures, err := r.signatures(msg.Changes)
-	if err != nil {
-		return nil, err
+	e, err := r.encode(msg, s.peer)
+	if err == nil {
+		r.relay.encodings.put(r.event, e)
 	}
-	// One change as large as a frame may be, with what goes around it, is more.
-	return repo.EncodeWithin(&repo.Message{
-		Type: repo.TypeSync, SenderID: r.relay.id, TargetID: s.peer, DocumentID: string(r.event),
-		Data: msg.Encode(), Signatures: signatures,
-	}, 2*r.relay.limits.Frame)
+	return e, err
 }
 
 // signatures returns those of the changes, in order; nil unless all are signed.

@@ -34,12 +34,18 @@ func violation(format string, args ...any) error {
 var errLeft = errors.New("relay: the peer left")
 
 // session is one connection. Its reader is the goroutine that called run, its
-// writer a second one; nobody else writes to the connection.
+// writer a second one; nobody else writes to the connection, pongs included.
 type session struct {
-	relay *Relay
-	out   *outbox
-	conn  *websocket.Conn
-	peer  string // the peer's ID, from join
+	relay   *Relay
+	out     *outbox
+	conn    *websocket.Conn
+	peer    string // the peer's ID, from join
+	deflate bool   // the peer takes compressed messages
+
+	buf     bytes.Buffer           // of the reader, between small frames
+	limit   int                    // reader only: bytes of a message, inflated
+	writeBy time.Time              // writer only: the deadline that was set last, zero if another may have been
+	pong    atomic.Pointer[[]byte] // what the peer's last ping asks to be answered
 
 	// allowance is the time, in Unix nanoseconds, until which what was written
 	// may still be on its way to a slow peer, so that its pong cannot be back.
@@ -49,7 +55,8 @@ type session struct {
 	mu       sync.Mutex
 	attached bool // conn is set
 	ended    bool
-	why      failure // set with ended
+	readBy   time.Time // the read deadline
+	why      failure   // set with ended
 }
 
 func newSession(r *Relay) *session {
@@ -65,6 +72,15 @@ func (s *session) run(conn *websocket.Conn, from string) {
 	if ended { // Shutdown came between the upgrade and here
 		_ = conn.SetReadDeadline(time.Now())
 	}
+	// The library would answer these from the reader, amid what the writer sends.
+	conn.SetPingHandler(func(data string) error {
+		b := []byte(data)
+		s.pong.Store(&b) // the last counts, RFC 6455 5.5.3
+		s.out.nudge()
+		return nil
+	})
+	conn.SetCloseHandler(func(int, string) error { return nil })
+	conn.EnableWriteCompression(false) // sync messages are compressed by sendEncoded, the rest is small
 	log := s.relay.log.With("from", from)
 	written := make(chan struct{})
 	go func() {
@@ -142,17 +158,23 @@ func (s *session) waitForPeer(d time.Duration) {
 	if sent := time.Unix(0, s.allowance.Load()); sent.After(deadline) {
 		deadline = sent
 	}
+	deadline = deadline.Add(d)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.ended {
-		_ = s.conn.SetReadDeadline(deadline.Add(d))
+	// Setting a deadline costs as much as decoding a message, so one that is
+	// about right is left standing.
+	if off := deadline.Sub(s.readBy).Abs(); s.ended || off < d/64 {
+		return
 	}
+	s.readBy = deadline
+	_ = s.conn.SetReadDeadline(deadline)
 }
 
 // read does the handshake, then handles messages until the session ends.
 func (s *session) read() error {
 	l := s.relay.limits
 	s.conn.SetReadLimit(MaxJoinFrame)
+	s.limit = MaxJoinFrame
 	began := time.Now()
 	s.waitForPeer(l.Join)
 	b, err := s.frame(func() { s.waitForPeer(time.Until(began.Add(l.Join))) })
@@ -165,7 +187,8 @@ func (s *session) read() error {
 	if err := s.join(b); err != nil {
 		return err
 	}
-	s.conn.SetReadLimit(int64(l.Frame))
+	s.conn.SetReadLimit(int64(l.Frame)) // on the wire
+	s.limit = l.Frame
 	s.conn.SetPongHandler(func(string) error {
 		s.waitForPeer(l.Ping + l.Pong)
 		return nil
@@ -192,7 +215,8 @@ func (s *session) read() error {
 	}
 }
 
-// frame reads one binary frame; progress is called as its bytes arrive. Frames
+// frame reads one binary frame, inflated, which is valid until the next call;
+// progress is called as its bytes arrive. Frames
 // beyond bigFrame share MaxBigFrames slots, so many senders of large frames
 // cannot fill the memory together.
 func (s *session) frame(progress func()) ([]byte, error) {
@@ -203,7 +227,11 @@ func (s *session) frame(progress func()) ([]byte, error) {
 	if kind != websocket.BinaryMessage {
 		return nil, &failure{websocket.CloseUnsupportedData, "not a binary frame"}
 	}
-	var buf bytes.Buffer
+	buf := &s.buf
+	buf.Reset()
+	if buf.Cap() > keptBuffer {
+		*buf = bytes.Buffer{}
+	}
 	slot := false
 	defer func() {
 		if slot {
@@ -212,12 +240,15 @@ func (s *session) frame(progress func()) ([]byte, error) {
 	}()
 	for {
 		progress()
-		_, err := io.CopyN(&buf, r, 64<<10)
+		_, err := io.CopyN(buf, r, 64<<10)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		if buf.Len() > s.limit { // the library counts what is on the wire, which a little can inflate to
+			return nil, &failure{websocket.CloseMessageTooBig, "message too large"}
+		}
 		if err == io.EOF {
 			return buf.Bytes(), nil
-		}
-		if err != nil {
-			return nil, err
 		}
 		if !slot && buf.Len() > bigFrame {
 			select {
@@ -374,28 +405,39 @@ func (s *session) write() {
 	pinged := time.Now()
 	for {
 		if now := time.Now(); now.Sub(pinged) >= l.Ping {
-			pinged = now
+			pinged, s.writeBy = now, time.Time{}
 			if err := s.conn.WriteControl(websocket.PingMessage, nil, now.Add(l.Write)); err != nil {
+				s.end(websocket.CloseNormalClosure, "")
+				return
+			}
+		}
+		if data := s.pong.Swap(nil); data != nil {
+			s.writeBy = time.Time{}
+			if err := s.conn.WriteControl(websocket.PongMessage, *data, time.Now().Add(l.Write)); err != nil {
 				s.end(websocket.CloseNormalClosure, "")
 				return
 			}
 		}
 		frame, r := s.out.next()
 		if r != nil {
-			var err error
-			if frame, err = r.generate(s); err != nil {
+			message, err := r.generate(s)
+			if err != nil {
 				s.relay.log.Warn("no sync message could be made", "document", r.event, "peer", s.peer, "err", err)
 				s.end(websocket.CloseTryAgainLater, "the relay cannot go on with "+string(r.event)+": connect again")
 			}
+			if message != nil {
+				if err := s.sendEncoded(message); err != nil {
+					s.end(websocket.CloseNormalClosure, "")
+					return
+				}
+			}
+			continue
 		}
 		if frame != nil {
 			if err := s.send(frame); err != nil {
 				s.end(websocket.CloseNormalClosure, "")
 				return
 			}
-			continue
-		}
-		if r != nil {
 			continue
 		}
 		if s.over() {
@@ -421,11 +463,10 @@ func (s *session) over() bool {
 
 // send writes one frame. A peer that takes it too slowly is given up.
 func (s *session) send(frame []byte) error {
-	now := time.Now()
-	flight := time.Duration(len(frame)) * time.Second / slowestBytes
-	s.allowance.Store(now.Add(flight).UnixNano())
-	s.waitForPeer(s.relay.limits.Ping + s.relay.limits.Pong)
-	if err := s.conn.SetWriteDeadline(now.Add(s.relay.limits.Write + flight)); err != nil {
+	if err := s.beginWrite(len(frame)); err != nil {
+		return err
+	}
+	if err := s.conn.SetWriteDeadline(s.writeBy); err != nil { // the library sets it anew from this
 		return err
 	}
 	return s.conn.WriteMessage(websocket.BinaryMessage, frame)

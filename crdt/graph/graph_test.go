@@ -194,6 +194,15 @@ func compareWithHistory(t *testing.T, seed int64, h *history, g *Graph) {
 		if got := g.NotAncestorsOf([]wire.Hash{b.Hash, hashOf(1), c.Hash}); !slices.Equal(got, rest) {
 			t.Fatalf("seed %d: NotAncestorsOf has %d, not %d", seed, len(got), len(rest))
 		}
+		// With only the newest in view it finds the same or that it cannot.
+		from := h.r.Intn(len(order))
+		i, _ := g.find(b.Hash)
+		j, _ := g.find(c.Hash)
+		n := len(order) - from
+		got, enough := g.notInPast([]int32{i, j}, int32(from), newBitset(n), newBitset(n))
+		if enough && !slices.Equal(got, rest) {
+			t.Fatalf("seed %d: from %d on NotAncestorsOf has %d, not %d", seed, from, len(got), len(rest))
+		}
 	}
 	if len(g.NotAncestorsOf(g.Heads())) != 0 || len(g.NotAncestorsOf(nil)) != g.Len() {
 		t.Fatalf("seed %d: not ancestors of all or nothing", seed)

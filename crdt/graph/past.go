@@ -127,46 +127,77 @@ func (g *Graph) NotAncestorsOf(heads []wire.Hash) []wire.Hash {
 	if slices.Equal(heads, g.heads) {
 		return nil
 	}
-	n := len(g.nodes)
-	past, new := newBitset(n), newBitset(n)
-	known := false
+	known := make([]int32, 0, 8)
 	for _, h := range heads {
 		if i, ok := g.find(h); ok {
-			past.add(i)
-			known = true
+			known = append(known, i)
 		}
 	}
-	if !known {
+	if len(known) == 0 {
 		return slices.Clone(g.hashes)
+	}
+	// Mostly the difference is the newest few: then a few words will do. Of few
+	// heads only, since each look below the window goes through them.
+	if from := int32(len(g.nodes)) - window; from > 0 && len(known) <= 16 {
+		var a, b [window / 64]uint64
+		if r, ok := g.notInPast(known, from, a[:], b[:]); ok {
+			return r
+		}
+	}
+	r, _ := g.notInPast(known, 0, newBitset(len(g.nodes)), newBitset(len(g.nodes)))
+	return r
+}
+
+// window is how many of the newest changes NotAncestorsOf looks at first.
+const window = 512
+
+// notInPast is NotAncestorsOf for changes that are applied, looking only at nodes
+// from a number on, which past and new count from. False when that is not enough.
+func (g *Graph) notInPast(known []int32, from int32, past, new bitset) (r []wire.Hash, enough bool) {
+	for _, i := range known {
+		if i >= from {
+			past.add(i - from)
+		}
 	}
 	open := 0 // changes in new, not in past, that the walk has yet to reach
 	for _, h := range g.heads {
-		if i, _ := g.find(h); !past.has(i) {
+		i, _ := g.find(h)
+		switch i -= from; {
+		case i >= 0 && !past.has(i):
 			new.add(i)
 			open++
+		case i < 0 && !slices.Contains(known, i+from):
+			return nil, false
 		}
 	}
 	// Down the applied order: all dependents of a change come before it, so
 	// when the walk reaches it, it is known which of the two it is.
-	var r []wire.Hash
-	for i := int32(n) - 1; open > 0; i-- {
+	for i := int32(len(g.nodes)) - 1 - from; open > 0; i-- {
 		switch {
 		case past.has(i):
-			for _, e := range g.out(i) {
-				if past.add(e.to) && new.has(e.to) {
+			for _, e := range g.out(i + from) {
+				// What is below from is in new never, so it does not matter here.
+				if to := e.to - from; to >= 0 && past.add(to) && new.has(to) {
 					open--
 				}
 			}
 		case new.has(i):
 			open--
-			r = append(r, g.hashes[i])
-			for _, e := range g.out(i) {
-				if new.add(e.to) && !past.has(e.to) {
+			r = append(r, g.hashes[i+from])
+			for _, e := range g.out(i + from) {
+				to := e.to - from
+				if to < 0 {
+					if slices.Contains(known, e.to) {
+						continue
+					}
+					return nil, false
+				}
+				if new.add(to) && !past.has(to) {
 					open++
 				}
 			}
 		}
 	}
 	slices.Reverse(r)
-	return r
+	return r, true
 }

@@ -101,6 +101,19 @@ func (p *Peer) InSync(g *graph.Graph) bool {
 	return p.heard && slices.Equal(p.theirHeads, g.Heads())
 }
 
+// Quiet reports whether Generate would surely say nothing: both are known to
+// hold the same, that was said, and nothing is asked for. It is cheap, and false
+// is no promise that there is something to say.
+func (p *Peer) Quiet(g *graph.Graph) bool {
+	if !p.responded || !p.heard || len(p.theirNeed) > 0 || p.probe != nil || p.rounds > 0 || len(p.refused) > MaxRefused {
+		return false
+	}
+	if heads := g.Heads(); !slices.Equal(p.lastSent, heads) || !slices.Equal(p.theirHeads, heads) {
+		return false
+	}
+	return len(p.theirHave) == 0 || hasAll(g, p.theirHave[0].LastSync) // else a reset is due
+}
+
 // Generate returns the next message for the peer, or false when there is
 // nothing to say. It is to be called at the start of a connection, after every
 // Receive, and after the graph has grown; calling it more often does no harm.
