@@ -49,6 +49,7 @@ type link struct {
 type linked struct {
 	e      *event
 	status qa.RelayStatus
+	stuck  error // why waiting is of no use, see stick
 }
 
 // followed returns the followed events, in no order. n.mu is held.
@@ -173,7 +174,7 @@ func (l *link) ask(id qa.EventID) {
 			on.status.State, on.status.Why = qa.RelaySyncing, ""
 			on.status.SinceMillis = l.node.cfg.Now().UnixMilli()
 		}
-		l.asked[id] = true
+		l.asked[id], on.stuck = true, nil
 		l.mark(id)
 	}
 	l.mu.Unlock()
@@ -365,7 +366,11 @@ type NotSyncedError struct {
 // Error says what is not done, what is safe, and what to do next.
 func (e *NotSyncedError) Error() string {
 	var b strings.Builder
-	b.WriteString("not synced with the relay")
+	if isDeadEnd(e.Err) {
+		b.WriteString(e.Err.Error())
+	} else {
+		b.WriteString("not synced with the relay")
+	}
 	if e.Relay.Why != "" {
 		b.WriteString(": " + e.Relay.Why)
 	} else if e.Relay.State != "" {
@@ -379,7 +384,7 @@ func (e *NotSyncedError) Error() string {
 	default:
 		fmt.Fprintf(&b, ". %d changes of yours are safe on this device and wait to be sent", e.Pending)
 	}
-	if e.Relay.State != qa.RelayNone {
+	if e.Relay.State != qa.RelayNone && !isDeadEnd(e.Err) {
 		b.WriteString("; they go out by themselves when the relay can be reached")
 	}
 	return b.String()
@@ -390,8 +395,8 @@ func (e *NotSyncedError) Unwrap() error { return e.Err }
 
 // Sync returns nil once relay and device hold the same heads of an event, by what
 // the relay says after the call began, opening a link if there is none.
-// *NotSyncedError is returned when ctx ends before, or when the event has no
-// relay.
+// *NotSyncedError is returned when ctx ends before, when the event has no relay,
+// and at once when waiting is of no use: then Disagrees is true.
 func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 	e, err := n.event(id)
 	if err != nil {
@@ -412,6 +417,9 @@ func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 		}
 		if l == nil {
 			return n.notSynced(e, status, nil)
+		}
+		if stuck := l.stuckOn(id); stuck != nil {
+			return n.notSynced(e, status, stuck)
 		}
 		select {
 		case <-changed:

@@ -318,6 +318,9 @@ func (s *session) generate(ctx context.Context, p *peer) (*repo.Message, error) 
 	src := source{p.e.graph, ctx, p.e, map[wire.Hash][]byte{}}
 	m, ok, err := p.state.Generate(src)
 	if err != nil {
+		if isDeadEnd(err) {
+			s.link.stick(p.e.id, err)
+		}
 		return nil, fmt.Errorf("syncing event %s: %w", p.e.id, err)
 	}
 	if !ok {
@@ -380,6 +383,9 @@ func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, signat
 	}
 	before := e.graph.Heads()
 	if update, err = e.take(ctx, msg.Changes, signatures); err != nil {
+		if isDeadEnd(err) {
+			s.link.stick(e.id, err)
+		}
 		if errors.Is(err, storage.ErrFull) || errors.Is(err, ErrTooManyRefused) {
 			err = &relayError{err.Error(), nil}
 		}
@@ -429,6 +435,7 @@ func (s *session) judge(p *peer) {
 		why = fmt.Sprintf("the relay has %s that this device cannot take: %s", count(len(e.refused)), e.oneReason())
 	}
 	s.link.set(e.id, state, why)
+	s.link.stick(e.id, s.disagreement(p))
 }
 
 func count(changes int) string {

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/qa"
-	"flyleaf/replica"
 )
 
 // The commands about events and people: new, join, events, invitation, name,
@@ -330,14 +329,21 @@ func (a *app) syncCmd() *cobra.Command {
 		Use:   "sync",
 		Short: "Exchange with the relay until both hold the same",
 		Long: `Exchange with the relay until both hold the same. Ends with exit code 3 when that
-is not so within the timeout; what was written stays on this device and goes later.`,
+is not so within the timeout; what was written stays on this device and goes later.
+Ends with exit code 7, at once where waiting is of no use, when one side refuses
+changes of the other; then they are listed.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
 				if err := b.Sync(ctx, id, timeout); err != nil {
-					var n *replica.NotSyncedError
-					if errors.As(err, &n) {
-						return coded(exitNotSynced, fmt.Errorf("%w; what you wrote is safe on this device", err))
+					err = explainSync(err)
+					var refused *refusedError
+					if a.json && errors.As(err, &refused) {
+						err = errors.Join(err, a.printJSON(struct {
+							Event   qa.EventID `json:"event"`
+							Synced  bool       `json:"synced"`
+							Refused []refusal  `json:"refused"`
+						}{id, false, append([]refusal{}, refused.refused...)}))
 					}
 					return a.explain(err)
 				}

@@ -21,6 +21,7 @@ const (
 	exitNotFound  = 4 // no such event or post
 	exitRefused   = 5 // input that was not taken: an import, a text over a limit
 	exitBusy      = 6 // another flyleaf holds the data directory
+	exitDisagree  = 7 // relay and device do not agree: some changes were refused
 )
 
 // codedError is an error that decides the exit code.

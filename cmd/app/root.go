@@ -43,7 +43,8 @@ const exitCodesHelp = `Exit codes of flyleaf:
   3  relay and device do not hold the same yet
   4  no such event or post
   5  input that was not taken: an import, a text over a limit
-  6  another flyleaf holds the data directory and does not answer`
+  6  another flyleaf holds the data directory and does not answer
+  7  relay and device do not agree: some changes were refused; the message lists them`
 
 func newRoot(std streams) *cobra.Command {
 	a := &app{std: std}

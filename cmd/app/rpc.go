@@ -26,8 +26,9 @@ import (
 const maxRPC = 64 << 20
 
 type rpcError struct {
-	Message string `json:"message"`
-	Code    int    `json:"code"`
+	Message string    `json:"message"`
+	Code    int       `json:"code"`
+	Refused []refusal `json:"refused,omitempty"` // then Message does not list them
 }
 
 type (
@@ -83,7 +84,7 @@ func rpcHandler(b backend) http.Handler {
 	})
 	handle(mux, "status", func(ctx context.Context, _ rpcNothing) ([]qa.Status, error) { return b.Status(ctx) })
 	handle(mux, "sync", func(ctx context.Context, r rpcSync) (rpcNothing, error) {
-		return rpcNothing{}, b.Sync(ctx, r.Event, time.Duration(r.TimeoutMillis)*time.Millisecond)
+		return rpcNothing{}, explainSync(b.Sync(ctx, r.Event, time.Duration(r.TimeoutMillis)*time.Millisecond))
 	})
 	handle(mux, "rebuild", func(ctx context.Context, e qa.EventID) (rpcNothing, error) { return rpcNothing{}, b.Rebuild(ctx, e) })
 	return mux
@@ -95,12 +96,17 @@ func handle[Req, Resp any](mux *http.ServeMux, name string, fn func(context.Cont
 		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRPC))
 		dec.UseNumber() // acts hold integers as any; see qa.Act.Fields
 		if err := dec.Decode(&req); err != nil {
-			writeRPC(w, http.StatusBadRequest, rpcError{"the request cannot be read: " + err.Error(), exitUsage})
+			writeRPC(w, http.StatusBadRequest, rpcError{Message: "the request cannot be read: " + err.Error(), Code: exitUsage})
 			return
 		}
 		resp, err := fn(r.Context(), req)
 		if err != nil {
-			writeRPC(w, http.StatusUnprocessableEntity, rpcError{err.Error(), codeOf(err)})
+			out := rpcError{Message: err.Error(), Code: codeOf(err)}
+			var refused *refusedError
+			if errors.As(err, &refused) {
+				out.Message, out.Refused = refused.err.Error(), refused.refused
+			}
+			writeRPC(w, http.StatusUnprocessableEntity, out)
 			return
 		}
 		writeRPC(w, http.StatusOK, resp)
@@ -192,6 +198,9 @@ func call[Resp any](ctx context.Context, r *remote, name string, req any) (Resp,
 		var e rpcError
 		if json.Unmarshal(b, &e) != nil || e.Message == "" {
 			return resp, fmt.Errorf("the running flyleaf answered %s: is it of another version? Stop it and start it again", answer.Status)
+		}
+		if e.Code == exitDisagree {
+			return resp, coded(e.Code, &refusedError{errors.New(e.Message), e.Refused})
 		}
 		return resp, codedf(e.Code, "%s", e.Message)
 	}
