@@ -85,8 +85,11 @@ var measures = []struct {
 	columns []column
 }{
 	{"A", "Fan-out: 200 posts, 20 ms apart, to N receivers", []column{
-		{"us_per_delivery", "server CPU per delivery, µs"}, {"p50", "p50, ms"}, {"p99", "p99, ms"},
-		{"rx_per_post", "bytes per delivery"}, {"rss", "memory, MiB"},
+		{"us_per_delivery", "server CPU per delivery, µs"},
+		{"p50", "p50, ms"},
+		{"p99", "p99, ms"},
+		{"rx_per_post", "bytes per delivery"},
+		{"rss", "memory, MiB"},
 	}},
 	{"B-one", "First pull of N posts, one full client", []column{
 		{"ms", "until it holds all, ms"}, {"cpu_s", "server CPU, s"}, {"rx", "bytes received"}, {"rss", "memory, MiB"},

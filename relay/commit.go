@@ -89,7 +89,7 @@ func codeOf(err error) (code string, deferred bool) {
 // document has already. It runs in the reader, beside all others. An error is
 // returned when so many are malformed that the peer cannot be meaning well.
 func (r *room) read(from *session, m *wire.Message, signatures []byte) (*submission, error) {
-	sub := &submission{from: from, room: r, message: m, done: make(chan error, 1)}
+	sub := &submission{from: from, room: r, message: m}
 	limits := wire.EventLimits
 	if r.relay.cfg.Open {
 		limits = wire.OpenLimits

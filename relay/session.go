@@ -328,6 +328,7 @@ func (s *session) sync(m *repo.Message) error {
 	if len(sub.changes) == 0 {
 		r.receive(sub)
 	} else {
+		sub.done = make(chan error, 1)
 		s.relay.submissions <- sub // the committer outlives all readers
 		if err := <-sub.done; err != nil {
 			return &failure{websocket.CloseTryAgainLater, err.Error()}

@@ -33,7 +33,13 @@ const (
 	writeWithin      = 10 * time.Second
 	handshakeWithin  = 10 * time.Second
 	closeFrameWithin = time.Second
+
+	// compressFrom is the size in bytes from which a frame is compressed, where
+	// the relay takes it so: a whole event is halved, a post is not slowed.
+	compressFrom = 16 << 10
 )
+
+var errFrameTooLarge = errors.New("the relay sends more in one message than it may")
 
 func platformDialer() Dialer { return WebSocket{} }
 
@@ -60,7 +66,7 @@ func (w WebSocket) Dial(ctx context.Context, url string) (Conn, error) {
 	if w.Silence == 0 {
 		w.Silence = silence
 	}
-	d := websocket.Dialer{HandshakeTimeout: handshakeWithin}
+	d := websocket.Dialer{HandshakeTimeout: handshakeWithin, EnableCompression: true}
 	ws, response, err := d.DialContext(ctx, url, nil)
 	if response != nil && response.Body != nil {
 		_ = response.Body.Close()
@@ -110,7 +116,7 @@ func (c *webSocketConn) ping(every time.Duration) {
 
 func (c *webSocketConn) Read() ([]byte, error) {
 	for {
-		kind, frame, err := c.ws.ReadMessage()
+		kind, frame, err := c.message()
 		if err != nil {
 			var closed *websocket.CloseError
 			if errors.As(err, &closed) {
@@ -125,7 +131,22 @@ func (c *webSocketConn) Read() ([]byte, error) {
 	}
 }
 
+// message reads one message. The read limit counts bytes on the wire, which a
+// few can inflate from, so what they inflate to is bounded here.
+func (c *webSocketConn) message() (kind int, b []byte, err error) {
+	kind, r, err := c.ws.NextReader()
+	if err != nil {
+		return kind, nil, err
+	}
+	b, err = io.ReadAll(io.LimitReader(r, wire.MaxFrame+1))
+	if err == nil && len(b) > wire.MaxFrame {
+		return kind, nil, errFrameTooLarge
+	}
+	return kind, b, err
+}
+
 func (c *webSocketConn) Write(frame []byte) error {
+	c.ws.EnableWriteCompression(len(frame) >= compressFrom)
 	if err := c.ws.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
 		return err
 	}

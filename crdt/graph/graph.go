@@ -327,7 +327,12 @@ func (g *Graph) Missing() []wire.Hash { return g.room.missing() }
 // MissingFrom returns what is neither applied nor waiting among the given
 // hashes and what they wait for, directly or not; ascending.
 func (g *Graph) MissingFrom(hashes []wire.Hash) []wire.Hash {
-	return g.room.missingFrom(hashes, g.Has)
+	for _, h := range hashes {
+		if !g.Has(h) {
+			return g.room.missingFrom(hashes, g.Has)
+		}
+	}
+	return nil // the common case, and asked for each message to each peer
 }
 
 // Heads returns the applied changes that no applied change depends on, ascending.

@@ -129,7 +129,9 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 		if len(p.refused) > MaxRefused {
 			return nil, false, ErrTooManyRefused
 		}
-		p.shared = slices.DeleteFunc(slices.Clone(p.shared), func(h wire.Hash) bool { return !g.Has(h) })
+		if !hasAll(g, p.shared) {
+			p.shared = slices.DeleteFunc(slices.Clone(p.shared), func(h wire.Hash) bool { return !g.Has(h) })
+		}
 	}
 	need := p.need(g)
 	if len(p.theirHave) > 0 && slices.ContainsFunc(p.theirHave[0].LastSync, func(h wire.Hash) bool { return !g.Has(h) }) {
@@ -172,13 +174,15 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 		}
 		m.Changes = append(m.Changes, b)
 	}
-	now := make(map[wire.Hash]struct{}, len(send))
 	for _, h := range send {
 		p.sent[h] = struct{}{}
-		now[h] = struct{}{}
 	}
-	if !p.stock {
+	if !p.stock && len(p.theirNeed) > 0 {
 		// What was asked for once is answered once.
+		now := make(map[wire.Hash]struct{}, len(send))
+		for _, h := range send {
+			now[h] = struct{}{}
+		}
 		p.theirNeed = slices.DeleteFunc(p.theirNeed, func(h wire.Hash) bool { _, ok := now[h]; return ok })
 	}
 	p.lastSent = heads
