@@ -385,7 +385,7 @@ func (e *NotSyncedError) Error() string {
 		fmt.Fprintf(&b, ". %d changes of yours are safe on this device and wait to be sent", e.Pending)
 	}
 	if e.Relay.State != qa.RelayNone && !isDeadEnd(e.Err) {
-		b.WriteString("; they go out by themselves when the relay can be reached")
+		b.WriteString("; the exchange goes on by itself when the relay can be reached")
 	}
 	return b.String()
 }

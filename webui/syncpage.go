@@ -14,6 +14,7 @@ type syncPageBody struct {
 	Waits       []waiting
 	More        int // waiting posts that are not listed
 	Weeks       []weekState
+	Goes        bool // something waits that has a relay to go to
 	CanTry      bool
 	CSRF        string
 }
@@ -74,6 +75,7 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 		}
 		p.Weeks = append(p.Weeks, state)
 		if st.Pending > 0 {
+			p.Goes = p.Goes || st.Relay.URL != ""
 			if err := s.waits(r, st, &p); err != nil {
 				s.failed(w, r, err)
 				return

@@ -494,6 +494,11 @@ func TestTruth(t *testing.T) {
 	s := newSite(t, "")
 	s.node.weeks[s.event].relay = qa.RelayStatus{URL: "ws://relay.example:3030", State: qa.RelayOffline, Why: "no route to host", SinceMillis: fakeNow.UnixMilli()}
 	mustContain(t, s.get("/sync"), "One of your changes is only here", "On page 140 you", "No route to host.", "Cannot be reached", "ws://relay.example:3030", "1 change only on this device")
+	mustContain(t, s.get("/sync"), "It still goes out")
+	s.node.weeks[s.event].relay = qa.RelayStatus{State: qa.RelayNone}
+	mustContain(t, s.get("/sync"), "only here", "On page 140 you")
+	mustNotContain(t, s.get("/sync"), "It still goes out") // it has nowhere to go
+	s.node.weeks[s.event].relay = qa.RelayStatus{URL: "ws://relay.example:3030", State: qa.RelayOffline}
 	s.sent("/sync/try")
 	if s.node.woken != 1 {
 		t.Error("the node was not woken")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"flyleaf/qa"
 	"flyleaf/replica"
@@ -19,14 +18,10 @@ func isRefused(err error) bool {
 	return errors.As(err, &field) || errors.Is(err, replica.ErrNotOrganiser)
 }
 
-// explain gives errors of the node their exit code, and those a person can do
-// something about a sentence that says what.
+// explain gives errors of the node their exit code.
 func (a *app) explain(err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, storage.ErrFull):
-		return fmt.Errorf("%w: nothing of it was saved, and what was saved before is whole. Make room and try again", err)
 	}
 	return coded(codeOf(err), err)
 }

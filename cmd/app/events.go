@@ -279,8 +279,9 @@ func (a *app) identityCmd() *cobra.Command {
 			})
 		},
 	}
+	parent.Args, parent.RunE = show.Args, show.RunE // plain `flyleaf identity` shows it, too
 	parent.AddCommand(a.jsonFlag(show))
-	return parent
+	return a.jsonFlag(parent)
 }
 
 func (a *app) rolesCmd() *cobra.Command {
@@ -388,10 +389,13 @@ func (a *app) statusCmd() *cobra.Command {
 						title = "(not fetched yet)"
 					}
 					a.printf("%s  %s\n", s.Event, plain(title))
-					a.printf("  posts    %d, in %d changes\n", s.Posts, s.Changes)
-					if s.Pending == 0 {
+					a.printf("  posts    %d, in %s\n", s.Posts, counted(s.Changes, "change", "changes"))
+					switch s.Pending {
+					case 0:
 						a.printf("  pending  nothing of yours is only on this device\n")
-					} else {
+					case 1:
+						a.printf("  pending  1 change of yours is only on this device\n")
+					default:
 						a.printf("  pending  %d changes of yours are only on this device\n", s.Pending)
 					}
 					if s.Relay.URL == "" {

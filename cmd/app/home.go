@@ -194,6 +194,35 @@ func writeFileSynced(path string, b []byte, mode fs.FileMode) error {
 	return err
 }
 
+// writeOutput writes a file that a person asked for: whole or not at all when it is
+// a file, the one that a symbolic link names, and straight into anything else, such
+// as /dev/stdout, which must not be replaced.
+func writeOutput(path string, b []byte) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case err != nil:
+		return writeFileSynced(path, b, 0o644)
+	case info.IsDir():
+		return fmt.Errorf("%s is a directory; name a file in it", path)
+	case !info.Mode().IsRegular():
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(b)
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+		return err
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return err
+	}
+	return writeFileSynced(path, b, info.Mode().Perm())
+}
+
 // busyFor is how long a command waits for another short command to finish.
 const busyFor = 10 * time.Second
 

@@ -54,6 +54,7 @@ type streams struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends what does not listen
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
@@ -61,11 +62,19 @@ func main() {
 
 // run is the whole program: it returns the exit code instead of exiting.
 func run(ctx context.Context, args []string, std streams) int {
+	out := &checkedWriter{w: std.out}
+	std.in, std.out = interruptible{ctx, std.in}, out
 	cmd := newRoot(std)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("the command was carried out, but what it prints could not be written: %w", out.err)
+	}
 	if err == nil {
 		return exitOK
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("interrupted; what was saved before is safe (%w)", err)
 	}
 	fmt.Fprintln(std.err, "flyleaf:", err)
 	var c *codedError
@@ -73,4 +82,44 @@ func run(ctx context.Context, args []string, std streams) int {
 		return c.code
 	}
 	return exitError
+}
+
+// interruptible is a reader that Ctrl-C ends although nothing arrives. The read
+// that is under way then is left behind, with a buffer of its own.
+type interruptible struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i interruptible) Read(p []byte) (int, error) {
+	type result struct {
+		n   int
+		err error
+	}
+	b := make([]byte, len(p))
+	done := make(chan result, 1)
+	go func() {
+		n, err := i.r.Read(b)
+		done <- result{n, err}
+	}()
+	select {
+	case r := <-done:
+		return copy(p, b[:r.n]), r.err
+	case <-i.ctx.Done():
+		return 0, errors.New("interrupted; nothing was changed")
+	}
+}
+
+// checkedWriter keeps the first error, for the many prints that do not look.
+type checkedWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (c *checkedWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+	return n, err
 }

@@ -246,7 +246,13 @@ func (a *app) listCmd() *cobra.Command {
 				if a.json {
 					return a.printJSON(threads)
 				}
-				if len(threads) == 0 {
+				switch {
+				case len(threads) > 0:
+				case week.Event.Founder == "":
+					a.printf("This event has not been fetched from its relay yet. `flyleaf sync` fetches it.\n")
+				case len(week.Threads) > 0:
+					a.printf("No question waits for an answer.\n")
+				default:
 					a.printf("Nothing here yet. `flyleaf ask` asks the first question.\n")
 				}
 				for i := range threads {

@@ -78,9 +78,7 @@ func newRoot(std streams) *cobra.Command {
 		serve, a.demoCmd(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
 	)
-	for _, c := range root.Commands() {
-		wrapArgs(c)
-	}
+	wrapArgs(root)
 	return root
 }
 
@@ -126,6 +124,14 @@ func (a *app) printJSON(v any) error {
 }
 
 func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.std.out, format, args...) }
+
+// counted is a number with its noun.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprint(n, " ", many)
+}
 
 // textArg returns the words of a post: the arguments joined, or standard input for "-".
 func (a *app) textArg(args []string) (string, error) {

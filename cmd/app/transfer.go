@@ -181,7 +181,7 @@ func (a *app) dryRun(args []string, weeks []qa.Imported, out string) error {
 		if err := exchange.WriteOutline(&b, weeks[0]); err != nil {
 			return err
 		}
-		if err := writeFileSynced(out, b.Bytes(), 0o644); err != nil {
+		if err := writeOutput(out, b.Bytes()); err != nil {
 			return fmt.Errorf("writing the outline: %w", err)
 		}
 	}
@@ -226,8 +226,11 @@ func (a *app) printReports(reports []importReport) error {
 	}
 	for _, r := range reports {
 		a.printf("%s: %s (%s)\n", r.File, plain(r.Title), r.Format)
-		a.printf("  %d questions and %d replies taken", r.Questions, r.Replies)
-		if r.Known > 0 {
+		a.printf("  %s and %s taken", counted(r.Questions, "question", "questions"), counted(r.Replies, "reply", "replies"))
+		switch {
+		case r.Known == 1:
+			a.printf(", 1 post was there already")
+		case r.Known > 1:
 			a.printf(", %d posts were there already", r.Known)
 		}
 		a.printf("\n")
@@ -276,7 +279,7 @@ func (a *app) exportCmd() *cobra.Command {
 					_, err := a.std.out.Write(buf.Bytes())
 					return err
 				}
-				if err := writeFileSynced(out, buf.Bytes(), 0o644); err != nil {
+				if err := writeOutput(out, buf.Bytes()); err != nil {
 					return fmt.Errorf("writing the export: %w", err)
 				}
 				return nil

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestInterruptEndsAReadOfStandardInput: Ctrl-C works while words are waited for.
+func TestInterruptEndsAReadOfStandardInput(t *testing.T) {
+	dir := t.TempDir()
+	if code := run(t.Context(), []string{"--data", dir, "new", "--title", "T"}, streams{strings.NewReader(""), io.Discard, io.Discard}); code != exitOK {
+		t.Fatalf("new ended with %d", code)
+	}
+	silent, w := io.Pipe()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	var said bytes.Buffer
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, []string{"--data", dir, "ask", "-"}, streams{silent, io.Discard, &said}) }()
+	cancel()
+	select {
+	case code := <-ended:
+		if code != exitError || !strings.Contains(said.String(), "nothing was changed") {
+			t.Errorf("ended with %d, %q", code, said.String())
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("still reading")
+	}
+}
+
+// TestWordsThatAreNoCommandAreAUsageError at each level of commands.
+func TestWordsThatAreNoCommandAreAUsageError(t *testing.T) {
+	for _, words := range []string{"bogus", "--bogus", "list bogus", "roles bogus", "identity bogus", "identity show bogus"} {
+		var said bytes.Buffer
+		args := append([]string{"--data", t.TempDir()}, strings.Fields(words)...)
+		if code := run(t.Context(), args, streams{strings.NewReader(""), io.Discard, &said}); code != exitUsage {
+			t.Errorf("flyleaf %s ended with %d, %q", words, code, said.String())
+		}
+	}
+}
+
+type fullWriter struct{}
+
+func (fullWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestOutputThatCannotBeWrittenIsAnError, also for what is printed for people.
+func TestOutputThatCannotBeWrittenIsAnError(t *testing.T) {
+	var said bytes.Buffer
+	code := run(t.Context(), []string{"--data", t.TempDir(), "events"}, streams{strings.NewReader(""), fullWriter{}, &said})
+	if code != exitError || !strings.Contains(said.String(), syscall.ENOSPC.Error()) {
+		t.Errorf("ended with %d, %q", code, said.String())
+	}
+}
+
+// TestOutputGoesIntoWhatIsNoFile: a pipe or a device is written to, a symbolic link
+// followed, and neither is replaced.
+func TestOutputGoesIntoWhatIsNoFile(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Skip(err)
+	}
+	r, err := os.OpenFile(fifo, os.O_RDWR, 0) // read-write, so that nobody waits for the other side
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := writeOutput(fifo, []byte("words")); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Lstat(fifo); err != nil || info.Mode().IsRegular() {
+		t.Fatalf("the pipe was replaced: %v, %v", info.Mode(), err)
+	}
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(r, got); err != nil || string(got) != "words" {
+		t.Errorf("the pipe holds %q, %v", got, err)
+	}
+
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(file, []byte("old"), 0o640), os.Symlink(file, link)); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeOutput(link, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := os.ReadFile(file); string(b) != "new" {
+		t.Errorf("the file holds %q", b)
+	}
+	if _, err := os.Readlink(link); err != nil {
+		t.Errorf("the link was replaced: %v", err)
+	}
+	if err := writeOutput(dir, nil); err == nil {
+		t.Error("a directory was written to")
+	}
+}
