@@ -118,7 +118,7 @@ type Graph struct {
 	index  index
 	actors []actor
 	actor  map[wire.ActorID]int32
-	heads  []wire.Hash // ascending
+	heads  headList
 	maxOp  uint64
 
 	room     room
@@ -296,15 +296,12 @@ func (g *Graph) apply(c Meta) {
 	for _, d := range c.Deps {
 		to, _ := g.find(d)
 		if g.nodes[to].lastDependent < 0 {
-			if k, ok := slices.BinarySearchFunc(g.heads, d, compare); ok {
-				g.heads = slices.Delete(g.heads, k, k+1)
-			}
+			g.heads.drop(d)
 		}
 		g.edges = append(g.edges, edge{to: to, next: g.nodes[to].lastDependent})
 		g.nodes[to].lastDependent = int32(len(g.edges) - 1)
 	}
-	k, _ := slices.BinarySearchFunc(g.heads, c.Hash, compare)
-	g.heads = slices.Insert(g.heads, k, c.Hash)
+	g.heads.put(c.Hash)
 	g.maxOp = max(g.maxOp, c.MaxOp)
 }
 
@@ -336,7 +333,7 @@ func (g *Graph) MissingFrom(hashes []wire.Hash) []wire.Hash {
 }
 
 // Heads returns the applied changes that no applied change depends on, ascending.
-func (g *Graph) Heads() []wire.Hash { return slices.Clone(g.heads) }
+func (g *Graph) Heads() []wire.Hash { return g.heads.all() }
 
 // Len returns the number of applied changes.
 func (g *Graph) Len() int { return len(g.nodes) }

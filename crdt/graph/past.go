@@ -124,7 +124,7 @@ func (g *Graph) Ancestors(heads []wire.Hash) Set {
 // applied are passed over. The cost is that of the difference, not of the
 // whole graph.
 func (g *Graph) NotAncestorsOf(heads []wire.Hash) []wire.Hash {
-	if slices.Equal(heads, g.heads) {
+	if g.heads.equal(heads) {
 		return nil
 	}
 	known := make([]int32, 0, 8)
@@ -160,7 +160,7 @@ func (g *Graph) notInPast(known []int32, from int32, past, new bitset) (r []wire
 		}
 	}
 	open := 0 // changes in new, not in past, that the walk has yet to reach
-	for _, h := range g.heads {
+	for h := range g.heads.each {
 		i, _ := g.find(h)
 		switch i -= from; {
 		case i >= 0 && !past.has(i):

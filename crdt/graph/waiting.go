@@ -10,17 +10,25 @@ import (
 // room is the waiting room: changes whose deps are not all applied.
 type room struct {
 	waits map[wire.Hash]*waiter
-	by    map[wire.Hash][]wire.Hash // a dep that is not applied → those that wait for it
+	by    map[wire.Hash]*awaited // a dep that is not applied → those that wait for it
 	bytes int
 }
 
 type waiter struct {
 	Meta
-	lacks int // deps not applied
+	lacks int  // deps not applied
+	gone  bool // taken out; may still stand in lists of room.by
+}
+
+// awaited is a list of waiters of which some may be gone: taking each out of a
+// list that thousands share would cost thousands of comparisons each time.
+type awaited struct {
+	waiters []*waiter
+	live    int // those not gone; never 0
 }
 
 func newRoom() room {
-	return room{waits: map[wire.Hash]*waiter{}, by: map[wire.Hash][]wire.Hash{}}
+	return room{waits: map[wire.Hash]*waiter{}, by: map[wire.Hash]*awaited{}}
 }
 
 // waitingSize is what a waiting change takes in memory, roughly: each dep is
@@ -39,7 +47,13 @@ func (r *room) put(c Meta, applied func(wire.Hash) bool) error {
 	w := &waiter{Meta: c}
 	for _, d := range c.Deps {
 		if !applied(d) {
-			r.by[d] = append(r.by[d], c.Hash)
+			a := r.by[d]
+			if a == nil {
+				a = new(awaited)
+				r.by[d] = a
+			}
+			a.waiters = append(a.waiters, w)
+			a.live++
 			w.lacks++
 		}
 	}
@@ -50,19 +64,23 @@ func (r *room) put(c Meta, applied func(wire.Hash) bool) error {
 
 // arrived takes out and returns the changes that waited for h alone.
 func (r *room) arrived(h wire.Hash) []Meta {
+	a := r.by[h]
+	if a == nil {
+		return nil
+	}
+	delete(r.by, h)
 	var ready []Meta
-	for _, k := range r.by[h] {
-		w := r.waits[k]
-		if w == nil {
+	for _, w := range a.waiters {
+		if w.gone {
 			continue
 		}
 		if w.lacks--; w.lacks == 0 {
+			w.gone = true
 			ready = append(ready, w.Meta)
-			delete(r.waits, k)
+			delete(r.waits, w.Hash)
 			r.bytes -= waitingSize(w.Meta)
 		}
 	}
-	delete(r.by, h)
 	return ready
 }
 
@@ -72,16 +90,19 @@ func (r *room) drop(h wire.Hash) {
 	if w == nil {
 		return
 	}
+	w.gone = true
 	delete(r.waits, h)
 	r.bytes -= waitingSize(w.Meta)
 	for _, d := range w.Deps {
-		if l, ok := r.by[d]; ok {
-			l = slices.DeleteFunc(l, func(k wire.Hash) bool { return k == h })
-			if len(l) == 0 {
-				delete(r.by, d)
-			} else {
-				r.by[d] = l
-			}
+		a := r.by[d]
+		if a == nil {
+			continue
+		}
+		switch a.live--; {
+		case a.live == 0:
+			delete(r.by, d)
+		case len(a.waiters) > 2*a.live+16:
+			a.waiters = slices.DeleteFunc(a.waiters, func(w *waiter) bool { return w.gone })
 		}
 	}
 }
@@ -91,11 +112,13 @@ func (r *room) dropDependents(h wire.Hash) []wire.Hash {
 	var gone []wire.Hash
 	queue := []wire.Hash{h}
 	for len(queue) > 0 {
-		for _, k := range slices.Clone(r.by[queue[0]]) {
-			if r.has(k) {
-				r.drop(k)
-				gone = append(gone, k)
-				queue = append(queue, k)
+		if a := r.by[queue[0]]; a != nil {
+			for _, w := range slices.Clone(a.waiters) {
+				if !w.gone {
+					r.drop(w.Hash)
+					gone = append(gone, w.Hash)
+					queue = append(queue, w.Hash)
+				}
 			}
 		}
 		queue = queue[1:]
