@@ -2,8 +2,12 @@ package sync
 
 import (
 	"flag"
+	"fmt"
 	"math/rand"
+	"runtime"
 	"slices"
+	gosync "sync"
+	"sync/atomic"
 	"testing"
 
 	"flyleaf/crdt/wire"
@@ -11,7 +15,7 @@ import (
 
 var (
 	simSeed = flag.Int64("simseed", 0, "run only this seed of the simulator")
-	simRuns = flag.Int("simruns", 3000, "runs of the simulator")
+	simRuns = flag.Int("simruns", 10_000, "runs of the simulator; 300 with -short")
 )
 
 // link is the channel between two devices: messages in flight both ways, and
@@ -47,7 +51,26 @@ type world struct {
 
 type tally struct {
 	lost, repeated, reordered, restarts, rollbacks, merges, waits, slices, resets, needs, noProgress int
+	runs, changes, messages                                                                          int
 	maxRounds                                                                                        int
+}
+
+func (n *tally) add(m tally) {
+	n.lost += m.lost
+	n.repeated += m.repeated
+	n.reordered += m.reordered
+	n.restarts += m.restarts
+	n.rollbacks += m.rollbacks
+	n.merges += m.merges
+	n.waits += m.waits
+	n.slices += m.slices
+	n.resets += m.resets
+	n.needs += m.needs
+	n.noProgress += m.noProgress
+	n.runs += m.runs
+	n.changes += m.changes
+	n.messages += m.messages
+	n.maxRounds = max(n.maxRounds, m.maxRounds)
 }
 
 // All rules together: whatever happened before, over links that work everybody ends
@@ -60,15 +83,38 @@ func TestSimulatedWorldsConverge(t *testing.T) {
 	if *simSeed != 0 {
 		runs, first = 1, *simSeed
 	}
+	// Every worker takes the next seed; what a run does depends on its seed alone.
 	var saw tally
-	for seed := first; seed < first+int64(runs); seed++ {
-		w := &world{t: t, r: rand.New(rand.NewSource(seed)), saw: &saw}
-		w.run()
-		if t.Failed() {
-			t.Fatalf("seed %d; run it alone with -simseed %d", seed, seed)
+	var mu gosync.Mutex
+	var next atomic.Int64
+	next.Store(first)
+	t.Logf("seeds %d to %d", first, first+int64(runs)-1)
+	t.Run("workers", func(t *testing.T) {
+		for k := range runtime.GOMAXPROCS(0) {
+			t.Run(fmt.Sprint(k), func(t *testing.T) {
+				t.Parallel()
+				var mine tally
+				for seed := next.Add(1) - 1; seed < first+int64(runs); seed = next.Add(1) - 1 {
+					w := &world{t: t, r: rand.New(rand.NewSource(seed)), saw: &mine}
+					w.run()
+					mine.runs++
+					if t.Failed() {
+						t.Fatalf("seed %d; run it alone with -simseed %d", seed, seed)
+					}
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				saw.add(mine)
+			})
 		}
+	})
+	if t.Failed() {
+		return
 	}
 	t.Logf("%+v", saw)
+	if saw.runs != runs || saw.changes < 5*runs || saw.messages < 10*runs {
+		t.Errorf("the simulator did too little: %+v", saw)
+	}
 	if *simSeed == 0 && (saw.lost < runs/4 || saw.repeated < runs/4 || saw.reordered < runs/4 || saw.restarts < runs/4 || saw.rollbacks < runs/20 ||
 		saw.merges < runs/4 || saw.waits < runs/20 || saw.slices < runs/50 || saw.resets < runs/50 || saw.needs < runs/20) {
 		t.Errorf("the simulator did not do its work: %+v", saw)
@@ -242,6 +288,7 @@ func (w *world) deliver(l *link) {
 			l.broken = true
 		}
 		b := (*q)[i]
+		w.saw.messages++
 		*q = slices.Delete(*q, i, i+1)
 		if w.fault && w.r.Intn(12) == 0 {
 			w.saw.lost++
@@ -283,6 +330,7 @@ func (w *world) settle() {
 		}
 	}
 	heads := w.nodes[0].g.Heads()
+	w.saw.changes += w.nodes[0].g.Len()
 	for i, x := range w.nodes {
 		if !slices.Equal(x.g.Heads(), heads) {
 			w.t.Errorf("device %d has %d heads, %d changes; device 0 %d heads, %d changes", i, len(x.g.Heads()), x.g.Len(), len(heads), w.nodes[0].g.Len())

@@ -42,9 +42,13 @@ func checksumOfInflated(c chunk) []byte {
 	return h[:4]
 }
 
-// seeds are the bytes of the golden files.
+// seeds are the bytes of the golden files, and of ../shared/hostile where that is
+// beside the repository.
 func seeds(f *testing.F) {
 	f.Helper()
+	for _, b := range hostileFiles(f) {
+		f.Add(b)
+	}
 	files, err := filepath.Glob(filepath.Join("testdata", "*.txt"))
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no golden files: %v", err)
@@ -60,6 +64,27 @@ func seeds(f *testing.F) {
 			f.Add(deflated(f, b))
 		}
 	}
+}
+
+// hostileFiles returns bytes that broke other implementations; none where they are
+// not to be had.
+func hostileFiles(t testing.TB) [][]byte {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("..", "..", "..", "shared", "hostile", "*.hex"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files [][]byte
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b := unhex(t, string(text)); len(b) <= 64<<10 { // the fuzzer is slow with more
+			files = append(files, b)
+		}
+	}
+	return files
 }
 
 // What decodes is canonical, and says the same when it is decoded again.
@@ -108,5 +133,75 @@ func FuzzDecodeMessage(f *testing.F) {
 		for _, c := range m.Changes {
 			everyEntry(c)
 		}
+	})
+}
+
+// The chunks are all there is, in order; each, with its checksum repaired, is taken
+// or refused.
+func FuzzSplitChunks(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		chunks, err := SplitChunks(b)
+		if err != nil {
+			if chunks != nil {
+				t.Fatalf("%x: chunks beside an error", b)
+			}
+			// At least the first is well framed then.
+			if chunks, err = SplitChunks(append(repair(b), repair(b)...)); err != nil || len(chunks) != 2 {
+				t.Fatalf("%x, framed twice: %d chunks, %v", b, len(chunks), err)
+			}
+		} else if !bytes.Equal(bytes.Join(chunks, nil), b) {
+			t.Fatalf("%x was not cut, but changed", b)
+		}
+		for _, c := range chunks {
+			everyEntry(c)
+		}
+	})
+}
+
+// What decodes encodes to the same bytes.
+func FuzzDecodeState(f *testing.F) {
+	seeds(f)
+	f.Add(EncodeState(nil))
+	f.Add(EncodeState([]Hash{{1}, {2}}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		DecodeState(b)
+		if len(b) == 0 {
+			return
+		}
+		b[0] = stateByte
+		hs, err := DecodeState(b)
+		if err == nil && !bytes.Equal(EncodeState(hs), b) {
+			t.Fatalf("%x was taken, but is encoded to %x", b, EncodeState(hs))
+		}
+	})
+}
+
+// What decodes is as large as its numbers say, and answers for every hash.
+func FuzzFilter(f *testing.F) {
+	seeds(f)
+	for _, n := range []int{1, 3, 100} {
+		hs := make([]Hash, n)
+		for i := range hs {
+			hs[i] = sha256.Sum256([]byte{byte(i)})
+		}
+		filter := NewFilter(hs)
+		f.Add(filter.append(nil)[1:])
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		filter, err := decodeFilter(b, 0)
+		if err != nil {
+			return
+		}
+		if need := (uint64(filter.Entries)*uint64(filter.BitsPerEntry) + 7) / 8; need != uint64(len(filter.Bits)) {
+			t.Fatalf("%x: %d bytes of bits for %d entries", b, len(filter.Bits), filter.Entries)
+		}
+		if enc, want := filter.append(nil), appendBytes(nil, b); !bytes.Equal(enc, want) {
+			t.Fatalf("%x was taken, but is encoded to %x", want, enc)
+		}
+		for i := range byte(8) {
+			filter.Contains(sha256.Sum256(append(b, i)))
+		}
+		filter.Contains(Hash{})
 	})
 }
