@@ -89,8 +89,8 @@ func TestLargeMessagesAreCompressed(t *testing.T) {
 	s := start(t, relay.Config{})
 	event := relaytest.EventID("compressed")
 	a := relaytest.NewDevice("a", event)
-	connect(t, s, a)
 	write(t, a, 300)
+	connect(t, s, a)
 	until(t, a, func(s relaytest.State) bool { return s.InSync })
 	var first [][]byte
 	var plain, small int64
