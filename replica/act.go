@@ -172,11 +172,18 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 	}
 	event.ID, event.Founder = "", ""
 	act := qa.Act{Kind: qa.ActFound, AtMillis: n.cfg.Now().UnixMilli(), Event: &event}
-	doc, made, err := crdt.Found(n.actor, act)
+	// An actor of its own makes the first change unlike any other, and so the
+	// event's ID: the same words may be founded twice in one moment.
+	actor, err := n.newActor()
+	if err != nil {
+		return nil, err
+	}
+	doc, made, err := crdt.Found(actor, act)
 	if err != nil {
 		return nil, err
 	}
 	e := n.newEvent(qa.EventIDFromGenesis([32]byte(made.Change.Hash)))
+	e.actor = actor
 	e.fresh()
 	e.doc = doc
 	d := &draft{e: e}

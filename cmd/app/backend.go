@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
-	"net/url"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/gofrs/flock"
 
@@ -150,6 +150,9 @@ func (l *local) SetName(ctx context.Context, name string) error {
 	if err := (&qa.Person{Name: name}).Validate(); err != nil {
 		return coded(exitRefused, err)
 	}
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return codedf(exitRefused, "a name is one line without control characters; nothing was changed")
+	}
 	if err := l.store.SetSetting(ctx, settingName, name); err != nil {
 		return err
 	}
@@ -257,18 +260,9 @@ const lookFor = 2 * time.Second
 // look says whether a relay can be reached, without joining anything.
 func look(ctx context.Context, relayURL string) qa.RelayStatus {
 	s := qa.RelayStatus{URL: relayURL, State: "offline", SinceMillis: time.Now().UnixMilli()}
-	u, err := url.Parse(relayURL)
-	if err != nil {
-		s.Why = "its address is not a URL"
-		return s
-	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"ws": "80", "wss": "443"}[u.Scheme]
-	}
 	ctx, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	conn, err := replica.WebSocket{}.Dial(ctx, relayURL)
 	if err != nil {
 		s.Why = replica.ExplainDial(err)
 		return s

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
+	"github.com/yuin/goldmark-emoji/definition"
 
 	"flyleaf/qa"
 )
@@ -152,7 +154,10 @@ func (a *app) reactCmd() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			emoji := qa.WantEmoji
 			if len(args) == 2 {
-				emoji = args[1]
+				var err error
+				if emoji, err = readEmoji(args[1]); err != nil {
+					return err
+				}
 			}
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 				return a.act(ctx, b, id, qa.Act{Kind: qa.ActReact, AtMillis: nowMillis(), Post: post, Emoji: emoji, On: !off}, "Done.")
@@ -161,6 +166,23 @@ func (a *app) reactCmd() *cobra.Command {
 	}
 	c.Flags().BoolVar(&off, "off", false, "take the reaction back")
 	return a.jsonFlag(eventFlag(c, &event))
+}
+
+// readEmoji takes an emoji or its short code; either way the same is counted.
+func readEmoji(s string) (string, error) {
+	if code, ok := strings.CutPrefix(s, ":"); ok {
+		if e, ok := definition.Github().Get(strings.TrimSuffix(code, ":")); ok && len(e.Unicode) > 0 {
+			return string(e.Unicode), nil
+		}
+		return "", codedf(exitUsage, "no emoji has the short code %s", s)
+	}
+	if s == qa.WantEmoji {
+		return s, nil
+	}
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return "", codedf(exitUsage, "%q is not an emoji; give one such as 🙏, or its short code such as :pray:", s)
+	}
+	return s, nil
 }
 
 // jsonPost is a post as `list` and `show` print it. The names are a contract.

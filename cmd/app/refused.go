@@ -50,7 +50,7 @@ func explainSync(err error) error {
 	case !errors.As(err, &n):
 		return err
 	case !n.Disagrees():
-		return coded(exitNotSynced, fmt.Errorf("%w; what you wrote is safe on this device", err))
+		return coded(exitNotSynced, err)
 	}
 	out := &refusedError{err: fmt.Errorf("%w. What you wrote is safe on this device", err)}
 	for _, r := range n.Refused {
