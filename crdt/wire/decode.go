@@ -1,6 +1,9 @@
 package wire
 
-import "bytes"
+import (
+	"bytes"
+	"sync"
+)
 
 // DecodeChange reads one change within the limits of an event document; see
 // DecodeChangeLimits.
@@ -53,11 +56,22 @@ func DecodeChangeLimits(b []byte, lim Limits) (*Change, error) {
 		return nil, fail(ErrChunkType, "chunk header", chunkTypeAt)
 	}
 	d := decoder{reader: reader{b: ch.body, base: ch.bodyAt()}, lim: lim, c: c}
-	if err := d.body(len(ch.all)); err != nil {
+	err = d.body(len(ch.all))
+	if d.expands {
+		expanding.Unlock()
+	}
+	if err != nil {
 		return nil, err
 	}
 	return c, nil
 }
+
+// expanding is held while a change is decoded that has far more operations than
+// bytes.
+var expanding sync.Mutex
+
+// expandsFrom is how many operations more than bytes a change needs to be one.
+const expandsFrom = 4096
 
 // column is the data of one column and where it began.
 type column struct {
@@ -67,14 +81,16 @@ type column struct {
 
 type decoder struct {
 	reader
-	lim    Limits
-	c      *Change
-	actors []ActorID // the author, then the others
-	used   []bool    // which of actors an operation names
-	room   [2]ActorID
-	cols   [14]column
-	specs  [14]byte
-	ncols  int
+	lim Limits
+	c   *Change
+	// expands: holds the lock of the changes that have more operations than bytes
+	expands bool
+	actors  []ActorID // the author, then the others
+	used    []bool    // which of actors an operation names
+	room    [2]ActorID
+	cols    [14]column
+	specs   [14]byte
+	ncols   int
 }
 
 func (d *decoder) body(size int) error {
@@ -245,6 +261,10 @@ func (d *decoder) ops() error {
 	c := d.c
 	if n > 0 && c.StartOp+uint64(n)-1 > maxCounter {
 		return fail(ErrStartOp, "startOp", -1)
+	}
+	if n > expandsFrom+len(d.b) {
+		expanding.Lock()
+		d.expands = true
 	}
 	if n > 0 {
 		c.Ops = make([]Op, n)

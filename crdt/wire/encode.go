@@ -185,7 +185,7 @@ func (e *encoder) strings(spec byte) {
 
 // columns writes the operations' columns in the order of their specs.
 func (e *encoder) columns(ops []Op) {
-	e.nums, e.strs = e.nums[:0], e.strs[:0]
+	e.nums, e.strs = slices.Grow(e.nums[:0], len(ops)), slices.Grow(e.strs[:0], len(ops))
 	for i := range ops {
 		e.num(e.index(ops[i].Obj.Actor), ops[i].Obj != OpID{})
 	}

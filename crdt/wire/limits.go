@@ -45,12 +45,15 @@ var EventLimits = Limits{
 	Preds:    MaxPreds,
 }
 
-// OpenLimits are for relays that carry any Automerge document.
+// OpenLimits are for relays that carry any Automerge document. Stock clients erase
+// a whole text in a few bytes, so a small change can become Free operations, which
+// take about 20 MB while they are decoded; such changes are decoded one at a time,
+// so that many of them, on many connections, take no more than one.
 var OpenLimits = Limits{
 	Change:   16 << 20,
 	Inflated: 16 << 20,
 	Ops:      1 << 20,
-	Free:     1 << 17,
+	Free:     1 << 16, // a text of 65,536 characters can be erased by one change of 150 bytes
 	Deps:     1 << 16,
 	Preds:    1 << 20,
 	Extra:    64 << 10,

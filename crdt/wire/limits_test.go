@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -203,6 +204,52 @@ func TestBombs(t *testing.T) {
 	}
 }
 
+// A text of a stock client, erased in one change, is taken by an open relay in
+// bounded memory, also when many such changes come at once.
+func TestErasedText(t *testing.T) {
+	erase := func(n int64) []byte {
+		c := &Change{Deps: []Hash{{1}}, Actor: actorOf(7), Seq: 2, StartOp: 1 << 20}
+		for i := range uint64(n) {
+			c.Ops = append(c.Ops, Op{Action: Del, Obj: OpID{1, actorOf(7)}, Key: elem(i+2, actorOf(7)), Pred: []OpID{{i + 2, actorOf(7)}}})
+		}
+		return c.Encode()
+	}
+	chunk := erase(int64(OpenLimits.Free))
+	if len(chunk) > 200 {
+		t.Fatalf("%d bytes", len(chunk))
+	}
+	if n := allocated(func() {
+		if _, err := DecodeChangeLimits(chunk, OpenLimits); err != nil {
+			t.Error(err)
+		}
+	}); n > 24<<20 {
+		t.Errorf("%d bytes took %d", len(chunk), n)
+	}
+	if _, err := DecodeChangeLimits(erase(int64(OpenLimits.Free)+300), OpenLimits); !errors.Is(err, ErrTooManyOps) {
+		t.Errorf("beyond the bound: %v", err)
+	}
+	if _, err := DecodeChange(chunk); !errors.Is(err, ErrTooManyOps) {
+		t.Errorf("in an event: %v", err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if _, err := DecodeChangeLimits(chunk, OpenLimits); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	// What is refused while it holds the lock gives it back.
+	bad := bytes.Clone(chunk)
+	bad[len(bad)-1]++
+	for range 2 {
+		if _, err := DecodeChangeLimits(repair(bad), OpenLimits); err == nil {
+			t.Error("taken")
+		}
+	}
+}
+
 // everyEntry gives bytes to every function that takes bytes from strangers.
 func everyEntry(b []byte) {
 	decode := func(b []byte) {
@@ -251,7 +298,7 @@ func TestHostile(t *testing.T) {
 		}
 		b := unhex(t, string(text))
 		start := time.Now()
-		if n := allocated(func() { everyEntry(b) }); n > 256<<20 {
+		if n := allocated(func() { everyEntry(b) }); n > 96<<20 {
 			t.Errorf("%s: %d bytes took %d", filepath.Base(f), len(b), n)
 		}
 		if d := time.Since(start); d > 30*time.Second {
