@@ -69,3 +69,16 @@ func (c *cache) put(event qa.EventID, h wire.Hash, s stored) {
 		c.bytes -= len(item.bytes) + itemOverhead
 	}
 }
+
+// drop forgets the changes of these documents.
+func (c *cache) drop(events map[qa.EventID]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, e := range c.items {
+		if events[key.event] {
+			c.order.Remove(e)
+			delete(c.items, key)
+			c.bytes -= len(e.Value.(*cacheItem).bytes) + itemOverhead
+		}
+	}
+}

@@ -66,8 +66,13 @@ const (
 	WriteWait = 10 * time.Second
 	// FrameWait is how long the rest of a frame may take once it has begun.
 	FrameWait = 2 * time.Minute
-	// RoomIdle is how long a document that nobody speaks about stays in memory.
+	// RoomIdle is how long a document that nobody speaks about stays in memory;
+	// one of few changes stays a twelfth of it.
 	RoomIdle = time.Minute
+
+	smallIdle = 12
+	smallRoom = 1_000 // changes, read again in some 20 ms
+	manyRooms = 64    // dropped, after which memory is given back to the system
 )
 
 // Limits are bounds that a Config may set. Zero means the constant of that name.

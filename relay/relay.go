@@ -29,6 +29,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -282,33 +283,49 @@ func (r *Relay) forget(m *room) {
 	}
 }
 
-// dropIdle forgets rooms that had no user for the duration, and says whether
-// there were any. r.mu is held.
+// dropIdle forgets rooms that had no user for the duration, small ones for a
+// part of it since they are read again in no time, and says whether there were
+// any. r.mu is held.
 func (r *Relay) dropIdle(d time.Duration) bool {
-	dropped := false
+	dropped := map[qa.EventID]bool{}
 	for _, m := range r.rooms {
-		if m.users == 0 && time.Since(m.idleSince) >= d {
+		if m.users > 0 {
+			continue
+		}
+		idle := time.Since(m.idleSince)
+		if idle >= d || idle >= d/smallIdle && m.size() <= smallRoom {
 			r.forget(m)
 			m.release()
-			dropped = true
+			dropped[m.event] = true
 		}
 	}
-	return dropped
+	if len(dropped) > 0 {
+		r.cache.drop(dropped)
+	}
+	return len(dropped) > 0
 }
 
-// runJanitor drops idle rooms now and then until Shutdown.
+// runJanitor drops idle rooms now and then until Shutdown, and gives memory back
+// to the system where many were dropped: without that it stays for minutes.
 func (r *Relay) runJanitor() {
-	tick := time.NewTicker(max(r.limits.Idle/2, time.Millisecond))
+	tick := time.NewTicker(max(r.limits.Idle/smallIdle/2, time.Millisecond))
 	defer tick.Stop()
+	held := 0 // most rooms since memory was given back
 	for {
 		select {
 		case <-r.stop:
 			return
 		case <-tick.C:
 			r.mu.Lock()
-			r.dropIdle(r.limits.Idle)
+			held = max(held, len(r.rooms))
+			dropped := r.dropIdle(r.limits.Idle)
+			left := len(r.rooms)
 			r.mu.Unlock()
 			r.encodings.drop()
+			if dropped && held-left >= manyRooms {
+				held = left
+				debug.FreeOSMemory()
+			}
 		}
 	}
 }

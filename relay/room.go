@@ -60,6 +60,15 @@ func (r *room) release() {
 	}
 }
 
+// size is how many changes the document has. Nobody uses the room, and relay.mu
+// is held, so nobody begins to: r.mu is not needed, and could not be taken.
+func (r *room) size() int {
+	if r.graph == nil {
+		return 0
+	}
+	return r.graph.Len()
+}
+
 func (r *room) unhold(h wire.Hash) {
 	if w, ok := r.waiting[h]; ok {
 		r.relay.held.Add(-int64(len(w.bytes)))
