@@ -36,10 +36,10 @@ import (
 const ours = "flyleaf"
 
 type options struct {
-	from, work, out     string
-	peers, loads        string
-	runs                int
-	deflate, renderOnly bool
+	from, work, out      string
+	peers, loads         string
+	runs                 int
+	variants, renderOnly bool
 }
 
 func main() {
@@ -50,7 +50,7 @@ func main() {
 	flag.StringVar(&o.peers, "peers", "flyleaf,go-sqlite-ack,am-repo-2.5.6,am-sync-server-0.2.8,y-websocket,hocuspocus", "which servers, `comma-separated`")
 	flag.StringVar(&o.loads, "loads", "A50,A200,B10000,C,D,E", "which loads; A with receivers, B with posts")
 	flag.IntVar(&o.runs, "runs", 3, "runs of each load; the table has the medians")
-	flag.BoolVar(&o.deflate, "deflate", true, "after B, once more with light clients that offer WebSocket compression, as browsers and Node do")
+	flag.BoolVar(&o.variants, "variants", true, "A once more without a full client, B with clients that offer WebSocket compression")
 	flag.BoolVar(&o.renderOnly, "render", false, "measure nothing, write the table of the rows that are there")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -121,9 +121,11 @@ func prepare(o *options) error {
 			return err
 		}
 	}
-	if o.deflate {
-		if err := offerDeflate(o.work); err != nil {
-			return err
+	if o.variants {
+		for _, v := range variants {
+			if err := v.build(o.work); err != nil {
+				return err
+			}
 		}
 	}
 	server := filepath.Join(o.work, "bin", "syncserver")
@@ -136,26 +138,45 @@ func prepare(o *options) error {
 	return addOurs(o.work, server)
 }
 
-// offerDeflate builds bin/load-deflate: the same clients, which offer
-// permessage-deflate. The loads' own are bare, unlike any client in use.
-func offerDeflate(work string) error {
-	const plain, offering = "websocket.Dialer{NetDial", "websocket.Dialer{EnableCompression: true, NetDial"
-	dir := filepath.Join(work, "go", "load-deflate")
+// variant is a load with other clients than those handed over.
+type variant struct {
+	program, suffix, load string
+	file, old, new        string // what is replaced in the program's source
+}
+
+var variants = []variant{
+	// The loads' own clients offer no compression, unlike any client in use.
+	{
+		"load-deflate", "/deflate", "B",
+		"client.go", "websocket.Dialer{NetDial", "websocket.Dialer{EnableCompression: true, NetDial",
+	},
+	// One receiver in A is a full Automerge or Yjs client, which takes turns with
+	// the light ones on the clients' core; the floor has none. So latencies are
+	// comparable only without it.
+	{
+		"load-light", "/light", "A",
+		"main.go", "if p.Proto != \"raw\" {\n\t\tlight--", "if p.Proto == \"\" {\n\t\tlight--",
+	},
+}
+
+// build builds bin/program from the load's source with the change.
+func (v variant) build(work string) error {
+	dir := filepath.Join(work, "go", v.program)
 	if err := copyTree(filepath.Join(work, "go", "load"), dir); err != nil {
 		return err
 	}
-	file := filepath.Join(dir, "client.go")
+	file := filepath.Join(dir, v.file)
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	if strings.Count(string(b), plain) != 1 {
-		return errors.New("the light client's dialer is not where it was: run with -deflate=false")
+	if strings.Count(string(b), v.old) != 1 {
+		return fmt.Errorf("the load's %s is not as it was, so %s cannot be made of it: run with -variants=false", v.file, v.program)
 	}
-	if err := os.WriteFile(file, []byte(strings.Replace(string(b), plain, offering, 1)), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(strings.Replace(string(b), v.old, v.new, 1)), 0o644); err != nil {
 		return err
 	}
-	return command(filepath.Join(work, "go"), "go", "build", "-o", "../bin/load-deflate", "./load-deflate")
+	return command(filepath.Join(work, "go"), "go", "build", "-o", "../bin/"+v.program, "./"+v.program)
 }
 
 // addOurs writes with.json: the servers of peers.json, and this relay.
@@ -196,8 +217,11 @@ func measure(o options, rowsFile string) error {
 			if err := measureOne(o.work, "load", rowsFile, "", peer, args); err != nil {
 				return err
 			}
-			if letter == "B" && o.deflate {
-				if err := measureOne(o.work, "load-deflate", rowsFile, "/deflate", peer, args); err != nil {
+			for _, v := range variants {
+				if !o.variants || v.load != letter {
+					continue
+				}
+				if err := measureOne(o.work, v.program, rowsFile, v.suffix, peer, args); err != nil {
 					return err
 				}
 			}

@@ -91,6 +91,13 @@ var measures = []struct {
 		{"rx_per_post", "bytes per delivery"},
 		{"rss", "memory, MiB"},
 	}},
+	{"A/light", "The same without the one full client that shares the clients' core, so that latencies compare with the floor's", []column{
+		{"us_per_delivery", "server CPU per delivery, µs"},
+		{"p50", "p50, ms"},
+		{"p99", "p99, ms"},
+		{"rx_per_post", "bytes per delivery"},
+		{"rss", "memory, MiB"},
+	}},
 	{"B-one", "First pull of N posts, one full client", []column{
 		{"ms", "until it holds all, ms"}, {"cpu_s", "server CPU, s"}, {"rx", "bytes received"}, {"rss", "memory, MiB"},
 	}},
