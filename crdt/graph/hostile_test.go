@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -103,6 +104,27 @@ func TestHostileGraphsStayLinear(t *testing.T) {
 		// Generous, for machines have caches and other work; a square would be eight.
 		if b > 5*a && b > 20*time.Microsecond {
 			t.Errorf("%s: %v a change of %d, but %v of %d", name, a, few, b, many)
+		}
+	}
+}
+
+// What a change takes in memory in the worst graphs; see crdt/sync/DESIGN.md.
+func TestHostileGraphsStaySmall(t *testing.T) {
+	const n, most = 50_000, 400
+	for name, make := range hostile {
+		changes := make(n)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		g := build(t, changes)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		per := int64(after.HeapAlloc-before.HeapAlloc) / n
+		runtime.KeepAlive(changes)
+		runtime.KeepAlive(g)
+		t.Logf("%s: %d bytes a change", name, per)
+		if per > most {
+			t.Errorf("%s: %d bytes a change, more than %d", name, per, most)
 		}
 	}
 }
