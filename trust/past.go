@@ -28,7 +28,7 @@ var (
 // What does not hold here is taken by automerge-go without an error and makes a
 // document that cannot be loaded again.
 func CheckPast(c *wire.Change, g *graph.Graph, f *fold.Fold, change func(wire.Hash) (*wire.Change, error)) error {
-	p := past{c, g, f, change}
+	p := past{c: c, g: g, f: f, change: change}
 	for k := range c.Ops {
 		if err := p.object(k); err != nil {
 			return err
@@ -48,17 +48,45 @@ type past struct {
 	g      *graph.Graph
 	f      *fold.Fold
 	change func(wire.Hash) (*wire.Change, error)
+	walks  int        // searches of the graph for single operations
+	all    *graph.Set // the whole past, once there were too many of them
+}
+
+// walksAtMost is how many searches a change may cause before its whole past is
+// written down. Most changes need one or two, which end soon; a hostile one could
+// cause a million that go through the whole graph.
+const walksAtMost = 16
+
+// has reports whether h is among the change's deps or in their past.
+func (p *past) has(h wire.Hash) bool {
+	for _, d := range p.c.Deps {
+		if p.all != nil {
+			break
+		}
+		if d == h {
+			return true
+		}
+		if p.walks++; p.walks > walksAtMost {
+			all := p.g.Ancestors(p.c.Deps)
+			p.all = &all
+			break
+		}
+		if p.g.IsAncestor(h, d) {
+			return true
+		}
+	}
+	return p.all != nil && p.all.Has(h)
 }
 
 // own returns the place in the change of one of its own operations.
-func (p past) own(id wire.OpID) (int, bool) {
+func (p *past) own(id wire.OpID) (int, bool) {
 	if id.Actor != p.c.Actor || id.Counter < p.c.StartOp {
 		return 0, false
 	}
 	return int(min(id.Counter-p.c.StartOp, uint64(len(p.c.Ops)))), true
 }
 
-func (p past) object(k int) error {
+func (p *past) object(k int) error {
 	obj := p.c.Ops[k].Obj
 	if obj == (wire.OpID{}) {
 		return nil
@@ -78,7 +106,7 @@ func (p past) object(k int) error {
 	return nil
 }
 
-func (p past) pred(k int, pred wire.OpID) error {
+func (p *past) pred(k int, pred wire.OpID) error {
 	op := &p.c.Ops[k]
 	if at, ok := p.own(pred); ok {
 		if at < k && sameKey(&p.c.Ops[at], op) {
@@ -112,7 +140,7 @@ func (p past) pred(k int, pred wire.OpID) error {
 func sameKey(a, b *wire.Op) bool { return a.Obj == b.Obj && a.Key == b.Key }
 
 // before returns the change that an operation is in, if that is in the past.
-func (p past) before(id wire.OpID) (wire.Hash, bool) {
+func (p *past) before(id wire.OpID) (wire.Hash, bool) {
 	// The last of the actor's changes that begins at or before the operation.
 	seqs := int(p.g.SeqOf(id.Actor))
 	n := sort.Search(seqs, func(i int) bool {
@@ -130,10 +158,8 @@ func (p past) before(id wire.OpID) (wire.Hash, bool) {
 	if id.Actor == p.c.Actor {
 		return h, true // an actor's changes are a chain
 	}
-	for _, d := range p.c.Deps {
-		if d == h || p.g.IsAncestor(h, d) {
-			return h, true
-		}
+	if p.has(h) {
+		return h, true
 	}
 	return wire.Hash{}, false
 }
