@@ -17,6 +17,8 @@ import (
 const (
 	frameBinary   = 0x82
 	frameDeflated = 0x40
+
+	inOnePiece = 4 << 10 // bytes of a tail that is copied rather than written as a part
 )
 
 func frameHeader(b []byte, first byte, n int) []byte {
@@ -49,7 +51,11 @@ func takesDeflate(h http.Header) bool {
 func (s *session) sendEncoded(e *encoded) error {
 	first, tail := byte(frameBinary), e.tail
 	name := appendText(nil, s.peer)
-	head := make([]byte, 0, 32+len(e.head)+len(name))
+	room := 32 + len(e.head) + len(name)
+	if len(tail) < inOnePiece {
+		room += len(tail)
+	}
+	head := make([]byte, 0, room)
 	prefix := len(e.head) + len(name)
 	var deflated []byte
 	if s.deflate && len(tail) >= deflateFrom {
@@ -70,7 +76,7 @@ func (s *session) sendEncoded(e *encoded) error {
 		return err
 	}
 	conn := s.conn.NetConn()
-	if len(tail) < 4<<10 {
+	if len(tail) < inOnePiece {
 		_, err := conn.Write(append(head, tail...))
 		return err
 	}
