@@ -56,6 +56,32 @@ func TestSecondServeIsRefused(t *testing.T) {
 	}
 }
 
+// TestKilledServeLeavesNoSocket: the next one takes away what the killed one left.
+func TestKilledServeLeavesNoSocket(t *testing.T) {
+	t.Parallel()
+	a := newDevice(t)
+	sockets := func() []string {
+		found, err := filepath.Glob(filepath.Join(a.home, "flyleaf-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	p, _ := a.serve()
+	if n := len(sockets()); n != 1 {
+		t.Fatalf("%d sockets while it runs", n)
+	}
+	p.kill()
+	p, _ = a.serve()
+	if n := len(sockets()); n != 1 {
+		t.Errorf("%d sockets after a kill and a new start", n)
+	}
+	p.stop()
+	if n := len(sockets()); n != 0 {
+		t.Errorf("%d sockets after a stop", n)
+	}
+}
+
 // TestManyCommandsAtOnce: commands of one moment wait for each other.
 func TestManyCommandsAtOnce(t *testing.T) {
 	t.Parallel()

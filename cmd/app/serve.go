@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/pkg/browser"
@@ -75,6 +77,11 @@ func (a *app) serve(ctx context.Context, h home, listen string, open bool, ready
 	address := "http://" + ln.Addr().String()
 	start := webui.StartURL(address, token)
 
+	// The lock is ours, so what an earlier process says of itself is over: it
+	// was killed, or it would have taken its socket away.
+	if old, err := h.serving(); err == nil && strings.HasPrefix(filepath.Base(filepath.Dir(old.Socket)), "flyleaf-") {
+		removeSocket(old.Socket)
+	}
 	rpc, socket, err := listenRPC()
 	if err != nil {
 		return err
