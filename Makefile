@@ -4,7 +4,7 @@ GO ?= go
 # now and then Go's fuzzer reports the end of it as a failure of its own.
 FUZZTIME ?= 10000x
 
-.PHONY: run build test race lint fuzz bench microbench e2e wasm relay-nocgo clean
+.PHONY: run build test race lint fuzz bench microbench wasm relay-nocgo clean
 
 run: build ## a relay and the app on a sample week
 	./bin/flyleaf demo $(ARGS)
