@@ -312,6 +312,47 @@ func TestRule15NoProgress(t *testing.T) {
 	}
 }
 
+// Somebody writes much before the peer has answered for the first time: each
+// message has news in its heads, so the peer does not take it for idle talk.
+func TestRule15NewsIsProgress(t *testing.T) {
+	r := seeded(t)
+	a, b := newDevice(), newDevice()
+	pa, pb := NewPeer(nil), NewPeer(nil)
+	var messages [][]byte
+	for range 10 * MaxRounds {
+		a.write(t, actorOf(1), 1, r)
+		if m := a.say(t, pa); m != nil {
+			messages = append(messages, m)
+		}
+	}
+	if len(messages) <= MaxRounds {
+		t.Fatalf("only %d messages", len(messages))
+	}
+	for _, m := range messages {
+		b.receive(t, pb, m)
+		b.say(t, pb) // fails on ErrNoProgress; the answer is still under way
+	}
+	pa = NewPeer(nil) // what was under way is lost with the connection of a
+	converse(t, a, b, pa, pb)
+	wantEqual(t, a, b)
+
+	// News without end is idle talk, too.
+	m := &wire.Message{Have: []wire.Have{{}}}
+	for n := 0; ; n++ {
+		m.Heads = []wire.Hash{{byte(n), byte(n >> 8), 1}}
+		pb.Receive(b.g, m, b.g.Heads(), nil)
+		if _, _, err := pb.Generate(b); err != nil {
+			if n < MaxNews-10*MaxRounds || n > MaxNews+1 {
+				t.Errorf("ended after %d messages: %v", n, err)
+			}
+			return
+		}
+		if n > 2*MaxNews {
+			t.Fatal("does not end")
+		}
+	}
+}
+
 // A change waits on b; between it and what b has lie many that b never saw.
 func TestRule16GapBehindAWaitingChange(t *testing.T) {
 	r := seeded(t)

@@ -26,6 +26,7 @@ import (
 // Bounds.
 const (
 	MaxRounds  = 32      // messages in a row that bring neither side forward
+	MaxNews    = 4096    // the same of messages with other heads than the one before
 	MaxRefused = 1 << 14 // hashes that one peer offered and that were refused
 	MaxNeed    = 4096    // hashes asked for in one message
 )
@@ -66,7 +67,8 @@ type Peer struct {
 	refused map[wire.Hash]struct{}
 	probe   *wire.Hash // asked for though we have it, to be answered
 
-	rounds   int                    // messages since something moved
+	rounds   int                    // messages since something moved, with the heads of the one before
+	news     int                    // messages since something moved, with other heads
 	applied  int                    // length of our graph when something last moved
 	waiting  int                    // changes waiting then
 	theyLack int                    // fewest changes the peer lacked since our graph last grew
@@ -123,8 +125,8 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 	g := s.Graph()
 	heads := g.Heads()
 	if !p.stock {
-		if p.rounds > MaxRounds {
-			return nil, false, fmt.Errorf("%w: %d messages", ErrNoProgress, p.rounds)
+		if p.rounds > MaxRounds || p.news > MaxNews {
+			return nil, false, fmt.Errorf("%w: %d messages", ErrNoProgress, p.rounds+p.news)
 		}
 		if len(p.refused) > MaxRefused {
 			return nil, false, ErrTooManyRefused
@@ -340,9 +342,10 @@ func (p *Peer) Receive(g *graph.Graph, m *wire.Message, before, refused []wire.H
 		known := slices.DeleteFunc(slices.Clone(theirs), func(h wire.Hash) bool { return !g.Has(h) })
 		p.shared = sortedSet(append(known, p.shared...))
 	}
+	news := !slices.Equal(p.theirHeads, theirs)
 	p.theirHeads, p.theirNeed, p.theirHave = theirs, sortedSet(m.Need), m.Have
 	p.heard, p.learntBefore = true, g.Len()
-	p.count(g, heads)
+	p.count(g, heads, news)
 }
 
 // Refuse makes the peer never be asked for these changes. Receive does it for
@@ -395,10 +398,12 @@ func (p *Peer) forget(g *graph.Graph, heads, theirs []wire.Hash) {
 
 // count counts the messages that brought neither side forward. A side comes
 // forward when our graph or waiting room changes, when the peer lacks fewer of
-// our changes than ever since, or asks for one it never asked for before.
-func (p *Peer) count(g *graph.Graph, heads []wire.Hash) {
+// our changes than ever since, or asks for one it never asked for before. News
+// says that the message has other heads than the one before: a peer that writes
+// faster than we answer brings nothing forward yet, and is not idle either.
+func (p *Peer) count(g *graph.Graph, heads []wire.Hash, news bool) {
 	if slices.Equal(heads, p.theirHeads) {
-		p.rounds = 0 // it will not be answered
+		p.rounds, p.news = 0, 0 // it will not be answered
 		return
 	}
 	lack := len(g.NotAncestorsOf(p.theirHeads))
@@ -413,9 +418,13 @@ func (p *Peer) count(g *graph.Graph, heads []wire.Hash) {
 			moved = true
 		}
 	}
-	p.rounds++
+	if news {
+		p.news++
+	} else {
+		p.rounds++
+	}
 	if moved {
-		p.theyLack, p.rounds = lack, 0
+		p.theyLack, p.rounds, p.news = lack, 0, 0
 	}
 }
 
