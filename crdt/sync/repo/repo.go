@@ -22,8 +22,8 @@ import (
 // ProtocolVersion is the only version of the protocol there is.
 const ProtocolVersion = "1"
 
-// The message types. The first eight are automerge-repo's; TypeRefused is
-// ours, and stock clients pass over it.
+// The message types. The first eight are automerge-repo's; those that begin with
+// "flyleaf-" are ours, and stock clients pass over them.
 const (
 	TypeJoin        = "join"            // client → server, first of a connection
 	TypePeer        = "peer"            // server → client, the answer to join
@@ -34,6 +34,12 @@ const (
 	TypeEphemeral   = "ephemeral"       // a message that nobody stores
 	TypeError       = "error"           // server → client, then the server closes
 	TypeRefused     = "flyleaf-refused" // which changes were not taken, and why
+	// TypeProof shows, in either direction, that an actor used a sequence number twice.
+	TypeProof = "flyleaf-proof"
+	// TypeAccess is about a document that not everybody may read. From the server
+	// it has a challenge, one for each connection; the client answers with an
+	// identity and its signature, and then sends its request or sync again.
+	TypeAccess = "flyleaf-access"
 )
 
 // Bounds of what Decode takes.
@@ -44,10 +50,13 @@ const (
 	MaxVersions  = 16      // protocol versions in a join
 	MaxRefused   = 8192    // refusals in one message
 	MaxCount     = 1<<53 - 1
+	MaxProofSide = 256 << 10 // bytes of each of the two changes of a proof; a change of events with all its deps is less
 	maxNesting   = 8
 	maxMapPairs  = 1024
 	SignatureLen = 64 // bytes of one signature in Signatures
 	HashLen      = 32 // bytes of Refused.Hash
+	ChallengeLen = 32 // bytes of Challenge
+	IdentityLen  = 32 // bytes of Identity
 )
 
 var (
@@ -77,6 +86,15 @@ type Refused struct {
 	Deferred bool   `cbor:"deferred"` // true: it may be taken later, when something else has come
 }
 
+// Proof is two changes of one actor with one sequence number, both signed by it.
+// That they are is for the receiver to check.
+type Proof struct {
+	A    []byte `cbor:"a"`    // a type-1 chunk
+	SigA []byte `cbor:"sigA"` // SignatureLen bytes
+	B    []byte `cbor:"b"`    // another type-1 chunk
+	SigB []byte `cbor:"sigB"` // SignatureLen bytes
+}
+
 // Message is any message of the protocol; Type says which fields count.
 // Fields that are absent on the wire are zero.
 type Message struct {
@@ -101,6 +119,11 @@ type Message struct {
 
 	Message string    // error
 	Refused []Refused // flyleaf-refused
+	Proof   *Proof    // flyleaf-proof
+
+	Challenge []byte // flyleaf-access of the server: ChallengeLen bytes
+	Identity  []byte // flyleaf-access of the client: IdentityLen bytes, a public key
+	Signature []byte // flyleaf-access of the client: SignatureLen bytes
 }
 
 // frame is the CBOR map of a message:
@@ -110,7 +133,9 @@ type Message struct {
 //	  "peerMetadata": {"storageId": text, "isEphemeral": bool},
 //	  "supportedProtocolVersions": [text], "selectedProtocolVersion": text,
 //	  "count": uint, "sessionId": text, "message": text,
-//	  "refused": [{"hash": bytes, "code": text, "reason": text, "deferred": bool}] }
+//	  "refused": [{"hash": bytes, "code": text, "reason": text, "deferred": bool}],
+//	  "proof": {"a": bytes, "sigA": bytes, "b": bytes, "sigB": bytes},
+//	  "challenge": bytes, "identity": bytes, "signature": bytes }
 //
 // Which keys are there depends on the type.
 type frame struct {
@@ -127,6 +152,10 @@ type frame struct {
 	SessionID                 string        `cbor:"sessionId,omitempty"`
 	Message                   string        `cbor:"message,omitempty"`
 	Refused                   []Refused     `cbor:"refused,omitempty"`
+	Proof                     *Proof        `cbor:"proof,omitempty"`
+	Challenge                 []byte        `cbor:"challenge,omitempty"`
+	Identity                  []byte        `cbor:"identity,omitempty"`
+	Signature                 []byte        `cbor:"signature,omitempty"`
 }
 
 var (
@@ -161,7 +190,8 @@ func EncodeWithin(m *Message, maxFrame int) ([]byte, error) {
 		Type: m.Type, SenderID: m.SenderID, TargetID: m.TargetID, DocumentID: m.DocumentID,
 		Data: m.Data, Signatures: m.Signatures,
 		SupportedProtocolVersions: m.SupportedProtocolVersions, SelectedProtocolVersion: m.SelectedProtocolVersion,
-		SessionID: m.SessionID, Message: m.Message, Refused: m.Refused,
+		SessionID: m.SessionID, Message: m.Message, Refused: m.Refused, Proof: m.Proof,
+		Challenge: m.Challenge, Identity: m.Identity, Signature: m.Signature,
 	}
 	// Stock clients read peerMetadata's keys without asking whether it is there.
 	if m.Type == TypeJoin || m.Type == TypePeer {
@@ -206,7 +236,8 @@ func DecodeWithin(b []byte, maxFrame int) (*Message, error) {
 		Type: f.Type, SenderID: f.SenderID, TargetID: f.TargetID, DocumentID: f.DocumentID,
 		Data: f.Data, Signatures: f.Signatures,
 		SupportedProtocolVersions: f.SupportedProtocolVersions, SelectedProtocolVersion: f.SelectedProtocolVersion,
-		SessionID: f.SessionID, Message: f.Message, Refused: f.Refused,
+		SessionID: f.SessionID, Message: f.Message, Refused: f.Refused, Proof: f.Proof,
+		Challenge: f.Challenge, Identity: f.Identity, Signature: f.Signature,
 	}
 	if f.PeerMetadata != nil {
 		m.PeerMetadata = *f.PeerMetadata
@@ -272,6 +303,18 @@ func (m *Message) check() error {
 			return fmt.Errorf("%w: refusal", ErrBound)
 		}
 	}
+	if p := m.Proof; p != nil && (len(p.A) > MaxProofSide || len(p.B) > MaxProofSide || len(p.SigA) != SignatureLen || len(p.SigB) != SignatureLen) {
+		return fmt.Errorf("%w: proof", ErrBound)
+	}
+	for _, f := range []struct {
+		name string
+		b    []byte
+		want int
+	}{{"challenge", m.Challenge, ChallengeLen}, {"identity", m.Identity, IdentityLen}, {"signature", m.Signature, SignatureLen}} {
+		if len(f.b) != 0 && len(f.b) != f.want {
+			return fmt.Errorf("%w: %s of %d bytes", ErrBound, f.name, len(f.b))
+		}
+	}
 	return m.complete()
 }
 
@@ -283,7 +326,7 @@ func (m *Message) complete() error {
 		sender = true
 	case TypeRequest, TypeSync, TypeEphemeral:
 		sender, document, data = true, true, true
-	case TypeUnavailable, TypeRefused:
+	case TypeUnavailable, TypeRefused, TypeProof, TypeAccess:
 		sender, document = true, true
 	}
 	switch {
@@ -293,6 +336,10 @@ func (m *Message) complete() error {
 		return fmt.Errorf("%w: %s without documentId", ErrMissing, m.Type)
 	case data && len(m.Data) == 0:
 		return fmt.Errorf("%w: %s without data", ErrMissing, m.Type)
+	case m.Type == TypeProof && (m.Proof == nil || len(m.Proof.A) == 0 || len(m.Proof.B) == 0):
+		return fmt.Errorf("%w: %s without two changes", ErrMissing, m.Type)
+	case m.Type == TypeAccess && len(m.Challenge) == 0 && (len(m.Identity) == 0 || len(m.Signature) == 0):
+		return fmt.Errorf("%w: %s without a challenge, or identity and signature", ErrMissing, m.Type)
 	}
 	return nil
 }

@@ -66,6 +66,18 @@ var stock = []struct {
 	},
 }
 
+// ours are the messages that stock clients do not know.
+var ours = []Message{
+	{Type: TypeProof, SenderID: "r", TargetID: "a", DocumentID: "d", Proof: &Proof{
+		A: []byte{1}, SigA: bytes.Repeat([]byte{2}, SignatureLen), B: bytes.Repeat([]byte{3}, MaxProofSide), SigB: bytes.Repeat([]byte{4}, SignatureLen),
+	}},
+	{Type: TypeAccess, SenderID: "r", TargetID: "a", DocumentID: "d", Challenge: bytes.Repeat([]byte{5}, ChallengeLen)},
+	{
+		Type: TypeAccess, SenderID: "a", TargetID: "r", DocumentID: "d",
+		Identity: bytes.Repeat([]byte{6}, IdentityLen), Signature: bytes.Repeat([]byte{7}, SignatureLen),
+	},
+}
+
 func unhex(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(s)
@@ -105,6 +117,7 @@ func TestRoundTrip(t *testing.T) {
 			{Hash: hash, Code: "signature", Reason: "not signed", Deferred: true},
 			{Hash: hash, Code: "x"},
 		}},
+		ours[0], ours[1], ours[2],
 	} {
 		b, err := Encode(&m)
 		if err != nil {
@@ -144,6 +157,7 @@ func TestDecodeRefuses(t *testing.T) {
 		f := frame{
 			Type: m.Type, SenderID: m.SenderID, DocumentID: m.DocumentID, Data: m.Data, Signatures: m.Signatures,
 			Message: m.Message, SupportedProtocolVersions: m.SupportedProtocolVersions, Refused: m.Refused,
+			Proof: m.Proof, Challenge: m.Challenge, Identity: m.Identity, Signature: m.Signature,
 		}
 		b, err := encMode.Marshal(&f)
 		if err != nil {
@@ -183,6 +197,17 @@ func TestDecodeRefuses(t *testing.T) {
 		{"long message", sync(func(m *Message) { m.Message = strings.Repeat("a", MaxText+1) }), ErrBound},
 		{"many versions", sync(func(m *Message) { m.SupportedProtocolVersions = make([]string, MaxVersions+1) }), ErrBound},
 		{"short hash", sync(func(m *Message) { m.Refused = []Refused{{Hash: []byte{1}}} }), ErrBound},
+		{"no proof", sync(func(m *Message) { m.Type = TypeProof }), ErrMissing},
+		{"half a proof", sync(func(m *Message) { *m = ours[0]; m.Proof = &Proof{A: []byte{1}, SigA: m.Proof.SigA, SigB: m.Proof.SigB} }), ErrMissing},
+		{"a proof without a signature", sync(func(m *Message) { *m = ours[0]; m.Proof = &Proof{A: []byte{1}, B: []byte{2}, SigA: m.Proof.SigA} }), ErrBound},
+		{"a proof of a large change", sync(func(m *Message) {
+			*m = ours[0]
+			m.Proof = &Proof{A: make([]byte, MaxProofSide+1), B: []byte{2}, SigA: m.Proof.SigA, SigB: m.Proof.SigB}
+		}), ErrBound},
+		{"access of nobody", sync(func(m *Message) { m.Type = TypeAccess }), ErrMissing},
+		{"access without signature", sync(func(m *Message) { *m = ours[2]; m.Signature = nil }), ErrMissing},
+		{"short challenge", sync(func(m *Message) { *m = ours[1]; m.Challenge = m.Challenge[1:] }), ErrBound},
+		{"long identity", sync(func(m *Message) { *m = ours[2]; m.Identity = append(m.Identity[:IdentityLen:IdentityLen], 0) }), ErrBound},
 		{"too large", make([]byte, MaxFrame+1), ErrTooLarge},
 	} {
 		if m, err := Decode(c.b); !errors.Is(err, c.want) {
@@ -210,6 +235,16 @@ func TestEncodeRefusesWhatDecodeWould(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, s := range stock {
 		f.Add(unhex(f, s.hex))
+	}
+	for _, m := range ours {
+		if m.Proof != nil {
+			m.Proof = &Proof{A: []byte{1}, SigA: m.Proof.SigA, B: []byte{2}, SigB: m.Proof.SigB} // of a size that can be mutated well
+		}
+		b, err := Encode(&m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := Decode(b)
