@@ -128,24 +128,31 @@ type Marks struct {
 	Answered    bool       `json:"answered,omitempty"`
 	Assigned    []Identity `json:"assigned,omitempty"`
 	Candidate   []Identity `json:"candidate,omitempty"`
+
+	// Who set the mark that is in effect, and when by their clock.
+	HiddenBy       Identity `json:"hiddenBy,omitempty"`
+	HiddenAtMillis int64    `json:"hiddenAt,omitempty"`
+	DuplicateBy    Identity `json:"duplicateBy,omitempty"`
 }
 
 // Post is a question (Parent is "") or a reply.
 type Post struct {
-	ID         PostID            `json:"id"`
-	Parent     PostID            `json:"parent,omitempty"`
-	By         Identity          `json:"by"`
-	AtMillis   int64             `json:"at"` // the writer's clock, not to be trusted for authority
-	Op         OpID              `json:"op"` // the operation that made the post
-	OnBehalfOf string            `json:"onBehalfOf,omitempty"`
-	Source     string            `json:"source,omitempty"` // where an import took it from
-	Origin     PostID            `json:"origin,omitempty"`
-	AsAuthor   bool              `json:"asAuthor,omitempty"` // a carried-over answer of an author
-	Revisions  []Revision        `json:"revisions"`          // ascending by operation; at least one
-	Withdrawn  bool              `json:"withdrawn,omitempty"`
-	Tags       []string          `json:"tags,omitempty"`
-	Marks      Marks             `json:"marks"`
-	X          map[string]string `json:"x,omitempty"`
+	ID         PostID     `json:"id"`
+	Parent     PostID     `json:"parent,omitempty"`
+	By         Identity   `json:"by"`
+	AtMillis   int64      `json:"at"` // the writer's clock, not to be trusted for authority
+	Op         OpID       `json:"op"` // the operation that made the post
+	OnBehalfOf string     `json:"onBehalfOf,omitempty"`
+	Source     string     `json:"source,omitempty"` // where an import took it from
+	Origin     PostID     `json:"origin,omitempty"`
+	AsAuthor   bool       `json:"asAuthor,omitempty"` // a carried-over answer of an author
+	Revisions  []Revision `json:"revisions"`          // ascending by operation; at least one
+	Withdrawn  bool       `json:"withdrawn,omitempty"`
+	// WithdrawnAtMillis is when it was taken back, by the writer's clock.
+	WithdrawnAtMillis int64             `json:"withdrawnAt,omitempty"`
+	Tags              []string          `json:"tags,omitempty"`
+	Marks             Marks             `json:"marks"`
+	X                 map[string]string `json:"x,omitempty"`
 	// Late: written without knowing that the event was closed elsewhere.
 	Late bool `json:"late,omitempty"`
 	// Blocked: its writer is blocked, the block did not know of it, and nobody

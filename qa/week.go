@@ -34,6 +34,8 @@ type PostView struct {
 	ByAuthor bool   `json:"byAuthor"`          // an author's, or an organiser carried an author's words over
 	ReplyTo  string `json:"replyTo,omitempty"` // the name, when this replies to a reply
 	Late     bool   `json:"late,omitempty"`    // written while the event was being closed elsewhere
+	// Awaiting: the event's organisers approve posts, and this one is not yet; see Week.For.
+	Awaiting bool `json:"awaiting,omitempty"`
 }
 
 // Shown reports whether the post's text is in effect: neither withdrawn, nor
@@ -181,7 +183,7 @@ func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 
 func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 	p := a.post
-	v := PostView{Post: *p, Name: w.name(p), Late: p.Late}
+	v := PostView{Post: *p, Name: w.name(p), Late: p.Late, Awaiting: w.Event.awaits(p)}
 	v.ByAuthor = w.Event.HasRole(p.By, RoleAuthor) && p.OnBehalfOf == "" ||
 		p.AsAuthor && w.Event.HasRole(p.By, RoleOrganiser)
 	if a.place.depth > 1 {

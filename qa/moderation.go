@@ -1,0 +1,167 @@
+package qa
+
+// What moderation, roles and refusals look like to whoever shows them. These are
+// plain values; what they claim is decided elsewhere.
+
+// LogKind names what a line of the moderation log tells of: a mark, a role, a
+// block, or one of the two switches of an event.
+type LogKind string
+
+// The kinds of lines.
+const (
+	LogHidden    LogKind = "hidden"      // Post; Text is the reason. Off lifts it
+	LogPinned    LogKind = "pinned"      // Post
+	LogApproved  LogKind = "approved"    // Post
+	LogAnswered  LogKind = "answered"    // Post
+	LogDuplicate LogKind = "duplicateOf" // Post, Of; off when Of is ""
+	LogRole      LogKind = "role"        // Identity, Role. Off revokes it
+	LogBlock     LogKind = "block"       // Identity; Text is the reason. Off lifts it
+	LogClosed    LogKind = "closed"      // the event. Off opens it again
+	LogApprove   LogKind = "approve"     // posts wait for approval. Off ends that
+)
+
+// LogEntry is one act of moderation: who did what, when, and whether it counts.
+type LogEntry struct {
+	Kind     LogKind  `json:"kind"`
+	By       Identity `json:"by"`
+	AtMillis int64    `json:"at"` // the writer's clock
+	Op       OpID     `json:"op"` // newest last is by operation
+	On       bool     `json:"on"`
+	Post     PostID   `json:"post,omitempty"`
+	Of       PostID   `json:"of,omitempty"`
+	Identity Identity `json:"identity,omitempty"`
+	Role     Role     `json:"role,omitempty"`
+	Text     string   `json:"text,omitempty"`
+	// InEffect: the writer's role counts. A line that is not in effect was
+	// written with a role that had been taken back, and changes nothing.
+	InEffect bool `json:"inEffect"`
+}
+
+// The states of an invitation that grants a role.
+const (
+	InviteOpen    = "open"    // nobody has used it
+	InviteClaimed = "claimed" // somebody has; an organiser's device has not answered yet
+	InviteGranted = "granted"
+	InviteRevoked = "revoked"
+)
+
+// InviteInfo is one invitation that grants a role, as the organiser's device
+// that made it knows it. Others know neither label nor link.
+type InviteInfo struct {
+	Key      Identity   `json:"key"` // the invitation's own public key
+	Role     Role       `json:"role"`
+	Label    string     `json:"label,omitempty"` // for whom; kept on this device only
+	State    string     `json:"state"`
+	Claimer  Identity   `json:"claimer,omitempty"` // who used it
+	Link     Invitation `json:"link"`              // with the secret, where this device has it
+	AtMillis int64      `json:"at,omitempty"`
+}
+
+// NotTaken is something this device wrote that was not taken: the words are
+// kept, in Act.
+type NotTaken struct {
+	Hash     string `json:"hash"` // of the change, hex
+	Code     string `json:"code"`
+	Reason   string `json:"reason"` // a sentence for a person
+	Deferred bool   `json:"deferred,omitempty"`
+	// ByRelay: only the relay will not take it. This device finds nothing wrong
+	// with it, so it stays pending.
+	ByRelay  bool   `json:"byRelay,omitempty"`
+	Post     PostID `json:"post,omitempty"` // what it is about, or the post it made
+	Act      Act    `json:"act"`
+	AtMillis int64  `json:"at,omitempty"`
+}
+
+// Presence says what somebody's device said of itself, signed, for a short while.
+type Presence struct {
+	Kind string   `json:"kind"` // PresenceAnswering or PresenceSeen
+	By   Identity `json:"by"`
+	Post PostID   `json:"post,omitempty"`
+	// AtMillis is when this device heard of it, by its own clock.
+	AtMillis int64 `json:"at"`
+}
+
+// The kinds of presence.
+const (
+	PresenceAnswering = "answering" // is writing a reply to the post
+	PresenceSeen      = "seen"      // the post has arrived on that person's device
+)
+
+// Verification is what checking an event from its changes alone has found.
+type Verification struct {
+	Event   EventID          `json:"event"`
+	Changes []VerifiedChange `json:"changes"`
+	Bad     int              `json:"bad"` // how many are not all right
+}
+
+// VerifiedChange is one change, checked.
+type VerifiedChange struct {
+	Hash     string   `json:"hash"` // hex
+	By       Identity `json:"by"`
+	Actor    string   `json:"actor"` // hex
+	Seq      uint64   `json:"seq"`
+	AtMillis int64    `json:"at"`
+	What     string   `json:"what"`   // what it does, in a few words
+	Signed   bool     `json:"signed"` // its signature is the writer's
+	Code     string   `json:"code,omitempty"`
+	Reason   string   `json:"reason,omitempty"` // why it is not permitted; "" when it is
+	// Role is the role it needs and used, "" when it needs none; granted by whom,
+	// "" for the founder, who holds it from the beginning.
+	Role            Role     `json:"role,omitempty"`
+	GrantedBy       Identity `json:"grantedBy,omitempty"`
+	GrantedAtMillis int64    `json:"grantedAt,omitempty"`
+}
+
+// For returns the week as one person sees it, who may write with several keys:
+// without the posts that wait for approval, unless they are the viewer's own or
+// the viewer may approve them. A question that waits keeps its place, without its
+// text, when the viewer has replied to it.
+func (w Week) For(viewer ...Identity) Week {
+	if !w.Event.Approve || w.Event.moderates(viewer...) {
+		return w
+	}
+	own := func(p *PostView) bool {
+		for _, id := range viewer {
+			if p.By == id {
+				return true
+			}
+		}
+		return false
+	}
+	out := Week{Event: w.Event, People: w.People, Threads: make([]Thread, 0, len(w.Threads))}
+	for _, t := range w.Threads {
+		replies := make([]PostView, 0, len(t.Replies))
+		mine := false
+		for i := range t.Replies {
+			if r := &t.Replies[i]; !r.Awaiting || own(r) {
+				replies = append(replies, *r)
+				mine = mine || own(r)
+			}
+		}
+		t.Replies = replies
+		if t.Question.Awaiting && !own(&t.Question) {
+			if !mine {
+				continue
+			}
+			t.Question.Revisions, t.Question.Reactions, t.Question.Tags = nil, nil, nil
+		}
+		out.Threads = append(out.Threads, t)
+	}
+	return out
+}
+
+// moderates reports whether one of the identities may hide and approve.
+func (e Event) moderates(ids ...Identity) bool {
+	for _, id := range ids {
+		if e.HasRole(id, RoleModerator) || e.HasRole(id, RoleOrganiser) {
+			return true
+		}
+	}
+	return false
+}
+
+// awaits reports whether a post waits for approval. What authors, moderators and
+// organisers write does not: they were chosen by name.
+func (e Event) awaits(p *Post) bool {
+	return e.Approve && !p.Marks.Approved && !e.HasRole(p.By, RoleAuthor) && !e.moderates(p.By)
+}
