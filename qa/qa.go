@@ -65,6 +65,9 @@ type Event struct {
 	Relays  []string          `json:"relays,omitempty"`
 	X       map[string]string `json:"x,omitempty"` // kept, ignored by views
 	Roles   []Grant           `json:"roles,omitempty"`
+
+	Winners []Winner `json:"winners,omitempty"` // ascending by post, then by who chose
+	Draw    *Draw    `json:"draw,omitempty"`    // nil: nobody has begun one
 }
 
 // Link is one of an event's links.
@@ -133,6 +136,9 @@ type Marks struct {
 	HiddenBy       Identity `json:"hiddenBy,omitempty"`
 	HiddenAtMillis int64    `json:"hiddenAt,omitempty"`
 	DuplicateBy    Identity `json:"duplicateBy,omitempty"`
+	// InDraw: an author had marked it as a candidate by the time the event was
+	// closed; while it is open, by now.
+	InDraw bool `json:"inDraw,omitempty"`
 }
 
 // Post is a question (Parent is "") or a reply.

@@ -1,0 +1,353 @@
+package qa
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"slices"
+)
+
+// The draw of copies, so that anybody can run it again and nobody can have known
+// its end:
+//
+//  1. Before the event is closed, the organiser and each author who wants to take
+//     part writes the hash of a secret of 32 random bytes (draw/commit).
+//  2. Closing fixes everything the draw is made of: the commitments, and who was
+//     marked as a candidate. What is not in the closing's past does not count.
+//  3. Afterwards each writes the secret (draw/reveal).
+//  4. The secrets and the candidates give the order in which copies go out:
+//
+//	seed = SHA-256("flyleaf draw v1" ‖ event ID 16 ‖
+//	               count 4 ‖ { identity 32 ‖ secret 32 }, ascending by identity ‖
+//	               count 4 ‖ { identity 32 ‖ length 4 ‖ name }, ascending)
+//
+// and pick number n, from 0, takes from the candidates that are left the one whose
+// place is the first 8 bytes of SHA-256("flyleaf pick v1" ‖ seed ‖ n 8 ‖ try 8),
+// modulo their number; a value from the incomplete last round is tried again.
+// Integers are big-endian, names are UTF-8.
+//
+// The order is of all candidates. Who holds no claim to a copy any more (an
+// organiser or author, somebody chosen by hand, somebody whose question was
+// withdrawn or hidden) is passed over, which moves nobody else out of turn.
+
+// Sizes in bytes, and the rules for a secret that is missing.
+const (
+	DrawSecretSize = 32
+
+	// DrawAll is the rule where draw/rule says nothing: every commitment has to be
+	// opened. If one never is, there is no draw, and the authors choose by hand.
+	DrawAll = "all"
+	// DrawFounderLast leaves out the secrets that the founder's own does not know
+	// of. The founder opens last then, and could have waited or not: so who was
+	// left out is shown.
+	DrawFounderLast = "founder-last"
+)
+
+// Draw is what an event holds of its draw.
+type Draw struct {
+	Rule        string       `json:"rule"`   // DrawAll or DrawFounderLast
+	Closed      bool         `json:"closed"` // the event is closed, so what counts is fixed
+	Commitments []Commitment `json:"commitments,omitempty"`
+}
+
+// Commitment is one person's part in the draw, ascending by By.
+type Commitment struct {
+	By     Identity `json:"by"`
+	Hash   string   `json:"hash"`             // 64 hex characters; see CommitDraw
+	Secret string   `json:"secret,omitempty"` // 64 hex characters once opened, "" before
+	// TooEarly: the secret was opened before the event was closed, so that others
+	// could reckon with it. It does not count.
+	TooEarly bool `json:"tooEarly,omitempty"`
+	// KnownToFounder: opened before the founder opened theirs.
+	KnownToFounder bool `json:"knownToFounder,omitempty"`
+}
+
+// CommitDraw returns what somebody writes to take part with a secret of 32 bytes:
+// SHA-256("flyleaf draw commit v1" ‖ event ID 16 ‖ identity 32 ‖ secret).
+// ErrBadID is returned for an event or identity that is none, ErrBadValue for a
+// secret of another size.
+func CommitDraw(event EventID, by Identity, secret []byte) ([]byte, error) {
+	doc, err := event.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	who, err := by.bytes()
+	if err != nil {
+		return nil, err
+	}
+	if len(secret) != DrawSecretSize {
+		return nil, bad("draw/reveal", "a secret of %d bytes, it has %d", len(secret), DrawSecretSize)
+	}
+	h := sha256.New()
+	h.Write([]byte("flyleaf draw commit v1"))
+	h.Write(doc[:])
+	h.Write(who)
+	h.Write(secret)
+	return h.Sum(nil), nil
+}
+
+func (id Identity) bytes() ([]byte, error) {
+	if _, err := ParseIdentity(string(id)); err != nil {
+		return nil, err
+	}
+	return hex.DecodeString(string(id))
+}
+
+// Entrant is somebody who may win: the writer of a question, or the person it was
+// asked for. Two questions of one person make one entrant.
+type Entrant struct {
+	By         Identity `json:"by"`
+	OnBehalfOf string   `json:"onBehalfOf,omitempty"`
+}
+
+func (e Entrant) compare(o Entrant) int {
+	return cmp.Or(cmp.Compare(e.By, o.By), cmp.Compare(e.OnBehalfOf, o.OnBehalfOf))
+}
+
+// EntrantOf returns whose question a post is.
+func EntrantOf(p *Post) Entrant { return Entrant{p.By, p.OnBehalfOf} }
+
+// Entrants returns who was a candidate when the event was closed, ascending. Before
+// that it is who would be.
+func (w *Week) Entrants() []Entrant {
+	var out []Entrant
+	for i := range w.Threads {
+		if q := &w.Threads[i].Question; q.Marks.InDraw {
+			out = append(out, EntrantOf(&q.Post))
+		}
+	}
+	slices.SortFunc(out, Entrant.compare)
+	return slices.Compact(out)
+}
+
+// DrawState says how far a draw has come.
+type DrawState string
+
+// The states of a draw.
+const (
+	DrawNobody  DrawState = "nobody"  // nobody has committed, or there is no candidate
+	DrawOpen    DrawState = "open"    // the event is not closed: nothing is fixed
+	DrawWaiting DrawState = "waiting" // secrets are missing
+	DrawDone    DrawState = "done"
+)
+
+// Drawn is a draw that was run.
+type Drawn struct {
+	State    DrawState  `json:"state"`
+	Waiting  []Identity `json:"waiting,omitempty"`  // whose secrets are missing
+	LeftOut  []Identity `json:"leftOut,omitempty"`  // whose commitments do not count
+	Secrets  []Identity `json:"secrets,omitempty"`  // whose secrets made the seed
+	Entrants []Entrant  `json:"entrants,omitempty"` // ascending
+	Seed     string     `json:"seed,omitempty"`     // 64 hex characters
+	Order    []Entrant  `json:"order,omitempty"`    // all entrants, as drawn
+}
+
+// Run draws. The same Draw, founder and entrants (in any order) give the same
+// result everywhere. ErrBadID is returned for IDs that are none.
+func (d *Draw) Run(event EventID, founder Identity, entrants []Entrant) (Drawn, error) {
+	entrants = slices.Clone(entrants)
+	slices.SortFunc(entrants, Entrant.compare)
+	out := Drawn{Entrants: slices.Compact(entrants)}
+	opened, err := d.opened(event, founder, &out)
+	if err != nil {
+		return out, err
+	}
+	switch {
+	case len(d.Commitments) == 0 || len(out.Entrants) == 0:
+		out.State = DrawNobody
+		return out, nil
+	case !d.Closed:
+		out.State = DrawOpen
+		return out, nil
+	case len(out.Waiting) > 0:
+		out.State = DrawWaiting
+		return out, nil
+	case len(opened) == 0:
+		out.State = DrawNobody
+		return out, nil
+	}
+	seed, err := drawSeed(event, opened, out.Entrants)
+	if err != nil {
+		return out, err
+	}
+	for _, c := range opened {
+		out.Secrets = append(out.Secrets, c.By)
+	}
+	out.State, out.Seed = DrawDone, hex.EncodeToString(seed)
+	left := slices.Clone(out.Entrants)
+	for n := uint64(0); len(left) > 0; n++ {
+		i := pick(seed, n, uint64(len(left)))
+		out.Order = append(out.Order, left[i])
+		left = slices.Delete(left, int(i), int(i)+1)
+	}
+	return out, nil
+}
+
+// opened returns the commitments that count and are open, ascending, and notes
+// whose are missing or left out.
+func (d *Draw) opened(event EventID, founder Identity, out *Drawn) ([]Commitment, error) {
+	all := slices.Clone(d.Commitments)
+	slices.SortFunc(all, func(a, b Commitment) int { return cmp.Compare(a.By, b.By) })
+	founderOpened := slices.ContainsFunc(all, func(c Commitment) bool { return c.By == founder && c.Secret != "" && !c.TooEarly })
+	var open []Commitment
+	for _, c := range all {
+		valid, err := c.valid(event)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case c.TooEarly:
+			out.LeftOut = append(out.LeftOut, c.By)
+		case d.Rule == DrawFounderLast && founderOpened && c.By != founder && (!valid || !c.KnownToFounder):
+			out.LeftOut = append(out.LeftOut, c.By)
+		case !valid:
+			out.Waiting = append(out.Waiting, c.By)
+		default:
+			open = append(open, c)
+		}
+	}
+	return open, nil
+}
+
+// valid reports whether the secret is there and is the one that was committed to.
+func (c *Commitment) valid(event EventID) (bool, error) {
+	if c.Secret == "" {
+		return false, nil
+	}
+	secret, err := hex.DecodeString(c.Secret)
+	if err != nil || len(secret) != DrawSecretSize {
+		return false, nil
+	}
+	want, err := CommitDraw(event, c.By, secret)
+	if err != nil {
+		return false, fmt.Errorf("the draw's commitment of %s: %w", c.By, err)
+	}
+	got, err := hex.DecodeString(c.Hash)
+	return err == nil && bytes.Equal(got, want), nil
+}
+
+func drawSeed(event EventID, opened []Commitment, entrants []Entrant) ([]byte, error) {
+	doc, err := event.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	b := append([]byte("flyleaf draw v1"), doc[:]...)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(opened)))
+	for _, c := range opened {
+		who, err := c.By.bytes()
+		if err != nil {
+			return nil, err
+		}
+		secret, err := hex.DecodeString(c.Secret)
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(b, who...), secret...)
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(len(entrants)))
+	for _, e := range entrants {
+		who, err := e.By.bytes()
+		if err != nil {
+			return nil, err
+		}
+		b = append(b, who...)
+		b = binary.BigEndian.AppendUint32(b, uint32(len(e.OnBehalfOf)))
+		b = append(b, e.OnBehalfOf...)
+	}
+	seed := sha256.Sum256(b)
+	return seed[:], nil
+}
+
+// pick returns a number below n, each as likely as the others.
+func pick(seed []byte, number, n uint64) uint64 {
+	last := -n % n // 2^64 mod n: the lowest values that would count once more than the others
+	for try := uint64(0); ; try++ {
+		b := append([]byte("flyleaf pick v1"), seed...)
+		b = binary.BigEndian.AppendUint64(b, number)
+		b = binary.BigEndian.AppendUint64(b, try)
+		h := sha256.Sum256(b)
+		if v := binary.BigEndian.Uint64(h[:8]); v >= last {
+			return v % n
+		}
+	}
+}
+
+// Winner is an author's or organiser's choice of a post by hand.
+type Winner struct {
+	Post PostID   `json:"post"`
+	By   Identity `json:"by"`             // who chose
+	Note string   `json:"note,omitempty"` // what they say about it; never empty in the document
+}
+
+// Prize is a copy that goes to somebody.
+type Prize struct {
+	Entrant
+	Post     PostID     `json:"post"`               // the question it is for; of several the first
+	ChosenBy []Identity `json:"chosenBy,omitempty"` // none: drawn
+}
+
+// Prizes returns who gets a copy: those chosen by hand, in the order of their
+// questions, and then, while copies are left, those drawn. Organisers and authors
+// get none, nor does anybody whose question is not shown, and nobody gets two.
+// Where the event names no number of copies, all that were chosen get one and
+// nobody is drawn.
+func (w *Week) Prizes(drawn Drawn) []Prize {
+	chosen := map[PostID][]Identity{}
+	for _, c := range w.Event.Winners {
+		if w.Event.HasRole(c.By, RoleAuthor) || w.Event.HasRole(c.By, RoleOrganiser) {
+			chosen[c.Post] = append(chosen[c.Post], c.By)
+		}
+	}
+	first := map[Entrant]PostID{}
+	at := map[Entrant]int{}
+	var out []Prize
+	for i := range w.Threads {
+		q := &w.Threads[i].Question
+		who := EntrantOf(&q.Post)
+		if !w.mayWin(q) {
+			continue
+		}
+		if _, ok := first[who]; !ok && q.Marks.InDraw {
+			first[who] = q.ID
+		}
+		by := chosen[q.ID]
+		if len(by) == 0 {
+			continue
+		}
+		if k, ok := at[who]; ok {
+			out[k].ChosenBy = union(out[k].ChosenBy, by)
+			continue
+		}
+		at[who] = len(out)
+		out = append(out, Prize{Entrant: who, Post: q.ID, ChosenBy: union(nil, by)})
+	}
+	for _, who := range drawn.Order {
+		if uint64(len(out)) >= w.Event.Prizes {
+			break
+		}
+		post, ok := first[who]
+		if _, has := at[who]; has || !ok {
+			continue
+		}
+		at[who] = len(out)
+		out = append(out, Prize{Entrant: who, Post: post})
+	}
+	return out
+}
+
+// mayWin reports whether a question can bring its writer a copy.
+func (w *Week) mayWin(q *PostView) bool {
+	if !q.Shown() {
+		return false
+	}
+	return q.OnBehalfOf != "" || !w.Event.HasRole(q.By, RoleAuthor) && !w.Event.HasRole(q.By, RoleOrganiser)
+}
+
+func union(a, b []Identity) []Identity {
+	out := append(slices.Clone(a), b...)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
