@@ -13,8 +13,11 @@ import (
 // and `weeks`.
 var rootMaps = []string{"people", "roles", "blocks", "claims", "posts", "winners", "draw", "contacts", "blobs", "relays"}
 
+// drawMaps are the maps inside `draw`.
+var drawMaps = []string{"commit", "reveal"}
+
 // planGenesis plans the first change of an event: all root maps, what the event
-// says of itself, and the two maps inside `event` that two organisers might
+// says of itself, and the maps inside `event` and `draw` that two people might
 // otherwise make at the same time.
 func planGenesis(e *qa.Event) *plan {
 	p := &plan{exact: true}
@@ -55,6 +58,9 @@ func planGenesis(e *qa.Event) *plan {
 	for _, key := range rootMaps {
 		made[key] = p.makeMap(rootHandle, key)
 	}
+	for _, key := range drawMaps {
+		p.makeMap(made["draw"], key)
+	}
 	for i, r := range e.Relays {
 		p.set(made["relays"], strconv.Itoa(i), r)
 	}
@@ -94,6 +100,25 @@ func (d *Document) plan(a *qa.Act, start uint64) (*plan, error) {
 		return d.planRole(a)
 	case qa.ActMark:
 		return d.planMark(a)
+	case qa.ActInvite:
+		role, _ := a.Role.InvitedAs()
+		return d.planFlag("roles", string(a.Identity), string(role), a.On)
+	case qa.ActClaim:
+		return d.planClaim(a)
+	case qa.ActAdmit:
+		return d.planAdmit(a)
+	case qa.ActBlock:
+		return d.planBlock(a)
+	case qa.ActWinner:
+		return d.planWinner(a)
+	case qa.ActDraw:
+		return d.planDraw(a)
+	case qa.ActContact:
+		return d.planBytes("contacts", string(d.me), a.Bytes)
+	case qa.ActBlob:
+		return d.planBlob(a)
+	case qa.ActWeek:
+		return d.planWeek(a)
 	}
 	return nil, fmt.Errorf("an event that exists is not told to %q: %w", a.Kind, qa.ErrBadValue)
 }
@@ -220,6 +245,7 @@ func (d *Document) planPost(a *qa.Act, start uint64) (*plan, error) {
 	for _, f := range []struct{ key, value string }{
 		{"onBehalfOf", a.OnBehalfOf},
 		{"source", a.Source},
+		{"origin", string(a.Origin)},
 		{"tags", qa.JoinTags(a.Tags)},
 	} {
 		if f.value != "" {

@@ -56,10 +56,15 @@ func newEngine(actor wire.ActorID, snapshot []byte) (engine, error) {
 			return nil, fmt.Errorf("load the document: %w", err)
 		}
 	}
-	if err := doc.SetActorID(actor.String()); err != nil {
-		return nil, fmt.Errorf("set the actor: %w", err)
+	e := &amEngine{doc: doc, size: int64(len(snapshot))}
+	return e, e.setActor(actor)
+}
+
+func (e *amEngine) setActor(actor wire.ActorID) error {
+	if err := e.doc.SetActorID(actor.String()); err != nil {
+		return fmt.Errorf("set the actor: %w", err)
 	}
-	return &amEngine{doc: doc, size: int64(len(snapshot))}, nil
+	return nil
 }
 
 func (e *amEngine) root() object { return e.doc.RootMap() }

@@ -118,6 +118,24 @@ func (d *Document) look() error {
 // Identity returns who makes the document's local changes.
 func (d *Document) Identity() qa.Identity { return d.me }
 
+// WriteAs makes another actor the writer of what follows, as the key of an
+// invitation or of one anonymous question needs. ErrBadActor is returned for an
+// actor that is not 40 bytes.
+func (d *Document) WriteAs(actor wire.ActorID) error {
+	if err := d.usable(); err != nil {
+		return err
+	}
+	if len(actor) != actorBytes {
+		return ErrBadActor
+	}
+	if err := d.eng.setActor(actor); err != nil {
+		d.broken = true
+		return fmt.Errorf("write as another: %w: %w", err, ErrBroken)
+	}
+	d.actor, d.me = actor, qa.IdentityOfActor([]byte(actor))
+	return nil
+}
+
 // Absorb takes changes from outside, in causal order, each one chunk that the
 // caller has checked; what is already there is passed over. On an error some may
 // have been taken: the document is broken then, see ErrBroken.

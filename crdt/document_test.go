@@ -350,6 +350,9 @@ func TestRefusalsThatNeedTheDocument(t *testing.T) {
 	if _, err := a.Do(qa.Act{Kind: qa.ActMerge, AtMillis: monday}); !errors.Is(err, crdt.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
+	if err := a.WriteAs(actorOf(2, 2)); !errors.Is(err, crdt.ErrClosed) {
+		t.Errorf("another writer after Close: %v", err)
+	}
 	if _, err := crdt.Load(actorOf(2, 2), nil, nil); !errors.Is(err, crdt.ErrNotEvent) {
 		t.Errorf("an empty document: %v", err)
 	}
@@ -377,6 +380,11 @@ func TestActsSurviveJSON(t *testing.T) {
 			"title": "t", "startsAt": int64(1<<53 - 1), "prizes": uint64(3), "closed": true,
 		}, Links: []qa.Link{{Text: "a", URL: "b"}}, Relays: []string{"ws://a"}},
 		{Kind: qa.ActPerson, AtMillis: 4, Person: &qa.Person{Name: "n"}},
+		{Kind: qa.ActPost, AtMillis: 6, Text: "x", Anonymous: true, Origin: "o"},
+		{Kind: qa.ActAdmit, AtMillis: 7, Invite: idOf(4), Identity: idOf(3), Role: qa.RoleMember},
+		{Kind: qa.ActClaim, AtMillis: 8, Identity: idOf(4), Successor: idOf(3)},
+		{Kind: qa.ActBlob, AtMillis: 9, Bytes: []byte{0, 255}},
+		{Kind: qa.ActWeek, AtMillis: 9, Event: &qa.Event{ID: "e", Title: "t"}},
 		{Kind: qa.ActMark, AtMillis: 5, Post: "p", Mark: "hidden", Text: "r", Identity: idOf(3), Role: qa.RoleAuthor, Emoji: "e", On: true},
 	} {
 		b, err := json.Marshal(a)

@@ -15,6 +15,8 @@ type engine interface {
 	get(in object, key string) (scalar any, child object, found bool, err error)
 	// keys returns the keys of a map, in no order.
 	keys(in object) ([]string, error)
+	// setActor changes who makes the next changes. No transaction is open.
+	setActor(actor wire.ActorID) error
 	// begin starts a transaction. Until commit only set and makeMap are called.
 	begin()
 	set(in object, key string, scalar any) error

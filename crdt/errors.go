@@ -20,8 +20,11 @@ var (
 	ErrClosed = errors.New("the document has been closed")
 	// ErrNoPost is returned when the act names a post that the document does not have.
 	ErrNoPost = errors.New("the event has no such post")
-	// ErrNotYours is returned when somebody else's post is to be edited or withdrawn.
-	ErrNotYours = errors.New("only its writer can do this to a post")
+	// ErrNotYours is returned when somebody else's post is to be edited or withdrawn,
+	// or an invitation claimed by another key than its own.
+	ErrNotYours = errors.New("only its writer can do this")
+	// ErrClaimed is returned when an invitation is claimed that somebody else has claimed.
+	ErrClaimed = errors.New("this invitation has been used by somebody else; ask the organiser for another")
 	// ErrEventClosed is returned when a post is made in an event that is closed.
 	ErrEventClosed = errors.New("the event is closed: it takes no more questions and replies")
 	// ErrTooBig is returned when the act would make a change that no device takes.

@@ -1,6 +1,7 @@
 package crdt
 
 import (
+	"bytes"
 	"fmt"
 
 	"flyleaf/crdt/wire"
@@ -152,6 +153,9 @@ func (s *step) is(op *wire.Op) bool {
 	case uint64:
 		v, ok := op.Value.Uint()
 		return ok && v == want
+	case []byte:
+		v, ok := op.Value.Bin()
+		return ok && bytes.Equal(v, want)
 	}
 	return false
 }

@@ -3,18 +3,29 @@ package qa
 // ActKind names what a person did.
 type ActKind string
 
-// The acts of schema 1 that a device can author today.
+// The acts of schema 1.
 const (
 	ActFound    ActKind = "found"    // Event: the new event (ID, Founder are ignored)
-	ActPost     ActKind = "post"     // Parent ("" asks), Text, OnBehalfOf, Tags, AtMillis, Source, AsAuthor
+	ActPost     ActKind = "post"     // Parent ("" asks), Text, OnBehalfOf, Tags, AtMillis, Source, AsAuthor, Origin, Anonymous
 	ActEdit     ActKind = "edit"     // Post, Text; adds a revision
 	ActWithdraw ActKind = "withdraw" // Post, On (false takes the withdrawal back)
 	ActReact    ActKind = "react"    // Post, Emoji, On
 	ActPerson   ActKind = "person"   // Person (ID is the actor's own); empty fields are left alone
 	ActEvent    ActKind = "event"    // Fields: keys of `event` to set, links and relays by Links, Relays
 	ActRole     ActKind = "role"     // Identity, Role, On
-	ActMark     ActKind = "mark"     // Post, Mark ("answered","pinned","hidden"), On or Text (hidden: the reason, "" lifts)
+	ActMark     ActKind = "mark"     // Post, Mark, and On ("answered","pinned","approved"), Text ("hidden": the reason, "duplicateOf": the post; "" lifts), or Identity and On ("assigned","candidate")
 	ActMerge    ActKind = "merge"    // an empty change that joins the heads
+
+	ActInvite ActKind = "invite" // Identity: the invitation's public key, Role (author, moderator, member), On
+	ActClaim  ActKind = "claim"  // Identity: the invitation's key, which is also the writer; Successor
+	ActAdmit  ActKind = "admit"  // Invite, Identity, Role: grants the role and revokes the invitation, in one change
+	ActBlock  ActKind = "block"  // Identity, Text: the reason, "" lifts
+
+	ActWinner  ActKind = "winner"  // Post, Text: what is won, "" takes the choice back
+	ActDraw    ActKind = "draw"    // Mark ("commit", "reveal": Bytes; "rule": Text)
+	ActContact ActKind = "contact" // Bytes: how to reach the writer, encrypted to the founder; none takes it back
+	ActBlob    ActKind = "blob"    // Bytes, kept under their SHA-256
+	ActWeek    ActKind = "week"    // of a club. Event: ID, Title, Authors, StartsAtMillis, EndsAtMillis, the first of Relays
 )
 
 // Act is one thing a person did, before it is a change. Acts of this device are
@@ -43,4 +54,23 @@ type Act struct {
 	Fields map[string]any `json:"fields,omitempty"`
 	Links  []Link         `json:"links,omitempty"`
 	Relays []string       `json:"relays,omitempty"`
+
+	// Origin is the post that this one stands for, when it is re-issued because
+	// the first did not stay in the document.
+	Origin PostID `json:"origin,omitempty"`
+	// Anonymous asks with a key that was made for this one question.
+	Anonymous bool     `json:"anonymous,omitempty"`
+	Invite    Identity `json:"invite,omitempty"`    // the public key of an invitation
+	Successor Identity `json:"successor,omitempty"` // who claims it
+	Bytes     []byte   `json:"bytes,omitempty"`
+}
+
+// InvitedAs returns the role that an invitation key holds until somebody with
+// this role has taken its place, and false for a role that nobody is invited to.
+func (r Role) InvitedAs() (Role, bool) {
+	switch r {
+	case RoleAuthor, RoleModerator, RoleMember:
+		return "invite-" + r, true
+	}
+	return "", false
 }

@@ -1,10 +1,12 @@
 package qa
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -121,9 +123,16 @@ func TestPostAndRevisionIDs(t *testing.T) {
 
 func TestInvitations(t *testing.T) {
 	id := MakeEventID([16]byte{1, 2, 3})
-	for _, want := range []Invitation{{Event: id}, {Event: id, Relay: "wss://relay.example:8443/events"}, {Event: id, Relay: "ws://[::1]:3030"}} {
+	secret := bytes.Repeat([]byte{0xa7}, SecretSize)
+	for _, want := range []Invitation{
+		{Event: id},
+		{Event: id, Relay: "wss://relay.example:8443/events"},
+		{Event: id, Relay: "ws://[::1]:3030"},
+		{Event: id, Relay: "ws://r", Secret: secret},
+		{Event: id, Secret: make([]byte, SecretSize)},
+	} {
 		got, err := ParseInvitation(want.String())
-		if err != nil || got != want {
+		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, %v", want, got, err)
 		}
 	}
@@ -131,7 +140,7 @@ func TestInvitations(t *testing.T) {
 		t.Errorf("written as %s", s)
 	}
 	for _, s := range []string{string(id), "automerge:" + string(id), " \n" + string(id) + "\t"} {
-		if got, err := ParseInvitation(s); err != nil || got != (Invitation{Event: id}) {
+		if got, err := ParseInvitation(s); err != nil || !reflect.DeepEqual(got, Invitation{Event: id}) {
 			t.Errorf("%q: %+v, %v", s, got, err)
 		}
 	}
@@ -143,6 +152,106 @@ func TestInvitations(t *testing.T) {
 	} {
 		if got, err := ParseInvitation(s); !errors.Is(err, ErrBadInvitation) {
 			t.Errorf("%.60q: %+v, %v", s, got, err)
+		}
+	}
+}
+
+// TestAnInvitationsSecret is kept out of logs and of errors, and a mistyped one is
+// noticed.
+func TestAnInvitationsSecret(t *testing.T) {
+	inv := Invitation{Event: MakeEventID([16]byte{1, 2, 3}), Relay: "ws://r", Secret: bytes.Repeat([]byte{0xa7}, SecretSize)}
+	link := inv.String()
+	_, fragment, _ := strings.Cut(link, "#")
+	if len(fragment) < SecretSize {
+		t.Fatalf("the link is %s", link)
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("joined", "invitation", inv)
+	if strings.Contains(log.String(), fragment) || !strings.Contains(log.String(), string(inv.Event)) {
+		t.Errorf("the log says %s", log.String())
+	}
+	if p := inv.Public(); p.Secret != nil || strings.Contains(p.String(), "#") {
+		t.Errorf("the public invitation is %s", p)
+	}
+	wrong := []byte(link)
+	if last := len(wrong) - 1; wrong[last] == 'a' {
+		wrong[last] = 'b'
+	} else {
+		wrong[last] = 'a'
+	}
+	for _, s := range []string{
+		string(wrong), link[:len(link)-1], strings.TrimSuffix(link, fragment), link + "1", link + "#" + fragment,
+		strings.TrimSuffix(link, fragment) + "0OIl", strings.TrimSuffix(link, fragment) + strings.Repeat("z", 51),
+	} {
+		_, err := ParseInvitation(s)
+		if !errors.Is(err, ErrBadInvitation) {
+			t.Errorf("%s: %v", s, err)
+		} else if strings.Contains(err.Error(), fragment[:20]) {
+			t.Errorf("the error repeats the secret: %v", err)
+		}
+	}
+}
+
+func TestTrustActs(t *testing.T) {
+	a, b := Identity(strings.Repeat("a", 64)), Identity(strings.Repeat("b", 64))
+	id := MakePostID(a, testActor(1, 1), 4)
+	week := Event{ID: MakeEventID([16]byte{1})}
+	with := func(change func(*Event)) *Event { e := week; change(&e); return &e }
+	for _, c := range []struct {
+		act   Act
+		field string // "" when it is taken
+	}{
+		{Act{Kind: ActInvite, Identity: a, Role: RoleAuthor, On: true}, ""},
+		{Act{Kind: ActInvite, Identity: a, Role: RoleMember}, ""},
+		{Act{Kind: ActInvite, Identity: a, Role: RoleOrganiser}, "roles"},
+		{Act{Kind: ActInvite, Identity: a, Role: RoleInviteAuthor}, "roles"},
+		{Act{Kind: ActInvite, Identity: "x", Role: RoleAuthor}, "roles"},
+		{Act{Kind: ActClaim, Identity: a, Successor: b}, ""},
+		{Act{Kind: ActClaim, Identity: a, Successor: a}, "claims"},
+		{Act{Kind: ActClaim, Identity: a}, "claims"},
+		{Act{Kind: ActClaim, Successor: b}, "claims"},
+		{Act{Kind: ActAdmit, Invite: a, Identity: b, Role: RoleModerator}, ""},
+		{Act{Kind: ActAdmit, Invite: a, Identity: a, Role: RoleModerator}, "roles"},
+		{Act{Kind: ActAdmit, Identity: b, Role: RoleModerator}, "roles"},
+		{Act{Kind: ActAdmit, Invite: a, Identity: b, Role: "king"}, "roles"},
+		{Act{Kind: ActBlock, Identity: a, Text: strings.Repeat("x", MaxReason)}, ""},
+		{Act{Kind: ActBlock, Identity: a, Text: strings.Repeat("x", MaxReason+1)}, "blocks"},
+		{Act{Kind: ActBlock, Text: "x"}, "blocks"},
+		{Act{Kind: ActPost, Anonymous: true, Origin: id}, ""},
+		{Act{Kind: ActPost, Anonymous: true, Parent: id}, "post"},
+		{Act{Kind: ActPost, Anonymous: true, OnBehalfOf: "Ann"}, "post"},
+		{Act{Kind: ActPost, Origin: "x"}, "post/origin"},
+		{Act{Kind: ActWinner, Post: id, Text: strings.Repeat("x", MaxShort)}, ""},
+		{Act{Kind: ActWinner, Post: id, Text: strings.Repeat("x", MaxShort+1)}, "winners"},
+		{Act{Kind: ActWinner, Text: "x"}, "winners"},
+		{Act{Kind: ActDraw, Mark: "rule", Text: strings.Repeat("x", MaxAbout+1)}, "draw/rule"},
+		{Act{Kind: ActDraw, Mark: "commit"}, "draw/commit"},
+		{Act{Kind: ActDraw, Mark: "reveal", Bytes: make([]byte, MaxDraw+1)}, "draw/reveal"},
+		{Act{Kind: ActDraw, Mark: "dice", Bytes: []byte{1}}, "draw"},
+		{Act{Kind: ActContact}, ""},
+		{Act{Kind: ActContact, Bytes: make([]byte, MaxContact+1)}, "contacts"},
+		{Act{Kind: ActBlob}, "blobs"},
+		{Act{Kind: ActBlob, Bytes: make([]byte, MaxBlob)}, ""},
+		{Act{Kind: ActWeek}, "weeks"},
+		{Act{Kind: ActWeek, Event: &Event{ID: "x"}}, "weeks"},
+		{Act{Kind: ActWeek, Event: &week}, ""},
+		{Act{Kind: ActWeek, Event: with(func(e *Event) { e.Title = strings.Repeat("x", MaxShort+1) })}, "weeks/title"},
+		{Act{Kind: ActWeek, Event: with(func(e *Event) { e.EndsAtMillis = 1 << 60 })}, "weeks/endsAt"},
+		{Act{Kind: ActWeek, Event: with(func(e *Event) { e.Relays = []string{"http://a"} })}, "relay"},
+	} {
+		c.act.AtMillis = 1
+		err := c.act.Validate()
+		var fe *FieldError
+		switch {
+		case c.field == "" && err != nil:
+			t.Errorf("%+v: %v", c.act, err)
+		case c.field != "" && (!errors.As(err, &fe) || fe.Field != c.field):
+			t.Errorf("%+v: %v, want field %s", c.act, err, c.field)
+		}
+	}
+	for role, want := range map[Role]Role{RoleAuthor: RoleInviteAuthor, RoleModerator: RoleInviteModerator, RoleMember: RoleInviteMember} {
+		if got, ok := role.InvitedAs(); !ok || got != want {
+			t.Errorf("%s is invited as %s", role, got)
 		}
 	}
 }

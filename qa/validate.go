@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The roles that an invitation key may hold; claiming one is not a device's act yet.
+// The roles that an invitation key may hold.
 const (
 	RoleInviteAuthor    Role = "invite-author"
 	RoleInviteModerator Role = "invite-moderator"
@@ -205,8 +205,8 @@ func checkRelays(relays []string) error {
 }
 
 func checkGrant(id Identity, role Role) error {
-	if _, err := ParseIdentity(string(id)); err != nil {
-		return &FieldError{Field: "roles", Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
+	if err := checkIdentity("roles", id); err != nil {
+		return err
 	}
 	switch role {
 	case RoleOrganiser, RoleAuthor, RoleModerator, RoleMember, RoleInviteAuthor, RoleInviteModerator, RoleInviteMember:
@@ -307,6 +307,10 @@ func (a *Act) Validate() error {
 		return a.validateMark()
 	case ActMerge:
 		return nil
+	case ActInvite, ActClaim, ActAdmit, ActBlock:
+		return a.validateTrust()
+	case ActWinner, ActDraw, ActContact, ActBlob, ActWeek:
+		return a.validateWeek()
 	}
 	return bad("kind", "there is no act %.40q", string(a.Kind))
 }
@@ -323,6 +327,14 @@ func (a *Act) validatePost() error {
 		if err := checkPostID("post/parent", a.Parent); err != nil {
 			return err
 		}
+	}
+	if a.Origin != "" {
+		if err := checkPostID("post/origin", a.Origin); err != nil {
+			return err
+		}
+	}
+	if a.Anonymous && (a.Parent != "" || a.OnBehalfOf != "") {
+		return bad("post", "only a question of one's own can be asked anonymously")
 	}
 	for _, t := range a.Tags {
 		if strings.Contains(t, ",") {
@@ -345,6 +357,102 @@ func (a *Act) validatePost() error {
 	return nil
 }
 
+// validateTrust checks the acts about who may do what.
+func (a *Act) validateTrust() error {
+	if a.Kind == ActBlock {
+		if err := checkIdentity("blocks", a.Identity); err != nil {
+			return err
+		}
+		return checkText("blocks", a.Text, MaxReason)
+	}
+	field := "roles"
+	if a.Kind == ActClaim {
+		field = "claims"
+	}
+	if err := checkIdentity(field, a.Identity); err != nil {
+		return err
+	}
+	switch a.Kind {
+	case ActClaim:
+		if err := checkIdentity("claims", a.Successor); err != nil {
+			return err
+		}
+		if a.Successor == a.Identity {
+			return bad("claims", "an invitation cannot take its own place")
+		}
+		return nil
+	case ActAdmit:
+		if err := checkIdentity("roles", a.Invite); err != nil {
+			return err
+		}
+		if a.Invite == a.Identity {
+			return bad("roles", "an invitation cannot take its own place")
+		}
+	}
+	if _, ok := a.Role.InvitedAs(); !ok {
+		return bad("roles", "nobody is invited as %.40q; it is author, moderator or member", string(a.Role))
+	}
+	return nil
+}
+
+// validateWeek checks the acts of a week's end, and of a club.
+func (a *Act) validateWeek() error {
+	switch a.Kind {
+	case ActWinner:
+		if err := checkPostID("winners", a.Post); err != nil {
+			return err
+		}
+		return checkText("winners", a.Text, MaxShort)
+	case ActContact:
+		return checkBytes("contacts", a.Bytes, 0, MaxContact)
+	case ActBlob:
+		return checkBytes("blobs", a.Bytes, 1, MaxBlob)
+	case ActDraw:
+		switch a.Mark {
+		case "commit", "reveal":
+			return checkBytes("draw/"+a.Mark, a.Bytes, 1, MaxDraw)
+		case "rule":
+			return checkText("draw/rule", a.Text, MaxAbout)
+		}
+		return bad("draw", "there is no %.40q; it is commit, reveal or rule", a.Mark)
+	}
+	if a.Event == nil {
+		return &FieldError{Field: "weeks", Err: ErrMissing}
+	}
+	e := a.Event
+	if _, err := ParseEventID(string(e.ID)); err != nil {
+		return &FieldError{Field: "weeks", Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
+	}
+	for field, s := range map[string]string{"weeks/title": e.Title, "weeks/authors": e.Authors} {
+		if err := checkText(field, s, MaxShort); err != nil {
+			return err
+		}
+	}
+	for field, ms := range map[string]int64{"weeks/startsAt": e.StartsAtMillis, "weeks/endsAt": e.EndsAtMillis} {
+		if err := checkTime(field, ms); err != nil {
+			return err
+		}
+	}
+	return checkRelays(e.Relays)
+}
+
+func checkIdentity(field string, id Identity) error {
+	if _, err := ParseIdentity(string(id)); err != nil {
+		return &FieldError{Field: field, Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
+	}
+	return nil
+}
+
+func checkBytes(field string, b []byte, least, limit int) error {
+	if len(b) < least {
+		return &FieldError{Field: field, Err: ErrMissing}
+	}
+	if len(b) > limit {
+		return &FieldError{Field: field, Got: len(b), Max: limit, Err: ErrTooLong}
+	}
+	return nil
+}
+
 func (a *Act) validateMark() error {
 	if err := checkPostID("post", a.Post); err != nil {
 		return err
@@ -360,10 +468,7 @@ func (a *Act) validateMark() error {
 		}
 		return checkPostID("post/marks/duplicateOf", PostID(a.Text))
 	case "assigned", "candidate":
-		if _, err := ParseIdentity(string(a.Identity)); err != nil {
-			return &FieldError{Field: "post/marks/" + a.Mark, Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
-		}
-		return nil
+		return checkIdentity("post/marks/"+a.Mark, a.Identity)
 	}
 	return bad("post/marks", "there is no mark %.40q", a.Mark)
 }

@@ -1,0 +1,56 @@
+package crdt
+
+import (
+	"fmt"
+
+	"flyleaf/qa"
+)
+
+// planClaim says who takes an invitation's place. The invitation's key is the
+// writer, and says so once.
+func (d *Document) planClaim(a *qa.Act) (*plan, error) {
+	if a.Identity != d.me {
+		return nil, fmt.Errorf("claim an invitation: %w", ErrNotYours)
+	}
+	claims, err := d.rootMap("claims")
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{}
+	switch now, err := d.scalar(claims, string(d.me)); {
+	case err != nil:
+		return nil, err
+	case now == string(a.Successor):
+	case now != nil:
+		return nil, ErrClaimed
+	default:
+		p.set(claims, string(d.me), string(a.Successor))
+	}
+	return p, nil
+}
+
+// planAdmit answers a claim: the role goes from the invitation to who claimed it.
+func (d *Document) planAdmit(a *qa.Act) (*plan, error) {
+	p, err := d.planFlag("roles", string(a.Identity), string(a.Role), true)
+	if err != nil {
+		return nil, err
+	}
+	invited, missing, err := d.descend("roles", string(a.Invite))
+	if err != nil || missing {
+		return p, err
+	}
+	role, _ := a.Role.InvitedAs()
+	return p, d.setOn(p, invited, string(role), false, false)
+}
+
+func (d *Document) planBlock(a *qa.Act) (*plan, error) {
+	if a.Identity == d.me && a.Text != "" {
+		return nil, &qa.FieldError{Field: "blocks", Err: fmt.Errorf("%w: nobody blocks themselves", qa.ErrBadValue)}
+	}
+	blocks, err := d.rootMap("blocks")
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{}
+	return p, d.setOn(p, blocks, string(a.Identity), a.Text, "")
+}
