@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyleaf/exchange/markdown"
 	"flyleaf/qa"
 )
 
@@ -47,7 +48,7 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 		done(w, r, eventPath(v.Event.ID)+"#ask", "")
 		return
 	case r.PostForm.Has("preview"):
-		s.showWeek(w, r, http.StatusOK, v, &askBox{Draft: d, Preview: Markdown(d.Text)})
+		s.showWeek(w, r, http.StatusOK, v, &askBox{Draft: d, Preview: markdown.HTML(d.Text)})
 		return
 	}
 	if strings.TrimSpace(d.Text) == "" {
@@ -120,7 +121,7 @@ func (s *server) reply(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.PostForm.Has("preview") {
-		s.showPost(w, r, http.StatusOK, v, t, i, &composer{Draft: d, Preview: Markdown(d.Text)})
+		s.showPost(w, r, http.StatusOK, v, t, i, &composer{Draft: d, Preview: markdown.HTML(d.Text)})
 		return
 	}
 	err := errEmpty

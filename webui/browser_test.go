@@ -21,6 +21,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
+	"flyleaf/internal/testfixture"
 	"flyleaf/qa"
 )
 
@@ -481,7 +482,7 @@ const es = new EventSource("%[1]s/stream", {withCredentials:true}); es.onerror =
 
 func TestBrowserRunsNothingFromAPost(t *testing.T) {
 	b := openBrowserOn(t)
-	for i, text := range xssCorpus {
+	for i, text := range testfixture.XSS {
 		by := fakeID('2')
 		b.node.weeks[b.event].people[by] = qa.Person{ID: by, Name: `<img src=x onerror="window.ran=1">`}
 		b.node.put(b.event, qa.Post{
@@ -500,7 +501,7 @@ func TestBrowserRunsNothingFromAPost(t *testing.T) {
 	}](b, `({ran: !!window.ran, elements: document.querySelectorAll('main script, main img, main iframe, main object, main embed, main style, main base, main form form, main svg:not(.nib), main video, main math').length,
 	  bad: [...document.querySelectorAll('main *')].flatMap(e => [...e.attributes].filter(a => /^on/i.test(a.name) || /^\s*(javascript|data|vbscript):/i.test(a.value) && a.name === 'href').map(a => a.name + '=' + a.value)),
 	  questions: document.querySelectorAll('.question').length})`)
-	if found.Ran || found.Elements != 0 || len(found.Bad) != 0 || found.Questions < len(xssCorpus) {
+	if found.Ran || found.Elements != 0 || len(found.Bad) != 0 || found.Questions < len(testfixture.XSS) {
 		t.Errorf("%+v", found)
 	}
 	// Every link that can be followed leads to an ordinary address.

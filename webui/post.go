@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyleaf/exchange/markdown"
 	"flyleaf/qa"
 )
 
@@ -118,7 +119,7 @@ func (v *weekView) history(p *qa.PostView) []version {
 		case !rev.Superseded:
 			header = "Now, " + header
 		}
-		out = append(out, version{Header: header, ID: rev.ID, Words: Markdown(rev.Text)})
+		out = append(out, version{Header: header, ID: rev.ID, Words: markdown.HTML(rev.Text)})
 	}
 	return out
 }
@@ -209,7 +210,7 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 		done(w, r, v.address(p.ID), p.ID)
 		return
 	case r.PostForm.Has("preview"):
-		s.showEditor(w, r, http.StatusOK, v, t, i, composer{Draft: d, Preview: Markdown(d.Text)})
+		s.showEditor(w, r, http.StatusOK, v, t, i, composer{Draft: d, Preview: markdown.HTML(d.Text)})
 		return
 	case r.PostForm.Has("keep"): // of concurrent versions: the one named becomes a new one
 		n := slices.IndexFunc(p.Revisions, func(rev qa.Revision) bool { return string(rev.ID) == r.PostForm.Get("keep") })

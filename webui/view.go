@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyleaf/exchange/markdown"
 	"flyleaf/qa"
 )
 
@@ -311,7 +312,7 @@ func (v *weekView) gone(p *qa.PostView, out *postView) bool {
 		return false
 	}
 	if out.Mine { // the writer still sees the words
-		out.Words = Markdown(p.Text())
+		out.Words = markdown.HTML(p.Text())
 	}
 	out.Class += " gone"
 	out.Badges = nil
@@ -321,7 +322,7 @@ func (v *weekView) gone(p *qa.PostView, out *postView) bool {
 func (v *weekView) text(p *qa.PostView, out *postView) {
 	versions := p.Versions()
 	if len(versions) < 2 {
-		out.Words = Markdown(p.Text())
+		out.Words = markdown.HTML(p.Text())
 		return
 	}
 	for i, r := range versions {
@@ -330,7 +331,7 @@ func (v *weekView) text(p *qa.PostView, out *postView) {
 			keep = [...]string{"Keep the first", "Keep the second"}[i]
 		}
 		out.Versions = append(out.Versions, version{
-			Header: "Written " + v.cal.moment(r.AtMillis).Words, Keep: keep, ID: r.ID, Words: Markdown(r.Text),
+			Header: "Written " + v.cal.moment(r.AtMillis).Words, Keep: keep, ID: r.ID, Words: markdown.HTML(r.Text),
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"flyleaf/exchange/markdown"
 	"flyleaf/qa"
 )
 
@@ -136,7 +137,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	}
 	p.PhaseBold, p.Phase = v.cal.phase(e)
 	if e.Description != "" {
-		p.About = Markdown(e.Description)
+		p.About = markdown.HTML(e.Description)
 	}
 	for _, l := range e.Links {
 		if u, err := url.Parse(l.URL); err == nil && (u.Scheme == "https" || u.Scheme == "http") {

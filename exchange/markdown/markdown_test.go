@@ -1,17 +1,19 @@
-package webui
+package markdown
 
 import (
 	"fmt"
 	"html/template"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"flyleaf/internal/testfixture"
 	"flyleaf/qa"
 )
 
-func TestMarkdown(t *testing.T) {
+func TestHTML(t *testing.T) {
 	link := func(url, words string) string {
 		return `<a href="` + url + `" rel="noopener nofollow noreferrer">` + words + `</a>`
 	}
@@ -37,14 +39,14 @@ func TestMarkdown(t *testing.T) {
 		{"| a | b |\n|---|--:|\n| 1 | 2 |", "<table>\n<thead>\n<tr>\n<th>a</th>\n<th>b</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td>1</td>\n<td>2</td>\n</tr>\n</tbody>\n</table>\n"},
 		{"bad \xff bytes", "<p>bad \uFFFD bytes</p>\n"},
 	} {
-		if got := string(Markdown(c.in)); got != c.want {
+		if got := string(HTML(c.in)); got != c.want {
 			t.Errorf("%q\n got %q\nwant %q", c.in, got, c.want)
 		}
 	}
 }
 
 // Text that takes parsers long, or deep, at the length a post may have.
-func TestMarkdownOfHostileTextIsQuick(t *testing.T) {
+func TestHTMLOfHostileTextIsQuick(t *testing.T) {
 	n := qa.MaxText
 	fill := func(s string) string { return strings.Repeat(s, n/len(s)) }
 	var stairs strings.Builder
@@ -58,7 +60,7 @@ func TestMarkdownOfHostileTextIsQuick(t *testing.T) {
 		"urls": fill("http://a.b "), "one url": "http://" + fill("a."), "angles": fill("<"), "autolinks": fill("<http://a>"), "lines": fill("\n"), "setext": fill("a\n=\n"), "refs": fill("[a]: b\n"), "nul": fill("\x00"), "strikes": fill("~~a "), "mails": fill("a@b.c"), "at": fill("a@"), "www": fill("www."),
 	} {
 		began := time.Now()
-		out := renderMarkdown(text)
+		out := render(text)
 		took := time.Since(began)
 		t.Logf("%-14s %8v %8d bytes", name, took.Round(time.Millisecond), len(out))
 		if took > 5*time.Second {
@@ -121,16 +123,16 @@ func TestWordCacheIsBoundedAndRight(t *testing.T) {
 	}
 }
 
-// FuzzMarkdown looks for text that gets more than our own elements through.
-func FuzzMarkdown(f *testing.F) {
-	for _, text := range xssCorpus {
+// FuzzHTML looks for text that gets more than our own elements through.
+func FuzzHTML(f *testing.F) {
+	for _, text := range testfixture.XSS {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 2000 {
 			return
 		}
-		out := string(renderMarkdown(text))
+		out := string(render(text))
 		for _, m := range element.FindAllStringSubmatch(out, -1) {
 			if !allowed[strings.ToLower(m[2])] || !attributes.MatchString(m[3]) {
 				t.Errorf("%q gives %s in %q", text, m[0], out)
@@ -140,4 +142,32 @@ func FuzzMarkdown(f *testing.F) {
 			t.Errorf("%q leaves a bare < in %q", text, out)
 		}
 	})
+}
+
+var (
+	element = regexp.MustCompile(`<(/?)([A-Za-z!?][^\s/>]*)([^>]*)>`)
+	allowed = map[string]bool{
+		"p": true, "br": true, "hr": true, "strong": true, "em": true, "del": true, "code": true, "pre": true, "ul": true, "ol": true, "li": true,
+		"blockquote": true, "table": true, "thead": true, "tbody": true, "tr": true, "th": true, "td": true, "a": true,
+	}
+	attributes = regexp.MustCompile(`^( (href="(https?://|mailto:)[^"]*"|rel="noopener nofollow noreferrer"|class="language-[A-Za-z0-9_+#-]+"|start="[0-9]+"|tabindex="0"))*\s*/?$`)
+)
+
+func TestHTMLLetsNothingThrough(t *testing.T) {
+	for _, text := range testfixture.XSS {
+		out := string(HTML(text))
+		for _, m := range element.FindAllStringSubmatch(out, -1) {
+			if !allowed[strings.ToLower(m[2])] {
+				t.Errorf("%q gives the element %s", text, m[0])
+			}
+			if !attributes.MatchString(m[3]) {
+				t.Errorf("%q gives the attributes of %s", text, m[0])
+			}
+		}
+		for _, a := range regexp.MustCompile(`<a[^>]*>`).FindAllString(out, -1) {
+			if !strings.Contains(a, `rel="`+LinkRel+`"`) {
+				t.Errorf("%q gives a link without its rel: %s", text, a)
+			}
+		}
+	}
 }

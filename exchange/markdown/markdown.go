@@ -1,4 +1,13 @@
-package webui
+// Package markdown shows what people write: Markdown as safe HTML, and as plain text.
+//
+// The web UI, the published pages, the feeds and the digest all show words through
+// it, so that a text is the same everywhere, and is cleaned in one place.
+//
+// It guarantees that the HTML holds no element, attribute or address of the
+// writer's but those of a short list, that showing it fetches nothing and runs
+// nothing, and that no word of the text is left out. Its work is bounded for any
+// text of qa.MaxText bytes.
+package markdown
 
 import (
 	"bytes"
@@ -20,8 +29,8 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// linkRel stands on every link of a post.
-const linkRel = "noopener nofollow noreferrer"
+// LinkRel is the rel of every link in a text.
+const LinkRel = "noopener nofollow noreferrer"
 
 // maxNesting is how many levels of quotes and lists are read as such. Deeper
 // text is shown as it was typed: parsers and browsers need time and stack for
@@ -32,7 +41,7 @@ const maxNesting = 40
 // openings that are never closed cost the square of their number.
 const maxLinks = 1000
 
-var markdown = sync.OnceValue(func() goldmark.Markdown {
+var parsed = sync.OnceValue(func() goldmark.Markdown {
 	// HTML is not Markdown here: without its parsers "<b>" and "List<String>" are
 	// words like others, and no word is lost.
 	blocks := without(parser.DefaultBlockParsers(), parser.NewHTMLBlockParser())
@@ -73,7 +82,7 @@ var sanitiser = sync.OnceValue(func() *bluemonday.Policy {
 	p.AllowAttrs("class").Matching(regexp.MustCompile(`^language-[A-Za-z0-9_+#-]{1,30}$`)).OnElements("code")
 	p.AllowAttrs("start").Matching(regexp.MustCompile(`^[0-9]{1,9}$`)).OnElements("ol")
 	p.AllowAttrs("href").OnElements("a")
-	p.AllowAttrs("rel").Matching(regexp.MustCompile("^" + linkRel + "$")).OnElements("a")
+	p.AllowAttrs("rel").Matching(regexp.MustCompile("^" + LinkRel + "$")).OnElements("a")
 	// "http:/you" without a host would lead to a page of ours.
 	hosted := func(u *url.URL) bool { return u.Host != "" }
 	p.AllowURLSchemeWithCustomPolicy("http", hosted)
@@ -86,18 +95,18 @@ var sanitiser = sync.OnceValue(func() *bluemonday.Policy {
 	return p
 })
 
-// Markdown renders what a person wrote: Markdown with fenced code, tables,
+// HTML renders what a person wrote: Markdown with fenced code, tables,
 // strike-through, bare links and :emoji: codes. The result holds no HTML of the
 // writer's, no picture (a link to it instead), no heading, and no link but http,
 // https and mailto. It is safe to stand in a page, and showing it fetches nothing.
-func Markdown(text string) template.HTML {
+func HTML(text string) template.HTML {
 	return words.get(text)
 }
 
-func renderMarkdown(text string) template.HTML {
+func render(text string) template.HTML {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	var b bytes.Buffer
-	if tooDeep(text) || strings.Count(text, "](") > maxLinks || markdown().Convert([]byte(text), &b) != nil {
+	if tooDeep(text) || strings.Count(text, "](") > maxLinks || parsed().Convert([]byte(text), &b) != nil {
 		b.Reset()
 		b.WriteString("<pre><code>")
 		template.HTMLEscape(&b, []byte(text))
@@ -144,7 +153,7 @@ func (ours) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
 func openLink(w util.BufWriter, dest []byte) {
 	_, _ = w.WriteString(`<a href="`)
 	_, _ = w.Write(util.EscapeHTML(util.URLEscape(dest, true)))
-	_, _ = w.WriteString(`" rel="` + linkRel + `">`)
+	_, _ = w.WriteString(`" rel="` + LinkRel + `">`)
 }
 
 func insideLink(n ast.Node) bool {
@@ -242,7 +251,7 @@ func (c *wordCache) get(text string) template.HTML {
 	if ok {
 		return h
 	}
-	h = renderMarkdown(text)
+	h = render(text)
 	c.mu.Lock()
 	c.put(text, h)
 	c.mu.Unlock()
