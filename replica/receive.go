@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // Refusal is a change that was not taken, and why.
@@ -25,7 +25,7 @@ const (
 	CodeMalformed = "malformed" // not a canonical change within the bounds
 	CodeSchema    = "schema"    // not of the event document's shape
 	CodeGenesis   = "genesis"   // a beginning that is not this event's
-	CodeSignature = "signature" // signed, but not by its writer
+	CodeSignature = "signature" // not signed by its writer
 	CodeGraph     = "graph"     // it breaks the rules of sequence, deps or counters
 	CodeContent   = "content"   // what it does does not fit what is there
 	CodePast      = "past"      // it depends on a change that was refused
@@ -40,22 +40,15 @@ var ErrTooManyRefused = errors.New("the relay sends too many changes that cannot
 
 var errForeignGenesis = errors.New("the event's ID does not follow from this first change")
 
-// take checks the changes of a message and saves those that fit, in one
-// transaction. Changes that cannot be taken are noted in refused and are no
+// take checks inspected changes against what is here and saves those that fit, in
+// one transaction. Changes that cannot be taken are noted in refused and are no
 // error. When an error is returned nothing of the message was kept. mu is held
 // and the event is loaded.
-func (e *event) take(ctx context.Context, changes [][]byte, signatures []byte) (Update, error) {
-	if len(signatures) != len(changes)*trust.SignatureSize {
-		signatures = nil // of a stock client, or of no use
-	}
+func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 	batch := storage.Batch{Event: e.id}
 	now := e.node.cfg.Now().UnixMilli()
-	for i, chunk := range changes {
-		var signature []byte
-		if signatures != nil {
-			signature = presentSignature(signatures[i*trust.SignatureSize : (i+1)*trust.SignatureSize])
-		}
-		a, skip, refusal := e.check(chunk, signature)
+	for i := range changes {
+		a, skip, refusal := e.check(&changes[i])
 		if skip {
 			continue
 		}
@@ -112,55 +105,41 @@ func (e *event) take(ctx context.Context, changes [][]byte, signatures []byte) (
 	return e.update(batch.Views, false), nil
 }
 
-// check looks at a change on its own: skip is set for one that is here already.
-func (e *event) check(chunk, signature []byte) (a arrival, skip bool, refusal *Refusal) {
-	h, err := wire.ReadHash(chunk)
-	if err == nil && e.settled(h) {
+// check says whether a change is to be added: skip is set for one that is here
+// already.
+func (e *event) check(c *inspected) (a arrival, skip bool, refusal *Refusal) {
+	if e.settled(c.hash) {
 		return a, true, nil
 	}
-	c, err := wire.DecodeChange(chunk)
-	if err != nil {
-		return a, false, &Refusal{Hash: h, Code: CodeMalformed, Reason: err.Error()}
+	if c.refusal != nil {
+		return a, false, c.refusal
 	}
-	h = c.Hash
-	if e.settled(h) { // a deflated change has its hash only now
-		return a, true, nil
+	if r, again := e.refused[c.hash]; again && r.Code == CodeSignature {
+		e.pardon() // it was not the change's fault, nor that of what depends on it
 	}
-	if err := wire.CheckSchemaShape(c); err != nil {
-		return a, false, &Refusal{Hash: h, Code: CodeSchema, Reason: err.Error()}
-	}
-	if len(c.Deps) == 0 && qa.EventIDFromGenesis([32]byte(h)) != e.id {
-		return a, false, &Refusal{Hash: h, Code: CodeGenesis, Reason: errForeignGenesis.Error()}
-	}
-	for _, d := range c.Deps {
-		if _, ok := e.refused[d]; ok {
-			return a, false, &Refusal{Hash: h, Code: CodePast, Reason: graph.ErrDependsOnRefused.Error()}
+	if c.change == nil {
+		var err error
+		if c.change, err = wire.DecodeChange(c.chunk); err != nil {
+			return a, false, &Refusal{Hash: c.hash, Code: CodeMalformed, Reason: err.Error()}
 		}
 	}
-	if signature != nil {
-		if err := trust.Verify(e.id, c.Actor, h, signature); err != nil {
-			return a, false, &Refusal{Hash: h, Code: CodeSignature, Reason: err.Error()}
+	for _, d := range c.change.Deps {
+		if _, ok := e.refused[d]; ok {
+			return a, false, &Refusal{Hash: c.hash, Code: CodePast, Reason: graph.ErrDependsOnRefused.Error()}
 		}
 	}
 	// Encoded again and not kept as it came: a type-1 chunk whatever arrived, and
 	// no hold on the whole frame's memory.
-	return arrival{change: c, bytes: c.Encode(), signature: signature, stranger: true}, false, nil
+	return arrival{
+		change: c.change, bytes: c.change.Encode(), signature: bytes.Clone(c.signature), stranger: true,
+	}, false, nil
 }
 
-// settled reports whether nothing is to be done about a change.
+// settled reports whether nothing is to be done about a change. One that came with
+// a wrong signature may come again with the right one.
 func (e *event) settled(h wire.Hash) bool {
-	_, refused := e.refused[h]
-	return refused || e.graph.Has(h) || e.graph.Waiting(h)
-}
-
-// presentSignature returns nil for 64 zero bytes, which stand for "unsigned".
-func presentSignature(s []byte) []byte {
-	for _, b := range s {
-		if b != 0 {
-			return append([]byte(nil), s...)
-		}
-	}
-	return nil
+	r, refused := e.refused[h]
+	return refused && r.Code != CodeSignature || e.graph.Has(h) || e.graph.Waiting(h)
 }
 
 func (e *event) explain(h wire.Hash, err error) *Refusal {
@@ -177,7 +156,7 @@ func (e *event) explain(h wire.Hash, err error) *Refusal {
 
 // refuse remembers a refused change; what waits for it is refused with it.
 func (e *event) refuse(r Refusal) error {
-	if len(e.refused) >= maxRefused {
+	if _, again := e.refused[r.Hash]; !again && len(e.refused) >= maxRefused {
 		return ErrTooManyRefused
 	}
 	e.refused[r.Hash] = r

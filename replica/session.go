@@ -361,7 +361,7 @@ func (s *session) receive(ctx context.Context, p *peer, m *repo.Message) error {
 	if err != nil {
 		return &relayError{"the relay sent something that cannot be read", err}
 	}
-	answer, update, err := s.digest(ctx, p, msg, m.Signatures)
+	answer, update, err := s.digest(ctx, p, msg, p.e.inspect(msg.Changes, m.Signatures))
 	if update.Status || len(update.Posts) > 0 {
 		s.node.subs.notify(update)
 	}
@@ -374,7 +374,7 @@ func (s *session) receive(ctx context.Context, p *peer, m *repo.Message) error {
 	return p.e.joinHeads(ctx)
 }
 
-func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, signatures []byte) (answer *repo.Message, update Update, err error) {
+func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, changes []inspected) (answer *repo.Message, update Update, err error) {
 	e := p.e
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -382,7 +382,7 @@ func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, signat
 		return nil, update, err
 	}
 	before := e.graph.Heads()
-	if update, err = e.take(ctx, msg.Changes, signatures); err != nil {
+	if update, err = e.take(ctx, changes); err != nil {
 		if isDeadEnd(err) {
 			s.link.stick(e.id, err)
 		}

@@ -1,0 +1,95 @@
+package replica
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/trust"
+)
+
+// heldOps bounds the decoded operations of one message that are kept from looking
+// at its changes until they are taken; what is beyond is decoded a second time.
+const heldOps = 200_000
+
+// inspected is a change of a message, looked at on its own: what needs nothing
+// but its bytes has been found.
+type inspected struct {
+	chunk     []byte
+	signature []byte
+	hash      wire.Hash    // the zero hash when the bytes do not say
+	change    *wire.Change // nil: refused, or to be decoded again
+	refusal   *Refusal
+}
+
+// inspect looks at the changes of a message that are not settled, in parallel and
+// without holding mu: checking the signatures takes longer than all the rest of
+// taking an event in.
+func (e *event) inspect(changes [][]byte, signatures []byte) []inspected {
+	if len(signatures) != len(changes)*trust.SignatureSize {
+		signatures = nil // of a stock client, or of no use
+	}
+	found := make([]inspected, 0, len(changes))
+	e.mu.Lock()
+	for i, chunk := range changes {
+		h, err := wire.ReadHash(chunk)
+		if err == nil && e.graph != nil && e.settled(h) {
+			continue
+		}
+		c := inspected{chunk: chunk, hash: h}
+		if signatures != nil {
+			c.signature = signatures[i*trust.SignatureSize : (i+1)*trust.SignatureSize]
+		}
+		found = append(found, c)
+	}
+	e.mu.Unlock()
+
+	var next, ops atomic.Int64
+	look := func() {
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= len(found) {
+				return
+			}
+			c := &found[i]
+			c.look(e.id)
+			if c.change != nil && ops.Add(int64(len(c.change.Ops))) > heldOps {
+				c.change = nil
+			}
+		}
+	}
+	var helpers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(found)) - 1 {
+		helpers.Go(look)
+	}
+	look()
+	helpers.Wait()
+	return found
+}
+
+// look decodes a change and checks what its bytes alone can tell. The signature
+// comes first: what is not signed by its writer is nobody's, and nothing else
+// about it is of interest.
+func (c *inspected) look(event qa.EventID) {
+	change, err := wire.DecodeChange(c.chunk)
+	if err != nil {
+		c.refusal = &Refusal{Hash: c.hash, Code: CodeMalformed, Reason: err.Error()}
+		return
+	}
+	c.hash = change.Hash // a deflated change has its hash only now
+	if err := trust.Verify(event, change.Actor, change.Hash, c.signature); err != nil {
+		c.refusal = &Refusal{Hash: c.hash, Code: CodeSignature, Reason: err.Error()}
+		return
+	}
+	if err := wire.CheckSchemaShape(change); err != nil {
+		c.refusal = &Refusal{Hash: c.hash, Code: CodeSchema, Reason: err.Error()}
+		return
+	}
+	if len(change.Deps) == 0 && qa.EventIDFromGenesis([32]byte(change.Hash)) != event {
+		c.refusal = &Refusal{Hash: c.hash, Code: CodeGenesis, Reason: errForeignGenesis.Error()}
+		return
+	}
+	c.change = change
+}
