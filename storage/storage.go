@@ -68,7 +68,12 @@ type Entry struct {
 type Batch struct {
 	Event   qa.EventID
 	Entries []Entry // a parent before its children; Position is ignored
-	Views   ViewUpdate
+	// Statuses changes what is known of changes, of those in Entries too. Hashes
+	// that the document does not have are passed over.
+	Statuses map[wire.Hash]Status
+	Views    ViewUpdate
+	// Whole: Views are all there is; what the document's views held before goes.
+	Whole bool
 }
 
 // ViewUpdate replaces the named rows of the views. The zero value touches none.

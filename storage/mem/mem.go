@@ -118,7 +118,7 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 			}
 		}
 		for i, b := range batches {
-			if len(b.Entries) == 0 && ready[i].empty() {
+			if len(b.Entries) == 0 && len(b.Statuses) == 0 && !b.Whole && ready[i].empty() {
 				continue
 			}
 			d := s.document(b.Event)
@@ -131,6 +131,14 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 				e.Position = s.position
 				d.entries = append(d.entries, &e)
 				d.byHash[e.Hash] = &e
+			}
+			for h, status := range b.Statuses {
+				if e := d.byHash[h]; e != nil {
+					e.Status = status
+				}
+			}
+			if b.Whole {
+				d.views = newViews()
 			}
 			d.views.apply(ready[i])
 		}

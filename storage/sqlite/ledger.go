@@ -49,7 +49,8 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 		if rows[i], err = encodeViews(batches[i].Views); err != nil {
 			return err
 		}
-		work = work || len(batches[i].Entries) > 0 || !rows[i].empty()
+		rows[i].whole = batches[i].Whole
+		work = work || len(batches[i].Entries) > 0 || len(batches[i].Statuses) > 0 || !rows[i].empty()
 	}
 	if !work {
 		done, err := s.enter()
@@ -61,7 +62,7 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 	return s.update(ctx, func(t *tx) error {
 		actors := map[wire.ActorID]int64{}
 		for i, b := range batches {
-			if len(b.Entries) == 0 && rows[i].empty() {
+			if len(b.Entries) == 0 && len(b.Statuses) == 0 && rows[i].empty() {
 				continue
 			}
 			doc, err := t.document(b.Event)
@@ -89,6 +90,11 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 					if err := t.repair(doc, actor, e); err != nil {
 						return err
 					}
+				}
+			}
+			for h, status := range b.Statuses {
+				if _, err := t.exec("UPDATE changes SET status = ? WHERE document = ? AND hash = ?", int64(status), doc, h[:]); err != nil {
+					return err
 				}
 			}
 			if err := t.putViews(ctx, doc, &rows[i]); err != nil {

@@ -16,6 +16,7 @@ type viewRows struct {
 	posts     []postRow
 	reactions []storage.ReactionUpdate
 	people    []personRow
+	whole     bool // what was there before goes
 }
 
 type postRow struct {
@@ -31,7 +32,7 @@ type personRow struct {
 }
 
 func (v *viewRows) empty() bool {
-	return v.event == nil && len(v.posts) == 0 && len(v.reactions) == 0 && len(v.people) == 0
+	return !v.whole && v.event == nil && len(v.posts) == 0 && len(v.reactions) == 0 && len(v.people) == 0
 }
 
 // encodeViews does what can be done before it is this call's turn to write.
@@ -64,6 +65,19 @@ func encodeViews(u storage.ViewUpdate) (v viewRows, err error) {
 }
 
 func (t *tx) putViews(ctx context.Context, doc int64, v *viewRows) error {
+	if v.whole {
+		for _, query := range []string{
+			"DELETE FROM search WHERE rowid IN (SELECT id FROM posts WHERE document = ?)",
+			"DELETE FROM posts WHERE document = ?",
+			"DELETE FROM reactions WHERE document = ?",
+			"DELETE FROM people WHERE document = ?",
+			"DELETE FROM events WHERE document = ?",
+		} {
+			if _, err := t.exec(query, doc); err != nil {
+				return err
+			}
+		}
+	}
 	if v.event != nil {
 		if _, err := t.exec(`INSERT INTO events (document, json) VALUES (?, ?)
 			ON CONFLICT DO UPDATE SET json = excluded.json`, doc, v.event); err != nil {
@@ -108,21 +122,11 @@ func (s *Store) ReplaceViews(ctx context.Context, event qa.EventID, u storage.Vi
 	if err != nil {
 		return err
 	}
+	rows.whole = true
 	return s.update(ctx, func(t *tx) error {
 		doc, err := t.document(event)
 		if err != nil {
 			return err
-		}
-		for _, query := range []string{
-			"DELETE FROM search WHERE rowid IN (SELECT id FROM posts WHERE document = ?)",
-			"DELETE FROM posts WHERE document = ?",
-			"DELETE FROM reactions WHERE document = ?",
-			"DELETE FROM people WHERE document = ?",
-			"DELETE FROM events WHERE document = ?",
-		} {
-			if _, err := t.exec(query, doc); err != nil {
-				return err
-			}
 		}
 		return t.putViews(ctx, doc, &rows)
 	})

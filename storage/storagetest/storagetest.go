@@ -36,6 +36,7 @@ func Run(t *testing.T, open Open) {
 		{"DocumentsAreApart", documents},
 		{"DeliveredAndPending", delivered},
 		{"StatusDecidesWhatCounts", status},
+		{"ChangesLeaveInOneTransaction", leaving},
 		{"ViewsAreReplaced", viewsAreReplaced},
 		{"Reactions", reactions},
 		{"ReplaceViews", replaceViews},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
 )
@@ -109,6 +110,55 @@ func reactions(t *testing.T, open Open) {
 	same(t, len(postsByID(t, s, eventA)), 1)
 	put(storage.ViewUpdate{Reactions: []storage.ReactionUpdate{react("p1", "c", "heart", false), react("p1", "b", "want", false), react("p1", "a", "👍", false)}})
 	same(t, len(postsByID(t, s, eventA)["p1"].Reactions), 0)
+}
+
+// leaving: what rebasing writes. New changes, the new statuses of old ones, and all
+// views anew, whole or not at all.
+func leaving(t *testing.T, open Open) {
+	s, reopen := open(t)
+	old, proof, again := Entries("a", 0, 4, true), Entry("b", 9, false), Entry("c", 9, true)
+	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: old, Views: storage.ViewUpdate{
+		Event: &qa.Event{ID: eventA, Title: "before"}, Posts: []qa.Post{Post("p", "goes"), Post("q", "stays")},
+		People: []qa.Person{{ID: "x", Name: "goes"}},
+	}}))
+	proof.Status = storage.Left
+	after := storage.Batch{
+		Event: eventA, Entries: []storage.Entry{proof, again}, Whole: true,
+		Statuses: map[wire.Hash]storage.Status{
+			old[2].Hash: storage.Left, old[3].Hash: storage.Refused, again.Hash: storage.Deferred, {1}: storage.Left,
+		},
+		Views: storage.ViewUpdate{Posts: []qa.Post{Post("q", "stays"), Post("r", "again")}},
+	}
+	bad := after
+	bad.Entries = []storage.Entry{proof, {Hash: wire.Hash{2}, Bytes: []byte{1}}}
+	is(t, s.Append(t.Context(), bad), storage.ErrMismatch)
+	same(t, counts(t, s, eventA), storage.Counts{Changes: 4, Pending: 4, Posts: 2, Last: read(t, s, eventA, 0)[3].Position})
+
+	must(t, s.Append(t.Context(), after))
+	s = reopen()
+	all := read(t, s, eventA, 0)
+	var got []storage.Status
+	for _, e := range all {
+		got = append(got, e.Status)
+	}
+	same(t, got, []storage.Status{storage.InDocument, storage.InDocument, storage.Left, storage.Refused, storage.Left, storage.Deferred})
+	same(t, hashes(all), append(hashes(old), proof.Hash, again.Hash))
+	same(t, counts(t, s, eventA), storage.Counts{Changes: 2, Pending: 2, Posts: 2, Last: all[5].Position})
+	_, err := s.Event(t.Context(), eventA)
+	is(t, err, storage.ErrNotFound)
+	_, err = s.Post(t.Context(), eventA, "p")
+	is(t, err, storage.ErrNotFound)
+	people, err := s.People(t.Context(), eventA)
+	must(t, err)
+	same(t, len(people), 0)
+	found, err := s.Search(t.Context(), eventA, "goes", 9)
+	must(t, err)
+	same(t, len(found), 0)
+
+	// Statuses alone, and views that become none.
+	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Statuses: map[wire.Hash]storage.Status{old[2].Hash: storage.InDocument}}))
+	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Whole: true}))
+	same(t, counts(t, s, eventA), storage.Counts{Changes: 3, Pending: 3, Last: all[5].Position})
 }
 
 func replaceViews(t *testing.T, open Open) {
