@@ -30,6 +30,7 @@ var rules = map[string]rule{
 	"storage/sqlite":       {[]string{"qa", "crdt/wire", "storage"}, "an adapter imports the contract, never another adapter"},
 	"storage/mem":          {[]string{"qa", "crdt/wire", "storage"}, "an adapter imports the contract, never another adapter"},
 	"storage/storagetest":  {[]string{"qa", "crdt/wire", "storage"}, "the suite tests the contract, not one implementation"},
+	"journal":              {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/fold", "storage"}, "the log of changes is read from a ledger, on a device or on the relay, which has no cgo"},
 	"exchange":             {[]string{"qa", "crdt/wire"}, "formats in and out are functions of the domain's values"},
 	"replica":              {[]string{"qa", "crdt/...", "crdt", "storage/...", "storage", "trust"}, "a node needs everything but exchange, and never the relay"},
 	"relay":                {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/fold", "crdt/sync", "crdt/sync/repo", "trust", "storage"}, "the relay builds without cgo, so it never imports crdt"},

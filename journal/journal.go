@@ -1,0 +1,245 @@
+// Package journal reads an event's ledger as a log that others can subscribe to:
+// who did what to which post, with the new text, and what the event says after it.
+//
+// It guarantees that whoever applies the entries in order, starting anywhere they
+// stopped before, has exactly the views that Flyleaf itself has: an Entry's rows
+// replace those of the same ID. A cursor is the position of a change in the
+// ledger, so it stays good for ever, over restarts of either side; it belongs to
+// that ledger, and one of another device or relay means nothing here.
+//
+// Entries of a change that is older than the newest hold the rows as they were
+// then. Should changes leave the event (see trust.Proof), the log says Reset:
+// forget the event's rows, those that follow are all there are.
+//
+// It writes nothing, judges nothing (what is in the ledger was judged), and does
+// no network I/O itself; Handler speaks HTTP for whoever serves it.
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"flyleaf/crdt/fold"
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// maxRows is how many posts and people one Entry holds: one change can touch all
+// of an event, and a line is to stay readable.
+const maxRows = 200
+
+// Entry is one line of the log.
+type Entry struct {
+	// Cursor is where to go on from after this entry: its change's position.
+	Cursor int64       `json:"cursor"`
+	Change string      `json:"change"` // hash, hex
+	By     qa.Identity `json:"by"`
+	At     int64       `json:"at"` // ms since 1970 UTC, the writer's clock
+	Did    []Deed      `json:"did,omitempty"`
+	// Reset: forget all rows of the event first.
+	Reset bool `json:"reset,omitempty"`
+	Now   Rows `json:"now"`
+	// More: another entry with the same cursor follows and is a part of this one.
+	// A reader that stops in between goes on from the cursor before.
+	More bool `json:"more,omitempty"`
+}
+
+// Rows are what an entry touched, as it is after it. Each replaces the one of the
+// same ID.
+type Rows struct {
+	Event  *qa.Event   `json:"event,omitempty"`
+	Posts  []qa.Post   `json:"posts,omitempty"` // with their reactions
+	People []qa.Person `json:"people,omitempty"`
+}
+
+// Ledger is what is read. storage.Ledger has it.
+type Ledger interface {
+	Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error
+}
+
+// Reader reads one event's log. It is not safe for concurrent use.
+type Reader struct {
+	ledger Ledger
+	event  qa.EventID
+	graph  *graph.Graph
+	fold   *fold.Fold
+	held   map[wire.Hash]*wire.Change // wait for others that are damaged
+	at     int64
+}
+
+// NewReader returns a reader that goes on after a cursor; 0 is the beginning. The
+// changes up to it are read by the first Read.
+func NewReader(ledger Ledger, event qa.EventID, after int64) *Reader {
+	return &Reader{ledger: ledger, event: event, at: max(after, 0)}
+}
+
+// Cursor returns the position that was read last.
+func (r *Reader) Cursor() int64 { return r.at }
+
+// Read calls fn with each entry after the cursor, in order, and returns at the end
+// of what there is; a later Read goes on from there. An error of fn, or of the
+// ledger, is returned: the entry it came from will be read again. When rows of the
+// ledger are damaged, storage.ErrDamaged is returned after what could be read.
+// They come back at their old place when they have been fetched again, so whoever
+// was told of it has to begin anew at 0.
+func (r *Reader) Read(ctx context.Context, fn func(Entry) error) error {
+	if r.graph == nil {
+		if err := r.build(ctx, r.at); err != nil {
+			r.graph = nil
+			return err
+		}
+	}
+	err := r.ledger.Entries(ctx, r.event, r.at, func(e storage.Entry) error {
+		err := r.next(ctx, e, fn)
+		if err != nil {
+			r.graph = nil // ahead of the cursor now
+			return err
+		}
+		r.at = e.Position
+		return nil
+	})
+	return err
+}
+
+// build adds up the changes up to a position.
+func (r *Reader) build(ctx context.Context, until int64) error {
+	r.graph = graph.New()
+	r.fold = fold.New(r.event, r.graph)
+	r.held = map[wire.Hash]*wire.Change{}
+	err := r.ledger.Entries(ctx, r.event, 0, func(e storage.Entry) error {
+		if e.Position > until {
+			return errEnough
+		}
+		if e.Status != storage.InDocument {
+			return nil
+		}
+		_, err := r.add(e)
+		return err
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	r.fold.Touched()
+	return err
+}
+
+var errEnough = errors.New("journal: enough")
+
+// add takes a change, and returns it with those that had waited for it.
+func (r *Reader) add(e storage.Entry) ([]*wire.Change, error) {
+	c, err := wire.DecodeChange(e.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("change %s at position %d: %w", e.Hash, e.Position, err)
+	}
+	r.held[c.Hash] = c
+	added, err := r.graph.Add(graph.MetaOf(c))
+	if err != nil {
+		return nil, fmt.Errorf("change %s at position %d: %w", e.Hash, e.Position, err)
+	}
+	var out []*wire.Change
+	for _, h := range added {
+		c := r.held[h]
+		delete(r.held, h)
+		if err := r.fold.Apply(c); err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// next tells of one row of the ledger.
+func (r *Reader) next(ctx context.Context, e storage.Entry, fn func(Entry) error) error {
+	switch e.Status {
+	case storage.InDocument:
+	case storage.Left:
+		// It completed a proof: others left with it.
+		return r.reset(ctx, e, fn)
+	default:
+		return nil
+	}
+	changes, err := r.add(e)
+	if err != nil {
+		return err
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	var did []Deed
+	for _, c := range changes {
+		did = append(did, deeds(c, r.fold)...)
+	}
+	c := changes[0]
+	return tell(Entry{
+		Cursor: e.Position, Change: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), At: c.TimeMillis, Did: did,
+	}, r.touched(), fn)
+}
+
+func (r *Reader) reset(ctx context.Context, e storage.Entry, fn func(Entry) error) error {
+	c, err := wire.DecodeChange(e.Bytes)
+	if err != nil {
+		return fmt.Errorf("change %s at position %d: %w", e.Hash, e.Position, err)
+	}
+	if err := r.build(ctx, e.Position); err != nil {
+		return err
+	}
+	var all Rows
+	if r.graph.Len() > 0 {
+		event := r.fold.Event()
+		all = Rows{Event: &event, Posts: r.fold.Posts(), People: r.fold.People()}
+	}
+	return tell(Entry{
+		Cursor: e.Position, Change: e.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), At: c.TimeMillis, Reset: true,
+	}, all, fn)
+}
+
+// touched returns the rows that the last change touched.
+func (r *Reader) touched() Rows {
+	t := r.fold.Touched()
+	var out Rows
+	if t.Event {
+		event := r.fold.Event()
+		out.Event = &event
+	}
+	seen := map[qa.PostID]bool{}
+	post := func(id qa.PostID) {
+		if seen[id] {
+			return
+		}
+		seen[id] = true
+		if p, ok := r.fold.Post(id); ok {
+			out.Posts = append(out.Posts, p)
+		}
+	}
+	for _, id := range t.Posts {
+		post(id)
+	}
+	for _, re := range t.Reactions {
+		post(re.Post)
+	}
+	for _, id := range t.People {
+		if p, ok := r.fold.Person(id); ok {
+			out.People = append(out.People, p)
+		}
+	}
+	return out
+}
+
+// tell calls fn with an entry, in parts where its rows are many.
+func tell(e Entry, rows Rows, fn func(Entry) error) error {
+	for {
+		e.Now = Rows{Event: rows.Event}
+		n := min(len(rows.Posts), maxRows)
+		e.Now.Posts, rows.Posts = rows.Posts[:n], rows.Posts[n:]
+		n = min(len(rows.People), maxRows-n)
+		e.Now.People, rows.People = rows.People[:n], rows.People[n:]
+		e.More = len(rows.Posts)+len(rows.People) > 0
+		if err := fn(e); err != nil || !e.More {
+			return err
+		}
+		e.Did, e.Reset, rows.Event = nil, false, nil
+	}
+}

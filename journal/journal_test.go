@@ -1,0 +1,540 @@
+package journal_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"flyleaf/journal"
+	"flyleaf/qa"
+	"flyleaf/replica"
+	"flyleaf/storage"
+	"flyleaf/storage/mem"
+	"flyleaf/trust"
+)
+
+const wait = 20 * time.Second
+
+// house is a device whose log is served, and what it writes.
+type house struct {
+	t     *testing.T
+	store *mem.Store
+	node  *replica.Node
+	event qa.EventID
+	rnd   *rand.Rand
+	posts []qa.PostID
+
+	mu       sync.Mutex
+	watchers map[chan struct{}]bool
+}
+
+func newHouse(t *testing.T, seed uint64) *house {
+	t.Helper()
+	h := &house{t: t, store: mem.New(), rnd: rand.New(rand.NewPCG(seed, 1)), watchers: map[chan struct{}]bool{}}
+	key, err := trust.KeyFromSeed(slices.Repeat([]byte{7}, trust.SeedSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.node, err = replica.Open(t.Context(), replica.Config{Store: h.store, Key: key, Offline: true}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.node.Close() })
+	if h.event, _, err = h.node.Found(t.Context(), qa.Event{Title: "A Week"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func (h *house) do(a qa.Act) qa.PostID {
+	h.t.Helper()
+	id, err := h.node.Do(h.t.Context(), h.event, a)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.watchers {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+	return id
+}
+
+// anything does one act at random.
+func (h *house) anything() {
+	text := fmt.Sprintf("words %d", h.rnd.Int())
+	if len(h.posts) == 0 {
+		h.posts = append(h.posts, h.do(qa.Act{Kind: qa.ActPost, Text: text}))
+		return
+	}
+	post := h.posts[h.rnd.IntN(len(h.posts))]
+	on := h.rnd.IntN(3) > 0
+	switch h.rnd.IntN(9) {
+	case 0:
+		h.posts = append(h.posts, h.do(qa.Act{Kind: qa.ActPost, Text: text}))
+	case 1:
+		h.posts = append(h.posts, h.do(qa.Act{Kind: qa.ActPost, Parent: post, Text: text}))
+	case 2:
+		h.do(qa.Act{Kind: qa.ActEdit, Post: post, Text: text})
+	case 3:
+		h.do(qa.Act{Kind: qa.ActWithdraw, Post: post, On: on})
+	case 4:
+		h.do(qa.Act{Kind: qa.ActReact, Post: post, Emoji: []string{"👍", qa.WantEmoji}[h.rnd.IntN(2)], On: on})
+	case 5:
+		h.do(qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: text}})
+	case 6:
+		h.do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"title": text}})
+	case 7:
+		h.do(qa.Act{Kind: qa.ActRole, Identity: qa.Identity(strings.Repeat("ab", 32)), Role: qa.RoleAuthor, On: on})
+	case 8:
+		h.do(qa.Act{Kind: qa.ActMark, Post: post, Mark: "hidden", Text: []string{"", "not about the book"}[h.rnd.IntN(2)]})
+	}
+}
+
+// Entries, Allowed and Watch make the house a journal.Source.
+func (h *house) Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error {
+	return h.store.Entries(ctx, event, after, fn)
+}
+
+func (h *house) Allowed(r *http.Request, event qa.EventID) error {
+	switch {
+	case event != h.event:
+		return journal.ErrNoEvent
+	case r.Header.Get("Authorization") == "nobody":
+		return journal.ErrForbidden
+	}
+	return nil
+}
+
+func (h *house) Watch(qa.EventID) (<-chan struct{}, func()) {
+	c := make(chan struct{}, 1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watchers[c] = true
+	return c, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.watchers, c)
+	}
+}
+
+// outside is somebody else's copy of the views, made from the log alone.
+type outside struct {
+	cursor int64
+	event  qa.Event
+	posts  map[qa.PostID]qa.Post
+	people map[qa.Identity]qa.Person
+}
+
+func newOutside() *outside {
+	return &outside{posts: map[qa.PostID]qa.Post{}, people: map[qa.Identity]qa.Person{}}
+}
+
+func (o *outside) take(e journal.Entry) {
+	if e.Reset {
+		o.posts, o.people = map[qa.PostID]qa.Post{}, map[qa.Identity]qa.Person{}
+	}
+	if e.Now.Event != nil {
+		o.event = *e.Now.Event
+	}
+	for _, p := range e.Now.Posts {
+		o.posts[p.ID] = p
+	}
+	for _, p := range e.Now.People {
+		o.people[p.ID] = p
+	}
+	if !e.More {
+		o.cursor = e.Cursor
+	}
+}
+
+// differs says where the copy differs from what the device shows.
+func (o *outside) differs(t *testing.T, h *house) string {
+	t.Helper()
+	event, err := h.store.Event(t.Context(), h.event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	posts, err := h.store.Posts(t.Context(), h.event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	people, err := h.store.People(t.Context(), h.event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := asJSON(t, o.event), asJSON(t, event); got != want {
+		return "event: " + got + "\nwant   " + want
+	}
+	if len(posts) != len(o.posts) || len(people) != len(o.people) {
+		return fmt.Sprintf("%d posts and %d people, want %d and %d", len(o.posts), len(o.people), len(posts), len(people))
+	}
+	for _, p := range posts {
+		if got, want := asJSON(t, o.posts[p.ID]), asJSON(t, p); got != want {
+			return "post:  " + got + "\nwant   " + want
+		}
+	}
+	for _, p := range people {
+		if !reflect.DeepEqual(o.people[p.ID], p) {
+			return fmt.Sprintf("%+v, want %+v", o.people[p.ID], p)
+		}
+	}
+	return ""
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func serve(t *testing.T, h *house, stop <-chan struct{}) *httptest.Server {
+	mux := http.NewServeMux()
+	mux.Handle("GET /events/{event}/changes", &journal.Handler{Source: h, Stop: stop})
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func get(t *testing.T, url, accept string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", accept)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = res.Body.Close() })
+	return res
+}
+
+// TestACopyStaysInStep keeps an outside copy from nothing but the log, cut off in
+// the middle of answers again and again, and compares it with the device's views.
+func TestACopyStaysInStep(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	if s := os.Getenv("FLYLEAF_SEED"); s != "" {
+		seed, _ = strconv.ParseUint(s, 10, 64)
+	}
+	t.Logf("FLYLEAF_SEED=%d", seed)
+	h := newHouse(t, seed)
+	copied := newOutside()
+	cut := 0
+	for range 25 {
+		for range 1 + h.rnd.IntN(12) {
+			h.anything()
+		}
+		s := serve(t, h, nil) // a new one each time: nothing is remembered on that side
+		for {
+			res := get(t, fmt.Sprintf("%s/events/%s/changes?after=%d", s.URL, h.event, copied.cursor), "application/jsonl")
+			lines, whole := bufio.NewScanner(res.Body), true
+			for n := h.rnd.IntN(8); lines.Scan(); n-- {
+				if n == 0 {
+					whole = false
+					cut++
+					break
+				}
+				var e journal.Entry
+				if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+					t.Fatalf("%v in %s", err, lines.Text())
+				}
+				copied.take(e)
+			}
+			_ = res.Body.Close()
+			if whole {
+				break
+			}
+		}
+		s.Close()
+		if d := copied.differs(t, h); d != "" {
+			t.Fatal(d)
+		}
+	}
+	if cut == 0 || len(copied.posts) < 10 {
+		t.Errorf("cut off %d times, %d posts: too little happened", cut, len(copied.posts))
+	}
+}
+
+// TestFollowLive: server-sent events go on as things happen, and after a lost
+// connection from the last one's ID.
+func TestFollowLive(t *testing.T) {
+	h := newHouse(t, 1)
+	stop := make(chan struct{})
+	s := serve(t, h, stop)
+	url := s.URL + "/events/" + string(h.event) + "/changes"
+	res := get(t, url, "text/event-stream")
+	events := bufio.NewScanner(res.Body)
+	first := nextEvent(t, events)
+	if first["id"] == "" || !strings.Contains(first["data"], `"kind":"found"`) {
+		t.Fatalf("%v", first)
+	}
+	post := h.do(qa.Act{Kind: qa.ActPost, Text: "Is it live?"})
+	asked := nextEvent(t, events)
+	var e journal.Entry
+	if err := json.Unmarshal([]byte(asked["data"]), &e); err != nil {
+		t.Fatal(err)
+	}
+	want := []journal.Deed{{Kind: journal.DeedAsk, Post: post, Text: "Is it live?"}}
+	if !slices.Equal(e.Did, want) || e.By != h.node.Identity() || len(e.Now.Posts) != 1 || e.Now.Posts[0].Text() != "Is it live?" {
+		t.Fatalf("%+v", e)
+	}
+	_ = res.Body.Close()
+	h.do(qa.Act{Kind: qa.ActReact, Post: post, Emoji: "👍", On: true})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"?after=0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	req.Header.Set("Last-Event-ID", asked["id"])
+	res, err = http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	events = bufio.NewScanner(res.Body)
+	if again := nextEvent(t, events); !strings.Contains(again["data"], `"kind":"react"`) {
+		t.Fatalf("%v", again)
+	}
+	close(stop)
+	if events.Scan() {
+		t.Fatalf("more after the end: %q", events.Text())
+	}
+}
+
+func nextEvent(t *testing.T, lines *bufio.Scanner) map[string]string {
+	t.Helper()
+	got := make(chan map[string]string, 1)
+	go func() {
+		out := map[string]string{}
+		for lines.Scan() && lines.Text() != "" {
+			name, value, _ := strings.Cut(lines.Text(), ": ")
+			out[name] = value
+		}
+		got <- out
+	}()
+	select {
+	case out := <-got:
+		return out
+	case <-time.After(wait):
+		t.Fatal("no event came")
+		return nil
+	}
+}
+
+// TestWhatActsBecome names the deed of every act that a device can author now.
+func TestWhatActsBecome(t *testing.T) {
+	h := newHouse(t, 1)
+	q := h.do(qa.Act{Kind: qa.ActPost, Text: "Q", Tags: []string{"a"}})
+	r := h.do(qa.Act{Kind: qa.ActPost, Parent: q, Text: "R", OnBehalfOf: "Zoë"})
+	other := qa.Identity(strings.Repeat("cd", 32))
+	h.do(qa.Act{Kind: qa.ActEdit, Post: q, Text: "Q2"})
+	h.do(qa.Act{Kind: qa.ActWithdraw, Post: r, On: true})
+	h.do(qa.Act{Kind: qa.ActReact, Post: q, Emoji: "👍", On: true})
+	h.do(qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Ada"}})
+	h.do(qa.Act{Kind: qa.ActRole, Identity: other, Role: qa.RoleAuthor, On: true})
+	h.do(qa.Act{Kind: qa.ActMark, Post: q, Mark: "pinned", On: true})
+	h.do(qa.Act{Kind: qa.ActMark, Post: q, Mark: "hidden", Text: "why"})
+	h.do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
+	var got []journal.Deed
+	read := journal.NewReader(h.store, h.event, 0)
+	if err := read.Read(t.Context(), func(e journal.Entry) error { got = append(got, e.Did...); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	me := h.node.Identity()
+	want := []journal.Deed{
+		{Kind: journal.DeedFound},
+		{Kind: journal.DeedAsk, Post: q, Text: "Q"},
+		{Kind: journal.DeedReply, Post: r, Parent: q, Text: "R"},
+		{Kind: journal.DeedEdit, Post: q, Text: "Q2"},
+		{Kind: journal.DeedWithdraw, Post: r, On: true},
+		{Kind: journal.DeedReact, Post: q, Key: "👍", On: true},
+		{Kind: journal.DeedPerson, Person: me, Key: "name", Text: "Ada"},
+		{Kind: journal.DeedRole, Person: other, Key: "author", On: true},
+		{Kind: journal.DeedMark, Post: q, Key: "pinned", On: true},
+		{Kind: journal.DeedMark, Post: q, Key: "hidden", Text: "why"},
+		{Kind: journal.DeedEvent, Key: "closed", Value: true},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// TestReset: when changes leave the event the copy begins anew, wherever it was.
+func TestReset(t *testing.T) {
+	h := newHouse(t, 1)
+	keep := h.do(qa.Act{Kind: qa.ActPost, Text: "stays"})
+	h.do(qa.Act{Kind: qa.ActPost, Text: "goes"})
+	live, late := newOutside(), newOutside()
+	reader := journal.NewReader(h.store, h.event, 0)
+	read := func(o *outside, r *journal.Reader) (entries []journal.Entry) {
+		t.Helper()
+		if err := r.Read(t.Context(), func(e journal.Entry) error {
+			o.take(e)
+			entries = append(entries, e)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return entries
+	}
+	read(live, reader)
+	late.cursor = live.cursor
+	for id, p := range live.posts {
+		late.posts[id] = p
+	}
+	// As a proof of equivocation does it: the last change leaves, and so does the
+	// other one of the same writer, which comes now.
+	var last storage.Entry
+	if err := h.store.Entries(t.Context(), h.event, 0, func(e storage.Entry) error { last = e; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.store.SetStatus(t.Context(), h.event, storage.Left, last.Hash); err != nil {
+		t.Fatal(err)
+	}
+	twin := newHouse(t, 1)
+	var other storage.Entry
+	if err := twin.store.Entries(t.Context(), twin.event, 0, func(e storage.Entry) error { other = e; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	other.Status = storage.Left
+	if err := h.store.Append(t.Context(), storage.Batch{Event: h.event, Entries: []storage.Entry{other}}); err != nil {
+		t.Fatal(err)
+	}
+	for name, entries := range map[string][]journal.Entry{
+		"live":    read(live, reader),
+		"resumed": read(late, journal.NewReader(h.store, h.event, late.cursor)),
+	} {
+		if len(entries) != 1 || !entries[0].Reset {
+			t.Fatalf("%s: %+v", name, entries)
+		}
+	}
+	for _, o := range []*outside{live, late} {
+		if _, ok := o.posts[keep]; !ok || len(o.posts) != 1 {
+			t.Errorf("%d posts", len(o.posts))
+		}
+	}
+}
+
+// TestManyRowsComeInParts: closing touches every post, and a part is nothing to go
+// on from.
+func TestManyRowsComeInParts(t *testing.T) {
+	h := newHouse(t, 1)
+	for i := range 450 {
+		h.do(qa.Act{Kind: qa.ActPost, Text: strconv.Itoa(i)})
+	}
+	r := journal.NewReader(h.store, h.event, 0)
+	if err := r.Read(t.Context(), func(journal.Entry) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	before := r.Cursor()
+	h.do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
+	stop := errors.New("stop")
+	if err := r.Read(t.Context(), func(e journal.Entry) error {
+		if !e.More || len(e.Did) != 1 {
+			t.Errorf("more %t, did %v", e.More, e.Did)
+		}
+		return stop
+	}); !errors.Is(err, stop) || r.Cursor() != before {
+		t.Fatalf("%v, cursor %d, was %d", err, r.Cursor(), before)
+	}
+	parts, posts := 0, 0
+	if err := r.Read(t.Context(), func(e journal.Entry) error {
+		parts++
+		posts += len(e.Now.Posts)
+		if e.More != (parts < 3) || (parts > 1) != (len(e.Did) == 0) {
+			t.Errorf("part %d: more %t, did %v", parts, e.More, e.Did)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if parts != 3 || posts != 450 {
+		t.Errorf("%d parts with %d posts", parts, posts)
+	}
+}
+
+func TestRequestsThatAreRefused(t *testing.T) {
+	h := newHouse(t, 1)
+	s := serve(t, h, nil)
+	base := s.URL + "/events/" + string(h.event) + "/changes"
+	other := s.URL + "/events/" + string(qa.MakeEventID([16]byte{1})) + "/changes"
+	for _, c := range []struct {
+		url, auth string
+		status    int
+	}{
+		{base, "", 200},
+		{base + "?after=x", "", 400},
+		{base + "?after=-1", "", 400},
+		{base + "?follow=maybe", "", 400},
+		{s.URL + "/events/nonsense/changes", "", 400},
+		{other, "", 404},
+		{base, "nobody", 403},
+		{base + "?after=999999", "", 200},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", c.auth)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if res.StatusCode != c.status || c.status >= 400 && !strings.Contains(string(body), `"error":`) {
+			t.Errorf("%s: %d %s", c.url, res.StatusCode, body)
+		}
+	}
+}
+
+// TestTooManyStreams: who comes when all places are taken is told so, and a place
+// that was left is free again.
+func TestTooManyStreams(t *testing.T) {
+	h := newHouse(t, 1)
+	s := serve(t, h, nil)
+	url := s.URL + "/events/" + string(h.event) + "/changes?follow=1"
+	var open []*http.Response
+	for range journal.MaxStreams {
+		res := get(t, url, "")
+		if res.StatusCode != 200 {
+			t.Fatal(res.Status)
+		}
+		open = append(open, res)
+	}
+	if res := get(t, url, ""); res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
+		t.Fatalf("%s", res.Status)
+	}
+	_ = open[0].Body.Close()
+	for deadline := time.Now().Add(wait); ; {
+		res := get(t, url, "")
+		if res.StatusCode == 200 {
+			return
+		}
+		_ = res.Body.Close()
+		if time.Now().After(deadline) {
+			t.Fatal("no place became free")
+		}
+	}
+}
