@@ -6,6 +6,9 @@
 // over the event and the hash of the change, so that it cannot be carried to
 // another event, and the hash covers the change's whole past.
 //
+// It also signs and checks what passes by unstored (statement.go), and proofs of an
+// actor having lied (proof.go).
+//
 // The package does no I/O, keeps no state, and never writes a private key
 // anywhere: keeping keys is for the program.
 package trust

@@ -1,0 +1,125 @@
+package trust_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/trust"
+)
+
+func keyOf(t *testing.T, n byte) trust.Key {
+	t.Helper()
+	k, err := trust.KeyFromSeed(bytes.Repeat([]byte{n}, trust.SeedSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestEphemeralIsBoundToAllItsParts(t *testing.T) {
+	k, here, other := keyOf(t, 1), qa.MakeEventID([16]byte{1}), qa.MakeEventID([16]byte{2})
+	sig, err := trust.SignEphemeral(k, here, "s", 7, []byte("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := trust.VerifyEphemeral(here, k.Identity(), "s", 7, []byte("body"), sig); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{
+		"event":     trust.VerifyEphemeral(other, k.Identity(), "s", 7, []byte("body"), sig),
+		"writer":    trust.VerifyEphemeral(here, keyOf(t, 2).Identity(), "s", 7, []byte("body"), sig),
+		"no writer": trust.VerifyEphemeral(here, "", "s", 7, []byte("body"), sig),
+		"session":   trust.VerifyEphemeral(here, k.Identity(), "S", 7, []byte("body"), sig),
+		"count":     trust.VerifyEphemeral(here, k.Identity(), "s", 8, []byte("body"), sig),
+		"body":      trust.VerifyEphemeral(here, k.Identity(), "s", 7, []byte("Body"), sig),
+		"unsigned":  trust.VerifyEphemeral(here, k.Identity(), "s", 7, []byte("body"), nil),
+		"boundary":  trust.VerifyEphemeral(here, k.Identity(), "s\x00", 7, []byte("body"), sig),
+	} {
+		if !errors.Is(err, trust.ErrStatement) {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+	if _, err := trust.SignEphemeral(trust.Key{}, here, "s", 7, nil); !errors.Is(err, trust.ErrNoKey) {
+		t.Errorf("the zero key: %v", err)
+	}
+}
+
+func TestAccessIsBoundToChallengeAndEvent(t *testing.T) {
+	k, here := keyOf(t, 1), qa.MakeEventID([16]byte{1})
+	challenge := bytes.Repeat([]byte{5}, trust.ChallengeSize)
+	sig, err := trust.SignAccess(k, here, challenge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := trust.VerifyAccess(here, k.Identity(), challenge, sig); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{
+		"event":     trust.VerifyAccess(qa.MakeEventID([16]byte{2}), k.Identity(), challenge, sig),
+		"person":    trust.VerifyAccess(here, keyOf(t, 2).Identity(), challenge, sig),
+		"challenge": trust.VerifyAccess(here, k.Identity(), bytes.Repeat([]byte{6}, trust.ChallengeSize), sig),
+		"signature": trust.VerifyAccess(here, k.Identity(), challenge, sig[:63]),
+	} {
+		if !errors.Is(err, trust.ErrStatement) {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+	// A relay must not get anything else signed under the name of a challenge.
+	if _, err := trust.SignAccess(k, here, append(challenge, 1)); !errors.Is(err, trust.ErrStatement) {
+		t.Errorf("a longer challenge: %v", err)
+	}
+}
+
+func TestProofs(t *testing.T) {
+	event := qa.MakeEventID([16]byte{1})
+	k := keyOf(t, 1)
+	actor, err := k.NewActor(bytes.NewReader(make([]byte, 8)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	make1 := func(actor wire.ActorID, seq uint64, millis int64) []byte {
+		return (&wire.Change{Deps: []wire.Hash{{9}}, Actor: actor, Seq: seq, StartOp: 2, TimeMillis: millis, Ops: []wire.Op{
+			{Action: wire.Set, Key: wire.Key{Prop: "x"}, Value: wire.StringValue("y")},
+		}}).Encode()
+	}
+	sign := func(k trust.Key, event qa.EventID, b []byte) []byte {
+		h, err := wire.ReadHash(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sig, err := trust.Sign(k, event, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sig
+	}
+	a, b := make1(actor, 3, 1), make1(actor, 3, 2)
+	good := trust.Proof{A: a, B: b, SigA: sign(k, event, a), SigB: sign(k, event, b)}
+	if who, seq, err := trust.CheckProof(event, good); err != nil || who != actor || seq != 3 {
+		t.Fatalf("%v, %d, %v", who, seq, err)
+	}
+	elsewhere := make1(actor, 4, 2)
+	stranger, err := keyOf(t, 2).NewActor(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := make1(stranger, 3, 2)
+	for name, p := range map[string]trust.Proof{
+		"one change twice":       {A: a, B: a, SigA: good.SigA, SigB: good.SigA},
+		"two sequence numbers":   {A: a, B: elsewhere, SigA: good.SigA, SigB: sign(k, event, elsewhere)},
+		"two actors":             {A: a, B: other, SigA: good.SigA, SigB: sign(keyOf(t, 2), event, other)},
+		"unsigned":               {A: a, B: b, SigA: good.SigA},
+		"signatures swapped":     {A: a, B: b, SigA: good.SigB, SigB: good.SigA},
+		"signed by somebody":     {A: a, B: b, SigA: good.SigA, SigB: sign(keyOf(t, 2), event, b)},
+		"signed for elsewhere":   {A: a, B: b, SigA: good.SigA, SigB: sign(k, qa.MakeEventID([16]byte{2}), b)},
+		"bytes that are nothing": {A: a, B: []byte{1}, SigA: good.SigA, SigB: good.SigB},
+		"nothing":                {},
+	} {
+		if _, _, err := trust.CheckProof(event, p); !errors.Is(err, trust.ErrProof) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
