@@ -25,6 +25,7 @@ var rules = map[string]rule{
 	"crdt/sync":            {[]string{"crdt/wire", "crdt/graph"}, "the sync protocol does no I/O and does not know what a change means"},
 	"crdt/sync/repo":       {nil, "the envelope carries bytes; what they mean is decided elsewhere"},
 	"trust":                {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/fold"}, "permission is a pure function of a change and its causal past"},
+	"trust/identity":       {[]string{"qa", "trust"}, "a key on paper or in a file is bytes; where they lie is for the program"},
 	"crdt":                 {[]string{"qa", "crdt/wire"}, "the one importer of automerge-go, kept small enough to replace"},
 	"storage":              {[]string{"qa", "crdt/wire"}, "the contract does not know its implementations"},
 	"storage/sqlite":       {[]string{"qa", "crdt/wire", "storage"}, "an adapter imports the contract, never another adapter"},

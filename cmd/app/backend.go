@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -141,9 +142,29 @@ const settingName = "name"
 func (l *local) Name(ctx context.Context) (string, error) {
 	name, err := l.store.Setting(ctx, settingName)
 	if errors.Is(err, storage.ErrNotFound) {
-		return "", nil
+		return l.nameElsewhere(ctx)
 	}
 	return name, err
+}
+
+// nameElsewhere is the name that this person has in an event, written on another
+// device of theirs; "" when there is none.
+func (l *local) nameElsewhere(ctx context.Context) (string, error) {
+	events, err := l.node.Events(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, e := range slices.Backward(events) {
+		people, err := l.store.People(ctx, e.ID)
+		if err != nil {
+			return "", err
+		}
+		i := slices.IndexFunc(people, func(p qa.Person) bool { return p.ID == l.node.Identity() })
+		if i >= 0 && people[i].Name != "" {
+			return people[i].Name, nil
+		}
+	}
+	return "", nil
 }
 
 func (l *local) SetName(ctx context.Context, name string) error {

@@ -76,7 +76,7 @@ func (a *app) demoCmd() *cobra.Command {
 in a directory of its own (demo, in the data directory); a second start finds it again.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			h, err := a.home()
+			h, err := a.home(c.Context())
 			if err != nil {
 				return err
 			}

@@ -259,31 +259,6 @@ func (a *app) nameCmd() *cobra.Command {
 	return a.jsonFlag(c)
 }
 
-func (a *app) identityCmd() *cobra.Command {
-	parent := &cobra.Command{Use: "identity", Short: "Who you are on this device"}
-	show := &cobra.Command{
-		Use:   "show",
-		Short: "Print your identity: the public key that your posts are signed with",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				id, err := b.Identity(ctx)
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.printJSON(map[string]qa.Identity{"identity": id})
-				}
-				a.printf("%s\n", id)
-				return nil
-			})
-		},
-	}
-	parent.Args, parent.RunE = show.Args, show.RunE // plain `flyleaf identity` shows it, too
-	parent.AddCommand(a.jsonFlag(show))
-	return a.jsonFlag(parent)
-}
-
 func (a *app) rolesCmd() *cobra.Command {
 	var event string
 	list := func(c *cobra.Command, _ []string) error {

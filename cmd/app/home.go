@@ -15,20 +15,23 @@ import (
 
 	"github.com/adrg/xdg"
 	"github.com/gofrs/flock"
-
-	"flyleaf/trust"
 )
 
 // home is a data directory:
 //
 //	flyleaf.db     ledger, views, and what is this device's own (SQLite)
-//	identity.key   who this person is: an Ed25519 seed in hex, mode 0600
+//	identity.key   who this person is: a key file of trust/identity, mode 0600
 //	lock           held by the one process that has the directory open
 //	serve.json     where the running process can be reached, while one serves
 //	web-token      what the start link carries, mode 0600
-type home struct{ dir string }
+type home struct {
+	dir string
+	// ask returns the passphrase that a key file is under; nil where nobody can be
+	// asked. What is being opened is said to the person.
+	ask func(what string) (string, error)
+}
 
-func (a *app) home() (home, error) {
+func (a *app) home(ctx context.Context) (home, error) {
 	dir := a.dataDir
 	if dir == "" {
 		dir = os.Getenv("FLYLEAF_DATA")
@@ -37,7 +40,9 @@ func (a *app) home() (home, error) {
 		xdg.Reload() // the environment may have changed since the program's start, in tests it does
 		dir = filepath.Join(xdg.DataHome, "flyleaf")
 	}
-	return openHome(dir)
+	h, err := openHome(dir)
+	h.ask = func(what string) (string, error) { return a.passphrase(ctx, what) }
+	return h, err
 }
 
 func openHome(dir string) (home, error) {
@@ -48,7 +53,7 @@ func openHome(dir string) (home, error) {
 	if err := os.MkdirAll(abs, 0o700); err != nil {
 		return home{}, fmt.Errorf("the data directory cannot be made: %w", err)
 	}
-	return home{abs}, nil
+	return home{dir: abs}, nil
 }
 
 func (h home) path(name string) string { return filepath.Join(h.dir, name) }
@@ -61,43 +66,6 @@ func (h home) lock() (*flock.Flock, bool, error) {
 		return nil, false, fmt.Errorf("locking the data directory %s: %w", h.dir, err)
 	}
 	return l, ok, nil
-}
-
-// key reads the identity, or makes it on the first start. The file is written
-// whole and synced before it has its name, so a crash leaves none or a good one.
-func (h home) key() (trust.Key, error) {
-	path := h.path("identity.key")
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, dbErr := os.Stat(h.path("flyleaf.db")); dbErr == nil {
-			return trust.Key{}, fmt.Errorf("%s is missing, but this directory holds events: put the file back from a backup; nothing was changed", path)
-		}
-		k, err := trust.NewKey(rand.Reader)
-		if err != nil {
-			return trust.Key{}, err
-		}
-		if err := writeFileSynced(path, []byte(hex.EncodeToString(k.Seed())+"\n"), 0o600); err != nil {
-			return trust.Key{}, fmt.Errorf("keeping the identity: %w", err)
-		}
-		return k, nil
-	}
-	if err != nil {
-		return trust.Key{}, fmt.Errorf("reading the identity: %w", err)
-	}
-	seed, err := hex.DecodeString(strings.TrimSpace(string(b)))
-	if err != nil {
-		return trust.Key{}, fmt.Errorf("%s is not a key file (64 hex characters are expected): put it back from a backup; nothing was changed", path)
-	}
-	k, err := trust.KeyFromSeed(seed)
-	if err != nil {
-		return trust.Key{}, fmt.Errorf("%s is not a key file: %w; put it back from a backup; nothing was changed", path, err)
-	}
-	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
-		if err := os.Chmod(path, 0o600); err != nil {
-			return trust.Key{}, fmt.Errorf("%s can be read by others and that cannot be changed: %w", path, err)
-		}
-	}
-	return k, nil
 }
 
 // token returns what the start link of the web UI carries; it is kept, so that a

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"golang.org/x/term"
 )
 
 // Exit codes; `flyleaf help exit-codes` prints them.
@@ -50,6 +52,16 @@ type streams struct {
 	in  io.Reader
 	out io.Writer
 	err io.Writer
+}
+
+// isTerminal reports whether a person types what is read.
+func (s streams) isTerminal() bool {
+	in := s.in
+	if i, ok := in.(interruptible); ok {
+		in = i.r
+	}
+	f, ok := in.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func main() {

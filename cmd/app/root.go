@@ -19,6 +19,8 @@ type app struct {
 	dataDir string // as given by --data; "" means the default
 	json    bool
 	verbose bool
+	// passphraseFile, as given by --passphrase-file, holds that of the key file.
+	passphraseFile string
 }
 
 const longHelp = `Flyleaf keeps the questions and answers of a "book of the week" on this device,
@@ -64,6 +66,7 @@ func newRoot(std streams) *cobra.Command {
 	})
 	pf := root.PersistentFlags()
 	pf.StringVar(&a.dataDir, "data", "", "the data `directory` (default $FLYLEAF_DATA, else flyleaf in the user's data directory)")
+	pf.StringVar(&a.passphraseFile, "passphrase-file", "", "a `file` whose first line is the passphrase of the key file (else $FLYLEAF_PASSPHRASE, else it is asked for)")
 	pf.BoolVarP(&a.verbose, "verbose", "v", false, "say on standard error what happens underneath")
 
 	serve := a.serveCmd()
@@ -152,7 +155,7 @@ func (a *app) textArg(args []string) (string, error) {
 // with opens the data directory, or reaches the process that holds it, for the
 // length of fn.
 func (a *app) with(ctx context.Context, fn func(context.Context, backend) error) error {
-	home, err := a.home()
+	home, err := a.home(ctx)
 	if err != nil {
 		return err
 	}

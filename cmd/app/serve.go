@@ -33,7 +33,7 @@ func (a *app) serveCmd() *cobra.Command {
 events. Commands given meanwhile on the same data directory go through this process.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			home, err := a.home()
+			home, err := a.home(c.Context())
 			if err != nil {
 				return err
 			}

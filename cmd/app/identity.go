@@ -1,0 +1,386 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyleaf/qa"
+	"flyleaf/storage"
+	"flyleaf/storage/sqlite"
+	"flyleaf/trust"
+	"flyleaf/trust/identity"
+)
+
+// The commands about who one is: identity show, export, import, passphrase. They
+// work on the key file itself; what serves the directory keeps its key until it is
+// started again, so import and passphrase want the directory for themselves.
+
+func (a *app) identityCmd() *cobra.Command {
+	parent := &cobra.Command{Use: "identity", Short: "Who you are on this device, and how to be that on another"}
+	show := &cobra.Command{
+		Use:   "show",
+		Short: "Print your identity: the public key that your posts are signed with",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				id, err := b.Identity(ctx)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(map[string]qa.Identity{"identity": id})
+				}
+				a.printf("%s\n", id)
+				return nil
+			})
+		},
+	}
+	parent.Args, parent.RunE = show.Args, show.RunE // plain `flyleaf identity` shows it, too
+	parent.AddCommand(a.jsonFlag(show), a.identityExportCmd(), a.identityImportCmd(), a.identityPassphraseCmd())
+	return a.jsonFlag(parent)
+}
+
+// readKey returns the identity of the data directory, which is made if there is none.
+func (a *app) readKey(ctx context.Context) (trust.Key, error) {
+	h, err := a.home(ctx)
+	if err != nil {
+		return trust.Key{}, err
+	}
+	if _, err := os.Stat(h.path(keyFile)); errors.Is(err, fs.ErrNotExist) {
+		// Opened as every command does it, so that two do not make two identities.
+		if err := a.with(ctx, func(context.Context, backend) error { return nil }); err != nil {
+			return trust.Key{}, err
+		}
+	}
+	return h.key()
+}
+
+func (a *app) identityExportCmd() *cobra.Command {
+	var out string
+	var sealed bool
+	c := &cobra.Command{
+		Use:   "export",
+		Short: "Print the recovery phrase of your identity, or write a key file",
+		Long: `Print 24 words from which your identity can be made again, on this device or on
+another: write them on paper. With -o, write a key file instead. Whoever has the
+words or the file can write as you, and there is no way to take that back.`,
+		Example: "  flyleaf identity export\n  flyleaf identity export -o me.key --passphrase",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if sealed && out == "" {
+				return codedf(exitUsage, "--passphrase goes with -o: it is put on a file")
+			}
+			k, err := a.readKey(c.Context())
+			if err != nil {
+				return err
+			}
+			if out != "" {
+				return a.exportKeyFile(c.Context(), k, out, sealed)
+			}
+			phrase, err := identity.Phrase(k)
+			if err != nil {
+				return err
+			}
+			words := strings.Fields(phrase)
+			if a.json {
+				return a.printJSON(struct {
+					Identity qa.Identity `json:"identity"`
+					Phrase   []string    `json:"phrase"`
+				}{k.Identity(), words})
+			}
+			const perLine = 6
+			for i := 0; i < len(words); i += perLine {
+				a.printf("%s\n", strings.Join(words[i:min(i+perLine, len(words))], " "))
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", "write a key file to this `file`, which must not exist; - for standard output")
+	c.Flags().BoolVar(&sealed, "passphrase", false, "put the key file under a passphrase")
+	return a.jsonFlag(c)
+}
+
+func (a *app) exportKeyFile(ctx context.Context, k trust.Key, out string, sealed bool) error {
+	passphrase := ""
+	if sealed {
+		var err error
+		if passphrase, err = a.newPassphrase(ctx); err != nil {
+			return err
+		}
+	}
+	b, err := identity.Seal(k, passphrase)
+	if err != nil {
+		return err
+	}
+	if out == "-" {
+		_, err := a.std.out.Write(b)
+		return err
+	}
+	// A file that is there may be another identity, of which there is no second copy.
+	if _, err := os.Lstat(out); err == nil {
+		return codedf(exitRefused, "%s exists; nothing was changed. Name another file", out)
+	}
+	if err := writeFileSynced(out, b, 0o600); err != nil {
+		return fmt.Errorf("writing the key file: %w", err)
+	}
+	if a.json {
+		return a.printJSON(map[string]string{"identity": string(k.Identity()), "file": out})
+	}
+	a.printf("%s holds the identity %s.\n", out, k.Identity().Short())
+	return nil
+}
+
+func (a *app) identityImportCmd() *cobra.Command {
+	var replace, seal bool
+	c := &cobra.Command{
+		Use:   "import [FILE|-]",
+		Short: "Be somebody on this device too: from a recovery phrase or a key file",
+		Long: `Take an identity over from another device: its recovery phrase (typed, or from standard
+input) or a key file. Both devices are then one person: one vote,
+one name, and what was asked on one can be edited on the other.
+
+A device that has written as somebody else stays that person unless --replace says
+otherwise. The key it had is never thrown away, but kept beside the new one.`,
+		Example: "  flyleaf identity import\n  flyleaf identity import me.key\n  flyleaf identity import - < words.txt",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			h, err := a.home(c.Context())
+			if err != nil {
+				return err
+			}
+			k, passphrase, err := a.readIdentity(c.Context(), h, args)
+			if err != nil {
+				return err
+			}
+			if seal && passphrase == "" {
+				if passphrase, err = a.newPassphrase(c.Context()); err != nil {
+					return err
+				}
+			}
+			return h.alone(c.Context(), func() error {
+				changed, aside, err := h.importKey(c.Context(), k, passphrase, replace)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(struct {
+						Identity qa.Identity `json:"identity"`
+						Changed  bool        `json:"changed"`
+						Kept     string      `json:"kept,omitempty"` // where the identity of before is
+					}{k.Identity(), changed, aside})
+				}
+				if !changed {
+					a.printf("This device is %s already; nothing was changed.\n", k.Identity().Short())
+					return nil
+				}
+				a.printf("This device is now %s.\n", k.Identity().Short())
+				if aside != "" {
+					a.printf("The identity it had is kept in %s.\n", aside)
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&replace, "replace", false, "also when this device has written as somebody else")
+	c.Flags().BoolVar(&seal, "passphrase", false, "put the key file of this device under a passphrase")
+	return a.jsonFlag(c)
+}
+
+// readIdentity reads a phrase or a key file, and the passphrase that the file is under.
+func (a *app) readIdentity(ctx context.Context, h home, args []string) (k trust.Key, passphrase string, err error) {
+	var b []byte
+	from := "standard input"
+	switch {
+	case len(args) == 1 && args[0] != "-":
+		from = args[0]
+		b, err = readBounded(args[0], identity.MaxFile+1)
+	case a.std.isTerminal():
+		fmt.Fprintf(a.std.err, "Type the %d words of the recovery phrase; an empty line ends it.\n", identity.Words)
+		b, err = readWords(a.std.in)
+	default:
+		b, err = io.ReadAll(io.LimitReader(a.std.in, identity.MaxFile+1))
+	}
+	if err != nil {
+		return k, "", coded(exitRefused, err)
+	}
+	text := bytes.TrimSpace(b)
+	isFile := identity.IsSealed(b) || bytes.HasPrefix(text, []byte("#")) || len(bytes.Fields(text)) == 1
+	if isFile {
+		return h.openKey(b, from)
+	}
+	k, err = identity.FromPhrase(string(text))
+	if err != nil {
+		err = codedf(exitRefused, "%w; nothing was changed", err)
+	}
+	return k, "", err
+}
+
+// readWords reads lines until there are as many words as a phrase has, or one is empty.
+func readWords(r io.Reader) ([]byte, error) {
+	var words []byte
+	lines := bufio.NewScanner(io.LimitReader(r, identity.MaxFile))
+	for len(bytes.Fields(words)) < identity.Words && lines.Scan() && len(bytes.TrimSpace(lines.Bytes())) > 0 {
+		words = append(append(words, lines.Bytes()...), '\n')
+	}
+	return words, lines.Err()
+}
+
+// alone runs fn with the data directory held by nobody else.
+func (h home) alone(ctx context.Context, fn func() error) error {
+	deadline := time.Now().Add(busyFor)
+	for {
+		lock, ok, err := h.lock()
+		if err != nil {
+			return err
+		}
+		if ok {
+			err := fn()
+			return errors.Join(err, lock.Unlock())
+		}
+		if s, err := h.serving(); err == nil && s.URL != "" || time.Now().After(deadline) {
+			return codedf(exitBusy, "another flyleaf has the data directory %s open; nothing was changed. Stop it, and try again", h.dir)
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// importKey makes k the identity of this directory. The key it had is set aside,
+// under the name that is returned.
+func (h home) importKey(ctx context.Context, k trust.Key, passphrase string, replace bool) (changed bool, aside string, err error) {
+	b, err := os.ReadFile(h.path(keyFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, "", fmt.Errorf("reading the identity of this device: %w; nothing was changed", err)
+	}
+	if err == nil {
+		who := "unknown"
+		switch old, _, err := h.openKey(b, h.path(keyFile)); {
+		case err == nil && old.Identity() == k.Identity():
+			return false, "", nil
+		case err == nil:
+			who = old.Identity().Short()
+		case !replace:
+			return false, "", fmt.Errorf("whether another identity would be lost cannot be known: %w; --replace takes the new one all the same and keeps that file", err)
+		}
+		wrote, err := h.wrote(ctx, k.Identity())
+		if err != nil {
+			return false, "", err
+		}
+		if wrote && !replace {
+			return false, "", codedf(exitRefused, "this device has written as %s; nothing was changed. Import into another --data directory, or say --replace: then what it wrote stays that person's, and their key is kept beside the new one", who)
+		}
+		if aside, err = h.setKeyAside(b, who); err != nil {
+			return false, "", err
+		}
+	}
+	return true, aside, h.keepKey(k, passphrase)
+}
+
+var errWrote = errors.New("there are changes of this device's own")
+
+// wrote reports whether the directory holds changes that were made on this device
+// by anybody but who.
+func (h home) wrote(ctx context.Context, who qa.Identity) (bool, error) {
+	path := h.path("flyleaf.db")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	store, err := sqlite.Open(ctx, path, sqlite.Options{})
+	if err != nil {
+		return false, explainOpen(h, err)
+	}
+	defer store.Close()
+	events, err := store.Documents(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, id := range events {
+		err := store.Entries(ctx, id, 0, func(en storage.Entry) error {
+			if en.Own && qa.IdentityOfActor([]byte(en.Actor)) != who {
+				return errWrote
+			}
+			return nil
+		})
+		if errors.Is(err, errWrote) {
+			return true, nil
+		}
+		if err != nil && !errors.Is(err, storage.ErrDamaged) {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+func (a *app) identityPassphraseCmd() *cobra.Command {
+	var remove bool
+	var newFile string
+	c := &cobra.Command{
+		Use:   "passphrase",
+		Short: "Put this device's key file under a passphrase, change it, or --remove it",
+		Long: `Put the key file of this device under a passphrase. From then on each start asks for
+it: on the terminal, or it is read from --passphrase-file or $FLYLEAF_PASSPHRASE. Who
+forgets it needs the recovery phrase. What was written is not encrypted by it: only
+the key is.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx := c.Context()
+			if remove && newFile != "" {
+				return codedf(exitUsage, "--remove and --new-passphrase-file do not go together")
+			}
+			if _, err := a.readKey(ctx); err != nil { // made here, if this is a new directory
+				return err
+			}
+			h, err := a.home(ctx)
+			if err != nil {
+				return err
+			}
+			return h.alone(ctx, func() error {
+				b, err := os.ReadFile(h.path(keyFile))
+				if err != nil {
+					return fmt.Errorf("reading the identity: %w", err)
+				}
+				k, old, err := h.openKey(b, h.path(keyFile))
+				if err != nil {
+					return err
+				}
+				passphrase := ""
+				switch {
+				case remove:
+				case newFile != "":
+					passphrase, err = readPassphrase(newFile)
+				case old == "":
+					passphrase, err = a.newPassphrase(ctx)
+				default: // the given one is the old one
+					passphrase, err = chooseHidden(ctx)
+				}
+				if err != nil {
+					return err
+				}
+				if err := h.keepKey(k, passphrase); err != nil {
+					return err
+				}
+				done := "%s is under the passphrase now.\n"
+				if passphrase == "" {
+					done = "%s is under no passphrase now.\n"
+				}
+				a.printf(done, filepath.Base(h.path(keyFile)))
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&remove, "remove", false, "take the passphrase off")
+	c.Flags().StringVar(&newFile, "new-passphrase-file", "", "a `file` whose first line is the new passphrase")
+	return c
+}

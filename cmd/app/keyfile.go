@@ -1,0 +1,97 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"flyleaf/trust"
+	"flyleaf/trust/identity"
+)
+
+// keyFile is the name of the identity in a data directory.
+const keyFile = "identity.key"
+
+// key reads the identity, or makes it on the first start. The file is written
+// whole and synced before it has its name, so a crash leaves none or a good one.
+func (h home) key() (trust.Key, error) {
+	path := h.path(keyFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, dbErr := os.Stat(h.path("flyleaf.db")); dbErr == nil {
+			return trust.Key{}, fmt.Errorf("%s is missing, but this directory holds events: put the file back from a backup, or bring it back with `flyleaf identity import`; nothing was changed", path)
+		}
+		k, err := trust.NewKey(rand.Reader)
+		if err != nil {
+			return trust.Key{}, err
+		}
+		return k, h.keepKey(k, "")
+	}
+	if err != nil {
+		return trust.Key{}, fmt.Errorf("reading the identity: %w", err)
+	}
+	k, _, err := h.openKey(b, path)
+	if err != nil {
+		return trust.Key{}, err
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		if err := os.Chmod(path, 0o600); err != nil {
+			return trust.Key{}, fmt.Errorf("%s can be read by others and that cannot be changed: %w", path, err)
+		}
+	}
+	return k, nil
+}
+
+// openKey reads a key file, and asks for its passphrase if it is under one. It
+// returns the passphrase too, "" for a plain file.
+func (h home) openKey(b []byte, path string) (k trust.Key, passphrase string, err error) {
+	if identity.IsSealed(b) {
+		if h.ask == nil {
+			return k, "", fmt.Errorf("%s: %w", path, identity.ErrNoPassphrase)
+		}
+		if passphrase, err = h.ask(path); err != nil {
+			return k, "", err
+		}
+	}
+	k, err = identity.Open(b, passphrase)
+	switch {
+	case errors.Is(err, identity.ErrPassphrase):
+		err = codedf(exitRefused, "%w: %s; nothing was changed. Without the passphrase, the recovery phrase brings the identity back: `flyleaf identity import`", err, path)
+	case errors.Is(err, identity.ErrFile):
+		err = codedf(exitRefused, "%s: %w; nothing was changed. Put it back from a backup, or bring it back from the recovery phrase with `flyleaf identity import`", path, err)
+	}
+	return k, passphrase, err
+}
+
+// keepKey writes the identity of this directory.
+func (h home) keepKey(k trust.Key, passphrase string) error {
+	b, err := identity.Seal(k, passphrase)
+	if err == nil {
+		err = writeFileSynced(h.path(keyFile), b, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping the identity: %w", err)
+	}
+	return nil
+}
+
+// setKeyAside keeps an identity that another is about to replace, under a name of
+// its own, and returns that name: keys are never thrown away.
+func (h home) setKeyAside(b []byte, who string) (string, error) {
+	path := h.path("identity-" + who + ".key")
+	if old, err := os.ReadFile(path); err == nil && string(old) == string(b) {
+		return path, nil
+	}
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		path = h.path(fmt.Sprintf("identity-%s-%d.key", who, n))
+	}
+	if err := writeFileSynced(path, b, 0o600); err != nil {
+		return "", fmt.Errorf("setting the identity of this device aside: %w; nothing was changed", err)
+	}
+	return path, nil
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// envPassphrase holds, for scripts, the passphrase of the key file.
+const envPassphrase = "FLYLEAF_PASSPHRASE"
+
+// maxPassphrase bounds a passphrase read from a file, in bytes.
+const maxPassphrase = 4 << 10
+
+var errNoTerminal = errors.New("there is no terminal to ask on")
+
+// passphrase returns the passphrase of a key file: that of --passphrase-file, of
+// the environment, or what a person types.
+func (a *app) passphrase(ctx context.Context, what string) (string, error) {
+	if s, ok, err := a.givenPassphrase(); ok || err != nil {
+		return s, err
+	}
+	s, err := askHidden(ctx, fmt.Sprintf("Passphrase of %s: ", what))
+	if errors.Is(err, errNoTerminal) {
+		return "", codedf(exitRefused, "%s is under a passphrase, and %w; nothing was changed. Give it in the environment as %s, or with --passphrase-file FILE", what, err, envPassphrase)
+	}
+	return s, err
+}
+
+// givenPassphrase is the one that needs no asking; ok is false when there is none.
+func (a *app) givenPassphrase() (s string, ok bool, err error) {
+	if a.passphraseFile != "" {
+		s, err := readPassphrase(a.passphraseFile)
+		return s, true, err
+	}
+	s, ok = os.LookupEnv(envPassphrase)
+	return s, ok && s != "", nil
+}
+
+// newPassphrase returns a passphrase that is to be set: the given one, or what a
+// person types twice.
+func (a *app) newPassphrase(ctx context.Context) (string, error) {
+	if s, ok, err := a.givenPassphrase(); ok || err != nil {
+		return s, err
+	}
+	return chooseHidden(ctx)
+}
+
+func chooseHidden(ctx context.Context) (string, error) {
+	first, err := askHidden(ctx, "New passphrase: ")
+	if errors.Is(err, errNoTerminal) {
+		return "", codedf(exitUsage, "%w; nothing was changed. Give the passphrase in the environment as %s, or with --passphrase-file FILE", err, envPassphrase)
+	}
+	if err != nil {
+		return "", err
+	}
+	if first == "" {
+		return "", codedf(exitRefused, "the passphrase is empty; nothing was changed")
+	}
+	again, err := askHidden(ctx, "The same again: ")
+	if err != nil {
+		return "", err
+	}
+	if again != first {
+		return "", codedf(exitRefused, "these were two different passphrases; nothing was changed")
+	}
+	return first, nil
+}
+
+// readPassphrase reads the first line of a file.
+func readPassphrase(file string) (string, error) {
+	b, err := readBounded(file, maxPassphrase)
+	if err != nil {
+		return "", coded(exitUsage, fmt.Errorf("reading the passphrase: %w", err))
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	if line = strings.TrimSuffix(line, "\r"); line == "" {
+		return "", codedf(exitUsage, "the first line of %s is empty: that is no passphrase; nothing was changed", file)
+	}
+	return line, nil
+}
+
+// askHidden asks on the terminal itself, since standard input may be the words of
+// a post, and shows nothing of what is typed.
+func askHidden(ctx context.Context, prompt string) (string, error) {
+	in, out := "/dev/tty", "/dev/tty"
+	if runtime.GOOS == "windows" {
+		in, out = "CONIN$", "CONOUT$"
+	}
+	tty, err := os.OpenFile(in, os.O_RDWR, 0)
+	if err != nil {
+		return "", errNoTerminal
+	}
+	defer tty.Close()
+	to, err := os.OpenFile(out, os.O_WRONLY, 0)
+	if err != nil {
+		return "", errNoTerminal
+	}
+	defer to.Close()
+	state, err := term.GetState(int(tty.Fd()))
+	if err != nil {
+		return "", errNoTerminal
+	}
+	fmt.Fprint(to, prompt)
+	type line struct {
+		text string
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		b, err := term.ReadPassword(int(tty.Fd()))
+		read <- line{string(b), err}
+	}()
+	select {
+	case l := <-read:
+		fmt.Fprintln(to)
+		return l.text, l.err
+	case <-ctx.Done():
+		// The read goes on until the process ends; what is typed shows again.
+		_ = term.Restore(int(tty.Fd()), state)
+		fmt.Fprintln(to)
+		return "", errors.New("interrupted; nothing was changed")
+	}
+}

@@ -1,0 +1,47 @@
+package e2e
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestTwoDevicesOfOnePerson: one vote, one name, and own posts editable on both.
+func TestTwoDevicesOfOnePerson(t *testing.T) {
+	t.Parallel()
+	relay := newRelay(t).up()
+	laptop, phone := newDevice(t), newDevice(t)
+	laptop.run("name", "Tino")
+	week := laptop.found(relay.url())
+	question := laptop.run("ask", "Shall we begin?")
+	laptop.run("react", question)
+	laptop.run("sync")
+
+	file := filepath.Join(t.TempDir(), "me.key")
+	laptop.run("identity", "export", "-o", file)
+	phone.run("identity", "import", file)
+	phone.run("join", week.Invitation)
+	phone.run("sync")
+	if name := phone.run("name"); name != "Tino" {
+		t.Errorf("the phone's name is %q", name)
+	}
+	phone.run("react", question)
+	phone.run("edit", question, "Shall we begin now?")
+	second := phone.run("ask", "And where?")
+	phone.run("roles", "grant", strings.Repeat("ab", 32), "author") // the founder is one on both
+	phone.run("sync")
+	laptop.run("sync")
+	laptop.run("edit", second, "And where to?")
+	laptop.run("sync")
+	phone.run("sync")
+	same(t, week.Event, laptop, phone, func(l []post) error {
+		if len(l) != 2 || l[0].Text != "Shall we begin now?" || l[1].Text != "And where to?" || l[0].By != l[1].By || l[0].Name != "Tino" {
+			return fmt.Errorf("%+v", l)
+		}
+		if r := l[0].Reactions; len(r) != 1 || r[0].Count != 1 {
+			return fmt.Errorf("one person's vote counts as %+v", r)
+		}
+		return nil
+	})
+}
