@@ -5,6 +5,7 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"flyleaf/crdt/graph"
@@ -17,8 +18,11 @@ type device struct {
 	bytes  map[wire.Hash][]byte // applied, waiting and a few refused ones
 	log    []wire.Hash          // the applied order
 	refuse func(*wire.Change) bool
-	limits wire.Limits
-	reads  int // calls of Bytes
+	// putOff says which changes are deferred, unless one that waits wants them.
+	putOff   func(*wire.Change) bool
+	deferred []wire.Hash // by the last take
+	limits   wire.Limits
+	reads    int // calls of Bytes
 }
 
 func newDevice() *device {
@@ -38,6 +42,7 @@ func (d *device) Bytes(h wire.Hash) ([]byte, error) {
 // take takes changes in and returns those that will never be.
 func (d *device) take(t testing.TB, changes [][]byte) (refused []wire.Hash) {
 	t.Helper()
+	d.deferred = nil
 	for _, b := range changes {
 		c, err := wire.DecodeChangeLimits(b, d.limits)
 		if err != nil {
@@ -46,6 +51,8 @@ func (d *device) take(t testing.TB, changes [][]byte) (refused []wire.Hash) {
 		if d.refuse != nil && d.refuse(c) {
 			d.g.Refuse(c.Hash)
 			refused = append(refused, c.Hash)
+		} else if d.putOff != nil && !d.g.Has(c.Hash) && !slices.Contains(d.g.Missing(), c.Hash) && d.putOff(c) {
+			d.deferred = append(d.deferred, c.Hash)
 		} else {
 			d.bytes[c.Hash] = b
 			added, err := d.g.Add(graph.MetaOf(c))
@@ -84,7 +91,7 @@ func (d *device) write(t testing.TB, a wire.ActorID, size int, r *rand.Rand) wir
 	}
 	d.take(t, [][]byte{b})
 	if !d.g.Has(h) {
-		t.Fatalf("own change %s was not applied", h)
+		t.Fatalf("own change %s was not applied, deferred %d", h, len(d.deferred))
 	}
 	return h
 }
@@ -111,6 +118,8 @@ func (d *device) receive(t testing.TB, p *Peer, b []byte) *wire.Message {
 	before := d.g.Heads()
 	refused := d.take(t, m.Changes)
 	p.Receive(d.g, m, before, refused)
+	p.Defer(d.deferred...)
+	p.Ask(d.g.Missing()...)
 	return m
 }
 

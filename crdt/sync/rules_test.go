@@ -514,3 +514,245 @@ func BenchmarkGenerateEqualHeads(b *testing.B) {
 }
 
 var _ Source = (*device)(nil)
+
+// b defers what one actor writes. It is asked for no more, both fall silent, and
+// all that does not hang on it goes on; until somebody else builds on it.
+func TestRule20DeferredUntilSomebodyBuildsOnIt(t *testing.T) {
+	for seed := int64(1); seed <= 300; seed++ {
+		r := rand.New(rand.NewSource(seed))
+		a, b, c := newDevice(), newDevice(), newDevice()
+		a.write(t, actorOf(1), 1, r)
+		copyTo(t, a, b)
+		slow := actorOf(9)
+		b.putOff = func(c *wire.Change) bool { return c.Actor == slow }
+		pa, pb := NewPeer(nil), NewPeer(nil)
+		var late []wire.Hash
+		for range 1 + r.Intn(5) {
+			late = append(late, a.write(t, slow, 1, r))
+		}
+		for range 3 {
+			b.write(t, actorOf(2), 1, r) // life goes on
+			if n := converse(t, a, b, pa, pb); n > 8 {
+				t.Errorf("%d messages", n)
+			}
+			for _, h := range late {
+				if b.g.Has(h) || b.g.Waiting(h) || slices.Contains(pb.need(b.g), h) {
+					t.Error("the deferred change is had or needed")
+				}
+			}
+		}
+		for _, h := range b.log {
+			if !a.g.Has(h) {
+				t.Error("the other side lacks a change that was not deferred")
+			}
+		}
+		// By way of a third, somebody answers the deferred.
+		copyTo(t, a, c)
+		answer := c.write(t, actorOf(3), 1, r)
+		pc, pbc := NewPeer(nil), NewPeer(nil)
+		var before [][]byte
+		if r.Intn(2) == 0 {
+			before = [][]byte{c.bytes[answer]} // it alone, from elsewhere, while nobody else speaks
+		}
+		if before != nil {
+			b.take(t, before)
+			if !pb.Ask(b.g.Missing()...) {
+				t.Error("nothing is asked for")
+			}
+			if m := b.say(t, pb); m == nil || !slices.Contains(decode(t, m).Need, late[len(late)-1]) {
+				t.Error("the deferred change is not asked for at once")
+			} else {
+				a.receive(t, pa, m)
+			}
+			converse(t, a, b, pa, pb)
+		} else {
+			converse(t, c, b, pc, pbc)
+			pb.Ask(b.g.Missing()...)
+			converse(t, a, b, pa, pb)
+		}
+		for _, h := range append(late, answer) {
+			if !b.g.Has(h) {
+				t.Errorf("b lacks %s", h)
+			}
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+// When the reason is gone all that was deferred is asked for in one message, not
+// the newest first and then what it hangs on, one by one.
+func TestRule20AskedForTogether(t *testing.T) {
+	r := seeded(t)
+	a, b := newDevice(), newDevice()
+	a.write(t, actorOf(1), 1, r)
+	copyTo(t, a, b)
+	for range 200 {
+		a.write(t, actorOf(9), 1, r)
+	}
+	b.putOff = func(*wire.Change) bool { return true }
+	pa, pb := NewPeer(nil), NewPeer(nil)
+	converse(t, a, b, pa, pb)
+	if n := len(pb.Deferred()); n != 200 {
+		t.Fatalf("%d deferred", n)
+	}
+	b.putOff = nil
+	if pb.Quiet(b.g) || !pb.Ask(pb.Deferred()...) {
+		t.Error("quiet though there is something to ask for")
+	}
+	if n := converse(t, a, b, pa, pb); n > 4 {
+		t.Errorf("%d messages", n)
+	}
+	wantEqual(t, a, b)
+	if len(pb.Deferred()) > 0 || len(pb.again) > 0 {
+		t.Error("something is still noted")
+	}
+	if pb.Ask(wire.Hash{1}) {
+		t.Error("a change that was never offered is asked for")
+	}
+}
+
+func TestRule20TooManyDeferred(t *testing.T) {
+	p, d := NewPeer(nil), newDevice()
+	for i := range MaxRefused + 10 {
+		p.Defer(wire.Hash{byte(i), byte(i >> 8), byte(i >> 16)})
+	}
+	if _, _, err := p.Generate(d); !errors.Is(err, ErrTooManyRefused) {
+		t.Errorf("got %v", err)
+	}
+	if len(p.deferred) > MaxRefused+1 {
+		t.Errorf("%d hashes held", len(p.deferred))
+	}
+}
+
+// What the document refuses is not asked for, by whichever peer it is named.
+func TestRule21RefusedByTheDocument(t *testing.T) {
+	r := seeded(t)
+	a, b := newDevice(), newDevice()
+	a.write(t, actorOf(1), 1, r)
+	copyTo(t, a, b)
+	bad := a.write(t, actorOf(9), 1, r)
+	pa, pb := NewPeer(nil), NewPeer(nil)
+	pb.RefusedBy(func(h wire.Hash) bool { return h == bad })
+	b.receive(t, pb, (&wire.Message{Heads: a.g.Heads(), Have: []wire.Have{{}}}).Encode())
+	if m := decode(t, b.say(t, pb)); slices.Contains(m.Need, bad) {
+		t.Error("it is asked for")
+	}
+	b.refuse = func(c *wire.Change) bool { return c.Hash == bad }
+	if n := converse(t, a, b, pa, pb); n > 4 {
+		t.Errorf("%d messages", n)
+	}
+}
+
+// b takes some changes out of its document, with all that hang on them, while
+// both talk; a knows nothing of it. They go on, and share the rest.
+func TestRule22RestartAfterTheGraphWasBuiltAgain(t *testing.T) {
+	for seed := int64(1); seed <= 300; seed++ {
+		r := rand.New(rand.NewSource(seed))
+		a, b := newDevice(), newDevice()
+		for range 1 + r.Intn(5) {
+			a.write(t, actorOf(1), 1, r)
+		}
+		copyTo(t, a, b)
+		pa, pb := NewPeer(nil), NewPeer(nil)
+		converse(t, a, b, pa, pb)
+		side := a.rebuilt(t, len(a.log))
+		bad := actorOf(9)
+		for range 1 + r.Intn(3) {
+			a.write(t, bad, 1, r)
+		}
+		for range r.Intn(4) {
+			a.write(t, actorOf(1), 1, r) // hangs on it
+		}
+		for range r.Intn(4) {
+			side.write(t, actorOf(2), 1, r) // does not
+		}
+		copyTo(t, side, a)
+		converse(t, a, b, pa, pb)
+		wantEqual(t, a, b)
+		var under [][]byte // way, from before
+		if r.Intn(2) == 0 {
+			a.write(t, actorOf(1), 1, r)
+			under = append(under, a.say(t, pa))
+		}
+
+		left := map[wire.Hash]bool{}
+		refuse := func(c *wire.Change) bool {
+			out := c.Actor == bad || slices.ContainsFunc(c.Deps, func(h wire.Hash) bool { return left[h] })
+			left[c.Hash] = left[c.Hash] || out
+			return out
+		}
+		again := newDevice()
+		again.refuse = refuse
+		for _, h := range b.log {
+			again.take(t, [][]byte{b.bytes[h]})
+		}
+		b = again
+		if len(left) == 0 {
+			t.Fatal("nothing was taken out")
+		}
+		pb.RefusedBy(func(h wire.Hash) bool { return left[h] })
+		var shared []wire.Hash
+		if r.Intn(2) == 0 {
+			shared = b.g.Heads() // they were in sync
+		}
+		pb.Restart(shared)
+		for _, m := range under {
+			b.receive(t, pb, m)
+		}
+		b.write(t, actorOf(3), 1, r)
+		if n := converse(t, a, b, pa, pb); n > 20 {
+			t.Errorf("%d messages", n)
+		}
+		other := a.write(t, actorOf(4), 1, r) // on all heads, so on what left, too
+		fine := side.write(t, actorOf(2), 1, r)
+		copyTo(t, side, a)
+		converse(t, a, b, pa, pb)
+		if b.g.Has(other) || !b.g.Has(fine) {
+			t.Error("b took what hangs on what left, or not what does not")
+		}
+		for _, h := range b.log {
+			if left[h] {
+				t.Error("what left came back")
+			}
+			if !a.g.Has(h) {
+				t.Error("the other side lacks a change of b")
+			}
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+// b names a change that a lost, and lacks a's heads, so that the reset message does
+// not make it name another: it is answered all the same.
+func TestRule23OneResetForEachConversation(t *testing.T) {
+	r := seeded(t)
+	a, b := newDevice(), newDevice()
+	for range 5 {
+		a.write(t, actorOf(1), 1, r)
+	}
+	copyTo(t, a, b)
+	lost := b.write(t, actorOf(2), 1, r)
+	pa, pb := NewPeer(nil), NewPeer([]wire.Hash{lost})
+	a.putOff = func(c *wire.Change) bool { return c.Hash == lost } // and is not going to take it
+	a.write(t, actorOf(1), 1, r)
+	if n := converse(t, a, b, pa, pb); n > 10 {
+		t.Errorf("%d messages", n)
+	}
+	for _, h := range a.log {
+		if !b.g.Has(h) {
+			t.Errorf("b lacks %s", h)
+		}
+	}
+	stock := NewPeer(nil)
+	stock.stock = true
+	for range 3 { // one for each message, as automerge does
+		stock.Receive(a.g, &wire.Message{Heads: []wire.Hash{lost}, Have: []wire.Have{{LastSync: []wire.Hash{lost}}}}, a.g.Heads(), nil)
+		if m, ok, err := stock.Generate(a); err != nil || !ok || len(m.Need) > 0 || len(m.Have[0].LastSync) > 0 {
+			t.Errorf("not the reset message: %+v %v %v", m, ok, err)
+		}
+	}
+}

@@ -50,9 +50,9 @@ type world struct {
 }
 
 type tally struct {
-	lost, repeated, reordered, restarts, rollbacks, merges, waits, slices, resets, needs, noProgress int
-	runs, changes, messages                                                                          int
-	maxRounds                                                                                        int
+	lost, repeated, reordered, restarts, rollbacks, merges, waits, slices, resets, needs, noProgress, deferred int
+	runs, changes, messages                                                                                    int
+	maxRounds                                                                                                  int
 }
 
 func (n *tally) add(m tally) {
@@ -67,6 +67,7 @@ func (n *tally) add(m tally) {
 	n.resets += m.resets
 	n.needs += m.needs
 	n.noProgress += m.noProgress
+	n.deferred += m.deferred
 	n.runs += m.runs
 	n.changes += m.changes
 	n.messages += m.messages
@@ -116,7 +117,7 @@ func TestSimulatedWorldsConverge(t *testing.T) {
 		t.Errorf("the simulator did too little: %+v", saw)
 	}
 	if *simSeed == 0 && (saw.lost < runs/4 || saw.repeated < runs/4 || saw.reordered < runs/4 || saw.restarts < runs/4 || saw.rollbacks < runs/20 ||
-		saw.merges < runs/4 || saw.waits < runs/20 || saw.slices < runs/50 || saw.resets < runs/50 || saw.needs < runs/20) {
+		saw.merges < runs/4 || saw.waits < runs/20 || saw.slices < runs/50 || saw.resets < runs/50 || saw.needs < runs/20 || saw.deferred < runs/4) {
 		t.Errorf("the simulator did not do its work: %+v", saw)
 	}
 	if saw.maxRounds > MaxRounds/2 {
@@ -130,6 +131,17 @@ func (w *world) run() {
 		x := &node{device: newDevice()}
 		w.newActor(x)
 		w.nodes = append(w.nodes, x)
+	}
+	// Sometimes the middle of the star defers what it likes, as a relay may.
+	if w.r.Intn(2) == 0 {
+		x := w.nodes[0]
+		x.putOff = func(c *wire.Change) bool {
+			if c.Actor == x.actor || w.r.Intn(3) > 0 {
+				return false
+			}
+			w.saw.deferred++
+			return true
+		}
 	}
 	// A tree, mostly a star as around a relay, and sometimes an edge more.
 	for i := 1; i < n; i++ {
@@ -149,6 +161,7 @@ func (w *world) run() {
 	// From here on nothing goes wrong. A link that broke is made anew, as a
 	// connection would be; others go on with what is under way.
 	w.fault = false
+	w.nodes[0].putOff = nil
 	for _, l := range w.links {
 		if l.broken {
 			w.reconnect(l)
@@ -218,7 +231,9 @@ func (w *world) step() {
 		}
 		w.saw.rollbacks++
 		w.lostForGood = true
+		putOff := x.putOff
 		x.device = x.rebuilt(w.t, w.r.Intn(len(x.log)))
+		x.putOff = putOff
 		w.newActor(x)
 		for _, l := range x.links {
 			w.reconnect(l)
@@ -296,9 +311,11 @@ func (w *world) deliver(l *link) {
 			return
 		}
 		x.receive(w.t, p, b)
+		w.ask(x)
 		if w.fault && w.r.Intn(12) == 0 {
 			w.saw.repeated++
 			x.receive(w.t, p, b)
+			w.ask(x)
 		}
 		w.saw.waits += min(1, x.g.WaitingLen())
 		if !w.fault {
@@ -309,9 +326,24 @@ func (w *world) deliver(l *link) {
 	take(&l.ba, l.a, l.pa)
 }
 
+// ask makes a device ask all its peers for what was deferred and is waited for;
+// when it no longer defers anything, for all that it did.
+func (w *world) ask(x *node) {
+	for _, l := range x.links {
+		p := l.pa
+		if l.b == x {
+			p = l.pb
+		}
+		if p.Ask(x.g.Missing()...); x.putOff == nil {
+			p.Ask(p.Deferred()...)
+		}
+	}
+}
+
 // settle lets everybody talk until there is silence, and then asks whether all
 // is as it should be.
 func (w *world) settle() {
+	w.ask(w.nodes[0])
 	for round := 0; ; round++ {
 		busy := false
 		for _, l := range w.links {

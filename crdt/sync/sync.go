@@ -27,7 +27,7 @@ import (
 const (
 	MaxRounds  = 32      // messages in a row that bring neither side forward
 	MaxNews    = 4096    // the same of messages with other heads than the one before
-	MaxRefused = 1 << 14 // hashes that one peer offered and that were refused
+	MaxRefused = 1 << 14 // hashes that one peer offered and that were refused; as many may be deferred
 	MaxNeed    = 4096    // hashes asked for in one message
 )
 
@@ -37,7 +37,7 @@ var (
 	// is to be closed; a new Peer starts afresh.
 	ErrNoProgress = errors.New("sync: no progress")
 	// ErrTooManyRefused is returned by Generate when more than MaxRefused of
-	// the peer's changes were refused. The connection is to be closed.
+	// the peer's changes were refused, or deferred. The connection is to be closed.
 	ErrTooManyRefused = errors.New("sync: too many refused changes")
 )
 
@@ -58,14 +58,19 @@ type Peer struct {
 	inFlight     bool // a message is under way that the peer will answer
 	responded    bool // we have said anything at all
 	resetSent    bool // the reset message has answered the last message
+	wentBack     bool // the reset message was sent before the last message came
 	theirHeads   []wire.Hash
 	theirNeed    []wire.Hash
 	theirHave    []wire.Have
 	heard        bool // theirHeads, theirNeed and theirHave are set
 	learntBefore int  // places in the applied order from here on were learnt after theirHave was made
 
-	refused map[wire.Hash]struct{}
-	probe   *wire.Hash // asked for though we have it, to be answered
+	refused   map[wire.Hash]struct{}
+	refusedBy func(wire.Hash) bool   // what the document refused; may be nil
+	deferred  map[wire.Hash]struct{} // not to be asked for now
+	again     map[wire.Hash]struct{} // was deferred, to be asked for with the next message
+
+	probe *wire.Hash // asked for though we have it, to be answered
 
 	rounds   int                    // messages since something moved, with the heads of the one before
 	news     int                    // messages since something moved, with other heads
@@ -76,7 +81,7 @@ type Peer struct {
 
 	limit int // bytes of a message, wire.MaxMessage but in tests
 
-	// stock turns off rules 10 to 18, those beyond automerge 3.x. For tests.
+	// stock turns off rules 10 to 23, those beyond automerge 3.x. For tests.
 	stock bool
 }
 
@@ -107,13 +112,13 @@ func (p *Peer) InSync(g *graph.Graph) bool {
 // hold the same, that was said, and nothing is asked for. It is cheap, and false
 // is no promise that there is something to say.
 func (p *Peer) Quiet(g *graph.Graph) bool {
-	if !p.responded || !p.heard || len(p.theirNeed) > 0 || p.probe != nil || p.rounds > 0 || len(p.refused) > MaxRefused {
+	if !p.responded || !p.heard || len(p.theirNeed) > 0 || p.probe != nil || p.rounds > 0 || len(p.again) > 0 || p.flooded() {
 		return false
 	}
 	if heads := g.Heads(); !slices.Equal(p.lastSent, heads) || !slices.Equal(p.theirHeads, heads) {
 		return false
 	}
-	return len(p.theirHave) == 0 || hasAll(g, p.theirHave[0].LastSync) // else a reset is due
+	return len(p.theirHave) == 0 || hasAll(g, p.theirHave[0].LastSync) // else a reset may be due
 }
 
 // Generate returns the next message for the peer, or false when there is
@@ -128,7 +133,7 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 		if p.rounds > MaxRounds || p.news > MaxNews {
 			return nil, false, fmt.Errorf("%w: %d messages", ErrNoProgress, p.rounds+p.news)
 		}
-		if len(p.refused) > MaxRefused {
+		if p.flooded() {
 			return nil, false, ErrTooManyRefused
 		}
 		if !hasAll(g, p.shared) {
@@ -136,7 +141,7 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 		}
 	}
 	need := p.need(g)
-	if len(p.theirHave) > 0 && slices.ContainsFunc(p.theirHave[0].LastSync, func(h wire.Hash) bool { return !g.Has(h) }) {
+	if len(p.theirHave) > 0 && (p.stock || !p.wentBack) && !hasAll(g, p.theirHave[0].LastSync) {
 		if p.resetSent {
 			return nil, false, nil
 		}
@@ -148,10 +153,10 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 		switch {
 		case len(send) == 0 && p.heard && slices.Equal(p.theirHeads, heads):
 			return nil, false, nil
-		case p.inFlight:
+		case p.inFlight && len(p.again) == 0:
 			return nil, false, nil
 		case !p.stock && len(send) == 0 && len(need) == 0 && p.heard && !hasAll(g, p.theirHeads):
-			// All they have beyond us was refused: nothing to ask for.
+			// All they have beyond us was refused or deferred: nothing to ask for.
 			return nil, false, nil
 		}
 	}
@@ -187,10 +192,13 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 		}
 		p.theirNeed = slices.DeleteFunc(p.theirNeed, func(h wire.Hash) bool { _, ok := now[h]; return ok })
 	}
+	p.noteAsked(need)
 	p.lastSent = heads
 	p.inFlight, p.responded = true, true
 	return m, true, nil
 }
+
+func (p *Peer) flooded() bool { return len(p.refused) > MaxRefused || len(p.deferred) > MaxRefused }
 
 // Probe returns a message that a peer answers in any case, also when both hold
 // the same (rule 19): it asks for a change that both have. Until Probing reports
@@ -235,7 +243,10 @@ func (p *Peer) need(g *graph.Graph) []wire.Hash {
 	if p.stock {
 		return need
 	}
-	need = slices.DeleteFunc(need, func(h wire.Hash) bool { _, no := p.refused[h]; return no })
+	need = slices.DeleteFunc(need, p.unwanted)
+	if len(p.again) > 0 {
+		need = p.withAgain(g, need)
+	}
 	need = need[:min(len(need), MaxNeed)]
 	if p.probe != nil {
 		// A later message takes the place of the probe where both are read
@@ -264,6 +275,9 @@ func (p *Peer) toSend(g *graph.Graph, heads []wire.Hash) []wire.Hash {
 		}
 		if !p.stock {
 			known = append(known, p.theirHeads...)
+			if p.wentBack && !hasAll(g, p.theirHave[0].LastSync) {
+				known = append(known, p.shared...) // in place of what we lack
+			}
 		}
 		candidates := g.NotAncestorsOf(sortedSet(known))
 		if len(candidates) > 0 {
@@ -317,12 +331,13 @@ func (p *Peer) inFilters(g *graph.Graph, h wire.Hash) bool {
 // Receive takes in a message. It is to be called after m's changes were taken
 // (into the graph and onto disk), or refused: before are our heads as they were
 // then, refused those of m's changes, or of what waited for them, that will
-// never be taken. A change that was neither taken nor refused (for lack of
-// room, say) will be asked for again.
+// never be taken. A change that was neither taken nor refused nor deferred (see
+// Defer) will be asked for again.
 func (p *Peer) Receive(g *graph.Graph, m *wire.Message, before, refused []wire.Hash) {
 	p.Refuse(refused...)
 	heads, theirs := g.Heads(), sortedSet(m.Heads)
 	before = sortedSet(before)
+	p.wentBack = p.wentBack || p.resetSent
 	p.inFlight, p.resetSent = false, false
 	p.noteAnswer(m)
 	if len(m.Changes) > 0 {

@@ -1,0 +1,99 @@
+package sync
+
+import (
+	"slices"
+
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/wire"
+)
+
+// Defer makes the peer not be asked for these changes until Ask names them (rule
+// 20): they were offered and not taken now. What waits for them stays where it
+// is. It is to be called before the next Generate.
+func (p *Peer) Defer(hashes ...wire.Hash) {
+	for _, h := range hashes {
+		if len(p.deferred) > MaxRefused {
+			return // Generate reports it
+		}
+		if p.deferred == nil {
+			p.deferred = map[wire.Hash]struct{}{}
+		}
+		p.deferred[h] = struct{}{}
+		delete(p.again, h)
+	}
+}
+
+// Ask ends the deferral of those changes that were deferred, and asks for them
+// with the next message, which Generate makes even if one is under way already.
+// Changes that this peer never offered are passed over. It reports whether there
+// is anything to ask for.
+func (p *Peer) Ask(hashes ...wire.Hash) bool {
+	for _, h := range hashes {
+		if _, ok := p.deferred[h]; !ok {
+			continue
+		}
+		delete(p.deferred, h)
+		if p.again == nil {
+			p.again = map[wire.Hash]struct{}{}
+		}
+		p.again[h] = struct{}{}
+	}
+	return len(p.again) > 0
+}
+
+// RefusedBy makes the peer ask f, too, whether a change was refused for good, so
+// that what a whole document refuses is held once and not for each peer (rule
+// 21). f is called while Generate runs.
+func (p *Peer) RefusedBy(f func(wire.Hash) bool) { p.refusedBy = f }
+
+// unwanted reports whether a change that we lack is not to be asked for.
+func (p *Peer) unwanted(h wire.Hash) bool {
+	if _, no := p.refused[h]; no {
+		return true
+	}
+	if _, no := p.deferred[h]; no {
+		return true
+	}
+	return p.refusedBy != nil && p.refusedBy(h)
+}
+
+// withAgain adds to need what was deferred and is wanted now.
+func (p *Peer) withAgain(g *graph.Graph, need []wire.Hash) []wire.Hash {
+	for h := range p.again {
+		if g.Has(h) || g.Waiting(h) || p.unwanted(h) {
+			delete(p.again, h)
+			continue
+		}
+		need = append(need, h)
+	}
+	return sortedSet(need)
+}
+
+// noteAsked notes that these were asked for. Once is enough: either the peer sends
+// them, or it no longer holds them, or the connection breaks.
+func (p *Peer) noteAsked(need []wire.Hash) {
+	for _, h := range need {
+		delete(p.again, h)
+	}
+}
+
+// Restart begins the conversation anew, on the same connection, after the graph
+// was built again without some changes (rule 22), which RefusedBy's function
+// knows. shared are heads of the new graph that the peer is known to hold; they
+// only save work. What was deferred stays so.
+func (p *Peer) Restart(shared []wire.Hash) {
+	fresh := NewPeer(shared)
+	fresh.refused, fresh.deferred, fresh.refusedBy = p.refused, p.deferred, p.refusedBy
+	fresh.limit, fresh.stock = p.limit, p.stock
+	*p = *fresh
+}
+
+// Deferred returns what was deferred and not asked for since, ascending.
+func (p *Peer) Deferred() []wire.Hash {
+	r := make([]wire.Hash, 0, len(p.deferred))
+	for h := range p.deferred {
+		r = append(r, h)
+	}
+	slices.SortFunc(r, compare)
+	return r
+}
