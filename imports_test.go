@@ -24,6 +24,7 @@ var rules = map[string]rule{
 	"crdt/fold":            {[]string{"qa", "crdt/wire", "crdt/graph"}, "values come from decoded changes alone, without cgo or I/O"},
 	"crdt/sync":            {[]string{"crdt/wire", "crdt/graph"}, "the sync protocol does no I/O and does not know what a change means"},
 	"crdt/sync/repo":       {nil, "the envelope carries bytes; what they mean is decided elsewhere"},
+	"crdt/bundle":          {[]string{"qa", "crdt/wire"}, "the portable file carries changes; whether they are taken is decided elsewhere"},
 	"trust":                {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/fold"}, "permission is a pure function of a change and its causal past"},
 	"trust/identity":       {[]string{"qa", "trust"}, "a key on paper or in a file is bytes; where they lie is for the program"},
 	"crdt":                 {[]string{"qa", "crdt/wire"}, "the one importer of automerge-go, kept small enough to replace"},
