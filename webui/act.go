@@ -16,13 +16,11 @@ var errEmpty = errors.New("there is nothing written yet")
 // speak makes sure that the event knows the reader by the name of this device,
 // before something is posted under it.
 func (s *server) speak(ctx context.Context, v *weekView) error {
-	name := s.name(ctx)
-	if name == "" || v.People[v.me].Name == name {
+	act, changed := s.introduction(ctx, v.People[v.me])
+	if !changed {
 		return nil
 	}
-	_, err := s.node.Do(ctx, v.Event.ID, qa.Act{
-		Kind: qa.ActPerson, AtMillis: s.now().UnixMilli(), Person: &qa.Person{ID: v.me, Name: name},
-	})
+	_, err := s.node.Do(ctx, v.Event.ID, act)
 	return err
 }
 
@@ -48,20 +46,24 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 		done(w, r, eventPath(v.Event.ID)+"#ask", "")
 		return
 	case r.PostForm.Has("preview"):
-		s.showWeek(w, r, http.StatusOK, v, &askBox{Draft: d, Preview: markdown.HTML(d.Text)})
+		s.showWeek(w, r, http.StatusOK, v, &askBox{Draft: d, Preview: markdown.HTML(d.Text), Ticked: r.PostForm.Has("anonymous")})
 		return
 	}
 	if strings.TrimSpace(d.Text) == "" {
 		s.notAsked(w, r, v, d, errEmpty)
 		return
 	}
-	if err := s.speak(ctx, v); err != nil {
-		s.notAsked(w, r, v, d, err)
-		return
+	act := qa.Act{Kind: qa.ActPost, AtMillis: s.now().UnixMilli(), Text: d.Text, OnBehalfOf: d.OnBehalfOf, Tags: tagsFrom(d.Tags)}
+	var err error
+	if act.Anonymous = r.PostForm.Has("anonymous"); act.Anonymous {
+		err = checkAnonymous(act)
+	} else {
+		err = s.speak(ctx, v)
 	}
-	id, err := s.node.Do(ctx, v.Event.ID, qa.Act{
-		Kind: qa.ActPost, AtMillis: s.now().UnixMilli(), Text: d.Text, OnBehalfOf: d.OnBehalfOf, Tags: tagsFrom(d.Tags),
-	})
+	var id qa.PostID
+	if err == nil {
+		id, err = s.node.Do(ctx, v.Event.ID, act)
+	}
 	if err != nil {
 		s.notAsked(w, r, v, d, err)
 		return
@@ -75,8 +77,9 @@ func (s *server) posted(w http.ResponseWriter, r *http.Request, event qa.EventID
 	_ = s.setDraft(r.Context(), event, key, draft{})
 	to := eventPath(event) + "/go/" + string(id)
 	if week, err := s.node.Week(r.Context(), event); err == nil {
-		v := &weekView{Week: week}
+		v := &weekView{Week: week.For(s.keys(r.Context(), event)...)}
 		v.Event.ID = event
+		v.pinnedFirst()
 		v.index()
 		to = v.address(id)
 	}
@@ -92,7 +95,7 @@ func (s *server) notAsked(w http.ResponseWriter, r *http.Request, v *weekView, d
 		writeJSON(w, status, map[string]string{"error": "Not saved. " + words})
 		return
 	}
-	s.showWeek(w, r, status, v, &askBox{Draft: d, Error: words})
+	s.showWeek(w, r, status, v, &askBox{Draft: d, Error: words, Ticked: r.PostForm.Has("anonymous")})
 }
 
 // tagsFrom reads "#sql, indexes" as two tags.

@@ -99,5 +99,6 @@ func (s *server) keepDraft(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, http.StatusInternalServerError, "The draft was not kept", sentence(err.Error())+" It stays in the box as long as the page is open.")
 		return
 	}
+	s.writing(r.Context(), event, key, d)
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -47,10 +47,68 @@ type Node interface {
 // Waker is a Node that can be asked to try its relays again at once.
 type Waker interface{ Wake() }
 
+// The interfaces below are what the pages about trust need. A Node that lacks
+// one shows the pages without that part: a browser tab has no key file to show.
+
+// Keyring is a Node that may write with more than one key in an event.
+type Keyring interface {
+	// Keys lists the identities this device can write as in the event: the
+	// person's own first, then the keys of its anonymous questions.
+	Keys(ctx context.Context, event qa.EventID) ([]qa.Identity, error)
+}
+
+// Logger is a Node that knows what moderators and organisers did.
+type Logger interface {
+	// Log lists acts of moderation, the newest last.
+	Log(ctx context.Context, event qa.EventID) ([]qa.LogEntry, error)
+}
+
+// Inviter is a Node that makes and uses invitations which grant a role.
+type Inviter interface {
+	// Invite makes a link that grants the role to the first who opens it. The
+	// label is kept on this device only.
+	Invite(ctx context.Context, event qa.EventID, role qa.Role, label string) (qa.Invitation, error)
+	// Invitations lists those made on this device, and what is known of others.
+	Invitations(ctx context.Context, event qa.EventID) ([]qa.InviteInfo, error)
+	RevokeInvite(ctx context.Context, event qa.EventID, key qa.Identity) error
+	// Claims tells how far the invitation is with which this device joined: the
+	// role and one of the states of qa.InviteInfo; "" when there is none.
+	Claims(ctx context.Context, event qa.EventID) (role qa.Role, state string, err error)
+}
+
+// Refuser is a Node that keeps what of this device's words was not taken.
+type Refuser interface {
+	Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error)
+	// TakeBack gives one of them up: it is not offered again, nor listed.
+	TakeBack(ctx context.Context, event qa.EventID, hash string) error
+}
+
+// Verifier is a Node that can check a post from the signed changes alone.
+type Verifier interface {
+	// VerifyPost checks every change that made the post or changed it, the newest last.
+	VerifyPost(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Verification, error)
+}
+
+// Attendant is a Node that exchanges signed presence with the others'.
+type Attendant interface {
+	// Presence lists what is known and not yet out of date.
+	Presence(ctx context.Context, event qa.EventID) ([]qa.Presence, error)
+	// Announce tells the others, if they can be reached; nothing is kept.
+	Announce(ctx context.Context, event qa.EventID, kind string, post qa.PostID) error
+}
+
+// Phraser is a Node that can show the recovery phrase of this device's key.
+type Phraser interface {
+	Phrase(ctx context.Context) ([]string, error)
+}
+
 // The settings that pages read and write.
 const (
-	SettingName  = "name"  // the name others see
-	SettingTheme = "theme" // "", "light" or "dark"
+	SettingName      = "name"      // the name others see
+	SettingAbout     = "about"     // a line about oneself
+	SettingLink      = "link"      // where else to find the person
+	SettingPublishAs = "publishAs" // "", "name", "initials" or "none"
+	SettingTheme     = "theme"     // "", "light" or "dark"
 	// SettingDrafts with the event ID after it holds this event's drafts.
 	SettingDrafts = "drafts/"
 )

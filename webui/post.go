@@ -75,7 +75,7 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 		c.Label, c.Button, c.Cancel = v.replyLabel(p), "Reply", page.Back
 		page.Compose = c
 	}
-	if p.Shown() || p.By == v.me {
+	if p.Shown() || v.mine(p) || v.may.moderate && !p.Withdrawn {
 		page.History = v.history(p)
 	}
 	l := s.layout(r, title(p, v), "week", nil)
@@ -142,7 +142,7 @@ func (s *server) own(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa
 	if v, t, i, ok = s.loadPost(w, r); !ok {
 		return
 	}
-	if at(t, i).By != v.me {
+	if !v.mine(at(t, i)) {
 		s.problem(w, r, http.StatusForbidden, "Only its writer can change this post", "Nothing was changed. You can reply to it, or ask a moderator.")
 		return nil, nil, 0, false
 	}

@@ -50,6 +50,15 @@ type postView struct {
 	History       int       // how many texts there were, when more than one
 	When          moment
 	Delivery      delivery
+	Presence      string  // the authors who are answering it now
+	Proof         string  // where an author's signature can be looked at; "" when it cannot
+	By            string  // who hid it
+	At            *moment // when it was withdrawn or hidden
+	Log           string
+	Awaiting      bool   // an organiser has to approve it first
+	Moderate      string // where the reader can decide about it; "" when they may not
+	Answerable    bool   // the reader may say whether it is answered
+	Marked        bool   // it is marked as answered
 	Want          *want
 	Reactions     []reaction
 	Notes         []string
@@ -99,13 +108,20 @@ func threadElem(p qa.PostID) string { return "t-" + string(p) }
 // weekView turns posts of one week into views.
 type weekView struct {
 	qa.Week
-	me      qa.Identity
-	pending map[qa.PostID]bool
-	relay   qa.RelayStatus
-	cal     calendar
-	csrf    string
-	drafts  map[string]draft
-	where   map[qa.PostID]int // post → index of its thread
+	me          qa.Identity
+	keys        []qa.Identity // me, and the keys of the reader's anonymous questions
+	may         may
+	presence    map[qa.PostID][]qa.Presence
+	refused     map[qa.PostID]qa.NotTaken
+	proves      bool // signatures can be looked at
+	pending     map[qa.PostID]bool
+	relay       qa.RelayStatus
+	undelivered int // own changes that are only on this device
+	notTaken    []qa.NotTaken
+	cal         calendar
+	csrf        string
+	drafts      map[string]draft
+	where       map[qa.PostID]int // post → index of its thread
 }
 
 func (v *weekView) index() {
@@ -132,6 +148,28 @@ func (v *weekView) find(id qa.PostID) (*qa.Thread, int, bool) {
 	return t, slices.IndexFunc(t.Replies, func(p qa.PostView) bool { return p.ID == id }), true
 }
 
+// mine reports whether the reader wrote a post, with any of their keys.
+func (v *weekView) mine(p *qa.PostView) bool { return slices.Contains(v.keys, p.By) }
+
+// anonymous reports whether the reader wrote a post with a key of its own.
+func (v *weekView) anonymous(p *qa.PostView) bool { return p.By != v.me && v.mine(p) }
+
+// pinnedFirst puts pinned questions before the others, which keep their order.
+func (v *weekView) pinnedFirst() {
+	slices.SortStableFunc(v.Threads, func(a, b qa.Thread) int {
+		return b2i(pinned(&b)) - b2i(pinned(&a))
+	})
+}
+
+func pinned(t *qa.Thread) bool { return t.Question.Marks.Pinned && t.Question.Shown() }
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 func (v *weekView) thread(t *qa.Thread) threadView {
 	q := t.Question
 	out := threadView{Elem: threadElem(q.ID), Question: v.post(t, -1), Open: !v.Event.Closed && q.Shown()}
@@ -151,14 +189,14 @@ func (v *weekView) replyBox(p *qa.PostView) replyBox {
 }
 
 func (v *weekView) replyLabel(p *qa.PostView) string {
-	if p.By == v.me && p.OnBehalfOf == "" {
+	if v.mine(p) && p.OnBehalfOf == "" {
 		return "Add to what you wrote"
 	}
 	return "Your reply to " + v.who(p)
 }
 
 func (v *weekView) who(p *qa.PostView) string {
-	if p.By == v.me && p.OnBehalfOf == "" {
+	if v.mine(p) && p.OnBehalfOf == "" {
 		return "you"
 	}
 	return p.Name
@@ -170,7 +208,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	if i >= 0 {
 		p = &t.Replies[i]
 	}
-	mine := p.By == v.me
+	mine := v.mine(p)
 	out := postView{
 		ID: p.ID, Elem: postElem(p.ID), Path: postPath(v.Event.ID, p.ID), Thread: threadElem(t.Question.ID),
 		Kind: kindOf(p), Mine: mine, Author: p.ByAuthor, Open: !v.Event.Closed,
@@ -179,7 +217,14 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	out.Who = upperFirst(v.who(p))
 	out.Verb = v.verb(t, i)
 	out.Class = out.Kind
-	out.Delivery = deliveryOf(p, mine, v.pending[p.ID], t.Answered, v.relay, out.When.Words)
+	out.Delivery = deliveryOf(p, mine, v.pending[p.ID], t.Answered, v.relay, out.When.Words, v.seen(p.ID))
+	if n, ok := v.refused[p.ID]; ok && mine {
+		out.Delivery = refusedDelivery(out.Delivery, n)
+	}
+	if v.may.moderate {
+		out.Moderate = out.Path + "/moderate"
+	}
+	out.Awaiting = p.Awaiting
 	if n := len(p.Revisions); n > 1 {
 		out.History = n
 	}
@@ -191,6 +236,11 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 		return out
 	}
 	v.text(p, &out)
+	if v.proves {
+		out.Proof = out.Path + "/proof"
+	}
+	out.Presence = v.answering(p.ID)
+	out.Answerable, out.Marked = out.Open && v.mayMark(t, i, "answered") && i < 0 && (p.Marks.Answered || !t.Answered), p.Marks.Answered
 	out.Reactions = v.reactions(p)
 	if out.Kind == "question" {
 		if t.DuplicateOf != "" {
@@ -224,7 +274,7 @@ func upperFirst(s string) string {
 
 func (v *weekView) verb(t *qa.Thread, i int) string {
 	p, verb := &t.Question, "asks"
-	you := func(p *qa.PostView) bool { return p.By == v.me && p.OnBehalfOf == "" }
+	you := func(p *qa.PostView) bool { return v.mine(p) && p.OnBehalfOf == "" }
 	if i >= 0 {
 		p = &t.Replies[i]
 		switch {
@@ -251,10 +301,13 @@ func (v *weekView) verb(t *qa.Thread, i int) string {
 		}
 	} else if you(p) {
 		verb = "asked"
+		if v.anonymous(p) {
+			verb = "asked, without your name"
+		}
 	}
 	if p.OnBehalfOf != "" && p.Source == "" {
 		through := "you"
-		if p.By != v.me {
+		if !v.mine(p) {
 			through = v.person(p.By)
 		}
 		verb += ", through " + through
@@ -278,6 +331,12 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 	if p.Marks.Pinned {
 		out.Badges = append(out.Badges, "Pinned")
 	}
+	if p.Awaiting {
+		out.Badges = append(out.Badges, "Waiting for approval")
+		if v.mine(p) {
+			out.Notes = append(out.Notes, "Only you and the moderators are shown it until one of them approves it.")
+		}
+	}
 	if p.Late {
 		out.Badges = append(out.Badges, "Late")
 		out.Notes = append(out.Notes, "Written while the week was being closed.")
@@ -294,7 +353,7 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 			out.Notes = append(out.Notes, "#"+tag)
 		}
 	}
-	if v.pending[p.ID] && p.By == v.me && v.relay.State != qa.RelayNone {
+	if _, refused := v.refused[p.ID]; v.pending[p.ID] && v.mine(p) && !refused && v.relay.State != qa.RelayNone {
 		out.Notes = append(out.Notes, "Goes out by itself when the relay can be reached.")
 	}
 }
@@ -303,20 +362,33 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 func (v *weekView) gone(p *qa.PostView, out *postView) bool {
 	switch {
 	case p.Withdrawn:
-		out.Gone, out.WithdrawnByMe = "withdrawn", out.Mine
+		out.Gone, out.WithdrawnByMe, out.At = "withdrawn", out.Mine, v.maybe(p.WithdrawnAtMillis)
 	case p.Marks.Hidden != "":
-		out.Gone, out.Reason = "hidden", p.Marks.Hidden
+		out.Gone, out.Reason, out.At, out.By = "hidden", p.Marks.Hidden, v.maybe(p.Marks.HiddenAtMillis), "a moderator"
+		if p.Marks.HiddenBy != "" {
+			out.By = v.named(p.Marks.HiddenBy)
+		}
+		out.Log = eventPath(v.Event.ID) + "/log"
 	case p.Blocked:
 		out.Gone = "blocked"
 	default:
 		return false
 	}
-	if out.Mine { // the writer still sees the words
+	if out.Mine || out.Gone != "withdrawn" && v.may.moderate { // the writer still sees the words, and who has to judge them
 		out.Words = markdown.HTML(p.Text())
 	}
 	out.Class += " gone"
 	out.Badges = nil
 	return true
+}
+
+// maybe is the moment, or nil when it is not known.
+func (v *weekView) maybe(millis int64) *moment {
+	if millis == 0 {
+		return nil
+	}
+	m := v.cal.moment(millis)
+	return &m
 }
 
 func (v *weekView) text(p *qa.PostView, out *postView) {
@@ -354,7 +426,7 @@ func (v *weekView) reactions(p *qa.PostView) []reaction {
 }
 
 func (v *weekView) want(t *qa.Thread) *want {
-	w := &want{Count: t.Wants, Mine: t.Question.By == v.me && t.Question.OnBehalfOf == ""}
+	w := &want{Count: t.Wants, Mine: v.mine(&t.Question) && t.Question.OnBehalfOf == ""}
 	w.Me = slices.Contains(t.Question.Reactions, qa.Reaction{By: v.me, Emoji: qa.WantEmoji})
 	return w
 }

@@ -51,6 +51,8 @@ type server struct {
 	zone   *time.Location
 	render *templates
 	drafts sync.Mutex // held from reading a drafts setting to writing it
+
+	announced announcer
 }
 
 // New returns the handler of the whole UI. Every answer it gives carries a
@@ -91,10 +93,26 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /e/{event}/p/{post}/withdraw", s.withdraw)
 	mux.HandleFunc("POST /e/{event}/p/{post}/react", s.react)
 
+	mux.HandleFunc("GET /e/{event}/p/{post}/proof", s.proof)
+	mux.HandleFunc("GET /e/{event}/p/{post}/moderate", s.moderation)
+	mux.HandleFunc("POST /e/{event}/p/{post}/mark", s.mark)
+	mux.HandleFunc("POST /e/{event}/p/{post}/block", s.block)
+
+	mux.HandleFunc("GET /e/{event}/log", s.showLog)
+	mux.HandleFunc("GET /e/{event}/people", s.people)
+	mux.HandleFunc("POST /e/{event}/role", s.setRole)
+	mux.HandleFunc("POST /e/{event}/unblock", s.unblock)
+	mux.HandleFunc("POST /e/{event}/switch", s.turn)
+	mux.HandleFunc("POST /e/{event}/invite", s.invite)
+	mux.HandleFunc("POST /e/{event}/invite/{key}/revoke", s.revokeInvite)
+	mux.HandleFunc("GET /e/{event}/invite/{name}", s.inviteCode)
+	mux.HandleFunc("POST /e/{event}/refused/{hash}", s.takeBack)
+
 	mux.HandleFunc("GET /sync", s.syncPage)
 	mux.HandleFunc("POST /sync/try", s.tryNow)
 	mux.HandleFunc("GET /you", s.you)
-	mux.HandleFunc("POST /you/name", s.setName)
+	mux.HandleFunc("POST /you", s.setPerson)
+	mux.HandleFunc("POST /you/phrase", s.phrase)
 	mux.HandleFunc("POST /you/theme", s.setTheme)
 	mux.HandleFunc("GET /", s.nowhere)
 	return s.guard.wrap(mux, s)

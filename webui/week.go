@@ -33,6 +33,12 @@ type weekPage struct {
 	Page, Last int
 	Act        actForm
 	Waiting    string // the event has not arrived yet: why
+	Claim      string // an invitation of this device's that is not granted yet: what happens
+	NotTaken   int    // own words that were not taken
+	InviteQR   string
+	Log        bool // there is a log of moderation
+	Invited    bool
+	CSRF       string
 }
 
 // actForm is the one form that the small buttons of all posts belong to.
@@ -59,6 +65,9 @@ type askBox struct {
 	Error                    string
 	Preview                  template.HTML
 	NameMissing              bool
+	Anonymous                bool   // the box that asks without a name is offered
+	Ticked                   bool   // and was ticked
+	NotAnonymous             string // why it cannot be offered now
 }
 
 // load reads a week for a page; it has answered the request when ok is false.
@@ -70,7 +79,13 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 		return nil, false
 	}
 	week.Event.ID = event
-	v = &weekView{Week: week, me: s.node.Identity(), cal: s.calendar(week.Event), csrf: s.guard.form, drafts: s.draftsOf(ctx, event)}
+	me := s.node.Identity()
+	v = &weekView{me: me, keys: s.keys(ctx, event), may: mayOf(week.Event, me), cal: s.calendar(week.Event), csrf: s.guard.form, drafts: s.draftsOf(ctx, event)}
+	v.Week = week.For(v.keys...)
+	v.pinnedFirst()
+	v.presence = s.attendance(ctx, event)
+	v.refused, v.notTaken = s.refused(ctx, event)
+	_, v.proves = s.node.(Verifier)
 	if v.pending, err = s.node.Delivery(ctx, event); err != nil {
 		s.failed(w, r, err)
 		return nil, false
@@ -82,7 +97,7 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 	}
 	for _, st := range all {
 		if st.Event == event {
-			v.relay = st.Relay
+			v.relay, v.undelivered = st.Relay, st.Pending
 		}
 	}
 	v.index()
@@ -146,7 +161,12 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	}
 	if inv, err := s.node.Invitation(r.Context(), e.ID); err == nil {
 		p.Invitation = inv.String()
+		p.InviteQR = p.Path + "/invite/all.svg"
 	}
+	p.Claim = s.claimWords(r.Context(), e.ID)
+	p.NotTaken = len(v.notTaken)
+	_, p.Log = s.node.(Logger)
+	p.Invited, p.CSRF = e.Access == "invited", v.csrf
 
 	d, kept := v.drafts[askKey]
 	p.Ask = askBox{Draft: d, Kept: kept, NameMissing: s.name(r.Context()) == "" && v.People[v.me].Name == ""}
@@ -154,6 +174,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		ask.NameMissing = p.Ask.NameMissing
 		p.Ask = *ask
 	}
+	p.Ask.Anonymous, p.Ask.NotAnonymous = s.mayAskAnonymously(v)
 	p.Ask.Title, p.Ask.Action, p.Ask.CSRF, p.Ask.Key = askTitle(e), p.Path+"/ask", v.csrf, askKey
 
 	show := q.Get("show")
@@ -163,7 +184,11 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	byDay := q.Get("sort") == ""
 	for _, t := range chosen[(p.Page-1)*ThreadsOnPage : min(p.Page*ThreadsOnPage, len(chosen))] {
 		tv := v.thread(t)
-		if key, title := v.cal.day(t.Question.AtMillis); byDay && key != day {
+		key, title := v.cal.day(t.Question.AtMillis)
+		if pinned(t) {
+			key, title = "pinned", "Pinned"
+		}
+		if byDay && key != day {
 			day, tv.Day, tv.DayElem = key, title, "d-"+key
 		}
 		p.Threads = append(p.Threads, tv)
@@ -182,19 +207,22 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 
 // choose returns the threads that a filter shows, and fills in the filters.
 func (v *weekView) choose(show, sort string, p *weekPage) []*qa.Thread {
-	var all, unanswered, mine []*qa.Thread
+	var all, unanswered, mine, waiting []*qa.Thread
 	for i := range v.Threads {
 		t := &v.Threads[i]
 		all = append(all, t)
 		if !t.Answered && t.Question.Shown() && t.DuplicateOf == "" {
 			unanswered = append(unanswered, t)
 		}
-		if t.Question.By == v.me || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return p.By == v.me }) {
+		if v.mine(&t.Question) || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return v.mine(&p) }) {
 			mine = append(mine, t)
+		}
+		if waits(t) {
+			waiting = append(waiting, t)
 		}
 	}
 	wanted := sort == "wanted"
-	if !slices.Contains([]string{"unanswered", "mine"}, show) {
+	if !slices.Contains([]string{"unanswered", "mine", "waiting"}, show) {
 		show = ""
 	}
 	p.Filters = []filter{
@@ -203,7 +231,12 @@ func (v *weekView) choose(show, sort string, p *weekPage) []*qa.Thread {
 		{Name: "Mine", URL: p.Path + "?show=mine", Count: len(mine), Counted: true, Here: show == "mine"},
 		{Name: "Most wanted", URL: p.Path + "?sort=wanted", Here: show == "" && wanted},
 	}
+	if v.may.moderate && (v.Event.Approve || show == "waiting") {
+		p.Filters = append(p.Filters, filter{Name: "To approve", URL: p.Path + "?show=waiting", Count: v.waitingPosts(), Counted: true, Here: show == "waiting"})
+	}
 	switch {
+	case show == "waiting":
+		return waiting
 	case show == "unanswered":
 		return unanswered
 	case show == "mine":
@@ -249,6 +282,8 @@ func (p *weekPage) cut(chosen []*qa.Thread, q url.Values) {
 
 func emptyWords(show string, all int) string {
 	switch {
+	case show == "waiting":
+		return "Nothing waits for approval."
 	case show == "unanswered" && all > 0:
 		return "All answered. Nothing waits."
 	case show == "mine":

@@ -35,6 +35,7 @@ var deliveryWords = map[string]string{
 type delivery struct {
 	State, Words string
 	Record       []step // for own posts
+	More         string // where it is said at length; "" when nowhere
 }
 
 // step is one line of an own post's record.
@@ -44,8 +45,9 @@ type step struct {
 }
 
 // deliveryOf tells how far a post has come. pending: it is an own post of which
-// something is only on this device.
-func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStatus, saved string) delivery {
+// something is only on this device. seen: the words for an author's device having
+// it, or "".
+func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStatus, saved, seen string) delivery {
 	question := p.Parent == ""
 	if !mine {
 		switch {
@@ -62,8 +64,13 @@ func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStat
 		d.State = stateDevice
 	case question && answered:
 		d.State = stateAnswered
+	case seen != "":
+		d.State = stateSeen
 	}
 	d.Words = deliveryWords[d.State]
+	if d.State == stateSeen {
+		d.Words = seen
+	}
 	d.Record = append(d.Record, step{Words: "Saved on this device, written " + saved})
 	switch {
 	case pending && answered: // the answer shows that the question had got out
@@ -73,6 +80,9 @@ func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStat
 		d.Record = append(d.Record, step{Words: "Not yet on the relay: " + relayWhy(relay), Todo: true})
 	default:
 		d.Record = append(d.Record, step{Words: "On the disk of " + relayName(relay)})
+		if seen != "" {
+			d.Record = append(d.Record, step{Words: seen + ": it is there, which is not the same as read"})
+		}
 	}
 	if question {
 		if answered {
@@ -81,6 +91,21 @@ func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStat
 			d.Record = append(d.Record, step{Words: "Not answered yet", Todo: true})
 		}
 	}
+	return d
+}
+
+// refusedDelivery is the state of an own post of which something was not taken.
+func refusedDelivery(d delivery, n qa.NotTaken) delivery {
+	d.State, d.Words = stateRefused, "Not taken"
+	words := "Not taken: "
+	if n.ByRelay {
+		d.Words, words = deliveryWords[stateRefused], "The relay will not take it: "
+	}
+	kept := []step{{Words: "Your words are kept on this device"}, {Words: words + sentence(n.Reason), Todo: true}}
+	if len(d.Record) > 0 {
+		kept[0] = d.Record[0]
+	}
+	d.Record, d.More = kept, "/sync#"+refusalElem(n.Hash)
 	return d
 }
 
@@ -209,15 +234,21 @@ func authorsOf(e qa.Event) []string {
 	return out
 }
 
+// firstName is what friends say; the whole name when it begins with a title or
+// an initial.
+func firstName(name string) string {
+	word, _, _ := strings.Cut(name, " ")
+	if word == "" || strings.HasSuffix(word, ".") { // "Dr. X", "J. K."
+		return name
+	}
+	return word
+}
+
 // askTitle is the heading of the ask box.
 func askTitle(e qa.Event) string {
 	var first []string
 	for _, name := range authorsOf(e) {
-		word, _, _ := strings.Cut(name, " ")
-		if word == "" || strings.HasSuffix(word, ".") { // "Dr. X", "J. K."
-			word = name
-		}
-		first = append(first, word)
+		first = append(first, firstName(name))
 	}
 	if len(first) == 0 {
 		return "Ask a question"

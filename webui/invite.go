@@ -1,0 +1,192 @@
+package webui
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/boombuler/barcode/qr"
+
+	"flyleaf/qa"
+)
+
+// inviteView is one invitation that grants a role, as the organiser sees it.
+type inviteView struct {
+	Key          qa.Identity
+	Label        string
+	Role         string
+	State, Words string
+	Claimer      string
+	Link, QR     string // "" where this device does not have the secret, or it is of no use any more
+	Revocable    bool
+	When         *moment
+}
+
+// inviteWords says in what state an invitation is.
+var inviteWords = map[string]string{
+	qa.InviteOpen:    "Not used yet",
+	qa.InviteClaimed: "Opened; your device answers by itself",
+	qa.InviteGranted: "Granted",
+	qa.InviteRevoked: "Withdrawn",
+}
+
+func (v *weekView) invites(all []qa.InviteInfo) []inviteView {
+	var out []inviteView
+	for _, in := range slices.Backward(all) {
+		view := inviteView{
+			Key: in.Key, Label: in.Label, Role: string(in.Role), State: in.State, Words: inviteWords[in.State],
+			Revocable: in.State == qa.InviteOpen || in.State == qa.InviteClaimed,
+		}
+		if in.Claimer != "" {
+			view.Claimer = v.named(in.Claimer)
+		}
+		if in.AtMillis != 0 {
+			at := v.cal.moment(in.AtMillis)
+			view.When = &at
+		}
+		if in.State == qa.InviteOpen && in.Link.Event != "" {
+			view.Link = in.Link.String()
+			view.QR = eventPath(v.Event.ID) + "/invite/" + string(in.Key) + ".svg"
+		}
+		out = append(out, view)
+	}
+	return out
+}
+
+// maxLabel bounds what an organiser writes to tell invitations apart, in bytes.
+const maxLabel = qa.MaxName
+
+func (s *server) invite(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.organise(w, r)
+	if !ok {
+		return
+	}
+	n, has := s.node.(Inviter)
+	if !has {
+		s.nowhere(w, r)
+		return
+	}
+	role, label := qa.Role(r.PostForm.Get("role")), strings.Join(strings.Fields(r.PostForm.Get("label")), " ")
+	refuse := func(status int, words string) {
+		s.showPeople(w, r, status, v, peoplePage{Error: words, Label: label, Chosen: role})
+	}
+	if role != qa.RoleAuthor && role != qa.RoleModerator && role != qa.RoleMember {
+		refuse(http.StatusUnprocessableEntity, "Choose what the invitation is for: author, moderator or member.")
+		return
+	}
+	if len(label) > maxLabel {
+		refuse(http.StatusUnprocessableEntity, "This name is too long. What you typed is still there; shorten it.")
+		return
+	}
+	before, err := n.Invitations(r.Context(), v.Event.ID)
+	if err == nil {
+		_, err = n.Invite(r.Context(), v.Event.ID, role, label)
+	}
+	if err != nil {
+		refuse(statusOf(err), "Not made. "+sentence(err.Error())+" Nothing was changed.")
+		return
+	}
+	to := eventPath(v.Event.ID) + "/people"
+	if after, err := n.Invitations(r.Context(), v.Event.ID); err == nil {
+		for _, in := range after {
+			if !slices.ContainsFunc(before, func(x qa.InviteInfo) bool { return x.Key == in.Key }) {
+				to += "?made=" + string(in.Key)
+				break
+			}
+		}
+	}
+	done(w, r, to+"#invitations", "")
+}
+
+func (s *server) revokeInvite(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.organise(w, r)
+	if !ok {
+		return
+	}
+	n, has := s.node.(Inviter)
+	if !has {
+		s.nowhere(w, r)
+		return
+	}
+	if err := n.RevokeInvite(r.Context(), v.Event.ID, qa.Identity(r.PathValue("key"))); err != nil {
+		s.problem(w, r, statusOf(err), "The invitation was not withdrawn", sentence(err.Error())+" Nothing was changed.")
+		return
+	}
+	done(w, r, eventPath(v.Event.ID)+"/people#invitations", "")
+}
+
+// inviteCode draws the link of one invitation, or with the name "all" the one
+// that anybody may have, to be read by a phone's camera.
+func (s *server) inviteCode(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.load(w, r)
+	if !ok {
+		return
+	}
+	name, isSVG := strings.CutSuffix(r.PathValue("name"), ".svg")
+	link := ""
+	switch n, has := s.node.(Inviter); {
+	case !isSVG:
+	case name == "all":
+		if inv, err := s.node.Invitation(r.Context(), v.Event.ID); err == nil {
+			link = inv.String()
+		}
+	case has && v.may.organise:
+		all, err := n.Invitations(r.Context(), v.Event.ID)
+		if err != nil {
+			s.failed(w, r, err)
+			return
+		}
+		for _, in := range v.invites(all) {
+			if string(in.Key) == name {
+				link = in.Link
+			}
+		}
+	}
+	if link == "" {
+		s.nowhere(w, r)
+		return
+	}
+	svg, err := qrSVG(link)
+	if err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	_, _ = w.Write(svg)
+}
+
+// quiet is the empty edge a QR code needs on each side, in modules.
+const quiet = 4
+
+// qrSVG draws a text as a QR code of one black path on white, a module a unit.
+// An error is returned when the text is too long for one.
+func qrSVG(text string) ([]byte, error) {
+	code, err := qr.Encode(text, qr.M, qr.Auto)
+	if err != nil {
+		return nil, err
+	}
+	size := code.Bounds().Dx()
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %[1]d" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%[1]dv%[1]dH0z"/><path fill="#000" d="`, size+2*quiet)
+	for y := range size {
+		for x := 0; x < size; {
+			run := 0
+			for x+run < size && dark(code.At(x+run, y)) {
+				run++
+			}
+			if run > 0 {
+				fmt.Fprintf(&b, "M%d %dh%dv1h-%[3]dz", x+quiet, y+quiet, run)
+			}
+			x += max(run, 1)
+		}
+	}
+	b.WriteString(`"/></svg>`)
+	return b.Bytes(), nil
+}
+
+func dark(c interface{ RGBA() (r, g, b, a uint32) }) bool {
+	r, _, _, _ := c.RGBA()
+	return r < 0x8000
+}

@@ -1,0 +1,149 @@
+package webui
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"flyleaf/qa"
+)
+
+// logPage is the body of the moderation log, which everybody may read.
+type logPage struct {
+	Event qa.Event
+	Path  string
+	Lines []logLine
+	Older string // where the page before this one is
+	Newer string
+}
+
+// logLine is one act of moderation as a sentence: who did what, to whom, why.
+type logLine struct {
+	Who, Verb string
+	Post      *postRef // of the post it is about
+	Whose     string
+	Of        *postRef // the question it repeats
+	Whom      string
+	Reason    string
+	When      moment
+	NoEffect  bool
+}
+
+// linesOnPage is how many lines of the log one page shows.
+const linesOnPage = 100
+
+// log returns the moderation log; the page must open all the same without it.
+func (s *server) log(ctx context.Context, event qa.EventID) []qa.LogEntry {
+	n, ok := s.node.(Logger)
+	if !ok {
+		return nil
+	}
+	all, err := n.Log(ctx, event)
+	if err != nil {
+		return nil
+	}
+	return all
+}
+
+func (s *server) showLog(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.load(w, r)
+	if !ok {
+		return
+	}
+	n, has := s.node.(Logger)
+	if !has {
+		s.nowhere(w, r)
+		return
+	}
+	all, err := n.Log(r.Context(), v.Event.ID)
+	if err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	slices.Reverse(all)
+	page := logPage{Event: v.Event, Path: eventPath(v.Event.ID)}
+	number, err := strconv.Atoi(r.URL.Query().Get("page"))
+	last := max(1, (len(all)+linesOnPage-1)/linesOnPage)
+	if err != nil {
+		number = 1
+	}
+	number = min(max(number, 1), last)
+	at := func(n int) string { return page.Path + "/log?" + url.Values{"page": {strconv.Itoa(n)}}.Encode() }
+	if number < last {
+		page.Older = at(number + 1)
+	}
+	if number > 1 {
+		page.Newer = at(number - 1)
+	}
+	for _, e := range all[(number-1)*linesOnPage : min(number*linesOnPage, len(all))] {
+		page.Lines = append(page.Lines, v.logLine(e))
+	}
+	l := s.layout(r, "What moderators did", "week", nil)
+	l.Body, l.Event, l.Stream = page, page.Path, page.Path+"/stream"
+	s.page(w, http.StatusOK, "log", l)
+}
+
+// logVerbs says what was done: on, and taken back.
+var logVerbs = map[qa.LogKind][2]string{
+	qa.LogHidden:    {"hid", "showed again"},
+	qa.LogPinned:    {"pinned", "unpinned"},
+	qa.LogApproved:  {"approved", "took back the approval of"},
+	qa.LogAnswered:  {"marked as answered", "marked as not answered"},
+	qa.LogDuplicate: {"marked as asked before", "marked as not asked before"},
+	qa.LogRole:      {"made", "took a role back from"},
+	qa.LogBlock:     {"blocked", "lifted the block of"},
+	qa.LogClosed:    {"closed the week", "opened the week again"},
+	qa.LogApprove:   {"switched on that posts wait for approval", "switched off that posts wait for approval"},
+}
+
+func (v *weekView) logLine(e qa.LogEntry) logLine {
+	verbs, known := logVerbs[e.Kind]
+	verb := verbs[0]
+	if !e.On {
+		verb = verbs[1]
+	}
+	if !known {
+		verb = "did something this version does not know"
+	}
+	line := logLine{Who: upperFirst(v.named(e.By)), Verb: verb, Reason: e.Text, When: v.cal.moment(e.AtMillis), NoEffect: !e.InEffect}
+	if e.Post != "" {
+		line.Post = &postRef{}
+		if t, i, ok := v.find(e.Post); ok {
+			line.Post = v.ref(e.Post)
+			if p := at(t, i); p.Shown() && !v.anonymous(p) { // the name of who is hidden is not held up here
+				line.Whose = v.named(p.By)
+			}
+		}
+	}
+	if e.Of != "" {
+		line.Of = v.ref(e.Of)
+	}
+	if e.Identity != "" {
+		line.Whom = v.named(e.Identity)
+		if e.Kind == qa.LogRole {
+			line.Whom += ", " + roleWords(e.Role)
+		}
+	}
+	return line
+}
+
+// named is what a person is called in a sentence; "you" for the reader.
+func (v *weekView) named(id qa.Identity) string {
+	if slices.Contains(v.keys, id) {
+		return "you"
+	}
+	return v.person(id)
+}
+
+// roleWords names a role with its article.
+func roleWords(r qa.Role) string {
+	switch r {
+	case qa.RoleOrganiser, qa.RoleAuthor:
+		return "an " + string(r)
+	case qa.RoleInviteAuthor, qa.RoleInviteModerator, qa.RoleInviteMember:
+		return "an invitation"
+	}
+	return "a " + string(r)
+}

@@ -1,0 +1,275 @@
+package webui
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"flyleaf/qa"
+)
+
+// moderatePage is the body of the page on which a moderator decides about one
+// post: plain forms, one for each thing that can be decided.
+type moderatePage struct {
+	Event               qa.Event
+	CSRF, Back          string
+	Mark, Block, Log    string // where the forms go, and the log
+	Post                postView
+	Words               string // the beginning of the post
+	Who                 string
+	Question            bool
+	Hidden              bool
+	Reason              string
+	Pinned, Answered    bool
+	ByAuthor            bool // answered because an author replied
+	Approving, Awaiting bool
+	DuplicateOf         qa.PostID
+	Questions           []choice
+	Blockable, Blocked  bool
+	BlockReason         string
+	Error, BlockError   string
+}
+
+// choice is one entry of a list to choose from.
+type choice struct {
+	ID, Words string
+	Chosen    bool
+}
+
+// may says what the reader is allowed to do in a week. It decides what is
+// offered; what counts is decided by every device that takes the change.
+type may struct{ organise, moderate, author bool }
+
+func mayOf(e qa.Event, me qa.Identity) may {
+	organise := e.HasRole(me, qa.RoleOrganiser)
+	return may{organise, organise || e.HasRole(me, qa.RoleModerator), e.HasRole(me, qa.RoleAuthor)}
+}
+
+// mayMark reports whether the reader's role allows to set a mark on a post.
+func (v *weekView) mayMark(t *qa.Thread, i int, mark string) bool {
+	if mark == "answered" {
+		return i < 0 && (v.may.moderate || v.may.author || v.mine(&t.Question))
+	}
+	return v.may.moderate
+}
+
+// loadModeration loads a post for somebody who may moderate; others are told so.
+func (s *server) loadModeration(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa.Thread, i int, ok bool) {
+	if v, t, i, ok = s.loadPost(w, r); ok && !v.may.moderate {
+		s.notAllowed(w, r, "moderators and organisers")
+		ok = false
+	}
+	return v, t, i, ok
+}
+
+func (s *server) notAllowed(w http.ResponseWriter, r *http.Request, who string) {
+	s.problem(w, r, http.StatusForbidden, "This is for "+who,
+		"You do not hold that role in this week, and every device would refuse the change. Nothing was changed. The organisers can give you the role.")
+}
+
+func (s *server) moderation(w http.ResponseWriter, r *http.Request) {
+	if v, t, i, ok := s.loadModeration(w, r); ok {
+		s.showModeration(w, r, http.StatusOK, v, t, i, moderatePage{})
+	}
+}
+
+// showModeration fills in the page; what page holds already was typed and comes back.
+func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status int, v *weekView, t *qa.Thread, i int, page moderatePage) {
+	p, path := at(t, i), postPath(v.Event.ID, at(t, i).ID)
+	page.Event, page.CSRF, page.Back, page.Log = v.Event, v.csrf, v.address(p.ID), eventPath(v.Event.ID)+"/log"
+	page.Mark, page.Block = path+"/mark", path+"/block"
+	page.Post, page.Who, page.Question = v.post(t, i), v.who(p), i < 0
+	page.Words = excerpt(p.Text(), 240)
+	page.Hidden, page.Pinned, page.Answered = p.Marks.Hidden != "", p.Marks.Pinned, p.Marks.Answered
+	page.ByAuthor = t.Answered && !p.Marks.Answered
+	page.Approving, page.Awaiting = v.Event.Approve, p.Awaiting
+	page.DuplicateOf = p.Marks.DuplicateOf
+	if page.Reason == "" {
+		page.Reason = p.Marks.Hidden
+	}
+	if page.Question {
+		page.Questions = v.questions(p.ID, p.Marks.DuplicateOf)
+	}
+	block, blocked := s.blocks(r.Context(), v.Event.ID)[p.By]
+	page.Blocked = blocked || p.Blocked
+	page.Blockable = !v.mine(p) && !v.Event.HasRole(p.By, qa.RoleOrganiser)
+	if page.BlockReason == "" {
+		page.BlockReason = block.Text
+	}
+	l := s.layout(r, "Decide about a post", "week", nil)
+	l.Body, l.Event = page, eventPath(v.Event.ID)
+	s.page(w, status, "moderate", l)
+}
+
+// maxQuestions is how many questions are offered to choose from, the latest.
+const maxQuestions = 500
+
+func (v *weekView) questions(but, chosen qa.PostID) []choice {
+	var out []choice
+	for k := range v.Threads {
+		q := &v.Threads[k].Question
+		if q.ID != but && q.Shown() && v.Threads[k].DuplicateOf == "" || q.ID == chosen && chosen != "" {
+			out = append(out, choice{ID: string(q.ID), Words: excerpt(q.Name+": "+q.Text(), 90), Chosen: q.ID == chosen})
+		}
+	}
+	return out[max(0, len(out)-maxQuestions):]
+}
+
+// blocks returns the last act about each blocked person that is in effect.
+func (s *server) blocks(ctx context.Context, event qa.EventID) map[qa.Identity]qa.LogEntry {
+	out := make(map[qa.Identity]qa.LogEntry)
+	for _, e := range s.log(ctx, event) {
+		if e.Kind != qa.LogBlock || !e.InEffect {
+			continue
+		}
+		if e.On {
+			out[e.Identity] = e
+		} else {
+			delete(out, e.Identity)
+		}
+	}
+	return out
+}
+
+var errNoReason = errors.New("a reason is needed: its writer and everybody else will read it")
+
+// markFrom reads the button that was pressed: its name is the mark.
+func markFrom(form url.Values) (act qa.Act, err error) {
+	act.Kind = qa.ActMark
+	for _, mark := range []string{"hidden", "pinned", "approved", "answered", "duplicateOf"} {
+		if !form.Has(mark) {
+			continue
+		}
+		act.Mark = mark
+		on := form.Get(mark) == "1"
+		switch mark {
+		case "hidden":
+			if !on {
+				return act, nil
+			}
+			if act.Text = strings.Join(strings.Fields(form.Get("reason")), " "); act.Text == "" {
+				err = errNoReason
+			}
+		case "duplicateOf":
+			if on {
+				act.Text = form.Get("of")
+			}
+		default:
+			act.On = on
+		}
+		return act, err
+	}
+	return act, &qa.FieldError{Field: "mark", Err: qa.ErrMissing}
+}
+
+func (s *server) mark(w http.ResponseWriter, r *http.Request) {
+	v, t, i, ok := s.loadPost(w, r)
+	if !ok {
+		return
+	}
+	act, err := markFrom(r.PostForm)
+	if !v.mayMark(t, i, act.Mark) {
+		s.notAllowed(w, r, "moderators and organisers")
+		return
+	}
+	p := at(t, i)
+	act.AtMillis, act.Post = s.now().UnixMilli(), p.ID
+	if err == nil && act.Mark == "duplicateOf" && act.Text != "" {
+		if of, j, known := v.find(qa.PostID(act.Text)); !known || j >= 0 || of == t {
+			err = errors.New("choose the question that was asked before")
+		}
+	}
+	if err == nil {
+		_, err = s.node.Do(r.Context(), v.Event.ID, act)
+	}
+	if err != nil {
+		words := "Not saved. " + sentence(err.Error()) + " The post stands as it was."
+		if wantsJSON(r) || !v.may.moderate {
+			s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The post stands as it was. Go back and try again.")
+			return
+		}
+		status := statusOf(err)
+		if errors.Is(err, errNoReason) {
+			status = http.StatusUnprocessableEntity
+		}
+		s.showModeration(w, r, status, v, t, i, moderatePage{Error: words, Reason: r.PostForm.Get("reason")})
+		return
+	}
+	done(w, r, s.backTo(r, v.address(p.ID)), p.ID)
+}
+
+// block takes away from a post's writer, or gives back, that others see what
+// they write from now on.
+func (s *server) block(w http.ResponseWriter, r *http.Request) {
+	v, t, i, ok := s.loadModeration(w, r)
+	if !ok {
+		return
+	}
+	p := at(t, i)
+	act, err := blockFrom(r.PostForm, p.By)
+	if err == nil && act.Text != "" && (v.mine(p) || v.Event.HasRole(p.By, qa.RoleOrganiser)) {
+		err = errors.New("an organiser cannot be blocked, nor can you block yourself")
+	}
+	if err == nil {
+		act.AtMillis = s.now().UnixMilli()
+		_, err = s.node.Do(r.Context(), v.Event.ID, act)
+	}
+	if err != nil {
+		if wantsJSON(r) {
+			s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" Nothing was changed.")
+			return
+		}
+		s.showModeration(w, r, http.StatusUnprocessableEntity, v, t, i, moderatePage{
+			BlockError: "Not saved. " + sentence(err.Error()) + " Nothing was changed.", BlockReason: r.PostForm.Get("why"),
+		})
+		return
+	}
+	done(w, r, s.backTo(r, v.address(p.ID)), p.ID)
+}
+
+func blockFrom(form url.Values, whom qa.Identity) (qa.Act, error) {
+	act := qa.Act{Kind: qa.ActBlock, Identity: whom}
+	if form.Get("on") == "0" {
+		return act, nil
+	}
+	if act.Text = strings.Join(strings.Fields(form.Get("why")), " "); act.Text == "" {
+		return act, errNoReason
+	}
+	return act, nil
+}
+
+// backTo is the page a small form was on, or the place given.
+func (s *server) backTo(r *http.Request, otherwise string) string {
+	back := r.PostForm.Get("back")
+	if back == "" {
+		return otherwise
+	}
+	return localPath(back) + "#" + postElem(qa.PostID(r.PathValue("post")))
+}
+
+// waitingPosts counts what the reader may approve.
+func (v *weekView) waitingPosts() int {
+	n := 0
+	if !v.may.moderate {
+		return 0
+	}
+	for k := range v.Threads {
+		if v.Threads[k].Question.Awaiting {
+			n++
+		}
+		for j := range v.Threads[k].Replies {
+			if v.Threads[k].Replies[j].Awaiting {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// waits reports whether something in a thread waits for approval.
+func waits(t *qa.Thread) bool {
+	return t.Question.Awaiting || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return p.Awaiting })
+}

@@ -1,0 +1,274 @@
+package webui
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"flyleaf/qa"
+)
+
+// peoplePage is the body of the page that says who may do what in a week. All
+// can read it; organisers find the forms there.
+type peoplePage struct {
+	Event      qa.Event
+	CSRF, Path string
+	May        may
+	Access     string
+	Roles      []roleGroup
+	Blocked    []blockedPerson
+	Known      []choice // people who could be given a role
+	Invites    []inviteView
+	Inviting   bool // this device can make invitations
+	Fresh      *inviteView
+	Label      string // typed
+	Chosen     qa.Role
+	Error      string
+	GrantError string
+	Key        string // typed
+}
+
+// roleGroup is one role with those who hold it.
+type roleGroup struct {
+	Name, What string
+	Role       qa.Role
+	People     []personLine
+}
+
+type personLine struct {
+	Name      string
+	ID        qa.Identity
+	Short     string
+	You       bool
+	Revocable bool
+	Contact   contact
+}
+
+type blockedPerson struct {
+	Name, Short, Reason, By string
+	ID                      qa.Identity
+	When                    moment
+}
+
+// contact is how somebody says to be reached. URL is "" when what they wrote is
+// no address that a link may have.
+type contact struct{ Words, URL string }
+
+func contactOf(link string) contact {
+	c := contact{Words: strings.TrimSpace(link)}
+	if outside(c.Words) {
+		c.URL = c.Words
+	}
+	return c
+}
+
+// outside reports whether s is an address elsewhere that a link may lead to:
+// http or https with a host, or mailto. "http:/you" would be a page of ours.
+func outside(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil {
+		return false
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "http", "https":
+		return u.Host != ""
+	case "mailto":
+		return u.Opaque != ""
+	}
+	return false
+}
+
+var roleGroups = []roleGroup{
+	{Name: "Organisers", Role: qa.RoleOrganiser, What: "set up the week, give roles, close it"},
+	{Name: "Authors", Role: qa.RoleAuthor, What: "answer, with a badge that cannot be forged, and choose who wins"},
+	{Name: "Moderators", Role: qa.RoleModerator, What: "hide, pin, approve, and block"},
+	{Name: "Members", Role: qa.RoleMember, What: "may read and post where an invitation is needed"},
+}
+
+func (s *server) people(w http.ResponseWriter, r *http.Request) {
+	if v, ok := s.load(w, r); ok {
+		s.showPeople(w, r, http.StatusOK, v, peoplePage{})
+	}
+}
+
+// organise loads a week for an organiser; others are told so.
+func (s *server) organise(w http.ResponseWriter, r *http.Request) (*weekView, bool) {
+	v, ok := s.load(w, r)
+	if ok && !v.may.organise {
+		s.notAllowed(w, r, "organisers")
+		return nil, false
+	}
+	return v, ok
+}
+
+// showPeople fills in the page; what page holds already was typed and comes back.
+func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, v *weekView, page peoplePage) {
+	ctx := r.Context()
+	page.Event, page.CSRF, page.Path, page.May = v.Event, v.csrf, eventPath(v.Event.ID), v.may
+	page.Access = accessWords(v.Event)
+	page.Roles = v.roles()
+	if page.Chosen == "" {
+		page.Chosen = qa.RoleAuthor
+	}
+	if v.may.organise {
+		page.Known = v.known()
+	}
+	for id, e := range s.blocks(ctx, v.Event.ID) {
+		page.Blocked = append(page.Blocked, blockedPerson{
+			Name: v.person(id), Short: id.Short(), ID: id, Reason: e.Text, By: v.named(e.By), When: v.cal.moment(e.AtMillis),
+		})
+	}
+	slices.SortFunc(page.Blocked, func(a, b blockedPerson) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	if n, ok := s.node.(Inviter); ok && v.may.organise {
+		page.Inviting = true
+		all, err := n.Invitations(ctx, v.Event.ID)
+		if err != nil {
+			s.failed(w, r, err)
+			return
+		}
+		page.Invites = v.invites(all)
+		fresh := r.URL.Query().Get("made")
+		for i := range page.Invites {
+			if inv := &page.Invites[i]; fresh != "" && string(inv.Key) == fresh && inv.Link != "" {
+				page.Fresh = inv
+			}
+		}
+	}
+	l := s.layout(r, "Who may do what", "week", nil)
+	l.Body, l.Event = page, page.Path
+	s.page(w, status, "people", l)
+}
+
+func accessWords(e qa.Event) string {
+	if e.Access == "invited" {
+		return "By invitation: only those named here may read and post. The relay asks each device to prove that it is one of theirs."
+	}
+	return "Open: everybody who has the invitation can read and post. Nobody needs a role for that."
+}
+
+func (v *weekView) roles() []roleGroup {
+	var out []roleGroup
+	for _, g := range roleGroups {
+		var ids []qa.Identity
+		if g.Role == qa.RoleOrganiser && v.Event.Founder != "" {
+			ids = append(ids, v.Event.Founder)
+		}
+		for _, grant := range v.Event.Roles {
+			if grant.Role == g.Role && !slices.Contains(ids, grant.ID) {
+				ids = append(ids, grant.ID)
+			}
+		}
+		for _, id := range ids {
+			founder := g.Role == qa.RoleOrganiser
+			g.People = append(g.People, personLine{
+				Name: v.person(id), ID: id, Short: id.Short(), You: id == v.me, Revocable: v.may.organise && !founder, Contact: contactOf(v.People[id].Link),
+			})
+		}
+		if len(g.People) > 0 {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// maxKnown is how many people are offered by name for a role.
+const maxKnown = 500
+
+// known lists the people of the week by name, without those who wrote with a
+// key made for one question: nobody knows who they are.
+func (v *weekView) known() []choice {
+	var out []choice
+	for id, p := range v.People {
+		if p.Name != "" && id != v.Event.Founder {
+			out = append(out, choice{ID: string(id), Words: p.Name + " (" + id.Short() + ")"})
+		}
+	}
+	slices.SortFunc(out, func(a, b choice) int { return cmp.Or(cmp.Compare(a.Words, b.Words), cmp.Compare(a.ID, b.ID)) })
+	return out[:min(len(out), maxKnown)]
+}
+
+// setRole gives somebody a role, or takes it back.
+func (s *server) setRole(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.organise(w, r)
+	if !ok {
+		return
+	}
+	form := r.PostForm
+	whom := cmp.Or(strings.TrimSpace(form.Get("key")), form.Get("identity"))
+	act := qa.Act{Kind: qa.ActRole, AtMillis: s.now().UnixMilli(), Role: qa.Role(form.Get("role")), On: form.Get("on") == "1"}
+	id, err := qa.ParseIdentity(whom)
+	switch {
+	case err != nil:
+		err = errors.New("choose somebody from the list, or paste the whole public key of 64 characters")
+	case act.Role != qa.RoleAuthor && act.Role != qa.RoleModerator && act.Role != qa.RoleMember && (act.On || act.Role != qa.RoleOrganiser):
+		err = errors.New("the roles that can be given are author, moderator and member")
+	default:
+		act.Identity = id
+		_, err = s.node.Do(r.Context(), v.Event.ID, act)
+	}
+	if err != nil {
+		s.showPeople(w, r, http.StatusUnprocessableEntity, v, peoplePage{
+			GrantError: "Not saved. " + sentence(err.Error()) + " Nothing was changed.", Key: form.Get("key"), Chosen: act.Role,
+		})
+		return
+	}
+	done(w, r, eventPath(v.Event.ID)+"/people#roles", "")
+}
+
+// unblock lifts a block from the page about people.
+func (s *server) unblock(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.load(w, r)
+	if !ok {
+		return
+	}
+	if !v.may.moderate {
+		s.notAllowed(w, r, "moderators and organisers")
+		return
+	}
+	id, err := qa.ParseIdentity(r.PostForm.Get("identity"))
+	if err == nil {
+		_, err = s.node.Do(r.Context(), v.Event.ID, qa.Act{Kind: qa.ActBlock, AtMillis: s.now().UnixMilli(), Identity: id})
+	}
+	if err != nil {
+		s.problem(w, r, statusOf(err), "The block was not lifted", sentence(err.Error())+" Nothing was changed.")
+		return
+	}
+	done(w, r, eventPath(v.Event.ID)+"/people#blocked", "")
+}
+
+// turn sets one of the week's two switches: closed, and approve.
+func (s *server) turn(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.organise(w, r)
+	if !ok {
+		return
+	}
+	key := r.PostForm.Get("switch")
+	if key != "closed" && key != "approve" {
+		s.problem(w, r, http.StatusUnprocessableEntity, "There is no such switch", "Nothing was changed. Reload the page and try again.")
+		return
+	}
+	act := qa.Act{Kind: qa.ActEvent, AtMillis: s.now().UnixMilli(), Fields: map[string]any{key: r.PostForm.Get("on") == "1"}}
+	if _, err := s.node.Do(r.Context(), v.Event.ID, act); err != nil {
+		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The week is as it was.")
+		return
+	}
+	done(w, r, eventPath(v.Event.ID)+"/people#week", "")
+}
+
+// organisersOf lists those who can be asked about a week.
+func (s *server) organisersOf(ctx context.Context, event qa.EventID) []personLine {
+	week, err := s.node.Week(ctx, event)
+	if err != nil {
+		return nil
+	}
+	week.Event.ID = event
+	v := &weekView{Week: week, me: s.node.Identity(), keys: []qa.Identity{s.node.Identity()}}
+	if groups := v.roles(); len(groups) > 0 && groups[0].Role == qa.RoleOrganiser {
+		return groups[0].People
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package webui
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"flyleaf/qa"
+)
+
+// announceEvery is how often one post is announced while somebody writes.
+const announceEvery = 10 * time.Second
+
+// maxAnnounced bounds how many posts are remembered as announced.
+const maxAnnounced = 256
+
+// announcer keeps a page that saves a draft with every pause from telling the
+// others with every pause.
+type announcer struct {
+	mu   sync.Mutex
+	last map[qa.PostID]time.Time
+}
+
+// due reports whether the post is to be announced now, and remembers that it was.
+func (a *announcer) due(post qa.PostID, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if t, ok := a.last[post]; ok && now.Sub(t) < announceEvery && !now.Before(t) {
+		return false
+	}
+	if a.last == nil || len(a.last) >= maxAnnounced {
+		a.last = make(map[qa.PostID]time.Time)
+	}
+	a.last[post] = now
+	return true
+}
+
+// writing tells the others that the reader is answering a post, when the reader
+// is an author: so that two of them do not answer the same question unaware.
+// What readers begin to write is told to nobody.
+func (s *server) writing(ctx context.Context, event qa.EventID, key string, d draft) {
+	n, ok := s.node.(Attendant)
+	if !ok || d.empty() {
+		return
+	}
+	post, err := qa.ParsePostID(key)
+	if err != nil || !s.announced.due(post, s.now()) {
+		return
+	}
+	week, err := s.node.Week(ctx, event)
+	if err != nil || !week.Event.HasRole(s.node.Identity(), qa.RoleAuthor) {
+		return
+	}
+	// Nobody may be in reach: a nicety, not worth a word.
+	_ = n.Announce(ctx, event, qa.PresenceAnswering, post)
+}
+
+// attendance returns what is known of the others' devices, by post.
+func (s *server) attendance(ctx context.Context, event qa.EventID) map[qa.PostID][]qa.Presence {
+	n, ok := s.node.(Attendant)
+	if !ok {
+		return nil
+	}
+	all, err := n.Presence(ctx, event)
+	if err != nil {
+		return nil // the page must open all the same
+	}
+	out := make(map[qa.PostID][]qa.Presence)
+	for _, p := range all {
+		out[p.Post] = append(out[p.Post], p)
+	}
+	return out
+}
+
+// answering names the authors who are writing a reply to a post.
+func (v *weekView) answering(post qa.PostID) string {
+	var names []string
+	for _, p := range v.presence[post] {
+		if p.Kind == qa.PresenceAnswering && p.By != v.me && v.Event.HasRole(p.By, qa.RoleAuthor) {
+			if name := v.person(p.By); !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return names[0] + " is answering"
+	}
+	return and(names) + " are answering"
+}
+
+// maxStateWords is how long the words of a delivery state may be, in characters.
+const maxStateWords = 26
+
+// seen says on whose device a post has arrived, of the authors: there, which is
+// not the same as read. "" when nothing is known.
+func (v *weekView) seen(post qa.PostID) string {
+	for _, p := range v.presence[post] {
+		if p.Kind != qa.PresenceSeen || p.By == v.me || !v.Event.HasRole(p.By, qa.RoleAuthor) {
+			continue
+		}
+		if words := "Seen by " + v.person(p.By) + "’s device"; len([]rune(words)) <= maxStateWords {
+			return words
+		}
+		return deliveryWords[stateSeen]
+	}
+	return ""
+}

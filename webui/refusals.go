@@ -1,0 +1,154 @@
+package webui
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"flyleaf/qa"
+)
+
+// refusal is something the reader wrote that was not taken, with what can be
+// done about it.
+type refusal struct {
+	Elem, Title, Why, Next string
+	Words                  string // the reader's own, kept
+	Rows                   int    // of the box they stand in
+	Week, Path             string
+	PostURL                string // of the post it is about, when that is here
+	When                   *moment
+	TakeBack               string // where the form goes; "" when it is pending
+	CSRF, Hash             string
+	Organisers             []personLine
+	Code                   string
+}
+
+// maxRefusals is how many are listed of one event.
+const maxRefusals = 50
+
+// refused returns what of the reader's in an event was not taken, by the post it
+// is about, and how many there are. The page must open all the same without it.
+func (s *server) refused(ctx context.Context, event qa.EventID) (byPost map[qa.PostID]qa.NotTaken, all []qa.NotTaken) {
+	n, ok := s.node.(Refuser)
+	if !ok {
+		return nil, nil
+	}
+	all, err := n.Refusals(ctx, event)
+	if err != nil {
+		return nil, nil
+	}
+	byPost = make(map[qa.PostID]qa.NotTaken)
+	for _, r := range all {
+		if r.Post != "" {
+			byPost[r.Post] = r
+		}
+	}
+	return byPost, all
+}
+
+// refusals makes the list of one event for the page about where everything is.
+func (s *server) refusals(ctx context.Context, week qa.Week) []refusal {
+	_, all := s.refused(ctx, week.Event.ID)
+	if len(all) == 0 {
+		return nil
+	}
+	v := &weekView{Week: week, cal: s.calendar(week.Event)}
+	v.index()
+	organisers := s.organisersOf(ctx, week.Event.ID)
+	var out []refusal
+	for _, n := range all[max(0, len(all)-maxRefusals):] {
+		out = append(out, v.refusal(n, s.guard.form, organisers))
+	}
+	return out
+}
+
+func (v *weekView) refusal(n qa.NotTaken, csrf string, organisers []personLine) refusal {
+	path := eventPath(v.Event.ID)
+	r := refusal{
+		Elem: refusalElem(n.Hash), Title: actWords(n.Act), Why: sentence(n.Reason), Words: wordsOf(n.Act),
+		Week: v.Event.Title, Path: path, CSRF: csrf, Hash: n.Hash, Code: n.Code, Organisers: organisers,
+	}
+	r.Rows = min(max(3, strings.Count(r.Words, "\n")+len(r.Words)/60+1), 12)
+	if n.Post != "" && v.has(n.Post) {
+		r.PostURL = path + "/go/" + string(n.Post)
+	}
+	if n.AtMillis != 0 {
+		at := v.cal.moment(n.AtMillis)
+		r.When = &at
+	}
+	switch {
+	case n.ByRelay && n.Deferred:
+		r.Next = "The relay will not take it now. It is saved here and offered again by itself."
+	case n.ByRelay:
+		r.Next = "Only this relay will not take it; this device finds nothing wrong with it. It is saved here, stays as it is, and another relay may take it."
+	default:
+		r.Next = "No device takes it, so the others will not see it. Your words are kept here until you take them back."
+		r.TakeBack = path + "/refused/" + n.Hash
+	}
+	return r
+}
+
+func (v *weekView) has(id qa.PostID) bool { _, ok := v.where[id]; return ok }
+
+func refusalElem(hash string) string { return "n-" + hash[:min(len(hash), 16)] }
+
+// actWords says in a few words what somebody did.
+func actWords(a qa.Act) string {
+	switch a.Kind {
+	case qa.ActPost:
+		if a.Parent == "" {
+			return "Your question"
+		}
+		return "Your reply"
+	case qa.ActEdit:
+		return "Your change of a post"
+	case qa.ActWithdraw:
+		if a.On {
+			return "Your taking a post back"
+		}
+		return "Your showing a post again"
+	case qa.ActReact:
+		if a.Emoji == qa.WantEmoji {
+			return "Your “me too”"
+		}
+		return "Your reaction " + excerpt(a.Emoji, maxEmojiShown)
+	case qa.ActPerson:
+		return "What you say about yourself"
+	case qa.ActMark:
+		return "Your mark on a post"
+	case qa.ActRole, qa.ActInvite, qa.ActAdmit:
+		return "A role you gave or took"
+	case qa.ActClaim:
+		return "Your invitation"
+	case qa.ActBlock:
+		return "Your block of a person"
+	case qa.ActEvent, qa.ActFound:
+		return "Your change of the week"
+	}
+	return "Something you did"
+}
+
+// wordsOf is the text in an act that somebody would be sorry to lose.
+func wordsOf(a qa.Act) string {
+	switch {
+	case a.Kind == qa.ActPerson && a.Person != nil:
+		return strings.TrimSpace(strings.Join([]string{a.Person.Name, a.Person.About, a.Person.Link}, "\n"))
+	case a.Kind == qa.ActEvent && a.Fields != nil:
+		text, _ := a.Fields["description"].(string)
+		return text
+	}
+	return a.Text
+}
+
+func (s *server) takeBack(w http.ResponseWriter, r *http.Request) {
+	n, ok := s.node.(Refuser)
+	if !ok {
+		s.nowhere(w, r)
+		return
+	}
+	if err := n.TakeBack(r.Context(), qa.EventID(r.PathValue("event")), r.PathValue("hash")); err != nil {
+		s.problem(w, r, statusOf(err), "It was not taken back", sentence(err.Error())+" Your words are still kept on this device.")
+		return
+	}
+	done(w, r, "/sync", "")
+}

@@ -1,0 +1,76 @@
+package webui
+
+import (
+	"net/http"
+
+	"flyleaf/qa"
+)
+
+// proofPage is the body of the page that shows why a post is believed to be its
+// writer's: each change, checked anew from its bytes when the page is opened.
+type proofPage struct {
+	Event   qa.Event
+	Back    string
+	Post    postView
+	Writer  string
+	ID      qa.Identity
+	Author  bool
+	Good    bool
+	Changes []proofLine
+}
+
+// proofLine is one change with what checking it has found.
+type proofLine struct {
+	What, Who     string
+	Hash          string
+	Actor         string
+	Seq           uint64
+	When          moment
+	Signed, Right bool
+	Reason        string
+	Role          string
+	Granted       string // by whom, when
+}
+
+func (s *server) proof(w http.ResponseWriter, r *http.Request) {
+	v, t, i, ok := s.loadPost(w, r)
+	if !ok {
+		return
+	}
+	n, has := s.node.(Verifier)
+	if !has {
+		s.nowhere(w, r)
+		return
+	}
+	p := at(t, i)
+	found, err := n.VerifyPost(r.Context(), v.Event.ID, p.ID)
+	if err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	page := proofPage{
+		Event: v.Event, Back: v.address(p.ID), Post: v.post(t, i), Writer: v.person(p.By), ID: p.By, Author: p.ByAuthor,
+		Good: len(found.Changes) > 0,
+	}
+	for _, c := range found.Changes {
+		line := proofLine{
+			What: sentence(c.What), Who: upperFirst(v.named(c.By)), Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, When: v.cal.moment(c.AtMillis),
+			Signed: c.Signed, Right: c.Reason == "" && c.Code == "", Reason: sentence(c.Reason),
+		}
+		if c.Role != "" {
+			line.Role = string(c.Role)
+			line.Granted = "by setting up the week"
+			if c.GrantedBy != "" {
+				line.Granted = "given by " + v.named(c.GrantedBy)
+				if c.GrantedAtMillis != 0 {
+					line.Granted += ", " + v.cal.moment(c.GrantedAtMillis).Words
+				}
+			}
+		}
+		page.Good = page.Good && line.Signed && line.Right
+		page.Changes = append(page.Changes, line)
+	}
+	l := s.layout(r, "Who signed this", "week", nil)
+	l.Body, l.Event = page, eventPath(v.Event.ID)
+	s.page(w, http.StatusOK, "proof", l)
+}
