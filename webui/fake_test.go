@@ -25,6 +25,9 @@ type fakeNode struct {
 	subs     map[int]fakeSub
 	next     int
 	woken    int
+	anon     map[qa.PostID]qa.Identity // keys of anonymous questions
+	spoken   []qa.Presence             // what was announced
+	phrase   []string
 }
 
 type fakeSub struct {
@@ -38,6 +41,13 @@ type fakeWeek struct {
 	people  map[qa.Identity]qa.Person
 	pending map[qa.PostID]bool
 	relay   qa.RelayStatus
+
+	log      []qa.LogEntry
+	invites  []qa.InviteInfo
+	refusals []qa.NotTaken
+	presence []qa.Presence
+	verified map[qa.PostID]qa.Verification
+	claim    [2]string // role and state of this device's own invitation
 }
 
 const fakeMe = qa.Identity("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
@@ -47,6 +57,7 @@ func fakeID(c byte) qa.Identity { return qa.Identity(strings.Repeat(string(c), 6
 func newFake() *fakeNode {
 	return &fakeNode{
 		me: fakeMe, weeks: make(map[qa.EventID]*fakeWeek), settings: make(map[string]string), subs: make(map[int]fakeSub),
+		anon: make(map[qa.PostID]qa.Identity), phrase: strings.Fields(strings.Repeat("abandon ", 23) + "art"),
 	}
 }
 
@@ -179,12 +190,22 @@ func (f *fakeNode) doLocked(event qa.EventID, act qa.Act) (qa.PostID, error) {
 		return "", &qa.FieldError{Field: "post/text", Got: len(act.Text), Max: qa.MaxText, Err: qa.ErrTooLong}
 	}
 	if act.Kind == qa.ActPost {
-		id := f.putLocked(event, qa.Post{By: f.me, Parent: act.Parent, AtMillis: act.AtMillis, OnBehalfOf: act.OnBehalfOf, Tags: act.Tags}, act.Text)
+		by := f.me
+		if act.Anonymous {
+			by = qa.Identity(fmt.Sprintf("%064x", 0xabc0+f.next))
+		}
+		id := f.putLocked(event, qa.Post{By: by, Parent: act.Parent, AtMillis: act.AtMillis, OnBehalfOf: act.OnBehalfOf, Tags: act.Tags}, act.Text)
+		if act.Anonymous {
+			f.anon[id] = by
+		}
 		w.pending[id] = true
 		return id, nil
 	}
 	if act.Kind == qa.ActPerson {
 		w.people[act.Person.ID] = *act.Person
+		return "", nil
+	}
+	if f.trustLocked(w, act) {
 		return "", nil
 	}
 	i := slices.IndexFunc(w.posts, func(p qa.Post) bool { return p.ID == act.Post })
@@ -201,7 +222,9 @@ func (f *fakeNode) doLocked(event qa.EventID, act qa.Act) (qa.PostID, error) {
 		p.Revisions = append(p.Revisions, qa.Revision{ID: qa.RevisionID(fmt.Sprintf("%d-a", op.Counter)), Text: act.Text, AtMillis: act.AtMillis, Op: op})
 		w.pending[p.ID] = true
 	case qa.ActWithdraw:
-		p.Withdrawn = act.On
+		p.Withdrawn, p.WithdrawnAtMillis = act.On, act.AtMillis
+	case qa.ActMark:
+		f.markLocked(w, p, act)
 	case qa.ActReact:
 		r := qa.Reaction{By: f.me, Emoji: act.Emoji}
 		p.Reactions = slices.DeleteFunc(p.Reactions, func(x qa.Reaction) bool { return x == r })

@@ -92,7 +92,7 @@ func (s *site) mutations() map[string]url.Values {
 		s.week() + "/p/" + first + "/react":   v("on", "👍"),
 		"/new":                                v("title", "T"),
 		"/join":                               v("invitation", "flyleaf:"+string(fakeEvent(9))),
-		"/you/name":                           v("name", "Tino"),
+		"/you":                                v("name", "Tino"),
 		"/you/theme":                          v("theme", "dark"),
 		"/sync/try":                           v(),
 	}

@@ -132,7 +132,7 @@ func (s *server) inviteCode(w http.ResponseWriter, r *http.Request) {
 		if inv, err := s.node.Invitation(r.Context(), v.Event.ID); err == nil {
 			link = inv.String()
 		}
-	case has && v.may.organise:
+	case has && v.may.Organise:
 		all, err := n.Invitations(r.Context(), v.Event.ID)
 		if err != nil {
 			s.failed(w, r, err)

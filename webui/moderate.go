@@ -41,7 +41,7 @@ type choice struct {
 
 // may says what the reader is allowed to do in a week. It decides what is
 // offered; what counts is decided by every device that takes the change.
-type may struct{ organise, moderate, author bool }
+type may struct{ Organise, Moderate, Author bool }
 
 func mayOf(e qa.Event, me qa.Identity) may {
 	organise := e.HasRole(me, qa.RoleOrganiser)
@@ -51,14 +51,14 @@ func mayOf(e qa.Event, me qa.Identity) may {
 // mayMark reports whether the reader's role allows to set a mark on a post.
 func (v *weekView) mayMark(t *qa.Thread, i int, mark string) bool {
 	if mark == "answered" {
-		return i < 0 && (v.may.moderate || v.may.author || v.mine(&t.Question))
+		return i < 0 && (v.may.Moderate || v.may.Author || v.mine(&t.Question))
 	}
-	return v.may.moderate
+	return v.may.Moderate
 }
 
 // loadModeration loads a post for somebody who may moderate; others are told so.
 func (s *server) loadModeration(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa.Thread, i int, ok bool) {
-	if v, t, i, ok = s.loadPost(w, r); ok && !v.may.moderate {
+	if v, t, i, ok = s.loadPost(w, r); ok && !v.may.Moderate {
 		s.notAllowed(w, r, "moderators and organisers")
 		ok = false
 	}
@@ -187,7 +187,7 @@ func (s *server) mark(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		words := "Not saved. " + sentence(err.Error()) + " The post stands as it was."
-		if wantsJSON(r) || !v.may.moderate {
+		if wantsJSON(r) || !v.may.Moderate {
 			s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The post stands as it was. Go back and try again.")
 			return
 		}
@@ -253,7 +253,7 @@ func (s *server) backTo(r *http.Request, otherwise string) string {
 // waitingPosts counts what the reader may approve.
 func (v *weekView) waitingPosts() int {
 	n := 0
-	if !v.may.moderate {
+	if !v.may.Moderate {
 		return 0
 	}
 	for k := range v.Threads {

@@ -98,7 +98,7 @@ func (s *server) people(w http.ResponseWriter, r *http.Request) {
 // organise loads a week for an organiser; others are told so.
 func (s *server) organise(w http.ResponseWriter, r *http.Request) (*weekView, bool) {
 	v, ok := s.load(w, r)
-	if ok && !v.may.organise {
+	if ok && !v.may.Organise {
 		s.notAllowed(w, r, "organisers")
 		return nil, false
 	}
@@ -114,7 +114,7 @@ func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, 
 	if page.Chosen == "" {
 		page.Chosen = qa.RoleAuthor
 	}
-	if v.may.organise {
+	if v.may.Organise {
 		page.Known = v.known()
 	}
 	for id, e := range s.blocks(ctx, v.Event.ID) {
@@ -123,7 +123,7 @@ func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, 
 		})
 	}
 	slices.SortFunc(page.Blocked, func(a, b blockedPerson) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-	if n, ok := s.node.(Inviter); ok && v.may.organise {
+	if n, ok := s.node.(Inviter); ok && v.may.Organise {
 		page.Inviting = true
 		all, err := n.Invitations(ctx, v.Event.ID)
 		if err != nil {
@@ -139,7 +139,7 @@ func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, 
 		}
 	}
 	l := s.layout(r, "Who may do what", "week", nil)
-	l.Body, l.Event = page, page.Path
+	l.Body, l.Event, l.Stream, l.Whole = page, page.Path, page.Path+"/stream", r.Method == http.MethodGet
 	s.page(w, status, "people", l)
 }
 
@@ -165,7 +165,7 @@ func (v *weekView) roles() []roleGroup {
 		for _, id := range ids {
 			founder := g.Role == qa.RoleOrganiser
 			g.People = append(g.People, personLine{
-				Name: v.person(id), ID: id, Short: id.Short(), You: id == v.me, Revocable: v.may.organise && !founder, Contact: contactOf(v.People[id].Link),
+				Name: v.person(id), ID: id, Short: id.Short(), You: id == v.me, Revocable: v.may.Organise && !founder, Contact: contactOf(v.People[id].Link),
 			})
 		}
 		if len(g.People) > 0 {
@@ -225,7 +225,7 @@ func (s *server) unblock(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if !v.may.moderate {
+	if !v.may.Moderate {
 		s.notAllowed(w, r, "moderators and organisers")
 		return
 	}

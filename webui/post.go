@@ -75,7 +75,7 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 		c.Label, c.Button, c.Cancel = v.replyLabel(p), "Reply", page.Back
 		page.Compose = c
 	}
-	if p.Shown() || v.mine(p) || v.may.moderate && !p.Withdrawn {
+	if p.Shown() || v.mine(p) || v.may.Moderate && !p.Withdrawn {
 		page.History = v.history(p)
 	}
 	l := s.layout(r, title(p, v), "week", nil)

@@ -103,7 +103,7 @@ func (v *weekView) seen(post qa.PostID) string {
 		if p.Kind != qa.PresenceSeen || p.By == v.me || !v.Event.HasRole(p.By, qa.RoleAuthor) {
 			continue
 		}
-		if words := "Seen by " + v.person(p.By) + "’s device"; len([]rune(words)) <= maxStateWords {
+		if words := "Seen by " + firstName(v.person(p.By)) + "’s device"; len([]rune(words)) <= maxStateWords {
 			return words
 		}
 		return deliveryWords[stateSeen]

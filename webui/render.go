@@ -37,6 +37,7 @@ var staticTag = func() string {
 func newTemplates() *templates {
 	funcs := template.FuncMap{
 		"plural": plural,
+		"upper":  upperFirst,
 		"static": func(name string) string { return staticPath + name + "?" + strings.Trim(staticTag, `"`) },
 	}
 	r := &templates{pages: make(map[string]*template.Template)}
@@ -78,6 +79,7 @@ type layout struct {
 	CSRF   string
 	Stream string // where updates come from
 	Event  string // path of the event the page belongs to, or ""
+	Whole  bool   // the page is read again as a whole when something changes
 	Truth  truth
 	Body   any
 }

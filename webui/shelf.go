@@ -41,7 +41,7 @@ type shelfForms struct {
 	CSRF                                  string
 	Open                                  string // "new" or "join": which one is open
 	Title, Authors, Starts, Zone, Relay   string
-	Description, Invitation               string
+	Description, Invitation, Access       string
 	NewError, JoinError, NewName, Default string
 }
 
@@ -145,7 +145,7 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 	f := shelfForms{
 		Open: "new", Title: strings.TrimSpace(form.Get("title")), Authors: strings.TrimSpace(form.Get("authors")),
 		Starts: strings.TrimSpace(form.Get("starts")), Zone: strings.TrimSpace(form.Get("zone")),
-		Relay: strings.TrimSpace(form.Get("relay")), Description: strings.TrimSpace(form.Get("description")),
+		Relay: strings.TrimSpace(form.Get("relay")), Description: strings.TrimSpace(form.Get("description")), Access: form.Get("access"),
 	}
 	refuse := func(status int, words string) {
 		f.NewError = words
@@ -155,13 +155,16 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusUnprocessableEntity, "The week needs a title: that of the book.")
 		return
 	}
+	if f.Access != "invited" {
+		f.Access = "open"
+	}
 	if f.Relay != "" {
 		if err := qa.CheckRelay(f.Relay); err != nil {
 			refuse(http.StatusUnprocessableEntity, "The relay’s address begins with ws:// or wss://, like ws://127.0.0.1:3030. Leave it empty to work without one for now.")
 			return
 		}
 	}
-	e := qa.Event{Kind: "event", Gate: 1, Access: "open", Title: f.Title, Authors: f.Authors, Zone: f.Zone, Description: f.Description}
+	e := qa.Event{Kind: "event", Gate: 1, Access: f.Access, Title: f.Title, Authors: f.Authors, Zone: f.Zone, Description: f.Description}
 	zone := s.zone
 	if f.Zone != "" {
 		z, err := time.LoadLocation(f.Zone)

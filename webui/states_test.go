@@ -134,7 +134,7 @@ func TestStatesKeepTheirPlace(t *testing.T) {
 			if i&1 != 0 {
 				p.Parent = "x"
 			}
-			d := deliveryOf(&p, i&2 != 0, i&4 != 0, i&8 != 0, relay, "Mon")
+			d := deliveryOf(&p, i&2 != 0, i&4 != 0, i&8 != 0, relay, "Mon", "")
 			if n := utf8.RuneCountInString(d.Words); n > 26 {
 				t.Errorf("%q: %d characters", d.Words, n)
 			}

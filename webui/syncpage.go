@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
@@ -14,6 +15,7 @@ type syncPageBody struct {
 	Waits       []waiting
 	More        int // waiting posts that are not listed
 	Weeks       []weekState
+	Refusals    []refusal
 	Goes        bool // something waits that has a relay to go to
 	CanTry      bool
 	CSRF        string
@@ -74,6 +76,12 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 			state.Since = &since
 		}
 		p.Weeks = append(p.Weeks, state)
+		refused, err := s.notTaken(ctx, st.Event)
+		if err != nil {
+			s.failed(w, r, err)
+			return
+		}
+		p.Refusals = append(p.Refusals, refused...)
 		if st.Pending > 0 {
 			p.Goes = p.Goes || st.Relay.URL != ""
 			if err := s.waits(r, st, &p); err != nil {
@@ -83,7 +91,9 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	p.Title, p.Lede = whereEverything(all, pending)
-	s.page(w, http.StatusOK, "sync", s.layout(r, "Where everything is", "sync", p))
+	l := s.layout(r, "Where everything is", "sync", p)
+	l.Whole = true
+	s.page(w, http.StatusOK, "sync", l)
 }
 
 // waits lists the event's own posts that are only on this device.
@@ -132,6 +142,20 @@ func whereEverything(all []qa.Status, pending int) (title, lede string) {
 		return fmt.Sprintf("%d of your changes are only here", pending), "They are saved on this device’s disk. A lost device would lose them, until the relay has them too."
 	}
 	return t.Words, "Everything you wrote is saved on this device’s disk, and what has a relay is on the relay’s disk as well."
+}
+
+// notTaken lists what of the reader's in one event was not taken. The week is
+// read only when there is something.
+func (s *server) notTaken(ctx context.Context, event qa.EventID) ([]refusal, error) {
+	if _, all := s.refused(ctx, event); len(all) == 0 {
+		return nil, nil
+	}
+	week, err := s.node.Week(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	week.Event.ID = event
+	return s.refusals(ctx, week), nil
 }
 
 func (s *server) tryNow(w http.ResponseWriter, r *http.Request) {

@@ -221,7 +221,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	if n, ok := v.refused[p.ID]; ok && mine {
 		out.Delivery = refusedDelivery(out.Delivery, n)
 	}
-	if v.may.moderate {
+	if v.may.Moderate {
 		out.Moderate = out.Path + "/moderate"
 	}
 	out.Awaiting = p.Awaiting
@@ -374,7 +374,7 @@ func (v *weekView) gone(p *qa.PostView, out *postView) bool {
 	default:
 		return false
 	}
-	if out.Mine || out.Gone != "withdrawn" && v.may.moderate { // the writer still sees the words, and who has to judge them
+	if out.Mine || out.Gone != "withdrawn" && v.may.Moderate { // the writer still sees the words, and who has to judge them
 		out.Words = markdown.HTML(p.Text())
 	}
 	out.Class += " gone"

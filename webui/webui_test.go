@@ -176,7 +176,7 @@ func TestStatesOfPosts(t *testing.T) {
 		lacks []string
 	}{
 		{"question", pQuestion, []string{`<h3 class="byline"><b>Maren Holt</b> <i>asks</i>`, "<ol>", "Answered", `data-state="answered"`, `name="want" value="0" aria-pressed="true"><b>2</b>`, `name="off" value="📒" aria-pressed="true">📒 <b>2</b>`}, []string{"badge author", "Edit"}},
-		{"answer", pAnswer, []string{`<h4 class="byline"><b>Ilse Marrow</b> <i>answers</i> <span class="badge author">`, `<pre tabindex="0"><code>`, "😄", `<a href="https://example.org/ledger" rel="noopener nofollow noreferrer">`}, nil},
+		{"answer", pAnswer, []string{`<h4 class="byline"><b>Ilse Marrow</b> <i>answers</i> <a class="proof"`, `<span class="badge author">`, `<pre tabindex="0"><code>`, "😄", `<a href="https://example.org/ledger" rel="noopener nofollow noreferrer">`}, nil},
 		{"reply to a reply", pReply, []string{`<b>Obi Tamsin</b> <i>adds, to Ilse Marrow</i>`}, []string{"badge"}},
 		{"a second answer", pSecond, []string{`<i>answers</i>`, "badge author"}, nil},
 		{"on behalf of", pBehalf, []string{`<b>Priya Lund</b> <i>asks, through Noor Adeyemi</i>`}, []string{"badge"}},
@@ -316,7 +316,7 @@ func TestWordsAreKeptWhenTheyCannotBeSaved(t *testing.T) {
 	mustContain(t, w.Body.String(), "My &lt;week&gt;", "The disk is full", `value="ws://r"`)
 	w = s.send("/join", "invitation", "flyleaf:"+string(fakeEvent(9)))
 	mustContain(t, w.Body.String(), "Not joined", string(fakeEvent(9)))
-	w = s.send("/you/name", "name", "Tino")
+	w = s.send("/you", "name", "Tino")
 	mustContain(t, w.Body.String(), `value="Tino"`, "Not saved")
 
 	// With the script the answer is a sentence for it.
@@ -384,7 +384,7 @@ func TestDraftsAndPreview(t *testing.T) {
 func TestName(t *testing.T) {
 	s := newSite(t, "")
 	mustContain(t, s.get(s.week()), "You have not said")
-	s.sent("/you/name", "name", "  Wren   Castellane ")
+	s.sent("/you", "name", "  Wren   Castellane ")
 	if got := s.node.settings[SettingName]; got != "Wren Castellane" {
 		t.Errorf("name = %q", got)
 	}
@@ -399,11 +399,11 @@ func TestName(t *testing.T) {
 	if fmt.Sprint(kinds) != "[person post post]" {
 		t.Errorf("acts: %v", kinds)
 	}
-	s.sent("/you/name", "name", "Wren")
+	s.sent("/you", "name", "Wren")
 	if act := s.lastAct(qa.ActPerson); act.Person.Name != "Wren" {
 		t.Errorf("%+v", act)
 	}
-	if w := s.send("/you/name", "name", strings.Repeat("x", qa.MaxName+1)); w.Code != http.StatusUnprocessableEntity {
+	if w := s.send("/you", "name", strings.Repeat("x", qa.MaxName+1)); w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("a long name: %d", w.Code)
 	}
 }

@@ -131,7 +131,7 @@ func (s *server) notHere(w http.ResponseWriter, r *http.Request, event qa.EventI
 		}
 	}
 	bold, rest := relayNow(relay)
-	l := s.layout(r, "On its way", "week", weekPage{Event: qa.Event{ID: event}, Path: eventPath(event), Waiting: bold + ". " + rest})
+	l := s.layout(r, "On its way", "week", weekPage{Event: qa.Event{ID: event}, Path: eventPath(event), Waiting: bold + ". " + rest, Claim: s.claimWords(r.Context(), event)})
 	l.Stream = eventPath(event) + "/stream"
 	s.page(w, http.StatusOK, "waiting", l)
 }
@@ -155,7 +155,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		p.About = markdown.HTML(e.Description)
 	}
 	for _, l := range e.Links {
-		if u, err := url.Parse(l.URL); err == nil && (u.Scheme == "https" || u.Scheme == "http") {
+		if outside(l.URL) {
 			p.Links = append(p.Links, l)
 		}
 	}
@@ -231,7 +231,7 @@ func (v *weekView) choose(show, sort string, p *weekPage) []*qa.Thread {
 		{Name: "Mine", URL: p.Path + "?show=mine", Count: len(mine), Counted: true, Here: show == "mine"},
 		{Name: "Most wanted", URL: p.Path + "?sort=wanted", Here: show == "" && wanted},
 	}
-	if v.may.moderate && (v.Event.Approve || show == "waiting") {
+	if v.may.Moderate && (v.Event.Approve || show == "waiting") {
 		p.Filters = append(p.Filters, filter{Name: "To approve", URL: p.Path + "?show=waiting", Count: v.waitingPosts(), Counted: true, Here: show == "waiting"})
 	}
 	switch {

@@ -176,14 +176,18 @@
       merge(mine, theirs, true);
     });
     for (const now of all('.post', theirs)) arrived(now, true);
-    const filters = doc.getElementById('filters');
-    if (filters && byID('filters')) byID('filters').replaceChildren(...document.importNode(filters, true).childNodes);
+    filters(doc);
     const elsewhere = [...fresh].find(id => !byID('p-' + id));
     fresh.clear();
     news();
     if (!go) return;
     if (first) look(first);
     else if (elsewhere) location.assign(base + '/go/' + encodeURIComponent(elsewhere));
+  }
+
+  function filters(doc) {
+    const now = doc.getElementById('filters'), old = byID('filters');
+    if (now && old) old.replaceChildren(...document.importNode(now, true).childNodes);
   }
 
   function look(post) {
@@ -203,11 +207,7 @@
         old.dataset.state = now.dataset.state;
         old.replaceChildren(...document.importNode(now, true).childNodes);
       }
-      const main = byID('main');
-      if (location.pathname === '/sync' && !main.contains(document.activeElement) && getSelection().isCollapsed) {
-        const doc = await page('/sync');
-        still(() => main.replaceChildren(...document.importNode(doc.getElementById('main'), true).childNodes));
-      }
+      await whole();
     } catch {
       const old = byID('truth');
       if (old) { old.dataset.state = 'draft'; old.lastChild.textContent = 'Flyleaf does not answer' }
@@ -216,6 +216,47 @@
       if (again) { again = false; truth() }
     }
   }
+
+  // whole reads pages again that are lists of what is, and the notice about an
+  // invitation, unless somebody is busy there.
+  async function whole() {
+    const main = byID('main'), claim = byID('claim');
+    if (main.dataset.whole !== undefined) {
+      const typed = all('input:not([type=hidden]), textarea', main).some(e => e.value !== e.defaultValue);
+      if (typed || main.contains(document.activeElement) || !getSelection().isCollapsed) return;
+      const now = document.importNode((await page(location.pathname + location.search)).getElementById('main'), true);
+      if (bare(now) === bare(main)) return;
+      const names = d => one('summary', d).textContent + (d.parentElement.id || '');
+      const opened = new Set(all('details[open]', main).map(names));
+      for (const d of all('details', now)) if (opened.has(names(d))) d.open = true;
+      still(() => main.replaceChildren(...now.childNodes));
+      copies(main);
+    } else if (claim) {
+      const now = (await page(location.pathname + location.search)).getElementById('claim');
+      if (!now) still(() => claim.remove());
+      else if (now.outerHTML !== claim.outerHTML) claim.replaceChildren(...document.importNode(now, true).childNodes);
+    }
+  }
+
+  // Beside what is there to be copied: a button that does it.
+  function copies(root) {
+    if (!navigator.clipboard) return;
+    for (const field of all('[data-copy]', root)) {
+      if (field.parentElement.matches('.copying')) continue;
+      const box = document.createElement('span'), button = document.createElement('button');
+      box.className = 'copying';
+      button.type = 'button';
+      button.textContent = 'Copy';
+      const label = field.labels[0];
+      if (label) button.setAttribute('aria-label', 'Copy: ' + label.textContent);
+      button.addEventListener('click', async () => {
+        try { await navigator.clipboard.writeText(field.value); toast('Copied.') } catch { field.focus(); field.select(); toast('Selected: copy it with Ctrl C.') }
+      });
+      field.replaceWith(box);
+      box.append(field, button);
+    }
+  }
+  copies(document);
 
   // A stream only while the page is looked at: browsers allow few connections
   // to one address, and many weeks may be open.
@@ -229,6 +270,7 @@
       body.dataset.live = 'yes';
     });
     stream.addEventListener('posts', e => {
+      if (byID('main').dataset.whole !== undefined) { truth(); return }
       for (const id of JSON.parse(e.data).posts) changed.add(id);
       if (base) later();
     });
@@ -316,6 +358,7 @@
       const doc = await page(base + '/fragment?' + new URLSearchParams([['post', post.dataset.post]]));
       const now = doc.getElementById(post.id), old = byID(post.id);
       if (now && old && bare(old) !== bare(now)) swap(old, now);
+      if (button.name === 'approved' || button.name === 'answered') filters(await page(location.pathname + location.search));
     } catch (e) {
       const p = one('.error', post) || document.createElement('p');
       p.className = 'error';
@@ -327,7 +370,7 @@
 
   document.addEventListener('submit', e => {
     const form = e.target, button = e.submitter;
-    if (form.id === 'act' && button && /^(want|on|off)$/.test(button.name)) {
+    if (form.id === 'act' && button && /^(want|on|off|approved|answered)$/.test(button.name)) {
       e.preventDefault();
       press(button);
     } else if (form.matches('[data-post-form]') && !(button && /^(preview|discard)$/.test(button.name))) {

@@ -1,0 +1,246 @@
+package webui
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"flyleaf/qa"
+)
+
+// asRole is a site whose reader holds a role.
+func asRole(t *testing.T, role qa.Role) *site {
+	t.Helper()
+	s := newSite(t, "")
+	s.node.give(s.event, role)
+	return s
+}
+
+func (s *site) post(n int) string { return s.week() + "/p/" + s.id(n) }
+
+func TestModeratorDecidesAboutAPost(t *testing.T) {
+	s := asRole(t, qa.RoleModerator)
+	page := article(t, s.get(s.week()), s.id(pQuestion))
+	mustContain(t, page, s.post(pQuestion)+"/moderate")
+	mustContain(t, s.get(s.post(pQuestion)+"/moderate"), "Hide it", "Pin it", "It was asked before", "Block this person")
+
+	s.sent(s.post(pQuestion)+"/mark", "hidden", "1", "reason", "  not   about the book ")
+	act := s.lastAct(qa.ActMark)
+	if act.Mark != "hidden" || act.Text != "not about the book" || string(act.Post) != s.id(pQuestion) || act.AtMillis != fakeNow.UnixMilli() {
+		t.Errorf("act = %+v", act)
+	}
+	a := article(t, s.get(s.week()), s.id(pQuestion))
+	mustContain(t, a, "Hidden by you", "<q>not about the book</q>", "Wed 10:27", s.week()+"/log", "What it says", "I run the books")
+	s.sent(s.post(pQuestion)+"/mark", "hidden", "0")
+	if act := s.lastAct(qa.ActMark); act.Text != "" {
+		t.Errorf("lifting: %+v", act)
+	}
+	mustNotContain(t, article(t, s.get(s.week()), s.id(pQuestion)), "Hidden by")
+
+	for _, mark := range []string{"pinned", "approved", "answered"} {
+		for _, on := range []string{"1", "0"} {
+			s.sent(s.post(pMine)+"/mark", mark, on)
+			if act := s.lastAct(qa.ActMark); act.Mark != mark || act.On != (on == "1") {
+				t.Errorf("%s %s: %+v", mark, on, act)
+			}
+		}
+	}
+	s.sent(s.post(pMine)+"/mark", "pinned", "1", "back", s.week()+"?show=mine")
+	page = s.get(s.week())
+	if strings.Index(page, `id="t-`+s.id(pMine)+`"`) > strings.Index(page, `id="t-`+s.id(pQuestion)+`"`) {
+		t.Error("a pinned question does not stand first")
+	}
+	mustContain(t, page, `<h2 class="day" id="d-pinned">Pinned</h2>`, `<span class="badge">Pinned</span>`)
+
+	s.sent(s.post(pBehalf)+"/mark", "duplicateOf", "1", "of", s.id(pMine))
+	if act := s.lastAct(qa.ActMark); act.Mark != "duplicateOf" || act.Text != s.id(pMine) {
+		t.Errorf("act = %+v", act)
+	}
+	mustContain(t, article(t, s.get(s.week()), s.id(pBehalf)), "Asked before", "/go/"+s.id(pMine))
+	s.sent(s.post(pBehalf)+"/mark", "duplicateOf", "0", "of", s.id(pMine))
+	if act := s.lastAct(qa.ActMark); act.Text != "" {
+		t.Errorf("act = %+v", act)
+	}
+}
+
+func TestModerationThatIsNotTaken(t *testing.T) {
+	s := asRole(t, qa.RoleModerator)
+	for name, fields := range map[string][]string{
+		"no reason":         {"hidden", "1", "reason", "  "},
+		"of itself":         {"duplicateOf", "1", "of", s.id(pQuestion)},
+		"of a reply":        {"duplicateOf", "1", "of", s.id(pAnswer)},
+		"of nothing":        {"duplicateOf", "1", "of", "none"},
+		"no button at all":  {"reason", "x"},
+		"an unknown button": {"removed", "1"},
+	} {
+		w := s.send(s.post(pQuestion)+"/mark", fields...)
+		if w.Code < 400 {
+			t.Errorf("%s: %d", name, w.Code)
+		}
+		mustContain(t, w.Body.String(), "Not saved", "The post stands as it was", `role="alert"`)
+	}
+	if len(s.node.acts) != 0 {
+		t.Errorf("acts = %+v", s.node.acts)
+	}
+	s.node.setFail(&qa.FieldError{Field: "post/marks/hidden", Got: 400, Max: 300, Err: qa.ErrTooLong})
+	w := s.send(s.post(pQuestion)+"/mark", "hidden", "1", "reason", "words that are kept")
+	mustContain(t, w.Body.String(), `value="words that are kept"`, "is too long")
+}
+
+func TestReadersCannotModerate(t *testing.T) {
+	for _, role := range []qa.Role{"", qa.RoleMember, qa.RoleAuthor} {
+		s := newSite(t, "")
+		if role != "" {
+			s.node.give(s.event, role)
+		}
+		mustNotContain(t, s.get(s.week()), "/moderate", "Approve")
+		for _, path := range []string{"/mark", "/block"} {
+			if w := s.send(s.post(pQuestion)+path, "hidden", "1", "reason", "x", "on", "1", "why", "x"); w.Code != http.StatusForbidden {
+				t.Errorf("%q posts to %s: %d", role, path, w.Code)
+			}
+		}
+		if w := s.do(httptest.NewRequest("GET", s.post(pQuestion)+"/moderate", nil)); w.Code != http.StatusForbidden {
+			t.Errorf("%q reads the page: %d", role, w.Code)
+		}
+		if len(s.node.acts) != 0 {
+			t.Errorf("%q: %+v", role, s.node.acts)
+		}
+	}
+	// Whether it is answered, who asked may say, and an author.
+	s := newSite(t, "")
+	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "Mark as answered", s.post(pMine)+"/mark")
+	mustNotContain(t, article(t, s.get(s.week()), s.id(pQuestion)), "as answered")
+	s.sent(s.post(pMine)+"/mark", "answered", "1")
+	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "Not answered after all", `data-state="answered"`)
+	if w := s.send(s.post(pBehalf)+"/mark", "answered", "1"); w.Code != http.StatusForbidden {
+		t.Errorf("another's question: %d", w.Code)
+	}
+	s = asRole(t, qa.RoleAuthor)
+	s.sent(s.post(pDuplicate)+"/mark", "answered", "1")
+}
+
+func TestBlockAndLift(t *testing.T) {
+	s := asRole(t, qa.RoleModerator)
+	s.sent(s.post(pDuplicate)+"/block", "on", "1", "why", "advertises")
+	if act := s.lastAct(qa.ActBlock); act.Identity != obi || act.Text != "advertises" {
+		t.Errorf("act = %+v", act)
+	}
+	mustContain(t, s.get(s.week()+"/people"), "Obi Tamsin", "advertises", "Lift")
+	mustContain(t, s.get(s.post(pDuplicate)+"/moderate"), "Lift the block", "advertises")
+	s.sent(s.week()+"/unblock", "identity", string(obi))
+	if act := s.lastAct(qa.ActBlock); act.Identity != obi || act.Text != "" {
+		t.Errorf("act = %+v", act)
+	}
+	mustNotContain(t, s.get(s.week()+"/people"), "advertises")
+
+	before := len(s.node.acts)
+	for name, path := range map[string]string{"oneself": s.post(pMine), "without a reason": s.post(pDuplicate), "an organiser": s.post(pBehalf)} {
+		why := "x"
+		if name == "without a reason" {
+			why = " "
+		}
+		if w := s.send(path+"/block", "on", "1", "why", why); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d", name, w.Code)
+		}
+	}
+	if len(s.node.acts) != before {
+		t.Errorf("acts = %+v", s.node.acts[before:])
+	}
+}
+
+func TestApproveBeforeOthersSeeIt(t *testing.T) {
+	s := newSite(t, "")
+	s.node.edit(s.event, func(w *fakeWeek) {
+		w.event.Approve = true
+		for i := range w.posts {
+			w.posts[i].Marks.Approved = i != pDuplicate && i != pMine && i != pReply
+		}
+	})
+	page := s.get(s.week())
+	mustNotContain(t, page, "already forgery", "Lock the sheet.<", "Approve</button>", "To approve")
+	mustContain(t, article(t, page, s.id(pMine)), "Waiting for approval", "Only you and the moderators")
+	if w := s.do(httptest.NewRequest("GET", s.post(pDuplicate), nil)); w.Code != http.StatusNotFound {
+		t.Errorf("the page of a post that waits, of somebody else: %d", w.Code)
+	}
+	mustNotContain(t, s.get(s.week()+"/fragment?post="+s.id(pDuplicate)), "forgery")
+
+	s.node.give(s.event, qa.RoleModerator)
+	page = s.get(s.week())
+	mustContain(t, page, `To approve <span class="count">2</span>`)
+	mustContain(t, article(t, page, s.id(pDuplicate)), "already forgery", "Waiting for approval", "Approve</button>")
+	queue := s.get(s.week() + "?show=waiting")
+	if n := strings.Count(queue, `<section class="thread`); n != 2 {
+		t.Errorf("%d threads wait", n)
+	}
+	s.sent(s.post(pDuplicate)+"/mark", "approved", "1")
+	s.sent(s.post(pReply)+"/mark", "approved", "1")
+	page = s.get(s.week() + "?show=waiting")
+	mustContain(t, page, "Nothing waits for approval")
+}
+
+func TestLogTellsEverybody(t *testing.T) {
+	s := newSite(t, "")
+	mustContain(t, s.get(s.week()+"/log"), "Nothing yet")
+	at := fakeNow.UnixMilli()
+	q, dup := qa.PostID(s.id(pQuestion)), qa.PostID(s.id(pDuplicate))
+	s.node.edit(s.event, func(w *fakeWeek) {
+		w.log = []qa.LogEntry{
+			{Kind: qa.LogHidden, By: noor, AtMillis: at, On: true, Post: qa.PostID(s.id(pHidden)), Text: "an advertisement", InEffect: true},
+			{Kind: qa.LogHidden, By: noor, AtMillis: at, Post: q, InEffect: true},
+			{Kind: qa.LogPinned, By: noor, AtMillis: at, On: true, Post: q, InEffect: true},
+			{Kind: qa.LogDuplicate, By: fakeMe, AtMillis: at, On: true, Post: dup, Of: q, InEffect: true},
+			{Kind: qa.LogRole, By: noor, AtMillis: at, On: true, Identity: ilse, Role: qa.RoleAuthor, InEffect: true},
+			{Kind: qa.LogRole, By: noor, AtMillis: at, Identity: teodor, Role: qa.RoleModerator, InEffect: true},
+			{Kind: qa.LogBlock, By: teodor, AtMillis: at, On: true, Identity: obi, Text: "floods", InEffect: false},
+			{Kind: qa.LogClosed, By: noor, AtMillis: at, On: true, InEffect: true},
+			{Kind: qa.LogApprove, By: noor, AtMillis: at, InEffect: true},
+			{Kind: qa.LogPinned, By: noor, AtMillis: at, On: true, Post: "not-here", InEffect: true},
+			{Kind: "novelty", By: noor, AtMillis: at, InEffect: true},
+		}
+	})
+	page := s.get(s.week() + "/log")
+	for _, words := range []string{
+		`<b>Noor Adeyemi</b> hid <a href="` + s.week() + "/go/" + s.id(pHidden) + `">a post</a>: <q>an advertisement</q>.`,
+		`showed again <a href="` + s.week() + "/go/" + s.id(pQuestion) + `">a post</a> by Maren Holt.`,
+		"pinned <a", "<b>You</b> marked as asked before", "Maren Holt’s question</a>.", "made Ilse Marrow, an author.", "took a role back from Teodor Anand, a moderator.",
+		"Without effect", "blocked Obi Tamsin: <q>floods</q>.", "closed the week.", "switched off that posts wait for approval.", "pinned a post that is not here.",
+		"something this version does not know", `<time datetime="2026-11-11T10:27:00Z">Wed 10:27</time>`,
+	} {
+		if !strings.Contains(page, words) {
+			t.Errorf("the log lacks %q\n%s", words, page)
+		}
+	}
+	if strings.Index(page, "novelty") >= 0 || strings.Index(page, "closed the week") > strings.Index(page, "an advertisement") {
+		t.Error("the newest does not stand first")
+	}
+
+	s.node.edit(s.event, func(w *fakeWeek) {
+		for i := range 2*linesOnPage + 10 {
+			w.log = append(w.log, qa.LogEntry{Kind: qa.LogHidden, By: noor, AtMillis: at, On: true, Post: q, Text: "number " + strconv.Itoa(i), InEffect: true})
+		}
+	})
+	page = s.get(s.week() + "/log")
+	if n := strings.Count(page, "<q>"); n != linesOnPage {
+		t.Errorf("%d lines on a page", n)
+	}
+	mustContain(t, page, "page=2", "Older")
+	mustContain(t, s.get(s.week()+"/log?page=3"), "an advertisement", "Newer")
+	mustContain(t, s.get(s.week()+"/log?page=99999"), "an advertisement")
+}
+
+func TestGonePostsSayWhenAndByWhom(t *testing.T) {
+	s := newSite(t, "")
+	at := fakeNow.Add(-90 * 60 * 1e9).UnixMilli()
+	s.node.edit(s.event, func(w *fakeWeek) {
+		w.posts[pWithdrawn].WithdrawnAtMillis = at
+		w.posts[pHidden].Marks.HiddenBy, w.posts[pHidden].Marks.HiddenAtMillis = noor, at
+		w.posts[pMine].Marks.Hidden, w.posts[pMine].Marks.HiddenBy = "please ask one thing at a time", noor
+	})
+	page := s.get(s.week())
+	mustContain(t, article(t, page, s.id(pWithdrawn)), "Withdrawn by its writer, <time", "Wed 08:57")
+	mustContain(t, article(t, page, s.id(pHidden)), "Hidden by Noor Adeyemi, <time", "Wed 08:57", "an advertisement, third time")
+	mine := article(t, page, s.id(pMine))
+	mustContain(t, mine, "Hidden by Noor Adeyemi: <q>please ask one thing at a time</q>", "You still see your words", "a good way to close a ledger", s.week()+"/log")
+}

@@ -1,0 +1,239 @@
+package webui
+
+import (
+	"bytes"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"flyleaf/qa"
+)
+
+func TestPeoplePageForEverybody(t *testing.T) {
+	s := newSite(t, "")
+	s.node.edit(s.event, func(w *fakeWeek) {
+		p := w.people[noor]
+		p.Link = "https://example.org/noor"
+		w.people[noor] = p
+		p = w.people[ilse]
+		p.Link = "javascript:alert(1)"
+		w.people[ilse] = p
+	})
+	page := s.get(s.week() + "/people")
+	mustContain(t, page, "Organisers", "Noor Adeyemi", "Authors", "Ilse Marrow", "Moderators", "Open: everybody", `href="https://example.org/noor" rel="noopener nofollow noreferrer"`, "javascript:alert(1)</span>")
+	mustNotContain(t, page, "Make an invitation", "Take back", "Close the week", `href="javascript`, "Members")
+	s.node.edit(s.event, func(w *fakeWeek) { w.event.Access = "invited" })
+	mustContain(t, s.get(s.week()+"/people"), "By invitation: only those named here")
+	mustContain(t, s.get(s.week()), "to read it they need a role")
+}
+
+func TestOrganiserGivesAndTakesRoles(t *testing.T) {
+	s := asRole(t, qa.RoleOrganiser)
+	mustContain(t, s.get(s.week()+"/people"), "Make an invitation", "Take the role back from Ilse Marrow", "Maren Holt (dddddddd)", "Close the week")
+	s.sent(s.week()+"/role", "identity", string(maren), "role", "moderator", "on", "1")
+	if act := s.lastAct(qa.ActRole); act.Identity != maren || act.Role != qa.RoleModerator || !act.On {
+		t.Errorf("act = %+v", act)
+	}
+	s.sent(s.week()+"/role", "identity", string(obi), "key", " "+string(fakeID('7'))+" ", "role", "member", "on", "1")
+	if act := s.lastAct(qa.ActRole); act.Identity != fakeID('7') {
+		t.Errorf("a pasted key does not win: %+v", act)
+	}
+	s.sent(s.week()+"/role", "identity", string(ilse), "role", "author", "on", "0")
+	if act := s.lastAct(qa.ActRole); act.On {
+		t.Errorf("act = %+v", act)
+	}
+	mustNotContain(t, s.get(s.week()+"/people"), "Take the role back from Ilse Marrow")
+	before := len(s.node.acts)
+	for _, fields := range [][]string{
+		{"identity", "", "role", "author", "on", "1"},
+		{"key", "abc", "role", "author", "on", "1"},
+		{"identity", string(obi), "role", "organiser", "on", "1"},
+		{"identity", string(obi), "role", "invite-author", "on", "1"},
+	} {
+		w := s.send(s.week()+"/role", fields...)
+		if w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%v: %d", fields, w.Code)
+		}
+		mustContain(t, w.Body.String(), "Nothing was changed")
+	}
+	if len(s.node.acts) != before {
+		t.Errorf("acts = %+v", s.node.acts[before:])
+	}
+}
+
+func TestOnlyOrganisersOrganise(t *testing.T) {
+	s := asRole(t, qa.RoleModerator)
+	for path, fields := range map[string][]string{
+		"/role": {"identity", string(obi), "role", "author", "on", "1"}, "/switch": {"switch", "closed", "on", "1"},
+		"/invite": {"role", "author"}, "/invite/" + string(fakeKey(0)) + "/revoke": nil,
+	} {
+		if w := s.send(s.week()+path, fields...); w.Code != http.StatusForbidden {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+	s = newSite(t, "")
+	if w := s.send(s.week()+"/unblock", "identity", string(obi)); w.Code != http.StatusForbidden {
+		t.Errorf("unblock: %d", w.Code)
+	}
+	if len(s.node.acts) != 0 || len(s.node.weeks[s.event].invites) != 0 {
+		t.Error("something was changed")
+	}
+}
+
+func TestInvitationsToARole(t *testing.T) {
+	s := asRole(t, qa.RoleOrganiser)
+	to := s.sent(s.week()+"/invite", "role", "author", "label", "  Ilse,  by post ")
+	if want := s.week() + "/people?made=" + string(fakeKey(0)) + "#invitations"; to != want {
+		t.Errorf("leads to %s, want %s", to, want)
+	}
+	path, _, _ := strings.Cut(to, "#")
+	page := s.get(path)
+	link := s.node.weeks[s.event].invites[0].Link.String()
+	if !strings.Contains(link, "#") {
+		t.Fatalf("%s has no secret", link)
+	}
+	mustContain(t, page, link, "Ilse, by post", "Not used yet", `<img src="`+s.week()+"/invite/"+string(fakeKey(0))+`.svg"`, "becomes author")
+	for _, c := range []struct{ state, words string }{{qa.InviteClaimed, "Opened; your device answers by itself: Maren Holt"}, {qa.InviteGranted, "Granted: Maren Holt"}} {
+		s.node.edit(s.event, func(w *fakeWeek) { w.invites[0].State, w.invites[0].Claimer = c.state, maren })
+		page = s.get(path)
+		mustContain(t, page, c.words)
+		mustNotContain(t, page, link)
+		if w := s.do(httptest.NewRequest("GET", s.week()+"/invite/"+string(fakeKey(0))+".svg", nil)); w.Code != http.StatusNotFound {
+			t.Errorf("%s: the code is still there: %d", c.state, w.Code)
+		}
+	}
+	s.sent(s.week()+"/invite", "role", "moderator", "label", "")
+	s.sent(s.week() + "/invite/" + string(fakeKey(1)) + "/revoke")
+	mustContain(t, s.get(s.week()+"/people"), "Withdrawn", "Without a name")
+	for _, fields := range [][]string{{"role", "organiser"}, {"role", ""}, {"role", "author", "label", strings.Repeat("x", maxLabel+1)}} {
+		if w := s.send(s.week()+"/invite", fields...); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%.40v: %d", fields, w.Code)
+		}
+	}
+	if w := s.send(s.week() + "/invite/nothing/revoke"); w.Code != http.StatusInternalServerError {
+		t.Errorf("an unknown invitation: %d", w.Code)
+	}
+}
+
+// A secret is shown to the organiser only: not even its picture to others.
+func TestInvitationCodes(t *testing.T) {
+	s := asRole(t, qa.RoleOrganiser)
+	s.sent(s.week()+"/invite", "role", "author")
+	w := s.do(httptest.NewRequest("GET", s.week()+"/invite/"+string(fakeKey(0))+".svg", nil))
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "image/svg+xml" || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+	for d := xml.NewDecoder(w.Body); ; {
+		tok, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := tok.(xml.StartElement); ok && e.Name.Local != "svg" && e.Name.Local != "path" {
+			t.Errorf("the picture holds %s", e.Name.Local)
+		}
+	}
+	if w := s.do(httptest.NewRequest("GET", s.week()+"/invite/all.svg", nil)); w.Code != http.StatusOK {
+		t.Errorf("the open invitation: %d", w.Code)
+	}
+	s.node.edit(s.event, func(w *fakeWeek) { w.event.Founder = noor })
+	for _, name := range []string{string(fakeKey(0)) + ".svg", "nothing.svg", "all.png", "all"} {
+		if w := s.do(httptest.NewRequest("GET", s.week()+"/invite/"+name, nil)); w.Code != http.StatusNotFound {
+			t.Errorf("%s for a reader: %d", name, w.Code)
+		}
+	}
+	mustNotContain(t, s.get(s.week()+"/people"), s.node.weeks[s.event].invites[0].Link.String())
+}
+
+// The code is read back module by module: what is dark in the picture is dark in
+// the code, inside the quiet edge.
+func TestQRPictureIsTheCode(t *testing.T) {
+	text := "flyleaf:" + string(fakeEvent(1)) + "@wss://relay.example.org/a/long/path#" + strings.Repeat("5", 48)
+	svg, err := qrSVG(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	box := regexp.MustCompile(`viewBox="0 0 (\d+) `).FindSubmatch(svg)
+	if box == nil || bytes.Contains(svg, []byte("<script")) {
+		t.Fatalf("%.200s", svg)
+	}
+	runs := regexp.MustCompile(`M(\d+) (\d+)h(\d+)v1h-\d+z`).FindAllSubmatch(svg, -1)
+	if len(runs) < 200 {
+		t.Fatalf("only %d runs", len(runs))
+	}
+	// The three finder patterns: seven dark modules in a row at the corners.
+	size := int(atoi(box[1]))
+	corner := 0
+	for _, r := range runs {
+		x, y, n := atoi(r[1]), atoi(r[2]), atoi(r[3])
+		if x < quiet || y < quiet || x+n > size-quiet || y >= size-quiet {
+			t.Errorf("a module in the quiet edge: %s", r[0])
+		}
+		if n == 7 && (y == quiet || y == quiet+6 || y == size-quiet-7 || y == size-quiet-1) && (x == quiet || x == size-quiet-7) {
+			corner++
+		}
+	}
+	if corner != 6 {
+		t.Errorf("%d edges of finder patterns, want 6", corner)
+	}
+	if _, err := qrSVG(strings.Repeat("x", 4000)); err == nil {
+		t.Error("a text of 4,000 bytes made a code")
+	}
+}
+
+func atoi(b []byte) int {
+	n := 0
+	for _, c := range b {
+		n = 10*n + int(c-'0')
+	}
+	return n
+}
+
+func TestCloseAndOpenAgain(t *testing.T) {
+	s := asRole(t, qa.RoleOrganiser)
+	s.sent(s.week()+"/switch", "switch", "closed", "on", "1")
+	if act := s.lastAct(qa.ActEvent); act.Fields["closed"] != true || len(act.Fields) != 1 {
+		t.Errorf("act = %+v", act)
+	}
+	mustContain(t, s.get(s.week()), "This week is closed")
+	mustNotContain(t, s.get(s.week()), `id="ask"`)
+	mustContain(t, s.get(s.week()+"/people"), "Open it again")
+	s.sent(s.week()+"/switch", "switch", "closed", "on", "0")
+	mustContain(t, s.get(s.week()), `id="ask"`)
+	s.sent(s.week()+"/switch", "switch", "approve", "on", "1")
+	mustContain(t, s.get(s.week()+"/people"), "Posts wait for approval")
+	if w := s.send(s.week()+"/switch", "switch", "title", "on", "1"); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("another field: %d", w.Code)
+	}
+}
+
+func TestWhoOpenedAnInvitationWaits(t *testing.T) {
+	s := newSite(t, "")
+	mustNotContain(t, s.get(s.week()), `id="claim"`)
+	for state, words := range map[string]string{
+		qa.InviteOpen: "Waiting for the organiser’s device", qa.InviteClaimed: "Waiting for the organiser’s device", qa.InviteRevoked: "was withdrawn",
+	} {
+		s.node.edit(s.event, func(w *fakeWeek) { w.claim = [2]string{"author", state} })
+		mustContain(t, s.get(s.week()), `id="claim"`, "to be an author", words)
+	}
+	s.node.edit(s.event, func(w *fakeWeek) { w.claim = [2]string{"author", qa.InviteGranted} })
+	mustNotContain(t, s.get(s.week()), `id="claim"`)
+	// Also before the event has arrived.
+	to := s.sent("/join", "invitation", "flyleaf:"+string(fakeEvent(77)))
+	s.node.edit(fakeEvent(77), func(w *fakeWeek) { w.claim = [2]string{"moderator", qa.InviteOpen} })
+	mustContain(t, s.get(to), "This week has not arrived yet", "to be a moderator")
+}
+
+func TestFoundByInvitation(t *testing.T) {
+	s := newSite(t, "")
+	to := s.sent("/new", "title", "Quiet Week", "access", "invited")
+	mustContain(t, s.get(to+"/people"), "By invitation")
+	to = s.sent("/new", "title", "Loud Week", "access", "nonsense")
+	mustContain(t, s.get(to+"/people"), "Open: everybody")
+}

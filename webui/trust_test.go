@@ -1,0 +1,257 @@
+package webui
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"flyleaf/qa"
+)
+
+func refuse(s *site, n qa.NotTaken) {
+	s.node.edit(s.event, func(w *fakeWeek) { w.refusals = append(w.refusals, n) })
+}
+
+func TestRefusedWordsAreKeptAndShown(t *testing.T) {
+	s := newSite(t, "")
+	mustNotContain(t, s.get("/sync"), "What was not taken")
+	s.node.edit(s.event, func(w *fakeWeek) {
+		w.people[noor] = qa.Person{ID: noor, Name: "Noor Adeyemi", Link: "mailto:noor@example.org"}
+	})
+	mine := qa.PostID(s.id(pUnsent))
+	refuse(s, qa.NotTaken{Hash: strings.Repeat("ab", 32), Code: "closed", Reason: "the week was closed before this was written", Act: qa.Act{Kind: qa.ActPost, Text: "Words <b>that</b> are kept"}, AtMillis: fakeNow.UnixMilli()})
+	refuse(s, qa.NotTaken{Hash: strings.Repeat("cd", 32), Code: "quota", Reason: "this person has written too much today", Deferred: true, ByRelay: true, Post: mine, Act: qa.Act{Kind: qa.ActPost, Text: "On page 140"}})
+	refuse(s, qa.NotTaken{Hash: strings.Repeat("ef", 32), Code: "schema", Reason: "it has a key that is not known", ByRelay: true, Act: qa.Act{Kind: qa.ActEdit, Text: "An edit"}})
+
+	page := s.get("/sync")
+	mustContain(t, page, `id="not-taken"`, "Your question in", "The week was closed before this was written.", "Words &lt;b&gt;that&lt;/b&gt; are kept</textarea>",
+		"/refused/"+strings.Repeat("ab", 32), "Take it back", `<a href="mailto:noor@example.org"`, "closed "+strings.Repeat("ab", 32),
+		"offered again by itself", "another relay may take it", "Your change of a post", s.week()+"/go/"+string(mine))
+	if n := strings.Count(page, "Take it back</button>"); n != 1 {
+		t.Errorf("%d can be taken back, want only the one that no device takes", n)
+	}
+	week := s.get(s.week())
+	mustContain(t, week, "3 things you wrote here were not taken", `href="/sync#not-taken"`)
+	a := article(t, week, s.id(pUnsent))
+	mustContain(t, a, `data-state="refused"`, "Refused by the relay", "This person has written too much today", `href="/sync#`+refusalElem(strings.Repeat("cd", 32))+`"`)
+	mustNotContain(t, a, "Goes out by itself")
+	mustContain(t, page, `id="`+refusalElem(strings.Repeat("cd", 32))+`"`)
+
+	if to := s.sent(s.week() + "/refused/" + strings.Repeat("ab", 32)); to != "/sync" {
+		t.Errorf("leads to %s", to)
+	}
+	mustNotContain(t, s.get("/sync"), "are kept</textarea>")
+	w := s.send(s.week() + "/refused/nothing")
+	if w.Code != http.StatusInternalServerError {
+		t.Errorf("%d", w.Code)
+	}
+	mustContain(t, w.Body.String(), "Your words are still kept")
+}
+
+func TestEveryActHasWords(t *testing.T) {
+	seen := map[string]bool{}
+	for _, a := range []qa.Act{
+		{Kind: qa.ActPost},
+		{Kind: qa.ActPost, Parent: "x"},
+		{Kind: qa.ActEdit},
+		{Kind: qa.ActWithdraw, On: true},
+		{Kind: qa.ActWithdraw},
+		{Kind: qa.ActReact, Emoji: qa.WantEmoji},
+		{Kind: qa.ActReact, Emoji: "👍"},
+		{Kind: qa.ActPerson, Person: &qa.Person{}},
+		{Kind: qa.ActMark},
+		{Kind: qa.ActRole},
+		{Kind: qa.ActClaim},
+		{Kind: qa.ActBlock},
+		{Kind: qa.ActEvent},
+		{Kind: qa.ActMerge},
+	} {
+		words := actWords(a)
+		if words == "" || seen[words] {
+			t.Errorf("%s: %q says nothing of its own", a.Kind, words)
+		}
+		seen[words] = true
+	}
+	if got := wordsOf(qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Wren", About: "keeps bees"}}); got != "Wren\nkeeps bees" {
+		t.Errorf("%q", got)
+	}
+	if got := wordsOf(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"description": "long"}}); got != "long" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestPersonIsSaidWhereItIsKnown(t *testing.T) {
+	s := newSite(t, "")
+	s.sent("/you", "name", "Wren", "about", "Keeps bees.\r\nAnd a ledger.", "link", "https://example.org/wren", "publishAs", "initials")
+	if len(s.node.acts) != 0 {
+		t.Errorf("said where nobody knows the reader: %+v", s.node.acts)
+	}
+	s.sent(s.week()+"/ask", "body", "one")
+	if act := s.node.acts[0]; act.Kind != qa.ActPerson || *act.Person != (qa.Person{ID: fakeMe, Name: "Wren", About: "Keeps bees.\nAnd a ledger.", Link: "https://example.org/wren", PublishAs: "initials"}) {
+		t.Errorf("%+v", act.Person)
+	}
+	mustContain(t, s.get("/you"), "Keeps bees.\nAnd a ledger.</textarea>", `value="https://example.org/wren"`, `<option value="initials" selected>`, "aaaaaaaa</dd>")
+	before := len(s.node.acts)
+	for _, fields := range [][]string{
+		{"name", "W", "link", "javascript:alert(1)"},
+		{"name", "W", "link", "http:/e/x"},
+		{"name", "W", "publishAs", "never"},
+		{"name", "W", "about", strings.Repeat("x", qa.MaxAbout+1)},
+		{"name", "W", "link", "https://" + strings.Repeat("x", qa.MaxPersonLink)},
+	} {
+		w := s.send("/you", fields...)
+		if w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%.60v: %d", fields, w.Code)
+		}
+		mustContain(t, w.Body.String(), "Not saved", `value="W"`)
+	}
+	if s.node.settings[SettingName] != "Wren" || len(s.node.acts) != before {
+		t.Error("something was changed")
+	}
+}
+
+func TestPhraseIsShownOnlyWhenAskedFor(t *testing.T) {
+	s := newSite(t, testToken)
+	s.letIn()
+	mustContain(t, s.get("/you"), "Show the words", "flyleaf identity import")
+	mustNotContain(t, s.get("/you"), "abandon")
+	if w := s.do(httptest.NewRequest("GET", "/you/phrase", nil)); w.Code != http.StatusNotFound || strings.Contains(w.Body.String(), "abandon") {
+		t.Errorf("GET shows it: %d", w.Code)
+	}
+	good := s.csrf
+	s.csrf = "wrong"
+	if w := s.send("/you/phrase"); w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "abandon") {
+		t.Errorf("without the token: %d", w.Code)
+	}
+	s.csrf = good
+	w := s.send("/you/phrase")
+	if w.Code != http.StatusOK || strings.Count(w.Body.String(), "<li>abandon</li>") != 23 {
+		t.Errorf("%d\n%s", w.Code, w.Body)
+	}
+	if c := w.Header().Get("Cache-Control"); c != "no-store" {
+		t.Errorf("Cache-Control = %q", c)
+	}
+	s.node.setFail(errors.New("the key file is locked"))
+	w = s.send("/you/phrase")
+	mustContain(t, w.Body.String(), "The key file is locked. Nothing was changed.")
+}
+
+func TestAskWithoutAName(t *testing.T) {
+	s := newSite(t, "")
+	// Something of the reader's is not on the relay yet: it would tell who asked.
+	mustContain(t, s.get(s.week()), "as soon as everything you wrote here is on the relay")
+	mustNotContain(t, s.get(s.week()), `name="anonymous"`)
+	s.node.edit(s.event, func(w *fakeWeek) { clear(w.pending) })
+	mustContain(t, s.get(s.week()), `name="anonymous"`, "The relay sees which connection it came through")
+
+	s.node.settings[SettingName] = "Wren"
+	to := s.sent(s.week()+"/ask", "body", "Is it a sin to like the villain?", "anonymous", "1")
+	if act := s.lastAct(qa.ActPost); !act.Anonymous || len(s.node.acts) != 1 {
+		t.Errorf("the name was said on the way: %+v", s.node.acts)
+	}
+	_, elem, _ := strings.Cut(to, "#p-")
+	a := article(t, s.get(s.week()), elem)
+	mustContain(t, a, "<b>You</b> <i>asked, without your name</i>", "Edit", "Only on this device")
+	mustContain(t, s.get(s.week()+"?show=mine"), "villain")
+
+	w := s.send(s.week()+"/ask", "body", "And this?", "anonymous", "1", "onBehalfOf", "Priya")
+	if w.Code < 400 {
+		t.Errorf("anonymous and for somebody else: %d", w.Code)
+	}
+	mustContain(t, w.Body.String(), "carries your name", "And this?</textarea>")
+	s.node.edit(s.event, func(w *fakeWeek) { clear(w.pending); w.event.Access = "invited" })
+	mustNotContain(t, s.get(s.week()), `name="anonymous"`, "as soon as everything")
+}
+
+func TestBadgeLeadsToTheProof(t *testing.T) {
+	s := newSite(t, "")
+	id := qa.PostID(s.id(pAnswer))
+	mustContain(t, article(t, s.get(s.week()), s.id(pAnswer)), `href="`+s.post(pAnswer)+`/proof"`)
+	mustContain(t, s.get(s.post(pAnswer)+"/proof"), "nothing of this post on this device to check", "Do not rely on it")
+	good := qa.VerifiedChange{
+		Hash: strings.Repeat("12", 32), By: ilse, Actor: string(ilse) + "0011223344556677", Seq: 3, AtMillis: fakeNow.UnixMilli(), What: "replies",
+		Signed: true, Role: qa.RoleAuthor, GrantedBy: noor, GrantedAtMillis: fakeNow.UnixMilli(),
+	}
+	set := func(changes ...qa.VerifiedChange) {
+		s.node.edit(s.event, func(w *fakeWeek) { w.verified = map[qa.PostID]qa.Verification{id: {Event: s.event, Changes: changes}} })
+	}
+	set(good)
+	page := s.get(s.post(pAnswer) + "/proof")
+	mustContain(t, page, "Every change of this post is signed", "<b>Valid</b>, by the key of Ilse Marrow", "<b>As author</b>, given by Noor Adeyemi, Wed 10:27", good.Hash, good.Actor+", change 3", string(ilse))
+	mustNotContain(t, page, "grave", "Do not rely")
+
+	forged, forbidden := good, good
+	forged.Signed = false
+	forbidden.Code, forbidden.Reason = "role", "its writer is no author"
+	for words, change := range map[string]qa.VerifiedChange{"<b>Not valid.</b>": forged, "<b>Not permitted.</b> Its writer is no author.": forbidden} {
+		set(good, change)
+		page = s.get(s.post(pAnswer) + "/proof")
+		mustContain(t, page, words, "Not everything about this post is in order", "notice grave")
+		mustNotContain(t, page, "Checked just now")
+	}
+}
+
+func TestPresenceIsShownOfAuthorsOnly(t *testing.T) {
+	s := newSite(t, "")
+	q, mine, last := qa.PostID(s.id(pDuplicate)), qa.PostID(s.id(pMine)), qa.PostID(s.id(pForked))
+	s.node.edit(s.event, func(w *fakeWeek) {
+		w.presence = []qa.Presence{
+			{Kind: qa.PresenceAnswering, By: teodor, Post: q},
+			{Kind: qa.PresenceAnswering, By: ilse, Post: q},
+			{Kind: qa.PresenceAnswering, By: teodor, Post: q},
+			{Kind: qa.PresenceAnswering, By: obi, Post: mine},
+			{Kind: qa.PresenceAnswering, By: fakeMe, Post: mine},
+			{Kind: qa.PresenceSeen, By: obi, Post: last},
+			{Kind: qa.PresenceSeen, By: ilse, Post: mine},
+		}
+	})
+	page := s.get(s.week())
+	mustContain(t, article(t, page, s.id(pDuplicate)), "Ilse Marrow and Teodor Anand are answering")
+	mustNotContain(t, article(t, page, s.id(pMine)), "answering")
+	mustContain(t, article(t, page, s.id(pMine)), `data-state="seen"`, "Seen by Ilse’s device", "not the same as read")
+	mustContain(t, article(t, page, s.id(pForked)), `data-state="relay"`)
+	// What is only on this device has been seen by nobody.
+	s.node.edit(s.event, func(w *fakeWeek) {
+		w.pending[mine] = true
+		p := w.people[ilse]
+		p.Name = "Wilhelmina-Alexandrina Marrow"
+		w.people[ilse] = p
+	})
+	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), `data-state="device"`)
+	s.node.edit(s.event, func(w *fakeWeek) { w.pending[mine] = false })
+	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "Seen by an author’s device")
+}
+
+func TestOnlyAuthorsAnnounceThatTheyWrite(t *testing.T) {
+	s := newSite(t, "")
+	now := fakeNow
+	s.h = New(Config{Node: s.node, Hosts: []string{testHost}, Now: func() time.Time { return now }, Zone: time.UTC})
+	writes := func(key, body string) {
+		t.Helper()
+		if w := s.send(s.week()+"/draft", "key", key, "body", body); w.Code != http.StatusNoContent {
+			t.Fatalf("%d", w.Code)
+		}
+	}
+	const post = "dddddddddddddddd-aaaaaaaaaaaaa-1"
+	writes(post, "I think")
+	if len(s.node.spoken) != 0 {
+		t.Errorf("what a reader begins to write is told: %+v", s.node.spoken)
+	}
+	s.node.give(s.event, qa.RoleAuthor)
+	now = now.Add(announceEvery)
+	writes(post, "I think")
+	writes(post, "I think that")
+	writes("ask", "a question")
+	writes(post, " ")
+	if len(s.node.spoken) != 1 || s.node.spoken[0] != (qa.Presence{Kind: qa.PresenceAnswering, By: fakeMe, Post: post}) {
+		t.Errorf("announced %+v", s.node.spoken)
+	}
+	now = now.Add(announceEvery)
+	writes(post, "I think that it")
+	if len(s.node.spoken) != 2 {
+		t.Errorf("announced %+v", s.node.spoken)
+	}
+}
