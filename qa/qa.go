@@ -68,6 +68,15 @@ type Event struct {
 
 	Winners []Winner `json:"winners,omitempty"` // ascending by post, then by who chose
 	Draw    *Draw    `json:"draw,omitempty"`    // nil: nobody has begun one
+
+	// Weeks are what a club lists: those that start latest first, at most MaxWeeks.
+	Weeks []ListedWeek `json:"weeks,omitempty"`
+	// CoverIn is the hash of the change that holds the cover's bytes, 64 hex
+	// characters; "" while that change is not here.
+	CoverIn string `json:"coverIn,omitempty"`
+	// Edits counts the changes, beside the first, to what the event says of itself.
+	// It only grows.
+	Edits int `json:"edits,omitempty"`
 }
 
 // Link is one of an event's links.

@@ -84,6 +84,12 @@ type ViewUpdate struct {
 	People    []qa.Person
 }
 
+// Found is a post that SearchAll found.
+type Found struct {
+	Event qa.EventID
+	Post  qa.PostID
+}
+
 // ReactionUpdate switches one person's emoji on a post on or off.
 type ReactionUpdate struct {
 	Post qa.PostID
@@ -144,6 +150,8 @@ type Views interface {
 	// is says Words; operators and quotes are not words, so that no query is an
 	// error. A query of no words finds nothing.
 	Search(ctx context.Context, event qa.EventID, query string, limit int) ([]qa.PostID, error)
+	// SearchAll is Search over all documents.
+	SearchAll(ctx context.Context, query string, limit int) ([]Found, error)
 	// ReplaceViews drops the document's views and stores these, in one transaction.
 	ReplaceViews(ctx context.Context, event qa.EventID, views ViewUpdate) error
 }

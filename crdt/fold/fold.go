@@ -120,6 +120,7 @@ type Fold struct {
 	roleOps     map[qa.Identity]map[qa.Role][]roleOp
 	ended       map[place][]entry    // of keys that need a role: what was overwritten
 	pasts       map[uint32]graph.Set // causal pasts of closing and blocking changes
+	edits       int                  // changes, beside the first, to what the event says of itself
 	touched     touched
 }
 
@@ -166,8 +167,13 @@ func (f *Fold) Apply(c *wire.Change) error {
 		f.founder = f.who[actor]
 		f.touched.event = true
 	}
+	edits := f.edits
 	for k := range c.Ops {
 		f.apply(&c.Ops[k], opID{counter: uint32(c.StartOp) + uint32(k), actor: actor}, change)
+	}
+	// A change is one edit however many fields it sets, and the first is none.
+	if f.edits = min(f.edits, edits+1); len(c.Deps) == 0 {
+		f.edits = edits
 	}
 	return nil
 }
@@ -219,6 +225,9 @@ func (f *Fold) apply(op *wire.Op, id opID, change uint32) {
 	case wire.Inc, wire.Mark: // neither ends nor adds a value
 		return
 	}
+	if o.slot.edits() {
+		f.edits++
+	}
 	p := o.find(op.Key.Prop)
 	had := p != nil && len(p.live) > 0
 	if p == nil {
@@ -239,7 +248,10 @@ func (f *Fold) apply(op *wire.Op, id opID, change uint32) {
 		}
 		f.objects[id] = e.obj
 	case wire.Set:
-		e.kind, e.raw = op.Value.Kind, string(op.Value.Raw)
+		e.kind = op.Value.Kind
+		if o.slot != slotBlobs { // the ledger has those; see Blob
+			e.raw = string(op.Value.Raw)
+		}
 	default: // Del, and actions that do not exist yet
 		f.touch(o, p, nil, had)
 		return
@@ -354,7 +366,8 @@ type Live struct {
 
 // Values returns all live values of a key of an object, ascending: more than one
 // is a conflict, and the last is the one that Automerge shows. The zero OpID is
-// the root. nil is returned when there is no such object or key.
+// the root. nil is returned when there is no such object or key. Of blobs only the
+// kind is known, not the bytes; see Blob.
 func (f *Fold) Values(obj wire.OpID, key string) []Live {
 	o := f.object(obj)
 	if o == nil {

@@ -25,6 +25,9 @@ const (
 	slotMarks
 	slotMarked // marks/assigned, marks/candidate
 	slotPostX
+	slotWeeks // of a club
+	slotWeek
+	slotBlobs
 )
 
 // named lists the maps with fixed keys.
@@ -32,6 +35,7 @@ var named = map[slot]map[string]slot{
 	slotRoot: {
 		"event": slotAbout, "club": slotAbout, "people": slotPeople, "roles": slotRoles,
 		"blocks": slotBlocks, "posts": slotPosts, "relays": slotRelays,
+		"weeks": slotWeeks, "blobs": slotBlobs,
 	},
 	slotAbout: {"links": slotLinks, "x": slotAboutX},
 	slotPost:  {"revisions": slotRevisions, "reactions": slotReactions, "marks": slotMarks, "x": slotPostX},
@@ -51,6 +55,8 @@ func (s slot) child(key string) slot {
 		return slotPost
 	case slotReactions:
 		return slotReactionsOf
+	case slotWeeks:
+		return slotWeek
 	}
 	if c, ok := named[s][key]; ok {
 		return c
@@ -61,7 +67,16 @@ func (s slot) child(key string) slot {
 // privileged reports whether writing scalars in such a map needs a role.
 func (s slot) privileged() bool {
 	switch s {
-	case slotAbout, slotLink, slotAboutX, slotRelays, slotRolesOf, slotBlocks, slotMarks, slotMarked:
+	case slotAbout, slotLink, slotAboutX, slotRelays, slotRolesOf, slotBlocks, slotMarks, slotMarked, slotWeek:
+		return true
+	}
+	return false
+}
+
+// edits reports whether writing in such a map changes what an event says of itself.
+func (s slot) edits() bool {
+	switch s {
+	case slotAbout, slotLinks, slotLink, slotRelays:
 		return true
 	}
 	return false

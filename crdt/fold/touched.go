@@ -91,7 +91,7 @@ func (f *Fold) touch(o *object, p *prop, e *entry, had bool) {
 		if p.key == "closed" {
 			f.touchLate()
 		}
-	case slotLinks, slotLink, slotAboutX, slotRelays:
+	case slotLinks, slotLink, slotAboutX, slotRelays, slotWeeks, slotWeek, slotBlobs:
 		t.event = true
 	case slotRoles:
 		t.event = true

@@ -60,6 +60,11 @@ func (f *Fold) Event() qa.Event {
 	}
 	e.X = f.strings(child(about, "x"), qa.RoleOrganiser)
 	e.Roles = f.grants()
+	e.Weeks = f.weeks()
+	e.Edits = f.edits
+	if in, ok := f.Blob(e.Cover); ok {
+		e.CoverIn = in.String()
+	}
 	return e
 }
 

@@ -170,31 +170,48 @@ func (s *Store) People(ctx context.Context, event qa.EventID) (people []qa.Perso
 // Search implements storage.Views. Best is what holds the words most often for
 // its length; accents count, unlike in SQLite.
 func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limit int) (ids []qa.PostID, err error) {
+	found, err := s.find(ctx, query, limit, func(id qa.EventID) bool { return id == event })
+	for _, f := range found {
+		ids = append(ids, f.Post)
+	}
+	return ids, err
+}
+
+// SearchAll implements storage.Views, as Search does.
+func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]storage.Found, error) {
+	return s.find(ctx, query, limit, func(qa.EventID) bool { return true })
+}
+
+func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.EventID) bool) (found []storage.Found, err error) {
 	words := storage.QueryWords(query)
 	err = s.read(ctx, func() error {
-		d := s.docs[event]
-		if d == nil || len(words) == 0 || limit <= 0 {
+		if len(words) == 0 || limit <= 0 {
 			return nil
 		}
 		type hit struct {
-			id    qa.PostID
+			storage.Found
 			score float64
 		}
 		var hits []hit
-		for id, p := range d.views.posts {
-			if score := p.score(words); score > 0 {
-				hits = append(hits, hit{id, score})
+		for event, d := range s.docs {
+			if !in(event) {
+				continue
+			}
+			for id, p := range d.views.posts {
+				if score := p.score(words); score > 0 {
+					hits = append(hits, hit{storage.Found{Event: event, Post: id}, score})
+				}
 			}
 		}
 		slices.SortFunc(hits, func(a, b hit) int {
-			return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.id, b.id))
+			return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.Post, b.Post), cmp.Compare(a.Event, b.Event))
 		})
 		for _, h := range hits[:min(limit, len(hits))] {
-			ids = append(ids, h.id)
+			found = append(found, h.Found)
 		}
 		return nil
 	})
-	return ids, err
+	return found, err
 }
 
 // score is 0 when a word is missing.

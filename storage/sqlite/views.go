@@ -251,27 +251,41 @@ func (s *Store) People(ctx context.Context, event qa.EventID) (people []qa.Perso
 
 // Search implements storage.Views. Accents do not count.
 func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limit int) (ids []qa.PostID, err error) {
+	found, err := s.find(ctx, query, limit, "AND d.event = ?", string(event))
+	for _, f := range found {
+		ids = append(ids, f.Post)
+	}
+	return ids, err
+}
+
+// SearchAll implements storage.Views. Accents do not count.
+func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]storage.Found, error) {
+	return s.find(ctx, query, limit, "")
+}
+
+// find searches the documents that the condition leaves.
+func (s *Store) find(ctx context.Context, query string, limit int, condition string, args ...any) (found []storage.Found, err error) {
 	words := storage.QueryWords(query)
 	// Words are letters, digits and marks, so the quotes cannot be ended from
 	// within, and inside them AND, OR, NOT, NEAR and * are words like others.
 	for i, w := range words {
 		words[i] = `"` + w + `"*`
 	}
+	args = append(append([]any{strings.Join(words, " AND ")}, args...), limit)
 	err = s.view(ctx, func(t *tx) error {
 		if len(words) == 0 || limit <= 0 {
 			return nil
 		}
-		return t.each(`SELECT p.post FROM search JOIN posts p ON p.id = search.rowid
-			WHERE search MATCH ? AND p.document = (SELECT id FROM documents WHERE event = ?)
-			ORDER BY search.rank, p.post LIMIT ?`,
-			[]any{strings.Join(words, " AND "), string(event), limit}, func(scan func(...any) error) error {
-				var id qa.PostID
-				if err := scan(&id); err != nil {
+		return t.each(`SELECT d.event, p.post FROM search JOIN posts p ON p.id = search.rowid JOIN documents d ON d.id = p.document
+			WHERE search MATCH ? `+condition+` ORDER BY search.rank, p.post, d.event LIMIT ?`,
+			args, func(scan func(...any) error) error {
+				var f storage.Found
+				if err := scan(&f.Event, &f.Post); err != nil {
 					return err
 				}
-				ids = append(ids, id)
+				found = append(found, f)
 				return nil
 			})
 	})
-	return ids, err
+	return found, err
 }

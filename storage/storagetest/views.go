@@ -252,6 +252,18 @@ func search(t *testing.T, open Open) {
 		same(t, len(got), 0)
 	}
 
+	// Over all documents it finds the same, and what stands elsewhere.
+	everywhere, err := s.SearchAll(t.Context(), "gorout thr", 10)
+	must(t, err)
+	slices.SortFunc(everywhere, func(a, b storage.Found) int { return strings.Compare(string(a.Post), string(b.Post)) })
+	same(t, everywhere, []storage.Found{{Event: eventB, Post: "elsewhere"}, {Event: eventA, Post: "go"}})
+	everywhere, err = s.SearchAll(t.Context(), "threads", 2)
+	must(t, err)
+	same(t, len(everywhere), 2)
+	everywhere, err = s.SearchAll(t.Context(), "  ", 2)
+	must(t, err)
+	same(t, len(everywhere), 0)
+
 	// An edit leaves nothing of the old text.
 	edited := Post("go", "How do channels work?")
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Views: storage.ViewUpdate{Posts: []qa.Post{edited}}}))

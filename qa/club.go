@@ -1,0 +1,161 @@
+package qa
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// ListedWeek is what a club says of one of its weeks. The week itself is an event of
+// its own, which says the rest.
+type ListedWeek struct {
+	ID             EventID `json:"id"`
+	Title          string  `json:"title"` // never empty: an empty title takes a week off the list
+	Authors        string  `json:"authors,omitempty"`
+	StartsAtMillis int64   `json:"startsAt,omitempty"` // 0: not set
+	EndsAtMillis   int64   `json:"endsAt,omitempty"`
+	Relay          string  `json:"relay,omitempty"` // ws:// or wss:// URL
+}
+
+// Bounds on what a device takes from a club's list, which its organisers control.
+const (
+	// MaxWeeks is how many weeks of a club are shown: of more, those that start
+	// latest.
+	MaxWeeks = 10_000
+	// MaxFollowed is how many of a club's weeks a device follows without being
+	// asked to: those that come first.
+	MaxFollowed = 64
+	// MaxClubRelays is how many relays, beside the club's own, a device turns to
+	// for weeks that it follows without being asked to.
+	MaxClubRelays = 8
+)
+
+// AfterglowMillis is how long after its end a week is still kept up with: authors
+// answer on the weekend, winners write, the organiser tidies up.
+const AfterglowMillis = 14 * 24 * 60 * 60 * 1000
+
+// bare is how long a week lasts of which only the first day is known.
+const bare = 7 * 24 * 60 * 60 * 1000
+
+// end returns the moment after which the week is over; 0 when it has no dates.
+func (w *ListedWeek) end() int64 {
+	if w.EndsAtMillis != 0 {
+		return w.EndsAtMillis
+	}
+	if w.StartsAtMillis != 0 {
+		return w.StartsAtMillis + bare
+	}
+	return 0
+}
+
+// Over reports whether the week has ended. One without dates never has.
+func (w *ListedWeek) Over(nowMillis int64) bool {
+	end := w.end()
+	return end != 0 && end < nowMillis
+}
+
+// Archived reports whether the week has ended so long ago that nobody is expected
+// to write in it: devices fetch it when somebody opens it, not before.
+func (w *ListedWeek) Archived(nowMillis int64) bool {
+	return w.Over(nowMillis - AfterglowMillis)
+}
+
+// Club is a club's list as a page shows it.
+type Club struct {
+	Event Event // the club: title, description
+	// Now are the weeks that have begun and not ended, the one that ends first in
+	// front.
+	Now []ListedWeek
+	// Upcoming are those that have not begun, the next one first, those without a
+	// date last.
+	Upcoming []ListedWeek
+	// Archive are those that have ended, the latest first.
+	Archive []ListedWeek
+}
+
+// NewClub sorts a club's weeks by what the clock says.
+func NewClub(e Event, nowMillis int64) Club {
+	c := Club{Event: e}
+	for _, w := range e.Weeks {
+		switch {
+		case w.Over(nowMillis):
+			c.Archive = append(c.Archive, w)
+		case w.StartsAtMillis == 0 && w.EndsAtMillis == 0, w.StartsAtMillis > nowMillis:
+			c.Upcoming = append(c.Upcoming, w)
+		default:
+			c.Now = append(c.Now, w)
+		}
+	}
+	last := func(ms int64) int64 { // weeks without a date come last
+		if ms == 0 {
+			return maxInteger
+		}
+		return ms
+	}
+	rest := func(a, b ListedWeek) int { return cmp.Or(cmp.Compare(a.Title, b.Title), cmp.Compare(a.ID, b.ID)) }
+	slices.SortFunc(c.Now, func(a, b ListedWeek) int { return cmp.Or(cmp.Compare(a.end(), b.end()), rest(a, b)) })
+	slices.SortFunc(c.Upcoming, func(a, b ListedWeek) int {
+		return cmp.Or(cmp.Compare(last(a.StartsAtMillis), last(b.StartsAtMillis)), rest(a, b))
+	})
+	slices.SortFunc(c.Archive, func(a, b ListedWeek) int { return cmp.Or(cmp.Compare(b.end(), a.end()), rest(a, b)) })
+	return c
+}
+
+// Followed returns the weeks that a device keeps up with by itself once it has
+// joined the club: those that are not archived, the earliest first, at most
+// MaxFollowed of them, on at most MaxClubRelays relays beside the club's.
+func (c *Club) Followed(nowMillis int64) []ListedWeek {
+	var out []ListedWeek
+	relays := map[string]bool{}
+	for _, r := range c.Event.Relays {
+		relays[r] = true
+	}
+	most := len(relays) + MaxClubRelays
+	add := func(weeks []ListedWeek) {
+		for _, w := range weeks {
+			if len(out) == MaxFollowed || w.Archived(nowMillis) {
+				continue
+			}
+			if !relays[w.Relay] && w.Relay != "" {
+				if len(relays) == most {
+					continue
+				}
+				relays[w.Relay] = true
+			}
+			out = append(out, w)
+		}
+	}
+	add(c.Now)
+	add(c.Upcoming)
+	add(c.Archive)
+	return out
+}
+
+// Listing returns what a club that lists the event says of it.
+func (e *Event) Listing() ListedWeek {
+	w := ListedWeek{
+		ID: e.ID, Title: e.Title, Authors: e.Authors, StartsAtMillis: e.StartsAtMillis, EndsAtMillis: e.EndsAtMillis,
+	}
+	if len(e.Relays) > 0 {
+		w.Relay = e.Relays[0]
+	}
+	return w
+}
+
+// Act returns the act that lists the week as w says.
+func (w *ListedWeek) Act(atMillis int64) Act {
+	e := &Event{ID: w.ID, Title: w.Title, Authors: w.Authors, StartsAtMillis: w.StartsAtMillis, EndsAtMillis: w.EndsAtMillis}
+	if w.Relay != "" {
+		e.Relays = []string{w.Relay}
+	}
+	return Act{Kind: ActWeek, AtMillis: atMillis, Event: e}
+}
+
+// TrimWeeks sorts a club's weeks by their first day, the latest first, then by
+// title, and leaves out those beyond MaxWeeks.
+func TrimWeeks(weeks []ListedWeek) []ListedWeek {
+	slices.SortFunc(weeks, func(a, b ListedWeek) int {
+		return cmp.Or(cmp.Compare(b.StartsAtMillis, a.StartsAtMillis), strings.Compare(a.Title, b.Title), cmp.Compare(a.ID, b.ID))
+	})
+	return weeks[:min(len(weeks), MaxWeeks)]
+}

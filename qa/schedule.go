@@ -1,0 +1,85 @@
+package qa
+
+import "time"
+
+// WeekDays is how many days a week has: Monday to Friday.
+const WeekDays = 5
+
+// dayStart returns the first moment of a day in a zone. Where clocks go forward at
+// midnight the day begins later than 00:00.
+func dayStart(year int, month time.Month, day int, zone *time.Location) time.Time {
+	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	want := time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+	for t.Format(time.DateOnly) < want { // Date may choose either side of the gap
+		t = t.Add(15 * time.Minute)
+	}
+	return t
+}
+
+// WinnersHour is the hour of the last day, in the event's zone, at which the
+// authors choose.
+const WinnersHour = 12
+
+// SetWeek gives an event the times of a week that begins on a day, as the calendar
+// of the zone has it: questions are open on all five days, the authors answer on
+// the first four, and on the fifth they choose who wins a copy. Each time is that
+// of the wall clock, however clocks are changed in that week.
+func (e *Event) SetWeek(year int, month time.Month, day int, zone *time.Location) {
+	start := dayStart(year, month, day, zone)
+	e.StartsAtMillis = start.UnixMilli()
+	e.AnswersFromMillis = e.StartsAtMillis
+	e.AnswersUntilMillis = dayStart(year, month, day+WeekDays-1, zone).UnixMilli()
+	e.WinnersAtMillis = time.Date(year, month, day+WeekDays-1, WinnersHour, 0, 0, 0, zone).UnixMilli()
+	e.EndsAtMillis = dayStart(year, month, day+WeekDays, zone).UnixMilli() - 1
+}
+
+// Phase says where in its week an event is.
+type Phase string
+
+// The phases, in their order. An event without dates is in PhaseOpen until it is
+// closed.
+const (
+	PhaseBefore    Phase = "before"    // it has not begun; questions are taken all the same
+	PhaseOpen      Phase = "open"      // questions are open
+	PhaseAnswering Phase = "answering" // and the authors answer
+	PhaseChoosing  Phase = "choosing"  // the answers are given; the authors are about to choose
+	PhaseChosen    Phase = "chosen"    // the hour of choosing has come; questions are still open
+	PhaseOver      Phase = "over"      // the last day has passed
+	PhaseClosed    Phase = "closed"    // nothing more is taken
+)
+
+// Phase returns where the event is, which phase comes next and when. A next phase
+// is "" where the clock brings no other: closing is somebody's act.
+func (e *Event) Phase(nowMillis int64) (now, next Phase, atMillis int64) {
+	if e.Closed {
+		return PhaseClosed, "", 0
+	}
+	begins := []struct {
+		phase Phase
+		at    int64
+	}{
+		{PhaseOpen, e.StartsAtMillis},
+		{PhaseAnswering, e.AnswersFromMillis},
+		{PhaseChoosing, e.AnswersUntilMillis},
+		{PhaseChosen, e.WinnersAtMillis},
+		{PhaseOver, e.EndsAtMillis},
+	}
+	now = PhaseOpen
+	if e.StartsAtMillis > nowMillis {
+		now = PhaseBefore
+	}
+	// Times set by hand may lie in any order. The last phase of the list that has
+	// come decides, and what comes next is the earliest of those behind it.
+	ahead := 0
+	for i, b := range begins {
+		if b.at != 0 && b.at <= nowMillis {
+			now, ahead = b.phase, i+1
+		}
+	}
+	for _, b := range begins[ahead:] {
+		if b.at > nowMillis && (next == "" || b.at < atMillis) {
+			next, atMillis = b.phase, b.at
+		}
+	}
+	return now, next, atMillis
+}
