@@ -1,0 +1,359 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"flyleaf/api"
+	"flyleaf/journal"
+	"flyleaf/qa"
+	"flyleaf/replica"
+	"flyleaf/storage/mem"
+	"flyleaf/trust"
+)
+
+const token = "the-token"
+
+// source is a store as a journal.Source in which one event is not to be read.
+type source struct {
+	*mem.Store
+	forbidden qa.EventID
+}
+
+func (s source) Allowed(r *http.Request, event qa.EventID) error {
+	if event == s.forbidden {
+		return journal.ErrForbidden
+	}
+	if _, err := s.Event(r.Context(), event); err != nil {
+		return journal.ErrNoEvent
+	}
+	return nil
+}
+
+func (source) Watch(qa.EventID) (<-chan struct{}, func()) { return nil, func() {} }
+
+// fixture is an API over a week in which something of every kind was done.
+type fixture struct {
+	url       string
+	event     qa.EventID
+	forbidden qa.EventID
+	doc       *openapi3.T
+	router    routers.Router
+}
+
+func newFixture(t *testing.T, onRelay bool) *fixture {
+	t.Helper()
+	store := mem.New()
+	key, err := trust.KeyFromSeed(slices.Repeat([]byte{7}, trust.SeedSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	node, err := replica.Open(t.Context(), replica.Config{Store: store, Key: key, Offline: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = node.Close() })
+	f := &fixture{forbidden: qa.MakeEventID([16]byte{9})}
+	f.event, _, err = node.Found(t.Context(), qa.Event{Title: "A Week", Authors: "Ada", StartsAtMillis: 1, EndsAtMillis: 2, Links: []qa.Link{{Text: "a", URL: "https://example.org"}}}, "ws://127.0.0.1:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	do := func(a qa.Act) qa.PostID {
+		t.Helper()
+		id, err := node.Do(t.Context(), f.event, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	q := do(qa.Act{Kind: qa.ActPost, Text: "Why?", Tags: []string{"a", "b"}})
+	r := do(qa.Act{Kind: qa.ActPost, Parent: q, Text: "Because.", OnBehalfOf: "Zoë", AsAuthor: true})
+	do(qa.Act{Kind: qa.ActEdit, Post: q, Text: "Why not?"})
+	do(qa.Act{Kind: qa.ActWithdraw, Post: r, On: true})
+	do(qa.Act{Kind: qa.ActReact, Post: q, Emoji: qa.WantEmoji, On: true})
+	do(qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Ada", PublishAs: "initials"}})
+	do(qa.Act{Kind: qa.ActMark, Post: q, Mark: "hidden", Text: "why"})
+	do(qa.Act{Kind: qa.ActRole, Identity: qa.Identity(strings.Repeat("ab", 32)), Role: qa.RoleAuthor, On: true})
+	do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"prizes": uint64(3), "closed": true}})
+
+	c := api.Config{Log: source{store, f.forbidden}, Token: token, Node: node}
+	if onRelay {
+		c.Token, c.Node = "", nil
+	}
+	s := httptest.NewUnstartedServer(nil)
+	host := s.Listener.Addr().String()
+	if !onRelay {
+		c.Hosts = []string{host}
+	}
+	s.Config.Handler = api.New(c)
+	s.Start()
+	t.Cleanup(s.Close)
+	f.url = s.URL + "/api/v1"
+
+	if f.doc, err = openapi3.NewLoader().LoadFromData(api.Description()); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.doc.Validate(t.Context()); err != nil {
+		t.Fatalf("the description itself: %v", err)
+	}
+	f.doc.Servers = openapi3.Servers{{URL: f.url}}
+	if f.router, err = gorillamux.NewRouter(f.doc); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+type request struct {
+	path   string
+	header http.Header
+	method string
+}
+
+// ask sends a request and holds request and answer against the description.
+// outside says that the request itself is not one of the described.
+func (f *fixture) ask(t *testing.T, r request, outside bool) (status int, body []byte) {
+	t.Helper()
+	if r.method == "" {
+		r.method = http.MethodGet
+	}
+	req, err := http.NewRequestWithContext(t.Context(), r.method, f.url+r.path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	for k, v := range r.header {
+		req.Header[k] = v
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err = io.ReadAll(res.Body); err != nil {
+		t.Fatal(err)
+	}
+	route, params, err := f.router.FindRoute(req)
+	if err != nil {
+		t.Fatalf("%s is not described: %v", r.path, err)
+	}
+	input := &openapi3filter.RequestValidationInput{
+		Request: req, PathParams: params, Route: route,
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true},
+	}
+	if err := openapi3filter.ValidateRequest(t.Context(), input); (err != nil) != outside {
+		t.Errorf("%s: the request is described: %t (%v)", r.path, err == nil, err)
+	}
+	kind, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";")
+	described := route.Operation.Responses.Status(res.StatusCode)
+	if described == nil || described.Value.Content[kind] == nil {
+		t.Fatalf("%s: %d as %s is not described", r.path, res.StatusCode, kind)
+	}
+	schema := described.Value.Content[kind].Schema.Value
+	switch kind {
+	case "application/json":
+		f.check(t, schema, body)
+	case "application/jsonl":
+		for line := range bytes.Lines(body) {
+			f.check(t, schema, line)
+		}
+	case "text/event-stream":
+		for line := range bytes.Lines(body) {
+			if data, ok := bytes.CutPrefix(line, []byte("data: ")); ok {
+				f.check(t, schema, data)
+			}
+		}
+	}
+	return res.StatusCode, body
+}
+
+func (f *fixture) check(t *testing.T, schema *openapi3.Schema, b []byte) {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(b, &v); err != nil {
+		t.Fatalf("%v in %s", err, b)
+	}
+	if err := schema.VisitJSON(v); err != nil {
+		t.Errorf("%v\nin %s", err, b)
+	}
+}
+
+// TestDescription asks for everything the description has, in every way that it
+// names an answer for, and holds all against it.
+func TestDescription(t *testing.T) {
+	f := newFixture(t, false)
+	other := string(qa.MakeEventID([16]byte{1}))
+	event := string(f.event)
+	wrong := http.Header{"Authorization": {"Bearer nonsense"}}
+	foreign := http.Header{"Origin": {"https://example.org"}}
+	seen := map[string]bool{}
+	for _, c := range []struct {
+		request
+		status  int
+		outside bool // the request breaks the description
+	}{
+		{request{path: "/openapi.yaml", header: wrong}, 200, false},
+		{request{path: "/events"}, 200, false},
+		{request{path: "/events", header: wrong}, 401, false},
+		{request{path: "/events", header: foreign}, 403, false},
+		{request{path: "/events/" + event}, 200, false},
+		{request{path: "/events/" + event, header: wrong}, 401, false},
+		{request{path: "/events/" + event, header: foreign}, 403, false},
+		{request{path: "/events/nonsense"}, 400, false},
+		{request{path: "/events/" + other}, 404, false},
+		{request{path: "/events/" + string(f.forbidden)}, 403, false},
+		{request{path: "/events/" + event + "/changes"}, 200, false},
+		{request{path: "/events/" + event + "/changes?after=2&follow=0"}, 200, false},
+		{request{path: "/events/" + event + "/changes?after=x"}, 400, true},
+		{request{path: "/events/" + event + "/changes?follow=maybe"}, 400, true},
+		{request{path: "/events/" + event + "/changes", header: wrong}, 401, false},
+		{request{path: "/events/" + event + "/changes", header: foreign}, 403, false},
+		{request{path: "/events/" + string(f.forbidden) + "/changes"}, 403, false},
+		{request{path: "/events/" + other + "/changes"}, 404, false},
+	} {
+		status, body := f.ask(t, c.request, c.outside)
+		if status != c.status {
+			t.Errorf("%s %v: %d %s", c.path, c.header, status, body)
+		}
+		if route, ok := operationOf(c.path); ok {
+			seen[fmt.Sprintf("%s %d", route, status)] = true
+		}
+	}
+	for path, item := range f.doc.Paths.Map() {
+		for status := range item.Get.Responses.Map() {
+			// All places being taken is tested where streams are.
+			if status != "503" && !seen[path+" "+status] {
+				t.Errorf("%s %s is described and was never seen", path, status)
+			}
+		}
+	}
+}
+
+func operationOf(path string) (string, bool) {
+	path, _, _ = strings.Cut(path, "?")
+	switch parts := strings.Split(strings.Trim(path, "/"), "/"); {
+	case len(parts) == 1:
+		return "/" + parts[0], true
+	case len(parts) == 2:
+		return "/events/{event}", true
+	case len(parts) == 3:
+		return "/events/{event}/changes", true
+	}
+	return "", false
+}
+
+// TestStreamIsDescribed: server-sent events carry the described entries.
+func TestStreamIsDescribed(t *testing.T) {
+	f := newFixture(t, false)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url+"/events/"+string(f.event)+"/changes", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Accept", "text/event-stream")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	schema := f.doc.Paths.Find("/events/{event}/changes").Get.Responses.Status(200).Value.Content["text/event-stream"].Schema.Value
+	var got []byte
+	entries := 0
+	for b := make([]byte, 4096); entries < 10; {
+		n, err := res.Body.Read(b)
+		got = append(got, b[:n]...)
+		for {
+			event, rest, ok := bytes.Cut(got, []byte("\n\n"))
+			if !ok {
+				break
+			}
+			got = rest
+			_, data, ok := bytes.Cut(event, []byte("\ndata: "))
+			if !ok || !bytes.HasPrefix(event, []byte("id: ")) {
+				t.Fatalf("%q", event)
+			}
+			f.check(t, schema, data)
+			entries++
+		}
+		if err != nil {
+			t.Fatalf("after %d entries: %v", entries, err)
+		}
+	}
+}
+
+// TestNothingElse: what is not described is not there, and nothing is changed.
+func TestNothingElse(t *testing.T) {
+	f := newFixture(t, false)
+	relay := newFixture(t, true)
+	for _, c := range []struct {
+		name, method, url string
+		status            int
+	}{
+		{"another path", "GET", f.url + "/posts", 404},
+		{"a change", "POST", f.url + "/events", 405},
+		{"a deletion", "DELETE", f.url + "/events/" + string(f.event), 405},
+		{"a relay's events", "GET", relay.url + "/events", 404},
+		{"a relay's week", "GET", relay.url + "/events/" + string(relay.event), 404},
+		{"a relay's log without a token", "GET", relay.url + "/events/" + string(relay.event) + "/changes", 200},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), c.method, c.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(c.url, f.url) {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if res.StatusCode != c.status {
+			t.Errorf("%s: %d %s", c.name, res.StatusCode, body)
+		}
+	}
+}
+
+// TestOtherNames: a name that somebody pointed at this machine is not answered, not
+// even with the description.
+func TestOtherNames(t *testing.T) {
+	f := newFixture(t, false)
+	for _, path := range []string{"/openapi.yaml", "/events"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "rebound.example"
+		req.Header.Set("Authorization", "Bearer "+token)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusForbidden {
+			t.Errorf("%s: %s", path, res.Status)
+		}
+	}
+}
+
+func TestTokenFrom(t *testing.T) {
+	a, b := api.TokenFrom("one"), api.TokenFrom("two")
+	if a == b || len(a) < 40 || strings.Contains(a, "one") {
+		t.Errorf("%q %q", a, b)
+	}
+}
