@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"flyleaf/journal"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage"
@@ -41,6 +42,10 @@ type backend interface {
 	// Sync returns nil once relay and device hold the same heads.
 	Sync(ctx context.Context, event qa.EventID, timeout time.Duration) error
 	Rebuild(ctx context.Context, event qa.EventID) error
+
+	// Changes calls fn with the log's entries after a cursor; with follow it goes on
+	// until ctx or the node ends.
+	Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(journal.Entry) error) error
 
 	Close() error
 }

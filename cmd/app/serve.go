@@ -15,6 +15,8 @@ import (
 	"github.com/pkg/browser"
 	"github.com/spf13/cobra"
 
+	"flyleaf/api"
+	"flyleaf/journal"
 	"flyleaf/qa"
 	"flyleaf/storage"
 	"flyleaf/webui"
@@ -97,8 +99,14 @@ func (a *app) serve(ctx context.Context, h home, listen string, open bool, ready
 	defer endRequests()
 	base := func(net.Listener) context.Context { return requests }
 	node := &webNode{local: l}
-	web := &http.Server{Handler: webui.New(webui.Config{Node: node, Token: token, Hosts: hostsOf(ln.Addr())}), BaseContext: base, ReadHeaderTimeout: 10 * time.Second}
-	commands := &http.Server{Handler: rpcHandler(l), BaseContext: base, ReadHeaderTimeout: 10 * time.Second}
+	hosts := hostsOf(ln.Addr())
+	pages := webui.New(webui.Config{Node: node, Token: token, Hosts: hosts})
+	programs := api.New(api.Config{Node: l.node, Log: nodeLog{l}, Token: api.TokenFrom(token), Hosts: hosts})
+	web := &http.Server{Handler: pagesOr(programs, pages), BaseContext: base, ReadHeaderTimeout: 10 * time.Second}
+	local := http.NewServeMux()
+	local.Handle("/", rpcHandler(l))
+	local.Handle("GET "+changesPath, &journal.Handler{Source: nodeLog{l}})
+	commands := &http.Server{Handler: local, BaseContext: base, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 2)
 	go func() { failed <- web.Serve(ln) }()
 	go func() { failed <- commands.Serve(rpc) }()
@@ -121,6 +129,18 @@ func (a *app) serve(ctx context.Context, h home, listen string, open bool, ready
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
 	return errors.Join(err, web.Shutdown(grace), commands.Shutdown(grace))
+}
+
+// pagesOr sends what is for other programs to them. Each side decides for itself
+// which requests it hears at all, so nothing else looks at them before.
+func pagesOr(programs, pages http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, api.Prefix) {
+			programs.ServeHTTP(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
 }
 
 // openBrowser opens the page where there is a desktop to open it on. That it

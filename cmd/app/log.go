@@ -1,0 +1,264 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyleaf/api"
+	"flyleaf/journal"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// The log of changes, for people and for other programs: log, api-token, and where
+// a served device answers other programs.
+
+func (a *app) logCmd() *cobra.Command {
+	var event string
+	var after int64
+	var follow bool
+	c := &cobra.Command{
+		Use:   "log [flags]",
+		Short: "What was done in an event, change by change",
+		Long: `Print what was done in an event, in the order in which it came to this device.
+
+With --json each line is one entry, with the rows that it touched as they are after it:
+whoever applies them in order has an exact copy. The cursor of the last entry is where
+--after goes on, for ever. ` + "`flyleaf serve`" + ` answers other programs with the same at
+/api/v1/events/EVENT/changes; see ` + "`flyleaf api-token`" + `.
+
+--follow goes through a running ` + "`flyleaf serve`" + `. Where there is none it keeps the link to
+the relays itself, and has the data directory to itself until it ends.`,
+		Example: `  flyleaf log
+  flyleaf log --json --follow --after 120`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if after < 0 {
+				return codedf(exitUsage, "--after takes a cursor, which is 0 or more")
+			}
+			err := a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				return b.Changes(ctx, id, after, follow, a.printEntry)
+			})
+			if follow && c.Context().Err() != nil {
+				return nil // Ctrl-C is how following ends, and no failure
+			}
+			return err
+		},
+	}
+	c.Flags().Int64Var(&after, "after", 0, "begin after this `cursor`")
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what happens from now on, until Ctrl-C")
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func (a *app) printEntry(e journal.Entry) error {
+	if a.json {
+		b, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(a.std.out, "%s\n", b)
+		return err
+	}
+	at := time.UnixMilli(e.At).Format("2006-01-02 15:04:05")
+	if e.Reset {
+		_, err := fmt.Fprintf(a.std.out, "%6d  %s  %s  some changes left the event; what follows is all there is\n", e.Cursor, at, e.By.Short())
+		return err
+	}
+	for _, d := range e.Did {
+		if _, err := fmt.Fprintf(a.std.out, "%6d  %s  %s  %s\n", e.Cursor, at, e.By.Short(), deedLine(d)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deedLine says a deed in one line.
+func deedLine(d journal.Deed) string {
+	words := []string{d.Kind}
+	if d.Post != "" {
+		words = append(words, string(d.Post))
+	}
+	if d.Parent != "" {
+		words = append(words, "to "+string(d.Parent))
+	}
+	if d.Person != "" {
+		words = append(words, d.Person.Short())
+	}
+	if d.Key != "" {
+		words = append(words, d.Key)
+	}
+	switch d.Kind {
+	case journal.DeedWithdraw, journal.DeedReact, journal.DeedRole:
+		if !d.On {
+			words = append(words, "off")
+		}
+	case journal.DeedMark:
+		switch {
+		case d.Text != "":
+		case d.On:
+			words = append(words, "on")
+		default:
+			words = append(words, "off")
+		}
+	}
+	if d.Value != nil {
+		words = append(words, fmt.Sprint(d.Value))
+	}
+	if d.Text != "" {
+		words = append(words, oneLine(d.Text))
+	}
+	return strings.Join(words, " ")
+}
+
+// oneLine shortens a text to the beginning of its first words, in quotes.
+func oneLine(text string) string {
+	const most = 60
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	if len(runes) > most {
+		runes = append(runes[:most-1], '…')
+	}
+	return strconv.Quote(string(runes))
+}
+
+func (a *app) apiTokenCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "api-token",
+		Short: "Print the token with which other programs may read this device's events",
+		Long: `Print the token with which other programs on this machine may read this device's
+events while ` + "`flyleaf serve`" + ` runs, as "Authorization: Bearer TOKEN". Whoever has it can
+read everything here, and change nothing. /api/v1/openapi.yaml describes what there is.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			h, err := a.home()
+			if err != nil {
+				return err
+			}
+			secret, err := h.token()
+			if err != nil {
+				return err
+			}
+			a.printf("%s\n", api.TokenFrom(secret))
+			return nil
+		},
+	}
+}
+
+// Changes reads the log of an event in this process. To follow it opens the links
+// to the relays: nothing new would come without them.
+func (l *local) Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(journal.Entry) error) error {
+	updates, end := l.node.Subscribe(event) // before the first look, so that nothing falls between
+	defer end()
+	if follow {
+		l.node.Start(ctx)
+	}
+	r := journal.NewReader(l.store, event, after)
+	for {
+		if err := r.Read(ctx, fn); err != nil {
+			return err
+		}
+		if !follow {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case _, ok := <-updates:
+			if !ok {
+				return nil
+			}
+		}
+	}
+}
+
+// nodeLog is the device as the source of logs.
+type nodeLog struct{ *local }
+
+// Entries reads the ledger.
+func (l nodeLog) Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error {
+	return l.store.Entries(ctx, event, after, fn)
+}
+
+// Allowed lets whoever has the token read every event that is followed here.
+func (l nodeLog) Allowed(r *http.Request, event qa.EventID) error {
+	events, err := l.node.Events(r.Context())
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(events, func(e qa.Event) bool { return e.ID == event }) {
+		return journal.ErrNoEvent
+	}
+	return nil
+}
+
+// Watch passes on that there is something new, not what.
+func (l nodeLog) Watch(event qa.EventID) (<-chan struct{}, func()) {
+	updates, end := l.node.Subscribe(event)
+	more := make(chan struct{}, 1)
+	go func() {
+		for range updates {
+			select {
+			case more <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	return more, end
+}
+
+// changesPath is where a process that serves a data directory tells its commands
+// of the log.
+const changesPath = "/log/{event}"
+
+// Changes reads the log of an event from the process that has it open.
+func (r *remote) Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(journal.Entry) error) error {
+	q := url.Values{"after": {strconv.FormatInt(after, 10)}}
+	if follow {
+		q.Set("follow", "1")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://flyleaf/log/"+url.PathEscape(string(event))+"?"+q.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	res, err := r.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("the running flyleaf does not answer: %w", err)
+	}
+	defer res.Body.Close()
+	in := bufio.NewReader(res.Body)
+	for {
+		line, err := in.ReadBytes('\n')
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			var e struct {
+				journal.Entry
+				Error string `json:"error"`
+			}
+			if jerr := json.Unmarshal(line, &e); jerr != nil {
+				return fmt.Errorf("the running flyleaf answered something else than a log (%s); is it of another version?", res.Status)
+			}
+			if e.Error != "" {
+				return errors.New(e.Error)
+			}
+			if err := fn(e.Entry); err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return nil // the log's end, or the process's
+		}
+	}
+}
