@@ -289,9 +289,9 @@ func newRelay(t *testing.T) *relay {
 
 func (r *relay) url() string { return "ws://" + r.addr }
 
-func (r *relay) up() *relay {
+func (r *relay) up(flags ...string) *relay {
 	r.t.Helper()
-	r.process = start(r.t, os.Environ(), "syncserver", "--listen", r.addr, "--data", r.dir)
+	r.process = start(r.t, os.Environ(), "syncserver", append([]string{"--listen", r.addr, "--data", r.dir}, flags...)...)
 	r.line("listening")
 	return r
 }

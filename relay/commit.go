@@ -223,6 +223,11 @@ func (r *Relay) commit(batch []*submission) {
 	for _, m := range order {
 		m.mu.Unlock()
 	}
+	if err == nil && r.cfg.Committed != nil {
+		for _, b := range batches {
+			r.cfg.Committed(b.Event)
+		}
+	}
 }
 
 // fail gives the room up. m.mu is held.

@@ -62,6 +62,9 @@ type Config struct {
 	Log    *slog.Logger     // nil: discarded
 	Now    func() time.Time // nil: time.Now; stands in the ledger and nowhere else
 	ID     string           // the peer ID told to clients; "": a random one
+	// Committed, if not nil, is called after changes of a document have become
+	// durable. It must not wait for anything.
+	Committed func(qa.EventID)
 }
 
 // Relay is an http.Handler. A WebSocket upgrade at any path joins it; a plain GET

@@ -76,14 +76,16 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 		return fallback
 	}
 	m := &Main{Stdout: stdout}
-	var open, level string
+	var open, programs, level string
 	fs := flag.NewFlagSet("syncserver", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&m.Listen, "listen", or("SYNCSERVER_LISTEN", "127.0.0.1:3030"), "`address` to listen on; port 0 takes a free one (SYNCSERVER_LISTEN)")
 	fs.StringVar(&m.Data, "data", env("SYNCSERVER_DATA"), "`directory` that keeps the events; made if need be\n(SYNCSERVER_DATA; default flyleaf-relay in the user's data directory)")
 	fs.BoolFunc("open", "serve any Automerge document, with looser limits (SYNCSERVER_OPEN)", func(s string) error { open = s; return nil })
+	fs.BoolFunc("api", "answer GET /api/v1/events/EVENT/changes with the log of open events, to anybody\nwho knows the ID (SYNCSERVER_API)", func(s string) error { programs = s; return nil })
 	fs.StringVar(&level, "log-level", or("SYNCSERVER_LOG_LEVEL", "info"), "debug, info, warn or error, to standard error (SYNCSERVER_LOG_LEVEL)")
 	open = or("SYNCSERVER_OPEN", "false")
+	programs = or("SYNCSERVER_API", "false")
 	err := fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, usage)
@@ -97,12 +99,11 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("%q is not a flag; nothing else is expected", fs.Arg(0))
 	}
-	switch strings.ToLower(open) {
-	case "true", "1", "yes":
-		m.Open = true
-	case "false", "0", "no":
-	default:
-		return nil, fmt.Errorf("open is %q, should be true or false", open)
+	if m.Open, err = yes("open", open); err != nil {
+		return nil, err
+	}
+	if m.API, err = yes("api", programs); err != nil {
+		return nil, err
 	}
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
@@ -110,4 +111,14 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 	}
 	m.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: l}))
 	return m, nil
+}
+
+func yes(name, s string) (bool, error) {
+	switch strings.ToLower(s) {
+	case "true", "1", "yes":
+		return true, nil
+	case "false", "0", "no":
+		return false, nil
+	}
+	return false, fmt.Errorf("%s is %q, should be true or false", name, s)
 }

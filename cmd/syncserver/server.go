@@ -15,6 +15,7 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/gofrs/flock"
 
+	"flyleaf/journal"
 	"flyleaf/relay"
 	"flyleaf/storage/sqlite"
 )
@@ -35,6 +36,7 @@ type Main struct {
 	Listen string // host:port
 	Data   string // directory; "" for the default
 	Open   bool
+	API    bool // answer other programs with the logs of open events
 	Log    *slog.Logger
 	Stdout io.Writer // gets the one line that says where the relay listens
 }
@@ -65,9 +67,14 @@ func (m *Main) Run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
-	r, err := relay.New(relay.Config{Store: store, Open: m.Open, Log: m.Log})
+	watchers := &journal.Watchers{}
+	r, err := relay.New(relay.Config{Store: store, Open: m.Open, Log: m.Log, Committed: watchers.Grown})
 	if err != nil {
 		return err
+	}
+	var handler http.Handler = r
+	if m.API {
+		handler = withAPI(r, openLog{store, watchers}, ctx.Done())
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", m.Listen)
 	if err != nil {
@@ -76,7 +83,7 @@ func (m *Main) Run(ctx context.Context) (err error) {
 		return errors.Join(fmt.Errorf("cannot listen on %s: %w; choose another address with --listen", m.Listen, err), r.Shutdown(stopCtx))
 	}
 	server := &http.Server{
-		Handler:           r,
+		Handler:           handler,
 		ReadHeaderTimeout: headerWithin,
 		IdleTimeout:       idleWithin,
 		MaxHeaderBytes:    maxHeader,
