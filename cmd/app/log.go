@@ -140,8 +140,8 @@ func (a *app) apiTokenCmd() *cobra.Command {
 events while ` + "`flyleaf serve`" + ` runs, as "Authorization: Bearer TOKEN". Whoever has it can
 read everything here, and change nothing. /api/v1/openapi.yaml describes what there is.`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			h, err := a.home()
+		RunE: func(c *cobra.Command, _ []string) error {
+			h, err := a.home(c.Context())
 			if err != nil {
 				return err
 			}
