@@ -194,6 +194,15 @@ func compareWithHistory(t *testing.T, seed int64, h *history, g *Graph) {
 		if got := g.NotAncestorsOf([]wire.Hash{b.Hash, hashOf(1), c.Hash}); !slices.Equal(got, rest) {
 			t.Fatalf("seed %d: NotAncestorsOf has %d, not %d", seed, len(got), len(rest))
 		}
+		before := g.Past([]wire.Hash{b.Hash, hashOf(1), c.Hash})
+		for i, x := range order {
+			if before.Has(i) != past[x] {
+				t.Fatalf("seed %d: place %d in the past is %v", seed, i, before.Has(i))
+			}
+		}
+		if before.Has(len(order)) {
+			t.Fatalf("seed %d: what comes later is in the past", seed)
+		}
 		// With only the newest in view it finds the same or that it cannot.
 		from := h.r.Intn(len(order))
 		i, _ := g.find(b.Hash)
@@ -202,6 +211,12 @@ func compareWithHistory(t *testing.T, seed int64, h *history, g *Graph) {
 		got, enough := g.notInPast([]int32{i, j}, int32(from), newBitset(n), newBitset(n))
 		if enough && !slices.Equal(got, rest) {
 			t.Fatalf("seed %d: from %d on NotAncestorsOf has %d, not %d", seed, from, len(got), len(rest))
+		}
+	}
+	all, none := g.Past(g.Heads()), g.Past(nil)
+	for i := range order {
+		if !all.Has(i) || none.Has(i) {
+			t.Fatalf("seed %d: the past of all or of nothing", seed)
 		}
 	}
 	if len(g.NotAncestorsOf(g.Heads())) != 0 || len(g.NotAncestorsOf(nil)) != g.Len() {

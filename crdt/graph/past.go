@@ -41,6 +41,14 @@ func (b bitset) has(i int32) bool {
 	return int(i>>6) < len(b) && b[i>>6]&(1<<(i&63)) != 0
 }
 
+// without takes what is in c out of b.
+func (b bitset) without(c bitset) bitset {
+	for i := range b {
+		b[i] &^= c[i]
+	}
+	return b
+}
+
 // add reports whether i was new.
 func (b bitset) add(i int32) bool {
 	old := b[i>>6]
@@ -127,12 +135,7 @@ func (g *Graph) NotAncestorsOf(heads []wire.Hash) []wire.Hash {
 	if g.heads.equal(heads) {
 		return nil
 	}
-	known := make([]int32, 0, 8)
-	for _, h := range heads {
-		if i, ok := g.find(h); ok {
-			known = append(known, i)
-		}
-	}
+	known := g.places(heads)
 	if len(known) == 0 {
 		return slices.Clone(g.hashes)
 	}
@@ -146,6 +149,58 @@ func (g *Graph) NotAncestorsOf(heads []wire.Hash) []wire.Hash {
 	}
 	r, _ := g.notInPast(known, 0, newBitset(len(g.nodes)), newBitset(len(g.nodes)))
 	return r
+}
+
+// places returns where the applied ones of these changes stand.
+func (g *Graph) places(hashes []wire.Hash) []int32 {
+	known := make([]int32, 0, 8)
+	for _, h := range hashes {
+		if i, ok := g.find(h); ok {
+			known = append(known, i)
+		}
+	}
+	return known
+}
+
+// Past is what a change has before it: its deps and their ancestors. It is held as
+// what is not in it, which mostly is little. It stays what it is when the graph
+// grows.
+type Past struct {
+	end  int32 // how many changes were applied
+	from int32 // all before it are in the past
+	not  bitset
+}
+
+// Past returns the past of a change with these deps. Hashes that are not applied
+// are passed over. The cost is that of NotAncestorsOf.
+func (g *Graph) Past(deps []wire.Hash) Past {
+	end := int32(len(g.nodes))
+	if g.heads.equal(deps) {
+		return Past{end: end, from: end}
+	}
+	known := g.places(deps)
+	if len(known) == 0 {
+		return Past{}
+	}
+	if from := end - window; from > 0 && len(known) <= 16 {
+		b := make(bitset, 2*window/64)
+		past, not := b[:window/64], b[window/64:]
+		if _, ok := g.notInPast(known, from, past, not); ok {
+			return Past{end, from, not.without(past)}
+		}
+	}
+	past, not := newBitset(len(g.nodes)), newBitset(len(g.nodes))
+	g.notInPast(known, 0, past, not)
+	return Past{end, 0, not.without(past)}
+}
+
+// Whole reports whether everything up to a place of the applied order is in the
+// past, as far as that is known without looking.
+func (p *Past) Whole(place int) bool { return place < int(p.from) }
+
+// Has reports whether the change at a place of the applied order is in the past.
+func (p *Past) Has(place int) bool {
+	return place < int(p.end) && (place < int(p.from) || !p.not.has(int32(place)-p.from))
 }
 
 // window is how many of the newest changes NotAncestorsOf looks at first.

@@ -1,0 +1,228 @@
+package crdt_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"flyleaf/crdt"
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/trust"
+)
+
+// gated is what a replica keeps of an event whose changes go through the gate.
+type gated struct {
+	g    *graph.Graph
+	gate *trust.Gate
+}
+
+func newGated(event qa.EventID) *gated {
+	g := graph.New()
+	return &gated{g, trust.NewGate(event, g)}
+}
+
+// take judges a change and adds it when it is valid.
+func (r *gated) take(c *wire.Change) error {
+	if err := r.g.Check(graph.MetaOf(c)); err != nil {
+		return err
+	}
+	if err := r.gate.Judge(c); err != nil {
+		return err
+	}
+	if _, err := r.g.Add(graph.MetaOf(c)); err != nil {
+		return err
+	}
+	return r.gate.Add(c)
+}
+
+// member is one device of an event whose people do only what they may.
+type member struct {
+	*gated
+	doc *crdt.Document
+}
+
+// TestWhatOurWriterMakesIsValid: acts of every kind by people who may do them, on
+// devices that hear of each other now and then. Each change passes the gate of its
+// writer and, in any order, that of everybody else; what others try is refused for
+// want of the role, or because it is somebody else's.
+func TestWhatOurWriterMakesIsValid(t *testing.T) {
+	kinds := map[qa.ActKind]int{}
+	refused := map[trust.Code]int{}
+	for _, s := range seeds(t) {
+		r := rand.New(rand.NewPCG(s, 9))
+		h, event := gatedEvent(t, s, r, kinds, refused)
+		for range 3 {
+			everybody := newGated(event)
+			for _, i := range h.shuffle(r) {
+				if err := everybody.take(h.changes[i]); err != nil {
+					t.Fatalf("seed %d: change %d, valid where it was made, is refused elsewhere: %v", s, i, err)
+				}
+			}
+		}
+	}
+	t.Logf("taken: %v; refused: %v", kinds, refused)
+	for _, k := range []qa.ActKind{
+		qa.ActPost, qa.ActEdit, qa.ActWithdraw, qa.ActReact, qa.ActPerson, qa.ActEvent, qa.ActRole, qa.ActMark, qa.ActMerge,
+		qa.ActInvite, qa.ActClaim, qa.ActAdmit, qa.ActBlock, qa.ActWinner, qa.ActDraw, qa.ActContact, qa.ActBlob, qa.ActWeek,
+	} {
+		if kinds[k] == 0 && *seed == 0 {
+			t.Errorf("no act of kind %s was tried", k)
+		}
+	}
+	for code := range refused {
+		switch code {
+		case trust.CodeRole, trust.CodeClosed, trust.CodeClaim:
+		default:
+			t.Errorf("%d changes of our own writer were refused as %s", refused[code], code)
+		}
+	}
+}
+
+// gatedEvent lets people act at random and keeps what the gate takes.
+func gatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]int, refused map[trust.Code]int) (*history, qa.EventID) {
+	t.Helper()
+	e := qa.Event{
+		Title: "A book", Kind: []string{"event", "club"}[r.IntN(2)], Access: []string{"open", "invited"}[r.IntN(2)],
+		StartsAtMillis: monday, EndsAtMillis: monday + 4*day, X: map[string]string{"colour": "red"}, Relays: []string{"ws://a"},
+	}
+	if e.Kind == "club" {
+		e.StartsAtMillis, e.EndsAtMillis = 0, 0
+	} else {
+		e.Links = []qa.Link{{Text: "a", URL: "https://example.org"}}
+	}
+	for who := byte(1); who < 6; who++ {
+		for _, role := range []qa.Role{qa.RoleOrganiser, qa.RoleAuthor, qa.RoleModerator, qa.RoleMember, qa.RoleInviteAuthor} {
+			if r.IntN(4) == 0 {
+				e.Roles = append(e.Roles, qa.Grant{ID: idOf(who), Role: role})
+			}
+		}
+	}
+	first, made, err := crdt.Found(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	event := qa.EventIDFromGenesis([32]byte(made.Change.Hash))
+	h := &history{}
+	h.add(t, made.Bytes)
+	n := 2 + r.IntN(4)
+	var all []*member
+	for i := range n {
+		d := first
+		if i > 0 {
+			if d, err = crdt.Load(actorOf(byte(1+r.IntN(5)), byte(10+i)), nil, h.bytes[:1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m := &member{gated: newGated(event), doc: d}
+		if err := m.take(made.Change); err != nil {
+			t.Fatalf("seed %d: the genesis: %v", s, err)
+		}
+		all = append(all, m)
+	}
+	defer func() {
+		for _, m := range all {
+			m.doc.Close()
+		}
+	}()
+	var posts []qa.PostID
+	drafts := 0
+	for range 10 + r.IntN(50) {
+		m := all[r.IntN(n)]
+		if r.IntN(3) == 0 {
+			pullGated(t, m, h, r)
+		}
+		a := randomActOfAll(r, m.doc.Identity(), posts)
+		before := m.doc.Save()
+		got, err := m.doc.Do(a)
+		if err != nil || got.Nothing {
+			continue
+		}
+		if err := m.take(got.Change); err != nil {
+			var why *trust.Refusal
+			if !errors.As(err, &why) {
+				t.Fatalf("seed %d: %v", s, err)
+			}
+			if why.Code == trust.CodeOwner && a.Mark == "candidate" {
+				why.Code = trust.CodeRole // a candidate is named by each author alone
+			}
+			refused[why.Code]++
+			drafts++
+			m.again(t, before, got.Change.Actor, drafts)
+			continue
+		}
+		kinds[a.Kind]++
+		h.add(t, got.Bytes)
+		if got.Post != "" {
+			posts = append(posts, got.Post)
+		}
+	}
+	return h, event
+}
+
+// again gives the device its document back as it was before a change that was
+// refused, with an actor of its own, as a device does that rebuilds it.
+func (m *member) again(t *testing.T, saved []byte, actor wire.ActorID, n int) {
+	t.Helper()
+	actor = wire.ActorID(fmt.Sprintf("%s%08d", string(actor[:32]), n))
+	d, err := crdt.Load(actor, saved, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.doc.Close()
+	m.doc = d
+}
+
+func pullGated(t *testing.T, m *member, h *history, r *rand.Rand) {
+	t.Helper()
+	var take [][]byte
+	for i, c := range h.changes {
+		if m.g.Has(c.Hash) || m.g.Check(graph.MetaOf(c)) != nil || r.IntN(4) == 0 {
+			continue
+		}
+		if err := m.take(c); err != nil {
+			t.Fatalf("what one device found valid another refuses: %v", err)
+		}
+		take = append(take, h.bytes[i])
+	}
+	if err := m.doc.Absorb(take); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// randomActOfAll is randomAct with the acts of trust and of a week's end.
+func randomActOfAll(r *rand.Rand, me qa.Identity, posts []qa.PostID) qa.Act {
+	if r.IntN(3) > 0 || len(posts) == 0 {
+		return randomAct(r, me, posts)
+	}
+	a := qa.Act{AtMillis: monday + r.Int64N(4*day), On: r.IntN(3) > 0, Identity: idOf(byte(1 + r.IntN(5)))}
+	post := posts[r.IntN(len(posts))]
+	switch r.IntN(10) {
+	case 0:
+		a.Kind, a.Role = qa.ActInvite, []qa.Role{qa.RoleAuthor, qa.RoleMember, qa.RoleModerator}[r.IntN(3)]
+	case 1:
+		a.Kind, a.Identity, a.Successor = qa.ActClaim, me, idOf(byte(6+r.IntN(3)))
+	case 2:
+		a.Kind, a.Invite, a.Role = qa.ActAdmit, idOf(byte(1+r.IntN(5))), qa.RoleMember
+	case 3:
+		a.Kind, a.Text = qa.ActBlock, []string{"", "spam"}[r.IntN(2)]
+	case 4:
+		a.Kind, a.Post, a.Text = qa.ActWinner, post, []string{"", "a copy"}[r.IntN(2)]
+	case 5:
+		a.Kind, a.Mark, a.Bytes = qa.ActDraw, []string{"commit", "reveal"}[r.IntN(2)], []byte{byte(r.IntN(3))}
+		if r.IntN(3) == 0 {
+			a.Mark, a.Bytes, a.Text = "rule", nil, "all"
+		}
+	case 6:
+		a.Kind, a.Bytes = qa.ActContact, []byte{byte(r.IntN(3)), 1}
+	case 7:
+		a.Kind, a.Bytes = qa.ActBlob, []byte{byte(r.IntN(3)), 2}
+	case 8:
+		a.Kind, a.Event = qa.ActWeek, &qa.Event{ID: qa.MakeEventID([16]byte{byte(r.IntN(3))}), Title: "A week", EndsAtMillis: monday}
+	case 9:
+		a.Kind, a.Text, a.Origin = qa.ActPost, "again", post
+	}
+	return a
+}
