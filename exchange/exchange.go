@@ -185,7 +185,7 @@ func beginning(s string) string {
 // weekSource names a week by what it is, its first day and title, not by the name
 // its file happens to have: a copy called "page (1).md" is the same week.
 func weekSource(format string, e *qa.Event) string {
-	const limit = 200
+	const limit = maxWeekSource
 	var b strings.Builder
 	if e.StartsAtMillis != 0 {
 		b.WriteString(utc(e.StartsAtMillis).Format("20060102") + "-")
@@ -222,20 +222,39 @@ func slug(s string) string {
 	return b.String()
 }
 
-// nameSources gives every post its source: the week's, then a hash of writer and
-// text, then a counter where the same person wrote the same again. It depends on
-// neither place nor nesting, so a page that has grown, or whose threads somebody
-// has corrected, adds only what is new.
+// maxWeekSource bounds a week's source, so that there is room behind it for the
+// names of its messages.
+const maxWeekSource = 200
+
+// nameSources gives every post its source. One that the reader has named keeps it,
+// if it is the first of that name. Any other is the week's source, then a hash of writer and text, then a counter where the same
+// person wrote the same again: it depends on neither place nor nesting, so a page
+// that has grown, or whose threads somebody has corrected, adds only what is new.
 func nameSources(im *qa.Imported) {
+	used := make(map[string]bool, len(im.Posts))
+	for i := range im.Posts {
+		p := &im.Posts[i]
+		if len(p.Source) > qa.MaxShort || used[p.Source] || strings.Contains(p.Source, "\x00") {
+			p.Source = ""
+		}
+		used[p.Source] = true
+	}
 	seen := make(map[string]int, len(im.Posts))
 	for i := range im.Posts {
 		p := &im.Posts[i]
-		sum := sha256.Sum256([]byte(p.Name + "\x00" + p.Text))
-		p.Source = im.Source + "#" + hex.EncodeToString(sum[:8])
-		seen[p.Source]++
-		if n := seen[p.Source]; n > 1 {
-			p.Source += "-" + strconv.Itoa(n)
+		if p.Source != "" {
+			continue
 		}
+		sum := sha256.Sum256([]byte(p.Name + "\x00" + p.Text))
+		base := im.Source + "#" + hex.EncodeToString(sum[:8])
+		for p.Source == "" || used[p.Source] {
+			seen[base]++
+			p.Source = base
+			if n := seen[base]; n > 1 {
+				p.Source += "-" + strconv.Itoa(n)
+			}
+		}
+		used[p.Source] = true
 	}
 }
 

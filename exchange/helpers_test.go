@@ -76,8 +76,8 @@ func asPosts(im qa.Imported) []qa.Post {
 		p := &im.Posts[i]
 		op := qa.OpID{Counter: uint64(100 + 10*i), Actor: string(importer)}
 		out[i] = qa.Post{
-			ID: qa.PostID(fmt.Sprintf("post-%d", i)), By: importer, AtMillis: at + int64(i)*1000, Op: op,
-			OnBehalfOf: p.Name, Source: p.Source, AsAuthor: p.AsAuthor,
+			ID: qa.PostID(fmt.Sprintf("post-%d", i)), By: importer, AtMillis: at + int64(i+1)*1000, Op: op,
+			OnBehalfOf: p.Name, Source: p.Source, AsAuthor: p.AsAuthor, X: p.X,
 			Revisions: []qa.Revision{{ID: qa.RevisionID(fmt.Sprintf("rev-%d", i)), Text: p.Text, AtMillis: at, Op: op}},
 		}
 		if p.AtMillis != 0 {

@@ -27,9 +27,14 @@ import (
 //	links:                     event/links
 //	- text: …
 //	  link: …                  one page in the wild says list:
+//	source: …                  event/source of a week that came from elsewhere
 //	archive:                   the threads
 //	- name: …
 //	  text: …                  HTML entities are decoded once, in names too
+//	  id: …                    names the message for ever (PublishedPost.ID)
+//	  time: 2021-03-08 09:30:00
+//	  url: …                   where WriteJekyll's page stood; nothing is read from it
+//	  reactions: [{emoji: …, count: 2, by: [names]}]
 //	  replies:
 //	  - name: …
 //	    text: …
@@ -98,6 +103,15 @@ func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, e
 	markAuthors(r.authors, r.im.Posts)
 	if len(r.im.Event.X) == 0 {
 		r.im.Event.X = nil
+	}
+	if r.im.Source == "" {
+		r.im.Source = weekSource(r.im.Format, &r.im.Event)
+	}
+	for i := range r.im.Posts {
+		// An id without a colon names a message within its week (PublishedPost.ID).
+		if p := &r.im.Posts[i]; innerID(p.Source) {
+			p.Source = r.im.Source + "#" + p.Source
+		}
 	}
 	if err := finish(name, &r.im); err != nil {
 		return qa.Imported{}, err
@@ -266,6 +280,15 @@ func (r *jekyllReader) front(n *yaml.Node) error {
 			return r.readAuthors(v)
 		case "links":
 			return r.links(v)
+		case "source":
+			s, err := r.scalar(v, key)
+			if err == nil && strings.TrimSpace(s) != "" {
+				if len(s) > maxWeekSource {
+					return r.refuse(v, ErrLimit, "a source of %d bytes, at most %d are allowed", len(s), maxWeekSource)
+				}
+				r.im.Source = strings.TrimSpace(s)
+			}
+			return err
 		case "archive":
 			return r.messages(v, -1, 1)
 		}
@@ -499,7 +522,7 @@ func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 		}
 		at := len(r.im.Posts)
 		r.im.Posts = append(r.im.Posts, qa.ImportedPost{Parent: parent, Line: line})
-		var replies *yaml.Node
+		var replies, address *yaml.Node
 		err = r.pairs(item, func(key string, k, v *yaml.Node) error {
 			p := &r.im.Posts[at]
 			switch key {
@@ -521,6 +544,14 @@ func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 				} else {
 					r.skip(k, s, "the time of a message is not understood")
 				}
+			case "id":
+				s, err := r.scalar(v, "an id")
+				p.Source = s
+				return err
+			case "url":
+				address = v
+			case "reactions":
+				return r.reactions(v, at)
 			case "replies":
 				replies = v
 			default:
@@ -531,6 +562,12 @@ func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 		if err != nil {
 			return err
 		}
+		if address != nil {
+			// Ours says nothing that the id does not.
+			if _, fragment, _ := strings.Cut(address.Value, "#"); r.im.Posts[at].Source == "" || fragment != Anchor(r.im.Posts[at].Source) {
+				r.skip(address, address.Value, "a message has no place for the key %q", "url")
+			}
+		}
 		if p := &r.im.Posts[at]; p.Name == "" {
 			p.Name = NoName
 			r.skip(item, p.Text, "the message has no writer's name; it is shown as %s", NoName)
@@ -540,6 +577,35 @@ func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// reactions reads what people gave a message where it was written first.
+func (r *jekyllReader) reactions(n *yaml.Node, at int) error {
+	list, err := r.items(n, "reactions")
+	if err != nil {
+		return err
+	}
+	var rs []CarriedReaction
+	for _, item := range list {
+		item, err := r.real(item)
+		if err != nil {
+			return err
+		}
+		var one CarriedReaction
+		if item.Kind != yaml.MappingNode || item.Decode(&one) != nil || one.Emoji == "" || len(one.Emoji) > qa.MaxEmoji || one.Count < 1 {
+			r.skip(item, item.Value, "a reaction is a map with emoji and count")
+			continue
+		}
+		rs = append(rs, one)
+	}
+	value, left := ReactionsX(rs)
+	if left > 0 {
+		r.skip(n, "", "a message keeps reactions of at most %d bytes; %d were left out", qa.MaxXValue, left)
+	}
+	if value != "" {
+		r.im.Posts[at].X = map[string]string{XReactions: value}
 	}
 	return nil
 }

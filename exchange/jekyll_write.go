@@ -2,13 +2,13 @@ package exchange
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -23,24 +23,28 @@ const (
 
 // WriteJekyll writes w as a Jekyll page, the layout ReadJekyll reads.
 //
-// The archive holds what is shown: posts in the week's order, two levels deep,
+// The archive holds what Publish shows: posts in the week's order, two levels deep,
 // deeper replies in reading order. Names and texts have their HTML entities
-// (&, < and >) encoded, always, and nothing else changed. A withdrawn, hidden or
-// (where an event approves) unapproved post is left out; a question that is
-// left out while it has replies that are shown keeps its place, without name and
-// text. Writers who publish as initials or without a name (people/publishAs) are
-// written so. The keys that an event has no field for come from event/x, where
-// ReadJekyll put them. Errors are w's, or say that the week cannot be written.
-func WriteJekyll(w io.Writer, week qa.Week) error {
-	page, err := jekyllPage(week)
-	if err != nil {
-		return err
-	}
+// (&, < and >) encoded, always, and nothing else changed. A question that is left
+// out while it has replies that are shown keeps its place, without name and text.
+// The keys that an event has no field for come from event/x, where ReadJekyll put
+// them.
+//
+// Each message has keys that a page of the site does not have, so that nothing is
+// lost: id, time (UTC, where it is known), and reactions where an import brought
+// some. A week that came from elsewhere keeps its source. Errors are w's, or say
+// that the week cannot be written.
+func WriteJekyll(w io.Writer, week qa.Week) error { return WriteJekyllAt(w, week, "") }
+
+// WriteJekyllAt is WriteJekyll for a week that is published under the address page,
+// which must have no fragment: each message has its address there as url.
+func WriteJekyllAt(w io.Writer, week qa.Week, page string) error {
+	front := jekyllPage(week, page)
 	var out bytes.Buffer
 	out.WriteString("---\n")
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)
-	if err := enc.Encode(page); err != nil {
+	if err := enc.Encode(front); err != nil {
 		return fmt.Errorf("write a Jekyll page: %w", err)
 	}
 	if err := enc.Close(); err != nil {
@@ -56,7 +60,7 @@ func WriteJekyll(w io.Writer, week qa.Week) error {
 	return nil
 }
 
-func jekyllPage(week qa.Week) (*yaml.Node, error) {
+func jekyllPage(week qa.Week, url string) *yaml.Node {
 	e, page := &week.Event, &yaml.Node{Kind: yaml.MappingNode}
 	add := func(key string, value *yaml.Node) {
 		page.Content = append(page.Content, plain(key), value)
@@ -93,10 +97,13 @@ func jekyllPage(week qa.Week) (*yaml.Node, error) {
 		}
 		add("links", list)
 	}
-	if archive := jekyllArchive(week); len(archive.Content) > 0 {
+	if e.Source != "" && e.Source != weekSource(string(FormatJekyll), e) {
+		add("source", text(e.Source))
+	}
+	if archive := jekyllArchive(week, url); len(archive.Content) > 0 {
 		add("archive", archive)
 	}
-	return page, nil
+	return page
 }
 
 // jekyllAuthors returns the authors as the page wrote them, if they are still
@@ -129,69 +136,73 @@ func jekyllLinks(e *qa.Event) []qa.Link {
 	return links
 }
 
-func jekyllArchive(week qa.Week) *yaml.Node {
+func jekyllArchive(week qa.Week, page string) *yaml.Node {
 	list := &yaml.Node{Kind: yaml.SequenceNode}
-	for i := range week.Threads {
-		t := &week.Threads[i]
+	for _, t := range Publish(week).Threads {
 		replies := &yaml.Node{Kind: yaml.SequenceNode}
-		for j := range t.Replies {
-			if p := &t.Replies[j]; published(&week, p) {
-				replies.Content = append(replies.Content, &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
-					plain("name"), text(encode(publishedName(&week, p))), plain("text"), text(encode(p.Text())),
-				}})
-			}
+		for i := range t.Replies {
+			replies.Content = append(replies.Content, jekyllMessage(&t.Replies[i], t.Replies[i].Text, page))
 		}
-		q := &t.Question
-		name, body := publishedName(&week, q), q.Text()
-		if !published(&week, q) {
-			if len(replies.Content) == 0 {
-				continue
-			}
-			name, body = "", hiddenQuestion
-			if q.Withdrawn {
-				body = withdrawnQuestion
-			}
+		body := t.Text
+		switch t.Gone {
+		case "withdrawn":
+			body = withdrawnQuestion
+		case "hidden":
+			body = hiddenQuestion
 		}
 		if len(replies.Content) == 0 {
 			replies.Style = yaml.FlowStyle // []
 		}
-		list.Content = append(list.Content, &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
-			plain("name"), text(encode(name)), plain("text"), text(encode(body)), plain("replies"), replies,
-		}})
+		question := jekyllMessage(&t.PublishedPost, body, page)
+		question.Content = append(question.Content, plain("replies"), replies)
+		list.Content = append(list.Content, question)
 	}
 	return list
 }
 
-// published reports whether a post belongs on a published page.
-func published(week *qa.Week, p *qa.PostView) bool {
-	e := &week.Event
-	if !p.Shown() {
-		return false
+func jekyllMessage(p *PublishedPost, body, page string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
+		plain("name"), text(encode(p.Name)), plain("text"), text(encode(body)), plain("id"), text(p.ID),
+	}}
+	if p.AtMillis != 0 {
+		n.Content = append(n.Content, plain("time"), plain(formatTime(p.AtMillis)))
+		n.Content[len(n.Content)-1].Tag = ""
 	}
-	return !e.Approve || p.Marks.Approved ||
-		e.HasRole(p.By, qa.RoleOrganiser) || e.HasRole(p.By, qa.RoleModerator) || e.HasRole(p.By, qa.RoleAuthor)
+	if page != "" {
+		n.Content = append(n.Content, plain("url"), text(page+"#"+Anchor(p.ID)))
+	}
+	if len(p.Reactions) > 0 {
+		list := &yaml.Node{Kind: yaml.SequenceNode}
+		for _, r := range p.Reactions {
+			one := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle, Content: []*yaml.Node{
+				plain("emoji"), text(r.Emoji), plain("count"), {Kind: yaml.ScalarNode, Value: strconv.Itoa(r.Count)},
+			}}
+			if len(r.By) > 0 {
+				names := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+				for _, name := range r.By {
+					names.Content = append(names.Content, text(name))
+				}
+				one.Content = append(one.Content, plain("by"), names)
+			}
+			list.Content = append(list.Content, one)
+		}
+		n.Content = append(n.Content, plain("reactions"), list)
+	}
+	return n
 }
 
-// publishedName is the name a writer wants to be published under.
-func publishedName(week *qa.Week, p *qa.PostView) string {
-	if p.OnBehalfOf == NoName && p.Source != "" {
-		return ""
-	}
-	if p.OnBehalfOf != "" {
-		return p.OnBehalfOf
-	}
-	switch week.People[p.By].PublishAs {
-	case "none":
-		return "Anonymous"
-	case "initials":
-		var out []string
-		for _, word := range strings.Fields(p.Name) {
-			r, _ := utf8.DecodeRuneInString(word)
-			out = append(out, string(unicode.ToUpper(r))+".")
+// Anchor returns the fragment under which a post with this ID stands on its page:
+// "p-" and, where the ID holds nothing but letters, digits, "-", "_" and ".", the
+// ID itself, else a hash of it.
+func Anchor(id string) string {
+	for i := range len(id) {
+		c := id[i]
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '_' && c != '.' {
+			sum := sha256.Sum256([]byte(id))
+			return "p-" + hex.EncodeToString(sum[:8])
 		}
-		return strings.Join(out, " ")
 	}
-	return p.Name
+	return "p-" + id
 }
 
 var encoder = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")

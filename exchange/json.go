@@ -51,6 +51,8 @@ type jsonPost struct {
 	Pinned     bool          `json:"pinned,omitempty"`
 	Reactions  []qa.Reaction `json:"reactions,omitempty"`
 	Revisions  []qa.Revision `json:"revisions,omitempty"` // where there is more than one
+
+	X map[string]string `json:"x,omitempty"`
 }
 
 // WriteJSON writes everything a week shows, and what it hides, as JSONFormat. Of
@@ -86,6 +88,7 @@ func toJSON(p *qa.PostView) jsonPost {
 		ID: p.ID, Parent: p.Parent, Name: p.Name, OnBehalfOf: p.OnBehalfOf, By: p.By, Text: p.Text(), At: p.AtMillis,
 		Author: p.ByAuthor, AsAuthor: p.AsAuthor, Source: p.Source, Origin: p.Origin, Tags: p.Tags,
 		Withdrawn: p.Withdrawn, Hidden: p.Marks.Hidden, Pinned: p.Marks.Pinned, Reactions: p.Reactions,
+		X: p.X,
 	}
 	if len(p.Revisions) > 1 {
 		out.Revisions = p.Revisions
@@ -126,13 +129,12 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 	if im.Source == "" && e.ID != "" {
 		im.Source = "json:" + string(e.ID)
 	}
-	if len(im.Source) > 200 {
+	if len(im.Source) > maxWeekSource {
 		im.Source = weekSource(string(FormatJSON), e)
 	}
 	// What belongs to the old event's document, and means nothing in a new one.
 	id := e.ID
 	e.ID, e.Founder, e.Roles, e.Relays, e.MovedTo, e.Cover, e.Gate, e.Closed = "", "", nil, nil, "", "", 0, false
-	sources := map[int]string{}
 	take := func(p *jsonPost, parent int) int {
 		at := len(im.Posts)
 		writer := p.Name
@@ -145,9 +147,12 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 		})
 		switch {
 		case p.Source != "":
-			sources[at] = p.Source
+			im.Posts[at].Source = p.Source
 		case p.ID != "":
-			sources[at] = "json:" + string(id) + "#" + string(p.ID)
+			im.Posts[at].Source = "json:" + string(id) + "#" + string(p.ID)
+		}
+		if rs, _ := ReactionsX(carried(p.X)); rs != "" {
+			im.Posts[at].X = map[string]string{XReactions: rs}
 		}
 		return at
 	}
@@ -189,13 +194,6 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 	}
 	if err := finish(name, &im); err != nil {
 		return qa.Imported{}, err
-	}
-	used := map[string]bool{}
-	for i := range im.Posts {
-		if s := sources[i]; s != "" && len(s) <= qa.MaxShort && !used[s] {
-			im.Posts[i].Source = s
-		}
-		used[im.Posts[i].Source] = true
 	}
 	return im, nil
 }

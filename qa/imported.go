@@ -2,7 +2,7 @@ package qa
 
 // Imported is a week as an exchange format holds it, before it becomes changes.
 type Imported struct {
-	Format string // "jekyll", "page", "json"
+	Format string // "jekyll", "page", "json", "slack"
 	// Source names the input in a way that is the same wherever it is imported.
 	Source string
 	Event  Event          // title, authors, dates, description, links, x; no ID
@@ -23,11 +23,15 @@ type ImportedPost struct {
 	AsAuthor bool   // a carried-over answer of one of the week's authors
 	Line     int    // 1-based line of the input, for the report
 	Guessed  bool   // whether it opens a thread was guessed
+	// X is kept with the post as its x: what came with the message and is no act of
+	// anybody here, such as reactions by people who have no identity.
+	X map[string]string `json:"X,omitempty"`
 }
 
 // Skipped is a piece of input that was not taken.
 type Skipped struct {
 	Line   int    `json:"line"` // 1-based; 0: the whole file
 	Reason string `json:"reason"`
-	Text   string `json:"text,omitempty"` // the beginning of it
+	Text   string `json:"text,omitempty"`  // the beginning of it
+	Where  string `json:"where,omitempty"` // in an input of many files: which, and where in it
 }

@@ -1,0 +1,248 @@
+package exchange
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"flyleaf/qa"
+)
+
+// Published is a week as it leaves Flyleaf: what everybody may read, under the
+// names that people chose. Every format that is published is written from it, so
+// that nothing is left out in one and shown in another.
+type Published struct {
+	Event   qa.Event
+	Threads []PublishedThread // in the week's order
+}
+
+// PublishedThread is a question with the replies to it that are shown.
+type PublishedThread struct {
+	PublishedPost
+	Replies  []PublishedPost
+	Answered bool
+	Wants    int
+	// DuplicateOf is the ID of the question this one repeats; "" when none, or
+	// when that one is not published.
+	DuplicateOf string
+}
+
+// PublishedPost is a post as it is published.
+type PublishedPost struct {
+	// ID names the post within its week, for ever and in every format: the post's
+	// ID, or what an import named it by, so that a week that was exported, lost and
+	// imported again keeps its addresses. It is unique in its week and has no more
+	// than qa.MaxShort bytes, of any characters.
+	ID       string
+	Name     string // as its writer wants to be published; "" when the name is not known
+	Text     string
+	AtMillis int64  // 0: not known
+	Author   bool   // an author's
+	ReplyTo  string // the published name, when this replies to a reply
+	Late     bool
+	// Gone is "withdrawn" or "hidden" for a question that keeps its place because of
+	// its replies. Name and Text are then "".
+	Gone      string
+	Reactions []CarriedReaction // brought along by an import; nobody's votes here
+}
+
+// CarriedReaction is an emoji that people gave a message where it was written
+// first. They are not people here, so it is no vote: it is kept in the post's x
+// (XReactions), and shown as what it is.
+type CarriedReaction struct {
+	Emoji string   `json:"emoji" yaml:"emoji"`
+	Count int      `json:"count" yaml:"count"`
+	By    []string `json:"by,omitempty" yaml:"by,omitempty,flow"` // names, as far as they are known and fit
+}
+
+// XReactions is the key of a post's x that holds its carried reactions, as a JSON
+// list of CarriedReaction.
+const XReactions = "reactions"
+
+// maxCarried bounds the reactions of one post; Slack allows 23 kinds.
+const maxCarried = 50
+
+// ReactionsX returns the value of XReactions for rs, "" for none. It leaves names
+// out, of the last reactions first, until it fits into qa.MaxXValue bytes, and
+// then whole reactions; left is how many reactions it had to leave out whole.
+func ReactionsX(rs []CarriedReaction) (value string, left int) {
+	kept := slices.Clone(rs[:min(len(rs), maxCarried)])
+	for len(kept) > 0 {
+		b, err := json.Marshal(kept)
+		if err == nil && len(b) <= qa.MaxXValue {
+			return string(b), len(rs) - len(kept)
+		}
+		named := -1
+		for i := range kept {
+			if len(kept[i].By) > 0 {
+				named = i
+			}
+		}
+		if named >= 0 {
+			kept[named].By = nil
+			continue
+		}
+		kept = kept[:len(kept)-1]
+	}
+	return "", len(rs)
+}
+
+// carried reads XReactions. A value of another shape is nobody's reaction.
+func carried(x map[string]string) []CarriedReaction {
+	var out []CarriedReaction
+	if s := x[XReactions]; s == "" || json.Unmarshal([]byte(s), &out) != nil || len(out) > maxCarried {
+		return nil
+	}
+	for _, r := range out {
+		if r.Emoji == "" || len(r.Emoji) > qa.MaxEmoji || r.Count < 1 {
+			return nil
+		}
+	}
+	return out
+}
+
+// Publish returns what of a week is published. A withdrawn, hidden, blocked or
+// (where an event approves) unapproved post is left out; a question that is left
+// out while it has replies that are shown keeps its place. Writers who publish as
+// initials or without a name (people/publishAs) are named so, also where somebody
+// replies to them.
+func Publish(week qa.Week) Published {
+	out := Published{Event: week.Event, Threads: []PublishedThread{}}
+	ids := publishedIDs(&week)
+	by := map[qa.PostID]*qa.PostView{}
+	posts := 0
+	for i := range week.Threads {
+		t := &week.Threads[i]
+		by[t.Question.ID] = &t.Question
+		posts += 1 + len(t.Replies)
+		for j := range t.Replies {
+			by[t.Replies[j].ID] = &t.Replies[j]
+		}
+	}
+	view := func(p *qa.PostView) PublishedPost {
+		v := PublishedPost{
+			ID: ids[p.ID], Name: publishedName(&week, p), Text: p.Text(), AtMillis: knownTime(&week.Event, p, posts),
+			Author: p.ByAuthor, Late: p.Late, Reactions: carried(p.X),
+		}
+		if up := by[p.Parent]; up != nil && up.Parent != "" && published(&week, up) {
+			v.ReplyTo = publishedName(&week, up)
+		}
+		return v
+	}
+	shown := map[qa.PostID]bool{}
+	for i := range week.Threads {
+		t := &week.Threads[i]
+		pt := PublishedThread{PublishedPost: view(&t.Question), Answered: t.Answered, Wants: t.Wants, Replies: []PublishedPost{}}
+		for j := range t.Replies {
+			if p := &t.Replies[j]; published(&week, p) {
+				pt.Replies = append(pt.Replies, view(p))
+			}
+		}
+		if q := &t.Question; !published(&week, q) {
+			if len(pt.Replies) == 0 {
+				continue
+			}
+			gone := "hidden"
+			if q.Withdrawn {
+				gone = "withdrawn"
+			}
+			pt.PublishedPost = PublishedPost{ID: ids[q.ID], AtMillis: pt.AtMillis, Gone: gone}
+		}
+		shown[t.Question.ID] = true
+		out.Threads = append(out.Threads, pt)
+	}
+	n := 0
+	for i := range week.Threads {
+		if t := &week.Threads[i]; shown[t.Question.ID] {
+			if shown[t.DuplicateOf] {
+				out.Threads[n].DuplicateOf = ids[t.DuplicateOf]
+			}
+			n++
+		}
+	}
+	return out
+}
+
+// published reports whether a post belongs on a published page.
+func published(week *qa.Week, p *qa.PostView) bool {
+	e := &week.Event
+	if !p.Shown() {
+		return false
+	}
+	return !e.Approve || p.Marks.Approved ||
+		e.HasRole(p.By, qa.RoleOrganiser) || e.HasRole(p.By, qa.RoleModerator) || e.HasRole(p.By, qa.RoleAuthor)
+}
+
+// publishedName is the name a writer wants to be published under; "" is the empty
+// name of an import.
+func publishedName(week *qa.Week, p *qa.PostView) string {
+	if p.OnBehalfOf == NoName && p.Source != "" {
+		return ""
+	}
+	if p.OnBehalfOf != "" {
+		return p.OnBehalfOf
+	}
+	switch week.People[p.By].PublishAs {
+	case "none":
+		return "Anonymous"
+	case "initials":
+		var out []string
+		for _, word := range strings.Fields(p.Name) {
+			r, _ := utf8.DecodeRuneInString(word)
+			out = append(out, string(unicode.ToUpper(r))+".")
+		}
+		return strings.Join(out, " ")
+	}
+	return p.Name
+}
+
+// importGapMillis is how far apart an import puts posts whose time nobody knows,
+// from the first moment of the week on.
+const importGapMillis = 1000
+
+// knownTime returns the time of a post, 0 when an import made it up: it lies on one
+// of the seconds where those of the week are put. Another post that was written in
+// the first moments of the week, on a full second, and carried over, loses its time
+// so; its place it keeps.
+func knownTime(e *qa.Event, p *qa.PostView, posts int) int64 {
+	since := p.AtMillis - e.StartsAtMillis
+	if p.Source != "" && p.OnBehalfOf != "" && e.StartsAtMillis != 0 &&
+		since > 0 && since%importGapMillis == 0 && since/importGapMillis <= int64(posts) {
+		return 0
+	}
+	return p.AtMillis
+}
+
+// publishedIDs names every post of a week, see PublishedPost.ID. Only what an
+// organiser brought in is named by its source: others can write any source into
+// their posts.
+func publishedIDs(week *qa.Week) map[qa.PostID]string {
+	ids := map[qa.PostID]string{}
+	used := map[string]bool{}
+	name := func(p *qa.PostView) {
+		id := string(p.ID)
+		if p.Source != "" && week.Event.HasRole(p.By, qa.RoleOrganiser) {
+			source := p.Source
+			if rest, ok := strings.CutPrefix(source, week.Event.Source+"#"); ok && week.Event.Source != "" && innerID(rest) {
+				source = rest
+			}
+			if !used[source] {
+				id = source
+			}
+		}
+		ids[p.ID], used[id] = id, true
+	}
+	for i := range week.Threads {
+		name(&week.Threads[i].Question)
+		for j := range week.Threads[i].Replies {
+			name(&week.Threads[i].Replies[j])
+		}
+	}
+	return ids
+}
+
+// innerID reports whether id names a post within its week alone. One with a colon
+// is a whole source.
+func innerID(id string) bool { return id != "" && !strings.Contains(id, ":") }
