@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"flyleaf/qa"
 )
@@ -79,12 +80,9 @@ func WriteCSV(w io.Writer, weeks ...qa.Week) error {
 
 // guard keeps a spreadsheet from running a cell.
 func guard(cell string) string {
-	bare := strings.TrimLeft(cell, "'")
-	for _, r := range bare {
-		if strings.ContainsRune("=+-@\t\n\r＝＋－＠", r) {
-			return "'" + cell
-		}
-		break
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, "'"))
+	if strings.ContainsRune("=+-@\t\n\r＝＋－＠", first) {
+		return "'" + cell
 	}
 	return cell
 }

@@ -105,7 +105,7 @@ const (
 // error. ErrUnknownFormat, ErrNotUTF8 or ErrTooBig is returned.
 func Detect(name string, b []byte) (Format, error) {
 	if bytes.HasPrefix(b, []byte("PK\x03\x04")) {
-		return "", refuse(name, 0, ErrUnknownFormat, "it is a ZIP file; unpack it and import the page inside")
+		return "", refuse(name, 0, ErrUnknownFormat, "it is a ZIP file; a Slack export is read with its channel named, another ZIP has to be unpacked")
 	}
 	s, err := clean(name, b)
 	if err != nil {
@@ -256,6 +256,20 @@ func nameSources(im *qa.Imported) {
 		}
 		used[p.Source] = true
 	}
+}
+
+// Finish completes an import that another package has read, as every reader of
+// this one does: it marks the replies of the week's authors (im.Event.Authors), names
+// the week and the messages that have no source yet, counts the guesses and holds
+// everything to the limits of an event. An *InputError is returned when something
+// is beyond them.
+func Finish(name string, im *qa.Imported) error {
+	authors := splitAuthors(im.Event.Authors)
+	if err := checkAuthors(name, authors); err != nil {
+		return err
+	}
+	markAuthors(authors, im.Posts)
+	return finish(name, im)
 }
 
 // finish does what is common to all readers: sources, limits, counts.

@@ -135,6 +135,7 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 	// What belongs to the old event's document, and means nothing in a new one.
 	id := e.ID
 	e.ID, e.Founder, e.Roles, e.Relays, e.MovedTo, e.Cover, e.Gate, e.Closed = "", "", nil, nil, "", "", 0, false
+	e.Winners, e.Draw = nil, nil
 	take := func(p *jsonPost, parent int) int {
 		at := len(im.Posts)
 		writer := p.Name

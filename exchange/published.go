@@ -24,6 +24,7 @@ type PublishedThread struct {
 	Replies  []PublishedPost
 	Answered bool
 	Wants    int
+	Won      bool // its writer gets a copy for it: chosen by the authors, or drawn
 	// DuplicateOf is the ID of the question this one repeats; "" when none, or
 	// when that one is not published.
 	DuplicateOf string
@@ -153,14 +154,31 @@ func Publish(week qa.Week) Published {
 		shown[t.Question.ID] = true
 		out.Threads = append(out.Threads, pt)
 	}
+	won := winners(&week)
 	n := 0
 	for i := range week.Threads {
 		if t := &week.Threads[i]; shown[t.Question.ID] {
+			out.Threads[n].Won = won[t.Question.ID] && out.Threads[n].Gone == ""
 			if shown[t.DuplicateOf] {
 				out.Threads[n].DuplicateOf = ids[t.DuplicateOf]
 			}
 			n++
 		}
+	}
+	return out
+}
+
+// winners returns the questions that won.
+func winners(week *qa.Week) map[qa.PostID]bool {
+	e := &week.Event
+	var drawn qa.Drawn
+	if e.Draw != nil {
+		// A draw that cannot be run has drawn nobody; those chosen by hand stay.
+		drawn, _ = e.Draw.Run(e.ID, e.Founder, week.Entrants())
+	}
+	out := map[qa.PostID]bool{}
+	for _, p := range week.Prizes(drawn) {
+		out[p.Post] = true
 	}
 	return out
 }

@@ -1,0 +1,347 @@
+package slack
+
+import (
+	"cmp"
+	"encoding/json"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"flyleaf/exchange"
+)
+
+// message is one element of a day's file, and what becomes of it.
+type message struct {
+	Type        string          `json:"type"`
+	Subtype     string          `json:"subtype"`
+	User        string          `json:"user"`
+	BotID       string          `json:"bot_id"`
+	Username    string          `json:"username"`
+	Text        string          `json:"text"`
+	TS          string          `json:"ts"`
+	ThreadTS    string          `json:"thread_ts"`
+	DeletedTS   string          `json:"deleted_ts"`
+	Hidden      bool            `json:"hidden"`
+	UserProfile profile         `json:"user_profile"`
+	Edited      json.RawMessage `json:"edited"`
+	Message     json.RawMessage `json:"message"` // of message_changed: the message as it is now
+	Reactions   []reaction      `json:"reactions"`
+	Files       []attached      `json:"files"`
+	File        *attached       `json:"file"` // of old exports
+	Blocks      json.RawMessage `json:"blocks"`
+
+	file    string
+	index   int
+	fate    Fate
+	reasons []string
+	week    string
+	words   string // Markdown
+	notice  bool   // nobody's words: counted, not listed
+	deleted bool   // a tombstone, or said to be deleted elsewhere
+	name    string // where it is not the user's: a bot's
+}
+
+type reaction struct {
+	Name  string   `json:"name"`
+	Users []string `json:"users"`
+	Count int      `json:"count"`
+}
+
+type attached struct {
+	Name  string `json:"name"`
+	Title string `json:"title"`
+	Mode  string `json:"mode"`
+}
+
+// readMessage reads one element. One that is no message is accounted for as such.
+func readMessage(file string, index int, raw json.RawMessage) *message {
+	m := &message{}
+	if err := json.Unmarshal(raw, m); err != nil {
+		m = &message{}
+		m.skip("it is not a message as Slack writes them: %v", err)
+	}
+	m.file, m.index = file, index
+	return m
+}
+
+func (m *message) skip(format string, args ...any) {
+	m.fate = Skipped
+	m.note(format, args...)
+}
+
+func (m *message) note(format string, args ...any) {
+	m.reasons = append(m.reasons, sprintf(format, args...))
+}
+
+// taken reports whether the message is, or may still become, a post.
+func (m *message) taken() bool { return m.fate == "" || m.fate == Question || m.fate == Reply }
+
+// stamp is how Slack writes a time: seconds and a part that makes it unique.
+var stamp = regexp.MustCompile(`^(\d{1,11})\.(\d{1,9})$`)
+
+// millis returns the time that a ts says.
+func millis(ts string) (int64, bool) {
+	p := stamp.FindStringSubmatch(ts)
+	if p == nil {
+		return 0, false
+	}
+	s, err := strconv.ParseInt(p[1], 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	frac, err := strconv.ParseInt((p[2] + "000")[:3], 10, 64)
+	return s*1000 + frac, err == nil
+}
+
+// slackbot writes notices and tombstones.
+const slackbot = "USLACKBOT"
+
+// notices are the subtypes that no person's words are in.
+var notices = map[string]string{
+	"channel_join": "somebody joined", "group_join": "somebody joined",
+	"channel_leave": "somebody left", "group_leave": "somebody left",
+	"joiner_notification": "somebody joined", "joiner_notification_for_inviter": "somebody joined",
+	"channel_topic": "a notice of the chat", "channel_purpose": "a notice of the chat", "channel_name": "a notice of the chat",
+	"channel_archive": "a notice of the chat", "channel_unarchive": "a notice of the chat", "channel_posting_permissions": "a notice of the chat",
+	"channel_convert_to_private": "a notice of the chat", "channel_convert_to_public": "a notice of the chat",
+	"group_topic": "a notice of the chat", "group_purpose": "a notice of the chat", "group_name": "a notice of the chat",
+	"group_archive": "a notice of the chat", "group_unarchive": "a notice of the chat",
+	"pinned_item": "a notice of the chat", "unpinned_item": "a notice of the chat",
+	"bot_add": "a notice of the chat", "bot_remove": "a notice of the chat", "app_conversation_join": "a notice of the chat",
+	"reminder_add": "a notice of the chat", "reminder": "a notice of the chat", "sh_room_created": "a notice of the chat", "huddle_thread": "a notice of the chat",
+	"tabbed_canvas_updated": "a notice of the chat", "channel_canvas_updated": "a notice of the chat", "bot_disable": "a notice of the chat", "bot_enable": "a notice of the chat",
+	"slackbot_response": "Slackbot's words", "ekm_access_denied": "its words are encrypted",
+	"reply_broadcast": "it only points to a reply, which stands in its thread", "message_replied": "it only says that there is a reply",
+	"thread_locked": "a notice of the chat", "file_comment": "a comment on a file, not on the conversation",
+}
+
+// spoken are the subtypes that are people's words.
+var spoken = map[string]bool{
+	"": true, "thread_broadcast": true, "me_message": true, "file_share": true, "file_mention": true, "document_mention": true, "channel_mention": true,
+}
+
+// judge decides what a message is before anything is known of its thread. deleted
+// and edited collect what other entries say of earlier ones.
+func (r *reader) judge(m *message, deleted map[string]bool, edited map[string]*message) {
+	if !m.taken() {
+		return
+	}
+	if m.Type != "message" && m.Type != "" {
+		m.skip("an entry of the type %q, not a message", beginning(m.Type))
+		return
+	}
+	switch m.Subtype {
+	case "message_changed":
+		now := &message{}
+		if json.Unmarshal(m.Message, now) != nil || now.TS == "" {
+			m.skip("it says that a message was edited, and not which")
+			return
+		}
+		edited[now.TS] = now
+		m.skip("it says that the message %s was edited; that one has the new text", now.TS)
+		return
+	case "message_deleted":
+		deleted[m.DeletedTS] = true
+		m.skip("it says that the message %s was deleted", beginning(m.DeletedTS))
+		return
+	}
+	if _, ok := millis(m.TS); !ok {
+		m.skip("its ts %q is no time", beginning(m.TS))
+		return
+	}
+	if first := r.byTS[m.TS]; first != nil {
+		m.skip("the same message once more (%s[%d])", first.file, first.index)
+		return
+	}
+	r.byTS[m.TS] = m
+	if m.Subtype == "tombstone" {
+		m.deleted = true
+		m.skip("it was deleted in Slack")
+		return
+	}
+	if reason, ok := notices[m.Subtype]; ok {
+		m.notice = true
+		m.skip("%s", reason)
+		return
+	}
+	u, known := r.users[m.User]
+	switch {
+	case m.User == slackbot:
+		m.skip("Slackbot's words")
+	case m.Subtype == "bot_message" || m.User == "" && m.BotID != "" || known && u.Bot:
+		m.name = oneLine(m.Username)
+		m.skip("a bot's words")
+	case m.User == "":
+		m.skip("it names no writer")
+	case !spoken[m.Subtype]:
+		m.note("of the subtype %q, which is not known; taken, as a person wrote it", beginning(m.Subtype))
+	}
+}
+
+// thread is a question with its replies, all in the order of the files, which is that
+// of time.
+type thread struct {
+	ts      string
+	at      int64
+	lead    *message // nil when the export does not hold it
+	replies []*message
+}
+
+// thread puts the messages into threads, by thread_ts alone.
+func (r *reader) thread() {
+	deleted, edited := map[string]bool{}, map[string]*message{}
+	for _, m := range r.messages {
+		r.judge(m, deleted, edited)
+	}
+	for ts := range deleted {
+		if m := r.byTS[ts]; m != nil && m.taken() {
+			m.deleted = true
+			m.skip("it was deleted in Slack")
+		}
+	}
+	for ts, now := range edited {
+		if m := r.byTS[ts]; m != nil && m.taken() && now.Subtype != "tombstone" {
+			m.Text, m.Blocks = now.Text, now.Blocks
+			if now.Edited != nil {
+				m.Edited = now.Edited
+			} else {
+				m.Edited = json.RawMessage("{}")
+			}
+		}
+	}
+	for _, m := range r.messages {
+		if m.words = r.markdown(m); m.fate != "" || m.deleted {
+			continue
+		}
+		if len(m.Edited) > 0 && string(m.Edited) != "null" {
+			m.note("edited in Slack; the export holds the last text only")
+		}
+	}
+	by := map[string]*thread{}
+	open := func(ts string) *thread {
+		t := by[ts]
+		if t == nil {
+			at, _ := millis(ts)
+			t = &thread{ts: ts, at: at, lead: r.byTS[ts]}
+			by[ts] = t
+			r.threads = append(r.threads, t)
+		}
+		return t
+	}
+	for _, m := range r.messages {
+		if r.byTS[m.TS] != m {
+			continue // once more, or no time: accounted for
+		}
+		if m.ThreadTS == "" || m.ThreadTS == m.TS {
+			open(m.TS)
+			continue
+		}
+		if _, ok := millis(m.ThreadTS); !ok {
+			m.note("its thread_ts %q is no time; taken as a question", beginning(m.ThreadTS))
+			open(m.TS)
+			continue
+		}
+		t := open(m.ThreadTS)
+		t.replies = append(t.replies, m)
+	}
+	// A reply that is itself replied to by thread_ts opens no second thread.
+	kept := r.threads[:0]
+	for _, t := range r.threads {
+		if t.lead != nil && t.lead.ThreadTS != "" && t.lead.ThreadTS != t.ts && by[t.lead.ThreadTS] != nil && by[t.lead.ThreadTS] != t {
+			if up := by[t.lead.ThreadTS]; up.lead == nil || up.lead.ThreadTS == "" || up.lead.ThreadTS == up.ts {
+				up.replies = append(up.replies, t.replies...)
+				continue
+			}
+		}
+		kept = append(kept, t)
+	}
+	r.threads = kept
+}
+
+// writer names who wrote: a user, or a bot by its name.
+func (m *message) writer() string {
+	if m.User != "" && m.User != slackbot && m.name == "" {
+		return m.User
+	}
+	return "bot " + m.BotID + m.name
+}
+
+// nameWriters chooses the name under which each writer is shown: the display name,
+// else the real one. Two writers with one name are told apart.
+func (r *reader) nameWriters() {
+	r.names = map[string]string{}
+	who := map[string]user{}
+	for _, m := range r.messages {
+		w := m.writer()
+		u, ok := r.users[m.User]
+		if m.User == slackbot {
+			u = user{Display: "Slackbot"}
+		} else if !ok || u.name() == "" {
+			u = user{Display: oneLine(m.UserProfile.DisplayName), Real: oneLine(m.UserProfile.RealName), Handle: oneLine(m.UserProfile.Name)}
+		}
+		if m.name != "" {
+			u = user{Display: m.name}
+		}
+		if old, seen := who[w]; !seen || old.name() == "" {
+			who[w] = u
+		}
+	}
+	same := map[string]int{}
+	for w, u := range who {
+		n := u.name()
+		if n == "" {
+			n = w
+		}
+		r.names[w] = clip(n)
+		same[strings.ToLower(r.names[w])]++
+	}
+	for w, u := range who {
+		n := r.names[w]
+		if same[strings.ToLower(n)] < 2 {
+			continue
+		}
+		for _, more := range []string{u.Real, u.Handle, w} {
+			if more != "" && !strings.EqualFold(more, n) {
+				r.names[w] = clip(n + " (" + more + ")")
+				break
+			}
+		}
+	}
+}
+
+func (r *reader) nameOf(m *message) string { return r.names[m.writer()] }
+
+// monday returns the Monday of the week in which ms lies, in the zone of the weeks.
+func (r *reader) monday(ms int64) time.Time {
+	t := time.UnixMilli(ms).In(r.opts.Zone)
+	back := (int(t.Weekday()) + 6) % 7
+	return time.Date(t.Year(), t.Month(), t.Day()-back, 0, 0, 0, 0, r.opts.Zone)
+}
+
+// carriedOver gives the reactions of a message as they are kept.
+func (r *reader) carriedOver(m *message) map[string]string {
+	var rs []exchange.CarriedReaction
+	for _, x := range m.Reactions {
+		one := exchange.CarriedReaction{Emoji: emojiOr(x.Name), Count: max(x.Count, len(x.Users))}
+		if one.Count < 1 || one.Emoji == "" || len(one.Emoji) > maxEmoji {
+			m.note("the reaction %q was left out", beginning(x.Name))
+			continue
+		}
+		for _, id := range x.Users {
+			if n := cmp.Or(r.names[id], r.users[id].name()); n != "" {
+				one.By = append(one.By, n)
+			}
+		}
+		rs = append(rs, one)
+	}
+	value, left := exchange.ReactionsX(rs)
+	if left > 0 {
+		m.note("%d kinds of reactions were left out: they do not fit", left)
+	}
+	if value == "" {
+		return nil
+	}
+	m.note("%d kinds of reactions are kept as they were in Slack; nobody votes here by them", len(rs)-left)
+	return map[string]string{exchange.XReactions: value}
+}

@@ -1,0 +1,169 @@
+// Package slack reads weeks out of a Slack export.
+//
+// An export is a ZIP, or the directory it unpacks to: users.json (org_users.json on
+// Enterprise Grid), channels.json, groups.json, and for each channel a directory of
+// files YYYY-MM-DD.json, each a JSON array of messages. Read takes one channel of
+// it and gives the weeks it holds, as qa.Imported.
+//
+// Guarantees: every message of the channel has one Outcome, which says what became
+// of it and why; nothing is dropped in silence. Threads are built from thread_ts
+// alone, so replies that lie in files of later days and weeks stand under their
+// question, and a question that was deleted keeps its place above the replies that
+// live. The same export gives the same weeks, with the same sources, on every
+// device. Nobody's reaction becomes a vote: reactions are kept as what they were
+// (exchange.XReactions).
+//
+// The export is hostile until read: the number of files and messages, their
+// inflated size and the size of each message are bounded, and a bound that is
+// reached is an error with a name. Nothing is unpacked to a disk.
+package slack
+
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"flyleaf/exchange"
+	"flyleaf/qa"
+)
+
+// Format is qa.Imported.Format of what this package reads.
+const Format = "slack"
+
+// Bounds of one export. A channel of five years has some 20,000 messages and 20 MiB;
+// the users of a workspace of 80,000 people take 150 MiB.
+const (
+	MaxEntries  = 1_000_000 // files in a ZIP
+	MaxDayFiles = 20_000    // of one channel
+	MaxMessages = 500_000   // of one channel
+	MaxUsers    = 1_000_000
+	MaxElement  = 8 << 20   // bytes of one message or user
+	MaxChannel  = 512 << 20 // bytes of one channel's files, inflated
+	MaxUserFile = 2 << 30   // bytes of users.json, inflated
+)
+
+// Options say what of an export is wanted.
+type Options struct {
+	// Channel is the name of the channel (with or without #) or its ID.
+	Channel string
+	// Day chooses the week that holds it, in Zone; the zero time: all weeks.
+	Day time.Time
+	// Zone is where the weeks begin on Monday; nil: UTC.
+	Zone *time.Location
+	// KeepAnnouncements takes what looks like an announcement too.
+	KeepAnnouncements bool
+	// Title and Authors, where not "", stand instead of what an announcement says;
+	// they go with Day. Authors are names, separated by commas.
+	Title, Authors string
+}
+
+// Export is what was read.
+type Export struct {
+	Channel  string // its name
+	Weeks    []Week // ascending; only those with a question
+	Outcomes []Outcome
+}
+
+// Week is one week of the channel.
+type Week struct {
+	qa.Imported
+	Monday string   // 2021-03-08
+	Notes  []string // what the reader decided, or did not find, for a person to check
+}
+
+// Fate says what became of a message.
+type Fate string
+
+// What becomes of messages.
+const (
+	Question  Fate = "question"  // taken, opens a thread
+	Reply     Fate = "reply"     // taken
+	Proposed  Fate = "proposed"  // an announcement: left out unless KeepAnnouncements
+	Skipped   Fate = "skipped"   // not taken; Reason says why
+	OtherWeek Fate = "otherWeek" // not of the week that is wanted
+)
+
+// Outcome accounts for one message of the channel, in the order of the files.
+type Outcome struct {
+	File   string `json:"file"`
+	Index  int    `json:"index"` // in the file's array, from 0
+	TS     string `json:"ts,omitempty"`
+	Name   string `json:"name,omitempty"`
+	Fate   Fate   `json:"fate"`
+	Week   string `json:"week,omitempty"`   // the Monday, of what was taken or proposed
+	Reason string `json:"reason,omitempty"` // why not, or what was changed
+	Text   string `json:"text,omitempty"`   // the beginning
+}
+
+// Where says where in the export the message stands.
+func (o *Outcome) Where() string { return fmt.Sprintf("%s[%d]", o.File, o.Index) }
+
+// Read reads the channel that opts name. An *exchange.InputError is returned when
+// the export is refused; fsys is then as it was, like always.
+func Read(fsys fs.FS, opts Options) (Export, error) {
+	if opts.Zone == nil {
+		opts.Zone = time.UTC
+	}
+	if (opts.Title != "" || opts.Authors != "") && opts.Day.IsZero() {
+		return Export{}, refuse("", exchange.ErrSyntax, "a title or authors go with one week")
+	}
+	r := &reader{opts: opts, users: map[string]user{}, channels: map[string]string{}}
+	root, err := findRoot(fsys)
+	if err != nil {
+		return Export{}, err
+	}
+	if err := r.readUsers(root); err != nil {
+		return Export{}, err
+	}
+	if err := r.findChannel(root); err != nil {
+		return Export{}, err
+	}
+	if err := r.readDays(root); err != nil {
+		return Export{}, err
+	}
+	r.thread()
+	r.nameWriters()
+	weeks, err := r.weeks()
+	if err != nil {
+		return Export{}, err
+	}
+	return Export{Channel: r.channel, Weeks: weeks, Outcomes: r.outcomes()}, nil
+}
+
+func refuse(file string, err error, format string, args ...any) error {
+	return &exchange.InputError{Name: file, Err: err, Detail: fmt.Sprintf(format, args...)}
+}
+
+// reader holds an export while it is read.
+type reader struct {
+	opts      Options
+	users     map[string]user
+	channels  map[string]string // ID → name
+	dir       string            // of the channel
+	channel   string            // its name
+	channelID string            // "" when the export does not say
+	messages  []*message        // in the order of the files
+	byTS      map[string]*message
+	threads   []*thread
+	names     map[string]string // writer → the name shown
+}
+
+// outcomes returns what became of each message.
+func (r *reader) outcomes() []Outcome {
+	out := make([]Outcome, len(r.messages))
+	for i, m := range r.messages {
+		out[i] = Outcome{File: m.file, Index: m.index, TS: m.TS, Name: r.nameOf(m), Fate: m.fate, Week: m.week, Reason: strings.Join(m.reasons, "; "), Text: beginning(m.words)}
+	}
+	return out
+}
+
+// beginning returns the first words of s.
+func beginning(s string) string {
+	const limit = 80
+	r := []rune(strings.Join(strings.Fields(s), " "))
+	if len(r) <= limit {
+		return string(r)
+	}
+	return string(r[:limit-1]) + "…"
+}

@@ -1,0 +1,271 @@
+package slack
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"flyleaf/exchange"
+	"flyleaf/qa"
+)
+
+const maxEmoji = qa.MaxEmoji
+
+func sprintf(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+
+// What stands for a question whose words are not there while replies to it are.
+const (
+	deletedQuestion = "(This question was deleted in Slack.)"
+	absentQuestion  = "(This question is not in the export.)"
+	wordlessLead    = "(A message without words.)"
+)
+
+// weeks makes the weeks of the threads.
+func (r *reader) weeks() ([]Week, error) {
+	starts := r.announced()
+	by := map[string][]*thread{}
+	for _, t := range r.threads {
+		monday := r.monday(t.at)
+		// What is said after a book was announced at a weekend is about that book.
+		if at, ok := starts[monday.Format(time.DateOnly)]; ok && t.at >= at {
+			monday = monday.AddDate(0, 0, 7)
+		}
+		key := monday.Format(time.DateOnly)
+		by[key] = append(by[key], t)
+	}
+	want := ""
+	if !r.opts.Day.IsZero() {
+		want = r.monday(r.opts.Day.UnixMilli()).Format(time.DateOnly)
+	}
+	var out []Week
+	for _, monday := range slices.Sorted(maps.Keys(by)) {
+		if want != "" && monday != want {
+			for _, t := range by[monday] {
+				for _, m := range t.all() {
+					if m.taken() {
+						m.fate, m.week = OtherWeek, monday
+					}
+				}
+			}
+			continue
+		}
+		w, err := r.week(monday, by[monday])
+		if err != nil {
+			return nil, err
+		}
+		if len(w.Posts) > 0 {
+			out = append(out, w)
+		}
+	}
+	return out, nil
+}
+
+func (t *thread) all() []*message {
+	if t.lead == nil {
+		return t.replies
+	}
+	return append([]*message{t.lead}, t.replies...)
+}
+
+// announced returns, by the Monday before, when a book was announced at a weekend.
+func (r *reader) announced() map[string]int64 {
+	out := map[string]int64{}
+	for _, t := range r.threads {
+		if t.lead == nil || !t.lead.taken() || !announcesBook(t.lead.words) {
+			continue
+		}
+		if day := time.UnixMilli(t.at).In(r.opts.Zone).Weekday(); day != time.Saturday && day != time.Sunday {
+			continue
+		}
+		key := r.monday(t.at).Format(time.DateOnly)
+		if at, ok := out[key]; !ok || t.at < at {
+			out[key] = t.at
+		}
+	}
+	return out
+}
+
+func (r *reader) week(monday string, threads []*thread) (Week, error) {
+	start, err := time.ParseInLocation(time.DateOnly, monday, r.opts.Zone)
+	if err != nil {
+		return Week{}, refuse(r.dir, exchange.ErrSyntax, "%v", err)
+	}
+	w := Week{Monday: monday}
+	w.Format = Format
+	w.Source = Format + ":" + cmp.Or(r.channelID, cut(r.channel, 100)) + ":" + strings.ReplaceAll(monday, "-", "")
+	e := &w.Event
+	e.StartsAtMillis = start.UnixMilli()
+	e.EndsAtMillis = start.AddDate(0, 0, 5).UnixMilli() - 1000
+	if zone := r.opts.Zone.String(); zone != "UTC" && zone != "Local" {
+		e.Zone = zone
+	}
+	slices.SortStableFunc(threads, func(a, b *thread) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.ts, b.ts)) })
+
+	title, authors, from := r.book(threads)
+	e.Title, e.Authors = cmp.Or(r.opts.Title, title), cmp.Or(r.opts.Authors, authors)
+	switch {
+	case e.Title == "":
+		e.Title = "Book of the week, " + start.Format("2 January 2006")
+		w.Notes = append(w.Notes, "No announcement says which book it was; the week is named by its date. --title gives it another name.")
+	case r.opts.Title == "":
+		w.Notes = append(w.Notes, "Title and authors were read from the announcement at "+from.Where()+"; look whether they are right.")
+	}
+	if e.Authors == "" {
+		w.Notes = append(w.Notes, "The authors are not known, so no reply is marked as an author's. --authors names them.")
+	}
+	for _, t := range threads {
+		r.take(&w, t)
+	}
+	notices := 0
+	for _, m := range r.messages {
+		switch {
+		case m.week != monday || m.fate == Question || m.fate == Reply:
+			continue
+		case m.notice:
+			notices++
+			continue
+		}
+		w.Skipped = append(w.Skipped, qa.Skipped{Reason: strings.Join(m.reasons, "; "), Text: beginning(m.words), Where: fmt.Sprintf("%s[%d]", m.file, m.index)})
+	}
+	switch {
+	case notices == 1:
+		w.Notes = append(w.Notes, "1 notice of the chat itself (who joined, what was pinned) was passed over.")
+	case notices > 1:
+		w.Notes = append(w.Notes, fmt.Sprintf("%d notices of the chat itself (who joined, what was pinned) were passed over.", notices))
+	}
+	if len(w.Posts) == 0 {
+		return w, nil
+	}
+	if err := exchange.Finish(r.channel, &w.Imported); err != nil {
+		return Week{}, err
+	}
+	if e.Authors != "" && !slices.ContainsFunc(w.Posts, func(p qa.ImportedPost) bool { return p.AsAuthor }) {
+		w.Notes = append(w.Notes, "None of the writers has the name of an author ("+e.Authors+"), so no reply is marked as one. --authors names them as they are shown.")
+	}
+	return w, nil
+}
+
+// take takes a thread into a week.
+func (r *reader) take(w *Week, t *thread) {
+	for _, m := range t.all() {
+		m.week = w.Monday
+		if m.taken() && m.words == "" {
+			m.skip("it holds no words")
+		}
+	}
+	var replies []*message
+	for _, m := range t.replies {
+		if m.taken() {
+			replies = append(replies, m)
+		}
+	}
+	lead := t.lead
+	if lead != nil && lead.taken() {
+		if what := announcement(lead.words); what != "" && !r.opts.KeepAnnouncements {
+			if !slices.ContainsFunc(replies, func(m *message) bool { return strings.Contains(m.words, "?") }) {
+				for _, m := range append([]*message{lead}, replies...) {
+					m.fate = Proposed
+					m.note("%s; it is left out unless --announcements is given", cmp.Or(map[bool]string{m != lead: "a reply to an announcement, and asks nothing"}[true], what))
+				}
+				return
+			}
+			lead.note("%s; taken, as a reply to it asks something", what)
+		}
+	}
+	at := -1
+	switch {
+	case lead != nil && lead.taken():
+		lead.fate = Question
+		at = r.post(w, lead, -1)
+	case len(replies) == 0:
+		return
+	default:
+		stands := qa.ImportedPost{Parent: -1, Name: exchange.NoName, Text: absentQuestion, AtMillis: t.at, Source: w.Source + "#" + t.ts}
+		switch {
+		case lead == nil:
+		case lead.deleted:
+			stands.Text = deletedQuestion
+			lead.note("its replies are kept, under a line that says so")
+		case lead.words != "":
+			// A bot or a notice that people replied to: without it they make no sense.
+			stands.Name, stands.Text = cmp.Or(r.nameOf(lead), exchange.NoName), clipText(lead.words)
+			lead.fate = Question
+			lead.note("taken all the same, as people replied to it")
+		default:
+			stands.Text = wordlessLead
+			lead.note("its replies are kept, under a line that says so")
+		}
+		at = len(w.Posts)
+		w.Posts = append(w.Posts, stands)
+	}
+	for _, m := range replies {
+		m.fate = Reply
+		r.post(w, m, at)
+	}
+}
+
+// post takes a message, and returns its index. A message that is longer than a post
+// may be goes on in a reply of its own.
+func (r *reader) post(w *Week, m *message, parent int) int {
+	ms, _ := millis(m.TS)
+	first := len(w.Posts)
+	texts := split(m.words)
+	if len(texts) > 1 {
+		m.note("longer than %d bytes, so it goes on in %d replies", qa.MaxText, len(texts)-1)
+	}
+	for i, text := range texts {
+		p := qa.ImportedPost{Parent: parent, Name: r.nameOf(m), Text: text, AtMillis: ms, Source: w.Source + "#" + m.TS}
+		if i > 0 {
+			p.Source += fmt.Sprintf("-%d", i+1)
+			if parent < 0 {
+				p.Parent = first
+			}
+		} else {
+			p.X = r.carriedOver(m)
+		}
+		w.Posts = append(w.Posts, p)
+	}
+	return first
+}
+
+// split cuts a text into pieces of at most qa.MaxText bytes, at a paragraph, a line
+// or a word where one is near.
+func split(s string) []string {
+	var out []string
+	for len(s) > qa.MaxText {
+		at := qa.MaxText
+		for !utf8.RuneStart(s[at]) {
+			at--
+		}
+		for _, sep := range []string{"\n\n", "\n", " "} {
+			if i := strings.LastIndex(s[:at], sep); i > at/2 {
+				at = i
+				break
+			}
+		}
+		out = append(out, s[:at])
+		s = strings.TrimLeft(s[at:], "\n ")
+	}
+	return append(out, s)
+}
+
+// clipText is the first piece of a text.
+func clipText(s string) string { return split(s)[0] }
+
+// clip makes a name fit.
+func clip(name string) string { return cut(name, qa.MaxName) }
+
+func cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	at := limit - len("…")
+	for !utf8.RuneStart(s[at]) {
+		at--
+	}
+	return s[:at] + "…"
+}
