@@ -1,5 +1,7 @@
 package qa
 
+import "slices"
+
 // What moderation, roles and refusals look like to whoever shows them. These are
 // plain values; what they claim is decided elsewhere.
 
@@ -89,9 +91,56 @@ const (
 
 // Verification is what checking an event from its changes alone has found.
 type Verification struct {
-	Event   EventID          `json:"event"`
-	Changes []VerifiedChange `json:"changes"`
-	Bad     int              `json:"bad"` // how many are not all right
+	Event EventID `json:"event"`
+	Title string  `json:"title,omitempty"`
+	// Genesis: the first change is here, and the event's ID follows from it.
+	Genesis bool `json:"genesis"`
+	// Unsigned: the changes came without signatures, so that nothing proves who
+	// made them; only permissions were checked.
+	Unsigned bool             `json:"unsigned,omitempty"`
+	Changes  []VerifiedChange `json:"changes"`
+	Bad      int              `json:"bad"`              // how many are not all right
+	People   []VerifiedPerson `json:"people,omitempty"` // in the order of their first change
+	Heads    []string         `json:"heads,omitempty"`  // hex, ascending
+}
+
+// Holds reports whether all is as it should be: the event is the one that its ID
+// names, and every change is its writer's and was permitted.
+func (v *Verification) Holds() bool { return v.Genesis && v.Bad == 0 && !v.Unsigned }
+
+// Of returns what was found of one post: of the changes that made, edited, marked
+// it or reacted to it.
+func (v *Verification) Of(post PostID) Verification {
+	out := *v
+	out.Changes, out.People, out.Bad = []VerifiedChange{}, nil, 0
+	writers := map[Identity]bool{}
+	for i := range v.Changes {
+		c := &v.Changes[i]
+		if !slices.Contains(c.Posts, post) {
+			continue
+		}
+		out.Changes = append(out.Changes, *c)
+		writers[c.By] = true
+		if c.Code != "" || !c.Signed && !v.Unsigned {
+			out.Bad++
+		}
+	}
+	for _, p := range v.People {
+		if writers[p.ID] {
+			out.People = append(out.People, p)
+		}
+	}
+	return out
+}
+
+// VerifiedPerson is somebody who wrote in an event, as far as that was verified.
+type VerifiedPerson struct {
+	ID      Identity `json:"id"`
+	Name    string   `json:"name,omitempty"`
+	Roles   []Role   `json:"roles,omitempty"` // held now
+	Blocked bool     `json:"blocked,omitempty"`
+	Changes int      `json:"changes"`       // that hold
+	Bad     int      `json:"bad,omitempty"` // that do not; if unsigned, whoever made them
 }
 
 // VerifiedChange is one change, checked.
@@ -101,8 +150,9 @@ type VerifiedChange struct {
 	Actor    string   `json:"actor"` // hex
 	Seq      uint64   `json:"seq"`
 	AtMillis int64    `json:"at"`
-	What     string   `json:"what"`   // what it does, in a few words
-	Signed   bool     `json:"signed"` // its signature is the writer's
+	What     string   `json:"what"`            // what it does, in a few words
+	Posts    []PostID `json:"posts,omitempty"` // that it is about
+	Signed   bool     `json:"signed"`          // its signature is the writer's
 	Code     string   `json:"code,omitempty"`
 	Reason   string   `json:"reason,omitempty"` // why it is not permitted; "" when it is
 	// Role is the role it needs and used, "" when it needs none; granted by whom,

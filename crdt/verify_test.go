@@ -1,0 +1,237 @@
+package crdt_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"testing"
+
+	"flyleaf/crdt"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/trust"
+)
+
+// signed is a change as a ledger holds it.
+type signed struct{ bytes, signature []byte }
+
+// people are the writers of an event that is verified, one document for all.
+type people struct {
+	t       *testing.T
+	doc     *crdt.Document
+	event   qa.EventID
+	keys    map[byte]trust.Key
+	actors  map[byte]wire.ActorID
+	changes []signed
+}
+
+func newPeople(t *testing.T, e qa.Event) *people {
+	t.Helper()
+	p := &people{t: t, keys: map[byte]trust.Key{}, actors: map[byte]wire.ActorID{}}
+	for n := byte('a'); n <= 'z'; n++ {
+		k, err := trust.KeyFromSeed(bytes.Repeat([]byte{n}, trust.SeedSize))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.actors[n], err = k.NewActor(bytes.NewReader(bytes.Repeat([]byte{n}, 8))); err != nil {
+			t.Fatal(err)
+		}
+		p.keys[n] = k
+	}
+	doc, made, err := crdt.Found(p.actors['f'], qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(doc.Close)
+	p.doc, p.event = doc, qa.EventIDFromGenesis([32]byte(made.Change.Hash))
+	p.keep('f', made)
+	return p
+}
+
+func (p *people) keep(who byte, made crdt.Made) {
+	sig, err := trust.Sign(p.keys[who], p.event, made.Change.Hash)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.changes = append(p.changes, signed{made.Bytes, sig})
+}
+
+func (p *people) id(who byte) qa.Identity { return p.keys[who].Identity() }
+
+// do lets somebody do something, allowed or not.
+func (p *people) do(who byte, a qa.Act) crdt.Made {
+	p.t.Helper()
+	a.AtMillis = monday + int64(len(p.changes))*1000
+	if err := p.doc.WriteAs(p.actors[who]); err != nil {
+		p.t.Fatal(err)
+	}
+	made, err := p.doc.Do(a)
+	if err != nil || made.Nothing {
+		p.t.Fatalf("%s by %c: nothing is %v, %v", a.Kind, who, made.Nothing, err)
+	}
+	p.keep(who, made)
+	return made
+}
+
+func (p *people) verify() qa.Verification {
+	v := trust.NewVerifier(p.event)
+	for _, c := range p.changes {
+		v.Add(c.bytes, c.signature)
+	}
+	return v.Result()
+}
+
+// TestVerifyAWeek: who did what, with which role, given by whom.
+func TestVerifyAWeek(t *testing.T) {
+	p := newPeople(t, qa.Event{Title: "The Patient Ledger"})
+	p.do('f', qa.Act{Kind: qa.ActRole, Identity: p.id('o'), Role: qa.RoleOrganiser, On: true})
+	granted := monday + int64(len(p.changes))*1000
+	p.do('o', qa.Act{Kind: qa.ActRole, Identity: p.id('m'), Role: qa.RoleModerator, On: true})
+	p.do('r', qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Tino"}})
+	q := p.do('r', qa.Act{Kind: qa.ActPost, Text: "Why?", Tags: []string{"a"}})
+	other := p.do('s', qa.Act{Kind: qa.ActPost, Text: "Where?"})
+	p.do('r', qa.Act{Kind: qa.ActReact, Post: other.Post, Emoji: qa.WantEmoji, On: true})
+	p.do('r', qa.Act{Kind: qa.ActEdit, Post: q.Post, Text: "Why not?"})
+	p.do('m', qa.Act{Kind: qa.ActMark, Post: q.Post, Mark: "hidden", Text: "rude"})
+	p.do('r', qa.Act{Kind: qa.ActMark, Post: q.Post, Mark: "answered", On: true})
+	p.do('f', qa.Act{Kind: qa.ActBlock, Identity: p.id('s'), Text: "spam"})
+	p.do('o', qa.Act{Kind: qa.ActInvite, Identity: p.id('i'), Role: qa.RoleAuthor, On: true})
+	p.do('i', qa.Act{Kind: qa.ActClaim, Identity: p.id('i'), Successor: p.id('a')})
+	p.do('o', qa.Act{Kind: qa.ActAdmit, Invite: p.id('i'), Identity: p.id('a'), Role: qa.RoleAuthor})
+	p.do('a', qa.Act{Kind: qa.ActPost, Parent: q.Post, Text: "So."})
+
+	v := p.verify()
+	if !v.Holds() || v.Title != "The Patient Ledger" || len(v.Changes) != len(p.changes) || len(v.Heads) != 1 {
+		t.Fatalf("%+v", v)
+	}
+	for i, want := range []struct {
+		by      byte
+		what    string
+		role    qa.Role
+		granted byte
+		posts   []qa.PostID
+	}{
+		{'f', "makes the event", "", 0, nil},
+		{'f', "gives " + p.id('o').Short() + " the role organiser", qa.RoleOrganiser, 0, nil},
+		{'o', "gives " + p.id('m').Short() + " the role moderator", qa.RoleOrganiser, 'f', nil},
+		{'r', "says something of themselves", "", 0, nil},
+		{'r', "asks a question", "", 0, []qa.PostID{q.Post}},
+		{'s', "asks a question", "", 0, []qa.PostID{other.Post}},
+		{'r', "wants it answered too", "", 0, []qa.PostID{other.Post}},
+		{'r', "edits the text", "", 0, []qa.PostID{q.Post}},
+		{'m', "hides it", qa.RoleModerator, 'o', []qa.PostID{q.Post}},
+		{'r', "marks it as answered", "", 0, []qa.PostID{q.Post}},
+		{'f', "blocks " + p.id('s').Short(), qa.RoleOrganiser, 0, nil},
+		{'o', "invites an author", qa.RoleOrganiser, 'f', nil},
+		{'i', "takes up an invitation, as " + p.id('a').Short(), qa.RoleInviteAuthor, 'o', nil},
+		{'o', "gives " + p.id('a').Short() + " the role author, takes an invitation of an author back", qa.RoleOrganiser, 'f', nil},
+		{'a', "replies", "", 0, nil},
+	} {
+		c := v.Changes[i]
+		if c.By != p.id(want.by) || c.What != want.what || !c.Signed || c.Code != "" || c.Role != want.role {
+			t.Errorf("change %d is %+v, want %+v", i, c, want)
+		}
+		if want.granted == 0 && c.GrantedBy != "" || want.granted != 0 && c.GrantedBy != p.id(want.granted) {
+			t.Errorf("change %d: %s was given by %s", i, c.Role, c.GrantedBy)
+		}
+		if want.posts != nil && !slices.Equal(c.Posts, want.posts) {
+			t.Errorf("change %d is about %v, want %v", i, c.Posts, want.posts)
+		}
+	}
+	if at := v.Changes[8].GrantedAtMillis; at != granted {
+		t.Errorf("the moderator's role was given at %d, not %d", granted, at)
+	}
+	of := v.Of(q.Post)
+	if len(of.Changes) != 4 || of.Bad != 0 || len(of.People) != 2 || of.People[0].Name != "Tino" || of.People[0].Changes != 5 {
+		t.Errorf("of the question: %+v", of)
+	}
+	i := slices.IndexFunc(v.People, func(x qa.VerifiedPerson) bool { return x.ID == p.id('s') })
+	if i < 0 || !v.People[i].Blocked || len(v.People[i].Roles) != 0 {
+		t.Errorf("%+v", v.People)
+	}
+}
+
+// TestVerifyFindsWhatDoesNotHold, each for its own reason, and what builds on it.
+func TestVerifyFindsWhatDoesNotHold(t *testing.T) {
+	build := func() (*people, qa.PostID) {
+		p := newPeople(t, qa.Event{Title: "The Patient Ledger"})
+		q := p.do('r', qa.Act{Kind: qa.ActPost, Text: "Why?"})
+		p.do('s', qa.Act{Kind: qa.ActReact, Post: q.Post, Emoji: qa.WantEmoji, On: true})
+		return p, q.Post
+	}
+	for name, c := range map[string]struct {
+		break_ func(p *people, q qa.PostID)
+		codes  []string // of all changes, in order
+	}{
+		"nothing": {func(*people, qa.PostID) {}, []string{"", "", ""}},
+		"no signature": {
+			func(p *people, _ qa.PostID) { p.changes[1].signature = nil },
+			[]string{"", "signature", "depends-on-refused"},
+		},
+		"somebody else's signature": {
+			func(p *people, _ qa.PostID) { p.changes[2].signature = p.changes[1].signature },
+			[]string{"", "", "signature"},
+		},
+		"a role that was never given": {
+			func(p *people, q qa.PostID) {
+				p.do('s', qa.Act{Kind: qa.ActMark, Post: q, Mark: "hidden", Text: "mine"})
+			},
+			[]string{"", "", "", "role"},
+		},
+		"another event": {
+			func(p *people, _ qa.PostID) { p.event = qa.MakeEventID([16]byte{9}) },
+			[]string{"signature", "signature", "signature"},
+		},
+		"bytes that are none": {
+			func(p *people, _ qa.PostID) { p.changes[2].bytes = p.changes[2].bytes[:20] },
+			[]string{"", "", "malformed"},
+		},
+		"one twice": {
+			func(p *people, _ qa.PostID) { p.changes = append(p.changes, p.changes[1]) },
+			[]string{"", "", "", "duplicate-seq"},
+		},
+		"the first one is missing": {
+			func(p *people, _ qa.PostID) { p.changes = p.changes[1:] },
+			[]string{"depends-on-refused", "depends-on-refused"},
+		},
+	} {
+		p, q := build()
+		c.break_(p, q)
+		v := p.verify()
+		var codes []string
+		bad := 0
+		for _, f := range v.Changes {
+			codes = append(codes, f.Code)
+			if f.Code != "" {
+				bad++
+				if f.Reason == "" || f.What == "" {
+					t.Errorf("%s: no reason in %+v", name, f)
+				}
+			}
+		}
+		if !slices.Equal(codes, c.codes) || v.Bad != bad || v.Holds() != (bad == 0) {
+			t.Errorf("%s: %q, want %q; %d bad", name, codes, c.codes, v.Bad)
+		}
+	}
+}
+
+// TestVerifyWithoutSignatures: permissions are checked, and it is said that nothing
+// proves who wrote what.
+func TestVerifyWithoutSignatures(t *testing.T) {
+	p := newPeople(t, qa.Event{Title: "The Patient Ledger", Access: "invited", Roles: []qa.Grant{{ID: qa.Identity(strings.Repeat("a", 64)), Role: qa.RoleMember}}})
+	p.do('f', qa.Act{Kind: qa.ActRole, Identity: p.id('m'), Role: qa.RoleMember, On: true})
+	p.do('m', qa.Act{Kind: qa.ActPost, Text: "May I?"})
+	p.do('r', qa.Act{Kind: qa.ActPost, Text: "And I?"})
+	v := trust.NewUnsignedVerifier(p.event)
+	for _, c := range p.changes {
+		v.Add(c.bytes, nil)
+	}
+	r := v.Result()
+	if r.Holds() || !r.Unsigned || !r.Genesis || r.Bad != 1 || r.Changes[3].Code != "role" || r.Changes[2].Role != qa.RoleMember {
+		t.Errorf("%+v", r)
+	}
+	if _, err := hex.DecodeString(r.Changes[2].Hash); err != nil || r.Changes[2].Signed {
+		t.Errorf("%+v", r.Changes[2])
+	}
+}
