@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"flyleaf/crdt"
+	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
 	"flyleaf/trust"
@@ -15,39 +16,88 @@ import (
 // draft is a number of local acts that will be saved together or not at all. It
 // is used under the event's mu and ended by save or drop.
 type draft struct {
-	e       *event
-	entries []storage.Entry
+	e        *event
+	entries  []storage.Entry
+	reissues wire.Hash // the change that is written anew, if one is
 }
 
-// do turns one act into a change. Nothing is saved yet.
-func (d *draft) do(act qa.Act) (crdt.Made, error) {
+// keptAct is an act as it stands in the ledger.
+type keptAct struct {
+	qa.Act
+	Reissues string `json:"reissues,omitempty"` // hash of the own change that this one takes the place of
+}
+
+// do turns one act into a change of this person. Nothing is saved yet.
+func (d *draft) do(act qa.Act) (crdt.Made, error) { return d.doAs(d.e.node.cfg.Key, act) }
+
+// doAs is do with another of this person's keys.
+func (d *draft) doAs(key trust.Key, act qa.Act) (crdt.Made, error) {
+	e := d.e
 	if act.AtMillis == 0 {
-		act.AtMillis = d.e.node.cfg.Now().UnixMilli()
+		act.AtMillis = e.node.cfg.Now().UnixMilli()
 	}
-	made, err := d.e.doc.Do(act)
+	if key.Identity() != e.node.Identity() {
+		back, err := e.writeAs(key)
+		if err != nil {
+			return crdt.Made{}, err
+		}
+		defer back()
+	}
+	made, err := e.doc.Do(act)
 	if err != nil {
 		if errors.Is(err, crdt.ErrBroken) {
-			d.e.discard()
+			e.discard()
 		}
 		return made, err
 	}
 	if made.Nothing {
 		return made, nil
 	}
-	return made, d.take(made, act)
+	return made, d.take(made, act, key)
 }
 
-// take signs a new change and gives it to graph and fold.
-func (d *draft) take(made crdt.Made, act qa.Act) error {
+// writeAs makes another key the document's writer, until back is called.
+func (e *event) writeAs(key trust.Key) (back func(), err error) {
+	actor := e.others[key.Identity()]
+	if actor == "" {
+		e.node.randMu.Lock()
+		actor, err = key.NewActor(e.node.cfg.Rand)
+		e.node.randMu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		if e.others == nil {
+			e.others = map[qa.Identity]wire.ActorID{}
+		}
+		e.others[key.Identity()] = actor
+	}
+	if err := e.doc.WriteAs(actor); err != nil {
+		e.discard()
+		return nil, err
+	}
+	return func() {
+		if e.doc != nil && e.doc.WriteAs(e.actor) != nil {
+			e.discard()
+		}
+	}, nil
+}
+
+// take signs a new change, asks this device's own rules about it, and gives it to
+// graph and fold.
+func (d *draft) take(made crdt.Made, act qa.Act, key trust.Key) error {
 	e, c := d.e, made.Change
-	signature, err := trust.Sign(e.node.cfg.Key, e.id, c.Hash)
+	signature, err := trust.Sign(key, e.id, c.Hash)
 	if err != nil {
 		return err
 	}
 	if act.Kind == qa.ActPost {
 		act.Post = made.Post // not read by the kind, but what Delivery asks for
 	}
-	kept, err := json.Marshal(act)
+	k := keptAct{Act: act}
+	if d.reissues != (wire.Hash{}) {
+		k.Reissues = d.reissues.String()
+	}
+	kept, err := json.Marshal(k)
 	if err != nil {
 		return err
 	}
@@ -55,12 +105,12 @@ func (d *draft) take(made crdt.Made, act qa.Act) error {
 		Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, Bytes: made.Bytes, Signature: signature,
 		ReceivedAtMillis: e.node.cfg.Now().UnixMilli(), Own: true, Act: kept,
 	})
-	added, err := e.add(arrival{change: c})
+	added, err := e.add(arrival{change: c, stranger: true})
 	if err == nil && len(added) != 1 {
 		err = errors.New("it does not follow what is there")
 	}
 	if err != nil {
-		return fmt.Errorf("the new change does not fit the event, which is a fault of this program; nothing was changed: %w", err)
+		return fmt.Errorf("%w; nothing was changed: %w", ErrNotAllowed, err)
 	}
 	return nil
 }
@@ -96,6 +146,10 @@ func (d *draft) save(ctx context.Context) error {
 	e.recent = nil
 	e.loaded += len(d.entries)
 	e.noteUnsent(d.entries)
+	for i := range d.entries {
+		e.gone.noteReissue(d.entries[i].Act)
+	}
+	e.hold(d.entries)
 	e.showHeads()
 	e.rest()
 	e.node.poke(e.id)
@@ -125,8 +179,12 @@ func (n *Node) Do(ctx context.Context, id qa.EventID, act qa.Act) (qa.PostID, er
 	if err := e.open(ctx); err != nil {
 		return "", err
 	}
+	key, err := e.writer(ctx, &act)
+	if err != nil {
+		return "", err
+	}
 	d := &draft{e: e}
-	made, err := d.do(act)
+	made, err := d.doAs(key, act)
 	if err != nil {
 		d.drop()
 		return "", err
@@ -187,7 +245,7 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 	e.fresh()
 	e.doc = doc
 	d := &draft{e: e}
-	if err := d.take(made, act); err != nil {
+	if err := d.take(made, act, n.cfg.Key); err != nil {
 		d.drop()
 		return nil, err
 	}

@@ -42,13 +42,9 @@ func (s *session) disagreement(p *peer) error {
 		}
 	}
 	e.side.mu.Unlock()
-	if len(no)+len(e.refused) == 0 {
+	missing := e.graph.MissingFrom(theirs)
+	if len(no)+len(missing) == 0 || len(e.notWanted(missing)) < len(missing) {
 		return nil
-	}
-	for _, h := range e.graph.MissingFrom(theirs) {
-		if _, refused := e.refused[h]; !refused {
-			return nil
-		}
 	}
 	var deps []wire.Hash
 	for _, h := range e.graph.NotAncestorsOf(p.state.Holds()) { // deps come first

@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,10 +29,10 @@ type event struct {
 	node *Node
 	id   qa.EventID
 
-	mu    sync.Mutex
-	gone  bool         // closed with the node
-	graph *graph.Graph // nil: nothing is loaded
-	fold  *fold.Fold
+	mu     sync.Mutex
+	closed bool         // with the node
+	graph  *graph.Graph // nil: nothing is loaded
+	fold   *fold.Fold
 
 	// arriving holds what the graph may apply: the change being added and those
 	// that wait for others. The ledger has none of them yet.
@@ -43,6 +42,17 @@ type event struct {
 	// refused are changes that this device will not take. They are not asked for
 	// again while the node runs; but see pardon.
 	refused map[wire.Hash]Refusal
+	gone    gone                // what is in the ledger and not in the document
+	reasons map[wire.Hash]error // why own acts could not be written anew
+	judged  bool                // the ledger was held against the rules, see confirm
+	epoch   int                 // counts the times that changes have left, see rebase
+	// keys are this person's other keys in the event, and others the actors that
+	// write with them in this run.
+	keys   map[qa.Identity]heldKey
+	others map[qa.Identity]wire.ActorID
+	// held are anonymous changes that no relay has yet. The document is kept
+	// without them, so that nothing of this person's is built on them.
+	held map[wire.Hash]bool
 
 	doc     *crdt.Document // nil: not loaded
 	outside [][]byte       // on disk and in the graph, not yet in doc
@@ -73,7 +83,7 @@ type side struct {
 }
 
 func (n *Node) newEvent(id qa.EventID) *event {
-	return &event{node: n, id: id, actor: n.actor, refused: map[wire.Hash]Refusal{}}
+	return &event{node: n, id: id, actor: n.actor, refused: map[wire.Hash]Refusal{}, gone: newGone(), reasons: map[wire.Hash]error{}}
 }
 
 // fresh gives the event an empty graph and fold.
@@ -157,27 +167,27 @@ func (e *event) add(a arrival) ([]arrival, error) {
 
 // load builds graph and fold from the ledger, if they are not there. mu is held.
 func (e *event) load(ctx context.Context) error {
-	if e.gone {
+	if e.closed {
 		return ErrClosed
 	}
 	if e.graph != nil {
 		return nil
 	}
+	keys, err := e.readKeys(ctx)
+	if err != nil {
+		return err
+	}
+	e.keys, e.gone, e.held = keys, newGone(), map[wire.Hash]bool{}
 	e.fresh()
-	err := e.node.store.Entries(ctx, e.id, 0, func(en storage.Entry) error {
+	err = e.node.store.Entries(ctx, e.id, 0, func(en storage.Entry) error {
+		if en.Own {
+			e.gone.noteReissue(en.Act)
+		}
 		if en.Status != storage.InDocument {
+			e.gone.note(&en)
 			return nil
 		}
-		c, err := wire.DecodeChange(en.Bytes)
-		if err != nil {
-			return fmt.Errorf("change %s: %w", en.Hash, err)
-		}
-		// A change that depends on a damaged one waits until that one has been
-		// fetched again.
-		if _, err := e.add(arrival{change: c, bytes: en.Bytes, signature: en.Signature}); err != nil {
-			return fmt.Errorf("change %s: %w", en.Hash, err)
-		}
-		return nil
+		return e.addStored(&en)
 	})
 	if errors.Is(err, storage.ErrDamaged) {
 		e.node.cfg.Log.Warn("part of an event is damaged on disk and will be fetched again from its relay", "event", e.id, "error", err)
@@ -190,6 +200,24 @@ func (e *event) load(ctx context.Context) error {
 	e.fold.Touched() // the views have all of this
 	e.recent = nil
 	e.showHeads()
+	return nil
+}
+
+// addStored adds a row of the ledger. A change that depends on a damaged one waits
+// until that one has been fetched again.
+func (e *event) addStored(en *storage.Entry) error {
+	c, err := wire.DecodeChange(en.Bytes)
+	if err != nil {
+		return fmt.Errorf("change %s: %w", en.Hash, err)
+	}
+	if _, err := e.add(arrival{change: c, bytes: en.Bytes, signature: en.Signature}); err != nil {
+		return fmt.Errorf("change %s: %w", en.Hash, err)
+	}
+	if en.Own && !en.Delivered && e.isQuestion(en.Actor) {
+		e.held[en.Hash] = true
+	} else if e.buildsOnHeld(c.Deps) {
+		clear(e.held)
+	}
 	return nil
 }
 
@@ -236,7 +264,7 @@ func (e *event) open(ctx context.Context) error {
 func (e *event) openFrom(ctx context.Context, snapshot storage.Snapshot) error {
 	var changes [][]byte
 	err := e.node.store.Entries(ctx, e.id, snapshot.Position, func(en storage.Entry) error {
-		if en.Status == storage.InDocument && e.graph.Has(en.Hash) {
+		if en.Status == storage.InDocument && e.graph.Has(en.Hash) && !e.held[en.Hash] {
 			changes = append(changes, en.Bytes)
 		}
 		return nil
@@ -248,7 +276,7 @@ func (e *event) openFrom(ctx context.Context, snapshot storage.Snapshot) error {
 	if err != nil {
 		return fmt.Errorf("opening event %s: %w", e.id, err)
 	}
-	if !slices.Equal(doc.Heads(), e.graph.Heads()) {
+	if !slices.Equal(doc.Heads(), e.headsWithoutHeld()) {
 		doc.Close()
 		return fmt.Errorf("opening event %s: the document and the ledger have different heads", e.id)
 	}
@@ -279,7 +307,7 @@ func (e *event) discard() {
 	}
 	e.doc, e.outside = nil, nil
 	e.forget()
-	e.actor = ""
+	e.actor, e.others = "", nil
 }
 
 // rest lets go of the document when nothing has been written for a while.
@@ -292,7 +320,7 @@ func (e *event) rest() {
 	e.idle = time.AfterFunc(e.node.cfg.Idle, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if e.acts == acts && !e.gone {
+		if e.acts == acts && !e.closed {
 			e.letGo(e.node.ctx)
 		}
 	})
@@ -316,7 +344,7 @@ func (e *event) letGo(ctx context.Context) {
 }
 
 func (e *event) keepSnapshot(ctx context.Context) error {
-	if e.graph.WaitingLen() > 0 {
+	if e.graph.WaitingLen() > 0 || len(e.held) > 0 {
 		return nil // the document lacks a part of the ledger; a snapshot would hide it
 	}
 	counts, err := e.node.store.Counts(ctx, e.id)
@@ -338,7 +366,7 @@ func (e *event) close() {
 		e.idle.Stop()
 	}
 	e.letGo(context.Background())
-	e.gone = true
+	e.closed = true
 	e.forget()
 }
 
@@ -433,6 +461,7 @@ func (e *event) noteUnsent(entries []storage.Entry) {
 }
 
 // setDelivered notes on disk, then in memory, whether a relay holds own changes.
+// mu is held.
 func (e *event) setDelivered(ctx context.Context, delivered bool, hashes []wire.Hash) error {
 	if len(hashes) == 0 {
 		return nil // none would mean all
@@ -450,7 +479,7 @@ func (e *event) setDelivered(ctx context.Context, delivered bool, hashes []wire.
 		delete(e.side.pending, h)
 		delete(e.side.relayRefused, h)
 	}
-	return nil
+	return e.release(ctx, hashes)
 }
 
 // postOf returns the post that an own change is about. The act is kept with the
@@ -463,8 +492,12 @@ func postOf(en storage.Entry) qa.PostID {
 	return a.Post
 }
 
-// ownActor reports whether the actor belongs to this device's person, as the
-// cheap question before the ledger is asked.
-func (n *Node) ownActor(a wire.ActorID) bool {
-	return len(a) == len(n.actor) && bytes.Equal([]byte(a[:32]), []byte(n.actor[:32]))
+// owns reports whether the actor belongs to this device's person, as the cheap
+// question before the ledger is asked.
+func (e *event) owns(a wire.ActorID) bool {
+	if n := e.node; len(a) == len(n.actor) && a[:32] == n.actor[:32] {
+		return true
+	}
+	_, ours := e.keys[qa.IdentityOfActor([]byte(a))]
+	return ours
 }

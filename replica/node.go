@@ -43,6 +43,9 @@ var (
 	ErrUnknownPost = errors.New("this device does not have that post")
 	// ErrNotOrganiser is returned by Import for an event of somebody else.
 	ErrNotOrganiser = errors.New("only an organiser of the event can import into it; nothing was changed")
+	// ErrNotAllowed is returned for an act that the event's rules do not allow this
+	// person. The error says which rule.
+	ErrNotAllowed = errors.New("the event's rules do not allow this")
 	// ErrNotSaved is wrapped around the store's error when an act could not be
 	// written to disk. Nothing of it was kept.
 	ErrNotSaved = errors.New("this could not be saved on this device; nothing was changed")

@@ -46,6 +46,8 @@ var errForeignGenesis = errors.New("the event's ID does not follow from this fir
 // and the event is loaded.
 func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 	batch := storage.Batch{Event: e.id}
+	var twins []arrival
+	onHeld := false
 	now := e.node.cfg.Now().UnixMilli()
 	for i := range changes {
 		a, skip, refusal := e.check(&changes[i])
@@ -63,6 +65,9 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 				e.discard()
 				return Update{}, err
 			}
+			if errors.Is(err, graph.ErrDuplicateSeq) {
+				twins = append(twins, a)
+			}
 			if err != nil {
 				refusal = e.explain(a.change.Hash, err)
 			}
@@ -74,6 +79,9 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 			}
 		}
 		for _, r := range e.graph.Rejected() {
+			if errors.Is(r.Err, graph.ErrDuplicateSeq) {
+				twins = append(twins, e.arriving[r.Hash])
+			}
 			delete(e.arriving, r.Hash)
 			if err := e.refuse(*e.explain(r.Hash, r.Err)); err != nil {
 				e.discard()
@@ -81,28 +89,42 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 			}
 		}
 		for _, a := range applied {
+			onHeld = onHeld || e.buildsOnHeld(a.change.Deps)
 			batch.Entries = append(batch.Entries, storage.Entry{
 				Hash: a.change.Hash, Actor: a.change.Actor, Seq: a.change.Seq,
 				Bytes: a.bytes, Signature: a.signature, ReceivedAtMillis: now,
 			})
 		}
 	}
-	if len(batch.Entries) == 0 {
-		return Update{}, nil
+	var update Update
+	if len(batch.Entries) > 0 {
+		batch.Views = e.views()
+		if err := e.node.store.Append(ctx, batch); err != nil {
+			e.discard()
+			return Update{}, fmt.Errorf("what the relay sent could not be saved on this device: %w", err)
+		}
+		e.recent = nil
+		if onHeld { // somebody else has it
+			if err := e.releaseAll(ctx); err != nil {
+				return Update{}, err
+			}
+		}
+		if e.doc != nil {
+			for i := range batch.Entries {
+				e.outside = append(e.outside, batch.Entries[i].Bytes)
+			}
+		}
+		e.showHeads()
+		update = e.update(batch.Views, false)
 	}
-	batch.Views = e.views()
-	if err := e.node.store.Append(ctx, batch); err != nil {
-		e.discard()
-		return Update{}, fmt.Errorf("what the relay sent could not be saved on this device: %w", err)
-	}
-	e.recent = nil
-	if e.doc != nil {
-		for i := range batch.Entries {
-			e.outside = append(e.outside, batch.Entries[i].Bytes)
+	var proofs []twin
+	for _, a := range twins {
+		if t, ok := e.twinOf(ctx, a); ok {
+			proofs = append(proofs, t)
 		}
 	}
-	e.showHeads()
-	return e.update(batch.Views, false), nil
+	left, err := e.prove(ctx, proofs)
+	return joinUpdates(update, left), err
 }
 
 // check says whether a change is to be added: skip is set for one that is here
@@ -123,8 +145,12 @@ func (e *event) check(c *inspected) (a arrival, skip bool, refusal *Refusal) {
 			return a, false, &Refusal{Hash: c.hash, Code: CodeMalformed, Reason: err.Error()}
 		}
 	}
+	if e.gone.cutOff(c.change.Actor, c.change.Seq) {
+		return a, false, e.explain(c.hash, graph.ErrDuplicateSeq)
+	}
 	for _, d := range c.change.Deps {
-		if _, ok := e.refused[d]; ok {
+		_, refused := e.refused[d]
+		if _, out := e.gone.out[d]; out || refused {
 			return a, false, &Refusal{Hash: c.hash, Code: CodePast, Reason: graph.ErrDependsOnRefused.Error()}
 		}
 	}
@@ -139,7 +165,8 @@ func (e *event) check(c *inspected) (a arrival, skip bool, refusal *Refusal) {
 // a wrong signature may come again with the right one.
 func (e *event) settled(h wire.Hash) bool {
 	r, refused := e.refused[h]
-	return refused && r.Code != CodeSignature || e.graph.Has(h) || e.graph.Waiting(h)
+	_, out := e.gone.out[h]
+	return out || refused && r.Code != CodeSignature || e.graph.Has(h) || e.graph.Waiting(h)
 }
 
 func (e *event) explain(h wire.Hash, err error) *Refusal {
@@ -176,14 +203,15 @@ func (e *event) pardon() {
 	}
 }
 
-// refusedHashes returns what this device will not take.
-func (e *event) refusedHashes() []wire.Hash {
-	if len(e.refused) == 0 {
-		return nil
-	}
-	out := make([]wire.Hash, 0, len(e.refused))
-	for h := range e.refused {
-		out = append(out, h)
+// notWanted returns those of the missing changes that this device will not take.
+func (e *event) notWanted(missing []wire.Hash) []wire.Hash {
+	var out []wire.Hash
+	for _, h := range missing {
+		if _, refused := e.refused[h]; refused {
+			out = append(out, h)
+		} else if _, gone := e.gone.out[h]; gone {
+			out = append(out, h)
+		}
 	}
 	return out
 }
@@ -229,7 +257,7 @@ func (e *event) noteDelivery(ctx context.Context, theirs []wire.Hash, lossKnown 
 func (e *event) deliveredButMissing(ctx context.Context, theirs []wire.Hash) ([]wire.Hash, error) {
 	var out []wire.Hash
 	for _, h := range e.graph.NotAncestorsOf(theirs) {
-		if m, ok := e.graph.Node(h); !ok || !e.node.ownActor(m.Actor) {
+		if m, ok := e.graph.Node(h); !ok || !e.owns(m.Actor) {
 			continue
 		}
 		en, err := e.node.store.Entry(ctx, e.id, h)
@@ -250,11 +278,10 @@ func (e *event) deliveredButMissing(ctx context.Context, theirs []wire.Hash) ([]
 // head is a dependency of the next change, and a relay takes only so many.
 const maxHeads = 256
 
-// joinHeads writes an empty change on top of too many heads.
+// joinHeads writes an empty change on top of too many heads. mu is held and the
+// event is loaded.
 func (e *event) joinHeads(ctx context.Context) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.graph == nil || len(e.graph.Heads()) <= maxHeads {
+	if len(e.graph.Heads()) <= maxHeads {
 		return nil
 	}
 	if err := e.open(ctx); err != nil {
@@ -268,4 +295,28 @@ func (e *event) joinHeads(ctx context.Context) error {
 		return nil
 	}
 	return d.save(ctx)
+}
+
+// tend does what this device does by itself when something has arrived, or when a
+// connection begins.
+func (e *event) tend(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, do := range []func(context.Context) error{e.joinHeads, e.reissueWhatCan} {
+		if err := e.load(ctx); err != nil { // a refused act has everything read anew
+			return err
+		}
+		if e.graph.Len() == 0 {
+			return nil
+		}
+		if err := do(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *event) reissueWhatCan(ctx context.Context) error {
+	e.reissue(ctx)
+	return nil
 }

@@ -56,12 +56,14 @@ type session struct {
 // peer is what a session knows about one event.
 type peer struct {
 	e           *event
-	state       *sync.Peer // fresh with each connection
-	begun       bool       // the first message was sent
-	answered    bool       // the relay has sent a sync message
-	probedAt    time.Time  // when the relay was last asked what it holds now
-	lossKnown   bool       // whether it has lost own changes was found out
-	unavailable bool       // the relay said that it does not have the event
+	state       *sync.Peer              // fresh with each connection
+	begun       bool                    // the first message was sent
+	answered    bool                    // the relay has sent a sync message
+	probedAt    time.Time               // when the relay was last asked what it holds now
+	lossKnown   bool                    // whether it has lost own changes was found out
+	epoch       int                     // of the event's graph that state was made for
+	proven      map[wire.ActorID]uint64 // proofs that were sent or heard, by the sequence number
+	unavailable bool                    // the relay said that it does not have the event
 }
 
 func newSession(l *link, conn Conn) *session {
@@ -183,7 +185,9 @@ func (s *session) handle(ctx context.Context, b []byte) error {
 	case repo.TypeUnavailable:
 		return s.notThere(ctx, p)
 	case repo.TypeRefused:
-		s.noteRefused(p, m.Refused)
+		return s.noteRefused(ctx, p, m.Refused)
+	case repo.TypeProof:
+		return s.hearProof(ctx, p, m.Proof)
 	}
 	return nil
 }
@@ -197,8 +201,49 @@ func (s *session) attach(ctx context.Context, id qa.EventID) error {
 	e.mu.Lock()
 	e.pardon()
 	e.mu.Unlock()
-	p := &peer{e: e, state: sync.NewPeer(nil)}
+	e.side.mu.Lock()
+	e.side.relayRefused = nil // what another relay or an earlier time refused is asked about again
+	e.side.mu.Unlock()
+	p := &peer{e: e, state: sync.NewPeer(nil), proven: map[wire.ActorID]uint64{}}
 	s.peers[id] = p
+	if err := e.tend(ctx); err != nil {
+		return err
+	}
+	return s.speak(ctx, p)
+}
+
+// restart begins the conversation about an event anew: changes have left it, and
+// what was said before was said of another graph.
+func (p *peer) restart() {
+	p.state, p.begun, p.answered = sync.NewPeer(nil), false, false
+	p.epoch = p.e.epoch
+}
+
+// proofs returns the proofs of equivocation that the relay may not know yet, as
+// messages that go before all others.
+func (s *session) proofs(ctx context.Context, p *peer) ([]*repo.Message, error) {
+	var out []*repo.Message
+	for actor, proof := range p.e.gone.proofs {
+		if seq, said := p.proven[actor]; said && seq <= proof.seq {
+			continue
+		}
+		travels, err := p.e.proofOf(ctx, proof)
+		if err != nil {
+			return nil, err
+		}
+		p.proven[actor] = proof.seq
+		out = append(out, &repo.Message{Type: repo.TypeProof, DocumentID: string(p.e.id), Proof: travels})
+	}
+	return out, nil
+}
+
+// hearProof takes a proof of the relay's.
+func (s *session) hearProof(ctx context.Context, p *peer, proof *repo.Proof) error {
+	update, err := p.e.hear(ctx, proof)
+	s.node.subs.notify(update)
+	if err != nil {
+		return err
+	}
 	return s.speak(ctx, p)
 }
 
@@ -245,33 +290,48 @@ func (s *session) askAgain(ctx context.Context) error {
 // speak says what there is to say about an event.
 func (s *session) speak(ctx context.Context, p *peer) error {
 	p.e.mu.Lock()
-	err := p.e.load(ctx)
-	var m *repo.Message
-	if err == nil {
-		m, err = s.generate(ctx, p)
-	}
+	out, err := s.words(ctx, p)
 	if err == nil {
 		s.judge(p)
 	}
 	p.e.mu.Unlock()
-	if err != nil || m == nil {
-		return err
+	return s.sendAll(out, err)
+}
+
+// words returns what there is to say about an event: proofs first, then the next
+// sync message. The event's mu is held.
+func (s *session) words(ctx context.Context, p *peer) ([]*repo.Message, error) {
+	if err := p.e.load(ctx); err != nil {
+		return nil, err
 	}
-	return s.send(m)
+	if p.epoch != p.e.epoch {
+		p.restart()
+	}
+	out, err := s.proofs(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.generate(ctx, p)
+	if err == nil && m != nil {
+		out = append(out, m)
+	}
+	return out, err
+}
+
+func (s *session) sendAll(out []*repo.Message, err error) error {
+	for _, m := range out {
+		if err == nil {
+			err = s.send(m)
+		}
+	}
+	return err
 }
 
 // probe makes the relay say what it holds now.
 func (s *session) probe(ctx context.Context, p *peer) error {
-	var out []*repo.Message
 	p.e.mu.Lock()
-	err := p.e.load(ctx)
-	if err == nil {
-		// What this device has to say goes first, so that the answer is to that too.
-		var first *repo.Message
-		if first, err = s.generate(ctx, p); err == nil && first != nil {
-			out = append(out, first)
-		}
-	}
+	// What this device has to say goes first, so that the answer is to that too.
+	out, err := s.words(ctx, p)
 	if err == nil {
 		if m, ok := p.state.Probe(p.e.graph); ok { // else there is nothing to ask about
 			out = append(out, &repo.Message{Type: repo.TypeSync, DocumentID: string(p.e.id), Data: m.Encode()})
@@ -280,12 +340,7 @@ func (s *session) probe(ctx context.Context, p *peer) error {
 		s.judge(p)
 	}
 	p.e.mu.Unlock()
-	for _, m := range out {
-		if err == nil {
-			err = s.send(m)
-		}
-	}
-	return err
+	return s.sendAll(out, err)
 }
 
 // source is where a sync message takes changes from: the graph says which, the
@@ -365,21 +420,21 @@ func (s *session) receive(ctx context.Context, p *peer, m *repo.Message) error {
 	if update.Status || len(update.Posts) > 0 {
 		s.node.subs.notify(update)
 	}
-	if err == nil && answer != nil {
-		err = s.send(answer)
-	}
-	if err != nil {
+	if err := s.sendAll(answer, err); err != nil {
 		return err
 	}
-	return p.e.joinHeads(ctx)
+	return p.e.tend(ctx)
 }
 
-func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, changes []inspected) (answer *repo.Message, update Update, err error) {
+func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, changes []inspected) (answer []*repo.Message, update Update, err error) {
 	e := p.e
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.load(ctx); err != nil {
 		return nil, update, err
+	}
+	if p.epoch != e.epoch {
+		p.restart()
 	}
 	before := e.graph.Heads()
 	if update, err = e.take(ctx, changes); err != nil {
@@ -391,8 +446,10 @@ func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, change
 		}
 		return nil, update, err
 	}
-	p.state.Receive(e.graph, msg, before, e.refusedHashes())
-	p.answered = true
+	if p.epoch == e.epoch {
+		p.state.Receive(e.graph, msg, before, e.notWanted(e.graph.MissingFrom(msg.Heads)))
+		p.answered = true
+	}
 	if len(msg.Heads) > 0 {
 		p.unavailable = false
 	}
@@ -404,7 +461,7 @@ func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, change
 	if changed {
 		update.Event, update.Status = e.id, true
 	}
-	if answer, err = s.generate(ctx, p); err != nil {
+	if answer, err = s.words(ctx, p); err != nil {
 		return nil, update, err
 	}
 	s.judge(p)
@@ -481,11 +538,15 @@ func (s *session) notThere(ctx context.Context, p *peer) error {
 	return nil
 }
 
-// noteRefused remembers which own changes the relay did not take.
-func (s *session) noteRefused(p *peer, refused []repo.Refused) {
+// noteRefused remembers which own changes the relay did not take. Of those it
+// refused for good, this device's own rules are asked.
+func (s *session) noteRefused(ctx context.Context, p *peer, refused []repo.Refused) error {
 	e := p.e
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.load(ctx); err != nil {
+		return err
+	}
 	e.side.mu.Lock()
 	if e.side.relayRefused == nil {
 		e.side.relayRefused = map[wire.Hash]Refusal{}
@@ -495,8 +556,23 @@ func (s *session) noteRefused(p *peer, refused []repo.Refused) {
 			break
 		}
 		h := wire.Hash(r.Hash)
-		e.side.relayRefused[h] = Refusal{Hash: h, Code: r.Code, Reason: r.Reason, Deferred: r.Deferred}
+		if e.graph.Has(h) { // else it is nothing that this device offers
+			e.side.relayRefused[h] = Refusal{Hash: h, Code: r.Code, Reason: r.Reason, Deferred: r.Deferred}
+		}
 	}
 	e.side.mu.Unlock()
+	update, err := e.confirm(ctx, refused)
+	if err != nil {
+		return err
+	}
+	if update.Event != "" {
+		e.reissue(ctx)
+		if err := e.load(ctx); err != nil {
+			return err
+		}
+		s.node.poke(e.id) // what is left is another graph: it is spoken about anew
+	}
+	s.node.subs.notify(joinUpdates(update, Update{Event: e.id, Status: true}))
 	s.judge(p)
+	return nil
 }

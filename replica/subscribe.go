@@ -60,7 +60,11 @@ func (n *Node) Subscribe(event qa.EventID) (<-chan Update, func()) {
 	return s.out, func() { n.subs.end(s) }
 }
 
+// notify hands an update on; one of no event says nothing.
 func (s *subscribers) notify(u Update) {
+	if u.Event == "" {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for sub := range s.all {

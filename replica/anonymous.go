@@ -1,0 +1,184 @@
+package replica
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+	"flyleaf/trust"
+)
+
+// Errors of anonymous questions.
+var (
+	// ErrNotYetDelivered is returned for an anonymous act while the relay does not
+	// hold everything that this device wrote: each change names what it builds on,
+	// so words that nobody else has yet would tell who asked.
+	ErrNotYetDelivered = errors.New("not everything that you wrote here has reached the relay yet, and an anonymous question built on that would show who asked. Nothing was changed; try again when all is sent")
+	// ErrInvitedOnly is returned for an anonymous question in an event of invited
+	// people: a key that nobody was invited with may not post there.
+	ErrInvitedOnly = errors.New("only people who were invited by name can write in this event, so nobody can ask anonymously; nothing was changed")
+	// ErrOnlyQuestions is returned for an anonymous reply to a post of others.
+	ErrOnlyQuestions = errors.New("only questions can be asked anonymously, and replies given under one's own anonymous question; nothing was changed")
+)
+
+// writer returns the key that an act is carried out with: the person's own, or the
+// one-question key that the act's post belongs to, made now for a new question.
+// mu is held and the event is loaded.
+func (e *event) writer(ctx context.Context, act *qa.Act) (trust.Key, error) {
+	own := e.node.cfg.Key
+	var key trust.Key
+	var found bool
+	switch act.Kind {
+	case qa.ActPost:
+		if !act.Anonymous {
+			key, found = e.questionKey(act.Parent)
+			if found && len(e.held) > 0 {
+				return own, ErrNotYetDelivered // the reply would show whose question it is
+			}
+			return own, nil
+		}
+		if act.Parent != "" {
+			if key, found = e.questionKey(act.Parent); !found {
+				return own, ErrOnlyQuestions
+			}
+		}
+	case qa.ActEdit, qa.ActWithdraw, qa.ActReact:
+		key, found = e.questionKey(act.Post)
+	case qa.ActMark:
+		if act.Mark == "answered" {
+			key, found = e.questionKey(act.Post)
+		}
+	case qa.ActPerson:
+		if act.Person != nil && act.Person.ID != "" {
+			key, found = e.question(act.Person.ID)
+		}
+	case qa.ActContact:
+		key, found = e.question(act.Identity)
+	}
+	anonymous := act.Kind == qa.ActPost && act.Anonymous
+	if !found && !anonymous {
+		return own, nil
+	}
+	if e.fold.Event().Access == "invited" {
+		return own, ErrInvitedOnly
+	}
+	unsent, err := e.unsent(ctx)
+	if err != nil {
+		return own, err
+	}
+	if len(unsent) > 0 {
+		return own, ErrNotYetDelivered
+	}
+	if !found {
+		if key, err = e.node.newKey(); err != nil {
+			return own, err
+		}
+		err = e.keepKey(ctx, keyQuestion, key)
+	}
+	return key, err
+}
+
+func (e *event) question(id qa.Identity) (trust.Key, bool) {
+	k, ok := e.keys[id]
+	return k.key, ok && k.kind == keyQuestion
+}
+
+// newKey draws a key; reads of Config.Rand are kept apart.
+func (n *Node) newKey() (trust.Key, error) {
+	n.randMu.Lock()
+	defer n.randMu.Unlock()
+	return trust.NewKey(n.cfg.Rand)
+}
+
+// hold keeps new anonymous changes out of the document until a relay has them:
+// what this person writes meanwhile does not build on them.
+func (e *event) hold(entries []storage.Entry) {
+	for i := range entries {
+		if e.isQuestion(entries[i].Actor) {
+			if e.held == nil {
+				e.held = map[wire.Hash]bool{}
+			}
+			e.held[entries[i].Hash] = true
+		}
+	}
+	if len(e.held) > 0 && e.doc != nil {
+		e.doc.Close()
+		e.doc, e.outside = nil, nil
+	}
+}
+
+func (e *event) buildsOnHeld(deps []wire.Hash) bool {
+	return len(e.held) > 0 && slices.ContainsFunc(deps, func(d wire.Hash) bool { return e.held[d] })
+}
+
+// release lets changes into the document that were held: a relay has them.
+func (e *event) release(ctx context.Context, hashes []wire.Hash) error {
+	free := map[wire.Hash]bool{}
+	for _, h := range hashes {
+		if e.held[h] {
+			free[h] = true
+			delete(e.held, h)
+		}
+	}
+	if len(free) == 0 || e.doc == nil || e.graph == nil {
+		return nil
+	}
+	for _, h := range e.graph.NotAncestorsOf(nil) { // in causal order
+		if !free[h] {
+			continue
+		}
+		en, err := e.node.store.Entry(ctx, e.id, h)
+		if err != nil {
+			e.doc.Close()
+			e.doc, e.outside = nil, nil // loaded anew when it is needed
+			return nil
+		}
+		e.outside = append(e.outside, en.Bytes)
+	}
+	return nil
+}
+
+// releaseAll is for when somebody else's change builds on what is held: then they
+// have it.
+func (e *event) releaseAll(ctx context.Context) error {
+	return e.release(ctx, slices.Collect(maps.Keys(e.held)))
+}
+
+// headsWithoutHeld returns the heads that the document has without what is held.
+func (e *event) headsWithoutHeld() []wire.Hash {
+	heads := e.graph.Heads()
+	if len(e.held) == 0 {
+		return heads
+	}
+	heads = slices.DeleteFunc(slices.Clone(heads), func(h wire.Hash) bool { return e.held[h] })
+	for h := range e.held {
+		for _, d := range e.graph.Deps(nil, h) {
+			if e.held[d] || slices.ContainsFunc(e.graph.Dependents(d), func(x wire.Hash) bool { return !e.held[x] }) {
+				continue
+			}
+			heads = append(heads, d)
+		}
+	}
+	slices.SortFunc(heads, func(a, b wire.Hash) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(heads)
+}
+
+// explainMissing says more than that a post is not there, when it is one's own
+// anonymous question on its way to the relay.
+func (e *event) explainMissing(act *qa.Act, err error) error {
+	if len(e.held) == 0 {
+		return err
+	}
+	for _, post := range []qa.PostID{act.Post, act.Parent} {
+		if _, held := e.questionKey(post); held {
+			return fmt.Errorf("%w (%w)", ErrNotYetDelivered, err)
+		}
+	}
+	return err
+}

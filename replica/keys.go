@@ -1,0 +1,129 @@
+package replica
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/trust"
+)
+
+// The kinds of keys that a device holds in an event beside its person's own.
+const (
+	keyQuestion   = "question"   // asked one anonymous question
+	keyInvitation = "invitation" // came with an invitation that this device joined by
+)
+
+// heldKey is a key that this device holds in one event, and that nobody else has
+// unless it came with an invitation.
+type heldKey struct {
+	kind string
+	key  trust.Key
+}
+
+// storedKey is a heldKey in the settings, where a rebuild does not touch it.
+type storedKey struct {
+	Kind string `json:"kind"`
+	Seed string `json:"seed"` // hex
+}
+
+func keysPrefix(event qa.EventID) string { return "key/" + string(event) + "/" }
+
+// readKeys returns the keys that are held in an event. What cannot be read is
+// passed over with a word in the log: one broken row must not close the event.
+func (e *event) readKeys(ctx context.Context) (map[qa.Identity]heldKey, error) {
+	rows, err := e.node.store.Settings(ctx, keysPrefix(e.id))
+	if err != nil {
+		return nil, err
+	}
+	out := map[qa.Identity]heldKey{}
+	for name, value := range rows {
+		var s storedKey
+		var key trust.Key
+		err := json.Unmarshal([]byte(value), &s)
+		if err == nil {
+			var seed []byte
+			if seed, err = hex.DecodeString(s.Seed); err == nil {
+				key, err = trust.KeyFromSeed(seed)
+			}
+		}
+		if err == nil && keysPrefix(e.id)+string(key.Identity()) != name {
+			err = errors.New("it is not the key that its name says")
+		}
+		if err != nil {
+			e.node.cfg.Log.Warn("a key of an event cannot be read", "event", e.id, "key", name, "error", err)
+			continue
+		}
+		out[key.Identity()] = heldKey{kind: s.Kind, key: key}
+	}
+	return out, nil
+}
+
+// keepKey stores a key before anything is written with it.
+func (e *event) keepKey(ctx context.Context, kind string, key trust.Key) error {
+	value, err := json.Marshal(storedKey{Kind: kind, Seed: hex.EncodeToString(key.Seed())})
+	if err != nil {
+		return err
+	}
+	if err := e.node.store.SetSetting(ctx, keysPrefix(e.id)+string(key.Identity()), string(value)); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotSaved, err)
+	}
+	if e.keys == nil {
+		e.keys = map[qa.Identity]heldKey{}
+	}
+	e.keys[key.Identity()] = heldKey{kind: kind, key: key}
+	return nil
+}
+
+func (e *event) isQuestion(a wire.ActorID) bool {
+	k, ok := e.keys[qa.IdentityOfActor([]byte(a))]
+	return ok && k.kind == keyQuestion
+}
+
+// questionKey returns the one-question key that owns a post.
+func (e *event) questionKey(post qa.PostID) (trust.Key, bool) {
+	for id, k := range e.keys {
+		if k.kind == keyQuestion && strings.HasPrefix(string(post), string(id[:16])+"-") {
+			return k.key, true
+		}
+	}
+	return trust.Key{}, false
+}
+
+// keyOf returns the key of this person that an actor belongs to.
+func (e *event) keyOf(a wire.ActorID) (trust.Key, bool) {
+	id := qa.IdentityOfActor([]byte(a))
+	if id == e.node.Identity() {
+		return e.node.cfg.Key, true
+	}
+	k, ok := e.keys[id]
+	return k.key, ok
+}
+
+// Keys returns every identity that this device can write as in an event: the
+// person's own first, then those of its anonymous questions. So posts by any of
+// them are this person's.
+func (n *Node) Keys(ctx context.Context, id qa.EventID) ([]qa.Identity, error) {
+	e, err := n.event(id)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := e.readKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []qa.Identity{n.Identity()}
+	for id, k := range keys {
+		if k.kind == keyQuestion {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out[1:])
+	return out, nil
+}

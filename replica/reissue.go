@@ -1,0 +1,273 @@
+package replica
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"flyleaf/crdt"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// ErrUnknownChange is returned by TakeBack for a change that is not among the
+// refusals of the event.
+var ErrUnknownChange = errors.New("there is no such change among those that were not taken")
+
+// lost is an own act whose change is not in the document.
+type lost struct {
+	hash     wire.Hash
+	actor    wire.ActorID
+	act      qa.Act
+	status   storage.Status
+	atMillis int64 // when it was written, by this device's clock
+}
+
+// noteLost takes in an own row that is not in the document. An empty change that
+// joined heads says nothing that could be lost.
+func (g *gone) noteLost(en *storage.Entry) {
+	var act qa.Act
+	if json.Unmarshal(en.Act, &act) != nil || act.Kind == qa.ActMerge || act.Kind == qa.ActFound {
+		return
+	}
+	g.lost = append(g.lost, lost{hash: en.Hash, actor: en.Actor, act: act, status: en.Status, atMillis: en.ReceivedAtMillis})
+}
+
+// noteReissue notes, by an act from the ledger, which own change it stands for.
+func (g *gone) noteReissue(act []byte) {
+	if !bytes.Contains(act, []byte(`"reissues"`)) {
+		return // the ordinary case, not worth the reading
+	}
+	var k struct {
+		Reissues string `json:"reissues"`
+	}
+	if json.Unmarshal(act, &k) != nil {
+		return
+	}
+	if h, err := wire.ParseHash(k.Reissues); err == nil {
+		g.reissued[h] = true
+	}
+}
+
+// Settings that end an act's wait: what was taken back, or proved to say nothing new.
+func droppedPrefix(event qa.EventID) string { return "dropped/" + string(event) + "/" }
+
+// notReissued returns the lost acts that are still to be written anew, in the order
+// in which they were written. mu is held and the event is loaded.
+func (e *event) notReissued(ctx context.Context) ([]lost, error) {
+	if len(e.gone.lost) == 0 {
+		return nil, nil
+	}
+	dropped, err := e.node.store.Settings(ctx, droppedPrefix(e.id))
+	if err != nil {
+		return nil, err
+	}
+	var out []lost
+	for _, l := range e.gone.lost {
+		_, drop := dropped[droppedPrefix(e.id)+l.hash.String()]
+		if !drop && !e.gone.reissued[l.hash] {
+			out = append(out, l)
+		}
+	}
+	return out, nil
+}
+
+// reissue writes anew, each in a transaction of its own, the own acts that left the
+// document and can stand in it again. Those about posts that left wait until the
+// post is there again. What cannot be written now is tried again later: at the next
+// load, and when posts come. mu is held and the event is loaded; it may not be when
+// reissue returns.
+func (e *event) reissue(ctx context.Context) {
+	waiting, err := e.notReissued(ctx)
+	if err != nil {
+		e.node.cfg.Log.Warn("what is to be written anew could not be read", "event", e.id, "error", err)
+		return
+	}
+	for _, l := range waiting {
+		if err := e.reissueOne(ctx, l); err != nil {
+			e.reasons[l.hash] = err
+			e.node.cfg.Log.Warn("an act was not written anew", "event", e.id, "change", l.hash, "error", err)
+			if errors.Is(err, ErrNotSaved) {
+				return
+			}
+		}
+	}
+}
+
+// errWaits is why an act about a post that left is not written anew yet.
+var errWaits = errors.New("it is about a post that is not part of the event at the moment; it is written again when that post is")
+
+func (e *event) reissueOne(ctx context.Context, l lost) error {
+	if err := e.open(ctx); err != nil {
+		return err
+	}
+	act, ok := e.translate(l.act)
+	if !ok {
+		return errWaits
+	}
+	key, ok := e.keyOf(l.actor)
+	if !ok {
+		return errors.New("the key that it was written with is not on this device")
+	}
+	d := &draft{e: e, reissues: l.hash}
+	made, err := d.doAs(key, act)
+	if errors.Is(err, crdt.ErrNoPost) {
+		err = errWaits
+	}
+	if err != nil {
+		d.drop()
+		return err
+	}
+	if made.Nothing { // it is so already
+		return e.node.store.SetSetting(ctx, droppedPrefix(e.id)+l.hash.String(), "nothing new")
+	}
+	return d.save(ctx)
+}
+
+// translate makes an act be about the posts as they are now. It is false when one
+// of them is not there.
+func (e *event) translate(act qa.Act) (qa.Act, bool) {
+	ok := true
+	move := func(id qa.PostID) qa.PostID {
+		if id == "" {
+			return ""
+		}
+		now, found := e.resolve(id)
+		ok = ok && found
+		return now
+	}
+	switch act.Kind {
+	case qa.ActPost:
+		if act.Origin == "" {
+			act.Origin = act.Post
+		}
+		act.Post = ""
+		act.Parent = move(act.Parent)
+	case qa.ActMark:
+		act.Post = move(act.Post)
+		if act.Mark == "duplicateOf" {
+			act.Text = string(move(qa.PostID(act.Text)))
+		}
+	default:
+		act.Post = move(act.Post)
+	}
+	return act, ok
+}
+
+// resolve returns the post that stands for id now: itself, or the one that its
+// owner wrote anew. Nobody else can take its place: the ID holds its owner.
+func (e *event) resolve(id qa.PostID) (qa.PostID, bool) {
+	if _, ok := e.fold.Post(id); ok {
+		return id, true
+	}
+	origin := cmp.Or(e.gone.origins[id], id)
+	var found qa.PostID
+	for _, p := range e.fold.Posts() { // ascending, so that all devices choose the same
+		if p.Origin == origin && len(id) > 16 && string(p.ID[:16]) == string(id[:16]) {
+			found = p.ID
+			break
+		}
+	}
+	return found, found != ""
+}
+
+// Refusals returns what this device wrote in an event and what was not taken: by
+// the relay, in which case it stays part of the event here and waits, or because it
+// hung on something that left the event. The words are kept. Oldest first.
+func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, error) {
+	e, err := n.event(id)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.load(ctx); err != nil {
+		return nil, err
+	}
+	waiting, err := e.notReissued(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []qa.NotTaken
+	for _, l := range waiting {
+		code, reason := e.whyLost(l)
+		out = append(out, qa.NotTaken{
+			Hash: l.hash.String(), Code: code, Reason: reason, Post: l.act.Post, Act: l.act, AtMillis: l.atMillis,
+		})
+	}
+	e.side.mu.Lock()
+	byRelay := make([]Refusal, 0, len(e.side.relayRefused))
+	for _, r := range e.side.relayRefused {
+		byRelay = append(byRelay, r)
+	}
+	e.side.mu.Unlock()
+	for _, r := range byRelay {
+		if _, left := e.gone.out[r.Hash]; left {
+			continue
+		}
+		en, err := n.store.Entry(ctx, id, r.Hash)
+		if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrDamaged) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		var act qa.Act
+		if !en.Own || json.Unmarshal(en.Act, &act) != nil {
+			continue
+		}
+		out = append(out, qa.NotTaken{
+			Hash: r.Hash.String(), Code: r.Code, Reason: r.Reason, Deferred: r.Deferred, ByRelay: true,
+			Post: act.Post, Act: act, AtMillis: en.ReceivedAtMillis,
+		})
+	}
+	slices.SortStableFunc(out, func(a, b qa.NotTaken) int {
+		return cmp.Or(cmp.Compare(a.AtMillis, b.AtMillis), cmp.Compare(a.Hash, b.Hash))
+	})
+	return out, nil
+}
+
+// whyLost says why a lost act's change is not in the document, or why it could not
+// be written anew.
+func (e *event) whyLost(l lost) (code, reason string) {
+	code, reason = string(CodePast), "It was built on something that turned out not to be part of the event."
+	if l.status == storage.Refused {
+		code, reason = CodeContent, "The event's rules do not allow it; an older version of this program wrote it."
+	}
+	if err := e.reasons[l.hash]; err != nil {
+		reason += fmt.Sprintf(" It could not be written again: %v.", err)
+	}
+	return code, reason
+}
+
+// TakeBack forgets something that was not taken, by its hash in hex as Refusals
+// gives it: it is not shown any more and not written anew. Of a post that only the
+// relay does not take, the text is withdrawn, because it is part of the event here.
+// ErrUnknownChange is returned for a hash that is not among the refusals.
+func (n *Node) TakeBack(ctx context.Context, id qa.EventID, hash string) error {
+	all, err := n.Refusals(ctx, id)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(r qa.NotTaken) bool { return r.Hash == hash })
+	if i < 0 {
+		return ErrUnknownChange
+	}
+	if !all[i].ByRelay {
+		err := n.store.SetSetting(ctx, droppedPrefix(id)+hash, "taken back")
+		if err == nil {
+			n.subs.notify(qa.Update{Event: id, Status: true})
+		}
+		return err
+	}
+	if all[i].Act.Kind == qa.ActPost {
+		_, err = n.Do(ctx, id, qa.Act{Kind: qa.ActWithdraw, Post: all[i].Post, On: true})
+		return err
+	}
+	return fmt.Errorf("it is part of the event on this device and waits for a relay that takes it; undo it in the event instead: %w", ErrUnknownChange)
+}
