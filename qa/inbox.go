@@ -1,0 +1,221 @@
+package qa
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// InboxOrder is how an author's inbox is sorted.
+type InboxOrder string
+
+// The orders of an inbox.
+const (
+	InboxWanted InboxOrder = "wanted" // most wanted first, then the older
+	InboxAge    InboxOrder = "age"    // the oldest first
+	InboxAsker  InboxOrder = "asker"  // by the asker's name, and who has no answer at all yet first
+)
+
+// InboxItem is a question in an author's inbox.
+type InboxItem struct {
+	Thread *Thread `json:"thread"`
+	// Parts of a question that asks several things; nil of one that does not.
+	Parts []QuestionPart `json:"parts,omitempty"`
+	// FirstOfAsker: none of this person's questions is answered yet.
+	FirstOfAsker bool `json:"firstOfAsker"`
+	// TakenBy are the authors who have taken it, ascending.
+	TakenBy []Identity `json:"takenBy,omitempty"`
+}
+
+// Inbox is what waits for an author, and what does not any more.
+type Inbox struct {
+	Waiting  []InboxItem `json:"waiting"`  // nobody answered, not put off, not taken by somebody else alone
+	Mine     []InboxItem `json:"mine"`     // unanswered and taken by this author
+	Others   []InboxItem `json:"others"`   // unanswered and taken by others alone
+	Later    []InboxItem `json:"later"`    // unanswered and put off on this device
+	Answered []InboxItem `json:"answered"` // but for parts that may still be open
+}
+
+// NewInbox sorts a week's questions for one author. later are those this author
+// put off, which only their device knows. Questions that are not shown, and those
+// marked as a duplicate, are left out: a duplicate is answered where it points.
+func (w *Week) NewInbox(me Identity, later map[PostID]bool, order InboxOrder) Inbox {
+	heard := map[Entrant]bool{} // askers with an answer
+	for i := range w.Threads {
+		t := &w.Threads[i]
+		if t.Answered {
+			heard[EntrantOf(&t.Question.Post)] = true
+		}
+	}
+	var in Inbox
+	for i := range w.Threads {
+		t := &w.Threads[i]
+		if !t.Question.Shown() || t.DuplicateOf != "" {
+			continue
+		}
+		item := InboxItem{
+			Thread: t, Parts: t.Parts(), TakenBy: t.Question.Marks.Assigned,
+			FirstOfAsker: !heard[EntrantOf(&t.Question.Post)],
+		}
+		mine := slices.Contains(item.TakenBy, me)
+		switch {
+		case t.Answered:
+			in.Answered = append(in.Answered, item)
+		case later[t.Question.ID]:
+			in.Later = append(in.Later, item)
+		case len(item.TakenBy) > 0 && !mine:
+			in.Others = append(in.Others, item)
+		default:
+			in.Waiting = append(in.Waiting, item)
+			if mine {
+				in.Mine = append(in.Mine, item)
+			}
+		}
+	}
+	for _, list := range []*[]InboxItem{&in.Waiting, &in.Mine, &in.Others, &in.Later, &in.Answered} {
+		slices.SortStableFunc(*list, order.compare)
+	}
+	return in
+}
+
+func (o InboxOrder) compare(a, b InboxItem) int {
+	age := cmp.Or(cmp.Compare(a.Thread.Question.AtMillis, b.Thread.Question.AtMillis), compareOp(a.Thread.Question.Op, b.Thread.Question.Op))
+	switch o {
+	case InboxAge:
+		return age
+	case InboxAsker:
+		first := 0
+		if a.FirstOfAsker != b.FirstOfAsker {
+			first = 1
+			if a.FirstOfAsker {
+				first = -1
+			}
+		}
+		return cmp.Or(first, cmp.Compare(strings.ToLower(a.Thread.Question.Name), strings.ToLower(b.Thread.Question.Name)), age)
+	}
+	return cmp.Or(cmp.Compare(b.Thread.Wants, a.Thread.Wants), age)
+}
+
+// QuestionPart is one of several things that a question asks.
+type QuestionPart struct {
+	Text string `json:"text"`
+	// Answered: an author's reply quotes it, or answers without quoting anything.
+	Answered bool `json:"answered"`
+}
+
+// maxParts bounds the parts of a question that are told apart.
+const maxParts = 20
+
+var numbered = regexp.MustCompile(`^\s{0,3}(?:\d{1,2}[.)]|[-*+])\s+(\S.*)$`)
+
+// SplitQuestion returns the parts of a question that asks several things: the items
+// of its list when they are two or more, else its paragraphs that end in a question
+// mark when those are. nil is returned for a question that asks one thing. Code is
+// passed over.
+func SplitQuestion(text string) []string {
+	var items, paragraphs []string
+	var paragraph []string
+	fenced := false
+	flush := func() {
+		p := strings.Join(paragraph, " ")
+		if strings.HasSuffix(p, "?") {
+			paragraphs = append(paragraphs, p)
+		}
+		paragraph = nil
+	}
+	inItem := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, " \t\r\n")
+		if strings.HasPrefix(strings.TrimSpace(line), "```") {
+			fenced = !fenced
+			flush()
+			inItem = false
+			continue
+		}
+		if fenced {
+			continue
+		}
+		if m := numbered.FindStringSubmatch(line); m != nil {
+			flush()
+			items = append(items, m[1])
+			inItem = true
+			continue
+		}
+		words := strings.TrimSpace(line)
+		switch {
+		case words == "":
+			flush()
+			inItem = false
+		case inItem: // an item's next line
+			items[len(items)-1] += " " + words
+		default:
+			paragraph = append(paragraph, words)
+		}
+	}
+	flush()
+	parts := items
+	if len(parts) < 2 || !slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(p, "?") }) {
+		parts = paragraphs
+	}
+	if len(parts) < 2 {
+		return nil
+	}
+	return parts[:min(len(parts), maxParts)]
+}
+
+// Parts returns what the question asks, when that is several things, and which of
+// them are answered.
+func (t *Thread) Parts() []QuestionPart {
+	texts := SplitQuestion(t.Question.Text())
+	if texts == nil {
+		return nil
+	}
+	parts := make([]QuestionPart, len(texts))
+	for i, text := range texts {
+		parts[i] = QuestionPart{Text: text, Answered: t.Question.Marks.Answered}
+	}
+	for i := range t.Replies {
+		r := &t.Replies[i]
+		if !r.ByAuthor || !r.Shown() {
+			continue
+		}
+		quoted := quotes(r.Text())
+		for k := range parts {
+			if len(quoted) == 0 || slices.Contains(quoted, folded(parts[k].Text)) {
+				parts[k].Answered = true
+			}
+		}
+	}
+	return parts
+}
+
+// QuotePart puts a part of the question before the answer to it, which is how a
+// reply says what it answers: in Markdown, so that every reader understands.
+func QuotePart(part, answer string) string {
+	return "> " + strings.Join(strings.Fields(part), " ") + "\n\n" + answer
+}
+
+// quotes returns the block quotes of a text, folded.
+func quotes(text string) []string {
+	var out []string
+	var quote []string
+	flush := func() {
+		if len(quote) > 0 {
+			out = append(out, folded(strings.Join(quote, " ")))
+			quote = nil
+		}
+	}
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), ">"); ok {
+			quote = append(quote, rest)
+			continue
+		}
+		flush()
+	}
+	flush()
+	return out
+}
+
+// folded makes texts that differ in white space alone equal.
+func folded(text string) string { return strings.Join(strings.Fields(text), " ") }

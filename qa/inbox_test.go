@@ -1,0 +1,120 @@
+package qa
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestSplitQuestion(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"one thing", "Does it pay?", nil},
+		{"two sentences are one paragraph", "Does it pay? And when?", nil},
+		{"paragraphs", "Does it pay?\n\nAnd when\ndoes it?\n\nThanks!", []string{"Does it pay?", "And when does it?"}},
+		{"numbers", "Two things:\n1. Does it pay?\n2. When,\n   if so?\n\nThanks", []string{"Does it pay?", "When, if so?"}},
+		{"brackets and dashes", "1) a?\n2) b?", []string{"a?", "b?"}},
+		{"a list that asks nothing", "I have:\n- a ledger\n- a pencil\n\nWhat now?", nil},
+		{"a list within two questions", "What of this?\n\n- a\n- b\n\nAnd then?", []string{"What of this?", "And then?"}},
+		{"code", "Why?\n\n```\nx = y?\n\nz = 1?\n```\n", nil},
+		{"a year is no number of a list", "1999. was good?\n\nWhy?", []string{"1999. was good?", "Why?"}},
+		{"empty", "", nil},
+	} {
+		if got := SplitQuestion(c.text); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+	many := strings.Repeat("- a?\n", 100)
+	if got := len(SplitQuestion(many)); got != maxParts {
+		t.Errorf("%d parts", got)
+	}
+}
+
+func TestPartsAreAnsweredOneByOne(t *testing.T) {
+	author := person(2)
+	e := Event{Founder: person(1), Roles: []Grant{{author, RoleAuthor}}}
+	post := func(id string, parent PostID, by Identity, text string) Post {
+		return Post{ID: PostID(id), Parent: parent, By: by, Op: OpID{Counter: uint64(len(id))}, Revisions: []Revision{{Text: text}}}
+	}
+	q := post("q", "", person(3), "1. Does it  pay?\n2. When?")
+	state := func(replies ...Post) string {
+		w := NewWeek(e, append([]Post{q}, replies...), nil)
+		var out []string
+		for _, p := range w.Threads[0].Parts() {
+			out = append(out, fmt.Sprint(p.Answered))
+		}
+		return strings.Join(out, " ")
+	}
+	parts := SplitQuestion(q.Text())
+	if got := state(); got != "false false" {
+		t.Error(got)
+	}
+	if got := state(post("aa", "q", author, QuotePart(parts[0], "Yes."))); got != "true false" {
+		t.Errorf("the first: %s", got)
+	}
+	if got := state(post("aa", "q", author, QuotePart(parts[1], "Now."))); got != "false true" {
+		t.Errorf("the second: %s", got)
+	}
+	if got := state(post("aa", "q", author, "Both: yes.")); got != "true true" {
+		t.Errorf("without a quote: %s", got)
+	}
+	if got := state(post("aa", "q", person(4), QuotePart(parts[0], "Yes."))); got != "false false" {
+		t.Errorf("by a reader: %s", got)
+	}
+	if got := state(post("aa", "q", author, "> something else\n\nYes.")); got != "false false" {
+		t.Errorf("another quote: %s", got)
+	}
+}
+
+func TestInbox(t *testing.T) {
+	me, other := person(2), person(3)
+	e := Event{Founder: person(1), Roles: []Grant{{me, RoleAuthor}, {other, RoleAuthor}}}
+	n := 0
+	q := func(id string, by int, wants int, marks Marks) Post {
+		n++
+		p := Post{ID: PostID(id), By: person(by), AtMillis: int64(n), Op: OpID{Counter: uint64(n)}, Marks: marks, Revisions: []Revision{{Text: id + "?"}}}
+		for i := range wants {
+			p.Reactions = append(p.Reactions, Reaction{By: person(100 + i), Emoji: WantEmoji})
+		}
+		return p
+	}
+	posts := []Post{
+		q("old", 10, 1, Marks{}),
+		q("wanted", 11, 5, Marks{}),
+		q("mine", 12, 3, Marks{Assigned: []Identity{me, other}}),
+		q("others", 13, 9, Marks{Assigned: []Identity{other}}),
+		q("later", 14, 9, Marks{}),
+		q("answered", 10, 0, Marks{Answered: true}),
+		q("hidden", 15, 0, Marks{Hidden: "why"}),
+		q("double", 16, 0, Marks{DuplicateOf: "old"}),
+		q("new", 17, 1, Marks{}),
+	}
+	people := []Person{{ID: person(10), Name: "Zoë"}, {ID: person(11), Name: "ada"}, {ID: person(12), Name: "Bela"}, {ID: person(17), Name: "Carl"}}
+	w := NewWeek(e, posts, people)
+	ids := func(items []InboxItem) string {
+		var out []string
+		for _, i := range items {
+			out = append(out, string(i.Thread.Question.ID))
+		}
+		return strings.Join(out, " ")
+	}
+	for order, want := range map[InboxOrder]string{
+		InboxWanted: "wanted mine old new",
+		InboxAge:    "old wanted mine new",
+		InboxAsker:  "wanted mine new old", // Zoë has an answer already
+	} {
+		in := w.NewInbox(me, map[PostID]bool{"later": true}, order)
+		if got := ids(in.Waiting); got != want {
+			t.Errorf("%s: %s, want %s", order, got, want)
+		}
+		if ids(in.Mine) != "mine" || ids(in.Others) != "others" || ids(in.Later) != "later" || ids(in.Answered) != "answered" {
+			t.Errorf("%s: mine %q, others %q, later %q, answered %q", order, ids(in.Mine), ids(in.Others), ids(in.Later), ids(in.Answered))
+		}
+	}
+	if in := w.NewInbox(other, nil, InboxWanted); ids(in.Others) != "" || ids(in.Mine) != "others mine" {
+		t.Errorf("the other author: others %q, mine %q", ids(in.Others), ids(in.Mine))
+	}
+}
