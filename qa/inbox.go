@@ -30,11 +30,13 @@ type InboxItem struct {
 
 // Inbox is what waits for an author, and what does not any more.
 type Inbox struct {
-	Waiting  []InboxItem `json:"waiting"`  // nobody answered, not put off, not taken by somebody else alone
-	Mine     []InboxItem `json:"mine"`     // unanswered and taken by this author
-	Others   []InboxItem `json:"others"`   // unanswered and taken by others alone
-	Later    []InboxItem `json:"later"`    // unanswered and put off on this device
-	Answered []InboxItem `json:"answered"` // but for parts that may still be open
+	// Waiting are those that nobody answered, or not in all parts, that were not put
+	// off, and that nobody else alone has taken.
+	Waiting  []InboxItem `json:"waiting"`
+	Mine     []InboxItem `json:"mine"`   // unanswered and taken by this author
+	Others   []InboxItem `json:"others"` // unanswered and taken by others alone
+	Later    []InboxItem `json:"later"`  // unanswered and put off on this device
+	Answered []InboxItem `json:"answered"`
 }
 
 // NewInbox sorts a week's questions for one author. later are those this author
@@ -60,7 +62,7 @@ func (w *Week) NewInbox(me Identity, later map[PostID]bool, order InboxOrder) In
 		}
 		mine := slices.Contains(item.TakenBy, me)
 		switch {
-		case t.Answered:
+		case t.Answered && !item.open():
 			in.Answered = append(in.Answered, item)
 		case later[t.Question.ID]:
 			in.Later = append(in.Later, item)
@@ -77,6 +79,11 @@ func (w *Week) NewInbox(me Identity, later map[PostID]bool, order InboxOrder) In
 		slices.SortStableFunc(*list, order.compare)
 	}
 	return in
+}
+
+// open reports whether parts of a question that asks several things wait.
+func (i *InboxItem) open() bool {
+	return slices.ContainsFunc(i.Parts, func(p QuestionPart) bool { return !p.Answered })
 }
 
 func (o InboxOrder) compare(a, b InboxItem) int {

@@ -114,6 +114,15 @@ func TestInbox(t *testing.T) {
 			t.Errorf("%s: mine %q, others %q, later %q, answered %q", order, ids(in.Mine), ids(in.Others), ids(in.Later), ids(in.Answered))
 		}
 	}
+	// An answer to one of two parts leaves the other in the inbox.
+	half := q("half", 18, 0, Marks{})
+	half.Revisions[0].Text = "1. a?\n2. b?"
+	answer := q("x", 2, 0, Marks{})
+	answer.Parent, answer.Revisions[0].Text = "half", QuotePart("a?", "Yes.")
+	w2 := NewWeek(e, []Post{half, answer}, nil)
+	if in := w2.NewInbox(me, nil, InboxWanted); !w2.Threads[0].Answered || ids(in.Waiting) != "half" || ids(in.Answered) != "" {
+		t.Errorf("answered by half: waiting %q, answered %q", ids(in.Waiting), ids(in.Answered))
+	}
 	if in := w.NewInbox(other, nil, InboxWanted); ids(in.Others) != "" || ids(in.Mine) != "others mine" {
 		t.Errorf("the other author: others %q, mine %q", ids(in.Others), ids(in.Mine))
 	}

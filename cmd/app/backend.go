@@ -43,6 +43,9 @@ type backend interface {
 	Sync(ctx context.Context, event qa.EventID, timeout time.Duration) error
 	Rebuild(ctx context.Context, event qa.EventID) error
 
+	// Later are the questions that were put off on this device.
+	Later(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error)
+	SetLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error
 	// Changes calls fn with the log's entries after a cursor; with follow it goes on
 	// until ctx or the node ends.
 	Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(journal.Entry) error) error

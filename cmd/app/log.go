@@ -113,13 +113,15 @@ func deedLine(d journal.Deed) string {
 			words = append(words, "off")
 		}
 	}
-	if d.Value != nil {
+	if text, ok := d.Value.(string); ok {
+		words = append(words, oneLine(text))
+	} else if d.Value != nil {
 		words = append(words, fmt.Sprint(d.Value))
 	}
 	if d.Text != "" {
 		words = append(words, oneLine(d.Text))
 	}
-	return strings.Join(words, " ")
+	return plain(strings.Join(words, " "))
 }
 
 // oneLine shortens a text to the beginning of its first words, in quotes.

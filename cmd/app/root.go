@@ -78,6 +78,7 @@ func newRoot(std streams) *cobra.Command {
 		a.askCmd(), a.replyCmd(), a.editCmd(), a.withdrawCmd(), a.reactCmd(),
 		a.listCmd(), a.showCmd(), a.searchCmd(), a.nameCmd(), a.identityCmd(), a.rolesCmd(),
 		a.importCmd(), a.exportCmd(), a.syncCmd(), a.statusCmd(), a.doctorCmd(), a.logCmd(), a.apiTokenCmd(),
+		a.inboxCmd(), a.answerCmd(), a.takeCmd(), a.laterCmd(),
 		serve, a.demoCmd(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
 	)

@@ -1,0 +1,283 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// The commands of an author: inbox, answer, take, later.
+
+// settingLater begins the settings that hold what an author has put off:
+// later/<event>/<post>, with the time it was. Only this device knows.
+const settingLater = "later/"
+
+// Later returns the questions of an event that were put off on this device.
+func (l *local) Later(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
+	return laterOf(ctx, l.store, event)
+}
+
+func laterOf(ctx context.Context, s storage.Local, event qa.EventID) (map[qa.PostID]bool, error) {
+	prefix := settingLater + string(event) + "/"
+	all, err := s.Settings(ctx, prefix)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[qa.PostID]bool, len(all))
+	for key := range all {
+		out[qa.PostID(strings.TrimPrefix(key, prefix))] = true
+	}
+	return out, nil
+}
+
+// SetLater puts a question off, or takes it back.
+func (l *local) SetLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error {
+	key := settingLater + string(event) + "/" + string(post)
+	if !on {
+		return l.store.DeleteSetting(ctx, key)
+	}
+	return l.store.SetSetting(ctx, key, strconv.FormatInt(nowMillis(), 10))
+}
+
+type rpcLater struct {
+	Event qa.EventID
+	Post  qa.PostID
+	On    bool
+}
+
+func (r *remote) Later(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
+	return call[map[qa.PostID]bool](ctx, r, "later", event)
+}
+
+func (r *remote) SetLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error {
+	_, err := call[rpcNothing](ctx, r, "setLater", rpcLater{event, post, on})
+	return err
+}
+
+func (a *app) inboxCmd() *cobra.Command {
+	var event, order string
+	var all bool
+	c := &cobra.Command{
+		Use:   "inbox [flags]",
+		Short: "The questions that wait for an author's answer",
+		Long: `The questions that nobody has answered, most wanted first. What another author has
+taken, and what you have put off until later, stands apart. It works without a network:
+answers go out when the relay can be reached.`,
+		Example: `  flyleaf inbox
+  flyleaf inbox --sort asker
+  flyleaf answer 0b1c2d3e4f5a6b7c-abcdefghijklm-24 "With two people and one cash box."`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			by := qa.InboxOrder(order)
+			switch by {
+			case qa.InboxWanted, qa.InboxAge, qa.InboxAsker:
+			default:
+				return codedf(exitUsage, "--sort takes wanted, age or asker, not %q", order)
+			}
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				week, err := b.Week(ctx, id)
+				if err != nil {
+					return err
+				}
+				me, err := b.Identity(ctx)
+				if err != nil {
+					return err
+				}
+				later, err := b.Later(ctx, id)
+				if err != nil {
+					return err
+				}
+				in := week.NewInbox(me, later, by)
+				if a.json {
+					return a.printJSON(newJSONInbox(&in))
+				}
+				a.printInbox(&week, &in, me, all)
+				return nil
+			})
+		},
+	}
+	c.Flags().StringVar(&order, "sort", string(qa.InboxWanted), "`wanted`, age, or asker: who has no answer at all yet first")
+	c.Flags().BoolVar(&all, "all", false, "what is answered too")
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+// jsonInbox is an inbox as `inbox --json` prints it. The names are a contract.
+type jsonInbox struct {
+	Waiting  []jsonInboxItem `json:"waiting"`
+	Others   []jsonInboxItem `json:"others"`
+	Later    []jsonInboxItem `json:"later"`
+	Answered []jsonInboxItem `json:"answered"`
+}
+
+type jsonInboxItem struct {
+	jsonPost
+	TakenBy      []qa.Identity     `json:"takenBy,omitempty"`
+	FirstOfAsker bool              `json:"firstOfAsker"`
+	Parts        []qa.QuestionPart `json:"parts,omitempty"`
+}
+
+func newJSONInbox(in *qa.Inbox) jsonInbox {
+	list := func(items []qa.InboxItem) []jsonInboxItem {
+		out := make([]jsonInboxItem, len(items))
+		for i, item := range items {
+			out[i] = jsonInboxItem{newJSONThread(item.Thread), item.TakenBy, item.FirstOfAsker, item.Parts}
+		}
+		return out
+	}
+	return jsonInbox{list(in.Waiting), list(in.Others), list(in.Later), list(in.Answered)}
+}
+
+func (a *app) printInbox(w *qa.Week, in *qa.Inbox, me qa.Identity, all bool) {
+	if len(in.Waiting) == 0 {
+		a.printf("No question waits for an answer.\n")
+	}
+	section := func(title string, items []qa.InboxItem) {
+		if len(items) == 0 {
+			return
+		}
+		if title != "" {
+			a.printf("\n%s\n", title)
+		}
+		for _, item := range items {
+			a.printInboxItem(w, &item, me)
+		}
+	}
+	section("", in.Waiting)
+	section("Taken by other authors", in.Others)
+	section("Later", in.Later)
+	if all {
+		section("Answered", in.Answered)
+	}
+}
+
+func (a *app) printInboxItem(w *qa.Week, item *qa.InboxItem, me qa.Identity) {
+	q := &item.Thread.Question
+	var notes []string
+	if n := item.Thread.Wants; n > 0 {
+		notes = append(notes, fmt.Sprintf("wanted by %d", n))
+	}
+	if item.FirstOfAsker {
+		notes = append(notes, "no answer yet")
+	}
+	for _, by := range item.TakenBy {
+		switch name := w.People[by].Name; {
+		case by == me:
+			notes = append(notes, "taken by you")
+		case name != "":
+			notes = append(notes, "taken by "+name)
+		default:
+			notes = append(notes, "taken by "+by.Short())
+		}
+	}
+	a.printf("%s  %s  %s  %s\n", plain(q.Name), time.UnixMilli(q.AtMillis).Format("Mon 2 Jan 15:04"), q.ID, plain(strings.Join(notes, ", ")))
+	if item.Parts == nil {
+		for line := range strings.SplitSeq(plain(q.Text()), "\n") {
+			a.printf("  %s\n", line)
+		}
+		return
+	}
+	for i, p := range item.Parts {
+		mark := " "
+		if p.Answered {
+			mark = "✓"
+		}
+		a.printf("  %s part %d: %s\n", mark, i+1, plain(p.Text))
+	}
+}
+
+func (a *app) answerCmd() *cobra.Command {
+	var event string
+	var part int
+	c := &cobra.Command{
+		Use:   "answer [flags] POST TEXT|-",
+		Short: "Answer a question; prints the answer's ID",
+		Long: `Answer a question. It is an author's answer, with the badge, when the organiser has
+made you an author of the event.
+
+A question that asks several things can be answered part by part: --part quotes the part,
+and the inbox shows which are still open.`,
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			text, err := a.textArg(args[1:])
+			if err != nil {
+				return err
+			}
+			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
+				p, err := b.Post(ctx, id, post)
+				if err != nil {
+					return a.explain(err)
+				}
+				if part != 0 {
+					parts := qa.SplitQuestion(p.Text())
+					if part < 1 || part > len(parts) {
+						return codedf(exitUsage, "the question has %d parts, so there is no part %d; nothing was sent. `flyleaf inbox` lists them", len(parts), part)
+					}
+					text = qa.QuotePart(parts[part-1], text)
+				}
+				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, AtMillis: nowMillis(), Parent: post, Text: text})
+			})
+		},
+	}
+	c.Flags().IntVar(&part, "part", 0, "answer this `part` of the question, as flyleaf inbox numbers them")
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func (a *app) takeCmd() *cobra.Command {
+	var event string
+	var undo bool
+	c := &cobra.Command{
+		Use:   "take [flags] POST",
+		Short: "Say that you will answer a question, so that the other authors need not",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
+				me, err := b.Identity(ctx)
+				if err != nil {
+					return err
+				}
+				done := "Taken."
+				if undo {
+					done = "Put back."
+				}
+				return a.act(ctx, b, id, qa.Act{Kind: qa.ActMark, AtMillis: nowMillis(), Post: post, Mark: "assigned", Identity: me, On: !undo}, done)
+			})
+		},
+	}
+	c.Flags().BoolVar(&undo, "undo", false, "put it back")
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func (a *app) laterCmd() *cobra.Command {
+	var event string
+	var undo bool
+	c := &cobra.Command{
+		Use:   "later [flags] POST",
+		Short: "Put a question off; only this device knows",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
+				if err := b.SetLater(ctx, id, post, !undo); err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(map[string]qa.PostID{"post": post})
+				}
+				if undo {
+					a.printf("Back in the inbox.\n")
+				} else {
+					a.printf("Put off. `flyleaf inbox` lists it under Later; the other authors see it as not taken.\n")
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&undo, "undo", false, "take it back into the inbox")
+	return a.jsonFlag(eventFlag(c, &event))
+}
