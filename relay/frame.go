@@ -4,8 +4,12 @@ import (
 	"encoding/binary"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"flyleaf/crdt/sync/repo"
 )
 
 // A frame from a server, RFC 6455 and RFC 7692:
@@ -45,17 +49,26 @@ func takesDeflate(h http.Header) bool {
 	return false
 }
 
+// heads are buffers for what is written at once.
+var heads = sync.Pool{New: func() any { return new([]byte) }}
+
 // sendEncoded writes a sync message. It writes to the connection under the
 // WebSocket library, which cannot send parts that many frames share; nobody else
 // writes meanwhile (see run).
 func (s *session) sendEncoded(e *encoded) error {
 	first, tail := byte(frameBinary), e.tail
-	name := appendText(nil, s.peer)
+	var nameBytes [3 + repo.MaxID]byte
+	name := appendText(nameBytes[:0], s.peer)
 	room := 32 + len(e.head) + len(name)
 	if len(tail) < inOnePiece {
 		room += len(tail)
 	}
-	head := make([]byte, 0, room)
+	pooled := heads.Get().(*[]byte)
+	head := slices.Grow((*pooled)[:0], room)
+	defer func() {
+		*pooled = head
+		heads.Put(pooled)
+	}()
 	prefix := len(e.head) + len(name)
 	var deflated []byte
 	if s.deflate && len(tail) >= deflateFrom {
@@ -77,7 +90,8 @@ func (s *session) sendEncoded(e *encoded) error {
 	}
 	conn := s.conn.NetConn()
 	if len(tail) < inOnePiece {
-		_, err := conn.Write(append(head, tail...))
+		head = append(head, tail...)
+		_, err := conn.Write(head)
 		return err
 	}
 	parts := net.Buffers{head, tail}

@@ -47,6 +47,7 @@ const (
 
 	bigFrame        = 1 << 20
 	keptBuffer      = 4 << 10  // bytes of the buffer that a reader keeps between frames
+	firstBuffer     = 512      // bytes of it to begin with
 	maxBatchChanges = 4_096    // in one commit, before the message that goes beyond it
 	maxBatchBytes   = 16 << 20 // likewise
 	maxRefusals     = 500      // in one flyleaf-refused message, and malformed changes in one sync message

@@ -1,6 +1,9 @@
 package relay
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // outbox is what waits to be sent to one peer: frames that are ready, bounded,
 // and rooms about which there may be something to say. A sync message is made
@@ -13,13 +16,13 @@ type outbox struct {
 	max      int // frames
 	frames   [][]byte
 	bytes    int
-	rooms    []*room
-	waiting  map[*room]bool // the set of rooms
+	rooms    []*room // each once
+	space    []*room // memory for rooms when there are none
 	finished bool
 }
 
 func newOutbox(maxFrames int) *outbox {
-	return &outbox{wake: make(chan struct{}, 1), max: maxFrames, waiting: map[*room]bool{}}
+	return &outbox{wake: make(chan struct{}, 1), max: maxFrames}
 }
 
 func (o *outbox) nudge() {
@@ -47,16 +50,19 @@ func (o *outbox) frame(b []byte) bool {
 func (o *outbox) touch(r *room) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.finished || o.waiting[r] {
+	if o.finished || slices.Contains(o.rooms, r) { // one or none, mostly
 		return
 	}
-	o.waiting[r] = true
 	o.rooms = append(o.rooms, r)
+	if len(o.rooms) == 1 {
+		o.space = o.rooms
+	}
 	o.nudge()
 }
 
-// next takes what is to be done next: a frame, or else a room, or nothing.
-func (o *outbox) next() (frame []byte, r *room) {
+// next takes what is to be done next: a frame, or else a room, or nothing; over says
+// that nothing will come any more.
+func (o *outbox) next() (frame []byte, r *room, over bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.frames) > 0 {
@@ -64,15 +70,16 @@ func (o *outbox) next() (frame []byte, r *room) {
 		o.frames[0] = nil
 		o.frames = o.frames[1:]
 		o.bytes -= len(frame)
-		return frame, nil
+		return frame, nil, false
 	}
 	if len(o.rooms) > 0 {
 		r = o.rooms[0]
 		o.rooms[0] = nil
-		o.rooms = o.rooms[1:]
-		delete(o.waiting, r)
+		if o.rooms = o.rooms[1:]; len(o.rooms) == 0 {
+			o.rooms = o.space[:0]
+		}
 	}
-	return nil, r
+	return nil, r, r == nil && o.finished
 }
 
 // finish makes the outbox take nothing more.

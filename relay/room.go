@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ type room struct {
 	broken  bool // a commit failed: the graph is ahead of the disk and must not be used
 	graph   *graph.Graph
 	members map[*session]*member
+	fanout  amsync.Fanout
+	latest  *encoded           // the last small message, nil at first
 	waiting map[wire.Hash]held // what the graph has waiting
 	seen    map[ephemeralKey]uint64
 }
@@ -152,6 +155,35 @@ func (r *room) receive(sub *submission) {
 	}
 }
 
+// agreed is receive for an answer that has nothing but heads and what is shared, 32
+// bytes each. False means that these are not the document's heads, or that there is
+// more to it, and that nothing was done.
+func (r *room) agreed(s *session, heads, shared []byte) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.members[s]
+	if m == nil || r.broken || !isList(heads, r.graph.Heads()) || !bytes.Equal(heads, shared) || !m.peer.ReceiveAgreed(r.graph) {
+		return false
+	}
+	if !m.peer.Quiet(r.graph) {
+		s.out.touch(r)
+	}
+	return true
+}
+
+// isList says whether list is these hashes, end to end.
+func isList(list []byte, hashes []wire.Hash) bool {
+	if len(list) != len(hashes)*len(wire.Hash{}) {
+		return false
+	}
+	for i, h := range hashes {
+		if wire.Hash(list[i*len(h):]) != h {
+			return false
+		}
+	}
+	return true
+}
+
 // requested answers a request for a document that is not here and that nobody
 // who is connected seems to have.
 func (r *room) requested(s *session) {
@@ -198,9 +230,12 @@ func (r *room) generate(s *session) (*encoded, error) {
 			return nil, nil
 		}
 	}
-	msg, ok, err := m.peer.Generate(source{r})
+	msg, ok, err := r.fanout.Generate(m.peer, source{r})
 	if err != nil || !ok {
 		return nil, err
+	}
+	if r.latest != nil && r.latest.message == msg {
+		return r.latest, nil
 	}
 	if e := r.relay.encodings.get(r.event, msg); e != nil {
 		return e, nil
@@ -208,6 +243,9 @@ func (r *room) generate(s *session) (*encoded, error) {
 	e, err := r.encode(msg, s.peer)
 	if err == nil {
 		r.relay.encodings.put(r.event, e)
+		if len(e.tail) < deflateFrom { // a post, and not so much that the room should not hold it
+			r.latest = e
+		}
 	}
 	return e, err
 }

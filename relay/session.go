@@ -14,6 +14,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"flyleaf/crdt/sync/repo"
+	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 )
 
@@ -42,7 +43,7 @@ type session struct {
 	peer    string // the peer's ID, from join
 	deflate bool   // the peer takes compressed messages
 
-	buf     bytes.Buffer           // of the reader, between small frames
+	buf     []byte                 // of the reader, between small frames
 	limit   int                    // reader only: bytes of a message, inflated
 	writeBy time.Time              // writer only: the deadline that was set last, zero if another may have been
 	pong    atomic.Pointer[[]byte] // what the peer's last ping asks to be answered
@@ -205,6 +206,9 @@ func (s *session) read() error {
 		if err != nil {
 			return err
 		}
+		if s.answered(b) {
+			continue
+		}
 		m, err := repo.DecodeWithin(b, l.Frame)
 		if err != nil {
 			return violation("not a message of the automerge-repo protocol: %v", err)
@@ -216,9 +220,9 @@ func (s *session) read() error {
 }
 
 // frame reads one binary frame, inflated, which is valid until the next call;
-// progress is called as its bytes arrive. Frames
-// beyond bigFrame share MaxBigFrames slots, so many senders of large frames
-// cannot fill the memory together.
+// progress is called as its bytes arrive, but for the first part. Frames beyond
+// bigFrame share MaxBigFrames slots, so many senders of large frames cannot fill the
+// memory together.
 func (s *session) frame(progress func()) ([]byte, error) {
 	kind, r, err := s.conn.NextReader()
 	if err != nil {
@@ -227,30 +231,37 @@ func (s *session) frame(progress func()) ([]byte, error) {
 	if kind != websocket.BinaryMessage {
 		return nil, &failure{websocket.CloseUnsupportedData, "not a binary frame"}
 	}
-	buf := &s.buf
-	buf.Reset()
-	if buf.Cap() > keptBuffer {
-		*buf = bytes.Buffer{}
+	if cap(s.buf) > keptBuffer || s.buf == nil {
+		s.buf = make([]byte, 0, firstBuffer)
 	}
-	slot := false
+	buf := s.buf[:0]
+	slot, begun := false, false
 	defer func() {
+		s.buf = buf
 		if slot {
 			<-s.relay.big
 		}
 	}()
 	for {
-		progress()
-		_, err := io.CopyN(buf, r, 64<<10)
+		if len(buf) == cap(buf) {
+			buf = slices.Grow(buf, max(firstBuffer, cap(buf)))
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
 		if err != nil && err != io.EOF {
 			return nil, err
 		}
-		if buf.Len() > s.limit { // the library counts what is on the wire, which a little can inflate to
+		if len(buf) > s.limit { // the library counts what is on the wire, which a little can inflate to
 			return nil, &failure{websocket.CloseMessageTooBig, "message too large"}
 		}
 		if err == io.EOF {
-			return buf.Bytes(), nil
+			return buf, nil
 		}
-		if !slot && buf.Len() > bigFrame {
+		if begun { // most are here whole at once, and setting a deadline takes time
+			progress()
+		}
+		begun = true
+		if !slot && len(buf) > bigFrame {
 			select {
 			case s.relay.big <- struct{}{}:
 				slot = true
@@ -284,6 +295,23 @@ func (s *session) join(b []byte) error {
 		PeerMetadata: repo.PeerMetadata{IsEphemeral: true},
 	})
 	return nil
+}
+
+// answered handles the answer that each of a post's readers gives: a sync message
+// that says, of a document spoken about before, that all that is here has come. It
+// comes to the same as handle, without allocating. False means that b is anything
+// else, and that nothing was done.
+func (s *session) answered(b []byte) bool {
+	g, ok := repo.GlanceAt(b)
+	if !ok || string(g.SenderID) != s.peer {
+		return false
+	}
+	r, ok := s.rooms[qa.EventID(g.DocumentID)]
+	if !ok || g.Data[0] != messageV1 && !(g.Data[0] == messageV2 && s.relay.cfg.Open) {
+		return false
+	}
+	heads, shared, ok := wire.ReadAnswer(g.Data)
+	return ok && r.agreed(s, heads, shared)
 }
 
 // handle does what one message asks for. It returns when that is done and
@@ -358,6 +386,9 @@ func (s *session) notServed(document string, err error) error {
 
 // roomOf returns the document's room, which the session enters on first use.
 func (s *session) roomOf(document string) (*room, error) {
+	if r, ok := s.rooms[qa.EventID(document)]; ok { // mostly, and reading the ID takes longer
+		return r, nil
+	}
 	event, err := qa.ParseEventID(document)
 	if err != nil {
 		return nil, err
@@ -401,12 +432,14 @@ func (s *session) write() {
 		s.cut()
 	}()
 	l := s.relay.limits
-	tick := time.NewTicker(l.Ping)
+	// Waiting for one channel is cheaper than for two, and is done for each post.
+	tick := time.AfterFunc(l.Ping, s.out.nudge)
 	defer tick.Stop()
 	pinged := time.Now()
 	for {
 		if now := time.Now(); now.Sub(pinged) >= l.Ping {
 			pinged, s.writeBy = now, time.Time{}
+			tick.Reset(l.Ping)
 			if err := s.conn.WriteControl(websocket.PingMessage, nil, now.Add(l.Write)); err != nil {
 				s.end(websocket.CloseNormalClosure, "")
 				return
@@ -419,7 +452,7 @@ func (s *session) write() {
 				return
 			}
 		}
-		frame, r := s.out.next()
+		frame, r, over := s.out.next()
 		if r != nil {
 			message, err := r.generate(s)
 			if err != nil {
@@ -441,25 +474,15 @@ func (s *session) write() {
 			}
 			continue
 		}
-		if s.over() {
+		if over { // the reader has ended
 			s.mu.Lock()
 			why := s.why
 			s.mu.Unlock()
 			_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(why.code, clipTo(why.text, 120)), time.Now().Add(time.Second))
 			return
 		}
-		select {
-		case <-s.out.wake:
-		case <-tick.C:
-		}
+		<-s.out.wake
 	}
-}
-
-// over says whether the reader has ended and nothing will be queued any more.
-func (s *session) over() bool {
-	s.out.mu.Lock()
-	defer s.out.mu.Unlock()
-	return s.out.finished && len(s.out.frames) == 0 && len(s.out.rooms) == 0
 }
 
 // send writes one frame. A peer that takes it too slowly is given up.

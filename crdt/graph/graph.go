@@ -333,6 +333,8 @@ func (g *Graph) MissingFrom(hashes []wire.Hash) []wire.Hash {
 }
 
 // Heads returns the applied changes that no applied change depends on, ascending.
+// The slice is shared by all who ask, and stays as it is when the graph grows: it
+// is not to be changed.
 func (g *Graph) Heads() []wire.Hash { return g.heads.all() }
 
 // Len returns the number of applied changes.

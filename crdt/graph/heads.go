@@ -3,6 +3,7 @@ package graph
 import (
 	"slices"
 	"sort"
+	"sync/atomic"
 
 	"flyleaf/crdt/wire"
 )
@@ -15,6 +16,10 @@ const headBlock = 512
 type headList struct {
 	blocks [][]wire.Hash // none empty
 	n      int
+
+	// list is what all returned, nil after a change. Readers may run beside each
+	// other, so each may put it there.
+	list atomic.Pointer[[]wire.Hash]
 }
 
 // find returns the block where h is or belongs, its place in it, and whether it is
@@ -31,6 +36,7 @@ func (l *headList) find(h wire.Hash) (block, at int, ok bool) {
 // put adds h, which must not be in the list.
 func (l *headList) put(h wire.Hash) {
 	l.n++
+	l.list.Store(nil)
 	if len(l.blocks) == 0 {
 		l.blocks = append(l.blocks, []wire.Hash{h})
 		return
@@ -51,20 +57,25 @@ func (l *headList) drop(h wire.Hash) {
 		return
 	}
 	l.n--
+	l.list.Store(nil)
 	if l.blocks[k] = slices.Delete(l.blocks[k], at, at+1); len(l.blocks[k]) == 0 {
 		l.blocks = slices.Delete(l.blocks, k, k+1)
 	}
 }
 
-// all returns the heads in memory of their own.
+// all returns the heads, in memory that stays as it is.
 func (l *headList) all() []wire.Hash {
 	if l.n == 0 {
 		return nil
+	}
+	if known := l.list.Load(); known != nil {
+		return *known
 	}
 	out := make([]wire.Hash, 0, l.n)
 	for _, b := range l.blocks {
 		out = append(out, b...)
 	}
+	l.list.Store(&out)
 	return out
 }
 

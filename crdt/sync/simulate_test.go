@@ -52,6 +52,7 @@ type world struct {
 type tally struct {
 	lost, repeated, reordered, restarts, rollbacks, merges, waits, slices, resets, needs, noProgress, deferred int
 	runs, changes, messages                                                                                    int
+	shortReceives, repeatedMessages                                                                            int
 	maxRounds                                                                                                  int
 }
 
@@ -71,6 +72,8 @@ func (n *tally) add(m tally) {
 	n.runs += m.runs
 	n.changes += m.changes
 	n.messages += m.messages
+	n.shortReceives += m.shortReceives
+	n.repeatedMessages += m.repeatedMessages
 	n.maxRounds = max(n.maxRounds, m.maxRounds)
 }
 
@@ -117,7 +120,8 @@ func TestSimulatedWorldsConverge(t *testing.T) {
 		t.Errorf("the simulator did too little: %+v", saw)
 	}
 	if *simSeed == 0 && (saw.lost < runs/4 || saw.repeated < runs/4 || saw.reordered < runs/4 || saw.restarts < runs/4 || saw.rollbacks < runs/20 ||
-		saw.merges < runs/4 || saw.waits < runs/20 || saw.slices < runs/50 || saw.resets < runs/50 || saw.needs < runs/20 || saw.deferred < runs/4) {
+		saw.merges < runs/4 || saw.waits < runs/20 || saw.slices < runs/50 || saw.resets < runs/50 || saw.needs < runs/20 || saw.deferred < runs/4 ||
+		saw.shortReceives < runs) {
 		t.Errorf("the simulator did not do its work: %+v", saw)
 	}
 	if saw.maxRounds > MaxRounds/2 {
@@ -267,9 +271,12 @@ func (w *world) talk(l *link) bool {
 
 func (w *world) generate(x *node, p *Peer) ([]byte, bool) {
 	missing := len(p.toSend(x.g, x.g.Heads()))
-	m, said, err := p.Generate(x)
+	m, said, repeated, err := fanOut(w.t, &x.fanout, x.device, p)
 	if err != nil {
 		return nil, false
+	}
+	if repeated {
+		x.repeatedMessages++
 	}
 	if !said {
 		return nil, true
@@ -364,6 +371,8 @@ func (w *world) settle() {
 	heads := w.nodes[0].g.Heads()
 	w.saw.changes += w.nodes[0].g.Len()
 	for i, x := range w.nodes {
+		w.saw.shortReceives += x.shortReceives
+		w.saw.repeatedMessages += x.repeatedMessages
 		if !slices.Equal(x.g.Heads(), heads) {
 			w.t.Errorf("device %d has %d heads, %d changes; device 0 %d heads, %d changes", i, len(x.g.Heads()), x.g.Len(), len(heads), w.nodes[0].g.Len())
 		}

@@ -79,6 +79,8 @@ type Peer struct {
 	theyLack int                    // fewest changes the peer lacked since our graph last grew
 	asked    map[wire.Hash]struct{} // those of our changes that the peer ever asked for
 
+	agreedHave []wire.Have // of one entry: memory for theirHave, where that is all it says
+
 	limit int // bytes of a message, wire.MaxMessage but in tests
 
 	// stock turns off rules 10 to 23, those beyond automerge 3.x. For tests.
@@ -181,9 +183,6 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 		}
 		m.Changes = append(m.Changes, b)
 	}
-	for _, h := range send {
-		p.sent[h] = struct{}{}
-	}
 	if !p.stock && len(p.theirNeed) > 0 {
 		// What was asked for once is answered once.
 		now := make(map[wire.Hash]struct{}, len(send))
@@ -193,8 +192,7 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 		p.theirNeed = slices.DeleteFunc(p.theirNeed, func(h wire.Hash) bool { _, ok := now[h]; return ok })
 	}
 	p.noteAsked(need)
-	p.lastSent = heads
-	p.inFlight, p.responded = true, true
+	p.said(send, heads)
 	return m, true, nil
 }
 

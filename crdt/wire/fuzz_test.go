@@ -136,6 +136,49 @@ func FuzzDecodeMessage(f *testing.F) {
 	})
 }
 
+// The short reader reads exactly the messages that say no more than it returns, and
+// as DecodeMessage does.
+func FuzzReadAnswer(f *testing.F) {
+	seeds(f)
+	for _, m := range []Message{
+		{},
+		{Heads: []Hash{{1}}, Have: []Have{{LastSync: []Hash{{1}}}}},
+		{Heads: []Hash{{1}, {2}}, Have: []Have{{LastSync: []Hash{{1}}}}, Trailing: []byte{2, 2, 0x84}},
+		{Heads: []Hash{{1}}, Need: []Hash{{2}}, Have: []Have{{}}},
+		{Heads: []Hash{{1}}, Have: []Have{{}, {}}},
+		{Heads: []Hash{{1}}, Have: []Have{{Filter: NewFilter([]Hash{{1}})}}},
+		{Heads: []Hash{{1}}, Have: []Have{{}}, Changes: [][]byte{make([]byte, 12)}},
+	} {
+		f.Add(m.Encode())
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) == 0 {
+			return
+		}
+		b[0] = messageV1
+		heads, lastSync, ok := ReadAnswer(b)
+		m, err := DecodeMessage(b)
+		if !ok {
+			if err == nil && len(m.Need) == 0 && len(m.Changes) == 0 && len(m.Have) == 1 && m.Have[0].Filter.Entries == 0 {
+				t.Fatalf("%x is an answer, but was not read as one", b)
+			}
+			return
+		}
+		if err != nil {
+			t.Fatalf("%x was read as an answer, DecodeMessage says %v", b, err)
+		}
+		if flat := func(hs []Hash) (r []byte) {
+			for _, h := range hs {
+				r = append(r, h[:]...)
+			}
+			return r
+		}; len(m.Need) > 0 || len(m.Changes) > 0 || len(m.Have) != 1 || m.Have[0].Filter.Entries > 0 ||
+			!bytes.Equal(flat(m.Heads), heads) || !bytes.Equal(flat(m.Have[0].LastSync), lastSync) {
+			t.Fatalf("%x was read as an answer with heads %x, lastSync %x, and is %+v", b, heads, lastSync, m)
+		}
+	})
+}
+
 // The chunks are all there is, in order; each, with its checksum repaired, is taken
 // or refused.
 func FuzzSplitChunks(f *testing.F) {

@@ -1,0 +1,134 @@
+package sync
+
+import (
+	"bytes"
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/wire"
+)
+
+// cloned returns a peer in the same state, sharing nothing that is written to.
+func cloned(p *Peer) *Peer {
+	q := *p
+	q.sent, q.refused, q.asked = maps.Clone(p.sent), maps.Clone(p.refused), maps.Clone(p.asked)
+	q.deferred, q.again = maps.Clone(p.deferred), maps.Clone(p.again)
+	q.theirNeed, q.theirHave, q.agreedHave = slices.Clone(p.theirNeed), slices.Clone(p.theirHave), nil
+	return &q
+}
+
+// wantSameState fails when the peers would go on differently.
+func wantSameState(t testing.TB, what string, long, short *Peer) {
+	t.Helper()
+	a, b := cloned(long), cloned(short)
+	for _, p := range []*Peer{a, b} {
+		p.refusedBy = nil // a function, and nobody changes it
+		// Empty or nil is all the same.
+		p.theirNeed, p.theirHeads, p.shared, p.lastSent = append([]wire.Hash{}, p.theirNeed...), append([]wire.Hash{}, p.theirHeads...), append([]wire.Hash{}, p.shared...), append([]wire.Hash{}, p.lastSent...)
+		for i := range p.theirHave {
+			p.theirHave[i].LastSync = append([]wire.Hash{}, p.theirHave[i].LastSync...)
+		}
+	}
+	if !reflect.DeepEqual(a, b) {
+		t.Fatalf("%s: the short way ends in another state:\n long %+v\nshort %+v", what, a, b)
+	}
+}
+
+// receiveShort takes a message the short way, if it is one, and holds that against
+// the long one.
+func receiveShort(t testing.TB, g *graph.Graph, p *Peer, b []byte, m *wire.Message) bool {
+	t.Helper()
+	heads, lastSync, ok := wire.ReadAnswer(b)
+	ours := slices.Concat([]byte{}, bytes.Join(rawHashes(g.Heads()), nil))
+	if !ok || !bytes.Equal(heads, ours) || !bytes.Equal(lastSync, ours) {
+		return false
+	}
+	long := cloned(p)
+	if !p.ReceiveAgreed(g) {
+		wantSameState(t, "refused to receive", long, p)
+		return false
+	}
+	long.Receive(g, m, g.Heads(), nil)
+	wantSameState(t, "receive", long, p)
+	return true
+}
+
+func rawHashes(hs []wire.Hash) (r [][]byte) {
+	for _, h := range hs {
+		r = append(r, h[:])
+	}
+	return r
+}
+
+// fanOut is Generate through a Fanout, held against Generate alone. repeated says
+// that the message was made for another peer.
+func fanOut(t testing.TB, f *Fanout, x *device, p *Peer) (m *wire.Message, ok, repeated bool, err error) {
+	t.Helper()
+	long, last, reads := cloned(p), f.message, x.reads
+	want, wantOK, wantErr := long.Generate(x)
+	x.reads = reads
+	m, ok, err = f.Generate(p, x)
+	if ok != wantOK || (err == nil) != (wantErr == nil) || ok && !bytes.Equal(m.Encode(), want.Encode()) {
+		t.Fatalf("fan-out: %v, %v; alone: %v, %v", m, err, want, wantErr)
+	}
+	wantSameState(t, "generate", long, p)
+	return m, ok, ok && m == last, err
+}
+
+// A post goes to all who had everything before as one message, and their answers
+// take the short way.
+func TestFanoutMakesOneMessage(t *testing.T) {
+	r := seeded(t)
+	relay := newDevice()
+	relay.write(t, actorOf(1), 10, r)
+	var devices []*device
+	var there, here []*Peer
+	for range 5 {
+		devices, there, here = append(devices, newDevice()), append(there, NewPeer(nil)), append(here, NewPeer(nil))
+	}
+	turn := func(f *Fanout) (messages map[*wire.Message]bool) {
+		messages = map[*wire.Message]bool{}
+		for busy := true; busy; {
+			busy = false
+			for i, d := range devices {
+				m, ok, _, err := fanOut(t, f, relay, here[i])
+				if err != nil {
+					t.Fatal(err)
+				}
+				if ok {
+					busy = true
+					messages[m] = true
+					d.receive(t, there[i], m.Encode())
+				}
+				if b := d.say(t, there[i]); b != nil {
+					busy = true
+					relay.receive(t, here[i], b)
+				}
+			}
+		}
+		return messages
+	}
+	var f Fanout
+	turn(&f) // everybody gets what there is
+	relay.shortReceives = 0
+	for range 20 {
+		relay.write(t, actorOf(1), 10, r)
+		reads := relay.reads
+		messages := turn(&f)
+		if len(messages) != 1 {
+			t.Fatalf("%d different messages to 5 peers in the same state", len(messages))
+		}
+		if relay.reads-reads != 1 {
+			t.Errorf("the change was read %d times", relay.reads-reads)
+		}
+	}
+	if relay.shortReceives != 100 {
+		t.Errorf("%d of 100 answers took the short way", relay.shortReceives)
+	}
+	for _, d := range devices {
+		wantEqual(t, relay, d)
+	}
+}
