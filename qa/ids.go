@@ -89,6 +89,13 @@ func EventIDFromGenesis(hash [32]byte) EventID {
 	return MakeEventID([16]byte(h.Sum(nil)[:eventIDBytes]))
 }
 
+// BlobKey returns the key under which an event keeps some bytes: their SHA-256 as
+// 64 lower-case hex characters.
+func BlobKey(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
 // ParseIdentity checks that s is an identity. ErrBadID is returned when it is not.
 func ParseIdentity(s string) (Identity, error) {
 	if len(s) != 64 || !isLowerHex(s) {

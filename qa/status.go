@@ -7,7 +7,7 @@ type Status struct {
 	Posts   int         `json:"posts"`
 	Pending int         `json:"pending"` // own changes that are only on this device
 	Changes int         `json:"changes"`
-	Heads   []string    `json:"heads"` // hex, ascending
+	Heads   []string    `json:"heads"` // hex, ascending; not read of a week at rest
 	Relay   RelayStatus `json:"relay"`
 }
 
@@ -18,6 +18,7 @@ const (
 	RelayConnecting = "connecting" // dialling or joining
 	RelaySyncing    = "syncing"    // connected, heads differ
 	RelaySynced     = "synced"     // relay and device hold the same heads
+	RelayResting    = "resting"    // a week that is over, last seen in step; not asked about until it is opened
 )
 
 // RelayStatus is the state of the link to an event's relay.

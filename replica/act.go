@@ -153,6 +153,7 @@ func (d *draft) save(ctx context.Context) error {
 	e.showHeads()
 	e.rest()
 	e.node.poke(e.id)
+	e.node.notice(ctx, views)
 	e.node.subs.notify(e.update(views, true))
 	return nil
 }
@@ -268,6 +269,7 @@ func (n *Node) Rebuild(ctx context.Context, id qa.EventID) error {
 	if err := n.store.ReplaceViews(ctx, id, views); err != nil {
 		return err
 	}
+	n.notice(ctx, views)
 	n.subs.notify(e.update(views, true))
 	return nil
 }

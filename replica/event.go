@@ -78,6 +78,8 @@ type side struct {
 	heads   []wire.Hash // of what is on disk; valid when loaded
 	loaded  bool
 	pending map[wire.Hash]qa.PostID // own changes that no relay holds; nil: not read yet
+	counted *counted                // while nothing was written
+	written int                     // how often something was
 	// relayRefused are own changes that the relay did not take, by hash.
 	relayRefused map[wire.Hash]Refusal
 }
@@ -200,7 +202,7 @@ func (e *event) load(ctx context.Context) error {
 	e.fold.Touched() // the views have all of this
 	e.recent = nil
 	e.showHeads()
-	return nil
+	return e.noticeClub(ctx)
 }
 
 // addStored adds a row of the ledger. A change that depends on a damaged one waits
@@ -224,6 +226,7 @@ func (e *event) addStored(en *storage.Entry) error {
 func (e *event) showHeads() {
 	e.side.mu.Lock()
 	e.side.heads, e.side.loaded = e.graph.Heads(), true
+	e.side.stirred()
 	e.side.mu.Unlock()
 }
 
@@ -321,9 +324,12 @@ func (e *event) rest() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if e.acts == acts && !e.closed {
-			e.letGo(e.node.ctx)
+			e.unload(e.node.ctx)
 		}
 	})
+	if e.doc != nil {
+		e.node.used(e)
+	}
 }
 
 // letGo closes the document, after keeping a snapshot if it took long to load.
@@ -471,6 +477,7 @@ func (e *event) setDelivered(ctx context.Context, delivered bool, hashes []wire.
 	}
 	e.side.mu.Lock()
 	defer e.side.mu.Unlock()
+	e.side.stirred()
 	if !delivered {
 		e.side.pending = nil // read again when somebody asks
 		return nil

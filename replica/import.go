@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"flyleaf/qa"
 	"flyleaf/storage"
@@ -29,6 +31,17 @@ const postGapMillis = 1000
 // has is passed over, so importing again adds nothing. ErrNotOrganiser is
 // returned for an event of somebody else.
 func (n *Node) Import(ctx context.Context, id qa.EventID, week qa.Imported, relay string) (ImportResult, error) {
+	return n.importWeek(ctx, id, week, relay, false)
+}
+
+// ImportListed is Import of a week that a club is about to list: one that is over
+// takes its turn on the link from the beginning, so that a thousand of them are not
+// on it at once.
+func (n *Node) ImportListed(ctx context.Context, week qa.Imported, relay string) (ImportResult, error) {
+	return n.importWeek(ctx, "", week, relay, true)
+}
+
+func (n *Node) importWeek(ctx context.Context, id qa.EventID, week qa.Imported, relay string, listed bool) (ImportResult, error) {
 	n.importMu.Lock() // two imports of one file must not both find nothing
 	defer n.importMu.Unlock()
 	event := week.Event
@@ -43,11 +56,16 @@ func (n *Node) Import(ctx context.Context, id qa.EventID, week qa.Imported, rela
 		id = found
 	}
 	if id == "" {
-		return n.importNew(ctx, event, week.Posts, relay)
+		return n.importNew(ctx, event, week.Posts, relay, listed)
 	}
 	e, err := n.event(id)
 	if err != nil {
 		return ImportResult{}, err
+	}
+	if all, err := n.allKnown(ctx, id, week.Posts); err != nil {
+		return ImportResult{}, err
+	} else if all {
+		return ImportResult{Event: id, Known: len(week.Posts)}, nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -67,7 +85,7 @@ func (n *Node) Import(ctx context.Context, id qa.EventID, week qa.Imported, rela
 	return result, d.save(ctx)
 }
 
-func (n *Node) importNew(ctx context.Context, event qa.Event, posts []qa.ImportedPost, relay string) (ImportResult, error) {
+func (n *Node) importNew(ctx context.Context, event qa.Event, posts []qa.ImportedPost, relay string, listed bool) (ImportResult, error) {
 	d, err := n.genesis(event, relay)
 	if err != nil {
 		return ImportResult{}, err
@@ -83,7 +101,60 @@ func (n *Node) importNew(ctx context.Context, event qa.Event, posts []qa.Importe
 	if err != nil {
 		return ImportResult{}, err
 	}
+	n.noteSource(event.Source, d.e.id)
+	listing := event.Listing()
+	if listed && listing.Archived(n.cfg.Now().UnixMilli()) {
+		n.mu.Lock()
+		n.rest.broughtIn[d.e.id] = true
+		n.mu.Unlock()
+	}
 	return result, n.follow(ctx, d.e, relay)
+}
+
+// sources remembers which source each event of this person was imported from, so
+// that a thousand imports do not each look through a thousand events.
+type sources struct {
+	mu sync.Mutex
+	of map[string]qa.EventID // nil: to be read
+}
+
+func (n *Node) noteSource(source string, id qa.EventID) {
+	n.sources.mu.Lock()
+	defer n.sources.mu.Unlock()
+	if n.sources.of != nil && source != "" {
+		n.sources.of[source] = id
+	}
+}
+
+// forgetSources is called when an event has arrived from elsewhere.
+func (n *Node) forgetSources() {
+	n.sources.mu.Lock()
+	defer n.sources.mu.Unlock()
+	n.sources.of = nil
+}
+
+// allKnown reports whether an import would add nothing, from the views alone.
+func (n *Node) allKnown(ctx context.Context, id qa.EventID, posts []qa.ImportedPost) (bool, error) {
+	event, err := n.read(ctx, id)
+	if err != nil || !event.HasRole(n.Identity(), qa.RoleOrganiser) {
+		return false, err
+	}
+	here, err := n.store.Posts(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	known := map[string]bool{}
+	for i := range here {
+		if event.HasRole(here[i].By, qa.RoleOrganiser) {
+			known[here[i].Source] = true
+		}
+	}
+	for i := range posts {
+		if posts[i].Source == "" || !known[posts[i].Source] {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // importedBefore finds the event that this person founded from a source.
@@ -91,11 +162,17 @@ func (n *Node) importedBefore(ctx context.Context, source string) (qa.EventID, e
 	if source == "" {
 		return "", nil
 	}
+	n.sources.mu.Lock()
+	defer n.sources.mu.Unlock()
+	if n.sources.of != nil {
+		return n.sources.of[source], nil
+	}
 	following, err := n.store.Following(ctx)
 	if err != nil {
 		return "", err
 	}
-	for _, f := range following {
+	of := map[string]qa.EventID{}
+	for _, f := range slices.Backward(following) { // of two the one followed first
 		e, err := n.store.Event(ctx, f.Event)
 		if errors.Is(err, storage.ErrNotFound) {
 			continue
@@ -103,11 +180,12 @@ func (n *Node) importedBefore(ctx context.Context, source string) (qa.EventID, e
 		if err != nil {
 			return "", err
 		}
-		if e.Source == source && e.Founder == n.Identity() {
-			return f.Event, nil
+		if e.Source != "" && e.Founder == n.Identity() {
+			of[e.Source] = f.Event
 		}
 	}
-	return "", nil
+	n.sources.of = of
+	return of[source], nil
 }
 
 // importPosts drafts one change for each post that is not there yet.

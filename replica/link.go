@@ -150,6 +150,12 @@ func (n *Node) poke(id qa.EventID) {
 	l := n.linkOf[id]
 	n.mu.Unlock()
 	if l == nil {
+		n.mu.Lock()
+		running := n.running && n.events[id] != nil
+		n.mu.Unlock()
+		if running {
+			n.attend(id)
+		}
 		return
 	}
 	l.mu.Lock()
@@ -346,6 +352,9 @@ func (n *Node) relayStatus(ctx context.Context, id qa.EventID) (qa.RelayStatus, 
 			return on.status, nil
 		}
 	}
+	if resting, ok := n.resting(ctx, id, url); ok {
+		return resting, nil
+	}
 	why := "no link to the relay was opened"
 	if n.cfg.Offline {
 		why = "this device is set to stay offline"
@@ -402,6 +411,7 @@ func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 	if err != nil {
 		return err
 	}
+	n.looked(id)
 	l := n.link(id)
 	if l != nil {
 		l.ask(id)

@@ -58,11 +58,12 @@ func (n *Node) Start(context.Context) {
 		return
 	}
 	n.running = true
-	n.work.Add(1)
+	n.work.Add(2)
 	events := n.followed()
 	n.mu.Unlock()
 	go n.watchNetwork()
 	for _, id := range events {
-		n.link(id)
+		n.attend(id)
 	}
+	go n.takeTurns()
 }

@@ -90,6 +90,7 @@ type Node struct {
 
 	randMu   sync.Mutex
 	importMu sync.Mutex
+	sources  sources
 
 	mu      sync.Mutex // guards what follows; nothing else is locked under it
 	closed  bool
@@ -98,7 +99,9 @@ type Node struct {
 	links   map[string]*link // by relay URL
 	linkOf  map[qa.EventID]*link
 	relays  map[qa.EventID]string // chosen on this device; "" for none
-	changed chan struct{}         // closed and replaced whenever a link's state changes
+	clubs   clubs
+	rest    rests
+	changed chan struct{} // closed and replaced whenever a link's state changes
 }
 
 // Open starts a node on a store. Links to relays are opened by Start, or by
@@ -131,7 +134,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, store: cfg.Store,
 		events: map[qa.EventID]*event{}, links: map[string]*link{}, linkOf: map[qa.EventID]*link{}, relays: map[qa.EventID]string{},
-		changed: make(chan struct{}),
+		changed: make(chan struct{}), rest: newRests(),
 	}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	var err error
@@ -139,6 +142,9 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	if err := n.followOwn(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.readClubs(ctx); err != nil {
 		return nil, err
 	}
 	return n, nil
@@ -237,17 +243,22 @@ func (n *Node) event(id qa.EventID) (*event, error) {
 // is followed already gets the relay, if one is given.
 func (n *Node) follow(ctx context.Context, e *event, relay string) error {
 	f := storage.Following{Event: e.id, Relay: relay, JoinedAtMillis: n.cfg.Now().UnixMilli()}
-	following, err := n.store.Following(ctx)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(following, func(f storage.Following) bool { return f.Event == e.id })
-	if i >= 0 {
-		if relay == "" || relay == following[i].Relay {
-			return nil
+	n.mu.Lock()
+	known := n.events[e.id] != nil
+	n.mu.Unlock()
+	if known {
+		following, err := n.store.Following(ctx)
+		if err != nil {
+			return err
 		}
-		f = following[i]
-		f.Relay = relay
+		i := slices.IndexFunc(following, func(f storage.Following) bool { return f.Event == e.id })
+		if i >= 0 {
+			if relay == "" || relay == following[i].Relay {
+				return nil
+			}
+			f = following[i]
+			f.Relay = relay
+		}
 	}
 	if err := n.store.Follow(ctx, f); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)
@@ -264,7 +275,7 @@ func (n *Node) follow(ctx context.Context, e *event, relay string) error {
 		oldLink.drop(e.id)
 	}
 	if running {
-		n.link(e.id)
+		n.attend(e.id)
 	}
 	n.subs.notify(qa.Update{Event: e.id, Status: true})
 	return nil

@@ -131,20 +131,18 @@ func (n *Node) status(ctx context.Context, id qa.EventID) (qa.Status, error) {
 	if err != nil {
 		return qa.Status{}, err
 	}
-	shown, err := n.read(ctx, id)
+	rest := relay.State == qa.RelayResting
+	shown, err := e.count(ctx, rest)
 	if err != nil {
 		return qa.Status{}, err
 	}
-	counts, err := n.store.Counts(ctx, id)
-	if err != nil {
-		return qa.Status{}, err
-	}
-	heads, err := e.heads(ctx)
+	counts := shown.counts
+	heads, err := e.heads(ctx, rest)
 	if err != nil {
 		return qa.Status{}, err
 	}
 	s := qa.Status{
-		Event: id, Title: shown.Title, Posts: counts.Posts, Pending: counts.Pending, Changes: counts.Changes,
+		Event: id, Title: shown.title, Posts: counts.Posts, Pending: counts.Pending, Changes: counts.Changes,
 		Heads: make([]string, len(heads)), Relay: relay,
 	}
 	for i, h := range heads {
@@ -153,12 +151,13 @@ func (n *Node) status(ctx context.Context, id qa.EventID) (qa.Status, error) {
 	return s, nil
 }
 
-// heads returns the heads of what is on disk. Only the first call may take long.
-func (e *event) heads(ctx context.Context) ([]wire.Hash, error) {
+// heads returns the heads of what is on disk. Only the first call may take long, and
+// nothing is loaded for an event at rest, of which they may not be known.
+func (e *event) heads(ctx context.Context, rest bool) ([]wire.Hash, error) {
 	e.side.mu.Lock()
 	heads, loaded := e.side.heads, e.side.loaded
 	e.side.mu.Unlock()
-	if loaded {
+	if loaded || rest {
 		return heads, nil
 	}
 	e.mu.Lock()
@@ -170,7 +169,8 @@ func (e *event) heads(ctx context.Context) ([]wire.Hash, error) {
 }
 
 // relayURL returns where an event is synced: the relay this device chose, else
-// the first that the event names; "" for none.
+// the first that the event names, else the one that a club names for it; "" for
+// none.
 func (n *Node) relayURL(ctx context.Context, id qa.EventID) (string, error) {
 	n.mu.Lock()
 	url := n.relays[id]
@@ -179,8 +179,10 @@ func (n *Node) relayURL(ctx context.Context, id qa.EventID) (string, error) {
 		return url, nil
 	}
 	e, err := n.read(ctx, id)
-	if err != nil || len(e.Relays) == 0 {
-		return "", err
+	if err != nil || len(e.Relays) > 0 {
+		return append(e.Relays, "")[0], err
 	}
-	return e.Relays[0], nil
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.clubs.listed[id].relay, nil
 }

@@ -195,6 +195,7 @@ func (e *event) rebase(ctx context.Context, more []storage.Entry, roots map[wire
 	}
 	e.side.mu.Unlock()
 	e.showHeads()
+	e.node.notice(ctx, batch.Views)
 	u := e.update(batch.Views, true)
 	for _, p := range before {
 		if _, still := e.fold.Post(p.ID); !still {

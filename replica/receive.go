@@ -115,6 +115,7 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 			}
 		}
 		e.showHeads()
+		e.node.notice(ctx, batch.Views)
 		update = e.update(batch.Views, false)
 	}
 	var proofs []twin

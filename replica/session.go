@@ -251,8 +251,12 @@ func (s *session) lookAtDirty(ctx context.Context) error {
 	for id, e := range s.link.takeDirty() {
 		var err error
 		switch p := s.peers[id]; {
-		case e == nil:
+		case e == nil && p != nil:
 			delete(s.peers, id)
+			p.e.mu.Lock() // a message on the way may have loaded it again
+			p.e.unload(ctx)
+			p.e.mu.Unlock()
+		case e == nil:
 		case p == nil:
 			s.link.takeAsked(id) // a first exchange says all that a probe would
 			err = s.attach(ctx, id)

@@ -1,0 +1,30 @@
+package replica
+
+// Loaded counts the events with a graph and with a document in memory, and those
+// that are on a link.
+func (n *Node) Loaded() (graphs, documents, linked int) {
+	n.mu.Lock()
+	events := make([]*event, 0, len(n.events))
+	for _, e := range n.events {
+		events = append(events, e)
+	}
+	linked = len(n.linkOf)
+	n.mu.Unlock()
+	for _, e := range events {
+		e.mu.Lock()
+		if e.graph != nil {
+			graphs++
+		}
+		if e.doc != nil {
+			documents++
+		}
+		e.mu.Unlock()
+	}
+	return graphs, documents, linked
+}
+
+// TurnsAtOnce is how many weeks at rest are on a link at once.
+const (
+	TurnsAtOnce  = turnsAtOnce
+	MaxDocuments = maxDocuments
+)

@@ -1,0 +1,319 @@
+package replica
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// Weeks at rest.
+//
+// A device may hold a thousand weeks that are over. They stand in the ledger and in
+// the views and cost nothing else: no place on a link, no graph, fold or document
+// in memory. Such a week is on its link only
+//
+//   - while something of it waits to be sent, or nothing of it has arrived yet, in
+//     turns of at most turnsAtOnce weeks a relay; and
+//   - for visitFor after somebody looked at it.
+//
+// So what others write in an old week arrives when somebody opens it. Weeks that no
+// club lists never rest.
+
+const (
+	// turnsAtOnce is how many weeks that are over are on the link to one relay at the
+	// same time, those that somebody looks at not counted.
+	turnsAtOnce = 32
+	// turnFor is how long such a week may keep others waiting.
+	turnFor = time.Minute
+	// visitFor is how long a week that somebody looked at is kept in step.
+	visitFor = 10 * time.Minute
+	// turnEvery is how often turns are looked at when nothing happens.
+	turnEvery = 5 * time.Second
+	// maxDocuments is how many documents are in memory at the same time, whoever
+	// writes into how many events; those that are written into right now are not
+	// counted.
+	maxDocuments = 16
+)
+
+// whyResting goes with qa.RelayResting.
+const whyResting = "the week is over; it is looked at again when somebody opens it"
+
+// rests is what a node knows of weeks at rest; guarded by Node.mu.
+type rests struct {
+	visited   map[qa.EventID]time.Time // when somebody last looked
+	broughtIn map[qa.EventID]bool      // imported in this run, over for long, about to be listed
+	turns     map[qa.EventID]time.Time // weeks that are over and on their link: since when
+	queue     []qa.EventID             // those that wait for a turn
+	queued    map[qa.EventID]bool
+	open      []*event // those with a document in memory, the least lately used first
+	turn      chan struct{}
+}
+
+func newRests() rests {
+	return rests{
+		visited: map[qa.EventID]time.Time{}, broughtIn: map[qa.EventID]bool{}, turns: map[qa.EventID]time.Time{},
+		queued: map[qa.EventID]bool{}, turn: make(chan struct{}, 1),
+	}
+}
+
+// looked notes that somebody wants to see an event now.
+func (n *Node) looked(id qa.EventID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.archived(id, n.cfg.Now()) {
+		n.rest.visited[id] = n.cfg.Now()
+	}
+}
+
+// attend puts an event on its link, or, when it is over, in the queue for a turn.
+func (n *Node) attend(id qa.EventID) {
+	now := n.cfg.Now()
+	n.mu.Lock()
+	wait := n.archived(id, now) && now.Sub(n.rest.visited[id]) >= visitFor
+	if wait && !n.rest.queued[id] {
+		n.rest.queued[id] = true
+		n.rest.queue = append(n.rest.queue, id)
+	}
+	n.mu.Unlock()
+	if !wait {
+		n.link(id)
+		return
+	}
+	select {
+	case n.rest.turn <- struct{}{}:
+	default:
+	}
+}
+
+// takeTurns runs until Close.
+func (n *Node) takeTurns() {
+	defer n.work.Done()
+	tick := time.NewTicker(turnEvery)
+	defer tick.Stop()
+	for {
+		changed := n.waitChannel()
+		n.endTurns()
+		n.beginTurns()
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-changed:
+		case <-n.rest.turn:
+		case <-tick.C:
+		}
+	}
+}
+
+// endTurns takes off their links the weeks at rest that are done, or that have kept
+// others waiting for long enough.
+func (n *Node) endTurns() {
+	now := n.cfg.Now()
+	n.mu.Lock()
+	var on []qa.EventID
+	for id := range n.linkOf {
+		if n.archived(id, now) {
+			on = append(on, id)
+			if _, ok := n.rest.turns[id]; !ok {
+				n.rest.turns[id] = now
+			}
+		}
+	}
+	for id := range n.rest.turns {
+		if n.linkOf[id] == nil {
+			delete(n.rest.turns, id)
+		}
+	}
+	waiting := len(n.rest.queue) > 0
+	n.mu.Unlock()
+	for _, id := range on {
+		n.mu.Lock()
+		visited, long := now.Sub(n.rest.visited[id]) < visitFor, waiting && now.Sub(n.rest.turns[id]) > turnFor
+		n.mu.Unlock()
+		if visited {
+			continue
+		}
+		needs, err := n.needsTurn(n.ctx, id)
+		if err != nil || !long && (needs || !n.inStep(id)) {
+			continue // something is to be exchanged, or may be under way
+		}
+		n.unlink(id)
+		if e, err := n.event(id); err == nil {
+			e.mu.Lock()
+			e.unload(n.ctx)
+			e.mu.Unlock()
+		}
+		if needs {
+			n.attend(id)
+		}
+	}
+}
+
+// inStep reports whether the relay was last known to hold the same.
+func (n *Node) inStep(id qa.EventID) bool {
+	n.mu.Lock()
+	l := n.linkOf[id]
+	n.mu.Unlock()
+	if l == nil {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	on := l.events[id]
+	return on == nil || on.status.State == qa.RelaySynced
+}
+
+// needsTurn reports whether something of a week waits to be sent, or nothing of it
+// has arrived.
+func (n *Node) needsTurn(ctx context.Context, id qa.EventID) (bool, error) {
+	counts, err := n.store.Counts(ctx, id)
+	return counts.Pending > 0 || counts.Last == 0, err
+}
+
+// beginTurns puts waiting weeks on their links, as many as there is room for.
+func (n *Node) beginTurns() {
+	n.mu.Lock()
+	queue := n.rest.queue
+	n.rest.queue, n.rest.queued = nil, map[qa.EventID]bool{}
+	on := map[string]int{}
+	for id := range n.rest.turns {
+		if l := n.linkOf[id]; l != nil && n.cfg.Now().Sub(n.rest.visited[id]) >= visitFor {
+			on[l.url]++
+		}
+	}
+	n.mu.Unlock()
+	var left []qa.EventID
+	for _, id := range queue {
+		needs, err := n.needsTurn(n.ctx, id)
+		if err != nil || !needs {
+			continue
+		}
+		url, err := n.relayURL(n.ctx, id)
+		if err != nil || url == "" {
+			continue
+		}
+		if on[url] >= turnsAtOnce {
+			left = append(left, id)
+			continue
+		}
+		on[url]++
+		n.mu.Lock()
+		n.rest.turns[id] = n.cfg.Now()
+		n.mu.Unlock()
+		n.link(id)
+	}
+	n.mu.Lock()
+	for _, id := range n.rest.queue { // came meanwhile
+		n.rest.queued[id] = true
+	}
+	for _, id := range left {
+		if !n.rest.queued[id] {
+			n.rest.queued[id] = true
+			n.rest.queue = append(n.rest.queue, id)
+		}
+	}
+	n.mu.Unlock()
+}
+
+// unlink takes an event off its link.
+func (n *Node) unlink(id qa.EventID) {
+	n.mu.Lock()
+	l := n.linkOf[id]
+	delete(n.linkOf, id)
+	delete(n.rest.turns, id)
+	n.mu.Unlock()
+	if l != nil {
+		l.drop(id)
+		n.subs.notify(qa.Update{Event: id, Status: true})
+	}
+}
+
+// resting returns the state of a week that is on no link because it is over; false
+// for any other event.
+func (n *Node) resting(ctx context.Context, id qa.EventID, url string) (qa.RelayStatus, bool) {
+	n.mu.Lock()
+	archived, queued := n.archived(id, n.cfg.Now()), n.rest.queued[id]
+	n.mu.Unlock()
+	if !archived {
+		return qa.RelayStatus{}, false
+	}
+	if needs, err := n.needsTurn(ctx, id); err != nil || needs {
+		if queued {
+			return qa.RelayStatus{URL: url, State: qa.RelayConnecting, Why: "other weeks are exchanged first"}, true
+		}
+		return qa.RelayStatus{}, false
+	}
+	return qa.RelayStatus{URL: url, State: qa.RelayResting, Why: whyResting}, true
+}
+
+// used notes that an event's document is in memory, and lets go of those that were
+// not used for longest. e.mu is held.
+func (n *Node) used(e *event) {
+	n.mu.Lock()
+	n.rest.open = slices.DeleteFunc(n.rest.open, func(o *event) bool { return o == e })
+	n.rest.open = append(n.rest.open, e)
+	var old []*event
+	if over := len(n.rest.open) - maxDocuments; over > 0 {
+		old = slices.Clone(n.rest.open[:over])
+		n.rest.open = slices.Delete(n.rest.open, 0, over)
+	}
+	n.mu.Unlock()
+	for _, o := range old {
+		// One that is in use is let go when it has been idle.
+		if o.mu.TryLock() {
+			o.unload(n.ctx)
+			o.mu.Unlock()
+		}
+	}
+}
+
+// unload lets go of the document and, when the event is on no link, of everything
+// else. mu is held.
+func (e *event) unload(ctx context.Context) {
+	e.letGo(ctx)
+	e.node.mu.Lock()
+	linked := e.node.linkOf[e.id] != nil
+	e.node.mu.Unlock()
+	if !linked && !e.closed {
+		e.forget()
+	}
+}
+
+// counted is what status says of an event at rest; it stays true until something
+// is written.
+type counted struct {
+	title  string
+	counts storage.Counts
+}
+
+// count returns an event's title and numbers, from memory when it is at rest.
+func (e *event) count(ctx context.Context, rest bool) (counted, error) {
+	e.side.mu.Lock()
+	known, changes := e.side.counted, e.side.written
+	e.side.mu.Unlock()
+	if rest && known != nil {
+		return *known, nil
+	}
+	shown, err := e.node.read(ctx, e.id)
+	if err != nil {
+		return counted{}, err
+	}
+	c := counted{title: shown.Title}
+	if c.counts, err = e.node.store.Counts(ctx, e.id); err != nil {
+		return counted{}, err
+	}
+	e.side.mu.Lock()
+	if rest && e.side.written == changes {
+		e.side.counted = &c
+	}
+	e.side.mu.Unlock()
+	return c, nil
+}
+
+// stirred forgets what is counted no longer. side.mu is held.
+func (s *side) stirred() {
+	s.counted = nil
+	s.written++
+}
