@@ -16,7 +16,9 @@ import (
 // else which requests are heard:
 //
 //  1. Host must be one of ours: a name an attacker points at 127.0.0.1 is not.
-//  2. Origin, where the browser sends one, must be the page's own.
+//  2. Origin, where the browser sends one, must be the page's own; and what the
+//     browser says to come from elsewhere may only open a page in a window of its
+//     own, not load, embed or read one. No connection is upgraded.
 //  3. The cookie that the start link gave must be there. It is HttpOnly and
 //     SameSite=Strict, so pages of other sites cannot use it.
 //  4. What changes something must carry the token of one of our forms.
@@ -33,6 +35,35 @@ func StartURL(base, token string) string {
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// headers stand on every answer.
+var headers = map[string]string{
+	"Content-Security-Policy":      policy,
+	"X-Content-Type-Options":       "nosniff",
+	"X-Frame-Options":              "DENY",
+	"Cross-Origin-Resource-Policy": "same-origin",
+	"Cross-Origin-Opener-Policy":   "same-origin",
+	"Cross-Origin-Embedder-Policy": "require-corp",
+	"Origin-Agent-Cluster":         "?1",
+	"Permissions-Policy":           "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
+	// same-origin, not no-referrer: that would make browsers send "Origin: null"
+	// with our own forms.
+	"Referrer-Policy": "same-origin",
+	// A link in a post is not even looked up before somebody follows it.
+	"X-DNS-Prefetch-Control": "off",
+	"Cache-Control":          "no-store",
+}
+
+// elsewhere reports whether the browser says that another site's page made the
+// request, other than by a link that somebody followed.
+func elsewhere(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	if site != "cross-site" && site != "same-site" {
+		return false
+	}
+	followed := r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+	return !followed
+}
 
 type guard struct {
 	token        string
@@ -86,19 +117,9 @@ func cookieName(host string) string {
 
 func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		// same-origin, not no-referrer: that would make browsers send "Origin: null"
-		// with our own forms.
-		h.Set("Referrer-Policy", "same-origin")
-		// A link in a post is not even looked up before somebody follows it.
-		h.Set("X-DNS-Prefetch-Control", "off")
-		h.Set("Cache-Control", "no-store")
-
+		for key, value := range headers {
+			w.Header().Set(key, value)
+		}
 		if !g.knows(r.Host) {
 			http.Error(w, "Flyleaf does not answer under this name. Open the address that flyleaf printed when it started.", http.StatusForbidden)
 			return
@@ -108,11 +129,11 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 				"A page of another address tried to use your Flyleaf. Nothing was read or changed. If it was you, open Flyleaf’s own address and try again there.")
 			return
 		}
-		changes := r.Method != http.MethodGet && r.Method != http.MethodHead
-		if site := r.Header.Get("Sec-Fetch-Site"); changes && (site == "cross-site" || site == "same-site") {
-			s.refuse(w, r, "This request came from another page", "Nothing was changed. Open Flyleaf’s own address and try again there.")
+		if elsewhere(r) || r.Header.Get("Upgrade") != "" {
+			s.refuse(w, r, "This request came from another page", "Nothing was read or changed. Open Flyleaf’s own address and try again there.")
 			return
 		}
+		changes := r.Method != http.MethodGet && r.Method != http.MethodHead
 		if strings.HasPrefix(r.URL.Path, staticPath) {
 			next.ServeHTTP(w, r)
 			return

@@ -4,9 +4,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
+
+	"flyleaf/qa"
 )
 
 const testToken = "a-start-token"
@@ -39,6 +42,8 @@ func TestStartLinkGivesAStrictCookie(t *testing.T) {
 	// From a page of another site a redirect would lose the strict cookie.
 	r := httptest.NewRequest("GET", "/e/x?token="+testToken+"&show=mine", nil)
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	r.Header.Set("Sec-Fetch-Dest", "document")
 	w := s.do(r)
 	if w.Code != http.StatusOK {
 		t.Errorf("from another site: %d", w.Code)
@@ -84,22 +89,60 @@ func (s *site) mutations() map[string]url.Values {
 		return out
 	}
 	return map[string]url.Values{
-		s.week() + "/ask":                     v("body", "x"),
-		s.week() + "/draft":                   v("key", "ask", "body", "x"),
-		s.week() + "/p/" + first + "/reply":   v("body", "x"),
-		s.week() + "/p/" + mine + "/edit":     v("body", "x"),
-		s.week() + "/p/" + mine + "/withdraw": v("on", "1"),
-		s.week() + "/p/" + first + "/react":   v("on", "👍"),
-		"/new":                                v("title", "T"),
-		"/join":                               v("invitation", "flyleaf:"+string(fakeEvent(9))),
-		"/you":                                v("name", "Tino"),
-		"/you/theme":                          v("theme", "dark"),
-		"/sync/try":                           v(),
+		s.week() + "/ask":                                      v("body", "x"),
+		s.week() + "/draft":                                    v("key", "ask", "body", "x"),
+		s.week() + "/p/" + first + "/reply":                    v("body", "x"),
+		s.week() + "/p/" + mine + "/edit":                      v("body", "x"),
+		s.week() + "/p/" + mine + "/withdraw":                  v("on", "1"),
+		s.week() + "/p/" + first + "/react":                    v("on", "👍"),
+		s.week() + "/p/" + first + "/mark":                     v("pinned", "1"),
+		s.week() + "/p/" + first + "/block":                    v("on", "1", "why", "x"),
+		s.week() + "/role":                                     v("identity", string(obi), "role", "author", "on", "1"),
+		s.week() + "/unblock":                                  v("identity", string(obi)),
+		s.week() + "/switch":                                   v("switch", "approve", "on", "1"),
+		s.week() + "/invite":                                   v("role", "author"),
+		s.week() + "/invite/" + string(fakeKey(0)) + "/revoke": v(),
+		s.week() + "/refused/" + strings.Repeat("ab", 32):      v(),
+		"/new":       v("title", "T"),
+		"/join":      v("invitation", "flyleaf:"+string(fakeEvent(9))),
+		"/you":       v("name", "Tino"),
+		"/you/theme": v("theme", "dark"),
+		"/sync/try":  v(),
+	}
+}
+
+// Every path that changes something stands in the list above: it is held against
+// the program's own text.
+func TestEveryMutationIsListed(t *testing.T) {
+	s := newSite(t, "")
+	src, err := os.ReadFile("webui.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := s.mutations()
+	routes := regexp.MustCompile(`"(POST|PUT|DELETE|PATCH) ([^"]+)"`).FindAllStringSubmatch(string(src), -1)
+	if len(routes) < 15 {
+		t.Fatalf("only %d routes were found", len(routes))
+	}
+	for _, m := range routes {
+		pattern := regexp.MustCompile("^" + regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(m[2], "[^/]+") + "$")
+		found := m[2] == "/you/phrase" // changes nothing; see TestPhraseIsShownOnlyWhenAskedFor
+		for path := range listed {
+			found = found || pattern.MatchString(path)
+		}
+		if !found {
+			t.Errorf("%s %s is not tried without the forms' token", m[1], m[2])
+		}
 	}
 }
 
 func TestMutationsNeedTheFormsToken(t *testing.T) {
 	s := newSite(t, testToken)
+	s.node.give(s.event, qa.RoleOrganiser)
+	if _, err := s.node.Invite(t.Context(), s.event, qa.RoleAuthor, ""); err != nil {
+		t.Fatal(err)
+	}
+	refuse(s, qa.NotTaken{Hash: strings.Repeat("ab", 32)})
 	s.letIn()
 	good := s.csrf
 	for path, fields := range s.mutations() {
@@ -120,6 +163,9 @@ func TestMutationsNeedTheFormsToken(t *testing.T) {
 	}
 	if len(s.node.acts) != 0 || len(s.node.settings) != 0 || len(s.node.order) != 1 || s.node.woken != 0 {
 		t.Errorf("something was changed: %+v %v", s.node.acts, s.node.settings)
+	}
+	if w := s.node.weeks[s.event]; len(w.invites) != 1 || w.invites[0].State != qa.InviteOpen || len(w.refusals) != 1 {
+		t.Errorf("something was changed: %+v %+v", w.invites, w.refusals)
 	}
 	s.csrf = good
 	for path, fields := range s.mutations() {
@@ -142,7 +188,14 @@ func TestHostsAndOrigins(t *testing.T) {
 	}{
 		{"ours", "GET", testHost, "", "", 200},
 		{"ours, typed", "GET", testHost, "", "none", 200},
-		{"a link elsewhere", "GET", testHost, "", "cross-site", 200}, // with the cookie only because the test sends it
+		{"a link elsewhere", "GET", testHost, "", "cross-site navigate document", 200}, // with the cookie only because the test sends it
+		{"a frame elsewhere", "GET", testHost, "", "cross-site navigate iframe", 403},
+		{"a frame of another port", "GET", testHost, "", "same-site navigate iframe", 403},
+		{"an object elsewhere", "GET", testHost, "", "cross-site navigate object", 403},
+		{"a picture elsewhere", "GET", testHost, "", "cross-site no-cors image", 403},
+		{"a script of another port", "GET", testHost, "", "same-site no-cors script", 403},
+		{"prefetched elsewhere", "GET", testHost, "", "cross-site no-cors empty", 403},
+		{"a form elsewhere", "POST", testHost, "", "cross-site navigate document", 403},
 		{"own form", "POST", testHost, "http://" + testHost, "same-origin", 303},
 		{"a name that resolves to us", "GET", "evil.example:7117", "", "", 403},
 		{"another port", "GET", "127.0.0.1:7118", "", "", 403},
@@ -166,8 +219,8 @@ func TestHostsAndOrigins(t *testing.T) {
 		if c.origin != "" {
 			r.Header.Set("Origin", c.origin)
 		}
-		if c.site != "" {
-			r.Header.Set("Sec-Fetch-Site", c.site)
+		for i, value := range strings.Fields(c.site) {
+			r.Header.Set([]string{"Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest"}[i], value)
 		}
 		if w := s.do(r); w.Code != c.want {
 			t.Errorf("%s: %d, want %d", c.name, w.Code, c.want)
@@ -187,9 +240,39 @@ func TestHostsWithoutAList(t *testing.T) {
 	}
 }
 
+// Nothing is upgraded, whoever asks, and no other method gets further.
+func TestUpgradesAndOtherMethods(t *testing.T) {
+	s := newSite(t, testToken)
+	s.letIn()
+	for _, path := range []string{"/", "/stream", s.week() + "/stream"} {
+		for _, origin := range []string{"", "http://" + testHost, "https://evil.example"} {
+			r := httptest.NewRequest("GET", path, nil)
+			r.Header.Set("Connection", "Upgrade")
+			r.Header.Set("Upgrade", "websocket")
+			r.Header.Set("Sec-WebSocket-Version", "13")
+			r.Header.Set("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")
+			if origin != "" {
+				r.Header.Set("Origin", origin)
+			}
+			if w := s.do(r); w.Code != http.StatusForbidden {
+				t.Errorf("upgrade of %s from %q: %d", path, origin, w.Code)
+			}
+		}
+	}
+	for _, method := range []string{"OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"} {
+		r := httptest.NewRequest(method, s.week()+"/ask", nil)
+		if w := s.do(r); w.Code < 400 || w.Header().Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: %d %v", method, w.Code, w.Header())
+		}
+	}
+	if len(s.node.acts) != 0 {
+		t.Errorf("acts = %+v", s.node.acts)
+	}
+}
+
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	s := newSite(t, testToken)
-	paths := []string{"/", "/static/flyleaf.css", "/static/flyleaf.js", "/nowhere", "/e/x"}
+	paths := []string{"/", "/static/flyleaf.css", "/static/flyleaf.js", "/nowhere", "/e/x", "/you", "/sync", s.week(), s.week() + "/people", s.week() + "/log", s.week() + "/invite/all.svg"}
 	s.letIn()
 	for _, path := range paths {
 		h := s.do(httptest.NewRequest("GET", path, nil)).Header()
@@ -197,7 +280,7 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		if !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") || strings.Contains(csp, "http:") {
 			t.Errorf("%s: CSP %q", path, csp)
 		}
-		for key, want := range map[string]string{"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin", "X-DNS-Prefetch-Control": "off"} {
+		for key, want := range map[string]string{"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin", "X-DNS-Prefetch-Control": "off", "Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Access-Control-Allow-Origin": ""} {
 			if h.Get(key) != want {
 				t.Errorf("%s: %s = %q", path, key, h.Get(key))
 			}

@@ -212,7 +212,7 @@ func TestLogTellsEverybody(t *testing.T) {
 			t.Errorf("the log lacks %q\n%s", words, page)
 		}
 	}
-	if strings.Index(page, "novelty") >= 0 || strings.Index(page, "closed the week") > strings.Index(page, "an advertisement") {
+	if strings.Contains(page, "novelty") || strings.Index(page, "closed the week") > strings.Index(page, "an advertisement") {
 		t.Error("the newest does not stand first")
 	}
 

@@ -85,7 +85,7 @@ func checkPerson(p *qa.Person) error {
 		}
 	}
 	if p.Link != "" && !outside(p.Link) {
-		return errors.New("the link has to begin with https:// or mailto:")
+		return errors.New("the link has to be a web address, https://…, or mailto: and an e-mail address")
 	}
 	if !slices.Contains([]string{"", "name", "initials", "none"}, p.PublishAs) {
 		return errors.New("choose how you are named when the week is published")

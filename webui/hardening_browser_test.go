@@ -1,0 +1,389 @@
+//go:build !js
+
+package webui
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	"flyleaf/internal/testfixture"
+	"flyleaf/qa"
+)
+
+// statusWriter remembers the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	code int
+}
+
+func (w *statusWriter) WriteHeader(code int) {
+	w.code = code
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (b *inBrowser) record(r *http.Request, w *statusWriter) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	// What a page of ours asks for, the one that says no included, is not meant here.
+	if b.records && r.Header.Get("Sec-Fetch-Site") != "same-origin" {
+		b.served = append(b.served, fmt.Sprintf("%d %s %s", w.code, r.Method, r.URL.Path))
+	}
+}
+
+// recording forgets what was answered so far and remembers from now on.
+func (b *inBrowser) recording(on bool) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	was := b.served
+	b.served, b.records = nil, on
+	return was
+}
+
+// leave goes to an empty page and waits until the last one's stream has ended.
+func (b *inBrowser) leave() {
+	b.t.Helper()
+	b.run(chromedp.Navigate("about:blank"))
+	for deadline := time.Now().Add(20 * time.Second); b.node.subscribers() > 0; {
+		if time.Now().After(deadline) {
+			b.t.Fatal("a stream does not end")
+		}
+		time.Sleep(10 * time.Millisecond) // polling, with the deadline above
+	}
+}
+
+// attack is the page of somebody else, opened in the browser that holds the
+// cookie. It tries what a page can try against %s, the address of Flyleaf, and
+// its week %s. Each attempt says how it ended.
+const attack = `<!doctype html><title>somebody else’s page</title><body>
+<iframe name=sink></iframe>
+<form id=plain method=post target=sink action="%[1]s%[2]s/ask"><input name=body value="forged by a form"></form>
+<form id=multi method=post enctype="multipart/form-data" target=sink action="%[1]s/you"><input name=name value="forged"></form>
+<form id=text method=post enctype="text/plain" target=sink action="%[1]s/you/phrase"><input name=x value="y"></form>
+<form id=get method=get target=sink action="%[1]s/e"><input name=q value="y"></form>
+<script>
+const base = "%[1]s", week = base + "%[2]s", results = window.results = [];
+const end = (name, how) => results.push(name + ": " + how);
+const element = (name, tag, set) => {
+  const e = document.createElement(tag);
+  e.onload = () => end(name, e.naturalWidth === 0 ? "empty" : tag === "iframe" ? "shown or not" : "LOADED");
+  e.onerror = () => end(name, "blocked");
+  set(e);
+  document.body.append(e);
+};
+const tries = {
+  "simple post": () => fetch(week + "/ask", {method: "POST", mode: "no-cors", credentials: "include", headers: {"Content-Type": "application/x-www-form-urlencoded"}, body: "body=forged"}).then(r => r.type),
+  "text post": () => fetch(week + "/ask", {method: "POST", mode: "no-cors", credentials: "include", headers: {"Content-Type": "text/plain"}, body: "body=forged"}).then(r => r.type),
+  "post that asks first": () => fetch(week + "/ask", {method: "POST", credentials: "include", headers: {"Content-Type": "application/json", "Accept": "application/json"}, body: "{}"}).then(r => "READ " + r.status),
+  "put": () => fetch(week + "/ask", {method: "PUT", credentials: "include"}).then(r => "READ " + r.status),
+  "delete": () => fetch(week, {method: "DELETE", credentials: "include"}).then(r => "READ " + r.status),
+  "read": () => fetch(base + "/you", {credentials: "include"}).then(r => r.text()).then(t => "READ " + t.length),
+  "read blindly": () => fetch(week, {mode: "no-cors", credentials: "include"}).then(r => r.type),
+  "beacon": async () => navigator.sendBeacon(week + "/ask", new URLSearchParams({body: "forged"})) ? "sent" : "not sent",
+};
+for (const [name, run] of Object.entries(tries)) run().then(how => end(name, how), () => end(name, "blocked"));
+const stream = new EventSource(week + "/stream", {withCredentials: true});
+stream.onopen = () => end("stream", "OPEN");
+stream.onerror = () => { end("stream", "blocked"); stream.close() };
+const socket = new WebSocket(week.replace("http", "ws") + "/stream");
+socket.onopen = () => end("socket", "OPEN");
+socket.onerror = () => end("socket", "blocked");
+element("picture", "img", e => e.src = base + "/static/icon.svg");
+element("code", "img", e => e.src = week + "/invite/all.svg");
+element("script", "script", e => e.src = base + "/static/flyleaf.js");
+element("style", "link", e => { e.rel = "stylesheet"; e.href = base + "/static/flyleaf.css" });
+element("module", "script", e => { e.type = "module"; e.src = base + "/static/flyleaf.js" });
+element("frame", "iframe", e => e.src = week);
+element("object", "object", e => e.data = base + "/");
+element("prefetch", "link", e => { e.rel = "prefetch"; e.href = base + "/you" });
+element("preload", "link", e => { e.rel = "preload"; e.as = "fetch"; e.crossOrigin = "use-credentials"; e.href = base + "/truth" });
+for (const id of ["plain", "multi", "text", "get"]) document.getElementById(id).submit();
+</script>`
+
+// A page of another origin, in the same browser that holds the cookie, gets
+// nothing: from another site, and from another port of this one, where even a
+// strict cookie comes along.
+func TestBrowserRefusesOtherPages(t *testing.T) {
+	b := openBrowserOn(t)
+	b.enter(b.week())
+	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = fmt.Fprintf(w, attack, b.srv.URL, b.week())
+	}))
+	defer evil.Close()
+	for name, address := range map[string]string{
+		"another port": evil.URL, "another site": strings.Replace(evil.URL, "127.0.0.1", "localhost", 1),
+	} {
+		b.leave()
+		b.recording(true)
+		b.run(chromedp.Navigate(address))
+		wanted := []string{"simple post", "text post", "post that asks first", "put", "delete", "read", "read blindly", "beacon", "stream", "socket", "picture", "code", "script", "style", "module", "frame"}
+		js := "["
+		for _, w := range wanted {
+			js += `"` + w + `",`
+		}
+		b.until(name+": all attempts to end", js+`].every(n => results.some(r => r.startsWith(n + ':')))`)
+		for _, r := range value[[]string](b, `results`) {
+			if strings.Contains(r, "READ") || strings.Contains(r, "OPEN") || strings.Contains(r, "LOADED") {
+				t.Errorf("%s: %s", name, r)
+			}
+		}
+		if n := value[int](b, `[...document.querySelectorAll('iframe')].filter(f => { try { return f.contentDocument && f.contentDocument.body.innerText.includes('Ledger') } catch { return false } }).length`); n != 0 {
+			t.Errorf("%s: a frame can be read", name)
+		}
+		// The form that leaves the page, last.
+		b.run(chromedp.Navigate(address))
+		b.eval(`document.getElementById('plain').target = '_top', document.getElementById('plain').submit()`)
+		b.until("the refusal", `document.body.innerText.includes('another page')`)
+		served := b.recording(false)
+		for _, line := range served {
+			if !strings.HasPrefix(line, "403 ") && !strings.HasPrefix(line, "401 ") && !strings.HasSuffix(line, "/static/flyleaf.css") {
+				t.Errorf("%s: answered %s", name, line)
+			}
+		}
+		if len(served) < 15 {
+			t.Errorf("%s: only %d attempts came here: %v", name, len(served), served)
+		}
+	}
+	b.node.mu.Lock()
+	defer b.node.mu.Unlock()
+	if len(b.node.acts) != 0 || len(b.node.settings) != 0 {
+		t.Errorf("another origin wrote %+v %v", b.node.acts, b.node.settings)
+	}
+}
+
+// A name of the attacker's that suddenly leads to this machine is not ours: its
+// pages would be of one origin with what they ask for.
+func TestBrowserRefusesReboundNames(t *testing.T) {
+	b := openBrowserOn(t, chromedp.Flag("host-resolver-rules", "MAP rebound.example 127.0.0.1"))
+	b.enter("/")
+	_, port, err := net.SplitHostPort(b.srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.leave()
+	b.recording(true)
+	b.run(chromedp.Navigate("http://rebound.example:" + port + "/?token=" + browserToken))
+	b.until("the refusal", `document.body.innerText.includes('does not answer under this name')`)
+	b.eval(`window.ends = [], fetch('/you').then(r => ends.push(r.status)), fetch('/you', {method: 'POST', body: new URLSearchParams({name: 'forged'})}).then(r => ends.push(r.status)),
+		Object.assign(new EventSource('/stream'), {onopen: () => ends.push('OPEN'), onerror: e => { ends.push('closed'); e.target.close() }}),
+		Object.assign(new WebSocket('ws://' + location.host + '/stream'), {onopen: () => ends.push('OPEN'), onerror: () => ends.push('closed')})`)
+	// The answer's own policy stops the page's requests; what gets through is refused.
+	b.until("the attempts to end", `ends.length >= 2`)
+	for _, end := range value[[]any](b, `ends`) {
+		if end != "closed" && fmt.Sprint(end) != "403" {
+			t.Errorf("an attempt ended with %v", end)
+		}
+	}
+	for _, line := range b.recording(false) {
+		if !strings.HasPrefix(line, "403 ") {
+			t.Errorf("answered %s", line)
+		}
+	}
+	if len(b.node.acts) != 0 || len(b.node.settings) != 0 {
+		t.Errorf("something was changed: %v %v", b.node.acts, b.node.settings)
+	}
+}
+
+// hostile fills every place where somebody else's words can stand with a text.
+func hostile(b *inBrowser, i int, text string) {
+	short := func(n int) string { return text[:min(len(text), n)] }
+	w := b.node.weeks[b.event]
+	by := qa.Identity(fmt.Sprintf("%064x", 0xbad00+i))
+	w.people[by] = qa.Person{ID: by, Name: short(qa.MaxName), About: text, Link: short(qa.MaxPersonLink)}
+	at := fakeNow.UnixMilli() + int64(i)
+	id := b.node.put(b.event, qa.Post{
+		By: by, AtMillis: at, Tags: []string{short(qa.MaxTags)}, Reactions: []qa.Reaction{{By: by, Emoji: short(maxEmojiShown)}},
+	}, text)
+	b.node.put(b.event, qa.Post{By: by, AtMillis: at, Parent: id, OnBehalfOf: short(qa.MaxName), Source: text}, text)
+	b.node.put(b.event, qa.Post{By: by, AtMillis: at, Marks: qa.Marks{Hidden: short(qa.MaxReason), HiddenBy: by, HiddenAtMillis: at}}, text)
+	w.event.Links = append(w.event.Links, qa.Link{Text: text, URL: text}, qa.Link{Text: text, URL: "https://evil.example/" + text})
+	w.event.Roles = append(w.event.Roles, qa.Grant{ID: by, Role: qa.RoleAuthor})
+	w.log = append(w.log, qa.LogEntry{Kind: qa.LogBlock, By: by, Identity: by, On: true, Text: short(qa.MaxReason), AtMillis: at, InEffect: true})
+	w.invites = append(w.invites, qa.InviteInfo{Key: by, Role: qa.RoleAuthor, Label: short(maxLabel), State: qa.InviteClaimed, Claimer: by})
+	w.refusals = append(w.refusals, qa.NotTaken{Hash: fmt.Sprintf("%064x", i), Code: text, Reason: text, Act: qa.Act{Kind: qa.ActEdit, Text: text}})
+	w.presence = append(w.presence, qa.Presence{Kind: qa.PresenceAnswering, By: by, Post: id})
+	w.verified[id] = qa.Verification{Changes: []qa.VerifiedChange{{Hash: text, By: by, Actor: text, What: text, Reason: text, Code: "x", Signed: true}}}
+}
+
+// hosts are the names that were called.
+type hosts struct {
+	mu    sync.Mutex
+	names []string
+}
+
+func (h *hosts) add(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !slices.Contains(h.names, name) {
+		h.names = append(h.names, name)
+	}
+}
+
+func (h *hosts) list() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.names)
+}
+
+// peeked is a connection of which something was looked at.
+type peeked struct {
+	net.Conn
+	r io.Reader
+}
+
+func (p peeked) Read(b []byte) (int, error) { return p.r.Read(b) }
+
+// whoIsCalled reads from a connection's first bytes which host it is meant for.
+func whoIsCalled(c net.Conn) string {
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	first := bufio.NewReader(c)
+	if b, err := first.Peek(1); err != nil || b[0] != 0x16 { // not TLS
+		line, _ := first.ReadString('\n')
+		return "plain: " + strings.TrimSpace(line)
+	}
+	name := "TLS"
+	_ = tls.Server(peeked{c, first}, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		name = hello.ServerName
+		return nil, errors.New("nobody is here")
+	}}).Handshake()
+	return name
+}
+
+// No text of a corpus runs, or makes the browser ask anybody for anything, on any
+// page where it can stand. Every host of the corpus leads to a listener that
+// notes who is called.
+func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var called hosts
+	var done sync.WaitGroup
+	done.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			done.Go(func() { called.add(whoIsCalled(c)) })
+		}
+	})
+	t.Cleanup(func() { _ = ln.Close(); done.Wait() })
+	to := ln.Addr().String()
+	b := openBrowserOn(t, chromedp.Flag("host-resolver-rules", "MAP *.example "+to+", MAP *.org "+to))
+	if len(testfixture.XSS) < 60 {
+		t.Fatalf("a corpus of %d texts", len(testfixture.XSS))
+	}
+
+	b.node.give(b.event, qa.RoleOrganiser)
+	w := b.node.weeks[b.event]
+	w.verified = make(map[qa.PostID]qa.Verification)
+	for i, text := range testfixture.XSS {
+		hostile(b, i, text)
+	}
+	all := strings.Join(testfixture.XSS, "\n\n")
+	w.event.Title, w.event.Authors, w.event.Description = all, all, all
+	w.relay = qa.RelayStatus{URL: all, State: qa.RelayOffline, Why: all}
+	for _, key := range []string{SettingName, SettingAbout, SettingLink} {
+		b.node.settings[key] = all
+	}
+	var canary atomic.Int64
+	if err := chromedp.Listen(b.ctx, func(ev any) {
+		if _, ok := ev.(*page.EventJavascriptDialogOpening); ok {
+			canary.Add(1)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	// The page's policy is the second wall. That nothing runs into it shows that
+	// the first one, the escaping, holds alone.
+	b.run(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+			Source: `window.violations = []; addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective + ' ' + e.blockedURI))`,
+		})
+		return chromedp.Void{}, err
+	})
+	b.size(1024, 800, false)
+	b.enter("/")
+
+	n := len(w.posts)
+	question, reply := string(w.posts[n-3].ID), string(w.posts[n-2].ID)
+	paths := []string{
+		"/", "/?join=%3Cscript%3Ewindow.ran=1%3C/script%3E", "/you", "/sync", b.week(), b.week() + "?page=2", b.week() + "?show=waiting", b.week() + "?show=unanswered", b.week() + "/people", b.week() + "/log",
+		b.week() + "/p/" + question, b.week() + "/p/" + reply, b.week() + "/p/" + question + "/moderate", b.week() + "/p/" + question + "/proof",
+	}
+	for _, path := range paths {
+		b.run(chromedp.Navigate(b.url(path)), main())
+		b.live()
+		found := value[struct {
+			Ran        bool     `json:"ran"`
+			Elements   []string `json:"elements"`
+			Bad        []string `json:"bad"`
+			Schemes    []string `json:"schemes"`
+			Violations []string `json:"violations"`
+		}](b, inspection)
+		if found.Ran || len(found.Elements) != 0 || len(found.Bad) != 0 || len(found.Violations) != 0 {
+			t.Errorf("%s: %+v", path, found)
+		}
+		for _, s := range found.Schemes {
+			if !slices.Contains([]string{"http:", "https:", "mailto:"}, s) {
+				t.Errorf("%s: a link of %s", path, s)
+			}
+		}
+	}
+	// And what arrives while the page is open.
+	b.run(chromedp.Navigate(b.url(b.week()+"/p/"+question)), main())
+	b.live()
+	b.arrive(qa.Post{By: fakeID('3'), Parent: qa.PostID(question)}, all)
+	b.until("the bar to speak of it", `document.querySelector('#news')?.textContent.includes('new')`)
+	b.run(click("#news a"))
+	b.until("it to be shown", `document.querySelector('#news').textContent === ''`)
+	if found := value[bool](b, `!!window.ran || violations.length > 0`); found {
+		t.Error("something ran in what arrived")
+	}
+	if names := called.list(); len(names) != 0 {
+		t.Errorf("requests left for %v", names)
+	}
+	if canary.Load() != 0 {
+		t.Error("a dialog was opened")
+	}
+	b.nothingLeft()
+
+	// The trap works: who follows a link is noticed.
+	_ = chromedp.Do(b.ctx, chromedp.Navigate("https://evil.example/")) // nobody is there
+	for deadline := time.Now().Add(20 * time.Second); !slices.Contains(called.list(), "evil.example"); {
+		if time.Now().After(deadline) {
+			t.Fatalf("a request for https://evil.example/ was not noticed: %v", called.list())
+		}
+		time.Sleep(10 * time.Millisecond) // polling, with the deadline above
+	}
+}
+
+// inspection looks for what must not be in a page.
+const inspection = `({
+  ran: !!window.ran,
+  elements: [...document.querySelectorAll('main :is(script, img:not(.qr img), iframe, object, embed, style, base, link, meta, video, audio, math, form form), main svg:not(.nib)')].map(e => e.outerHTML.slice(0, 200)),
+  bad: [...document.querySelectorAll('main *')].flatMap(e => [...e.attributes].filter(a => /^on|^style$|^ping$|^srcdoc$/i.test(a.name) || /^\s*(javascript|data|vbscript|file):/i.test(a.value) && /^(href|src|action|formaction)$/i.test(a.name)).map(a => a.name + '=' + a.value)),
+  schemes: [...new Set([...document.querySelectorAll('main a[href]')].map(a => a.protocol))],
+  violations: window.violations,
+})`

@@ -1,0 +1,175 @@
+//go:build !js
+
+package webui
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"flyleaf/qa"
+)
+
+// trusting makes the sample week one with everything about trust in it, seen by
+// its organiser.
+func trusting(b *inBrowser) {
+	n, id, at := b.node, b.event, fakeNow.UnixMilli()
+	n.give(id, qa.RoleOrganiser)
+	post := func(i int) qa.PostID { return b.question(i) }
+	n.edit(id, func(w *fakeWeek) {
+		w.event.Approve = true
+		w.event.Roles = append(w.event.Roles, qa.Grant{ID: maren, Role: qa.RoleMember})
+		p := w.people[noor]
+		p.Link = "mailto:noor@example.org"
+		w.people[noor] = p
+		for i := range w.posts {
+			w.posts[i].Marks.Approved = i != pDuplicate
+		}
+		w.posts[pWithdrawn].WithdrawnAtMillis = at - 3e6
+		w.posts[pHidden].Marks.HiddenBy, w.posts[pHidden].Marks.HiddenAtMillis = noor, at-2e6
+		w.posts[pMine].Marks.Pinned = true
+	})
+	q := []qa.PostID{post(pQuestion), post(pAnswer), post(pHidden), post(pDuplicate), post(pUnsent), post(pBehalf), post(pMine)}
+	n.edit(id, func(w *fakeWeek) {
+		e := func(kind qa.LogKind, on bool, more qa.LogEntry) {
+			more.Kind, more.On, more.AtMillis = kind, on, at-int64(1e6)*int64(10-len(w.log))
+			more.InEffect = kind != qa.LogApproved
+			if more.By == "" {
+				more.By = noor
+			}
+			w.log = append(w.log, more)
+		}
+		e(qa.LogRole, true, qa.LogEntry{Identity: ilse, Role: qa.RoleAuthor})
+		e(qa.LogHidden, true, qa.LogEntry{Post: q[2], Text: "an advertisement, third time"})
+		e(qa.LogDuplicate, true, qa.LogEntry{Post: q[3], Of: q[0]})
+		e(qa.LogPinned, true, qa.LogEntry{Post: q[6], By: fakeMe})
+		e(qa.LogApproved, true, qa.LogEntry{Post: q[5], By: teodor})
+		e(qa.LogBlock, true, qa.LogEntry{Identity: fakeID('1'), Text: "advertises in every week"})
+		e(qa.LogApprove, true, qa.LogEntry{By: fakeMe})
+		link := qa.Invitation{Event: id, Relay: "wss://relay.example.org", Secret: make([]byte, qa.SecretSize)}
+		w.invites = []qa.InviteInfo{
+			{Key: fakeKey(0), Role: qa.RoleAuthor, Label: "Ilse, by post", State: qa.InviteGranted, Claimer: ilse, AtMillis: at - 9e7},
+			{Key: fakeKey(1), Role: qa.RoleModerator, Label: "Obi", State: qa.InviteClaimed, Claimer: obi, AtMillis: at - 8e6},
+			{Key: fakeKey(2), Role: qa.RoleMember, State: qa.InviteRevoked, AtMillis: at - 7e6},
+			{Key: fakeKey(3), Role: qa.RoleAuthor, Label: "Teodor, who has lost the first one", State: qa.InviteOpen, Link: link, AtMillis: at},
+		}
+		w.refusals = []qa.NotTaken{
+			{Hash: strings.Repeat("ab", 32), Code: "closed", Reason: "the week had been closed before this was written", Act: qa.Act{Kind: qa.ActPost, Text: "Would you let an accountant edit this book?\n\nDid one?"}, AtMillis: at},
+			{Hash: strings.Repeat("cd", 32), Code: "quota", Reason: "you have written more today than this relay takes", Deferred: true, ByRelay: true, Post: q[4], Act: qa.Act{Kind: qa.ActPost, Text: "On page 140 you `fsync` after every entry. Is once a minute a sin?"}, AtMillis: at},
+		}
+		w.presence = []qa.Presence{{Kind: qa.PresenceAnswering, By: teodor, Post: q[3]}, {Kind: qa.PresenceSeen, By: ilse, Post: q[6]}}
+		w.verified = map[qa.PostID]qa.Verification{q[1]: {Changes: []qa.VerifiedChange{
+			{Hash: strings.Repeat("0f3a", 16), By: ilse, Actor: string(ilse) + "0011223344556677", Seq: 4, AtMillis: at - 9e7, What: "writes the reply", Signed: true, Role: qa.RoleAuthor, GrantedBy: noor, GrantedAtMillis: at - 1e8},
+			{Hash: strings.Repeat("b71c", 16), By: ilse, Actor: string(ilse) + "8899aabbccddeeff", Seq: 9, AtMillis: at - 8e7, What: "changes its text", Signed: true},
+		}}}
+		w.claim = [2]string{"author", qa.InviteClaimed}
+	})
+	for key, value := range map[string]string{SettingName: "Wren Castellane", SettingAbout: "Keeps bees, and a ledger of them.", SettingLink: "https://example.org/wren", SettingPublishAs: "initials"} {
+		n.settings[key] = value
+	}
+}
+
+func TestBrowserLooksOfTrust(t *testing.T) {
+	b := openBrowserOn(t)
+	trusting(b)
+	b.enter("/")
+	q, a, mine := string(b.question(pQuestion)), string(b.question(pAnswer)), string(b.question(pUnsent))
+	for name, path := range map[string]string{
+		"week": b.week(), "people": b.week() + "/people?made=" + string(fakeKey(3)), "log": b.week() + "/log", "moderate": b.week() + "/p/" + q + "/moderate",
+		"moderate-dup": b.week() + "/p/" + string(b.question(pDuplicate)) + "/moderate",
+		"proof":        b.week() + "/p/" + a + "/proof", "proof-bad": b.week() + "/p/" + q + "/proof", "sync": "/sync", "you": "/you", "post": b.week() + "/p/" + mine, "approve": b.week() + "?show=waiting",
+	} {
+		b.looks("trust-"+name, func() { b.run(chromedp.Navigate(b.url(path)), main()) })
+	}
+	b.looks("trust-phrase", func() {
+		b.run(chromedp.Navigate(b.url("/you")), main(), click(`form[action="/you/phrase"] button`))
+		b.until("the words", `document.readyState === 'complete' && document.querySelectorAll('.phrase li').length === 24`)
+	})
+	b.looks("trust-no-reason", func() {
+		b.run(chromedp.Navigate(b.url(b.week()+"/p/"+q+"/moderate")), main())
+		b.eval(`document.getElementById('reason').required = false, document.getElementById('reason').form.querySelector('button').click()`)
+		b.until("the refusal", `document.readyState === 'complete' && document.querySelector('.error')?.textContent.includes('A reason is needed')`)
+	})
+	b.node.edit(b.event, func(w *fakeWeek) { clear(w.pending); w.refusals = nil; w.event.Approve = false })
+	b.looks("trust-anonymous", func() {
+		b.run(chromedp.Navigate(b.url(b.week())), main())
+		b.eval(`document.getElementById('anonymous').scrollIntoView()`)
+	})
+	b.node.edit(b.event, func(w *fakeWeek) { w.event.Closed = true })
+	b.looks("trust-closed", func() { b.run(chromedp.Navigate(b.url(b.week())), main()) })
+	b.nothingLeft()
+}
+
+// Everything that can be operated is reached with Tab alone, and shows that it
+// has the focus.
+func TestBrowserKeyboardReachesEverything(t *testing.T) {
+	b := openBrowserOn(t)
+	trusting(b)
+	b.size(1200, 900, false)
+	b.enter("/")
+	for _, path := range []string{b.week() + "/people", b.week() + "/p/" + string(b.question(pQuestion)) + "/moderate", "/you", "/sync", b.week() + "/log"} {
+		b.run(chromedp.Navigate(b.url(path)), main())
+		// Focusable and visible, in the page's order.
+		b.eval(`window.stops = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')].filter(e => e.checkVisibility() && e.tabIndex >= 0 && !e.disabled), window.seen = new Set(), window.faint = []`)
+		want := value[int](b, `stops.length`)
+		for range want + 2 {
+			b.run(chromedp.KeyEvent(kb.Tab))
+			b.eval(`(() => { const e = document.activeElement, s = getComputedStyle(e), box = e.getBoundingClientRect(); seen.add(e);
+				if (e !== document.body && !(s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2)) faint.push(e.outerHTML.slice(0, 100));
+				if (e !== document.body && (box.bottom <= 0 || box.top >= innerHeight)) faint.push('out of sight: ' + e.outerHTML.slice(0, 100)) })()`)
+		}
+		missed := value[[]string](b, `stops.filter(e => !seen.has(e)).map(e => e.outerHTML.slice(0, 120))`)
+		faint := value[[]string](b, `faint`)
+		if len(missed) > 0 || len(faint) > 0 || want < 8 {
+			t.Errorf("%s: %d stops; not reached %q; without a visible focus %q", path, want, missed, faint)
+		}
+	}
+}
+
+// Two moderators and a reader have the page open; what one decides shows at the
+// others' without a reload.
+func TestBrowserModerationIsLive(t *testing.T) {
+	b := openBrowserOn(t)
+	trusting(b)
+	b.node.edit(b.event, func(w *fakeWeek) { w.presence = nil })
+	b.size(1440, 900, false)
+	b.enter(b.week())
+	b.live()
+	dup := b.question(pDuplicate)
+	elem := `document.getElementById('p-` + string(dup) + `')`
+	b.eval(`window.mark = 7`)
+	b.run(click(`#p-` + string(dup) + ` button[name="approved"]`))
+	b.until("the approval to show", `!`+elem+`.textContent.includes('Waiting for approval') && !`+elem+`.querySelector('[name=approved]')`)
+	b.until("the count to follow", `[...document.querySelectorAll('#filters a')].some(a => a.textContent === 'To approve 0')`)
+	if act := b.node.acts[len(b.node.acts)-1]; act.Mark != "approved" || !act.On || act.Post != dup {
+		t.Errorf("act = %+v", act)
+	}
+	b.node.edit(b.event, func(w *fakeWeek) {
+		w.presence = []qa.Presence{{Kind: qa.PresenceAnswering, By: teodor, Post: dup}}
+	})
+	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{dup}})
+	b.until("who is answering", elem+`.querySelector('.presence')?.textContent === 'Teodor Anand is answering'`)
+	b.node.edit(b.event, func(w *fakeWeek) { w.presence = nil; w.claim = [2]string{} })
+	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{dup}, Status: true})
+	b.until("that nobody is any more", `!`+elem+`.querySelector('.presence')`)
+	b.until("the notice about the invitation to go", `!document.getElementById('claim')`)
+	if !value[bool](b, `window.mark === 7`) {
+		t.Error("the page was loaded anew")
+	}
+
+	// The list of invitations follows too, unless somebody types there.
+	b.run(chromedp.Navigate(b.url(b.week()+"/people")), main())
+	b.live()
+	b.node.edit(b.event, func(w *fakeWeek) { w.invites[3].State, w.invites[3].Claimer = qa.InviteGranted, teodor })
+	b.node.notify(qa.Update{Event: b.event, Status: true})
+	b.until("the grant", `document.querySelector('#main').textContent.includes('Granted: Teodor Anand')`)
+	b.run(keys("#i-label", "Somebody"))
+	b.node.edit(b.event, func(w *fakeWeek) { w.invites[1].State = qa.InviteRevoked })
+	b.node.notify(qa.Update{Event: b.event, Status: true})
+	b.until("the line at the top to be read again", `document.body.dataset.live === 'yes'`)
+	if v := value[string](b, `document.getElementById('i-label').value`); v != "Somebody" {
+		t.Errorf("what was typed became %q", v)
+	}
+}
