@@ -143,7 +143,6 @@ func (d *draft) save(ctx context.Context) error {
 		e.discard()
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)
 	}
-	e.recent = nil
 	e.loaded += len(d.entries)
 	e.noteUnsent(d.entries)
 	for i := range d.entries {

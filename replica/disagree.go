@@ -2,6 +2,7 @@ package replica
 
 import (
 	"errors"
+	"slices"
 
 	"flyleaf/crdt/sync"
 	"flyleaf/crdt/wire"
@@ -43,7 +44,8 @@ func (s *session) disagreement(p *peer) error {
 	}
 	e.side.mu.Unlock()
 	missing := e.graph.MissingFrom(theirs)
-	if len(no)+len(missing) == 0 || len(e.notWanted(missing)) < len(missing) {
+	wanted := func(h wire.Hash) bool { return !e.unwanted(h) }
+	if len(no)+len(missing) == 0 || slices.ContainsFunc(missing, wanted) {
 		return nil
 	}
 	var deps []wire.Hash

@@ -32,13 +32,13 @@ type event struct {
 	mu     sync.Mutex
 	closed bool         // with the node
 	graph  *graph.Graph // nil: nothing is loaded
+	gate   *trust.Gate
 	fold   *fold.Fold
 
 	// arriving holds what the graph may apply: the change being added and those
 	// that wait for others. The ledger has none of them yet.
 	arriving map[wire.Hash]arrival
-	admitted []arrival                  // applied by the graph, not yet by the fold
-	recent   map[wire.Hash]*wire.Change // applied since the last write to the ledger
+	admitted []arrival // applied by the graph, not yet by the fold
 	// refused are changes that this device will not take. They are not asked for
 	// again while the node runs; but see pardon.
 	refused map[wire.Hash]Refusal
@@ -69,7 +69,7 @@ type arrival struct {
 	change    *wire.Change
 	bytes     []byte
 	signature []byte
-	stranger  bool // from outside, so its operations are held against its past
+	stranger  bool // not from the ledger, so it is held against the rules
 }
 
 // side is what can be asked without waiting for mu.
@@ -88,10 +88,11 @@ func (n *Node) newEvent(id qa.EventID) *event {
 	return &event{node: n, id: id, actor: n.actor, refused: map[wire.Hash]Refusal{}, gone: newGone(), reasons: map[wire.Hash]error{}}
 }
 
-// fresh gives the event an empty graph and fold.
+// fresh gives the event an empty graph, gate and fold.
 func (e *event) fresh() {
 	e.arriving = map[wire.Hash]arrival{}
 	e.graph = graph.New(graph.Admit(e.admit))
+	e.gate = trust.NewGate(e.id, e.graph)
 	e.fold = fold.New(e.id, e.graph)
 }
 
@@ -107,9 +108,14 @@ func (e *event) admit(m graph.Meta) error {
 		return errors.New("replica: a change came out of nowhere")
 	}
 	if a.stranger {
-		if err := trust.CheckPast(a.change, e.graph, e.fold, e.changeOf); err != nil {
+		if err := e.gate.Judge(a.change); errors.Is(err, trust.ErrOrder) {
+			return fmt.Errorf("%w: %w", errFold, err)
+		} else if err != nil {
 			return err
 		}
+	}
+	if err := e.gate.Add(a.change); err != nil {
+		return fmt.Errorf("%w: %w", errFold, err)
 	}
 	e.admitted = append(e.admitted, a)
 	return nil
@@ -122,32 +128,15 @@ func (e *event) foldAdmitted() error {
 		if err := e.fold.Apply(c); err != nil {
 			return fmt.Errorf("%w: %w", errFold, err)
 		}
-		if e.recent == nil {
-			e.recent = map[wire.Hash]*wire.Change{}
-		}
-		e.recent[c.Hash] = c
 	}
 	return nil
 }
 
-// errFold marks a disagreement of graph and fold, which is a fault of this
+// errFold marks a disagreement of graph, gate and fold, which is a fault of this
 // program and no reason to refuse anything.
-var errFold = errors.New("replica: graph and fold disagree")
+var errFold = errors.New("replica: graph, gate and fold disagree")
 
-// changeOf returns a change that is in the graph: from the ledger, or one that
-// is about to be written there.
-func (e *event) changeOf(h wire.Hash) (*wire.Change, error) {
-	if c := e.recent[h]; c != nil {
-		return c, nil
-	}
-	en, err := e.node.store.Entry(e.node.ctx, e.id, h)
-	if err != nil {
-		return nil, err
-	}
-	return wire.DecodeChange(en.Bytes)
-}
-
-// add gives a change to the graph, and through it to the fold. It returns what
+// add gives a change to the graph, and through it to gate and fold. It returns what
 // was applied, in causal order; none when the change has to wait.
 func (e *event) add(a arrival) ([]arrival, error) {
 	h := a.change.Hash
@@ -167,7 +156,7 @@ func (e *event) add(a arrival) ([]arrival, error) {
 	return applied, err
 }
 
-// load builds graph and fold from the ledger, if they are not there. mu is held.
+// load builds graph, gate and fold from the ledger, if they are not there. mu is held.
 func (e *event) load(ctx context.Context) error {
 	if e.closed {
 		return ErrClosed
@@ -200,7 +189,6 @@ func (e *event) load(ctx context.Context) error {
 		return fmt.Errorf("reading the ledger of event %s: %w", e.id, err)
 	}
 	e.fold.Touched() // the views have all of this
-	e.recent = nil
 	e.showHeads()
 	return e.noticeClub(ctx)
 }
@@ -360,9 +348,9 @@ func (e *event) keepSnapshot(ctx context.Context) error {
 	return e.node.store.SaveSnapshot(ctx, e.id, storage.Snapshot{Position: counts.Last, Bytes: e.doc.Save()})
 }
 
-// forget lets go of graph and fold.
+// forget lets go of graph, gate and fold.
 func (e *event) forget() {
-	e.graph, e.fold, e.arriving, e.admitted, e.recent = nil, nil, nil, nil, nil
+	e.graph, e.gate, e.fold, e.arriving, e.admitted = nil, nil, nil, nil, nil
 }
 
 func (e *event) close() {

@@ -208,6 +208,8 @@ type attacked struct {
 	all    []storage.Entry
 	last   *wire.Change
 	posts  wire.OpID
+	x      wire.OpID // event/x, where an organiser may write any key
+	people wire.OpID
 }
 
 func attack(t *testing.T) *attacked {
@@ -224,6 +226,20 @@ func attack(t *testing.T) *attacked {
 		t.Fatal(err)
 	}
 	a.posts = a.last.Ops[0].Obj
+	genesis, err := wire.DecodeChange(a.all[0].Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, op := range genesis.Ops {
+		made := wire.OpID{Counter: genesis.StartOp + uint64(i), Actor: genesis.Actor}
+		switch {
+		case op.Action != wire.MakeMap:
+		case op.Key.Prop == "x":
+			a.x = made
+		case op.Key.Prop == "people":
+			a.people = made
+		}
+	}
 
 	a.node = openNode(t, quick(replica.Config{Store: a.store, Key: a.own, Dial: a.puppet}))
 	join(t, a.node, a.puppet.event, "wss://relay.example")
@@ -250,58 +266,70 @@ func (a *attacked) done(c *wire.Change) *wire.Change {
 	return c
 }
 
+// hello is what a stranger may write: who they are, on top of the last change.
+func (a *attacked) hello(k trust.Key) *wire.Change {
+	c := a.next()
+	c.Actor, c.Seq = a.puppet.actor(k), 1
+	own := wire.OpID{Counter: c.StartOp, Actor: c.Actor}
+	c.Ops = []wire.Op{
+		{Action: wire.MakeMap, Obj: a.people, Key: wire.Key{Prop: string(k.Identity())}},
+		setAt(own, "name"),
+	}
+	return a.done(c)
+}
+
 func setAt(obj wire.OpID, key string, pred ...wire.OpID) wire.Op {
 	return wire.Op{Action: wire.Set, Obj: obj, Key: wire.Key{Prop: key}, Value: wire.StringValue("x"), Pred: pred}
 }
 
 func TestForgedChangesAreRefusedByName(t *testing.T) {
 	cases := map[string]struct {
-		code string
+		code trust.Code
 		make func(a *attacked) (c *wire.Change, signature []byte)
 	}{
-		"unsigned": {replica.CodeSignature, func(a *attacked) (*wire.Change, []byte) {
-			return a.next(setAt(a.posts, "x")), make([]byte, 64)
+		"unsigned": {trust.CodeSignature, func(a *attacked) (*wire.Change, []byte) {
+			return a.next(setAt(a.x, "x")), make([]byte, 64)
 		}},
-		"another genesis": {replica.CodeGenesis, func(a *attacked) (*wire.Change, []byte) {
+		"another genesis": {trust.CodeGenesis, func(a *attacked) (*wire.Change, []byte) {
 			c := a.next(wire.Op{Action: wire.Set, Key: wire.Key{Prop: "kind"}, Value: wire.StringValue("event")})
 			c.Deps, c.Seq, c.StartOp, c.Actor = nil, 1, 1, a.puppet.actor(a.key)
 			return a.done(c), nil
 		}},
-		"signed by somebody else": {replica.CodeSignature, func(a *attacked) (*wire.Change, []byte) {
-			c := a.next(setAt(a.posts, "x"))
+		"signed by somebody else": {trust.CodeSignature, func(a *attacked) (*wire.Change, []byte) {
+			c := a.next(setAt(a.x, "x"))
 			signature, err := trust.Sign(newKey(t), a.puppet.event, c.Hash)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return c, signature
 		}},
-		"signed for another event": {replica.CodeSignature, func(a *attacked) (*wire.Change, []byte) {
-			c := a.next(setAt(a.posts, "x"))
+		"signed for another event": {trust.CodeSignature, func(a *attacked) (*wire.Change, []byte) {
+			c := a.next(setAt(a.x, "x"))
 			signature, err := trust.Sign(a.key, qa.MakeEventID([16]byte{7}), c.Hash)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return c, signature
 		}},
-		"a gap in the sequence": {replica.CodeGraph, func(a *attacked) (*wire.Change, []byte) {
-			c := a.next(setAt(a.posts, "x"))
+		"a gap in the sequence": {trust.CodeSequence, func(a *attacked) (*wire.Change, []byte) {
+			c := a.next(setAt(a.x, "x"))
 			c.Seq += 2
 			return a.done(c), nil
 		}},
-		"a map that is not there": {replica.CodeContent, func(a *attacked) (*wire.Change, []byte) {
+		"a map that is not there": {trust.CodeObject, func(a *attacked) (*wire.Change, []byte) {
 			return a.next(setAt(wire.OpID{Counter: 3, Actor: a.puppet.actor(newKey(t))}, "x")), nil
 		}},
-		"a value as a map": {replica.CodeContent, func(a *attacked) (*wire.Change, []byte) {
+		"a value as a map": {trust.CodeObject, func(a *attacked) (*wire.Change, []byte) {
 			return a.next(setAt(wire.OpID{Counter: a.last.MaxOp(), Actor: a.last.Actor}, "x")), nil
 		}},
-		"a pred that is not there": {replica.CodeContent, func(a *attacked) (*wire.Change, []byte) {
-			return a.next(setAt(a.posts, "x", wire.OpID{Counter: 3, Actor: a.puppet.actor(newKey(t))})), nil
+		"a pred that is not there": {trust.CodePreds, func(a *attacked) (*wire.Change, []byte) {
+			return a.next(setAt(a.x, "x", wire.OpID{Counter: 3, Actor: a.puppet.actor(newKey(t))})), nil
 		}},
-		"a pred of another key": {replica.CodeContent, func(a *attacked) (*wire.Change, []byte) {
-			return a.next(setAt(a.posts, "x", wire.OpID{Counter: a.last.StartOp, Actor: a.last.Actor})), nil
+		"a pred of another key": {trust.CodePreds, func(a *attacked) (*wire.Change, []byte) {
+			return a.next(setAt(a.x, "x", wire.OpID{Counter: a.last.StartOp, Actor: a.last.Actor})), nil
 		}},
-		"a list": {replica.CodeSchema, func(a *attacked) (*wire.Change, []byte) {
-			op := setAt(a.posts, "x")
+		"a list": {trust.CodeSchema, func(a *attacked) (*wire.Change, []byte) {
+			op := setAt(a.x, "x")
 			op.Action, op.Value = wire.MakeList, wire.Value{}
 			return a.next(op), nil
 		}},
@@ -326,7 +354,7 @@ func TestForgedChangesAreRefusedByName(t *testing.T) {
 			for _, r := range refusedBy(a.node, id) {
 				got[r.Hash] = r.Code
 			}
-			if got[forged.Hash] != c.code || got[child.Hash] != replica.CodePast {
+			if got[forged.Hash] != string(c.code) || got[child.Hash] != string(trust.CodeDependsOn) {
 				t.Fatalf("refused %v, not %s as %s and %s", got, forged.Hash, c.code, child.Hash)
 			}
 			s := statusOf(t, a.node, id)
@@ -338,7 +366,7 @@ func TestForgedChangesAreRefusedByName(t *testing.T) {
 			}
 			// Honest changes still come in, own acts still work, and the same
 			// connection serves both.
-			honest := a.next(setAt(a.posts, "honest"))
+			honest := a.next(setAt(a.x, "honest"))
 			a.puppet.sync([]wire.Hash{honest.Hash}, nil, honest.Encode())
 			eventually(t, a.node, "the honest change", func() bool { return statusOf(t, a.node, id).Changes == len(before)+1 })
 			ask(t, a.node, id, "mine")
@@ -354,10 +382,10 @@ func TestForgedChangesAreRefusedByName(t *testing.T) {
 func TestWrongSignatureIsNotHeldAgainstTheChange(t *testing.T) {
 	a := attack(t)
 	id := a.puppet.event
-	c := a.next(setAt(a.posts, "x"))
+	c := a.next(setAt(a.x, "x"))
 	child := a.done(&wire.Change{
 		Deps: []wire.Hash{c.Hash}, Actor: c.Actor, Seq: c.Seq + 1, StartOp: c.MaxOp() + 1,
-		TimeMillis: 1, Ops: []wire.Op{setAt(a.posts, "y")},
+		TimeMillis: 1, Ops: []wire.Op{setAt(a.x, "y")},
 	})
 	right := a.puppet.sign(c.Encode(), child.Encode())
 	a.puppet.sync([]wire.Hash{child.Hash}, append(bytes.Repeat([]byte{1}, 64), right[64:]...), c.Encode(), child.Encode())
@@ -381,21 +409,21 @@ func TestWrongSignatureIsNotHeldAgainstTheChange(t *testing.T) {
 func TestWaitingChangesAreCheckedWhenTheirPastComes(t *testing.T) {
 	a := attack(t)
 	id := a.puppet.event
-	first := a.next(setAt(a.posts, "x"))
+	first := a.next(setAt(a.x, "x"))
 	good := a.done(&wire.Change{
 		Deps: []wire.Hash{first.Hash}, Actor: first.Actor, Seq: first.Seq + 1, StartOp: first.MaxOp() + 1,
-		TimeMillis: 1, Ops: []wire.Op{setAt(a.posts, "x", wire.OpID{Counter: first.StartOp, Actor: first.Actor})},
+		TimeMillis: 1, Ops: []wire.Op{setAt(a.x, "x", wire.OpID{Counter: first.StartOp, Actor: first.Actor})},
 	})
 	stranger := a.puppet.actor(newKey(t))
 	bad := a.done(&wire.Change{
 		Deps: []wire.Hash{first.Hash}, Actor: stranger, Seq: 1, StartOp: first.MaxOp() + 1,
-		TimeMillis: 1, Ops: []wire.Op{setAt(a.posts, "z", wire.OpID{Counter: first.StartOp, Actor: first.Actor})},
+		TimeMillis: 1, Ops: []wire.Op{setAt(a.x, "z")}, // who is no organiser
 	})
 	heads := []wire.Hash{good.Hash, bad.Hash}
 	a.puppet.sync(slices.Clone(heads), nil, good.Encode(), bad.Encode())
 	a.puppet.sync(slices.Clone(heads), nil, first.Encode())
 	eventually(t, a.node, "the refusal", func() bool { return len(refusedBy(a.node, id)) == 1 })
-	if r := refusedBy(a.node, id)[0]; r.Hash != bad.Hash || r.Code != replica.CodeContent {
+	if r := refusedBy(a.node, id)[0]; r.Hash != bad.Hash || r.Code != string(trust.CodeRole) {
 		t.Fatalf("%+v", r)
 	}
 	if s := statusOf(t, a.node, id); s.Changes != 4 || !slices.Equal(s.Heads, []string{good.Hash.String()}) {
@@ -500,10 +528,8 @@ func TestTooManyHeadsAreJoined(t *testing.T) {
 	var heads []wire.Hash
 	var changes [][]byte
 	for range 300 {
-		writer := a.puppet.actor(newKey(t))
-		c := a.next(setAt(a.posts, "x"))
-		c.Actor, c.Seq = writer, 1
-		heads, changes = append(heads, a.done(c).Hash), append(changes, c.Encode())
+		c := a.hello(newKey(t))
+		heads, changes = append(heads, c.Hash), append(changes, c.Encode())
 	}
 	a.puppet.sync(heads, nil, changes...)
 	eventually(t, a.node, "one head", func() bool {

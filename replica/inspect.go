@@ -75,20 +75,22 @@ func (e *event) inspect(changes [][]byte, signatures []byte) []inspected {
 func (c *inspected) look(event qa.EventID) {
 	change, err := wire.DecodeChange(c.chunk)
 	if err != nil {
-		c.refusal = &Refusal{Hash: c.hash, Code: CodeMalformed, Reason: err.Error()}
+		c.refusal = explain(c.hash, err)
 		return
 	}
 	c.hash = change.Hash // a deflated change has its hash only now
 	if err := trust.Verify(event, change.Actor, change.Hash, c.signature); err != nil {
-		c.refusal = &Refusal{Hash: c.hash, Code: CodeSignature, Reason: err.Error()}
+		c.refusal = explain(c.hash, err)
 		return
 	}
 	if err := wire.CheckSchemaShape(change); err != nil {
-		c.refusal = &Refusal{Hash: c.hash, Code: CodeSchema, Reason: err.Error()}
+		c.refusal = explain(c.hash, err)
 		return
 	}
 	if len(change.Deps) == 0 && qa.EventIDFromGenesis([32]byte(change.Hash)) != event {
-		c.refusal = &Refusal{Hash: c.hash, Code: CodeGenesis, Reason: errForeignGenesis.Error()}
+		c.refusal = &Refusal{
+			Hash: c.hash, Code: string(trust.CodeGenesis), Reason: "It begins another event: this one's ID does not follow from it.",
+		}
 		return
 	}
 	c.change = change

@@ -263,7 +263,6 @@ func (e *event) rebuildWithout(ctx context.Context, leaving map[wire.Hash]storag
 	if errors.Is(err, storage.ErrDamaged) {
 		err = nil // load has told of it
 	}
-	e.recent = nil
 	return err
 }
 

@@ -21,7 +21,7 @@ import (
 
 // second is another change with the sequence number of the attacker's last one.
 func (a *attacked) second() *wire.Change {
-	c := a.next(setAt(a.posts, "x"))
+	c := a.next(setAt(a.x, "x"))
 	c.Seq, c.Deps, c.StartOp = a.last.Seq, a.last.Deps, a.last.StartOp
 	return a.done(c)
 }
@@ -172,7 +172,7 @@ func TestEquivocationTakesOutWhatHangsOnItAndHonestWordsComeBack(t *testing.T) {
 		},
 		"told by the relay": func(a *attacked) { a.puppet.tell(a.proofOf(a.last, a.second())) },
 		"told twice, with two changes that are not here": func(a *attacked) {
-			later := a.next(setAt(a.posts, "y"))
+			later := a.next(setAt(a.x, "y"))
 			later.Seq += 3
 			other := *later
 			other.TimeMillis++
@@ -206,7 +206,7 @@ func TestEquivocationTakesOutWhatHangsOnItAndHonestWordsComeBack(t *testing.T) {
 				t.Fatalf("%d, %v", seq, err)
 			}
 			before := len(entries(t, a.store, id))
-			after := a.next(setAt(a.posts, "z"))
+			after := a.next(setAt(a.x, "z"))
 			a.puppet.sync([]wire.Hash{after.Hash}, nil, after.Encode(), a.last.Encode())
 			eventually(t, a.node, "the refusal", func() bool { return len(refusedBy(a.node, id)) == 1 })
 			if got := len(entries(t, a.store, id)); got != before {
@@ -320,13 +320,13 @@ func TestARefusalThatThisDeviceConfirms(t *testing.T) {
 	if err := a.node.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// A change on a map that is not there, as no version should write it.
+	// Who is no organiser sets something of the event.
 	actor := a.puppet.actor(key)
 	bad := a.done(&wire.Change{
 		Deps: []wire.Hash{a.last.Hash}, Actor: actor, Seq: 1, StartOp: a.last.MaxOp() + 1, TimeMillis: 5,
-		Ops: []wire.Op{setAt(wire.OpID{Counter: 3, Actor: actor}, "x")},
+		Ops: []wire.Op{setAt(a.x, "x")},
 	})
-	act, err := json.Marshal(qa.Act{Kind: qa.ActPost, Text: "in a wrong way", AtMillis: 5})
+	act, err := json.Marshal(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"title": "mine now"}, AtMillis: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,20 +339,28 @@ func TestARefusalThatThisDeviceConfirms(t *testing.T) {
 	n := openNode(t, quick(replica.Config{Store: a.store, Key: key, Dial: a.puppet}))
 	n.Start(t.Context())
 	a.puppet.accept()
-	if s := statusOf(t, n, id); s.Pending != 1 || s.Changes != 3 {
+	ask(t, n, id, "on top of it")
+	if s := statusOf(t, n, id); s.Pending != 2 || s.Changes != 4 {
 		t.Fatalf("%+v", s)
 	}
 	a.puppet.tell(&repo.Message{
 		Type: repo.TypeRefused, DocumentID: string(id),
-		Refused: []repo.Refused{{Hash: bad.Hash[:], Code: "object", Reason: "no such map"}},
+		Refused: []repo.Refused{{Hash: bad.Hash[:], Code: "role", Reason: "no organiser"}},
 	})
-	eventually(t, n, "the words' return", func() bool { return slices.Contains(texts(weekOf(t, n, id)), "in a wrong way") })
+	eventually(t, n, "the words' return", func() bool {
+		w := weekOf(t, n, id)
+		return len(w.Threads) == 2 && w.Threads[1].Question.Origin != "" && len(refusalsOf(t, n, id)) == 1
+	})
 	en, err := a.store.Entry(t.Context(), id, bad.Hash)
 	if err != nil || en.Status != storage.Refused {
 		t.Fatalf("%+v, %v", en, err)
 	}
-	if got := refusalsOf(t, n, id); len(got) != 0 {
-		t.Fatalf("%+v", got)
+	r := refusalsOf(t, n, id)[0]
+	if r.ByRelay || r.Hash != bad.Hash.String() || r.Act.Fields["title"] != "mine now" || !strings.Contains(r.Reason, "rules") {
+		t.Fatalf("%+v", r)
+	}
+	if w := weekOf(t, n, id); w.Event.Title != week.Title || w.Threads[1].Question.Text() != "on top of it" {
+		t.Fatalf("%+v", w)
 	}
 	samePostsAfterRebuild(t, n, id)
 }

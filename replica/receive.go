@@ -10,26 +10,16 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
+	"flyleaf/trust"
 )
 
 // Refusal is a change that was not taken, and why.
 type Refusal struct {
 	Hash     wire.Hash
-	Code     string // for programs; stable
+	Code     string // a trust.Code where this device refused it
 	Reason   string // for people
 	Deferred bool   // it may be taken later
 }
-
-// The codes of refusals by this device.
-const (
-	CodeMalformed = "malformed" // not a canonical change within the bounds
-	CodeSchema    = "schema"    // not of the event document's shape
-	CodeGenesis   = "genesis"   // a beginning that is not this event's
-	CodeSignature = "signature" // not signed by its writer
-	CodeGraph     = "graph"     // it breaks the rules of sequence, deps or counters
-	CodeContent   = "content"   // what it does does not fit what is there
-	CodePast      = "past"      // it depends on a change that was refused
-)
 
 // maxRefused bounds the refused changes that are remembered for an event.
 const maxRefused = 4096
@@ -37,8 +27,6 @@ const maxRefused = 4096
 // ErrTooManyRefused is returned when a relay sends more changes that cannot be
 // taken than this device remembers.
 var ErrTooManyRefused = errors.New("the relay sends too many changes that cannot be taken")
-
-var errForeignGenesis = errors.New("the event's ID does not follow from this first change")
 
 // take checks inspected changes against what is here and saves those that fit, in
 // one transaction. Changes that cannot be taken are noted in refused and are no
@@ -69,7 +57,7 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 				twins = append(twins, a)
 			}
 			if err != nil {
-				refusal = e.explain(a.change.Hash, err)
+				refusal = explain(a.change.Hash, err)
 			}
 		}
 		if refusal != nil {
@@ -83,7 +71,7 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 				twins = append(twins, e.arriving[r.Hash])
 			}
 			delete(e.arriving, r.Hash)
-			if err := e.refuse(*e.explain(r.Hash, r.Err)); err != nil {
+			if err := e.refuse(*explain(r.Hash, r.Err)); err != nil {
 				e.discard()
 				return Update{}, err
 			}
@@ -103,7 +91,6 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 			e.discard()
 			return Update{}, fmt.Errorf("what the relay sent could not be saved on this device: %w", err)
 		}
-		e.recent = nil
 		if onHeld { // somebody else has it
 			if err := e.releaseAll(ctx); err != nil {
 				return Update{}, err
@@ -137,22 +124,21 @@ func (e *event) check(c *inspected) (a arrival, skip bool, refusal *Refusal) {
 	if c.refusal != nil {
 		return a, false, c.refusal
 	}
-	if r, again := e.refused[c.hash]; again && r.Code == CodeSignature {
+	if r, again := e.refused[c.hash]; again && r.Code == string(trust.CodeSignature) {
 		e.pardon() // it was not the change's fault, nor that of what depends on it
 	}
 	if c.change == nil {
 		var err error
 		if c.change, err = wire.DecodeChange(c.chunk); err != nil {
-			return a, false, &Refusal{Hash: c.hash, Code: CodeMalformed, Reason: err.Error()}
+			return a, false, explain(c.hash, err)
 		}
 	}
 	if e.gone.cutOff(c.change.Actor, c.change.Seq) {
-		return a, false, e.explain(c.hash, graph.ErrDuplicateSeq)
+		return a, false, explain(c.hash, graph.ErrDuplicateSeq)
 	}
 	for _, d := range c.change.Deps {
-		_, refused := e.refused[d]
-		if _, out := e.gone.out[d]; out || refused {
-			return a, false, &Refusal{Hash: c.hash, Code: CodePast, Reason: graph.ErrDependsOnRefused.Error()}
+		if e.unwanted(d) {
+			return a, false, explain(c.hash, graph.ErrDependsOnRefused)
 		}
 	}
 	// Encoded again and not kept as it came: a type-1 chunk whatever arrived, and
@@ -167,19 +153,12 @@ func (e *event) check(c *inspected) (a arrival, skip bool, refusal *Refusal) {
 func (e *event) settled(h wire.Hash) bool {
 	r, refused := e.refused[h]
 	_, out := e.gone.out[h]
-	return out || refused && r.Code != CodeSignature || e.graph.Has(h) || e.graph.Waiting(h)
+	return out || refused && r.Code != string(trust.CodeSignature) || e.graph.Has(h) || e.graph.Waiting(h)
 }
 
-func (e *event) explain(h wire.Hash, err error) *Refusal {
-	code := CodeContent
-	switch {
-	case errors.Is(err, graph.ErrDependsOnRefused):
-		code = CodePast
-	case errors.Is(err, graph.ErrMalformed), errors.Is(err, graph.ErrDuplicateSeq), errors.Is(err, graph.ErrSeqGap),
-		errors.Is(err, graph.ErrOwnPrevious), errors.Is(err, graph.ErrStartOp), errors.Is(err, graph.ErrFull):
-		code = CodeGraph
-	}
-	return &Refusal{Hash: h, Code: code, Reason: err.Error()}
+func explain(h wire.Hash, err error) *Refusal {
+	r := trust.RefusalOf(err)
+	return &Refusal{Hash: h, Code: string(r.Code), Reason: r.Reason}
 }
 
 // refuse remembers a refused change; what waits for it is refused with it.
@@ -198,23 +177,17 @@ func (e *event) refuse(r Refusal) error {
 // change on could otherwise have it shut out by a wrong one.
 func (e *event) pardon() {
 	for h, r := range e.refused {
-		if r.Code == CodeSignature || r.Code == CodePast {
+		if r.Code == string(trust.CodeSignature) || r.Code == string(trust.CodeDependsOn) {
 			delete(e.refused, h)
 		}
 	}
 }
 
-// notWanted returns those of the missing changes that this device will not take.
-func (e *event) notWanted(missing []wire.Hash) []wire.Hash {
-	var out []wire.Hash
-	for _, h := range missing {
-		if _, refused := e.refused[h]; refused {
-			out = append(out, h)
-		} else if _, gone := e.gone.out[h]; gone {
-			out = append(out, h)
-		}
-	}
-	return out
+// unwanted reports whether a change that is not here will not be taken.
+func (e *event) unwanted(h wire.Hash) bool {
+	_, refused := e.refused[h]
+	_, out := e.gone.out[h]
+	return out || refused
 }
 
 // noteDelivery compares what a relay says it holds with what this device thinks
@@ -282,8 +255,9 @@ const maxHeads = 256
 // joinHeads writes an empty change on top of too many heads. mu is held and the
 // event is loaded.
 func (e *event) joinHeads(ctx context.Context) error {
-	if len(e.graph.Heads()) <= maxHeads {
-		return nil
+	invited := e.gate.Access() == "invited" && !e.gate.AnyRole(e.node.Identity())
+	if len(e.graph.Heads()) <= maxHeads || invited || e.gate.Newer() {
+		return nil // there is no need, or it is for others to do
 	}
 	if err := e.open(ctx); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
+	"flyleaf/trust"
 )
 
 // ErrUnknownChange is returned by TakeBack for a change that is not among the
@@ -235,9 +236,9 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, erro
 // whyLost says why a lost act's change is not in the document, or why it could not
 // be written anew.
 func (e *event) whyLost(l lost) (code, reason string) {
-	code, reason = string(CodePast), "It was built on something that turned out not to be part of the event."
+	code, reason = string(trust.CodeDependsOn), "It was built on something that turned out not to be part of the event."
 	if l.status == storage.Refused {
-		code, reason = CodeContent, "The event's rules do not allow it; an older version of this program wrote it."
+		code, reason = string(trust.CodeRole), "The event's rules do not allow it; an older version of this program wrote it."
 	}
 	if err := e.reasons[l.hash]; err != nil {
 		reason += fmt.Sprintf(" It could not be written again: %v.", err)

@@ -198,13 +198,14 @@ func (s *session) attach(ctx context.Context, id qa.EventID) error {
 	if err != nil {
 		return nil // dropped meanwhile
 	}
+	p := &peer{e: e, proven: map[wire.ActorID]uint64{}}
 	e.mu.Lock()
 	e.pardon()
+	p.restart()
 	e.mu.Unlock()
 	e.side.mu.Lock()
 	e.side.relayRefused = nil // what another relay or an earlier time refused is asked about again
 	e.side.mu.Unlock()
-	p := &peer{e: e, state: sync.NewPeer(nil), proven: map[wire.ActorID]uint64{}}
 	s.peers[id] = p
 	if err := e.tend(ctx); err != nil {
 		return err
@@ -213,9 +214,10 @@ func (s *session) attach(ctx context.Context, id qa.EventID) error {
 }
 
 // restart begins the conversation about an event anew: changes have left it, and
-// what was said before was said of another graph.
+// what was said before was said of another graph. The event's mu is held.
 func (p *peer) restart() {
 	p.state, p.begun, p.answered = sync.NewPeer(nil), false, false
+	p.state.RefusedBy(p.e.unwanted)
 	p.epoch = p.e.epoch
 }
 
@@ -283,7 +285,9 @@ func (s *session) askAgain(ctx context.Context) error {
 		if !p.unavailable {
 			continue
 		}
-		p.state, p.begun = sync.NewPeer(nil), false
+		p.e.mu.Lock()
+		p.restart()
+		p.e.mu.Unlock()
 		if err := s.speak(ctx, p); err != nil {
 			return err
 		}
@@ -451,7 +455,7 @@ func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, change
 		return nil, update, err
 	}
 	if p.epoch == e.epoch {
-		p.state.Receive(e.graph, msg, before, e.notWanted(e.graph.MissingFrom(msg.Heads)))
+		p.state.Receive(e.graph, msg, before, nil)
 		p.answered = true
 	}
 	if len(msg.Heads) > 0 {
@@ -511,10 +515,10 @@ func count(changes int) string {
 func (e *event) oneReason() string {
 	reason := ""
 	for _, r := range e.refused {
-		if reason == "" || r.Code != CodePast {
+		if reason == "" || r.Code != string(trust.CodeDependsOn) {
 			reason = r.Reason
 		}
-		if r.Code != CodePast {
+		if r.Code != string(trust.CodeDependsOn) {
 			break
 		}
 	}
