@@ -26,6 +26,7 @@ var rules = map[string]rule{
 	"crdt/sync/repo":       {nil, "the envelope carries bytes; what they mean is decided elsewhere"},
 	"crdt/bundle":          {[]string{"qa", "crdt/wire"}, "the portable file carries changes; whether they are taken is decided elsewhere"},
 	"trust":                {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/fold"}, "permission is a pure function of a change and its causal past"},
+	"trust/trusttest":      {[]string{"qa", "crdt/wire", "crdt/graph", "trust"}, "hostile changes are made without automerge, so that the relay's tests need no cgo"},
 	"trust/identity":       {[]string{"qa", "trust"}, "a key on paper or in a file is bytes; where they lie is for the program"},
 	"crdt":                 {[]string{"qa", "crdt/wire"}, "the one importer of automerge-go, kept small enough to replace"},
 	"storage":              {[]string{"qa", "crdt/wire"}, "the contract does not know its implementations"},

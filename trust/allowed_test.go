@@ -1,0 +1,222 @@
+package trust_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/trust/trusttest"
+)
+
+// party is an event with people in it, for what is allowed.
+type party struct {
+	*trusttest.World
+	t *testing.T
+	r *trusttest.Replica
+
+	founder, organiser, author, moderator, reader *trusttest.Writer
+	question                                      qa.PostID
+}
+
+func newParty(t *testing.T, about trusttest.About) *party {
+	w := trusttest.Found(about)
+	p := &party{
+		World: w, t: t, r: trusttest.NewReplica(w.Event), founder: w.Founder, organiser: w.Writer("organiser"),
+		author: w.Writer("author"), moderator: w.Writer("moderator"), reader: w.Writer("reader"),
+	}
+	p.take(w.Changes[0])
+	p.do(p.founder, func(d *trusttest.Draft) {
+		d.Role(p.organiser.ID(), qa.RoleOrganiser, true)
+		d.Role(p.author.ID(), qa.RoleAuthor, true)
+		d.Role(p.moderator.ID(), qa.RoleModerator, true)
+		d.Role(p.reader.ID(), qa.RoleMember, true)
+	})
+	p.do(p.reader, func(d *trusttest.Draft) { p.question = d.Post("", "Why?") })
+	return p
+}
+
+func (p *party) take(s trusttest.Signed) trusttest.Signed {
+	p.t.Helper()
+	if err := p.r.Take(s); err != nil {
+		p.t.Errorf("refused: %v", err)
+	}
+	return s
+}
+
+func (p *party) do(x *trusttest.Writer, f func(d *trusttest.Draft)) trusttest.Signed {
+	p.t.Helper()
+	return p.take(x.Do(f))
+}
+
+// TestWhatIsAllowed: what stands at the limit, and what each role may do, is taken.
+func TestWhatIsAllowed(t *testing.T) {
+	text := func(n int) wire.Value { return wire.StringValue(strings.Repeat("é", n/2)) }
+	for _, access := range []string{"open", "invited"} {
+		p := newParty(t, trusttest.About{Access: access})
+		at := "posts/" + string(p.question)
+		p.do(p.organiser, func(d *trusttest.Draft) {
+			for _, key := range []string{"title", "authors", "language", "zone", "source"} {
+				d.Set("event/"+key, text(qa.MaxShort))
+			}
+			d.Set("event/description", text(qa.MaxDescription))
+			for _, key := range []string{"startsAt", "endsAt", "answersFrom", "answersUntil", "winnersAt"} {
+				d.Set("event/"+key, wire.IntValue(1<<53-1))
+				d.Set("event/"+key, wire.IntValue(-1<<53+1))
+			}
+			d.Set("event/prizes", wire.UintValue(1<<53-1))
+			d.Bool("event/approve", true)
+			d.Str("event/movedTo", string(qa.MakeEventID([16]byte{1})))
+			d.Str("event/movedTo", "")
+			d.Str("event/cover", strings.Repeat("0a", 32))
+			d.Str("event/cover", "")
+			for i := range qa.MaxLinks {
+				link := fmt.Sprint("event/links/", i)
+				d.Map(link)
+				d.Set(link+"/text", text(qa.MaxShort))
+				d.Set(link+"/url", text(qa.MaxShort))
+			}
+			for i := range qa.MaxRelays {
+				d.Set(fmt.Sprint("relays/", i), text(qa.MaxShort))
+			}
+		})
+		p.do(p.organiser, func(d *trusttest.Draft) {
+			for i := range qa.MaxXKeys {
+				d.Set("event/x/"+strings.Repeat("n", qa.MaxXName-2)+fmt.Sprintf("%02d", i), text(qa.MaxXValue))
+			}
+		})
+		me := "people/" + string(p.reader.ID())
+		p.do(p.reader, func(d *trusttest.Draft) {
+			d.Map(me)
+			d.Set(me+"/name", text(qa.MaxName))
+			d.Set(me+"/about", text(qa.MaxAbout))
+			d.Set(me+"/link", text(qa.MaxPersonLink))
+			for _, as := range []string{"name", "initials", "none"} {
+				d.Str(me+"/publishAs", as)
+			}
+			d.Set("contacts/"+string(p.reader.ID()), wire.BytesValue(make([]byte, qa.MaxContact)))
+		})
+		p.do(p.reader, func(d *trusttest.Draft) {
+			for i := range qa.MaxReactions {
+				d.React(p.question, strings.Repeat("e", qa.MaxEmoji-2)+fmt.Sprintf("%02d", i), true)
+			}
+		})
+		p.do(p.reader, func(d *trusttest.Draft) { // one that is there already is no new one
+			d.React(p.question, strings.Repeat("e", qa.MaxEmoji-2)+"00", false)
+		})
+		p.do(p.reader, func(d *trusttest.Draft) {
+			d.Set(at+"/tags", text(qa.MaxTags))
+			d.Str(at+"/state", "withdrawn")
+			d.Str(at+"/state", "")
+			d.Set(at+"/revisions/"+d.RevisionID(), text(qa.MaxText))
+			d.Map(at + "/x")
+			for i := range qa.MaxXKeys {
+				d.Str(fmt.Sprint(at, "/x/", i), "A")
+			}
+			d.Bool(at+"/marks/answered", true)
+		})
+		p.do(p.reader, func(d *trusttest.Draft) { // two at once, the second an answer to the first
+			first := d.Post("", "")
+			second := "posts/" + string(d.Post(first, "And that?"))
+			d.Set(second+"/onBehalfOf", text(qa.MaxName))
+			d.Set(second+"/source", text(qa.MaxShort))
+			d.Str(second+"/origin", string(p.question))
+		})
+		p.do(p.moderator, func(d *trusttest.Draft) {
+			d.Set(at+"/marks/hidden", text(qa.MaxReason))
+			d.Bool(at+"/marks/pinned", true)
+			d.Bool(at+"/marks/approved", true)
+			d.Bool(at+"/marks/answered", false)
+			d.Str(at+"/marks/duplicateOf", string(p.question))
+			d.Str(at+"/marks/duplicateOf", "")
+			d.Set("blocks/"+string(p.reader.ID()), text(qa.MaxReason))
+			d.Str("blocks/"+string(p.reader.ID()), "")
+		})
+		p.do(p.author, func(d *trusttest.Draft) {
+			me := string(p.author.ID())
+			d.Bool(at+"/marks/answered", true)
+			d.Bool(at+"/marks/assigned/"+string(p.organiser.ID()), true)
+			d.Bool(at+"/marks/candidate/"+me, true)
+			d.Map("winners/" + me)
+			d.Set("winners/"+me+"/"+string(p.question), text(qa.MaxShort))
+			d.Set("draw/commit/"+me, wire.BytesValue(make([]byte, qa.MaxDraw)))
+			d.Set("draw/reveal/"+me, wire.BytesValue(make([]byte, qa.MaxDraw)))
+		})
+		p.do(p.organiser, func(d *trusttest.Draft) {
+			d.Set("draw/rule", text(qa.MaxAbout))
+			d.Map("winners/" + string(p.organiser.ID()))
+			as := "posts/" + string(d.Post(p.question, "Said elsewhere")) + "/as"
+			d.Str(as, "author")
+		})
+		picture := make([]byte, qa.MaxBlob)
+		sum := sha256.Sum256(picture)
+		for range 2 {
+			p.do(p.organiser, func(d *trusttest.Draft) { d.Set("blobs/"+hex.EncodeToString(sum[:]), wire.BytesValue(picture)) })
+		}
+		// Closed, and opened again.
+		p.do(p.organiser, func(d *trusttest.Draft) { d.Bool("event/closed", true) })
+		p.do(p.reader, func(d *trusttest.Draft) { d.Str(at+"/revisions/"+d.RevisionID(), "What is there can be edited.") })
+		p.do(p.organiser, func(d *trusttest.Draft) { d.Bool("event/closed", false) })
+		p.do(p.reader, func(d *trusttest.Draft) { d.Post("", "Open again?") })
+	}
+}
+
+// A draw without its maps, as events of the first days have it: an author makes them.
+func TestOlderGenesis(t *testing.T) {
+	p := newParty(t, trusttest.About{Without: "draw/commit"})
+	p.do(p.author, func(d *trusttest.Draft) {
+		d.Map("draw/commit")
+		d.Set("draw/commit/"+string(p.author.ID()), wire.BytesValue([]byte{1}))
+	})
+}
+
+func TestAClub(t *testing.T) {
+	p := newParty(t, trusttest.About{Kind: "club"})
+	if p.r.Gate.Kind() != "club" || p.r.Gate.Access() != "open" || p.r.Gate.Founder() != p.founder.ID() || p.r.Gate.Newer() {
+		t.Errorf("%s, %s, %s", p.r.Gate.Kind(), p.r.Gate.Access(), p.r.Gate.Founder())
+	}
+	p.do(p.organiser, func(d *trusttest.Draft) {
+		d.Str("club/title", "A club")
+		d.Set("club/about", wire.StringValue(strings.Repeat("x", qa.MaxDescription)))
+		d.Str("club/language", "de")
+		d.Str("club/x/a", "A")
+		week := "weeks/" + string(qa.MakeEventID([16]byte{1}))
+		d.Map(week)
+		d.Str(week+"/title", "A week")
+		d.Str(week+"/authors", "Ann")
+		d.Set(week+"/startsAt", wire.IntValue(1))
+		d.Set(week+"/endsAt", wire.IntValue(2))
+		d.Str(week+"/relay", "ws://a")
+	})
+}
+
+// An event of later rules is held only against what keeps automerge alive.
+func TestNewerRules(t *testing.T) {
+	w := trusttest.Found(trusttest.About{Gate: 2, More: func(d *trusttest.Draft) { d.Map("secrets") }})
+	p := &party{World: w, t: t, r: trusttest.NewReplica(w.Event)}
+	p.take(w.Changes[0])
+	if !p.r.Gate.Newer() {
+		t.Error("version 2 is not newer")
+	}
+	eve := w.Writer("eve")
+	p.do(eve, func(d *trusttest.Draft) {
+		d.Str("event/title", "Mine now")
+		d.Map("secrets/a")
+		d.Str("secrets/a/b", "A")
+		d.Str("secrets/a/b", "B")
+	})
+	p.do(eve, func(d *trusttest.Draft) { d.Str("secrets/a/b", "C") })
+	d := eve.Draft()
+	d.Str("secrets/a/b", "D").Pred = nil
+	if err := p.r.Take(d.Sign()); err == nil {
+		t.Error("wrong predecessors were taken")
+	}
+	d = w.Writer("bob").Draft()
+	d.Str("secrets/a/b", "D").Obj.Counter++
+	if err := p.r.Take(d.Sign()); err == nil {
+		t.Error("a map that is none was taken")
+	}
+}

@@ -1,0 +1,859 @@
+package trusttest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/trust"
+)
+
+// Case is a change that nobody may take, and what has to be there before it.
+type Case struct {
+	Name  string
+	Code  trust.Code // it is refused with
+	Event qa.EventID
+	Setup []Signed // valid, in causal order
+	Bad   Signed
+}
+
+// scene is the event that most cases are set in, and who is in it.
+type scene struct {
+	*World
+	founder, organiser, author, moderator *Writer
+	reader, eve                           *Writer
+	question, reply                       qa.PostID // the reader's, and the author's reply to it
+	byEve                                 qa.PostID // a question of Eve's
+}
+
+func play(about About) *scene {
+	s := &scene{World: Found(about)}
+	s.founder = s.Founder
+	s.organiser, s.author, s.moderator = s.Writer("organiser"), s.Writer("author"), s.Writer("moderator")
+	s.reader, s.eve = s.Writer("reader"), s.Writer("eve")
+	s.founder.Do(func(d *Draft) {
+		d.Role(s.organiser.ID(), qa.RoleOrganiser, true)
+		d.Role(s.author.ID(), qa.RoleAuthor, true)
+		d.Role(s.moderator.ID(), qa.RoleModerator, true)
+		if about.Access == "invited" {
+			d.Role(s.reader.ID(), qa.RoleMember, true)
+		}
+	})
+	s.reader.Do(func(d *Draft) { s.question = d.Post("", "Why?") })
+	s.author.Do(func(d *Draft) { s.reply = d.Post(s.question, "Because.") })
+	if about.Access != "invited" {
+		s.eve.Do(func(d *Draft) { s.byEve = d.Post("", "And I?") })
+	}
+	return s
+}
+
+func (s *scene) at(rest string) string { return "posts/" + string(s.question) + "/" + rest }
+
+// build collects cases.
+type build []Case
+
+// add adds a case that is set in a scene. make returns the bad change.
+func (b *build) add(code trust.Code, name string, make func(s *scene) Signed) {
+	b.in(About{}, code, name, make)
+}
+
+func (b *build) in(about About, code trust.Code, name string, make func(s *scene) Signed) {
+	s := play(about)
+	bad := make(s)
+	*b = append(*b, Case{Name: name, Code: code, Event: s.Event, Setup: s.Changes, Bad: bad})
+}
+
+// by adds a case in which somebody drafts the bad change on the scene's heads.
+func (b *build) by(who func(*scene) *Writer, code trust.Code, name string, f func(s *scene, d *Draft)) {
+	b.add(code, name, func(s *scene) Signed {
+		d := who(s).Draft()
+		f(s, d)
+		return d.Sign()
+	})
+}
+
+// genesis adds a case whose bad change begins the event.
+func (b *build) genesis(code trust.Code, name string, about About, f func(d *Draft)) {
+	w := &World{}
+	d := Genesis(w, about)
+	if f != nil {
+		f(d)
+	}
+	bad := d.Sign()
+	*b = append(*b, Case{Name: name, Code: code, Event: w.Event, Bad: bad})
+}
+
+func founder(s *scene) *Writer   { return s.founder }
+func organiser(s *scene) *Writer { return s.organiser }
+func author(s *scene) *Writer    { return s.author }
+func moderator(s *scene) *Writer { return s.moderator }
+func reader(s *scene) *Writer    { return s.reader }
+func eve(s *scene) *Writer       { return s.eve }
+
+// Cases returns the table. The cases do not depend on each other; many are set in
+// events that begin alike and so have one ID.
+func Cases() []Case {
+	var b build
+	b.signatures()
+	b.bytes()
+	b.shapes()
+	b.sequences()
+	b.beginnings()
+	b.objects()
+	b.keysAndValues()
+	b.posts()
+	b.roles()
+	b.owners()
+	b.invitations()
+	return b
+}
+
+func (b *build) signatures() {
+	write := func(s *scene) *Draft {
+		d := s.eve.Draft()
+		d.Post("", "Hello")
+		return d
+	}
+	b.add(trust.CodeSignature, "unsigned", func(s *scene) Signed {
+		x := write(s).Sign()
+		x.Signature = nil
+		return x
+	})
+	b.add(trust.CodeSignature, "signed with zeros", func(s *scene) Signed {
+		x := write(s).Sign()
+		x.Signature = make([]byte, trust.SignatureSize)
+		return x
+	})
+	b.add(trust.CodeSignature, "a bit of the signature flipped", func(s *scene) Signed {
+		x := write(s).Sign()
+		x.Signature[17] ^= 4
+		return x
+	})
+	b.add(trust.CodeSignature, "forged: somebody's actor, signed by another", func(s *scene) Signed {
+		d := s.author.Draft()
+		d.Post(s.question, "I am the author.")
+		x := d.Sign()
+		x.Signature, _ = trust.Sign(s.eve.Key, s.Event, x.Change.Hash)
+		return x
+	})
+	b.add(trust.CodeSignature, "with the signature of another change", func(s *scene) Signed {
+		x := write(s).Sign()
+		x.Signature = s.Changes[len(s.Changes)-1].Signature
+		return x
+	})
+	b.add(trust.CodeSignature, "edited after it was signed", func(s *scene) Signed {
+		x := write(s).Sign()
+		i := bytes.Index(x.Bytes, []byte("Hello"))
+		c := *x.Change
+		c.Ops = append([]wire.Op(nil), c.Ops...)
+		c.Ops[len(c.Ops)-1].Value = wire.StringValue("Jello")
+		x.Change, x.Bytes = &c, c.Encode()
+		if i < 0 || bytes.Contains(x.Bytes, []byte("Hello")) {
+			panic("trusttest: nothing was edited")
+		}
+		return x
+	})
+	b.add(trust.CodeSignature, "replayed into another event, by its signature", func(s *scene) Signed {
+		return write(s).SignFor(qa.MakeEventID([16]byte{7}))
+	})
+	b.add(trust.CodeSignature, "by an actor that names nobody", func(s *scene) Signed {
+		d := write(s)
+		d.Actor, d.Seq = "0123456789abcdef", 1
+		d.Ops = nil
+		d.Str0("k", "v")
+		return d.Sign()
+	})
+}
+
+func (b *build) bytes() {
+	spoil := func(code trust.Code, name string, f func(c *wire.Change)) {
+		b.by(founder, code, name, func(s *scene, d *Draft) {
+			d.Str("event/title", "A")
+			f(d.Change)
+		})
+	}
+	raw := func(name string, f func(b []byte) []byte) {
+		b.add(trust.CodeMalformed, name, func(s *scene) Signed {
+			d := s.founder.Draft()
+			d.Str("event/title", "A")
+			x := d.Sign()
+			x.Bytes = f(bytes.Clone(x.Bytes))
+			return x
+		})
+	}
+	raw("cut off", func(b []byte) []byte { return b[:len(b)-1] })
+	raw("a wrong checksum", func(b []byte) []byte { b[5] ^= 1; return b })
+	raw("a byte too many", func(b []byte) []byte { return append(b, 0) })
+	raw("no change at all", func([]byte) []byte { return []byte("hello") })
+	spoil(trust.CodeMalformed, "extra bytes", func(c *wire.Change) { c.Extra = []byte{1} })
+	spoil(trust.CodeMalformed, "a dep twice", func(c *wire.Change) { c.Deps = append(c.Deps, c.Deps[len(c.Deps)-1]) })
+	spoil(trust.CodeMalformed, "number 0", func(c *wire.Change) { c.Seq = 0 })
+	spoil(trust.CodeMalformed, "an operation number 0", func(c *wire.Change) { c.StartOp = 0 })
+	spoil(trust.CodeMalformed, "operation numbers beyond 2^32", func(c *wire.Change) { c.StartOp = 1 << 32 })
+	spoil(trust.CodeMalformed, "replacing itself", func(c *wire.Change) {
+		c.Ops[0].Pred = []wire.OpID{{Counter: c.StartOp, Actor: c.Actor}}
+	})
+	spoil(trust.CodeMalformed, "an empty key", func(c *wire.Change) { c.Ops[0].Key.Prop = "" })
+	spoil(trust.CodeMalformed, "text that is not UTF-8", func(c *wire.Change) { c.Ops[0].Value.Raw = []byte{0xff} })
+	spoil(trust.CodeTooLarge, "over-long: 1,001 operations", func(c *wire.Change) {
+		for i := range wire.MaxOps {
+			c.Ops = append(c.Ops, wire.Op{Action: wire.Set, Key: wire.Key{Prop: fmt.Sprint(i)}, Value: wire.UintValue(1)})
+		}
+	})
+	spoil(trust.CodeTooLarge, "over-long: more than 64 KiB", func(c *wire.Change) {
+		c.Ops[0].Value = wire.StringValue(strings.Repeat("x", wire.MaxChange))
+	})
+}
+
+func (b *build) shapes() {
+	shape := func(name string, f func(d *Draft)) {
+		b.by(founder, trust.CodeSchema, name, func(_ *scene, d *Draft) {
+			d.Str("event/title", "A")
+			f(d)
+		})
+	}
+	shape("a deleted key", func(d *Draft) {
+		d.Ops = nil
+		op := d.Bool("roles/"+string(d.x.w.Writer("author").ID())+"/author", false)
+		op.Action, op.Value = wire.Del, wire.Value{}
+	})
+	shape("a list", func(d *Draft) { d.Ops[0].Action, d.Ops[0].Value = wire.MakeList, wire.Value{} })
+	shape("a text object", func(d *Draft) { d.Ops[0].Action, d.Ops[0].Value = wire.MakeText, wire.Value{} })
+	shape("a counter", func(d *Draft) { d.Ops[0].Value = wire.CounterValue(1) })
+	shape("null", func(d *Draft) { d.Ops[0].Value = wire.Value{} })
+	shape("a float", func(d *Draft) { d.Ops[0].Value = wire.FloatValue(1) })
+	shape("a timestamp", func(d *Draft) { d.Ops[0].Value = wire.TimestampValue(1) })
+	shape("a message", func(d *Draft) { d.Message = "hello" })
+	shape("no time", func(d *Draft) { d.TimeMillis = 0 })
+	shape("a time before 1970", func(d *Draft) { d.TimeMillis = -1 })
+	b.add(trust.CodeSchema, "nothing, and no merge", func(s *scene) Signed {
+		return s.eve.Draft(s.eve.last).Sign()
+	})
+}
+
+func (b *build) sequences() {
+	b.by(founder, trust.CodeSequence, "a number left out", func(_ *scene, d *Draft) {
+		d.Str("event/title", "A")
+		d.Seq++
+	})
+	b.add(trust.CodeDuplicateSeq, "equivocation: another change with a number that is taken", func(s *scene) Signed {
+		x := *s.eve
+		s.eve.Do(func(d *Draft) { d.Post("", "One thing") })
+		d := x.Draft(s.Changes[0].Change.Hash)
+		d.Post("", "Another")
+		return d.Sign()
+	})
+	b.add(trust.CodeSequence, "re-ordered: not on top of its writer's own last", func(s *scene) Signed {
+		d := s.eve.Draft(s.Changes[0].Change.Hash)
+		d.Deps = d.Deps[:0]
+		d.Deps = append(d.Deps, s.Changes[1].Change.Hash)
+		d.past = s.past(d.Deps)
+		d.StartOp = s.Changes[1].Change.MaxOp() + 1
+		d.Post("", "Hello")
+		return d.Sign()
+	})
+	b.by(eve, trust.CodeSequence, "a high counter, to win", func(_ *scene, d *Draft) {
+		d.StartOp += 1000
+		d.Post("", "Hello")
+	})
+	b.by(eve, trust.CodeSequence, "back-dated: a counter below its past's", func(_ *scene, d *Draft) {
+		d.StartOp--
+		d.Post("", "Hello")
+	})
+}
+
+func (b *build) beginnings() {
+	b.add(trust.CodeGenesis, "a second beginning", func(s *scene) Signed {
+		w := &World{Event: s.Event}
+		return Genesis(w, About{By: "eve/2"}).Sign()
+	})
+	for _, part := range []string{"kind", "gate", "access", "people", "roles", "blocks", "claims", "posts", "winners", "draw", "contacts", "blobs", "relays"} {
+		b.genesis(trust.CodeGenesis, "a beginning without "+part, About{Without: part}, nil)
+	}
+	b.genesis(trust.CodeGenesis, "an event without its own map", About{Without: "event"}, nil)
+	b.genesis(trust.CodeGenesis, "a club without weeks", About{Kind: "club", Without: "weeks"}, nil)
+	b.genesis(trust.CodeGenesis, "an event with the weeks of a club", About{}, func(d *Draft) { d.Map("weeks") })
+	b.genesis(trust.CodeGenesis, "an event with the map of a club", About{}, func(d *Draft) { d.Map("club") })
+	b.genesis(trust.CodeGenesis, "a club with the map of an event", About{Kind: "club"}, func(d *Draft) { d.Map("event") })
+	b.genesis(trust.CodeGenesis, "rules of version 0", About{Without: "gate"}, func(d *Draft) { d.Set("gate", wire.UintValue(0)) })
+	b.genesis(trust.CodeGenesis, "rules of a version that is a text", About{Without: "gate"}, func(d *Draft) { d.Str("gate", "1") })
+	b.genesis(trust.CodeValue, "a kind that is none", About{Kind: "party", Without: "party"}, nil)
+	b.genesis(trust.CodeValue, "an access that is none", About{Access: "secret"}, nil)
+	b.genesis(trust.CodeOnce, "a root map made twice", About{}, func(d *Draft) { d.Map("posts") })
+	b.genesis(trust.CodeKey, "a root key that the schema lacks", About{}, func(d *Draft) { d.Map("secrets") })
+	b.genesis(trust.CodeObject, "a beginning that works in no map", About{}, func(d *Draft) {
+		op := d.Str("event/title", "A")
+		op.Obj = wire.OpID{Counter: 1, Actor: d.Actor} // the operation that sets kind
+	})
+	b.by(founder, trust.CodeOnce, "a root map made again", func(_ *scene, d *Draft) { d.Map("posts") })
+	b.by(founder, trust.CodeOnce, "access changed later", func(_ *scene, d *Draft) { d.Str("access", "invited") })
+	b.by(founder, trust.CodeKey, "a root key made later", func(_ *scene, d *Draft) { d.Map("secrets") })
+}
+
+func (b *build) objects() {
+	b.by(founder, trust.CodeObject, "into a map of nobody", func(_ *scene, d *Draft) {
+		d.Str("event/title", "A").Obj = wire.OpID{Counter: 2, Actor: d.x.w.Writer("nobody").Actor}
+	})
+	b.by(founder, trust.CodeObject, "into an operation that made no map", func(s *scene, d *Draft) {
+		d.Str("event/title", "A").Obj = wire.OpID{Counter: 1, Actor: s.founder.Actor}
+	})
+	b.by(founder, trust.CodeObject, "into its own operation that made no map", func(_ *scene, d *Draft) {
+		at := d.Next()
+		d.Str("event/title", "A")
+		d.Str("event/zone", "B").Obj = at
+	})
+	b.add(trust.CodeObject, "into a map beside its past", func(s *scene) Signed {
+		before := s.Heads()
+		s.reader.DoOn(before, func(d *Draft) { d.React(s.reply, "want", true) })
+		obj := s.reader.Draft().Obj("posts/" + string(s.reply) + "/reactions/" + string(s.reader.ID()))
+		s.author.DoOn(before, func(d *Draft) { d.Post("", "Meanwhile") }) // so that its counters are beyond
+		d := s.Writer("reader/2").Draft(s.author.last)
+		d.Str("event/title", "A")
+		d.Ops[0] = wire.Op{Action: wire.Set, Obj: obj, Key: wire.Key{Prop: "♥"}, Value: wire.BoolValue(true)}
+		return d.Sign()
+	})
+	pred := func(name string, f func(s *scene, op *wire.Op)) {
+		b.add(trust.CodePreds, name, func(s *scene) Signed {
+			s.founder.Do(func(d *Draft) { d.Str("event/title", "A") })
+			d := s.founder.Draft()
+			f(s, d.Str("event/title", "B"))
+			return d.Sign()
+		})
+	}
+	pred("naming nothing that it replaces", func(_ *scene, op *wire.Op) { op.Pred = nil })
+	pred("replacing what nobody wrote", func(s *scene, op *wire.Op) {
+		op.Pred = []wire.OpID{{Counter: 3, Actor: s.reader.Actor}}
+	})
+	pred("replacing one thing too many", func(s *scene, op *wire.Op) {
+		op.Pred = append([]wire.OpID{{Counter: 1, Actor: s.founder.Actor}}, op.Pred...)
+	})
+	pred("replacing at another key", func(_ *scene, op *wire.Op) { op.Key.Prop = "zone" })
+	two := func(name string, f func(one, two *wire.Change, s *scene, op *wire.Op)) {
+		b.add(trust.CodePreds, name, func(s *scene) Signed {
+			before := s.Heads()
+			one := s.founder.DoOn(before, func(d *Draft) { d.Str("event/title", "A") })
+			two := s.organiser.DoOn(before, func(d *Draft) { d.Str("event/title", "B") })
+			d := s.founder.Draft()
+			if name == "replacing beside its past" {
+				d = s.founder.Draft(one.Change.Hash)
+			}
+			f(one.Change, two.Change, s, d.Str("event/title", "C"))
+			return d.Sign()
+		})
+	}
+	two("replacing one of two", func(_, _ *wire.Change, _ *scene, op *wire.Op) { op.Pred = op.Pred[:1] })
+	two("replacing the other of two", func(_, _ *wire.Change, _ *scene, op *wire.Op) { op.Pred = op.Pred[1:] })
+	two("replacing beside its past", func(_, two *wire.Change, _ *scene, op *wire.Op) {
+		op.Pred = append(op.Pred, wire.OpID{Counter: two.StartOp, Actor: two.Actor})
+		if !op.Pred[0].Less(op.Pred[1]) {
+			op.Pred[0], op.Pred[1] = op.Pred[1], op.Pred[0]
+		}
+	})
+	b.add(trust.CodePreds, "replacing what was replaced", func(s *scene) Signed {
+		s.founder.Do(func(d *Draft) { d.Str("event/title", "A") })
+		d := s.founder.Draft()
+		op := d.Str("event/title", "C")
+		old := op.Pred
+		s.founder.Do(func(d *Draft) { d.Str("event/title", "B") })
+		d = s.founder.Draft()
+		d.Str("event/title", "C").Pred = old
+		return d.Sign()
+	})
+	b.by(founder, trust.CodePreds, "not replacing what it wrote itself", func(_ *scene, d *Draft) {
+		d.Str("event/title", "A")
+		d.Str("event/title", "B").Pred = nil
+	})
+	b.by(founder, trust.CodePreds, "not replacing what it wrote itself, among many", func(_ *scene, d *Draft) {
+		d.Str("event/title", "A")
+		for i := range 40 {
+			d.Str("event/zone", fmt.Sprint(i))
+		}
+		d.Str("event/title", "B").Pred = nil
+	})
+	b.by(reader, trust.CodePreds, "a new post that replaces something", func(s *scene, d *Draft) {
+		d.Post("", "Hello")
+		d.Ops[0].Pred = []wire.OpID{d.Obj("posts/" + string(s.question))}
+	})
+}
+
+func (b *build) keysAndValues() {
+	me := string(KeyOf("founder").Identity())
+	keys := map[string]string{
+		"event/colour":                       "a field that events lack",
+		"event/links/20":                     "a link too many",
+		"event/links/01":                     "a link by another name",
+		"roles/somebody":                     "roles of something that is nobody",
+		"people/" + strings.ToUpper(me):      "a person in capitals",
+		"people/" + me[:63]:                  "a person cut short",
+		"event/x/" + strings.Repeat("n", 65): "a long name in x",
+	}
+	for path, name := range keys {
+		b.by(founder, trust.CodeKey, name, func(_ *scene, d *Draft) {
+			if strings.HasPrefix(path, "event/") && !strings.HasPrefix(path, "event/links") {
+				d.Str(path, "A")
+			} else {
+				d.Map(path)
+			}
+		})
+	}
+	for path, name := range map[string]string{
+		"relays/8":                "a relay too many",
+		"relays/1000":             "a relay far too many",
+		"blocks/eve":              "a block of something that is nobody",
+		"contacts/nobody":         "the contact of nobody",
+		"blobs/picture":           "a blob by name",
+		"draw/seed":               "something else in the draw",
+		"winners/nobody":          "the winners of nobody",
+		"roles/" + me + "/king":   "a role that is none",
+		"people/" + me + "/phone": "something else about a person",
+	} {
+		b.by(founder, trust.CodeKey, name, func(_ *scene, d *Draft) {
+			if up, _ := split(path); strings.Contains(up, "/") {
+				d.Path(up)
+			}
+			d.Str(path, "A")
+		})
+	}
+	b.by(reader, trust.CodeKey, "something else of a post", func(s *scene, d *Draft) { d.Str(s.at("colour"), "red") })
+	b.by(moderator, trust.CodeKey, "a mark that is none", func(s *scene, d *Draft) { d.Bool(s.at("marks/great"), true) })
+	b.by(reader, trust.CodeKey, "an emoji of 33 bytes", func(s *scene, d *Draft) { d.React(s.reply, strings.Repeat("x", 33), true) })
+	b.in(About{Kind: "club"}, trust.CodeKey, "a club's week that is no event", func(s *scene) Signed {
+		d := s.founder.Draft()
+		d.Map("weeks/next")
+		return d.Sign()
+	})
+	b.in(About{Kind: "club"}, trust.CodeKey, "the closing of a club", func(s *scene) Signed {
+		d := s.founder.Draft()
+		d.Bool("club/closed", true)
+		return d.Sign()
+	})
+
+	for path, v := range map[string]wire.Value{
+		"event/title":                  wire.BytesValue([]byte("A")),
+		"event/startsAt":               wire.UintValue(5),
+		"event/prizes":                 wire.IntValue(5),
+		"event/closed":                 wire.StringValue("true"),
+		"event/approve":                wire.UintValue(1),
+		"event/movedTo":                wire.StringValue("elsewhere"),
+		"event/cover":                  wire.StringValue("cover.jpg"),
+		"people/" + me + "/publishAs":  wire.StringValue("loudly"),
+		"roles/" + me + "/author":      wire.StringValue("yes"),
+		"draw/commit/" + me:            wire.StringValue("secret"),
+		"contacts/" + me:               wire.StringValue("by mail"),
+		"blocks/" + me[1:] + "0":       wire.BoolValue(true),
+		"event/links":                  wire.StringValue("none"),
+		"people/" + me:                 wire.StringValue("me"),
+		"winners/" + me + "/" + postID: wire.BoolValue(true),
+	} {
+		b.by(founder, trust.CodeValue, "a value of another kind at "+strings.ReplaceAll(strings.ReplaceAll(path, me, "<id>"), me[1:]+"0", "<id>"), func(_ *scene, d *Draft) {
+			if up, _ := split(path); strings.Contains(up, "/") {
+				d.Path(up)
+			}
+			d.Set(path, v)
+		})
+	}
+	b.by(founder, trust.CodeValue, "a map for a value", func(_ *scene, d *Draft) { d.Map("event/title") })
+	b.by(moderator, trust.CodeValue, "hidden without words", func(s *scene, d *Draft) { d.Bool(s.at("marks/hidden"), true) })
+	b.by(moderator, trust.CodeValue, "a duplicate of something that is no post", func(s *scene, d *Draft) { d.Str(s.at("marks/duplicateOf"), "that") })
+	b.by(reader, trust.CodeValue, "a state that is none", func(s *scene, d *Draft) { d.Str(s.at("state"), "lost") })
+	b.by(reader, trust.CodeValue, "a reaction in words", func(s *scene, d *Draft) {
+		at := "posts/" + string(s.reply) + "/reactions/" + string(s.reader.ID())
+		d.Path(at).Str(at+"/want", "very much")
+	})
+	b.by(founder, trust.CodeValue, "a post as somebody else", func(_ *scene, d *Draft) {
+		id := d.Post("", "Hello")
+		d.Str("posts/"+string(id)+"/as", "king")
+	})
+	b.by(founder, trust.CodeValue, "an origin that is no post", func(_ *scene, d *Draft) {
+		id := d.Post("", "Hello")
+		d.Str("posts/"+string(id)+"/origin", "that")
+	})
+
+	long := func(n int) wire.Value { return wire.StringValue(strings.Repeat("x", n)) }
+	for path, v := range map[string]wire.Value{
+		"event/title":                  long(qa.MaxShort + 1),
+		"event/authors":                long(qa.MaxShort + 1),
+		"event/description":            long(qa.MaxDescription + 1),
+		"event/x/colour":               long(qa.MaxXValue + 1),
+		"relays/0":                     long(qa.MaxShort + 1),
+		"people/" + me + "/name":       long(qa.MaxName + 1),
+		"people/" + me + "/about":      long(qa.MaxAbout + 1),
+		"people/" + me + "/link":       long(qa.MaxPersonLink + 1),
+		"draw/rule":                    long(qa.MaxAbout + 1),
+		"draw/commit/" + me:            wire.BytesValue(make([]byte, qa.MaxDraw+1)),
+		"contacts/" + me:               wire.BytesValue(make([]byte, qa.MaxContact+1)),
+		"event/startsAt":               wire.IntValue(1 << 53),
+		"event/endsAt":                 wire.IntValue(-1 << 53),
+		"event/prizes":                 wire.UintValue(1 << 53),
+		"winners/" + me + "/" + postID: long(qa.MaxShort + 1),
+	} {
+		b.by(founder, trust.CodeLimit, "over-long: "+strings.ReplaceAll(path, me, "<id>"), func(_ *scene, d *Draft) {
+			if up, _ := split(path); strings.Contains(up, "/") {
+				d.Path(up)
+			}
+			d.Set(path, v)
+		})
+	}
+	b.by(eve, trust.CodeLimit, "over-long: a text of 32 KiB and a byte", func(_ *scene, d *Draft) { d.Post("", strings.Repeat("x", qa.MaxText+1)) })
+	b.by(reader, trust.CodeLimit, "over-long: tags", func(s *scene, d *Draft) { d.Set(s.at("tags"), long(qa.MaxTags+1)) })
+	b.by(moderator, trust.CodeLimit, "over-long: a reason", func(s *scene, d *Draft) { d.Set(s.at("marks/hidden"), long(qa.MaxReason+1)) })
+	b.by(founder, trust.CodeLimit, "over-long: on whose behalf", func(_ *scene, d *Draft) {
+		id := d.Post("", "Hello")
+		d.Set("posts/"+string(id)+"/onBehalfOf", long(qa.MaxName+1))
+	})
+	b.by(reader, trust.CodeLimit, "21 emoji at once", func(s *scene, d *Draft) {
+		for i := range qa.MaxReactions + 1 {
+			d.React(s.reply, fmt.Sprint("e", i), true)
+		}
+	})
+	b.by(reader, trust.CodeLimit, "21 emoji among other things", func(s *scene, d *Draft) {
+		for i := range 40 {
+			d.Str(s.at("tags"), fmt.Sprint(i))
+		}
+		for i := range qa.MaxReactions + 1 {
+			d.React(s.reply, fmt.Sprint("e", i), true)
+		}
+	})
+	b.add(trust.CodeLimit, "a 21st emoji", func(s *scene) Signed {
+		s.reader.Do(func(d *Draft) {
+			for i := range qa.MaxReactions {
+				d.React(s.reply, fmt.Sprint("e", i), true)
+			}
+		})
+		d := s.reader.Draft()
+		d.React(s.reply, "one more", true)
+		return d.Sign()
+	})
+	b.by(reader, trust.CodeLimit, "21 names in a post's x", func(s *scene, d *Draft) {
+		d.Map(s.at("x"))
+		for i := range qa.MaxXKeys + 1 {
+			d.Str(s.at(fmt.Sprint("x/", i)), "A")
+		}
+	})
+}
+
+// postID is a post ID of nobody's.
+var postID = string(qa.MakePostID("0123456789abcdef", []byte("01234567"), 7))
+
+func (b *build) posts() {
+	for _, part := range []string{"revisions", "reactions", "marks", "marks/assigned", "marks/candidate", "parent", "at", "revision"} {
+		b.by(eve, trust.CodePost, "a post without "+part, func(_ *scene, d *Draft) { d.Post("", "Hello", part) })
+	}
+	b.by(eve, trust.CodePost, "a post with two versions of its text", func(_ *scene, d *Draft) {
+		at := "posts/" + string(d.Post("", "Hello"))
+		d.Str(at+"/revisions/"+d.RevisionID(), "Hello again")
+	})
+	for name, id := range map[string]func(s *scene, d *Draft) string{
+		"a post by the name of another": func(s *scene, _ *Draft) string { return string(s.question) },
+		"a post by a name of somebody else's": func(s *scene, d *Draft) string {
+			return string(qa.MakePostID(s.reader.ID(), []byte(s.reader.Actor), d.Next().Counter))
+		},
+		"a post by the name of a later operation": func(s *scene, d *Draft) string {
+			return string(qa.MakePostID(s.eve.ID(), []byte(d.Actor), d.Next().Counter+1))
+		},
+		"a post by the name of an earlier one": func(s *scene, d *Draft) string {
+			return string(qa.MakePostID(s.eve.ID(), []byte(d.Actor), d.Next().Counter-1))
+		},
+		"a post by the name of one's other device": func(s *scene, d *Draft) string {
+			return string(qa.MakePostID(s.eve.ID(), []byte(s.Writer("eve/2").Actor), d.Next().Counter))
+		},
+		"a post by no name": func(*scene, *Draft) string { return "first" },
+	} {
+		b.by(eve, trust.CodePostID, name, func(s *scene, d *Draft) { d.Map("posts/" + id(s, d)) })
+	}
+	b.by(reader, trust.CodeRevisionID, "a version of a text written over another", func(s *scene, d *Draft) {
+		at := s.at("revisions")
+		for _, c := range d.past {
+			for _, op := range c.Ops {
+				if op.Obj == d.Obj(at) {
+					d.Str(at+"/"+op.Key.Prop, "Something else")
+					return
+				}
+			}
+		}
+	})
+	b.by(reader, trust.CodeRevisionID, "a version by the name of a later operation", func(s *scene, d *Draft) {
+		d.Str(s.at("revisions/"+string(qa.MakeRevisionID([]byte(d.Actor), d.Next().Counter+1))), "A")
+	})
+	b.by(reader, trust.CodeRevisionID, "a version by the name of another's operation", func(s *scene, d *Draft) {
+		d.Str(s.at("revisions/"+string(qa.MakeRevisionID([]byte(s.eve.Actor), d.Next().Counter))), "A")
+	})
+	parent := func(name string, id func(s *scene, d *Draft) qa.PostID) {
+		b.by(eve, trust.CodeParent, name, func(s *scene, d *Draft) { d.Post(id(s, d), "Hello") })
+	}
+	parent("an answer to a post of nobody", func(*scene, *Draft) qa.PostID { return qa.PostID(postID) })
+	parent("an answer to itself", func(_ *scene, d *Draft) qa.PostID { return d.PostID() })
+	parent("an answer to what it makes later", func(s *scene, d *Draft) qa.PostID {
+		return qa.MakePostID(s.eve.ID(), []byte(d.Actor), d.Next().Counter+9)
+	})
+	parent("an answer to something that is no post", func(s *scene, d *Draft) qa.PostID {
+		return qa.MakePostID(s.reader.ID(), []byte(s.reader.Actor), d.Obj("posts/"+string(s.question)).Counter+1)
+	})
+	b.add(trust.CodeParent, "an answer to a post beside its past", func(s *scene) Signed {
+		before := s.Heads()
+		var other qa.PostID
+		s.reader.DoOn(before, func(d *Draft) { other = d.Post("", "Unseen") })
+		d := s.eve.Draft(before...)
+		d.Post(other, "I see you")
+		return d.Sign()
+	})
+	b.by(eve, trust.CodeValue, "an answer to something that is no ID", func(_ *scene, d *Draft) { d.Post("that one", "Hello") })
+	later := map[string]wire.Value{
+		"parent": wire.StringValue(""), "at": wire.IntValue(5), "onBehalfOf": wire.StringValue("Ann"),
+		"source": wire.StringValue("a page"), "origin": wire.StringValue(postID),
+	}
+	for key, v := range later {
+		b.by(reader, trust.CodeOnce, "back-dated: "+key+" of a post that is there", func(s *scene, d *Draft) { d.Set(s.at(key), v) })
+	}
+	b.by(founder, trust.CodeOnce, "made an author's later", func(s *scene, d *Draft) { d.Str(s.at("as"), "author") })
+	b.by(reader, trust.CodeOnce, "a post's map made again", func(s *scene, d *Draft) { d.Map(s.at("reactions")) })
+	b.by(eve, trust.CodeOnce, "a post's time twice", func(_ *scene, d *Draft) {
+		at := "posts/" + string(d.Post("", "Hello"))
+		d.Set(at+"/at", wire.IntValue(5))
+	})
+	b.add(trust.CodeOnce, "one's reactions made again", func(s *scene) Signed {
+		s.reader.Do(func(d *Draft) { d.React(s.reply, "want", true) })
+		d := s.reader.Draft()
+		d.Map("posts/" + string(s.reply) + "/reactions/" + string(s.reader.ID()))
+		return d.Sign()
+	})
+	b.add(trust.CodeClosed, "a new post in an event that is closed", func(s *scene) Signed {
+		s.organiser.Do(func(d *Draft) { d.Bool("event/closed", true) })
+		d := s.reader.Draft()
+		d.Post(s.question, "One more thing")
+		return d.Sign()
+	})
+}
+
+func (b *build) roles() {
+	type attempt struct {
+		who  func(*scene) *Writer
+		name string
+		f    func(s *scene, d *Draft)
+	}
+	for _, a := range []attempt{
+		{reader, "a reader renames the event", func(_ *scene, d *Draft) { d.Str("event/title", "Mine") }},
+		{moderator, "a moderator renames the event", func(_ *scene, d *Draft) { d.Str("event/title", "Mine") }},
+		{author, "an author closes the event", func(_ *scene, d *Draft) { d.Bool("event/closed", true) }},
+		{author, "an author adds a link", func(_ *scene, d *Draft) { d.Map("event/links/0") }},
+		{reader, "a reader names a relay", func(_ *scene, d *Draft) { d.Str("relays/0", "ws://mine") }},
+		{reader, "a reader writes to the event's x", func(_ *scene, d *Draft) { d.Str("event/x/a", "A") }},
+		{reader, "a reader hides a post", func(s *scene, d *Draft) { d.Str("posts/"+string(s.reply)+"/marks/hidden", "no") }},
+		{author, "an author hides a post", func(s *scene, d *Draft) { d.Str(s.at("marks/hidden"), "no") }},
+		{author, "an author pins a post", func(s *scene, d *Draft) { d.Bool(s.at("marks/pinned"), true) }},
+		{reader, "the writer pins a post", func(s *scene, d *Draft) { d.Bool(s.at("marks/pinned"), true) }},
+		{reader, "the writer approves a post", func(s *scene, d *Draft) { d.Bool(s.at("marks/approved"), true) }},
+		{eve, "a reader marks another's question as answered", func(s *scene, d *Draft) { d.Bool(s.at("marks/answered"), true) }},
+		{eve, "a reader marks a duplicate", func(s *scene, d *Draft) { d.Str(s.at("marks/duplicateOf"), string(s.byEve)) }},
+		{moderator, "a moderator assigns a question", func(s *scene, d *Draft) { d.Bool(s.at("marks/assigned/"+string(s.author.ID())), true) }},
+		{organiser, "an organiser without that role names a candidate", func(s *scene, d *Draft) { d.Bool(s.at("marks/candidate/"+string(s.organiser.ID())), true) }},
+		{reader, "a reader names a candidate", func(s *scene, d *Draft) { d.Bool(s.at("marks/candidate/"+string(s.reader.ID())), true) }},
+		{eve, "a reader takes a role", func(s *scene, d *Draft) { d.Map("roles/" + string(s.eve.ID())) }},
+		{moderator, "a moderator takes a role more", func(s *scene, d *Draft) { d.Bool("roles/"+string(s.moderator.ID())+"/author", true) }},
+		{author, "an author takes the organiser's role", func(s *scene, d *Draft) { d.Bool("roles/"+string(s.author.ID())+"/organiser", true) }},
+		{organiser, "an organiser names an organiser", func(s *scene, d *Draft) { d.Role(s.eve.ID(), qa.RoleOrganiser, true) }},
+		{organiser, "an organiser steps down alone", func(s *scene, d *Draft) { d.Role(s.organiser.ID(), qa.RoleOrganiser, false) }},
+		{reader, "a reader blocks somebody", func(s *scene, d *Draft) { d.Str("blocks/"+string(s.eve.ID()), "no") }},
+		{author, "an author blocks somebody", func(s *scene, d *Draft) { d.Str("blocks/"+string(s.eve.ID()), "no") }},
+		{eve, "a reader chooses a winner", func(s *scene, d *Draft) { d.Map("winners/" + string(s.eve.ID())) }},
+		{moderator, "a moderator chooses a winner", func(s *scene, d *Draft) { d.Map("winners/" + string(s.moderator.ID())) }},
+		{eve, "a reader takes part in the draw's secrets", func(s *scene, d *Draft) { d.Set("draw/commit/"+string(s.eve.ID()), wire.BytesValue([]byte{1})) }},
+		{author, "an author sets the draw's rule", func(_ *scene, d *Draft) { d.Str("draw/rule", "mine") }},
+		{reader, "a reader adds a picture", func(_ *scene, d *Draft) { picture(d, "a picture", "a picture") }},
+		{reader, "answering as the author", func(s *scene, d *Draft) {
+			at := "posts/" + string(d.Post(s.question, "Thus spoke the author."))
+			d.Str(at+"/as", "author")
+		}},
+		{moderator, "a moderator carries over an author's answer", func(s *scene, d *Draft) {
+			at := "posts/" + string(d.Post(s.question, "Thus spoke the author."))
+			d.Str(at+"/as", "author")
+		}},
+	} {
+		b.by(a.who, trust.CodeRole, a.name, a.f)
+	}
+	b.in(About{Kind: "club"}, trust.CodeRole, "a reader lists a week in a club", func(s *scene) Signed {
+		d := s.reader.Draft()
+		d.Map("weeks/" + string(qa.MakeEventID([16]byte{3})))
+		return d.Sign()
+	})
+	b.in(About{Kind: "club"}, trust.CodeRole, "a reader renames a club", func(s *scene) Signed {
+		d := s.reader.Draft()
+		d.Str("club/title", "Mine")
+		return d.Sign()
+	})
+	b.add(trust.CodeRole, "with a role that is granted beside its past", func(s *scene) Signed {
+		before := s.Heads()
+		s.founder.DoOn(before, func(d *Draft) { d.Role(s.eve.ID(), qa.RoleModerator, true) })
+		d := s.eve.Draft(before...)
+		d.Str(s.at("marks/hidden"), "no")
+		return d.Sign()
+	})
+	b.add(trust.CodeRole, "with a role that was revoked", func(s *scene) Signed {
+		s.founder.Do(func(d *Draft) { d.Role(s.moderator.ID(), qa.RoleModerator, false) })
+		d := s.moderator.Draft()
+		d.Str(s.at("marks/hidden"), "no")
+		return d.Sign()
+	})
+	b.add(trust.CodeRole, "with a role that a revoked organiser gave, behind the revocation's back", func(s *scene) Signed {
+		before := s.Heads()
+		s.founder.DoOn(before, func(d *Draft) { d.Role(s.organiser.ID(), qa.RoleOrganiser, false) })
+		s.organiser.DoOn(before, func(d *Draft) { d.Role(s.eve.ID(), qa.RoleModerator, true) })
+		d := s.eve.Draft()
+		d.Str(s.at("marks/hidden"), "no")
+		return d.Sign()
+	})
+	b.add(trust.CodeRole, "with a role that the founder took while an organiser gave it", func(s *scene) Signed {
+		s.founder.Do(func(d *Draft) { d.Role(s.eve.ID(), qa.RoleModerator, true) })
+		before := s.Heads()
+		s.founder.DoOn(before, func(d *Draft) { d.Role(s.eve.ID(), qa.RoleModerator, false) })
+		s.organiser.DoOn(before, func(d *Draft) {
+			at := "roles/" + string(s.eve.ID()) + "/moderator"
+			d.Bool(at, false)
+			d.Bool(at, true) // and with the higher counter
+		})
+		d := s.eve.Draft()
+		d.Str(s.at("marks/hidden"), "no")
+		return d.Sign()
+	})
+	b.add(trust.CodeRole, "with a role that it grants itself", func(s *scene) Signed {
+		d := s.organiser.Draft()
+		d.Role(s.organiser.ID(), qa.RoleAuthor, true)
+		d.Bool(s.at("marks/candidate/"+string(s.organiser.ID())), true)
+		return d.Sign()
+	})
+	stranger := func(name string, f func(s *scene, d *Draft)) {
+		b.in(About{Access: "invited"}, trust.CodeRole, name, func(s *scene) Signed {
+			d := s.eve.Draft()
+			f(s, d)
+			return d.Sign()
+		})
+	}
+	stranger("a stranger asks in an invited event", func(_ *scene, d *Draft) { d.Post("", "May I?") })
+	stranger("a stranger reacts in an invited event", func(s *scene, d *Draft) { d.React(s.question, "want", true) })
+	stranger("a stranger names themselves in an invited event", func(s *scene, d *Draft) { d.Map("people/" + string(s.eve.ID())) })
+	b.in(About{Access: "invited"}, trust.CodeRole, "a stranger merges in an invited event", func(s *scene) Signed {
+		before := s.Heads()
+		s.author.DoOn(before, func(d *Draft) { d.React(s.question, "a", true) })
+		s.reader.DoOn(before, func(d *Draft) { d.React(s.question, "b", true) })
+		return s.eve.Draft().Sign()
+	})
+	b.in(About{Access: "invited"}, trust.CodeRole, "a member who was put out asks", func(s *scene) Signed {
+		s.founder.Do(func(d *Draft) { d.Role(s.reader.ID(), qa.RoleMember, false) })
+		d := s.reader.Draft()
+		d.Post("", "Still there?")
+		return d.Sign()
+	})
+}
+
+// picture sets a blob.
+func picture(d *Draft, bytes, under string) {
+	sum := sha256.Sum256([]byte(under))
+	d.Set("blobs/"+hex.EncodeToString(sum[:]), wire.BytesValue([]byte(bytes)))
+}
+
+func (b *build) owners() {
+	for name, f := range map[string]func(s *scene, d *Draft){
+		"another's post edited":             func(s *scene, d *Draft) { d.Str(s.at("revisions/"+d.RevisionID()), "Edited") },
+		"another's post withdrawn":          func(s *scene, d *Draft) { d.Str(s.at("state"), "withdrawn") },
+		"another's post tagged":             func(s *scene, d *Draft) { d.Str(s.at("tags"), "spam") },
+		"an x on another's post":            func(s *scene, d *Draft) { d.Map(s.at("x")) },
+		"a vote for somebody else":          func(s *scene, d *Draft) { d.Map(s.at("reactions/" + string(s.author.ID()))) },
+		"somebody else named":               func(s *scene, d *Draft) { d.Map("people/" + string(s.reader.ID())) },
+		"somebody else's contact":           func(s *scene, d *Draft) { d.Set("contacts/"+string(s.reader.ID()), wire.BytesValue([]byte{1})) },
+		"an invitation claimed for another": func(s *scene, d *Draft) { d.Str("claims/"+string(s.reader.ID()), string(s.eve.ID())) },
+	} {
+		b.by(eve, trust.CodeOwner, name, f)
+	}
+	b.by(founder, trust.CodeOwner, "an organiser edits a post", func(s *scene, d *Draft) { d.Str(s.at("revisions/"+d.RevisionID()), "Edited") })
+	b.by(author, trust.CodeOwner, "a candidate named for another author", func(s *scene, d *Draft) { d.Bool(s.at("marks/candidate/"+string(s.eve.ID())), true) })
+	b.by(author, trust.CodeOwner, "winners chosen for another author", func(s *scene, d *Draft) { d.Map("winners/" + string(s.founder.ID())) })
+	b.by(author, trust.CodeOwner, "another's part in the draw", func(s *scene, d *Draft) {
+		d.Set("draw/reveal/"+string(s.founder.ID()), wire.BytesValue([]byte{1}))
+	})
+	for name, path := range map[string]string{"name": "people/%s/name", "a choice": "winners/%s/" + postID} {
+		b.add(trust.CodeOwner, "into somebody else's map: "+name, func(s *scene) Signed {
+			at := fmt.Sprintf(path, s.author.ID())
+			up, _ := split(at)
+			s.author.Do(func(d *Draft) { d.Map(up) })
+			d := s.founder.Draft()
+			d.Str(at, "A")
+			return d.Sign()
+		})
+	}
+	b.add(trust.CodeOwner, "another's vote turned", func(s *scene) Signed {
+		s.author.Do(func(d *Draft) { d.React(s.question, "want", true) })
+		d := s.eve.Draft()
+		d.Bool(s.at("reactions/"+string(s.author.ID())+"/want"), false)
+		return d.Sign()
+	})
+}
+
+func (b *build) invitations() {
+	invited := func(code trust.Code, name string, f func(s *scene, key *Writer) Signed) {
+		for _, access := range []string{"open", "invited"} {
+			b.in(About{Access: access}, code, name+", "+access, func(s *scene) Signed {
+				key := s.Writer("invitation")
+				s.organiser.Do(func(d *Draft) { d.Role(key.ID(), qa.RoleInviteAuthor, true) })
+				return f(s, key)
+			})
+		}
+	}
+	claim := func(x *Writer, d *Draft, who qa.Identity) { d.Str("claims/"+string(x.ID()), string(who)) }
+	invited(trust.CodeClaim, "an invitation's key asks", func(_ *scene, key *Writer) Signed {
+		d := key.Draft()
+		d.Post("", "Hello")
+		return d.Sign()
+	})
+	invited(trust.CodeClaim, "a claim and something else", func(s *scene, key *Writer) Signed {
+		d := key.Draft()
+		claim(key, d, s.eve.ID())
+		d.Map("people/" + string(key.ID()))
+		return d.Sign()
+	})
+	invited(trust.CodeOnce, "a second claim", func(s *scene, key *Writer) Signed {
+		key.Do(func(d *Draft) { claim(key, d, s.eve.ID()) })
+		d := key.Draft()
+		claim(key, d, s.reader.ID())
+		return d.Sign()
+	})
+	invited(trust.CodeClaim, "a claim by the invitation itself", func(_ *scene, key *Writer) Signed {
+		d := key.Draft()
+		claim(key, d, key.ID())
+		return d.Sign()
+	})
+	invited(trust.CodeValue, "a claim by nobody", func(_ *scene, key *Writer) Signed {
+		d := key.Draft()
+		claim(key, d, "somebody")
+		return d.Sign()
+	})
+	invited(trust.CodeClaim, "a claim of an invitation that was revoked", func(s *scene, key *Writer) Signed {
+		s.founder.Do(func(d *Draft) { d.Role(key.ID(), qa.RoleInviteAuthor, false) })
+		d := key.Draft()
+		claim(key, d, s.eve.ID())
+		return d.Sign()
+	})
+	invited(trust.CodeClaim, "a revoked invitation's key asks", func(s *scene, key *Writer) Signed {
+		s.founder.Do(func(d *Draft) { d.Role(key.ID(), qa.RoleInviteAuthor, false) })
+		d := key.Draft()
+		d.Post("", "Hello")
+		return d.Sign()
+	})
+	b.by(eve, trust.CodeClaim, "a claim of what is no invitation", func(s *scene, d *Draft) { claim(s.eve, d, s.reader.ID()) })
+	b.by(founder, trust.CodeClaim, "a founder's claim of nothing, with something else", func(s *scene, d *Draft) {
+		claim(s.founder, d, s.reader.ID())
+		d.Str("event/title", "A")
+	})
+	b.by(founder, trust.CodeBlob, "a picture that is not what its name says", func(_ *scene, d *Draft) { picture(d, "a picture", "another") })
+	b.by(founder, trust.CodeBlob, "a picture that is not alone", func(_ *scene, d *Draft) {
+		picture(d, "a picture", "a picture")
+		d.Str("event/title", "A")
+	})
+	b.by(founder, trust.CodeLimit, "over-long: a picture", func(_ *scene, d *Draft) {
+		big := strings.Repeat("x", qa.MaxBlob+1)
+		picture(d, big, big)
+	})
+}
