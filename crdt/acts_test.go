@@ -89,8 +89,8 @@ func TestActsSetWhatTheyName(t *testing.T) {
 				continue
 			}
 			// Automerge itself leaves out a value that stands already.
-			if got := []string{}; made.Change != nil {
-				got = written(made.Change)
+			if made.Change != nil {
+				got := written(made.Change)
 				for _, s := range got {
 					if !slices.Contains(c.want, s) {
 						t.Errorf("%s set %q, want %q", c.act.Kind, got, c.want)

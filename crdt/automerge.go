@@ -60,6 +60,25 @@ func newEngine(actor wire.ActorID, snapshot []byte) (engine, error) {
 	return e, e.setActor(actor)
 }
 
+// ReadDocument returns the changes of a saved document, in a causal order, each as
+// one chunk. Automerge-go reads bytes here that nothing has checked, and ends the
+// process on some: it is to be called in one that holds nothing else.
+func ReadDocument(b []byte) ([][]byte, error) {
+	doc, err := automerge.Load(b)
+	if err != nil {
+		return nil, fmt.Errorf("load the document: %w", err)
+	}
+	changes, err := doc.Changes()
+	if err != nil {
+		return nil, fmt.Errorf("read the document's changes: %w", err)
+	}
+	out := make([][]byte, len(changes))
+	for i, c := range changes {
+		out[i] = c.Save()
+	}
+	return out, nil
+}
+
 func (e *amEngine) setActor(actor wire.ActorID) error {
 	if err := e.doc.SetActorID(actor.String()); err != nil {
 		return fmt.Errorf("set the actor: %w", err)

@@ -89,7 +89,7 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 		batch.Views = e.views()
 		if err := e.node.store.Append(ctx, batch); err != nil {
 			e.discard()
-			return Update{}, fmt.Errorf("what the relay sent could not be saved on this device: %w", err)
+			return Update{}, fmt.Errorf("what arrived could not be saved on this device: %w", err)
 		}
 		if onHeld { // somebody else has it
 			if err := e.releaseAll(ctx); err != nil {

@@ -18,6 +18,7 @@ import (
 	"flyleaf/replica"
 	"flyleaf/storage"
 	"flyleaf/storage/sqlite"
+	"flyleaf/trust"
 )
 
 // backend is what the commands need of a node: the one in this process, or the
@@ -34,6 +35,10 @@ type backend interface {
 
 	Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID, error)
 	Import(ctx context.Context, event qa.EventID, week qa.Imported, relay string) (importResult, error)
+
+	// Bundle returns an event's changes and signatures as one file, Merge takes one in.
+	Bundle(ctx context.Context, event qa.EventID) ([]byte, error)
+	Merge(ctx context.Context, b []byte) (mergeResult, error)
 
 	Week(ctx context.Context, event qa.EventID) (qa.Week, error)
 	Post(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Post, error)
@@ -96,6 +101,7 @@ func connect(ctx context.Context, h home, log *slog.Logger) (backend, error) {
 type local struct {
 	home  home
 	lock  *flock.Flock
+	key   trust.Key
 	store storage.Store
 	node  *replica.Node
 }
@@ -114,7 +120,7 @@ func openLocal(ctx context.Context, h home, lock *flock.Flock, log *slog.Logger)
 		_ = store.Close()
 		return nil, err
 	}
-	return &local{h, lock, store, node}, nil
+	return &local{h, lock, key, store, node}, nil
 }
 
 // explainOpen says what a person can do about a database that is not taken.
@@ -234,12 +240,14 @@ func (l *local) Invitation(ctx context.Context, event qa.EventID) (qa.Invitation
 func (l *local) Events(ctx context.Context) ([]qa.Event, error) { return l.node.Events(ctx) }
 
 func (l *local) Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID, error) {
-	if act.Kind == qa.ActPost {
+	// A name is not written before an anonymous question: it would tell who asks.
+	if act.Kind == qa.ActPost && !act.Anonymous {
 		if err := l.introduce(ctx, event); err != nil {
-			return "", err
+			return "", explainAct(&act, err)
 		}
 	}
-	return l.node.Do(ctx, event, act)
+	post, err := l.node.Do(ctx, event, act)
+	return post, explainAct(&act, err)
 }
 
 func (l *local) Import(ctx context.Context, event qa.EventID, week qa.Imported, relay string) (importResult, error) {

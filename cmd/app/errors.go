@@ -3,19 +3,33 @@ package main
 import (
 	"errors"
 
+	"flyleaf/crdt"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage"
+	"flyleaf/trust"
 )
 
 func isNotFound(err error) bool {
-	return errors.Is(err, storage.ErrNotFound) || errors.Is(err, replica.ErrUnknownEvent) || errors.Is(err, replica.ErrUnknownPost)
+	return errors.Is(err, storage.ErrNotFound) || errors.Is(err, replica.ErrUnknownEvent) || errors.Is(err, replica.ErrUnknownPost) || errors.Is(err, replica.ErrNothingHere)
 }
 
 // isRefused reports whether the error is about what a person gave us.
 func isRefused(err error) bool {
 	var field *qa.FieldError
-	return errors.As(err, &field) || errors.Is(err, replica.ErrNotOrganiser)
+	var rule *trust.Refusal
+	if errors.As(err, &field) || errors.As(err, &rule) {
+		return true
+	}
+	for _, e := range []error{
+		replica.ErrNotOrganiser, replica.ErrNothingTaken, replica.ErrNotYetDelivered, replica.ErrInvitedOnly,
+		replica.ErrOnlyQuestions, crdt.ErrNotYours, crdt.ErrEventClosed, crdt.ErrClaimed,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // explain gives errors of the node their exit code.

@@ -12,8 +12,7 @@ import (
 	"flyleaf/qa"
 )
 
-// The commands about events and people: new, join, events, invitation, name,
-// identity, roles.
+// The commands about events: new, join, events, invitation, name, sync, status.
 
 // week is the length of an event: Monday to Friday.
 const weekDays = 5
@@ -43,7 +42,7 @@ func newEvent(title, by, starts string, zone *time.Location) (qa.Event, error) {
 }
 
 func (a *app) newCmd() *cobra.Command {
-	var title, by, starts, relay, zone, description string
+	var title, by, starts, relay, zone, description, access string
 	c := &cobra.Command{
 		Use:   "new --title TITLE --by AUTHORS [flags]",
 		Short: "Make an event; prints its ID and the invitation to hand out",
@@ -66,6 +65,9 @@ func (a *app) newCmd() *cobra.Command {
 				return err
 			}
 			e.Description = description
+			if e.Access = access; access != "open" && access != "invited" {
+				return codedf(exitUsage, "--access is open or invited, not %q", access)
+			}
 			if relay != "" {
 				if err := qa.CheckRelay(relay); err != nil {
 					return coded(exitUsage, err)
@@ -92,6 +94,7 @@ func (a *app) newCmd() *cobra.Command {
 	f.StringVar(&relay, "relay", "", "the relay's `address`, ws:// or wss://")
 	f.StringVar(&zone, "zone", "", "time `zone` of the week, such as Europe/Lisbon (default: this device's)")
 	f.StringVar(&description, "description", "", "what the book is about, in Markdown")
+	f.StringVar(&access, "access", "open", "who may read and write: `open`, everybody who has the invitation; invited, only people with a role (see flyleaf invite)")
 	return a.jsonFlag(c)
 }
 
@@ -257,45 +260,6 @@ func (a *app) nameCmd() *cobra.Command {
 		},
 	}
 	return a.jsonFlag(c)
-}
-
-func (a *app) rolesCmd() *cobra.Command {
-	var event string
-	list := func(c *cobra.Command, _ []string) error {
-		return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-			week, err := b.Week(ctx, id)
-			if err != nil {
-				return err
-			}
-			grants := append([]qa.Grant{{ID: week.Event.Founder, Role: qa.RoleOrganiser}}, week.Event.Roles...)
-			if a.json {
-				return a.printJSON(grants)
-			}
-			for _, g := range grants {
-				a.printf("%-10s  %s  %s\n", g.Role, g.ID, plain(week.People[g.ID].Name))
-			}
-			return nil
-		})
-	}
-	change := func(use, short string, on bool) *cobra.Command {
-		c := &cobra.Command{
-			Use: use + " IDENTITY ROLE", Short: short, Args: cobra.ExactArgs(2),
-			RunE: func(c *cobra.Command, args []string) error {
-				return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-					act := qa.Act{Kind: qa.ActRole, AtMillis: nowMillis(), Identity: qa.Identity(args[0]), Role: qa.Role(args[1]), On: on}
-					return a.act(ctx, b, id, act, "Done.")
-				})
-			},
-		}
-		return c
-	}
-	parent := &cobra.Command{Use: "roles", Short: "Who may do what in an event", Args: cobra.NoArgs, RunE: list}
-	parent.PersistentFlags().StringVarP(&event, "event", "e", "", "the event's `ID`, or a beginning of it that fits only one")
-	parent.AddCommand(
-		change("grant", "Give an identity a role: author, moderator or member", true),
-		change("revoke", "Take a role back", false),
-	)
-	return a.jsonFlag(parent)
 }
 
 func (a *app) syncCmd() *cobra.Command {

@@ -24,6 +24,7 @@ const (
 	exitRefused   = 5 // input that was not taken: an import, a text over a limit
 	exitBusy      = 6 // another flyleaf holds the data directory
 	exitDisagree  = 7 // relay and device do not agree: some changes were refused
+	exitUnproven  = 8 // verify: something does not hold, or cannot be proven
 )
 
 // codedError is an error that decides the exit code.

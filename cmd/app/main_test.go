@@ -3,9 +3,14 @@ package main
 import (
 	"context"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"flyleaf/crdt"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
 )
 
 func TestMain(m *testing.M) {
@@ -20,6 +25,9 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"automerge-document": writeDocument,
+		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("XDG_DATA_HOME", e.WorkDir+"/share")
@@ -60,4 +68,17 @@ func TestSampleHasWhatTheDemoPromises(t *testing.T) {
 			t.Errorf("a reaction %q on %q", r.Emoji, r.On)
 		}
 	}
+}
+
+// writeDocument writes an event as Automerge itself saves it, in one chunk, with a
+// post by somebody who has no role, where all writers need one.
+func writeDocument(ts *testscript.TestScript, _ bool, args []string) {
+	actor := func(n string) wire.ActorID { return wire.ActorID(strings.Repeat(n, 40)) }
+	doc, _, err := crdt.Found(actor("f"), qa.Act{Kind: qa.ActFound, AtMillis: 1, Event: &qa.Event{Title: "Saved whole", Access: "invited"}})
+	ts.Check(err)
+	defer doc.Close()
+	ts.Check(doc.WriteAs(actor("g")))
+	_, err = doc.Do(qa.Act{Kind: qa.ActPost, AtMillis: 2, Text: "May I?"})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), doc.Save(), 0o644))
 }

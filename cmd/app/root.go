@@ -46,7 +46,8 @@ const exitCodesHelp = `Exit codes of flyleaf:
   4  no such event or post
   5  input that was not taken: an import, a text over a limit
   6  another flyleaf holds the data directory and does not answer
-  7  relay and device do not agree: some changes were refused; the message lists them`
+  7  relay and device do not agree: some changes were refused; the message lists them
+  8  verify: a signature or a permission does not hold, or cannot be proven`
 
 func newRoot(std streams) *cobra.Command {
 	a := &app{std: std}
@@ -76,7 +77,10 @@ func newRoot(std streams) *cobra.Command {
 	root.AddCommand(
 		a.newCmd(), a.joinCmd(), a.eventsCmd(), a.invitationCmd(),
 		a.askCmd(), a.replyCmd(), a.editCmd(), a.withdrawCmd(), a.reactCmd(),
-		a.listCmd(), a.showCmd(), a.searchCmd(), a.nameCmd(), a.identityCmd(), a.rolesCmd(),
+		a.listCmd(), a.showCmd(), a.searchCmd(), a.nameCmd(), a.identityCmd(),
+		a.rolesCmd(), a.blockCmd(), a.unblockCmd(), a.closeCmd(), a.reopenCmd(), a.eventCmd(),
+		a.hideCmd(), a.unhideCmd(), a.pinCmd(), a.unpinCmd(), a.approveCmd(), a.answeredCmd(), a.duplicateCmd(),
+		a.verifyCmd(), a.readDocumentCmd(),
 		a.importCmd(), a.exportCmd(), a.syncCmd(), a.statusCmd(), a.doctorCmd(), a.logCmd(), a.apiTokenCmd(),
 		a.inboxCmd(), a.answerCmd(), a.takeCmd(), a.laterCmd(),
 		serve, a.demoCmd(),

@@ -91,6 +91,7 @@ func rpcHandler(b backend) http.Handler {
 	handle(mux, "setLater", func(ctx context.Context, r rpcLater) (rpcNothing, error) {
 		return rpcNothing{}, b.SetLater(ctx, r.Event, r.Post, r.On)
 	})
+	carryHandler(mux, b)
 	return mux
 }
 
@@ -180,35 +181,49 @@ func dialRemote(ctx context.Context, s serving) (*remote, error) {
 }
 
 func call[Resp any](ctx context.Context, r *remote, name string, req any) (Resp, error) {
-	var resp Resp
 	body, err := json.Marshal(req)
+	if err != nil {
+		var none Resp
+		return none, err
+	}
+	return decodeRPC[Resp](r.exchange(ctx, http.MethodPost, "/rpc/"+name, body))
+}
+
+func decodeRPC[Resp any](b []byte, err error) (Resp, error) {
+	var resp Resp
 	if err != nil {
 		return resp, err
 	}
-	hr, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://flyleaf/rpc/"+name, bytes.NewReader(body))
+	return resp, json.Unmarshal(b, &resp)
+}
+
+// exchange sends a request to the running process and returns its answer, or the
+// error it answered with.
+func (r *remote) exchange(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	hr, err := http.NewRequestWithContext(ctx, method, "http://flyleaf"+path, bytes.NewReader(body))
 	if err != nil {
-		return resp, err
+		return nil, err
 	}
 	answer, err := r.http.Do(hr)
 	if err != nil {
-		return resp, fmt.Errorf("the running flyleaf does not answer: %w", err)
+		return nil, fmt.Errorf("the running flyleaf does not answer: %w", err)
 	}
 	defer answer.Body.Close()
 	b, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return resp, fmt.Errorf("the running flyleaf stopped in the middle of its answer; look with `flyleaf list` whether it was done: %w", err)
+		return nil, fmt.Errorf("the running flyleaf stopped in the middle of its answer; look with `flyleaf list` whether it was done: %w", err)
 	}
 	if answer.StatusCode != http.StatusOK {
 		var e rpcError
 		if json.Unmarshal(b, &e) != nil || e.Message == "" {
-			return resp, fmt.Errorf("the running flyleaf answered %s: is it of another version? Stop it and start it again", answer.Status)
+			return nil, fmt.Errorf("the running flyleaf answered %s: is it of another version? Stop it and start it again", answer.Status)
 		}
 		if e.Code == exitDisagree {
-			return resp, coded(e.Code, &refusedError{errors.New(e.Message), e.Refused})
+			return nil, coded(e.Code, &refusedError{errors.New(e.Message), e.Refused})
 		}
-		return resp, codedf(e.Code, "%s", e.Message)
+		return nil, codedf(e.Code, "%s", e.Message)
 	}
-	return resp, json.Unmarshal(b, &resp)
+	return b, nil
 }
 
 func (r *remote) Identity(ctx context.Context) (qa.Identity, error) {

@@ -42,11 +42,14 @@ func (a *app) importCmd() *cobra.Command {
 	var dryRun bool
 	c := &cobra.Command{
 		Use:   "import [flags] FILE…",
-		Short: "Bring in weeks: Jekyll pages, the plain text of a week's page, outlines, JSON",
+		Short: "Bring in weeks: Jekyll pages, the plain text of a week's page, outlines, JSON, bundles",
 		Long: `Bring in weeks. The format is recognised by the file's content. Without --event each
 file becomes an event of its own, with it all go into that one. A file is taken whole
 or not at all, what could not be taken is listed with its line, and the same file
 imported again adds nothing.
+
+A bundle (` + "`flyleaf export --format bundle`" + `) is merged into the event that it is of, here and
+without any network; each of its changes is checked as one from a relay is.
 
 The plain text of a page does not say which messages open a thread: that is guessed.
 Look at the guesses, and correct them, before they are taken:
@@ -63,6 +66,15 @@ Look at the guesses, and correct them, before they are taken:
 				if err := qa.CheckRelay(relay); err != nil {
 					return coded(exitUsage, err)
 				}
+			}
+			bundles, err := readBundles(args)
+			switch {
+			case err != nil:
+				return err
+			case bundles != nil && (dryRun || relay != "" || event != ""):
+				return codedf(exitUsage, "a bundle is taken into the event that it is of: --event, --relay and --dry-run do not go with it; `flyleaf verify FILE` looks into one")
+			case bundles != nil:
+				return a.mergeBundles(c.Context(), args, bundles)
 			}
 			// All files are read before the first is taken, so that a bad one
 			// among them stops nothing halfway.
@@ -254,14 +266,24 @@ func (a *app) printReports(reports []importReport) error {
 func (a *app) exportCmd() *cobra.Command {
 	var event, format, out string
 	c := &cobra.Command{
-		Use:     "export --format json|jekyll [flags]",
-		Short:   "Write an event to a file or to standard output",
-		Example: "  flyleaf export --format jekyll -o 20261130-the-patient-ledger.md",
+		Use:   "export --format json|jekyll|bundle|automerge [flags]",
+		Short: "Write an event to a file or to standard output",
+		Long: `Write an event to a file or to standard output: as a page (jekyll), as data (json), or
+whole. A bundle holds all changes with their signatures: another device takes it in
+with ` + "`flyleaf import`" + `, and ` + "`flyleaf verify`" + ` checks it. An .automerge file holds the changes
+alone, for other programs that read Automerge.`,
+		Example: "  flyleaf export --format jekyll -o 20261130-the-patient-ledger.md\n  flyleaf export --format bundle -o the-patient-ledger.bundle",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if format == "bundle" || format == "automerge" {
+				if out == "" {
+					return codedf(exitUsage, "a file of this format is no text: name one with -o FILE, or -o - for standard output")
+				}
+				return a.exportChanges(c.Context(), event, format, out)
+			}
 			write := map[string]func(io.Writer, qa.Week) error{"json": exchange.WriteJSON, "jekyll": exchange.WriteJekyll}[format]
 			if write == nil {
-				return codedf(exitUsage, "--format is json or jekyll, not %q", format)
+				return codedf(exitUsage, "--format is json, jekyll, bundle or automerge, not %q", format)
 			}
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
 				week, err := b.Week(ctx, id)
@@ -275,19 +297,12 @@ func (a *app) exportCmd() *cobra.Command {
 				if err := write(&buf, week); err != nil {
 					return err
 				}
-				if out == "" || out == "-" {
-					_, err := a.std.out.Write(buf.Bytes())
-					return err
-				}
-				if err := writeOutput(out, buf.Bytes()); err != nil {
-					return fmt.Errorf("writing the export: %w", err)
-				}
-				return nil
+				return a.writeExport(out, buf.Bytes())
 			})
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&format, "format", "", "json or jekyll")
+	f.StringVar(&format, "format", "", "json, jekyll, bundle or automerge")
 	f.StringVarP(&out, "output", "o", "", "the `file` to write; standard output without it")
 	return eventFlag(c, &event)
 }

@@ -1,0 +1,314 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyleaf/crdt"
+	"flyleaf/crdt/bundle"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+	"flyleaf/trust"
+)
+
+func (a *app) verifyCmd() *cobra.Command {
+	var event, post string
+	c := &cobra.Command{
+		Use:   "verify [flags] [FILE]",
+		Short: "Check every signature and every permission of an event, or of a file of it",
+		Long: `Check an event from its changes alone: that its ID follows from its first change, that
+each change is signed by its writer, and that the writer was allowed to make it by
+what it builds on. It prints who wrote how much, and each change that does not hold.
+
+FILE is a bundle (` + "`flyleaf export --format bundle`" + `), of any event, or an .automerge file.
+The latter holds no signatures, so that only permissions can be checked, and nothing
+proves who wrote what. Without FILE it is an event of this device, with --post what
+was done to one post.
+
+Ends with exit code 8 when something does not hold, or cannot be proven.`,
+		Example: `  flyleaf verify
+  flyleaf verify the-patient-ledger.bundle
+  flyleaf verify --post 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			v, err := a.verified(c.Context(), args, event, &post)
+			if err != nil {
+				return err
+			}
+			if post != "" {
+				all := v
+				v = all.Of(qa.PostID(post))
+				if len(v.Changes) == 0 {
+					return codedf(exitNotFound, "no change is about a post %q", post)
+				}
+			}
+			if a.json {
+				err = a.printJSON(struct {
+					qa.Verification
+					Holds bool `json:"holds"`
+				}{v, v.Holds()})
+			} else {
+				a.printVerification(&v, post != "")
+			}
+			if err == nil && !v.Holds() {
+				err = coded(exitUnproven, notProven(&v))
+			}
+			return err
+		},
+	}
+	c.Flags().StringVar(&post, "post", "", "only what was done to this `post`: who, when, with which role")
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func notProven(v *qa.Verification) error {
+	switch {
+	case v.Bad > 0:
+		return fmt.Errorf("%s not hold", counted(v.Bad, "change does", "changes do"))
+	case !v.Genesis:
+		return errors.New("the first change is missing, or the event's ID does not follow from it")
+	}
+	return errors.New("there are no signatures in this file, so nothing proves who wrote what; ask for a bundle")
+}
+
+// verified checks what the command names. A post of an event of this device may be
+// named by a part of its ID, which is completed.
+func (a *app) verified(ctx context.Context, args []string, event string, post *string) (v qa.Verification, err error) {
+	if len(args) == 0 {
+		err = a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
+			if *post != "" {
+				full, err := resolvePost(ctx, b, id, *post)
+				if err != nil {
+					return err
+				}
+				*post = string(full)
+			}
+			raw, err := b.Bundle(ctx, id)
+			if err == nil {
+				v, err = verifyBundle(raw)
+			}
+			return a.explain(err)
+		})
+		return v, err
+	}
+	if event != "" {
+		return v, codedf(exitUsage, "name an event or a file, not both")
+	}
+	var b []byte
+	if args[0] == "-" {
+		b, err = io.ReadAll(io.LimitReader(a.std.in, bundle.MaxSize+1))
+	} else {
+		b, err = readBounded(args[0], bundle.MaxSize+1)
+	}
+	switch {
+	case err != nil:
+	case bundle.Is(b):
+		v, err = verifyBundle(b)
+	default:
+		v, err = verifyAutomerge(ctx, b)
+	}
+	if err != nil {
+		return v, coded(exitRefused, fmt.Errorf("%s: %w", args[0], err))
+	}
+	return v, nil
+}
+
+func verifyBundle(b []byte) (qa.Verification, error) {
+	event, changes, err := bundle.Read(b)
+	if err != nil {
+		return qa.Verification{}, err
+	}
+	v := trust.NewVerifier(event)
+	for _, c := range changes {
+		v.Add(c.Bytes, c.Signature)
+	}
+	return v.Result(), nil
+}
+
+var errNoChanges = errors.New("this is neither a bundle nor an .automerge file of an event")
+
+// verifyAutomerge checks the permissions of a file without signatures. The event is
+// the one whose ID follows from the file's first change.
+func verifyAutomerge(ctx context.Context, b []byte) (qa.Verification, error) {
+	chunks, err := automergeChanges(ctx, b)
+	if err != nil {
+		return qa.Verification{}, err
+	}
+	if len(chunks) == 0 {
+		return qa.Verification{}, errNoChanges
+	}
+	first, err := wire.DecodeChange(chunks[0])
+	if err != nil {
+		return qa.Verification{}, fmt.Errorf("%w: %w", errNoChanges, err)
+	}
+	v := trust.NewUnsignedVerifier(qa.EventIDFromGenesis([32]byte(first.Hash)))
+	for _, c := range chunks {
+		v.Add(c, nil)
+	}
+	return v.Result(), nil
+}
+
+// automergeChanges returns the changes of an .automerge file. One that is not
+// merely changes one after another is read by automerge-go, which ends its process
+// on bad bytes, so that happens in a process of its own.
+func automergeChanges(ctx context.Context, b []byte) ([][]byte, error) {
+	if len(b) > bundle.MaxSize {
+		return nil, bundle.ErrTooLarge
+	}
+	chunks, err := wire.SplitChunks(b)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoChanges, err)
+	}
+	plainChanges := true
+	for _, c := range chunks {
+		_, err := wire.ReadHash(c)
+		plainChanges = plainChanges && !errors.Is(err, wire.ErrChunkType)
+	}
+	if plainChanges {
+		return chunks, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, readDocumentCommand)
+	cmd.Stdin = bytes.NewReader(b)
+	out, err := cmd.Output()
+	if err == nil {
+		chunks, err = wire.SplitChunks(out)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: Automerge cannot read it", errNoChanges)
+	}
+	return chunks, nil
+}
+
+const readDocumentCommand = "read-automerge-document"
+
+// readDocumentCmd is the other process of automergeChanges.
+func (a *app) readDocumentCmd() *cobra.Command {
+	return &cobra.Command{
+		Use: readDocumentCommand, Hidden: true, Args: cobra.NoArgs,
+		Short: "Take the document on standard input apart into its changes",
+		RunE: func(*cobra.Command, []string) error {
+			b, err := io.ReadAll(io.LimitReader(a.std.in, bundle.MaxSize))
+			if err != nil {
+				return err
+			}
+			changes, err := crdt.ReadDocument(b)
+			if err != nil {
+				return err
+			}
+			_, err = a.std.out.Write(bytes.Join(changes, nil))
+			return err
+		},
+	}
+}
+
+func (a *app) printVerification(v *qa.Verification, each bool) {
+	a.printf("%s\n", plain(v.Title))
+	switch {
+	case v.Unsigned:
+		a.printf("event    %s, if the file holds all of it\n", v.Event)
+	case v.Genesis:
+		a.printf("event    %s, as follows from its first change\n", v.Event)
+	default:
+		a.printf("event    %s; its first change is missing or another's\n", v.Event)
+	}
+	good := len(v.Changes) - v.Bad
+	switch {
+	case v.Unsigned:
+		a.printf("changes  %d, of which %d are permitted if they are by whom they say; there are no signatures in this file\n", len(v.Changes), good)
+	case v.Bad == 0:
+		a.printf("changes  %d, each signed by its writer and permitted\n", len(v.Changes))
+	default:
+		a.printf("changes  %d, of which %d are signed by their writer and permitted\n", len(v.Changes), good)
+	}
+	if !each {
+		for _, h := range v.Heads {
+			a.printf("head     %s\n", h)
+		}
+	}
+	names := map[qa.Identity]string{}
+	for _, p := range v.People {
+		names[p.ID] = p.Name
+		if p.Name == "" {
+			names[p.ID] = p.ID.Short()
+		}
+		roles := make([]string, len(p.Roles))
+		for i, r := range p.Roles {
+			roles[i] = string(r)
+		}
+		if p.Blocked {
+			roles = append(roles, "blocked")
+		}
+		a.printf("  %s  %-8s  %s  %s\n", p.ID.Short(), counted(p.Changes, "change", "changes"), plain(names[p.ID]), strings.Join(roles, ", "))
+	}
+	shown := 0
+	for i := range v.Changes {
+		c := &v.Changes[i]
+		bad := c.Code != "" || !c.Signed && !v.Unsigned
+		if !each && (!bad || shown == maxListed) {
+			continue
+		}
+		if shown++; shown == 1 && !each {
+			a.printf("Does not hold:\n")
+		}
+		a.printVerified(c, names)
+	}
+	if !each && v.Bad > shown {
+		a.printf("  and %d more; --json lists all\n", v.Bad-shown)
+	}
+}
+
+func (a *app) printVerified(c *qa.VerifiedChange, names map[qa.Identity]string) {
+	who := names[c.By]
+	if who == "" {
+		who = c.By.Short()
+	}
+	a.printf("  %s  %s  %s", time.UnixMilli(c.AtMillis).Format("Mon 2 Jan 15:04"), plain(who), plain(c.What))
+	if c.Role != "" {
+		a.printf(", as %s", c.Role)
+		if c.GrantedBy != "" {
+			by := names[c.GrantedBy]
+			if by == "" {
+				by = c.GrantedBy.Short()
+			}
+			a.printf(" (by %s, %s)", plain(by), time.UnixMilli(c.GrantedAtMillis).Format("Mon 2 Jan 15:04"))
+		}
+	}
+	a.printf("\n    change %s", c.Hash)
+	switch {
+	case c.Code != "":
+		a.printf("  does not hold, %s: %s\n", c.Code, plain(c.Reason))
+	case c.Signed:
+		a.printf("  signed, permitted\n")
+	default:
+		a.printf("  permitted\n")
+	}
+}
+
+// VerifyPost checks the changes that are about a post, by checking the whole event.
+func (n *webNode) VerifyPost(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Verification, error) {
+	v := trust.NewVerifier(event)
+	err := n.store.Entries(ctx, event, 0, func(en storage.Entry) error {
+		if en.Status == storage.InDocument {
+			v.Add(en.Bytes, en.Signature)
+		}
+		return nil
+	})
+	if err != nil {
+		return qa.Verification{}, err
+	}
+	all := v.Result()
+	return all.Of(post), nil
+}

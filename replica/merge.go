@@ -1,0 +1,176 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"flyleaf/crdt/bundle"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+	"flyleaf/trust"
+)
+
+// mergeStep is how many changes of a bundle are taken in one transaction.
+const mergeStep = 1000
+
+// Errors of Bundle and Merge.
+var (
+	// ErrNothingHere is returned by Bundle for an event of which this device has
+	// nothing yet.
+	ErrNothingHere = errors.New("this event has not been fetched from its relay yet, so there is nothing to write down")
+	// ErrNothingTaken is returned by Merge for an event that this device does not
+	// follow, when the bundle does not begin with the event's first change.
+	ErrNothingTaken = errors.New("it does not begin with the first change of its event; nothing was changed")
+)
+
+// Merged says what a bundle brought.
+type Merged struct {
+	Event   qa.EventID
+	Taken   int       // changes that are new here
+	Known   int       // that were here already
+	Waiting int       // that build on changes which neither the bundle nor this device has
+	Refused []Refusal // that cannot be taken, in the order of the bundle
+}
+
+// Bundle writes an event as one file: its changes with their signatures. What
+// left the event, or was never taken, is not in it. ErrNothingHere is returned for
+// an event that has not been fetched.
+func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
+	if _, err := n.event(id); err != nil {
+		return err
+	}
+	b, err := bundle.NewWriter(w, id)
+	if err != nil {
+		return err
+	}
+	written := false
+	err = n.store.Entries(ctx, id, 0, func(en storage.Entry) error {
+		if en.Status != storage.InDocument {
+			return nil
+		}
+		written = true
+		return b.Add(bundle.Change{Bytes: en.Bytes, Signature: en.Signature})
+	})
+	if err != nil {
+		return err
+	}
+	if !written {
+		return ErrNothingHere
+	}
+	return b.Close()
+}
+
+// Merge takes the changes of a bundle into their event, each through the same
+// checks as one from a relay, and follows the event from then on. No network is
+// needed. Merging again takes nothing. When an error is returned some of the
+// changes may have been taken: those that were are valid, and the rest follow when
+// it is merged again.
+func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change) (Merged, error) {
+	if _, err := qa.ParseEventID(string(id)); err != nil {
+		return Merged{}, err
+	}
+	e, err := n.event(id)
+	if errors.Is(err, ErrUnknownEvent) {
+		e, err = n.followBundle(ctx, id, changes)
+	}
+	if err != nil {
+		return Merged{}, err
+	}
+	e.mu.Lock()
+	e.pardon() // as for a new connection: a true signature may come now
+	e.mu.Unlock()
+	out := Merged{Event: id}
+	for len(changes) > 0 {
+		step := changes[:min(mergeStep, len(changes))]
+		changes = changes[len(step):]
+		if err := e.merge(ctx, step, &out); err != nil {
+			return out, err
+		}
+	}
+	if out.Taken == 0 {
+		return out, nil
+	}
+	n.poke(id)
+	return out, e.tend(ctx)
+}
+
+// followBundle follows the event of a bundle, if it begins with that event's first
+// change.
+func (n *Node) followBundle(ctx context.Context, id qa.EventID, changes []bundle.Change) (*event, error) {
+	if len(changes) == 0 {
+		return nil, ErrNothingTaken
+	}
+	first := inspected{chunk: changes[0].Bytes, signature: changes[0].Signature}
+	if first.look(id); first.refusal != nil || len(first.change.Deps) > 0 {
+		return nil, ErrNothingTaken
+	}
+	if err := n.follow(ctx, n.newEvent(id), ""); err != nil {
+		return nil, err
+	}
+	return n.event(id)
+}
+
+// merge takes some of a bundle's changes.
+func (e *event) merge(ctx context.Context, changes []bundle.Change, out *Merged) error {
+	chunks := make([][]byte, len(changes))
+	signatures := make([]byte, 0, len(changes)*trust.SignatureSize)
+	for i, c := range changes {
+		chunks[i] = c.Bytes
+		signature := c.Signature
+		if len(signature) != trust.SignatureSize {
+			signature = make([]byte, trust.SignatureSize)
+		}
+		signatures = append(signatures, signature...)
+	}
+	e.mu.Lock()
+	err := e.load(ctx)
+	e.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	found := e.inspect(chunks, signatures)
+	e.mu.Lock()
+	update, err := e.mergeInspected(ctx, chunks, found, out)
+	e.mu.Unlock()
+	if update.Status || len(update.Posts) > 0 {
+		e.node.subs.notify(update)
+	}
+	return err
+}
+
+func (e *event) mergeInspected(ctx context.Context, chunks [][]byte, found []inspected, out *Merged) (Update, error) {
+	if err := e.load(ctx); err != nil {
+		return Update{}, err
+	}
+	known := map[wire.Hash]bool{}
+	hashes := make([]wire.Hash, len(chunks))
+	for i, chunk := range chunks {
+		h, err := wire.ReadHash(chunk)
+		if err == nil {
+			hashes[i] = h
+			known[h] = e.graph.Has(h)
+		}
+	}
+	waitingBefore := e.graph.WaitingLen()
+	update, err := e.take(ctx, found)
+	if err != nil {
+		return update, fmt.Errorf("taking a bundle in: %w", err)
+	}
+	for _, h := range hashes {
+		r, refused := e.refused[h]
+		switch {
+		case refused:
+			out.Refused = append(out.Refused, r)
+		case known[h]:
+			out.Known++
+		case e.graph.Has(h):
+			out.Taken++
+			known[h] = true // should it be there twice
+		}
+	}
+	out.Waiting += e.graph.WaitingLen() - waitingBefore
+	return update, nil
+}

@@ -1,0 +1,122 @@
+package replica_test
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"testing"
+
+	"flyleaf/crdt/bundle"
+	"flyleaf/qa"
+	"flyleaf/replica"
+	"flyleaf/storage"
+	"flyleaf/storage/mem"
+)
+
+func bundled(t *testing.T, n *replica.Node, id qa.EventID) []bundle.Change {
+	t.Helper()
+	var out bytes.Buffer
+	if err := n.Bundle(bounded(t), id, &out); err != nil {
+		t.Fatal(err)
+	}
+	event, changes, err := bundle.Read(out.Bytes())
+	if err != nil || event != id {
+		t.Fatalf("%s: %v", event, err)
+	}
+	return changes
+}
+
+// TestMergeCarriesAnEvent between two devices that never meet, both ways.
+func TestMergeCarriesAnEvent(t *testing.T) {
+	onStores(t, func(t *testing.T, store storage.Store) {
+		a, b := openNode(t, replica.Config{Store: mem.New(), Offline: true}), openNode(t, replica.Config{Store: store, Offline: true})
+		id := found(t, a, "")
+		q := ask(t, a, id, "Why?")
+		first := bundled(t, a, id)
+		if got, err := b.Merge(bounded(t), id, first); err != nil || got.Taken != 2 || got.Known != 0 || len(got.Refused) != 0 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		do(t, b, id, qa.Act{Kind: qa.ActPost, Parent: q, Text: "So."})
+		ask(t, a, id, "And where?")
+		back := bundled(t, b, id)
+		if got, err := a.Merge(bounded(t), id, back); err != nil || got.Taken != 1 || got.Known != 2 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		if got, err := b.Merge(bounded(t), id, bundled(t, a, id)); err != nil || got.Taken != 1 || got.Known != 3 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		want := []string{"Why?", "  So.", "And where?"}
+		for _, n := range []*replica.Node{a, b} {
+			if got := texts(weekOf(t, n, id)); !slices.Equal(got, want) {
+				t.Errorf("%q, want %q", got, want)
+			}
+		}
+		if got, err := b.Merge(bounded(t), id, first); err != nil || got.Taken != 0 || got.Known != 2 {
+			t.Errorf("the first bundle again: %+v, %v", got, err)
+		}
+		if all := entries(t, store, id); len(all) != 4 {
+			t.Errorf("%d entries", len(all))
+		}
+	})
+}
+
+// TestMergeChecksEachChange as one from a relay, and says which it did not take.
+func TestMergeChecksEachChange(t *testing.T) {
+	a := openNode(t, replica.Config{Store: mem.New(), Offline: true})
+	id := found(t, a, "")
+	ask(t, a, id, "one")
+	ask(t, a, id, "two")
+	ask(t, a, id, "three")
+	all := bundled(t, a, id)
+
+	forged := slices.Clone(all)
+	forged[2].Signature = forged[1].Signature
+	store := mem.New()
+	b := openNode(t, replica.Config{Store: store, Offline: true})
+	got, err := b.Merge(bounded(t), id, forged)
+	if err != nil || got.Taken != 2 || len(got.Refused) != 2 || got.Refused[0].Code != "signature" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if got := texts(weekOf(t, b, id)); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("%q", got)
+	}
+	// The true ones heal it: a forged signature shuts nothing out.
+	if got, err := b.Merge(bounded(t), id, all); err != nil || got.Taken != 2 || got.Known != 2 {
+		t.Errorf("%+v, %v", got, err)
+	}
+
+	// Without what others build on, they wait and are not lost; or are not taken at all.
+	c := openNode(t, replica.Config{Store: mem.New(), Offline: true})
+	if _, err := c.Merge(bounded(t), id, all[1:]); !errors.Is(err, replica.ErrNothingTaken) {
+		t.Errorf("without its beginning: %v", err)
+	}
+	if events, err := c.Events(bounded(t)); err != nil || len(events) != 0 {
+		t.Errorf("it follows %v, %v", events, err)
+	}
+	if got, err := c.Merge(bounded(t), id, slices.Concat(all[:1], all[2:])); err != nil || got.Taken != 1 || got.Waiting != 2 {
+		t.Errorf("with a gap: %+v, %v", got, err)
+	}
+	if got, err := c.Merge(bounded(t), id, all); err != nil || len(got.Refused) != 0 || len(texts(weekOf(t, c, id))) != 3 {
+		t.Errorf("and then filled: %+v, %v", got, err)
+	}
+
+	// Another event's changes under this one's name.
+	other := found(t, a, "")
+	if _, err := b.Merge(bounded(t), other, all); !errors.Is(err, replica.ErrNothingTaken) {
+		t.Errorf("another event's changes: %v", err)
+	}
+}
+
+func TestBundleOfNothing(t *testing.T) {
+	n := openNode(t, replica.Config{Store: mem.New(), Offline: true})
+	id := qa.MakeEventID([16]byte{5})
+	if err := n.Bundle(bounded(t), id, &bytes.Buffer{}); !errors.Is(err, replica.ErrUnknownEvent) {
+		t.Error(err)
+	}
+	if err := n.Join(bounded(t), qa.Invitation{Event: id}); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Bundle(bounded(t), id, &bytes.Buffer{}); !errors.Is(err, replica.ErrNothingHere) {
+		t.Error(err)
+	}
+}
