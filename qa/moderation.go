@@ -45,6 +45,8 @@ const (
 	InviteClaimed = "claimed" // somebody has; an organiser's device has not answered yet
 	InviteGranted = "granted"
 	InviteRevoked = "revoked"
+	// InviteTaken is what the person sees whose invitation somebody else used first.
+	InviteTaken = "taken"
 )
 
 // InviteInfo is one invitation that grants a role, as the organiser's device

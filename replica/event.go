@@ -42,10 +42,11 @@ type event struct {
 	// refused are changes that this device will not take. They are not asked for
 	// again while the node runs; but see pardon.
 	refused map[wire.Hash]Refusal
-	gone    gone                // what is in the ledger and not in the document
-	reasons map[wire.Hash]error // why own acts could not be written anew
-	judged  bool                // the ledger was held against the rules, see confirm
-	epoch   int                 // counts the times that changes have left, see rebase
+	gone    gone                 // what is in the ledger and not in the document
+	reasons map[wire.Hash]error  // why own acts could not be written anew
+	judged  bool                 // the ledger was held against the rules, see confirm
+	tried   map[qa.Identity]bool // invitations that were found to be of no use, in this run
+	epoch   int                  // counts the times that changes have left, see rebase
 	// keys are this person's other keys in the event, and others the actors that
 	// write with them in this run.
 	keys   map[qa.Identity]heldKey
@@ -85,7 +86,7 @@ type side struct {
 }
 
 func (n *Node) newEvent(id qa.EventID) *event {
-	return &event{node: n, id: id, actor: n.actor, refused: map[wire.Hash]Refusal{}, gone: newGone(), reasons: map[wire.Hash]error{}}
+	return &event{node: n, id: id, actor: n.actor, refused: map[wire.Hash]Refusal{}, gone: newGone(), reasons: map[wire.Hash]error{}, tried: map[qa.Identity]bool{}}
 }
 
 // fresh gives the event an empty graph, gate and fold.

@@ -282,8 +282,8 @@ func (n *Node) follow(ctx context.Context, e *event, relay string) error {
 }
 
 // Join follows an event. It returns as soon as that is noted; the event is
-// fetched in the background. Joining again changes the relay, if the invitation
-// names one.
+// fetched in the background, and the role claimed that the invitation is for, if it
+// has a secret. Joining again changes the relay, if the invitation names one.
 func (n *Node) Join(ctx context.Context, inv qa.Invitation) error {
 	if _, err := qa.ParseEventID(string(inv.Event)); err != nil {
 		return err
@@ -302,7 +302,22 @@ func (n *Node) Join(ctx context.Context, inv qa.Invitation) error {
 	if e == nil {
 		e = n.newEvent(inv.Event)
 	}
-	return n.follow(ctx, e, inv.Relay)
+	if len(inv.Secret) > 0 {
+		key, err := trust.KeyFromSeed(inv.Secret)
+		if err != nil {
+			return err
+		}
+		e.mu.Lock()
+		err = e.keepKey(ctx, keyInvitation, key)
+		e.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	if err := n.follow(ctx, e, inv.Relay); err != nil || len(inv.Secret) == 0 {
+		return err
+	}
+	return e.tend(ctx) // it may be here already
 }
 
 // broadcast wakes whoever waits for a link's state.

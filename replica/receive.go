@@ -277,7 +277,9 @@ func (e *event) joinHeads(ctx context.Context) error {
 func (e *event) tend(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, do := range []func(context.Context) error{e.joinHeads, e.reissueWhatCan} {
+	for _, do := range []func(context.Context) error{
+		e.joinHeads, e.claimInvitations, e.answerClaims, e.reissueWhatCan,
+	} {
 		if err := e.load(ctx); err != nil { // a refused act has everything read anew
 			return err
 		}

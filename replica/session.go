@@ -19,6 +19,9 @@ import (
 // askAgain is how often a relay that did not have an event is asked for it again.
 const askAgain = 10 * time.Second
 
+// maxAccessKeys bounds the keys that are shown to a relay for one event.
+const maxAccessKeys = 8
+
 // maxRelayRefused bounds the refusals of a relay that are remembered for an event.
 const maxRelayRefused = 1000
 
@@ -63,6 +66,8 @@ type peer struct {
 	lossKnown   bool                    // whether it has lost own changes was found out
 	epoch       int                     // of the event's graph that state was made for
 	proven      map[wire.ActorID]uint64 // proofs that were sent or heard, by the sequence number
+	answers     int                     // how many of this device's keys have answered the challenge
+	shut        bool                    // none of them may read the event
 	unavailable bool                    // the relay said that it does not have the event
 }
 
@@ -188,6 +193,8 @@ func (s *session) handle(ctx context.Context, b []byte) error {
 		return s.noteRefused(ctx, p, m.Refused)
 	case repo.TypeProof:
 		return s.hearProof(ctx, p, m.Proof)
+	case repo.TypeAccess:
+		return s.proveAccess(ctx, p, m.Challenge)
 	}
 	return nil
 }
@@ -287,6 +294,7 @@ func (s *session) askAgain(ctx context.Context) error {
 		}
 		p.e.mu.Lock()
 		p.restart()
+		p.answers = 0
 		p.e.mu.Unlock()
 		if err := s.speak(ctx, p); err != nil {
 			return err
@@ -459,7 +467,7 @@ func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, change
 		p.answered = true
 	}
 	if len(msg.Heads) > 0 {
-		p.unavailable = false
+		p.unavailable, p.shut = false, false
 	}
 	known, changed, err := e.noteDelivery(ctx, msg.Heads, p.lossKnown)
 	if err != nil {
@@ -492,6 +500,8 @@ func (s *session) judge(p *peer) {
 	switch {
 	case p.answered && !p.state.Probing() && !s.link.isAsked(e.id) && e.graph.Len() > 0 && p.state.InSync(e.graph):
 		state = qa.RelaySynced
+	case p.shut:
+		why = "the relay shows this event only to those who were invited, and this device is not among them yet; it asks again by itself"
 	case p.unavailable:
 		why = "the relay does not have this event yet"
 	case relayRefused > 0:
@@ -523,6 +533,43 @@ func (e *event) oneReason() string {
 		}
 	}
 	return reason
+}
+
+// proveAccess answers a relay that shows an event only to those who hold a role in
+// it, and asks for the event again. Each key is tried once until the relay is asked
+// anew: an invitation that was answered gives way to the person's own.
+func (s *session) proveAccess(ctx context.Context, p *peer, challenge []byte) error {
+	p.e.mu.Lock()
+	err := p.e.load(ctx)
+	var out []*repo.Message
+	if err == nil {
+		if keys := p.e.accessKeys(); p.answers < min(len(keys), maxAccessKeys) {
+			var answer *repo.Message
+			if answer, err = accessAnswer(keys[p.answers], p.e.id, challenge); err == nil {
+				p.answers++
+				p.restart()
+				out, err = s.words(ctx, p)
+				out = append([]*repo.Message{answer}, out...)
+			}
+		} else {
+			p.shut, p.unavailable = true, true
+		}
+		s.judge(p)
+	}
+	p.e.mu.Unlock()
+	if errors.Is(err, trust.ErrStatement) {
+		return &relayError{"the relay sent something that cannot be read", err}
+	}
+	return s.sendAll(out, err)
+}
+
+func accessAnswer(key trust.Key, event qa.EventID, challenge []byte) (*repo.Message, error) {
+	signature, err := trust.SignAccess(key, event, challenge)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := hex.DecodeString(string(key.Identity()))
+	return &repo.Message{Type: repo.TypeAccess, DocumentID: string(event), Identity: identity, Signature: signature}, err
 }
 
 // notThere is the relay's word that it does not have an event. Where this device

@@ -1,0 +1,332 @@
+package replica
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/trust"
+)
+
+// ErrNoInvitation is returned for an invitation that the event does not have.
+var ErrNoInvitation = errors.New("the event has no such invitation; nothing was changed")
+
+// storedInvite is what the device that made an invitation keeps of it. The seed is
+// the link's secret.
+type storedInvite struct {
+	Role     qa.Role `json:"role"`
+	Label    string  `json:"label,omitempty"`
+	Seed     string  `json:"seed"` // hex
+	AtMillis int64   `json:"at"`
+}
+
+func invitesPrefix(event qa.EventID) string { return "invite/" + string(event) + "/" }
+
+// Invite makes an invitation that grants a role (author, moderator or member) to
+// the first who joins with it. label says for whom it is, at most qa.MaxName bytes;
+// it stays on this device. ErrNotAllowed is returned to who is no organiser.
+func (n *Node) Invite(ctx context.Context, id qa.EventID, role qa.Role, label string) (qa.Invitation, error) {
+	if _, ok := role.InvitedAs(); !ok {
+		return qa.Invitation{}, &qa.FieldError{Field: "role", Err: fmt.Errorf("%w: nobody is invited as %.40q", qa.ErrBadValue, role)}
+	}
+	if len(label) > qa.MaxName {
+		return qa.Invitation{}, &qa.FieldError{Field: "label", Got: len(label), Max: qa.MaxName, Err: qa.ErrTooLong}
+	}
+	if _, err := n.event(id); err != nil {
+		return qa.Invitation{}, err
+	}
+	key, err := n.newKey()
+	if err != nil {
+		return qa.Invitation{}, err
+	}
+	kept, err := json.Marshal(storedInvite{
+		Role: role, Label: label, Seed: hex.EncodeToString(key.Seed()), AtMillis: n.cfg.Now().UnixMilli(),
+	})
+	if err != nil {
+		return qa.Invitation{}, err
+	}
+	// The secret first: an invitation in the event without it could never be used.
+	setting := invitesPrefix(id) + string(key.Identity())
+	if err := n.store.SetSetting(ctx, setting, string(kept)); err != nil {
+		return qa.Invitation{}, fmt.Errorf("%w: %w", ErrNotSaved, err)
+	}
+	if _, err := n.Do(ctx, id, qa.Act{Kind: qa.ActInvite, Identity: key.Identity(), Role: role, On: true}); err != nil {
+		return qa.Invitation{}, errors.Join(err, n.store.DeleteSetting(context.WithoutCancel(ctx), setting))
+	}
+	url, err := n.relayURL(ctx, id)
+	return qa.Invitation{Event: id, Relay: url, Secret: key.Seed()}, err
+}
+
+// Invitations lists the event's invitations to roles, the newest last: all that
+// were ever made, with label and link where this device made them.
+func (n *Node) Invitations(ctx context.Context, id qa.EventID) ([]qa.InviteInfo, error) {
+	e, err := n.event(id)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := n.store.Settings(ctx, invitesPrefix(id))
+	if err != nil {
+		return nil, err
+	}
+	url, err := n.relayURL(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.load(ctx); err != nil {
+		return nil, err
+	}
+	var out []qa.InviteInfo
+	for _, i := range e.invites() {
+		info := qa.InviteInfo{Key: i.key, Role: i.role, Claimer: i.claimer, State: i.state, AtMillis: i.atMillis}
+		var s storedInvite
+		if json.Unmarshal([]byte(kept[invitesPrefix(id)+string(i.key)]), &s) == nil {
+			if seed, err := hex.DecodeString(s.Seed); err == nil && len(seed) == trust.SeedSize {
+				info.Label, info.AtMillis = s.Label, s.AtMillis
+				info.Link = qa.Invitation{Event: id, Relay: url, Secret: seed}
+			}
+		}
+		out = append(out, info)
+	}
+	slices.SortFunc(out, func(a, b qa.InviteInfo) int {
+		return cmp.Or(cmp.Compare(a.AtMillis, b.AtMillis), cmp.Compare(a.Key, b.Key))
+	})
+	return out, nil
+}
+
+// RevokeInvite takes back an invitation: who has not been granted the role by it
+// yet will not be. ErrNoInvitation is returned for a key that is none.
+func (n *Node) RevokeInvite(ctx context.Context, id qa.EventID, key qa.Identity) error {
+	e, err := n.event(id)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	err = e.load(ctx)
+	var role qa.Role
+	if err == nil {
+		for _, i := range e.invites() {
+			if i.key == key {
+				role = i.role
+			}
+		}
+	}
+	e.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if role == "" {
+		return ErrNoInvitation
+	}
+	_, err = n.Do(ctx, id, qa.Act{Kind: qa.ActInvite, Identity: key, Role: role})
+	return err
+}
+
+// Claims returns how far the invitation has come that this device joined an event
+// with: its role ("" while the event is not here) and one of the qa.Invite states,
+// "" when there is none. qa.InviteTaken says that somebody else used it.
+func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, error) {
+	e, err := n.event(id)
+	if err != nil {
+		return "", "", err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.load(ctx); err != nil {
+		return "", "", err
+	}
+	var role qa.Role
+	state := ""
+	rank := []string{"", qa.InviteRevoked, qa.InviteTaken, qa.InviteOpen, qa.InviteClaimed, qa.InviteGranted}
+	known := map[qa.Identity]invite{}
+	for _, i := range e.invites() {
+		known[i.key] = i
+	}
+	for key, k := range e.keys {
+		if k.kind != keyInvitation {
+			continue
+		}
+		i, here := known[key]
+		s := qa.InviteOpen // the event, or the grant of the invitation, is not here yet
+		switch {
+		case !here && e.graph.Len() > 0:
+			s = qa.InviteRevoked
+		case here && e.gate.HoldsRole(n.Identity(), i.role):
+			s = qa.InviteGranted
+		case here && i.claimer != "" && i.claimer != n.Identity():
+			s = qa.InviteTaken
+		case here:
+			s = i.state
+		}
+		if slices.Index(rank, s) > slices.Index(rank, state) {
+			role, state = i.role, s
+		}
+	}
+	return role, state, nil
+}
+
+// invite is an invitation to a role, as the event has it.
+type invite struct {
+	key      qa.Identity
+	role     qa.Role
+	by       qa.Identity // who made it
+	claimer  qa.Identity // who is to be, or was, admitted; "" for nobody
+	state    string
+	atMillis int64 // of the change that made it, by its writer's clock; 0 when not known
+}
+
+var invitedRoles = []qa.Role{qa.RoleAuthor, qa.RoleModerator, qa.RoleMember}
+
+// invites returns the event's invitations, in no order. mu is held and the event
+// is loaded.
+func (e *event) invites() []invite {
+	roles, ok := e.fold.Object("roles")
+	if !ok {
+		return nil
+	}
+	var out []invite
+	for _, id := range e.fold.Keys(roles) {
+		of, ok := e.fold.Object("roles", id)
+		if !ok {
+			continue
+		}
+		for _, role := range invitedRoles {
+			as, _ := role.InvitedAs()
+			values := e.fold.Values(of, string(as))
+			if len(values) == 0 {
+				continue
+			}
+			i := invite{key: qa.Identity(id), role: role, by: identityOf(values[0].Op)}
+			claimers := e.claimers(i.key)
+			if len(claimers) > 0 {
+				i.claimer = claimers[0]
+			}
+			admitted := slices.IndexFunc(claimers, func(c qa.Identity) bool { return e.gate.HoldsRole(c, role) })
+			switch active := e.gate.HoldsRole(i.key, as); {
+			case active && i.claimer == "":
+				i.state = qa.InviteOpen
+			case active:
+				i.state = qa.InviteClaimed
+			case admitted >= 0:
+				i.state, i.claimer = qa.InviteGranted, claimers[admitted]
+			default:
+				i.state = qa.InviteRevoked
+			}
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// claimers returns who claimed an invitation. Where several did, knowing nothing of
+// each other, the one with the lowest operation stands first: only that one is
+// admitted.
+func (e *event) claimers(key qa.Identity) []qa.Identity {
+	claims, ok := e.fold.Object("claims")
+	if !ok {
+		return nil
+	}
+	var out []qa.Identity
+	for _, v := range e.fold.Values(claims, string(key)) {
+		s, _ := v.Value.Str()
+		if id, err := qa.ParseIdentity(s); err == nil && identityOf(v.Op) == key {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+func identityOf(op wire.OpID) qa.Identity { return qa.IdentityOfActor([]byte(op.Actor)) }
+
+// claimInvitations uses the invitations that this device joined with, once they are here: it
+// says, with the invitation's key, who takes its place. mu is held and the event is
+// loaded; it may not be when claimInvitations returns.
+func (e *event) claimInvitations(ctx context.Context) error {
+	if e.gate.Newer() {
+		return nil
+	}
+	me := e.node.Identity()
+	for id, k := range e.keys {
+		if k.kind != keyInvitation || e.tried[id] || e.gate.HoldsRole(me, qa.RoleOrganiser) {
+			continue
+		}
+		for _, role := range invitedRoles {
+			as, _ := role.InvitedAs()
+			if !e.gate.HoldsRole(id, as) || len(e.claimers(id)) > 0 || e.gate.HoldsRole(me, role) {
+				continue
+			}
+			if err := e.byItself(ctx, id, k.key, qa.Act{Kind: qa.ActClaim, Identity: id, Successor: me}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// answerClaims answers the claims of invitations that this person made, also those
+// made by another of their devices: whoever claimed first gets the role.
+func (e *event) answerClaims(ctx context.Context) error {
+	me := e.node.Identity()
+	if e.gate.Newer() || !e.gate.HoldsRole(me, qa.RoleOrganiser) {
+		return nil
+	}
+	claims, ok := e.fold.Object("claims")
+	waits := func(key string) bool {
+		return e.gate.HoldsRole(qa.Identity(key), qa.RoleInviteAuthor, qa.RoleInviteModerator, qa.RoleInviteMember)
+	}
+	if !ok || !slices.ContainsFunc(e.fold.Keys(claims), waits) {
+		return nil // the ordinary case
+	}
+	for _, i := range e.invites() {
+		if i.state != qa.InviteClaimed || i.by != me || e.tried[i.key] || e.gate.Blocked(i.claimer) {
+			continue
+		}
+		act := qa.Act{Kind: qa.ActAdmit, Invite: i.key, Identity: i.claimer, Role: i.role}
+		if err := e.byItself(ctx, i.key, e.node.cfg.Key, act); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// byItself carries out an act that nobody asked for. One that the rules do not
+// allow is tried once in a run: nobody could be told, and the reason will stay. An
+// error is returned when the disk did not take it.
+func (e *event) byItself(ctx context.Context, about qa.Identity, key trust.Key, act qa.Act) error {
+	if err := e.open(ctx); err != nil {
+		return err
+	}
+	d := &draft{e: e}
+	_, err := d.doAs(key, act)
+	if err == nil {
+		return d.save(ctx)
+	}
+	d.drop()
+	e.node.cfg.Log.Warn("an act that follows from an invitation was not possible", "event", e.id, "act", act.Kind, "error", err)
+	e.tried[about] = true
+	return e.load(ctx)
+}
+
+// accessKeys returns the keys that may prove to a relay that this device may read
+// the event, the likeliest first.
+func (e *event) accessKeys() []trust.Key {
+	own := []trust.Key{e.node.cfg.Key}
+	var invited []trust.Key
+	for _, k := range e.keys {
+		if k.kind == keyInvitation {
+			invited = append(invited, k.key)
+		}
+	}
+	slices.SortFunc(invited, func(a, b trust.Key) int { return cmp.Compare(a.Identity(), b.Identity()) })
+	if e.gate.AnyRole(e.node.Identity()) {
+		return append(own, invited...)
+	}
+	return append(invited, own...)
+}

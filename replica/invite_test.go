@@ -1,0 +1,284 @@
+package replica_test
+
+import (
+	"crypto/ed25519"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"testing"
+
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/replica"
+	"flyleaf/storage"
+	"flyleaf/storage/mem"
+	"flyleaf/trust"
+)
+
+func invite(t *testing.T, n *replica.Node, id qa.EventID, role qa.Role, label string) qa.Invitation {
+	t.Helper()
+	inv, err := n.Invite(bounded(t), id, role, label)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inv
+}
+
+func joinWith(t *testing.T, n *replica.Node, inv qa.Invitation) {
+	t.Helper()
+	// As it travels: as text.
+	parsed, err := qa.ParseInvitation(inv.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Join(bounded(t), parsed); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func claimOf(t *testing.T, n *replica.Node, id qa.EventID) string {
+	t.Helper()
+	_, state, err := n.Claims(bounded(t), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+func inviteState(t *testing.T, n *replica.Node, id qa.EventID) []string {
+	t.Helper()
+	all, err := n.Invitations(bounded(t), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, i := range all {
+		out = append(out, i.Label+" "+string(i.Role)+" "+i.State)
+	}
+	return out
+}
+
+func TestAnInvitationIsClaimedAndGrantedByItself(t *testing.T) {
+	host := startRelay(t)
+	store, key := mem.New(), newKey(t)
+	boss := openNode(t, quick(replica.Config{Store: store, Key: key}))
+	boss.Start(t.Context())
+	id := found(t, boss, host.url())
+	inv := invite(t, boss, id, qa.RoleAuthor, "for Ann")
+	if len(inv.Secret) != qa.SecretSize || inv.Relay != host.url() {
+		t.Fatalf("%v", inv)
+	}
+	if got := inviteState(t, boss, id); !slices.Equal(got, []string{"for Ann author open"}) {
+		t.Fatalf("%q", got)
+	}
+	settled(t, boss, id, 0)
+
+	// The organiser's device is away: the claim waits.
+	if err := boss.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ann := device(t, mem.New())
+	joinWith(t, ann, inv)
+	eventually(t, ann, "the claim", func() bool { return claimOf(t, ann, id) == qa.InviteClaimed })
+	settled(t, ann, id, 0)
+	if weekOf(t, ann, id).Event.HasRole(ann.Identity(), qa.RoleAuthor) {
+		t.Fatal("granted by nobody")
+	}
+	q := ask(t, ann, id, "May I already?")
+
+	boss = openNode(t, quick(replica.Config{Store: store, Key: key}))
+	boss.Start(t.Context())
+	eventually(t, ann, "the role", func() bool {
+		return weekOf(t, ann, id).Event.HasRole(ann.Identity(), qa.RoleAuthor) && claimOf(t, ann, id) == qa.InviteGranted
+	})
+	if got := inviteState(t, boss, id); !slices.Equal(got, []string{"for Ann author granted"}) {
+		t.Fatalf("%q", got)
+	}
+	do(t, ann, id, qa.Act{Kind: qa.ActMark, Post: q, Mark: "answered", On: true})
+
+	// The link is used up.
+	late := device(t, mem.New())
+	joinWith(t, late, inv)
+	eventually(t, late, "seeing that it is used up", func() bool { return claimOf(t, late, id) == qa.InviteTaken })
+	settled(t, late, id, 1)
+	settled(t, boss, id, 1)
+	if w := weekOf(t, boss, id); w.Event.HasRole(late.Identity(), qa.RoleAuthor) {
+		t.Fatal("one link, two authors")
+	}
+	// Answered once, however often it is looked at.
+	n := len(entries(t, store, id))
+	if err := boss.Close(); err != nil {
+		t.Fatal(err)
+	}
+	boss = openNode(t, quick(replica.Config{Store: store, Key: key}))
+	boss.Start(t.Context())
+	settled(t, boss, id, 1)
+	if got := len(entries(t, store, id)); got != n {
+		t.Fatalf("%d entries, %d before", got, n)
+	}
+}
+
+// Two who claim one link at the same time: one gets the role, the other sees why not.
+func TestConcurrentClaimsAdmitOne(t *testing.T) {
+	host := startRelay(t)
+	store, key := mem.New(), newKey(t)
+	boss := openNode(t, quick(replica.Config{Store: store, Key: key}))
+	boss.Start(t.Context())
+	id := found(t, boss, host.url())
+	inv := invite(t, boss, id, qa.RoleModerator, "")
+	settled(t, boss, id, 0)
+	if err := boss.Close(); err != nil {
+		t.Fatal(err)
+	}
+	two := []*replica.Node{device(t, mem.New()), device(t, mem.New())}
+	for _, n := range two {
+		join(t, n, id, host.url())
+		settled(t, n, id, 0)
+	}
+	host.stop()
+	for _, n := range two {
+		eventually(t, n, "being offline", func() bool { return statusOf(t, n, id).Relay.State == qa.RelayOffline })
+		joinWith(t, n, inv)
+		if s := claimOf(t, n, id); s != qa.InviteClaimed {
+			t.Fatal(s)
+		}
+	}
+	host.start()
+	boss = openNode(t, quick(replica.Config{Store: store, Key: key}))
+	boss.Start(t.Context())
+	states := func() map[string]int {
+		out := map[string]int{}
+		for _, n := range two {
+			out[claimOf(t, n, id)]++
+		}
+		return out
+	}
+	eventually(t, boss, "one being granted", func() bool {
+		s := states()
+		return s[qa.InviteGranted] == 1 && s[qa.InviteTaken] == 1
+	})
+	moderators := 0
+	for _, n := range two {
+		settled(t, n, id, 0)
+		if weekOf(t, boss, id).Event.HasRole(n.Identity(), qa.RoleModerator) {
+			moderators++
+		}
+	}
+	if moderators != 1 {
+		t.Fatalf("%d moderators", moderators)
+	}
+}
+
+func TestARevokedInvitationIsOfNoUse(t *testing.T) {
+	host := startRelay(t)
+	boss := device(t, mem.New())
+	id := found(t, boss, host.url())
+	inv := invite(t, boss, id, qa.RoleMember, "old")
+	all, err := boss.Invitations(bounded(t), id)
+	if err != nil || len(all) != 1 || !slices.Equal(all[0].Link.Secret, inv.Secret) {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	if err := boss.RevokeInvite(bounded(t), id, all[0].Key); err != nil {
+		t.Fatal(err)
+	}
+	if err := boss.RevokeInvite(bounded(t), id, boss.Identity()); !errors.Is(err, replica.ErrNoInvitation) {
+		t.Fatal(err)
+	}
+	settled(t, boss, id, 0)
+	b := device(t, mem.New())
+	joinWith(t, b, inv)
+	settled(t, b, id, 0)
+	if s := claimOf(t, b, id); s != qa.InviteRevoked {
+		t.Fatal(s)
+	}
+	if _, err := b.Invite(bounded(t), id, qa.RoleAuthor, "x"); !errors.Is(err, replica.ErrNotAllowed) {
+		t.Fatalf("a reader invites: %v", err)
+	}
+	if all, err := b.Invitations(bounded(t), id); err != nil || len(all) != 1 || len(all[0].Link.Secret) != 0 || all[0].Label != "" {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	var field *qa.FieldError
+	if _, err := boss.Invite(bounded(t), id, qa.RoleOrganiser, ""); !errors.As(err, &field) {
+		t.Fatalf("an organiser by link: %v", err)
+	}
+}
+
+// A relay that shows an event only to those with a role is told who asks: by the
+// invitation's key first, by the person's own once that is the one with the role.
+func TestAccessIsProven(t *testing.T) {
+	p := newPuppet(t)
+	boss, origin, key := newKey(t), mem.New(), newKey(t)
+	p.keys[boss.Identity()] = boss
+	founder := openNode(t, replica.Config{Store: origin, Key: boss})
+	invited := week
+	invited.Access = "invited"
+	id, _, err := founder.Found(bounded(t), invited, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.event = id
+	inv := invite(t, founder, id, qa.RoleMember, "")
+	inv.Relay = "wss://relay.example"
+	all := entries(t, origin, id)
+
+	store := mem.New()
+	n := openNode(t, quick(replica.Config{Store: store, Key: key, Dial: p}))
+	joinWith(t, n, inv)
+	n.Start(t.Context())
+	p.accept()
+	challenge := make([]byte, trust.ChallengeSize)
+	challenge[0] = 7
+	answered := 0
+	answer := func() qa.Identity {
+		t.Helper()
+		p.tell(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge})
+		p.tell(&repo.Message{Type: repo.TypeUnavailable, DocumentID: string(id)})
+		answered++
+		eventually(t, n, "an answer", func() bool { return len(p.said(repo.TypeAccess)) == answered })
+		m := p.said(repo.TypeAccess)[answered-1]
+		by := qa.Identity(hex.EncodeToString(m.Identity))
+		if err := trust.VerifyAccess(id, by, challenge, m.Signature); err != nil {
+			t.Fatal(err)
+		}
+		return by
+	}
+	secret, err := trust.KeyFromSeed(inv.Secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if by := answer(); by != secret.Identity() {
+		t.Fatalf("answered as %s, not as the invitation", by)
+	}
+	if by := answer(); by != key.Identity() {
+		t.Fatalf("answered as %s, not as the person", by)
+	}
+	// No key is left: it says so, and answers no more.
+	p.tell(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge})
+	eventually(t, n, "saying why", func() bool {
+		return statusOf(t, n, id).Relay.Why != "" && len(p.said(repo.TypeAccess)) == answered
+	})
+
+	// Served after all: the claim follows by itself.
+	last := all[len(all)-1].Hash
+	p.sync([]wire.Hash{last}, nil, all[0].Bytes, all[1].Bytes)
+	eventually(t, n, "the claim", func() bool { return claimOf(t, n, id) == qa.InviteClaimed })
+	if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: "too early"}); !errors.Is(err, replica.ErrNotAllowed) {
+		t.Fatalf("a post without a role: %v", err)
+	}
+	if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: "who?", Anonymous: true}); !errors.Is(err, replica.ErrInvitedOnly) {
+		t.Fatalf("an anonymous question: %v", err)
+	}
+	var claim storage.Entry
+	for _, en := range entries(t, store, id) {
+		if en.Own {
+			claim = en
+		}
+	}
+	if qa.IdentityOfActor([]byte(claim.Actor)) != secret.Identity() || trust.Verify(id, claim.Actor, claim.Hash, claim.Signature) != nil {
+		t.Fatalf("the claim is by %s", claim.Actor)
+	}
+	if len(claim.Actor) != ed25519.PublicKeySize+8 {
+		t.Fatal(claim.Actor)
+	}
+}
