@@ -36,6 +36,9 @@ type backend interface {
 	Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID, error)
 	Import(ctx context.Context, event qa.EventID, week qa.Imported, relay string) (importResult, error)
 
+	// Refusals lists what this device wrote and was not taken; TakeBack gives one up.
+	Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error)
+	TakeBack(ctx context.Context, event qa.EventID, hash string) error
 	// Bundle returns an event's changes and signatures as one file, Merge takes one in.
 	Bundle(ctx context.Context, event qa.EventID) ([]byte, error)
 	Merge(ctx context.Context, b []byte) (mergeResult, error)
@@ -255,8 +258,14 @@ func (l *local) Import(ctx context.Context, event qa.EventID, week qa.Imported, 
 	return importResult{Event: r.Event, Questions: r.Questions, Replies: r.Replies, Known: r.Known}, err
 }
 
+// Week returns an event as this person sees it.
 func (l *local) Week(ctx context.Context, event qa.EventID) (qa.Week, error) {
-	return l.node.Week(ctx, event)
+	week, err := l.node.Week(ctx, event)
+	if err != nil {
+		return week, err
+	}
+	keys, err := l.node.Keys(ctx, event)
+	return week.For(keys...), err
 }
 
 func (l *local) Post(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Post, error) {

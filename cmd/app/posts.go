@@ -20,11 +20,17 @@ func nowMillis() int64 { return time.Now().UnixMilli() }
 func (a *app) askCmd() *cobra.Command {
 	var event, behalf string
 	var tags []string
+	var anonymous bool
 	c := &cobra.Command{
 		Use:   "ask [flags] TEXT|-",
 		Short: "Ask a question; prints its post ID",
 		Long: `Ask a question. It is saved on this device first, network or not, and goes to
-the relay with the next ` + "`flyleaf sync`" + ` or while ` + "`flyleaf serve`" + ` runs.`,
+the relay with the next ` + "`flyleaf sync`" + ` or while ` + "`flyleaf serve`" + ` runs.
+
+--anonymous asks with a key that is made for this one question and kept on this device
+alone: nobody in the event can tell who asked, and only this device can edit it or win
+with it. It needs all that you wrote to be on the relay, since a question tells what its
+writer had seen. The relay sees from which address it came.`,
 		Example: `  flyleaf ask "May nothing ever be changed?"
   flyleaf ask --on-behalf-of "Maren Holt" --tag bookkeeping "How do I begin?"
   flyleaf ask - < question.md`,
@@ -35,12 +41,13 @@ the relay with the next ` + "`flyleaf sync`" + ` or while ` + "`flyleaf serve`" 
 				return err
 			}
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, AtMillis: nowMillis(), Text: text, OnBehalfOf: behalf, Tags: tags})
+				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, AtMillis: nowMillis(), Text: text, OnBehalfOf: behalf, Tags: tags, Anonymous: anonymous})
 			})
 		},
 	}
 	c.Flags().StringVar(&behalf, "on-behalf-of", "", "ask for somebody else; their `name` is shown")
 	c.Flags().StringArrayVar(&tags, "tag", nil, "a `tag`; may be given several times")
+	c.Flags().BoolVar(&anonymous, "anonymous", false, "ask with a key made for this question, so that nobody can tell who asks")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
@@ -196,6 +203,11 @@ type jsonPost struct {
 	Author     bool           `json:"author"`
 	Withdrawn  bool           `json:"withdrawn,omitempty"`
 	Hidden     string         `json:"hidden,omitempty"`
+	HiddenBy   qa.Identity    `json:"hiddenBy,omitempty"`
+	Awaiting   bool           `json:"awaiting,omitempty"` // approval
+	Pinned     bool           `json:"pinned,omitempty"`
+	Blocked    bool           `json:"blocked,omitempty"`
+	Late       bool           `json:"late,omitempty"`
 	Tags       []string       `json:"tags,omitempty"`
 	Versions   []qa.Revision  `json:"versions,omitempty"` // only when edited concurrently
 	Reactions  []jsonReaction `json:"reactions,omitempty"`
@@ -204,6 +216,7 @@ type jsonPost struct {
 	Revisions  int            `json:"revisions"`
 	Answered   *bool          `json:"answered,omitempty"` // questions only
 	Wants      int            `json:"wants,omitempty"`
+	Duplicate  qa.PostID      `json:"duplicateOf,omitempty"`
 	Replies    *[]jsonPost    `json:"replies,omitempty"` // questions only
 }
 
@@ -215,7 +228,8 @@ type jsonReaction struct {
 func newJSONPost(p *qa.PostView) jsonPost {
 	j := jsonPost{
 		ID: p.ID, Name: p.Name, OnBehalfOf: p.OnBehalfOf, By: p.By, Text: p.Text(), At: p.AtMillis,
-		Author: p.ByAuthor, Withdrawn: p.Withdrawn, Hidden: p.Marks.Hidden, Tags: p.Tags,
+		Author: p.ByAuthor, Withdrawn: p.Withdrawn, Hidden: p.Marks.Hidden, HiddenBy: p.Marks.HiddenBy, Tags: p.Tags,
+		Awaiting: p.Awaiting, Pinned: p.Marks.Pinned, Blocked: p.Blocked, Late: p.Late,
 		Parent: p.Parent, Source: p.Source, Revisions: len(p.Revisions),
 	}
 	if v := p.Versions(); len(v) > 1 {
@@ -240,7 +254,7 @@ func newJSONThread(t *qa.Thread) jsonPost {
 	for i := range t.Replies {
 		replies[i] = newJSONPost(&t.Replies[i])
 	}
-	j.Replies, j.Answered, j.Wants = &replies, &t.Answered, t.Wants
+	j.Replies, j.Answered, j.Wants, j.Duplicate = &replies, &t.Answered, t.Wants, t.DuplicateOf
 	return j
 }
 
@@ -310,13 +324,30 @@ func (a *app) printPost(p *jsonPost, indent string) {
 	if p.Wants > 0 {
 		state += fmt.Sprintf("  wanted by %d", p.Wants)
 	}
+	for _, note := range []struct {
+		is   bool
+		text string
+	}{
+		{p.Pinned, "pinned"},
+		{p.Awaiting, "waits for approval"},
+		{p.Late, "late"},
+		{p.Duplicate != "", "duplicate of " + string(p.Duplicate)},
+	} {
+		if note.is {
+			state += "  " + note.text
+		}
+	}
 	a.printf("%s%s  %s  %s%s\n", indent, who, time.UnixMilli(p.At).Format("Mon 2 Jan 15:04"), p.ID, state)
 	text := p.Text
 	switch {
 	case p.Withdrawn:
 		text = "(withdrawn)"
+	case p.Hidden != "" && p.HiddenBy != "":
+		text = "(hidden by " + p.HiddenBy.Short() + ": " + p.Hidden + ")"
 	case p.Hidden != "":
 		text = "(hidden: " + p.Hidden + ")"
+	case p.Blocked:
+		text = "(its writer is blocked)"
 	}
 	for line := range strings.SplitSeq(plain(text), "\n") {
 		a.printf("%s  %s\n", indent, line)

@@ -80,7 +80,7 @@ func newRoot(std streams) *cobra.Command {
 		a.listCmd(), a.showCmd(), a.searchCmd(), a.nameCmd(), a.identityCmd(),
 		a.rolesCmd(), a.blockCmd(), a.unblockCmd(), a.closeCmd(), a.reopenCmd(), a.eventCmd(),
 		a.hideCmd(), a.unhideCmd(), a.pinCmd(), a.unpinCmd(), a.approveCmd(), a.answeredCmd(), a.duplicateCmd(),
-		a.verifyCmd(), a.readDocumentCmd(),
+		a.refusedCmd(), a.verifyCmd(), a.readDocumentCmd(),
 		a.importCmd(), a.exportCmd(), a.syncCmd(), a.statusCmd(), a.doctorCmd(), a.logCmd(), a.apiTokenCmd(),
 		a.inboxCmd(), a.answerCmd(), a.takeCmd(), a.laterCmd(),
 		serve, a.demoCmd(),

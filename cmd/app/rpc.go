@@ -92,6 +92,7 @@ func rpcHandler(b backend) http.Handler {
 		return rpcNothing{}, b.SetLater(ctx, r.Event, r.Post, r.On)
 	})
 	carryHandler(mux, b)
+	refusedHandler(mux, b)
 	return mux
 }
 
