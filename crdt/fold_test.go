@@ -215,6 +215,9 @@ func compare(t *testing.T, f *fold.Fold, m *automerge.Map, path ...string) (conf
 			conflicts += compare(t, f, v.Map(), append(slices.Clone(path), key)...)
 			continue
 		}
+		if slices.Equal(path, []string{"blobs"}) {
+			continue // the fold leaves those bytes to the ledger
+		}
 		var got any
 		switch last.Value.Kind {
 		case wire.String:
@@ -694,10 +697,11 @@ func TestPostWithAllThereIs(t *testing.T) {
 	want := qa.Post{
 		ID: q.Post, By: author, AtMillis: monday + 5, Op: op, OnBehalfOf: "Bob", Source: "page 3", AsAuthor: true,
 		Revisions: []qa.Revision{{ID: q.Revision, Text: "Why?", AtMillis: monday + 5, Op: rev}},
-		Withdrawn: true, Tags: []string{"plot", "end"},
+		Withdrawn: true, WithdrawnAtMillis: monday + 1, Tags: []string{"plot", "end"},
 		Marks: qa.Marks{
 			Hidden: "rude", Pinned: true, Approved: true, DuplicateOf: q.Post, Answered: true,
 			Assigned: []qa.Identity{idOf(2)}, Candidate: []qa.Identity{idOf(3)},
+			HiddenBy: author, HiddenAtMillis: monday + 1, DuplicateBy: author, InDraw: true,
 		},
 		Reactions: []qa.Reaction{{By: author, Emoji: "want"}},
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"flyleaf/crdt"
+	"flyleaf/crdt/fold"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -62,6 +63,8 @@ func TestWhatOurWriterMakesIsValid(t *testing.T) {
 				}
 			}
 		}
+		compareNow(t, s, h, event, r)
+		check(t, h, r) // the fold against automerge-go, and its views kept by what was touched
 	}
 	t.Logf("taken: %v; refused: %v", kinds, refused)
 	for _, k := range []qa.ActKind{
@@ -225,4 +228,37 @@ func randomActOfAll(r *rand.Rand, me qa.Identity, posts []qa.PostID) qa.Act {
 		a.Kind, a.Text, a.Origin = qa.ActPost, "again", post
 	}
 	return a
+}
+
+// compareNow holds what the gate says of now against the fold, which says it from
+// all values.
+func compareNow(t *testing.T, s uint64, h *history, event qa.EventID, r *rand.Rand) {
+	t.Helper()
+	x := newGated(event)
+	f := fold.New(event, x.g)
+	for _, i := range h.shuffle(r) {
+		if err := x.take(h.changes[i]); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Apply(h.changes[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := f.Event()
+	if x.gate.Founder() != e.Founder || x.gate.Kind() != e.Kind || x.gate.Access() != e.Access {
+		t.Fatalf("seed %d: the gate reads another genesis", s)
+	}
+	for who := byte(1); who < 10; who++ {
+		if got, want := x.gate.Blocked(idOf(who)), f.Blocked(idOf(who)); got != want {
+			t.Fatalf("seed %d: that %d is blocked is %v for the gate, %v for the fold", s, who, got, want)
+		}
+		for _, role := range []qa.Role{
+			qa.RoleOrganiser, qa.RoleAuthor, qa.RoleModerator, qa.RoleMember,
+			qa.RoleInviteAuthor, qa.RoleInviteModerator, qa.RoleInviteMember,
+		} {
+			if got, want := x.gate.HoldsRole(idOf(who), role), e.HasRole(idOf(who), role); got != want {
+				t.Fatalf("seed %d: of %s for %d the gate says %v, the fold %v", s, role, who, got, want)
+			}
+		}
+	}
 }

@@ -66,3 +66,50 @@ func TestWeekForAViewer(t *testing.T) {
 }
 
 func letters(c byte) Identity { return Identity(strings.Repeat(string(c), 64)) }
+
+// Askers and votes of a question and its duplicates count together, each person once.
+func TestDuplicatesMergeWhoWantsThem(t *testing.T) {
+	a, b, c, d, e := letters('a'), letters('b'), letters('c'), letters('d'), letters('e')
+	ask := func(id PostID, by Identity, n uint64, of PostID, voters ...Identity) Post {
+		p := Post{ID: id, By: by, Op: OpID{Counter: n}, Marks: Marks{DuplicateOf: of}}
+		for _, v := range voters {
+			p.Reactions = append(p.Reactions, Reaction{By: v, Emoji: WantEmoji}, Reaction{By: v, Emoji: "♥"})
+		}
+		return p
+	}
+	for _, x := range []struct {
+		name  string
+		posts []Post
+		want  int
+	}{
+		{"alone", []Post{ask("q", a, 1, "", b, c)}, 2},
+		{"its asker votes too", []Post{ask("q", a, 1, "", a)}, 1},
+		{"a duplicate's asker", []Post{ask("q", a, 1, ""), ask("r", b, 2, "q")}, 1},
+		{"asker and voter in one", []Post{ask("q", a, 1, "", b), ask("r", b, 2, "q", c, b)}, 2},
+		{"who asked it twice", []Post{ask("q", a, 1, ""), ask("r", a, 2, "q")}, 0},
+		{"who asked it and votes for the duplicate", []Post{ask("q", a, 1, ""), ask("r", b, 2, "q", a)}, 1},
+		{"who asked it twice, and voted for it", []Post{ask("q", a, 1, "", a), ask("r", a, 2, "q")}, 1},
+		{"a duplicate of a duplicate", []Post{ask("q", a, 1, ""), ask("r", b, 2, "q", c), ask("s", d, 3, "r", e, c)}, 4},
+		{"of something else", []Post{ask("q", a, 1, "", b), ask("r", c, 2, ""), ask("s", d, 3, "r")}, 1},
+	} {
+		w := NewWeek(Event{}, x.posts, nil)
+		if got := w.Threads[0].Wants; got != x.want {
+			t.Errorf("%s: %d want it, not %d", x.name, got, x.want)
+		}
+	}
+	// Withdrawn or blocked, the asker does not count; on behalf of two people, both do.
+	gone, blocked := ask("r", b, 2, "q", c), ask("s", d, 3, "q")
+	gone.Withdrawn, blocked.Blocked = true, true
+	ann, bob := ask("t", e, 4, "q"), ask("u", e, 5, "q")
+	ann.OnBehalfOf, bob.OnBehalfOf = "Ann", "Bob"
+	w := NewWeek(Event{}, []Post{ask("q", a, 1, ""), gone, blocked, ann, bob}, nil)
+	if got := w.Threads[0].Wants; got != 3 {
+		t.Errorf("%d want it, not 3: a voter of the withdrawn one, Ann and Bob", got)
+	}
+	// A duplicate of a reply is counted nowhere else.
+	reply := Post{ID: "reply", By: b, Parent: "q", Op: OpID{Counter: 2}}
+	w = NewWeek(Event{}, []Post{ask("q", a, 1, ""), reply, ask("r", c, 3, "reply", d)}, nil)
+	if w.Threads[0].Wants != 0 || w.Threads[1].Wants != 1 || w.Threads[1].DuplicateOf != "reply" {
+		t.Errorf("%+v", w.Threads)
+	}
+}

@@ -20,7 +20,8 @@ type Thread struct {
 	Replies  []PostView `json:"replies"`
 	// Answered: marked so, or a reply by an author is in effect.
 	Answered bool `json:"answered"`
-	// Wants is how many people want this answered too.
+	// Wants is how many people want this answered too: who voted for it, and who
+	// asked or voted for one of its duplicates, each once.
 	Wants int `json:"wants"`
 	// DuplicateOf is the question this one repeats; "" when none, or when the
 	// marks would lead in a circle.
@@ -147,6 +148,7 @@ func NewWeek(e Event, posts []Post, people []Person) Week {
 		w.Threads[i].sumUp()
 	}
 	w.duplicates(by)
+	w.mergeWants()
 	return w
 }
 
@@ -210,11 +212,20 @@ func (t *Thread) sumUp() {
 			t.Answered = true
 		}
 	}
+	t.Wants = len(t.voters(nil))
+}
+
+// voters adds who votes for the question to a set.
+func (t *Thread) voters(to map[Entrant]bool) map[Entrant]bool {
 	for _, r := range t.Question.Reactions {
 		if r.Emoji == WantEmoji {
-			t.Wants++
+			if to == nil {
+				to = map[Entrant]bool{}
+			}
+			to[Entrant{By: r.By}] = true
 		}
 	}
+	return to
 }
 
 // duplicates takes the duplicateOf marks of questions, the newest question first,
@@ -243,5 +254,47 @@ func (w *Week) duplicates(by map[PostID]*arranged) {
 			taken[t.Question.ID] = of
 			t.DuplicateOf = of
 		}
+	}
+}
+
+// mergeWants counts with each question those who want one of its duplicates: their
+// voters, and their askers unless the question was taken back or is not shown because
+// its asker is blocked. Who asked the question itself is not one who wants it too,
+// unless by a vote.
+func (w *Week) mergeWants() {
+	at := map[PostID]int{}
+	merged := map[PostID][]int{} // threads that repeat a question, by that question
+	for i := range w.Threads {
+		at[w.Threads[i].Question.ID] = i
+	}
+	for i := range w.Threads {
+		last := PostID("")
+		for of := w.Threads[i].DuplicateOf; of != ""; {
+			last = of
+			next, ok := at[of]
+			if !ok {
+				break // a reply: nothing is counted there
+			}
+			of = w.Threads[next].DuplicateOf
+		}
+		if _, ok := at[last]; ok {
+			merged[last] = append(merged[last], i)
+		}
+	}
+	for id, duplicates := range merged {
+		t := &w.Threads[at[id]]
+		own := t.voters(map[Entrant]bool{})
+		all := t.voters(map[Entrant]bool{})
+		for _, i := range duplicates {
+			d := &w.Threads[i]
+			d.voters(all)
+			if !d.Question.Withdrawn && !d.Question.Blocked {
+				all[EntrantOf(&d.Question.Post)] = true
+			}
+		}
+		if asker := EntrantOf(&t.Question.Post); !own[asker] {
+			delete(all, asker)
+		}
+		t.Wants = len(all)
 	}
 }

@@ -35,18 +35,38 @@ func (f *Fold) roleOp(o *object, p *prop, e *entry) {
 	f.touchEffect(id)
 }
 
-// touchEffect notes the posts with marks by somebody whose roles changed. A first
-// grant takes nothing out of effect, so in the ordinary case nothing is looked at.
+// touchEffect notes what may count differently now that somebody's roles changed:
+// what they did themselves, and what those did whom they gave a role. A first grant
+// takes nothing out of effect, so in the ordinary case nothing is looked at.
 func (f *Fold) touchEffect(id qa.Identity) {
-	revoked := false
-	for _, ops := range f.roleOps[id] {
-		for i := range ops {
-			revoked = revoked || !ops[i].on
-		}
-	}
-	if !revoked {
+	if !f.unsettled(id) {
 		return
 	}
+	f.touchActs(id)
+	for other, of := range f.roleOps {
+		for _, ops := range of {
+			if other != id && slices.ContainsFunc(ops, func(r roleOp) bool { return f.who[r.id.actor] == id }) {
+				f.touchActs(other)
+				break
+			}
+		}
+	}
+}
+
+// unsettled reports whether somebody's roles are more than grants that count.
+func (f *Fold) unsettled(id qa.Identity) bool {
+	for role, ops := range f.roleOps[id] {
+		for i := range ops {
+			if !ops[i].on || f.roleRank(&ops[i], role) == rankNone {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// touchActs notes what somebody did in a role.
+func (f *Fold) touchActs(id qa.Identity) {
 	f.eachPost(func(key string, o *object) {
 		marks := child(o, "marks")
 		for _, m := range []*object{marks, child(marks, "assigned"), child(marks, "candidate")} {
@@ -90,6 +110,26 @@ func (f *Fold) touchEffect(id qa.Identity) {
 	for who := range blocked {
 		f.touchBlock(who)
 	}
+	f.touchClosing(id)
+}
+
+// touchClosing notes all posts when somebody has closed or opened the event: which
+// of them are late depends on it.
+func (f *Fold) touchClosing(id qa.Identity) {
+	about := child(&f.root, "event")
+	if about == nil {
+		return
+	}
+	p := about.find("closed")
+	if p == nil {
+		return
+	}
+	for _, es := range [][]entry{p.live, f.ended[place{in: about, key: p.key}]} {
+		if slices.ContainsFunc(es, func(e entry) bool { return f.who[e.id.actor] == id }) {
+			f.touchLate()
+			return
+		}
+	}
 }
 
 func (f *Fold) before(a, b uint32) bool {
@@ -114,61 +154,118 @@ func (f *Fold) inPast(a, b uint32) bool {
 	return set.Has(f.changes[a].hash)
 }
 
+// The ranks of acts, by the role that bears them.
+const (
+	rankNone = iota // it does not count
+	rankOther
+	rankModerator
+	rankOrganiser
+	rankFounder
+)
+
 // counts reports whether a privileged act is in effect: its writer is the founder
-// or the owner, or held one of the roles and it is in the past of every revocation
-// of that role, or after a later grant. That the role was held in the act's causal
-// past is the gate's to say: a writer who never had any is not asked here.
+// or the owner, or one of the roles bears it.
 func (f *Fold) counts(id opID, change uint32, owner qa.Identity, roles ...qa.Role) bool {
-	who := f.who[id.actor]
-	if who == f.founder || (owner != "" && who == owner) {
-		return true
+	return owner != "" && f.who[id.actor] == owner || f.rank(f.who[id.actor], change, roles...) != rankNone
+}
+
+// rank returns by what somebody's act counts: the highest of the roles that bears
+// it. That a role was held in the act's causal past is the gate's to say: a writer
+// who never had any of them is not asked here.
+func (f *Fold) rank(who qa.Identity, change uint32, roles ...qa.Role) int {
+	if who == f.founder {
+		return rankFounder
 	}
 	of := f.roleOps[who]
-	if of == nil {
-		return true
-	}
-	granted := false
+	had, best := false, rankNone
 	for _, role := range roles {
 		ops := of[role]
 		if len(ops) == 0 {
 			continue
 		}
-		granted = true
-		if f.held(ops, role, change) {
-			return true
+		had = true
+		if rank := rankOf(role); rank > best && f.bears(ops, role, change) {
+			best = rank
 		}
 	}
-	return !granted
+	if !had {
+		return rankOther
+	}
+	return best
 }
 
-func (f *Fold) held(ops []roleOp, role qa.Role, change uint32) bool {
+func rankOf(role qa.Role) int {
+	switch role {
+	case qa.RoleOrganiser:
+		return rankOrganiser
+	case qa.RoleModerator:
+		return rankModerator
+	}
+	return rankOther
+}
+
+// bears reports whether a role bears what its holder did in a change: it was held
+// in the change's past by grants that count, and no revocation that counts is
+// concurrent with the change. So the act is in the past of every revocation, or
+// after a later grant.
+func (f *Fold) bears(ops []roleOp, role qa.Role, change uint32) bool {
+	plain := true
+	for i := range ops {
+		plain = plain && ops[i].on && f.roleRank(&ops[i], role) != rankNone
+	}
+	if plain {
+		return true
+	}
+	held := f.standingRole(ops, role, func(r *roleOp) bool { return f.before(r.change, change) })
+	if held == nil || !held.on {
+		return false
+	}
 	for i := range ops {
 		v := &ops[i]
-		if v.on || !f.roleOpCounts(v, role) || f.before(change, v.change) {
-			continue
-		}
-		again := false
-		for k := range ops {
-			g := &ops[k]
-			if g.on && f.before(v.change, g.change) && f.before(g.change, change) && f.roleOpCounts(g, role) {
-				again = true
-				break
-			}
-		}
-		if !again {
+		if !v.on && v.change != change && !f.before(v.change, change) && !f.before(change, v.change) && f.roleRank(v, role) != rankNone {
 			return false
 		}
 	}
 	return true
 }
 
-// roleOpCounts reports whether a grant or revocation is in effect. Only the founder
-// names organisers, so this ends after one step.
-func (f *Fold) roleOpCounts(r *roleOp, role qa.Role) bool {
-	if f.who[r.id.actor] == f.founder {
-		return true
+// roleRank is rank for a grant or revocation: the organiser's role is the founder's
+// to give, the others are any organiser's. So this ends after one step.
+func (f *Fold) roleRank(r *roleOp, role qa.Role) int {
+	who := f.who[r.id.actor]
+	switch {
+	case who == f.founder:
+		return rankFounder
+	case role == qa.RoleOrganiser:
+		return rankNone
 	}
-	return role != qa.RoleOrganiser && f.counts(r.id, r.change, "", qa.RoleOrganiser)
+	return f.rank(who, r.change, qa.RoleOrganiser)
+}
+
+// standingRole returns the grant or revocation that stands among those that are
+// known and count: of those that none of these has seen, the one of the highest
+// rank, then of the highest operation. What is written about one person counts in
+// whichever of the maps that were made for them it stands: else whoever makes one
+// with a higher operation could hide the others.
+func (f *Fold) standingRole(ops []roleOp, role qa.Role, known func(*roleOp) bool) *roleOp {
+	var last []*roleOp // that none has seen
+	for i := len(ops) - 1; i >= 0; i-- {
+		r := &ops[i]
+		if f.roleRank(r, role) == rankNone || !known(r) || slices.ContainsFunc(last, func(l *roleOp) bool {
+			return l.change == r.change && f.less(r.id, l.id) || f.before(r.change, l.change)
+		}) {
+			continue
+		}
+		last = append(last, r)
+	}
+	var best *roleOp
+	for _, r := range last {
+		if best == nil || f.roleRank(r, role) > f.roleRank(best, role) ||
+			f.roleRank(r, role) == f.roleRank(best, role) && f.less(best.id, r.id) {
+			best = r
+		}
+	}
+	return best
 }
 
 // standing returns the values of a key that count and that nothing that counts has
@@ -220,56 +317,6 @@ func (f *Fold) effective(o *object, key string, owner qa.Identity, roles ...qa.R
 	return es[len(es)-1]
 }
 
-// The ranks: where roles and blocks conflict, the higher one's word stands.
-const (
-	rankNone = iota
-	rankModerator
-	rankOrganiser
-	rankFounder
-)
-
-func (f *Fold) rank(who qa.Identity) int {
-	switch {
-	case who == f.founder:
-		return rankFounder
-	case f.holds(who, qa.RoleOrganiser):
-		return rankOrganiser
-	case f.holds(who, qa.RoleModerator):
-		return rankModerator
-	}
-	return rankNone
-}
-
-// holds reports whether somebody holds a role now.
-func (f *Fold) holds(who qa.Identity, role qa.Role) bool {
-	if who == "" {
-		return false
-	}
-	if role == qa.RoleOrganiser && who == f.founder {
-		return true
-	}
-	return f.roleValue(child(child(&f.root, "roles"), string(who)), role).isTrue()
-}
-
-// roleValue returns the value of roles/<id>/<role> that stands. Organisers are
-// named by the founder alone; other roles by the founder before an organiser.
-func (f *Fold) roleValue(of *object, role qa.Role) *entry {
-	es := f.standing(of, string(role), func(e *entry) bool {
-		return f.who[e.id.actor] == f.founder ||
-			role != qa.RoleOrganiser && f.counts(e.id, e.change, "", qa.RoleOrganiser)
-	})
-	return highest(es, func(e *entry) int {
-		who := f.who[e.id.actor]
-		switch {
-		case who == f.founder:
-			return rankFounder
-		case role != qa.RoleOrganiser && f.holds(who, qa.RoleOrganiser):
-			return rankOrganiser
-		}
-		return rankNone
-	})
-}
-
 // highest returns the last of those with the highest rank, nil when there are none.
 func highest(es []*entry, rank func(*entry) int) *entry {
 	var best *entry
@@ -288,7 +335,9 @@ func (f *Fold) block(id string) *entry {
 	es := f.standing(child(&f.root, "blocks"), id, func(e *entry) bool {
 		return f.counts(e.id, e.change, "", qa.RoleOrganiser, qa.RoleModerator)
 	})
-	return highest(es, func(e *entry) int { return f.rank(f.who[e.id.actor]) })
+	return highest(es, func(e *entry) int {
+		return f.rank(f.who[e.id.actor], e.change, qa.RoleOrganiser, qa.RoleModerator)
+	})
 }
 
 // blockedOut reports whether what somebody wrote in a change is not shown because

@@ -28,6 +28,10 @@ const (
 	slotWeeks // of a club
 	slotWeek
 	slotBlobs
+	slotWinners
+	slotWinnersOf
+	slotDraw
+	slotDrawBy // draw/commit, draw/reveal
 )
 
 // named lists the maps with fixed keys.
@@ -35,8 +39,9 @@ var named = map[slot]map[string]slot{
 	slotRoot: {
 		"event": slotAbout, "club": slotAbout, "people": slotPeople, "roles": slotRoles,
 		"blocks": slotBlocks, "posts": slotPosts, "relays": slotRelays,
-		"weeks": slotWeeks, "blobs": slotBlobs,
+		"weeks": slotWeeks, "blobs": slotBlobs, "winners": slotWinners, "draw": slotDraw,
 	},
+	slotDraw:  {"commit": slotDrawBy, "reveal": slotDrawBy},
 	slotAbout: {"links": slotLinks, "x": slotAboutX},
 	slotPost:  {"revisions": slotRevisions, "reactions": slotReactions, "marks": slotMarks, "x": slotPostX},
 	slotMarks: {"assigned": slotMarked, "candidate": slotMarked},
@@ -57,6 +62,8 @@ func (s slot) child(key string) slot {
 		return slotReactionsOf
 	case slotWeeks:
 		return slotWeek
+	case slotWinners:
+		return slotWinnersOf
 	}
 	if c, ok := named[s][key]; ok {
 		return c
@@ -67,7 +74,8 @@ func (s slot) child(key string) slot {
 // privileged reports whether writing scalars in such a map needs a role.
 func (s slot) privileged() bool {
 	switch s {
-	case slotAbout, slotLink, slotAboutX, slotRelays, slotRolesOf, slotBlocks, slotMarks, slotMarked, slotWeek:
+	case slotAbout, slotLink, slotAboutX, slotRelays, slotRolesOf, slotBlocks, slotMarks, slotMarked, slotWeek,
+		slotWinnersOf, slotDraw, slotDrawBy:
 		return true
 	}
 	return false

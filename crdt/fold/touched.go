@@ -91,7 +91,8 @@ func (f *Fold) touch(o *object, p *prop, e *entry, had bool) {
 		if p.key == "closed" {
 			f.touchLate()
 		}
-	case slotLinks, slotLink, slotAboutX, slotRelays, slotWeeks, slotWeek, slotBlobs:
+	case slotLinks, slotLink, slotAboutX, slotRelays, slotWeeks, slotWeek, slotBlobs,
+		slotWinners, slotWinnersOf, slotDraw, slotDrawBy:
 		t.event = true
 	case slotRoles:
 		t.event = true

@@ -60,6 +60,8 @@ func (f *Fold) Event() qa.Event {
 	}
 	e.X = f.strings(child(about, "x"), qa.RoleOrganiser)
 	e.Roles = f.grants()
+	e.Winners = f.winners()
+	e.Draw = f.draw()
 	e.Weeks = f.weeks()
 	e.Edits = f.edits
 	if in, ok := f.Blob(e.Cover); ok {
@@ -91,21 +93,11 @@ func (f *Fold) strings(o *object, roles ...qa.Role) map[string]string {
 }
 
 func (f *Fold) grants() []qa.Grant {
-	roles := child(&f.root, "roles")
-	if roles == nil {
-		return nil
-	}
 	var out []qa.Grant
-	for i := range roles.props {
-		id := roles.props[i].key
-		of := child(roles, id)
-		if of == nil {
-			continue
-		}
-		for k := range of.props {
-			role := qa.Role(of.props[k].key)
-			if knownRoles[role] && f.roleValue(of, role).isTrue() {
-				out = append(out, qa.Grant{ID: qa.Identity(id), Role: role})
+	for id, of := range f.roleOps {
+		for role := range of {
+			if r := f.standingRole(of[role], role, func(*roleOp) bool { return true }); r != nil && r.on {
+				out = append(out, qa.Grant{ID: id, Role: role})
 			}
 		}
 	}
@@ -178,9 +170,11 @@ func (f *Fold) post(key string, o *object) qa.Post {
 		Source:     winner(o, "source").str(),
 		Origin:     qa.PostID(winner(o, "origin").str()),
 		AsAuthor:   winner(o, "as").str() == "author",
-		Withdrawn:  winner(o, "state").str() == "withdrawn",
 		Tags:       qa.SplitTags(winner(o, "tags").str()),
 		X:          f.strings(child(o, "x")),
+	}
+	if state := winner(o, "state"); state.str() == "withdrawn" {
+		p.Withdrawn, p.WithdrawnAtMillis = true, f.changes[state.change].millis
 	}
 	p.Marks = f.marks(child(o, "marks"), p.By)
 	p.Blocked = !p.Marks.Approved && f.blockedOut(p.By, o.change)
@@ -201,7 +195,7 @@ func (f *Fold) marks(o *object, owner qa.Identity) qa.Marks {
 		return qa.Marks{}
 	}
 	get := func(key string) *entry { return f.effective(o, key, "", qa.RoleOrganiser, qa.RoleModerator) }
-	return qa.Marks{
+	m := qa.Marks{
 		Hidden:      get("hidden").str(),
 		Pinned:      get("pinned").isTrue(),
 		Approved:    get("approved").isTrue(),
@@ -210,6 +204,15 @@ func (f *Fold) marks(o *object, owner qa.Identity) qa.Marks {
 		Assigned:    f.marked(child(o, "assigned")),
 		Candidate:   f.marked(child(o, "candidate")),
 	}
+	m.InDraw = f.inDraw(child(o, "candidate"))
+	if m.Hidden != "" {
+		e := get("hidden")
+		m.HiddenBy, m.HiddenAtMillis = f.who[e.id.actor], f.changes[e.change].millis
+	}
+	if m.DuplicateOf != "" {
+		m.DuplicateBy = f.who[get("duplicateOf").id.actor]
+	}
+	return m
 }
 
 func (f *Fold) marked(o *object) []qa.Identity {

@@ -241,7 +241,7 @@ func (b *build) sequences() {
 		d.Seq++
 	})
 	b.add(trust.CodeDuplicateSeq, "equivocation: another change with a number that is taken", func(s *scene) Signed {
-		x := *s.eve
+		x := s.eve.Clone()
 		s.eve.Do(func(d *Draft) { d.Post("", "One thing") })
 		d := x.Draft(s.Changes[0].Change.Hash)
 		d.Post("", "Another")

@@ -49,6 +49,11 @@ func (r *Replica) Take(s Signed) error {
 	if err != nil {
 		return trust.RefusalOf(err)
 	}
+	return r.TakeChange(c)
+}
+
+// TakeChange is Take for a change that was decoded and whose signature was checked.
+func (r *Replica) TakeChange(c *wire.Change) error {
 	r.pending[c.Hash] = c
 	if _, err := r.Graph.Add(graph.MetaOf(c)); err != nil {
 		return trust.RefusalOf(err)

@@ -394,6 +394,13 @@ func (d *Draft) SignFor(event qa.EventID) Signed {
 	return s
 }
 
+// Clone returns a copy of the writer that goes on from where it is: a second device
+// with one actor, as a copied data directory would be, or a way to take a step back.
+func (x *Writer) Clone() *Writer {
+	c := *x
+	return &c
+}
+
 // Do signs and adds a change that f drafts on the world's heads.
 func (x *Writer) Do(f func(*Draft)) Signed {
 	d := x.Draft()

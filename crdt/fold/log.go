@@ -1,0 +1,113 @@
+package fold
+
+import (
+	"slices"
+
+	"flyleaf/qa"
+)
+
+// logged are the marks that the log of moderation tells of, by their keys.
+var logged = map[string]qa.LogKind{
+	"hidden": qa.LogHidden, "pinned": qa.LogPinned, "approved": qa.LogApproved,
+	"answered": qa.LogAnswered, "duplicateOf": qa.LogDuplicate,
+}
+
+// Log returns the log of moderation, the newest last by operation: who hid, pinned,
+// approved, marked, blocked, granted, revoked or closed what, and whether it counts.
+// What was overwritten since stays in it. What writers mark of their own questions
+// is none of it. It costs a look at every post.
+func (f *Fold) Log() []qa.LogEntry {
+	var out []qa.LogEntry
+	add := func(e *entry, l qa.LogEntry, roles ...qa.Role) {
+		l.By, l.AtMillis, l.Op = f.who[e.id.actor], f.changes[e.change].millis, f.opID(e.id)
+		l.InEffect = f.counts(e.id, e.change, "", roles...)
+		out = append(out, l)
+	}
+	f.eachPost(func(key string, o *object) {
+		marks := child(o, "marks")
+		if marks == nil {
+			return
+		}
+		owner := f.who[o.id.actor]
+		for i := range marks.props {
+			kind, ok := logged[marks.props[i].key]
+			if !ok {
+				continue
+			}
+			for e := range f.ever(marks, &marks.props[i]) {
+				l := qa.LogEntry{Kind: kind, Post: qa.PostID(key), On: e.isTrue()}
+				roles := []qa.Role{qa.RoleOrganiser, qa.RoleModerator}
+				switch kind {
+				case qa.LogHidden:
+					l.On, l.Text = e.str() != "", e.str()
+				case qa.LogDuplicate:
+					l.On, l.Of = e.str() != "", qa.PostID(e.str())
+				case qa.LogAnswered:
+					if f.who[e.id.actor] == owner {
+						continue
+					}
+					roles = append(roles, qa.RoleAuthor)
+				}
+				add(e, l, roles...)
+			}
+		}
+	})
+	for id, of := range f.roleOps {
+		for role, ops := range of {
+			for i := range ops {
+				r := &ops[i]
+				out = append(out, qa.LogEntry{
+					Kind: qa.LogRole, Identity: id, Role: role, On: r.on,
+					By: f.who[r.id.actor], AtMillis: f.changes[r.change].millis, Op: f.opID(r.id),
+					InEffect: f.roleRank(r, role) != rankNone,
+				})
+			}
+		}
+	}
+	if blocks := child(&f.root, "blocks"); blocks != nil {
+		for i := range blocks.props {
+			p := &blocks.props[i]
+			for e := range f.ever(blocks, p) {
+				l := qa.LogEntry{Kind: qa.LogBlock, Identity: qa.Identity(p.key), On: e.str() != "", Text: e.str()}
+				add(e, l, qa.RoleOrganiser, qa.RoleModerator)
+			}
+		}
+	}
+	if about := child(&f.root, "event"); about != nil {
+		for key, kind := range map[string]qa.LogKind{"closed": qa.LogClosed, "approve": qa.LogApprove} {
+			if p := about.find(key); p != nil {
+				for e := range f.ever(about, p) {
+					add(e, qa.LogEntry{Kind: kind, On: e.isTrue()}, qa.RoleOrganiser)
+				}
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b qa.LogEntry) int {
+		switch {
+		case a.Op.Less(b.Op):
+			return -1
+		case b.Op.Less(a.Op):
+			return 1
+		}
+		return 0
+	})
+	return out
+}
+
+// ever yields all values that a key which needs a role ever had, in no order.
+func (f *Fold) ever(o *object, p *prop) func(func(*entry) bool) {
+	return func(yield func(*entry) bool) {
+		for _, es := range [][]entry{p.live, f.ended[place{in: o, key: p.key}]} {
+			for i := range es {
+				if !es[i].made && !yield(&es[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Blocked reports whether somebody is blocked.
+func (f *Fold) Blocked(id qa.Identity) bool {
+	return id != f.founder && f.block(string(id)).str() != ""
+}

@@ -1,0 +1,196 @@
+package trust_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"flyleaf/crdt/fold"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/trust"
+	"flyleaf/trust/trusttest"
+)
+
+var (
+	orders    = flag.Int("trust.orders", 10_000, "delivery orders of one set of changes")
+	orderSeed = flag.Uint64("trust.seed", 0, "seed of the set and of the orders; 0 draws one")
+)
+
+// quarrel returns an event in which roles are granted and revoked, people blocked,
+// posts hidden and the event closed, much of it concurrently; and, apart from it,
+// changes that are not valid.
+func quarrel(r *rand.Rand, n int) (*trusttest.World, []*wire.Change) {
+	w := trusttest.Found(trusttest.About{})
+	judge := trusttest.NewReplica(w.Event)
+	if err := judge.Take(w.Changes[0]); err != nil {
+		panic(err)
+	}
+	people := []*trusttest.Writer{w.Founder}
+	for _, name := range []string{"founder/2", "olga", "otto", "mia", "max", "max/2", "ann", "rita", "rudi"} {
+		people = append(people, w.Writer(name))
+	}
+	grants := map[string]qa.Role{"olga": qa.RoleOrganiser, "otto": qa.RoleOrganiser, "mia": qa.RoleModerator, "max": qa.RoleModerator, "ann": qa.RoleAuthor}
+	first := w.Founder.Do(func(d *trusttest.Draft) {
+		for _, name := range []string{"olga", "otto", "mia", "max", "ann"} {
+			d.Role(trusttest.KeyOf(name).Identity(), grants[name], true)
+		}
+	})
+	if err := judge.Take(first); err != nil {
+		panic(err)
+	}
+	var posts []qa.PostID
+	var bad []*wire.Change
+	for len(w.Changes) < n {
+		x := people[r.IntN(len(people))]
+		if r.IntN(2) == 0 {
+			x = people[r.IntN(7)] // those who rule
+		}
+		back := x.Clone()
+		on := []wire.Hash{first.Change.Hash}
+		for range 1 + r.IntN(2) {
+			recent := w.Changes[max(0, len(w.Changes)-8):]
+			on = append(on, recent[r.IntN(len(recent))].Change.Hash)
+		}
+		slices.SortFunc(on, func(a, b wire.Hash) int { return bytes.Compare(a[:], b[:]) })
+		d := x.Draft(slices.Compact(on)...)
+		var made qa.PostID
+		someone := people[r.IntN(len(people))].ID()
+		post := func(rest string) (string, bool) {
+			if len(posts) == 0 {
+				return "", false
+			}
+			at := "posts/" + string(posts[r.IntN(len(posts))])
+			return at + rest, d.Has(at)
+		}
+		switch r.IntN(10) {
+		case 9:
+			d.Role(someone, []qa.Role{qa.RoleModerator, qa.RoleOrganiser, qa.RoleAuthor}[r.IntN(3)], r.IntN(2) == 0)
+		case 0, 1:
+			name := []string{"olga", "otto", "mia", "max", "ann"}[r.IntN(5)]
+			d.Role(trusttest.KeyOf(name).Identity(), grants[name], r.IntN(2) == 0)
+		case 2:
+			d.Str("blocks/"+string(someone), []string{"", "spam"}[r.IntN(2)])
+		case 3:
+			if at, ok := post("/marks/hidden"); ok {
+				d.Str(at, []string{"", "rude"}[r.IntN(2)])
+			}
+		case 4:
+			if at, ok := post("/marks/approved"); ok {
+				d.Bool(at, r.IntN(2) == 0)
+			}
+		case 5:
+			d.Bool("event/closed", r.IntN(3) == 0)
+		case 6:
+			if at, ok := post("/reactions/" + string(x.ID())); ok {
+				d.Path(at).Bool(at+"/want", r.IntN(3) > 0)
+			}
+		default:
+			made = d.Post("", fmt.Sprint("post ", len(w.Changes)))
+		}
+		if len(d.Ops) == 0 {
+			continue
+		}
+		s := d.Sign()
+		if err := judge.Take(s); err != nil {
+			bad = append(bad, s.Change)
+			*x = *back
+			continue
+		}
+		w.Add(s)
+		if made != "" {
+			posts = append(posts, made)
+		}
+	}
+	return w, bad
+}
+
+// TestOneViewInAnyOrder: the same changes, valid and not, in 10,000 orders in which
+// they might arrive, also before what they build on: one and the same of them are
+// taken, and one and the same view follows.
+func TestOneViewInAnyOrder(t *testing.T) {
+	seed := *orderSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	n := *orders
+	if testing.Short() {
+		n = min(n, 300)
+	}
+	t.Logf("seed %d: go test ./trust -run OneView -trust.seed=%d", seed, seed)
+	const sets = 10
+	void, refusals := 0, 0
+	for set := range uint64(sets) {
+		r := rand.New(rand.NewPCG(seed, set))
+		w, bad := quarrel(r, 50)
+		all := slices.Clone(bad)
+		for _, s := range w.Changes {
+			c, err := wire.DecodeChange(s.Bytes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, c)
+		}
+		refusals += len(bad)
+		var want [sha256.Size]byte
+		var first string
+		for i := range n / sets {
+			r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+			x := trusttest.NewReplica(w.Event)
+			for _, c := range all {
+				_ = x.TakeChange(c) // what was taken is looked at below
+			}
+			if x.Graph.Len() != len(w.Changes) || x.Graph.WaitingLen() != 0 {
+				t.Fatalf("seed %d, set %d, order %d: %d taken and %d wait of %d valid changes",
+					seed, set, i, x.Graph.Len(), x.Graph.WaitingLen(), len(w.Changes))
+			}
+			f := fold.New(w.Event, x.Graph)
+			for _, c := range x.Taken {
+				if err := f.Apply(c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e := f.Event()
+			view, err := json.Marshal(struct {
+				Week qa.Week
+				Log  []qa.LogEntry
+				Gate []bool
+			}{qa.NewWeek(e, f.Posts(), f.People()), f.Log(), saysGate(x.Gate, e)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				want, first = sha256.Sum256(view), string(view)
+				void += bytes.Count(view, []byte(`"inEffect":false`))
+			} else if sha256.Sum256(view) != want {
+				t.Fatalf("seed %d, set %d, order %d shows\n%s\nnot\n%s", seed, set, i, view, first)
+			}
+		}
+	}
+	t.Logf("%d orders of %d sets; %d changes refused, %d acts in them not in effect", n, sets, refusals, void)
+	if refusals < sets || void == 0 {
+		t.Error("too little was refused or out of effect for a test of that")
+	}
+}
+
+// saysGate is what the gate says of now.
+func saysGate(g *trust.Gate, e qa.Event) []bool {
+	var out []bool
+	for _, name := range []string{"founder", "olga", "otto", "mia", "max", "ann", "rita", "rudi"} {
+		id := trusttest.KeyOf(name).Identity()
+		out = append(out, g.Blocked(id), g.AnyRole(id))
+		for _, role := range []qa.Role{qa.RoleOrganiser, qa.RoleModerator, qa.RoleAuthor} {
+			holds := g.HoldsRole(id, role)
+			if holds != e.HasRole(id, role) {
+				panic(fmt.Sprintf("gate and fold disagree on %s of %s", role, name))
+			}
+			out = append(out, holds)
+		}
+	}
+	return out
+}
