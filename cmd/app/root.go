@@ -82,7 +82,7 @@ func newRoot(std streams) *cobra.Command {
 		a.hideCmd(), a.unhideCmd(), a.pinCmd(), a.unpinCmd(), a.approveCmd(), a.answeredCmd(), a.duplicateCmd(),
 		a.refusedCmd(), a.verifyCmd(), a.readDocumentCmd(),
 		a.importCmd(), a.exportCmd(), a.syncCmd(), a.statusCmd(), a.doctorCmd(), a.logCmd(), a.apiTokenCmd(),
-		a.inboxCmd(), a.answerCmd(), a.takeCmd(), a.laterCmd(),
+		a.inboxCmd(), a.answerCmd(), a.takeCmd(), a.laterCmd(), a.candidateCmd(), a.winnersCmd(),
 		serve, a.demoCmd(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
 	)
