@@ -102,7 +102,7 @@ func TestLargeMessagesAreCompressed(t *testing.T) {
 			first, plain, small = bare, n, m
 		}
 		for _, got := range [][][]byte{bare, deflated} {
-			if len(got) != 300 || !bytes.Equal(bytes.Join(got, nil), bytes.Join(first, nil)) {
+			if len(got) != 301 || !bytes.Equal(bytes.Join(got, nil), bytes.Join(first, nil)) {
 				t.Fatalf("peer ID of %d bytes: %d changes", length, len(got))
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
 	"flyleaf/storage/mem"
+	"flyleaf/trust"
 )
 
 // dial joins as the peer and returns the bare socket.
@@ -324,7 +326,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 // A peer that reads nothing is disconnected; the others do not wait for it.
 func TestSlowReader(t *testing.T) {
 	// Nothing but the write deadline can end a connection here.
-	s := start(t, relay.Config{Limits: relay.Limits{Write: 50 * time.Millisecond, Ping: time.Hour}})
+	s := start(t, relay.Config{Limits: relay.Limits{Write: 50 * time.Millisecond, Ping: time.Hour}, Quotas: relay.NoQuotas})
 	event := relaytest.EventID("slow")
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	write(t, a, 1)
@@ -338,10 +340,10 @@ func TestSlowReader(t *testing.T) {
 		}
 		send(t, ws, &repo.Message{Type: repo.TypeRequest, SenderID: fmt.Sprint("stalled-", i), DocumentID: string(event), Data: (&wire.Message{Have: []wire.Have{{}}}).Encode()})
 	}
-	text := strings.Repeat("long ", 12_000)
-	n := 150
+	text := strings.Repeat("long ", 6_500)
+	n := 300
 	if testing.Short() {
-		n = 100
+		n = 200
 	}
 	began := time.Now()
 	for i := range n {
@@ -452,9 +454,9 @@ func TestDamagedFrames(t *testing.T) {
 	first := write(t, a, 1)[0]
 	connect(t, s, a, b)
 	same(t, a, b)
-	c := relaytest.NewChange(relaytest.Actor("evil"), 1, 2, []wire.Hash{first}, "k", "v")
+	c := relaytest.NewEvent("damaged", "open").Post("evil", 1, a.NextOp(), []wire.Hash{first}, "v")
 	m := &wire.Message{Heads: []wire.Hash{c.Hash}, Need: []wire.Hash{first}, Have: []wire.Have{{LastSync: []wire.Hash{first}, Filter: wire.NewFilter([]wire.Hash{c.Hash})}}, Changes: [][]byte{c.Encode()}}
-	whole, err := repo.Encode(&repo.Message{Type: repo.TypeSync, SenderID: "evil", DocumentID: string(event), Data: m.Encode(), Signatures: relaytest.Signature(c.Hash)})
+	whole, err := repo.Encode(&repo.Message{Type: repo.TypeSync, SenderID: "evil", DocumentID: string(event), Data: m.Encode(), Signatures: c.Signature})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -481,21 +483,21 @@ func TestWaitingIsBounded(t *testing.T) {
 	event := relaytest.EventID("waiting")
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	connect(t, s, a, b)
+	e := relaytest.NewEvent("waiting", "open")
 	sent := 0
 	for sent < relay.MaxWaiting+500 {
-		m := &wire.Message{Heads: []wire.Hash{{1}}}
+		var all []relaytest.Signed
 		for range 1000 {
 			sent++
-			c := relaytest.NewChange(relaytest.Actor(fmt.Sprint("w", sent)), 1, 1000, []wire.Hash{{9, byte(sent), byte(sent >> 8)}}, "k", "v")
-			m.Changes = append(m.Changes, c.Encode())
+			all = append(all, e.Post(fmt.Sprint("w", sent), 1, 1000, []wire.Hash{{9, byte(sent), byte(sent >> 8)}}, "v"))
 		}
-		if err := a.Send(&repo.Message{Type: repo.TypeSync, SenderID: "a", DocumentID: string(event), Data: m.Encode()}); err != nil {
+		if err := a.Offer(all...); err != nil {
 			t.Fatal(err)
 		}
 	}
 	until(t, a, func(st relaytest.State) bool { return len(st.Refused) == sent-relay.MaxWaiting })
 	for _, r := range a.State().Refused {
-		if !r.Deferred || r.Code != relay.CodeWaiting {
+		if !r.Deferred || trust.Code(r.Code) != trust.CodeWaitingFull {
 			t.Fatalf("refusal %+v", r)
 		}
 	}
@@ -509,21 +511,22 @@ func TestTooManyHeads(t *testing.T) {
 	event := relaytest.EventID("heads")
 	a := relaytest.NewDevice("a", event)
 	connect(t, s, a)
-	m := &wire.Message{Heads: []wire.Hash{{1}}}
+	e := relaytest.NewEvent("heads", "open")
+	next := e.Genesis.MaxOp() + 1
+	all := []relaytest.Signed{e.Genesis}
 	var heads []wire.Hash
 	for i := range relay.MaxHeads + 1 {
-		c := relaytest.NewChange(relaytest.Actor(fmt.Sprint("head", i)), 1, 1, nil, "k", "v")
-		m.Changes = append(m.Changes, c.Encode())
+		c := e.Post(fmt.Sprint("head", i), 1, next, []wire.Hash{e.Genesis.Hash}, "v")
+		all = append(all, c)
 		heads = append(heads, c.Hash)
 	}
-	merge := relaytest.NewChange(relaytest.Actor("merge"), 1, 2, heads[:2], "k", "v")
-	m.Changes = append(m.Changes, merge.Encode())
-	if err := a.Send(&repo.Message{Type: repo.TypeSync, SenderID: "a", DocumentID: string(event), Data: m.Encode()}); err != nil {
+	merge := e.Post("merge", 1, next+9, heads[:2], "v")
+	if err := a.Offer(append(all, merge)...); err != nil {
 		t.Fatal(err)
 	}
 	until(t, a, changes(relay.MaxHeads+1))
 	until(t, a, func(st relaytest.State) bool { return len(st.Refused) == 1 })
-	if r := a.State().Refused[0]; r.Code != relay.CodeHeads || !r.Deferred || wire.Hash(r.Hash) != heads[relay.MaxHeads] {
+	if r := a.State().Refused[0]; trust.Code(r.Code) != trust.CodeHeads || !r.Deferred || wire.Hash(r.Hash) != heads[relay.MaxHeads] {
 		t.Errorf("refusal %+v of %x", r, r.Hash)
 	}
 	if !a.Has(merge.Hash) {
@@ -538,7 +541,8 @@ func TestDeflatedChange(t *testing.T) {
 	event := relaytest.EventID("deflated")
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	connect(t, s, a, b)
-	c := relaytest.NewChange(relaytest.Actor("x"), 1, 1, nil, "k", strings.Repeat("again ", 200))
+	e := relaytest.NewEvent("deflated", "open")
+	c := e.Post("x", 1, e.Genesis.MaxOp()+1, []wire.Hash{e.Genesis.Hash}, strings.Repeat("again ", 200))
 	plain := c.Encode()
 	const head = 9 // magic 4, checksum 4, type 1
 	_, n := binary.Uvarint(plain[head:])
@@ -555,8 +559,9 @@ func TestDeflatedChange(t *testing.T) {
 	}
 	deflated := append(bytes.Clone(plain[:head-1]), 2)
 	deflated = append(binary.AppendUvarint(deflated, uint64(body.Len())), body.Bytes()...)
-	m := &wire.Message{Heads: []wire.Hash{c.Hash}, Changes: [][]byte{deflated}}
-	if err := a.Send(&repo.Message{Type: repo.TypeSync, SenderID: "a", DocumentID: string(event), Data: m.Encode()}); err != nil {
+	m := &wire.Message{Heads: []wire.Hash{c.Hash}, Changes: [][]byte{e.Genesis.Encode(), deflated}}
+	signatures := slices.Concat(e.Genesis.Signature, c.Signature)
+	if err := a.Send(&repo.Message{Type: repo.TypeSync, SenderID: "a", DocumentID: string(event), Data: m.Encode(), Signatures: signatures}); err != nil {
 		t.Fatal(err)
 	}
 	until(t, b, changes(1))
@@ -572,7 +577,7 @@ func TestOpenTakesMore(t *testing.T) {
 		t.Run(fmt.Sprint("open ", open), func(t *testing.T) {
 			store := mem.New()
 			s := start(t, relay.Config{Open: open, Store: store})
-			event := relaytest.EventID("large")
+			event := relaytest.DocumentID("large")
 			ws := dial(t, s, "x")
 			m := &wire.Message{Heads: []wire.Hash{large.Hash}, Changes: [][]byte{large.Encode()}}
 			frame, err := cbor.Marshal(map[string]any{"type": "sync", "senderId": "x", "targetId": s.ID(), "documentId": string(event), "data": m.Encode()})

@@ -39,6 +39,19 @@ const (
 	MaxWaitingBytes = 64 << 20
 	// MaxHeads is from how many heads on a change that adds another is deferred.
 	MaxHeads = 1_024
+	// MaxRemembered is how many refused changes a document remembers.
+	MaxRemembered = 1 << 14
+	// MaxPeople is how many people may have written in one document.
+	MaxPeople = 1 << 17
+	// MaxProofs is how many proofs of equivocation a document keeps. Beyond them the
+	// second change with a sequence number is merely not taken.
+	MaxProofs = 256
+	// EphemeralBurst and EphemeralRate are how many ephemeral messages a connection
+	// may send at once, and each minute. Others are dropped.
+	EphemeralBurst = 60
+	EphemeralRate  = 600
+	// MaxFromAddress is how many connections one remote address may have.
+	MaxFromAddress = 500
 	// MaxCacheBytes is how much of the ledger is kept in memory for sending.
 	MaxCacheBytes = 32 << 20
 	// MaxBigFrames is how many frames beyond bigFrame bytes are being read at a
@@ -52,6 +65,9 @@ const (
 	maxBatchBytes   = 16 << 20 // likewise
 	maxRefusals     = 500      // in one flyleaf-refused message, and malformed changes in one sync message
 	maxRefusalsTold = 2_000    // of one sync message
+	maxRetries      = 4_096    // deferred changes that a member is asked for at a time
+	maxLogged       = 10       // unusable changes of one document that are logged one by one
+	proofUnits      = 60       // what a proof costs in units of a rate: a document is built again for it
 	slowestBytes    = 32 << 10 // bytes a second below which a peer is too slow
 )
 
@@ -70,21 +86,25 @@ const (
 	// RoomIdle is how long a document that nobody speaks about stays in memory;
 	// one of few changes stays a twelfth of it.
 	RoomIdle = time.Minute
+	// RetryEvery is how often it is looked whether what was deferred can be taken.
+	RetryEvery = 2 * time.Second
 
 	smallIdle = 12
 	smallRoom = 1_000 // changes, read again in some 20 ms
 	manyRooms = 64    // dropped, after which memory is given back to the system
 )
 
-// Limits are bounds that a Config may set. Zero means the constant of that name.
+// Limits are bounds that a Config may set. Zero means the constant of that name, or its
+// like.
 type Limits struct {
 	Frame       int // bytes
 	Connections int
 	Documents   int // per connection
 	Rooms       int
 	Queue       int // frames per connection
+	FromAddress int // connections
 
-	Join, Ping, Pong, Write, Idle time.Duration
+	Join, Ping, Pong, Write, Idle, Retry time.Duration
 }
 
 func (l Limits) withDefaults(open bool) Limits {
@@ -97,6 +117,8 @@ func (l Limits) withDefaults(open bool) Limits {
 	setInt(&l.Documents, MaxDocuments)
 	setInt(&l.Rooms, MaxRooms)
 	setInt(&l.Queue, MaxQueue)
+	setInt(&l.FromAddress, MaxFromAddress)
+	setDuration(&l.Retry, RetryEvery)
 	setDuration(&l.Join, JoinTimeout)
 	setDuration(&l.Ping, PingEvery)
 	setDuration(&l.Pong, PongWait)

@@ -8,6 +8,12 @@
 // Whatever a peer sends, the relay holds a bounded amount of it, and one peer
 // that is slow, silent or hostile is disconnected without harm to the others.
 //
+// Unless it is open, it serves events only: what it stores and passes on is signed by
+// its writer, and was found valid in its causal past, by the same rules and with the
+// same codes as on every device (package trust). It decides about nothing else: what
+// it will not take now, it defers, and takes as soon as somebody builds on it. Events
+// by invitation are served to those who prove that they hold a role.
+//
 // It never builds a document (it needs no cgo), never changes a change, and keeps
 // nothing that another relay could not be given again by any device.
 //
@@ -57,11 +63,15 @@ var (
 // Config is what a Relay is made of.
 type Config struct {
 	Store  storage.Ledger
-	Open   bool // serve any Automerge document, with looser limits
+	Open   bool // serve any Automerge document, with looser limits, unsigned and unjudged
 	Limits Limits
+	Quotas Quotas           // of what people write; none in an open relay
 	Log    *slog.Logger     // nil: discarded
-	Now    func() time.Time // nil: time.Now; stands in the ledger and nowhere else
-	ID     string           // the peer ID told to clients; "": a random one
+	Now    func() time.Time // nil: time.Now; stands in the ledger, and quotas are counted by it
+	// BehindProxy: all connections come through a proxy, which says in
+	// X-Forwarded-For from where.
+	BehindProxy bool
+	ID          string // the peer ID told to clients; "": a random one
 	// Committed, if not nil, is called after changes of a document have become
 	// durable. It must not wait for anything.
 	Committed func(qa.EventID)
@@ -78,7 +88,8 @@ type Relay struct {
 	cache     *cache
 	encodings encodings
 	big       chan struct{} // a slot for each big frame being read
-	held      atomic.Int64  // bytes of waiting changes in all rooms
+	accounts  accounts
+	held      atomic.Int64 // bytes of waiting changes in all rooms
 
 	submissions chan *submission
 	committed   chan struct{} // closed when the committer has ended
@@ -102,6 +113,7 @@ func New(cfg Config) (*Relay, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	cfg.Quotas = cfg.Quotas.withDefaults()
 	if cfg.ID == "" {
 		var b [8]byte
 		if _, err := rand.Read(b[:]); err != nil {
@@ -136,6 +148,7 @@ func New(cfg Config) (*Relay, error) {
 	}
 	go r.runCommitter()
 	r.work.Go(r.runJanitor)
+	r.work.Go(r.runRetries)
 	return r, nil
 }
 
@@ -186,6 +199,15 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 	s := newSession(r)
 	s.deflate = takesDeflate(req.Header)
+	address := remote(req, r.cfg.BehindProxy)
+	account, ok := r.accounts.open(address, r.limits.FromAddress)
+	if !ok {
+		w.Header().Set("Retry-After", "60")
+		http.Error(w, "The relay has as many connections from your address as it takes.", http.StatusTooManyRequests)
+		return
+	}
+	defer r.accounts.close(address)
+	s.account = account
 	r.mu.Lock()
 	if r.closing || len(r.sessions) >= r.limits.Connections {
 		r.mu.Unlock()
@@ -308,6 +330,30 @@ func (r *Relay) dropIdle(d time.Duration) bool {
 	return len(dropped) > 0
 }
 
+// runRetries asks for what was deferred, when it can be taken, until Shutdown.
+func (r *Relay) runRetries() {
+	tick := time.NewTicker(r.limits.Retry)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-tick.C:
+		}
+		var rooms []*room
+		r.mu.Lock()
+		for _, m := range r.rooms {
+			if m.deferring.Load() {
+				rooms = append(rooms, m)
+			}
+		}
+		r.mu.Unlock()
+		for _, m := range rooms {
+			m.retry()
+		}
+	}
+}
+
 // runJanitor drops idle rooms now and then until Shutdown, and gives memory back
 // to the system where many were dropped: without that it stays for minutes.
 func (r *Relay) runJanitor() {
@@ -325,6 +371,7 @@ func (r *Relay) runJanitor() {
 			left := len(r.rooms)
 			r.mu.Unlock()
 			r.encodings.drop()
+			r.accounts.forget(&r.cfg.Quotas, r.cfg.Now())
 			if dropped && held-left >= manyRooms {
 				held = left
 				debug.FreeOSMemory()

@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -19,11 +20,13 @@ import (
 
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
 	"flyleaf/storage/sqlite"
+	"flyleaf/trust"
 )
 
 // server is a relay behind an HTTP server.
@@ -199,7 +202,7 @@ func TestOfflineMerge(t *testing.T) {
 }
 
 func TestLateJoinerGetsItInSlices(t *testing.T) {
-	s := start(t, relay.Config{})
+	s := start(t, relay.Config{Quotas: relay.NoQuotas})
 	event := relaytest.EventID("late")
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	for range 100 {
@@ -246,7 +249,7 @@ func TestRestartKeepsAll(t *testing.T) {
 	until(t, b, changes(200))
 	same(t, a, b)
 	for _, h := range hashes {
-		if !slices.Equal(b.SignatureOf(h), relaytest.Signature(h)) {
+		if !slices.Equal(b.SignatureOf(h), a.SignatureOf(h)) {
 			t.Fatalf("the signature of %s did not survive", h)
 		}
 	}
@@ -272,15 +275,15 @@ func TestLostDisk(t *testing.T) {
 	until(t, c, changes(20))
 	same(t, a, c)
 	for _, h := range hashes {
-		if !slices.Equal(c.SignatureOf(h), relaytest.Signature(h)) {
+		if !slices.Equal(c.SignatureOf(h), a.SignatureOf(h)) {
 			t.Fatalf("the signature of %s was lost", h)
 		}
 	}
 }
 
 func TestUnsignedChangesAreSentWithoutSignatures(t *testing.T) {
-	s := start(t, relay.Config{})
-	event := relaytest.EventID("unsigned")
+	s := start(t, relay.Config{Open: true})
+	event := relaytest.DocumentID("unsigned")
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	a.Unsigned = true
 	write(t, a, 3)
@@ -366,31 +369,30 @@ func TestRefusals(t *testing.T) {
 	connect(t, s, a, b)
 	same(t, a, b)
 
-	actor := relaytest.Actor("forger")
-	good := relaytest.NewChange(actor, 1, 2, []wire.Hash{first}, "k", "v")
-	twice := relaytest.NewChange(actor, 1, 2, []wire.Hash{first}, "k", "w")
-	gap := relaytest.NewChange(actor, 4, 3, []wire.Hash{good.Hash}, "k", "v")
-	below := relaytest.NewChange(actor, 5, 4, []wire.Hash{gap.Hash}, "k", "v")
-	large := relaytest.NewChange(relaytest.Actor("large"), 1, 2, []wire.Hash{first}, "k", strings.Repeat("x", wire.MaxChange))
-	damaged := relaytest.NewChange(relaytest.Actor("x"), 1, 1, nil, "k", "v").Encode()
-	damaged[len(damaged)-1] ^= 1
-	m := &wire.Message{Heads: []wire.Hash{first}}
-	for _, c := range []*wire.Change{below, good, twice, gap, large} {
-		m.Changes = append(m.Changes, c.Encode())
-	}
-	m.Changes = append(m.Changes, damaged)
-	if err := a.Send(&repo.Message{Type: repo.TypeSync, SenderID: "a", DocumentID: string(event), Data: m.Encode()}); err != nil {
+	e := relaytest.NewEvent("refusals", "open")
+	next := a.NextOp()
+	good := e.Post("forger", 1, next, []wire.Hash{first}, "good")
+	gap := e.Post("forger", 4, good.MaxOp()+1, []wire.Hash{good.Hash}, "a gap before it")
+	below := e.Post("forger", 5, gap.MaxOp()+1, []wire.Hash{gap.Hash}, "on top of that")
+	later := e.Post("forger", 6, below.MaxOp()+1, []wire.Hash{below.Hash}, "which comes when that is refused already")
+	large := e.Post("large", 1, next, []wire.Hash{first}, strings.Repeat("x", wire.MaxChange))
+	damaged := e.Post("x", 1, next, []wire.Hash{first}, "damaged")
+	m := a.Message(below, good, gap, large, later, damaged)
+	m.Data[bytes.LastIndex(m.Data, []byte("damaged"))] ^= 1
+	if err := a.Send(m); err != nil {
 		t.Fatal(err)
 	}
 	until(t, a, func(s relaytest.State) bool { return len(s.Refused) == 5 })
-	codes := map[string]string{}
+	codes := map[string]trust.Code{}
 	for _, r := range a.State().Refused {
-		codes[wire.Hash(r.Hash).String()] = r.Code
+		codes[wire.Hash(r.Hash).String()] = trust.Code(r.Code)
 		if r.Deferred || r.Reason == "" {
 			t.Errorf("refusal %+v", r)
 		}
 	}
-	for c, want := range map[*wire.Change]string{twice: relay.CodeEquivocate, gap: relay.CodeSequence, below: relay.CodeDependency, large: relay.CodeTooLarge} {
+	for c, want := range map[*wire.Change]trust.Code{
+		gap.Change: trust.CodeSequence, below.Change: trust.CodeDependsOn, later.Change: trust.CodeDependsOn, large.Change: trust.CodeTooLarge,
+	} {
 		if got := codes[c.Hash.String()]; got != want {
 			t.Errorf("seq %d was refused as %q, want %q", c.Seq, got, want)
 		}
@@ -409,9 +411,8 @@ func TestRefusals(t *testing.T) {
 // What a stock client writes into an event is no change of events: no device
 // could take it, so the relay of events does not either. An open one does.
 func TestChangesOfOtherProgramsAreNotForEvents(t *testing.T) {
-	event := relaytest.EventID("other programs")
 	foreign := relaytest.NewChange(relaytest.Actor("x")[:16], 1, 1, nil, "k", "v")
-	send := func(s *server) (a *relaytest.Device) {
+	send := func(s *server, event qa.EventID) (a *relaytest.Device) {
 		a = relaytest.NewDevice("a", event)
 		connect(t, s, a)
 		m := &wire.Message{Heads: []wire.Hash{foreign.Hash}, Changes: [][]byte{foreign.Encode()}}
@@ -421,9 +422,10 @@ func TestChangesOfOtherProgramsAreNotForEvents(t *testing.T) {
 		return a
 	}
 	s := start(t, relay.Config{})
-	a := send(s)
+	event := relaytest.EventID("other programs")
+	a := send(s, event)
 	until(t, a, func(s relaytest.State) bool { return len(s.Refused) == 1 })
-	if r := a.State().Refused[0]; wire.Hash(r.Hash) != foreign.Hash || r.Code != relay.CodeMalformed || r.Deferred {
+	if r := a.State().Refused[0]; wire.Hash(r.Hash) != foreign.Hash || trust.Code(r.Code) != trust.CodeSignature || r.Deferred {
 		t.Errorf("refused as %+v", r)
 	}
 	write(t, a, 2) // and the sender goes on
@@ -435,7 +437,8 @@ func TestChangesOfOtherProgramsAreNotForEvents(t *testing.T) {
 	}
 
 	open := start(t, relay.Config{Open: true})
-	send(open)
+	event = relaytest.DocumentID("other programs")
+	send(open, event)
 	b = relaytest.NewDevice("b", event)
 	connect(t, open, b)
 	until(t, b, changes(1))
@@ -449,19 +452,16 @@ func TestDepsComeLater(t *testing.T) {
 	store := mem.New()
 	s := start(t, relay.Config{Store: store})
 	event := relaytest.EventID("later")
-	actor := relaytest.Actor("x")
-	var chain []*wire.Change
-	var deps []wire.Hash
+	e := relaytest.NewEvent("later", "open")
+	chain := []relaytest.Signed{e.Genesis}
 	for i := range 5 {
-		c := relaytest.NewChange(actor, uint64(i+1), uint64(i+1), deps, "k", "v")
-		chain = append(chain, c)
-		deps = []wire.Hash{c.Hash}
+		last := chain[i]
+		chain = append(chain, e.Post("x", uint64(i+1), last.MaxOp()+1, []wire.Hash{last.Hash}, "v"))
 	}
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	connect(t, s, a, b)
 	for i := len(chain) - 1; i >= 0; i-- {
-		m := &wire.Message{Heads: []wire.Hash{chain[4].Hash}, Have: []wire.Have{{}}, Changes: [][]byte{chain[i].Encode()}}
-		if err := a.Send(&repo.Message{Type: repo.TypeSync, SenderID: "a", DocumentID: string(event), Data: m.Encode()}); err != nil {
+		if err := a.Offer(chain[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -512,12 +512,7 @@ func TestNothingIsToldBeforeItIsStored(t *testing.T) {
 	connect(t, s, reader)
 	until(t, reader, func(s relaytest.State) bool { return s.Unavailable == 1 })
 
-	send := func(name string, doc *relaytest.Device, c *wire.Change) {
-		m := &wire.Message{Heads: []wire.Hash{c.Hash}, Have: []wire.Have{{}}, Changes: [][]byte{c.Encode()}}
-		if err := doc.Send(&repo.Message{Type: repo.TypeSync, SenderID: name, DocumentID: string(event), Data: m.Encode()}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	e := relaytest.NewEvent("durable", "open")
 	var devices []*relaytest.Device
 	for i := range writers {
 		d := relaytest.NewDevice("writer-"+string(rune('a'+i)), event)
@@ -526,7 +521,13 @@ func TestNothingIsToldBeforeItIsStored(t *testing.T) {
 		devices = append(devices, d)
 	}
 	for i, d := range devices {
-		send(d.Name, d, relaytest.NewChange(relaytest.Actor(d.Name), 1, 1, nil, "k", d.Name))
+		offer := []relaytest.Signed{e.Post(d.Name, 1, e.Genesis.MaxOp()+1, []wire.Hash{e.Genesis.Hash}, d.Name)}
+		if i == 0 {
+			offer = append([]relaytest.Signed{e.Genesis}, offer...)
+		}
+		if err := d.Offer(offer...); err != nil {
+			t.Fatal(err)
+		}
 		if i == 0 {
 			<-l.entered // its commit is held up; the others gather behind it
 		}
@@ -544,7 +545,7 @@ func TestNothingIsToldBeforeItIsStored(t *testing.T) {
 	}()
 	until(t, reader, changes(writers))
 	close(l.entered)
-	if rows, n := l.rows.Load(), l.batches.Load(); rows != writers || n >= writers {
+	if rows, n := l.rows.Load(), l.batches.Load(); rows != writers+1 || n >= writers {
 		t.Errorf("%d changes in %d commits, they should share some", rows, n)
 	}
 }

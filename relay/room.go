@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"flyleaf/crdt/graph"
@@ -14,6 +15,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
+	"flyleaf/trust"
 )
 
 // room is a document in use. Whoever holds mu sees a graph in which every
@@ -25,15 +27,35 @@ type room struct {
 	users     int       // guarded by relay.mu
 	idleSince time.Time // guarded by relay.mu
 
+	invited   atomic.Bool // not everybody may read; set under mu
+	deferring atomic.Bool // some member has something to be asked for again; set under mu
+
 	mu      sync.Mutex
 	loaded  bool
 	broken  bool // a commit failed: the graph is ahead of the disk and must not be used
 	graph   *graph.Graph
+	gate    *trust.Gate // nil in an open relay
 	members map[*session]*member
 	fanout  amsync.Fanout
 	latest  *encoded           // the last small message, nil at first
 	waiting map[wire.Hash]held // what the graph has waiting
+	waits   map[*session]int   // how much of it came from whom
+	refused hashSet            // not valid, as far as remembered
 	seen    map[ephemeralKey]uint64
+
+	people map[qa.Identity]*person // who has written here
+	bytes  int64                   // of the changes in the document
+
+	proofs []twins                // in the order they became known
+	liars  map[wire.ActorID]twins // those with the lowest sequence number
+	left   map[wire.Hash]struct{} // changes that were taken out, and those that prove why
+
+	// Within a commit, and while the room is loaded or built again:
+	batch    storage.Batch        // what is to be stored
+	fresh    map[wire.Hash]stored // the changes in it
+	stale    bool                 // a proof came: the graph is to be built again
+	current  *wire.Change         // what is being added
+	trusting bool                 // what is added comes from the ledger, where it was judged before
 }
 
 // member is one peer's place in a room.
@@ -41,18 +63,22 @@ type member struct {
 	peer     *amsync.Peer
 	asking   bool // sent a request that is not answered by anything yet
 	answered bool // was told that the document is unavailable
-}
 
-// held is a change that waits for others, and who sent it.
-type held struct {
-	change
-	from *session
+	identity   qa.Identity // proven on this connection; "" for none
+	challenged bool        // was told to prove who it is, since it last spoke
+	proofs     int         // of the room's proofs, those that it was told of
+	later      []putOff    // of it, to be asked for again; at most as many as peer defers
 }
 
 type ephemeralKey struct{ sender, session string }
 
 func newRoom(r *Relay, event qa.EventID) *room {
-	return &room{relay: r, event: event, members: map[*session]*member{}, waiting: map[wire.Hash]held{}, seen: map[ephemeralKey]uint64{}}
+	return &room{
+		relay: r, event: event, members: map[*session]*member{},
+		waiting: map[wire.Hash]held{}, waits: map[*session]int{}, seen: map[ephemeralKey]uint64{},
+		people: map[qa.Identity]*person{}, liars: map[wire.ActorID]twins{}, left: map[wire.Hash]struct{}{},
+		fresh: map[wire.Hash]stored{}, batch: storage.Batch{Event: event},
+	}
 }
 
 // release gives back what the room counts towards relay-wide bounds. Nobody
@@ -72,13 +98,6 @@ func (r *room) size() int {
 	return r.graph.Len()
 }
 
-func (r *room) unhold(h wire.Hash) {
-	if w, ok := r.waiting[h]; ok {
-		r.relay.held.Add(-int64(len(w.bytes)))
-		delete(r.waiting, h)
-	}
-}
-
 // enter makes the session a member, and loads the document if need be.
 func (r *room) enter(s *session) error {
 	r.mu.Lock()
@@ -91,28 +110,50 @@ func (r *room) enter(s *session) error {
 			return err
 		}
 	}
-	r.members[s] = &member{peer: amsync.NewPeer(nil)}
+	m := &member{peer: amsync.NewPeer(nil)}
+	m.peer.RefusedBy(r.isOut)
+	r.members[s] = m
+	if len(r.proofs) > 0 {
+		s.out.touch(r)
+	}
 	return nil
 }
 
-// load builds the graph from the ledger. r.mu is held.
+// begin makes an empty graph, and a gate in front of it unless the relay is open.
+func (r *room) begin() {
+	if r.relay.cfg.Open {
+		r.graph = graph.New(graph.Lenient)
+		return
+	}
+	r.graph = graph.New(graph.Admit(r.admit))
+	r.gate = trust.NewGate(r.event, r.graph)
+}
+
+// load builds graph and gate from the ledger. What is in it was judged before it
+// was stored, and is not judged again. r.mu is held.
 func (r *room) load(ctx context.Context) error {
-	g := r.newGraph()
+	r.begin()
+	r.trusting = true
+	defer func() { r.trusting = false }()
+	var left []storage.Entry // without their bytes
+	unusable := 0
 	err := r.relay.cfg.Store.Entries(ctx, r.event, 0, func(e storage.Entry) error {
+		if e.Status == storage.Left {
+			r.left[e.Hash] = struct{}{}
+			left = append(left, storage.Entry{Hash: e.Hash, Actor: e.Actor, Seq: e.Seq})
+		}
 		if e.Status != storage.InDocument {
 			return nil
 		}
-		c, err := wire.DecodeChangeLimits(e.Bytes, wire.OpenLimits)
-		if err == nil && c.Hash != e.Hash {
-			err = storage.ErrDamaged
-		}
-		if err == nil {
-			_, err = g.Add(graph.MetaOf(c))
-		}
-		if err != nil {
+		if err := r.addStored(&e); err != nil {
 			// What depends on it waits, so peers are asked for it again.
-			r.relay.log.Error("a stored change cannot be used", "document", r.event, "change", e.Hash, "err", err)
+			if unusable++; unusable <= maxLogged {
+				r.relay.log.Error("a stored change cannot be used", "document", r.event, "change", e.Hash, "err", err)
+			}
 			return nil
+		}
+		if r.gate != nil {
+			r.count(qa.IdentityOfActor([]byte(e.Actor)), len(e.Bytes))
 		}
 		r.relay.cache.put(r.event, e.Hash, stored{e.Bytes, e.Signature})
 		return nil
@@ -120,21 +161,59 @@ func (r *room) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("relay: reading the ledger: %w", err)
 	}
-	r.graph, r.loaded = g, true
+	if unusable > maxLogged {
+		r.relay.log.Error("stored changes cannot be used", "document", r.event, "changes", unusable)
+	}
+	r.findProofs(left)
+	r.loaded = true
+	r.noteAccess()
 	return nil
 }
 
-func (r *room) newGraph() *graph.Graph {
-	if r.relay.cfg.Open {
-		return graph.New(graph.Lenient)
+// addStored adds a change of the ledger to the graph.
+func (r *room) addStored(e *storage.Entry) error {
+	limits := wire.EventLimits
+	if r.gate == nil {
+		limits = wire.OpenLimits
 	}
-	return graph.New()
+	c, err := wire.DecodeChangeLimits(e.Bytes, limits)
+	if err != nil {
+		return err
+	}
+	if c.Hash != e.Hash {
+		return storage.ErrDamaged
+	}
+	r.current = c
+	_, err = r.graph.Add(graph.MetaOf(c))
+	r.current = nil
+	return err
+}
+
+// count notes bytes that somebody has in the document.
+func (r *room) count(who qa.Identity, n int) {
+	p := r.people[who]
+	if p == nil && len(r.people) < MaxPeople {
+		p = &person{}
+		r.people[who] = p
+	}
+	if p != nil {
+		p.bytes += int64(n)
+	}
+	r.bytes += int64(n)
 }
 
 // leave ends the session's membership.
 func (r *room) leave(s *session) {
 	r.mu.Lock()
 	delete(r.members, s)
+	if r.waits[s] > 0 { // offered again on its next connection
+		for h, w := range r.waiting {
+			if w.from == s {
+				r.graph.Forget(h)
+				r.unhold(h)
+			}
+		}
+	}
 	empty := r.graph == nil || r.graph.Len() == 0
 	r.answerRequests() // the one who left may have been the last hope
 	r.mu.Unlock()
@@ -145,11 +224,15 @@ func (r *room) leave(s *session) {
 func (r *room) receive(sub *submission) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m := r.members[sub.from]
-	if m == nil || r.broken {
+	if r.broken {
+		return
+	}
+	m := r.reader(sub.from)
+	if m == nil {
 		return
 	}
 	m.peer.Receive(r.graph, sub.message, r.graph.Heads(), sub.refusedHashes)
+	m.peer.Defer(sub.notNow...)
 	if !m.peer.Quiet(r.graph) { // the answers to a post are many, and the writers need not wake for them
 		sub.from.out.touch(r)
 	}
@@ -161,8 +244,11 @@ func (r *room) receive(sub *submission) {
 func (r *room) agreed(s *session, heads, shared []byte) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m := r.members[s]
-	if m == nil || r.broken || !isList(heads, r.graph.Heads()) || !bytes.Equal(heads, shared) || !m.peer.ReceiveAgreed(r.graph) {
+	if r.broken {
+		return false
+	}
+	m := r.reader(s)
+	if m == nil || !isList(heads, r.graph.Heads()) || !bytes.Equal(heads, shared) || !m.peer.ReceiveAgreed(r.graph) {
 		return false
 	}
 	if !m.peer.Quiet(r.graph) {
@@ -189,7 +275,7 @@ func isList(list []byte, hashes []wire.Hash) bool {
 func (r *room) requested(s *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if m := r.members[s]; m != nil {
+	if m := r.reader(s); m != nil {
 		m.asking, m.answered = true, false
 		r.answerRequests()
 	}
@@ -214,31 +300,40 @@ func (r *room) answerRequests() {
 	}
 }
 
-// generate makes the next sync message to the session's peer, or nil when there
-// is nothing to say.
-func (r *room) generate(s *session) (*encoded, error) {
+// next makes what is to be said next to the session's peer: a proof that it was not
+// told of, as a whole frame, or a sync message. Neither when there is nothing.
+func (r *room) next(s *session) (frame []byte, message *encoded, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m := r.members[s]
-	if m == nil || r.broken {
-		return nil, nil
+	if r.broken {
+		return nil, nil, nil
+	}
+	m := r.reader(s)
+	if m == nil {
+		return nil, nil, nil
+	}
+	if m.proofs < len(r.proofs) {
+		if frame := r.nextProof(s, m); frame != nil {
+			s.out.touch(r) // for what comes after it
+			return frame, nil, nil
+		}
 	}
 	if r.graph.Len() == 0 {
 		// Neither side has anything. Silence keeps a stock client's document
 		// "unavailable" until there is something to send.
 		if heads, known := m.peer.TheirHeads(); !known || len(heads) == 0 {
-			return nil, nil
+			return nil, nil, nil
 		}
 	}
 	msg, ok, err := r.fanout.Generate(m.peer, source{r})
 	if err != nil || !ok {
-		return nil, err
+		return nil, nil, err
 	}
 	if r.latest != nil && r.latest.message == msg {
-		return r.latest, nil
+		return nil, r.latest, nil
 	}
 	if e := r.relay.encodings.get(r.event, msg); e != nil {
-		return e, nil
+		return nil, e, nil
 	}
 	e, err := r.encode(msg, s.peer)
 	if err == nil {
@@ -247,7 +342,7 @@ func (r *room) generate(s *session) (*encoded, error) {
 			r.latest = e
 		}
 	}
-	return e, err
+	return nil, e, err
 }
 
 // signatures returns those of the changes, in order; nil unless all are signed.
@@ -298,34 +393,4 @@ func (s source) Graph() *graph.Graph { return s.room.graph }
 func (s source) Bytes(h wire.Hash) ([]byte, error) {
 	c, err := s.room.stored(h)
 	return c.bytes, err
-}
-
-// pass hands an ephemeral message to the other members, unchanged but for the
-// target. A message that is not newer than the last of its session is dropped,
-// and so is one that a slow peer has no room for.
-func (r *room) pass(from *session, m *repo.Message) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	key := ephemeralKey{m.SenderID, m.SessionID}
-	last, known := r.seen[key]
-	if known && m.Count <= last {
-		return
-	}
-	if !known && len(r.seen) >= MaxEphemeralSessions {
-		for k := range r.seen { // any: forgetting one can at worst let a repeat pass
-			delete(r.seen, k)
-			break
-		}
-	}
-	r.seen[key] = m.Count
-	for s := range r.members {
-		if s == from {
-			continue
-		}
-		copied := *m
-		copied.TargetID = s.peer
-		if b, err := repo.Encode(&copied); err == nil {
-			s.out.frame(b)
-		}
-	}
 }

@@ -53,11 +53,15 @@ type session struct {
 	allowance atomic.Int64
 	rooms     map[qa.EventID]*room // reader only
 
-	mu       sync.Mutex
-	attached bool // conn is set
-	ended    bool
-	readBy   time.Time // the read deadline
-	why      failure   // set with ended
+	account    *account // of its remote address; nil for none
+	ephemerals bucket   // reader only
+
+	mu         sync.Mutex
+	challenged []byte // what the peer has to sign to read what not everybody may; nil until asked for
+	attached   bool   // conn is set
+	ended      bool
+	readBy     time.Time // the read deadline
+	why        failure   // set with ended
 }
 
 func newSession(r *Relay) *session {
@@ -318,7 +322,7 @@ func (s *session) answered(b []byte) bool {
 // durable, so a peer that sends faster than the disk takes it waits in the network.
 func (s *session) handle(m *repo.Message) error {
 	switch m.Type {
-	case repo.TypeRequest, repo.TypeSync, repo.TypeLeave:
+	case repo.TypeRequest, repo.TypeSync, repo.TypeLeave, repo.TypeProof, repo.TypeAccess:
 		if m.SenderID != s.peer {
 			return &failure{websocket.ClosePolicyViolation, "senderId is not the one this connection joined with"}
 		}
@@ -328,6 +332,12 @@ func (s *session) handle(m *repo.Message) error {
 		return s.sync(m)
 	case repo.TypeEphemeral:
 		s.ephemeral(m)
+	case repo.TypeProof:
+		return s.proof(m)
+	case repo.TypeAccess:
+		if r, ok := s.rooms[qa.EventID(m.DocumentID)]; ok && len(m.Identity) > 0 {
+			r.proveIdentity(s, m)
+		}
 	case repo.TypeLeave:
 		return errLeft
 	case repo.TypeJoin:
@@ -349,18 +359,17 @@ func (s *session) sync(m *repo.Message) error {
 	if err != nil {
 		return s.notServed(m.DocumentID, err)
 	}
+	if !r.mayRead(s) {
+		return nil
+	}
 	sub, err := r.read(s, msg, m.Signatures)
 	if err != nil {
 		return err
 	}
 	if len(sub.changes) == 0 {
 		r.receive(sub)
-	} else {
-		sub.done = make(chan error, 1)
-		s.relay.submissions <- sub // the committer outlives all readers
-		if err := <-sub.done; err != nil {
-			return &failure{websocket.CloseTryAgainLater, err.Error()}
-		}
+	} else if err := s.submit(sub); err != nil {
+		return err
 	}
 	for refused := range slices.Chunk(sub.refused, maxRefusals) {
 		s.tell(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: m.DocumentID, Refused: refused})
@@ -369,6 +378,29 @@ func (s *session) sync(m *repo.Message) error {
 		r.requested(s)
 	}
 	return nil
+}
+
+// submit waits until the submission is durable.
+func (s *session) submit(sub *submission) error {
+	sub.done = make(chan error, 1)
+	s.relay.submissions <- sub // the committer outlives all readers
+	if err := <-sub.done; err != nil {
+		return &failure{websocket.CloseTryAgainLater, err.Error()}
+	}
+	return nil
+}
+
+// proof handles a proof of equivocation about a document that was spoken of before.
+func (s *session) proof(m *repo.Message) error {
+	r, ok := s.rooms[qa.EventID(m.DocumentID)]
+	if !ok || s.relay.cfg.Open || !r.mayRead(s) {
+		return nil
+	}
+	p := r.readProof(m.Proof)
+	if p == nil {
+		return nil
+	}
+	return s.submit(&submission{from: s, room: r, proof: p})
 }
 
 // notServed tells the peer that a document is not to be had here, and why.
@@ -411,19 +443,6 @@ func (s *session) roomOf(document string) (*room, error) {
 	return r, nil
 }
 
-// ephemeral passes an ephemeral message on to the document's other peers. It is
-// dropped when the sender has not spoken about the document before, and when it
-// repeats or is too large. Stock clients hand on what others sent them, to the
-// relay too, under the first sender's ID: anybody could say that, so it is
-// dropped as well, but is no reason to end the connection.
-func (s *session) ephemeral(m *repo.Message) {
-	r, ok := s.rooms[qa.EventID(m.DocumentID)]
-	if !ok || m.SenderID != s.peer || len(m.Data) > MaxEphemeral {
-		return
-	}
-	r.pass(s, m)
-}
-
 // write sends what the outbox holds until the session has ended and the outbox
 // is empty of frames, then closes the connection.
 func (s *session) write() {
@@ -454,16 +473,21 @@ func (s *session) write() {
 		}
 		frame, r, over := s.out.next()
 		if r != nil {
-			message, err := r.generate(s)
+			proof, message, err := r.next(s)
 			if err != nil {
 				s.relay.log.Warn("no sync message could be made", "document", r.event, "peer", s.peer, "err", err)
 				s.end(websocket.CloseTryAgainLater, "the relay cannot go on with "+string(r.event)+": connect again")
 			}
 			if message != nil {
-				if err := s.sendEncoded(message); err != nil {
-					s.end(websocket.CloseNormalClosure, "")
-					return
-				}
+				err = s.sendEncoded(message)
+			} else if proof != nil {
+				err = s.send(proof)
+			} else {
+				continue
+			}
+			if err != nil {
+				s.end(websocket.CloseNormalClosure, "")
+				return
 			}
 			continue
 		}

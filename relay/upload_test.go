@@ -17,7 +17,7 @@ import (
 // open relay takes 10,000 changes so, puts them on disk and hands them on.
 func TestUploadInOneMessage(t *testing.T) {
 	const n = 10_000
-	event := relaytest.EventID("upload")
+	event := relaytest.DocumentID("upload")
 	m := &wire.Message{Have: []wire.Have{{}}}
 	made := make([]wire.Hash, n)
 	var deps []wire.Hash

@@ -9,6 +9,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
+	"flyleaf/trust"
 )
 
 // An open relay reads version 2 of the sync message, whose entries hold several
@@ -16,7 +17,7 @@ import (
 // document, is refused by name and costs the rest nothing.
 func TestOpenRelayReadsVersion2(t *testing.T) {
 	s := start(t, relay.Config{Open: true})
-	event := relaytest.EventID("version 2")
+	event := relaytest.DocumentID("version 2")
 	actor := relaytest.Actor("x")[:16]
 	one := relaytest.NewChange(actor, 1, 1, nil, "k", "v")
 	two := relaytest.NewChange(actor, 2, 2, []wire.Hash{one.Hash}, "k", "w")
@@ -35,7 +36,7 @@ func TestOpenRelayReadsVersion2(t *testing.T) {
 	}
 	until(t, a, func(s relaytest.State) bool { return len(s.Refused) == 2 })
 	for _, r := range a.State().Refused {
-		if r.Code != relay.CodeMalformed {
+		if trust.Code(r.Code) != trust.CodeMalformed {
 			t.Errorf("refused as %+v", r)
 		}
 	}

@@ -314,6 +314,13 @@ func (g *Graph) Has(h wire.Hash) bool {
 // Waiting reports whether h is in the waiting room.
 func (g *Graph) Waiting(h wire.Hash) bool { return g.room.has(h) }
 
+// Awaited reports whether a waiting change names h as a dep and h is not applied.
+func (g *Graph) Awaited(h wire.Hash) bool { return g.room.by[h] != nil }
+
+// Forget takes a change out of the waiting room, as if it had never come. What
+// waits for it goes on waiting.
+func (g *Graph) Forget(h wire.Hash) { g.room.drop(h) }
+
 // WaitingLen returns how many changes wait.
 func (g *Graph) WaitingLen() int { return g.room.len() }
 
@@ -336,6 +343,43 @@ func (g *Graph) MissingFrom(hashes []wire.Hash) []wire.Hash {
 // The slice is shared by all who ask, and stays as it is when the graph grows: it
 // is not to be changed.
 func (g *Graph) Heads() []wire.Hash { return g.heads.all() }
+
+// HeadsLen returns how many heads there are.
+func (g *Graph) HeadsLen() int { return g.heads.n }
+
+// IsHead reports whether h is a head.
+func (g *Graph) IsHead(h wire.Hash) bool {
+	i, ok := g.find(h)
+	return ok && g.nodes[i].lastDependent < 0
+}
+
+// From returns an actor's changes from a sequence number on, and all that depend on
+// them, in the order they were applied: what a proof that the number was used
+// twice takes out. It is nil when the actor has no such change.
+func (g *Graph) From(id wire.ActorID, seq uint64) []wire.Hash {
+	a, ok := g.actor[id]
+	if !ok || seq == 0 || seq > uint64(len(g.actors[a].chain)) {
+		return nil
+	}
+	first := g.actors[a].chain[seq-1]
+	out := newBitset(len(g.nodes))
+	out.add(first) // the rest of the chain depends on it
+	var r []wire.Hash
+	for i := first; int(i) < len(g.nodes); i++ {
+		if !out.has(i) {
+			for _, e := range g.out(i) {
+				if out.has(e.to) {
+					out.add(i)
+					break
+				}
+			}
+		}
+		if out.has(i) {
+			r = append(r, g.hashes[i])
+		}
+	}
+	return r
+}
 
 // Len returns the number of applied changes.
 func (g *Graph) Len() int { return len(g.nodes) }

@@ -1,18 +1,22 @@
 // Package relaytest has devices for tests of the relay: each holds one document
 // as a graph and its bytes, authors small changes, and speaks the relay's
-// protocol. It is not the replica: it keeps nothing on disk, and its changes
-// set keys in the root, so no automerge and no cgo is needed.
+// protocol. It is not the replica: it keeps nothing on disk, and writes its changes
+// operation by operation, so no automerge and no cgo is needed. A device of an event
+// writes posts and holds what it is sent against signature and gate; one of another
+// document, for open relays, sets keys in the root.
 //
 // What a device authors is decided by its name and what it holds, so a test
 // that runs in the same order makes the same changes.
 package relaytest
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,22 +27,11 @@ import (
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/trust"
 )
 
 // Wait is how long a test waits for what should happen at once.
 const Wait = 20 * time.Second
-
-// EventID returns a document ID that is decided by the name.
-func EventID(name string) qa.EventID {
-	sum := sha256.Sum256([]byte(name))
-	return qa.MakeEventID([16]byte(sum[:16]))
-}
-
-// Actor returns an actor of 40 bytes that is decided by the name.
-func Actor(name string) wire.ActorID {
-	sum := sha256.Sum256([]byte(name))
-	return wire.ActorID(sum[:]) + wire.ActorID(sum[:8])
-}
 
 // Signature returns 64 bytes that are decided by the hash. They are no valid
 // signature of anybody's.
@@ -69,12 +62,22 @@ type Device struct {
 	Event qa.EventID
 	// Unsigned devices send no signatures. Set before connecting.
 	Unsigned bool
+	// Forgetful devices pass over proofs of equivocation, as stock clients do.
+	Forgetful bool
+	// Keys are who the device answers challenges as, each once; nil: KeyOf(Name).
+	Keys []trust.Key
 
 	actor wire.ActorID
+	about *Event // nil for any other document
 
 	mu         sync.Mutex
 	changed    chan struct{} // closed and replaced when anything changes
 	graph      *graph.Graph
+	gate       *trust.Gate // of an event
+	adding     *wire.Change
+	left       map[wire.Hash]bool // taken out by proofs
+	proofs     []repo.Proof
+	access     int                  // challenges answered
 	bytes      map[wire.Hash][]byte // applied and waiting
 	signatures map[wire.Hash][]byte
 	conn       *conn
@@ -90,13 +93,55 @@ type Device struct {
 	biggest     int                // bytes of the largest frame
 }
 
-// NewDevice returns a device without data.
+// NewDevice returns a device without data. It knows how an event begins that was
+// made by EventID or NewEvent: then it writes posts, under the genesis.
 func NewDevice(name string, event qa.EventID) *Device {
-	return &Device{
+	d := &Device{
 		Name: name, Event: event, actor: Actor(name), changed: make(chan struct{}),
-		graph: graph.New(), bytes: map[wire.Hash][]byte{}, signatures: map[wire.Hash][]byte{},
-		told: map[wire.Hash]bool{}, unsigned: map[wire.Hash]bool{},
+		bytes: map[wire.Hash][]byte{}, signatures: map[wire.Hash][]byte{},
+		told: map[wire.Hash]bool{}, unsigned: map[wire.Hash]bool{}, left: map[wire.Hash]bool{},
 	}
+	if e, ok := events.Load(event); ok {
+		d.about = e.(*Event)
+	}
+	d.begin()
+	return d
+}
+
+// begin makes an empty graph.
+func (d *Device) begin() {
+	if d.about == nil {
+		d.graph = graph.New()
+		return
+	}
+	d.graph = graph.New(graph.Admit(d.admit))
+	d.gate = trust.NewGate(d.Event, d.graph)
+}
+
+func (d *Device) admit(m graph.Meta) error {
+	c := d.adding
+	if c == nil || c.Hash != m.Hash {
+		var err error
+		if c, err = wire.DecodeChange(d.bytes[m.Hash]); err != nil {
+			return err
+		}
+	}
+	if err := d.gate.Judge(c); err != nil {
+		return err
+	}
+	return d.gate.Add(c)
+}
+
+// add takes a change into the graph.
+func (d *Device) add(c *wire.Change, b, signature []byte) error {
+	d.bytes[c.Hash] = b
+	d.adding = c
+	_, err := d.graph.Add(graph.MetaOf(c))
+	d.adding = nil
+	if err == nil && signature != nil {
+		d.signatures[c.Hash] = bytes.Clone(signature)
+	}
+	return err
 }
 
 // conn is one connection of a device.
@@ -105,9 +150,11 @@ type conn struct {
 	relay string // its peer ID
 	state *amsync.Peer
 	asked bool
-	told  map[wire.Hash]bool // what the relay has said that it holds
-	ended chan struct{}
-	wmu   sync.Mutex
+	// answers is how many challenges were answered on it.
+	answers int
+	told    map[wire.Hash]bool // what the relay has said that it holds
+	ended   chan struct{}
+	wmu     sync.Mutex
 }
 
 func (c *conn) send(m *repo.Message) error {
@@ -224,6 +271,13 @@ func (d *Device) handle(c *conn, b []byte) error {
 		d.refused = append(d.refused, m.Refused...)
 	case repo.TypeEphemeral:
 		d.ephemeral = append(d.ephemeral, *m)
+	case repo.TypeProof:
+		d.proofs = append(d.proofs, *m.Proof)
+		if !d.Forgetful {
+			return d.believe(c, m.Proof)
+		}
+	case repo.TypeAccess:
+		return d.answer(c, m)
 	case repo.TypeError:
 		d.failures = append(d.failures, m.Message)
 	}
@@ -244,23 +298,34 @@ func (d *Device) take(c *conn, m *repo.Message) error {
 		d.told[h], c.told[h] = true, true
 	}
 	before := d.graph.Heads()
+	var refused []wire.Hash
 	for i, b := range msg.Changes {
 		ch, err := wire.DecodeChange(b)
 		if err != nil {
 			return fmt.Errorf("the relay passed on a bad change: %w", err)
 		}
 		d.told[ch.Hash], c.told[ch.Hash] = true, true
+		var signature []byte
 		if len(m.Signatures) > 0 {
-			d.signatures[ch.Hash] = m.Signatures[i*repo.SignatureLen : (i+1)*repo.SignatureLen]
+			signature = m.Signatures[i*repo.SignatureLen : (i+1)*repo.SignatureLen]
 		} else {
 			d.unsigned[ch.Hash] = true
 		}
-		d.bytes[ch.Hash] = b
-		if _, err := d.graph.Add(graph.MetaOf(ch)); err != nil {
+		if d.about != nil {
+			err = trust.Verify(d.Event, ch.Actor, ch.Hash, signature)
+		}
+		if err == nil && (d.left[ch.Hash] || slices.ContainsFunc(ch.Deps, func(h wire.Hash) bool { return d.left[h] })) {
+			refused = append(refused, ch.Hash) // sent before the relay knew
+			continue
+		}
+		if err == nil {
+			err = d.add(ch, b, signature)
+		}
+		if err != nil {
 			return fmt.Errorf("the relay passed on a bad change: %w", err)
 		}
 	}
-	c.state.Receive(d.graph, msg, before, nil)
+	c.state.Receive(d.graph, msg, before, refused)
 	return d.speak(c)
 }
 
@@ -303,24 +368,140 @@ func (d *Device) Write(values ...string) (wire.Hash, error) {
 	if len(values) == 0 {
 		values = []string{"written by " + d.Name}
 	}
+	if d.about != nil && d.graph.Len() == 0 {
+		g := d.about.Genesis
+		if err := d.add(g.Change, g.Encode(), g.Signature); err != nil {
+			return wire.Hash{}, err
+		}
+	}
 	deps := d.graph.Heads()
 	seq := d.graph.SeqOf(d.actor)
 	if own, ok := d.graph.BySeq(d.actor, seq); ok {
 		deps = append(deps, own)
 	}
-	c := NewChange(d.actor, seq+1, d.graph.MaxOp()+1, deps, fmt.Sprintf("%s-%d", d.Name, seq+1), values...)
-	if _, err := d.graph.Add(graph.MetaOf(c)); err != nil {
-		return c.Hash, err
+	var c *wire.Change
+	signature := Signature
+	if d.about != nil {
+		s := d.about.Post(d.Name, seq+1, d.graph.MaxOp()+1, deps, strings.Join(values, " "))
+		c, signature = s.Change, func(wire.Hash) []byte { return s.Signature }
+	} else {
+		c = NewChange(d.actor, seq+1, d.graph.MaxOp()+1, deps, fmt.Sprintf("%s-%d", d.Name, seq+1), values...)
 	}
-	d.bytes[c.Hash] = c.Encode()
-	if !d.Unsigned {
-		d.signatures[c.Hash] = Signature(c.Hash)
+	if d.Unsigned {
+		signature = func(wire.Hash) []byte { return nil }
+	}
+	if err := d.add(c, c.Encode(), signature(c.Hash)); err != nil {
+		return c.Hash, err
 	}
 	d.notify()
 	if d.conn == nil {
 		return c.Hash, nil
 	}
 	return c.Hash, d.speak(d.conn)
+}
+
+// Offer sends changes of the event in one sync message, without taking them.
+func (d *Device) Offer(changes ...Signed) error {
+	return d.Send(d.Message(changes...))
+}
+
+// Message returns the sync message of Offer: it names the changes that no other of
+// them builds on as heads.
+func (d *Device) Message(changes ...Signed) *repo.Message {
+	m := &wire.Message{Have: []wire.Have{{}}}
+	inner := map[wire.Hash]bool{}
+	for _, c := range changes {
+		for _, h := range c.Deps {
+			inner[h] = true
+		}
+	}
+	var signatures []byte
+	for _, c := range changes {
+		if !inner[c.Hash] {
+			m.Heads = append(m.Heads, c.Hash)
+		}
+		m.Changes = append(m.Changes, c.Encode())
+		signatures = append(signatures, c.Signature...)
+	}
+	return &repo.Message{Type: repo.TypeSync, SenderID: d.Name, DocumentID: string(d.Event), Data: m.Encode(), Signatures: signatures}
+}
+
+// believe rebuilds the graph without what a proof takes out. d.mu is held.
+func (d *Device) believe(c *conn, p *repo.Proof) error {
+	actor, seq, err := trust.CheckProof(d.Event, trust.Proof{A: p.A, B: p.B, SigA: p.SigA, SigB: p.SigB})
+	if err != nil {
+		return fmt.Errorf("the relay passed on a proof that proves nothing: %w", err)
+	}
+	for _, b := range [][]byte{p.A, p.B} {
+		if ch, err := wire.DecodeChange(b); err == nil {
+			d.left[ch.Hash] = true
+		}
+	}
+	for _, h := range d.graph.From(actor, seq) {
+		d.left[h] = true
+	}
+	old := d.graph
+	d.begin()
+	for h := range old.Order() {
+		if d.left[h] {
+			continue
+		}
+		ch, err := wire.DecodeChange(d.bytes[h])
+		if err == nil {
+			err = d.add(ch, d.bytes[h], nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if d.left[lastOf(old, d.actor)] {
+		d.actor = "" // a real device takes a new one; this one writes no more
+	}
+	c.state.RefusedBy(func(h wire.Hash) bool { return d.left[h] })
+	c.state.Restart(nil)
+	return d.speak(c)
+}
+
+func lastOf(g *graph.Graph, a wire.ActorID) wire.Hash {
+	h, _ := g.BySeq(a, g.SeqOf(a))
+	return h
+}
+
+// answer answers a challenge with the next of the device's keys, and asks again.
+// Without one more it stops. d.mu is held.
+func (d *Device) answer(c *conn, m *repo.Message) error {
+	keys := d.Keys
+	if keys == nil {
+		keys = []trust.Key{KeyOf(d.Name)}
+	}
+	if c.answers >= len(keys) {
+		return nil
+	}
+	k := keys[c.answers]
+	c.answers++
+	d.access++
+	sig, err := trust.SignAccess(k, d.Event, m.Challenge)
+	if err != nil {
+		return err
+	}
+	public, err := hex.DecodeString(string(k.Identity()))
+	if err != nil {
+		return err
+	}
+	err = c.send(&repo.Message{Type: repo.TypeAccess, SenderID: d.Name, TargetID: c.relay, DocumentID: string(d.Event), Identity: public, Signature: sig})
+	if err != nil {
+		return err
+	}
+	c.state.Restart(nil)
+	c.asked = false
+	return d.speak(c)
+}
+
+// NextOp returns the counter that the next change on top of all heads begins with.
+func (d *Device) NextOp() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.graph.MaxOp() + 1
 }
 
 // Send sends an envelope as it is. ErrClosed of the socket, or an error that
@@ -362,7 +543,9 @@ func (d *Device) Until(ctx context.Context, ok func(State) bool) error {
 // State is what a device holds and has been told.
 type State struct {
 	Heads       []wire.Hash
-	Changes     int
+	Changes     int // of an event, the genesis is not counted
+	Proofs      []repo.Proof
+	Access      int // challenges answered
 	Connected   bool
 	CloseErr    error
 	Refused     []repo.Refused
@@ -381,10 +564,15 @@ func (d *Device) state() State {
 	for _, h := range d.graph.Heads() {
 		held = held && d.conn.told[h]
 	}
+	changes := d.graph.Len()
+	if d.about != nil && changes > 0 {
+		changes--
+	}
 	return State{
+		Proofs: slices.Clone(d.proofs), Access: d.access,
 		Held: held, InSync: d.conn != nil && d.conn.state.InSync(d.graph),
 
-		Heads: d.graph.Heads(), Changes: d.graph.Len(), Connected: d.conn != nil, CloseErr: d.closeErr,
+		Heads: d.graph.Heads(), Changes: changes, Connected: d.conn != nil, CloseErr: d.closeErr,
 		Refused: slices.Clone(d.refused), Unavailable: d.unavailable, Ephemeral: slices.Clone(d.ephemeral),
 		Failures: slices.Clone(d.failures), Messages: d.received, Biggest: d.biggest, Unsigned: len(d.unsigned),
 	}

@@ -343,3 +343,25 @@ func (m *Message) complete() error {
 	}
 	return nil
 }
+
+// Speaker returns the identity that the body of an ephemeral message of ours speaks
+// for: IdentityLen bytes at "id" of a CBOR map; nil when there is no "id", as in
+// bodies of other programs. ErrMalformed is returned when that is no identity.
+func Speaker(body []byte) ([]byte, error) {
+	if len(body) == 0 || body[0]>>5 != 5 {
+		return nil, nil
+	}
+	var keys map[string]cbor.RawMessage
+	if decMode.Unmarshal(body, &keys) != nil {
+		return nil, nil
+	}
+	raw, ok := keys["id"]
+	if !ok {
+		return nil, nil
+	}
+	var id []byte
+	if err := decMode.Unmarshal(raw, &id); err != nil || len(id) != IdentityLen {
+		return nil, fmt.Errorf("%w: who speaks is no identity", ErrMalformed)
+	}
+	return id, nil
+}

@@ -1,0 +1,87 @@
+package relay
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/qa"
+	"flyleaf/trust"
+)
+
+// challenge returns what the session's peer has to sign to read events that not
+// everybody may read: 32 random bytes, the same for the whole connection.
+func (s *session) challenge() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.challenged == nil {
+		b := make([]byte, repo.ChallengeLen)
+		if _, err := rand.Read(b); err != nil {
+			panic(err) // never returned by this reader
+		}
+		s.challenged = b
+	}
+	return s.challenged
+}
+
+// noteAccess makes known without the lock whether everybody may read. r.mu is held.
+func (r *room) noteAccess() {
+	if r.gate != nil {
+		r.invited.Store(r.gate.Access() == "invited")
+	}
+}
+
+// reader returns the session's membership; nil when it has none, or may not read the
+// document now. It may have lost what it had: a role, or the event its openness
+// before there was one. Then it is told, once, how to prove itself. r.mu is held.
+func (r *room) reader(s *session) *member {
+	m := r.members[s]
+	if m == nil || r.gate == nil || r.gate.Access() != "invited" || m.identity != "" && r.gate.AnyRole(m.identity) {
+		return m
+	}
+	if !m.challenged {
+		r.demand(s, m)
+	}
+	return nil
+}
+
+// demand tells the session's peer to prove itself. Stock clients pass over the
+// first message; the second makes them stop. r.mu is held.
+func (r *room) demand(s *session, m *member) {
+	m.challenged = true
+	m.identity = ""
+	m.later = nil
+	m.peer.Restart(nil)
+	s.tell(&repo.Message{Type: repo.TypeAccess, TargetID: s.peer, DocumentID: string(r.event), Challenge: s.challenge()})
+	s.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: string(r.event)})
+}
+
+// mayRead says whether a sync message of the session is to be looked at. One who may
+// not read is told so for each of them.
+func (r *room) mayRead(s *session) bool {
+	if !r.invited.Load() {
+		return true // and no waiting for a commit
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m := r.members[s]; m != nil {
+		m.challenged = false
+	}
+	return r.reader(s) != nil
+}
+
+// proveIdentity takes a peer's answer to the challenge. A wrong one, or one of somebody who
+// may not read, changes nothing: the next sync message is answered by the
+// challenge again.
+func (r *room) proveIdentity(s *session, m *repo.Message) {
+	identity := qa.Identity(hex.EncodeToString(m.Identity))
+	if trust.VerifyAccess(r.event, identity, s.challenge(), m.Signature) != nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.members[s]; p != nil && r.gate != nil && r.gate.AnyRole(identity) && p.identity != identity {
+		p.identity, p.challenged = identity, false
+		p.peer.Restart(nil)
+	}
+}
