@@ -38,7 +38,7 @@ var rules = map[string]rule{
 	"exchange":             {[]string{"qa", "exchange/markdown"}, "formats in and out are functions of the domain's values"},
 	"replica":              {[]string{"qa", "crdt/...", "crdt", "storage/...", "storage", "trust"}, "a node needs everything but exchange, and never the relay"},
 	"relay":                {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/fold", "crdt/sync", "crdt/sync/repo", "trust", "storage"}, "the relay builds without cgo, so it never imports crdt"},
-	"relay/relaytest":      {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/fold", "crdt/sync", "crdt/sync/repo", "trust", "storage", "storage/mem", "relay"}, "test clients of the relay need no cgo either"},
+	"relay/relaytest":      {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/fold", "crdt/sync", "crdt/sync/repo", "trust", "trust/trusttest", "storage", "storage/mem", "relay"}, "test clients of the relay need no cgo either"},
 	"exchange/slack":       {[]string{"qa", "exchange"}, "a reader gives the domain its values, as the readers of exchange do"},
 	"exchange/markdown":    {nil, "how words are shown depends on the words alone"},
 	"webui":                {[]string{"qa", "exchange", "exchange/..."}, "the node arrives as an interface that webui declares"},

@@ -70,6 +70,19 @@ func NewEvent(name, access string) *Event {
 	return known.(*Event)
 }
 
+// Adopt makes an event known that somebody else founded, so that devices can begin
+// and write in it.
+func Adopt(id qa.EventID, genesis Signed) *Event {
+	e := &Event{ID: id, Genesis: genesis, maps: map[string]wire.OpID{}}
+	for k, op := range genesis.Ops {
+		if op.Action == wire.MakeMap && op.Obj == (wire.OpID{}) {
+			e.maps[op.Key.Prop] = wire.OpID{Counter: genesis.StartOp + uint64(k), Actor: genesis.Actor}
+		}
+	}
+	events.Store(id, e)
+	return e
+}
+
 // Map returns a map of the event's root.
 func (e *Event) Map(key string) wire.OpID { return e.maps[key] }
 
