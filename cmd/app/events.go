@@ -43,6 +43,7 @@ func newEvent(title, by, starts string, zone *time.Location) (qa.Event, error) {
 
 func (a *app) newCmd() *cobra.Command {
 	var title, by, starts, relay, zone, description, access string
+	var copies uint64
 	c := &cobra.Command{
 		Use:   "new --title TITLE --by AUTHORS [flags]",
 		Short: "Make an event; prints its ID and the invitation to hand out",
@@ -64,7 +65,7 @@ func (a *app) newCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e.Description = description
+			e.Description, e.Prizes = description, copies
 			if e.Access = access; access != "open" && access != "invited" {
 				return codedf(exitUsage, "--access is open or invited, not %q", access)
 			}
@@ -94,6 +95,7 @@ func (a *app) newCmd() *cobra.Command {
 	f.StringVar(&relay, "relay", "", "the relay's `address`, ws:// or wss://")
 	f.StringVar(&zone, "zone", "", "time `zone` of the week, such as Europe/Lisbon (default: this device's)")
 	f.StringVar(&description, "description", "", "what the book is about, in Markdown")
+	f.Uint64Var(&copies, "copies", 0, "how `many` copies can be won")
 	f.StringVar(&access, "access", "open", "who may read and write: `open`, everybody who has the invitation; invited, only people with a role (see flyleaf invite)")
 	return a.jsonFlag(c)
 }

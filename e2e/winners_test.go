@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type drawnWeek struct {
+	Prizes []struct {
+		By       string   `json:"by"`
+		Name     string   `json:"name"`
+		ChosenBy []string `json:"chosenBy"`
+	} `json:"prizes"`
+	Draw struct {
+		State    string   `json:"state"`
+		Waiting  []string `json:"waiting"`
+		Seed     string   `json:"seed"`
+		Entrants []any    `json:"entrants"`
+		Order    []any    `json:"order"`
+	} `json:"draw"`
+}
+
+// TestWinners plays a Friday: an author's candidates, commitments before closing,
+// a choice by hand, secrets afterwards, the same draw on every device, and a contact
+// that the founder alone can read.
+func TestWinners(t *testing.T) {
+	t.Parallel()
+	relay := newRelay(t).up()
+	organiser, author, reader, other := newDevice(t), newDevice(t), newDevice(t), newDevice(t)
+	organiser.run("name", "Orla")
+	week := decode[made](organiser, "new", "--title", "The Patient Ledger", "--by", "Ilse Marrow", "--copies", "2", "--relay", relay.url())
+	organiser.run("sync")
+	ids := map[*device]string{}
+	for d, name := range map[*device]string{author: "Ilse", reader: "Rosa", other: "Zoë"} {
+		d.run("name", name)
+		d.run("join", week.Invitation)
+		ids[d] = d.run("identity", "show")
+	}
+	organiser.run("roles", "grant", ids[author], "author")
+	organiser.run("sync")
+	sync := func() {
+		for _, d := range []*device{organiser, author, reader, other, organiser, author, reader, other} {
+			d.run("sync")
+		}
+	}
+	sync()
+	chosen := reader.run("ask", "What came first?")
+	wanted := other.run("ask", "May nothing be changed?")
+	second := other.run("ask", "Not even a typing mistake?")
+	own := author.run("ask", "Does anybody ask me anything?")
+	sync()
+	for _, q := range []string{wanted, second, own} {
+		author.run("candidate", q)
+	}
+	if _, errs, code := reader.try("candidate", wanted); code != 5 {
+		t.Errorf("a reader's candidate: %d %s", code, errs)
+	}
+	author.run("winners", "commit")
+	organiser.run("winners", "commit")
+	if _, errs, code := author.try("winners", "draw"); code != 5 || !strings.Contains(errs, "not closed") {
+		t.Errorf("a draw before closing: %d %s", code, errs)
+	}
+	author.run("winners", "pick", chosen)
+	sync()
+	if s := decode[drawnWeek](reader, "winners").Draw.State; s != "open" {
+		t.Errorf("before closing the draw is %q", s)
+	}
+	organiser.run("close")
+	sync()
+	if out := author.run("winners", "draw"); !strings.Contains(out, "waits for Orla") {
+		t.Errorf("one of two secrets: %s", out)
+	}
+	sync()
+	organiser.run("winners", "draw")
+	sync()
+
+	var seeds []string
+	for _, d := range []*device{organiser, author, reader, other} {
+		w := decode[drawnWeek](d, "winners", "verify")
+		seeds = append(seeds, w.Draw.Seed)
+		// Rosa was chosen; of the two candidates the author cannot win, so Zoë does,
+		// once, for two questions.
+		if len(w.Prizes) != 2 || w.Prizes[0].Name != "Rosa" || w.Prizes[0].ChosenBy[0] != ids[author] ||
+			w.Prizes[1].Name != "Zoë" || len(w.Prizes[1].ChosenBy) != 0 || len(w.Draw.Order) != 2 {
+			t.Errorf("%+v", w)
+		}
+	}
+	if slices.Sort(seeds); seeds[0] == "" || seeds[0] != seeds[3] {
+		t.Errorf("seeds %q", seeds)
+	}
+
+	if _, errs, code := author.try("winners", "claim", "mine"); code != 4 || !strings.Contains(errs, "won nothing") {
+		t.Errorf("a claim of who won nothing: %d %s", code, errs)
+	}
+	other.run("winners", "claim", "Zoë, Lange Straße 1")
+	sync()
+	claims := decode[[]struct{ Name, Contact string }](organiser, "winners", "claims")
+	if len(claims) != 1 || claims[0].Name != "Zoë" || claims[0].Contact != "Zoë, Lange Straße 1" {
+		t.Errorf("%+v", claims)
+	}
+	if _, errs, code := reader.try("winners", "claims"); code != 5 || !strings.Contains(errs, "founder") {
+		t.Errorf("claims for somebody else: %d %s", code, errs)
+	}
+	if log := reader.run("log", "--json"); strings.Contains(log, "Lange") || !json.Valid([]byte(strings.Split(log, "\n")[0])) {
+		t.Error("the contact can be read by others")
+	}
+}
