@@ -36,6 +36,12 @@ type backend interface {
 	Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID, error)
 	Import(ctx context.Context, event qa.EventID, week qa.Imported, relay string) (importResult, error)
 
+	// Invite makes an invitation to a role, Invited tells how far the one has come with
+	// which this device joined.
+	Invite(ctx context.Context, event qa.EventID, role qa.Role, label string) (qa.Invitation, error)
+	Invitations(ctx context.Context, event qa.EventID) ([]qa.InviteInfo, error)
+	RevokeInvite(ctx context.Context, event qa.EventID, key qa.Identity) error
+	Invited(ctx context.Context, event qa.EventID) (qa.Role, string, error)
 	// Refusals lists what this device wrote and was not taken; TakeBack gives one up.
 	Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error)
 	TakeBack(ctx context.Context, event qa.EventID, hash string) error

@@ -12,7 +12,7 @@ import (
 	"flyleaf/qa"
 )
 
-// The commands about events: new, join, events, invitation, name, sync, status.
+// The commands about events: new, join, events, name, sync, status.
 
 // week is the length of an event: Monday to Friday.
 const weekDays = 5
@@ -109,7 +109,8 @@ func (a *app) joinCmd() *cobra.Command {
 		Use:   "join INVITATION",
 		Short: "Keep somebody's event on this device too",
 		Long: `Keep an event on this device, and fetch it when the relay can be reached: now, with
-a later ` + "`flyleaf sync`" + `, or while ` + "`flyleaf serve`" + ` runs.`,
+a later ` + "`flyleaf sync`" + `, or while ` + "`flyleaf serve`" + ` runs. An invitation to a role is taken up
+by that; the organiser's device then grants the role by itself.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			inv, err := qa.ParseInvitation(args[0])
@@ -128,48 +129,39 @@ a later ` + "`flyleaf sync`" + `, or while ` + "`flyleaf serve`" + ` runs.`,
 						why = err.Error()
 					} else {
 						fetched = true
+						if len(inv.Secret) > 0 {
+							// Now that the event is here the invitation has been taken up,
+							// which is to be sent. What does not go now goes later.
+							_ = b.Sync(ctx, inv.Event, joinWait)
+						}
 					}
+				}
+				role, state, err := b.Invited(ctx, inv.Event)
+				if err != nil {
+					return a.explain(err)
 				}
 				if a.json {
 					return a.printJSON(struct {
 						Event   qa.EventID `json:"event"`
 						Fetched bool       `json:"fetched"`
 						Why     string     `json:"why,omitempty"`
-					}{inv.Event, fetched, map[bool]string{false: why}[fetched]})
+						Role    qa.Role    `json:"role,omitempty"`  // that the invitation is to
+						State   string     `json:"state,omitempty"` // of the invitation
+					}{inv.Event, fetched, map[bool]string{false: why}[fetched], role, state})
 				}
 				if fetched {
 					a.printf("Joined %s.\n", inv.Event)
 				} else {
 					a.printf("Joined %s; it is fetched when the relay can be reached (%s).\n", inv.Event, why)
 				}
+				if words := claimWords(role, state); words != "" {
+					a.printf("%s\n", words)
+				}
 				return nil
 			})
 		},
 	}
 	return a.jsonFlag(c)
-}
-
-func (a *app) invitationCmd() *cobra.Command {
-	var event string
-	c := &cobra.Command{
-		Use:   "invitation",
-		Short: "Print an event's invitation",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				inv, err := b.Invitation(ctx, id)
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.printJSON(map[string]string{"event": string(id), "invitation": inv.String()})
-				}
-				a.printf("%s\n", inv)
-				return nil
-			})
-		},
-	}
-	return a.jsonFlag(eventFlag(c, &event))
 }
 
 func (a *app) eventsCmd() *cobra.Command {

@@ -23,14 +23,23 @@ func (a *app) rolesCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			grants := append([]qa.Grant{{ID: week.Event.Founder, Role: qa.RoleOrganiser}}, week.Event.Roles...)
+			grants := []qa.Grant{{ID: week.Event.Founder, Role: qa.RoleOrganiser}}
+			for _, g := range week.Event.Roles {
+				if !strings.HasPrefix(string(g.Role), "invite-") { // see `flyleaf invite list`
+					grants = append(grants, g)
+				}
+			}
 			if a.json {
 				return a.printJSON(grants)
 			}
 			for _, g := range grants {
-				a.printf("%-16s  %s  %s\n", g.Role, g.ID, plain(week.People[g.ID].Name))
+				a.printf("%-10s  %s  %s\n", g.Role, g.ID, plain(week.People[g.ID].Name))
 			}
-			return nil
+			role, state, err := b.Invited(ctx, id)
+			if words := claimWords(role, state); words != "" && state != qa.InviteGranted {
+				a.printf("%s\n", words)
+			}
+			return err
 		})
 	}
 	change := func(use, short string, on bool) *cobra.Command {
@@ -118,6 +127,14 @@ func resolvePerson(ctx context.Context, b backend, event qa.EventID, typed strin
 		fmt.Fprintf(&list, "\n  %s  %s", id, plain(week.People[id].Name))
 	}
 	return "", codedf(exitNotFound, "%q fits %d people; give the identity:%s", typed, len(found), list.String())
+}
+
+// nameOf is somebody's name in an event, else the beginning of their identity.
+func nameOf(w qa.Week, id qa.Identity) string {
+	if n := w.People[id].Name; n != "" {
+		return n
+	}
+	return id.Short()
 }
 
 func (a *app) blockCmd() *cobra.Command {

@@ -75,7 +75,7 @@ func newRoot(std streams) *cobra.Command {
 	root.RunE = serve.RunE // plain `flyleaf` serves
 
 	root.AddCommand(
-		a.newCmd(), a.joinCmd(), a.eventsCmd(), a.invitationCmd(),
+		a.newCmd(), a.joinCmd(), a.eventsCmd(), a.inviteCmd(), a.invitationCmd(),
 		a.askCmd(), a.replyCmd(), a.editCmd(), a.withdrawCmd(), a.reactCmd(),
 		a.listCmd(), a.showCmd(), a.searchCmd(), a.nameCmd(), a.identityCmd(),
 		a.rolesCmd(), a.blockCmd(), a.unblockCmd(), a.closeCmd(), a.reopenCmd(), a.eventCmd(),
