@@ -208,7 +208,7 @@ func compareWithHistory(t *testing.T, seed int64, h *history, g *Graph) {
 		i, _ := g.find(b.Hash)
 		j, _ := g.find(c.Hash)
 		n := len(order) - from
-		got, enough := g.notInPast([]int32{i, j}, int32(from), newBitset(n), newBitset(n))
+		got, enough := g.notInPast([]int32{i, j}, int32(from), newBitset(n), newBitset(n), true)
 		if enough && !slices.Equal(got, rest) {
 			t.Fatalf("seed %d: from %d on NotAncestorsOf has %d, not %d", seed, from, len(got), len(rest))
 		}

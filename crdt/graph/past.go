@@ -143,11 +143,11 @@ func (g *Graph) NotAncestorsOf(heads []wire.Hash) []wire.Hash {
 	// heads only, since each look below the window goes through them.
 	if from := int32(len(g.nodes)) - window; from > 0 && len(known) <= 16 {
 		var a, b [window / 64]uint64
-		if r, ok := g.notInPast(known, from, a[:], b[:]); ok {
+		if r, ok := g.notInPast(known, from, a[:], b[:], true); ok {
 			return r
 		}
 	}
-	r, _ := g.notInPast(known, 0, newBitset(len(g.nodes)), newBitset(len(g.nodes)))
+	r, _ := g.notInPast(known, 0, newBitset(len(g.nodes)), newBitset(len(g.nodes)), true)
 	return r
 }
 
@@ -185,12 +185,12 @@ func (g *Graph) Past(deps []wire.Hash) Past {
 	if from := end - window; from > 0 && len(known) <= 16 {
 		b := make(bitset, 2*window/64)
 		past, not := b[:window/64], b[window/64:]
-		if _, ok := g.notInPast(known, from, past, not); ok {
+		if _, ok := g.notInPast(known, from, past, not, false); ok {
 			return Past{end, from, not.without(past)}
 		}
 	}
 	past, not := newBitset(len(g.nodes)), newBitset(len(g.nodes))
-	g.notInPast(known, 0, past, not)
+	g.notInPast(known, 0, past, not, false)
 	return Past{end, 0, not.without(past)}
 }
 
@@ -208,7 +208,8 @@ const window = 512
 
 // notInPast is NotAncestorsOf for changes that are applied, looking only at nodes
 // from a number on, which past and new count from. False when that is not enough.
-func (g *Graph) notInPast(known []int32, from int32, past, new bitset) (r []wire.Hash, enough bool) {
+// What it finds is in new and not in past afterwards, and in r if a list is wanted.
+func (g *Graph) notInPast(known []int32, from int32, past, new bitset, list bool) (r []wire.Hash, enough bool) {
 	for _, i := range known {
 		if i >= from {
 			past.add(i - from)
@@ -238,7 +239,9 @@ func (g *Graph) notInPast(known []int32, from int32, past, new bitset) (r []wire
 			}
 		case new.has(i):
 			open--
-			r = append(r, g.hashes[i+from])
+			if list {
+				r = append(r, g.hashes[i+from])
+			}
 			for _, e := range g.out(i + from) {
 				to := e.to - from
 				if to < 0 {
