@@ -64,3 +64,37 @@ func TestInvitationMakesAnAuthor(t *testing.T) {
 		return nil
 	})
 }
+// TestInvitedEvent: who has no role is told nothing by the relay, and who joins with
+// an invitation reads and writes.
+func TestInvitedEvent(t *testing.T) {
+	t.Parallel()
+	relay := newRelay(t).up()
+	organiser, guest, outsider := newDevice(t), newDevice(t), newDevice(t)
+	week := decode[made](organiser, "new", "--title", "Among ourselves", "--relay", relay.url(), "--access", "invited")
+	organiser.run("ask", "Are we alone?")
+	link := organiser.run("invite", "--role", "member")
+	organiser.run("sync")
+
+	outsider.run("join", week.Invitation)
+	if _, errs, code := outsider.try("sync", "--timeout", "2s"); code == 0 {
+		t.Errorf("the relay serves an outsider: %s", errs)
+	}
+	if l := outsider.list(week.Event); len(l) != 0 {
+		t.Errorf("an outsider reads %+v", l)
+	}
+
+	organiser.serve()
+	guest.run("join", link)
+	eventually(t, "the guest reads and is admitted", func() error {
+		if _, errs, code := guest.try("sync", "--timeout", "5s"); code != 0 {
+			return fmt.Errorf("exit code %d: %s", code, errs)
+		}
+		if out := guest.run("roles"); !strings.Contains(out, "member") || strings.Contains(out, "Waiting") {
+			return fmt.Errorf("%s", out)
+		}
+		return nil
+	})
+	guest.run("ask", "Now we are three.")
+	guest.run("sync")
+	eventually(t, "the organiser has it", func() error { return count(2)(organiser.list(week.Event)) })
+}
