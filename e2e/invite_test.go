@@ -64,6 +64,7 @@ func TestInvitationMakesAnAuthor(t *testing.T) {
 		return nil
 	})
 }
+
 // TestInvitedEvent: who has no role is told nothing by the relay, and who joins with
 // an invitation reads and writes.
 func TestInvitedEvent(t *testing.T) {
