@@ -47,6 +47,7 @@ func (e *event) writer(ctx context.Context, act *qa.Act) (trust.Key, error) {
 			if key, found = e.questionKey(act.Parent); !found {
 				return own, ErrOnlyQuestions
 			}
+			act.Anonymous = false // with a key that is there: to the rules, a reply like others
 		}
 	case qa.ActEdit, qa.ActWithdraw, qa.ActReact:
 		key, found = e.questionKey(act.Post)

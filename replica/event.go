@@ -62,7 +62,8 @@ type event struct {
 	idle    *time.Timer
 	acts    int // counts local acts, so that a timer knows whether it came too late
 
-	side side
+	side   side
+	around presences
 }
 
 // arrival is a change that is not in the ledger yet.
@@ -355,6 +356,7 @@ func (e *event) forget() {
 }
 
 func (e *event) close() {
+	e.around.stop()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.idle != nil {

@@ -40,6 +40,7 @@ type link struct {
 	mu     sync.Mutex
 	events map[qa.EventID]*linked
 	dirty  map[qa.EventID]bool // to be looked at by the session
+	unsaid []unsaid            // presence to be sent, at most maxUnsaid
 	asked  map[qa.EventID]bool // somebody wants the relay's word of now; see ask
 	// state and why are what an event that comes onto the link begins with.
 	state, why string

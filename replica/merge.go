@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 
 	"flyleaf/crdt/bundle"
 	"flyleaf/crdt/wire"
@@ -36,10 +37,19 @@ type Merged struct {
 }
 
 // Bundle writes an event as one file: its changes with their signatures. What
-// left the event, or was never taken, is not in it. ErrNothingHere is returned for
+// left the event, or was never taken, is not in it, nor is an anonymous question
+// that no relay has yet: in a file of this device it would tell who asks. ErrNothingHere is returned for
 // an event that has not been fetched.
 func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
-	if _, err := n.event(id); err != nil {
+	e, err := n.event(id)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	err = e.load(ctx)
+	held := maps.Clone(e.held)
+	e.mu.Unlock()
+	if err != nil {
 		return err
 	}
 	b, err := bundle.NewWriter(w, id)
@@ -48,7 +58,7 @@ func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
 	}
 	written := false
 	err = n.store.Entries(ctx, id, 0, func(en storage.Entry) error {
-		if en.Status != storage.InDocument {
+		if en.Status != storage.InDocument || held[en.Hash] {
 			return nil
 		}
 		written = true

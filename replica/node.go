@@ -71,6 +71,9 @@ type Config struct {
 	// Idle is how long an event's document stays in memory after the last local
 	// act; 0 is DefaultIdle.
 	Idle time.Duration
+	// Answering is how long somebody is shown as answering who does not say so
+	// again; 0 is DefaultAnswering.
+	Answering time.Duration
 	// RetryMin and RetryMax bound the waits between attempts to reach a relay; 0
 	// are the defaults.
 	RetryMin, RetryMax time.Duration
@@ -124,6 +127,9 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	if cfg.Idle == 0 {
 		cfg.Idle = DefaultIdle
+	}
+	if cfg.Answering == 0 {
+		cfg.Answering = DefaultAnswering
 	}
 	if cfg.RetryMin == 0 {
 		cfg.RetryMin = DefaultRetryMin

@@ -54,6 +54,7 @@ type session struct {
 	relay string // the other side's; "" before the handshake is done
 	peers map[qa.EventID]*peer
 	said  string // the last error message of the relay
+	count uint64 // of the ephemeral messages sent
 }
 
 // peer is what a session knows about one event.
@@ -193,6 +194,8 @@ func (s *session) handle(ctx context.Context, b []byte) error {
 		return s.noteRefused(ctx, p, m.Refused)
 	case repo.TypeProof:
 		return s.hearProof(ctx, p, m.Proof)
+	case repo.TypeEphemeral:
+		s.hearPresence(p, m)
 	case repo.TypeAccess:
 		return s.proveAccess(ctx, p, m.Challenge)
 	}
@@ -257,6 +260,9 @@ func (s *session) hearProof(ctx context.Context, p *peer, proof *repo.Proof) err
 }
 
 func (s *session) lookAtDirty(ctx context.Context) error {
+	if err := s.sayPresence(); err != nil {
+		return err
+	}
 	for id, e := range s.link.takeDirty() {
 		var err error
 		switch p := s.peers[id]; {
@@ -437,6 +443,9 @@ func (s *session) receive(ctx context.Context, p *peer, m *repo.Message) error {
 		s.node.subs.notify(update)
 	}
 	if err := s.sendAll(answer, err); err != nil {
+		return err
+	}
+	if err := p.e.sendReceipts(ctx, update.Posts); err != nil {
 		return err
 	}
 	return p.e.tend(ctx)

@@ -1,0 +1,239 @@
+package replica_test
+
+import (
+	"encoding/hex"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/qa"
+	"flyleaf/replica"
+	"flyleaf/storage/mem"
+	"flyleaf/trust"
+)
+
+func presenceOf(t *testing.T, n *replica.Node, id qa.EventID) []qa.Presence {
+	t.Helper()
+	out, err := n.Presence(bounded(t), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// clock is a time that a test moves.
+type clock struct{ millis atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.UnixMilli(c.millis.Load()) }
+
+func TestOthersSeeWhoIsAnswering(t *testing.T) {
+	host := startRelay(t)
+	var c clock
+	c.millis.Store(time.Now().UnixMilli())
+	a := openNode(t, quick(replica.Config{Store: mem.New(), Now: c.now}))
+	a.Start(t.Context())
+	b := device(t, mem.New())
+	id := found(t, a, host.url())
+	q := ask(t, a, id, "?")
+	join(t, b, id, host.url())
+	settled(t, a, id, 1)
+	settled(t, b, id, 1)
+	updates, cancel := a.Subscribe(id)
+	defer cancel()
+	if err := b.Announce(bounded(t), id, qa.PresenceAnswering, q); err != nil {
+		t.Fatal(err)
+	}
+	for told := false; !told; {
+		select {
+		case u := <-updates:
+			told = slices.Contains(u.Posts, q) && len(presenceOf(t, a, id)) == 1
+		case <-bounded(t).Done():
+			t.Fatal("not told")
+		}
+	}
+	if p := presenceOf(t, a, id)[0]; p.By != b.Identity() || p.Post != q || p.Kind != qa.PresenceAnswering || p.AtMillis != c.millis.Load() {
+		t.Fatalf("%+v", p)
+	}
+	if got := presenceOf(t, b, id); len(got) != 0 {
+		t.Fatalf("one's own: %+v", got)
+	}
+	c.millis.Add(replica.DefaultAnswering.Milliseconds() - 1)
+	if got := presenceOf(t, a, id); len(got) != 1 {
+		t.Fatalf("gone too early: %+v", got)
+	}
+	c.millis.Add(1)
+	if got := presenceOf(t, a, id); len(got) != 0 {
+		t.Fatalf("still there: %+v", got)
+	}
+	if err := b.Announce(bounded(t), id, "dancing", q); !errors.Is(err, replica.ErrBadPresence) {
+		t.Fatal(err)
+	}
+	if err := b.Announce(bounded(t), id, qa.PresenceSeen, "nothing"); !errors.Is(err, qa.ErrBadID) {
+		t.Fatal(err)
+	}
+	// Whom an organiser blocked says nothing here.
+	do(t, a, id, qa.Act{Kind: qa.ActBlock, Identity: b.Identity(), Text: "spam"})
+	settled(t, b, id, 1)
+	if err := b.Announce(bounded(t), id, qa.PresenceSeen, q); err != nil {
+		t.Fatal(err)
+	}
+	third := device(t, mem.New())
+	join(t, third, id, host.url())
+	settled(t, third, id, 1)
+	if err := third.Announce(bounded(t), id, qa.PresenceSeen, q); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, a, "the third's", func() bool { return len(presenceOf(t, a, id)) > 0 })
+	for _, p := range presenceOf(t, a, id) {
+		if p.By != third.Identity() {
+			t.Fatalf("%+v", p)
+		}
+	}
+}
+
+// It runs out by itself, and pages are told.
+func TestAnsweringRunsOut(t *testing.T) {
+	host := startRelay(t)
+	a := openNode(t, quick(replica.Config{Store: mem.New(), Answering: 50 * time.Millisecond}))
+	a.Start(t.Context())
+	b := device(t, mem.New())
+	id := found(t, a, host.url())
+	q := ask(t, a, id, "?")
+	join(t, b, id, host.url())
+	settled(t, a, id, 1)
+	settled(t, b, id, 1)
+	updates, cancel := a.Subscribe(id)
+	defer cancel()
+	if err := b.Announce(bounded(t), id, qa.PresenceAnswering, q); err != nil {
+		t.Fatal(err)
+	}
+	came := false
+	for {
+		select {
+		case u := <-updates:
+			if !slices.Contains(u.Posts, q) {
+				continue
+			}
+			if came && len(presenceOf(t, a, id)) == 0 {
+				return
+			}
+			came = true
+		case <-bounded(t).Done():
+			t.Fatal("not told that it ran out")
+		}
+	}
+}
+
+// An author's device gives receipts for what has arrived on it.
+func TestAskersLearnThatTheirQuestionReachedAnAuthor(t *testing.T) {
+	host := startRelay(t)
+	author, asker := device(t, mem.New()), device(t, mem.New())
+	id := found(t, author, host.url())
+	do(t, author, id, qa.Act{Kind: qa.ActRole, Identity: author.Identity(), Role: qa.RoleAuthor, On: true})
+	join(t, asker, id, host.url())
+	settled(t, asker, id, 0)
+	settled(t, author, id, 0)
+	q := ask(t, asker, id, "Has it arrived?")
+	eventually(t, asker, "the receipt", func() bool {
+		return slices.ContainsFunc(presenceOf(t, asker, id), func(p qa.Presence) bool {
+			return p.Kind == qa.PresenceSeen && p.Post == q && p.By == author.Identity()
+		})
+	})
+}
+
+func TestForgedPresenceShowsNothing(t *testing.T) {
+	a := attack(t)
+	id := a.puppet.event
+	post := string(qa.MakePostID(a.key.Identity(), []byte(a.last.Actor), a.last.StartOp))
+	now := time.Now().UnixMilli()
+	type body = map[string]any
+	good := func() body {
+		raw, err := hex.DecodeString(string(a.key.Identity()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return body{"v": 1, "kind": qa.PresenceAnswering, "id": raw, "post": post, "at": now}
+	}
+	message := func(b body, key trust.Key, event qa.EventID, session string, count uint64) *repo.Message {
+		data, err := cbor.Marshal(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sig, err := trust.SignEphemeral(key, event, session, count, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &repo.Message{Type: repo.TypeEphemeral, DocumentID: string(id), Data: data, SessionID: session, Count: count, Signatures: sig}
+	}
+	with := func(key string, v any) *repo.Message {
+		b := good()
+		b[key] = v
+		return message(b, a.key, id, "s", 1)
+	}
+	long := good()
+	long["more"] = make([]byte, 1000)
+	unsigned, count, session, edited := message(good(), a.key, id, "s", 1), message(good(), a.key, id, "s", 1), message(good(), a.key, id, "s", 1), message(good(), a.key, id, "s", 1)
+	unsigned.Signatures = nil
+	count.Count++
+	session.SessionID = "S"
+	edited.Data = append([]byte(nil), edited.Data...)
+	edited.Data[len(edited.Data)-1] ^= 1
+	for name, m := range map[string]*repo.Message{
+		"unsigned":            unsigned,
+		"another count":       count,
+		"another session":     session,
+		"another body":        edited,
+		"by somebody else":    message(good(), newKey(t), id, "s", 1),
+		"of another event":    message(good(), a.key, qa.MakeEventID([16]byte{1}), "s", 1),
+		"of a later version":  with("v", 2),
+		"another kind":        with("kind", "dancing"),
+		"no post":             with("post", "x"),
+		"no identity":         with("id", []byte{1}),
+		"kept for an hour":    with("at", now-time.Hour.Milliseconds()),
+		"from the future":     with("at", now+time.Hour.Milliseconds()),
+		"too long":            message(long, a.key, id, "s", 1),
+		"no map":              {Type: repo.TypeEphemeral, DocumentID: string(id), Data: []byte{0xf6}, SessionID: "s", Count: 1},
+		"a type out of place": with("at", "now"),
+	} {
+		a.puppet.tell(m)
+		a.puppet.sync(nil, nil) // it is read after it
+		a.puppet.sync(nil, nil)
+		if got := presenceOf(t, a.node, id); len(got) != 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	a.puppet.tell(message(good(), a.key, id, "s", 5))
+	eventually(t, a.node, "the good one", func() bool { return len(presenceOf(t, a.node, id)) == 1 })
+
+	// Said again by the relay later, it does not count as said now.
+	first := presenceOf(t, a.node, id)[0]
+	a.puppet.tell(message(good(), a.key, id, "s", 5))
+	a.puppet.tell(message(good(), a.key, id, "s", 4))
+	a.puppet.sync(nil, nil)
+	a.puppet.sync(nil, nil)
+	if got := presenceOf(t, a.node, id); len(got) != 1 || got[0] != first {
+		t.Fatalf("%+v", got)
+	}
+
+	// Any number of identities fill a bounded room.
+	for range 600 {
+		k := newKey(t)
+		raw, err := hex.DecodeString(string(k.Identity()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := good()
+		b["id"], b["kind"] = raw, qa.PresenceSeen
+		a.puppet.tell(message(b, k, id, "s", 1))
+	}
+	a.puppet.sync(nil, nil)
+	a.puppet.sync(nil, nil)
+	if got := len(presenceOf(t, a.node, id)); got != 512 {
+		t.Fatalf("%d are remembered", got)
+	}
+}
