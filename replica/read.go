@@ -186,3 +186,18 @@ func (n *Node) relayURL(ctx context.Context, id qa.EventID) (string, error) {
 	defer n.mu.Unlock()
 	return n.clubs.listed[id].relay, nil
 }
+
+// Log returns what moderators and organisers did in an event, the newest last: who
+// hid, marked, blocked, granted or closed what, and whether it counts.
+func (n *Node) Log(ctx context.Context, id qa.EventID) ([]qa.LogEntry, error) {
+	e, err := n.event(id)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.load(ctx); err != nil {
+		return nil, err
+	}
+	return e.fold.Log(), nil
+}
