@@ -42,6 +42,8 @@ type backend interface {
 	Invitations(ctx context.Context, event qa.EventID) ([]qa.InviteInfo, error)
 	RevokeInvite(ctx context.Context, event qa.EventID, key qa.Identity) error
 	Invited(ctx context.Context, event qa.EventID) (qa.Role, string, error)
+	// Log lists what moderators and organisers did, the newest last.
+	Log(ctx context.Context, event qa.EventID) ([]qa.LogEntry, error)
 	// Refusals lists what this device wrote and was not taken; TakeBack gives one up.
 	Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error)
 	TakeBack(ctx context.Context, event qa.EventID, hash string) error

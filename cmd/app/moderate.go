@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // The commands of moderators and organisers about posts: hide, unhide, pin, unpin,
-// approve, answered, duplicate.
+// approve, answered, duplicate, and the log of what they did.
 
 // markCmd is a command that sets one mark of a post.
 func (a *app) markCmd(use, short, done string, act qa.Act) *cobra.Command {
@@ -129,4 +130,88 @@ func (a *app) duplicateCmd() *cobra.Command {
 	}
 	c.Flags().BoolVar(&undo, "undo", false, "take that back")
 	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func (a *app) moderationCmd() *cobra.Command {
+	var event string
+	c := &cobra.Command{
+		Use:   "moderation",
+		Short: "Who hid, pinned, approved, blocked, gave or took a role, and when",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				lines, err := b.Log(ctx, id)
+				if err != nil {
+					return a.explain(err)
+				}
+				if a.json {
+					return a.printJSON(append([]qa.LogEntry{}, lines...))
+				}
+				week, err := b.Week(ctx, id)
+				if err != nil {
+					return err
+				}
+				if len(lines) == 0 {
+					a.printf("Nobody has moderated anything here.\n")
+				}
+				for _, l := range lines {
+					note := ""
+					if !l.InEffect {
+						note = "  (not in effect: their role had been taken back)"
+					}
+					a.printf("%s  %s %s%s\n", time.UnixMilli(l.AtMillis).Format("Mon 2 Jan 15:04"), plain(nameOf(week, l.By)), plain(logLine(week, &l)), note)
+				}
+				return nil
+			})
+		},
+	}
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+// logLine says what a line of the moderation log tells, after who did it.
+func logLine(w qa.Week, l *qa.LogEntry) string {
+	either := func(on, off string) string {
+		if l.On {
+			return on
+		}
+		return off
+	}
+	switch l.Kind {
+	case qa.LogHidden:
+		if l.On {
+			return "hid " + string(l.Post) + ": " + l.Text
+		}
+		return "showed " + string(l.Post) + " again"
+	case qa.LogPinned:
+		return either("pinned ", "unpinned ") + string(l.Post)
+	case qa.LogApproved:
+		return either("approved ", "took back the approval of ") + string(l.Post)
+	case qa.LogAnswered:
+		return "marked " + string(l.Post) + either(" as answered", " as not answered")
+	case qa.LogDuplicate:
+		if l.On {
+			return "marked " + string(l.Post) + " as a duplicate of " + string(l.Of)
+		}
+		return "marked " + string(l.Post) + " as no duplicate"
+	case qa.LogRole:
+		return either("gave ", "took from ") + nameOf(w, l.Identity) + " the role " + string(l.Role)
+	case qa.LogBlock:
+		if l.On {
+			return "blocked " + nameOf(w, l.Identity) + ": " + l.Text
+		}
+		return "lifted the block of " + nameOf(w, l.Identity)
+	case qa.LogClosed:
+		return either("closed the event", "opened the event again")
+	case qa.LogApprove:
+		return either("made posts wait for approval", "ended that posts wait for approval")
+	}
+	return string(l.Kind)
+}
+
+func (l *local) Log(ctx context.Context, event qa.EventID) ([]qa.LogEntry, error) {
+	return l.node.Log(ctx, event)
+}
+
+func (r *remote) Log(ctx context.Context, event qa.EventID) ([]qa.LogEntry, error) {
+	return call[[]qa.LogEntry](ctx, r, "moderation", event)
 }

@@ -25,6 +25,9 @@ func (a *app) passphrase(ctx context.Context, what string) (string, error) {
 	if s, ok, err := a.givenPassphrase(); ok || err != nil {
 		return s, err
 	}
+	if a.asksNothing {
+		return "", errNoTerminal
+	}
 	s, err := askHidden(ctx, fmt.Sprintf("Passphrase of %s: ", what))
 	if errors.Is(err, errNoTerminal) {
 		return "", codedf(exitRefused, "%s is under a passphrase, and %w; nothing was changed. Give it in the environment as %s, or with --passphrase-file FILE", what, err, envPassphrase)

@@ -21,6 +21,8 @@ type app struct {
 	verbose bool
 	// passphraseFile, as given by --passphrase-file, holds that of the key file.
 	passphraseFile string
+	// asksNothing: nobody is asked on the terminal, who is typing a command there.
+	asksNothing bool
 }
 
 const longHelp = `Flyleaf keeps the questions and answers of a "book of the week" on this device,
@@ -74,18 +76,39 @@ func newRoot(std streams) *cobra.Command {
 	root.Flags().AddFlagSet(serve.Flags())
 	root.RunE = serve.RunE // plain `flyleaf` serves
 
+	for _, g := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Events", []*cobra.Command{
+			a.newCmd(), a.joinCmd(), a.inviteCmd(), a.invitationCmd(), a.eventsCmd(), a.eventCmd(), a.closeCmd(), a.reopenCmd(),
+		}},
+		{"Reading and writing", []*cobra.Command{
+			a.listCmd(), a.showCmd(), a.searchCmd(), a.askCmd(), a.replyCmd(), a.editCmd(), a.withdrawCmd(), a.reactCmd(), a.answeredCmd(),
+		}},
+		{"For authors", []*cobra.Command{
+			a.inboxCmd(), a.answerCmd(), a.takeCmd(), a.laterCmd(), a.candidateCmd(), a.winnersCmd(),
+		}},
+		{"Roles and moderation", []*cobra.Command{
+			a.rolesCmd(), a.blockCmd(), a.unblockCmd(), a.hideCmd(), a.unhideCmd(), a.pinCmd(), a.unpinCmd(),
+			a.approveCmd(), a.duplicateCmd(), a.moderationCmd(), a.verifyCmd(),
+		}},
+		{"This device", []*cobra.Command{
+			serve, a.syncCmd(), a.statusCmd(), a.refusedCmd(), a.nameCmd(), a.identityCmd(), a.importCmd(), a.exportCmd(),
+			a.logCmd(), a.apiTokenCmd(), a.doctorCmd(), a.demoCmd(),
+		}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title + ":"})
+		for _, c := range g.commands {
+			c.GroupID = g.title
+			root.AddCommand(c)
+		}
+	}
 	root.AddCommand(
-		a.newCmd(), a.joinCmd(), a.eventsCmd(), a.inviteCmd(), a.invitationCmd(),
-		a.askCmd(), a.replyCmd(), a.editCmd(), a.withdrawCmd(), a.reactCmd(),
-		a.listCmd(), a.showCmd(), a.searchCmd(), a.nameCmd(), a.identityCmd(),
-		a.rolesCmd(), a.blockCmd(), a.unblockCmd(), a.closeCmd(), a.reopenCmd(), a.eventCmd(),
-		a.hideCmd(), a.unhideCmd(), a.pinCmd(), a.unpinCmd(), a.approveCmd(), a.answeredCmd(), a.duplicateCmd(),
-		a.refusedCmd(), a.verifyCmd(), a.readDocumentCmd(),
-		a.importCmd(), a.exportCmd(), a.syncCmd(), a.statusCmd(), a.doctorCmd(), a.logCmd(), a.apiTokenCmd(),
-		a.inboxCmd(), a.answerCmd(), a.takeCmd(), a.laterCmd(), a.candidateCmd(), a.winnersCmd(),
-		serve, a.demoCmd(),
+		a.readDocumentCmd(),
 		&cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp},
 	)
+	a.completions(root)
 	wrapArgs(root)
 	return root
 }

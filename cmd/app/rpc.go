@@ -91,6 +91,7 @@ func rpcHandler(b backend) http.Handler {
 	handle(mux, "setLater", func(ctx context.Context, r rpcLater) (rpcNothing, error) {
 		return rpcNothing{}, b.SetLater(ctx, r.Event, r.Post, r.On)
 	})
+	handle(mux, "moderation", func(ctx context.Context, e qa.EventID) ([]qa.LogEntry, error) { return b.Log(ctx, e) })
 	carryHandler(mux, b)
 	refusedHandler(mux, b)
 	handle(mux, "commitDraw", func(ctx context.Context, e qa.EventID) (rpcNothing, error) { return rpcNothing{}, b.CommitDraw(ctx, e) })

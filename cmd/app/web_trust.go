@@ -11,17 +11,15 @@ import (
 var (
 	_ webui.Keyring   = (*webNode)(nil)
 	_ webui.Logger    = (*webNode)(nil)
+	_ webui.Inviter   = (*webNode)(nil)
 	_ webui.Refuser   = (*webNode)(nil)
 	_ webui.Verifier  = (*webNode)(nil)
 	_ webui.Attendant = (*webNode)(nil)
+	_ webui.Phraser   = (*webNode)(nil)
 )
 
 func (n *webNode) Keys(ctx context.Context, event qa.EventID) ([]qa.Identity, error) {
 	return n.node.Keys(ctx, event)
-}
-
-func (n *webNode) Log(ctx context.Context, event qa.EventID) ([]qa.LogEntry, error) {
-	return n.node.Log(ctx, event)
 }
 
 func (n *webNode) Presence(ctx context.Context, event qa.EventID) ([]qa.Presence, error) {

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"flyleaf/qa"
+)
+
+// What a shell completes after Tab, as `flyleaf completion` sets it up: events,
+// posts, people, and words of which there are only a few.
+
+// words are the values of flags that take one of a few.
+var words = map[string][]string{
+	"access":  {"open", "invited"},
+	"approve": {"on", "off"},
+	"format":  {"json", "jekyll", "bundle", "automerge"},
+	"role":    {"author", "moderator", "member"},
+}
+
+// completions adds completion to a command and those below it, by what their flags
+// and arguments are called.
+func (a *app) completions(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		a.completions(sub)
+	}
+	for flag, values := range words {
+		if c.Flags().Lookup(flag) != nil {
+			_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // it is there
+		}
+	}
+	if c.LocalFlags().Lookup("event") != nil {
+		_ = c.RegisterFlagCompletionFunc("event", func(c *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return a.completeEvents(c.Context(), typed), cobra.ShellCompDirectiveNoFileComp
+		})
+	}
+	var kinds []func(ctx context.Context, event, typed string) []cobra.Completion
+	for _, arg := range strings.Fields(c.Use)[1:] {
+		switch strings.Trim(arg, "[]…") {
+		case "POST", "OF":
+			kinds = append(kinds, a.completePosts)
+		case "PERSON":
+			kinds = append(kinds, a.completePeople)
+		case "ROLE":
+			kinds = append(kinds, func(context.Context, string, string) []cobra.Completion { return words["role"] })
+		case "flags":
+		default: // text, or a file
+			kinds = append(kinds, nil)
+		}
+	}
+	for i, kind := range kinds {
+		if kind == nil {
+			continue
+		}
+		first := i
+		c.ValidArgsFunction = func(c *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) < first || len(args) >= len(kinds) || kinds[len(args)] == nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			event := ""
+			if f := c.Flag("event"); f != nil {
+				event = f.Value.String()
+			}
+			return kinds[len(args)](c.Context(), event, typed), cobra.ShellCompDirectiveNoFileComp
+		}
+		break
+	}
+}
+
+// quietly opens the data directory for a completion, which asks nothing and says
+// nothing when it does not work.
+func (a *app) quietly(ctx context.Context, fn func(context.Context, backend) error) {
+	a.asksNothing = true
+	_ = a.with(ctx, fn)
+}
+
+func (a *app) completeEvents(ctx context.Context, typed string) (out []cobra.Completion) {
+	a.quietly(ctx, func(ctx context.Context, b backend) error {
+		events, err := b.Events(ctx)
+		for _, e := range events {
+			if strings.HasPrefix(string(e.ID), typed) {
+				out = append(out, cobra.CompletionWithDesc(string(e.ID), oneLine(describeEvent(e))))
+			}
+		}
+		return err
+	})
+	return out
+}
+
+func (a *app) completeWeek(ctx context.Context, event string, fn func(qa.Week)) {
+	a.quietly(ctx, func(ctx context.Context, b backend) error {
+		id, err := resolveEvent(ctx, b, event)
+		if err != nil {
+			return err
+		}
+		week, err := b.Week(ctx, id)
+		if err == nil {
+			fn(week)
+		}
+		return err
+	})
+}
+
+func (a *app) completePosts(ctx context.Context, event, typed string) (out []cobra.Completion) {
+	add := func(p *qa.PostView) {
+		if strings.HasPrefix(string(p.ID), typed) && p.Shown() {
+			out = append(out, cobra.CompletionWithDesc(string(p.ID), oneLine(plain(p.Name+": "+p.Text()))))
+		}
+	}
+	a.completeWeek(ctx, event, func(w qa.Week) {
+		for i := range w.Threads {
+			add(&w.Threads[i].Question)
+			for k := range w.Threads[i].Replies {
+				add(&w.Threads[i].Replies[k])
+			}
+		}
+	})
+	return out
+}
+
+func (a *app) completePeople(ctx context.Context, event, typed string) (out []cobra.Completion) {
+	a.completeWeek(ctx, event, func(w qa.Week) {
+		for id, p := range w.People {
+			if strings.HasPrefix(string(id), typed) {
+				out = append(out, cobra.CompletionWithDesc(string(id), oneLine(plain(p.Name))))
+			}
+		}
+	})
+	return out
+}
