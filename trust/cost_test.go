@@ -105,10 +105,6 @@ func (c *crowd) post(x *device, parent qa.PostID) func(start uint64) []wire.Op {
 	}
 }
 
-func idOfPost(x *device, c *wire.Change) qa.PostID {
-	return qa.MakePostID(x.id, []byte(x.actor), c.StartOp)
-}
-
 // react are the operations of a first reaction.
 func react(x *device, post *wire.Change) func(start uint64) []wire.Op {
 	return func(start uint64) []wire.Op {

@@ -96,8 +96,6 @@ func (j *judging) begin() error {
 		return refuse(CodeGenesis, "It begins an event anew that has begun already.")
 	case qa.EventIDFromGenesis([32]byte(c.Hash)) != j.g.event:
 		return refuse(CodeGenesis, "It begins another event: this event's ID does not follow from it.")
-	case c.Seq != 1 || c.StartOp != 1:
-		return refuse(CodeGenesis, "An event's first change is its founder's first.")
 	}
 	j.genesis, j.heldIs, j.held = true, true, founder|organiser
 	for k := range c.Ops {
@@ -126,7 +124,7 @@ func (j *judging) roles() roles {
 // mayWrite checks what holds for the change as a whole: who has no role writes
 // nothing in an invited event, and the key of an invitation nothing but its claim.
 func (j *judging) mayWrite() error {
-	if j.newer || j.genesis {
+	if j.newer {
 		return nil
 	}
 	invited := j.g.access == "invited"
@@ -177,12 +175,8 @@ func (j *judging) op(k int) error {
 		return err
 	}
 	once := r.child != slotRoot || r.when != anyTime || s == slotClaims || s == slotRevisions
-	if !j.g.writtenOnce(r, s) || in.local {
-		if err := j.preds(k, in.id, once); err != nil {
-			return err
-		}
-	} else if len(op.Pred) != 0 { // under a name of its own, so nothing stands there
-		return refuse(CodePreds, "It replaces something that is not what it says.")
+	if err := j.preds(k, in.id, once); err != nil {
+		return err
 	}
 	if r.child != slotRoot {
 		j.made[k] = made{slot: r.child, is: true, post: in.post}

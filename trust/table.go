@@ -133,7 +133,7 @@ type row struct {
 }
 
 func text(limit int) row             { return row{kind: wire.String, max: limit} }
-func formed(f func(string) bool) row { return row{kind: wire.String, max: qa.MaxShort, form: f} }
+func formed(f func(string) bool) row { return row{kind: wire.String, form: f} }
 func blob(limit int) row             { return row{kind: wire.Bytes, max: limit} }
 func aMap(s slot) row                { return row{child: s} }
 

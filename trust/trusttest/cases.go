@@ -271,6 +271,11 @@ func (b *build) beginnings() {
 		w := &World{Event: s.Event}
 		return Genesis(w, About{By: "eve/2"}).Sign()
 	})
+	{
+		w := Found(About{})
+		bad := Genesis(&World{Event: w.Event}, About{By: "eve"}).Sign()
+		*b = append(*b, Case{Name: "the beginning of another event", Code: trust.CodeGenesis, Event: w.Event, Bad: bad})
+	}
 	for _, part := range []string{"kind", "gate", "access", "people", "roles", "blocks", "claims", "posts", "winners", "draw", "contacts", "blobs", "relays"} {
 		b.genesis(trust.CodeGenesis, "a beginning without "+part, About{Without: part}, nil)
 	}
@@ -289,8 +294,14 @@ func (b *build) beginnings() {
 		op := d.Str("event/title", "A")
 		op.Obj = wire.OpID{Counter: 1, Actor: d.Actor} // the operation that sets kind
 	})
-	b.by(founder, trust.CodeOnce, "a root map made again", func(_ *scene, d *Draft) { d.Map("posts") })
-	b.by(founder, trust.CodeOnce, "access changed later", func(_ *scene, d *Draft) { d.Str("access", "invited") })
+	for _, key := range []string{
+		"event", "people", "roles", "blocks", "claims", "posts", "winners", "draw", "contacts", "blobs", "relays", "club", "weeks",
+	} {
+		b.by(founder, trust.CodeOnce, "made later: "+key, func(_ *scene, d *Draft) { d.Map(key) })
+	}
+	for key, v := range map[string]wire.Value{"kind": wire.StringValue("club"), "access": wire.StringValue("invited"), "gate": wire.UintValue(2)} {
+		b.by(founder, trust.CodeOnce, "changed later: "+key, func(_ *scene, d *Draft) { d.Set(key, v) })
+	}
 	b.by(founder, trust.CodeKey, "a root key made later", func(_ *scene, d *Draft) { d.Map("secrets") })
 }
 

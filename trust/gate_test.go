@@ -1,0 +1,322 @@
+package trust_test
+
+import (
+	"errors"
+	"testing"
+
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/trust"
+	"flyleaf/trust/trusttest"
+)
+
+// A gate that was not given what a change builds on says that it is the caller's
+// fault, and takes nothing of the change.
+func TestGateWantsWhatAChangeBuildsOn(t *testing.T) {
+	w := trusttest.Found(trusttest.About{})
+	first := w.Founder.Do(func(d *trusttest.Draft) { d.Str("event/title", "A") })
+	second := w.Founder.Do(func(d *trusttest.Draft) { d.Str("event/title", "B") })
+	g := graph.New()
+	gate := trust.NewGate(w.Event, g)
+	for name, err := range map[string]error{
+		"judge, not in the graph": gate.Judge(first.Change),
+		"add, not in the graph":   gate.Add(first.Change),
+	} {
+		if !errors.Is(err, trust.ErrOrder) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, s := range w.Changes[:2] {
+		if _, err := g.Add(graph.MetaOf(s.Change)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, err := range map[string]error{
+		"judge, in the graph and not added": gate.Judge(second.Change),
+		"add, in the graph and not added":   gate.Add(second.Change),
+	} {
+		if !errors.Is(err, trust.ErrOrder) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if gate.Founder() != "" || gate.Kind() != "" || gate.Access() != "" || gate.Rulings() != 0 {
+		t.Error("an empty gate knows of an event")
+	}
+	for range 2 {
+		for _, s := range w.Changes[:2] {
+			if err := gate.Add(s.Change); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// What cannot have been judged is not added.
+	skipped := *second.Change
+	skipped.Seq++
+	odd := *second.Change
+	odd.Actor = odd.Actor[1:]
+	lost := w.Writer("reader").Draft(second.Change.Deps...)
+	lost.Str("event/title", "C").Obj = wire.OpID{Counter: 77, Actor: w.Founder.Actor}
+	lost.Sign()
+	if err := gate.Add(&skipped); !errors.Is(err, trust.ErrOrder) {
+		t.Errorf("a number left out: %v", err)
+	}
+	if err := gate.Add(&odd); !errors.Is(err, trust.ErrActor) {
+		t.Errorf("an actor of 39 bytes: %v", err)
+	}
+	if err := gate.Add(lost.Change); !errors.Is(err, trust.ErrOrder) {
+		t.Errorf("a map that is not there: %v", err)
+	}
+	if err := gate.Judge(second.Change); err != nil {
+		t.Errorf("after all that: %v", err)
+	}
+	if err := gate.Add(second.Change); err != nil {
+		t.Error(err)
+	}
+}
+
+// holders says who holds what, in the order given.
+func holders(g *trust.Gate, role qa.Role, of ...*trusttest.Writer) string {
+	out := ""
+	for _, x := range of {
+		if g.HoldsRole(x.ID(), role) {
+			out += "1"
+		} else {
+			out += "0"
+		}
+	}
+	return out
+}
+
+func TestRolesOfNow(t *testing.T) {
+	p := newParty(t, trusttest.About{Access: "invited"})
+	gate := p.r.Gate
+	eve, key := p.Writer("eve"), p.Writer("invitation")
+	everybody := []*trusttest.Writer{p.founder, p.organiser, p.author, p.moderator, p.reader, eve}
+	for role, want := range map[qa.Role]string{
+		qa.RoleOrganiser: "110000", qa.RoleAuthor: "001000", qa.RoleModerator: "000100", qa.RoleMember: "000010",
+		qa.RoleInviteAuthor: "000000", "king": "000000",
+	} {
+		if got := holders(gate, role, everybody...); got != want {
+			t.Errorf("%s: %s, want %s", role, got, want)
+		}
+	}
+	if !gate.HoldsRole(p.author.ID(), qa.RoleOrganiser, qa.RoleAuthor) || gate.HoldsRole(p.author.ID()) {
+		t.Error("one of several roles")
+	}
+	if gate.HoldsRole("nobody", qa.RoleMember) || gate.AnyRole("nobody") || gate.Blocked("nobody") || gate.AnyRole(eve.ID()) {
+		t.Error("nobody holds something")
+	}
+	// The key of an invitation reads until it is revoked, after its claim too.
+	p.do(p.organiser, func(d *trusttest.Draft) { d.Role(key.ID(), qa.RoleInviteMember, true) })
+	if !gate.AnyRole(key.ID()) || gate.HoldsRole(key.ID(), qa.RoleMember) || !gate.HoldsRole(key.ID(), qa.RoleInviteMember) {
+		t.Error("the key of an invitation")
+	}
+	p.do(key, func(d *trusttest.Draft) { d.Str("claims/"+string(key.ID()), string(eve.ID())) })
+	if !gate.AnyRole(key.ID()) || gate.AnyRole(eve.ID()) {
+		t.Error("after the claim")
+	}
+	p.do(p.organiser, func(d *trusttest.Draft) {
+		d.Role(key.ID(), qa.RoleInviteMember, false)
+		d.Role(eve.ID(), qa.RoleMember, true)
+	})
+	if gate.AnyRole(key.ID()) || !gate.AnyRole(eve.ID()) {
+		t.Error("after the answer")
+	}
+	p.do(eve, func(d *trusttest.Draft) { d.Post("", "Thank you.") })
+	// And revoked, and given again, and twice within one change.
+	p.do(p.organiser, func(d *trusttest.Draft) { d.Role(eve.ID(), qa.RoleMember, false) })
+	if gate.AnyRole(eve.ID()) {
+		t.Error("revoked")
+	}
+	p.do(p.organiser, func(d *trusttest.Draft) { d.Role(eve.ID(), qa.RoleMember, true) })
+	p.do(eve, func(d *trusttest.Draft) { d.Post("", "Again.") })
+	p.do(p.organiser, func(d *trusttest.Draft) {
+		d.Role(eve.ID(), qa.RoleMember, false)
+		d.Role(eve.ID(), qa.RoleAuthor, true)
+		d.Role(eve.ID(), qa.RoleMember, true)
+		d.Role(eve.ID(), qa.RoleMember, false)
+	})
+	if gate.HoldsRole(eve.ID(), qa.RoleMember) || !gate.HoldsRole(eve.ID(), qa.RoleAuthor) {
+		t.Error("the last of a change counts")
+	}
+	if n := gate.Rulings(); n != 6 {
+		t.Errorf("%d rulings", n)
+	}
+}
+
+// Two claims that do not know of each other are both valid: the organiser answers one.
+func TestConcurrentClaims(t *testing.T) {
+	p := newParty(t, trusttest.About{})
+	one, two := p.Writer("invitation"), p.Writer("invitation/2")
+	p.do(p.organiser, func(d *trusttest.Draft) { d.Role(one.ID(), qa.RoleInviteAuthor, true) })
+	on := p.Heads()
+	p.take(one.DoOn(on, func(d *trusttest.Draft) { d.Str("claims/"+string(one.ID()), string(p.reader.ID())) }))
+	p.take(two.DoOn(on, func(d *trusttest.Draft) { d.Str("claims/"+string(one.ID()), string(p.author.ID())) }))
+}
+
+// A key that was given a role itself is a person like any other.
+func TestAnInvitationsKeyWithARole(t *testing.T) {
+	p := newParty(t, trusttest.About{})
+	key := p.Writer("invitation")
+	p.do(p.organiser, func(d *trusttest.Draft) {
+		d.Role(key.ID(), qa.RoleInviteAuthor, true)
+		d.Role(key.ID(), qa.RoleMember, true)
+	})
+	p.do(key, func(d *trusttest.Draft) { d.Post("", "Hello") })
+	// And one whose invitation is beside its past is nobody in particular.
+	eve := p.Writer("eve")
+	on := p.Heads()
+	p.take(p.organiser.DoOn(on, func(d *trusttest.Draft) { d.Role(eve.ID(), qa.RoleInviteAuthor, true) }))
+	p.take(eve.DoOn(on, func(d *trusttest.Draft) { d.Post("", "Hello") }))
+}
+
+// What an organiser gave before the role was revoked stands; concurrently it does not;
+// and who was given the role again, gives again.
+func TestRevokedOrganisers(t *testing.T) {
+	p := newParty(t, trusttest.About{})
+	gate, eve, bob := p.r.Gate, p.Writer("eve"), p.Writer("bob")
+	p.do(p.organiser, func(d *trusttest.Draft) { d.Role(eve.ID(), qa.RoleModerator, true) })
+	on := p.Heads()
+	p.take(p.founder.DoOn(on, func(d *trusttest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, false) }))
+	p.take(p.organiser.DoOn(on, func(d *trusttest.Draft) { d.Role(bob.ID(), qa.RoleModerator, true) }))
+	if got := holders(gate, qa.RoleModerator, p.moderator, eve, bob); got != "110" {
+		t.Errorf("moderators: %s", got)
+	}
+	p.do(eve, func(d *trusttest.Draft) { d.Str("blocks/"+string(p.reader.ID()), "spam") })
+	if !gate.Blocked(p.reader.ID()) {
+		t.Error("a moderator's block")
+	}
+	p.do(p.founder, func(d *trusttest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, true) })
+	p.do(p.organiser, func(d *trusttest.Draft) { d.Role(bob.ID(), qa.RoleModerator, true) })
+	p.do(bob, func(d *trusttest.Draft) { d.Str("blocks/"+string(p.reader.ID()), "") })
+	if got := holders(gate, qa.RoleModerator, p.moderator, eve, bob); got != "111" || gate.Blocked(p.reader.ID()) {
+		t.Errorf("moderators: %s", got)
+	}
+}
+
+func TestBlocksByRank(t *testing.T) {
+	p := newParty(t, trusttest.About{})
+	gate := p.r.Gate
+	reader := "blocks/" + string(p.reader.ID())
+	// The moderator's lifting has the higher operation, the organiser's block the rank.
+	on := p.Heads()
+	p.take(p.organiser.DoOn(on, func(d *trusttest.Draft) { d.Str(reader, "spam") }))
+	p.take(p.moderator.DoOn(on, func(d *trusttest.Draft) {
+		d.Str("blocks/"+string(p.author.ID()), "")
+		d.Str(reader, "")
+	}))
+	if !gate.Blocked(p.reader.ID()) || gate.Blocked(p.author.ID()) {
+		t.Error("a moderator's word beat an organiser's")
+	}
+	// The founder's above both.
+	on = p.Heads()
+	p.take(p.organiser.DoOn(on, func(d *trusttest.Draft) {
+		d.Str("event/title", "A")
+		d.Str(reader, "still spam")
+	}))
+	p.take(p.founder.DoOn(on, func(d *trusttest.Draft) { d.Str(reader, "") }))
+	if gate.Blocked(p.reader.ID()) {
+		t.Error("an organiser's word beat the founder's")
+	}
+	// A moderator's who was revoked meanwhile does not count, and what it replaced
+	// stands again.
+	p.do(p.founder, func(d *trusttest.Draft) { d.Str(reader, "spam after all") })
+	on = p.Heads()
+	p.take(p.founder.DoOn(on, func(d *trusttest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) }))
+	p.take(p.moderator.DoOn(on, func(d *trusttest.Draft) { d.Str(reader, "") }))
+	if !gate.Blocked(p.reader.ID()) {
+		t.Error("a lifting without the role stands")
+	}
+	// Nobody blocks the founder.
+	p.do(p.organiser, func(d *trusttest.Draft) { d.Str("blocks/"+string(p.founder.ID()), "no") })
+	if gate.Blocked(p.founder.ID()) {
+		t.Error("the founder is blocked")
+	}
+	// Of equals the highest operation.
+	on = p.Heads()
+	author := "blocks/" + string(p.author.ID())
+	p.take(p.organiser.DoOn(on, func(d *trusttest.Draft) { d.Str(author, "") }))
+	p.take(p.Writer("organiser/2").DoOn(on, func(d *trusttest.Draft) {
+		d.Str("event/title", "B")
+		d.Str(author, "spam")
+	}))
+	if !gate.Blocked(p.author.ID()) {
+		t.Error("the lower operation stands")
+	}
+}
+
+// Of concurrent closings and openings the highest operation decides for who has seen
+// both; who has seen one only goes by that.
+func TestClosedInThePast(t *testing.T) {
+	for _, higher := range []bool{true, false} {
+		p := newParty(t, trusttest.About{})
+		on := p.Heads()
+		one := p.take(p.organiser.DoOn(on, func(d *trusttest.Draft) { d.Bool("event/closed", !higher) }))
+		two := p.take(p.founder.DoOn(on, func(d *trusttest.Draft) {
+			d.Str("event/title", "so that it comes later")
+			d.Bool("event/closed", higher)
+		}))
+		for name, c := range map[string]struct {
+			on     []wire.Hash
+			closed bool
+		}{
+			"neither": {on, false}, "one": {[]wire.Hash{one.Change.Hash}, !higher}, "two": {[]wire.Hash{two.Change.Hash}, higher},
+			"both": {p.Heads(), higher},
+		} {
+			d := p.Writer("reader/" + name).Draft(c.on...)
+			d.Post("", "Hello")
+			err := p.r.Take(d.Sign())
+			if (err != nil) != c.closed || err != nil && trust.RefusalOf(err).Code != trust.CodeClosed {
+				t.Errorf("with %s in its past: %v", name, err)
+			}
+		}
+	}
+}
+
+// The rules of later versions are not guessed at, for strangers either.
+func TestNewerRulesOfAnInvitedEvent(t *testing.T) {
+	w := trusttest.Found(trusttest.About{Gate: 2, Access: "invited"})
+	p := &party{World: w, t: t, r: trusttest.NewReplica(w.Event)}
+	p.take(w.Changes[0])
+	p.do(w.Writer("eve"), func(d *trusttest.Draft) { d.Str("event/title", "Mine") })
+}
+
+func TestRefusalOf(t *testing.T) {
+	if trust.RefusalOf(nil) != nil {
+		t.Error("nothing is refused")
+	}
+	for err, want := range map[error]trust.Code{
+		graph.ErrDuplicateSeq:     trust.CodeDuplicateSeq,
+		graph.ErrSeqGap:           trust.CodeSequence,
+		graph.ErrOwnPrevious:      trust.CodeSequence,
+		graph.ErrStartOp:          trust.CodeSequence,
+		graph.ErrMalformed:        trust.CodeMalformed,
+		graph.ErrDependsOnRefused: trust.CodeDependsOn,
+		graph.ErrWaitingFull:      trust.CodeWaitingFull,
+		graph.ErrFull:             trust.CodeFull,
+		trust.ErrSignature:        trust.CodeSignature,
+		trust.ErrActor:            trust.CodeSignature,
+		wire.ErrTooLarge:          trust.CodeTooLarge,
+		wire.ErrTooManyOps:        trust.CodeTooLarge,
+		wire.ErrTooManyPreds:      trust.CodeTooLarge,
+		wire.ErrTooManyHashes:     trust.CodeTooLarge,
+		wire.ErrShape:             trust.CodeSchema,
+		wire.ErrChecksum:          trust.CodeMalformed,
+		errors.New("else"):        trust.CodeMalformed,
+		&trust.Refusal{Code: trust.CodeQuota, Reason: "Enough."}: trust.CodeQuota,
+	} {
+		for _, err := range []error{err, errors.Join(errors.New("around it"), err)} {
+			if got := trust.RefusalOf(err); got.Code != want || got.Error() == "" {
+				t.Errorf("%v is %s, not %s", err, got.Code, want)
+			}
+		}
+	}
+	for _, c := range []trust.Code{
+		trust.CodeWaitingFull, trust.CodeHeads, trust.CodeFull, trust.CodeBlocked, trust.CodeRate, trust.CodeQuota,
+	} {
+		if !c.Deferred() {
+			t.Errorf("%s is for good", c)
+		}
+	}
+}
