@@ -107,6 +107,7 @@ func TestAnInvitationIsClaimedAndGrantedByItself(t *testing.T) {
 		t.Fatal("one link, two authors")
 	}
 	// Answered once, however often it is looked at.
+	sameHeads(t, id, boss, ann, late)
 	n := len(entries(t, store, id))
 	if err := boss.Close(); err != nil {
 		t.Fatal(err)

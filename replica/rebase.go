@@ -28,8 +28,9 @@ type gone struct {
 	proofs map[wire.ActorID]proof
 	// uses are the rows that are out, by whom and as which of theirs.
 	uses map[use]wire.Hash
-	// origins are the posts in those rows that stood for an earlier one.
-	origins map[qa.PostID]qa.PostID
+	// posts are those that the rows made. A cloned device makes two of one ID: then
+	// it is the one that was here first.
+	posts map[qa.PostID]leftPost
 	// lost are the own acts in those rows, in the ledger's order; reissued are the
 	// changes of those that were written anew.
 	lost     []lost
@@ -41,6 +42,12 @@ type use struct {
 	seq   uint64
 }
 
+// leftPost is what is remembered of a post that left.
+type leftPost struct {
+	origin qa.PostID // the post before it that it stood for, "" for none
+	text   string    // as it was first written
+}
+
 // proof names the two changes of a proof of equivocation.
 type proof struct {
 	seq  uint64
@@ -50,7 +57,7 @@ type proof struct {
 func newGone() gone {
 	return gone{
 		out: map[wire.Hash]storage.Status{}, proofs: map[wire.ActorID]proof{},
-		uses: map[use]wire.Hash{}, origins: map[qa.PostID]qa.PostID{},
+		uses: map[use]wire.Hash{}, posts: map[qa.PostID]leftPost{},
 		reissued: map[wire.Hash]bool{},
 	}
 }
@@ -69,29 +76,35 @@ func (g *gone) note(en *storage.Entry) {
 		g.proofs[en.Actor] = proof{seq: en.Seq, a: other, b: en.Hash}
 	}
 	if c, err := wire.DecodeChange(en.Bytes); err == nil {
-		if post, origin := madePost(c); origin != "" {
-			g.origins[post] = origin
+		if id, p, ok := madePost(c); ok {
+			if _, again := g.posts[id]; !again {
+				g.posts[id] = p
+			}
 		}
 	}
 }
 
-// madePost returns the post that a change makes, and the earlier one that it
-// stands for; "" for none.
-func madePost(c *wire.Change) (post, origin qa.PostID) {
+// madePost returns the post that a change makes.
+func madePost(c *wire.Change) (id qa.PostID, p leftPost, ok bool) {
+	if len(c.Ops) == 0 || c.Ops[0].Action != wire.MakeMap {
+		return "", p, false
+	}
+	id, err := qa.ParsePostID(c.Ops[0].Key.Prop)
+	if err != nil {
+		return "", p, false
+	}
+	post := wire.OpID{Counter: c.StartOp, Actor: c.Actor}
 	for i := range c.Ops {
 		op := &c.Ops[i]
-		if i == 0 {
-			if op.Action != wire.MakeMap {
-				return "", ""
-			}
-			post = qa.PostID(op.Key.Prop)
-		}
-		if op.Key.Prop == "origin" && op.Obj == (wire.OpID{Counter: c.StartOp, Actor: c.Actor}) {
-			s, _ := op.Value.Str()
-			origin = qa.PostID(s)
+		text, isText := op.Value.Str()
+		switch {
+		case op.Obj == post && op.Key.Prop == "origin":
+			p.origin = qa.PostID(text)
+		case op.Obj != post && isText:
+			p.text = text // the only one that is not the post's own: its revision
 		}
 	}
-	return post, origin
+	return id, p, true
 }
 
 // cutOff reports whether a change is out because its writer is proven to have used

@@ -161,20 +161,21 @@ func (e *event) translate(act qa.Act) (qa.Act, bool) {
 }
 
 // resolve returns the post that stands for id now: itself, or the one that its
-// owner wrote anew. Nobody else can take its place: the ID holds its owner.
+// owner wrote anew. Nobody else can take its place: the ID holds its owner. Where a
+// cloned device made two posts of one ID, it is the one with the same words.
 func (e *event) resolve(id qa.PostID) (qa.PostID, bool) {
 	if _, ok := e.fold.Post(id); ok {
 		return id, true
 	}
-	origin := cmp.Or(e.gone.origins[id], id)
-	var found qa.PostID
-	for _, p := range e.fold.Posts() { // ascending, so that all devices choose the same
-		if p.Origin == origin && len(id) > 16 && string(p.ID[:16]) == string(id[:16]) {
-			found = p.ID
-			break
+	was, known := e.gone.posts[id]
+	origin := cmp.Or(was.origin, id)
+	for _, p := range e.fold.Posts() { // ascending
+		ours := p.Origin == origin && len(id) > 16 && string(p.ID[:16]) == string(id[:16])
+		if ours && (!known || len(p.Revisions) > 0 && p.Revisions[0].Text == was.text) {
+			return p.ID, true
 		}
 	}
-	return found, found != ""
+	return "", false
 }
 
 // Refusals returns what this device wrote in an event and what was not taken: by

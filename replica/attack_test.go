@@ -1,0 +1,74 @@
+package replica_test
+
+import (
+	"testing"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/replica"
+	"flyleaf/storage"
+	"flyleaf/storage/mem"
+	"flyleaf/trust"
+	"flyleaf/trust/trusttest"
+)
+
+// Every change of the table of hostile ones, as a relay would pass it on: it is
+// refused with its code, and nothing else of the event is touched by it.
+func TestEveryHostileChangeIsRefused(t *testing.T) {
+	cases := trusttest.Cases()
+	refused := 0
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			p, store := newPuppet(t), mem.New()
+			p.event = c.Event
+			n := openNode(t, quick(replica.Config{Store: store, Dial: p}))
+			join(t, n, c.Event, "wss://relay.example")
+			n.Start(t.Context())
+			p.accept()
+			chunks := func(all ...trusttest.Signed) (b [][]byte, signatures []byte) {
+				for _, s := range all {
+					b = append(b, s.Bytes)
+					signatures = append(signatures, append(s.Signature, make([]byte, 64-len(s.Signature))...)...)
+				}
+				return b, signatures
+			}
+			setup, signatures := chunks(c.Setup...)
+			if len(setup) > 0 {
+				p.sync([]wire.Hash{c.Setup[len(c.Setup)-1].Change.Hash}, signatures, setup...)
+				eventually(t, n, "the setup", func() bool { return statusOf(t, n, c.Event).Changes == len(setup) })
+			}
+			before := weekOf(t, n, c.Event)
+			bad, signature := chunks(c.Bad)
+			p.sync([]wire.Hash{c.Bad.Change.Hash}, signature, bad...)
+			if c.Code == trust.CodeDuplicateSeq {
+				// A lie that is signed, and so a proof: it has consequences.
+				eventually(t, n, "the proof", func() bool { return statuses(entries(t, store, c.Event))[storage.Left] >= 2 })
+				refused++
+				return
+			}
+			var got []replica.Refusal
+			ended := false // what is no message at all ends the connection
+			eventually(t, n, "the refusal", func() bool {
+				got = refusedBy(n, c.Event)
+				select {
+				case <-p.conn.closed:
+					ended = c.Code == trust.CodeMalformed
+				default:
+				}
+				return len(got) > 0 || ended
+			})
+			if !ended && (len(got) != 1 || trust.Code(got[0].Code) != c.Code || got[0].Reason == "") {
+				t.Fatalf("%+v, want %s", got, c.Code)
+			}
+			if s := statuses(entries(t, store, c.Event)); s[storage.InDocument] != len(setup) || len(s) > 1 {
+				t.Fatalf("%v", s)
+			}
+			if after := weekOf(t, n, c.Event); len(after.Threads) != len(before.Threads) || after.Event.Title != before.Event.Title {
+				t.Fatalf("%+v", after)
+			}
+			refused++
+		})
+	}
+	if refused < 200 {
+		t.Fatalf("only %d were tried", refused)
+	}
+}

@@ -1,0 +1,180 @@
+package replica_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"flyleaf/qa"
+	"flyleaf/replica"
+	"flyleaf/storage"
+	"flyleaf/storage/mem"
+	"flyleaf/trust"
+)
+
+// sameHeads waits until all devices hold the same of an event, and the relay too.
+func sameHeads(t *testing.T, id qa.EventID, nodes ...*replica.Node) {
+	t.Helper()
+	eventually(t, nodes[0], "all having the same", func() bool {
+		first := statusOf(t, nodes[0], id)
+		for _, n := range nodes {
+			s := statusOf(t, n, id)
+			if s.Pending != 0 || s.Relay.State != qa.RelaySynced || !slices.Equal(s.Heads, first.Heads) {
+				return false
+			}
+		}
+		return true
+	})
+	for _, n := range nodes[1:] {
+		if a, b := weekOf(t, nodes[0], id), weekOf(t, n, id); !reflect.DeepEqual(a, b) {
+			t.Fatalf("two devices show different weeks:\n%+v\n%+v", a, b)
+		}
+	}
+}
+
+// A machine that was copied while the program ran writes with one actor in two
+// places. What hangs on that leaves everywhere, and everything that anybody wrote
+// comes back by itself.
+func TestAClonedDeviceLosesNobodysWords(t *testing.T) {
+	host := startRelay(t)
+	boss := device(t, mem.New())
+	id := found(t, boss, host.url())
+	settled(t, boss, id, 0)
+	key := newKey(t)
+	clone := func() (*replica.Node, storage.Store) {
+		store := mem.New()
+		// The actor is the first that a node draws.
+		n := openNode(t, quick(replica.Config{Store: store, Key: key, Rand: io.MultiReader(bytes.NewReader(make([]byte, 8)), rand.Reader)}))
+		n.Start(t.Context())
+		join(t, n, id, host.url())
+		settled(t, n, id, 0)
+		return n, store
+	}
+	one, _ := clone()
+	two, twoStore := clone()
+	honest := device(t, mem.New())
+	join(t, honest, id, host.url())
+	settled(t, honest, id, 0)
+
+	// The second is cut off from the network meanwhile.
+	if err := two.Close(); err != nil {
+		t.Fatal(err)
+	}
+	two = openNode(t, replica.Config{Store: twoStore, Key: key, Offline: true, Rand: io.MultiReader(bytes.NewReader(make([]byte, 8)), rand.Reader)})
+	q := ask(t, one, id, "asked on the first")
+	settled(t, one, id, 1)
+	settled(t, honest, id, 1)
+	do(t, honest, id, qa.Act{Kind: qa.ActPost, Parent: q, Text: "a reply"})
+	do(t, honest, id, qa.Act{Kind: qa.ActReact, Post: q, Emoji: qa.WantEmoji, On: true})
+	ask(t, honest, id, "a question of my own")
+	settled(t, boss, id, 3)
+	ask(t, two, id, "asked on the second")
+	if err := two.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	two = openNode(t, quick(replica.Config{Store: twoStore, Key: key}))
+	two.Start(t.Context())
+	all := []*replica.Node{boss, one, two, honest}
+	want := []string{"  a reply", "a question of my own", "asked on the first", "asked on the second"}
+	for _, n := range all {
+		eventually(t, n, "all words being back", func() bool {
+			got := texts(weekOf(t, n, id))
+			slices.Sort(got)
+			return slices.Equal(got, want)
+		})
+	}
+	sameHeads(t, id, all...)
+	for _, th := range weekOf(t, boss, id).Threads {
+		switch th.Question.Text() {
+		case "asked on the first":
+			if th.Question.Origin != q || th.Question.By != key.Identity() || len(th.Replies) != 1 || th.Wants != 1 ||
+				th.Replies[0].By != honest.Identity() {
+				t.Fatalf("%+v", th)
+			}
+		}
+	}
+	for _, n := range all {
+		samePostsAfterRebuild(t, n, id)
+		if r := refusalsOf(t, n, id); len(r) != 0 {
+			t.Fatalf("%+v", r)
+		}
+	}
+
+	// A device that comes later, and one that seeds an empty relay with all of it.
+	late := device(t, mem.New())
+	join(t, late, id, host.url())
+	sameHeads(t, id, append(all, late)...)
+	host.stop()
+	host.loseDisk()
+	host.start()
+	eventually(t, boss, "the new relay's ledger", func() bool { return len(entries(t, host.disk, id)) >= statusOf(t, boss, id).Changes })
+	sameHeads(t, id, append(all, late)...)
+	n := 0
+	for _, en := range entries(t, host.disk, id) {
+		if en.Status != storage.InDocument {
+			continue
+		}
+		n++
+		if err := trust.Verify(id, en.Actor, en.Hash, en.Signature); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := statusOf(t, boss, id); n != s.Changes {
+		t.Fatalf("%d changes on the new relay, %d here", n, s.Changes)
+	}
+}
+
+// An invited event: who has no role is shown nothing, who was invited comes in by
+// themselves, also when nobody is there to answer for a while.
+func TestAnInvitedEvent(t *testing.T) {
+	host := startRelay(t)
+	boss := device(t, mem.New())
+	closed := week
+	closed.Access = "invited"
+	id, _, err := boss.Found(bounded(t), closed, host.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv := invite(t, boss, id, qa.RoleMember, "for Mia")
+	ask(t, boss, id, "Among us?")
+	settled(t, boss, id, 1)
+
+	outsider := device(t, mem.New())
+	join(t, outsider, id, host.url())
+	eventually(t, outsider, "being shut out", func() bool {
+		return strings.Contains(statusOf(t, outsider, id).Relay.Why, "invited")
+	})
+	mia := newKey(t)
+	store := mem.New()
+	first := openNode(t, quick(replica.Config{Store: store, Key: mia}))
+	first.Start(t.Context())
+	joinWith(t, first, inv)
+	eventually(t, first, "being let in", func() bool { return claimOf(t, first, id) == qa.InviteGranted })
+	settled(t, first, id, 1)
+	ask(t, first, id, "So glad to be here")
+	settled(t, first, id, 2)
+	settled(t, boss, id, 2)
+
+	// Her other device needs no invitation: it is she.
+	second := openNode(t, quick(replica.Config{Store: mem.New(), Key: mia}))
+	second.Start(t.Context())
+	join(t, second, id, host.url())
+	settled(t, second, id, 2)
+	// Reconnecting, she comes in as herself: the invitation is used up.
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	first = openNode(t, quick(replica.Config{Store: store, Key: mia}))
+	first.Start(t.Context())
+	ask(t, first, id, "Back again")
+	settled(t, first, id, 3)
+	sameHeads(t, id, boss, first, second)
+	if s := statusOf(t, outsider, id); s.Changes != 0 || !strings.Contains(s.Relay.Why, "invited") {
+		t.Fatalf("%+v", s)
+	}
+}
