@@ -85,6 +85,7 @@ func (r *room) take(sub *submission) {
 	}
 	for i := range sub.putOff {
 		p := &sub.putOff[i]
+		r.below.put(p.hash, p.change.meta.Deps)
 		sub.postpone(p.hash, &trust.Refusal{Code: p.code, Reason: deferredFor[p.code]})
 		p.change = nil
 	}
@@ -163,12 +164,26 @@ func (r *room) hold(from *session, c *change) {
 	r.waiting[c.meta.Hash] = held{*c, from}
 	r.waits[from]++
 	r.relay.held.Add(int64(len(c.bytes)))
-	missing := r.graph.MissingFrom([]wire.Hash{c.meta.Hash})
+	missing := r.withDeferred(r.graph.MissingFrom([]wire.Hash{c.meta.Hash}))
 	for s, m := range r.members {
 		if m.peer.Ask(missing...) {
 			s.out.touch(r)
 		}
 	}
+}
+
+// withDeferred adds to changes that are missing what lies below them, as far as it
+// is known from having been deferred: what is asked for together comes together.
+func (r *room) withDeferred(missing []wire.Hash) []wire.Hash {
+	for i := 0; i < len(missing); i++ {
+		below, _ := r.below.take(missing[i]) // so each is gone through once
+		for _, d := range below {
+			if r.below.has(d) {
+				missing = append(missing, d)
+			}
+		}
+	}
+	return missing
 }
 
 // unhold is the end of what hold began.
@@ -327,7 +342,7 @@ func (r *room) makeRoom(from *session, size int64) bool {
 // refuse remembers that a change is invalid, so that nobody is asked for it and
 // what builds on it need not wait. r.mu is held.
 func (r *room) refuse(h wire.Hash) {
-	r.refused.add(h)
+	r.refused.put(h, struct{}{})
 	r.graph.Refuse(h)
 }
 
@@ -357,7 +372,7 @@ func (r *room) rejected(sub *submission) {
 			continue
 		}
 		r.unhold(rejection.Hash)
-		r.refused.add(rejection.Hash)
+		r.refused.put(rejection.Hash, struct{}{})
 		why := trust.RefusalOf(rejection.Err)
 		if errors.Is(rejection.Err, graph.ErrDuplicateSeq) && r.gate != nil {
 			r.usedTwice(w.from, &w.change, r.relay.cfg.Now())
@@ -447,26 +462,28 @@ func (p *plan) fits(s *session, d *putOff) bool {
 	return true
 }
 
-// hashSet is a set of at most MaxRemembered hashes, of which the oldest go.
-type hashSet struct {
-	known map[wire.Hash]struct{}
-	order []wire.Hash // a ring once it is full
+// remembered holds at most MaxRemembered hashes with something about each. The
+// oldest go.
+type remembered[V any] struct {
+	known map[wire.Hash]V
+	order []wire.Hash // a ring once it is full; what was dropped is still in it
 	next  int
 }
 
-func (s *hashSet) has(h wire.Hash) bool {
+func (s *remembered[V]) has(h wire.Hash) bool {
 	_, ok := s.known[h]
 	return ok
 }
 
-func (s *hashSet) add(h wire.Hash) {
+func (s *remembered[V]) put(h wire.Hash, v V) {
 	if s.has(h) {
+		s.known[h] = v
 		return
 	}
 	if s.known == nil {
-		s.known = map[wire.Hash]struct{}{}
+		s.known = map[wire.Hash]V{}
 	}
-	s.known[h] = struct{}{}
+	s.known[h] = v
 	if len(s.order) < MaxRemembered {
 		s.order = append(s.order, h)
 		return
@@ -474,4 +491,11 @@ func (s *hashSet) add(h wire.Hash) {
 	delete(s.known, s.order[s.next])
 	s.order[s.next] = h
 	s.next = (s.next + 1) % MaxRemembered
+}
+
+// take returns what is known of a hash, and forgets it.
+func (s *remembered[V]) take(h wire.Hash) (V, bool) {
+	v, ok := s.known[h]
+	delete(s.known, h)
+	return v, ok
 }

@@ -37,10 +37,11 @@ type room struct {
 	gate    *trust.Gate // nil in an open relay
 	members map[*session]*member
 	fanout  amsync.Fanout
-	latest  *encoded           // the last small message, nil at first
-	waiting map[wire.Hash]held // what the graph has waiting
-	waits   map[*session]int   // how much of it came from whom
-	refused hashSet            // not valid, as far as remembered
+	latest  *encoded                // the last small message, nil at first
+	waiting map[wire.Hash]held      // what the graph has waiting
+	waits   map[*session]int        // how much of it came from whom
+	refused remembered[struct{}]    // not valid
+	below   remembered[[]wire.Hash] // what deferred changes build on
 	seen    map[ephemeralKey]uint64
 
 	people map[qa.Identity]*person // who has written here

@@ -28,6 +28,9 @@ func (p *Peer) Defer(hashes ...wire.Hash) {
 // Changes that this peer never offered are passed over. It reports whether there
 // is anything to ask for.
 func (p *Peer) Ask(hashes ...wire.Hash) bool {
+	if len(p.deferred) == 0 {
+		hashes = nil
+	}
 	for _, h := range hashes {
 		if _, ok := p.deferred[h]; !ok {
 			continue

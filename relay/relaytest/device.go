@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -62,6 +63,8 @@ type Device struct {
 	Event qa.EventID
 	// Unsigned devices send no signatures. Set before connecting.
 	Unsigned bool
+	// Header goes with the upgrade request. Set before connecting.
+	Header http.Header
 	// Forgetful devices pass over proofs of equivocation, as stock clients do.
 	Forgetful bool
 	// Keys are who the device answers challenges as, each once; nil: KeyOf(Name).
@@ -170,7 +173,11 @@ func (c *conn) send(m *repo.Message) error {
 
 // Dial connects a socket and does the handshake as the peer, without a device.
 func Dial(ctx context.Context, url, peer string) (ws *websocket.Conn, relay string, err error) {
-	ws, resp, err := websocket.DefaultDialer.DialContext(ctx, url, nil)
+	return dial(ctx, url, peer, nil)
+}
+
+func dial(ctx context.Context, url, peer string, header http.Header) (ws *websocket.Conn, relay string, err error) {
+	ws, resp, err := websocket.DefaultDialer.DialContext(ctx, url, header)
 	if err != nil {
 		return nil, "", err
 	}
@@ -203,7 +210,7 @@ func Dial(ctx context.Context, url, peer string) (ws *websocket.Conn, relay stri
 
 // Connect joins the relay and begins to sync. Disconnect ends it.
 func (d *Device) Connect(ctx context.Context, url string) error {
-	ws, relay, err := Dial(ctx, url, d.Name)
+	ws, relay, err := dial(ctx, url, d.Name, d.Header)
 	if err != nil {
 		return err
 	}
@@ -361,36 +368,48 @@ func (s source) Graph() *graph.Graph { return s.d.graph }
 
 func (s source) Bytes(h wire.Hash) ([]byte, error) { return s.d.bytes[h], nil }
 
-// Write authors a change with these values, and sends it when connected.
+// Write authors a change with these values, and sends it when connected. In an
+// event it is a post.
 func (d *Device) Write(values ...string) (wire.Hash, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if len(values) == 0 {
 		values = []string{"written by " + d.Name}
 	}
+	return d.write(func(seq, startOp uint64, deps []wire.Hash) Signed {
+		if d.about != nil {
+			return d.about.Post(d.Name, seq, startOp, deps, strings.Join(values, " "))
+		}
+		c := NewChange(d.actor, seq, startOp, deps, fmt.Sprintf("%s-%d", d.Name, seq), values...)
+		return Signed{c, Signature(c.Hash)}
+	})
+}
+
+// Do authors a change of an event with the operations that ops returns, of which
+// the first has the counter startOp, and sends it when connected.
+func (d *Device) Do(ops func(actor wire.ActorID, startOp uint64) []wire.Op) (wire.Hash, error) {
+	return d.write(func(seq, startOp uint64, deps []wire.Hash) Signed {
+		return d.about.Change(d.Name, seq, startOp, deps, ops(d.actor, startOp)...)
+	})
+}
+
+func (d *Device) write(author func(seq, startOp uint64, deps []wire.Hash) Signed) (wire.Hash, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.about != nil && d.graph.Len() == 0 {
 		g := d.about.Genesis
 		if err := d.add(g.Change, g.Encode(), g.Signature); err != nil {
 			return wire.Hash{}, err
 		}
 	}
-	deps := d.graph.Heads()
+	deps := slices.Clone(d.graph.Heads())
 	seq := d.graph.SeqOf(d.actor)
 	if own, ok := d.graph.BySeq(d.actor, seq); ok {
 		deps = append(deps, own)
 	}
-	var c *wire.Change
-	signature := Signature
-	if d.about != nil {
-		s := d.about.Post(d.Name, seq+1, d.graph.MaxOp()+1, deps, strings.Join(values, " "))
-		c, signature = s.Change, func(wire.Hash) []byte { return s.Signature }
-	} else {
-		c = NewChange(d.actor, seq+1, d.graph.MaxOp()+1, deps, fmt.Sprintf("%s-%d", d.Name, seq+1), values...)
-	}
+	c := author(seq+1, d.graph.MaxOp()+1, deps)
 	if d.Unsigned {
-		signature = func(wire.Hash) []byte { return nil }
+		c.Signature = nil
 	}
-	if err := d.add(c, c.Encode(), signature(c.Hash)); err != nil {
+	if err := d.add(c.Change, c.Encode(), c.Signature); err != nil {
 		return c.Hash, err
 	}
 	d.notify()
@@ -398,6 +417,28 @@ func (d *Device) Write(values ...string) (wire.Hash, error) {
 		return c.Hash, nil
 	}
 	return c.Hash, d.speak(d.conn)
+}
+
+// Take makes the device hold changes, as if they had come by another way than the
+// relay. It says nothing of them before it next speaks.
+func (d *Device) Take(changes ...Signed) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range changes {
+		if err := d.add(c.Change, c.Encode(), c.Signature); err != nil {
+			return err
+		}
+	}
+	d.notify()
+	return nil
+}
+
+// Signed returns a change that the device holds, as it travels.
+func (d *Device) Signed(h wire.Hash) (Signed, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c, err := wire.DecodeChange(d.bytes[h])
+	return Signed{c, d.signatures[h]}, err
 }
 
 // Offer sends changes of the event in one sync message, without taking them.
@@ -609,6 +650,13 @@ func (d *Device) Bytes(h wire.Hash) []byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.bytes[h]
+}
+
+// BySeq returns an actor's change by its number, of those the device holds.
+func (d *Device) BySeq(a wire.ActorID, seq uint64) (wire.Hash, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.graph.BySeq(a, seq)
 }
 
 // SignatureOf returns the signature the device holds of a change, nil if none.

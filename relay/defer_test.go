@@ -1,0 +1,458 @@
+package relay_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/relay"
+	"flyleaf/relay/relaytest"
+	"flyleaf/storage"
+	"flyleaf/storage/mem"
+	"flyleaf/trust"
+)
+
+// clock is a time that tests move.
+type clock struct{ nanos atomic.Int64 }
+
+func newClock() *clock {
+	c := &clock{}
+	c.nanos.Store(time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC).UnixNano())
+	return c
+}
+
+func (c *clock) now() time.Time          { return time.Unix(0, c.nanos.Load()) }
+func (c *clock) advance(d time.Duration) { c.nanos.Add(int64(d)) }
+
+// retrying makes a relay look often whether it can take what it deferred.
+var retrying = relay.Limits{Retry: 2 * time.Millisecond}
+
+// deferred returns the codes of what a device was told is not taken now.
+func deferred(s relaytest.State) (codes []trust.Code) {
+	for _, r := range s.Refused {
+		if r.Deferred {
+			codes = append(codes, trust.Code(r.Code))
+		}
+	}
+	return codes
+}
+
+func rows(t testing.TB, l storage.Ledger, event qa.EventID) (all []storage.Entry) {
+	t.Helper()
+	err := l.Entries(context20(t), event, 0, func(e storage.Entry) error {
+		all = append(all, e)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// quiet fails the test when the relay says anything to the device within a moment.
+func quiet(t testing.TB, d *relaytest.Device) {
+	t.Helper()
+	before := d.State()
+	time.Sleep(50 * time.Millisecond) // that nothing happens cannot be polled for
+	if after := d.State(); after.Messages != before.Messages || len(after.Refused) != len(before.Refused) {
+		t.Errorf("%s was told %d messages and %d refusals more", d.Name, after.Messages-before.Messages, len(after.Refused)-len(before.Refused))
+	}
+}
+
+// What comes too fast is deferred and not stored; the session stays quiet and goes
+// on; when there is room again it is asked for, and arrives whole.
+func TestRateDefersAndAsksAgain(t *testing.T) {
+	c, store := newClock(), mem.New()
+	s := start(t, relay.Config{Store: store, Now: c.now, Limits: retrying, Quotas: relay.Quotas{PersonBurst: 5, PersonRate: 5}})
+	event := relaytest.EventID("rate")
+	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
+	write(t, a, 20) // and the genesis, which costs a nothing
+	connect(t, s, a, b)
+	until(t, b, changes(5))
+	until(t, a, func(s relaytest.State) bool { return len(deferred(s)) == 15 })
+	for _, code := range deferred(a.State()) {
+		if code != trust.CodeRate {
+			t.Errorf("deferred as %q", code)
+		}
+	}
+	if n := len(rows(t, store, event)); n != 6 {
+		t.Errorf("%d rows stored", n)
+	}
+	quiet(t, a)
+	quiet(t, b)
+	write(t, b, 1) // built on what is there: nobody else is held up
+	until(t, a, changes(21))
+
+	for n := 10; n <= 20; n += 5 {
+		c.advance(time.Minute)
+		until(t, b, changes(n+1))
+		quiet(t, b)
+	}
+	onDisk(t, a)
+	same(t, a, b)
+}
+
+// What a deferred change's writer needs not wait for is that somebody builds on it.
+func TestDeferredIsTakenWhenSomebodyBuildsOnIt(t *testing.T) {
+	c, store := newClock(), mem.New()
+	s := start(t, relay.Config{Store: store, Now: c.now, Quotas: relay.Quotas{PersonBurst: 5, PersonRate: 1}})
+	event := relaytest.EventID("built on")
+	a, b, third := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event), relaytest.NewDevice("third", event)
+	fast := write(t, a, 20)
+	connect(t, s, a, third)
+	until(t, third, changes(5))
+	until(t, a, func(s relaytest.State) bool { return len(deferred(s)) == 15 })
+
+	// b got them from a by hand, and answers.
+	var all []relaytest.Signed
+	for _, h := range fast {
+		signed, err := a.Signed(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, signed)
+	}
+	if err := b.Take(relaytest.NewEvent("built on", "open").Genesis); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Take(all...); err != nil {
+		t.Fatal(err)
+	}
+	answer := write(t, b, 1)[0]
+	// Only the answer is sent by b: the rest the relay has to ask for.
+	signed, err := b.Signed(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	carrier := relaytest.NewDevice("carrier", event)
+	connect(t, s, carrier)
+	until(t, carrier, changes(5))
+	if err := carrier.Offer(signed); err != nil {
+		t.Fatal(err)
+	}
+	until(t, third, changes(21))
+	same(t, a, third)
+	// It is owed: more of a's is deferred for longer than a minute's worth.
+	write(t, a, 1)
+	until(t, a, func(s relaytest.State) bool { return len(deferred(s)) == 16 })
+	c.advance(10 * time.Minute)
+	quiet(t, third)
+}
+
+// A whole event of many writers from one device, at an address that has no more left
+// than for a few: what somebody with a role built on is taken at once, however many
+// messages it came in before that.
+func TestSeedingIsNotHeldUpByQuotas(t *testing.T) {
+	store := mem.New()
+	c := newClock()
+	s := start(t, relay.Config{Store: store, Now: c.now, BehindProxy: true, Quotas: relay.Quotas{
+		PersonBurst: 2, PersonRate: 1, NewcomersBurst: 5, NewcomersRate: 1, StrangersBurst: 10, StrangersRate: 1,
+	}})
+	event := relaytest.EventID("seed")
+	seeder := relaytest.NewDevice("seeder", event)
+	seeder.Header = http.Header{"X-Forwarded-For": {"203.0.113.5"}}
+	var everybody []*relaytest.Device
+	for i := range 40 {
+		everybody = append(everybody, relaytest.NewDevice(fmt.Sprint("reader-", i), event))
+	}
+	e := relaytest.NewEvent("seed", "open")
+	if err := seeder.Take(e.Genesis); err != nil {
+		t.Fatal(err)
+	}
+	// They write in turn, each on top of all before: 10 rounds. What they write is
+	// long enough for several messages.
+	words := strings.Repeat("words ", 1000)
+	last := e.Genesis
+	n := 0
+	for round := range 10 {
+		for _, d := range everybody {
+			post := e.Post(d.Name, uint64(round+1), last.MaxOp()+1, deps(last, ownLast(seeder, d.Name, round)), words)
+			if err := seeder.Take(post); err != nil {
+				t.Fatal(err)
+			}
+			last = post
+			n++
+		}
+	}
+	// The founder thanks them all.
+	thanks := e.ByFounder("thanks", 1, last.MaxOp()+1, []wire.Hash{last.Hash}, e.Block(relaytest.KeyOf("nobody").Identity(), "to be sure"))
+	if err := seeder.Take(thanks); err != nil {
+		t.Fatal(err)
+	}
+	connect(t, s, seeder)
+	other := relaytest.NewDevice("other", event)
+	connect(t, s, other)
+	until(t, other, changes(n+1))
+	onDisk(t, seeder)
+	if m := seeder.State().Messages; m > 40 {
+		t.Errorf("%d messages for %d changes", m, n)
+	}
+}
+
+func deps(last relaytest.Signed, own wire.Hash) []wire.Hash {
+	if own == (wire.Hash{}) || own == last.Hash {
+		return []wire.Hash{last.Hash}
+	}
+	return []wire.Hash{last.Hash, own}
+}
+
+// ownLast returns the change that the person wrote in the round before, of those
+// that a device holds.
+func ownLast(d *relaytest.Device, name string, round int) wire.Hash {
+	h, _ := d.BySeq(relaytest.Actor(name), uint64(round))
+	return h
+}
+
+// People with a role, and above all the founder, may bring much at once, also from
+// an address that has bounds: ten thousand posts that were imported.
+func TestFounderBringsTenThousandPosts(t *testing.T) {
+	n := 10_000
+	if testing.Short() {
+		n = 1_000
+	}
+	s := start(t, relay.Config{BehindProxy: true})
+	event := relaytest.EventID("import")
+	founder := relaytest.NewDevice("founder of import", event)
+	founder.Header = http.Header{"X-Forwarded-For": {"203.0.113.5"}}
+	for i := range n {
+		if _, err := founder.Write("post number", fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	connect(t, s, founder)
+	onDisk(t, founder)
+	if r := founder.State().Refused; len(r) > 0 {
+		t.Errorf("%d were not taken, the first: %+v", len(r), r[0])
+	}
+	t.Logf("%d posts in %v", n, time.Since(began))
+	reader := relaytest.NewDevice("reader", event)
+	connect(t, s, reader)
+	until(t, reader, changes(n))
+}
+
+// One machine draws keys without end, and floods: what gets through is a part, and
+// neither the people at other addresses nor those with a role are held up.
+func TestThrowAwayIdentitiesAreBounded(t *testing.T) {
+	store, c := mem.New(), newClock()
+	s := start(t, relay.Config{Store: store, Now: c.now, Limits: retrying, BehindProxy: true, Quotas: relay.Quotas{
+		NewcomersBurst: 20, NewcomersRate: 10, StrangersBurst: 100, StrangersRate: 10,
+	}})
+	event := relaytest.EventID("flood")
+	e := relaytest.NewEvent("flood", "open")
+	honest, other := relaytest.NewDevice("honest", event), relaytest.NewDevice("other", event)
+	honest.Header = http.Header{"X-Forwarded-For": {"198.51.100.7"}}
+	other.Header = http.Header{"X-Forwarded-For": {"198.51.100.8"}}
+	write(t, honest, 1)
+	connect(t, s, honest, other)
+	until(t, other, changes(1))
+
+	evil := relaytest.NewDevice("evil", event)
+	evil.Header = http.Header{"X-Forwarded-For": {"203.0.113.5"}}
+	connect(t, s, evil)
+	until(t, evil, changes(1))
+	heads, next := evil.State().Heads, evil.NextOp()
+	const people, each = 60, 10
+	sent := 0
+	for i := range people {
+		name := fmt.Sprint("throw-away-", i)
+		last := relaytest.Signed{}
+		var all []relaytest.Signed
+		for k := range each {
+			on, op := heads, next
+			if k > 0 {
+				on, op = []wire.Hash{last.Hash}, last.MaxOp()+1
+			}
+			last = e.Post(name, uint64(k+1), op, on, "buy")
+			all = append(all, last)
+			sent++
+		}
+		if err := evil.Offer(all...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, evil, func(s relaytest.State) bool { return len(deferred(s)) >= sent-100 })
+	mine := write(t, honest, 3)
+	until(t, other, func(s relaytest.State) bool { return slices.Contains(s.Heads, mine[2]) || other.Has(mine[2]) })
+	writers := map[qa.Identity]bool{}
+	fromEvil := 0
+	for _, row := range rows(t, store, event) {
+		if id := qa.IdentityOfActor([]byte(row.Actor)); id != e.Founder.Identity() && id != relaytest.KeyOf("honest").Identity() {
+			writers[id] = true
+			fromEvil++
+		}
+	}
+	if fromEvil > 100 || len(writers) > 20 || fromEvil < 50 {
+		t.Errorf("%d changes of %d throw-away identities are stored", fromEvil, len(writers))
+	}
+}
+
+// The blocked: what they write stays with them, until it is lifted, or somebody who
+// is not blocked answers it. Nobody else is cut off.
+func TestBlockedIsDeferred(t *testing.T) {
+	store := mem.New()
+	s := start(t, relay.Config{Store: store, Limits: retrying})
+	event := relaytest.EventID("blocked")
+	e := relaytest.NewEvent("blocked", "open")
+	founder, eve, bob := relaytest.NewDevice("founder of blocked", event), relaytest.NewDevice("eve", event), relaytest.NewDevice("bob", event)
+	write(t, eve, 1)
+	connect(t, s, founder, eve, bob)
+	until(t, founder, changes(1))
+	var block wire.OpID
+	if _, err := founder.Do(func(a wire.ActorID, op uint64) []wire.Op {
+		block = wire.OpID{Counter: op, Actor: a}
+		return []wire.Op{e.Block(relaytest.KeyOf("eve").Identity(), "spam")}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, eve, changes(2))
+	until(t, bob, changes(2))
+	hers := write(t, eve, 3)
+	until(t, eve, func(s relaytest.State) bool { return len(deferred(s)) == 3 })
+	for _, code := range deferred(eve.State()) {
+		if code != trust.CodeBlocked {
+			t.Errorf("deferred as %q", code)
+		}
+	}
+	quiet(t, eve)
+	quiet(t, bob)
+	if _, err := store.Entry(context20(t), event, hers[0]); err == nil {
+		t.Error("it was stored")
+	}
+
+	// Bob has two of them by another way, and answers.
+	for _, h := range hers[:2] {
+		c, err := eve.Signed(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := bob.Take(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, bob, 1)
+	until(t, founder, changes(5))
+	if !founder.Has(hers[1]) || founder.Has(hers[2]) {
+		t.Error("not what the answer builds on was taken, and nothing else")
+	}
+	// The block is lifted: the rest comes by itself.
+	if _, err := founder.Do(func(wire.ActorID, uint64) []wire.Op {
+		return []wire.Op{e.Block(relaytest.KeyOf("eve").Identity(), "", block)}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, founder, changes(7))
+	same(t, founder, eve, bob)
+}
+
+// Too many heads: those beyond are deferred, and come when others were merged.
+func TestDeferredHeadsComeLater(t *testing.T) {
+	s := start(t, relay.Config{Limits: retrying})
+	event := relaytest.EventID("heads later")
+	e := relaytest.NewEvent("heads later", "open")
+	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
+	connect(t, s, a, b)
+	next := e.Genesis.MaxOp() + 1
+	all := []relaytest.Signed{e.Genesis}
+	const beyond = 10
+	for i := range relay.MaxHeads + beyond {
+		all = append(all, e.Post(fmt.Sprint("head ", i), 1, next, []wire.Hash{e.Genesis.Hash}, "v"))
+	}
+	// a holds them all, so that the relay can ask it.
+	if err := a.Take(all...); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Offer(all...); err != nil {
+		t.Fatal(err)
+	}
+	until(t, b, changes(relay.MaxHeads))
+	until(t, a, func(s relaytest.State) bool { return len(deferred(s)) >= beyond })
+	write(t, b, 1) // on top of all that b has
+	until(t, b, changes(relay.MaxHeads+beyond+1))
+	same(t, a, b)
+}
+
+// Who fills the room of what waits cannot keep others out of it.
+func TestWaitingRoomIsShared(t *testing.T) {
+	s := start(t, relay.Config{})
+	event := relaytest.EventID("shared room")
+	e := relaytest.NewEvent("shared room", "open")
+	a, b, evil := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event), relaytest.NewDevice("evil", event)
+	write(t, a, 1)
+	connect(t, s, a, b, evil)
+	until(t, b, changes(1))
+	var flood []relaytest.Signed
+	for i := range relay.MaxWaiting + 10 {
+		flood = append(flood, e.Post(fmt.Sprint("w", i), 1, 1000, []wire.Hash{{9, byte(i), byte(i >> 8)}}, "v"))
+	}
+	if err := evil.Offer(flood...); err != nil {
+		t.Fatal(err)
+	}
+	until(t, evil, func(s relaytest.State) bool { return len(deferred(s)) == 10 })
+	// Honest changes come in the wrong order, so the first has to wait.
+	heads, next := a.State().Heads, a.NextOp()
+	one := e.Post("honest", 1, next, heads, "one")
+	two := e.Post("honest", 2, one.MaxOp()+1, []wire.Hash{one.Hash}, "two")
+	for _, c := range []relaytest.Signed{two, one} {
+		if err := a.Offer(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, b, changes(3))
+	// It is empty again when its owner is gone.
+	evil.Disconnect()
+	again := relaytest.NewDevice("again", event)
+	connect(t, s, again)
+	eventually(t, "room for as many", func() bool {
+		if err := again.Offer(flood[:relay.MaxWaiting/2]...); err != nil {
+			t.Fatal(err)
+		}
+		n := len(again.State().Refused)
+		return n == 0
+	})
+}
+
+// A change with a bad signature is refused, and that is not held against the change:
+// it may come again well signed, and what builds on it may wait for that.
+func TestBadSignatureIsNotHeldAgainstTheChange(t *testing.T) {
+	s := start(t, relay.Config{})
+	event := relaytest.EventID("bad signature")
+	e := relaytest.NewEvent("bad signature", "open")
+	a, b, evil := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event), relaytest.NewDevice("evil", event)
+	write(t, a, 1)
+	connect(t, s, a, b, evil)
+	until(t, b, changes(1))
+	heads, next := a.State().Heads, a.NextOp()
+	one := e.Post("honest", 1, next, heads, "one")
+	two := e.Post("honest", 2, one.MaxOp()+1, []wire.Hash{one.Hash}, "two")
+	bad := one
+	bad.Signature = bytes.Clone(one.Signature)
+	bad.Signature[10] ^= 1
+	if err := b.Offer(two); err != nil { // it waits
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := evil.Offer(bad); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, evil, func(s relaytest.State) bool { return len(s.Refused) == 3 })
+	if r := evil.State().Refused[0]; trust.Code(r.Code) != trust.CodeSignature || r.Deferred {
+		t.Errorf("refused as %+v", r)
+	}
+	quiet(t, evil)
+	if err := evil.Offer(one); err != nil {
+		t.Fatal(err)
+	}
+	until(t, a, changes(3))
+	if n := len(b.State().Refused); n > 0 {
+		t.Errorf("%d refusals told to who was in order", n)
+	}
+}

@@ -1,0 +1,143 @@
+package relay
+
+import (
+	"net/http"
+	"testing"
+	"time"
+)
+
+func TestBucket(t *testing.T) {
+	now := time.Unix(1000, 0)
+	r := perMinute(10, 60)
+	var b bucket
+	for range 10 {
+		if !b.has(r, now, 1, 0) {
+			t.Fatal("empty before its burst")
+		}
+		b.spend(1)
+	}
+	if b.has(r, now, 1, 0) || b.full(r, now) {
+		t.Error("not empty after its burst")
+	}
+	if now = now.Add(time.Second); !b.has(r, now, 1, 0) || b.has(r, now, 2, 0) || b.has(r, now, 1, 1) {
+		t.Error("a second should give one unit")
+	}
+	b.spend(21) // 20 are owed
+	if now = now.Add(20 * time.Second); b.has(r, now, 1, 0) {
+		t.Error("what is owed is not paid")
+	}
+	if now = now.Add(time.Second); !b.has(r, now, 1, 0) {
+		t.Error("what is owed is never paid")
+	}
+	if now = now.Add(time.Hour); b.left(r, now) != 10 || !b.full(r, now) {
+		t.Errorf("%v units after an hour", b.left(r, now))
+	}
+	if !b.has(r, now, 500, 0) {
+		t.Error("what costs more than a whole bucket never passes")
+	}
+	b.spend(10)
+	if now = now.Add(-time.Hour); b.has(r, now, 1, 0) {
+		t.Error("a clock that goes back gives something")
+	}
+	if now = now.Add(time.Second); !b.has(r, now, 1, 0) {
+		t.Error("after a clock that went back it is never filled again")
+	}
+	none := perMinute(-1, 0)
+	b.spend(1e9)
+	if !b.has(none, now, 1e6, 0) {
+		t.Error("no bound is one")
+	}
+}
+
+func TestRemote(t *testing.T) {
+	for _, c := range []struct {
+		addr, forwarded string
+		proxy           bool
+		want            string
+	}{
+		{"127.0.0.1:9", "", false, ""},
+		{"[::1]:9", "", false, ""},
+		{"127.0.0.1:9", "198.51.100.7", false, ""},
+		{"198.51.100.7:9", "", false, "198.51.100.7"},
+		{"198.51.100.7:9", "203.0.113.5", false, "198.51.100.7"}, // anybody can write a header
+		{"[::ffff:198.51.100.7]:9", "", false, "198.51.100.7"},
+		{"[2001:db8:1:2:3::4]:9", "", false, "2001:db8:1:2::/64"},
+		{"[fe80::1%eth0]:9", "", false, "fe80::/64"},
+		{"127.0.0.1:9", "203.0.113.5", true, "203.0.113.5"},
+		{"127.0.0.1:9", "6.6.6.6, 203.0.113.5", true, "203.0.113.5"},
+		{"127.0.0.1:9", "203.0.113.5:443", true, "203.0.113.5"},
+		{"127.0.0.1:9", "[2001:db8:1:2:3::4]:443", true, "2001:db8:1:2::/64"},
+		{"127.0.0.1:9", "2001:db8:1:2:3::4", true, "2001:db8:1:2::/64"},
+		{"127.0.0.1:9", "127.0.0.1", true, "127.0.0.1"}, // not this machine's word
+		{"10.0.0.1:9", "nonsense", true, "10.0.0.1"},
+		{"127.0.0.1:9", "", true, ""},
+	} {
+		req := &http.Request{RemoteAddr: c.addr, Header: http.Header{}}
+		if c.forwarded != "" {
+			req.Header.Set("X-Forwarded-For", c.forwarded)
+		}
+		if got := remote(req, c.proxy); got != c.want {
+			t.Errorf("%s, %q, proxy %v: counted by %q, want %q", c.addr, c.forwarded, c.proxy, got, c.want)
+		}
+	}
+}
+
+func TestAccountsAreForgottenWhenFull(t *testing.T) {
+	now := time.Unix(1000, 0)
+	q := Quotas{}.withDefaults()
+	var a accounts
+	one, ok := a.open("one", 2)
+	if _, again := a.open("one", 2); !ok || !again {
+		t.Fatal("not as many connections as there may be")
+	}
+	if _, ok := a.open("one", 2); ok {
+		t.Error("more connections than there may be")
+	}
+	if none, ok := a.open("", 0); none != nil || !ok {
+		t.Error("this machine has a bound")
+	}
+	if !one.affords(&q, now, 1, 0, stranger, true) {
+		t.Error("nothing left in a new account")
+	}
+	one.spend(float64(q.AddressBurst), stranger, true)
+	if one.affords(&q, now, 1, 0, organiser, false) {
+		t.Error("nothing was spent")
+	}
+	a.forget(&q, now)
+	a.close("one")
+	a.close("one")
+	a.close("one")
+	a.forget(&q, now)
+	if len(a.known) != 1 {
+		t.Error("forgotten while something is owed")
+	}
+	a.forget(&q, now.Add(24*time.Hour))
+	if len(a.known) != 0 {
+		t.Error("never forgotten")
+	}
+}
+
+func TestRememberedHashesAreBounded(t *testing.T) {
+	var s remembered[int]
+	h := func(i int) (h [32]byte) { h[0], h[1], h[2] = byte(i), byte(i>>8), byte(i>>16); return h }
+	for i := range 3 * MaxRemembered {
+		s.put(h(i), i)
+		s.put(h(i), i+1)
+	}
+	if len(s.known) != MaxRemembered || len(s.order) != MaxRemembered {
+		t.Errorf("%d remembered", len(s.known))
+	}
+	if s.has(h(2*MaxRemembered-1)) || !s.has(h(2*MaxRemembered)) || !s.has(h(3*MaxRemembered-1)) {
+		t.Error("it is not the oldest that go")
+	}
+	last := h(3*MaxRemembered - 1)
+	if v, ok := s.take(last); v != 3*MaxRemembered || !ok || s.has(last) {
+		t.Errorf("taken %d, %v", v, ok)
+	}
+	for i := range MaxRemembered {
+		s.put(h(i), i) // what was taken is passed over when its turn comes
+	}
+	if len(s.known) > MaxRemembered || len(s.order) != MaxRemembered {
+		t.Errorf("%d remembered", len(s.known))
+	}
+}
