@@ -315,7 +315,8 @@ func (r *room) next(s *session) (frame []byte, message *encoded, err error) {
 	}
 	if m.proofs < len(r.proofs) {
 		if frame := r.nextProof(s, m); frame != nil {
-			s.out.touch(r) // for what comes after it
+			m.peer.Allow(2) // the peer may begin anew, and what it said before is under way
+			s.out.touch(r)  // for what comes after it
 			return frame, nil, nil
 		}
 	}

@@ -80,6 +80,10 @@ func (p *Peer) noteAsked(need []wire.Hash) {
 	}
 }
 
+// Allow makes so many messages of the peer not count against MaxRounds: something
+// else that it was told may make it begin the conversation anew (rule 22).
+func (p *Peer) Allow(messages int) { p.allowed += messages }
+
 // Restart begins the conversation anew, on the same connection, after the graph
 // was built again without some changes (rule 22), which RefusedBy's function
 // knows. shared are heads of the new graph that the peer is known to hold; they
@@ -87,7 +91,7 @@ func (p *Peer) noteAsked(need []wire.Hash) {
 func (p *Peer) Restart(shared []wire.Hash) {
 	fresh := NewPeer(shared)
 	fresh.refused, fresh.deferred, fresh.refusedBy = p.refused, p.deferred, p.refusedBy
-	fresh.limit, fresh.stock = p.limit, p.stock
+	fresh.limit, fresh.stock, fresh.allowed = p.limit, p.stock, p.allowed
 	*p = *fresh
 }
 

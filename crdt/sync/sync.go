@@ -73,6 +73,7 @@ type Peer struct {
 	probe *wire.Hash // asked for though we have it, to be answered
 
 	rounds   int                    // messages since something moved, with the heads of the one before
+	allowed  int                    // messages that are not to be counted
 	news     int                    // messages since something moved, with other heads
 	applied  int                    // length of our graph when something last moved
 	waiting  int                    // changes waiting then
@@ -431,9 +432,12 @@ func (p *Peer) count(g *graph.Graph, heads []wire.Hash, news bool) {
 			moved = true
 		}
 	}
-	if news {
+	switch {
+	case news:
 		p.news++
-	} else {
+	case p.allowed > 0:
+		p.allowed--
+	default:
 		p.rounds++
 	}
 	if moved {

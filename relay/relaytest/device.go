@@ -478,8 +478,13 @@ func (d *Device) believe(c *conn, p *repo.Proof) error {
 			d.left[ch.Hash] = true
 		}
 	}
-	for _, h := range d.graph.From(actor, seq) {
+	out := d.graph.From(actor, seq)
+	for _, h := range out {
 		d.left[h] = true
+	}
+	c.state.RefusedBy(func(h wire.Hash) bool { return d.left[h] })
+	if len(out) == 0 {
+		return nil
 	}
 	old := d.graph
 	d.begin()
@@ -498,7 +503,6 @@ func (d *Device) believe(c *conn, p *repo.Proof) error {
 	if d.left[lastOf(old, d.actor)] {
 		d.actor = "" // a real device takes a new one; this one writes no more
 	}
-	c.state.RefusedBy(func(h wire.Hash) bool { return d.left[h] })
 	c.state.Restart(nil)
 	return d.speak(c)
 }
