@@ -1,7 +1,10 @@
 package relay
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -46,6 +49,43 @@ func TestBucket(t *testing.T) {
 	b.spend(1e9)
 	if !b.has(none, now, 1e6, 0) {
 		t.Error("no bound is one")
+	}
+}
+
+func TestQuotasAreSetByName(t *testing.T) {
+	var all Quotas
+	for i, n := range QuotaNames {
+		if n.Default() == 0 || n.Help == "" {
+			t.Errorf("%s has no default", n.Name)
+		}
+		if err := all.Set(fmt.Sprintf("%s=%d", n.Name, i+1)); err != nil {
+			t.Error(err)
+		}
+	}
+	// Each has one name, so the numbers of all are there, each once.
+	v := reflect.ValueOf(all)
+	seen := map[int64]bool{}
+	for i := range v.NumField() {
+		seen[v.Field(i).Int()] = true
+	}
+	if v.NumField() != len(QuotaNames) || len(seen) != len(QuotaNames) || seen[0] {
+		t.Errorf("%+v", all)
+	}
+	for setting, want := range map[string]int64{"event-bytes=3G": 3 << 30, "event-bytes=64M": 64 << 20, "event-bytes=2K": 2048, "event-bytes=off": -1} {
+		if err := all.Set(setting); err != nil || all.EventBytes != want {
+			t.Errorf("%s: %d, %v", setting, all.EventBytes, err)
+		}
+	}
+	for _, bad := range []string{"", "event-bytes", "event-bytes=", "event-bytes=0", "event-bytes=-5", "event-bytes=1T", "nothing=1", "person-rate=1.5", "event-bytes=99999999999"} {
+		if err := all.Set(bad); !errors.Is(err, ErrQuota) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	if q := (Quotas{PersonRate: 7}).withDefaults(); q.PersonRate != 7 || q.RoleRate != DefaultQuotas.RoleRate || q.EventBytes != DefaultQuotas.EventBytes {
+		t.Errorf("%+v", q)
+	}
+	if NoQuotas.withDefaults().PersonBurst != -1 {
+		t.Error("no bound became one")
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"flyleaf/relay"
 )
 
 const usage = `Syncserver passes Flyleaf events between devices, and keeps them.
@@ -76,21 +78,35 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 		return fallback
 	}
 	m := &Main{Stdout: stdout}
-	var open, programs, level string
+	var open, programs, proxy, level string
 	fs := flag.NewFlagSet("syncserver", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&m.Listen, "listen", or("SYNCSERVER_LISTEN", "127.0.0.1:3030"), "`address` to listen on; port 0 takes a free one (SYNCSERVER_LISTEN)")
 	fs.StringVar(&m.Data, "data", env("SYNCSERVER_DATA"), "`directory` that keeps the events; made if need be\n(SYNCSERVER_DATA; default flyleaf-relay in the user's data directory)")
 	fs.BoolFunc("open", "serve any Automerge document, with looser limits (SYNCSERVER_OPEN)", func(s string) error { open = s; return nil })
 	fs.BoolFunc("api", "answer GET /api/v1/events/EVENT/changes with the log of open events, to anybody\nwho knows the ID (SYNCSERVER_API)", func(s string) error { programs = s; return nil })
+	fs.Func("quota", "`NAME=NUMBER`: a quota other than its default; off for none. May be repeated\n(SYNCSERVER_QUOTAS, separated by commas); the names stand below", m.Quotas.Set)
+	fs.BoolFunc("behind-proxy", "all connections come through a proxy that says in X-Forwarded-For from where;\nwithout it, quotas of an address do not hold for what comes from this machine\n(SYNCSERVER_BEHIND_PROXY)", func(s string) error { proxy = s; return nil })
 	fs.StringVar(&level, "log-level", or("SYNCSERVER_LOG_LEVEL", "info"), "debug, info, warn or error, to standard error (SYNCSERVER_LOG_LEVEL)")
 	open = or("SYNCSERVER_OPEN", "false")
 	programs = or("SYNCSERVER_API", "false")
+	proxy = or("SYNCSERVER_BEHIND_PROXY", "false")
+	if settings := env("SYNCSERVER_QUOTAS"); settings != "" {
+		for setting := range strings.SplitSeq(settings, ",") {
+			if err := m.Quotas.Set(strings.TrimSpace(setting)); err != nil {
+				return nil, fmt.Errorf("SYNCSERVER_QUOTAS: %w", err)
+			}
+		}
+	}
 	err := fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, usage)
 		fs.SetOutput(stdout)
 		fs.PrintDefaults()
+		fmt.Fprint(stdout, "\nQuotas of what people write, with their defaults:\n\n")
+		for _, n := range relay.QuotaNames {
+			fmt.Fprintf(stdout, "  %-16s %11d  %s\n", n.Name, n.Default(), n.Help)
+		}
 		return nil, err
 	}
 	if err != nil {
@@ -103,6 +119,9 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 		return nil, err
 	}
 	if m.API, err = yes("api", programs); err != nil {
+		return nil, err
+	}
+	if m.BehindProxy, err = yes("behind-proxy", proxy); err != nil {
 		return nil, err
 	}
 	var l slog.Level

@@ -300,8 +300,19 @@ func TestFlags(t *testing.T) {
 	if m.Listen != "x:2" || m.Open {
 		t.Errorf("flags do not go before the environment: %+v", m)
 	}
+	env = map[string]string{"SYNCSERVER_QUOTAS": "person-rate=5, event-bytes=1G", "SYNCSERVER_BEHIND_PROXY": "yes"}
+	m, err = parse([]string{"--quota", "person-rate=7", "--quota", "newcomers-burst=off"}, func(k string) string { return env[k] }, &out, &errs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q := m.Quotas; q.PersonRate != 7 || q.EventBytes != 1<<30 || q.NewcomersBurst != -1 || !m.BehindProxy {
+		t.Errorf("%+v", m)
+	}
+	if _, err := parse(nil, func(k string) string { return map[string]string{"SYNCSERVER_QUOTAS": "what=5"}[k] }, &out, &errs); err == nil {
+		t.Error("a quota of no name was taken")
+	}
 	none := func(string) string { return "" }
-	for _, args := range [][]string{{"--nonsense"}, {"word"}, {"--log-level", "loud"}, {"--open=maybe"}} {
+	for _, args := range [][]string{{"--nonsense"}, {"--quota", "person-rate=none"}, {"--behind-proxy=maybe"}, {"word"}, {"--log-level", "loud"}, {"--open=maybe"}} {
 		errs.Reset()
 		if code := run(context.Background(), args, none, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "--help") {
 			t.Errorf("%v: code %d, %q", args, code, errs.String())
@@ -311,7 +322,7 @@ func TestFlags(t *testing.T) {
 	if code := run(context.Background(), []string{"--help"}, none, &out, &errs); code != 0 {
 		t.Errorf("--help is %d", code)
 	}
-	for _, want := range []string{"-listen", "-data", "-open", "-log-level", "wss://", "SYNCSERVER_DATA"} {
+	for _, want := range []string{"-listen", "-data", "-open", "-log-level", "wss://", "SYNCSERVER_DATA", "-behind-proxy", "newcomers-burst", "3000"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("--help does not speak of %s", want)
 		}

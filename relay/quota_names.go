@@ -1,0 +1,95 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// ErrQuota is returned by Quotas.Set for a setting that is none.
+var ErrQuota = errors.New("relay: not a quota")
+
+// QuotaName is a quota as an operator sets it.
+type QuotaName struct {
+	Name string
+	Help string
+	of   func(*Quotas) (*int, *int64) // one of them
+}
+
+func number(f func(*Quotas) *int) func(*Quotas) (*int, *int64) {
+	return func(q *Quotas) (*int, *int64) { return f(q), nil }
+}
+
+func size(f func(*Quotas) *int64) func(*Quotas) (*int, *int64) {
+	return func(q *Quotas) (*int, *int64) { return nil, f(q) }
+}
+
+// QuotaNames are all quotas, in the order in which they are explained.
+var QuotaNames = []QuotaName{
+	{"person-burst", "changes of a person without a role in an event, at once", number(func(q *Quotas) *int { return &q.PersonBurst })},
+	{"person-rate", "and so many more each minute", number(func(q *Quotas) *int { return &q.PersonRate })},
+	{"person-bytes", "bytes that such a person may have in an event", size(func(q *Quotas) *int64 { return &q.PersonBytes })},
+	{"role-burst", "the same of authors, moderators and members; founder and organisers have no such bound", number(func(q *Quotas) *int { return &q.RoleBurst })},
+	{"role-rate", "and so many more each minute", number(func(q *Quotas) *int { return &q.RoleRate })},
+	{"role-bytes", "bytes that such a person may have in an event", size(func(q *Quotas) *int64 { return &q.RoleBytes })},
+	{"address-burst", "changes from one remote address, in all events together, at once", number(func(q *Quotas) *int { return &q.AddressBurst })},
+	{"address-rate", "and so many more each minute", number(func(q *Quotas) *int { return &q.AddressRate })},
+	{"strangers-burst", "of these, changes of people without a role", number(func(q *Quotas) *int { return &q.StrangersBurst })},
+	{"strangers-rate", "and so many more each minute", number(func(q *Quotas) *int { return &q.StrangersRate })},
+	{"newcomers-burst", "people from one remote address that write in an event for the first time, at once", number(func(q *Quotas) *int { return &q.NewcomersBurst })},
+	{"newcomers-rate", "and so many more each hour", number(func(q *Quotas) *int { return &q.NewcomersRate })},
+	{"event-bytes", "bytes to which people without a role may let an event grow", size(func(q *Quotas) *int64 { return &q.EventBytes })},
+}
+
+// Default returns a quota's default.
+func (n QuotaName) Default() int64 {
+	i, big := n.of(&DefaultQuotas)
+	if i != nil {
+		return int64(*i)
+	}
+	return *big
+}
+
+// Set sets a quota from "name=number", or "name=off" for no bound. A number may end
+// in K, M or G, for 2^10, 2^20 and 2^30. ErrQuota is returned for anything else.
+func (q *Quotas) Set(setting string) error {
+	name, value, ok := strings.Cut(setting, "=")
+	if !ok {
+		return fmt.Errorf("%w: %q; write NAME=NUMBER", ErrQuota, setting)
+	}
+	for _, n := range QuotaNames {
+		if n.Name != name {
+			continue
+		}
+		v, err := quantity(value)
+		if err != nil {
+			return fmt.Errorf("%w: %q; it should be a number above 0, such as 100 or 64M, or off", ErrQuota, setting)
+		}
+		if i, big := n.of(q); i != nil {
+			*i = int(min(v, 1<<30))
+		} else {
+			*big = v
+		}
+		return nil
+	}
+	return fmt.Errorf("%w: there is none of the name %q", ErrQuota, name)
+}
+
+func quantity(s string) (int64, error) {
+	if s == "off" {
+		return -1, nil
+	}
+	shift := 0
+	for i, unit := range []string{"K", "M", "G"} {
+		if rest, ok := strings.CutSuffix(s, unit); ok {
+			s, shift = rest, 10*(i+1)
+			break
+		}
+	}
+	v, err := strconv.ParseInt(s, 10, 32)
+	if err != nil || v <= 0 {
+		return 0, ErrQuota
+	}
+	return v << shift, nil
+}
