@@ -152,16 +152,19 @@ type Marks struct {
 
 // Post is a question (Parent is "") or a reply.
 type Post struct {
-	ID         PostID     `json:"id"`
-	Parent     PostID     `json:"parent,omitempty"`
-	By         Identity   `json:"by"`
-	AtMillis   int64      `json:"at"` // the writer's clock, not to be trusted for authority
-	Op         OpID       `json:"op"` // the operation that made the post
-	OnBehalfOf string     `json:"onBehalfOf,omitempty"`
-	Source     string     `json:"source,omitempty"` // where an import took it from
-	Origin     PostID     `json:"origin,omitempty"`
-	AsAuthor   bool       `json:"asAuthor,omitempty"` // a carried-over answer of an author
-	Revisions  []Revision `json:"revisions"`          // ascending by operation; at least one
+	ID         PostID   `json:"id"`
+	Parent     PostID   `json:"parent,omitempty"`
+	By         Identity `json:"by"`
+	AtMillis   int64    `json:"at"` // the writer's clock, not to be trusted for authority
+	Op         OpID     `json:"op"` // the operation that made the post
+	OnBehalfOf string   `json:"onBehalfOf,omitempty"`
+	Source     string   `json:"source,omitempty"` // where an import took it from
+	Origin     PostID   `json:"origin,omitempty"`
+	AsAuthor   bool     `json:"asAuthor,omitempty"` // a carried-over answer of an author
+	// AuthorThen: its writer was an author when it was written, or with AsAuthor an
+	// organiser, by a role that counts, whatever became of the role since.
+	AuthorThen bool       `json:"authorThen,omitempty"`
+	Revisions  []Revision `json:"revisions"` // ascending by operation; at least one
 	Withdrawn  bool       `json:"withdrawn,omitempty"`
 	// WithdrawnAtMillis is when it was taken back, by the writer's clock.
 	WithdrawnAtMillis int64             `json:"withdrawnAt,omitempty"`

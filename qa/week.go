@@ -186,8 +186,12 @@ func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 	p := a.post
 	v := PostView{Post: *p, Name: w.name(p), Late: p.Late, Awaiting: w.Event.awaits(p)}
-	v.ByAuthor = w.Event.HasRole(p.By, RoleAuthor) && p.OnBehalfOf == "" ||
-		p.AsAuthor && w.Event.HasRole(p.By, RoleOrganiser)
+	switch {
+	case p.AsAuthor:
+		v.ByAuthor = p.AuthorThen || w.Event.HasRole(p.By, RoleOrganiser)
+	case p.OnBehalfOf == "":
+		v.ByAuthor = p.AuthorThen || w.Event.HasRole(p.By, RoleAuthor)
+	}
 	if a.place.depth > 1 {
 		v.ReplyTo = w.name(by[p.Parent].post)
 	}

@@ -68,6 +68,9 @@ func (f *Fold) unsettled(id qa.Identity) bool {
 // touchActs notes what somebody did in a role.
 func (f *Fold) touchActs(id qa.Identity) {
 	f.eachPost(func(key string, o *object) {
+		if f.who[o.id.actor] == id {
+			f.touched.posts[key] = struct{}{}
+		}
 		marks := child(o, "marks")
 		for _, m := range []*object{marks, child(marks, "assigned"), child(marks, "candidate")} {
 			if m == nil {
@@ -133,6 +136,9 @@ func (f *Fold) touchClosing(id qa.Identity) {
 }
 
 func (f *Fold) before(a, b uint32) bool {
+	if a == 0 && f.roots == 1 {
+		return b != 0 // the genesis comes before all else
+	}
 	return f.graph.IsAncestor(f.changes[a].hash, f.changes[b].hash)
 }
 
@@ -213,9 +219,11 @@ func (f *Fold) bears(ops []roleOp, role qa.Role, change uint32) bool {
 	for i := range ops {
 		plain = plain && ops[i].on && f.roleRank(&ops[i], role) != rankNone
 	}
-	if plain {
-		return true
-	}
+	return plain || f.held(ops, role, change)
+}
+
+// held is bears for what needs no role, so that nobody has made sure that it was held.
+func (f *Fold) held(ops []roleOp, role qa.Role, change uint32) bool {
 	held := f.standingRole(ops, role, func(r *roleOp) bool { return f.before(r.change, change) })
 	if held == nil || !held.on {
 		return false
@@ -227,6 +235,20 @@ func (f *Fold) bears(ops []roleOp, role qa.Role, change uint32) bool {
 		}
 	}
 	return true
+}
+
+// authorThen reports whether a post is an author's by a role that counts; as says
+// that an organiser carried an author's words over.
+func (f *Fold) authorThen(who qa.Identity, change uint32, as bool) bool {
+	role := qa.RoleAuthor
+	if as {
+		role = qa.RoleOrganiser
+		if who == f.founder {
+			return true
+		}
+	}
+	ops := f.roleOps[who][role]
+	return len(ops) > 0 && f.held(ops, role, change)
 }
 
 // roleRank is rank for a grant or revocation: the organiser's role is the founder's

@@ -120,6 +120,7 @@ type Fold struct {
 	roleOps     map[qa.Identity]map[qa.Role][]roleOp
 	ended       map[place][]entry    // of keys that need a role: what was overwritten
 	pasts       map[uint32]graph.Set // causal pasts of closing and blocking changes
+	roots       int                  // changes without deps; a valid event has one
 	edits       int                  // changes, beside the first, to what the event says of itself
 	touched     touched
 }
@@ -161,6 +162,9 @@ func (f *Fold) Apply(c *wire.Change) error {
 	f.seqs[actor] = c.Seq
 	change := uint32(len(f.changes))
 	f.changes = append(f.changes, changeInfo{hash: c.Hash, millis: c.TimeMillis})
+	if len(c.Deps) == 0 {
+		f.roots++
+	}
 	if len(c.Deps) == 0 && (f.founderHash == (wire.Hash{}) || bytes.Compare(c.Hash[:], f.founderHash[:]) < 0) {
 		// A valid event has one genesis. Should there be two, all agree on one.
 		f.founderHash = c.Hash

@@ -185,3 +185,42 @@ func TestAClosingThatDoesNotCount(t *testing.T) {
 		t.Errorf("touched %v", got)
 	}
 }
+
+// Answers that an author wrote stay an author's when the role is taken back later;
+// what is written meanwhile, or before the role was given, is not made so by it.
+func TestAnswersOfWhoWasAnAuthor(t *testing.T) {
+	boss, org, mod, reader, all := crew(t)
+	mod.post("before")
+	all()
+	boss.role(mod, qa.RoleAuthor, true)
+	all()
+	mod.post("as author")
+	org.write(mk("posts/as"), put("posts/as/as", "author"), put("posts/as/parent", "q"))
+	all()
+	boss.role(mod, qa.RoleAuthor, false)
+	boss.role(org, qa.RoleOrganiser, false)
+	mod.post("meanwhile")
+	reader.from(mod)
+	if !reader.get("meanwhile").AuthorThen {
+		t.Fatal("an author's post before the revocation is known")
+	}
+	reader.f.Touched()
+	all()
+	if got := reader.f.Touched().Posts; !slices.Contains(got, qa.PostID("meanwhile")) {
+		t.Errorf("touched %v", got)
+	}
+	for key, want := range map[string]bool{"before": false, "as author": true, "meanwhile": false, "as": true, "q": false} {
+		if got := reader.get(key).AuthorThen; got != want {
+			t.Errorf("%q is an author's: %v", key, got)
+		}
+	}
+	w := qa.NewWeek(reader.f.Event(), reader.f.Posts(), nil)
+	for _, th := range w.Threads {
+		if th.Question.ID == "q" && (!th.Answered || !th.Replies[0].ByAuthor) {
+			t.Error("the carried-over answer does not count any more")
+		}
+		if th.Question.ID == "as author" && !th.Question.ByAuthor {
+			t.Error("the author's post is nobody's in particular")
+		}
+	}
+}

@@ -173,6 +173,7 @@ func (f *Fold) post(key string, o *object) qa.Post {
 		Tags:       qa.SplitTags(winner(o, "tags").str()),
 		X:          f.strings(child(o, "x")),
 	}
+	p.AuthorThen = f.authorThen(p.By, o.change, p.AsAuthor)
 	if state := winner(o, "state"); state.str() == "withdrawn" {
 		p.Withdrawn, p.WithdrawnAtMillis = true, f.changes[state.change].millis
 	}
