@@ -40,6 +40,14 @@ func TestAnonymousQuestion(t *testing.T) {
 		}
 		return nil
 	})
+	if _, errs, code := reader.try("reply", "--anonymous", reader.list(week.Event)[0].ID, "As nobody?"); code != 5 || !strings.Contains(errs, "one's own anonymous question") {
+		t.Errorf("an anonymous reply to another post: exit code %d, %s", code, errs)
+	}
+	reply := reader.run("reply", "--anonymous", question, "Says who asked.")
+	if reply[:16] != question[:16] {
+		t.Errorf("the reply %s is not by who asked %s", reply, question)
+	}
+	reader.run("sync")
 	reader.run("withdraw", question)
 	if out := organiser.run("verify"); !strings.Contains(out, "each signed by its writer and permitted") {
 		t.Error(out)

@@ -58,7 +58,8 @@ type Act struct {
 	// Origin is the post that this one stands for, when it is re-issued because
 	// the first did not stay in the document.
 	Origin PostID `json:"origin,omitempty"`
-	// Anonymous asks with a key that was made for this one question.
+	// Anonymous asks with a key that was made for this one question, or replies
+	// under such a question of one's own with its key.
 	Anonymous bool     `json:"anonymous,omitempty"`
 	Invite    Identity `json:"invite,omitempty"`    // the public key of an invitation
 	Successor Identity `json:"successor,omitempty"` // who claims it

@@ -333,8 +333,8 @@ func (a *Act) validatePost() error {
 			return err
 		}
 	}
-	if a.Anonymous && (a.Parent != "" || a.OnBehalfOf != "") {
-		return bad("post", "only a question of one's own can be asked anonymously")
+	if a.Anonymous && (a.OnBehalfOf != "" || a.AsAuthor) {
+		return bad("post", "what is said anonymously is said for nobody else")
 	}
 	for _, t := range a.Tags {
 		if strings.Contains(t, ",") {

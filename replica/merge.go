@@ -33,6 +33,7 @@ type Merged struct {
 	Taken   int       // changes that are new here
 	Known   int       // that were here already
 	Waiting int       // that build on changes which neither the bundle nor this device has
+	Left    int       // that are kept and not part of the event: proof that a writer gave one number to two changes, and what builds on those
 	Refused []Refusal // that cannot be taken, in the order of the bundle
 }
 
@@ -155,14 +156,21 @@ func (e *event) mergeInspected(ctx context.Context, chunks [][]byte, found []ins
 	if err := e.load(ctx); err != nil {
 		return Update{}, err
 	}
+	// What was inspected says its hash itself: only then is that of a deflated change
+	// known. One that cannot be read has none.
+	inspectedHash := make(map[*byte]wire.Hash, len(found))
+	for i := range found {
+		inspectedHash[&found[i].chunk[0]] = found[i].hash
+	}
 	known := map[wire.Hash]bool{}
 	hashes := make([]wire.Hash, len(chunks))
 	for i, chunk := range chunks {
-		h, err := wire.ReadHash(chunk)
-		if err == nil {
-			hashes[i] = h
-			known[h] = e.graph.Has(h)
+		h, ok := inspectedHash[&chunk[0]]
+		if !ok {
+			h, _ = wire.ReadHash(chunk) // it was read before
 		}
+		hashes[i] = h
+		known[h] = e.graph.Has(h)
 	}
 	waitingBefore := e.graph.WaitingLen()
 	update, err := e.take(ctx, found)
@@ -171,7 +179,10 @@ func (e *event) mergeInspected(ctx context.Context, chunks [][]byte, found []ins
 	}
 	for _, h := range hashes {
 		r, refused := e.refused[h]
+		_, left := e.gone.out[h]
 		switch {
+		case left:
+			out.Left++
 		case refused:
 			out.Refused = append(out.Refused, r)
 		case known[h]:

@@ -11,6 +11,8 @@ import (
 	"flyleaf/replica"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
+	"flyleaf/trust"
+	"flyleaf/trust/trusttest"
 )
 
 func bundled(t *testing.T, n *replica.Node, id qa.EventID) []bundle.Change {
@@ -118,5 +120,37 @@ func TestBundleOfNothing(t *testing.T) {
 	}
 	if err := n.Bundle(bounded(t), id, &bytes.Buffer{}); !errors.Is(err, replica.ErrNothingHere) {
 		t.Error(err)
+	}
+}
+
+// TestMergeRefusesEveryHostileChange of the table, with its code, and takes what was
+// valid before it.
+func TestMergeRefusesEveryHostileChange(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hundreds of events")
+	}
+	for _, c := range trusttest.Cases() {
+		var changes []bundle.Change
+		for _, s := range append(slices.Clone(c.Setup), c.Bad) {
+			changes = append(changes, bundle.Change{Bytes: s.Bytes, Signature: s.Signature})
+		}
+		store := mem.New()
+		n := openNode(t, replica.Config{Store: store, Offline: true})
+		got, err := n.Merge(bounded(t), c.Event, changes)
+		if len(c.Setup) == 0 {
+			if !errors.Is(err, replica.ErrNothingTaken) && (err != nil || got.Taken != 0) {
+				t.Errorf("%s: %+v, %v", c.Name, got, err)
+			}
+		} else if c.Code == trust.CodeDuplicateSeq && err == nil && got.Left > 0 {
+			// Two are proof: neither is part of the event, nor what builds on them.
+			if got.Taken+got.Left != len(changes) || len(entries(t, store, c.Event)) != len(changes) {
+				t.Errorf("%s: %+v", c.Name, got)
+			}
+		} else if err != nil || got.Taken != len(c.Setup) || len(got.Refused) != 1 || got.Refused[0].Code != string(c.Code) {
+			t.Errorf("%s: %+v, %v; %d were valid, want %s", c.Name, got, err, len(c.Setup), c.Code)
+		}
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -25,6 +25,7 @@ type mergeResult struct {
 	Taken   int        `json:"taken"`   // changes that are new here
 	Known   int        `json:"known"`   // that were here already
 	Waiting int        `json:"waiting"` // that build on changes which are in neither
+	Left    int        `json:"left"`    // that are proof of a writer's lie, or build on it
 	Refused []refusal  `json:"refused"` // that are not valid
 }
 
@@ -44,7 +45,7 @@ func (l *local) Merge(ctx context.Context, b []byte) (mergeResult, error) {
 		return mergeResult{}, codedf(exitRefused, "%w; nothing was changed", err)
 	}
 	m, err := l.node.Merge(ctx, event, changes)
-	out := mergeResult{Event: event, Format: "bundle", Taken: m.Taken, Known: m.Known, Waiting: m.Waiting, Refused: []refusal{}}
+	out := mergeResult{Event: event, Format: "bundle", Taken: m.Taken, Known: m.Known, Waiting: m.Waiting, Left: m.Left, Refused: []refusal{}}
 	if err != nil {
 		return out, err
 	}
@@ -183,6 +184,9 @@ func (a *app) printMerged(results []mergeResult) error {
 		a.printf("  event %s\n", m.Event)
 		if m.Waiting > 0 {
 			a.printf("  %s for others that are not here\n", counted(m.Waiting, "change waits", "changes wait"))
+		}
+		if m.Left > 0 {
+			a.printf("  %s kept and not shown: a writer gave one number to two changes\n", counted(m.Left, "change is", "changes are"))
 		}
 		for i, r := range m.Refused {
 			if i == maxListed {

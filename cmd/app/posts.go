@@ -53,6 +53,7 @@ writer had seen. The relay sees from which address it came.`,
 
 func (a *app) replyCmd() *cobra.Command {
 	var event, behalf string
+	var anonymous bool
 	c := &cobra.Command{
 		Use:     "reply [flags] POST TEXT|-",
 		Short:   "Reply to a post; prints the reply's ID",
@@ -64,11 +65,12 @@ func (a *app) replyCmd() *cobra.Command {
 				return err
 			}
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
-				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, AtMillis: nowMillis(), Parent: post, Text: text, OnBehalfOf: behalf})
+				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, AtMillis: nowMillis(), Parent: post, Text: text, OnBehalfOf: behalf, Anonymous: anonymous})
 			})
 		},
 	}
 	c.Flags().StringVar(&behalf, "on-behalf-of", "", "reply for somebody else; their `name` is shown")
+	c.Flags().BoolVar(&anonymous, "anonymous", false, "reply under an anonymous question of yours as the one who asked it")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
