@@ -9,6 +9,7 @@ import (
 
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/trust"
 	"flyleaf/trust/trusttest"
 )
 
@@ -164,13 +165,30 @@ func TestWhatIsAllowed(t *testing.T) {
 	}
 }
 
-// A draw without its maps, as events of the first days have it: an author makes them.
+// An event that lacks the maps which our writer makes at its beginning: they are made
+// later by whoever may write in them.
 func TestOlderGenesis(t *testing.T) {
-	p := newParty(t, trusttest.About{Without: "draw/commit"})
-	p.do(p.author, func(d *trusttest.Draft) {
-		d.Map("draw/commit")
-		d.Set("draw/commit/"+string(p.author.ID()), wire.BytesValue([]byte{1}))
-	})
+	for _, c := range []struct {
+		kind, path string
+		by, not    string
+	}{
+		{"event", "draw/commit", "author", "moderator"},
+		{"event", "draw/reveal", "organiser", "reader"},
+		{"event", "event/links", "organiser", "author"},
+		{"event", "event/x", "organiser", "author"},
+		{"club", "club/x", "founder", "author"},
+	} {
+		p := newParty(t, trusttest.About{Kind: c.kind, Without: c.path})
+		people := map[string]*trusttest.Writer{
+			"founder": p.founder, "organiser": p.organiser, "author": p.author, "moderator": p.moderator, "reader": p.reader,
+		}
+		d := people[c.not].Clone().Draft()
+		d.Map(c.path)
+		if err := p.r.Take(d.Sign()); err == nil || trust.RefusalOf(err).Code != trust.CodeRole {
+			t.Errorf("%s, made by %s: %v", c.path, c.not, err)
+		}
+		p.do(people[c.by], func(d *trusttest.Draft) { d.Map(c.path) })
+	}
 }
 
 func TestAClub(t *testing.T) {

@@ -320,3 +320,44 @@ func TestRefusalOf(t *testing.T) {
 		}
 	}
 }
+
+// Two words of one rank and one counter: the higher actor's stands, whichever came
+// first.
+func TestTiesOfRulings(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		p := newParty(t, trusttest.About{})
+		one, two := p.organiser, p.Writer("organiser/2")
+		if two.Actor < one.Actor {
+			one, two = two, one
+		}
+		on := p.Heads()
+		path := "blocks/" + string(p.reader.ID())
+		a := one.DoOn(on, func(d *trusttest.Draft) { d.Str(path, "spam") })
+		b := two.DoOn(on, func(d *trusttest.Draft) { d.Str(path, "") })
+		if a.Change.StartOp != b.Change.StartOp {
+			// The one who has written before builds on it; the counters are the same all
+			// the same, since that lies in the other's past too.
+			t.Fatal("the counters differ")
+		}
+		if !first {
+			a, b = b, a
+		}
+		p.take(a)
+		p.take(b)
+		if p.r.Gate.Blocked(p.reader.ID()) {
+			t.Errorf("the lower actor's word stands (first: %v)", first)
+		}
+	}
+}
+
+// A revocation by somebody who was revoked meanwhile takes nothing out of effect.
+func TestARevocationThatDoesNotCount(t *testing.T) {
+	p := newParty(t, trusttest.About{})
+	on := p.Heads()
+	p.take(p.founder.DoOn(on, func(d *trusttest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, false) }))
+	p.take(p.organiser.DoOn(on, func(d *trusttest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) }))
+	p.take(p.moderator.DoOn(on, func(d *trusttest.Draft) { d.Str("blocks/"+string(p.reader.ID()), "spam") }))
+	if !p.r.Gate.Blocked(p.reader.ID()) || !p.r.Gate.HoldsRole(p.moderator.ID(), qa.RoleModerator) {
+		t.Error("a revoked organiser's revocation counts")
+	}
+}

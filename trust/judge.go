@@ -128,7 +128,8 @@ func (j *judging) mayWrite() error {
 		return nil
 	}
 	invited := j.g.access == "invited"
-	key := j.g.authority.named(j.who) && j.g.authority.everInvited(j.who, view{past: j.pastOf()})
+	about, key := j.g.authority.peopleX[j.who]
+	key = key && j.g.authority.everInvited(about, view{past: j.pastOf()})
 	if !invited && !key || j.roles()&ordinary != 0 || j.isClaim() {
 		return nil
 	}

@@ -246,6 +246,9 @@ func (a *authority) held(p person, v view) roles {
 
 // heldNow is held for whoever knows everything.
 func (a *authority) heldNow(p person) roles {
+	if !a.named(p) { // strangers who ask leave nothing behind
+		return a.held(p, everything)
+	}
 	r, ok := a.now[p]
 	if !ok {
 		r = a.held(p, everything)
@@ -269,11 +272,7 @@ func (a *authority) heldIn(p person, past *graph.Past) roles {
 }
 
 // everInvited reports whether somebody was ever made an invitation's key.
-func (a *authority) everInvited(p person, v view) bool {
-	about, ok := a.peopleX[p]
-	if !ok {
-		return false
-	}
+func (a *authority) everInvited(about int32, v view) bool {
 	for i := range a.grants[about] {
 		if x := &a.grants[about][i]; x.role&invites != 0 && x.on && a.in(v, x.ruling) {
 			return true
@@ -284,9 +283,6 @@ func (a *authority) everInvited(p person, v view) bool {
 
 // closed reports whether the event is closed for whoever knows v.
 func (a *authority) closed(v view) bool {
-	if len(a.closes) == 0 {
-		return false
-	}
 	x := a.standing(a.closes, 0, v, func(x *act) int { return min(a.rank(x.ruling, organiser, v), 1) })
 	return x != nil && x.on
 }

@@ -31,7 +31,7 @@ const (
 	jury       = "founder organiser author"
 )
 
-func lines(question, reply qa.PostID, other qa.Identity) []line {
+func lines(question, reply qa.PostID, other, somebody qa.Identity) []line {
 	q, a := "posts/"+string(question)+"/", "posts/"+string(reply)+"/"
 	out := []line{
 		{path: "event/title", value: "", limit: 300, by: organisers},
@@ -66,7 +66,11 @@ func lines(question, reply qa.PostID, other qa.Identity) []line {
 		{path: "people/me/about", value: "", limit: 2 << 10, by: "*", ready: "people/me"},
 		{path: "people/me/link", value: "", limit: 300, by: "*", ready: "people/me"},
 		{path: "people/me/publishAs", value: wire.StringValue("initials"), by: "*", ready: "people/me"},
-		{path: "people/" + string(other), by: ""},
+		{path: "people/" + string(somebody), by: ""},
+		{path: "people/" + string(other) + "/name", value: "", by: ""},
+		{path: "people/" + string(other) + "/about", value: "", by: ""},
+		{path: "people/" + string(other) + "/link", value: "", by: ""},
+		{path: "people/" + string(other) + "/publishAs", value: wire.StringValue("none"), by: ""},
 		{path: "contacts/me", value: []byte{}, limit: 1 << 10, by: "*"},
 		{path: "contacts/" + string(other), value: []byte{}, by: ""},
 
@@ -179,9 +183,10 @@ func TestEveryLineOfTheTable(t *testing.T) {
 				d.Map("weeks/" + string(qa.MakeEventID([16]byte{1})))
 			}
 		})
+		p.do(other, func(d *trusttest.Draft) { d.Map("people/" + string(other.ID())) })
 		table := clubLines()
 		if kind == "event" {
-			table = lines(p.question, reply, other.ID())
+			table = lines(p.question, reply, other.ID(), p.Writer("somebody").ID())
 		}
 		everybody := map[string]*trusttest.Writer{
 			"founder": p.founder, "organiser": p.organiser, "author": p.author, "moderator": p.moderator, "reader": p.reader, "eve": eve,
