@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"flyleaf/crdt"
 	"flyleaf/crdt/wire"
@@ -50,10 +51,40 @@ func (d *draft) doAs(key trust.Key, act qa.Act) (crdt.Made, error) {
 		}
 		return made, err
 	}
-	if made.Nothing {
-		return made, nil
+	if !made.Nothing {
+		return made, d.take(made, act, key)
 	}
-	return made, d.take(made, act, key)
+	if act.Kind == qa.ActReact && act.On != e.reacts(act.Post, key.Identity(), act.Emoji) {
+		return d.reactAnew(key, act)
+	}
+	return made, nil
+}
+
+// reacts reports whether somebody's reaction is on.
+func (e *event) reacts(post qa.PostID, by qa.Identity, emoji string) bool {
+	p, _ := e.fold.Post(post)
+	return slices.Contains(p.Reactions, qa.Reaction{By: by, Emoji: emoji})
+}
+
+// reactAnew switches a reaction to and fro. The document shows the map of one of
+// this person's devices, where nothing is to be changed; in that of another, made at
+// the same time, it stands otherwise. The last word over both is now this one.
+func (d *draft) reactAnew(key trust.Key, act qa.Act) (crdt.Made, error) {
+	var made crdt.Made
+	for _, on := range []bool{!act.On, act.On} {
+		act.On = on
+		var err error
+		if made, err = d.e.doc.Do(act); err == nil && !made.Nothing {
+			err = d.take(made, act, key)
+		}
+		if errors.Is(err, crdt.ErrBroken) {
+			d.e.discard()
+		}
+		if err != nil {
+			return made, err
+		}
+	}
+	return made, nil
 }
 
 // writeAs makes another key the document's writer, until back is called.

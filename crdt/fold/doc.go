@@ -8,8 +8,9 @@
 // outside the schema is kept where it stands and shows nowhere.
 //
 // Where two devices of one identity made the same map twice (people/<id>,
-// roles/<id>, reactions/<id>) the map with the highest operation is the one that
-// is read, as in Automerge; what the other holds shows nowhere.
+// reactions/<id>, winners/<id>) all of them are read, and the highest operation on
+// a key decides: here the fold says more than Automerge, which shows one map. So it
+// is with roles/<id>, whoever made the maps.
 //
 // It never judges whether a change is valid, never reads a clock, does no I/O and
 // keeps no change bytes.

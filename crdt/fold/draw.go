@@ -19,16 +19,18 @@ func (f *Fold) winners() []qa.Winner {
 	var out []qa.Winner
 	for i := range all.props {
 		by := all.props[i].key
-		of := child(all, by)
-		if of == nil {
-			continue
-		}
-		for k := range of.props {
-			post := of.props[k].key
-			if note := f.effective(of, post, "", qa.RoleOrganiser, qa.RoleAuthor).str(); note != "" {
-				out = append(out, qa.Winner{Post: qa.PostID(post), By: qa.Identity(by), Note: note})
+		eachSaid(all, by, func(post string) {
+			var note *entry
+			eachMap(all, by, func(of *object) { // two devices of one person may each have made it
+				e := f.effective(of, post, "", qa.RoleOrganiser, qa.RoleAuthor)
+				if e != nil && (note == nil || f.less(note.id, e.id)) {
+					note = e
+				}
+			})
+			if note.str() != "" {
+				out = append(out, qa.Winner{Post: qa.PostID(post), By: qa.Identity(by), Note: note.str()})
 			}
-		}
+		})
 	}
 	slices.SortFunc(out, func(a, b qa.Winner) int { return cmp.Or(cmp.Compare(a.Post, b.Post), cmp.Compare(a.By, b.By)) })
 	return out

@@ -379,11 +379,9 @@ func (f *Fold) touchBlock(id string) {
 		if string(f.who[o.id.actor]) == id {
 			f.touched.posts[key] = struct{}{}
 		}
-		if of := child(child(o, "reactions"), id); of != nil {
-			for i := range of.props {
-				f.touched.reactions[reactionKey{post: key, by: id, emoji: of.props[i].key}] = struct{}{}
-			}
-		}
+		eachSaid(child(o, "reactions"), id, func(emoji string) {
+			f.touched.reactions[reactionKey{post: key, by: id, emoji: emoji}] = struct{}{}
+		})
 	})
 }
 

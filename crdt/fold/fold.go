@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"flyleaf/crdt/graph"
@@ -326,6 +327,58 @@ func child(o *object, key string) *object {
 		return e.obj
 	}
 	return nil
+}
+
+// eachMap calls fn for every map that stands at a key: more than one where two
+// devices of one person made it at the same time.
+func eachMap(o *object, key string, fn func(*object)) {
+	if o == nil {
+		return
+	}
+	p := o.find(key)
+	if p == nil {
+		return
+	}
+	for i := range p.live {
+		if e := &p.live[i]; e.made && e.obj.slot != slotNoMap {
+			fn(e.obj)
+		}
+	}
+}
+
+// said returns the value of a key in the map at id, which is one person's own to
+// write. Where their devices made it more than once it is the value with the
+// highest operation over all of them: what one device said is not lost because the
+// other made its map a moment later.
+func (f *Fold) said(o *object, id, key string) *entry {
+	var best *entry
+	eachMap(o, id, func(m *object) {
+		if e := winner(m, key); e != nil && (best == nil || f.less(best.id, e.id)) {
+			best = e
+		}
+	})
+	return best
+}
+
+// eachSaid calls fn for every key of the maps at id, each once.
+func eachSaid(o *object, id string, fn func(key string)) {
+	var first *object
+	var others []*object // hardly ever any
+	eachMap(o, id, func(m *object) {
+		for i := range m.props {
+			key := m.props[i].key
+			if first != nil && first.find(key) != nil ||
+				slices.ContainsFunc(others, func(b *object) bool { return b.find(key) != nil }) {
+				continue
+			}
+			fn(key)
+		}
+		if first == nil {
+			first = m
+		} else {
+			others = append(others, m)
+		}
+	})
 }
 
 func (e *entry) value() wire.Value {

@@ -56,8 +56,7 @@ func (f *Fold) Touched() Touched {
 	for _, k := range keys {
 		r := Reaction{Post: qa.PostID(k.post), Reaction: qa.Reaction{By: qa.Identity(k.by), Emoji: k.emoji}}
 		if po := child(child(&f.root, "posts"), k.post); po != nil {
-			mine := child(child(po, "reactions"), k.by)
-			e := winner(mine, k.emoji)
+			e := f.said(child(po, "reactions"), k.by, k.emoji)
 			r.On = e.isTrue() && !f.blockedOut(r.By, e.change)
 		}
 		t.Reactions = append(t.Reactions, r)

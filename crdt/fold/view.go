@@ -110,12 +110,12 @@ func (f *Fold) grants() []qa.Grant {
 // Person returns what somebody says of themselves, false when they say nothing. What
 // they wrote after they were blocked is left out.
 func (f *Fold) Person(id qa.Identity) (qa.Person, bool) {
-	o := child(child(&f.root, "people"), string(id))
-	if o == nil {
+	people := child(&f.root, "people")
+	if child(people, string(id)) == nil {
 		return qa.Person{}, false
 	}
 	get := func(key string) string {
-		e := winner(o, key)
+		e := f.said(people, string(id), key)
 		if e == nil || f.blockedOut(id, e.change) {
 			return ""
 		}
@@ -285,16 +285,12 @@ func (f *Fold) reactions(o *object) []qa.Reaction {
 	var out []qa.Reaction
 	for i := range o.props {
 		by := qa.Identity(o.props[i].key)
-		of := child(o, string(by))
-		if of == nil {
-			continue
-		}
-		for k := range of.props {
-			e := winner(of, of.props[k].key)
+		eachSaid(o, string(by), func(emoji string) {
+			e := f.said(o, string(by), emoji)
 			if e.isTrue() && !f.blockedOut(by, e.change) {
-				out = append(out, qa.Reaction{By: by, Emoji: of.props[k].key})
+				out = append(out, qa.Reaction{By: by, Emoji: emoji})
 			}
-		}
+		})
 	}
 	slices.SortFunc(out, func(a, b qa.Reaction) int {
 		return cmp.Or(cmp.Compare(a.Emoji, b.Emoji), cmp.Compare(a.By, b.By))
