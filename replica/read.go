@@ -112,6 +112,9 @@ func (n *Node) Status(ctx context.Context) ([]qa.Status, error) {
 	out := make([]qa.Status, 0, len(following))
 	for _, f := range following {
 		s, err := n.status(ctx, f.Event)
+		if errors.Is(err, ErrUnknownEvent) {
+			continue // let go of meanwhile, as weeks of a club are
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -39,8 +39,7 @@ func TestOwnActsAreHeldAgainstTheRules(t *testing.T) {
 		}
 	}
 	do(t, b, id, qa.Act{Kind: qa.ActEdit, Post: mine, Text: "still mine"})
-	settled(t, a, id, 2)
-	settled(t, b, id, 2)
+	sameHeads(t, id, a, b)
 	if got := texts(weekOf(t, a, id)); !slices.Equal(got, []string{"?", "still mine"}) {
 		t.Fatalf("%q", got)
 	}
