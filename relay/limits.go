@@ -64,6 +64,8 @@ const (
 	maxBatchChanges = 4_096    // in one commit, before the message that goes beyond it
 	maxBatchBytes   = 16 << 20 // likewise
 	maxRefusals     = 500      // in one flyleaf-refused message, and malformed changes in one sync message
+	inspectAtATime  = 256      // changes of a message, before it is looked whether too many are malformed
+	inspectAlone    = 8        // changes for which a further processor is not worth it
 	maxRefusalsTold = 2_000    // of one sync message
 	maxRetries      = 4_096    // deferred changes that a member is asked for at a time
 	maxLogged       = 10       // unusable changes of one document that are logged one by one

@@ -5,6 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/sync/repo"
@@ -15,59 +18,103 @@ import (
 
 // read decodes and checks the changes of a message, without those that the
 // document has already: their form and, unless the relay is open, their
-// signatures. It runs in the reader, beside all others. An error is returned when
-// so many are malformed that the peer cannot be meaning well.
+// signatures. It runs in the reader, beside all others, and uses the processors
+// that there are for a message of many. An error is returned when so many are
+// malformed that the peer cannot be meaning well.
 func (r *room) read(from *session, m *wire.Message, signatures []byte) (*submission, error) {
 	sub := &submission{from: from, room: r, message: m}
-	open := r.relay.cfg.Open
-	limits := wire.EventLimits
-	if open {
-		limits = wire.OpenLimits
-	}
-	for i, b := range m.Changes {
+	var found [inspectAtATime]inspected
+	for first := 0; first < len(m.Changes); first += inspectAtATime {
+		some := m.Changes[first:min(first+inspectAtATime, len(m.Changes))]
+		r.inspectAll(found[:len(some)], some, func(i int) []byte {
+			if len(signatures) == 0 {
+				return nil
+			}
+			at := (first + i) * repo.SignatureLen
+			return signatures[at : at+repo.SignatureLen]
+		})
+		for i := range some {
+			switch f := &found[i]; {
+			case f.why != nil:
+				sub.refuse(f.change.meta.Hash, f.why)
+			case !f.known:
+				sub.changes = append(sub.changes, f.change)
+				sub.size += len(f.change.bytes)
+			}
+		}
 		if len(sub.refused) >= maxRefusals {
 			return nil, violation("more than %d changes of one message are malformed", maxRefusals)
 		}
-		// A hash is cheap and most repeats end here. A deflated chunk has none yet.
-		h, err := wire.ReadHash(b)
-		if err == nil && r.knows(h) {
-			continue
-		}
-		if err != nil && !errors.Is(err, wire.ErrChunkType) {
-			sub.refuse(wire.Hash(sha256.Sum256(b)), trust.RefusalOf(fmt.Errorf("no change; named here by the SHA-256 of its bytes: %w", err)))
-			continue
-		}
-		var signature []byte
-		if len(signatures) > 0 {
-			signature = signatures[i*repo.SignatureLen : (i+1)*repo.SignatureLen]
-		}
-		deflated := err != nil
-		c, err := wire.DecodeChangeLimits(b, limits)
-		if err == nil {
-			h = c.Hash
-			if !open {
-				err = r.check(c, signature)
-			}
-		} else if deflated {
-			h = sha256.Sum256(b)
-		}
-		if err != nil {
-			sub.refuse(h, trust.RefusalOf(err))
-			continue
-		}
-		ch := change{meta: graph.MetaOf(c), signature: bytes.Clone(signature)}
-		if deflated {
-			ch.bytes = c.Encode() // other clients take no deflated changes in sync messages
-		} else {
-			ch.bytes = bytes.Clone(b) // what is kept for long should not hold the whole frame
-		}
-		if !open {
-			ch.decoded, ch.writer = c, qa.IdentityOfActor([]byte(c.Actor))
-		}
-		sub.changes = append(sub.changes, ch)
-		sub.size += len(ch.bytes)
 	}
 	return sub, nil
+}
+
+// inspected is a change as read finds it.
+type inspected struct {
+	change change // of one that is refused, only meta.Hash
+	known  bool
+	why    *trust.Refusal
+}
+
+// inspectAll inspects changes, many of them on all processors.
+func (r *room) inspectAll(found []inspected, changes [][]byte, signature func(int) []byte) {
+	workers := min(runtime.GOMAXPROCS(0), len(changes)/inspectAlone)
+	if workers < 2 {
+		for i, b := range changes {
+			found[i] = r.inspect(b, signature(i))
+		}
+		return
+	}
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(changes); i = int(next.Add(1)) - 1 {
+				found[i] = r.inspect(changes[i], signature(i))
+			}
+		})
+	}
+	all.Wait()
+}
+
+func (r *room) inspect(b, signature []byte) inspected {
+	// A hash is cheap and most repeats end here. A deflated chunk has none yet.
+	h, err := wire.ReadHash(b)
+	if err == nil && r.knows(h) {
+		return inspected{known: true}
+	}
+	refuse := func(h wire.Hash, err error) inspected {
+		return inspected{change: change{meta: graph.Meta{Hash: h}}, why: trust.RefusalOf(err)}
+	}
+	if err != nil && !errors.Is(err, wire.ErrChunkType) {
+		return refuse(sha256.Sum256(b), fmt.Errorf("no change; named here by the SHA-256 of its bytes: %w", err))
+	}
+	deflated := err != nil
+	limits := wire.EventLimits
+	if r.relay.cfg.Open {
+		limits = wire.OpenLimits
+	}
+	c, err := wire.DecodeChangeLimits(b, limits)
+	switch {
+	case err == nil:
+	case deflated:
+		return refuse(sha256.Sum256(b), err)
+	default:
+		return refuse(h, err)
+	}
+	ch := change{meta: graph.MetaOf(c), signature: bytes.Clone(signature)}
+	if !r.relay.cfg.Open {
+		if err := r.check(c, signature); err != nil {
+			return refuse(c.Hash, err)
+		}
+		ch.decoded, ch.writer = c, qa.IdentityOfActor([]byte(c.Actor))
+	}
+	if deflated {
+		ch.bytes = c.Encode() // other clients take no deflated changes in sync messages
+	} else {
+		ch.bytes = bytes.Clone(b) // what is kept for long should not hold the whole frame
+	}
+	return inspected{change: ch}
 }
 
 // check says whether a change of an event is signed by its writer, and may be one

@@ -19,6 +19,7 @@ type Signed struct {
 
 // Event is an event that is decided by its name and by who may read it.
 type Event struct {
+	Name    string
 	ID      qa.EventID
 	Founder trust.Key
 	Genesis Signed
@@ -41,7 +42,7 @@ func DocumentID(name string) qa.EventID {
 // NewEvent returns the event of that name; access is "open" or "invited". Its
 // founder is KeyOf("founder of " + name).
 func NewEvent(name, access string) *Event {
-	e := &Event{Founder: KeyOf("founder of " + name), maps: map[string]wire.OpID{}}
+	e := &Event{Name: name, Founder: KeyOf("founder of " + name), maps: map[string]wire.OpID{}}
 	c := &wire.Change{Actor: actorOf(e.Founder, "genesis"), Seq: 1, StartOp: 1, TimeMillis: 1_700_000_000_000}
 	put := func(obj wire.OpID, key string, v *wire.Value) wire.OpID {
 		op := wire.Op{Action: wire.MakeMap, Obj: obj, Key: wire.Key{Prop: key}}
