@@ -275,6 +275,25 @@ func pick(seed []byte, number, n uint64) uint64 {
 	}
 }
 
+// RunDraw runs the week's draw, or says why there is none. ErrBadID is returned
+// when the event or a person in it has no valid ID.
+func (w *Week) RunDraw() (Drawn, error) {
+	d := w.Event.Draw
+	if d == nil {
+		d = &Draw{Closed: w.Event.Closed}
+	}
+	return d.Run(w.Event.ID, w.Event.Founder, w.Entrants())
+}
+
+// Claim is what somebody wrote to the founder to get their copy.
+type Claim struct {
+	By      Identity `json:"by"`
+	Name    string   `json:"name"`
+	Contact string   `json:"contact,omitempty"`
+	Won     bool     `json:"won"`               // they get a copy, as far as this device knows
+	Problem string   `json:"problem,omitempty"` // why it cannot be read
+}
+
 // Winner is an author's or organiser's choice of a post by hand.
 type Winner struct {
 	Post PostID   `json:"post"`

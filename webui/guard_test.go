@@ -103,11 +103,16 @@ func (s *site) mutations() map[string]url.Values {
 		s.week() + "/invite":                                   v("role", "author"),
 		s.week() + "/invite/" + string(fakeKey(0)) + "/revoke": v(),
 		s.week() + "/refused/" + strings.Repeat("ab", 32):      v(),
-		"/new":       v("title", "T"),
-		"/join":      v("invitation", "flyleaf:"+string(fakeEvent(9))),
-		"/you":       v("name", "Tino"),
-		"/you/theme": v("theme", "dark"),
-		"/sync/try":  v(),
+		s.week() + "/p/" + first + "/answer":                   v("body", "x"),
+		s.week() + "/p/" + first + "/take":                     v("take", "1"),
+		s.week() + "/desk/choose":                              v("row", first, "choose", first),
+		s.week() + "/desk/draw":                                v("step", "commit"),
+		s.week() + "/claim":                                    v("contact", "x"),
+		"/new":                                                 v("title", "T"),
+		"/join":                                                v("invitation", "flyleaf:"+string(fakeEvent(9))),
+		"/you":                                                 v("name", "Tino"),
+		"/you/theme":                                           v("theme", "dark"),
+		"/sync/try":                                            v(),
 	}
 }
 
@@ -139,6 +144,7 @@ func TestEveryMutationIsListed(t *testing.T) {
 func TestMutationsNeedTheFormsToken(t *testing.T) {
 	s := newSite(t, testToken)
 	s.node.give(s.event, qa.RoleOrganiser)
+	s.node.give(s.event, qa.RoleAuthor)
 	if _, err := s.node.Invite(t.Context(), s.event, qa.RoleAuthor, ""); err != nil {
 		t.Fatal(err)
 	}

@@ -81,6 +81,7 @@ func (s *server) showLog(w http.ResponseWriter, r *http.Request) {
 		page.Lines = append(page.Lines, v.logLine(e))
 	}
 	l := s.layout(r, "What moderators did", "week", nil)
+	v.nav(&l)
 	l.Body, l.Event, l.Stream, l.Whole = page, page.Path, page.Path+"/stream", true
 	s.page(w, http.StatusOK, "log", l)
 }

@@ -100,6 +100,7 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 		page.BlockReason = block.Text
 	}
 	l := s.layout(r, "Decide about a post", "week", nil)
+	v.nav(&l)
 	l.Body, l.Event = page, eventPath(v.Event.ID)
 	s.page(w, status, "moderate", l)
 }

@@ -139,6 +139,7 @@ func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, 
 		}
 	}
 	l := s.layout(r, "Who may do what", "week", nil)
+	v.nav(&l)
 	l.Body, l.Event, l.Stream, l.Whole = page, page.Path, page.Path+"/stream", r.Method == http.MethodGet
 	s.page(w, status, "people", l)
 }
@@ -256,7 +257,11 @@ func (s *server) turn(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The week is as it was.")
 		return
 	}
-	done(w, r, eventPath(v.Event.ID)+"/people#week", "")
+	to := eventPath(v.Event.ID) + "/people#week"
+	if back := r.PostForm.Get("back"); back != "" {
+		to = localPath(back)
+	}
+	done(w, r, to, "")
 }
 
 // organisersOf lists those who can be asked about a week.

@@ -80,6 +80,7 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 	}
 	l := s.layout(r, title(p, v), "week", nil)
 	page.Act = actForm{CSRF: v.csrf, Back: postPath(v.Event.ID, p.ID)}
+	v.nav(&l)
 	l.Body, l.Event, l.Stream = page, page.Path, page.Path+"/stream"
 	s.page(w, status, "post", l)
 }
@@ -176,6 +177,7 @@ func (s *server) showEditor(w http.ResponseWriter, r *http.Request, status int, 
 	c.Note = "The earlier text is kept, and everybody can look it up. If you change this post on another device at the same time, both texts are kept."
 	page := editPage{Event: v.Event, Path: eventPath(v.Event.ID), Title: "Change what you wrote", Compose: c, Back: c.Cancel}
 	l := s.layout(r, page.Title, "week", nil)
+	v.nav(&l)
 	l.Body, l.Event = page, page.Path
 	s.page(w, status, "edit", l)
 }
@@ -246,6 +248,7 @@ func (s *server) withdrawal(w http.ResponseWriter, r *http.Request) {
 		page.Title, page.On = "Show this post again?", "0"
 	}
 	l := s.layout(r, page.Title, "week", nil)
+	v.nav(&l)
 	l.Body, l.Event = page, page.Path
 	s.page(w, http.StatusOK, "withdraw", l)
 }

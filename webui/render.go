@@ -79,6 +79,8 @@ type layout struct {
 	CSRF   string
 	Stream string // where updates come from
 	Event  string // path of the event the page belongs to, or ""
+	Author bool   // the reader answers in it: the inbox is named
+	Desk   bool   // the reader chooses, or has won: the desk is named
 	Whole  bool   // the page is read again as a whole when something changes
 	Truth  truth
 	Body   any

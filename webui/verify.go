@@ -71,6 +71,7 @@ func (s *server) proof(w http.ResponseWriter, r *http.Request) {
 		page.Changes = append(page.Changes, line)
 	}
 	l := s.layout(r, "Who signed this", "week", nil)
+	v.nav(&l)
 	l.Body, l.Event = page, eventPath(v.Event.ID)
 	s.page(w, http.StatusOK, "proof", l)
 }

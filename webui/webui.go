@@ -98,6 +98,14 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /e/{event}/p/{post}/mark", s.mark)
 	mux.HandleFunc("POST /e/{event}/p/{post}/block", s.block)
 
+	mux.HandleFunc("GET /e/{event}/inbox", s.inbox)
+	mux.HandleFunc("POST /e/{event}/p/{post}/answer", s.answer)
+	mux.HandleFunc("POST /e/{event}/p/{post}/take", s.take)
+	mux.HandleFunc("GET /e/{event}/desk", s.desk)
+	mux.HandleFunc("POST /e/{event}/desk/choose", s.chooseWinners)
+	mux.HandleFunc("POST /e/{event}/desk/draw", s.drawStep)
+	mux.HandleFunc("POST /e/{event}/claim", s.claim)
+
 	mux.HandleFunc("GET /e/{event}/log", s.showLog)
 	mux.HandleFunc("GET /e/{event}/people", s.people)
 	mux.HandleFunc("POST /e/{event}/role", s.setRole)

@@ -201,6 +201,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		l.Here = p.Path
 	}
 	p.Act = actForm{CSRF: v.csrf, Back: l.Here}
+	v.nav(&l)
 	l.Body, l.Event, l.Stream = p, p.Path, p.Path+"/stream"
 	s.page(w, status, "week", l)
 }

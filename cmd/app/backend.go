@@ -62,11 +62,11 @@ type backend interface {
 	// Later are the questions that were put off on this device.
 	Later(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error)
 	SetLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error
-	// CommitDraw, RevealDraw, Claim and Claims are the winners' desk: winners.go.
+	// CommitDraw, RevealDraw, Claim and PrizeClaims are the winners' desk: winners.go.
 	CommitDraw(ctx context.Context, event qa.EventID) error
 	RevealDraw(ctx context.Context, event qa.EventID) error
 	Claim(ctx context.Context, event qa.EventID, text string) ([]qa.Identity, error)
-	Claims(ctx context.Context, event qa.EventID) ([]claim, error)
+	PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim, error)
 	// Changes calls fn with the log's entries after a cursor; with follow it goes on
 	// until ctx or the node ends.
 	Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(journal.Entry) error) error

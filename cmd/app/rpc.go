@@ -97,7 +97,7 @@ func rpcHandler(b backend) http.Handler {
 	handle(mux, "commitDraw", func(ctx context.Context, e qa.EventID) (rpcNothing, error) { return rpcNothing{}, b.CommitDraw(ctx, e) })
 	handle(mux, "revealDraw", func(ctx context.Context, e qa.EventID) (rpcNothing, error) { return rpcNothing{}, b.RevealDraw(ctx, e) })
 	handle(mux, "claim", func(ctx context.Context, r rpcClaim) ([]qa.Identity, error) { return b.Claim(ctx, r.Event, r.Text) })
-	handle(mux, "claims", func(ctx context.Context, e qa.EventID) ([]claim, error) { return b.Claims(ctx, e) })
+	handle(mux, "claims", func(ctx context.Context, e qa.EventID) ([]qa.Claim, error) { return b.PrizeClaims(ctx, e) })
 	inviteHandler(mux, b)
 	return mux
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,17 +34,13 @@ type namedPrize struct {
 
 // runDraw runs the draw of a week and says who gets a copy.
 func runDraw(w *qa.Week) (drawn, error) {
-	d := w.Event.Draw
-	if d == nil {
-		d = &qa.Draw{Closed: w.Event.Closed}
-	}
-	result, err := d.Run(w.Event.ID, w.Event.Founder, w.Entrants())
+	result, err := w.RunDraw()
 	if err != nil {
 		return drawn{}, err
 	}
-	out := drawn{Copies: w.Event.Prizes, Draw: result, Commitments: d.Commitments, Rule: d.Rule, Prizes: []namedPrize{}}
-	if out.Rule == "" {
-		out.Rule = qa.DrawAll
+	out := drawn{Copies: w.Event.Prizes, Draw: result, Rule: qa.DrawAll, Prizes: []namedPrize{}}
+	if d := w.Event.Draw; d != nil {
+		out.Commitments, out.Rule = d.Commitments, cmp.Or(d.Rule, qa.DrawAll)
 	}
 	for _, p := range w.Prizes(result) {
 		out.Prizes = append(out.Prizes, namedPrize{p, entrantName(w, p.Entrant)})
@@ -391,15 +388,6 @@ holds the encrypted text, and only the founder can read it.`,
 	})
 }
 
-// claim is what a winner wrote.
-type claim struct {
-	By      qa.Identity `json:"by"`
-	Name    string      `json:"name"`
-	Contact string      `json:"contact,omitempty"`
-	Won     bool        `json:"won"`
-	Problem string      `json:"problem,omitempty"` // it cannot be read
-}
-
 func (a *app) claimsCmd(event *string) *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use:   "claims",
@@ -407,7 +395,7 @@ func (a *app) claimsCmd(event *string) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withWeek(c.Context(), *event, func(ctx context.Context, b backend, w *qa.Week) error {
-				claims, err := b.Claims(ctx, w.Event.ID)
+				claims, err := b.PrizeClaims(ctx, w.Event.ID)
 				if err != nil {
 					return a.explain(err)
 				}
@@ -506,8 +494,8 @@ func (l *local) Claim(ctx context.Context, event qa.EventID, text string) ([]qa.
 	return as, nil
 }
 
-// Claims reads what winners wrote. It is for the founder's key alone.
-func (l *local) Claims(ctx context.Context, event qa.EventID) ([]claim, error) {
+// PrizeClaims reads what winners wrote. It is for the founder's key alone.
+func (l *local) PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim, error) {
 	w, err := l.node.Week(ctx, event)
 	if err != nil {
 		return nil, err
@@ -523,15 +511,15 @@ func (l *local) Claims(ctx context.Context, event qa.EventID) ([]claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []claim{}
+	out := []qa.Claim{}
 	for by, b := range sealed {
-		c := claim{By: by, Name: personName(&w, by), Won: slices.ContainsFunc(d.Prizes, func(p namedPrize) bool { return p.By == by })}
+		c := qa.Claim{By: by, Name: personName(&w, by), Won: slices.ContainsFunc(d.Prizes, func(p namedPrize) bool { return p.By == by })}
 		if c.Contact, err = identity.OpenContact(l.key, b); err != nil {
 			c.Problem = err.Error()
 		}
 		out = append(out, c)
 	}
-	slices.SortFunc(out, func(a, b claim) int { return strings.Compare(string(a.By), string(b.By)) })
+	slices.SortFunc(out, func(a, b qa.Claim) int { return strings.Compare(string(a.By), string(b.By)) })
 	return out, nil
 }
 
@@ -554,6 +542,6 @@ func (r *remote) Claim(ctx context.Context, event qa.EventID, text string) ([]qa
 	return call[[]qa.Identity](ctx, r, "claim", rpcClaim{event, text})
 }
 
-func (r *remote) Claims(ctx context.Context, event qa.EventID) ([]claim, error) {
-	return call[[]claim](ctx, r, "claims", event)
+func (r *remote) PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim, error) {
+	return call[[]qa.Claim](ctx, r, "claims", event)
 }

@@ -222,7 +222,7 @@
   async function whole() {
     const main = byID('main'), claim = byID('claim');
     if (main.dataset.whole !== undefined) {
-      const typed = all('input:not([type=hidden]), textarea', main).some(e => e.value !== e.defaultValue);
+      const typed = all('input:not([type=hidden]), textarea', main).some(e => e.value !== e.defaultValue || e.checked !== e.defaultChecked);
       if (typed || main.contains(document.activeElement) || !getSelection().isCollapsed) return;
       const now = document.importNode((await page(location.pathname + location.search)).getElementById('main'), true);
       if (bare(now) === bare(main)) return;
@@ -258,6 +258,59 @@
   }
   copies(document);
 
+  // The inbox: nothing moves in it. What is new waits behind a link; who takes what
+  // changes in place.
+  async function inbox() {
+    const doc = await page(location.pathname + location.search), entries = all('.entry', doc);
+    const gone = all('.entry').filter(e => !doc.getElementById(e.id)).length;
+    const fresh = entries.filter(e => !byID(e.id)).length;
+    for (const now of entries) {
+      const old = byID(now.id), foot = old && one('.foot', old);
+      if (foot && !foot.contains(document.activeElement) && foot.outerHTML !== one('.foot', now).outerHTML) {
+        foot.replaceChildren(...document.importNode(one('.foot', now), true).childNodes);
+      }
+    }
+    filters(doc);
+    const words = [fresh && fresh + ' new', gone && gone + ' answered or taken'].filter(Boolean).join(', ');
+    const bar = byID('news');
+    if (!words) { bar.replaceChildren(); return }
+    const link = document.createElement('a');
+    link.className = 'button';
+    link.href = location.pathname + location.search;
+    link.textContent = words + '. Show ' + (fresh + gone === 1 ? 'it' : 'them');
+    bar.replaceChildren(link);
+  }
+
+  // Its keys work outside of fields, and only without Ctrl, Alt or Meta.
+  function keys() {
+    const off = byID('keys-off');
+    if (!off) return;
+    try { off.checked = off.defaultChecked = localStorage['flyleaf keys'] === 'off' } catch {}
+    off.addEventListener('change', () => { try { localStorage['flyleaf keys'] = off.checked ? 'off' : 'on' } catch {} });
+    document.addEventListener('keydown', e => {
+      const field = e.target.closest('input, textarea, select, [contenteditable]');
+      if (field && field.matches('.writing textarea') && e.key === 'Enter' && (e.ctrlKey || e.metaKey)) {
+        e.preventDefault();
+        field.form.requestSubmit(one('.primary', field.form));
+        return;
+      }
+      if (field || e.ctrlKey || e.metaKey || e.altKey || off.checked) return;
+      const here = one('.entry.here'), list = all('.entry'), at = list.indexOf(here);
+      const press = k => { const b = here && one('[data-key=' + k + ']', here); if (b) { e.preventDefault(); b.matches('select') ? b.focus() : b.click() } };
+      switch (e.key.toLowerCase()) {
+        case 'j': case 'k': {
+          const next = list[at + (e.key.toLowerCase() === 'j' ? 1 : -1)], link = next && one('.excerpt a', next);
+          if (link) { e.preventDefault(); location.assign(link.href) }
+          break;
+        }
+        case 'r': { const t = here && one('.writing textarea', here); if (t) { e.preventDefault(); setTimeout(() => t.focus()) } break }
+        case 't': case 'g': case 'l': press(e.key.toLowerCase()); break;
+        case '?': e.preventDefault(); byID('keys').open = true; byID('keys').scrollIntoView(); break;
+      }
+    });
+  }
+  keys();
+
   // A stream only while the page is looked at: browsers allow few connections
   // to one address, and many weeks may be open.
   let stream = null, before = false;
@@ -271,6 +324,7 @@
     });
     stream.addEventListener('posts', e => {
       if (byID('main').dataset.whole !== undefined) { truth(); return }
+      if (byID('inbox')) { inbox().catch(() => {}); return }
       for (const id of JSON.parse(e.data).posts) changed.add(id);
       if (base) later();
     });

@@ -1,0 +1,468 @@
+package webui
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"flyleaf/qa"
+)
+
+// Drawer is a Node that takes part in draws, and gives and reads sealed contacts.
+type Drawer interface {
+	// CommitDraw writes the hash of this person's secret, RevealDraw the secret.
+	CommitDraw(ctx context.Context, event qa.EventID) error
+	RevealDraw(ctx context.Context, event qa.EventID) error
+	// Claim seals a contact to the event's founder, as each identity of this device
+	// that gets a copy, and returns which these are.
+	Claim(ctx context.Context, event qa.EventID, contact string) ([]qa.Identity, error)
+	// PrizeClaims reads the contacts; an error for everybody but the founder.
+	PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim, error)
+}
+
+// choiceNote is what a choice made on the page says is won.
+const choiceNote = "a copy of the book"
+
+// deskPage is the body of the winners' desk. Everybody may read it.
+type deskPage struct {
+	Event      qa.Event
+	Path, Desk string
+	CSRF       string
+	May        may
+	Lede       string
+	Choosers   []chooser
+	Rows       []deskRow
+	Mine       int // choices of the reader's own
+	Plates     []plate
+	Left       int // copies nobody has yet
+	Draw       drawView
+	Announce   string
+	Won        bool // the reader gets a copy
+	Claimed    bool // and has said just now where it goes
+	Founder    string
+	Claims     []qa.Claim
+	ShowClaims bool
+	Contact    string // typed
+	Error      string
+	ClaimError string
+}
+
+// chooser is a column: an author or organiser.
+type chooser struct {
+	ID   qa.Identity
+	Name string
+	Me   bool
+}
+
+// deskRow is one entrant: a person who asked, with all they asked.
+type deskRow struct {
+	Who       string
+	Asked     []askedLine
+	Wants     int
+	Post      qa.PostID // the most wanted question; a choice is for it
+	Chosen    bool
+	Cells     []chosenCell
+	Candidate bool // the reader, an author, has marked it
+	InDraw    bool // somebody has, in time
+	Excluded  string
+}
+
+type askedLine struct{ Words, URL string }
+
+type chosenCell struct {
+	Name string
+	Me   bool
+	Yes  bool
+}
+
+// plate is one copy that goes to somebody.
+type plate struct{ Name, How, Through string }
+
+// drawView is how far the draw has come.
+type drawView struct {
+	State     qa.DrawState
+	Words     string
+	Taking    []string // who takes part
+	Commit    bool     // the reader may take part
+	Committed bool
+	Open      bool // the reader's secret is to be opened
+	Rule      string
+	SetRule   bool
+	Seed      string
+	Secrets   []drawSecret
+	Entrants  []string
+	Order     []string
+	LeftOut   string
+	Command   string
+}
+
+type drawSecret struct{ Name, Commitment, Secret string }
+
+func (s *server) desk(w http.ResponseWriter, r *http.Request) {
+	if v, ok := s.load(w, r); ok {
+		s.showDesk(w, r, http.StatusOK, v, deskPage{Claimed: r.URL.Query().Has("claimed")})
+	}
+}
+
+// showDesk fills in the page; what page holds already was typed and comes back.
+func (s *server) showDesk(w http.ResponseWriter, r *http.Request, status int, v *weekView, page deskPage) {
+	drawn, err := v.RunDraw()
+	if err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	prizes := v.Prizes(drawn)
+	path := eventPath(v.Event.ID)
+	page.Event, page.Path, page.Desk, page.CSRF, page.May = v.Event, path, path+"/desk", v.csrf, v.may
+	page.Lede = v.copiesLede()
+	page.Choosers = v.choosers()
+	page.Rows, page.Mine = v.deskRows(page.Choosers)
+	for _, p := range prizes {
+		page.Plates = append(page.Plates, v.plate(p))
+		page.Won = page.Won || slices.Contains(v.keys, p.By)
+	}
+	page.Left = max(0, int(v.Event.Prizes)-len(prizes))
+	page.Draw = v.drawView(drawn)
+	page.Announce = v.announcement(prizes)
+	page.Founder = v.person(v.Event.Founder)
+	n, drawer := s.node.(Drawer)
+	if !drawer {
+		page.Draw.Commit, page.Draw.Open, page.Won = false, false, false
+	}
+	if drawer && v.Event.Founder == v.me {
+		if page.Claims, err = n.PrizeClaims(r.Context(), v.Event.ID); err != nil {
+			s.failed(w, r, err)
+			return
+		}
+		page.ShowClaims = len(prizes)+len(page.Claims) > 0
+	}
+	l := s.layout(r, "Who gets a copy, "+v.Event.Title, "desk", page)
+	v.nav(&l)
+	l.Event, l.Desk, l.Stream, l.Whole = path, true, path+"/stream", r.Method == http.MethodGet
+	s.page(w, status, "desk", l)
+}
+
+// nav says which of the week's own pages the header names.
+func (v *weekView) nav(l *layout) {
+	l.Author = v.may.Author
+	l.Desk = v.may.Author || v.may.Organise || len(v.Event.Winners) > 0 || v.Event.Draw != nil && v.Event.Closed
+}
+
+func (v *weekView) copiesLede() string {
+	by := "The authors choose whose question made the book better"
+	switch v.Event.Prizes {
+	case 0:
+		return by + "."
+	case 1:
+		return "One copy. " + by + "; if nobody is chosen, it is drawn by lot."
+	}
+	return strings.TrimSpace(strings.Replace(prizes(v.Event), " to win.", ".", 1)) + " " + by + "; what nobody chooses is drawn by lot."
+}
+
+// choosers are the authors, the reader if an organiser, and every organiser who
+// has chosen, by name.
+func (v *weekView) choosers() []chooser {
+	var out []chooser
+	add := func(id qa.Identity) {
+		if !slices.ContainsFunc(out, func(c chooser) bool { return c.ID == id }) {
+			out = append(out, chooser{ID: id, Name: firstName(v.person(id)), Me: id == v.me})
+		}
+	}
+	for _, g := range v.Event.Roles {
+		if g.Role == qa.RoleAuthor {
+			add(g.ID)
+		}
+	}
+	if v.may.Organise {
+		add(v.me)
+	}
+	for _, win := range v.Event.Winners {
+		if v.Event.HasRole(win.By, qa.RoleOrganiser) {
+			add(win.By)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b chooser) int {
+		return cmp.Or(b2i(b.Me)-b2i(a.Me), cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+// deskRows lists who asked, most wanted first.
+func (v *weekView) deskRows(choosers []chooser) (rows []deskRow, mine int) {
+	at := map[qa.Entrant]int{}
+	best := map[qa.Entrant]int{}
+	chosen := map[qa.Entrant]map[qa.Identity]bool{}
+	for i := range v.Threads {
+		t := &v.Threads[i]
+		q := &t.Question
+		if !q.Shown() {
+			continue
+		}
+		who := qa.EntrantOf(&q.Post)
+		k, ok := at[who]
+		if !ok {
+			k = len(rows)
+			at[who] = k
+			name := q.Name
+			if q.OnBehalfOf != "" && q.Source == "" && !v.mine(q) {
+				name += ", through " + v.person(q.By)
+			}
+			rows = append(rows, deskRow{Who: name})
+			chosen[who] = map[qa.Identity]bool{}
+			if q.OnBehalfOf == "" && (v.Event.HasRole(q.By, qa.RoleAuthor) || v.Event.HasRole(q.By, qa.RoleOrganiser)) {
+				rows[k].Excluded = "organisers and authors win nothing"
+			}
+		}
+		row := &rows[k]
+		row.Asked = append(row.Asked, askedLine{Words: excerpt(q.Text(), 120), URL: v.address(q.ID)})
+		row.Wants += t.Wants
+		if row.Post == "" || t.Wants > best[who] {
+			row.Post, best[who] = q.ID, t.Wants
+		}
+		row.Candidate = row.Candidate || slices.Contains(q.Marks.Candidate, v.me)
+		row.InDraw = row.InDraw || q.Marks.InDraw
+		for _, win := range v.Event.Winners {
+			if win.Post == q.ID {
+				chosen[who][win.By] = true
+			}
+		}
+	}
+	for who, k := range at {
+		for _, c := range choosers {
+			yes := chosen[who][c.ID]
+			rows[k].Cells = append(rows[k].Cells, chosenCell{Name: c.Name, Me: c.Me, Yes: yes})
+			rows[k].Chosen = rows[k].Chosen || yes
+			if c.Me && yes {
+				mine++
+			}
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b deskRow) int { return b.Wants - a.Wants })
+	return rows, mine
+}
+
+func (v *weekView) entrant(e qa.Entrant) string { return cmp.Or(e.OnBehalfOf, v.person(e.By)) }
+
+func (v *weekView) plate(p qa.Prize) plate {
+	out := plate{Name: v.entrant(p.Entrant), How: "drawn by lot"}
+	if len(p.ChosenBy) > 0 {
+		var names []string
+		for _, id := range p.ChosenBy {
+			names = append(names, v.person(id))
+		}
+		out.How = "chosen by " + and(names)
+	}
+	if p.OnBehalfOf != "" {
+		out.Through = "the copy goes through " + v.person(p.By) + ", who asked for them"
+	}
+	return out
+}
+
+// announcement is what can be told elsewhere. It is not posted here: the draw needs
+// the week to be closed, and a closed week takes no posts.
+func (v *weekView) announcement(prizes []qa.Prize) string {
+	if len(prizes) == 0 {
+		return ""
+	}
+	var names []string
+	for _, p := range prizes {
+		names = append(names, v.entrant(p.Entrant))
+	}
+	goes := fmt.Sprintf("%d copies of %s go to ", len(names), v.Event.Title)
+	if len(names) == 1 {
+		goes = "A copy of " + v.Event.Title + " goes to "
+	}
+	return "Thank you for " + plural(len(v.Threads), "question") + ". " + goes + and(names) +
+		". Open the week in Flyleaf to say where your copy goes; only the organiser can read it."
+}
+
+func (v *weekView) drawView(d qa.Drawn) drawView {
+	out := drawView{State: d.State, Rule: qa.DrawAll, Seed: d.Seed, Command: "flyleaf winners verify --event " + string(v.Event.ID)}
+	var commitments []qa.Commitment
+	if v.Event.Draw != nil {
+		commitments, out.Rule = v.Event.Draw.Commitments, cmp.Or(v.Event.Draw.Rule, qa.DrawAll)
+	}
+	for _, c := range commitments {
+		out.Taking = append(out.Taking, v.person(c.By))
+		if c.By == v.me {
+			out.Committed = true
+			out.Open = v.Event.Closed && c.Secret == ""
+		}
+		out.Secrets = append(out.Secrets, drawSecret{v.person(c.By), c.Hash, c.Secret})
+	}
+	out.Commit = !v.Event.Closed && !out.Committed && (v.may.Author || v.may.Organise)
+	out.SetRule = !v.Event.Closed && v.may.Organise
+	names := func(ids []qa.Identity) string {
+		var list []string
+		for _, id := range ids {
+			list = append(list, v.person(id))
+		}
+		return and(list)
+	}
+	if len(d.LeftOut) > 0 {
+		out.LeftOut = names(d.LeftOut)
+	}
+	for _, e := range d.Entrants {
+		out.Entrants = append(out.Entrants, v.entrant(e))
+	}
+	for _, e := range d.Order {
+		out.Order = append(out.Order, v.entrant(e))
+	}
+	switch d.State {
+	case qa.DrawOpen:
+		out.Words = "Who takes part, and who is a candidate, is fixed when the week is closed."
+	case qa.DrawWaiting:
+		out.Words = "Waiting for " + names(d.Waiting) + " to open their secret."
+	case qa.DrawDone:
+		out.Words = "Drawn. Copies that nobody was chosen for go out in this order."
+	default:
+		switch {
+		case len(commitments) == 0 && v.Event.Closed:
+			out.Words = "There is no draw: nobody took part before the week was closed."
+		case len(commitments) == 0:
+			out.Words = "Nobody takes part yet. Each organiser and author adds a secret; with one secret alone, its owner could know the end beforehand."
+		default:
+			out.Words = "There is no candidate yet: authors mark them in the table."
+		}
+	}
+	return out
+}
+
+// chooseWinners takes the ticks of the table. Rows that were not on the page are
+// left alone.
+func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.load(w, r)
+	if !ok {
+		return
+	}
+	if !v.may.Author && !v.may.Organise {
+		s.notAllowed(w, r, "authors and organisers")
+		return
+	}
+	has := func(name string, p qa.PostID) bool { return slices.Contains(r.PostForm[name], string(p)) }
+	var acts []qa.Act
+	for i := range v.Threads {
+		q := &v.Threads[i].Question
+		if !q.Shown() {
+			continue
+		}
+		row := v.rowOf(qa.EntrantOf(&q.Post))
+		if !has("row", row) {
+			continue
+		}
+		chosen := slices.ContainsFunc(v.Event.Winners, func(x qa.Winner) bool { return x.Post == q.ID && x.By == v.me })
+		rowChosen := slices.ContainsFunc(v.Event.Winners, func(x qa.Winner) bool { return x.By == v.me && v.entrantOfPost(x.Post) == qa.EntrantOf(&q.Post) })
+		switch want := has("choose", row); {
+		case chosen && !want:
+			acts = append(acts, qa.Act{Kind: qa.ActWinner, Post: q.ID})
+		case want && !rowChosen && q.ID == row:
+			acts = append(acts, qa.Act{Kind: qa.ActWinner, Post: q.ID, Text: choiceNote})
+		}
+		if !v.may.Author || v.Event.Closed {
+			continue
+		}
+		marked := slices.Contains(q.Marks.Candidate, v.me)
+		switch want := has("candidate", row); {
+		case marked && !want:
+			acts = append(acts, qa.Act{Kind: qa.ActMark, Mark: "candidate", Post: q.ID, Identity: v.me})
+		case want && q.ID == row && !v.isCandidate(qa.EntrantOf(&q.Post)):
+			acts = append(acts, qa.Act{Kind: qa.ActMark, Mark: "candidate", Post: q.ID, Identity: v.me, On: true})
+		}
+	}
+	for i := range acts {
+		acts[i].AtMillis = s.now().UnixMilli()
+		if _, err := s.node.Do(r.Context(), v.Event.ID, acts[i]); err != nil {
+			words := "Not saved. " + sentence(err.Error())
+			if i > 0 {
+				words += " Some of your choices before it were saved; look at the table again."
+			}
+			s.showDesk(w, r, statusOf(err), v, deskPage{Error: words})
+			return
+		}
+	}
+	done(w, r, eventPath(v.Event.ID)+"/desk", "")
+}
+
+// rowOf is the question that stands for everything an entrant asked.
+func (v *weekView) rowOf(who qa.Entrant) (post qa.PostID) {
+	best := -1
+	for i := range v.Threads {
+		t := &v.Threads[i]
+		if t.Question.Shown() && qa.EntrantOf(&t.Question.Post) == who && t.Wants > best {
+			post, best = t.Question.ID, t.Wants
+		}
+	}
+	return post
+}
+
+func (v *weekView) entrantOfPost(id qa.PostID) qa.Entrant {
+	t, i, ok := v.find(id)
+	if !ok || i >= 0 {
+		return qa.Entrant{}
+	}
+	return qa.EntrantOf(&t.Question.Post)
+}
+
+// isCandidate reports whether the reader has marked any question of an entrant.
+func (v *weekView) isCandidate(who qa.Entrant) bool {
+	for i := range v.Threads {
+		q := &v.Threads[i].Question
+		if qa.EntrantOf(&q.Post) == who && slices.Contains(q.Marks.Candidate, v.me) {
+			return true
+		}
+	}
+	return false
+}
+
+// drawStep takes part in the draw, opens the secret, or sets the rule.
+func (s *server) drawStep(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.load(w, r)
+	if !ok {
+		return
+	}
+	if !v.may.Author && !v.may.Organise {
+		s.notAllowed(w, r, "authors and organisers")
+		return
+	}
+	n, drawer := s.node.(Drawer)
+	err := errors.New("this device cannot take part in draws")
+	switch step := r.PostForm.Get("step"); {
+	case step == "rule":
+		_, err = s.node.Do(r.Context(), v.Event.ID, qa.Act{Kind: qa.ActDraw, AtMillis: s.now().UnixMilli(), Mark: "rule", Text: r.PostForm.Get("rule")})
+	case step == "commit" && drawer && v.Event.Closed:
+		err = errors.New("the week is closed, so who takes part is fixed")
+	case step == "commit" && drawer:
+		err = n.CommitDraw(r.Context(), v.Event.ID)
+	case step == "open" && drawer && !v.Event.Closed:
+		err = errors.New("the week is not closed, and a secret that is opened before does not count")
+	case step == "open" && drawer:
+		err = n.RevealDraw(r.Context(), v.Event.ID)
+	}
+	if err != nil {
+		s.showDesk(w, r, statusOf(err), v, deskPage{Error: "Not done. " + sentence(err.Error()) + " Nothing was changed."})
+		return
+	}
+	done(w, r, eventPath(v.Event.ID)+"/desk#draw", "")
+}
+
+// claim seals the reader's contact to the founder.
+func (s *server) claim(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.load(w, r)
+	if !ok {
+		return
+	}
+	contact := strings.TrimSpace(r.PostForm.Get("contact"))
+	err := errors.New("this device cannot seal a contact")
+	if n, ok := s.node.(Drawer); ok {
+		_, err = n.Claim(r.Context(), v.Event.ID, contact)
+	}
+	if err != nil {
+		s.showDesk(w, r, http.StatusUnprocessableEntity, v, deskPage{Contact: contact, ClaimError: "Not sent. " + sentence(err.Error())})
+		return
+	}
+	done(w, r, eventPath(v.Event.ID)+"/desk?claimed=1#claim", "")
+}

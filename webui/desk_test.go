@@ -1,0 +1,151 @@
+package webui
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"flyleaf/qa"
+)
+
+// row cuts the row of somebody out of the desk.
+func deskRowOf(t *testing.T, page, who string) string {
+	t.Helper()
+	i := strings.Index(page, `<span class="who">`+who)
+	if i < 0 {
+		t.Fatalf("%s has no row", who)
+	}
+	from := strings.LastIndex(page[:i], "<tr")
+	return page[from : i+strings.Index(page[i:], "</tr>")]
+}
+
+func TestDeskListsEachPersonOnce(t *testing.T) {
+	s := newSite(t, "")
+	page := s.get(s.week() + "/desk")
+	if n := strings.Count(page, `class="who"`); n != 4 { // Maren, Priya through Noor, Obi, the reader
+		t.Errorf("%d rows", n)
+	}
+	if strings.Contains(page, "type=\"checkbox\"") || strings.Contains(page, "Sign my choices") {
+		t.Error("a reader can tick")
+	}
+	if strings.Contains(page, "words that") {
+		t.Error("hidden or withdrawn words are shown")
+	}
+	if row := deskRowOf(t, page, "aaaaaaaa") + deskRowOf(t, page, "Priya Lund"); !strings.Contains(row, "through Noor Adeyemi") {
+		t.Error("who asked for whom")
+	}
+	if w := s.send(s.week()+"/desk/choose", "row", "x"); w.Code != http.StatusForbidden {
+		t.Errorf("a reader chooses: %d", w.Code)
+	}
+}
+
+func TestDeskChoosesAndTakesBack(t *testing.T) {
+	s := newSite(t, "")
+	asAuthor(s)
+	first := string(s.node.weeks[s.event].posts[0].ID) // Maren's; her other one is wanted more
+	page := s.get(s.week() + "/desk")
+	row := deskRowOf(t, page, "Maren Holt")
+	post := between(t, row, `name="row" value="`, `"`)
+	if post == first {
+		t.Error("the row stands for the less wanted question")
+	}
+	if w := s.send(s.week()+"/desk/choose", "row", post, "choose", post, "candidate", post); w.Code != http.StatusSeeOther {
+		t.Fatal(w.Code)
+	}
+	page = s.get(s.week() + "/desk")
+	if row := deskRowOf(t, page, "Maren Holt"); strings.Count(row, " checked") != 2 || !strings.Contains(row, "chosen") {
+		t.Errorf("%s", row)
+	}
+	if !strings.Contains(page, `<p class="name">Maren Holt</p>`) || !strings.Contains(page, "2 copies") {
+		t.Error("no plate, or not two copies left")
+	}
+	before := len(s.node.acts)
+	s.send(s.week()+"/desk/choose", "row", post, "choose", post, "candidate", post)
+	if len(s.node.acts) != before {
+		t.Errorf("ticking the same again made %d acts", len(s.node.acts)-before)
+	}
+	s.send(s.week() + "/desk/choose") // a page without rows changes nothing
+	if len(s.node.acts) != before {
+		t.Error("rows that were not on the page were taken back")
+	}
+	s.send(s.week()+"/desk/choose", "row", post)
+	if row := deskRowOf(t, s.get(s.week()+"/desk"), "Maren Holt"); strings.Contains(row, " checked") {
+		t.Error("not taken back")
+	}
+}
+
+func TestDeskDraw(t *testing.T) {
+	s := newSite(t, "")
+	asAuthor(s)
+	s.node.edit(s.event, func(w *fakeWeek) { w.event.Founder = ilse })
+	page := s.get(s.week() + "/desk")
+	post := between(t, deskRowOf(t, page, "Obi Tamsin"), `name="row" value="`, `"`)
+	s.send(s.week()+"/desk/choose", "row", post, "candidate", post)
+	if w := s.send(s.week()+"/desk/draw", "step", "open"); w.Code < 400 || !strings.Contains(w.Body.String(), "not closed") {
+		t.Errorf("opened too early: %d", w.Code)
+	}
+	s.send(s.week()+"/desk/draw", "step", "commit")
+	s.node.edit(s.event, func(w *fakeWeek) {
+		w.event.Draw.Commitments = append(w.event.Draw.Commitments, fakeSecret(s.event, ilse, false))
+		w.event.Closed, w.event.Draw.Closed = true, true
+	})
+	page = s.get(s.week() + "/desk")
+	if !strings.Contains(page, "Open my secret") || !strings.Contains(page, "Ilse Marrow to open their secret") || strings.Contains(page, "Take part with a secret") {
+		t.Error("after closing")
+	}
+	s.send(s.week()+"/desk/draw", "step", "open")
+	s.node.edit(s.event, func(w *fakeWeek) {
+		for i := range w.event.Draw.Commitments {
+			w.event.Draw.Commitments[i] = fakeSecret(s.event, w.event.Draw.Commitments[i].By, true)
+		}
+	})
+	page = s.get(s.week() + "/desk")
+	for _, want := range []string{"<li>Obi Tamsin</li>", "drawn by lot", "<dt>Seed</dt>", "flyleaf winners verify --event " + string(s.event), "A copy of The Patient Ledger goes to Obi Tamsin"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if w := s.send(s.week()+"/desk/draw", "step", "commit"); w.Code < 400 {
+		t.Errorf("took part after closing: %d", w.Code)
+	}
+}
+
+func TestClaimIsForWinners(t *testing.T) {
+	s := newSite(t, "")
+	if page := s.get(s.week() + "/desk"); strings.Contains(page, "You get a copy") {
+		t.Error("nobody has won yet")
+	}
+	mine := s.node.weeks[s.event].posts[10].ID
+	s.node.edit(s.event, func(w *fakeWeek) { w.event.Winners = []qa.Winner{{Post: mine, By: ilse, Note: "!"}} })
+	if page := s.get(s.week() + "/desk"); !strings.Contains(page, "You get a copy") || !strings.Contains(page, "encrypted to Noor Adeyemi’s key") {
+		t.Error("the winner is not told")
+	}
+	s.node.setFail(errors.New("the disk is full"))
+	if w := s.send(s.week()+"/claim", "contact", "Lange Straße 1"); w.Code < 400 || !strings.Contains(w.Body.String(), "Lange Straße 1</textarea>") {
+		t.Errorf("words lost: %d", w.Code)
+	}
+	s.node.setFail(nil)
+	w := s.send(s.week()+"/claim", "contact", "Lange Straße 1")
+	if w.Code != http.StatusSeeOther || !strings.Contains(s.get(strings.Split(w.Header().Get("Location"), "#")[0]), "Sealed, and saved") {
+		t.Errorf("%d", w.Code)
+	}
+	if page := s.get(s.week() + "/desk"); strings.Contains(page, "Lange") {
+		t.Error("somebody else's page shows the contact")
+	}
+	s.node.edit(s.event, func(w *fakeWeek) { w.event.Founder = fakeMe })
+	if page := s.get(s.week() + "/desk"); !strings.Contains(page, "Lange Straße 1") {
+		t.Error("the founder does not see it")
+	}
+}
+
+// between cuts out what stands between two texts.
+func between(t *testing.T, s, from, to string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(s, from)
+	if !ok {
+		t.Fatalf("no %q in %s", from, s)
+	}
+	out, _, _ := strings.Cut(rest, to)
+	return out
+}

@@ -1,0 +1,145 @@
+package webui
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"flyleaf/qa"
+)
+
+// What the fake node does about an author's work and the end of a week.
+
+// weekLocked carries out the acts of inbox and desk; false is returned for others.
+func (f *fakeNode) weekLocked(w *fakeWeek, act qa.Act) bool {
+	switch {
+	case act.Kind == qa.ActWinner:
+		w.event.Winners = slices.DeleteFunc(w.event.Winners, func(x qa.Winner) bool { return x.Post == act.Post && x.By == f.me })
+		if act.Text != "" {
+			w.event.Winners = append(w.event.Winners, qa.Winner{Post: act.Post, By: f.me, Note: act.Text})
+		}
+		return true
+	case act.Kind == qa.ActDraw && act.Mark == "rule":
+		f.drawOf(w).Rule = act.Text
+		return true
+	case act.Kind == qa.ActMark && (act.Mark == "assigned" || act.Mark == "candidate"):
+		for i := range w.posts {
+			if w.posts[i].ID != act.Post {
+				continue
+			}
+			m := &w.posts[i].Marks
+			ids := &m.Assigned
+			if act.Mark == "candidate" {
+				ids = &m.Candidate
+			}
+			*ids = slices.DeleteFunc(slices.Clone(*ids), func(id qa.Identity) bool { return id == act.Identity })
+			if act.On {
+				*ids = append(*ids, act.Identity)
+			}
+			m.InDraw = len(m.Candidate) > 0
+		}
+		return true
+	}
+	return false
+}
+
+func (f *fakeNode) drawOf(w *fakeWeek) *qa.Draw {
+	if w.event.Draw == nil {
+		w.event.Draw = &qa.Draw{}
+	}
+	w.event.Draw.Closed = w.event.Closed
+	return w.event.Draw
+}
+
+func (f *fakeNode) Later(_ context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := map[qa.PostID]bool{}
+	for key := range f.settings {
+		if post, ok := strings.CutPrefix(key, "later/"+string(event)+"/"); ok {
+			out[qa.PostID(post)] = true
+		}
+	}
+	return out, nil
+}
+
+func (f *fakeNode) SetLater(_ context.Context, event qa.EventID, post qa.PostID, on bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		return f.fail
+	}
+	if key := "later/" + string(event) + "/" + string(post); on {
+		f.settings[key] = "1"
+	} else {
+		delete(f.settings, key)
+	}
+	return nil
+}
+
+// fakeSecret is a commitment of somebody to a secret, opened or not.
+func fakeSecret(event qa.EventID, by qa.Identity, open bool) qa.Commitment {
+	secret := []byte(by[:qa.DrawSecretSize])
+	hash, err := qa.CommitDraw(event, by, secret)
+	if err != nil {
+		panic(err)
+	}
+	c := qa.Commitment{By: by, Hash: hexOf(hash)}
+	if open {
+		c.Secret = hexOf(secret)
+	}
+	return c
+}
+
+func hexOf(b []byte) string {
+	const digits = "0123456789abcdef"
+	var out strings.Builder
+	for _, c := range b {
+		out.WriteByte(digits[c>>4])
+		out.WriteByte(digits[c&15])
+	}
+	return out.String()
+}
+
+func (f *fakeNode) CommitDraw(_ context.Context, event qa.EventID) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		return f.fail
+	}
+	d := f.drawOf(f.weeks[event])
+	d.Commitments = append(d.Commitments, fakeSecret(event, f.me, false))
+	return nil
+}
+
+func (f *fakeNode) RevealDraw(_ context.Context, event qa.EventID) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	d := f.drawOf(f.weeks[event])
+	for i := range d.Commitments {
+		if d.Commitments[i].By == f.me {
+			d.Commitments[i] = fakeSecret(event, f.me, true)
+		}
+	}
+	return nil
+}
+
+func (f *fakeNode) Claim(_ context.Context, event qa.EventID, contact string) ([]qa.Identity, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		return nil, f.fail
+	}
+	if contact == "" {
+		return nil, errors.New("a contact is a text of 1 to 600 bytes")
+	}
+	f.weeks[event].claims = append(f.weeks[event].claims, qa.Claim{By: f.me, Name: "me", Contact: contact, Won: true})
+	return []qa.Identity{f.me}, nil
+}
+
+func (f *fakeNode) PrizeClaims(_ context.Context, event qa.EventID) ([]qa.Claim, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.weeks[event].claims), nil
+}

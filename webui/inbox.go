@@ -1,0 +1,385 @@
+package webui
+
+import (
+	"context"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"flyleaf/exchange/markdown"
+	"flyleaf/qa"
+)
+
+// Laterer is a Node that keeps what an author has put off, on this device only.
+type Laterer interface {
+	Later(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error)
+	SetLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error
+}
+
+// inboxPage is the body of an author's inbox.
+type inboxPage struct {
+	Event       qa.Event
+	Path, Inbox string
+	CSRF, Here  string
+	Heading     string
+	Lede        string
+	Others      []string // where the other authors are
+	Filters     []filter
+	Orders      []filter
+	Entries     []entryView
+	Put         []entryView // put off, listed under what waits
+	Empty       string
+}
+
+// entryView is one question in the inbox; one at a time is open, with the form in it.
+type entryView struct {
+	ID         qa.PostID
+	Elem       string
+	Path, Week string // of the post's forms, and where it stands in the week
+	URL        string // opens it
+	Who        string
+	Excerpt    string
+	Open       bool
+	Words      template.HTML
+	Parts      []partView
+	Begun      bool // some of them are answered
+	Wants      int
+	When       moment
+	First      bool // its asker has no answer yet
+	Mine       bool // taken by the reader
+	TakenBy    string
+	Presence   string
+	Versions   bool
+	Late       bool
+	Later      bool
+	Answered   bool
+	Others     []choice // authors it can be given to
+	Draft      draft
+	Key, Field string
+	Me         string
+	Error      string
+	CSRF, Back string
+}
+
+type partView struct {
+	N        int
+	Text     string
+	Answered bool
+	Chosen   bool
+}
+
+var inboxShows = []string{"waiting", "mine", "others", "later", "answered"}
+
+func (s *server) inbox(w http.ResponseWriter, r *http.Request) {
+	if v, ok := s.loadAuthor(w, r); ok {
+		s.showInbox(w, r, http.StatusOK, v, "", "")
+	}
+}
+
+// loadAuthor loads a week for one of its authors; others are told so.
+func (s *server) loadAuthor(w http.ResponseWriter, r *http.Request) (*weekView, bool) {
+	v, ok := s.load(w, r)
+	if ok && !v.may.Author {
+		s.notAllowed(w, r, "authors")
+		return nil, false
+	}
+	return v, ok
+}
+
+// showInbox renders the inbox. failed is the question whose answer was not taken, and why.
+func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v *weekView, failed qa.PostID, why string) {
+	q := r.URL.Query()
+	if r.Method != http.MethodGet {
+		if back, err := url.Parse(localPath(r.PostForm.Get("back"))); err == nil {
+			q = back.Query()
+		}
+	}
+	later := map[qa.PostID]bool{}
+	if n, ok := s.node.(Laterer); ok {
+		var err error
+		if later, err = n.Later(r.Context(), v.Event.ID); err != nil {
+			s.failed(w, r, err)
+			return
+		}
+	}
+	show, order := q.Get("show"), qa.InboxOrder(q.Get("sort"))
+	if !slices.Contains(inboxShows, show) {
+		show = inboxShows[0]
+	}
+	if order != qa.InboxAge && order != qa.InboxAsker {
+		order = qa.InboxWanted
+	}
+	in := v.NewInbox(v.me, later, order)
+	lists := map[string][]qa.InboxItem{"waiting": in.Waiting, "mine": in.Mine, "others": in.Others, "later": in.Later, "answered": in.Answered}
+
+	path := eventPath(v.Event.ID)
+	p := inboxPage{Event: v.Event, Path: path, Inbox: path + "/inbox", CSRF: v.csrf, Others: v.whereabouts()}
+	p.Heading = waitWords(len(in.Waiting))
+	p.Lede = v.progress(&in)
+	address := func(show string, order qa.InboxOrder, open qa.PostID) string {
+		to := url.Values{}
+		if show != "waiting" {
+			to.Set("show", show)
+		}
+		if order != qa.InboxWanted {
+			to.Set("sort", string(order))
+		}
+		if open != "" {
+			to.Set("open", string(open))
+		}
+		if len(to) == 0 {
+			return p.Inbox
+		}
+		return p.Inbox + "?" + to.Encode()
+	}
+	for i, name := range []string{"Waiting", "Mine", "Taken by others", "Later", "Answered"} {
+		p.Filters = append(p.Filters, filter{
+			Name: name, URL: address(inboxShows[i], order, ""), Count: len(lists[inboxShows[i]]), Counted: true, Here: show == inboxShows[i],
+		})
+	}
+	for _, o := range []struct {
+		order qa.InboxOrder
+		name  string
+	}{{qa.InboxWanted, "most wanted"}, {qa.InboxAge, "oldest"}, {qa.InboxAsker, "who has no answer yet"}} {
+		p.Orders = append(p.Orders, filter{Name: o.name, URL: address(show, o.order, ""), Here: o.order == order})
+	}
+	open := qa.PostID(q.Get("open"))
+	if failed != "" {
+		open = failed
+	}
+	items := lists[show]
+	if open == "" && len(items) > 0 && show != "answered" {
+		open = items[0].Thread.Question.ID
+	}
+	p.Here = address(show, order, qa.PostID(q.Get("open")))
+	for i := range items {
+		e := v.entry(&items[i], address, show, order, open, later)
+		e.Back = p.Here
+		if e.ID == failed {
+			e.Error = why
+			e.Draft = draftFrom(r)
+		}
+		p.Entries = append(p.Entries, e)
+	}
+	if show == "waiting" {
+		for i := range in.Later {
+			p.Put = append(p.Put, v.entry(&in.Later[i], address, "later", order, "", later))
+		}
+	}
+	if len(p.Entries) == 0 {
+		p.Empty = map[string]string{
+			"waiting": "Nothing waits for an answer.", "mine": "You have taken no question.",
+			"others": "No other author has taken a question.", "later": "You have put nothing off.", "answered": "Nothing is answered yet.",
+		}[show]
+	}
+	l := s.layout(r, "Inbox, "+v.Event.Title, "inbox", p)
+	v.nav(&l)
+	l.Event, l.Stream = path, path+"/stream"
+	s.page(w, status, "inbox", l)
+}
+
+func waitWords(n int) string {
+	switch n {
+	case 0:
+		return "Nothing waits for you"
+	case 1:
+		return "One waits for you"
+	}
+	if words := []string{"Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve"}; n-2 < len(words) {
+		return words[n-2] + " wait for you"
+	}
+	return plural(n, "question") + " wait for you"
+}
+
+// progress says how far the week is, and until when answers are hoped for.
+func (v *weekView) progress(in *qa.Inbox) string {
+	all := len(in.Answered) + len(in.Waiting) + len(in.Others) + len(in.Later)
+	if all == 0 {
+		return "Nobody has asked yet."
+	}
+	is := "are"
+	if len(in.Answered) == 1 {
+		is = "is"
+	}
+	words := fmt.Sprintf("%d of %s %s answered.", len(in.Answered), plural(all, "question"), is)
+	switch until := v.Event.AnswersUntilMillis; {
+	case v.Event.Closed:
+		words += " The week is closed."
+	case until != 0 && until > v.cal.now.UnixMilli():
+		words += " Answers are hoped for until " + v.cal.at(until).Format("Monday, 15:04") + "."
+	}
+	return words
+}
+
+// whereabouts says at which questions the other authors are.
+func (v *weekView) whereabouts() []string {
+	var out []string
+	for post, list := range v.presence {
+		t, _, ok := v.find(post)
+		if !ok {
+			continue
+		}
+		for _, p := range list {
+			if p.Kind == qa.PresenceAnswering && p.By != v.me && v.Event.HasRole(p.By, qa.RoleAuthor) {
+				out = append(out, v.person(p.By)+" is at "+v.who(&t.Question)+"’s question")
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (v *weekView) entry(item *qa.InboxItem, address func(string, qa.InboxOrder, qa.PostID) string, show string, order qa.InboxOrder, open qa.PostID, later map[qa.PostID]bool) entryView {
+	t, q := item.Thread, &item.Thread.Question
+	e := entryView{
+		ID: q.ID, Elem: postElem(q.ID), Path: postPath(v.Event.ID, q.ID), Week: v.address(q.ID), URL: address(show, order, q.ID) + "#" + postElem(q.ID),
+		Who: upperFirst(v.who(q)), Excerpt: excerpt(q.Text(), 240), Open: q.ID == open, Wants: t.Wants, When: v.cal.moment(q.AtMillis),
+		First: item.FirstOfAsker && !t.Answered, Mine: slices.Contains(item.TakenBy, v.me), Presence: v.answering(q.ID),
+		Versions: len(q.Versions()) > 1, Late: q.Late, Later: later[q.ID], Answered: t.Answered,
+		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], CSRF: v.csrf, Me: v.person(v.me),
+	}
+	var others []string
+	for _, id := range item.TakenBy {
+		if id != v.me {
+			others = append(others, v.person(id))
+		}
+	}
+	if len(others) > 0 {
+		e.TakenBy = and(others)
+	}
+	if e.Open {
+		e.Words = markdown.HTML(q.Text())
+		chosen := false
+		for i, part := range item.Parts {
+			pv := partView{N: i + 1, Text: part.Text, Answered: part.Answered, Chosen: !part.Answered && !chosen}
+			chosen, e.Begun = chosen || pv.Chosen, e.Begun || pv.Answered
+			e.Parts = append(e.Parts, pv)
+		}
+		for _, g := range v.Event.Roles {
+			if g.Role == qa.RoleAuthor && g.ID != v.me && !slices.Contains(item.TakenBy, g.ID) {
+				e.Others = append(e.Others, choice{ID: string(g.ID), Words: v.person(g.ID)})
+			}
+		}
+	}
+	return e
+}
+
+// answer takes an author's answer, keeps it as a draft, or puts the question off.
+func (s *server) answer(w http.ResponseWriter, r *http.Request) {
+	v, t, i, ok := s.loadPost(w, r)
+	if !ok {
+		return
+	}
+	if !v.may.Author {
+		s.notAllowed(w, r, "authors")
+		return
+	}
+	p, back := at(t, i), localPath(r.PostForm.Get("back"))
+	ctx, key, d := r.Context(), string(p.ID), draftFrom(r)
+	fail := func(status int, words string) {
+		if wantsJSON(r) {
+			writeJSON(w, status, map[string]string{"error": "Not saved. " + words})
+			return
+		}
+		s.showInbox(w, r, status, v, p.ID, words)
+	}
+	switch {
+	case r.PostForm.Has("draft"):
+		if err := s.setDraft(ctx, v.Event.ID, key, d); err != nil {
+			fail(statusOf(err), notSaved(err))
+			return
+		}
+		done(w, r, back, "")
+		return
+	case r.PostForm.Has("later"):
+		err := s.setDraft(ctx, v.Event.ID, key, d)
+		if n, ok := s.node.(Laterer); ok && err == nil {
+			err = n.SetLater(ctx, v.Event.ID, p.ID, r.PostForm.Get("later") == "1")
+		}
+		if err != nil {
+			fail(statusOf(err), notSaved(err))
+			return
+		}
+		done(w, r, withoutOpen(back), "")
+		return
+	}
+	if strings.TrimSpace(d.Text) == "" {
+		fail(http.StatusUnprocessableEntity, "There is nothing written yet.")
+		return
+	}
+	text, err := withPart(p.Text(), r.PostForm.Get("part"), d.Text)
+	if err == nil {
+		err = s.speak(ctx, v)
+	}
+	if err == nil {
+		_, err = s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActPost, AtMillis: s.now().UnixMilli(), Parent: p.ID, Text: text})
+	}
+	if err != nil {
+		fail(statusOf(err), notSaved(err))
+		return
+	}
+	// The answer is saved. A draft left behind is a nuisance, not a loss.
+	_ = s.setDraft(ctx, v.Event.ID, key, draft{})
+	done(w, r, withoutOpen(back), "")
+}
+
+// withPart quotes the part of the question that is answered.
+func withPart(question, part, answer string) (string, error) {
+	if part == "" || part == "0" {
+		return answer, nil
+	}
+	for i, text := range qa.SplitQuestion(question) {
+		if part == strconv.Itoa(i+1) {
+			return qa.QuotePart(text, answer), nil
+		}
+	}
+	return "", &qa.FieldError{Field: "part", Err: qa.ErrBadValue}
+}
+
+// withoutOpen is the inbox with the next question open instead of this one.
+func withoutOpen(back string) string {
+	u, err := url.Parse(back)
+	if err != nil {
+		return back
+	}
+	q := u.Query()
+	q.Del("open")
+	u.RawQuery, u.Fragment = q.Encode(), ""
+	return u.String()
+}
+
+// take marks who will answer a question: the reader, another author, or nobody.
+func (s *server) take(w http.ResponseWriter, r *http.Request) {
+	v, t, i, ok := s.loadPost(w, r)
+	if !ok {
+		return
+	}
+	if !v.may.Author {
+		s.notAllowed(w, r, "authors")
+		return
+	}
+	p := at(t, i)
+	acts := []qa.Act{{Identity: v.me, On: r.PostForm.Get("take") == "1"}}
+	if to := qa.Identity(r.PostForm.Get("give")); r.PostForm.Has("give") {
+		if !v.Event.HasRole(to, qa.RoleAuthor) {
+			s.problem(w, r, http.StatusUnprocessableEntity, "Not given", "Choose one of the week’s authors. Nothing was changed.")
+			return
+		}
+		acts = []qa.Act{{Identity: to, On: true}}
+		if slices.Contains(p.Marks.Assigned, v.me) {
+			acts = append(acts, qa.Act{Identity: v.me})
+		}
+	}
+	for _, act := range acts {
+		act.Kind, act.AtMillis, act.Post, act.Mark = qa.ActMark, s.now().UnixMilli(), p.ID, "assigned"
+		if _, err := s.node.Do(r.Context(), v.Event.ID, act); err != nil {
+			s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" Who answers the question stands as it was.")
+			return
+		}
+	}
+	done(w, r, localPath(r.PostForm.Get("back")), p.ID)
+}

@@ -1,0 +1,138 @@
+package webui
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"flyleaf/qa"
+)
+
+// asAuthor makes the reader an author of the sample week, and puts in a question of
+// two parts that waits.
+func asAuthor(s *site) (parts qa.PostID) {
+	s.node.give(s.event, qa.RoleAuthor)
+	return s.node.put(s.event, qa.Post{By: maren, AtMillis: fakeNow.UnixMilli() - 1000, Reactions: []qa.Reaction{
+		{By: obi, Emoji: qa.WantEmoji}, {By: ilse, Emoji: qa.WantEmoji}, {By: teodor, Emoji: qa.WantEmoji},
+	}}, "Two more:\n\n1. Who reads it?\n2. Who may close it?")
+}
+
+func TestInboxIsForAuthors(t *testing.T) {
+	s := newSite(t, "")
+	if w := s.do(httptest.NewRequest("GET", s.week()+"/inbox", nil)); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "This is for authors") {
+		t.Errorf("%d", w.Code)
+	}
+	if page := s.get(s.week()); strings.Contains(page, "/inbox") {
+		t.Error("a reader is shown the way to the inbox")
+	}
+	for _, path := range []string{"/answer", "/take"} {
+		if w := s.send(s.week()+"/p/"+string(s.node.weeks[s.event].posts[0].ID)+path, "body", "x", "take", "1"); w.Code != http.StatusForbidden {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+	if len(s.node.acts) != 0 {
+		t.Errorf("%+v", s.node.acts)
+	}
+}
+
+func TestInboxShowsWhatWaits(t *testing.T) {
+	s := newSite(t, "")
+	id := asAuthor(s)
+	page := s.get(s.week() + "/inbox")
+	if !strings.Contains(page, "wait for you") || !strings.Contains(s.get(s.week()), s.week()+"/inbox") {
+		t.Error("no heading, or no way there")
+	}
+	// The most wanted is open, with its parts and the form.
+	open := page[strings.Index(page, `id="`+postElem(id)+`"`):]
+	open = open[:strings.Index(open, "</article>")]
+	for _, want := range []string{"Who may close it?", "part 2", `action="` + s.week() + "/p/" + string(id) + `/answer"`, "Take it", "Give"} {
+		if !strings.Contains(open, want) {
+			t.Errorf("the open question lacks %q", want)
+		}
+	}
+	for _, not := range []string{"words that are hidden", "words that were taken back", "My grandmother kept"} {
+		if strings.Contains(page, not) {
+			t.Errorf("%q is in the inbox", not)
+		}
+	}
+	if answered := s.get(s.week() + "/inbox?show=answered"); !strings.Contains(answered, "My grandmother kept") || strings.Contains(answered, "<textarea") {
+		t.Error("the answered ones")
+	}
+}
+
+func TestAnswerPartByPart(t *testing.T) {
+	s := newSite(t, "")
+	id := asAuthor(s)
+	path := s.week() + "/p/" + string(id)
+	back := s.week() + "/inbox?sort=age&open=" + string(id)
+	w := s.send(path+"/answer", "body", "The auditor.", "part", "1", "back", back)
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != s.week()+"/inbox?sort=age" {
+		t.Fatalf("%d %s", w.Code, w.Header().Get("Location"))
+	}
+	if got := s.lastAct(qa.ActPost); got.Parent != id || got.Text != "> Who reads it?\n\nThe auditor." {
+		t.Errorf("%+v", got)
+	}
+	page := s.get(s.week() + "/inbox?open=" + string(id))
+	if !strings.Contains(page, `Who reads it? <span class="ui">✓ answered</span>`) || strings.Contains(page, `Who may close it? <span class="ui">✓`) {
+		t.Error("which part is answered")
+	}
+	s.send(path+"/answer", "body", "Nobody.", "part", "2", "back", back)
+	if page := s.get(s.week() + "/inbox"); strings.Contains(page, "Who may close it?") {
+		t.Error("it still waits")
+	}
+	if w := s.send(path+"/answer", "body", "x", "part", "9", "back", back); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("a part that is not there: %d", w.Code)
+	}
+}
+
+// Words that could not be saved come back with the page.
+func TestAnswerThatIsNotSaved(t *testing.T) {
+	s := newSite(t, "")
+	id := asAuthor(s)
+	path := s.week() + "/p/" + string(id) + "/answer"
+	s.node.setFail(errors.New("the disk is full"))
+	w := s.send(path, "body", "My only copy.", "back", s.week()+"/inbox")
+	if w.Code < 400 || !strings.Contains(w.Body.String(), "My only copy.") || !strings.Contains(w.Body.String(), "disk is full") {
+		t.Errorf("%d", w.Code)
+	}
+	s.node.setFail(nil)
+	if w := s.send(path, "body", "  ", "back", s.week()+"/inbox"); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "nothing written") {
+		t.Errorf("an empty answer: %d", w.Code)
+	}
+	s.send(path, "body", "Half of it", "draft", "1", "back", s.week()+"/inbox")
+	if page := s.get(s.week() + "/inbox"); !strings.Contains(page, "Half of it") {
+		t.Error("the draft is not in the box")
+	}
+}
+
+func TestTakeGiveAndLater(t *testing.T) {
+	s := newSite(t, "")
+	id := asAuthor(s)
+	path, inbox := s.week()+"/p/"+string(id), s.week()+"/inbox"
+	s.send(path+"/take", "take", "1", "back", inbox)
+	if page := s.get(inbox); !strings.Contains(page, "You have taken this one") || !strings.Contains(page, "Put back") {
+		t.Error("not taken")
+	}
+	s.send(path+"/take", "give", string(teodor), "back", inbox)
+	if page := s.get(inbox + "?show=others"); !strings.Contains(page, "Teodor Anand took it") || strings.Contains(s.get(inbox), postElem(id)) {
+		t.Error("not given")
+	}
+	if w := s.send(path+"/take", "give", string(maren), "back", inbox); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("given to a reader: %d", w.Code)
+	}
+	s.send(path+"/take", "take", "1", "back", inbox)
+	s.send(path+"/answer", "later", "1", "body", "kept", "back", inbox)
+	page := s.get(inbox)
+	if !strings.Contains(page, `id="later"`) || strings.Contains(page, `id="`+postElem(id)+`"`) {
+		t.Error("not put off")
+	}
+	if page := s.get(inbox + "?show=later"); !strings.Contains(page, "Back into the inbox") || !strings.Contains(page, "kept") {
+		t.Error("what was put off has lost its words, or its way back")
+	}
+	s.send(path+"/answer", "later", "0", "body", "kept", "back", inbox+"?show=later")
+	if page := s.get(inbox); !strings.Contains(page, `id="`+postElem(id)+`"`) {
+		t.Error("not back")
+	}
+}

@@ -1,0 +1,93 @@
+//go:build !js
+
+package webui
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"flyleaf/qa"
+)
+
+// deciding makes the sample week one that its author works in, on a Wednesday.
+func deciding(b *inBrowser) (parts qa.PostID) {
+	n, id := b.node, b.event
+	n.give(id, qa.RoleAuthor)
+	parts = n.put(id, qa.Post{By: maren, AtMillis: fakeNow.UnixMilli() - 4e6, Reactions: []qa.Reaction{
+		{By: obi, Emoji: qa.WantEmoji}, {By: ilse, Emoji: qa.WantEmoji}, {By: teodor, Emoji: qa.WantEmoji},
+	}}, "Two more, about the people in it:\n\n1. Who reads a ledger that is correct, signed and boring?\n2. Who may close it?")
+	n.put(id, qa.Post{By: obi, AtMillis: fakeNow.UnixMilli() - 3e6, Marks: qa.Marks{Assigned: []qa.Identity{teodor}}}, "Would you let an accountant edit this book? Did one?")
+	n.put(id, qa.Post{By: fakeID('2'), AtMillis: fakeNow.UnixMilli() - 2e6, Marks: qa.Marks{Candidate: []qa.Identity{ilse}, InDraw: true}}, "Is there a reading order for people who only keep stock?")
+	n.edit(id, func(w *fakeWeek) {
+		w.people[fakeMe] = qa.Person{ID: fakeMe, Name: "Wren Castellane"}
+		w.people[fakeID('2')] = qa.Person{ID: fakeID('2'), Name: "Sunniva Jarl"}
+		w.presence = []qa.Presence{{Kind: qa.PresenceAnswering, By: teodor, Post: w.posts[pDuplicate].ID}}
+		w.event.Winners = []qa.Winner{{Post: parts, By: ilse, Note: "a copy"}, {Post: parts, By: teodor, Note: "a copy"}}
+		w.event.Draw = &qa.Draw{Commitments: []qa.Commitment{fakeSecret(id, ilse, false)}}
+	})
+	return parts
+}
+
+func TestBrowserLooksOfInboxAndDesk(t *testing.T) {
+	b := openBrowserOn(t)
+	parts := deciding(b)
+	b.enter("/")
+	for name, path := range map[string]string{
+		"inbox": "/inbox", "inbox-others": "/inbox?show=others", "inbox-answered": "/inbox?show=answered", "desk": "/desk",
+	} {
+		b.looks("week-"+name, func() { b.run(chromedp.Navigate(b.url(b.week()+path)), main()) })
+	}
+	b.node.edit(b.event, func(w *fakeWeek) {
+		w.event.Founder, w.event.Closed = fakeMe, true
+		w.event.Draw = &qa.Draw{Closed: true, Commitments: []qa.Commitment{fakeSecret(b.event, ilse, true), fakeSecret(b.event, fakeMe, true)}}
+		w.event.Winners = append(w.event.Winners[:0:0], qa.Winner{Post: w.posts[pMine].ID, By: ilse, Note: "!"}, w.event.Winners[0])
+		w.claims = []qa.Claim{{By: maren, Name: "Maren Holt", Contact: "Maren Holt\nLange Straße 1\nBremen", Won: true}}
+	})
+	b.looks("week-desk-drawn", func() { b.run(chromedp.Navigate(b.url(b.week()+"/desk")), main()) })
+	_ = parts
+	b.nothingLeft()
+}
+
+// The inbox by keyboard alone: on to the next, take it, write, send.
+func TestBrowserInboxByKeyboard(t *testing.T) {
+	b := openBrowserOn(t)
+	parts := deciding(b)
+	b.enter("/")
+	b.run(chromedp.Navigate(b.url(b.week()+"/inbox")), main())
+	b.until("the most wanted is open", `document.querySelector('.entry.here')?.dataset.post === '`+string(parts)+`'`)
+	b.run(chromedp.KeyEvent("j"))
+	b.until("the next is open", `document.readyState === 'complete' && document.querySelectorAll('.entry')[1].matches('.here')`)
+	b.run(chromedp.KeyEvent("k"))
+	b.until("the first is open again", `document.readyState === 'complete' && document.querySelectorAll('.entry')[0].matches('.here')`)
+	b.run(chromedp.KeyEvent("t"))
+	b.until("it is taken", `document.readyState === 'complete' && document.querySelector('.entry.here .foot')?.textContent.includes('You have taken this one')`)
+	// While it is open another author answers: nothing moves, a link says so.
+	b.run(chromedp.KeyEvent("r"))
+	b.until("the field has the focus", `document.activeElement.matches('.writing textarea')`)
+	b.run(chromedp.KeyEvent("The auditor, jtl."))
+	fresh := b.node.put(b.event, qa.Post{By: obi, AtMillis: fakeNow.UnixMilli()}, "Came in while you were writing?")
+	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{fresh}})
+	b.until("the news", `document.getElementById('news').textContent.includes('1 new')`)
+	if n := value[int](b, `document.querySelectorAll('#inbox .entry[data-post="`+string(fresh)+`"]').length`); n != 0 {
+		t.Error("it was put in unasked")
+	}
+	b.run(chromedp.KeyEvent(kb.Enter, chromedp.KeyModifiers(2))) // Ctrl
+	b.until("it is answered in its first part", `document.readyState === 'complete' && document.querySelector('.parts .done')?.textContent.includes('Who reads a ledger')`)
+	if act := (&site{t: t, node: b.node}).lastAct(qa.ActPost); act.Text != "> Who reads a ledger that is correct, signed and boring?\n\nThe auditor, jtl." {
+		t.Errorf("%q", act.Text)
+	}
+	// Switched off, the keys do nothing.
+	b.run(chromedp.KeyEvent("?"))
+	b.until("the keys are shown", `document.getElementById('keys').open`)
+	b.eval(`document.getElementById('keys-off').click()`)
+	before := value[string](b, `document.querySelector('.entry.here').id`)
+	b.eval(`document.activeElement.blur()`)
+	b.run(chromedp.KeyEvent("j"))
+	b.run(chromedp.Navigate(b.url(b.week()+"/inbox")), main())
+	if after := value[string](b, `document.querySelector('.entry.here').id`); after != before {
+		t.Errorf("%s, before %s", after, before)
+	}
+	b.nothingLeft()
+}
