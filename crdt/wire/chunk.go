@@ -106,10 +106,13 @@ func ReadHash(chunk []byte) (Hash, error) {
 }
 
 // sealChange puts a type-1 header before a body.
-func sealChange(body []byte) ([]byte, Hash) {
+func sealChange(body []byte) ([]byte, Hash) { return seal(chunkChange, body) }
+
+// seal puts a header before a body.
+func seal(kind byte, body []byte) ([]byte, Hash) {
 	b := make([]byte, chunkTypeAt, minChunk+9+len(body))
 	copy(b, magic[:])
-	b = append(b, chunkChange)
+	b = append(b, kind)
 	b = appendBytes(b, body)
 	h := Hash(sha256.Sum256(b[chunkTypeAt:]))
 	copy(b[len(magic):], h[:4])

@@ -53,6 +53,9 @@ var (
 	// What the event document allows beyond the format (CheckSchemaShape).
 	ErrShape = errors.New("not allowed in an event document")
 
+	// Whole documents.
+	ErrDocument = errors.New("changes of which no document can be made")
+
 	// Sync messages.
 	ErrVersion = errors.New("not a sync message of version 1")
 	ErrFilter  = errors.New("filter's numbers are out of bounds or do not fit its bits")

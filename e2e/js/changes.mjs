@@ -2,6 +2,7 @@
 // line, and each gets one line of JSON on stdout. Bytes are hex.
 //
 //   decode HEX...            what each change says, as decodeChange reads it
+//   load HEX                 the changes of a saved document, in hex
 //   make SEED                a random document with every type: [{hex, says}]
 //
 // Values are written as their type and a text, for JSON loses -0, NaN and the
@@ -180,6 +181,12 @@ function make(seed) {
 
 const commands = {
   decode: (...changes) => changes.map(c => says(bytes(c))),
+  load(saved) {
+    const doc = Automerge.load(bytes(saved))
+    const changes = Automerge.getAllChanges(doc).map(hex)
+    Automerge.free(doc)
+    return changes
+  },
   make: seed => make(Number(seed)),
 }
 
