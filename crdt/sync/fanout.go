@@ -23,6 +23,7 @@ func (p *Peer) ReceiveAgreed(g *graph.Graph) bool {
 	p.wentBack = p.wentBack || p.resetSent
 	p.inFlight, p.resetSent = false, false
 	clear(p.sent)
+	p.sentBelow = 0
 	p.shared, p.theirHeads, p.theirNeed = heads, heads, nil
 	if cap(p.agreedHave) == 0 {
 		p.agreedHave = make([]wire.Have, 1)
@@ -38,7 +39,7 @@ func (p *Peer) ReceiveAgreed(g *graph.Graph) bool {
 // is to know about the peer: what Generate makes then depends on these heads and
 // our graph alone.
 func (p *Peer) agreed() ([]wire.Hash, bool) {
-	ok := p.heard && !p.stock && p.probe == nil && len(p.sent) == 0 && len(p.theirNeed) == 0 &&
+	ok := p.heard && !p.stock && p.probe == nil && len(p.sent) == 0 && p.sentBelow == 0 && len(p.theirNeed) == 0 &&
 		p.rounds <= MaxRounds && p.news <= MaxNews && len(p.again) == 0 && !p.flooded() &&
 		len(p.theirHave) == 1 && p.theirHave[0].Filter.Entries == 0 && len(p.theirHeads) > 0 &&
 		slices.Equal(p.theirHeads, p.shared) && slices.Equal(p.theirHave[0].LastSync, p.shared)

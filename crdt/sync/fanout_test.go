@@ -132,3 +132,37 @@ func TestFanoutMakesOneMessage(t *testing.T) {
 		wantEqual(t, relay, d)
 	}
 }
+
+// Rule 24: a peer that could make nothing of the whole document says that it has
+// nothing, and gets the changes; what it asks for it gets in any case.
+func TestRule24WholeDocumentThatDidNotHelp(t *testing.T) {
+	r := seeded(t)
+	a, b := newDevice(), newDevice()
+	for range 50 {
+		a.write(t, actorOf(1), 10, r)
+	}
+	pa, pb := NewPeer(nil), NewPeer(nil)
+	a.receive(t, pa, b.say(t, pb))
+	if !pa.LacksAll() {
+		t.Fatal("an empty device lacks all")
+	}
+	m := pa.GenerateWhole(a.g, []byte("a document"), a.g.Len())
+	if _, ok, err := pa.Generate(a); ok || err != nil {
+		t.Fatalf("more is said before the answer: %v, %v", ok, err)
+	}
+	m.Changes = nil // what b makes of it
+	b.receive(t, pb, m.Encode())
+	converse(t, a, b, pa, pb)
+	wantEqual(t, a, b)
+}
+
+func TestTakesWhole(t *testing.T) {
+	for trailing, want := range map[string]bool{
+		"": false, "\x00": false, "\x02\x02\x84": true, "\x01\x01": false, "\x01\x02": true, "\x02\x84\x02\xff": true,
+		"\x03\x02\x84": false, "\x80\x00\x02": false, "\xff": false,
+	} {
+		if got := TakesWhole([]byte(trailing)); got != want {
+			t.Errorf("%x: %v", trailing, got)
+		}
+	}
+}

@@ -134,3 +134,78 @@ func TestConvergesWithJavaScript(t *testing.T) {
 		t.Error("the test did not do its work")
 	}
 }
+
+// Rule 24: stock JavaScript takes a whole document, answers in version 1, and what
+// is written meanwhile and later comes as single changes.
+func TestRule24WholeDocumentToJavaScript(t *testing.T) {
+	j := &javascript{t, stockjs.Start(t, "syncpeer.mjs")}
+	for seed := int64(1); seed <= 10; seed++ {
+		r := rand.New(rand.NewSource(seed))
+		j.Do("new")
+		d, p := newDevice(), NewPeer(nil)
+		for i := range 200 {
+			d.write(t, actorOf(1+i%7), r.Intn(30), r)
+		}
+		first := unhex(t, j.Do("generate"))
+		m := d.receive(t, p, first)
+		if !TakesWhole(m.Trailing) || !p.LacksAll() {
+			t.Fatalf("stock JavaScript does not say that it takes a whole document: %x", first)
+		}
+		var changes []*wire.Change
+		for _, h := range d.log {
+			c, err := wire.DecodeChangeLimits(d.bytes[h], wire.OpenLimits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changes = append(changes, c)
+		}
+		chunk, err := wire.EncodeDocument(changes, d.g.Heads())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := d.g.Len()
+		d.write(t, actorOf(9), 10, r) // after the document was made
+		whole := p.GenerateWhole(d.g, chunk, n).Encode()
+		whole[0] = 0x43
+		if p.LacksAll() {
+			t.Error("a second whole document would be sent")
+		}
+		d.write(t, actorOf(9), 10, r) // while it is under way
+		between, ok, err := p.Generate(d)
+		if err != nil || !ok || len(between.Changes) != 2 {
+			t.Fatalf("%v, %v; want the two changes that are not in the document, got %d", ok, err, len(between.Changes))
+		}
+		j.Do("receive", hex.EncodeToString(whole))
+		j.Do("receive", hex.EncodeToString(between.Encode()))
+		singles := 0
+		for round := 0; ; round++ {
+			if round == 10 {
+				t.Fatal("no end")
+			}
+			b := j.Do("generate")
+			if b != "" {
+				if b := unhex(t, b); b[0] != 0x42 {
+					t.Fatalf("answered in version %x", b[0])
+				}
+				d.receive(t, p, unhex(t, b))
+			}
+			m, ok, err := p.Generate(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok && b == "" {
+				break
+			}
+			if ok {
+				singles += len(m.Changes)
+				j.Do("receive", hex.EncodeToString(m.Encode()))
+			}
+		}
+		if singles > 0 {
+			t.Errorf("%d changes were sent once more", singles)
+		}
+		if !slices.Equal(j.heads(), d.g.Heads()) || !p.InSync(d.g) {
+			t.Errorf("seed %d: not in sync", seed)
+		}
+	}
+}

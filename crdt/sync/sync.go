@@ -55,6 +55,7 @@ type Peer struct {
 	shared       []wire.Hash // heads that both sides hold; ascending
 	lastSent     []wire.Hash // our heads in the last message
 	sent         map[wire.Hash]struct{}
+	sentBelow    int  // the first changes of the applied order, sent as a whole: as if in sent
 	inFlight     bool // a message is under way that the peer will answer
 	responded    bool // we have said anything at all
 	resetSent    bool // the reset message has answered the last message
@@ -84,7 +85,7 @@ type Peer struct {
 
 	limit int // bytes of a message, wire.MaxMessage but in tests
 
-	// stock turns off rules 10 to 23, those beyond automerge 3.x. For tests.
+	// stock turns off rules 10 to 24, those beyond automerge 3.x. For tests.
 	stock bool
 }
 
@@ -289,7 +290,7 @@ func (p *Peer) toSend(g *graph.Graph, heads []wire.Hash) []wire.Hash {
 			if !p.inFilters(g, h) || slices.ContainsFunc(deps, isChosen) {
 				i, _ := g.Place(h)
 				chosen[i-base] = true
-				if _, before := p.sent[h]; !before {
+				if _, before := p.sent[h]; !before && i >= p.sentBelow {
 					inOrder = append(inOrder, h)
 				}
 			}
@@ -299,6 +300,9 @@ func (p *Peer) toSend(g *graph.Graph, heads []wire.Hash) []wire.Hash {
 	asked := len(inOrder)
 	for _, h := range p.theirNeed {
 		_, before := p.sent[h]
+		if i, ok := g.Place(h); ok && i < p.sentBelow {
+			before = true
+		}
 		if g.Has(h) && (before && !p.stock || !before && !isChosen(h)) {
 			inOrder = append(inOrder, h)
 		}
@@ -349,7 +353,7 @@ func (p *Peer) Receive(g *graph.Graph, m *wire.Message, before, refused []wire.H
 	if hasAll(g, theirs) {
 		p.shared = theirs
 		if len(theirs) == 0 {
-			p.lastSent = nil
+			p.lastSent, p.sentBelow = nil, 0
 			clear(p.sent)
 		}
 	} else {
@@ -394,20 +398,24 @@ func advance(g *graph.Graph, heads, before []wire.Hash, m *wire.Message, shared 
 
 // forget drops from sent what the peer shows to have: its heads and their past.
 func (p *Peer) forget(g *graph.Graph, heads, theirs []wire.Hash) {
-	if len(p.sent) == 0 {
+	if len(p.sent) == 0 && p.sentBelow == 0 {
 		return
 	}
 	if slices.Equal(heads, theirs) {
 		clear(p.sent)
+		p.sentBelow = 0
 		return
 	}
-	still := map[wire.Hash]struct{}{}
+	still, below := map[wire.Hash]struct{}{}, 0
 	for _, h := range g.NotAncestorsOf(theirs) {
 		if _, ok := p.sent[h]; ok {
 			still[h] = struct{}{}
 		}
+		if i, _ := g.Place(h); i < p.sentBelow {
+			below = p.sentBelow
+		}
 	}
-	p.sent = still
+	p.sent, p.sentBelow = still, below
 }
 
 // count counts the messages that brought neither side forward. A side comes
