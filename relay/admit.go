@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flyleaf/crdt/graph"
+	amsync "flyleaf/crdt/sync"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -94,6 +95,7 @@ func (r *room) take(sub *submission) {
 		r.deferring.Store(true)
 	}
 	m.peer.Receive(r.graph, sub.message, before, sub.refusedHashes)
+	m.takesWhole = amsync.TakesWhole(sub.message.Trailing)
 	m.peer.Defer(sub.notNow...)
 }
 

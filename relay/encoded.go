@@ -33,20 +33,40 @@ type encoded struct {
 	message    *wire.Message
 	head, tail []byte
 
+	packed   bool // what is in it is compressed already
 	once     sync.Once
 	deflated []byte // tail as deflate blocks; nil if that is not smaller
 }
 
+// encoded returns the frame of a message to the peer, made anew or a moment ago.
+// whole says that the message's one change is a whole document.
+func (r *room) encoded(m *wire.Message, peer string, whole bool) (*encoded, error) {
+	if e := r.relay.encodings.get(r.event, m); e != nil {
+		return e, nil
+	}
+	e, err := r.encode(m, peer, whole)
+	if err == nil {
+		r.relay.encodings.put(r.event, e)
+	}
+	return e, err
+}
+
 // encode makes the frame of a message to the peer, in its parts.
-func (r *room) encode(m *wire.Message, peer string) (*encoded, error) {
-	signatures, err := r.signatures(m.Changes)
-	if err != nil {
-		return nil, err
+func (r *room) encode(m *wire.Message, peer string, whole bool) (*encoded, error) {
+	data := m.Encode()
+	var signatures []byte
+	if whole {
+		data[0] = messageV2
+	} else {
+		var err error
+		if signatures, err = r.signatures(m.Changes); err != nil {
+			return nil, err
+		}
 	}
 	// One change as large as a frame may be, with what goes around it, is more.
 	b, err := repo.EncodeWithin(&repo.Message{
 		Type: repo.TypeSync, SenderID: r.relay.id, TargetID: peer, DocumentID: string(r.event),
-		Data: m.Encode(), Signatures: signatures,
+		Data: data, Signatures: signatures,
 	}, 2*r.relay.limits.Frame)
 	if err != nil {
 		return nil, err
@@ -58,7 +78,7 @@ func (r *room) encode(m *wire.Message, peer string) (*encoded, error) {
 		return nil, fmt.Errorf("relay: no target in a frame to %q", peer)
 	}
 	end := i + len(target)
-	return &encoded{message: m, head: b[: end-len(value) : end-len(value)], tail: b[end:]}, nil
+	return &encoded{message: m, packed: whole, head: b[: end-len(value) : end-len(value)], tail: b[end:]}, nil
 }
 
 // appendText appends the CBOR text string. It is of at most repo.MaxID bytes.

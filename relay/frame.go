@@ -71,7 +71,7 @@ func (s *session) sendEncoded(e *encoded) error {
 	}()
 	prefix := len(e.head) + len(name)
 	var deflated []byte
-	if s.deflate && len(tail) >= deflateFrom {
+	if s.deflate && !e.packed && len(tail) >= deflateFrom {
 		deflated = e.deflate()
 	}
 	if deflated != nil {

@@ -87,6 +87,7 @@ type Relay struct {
 	upgrader  websocket.Upgrader
 	cache     *cache
 	encodings encodings
+	wholes    wholes
 	big       chan struct{} // a slot for each big frame being read
 	accounts  accounts
 	held      atomic.Int64 // bytes of waiting changes in all rooms

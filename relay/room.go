@@ -67,6 +67,8 @@ type member struct {
 
 	identity   qa.Identity // proven on this connection; "" for none
 	challenged bool        // was told to prove who it is, since it last spoke
+	takesWhole bool        // takes a whole document in place of changes
+	gotWhole   bool        // was sent one, or none can be made
 	proofs     int         // of the room's proofs, those that it was told of
 	later      []putOff    // of it, to be asked for again; at most as many as peer defers
 }
@@ -88,6 +90,7 @@ func (r *room) release() {
 	for h := range r.waiting {
 		r.unhold(h)
 	}
+	r.relay.wholes.drop(r)
 }
 
 // size is how many changes the document has. Nobody uses the room, and relay.mu
@@ -233,6 +236,7 @@ func (r *room) receive(sub *submission) {
 		return
 	}
 	m.peer.Receive(r.graph, sub.message, r.graph.Heads(), sub.refusedHashes)
+	m.takesWhole = amsync.TakesWhole(sub.message.Trailing)
 	m.peer.Defer(sub.notNow...)
 	if !m.peer.Quiet(r.graph) { // the answers to a post are many, and the writers need not wake for them
 		sub.from.out.touch(r)
@@ -327,6 +331,17 @@ func (r *room) next(s *session) (frame []byte, message *encoded, err error) {
 			return nil, nil, nil
 		}
 	}
+	if r.wantsWhole(m) {
+		w := r.latestWhole()
+		if w == nil {
+			return nil, nil, errNoWhole
+		}
+		m.gotWhole = true
+		if w.chunk != nil {
+			message, err := r.encoded(m.peer.GenerateWhole(r.graph, w.chunk, w.changes), s.peer, true)
+			return nil, message, err
+		}
+	}
 	msg, ok, err := r.fanout.Generate(m.peer, source{r})
 	if err != nil || !ok {
 		return nil, nil, err
@@ -334,17 +349,11 @@ func (r *room) next(s *session) (frame []byte, message *encoded, err error) {
 	if r.latest != nil && r.latest.message == msg {
 		return nil, r.latest, nil
 	}
-	if e := r.relay.encodings.get(r.event, msg); e != nil {
-		return nil, e, nil
+	message, err = r.encoded(msg, s.peer, false)
+	if err == nil && len(message.tail) < deflateFrom { // a post, and not so much that the room should not hold it
+		r.latest = message
 	}
-	e, err := r.encode(msg, s.peer)
-	if err == nil {
-		r.relay.encodings.put(r.event, e)
-		if len(e.tail) < deflateFrom { // a post, and not so much that the room should not hold it
-			r.latest = e
-		}
-	}
-	return nil, e, err
+	return nil, message, err
 }
 
 // signatures returns those of the changes, in order; nil unless all are signed.

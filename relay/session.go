@@ -474,6 +474,10 @@ func (s *session) write() {
 		frame, r, over := s.out.next()
 		if r != nil {
 			proof, message, err := r.next(s)
+			if errors.Is(err, errNoWhole) {
+				r.makeWhole()
+				proof, message, err = r.next(s)
+			}
 			if err != nil {
 				s.relay.log.Warn("no sync message could be made", "document", r.event, "peer", s.peer, "err", err)
 				s.end(websocket.CloseTryAgainLater, "the relay cannot go on with "+string(r.event)+": connect again")

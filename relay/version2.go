@@ -21,10 +21,10 @@ const (
 
 var errTooManyChunks = errors.New("more changes than a message may have")
 
-// decode reads a sync message. Version 2 is nothing that this relay answers with
-// or asks for, and Flyleaf's devices never write it; but programs that take every
-// automerge-repo server for one of automerge 3.x do, and an open relay is there
-// for them. A whole document stays one entry, which read refuses. b is changed.
+// decode reads a sync message. Version 2 is nothing that this relay asks for, and it
+// writes it only around a whole document (whole.go). Flyleaf's devices never write
+// it; but programs that take every automerge-repo server for one of automerge 3.x
+// do, and an open relay is there for them. A whole document stays one entry, which read refuses. b is changed.
 func (r *Relay) decode(b []byte) (*wire.Message, error) {
 	if !r.cfg.Open || len(b) == 0 || b[0] != messageV2 {
 		return wire.DecodeMessage(b)

@@ -1,0 +1,156 @@
+package relay_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/relay"
+	"flyleaf/relay/relaytest"
+)
+
+// pullAll asks for a document as a stock client does that has nothing, and returns the
+// relay's first sync message.
+func pullAll(t *testing.T, s *server, event qa.EventID, name string, trailing []byte) (*websocket.Conn, []byte) {
+	t.Helper()
+	ws, to, err := relaytest.Dial(context20(t), s.url, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ws.Close() })
+	say(t, ws, name, to, event, repo.TypeRequest, &wire.Message{Have: []wire.Have{{}}, Trailing: trailing})
+	return ws, hear(t, ws)
+}
+
+func say(t *testing.T, ws *websocket.Conn, name, to string, event qa.EventID, kind string, m *wire.Message) {
+	t.Helper()
+	frame, err := repo.Encode(&repo.Message{Type: kind, SenderID: name, TargetID: to, DocumentID: string(event), Data: m.Encode()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ws.WriteMessage(websocket.BinaryMessage, frame); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func hear(t *testing.T, ws *websocket.Conn) []byte {
+	t.Helper()
+	_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
+	for {
+		_, b, err := ws.ReadMessage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err := repo.Decode(b); err != nil {
+			t.Fatal(err)
+		} else if m.Type == repo.TypeSync {
+			return m.Data
+		}
+	}
+}
+
+// wholeIn returns the document chunk in a message, with the message's heads; nil if
+// it has none.
+func wholeIn(t *testing.T, data []byte) (chunk []byte, heads []wire.Hash) {
+	t.Helper()
+	first := data[0]
+	data = slices.Clone(data)
+	data[0] = 0x42
+	m, err := wire.DecodeMessage(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Trailing) > 0 {
+		t.Error("trailing bytes would make stock clients answer in version 2")
+	}
+	if first == 0x42 {
+		return nil, m.Heads
+	}
+	if len(m.Changes) != 1 || m.Changes[0][8] != 0 {
+		t.Fatalf("no document chunk in a message of version %x", first)
+	}
+	return m.Changes[0], m.Heads
+}
+
+// Who has nothing and takes whole documents gets one, made once for all and again
+// when there is much more; who says nothing of it, or has a part, gets changes.
+func TestWholeDocumentForWhoHasNothing(t *testing.T) {
+	takes := []byte{2, 2, 0x84}
+	s := start(t, relay.Config{Open: true})
+	event := relaytest.DocumentID("whole")
+	a := relaytest.NewDevice("a", event)
+	connect(t, s, a)
+	write(t, a, 10)
+	onDisk(t, a)
+	if _, data := pullAll(t, s, event, "small", takes); data[0] != 0x42 {
+		t.Error("a small document went as a whole")
+	}
+	write(t, a, 190)
+	onDisk(t, a)
+	_, data := pullAll(t, s, event, "first", takes)
+	first, heads := wholeIn(t, data)
+	if first == nil || len(heads) != 1 || !a.Has(heads[0]) {
+		t.Fatalf("no whole document, heads %v", heads)
+	}
+	if _, data := pullAll(t, s, event, "silent", nil); data[0] != 0x42 {
+		t.Error("a client that says nothing of it got a whole document")
+	}
+	old := heads[0]
+	write(t, a, 20)
+	onDisk(t, a)
+	ws, data := pullAll(t, s, event, "second", takes)
+	second, heads := wholeIn(t, data)
+	if !slices.Equal(first, second) {
+		t.Error("the whole document was made anew for 20 changes")
+	}
+	// It answers with the heads of that document and gets what came since.
+	say(t, ws, "second", "", event, repo.TypeSync, &wire.Message{Heads: []wire.Hash{old}, Have: []wire.Have{{LastSync: []wire.Hash{old}}}})
+	m, err := wire.DecodeMessage(hear(t, ws))
+	if err != nil || len(m.Changes) != 20 || !slices.Equal(m.Heads, heads) {
+		t.Fatalf("%d of 20 changes, %v", len(m.Changes), err)
+	}
+	write(t, a, 100)
+	onDisk(t, a)
+	if _, data := pullAll(t, s, event, "third", takes); data[0] != 0x43 {
+		t.Error("no whole document")
+	} else if third, _ := wholeIn(t, data); slices.Equal(first, third) {
+		t.Error("the whole document is much older than the document")
+	}
+}
+
+// Of changes that no document can be made of, the changes are sent.
+func TestNoWholeDocumentOfNonsense(t *testing.T) {
+	s := start(t, relay.Config{Open: true})
+	event := relaytest.DocumentID("nonsense")
+	m := &wire.Message{Have: []wire.Have{{}}}
+	for i := range 100 {
+		c := relaytest.NewChange(relaytest.Actor("x"), uint64(i+1), uint64(i+1), m.Heads, "key", "value")
+		if i > 0 {
+			c.Ops[0].Obj = wire.OpID{Counter: 1, Actor: c.Actor} // which is no object
+		}
+		h, err := wire.ReadHash(c.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Heads, m.Changes = []wire.Hash{h}, append(m.Changes, c.Encode())
+	}
+	ws, to, err := relaytest.Dial(context20(t), s.url, "writer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	say(t, ws, "writer", to, event, repo.TypeSync, m)
+	hear(t, ws)
+	_, data := pullAll(t, s, event, "reader", []byte{2, 2, 0x84})
+	if data[0] != 0x42 {
+		t.Fatal("a whole document of nonsense")
+	}
+	if got, err := wire.DecodeMessage(data); err != nil || len(got.Changes) != 100 {
+		t.Errorf("%d of 100 changes, %v", len(got.Changes), err)
+	}
+}
