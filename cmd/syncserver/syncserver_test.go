@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -90,9 +91,11 @@ func within(t testing.TB) context.Context {
 	return ctx
 }
 
+var killCount = flag.Int("kills", 8, "how often TestKilledUnderLoad kills the relay")
+
 // What the relay has said that it holds is there after kill -9, under load.
 func TestKilledUnderLoad(t *testing.T) {
-	kills := 8
+	kills := *killCount
 	if testing.Short() {
 		kills = 2
 	}
@@ -135,7 +138,7 @@ func TestKilledUnderLoad(t *testing.T) {
 		// Killed in the middle of it: when every document has moved on by a bit.
 		for _, name := range events {
 			before := devices[name][0].State().Messages
-			if err := devices[name][0].Until(within(t), func(s relaytest.State) bool { return s.Messages > before+5+round }); err != nil {
+			if err := devices[name][0].Until(within(t), func(s relaytest.State) bool { return s.Messages > before+5+round%40 }); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -123,6 +123,8 @@ type Graph struct {
 
 	room     room
 	rejected []Rejection
+
+	steps *steps
 }
 
 // actor is an actor and its changes by seq-1.
@@ -250,6 +252,7 @@ func (g *Graph) Check(c Meta) error {
 			return fmt.Errorf("%w: deps not ascending", ErrMalformed)
 		}
 	}
+	g.steps.add(len(c.Deps))
 	last := g.SeqOf(c.Actor)
 	if c.Seq <= last {
 		return fmt.Errorf("%w: seq %d of actor %s", ErrDuplicateSeq, c.Seq, c.Actor)
@@ -279,6 +282,7 @@ func (g *Graph) Check(c Meta) error {
 
 // apply appends a change that Check has passed.
 func (g *Graph) apply(c Meta) {
+	g.steps.add(1 + len(c.Deps))
 	self := int32(len(g.nodes))
 	a, ok := g.actor[c.Actor]
 	if !ok {

@@ -16,6 +16,7 @@ const headBlock = 512
 type headList struct {
 	blocks [][]wire.Hash // none empty
 	n      int
+	steps  *steps
 
 	// list is what all returned, nil after a change. Readers may run beside each
 	// other, so each may put it there.
@@ -42,8 +43,10 @@ func (l *headList) put(h wire.Hash) {
 		return
 	}
 	k, at, _ := l.find(h)
+	l.steps.add(len(l.blocks[k]) - at)
 	l.blocks[k] = slices.Insert(l.blocks[k], at, h)
 	if b := l.blocks[k]; len(b) > headBlock {
+		l.steps.add(len(b) + len(l.blocks) - k)
 		half := len(b) / 2
 		l.blocks[k] = slices.Clone(b[:half])
 		l.blocks = slices.Insert(l.blocks, k+1, slices.Clone(b[half:]))
@@ -58,7 +61,9 @@ func (l *headList) drop(h wire.Hash) {
 	}
 	l.n--
 	l.list.Store(nil)
+	l.steps.add(len(l.blocks[k]) - at)
 	if l.blocks[k] = slices.Delete(l.blocks[k], at, at+1); len(l.blocks[k]) == 0 {
+		l.steps.add(len(l.blocks) - k)
 		l.blocks = slices.Delete(l.blocks, k, k+1)
 	}
 }
@@ -71,6 +76,7 @@ func (l *headList) all() []wire.Hash {
 	if known := l.list.Load(); known != nil {
 		return *known
 	}
+	l.steps.add(l.n)
 	out := make([]wire.Hash, 0, l.n)
 	for _, b := range l.blocks {
 		out = append(out, b...)

@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"slices"
 	"testing"
-	"time"
 
 	"flyleaf/crdt/wire"
 )
@@ -74,36 +73,47 @@ func build(t testing.TB, changes []Meta) *Graph {
 	return g
 }
 
-// perChange returns the time that f takes for each of n changes, the best of three.
-func perChange(n int, f func()) time.Duration {
-	best := time.Duration(1 << 62)
-	for range 3 {
-		start := time.Now()
-		f()
-		best = min(best, time.Since(start))
-	}
-	return best / time.Duration(n)
+// counted returns an empty graph that counts its steps.
+func counted() (*Graph, *steps) {
+	n := new(steps)
+	g := New()
+	g.steps, g.heads.steps, g.room.steps = n, n, n
+	return g, n
 }
 
-// Adding, and what sync asks, takes time in proportion to the changes, whatever
-// their shape: eight times as many cost each not many times more.
+// Adding, and what sync asks, takes steps in proportion to the changes and their
+// deps, whatever their shape.
 func TestHostileGraphsStayLinear(t *testing.T) {
 	const few, many = 4_000, 32_000
 	for name, make := range hostile {
-		small, large := make(few), make(many)
-		ask := func(g *Graph, changes []Meta) {
+		per := func(n int) (add, ask float64) {
+			changes := make(n)
+			size := 0 // what the graph is made of
+			for _, c := range changes {
+				size += 1 + len(c.Deps)
+			}
+			g, taken := counted()
+			for _, c := range changes {
+				mustAdd(t, g, c)
+			}
+			added := taken.n.Load()
 			g.Heads()
 			g.NotAncestorsOf([]wire.Hash{changes[0].Hash})
 			g.NotAncestorsOf([]wire.Hash{changes[len(changes)/2].Hash})
 			g.Ancestors([]wire.Hash{changes[len(changes)-1].Hash})
 			g.IsAncestor(changes[1].Hash, changes[len(changes)-1].Hash)
+			return float64(added) / float64(size), float64(taken.n.Load()-added) / float64(size)
 		}
-		a := perChange(few, func() { ask(build(t, small), small) })
-		b := perChange(many, func() { ask(build(t, large), large) })
-		t.Logf("%s: %v a change of %d, %v of %d", name, a, few, b, many)
-		// Generous, for machines have caches and other work; a square would be eight.
-		if b > 5*a && b > 20*time.Microsecond {
-			t.Errorf("%s: %v a change of %d, but %v of %d", name, a, few, b, many)
+		addFew, askFew := per(few)
+		addMany, askMany := per(many)
+		t.Logf("%s: steps for each change and dep, adding %.1f of %d, %.1f of %d, asking %.1f, %.1f", name, addFew, few, addMany, many, askFew, askMany)
+		// A head comes and goes in a block of at most headBlock.
+		if addMany > 2*addFew+1 || addMany > 3+headBlock {
+			t.Errorf("%s: adding took %.1f steps of %d, %.1f of %d", name, addFew, few, addMany, many)
+		}
+		// Five questions, each one walk at most, and each walk looks at the window first.
+		if askMany > 10 || askFew > 10 {
+			t.Errorf("%s: asking took %.1f steps of %d, %.1f of %d", name, askFew, few, askMany, many)
 		}
 	}
 }
@@ -129,20 +139,9 @@ func TestHostileGraphsStaySmall(t *testing.T) {
 	}
 }
 
-// A full waiting room empties in time in proportion, whichever way.
+// A full waiting room empties in steps in proportion to what was in it, whichever way.
 func TestHostileWaitingRoomStaysLinear(t *testing.T) {
 	missing := []wire.Hash{hashOf(1 << 40), hashOf(1<<40 + 1), hashOf(1<<40 + 2), hashOf(1<<40 + 3)}
-	room := func() (*Graph, int) {
-		g := New()
-		n := 0
-		for i := 0; ; i++ {
-			if _, err := g.Add(meta(i, i, 1, 2, missing...)); err != nil {
-				return g, n
-			}
-			n++
-		}
-	}
-	fill := perChange(1, func() { room() })
 	for name, empty := range map[string]func(*Graph){
 		"refused": func(g *Graph) { g.Refuse(missing[0]) },
 		"arrived": func(g *Graph) {
@@ -164,14 +163,23 @@ func TestHostileWaitingRoomStaysLinear(t *testing.T) {
 			g.Refuse(missing[1])
 		},
 	} {
-		g, n := room()
+		g, taken := counted()
+		n := 0
+		for ; ; n++ {
+			if _, err := g.Add(meta(n, n, 1, 2, missing...)); err != nil {
+				break
+			}
+		}
 		if n < MaxWaiting {
 			t.Fatalf("only %d wait", n)
 		}
-		start := time.Now()
+		filled := taken.n.Load()
 		empty(g)
-		if d := time.Since(start); d > 5*fill+50*time.Millisecond {
-			t.Errorf("%s: %v, to fill it took %v", name, d, fill)
+		took := taken.n.Load() - filled
+		t.Logf("%s: %d steps to fill it, %d to empty it", name, filled, took)
+		// What arrives becomes thousands of heads, each in a block of headBlock.
+		if most := 4 * filled; took > most && (name != "arrived" || took > most+int64(n)*headBlock) {
+			t.Errorf("%s: %d steps, to fill it took %d", name, took, filled)
 		}
 		if g.WaitingLen() != 0 || len(g.Missing()) != 0 || len(g.room.by) != 0 || g.room.bytes != 0 {
 			t.Errorf("%s: %d wait, %d lists, %d bytes", name, g.WaitingLen(), len(g.room.by), g.room.bytes)

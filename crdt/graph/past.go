@@ -81,6 +81,7 @@ func (g *Graph) IsAncestor(a, of wire.Hash) bool {
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
+		g.steps.add(1 + len(g.out(i)))
 		for _, e := range g.out(i) {
 			n := &g.nodes[e.to]
 			switch {
@@ -118,7 +119,9 @@ func (g *Graph) Ancestors(heads []wire.Hash) Set {
 		}
 	}
 	for i := top; i >= 0; i-- {
+		g.steps.add(1)
 		if b.has(i) {
+			g.steps.add(len(g.out(i)))
 			for _, e := range g.out(i) {
 				b.add(e.to)
 			}
@@ -216,6 +219,7 @@ func (g *Graph) notInPast(known []int32, from int32, past, new bitset, list bool
 		}
 	}
 	open := 0 // changes in new, not in past, that the walk has yet to reach
+	g.steps.add(g.heads.n)
 	for h := range g.heads.each {
 		i, _ := g.find(h)
 		switch i -= from; {
@@ -229,6 +233,7 @@ func (g *Graph) notInPast(known []int32, from int32, past, new bitset, list bool
 	// Down the applied order: all dependents of a change come before it, so
 	// when the walk reaches it, it is known which of the two it is.
 	for i := int32(len(g.nodes)) - 1 - from; open > 0; i-- {
+		g.steps.add(1 + len(g.out(i+from)))
 		switch {
 		case past.has(i):
 			for _, e := range g.out(i + from) {

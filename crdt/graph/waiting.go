@@ -12,6 +12,7 @@ type room struct {
 	waits map[wire.Hash]*waiter
 	by    map[wire.Hash]*awaited // a dep that is not applied → those that wait for it
 	bytes int
+	steps *steps
 }
 
 type waiter struct {
@@ -43,6 +44,7 @@ func (r *room) put(c Meta, applied func(wire.Hash) bool) error {
 	if len(r.waits) >= MaxWaiting || r.bytes+size > MaxWaitingBytes {
 		return fmt.Errorf("%w: %d changes, %d bytes", ErrWaitingFull, len(r.waits), r.bytes)
 	}
+	r.steps.add(1 + len(c.Deps))
 	c.Deps = slices.Clone(c.Deps)
 	w := &waiter{Meta: c}
 	for _, d := range c.Deps {
@@ -68,6 +70,7 @@ func (r *room) arrived(h wire.Hash) []Meta {
 	if a == nil {
 		return nil
 	}
+	r.steps.add(len(a.waiters))
 	delete(r.by, h)
 	var ready []Meta
 	for _, w := range a.waiters {
@@ -90,6 +93,7 @@ func (r *room) drop(h wire.Hash) {
 	if w == nil {
 		return
 	}
+	r.steps.add(1 + len(w.Deps))
 	w.gone = true
 	delete(r.waits, h)
 	r.bytes -= waitingSize(w.Meta)
@@ -102,6 +106,7 @@ func (r *room) drop(h wire.Hash) {
 		case a.live == 0:
 			delete(r.by, d)
 		case len(a.waiters) > 2*a.live+16:
+			r.steps.add(len(a.waiters))
 			a.waiters = slices.DeleteFunc(a.waiters, func(w *waiter) bool { return w.gone })
 		}
 	}
@@ -113,6 +118,7 @@ func (r *room) dropDependents(h wire.Hash) []wire.Hash {
 	queue := []wire.Hash{h}
 	for len(queue) > 0 {
 		if a := r.by[queue[0]]; a != nil {
+			r.steps.add(len(a.waiters))
 			for _, w := range slices.Clone(a.waiters) {
 				if !w.gone {
 					r.drop(w.Hash)
@@ -128,6 +134,7 @@ func (r *room) dropDependents(h wire.Hash) []wire.Hash {
 
 func (r *room) missing() []wire.Hash {
 	var m []wire.Hash
+	r.steps.add(len(r.by))
 	for d := range r.by {
 		if !r.has(d) {
 			m = append(m, d)
@@ -144,6 +151,7 @@ func (r *room) missingFrom(hashes []wire.Hash, applied func(wire.Hash) bool) []w
 	for len(stack) > 0 {
 		h := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
+		r.steps.add(1)
 		if applied(h) || seen[h] {
 			continue
 		}
