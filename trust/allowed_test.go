@@ -173,7 +173,9 @@ func TestOlderGenesis(t *testing.T) {
 		by, not    string
 	}{
 		{"event", "draw/commit", "author", "moderator"},
+		{"event", "draw/commit", "organiser", "reader"},
 		{"event", "draw/reveal", "organiser", "reader"},
+		{"event", "draw/reveal", "author", "moderator"},
 		{"event", "event/links", "organiser", "author"},
 		{"event", "event/x", "organiser", "author"},
 		{"club", "club/x", "founder", "author"},

@@ -289,10 +289,6 @@ func (g *Gate) addOp(c *wire.Change, k int, who uint32, at int32) {
 		}
 		g.actors[who].made = append(g.actors[who].made, uint32(len(g.objects)))
 		g.objects = append(g.objects, o)
-		if parent != nil {
-			i, _ := g.object(op.Obj)
-			parent = &g.objects[i] // it may have moved
-		}
 	}
 	if g.writtenOnce(r, s) {
 		return
@@ -311,6 +307,9 @@ func (g *Gate) addOp(c *wire.Change, k int, who uint32, at int32) {
 		if op.Key.Prop == "closed" {
 			a.closes = note(a.closes, act{g.rule(c, at), id.counter, 0, op.Value.Kind == wire.True})
 		}
+	}
+	if r == nil || r.count == 0 {
+		parent = nil // only where keys are counted are they listed
 	}
 	g.addWrite(parent, place{in, g.name(op.Key.Prop)}, write{id: id, change: at}, op.Pred)
 }

@@ -2,6 +2,7 @@ package trust_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"flyleaf/crdt/graph"
@@ -32,7 +33,11 @@ func TestGateWantsWhatAChangeBuildsOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	stranger := w.Writer("reader").Draft(first.Change.Hash)
+	stranger.Post("", "Hello")
+	stranger.Sign()
 	for name, err := range map[string]error{
+		"add somebody's first":              gate.Add(stranger.Change),
 		"judge, in the graph and not added": gate.Judge(second.Change),
 		"add, in the graph and not added":   gate.Add(second.Change),
 	} {
@@ -359,5 +364,50 @@ func TestARevocationThatDoesNotCount(t *testing.T) {
 	p.take(p.moderator.DoOn(on, func(d *trusttest.Draft) { d.Str("blocks/"+string(p.reader.ID()), "spam") }))
 	if !p.r.Gate.Blocked(p.reader.ID()) || !p.r.Gate.HoldsRole(p.moderator.ID(), qa.RoleModerator) {
 		t.Error("a revoked organiser's revocation counts")
+	}
+}
+
+// Only what stands in the root says of what kind an event is, and only 64 characters
+// of hex are somebody.
+func TestReadingIdentitiesAndTheGenesis(t *testing.T) {
+	all := qa.Identity(strings.Repeat("f", 64))
+	w := trusttest.Found(trusttest.About{More: func(d *trusttest.Draft) {
+		d.Str("event/x/kind", "club")
+		d.Str("event/x/access", "invited")
+		d.Set("event/x/gate", wire.StringValue("2"))
+		d.Role(all, qa.RoleAuthor, true)
+	}})
+	p := &party{World: w, t: t, r: trusttest.NewReplica(w.Event)}
+	p.take(w.Changes[0])
+	gate := p.r.Gate
+	if gate.Kind() != "event" || gate.Access() != "open" || gate.Newer() {
+		t.Errorf("%s, %s, newer: %v", gate.Kind(), gate.Access(), gate.Newer())
+	}
+	if !gate.HoldsRole(all, qa.RoleAuthor) {
+		t.Error("a role of the genesis")
+	}
+	for _, id := range []string{"", "f", strings.Repeat("f", 63), strings.Repeat("f", 65), strings.Repeat("F", 64), strings.Repeat("g", 64)} {
+		if gate.HoldsRole(qa.Identity(id), qa.RoleAuthor) || gate.AnyRole(qa.Identity(id)) {
+			t.Errorf("%q is taken for somebody", id)
+		}
+	}
+}
+
+// Two actors whose posts' names begin and end alike are told apart by the operation.
+func TestActorsWithOneTag(t *testing.T) {
+	c := newCrowd(t, trusttest.About{})
+	tail := "00000001"
+	one := &device{actor: wire.ActorID(strings.Repeat("a", 32) + tail)}
+	two := &device{actor: wire.ActorID(strings.Repeat("a", 31) + "b" + tail)}
+	three := &device{actor: wire.ActorID(strings.Repeat("c", 40))}
+	var posts []qa.PostID
+	for _, x := range []*device{one, two, one, two} {
+		x.id = qa.IdentityOfActor([]byte(x.actor))
+		ch := c.take(x, c.change(x, c.heads(), c.post(x, "")))
+		posts = append(posts, qa.MakePostID(x.id, []byte(x.actor), ch.StartOp))
+	}
+	three.id = qa.IdentityOfActor([]byte(three.actor))
+	for _, p := range posts {
+		c.take(three, c.change(three, c.heads(), c.post(three, p)))
 	}
 }

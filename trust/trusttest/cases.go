@@ -539,6 +539,11 @@ func (b *build) keysAndValues() {
 		d.React(s.reply, "one more", true)
 		return d.Sign()
 	})
+	b.by(founder, trust.CodeLimit, "21 names in the event's x", func(_ *scene, d *Draft) {
+		for i := range qa.MaxXKeys + 1 {
+			d.Str(fmt.Sprint("event/x/", i), "A")
+		}
+	})
 	b.by(reader, trust.CodeLimit, "21 names in a post's x", func(s *scene, d *Draft) {
 		d.Map(s.at("x"))
 		for i := range qa.MaxXKeys + 1 {
@@ -730,6 +735,13 @@ func (b *build) roles() {
 		d.Str(s.at("marks/hidden"), "no")
 		return d.Sign()
 	})
+	b.add(trust.CodeRole, "a choice by who was an author once", func(s *scene) Signed {
+		s.author.Do(func(d *Draft) { d.Map("winners/" + string(s.author.ID())) })
+		s.founder.Do(func(d *Draft) { d.Role(s.author.ID(), qa.RoleAuthor, false) })
+		d := s.author.Draft()
+		d.Str("winners/"+string(s.author.ID())+"/"+string(s.question), "a copy")
+		return d.Sign()
+	})
 	b.add(trust.CodeRole, "with a role that it grants itself", func(s *scene) Signed {
 		d := s.organiser.Draft()
 		d.Role(s.organiser.ID(), qa.RoleAuthor, true)
@@ -795,6 +807,12 @@ func (b *build) owners() {
 			return d.Sign()
 		})
 	}
+	b.add(trust.CodeOwner, "into the x of another's post", func(s *scene) Signed {
+		s.reader.Do(func(d *Draft) { d.Map(s.at("x")) })
+		d := s.eve.Draft()
+		d.Str(s.at("x/a"), "A")
+		return d.Sign()
+	})
 	b.add(trust.CodeOwner, "another's vote turned", func(s *scene) Signed {
 		s.author.Do(func(d *Draft) { d.React(s.question, "want", true) })
 		d := s.eve.Draft()
@@ -851,6 +869,13 @@ func (b *build) invitations() {
 		s.founder.Do(func(d *Draft) { d.Role(key.ID(), qa.RoleInviteAuthor, false) })
 		d := key.Draft()
 		d.Post("", "Hello")
+		return d.Sign()
+	})
+	b.add(trust.CodeClaim, "a claim and something else, by who holds a role besides", func(s *scene) Signed {
+		s.organiser.Do(func(d *Draft) { d.Role(s.author.ID(), qa.RoleInviteAuthor, true) })
+		d := s.author.Draft()
+		claim(s.author, d, s.eve.ID())
+		d.Map("people/" + string(s.author.ID()))
 		return d.Sign()
 	})
 	b.by(eve, trust.CodeClaim, "a claim of what is no invitation", func(s *scene, d *Draft) { claim(s.eve, d, s.reader.ID()) })
