@@ -18,7 +18,7 @@ type signed struct{ bytes, signature []byte }
 
 // people are the writers of an event that is verified, one document for all.
 type people struct {
-	t       *testing.T
+	t       testing.TB
 	doc     *crdt.Document
 	event   qa.EventID
 	keys    map[byte]trust.Key
@@ -26,7 +26,7 @@ type people struct {
 	changes []signed
 }
 
-func newPeople(t *testing.T, e qa.Event) *people {
+func newPeople(t testing.TB, e qa.Event) *people {
 	t.Helper()
 	p := &people{t: t, keys: map[byte]trust.Key{}, actors: map[byte]wire.ActorID{}}
 	for n := byte('a'); n <= 'z'; n++ {
@@ -234,4 +234,18 @@ func TestVerifyWithoutSignatures(t *testing.T) {
 	if _, err := hex.DecodeString(r.Changes[2].Hash); err != nil || r.Changes[2].Signed {
 		t.Errorf("%+v", r.Changes[2])
 	}
+}
+
+// BenchmarkVerify checks an event of 2,000 posts, all signatures included.
+func BenchmarkVerify(b *testing.B) {
+	p := newPeople(b, qa.Event{Title: "The Patient Ledger"})
+	for i := range 2000 {
+		p.do('r'+byte(i%4), qa.Act{Kind: qa.ActPost, Text: strings.Repeat("Why? ", 40)})
+	}
+	for b.Loop() {
+		if v := p.verify(); !v.Holds() {
+			b.Fatal(v.Bad)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*len(p.changes)), "µs/change")
 }
