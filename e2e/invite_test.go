@@ -22,8 +22,8 @@ func TestInvitationMakesAnAuthor(t *testing.T) {
 	author.run("name", "Ilse Marrow")
 	week := organiser.found(relay.url())
 	question := organiser.run("ask", "What comes first?")
-	link := organiser.run("invite", "--role", "author", "--label", "Ilse")
 	organiser.run("sync")
+	link := organiser.run("invite", "--role", "author", "--label", "Ilse") // told to the relay at once
 
 	if j := decode[joined](author, "join", link); !j.Fetched || j.State != "claimed" || j.Role != "author" {
 		t.Fatalf("%+v", j)

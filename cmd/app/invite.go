@@ -83,7 +83,13 @@ says that it waits for that. ` + "`flyleaf invite list`" + ` shows how far each 
 				if err != nil {
 					return a.explain(err)
 				}
-				return a.printLink(&link, inv, map[string]string{"role": role})
+				if err := a.printLink(&link, inv, map[string]string{"role": role}); err != nil {
+					return err
+				}
+				if why := deliver(ctx, b, inv); why != "" {
+					fmt.Fprintf(a.std.err, "The link works once the relay has heard of it, with `flyleaf sync` or while `flyleaf serve` runs (%s).\n", why)
+				}
+				return nil
 			})
 		},
 	}
@@ -91,6 +97,21 @@ says that it waits for that. ` + "`flyleaf invite list`" + ` shows how far each 
 	c.Flags().StringVar(&label, "label", "", "for whom it is: a `name` that only this device keeps")
 	c.AddCommand(a.inviteListCmd(), a.inviteRevokeCmd())
 	return a.jsonFlag(eventFlag(link.add(c), &event))
+}
+
+// deliver tries to tell the relay of a new invitation, and returns why it does not
+// know of it yet.
+func deliver(ctx context.Context, b backend, inv qa.Invitation) (why string) {
+	if inv.Relay == "" {
+		return "the event has no relay yet"
+	}
+	if s := look(ctx, inv.Relay); s.State == "offline" {
+		return s.Why
+	}
+	if err := b.Sync(ctx, inv.Event, joinWait); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // inviteAll prints the invitation that anybody may have.

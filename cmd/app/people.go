@@ -23,7 +23,10 @@ func (a *app) rolesCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			grants := []qa.Grant{{ID: week.Event.Founder, Role: qa.RoleOrganiser}}
+			grants := []qa.Grant{}
+			if week.Event.Founder != "" {
+				grants = append(grants, qa.Grant{ID: week.Event.Founder, Role: qa.RoleOrganiser})
+			}
 			for _, g := range week.Event.Roles {
 				if !strings.HasPrefix(string(g.Role), "invite-") { // see `flyleaf invite list`
 					grants = append(grants, g)
@@ -31,6 +34,9 @@ func (a *app) rolesCmd() *cobra.Command {
 			}
 			if a.json {
 				return a.printJSON(grants)
+			}
+			if len(grants) == 0 {
+				a.printf("This event has not been fetched from its relay yet. `flyleaf sync` fetches it.\n")
 			}
 			for _, g := range grants {
 				a.printf("%-10s  %s  %s\n", g.Role, g.ID, plain(week.People[g.ID].Name))
