@@ -45,3 +45,51 @@ func TestTwoDevicesOfOnePerson(t *testing.T) {
 		return nil
 	})
 }
+
+// TestTwoDevicesVoteAtOnce: one person's two devices react without knowing of each
+// other, and take it back on one of them.
+func TestTwoDevicesVoteAtOnce(t *testing.T) {
+	t.Parallel()
+	relay := newRelay(t).up()
+	organiser, laptop, phone := newDevice(t), newDevice(t), newDevice(t)
+	week := organiser.found(relay.url())
+	question := organiser.run("ask", "Shall we begin?")
+	organiser.run("sync")
+	file := filepath.Join(t.TempDir(), "me.key")
+	laptop.run("identity", "export", "-o", file)
+	phone.run("identity", "import", file)
+	for _, d := range []*device{laptop, phone} {
+		d.run("join", week.Invitation)
+		d.run("sync")
+	}
+	for _, d := range []*device{laptop, phone} { // neither has heard of the other
+		d.run("name", "Tino")
+		d.run("react", question)
+		d.run("react", question, "🙏")
+	}
+	votes := func(want string) {
+		t.Helper()
+		for range 2 { // both have sent, then both have everything
+			for _, d := range []*device{laptop, phone, organiser} {
+				d.run("sync")
+			}
+		}
+		for _, d := range []*device{laptop, phone, organiser} {
+			var got []string
+			for _, r := range d.list(week.Event)[0].Reactions {
+				got = append(got, fmt.Sprint(r.Emoji, r.Count))
+			}
+			if s := strings.Join(got, " "); s != want {
+				t.Errorf("%s, want %s", s, want)
+			}
+		}
+	}
+	votes("want1 🙏1")
+	phone.run("react", "--off", question)
+	votes("🙏1")
+	laptop.run("react", "--off", question, "🙏")
+	votes("")
+	if out := organiser.run("verify"); !strings.Contains(out, "each signed by its writer and permitted") {
+		t.Error(out)
+	}
+}
