@@ -328,6 +328,35 @@ func TestStockClientFindsNoUnknownDocument(t *testing.T) {
 	s.sees("a new question arrives live", at, want)
 }
 
+// TestStockClientIsNotServedAnInvitedEvent: to who cannot prove a role the event is
+// not to be had; an open one on the same connection is.
+func TestStockClientIsNotServedAnInvitedEvent(t *testing.T) {
+	t.Parallel()
+	relay := newRelay(t).up()
+	a := newDevice(t)
+	closed := decode[made](a, "new", "--title", "Among ourselves", "--relay", relay.url(), "--access", "invited")
+	a.run("ask", "--event", closed.Event, "Are we alone?")
+	a.run("sync", "--event", closed.Event)
+	week := a.found(relay.url())
+	want := map[string]stockPost{}
+	write(a, week.Event, want, "", "Is this one open?")
+	a.run("sync", "--event", week.Event)
+	s := newStock(t, relay.url(), week.Event)
+	at := s.sees("the open event opens", 0, want)
+	s.tell("find %s", closed.Event)
+	at = s.hears("the invited one is not to be had", at, on("missing", closed.Event))
+	a.run("ask", "--event", closed.Event, "Still?")
+	a.run("sync", "--event", closed.Event)
+	write(a, week.Event, want, "", "And this one still is?")
+	a.run("sync", "--event", week.Event)
+	s.sees("the open event goes on", at, want)
+	for _, l := range s.lines() {
+		if l.ID == closed.Event && l.On != "missing" {
+			t.Errorf("the stock client was told %+v", l)
+		}
+	}
+}
+
 // TestStockClientCannotHarm: what a stock client can say beyond following (its
 // own messages, unsigned changes, nonsense) takes down neither the relay nor
 // what others see.
@@ -362,6 +391,23 @@ func TestStockClientCannotHarm(t *testing.T) {
 	a.run("sync", "--event", event)
 	at = reader.sees("a new question arrives at the reader", at, want)
 	odd.sees("and at the client whose change was refused", 0, want)
+
+	// It may go on writing on top of what was refused, and on top of what it gets:
+	// nobody is disturbed, itself included.
+	for i := range 20 {
+		odd.tell("scribble once more, %d", i)
+	}
+	odd.tell("broadcast scribbled on")
+	at = reader.hears("the message after the scribbles arrives", at, on("ephemeral", ""))
+	write(a, event, want, "", "Asked after many scribbles")
+	a.run("sync", "--event", event)
+	at = reader.sees("a new question arrives at the reader after many scribbles", at, want)
+	odd.sees("and at the client that scribbles", 0, want)
+	for _, l := range odd.lines() {
+		if l.On == "gone" {
+			t.Error("the scribbler was disconnected")
+		}
+	}
 
 	// Nonsense costs its sender's connection at most, and the client comes back.
 	for _, nonsense := range []struct {
