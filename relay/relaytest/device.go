@@ -649,6 +649,13 @@ func (d *Device) Has(h wire.Hash) bool {
 	return d.graph.Has(h)
 }
 
+// Order returns the changes the device holds, each after what it builds on.
+func (d *Device) Order() []wire.Hash {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(d.graph.Order())
+}
+
 // Bytes returns a change as it came, nil if it did not.
 func (d *Device) Bytes(h wire.Hash) []byte {
 	d.mu.Lock()
