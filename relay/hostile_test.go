@@ -3,6 +3,7 @@ package relay_test
 import (
 	"bytes"
 	"compress/flate"
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +23,7 @@ import (
 
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
 	"flyleaf/storage/mem"
@@ -389,7 +392,10 @@ func hostile(t testing.TB) map[string][]byte {
 // assault sends a frame as a new peer and reads until the relay has dealt with it.
 func assault(t testing.TB, s *server, frame []byte) {
 	t.Helper()
-	ws := dial(t, s, "evil")
+	ws, _, err := relaytest.Dial(context.Background(), s.url, "evil") // which leaves nothing behind, also in the test
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer ws.Close()
 	if err := ws.WriteMessage(websocket.BinaryMessage, frame); err != nil {
 		t.Fatal(err)
@@ -402,31 +408,70 @@ func assault(t testing.TB, s *server, frame []byte) {
 	fate(t, ws)
 }
 
+// heapInUse is what the process holds once everything that can go is gone.
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC() // what had a finalizer
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// Bytes that end automerge-go, to a document of their own and to one that is in
+// use, again and again: the relay stays up, and holds no more afterwards.
 func TestHostileBytes(t *testing.T) {
 	for _, open := range []bool{false, true} {
 		t.Run(fmt.Sprint("open ", open), func(t *testing.T) {
-			s := start(t, relay.Config{Open: open})
+			s := start(t, relay.Config{Open: open, Limits: relay.Limits{Idle: 20 * time.Millisecond}})
 			event := relaytest.EventID("hostile")
 			a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 			write(t, a, 3)
 			connect(t, s, a, b)
 			same(t, a, b)
 			files := hostile(t)
-			for name, b := range files {
-				for _, data := range [][]byte{
-					b,
-					(&wire.Message{Changes: [][]byte{b}}).Encode(),
-					(&wire.Message{Heads: []wire.Hash{{1}}, Have: []wire.Have{{}}, Changes: chunks(b)}).Encode(),
-				} {
-					if len(data) == 0 {
-						continue
+			round := func() {
+				for name, b := range files {
+					documents := []qa.EventID{relaytest.DocumentID(name)}
+					if !open { // in an open one some of it may be part of the document
+						documents = append(documents, event)
 					}
-					frame, err := repo.Encode(&repo.Message{Type: repo.TypeSync, SenderID: "evil", DocumentID: string(relaytest.EventID(name)), Data: data})
-					if err != nil {
-						t.Fatal(err)
+					for _, data := range [][]byte{
+						b,
+						(&wire.Message{Changes: [][]byte{b}}).Encode(),
+						(&wire.Message{Heads: []wire.Hash{{1}}, Have: []wire.Have{{}}, Changes: chunks(b)}).Encode(),
+					} {
+						if len(data) == 0 {
+							continue
+						}
+						for _, document := range documents {
+							m := &repo.Message{Type: repo.TypeSync, SenderID: "evil", DocumentID: string(document), Data: data}
+							if msg, err := wire.DecodeMessage(bytes.Clone(data)); err == nil {
+								m.Signatures = make([]byte, len(msg.Changes)*repo.SignatureLen)
+							}
+							frame, err := repo.Encode(m)
+							if err != nil {
+								t.Fatal(err)
+							}
+							assault(t, s, frame)
+						}
 					}
-					assault(t, s, frame)
 				}
+			}
+			round()
+			eventually(t, "the attackers are gone", func() bool { return s.Connections() == 2 })
+			before := heapInUse()
+			rounds := 4
+			if testing.Short() {
+				rounds = 1
+			}
+			for range rounds {
+				round()
+			}
+			eventually(t, "the attackers are gone", func() bool { return s.Connections() == 2 })
+			grown := heapInUse() - before
+			t.Logf("%d files, %d times more: %d bytes more", len(files), rounds, grown)
+			if grown > 4<<20 {
+				t.Errorf("%d bytes more", grown)
 			}
 			write(t, b, 2)
 			until(t, a, changes(5))
