@@ -106,7 +106,7 @@ var deferredFor = map[trust.Code]string{
 	trust.CodeQuota:       "Its writer has written as much as one person without a role may, or the event holds as much as it can of people without one; an organiser can give its writer a role.",
 	trust.CodeHeads:       "Too much was written at the same time by people who did not have each other's words yet; the relay asks for it again by itself.",
 	trust.CodeWaitingFull: "Too many changes wait for others that have not arrived; the relay asks for it again by itself.",
-	trust.CodeFull:        "The event holds as many changes as it can.",
+	trust.CodeFull:        "The event holds as many changes of that kind as it can.",
 }
 
 // offer takes one change, lets it wait, defers or refuses it. r.mu is held.
@@ -153,7 +153,9 @@ func (r *room) offer(sub *submission, c *change, now time.Time) {
 		r.fresh[a] = stored{e.bytes, e.signature}
 		r.count(e.writer, len(e.bytes))
 	}
-	c.decoded = nil
+	if r.graph.Has(h) || r.graph.Waiting(h) {
+		c.decoded = nil // it takes more than its bytes, which are there
+	}
 	if r.graph.Waiting(h) {
 		r.hold(sub.from, c)
 	}
@@ -209,6 +211,9 @@ func (r *room) notNow(from *session, c *change, now time.Time) trust.Code {
 	ready := !slices.ContainsFunc(c.meta.Deps, func(d wire.Hash) bool { return !r.graph.Has(d) })
 	if !ready && !r.makeRoom(from, int64(len(c.bytes))) {
 		return trust.CodeWaitingFull
+	}
+	if r.gate != nil && r.gate.Rulings() >= r.relay.limits.Rulings && r.gate.Rules(c.decoded) {
+		return trust.CodeFull
 	}
 	if r.graph.Awaited(h) {
 		return ""

@@ -456,3 +456,26 @@ func TestBadSignatureIsNotHeldAgainstTheChange(t *testing.T) {
 		t.Errorf("%d refusals told to who was in order", n)
 	}
 }
+
+// Changes that rule over others are taken up to a bound; all else goes on.
+func TestRulingsAreBounded(t *testing.T) {
+	s := start(t, relay.Config{Limits: relay.Limits{Rulings: 10}})
+	event := relaytest.EventID("rulings")
+	e := relaytest.NewEvent("rulings", "open")
+	founder, reader := relaytest.NewDevice("founder of rulings", event), relaytest.NewDevice("reader", event)
+	for i := range 12 {
+		if _, err := founder.Do(func(wire.ActorID, uint64) []wire.Op {
+			return []wire.Op{e.Block(relaytest.KeyOf(fmt.Sprint("spammer ", i)).Identity(), "spam")}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	connect(t, s, founder, reader)
+	until(t, reader, changes(10))
+	until(t, founder, func(s relaytest.State) bool { return len(deferred(s)) == 2 })
+	if code := deferred(founder.State())[0]; code != trust.CodeFull {
+		t.Errorf("deferred as %q", code)
+	}
+	write(t, reader, 1)
+	until(t, founder, changes(13))
+}

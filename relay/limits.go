@@ -43,6 +43,10 @@ const (
 	MaxRemembered = 1 << 14
 	// MaxPeople is how many people may have written in one document.
 	MaxPeople = 1 << 17
+	// MaxRulings is how many changes that grant or revoke a role, block somebody or
+	// close the event a document may have: the gate's memory grows with the square, to
+	// 8 MB here.
+	MaxRulings = 1 << 13
 	// MaxProofs is how many proofs of equivocation a document keeps. Beyond them the
 	// second change with a sequence number is merely not taken.
 	MaxProofs = 256
@@ -105,6 +109,7 @@ type Limits struct {
 	Rooms       int
 	Queue       int // frames per connection
 	FromAddress int // connections
+	Rulings     int // per document
 
 	Join, Ping, Pong, Write, Idle, Retry time.Duration
 }
@@ -120,6 +125,7 @@ func (l Limits) withDefaults(open bool) Limits {
 	setInt(&l.Rooms, MaxRooms)
 	setInt(&l.Queue, MaxQueue)
 	setInt(&l.FromAddress, MaxFromAddress)
+	setInt(&l.Rulings, MaxRulings)
 	setDuration(&l.Retry, RetryEvery)
 	setDuration(&l.Join, JoinTimeout)
 	setDuration(&l.Ping, PingEvery)

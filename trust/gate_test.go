@@ -150,6 +150,44 @@ func TestRolesOfNow(t *testing.T) {
 	}
 }
 
+// Rules knows a ruling before it is added, and takes nothing else for one.
+func TestRulesKnowsARuling(t *testing.T) {
+	w := trusttest.Found(trusttest.About{})
+	r := trusttest.NewReplica(w.Event)
+	take := func(s trusttest.Signed) {
+		t.Helper()
+		before := r.Gate.Rulings()
+		says := r.Gate.Rules(s.Change)
+		if err := r.Take(s); err != nil {
+			t.Fatal(err)
+		}
+		if is := r.Gate.Rulings() > before; is != says {
+			t.Errorf("said %v of %+v, and it is %v", says, s.Change.Ops[0], is)
+		}
+	}
+	for _, s := range w.Changes {
+		if err := r.Take(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eve := w.Writer("eve")
+	var q qa.PostID
+	take(eve.Do(func(d *trusttest.Draft) { q = d.Post("", "?") }))
+	take(eve.Do(func(d *trusttest.Draft) { d.React(q, "want", true) }))
+	take(w.Founder.Do(func(d *trusttest.Draft) { d.Role(eve.ID(), qa.RoleAuthor, true) }))
+	take(w.Founder.Do(func(d *trusttest.Draft) { d.Role(eve.ID(), qa.RoleAuthor, false) }))
+	take(w.Founder.Do(func(d *trusttest.Draft) { d.Str("blocks/"+string(eve.ID()), "no") }))
+	take(w.Founder.Do(func(d *trusttest.Draft) { d.Str("event/title", "A week") }))
+	take(w.Founder.Do(func(d *trusttest.Draft) {
+		d.Str("event/title", "The week")
+		d.Bool("event/closed", true)
+	}))
+	take(w.Founder.Do(func(d *trusttest.Draft) { d.Str("posts/"+string(q)+"/marks/hidden", "no") }))
+	if n := r.Gate.Rulings(); n != 4 {
+		t.Errorf("%d rulings", n)
+	}
+}
+
 // Two claims that do not know of each other are both valid: the organiser answers one.
 func TestConcurrentClaims(t *testing.T) {
 	p := newParty(t, trusttest.About{})

@@ -302,6 +302,29 @@ func (a *authority) blocked(p person, v view) bool {
 // can make on purpose; so a relay takes only so many.
 func (g *Gate) Rulings() int { return len(g.authority.rulings) }
 
+// Rules reports whether a change would be a ruling. It costs a look at each operation,
+// and says nothing about whether the change is valid.
+func (g *Gate) Rules(c *wire.Change) bool {
+	for k := range c.Ops {
+		op := &c.Ops[k]
+		in := op.Obj
+		if in.Actor == c.Actor && in.Counter >= c.StartOp {
+			if at := in.Counter - c.StartOp; at < uint64(k) { // a map of its own: of somebody's roles?
+				in = c.Ops[at].Obj
+			}
+		}
+		i, ok := g.object(in)
+		if !ok {
+			continue
+		}
+		switch s := g.objects[i].slot; {
+		case s == slotRoles, s == slotRolesOf, s == slotBlocks, s == slotEvent && op.Key.Prop == "closed":
+			return true
+		}
+	}
+	return false
+}
+
 // HoldsRole reports whether somebody holds one of the roles now, in effect.
 func (g *Gate) HoldsRole(id qa.Identity, some ...qa.Role) bool {
 	p, ok := personOf(string(id))
