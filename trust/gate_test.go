@@ -37,7 +37,6 @@ func TestGateWantsWhatAChangeBuildsOn(t *testing.T) {
 	stranger.Post("", "Hello")
 	stranger.Sign()
 	for name, err := range map[string]error{
-		"add somebody's first":              gate.Add(stranger.Change),
 		"judge, in the graph and not added": gate.Judge(second.Change),
 		"add, in the graph and not added":   gate.Add(second.Change),
 	} {
@@ -47,6 +46,12 @@ func TestGateWantsWhatAChangeBuildsOn(t *testing.T) {
 	}
 	if gate.Founder() != "" || gate.Kind() != "" || gate.Access() != "" || gate.Rulings() != 0 {
 		t.Error("an empty gate knows of an event")
+	}
+	if err := gate.Add(w.Changes[0].Change); err != nil {
+		t.Fatal(err)
+	}
+	if err := gate.Add(stranger.Change); !errors.Is(err, trust.ErrOrder) {
+		t.Errorf("on top of one that was not added: %v", err)
 	}
 	for range 2 {
 		for _, s := range w.Changes[:2] {
