@@ -38,7 +38,7 @@ microbench: ## benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchmem ./crdt/... ./storage/... ./webui/...
 
 wasm: ## what must run in a browser tab later, builds for it now
-	GOOS=js GOARCH=wasm $(GO) build ./qa ./crdt/wire ./crdt/graph ./crdt/fold ./crdt/sync/... ./trust ./storage ./storage/mem ./journal ./exchange ./webui
+	GOOS=js GOARCH=wasm $(GO) build ./qa ./crdt/wire ./crdt/graph ./crdt/fold ./crdt/sync/... ./crdt/bundle ./trust ./trust/identity ./storage ./storage/mem ./journal ./exchange ./webui
 
 relay-nocgo: ## the relay as a static binary
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/syncserver

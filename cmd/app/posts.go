@@ -220,6 +220,20 @@ type jsonPost struct {
 	Wants      int            `json:"wants,omitempty"`
 	Duplicate  qa.PostID      `json:"duplicateOf,omitempty"`
 	Replies    *[]jsonPost    `json:"replies,omitempty"` // questions only
+
+	hider string // the name of who hid it, where nameHider looked it up
+}
+
+// nameHider looks up who hid the post, or a reply to it.
+func (j *jsonPost) nameHider(w qa.Week) {
+	if j.HiddenBy != "" {
+		j.hider = nameOf(w, j.HiddenBy)
+	}
+	if j.Replies != nil {
+		for i := range *j.Replies {
+			(*j.Replies)[i].nameHider(w)
+		}
+	}
 }
 
 type jsonReaction struct {
@@ -244,8 +258,8 @@ func newJSONPost(p *qa.PostView) jsonPost {
 			j.Reactions = append(j.Reactions, jsonReaction{r.Emoji, 1})
 		}
 	}
-	if p.Withdrawn {
-		j.Text = "" // withdrawn words are kept in the document, and shown to nobody
+	if !p.Shown() {
+		j.Text = "" // the words are kept in the document; `show` prints hidden ones, to whoever looks for them
 	}
 	return j
 }
@@ -279,7 +293,9 @@ func (a *app) listCmd() *cobra.Command {
 					if unanswered && (t.Answered || !t.Question.Shown()) {
 						continue
 					}
-					threads = append(threads, newJSONThread(t))
+					j := newJSONThread(t)
+					j.nameHider(week)
+					threads = append(threads, j)
 				}
 				if a.json {
 					return a.printJSON(threads)
@@ -344,8 +360,8 @@ func (a *app) printPost(p *jsonPost, indent string) {
 	switch {
 	case p.Withdrawn:
 		text = "(withdrawn)"
-	case p.Hidden != "" && p.HiddenBy != "":
-		text = "(hidden by " + p.HiddenBy.Short() + ": " + p.Hidden + ")"
+	case p.Hidden != "" && p.hider != "":
+		text = "(hidden by " + p.hider + ": " + p.Hidden + ")"
 	case p.Hidden != "":
 		text = "(hidden: " + p.Hidden + ")"
 	case p.Blocked:
@@ -387,11 +403,15 @@ func (a *app) showCmd() *cobra.Command {
 				for i := range week.Threads {
 					t := &week.Threads[i]
 					if t.Question.ID == post {
-						return a.show(newJSONThread(t), t.Question.Revisions)
+						j := newJSONThread(t)
+						j.nameHider(week)
+						return a.show(j, t.Question.Revisions)
 					}
 					for k := range t.Replies {
 						if t.Replies[k].ID == post {
-							return a.show(newJSONPost(&t.Replies[k]), t.Replies[k].Revisions)
+							j := newJSONPost(&t.Replies[k])
+							j.nameHider(week)
+							return a.show(j, t.Replies[k].Revisions)
 						}
 					}
 				}
@@ -414,7 +434,7 @@ func (a *app) show(p jsonPost, revisions []qa.Revision) error {
 		}{p, history})
 	}
 	a.printThread(&p)
-	if len(revisions) > 1 && !p.Withdrawn {
+	if (len(revisions) > 1 || p.Hidden != "") && !p.Withdrawn {
 		a.printf("Texts, the oldest first:\n")
 		for _, r := range revisions {
 			note := ""
