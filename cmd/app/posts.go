@@ -438,7 +438,7 @@ func (a *app) show(p jsonPost, revisions []qa.Revision) error {
 		a.printf("Texts, the oldest first:\n")
 		for _, r := range revisions {
 			note := ""
-			if !r.Superseded {
+			if !r.Superseded && p.Hidden == "" {
 				note = "  (shown)"
 			}
 			a.printf("  %s  %s%s\n", r.ID, time.UnixMilli(r.AtMillis).Format("Mon 2 Jan 15:04"), note)

@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+type notTaken struct {
+	Hash     string `json:"hash"`
+	Code     string `json:"code"`
+	Reason   string `json:"reason"`
+	Deferred bool   `json:"deferred"`
+	ByRelay  bool   `json:"byRelay"`
+	Act      struct {
+		Text string `json:"text"`
+	} `json:"act"`
+}
+
+// TestBlockedWordsAreHeldBackAndTold: what a blocked person writes is not taken by
+// the relay, they are told so and keep the words, and lifting the block lets them through.
+func TestBlockedWordsAreHeldBackAndTold(t *testing.T) {
+	t.Parallel()
+	relay := newRelay(t).up()
+	organiser, reader := newDevice(t), newDevice(t)
+	reader.run("name", "Tino")
+	week := organiser.found(relay.url())
+	organiser.run("sync")
+	reader.run("join", week.Invitation)
+	reader.run("ask", "May I ask?")
+	reader.run("sync")
+	organiser.run("sync")
+	organiser.run("block", "Tino", "too many questions")
+	organiser.run("sync")
+
+	reader.serve()
+	reader.run("ask", "And one more?")
+	reader.run("ask", "And another?")
+	var held []notTaken
+	eventually(t, "the reader is told", func() error {
+		held = decode[[]notTaken](reader, "refused")
+		if len(held) != 2 {
+			return fmt.Errorf("%+v", held)
+		}
+		return nil
+	})
+	for i, text := range []string{"And one more?", "And another?"} {
+		if h := held[i]; h.Code != "blocked" || !h.Deferred || !h.ByRelay || h.Reason == "" || h.Act.Text != text {
+			t.Errorf("%+v", h)
+		}
+	}
+	if out := reader.run("refused"); !strings.Contains(out, "not taken by the relay, blocked") || !strings.Contains(out, "    And one more?") {
+		t.Error(out)
+	}
+	if out := reader.run("refused", "--take-back", held[1].Hash[:12]); !strings.Contains(out, "And another?") || !strings.Contains(out, "Taken back.") {
+		t.Error(out)
+	}
+
+	organiser.run("sync")
+	if err := count(1)(organiser.list(week.Event)); err != nil {
+		t.Error(err)
+	}
+	organiser.run("unblock", "Tino")
+	organiser.serve()
+	eventually(t, "what was held back arrives by itself", func() error {
+		l := organiser.list(week.Event)
+		if err := count(3)(l); err != nil {
+			return err
+		}
+		if l[1].Text != "And one more?" || !l[2].Withdrawn {
+			return fmt.Errorf("%+v", l)
+		}
+		return nil
+	})
+	eventually(t, "nothing is refused any more", func() error {
+		if held := decode[[]notTaken](reader, "refused"); len(held) > 0 {
+			return fmt.Errorf("%+v", held)
+		}
+		return nil
+	})
+}
