@@ -44,6 +44,10 @@ func TestGateWantsWhatAChangeBuildsOn(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	nobody := qa.Identity(strings.Repeat("0", 64))
+	if gate.HoldsRole(nobody, qa.RoleOrganiser) || gate.AnyRole(nobody) || gate.Blocked(nobody) || gate.HoldsRole("nobody", qa.RoleOrganiser) {
+		t.Error("somebody holds a role in an event that has not begun")
+	}
 	if gate.Founder() != "" || gate.Kind() != "" || gate.Access() != "" || gate.Rulings() != 0 {
 		t.Error("an empty gate knows of an event")
 	}
