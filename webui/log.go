@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"flyleaf/qa"
 )
@@ -22,6 +23,7 @@ type logPage struct {
 // logLine is one act of moderation as a sentence: who did what, to whom, why.
 type logLine struct {
 	Who, Verb string
+	After     string   // the rest of the verb, after the post
 	Post      *postRef // of the post it is about
 	Whose     string
 	Of        *postRef // the question it repeats
@@ -86,14 +88,14 @@ func (s *server) showLog(w http.ResponseWriter, r *http.Request) {
 	s.page(w, http.StatusOK, "log", l)
 }
 
-// logVerbs says what was done: on, and taken back.
+// logVerbs says what was done: on, and taken back. What stands after the bar
+// follows the post.
 var logVerbs = map[qa.LogKind][2]string{
 	qa.LogHidden:    {"hid", "showed again"},
 	qa.LogPinned:    {"pinned", "unpinned"},
 	qa.LogApproved:  {"approved", "took back the approval of"},
-	qa.LogAnswered:  {"marked as answered", "marked as not answered"},
-	qa.LogDuplicate: {"marked as asked before", "marked as not asked before"},
-	qa.LogRole:      {"made", "took a role back from"},
+	qa.LogAnswered:  {"marked|as answered", "marked|as not answered"},
+	qa.LogDuplicate: {"marked|as asked before", "marked|as not asked before"},
 	qa.LogBlock:     {"blocked", "lifted the block of"},
 	qa.LogClosed:    {"closed the week", "opened the week again"},
 	qa.LogApprove:   {"switched on that posts wait for approval", "switched off that posts wait for approval"},
@@ -108,7 +110,8 @@ func (v *weekView) logLine(e qa.LogEntry) logLine {
 	if !known {
 		verb = "did something this version does not know"
 	}
-	line := logLine{Who: upperFirst(v.named(e.By)), Verb: verb, Reason: e.Text, When: v.cal.moment(e.AtMillis), NoEffect: !e.InEffect}
+	verb, after, _ := strings.Cut(verb, "|")
+	line := logLine{Who: upperFirst(v.named(e.By)), Verb: verb, After: after, Reason: e.Text, When: v.cal.moment(e.AtMillis), NoEffect: !e.InEffect}
 	if e.Post != "" {
 		line.Post = &postRef{}
 		if t, i, ok := v.find(e.Post); ok {
@@ -121,13 +124,29 @@ func (v *weekView) logLine(e qa.LogEntry) logLine {
 	if e.Of != "" {
 		line.Of = v.ref(e.Of)
 	}
-	if e.Identity != "" {
+	if e.Kind == qa.LogRole {
+		line.Verb = v.roleLine(e)
+	} else if e.Identity != "" {
 		line.Whom = v.named(e.Identity)
-		if e.Kind == qa.LogRole {
-			line.Whom += ", " + roleWords(e.Role)
-		}
 	}
 	return line
+}
+
+// roleLine says which role was given to whom, or taken back. An invitation's key
+// is nobody yet.
+func (v *weekView) roleLine(e qa.LogEntry) string {
+	who := v.named(e.Identity)
+	role, invited := strings.CutPrefix(string(e.Role), "invite-")
+	as := roleWords(qa.Role(role))
+	switch {
+	case invited && e.On:
+		return "made an invitation for " + as
+	case invited:
+		return "withdrew or answered an invitation for " + as
+	case e.On:
+		return "made " + who + " " + as
+	}
+	return "took back the role of " + role + " from " + who
 }
 
 // named is what a person is called in a sentence; "you" for the reader.
@@ -143,8 +162,6 @@ func roleWords(r qa.Role) string {
 	switch r {
 	case qa.RoleOrganiser, qa.RoleAuthor:
 		return "an " + string(r)
-	case qa.RoleInviteAuthor, qa.RoleInviteModerator, qa.RoleInviteMember:
-		return "an invitation"
 	}
 	return "a " + string(r)
 }

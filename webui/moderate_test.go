@@ -193,6 +193,8 @@ func TestLogTellsEverybody(t *testing.T) {
 			{Kind: qa.LogDuplicate, By: fakeMe, AtMillis: at, On: true, Post: dup, Of: q, InEffect: true},
 			{Kind: qa.LogRole, By: noor, AtMillis: at, On: true, Identity: ilse, Role: qa.RoleAuthor, InEffect: true},
 			{Kind: qa.LogRole, By: noor, AtMillis: at, Identity: teodor, Role: qa.RoleModerator, InEffect: true},
+			{Kind: qa.LogRole, By: noor, AtMillis: at, On: true, Identity: fakeKey(1), Role: qa.RoleInviteMember, InEffect: true},
+			{Kind: qa.LogRole, By: noor, AtMillis: at, Identity: fakeKey(1), Role: qa.RoleInviteAuthor, InEffect: true},
 			{Kind: qa.LogBlock, By: teodor, AtMillis: at, On: true, Identity: obi, Text: "floods", InEffect: false},
 			{Kind: qa.LogClosed, By: noor, AtMillis: at, On: true, InEffect: true},
 			{Kind: qa.LogApprove, By: noor, AtMillis: at, InEffect: true},
@@ -204,7 +206,7 @@ func TestLogTellsEverybody(t *testing.T) {
 	for _, words := range []string{
 		`<b>Noor Adeyemi</b> hid <a href="` + s.week() + "/go/" + s.id(pHidden) + `">a post</a>: <q>an advertisement</q>.`,
 		`showed again <a href="` + s.week() + "/go/" + s.id(pQuestion) + `">a post</a> by Maren Holt.`,
-		"pinned <a", "<b>You</b> marked as asked before", "Maren Holt’s question</a>.", "made Ilse Marrow, an author.", "took a role back from Teodor Anand, a moderator.",
+		"pinned <a", "<b>You</b> marked <a", "as asked before, see <a", "Maren Holt’s question</a>.", "made Ilse Marrow an author.", "took back the role of moderator from Teodor Anand.", "made an invitation for a member.", "withdrew or answered an invitation for an author.",
 		"Without effect", "blocked Obi Tamsin: <q>floods</q>.", "closed the week.", "switched off that posts wait for approval.", "pinned a post that is not here.",
 		"something this version does not know", `<time datetime="2026-11-11T10:27:00Z">Wed 10:27</time>`,
 	} {

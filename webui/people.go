@@ -62,6 +62,7 @@ func contactOf(link string) contact {
 	c := contact{Words: strings.TrimSpace(link)}
 	if outside(c.Words) {
 		c.URL = c.Words
+		c.Words = strings.TrimPrefix(strings.TrimPrefix(c.Words, "https://"), "mailto:")
 	}
 	return c
 }

@@ -107,6 +107,7 @@ func (s *server) waits(r *http.Request, st qa.Status, p *syncPageBody) error {
 		return err
 	}
 	cal := s.calendar(week.Event)
+	refused, _ := s.refused(r.Context(), st.Event)
 	add := func(post *qa.PostView) {
 		if !pending[post.ID] {
 			return
@@ -115,10 +116,13 @@ func (s *server) waits(r *http.Request, st qa.Status, p *syncPageBody) error {
 			p.More++
 			return
 		}
+		state, why := delivery{State: stateDevice, Words: deliveryWords[stateDevice]}, sentence(relayWhy(st.Relay))
+		if n, ok := refused[post.ID]; ok {
+			state, why = delivery{State: stateRefused, Words: deliveryWords[stateRefused]}, sentence(n.Reason)
+		}
 		p.Waits = append(p.Waits, waiting{
 			Excerpt: excerpt(post.Text(), 100), URL: eventPath(st.Event) + "/go/" + string(post.ID), Week: week.Event.Title,
-			Delivery: delivery{State: stateDevice, Words: deliveryWords[stateDevice]},
-			When:     cal.moment(post.AtMillis), Why: sentence(relayWhy(st.Relay)),
+			Delivery: state, When: cal.moment(post.AtMillis), Why: why,
 		})
 	}
 	for i := range week.Threads {

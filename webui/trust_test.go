@@ -28,7 +28,7 @@ func TestRefusedWordsAreKeptAndShown(t *testing.T) {
 
 	page := s.get("/sync")
 	mustContain(t, page, `id="not-taken"`, "Your question in", "The week was closed before this was written.", "Words &lt;b&gt;that&lt;/b&gt; are kept</textarea>",
-		"/refused/"+strings.Repeat("ab", 32), "Take it back", `<a href="mailto:noor@example.org"`, "closed "+strings.Repeat("ab", 32),
+		"/refused/"+strings.Repeat("ab", 32), "Take it back", `<a href="mailto:noor@example.org"`, ">noor@example.org</a>", "closed "+strings.Repeat("ab", 32),
 		"offered again by itself", "another relay may take it", "Your change of a post", s.week()+"/go/"+string(mine))
 	if n := strings.Count(page, "Take it back</button>"); n != 1 {
 		t.Errorf("%d can be taken back, want only the one that no device takes", n)

@@ -54,7 +54,7 @@ func (s *server) proof(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, c := range found.Changes {
 		line := proofLine{
-			What: sentence(c.What), Who: upperFirst(v.named(c.By)), Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, When: v.cal.moment(c.AtMillis),
+			What: c.What, Who: upperFirst(v.named(c.By)), Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, When: v.cal.moment(c.AtMillis),
 			Signed: c.Signed, Right: c.Reason == "" && c.Code == "", Reason: sentence(c.Reason),
 		}
 		if c.Role != "" {
