@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyleaf/crdt/bundle"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage"
@@ -176,5 +177,65 @@ func TestAnInvitedEvent(t *testing.T) {
 	sameHeads(t, id, boss, first, second)
 	if s := statusOf(t, outsider, id); s.Changes != 0 || !strings.Contains(s.Relay.Why, "invited") {
 		t.Fatalf("%+v", s)
+	}
+}
+
+// A blocked person's words are put off by the relay and shown as such; they arrive
+// when the block is lifted, or when somebody who is not blocked has built on them.
+func TestWhatTheRelayPutsOff(t *testing.T) {
+	host := startRelay(t)
+	boss, b, c := device(t, mem.New()), device(t, mem.New()), device(t, mem.New())
+	id := found(t, boss, host.url())
+	ask(t, boss, id, "?")
+	for _, n := range []*replica.Node{b, c} {
+		join(t, n, id, host.url())
+		settled(t, n, id, 1)
+	}
+	block := func(reason string) {
+		t.Helper()
+		do(t, boss, id, qa.Act{Kind: qa.ActBlock, Identity: b.Identity(), Text: reason})
+	}
+	block("a flood")
+	sameHeads(t, id, boss, b, c)
+	post := ask(t, b, id, "from behind the block")
+	eventually(t, b, "being put off", func() bool {
+		r := refusalsOf(t, b, id)
+		return len(r) == 1 && r[0].Deferred && r[0].ByRelay && r[0].Code == string(trust.CodeBlocked) && r[0].Post == post && r[0].Reason != ""
+	})
+	if s := statusOf(t, b, id); s.Pending != 1 || s.Posts != 2 {
+		t.Fatalf("%+v", s)
+	}
+	block("")
+	eventually(t, b, "being taken", func() bool { return len(refusalsOf(t, b, id)) == 0 && statusOf(t, b, id).Pending == 0 })
+	sameHeads(t, id, boss, b, c)
+	if got := texts(weekOf(t, boss, id)); !slices.Equal(got, []string{"?", "from behind the block"}) {
+		t.Fatalf("%q", got)
+	}
+
+	// Carried to somebody else on a stick, and built upon there.
+	block("again")
+	sameHeads(t, id, boss, b, c)
+	ask(t, b, id, "carried by hand")
+	eventually(t, b, "being put off", func() bool { return len(refusalsOf(t, b, id)) == 1 })
+	var file bytes.Buffer
+	if err := b.Bundle(bounded(t), id, &file); err != nil {
+		t.Fatal(err)
+	}
+	of, changes, err := bundle.Read(file.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Merge(bounded(t), of, changes); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, c, id, "on top of it")
+	for _, n := range []*replica.Node{boss, b, c} {
+		eventually(t, n, "both", func() bool { return statusOf(t, n, id).Posts == 4 })
+	}
+	sameHeads(t, id, boss, b, c)
+	for _, th := range weekOf(t, boss, id).Threads {
+		if th.Question.Text() == "carried by hand" && !th.Question.Blocked {
+			t.Fatalf("the block is not in effect: %+v", th.Question)
+		}
 	}
 }

@@ -67,9 +67,11 @@ type peer struct {
 	lossKnown   bool                    // whether it has lost own changes was found out
 	epoch       int                     // of the event's graph that state was made for
 	proven      map[wire.ActorID]uint64 // proofs that were sent or heard, by the sequence number
-	answers     int                     // how many of this device's keys have answered the challenge
-	shut        bool                    // none of them may read the event
-	unavailable bool                    // the relay said that it does not have the event
+	retryAt     time.Time               // when the relay is offered again what it put off; see offerAgain
+	retries     int
+	answers     int  // how many of this device's keys have answered the challenge
+	shut        bool // none of them may read the event
+	unavailable bool // the relay said that it does not have the event
 }
 
 func newSession(l *link, conn Conn) *session {
@@ -292,6 +294,9 @@ func (s *session) lookAtDirty(ctx context.Context) error {
 // which it cannot know, makes it speak.
 func (s *session) askAgain(ctx context.Context) error {
 	for _, p := range s.peers {
+		if err := s.offerAgain(ctx, p, false); err != nil {
+			return err
+		}
 		if p.state.Probing() && s.node.cfg.Now().Sub(p.probedAt) >= askAgain {
 			return &relayError{"the relay did not say what it holds; asking again", nil}
 		}
@@ -307,6 +312,48 @@ func (s *session) askAgain(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// The waits before a relay is offered again what it put off: for a rate or a quota
+// time is enough, and nobody tells that it has passed.
+const (
+	offerAfter = 30 * time.Second
+	offerMax   = 10 * time.Minute
+)
+
+// offerAgain offers own changes again that the relay put off, when it is time, or
+// now, because something of the event has changed that may have been the reason.
+func (s *session) offerAgain(ctx context.Context, p *peer, now bool) error {
+	e := p.e
+	e.side.mu.Lock()
+	deferred := 0
+	for _, r := range e.side.relayRefused {
+		if r.Deferred {
+			deferred++
+		}
+	}
+	e.side.mu.Unlock()
+	if deferred == 0 {
+		p.retryAt, p.retries = time.Time{}, 0
+		return nil
+	}
+	at := s.node.cfg.Now()
+	wait := min(offerAfter<<min(p.retries, 10), offerMax)
+	switch {
+	case now:
+	case p.retryAt.IsZero():
+		p.retryAt = at.Add(wait)
+		return nil
+	case at.Before(p.retryAt):
+		return nil
+	default:
+		p.retries++
+	}
+	p.retryAt = at.Add(wait)
+	e.mu.Lock()
+	p.restart()
+	e.mu.Unlock()
+	return s.speak(ctx, p)
 }
 
 // speak says what there is to say about an event.
@@ -444,6 +491,11 @@ func (s *session) receive(ctx context.Context, p *peer, m *repo.Message) error {
 	}
 	if err := s.sendAll(answer, err); err != nil {
 		return err
+	}
+	if update.Status {
+		if err := s.offerAgain(ctx, p, true); err != nil {
+			return err
+		}
 	}
 	if err := p.e.sendReceipts(ctx, update.Posts); err != nil {
 		return err
