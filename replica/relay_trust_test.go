@@ -20,6 +20,14 @@ import (
 // sameHeads waits until all devices hold the same of an event, and the relay too.
 func sameHeads(t *testing.T, id qa.EventID, nodes ...*replica.Node) {
 	t.Helper()
+	defer func() {
+		if t.Failed() {
+			for i, n := range nodes {
+				s := statusOf(t, n, id)
+				t.Logf("device %d: %d changes, %d pending, heads %v, %+v, refused %+v", i, s.Changes, s.Pending, s.Heads, s.Relay, refusedBy(n, id))
+			}
+		}
+	}()
 	eventually(t, nodes[0], "all having the same", func() bool {
 		first := statusOf(t, nodes[0], id)
 		for _, n := range nodes {

@@ -69,6 +69,7 @@ type peer struct {
 	proven      map[wire.ActorID]uint64 // proofs that were sent or heard, by the sequence number
 	retryAt     time.Time               // when the relay is offered again what it put off; see offerAgain
 	retries     int
+	ask         bool // the relay is to be made to answer, see words
 	answers     int  // how many of this device's keys have answered the challenge
 	shut        bool // none of them may read the event
 	unavailable bool // the relay said that it does not have the event
@@ -228,6 +229,8 @@ func (s *session) attach(ctx context.Context, id qa.EventID) error {
 // restart begins the conversation about an event anew: changes have left it, and
 // what was said before was said of another graph. The event's mu is held.
 func (p *peer) restart() {
+	// The relay may find that it has said all that it would say now.
+	p.ask = p.ask || p.begun
 	p.state, p.begun, p.answered = sync.NewPeer(nil), false, false
 	p.state.RefusedBy(p.e.unwanted)
 	p.epoch = p.e.epoch
@@ -305,7 +308,7 @@ func (s *session) askAgain(ctx context.Context) error {
 		}
 		p.e.mu.Lock()
 		p.restart()
-		p.answers = 0
+		p.ask, p.answers = false, 0 // it has just answered
 		p.e.mu.Unlock()
 		if err := s.speak(ctx, p); err != nil {
 			return err
@@ -384,7 +387,22 @@ func (s *session) words(ctx context.Context, p *peer) ([]*repo.Message, error) {
 	if err == nil && m != nil {
 		out = append(out, m)
 	}
+	if err == nil && p.ask {
+		out = append(out, s.question(p)...)
+	}
 	return out, err
+}
+
+// question makes the relay say what it holds now; it is empty when there is nothing
+// that could be asked for.
+func (s *session) question(p *peer) []*repo.Message {
+	p.ask = false
+	p.probedAt = s.node.cfg.Now()
+	m, ok := p.state.Probe(p.e.graph)
+	if !ok {
+		return nil
+	}
+	return []*repo.Message{{Type: repo.TypeSync, DocumentID: string(p.e.id), Data: m.Encode()}}
 }
 
 func (s *session) sendAll(out []*repo.Message, err error) error {
@@ -400,12 +418,9 @@ func (s *session) sendAll(out []*repo.Message, err error) error {
 func (s *session) probe(ctx context.Context, p *peer) error {
 	p.e.mu.Lock()
 	// What this device has to say goes first, so that the answer is to that too.
+	p.ask = true
 	out, err := s.words(ctx, p)
 	if err == nil {
-		if m, ok := p.state.Probe(p.e.graph); ok { // else there is nothing to ask about
-			out = append(out, &repo.Message{Type: repo.TypeSync, DocumentID: string(p.e.id), Data: m.Encode()})
-		}
-		p.probedAt = s.node.cfg.Now()
 		s.judge(p)
 	}
 	p.e.mu.Unlock()
@@ -672,7 +687,8 @@ func (s *session) noteRefused(ctx context.Context, p *peer, refused []repo.Refus
 			break
 		}
 		h := wire.Hash(r.Hash)
-		if e.graph.Has(h) { // else it is nothing that this device offers
+		// What was put off of others' is for their devices to offer again.
+		if m, here := e.graph.Node(h); here && (!r.Deferred || e.owns(m.Actor)) {
 			e.side.relayRefused[h] = Refusal{Hash: h, Code: r.Code, Reason: r.Reason, Deferred: r.Deferred}
 		}
 	}
