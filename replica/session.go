@@ -69,6 +69,7 @@ type peer struct {
 	proven      map[wire.ActorID]uint64 // proofs that were sent or heard, by the sequence number
 	retryAt     time.Time               // when the relay is offered again what it put off; see offerAgain
 	retries     int
+	ruled       bool // roles or blocks have changed since
 	ask         bool // the relay is to be made to answer, see words
 	answers     int  // how many of this device's keys have answered the challenge
 	shut        bool // none of them may read the event
@@ -507,7 +508,8 @@ func (s *session) receive(ctx context.Context, p *peer, m *repo.Message) error {
 	if err := s.sendAll(answer, err); err != nil {
 		return err
 	}
-	if update.Status {
+	if p.ruled {
+		p.ruled = false
 		if err := s.offerAgain(ctx, p, true); err != nil {
 			return err
 		}
@@ -528,7 +530,7 @@ func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, change
 	if p.epoch != e.epoch {
 		p.restart()
 	}
-	before := e.graph.Heads()
+	before, rulings := e.graph.Heads(), e.gate.Rulings()
 	if update, err = e.take(ctx, changes); err != nil {
 		if isDeadEnd(err) {
 			s.link.stick(e.id, err)
@@ -538,6 +540,7 @@ func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, change
 		}
 		return nil, update, err
 	}
+	p.ruled = p.ruled || e.gate.Rulings() != rulings
 	if p.epoch == e.epoch {
 		p.state.Receive(e.graph, msg, before, nil)
 		p.answered = true
