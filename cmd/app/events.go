@@ -106,14 +106,19 @@ const joinWait = 5 * time.Second
 
 func (a *app) joinCmd() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "join INVITATION",
+		Use:   "join INVITATION|-",
 		Short: "Keep somebody's event on this device too",
 		Long: `Keep an event on this device, and fetch it when the relay can be reached: now, with
 a later ` + "`flyleaf sync`" + `, or while ` + "`flyleaf serve`" + ` runs. An invitation to a role is taken up
-by that; the organiser's device then grants the role by itself.`,
+by that; the organiser's device then grants the role by itself. Given as - it is read from
+standard input, which keeps it out of the shell's history.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			inv, err := qa.ParseInvitation(args[0])
+			link, err := a.textArg(args)
+			if err != nil {
+				return err
+			}
+			inv, err := qa.ParseInvitation(link)
 			if err != nil {
 				return codedf(exitUsage, "%w. An invitation looks like flyleaf:EVENT@ws://relay:3030; `flyleaf invitation` prints it", err)
 			}

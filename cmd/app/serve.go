@@ -116,6 +116,7 @@ func (a *app) serve(ctx context.Context, h home, listen string, open bool, ready
 	if ready != nil {
 		ready(start)
 	}
+	_ = os.Unsetenv(envPassphrase) // it has been used; no program that is started from here needs it
 	if open {
 		browser.Stdout, browser.Stderr = a.std.err, a.std.err
 		openBrowser(start)
