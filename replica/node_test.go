@@ -213,3 +213,35 @@ func TestLedgerHoldsSignedChangesOfFreshActors(t *testing.T) {
 		}
 	})
 }
+
+// An overview reads no event whole: who opens the page of a large one does not wait
+// for all of its changes.
+func TestOverviewLoadsNothing(t *testing.T) {
+	store, key := mem.New(), newKey(t)
+	x := openNode(t, replica.Config{Store: store, Key: key})
+	id, _, err := x.Found(t.Context(), qa.Event{Title: "A week"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	y := openNode(t, replica.Config{Store: store, Key: key})
+	all, err := y.Overview(t.Context())
+	if err != nil || len(all) != 1 || all[0].Event != id || all[0].Changes == 0 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	if refused, err := y.Refusals(t.Context(), id); err != nil || len(refused) != 0 { // on every page
+		t.Errorf("%v, %v", refused, err)
+	}
+	if graphs, _, _ := y.Loaded(); graphs != 0 || len(all[0].Heads) != 0 {
+		t.Errorf("%d graphs are in memory, heads %v", graphs, all[0].Heads)
+	}
+	whole, err := y.Status(t.Context())
+	if err != nil || len(whole[0].Heads) == 0 {
+		t.Errorf("%+v, %v", whole, err)
+	}
+	if all, err = y.Overview(t.Context()); err != nil || len(all[0].Heads) == 0 {
+		t.Errorf("heads that are known are left out: %+v, %v", all, err)
+	}
+}

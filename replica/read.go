@@ -103,15 +103,21 @@ func (n *Node) Delivery(ctx context.Context, id qa.EventID) (map[qa.PostID]bool,
 }
 
 // Status returns how far each followed event's delivery has come, in the order
-// of Events.
-func (n *Node) Status(ctx context.Context) ([]qa.Status, error) {
+// of Events. The first time it reads whole events, to know their heads.
+func (n *Node) Status(ctx context.Context) ([]qa.Status, error) { return n.statuses(ctx, true) }
+
+// Overview is Status for who needs no heads and does not want to wait: it reads no
+// event whole, and has the heads only of those that were read.
+func (n *Node) Overview(ctx context.Context) ([]qa.Status, error) { return n.statuses(ctx, false) }
+
+func (n *Node) statuses(ctx context.Context, whole bool) ([]qa.Status, error) {
 	following, err := n.store.Following(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]qa.Status, 0, len(following))
 	for _, f := range following {
-		s, err := n.status(ctx, f.Event)
+		s, err := n.status(ctx, f.Event, whole)
 		if errors.Is(err, ErrUnknownEvent) {
 			continue // let go of meanwhile, as weeks of a club are
 		}
@@ -123,7 +129,7 @@ func (n *Node) Status(ctx context.Context) ([]qa.Status, error) {
 	return out, nil
 }
 
-func (n *Node) status(ctx context.Context, id qa.EventID) (qa.Status, error) {
+func (n *Node) status(ctx context.Context, id qa.EventID, whole bool) (qa.Status, error) {
 	e, err := n.event(id)
 	if err != nil {
 		return qa.Status{}, err
@@ -140,7 +146,7 @@ func (n *Node) status(ctx context.Context, id qa.EventID) (qa.Status, error) {
 		return qa.Status{}, err
 	}
 	counts := shown.counts
-	heads, err := e.heads(ctx, rest)
+	heads, err := e.heads(ctx, rest || !whole)
 	if err != nil {
 		return qa.Status{}, err
 	}
@@ -155,7 +161,7 @@ func (n *Node) status(ctx context.Context, id qa.EventID) (qa.Status, error) {
 }
 
 // heads returns the heads of what is on disk. Only the first call may take long, and
-// nothing is loaded for an event at rest, of which they may not be known.
+// not if nothing is to be loaded: then they may not be known.
 func (e *event) heads(ctx context.Context, rest bool) ([]wire.Hash, error) {
 	e.side.mu.Lock()
 	heads, loaded := e.side.heads, e.side.loaded

@@ -186,6 +186,9 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, erro
 	if err != nil {
 		return nil, err
 	}
+	if none, err := e.allTaken(ctx); none || err != nil {
+		return nil, err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.load(ctx); err != nil {
@@ -232,6 +235,19 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, erro
 		return cmp.Or(cmp.Compare(a.AtMillis, b.AtMillis), cmp.Compare(a.Hash, b.Hash))
 	})
 	return out, nil
+}
+
+// allTaken says, without reading the event whole, that nothing of it was refused: the
+// ordinary case, and asked for every page.
+func (e *event) allTaken(ctx context.Context) (bool, error) {
+	e.side.mu.Lock()
+	byRelay := len(e.side.relayRefused)
+	e.side.mu.Unlock()
+	if byRelay > 0 {
+		return false, nil
+	}
+	counts, err := e.node.store.Counts(ctx, e.id)
+	return counts.Outside == 0, err
 }
 
 // whyLost says why a lost act's change is not in the document, or why it could not

@@ -131,6 +131,7 @@ type Ledger interface {
 // Counts are numbers about one document's ledger.
 type Counts struct {
 	Changes int // InDocument
+	Outside int // of any other status
 	Pending int // own, InDocument, not Delivered
 	Posts   int // rows in the posts view
 	// Last is the position of the document's last entry of any status; 0: none.

@@ -182,7 +182,7 @@ func (n *webNode) Delivery(ctx context.Context, event qa.EventID) (map[qa.PostID
 	return n.node.Delivery(ctx, event)
 }
 
-func (n *webNode) Status(ctx context.Context) ([]qa.Status, error) { return n.node.Status(ctx) }
+func (n *webNode) Status(ctx context.Context) ([]qa.Status, error) { return n.node.Overview(ctx) }
 
 func (n *webNode) Subscribe(event qa.EventID) (<-chan qa.Update, func()) {
 	return n.node.Subscribe(event)

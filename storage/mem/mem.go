@@ -273,6 +273,8 @@ func (s *Store) Counts(ctx context.Context, event qa.EventID) (counts storage.Co
 		for _, e := range d.entries {
 			if e.Status == storage.InDocument {
 				counts.Changes++
+			} else {
+				counts.Outside++
 			}
 			if pending(e) {
 				counts.Pending++

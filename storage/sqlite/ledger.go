@@ -322,10 +322,11 @@ func (s *Store) Counts(ctx context.Context, event qa.EventID) (c storage.Counts,
 		err := t.row(`SELECT
 			(SELECT count(*) FROM changes WHERE document = d.id)
 				- (SELECT count(*) FROM changes WHERE document = d.id AND status <> 0),
+			(SELECT count(*) FROM changes WHERE document = d.id AND status <> 0),
 			(SELECT count(*) FROM changes WHERE document = d.id AND status = 0 AND own = 1 AND delivered = 0),
 			(SELECT count(*) FROM posts WHERE document = d.id),
 			(SELECT ifnull(max(position), 0) FROM changes INDEXED BY changes_in_order WHERE document = d.id)
-			FROM documents d WHERE event = ?`, []any{string(event)}, &c.Changes, &c.Pending, &c.Posts, &c.Last)
+			FROM documents d WHERE event = ?`, []any{string(event)}, &c.Changes, &c.Outside, &c.Pending, &c.Posts, &c.Last)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}

@@ -143,7 +143,7 @@ func leaving(t *testing.T, open Open) {
 	}
 	same(t, got, []storage.Status{storage.InDocument, storage.InDocument, storage.Left, storage.Refused, storage.Left, storage.Deferred})
 	same(t, hashes(all), append(hashes(old), proof.Hash, again.Hash))
-	same(t, counts(t, s, eventA), storage.Counts{Changes: 2, Pending: 2, Posts: 2, Last: all[5].Position})
+	same(t, counts(t, s, eventA), storage.Counts{Outside: 4, Changes: 2, Pending: 2, Posts: 2, Last: all[5].Position})
 	_, err := s.Event(t.Context(), eventA)
 	is(t, err, storage.ErrNotFound)
 	_, err = s.Post(t.Context(), eventA, "p")
