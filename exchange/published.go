@@ -264,3 +264,35 @@ func publishedIDs(week *qa.Week) map[qa.PostID]string {
 // innerID reports whether id names a post within its week alone. One with a colon
 // is a whole source.
 func innerID(id string) bool { return id != "" && !strings.Contains(id, ":") }
+
+// AuthorNames returns the names of a week's authors.
+func AuthorNames(e *qa.Event) []string {
+	var out []string
+	for _, a := range splitAuthors(e.Authors) {
+		out = append(out, a.name)
+	}
+	return out
+}
+
+// maxSlug bounds a slug in bytes: a file's name has no more than 255.
+const maxSlug = 100
+
+// Slug returns the name of a week in addresses: 20210308-the-title, in letters,
+// digits and hyphens, of at most 100 bytes.
+func Slug(e *qa.Event) string {
+	s := slug(e.Title)
+	if e.StartsAtMillis != 0 {
+		s = strings.TrimSuffix(utc(e.StartsAtMillis).Format("20060102")+"-"+s, "-")
+	}
+	if s == "" {
+		s = "week"
+	}
+	if len(s) > maxSlug {
+		cut := maxSlug
+		for !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = strings.TrimRight(s[:cut], "-")
+	}
+	return s
+}
