@@ -158,7 +158,7 @@ func leaving(t *testing.T, open Open) {
 	// Statuses alone, and views that become none.
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Statuses: map[wire.Hash]storage.Status{old[2].Hash: storage.InDocument}}))
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Whole: true}))
-	same(t, counts(t, s, eventA), storage.Counts{Changes: 3, Pending: 3, Last: all[5].Position})
+	same(t, counts(t, s, eventA), storage.Counts{Outside: 3, Changes: 3, Pending: 3, Last: all[5].Position})
 }
 
 func replaceViews(t *testing.T, open Open) {
