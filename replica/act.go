@@ -218,7 +218,7 @@ func (n *Node) Do(ctx context.Context, id qa.EventID, act qa.Act) (qa.PostID, er
 	made, err := d.doAs(key, act)
 	if err != nil {
 		d.drop()
-		return "", err
+		return "", e.explainMissing(&act, err)
 	}
 	return made.Post, d.save(ctx)
 }

@@ -37,8 +37,7 @@ func (e *event) writer(ctx context.Context, act *qa.Act) (trust.Key, error) {
 	switch act.Kind {
 	case qa.ActPost:
 		if !act.Anonymous {
-			key, found = e.questionKey(act.Parent)
-			if found && len(e.held) > 0 {
+			if _, found = e.questionKey(act.Parent); found && len(e.held) > 0 {
 				return own, ErrNotYetDelivered // the reply would show whose question it is
 			}
 			return own, nil

@@ -165,6 +165,7 @@ func TestNothingIsBuiltOnAnAnonymousQuestionOnItsWay(t *testing.T) {
 		built := []wire.Hash{named("by name"), named("and again")}
 		refusedAct(t, n, id, qa.Act{Kind: qa.ActPost, Parent: anonymous, Text: "hm"}, replica.ErrNotYetDelivered)
 		refusedAct(t, n, id, qa.Act{Kind: qa.ActEdit, Post: anonymous, Text: "hm"}, replica.ErrNotYetDelivered)
+		refusedAct(t, n, id, qa.Act{Kind: qa.ActMark, Post: anonymous, Mark: "pinned", On: true}, replica.ErrNotYetDelivered)
 		// Also by the next start of the program.
 		if err := n.Close(); err != nil {
 			t.Fatal(err)

@@ -23,7 +23,7 @@ import (
 // relayHost is a relay at an address that stays, which can be stopped, started
 // again, and given another disk.
 type relayHost struct {
-	t     *testing.T
+	t     testing.TB
 	addr  string
 	disk  storage.Store
 	relay *relay.Relay
@@ -31,7 +31,7 @@ type relayHost struct {
 	done  chan struct{}
 }
 
-func startRelay(t *testing.T) *relayHost {
+func startRelay(t testing.TB) *relayHost {
 	t.Helper()
 	h := &relayHost{t: t, addr: "127.0.0.1:0", disk: mem.New()}
 	h.start()

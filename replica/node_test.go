@@ -42,7 +42,7 @@ func onStores(t *testing.T, f func(t *testing.T, store storage.Store)) {
 	}
 }
 
-func newKey(t *testing.T) trust.Key {
+func newKey(t testing.TB) trust.Key {
 	t.Helper()
 	k, err := trust.NewKey(nil)
 	if err != nil {
