@@ -5,8 +5,12 @@
 // offered to a relay before the transaction holding it is on disk; that a write
 // that failed leaves nothing behind, in memory or on disk; that pages are read
 // from the stored views alone; and that bytes from a relay reach a document
-// only after they have been decoded, found canonical, inside the schema and
-// placed in the change graph. Status tells what is known, never what is hoped.
+// only after they have been decoded, found canonical, signed by their writer,
+// inside the schema, placed in the change graph and found permitted by what they
+// build on. A person's own acts pass the same rules before they are saved. Words
+// written here are never lost: what has to leave an event stays in the ledger, is
+// written anew where it can be, and is told by Refusals until then. Status tells
+// what is known, never what is hoped.
 //
 // It never waits for a relay in a local act, never keeps two documents of one
 // event, never writes with the actor of an earlier run, and never closes the
