@@ -214,9 +214,9 @@ func TestLedgerHoldsSignedChangesOfFreshActors(t *testing.T) {
 	})
 }
 
-// An overview reads no event whole: who opens the page of a large one does not wait
-// for all of its changes.
-func TestOverviewLoadsNothing(t *testing.T) {
+// Nothing that a page asks for reads an event whole: who opens a large one does not
+// wait for all of its changes.
+func TestPagesLoadNothing(t *testing.T) {
 	store, key := mem.New(), newKey(t)
 	x := openNode(t, replica.Config{Store: store, Key: key})
 	id, _, err := x.Found(t.Context(), qa.Event{Title: "A week"}, "")
@@ -233,6 +233,19 @@ func TestOverviewLoadsNothing(t *testing.T) {
 	}
 	if refused, err := y.Refusals(t.Context(), id); err != nil || len(refused) != 0 { // on every page
 		t.Errorf("%v, %v", refused, err)
+	}
+	if role, state, err := y.Claims(t.Context(), id); err != nil || role != "" || state != "" {
+		t.Errorf("%q, %q, %v", role, state, err)
+	}
+	for what, ask := range map[string]func() error{
+		"week":     func() error { _, err := y.Week(t.Context(), id); return err },
+		"delivery": func() error { _, err := y.Delivery(t.Context(), id); return err },
+		"presence": func() error { _, err := y.Presence(t.Context(), id); return err },
+		"keys":     func() error { _, err := y.Keys(t.Context(), id); return err },
+	} {
+		if err := ask(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 	if graphs, _, _ := y.Loaded(); graphs != 0 || len(all[0].Heads) != 0 {
 		t.Errorf("%d graphs are in memory, heads %v", graphs, all[0].Heads)
