@@ -247,3 +247,51 @@ func TestWhatTheRelayPutsOff(t *testing.T) {
 		}
 	}
 }
+
+// Who is blocked keeps their words, with the reason; who is not goes on, also in the
+// same event and with what they wrote before; and when the block is lifted the words
+// arrive by themselves, on the connection that is there.
+func TestWordsOfTheBlockedWaitForTheirDay(t *testing.T) {
+	host := startRelay(t)
+	boss, eve, bob := device(t, mem.New()), device(t, mem.New()), device(t, mem.New())
+	id := found(t, boss, host.url())
+	ask(t, boss, id, "First")
+	join(t, eve, id, host.url())
+	join(t, bob, id, host.url())
+	settled(t, eve, id, 1)
+	settled(t, bob, id, 1)
+	q := ask(t, eve, id, "By Eve, before")
+	settled(t, boss, id, 2)
+	do(t, boss, id, qa.Act{Kind: qa.ActBlock, Identity: eve.Identity(), Text: "spam"})
+	sameHeads(t, id, boss, eve, bob)
+
+	for i := range 3 {
+		ask(t, eve, id, "By Eve, "+string(rune('a'+i)))
+	}
+	eventually(t, eve, "being told", func() bool {
+		all, err := eve.Refusals(bounded(t), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range all {
+			if !r.Deferred || r.Code != string(trust.CodeBlocked) || r.Reason == "" || !r.ByRelay || r.Act.Text == "" {
+				t.Fatalf("%+v", r)
+			}
+		}
+		return len(all) == 3
+	})
+	if s := statusOf(t, eve, id); s.Pending != 3 {
+		t.Fatalf("%+v", s)
+	}
+	do(t, bob, id, qa.Act{Kind: qa.ActPost, Parent: q, Text: "Bob answers what was there before"})
+	settled(t, boss, id, 3)
+	eventually(t, eve, "the answer", func() bool { _, err := eve.Post(bounded(t), id, q); return err == nil && statusOf(t, eve, id).Posts == 6 })
+
+	do(t, boss, id, qa.Act{Kind: qa.ActBlock, Identity: eve.Identity()})
+	settled(t, boss, id, 6)
+	settled(t, eve, id, 6)
+	sameHeads(t, id, boss, eve, bob)
+	if all, err := eve.Refusals(bounded(t), id); err != nil || len(all) != 0 {
+		t.Fatalf("still told of %+v, %v", all, err)
+	}
+}
