@@ -180,6 +180,7 @@ func (r *room) hold(from *session, c *change) {
 // is known from having been deferred: what is asked for together comes together.
 func (r *room) withDeferred(missing []wire.Hash) []wire.Hash {
 	for i := 0; i < len(missing); i++ {
+		r.wanted.put(missing[i], struct{}{})
 		below, _ := r.below.take(missing[i]) // so each is gone through once
 		for _, d := range below {
 			if r.below.has(d) {
@@ -215,7 +216,7 @@ func (r *room) notNow(from *session, c *change, now time.Time) trust.Code {
 	if r.gate != nil && r.gate.Rulings() >= r.relay.limits.Rulings && r.gate.Rules(c.decoded) {
 		return trust.CodeFull
 	}
-	if r.graph.Awaited(h) {
+	if _, wanted := r.wanted.take(h); wanted || r.graph.Awaited(h) {
 		return ""
 	}
 	if ready && r.headsFull() && !r.replacesHead(c) {

@@ -150,28 +150,34 @@ func TestDeferredIsTakenWhenSomebodyBuildsOnIt(t *testing.T) {
 // than for a few: what somebody with a role built on is taken at once, however many
 // messages it came in before that.
 func TestSeedingIsNotHeldUpByQuotas(t *testing.T) {
+	for _, people := range []int{40, 1} {
+		t.Run(fmt.Sprint("of ", people), func(t *testing.T) { seed(t, people, 400/people) })
+	}
+}
+
+func seed(t *testing.T, people, rounds int) {
 	store := mem.New()
 	c := newClock()
 	s := start(t, relay.Config{Store: store, Now: c.now, BehindProxy: true, Quotas: relay.Quotas{
 		PersonBurst: 2, PersonRate: 1, NewcomersBurst: 5, NewcomersRate: 1, StrangersBurst: 10, StrangersRate: 1,
 	}})
-	event := relaytest.EventID("seed")
+	event := relaytest.EventID(fmt.Sprint("seed ", people))
 	seeder := relaytest.NewDevice("seeder", event)
 	seeder.Header = http.Header{"X-Forwarded-For": {"203.0.113.5"}}
 	var everybody []*relaytest.Device
-	for i := range 40 {
+	for i := range people {
 		everybody = append(everybody, relaytest.NewDevice(fmt.Sprint("reader-", i), event))
 	}
-	e := relaytest.NewEvent("seed", "open")
+	e := relaytest.NewEvent(fmt.Sprint("seed ", people), "open")
 	if err := seeder.Take(e.Genesis); err != nil {
 		t.Fatal(err)
 	}
-	// They write in turn, each on top of all before: 10 rounds. What they write is
+	// They write in turn, each on top of all before. What they write is
 	// long enough for several messages.
 	words := strings.Repeat("words ", 1000)
 	last := e.Genesis
 	n := 0
-	for round := range 10 {
+	for round := range rounds {
 		for _, d := range everybody {
 			post := e.Post(d.Name, uint64(round+1), last.MaxOp()+1, deps(last, ownLast(seeder, d.Name, round)), words)
 			if err := seeder.Take(post); err != nil {
@@ -447,13 +453,108 @@ func TestBadSignatureIsNotHeldAgainstTheChange(t *testing.T) {
 	if r := evil.State().Refused[0]; trust.Code(r.Code) != trust.CodeSignature || r.Deferred {
 		t.Errorf("refused as %+v", r)
 	}
-	quiet(t, evil)
 	if err := evil.Offer(one); err != nil {
 		t.Fatal(err)
 	}
 	until(t, a, changes(3))
 	if n := len(b.State().Refused); n > 0 {
 		t.Errorf("%d refusals told to who was in order", n)
+	}
+
+	// Who sent it badly signed may hold it well signed, and is asked when it is wanted.
+	holder := relaytest.NewDevice("holder", event)
+	connect(t, s, holder)
+	until(t, holder, changes(3))
+	three := e.Post("honest", 3, two.MaxOp()+1, []wire.Hash{two.Hash}, "three")
+	four := e.Post("honest", 4, three.MaxOp()+1, []wire.Hash{three.Hash}, "four")
+	if err := holder.Take(three); err != nil {
+		t.Fatal(err)
+	}
+	bad = three
+	bad.Signature = one.Signature
+	if err := holder.Offer(bad); err != nil {
+		t.Fatal(err)
+	}
+	until(t, holder, func(s relaytest.State) bool { return len(s.Refused) == 1 })
+	if err := b.Offer(four); err != nil {
+		t.Fatal(err)
+	}
+	until(t, a, changes(5))
+}
+
+// How much somebody may have in an event, and all without a role together; with a
+// role it is more, and what was put off comes when the role does.
+func TestBytesAreBounded(t *testing.T) {
+	t.Run("of a person", func(t *testing.T) {
+		s := start(t, relay.Config{Limits: retrying, Quotas: relay.Quotas{PersonBytes: 2000}})
+		event := relaytest.EventID("person's bytes")
+		e := relaytest.NewEvent("person's bytes", "open")
+		founder, a := relaytest.NewDevice("founder of person's bytes", event), relaytest.NewDevice("a", event)
+		write(t, founder, 20) // has no such bound
+		write(t, a, 20)
+		connect(t, s, founder, a)
+		until(t, a, func(s relaytest.State) bool { return len(deferred(s)) > 10 })
+		onDisk(t, founder)
+		if codes := deferred(a.State()); slices.ContainsFunc(codes, func(c trust.Code) bool { return c != trust.CodeQuota }) {
+			t.Errorf("deferred as %v", codes)
+		}
+		until(t, founder, func(s relaytest.State) bool { return s.Changes >= 20+3 })
+		if n := founder.State().Changes; n > 20+7 {
+			t.Errorf("%d changes are there", n)
+		}
+		if n := len(founder.State().Refused); n > 0 {
+			t.Errorf("%d of the founder's were not taken", n)
+		}
+		if _, err := founder.Do(func(actor wire.ActorID, op uint64) []wire.Op {
+			return e.Role(actor, op, relaytest.KeyOf("a").Identity(), qa.RoleMember, true)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		until(t, founder, changes(41))
+		same(t, founder, a)
+	})
+	t.Run("of an event", func(t *testing.T) {
+		s := start(t, relay.Config{Quotas: relay.Quotas{EventBytes: 2500}})
+		event := relaytest.EventID("event's bytes")
+		founder, a, b := relaytest.NewDevice("founder of event's bytes", event), relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
+		write(t, a, 5)
+		write(t, b, 5)
+		connect(t, s, a, b, founder)
+		eventually(t, "something beyond it", func() bool { return len(deferred(a.State()))+len(deferred(b.State())) > 0 })
+		for _, code := range append(deferred(a.State()), deferred(b.State())...) {
+			if code != trust.CodeQuota {
+				t.Errorf("deferred as %v", code)
+			}
+		}
+		write(t, founder, 10)
+		onDisk(t, founder)
+		if n := len(founder.State().Refused); n > 0 {
+			t.Errorf("%d of the founder's were not taken", n)
+		}
+	})
+}
+
+// People with a role get more than others at once.
+func TestRolesGetMore(t *testing.T) {
+	s := start(t, relay.Config{Quotas: relay.Quotas{PersonBurst: 3, RoleBurst: 100}})
+	event := relaytest.EventID("more")
+	e := relaytest.NewEvent("more", "open")
+	founder, author, reader := relaytest.NewDevice("founder of more", event), relaytest.NewDevice("author", event), relaytest.NewDevice("reader", event)
+	if _, err := founder.Do(func(actor wire.ActorID, op uint64) []wire.Op {
+		return e.Role(actor, op, relaytest.KeyOf("author").Identity(), qa.RoleAuthor, true)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	connect(t, s, founder, author, reader)
+	until(t, author, changes(1))
+	until(t, reader, changes(1))
+	write(t, author, 20)
+	onDisk(t, author)
+	write(t, reader, 20)
+	until(t, reader, func(s relaytest.State) bool { return len(deferred(s)) == 17 })
+	until(t, founder, changes(1+20+3))
+	if n := len(author.State().Refused); n > 0 {
+		t.Errorf("%d of the author's were not taken", n)
 	}
 }
 

@@ -42,6 +42,7 @@ type room struct {
 	waits   map[*session]int        // how much of it came from whom
 	refused remembered[struct{}]    // not valid
 	below   remembered[[]wire.Hash] // what deferred changes build on
+	wanted  remembered[struct{}]    // asked for, since something that waits builds on it
 	seen    map[ephemeralKey]uint64
 
 	people map[qa.Identity]*person // who has written here

@@ -7,6 +7,10 @@ import (
 	"flyleaf/crdt/wire"
 )
 
+// maxUnheard is how many messages of a peer that bring nothing of what was asked for
+// again end the asking.
+const maxUnheard = 3
+
 // Defer makes the peer not be asked for these changes until Ask names them (rule
 // 20): they were offered and not taken now. What waits for them stays where it
 // is. It is to be called before the next Generate.
@@ -40,6 +44,7 @@ func (p *Peer) Ask(hashes ...wire.Hash) bool {
 			p.again = map[wire.Hash]struct{}{}
 		}
 		p.again[h] = struct{}{}
+		p.askNow, p.unheard = true, 0
 	}
 	return len(p.again) > 0
 }
@@ -72,11 +77,24 @@ func (p *Peer) withAgain(g *graph.Graph, need []wire.Hash) []wire.Hash {
 	return sortedSet(need)
 }
 
-// noteAsked notes that these were asked for. Once is enough: either the peer sends
-// them, or it no longer holds them, or the connection breaks.
-func (p *Peer) noteAsked(need []wire.Hash) {
-	for _, h := range need {
-		delete(p.again, h)
+// noteAnswered looks whether a message brings any of what was asked for again. It
+// may come in several messages; a peer that brings nothing of it in a few no longer
+// holds it.
+func (p *Peer) noteAnswered(m *wire.Message) {
+	if len(p.again) == 0 || p.askNow {
+		return
+	}
+	p.unheard++
+	for _, b := range m.Changes {
+		if h, err := wire.ReadHash(b); err == nil {
+			if _, ok := p.again[h]; ok {
+				p.unheard = 0
+				delete(p.again, h)
+			}
+		}
+	}
+	if p.unheard > maxUnheard {
+		clear(p.again)
 	}
 }
 

@@ -598,8 +598,18 @@ func TestRule20AskedForTogether(t *testing.T) {
 		t.Fatalf("%d deferred", n)
 	}
 	b.putOff = nil
+	b.write(t, actorOf(2), 1, r)
+	under := b.say(t, pb) // way, and a may have nothing to answer to it
 	if pb.Quiet(b.g) || !pb.Ask(pb.Deferred()...) {
 		t.Error("quiet though there is something to ask for")
+	}
+	m := b.say(t, pb)
+	if m == nil || len(decode(t, m).Need) != 200 {
+		t.Error("it is not asked for while a message is under way")
+	}
+	a.receive(t, pa, under)
+	if m != nil {
+		a.receive(t, pa, m)
 	}
 	if n := converse(t, a, b, pa, pb); n > 4 {
 		t.Errorf("%d messages", n)

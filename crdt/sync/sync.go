@@ -69,7 +69,9 @@ type Peer struct {
 	refused   map[wire.Hash]struct{}
 	refusedBy func(wire.Hash) bool   // what the document refused; may be nil
 	deferred  map[wire.Hash]struct{} // not to be asked for now
-	again     map[wire.Hash]struct{} // was deferred, to be asked for with the next message
+	again     map[wire.Hash]struct{} // was deferred, and is asked for until it comes
+	askNow    bool                   // some of it was not asked for yet
+	unheard   int                    // messages of the peer since, that brought nothing of it
 
 	probe *wire.Hash // asked for though we have it, to be answered
 
@@ -157,7 +159,7 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 		switch {
 		case len(send) == 0 && p.heard && slices.Equal(p.theirHeads, heads):
 			return nil, false, nil
-		case p.inFlight && len(p.again) == 0:
+		case p.inFlight && !p.askNow:
 			return nil, false, nil
 		case !p.stock && len(send) == 0 && len(need) == 0 && p.heard && !hasAll(g, p.theirHeads):
 			// All they have beyond us was refused or deferred: nothing to ask for.
@@ -193,7 +195,7 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 		}
 		p.theirNeed = slices.DeleteFunc(p.theirNeed, func(h wire.Hash) bool { _, ok := now[h]; return ok })
 	}
-	p.noteAsked(need)
+	p.askNow = false
 	p.said(send, heads)
 	return m, true, nil
 }
@@ -246,6 +248,7 @@ func (p *Peer) need(g *graph.Graph) []wire.Hash {
 	need = slices.DeleteFunc(need, p.unwanted)
 	if len(p.again) > 0 {
 		need = p.withAgain(g, need)
+		p.askNow = p.askNow && len(p.again) > 0
 	}
 	need = need[:min(len(need), MaxNeed)]
 	if p.probe != nil {
@@ -343,6 +346,7 @@ func (p *Peer) Receive(g *graph.Graph, m *wire.Message, before, refused []wire.H
 	p.wentBack = p.wentBack || p.resetSent
 	p.inFlight, p.resetSent = false, false
 	p.noteAnswer(m)
+	p.noteAnswered(m)
 	if len(m.Changes) > 0 {
 		p.shared = advance(g, heads, before, m, p.shared, p.stock)
 	}
