@@ -285,7 +285,10 @@ func TestWordsOfTheBlockedWaitForTheirDay(t *testing.T) {
 	}
 	do(t, bob, id, qa.Act{Kind: qa.ActPost, Parent: q, Text: "Bob answers what was there before"})
 	settled(t, boss, id, 3)
-	eventually(t, eve, "the answer", func() bool { _, err := eve.Post(bounded(t), id, q); return err == nil && statusOf(t, eve, id).Posts == 6 })
+	eventually(t, eve, "the answer", func() bool {
+		_, err := eve.Post(bounded(t), id, q)
+		return err == nil && statusOf(t, eve, id).Posts == 6
+	})
 
 	do(t, boss, id, qa.Act{Kind: qa.ActBlock, Identity: eve.Identity()})
 	settled(t, boss, id, 6)
