@@ -67,6 +67,10 @@ type backend interface {
 	RevealDraw(ctx context.Context, event qa.EventID) error
 	Claim(ctx context.Context, event qa.EventID, text string) ([]qa.Identity, error)
 	PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim, error)
+	// ListWeeks, Visit and ImportListed are for clubs: club.go.
+	ListWeeks(ctx context.Context, club qa.EventID, weeks []qa.ListedWeek) error
+	Visit(ctx context.Context, event qa.EventID) error
+	ImportListed(ctx context.Context, week qa.Imported, relay string) (importResult, error)
 	// Changes calls fn with the log's entries after a cursor; with follow it goes on
 	// until ctx or the node ends.
 	Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(journal.Entry) error) error

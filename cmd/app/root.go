@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -87,7 +88,7 @@ func newRoot(std streams) *cobra.Command {
 			a.listCmd(), a.showCmd(), a.searchCmd(), a.askCmd(), a.replyCmd(), a.editCmd(), a.withdrawCmd(), a.reactCmd(), a.answeredCmd(),
 		}},
 		{"For authors", []*cobra.Command{
-			a.inboxCmd(), a.answerCmd(), a.takeCmd(), a.laterCmd(), a.candidateCmd(), a.winnersCmd(),
+			a.inboxCmd(), a.answerCmd(), a.takeCmd(), a.laterCmd(), a.candidateCmd(), a.winnersCmd(), a.clubCmd(),
 		}},
 		{"Roles and moderation", []*cobra.Command{
 			a.rolesCmd(), a.blockCmd(), a.unblockCmd(), a.hideCmd(), a.unhideCmd(), a.pinCmd(), a.unpinCmd(),
@@ -216,19 +217,36 @@ func resolveEvent(ctx context.Context, b backend, prefix string) (qa.EventID, er
 		return "", err
 	}
 	var found []qa.Event
+	add := func(e qa.Event) {
+		if !slices.ContainsFunc(found, func(f qa.Event) bool { return f.ID == e.ID }) {
+			found = append(found, e)
+		}
+	}
 	for _, e := range events {
 		if string(e.ID) == prefix {
 			return e.ID, nil
 		}
-		if strings.HasPrefix(string(e.ID), prefix) {
-			found = append(found, e)
+		// A club is an event that has to be named: its weeks are what is meant.
+		if strings.HasPrefix(string(e.ID), prefix) && (prefix != "" || e.Kind != "club") {
+			add(e)
+		}
+		for _, w := range e.Weeks {
+			if prefix != "" && strings.HasPrefix(string(w.ID), prefix) {
+				add(qa.Event{ID: w.ID, Title: w.Title})
+			}
 		}
 	}
 	switch {
 	case len(found) == 1:
+		// One that only a club lists is kept here from now on.
+		if err := b.Visit(ctx, found[0].ID); err != nil {
+			return "", err
+		}
 		return found[0].ID, nil
 	case len(events) == 0:
 		return "", codedf(exitNotFound, "this device keeps no event yet: `flyleaf new` makes one, `flyleaf join INVITATION` fetches one")
+	case len(found) == 0 && prefix == "":
+		return "", codedf(exitNotFound, "this device keeps a club and no week yet: `flyleaf club list` shows what it lists; name one with --event ID")
 	case len(found) == 0:
 		return "", codedf(exitNotFound, "no event begins with %q; `flyleaf events` lists them", prefix)
 	}

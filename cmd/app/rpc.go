@@ -99,6 +99,7 @@ func rpcHandler(b backend) http.Handler {
 	handle(mux, "claim", func(ctx context.Context, r rpcClaim) ([]qa.Identity, error) { return b.Claim(ctx, r.Event, r.Text) })
 	handle(mux, "claims", func(ctx context.Context, e qa.EventID) ([]qa.Claim, error) { return b.PrizeClaims(ctx, e) })
 	inviteHandler(mux, b)
+	clubHandler(mux, b)
 	return mux
 }
 

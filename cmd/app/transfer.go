@@ -38,10 +38,10 @@ type guess struct {
 }
 
 func (a *app) importCmd() *cobra.Command {
-	var event, relay, out string
+	var event, relay, out, club string
 	var dryRun bool
 	c := &cobra.Command{
-		Use:   "import [flags] FILE…",
+		Use:   "import [flags] FILE…|DIR",
 		Short: "Bring in weeks: Jekyll pages, the plain text of a week's page, outlines, JSON, bundles",
 		Long: `Bring in weeks. The format is recognised by the file's content. Without --event each
 file becomes an event of its own, with it all go into that one. A file is taken whole
@@ -50,6 +50,9 @@ imported again adds nothing.
 
 A bundle (` + "`flyleaf export --format bundle`" + `) is merged into the event that it is of, here and
 without any network; each of its changes is checked as one from a relay is.
+
+A folder of a site's pages becomes a club with all its weeks, with --club NAME; done again it
+adds only what is new.
 
 The plain text of a page does not say which messages open a thread: that is guessed.
 Look at the guesses, and correct them, before they are taken:
@@ -66,6 +69,15 @@ Look at the guesses, and correct them, before they are taken:
 				if err := qa.CheckRelay(relay); err != nil {
 					return coded(exitUsage, err)
 				}
+			}
+			if isDir(args) {
+				if dryRun || event != "" {
+					return codedf(exitUsage, "--event and --dry-run do not go with a folder")
+				}
+				return a.importClub(c.Context(), args[0], club, relay)
+			}
+			if club != "" {
+				return codedf(exitUsage, "--club goes with a folder of pages; `flyleaf club add EVENT` lists a single week")
 			}
 			bundles, err := readBundles(args)
 			switch {
@@ -114,6 +126,7 @@ Look at the guesses, and correct them, before they are taken:
 	f.BoolVar(&dryRun, "dry-run", false, "say what would be taken, and take nothing")
 	f.StringVarP(&out, "output", "o", "", "with --dry-run: write an outline to this `file`, to correct and import")
 	f.StringVar(&relay, "relay", "", "the relay of the new events, ws:// or wss://")
+	f.StringVar(&club, "club", "", "with a folder: the `name` of the club that lists its weeks; made when there is none")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 

@@ -1,0 +1,317 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyleaf/qa"
+)
+
+// The commands of a club: its list of weeks, and what is on it.
+
+func (a *app) clubCmd() *cobra.Command {
+	parent := &cobra.Command{
+		Use:   "club",
+		Short: "A community's shelf: the weeks that it lists",
+		Long: `A club is a list of weeks, written by its organisers. Whoever joins the club once has its
+weeks from then on: those to come and the one that is running arrive by themselves,
+those that are over are fetched when they are opened.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	join := a.joinCmd()
+	join.Short = "Keep a club on this device, and with it its weeks"
+	parent.AddCommand(a.clubNewCmd(), join, a.clubAddCmd(), a.clubRemoveCmd(), a.clubListCmd())
+	return parent
+}
+
+func (a *app) clubNewCmd() *cobra.Command {
+	var title, about, language, relay string
+	c := &cobra.Command{
+		Use:     "new --title TITLE [flags]",
+		Short:   "Make a club; prints its ID and the invitation to hand out",
+		Example: `  flyleaf club new --title "The Lamplight Readers" --relay ws://127.0.0.1:3030`,
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if strings.TrimSpace(title) == "" {
+				return codedf(exitUsage, "a club needs a --title")
+			}
+			e := qa.Event{Kind: "club", Title: title, Description: about, Language: language}
+			if relay != "" {
+				if err := qa.CheckRelay(relay); err != nil {
+					return coded(exitUsage, err)
+				}
+				e.Relays = []string{relay}
+			}
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				inv, err := b.Found(ctx, e, relay)
+				if err != nil {
+					return a.explain(err)
+				}
+				if a.json {
+					return a.printJSON(map[string]string{"club": string(inv.Event), "invitation": inv.String()})
+				}
+				a.printf("club        %s\ninvitation  %s\n", inv.Event, inv)
+				return nil
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&title, "title", "", "the club's `name`")
+	f.StringVar(&about, "about", "", "what it is, in Markdown")
+	f.StringVar(&language, "language", "", "the `language` it speaks, such as en")
+	f.StringVar(&relay, "relay", "", "the relay's `address`, ws:// or wss://")
+	return a.jsonFlag(c)
+}
+
+// clubFlag adds --club.
+func clubFlag(c *cobra.Command, club *string) *cobra.Command {
+	c.Flags().StringVar(club, "club", "", "the club's `ID`, or a beginning of it or of its name that fits only one")
+	return c
+}
+
+// resolveClub finds the one club whose ID or name begins with what was typed.
+func resolveClub(ctx context.Context, b backend, typed string) (qa.Event, error) {
+	events, err := b.Events(ctx)
+	if err != nil {
+		return qa.Event{}, err
+	}
+	var found []qa.Event
+	clubs := 0
+	for _, e := range events {
+		if e.Kind != "club" {
+			continue
+		}
+		clubs++
+		if strings.HasPrefix(string(e.ID), typed) || strings.HasPrefix(strings.ToLower(e.Title), strings.ToLower(typed)) {
+			found = append(found, e)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case clubs == 0:
+		return qa.Event{}, codedf(exitNotFound, "this device keeps no club yet: `flyleaf club new` makes one, `flyleaf club join INVITATION` fetches one")
+	case len(found) == 0:
+		return qa.Event{}, codedf(exitNotFound, "no club begins with %q; `flyleaf club list` lists them", typed)
+	}
+	var list strings.Builder
+	for _, e := range found {
+		list.WriteString("\n  " + string(e.ID) + "  " + plain(e.Title))
+	}
+	return qa.Event{}, codedf(exitNotFound, "which club? Name it with --club ID:%s", list.String())
+}
+
+func (a *app) clubAddCmd() *cobra.Command {
+	var club string
+	c := &cobra.Command{
+		Use:   "add [flags] EVENT…",
+		Short: "Put weeks on a club's list, or bring what it says of them up to date",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				to, err := resolveClub(ctx, b, club)
+				if err != nil {
+					return err
+				}
+				var weeks []qa.ListedWeek
+				for _, arg := range args {
+					id, err := resolveEvent(ctx, b, arg)
+					if err != nil {
+						return err
+					}
+					week, err := b.Week(ctx, id)
+					if err != nil {
+						return err
+					}
+					if week.Event.Founder == "" {
+						return codedf(exitNotFound, "%s has not been fetched yet, so nothing is known of it; nothing was changed. `flyleaf sync` fetches it", id)
+					}
+					if week.Event.Kind == "club" {
+						return codedf(exitUsage, "%s is a club itself; nothing was changed", id)
+					}
+					week.Event.ID = id
+					listing := week.Event.Listing()
+					if inv, err := b.Invitation(ctx, id); err == nil && inv.Relay != "" {
+						listing.Relay = inv.Relay
+					}
+					weeks = append(weeks, listing)
+				}
+				if err := b.ListWeeks(ctx, to.ID, weeks); err != nil {
+					return a.explain(err)
+				}
+				return a.done(to.ID, "On the list of "+plain(to.Title)+".")
+			})
+		},
+	}
+	return a.jsonFlag(clubFlag(c, &club))
+}
+
+func (a *app) clubRemoveCmd() *cobra.Command {
+	var club string
+	c := &cobra.Command{
+		Use:   "remove [flags] EVENT",
+		Short: "Take a week off a club's list; the week itself stays where it is",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				of, err := resolveClub(ctx, b, club)
+				if err != nil {
+					return err
+				}
+				var found []qa.ListedWeek
+				for _, w := range of.Weeks {
+					if strings.HasPrefix(string(w.ID), args[0]) {
+						found = append(found, w)
+					}
+				}
+				if len(found) != 1 {
+					return codedf(exitNotFound, "%d weeks of %s begin with %q; nothing was changed. `flyleaf club list` lists them", len(found), plain(of.Title), args[0])
+				}
+				if err := b.ListWeeks(ctx, of.ID, []qa.ListedWeek{{ID: found[0].ID}}); err != nil {
+					return a.explain(err)
+				}
+				return a.done(of.ID, "Not on the list of "+plain(of.Title)+" any more.")
+			})
+		},
+	}
+	return a.jsonFlag(clubFlag(c, &club))
+}
+
+// jsonClub is a club as `club list --json` prints it. The names are a contract.
+type jsonClub struct {
+	Club     qa.EventID      `json:"club"`
+	Title    string          `json:"title"`
+	Now      []qa.ListedWeek `json:"now"`
+	Upcoming []qa.ListedWeek `json:"upcoming"`
+	Archive  []qa.ListedWeek `json:"archive"`
+	Fetched  []qa.EventID    `json:"fetched"` // those of which this device has something
+}
+
+func (a *app) clubListCmd() *cobra.Command {
+	var club string
+	c := &cobra.Command{
+		Use:   "list [flags]",
+		Short: "The weeks of a club: now, to come, and over",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				e, err := resolveClub(ctx, b, club)
+				if err != nil {
+					return err
+				}
+				events, err := b.Events(ctx)
+				if err != nil {
+					return err
+				}
+				here := map[qa.EventID]bool{}
+				for _, o := range events {
+					here[o.ID] = o.Founder != ""
+				}
+				sorted := qa.NewClub(e, nowMillis())
+				if a.json {
+					j := jsonClub{Club: e.ID, Title: e.Title, Now: list(sorted.Now), Upcoming: list(sorted.Upcoming), Archive: list(sorted.Archive), Fetched: []qa.EventID{}}
+					for _, w := range e.Weeks {
+						if here[w.ID] {
+							j.Fetched = append(j.Fetched, w.ID)
+						}
+					}
+					slices.Sort(j.Fetched)
+					return a.printJSON(j)
+				}
+				a.printClub(&sorted, here)
+				return nil
+			})
+		},
+	}
+	return a.jsonFlag(clubFlag(c, &club))
+}
+
+// list is the weeks as JSON has them: [] and not null.
+func list(weeks []qa.ListedWeek) []qa.ListedWeek { return append([]qa.ListedWeek{}, weeks...) }
+
+func (a *app) printClub(c *qa.Club, here map[qa.EventID]bool) {
+	a.printf("%s  %s\n", c.Event.ID, plain(c.Event.Title))
+	if len(c.Event.Weeks) == 0 {
+		a.printf("No weeks yet. `flyleaf club add EVENT` puts one on the list.\n")
+	}
+	section := func(title string, weeks []qa.ListedWeek) {
+		if len(weeks) == 0 {
+			return
+		}
+		a.printf("\n%s\n", title)
+		for _, w := range weeks {
+			day, state := "          ", ""
+			if w.StartsAtMillis != 0 {
+				day = time.UnixMilli(w.StartsAtMillis).Format(time.DateOnly)
+			}
+			if !here[w.ID] {
+				state = "  (fetched when it is opened)"
+			}
+			by := ""
+			if w.Authors != "" {
+				by = ", " + w.Authors
+			}
+			a.printf("  %s  %s  %s%s%s\n", day, w.ID, plain(w.Title), plain(by), state)
+		}
+	}
+	section("Now", c.Now)
+	section("To come", c.Upcoming)
+	section("Read together", c.Archive)
+}
+
+// ListWeeks puts weeks on a club's list, all or none; one without a title is taken
+// off it.
+func (l *local) ListWeeks(ctx context.Context, club qa.EventID, weeks []qa.ListedWeek) error {
+	acts := make([]qa.Act, len(weeks))
+	for i := range weeks {
+		acts[i] = weeks[i].Act(nowMillis())
+	}
+	return l.node.DoAll(ctx, club, acts)
+}
+
+// Visit says that somebody is looking at an event: one that only a club lists is
+// followed from now on.
+func (l *local) Visit(ctx context.Context, event qa.EventID) error { return l.node.Visit(ctx, event) }
+
+// ImportListed is Import of a week that a club will list and that is over: it goes
+// to the relay in its turn, and takes no place in memory.
+func (l *local) ImportListed(ctx context.Context, week qa.Imported, relay string) (importResult, error) {
+	r, err := l.node.ImportListed(ctx, week, relay)
+	return importResult{Event: r.Event, Questions: r.Questions, Replies: r.Replies, Known: r.Known}, err
+}
+
+type rpcListWeeks struct {
+	Club  qa.EventID
+	Weeks []qa.ListedWeek
+}
+
+// clubHandler adds what clubs need to the local socket.
+func clubHandler(mux *http.ServeMux, b backend) {
+	handle(mux, "listWeeks", func(ctx context.Context, r rpcListWeeks) (rpcNothing, error) {
+		return rpcNothing{}, b.ListWeeks(ctx, r.Club, r.Weeks)
+	})
+	handle(mux, "visit", func(ctx context.Context, e qa.EventID) (rpcNothing, error) { return rpcNothing{}, b.Visit(ctx, e) })
+	handle(mux, "importListed", func(ctx context.Context, r rpcImport) (importResult, error) {
+		return b.ImportListed(ctx, r.Week, r.Relay)
+	})
+}
+
+func (r *remote) ListWeeks(ctx context.Context, club qa.EventID, weeks []qa.ListedWeek) error {
+	_, err := call[rpcNothing](ctx, r, "listWeeks", rpcListWeeks{club, weeks})
+	return err
+}
+
+func (r *remote) Visit(ctx context.Context, event qa.EventID) error {
+	_, err := call[rpcNothing](ctx, r, "visit", event)
+	return err
+}
+
+func (r *remote) ImportListed(ctx context.Context, week qa.Imported, relay string) (importResult, error) {
+	return call[importResult](ctx, r, "importListed", rpcImport{Week: week, Relay: relay})
+}
