@@ -1,9 +1,10 @@
 // Event measures what an event of many posts costs a device: fetching all of it
 // from a relay, and opening it from disk. Both are the programs that people run:
 //
-//   - pull: `flyleaf sync` on a device that has joined and holds nothing, until it
-//     has every change, has checked every signature and permission, and has all of
-//     it on disk, in the views and in the search index, and has ended;
+//   - pull: `flyleaf join` on a device that holds nothing, with `flyleaf sync` after it
+//     where that is not enough, until the device has every change, has checked every
+//     signature and permission, has all of it on disk, in the views and in the search
+//     index, and the program has ended;
 //   - open: `flyleaf serve`, from its start to the end of the event's first page.
 //
 // The event is made here: posts and three reactions for each by 20 people, every

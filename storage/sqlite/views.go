@@ -84,17 +84,14 @@ func (t *tx) putViews(ctx context.Context, doc int64, v *viewRows) error {
 			return err
 		}
 	}
-	for _, p := range v.posts {
+	ids := make([]int64, len(v.posts))
+	for i, p := range v.posts {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		var id int64
 		if err := t.row(`INSERT INTO posts (document, post, parent, at, json) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (document, post) DO UPDATE SET parent = excluded.parent, at = excluded.at, json = excluded.json
-			RETURNING id`, []any{doc, string(p.id), string(p.parent), p.at, p.json}, &id); err != nil {
-			return err
-		}
-		if _, err := t.exec("INSERT OR REPLACE INTO search (rowid, words) VALUES (?, ?)", id, p.words); err != nil {
+			RETURNING id`, []any{doc, string(p.id), string(p.parent), p.at, p.json}, &ids[i]); err != nil {
 			return err
 		}
 	}
@@ -110,6 +107,16 @@ func (t *tx) putViews(ctx context.Context, doc int64, v *viewRows) error {
 	for _, p := range v.people {
 		if _, err := t.exec(`INSERT INTO people (document, identity, json) VALUES (?, ?, ?)
 			ON CONFLICT DO UPDATE SET json = excluded.json`, doc, string(p.id), p.json); err != nil {
+			return err
+		}
+	}
+	// The words last: before a statement of the other kinds, the index would write
+	// down what it has gathered so far, and put thousands of small pieces together.
+	for i, p := range v.posts {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := t.exec("INSERT OR REPLACE INTO search (rowid, words) VALUES (?, ?)", ids[i], p.words); err != nil {
 			return err
 		}
 	}
