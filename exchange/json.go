@@ -37,8 +37,8 @@ type jsonPost struct {
 	ID         qa.PostID     `json:"id"`
 	Parent     qa.PostID     `json:"parent,omitempty"`
 	Name       string        `json:"name"` // as shown
-	OnBehalfOf string        `json:"onBehalfOf"`
-	By         qa.Identity   `json:"by"`
+	OnBehalfOf string        `json:"onBehalfOf,omitempty"`
+	By         qa.Identity   `json:"by,omitempty"`
 	Text       string        `json:"text"` // "" when withdrawn
 	At         int64         `json:"at"`
 	Author     bool          `json:"author"`
@@ -70,6 +70,57 @@ func WriteJSON(w io.Writer, week qa.Week) error {
 		}
 		out.Threads = append(out.Threads, jt)
 	}
+	return encodeWeek(w, out)
+}
+
+// WritePublishedJSON writes what is published of a week (see Publish) as JSONFormat:
+// names as people chose, no identities, no revisions, nothing that is withdrawn or
+// hidden. ReadJSON takes it in again.
+func WritePublishedJSON(w io.Writer, week qa.Week) error {
+	p := Publish(week)
+	views := map[string]*qa.PostView{} // by published ID
+	ids := publishedIDs(&week)
+	for i := range week.Threads {
+		t := &week.Threads[i]
+		views[ids[t.Question.ID]] = &t.Question
+		for j := range t.Replies {
+			views[ids[t.Replies[j].ID]] = &t.Replies[j]
+		}
+	}
+	e := p.Event
+	e.Founder, e.Roles, e.Relays, e.Winners, e.Draw, e.Cover, e.CoverIn = "", nil, nil, nil, nil, "", ""
+	out := jsonWeek{Format: JSONFormat, Event: e, Threads: []jsonThread{}}
+	post := func(x *PublishedPost) jsonPost {
+		v := views[x.ID]
+		jp := jsonPost{ID: qa.PostID(x.ID), Name: x.Name, Text: x.Text, At: x.AtMillis, Author: x.Author}
+		if v.ID != jp.ID { // named by its source, which an organiser set
+			jp.Source = v.Source
+		}
+		switch x.Gone {
+		case "withdrawn":
+			jp.Withdrawn = true
+		case "hidden":
+			jp.Hidden = "hidden"
+		}
+		if rs, _ := ReactionsX(x.Reactions); rs != "" {
+			jp.X = map[string]string{XReactions: rs}
+		}
+		return jp
+	}
+	for i := range p.Threads {
+		t := &p.Threads[i]
+		jt := jsonThread{jsonPost: post(&t.PublishedPost), Answered: t.Answered, Wants: t.Wants, DuplicateOf: qa.PostID(t.DuplicateOf), Replies: []jsonPost{}}
+		for j := range t.Replies {
+			r := post(&t.Replies[j])
+			r.Parent = qa.PostID(ids[views[t.Replies[j].ID].Parent])
+			jt.Replies = append(jt.Replies, r)
+		}
+		out.Threads = append(out.Threads, jt)
+	}
+	return encodeWeek(w, out)
+}
+
+func encodeWeek(w io.Writer, out jsonWeek) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)

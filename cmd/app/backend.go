@@ -50,6 +50,8 @@ type backend interface {
 	// Bundle returns an event's changes and signatures as one file, Merge takes one in.
 	Bundle(ctx context.Context, event qa.EventID) ([]byte, error)
 	Merge(ctx context.Context, b []byte) (mergeResult, error)
+	// Blob returns the bytes that an event keeps under a key: its cover.
+	Blob(ctx context.Context, event qa.EventID, key string) ([]byte, error)
 
 	Week(ctx context.Context, event qa.EventID) (qa.Week, error)
 	Post(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Post, error)

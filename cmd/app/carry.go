@@ -57,6 +57,21 @@ func (l *local) Merge(ctx context.Context, b []byte) (mergeResult, error) {
 	return out, err
 }
 
+// Blob returns what an event keeps under a key.
+func (l *local) Blob(ctx context.Context, event qa.EventID, key string) ([]byte, error) {
+	b, err := l.node.Blob(ctx, event, key)
+	return b, explainNotFound(err)
+}
+
+// explainNotFound gives the error of something that is not here its exit code, which
+// it keeps on the way from a running process.
+func explainNotFound(err error) error {
+	if isNotFound(err) {
+		return coded(exitNotFound, err)
+	}
+	return err
+}
+
 // carryHandler adds to the local socket what carries bytes as they are.
 func carryHandler(mux *http.ServeMux, b backend) {
 	mux.HandleFunc("GET /bundle/{event}", func(w http.ResponseWriter, r *http.Request) {
@@ -66,6 +81,14 @@ func carryHandler(mux *http.ServeMux, b backend) {
 			return
 		}
 		_, _ = w.Write(out) // the caller that went away hears nothing, and needs nothing
+	})
+	mux.HandleFunc("GET /blob/{event}/{key}", func(w http.ResponseWriter, r *http.Request) {
+		out, err := b.Blob(r.Context(), qa.EventID(r.PathValue("event")), r.PathValue("key"))
+		if err != nil {
+			writeRPC(w, http.StatusUnprocessableEntity, rpcError{Message: err.Error(), Code: codeOf(err)})
+			return
+		}
+		_, _ = w.Write(out) // as above
 	})
 	mux.HandleFunc("POST /bundle", func(w http.ResponseWriter, r *http.Request) {
 		in, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bundle.MaxSize))
@@ -84,6 +107,10 @@ func carryHandler(mux *http.ServeMux, b backend) {
 
 func (r *remote) Bundle(ctx context.Context, event qa.EventID) ([]byte, error) {
 	return r.exchange(ctx, http.MethodGet, "/bundle/"+url.PathEscape(string(event)), nil)
+}
+
+func (r *remote) Blob(ctx context.Context, event qa.EventID, key string) ([]byte, error) {
+	return r.exchange(ctx, http.MethodGet, "/blob/"+url.PathEscape(string(event))+"/"+url.PathEscape(key), nil)
 }
 
 func (r *remote) Merge(ctx context.Context, b []byte) (mergeResult, error) {

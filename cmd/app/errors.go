@@ -12,7 +12,7 @@ import (
 
 func isNotFound(err error) bool {
 	return errors.Is(err, storage.ErrNotFound) || errors.Is(err, replica.ErrUnknownEvent) || errors.Is(err, replica.ErrUnknownPost) || errors.Is(err, replica.ErrNothingHere) ||
-		errors.Is(err, replica.ErrUnknownChange) || errors.Is(err, replica.ErrNoInvitation)
+		errors.Is(err, replica.ErrUnknownChange) || errors.Is(err, replica.ErrNoInvitation) || errors.Is(err, replica.ErrNoBlob)
 }
 
 // isRefused reports whether the error is about what a person gave us.

@@ -1,0 +1,78 @@
+package site
+
+import (
+	"strings"
+	"time"
+	_ "time/tzdata" // zones by name must be known where the system has no list of them
+
+	"flyleaf/exchange/ics"
+	"flyleaf/qa"
+)
+
+// days writes "9 to 13 November 2026" in the event's zone; "" when no day is set.
+func days(e *qa.Event) string {
+	if e.StartsAtMillis == 0 {
+		return ""
+	}
+	zone := ics.Zone(e)
+	from := time.UnixMilli(e.StartsAtMillis).In(zone)
+	if e.EndsAtMillis <= e.StartsAtMillis {
+		return from.Format("2 January 2006")
+	}
+	until := time.UnixMilli(e.EndsAtMillis).In(zone)
+	switch {
+	case from.Year() != until.Year():
+		return from.Format("2 January 2006") + " to " + until.Format("2 January 2006")
+	case from.Month() != until.Month():
+		return from.Format("2 January") + " to " + until.Format("2 January 2006")
+	case from.Day() == until.Day():
+		return from.Format("2 January 2006")
+	}
+	return from.Format("2") + " to " + until.Format("2 January 2006")
+}
+
+// moment is a time for people and for machines.
+type moment struct{ Words, Machine string }
+
+// written writes the time of a post in the event's zone; the zero moment when it is not
+// known. Within the days of the week the weekday says enough.
+func written(e *qa.Event, ms int64) moment {
+	if ms == 0 {
+		return moment{}
+	}
+	t := time.UnixMilli(ms).In(ics.Zone(e))
+	layout := "2 Jan 2006, 15:04"
+	if e.StartsAtMillis != 0 && ms >= e.StartsAtMillis && ms <= e.EndsAtMillis {
+		layout = "Mon 2 Jan, 15:04"
+	}
+	return moment{t.Format(layout), t.UTC().Format(time.RFC3339)}
+}
+
+// day is the heading under which questions of one day stand.
+func day(e *qa.Event, ms int64) string {
+	if ms == 0 {
+		return ""
+	}
+	t := time.UnixMilli(ms).In(ics.Zone(e))
+	if e.StartsAtMillis != 0 && ms >= e.StartsAtMillis && ms <= e.EndsAtMillis {
+		return t.Format("Monday")
+	}
+	return t.Format("Monday 2 January 2006")
+}
+
+// and joins names: "A, B and C".
+func and(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// cloth chooses one of four bindings for a book whose cover nobody has set.
+func cloth(key string) int {
+	sum := 0
+	for _, c := range []byte(key) {
+		sum += int(c)
+	}
+	return sum%4 + 1
+}
