@@ -35,7 +35,7 @@ bench: ## the relay beside other sync servers, into bench/RESULTS.md; ARGS="-h" 
 	$(GO) run ./bench $(ARGS)
 
 microbench: ## benchmarks of the packages
-	$(GO) test -run '^$$' -bench . -benchmem ./crdt/... ./storage/... ./webui/...
+	$(GO) test -run '^$$' -bench . -benchmem ./crdt/... ./storage/... ./webui/... ./exchange/...
 
 wasm: ## what must run in a browser tab later, builds for it now
 	GOOS=js GOARCH=wasm $(GO) build ./qa ./crdt/wire ./crdt/graph ./crdt/fold ./crdt/sync/... ./crdt/bundle ./trust ./trust/identity ./storage ./storage/mem ./journal ./exchange ./webui

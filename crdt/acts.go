@@ -255,6 +255,12 @@ func (d *Document) planPost(a *qa.Act, start uint64) (*plan, error) {
 	if a.AsAuthor {
 		p.set(post, "as", "author")
 	}
+	if len(a.X) > 0 {
+		x := p.makeMap(post, "x")
+		for _, key := range slices.Sorted(maps.Keys(a.X)) {
+			p.set(x, key, a.X[key])
+		}
+	}
 	p.revise(revisions, a.Text, []byte(d.actor), start)
 	return p, nil
 }

@@ -669,7 +669,7 @@ func TestPostWithAllThereIs(t *testing.T) {
 	author := idOf(1)
 	q := do(t, d, qa.Act{
 		Kind: qa.ActPost, AtMillis: monday + 5, Text: "Why?", OnBehalfOf: "Bob", Source: "page 3",
-		Tags: []string{"plot", "end"}, AsAuthor: true,
+		Tags: []string{"plot", "end"}, AsAuthor: true, X: map[string]string{"reactions": "[]", "a": "b"},
 	})
 	h.add(t, q.Bytes)
 	for _, a := range []qa.Act{
@@ -704,6 +704,7 @@ func TestPostWithAllThereIs(t *testing.T) {
 			HiddenBy: author, HiddenAtMillis: monday + 1, DuplicateBy: author, InDraw: true,
 		},
 		Reactions: []qa.Reaction{{By: author, Emoji: "want"}},
+		X:         map[string]string{"reactions": "[]", "a": "b"},
 	}
 	if !reflect.DeepEqual(p, want) {
 		t.Fatalf("got  %+v\nwant %+v", p, want)

@@ -6,7 +6,7 @@ type ActKind string
 // The acts of schema 1.
 const (
 	ActFound    ActKind = "found"    // Event: the new event (ID, Founder are ignored)
-	ActPost     ActKind = "post"     // Parent ("" asks), Text, OnBehalfOf, Tags, AtMillis, Source, AsAuthor, Origin, Anonymous
+	ActPost     ActKind = "post"     // Parent ("" asks), Text, OnBehalfOf, Tags, AtMillis, Source, AsAuthor, X, Origin, Anonymous
 	ActEdit     ActKind = "edit"     // Post, Text; adds a revision
 	ActWithdraw ActKind = "withdraw" // Post, On (false takes the withdrawal back)
 	ActReact    ActKind = "react"    // Post, Emoji, On
@@ -43,12 +43,15 @@ type Act struct {
 	Tags       []string `json:"tags,omitempty"`
 	Source     string   `json:"source,omitempty"`
 	AsAuthor   bool     `json:"asAuthor,omitempty"`
-	Emoji      string   `json:"emoji,omitempty"`
-	On         bool     `json:"on,omitempty"`
-	Mark       string   `json:"mark,omitempty"`
-	Person     *Person  `json:"person,omitempty"`
-	Identity   Identity `json:"identity,omitempty"`
-	Role       Role     `json:"role,omitempty"`
+	// X is kept in the post's x, for what came with a message that was imported.
+	X map[string]string `json:"x,omitempty"`
+
+	Emoji    string   `json:"emoji,omitempty"`
+	On       bool     `json:"on,omitempty"`
+	Mark     string   `json:"mark,omitempty"`
+	Person   *Person  `json:"person,omitempty"`
+	Identity Identity `json:"identity,omitempty"`
+	Role     Role     `json:"role,omitempty"`
 	// Fields of `event` by their key in the document: values are string,
 	// int64 (times), uint64 (prizes) or bool.
 	Fields map[string]any `json:"fields,omitempty"`

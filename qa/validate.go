@@ -155,19 +155,26 @@ func (e *Event) Validate() error {
 	if err := checkRelays(e.Relays); err != nil {
 		return err
 	}
-	if err := checkCount("event/x", len(e.X), MaxXKeys); err != nil {
+	if err := checkX("event/x", e.X); err != nil {
 		return err
-	}
-	for key, v := range e.X {
-		if err := checkKey("event/x", key, MaxXName); err != nil {
-			return err
-		}
-		if err := checkText("event/x/"+key, v, MaxXValue); err != nil {
-			return err
-		}
 	}
 	for _, g := range e.Roles {
 		if err := checkGrant(g.ID, g.Role); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkX(field string, x map[string]string) error {
+	if err := checkCount(field, len(x), MaxXKeys); err != nil {
+		return err
+	}
+	for key, v := range x {
+		if err := checkKey(field, key, MaxXName); err != nil {
+			return err
+		}
+		if err := checkText(field+"/"+key, v, MaxXValue); err != nil {
 			return err
 		}
 	}
@@ -335,6 +342,9 @@ func (a *Act) validatePost() error {
 	}
 	if a.Anonymous && (a.OnBehalfOf != "" || a.AsAuthor) {
 		return bad("post", "what is said anonymously is said for nobody else")
+	}
+	if err := checkX("post/x", a.X); err != nil {
+		return err
 	}
 	for _, t := range a.Tags {
 		if strings.Contains(t, ",") {

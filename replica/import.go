@@ -215,7 +215,7 @@ func (d *draft) importPosts(event qa.Event, posts []qa.ImportedPost) (ImportResu
 		}
 		act := qa.Act{
 			Kind: qa.ActPost, AtMillis: p.AtMillis, Text: p.Text, OnBehalfOf: p.Name,
-			Source: p.Source, AsAuthor: p.AsAuthor,
+			Source: p.Source, AsAuthor: p.AsAuthor, X: p.X,
 		}
 		if act.AtMillis == 0 {
 			act.AtMillis = start + int64(i+1)*postGapMillis

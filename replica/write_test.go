@@ -157,6 +157,9 @@ func imported(posts int) qa.Imported {
 	w := qa.Imported{Format: "page", Source: "page:a-week", Event: week}
 	for i := range posts {
 		p := qa.ImportedPost{Parent: -1, Name: fmt.Sprint("Reader ", i), Text: fmt.Sprint("text ", i), Source: fmt.Sprint("a-week#", i), Line: i + 1}
+		if i == 3 {
+			p.X = map[string]string{"reactions": "what came with it"}
+		}
 		if i%3 != 0 {
 			p.Parent, p.AsAuthor = i-i%3, i%3 == 1
 		}
@@ -204,6 +207,9 @@ func TestImportingAgainAddsNothing(t *testing.T) {
 		}
 		if q := w.Threads[1].Question; q.Name != "Reader 3" || q.AtMillis <= w.Threads[0].Replies[1].AtMillis || q.AtMillis < week.StartsAtMillis {
 			t.Fatalf("%+v", q)
+		}
+		if q := w.Threads[1].Question; q.X["reactions"] != "what came with it" || len(w.Threads[0].Question.X) != 0 {
+			t.Fatalf("what came with a message is %v", q.X)
 		}
 		if !w.Threads[0].Replies[0].ByAuthor || w.Threads[0].Replies[1].ByAuthor {
 			t.Fatal("who is an author was lost")
