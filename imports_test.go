@@ -39,6 +39,7 @@ var rules = map[string]rule{
 	"replica":              {[]string{"qa", "crdt/...", "crdt", "storage/...", "storage", "trust"}, "a node needs everything but exchange, and never the relay"},
 	"relay":                {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/fold", "crdt/sync", "crdt/sync/repo", "trust", "storage"}, "the relay builds without cgo, so it never imports crdt"},
 	"relay/relaytest":      {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/fold", "crdt/sync", "crdt/sync/repo", "trust", "trust/trusttest", "storage", "storage/mem", "relay"}, "test clients of the relay need no cgo either"},
+	"exchange/cover":       {[]string{"qa"}, "a picture is made small enough for an event"},
 	"exchange/feed":        {[]string{"qa", "exchange", "exchange/markdown"}, "a feed is a function of what is published"},
 	"exchange/ics":         {[]string{"qa"}, "a calendar is a function of an event"},
 	"exchange/site":        {[]string{"qa", "exchange", "exchange/markdown", "exchange/feed", "exchange/ics"}, "a site is a function of what is published"},

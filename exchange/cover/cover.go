@@ -1,0 +1,95 @@
+// Package cover makes a picture of any common format small enough to travel in an
+// event: a JPEG of at most qa.MaxBlob bytes.
+//
+// It guarantees that a picture is looked at before it is decoded, so that a small
+// file cannot claim more memory than MaxPixels take, and that the result is a plain
+// JPEG: nothing of what the file said besides its pixels (places, cameras, names)
+// is in it.
+package cover
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	_ "image/gif" // read, like those below
+	"image/jpeg"
+	_ "image/png"
+
+	"golang.org/x/image/draw"
+	_ "golang.org/x/image/webp"
+
+	"flyleaf/qa"
+)
+
+// Bounds of what is taken, and of what comes out.
+const (
+	MaxInput  = 16 << 20   // bytes of a file
+	MaxPixels = 40_000_000 // of a picture; it takes up to four bytes a pixel to decode
+	MaxEdge   = 900        // pixels of the longer edge of the result
+	minEdge   = 64         // below which nothing is tried any more
+)
+
+var (
+	// ErrFormat is returned for what is no JPEG, PNG, GIF or WebP, or a damaged one.
+	ErrFormat = errors.New("this is no picture that can be read (JPEG, PNG, GIF or WebP)")
+	// ErrTooLarge is returned for more than MaxInput bytes or MaxPixels pixels.
+	ErrTooLarge = errors.New("this picture is too large")
+	// ErrStubborn is returned for a picture that cannot be made small enough.
+	ErrStubborn = errors.New("this picture cannot be made small enough")
+)
+
+// Shrink returns the picture as a JPEG of at most qa.MaxBlob bytes and MaxEdge
+// pixels an edge. Transparent parts become white; of an animation the first frame
+// is taken.
+func Shrink(b []byte) ([]byte, error) {
+	if len(b) > MaxInput {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxInput)
+	}
+	c, _, err := image.DecodeConfig(bytes.NewReader(b))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrFormat, err)
+	}
+	if c.Width <= 0 || c.Height <= 0 {
+		return nil, fmt.Errorf("%w: it has no pixels", ErrFormat)
+	}
+	if c.Width > MaxPixels/c.Height {
+		return nil, fmt.Errorf("%w: %d by %d pixels, at most %d in all", ErrTooLarge, c.Width, c.Height, MaxPixels)
+	}
+	src, _, err := image.Decode(bytes.NewReader(b))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrFormat, err)
+	}
+	for edge := min(MaxEdge, max(c.Width, c.Height)); edge >= min(minEdge, max(c.Width, c.Height)); edge = edge * 4 / 5 {
+		small := scale(src, edge)
+		for _, quality := range []int{88, 78, 66, 54} {
+			var out bytes.Buffer
+			if err := jpeg.Encode(&out, small, &jpeg.Options{Quality: quality}); err != nil {
+				return nil, err
+			}
+			if out.Len() <= qa.MaxBlob {
+				return out.Bytes(), nil
+			}
+		}
+		if edge == 1 {
+			break
+		}
+	}
+	return nil, ErrStubborn
+}
+
+// scale draws the picture on white so that its longer edge has that many pixels.
+func scale(src image.Image, edge int) image.Image {
+	b := src.Bounds()
+	w, h := edge, edge
+	if b.Dx() > b.Dy() {
+		h = max(1, b.Dy()*edge/b.Dx())
+	} else {
+		w = max(1, b.Dx()*edge/b.Dy())
+	}
+	dst := image.NewRGBA(image.Rect(0, 0, w, h))
+	draw.Draw(dst, dst.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
+	draw.CatmullRom.Scale(dst, dst.Bounds(), src, b, draw.Over, nil)
+	return dst
+}
