@@ -28,6 +28,7 @@ type fakeNode struct {
 	anon     map[qa.PostID]qa.Identity // keys of anonymous questions
 	spoken   []qa.Presence             // what was announced
 	phrase   []string
+	visited  []qa.EventID
 }
 
 type fakeSub struct {
@@ -49,6 +50,7 @@ type fakeWeek struct {
 	verified map[qa.PostID]qa.Verification
 	claim    [2]string // role and state of this device's own invitation
 	claims   []qa.Claim
+	blobs    map[string][]byte
 }
 
 const fakeMe = qa.Identity("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
@@ -206,7 +208,7 @@ func (f *fakeNode) doLocked(event qa.EventID, act qa.Act) (qa.PostID, error) {
 		w.people[act.Person.ID] = *act.Person
 		return "", nil
 	}
-	if f.trustLocked(w, act) || f.weekLocked(w, act) {
+	if f.eventLocked(w, act) || f.trustLocked(w, act) || f.weekLocked(w, act) {
 		return "", nil
 	}
 	i := slices.IndexFunc(w.posts, func(p qa.Post) bool { return p.ID == act.Post })

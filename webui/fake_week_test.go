@@ -143,3 +143,83 @@ func (f *fakeNode) PrizeClaims(_ context.Context, event qa.EventID) ([]qa.Claim,
 	defer f.mu.Unlock()
 	return slices.Clone(f.weeks[event].claims), nil
 }
+
+// eventLocked carries out what a form says of the week itself.
+func (f *fakeNode) eventLocked(w *fakeWeek, act qa.Act) bool {
+	switch act.Kind {
+	case qa.ActBlob:
+		if w.blobs == nil {
+			w.blobs = map[string][]byte{}
+		}
+		w.blobs[qa.BlobKey(act.Bytes)] = act.Bytes
+		return true
+	case qa.ActEvent:
+		e := &w.event
+		for _, v := range act.Fields {
+			if _, flag := v.(bool); flag {
+				return false
+			}
+		}
+		for key, v := range act.Fields {
+			switch v := v.(type) {
+			case string:
+				*map[string]*string{"title": &e.Title, "authors": &e.Authors, "description": &e.Description, "zone": &e.Zone, "cover": &e.Cover}[key] = v
+			case int64:
+				*timesOf(e)[key] = v
+			case uint64:
+				e.Prizes = v
+			}
+		}
+		if act.Links != nil {
+			e.Links = act.Links
+		}
+		return true
+	}
+	return false
+}
+
+func (f *fakeNode) Blob(_ context.Context, event qa.EventID, key string) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if b, ok := f.weeks[event].blobs[key]; ok {
+		return b, nil
+	}
+	return nil, errors.New("this device does not have that picture")
+}
+
+func (f *fakeNode) ListWeeks(_ context.Context, club qa.EventID, weeks []qa.ListedWeek) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		return f.fail
+	}
+	e := &f.weeks[club].event
+	for _, w := range weeks {
+		e.Weeks = slices.DeleteFunc(e.Weeks, func(x qa.ListedWeek) bool { return x.ID == w.ID })
+		if w.Title != "" {
+			e.Weeks = append(e.Weeks, w)
+		}
+	}
+	return nil
+}
+
+func (f *fakeNode) Visit(_ context.Context, event qa.EventID) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.visited = append(f.visited, event)
+	return nil
+}
+
+func (f *fakeNode) SearchAll(_ context.Context, query string, limit int) ([]FoundPost, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []FoundPost
+	for _, id := range f.order {
+		for _, p := range f.weeks[id].posts {
+			if query != "" && strings.Contains(strings.ToLower(p.Text()), strings.ToLower(query)) && len(out) < limit {
+				out = append(out, FoundPost{id, p.ID})
+			}
+		}
+	}
+	return out, nil
+}

@@ -150,8 +150,7 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 			}
 		}
 		if changes {
-			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-			if err := r.ParseForm(); err != nil {
+			if err := parseForm(w, r); err != nil {
 				s.problem(w, r, http.StatusRequestEntityTooLarge, "That was too much at once",
 					"The form could not be read: "+err.Error()+". Nothing was changed. Go back, where your words still are, and shorten them.")
 				return
@@ -164,6 +163,17 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// parseForm reads a form, of bounded size. What a picture in it takes beyond some of
+// it is kept in a file until the request is done.
+func parseForm(w http.ResponseWriter, r *http.Request) error {
+	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind != "multipart/form-data" {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		return r.ParseForm()
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
+	return r.ParseMultipartForm(maxForm)
 }
 
 // letIn turns the token of the start link into the cookie and takes it out of

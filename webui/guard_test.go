@@ -107,6 +107,7 @@ func (s *site) mutations() map[string]url.Values {
 		s.week() + "/p/" + first + "/take":                     v("take", "1"),
 		s.week() + "/desk/choose":                              v("row", first, "choose", first),
 		s.week() + "/desk/draw":                                v("step", "commit"),
+		s.week() + "/setup":                                    v("title", "T"),
 		s.week() + "/claim":                                    v("contact", "x"),
 		"/new":                                                 v("title", "T"),
 		"/join":                                                v("invitation", "flyleaf:"+string(fakeEvent(9))),

@@ -233,7 +233,7 @@ func TestWhoOpenedAnInvitationWaits(t *testing.T) {
 func TestFoundByInvitation(t *testing.T) {
 	s := newSite(t, "")
 	to := s.sent("/new", "title", "Quiet Week", "access", "invited")
-	mustContain(t, s.get(to+"/people"), "By invitation")
+	mustContain(t, s.get(strings.TrimSuffix(to, "/setup?new=1")+"/people"), "By invitation")
 	to = s.sent("/new", "title", "Loud Week", "access", "nonsense")
-	mustContain(t, s.get(to+"/people"), "Open: everybody")
+	mustContain(t, s.get(strings.TrimSuffix(to, "/setup?new=1")+"/people"), "Open: everybody")
 }

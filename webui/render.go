@@ -38,6 +38,12 @@ func newTemplates() *templates {
 	funcs := template.FuncMap{
 		"plural": plural,
 		"upper":  upperFirst,
+		"club": func(c clubShelf, clubs int) any {
+			return struct {
+				Club clubShelf
+				Many bool // the page has no heading of this one's
+			}{c, clubs > 1}
+		},
 		"static": func(name string) string { return staticPath + name + "?" + strings.Trim(staticTag, `"`) },
 	}
 	r := &templates{pages: make(map[string]*template.Template)}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,8 @@ type shelfPage struct {
 	Waiting []book // joined, not arrived
 	Read    []book
 	Years   []year
+	Clubs   []clubShelf
+	Search  bool // there is something to search in
 	Any     bool
 	Forms   shelfForms
 }
@@ -33,6 +36,7 @@ type book struct {
 	Cloth                      int
 	Posts                      string
 	Why                        string
+	Cover                      string // the address of its picture; "" has none
 	starts                     int64
 }
 
@@ -42,6 +46,8 @@ type shelfForms struct {
 	Open                                  string // "new" or "join": which one is open
 	Title, Authors, Starts, Zone, Relay   string
 	Description, Invitation, Access       string
+	Copies, Club                          string
+	Clubs                                 []choice // that a new week can be listed in
 	NewError, JoinError, NewName, Default string
 }
 
@@ -77,13 +83,14 @@ func (s *server) showShelf(w http.ResponseWriter, r *http.Request, status int, f
 	if !p.Any && f.Open == "" {
 		p.Forms.Open = "join"
 	}
+	p.Search = p.Any
 	now := s.now().UnixMilli()
+	listed := s.clubShelves(r.Context(), events, states, &p)
 	for _, e := range events {
-		c := s.calendar(e)
-		b := book{
-			Title: e.Title, By: and(authorsOf(e)), Path: eventPath(e.ID), Days: c.days(e), Line: c.weekline(e), Cloth: cloth(e.ID),
-			Posts: plural(states[e.ID].Posts, "post"), starts: e.StartsAtMillis,
+		if e.Kind == "club" || listed[e.ID] {
+			continue
 		}
+		b := s.book(e, states[e.ID])
 		switch {
 		case e.Title == "":
 			b.Title = "A week on its way"
@@ -95,13 +102,23 @@ func (s *server) showShelf(w http.ResponseWriter, r *http.Request, status int, f
 			p.Coming = append(p.Coming, b)
 			continue
 		}
-		if e.StartsAtMillis != 0 {
-			b.Day = c.at(e.StartsAtMillis).Format("Jan 2")
-		}
 		p.Read = append(p.Read, b)
 	}
 	p.arrange()
 	s.page(w, status, "shelf", s.layout(r, "The shelf", "shelf", p))
+}
+
+// book is what the shelf shows of an event.
+func (s *server) book(e qa.Event, st qa.Status) book {
+	c := s.calendar(e)
+	b := book{
+		Title: e.Title, By: and(authorsOf(e)), Path: eventPath(e.ID), Days: c.days(e), Line: c.weekline(e), Cloth: cloth(e.ID),
+		Posts: plural(st.Posts, "post"), Cover: coverPath(e), starts: e.StartsAtMillis,
+	}
+	if e.StartsAtMillis != 0 {
+		b.Day = c.at(e.StartsAtMillis).Format("Jan 2")
+	}
+	return b
 }
 
 // arrange puts the latest week in front, the others behind it by their days.
@@ -121,17 +138,23 @@ func (p *shelfPage) arrange() {
 		first := p.Read[0]
 		p.Now, p.Read = &first, p.Read[1:]
 	}
-	for _, b := range p.Read {
+	p.Years = byYear(p.Read)
+}
+
+// byYear puts books that are sorted by their days under their years.
+func byYear(books []book) (out []year) {
+	for _, b := range books {
 		name := "Without a date"
 		if b.starts != 0 {
 			name = time.UnixMilli(b.starts).UTC().Format("2006")
 		}
-		if n := len(p.Years); n == 0 || p.Years[n-1].Name != name {
-			p.Years = append(p.Years, year{Name: name})
+		if n := len(out); n == 0 || out[n-1].Name != name {
+			out = append(out, year{Name: name})
 		}
-		y := &p.Years[len(p.Years)-1]
+		y := &out[len(out)-1]
 		y.Books = append(y.Books, b)
 	}
+	return out
 }
 
 func nextMonday(t time.Time) time.Time {
@@ -146,6 +169,7 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 		Open: "new", Title: strings.TrimSpace(form.Get("title")), Authors: strings.TrimSpace(form.Get("authors")),
 		Starts: strings.TrimSpace(form.Get("starts")), Zone: strings.TrimSpace(form.Get("zone")),
 		Relay: strings.TrimSpace(form.Get("relay")), Description: strings.TrimSpace(form.Get("description")), Access: form.Get("access"),
+		Copies: strings.TrimSpace(form.Get("copies")), Club: form.Get("club"),
 	}
 	refuse := func(status int, words string) {
 		f.NewError = words
@@ -180,8 +204,15 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 			refuse(http.StatusUnprocessableEntity, "The first day is written like 2026-11-30, or left empty.")
 			return
 		}
-		e.StartsAtMillis = day.UnixMilli()
-		e.EndsAtMillis = day.AddDate(0, 0, 5).UnixMilli() - 1000
+		e.SetWeek(day.Year(), day.Month(), day.Day(), zone)
+	}
+	if f.Copies != "" {
+		n, err := strconv.ParseUint(f.Copies, 10, 32)
+		if err != nil {
+			refuse(http.StatusUnprocessableEntity, "How many copies there are to win is a number, or left empty.")
+			return
+		}
+		e.Prizes = n
 	}
 	if f.Relay != "" {
 		e.Relays = []string{f.Relay}
@@ -191,7 +222,12 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 		refuse(statusOf(err), "Not saved. "+notSaved(err))
 		return
 	}
-	done(w, r, eventPath(id), "")
+	e.ID = id
+	if err := s.listIn(r.Context(), qa.EventID(f.Club), e); err != nil {
+		s.problem(w, r, statusOf(err), "The week is set up, and not on the club’s list", sentence(err.Error())+" Open the week from the shelf; it can be put on the list on its page “Set up”.")
+		return
+	}
+	done(w, r, eventPath(id)+"/setup?new=1", "")
 }
 
 func (s *server) join(w http.ResponseWriter, r *http.Request) {

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"flyleaf/exchange/cover"
 )
 
 //go:embed static templates
@@ -40,6 +42,9 @@ type Config struct {
 
 // ThreadsOnPage is how many threads one page of a week shows.
 const ThreadsOnPage = 100
+
+// maxUpload bounds the body of a form with a picture in it.
+const maxUpload = cover.MaxInput + maxForm
 
 // maxForm bounds the body of a form: a text, escaped, and the small fields.
 const maxForm = 512 << 10
@@ -97,6 +102,11 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /e/{event}/p/{post}/moderate", s.moderation)
 	mux.HandleFunc("POST /e/{event}/p/{post}/mark", s.mark)
 	mux.HandleFunc("POST /e/{event}/p/{post}/block", s.block)
+
+	mux.HandleFunc("GET /search", s.search)
+	mux.HandleFunc("GET /e/{event}/blob/{key}", s.blob)
+	mux.HandleFunc("GET /e/{event}/setup", s.setup)
+	mux.HandleFunc("POST /e/{event}/setup", s.saveSetup)
 
 	mux.HandleFunc("GET /e/{event}/inbox", s.inbox)
 	mux.HandleFunc("POST /e/{event}/p/{post}/answer", s.answer)

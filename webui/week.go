@@ -24,6 +24,8 @@ type weekPage struct {
 	Phase      string
 	Zone       string // named when the reader's clock differs
 	Cloth      int
+	Cover      string // the address of its picture; "" has none
+	Setup      bool   // the reader may set the week up
 	Invitation string
 	Ask        askBox
 	Filters    []filter
@@ -137,7 +139,12 @@ func (s *server) notHere(w http.ResponseWriter, r *http.Request, event qa.EventI
 }
 
 func (s *server) week(w http.ResponseWriter, r *http.Request) {
+	s.visit(r)
 	if v, ok := s.load(w, r); ok {
+		if v.Event.Kind == "club" { // its page is the shelf
+			http.Redirect(w, r, "/#club-"+url.PathEscape(string(v.Event.ID)), http.StatusSeeOther)
+			return
+		}
 		s.showWeek(w, r, http.StatusOK, v, nil)
 	}
 }
@@ -148,7 +155,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	e, q := v.Event, r.URL.Query()
 	p := weekPage{
 		Event: e, Path: eventPath(e.ID), Days: v.cal.days(e), By: and(authorsOf(e)), Line: v.cal.weekline(e),
-		Zone: s.elsewhere(e, v.cal), Cloth: cloth(e.ID),
+		Zone: s.elsewhere(e, v.cal), Cloth: cloth(e.ID), Cover: coverPath(e), Setup: v.may.Organise,
 	}
 	p.PhaseBold, p.Phase = v.cal.phase(e)
 	if e.Description != "" {

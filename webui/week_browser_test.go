@@ -32,7 +32,7 @@ func deciding(b *inBrowser) (parts qa.PostID) {
 
 func TestBrowserLooksOfInboxAndDesk(t *testing.T) {
 	b := openBrowserOn(t)
-	parts := deciding(b)
+	deciding(b)
 	b.enter("/")
 	for name, path := range map[string]string{
 		"inbox": "/inbox", "inbox-others": "/inbox?show=others", "inbox-answered": "/inbox?show=answered", "desk": "/desk",
@@ -46,7 +46,6 @@ func TestBrowserLooksOfInboxAndDesk(t *testing.T) {
 		w.claims = []qa.Claim{{By: maren, Name: "Maren Holt", Contact: "Maren Holt\nLange Straße 1\nBremen", Won: true}}
 	})
 	b.looks("week-desk-drawn", func() { b.run(chromedp.Navigate(b.url(b.week()+"/desk")), main()) })
-	_ = parts
 	b.nothingLeft()
 }
 
@@ -89,5 +88,23 @@ func TestBrowserInboxByKeyboard(t *testing.T) {
 	if after := value[string](b, `document.querySelector('.entry.here').id`); after != before {
 		t.Errorf("%s, before %s", after, before)
 	}
+	b.nothingLeft()
+}
+
+func TestBrowserLooksOfClubAndSetup(t *testing.T) {
+	b := openBrowserOn(t)
+	s := &site{t: t, node: b.node, event: b.event}
+	clubbed(s)
+	b.node.give(b.event, qa.RoleOrganiser)
+	picture := pngOf(t, 300, 400)
+	b.node.edit(b.event, func(w *fakeWeek) {
+		w.blobs = map[string][]byte{qa.BlobKey(picture): picture}
+		w.event.Cover = qa.BlobKey(picture)
+	})
+	b.enter("/")
+	b.looks("week-shelf", func() { b.run(chromedp.Navigate(b.url("/")), main()) })
+	b.looks("week-setup", func() { b.run(chromedp.Navigate(b.url(b.week()+"/setup?new=1")), main()) })
+	b.looks("week-search", func() { b.run(chromedp.Navigate(b.url("/search?q=ledger")), main()) })
+	b.looks("week-cover", func() { b.run(chromedp.Navigate(b.url(b.week())), main()) })
 	b.nothingLeft()
 }

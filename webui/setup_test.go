@@ -1,0 +1,200 @@
+package webui
+
+import (
+	"bytes"
+	"errors"
+	"image"
+	"image/png"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"flyleaf/qa"
+)
+
+// upload sends a form with a picture in it, as a browser does.
+func (s *site) upload(path string, picture []byte, fields ...string) *httptest.ResponseRecorder {
+	s.t.Helper()
+	var b bytes.Buffer
+	m := multipart.NewWriter(&b)
+	for i := 0; i < len(fields); i += 2 {
+		if err := m.WriteField(fields[i], fields[i+1]); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	if err := m.WriteField("csrf", s.csrf); err != nil {
+		s.t.Fatal(err)
+	}
+	f, err := m.CreateFormFile("cover", "cover.png")
+	if err == nil {
+		_, err = f.Write(picture)
+	}
+	if err == nil {
+		err = m.Close()
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", path, &b)
+	r.Header.Set("Content-Type", m.FormDataContentType())
+	return s.do(r)
+}
+
+func pngOf(t *testing.T, w, h int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, w, h))); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestSetupIsForOrganisers(t *testing.T) {
+	s := newSite(t, "")
+	if w := s.do(httptest.NewRequest("GET", s.week()+"/setup", nil)); w.Code != http.StatusForbidden {
+		t.Errorf("%d", w.Code)
+	}
+	if w := s.upload(s.week()+"/setup", pngOf(t, 9, 9), "title", "Mine now"); w.Code != http.StatusForbidden || len(s.node.acts) != 0 {
+		t.Errorf("%d %+v", w.Code, s.node.acts)
+	}
+}
+
+// TestSetupChangesOnlyWhatWasChanged: a form that is sent as it came is no change.
+func TestSetupChangesOnlyWhatWasChanged(t *testing.T) {
+	s := newSite(t, "")
+	s.node.give(s.event, qa.RoleOrganiser)
+	s.node.edit(s.event, func(w *fakeWeek) { w.event.Links = w.event.Links[:1] })
+	form := func(change ...string) []string {
+		page := s.get(s.week() + "/setup")
+		fields := []string{"title", "The Patient Ledger", "authors", "Ilse Marrow, Teodor Anand", "description", s.node.weeks[s.event].event.Description, "zone", "UTC", "links", "https://example.org/ledger The book\r\n", "copies", "3"}
+		for _, time := range setupTimes {
+			fields = append(fields, time.key, between(t, page[strings.Index(page, `name="`+time.key+`"`):], `value="`, `"`))
+		}
+		return append(fields, change...)
+	}
+	if w := s.send(s.week()+"/setup", form()...); w.Code != http.StatusSeeOther || len(s.node.acts) != 0 {
+		t.Fatalf("%d %+v", w.Code, s.node.acts)
+	}
+	fields := form()
+	fields[1] = "The Impatient Ledger"
+	s.send(s.week()+"/setup", fields...)
+	if act := s.lastAct(qa.ActEvent); len(act.Fields) != 1 || act.Fields["title"] != "The Impatient Ledger" || act.Links != nil {
+		t.Errorf("%+v", act)
+	}
+	fields = form()
+	fields[1], fields[9], fields[11] = "The Impatient Ledger", "https://example.org/ledger\nmailto:a@example.org Write to us", ""
+	s.send(s.week()+"/setup", append(fields, "starts", "2026-03-23", "clubs", "1")...)
+	act := s.lastAct(qa.ActEvent)
+	if act.Fields["prizes"] != uint64(0) || len(act.Links) != 2 || act.Links[1] != (qa.Link{URL: "mailto:a@example.org", Text: "Write to us"}) {
+		t.Errorf("%+v", act)
+	}
+	if at := time.UnixMilli(act.Fields["winnersAt"].(int64)).UTC(); at != time.Date(2026, 3, 27, 12, 0, 0, 0, time.UTC) {
+		t.Errorf("the authors choose at %v", at)
+	}
+	for _, bad := range [][]string{{"title", " "}, {"zone", "Mars/Olympus"}, {"copies", "many"}, {"links", "javascript:alert(1)"}, {"starts", "soon"}, {"startsAt", "soon"}} {
+		before := len(s.node.acts)
+		w := s.send(s.week()+"/setup", append(append([]string{}, bad...), "title", "T", "description", "kept words")...)
+		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "kept words") || len(s.node.acts) != before {
+			t.Errorf("%v: %d", bad, w.Code)
+		}
+	}
+}
+
+func TestCover(t *testing.T) {
+	s := newSite(t, "")
+	s.node.give(s.event, qa.RoleOrganiser)
+	w := s.upload(s.week()+"/setup", pngOf(t, 1200, 1600), "title", "The Patient Ledger")
+	if w.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	key := s.node.weeks[s.event].event.Cover
+	page := s.get(s.week())
+	if key == "" || !strings.Contains(page, `<img class="cover bound" src="`+s.week()+"/blob/"+key+`"`) {
+		t.Fatal("no picture on the page")
+	}
+	mustContain(t, s.get("/"), "/blob/"+key)
+	got := s.do(httptest.NewRequest("GET", s.week()+"/blob/"+key, nil))
+	if got.Header().Get("Content-Type") != "image/jpeg" || got.Header().Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(got.Header().Get("Cache-Control"), "immutable") || got.Body.Len() > qa.MaxBlob {
+		t.Errorf("%d bytes, %v", got.Body.Len(), got.Header())
+	}
+	for name, bad := range map[string][]byte{"no picture": []byte("<svg onload=alert(1)>"), "cut off": pngOf(t, 50, 50)[:60]} {
+		if w := s.upload(s.week()+"/setup", bad, "title", "The Patient Ledger", "description", "kept words"); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "kept words") {
+			t.Errorf("%s: %d", name, w.Code)
+		}
+	}
+	// What somebody else's program put there is not served as a page.
+	html := []byte("<!doctype html><script>alert(1)</script>")
+	s.node.edit(s.event, func(w *fakeWeek) { w.blobs["html"] = html })
+	if got := s.do(httptest.NewRequest("GET", s.week()+"/blob/html", nil)); got.Code != http.StatusUnsupportedMediaType || bytes.Contains(got.Body.Bytes(), html) {
+		t.Errorf("%d", got.Code)
+	}
+	if got := s.do(httptest.NewRequest("GET", s.week()+"/blob/none", nil)); got.Code != http.StatusNotFound {
+		t.Errorf("%d", got.Code)
+	}
+	s.send(s.week()+"/setup", "title", "The Patient Ledger", "nocover", "1")
+	if s.node.weeks[s.event].event.Cover != "" {
+		t.Error("the picture is still there")
+	}
+}
+
+// clubbed puts the sample week, and others that are not here, on a club's list.
+func clubbed(s *site) qa.EventID {
+	id := fakeEvent(7)
+	day := func(y, m, d int) int64 { return time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC).UnixMilli() }
+	w := s.node.add(qa.Event{ID: id, Kind: "club", Title: "The Lamplight Readers", Founder: noor, Description: "One book *a week*."})
+	here := s.node.weeks[s.event].event
+	w.event.Weeks = []qa.ListedWeek{
+		here.Listing(),
+		{ID: fakeEvent(8), Title: "Small Weather", Authors: "Aino Berglund", StartsAtMillis: day(2026, 11, 16), EndsAtMillis: day(2026, 11, 20)},
+		{ID: fakeEvent(9), Title: "Slow Indexes", Authors: "Perpetua Lindqvist", StartsAtMillis: day(2026, 10, 26), EndsAtMillis: day(2026, 10, 30)},
+		{ID: fakeEvent(10), Title: "Twelve Folding Chairs", Authors: "Dovid Marsh", StartsAtMillis: day(2025, 10, 6), EndsAtMillis: day(2025, 10, 10)},
+	}
+	return id
+}
+
+func TestShelfOfAClub(t *testing.T) {
+	s := newSite(t, "")
+	id := clubbed(s)
+	page := s.get("/")
+	mustContain(t, page, "<h1>The Lamplight Readers</h1>", "One book <em>a week</em>.", "The Patient Ledger", ">Next<", "Small Weather", ">2025<", "Twelve Folding Chairs", "fetched when you open it", "Invite somebody to the club")
+	if n := strings.Count(page, "The Patient Ledger</a>"); n != 1 {
+		t.Errorf("the week stands on the shelf %d times", n)
+	}
+	// Opening a week that only the club lists has it fetched.
+	s.do(httptest.NewRequest("GET", eventPath(fakeEvent(9)), nil))
+	if len(s.node.visited) != 1 || s.node.visited[0] != fakeEvent(9) {
+		t.Errorf("%v", s.node.visited)
+	}
+	if w := s.do(httptest.NewRequest("GET", eventPath(id), nil)); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/#club-"+string(id) {
+		t.Errorf("the club's own address: %d %s", w.Code, w.Header().Get("Location"))
+	}
+	// An organiser of it lists a new week, and takes it off again.
+	s.node.edit(id, func(w *fakeWeek) { w.event.Founder = fakeMe })
+	to := s.sent("/new", "title", "Borrowed Clocks", "starts", "2026-12-07", "club", string(id))
+	mustContain(t, s.get("/"), "Borrowed Clocks")
+	setup := strings.TrimSuffix(to, "?new=1")
+	mustContain(t, s.get(setup), `name="club" value="`+string(id)+`" checked`)
+	s.send(setup, "title", "Borrowed Clocks, again", "clubs", "1", "club", string(id))
+	if weeks := s.node.weeks[id].event.Weeks; weeks[len(weeks)-1].Title != "Borrowed Clocks, again" {
+		t.Errorf("the club still says %q", weeks[len(weeks)-1].Title)
+	}
+	s.send(setup, "title", "Borrowed Clocks, again", "clubs", "1")
+	if n := len(s.node.weeks[id].event.Weeks); n != 4 {
+		t.Errorf("%d weeks on the list", n)
+	}
+	s.node.setFail(errors.New("the disk is full"))
+	if w := s.send(setup, "title", "Third", "clubs", "1", "club", string(id)); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), `value="Third"`) {
+		t.Errorf("%d", w.Code)
+	}
+}
+
+func TestSearchOverAllWeeks(t *testing.T) {
+	s := newSite(t, "")
+	mustContain(t, s.get("/search?q=accounts"), "1 post", "Priya Lund", "fishing boat", s.week()+"#p-", "The Patient Ledger")
+	mustContain(t, s.get("/search?q=nothingofthekind"), "Nothing found", `value="nothingofthekind"`)
+	mustNotContain(t, s.get("/search?q=words+that"), "words that are hidden", "words that were taken back")
+	mustContain(t, s.get("/search"), "<h1>Search</h1>")
+}
