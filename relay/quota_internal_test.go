@@ -5,8 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
+
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/wire"
+	"flyleaf/trust"
 )
 
 func TestBucket(t *testing.T) {
@@ -179,5 +184,23 @@ func TestRememberedHashesAreBounded(t *testing.T) {
 	}
 	if len(s.known) > MaxRemembered || len(s.order) != MaxRemembered {
 		t.Errorf("%d remembered", len(s.known))
+	}
+}
+
+// A bad signature is no refusal for good, nor anything that is asked for at once; all
+// else that is refused is for good.
+func TestWhatIsRememberedOfARefusal(t *testing.T) {
+	var sub submission
+	one, two, three := wire.Hash{1}, wire.Hash{2}, wire.Hash{3}
+	sub.refuse(one, trust.RefusalOf(trust.ErrSignature))
+	sub.refuse(two, trust.RefusalOf(graph.ErrSeqGap))
+	sub.postpone(three, &trust.Refusal{Code: trust.CodeRate, Reason: deferredFor[trust.CodeRate]})
+	if !slices.Equal(sub.refusedHashes, []wire.Hash{two}) || !slices.Equal(sub.notNow, []wire.Hash{one, three}) {
+		t.Errorf("for good %v, not now %v", sub.refusedHashes, sub.notNow)
+	}
+	for i, deferred := range []bool{false, false, true} {
+		if r := sub.refused[i]; r.Deferred != deferred || r.Reason == "" {
+			t.Errorf("told %+v", r)
+		}
 	}
 }

@@ -14,7 +14,7 @@
 // it will not take now, it defers, and takes as soon as somebody builds on it. Events
 // by invitation are served to those who prove that they hold a role.
 //
-// It never builds a document (it needs no cgo), never changes a change, and keeps
+// It never runs automerge (it needs no cgo), never changes a change, and keeps
 // nothing that another relay could not be given again by any device.
 //
 // How it works: each connection has a goroutine that reads and one that writes.
