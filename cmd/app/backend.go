@@ -64,6 +64,11 @@ type backend interface {
 	// Later are the questions that were put off on this device.
 	Later(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error)
 	SetLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error
+	// Keys are the identities of this person in an event, one-question keys included.
+	Keys(ctx context.Context, event qa.EventID) ([]qa.Identity, error)
+	// DigestState is what digests have told, as digest.go writes it.
+	DigestState(ctx context.Context) (string, error)
+	SetDigestState(ctx context.Context, state string) error
 	// CommitDraw, RevealDraw, Claim and PrizeClaims are the winners' desk: winners.go.
 	CommitDraw(ctx context.Context, event qa.EventID) error
 	RevealDraw(ctx context.Context, event qa.EventID) error

@@ -68,37 +68,46 @@ func (a *app) importClub(ctx context.Context, dir, name, relay string) error {
 		}
 	}
 	return a.with(ctx, func(ctx context.Context, b backend) error {
-		club, err := ownClub(ctx, b, name, relay)
+		_, reports, err := a.takeIntoClub(ctx, b, name, relay, pages, weeks)
 		if err != nil {
-			return a.explain(err)
-		}
-		bar := a.progress(len(pages))
-		reports := make([]importReport, 0, len(pages))
-		listed := make([]qa.ListedWeek, 0, len(pages))
-		for i, week := range weeks {
-			r, err := b.ImportListed(ctx, week, relay)
-			if err != nil {
-				// What was taken so far is put on the list all the same.
-				err = fmt.Errorf("%s: %w; the %d pages before it were taken, and doing it again goes on from there", pages[i], err, i)
-				return errors.Join(a.explain(err), b.ListWeeks(ctx, club.ID, changedWeeks(club, listed)))
-			}
-			report := newImportReport(pages[i], week)
-			report.Event, report.Questions, report.Replies, report.Known = r.Event, r.Questions, r.Replies, r.Known
-			reports = append(reports, report)
-			e := week.Event
-			e.ID = r.Event
-			if relay != "" {
-				e.Relays = []string{relay}
-			}
-			listed = append(listed, e.Listing())
-			bar.add()
-		}
-		bar.end()
-		if err := b.ListWeeks(ctx, club.ID, changedWeeks(club, listed)); err != nil {
-			return a.explain(err)
+			return err
 		}
 		return a.printReports(reports)
 	})
+}
+
+// takeIntoClub takes the weeks and puts them on the list of the club of that name.
+func (a *app) takeIntoClub(ctx context.Context, b backend, name, relay string, from []string, weeks []qa.Imported) (qa.Event, []importReport, error) {
+	club, err := ownClub(ctx, b, name, relay)
+	if err != nil {
+		return club, nil, a.explain(err)
+	}
+	bar := a.progress(len(weeks))
+	reports := make([]importReport, 0, len(weeks))
+	listed := make([]qa.ListedWeek, 0, len(weeks))
+	for i, week := range weeks {
+		r, err := b.ImportListed(ctx, week, relay)
+		if err != nil {
+			// What was taken so far is put on the list all the same.
+			err = fmt.Errorf("%s: %w; the %d before it were taken, and doing it again goes on from there", from[i], err, i)
+			return club, nil, errors.Join(a.explain(err), b.ListWeeks(ctx, club.ID, changedWeeks(club, listed)))
+		}
+		report := newImportReport(from[i], week)
+		report.Event, report.Questions, report.Replies, report.Known = r.Event, r.Questions, r.Replies, r.Known
+		reports = append(reports, report)
+		e := week.Event
+		e.ID = r.Event
+		if relay != "" {
+			e.Relays = []string{relay}
+		}
+		listed = append(listed, e.Listing())
+		bar.add()
+	}
+	bar.end()
+	if err := b.ListWeeks(ctx, club.ID, changedWeeks(club, listed)); err != nil {
+		return club, nil, a.explain(err)
+	}
+	return club, reports, nil
 }
 
 // changedWeeks returns those that the club does not list so already.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"context"
 	"os"
 	"strings"
@@ -27,6 +28,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"automerge-document": writeDocument,
+			"zip":                zipDirectory,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
@@ -68,6 +70,16 @@ func TestSampleHasWhatTheDemoPromises(t *testing.T) {
 			t.Errorf("a reaction %q on %q", r.Emoji, r.On)
 		}
 	}
+}
+
+// zipDirectory packs a directory: zip FILE DIR.
+func zipDirectory(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	z := zip.NewWriter(f)
+	ts.Check(z.AddFS(os.DirFS(ts.MkAbs(args[1]))))
+	ts.Check(z.Close())
+	ts.Check(f.Close())
 }
 
 // writeDocument writes an event as Automerge itself saves it, in one chunk, with a

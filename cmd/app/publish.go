@@ -134,12 +134,11 @@ markdown, one file for each week.`,
 	f := c.Flags()
 	f.StringVarP(&out, "output", "o", "", "the `directory` to write into")
 	f.BoolVar(&all, "all", false, "all weeks on this device that are open to everybody; so without --event and --club")
-	f.StringVar(&club, "club", "", "the weeks of this club: its `ID`, or a beginning of it that fits only one")
 	f.StringVar(&format, "format", "site", "site, jekyll, json, csv or markdown")
 	f.StringVar(&base, "base-url", "", "the `address` at which the site will stand, https://…")
 	f.StringVar(&title, "title", "", "the site's `name` (default: the club's)")
 	f.StringVar(&rules, "rules", "", "a Markdown `file` with the rules of taking part, instead of the usual ones")
-	return a.jsonFlag(eventFlag(c, &event))
+	return a.jsonFlag(clubFlag(eventFlag(c, &event), &club))
 }
 
 // weekWriters write one week as a file with an ending.
@@ -169,20 +168,16 @@ func (a *app) toPublish(ctx context.Context, b backend, event, club string, cfg 
 		}
 		ids = append(ids, id)
 	case club != "":
-		id, err := resolveEvent(ctx, b, club)
+		shelf, err := resolveClub(ctx, b, club)
 		if err != nil {
 			return nil, nil, err
 		}
-		i := slices.IndexFunc(events, func(e qa.Event) bool { return e.ID == id })
-		if i < 0 || events[i].Kind != "club" {
-			return nil, nil, codedf(exitUsage, "%s is no club; --event publishes a week", id)
-		}
-		cfg.Title, cfg.Description, cfg.Language = cmp.Or(cfg.Title, events[i].Title), events[i].Description, events[i].Language
+		cfg.Title, cfg.Description, cfg.Language = cmp.Or(cfg.Title, shelf.Title), shelf.Description, shelf.Language
 		here := map[qa.EventID]bool{}
 		for _, e := range events {
 			here[e.ID] = e.Founder != ""
 		}
-		for _, w := range events[i].Weeks {
+		for _, w := range shelf.Weeks {
 			if here[w.ID] {
 				ids = append(ids, w.ID)
 			} else {

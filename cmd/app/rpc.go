@@ -87,6 +87,9 @@ func rpcHandler(b backend) http.Handler {
 		return rpcNothing{}, explainSync(b.Sync(ctx, r.Event, time.Duration(r.TimeoutMillis)*time.Millisecond))
 	})
 	handle(mux, "rebuild", func(ctx context.Context, e qa.EventID) (rpcNothing, error) { return rpcNothing{}, b.Rebuild(ctx, e) })
+	handle(mux, "keys", func(ctx context.Context, e qa.EventID) ([]qa.Identity, error) { return b.Keys(ctx, e) })
+	handle(mux, "digestState", func(ctx context.Context, _ rpcNothing) (string, error) { return b.DigestState(ctx) })
+	handle(mux, "setDigestState", func(ctx context.Context, s string) (rpcNothing, error) { return rpcNothing{}, b.SetDigestState(ctx, s) })
 	handle(mux, "later", func(ctx context.Context, e qa.EventID) (map[qa.PostID]bool, error) { return b.Later(ctx, e) })
 	handle(mux, "setLater", func(ctx context.Context, r rpcLater) (rpcNothing, error) {
 		return rpcNothing{}, b.SetLater(ctx, r.Event, r.Post, r.On)

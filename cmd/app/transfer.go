@@ -40,9 +40,10 @@ type guess struct {
 func (a *app) importCmd() *cobra.Command {
 	var event, relay, out, club string
 	var dryRun bool
+	var fromSlack slackFlags
 	c := &cobra.Command{
 		Use:   "import [flags] FILE…|DIR",
-		Short: "Bring in weeks: Jekyll pages, the plain text of a week's page, outlines, JSON, bundles",
+		Short: "Bring in weeks: Jekyll pages, the plain text of a week's page, outlines, JSON, bundles, Slack exports",
 		Long: `Bring in weeks. The format is recognised by the file's content. Without --event each
 file becomes an event of its own, with it all go into that one. A file is taken whole
 or not at all, what could not be taken is listed with its line, and the same file
@@ -53,6 +54,13 @@ without any network; each of its changes is checked as one from a relay is.
 
 A folder of a site's pages becomes a club with all its weeks, with --club NAME; done again it
 adds only what is new.
+
+A Slack export (the ZIP, or what it unpacks to) holds the weeks of a channel, which is named
+with --channel. Each becomes an event, or with --club all are put on a club's list. It is said
+what became of each message; announcements are left out unless --announcements is given:
+
+  flyleaf import export.zip --channel book-of-the-week --dry-run
+  flyleaf import export.zip --channel book-of-the-week --club "The Lamplight Readers"
 
 The plain text of a page does not say which messages open a thread: that is guessed.
 Look at the guesses, and correct them, before they are taken:
@@ -69,6 +77,18 @@ Look at the guesses, and correct them, before they are taken:
 				if err := qa.CheckRelay(relay); err != nil {
 					return coded(exitUsage, err)
 				}
+			}
+			if err := fromSlack.check(c); err != nil {
+				return err
+			}
+			if fromSlack.channel != "" {
+				switch {
+				case len(args) != 1 || out != "":
+					return codedf(exitUsage, "--channel goes with one Slack export, and not with -o")
+				case club != "" && event != "":
+					return codedf(exitUsage, "--event and --club exclude each other")
+				}
+				return a.importSlack(c.Context(), args[0], &fromSlack, club, event, relay, dryRun)
 			}
 			if isDir(args) {
 				if dryRun || event != "" {
@@ -101,22 +121,9 @@ Look at the guesses, and correct them, before they are taken:
 				return a.dryRun(args, weeks, out)
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				var id qa.EventID
-				if event != "" {
-					var err error
-					if id, err = resolveEvent(ctx, b, event); err != nil {
-						return err
-					}
-				}
-				reports := make([]importReport, 0, len(args))
-				for i, week := range weeks {
-					r, err := b.Import(ctx, id, week, relay)
-					if err != nil {
-						return a.explain(fmt.Errorf("%s: %w", args[i], err))
-					}
-					report := newImportReport(args[i], week)
-					report.Event, report.Questions, report.Replies, report.Known = r.Event, r.Questions, r.Replies, r.Known
-					reports = append(reports, report)
+				reports, err := a.takeWeeks(ctx, b, event, relay, args, weeks)
+				if err != nil {
+					return err
 				}
 				return a.printReports(reports)
 			})
@@ -126,8 +133,44 @@ Look at the guesses, and correct them, before they are taken:
 	f.BoolVar(&dryRun, "dry-run", false, "say what would be taken, and take nothing")
 	f.StringVarP(&out, "output", "o", "", "with --dry-run: write an outline to this `file`, to correct and import")
 	f.StringVar(&relay, "relay", "", "the relay of the new events, ws:// or wss://")
-	f.StringVar(&club, "club", "", "with a folder: the `name` of the club that lists its weeks; made when there is none")
+	f.StringVar(&club, "club", "", "with a folder or --channel: the `name` of the club that lists its weeks; made when there is none")
+	fromSlack.add(c)
 	return a.jsonFlag(eventFlag(c, &event))
+}
+
+// takeWeeks takes each week into an event of its own, or all into the one that is named.
+func (a *app) takeWeeks(ctx context.Context, b backend, event, relay string, from []string, weeks []qa.Imported) ([]importReport, error) {
+	var id qa.EventID
+	if event != "" {
+		var err error
+		if id, err = resolveEvent(ctx, b, event); err != nil {
+			return nil, err
+		}
+	}
+	reports := make([]importReport, 0, len(weeks))
+	for i, week := range weeks {
+		r, err := b.Import(ctx, id, week, relay)
+		if err != nil {
+			return nil, a.explain(fmt.Errorf("%s: %w", from[i], err))
+		}
+		report := newImportReport(from[i], week)
+		report.Event, report.Questions, report.Replies, report.Known = r.Event, r.Questions, r.Replies, r.Known
+		reports = append(reports, report)
+	}
+	return reports, nil
+}
+
+// wouldTake is what an import of the week would bring where nothing of it is there.
+func wouldTake(file string, week qa.Imported) importReport {
+	r := newImportReport(file, week)
+	for _, p := range week.Posts {
+		if p.Parent < 0 {
+			r.Questions++
+		} else {
+			r.Replies++
+		}
+	}
+	return r
 }
 
 func newImportReport(file string, week qa.Imported) importReport {
@@ -212,15 +255,7 @@ func (a *app) dryRun(args []string, weeks []qa.Imported, out string) error {
 	}
 	reports := make([]importReport, 0, len(weeks))
 	for i, week := range weeks {
-		r := newImportReport(args[i], week)
-		for _, p := range week.Posts {
-			if p.Parent < 0 {
-				r.Questions++
-			} else {
-				r.Replies++
-			}
-		}
-		reports = append(reports, r)
+		reports = append(reports, wouldTake(args[i], week))
 	}
 	if a.json {
 		return a.printReports(reports)

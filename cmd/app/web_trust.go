@@ -18,10 +18,6 @@ var (
 	_ webui.Phraser   = (*webNode)(nil)
 )
 
-func (n *webNode) Keys(ctx context.Context, event qa.EventID) ([]qa.Identity, error) {
-	return n.node.Keys(ctx, event)
-}
-
 func (n *webNode) Presence(ctx context.Context, event qa.EventID) ([]qa.Presence, error) {
 	return n.node.Presence(ctx, event)
 }

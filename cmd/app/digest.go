@@ -1,0 +1,351 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/wneessen/go-mail"
+	"go.yaml.in/yaml/v3"
+
+	"flyleaf/exchange/digest"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// The digest: what is new, as a text or a page, written or sent by mail.
+
+// settingDigest keeps what digests have told, as JSON of digestState.
+const settingDigest = "digest"
+
+// digestState is what is remembered of the digests that were written or sent.
+type digestState struct {
+	SentAtMillis int64                   `json:"sentAt"`
+	Told         map[qa.EventID][]string `json:"told"`
+}
+
+// DigestState returns what digests have told; "" when there was none.
+func (l *local) DigestState(ctx context.Context) (string, error) {
+	s, err := l.store.Setting(ctx, settingDigest)
+	if errors.Is(err, storage.ErrNotFound) {
+		return "", nil
+	}
+	return s, err
+}
+
+// SetDigestState keeps what digests have told.
+func (l *local) SetDigestState(ctx context.Context, state string) error {
+	return l.store.SetSetting(ctx, settingDigest, state)
+}
+
+// Keys are the identities of this person in an event: their own, then those of
+// questions that they asked without their name.
+func (l *local) Keys(ctx context.Context, event qa.EventID) ([]qa.Identity, error) {
+	return l.node.Keys(ctx, event)
+}
+
+func (r *remote) DigestState(ctx context.Context) (string, error) {
+	return call[string](ctx, r, "digestState", rpcNothing{})
+}
+
+func (r *remote) SetDigestState(ctx context.Context, state string) error {
+	_, err := call[rpcNothing](ctx, r, "setDigestState", state)
+	return err
+}
+
+func (r *remote) Keys(ctx context.Context, event qa.EventID) ([]qa.Identity, error) {
+	return call[[]qa.Identity](ctx, r, "keys", event)
+}
+
+const digestDays = 7
+
+// slackHours is how much earlier than a week after the last one a weekly digest may
+// come: whoever starts it by a clock does not do so to the second.
+const slackHours = 12
+
+func (a *app) digestCmd() *cobra.Command {
+	var event, since, out, url, config string
+	var weekly, html, send bool
+	c := &cobra.Command{
+		Use:   "digest [flags]",
+		Short: "What is new: replies to you, winners, new answers, new questions",
+		Long: `Tell what is new in the weeks on this device since the last digest; the first one tells
+the last seven days. It is printed, or with -o written to a file, or with --send sent by
+mail. What was written or sent is remembered, and not told again; what was only printed is
+not remembered.
+
+With --weekly a digest is written or sent at most once a week, however often the command
+runs, and with nothing new none is: so it can be started every day by a clock.
+
+Mail goes through the server that mail.yaml in the data directory names:
+
+  host: smtp.example.org
+  port: 587
+  security: starttls        # or tls, or none for a server on this machine
+  username: robin
+  password: "…"             # or in $FLYLEAF_SMTP_PASSWORD
+  from: Robin <robin@example.org>
+  to: robin@example.org`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			now := time.Now()
+			from := int64(0)
+			if since != "" {
+				day, err := time.ParseInLocation(time.DateOnly, since, time.Local)
+				if err != nil {
+					return codedf(exitUsage, "--since takes a day such as 2026-11-09, not %q", since)
+				}
+				from = day.UnixMilli()
+			}
+			if send && out != "" {
+				return codedf(exitUsage, "--send and -o exclude each other")
+			}
+			if weekly && !send && out == "" {
+				return codedf(exitUsage, "--weekly goes with --send or -o FILE: what is only printed is not remembered")
+			}
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				var box mailConfig
+				if send {
+					home, err := a.home(ctx)
+					if err != nil {
+						return err
+					}
+					if config == "" {
+						config = home.path("mail.yaml")
+					}
+					if box, err = readMailConfig(config); err != nil {
+						return err
+					}
+				}
+				state, err := readDigestState(ctx, b)
+				if err != nil {
+					return err
+				}
+				last := time.UnixMilli(state.SentAtMillis)
+				if weekly && now.Sub(last) < digestDays*24*time.Hour-slackHours*time.Hour {
+					a.printf("The last digest is of %s; the next comes a week later.\n", last.Format("Monday 2 January 15:04"))
+					return nil
+				}
+				d, err := a.makeDigest(ctx, b, event, from, url, now, state)
+				if err != nil {
+					return err
+				}
+				if d.Empty() && (send || weekly) {
+					a.printf("Nothing is new, so nothing was sent.\n")
+					return nil
+				}
+				text := d.Text(now)
+				page, err := d.HTML(now)
+				if err != nil {
+					return err
+				}
+				switch {
+				case send:
+					if err := sendMail(ctx, box, d.Subject(), text, page); err != nil {
+						return fmt.Errorf("the digest was not sent: %w; nothing was marked as told, so it can be sent again", err)
+					}
+					a.printf("Sent to %s: %s\n", plain(box.To), plain(d.Subject()))
+				case html:
+					err = a.writeExport(out, []byte(page))
+				default:
+					err = a.writeExport(out, []byte(text))
+				}
+				if err != nil || !send && (out == "" || out == "-") {
+					return err
+				}
+				return rememberDigest(ctx, b, state, d, now)
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&since, "since", "", "tell all since this `day`, such as 2026-11-09, told before or not")
+	f.BoolVar(&weekly, "weekly", false, "at most once a week, and only if something is new")
+	f.StringVarP(&out, "output", "o", "", "the `file` to write; standard output without it")
+	f.BoolVar(&html, "html", false, "as a page, not as text")
+	f.BoolVar(&send, "send", false, "send it by mail")
+	f.StringVar(&config, "mail", "", "the `file` that names the mail server (default: mail.yaml in the data directory)")
+	f.StringVar(&url, "url", "", "the `address` of this device's pages, for links, such as http://127.0.0.1:7117")
+	return eventFlag(c, &event)
+}
+
+func readDigestState(ctx context.Context, b backend) (digestState, error) {
+	var state digestState
+	s, err := b.DigestState(ctx)
+	if err != nil {
+		return state, err
+	}
+	if s != "" {
+		if err := json.Unmarshal([]byte(s), &state); err != nil {
+			return state, fmt.Errorf("what digests have told cannot be read: %w; --since names a day to begin at", err)
+		}
+	}
+	return state, nil
+}
+
+// makeDigest finds what is new; with no digest before, in the last days.
+func (a *app) makeDigest(ctx context.Context, b backend, event string, from int64, url string, now time.Time, state digestState) (digest.Digest, error) {
+	events, err := b.Events(ctx)
+	if err != nil {
+		return digest.Digest{}, err
+	}
+	only := qa.EventID("")
+	if event != "" {
+		if only, err = resolveEvent(ctx, b, event); err != nil {
+			return digest.Digest{}, err
+		}
+	}
+	o := digest.Options{SinceMillis: from}
+	if from == 0 {
+		told := map[qa.EventID]map[string]bool{}
+		for id, list := range state.Told {
+			told[id] = map[string]bool{}
+			for _, what := range list {
+				told[id][what] = true
+			}
+		}
+		o.Told = func(event qa.EventID, what string) bool { return told[event][what] }
+		if state.SentAtMillis == 0 {
+			o.SinceMillis = now.AddDate(0, 0, -digestDays).UnixMilli()
+		}
+	}
+	if url != "" {
+		o.Link = func(event qa.EventID, post qa.PostID) string {
+			return strings.TrimRight(url, "/") + "/e/" + string(event) + "/p/" + string(post)
+		}
+	}
+	var weeks []qa.Week
+	for _, e := range events {
+		if e.Founder == "" || e.Kind == "club" || only != "" && e.ID != only {
+			continue
+		}
+		week, err := b.Week(ctx, e.ID)
+		if err != nil {
+			return digest.Digest{}, err
+		}
+		week.Event.ID = e.ID
+		keys, err := b.Keys(ctx, e.ID)
+		if err != nil {
+			return digest.Digest{}, err
+		}
+		o.Me = append(o.Me, keys...)
+		weeks = append(weeks, week)
+	}
+	return digest.New(weeks, o), nil
+}
+
+// rememberDigest keeps what was told. Of weeks that the digest did not look at, what
+// was told before stays.
+func rememberDigest(ctx context.Context, b backend, state digestState, d digest.Digest, now time.Time) error {
+	state.SentAtMillis = now.UnixMilli()
+	if state.Told == nil {
+		state.Told = map[qa.EventID][]string{}
+	}
+	for id, list := range d.Told {
+		all := append(slices.Clone(state.Told[id]), list...)
+		slices.Sort(all)
+		state.Told[id] = slices.Compact(all)
+	}
+	s, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	if err := b.SetDigestState(ctx, string(s)); err != nil {
+		return fmt.Errorf("the digest is out, but could not be marked as told: %w; the next one tells the same again", err)
+	}
+	return nil
+}
+
+// mailConfig is mail.yaml.
+type mailConfig struct {
+	Host     string `yaml:"host"`
+	Port     int    `yaml:"port"`
+	Security string `yaml:"security"`
+	Username string `yaml:"username"`
+	Password string `yaml:"password"`
+	From     string `yaml:"from"`
+	To       string `yaml:"to"`
+}
+
+// envMailPassword holds the mail server's password, where it shall not lie in a file.
+const envMailPassword = "FLYLEAF_SMTP_PASSWORD"
+
+const maxMailConfig = 64 << 10
+
+func readMailConfig(file string) (mailConfig, error) {
+	var m mailConfig
+	b, err := readBounded(file, maxMailConfig)
+	if errors.Is(err, os.ErrNotExist) {
+		return m, codedf(exitRefused, "there is no %s, so it is not known through which server to send; nothing was sent. `flyleaf digest --help` shows one", file)
+	}
+	if err != nil {
+		return m, coded(exitRefused, err)
+	}
+	dec := yaml.NewDecoder(strings.NewReader(string(b)))
+	dec.KnownFields(true)
+	if err := dec.Decode(&m); err != nil {
+		return m, codedf(exitRefused, "%s: %v; nothing was sent", file, err)
+	}
+	if p := os.Getenv(envMailPassword); p != "" {
+		m.Password = p
+	}
+	for _, field := range []struct{ name, value string }{{"host", m.Host}, {"from", m.From}, {"to", m.To}} {
+		if field.value == "" {
+			return m, codedf(exitRefused, "%s does not say %s; nothing was sent", file, field.name)
+		}
+	}
+	if m.Security == "" {
+		m.Security = "starttls"
+	}
+	if !slices.Contains([]string{"starttls", "tls", "none"}, m.Security) {
+		return m, codedf(exitRefused, "%s: security is starttls, tls or none, not %q; nothing was sent", file, m.Security)
+	}
+	if m.Security == "none" && m.Username != "" {
+		return m, codedf(exitRefused, "%s: with security none the password would go over the network as it is; nothing was sent", file)
+	}
+	return m, nil
+}
+
+// mailTimeout bounds one talk with a mail server.
+const mailTimeout = 30 * time.Second
+
+func sendMail(ctx context.Context, m mailConfig, subject, text, page string) error {
+	msg := mail.NewMsg()
+	if err := msg.From(m.From); err != nil {
+		return fmt.Errorf("from: %w", err)
+	}
+	if err := msg.To(m.To); err != nil {
+		return fmt.Errorf("to: %w", err)
+	}
+	msg.Subject(subject)
+	msg.SetDate()
+	msg.SetMessageID()
+	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	msg.SetBodyString(mail.TypeTextPlain, text)
+	msg.AddAlternativeString(mail.TypeTextHTML, page)
+	opts := []mail.Option{mail.WithTimeout(mailTimeout)}
+	port := 0
+	switch m.Security {
+	case "tls":
+		opts, port = append(opts, mail.WithSSL()), mail.DefaultPortSSL
+	case "none":
+		opts, port = append(opts, mail.WithTLSPolicy(mail.NoTLS)), mail.DefaultPort
+	default:
+		opts, port = append(opts, mail.WithTLSPolicy(mail.TLSMandatory)), mail.DefaultPortTLS
+	}
+	opts = append(opts, mail.WithPort(cmp.Or(m.Port, port)))
+	if m.Username != "" {
+		opts = append(opts, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(m.Username), mail.WithPassword(m.Password))
+	}
+	client, err := mail.NewClient(m.Host, opts...)
+	if err != nil {
+		return err
+	}
+	return client.DialAndSendWithContext(ctx, msg)
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flyleaf/exchange/slack"
+	"flyleaf/qa"
+)
+
+// Importing from a Slack export: a ZIP or the directory it unpacks to, one channel of
+// it, all its weeks or one. What becomes of each message is said.
+
+// slackFlags are those of `import` that go with --channel.
+type slackFlags struct {
+	channel, week, zone, title, authors string
+	announcements                       bool
+}
+
+func (s *slackFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&s.channel, "channel", "", "of a Slack export: the `channel` to read, by name or ID")
+	f.StringVar(&s.week, "week", "", "with --channel: only the week of this `day`, such as 2021-03-08")
+	f.StringVar(&s.zone, "zone", "UTC", "with --channel: the time `zone` in which weeks begin on Monday, such as Europe/Berlin")
+	f.StringVar(&s.title, "title", "", "with --week: the book's `title`, instead of what an announcement says")
+	f.StringVar(&s.authors, "authors", "", "with --week: its `authors` as they are named in the channel, separated by commas")
+	f.BoolVar(&s.announcements, "announcements", false, "with --channel: take what looks like an announcement too")
+}
+
+// check refuses flags that go with --channel alone.
+func (s *slackFlags) check(c *cobra.Command) error {
+	for _, name := range []string{"week", "zone", "title", "authors", "announcements"} {
+		if s.channel == "" && c.Flags().Changed(name) {
+			return codedf(exitUsage, "--%s goes with --channel, for a Slack export", name)
+		}
+	}
+	return nil
+}
+
+// slackReport is what `import --channel --json` prints.
+type slackReport struct {
+	File    string             `json:"file"`
+	Channel string             `json:"channel"`
+	DryRun  bool               `json:"dryRun,omitempty"` // then nothing was taken
+	Club    qa.EventID         `json:"club,omitempty"`
+	Weeks   []slackWeek        `json:"weeks"`
+	Fates   map[slack.Fate]int `json:"fates"`
+	// Messages says what became of each message of the channel.
+	Messages []slack.Outcome `json:"messages"`
+}
+
+type slackWeek struct {
+	Monday string `json:"monday"`
+	importReport
+	Notes []string `json:"notes"`
+}
+
+func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club, event, relay string, dryRun bool) error {
+	opts := slack.Options{Channel: s.channel, Title: s.title, Authors: s.authors, KeepAnnouncements: s.announcements}
+	var err error
+	if opts.Zone, err = time.LoadLocation(s.zone); err != nil {
+		return codedf(exitUsage, "--zone takes a name such as Europe/Lisbon, not %q", s.zone)
+	}
+	if s.week != "" {
+		if opts.Day, err = time.ParseInLocation(time.DateOnly, s.week, opts.Zone); err != nil {
+			return codedf(exitUsage, "--week takes a day such as 2021-03-08, not %q", s.week)
+		}
+	} else if s.title != "" || s.authors != "" || event != "" {
+		return codedf(exitUsage, "--title, --authors and --event go with one week: name it with --week DAY")
+	}
+	x, err := readSlack(file, opts)
+	if err != nil {
+		return coded(exitRefused, err)
+	}
+	report := slackReport{File: file, Channel: x.Channel, DryRun: dryRun, Weeks: []slackWeek{}, Fates: map[slack.Fate]int{}, Messages: append([]slack.Outcome{}, x.Outcomes...)}
+	for _, o := range x.Outcomes {
+		report.Fates[o.Fate]++
+	}
+	if len(x.Weeks) == 0 {
+		if s.week != "" {
+			return codedf(exitRefused, "the channel %s holds no question in the week of %s; nothing was imported. Without --week all its weeks are read", x.Channel, s.week)
+		}
+		return codedf(exitRefused, "the channel %s holds no question; nothing was imported", x.Channel)
+	}
+	weeks := make([]qa.Imported, len(x.Weeks))
+	names := make([]string, len(x.Weeks))
+	for i, w := range x.Weeks {
+		weeks[i], names[i] = w.Imported, file+", the week of "+w.Monday
+	}
+	var taken []importReport
+	if dryRun {
+		for i, week := range weeks {
+			taken = append(taken, wouldTake(names[i], week))
+		}
+	} else {
+		err = a.with(ctx, func(ctx context.Context, b backend) error {
+			if club != "" {
+				var to qa.Event
+				to, taken, err = a.takeIntoClub(ctx, b, club, relay, names, weeks)
+				report.Club = to.ID
+				return err
+			}
+			taken, err = a.takeWeeks(ctx, b, event, relay, names, weeks)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for i, r := range taken {
+		report.Weeks = append(report.Weeks, slackWeek{x.Weeks[i].Monday, r, append([]string{}, x.Weeks[i].Notes...)})
+	}
+	return a.printSlack(&report)
+}
+
+func readSlack(file string, opts slack.Options) (slack.Export, error) {
+	var fsys fs.FS = os.DirFS(file)
+	if !isDir([]string{file}) {
+		f, err := os.Open(file)
+		if err != nil {
+			return slack.Export{}, err
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			return slack.Export{}, err
+		}
+		if fsys, err = slack.OpenZip(filepath.Base(file), f, info.Size()); err != nil {
+			return slack.Export{}, err
+		}
+	}
+	return slack.Read(fsys, opts)
+}
+
+// fateWords say what became of messages, in the order in which they are told.
+var fateWords = []struct {
+	fate      slack.Fate
+	one, many string
+}{
+	{slack.Question, "question", "questions"},
+	{slack.Reply, "reply", "replies"},
+	{slack.Proposed, "left out as an announcement", "left out as announcements"},
+	{slack.Skipped, "not taken", "not taken"},
+	{slack.OtherWeek, "of other weeks", "of other weeks"},
+}
+
+func (a *app) printSlack(r *slackReport) error {
+	if a.json {
+		return a.printJSON(r)
+	}
+	if r.DryRun {
+		a.printf("Nothing was taken; this is what would be:\n")
+	}
+	var parts []string
+	for _, f := range fateWords {
+		if n := r.Fates[f.fate]; n > 0 {
+			parts = append(parts, counted(n, f.one, f.many))
+		}
+	}
+	a.printf("#%s: %s: %s\n", plain(r.Channel), counted(len(r.Messages), "message", "messages"), strings.Join(parts, ", "))
+	for _, w := range r.Weeks {
+		a.printf("%s: %s\n", w.Monday, plain(w.Title))
+		a.printf("  %s and %s", counted(w.Questions, "question", "questions"), counted(w.Replies, "reply", "replies"))
+		if w.Known > 0 {
+			a.printf(", %s there already", map[bool]string{true: "1 post was", false: fmt.Sprintf("%d posts were", w.Known)}[w.Known == 1])
+		}
+		a.printf("\n")
+		if w.Event != "" {
+			a.printf("  event %s\n", w.Event)
+		}
+		for _, n := range w.Notes {
+			a.printf("  %s\n", plain(n))
+		}
+	}
+	quiet := 0
+	for _, o := range r.Messages {
+		switch {
+		case o.Fate == slack.Proposed, o.Fate == slack.Skipped && o.Text != "":
+			a.printf("  not taken, %s: %s: %s\n", o.Where(), o.Reason, plain(o.Text))
+		case o.Fate == slack.Skipped:
+			quiet++
+		}
+	}
+	if quiet > 0 {
+		a.printf("  %s without words not taken; --json lists all, with the reason\n", counted(quiet, "message", "messages"))
+	}
+	return nil
+}

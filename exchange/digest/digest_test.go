@@ -1,0 +1,156 @@
+package digest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"flyleaf/qa"
+)
+
+var (
+	robin = qa.Identity(strings.Repeat("1a", 32))
+	ilse  = qa.Identity(strings.Repeat("2b", 32))
+	maren = qa.Identity(strings.Repeat("3c", 32))
+	dag   = qa.Identity(strings.Repeat("4d", 32))
+	until = time.Date(2026, 11, 13, 12, 0, 0, 0, time.UTC)
+)
+
+type post struct {
+	id, parent string
+	by         qa.Identity
+	text       string
+	mark       func(*qa.Post)
+}
+
+func week(posts ...post) qa.Week {
+	e := qa.Event{ID: "event", Founder: robin, Title: "The Patient Ledger", Authors: "Ilse Marrow", Roles: []qa.Grant{{ID: ilse, Role: qa.RoleAuthor}}}
+	e.Winners = []qa.Winner{{By: ilse, Post: "q1", Note: "a copy"}}
+	var all []qa.Post
+	for i, p := range posts {
+		op := qa.OpID{Counter: uint64(i + 1), Actor: string(p.by)}
+		x := qa.Post{ID: qa.PostID(p.id), Parent: qa.PostID(p.parent), By: p.by, AtMillis: int64(1000 * (i + 1)), Op: op, AuthorThen: p.by == ilse}
+		x.Revisions = []qa.Revision{{Text: p.text, Op: op}}
+		if p.mark != nil {
+			p.mark(&x)
+		}
+		all = append(all, x)
+	}
+	return qa.NewWeek(e, all, []qa.Person{{ID: ilse, Name: "Ilse Marrow"}, {ID: maren, Name: "Maren Holt"}, {ID: dag, Name: "Dag Wille"}})
+}
+
+func full() qa.Week {
+	return week(
+		post{"q1", "", maren, "At what size does a *ledger* begin to pay?", nil},
+		post{"a1", "q1", ilse, "A choir is exactly the right size.", nil},
+		post{"r1", "q1", dag, "Lock the sheet.", nil},
+		post{"q2", "", dag, "Which correction wins? <b>bold</b>", nil},
+		post{"a2", "q2", ilse, "The later one.", nil},
+		post{"r2", "q2", maren, "Thank you!", nil},
+		post{"h1", "", dag, "HIDDENWORDS", func(p *qa.Post) { p.Marks.Hidden = "watches" }},
+		post{"w1", "", dag, "WITHDRAWN", func(p *qa.Post) { p.Withdrawn = true }},
+	)
+}
+
+func titles(s Section) string {
+	var out []string
+	for _, i := range s.Items {
+		out = append(out, i.Name+": "+i.Text)
+	}
+	return strings.Join(out, " | ")
+}
+
+func TestWhatIsNew(t *testing.T) {
+	d := New([]qa.Week{full()}, Options{Me: []qa.Identity{maren}})
+	if len(d.Weeks) != 1 {
+		t.Fatalf("%+v", d)
+	}
+	w := d.Weeks[0]
+	for name, c := range map[string][2]string{
+		"yours":     {titles(w.Yours), "Ilse Marrow: A choir is exactly the right size. | Dag Wille: Lock the sheet."},
+		"won":       {titles(w.Won), "Maren Holt: At what size does a ledger begin to pay?"},
+		"answers":   {titles(w.Answers), "Ilse Marrow: The later one."},
+		"questions": {titles(w.Question), "Dag Wille: Which correction wins? <b>bold</b>"},
+	} {
+		if c[0] != c[1] {
+			t.Errorf("%s:\n got %s\nwant %s", name, c[0], c[1])
+		}
+	}
+	if got, want := d.Subject(), "The Patient Ledger: 2 replies to you, 1 winner, 1 new answer, 1 new question"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	told := map[string]bool{}
+	for _, k := range d.Told["event"] {
+		told[k] = true
+	}
+	if told["h1"] || told["w1"] || !told["a1"] || !told["won q1"] || !told["r2"] {
+		t.Errorf("told: %v", told)
+	}
+	o := Options{Me: []qa.Identity{maren}, Told: func(_ qa.EventID, k string) bool { return told[k] }}
+	if again := New([]qa.Week{full()}, o); !again.Empty() {
+		t.Errorf("it tells twice: %+v", again.Weeks)
+	}
+	// What is shown again is told then, though it was written before the last digest.
+	shown := full()
+	for i := range shown.Threads {
+		shown.Threads[i].Question.Marks.Hidden = ""
+	}
+	if later := New([]qa.Week{shown}, o); len(later.Weeks) != 1 || titles(later.Weeks[0].Question) != "Dag Wille: HIDDENWORDS" {
+		t.Errorf("%+v", later.Weeks)
+	}
+	if since := New([]qa.Week{full()}, Options{Me: []qa.Identity{maren}, SinceMillis: 5000}); titles(since.Weeks[0].Question) != "" || titles(since.Weeks[0].Answers) == "" {
+		t.Errorf("%+v", since.Weeks)
+	}
+}
+
+func TestRendering(t *testing.T) {
+	link := func(e qa.EventID, p qa.PostID) string { return "https://books.example/" + string(e) + "#" + string(p) }
+	d := New([]qa.Week{full()}, Options{Me: []qa.Identity{maren}, Link: link})
+	text := d.Text(until)
+	page, err := d.HTML(until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, never := range []string{"HIDDENWORDS", "WITHDRAWN"} {
+		if strings.Contains(text+page, never) {
+			t.Errorf("it tells %s", never)
+		}
+	}
+	for _, want := range []string{"The Patient Ledger", "Replies to you", "- Ilse Marrow: A choir is exactly", "to: At what size", "https://books.example/event#a1", "13 November 2026"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the text does not hold %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(page, "<b>bold") || !strings.Contains(page, `href="https://books.example/event#a1"`) {
+		t.Errorf("the page:\n%s", page)
+	}
+	if _, err := html.Parse(strings.NewReader(page)); err != nil {
+		t.Error(err)
+	}
+	for line := range strings.Lines(text) {
+		if len([]rune(line)) > 73 && !strings.Contains(line, "https://") {
+			t.Errorf("a long line: %q", line)
+		}
+	}
+	empty := New(nil, Options{})
+	if !strings.Contains(empty.Text(until), "Nothing is new") {
+		t.Error("an empty digest says nothing")
+	}
+}
+
+func TestManyAreCounted(t *testing.T) {
+	var posts []post
+	for i := range MaxItems + 7 {
+		posts = append(posts, post{fmt.Sprintf("x%d", i), "", dag, fmt.Sprintf("Question %d?", i), nil})
+	}
+	d := New([]qa.Week{week(posts...)}, Options{})
+	if s := d.Weeks[0].Question; len(s.Items) != MaxItems || s.More != 7 || len(d.Told["event"]) != MaxItems+7 {
+		t.Errorf("%d items, %d more, %d told", len(s.Items), s.More, len(d.Told["event"]))
+	}
+	if !strings.Contains(d.Text(until), "and 7 more") {
+		t.Error("the text does not say that there are more")
+	}
+}
