@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -277,12 +278,16 @@ func AuthorNames(e *qa.Event) []string {
 // maxSlug bounds a slug in bytes: a file's name has no more than 255.
 const maxSlug = 100
 
-// Slug returns the name of a week in addresses: 20210308-the-title, in letters,
-// digits and hyphens, of at most 100 bytes.
+// Slug returns the name of a week in addresses: 20210308-the-title, by its first day
+// in its time zone, in letters, digits and hyphens, of at most 100 bytes.
 func Slug(e *qa.Event) string {
 	s := slug(e.Title)
 	if e.StartsAtMillis != 0 {
-		s = strings.TrimSuffix(utc(e.StartsAtMillis).Format("20060102")+"-"+s, "-")
+		first := utc(e.StartsAtMillis)
+		if zone, err := time.LoadLocation(e.Zone); err == nil && e.Zone != "Local" {
+			first = first.In(zone)
+		}
+		s = strings.TrimSuffix(first.Format("20060102")+"-"+s, "-")
 	}
 	if s == "" {
 		s = "week"

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -208,4 +209,23 @@ func TestCSVComesBack(t *testing.T) {
 			t.Fatalf("got %q, want %q", cell, want)
 		}
 	})
+}
+
+// A week is named by its first day as its own calendar has it.
+func TestSlug(t *testing.T) {
+	monday := time.Date(2021, 3, 8, 0, 0, 0, 0, time.FixedZone("", 3600)).UnixMilli()
+	for _, c := range []struct {
+		e    qa.Event
+		want string
+	}{
+		{qa.Event{Title: "The Patient Ledger!", StartsAtMillis: monday, Zone: "Europe/Berlin"}, "20210308-the-patient-ledger"},
+		{qa.Event{Title: "The Patient Ledger!", StartsAtMillis: monday}, "20210307-the-patient-ledger"},
+		{qa.Event{Title: "  "}, "week"},
+		{qa.Event{Title: "../Größe & C++"}, "größe-c"},
+		{qa.Event{Title: strings.Repeat("wörd ", 50)}, strings.TrimRight(strings.Repeat("wörd-", 17)[:100], "-")},
+	} {
+		if got := Slug(&c.e); got != c.want {
+			t.Errorf("%q gives %q, want %q", c.e.Title, got, c.want)
+		}
+	}
 }
