@@ -45,9 +45,6 @@ type clubShelf struct {
 	Invitation string
 }
 
-// maxSpines is how many of the latest weeks stand on the board with their spines.
-const maxSpines = 12
-
 // clubShelves fills in the page's clubs, and returns which events they list.
 func (s *server) clubShelves(ctx context.Context, events []qa.Event, states map[qa.EventID]qa.Status, p *shelfPage) map[qa.EventID]bool {
 	here := map[qa.EventID]qa.Event{}
