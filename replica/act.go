@@ -299,6 +299,7 @@ func (n *Node) Rebuild(ctx context.Context, id qa.EventID) error {
 	if err := n.store.ReplaceViews(ctx, id, views); err != nil {
 		return err
 	}
+	e.stir()
 	n.notice(ctx, views)
 	n.subs.notify(e.update(views, true))
 	return nil

@@ -213,6 +213,7 @@ func TestWeeksThatAreOverRest(t *testing.T) {
 		graphs, _, linked := a.Loaded()
 		return graphs <= 1 && linked <= 1
 	})
+	settled(t, a, club, 0) // the list is on the relay, too
 	b := openNode(t, onMonday(replica.Config{Store: mem.New()}))
 	b.Start(t.Context())
 	join(t, b, club, host.url())

@@ -80,7 +80,7 @@ type side struct {
 	heads   []wire.Hash // of what is on disk; valid when loaded
 	loaded  bool
 	pending map[wire.Hash]qa.PostID // own changes that no relay holds; nil: not read yet
-	counted *counted                // while nothing was written
+	brief   *brief                  // nil: to be read
 	written int                     // how often something was
 	// relayRefused are own changes that the relay did not take, by hash.
 	relayRefused map[wire.Hash]Refusal
@@ -301,6 +301,7 @@ func (e *event) discard() {
 	e.doc, e.outside = nil, nil
 	e.forget()
 	e.actor, e.others = "", nil
+	e.stir() // the store may have kept what it said it had not
 }
 
 // rest lets go of the document when nothing has been written for a while.

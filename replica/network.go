@@ -58,7 +58,7 @@ func (n *Node) Start(context.Context) {
 		return
 	}
 	n.running = true
-	n.work.Add(2)
+	n.work.Add(3)
 	events := n.followed()
 	n.mu.Unlock()
 	go n.watchNetwork()
@@ -66,4 +66,5 @@ func (n *Node) Start(context.Context) {
 		n.attend(id)
 	}
 	go n.takeTurns()
+	go n.briefs()
 }

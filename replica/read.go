@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -141,7 +142,7 @@ func (n *Node) status(ctx context.Context, id qa.EventID, whole bool) (qa.Status
 		return qa.Status{}, err
 	}
 	rest := relay.State == qa.RelayResting
-	shown, err := e.count(ctx, rest)
+	shown, err := e.brief(ctx)
 	if err != nil {
 		return qa.Status{}, err
 	}
@@ -151,7 +152,7 @@ func (n *Node) status(ctx context.Context, id qa.EventID, whole bool) (qa.Status
 		return qa.Status{}, err
 	}
 	s := qa.Status{
-		Event: id, Title: shown.title, Posts: counts.Posts, Pending: counts.Pending, Changes: counts.Changes,
+		Event: id, Title: shown.event.Title, Posts: counts.Posts, Pending: counts.Pending, Changes: counts.Changes,
 		Heads: make([]string, len(heads)), Relay: relay,
 	}
 	for i, h := range heads {
@@ -182,14 +183,16 @@ func (e *event) heads(ctx context.Context, rest bool) ([]wire.Hash, error) {
 // none.
 func (n *Node) relayURL(ctx context.Context, id qa.EventID) (string, error) {
 	n.mu.Lock()
-	url := n.relays[id]
+	url, e := n.relays[id], n.events[id]
 	n.mu.Unlock()
 	if url != "" {
 		return url, nil
 	}
-	e, err := n.read(ctx, id)
-	if err != nil || len(e.Relays) > 0 {
-		return append(e.Relays, "")[0], err
+	if e != nil {
+		b, err := e.brief(ctx)
+		if err != nil || len(b.event.Relays) > 0 {
+			return append(slices.Clone(b.event.Relays), "")[0], err
+		}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -6,14 +6,13 @@ import (
 	"time"
 
 	"flyleaf/qa"
-	"flyleaf/storage"
 )
 
 // Weeks at rest.
 //
 // A device may hold a thousand weeks that are over. They stand in the ledger and in
-// the views and cost nothing else: no place on a link, no graph, fold or document
-// in memory. Such a week is on its link only
+// the views and cost a few hundred bytes each (see brief): no place on a link, no
+// graph, fold or document in memory. Such a week is on its link only
 //
 //   - while something of it waits to be sent, or nothing of it has arrived yet, in
 //     turns of at most turnsAtOnce weeks a relay; and
@@ -168,8 +167,12 @@ func (n *Node) inStep(id qa.EventID) bool {
 // needsTurn reports whether something of a week waits to be sent, or nothing of it
 // has arrived.
 func (n *Node) needsTurn(ctx context.Context, id qa.EventID) (bool, error) {
-	counts, err := n.store.Counts(ctx, id)
-	return counts.Pending > 0 || counts.Last == 0, err
+	e, err := n.event(id)
+	if err != nil {
+		return false, err
+	}
+	b, err := e.brief(ctx)
+	return b.counts.Pending > 0 || b.counts.Last == 0, err
 }
 
 // beginTurns puts waiting weeks on their links, as many as there is room for.
@@ -279,41 +282,4 @@ func (e *event) unload(ctx context.Context) {
 	if !linked && !e.closed {
 		e.forget()
 	}
-}
-
-// counted is what status says of an event at rest; it stays true until something
-// is written.
-type counted struct {
-	title  string
-	counts storage.Counts
-}
-
-// count returns an event's title and numbers, from memory when it is at rest.
-func (e *event) count(ctx context.Context, rest bool) (counted, error) {
-	e.side.mu.Lock()
-	known, changes := e.side.counted, e.side.written
-	e.side.mu.Unlock()
-	if rest && known != nil {
-		return *known, nil
-	}
-	shown, err := e.node.read(ctx, e.id)
-	if err != nil {
-		return counted{}, err
-	}
-	c := counted{title: shown.Title}
-	if c.counts, err = e.node.store.Counts(ctx, e.id); err != nil {
-		return counted{}, err
-	}
-	e.side.mu.Lock()
-	if rest && e.side.written == changes {
-		e.side.counted = &c
-	}
-	e.side.mu.Unlock()
-	return c, nil
-}
-
-// stirred forgets what is counted no longer. side.mu is held.
-func (s *side) stirred() {
-	s.counted = nil
-	s.written++
 }

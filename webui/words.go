@@ -174,7 +174,7 @@ func truthOf(all []qa.Status) truth {
 	for _, s := range all {
 		pending += s.Pending
 		switch s.Relay.State {
-		case qa.RelaySynced:
+		case qa.RelaySynced, qa.RelayResting:
 			synced++
 		case qa.RelayOffline:
 			offline++

@@ -188,15 +188,19 @@ func (l *local) Name(ctx context.Context) (string, error) {
 	return name, err
 }
 
+// lookForNameIn is how many events, the last joined first, are looked into for the
+// name of somebody who has not said it on this device.
+const lookForNameIn = 16
+
 // nameElsewhere is the name that this person has in an event, written on another
 // device of theirs; "" when there is none.
 func (l *local) nameElsewhere(ctx context.Context) (string, error) {
-	events, err := l.node.Events(ctx)
+	following, err := l.store.Following(ctx)
 	if err != nil {
 		return "", err
 	}
-	for _, e := range slices.Backward(events) {
-		people, err := l.store.People(ctx, e.ID)
+	for _, f := range slices.Backward(following[max(0, len(following)-lookForNameIn):]) {
+		people, err := l.store.People(ctx, f.Event)
 		if err != nil {
 			return "", err
 		}

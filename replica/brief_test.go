@@ -1,0 +1,89 @@
+package replica_test
+
+import (
+	"testing"
+
+	"flyleaf/qa"
+	"flyleaf/replica"
+	"flyleaf/storage/mem"
+)
+
+// What lists show of an event is kept in memory, and is that of the disk all the same
+// after everything that writes.
+func TestShelfFollowsEveryWrite(t *testing.T) {
+	host := startRelay(t)
+	a := openNode(t, onMonday(replica.Config{Store: mem.New()}))
+	week := newWeek(t, a, weekFrom("The Patient Ledger", 0), host.url())
+	shelved := func(n *replica.Node, id qa.EventID) qa.Shelved {
+		t.Helper()
+		all, err := n.Shelf(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range all {
+			if s.Event.ID == id {
+				return s
+			}
+		}
+		return qa.Shelved{}
+	}
+	numbers := func(n *replica.Node, id qa.EventID, want qa.Numbers) {
+		t.Helper()
+		if got, err := n.Numbers(t.Context(), id); err != nil || got != want {
+			t.Errorf("%+v (%v), want %+v", got, err, want)
+		}
+	}
+	if s := shelved(a, week); s.Event.Title != "The Patient Ledger" || s.Posts != 0 || !s.Here() {
+		t.Errorf("%+v", s)
+	}
+	numbers(a, week, qa.Numbers{})
+	q := ask(t, a, week, "Together?")
+	numbers(a, week, qa.Numbers{Questions: 1, Open: 1})
+	if err := a.DoAll(t.Context(), week, []qa.Act{
+		{Kind: qa.ActMark, AtMillis: 1, Post: q, Mark: "answered", On: true},
+		{Kind: qa.ActEvent, AtMillis: 2, Fields: map[string]any{"title": "The Impatient Ledger", "description": "Long."}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	numbers(a, week, qa.Numbers{Questions: 1})
+	if s := shelved(a, week); s.Event.Title != "The Impatient Ledger" || s.Event.Description != "" || s.Posts != 1 {
+		t.Errorf("%+v", s)
+	}
+	if s := statusOf(t, a, week); s.Title != "The Impatient Ledger" || s.Pending == 0 {
+		t.Errorf("%+v", s)
+	}
+	if err := a.Rebuild(t.Context(), week); err != nil {
+		t.Fatal(err)
+	}
+	numbers(a, week, qa.Numbers{Questions: 1})
+
+	// What arrives, and what the relay says that it holds, shows as well.
+	a.Start(t.Context())
+	settled(t, a, week, 1)
+	b := openNode(t, onMonday(replica.Config{Store: mem.New()}))
+	b.Start(t.Context())
+	join(t, b, week, host.url())
+	if s := shelved(b, week); s.Here() && s.Event.Title == "" {
+		t.Errorf("%+v", s)
+	}
+	settled(t, b, week, 1)
+	numbers(b, week, qa.Numbers{Questions: 1})
+	ask(t, b, week, "And later?")
+	settled(t, a, week, 2)
+	numbers(a, week, qa.Numbers{Questions: 2, Open: 1})
+	if _, err := a.Numbers(t.Context(), qa.MakeEventID([16]byte{9})); err == nil {
+		t.Error("an event that is not followed has numbers")
+	}
+}
+
+// Clubs lists what followed clubs list, from the moment that it is written.
+func TestClubs(t *testing.T) {
+	a := openNode(t, onMonday(replica.Config{Store: mem.New()}))
+	club := newClub(t, a, "")
+	week := newWeek(t, a, weekFrom("Small Weather", 7), "")
+	list(t, a, club, week)
+	clubs, err := a.Clubs(t.Context())
+	if err != nil || len(clubs) != 1 || clubs[0].ID != club || len(clubs[0].Weeks) != 1 || clubs[0].Weeks[0].Title != "Small Weather" {
+		t.Errorf("%+v, %v", clubs, err)
+	}
+}
