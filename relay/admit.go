@@ -411,6 +411,10 @@ func (r *room) retry() {
 	left := false
 	plan := plan{room: r, now: now, asked: map[wire.Hash]bool{}, people: map[qa.Identity]float64{}, addresses: map[*account]float64{}}
 	for s, m := range r.members {
+		if m.peer.Asking() { // what is under way is not counted yet
+			left = left || len(m.later) > 0
+			continue
+		}
 		var ask []wire.Hash
 		m.later = slices.DeleteFunc(m.later, func(p putOff) bool {
 			switch {
@@ -420,6 +424,7 @@ func (r *room) retry() {
 				return false
 			}
 			plan.asked[p.hash] = true
+			r.below.take(p.hash) // no longer put off
 			ask = append(ask, p.hash)
 			return true
 		})
@@ -445,6 +450,12 @@ type plan struct {
 // planned before, and plans it if so.
 func (p *plan) fits(s *session, d *putOff) bool {
 	r := p.room
+	// Not before what it builds on: it would wait for that, and so bring all of it
+	// whatever there is room for.
+	below, _ := r.below.get(d.hash)
+	if slices.ContainsFunc(below, r.below.has) {
+		return false
+	}
 	switch d.code {
 	case trust.CodeFull:
 		return false
@@ -481,6 +492,11 @@ type remembered[V any] struct {
 func (s *remembered[V]) has(h wire.Hash) bool {
 	_, ok := s.known[h]
 	return ok
+}
+
+func (s *remembered[V]) get(h wire.Hash) (V, bool) {
+	v, ok := s.known[h]
+	return v, ok
 }
 
 func (s *remembered[V]) put(h wire.Hash, v V) {

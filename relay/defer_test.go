@@ -99,6 +99,30 @@ func TestRateDefersAndAsksAgain(t *testing.T) {
 	same(t, a, b)
 }
 
+// What was put off comes in its own order, a few at a time, however often it was
+// looked whether there is room meanwhile: a later one asked for first would bring all
+// that lies below it.
+func TestWhatIsAskedForAgainKeepsToTheRate(t *testing.T) {
+	c, store := newClock(), mem.New()
+	s := start(t, relay.Config{Store: store, Now: c.now, Limits: relay.Limits{Retry: time.Millisecond}, Quotas: relay.Quotas{PersonBurst: 2, PersonRate: 2}})
+	event := relaytest.EventID("in order")
+	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
+	mine := write(t, a, 40)
+	connect(t, s, a, b)
+	until(t, b, changes(2))
+	for n := 2; n < 40; n += 2 {
+		if got := b.State().Changes; got != n {
+			t.Fatalf("%d changes, there was room for %d", got, n)
+		}
+		c.advance(time.Minute)
+		until(t, b, func(s relaytest.State) bool { return s.Changes >= n+2 })
+		if !b.Has(mine[n+1]) {
+			t.Fatal("not in their order")
+		}
+	}
+	same(t, a, b)
+}
+
 // What a deferred change's writer needs not wait for is that somebody builds on it.
 func TestDeferredIsTakenWhenSomebodyBuildsOnIt(t *testing.T) {
 	c, store := newClock(), mem.New()

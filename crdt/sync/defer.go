@@ -49,6 +49,9 @@ func (p *Peer) Ask(hashes ...wire.Hash) bool {
 	return len(p.again) > 0
 }
 
+// Asking reports whether something that was deferred is asked for and has not come.
+func (p *Peer) Asking() bool { return len(p.again) > 0 }
+
 // RefusedBy makes the peer ask f, too, whether a change was refused for good, so
 // that what a whole document refuses is held once and not for each peer (rule
 // 21). f is called while Generate runs.
