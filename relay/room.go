@@ -347,6 +347,9 @@ func (r *room) next(s *session) (frame []byte, message *encoded, err error) {
 	if err != nil || !ok {
 		return nil, nil, err
 	}
+	if m.peer.Ahead() {
+		s.out.touch(r) // for the next slice, once this one is sent
+	}
 	if r.latest != nil && r.latest.message == msg {
 		return nil, r.latest, nil
 	}

@@ -17,11 +17,11 @@ import (
 // returns false where only Receive will do.
 func (p *Peer) ReceiveAgreed(g *graph.Graph) bool {
 	heads := g.Heads()
-	if len(heads) == 0 || p.probe != nil || p.stock {
+	if len(heads) == 0 || p.probe != nil || len(p.again) > 0 || p.stock {
 		return false
 	}
 	p.wentBack = p.wentBack || p.resetSent
-	p.inFlight, p.resetSent = false, false
+	p.inFlight, p.resetSent, p.unanswered = false, false, 0
 	clear(p.sent)
 	p.sentBelow = 0
 	p.shared, p.theirHeads, p.theirNeed = heads, heads, nil
@@ -57,6 +57,7 @@ type Fanout struct {
 	graph       *graph.Graph
 	from, heads []wire.Hash // what was agreed on, and what there is now
 	limit       int
+	cut         bool
 	send        []wire.Hash
 	message     *wire.Message
 }
@@ -69,13 +70,14 @@ func (f *Fanout) Generate(p *Peer, s Source) (*wire.Message, bool, error) {
 	from, agreed := p.agreed()
 	// Else silence, or the end of it, depends on more.
 	agreed = agreed && !slices.Equal(from, heads) && !slices.Equal(p.lastSent, heads) && hasAll(g, from)
-	if agreed && f.message != nil && f.graph == g && f.limit == p.limit && slices.Equal(f.heads, heads) && slices.Equal(f.from, from) {
+	if agreed && !p.Ahead() && f.message != nil && f.graph == g && f.limit == p.limit && slices.Equal(f.heads, heads) && slices.Equal(f.from, from) {
 		p.said(f.send, heads)
+		p.cut = f.cut
 		return f.message, true, nil
 	}
 	m, ok, err := p.Generate(s)
 	if agreed && ok && err == nil && small(m) {
-		*f = Fanout{graph: g, from: slices.Clone(from), heads: heads, limit: p.limit, message: m, send: make([]wire.Hash, 0, len(p.sent))}
+		*f = Fanout{graph: g, from: slices.Clone(from), heads: heads, limit: p.limit, cut: p.cut, message: m, send: make([]wire.Hash, 0, len(p.sent))}
 		for h := range p.sent { // was empty
 			f.send = append(f.send, h)
 		}
@@ -90,6 +92,8 @@ func (p *Peer) said(changes, heads []wire.Hash) {
 	}
 	p.lastSent = heads
 	p.inFlight, p.responded = true, true
+	p.unanswered++
+	p.cut = false
 }
 
 func small(m *wire.Message) bool {

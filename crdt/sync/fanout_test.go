@@ -166,3 +166,46 @@ func TestTakesWhole(t *testing.T) {
 		}
 	}
 }
+
+// Rule 25: two slices are under way at once, never three.
+func TestRule25TwoSlicesAtOnce(t *testing.T) {
+	r := seeded(t)
+	a, b := newDevice(), newDevice()
+	for range 100 {
+		a.write(t, actorOf(1), 100, r)
+	}
+	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa.limit = 2 << 10
+	a.receive(t, pa, b.say(t, pb))
+	var under [][]byte
+	sent, twice := 0, 0
+	for b.g.Len() < a.g.Len() {
+		for m := a.say(t, pa); m != nil; m = a.say(t, pa) {
+			under = append(under, m)
+			sent += len(decode(t, m).Changes)
+			if !pa.Ahead() && pa.cut && len(under) < window {
+				t.Fatalf("no more is said with %d under way", len(under))
+			}
+		}
+		if len(under) > window {
+			t.Fatalf("%d slices are under way", len(under))
+		}
+		if len(under) == window {
+			twice++
+		}
+		if len(under) == 0 {
+			t.Fatal("nothing is under way")
+		}
+		b.receive(t, pb, under[0])
+		under = under[1:]
+		if answer := b.say(t, pb); answer != nil {
+			a.receive(t, pa, answer)
+		}
+	}
+	// The head is asked for while it is under way.
+	if sent > 100+window || twice < 5 {
+		t.Errorf("%d changes were sent for 100; two slices were under way %d times", sent, twice)
+	}
+	converse(t, a, b, pa, pb)
+	wantEqual(t, a, b)
+}

@@ -29,6 +29,8 @@ const (
 	MaxNews    = 4096    // the same of messages with other heads than the one before
 	MaxRefused = 1 << 14 // hashes that one peer offered and that were refused; as many may be deferred
 	MaxNeed    = 4096    // hashes asked for in one message
+
+	window = 2 // slices under way to a peer at once
 )
 
 var (
@@ -57,6 +59,8 @@ type Peer struct {
 	sent         map[wire.Hash]struct{}
 	sentBelow    int  // the first changes of the applied order, sent as a whole: as if in sent
 	inFlight     bool // a message is under way that the peer will answer
+	unanswered   int  // how many are, at most
+	cut          bool // the last message did not hold all there was to send
 	responded    bool // we have said anything at all
 	resetSent    bool // the reset message has answered the last message
 	wentBack     bool // the reset message was sent before the last message came
@@ -87,7 +91,7 @@ type Peer struct {
 
 	limit int // bytes of a message, wire.MaxMessage but in tests
 
-	// stock turns off rules 10 to 24, those beyond automerge 3.x. For tests.
+	// stock turns off rules 10 to 25, those beyond automerge 3.x. For tests.
 	stock bool
 }
 
@@ -159,7 +163,7 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 		switch {
 		case len(send) == 0 && p.heard && slices.Equal(p.theirHeads, heads):
 			return nil, false, nil
-		case p.inFlight && !p.askNow:
+		case p.inFlight && !p.askNow && !(p.Ahead() && len(send) > 0 && len(need) == 0):
 			return nil, false, nil
 		case !p.stock && len(send) == 0 && len(need) == 0 && p.heard && !hasAll(g, p.theirHeads):
 			// All they have beyond us was refused or deferred: nothing to ask for.
@@ -175,6 +179,7 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 		m.Have = []wire.Have{h}
 		size += 32*len(h.LastSync) + len(h.Filter.Bits) + 32
 	}
+	all := len(send)
 	for i, h := range send {
 		b, err := s.Bytes(h)
 		if err != nil {
@@ -197,10 +202,16 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 	}
 	p.askNow = false
 	p.said(send, heads)
+	p.cut = len(send) < all
 	return m, true, nil
 }
 
 func (p *Peer) flooded() bool { return len(p.refused) > MaxRefused || len(p.deferred) > MaxRefused }
+
+// Ahead reports whether Generate would make the next slice of what the peer lacks
+// though the one before is not answered yet (rule 25): it is to be called again when
+// that one has been sent.
+func (p *Peer) Ahead() bool { return p.cut && p.unanswered < window && !p.stock }
 
 // Probe returns a message that a peer answers in any case, also when both hold
 // the same (rule 19): it asks for a change that both have. Until Probing reports
@@ -345,6 +356,9 @@ func (p *Peer) Receive(g *graph.Graph, m *wire.Message, before, refused []wire.H
 	before = sortedSet(before)
 	p.wentBack = p.wentBack || p.resetSent
 	p.inFlight, p.resetSent = false, false
+	if p.unanswered = max(0, p.unanswered-1); slices.Equal(heads, theirs) {
+		p.unanswered = 0
+	}
 	p.noteAnswer(m)
 	p.noteAnswered(m)
 	if len(m.Changes) > 0 {
