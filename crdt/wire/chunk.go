@@ -145,7 +145,8 @@ func inflate(c chunk, max int) (chunk, Hash, error) {
 }
 
 // inflateBody produces at most max+1 bytes, for DEFLATE can blow a byte up a
-// thousandfold.
+// thousandfold. It goes through the bytes twice, first to learn how many come out: a
+// buffer that grew with them would take several times their size on the way.
 func inflateBody(c chunk, max int) ([]byte, error) {
 	const where = "deflated change"
 	f := inflaters.Get().(*inflater)
@@ -153,12 +154,14 @@ func inflateBody(c chunk, max int) ([]byte, error) {
 		f.in.Reset(nil)
 		inflaters.Put(f)
 	}()
-	f.in.Reset(c.body)
-	if err := f.out.(flate.Resetter).Reset(&f.in, nil); err != nil {
+	begin := func() error {
+		f.in.Reset(c.body)
+		return f.out.(flate.Resetter).Reset(&f.in, nil)
+	}
+	if begin() != nil {
 		return nil, fail(ErrDeflate, where, c.bodyAt())
 	}
-	var body bytes.Buffer
-	n, err := io.Copy(&body, io.LimitReader(f.out, int64(max)+1))
+	n, err := io.Copy(io.Discard, io.LimitReader(f.out, int64(max)+1))
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fail(ErrTruncated, where, len(c.all))
@@ -170,5 +173,12 @@ func inflateBody(c chunk, max int) ([]byte, error) {
 		// bytes.Reader is a ByteReader, so flate has read no byte too many.
 		return nil, fail(ErrTrailing, where, len(c.all)-f.in.Len())
 	}
-	return body.Bytes(), nil
+	body := make([]byte, n)
+	if begin() != nil {
+		return nil, fail(ErrDeflate, where, c.bodyAt())
+	}
+	if _, err := io.ReadFull(f.out, body); err != nil {
+		return nil, fail(ErrDeflate, where, c.bodyAt())
+	}
+	return body, nil
 }
