@@ -2,7 +2,8 @@
 // is described in openapi.yaml, which is served beside it.
 //
 // It guarantees that nothing is changed by any request, that on a device every
-// answer but the description needs the token, and that a page of another site, or
+// answer but the description needs the token, or for an event's feeds a key that is
+// good for them alone, and that a page of another site, or
 // one that found the address under a name of its own, gets nothing (see Config).
 // On a relay, which has no token, only what Config.Log allows is answered.
 package api
@@ -14,11 +15,11 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
+	"flyleaf/exchange/feed"
 	"flyleaf/journal"
 	"flyleaf/qa"
 )
@@ -72,6 +73,10 @@ func New(c Config) http.Handler {
 	if c.Node != nil {
 		mux.HandleFunc("GET "+Prefix+"events", closed(c.events))
 		mux.HandleFunc("GET "+Prefix+"events/{event}", closed(c.week))
+	}
+	if c.Node != nil && c.Token != "" {
+		mux.HandleFunc("GET "+Prefix+"events/{event}/feed.atom", c.feed(feed.AtomType, feed.WriteAtom))
+		mux.HandleFunc("GET "+Prefix+"events/{event}/feed.json", c.feed(feed.JSONType, feed.WriteJSON))
 	}
 	log := &journal.Handler{Source: c.Log, Stop: c.Stop}
 	mux.HandleFunc("GET "+Prefix+"events/{event}/changes", closed(log.ServeHTTP))
@@ -138,14 +143,7 @@ func (c *Config) week(w http.ResponseWriter, r *http.Request) {
 	}
 	// Asked before, and of the log, so that both paths know the same events.
 	if err := c.Log.Allowed(r, event); err != nil {
-		status := http.StatusInternalServerError
-		switch {
-		case errors.Is(err, journal.ErrNoEvent):
-			status = http.StatusNotFound
-		case errors.Is(err, journal.ErrForbidden):
-			status = http.StatusForbidden
-		}
-		fail(w, status, err.Error())
+		fail(w, statusOf(err), err.Error())
 		return
 	}
 	week, err := c.Node.Week(r.Context(), event)

@@ -16,6 +16,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/mmcdole/gofeed"
 
 	"flyleaf/api"
 	"flyleaf/journal"
@@ -163,7 +164,7 @@ func (f *fixture) ask(t *testing.T, r request, outside bool) (status int, body [
 	}
 	schema := described.Value.Content[kind].Schema.Value
 	switch kind {
-	case "application/json":
+	case "application/json", "application/feed+json":
 		f.check(t, schema, body)
 	case "application/jsonl":
 		for line := range bytes.Lines(body) {
@@ -199,11 +200,12 @@ func TestDescription(t *testing.T) {
 	wrong := http.Header{"Authorization": {"Bearer nonsense"}}
 	foreign := http.Header{"Origin": {"https://example.org"}}
 	seen := map[string]bool{}
-	for _, c := range []struct {
+	type described struct {
 		request
 		status  int
 		outside bool // the request breaks the description
-	}{
+	}
+	cases := []described{
 		{request{path: "/openapi.yaml", header: wrong}, 200, false},
 		{request{path: "/events"}, 200, false},
 		{request{path: "/events", header: wrong}, 401, false},
@@ -222,7 +224,22 @@ func TestDescription(t *testing.T) {
 		{request{path: "/events/" + event + "/changes", header: foreign}, 403, false},
 		{request{path: "/events/" + string(f.forbidden) + "/changes"}, 403, false},
 		{request{path: "/events/" + other + "/changes"}, 404, false},
-	} {
+	}
+	for _, name := range []string{"feed.atom", "feed.json"} {
+		at := func(event string) string {
+			return "/events/" + event + "/" + name + "?key=" + api.FeedKey(token, qa.EventID(event))
+		}
+		cases = append(cases, []described{
+			{request{path: at(event), header: wrong}, 200, false}, // a feed reader has no token
+			{request{path: at(event), header: foreign}, 403, false},
+			{request{path: "/events/" + event + "/" + name + "?key=" + api.FeedKey(token, f.forbidden)}, 401, false},
+			{request{path: "/events/" + event + "/" + name + "?key=" + token}, 401, false},
+			{request{path: at("nonsense")}, 400, false},
+			{request{path: at(other)}, 404, false},
+			{request{path: at(string(f.forbidden))}, 403, false},
+		}...)
+	}
+	for _, c := range cases {
 		status, body := f.ask(t, c.request, c.outside)
 		if status != c.status {
 			t.Errorf("%s %v: %d %s", c.path, c.header, status, body)
@@ -234,7 +251,8 @@ func TestDescription(t *testing.T) {
 	for path, item := range f.doc.Paths.Map() {
 		for status := range item.Get.Responses.Map() {
 			// All places being taken is tested where streams are.
-			if status != "503" && !seen[path+" "+status] {
+			// So is that nothing has changed, in TestFeeds.
+			if status != "503" && status != "304" && !seen[path+" "+status] {
 				t.Errorf("%s %s is described and was never seen", path, status)
 			}
 		}
@@ -249,7 +267,7 @@ func operationOf(path string) (string, bool) {
 	case len(parts) == 2:
 		return "/events/{event}", true
 	case len(parts) == 3:
-		return "/events/{event}/changes", true
+		return "/events/{event}/" + parts[2], true
 	}
 	return "", false
 }
@@ -348,6 +366,59 @@ func TestOtherNames(t *testing.T) {
 		if res.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: %s", path, res.Status)
 		}
+	}
+}
+
+// TestFeeds: independent readers read them; what did not change is not sent twice; a
+// relay has none.
+func TestFeeds(t *testing.T) {
+	f := newFixture(t, false)
+	for _, json := range []bool{false, true} {
+		address := strings.TrimSuffix(f.url, "/api/v1") + api.FeedPath(token, f.event, json)
+		get := func(tag string) (*http.Response, []byte) {
+			t.Helper()
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tag != "" {
+				req.Header.Set("If-None-Match", tag)
+			}
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			body, err := io.ReadAll(res.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return res, body
+		}
+		res, body := get("")
+		if res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s", res.Status, body)
+		}
+		// The question is hidden and its one reply withdrawn: only the week is left.
+		read, err := gofeed.NewParser().Parse(bytes.NewReader(body))
+		if err != nil || read.Title != "A Week, with Ada" || len(read.Items) != 0 {
+			t.Errorf("%v: %+v", err, read)
+		}
+		if bytes.Contains(body, []byte(api.FeedKey(token, f.event))) {
+			t.Error("the key stands in the feed")
+		}
+		if res, _ := get(res.Header.Get("ETag")); res.StatusCode != http.StatusNotModified {
+			t.Errorf("what did not change is sent again: %s", res.Status)
+		}
+	}
+	relay := newFixture(t, true)
+	res, err := http.Get(strings.TrimSuffix(relay.url, "/api/v1") + api.FeedPath("", relay.event, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusNotFound {
+		t.Errorf("a relay answers %s", res.Status)
 	}
 }
 

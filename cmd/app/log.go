@@ -157,6 +157,42 @@ read everything here, and change nothing. /api/v1/openapi.yaml describes what th
 	}
 }
 
+// feedCmd prints the address of an event's feed on this device.
+func (a *app) feedCmd() *cobra.Command {
+	var event string
+	var json bool
+	c := &cobra.Command{
+		Use:   "feed",
+		Short: "Print the address of an event's feed, for a feed reader on this machine",
+		Long: `Print the address at which a feed reader on this machine finds an event's new questions
+and answers while ` + "`flyleaf serve`" + ` runs. Whoever has the address can read this event's feed
+and nothing else. Feeds for everybody are part of what ` + "`flyleaf publish --base-url`" + ` writes.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			h, err := a.home(c.Context())
+			if err != nil {
+				return err
+			}
+			secret, err := h.token()
+			if err != nil {
+				return err
+			}
+			at := "http://" + defaultListen
+			if s, err := h.serving(); err == nil {
+				if u, err := url.Parse(s.URL); err == nil && u.Host != "" {
+					at = u.Scheme + "://" + u.Host
+				}
+			}
+			return a.withEvent(c.Context(), event, func(_ context.Context, _ backend, id qa.EventID) error {
+				a.printf("%s%s\n", at, api.FeedPath(api.TokenFrom(secret), id, json))
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&json, "json-feed", false, "the JSON Feed instead of the Atom one")
+	return eventFlag(c, &event)
+}
+
 // Changes reads the log of an event in this process. To follow it opens the links
 // to the relays: nothing new would come without them.
 func (l *local) Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(journal.Entry) error) error {

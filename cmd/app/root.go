@@ -90,7 +90,7 @@ func newRoot(std streams) *cobra.Command {
 		{"For authors", []*cobra.Command{
 			a.inboxCmd(), a.answerCmd(), a.takeCmd(), a.laterCmd(), a.candidateCmd(), a.winnersCmd(), a.clubCmd(),
 		}},
-		{"Publishing and staying in touch", []*cobra.Command{a.publishCmd(), a.digestCmd(), a.icsCmd()}},
+		{"Publishing and staying in touch", []*cobra.Command{a.publishCmd(), a.digestCmd(), a.icsCmd(), a.feedCmd()}},
 		{"Roles and moderation", []*cobra.Command{
 			a.rolesCmd(), a.blockCmd(), a.unblockCmd(), a.hideCmd(), a.unhideCmd(), a.pinCmd(), a.unpinCmd(),
 			a.approveCmd(), a.duplicateCmd(), a.moderationCmd(), a.verifyCmd(),

@@ -22,6 +22,9 @@ import (
 	"flyleaf/webui"
 )
 
+// defaultListen is where the pages are served unless it is said otherwise.
+const defaultListen = "127.0.0.1:7117"
+
 // stopWithin bounds how long a stop waits for requests that are under way.
 const stopWithin = 5 * time.Second
 
@@ -42,7 +45,7 @@ events. Commands given meanwhile on the same data directory go through this proc
 			return a.serve(c.Context(), home, listen, !noOpen, nil)
 		},
 	}
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:7117", "the `address` to serve on; a port of 0 picks one")
+	c.Flags().StringVar(&listen, "listen", defaultListen, "the `address` to serve on; a port of 0 picks one")
 	c.Flags().BoolVar(&noOpen, "no-open", false, "do not open the browser")
 	return c
 }
