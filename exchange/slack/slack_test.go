@@ -16,6 +16,7 @@ import (
 
 	"flyleaf/exchange"
 	"flyleaf/exchange/markdown"
+	"flyleaf/internal/testfixture"
 	"flyleaf/qa"
 )
 
@@ -404,4 +405,44 @@ func FuzzRead(f *testing.F) {
 			comesBack(t, w.Imported)
 		}
 	})
+}
+
+// What was read of the sample, published and imported again, is the same weeks.
+func TestPublishedWeeksComeBack(t *testing.T) {
+	x := mustRead(t, week(), botw)
+	if len(x.Weeks) == 0 {
+		t.Fatal("the sample holds no weeks")
+	}
+	for _, w := range x.Weeks {
+		var page, data bytes.Buffer
+		if err := exchange.WriteJekyllAt(&page, testfixture.AsWeek(w.Imported), "https://books.example/x.html"); err != nil {
+			t.Fatal(err)
+		}
+		if err := exchange.WritePublishedJSON(&data, testfixture.AsWeek(w.Imported)); err != nil {
+			t.Fatal(err)
+		}
+		fromPage, err := exchange.ReadJekyll("x.md", page.Bytes(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fromData, err := exchange.ReadJSON("x.json", data.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for how, got := range map[string]qa.Imported{"Jekyll": fromPage, "JSON": fromData} {
+			if got.Source != w.Source || len(got.Posts) != len(w.Posts) {
+				t.Fatalf("%s as %s: %s with %d posts, was %s with %d", w.Monday, how, got.Source, len(got.Posts), w.Source, len(w.Posts))
+			}
+			for i := range w.Posts {
+				a, b := got.Posts[i], w.Posts[i]
+				a.Line, b.Line = 0, 0
+				if how == "Jekyll" { // a page writes times to the second
+					a.AtMillis, b.AtMillis = a.AtMillis/1000, b.AtMillis/1000
+				}
+				if !reflect.DeepEqual(a, b) {
+					t.Errorf("%s as %s: post %d is %+v, was %+v", w.Monday, how, i, a, b)
+				}
+			}
+		}
+	}
 }
