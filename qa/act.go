@@ -55,8 +55,9 @@ type Act struct {
 	// Fields of `event` by their key in the document: values are string,
 	// int64 (times), uint64 (prizes) or bool.
 	Fields map[string]any `json:"fields,omitempty"`
-	Links  []Link         `json:"links,omitempty"`
-	Relays []string       `json:"relays,omitempty"`
+	// Links replaces all links: none by an empty list, nil leaves them as they are.
+	Links  []Link   `json:"links,omitzero"`
+	Relays []string `json:"relays,omitempty"`
 
 	// Origin is the post that this one stands for, when it is re-issued because
 	// the first did not stay in the document.

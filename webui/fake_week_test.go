@@ -165,7 +165,7 @@ func (f *fakeNode) eventLocked(w *fakeWeek, act qa.Act) bool {
 			case string:
 				*map[string]*string{"title": &e.Title, "authors": &e.Authors, "description": &e.Description, "zone": &e.Zone, "cover": &e.Cover}[key] = v
 			case int64:
-				*timesOf(e)[key] = v
+				*e.Times()[key] = v
 			case uint64:
 				e.Prizes = v
 			}

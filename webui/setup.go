@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,13 +90,6 @@ var setupTimes = []struct{ key, words string }{
 // wallClock is how a form writes a time: as the clock on the wall shows it.
 const wallClock = "2006-01-02T15:04"
 
-func timesOf(e *qa.Event) map[string]*int64 {
-	return map[string]*int64{
-		"startsAt": &e.StartsAtMillis, "answersFrom": &e.AnswersFromMillis, "answersUntil": &e.AnswersUntilMillis,
-		"winnersAt": &e.WinnersAtMillis, "endsAt": &e.EndsAtMillis,
-	}
-}
-
 func (s *server) setup(w http.ResponseWriter, r *http.Request) {
 	if v, ok := s.organise(w, r); ok {
 		s.showSetup(w, r, http.StatusOK, v, s.setupOf(v))
@@ -112,7 +106,7 @@ func (s *server) setupOf(v *weekView) setupPage {
 	if e.Prizes > 0 {
 		p.Copies = strconv.FormatUint(e.Prizes, 10)
 	}
-	times := timesOf(&e)
+	times := e.Times()
 	for _, t := range setupTimes {
 		value := ""
 		if ms := *times[t.key]; ms != 0 {
@@ -222,13 +216,13 @@ func (v *weekView) setupActs(r *http.Request, here *time.Location) ([]qa.Act, er
 	if err := setupTimesFrom(f, &want, v.cal, zone); err != nil {
 		return nil, err
 	}
-	fields := changedFields(v.Event, want)
+	fields := v.Event.Changes(&want)
 	links, err := linksFrom(text("links"))
 	if err != nil {
 		return nil, err
 	}
 	act := qa.Act{Kind: qa.ActEvent, Fields: fields}
-	if !sameLinks(links, v.Event.Links) {
+	if !slices.Equal(links, v.Event.Links) {
 		act.Links = links
 	}
 	if len(fields) == 0 && act.Links == nil {
@@ -249,7 +243,7 @@ func setupTimesFrom(f url.Values, e *qa.Event, shown calendar, zone *time.Locati
 		e.SetWeek(t.Year(), t.Month(), t.Day(), zone)
 		return nil
 	}
-	for key, ms := range timesOf(e) {
+	for key, ms := range e.Times() {
 		value := strings.TrimSpace(f.Get(key))
 		if !f.Has(key) || *ms != 0 && value == shown.at(*ms).Format(wallClock) && zone.String() == shown.zone.String() {
 			continue
@@ -265,34 +259,6 @@ func setupTimesFrom(f url.Values, e *qa.Event, shown calendar, zone *time.Locati
 		*ms = t.UnixMilli()
 	}
 	return nil
-}
-
-// changedFields returns the fields of want that differ, those that were emptied
-// included.
-func changedFields(is, want qa.Event) map[string]any {
-	out := map[string]any{}
-	before, after := is.Fields(), want.Fields()
-	for key, v := range after {
-		if before[key] != v {
-			out[key] = v
-		}
-	}
-	for key, v := range before {
-		if _, still := after[key]; still {
-			continue
-		}
-		switch v.(type) {
-		case string:
-			out[key] = ""
-		case int64:
-			out[key] = int64(0)
-		case uint64:
-			out[key] = uint64(0)
-		case bool:
-			out[key] = false
-		}
-	}
-	return out
 }
 
 // linksFrom reads one link a line: an address, and after it the words for it.
@@ -313,18 +279,6 @@ func linksFrom(text string) ([]qa.Link, error) {
 		return nil, fmt.Errorf("a week has at most %d links", qa.MaxLinks)
 	}
 	return links, nil
-}
-
-func sameLinks(a, b []qa.Link) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // pictureActs makes the picture of the form small and returns what puts it into the

@@ -3,6 +3,8 @@ package main
 import (
 	"archive/zip"
 	"context"
+	"image"
+	"image/png"
 	"os"
 	"strings"
 	"testing"
@@ -28,6 +30,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"automerge-document": writeDocument,
+			"picture":            writePicture,
 			"zip":                zipDirectory,
 		},
 		Setup: func(e *testscript.Env) error {
@@ -70,6 +73,18 @@ func TestSampleHasWhatTheDemoPromises(t *testing.T) {
 			t.Errorf("a reaction %q on %q", r.Emoji, r.On)
 		}
 	}
+}
+
+// writePicture writes a picture of 1,200 by 1,800 pixels as PNG: picture FILE.
+func writePicture(ts *testscript.TestScript, _ bool, args []string) {
+	m := image.NewRGBA(image.Rect(0, 0, 1200, 1800))
+	for i := range m.Pix {
+		m.Pix[i] = byte(i / 7 * 31)
+	}
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(png.Encode(f, m))
+	ts.Check(f.Close())
 }
 
 // zipDirectory packs a directory: zip FILE DIR.

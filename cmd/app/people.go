@@ -209,34 +209,6 @@ func (a *app) reopenCmd() *cobra.Command {
 	return a.switchCmd("reopen", "Open a closed event again", "", "It is open again.", "closed", false)
 }
 
-func (a *app) eventCmd() *cobra.Command {
-	var event, approve string
-	set := &cobra.Command{
-		Use:   "set --approve on|off",
-		Short: "Change how an event works",
-		Long: `Change how an event works.
-
---approve on lets posts of those who are neither author nor moderator wait until a
-moderator approves them (` + "`flyleaf approve`" + `). Until then our pages show them to their writer
-and to moderators only. That is courtesy, not secrecy: every device and the relay
-have them.`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			on, ok := map[string]bool{"on": true, "off": false}[approve]
-			if !ok {
-				return codedf(exitUsage, "--approve is on or off")
-			}
-			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				return a.actOn(ctx, b, id, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"approve": on}}, "Done.")
-			})
-		},
-	}
-	set.Flags().StringVar(&approve, "approve", "", "whether posts wait for a moderator: `on` or off")
-	parent := &cobra.Command{Use: "event", Short: "Settings of an event", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	parent.AddCommand(a.jsonFlag(eventFlag(set, &event)))
-	return parent
-}
-
 // explainAct says in the words of the command what a rule has refused.
 func explainAct(act *qa.Act, err error) error {
 	var r *trust.Refusal

@@ -225,7 +225,7 @@ func resolveEvent(ctx context.Context, b backend, prefix string) (qa.EventID, er
 	}
 	for _, e := range events {
 		if string(e.ID) == prefix {
-			return e.ID, nil
+			return e.ID, b.Visit(ctx, e.ID)
 		}
 		// A club is an event that has to be named: its weeks are what is meant.
 		if strings.HasPrefix(string(e.ID), prefix) && (prefix != "" || e.Kind != "club") {

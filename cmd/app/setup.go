@@ -1,0 +1,433 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"flyleaf/exchange/cover"
+	"flyleaf/qa"
+)
+
+// The commands that set a week up, and change it later: new, event set.
+
+// newEvent makes a week from its first day, as a calendar date in the zone.
+func newEvent(title, by, starts string, zone *time.Location) (qa.Event, error) {
+	e := qa.Event{Kind: "event", Gate: 1, Access: "open", Title: title, Authors: by, Zone: zone.String()}
+	if e.Zone == "Local" {
+		e.Zone = ""
+	}
+	return e, setDays(&e, starts, zone)
+}
+
+// setDays lays the five days of a week over an event; "" leaves it as it is.
+func setDays(e *qa.Event, starts string, zone *time.Location) error {
+	if starts == "" {
+		return nil
+	}
+	day, err := time.Parse(time.DateOnly, starts)
+	if err != nil {
+		return codedf(exitUsage, "--starts takes a date such as 2026-11-30, not %q", starts)
+	}
+	e.SetWeek(day.Year(), day.Month(), day.Day(), zone)
+	return nil
+}
+
+func loadZone(name string) (*time.Location, error) {
+	if name == "" {
+		return time.Local, nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		return nil, codedf(exitUsage, "--zone takes a name such as Europe/Lisbon, not %q", name)
+	}
+	return zone, nil
+}
+
+// weekFlags are what `new` and `event set` take alike.
+type weekFlags struct {
+	title, by, starts, zone, description, language, cover, club string
+	links                                                       []string
+	copies                                                      uint64
+	approve                                                     string
+}
+
+func (w *weekFlags) add(f *pflag.FlagSet) {
+	f.StringVar(&w.title, "title", "", "the book's `title`")
+	f.StringVar(&w.by, "by", "", "its `authors`, separated by commas")
+	f.StringVar(&w.starts, "starts", "", "the first `day`, such as 2026-11-30; the week ends on the fifth")
+	f.StringVar(&w.zone, "zone", "", "time `zone` of the week, such as Europe/Lisbon (new: this device's)")
+	f.StringVar(&w.description, "description", "", "what the book is `about`, in Markdown")
+	f.StringVar(&w.language, "language", "", "the `language` spoken, such as en")
+	f.StringArrayVar(&w.links, "link", nil, "a `link`: its address, and after a space the words for it; can be given again")
+	f.Uint64Var(&w.copies, "copies", 0, "how `many` copies can be won")
+	f.StringVar(&w.cover, "cover", "", "a picture of the cover: a JPEG, PNG, GIF or WebP `file`; it is made small")
+	f.StringVar(&w.approve, "approve", "", "whether posts wait for a moderator: `on` or off")
+	clubName := "put the week on this club's list: its `ID`, or a beginning of it or of its name"
+	f.StringVar(&w.club, "club", "", clubName)
+}
+
+// apply makes e what the flags that were given say, its days in the zone it has then.
+func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
+	if _, err := loadZone(w.zone); err != nil {
+		return err
+	}
+	for _, t := range []struct {
+		flag, value string
+		field       *string
+	}{
+		{"title", w.title, &e.Title},
+		{"by", w.by, &e.Authors},
+		{"description", w.description, &e.Description},
+		{"language", w.language, &e.Language},
+		{"zone", w.zone, &e.Zone},
+	} {
+		if given(t.flag) {
+			*t.field = t.value
+		}
+	}
+	if strings.TrimSpace(e.Title) == "" {
+		return codedf(exitUsage, "an event needs a --title")
+	}
+	if given("copies") {
+		e.Prizes = w.copies
+	}
+	if given("approve") {
+		on, ok := map[string]bool{"on": true, "off": false}[w.approve]
+		if !ok {
+			return codedf(exitUsage, "--approve is on or off")
+		}
+		e.Approve = on
+	}
+	if given("link") {
+		links, err := linksOf(w.links)
+		if err != nil {
+			return err
+		}
+		e.Links = links
+	}
+	zone, err := loadZone(e.Zone)
+	if err != nil {
+		return err
+	}
+	return setDays(e, w.starts, zone)
+}
+
+// linksOf reads links as they are typed: the address, a space, the words. One empty
+// link stands for none.
+func linksOf(typed []string) ([]qa.Link, error) {
+	links := []qa.Link{}
+	for _, l := range typed {
+		address, words, _ := strings.Cut(strings.TrimSpace(l), " ")
+		switch {
+		case address == "" && len(typed) == 1:
+		case !strings.HasPrefix(address, "https://") && !strings.HasPrefix(address, "http://") && !strings.HasPrefix(address, "mailto:"):
+			return nil, codedf(exitUsage, "--link begins with its address, such as https://example.org, and may go on with a space and its words; %q does not", l)
+		default:
+			links = append(links, qa.Link{URL: address, Text: strings.TrimSpace(words)})
+		}
+	}
+	if len(links) > qa.MaxLinks {
+		return nil, codedf(exitRefused, "an event has at most %d links; nothing was changed", qa.MaxLinks)
+	}
+	return links, nil
+}
+
+// readCover reads a picture and makes it small; nil for "".
+func readCover(file string) ([]byte, error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := readBounded(file, cover.MaxInput+1)
+	if err == nil {
+		b, err = cover.Shrink(b)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, codedf(exitNotFound, "there is no file %s; nothing was changed", file)
+	case err != nil:
+		return nil, codedf(exitRefused, "%s: %w; nothing was changed", file, err)
+	}
+	return b, nil
+}
+
+// setCover puts a picture into an event, in a change of its own, and makes it the
+// cover.
+func setCover(ctx context.Context, b backend, event qa.EventID, picture []byte) error {
+	for _, act := range []qa.Act{
+		{Kind: qa.ActBlob, Bytes: picture},
+		{Kind: qa.ActEvent, Fields: map[string]any{"cover": qa.BlobKey(picture)}},
+	} {
+		act.AtMillis = nowMillis()
+		if _, err := b.Do(ctx, event, act); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) newCmd() *cobra.Command {
+	var w weekFlags
+	var relay, access string
+	c := &cobra.Command{
+		Use:   "new --title TITLE --by AUTHORS [flags]",
+		Short: "Set up a week; prints its ID and the invitation to hand out",
+		Long: `Set up a week. With --starts it has five days, as a week from Monday to Friday has:
+questions are open on all of them, the authors answer on the first four, and on the fifth
+they choose who wins. Everything can be changed later: ` + "`flyleaf event set`" + `.`,
+		Example: `  flyleaf new --title "The Patient Ledger" --by "Ilse Marrow, Teodor Anand" \
+    --starts 2026-11-30 --relay ws://127.0.0.1:3030
+  flyleaf new --title "Small Weather" --by "Aino Berglund" --starts 2026-12-07 --zone Europe/Helsinki \
+    --copies 3 --cover small-weather.jpg --link "https://example.org/weather The book" --club "The Lamplight"`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			zone, err := loadZone(w.zone)
+			if err != nil {
+				return err
+			}
+			e, err := newEvent("", "", "", zone)
+			if err != nil {
+				return err
+			}
+			if err := w.apply(&e, c.Flags().Changed); err != nil {
+				return err
+			}
+			if e.Access = access; access != "open" && access != "invited" {
+				return codedf(exitUsage, "--access is open or invited, not %q", access)
+			}
+			if relay != "" {
+				if err := qa.CheckRelay(relay); err != nil {
+					return coded(exitUsage, err)
+				}
+			}
+			picture, err := readCover(w.cover)
+			if err != nil {
+				return err
+			}
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				var club qa.Event
+				if w.club != "" {
+					if club, err = resolveClub(ctx, b, w.club); err != nil {
+						return err
+					}
+					if relay == "" && len(club.Relays) > 0 {
+						relay = club.Relays[0]
+					}
+				}
+				if relay != "" {
+					e.Relays = []string{relay}
+				}
+				inv, err := b.Found(ctx, e, relay)
+				if err != nil {
+					return a.explain(err)
+				}
+				e.ID = inv.Event
+				if picture != nil {
+					if err := setCover(ctx, b, e.ID, picture); err != nil {
+						return a.explain(fmt.Errorf("the week %s is made, without its cover: %w", e.ID, err))
+					}
+				}
+				if club.ID != "" {
+					if err := b.ListWeeks(ctx, club.ID, []qa.ListedWeek{e.Listing()}); err != nil {
+						return a.explain(fmt.Errorf("the week %s is made, and not on the list of %s: %w", e.ID, plain(club.Title), err))
+					}
+				}
+				if a.json {
+					return a.printJSON(map[string]string{"event": string(inv.Event), "invitation": inv.String()})
+				}
+				a.printf("event       %s\ninvitation  %s\n", inv.Event, inv)
+				return nil
+			})
+		},
+	}
+	f := c.Flags()
+	w.add(f)
+	f.StringVar(&relay, "relay", "", "the relay's `address`, ws:// or wss:// (with --club: the club's)")
+	f.StringVar(&access, "access", "open", "who may read and write: `open`, everybody who has the invitation; invited, only people with a role (see flyleaf invite)")
+	return a.jsonFlag(c)
+}
+
+// wallClock is how a time is typed: as the clock on the wall shows it.
+const wallClock = "2006-01-02T15:04"
+
+// timeFlags are the times of a week, each with its flag.
+var timeFlags = []struct{ flag, key, what string }{
+	{"opens", "startsAt", "when the week begins"},
+	{"answers-from", "answersFrom", "when the authors begin to answer"},
+	{"answers-until", "answersUntil", "when the last answers are given"},
+	{"winners-at", "winnersAt", "when the authors choose"},
+	{"ends", "endsAt", "when the week ends"},
+}
+
+func (a *app) eventCmd() *cobra.Command {
+	var event string
+	var w weekFlags
+	var noCover, noLinks bool
+	times := map[string]*string{}
+	set := &cobra.Command{
+		Use:   "set [flags]",
+		Short: "Change what an event says of itself",
+		Long: `Change what an event says of itself: only what is given is changed. A value of ""
+empties a field. --starts lays the five days of the week anew; each of its times can also be
+set by itself, as the clock on the wall of the event's zone shows it (2026-11-30T09:00), or
+taken away ("").
+
+Clubs of yours that list the event are brought up to date.
+
+--approve on lets posts of those who are neither author nor moderator wait until a
+moderator approves them (` + "`flyleaf approve`" + `). Until then our pages show them to their writer
+and to moderators only. That is courtesy, not secrecy: every device and the relay
+have them.`,
+		Example: "  flyleaf event set --title \"The Patient Ledger, second edition\" --copies 5\n  flyleaf event set --starts 2026-12-07 --zone Europe/Lisbon\n  flyleaf event set --winners-at 2026-12-11T18:00 --cover new-cover.png",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			given := c.Flags().Changed
+			picture, err := readCover(w.cover)
+			if err != nil {
+				return err
+			}
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				week, err := b.Week(ctx, id)
+				if err != nil {
+					return err
+				}
+				is := week.Event
+				if is.Founder == "" {
+					return codedf(exitNotFound, "this event has not been fetched yet, so nothing can be changed; try `flyleaf sync`")
+				}
+				want := is
+				if err := w.apply(&want, given); err != nil {
+					return err
+				}
+				if err := setTimes(&want, times, given); err != nil {
+					return err
+				}
+				if noLinks {
+					want.Links = []qa.Link{}
+				}
+				if noCover {
+					want.Cover = ""
+				}
+				return a.setEvent(ctx, b, id, &is, &want, picture, w.club)
+			})
+		},
+	}
+	f := set.Flags()
+	w.add(f)
+	for _, t := range timeFlags {
+		times[t.flag] = f.String(t.flag, "", t.what+", a `time` such as 2026-11-30T09:00")
+	}
+	f.BoolVar(&noCover, "no-cover", false, "take the picture of the cover away")
+	f.BoolVar(&noLinks, "no-links", false, "take all links away")
+	set.MarkFlagsMutuallyExclusive("cover", "no-cover")
+	set.MarkFlagsMutuallyExclusive("link", "no-links")
+	parent := &cobra.Command{Use: "event", Short: "Settings of an event", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	parent.AddCommand(a.jsonFlag(eventFlag(set, &event)))
+	return parent
+}
+
+// setTimes sets the times that are given by themselves, in the event's zone.
+func setTimes(e *qa.Event, times map[string]*string, given func(string) bool) error {
+	zone, err := loadZone(e.Zone)
+	if err != nil {
+		return err
+	}
+	for _, t := range timeFlags {
+		if !given(t.flag) {
+			continue
+		}
+		typed := *times[t.flag]
+		if typed == "" {
+			*e.Times()[t.key] = 0
+			continue
+		}
+		at, err := time.ParseInLocation(wallClock, typed, zone)
+		if err != nil {
+			return codedf(exitUsage, "--%s takes a time such as 2026-11-30T09:00, not %q", t.flag, typed)
+		}
+		*e.Times()[t.key] = at.UnixMilli()
+	}
+	return nil
+}
+
+// setEvent makes the event what want says, then has the lists say so too: those of
+// this person's clubs that name it, and that of the club that is given.
+func (a *app) setEvent(ctx context.Context, b backend, id qa.EventID, is, want *qa.Event, picture []byte, club string) error {
+	var to qa.Event
+	if club != "" {
+		var err error
+		if to, err = resolveClub(ctx, b, club); err != nil {
+			return err
+		}
+	}
+	act := qa.Act{Kind: qa.ActEvent, AtMillis: nowMillis(), Fields: is.Changes(want)}
+	if !slices.Equal(is.Links, want.Links) {
+		act.Links = want.Links
+	}
+	changed := len(act.Fields) > 0 || act.Links != nil
+	if changed {
+		if _, err := b.Do(ctx, id, act); err != nil {
+			return a.explain(err)
+		}
+	}
+	if picture != nil && qa.BlobKey(picture) != is.Cover {
+		if err := setCover(ctx, b, id, picture); err != nil {
+			return a.explain(err)
+		}
+		changed = true
+	}
+	listed, err := a.listAgain(ctx, b, id, want, to.ID)
+	if err != nil {
+		return a.explain(err)
+	}
+	switch {
+	case !changed && !listed:
+		return a.done(id, "It is so already; nothing was changed.")
+	case listed:
+		return a.done(id, "Done, and on the list of the club.")
+	}
+	return a.done(id, "Done.")
+}
+
+// listAgain has every club of this person's that lists the event say of it what it
+// says of itself now, and the club that is named list it.
+func (a *app) listAgain(ctx context.Context, b backend, id qa.EventID, want *qa.Event, to qa.EventID) (changed bool, err error) {
+	me, err := b.Identity(ctx)
+	if err != nil {
+		return false, err
+	}
+	events, err := b.Events(ctx)
+	if err != nil {
+		return false, err
+	}
+	e := *want
+	e.ID = id
+	for _, c := range events {
+		if c.Kind != "club" || c.ID != to && !c.HasRole(me, qa.RoleOrganiser) {
+			continue
+		}
+		i := slices.IndexFunc(c.Weeks, func(w qa.ListedWeek) bool { return w.ID == id })
+		if i < 0 && c.ID != to {
+			continue
+		}
+		listing := e.Listing()
+		if i >= 0 && c.Weeks[i].Relay != "" {
+			listing.Relay = c.Weeks[i].Relay // where the club says that it is
+		}
+		if i >= 0 && c.Weeks[i] == listing {
+			continue
+		}
+		if err := b.ListWeeks(ctx, c.ID, []qa.ListedWeek{listing}); err != nil {
+			return changed, err
+		}
+		changed = true
+	}
+	return changed, nil
+}

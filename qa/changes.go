@@ -1,0 +1,37 @@
+package qa
+
+// Times returns the event's times by their keys in the document, to be read and set.
+func (e *Event) Times() map[string]*int64 {
+	return map[string]*int64{
+		"startsAt": &e.StartsAtMillis, "answersFrom": &e.AnswersFromMillis, "answersUntil": &e.AnswersUntilMillis,
+		"winnersAt": &e.WinnersAtMillis, "endsAt": &e.EndsAtMillis,
+	}
+}
+
+// Changes returns the fields of an act that makes e what want is: those that differ,
+// those that were emptied included.
+func (e *Event) Changes(want *Event) map[string]any {
+	out := map[string]any{}
+	before, after := e.Fields(), want.Fields()
+	for key, v := range after {
+		if before[key] != v {
+			out[key] = v
+		}
+	}
+	for key, v := range before {
+		if _, still := after[key]; still {
+			continue
+		}
+		switch v.(type) {
+		case string:
+			out[key] = ""
+		case int64:
+			out[key] = int64(0)
+		case uint64:
+			out[key] = uint64(0)
+		case bool:
+			out[key] = false
+		}
+	}
+	return out
+}
