@@ -41,7 +41,14 @@ const maxNesting = 40
 // openings that are never closed cost the square of their number.
 const maxLinks = 1000
 
-var parsed = sync.OnceValue(func() goldmark.Markdown {
+var (
+	// In posts a line ended is a line ended, as where people chat; in prose it is
+	// where the writer's editor broke it.
+	chat  = sync.OnceValue(func() goldmark.Markdown { return newParser(html.WithHardWraps()) })
+	prose = sync.OnceValue(func() goldmark.Markdown { return newParser() })
+)
+
+func newParser(lines ...renderer.Option) goldmark.Markdown {
 	// HTML is not Markdown here: without its parsers "<b>" and "List<String>" are
 	// words like others, and no word is lost.
 	blocks := without(parser.DefaultBlockParsers(), parser.NewHTMLBlockParser())
@@ -57,12 +64,11 @@ var parsed = sync.OnceValue(func() goldmark.Markdown {
 			extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignNone)),
 			emoji.New(emoji.WithRenderingMethod(emoji.Unicode)),
 		),
-		goldmark.WithRendererOptions(
-			html.WithHardWraps(), // a line ended is a line ended, as where people chat
+		goldmark.WithRendererOptions(append(lines,
 			renderer.WithNodeRenderers(util.Prioritized(ours{}, 10)),
-		),
+		)...),
 	)
-})
+}
 
 // without leaves out the parsers of the same type as p.
 func without(all []util.PrioritizedValue, p any) []util.PrioritizedValue {
@@ -103,10 +109,16 @@ func HTML(text string) template.HTML {
 	return words.get(text)
 }
 
-func render(text string) template.HTML {
+// Prose renders a longer text, such as the description of a book: as HTML does, but
+// with the ends of lines as spaces, as Markdown has them.
+func Prose(text string) template.HTML { return renderWith(prose(), text) }
+
+func render(text string) template.HTML { return renderWith(chat(), text) }
+
+func renderWith(md goldmark.Markdown, text string) template.HTML {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	var b bytes.Buffer
-	if tooDeep(text) || strings.Count(text, "](") > maxLinks || parsed().Convert([]byte(text), &b) != nil {
+	if tooDeep(text) || strings.Count(text, "](") > maxLinks || md.Convert([]byte(text), &b) != nil {
 		b.Reset()
 		b.WriteString("<pre><code>")
 		template.HTMLEscape(&b, []byte(text))

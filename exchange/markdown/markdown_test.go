@@ -45,6 +45,18 @@ func TestHTML(t *testing.T) {
 	}
 }
 
+func TestProse(t *testing.T) {
+	for in, want := range map[string]string{
+		"one\ntwo\n\nthree":        "<p>one\ntwo</p>\n<p>three</p>\n",
+		"one  \ntwo":               "<p>one<br>\ntwo</p>\n",
+		"<b>x</b> # y\n- [a](b:c)": "<p>&lt;b&gt;x&lt;/b&gt; # y</p>\n<ul>\n<li><a rel=\"noopener nofollow noreferrer\">a</a></li>\n</ul>\n",
+	} {
+		if got := string(Prose(in)); got != want {
+			t.Errorf("%q\n got %q\nwant %q", in, got, want)
+		}
+	}
+}
+
 // Text that takes parsers long, or deep, at the length a post may have.
 func TestHTMLOfHostileTextIsQuick(t *testing.T) {
 	n := qa.MaxText

@@ -3,7 +3,9 @@
 package site
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,7 +25,7 @@ import (
 
 // published is a site that Chromium has open, from a server or from a disk.
 type published struct {
-	t        *testing.T
+	t        testing.TB
 	ctx      context.Context
 	mu       sync.Mutex
 	base     string
@@ -31,7 +33,7 @@ type published struct {
 	problems []string // what the browser complained about
 }
 
-func openPublished(t *testing.T, base string) *published {
+func openPublished(t testing.TB, base string) *published {
 	t.Helper()
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
@@ -241,5 +243,42 @@ func TestInTheBrowser(t *testing.T) {
 				t.Errorf("the browser complains: %v", p.problems)
 			}
 		})
+	}
+}
+
+// BenchmarkSearch is how searching grows: from a typed word to the results, in a
+// browser that has loaded nothing of the index yet, and the bytes that it loads.
+func BenchmarkSearch(b *testing.B) {
+	weeks := corpusWeeks(b)
+	c := config
+	c.BaseURL = "" // no pictures: they are not searched
+	for _, n := range []int{len(weeks), 300, 1000} {
+		s, err := Build(c, many(weeks, n))
+		if err != nil {
+			b.Fatal(err)
+		}
+		files := map[string][]byte{}
+		for _, f := range s.Files {
+			files["/"+f.Path] = f.Body
+		}
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "no-store")
+			http.ServeContent(w, r, r.URL.Path, time.Time{}, bytes.NewReader(files[r.URL.Path]))
+		}))
+		p := openPublished(b, server.URL)
+		b.Run(fmt.Sprintf("weeks=%d", n), func(b *testing.B) {
+			var ms, loaded float64
+			for b.Loop() {
+				p.look("/index.html?q=distributed+database+transactions", 1440, 900, "light")
+				p.until("results", "document.querySelector('#results li')")
+				// From when the page was there to when the last file of the index was.
+				ms += onPage[float64](p, "Math.max(...performance.getEntriesByType('resource').filter((e) => e.name.includes('/search/')).map((e) => e.responseEnd)) - performance.getEntriesByType('navigation')[0].domInteractive")
+				loaded += onPage[float64](p, "performance.getEntriesByType('resource').filter((e) => e.name.includes('/search/')).reduce((n, e) => n + e.decodedBodySize, 0)")
+			}
+			b.ReportMetric(ms/float64(b.N), "ms/search")
+			b.ReportMetric(loaded/float64(b.N)/1e3, "loaded-kB")
+		})
+		server.CloseClientConnections()
+		server.Close()
 	}
 }

@@ -98,7 +98,7 @@ func postOf(e *qa.Event, p *exchange.PublishedPost, say string) post {
 func (b *builder) rules(e *qa.Event) rules {
 	r := rules{}
 	if strings.TrimSpace(b.Rules) != "" {
-		r.Own = markdown.HTML(b.Rules)
+		r.Own = markdown.Prose(b.Rules)
 	}
 	if e != nil && e.Prizes > 0 {
 		r.Prizes = plural(int(min(e.Prizes, 1<<20)), "copy", "copies")
@@ -136,7 +136,7 @@ func (b *builder) weekPage(w *week) error {
 	e := w.event
 	body := weekBody{
 		Title: e.Title, By: and(exchange.AuthorNames(e)), Days: days(e), Cloth: cloth(w.Key),
-		Description: markdown.HTML(strings.TrimSpace(e.Description)), Rules: b.rules(e), Count: countWords(w.counts),
+		Description: markdown.Prose(strings.TrimSpace(e.Description)), Rules: b.rules(e), Count: countWords(w.counts),
 		Lang: cmp.Or(e.Language, b.Language),
 	}
 	if body.Lang == "en" {
@@ -202,6 +202,9 @@ func (b *builder) weekPage(w *week) error {
 }
 
 func countWords(c counts) string {
+	if c.questions == 0 {
+		return "no questions"
+	}
 	s := plural(c.questions, "question", "questions")
 	if c.open > 0 {
 		s += fmt.Sprintf(", %d open", c.open)
@@ -237,7 +240,7 @@ const spines = 12
 
 func (b *builder) indexPage() error {
 	body := indexBody{
-		Title: b.Title, Description: markdown.HTML(strings.TrimSpace(b.Description)), Weeks: len(b.weeks), Rules: b.rules(nil),
+		Title: b.Title, Description: markdown.Prose(strings.TrimSpace(b.Description)), Weeks: len(b.weeks), Rules: b.rules(nil),
 		Calendar: b.files["calendar.ics"] != nil,
 	}
 	for _, w := range b.weeks {
