@@ -269,7 +269,7 @@ func BenchmarkSearch(b *testing.B) {
 		b.Run(fmt.Sprintf("weeks=%d", n), func(b *testing.B) {
 			var ms, loaded float64
 			for b.Loop() {
-				p.look("/index.html?q=distributed+database+transactions", 1440, 900, "light")
+				p.look("/index.html?q=neural+network", 1440, 900, "light")
 				p.until("results", "document.querySelector('#results li')")
 				// From when the page was there to when the last file of the index was.
 				ms += onPage[float64](p, "Math.max(...performance.getEntriesByType('resource').filter((e) => e.name.includes('/search/')).map((e) => e.responseEnd)) - performance.getEntriesByType('navigation')[0].domInteractive")
