@@ -3,9 +3,12 @@ package webui
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"flyleaf/exchange/markdown"
@@ -41,21 +44,24 @@ type clubShelf struct {
 	Coming     []book
 	Read       []book
 	Years      []year
-	Count      int
+	Count      int    // of all weeks
+	All        string // the page with all of them, where the shelf does not show them
 	Invitation string
 }
 
+// How much of a club stands on the shelf, whatever its organisers list. The rest is on
+// a page of its own.
+const (
+	maxNow    = 4
+	maxComing = 12
+	maxOld    = 40 // the first twelve of them with their spines, too
+)
+
 // clubShelves fills in the page's clubs, and returns which events they list.
-func (s *server) clubShelves(ctx context.Context, events []qa.Event, states map[qa.EventID]qa.Status, p *shelfPage) map[qa.EventID]bool {
-	here := map[qa.EventID]qa.Event{}
-	for _, e := range events {
-		here[e.ID] = e
-	}
+func (s *server) clubShelves(ctx context.Context, clubs []qa.Event, shelved []qa.Shelved, p *shelfPage) map[qa.EventID]bool {
+	here := hereOf(shelved)
 	listed := map[qa.EventID]bool{}
-	for _, e := range events {
-		if e.Kind != "club" {
-			continue
-		}
+	for _, e := range clubs {
 		c := qa.NewClub(e, s.now().UnixMilli())
 		shelf := clubShelf{ID: e.ID, Title: e.Title, Count: len(e.Weeks)}
 		if e.Description != "" {
@@ -64,15 +70,16 @@ func (s *server) clubShelves(ctx context.Context, events []qa.Event, states map[
 		if inv, err := s.node.Invitation(ctx, e.ID); err == nil {
 			shelf.Invitation = inv.String()
 		}
-		books := func(weeks []qa.ListedWeek) (out []book) {
-			for _, w := range weeks {
-				listed[w.ID] = true
-				out = append(out, s.listedBook(w, here, states))
-			}
-			return out
+		for i := range e.Weeks {
+			listed[e.Weeks[i].ID] = true
 		}
-		shelf.Now, shelf.Coming, shelf.Read = books(c.Now), books(c.Upcoming), books(c.Archive)
+		shelf.Now = s.books(c.Now, maxNow, here)
+		shelf.Coming = s.books(c.Upcoming, maxComing, here)
+		shelf.Read = s.books(c.Archive, maxOld, here)
 		shelf.Years = byYear(shelf.Read)
+		if len(c.Now) > maxNow || len(c.Upcoming) > maxComing || len(c.Archive) > maxOld {
+			shelf.All = clubPath(e.ID)
+		}
 		p.Clubs = append(p.Clubs, shelf)
 		if e.HasRole(s.node.Identity(), qa.RoleOrganiser) {
 			p.Forms.Clubs = append(p.Forms.Clubs, choice{ID: string(e.ID), Words: e.Title, Chosen: string(e.ID) == p.Forms.Club})
@@ -82,15 +89,127 @@ func (s *server) clubShelves(ctx context.Context, events []qa.Event, states map[
 	return listed
 }
 
+func clubPath(id qa.EventID) string { return "/club/" + url.PathEscape(string(id)) }
+
+// hereOf returns the events of which something has arrived.
+func hereOf(shelved []qa.Shelved) map[qa.EventID]qa.Event {
+	here := make(map[qa.EventID]qa.Event, len(shelved))
+	for i := range shelved {
+		if shelved[i].Here() {
+			here[shelved[i].Event.ID] = shelved[i].Event
+		}
+	}
+	return here
+}
+
+// books are the first of the weeks, at most so many.
+func (s *server) books(weeks []qa.ListedWeek, most int, here map[qa.EventID]qa.Event) []book {
+	out := make([]book, 0, min(len(weeks), most))
+	for _, w := range weeks[:min(len(weeks), most)] {
+		out = append(out, s.listedBook(w, here))
+	}
+	return out
+}
+
+// notFetched stands in place of numbers for a week that is not on this device.
+const notFetched = "not fetched yet"
+
 // listedBook is what the shelf shows of a week that a club lists: what the week
 // says of itself where it is here, else what the club says.
-func (s *server) listedBook(w qa.ListedWeek, here map[qa.EventID]qa.Event, states map[qa.EventID]qa.Status) book {
-	if e, ok := here[w.ID]; ok && e.Founder != "" {
-		return s.book(e, states[w.ID])
+func (s *server) listedBook(w qa.ListedWeek, here map[qa.EventID]qa.Event) book {
+	if e, ok := here[w.ID]; ok {
+		return s.book(e)
 	}
-	b := s.book(qa.Event{ID: w.ID, Title: w.Title, Authors: w.Authors, StartsAtMillis: w.StartsAtMillis, EndsAtMillis: w.EndsAtMillis}, qa.Status{})
-	b.Posts = "fetched when you open it"
+	b := s.book(qa.Event{ID: w.ID, Title: w.Title, Authors: w.Authors, StartsAtMillis: w.StartsAtMillis, EndsAtMillis: w.EndsAtMillis})
+	b.Posts = notFetched
 	return b
+}
+
+// countBooks counts the questions of the weeks that the page shows.
+func (s *server) countBooks(ctx context.Context, p *shelfPage) {
+	for _, books := range [][]book{p.Read, p.Coming} {
+		s.count(ctx, books)
+	}
+	if p.Now != nil {
+		one := []book{*p.Now}
+		s.count(ctx, one)
+		p.Now = &one[0]
+	}
+	p.Years = byYear(p.Read)
+	for i := range p.Clubs {
+		c := &p.Clubs[i]
+		s.count(ctx, c.Now)
+		s.count(ctx, c.Read)
+		c.Years = byYear(c.Read)
+	}
+}
+
+// count says of each book how many questions it has. One that cannot be read says
+// nothing: its own page tells why.
+func (s *server) count(ctx context.Context, books []book) {
+	for i := range books {
+		b := &books[i]
+		if b.Posts == notFetched {
+			continue
+		}
+		n, err := s.node.Numbers(ctx, b.id)
+		if err != nil {
+			continue
+		}
+		b.Bold = plural(n.Questions, "question")
+		if n.Open > 0 {
+			b.Posts = fmt.Sprintf("%d open", n.Open)
+		}
+	}
+}
+
+// clubPage is the body of the page with all weeks of a club.
+type clubPage struct {
+	Title string
+	Count int
+	Years []year
+	Pages []pageLink
+}
+
+// weeksOnPage is how many weeks one page of a club shows.
+const weeksOnPage = 100
+
+// clubWeeks shows all weeks of a club, those to come first.
+func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
+	ctx, id := r.Context(), qa.EventID(r.PathValue("event"))
+	clubs, err := s.node.Clubs(ctx)
+	if err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	i := slices.IndexFunc(clubs, func(e qa.Event) bool { return e.ID == id })
+	if i < 0 {
+		s.problem(w, r, http.StatusNotFound, "This club is not on this device", "To join it, paste its invitation on the shelf.")
+		return
+	}
+	shelved, err := s.node.Shelf(ctx)
+	if err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	c := qa.NewClub(clubs[i], s.now().UnixMilli())
+	weeks := slices.Clone(c.Upcoming)
+	slices.Reverse(weeks)
+	weeks = append(append(weeks, c.Now...), c.Archive...)
+	p := clubPage{Title: clubs[i].Title, Count: len(weeks)}
+	last := max(1, (len(weeks)+weeksOnPage-1)/weeksOnPage)
+	page, err := strconv.Atoi(r.URL.Query().Get("page"))
+	if err != nil {
+		page = 1
+	}
+	page = min(max(page, 1), last)
+	books := s.books(weeks[(page-1)*weeksOnPage:], weeksOnPage, hereOf(shelved))
+	s.count(ctx, books)
+	p.Years = byYear(books)
+	for n := 1; n <= last && last > 1; n++ {
+		p.Pages = append(p.Pages, pageLink{N: n, URL: clubPath(id) + "?page=" + strconv.Itoa(n), Here: n == page})
+	}
+	s.page(w, http.StatusOK, "club", s.layout(r, p.Title, "shelf", p))
 }
 
 // listIn puts a week on a club's list; "" is no club.

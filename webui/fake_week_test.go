@@ -223,3 +223,25 @@ func (f *fakeNode) SearchAll(_ context.Context, query string, limit int) ([]Foun
 	}
 	return out, nil
 }
+
+func (f *fakeNode) Shelf(ctx context.Context) ([]qa.Shelved, error) {
+	events, err := f.Events(ctx)
+	var out []qa.Shelved
+	for _, e := range events {
+		if e.Title != "" && e.Founder == "" {
+			e.Founder = noor
+		}
+		out = append(out, qa.Shelved{Event: e})
+	}
+	return out, err
+}
+
+func (f *fakeNode) Clubs(ctx context.Context) ([]qa.Event, error) {
+	events, err := f.Events(ctx)
+	return slices.DeleteFunc(events, func(e qa.Event) bool { return e.Kind != "club" }), err
+}
+
+func (f *fakeNode) Numbers(ctx context.Context, event qa.EventID) (qa.Numbers, error) {
+	week, err := f.Week(ctx, event)
+	return week.Numbers(), err
+}

@@ -16,6 +16,12 @@ type Node interface {
 	// Events lists the events this device follows, those that have not arrived
 	// yet (only their ID is known) included.
 	Events(ctx context.Context) ([]qa.Event, error)
+	// Shelf lists them as a list of many shows them, without reading each whole.
+	Shelf(ctx context.Context) ([]qa.Shelved, error)
+	// Clubs lists those that are clubs, with the weeks they list.
+	Clubs(ctx context.Context) ([]qa.Event, error)
+	// Numbers counts an event's questions.
+	Numbers(ctx context.Context, event qa.EventID) (qa.Numbers, error)
 	// Week returns one event, arranged.
 	Week(ctx context.Context, event qa.EventID) (qa.Week, error)
 	// Found makes a new event; relay may be "".

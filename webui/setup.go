@@ -120,13 +120,13 @@ func (s *server) setupOf(v *weekView) setupPage {
 func (s *server) showSetup(w http.ResponseWriter, r *http.Request, status int, v *weekView, p setupPage) {
 	p.Event, p.Path, p.CSRF, p.New = v.Event, eventPath(v.Event.ID), v.csrf, r.URL.Query().Has("new")
 	p.Cover, p.Cloth, p.By = coverPath(v.Event), cloth(v.Event.ID), and(authorsOf(v.Event))
-	events, err := s.node.Events(r.Context())
+	clubs, err := s.node.Clubs(r.Context())
 	if err != nil {
 		s.failed(w, r, err)
 		return
 	}
-	for _, e := range events {
-		if e.Kind == "club" && e.HasRole(v.me, qa.RoleOrganiser) {
+	for _, e := range clubs {
+		if e.HasRole(v.me, qa.RoleOrganiser) {
 			listed := false
 			for _, w := range e.Weeks {
 				listed = listed || w.ID == v.Event.ID
@@ -323,14 +323,14 @@ func (s *server) listChosen(r *http.Request, v *weekView) error {
 	if err != nil {
 		return err
 	}
-	events, err := s.node.Events(r.Context())
+	clubs, err := s.node.Clubs(r.Context())
 	if err != nil {
 		return err
 	}
 	week.Event.ID = v.Event.ID
 	listing := week.Event.Listing()
-	for _, e := range events {
-		if e.Kind != "club" || !e.HasRole(v.me, qa.RoleOrganiser) {
+	for _, e := range clubs {
+		if !e.HasRole(v.me, qa.RoleOrganiser) {
 			continue
 		}
 		var now *qa.ListedWeek

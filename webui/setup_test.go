@@ -159,7 +159,7 @@ func TestShelfOfAClub(t *testing.T) {
 	s := newSite(t, "")
 	id := clubbed(s)
 	page := s.get("/")
-	mustContain(t, page, "<h1>The Lamplight Readers</h1>", "One book <em>a week</em>.", "The Patient Ledger", ">Next<", "Small Weather", ">2025<", "Twelve Folding Chairs", "fetched when you open it", "Invite somebody to the club")
+	mustContain(t, page, "<h1>The Lamplight Readers</h1>", "One book <em>a week</em>.", "The Patient Ledger", ">Next<", "Small Weather", ">2025<", "Twelve Folding Chairs", "not fetched yet", "Invite somebody to the club")
 	if n := strings.Count(page, "The Patient Ledger</a>"); n != 1 {
 		t.Errorf("the week stands on the shelf %d times", n)
 	}

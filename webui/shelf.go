@@ -34,9 +34,11 @@ type book struct {
 	Title, By, Path, Days, Day string
 	Line                       []weekday
 	Cloth                      int
-	Posts                      string
+	Bold, Posts                string // how many questions, and what of them; or why that is not known
 	Why                        string
 	Cover                      string // the address of its picture; "" has none
+	Today                      string // where in the week today is
+	id                         qa.EventID
 	starts                     int64
 }
 
@@ -61,7 +63,12 @@ func (s *server) shelf(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) showShelf(w http.ResponseWriter, r *http.Request, status int, f shelfForms) {
 	ctx := r.Context()
-	events, err := s.node.Events(ctx)
+	shelved, err := s.node.Shelf(ctx)
+	if err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	clubs, err := s.node.Clubs(ctx)
 	if err != nil {
 		s.failed(w, r, err)
 		return
@@ -78,19 +85,20 @@ func (s *server) showShelf(w http.ResponseWriter, r *http.Request, status int, f
 			f.Relay = st.Relay.URL // the club's relay, most likely
 		}
 	}
-	p := shelfPage{Any: len(events) > 0, Forms: f}
+	p := shelfPage{Any: len(shelved) > 0, Forms: f}
 	p.Forms.CSRF = s.guard.form
 	if !p.Any && f.Open == "" {
 		p.Forms.Open = "join"
 	}
 	p.Search = p.Any
 	now := s.now().UnixMilli()
-	listed := s.clubShelves(r.Context(), events, states, &p)
-	for _, e := range events {
+	listed := s.clubShelves(ctx, clubs, shelved, &p)
+	for i := range shelved {
+		e := shelved[i].Event
 		if e.Kind == "club" || listed[e.ID] {
 			continue
 		}
-		b := s.book(e, states[e.ID])
+		b := s.book(e)
 		switch {
 		case e.Title == "":
 			b.Title = "A week on its way"
@@ -105,16 +113,20 @@ func (s *server) showShelf(w http.ResponseWriter, r *http.Request, status int, f
 		p.Read = append(p.Read, b)
 	}
 	p.arrange()
+	s.countBooks(ctx, &p)
 	s.page(w, status, "shelf", s.layout(r, "The shelf", "shelf", p))
 }
 
-// book is what the shelf shows of an event.
-func (s *server) book(e qa.Event, st qa.Status) book {
+// book is what the shelf shows of an event. Its questions are counted once it is
+// known to be shown.
+func (s *server) book(e qa.Event) book {
 	c := s.calendar(e)
 	b := book{
-		Title: e.Title, By: and(authorsOf(e)), Path: eventPath(e.ID), Days: c.days(e), Line: c.weekline(e), Cloth: cloth(e.ID),
-		Posts: plural(st.Posts, "post"), Cover: coverPath(e), starts: e.StartsAtMillis,
+		Title: e.Title, By: and(authorsOf(e)), Path: eventPath(e.ID), Days: c.days(e), Cloth: cloth(e.ID),
+		Cover: coverPath(e), id: e.ID, starts: e.StartsAtMillis,
 	}
+	b.Line = c.weekline(e)
+	b.Today = c.today(b.Line)
 	if e.StartsAtMillis != 0 {
 		b.Day = c.at(e.StartsAtMillis).Format("Jan 2")
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"flyleaf/exchange/ics"
 	"flyleaf/exchange/markdown"
 	"flyleaf/qa"
 )
@@ -22,6 +23,9 @@ type weekPage struct {
 	Line       []weekday
 	PhaseBold  string
 	Phase      string
+	Comes      string // what comes next, and when
+	Calendar   bool   // its days can be taken into a calendar
+	ForAuthors bool   // and the reader may want those of the authors
 	Zone       string // named when the reader's clock differs
 	Cloth      int
 	Cover      string // the address of its picture; "" has none
@@ -158,6 +162,9 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		Zone: s.elsewhere(e, v.cal), Cloth: cloth(e.ID), Cover: coverPath(e), Setup: v.may.Organise,
 	}
 	p.PhaseBold, p.Phase = v.cal.phase(e)
+	p.Comes = s.comes(e, v.cal)
+	p.Calendar = len(ics.Readers(&e, string(e.ID), "")) > 0
+	p.ForAuthors = p.Calendar && (v.may.Organise || e.HasRole(v.me, qa.RoleAuthor))
 	if e.Description != "" {
 		p.About = markdown.HTML(e.Description)
 	}

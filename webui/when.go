@@ -133,6 +133,45 @@ func (c calendar) weekline(e qa.Event) []weekday {
 	return out
 }
 
+// today says where in its line a week is: "Wednesday of five days".
+func (c calendar) today(line []weekday) string {
+	words := []string{"one", "two", "three", "four", "five", "six", "seven"}
+	for _, d := range line {
+		if d.Today && len(line) > 1 {
+			return c.now.In(c.zone).Format("Monday") + " of " + words[len(line)-1] + " days"
+		}
+	}
+	return ""
+}
+
+// begins says what begins with a phase.
+var begins = map[qa.Phase]string{
+	qa.PhaseOpen:      "questions open",
+	qa.PhaseAnswering: "the authors begin to answer",
+	qa.PhaseChoosing:  "the last answers are due",
+	qa.PhaseChosen:    "the authors choose who wins",
+	qa.PhaseOver:      "the week ends",
+}
+
+// comes says what comes next in the week, by the reader's clock; "" when the clock
+// brings nothing more.
+func (s *server) comes(e qa.Event, c calendar) string {
+	_, next, at := e.Phase(c.now.UnixMilli())
+	if next == "" {
+		return ""
+	}
+	// A day that ends with its last millisecond ends at midnight.
+	t := time.UnixMilli(at).In(s.zone)
+	if next == qa.PhaseOver {
+		t = t.Add(time.Millisecond)
+	}
+	words := "Next, " + begins[next] + ": " + t.Format("Monday 2 January, 15:04")
+	if s.elsewhere(e, c) != "" {
+		words += " where you are"
+	}
+	return words + "."
+}
+
 // phase says whether one may ask now; bold first.
 func (c calendar) phase(e qa.Event) (bold, rest string) {
 	now := c.now.UnixMilli()

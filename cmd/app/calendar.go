@@ -49,6 +49,11 @@ and the others stay as they were.`,
 						return coded(exitRefused, err)
 					}
 				}
+				for i := range entries {
+					if previous == nil { // which would say what number an entry had
+						entries[i].Sequence = week.Event.Edits
+					}
+				}
 				return a.writeExport(out, ics.Update(previous, ics.Calendar{Name: week.Event.Title, Entries: entries}, time.Now()))
 			})
 		},

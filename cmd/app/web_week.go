@@ -28,3 +28,11 @@ func (n *webNode) SearchAll(ctx context.Context, query string, limit int) ([]web
 func (n *webNode) Blob(ctx context.Context, event qa.EventID, key string) ([]byte, error) {
 	return n.node.Blob(ctx, event, key)
 }
+
+func (n *webNode) Shelf(ctx context.Context) ([]qa.Shelved, error) { return n.node.Shelf(ctx) }
+
+func (n *webNode) Clubs(ctx context.Context) ([]qa.Event, error) { return n.node.Clubs(ctx) }
+
+func (n *webNode) Numbers(ctx context.Context, event qa.EventID) (qa.Numbers, error) {
+	return n.node.Numbers(ctx, event)
+}

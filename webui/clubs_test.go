@@ -1,0 +1,130 @@
+package webui
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"flyleaf/qa"
+)
+
+// A shelf shows how many questions there are and how many wait, of the weeks that are
+// here; of the others it says that they are not.
+func TestShelfCountsQuestions(t *testing.T) {
+	s := newSite(t, "")
+	clubbed(s)
+	week, err := s.node.Week(t.Context(), s.event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := week.Numbers()
+	page := s.get("/")
+	mustContain(t, page, fmt.Sprintf("<b>%d questions</b>, %d open.", n.Questions, n.Open), "This week, Wednesday of five days", `<span class="count">not fetched yet</span>`)
+}
+
+// However many weeks a club's organisers list, the shelf stays a page; all of them are
+// on pages of their own.
+func TestShelfOfAHugeClub(t *testing.T) {
+	s := newSite(t, "")
+	id := fakeEvent(7)
+	w := s.node.add(qa.Event{ID: id, Kind: "club", Title: "The Lamplight Readers", Founder: noor})
+	day := func(n int) int64 { return fakeNow.AddDate(0, 0, n).UnixMilli() }
+	week := func(n int) qa.ListedWeek {
+		return qa.ListedWeek{ID: qa.MakeEventID([16]byte{5, byte(n >> 8), byte(n)}), Title: fmt.Sprintf("Volume %d", n)}
+	}
+	for n := range 2_000 {
+		l := week(n)
+		switch n % 4 {
+		case 0:
+			l.StartsAtMillis, l.EndsAtMillis = day(-1), day(3)
+		case 1:
+			l.StartsAtMillis, l.EndsAtMillis = day(n), day(n+4)
+		default:
+			l.StartsAtMillis, l.EndsAtMillis = day(-n-10), day(-n-6)
+		}
+		w.event.Weeks = append(w.event.Weeks, l)
+	}
+	page := s.get("/")
+	if n := strings.Count(page, "Volume "); n > 200 {
+		t.Errorf("%d titles on the shelf", n)
+	}
+	mustContain(t, page, `<a href="/club/`+string(id)+`">All 2000 weeks</a>`)
+	seen := map[string]bool{}
+	for n := 1; n <= 20; n++ {
+		page := s.get(fmt.Sprintf("/club/%s?page=%d", id, n))
+		for _, part := range strings.Split(page, `<a href="/e/`)[1:] {
+			seen[part[:strings.Index(part, `"`)]] = true
+		}
+	}
+	if len(seen) != 2_000 {
+		t.Errorf("%d weeks on 20 pages", len(seen))
+	}
+	if w := s.do(httptest.NewRequest("GET", "/club/"+string(fakeEvent(99)), nil)); w.Code != 404 {
+		t.Errorf("%d", w.Code)
+	}
+}
+
+// The page says what comes next by the reader's own clock.
+func TestWeekSaysWhatComesNext(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	auckland, err := time.LoadLocation("Pacific/Auckland")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e qa.Event
+	e.Zone = "Europe/Berlin"
+	e.SetWeek(2026, time.March, 23, berlin)
+	at := func(day, hour int) time.Time { return time.Date(2026, time.March, day, hour, 0, 0, 0, berlin) }
+	for _, c := range []struct {
+		now  time.Time
+		zone *time.Location
+		want string
+	}{
+		{at(20, 9), berlin, "Next, questions open: Monday 23 March, 00:00."},
+		{at(25, 9), berlin, "Next, the last answers are due: Friday 27 March, 00:00."},
+		{at(25, 9), auckland, "Next, the last answers are due: Friday 27 March, 12:00 where you are."},
+		{at(27, 9), auckland, "Next, the authors choose who wins: Saturday 28 March, 00:00 where you are."},
+		{at(27, 13), berlin, "Next, the week ends: Saturday 28 March, 00:00."},
+		{at(29, 9), berlin, ""},
+	} {
+		s := &server{zone: c.zone, now: func() time.Time { return c.now }}
+		if got := s.comes(e, s.calendar(e)); got != c.want {
+			t.Errorf("at %v: %q, want %q", c.now, got, c.want)
+		}
+	}
+	e.Closed = true
+	s := &server{zone: berlin, now: func() time.Time { return at(25, 9) }}
+	if got := s.comes(e, s.calendar(e)); got != "" {
+		t.Errorf("closed, and %q", got)
+	}
+}
+
+// The days of a week as a calendar file, with a number that rises with every edit.
+func TestWeekIntoACalendar(t *testing.T) {
+	s := newSite(t, "")
+	mustContain(t, s.get(s.week()), `href="`+s.week()+`/calendar.ics"`)
+	get := func(query string) *httptest.ResponseRecorder {
+		return s.do(httptest.NewRequest("GET", s.week()+"/calendar.ics"+query, nil))
+	}
+	w := get("")
+	if kind := w.Header().Get("Content-Type"); kind != "text/calendar; charset=utf-8" || !strings.HasPrefix(w.Header().Get("Content-Disposition"), "attachment") {
+		t.Errorf("%v", w.Header())
+	}
+	mustContain(t, w.Body.String(), "UID:"+string(s.event)+"-readers@flyleaf", "SEQUENCE:0", "SUMMARY:Book of the week: The Patient Ledger")
+	s.node.edit(s.event, func(w *fakeWeek) { w.event.Edits = 3 })
+	mustContain(t, get("").Body.String(), "SEQUENCE:3")
+	mustContain(t, get("?for=authors").Body.String(), "Last answers: The Patient Ledger")
+	mustNotContain(t, s.get(s.week()), "calendar.ics?for=authors")
+	s.node.give(s.event, qa.RoleAuthor)
+	mustContain(t, s.get(s.week()), "calendar.ics?for=authors")
+	s.node.edit(s.event, func(w *fakeWeek) { w.event.StartsAtMillis, w.event.EndsAtMillis, w.event.WinnersAtMillis = 0, 0, 0 })
+	mustNotContain(t, s.get(s.week()), "calendar.ics")
+	if w := get(""); w.Code != 404 {
+		t.Errorf("%d", w.Code)
+	}
+}
