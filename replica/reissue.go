@@ -246,8 +246,8 @@ func (e *event) allTaken(ctx context.Context) (bool, error) {
 	if byRelay > 0 {
 		return false, nil
 	}
-	counts, err := e.node.store.Counts(ctx, e.id)
-	return counts.Outside == 0, err
+	b, err := e.brief(ctx)
+	return b.counts.Outside == 0, err
 }
 
 // whyLost says why a lost act's change is not in the document, or why it could not

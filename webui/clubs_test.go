@@ -128,3 +128,18 @@ func TestWeekIntoACalendar(t *testing.T) {
 		t.Errorf("%d", w.Code)
 	}
 }
+
+// With very many weeks the page about delivery lists those in which something waits,
+// and counts the others.
+func TestSyncPageOfManyWeeks(t *testing.T) {
+	s := newSite(t, "")
+	for n := range 500 {
+		s.node.add(qa.Event{ID: qa.MakeEventID([16]byte{6, byte(n >> 8), byte(n)}), Title: fmt.Sprintf("Volume %d", n), Founder: noor})
+	}
+	s.node.edit(qa.MakeEventID([16]byte{6, 1, 200}), func(w *fakeWeek) { w.pending["x"] = true }) // 456
+	page := s.get("/sync")
+	mustContain(t, page, "Volume 456", "more, in which nothing of yours waits", "The Patient Ledger")
+	if n := strings.Count(page, "Volume "); n > 100 {
+		t.Errorf("%d weeks are listed", n)
+	}
+}

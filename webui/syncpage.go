@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"flyleaf/qa"
 )
@@ -15,6 +16,7 @@ type syncPageBody struct {
 	Waits       []waiting
 	More        int // waiting posts that are not listed
 	Weeks       []weekState
+	MoreWeeks   int // that are not listed: nothing of yours waits in them
 	Refusals    []refusal
 	Goes        bool // something waits that has a relay to go to
 	CanTry      bool
@@ -40,6 +42,9 @@ type weekState struct {
 	Delivery    delivery
 }
 
+// maxWeekStates is how many weeks are listed of which nothing waits.
+const maxWeekStates = 30
+
 // maxWaits is how many waiting posts are listed one by one.
 const maxWaits = 50
 
@@ -55,8 +60,16 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 	cal := calendar{zone: s.zone, now: s.now()}
 	p.Checked = moment{Words: s.now().In(s.zone).Format("15:04:05"), Machine: s.now().UTC().Format("2006-01-02T15:04:05Z")}
 	pending := 0
+	slices.SortStableFunc(all, func(a, b qa.Status) int { return b2i(b.Pending > 0) - b2i(a.Pending > 0) })
 	for _, st := range all {
 		pending += st.Pending
+		if st.Pending == 0 && len(p.Weeks) >= maxWeekStates {
+			p.MoreWeeks++
+			if refused, err := s.notTaken(ctx, st.Event); err == nil {
+				p.Refusals = append(p.Refusals, refused...)
+			}
+			continue
+		}
 		state := weekState{
 			Title: st.Title, Path: eventPath(st.Event), Posts: plural(st.Posts, "post") + ", " + plural(st.Changes, "change"),
 			Relay: st.Relay.URL, Delivery: delivery{State: stateRelay, Words: "All of yours is on the relay"},

@@ -1,0 +1,40 @@
+//go:build !js
+
+package webui
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"flyleaf/qa"
+)
+
+// A club's shelf, all of its weeks, a week with a cover, and the page that sets it up.
+func TestBrowserLooksOfClubs(t *testing.T) {
+	b := openBrowserOn(t)
+	s := &site{t: t, h: b.srv.Config.Handler, node: b.node, event: b.event}
+	club := clubbed(s)
+	b.node.give(b.event, qa.RoleOrganiser)
+	b.node.edit(club, func(w *fakeWeek) {
+		w.event.Founder = fakeMe
+		for n, title := range []string{"A Field Guide to Silence", "Borrowed Clocks", "The Honest Cache", "Rooms Without Servers", "Twelve Kinds of Maybe", "Letters to a Young Parser"} {
+			at := fakeNow.AddDate(0, 0, -30-14*n)
+			w.event.Weeks = append(w.event.Weeks, qa.ListedWeek{
+				ID: qa.MakeEventID([16]byte{8, byte(n)}), Title: title, Authors: "Tomasz Okell", StartsAtMillis: at.UnixMilli(), EndsAtMillis: at.AddDate(0, 0, 4).UnixMilli(),
+			})
+		}
+	})
+	picture := pngOf(t, 400, 600)
+	b.node.edit(b.event, func(w *fakeWeek) {
+		w.blobs = map[string][]byte{qa.BlobKey(picture): picture}
+		w.event.Cover = qa.BlobKey(picture)
+	})
+	b.enter("/")
+	for name, path := range map[string]string{
+		"club-shelf": "/", "club-weeks": "/club/" + string(club), "club-week": b.week(), "club-setup": b.week() + "/setup", "club-search": "/search?q=ledger",
+	} {
+		b.looks(name, func() { b.run(chromedp.Navigate(b.url(path)), main()) })
+	}
+	b.nothingLeft()
+}
