@@ -41,7 +41,7 @@ and the others stay as they were.`,
 					entries = ics.Authors(&week.Event, string(id), url)
 				}
 				if len(entries) == 0 {
-					return codedf(exitRefused, "this event has no days yet, so there is nothing for a calendar; `flyleaf new --starts` gives one its days")
+					return codedf(exitRefused, "this event has no days yet, so there is nothing for a calendar; `flyleaf event set --starts` sets them")
 				}
 				var previous []byte
 				if out != "" && out != "-" {

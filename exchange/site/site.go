@@ -34,9 +34,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"flyleaf/exchange"
@@ -224,6 +226,12 @@ func (b *builder) take(weeks []Week) {
 // pictures puts the covers into the site, and draws the picture of each week.
 func (b *builder) pictures() {
 	kinds := map[string]string{"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
+	type drawing struct {
+		picture
+		path string
+		body []byte
+	}
+	var todo []*drawing
 	for _, w := range b.weeks {
 		if ext := kinds[http.DetectContentType(w.Cover)]; ext != "" {
 			sum := sha256.Sum256(w.Cover)
@@ -233,21 +241,39 @@ func (b *builder) pictures() {
 		if b.BaseURL == "" {
 			continue
 		}
-		path := "pictures/" + w.slug + ".png"
-		p := picture{Title: w.event.Title, By: and(exchange.AuthorNames(w.event)), Club: b.Title, Days: days(w.event), Cloth: cloth(w.Key)}
+		d := &drawing{path: "pictures/" + w.slug + ".png"}
+		d.picture = picture{Title: w.event.Title, By: and(exchange.AuthorNames(w.event)), Club: b.Title, Days: days(w.event), Cloth: cloth(w.Key)}
 		if w.cover != "" {
-			p.cover = w.Cover
+			d.picture.cover = w.Cover
 		}
-		// Drawing takes longer than all else: what was drawn of the same is kept.
-		body, key := []byte(nil), p.key()
-		if b.Memory["picture "+w.Key] == key {
-			body = b.Ours(path)
-		}
-		if body == nil {
-			body = p.draw()
-		}
+		key := d.key()
 		b.memory["picture "+w.Key] = key
-		b.files[path] = body
+		// Drawing takes longer than all else: what was drawn of the same is kept.
+		if b.Memory["picture "+w.Key] == key {
+			if body := b.Ours(d.path); body != nil {
+				b.files[d.path] = body
+				continue
+			}
+		}
+		todo = append(todo, d)
+	}
+	// Each is drawn by itself, so as many at once as there are processors.
+	next := make(chan *drawing)
+	var drawn sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		drawn.Go(func() {
+			for d := range next {
+				d.body = d.draw()
+			}
+		})
+	}
+	for _, d := range todo {
+		next <- d
+	}
+	close(next)
+	drawn.Wait()
+	for _, d := range todo {
+		b.files[d.path] = d.body
 	}
 }
 
