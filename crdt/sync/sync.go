@@ -30,6 +30,8 @@ const (
 	MaxRefused = 1 << 14 // hashes that one peer offered and that were refused; as many may be deferred
 	MaxNeed    = 4096    // hashes asked for in one message
 
+	leastChange = 64 // bytes of a change, about
+
 	window = 2 // slices under way to a peer at once
 )
 
@@ -91,7 +93,7 @@ type Peer struct {
 
 	limit int // bytes of a message, wire.MaxMessage but in tests
 
-	// stock turns off rules 10 to 25, those beyond automerge 3.x. For tests.
+	// stock turns off rules 10 to 26, those beyond automerge 3.x. For tests.
 	stock bool
 }
 
@@ -174,8 +176,14 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 	size := 16 + 32*(len(heads)+len(need))
 	// Stock peers leave this out while they need what is no head, and then
 	// get a long gap behind a waiting change one by one.
+	lately := p.hasOnlyOurs()
 	if !p.stock || subset(need, p.theirHeads) {
-		h := wire.Have{LastSync: slices.Clone(p.shared), Filter: wire.NewFilter(g.NotAncestorsOf(p.shared))}
+		h := wire.Have{LastSync: slices.Clone(p.shared)}
+		if lately {
+			size += 2 * len(p.sent) // of the filter, which is made below
+		} else {
+			h.Filter = wire.NewFilter(g.NotAncestorsOf(p.shared))
+		}
 		m.Have = []wire.Have{h}
 		size += 32*len(h.LastSync) + len(h.Filter.Bits) + 32
 	}
@@ -186,11 +194,14 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 			return nil, false, fmt.Errorf("sync: bytes of change %s: %w", h, err)
 		}
 		// The first goes in any case, or the conversation would stop.
-		if size += len(b) + 5; i > 0 && size > p.limit {
+		if size += len(b) + 7; i > 0 && size > p.limit {
 			send = send[:i]
 			break
 		}
 		m.Changes = append(m.Changes, b)
+	}
+	if lately {
+		m.Have[0].Filter = p.filterLately(g, send)
 	}
 	if !p.stock && len(p.theirNeed) > 0 {
 		// What was asked for once is answered once.
@@ -204,6 +215,25 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 	p.said(send, heads)
 	p.cut = len(send) < all
 	return m, true, nil
+}
+
+// hasOnlyOurs reports whether all that the peer has, by its last message, lies in what
+// both are known to hold, so that whatever else it comes to have of ours we sent it.
+func (p *Peer) hasOnlyOurs() bool {
+	return !p.stock && p.heard && p.sentBelow == 0 && slices.Equal(p.shared, p.theirHeads)
+}
+
+// filterLately is a filter over what the peer may have of ours beyond shared (rule
+// 26): what is on its way, now included.
+func (p *Peer) filterLately(g *graph.Graph, send []wire.Hash) wire.Filter {
+	if slices.Equal(g.Heads(), p.shared) {
+		return wire.Filter{}
+	}
+	lately := slices.Clone(send)
+	for h := range p.sent {
+		lately = append(lately, h)
+	}
+	return wire.NewFilter(sortedSet(lately))
 }
 
 func (p *Peer) flooded() bool { return len(p.refused) > MaxRefused || len(p.deferred) > MaxRefused }
@@ -300,6 +330,10 @@ func (p *Peer) toSend(g *graph.Graph, heads []wire.Hash) []wire.Hash {
 		}
 		var deps []wire.Hash
 		for _, h := range candidates {
+			// More than fit into a message, and what is below them is known.
+			if !p.stock && len(inOrder) > p.limit/leastChange {
+				break
+			}
 			deps = g.Deps(deps[:0], h)
 			if !p.inFilters(g, h) || slices.ContainsFunc(deps, isChosen) {
 				i, _ := g.Place(h)
