@@ -65,7 +65,7 @@ func (s *server) clubShelves(ctx context.Context, clubs []qa.Event, shelved []qa
 		c := qa.NewClub(e, s.now().UnixMilli())
 		shelf := clubShelf{ID: e.ID, Title: e.Title, Count: len(e.Weeks)}
 		if e.Description != "" {
-			shelf.About = markdown.HTML(e.Description)
+			shelf.About = markdown.Prose(e.Description)
 		}
 		if inv, err := s.node.Invitation(ctx, e.ID); err == nil {
 			shelf.Invitation = inv.String()

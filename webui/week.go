@@ -166,7 +166,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	p.Calendar = len(ics.Readers(&e, string(e.ID), "")) > 0
 	p.ForAuthors = p.Calendar && (v.may.Organise || e.HasRole(v.me, qa.RoleAuthor))
 	if e.Description != "" {
-		p.About = markdown.HTML(e.Description)
+		p.About = markdown.Prose(e.Description)
 	}
 	for _, l := range e.Links {
 		if outside(l.URL) {
