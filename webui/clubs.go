@@ -242,7 +242,7 @@ type foundLine struct {
 }
 
 // maxFound is how many posts a search shows.
-const maxFound = 100
+const maxFound = 50
 
 func (s *server) search(w http.ResponseWriter, r *http.Request) {
 	p := searchPage{Query: strings.TrimSpace(r.URL.Query().Get("q"))}

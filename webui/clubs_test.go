@@ -142,4 +142,12 @@ func TestSyncPageOfManyWeeks(t *testing.T) {
 	if n := strings.Count(page, "Volume "); n > 100 {
 		t.Errorf("%d weeks are listed", n)
 	}
+	for _, id := range s.node.order {
+		s.node.edit(id, func(w *fakeWeek) { w.pending["x"] = true })
+	}
+	page = s.get("/sync")
+	mustContain(t, page, "of them something of yours waits, too")
+	if n := strings.Count(page, "Volume "); n > 100 {
+		t.Errorf("%d weeks are listed", n)
+	}
 }

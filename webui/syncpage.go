@@ -16,7 +16,8 @@ type syncPageBody struct {
 	Waits       []waiting
 	More        int // waiting posts that are not listed
 	Weeks       []weekState
-	MoreWeeks   int // that are not listed: nothing of yours waits in them
+	MoreWeeks   int // that are not listed
+	MoreWaiting int // of these, those in which something waits
 	Refusals    []refusal
 	Goes        bool // something waits that has a relay to go to
 	CanTry      bool
@@ -42,7 +43,7 @@ type weekState struct {
 	Delivery    delivery
 }
 
-// maxWeekStates is how many weeks are listed of which nothing waits.
+// maxWeekStates is how many weeks are listed, those in which something waits first.
 const maxWeekStates = 30
 
 // maxWaits is how many waiting posts are listed one by one.
@@ -63,8 +64,10 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 	slices.SortStableFunc(all, func(a, b qa.Status) int { return b2i(b.Pending > 0) - b2i(a.Pending > 0) })
 	for _, st := range all {
 		pending += st.Pending
-		if st.Pending == 0 && len(p.Weeks) >= maxWeekStates {
+		if len(p.Weeks) >= maxWeekStates {
 			p.MoreWeeks++
+			p.MoreWaiting += b2i(st.Pending > 0)
+			p.Goes = p.Goes || st.Pending > 0 && st.Relay.URL != ""
 			if refused, err := s.notTaken(ctx, st.Event); err == nil {
 				p.Refusals = append(p.Refusals, refused...)
 			}
