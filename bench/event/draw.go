@@ -25,7 +25,7 @@ func table(rows []row) []byte {
 	b.WriteString(`# An event on a device: fetching and opening it
 
 Written by ` + "`go run ./bench/event`" + `; its first lines say what is measured. Medians, with all runs in brackets.
-The relay has one core and the device the other. The event's plot is EVENT.svg.
+The relay has one core and the device the other. How it grows: [EVENT.svg](EVENT.svg).
 
 | posts | reactions | changes, MiB | pull, s | CPU of it, s | memory of it, MiB | relay's CPU, s | open to a served page, s | memory of it, MiB | on disk, MiB |
 |---|---|---|---|---|---|---|---|---|---|
@@ -83,6 +83,7 @@ type series struct {
 }
 
 func plot(rows []row) []byte {
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.Reactions == 0 })
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" font-family="sans-serif" font-size="12">`+"\n",
 		left+2*panelWidth+gap+20, top+panelHeight+60)

@@ -16,6 +16,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -133,7 +134,7 @@ func keep(file string, r row) error {
 	}
 	rows = slices.DeleteFunc(rows, func(old row) bool { return old.Posts == r.Posts && old.Reactions == r.Reactions })
 	rows = append(rows, r)
-	slices.SortFunc(rows, func(a, b row) int { return a.Posts - b.Posts })
+	slices.SortFunc(rows, func(a, b row) int { return cmp.Or(a.Posts-b.Posts, a.Reactions-b.Reactions) })
 	b, err := json.MarshalIndent(rows, "", " ")
 	if err != nil {
 		return err
