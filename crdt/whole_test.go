@@ -30,7 +30,7 @@ func wholeDocument(t *testing.T, seed uint64, chunks [][]byte) []byte {
 			delete(heads, d)
 		}
 	}
-	b, err := wire.EncodeDocument(changes, sortedHashes(heads))
+	b, err := wire.EncodeDocument(changes, sortedHashes(heads), 64<<20)
 	if err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}

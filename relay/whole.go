@@ -15,6 +15,9 @@ const (
 	// maxWholeOps is of how many operations one is made at most: it takes some 300
 	// bytes for each while it is made. One is made at a time.
 	maxWholeOps = 1 << 19
+	// maxWholeText is how much these may say, in bytes, each for itself; and how much
+	// the changes may take that it is made of.
+	maxWholeText = 128 << 20
 	// maxWholeBytes is how much of them, in bytes, is kept for who comes next.
 	maxWholeBytes = 32 << 20
 )
@@ -119,11 +122,14 @@ func (r *room) makeWhole() {
 
 func (r *room) documentOf(hashes, heads []wire.Hash) ([]byte, error) {
 	changes := make([]*wire.Change, 0, len(hashes))
-	ops := 0
+	ops, size := 0, 0
 	for _, h := range hashes {
 		s, err := r.stored(h)
 		if err != nil {
 			return nil, err
+		}
+		if size += len(s.bytes); size > maxWholeText {
+			return nil, errTooLargeForOne
 		}
 		c, err := wire.DecodeChangeLimits(s.bytes, wire.OpenLimits)
 		if err != nil {
@@ -134,7 +140,7 @@ func (r *room) documentOf(hashes, heads []wire.Hash) ([]byte, error) {
 			return nil, errTooLargeForOne
 		}
 	}
-	chunk, err := wire.EncodeDocument(changes, heads)
+	chunk, err := wire.EncodeDocument(changes, heads, maxWholeText)
 	if err == nil && len(chunk) > r.relay.limits.Frame {
 		return nil, errTooLargeForOne
 	}

@@ -159,7 +159,7 @@ func TestRule24WholeDocumentToJavaScript(t *testing.T) {
 			}
 			changes = append(changes, c)
 		}
-		chunk, err := wire.EncodeDocument(changes, d.g.Heads())
+		chunk, err := wire.EncodeDocument(changes, d.g.Heads(), 64<<20)
 		if err != nil {
 			t.Fatal(err)
 		}

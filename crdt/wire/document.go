@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/flate"
+	"math"
 	"slices"
 	"sort"
 )
@@ -53,8 +54,17 @@ const (
 // them. ErrDocument is returned for changes of which no document can be made, like
 // an operation on what is not there: their graph is whole, their operations are not.
 // It takes time in proportion to n log n operations, and some 300 bytes for each.
-func EncodeDocument(changes []*Change, heads []Hash) ([]byte, error) {
+//
+// A change can say a long key once for many operations, which the document's order
+// tears apart, so that few bytes could make a document of any size. ErrDocumentSize
+// is returned, before anything is made, when the keys, names of marks and values of
+// all operations, as if each said its own, and the changes' messages add up to more
+// than maxText bytes.
+func EncodeDocument(changes []*Change, heads []Hash, maxText int) ([]byte, error) {
 	d := document{changes: changes, place: make(map[Hash]int, len(changes))}
+	if textOf(changes) > uint64(max(maxText, 0)) {
+		return nil, fail(ErrDocumentSize, "operations", -1)
+	}
 	if err := d.index(); err != nil {
 		return nil, err
 	}
@@ -88,6 +98,21 @@ func EncodeDocument(changes []*Change, heads []Hash) ([]byte, error) {
 	}
 	b, _ := seal(chunkDocument, body)
 	return b, nil
+}
+
+// textOf is how many bytes the changes say, each operation for itself.
+func textOf(changes []*Change) (n uint64) {
+	for _, c := range changes {
+		n += uint64(len(c.Message) + len(c.Extra))
+		for i := range c.Ops {
+			op := &c.Ops[i]
+			n += uint64(len(op.Key.Prop) + len(op.Value.Raw))
+			if op.MarkName != nil {
+				n += uint64(len(*op.MarkName))
+			}
+		}
+	}
+	return n
 }
 
 // document is a document on its way into a chunk. Operations are numbered in the
@@ -194,7 +219,10 @@ func (d *document) link() error {
 			}
 			for _, p := range op.Pred {
 				of, _, ok := d.find(p)
-				if !ok || int(of) >= n {
+				// A delete is not written, so nothing can follow it; and what follows
+				// an operation is about the same place, which is all that is known of a
+				// delete.
+				if !ok || int(of) >= n || d.ops[of].Action == Del || !d.samePlace(of, int32(n)) {
 					return fail(ErrDocument, "pred", -1)
 				}
 				d.succs = append(d.succs, succ{of, op.id})
@@ -212,14 +240,27 @@ func (d *document) link() error {
 			return err
 		}
 	}
-	for _, s := range d.succs {
-		// A delete is not written, so nothing can follow it; and what follows an
-		// operation is about the same place.
-		if d.ops[s.of].Action == Del {
-			return fail(ErrDocument, "pred", -1)
-		}
-	}
 	return nil
+}
+
+// samePlace says whether two operations are about the same key or element.
+func (d *document) samePlace(x, y int32) bool {
+	a, b := &d.ops[x], &d.ops[y]
+	if a.obj != b.obj || (a.Key.Kind == MapKey) != (b.Key.Kind == MapKey) {
+		return false
+	}
+	if a.Key.Kind == MapKey {
+		return a.Key.Prop == b.Key.Prop
+	}
+	return d.element(x) == d.element(y)
+}
+
+// element is the operation that inserted the element which n is about.
+func (d *document) element(n int32) int32 {
+	if d.ops[n].Insert {
+		return n
+	}
+	return d.ops[n].elem
 }
 
 // fits says whether the operation's key is one of its object's.
@@ -272,12 +313,7 @@ func (d *document) arrange() error {
 }
 
 // position is the place in its list of the element that an operation is about.
-func (d *document) position(n int32) int32 {
-	if op := &d.ops[n]; !op.Insert {
-		return d.ops[op.elem].at
-	}
-	return d.ops[n].at
-}
+func (d *document) position(n int32) int32 { return d.ops[d.element(n)].at }
 
 // placeElements gives every insert its place: after what it names, the later of two
 // that name the same first.
@@ -348,8 +384,14 @@ func (d *document) changeColumns(e *encoder) (meta, data []byte, err error) {
 		e.num(c.MaxOp(), true)
 	}
 	e.deltas(docMaxOp)
+	var last int64
 	for _, c := range d.changes {
-		e.num(uint64(c.TimeMillis), true)
+		// Readers do not agree on what a difference beyond 64 bits comes to.
+		if t := c.TimeMillis; last < 0 && t > math.MaxInt64+last || last > 0 && t < math.MinInt64+last {
+			return nil, nil, fail(ErrDocument, "time", -1)
+		}
+		last = c.TimeMillis
+		e.num(uint64(last), true)
 	}
 	e.deltas(docTime)
 	for _, c := range d.changes {

@@ -3,7 +3,9 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand"
+	"strings"
 	"testing"
 )
 
@@ -53,7 +55,7 @@ func TestNoDocumentOfNonsense(t *testing.T) {
 	refused, made := 0, 0
 	for seed := range int64(20_000) {
 		changes, heads := changesAtRandom(rand.New(rand.NewSource(seed)), seed%2 == 0)
-		b, err := EncodeDocument(changes, heads)
+		b, err := EncodeDocument(changes, heads, 1<<20)
 		switch {
 		case errors.Is(err, ErrDocument):
 			refused++
@@ -85,11 +87,62 @@ func TestDocumentNeedsItsDepsAndHeads(t *testing.T) {
 		"no counter":         {[]*Change{{Hash: Hash{1}, Actor: "a", Seq: 1}}, []Hash{{1}}},
 		"a counter too high": {[]*Change{{Hash: Hash{1}, Actor: "a", Seq: 1, StartOp: maxCounter, Ops: make([]Op, 2)}}, []Hash{{1}}},
 	} {
-		if _, err := EncodeDocument(try.changes, try.heads); !errors.Is(err, ErrDocument) {
+		if _, err := EncodeDocument(try.changes, try.heads, 1<<20); !errors.Is(err, ErrDocument) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := EncodeDocument([]*Change{a, b}, []Hash{{2}}); err != nil {
+	if _, err := EncodeDocument([]*Change{a, b}, []Hash{{2}}, 1<<20); err != nil {
 		t.Error(err)
+	}
+}
+
+// A change can say two long keys once each, and the document's order tear them apart
+// for every object: few bytes must not make a document of any size.
+func TestNoDocumentOfAnySize(t *testing.T) {
+	const objects, long = 4000, 10_000
+	c := &Change{Actor: "a", Seq: 1, StartOp: 1}
+	for i := range objects {
+		c.Ops = append(c.Ops, Op{Action: MakeMap, Key: Key{Kind: MapKey, Prop: fmt.Sprint(i)}})
+	}
+	for _, key := range []string{strings.Repeat("k", long) + "a", strings.Repeat("k", long) + "b"} {
+		for i := range objects {
+			c.Ops = append(c.Ops, Op{Action: Set, Obj: OpID{uint64(i + 1), "a"}, Key: Key{Kind: MapKey, Prop: key}, Value: BoolValue(true)})
+		}
+	}
+	if n := len(c.Encode()); n > 20*long {
+		t.Fatalf("the change alone is of %d bytes", n)
+	}
+	c.Hash = Hash{1}
+	if b, err := EncodeDocument([]*Change{c}, []Hash{{1}}, 1<<20); !errors.Is(err, ErrDocumentSize) {
+		t.Errorf("a document of %d bytes, %v", len(b), err)
+	}
+}
+
+// What a document chunk cannot say is refused: of a delete, only what it deletes; of
+// times, only differences.
+func TestDocumentSaysAllOrNothing(t *testing.T) {
+	set := Op{Action: Set, Key: Key{Kind: MapKey, Prop: "a"}, Value: BoolValue(true)}
+	first := func(time int64) *Change {
+		return &Change{Hash: Hash{1}, Actor: "a", Seq: 1, StartOp: 1, TimeMillis: time, Ops: []Op{set}}
+	}
+	second := func(time int64, key string, action Action) *Change {
+		op := Op{Action: action, Key: Key{Kind: MapKey, Prop: key}, Pred: []OpID{{1, "a"}}}
+		return &Change{Hash: Hash{2}, Actor: "a", Seq: 2, StartOp: 2, TimeMillis: time, Deps: []Hash{{1}}, Ops: []Op{op}}
+	}
+	for name, try := range map[string]struct {
+		a, b *Change
+		ok   bool
+	}{
+		"a delete":                    {first(0), second(0, "a", Del), true},
+		"a delete of another key's":   {first(0), second(0, "b", Del), false},
+		"a map in another key's wake": {first(0), second(0, "b", MakeMap), false},
+		"times far apart":             {first(-1), second(math.MaxInt64, "a", Del), false},
+		"times far apart, backwards":  {first(2), second(math.MinInt64+1, "a", Del), false},
+		"times just not too far":      {first(-1), second(math.MaxInt64-1, "a", Del), true},
+	} {
+		_, err := EncodeDocument([]*Change{try.a, try.b}, []Hash{{2}}, 1<<20)
+		if try.ok && err != nil || !try.ok && !errors.Is(err, ErrDocument) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -54,7 +54,8 @@ var (
 	ErrShape = errors.New("not allowed in an event document")
 
 	// Whole documents.
-	ErrDocument = errors.New("changes of which no document can be made")
+	ErrDocument     = errors.New("changes of which no document can be made")
+	ErrDocumentSize = errors.New("the document would be too large")
 
 	// Sync messages.
 	ErrVersion = errors.New("not a sync message of version 1")
