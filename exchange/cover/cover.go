@@ -26,7 +26,7 @@ import (
 // Bounds of what is taken, and of what comes out.
 const (
 	MaxInput  = 16 << 20   // bytes of a file
-	MaxPixels = 40_000_000 // of a picture; it takes up to four bytes a pixel to decode
+	MaxPixels = 40_000_000 // of a picture at up to four bytes a pixel; half of that where a colour has 16 bits
 	MaxEdge   = 900        // pixels of the longer edge of the result
 	minEdge   = 64         // below which nothing is tried any more
 )
@@ -54,8 +54,13 @@ func Shrink(b []byte) ([]byte, error) {
 	if c.Width <= 0 || c.Height <= 0 {
 		return nil, fmt.Errorf("%w: it has no pixels", ErrFormat)
 	}
-	if c.Width > MaxPixels/c.Height {
-		return nil, fmt.Errorf("%w: %d by %d pixels, at most %d in all", ErrTooLarge, c.Width, c.Height, MaxPixels)
+	most := MaxPixels
+	switch c.ColorModel {
+	case color.RGBA64Model, color.NRGBA64Model, color.Gray16Model, color.Alpha16Model:
+		most /= 2
+	}
+	if c.Width > most/c.Height {
+		return nil, fmt.Errorf("%w: %d by %d pixels, at most %d in all", ErrTooLarge, c.Width, c.Height, most)
 	}
 	src, _, err := image.Decode(bytes.NewReader(b))
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
@@ -91,6 +92,20 @@ func TestHugeClaimsAreRefused(t *testing.T) {
 	binary.BigEndian.PutUint32(b[29:], crc32.ChecksumIEEE(b[12:29]))
 	if _, err := cover.Shrink(b); !errors.Is(err, cover.ErrTooLarge) {
 		t.Error(err)
+	}
+	// 30 megapixels are too many where each takes eight bytes.
+	for m, want := range map[image.Image]error{
+		image.NewNRGBA64(image.Rect(0, 0, 1, 1)): cover.ErrTooLarge,
+		image.NewNRGBA(image.Rect(0, 0, 1, 1)):   cover.ErrFormat, // what follows is too short
+	} {
+		m.(draw.Image).Set(0, 0, color.NRGBA{R: 1, A: 128})
+		b := encoded(t, "png", m)
+		binary.BigEndian.PutUint32(b[16:], 6000)
+		binary.BigEndian.PutUint32(b[20:], 5000)
+		binary.BigEndian.PutUint32(b[29:], crc32.ChecksumIEEE(b[12:29]))
+		if _, err := cover.Shrink(b); !errors.Is(err, want) {
+			t.Errorf("%T: %v", m, err)
+		}
 	}
 	if _, err := cover.Shrink(make([]byte, cover.MaxInput+1)); !errors.Is(err, cover.ErrTooLarge) {
 		t.Error(err)
