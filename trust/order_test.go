@@ -160,7 +160,7 @@ func TestOneViewInAnyOrder(t *testing.T) {
 				Week qa.Week
 				Log  []qa.LogEntry
 				Gate []bool
-			}{qa.NewWeek(e, f.Posts(), f.People()), f.Log(), saysGate(x.Gate, e)})
+			}{qa.NewWeek(e, f.Posts(), f.People()), f.Log(), saysGate(x.Gate, f)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -179,11 +179,16 @@ func TestOneViewInAnyOrder(t *testing.T) {
 }
 
 // saysGate is what the gate says of now.
-func saysGate(g *trust.Gate, e qa.Event) []bool {
+func saysGate(g *trust.Gate, f *fold.Fold) []bool {
 	var out []bool
+	e := f.Event()
 	for _, name := range []string{"founder", "olga", "otto", "mia", "max", "ann", "rita", "rudi"} {
 		id := trusttest.KeyOf(name).Identity()
-		out = append(out, g.Blocked(id), g.AnyRole(id))
+		blocked := g.Blocked(id)
+		if blocked != f.Blocked(id) {
+			panic(fmt.Sprintf("gate and fold disagree on whether %s is blocked", name))
+		}
+		out = append(out, blocked, g.AnyRole(id))
 		for _, role := range []qa.Role{qa.RoleOrganiser, qa.RoleModerator, qa.RoleAuthor} {
 			holds := g.HoldsRole(id, role)
 			if holds != e.HasRole(id, role) {

@@ -183,19 +183,24 @@ func (f *Fold) rank(who qa.Identity, change uint32, roles ...qa.Role) int {
 		return rankFounder
 	}
 	of := f.roleOps[who]
-	had, best := false, rankNone
+	had, best := 0, rankNone
 	for _, role := range roles {
-		ops := of[role]
-		if len(ops) == 0 {
-			continue
-		}
-		had = true
-		if rank := rankOf(role); rank > best && f.bears(ops, role, change) {
-			best = rank
+		if len(of[role]) > 0 {
+			had++
 		}
 	}
-	if !had {
+	if had == 0 {
 		return rankOther
+	}
+	bears := f.bears
+	if had > 1 { // the gate has made sure of one of them, and does not say of which
+		bears = f.held
+	}
+	for _, role := range roles {
+		ops := of[role]
+		if rank := rankOf(role); len(ops) > 0 && rank > best && bears(ops, role, change) {
+			best = rank
+		}
 	}
 	return best
 }
@@ -210,8 +215,8 @@ func rankOf(role qa.Role) int {
 	return rankOther
 }
 
-// bears reports whether a role bears what its holder did in a change: it was held
-// in the change's past by grants that count, and no revocation that counts is
+// bears reports whether a role, which the gate has made sure was held, bears what
+// its holder did in a change: it was held in the change's past by grants that count, and no revocation that counts is
 // concurrent with the change. So the act is in the past of every revocation, or
 // after a later grant.
 func (f *Fold) bears(ops []roleOp, role qa.Role, change uint32) bool {
