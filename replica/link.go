@@ -404,7 +404,8 @@ func (e *NotSyncedError) Error() string {
 func (e *NotSyncedError) Unwrap() error { return e.Err }
 
 // Sync returns nil once relay and device hold the same heads of an event, by what
-// the relay says after the call began, opening a link if there is none.
+// the relay says after the call began, opening a link if there is none; what this
+// device answers by itself to what has come, a claim of an invitation say, included.
 // *NotSyncedError is returned when ctx ends before, when the event has no relay,
 // and at once when waiting is of no use: then Disagrees is true.
 func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
@@ -424,7 +425,17 @@ func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 			return err
 		}
 		if status.State == qa.RelaySynced {
-			return nil
+			// What this device says to what has come, it says before the caller goes: a
+			// program that syncs and ends would else never give anybody their role.
+			if err := e.tend(ctx); err != nil {
+				return n.notSynced(e, status, err)
+			}
+			if status, err = n.relayStatus(ctx, id); err != nil && ctx.Err() == nil {
+				return err
+			}
+			if status.State == qa.RelaySynced {
+				return nil
+			}
 		}
 		if l == nil {
 			return n.notSynced(e, status, nil)

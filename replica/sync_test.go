@@ -35,3 +35,30 @@ func TestSyncFetchesWhatWasThereBefore(t *testing.T) {
 		}
 	}
 }
+
+// A command syncs and ends. What an organiser's device answers by itself has gone
+// out by then.
+func TestSyncAnswersClaims(t *testing.T) {
+	host := startRelay(t)
+	boss := openNode(t, quick(replica.Config{Store: mem.New()}))
+	id := found(t, boss, host.url())
+	for i := range 20 {
+		label := fmt.Sprint("invitation ", i)
+		inv := invite(t, boss, id, qa.RoleAuthor, label)
+		synced(t, boss, id)
+		guest := openNode(t, quick(replica.Config{Store: mem.New()}))
+		joinWith(t, guest, inv)
+		synced(t, guest, id)
+		if state := claimOf(t, guest, id); state != qa.InviteClaimed && state != qa.InviteGranted {
+			t.Fatalf("%s: the guest has synced, and its claim is %q", label, state)
+		}
+		synced(t, boss, id)
+		synced(t, guest, id)
+		if state := claimOf(t, guest, id); state != qa.InviteGranted {
+			t.Fatalf("%s: both have synced after the claim, and it is %q", label, state)
+		}
+		if err := guest.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
