@@ -33,8 +33,17 @@ func TestBlockedWordsAreHeldBackAndTold(t *testing.T) {
 	organiser.run("block", "Tino", "too many questions")
 	organiser.run("sync")
 
-	reader.serve()
 	reader.run("ask", "And one more?")
+	// A command that lives for a moment asks the relay.
+	if out := reader.run("refused"); !strings.Contains(out, "not taken by the relay, blocked") || !strings.Contains(out, "    And one more?") {
+		t.Error(out)
+	}
+	relay.kill()
+	if out := reader.run("refused"); !strings.Contains(out, "1 change of yours is only on this device") {
+		t.Error(out)
+	}
+	relay.up()
+	reader.serve()
 	reader.run("ask", "And another?")
 	var held []notTaken
 	eventually(t, "the reader is told", func() error {

@@ -186,6 +186,24 @@ func TestAnInvitedEvent(t *testing.T) {
 	if s := statusOf(t, outsider, id); s.Changes != 0 || !strings.Contains(s.Relay.Why, "invited") {
 		t.Fatalf("%+v", s)
 	}
+
+	// Shut out, she knows that the relay has what it took: it said nothing else.
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+	do(t, boss, id, qa.Act{Kind: qa.ActRole, Identity: mia.Identity(), Role: qa.RoleMember, On: false})
+	settled(t, boss, id, 3)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	first = openNode(t, quick(replica.Config{Store: store, Key: mia}))
+	first.Start(t.Context())
+	eventually(t, first, "being shut out", func() bool {
+		return strings.Contains(statusOf(t, first, id).Relay.Why, "invited")
+	})
+	if s := statusOf(t, first, id); s.Pending != 0 {
+		t.Fatalf("she is told that %d changes are only on her device", s.Pending)
+	}
 }
 
 // A blocked person's words are put off by the relay and shown as such; they arrive

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"flyleaf/crdt/graph"
@@ -584,13 +585,16 @@ func (s *session) judge(p *peer) {
 	case p.unavailable:
 		why = "the relay does not have this event yet"
 	case relayRefused > 0:
-		why = fmt.Sprintf("the relay did not take %s of yours: %s", count(relayRefused), reason)
+		why = fmt.Sprintf("the relay did not take %s of yours: %s", count(relayRefused), inSentence(reason))
 	case len(e.refused) > 0:
-		why = fmt.Sprintf("the relay has %s that this device cannot take: %s", count(len(e.refused)), e.oneReason())
+		why = fmt.Sprintf("the relay has %s that this device cannot take: %s", count(len(e.refused)), inSentence(e.oneReason()))
 	}
 	s.link.set(e.id, state, why)
 	s.link.stick(e.id, s.disagreement(p))
 }
+
+// inSentence makes a reason, a sentence of its own, the end of another.
+func inSentence(reason string) string { return strings.TrimSuffix(reason, ".") }
 
 func count(changes int) string {
 	if changes == 1 {
@@ -661,7 +665,8 @@ func (s *session) notThere(ctx context.Context, p *peer) error {
 		return err
 	}
 	p.unavailable = true
-	if p.e.graph.Len() > 0 {
+	// Of an event for which it wants proof first, it says nothing about what it holds.
+	if p.e.graph.Len() > 0 && p.answers == 0 && !p.shut {
 		known, _, err := p.e.noteDelivery(ctx, nil, p.lossKnown)
 		if err != nil {
 			return err

@@ -87,7 +87,7 @@ hung on something that turned out not to be part of the event. The words are kep
 					return a.printJSON(append([]qa.NotTaken{}, all...))
 				}
 				if len(all) == 0 {
-					a.printf("Everything that you wrote here was taken, or is on its way.\n")
+					return a.nothingRefused(ctx, b, id)
 				}
 				for i := range all {
 					a.printNotTaken(&all[i])
@@ -98,6 +98,30 @@ hung on something that turned out not to be part of the event. The words are kep
 	}
 	c.Flags().StringVar(&takeBack, "take-back", "", "give up the change with this `hash`, or beginning of it, and print its words")
 	return a.jsonFlag(eventFlag(c, &event))
+}
+
+// nothingRefused says what follows from an empty list of refusals: what no relay is
+// known to hold may be refused yet.
+func (a *app) nothingRefused(ctx context.Context, b backend, event qa.EventID) error {
+	all, err := b.Status(ctx)
+	if err != nil {
+		return a.explain(err)
+	}
+	for i := range all {
+		if s := &all[i]; s.Event == event && s.Pending > 0 {
+			a.printf("Nothing is known to be refused. %s only on this device, and the relay has not said yet whether it takes that.\n", are(s.Pending))
+			return nil
+		}
+	}
+	a.printf("Everything that you wrote here was taken.\n")
+	return nil
+}
+
+func are(changes int) string {
+	if changes == 1 {
+		return "1 change of yours is"
+	}
+	return fmt.Sprintf("%d changes of yours are", changes)
 }
 
 func (a *app) printNotTaken(n *qa.NotTaken) {
@@ -176,7 +200,21 @@ func (a *app) takeBack(ctx context.Context, b backend, event qa.EventID, all []q
 	return nil
 }
 
+// askRelayFor bounds how long a command waits for a relay's word on what it takes.
+const askRelayFor = 5 * time.Second
+
+// Refusals asks the relay first about what it is not known to hold: what it refused
+// an earlier command is not kept, because it may take it by now.
 func (l *local) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error) {
+	counts, err := l.store.Counts(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	if counts.Pending > 0 {
+		if err := l.Sync(ctx, event, askRelayFor); err != nil && ctx.Err() != nil {
+			return nil, err
+		}
+	}
 	return l.node.Refusals(ctx, event)
 }
 
