@@ -328,7 +328,7 @@ func (l *local) Status(ctx context.Context) ([]qa.Status, error) {
 	return statuses, nil
 }
 
-// lookFor bounds how long `flyleaf status` waits for a relay.
+// lookFor bounds how long `flyleaf status` and `flyleaf refused` wait for a relay.
 const lookFor = 2 * time.Second
 
 // look says whether a relay can be reached, without joining anything.

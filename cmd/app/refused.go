@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -200,20 +201,20 @@ func (a *app) takeBack(ctx context.Context, b backend, event qa.EventID, all []q
 	return nil
 }
 
-// askRelayFor bounds how long a command waits for a relay's word on what it takes.
-const askRelayFor = 5 * time.Second
-
-// Refusals asks the relay first about what it is not known to hold: what it refused
-// an earlier command is not kept, because it may take it by now.
+// Refusals asks the relay about what it is not known to hold, unless it has refused
+// something since this process began: what it refused an earlier command is not kept,
+// because it may take it by now.
 func (l *local) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error) {
-	counts, err := l.store.Counts(ctx, event)
-	if err != nil {
-		return nil, err
+	all, err := l.node.Refusals(ctx, event)
+	if err != nil || slices.ContainsFunc(all, func(n qa.NotTaken) bool { return n.ByRelay }) {
+		return all, err
 	}
-	if counts.Pending > 0 {
-		if err := l.Sync(ctx, event, askRelayFor); err != nil && ctx.Err() != nil {
-			return nil, err
-		}
+	counts, err := l.store.Counts(ctx, event)
+	if err != nil || counts.Pending == 0 {
+		return all, err
+	}
+	if err := l.Sync(ctx, event, lookFor); err != nil && ctx.Err() != nil {
+		return nil, err
 	}
 	return l.node.Refusals(ctx, event)
 }
