@@ -58,8 +58,8 @@ const (
 	MaxFromAddress = 500
 	// MaxCacheBytes is how much of the ledger is kept in memory for sending.
 	MaxCacheBytes = 32 << 20
-	// MaxBigFrames is how many frames beyond bigFrame bytes are being read at a
-	// time; further ones wait in the network.
+	// MaxBigFrames is how many frames beyond bigFrame bytes are being read or handled
+	// at a time; further ones wait in the network.
 	MaxBigFrames = 8
 
 	bigFrame        = 1 << 20

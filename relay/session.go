@@ -44,6 +44,7 @@ type session struct {
 	deflate bool   // the peer takes compressed messages
 
 	buf     []byte                 // of the reader, between small frames
+	slot    bool                   // reader only: holds one for big frames
 	limit   int                    // reader only: bytes of a message, inflated
 	writeBy time.Time              // writer only: the deadline that was set last, zero if another may have been
 	pong    atomic.Pointer[[]byte] // what the peer's last ping asks to be answered
@@ -178,6 +179,7 @@ func (s *session) waitForPeer(d time.Duration) {
 // read does the handshake, then handles messages until the session ends.
 func (s *session) read() error {
 	l := s.relay.limits
+	defer s.letGo()
 	s.conn.SetReadLimit(MaxJoinFrame)
 	s.limit = MaxJoinFrame
 	began := time.Now()
@@ -225,9 +227,10 @@ func (s *session) read() error {
 
 // frame reads one binary frame, inflated, which is valid until the next call;
 // progress is called as its bytes arrive, but for the first part. Frames beyond
-// bigFrame share MaxBigFrames slots, so many senders of large frames cannot fill the
-// memory together.
+// bigFrame share MaxBigFrames slots, from their first MiB until they are handled and
+// let go of, so many senders of large frames cannot fill the memory together.
 func (s *session) frame(progress func()) ([]byte, error) {
+	s.letGo()
 	kind, r, err := s.conn.NextReader()
 	if err != nil {
 		return nil, err
@@ -235,17 +238,11 @@ func (s *session) frame(progress func()) ([]byte, error) {
 	if kind != websocket.BinaryMessage {
 		return nil, &failure{websocket.CloseUnsupportedData, "not a binary frame"}
 	}
-	if cap(s.buf) > keptBuffer || s.buf == nil {
+	if s.buf == nil {
 		s.buf = make([]byte, 0, firstBuffer)
 	}
-	buf := s.buf[:0]
-	slot, begun := false, false
-	defer func() {
-		s.buf = buf
-		if slot {
-			<-s.relay.big
-		}
-	}()
+	buf, begun := s.buf[:0], false
+	defer func() { s.buf = buf }()
 	for {
 		if len(buf) == cap(buf) {
 			buf = slices.Grow(buf, max(firstBuffer, cap(buf)))
@@ -265,14 +262,25 @@ func (s *session) frame(progress func()) ([]byte, error) {
 			progress()
 		}
 		begun = true
-		if !slot && len(buf) > bigFrame {
+		if !s.slot && len(buf) > bigFrame {
 			select {
 			case s.relay.big <- struct{}{}:
-				slot = true
+				s.slot = true
 			case <-s.relay.stop:
 				return nil, ErrClosed
 			}
 		}
+	}
+}
+
+// letGo gives back what the last frame took, if it was large.
+func (s *session) letGo() {
+	if cap(s.buf) > keptBuffer {
+		s.buf = nil
+	}
+	if s.slot {
+		s.slot = false
+		<-s.relay.big
 	}
 }
 

@@ -54,7 +54,7 @@ func (p *Peer) Asking() bool { return len(p.again) > 0 }
 
 // RefusedBy makes the peer ask f, too, whether a change was refused for good, so
 // that what a whole document refuses is held once and not for each peer (rule
-// 21). f is called while Generate runs.
+// 21). f is called while Receive and Generate run.
 func (p *Peer) RefusedBy(f func(wire.Hash) bool) { p.refusedBy = f }
 
 // unwanted reports whether a change that we lack is not to be asked for.

@@ -30,7 +30,7 @@ func (p *Peer) ReceiveAgreed(g *graph.Graph) bool {
 	}
 	p.theirHave = p.agreedHave[:1]
 	p.theirHave[0] = wire.Have{LastSync: heads}
-	p.heard, p.learntBefore = true, g.Len()
+	p.heard, p.claimed, p.learntBefore = true, nil, g.Len()
 	p.rounds, p.news = 0, 0
 	return true
 }

@@ -69,8 +69,9 @@ type Peer struct {
 	theirHeads   []wire.Hash
 	theirNeed    []wire.Hash
 	theirHave    []wire.Have
-	heard        bool // theirHeads, theirNeed and theirHave are set
-	learntBefore int  // places in the applied order from here on were learnt after theirHave was made
+	heard        bool   // theirHeads, theirNeed and theirHave are set
+	claimed      claims // of our changes, by theirHave's filters, where their bits are not kept
+	learntBefore int    // places in the applied order from here on were learnt after theirHave was made
 
 	refused   map[wire.Hash]struct{}
 	refusedBy func(wire.Hash) bool   // what the document refused; may be nil
@@ -93,7 +94,7 @@ type Peer struct {
 
 	limit int // bytes of a message, wire.MaxMessage but in tests
 
-	// stock turns off rules 10 to 26, those beyond automerge 3.x. For tests.
+	// stock turns off rules 10 to 27, those beyond automerge 3.x. For tests.
 	stock bool
 }
 
@@ -371,6 +372,9 @@ func (p *Peer) inFilters(g *graph.Graph, h wire.Hash) bool {
 	if i, _ := g.Place(h); !p.stock && i >= p.learntBefore {
 		return false
 	}
+	if i, _ := g.Place(h); p.claimed.has(i) {
+		return true
+	}
 	for i := range p.theirHave {
 		if p.theirHave[i].Filter.Contains(h) {
 			return true
@@ -409,11 +413,18 @@ func (p *Peer) Receive(g *graph.Graph, m *wire.Message, before, refused []wire.H
 			clear(p.sent)
 		}
 	} else {
-		known := slices.DeleteFunc(slices.Clone(theirs), func(h wire.Hash) bool { return !g.Has(h) })
-		p.shared = sortedSet(append(known, p.shared...))
+		known := slices.Clone(p.shared)
+		for _, h := range theirs {
+			if g.Has(h) {
+				known = append(known, h)
+			}
+		}
+		p.shared = sortedSet(known)
 	}
+	theirs = p.keep(g, theirs)
 	news := !slices.Equal(p.theirHeads, theirs)
-	p.theirHeads, p.theirNeed, p.theirHave = theirs, sortedSet(m.Need), m.Have
+	p.theirHeads, p.theirNeed = theirs, p.keep(g, m.Need)
+	p.theirHave, p.claimed = p.keepHave(g, m.Have)
 	p.heard, p.learntBefore = true, g.Len()
 	p.count(g, heads, news)
 }
