@@ -369,7 +369,7 @@ func (d *Document) planPerson(a *qa.Act) (*plan, error) {
 		{"link", a.Person.Link},
 		{"publishAs", a.Person.PublishAs},
 	} {
-		if f.value == "" {
+		if f.value == "" && !slices.Contains(a.Clear, f.key) {
 			continue
 		}
 		if mine == (handle{}) {

@@ -255,6 +255,7 @@ func TestLimitsAreRefusedByName(t *testing.T) {
 		{"people/link", qa.ErrTooLong, ptr(person(qa.Person{Link: long(300)})), person(qa.Person{Link: long(301)})},
 		{"people/publishAs", qa.ErrBadValue, nil, person(qa.Person{PublishAs: "all"})},
 		{"people", qa.ErrBadValue, nil, person(qa.Person{ID: idOf(9), Name: "x"})},
+		{"people", qa.ErrBadValue, &qa.Act{Kind: qa.ActPerson, Person: &qa.Person{}, Clear: []string{"about", "link"}}, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{}, Clear: []string{"name"}}},
 		{"event/title", qa.ErrTooLong, ptr(event("title", long(300))), event("title", long(301))},
 		{"event/authors", qa.ErrTooLong, ptr(event("authors", long(300))), event("authors", long(301))},
 		{"event/language", qa.ErrTooLong, ptr(event("language", long(300))), event("language", long(301))},

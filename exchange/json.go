@@ -203,7 +203,7 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 		case p.ID != "":
 			im.Posts[at].Source = "json:" + string(id) + "#" + string(p.ID)
 		}
-		if rs, _ := ReactionsX(carried(p.X)); rs != "" {
+		if rs, _ := ReactionsX(Carried(p.X)); rs != "" {
 			im.Posts[at].X = map[string]string{XReactions: rs}
 		}
 		return at

@@ -91,8 +91,8 @@ func ReactionsX(rs []CarriedReaction) (value string, left int) {
 	return "", len(rs)
 }
 
-// carried reads XReactions. A value of another shape is nobody's reaction.
-func carried(x map[string]string) []CarriedReaction {
+// Carried reads XReactions of a post's x. A value of another shape is nobody's reaction.
+func Carried(x map[string]string) []CarriedReaction {
 	var out []CarriedReaction
 	if s := x[XReactions]; s == "" || json.Unmarshal([]byte(s), &out) != nil || len(out) > maxCarried {
 		return nil
@@ -126,7 +126,7 @@ func Publish(week qa.Week) Published {
 	view := func(p *qa.PostView) PublishedPost {
 		v := PublishedPost{
 			ID: ids[p.ID], Name: publishedName(&week, p), Text: p.Text(), AtMillis: knownTime(&week.Event, p, posts),
-			Author: p.ByAuthor, Late: p.Late, Reactions: carried(p.X),
+			Author: p.ByAuthor, Late: p.Late, Reactions: Carried(p.X),
 		}
 		if up := by[p.Parent]; up != nil && up.Parent != "" && published(&week, up) {
 			v.ReplyTo = publishedName(&week, up)

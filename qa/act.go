@@ -10,7 +10,7 @@ const (
 	ActEdit     ActKind = "edit"     // Post, Text; adds a revision
 	ActWithdraw ActKind = "withdraw" // Post, On (false takes the withdrawal back)
 	ActReact    ActKind = "react"    // Post, Emoji, On
-	ActPerson   ActKind = "person"   // Person (ID is the actor's own); empty fields are left alone
+	ActPerson   ActKind = "person"   // Person (ID is the actor's own); empty fields are left alone, but those named in Clear are emptied
 	ActEvent    ActKind = "event"    // Fields: keys of `event` to set, links and relays by Links, Relays
 	ActRole     ActKind = "role"     // Identity, Role, On
 	ActMark     ActKind = "mark"     // Post, Mark, and On ("answered","pinned","approved"), Text ("hidden": the reason, "duplicateOf": the post; "" lifts), or Identity and On ("assigned","candidate")
@@ -50,6 +50,7 @@ type Act struct {
 	On       bool     `json:"on,omitempty"`
 	Mark     string   `json:"mark,omitempty"`
 	Person   *Person  `json:"person,omitempty"`
+	Clear    []string `json:"clear,omitempty"` // of "about", "link"
 	Identity Identity `json:"identity,omitempty"`
 	Role     Role     `json:"role,omitempty"`
 	// Fields of `event` by their key in the document: values are string,

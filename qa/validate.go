@@ -297,6 +297,11 @@ func (a *Act) Validate() error {
 		if a.Person == nil {
 			return &FieldError{Field: "person", Err: ErrMissing}
 		}
+		for _, key := range a.Clear {
+			if key != "about" && key != "link" {
+				return bad("people", "%.40q is nothing that can be emptied", key)
+			}
+		}
 		return a.Person.Validate()
 	case ActEvent:
 		for key, v := range a.Fields {

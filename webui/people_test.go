@@ -217,7 +217,7 @@ func TestWhoOpenedAnInvitationWaits(t *testing.T) {
 	s := newSite(t, "")
 	mustNotContain(t, s.get(s.week()), `id="claim"`)
 	for state, words := range map[string]string{
-		qa.InviteOpen: "Waiting for the organiser’s device", qa.InviteClaimed: "Waiting for the organiser’s device", qa.InviteRevoked: "was withdrawn",
+		qa.InviteOpen: "Waiting for the organiser’s device", qa.InviteClaimed: "Waiting for the organiser’s device", qa.InviteRevoked: "was withdrawn", qa.InviteTaken: "Somebody else had already used",
 	} {
 		s.node.edit(s.event, func(w *fakeWeek) { w.claim = [2]string{"author", state} })
 		mustContain(t, s.get(s.week()), `id="claim"`, "to be an author", words)

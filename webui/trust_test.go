@@ -255,3 +255,31 @@ func TestOnlyAuthorsAnnounceThatTheyWrite(t *testing.T) {
 		t.Errorf("announced %+v", s.node.spoken)
 	}
 }
+
+func TestWhatWasSaidOfOneselfCanBeTakenAway(t *testing.T) {
+	s := newSite(t, "")
+	s.node.edit(s.event, func(w *fakeWeek) {
+		w.people[fakeMe] = qa.Person{ID: fakeMe, Name: "Wren", About: "Keeps bees.", Link: "https://example.org/wren", PublishAs: "none"}
+	})
+	s.sent("/you", "name", "Wren", "about", "", "link", "", "publishAs", "")
+	act := s.lastAct(qa.ActPerson)
+	if *act.Person != (qa.Person{ID: fakeMe, PublishAs: "name"}) || strings.Join(act.Clear, " ") != "about link" {
+		t.Errorf("%+v, clear %v", act.Person, act.Clear)
+	}
+	if err := act.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCarriedReactionsAreNoVotes(t *testing.T) {
+	s := newSite(t, "")
+	s.node.edit(s.event, func(w *fakeWeek) {
+		w.posts[pMine].X = map[string]string{"reactions": `[{"emoji":"🐝","count":7,"by":["Ada","Bo"]},{"emoji":"🍯","count":1}]`}
+		w.posts[pSecond].X = map[string]string{"reactions": `[{"emoji":"<b>","count":-1}]`}
+	})
+	page := s.get(s.week())
+	a := article(t, page, s.id(pMine))
+	mustContain(t, a, `<span title="Ada and Bo, where it was first written">🐝 7</span>`, `<span title="1 person where it was first written">🍯 1</span>`, "<b>0</b>")
+	mustNotContain(t, a, `value="🐝"`)
+	mustNotContain(t, article(t, page, s.id(pSecond)), "carried")
+}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyleaf/exchange"
 	"flyleaf/exchange/markdown"
 	"flyleaf/qa"
 )
@@ -29,6 +30,26 @@ type version struct {
 	Keep   string // the button that chooses it, of concurrent versions
 	ID     qa.RevisionID
 	Words  template.HTML
+}
+
+// carried is a reaction that came with an import: people of another place gave
+// it, so it is no vote and cannot be joined.
+type carried struct{ Emoji, Words string }
+
+// carriedBy lists them, with the names where those came along.
+func carriedBy(x map[string]string) []carried {
+	var out []carried
+	for _, r := range exchange.Carried(x) {
+		if len([]rune(r.Emoji)) > maxEmojiShown {
+			continue
+		}
+		words := plural(r.Count, "person", "people") + " where it was first written"
+		if len(r.By) > 0 {
+			words = and(r.By) + ", where it was first written"
+		}
+		out = append(out, carried{fmt.Sprintf("%s %d", r.Emoji, r.Count), words})
+	}
+	return out
 }
 
 // postView is one post, ready for the template "post". It is also what a live
@@ -61,6 +82,7 @@ type postView struct {
 	Marked        bool   // it is marked as answered
 	Want          *want
 	Reactions     []reaction
+	Carried       []carried // from where the post was imported
 	Notes         []string
 	Duplicate     *postRef
 	WithdrawnByMe bool
@@ -241,7 +263,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	}
 	out.Presence = v.answering(p.ID)
 	out.Answerable, out.Marked = out.Open && v.mayMark(t, i, "answered") && i < 0 && (p.Marks.Answered || !t.Answered), p.Marks.Answered
-	out.Reactions = v.reactions(p)
+	out.Reactions, out.Carried = v.reactions(p), carriedBy(p.X)
 	if out.Kind == "question" {
 		if t.DuplicateOf != "" {
 			out.Duplicate = v.ref(t.DuplicateOf)

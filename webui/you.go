@@ -98,21 +98,28 @@ func checkPerson(p *qa.Person) error {
 func (s *server) introduction(ctx context.Context, known qa.Person) (qa.Act, bool) {
 	p := s.person(ctx)
 	said := qa.Person{ID: p.ID}
+	act := qa.Act{Kind: qa.ActPerson, AtMillis: s.now().UnixMilli(), Person: &said}
+	if p.PublishAs == "" && known.PublishAs != "" {
+		p.PublishAs = "name" // what was chosen once can be chosen otherwise, not unsaid
+	}
 	for _, f := range []struct {
-		now, before string
-		to          *string
+		clear, now, before string
+		to                 *string
 	}{
-		{p.Name, known.Name, &said.Name},
-		{p.About, known.About, &said.About},
-		{p.Link, known.Link, &said.Link},
-		{p.PublishAs, known.PublishAs, &said.PublishAs},
+		{"", p.Name, known.Name, &said.Name},
+		{"about", p.About, known.About, &said.About},
+		{"link", p.Link, known.Link, &said.Link},
+		{"", p.PublishAs, known.PublishAs, &said.PublishAs},
 	} {
-		if f.now != "" && f.now != f.before {
+		switch {
+		case f.now == f.before:
+		case f.now != "":
 			*f.to = f.now
+		case f.clear != "":
+			act.Clear = append(act.Clear, f.clear)
 		}
 	}
-	act := qa.Act{Kind: qa.ActPerson, AtMillis: s.now().UnixMilli(), Person: &said}
-	return act, said != qa.Person{ID: p.ID}
+	return act, said != qa.Person{ID: p.ID} || len(act.Clear) > 0
 }
 
 func (s *server) tellPerson(ctx context.Context) error {
@@ -207,8 +214,10 @@ func (s *server) claimWords(ctx context.Context, event qa.EventID) string {
 	switch state {
 	case qa.InviteOpen, qa.InviteClaimed:
 		return "You opened an invitation to be " + roleWords(role) + ". Waiting for the organiser’s device: it answers by itself when it is next switched on. Until then you can read and ask."
+	case qa.InviteTaken:
+		return "Somebody else had already used the invitation you opened, to be " + roleWords(role) + ". It works once. Ask the organisers for another."
 	case qa.InviteRevoked:
-		return "The invitation you opened, to be " + roleWords(role) + ", was withdrawn, or somebody else opened it first. Ask the organisers for another."
+		return "The invitation you opened, to be " + roleWords(role) + ", was withdrawn. Ask the organisers for another."
 	}
 	return ""
 }
