@@ -109,7 +109,13 @@ func (a *app) nothingRefused(ctx context.Context, b backend, event qa.EventID) e
 		return a.explain(err)
 	}
 	for i := range all {
-		if s := &all[i]; s.Event == event && s.Pending > 0 {
+		s := &all[i]
+		switch {
+		case s.Event != event || s.Pending == 0:
+		case s.Relay.URL == "":
+			a.printf("Nothing is refused. The event has no relay: %s only on this device.\n", are(s.Pending))
+			return nil
+		default:
 			a.printf("Nothing is known to be refused. %s only on this device, and the relay has not said yet whether it takes that.\n", are(s.Pending))
 			return nil
 		}
