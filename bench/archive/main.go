@@ -105,7 +105,7 @@ func run(folder, weeks, out string) error {
 }
 
 var (
-	title = regexp.MustCompile(`(?m)^title: *"?([^"\n]*)"?$`)
+	title = regexp.MustCompile(`(?m)^title:.*(\n +.*)*$`)
 	day   = regexp.MustCompile(`(?m)^(start|end): \d{4}-\d{2}-\d{2}`)
 )
 
@@ -117,7 +117,7 @@ func write(dir string, pages [][]byte, n int) error {
 	for i := range n {
 		page := pages[i%len(pages)]
 		if i >= len(pages) {
-			page = title.ReplaceAll(page, fmt.Appendf(nil, `title: "$1, again %d"`, i))
+			page = title.ReplaceAll(page, fmt.Appendf(nil, "title: Week %d", i))
 			monday := time.Date(2005, 1, 3+7*i, 0, 0, 0, 0, time.UTC)
 			page = day.ReplaceAllFunc(page, func(b []byte) []byte {
 				if bytes.HasPrefix(b, []byte("end")) {
