@@ -25,7 +25,8 @@ const (
 	dataName = "flyleaf-relay"
 	// stopWithin is how long a graceful stop may take.
 	stopWithin = 10 * time.Second
-	// headerWithin is how long a client may take to send its HTTP header.
+	// headerWithin is how long a client may take to send its HTTP header, and likewise
+	// a body.
 	headerWithin = 10 * time.Second
 	idleWithin   = time.Minute
 	maxHeader    = 16 << 10 // bytes
@@ -86,7 +87,7 @@ func (m *Main) Run(ctx context.Context) (err error) {
 		return errors.Join(fmt.Errorf("cannot listen on %s: %w; choose another address with --listen", m.Listen, err), r.Shutdown(stopCtx))
 	}
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           bodiesWithin(headerWithin, handler),
 		ReadHeaderTimeout: headerWithin,
 		IdleTimeout:       idleWithin,
 		MaxHeaderBytes:    maxHeader,
@@ -114,4 +115,20 @@ func (m *Main) Run(ctx context.Context) (err error) {
 		err = nil
 	}
 	return errors.Join(err, stopErr)
+}
+
+// bodiesWithin gives requests that say they have a body so long to send it, and no
+// further request on the connection. Nothing here reads a body, but the HTTP server
+// waits for it before it answers, and would wait for ever.
+func bodiesWithin(d time.Duration, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 { // -1: it does not say how long
+			w.Header().Set("Connection", "close")
+			if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(d)); err != nil {
+				http.Error(w, "No request with a body is taken.", http.StatusBadRequest)
+				return
+			}
+		}
+		h.ServeHTTP(w, r)
+	})
 }
