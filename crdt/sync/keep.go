@@ -13,6 +13,9 @@ const (
 	// maxStrange is how many hashes that we lack are kept of each list. Those
 	// beyond are named again by the next message, when these have come.
 	maxStrange = 32
+	// maxHave is how many entries of have count, since each is looked into for each of
+	// our changes. Every implementation sends one; who gives more is sent what they name.
+	maxHave = 2
 	// What is kept of filters is at most so much, and filterPerChange bytes for each
 	// of our changes. Peers that have what we have and twice as much stay below it.
 	filterLeast     = 4 << 10
@@ -54,6 +57,7 @@ func (p *Peer) keepHave(g *graph.Graph, have []wire.Have) ([]wire.Have, claims) 
 	if p.stock {
 		return have, nil
 	}
+	have = slices.Clone(have[:min(len(have), maxHave)])
 	size := 0
 	for i := range have {
 		have[i].LastSync = p.keep(g, have[i].LastSync)

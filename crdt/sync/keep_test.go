@@ -68,13 +68,16 @@ func TestRule27StrangeHashes(t *testing.T) {
 		m.Heads = append(m.Heads, known, odd, no)
 		refused = append(refused, no)
 	}
-	m.Need, m.Have = m.Heads, []wire.Have{{LastSync: m.Heads}}
+	m.Need, m.Have = m.Heads, slices.Repeat([]wire.Have{{LastSync: m.Heads}}, wire.MaxHave)
 	p := NewPeer(nil)
 	p.Receive(a.g, m, a.g.Heads(), refused)
 	for name, kept := range map[string][]wire.Hash{"heads": p.theirHeads, "need": p.theirNeed, "lastSync": p.theirHave[0].LastSync} {
 		if len(kept) != 200+maxStrange+1 || cap(kept) > 2*len(kept) {
 			t.Errorf("%d of the %s are kept, in room for %d", len(kept), name, cap(kept))
 		}
+	}
+	if len(p.theirHave) != maxHave {
+		t.Errorf("%d entries of have are kept", len(p.theirHave))
 	}
 	a.say(t, p) // the reset message
 	p.Receive(a.g, &wire.Message{Heads: m.Heads}, a.g.Heads(), nil)
