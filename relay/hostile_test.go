@@ -589,6 +589,20 @@ func TestDeflatedChange(t *testing.T) {
 	e := relaytest.NewEvent("deflated", "open")
 	c := e.Post("x", 1, e.Genesis.MaxOp()+1, []wire.Hash{e.Genesis.Hash}, strings.Repeat("again ", 200))
 	plain := c.Encode()
+	m := &wire.Message{Heads: []wire.Hash{c.Hash}, Changes: [][]byte{e.Genesis.Encode(), deflate(t, plain)}}
+	signatures := slices.Concat(e.Genesis.Signature, c.Signature)
+	if err := a.Send(&repo.Message{Type: repo.TypeSync, SenderID: "a", DocumentID: string(event), Data: m.Encode(), Signatures: signatures}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, b, changes(1))
+	if !bytes.Equal(b.Bytes(c.Hash), plain) {
+		t.Error("passed on in another form than type 1")
+	}
+}
+
+// deflate makes a type-2 chunk of a type-1 chunk.
+func deflate(t testing.TB, plain []byte) []byte {
+	t.Helper()
 	const head = 9 // magic 4, checksum 4, type 1
 	_, n := binary.Uvarint(plain[head:])
 	var body bytes.Buffer
@@ -603,15 +617,43 @@ func TestDeflatedChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	deflated := append(bytes.Clone(plain[:head-1]), 2)
-	deflated = append(binary.AppendUvarint(deflated, uint64(body.Len())), body.Bytes()...)
-	m := &wire.Message{Heads: []wire.Hash{c.Hash}, Changes: [][]byte{e.Genesis.Encode(), deflated}}
-	signatures := slices.Concat(e.Genesis.Signature, c.Signature)
-	if err := a.Send(&repo.Message{Type: repo.TypeSync, SenderID: "a", DocumentID: string(event), Data: m.Encode(), Signatures: signatures}); err != nil {
-		t.Fatal(err)
+	return append(binary.AppendUvarint(deflated, uint64(body.Len())), body.Bytes()...)
+}
+
+// Each of many deflated changes is within its bounds, and all of them together would
+// fill the memory: a message inflates to no more than a frame may have, and one change
+// for each processor.
+func TestManyDeflatedChanges(t *testing.T) {
+	const n, size, frame = 64, 512 << 10, 1 << 20
+	s := start(t, relay.Config{Open: true, Limits: relay.Limits{Frame: frame}})
+	m := &wire.Message{}
+	for i := range n {
+		c := relaytest.NewChange(relaytest.Actor(fmt.Sprint(i)), 1, 1, nil, "k", strings.Repeat("x", size))
+		m.Heads, m.Changes = append(m.Heads, c.Hash), append(m.Changes, deflate(t, c.Encode()))
 	}
-	until(t, b, changes(1))
-	if !bytes.Equal(b.Bytes(c.Hash), plain) {
-		t.Error("passed on in another form than type 1")
+	ws := dial(t, s, "bomb")
+	send(t, ws, &repo.Message{Type: repo.TypeSync, SenderID: "bomb", DocumentID: string(relaytest.DocumentID("bombs")), Data: m.Encode()})
+	_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
+	for {
+		_, b, err := ws.ReadMessage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := repo.Decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.Type == repo.TypeSync {
+			said, err := wire.DecodeMessage(answer.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken, most := len(said.Heads), frame/size+1+runtime.GOMAXPROCS(0)
+			if taken < 1 || taken > most {
+				t.Errorf("%d changes of %d bytes were taken, at most %d should be", taken, size, most)
+			}
+			return
+		}
 	}
 }
 

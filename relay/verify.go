@@ -24,9 +24,10 @@ import (
 func (r *room) read(from *session, m *wire.Message, signatures []byte) (*submission, error) {
 	sub := &submission{from: from, room: r, message: m}
 	var found [inspectAtATime]inspected
+	var inflated atomic.Int64 // bytes, of the deflated changes
 	for first := 0; first < len(m.Changes); first += inspectAtATime {
 		some := m.Changes[first:min(first+inspectAtATime, len(m.Changes))]
-		r.inspectAll(found[:len(some)], some, func(i int) []byte {
+		r.inspectAll(found[:len(some)], some, &inflated, func(i int) []byte {
 			if len(signatures) == 0 {
 				return nil
 			}
@@ -57,11 +58,11 @@ type inspected struct {
 }
 
 // inspectAll inspects changes, many of them on all processors.
-func (r *room) inspectAll(found []inspected, changes [][]byte, signature func(int) []byte) {
+func (r *room) inspectAll(found []inspected, changes [][]byte, inflated *atomic.Int64, signature func(int) []byte) {
 	workers := min(runtime.GOMAXPROCS(0), len(changes)/inspectAlone)
 	if workers < 2 {
 		for i, b := range changes {
-			found[i] = r.inspect(b, signature(i))
+			found[i] = r.inspect(b, inflated, signature(i))
 		}
 		return
 	}
@@ -70,14 +71,17 @@ func (r *room) inspectAll(found []inspected, changes [][]byte, signature func(in
 	for range workers {
 		all.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(changes); i = int(next.Add(1)) - 1 {
-				found[i] = r.inspect(changes[i], signature(i))
+				found[i] = r.inspect(changes[i], inflated, signature(i))
 			}
 		})
 	}
 	all.Wait()
 }
 
-func (r *room) inspect(b, signature []byte) inspected {
+// inspect looks at one change of a message. No stock client sends deflated ones, which
+// can come to a thousand times their bytes: inflated is what those of the message came
+// to, and beyond the bytes of a frame no more are inflated.
+func (r *room) inspect(b []byte, inflated *atomic.Int64, signature []byte) inspected {
 	// A hash is cheap and most repeats end here. A deflated chunk has none yet.
 	h, err := wire.ReadHash(b)
 	if err == nil && r.knows(h) {
@@ -90,12 +94,18 @@ func (r *room) inspect(b, signature []byte) inspected {
 		return refuse(sha256.Sum256(b), fmt.Errorf("no change; named here by the SHA-256 of its bytes: %w", err))
 	}
 	deflated := err != nil
+	if frame := int64(r.relay.limits.Frame); deflated && inflated.Load() > frame {
+		return refuse(sha256.Sum256(b), fmt.Errorf("the deflated changes of this message inflate to more than %d bytes: %w", frame, wire.ErrTooLarge))
+	}
 	limits := wire.EventLimits
 	if r.relay.cfg.Open {
 		limits = wire.OpenLimits
 	}
 	c, err := wire.DecodeChangeLimits(b, limits)
 	switch {
+	case err == nil && deflated:
+		b = c.Encode() // other clients take no deflated changes in sync messages
+		inflated.Add(int64(len(b)))
 	case err == nil:
 	case deflated:
 		return refuse(sha256.Sum256(b), err)
@@ -109,9 +119,7 @@ func (r *room) inspect(b, signature []byte) inspected {
 		}
 		ch.decoded, ch.writer = c, qa.IdentityOfActor([]byte(c.Actor))
 	}
-	if deflated {
-		ch.bytes = c.Encode() // other clients take no deflated changes in sync messages
-	} else {
+	if ch.bytes = b; !deflated {
 		ch.bytes = bytes.Clone(b) // what is kept for long should not hold the whole frame
 	}
 	return inspected{change: ch}
