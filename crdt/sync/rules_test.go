@@ -788,3 +788,40 @@ func TestRule22AllowedMessagesAreNotCounted(t *testing.T) {
 		}
 	}
 }
+
+// A peer that holds no more than what both are known to hold can have of ours only what
+// was sent to it: each slice's filter is over that, and not over all that it lacks.
+func TestRule26FilterOverWhatWasSent(t *testing.T) {
+	r := seeded(t)
+	a, b := newDevice(), newDevice()
+	for range 1000 {
+		a.write(t, actorOf(1), 1, r)
+	}
+	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa.limit = 8 << 10
+	sent := map[wire.Hash]bool{}
+	a.receive(t, pa, b.say(t, pb))
+	for range 3 {
+		m := decode(t, a.say(t, pa))
+		for _, c := range m.Changes {
+			h, err := wire.ReadHash(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent[h] = true
+		}
+		f := m.Have[0].Filter
+		if len(m.Changes) == 0 || int(f.Entries) > len(sent) {
+			t.Fatalf("%d changes, %d sent so far, a filter over %d", len(m.Changes), len(sent), f.Entries)
+		}
+		for _, c := range m.Changes {
+			if h, _ := wire.ReadHash(c); !f.Contains(h) {
+				t.Error("what goes with the filter is not in it")
+			}
+		}
+		b.receive(t, pb, m.Encode())
+		a.receive(t, pa, b.say(t, pb))
+	}
+	converse(t, a, b, pa, pb)
+	wantEqual(t, a, b)
+}
