@@ -65,7 +65,8 @@ func ask[T any](t *testing.T, ctx context.Context, script string) T {
 func shows(t *testing.T, ctx context.Context, words string) {
 	t.Helper()
 	eventually(t, "the page shows "+words, func() error {
-		text := ask[string](t, ctx, `document.body.innerText`)
+		// There is no body for a moment while the next page comes.
+		text := ask[string](t, ctx, `document.body?.innerText ?? ""`)
 		if !strings.Contains(text, words) {
 			return fmt.Errorf("it shows %.3000q", text)
 		}
