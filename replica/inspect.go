@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,11 @@ import (
 // heldOps bounds the decoded operations of one message that are kept from looking
 // at its changes until they are taken; what is beyond is decoded a second time.
 const heldOps = 200_000
+
+// inflatedBytes bounds what the deflated changes of one message may come to, in bytes:
+// they can be a thousand times their own size, and neither a relay of ours nor a stock
+// client sends any. Those beyond are refused.
+const inflatedBytes = 8 << 20
 
 // inspected is a change of a message, looked at on its own: what needs nothing
 // but its bytes has been found.
@@ -46,7 +52,7 @@ func (e *event) inspect(changes [][]byte, signatures []byte) []inspected {
 	}
 	e.mu.Unlock()
 
-	var next, ops atomic.Int64
+	var next, ops, inflated atomic.Int64
 	look := func() {
 		for {
 			i := int(next.Add(1)) - 1
@@ -54,7 +60,7 @@ func (e *event) inspect(changes [][]byte, signatures []byte) []inspected {
 				return
 			}
 			c := &found[i]
-			c.look(e.id)
+			c.look(e.id, &inflated)
 			if c.change != nil && ops.Add(int64(len(c.change.Ops))) > heldOps {
 				c.change = nil
 			}
@@ -72,11 +78,19 @@ func (e *event) inspect(changes [][]byte, signatures []byte) []inspected {
 // look decodes a change and checks what its bytes alone can tell. The signature
 // comes first: what is not signed by its writer is nobody's, and nothing else
 // about it is of interest.
-func (c *inspected) look(event qa.EventID) {
+func (c *inspected) look(event qa.EventID, inflated *atomic.Int64) {
+	deflated := c.hash == wire.Hash{}
+	if deflated && inflated.Load() > inflatedBytes {
+		c.refusal = explain(c.hash, fmt.Errorf("the deflated changes of this message come to more than %d bytes: %w", inflatedBytes, wire.ErrTooLarge))
+		return
+	}
 	change, err := wire.DecodeChange(c.chunk)
 	if err != nil {
 		c.refusal = explain(c.hash, err)
 		return
+	}
+	if deflated {
+		inflated.Add(int64(len(change.Encode())))
 	}
 	c.hash = change.Hash // a deflated change has its hash only now
 	if err := trust.Verify(event, change.Actor, change.Hash, c.signature); err != nil {

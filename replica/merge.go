@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"sync/atomic"
 
 	"flyleaf/crdt/bundle"
 	"flyleaf/crdt/wire"
@@ -115,7 +116,7 @@ func (n *Node) followBundle(ctx context.Context, id qa.EventID, changes []bundle
 		return nil, ErrNothingTaken
 	}
 	first := inspected{chunk: changes[0].Bytes, signature: changes[0].Signature}
-	if first.look(id); first.refusal != nil || len(first.change.Deps) > 0 {
+	if first.look(id, new(atomic.Int64)); first.refusal != nil || len(first.change.Deps) > 0 {
 		return nil, ErrNothingTaken
 	}
 	if err := n.follow(ctx, n.newEvent(id), ""); err != nil {

@@ -1,0 +1,40 @@
+package replica
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/binary"
+	"strings"
+	"testing"
+
+	"flyleaf/crdt/wire"
+)
+
+// A thousand deflated changes of one message are not all inflated and kept.
+func TestDeflatedChangesOfAMessageAreBounded(t *testing.T) {
+	c := &wire.Change{Actor: wire.ActorID(strings.Repeat("a", 40)), Seq: 1, StartOp: 1, Message: strings.Repeat("x", 60<<10)}
+	plain := c.Encode()
+	_, n := binary.Uvarint(plain[9:])
+	var body bytes.Buffer
+	w, _ := flate.NewWriter(&body, flate.BestCompression)
+	_, _ = w.Write(plain[9+n:])
+	_ = w.Close()
+	chunk := append(bytes.Clone(plain[:8]), 2)
+	chunk = append(binary.AppendUvarint(chunk, uint64(body.Len())), body.Bytes()...)
+	chunks := make([][]byte, 300)
+	for i := range chunks {
+		chunks[i] = bytes.Clone(chunk)
+	}
+	looked := 0
+	for _, f := range (&event{}).inspect(chunks, nil) {
+		if f.refusal == nil {
+			t.Fatal("taken without a signature")
+		}
+		if !strings.Contains(f.refusal.Reason, "come to more") && f.hash != (wire.Hash{}) {
+			looked++
+		}
+	}
+	if most := inflatedBytes/(60<<10) + 3; looked == 0 || looked > most {
+		t.Errorf("%d were inflated, at most %d should be", looked, most)
+	}
+}
