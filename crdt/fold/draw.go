@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"slices"
 
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 )
@@ -22,7 +23,7 @@ func (f *Fold) winners() []qa.Winner {
 		eachSaid(all, by, func(post string) {
 			var note *entry
 			eachMap(all, by, func(of *object) { // two devices of one person may each have made it
-				e := f.effective(of, post, "", qa.RoleOrganiser, qa.RoleAuthor)
+				e := f.effective(of, post, "", organiser|author)
 				if e != nil && (note == nil || f.less(note.id, e.id)) {
 					note = e
 				}
@@ -38,7 +39,7 @@ func (f *Fold) winners() []qa.Winner {
 
 // closing returns the closing of the event that is in effect, nil while it is open.
 func (f *Fold) closing() *entry {
-	if e := f.effective(child(&f.root, "event"), "closed", "", qa.RoleOrganiser); e.isTrue() {
+	if e := f.effective(child(&f.root, "event"), "closed", "", organiser); e.isTrue() {
 		return e
 	}
 	return nil
@@ -47,9 +48,9 @@ func (f *Fold) closing() *entry {
 // asOf returns the value of a key that stood when the event was closed, or stands
 // now while it is open: the highest operation, among those in effect that c knows
 // of, that none of these has overwritten.
-func (f *Fold) asOf(c *entry, o *object, key string, roles ...qa.Role) *entry {
+func (f *Fold) asOf(c *entry, o *object, key string, roles authority.Roles) *entry {
 	if c == nil {
-		return f.effective(o, key, "", roles...)
+		return f.effective(o, key, "", roles)
 	}
 	if o == nil {
 		return nil
@@ -60,7 +61,7 @@ func (f *Fold) asOf(c *entry, o *object, key string, roles ...qa.Role) *entry {
 	}
 	var known []*entry
 	for e := range f.ever(o, p) {
-		if f.inPast(e.change, c.change) && f.counts(e.id, e.change, "", roles...) {
+		if f.inPast(e.change, c.change) && f.counts(e.id, e.change, "", roles) {
 			known = append(known, e)
 		}
 	}
@@ -87,13 +88,13 @@ func (f *Fold) draw() *qa.Draw {
 		return nil
 	}
 	d := &qa.Draw{Rule: qa.DrawAll}
-	if f.effective(all, "rule", "", qa.RoleOrganiser).str() == qa.DrawFounderLast {
+	if f.effective(all, "rule", "", organiser).str() == qa.DrawFounderLast {
 		d.Rule = qa.DrawFounderLast
 	}
 	c := f.closing()
 	d.Closed = c != nil
 	committed := func(by qa.Identity) []byte {
-		return f.asOf(c, commits, string(by), qa.RoleOrganiser, qa.RoleAuthor).bytes()
+		return f.asOf(c, commits, string(by), organiser|author).bytes()
 	}
 	founders := f.secrets(reveals, f.founder, committed(f.founder))
 	for i := range commits.props {
@@ -161,7 +162,7 @@ func (f *Fold) inDraw(candidates *object) bool {
 	}
 	c := f.closing()
 	for i := range candidates.props {
-		if f.asOf(c, candidates, candidates.props[i].key, qa.RoleAuthor).isTrue() {
+		if f.asOf(c, candidates, candidates.props[i].key, author).isTrue() {
 			return true
 		}
 	}
