@@ -45,13 +45,6 @@ type amEngine struct {
 	before []wire.Hash
 }
 
-// EngineName says which CRDT implementation this program makes changes with.
-const EngineName = "automerge-go"
-
-func newEngine(actor wire.ActorID, snapshot []byte) (engine, error) {
-	return newAutomerge(actor, snapshot)
-}
-
 // newAutomerge starts a document: a new one when snapshot is nil.
 func newAutomerge(actor wire.ActorID, snapshot []byte) (engine, error) {
 	var doc *automerge.Doc

@@ -8,6 +8,8 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"runtime/debug"
 	"slices"
 	"testing"
 
@@ -222,4 +224,91 @@ func TestNativeEngineRefusesWhatIsNotInOrder(t *testing.T) {
 	if _, err := crdt.LoadNative(actorOf(9, 9), am.Save(), nil); !errors.Is(err, crdt.ErrSnapshot) {
 		t.Errorf("a snapshot of automerge-go: %v", err)
 	}
+}
+
+// BenchmarkEngines makes and loads the changes of one event on each engine: 1,000
+// posts with three reactions each.
+func BenchmarkEngines(b *testing.B) {
+	type engine struct {
+		name  string
+		found func(wire.ActorID, qa.Act) (*crdt.Document, crdt.Made, error)
+		load  func(wire.ActorID, []byte, [][]byte) (*crdt.Document, error)
+	}
+	engines := []engine{{"native", crdt.FoundNative, crdt.LoadNative}}
+	if crdt.EngineName != "native" {
+		engines = append(engines, engine{crdt.EngineName, crdt.Found, crdt.Load})
+	}
+	write := func(e engine) (all [][]byte) {
+		d, made, err := e.found(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &qa.Event{Title: "A book"}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer d.Close()
+		all = append(all, made.Bytes)
+		for n := range 1_000 {
+			post, err := d.Do(qa.Act{Kind: qa.ActPost, AtMillis: monday, Text: fmt.Sprint("Why is the sky of chapter ", n, " green, and who painted it?")})
+			if err != nil {
+				b.Fatal(err)
+			}
+			all = append(all, post.Bytes)
+			for _, emoji := range []string{"want", "a", "b"} {
+				m, err := d.Do(qa.Act{Kind: qa.ActReact, AtMillis: monday, Post: post.Post, Emoji: emoji, On: true})
+				if err != nil {
+					b.Fatal(err)
+				}
+				all = append(all, m.Bytes)
+			}
+		}
+		return all
+	}
+	all := write(engines[0])
+	for _, e := range engines {
+		b.Run("write/"+e.name, func(b *testing.B) {
+			for b.Loop() {
+				write(e)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(all)), "ns/change")
+		})
+		b.Run("load/"+e.name, func(b *testing.B) {
+			for b.Loop() {
+				d, err := e.load(actorOf(2, 2), nil, all)
+				if err != nil {
+					b.Fatal(err)
+				}
+				d.Close()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(all)), "ns/change")
+		})
+		b.Run("memory/"+e.name, func(b *testing.B) {
+			const copies = 4
+			before := resident(b)
+			var kept []*crdt.Document
+			for range copies {
+				d, err := e.load(actorOf(2, 2), nil, all)
+				if err != nil {
+					b.Fatal(err)
+				}
+				kept = append(kept, d)
+			}
+			b.ReportMetric(float64(resident(b)-before)/copies/float64(len(all)), "bytes/change")
+			for _, d := range kept {
+				d.Close()
+			}
+		})
+	}
+}
+
+// resident returns the memory that the process takes, C's included, in bytes.
+func resident(b *testing.B) int64 {
+	b.Helper()
+	debug.FreeOSMemory()
+	status, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		b.Skip("the memory of a process is read from /proc")
+	}
+	var total, pages int64
+	if _, err := fmt.Sscan(string(status), &total, &pages); err != nil {
+		b.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
 }
