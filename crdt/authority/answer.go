@@ -25,6 +25,30 @@ func (a *Authority) in(v view, c int32) bool {
 	return true
 }
 
+// isVoid reports whether an authority change is void for whoever knows v: its actor
+// has written another change with its sequence number, or with an earlier one.
+func (a *Authority) isVoid(c int32, v view) bool {
+	place := int(a.changes[c].place)
+	if v.past != nil {
+		return a.graph.ForkedIn(place, v.past)
+	}
+	return a.graph.Forked(place)
+}
+
+// anyVoid reports whether any authority change is void by all that is known. It
+// forgets what was worked out before another fork became known.
+func (a *Authority) anyVoid() bool {
+	if forks := a.graph.Forks(); forks != a.forks {
+		a.forks, a.void = forks, false
+		clear(a.now)
+		clear(a.settled)
+		for i := range a.changes {
+			a.void = a.void || a.graph.Forked(int(a.changes[i].place))
+		}
+	}
+	return a.void
+}
+
 // later reports whether one act comes after another as Automerge orders operations.
 func (a *Authority) later(x, y *act) bool {
 	if x.counter != y.counter {
@@ -117,6 +141,9 @@ func (a *Authority) authorizes(of []act, role Roles, at moment, v view) bool {
 // highest of the roles in some that authorizes it.
 func (a *Authority) rankOf(c int32, some Roles, v view) Rank {
 	writer := a.changes[c].writer
+	if a.isVoid(c, v) {
+		return NotCounted
+	}
 	if writer == a.founder {
 		return ByFounder
 	}
@@ -183,6 +210,7 @@ func (a *Authority) Named(p Person) bool { return a.people[p] != nil }
 
 // Roles returns what somebody holds now.
 func (a *Authority) Roles(p Person) Roles {
+	a.anyVoid()
 	if !a.Named(p) { // strangers who ask leave nothing behind
 		return a.roles(p, everything)
 	}
@@ -196,7 +224,7 @@ func (a *Authority) Roles(p Person) Roles {
 
 // RolesAt returns what somebody holds for whoever knows a past.
 func (a *Authority) RolesAt(p Person, past *graph.Past) Roles {
-	if a.knowsAll(past) {
+	if !a.anyVoid() && a.knowsAll(past) {
 		return a.Roles(p)
 	}
 	return a.roles(p, view{past: past})
@@ -235,6 +263,9 @@ func (a *Authority) place(change wire.Hash) int32 {
 // RankAt returns by what an act counts, by all that is known: by the highest of the
 // roles in some that authorizes what its writer did in a change that was added.
 func (a *Authority) RankAt(writer Person, change wire.Hash, some Roles) Rank {
+	if place := a.place(change); place >= 0 && a.graph.Forked(int(place)) {
+		return NotCounted
+	}
 	if a.founded && writer == a.founder {
 		return ByFounder
 	}
@@ -245,6 +276,9 @@ func (a *Authority) RankAt(writer Person, change wire.Hash, some Roles) Rank {
 // change that was added, by all that is known. What the founder may do without any
 // role does not count here.
 func (a *Authority) Authorizes(writer Person, change wire.Hash, role Roles) bool {
+	if place := a.place(change); place >= 0 && a.graph.Forked(int(place)) {
+		return false
+	}
 	if role == Organiser && a.founded && writer == a.founder {
 		return true
 	}
@@ -261,6 +295,7 @@ func (a *Authority) Authorizes(writer Person, change wire.Hash, role Roles) bool
 // isSettled reports whether a role of somebody was only ever granted, by grants that
 // all count.
 func (a *Authority) isSettled(p Person, r *record, role Roles) bool {
+	a.anyVoid()
 	key := settledKey{p, role}
 	is, ok := a.settled[key]
 	if !ok {
@@ -316,7 +351,8 @@ func (a *Authority) EverInvited(p Person, past *graph.Past) bool {
 		return false
 	}
 	for i := range r.grants {
-		if x := &r.grants[i]; x.role&Invites != 0 && x.on && a.in(view{past: past}, x.change) {
+		x, v := &r.grants[i], view{past: past}
+		if x.role&Invites != 0 && x.on && a.in(v, x.change) && !a.isVoid(x.change, v) {
 			return true
 		}
 	}

@@ -136,7 +136,7 @@ type Authority struct {
 	founded     bool
 
 	added    []uint64             // by place in the graph, one bit each
-	maps     map[wire.OpID]within // the maps in which authority changes are written
+	maps     map[made]within      // the maps in which authority changes are written
 	changes  []change             // the authority changes, in the order of arrival
 	people   map[Person]*record   // those whom one of them is about
 	closings []act
@@ -147,6 +147,15 @@ type Authority struct {
 	now     map[Person]Roles
 	settled map[settledKey]bool
 	pasts   map[wire.Hash]graph.Set
+	forks   int  // Graph.Forks when now and settled were last emptied
+	void    bool // an authority change is void
+}
+
+// made is a map by the change that made it and the operation's counter. The actor
+// would not do: one that equivocates has two operations of one counter.
+type made struct {
+	place   int32
+	counter uint32
 }
 
 // change is an authority change.
@@ -210,7 +219,7 @@ func (s set) with(t set) set {
 // New returns the authority of an event without any change. g is the event's graph.
 func New(g *graph.Graph) *Authority {
 	return &Authority{
-		graph: g, maps: map[wire.OpID]within{}, people: map[Person]*record{}, heldAt: map[int32]Roles{},
+		graph: g, maps: map[made]within{}, people: map[Person]*record{}, heldAt: map[int32]Roles{},
 		now: map[Person]Roles{}, settled: map[settledKey]bool{}, pasts: map[wire.Hash]graph.Set{},
 	}
 }
@@ -254,42 +263,56 @@ func (a *Authority) Add(c *wire.Change) {
 
 func (a *Authority) op(c *wire.Change, k int, place int32) {
 	op := &c.Ops[k]
-	id := wire.OpID{Counter: c.StartOp + uint64(k), Actor: c.Actor}
+	id := made{place, uint32(c.StartOp) + uint32(k)}
 	if op.Obj == (wire.OpID{}) {
 		if is := rootMaps[op.Key.Prop]; is != 0 && op.Action == wire.MakeMap {
-			a.keep(id, within{is: is})
+			a.maps[id] = within{is: is}
 		}
 		return
 	}
-	in, ok := a.maps[op.Obj]
+	in, ok := a.mapOf(c, op.Obj, place)
 	switch {
 	case !ok:
 	case in.is == inRoles:
 		if about, ok := ParsePerson(op.Key.Prop); ok && op.Action == wire.MakeMap {
-			a.keep(id, within{is: inRolesOf, about: about})
+			a.maps[id] = within{is: inRolesOf, about: about}
 		}
 	case op.Action != wire.Set:
 	case in.is == inRolesOf:
 		if role := RolesOf(qa.Role(op.Key.Prop)); role != 0 {
 			r := a.record(in.about)
-			r.grants = note(r.grants, act{a.changeOf(c, place), uint32(id.Counter), role, op.Value.Kind == wire.True})
+			r.grants = note(r.grants, act{a.changeOf(c, place), id.counter, role, op.Value.Kind == wire.True})
 		}
 	case in.is == inBlocks:
 		if about, ok := ParsePerson(op.Key.Prop); ok {
 			r := a.record(about)
-			r.blocks = note(r.blocks, act{a.changeOf(c, place), uint32(id.Counter), 0, op.Value.Kind == wire.String && len(op.Value.Raw) > 0})
+			r.blocks = note(r.blocks, act{a.changeOf(c, place), id.counter, 0, op.Value.Kind == wire.String && len(op.Value.Raw) > 0})
 		}
 	case in.is == inEvent && op.Key.Prop == "closed":
-		a.closings = note(a.closings, act{a.changeOf(c, place), uint32(id.Counter), 0, op.Value.Kind == wire.True})
+		a.closings = note(a.closings, act{a.changeOf(c, place), id.counter, 0, op.Value.Kind == wire.True})
 	}
 }
 
 // rootMaps are the maps at the root in which authority changes are written.
 var rootMaps = map[string]uint8{"roles": inRoles, "blocks": inBlocks, "event": inEvent}
 
-func (a *Authority) keep(id wire.OpID, in within) {
-	id.Actor = wire.ActorID(strings.Clone(string(id.Actor)))
-	a.maps[id] = in
+// mapOf returns what a map is that a change at a place writes into; false when no
+// authority change is written there.
+func (a *Authority) mapOf(c *wire.Change, obj wire.OpID, place int32) (in within, ok bool) {
+	if obj.Actor == c.Actor && obj.Counter >= c.StartOp {
+		in, ok = a.maps[made{place, uint32(obj.Counter)}]
+		return in, ok
+	}
+	known := func(int) bool { return true }
+	if a.graph.Fork(obj.Actor) != 0 {
+		past := a.graph.Past(c.Deps)
+		known = past.Has
+	}
+	at, ok := a.graph.OpPlace(obj, known)
+	if ok {
+		in, ok = a.maps[made{int32(at), uint32(obj.Counter)}]
+	}
+	return in, ok
 }
 
 func (a *Authority) record(p Person) *record {
@@ -319,6 +342,7 @@ func (a *Authority) changeOf(c *wire.Change, place int32) int32 {
 	a.changes = append(a.changes, n)
 	clear(a.now)
 	clear(a.settled)
+	a.forks = -1
 	return int32(len(a.changes) - 1)
 }
 
@@ -344,7 +368,7 @@ func (a *Authority) Concerns(c *wire.Change) bool {
 				in = c.Ops[at].Obj
 			}
 		}
-		if m, ok := a.maps[in]; ok && (m.is != inEvent || op.Key.Prop == "closed") {
+		if m, ok := a.mapOf(c, in, -1); ok && (m.is != inEvent || op.Key.Prop == "closed") {
 			return true
 		}
 	}

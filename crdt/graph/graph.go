@@ -121,6 +121,7 @@ type Graph struct {
 	actor  map[wire.ActorID]int32
 	heads  headList
 	maxOp  uint64
+	forked int // changes whose number their actor had used before
 
 	room     room
 	rejected []Rejection
@@ -384,6 +385,7 @@ func (g *Graph) IsHead(h wire.Hash) bool {
 
 // forkedBy notes a change whose number its actor has used before.
 func (g *Graph) forkedBy(by *actor, self int32) {
+	g.forked++
 	seq := g.nodes[self].seq
 	if by.fork == 0 || seq < by.fork {
 		by.fork = seq
@@ -391,6 +393,10 @@ func (g *Graph) forkedBy(by *actor, self int32) {
 	i := sort.Search(len(by.others), func(i int) bool { return g.nodes[by.others[i]].seq > seq })
 	by.others = slices.Insert(by.others, i, self)
 }
+
+// Forks returns how many changes have a number that their actor had used before. It
+// only grows, and while it stays the same no answer of Forked changes.
+func (g *Graph) Forks() int { return g.forked }
 
 // Fork returns the lowest sequence number of which an actor has two changes, 0 when
 // each number is used once.
