@@ -135,10 +135,10 @@ type Authority struct {
 	founderHash wire.Hash
 	founded     bool
 
-	added    []uint64             // by place in the graph, one bit each
-	maps     map[made]within      // the maps in which authority changes are written
-	changes  []change             // the authority changes, in the order of arrival
-	people   map[Person]*record   // those whom one of them is about
+	added    []uint64           // by place in the graph, one bit each
+	maps     map[made]within    // the maps in which authority changes are written
+	changes  []change           // the authority changes, in the order of arrival
+	people   map[Person]*record // those whom one of them is about
 	closings []act
 
 	heldAt map[int32]Roles // what the writer held in the past of a change, by its place; nothing: no role
