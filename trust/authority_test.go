@@ -207,6 +207,18 @@ func TestAuthorityIsWhatTheRulesSay(t *testing.T) {
 			if got := a.Authorizes(who, c.Hash, authority.Author); got != plain.authorizes(who, c.Hash, qa.RoleAuthor, everything) {
 				t.Fatalf("seed %d, set %d: an author's %s: %v", seed, set, c.Hash, got)
 			}
+			// By what a later change knows of it.
+			for _, later := range all {
+				known := plain.past[later.Hash]
+				if !known[c.Hash] {
+					continue
+				}
+				past := x.Graph.Past(later.Deps)
+				got := a.RankKnownTo(&past, who, c.Hash, authority.Organiser|authority.Moderator)
+				if want := plain.rank(who, c.Hash, known); int(got) != want {
+					t.Fatalf("seed %d, set %d: rank of %s as %s knows %d, want %d", seed, set, c.Hash, later.Hash, got, want)
+				}
+			}
 			if got == authority.NotCounted && a.HeldAt(who, c.Hash)&(authority.Organiser|authority.Moderator) != 0 {
 				outOfEffect++
 			}

@@ -263,22 +263,33 @@ func (a *Authority) place(change wire.Hash) int32 {
 // RankAt returns by what an act counts, by all that is known: by the highest of the
 // roles in some that authorizes what its writer did in a change that was added.
 func (a *Authority) RankAt(writer Person, change wire.Hash, some Roles) Rank {
-	if place := a.place(change); place >= 0 && a.graph.Forked(int(place)) {
+	return a.rankAt(writer, change, some, everything)
+}
+
+// RankKnownTo is RankAt by what is known to a past, which the change is in: the
+// answer is the same for good, whatever becomes known later.
+func (a *Authority) RankKnownTo(past *graph.Past, writer Person, change wire.Hash, some Roles) Rank {
+	return a.rankAt(writer, change, some, view{past: past})
+}
+
+func (a *Authority) rankAt(writer Person, change wire.Hash, some Roles, v view) Rank {
+	if a.changeIsVoid(change, v) {
 		return NotCounted
 	}
 	if a.founded && writer == a.founder {
 		return ByFounder
 	}
-	return highest(some, func(role Roles) bool { return a.Authorizes(writer, change, role) })
+	return highest(some, func(role Roles) bool { return a.authorizesChange(writer, change, role, v) })
 }
 
 // Authorizes reports whether a role, one alone, authorizes what its writer did in a
 // change that was added, by all that is known. What the founder may do without any
 // role does not count here.
 func (a *Authority) Authorizes(writer Person, change wire.Hash, role Roles) bool {
-	if place := a.place(change); place >= 0 && a.graph.Forked(int(place)) {
-		return false
-	}
+	return !a.changeIsVoid(change, everything) && a.authorizesChange(writer, change, role, everything)
+}
+
+func (a *Authority) authorizesChange(writer Person, change wire.Hash, role Roles, v view) bool {
 	if role == Organiser && a.founded && writer == a.founder {
 		return true
 	}
@@ -289,7 +300,19 @@ func (a *Authority) Authorizes(writer Person, change wire.Hash, role Roles) bool
 	case a.isSettled(writer, r, role): // then what the past says stands, and is known
 		return a.heldAt[a.place(change)]&role != 0
 	}
-	return a.authorizes(r.grants, role, changeMoment{a, change, a.pastOf(change)}, everything)
+	return a.authorizes(r.grants, role, changeMoment{a, change, a.pastOf(change)}, v)
+}
+
+// changeIsVoid is isVoid for any change that was added.
+func (a *Authority) changeIsVoid(change wire.Hash, v view) bool {
+	place := int(a.place(change))
+	switch {
+	case place < 0:
+		return false
+	case v.past != nil:
+		return a.graph.ForkedIn(place, v.past)
+	}
+	return a.graph.Forked(place)
 }
 
 // isSettled reports whether a role of somebody was only ever granted, by grants that
