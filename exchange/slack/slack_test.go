@@ -278,7 +278,7 @@ func TestMarkdownOfSlack(t *testing.T) {
 		{"*a b * c*", `\*a b * c\*`, ""},
 		{"", "", ""},
 	} {
-		got := r.mrkdwn(c.in)
+		got := r.mrkdwn(c.in, nil)
 		if got != c.want {
 			t.Errorf("%q\n got %q\nwant %q", c.in, got, c.want)
 		}
@@ -326,8 +326,9 @@ func TestRefused(t *testing.T) {
 	}{
 		{"not an export", fstest.MapFS{"a.txt": {}}, botw, exchange.ErrUnknownFormat},
 		{"no channel named", broken(func(*sample) {}), Options{}, exchange.ErrSyntax},
-		{"no such channel", broken(func(*sample) {}), Options{Channel: "nope"}, exchange.ErrSyntax},
-		{"a channel outside", broken(func(*sample) {}), Options{Channel: "../x"}, exchange.ErrSyntax},
+		{"no such channel", broken(func(*sample) {}), Options{Channel: "nope"}, ErrNoFolder},
+		{"a channel outside", broken(func(*sample) {}), Options{Channel: "../x"}, ErrNoFolder},
+		{"a channel that nobody wrote in, or that was renamed", broken(func(*sample) {}), Options{Channel: "random"}, ErrNoFolder},
 		{"users that are no list", broken(file("users.json", `{"id":1}`)), botw, exchange.ErrSyntax},
 		{"a day cut short", broken(file("book-of-the-week/2021-03-09.json", `[{"type":"message"},`)), botw, exchange.ErrSyntax},
 		{"a day that is no JSON", broken(file("book-of-the-week/2021-03-09.json", "hello")), botw, exchange.ErrSyntax},
@@ -342,10 +343,8 @@ func TestRefused(t *testing.T) {
 	if _, err := OpenZip("x", bytes.NewReader([]byte("PK\x03\x04")), 4); !errors.Is(err, exchange.ErrSyntax) {
 		t.Errorf("%v", err)
 	}
-	// A channel that nobody has written in is no error.
-	x, err := Read(broken(func(*sample) {}), Options{Channel: "random"})
-	if err != nil || len(x.Weeks) != 0 {
-		t.Errorf("%+v, %v", x, err)
+	if _, err := Read(broken(func(*sample) {}), Options{Channel: "random"}); err == nil || !strings.Contains(err.Error(), "there are book-of-the-week.") {
+		t.Errorf("which folders there are is not said: %v", err)
 	}
 }
 
@@ -360,7 +359,7 @@ func TestZipBomb(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := int64(4 << 20)
-	err = each(z, "book-of-the-week/2021-03-08.json", &left, func(int, json.RawMessage) error { return nil })
+	_, err = each(z, "book-of-the-week/2021-03-08.json", &left, nil, func(int, json.RawMessage) error { return nil })
 	if !errors.Is(err, exchange.ErrTooBig) {
 		t.Errorf("%v", err)
 	}

@@ -92,7 +92,7 @@ func (r *reader) announced() map[string]int64 {
 func (r *reader) week(monday string, threads []*thread) (Week, error) {
 	start, err := time.ParseInLocation(time.DateOnly, monday, r.opts.Zone)
 	if err != nil {
-		return Week{}, refuse(r.dir, exchange.ErrSyntax, "%v", err)
+		return Week{}, refuse(r.channel, exchange.ErrSyntax, "%v", err)
 	}
 	w := Week{Monday: monday}
 	w.Format = Format
@@ -129,7 +129,7 @@ func (r *reader) week(monday string, threads []*thread) (Week, error) {
 			notices++
 			continue
 		}
-		w.Skipped = append(w.Skipped, qa.Skipped{Reason: strings.Join(m.reasons, "; "), Text: beginning(m.words), Where: fmt.Sprintf("%s[%d]", m.file, m.index)})
+		w.Skipped = append(w.Skipped, qa.Skipped{Reason: strings.Join(m.reasons, "; "), Text: beginning(m.words), Where: m.where()})
 	}
 	switch {
 	case notices == 1:
