@@ -249,6 +249,29 @@ func TestAnnouncements(t *testing.T) {
 	}
 }
 
+// Where the title ends and who wrote the book, as announcements say it.
+func TestTitleAndAuthors(t *testing.T) {
+	for words, want := range map[string]string{
+		"Hi everyone! Book of the Week is *Design by Contract* by Ilse Marrow":                        "Design by Contract / Ilse Marrow",
+		"The book of this week is Design by Contract by Ilse Marrow. Ask away!":                       "Design by Contract / Ilse Marrow",
+		"Book of the week: *Borrowed Clocks*, by S. K. Marrow and Teodor Anand Jr. Ask away!":         "Borrowed Clocks / S. K. Marrow, Teodor Anand Jr",
+		"The *book of the week* is “Trial by Fire” by Ilse Marrow, who joins us.":                     "Trial by Fire / Ilse Marrow",
+		"The book of this week is <https://books.example/x|Tides by Night> by I. Marrow (12 copies!)": "Tides by Night / I. Marrow",
+		"The book of this week is Tides by Ilse Marrow, translated by Bo Ek. It was suggested by Ann": "Tides / Ilse Marrow",
+		"The book of this week is Tides by Ilse Marrow. Recommended by everybody and read by few.":    "Tides / Ilse Marrow",
+		"The book of this week is Tides by Ilse Marrow\nBrought to you by a publisher":                "Tides / Ilse Marrow",
+		"The book of this week is _Go, C. and Rust_ by A. B. & Cee Dee!":                              "Go, C. and Rust / A. B., Cee Dee",
+	} {
+		s := newSample()
+		s.say(8, 8, "U5", words)
+		s.say(8, 9, "U2", "Why?")
+		x := mustRead(t, s, botw)
+		if e := x.Weeks[0].Event; e.Title+" / "+e.Authors != want {
+			t.Errorf("%q: %s / %s, want %s", words, e.Title, e.Authors, want)
+		}
+	}
+}
+
 func TestMarkdownOfSlack(t *testing.T) {
 	r := &reader{users: map[string]user{"U1": {Display: "Orla_Q*"}}, channels: map[string]string{"C2": "random"}}
 	for _, c := range []struct{ in, want, shown string }{
