@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,6 +53,8 @@ type slackReport struct {
 	Fates   map[slack.Fate]int `json:"fates"`
 	// Messages says what became of each message of the channel.
 	Messages []slack.Outcome `json:"messages"`
+	// PassedOver are files of the channel that gave no message.
+	PassedOver []slack.PassedOver `json:"passedOver"`
 }
 
 type slackWeek struct {
@@ -79,7 +80,7 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club,
 	if err != nil {
 		return coded(exitRefused, err)
 	}
-	report := slackReport{File: file, Channel: x.Channel, DryRun: dryRun, Weeks: []slackWeek{}, Fates: map[slack.Fate]int{}, Messages: append([]slack.Outcome{}, x.Outcomes...)}
+	report := slackReport{File: file, Channel: x.Channel, DryRun: dryRun, Weeks: []slackWeek{}, Fates: map[slack.Fate]int{}, Messages: append([]slack.Outcome{}, x.Outcomes...), PassedOver: append([]slack.PassedOver{}, x.PassedOver...)}
 	for _, o := range x.Outcomes {
 		report.Fates[o.Fate]++
 	}
@@ -120,21 +121,35 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club,
 	return a.printSlack(&report)
 }
 
+// readSlack reads an export without following a link out of it, and without waiting for
+// what is no file: os.Root holds to the one, slack.Read looks before it opens.
 func readSlack(file string, opts slack.Options) (slack.Export, error) {
-	var fsys fs.FS = os.DirFS(file)
-	if !isDir([]string{file}) {
-		f, err := os.Open(file)
+	if isDir([]string{file}) {
+		root, err := os.OpenRoot(file)
 		if err != nil {
 			return slack.Export{}, err
 		}
-		defer f.Close()
-		info, err := f.Stat()
-		if err != nil {
-			return slack.Export{}, err
-		}
-		if fsys, err = slack.OpenZip(filepath.Base(file), f, info.Size()); err != nil {
-			return slack.Export{}, err
-		}
+		defer root.Close()
+		return slack.Read(root.FS(), opts)
+	}
+	switch info, err := os.Stat(file); {
+	case err != nil:
+		return slack.Export{}, err
+	case !info.Mode().IsRegular():
+		return slack.Export{}, fmt.Errorf("%s is neither a file nor a folder, but a pipe or a device; nothing was imported. Save the ZIP and name it", file)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return slack.Export{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return slack.Export{}, err
+	}
+	fsys, err := slack.OpenZip(filepath.Base(file), f, info.Size())
+	if err != nil {
+		return slack.Export{}, err
 	}
 	return slack.Read(fsys, opts)
 }
@@ -182,14 +197,45 @@ func (a *app) printSlack(r *slackReport) error {
 	quiet := 0
 	for _, o := range r.Messages {
 		switch {
-		case o.Fate == slack.Proposed, o.Fate == slack.Skipped && o.Text != "":
-			a.printf("  not taken, %s: %s: %s\n", o.Where(), o.Reason, plain(o.Text))
+		case o.Fate == slack.OtherWeek:
+			continue
+		case o.Fate == slack.Proposed, o.Fate == slack.Skipped && (o.Text != "" || len(o.Left) > 0):
+			a.printf("  not taken, %s: %s: %s\n", o.Where(), plain(o.Reason), plain(o.Text))
 		case o.Fate == slack.Skipped:
 			quiet++
+		}
+		for _, l := range o.Left {
+			a.printf("  left out of %s (%s): %s\n", o.Where(), whose(&o), leftOut(l))
 		}
 	}
 	if quiet > 0 {
 		a.printf("  %s without words not taken; --json lists all, with the reason\n", counted(quiet, "message", "messages"))
 	}
+	for _, p := range r.PassedOver {
+		a.printf("  passed over, %s: %s\n", plain(p.File), plain(p.Reason))
+	}
 	return nil
+}
+
+// whose says who wrote a message and when, in UTC.
+func whose(o *slack.Outcome) string {
+	name := plain(o.Name)
+	if name == "" {
+		name = "no name"
+	}
+	if ms, ok := o.AtMillis(); ok {
+		return name + ", " + time.UnixMilli(ms).UTC().Format("2 January 2006 15:04 UTC")
+	}
+	return name
+}
+
+func leftOut(l slack.Left) string {
+	s := plain(l.Kind)
+	if l.Count > 1 {
+		s = fmt.Sprintf("%d times a %s", l.Count, s)
+	}
+	if l.Text != "" {
+		s += ": " + plain(l.Text)
+	}
+	return s
 }

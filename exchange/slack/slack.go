@@ -131,6 +131,10 @@ func (o *Outcome) Where() string {
 	return fmt.Sprintf("%s[%d]", o.File, o.Index)
 }
 
+// AtMillis returns when the message was written, in milliseconds since 1970 UTC, and false
+// when its ts is no time.
+func (o *Outcome) AtMillis() (int64, bool) { return millis(o.TS) }
+
 // Read reads the channel that opts name. An *exchange.InputError is returned when
 // the export is refused; fsys is then as it was, like always.
 func Read(fsys fs.FS, opts Options) (Export, error) {
