@@ -245,6 +245,7 @@ func nameSources(im *qa.Imported) {
 		if p.Source != "" {
 			continue
 		}
+		im.ByText = true
 		sum := sha256.Sum256([]byte(p.Name + "\x00" + p.Text))
 		base := im.Source + "#" + hex.EncodeToString(sum[:8])
 		for p.Source == "" || used[p.Source] {
@@ -297,6 +298,9 @@ func finish(name string, im *qa.Imported) error {
 	im.Guesses = 0
 	for i := range im.Posts {
 		p := &im.Posts[i]
+		if p.Text == withdrawnQuestion || p.Text == hiddenQuestion {
+			im.Absent = append(im.Absent, p.Source)
+		}
 		switch {
 		case len(p.Text) > qa.MaxText:
 			return refuse(name, p.Line, ErrLimit, "a message of %d bytes, at most %d are allowed", len(p.Text), qa.MaxText)

@@ -182,11 +182,8 @@ func (a *app) printSlack(r *slackReport) error {
 	a.printf("#%s: %s: %s\n", plain(r.Channel), counted(len(r.Messages), "message", "messages"), strings.Join(parts, ", "))
 	for _, w := range r.Weeks {
 		a.printf("%s: %s\n", w.Monday, plain(w.Title))
-		a.printf("  %s and %s", counted(w.Questions, "question", "questions"), counted(w.Replies, "reply", "replies"))
-		if w.Known > 0 {
-			a.printf(", %s there already", map[bool]string{true: "1 post was", false: fmt.Sprintf("%d posts were", w.Known)}[w.Known == 1])
-		}
-		a.printf("\n")
+		a.printf("  %s and %s%s\n", counted(w.Questions, "question", "questions"), counted(w.Replies, "reply", "replies"), thereAlready(w.Known))
+		a.printChanges(&w.importReport)
 		if w.Event != "" {
 			a.printf("  event %s\n", w.Event)
 		}

@@ -316,6 +316,7 @@ func (r *reader) thread() {
 		r.judge(m, deleted, edited)
 	}
 	r.adoptCopies(deleted, edited)
+	r.deleted = deleted
 	for ts := range deleted {
 		if m := r.byTS[ts]; m != nil && m.taken() {
 			m.deleted = true

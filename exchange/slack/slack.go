@@ -184,7 +184,11 @@ type reader struct {
 	messages  []*message // in the order of the files
 	byTS      map[string]*message
 	threads   []*thread
-	names     map[string]string // writer → the name shown
+	deleted   map[string]bool // ts of messages that an entry says were deleted
+	from, to  int64           // of the first and the last message, milliseconds since 1970
+	// near are, by week, the messages that are or may once have been in it.
+	near  map[string][]string
+	names map[string]string // writer → the name shown
 }
 
 // outcomes returns what became of each message.
