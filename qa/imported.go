@@ -1,5 +1,11 @@
 package qa
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+)
+
 // Imported is a week as an exchange format holds it, before it becomes changes.
 type Imported struct {
 	Format string // "jekyll", "page", "json", "slack"
@@ -24,9 +30,6 @@ type Imported struct {
 	Present []string `json:",omitempty"`
 	// The input is complete between these times, in milliseconds since 1970 UTC; 0: without a bound.
 	FromMillis, ToMillis int64 `json:",omitempty"`
-	// ByText: there are sources that are made of a message's words, so that an edited
-	// message has another.
-	ByText bool `json:",omitempty"`
 
 	// Accept is what the person who imports has chosen.
 	Accept ImportChoice `json:",omitzero"`
@@ -87,3 +90,17 @@ type Skipped struct {
 	Text   string `json:"text,omitempty"`  // the beginning of it
 	Where  string `json:"where,omitempty"` // in an input of many files: which, and where in it
 }
+
+// SourceByText names a message that has no name of its own by its writer and its words. It
+// depends on neither place nor nesting, so a page that has grown, or whose threads somebody has
+// corrected, adds only what is new; an edited message has another name.
+func SourceByText(week, name, text string) string {
+	sum := sha256.Sum256([]byte(name + "\x00" + text))
+	return week + "#" + hex.EncodeToString(sum[:8])
+}
+
+// byText is the end of such a name, with a number where the same was written again.
+var byText = regexp.MustCompile(`#[0-9a-f]{16}(?:-\d+)?$`)
+
+// IsSourceByText reports whether a source was made by SourceByText.
+func IsSourceByText(source string) bool { return byText.MatchString(source) }

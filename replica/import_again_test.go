@@ -200,9 +200,9 @@ func TestImportingAgainWhatIsNamedByItsWords(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		n := openNode(t, replica.Config{Store: store})
 		page := func(texts ...string) qa.Imported {
-			w := qa.Imported{Format: "page", Source: "page:w", Event: week, ByText: true}
+			w := qa.Imported{Format: "page", Source: "page:w", Event: week}
 			for _, s := range texts {
-				w.Posts = append(w.Posts, qa.ImportedPost{Parent: -1, Name: "Tino", Text: s, Source: "page:w#" + s})
+				w.Posts = append(w.Posts, qa.ImportedPost{Parent: -1, Name: "Tino", Text: s, Source: qa.SourceByText("page:w", "Tino", s)})
 			}
 			return w
 		}

@@ -79,9 +79,7 @@ func compareImport(me qa.Identity, event qa.Event, here []qa.Post, week *qa.Impo
 			missing = append(missing, p)
 		}
 	}
-	if week.ByText {
-		fresh, missing = c.pair(me, week, fresh, missing)
-	}
+	fresh, missing = c.pair(me, week, fresh, missing)
 	for _, p := range missing {
 		c.withdraw(me, p, qa.ChangedMissing, week.Accept)
 	}
@@ -175,7 +173,9 @@ const maxPairs = 50
 func (c *comparison) pair(me qa.Identity, week *qa.Imported, fresh []int, missing []*qa.Post) ([]int, []*qa.Post) {
 	byName := map[string][]*qa.Post{}
 	for _, p := range missing {
-		byName[p.OnBehalfOf] = append(byName[p.OnBehalfOf], p)
+		if qa.IsSourceByText(p.Source) {
+			byName[p.OnBehalfOf] = append(byName[p.OnBehalfOf], p)
+		}
 	}
 	paired := map[*qa.Post]bool{}
 	var left []int
@@ -184,7 +184,7 @@ func (c *comparison) pair(me qa.Identity, week *qa.Imported, fresh []int, missin
 		var best *qa.Post
 		most, looked := 0.5, 0
 		for _, p := range byName[in.Name] {
-			if paired[p] {
+			if paired[p] || !qa.IsSourceByText(in.Source) {
 				continue
 			}
 			if looked++; looked > maxPairs {
