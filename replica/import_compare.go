@@ -72,9 +72,10 @@ func compareImport(me qa.Identity, event qa.Event, here []qa.Post, week *qa.Impo
 		p := &here[i]
 		switch {
 		case known[p.Source] != p || found[p.Source]:
+		case p.Withdrawn:
 		case deleted[p.Source]:
 			c.withdraw(me, p, qa.ChangedDeleted, week.Accept)
-		case scopes[scopeOf(p.Source)] && !p.Withdrawn && p.Marks.Hidden == "" &&
+		case scopes[scopeOf(p.Source)] && p.Marks.Hidden == "" &&
 			(week.FromMillis == 0 || p.AtMillis >= week.FromMillis) && (week.ToMillis == 0 || p.AtMillis <= week.ToMillis):
 			missing = append(missing, p)
 		}
