@@ -34,8 +34,9 @@ const postGapMillis = 1000
 // "" it makes a new event of it, unless this person has founded one from the same
 // source before. A post whose source an organiser's post of the event already
 // has is passed over, so importing again adds nothing; what of it is another in the input now
-// is reported, and brought in as far as week.Accept says. ErrNotOrganiser is returned for an
-// event of somebody else.
+// is reported, and brought in as far as week.Accept says. An input that only tells of deletions
+// makes no new event: the result then names none. ErrNotOrganiser is returned for an event of
+// somebody else.
 func (n *Node) Import(ctx context.Context, id qa.EventID, week qa.Imported, relay string) (ImportResult, error) {
 	return n.importWeek(ctx, id, week, relay, false)
 }
@@ -60,6 +61,9 @@ func (n *Node) importWeek(ctx context.Context, id qa.EventID, week qa.Imported, 
 			return ImportResult{}, err
 		}
 		id = found
+	}
+	if id == "" && len(week.Posts) == 0 && len(week.Deleted) > 0 {
+		return ImportResult{}, nil // it tells of an earlier import, and there was none
 	}
 	if id == "" {
 		return n.importNew(ctx, event, week, relay, listed)

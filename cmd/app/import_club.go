@@ -94,6 +94,9 @@ func (a *app) takeIntoClub(ctx context.Context, b backend, name, relay string, f
 			return club, nil, errors.Join(a.explain(err), b.ListWeeks(ctx, club.ID, changedWeeks(club, listed)))
 		}
 		reports = append(reports, newImportReport(from[i], week).with(r))
+		if r.Event == "" {
+			continue // nothing but deletions, of what was never imported
+		}
 		e := week.Event
 		e.ID = r.Event
 		if relay != "" {

@@ -20,7 +20,7 @@ import (
 // slackFlags are those of `import` that go with --channel.
 type slackFlags struct {
 	channel, week, zone, title, authors string
-	announcements                       bool
+	announcements, bots                 bool
 }
 
 func (s *slackFlags) add(c *cobra.Command) {
@@ -31,11 +31,12 @@ func (s *slackFlags) add(c *cobra.Command) {
 	f.StringVar(&s.title, "title", "", "with --week: the book's `title`, instead of what an announcement says")
 	f.StringVar(&s.authors, "authors", "", "with --week: its `authors` as they are named in the channel, separated by commas")
 	f.BoolVar(&s.announcements, "announcements", false, "with --channel: take what looks like an announcement too")
+	f.BoolVar(&s.bots, "bots", false, "with --channel: take what programs wrote too, such as the questions of a form")
 }
 
 // check refuses flags that go with --channel alone.
 func (s *slackFlags) check(c *cobra.Command) error {
-	for _, name := range []string{"week", "zone", "title", "authors", "announcements"} {
+	for _, name := range []string{"week", "zone", "title", "authors", "announcements", "bots"} {
 		if s.channel == "" && c.Flags().Changed(name) {
 			return codedf(exitUsage, "--%s goes with --channel, for a Slack export", name)
 		}
@@ -64,7 +65,7 @@ type slackWeek struct {
 }
 
 func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club, event, relay string, dryRun bool) error {
-	opts := slack.Options{Channel: s.channel, Title: s.title, Authors: s.authors, KeepAnnouncements: s.announcements}
+	opts := slack.Options{Channel: s.channel, Title: s.title, Authors: s.authors, KeepAnnouncements: s.announcements, KeepBots: s.bots}
 	var err error
 	if opts.Zone, err = time.LoadLocation(s.zone); err != nil {
 		return codedf(exitUsage, "--zone takes a name such as Europe/Lisbon, not %q", s.zone)
@@ -84,11 +85,14 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club,
 	for _, o := range x.Outcomes {
 		report.Fates[o.Fate]++
 	}
-	if len(x.Weeks) == 0 {
+	none := func() error {
 		if s.week != "" {
 			return codedf(exitRefused, "the channel %s holds no question in the week of %s; nothing was imported. Without --week all its weeks are read", x.Channel, s.week)
 		}
 		return codedf(exitRefused, "the channel %s holds no question; nothing was imported", x.Channel)
+	}
+	if len(x.Weeks) == 0 {
+		return none()
 	}
 	weeks := make([]qa.Imported, len(x.Weeks))
 	names := make([]string, len(x.Weeks))
@@ -116,7 +120,13 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club,
 		}
 	}
 	for i, r := range taken {
+		if len(weeks[i].Posts) == 0 && len(r.Changes) == 0 {
+			continue // nothing but deletions, of what is not here
+		}
 		report.Weeks = append(report.Weeks, slackWeek{x.Weeks[i].Monday, r, append([]string{}, x.Weeks[i].Notes...)})
+	}
+	if len(report.Weeks) == 0 {
+		return none()
 	}
 	return a.printSlack(&report)
 }

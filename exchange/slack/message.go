@@ -38,6 +38,7 @@ type message struct {
 	notice  bool   // nobody's words: counted, not listed
 	deleted bool   // a tombstone, or said to be deleted elsewhere
 	name    string // where it is not the user's: a bot's
+	botName string // as its profile says, which stands with newer messages
 }
 
 type reaction struct {
@@ -60,6 +61,7 @@ func readMessage(file string, index int, raw json.RawMessage) *message {
 	}
 	m.Type, m.Subtype, m.User, m.BotID = n.text("type"), n.text("subtype"), n.text("user"), n.text("bot_id")
 	m.Username, m.Text = n.text("username"), n.text("text")
+	m.botName = oneLine(n.object("bot_profile").text("name"))
 	m.TS, m.ThreadTS, m.DeletedTS = canonicalTS(n.text("ts")), canonicalTS(n.text("thread_ts")), canonicalTS(n.text("deleted_ts"))
 	p := n.object("user_profile")
 	m.UserProfile = user{Display: oneLine(p.text("display_name")), Real: oneLine(p.text("real_name")), Handle: oneLine(p.text("name"))}
@@ -261,8 +263,10 @@ func (r *reader) judge(m *message, deleted map[string]bool, edited map[string]*m
 	case m.User == slackbot:
 		m.skip("Slackbot's words")
 	case m.Subtype == "bot_message" || m.User == "" && m.BotID != "" || known && u.Bot:
-		m.name = oneLine(m.Username)
-		m.skip("a bot's words")
+		m.name = cmp.Or(oneLine(m.Username), m.botName)
+		if !r.opts.KeepBots {
+			m.skip("a bot's words (--bots takes them)")
+		}
 	case m.User == "" && m.UserProfile.name() != "":
 		m.name = m.UserProfile.name()
 	case m.User == "":

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -276,5 +277,67 @@ func TestWhereNestedMessagesStand(t *testing.T) {
 	if got := last.Where(); got != "books/2026-03-10.json[0] (reply 0)" || last.Fate != Reply {
 		b, _ := json.Marshal(last)
 		t.Errorf("%s", b)
+	}
+}
+
+// What programs wrote is left out, with its words in the account, or taken when asked for.
+func TestBots(t *testing.T) {
+	f := plain()
+	f["books/2026-03-11.json"] = &fstest.MapFile{Data: []byte(`[{"type":"message","subtype":"bot_message","bot_id":"B1","username":"Form","ts":"1773219600.000001","text":"","attachments":[{"fallback":"x","text":"Is it out?"}]},
+		{"type":"message","bot_id":"B2","bot_profile":{"name":"Bridge"},"ts":"1773219700.000001","text":"From elsewhere: hello?"}]`)}
+	x, err := Read(f, Options{Channel: "books"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := x.Outcomes[3:]; o[0].Fate != Skipped || o[0].Text != "Is it out?" || o[0].Name != "Form" || o[1].Name != "Bridge" || o[1].Text != "From elsewhere: hello?" {
+		t.Errorf("%+v", o)
+	}
+	if x, err = Read(f, Options{Channel: "books", KeepBots: true}); err != nil || len(x.Weeks[0].Posts) != 5 || x.Weeks[0].Posts[3].Name != "Form" || x.Weeks[0].Posts[3].Text != "Is it out?" {
+		t.Errorf("%+v, %v", x.Weeks, err)
+	}
+}
+
+// A week says what of it was deleted, what is left out, and what the export covers, so that
+// a later import takes nothing else for deleted.
+func TestWhatLaterImportsAreTold(t *testing.T) {
+	f := plain()
+	f["books/2026-03-02.json"] = &fstest.MapFile{Data: []byte(`[{"type":"message","subtype":"tombstone","user":"USLACKBOT","ts":"1772442000.000001","text":"This message was deleted."}]`)}
+	f["books/2026-03-11.json"] = &fstest.MapFile{Data: []byte(`[
+		{"type":"message","subtype":"tombstone","user":"USLACKBOT","ts":"1773219600.000001","thread_ts":"1773219600.000001","text":"This message was deleted."},
+		{"type":"message","user":"U1","ts":"1773219700.000001","thread_ts":"1773219600.000001","text":"It is."},
+		{"type":"message","user":"U1","ts":"1773219800.000001","text":"Hello everyone! The lucky winners are Tino and Ada."},
+		{"type":"message","user":"U1","ts":"1773219900.000001","thread_ts":"1773100000.000001","text":"To a message that the export does not hold."},
+		{"type":"message","subtype":"message_deleted","ts":"1773220000.000001","deleted_ts":"1773133200.000001"}]`)}
+	x, err := Read(f, Options{Channel: "books"})
+	if err != nil || len(x.Weeks) != 2 {
+		t.Fatalf("%+v, %v", x.Weeks, err)
+	}
+	const early, late = "slack:C1:20260302#", "slack:C1:20260309#"
+	w := x.Weeks[0]
+	if len(w.Posts) != 0 || !slices.Contains(w.Deleted, early+"1772442000.000001") {
+		t.Errorf("a week of which all is deleted: %+v", w)
+	}
+	w = x.Weeks[1]
+	for _, c := range []struct {
+		what string
+		list []string
+		ts   string
+	}{
+		{"a deleted question with replies", w.Deleted, "1773219600.000001"},
+		{"a message that another entry says was deleted", w.Deleted, "1773133200.000001"},
+		{"an announcement that is left out", w.Present, "1773219800.000001"},
+		{"a question that is not in the export", w.Absent, "1773100000.000001"},
+	} {
+		if !slices.Contains(c.list, late+c.ts) {
+			t.Errorf("%s: %q", c.what, c.list)
+		}
+	}
+	for _, p := range w.Posts {
+		if slices.Contains(w.Present, p.Source) {
+			t.Errorf("%s is taken and left out", p.Source)
+		}
+	}
+	if w.FromMillis != 1772442000000 || w.ToMillis != 1773219900000 {
+		t.Errorf("from %d to %d", w.FromMillis, w.ToMillis)
 	}
 }

@@ -60,6 +60,9 @@ type Options struct {
 	Zone *time.Location
 	// KeepAnnouncements takes what looks like an announcement too.
 	KeepAnnouncements bool
+	// KeepBots takes what programs wrote too: the questions of a form, what a bridge brings
+	// from another chat.
+	KeepBots bool
 	// Title and Authors, where not "", stand instead of what an announcement says;
 	// they go with Day. Authors are names, separated by commas.
 	Title, Authors string
@@ -67,8 +70,10 @@ type Options struct {
 
 // Export is what was read.
 type Export struct {
-	Channel  string // its name
-	Weeks    []Week // ascending; only those with a question
+	Channel string // its name
+	// Weeks ascend. They have a question, or at least a message that was deleted: then they
+	// hold no posts, and say only that (qa.Imported.Deleted).
+	Weeks    []Week
 	Outcomes []Outcome
 	// PassedOver are the files of the channel that gave no message, and why.
 	PassedOver []PassedOver

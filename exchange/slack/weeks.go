@@ -58,7 +58,7 @@ func (r *reader) weeks() ([]Week, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(w.Posts) > 0 {
+		if len(w.Posts)+len(w.Deleted) > 0 {
 			out = append(out, w)
 		}
 	}
@@ -139,7 +139,7 @@ func (r *reader) week(monday string, threads []*thread) (Week, error) {
 	case notices > 1:
 		w.Notes = append(w.Notes, fmt.Sprintf("%d notices of the chat itself (who joined, what was pinned) were passed over.", notices))
 	}
-	if len(w.Posts) == 0 {
+	if len(w.Posts)+len(w.Deleted) == 0 {
 		return w, nil
 	}
 	if err := exchange.Finish(r.channel, &w.Imported); err != nil {
