@@ -207,7 +207,7 @@ func (a *app) printSlack(r *slackReport) error {
 		case o.Fate == slack.OtherWeek:
 			continue
 		case o.Fate == slack.Proposed, o.Fate == slack.Skipped && (o.Text != "" || len(o.Left) > 0):
-			a.printf("  not taken, %s: %s: %s\n", o.Where(), plain(o.Reason), plain(o.Text))
+			a.printf("  not taken, %s: %s\n", o.Where(), strings.TrimSuffix(plain(o.Reason)+": "+plain(o.Text), ": "))
 		case o.Fate == slack.Skipped:
 			quiet++
 		}
