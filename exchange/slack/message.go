@@ -379,6 +379,13 @@ func (r *reader) thread() {
 		kept = append(kept, t)
 	}
 	r.threads = kept
+	for _, t := range r.threads { // several folders, or an archive, are not in the order of time
+		slices.SortStableFunc(t.replies, func(a, b *message) int {
+			at, _ := millis(a.TS)
+			bt, _ := millis(b.TS)
+			return cmp.Or(cmp.Compare(at, bt), cmp.Compare(a.TS, b.TS))
+		})
+	}
 }
 
 // writer names who wrote: a user, or a bot by its name.

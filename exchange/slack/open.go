@@ -3,6 +3,7 @@ package slack
 import (
 	"archive/zip"
 	"cmp"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,8 +65,8 @@ func findRoot(fsys fs.FS) (fs.FS, error) {
 			switch name := e.Name(); {
 			case slices.Contains(lists, name) || slices.Contains(userLists, name) || dayFile.MatchString(name):
 				return fsys, nil
-			case strings.HasPrefix(name, "slackdump.sqlite") || strings.HasSuffix(name, ".json.gz"):
-				return nil, refuse(name, exchange.ErrUnknownFormat, "it is an archive in slackdump's own format; `slackdump convert -f export` makes an export of it that can be read")
+			case strings.HasPrefix(name, "slackdump.sqlite"):
+				return nil, refuse(name, exchange.ErrUnknownFormat, "it is a database of slackdump's; `slackdump convert -f export` makes an export of it that can be read")
 			case e.IsDir() && name != "__MACOSX" && !strings.HasPrefix(name, "."):
 				dirs = append(dirs, name)
 			}
@@ -78,7 +79,7 @@ func findRoot(fsys fs.FS) (fs.FS, error) {
 		}
 	}
 	// No lists: channels as directories of days, or one file for each.
-	for _, pattern := range []string{"*/????-??-??.json", "*.json"} {
+	for _, pattern := range []string{"*/????-??-??.json", "*.json", "*.json.gz"} {
 		if found, err := fs.Glob(top, pattern); err == nil && len(found) > 0 {
 			return top, nil
 		}
@@ -87,10 +88,10 @@ func findRoot(fsys fs.FS) (fs.FS, error) {
 }
 
 // userLists are the files that name an export's people.
-var userLists = []string{"users.json", "org_users.json"}
+var userLists = []string{"users.json", "org_users.json", "users.json.gz"}
 
 // lists are the files that name an export's channels.
-var lists = []string{"channels.json", "groups.json", "mpims.json", "dms.json"}
+var lists = []string{"channels.json", "groups.json", "mpims.json", "dms.json", "channels.json.gz"}
 
 // bounded reads a file of an export. It fails with errTooBig when the file is
 // larger than it may be, or a single element of it.
@@ -115,7 +116,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 // each decodes the JSON array in a file and gives its elements to do, one at a time.
 // The list may also be a member of an object, as APIs and slackdump write it: the first of
 // members that is a list is taken, and the object's strings are returned. No list at all (an
-// empty file, or null) is an empty one.
+// empty file, or null) is an empty one. A file that ends in .gz is one of slackdump's archives:
+// compressed, with any number of such objects in a row.
 func each(fsys fs.FS, name string, left *int64, members []string, do func(i int, raw json.RawMessage) error) (about map[string]string, err error) {
 	if s, err := fs.Stat(fsys, name); err != nil {
 		return nil, refuse(name, exchange.ErrSyntax, "it cannot be opened: %v", err)
@@ -128,6 +130,12 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 	}
 	defer f.Close()
 	b := &bounded{r: f, left: left, element: MaxElement}
+	archive := strings.HasSuffix(name, ".gz")
+	if archive {
+		if b.r, err = gzip.NewReader(f); err != nil {
+			return nil, refuse(name, exchange.ErrSyntax, "%v", err)
+		}
+	}
 	// A byte order mark says how the file is encoded, and is no part of it.
 	dec := json.NewDecoder(transform.NewReader(b, unicode.BOMOverride(transform.Nop)))
 	broken := func(err error) error {
@@ -136,14 +144,15 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 		}
 		return refuse(name, exchange.ErrSyntax, "%v", err)
 	}
+	n := 0 // elements so far
 	list := func() error {
-		for i := 0; dec.More(); i++ {
+		for ; dec.More(); n++ {
 			b.element = MaxElement
 			var raw json.RawMessage
 			if err := dec.Decode(&raw); err != nil {
 				return broken(err)
 			}
-			if err := do(i, raw); err != nil {
+			if err := do(n, raw); err != nil {
 				return err
 			}
 		}
@@ -165,36 +174,62 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 		return nil, refuse(name, exchange.ErrSyntax, "it is not a JSON array")
 	}
 	about, found := map[string]string{}, false
-	for dec.More() {
-		b.element = MaxElement
-		key, err := dec.Token()
-		if err != nil {
-			return nil, broken(err)
-		}
-		k, _ := key.(string)
-		if !found && slices.Contains(members, k) {
-			switch t, err := dec.Token(); {
-			case err != nil:
-				return nil, broken(err)
-			case t == nil:
+	object := func() error {
+		for dec.More() {
+			b.element = MaxElement
+			key, err := dec.Token()
+			if err != nil {
+				return broken(err)
+			}
+			k, _ := key.(string)
+			if (!found || archive) && slices.Contains(members, k) {
 				found = true
+				switch t, err := dec.Token(); {
+				case err != nil:
+					return broken(err)
+				case t == nil:
+				case t != json.Delim('['):
+					return refuse(name, exchange.ErrSyntax, "its %q is not a JSON array", k)
+				default:
+					if err := list(); err != nil {
+						return err
+					}
+				}
 				continue
-			case t != json.Delim('['):
-				return nil, refuse(name, exchange.ErrSyntax, "its %q is not a JSON array", k)
 			}
-			found = true
-			if err := list(); err != nil {
-				return nil, err
+			var raw json.RawMessage
+			if err := dec.Decode(&raw); err != nil {
+				return broken(err)
 			}
-			continue
+			var s string
+			if len(about) < 100 && json.Unmarshal(raw, &s) == nil {
+				about[k] = s
+			}
+			if n, ok := newNode(raw); ok && archive && k == "ci" {
+				about["channel_id"], about["name"] = n.text("id"), n.text("name")
+			}
 		}
-		var raw json.RawMessage
-		if err := dec.Decode(&raw); err != nil {
+		return nil
+	}
+	for {
+		if err := object(); err != nil {
+			return nil, err
+		}
+		if !archive {
+			break
+		}
+		// One object follows the other.
+		if _, err := dec.Token(); err != nil {
 			return nil, broken(err)
 		}
-		var s string
-		if len(about) < 100 && json.Unmarshal(raw, &s) == nil {
-			about[k] = s
+		b.element = MaxElement
+		switch t, err := dec.Token(); {
+		case errors.Is(err, io.EOF):
+			return about, nil
+		case err != nil:
+			return nil, broken(err)
+		case t != json.Delim('{'):
+			return nil, refuse(name, exchange.ErrSyntax, "it is no archive of slackdump's")
 		}
 	}
 	if !found {
@@ -231,7 +266,7 @@ func (r *reader) readUsers(root fs.FS) error {
 		if !exists(root, file) {
 			continue
 		}
-		_, err := each(root, file, &left, []string{"members", "users"}, func(_ int, raw json.RawMessage) error {
+		_, err := each(root, file, &left, []string{"members", "users", "u"}, func(_ int, raw json.RawMessage) error {
 			u, ok := newNode(raw)
 			id := u.text("id")
 			if !ok || id == "" {
@@ -268,7 +303,7 @@ func (r *reader) readChannels(root fs.FS) ([]channel, error) {
 		if !exists(root, file) {
 			continue
 		}
-		_, err := each(root, file, &left, []string{"channels", "groups", "ims"}, func(_ int, raw json.RawMessage) error {
+		_, err := each(root, file, &left, []string{"channels", "groups", "ims", "ch"}, func(_ int, raw json.RawMessage) error {
 			c, ok := newNode(raw)
 			id := c.text("id")
 			if !ok || id == "" {
@@ -352,7 +387,7 @@ func (r *reader) findFiles(root fs.FS, names []string) error {
 		} else if e.Type()&fs.ModeSymlink != 0 && slices.Contains(names, sameName(name)) {
 			return refuse(name, exchange.ErrSyntax, "it is a link that leads out of the export, or nowhere: %v", err)
 		}
-		stem, isJSON := strings.CutSuffix(name, ".json")
+		stem, isJSON := strings.CutSuffix(strings.TrimSuffix(name, ".gz"), ".json")
 		switch plain := sameName(name); {
 		case strings.HasPrefix(name, ".") || strings.HasPrefix(name, "__"):
 		case isDir:
@@ -391,6 +426,7 @@ func (r *reader) findFiles(root fs.FS, names []string) error {
 // notChannels are the files at the top of an export that hold no messages, beside its lists.
 var notChannels = slices.Concat(lists, userLists, []string{
 	"integration_logs.json", "canvases.json", "huddle_transcripts.json", "file_conversations.json", "lists.json", "manifest.json", "workspace.json",
+	"workspace.json.gz", "files.json.gz", "search.json.gz",
 })
 
 // threadFile is how slackdump names the file of one thread.
@@ -401,10 +437,10 @@ func (r *reader) findInside(root fs.FS, entries []fs.DirEntry, names []string) e
 	left := int64(MaxChannel)
 	for _, e := range entries {
 		name := e.Name()
-		if !strings.HasSuffix(name, ".json") || slices.Contains(notChannels, name) || !e.Type().IsRegular() {
+		if !strings.HasSuffix(strings.TrimSuffix(name, ".gz"), ".json") || slices.Contains(notChannels, name) || !e.Type().IsRegular() {
 			continue
 		}
-		about, err := each(root, name, &left, []string{"messages"}, func(int, json.RawMessage) error { return nil })
+		about, err := each(root, name, &left, []string{"messages", "m"}, func(int, json.RawMessage) error { return nil })
 		if errors.Is(err, exchange.ErrTooBig) {
 			return err
 		}
@@ -434,6 +470,8 @@ func (r *reader) readDays(root fs.FS) error {
 			switch file := path.Join(dir, e.Name()); {
 			case dayFile.MatchString(e.Name()):
 				days = append(days, file)
+			case len(r.files) > 0: // the directory of what was attached
+				r.passOver(file, "it is no file of messages")
 			case strings.HasSuffix(e.Name(), ".json") && dir != "." && !strings.HasPrefix(e.Name(), "canvas"):
 				others = append(others, file)
 			case dir != ".":
@@ -455,7 +493,7 @@ func (r *reader) readDays(root fs.FS) error {
 	left := int64(MaxChannel)
 	for _, file := range files {
 		before := len(r.messages)
-		about, err := each(root, file, &left, []string{"messages"}, func(i int, raw json.RawMessage) error {
+		about, err := each(root, file, &left, []string{"messages", "m"}, func(i int, raw json.RawMessage) error {
 			return r.add(file, i, raw)
 		})
 		if err != nil {
@@ -474,6 +512,16 @@ func (r *reader) readDays(root fs.FS) error {
 // add takes an element of a file, and the replies that are nested in it.
 func (r *reader) add(file string, i int, raw json.RawMessage) error {
 	m := readMessage(file, i, raw)
+	if strings.HasSuffix(file, ".gz") {
+		// An archive has each question twice: in the channel, and before its replies.
+		if r.inArchive == nil {
+			r.inArchive = map[string]bool{}
+		}
+		if m.TS != "" && m.TS == m.ThreadTS && r.inArchive[m.TS] {
+			return nil
+		}
+		r.inArchive[m.TS] = true
+	}
 	all := []*message{m}
 	for j, reply := range threadReplies(raw) {
 		one := readMessage(file, i, reply)

@@ -3,6 +3,7 @@ package slack
 import (
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -31,6 +32,18 @@ func files(of map[string]string) fstest.MapFS {
 		out[name] = &fstest.MapFile{Data: []byte(data)}
 	}
 	return out
+}
+
+func gzipped(s string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write([]byte(s)); err != nil {
+		panic(err)
+	}
+	if err := z.Close(); err != nil {
+		panic(err)
+	}
+	return b.String()
 }
 
 func move(f fstest.MapFS, from, to string) {
@@ -103,6 +116,11 @@ func TestShapes(t *testing.T) {
 			f["club/2026-03-10.json"] = f["books/2026-03-10.json"]
 			delete(f, "books/2026-03-10.json")
 		}},
+		{name: "folders whose names are not in the order of time", channel: "club", change: func(f fstest.MapFS) {
+			set("channels.json", `[{"id":"C1","name":"club","previous_names":["zine"]}]`)(f)
+			only("zine/2026-03-09.json", `[{"type":"message","user":"U2","ts":"1773046800.000001","thread_ts":"1773046800.000001","text":"When does it pay?"}]`)(f)
+			set("club/2026-03-10.json", `[{"type":"message","user":"U2","ts":"1773133200.000001","text":"Second question?"},{"type":"message","user":"U1","ts":"1773050400.000001","thread_ts":"1773046800.000001","text":"From day one."}]`)(f)
+		}},
 		{name: "a folder named by the ID", change: func(f fstest.MapFS) { move(f, "books/", "C1/") }},
 		{name: "a folder whose name is taken apart", channel: "b\u00fccher", change: func(f fstest.MapFS) {
 			move(f, "books/", "bu\u0308cher/")
@@ -127,6 +145,21 @@ func TestShapes(t *testing.T) {
 		{name: "slackdump's file of one thread beside the channel's", change: func(f fstest.MapFS) {
 			only("C1.json", dump)(f)
 			set("C1-1773046800.000001.json", dump)(f)
+		}},
+		{name: "slackdump's file beside the folder of what was attached", change: func(f fstest.MapFS) {
+			only("C1.json", dump)(f)
+			set("C1/F1-data.json", `{"not":"messages"}`)(f)
+		}},
+		{name: "slackdump's archive, users included", change: func(f fstest.MapFS) {
+			only("C1.json.gz", gzipped(`{"t":5,"ts":1,"id":"C1","ci":{"id":"C1","name":"books","topic":{}}}
+				{"t":0,"ts":2,"id":"C1","n":2,"l":true,"m":[{"type":"message","user":"U2","ts":"1773046800.000001","thread_ts":"1773046800.000001","text":"When does it pay?"},{"type":"message","user":"U2","ts":"1773133200.000001","text":"Second question?"}]}
+				{"t":1,"ts":3,"id":"C1","n":1,"r":"1773046800.000001","p":{"ts":"1773046800.000001"},"m":[{"type":"message","user":"U2","ts":"1773046800.000001","thread_ts":"1773046800.000001","text":"When does it pay?"},{"type":"message","user":"U1","ts":"1773050400.000001","thread_ts":"1773046800.000001","text":"From day one."}]}`))(f)
+			for _, name := range []string{"channels.json", "users.json"} {
+				delete(f, name)
+			}
+			set("channels.json.gz", gzipped(`{"t":3,"n":1,"ch":[{"id":"C1","name":"books"}]}`))(f)
+			set("users.json.gz", gzipped(`{"t":4,"n":1,"u":[{"id":"U1","profile":{"display_name":"Ilse Marrow"}}]}{"t":4,"n":1,"u":[{"id":"U2","name":"tino"}]}`))(f)
+			set("workspace.json.gz", gzipped(`{"t":6}`))(f)
 		}},
 		{name: "the folder of one channel alone", change: func(f fstest.MapFS) {
 			delete(f, "channels.json")
@@ -254,7 +287,8 @@ func TestWhatIsNoExport(t *testing.T) {
 		says string
 	}{
 		"slackdump's database": {files(map[string]string{"slackdump.sqlite": "x"}), "slackdump convert"},
-		"slackdump's archive":  {files(map[string]string{"C1.json.gz": "x", "users.json.gz": "x"}), "slackdump convert"},
+		"a broken archive":     {files(map[string]string{"C1.json.gz": "x", "channels.json": `[{"id":"C1","name":"books"}]`}), "C1.json.gz"},
+		"an archive cut short": {files(map[string]string{"books.json.gz": gzipped(`{"t":0,"m":[{"ts":"1.1"`)}), "books.json.gz"},
 		"an answer of the API": {files(map[string]string{"channels.json": `[{"id":"C1","name":"books"}]`, "books/2026-03-09.json": `{"ok":false,"error":"not_authed"}`}), `"messages"`},
 	} {
 		_, err := Read(c.fs, Options{Channel: "books"})

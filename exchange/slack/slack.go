@@ -3,7 +3,8 @@
 // An export is a ZIP, or the directory it unpacks to: users.json (org_users.json on
 // Enterprise Grid), channels.json, groups.json, and for each channel a directory of
 // files YYYY-MM-DD.json, each a JSON array of messages. What other programs make of it
-// is read too: one JSON file for each channel, slackdump's dumps with their nested threads,
+// is read too: one JSON file for each channel, slackdump's dumps with their nested threads, its
+// compressed archives,
 // lists that are null or inside of an object, a byte order mark. Read takes one channel of
 // it and gives the weeks it holds, as qa.Imported.
 //
@@ -184,9 +185,10 @@ type reader struct {
 	dirs      []string          // of the channel: one, or several after it was renamed
 	files     []string          // of the channel, outside of directories
 	passed    []PassedOver
-	channel   string     // its name
-	channelID string     // "" when the export does not say
-	messages  []*message // in the order of the files
+	inArchive map[string]bool // ts of what one of slackdump's archives has given
+	channel   string          // its name
+	channelID string          // "" when the export does not say
+	messages  []*message      // in the order of the files
 	byTS      map[string]*message
 	threads   []*thread
 	deleted   map[string]bool // ts of messages that an entry says were deleted
