@@ -86,6 +86,9 @@ Look at the guesses, and correct them, before they are taken:
 			if out != "" && (!dryRun || len(args) != 1) {
 				return codedf(exitUsage, "-o goes with --dry-run and one file")
 			}
+			if dryRun && a.accept != (qa.ImportChoice{}) {
+				return codedf(exitUsage, "--dry-run does not look at what is here already. Import without --revise and --withdraw: that lists what changed there, and leaves it as it is here")
+			}
 			if relay != "" {
 				if err := qa.CheckRelay(relay); err != nil {
 					return coded(exitUsage, err)
