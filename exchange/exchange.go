@@ -227,9 +227,8 @@ func slug(s string) string {
 const maxWeekSource = 200
 
 // nameSources gives every post its source. One that the reader has named keeps it,
-// if it is the first of that name. Any other is the week's source, then a hash of writer and text, then a counter where the same
-// person wrote the same again: it depends on neither place nor nesting, so a page
-// that has grown, or whose threads somebody has corrected, adds only what is new.
+// if it is the first of that name. Any other is named by qa.SourceByText, with a counter
+// where the same person wrote the same again.
 func nameSources(im *qa.Imported) {
 	used := make(map[string]bool, len(im.Posts))
 	for i := range im.Posts {
@@ -245,8 +244,7 @@ func nameSources(im *qa.Imported) {
 		if p.Source != "" {
 			continue
 		}
-		sum := sha256.Sum256([]byte(p.Name + "\x00" + p.Text))
-		base := im.Source + "#" + hex.EncodeToString(sum[:8])
+		base := qa.SourceByText(im.Source, p.Name, p.Text)
 		for p.Source == "" || used[p.Source] {
 			seen[base]++
 			p.Source = base
@@ -297,6 +295,9 @@ func finish(name string, im *qa.Imported) error {
 	im.Guesses = 0
 	for i := range im.Posts {
 		p := &im.Posts[i]
+		if p.Text == withdrawnQuestion || p.Text == hiddenQuestion {
+			im.Absent = append(im.Absent, p.Source)
+		}
 		switch {
 		case len(p.Text) > qa.MaxText:
 			return refuse(name, p.Line, ErrLimit, "a message of %d bytes, at most %d are allowed", len(p.Text), qa.MaxText)

@@ -187,6 +187,20 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 	id := e.ID
 	e.ID, e.Founder, e.Roles, e.Relays, e.MovedTo, e.Cover, e.Gate, e.Closed = "", "", nil, nil, "", "", 0, false
 	e.Winners, e.Draw = nil, nil
+	source := func(p *jsonPost) string {
+		if p.Source == "" && p.ID != "" {
+			return "json:" + string(id) + "#" + string(p.ID)
+		}
+		return p.Source
+	}
+	// A later import is told what became of those that are not taken.
+	leave := func(p *jsonPost) {
+		if p.Withdrawn {
+			im.Deleted = append(im.Deleted, source(p))
+		} else {
+			im.Present = append(im.Present, source(p))
+		}
+	}
 	take := func(p *jsonPost, parent int) int {
 		at := len(im.Posts)
 		writer := p.Name
@@ -197,12 +211,7 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 			Parent: parent, Name: writer, Text: p.Text, AtMillis: p.At,
 			AsAuthor: p.Author && parent >= 0,
 		})
-		switch {
-		case p.Source != "":
-			im.Posts[at].Source = p.Source
-		case p.ID != "":
-			im.Posts[at].Source = "json:" + string(id) + "#" + string(p.ID)
-		}
+		im.Posts[at].Source = source(p)
 		if rs, _ := ReactionsX(Carried(p.X)); rs != "" {
 			im.Posts[at].X = map[string]string{XReactions: rs}
 		}
@@ -218,12 +227,14 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 		for _, r := range t.Replies {
 			if why := r.left(); why != "" {
 				im.Skipped = append(im.Skipped, qa.Skipped{Reason: "a reply that was " + why, Text: string(r.ID)})
+				leave(&r)
 				continue
 			}
 			replies = append(replies, r)
 		}
 		if why := t.left(); why != "" {
 			im.Skipped = append(im.Skipped, qa.Skipped{Reason: "a question that was " + why, Text: string(t.ID)})
+			leave(&t.jsonPost)
 			if len(replies) == 0 {
 				continue
 			}

@@ -1,5 +1,11 @@
 package qa
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+)
+
 // Imported is a week as an exchange format holds it, before it becomes changes.
 type Imported struct {
 	Format string // "jekyll", "page", "json", "slack"
@@ -11,6 +17,55 @@ type Imported struct {
 	Skipped []Skipped
 	// Guesses counts what the format does not say and the reader decided.
 	Guesses int
+
+	// What the input says, beside Posts, about messages that an earlier version of it may
+	// have held; each is named by its source (ImportedPost.Source).
+	//
+	// Deleted were deleted where the input comes from. A post of Posts that is among them
+	// holds a line in the place of its words.
+	Deleted []string `json:",omitempty"`
+	// Absent are posts of Posts whose words the input does not hold, though they were not deleted.
+	Absent []string `json:",omitempty"`
+	// Present are messages that the input holds and that are left out of Posts.
+	Present []string `json:",omitempty"`
+	// The input is complete between these times, in milliseconds since 1970 UTC; 0: without a bound.
+	FromMillis, ToMillis int64 `json:",omitempty"`
+
+	// Accept is what the person who imports has chosen.
+	Accept ImportChoice `json:",omitzero"`
+}
+
+// ImportChoice is what a person who imports again has chosen to bring in. Nothing of it is
+// done without being asked for.
+type ImportChoice struct {
+	Revise   bool // edits, as revisions
+	Withdraw bool // deletions, as withdrawals
+}
+
+// The ways in which an input can differ from the posts that an earlier import made of it.
+const (
+	ChangedText      = "text"      // edited there
+	ChangedDeleted   = "deleted"   // deleted there, as the input says
+	ChangedMissing   = "missing"   // no longer in the input, which does not say why
+	ChangedName      = "name"      // its writer has another name there
+	ChangedReactions = "reactions" // it has other reactions there
+)
+
+// ImportChange is a post of an earlier import that the input has otherwise now, or has no
+// longer.
+type ImportChange struct {
+	Post     PostID `json:"post"`
+	Source   string `json:"source"`
+	Name     string `json:"name"` // of the writer, as it stands here
+	AtMillis int64  `json:"at"`
+	Kind     string `json:"kind"` // one of the Changed constants
+	// Was and Is are the beginnings of the text, or the names, here and there.
+	Was string `json:"was,omitempty"`
+	Is  string `json:"is,omitempty"`
+	// Done: it was brought in now.
+	Done bool `json:"done,omitempty"`
+	// Kept says why it can not, or was not, brought in though that was asked for.
+	Kept string `json:"kept,omitempty"`
 }
 
 // ImportedPost is one message of an import.
@@ -35,3 +90,17 @@ type Skipped struct {
 	Text   string `json:"text,omitempty"`  // the beginning of it
 	Where  string `json:"where,omitempty"` // in an input of many files: which, and where in it
 }
+
+// SourceByText names a message that has no name of its own by its writer and its words. It
+// depends on neither place nor nesting, so a page that has grown, or whose threads somebody has
+// corrected, adds only what is new; an edited message has another name.
+func SourceByText(week, name, text string) string {
+	sum := sha256.Sum256([]byte(name + "\x00" + text))
+	return week + "#" + hex.EncodeToString(sum[:8])
+}
+
+// byText is the end of such a name, with a number where the same was written again.
+var byText = regexp.MustCompile(`#[0-9a-f]{16}(?:-\d+)?$`)
+
+// IsSourceByText reports whether a source was made by SourceByText.
+func IsSourceByText(source string) bool { return byText.MatchString(source) }

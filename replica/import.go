@@ -16,7 +16,12 @@ type ImportResult struct {
 	Event     qa.EventID
 	Questions int
 	Replies   int
-	Known     int // posts that were there already
+	Known     int // posts that were there already, and are the same in the input
+
+	// Changes are posts of earlier imports that the input has otherwise, or no longer has.
+	Changes   []qa.ImportChange
+	Revised   int // of Changes, brought in now
+	Withdrawn int // of Changes, brought in now
 }
 
 // ErrBadImport is returned by Import for a week whose posts do not fit together.
@@ -28,8 +33,10 @@ const postGapMillis = 1000
 // Import takes a week into an event, whole or not at all, in one transaction. For
 // "" it makes a new event of it, unless this person has founded one from the same
 // source before. A post whose source an organiser's post of the event already
-// has is passed over, so importing again adds nothing. ErrNotOrganiser is
-// returned for an event of somebody else.
+// has is passed over, so importing again adds nothing; what of it is another in the input now
+// is reported, and brought in as far as week.Accept says. An input that only tells of deletions
+// makes no new event: the result then names none. ErrNotOrganiser is returned for an event of
+// somebody else.
 func (n *Node) Import(ctx context.Context, id qa.EventID, week qa.Imported, relay string) (ImportResult, error) {
 	return n.importWeek(ctx, id, week, relay, false)
 }
@@ -55,17 +62,18 @@ func (n *Node) importWeek(ctx context.Context, id qa.EventID, week qa.Imported, 
 		}
 		id = found
 	}
+	if id == "" && len(week.Posts) == 0 && len(week.Deleted) > 0 {
+		return ImportResult{}, nil // it tells of an earlier import, and there was none
+	}
 	if id == "" {
-		return n.importNew(ctx, event, week.Posts, relay, listed)
+		return n.importNew(ctx, event, week, relay, listed)
 	}
 	e, err := n.event(id)
 	if err != nil {
 		return ImportResult{}, err
 	}
-	if all, err := n.allKnown(ctx, id, week.Posts); err != nil {
-		return ImportResult{}, err
-	} else if all {
-		return ImportResult{Event: id, Known: len(week.Posts)}, nil
+	if result, all, err := n.allKnown(ctx, id, &week); err != nil || all {
+		return result, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -77,7 +85,7 @@ func (n *Node) importWeek(ctx context.Context, id qa.EventID, week qa.Imported, 
 		return ImportResult{}, ErrNotOrganiser
 	}
 	d := &draft{e: e}
-	result, err := d.importPosts(here, week.Posts)
+	result, err := d.importPosts(here, &week)
 	if err != nil {
 		d.drop()
 		return ImportResult{}, err
@@ -85,13 +93,13 @@ func (n *Node) importWeek(ctx context.Context, id qa.EventID, week qa.Imported, 
 	return result, d.save(ctx)
 }
 
-func (n *Node) importNew(ctx context.Context, event qa.Event, posts []qa.ImportedPost, relay string, listed bool) (ImportResult, error) {
+func (n *Node) importNew(ctx context.Context, event qa.Event, week qa.Imported, relay string, listed bool) (ImportResult, error) {
 	d, err := n.genesis(event, relay)
 	if err != nil {
 		return ImportResult{}, err
 	}
 	d.e.mu.Lock()
-	result, err := d.importPosts(d.e.fold.Event(), posts)
+	result, err := d.importPosts(d.e.fold.Event(), &week)
 	if err != nil {
 		d.drop()
 	} else {
@@ -133,28 +141,22 @@ func (n *Node) forgetSources() {
 	n.sources.of = nil
 }
 
-// allKnown reports whether an import would add nothing, from the views alone.
-func (n *Node) allKnown(ctx context.Context, id qa.EventID, posts []qa.ImportedPost) (bool, error) {
+// allKnown reports whether an import would add and change nothing, from the views alone,
+// and what it then says.
+func (n *Node) allKnown(ctx context.Context, id qa.EventID, week *qa.Imported) (ImportResult, bool, error) {
 	event, err := n.read(ctx, id)
 	if err != nil || !event.HasRole(n.Identity(), qa.RoleOrganiser) {
-		return false, err
+		return ImportResult{}, false, err
 	}
 	here, err := n.store.Posts(ctx, id)
 	if err != nil {
-		return false, err
+		return ImportResult{}, false, err
 	}
-	known := map[string]bool{}
-	for i := range here {
-		if event.HasRole(here[i].By, qa.RoleOrganiser) {
-			known[here[i].Source] = true
-		}
+	c := compareImport(n.Identity(), event, here, week)
+	if c.fresh > 0 || len(c.acts) > 0 {
+		return ImportResult{}, false, nil
 	}
-	for i := range posts {
-		if posts[i].Source == "" || !known[posts[i].Source] {
-			return false, nil
-		}
-	}
-	return true, nil
+	return ImportResult{Event: id, Known: c.same, Changes: c.changes}, true, nil
 }
 
 // importedBefore finds the event that this person founded from a source.
@@ -188,28 +190,27 @@ func (n *Node) importedBefore(ctx context.Context, source string) (qa.EventID, e
 	return of[source], nil
 }
 
-// importPosts drafts one change for each post that is not there yet.
-func (d *draft) importPosts(event qa.Event, posts []qa.ImportedPost) (ImportResult, error) {
-	result := ImportResult{Event: d.e.id}
-	known := map[string]qa.PostID{}
-	for _, p := range d.e.fold.Posts() {
-		if p.Source != "" && event.HasRole(p.By, qa.RoleOrganiser) {
-			known[p.Source] = p.ID
-		}
-	}
+// importPosts drafts one change for each post that is not there yet, and for each change of
+// one that is there which the person has chosen to bring in.
+func (d *draft) importPosts(event qa.Event, week *qa.Imported) (ImportResult, error) {
+	c := compareImport(d.e.node.Identity(), event, d.e.fold.Posts(), week)
+	result := ImportResult{Event: d.e.id, Known: c.same, Changes: c.changes}
 	// The time of a post is that of its place in the file, so that a longer
 	// version of the file puts its new posts between the old ones.
 	start := event.StartsAtMillis
 	if start == 0 {
 		start = d.e.node.cfg.Now().UnixMilli()
 	}
-	ids := make([]qa.PostID, len(posts))
-	for i, p := range posts {
+	taken := map[string]qa.PostID{} // by source: two of an input may have the same
+	for i, p := range week.Posts {
 		if p.Parent >= i || p.Parent < -1 {
 			return result, fmt.Errorf("line %d: a reply stands before what it replies to: %w", p.Line, ErrBadImport)
 		}
-		if id, ok := known[p.Source]; ok && p.Source != "" {
-			ids[i] = id
+		if c.ids[i] != "" {
+			continue
+		}
+		if id, ok := taken[p.Source]; ok && p.Source != "" {
+			c.ids[i] = id
 			result.Known++
 			continue
 		}
@@ -221,7 +222,7 @@ func (d *draft) importPosts(event qa.Event, posts []qa.ImportedPost) (ImportResu
 			act.AtMillis = start + int64(i+1)*postGapMillis
 		}
 		if p.Parent >= 0 {
-			act.Parent = ids[p.Parent]
+			act.Parent = c.ids[p.Parent]
 			result.Replies++
 		} else {
 			result.Questions++
@@ -230,9 +231,19 @@ func (d *draft) importPosts(event qa.Event, posts []qa.ImportedPost) (ImportResu
 		if err != nil {
 			return result, fmt.Errorf("line %d: %w; nothing was imported", p.Line, err)
 		}
-		ids[i] = made.Post
+		c.ids[i] = made.Post
 		if p.Source != "" {
-			known[p.Source] = made.Post
+			taken[p.Source] = made.Post
+		}
+	}
+	for _, act := range c.acts {
+		if _, err := d.do(act); err != nil {
+			return result, fmt.Errorf("post %s cannot be changed: %w; nothing was imported", act.Post, err)
+		}
+		if act.Kind == qa.ActEdit {
+			result.Revised++
+		} else {
+			result.Withdrawn++
 		}
 	}
 	return result, nil

@@ -179,7 +179,7 @@ func TestImportingAgainAddsNothing(t *testing.T) {
 		changes := len(entries(t, store, r.Event))
 		for _, into := range []qa.EventID{"", r.Event} {
 			again, err := n.Import(bounded(t), into, imported(9), "")
-			if err != nil || again != (replica.ImportResult{Event: r.Event, Known: 9}) {
+			if err != nil || !reflect.DeepEqual(again, replica.ImportResult{Event: r.Event, Known: 9}) {
 				t.Fatalf("into %q: %+v, %v", into, again, err)
 			}
 		}

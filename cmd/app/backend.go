@@ -90,7 +90,10 @@ type importResult struct {
 	Event     qa.EventID
 	Questions int
 	Replies   int
-	Known     int // posts that were there already
+	Known     int // posts that were there already, and are the same
+	Changes   []qa.ImportChange
+	Revised   int
+	Withdrawn int
 }
 
 // connect opens the data directory in this process, or reaches the process that
@@ -283,7 +286,7 @@ func (l *local) Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID
 
 func (l *local) Import(ctx context.Context, event qa.EventID, week qa.Imported, relay string) (importResult, error) {
 	r, err := l.node.Import(ctx, event, week, relay)
-	return importResult{Event: r.Event, Questions: r.Questions, Replies: r.Replies, Known: r.Known}, err
+	return importResult(r), err
 }
 
 // Week returns an event as this person sees it.

@@ -86,15 +86,17 @@ func (a *app) takeIntoClub(ctx context.Context, b backend, name, relay string, f
 	reports := make([]importReport, 0, len(weeks))
 	listed := make([]qa.ListedWeek, 0, len(weeks))
 	for i, week := range weeks {
+		week.Accept = a.accept
 		r, err := b.ImportListed(ctx, week, relay)
 		if err != nil {
 			// What was taken so far is put on the list all the same.
 			err = fmt.Errorf("%s: %w; the %d before it were taken, and doing it again goes on from there", from[i], err, i)
 			return club, nil, errors.Join(a.explain(err), b.ListWeeks(ctx, club.ID, changedWeeks(club, listed)))
 		}
-		report := newImportReport(from[i], week)
-		report.Event, report.Questions, report.Replies, report.Known = r.Event, r.Questions, r.Replies, r.Known
-		reports = append(reports, report)
+		reports = append(reports, newImportReport(from[i], week).with(r))
+		if r.Event == "" {
+			continue // nothing but deletions, of what was never imported
+		}
 		e := week.Event
 		e.ID = r.Event
 		if relay != "" {

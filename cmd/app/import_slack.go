@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +20,7 @@ import (
 // slackFlags are those of `import` that go with --channel.
 type slackFlags struct {
 	channel, week, zone, title, authors string
-	announcements                       bool
+	announcements, bots                 bool
 }
 
 func (s *slackFlags) add(c *cobra.Command) {
@@ -32,11 +31,12 @@ func (s *slackFlags) add(c *cobra.Command) {
 	f.StringVar(&s.title, "title", "", "with --week: the book's `title`, instead of what an announcement says")
 	f.StringVar(&s.authors, "authors", "", "with --week: its `authors` as they are named in the channel, separated by commas")
 	f.BoolVar(&s.announcements, "announcements", false, "with --channel: take what looks like an announcement too")
+	f.BoolVar(&s.bots, "bots", false, "with --channel: take what programs wrote too, such as the questions of a form")
 }
 
 // check refuses flags that go with --channel alone.
 func (s *slackFlags) check(c *cobra.Command) error {
-	for _, name := range []string{"week", "zone", "title", "authors", "announcements"} {
+	for _, name := range []string{"week", "zone", "title", "authors", "announcements", "bots"} {
 		if s.channel == "" && c.Flags().Changed(name) {
 			return codedf(exitUsage, "--%s goes with --channel, for a Slack export", name)
 		}
@@ -54,6 +54,8 @@ type slackReport struct {
 	Fates   map[slack.Fate]int `json:"fates"`
 	// Messages says what became of each message of the channel.
 	Messages []slack.Outcome `json:"messages"`
+	// PassedOver are files of the channel that gave no message.
+	PassedOver []slack.PassedOver `json:"passedOver"`
 }
 
 type slackWeek struct {
@@ -63,7 +65,7 @@ type slackWeek struct {
 }
 
 func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club, event, relay string, dryRun bool) error {
-	opts := slack.Options{Channel: s.channel, Title: s.title, Authors: s.authors, KeepAnnouncements: s.announcements}
+	opts := slack.Options{Channel: s.channel, Title: s.title, Authors: s.authors, KeepAnnouncements: s.announcements, KeepBots: s.bots}
 	var err error
 	if opts.Zone, err = time.LoadLocation(s.zone); err != nil {
 		return codedf(exitUsage, "--zone takes a name such as Europe/Lisbon, not %q", s.zone)
@@ -79,15 +81,18 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club,
 	if err != nil {
 		return coded(exitRefused, err)
 	}
-	report := slackReport{File: file, Channel: x.Channel, DryRun: dryRun, Weeks: []slackWeek{}, Fates: map[slack.Fate]int{}, Messages: append([]slack.Outcome{}, x.Outcomes...)}
+	report := slackReport{File: file, Channel: x.Channel, DryRun: dryRun, Weeks: []slackWeek{}, Fates: map[slack.Fate]int{}, Messages: append([]slack.Outcome{}, x.Outcomes...), PassedOver: append([]slack.PassedOver{}, x.PassedOver...)}
 	for _, o := range x.Outcomes {
 		report.Fates[o.Fate]++
 	}
-	if len(x.Weeks) == 0 {
+	none := func() error {
 		if s.week != "" {
 			return codedf(exitRefused, "the channel %s holds no question in the week of %s; nothing was imported. Without --week all its weeks are read", x.Channel, s.week)
 		}
 		return codedf(exitRefused, "the channel %s holds no question; nothing was imported", x.Channel)
+	}
+	if len(x.Weeks) == 0 {
+		return none()
 	}
 	weeks := make([]qa.Imported, len(x.Weeks))
 	names := make([]string, len(x.Weeks))
@@ -115,26 +120,46 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club,
 		}
 	}
 	for i, r := range taken {
+		if len(weeks[i].Posts) == 0 && len(r.Changes) == 0 {
+			continue // nothing but deletions, of what is not here
+		}
 		report.Weeks = append(report.Weeks, slackWeek{x.Weeks[i].Monday, r, append([]string{}, x.Weeks[i].Notes...)})
+	}
+	if len(report.Weeks) == 0 {
+		return none()
 	}
 	return a.printSlack(&report)
 }
 
+// readSlack reads an export without following a link out of it, and without waiting for
+// what is no file: os.Root holds to the one, slack.Read looks before it opens.
 func readSlack(file string, opts slack.Options) (slack.Export, error) {
-	var fsys fs.FS = os.DirFS(file)
-	if !isDir([]string{file}) {
-		f, err := os.Open(file)
+	if isDir([]string{file}) {
+		root, err := os.OpenRoot(file)
 		if err != nil {
 			return slack.Export{}, err
 		}
-		defer f.Close()
-		info, err := f.Stat()
-		if err != nil {
-			return slack.Export{}, err
-		}
-		if fsys, err = slack.OpenZip(filepath.Base(file), f, info.Size()); err != nil {
-			return slack.Export{}, err
-		}
+		defer root.Close()
+		return slack.Read(root.FS(), opts)
+	}
+	switch info, err := os.Stat(file); {
+	case err != nil:
+		return slack.Export{}, err
+	case !info.Mode().IsRegular():
+		return slack.Export{}, fmt.Errorf("%s is neither a file nor a folder, but a pipe or a device; nothing was imported. Save the ZIP and name it", file)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return slack.Export{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return slack.Export{}, err
+	}
+	fsys, err := slack.OpenZip(filepath.Base(file), f, info.Size())
+	if err != nil {
+		return slack.Export{}, err
 	}
 	return slack.Read(fsys, opts)
 }
@@ -167,11 +192,8 @@ func (a *app) printSlack(r *slackReport) error {
 	a.printf("#%s: %s: %s\n", plain(r.Channel), counted(len(r.Messages), "message", "messages"), strings.Join(parts, ", "))
 	for _, w := range r.Weeks {
 		a.printf("%s: %s\n", w.Monday, plain(w.Title))
-		a.printf("  %s and %s", counted(w.Questions, "question", "questions"), counted(w.Replies, "reply", "replies"))
-		if w.Known > 0 {
-			a.printf(", %s there already", map[bool]string{true: "1 post was", false: fmt.Sprintf("%d posts were", w.Known)}[w.Known == 1])
-		}
-		a.printf("\n")
+		a.printf("  %s and %s%s\n", counted(w.Questions, "question", "questions"), counted(w.Replies, "reply", "replies"), thereAlready(w.Known))
+		a.printChanges(&w.importReport)
 		if w.Event != "" {
 			a.printf("  event %s\n", w.Event)
 		}
@@ -182,14 +204,45 @@ func (a *app) printSlack(r *slackReport) error {
 	quiet := 0
 	for _, o := range r.Messages {
 		switch {
-		case o.Fate == slack.Proposed, o.Fate == slack.Skipped && o.Text != "":
-			a.printf("  not taken, %s: %s: %s\n", o.Where(), o.Reason, plain(o.Text))
+		case o.Fate == slack.OtherWeek:
+			continue
+		case o.Fate == slack.Proposed, o.Fate == slack.Skipped && (o.Text != "" || len(o.Left) > 0):
+			a.printf("  not taken, %s: %s\n", o.Where(), strings.TrimSuffix(plain(o.Reason)+": "+plain(o.Text), ": "))
 		case o.Fate == slack.Skipped:
 			quiet++
+		}
+		for _, l := range o.Left {
+			a.printf("  left out of %s (%s): %s\n", o.Where(), whose(&o), leftOut(l))
 		}
 	}
 	if quiet > 0 {
 		a.printf("  %s without words not taken; --json lists all, with the reason\n", counted(quiet, "message", "messages"))
 	}
+	for _, p := range r.PassedOver {
+		a.printf("  passed over, %s: %s\n", plain(p.File), plain(p.Reason))
+	}
 	return nil
+}
+
+// whose says who wrote a message and when, in UTC.
+func whose(o *slack.Outcome) string {
+	name := plain(o.Name)
+	if name == "" {
+		name = "no name"
+	}
+	if ms, ok := o.AtMillis(); ok {
+		return name + ", " + time.UnixMilli(ms).UTC().Format("2 January 2006 15:04 UTC")
+	}
+	return name
+}
+
+func leftOut(l slack.Left) string {
+	s := plain(l.Kind)
+	if l.Count > 1 {
+		s = fmt.Sprintf("%d times a %s", l.Count, s)
+	}
+	if l.Text != "" {
+		s += ": " + plain(l.Text)
+	}
+	return s
 }

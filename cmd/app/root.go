@@ -16,6 +16,7 @@ import (
 
 // app is what every command shares.
 type app struct {
+	accept  qa.ImportChoice // flags of import: what an earlier import is brought up to date in
 	std     streams
 	dataDir string // as given by --data; "" means the default
 	json    bool

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,10 +25,21 @@ type importReport struct {
 	Format    string       `json:"format"`
 	Questions int          `json:"questions"` // taken now
 	Replies   int          `json:"replies"`   // taken now
-	Known     int          `json:"known"`     // were there already
+	Known     int          `json:"known"`     // were there already, and are the same
 	Guesses   int          `json:"guesses"`   // messages of which it was guessed whether they open a thread
 	Guessed   []guess      `json:"guessed"`   // which, and how
 	Skipped   []qa.Skipped `json:"skipped"`
+	// Changes are posts of earlier imports that the input has otherwise now, or no longer has.
+	Changes   []qa.ImportChange `json:"changes"`
+	Revised   int               `json:"revised"`   // of Changes, brought in now
+	Withdrawn int               `json:"withdrawn"` // of Changes, brought in now
+}
+
+// with adds what an import brought.
+func (r importReport) with(i importResult) importReport {
+	r.Event, r.Questions, r.Replies, r.Known, r.Revised, r.Withdrawn = i.Event, i.Questions, i.Replies, i.Known, i.Revised, i.Withdrawn
+	r.Changes = append(r.Changes, i.Changes...)
+	return r
 }
 
 // guess is a message whose place the format does not say.
@@ -47,7 +59,8 @@ func (a *app) importCmd() *cobra.Command {
 		Long: `Bring in weeks. The format is recognised by the file's content. Without --event each
 file becomes an event of its own, with it all go into that one. A file is taken whole
 or not at all, what could not be taken is listed with its line, and the same file
-imported again adds nothing.
+imported again adds nothing. What was edited or deleted there since is told, and brought in
+only with --revise and --withdraw; what somebody edited here meanwhile stays as it is.
 
 A bundle (` + "`flyleaf export --format bundle`" + `) is merged into the event that it is of, here and
 without any network; each of its changes is checked as one from a relay is.
@@ -72,6 +85,9 @@ Look at the guesses, and correct them, before they are taken:
 		RunE: func(c *cobra.Command, args []string) error {
 			if out != "" && (!dryRun || len(args) != 1) {
 				return codedf(exitUsage, "-o goes with --dry-run and one file")
+			}
+			if dryRun && a.accept != (qa.ImportChoice{}) {
+				return codedf(exitUsage, "--dry-run does not look at what is here already. Import without --revise and --withdraw: that lists what changed there, and leaves it as it is here")
 			}
 			if relay != "" {
 				if err := qa.CheckRelay(relay); err != nil {
@@ -103,8 +119,8 @@ Look at the guesses, and correct them, before they are taken:
 			switch {
 			case err != nil:
 				return err
-			case bundles != nil && (dryRun || relay != "" || event != ""):
-				return codedf(exitUsage, "a bundle is taken into the event that it is of: --event, --relay and --dry-run do not go with it; `flyleaf verify FILE` looks into one")
+			case bundles != nil && (dryRun || relay != "" || event != "" || a.accept != qa.ImportChoice{}):
+				return codedf(exitUsage, "a bundle is taken into the event that it is of: --event, --relay, --dry-run, --revise and --withdraw do not go with it; `flyleaf verify FILE` looks into one")
 			case bundles != nil:
 				return a.mergeBundles(c.Context(), args, bundles)
 			}
@@ -132,6 +148,8 @@ Look at the guesses, and correct them, before they are taken:
 	f := c.Flags()
 	f.BoolVar(&dryRun, "dry-run", false, "say what would be taken, and take nothing")
 	f.StringVarP(&out, "output", "o", "", "with --dry-run: write an outline to this `file`, to correct and import")
+	f.BoolVar(&a.accept.Revise, "revise", false, "importing again: bring in what was edited there since, as revisions")
+	f.BoolVar(&a.accept.Withdraw, "withdraw", false, "importing again: withdraw what was deleted there since, or is missing")
 	f.StringVar(&relay, "relay", "", "the relay of the new events, ws:// or wss://")
 	f.StringVar(&club, "club", "", "with a folder or --channel: the `name` of the club that lists its weeks; made when there is none")
 	fromSlack.add(c)
@@ -149,13 +167,12 @@ func (a *app) takeWeeks(ctx context.Context, b backend, event, relay string, fro
 	}
 	reports := make([]importReport, 0, len(weeks))
 	for i, week := range weeks {
+		week.Accept = a.accept
 		r, err := b.Import(ctx, id, week, relay)
 		if err != nil {
 			return nil, a.explain(fmt.Errorf("%s: %w", from[i], err))
 		}
-		report := newImportReport(from[i], week)
-		report.Event, report.Questions, report.Replies, report.Known = r.Event, r.Questions, r.Replies, r.Known
-		reports = append(reports, report)
+		reports = append(reports, newImportReport(from[i], week).with(r))
 	}
 	return reports, nil
 }
@@ -178,7 +195,7 @@ func newImportReport(file string, week qa.Imported) importReport {
 	if r.Skipped == nil {
 		r.Skipped = []qa.Skipped{}
 	}
-	r.Guessed = []guess{}
+	r.Guessed, r.Changes = []guess{}, []qa.ImportChange{}
 	for _, p := range week.Posts {
 		if p.Guessed {
 			r.Guessed = append(r.Guessed, guess{p.Line, p.Name, p.Parent < 0})
@@ -287,13 +304,8 @@ func (a *app) printReports(reports []importReport) error {
 	for _, r := range reports {
 		a.printf("%s: %s (%s)\n", r.File, plain(r.Title), r.Format)
 		a.printf("  %s and %s taken", counted(r.Questions, "question", "questions"), counted(r.Replies, "reply", "replies"))
-		switch {
-		case r.Known == 1:
-			a.printf(", 1 post was there already")
-		case r.Known > 1:
-			a.printf(", %d posts were there already", r.Known)
-		}
-		a.printf("\n")
+		a.printf("%s\n", thereAlready(r.Known))
+		a.printChanges(&r)
 		if r.Event != "" {
 			a.printf("  event %s\n", r.Event)
 		}
@@ -309,6 +321,58 @@ func (a *app) printReports(reports []importReport) error {
 		}
 	}
 	return nil
+}
+
+func thereAlready(known int) string {
+	switch known {
+	case 0:
+		return ""
+	case 1:
+		return ", 1 post was there already"
+	}
+	return fmt.Sprintf(", %d posts were there already", known)
+}
+
+// printChanges says what of earlier imports has changed or vanished where it came from, what
+// of it was brought in, and how the rest is.
+func (a *app) printChanges(r *importReport) {
+	offered := map[string]int{}
+	for _, c := range r.Changes {
+		where := fmt.Sprintf("%s, %s (%s)", plain(c.Name), time.UnixMilli(c.AtMillis).UTC().Format("2 January 2006 15:04 UTC"), c.Post)
+		done := map[bool]string{true: "brought in", false: "left as it is here"}[c.Done]
+		if c.Kept != "" {
+			done += ": " + c.Kept
+		}
+		switch c.Kind {
+		case qa.ChangedText:
+			a.printf("  edited there, %s: %q is now %q; %s\n", where, plain(c.Was), plain(c.Is), done)
+		case qa.ChangedDeleted:
+			a.printf("  deleted there, %s: %q; %s\n", where, plain(c.Was), done)
+		case qa.ChangedMissing:
+			a.printf("  no longer there, %s: %q; %s\n", where, plain(c.Was), done)
+		default:
+			offered[c.Kind]++
+			continue
+		}
+		if !c.Done && c.Kept == "" {
+			offered[c.Kind]++
+		}
+	}
+	for _, o := range []struct{ kind, one, many string }{
+		{qa.ChangedText, "1 edited post is another here; import again with --revise to bring the edit in as a revision", "%d edited posts are others here; import again with --revise to bring the edits in as revisions"},
+		{qa.ChangedDeleted, "1 post that was deleted there stands here; import again with --withdraw to withdraw it", "%d posts that were deleted there stand here; import again with --withdraw to withdraw them"},
+		{qa.ChangedMissing, "1 post is missing there and stands here; if it was deleted, import again with --withdraw to withdraw it", "%d posts are missing there and stand here; if they were deleted, import again with --withdraw to withdraw them"},
+		{qa.ChangedName, "the writer of 1 post has another name there; a post keeps the name that it was imported with", "the writers of %d posts have other names there; posts keep the names that they were imported with"},
+		{qa.ChangedReactions, "1 post has other reactions there; a post keeps those that it was imported with", "%d posts have other reactions there; posts keep those that they were imported with"},
+	} {
+		switch n := offered[o.kind]; n {
+		case 0:
+		case 1:
+			a.printf("  %s\n", o.one)
+		default:
+			a.printf("  "+o.many+"\n", n)
+		}
+	}
 }
 
 func (a *app) exportCmd() *cobra.Command {

@@ -20,7 +20,6 @@ import (
 
 	"github.com/microcosm-cc/bluemonday"
 	"github.com/yuin/goldmark"
-	emoji "github.com/yuin/goldmark-emoji"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/parser"
@@ -62,7 +61,7 @@ func newParser(lines ...renderer.Option) goldmark.Markdown {
 		goldmark.WithExtensions(
 			extension.Linkify, extension.Strikethrough,
 			extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignNone)),
-			emoji.New(emoji.WithRenderingMethod(emoji.Unicode)),
+			emojiCodes{},
 		),
 		goldmark.WithRendererOptions(append(lines,
 			renderer.WithNodeRenderers(util.Prioritized(ours{}, 10)),

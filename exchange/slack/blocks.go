@@ -1,172 +1,417 @@
 package slack
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
-// block is one of a message's blocks, or a piece of one: Slack nests them alike.
-type block struct {
-	Type      string          `json:"type"`
-	Text      json.RawMessage `json:"text"` // a string, or in some blocks an object
-	URL       string          `json:"url"`
-	UserID    string          `json:"user_id"`
-	ChannelID string          `json:"channel_id"`
-	Group     string          `json:"usergroup_id"`
-	Name      string          `json:"name"`
-	SkinTone  int             `json:"skin_tone"`
-	Range     string          `json:"range"`
-	Fallback  string          `json:"fallback"`
-	Value     string          `json:"value"`
-	Elements  json.RawMessage `json:"elements"`
-	Indent    int             `json:"indent"`
-	Style     json.RawMessage `json:"style"` // an object, or of a list a string
+// Bounds of the pieces of one message.
+const (
+	maxBlocks = 10_000 // of blocks, their elements and cells together
+	maxList   = 200    // blocks, or attachments, side by side; Slack allows 100 at most
+	maxDepth  = 8      // of blocks in blocks, lists in lists, attachments in attachments
+)
+
+// piece is one block of a message as Markdown.
+type piece struct {
+	words string
+	// parts are the bare letters of its pieces of text, where the block is one that Slack
+	// writes beside a message's text to say the same with formatting; nil for others.
+	parts []string
 }
 
-func (b *block) words() string {
-	var s string
-	if json.Unmarshal(b.Text, &s) == nil {
-		return s
-	}
-	var o struct{ Text string }
-	if json.Unmarshal(b.Text, &o) == nil {
-		return o.Text
-	}
-	return ""
+// blockReader reads the blocks of one message.
+type blockReader struct {
+	r     *reader
+	w     *writer
+	left  int // of maxBlocks
+	typed map[string]bool
+	m     *message // where what is decided, and what is not taken, is noted
+	parts []string // of the rich text at hand
 }
 
-func (b *block) elements() []block {
-	var out []block
-	if json.Unmarshal(b.Elements, &out) != nil {
-		return nil
+// blocks writes blocks as Markdown. What it does not take it leaves in the message's account.
+func (b *blockReader) blocks(list []node, depth int) []piece {
+	var out []piece
+	for _, n := range list {
+		if !b.count(depth) {
+			break
+		}
+		b.parts = nil
+		if s := strings.TrimSpace(squeeze(clean(b.block(n, depth)))); s != "" {
+			p := piece{words: s}
+			if n.text("type") == "rich_text" {
+				p.parts = b.parts
+			}
+			out = append(out, p)
+		}
 	}
 	return out
 }
 
-// maxBlocks bounds the pieces of one message.
-const maxBlocks = 10_000
-
-// blocks writes the blocks of a message that has no text, as some programs write
-// them, as Markdown.
-func (r *reader) blocks(raw json.RawMessage) string {
-	var list []block
-	if len(raw) == 0 || json.Unmarshal(raw, &list) != nil {
-		return ""
+// count takes one from what may still be read, and notes when that was all.
+func (b *blockReader) count(depth int) bool {
+	if b.left <= 0 || depth > maxDepth {
+		if b.left > -1 {
+			b.m.leave("rest", sprintf("it has more than %d pieces, or more than %d in one another", maxBlocks, maxDepth))
+			b.left = -1
+		}
+		return false
 	}
-	w := &writer{r: r}
-	var out []string
-	left := maxBlocks
-	for i := range list {
-		switch b := &list[i]; b.Type {
-		case "rich_text":
-			for _, part := range b.elements() {
-				if s := w.part(&part, &left); s != "" {
-					out = append(out, s)
-				}
-			}
-		case "section", "header":
-			if s := r.mrkdwn(b.words()); s != "" {
+	b.left--
+	return true
+}
+
+func (b *blockReader) block(n node, depth int) string {
+	switch kind := n.text("type"); kind {
+	case "rich_text":
+		var out []string
+		for _, part := range n.objects("elements") {
+			if s := b.part(part, depth+1); s != "" {
 				out = append(out, s)
 			}
 		}
-	}
-	return strings.TrimSpace(squeeze(clean(strings.Join(out, "\n\n"))))
-}
-
-func (w *writer) part(b *block, left *int) string {
-	switch b.Type {
-	case "rich_text_section":
-		return strings.TrimSpace(w.inline(b, left))
-	case "rich_text_preformatted":
-		var body strings.Builder
-		for _, e := range b.elements() {
-			body.WriteString(e.words())
-			if e.Type == "link" && e.words() == "" {
-				body.WriteString(e.URL)
+		return strings.Join(out, "\n\n")
+	case "section", "header":
+		out := []string{b.textIn(n, "text")}
+		for _, f := range n.objects("fields") {
+			if b.count(depth) {
+				out = append(out, b.textObject(f))
 			}
 		}
-		return fence(strings.Trim(body.String(), "\n"))
-	case "rich_text_quote":
-		return "> " + strings.ReplaceAll(strings.TrimSpace(w.inline(b, left)), "\n", "\n> ")
-	case "rich_text_list":
-		var style string
-		if json.Unmarshal(b.Style, &style) != nil {
-			style = "bullet"
+		if len(n.value("accessory")) > 0 {
+			out = append(out, b.element(n.object("accessory")))
 		}
-		var items []string
-		for i, item := range b.elements() {
-			mark := "- "
-			if style == "ordered" {
-				mark = strconv.Itoa(i+1) + ". "
+		return paragraphs(out)
+	case "context", "actions", "context_actions":
+		var out []string
+		for _, e := range n.objects("elements") {
+			if b.count(depth) {
+				out = append(out, b.element(e))
 			}
-			items = append(items, strings.Repeat("   ", min(max(b.Indent, 0), 8))+mark+strings.ReplaceAll(w.inline(&item, left), "\n", " "))
 		}
-		return strings.Join(items, "\n")
+		return paragraphs(out)
+	case "markdown":
+		return n.text("text") // Markdown as others know it
+	case "table", "data_table":
+		return b.table(n, depth+1)
+	case "image":
+		return b.picture(n)
+	case "video":
+		title := b.plainIn(n, "title")
+		out := []string{"(Video: " + link(cmp.Or(n.text("title_url"), n.text("video_url")), cmp.Or(title, n.text("alt_text"), "no title")) + ")"}
+		if d := b.plainIn(n, "description"); d != "" {
+			out = append(out, escape(d))
+		}
+		return paragraphs(out)
+	case "divider":
+		return ""
+	case "file":
+		b.m.leave("file from elsewhere", n.text("external_id"))
+		return ""
+	case "call":
+		b.m.leave("call", "")
+		return ""
+	default:
+		return b.unknown(kind, n)
 	}
-	return ""
 }
 
-func (w *writer) inline(b *block, left *int) string {
+// unknown takes the words of a piece of a kind that is not known, without formatting.
+func (b *blockReader) unknown(kind string, n node) string {
+	words := b.strangers(n)
+	if words == "" {
+		b.m.leave(sprintf("block of the kind %q", beginning(kind)), "")
+	} else {
+		b.m.noteOnce("a block of the kind %q is not known here; its words were taken without their formatting", beginning(kind))
+	}
+	return words
+}
+
+// strangers returns the words of a piece of a kind that is not known.
+func (b *blockReader) strangers(n node) string {
+	words := strangersWords(n.src, &b.left)
+	for i := range words {
+		words[i] = escape(clean(words[i]))
+	}
+	return strings.Join(words, "\n")
+}
+
+// element writes an element of a context, or what stands beside a section.
+func (b *blockReader) element(n node) string {
+	switch kind := n.text("type"); kind {
+	case "mrkdwn", "plain_text":
+		return b.textObject(n)
+	case "image":
+		return b.picture(n)
+	case "":
+		return ""
+	default: // what people press or choose
+		b.m.leave(strings.ReplaceAll(kind, "_", " "), cmp.Or(b.plainIn(n, "text"), b.plainIn(n, "placeholder"), n.text("action_id")))
+		return ""
+	}
+}
+
+func (b *blockReader) picture(n node) string {
+	words := strings.Join(nonEmpty(b.plainIn(n, "title"), oneLine(n.text("alt_text"))), ", ")
+	url := n.text("image_url")
+	if words == "" && url == "" {
+		b.m.leave("picture", "")
+		return ""
+	}
+	return "(Picture: " + link(url, cmp.Or(words, "no title")) + ")"
+}
+
+// textIn turns the text object, or the string, in a field.
+func (b *blockReader) textIn(n node, key string) string {
+	if v := n.value(key); len(v) > 0 && v[0] == '{' {
+		return b.textObject(n.object(key))
+	}
+	return b.r.mrkdwn(n.text(key), b.typed)
+}
+
+func (b *blockReader) textObject(n node) string {
+	if n.text("type") == "plain_text" && n.raw["emoji"] != nil && !n.flag("emoji") {
+		return escape(clean(n.text("text")))
+	}
+	return b.r.mrkdwn(n.text("text"), b.typed)
+}
+
+// plainIn returns the text in a field as one line, without formatting.
+func (b *blockReader) plainIn(n node, key string) string {
+	if v := n.value(key); len(v) > 0 && v[0] == '{' {
+		return oneLine(n.object(key).text("text"))
+	}
+	return oneLine(n.text(key))
+}
+
+// table writes the rows of a table, of which the first is its head.
+func (b *blockReader) table(n node, depth int) string {
+	var rows [][]string
+	width := 0
+	for _, raw := range n.list("rows") {
+		row := node{raw: map[string]json.RawMessage{"cells": raw}, odd: n.odd, path: n.name("rows")}
+		if o, ok := newNode(raw); ok { // a row as an object that holds its cells
+			row = o
+		}
+		var cells []string
+		for _, cell := range row.objects("cells") {
+			if !b.count(depth) {
+				break
+			}
+			s := ""
+			switch cell.text("type") {
+			case "rich_text":
+				s = b.block(cell, depth+1)
+			case "raw_text", "raw_number", "plain_text":
+				s = escape(cmp.Or(cell.text("text"), cell.text("value")))
+			case "mrkdwn":
+				s = b.textObject(cell)
+			default:
+				s = b.strangers(cell)
+			}
+			s = strings.Join(strings.Fields(strings.ReplaceAll(s, "\n", " / ")), " ")
+			cells = append(cells, strings.ReplaceAll(strings.ReplaceAll(s, `\|`, "|"), "|", `\|`))
+		}
+		rows = append(rows, cells)
+		width = max(width, len(cells))
+	}
+	if width == 0 {
+		return b.strangers(n)
+	}
 	var out strings.Builder
-	for _, e := range b.elements() {
-		if *left--; *left < 0 {
-			break
+	if c := oneLine(n.text("caption")); c != "" {
+		out.WriteString(escape(c) + "\n\n")
+	}
+	for i, row := range rows {
+		for len(row) < width {
+			row = append(row, "")
 		}
-		switch e.Type {
-		case "text":
-			out.WriteString(styled(e.words(), e.Style))
-		case "link":
-			out.WriteString(link(e.URL, e.words()))
-		case "user":
-			out.WriteString(escape(w.mention("@" + e.UserID)))
-		case "channel":
-			out.WriteString(escape(w.mention("#" + e.ChannelID)))
-		case "usergroup":
-			out.WriteString(escape("@" + e.Group))
-		case "broadcast":
-			out.WriteString("@" + e.Range)
-		case "emoji":
-			name := e.Name
-			if e.SkinTone > 0 {
-				name += "::skin-tone-" + strconv.Itoa(e.SkinTone)
-			}
-			out.WriteString(emojiOr(name))
-		case "color":
-			out.WriteString(escape(e.Value))
-		case "date":
-			out.WriteString(escape(e.Fallback))
+		out.WriteString("| " + strings.Join(row, " | ") + " |\n")
+		if i == 0 {
+			out.WriteString("|" + strings.Repeat(" --- |", width) + "\n")
 		}
 	}
 	return out.String()
 }
 
+// part writes a part of a rich text.
+func (b *blockReader) part(n node, depth int) string {
+	if !b.count(depth) {
+		return ""
+	}
+	switch kind := n.text("type"); kind {
+	case "rich_text_section":
+		return strings.TrimSpace(b.inline(n, depth))
+	case "rich_text_preformatted":
+		var body strings.Builder
+		for _, e := range n.objects("elements") {
+			s := e.text("text")
+			if s == "" && e.text("type") != "text" {
+				s = cmp.Or(e.text("url"), b.inlineElement(e))
+			}
+			b.parts = append(b.parts, letters(s))
+			body.WriteString(s)
+		}
+		return fence(strings.Trim(body.String(), "\n"))
+	case "rich_text_quote":
+		return quote(strings.TrimSpace(b.inline(n, depth)))
+	case "rich_text_list":
+		var items []string
+		number := 0
+		for _, item := range n.objects("elements") {
+			if item.text("type") == "rich_text_list" {
+				items = append(items, b.part(item, depth+1))
+				continue
+			}
+			number++
+			mark := "- "
+			if n.text("style") == "ordered" {
+				mark = strconv.Itoa(n.count("offset")+number) + ". "
+			}
+			items = append(items, strings.Repeat("   ", min(n.count("indent"), 8))+mark+strings.ReplaceAll(b.inline(item, depth), "\n", " "))
+		}
+		return strings.Join(items, "\n")
+	default:
+		return b.unknown(kind, n)
+	}
+}
+
+func (b *blockReader) inline(n node, depth int) string {
+	var out strings.Builder
+	for _, e := range n.objects("elements") {
+		if !b.count(depth) {
+			break
+		}
+		out.WriteString(b.inlineElement(e))
+	}
+	return out.String()
+}
+
+func (b *blockReader) inlineElement(e node) string {
+	said := func(s string) { b.parts = append(b.parts, letters(s)) }
+	switch kind := e.text("type"); kind {
+	case "text":
+		said(e.text("text"))
+		return styled(e.text("text"), e.object("style"))
+	case "link":
+		said(e.text("text"))
+		return link(e.text("url"), e.text("text"))
+	case "user":
+		return escape(b.w.mention("@" + e.text("user_id")))
+	case "channel":
+		return escape(b.w.mention("#" + e.text("channel_id")))
+	case "usergroup":
+		return escape(b.w.mention("!subteam^" + e.text("usergroup_id")))
+	case "team":
+		return escape("@" + e.text("team_id"))
+	case "broadcast":
+		return "@" + e.text("range")
+	case "emoji":
+		return emojiElement(e)
+	case "color":
+		said(e.text("value"))
+		return escape(e.text("value"))
+	case "date":
+		if s := e.text("fallback"); s != "" {
+			said(s)
+			return escape(s)
+		}
+		if at := int64(e.count("timestamp")); at > 0 {
+			return time.Unix(at, 0).UTC().Format("2 January 2006 15:04 UTC")
+		}
+		return "(a date)"
+	default:
+		return b.unknown(kind, e)
+	}
+}
+
+// emojiElement writes an emoji of a rich text: by its name, else by the characters that
+// Slack gives as numbers in base 16.
+func emojiElement(e node) string {
+	name := e.text("name")
+	if t := e.count("skin_tone"); t > 0 {
+		name += "::skin-tone-" + strconv.Itoa(t)
+	}
+	if s, ok := unicodeEmoji(name); ok {
+		return s
+	}
+	var out []rune
+	for hex := range strings.SplitSeq(e.text("unicode"), "-") {
+		c, err := strconv.ParseUint(hex, 16, 32)
+		if err != nil || !utf8.ValidRune(rune(c)) || c < 0x20 {
+			return emojiOr(name)
+		}
+		out = append(out, rune(c))
+	}
+	return string(out)
+}
+
 // styled writes a piece of text. Markdown's signs stand at words, so the spaces
 // around them stay outside.
-func styled(s string, style json.RawMessage) string {
-	var st struct{ Bold, Italic, Strike, Code bool }
-	if json.Unmarshal(style, &st) != nil {
-		st = struct{ Bold, Italic, Strike, Code bool }{}
-	}
+func styled(s string, style node) string {
 	core := strings.TrimSpace(s)
 	if core == "" {
 		return s
 	}
 	before, after, _ := strings.Cut(s, core)
-	switch {
-	case st.Code:
+	if style.flag("code") {
 		core = "`" + core + "`"
-	default:
+	} else {
 		core = escape(core)
 	}
-	if st.Italic {
+	if style.flag("italic") {
 		core = "_" + core + "_"
 	}
-	if st.Bold {
+	if style.flag("bold") {
 		core = "**" + core + "**"
 	}
-	if st.Strike {
+	if style.flag("strike") {
 		core = "~~" + core + "~~"
 	}
 	return before + core + after
+}
+
+// quote writes a text as one that somebody else said.
+func quote(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimRight("> "+l, " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// paragraphs joins what is not empty.
+func paragraphs(parts []string) string { return strings.Join(nonEmpty(parts...), "\n\n") }
+
+func nonEmpty(parts ...string) []string {
+	var out []string
+	for _, p := range parts {
+		if strings.TrimSpace(p) != "" {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// bareWords returns the words of a text, a space around each, by which it is compared with
+// another way of writing it. A text without words is one space.
+func bareWords(s string) string {
+	words := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
+	return " " + strings.ToLower(strings.Join(append(words, ""), " "))
+}
+
+// letters returns the letters and digits of a text in one run.
+func letters(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, s)
 }

@@ -1,9 +1,11 @@
 package slack
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,57 +15,94 @@ import (
 
 // message is one element of a day's file, and what becomes of it.
 type message struct {
-	Type        string          `json:"type"`
-	Subtype     string          `json:"subtype"`
-	User        string          `json:"user"`
-	BotID       string          `json:"bot_id"`
-	Username    string          `json:"username"`
-	Text        string          `json:"text"`
-	TS          string          `json:"ts"`
-	ThreadTS    string          `json:"thread_ts"`
-	DeletedTS   string          `json:"deleted_ts"`
-	Hidden      bool            `json:"hidden"`
-	UserProfile profile         `json:"user_profile"`
-	Edited      json.RawMessage `json:"edited"`
-	Message     json.RawMessage `json:"message"` // of message_changed: the message as it is now
-	Reactions   []reaction      `json:"reactions"`
-	Files       []attached      `json:"files"`
-	File        *attached       `json:"file"` // of old exports
-	Blocks      json.RawMessage `json:"blocks"`
+	Type, Subtype, User, BotID, Username, Text, TS, ThreadTS, DeletedTS string
+
+	UserProfile user // as the message names its writer, when users.json does not
+	Edited      bool
+	EditedTS    string
+	Reactions   []reaction
+	// body are the fields that hold words; they are decoded when they are needed.
+	body node
+	// copies are messages that this one brings along: the root of a thread that it was
+	// also sent to the channel from, or a message as an edit left it.
+	copies []json.RawMessage
 
 	file    string
 	index   int
+	within  string // where in the element it stands, when it is not the element itself
 	fate    Fate
 	reasons []string
+	left    []Left
 	week    string
 	words   string // Markdown
 	notice  bool   // nobody's words: counted, not listed
 	deleted bool   // a tombstone, or said to be deleted elsewhere
 	name    string // where it is not the user's: a bot's
+	botName string // as its profile says, which stands with newer messages
 }
 
 type reaction struct {
-	Name  string   `json:"name"`
-	Users []string `json:"users"`
-	Count int      `json:"count"`
+	Name  string
+	Users []string
+	Count int
 }
 
-type attached struct {
-	Name  string `json:"name"`
-	Title string `json:"title"`
-	Mode  string `json:"mode"`
-}
+// spoke are the fields of a message in which words can stand.
+var spoke = []string{"text", "blocks", "attachments", "files", "file", "x_files"}
 
-// readMessage reads one element. One that is no message is accounted for as such.
+// readMessage reads one element, field by field. One that is no message is accounted
+// for as such.
 func readMessage(file string, index int, raw json.RawMessage) *message {
-	m := &message{}
-	if err := json.Unmarshal(raw, m); err != nil {
-		m = &message{}
-		m.skip("it is not a message as Slack writes them: %v", err)
+	m := &message{file: file, index: index}
+	n, ok := newNode(raw)
+	if !ok {
+		m.skip("it is not a message as Slack writes them, but %s", beginning(string(raw)))
+		return m
 	}
-	m.file, m.index = file, index
+	m.Type, m.Subtype, m.User, m.BotID = n.text("type"), n.text("subtype"), n.text("user"), n.text("bot_id")
+	m.Username, m.Text = n.text("username"), n.text("text")
+	m.botName = oneLine(n.object("bot_profile").text("name"))
+	m.TS, m.ThreadTS, m.DeletedTS = canonicalTS(n.text("ts")), canonicalTS(n.text("thread_ts")), canonicalTS(n.text("deleted_ts"))
+	p := n.object("user_profile")
+	m.UserProfile = user{Display: oneLine(p.text("display_name")), Real: oneLine(p.text("real_name")), Handle: oneLine(p.text("name"))}
+	if len(n.value("edited")) > 0 {
+		m.Edited = true
+		m.EditedTS = canonicalTS(n.object("edited").text("ts"))
+	}
+	for _, x := range n.objects("reactions") {
+		m.Reactions = append(m.Reactions, reaction{Name: x.text("name"), Users: x.texts("users"), Count: x.count("count")})
+	}
+	m.body = node{raw: map[string]json.RawMessage{}, odd: n.odd}
+	for _, key := range spoke {
+		if v := n.value(key); len(v) > 0 {
+			m.body.raw[key] = v
+		}
+	}
+	for _, key := range []string{"root", "message"} { // the second of message_changed and message_replied
+		if v := n.value(key); len(v) > 0 {
+			m.copies = append(m.copies, v)
+		}
+	}
+	if m.Subtype == "file_comment" {
+		c := n.object("comment")
+		if words := c.text("comment"); words != "" {
+			m.Text = words
+		}
+		m.User = cmp.Or(m.User, c.text("user"))
+	}
 	return m
 }
+
+// threadReplies are the replies that slackdump nests in the message that opens a thread.
+func threadReplies(raw json.RawMessage) []json.RawMessage {
+	if !bytes.Contains(raw, []byte(nestedReplies)) {
+		return nil
+	}
+	n, _ := newNode(raw)
+	return n.list(nestedReplies)
+}
+
+const nestedReplies = "slackdump_thread_replies"
 
 func (m *message) skip(format string, args ...any) {
 	m.fate = Skipped
@@ -74,11 +113,57 @@ func (m *message) note(format string, args ...any) {
 	m.reasons = append(m.reasons, sprintf(format, args...))
 }
 
+// noteOnce is note of what several pieces of a message can bring about.
+func (m *message) noteOnce(format string, args ...any) {
+	if s := sprintf(format, args...); !slices.Contains(m.reasons, s) {
+		m.reasons = append(m.reasons, s)
+	}
+}
+
+// maxKinds bounds the kinds of pieces that are told apart in the account of one message.
+const maxKinds = 50
+
+// leave accounts for a piece of the message that is not taken.
+func (m *message) leave(kind, text string) {
+	text = beginning(text)
+	if len(m.left) >= maxKinds {
+		kind = "other piece"
+	}
+	for i := range m.left {
+		if l := &m.left[i]; l.Kind == kind {
+			l.Count++
+			if text != "" && len(l.Text) < 200 {
+				l.Text = strings.Join(nonEmpty(l.Text, text), "; ")
+			}
+			return
+		}
+	}
+	m.left = append(m.left, Left{Kind: kind, Count: 1, Text: text})
+}
+
 // taken reports whether the message is, or may still become, a post.
 func (m *message) taken() bool { return m.fate == "" || m.fate == Question || m.fate == Reply }
 
 // stamp is how Slack writes a time: seconds and a part that makes it unique.
 var stamp = regexp.MustCompile(`^(\d{1,11})\.(\d{1,9})$`)
+
+// canonicalTS writes a ts as Slack does, with six digits behind the point: programs that
+// took it for a number have cut zeros off. What is no time stays as it is.
+func canonicalTS(ts string) string {
+	whole, frac, _ := strings.Cut(ts, ".")
+	if strings.ContainsAny(ts, "eE") {
+		if f, err := strconv.ParseFloat(ts, 64); err == nil && f > 0 && f < 1e11 {
+			whole, frac, _ = strings.Cut(strconv.FormatFloat(f, 'f', 6, 64), ".")
+		}
+	}
+	if len(frac) < 6 {
+		frac += "000000"[len(frac):]
+	}
+	if s := whole + "." + frac; stamp.MatchString(s) {
+		return s
+	}
+	return ts
+}
 
 // millis returns the time that a ts says.
 func millis(ts string) (int64, bool) {
@@ -113,12 +198,13 @@ var notices = map[string]string{
 	"tabbed_canvas_updated": "a notice of the chat", "channel_canvas_updated": "a notice of the chat", "bot_disable": "a notice of the chat", "bot_enable": "a notice of the chat",
 	"slackbot_response": "Slackbot's words", "ekm_access_denied": "its words are encrypted",
 	"reply_broadcast": "it only points to a reply, which stands in its thread", "message_replied": "it only says that there is a reply",
-	"thread_locked": "a notice of the chat", "file_comment": "a comment on a file, not on the conversation",
+	"thread_locked": "a notice of the chat",
 }
 
 // spoken are the subtypes that are people's words.
 var spoken = map[string]bool{
 	"": true, "thread_broadcast": true, "me_message": true, "file_share": true, "file_mention": true, "document_mention": true, "channel_mention": true,
+	"file_comment": true,
 }
 
 // judge decides what a message is before anything is known of its thread. deleted
@@ -133,8 +219,11 @@ func (r *reader) judge(m *message, deleted map[string]bool, edited map[string]*m
 	}
 	switch m.Subtype {
 	case "message_changed":
-		now := &message{}
-		if json.Unmarshal(m.Message, now) != nil || now.TS == "" {
+		var now *message
+		if len(m.copies) > 0 {
+			now = readMessage(m.file, m.index, m.copies[len(m.copies)-1])
+		}
+		if now == nil || now.TS == "" {
 			m.skip("it says that a message was edited, and not which")
 			return
 		}
@@ -143,6 +232,7 @@ func (r *reader) judge(m *message, deleted map[string]bool, edited map[string]*m
 		return
 	case "message_deleted":
 		deleted[m.DeletedTS] = true
+		m.copies = nil
 		m.skip("it says that the message %s was deleted", beginning(m.DeletedTS))
 		return
 	}
@@ -151,7 +241,10 @@ func (r *reader) judge(m *message, deleted map[string]bool, edited map[string]*m
 		return
 	}
 	if first := r.byTS[m.TS]; first != nil {
-		m.skip("the same message once more (%s[%d])", first.file, first.index)
+		if first.taken() && m.EditedTS > first.EditedTS && m.Subtype != "tombstone" {
+			first.Text, first.body, first.Edited, first.EditedTS = m.Text, m.body, true, m.EditedTS
+		}
+		m.skip("the same message once more (%s)", first.where())
 		return
 	}
 	r.byTS[m.TS] = m
@@ -170,13 +263,45 @@ func (r *reader) judge(m *message, deleted map[string]bool, edited map[string]*m
 	case m.User == slackbot:
 		m.skip("Slackbot's words")
 	case m.Subtype == "bot_message" || m.User == "" && m.BotID != "" || known && u.Bot:
-		m.name = oneLine(m.Username)
-		m.skip("a bot's words")
+		m.name = cmp.Or(oneLine(m.Username), m.botName)
+		if !r.opts.KeepBots {
+			m.skip("a bot's words (--bots takes them)")
+		}
+	case m.User == "" && m.UserProfile.name() != "":
+		m.name = m.UserProfile.name()
 	case m.User == "":
 		m.skip("it names no writer")
 	case !spoken[m.Subtype]:
 		m.note("of the subtype %q, which is not known; taken, as a person wrote it", beginning(m.Subtype))
 	}
+}
+
+// adoptCopies takes messages that the export holds only inside of others: the question
+// of a reply that was also sent to the channel, a message that an edit tells of.
+func (r *reader) adoptCopies(deleted map[string]bool, edited map[string]*message) {
+	var all []*message
+	for _, m := range r.messages {
+		all = append(all, m)
+		for _, raw := range m.copies {
+			c := readMessage(m.file, m.index, raw)
+			_, ok := millis(c.TS)
+			if !ok || r.byTS[c.TS] != nil || deleted[c.TS] || len(r.messages) >= MaxMessages {
+				continue
+			}
+			c.Type, c.within, c.copies = "message", "copy", nil
+			if r.judge(c, deleted, edited); c.taken() {
+				c.note("it is in the export only as a copy inside of this entry")
+			}
+			all = append(all, c)
+		}
+	}
+	r.messages = all
+}
+
+// where says where in the export the message stands.
+func (m *message) where() string {
+	o := Outcome{File: m.file, Index: m.index, Within: m.within}
+	return o.Where()
 }
 
 // thread is a question with its replies, all in the order of the files, which is that
@@ -194,6 +319,8 @@ func (r *reader) thread() {
 	for _, m := range r.messages {
 		r.judge(m, deleted, edited)
 	}
+	r.adoptCopies(deleted, edited)
+	r.deleted = deleted
 	for ts := range deleted {
 		if m := r.byTS[ts]; m != nil && m.taken() {
 			m.deleted = true
@@ -202,19 +329,14 @@ func (r *reader) thread() {
 	}
 	for ts, now := range edited {
 		if m := r.byTS[ts]; m != nil && m.taken() && now.Subtype != "tombstone" {
-			m.Text, m.Blocks = now.Text, now.Blocks
-			if now.Edited != nil {
-				m.Edited = now.Edited
-			} else {
-				m.Edited = json.RawMessage("{}")
-			}
+			m.Text, m.body, m.Edited = now.Text, now.body, true
 		}
 	}
 	for _, m := range r.messages {
 		if m.words = r.markdown(m); m.fate != "" || m.deleted {
 			continue
 		}
-		if len(m.Edited) > 0 && string(m.Edited) != "null" {
+		if m.Edited {
 			m.note("edited in Slack; the export holds the last text only")
 		}
 	}
@@ -257,6 +379,13 @@ func (r *reader) thread() {
 		kept = append(kept, t)
 	}
 	r.threads = kept
+	for _, t := range r.threads { // several folders, or an archive, are not in the order of time
+		slices.SortStableFunc(t.replies, func(a, b *message) int {
+			at, _ := millis(a.TS)
+			bt, _ := millis(b.TS)
+			return cmp.Or(cmp.Compare(at, bt), cmp.Compare(a.TS, b.TS))
+		})
+	}
 }
 
 // writer names who wrote: a user, or a bot by its name.
@@ -278,7 +407,7 @@ func (r *reader) nameWriters() {
 		if m.User == slackbot {
 			u = user{Display: "Slackbot"}
 		} else if !ok || u.name() == "" {
-			u = user{Display: oneLine(m.UserProfile.DisplayName), Real: oneLine(m.UserProfile.RealName), Handle: oneLine(m.UserProfile.Name)}
+			u = m.UserProfile
 		}
 		if m.name != "" {
 			u = user{Display: m.name}

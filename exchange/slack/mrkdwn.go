@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"flyleaf/exchange/markdown"
 )
 
 // Slack's mrkdwn becomes Markdown in four steps: what must not be touched (code,
@@ -23,7 +25,7 @@ var (
 	fenced   = regexp.MustCompile("(?s)```(.*?)```")
 	code     = regexp.MustCompile("`([^`\n]+)`")
 	entity   = regexp.MustCompile(`<([^<>\n]+)>`)
-	emojiRef = regexp.MustCompile(`:([a-z0-9_+'-]+(?:::skin-tone-[2-6])?):`)
+	emojiRef = regexp.MustCompile(`^:([a-z0-9_+'-]+(?:::skin-tone-[2-6])?):`)
 	marked   = regexp.MustCompile(string(markOpen) + `(\d+)` + string(markClose))
 )
 
@@ -33,6 +35,7 @@ var decoder = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">")
 // writer turns one text.
 type writer struct {
 	r     *reader
+	typed map[string]bool // names of emoji that are codes wherever they stand
 	taken []string
 }
 
@@ -65,43 +68,10 @@ func clean(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// markdown returns the words of a message, "" for none.
-func (r *reader) markdown(m *message) string {
-	out := ""
-	if strings.TrimSpace(m.Text) != "" {
-		out = r.mrkdwn(m.Text)
-	} else {
-		out = r.blocks(m.Blocks)
-	}
-	files := m.Files
-	if m.File != nil && len(files) == 0 {
-		files = []attached{*m.File}
-	}
-	var names []string
-	for _, f := range files {
-		name := oneLine(f.Title)
-		if name == "" {
-			name = oneLine(f.Name)
-		}
-		switch {
-		case f.Mode == "tombstone" || f.Mode == "hidden_by_limit":
-			m.note("a file that was attached is gone from Slack")
-		case name == "":
-			name = "a file"
-			fallthrough
-		default:
-			names = append(names, escape(name))
-		}
-	}
-	if len(names) > 0 {
-		m.note("%d attached files are named in the text; the files stay in Slack", len(names))
-		out = strings.TrimSpace(out + "\n\n(Attached: " + strings.Join(names, ", ") + ")")
-	}
-	return out
-}
-
-func (r *reader) mrkdwn(text string) string {
-	w := &writer{r: r}
+// mrkdwn turns a text of Slack's. typed are the names of the emoji that Slack says are in
+// it, wherever they stand; nil when Slack does not say.
+func (r *reader) mrkdwn(text string, typed map[string]bool) string {
+	w := &writer{r: r, typed: typed}
 	s := clean(text)
 	s = fenced.ReplaceAllStringFunc(s, func(m string) string {
 		body := strings.Trim(w.plainEntities(m[3:len(m)-3]), "\n")
@@ -110,7 +80,7 @@ func (r *reader) mrkdwn(text string) string {
 	})
 	s = code.ReplaceAllStringFunc(s, func(m string) string { return w.put("`" + w.plainEntities(m[1:len(m)-1]) + "`") })
 	s = entity.ReplaceAllStringFunc(s, func(m string) string { return w.entity(m[1 : len(m)-1]) })
-	s = emojiRef.ReplaceAllStringFunc(s, w.emoji)
+	s = w.emojiCodes(s)
 
 	var lines []string
 	quoted := false // >>> quotes all that follows
@@ -154,12 +124,37 @@ func (w *writer) plainEntities(s string) string {
 	return decoder.Replace(s)
 }
 
-func (w *writer) emoji(m string) string {
-	if e, ok := unicodeEmoji(m[1 : len(m)-1]); ok {
-		return w.put(e)
+// emojiCodes turns emoji codes into emoji. One of an emoji that is not known stays as it
+// is, untouched by what follows.
+func (w *writer) emojiCodes(s string) string {
+	var out strings.Builder
+	done := 0
+	for i := 0; i < len(s); i++ {
+		if s[i] != ':' {
+			continue
+		}
+		n := markdown.EmojiCode(s, i)
+		if n == 0 {
+			m := emojiRef.FindStringSubmatch(s[i:min(len(s), i+maxEmojiRef)])
+			if m == nil || !w.typed[m[1]] {
+				continue
+			}
+			n = len(m[0])
+		}
+		out.WriteString(s[done:i])
+		code := s[i : i+n]
+		if e, ok := unicodeEmoji(code[1 : n-1]); ok {
+			code = e
+		}
+		out.WriteString(w.put(code))
+		done = i + n
+		i = done - 1
 	}
-	return w.put(m)
+	return out.String() + s[done:]
 }
+
+// maxEmojiRef bounds in bytes the name of an emoji with its colons.
+const maxEmojiRef = 100
 
 // mention names whom or what <@U…>, <#C…|name>, <!here> and their like mean.
 func (w *writer) mention(in string) string {

@@ -2,8 +2,16 @@
 //
 // An export is a ZIP, or the directory it unpacks to: users.json (org_users.json on
 // Enterprise Grid), channels.json, groups.json, and for each channel a directory of
-// files YYYY-MM-DD.json, each a JSON array of messages. Read takes one channel of
+// files YYYY-MM-DD.json, each a JSON array of messages. What other programs make of it
+// is read too: one JSON file for each channel, slackdump's dumps with their nested threads, its
+// compressed archives,
+// lists that are null or inside of an object, a byte order mark. Read takes one channel of
 // it and gives the weeks it holds, as qa.Imported.
+//
+// Words are taken from wherever Slack puts them: text, blocks of every kind, forwarded and
+// quoted messages, what programs attached, snippets and transcriptions. What of a message
+// is not taken stands in its Outcome. A field of an unexpected type costs
+// that field, not the message.
 //
 // Guarantees: every message of the channel has one Outcome, which says what became
 // of it and why; nothing is dropped in silence. Threads are built from thread_ts
@@ -53,6 +61,9 @@ type Options struct {
 	Zone *time.Location
 	// KeepAnnouncements takes what looks like an announcement too.
 	KeepAnnouncements bool
+	// KeepBots takes what programs wrote too: the questions of a form, what a bridge brings
+	// from another chat.
+	KeepBots bool
 	// Title and Authors, where not "", stand instead of what an announcement says;
 	// they go with Day. Authors are names, separated by commas.
 	Title, Authors string
@@ -60,9 +71,19 @@ type Options struct {
 
 // Export is what was read.
 type Export struct {
-	Channel  string // its name
-	Weeks    []Week // ascending; only those with a question
+	Channel string // its name
+	// Weeks ascend. They have a question, or at least a message that was deleted: then they
+	// hold no posts, and say only that (qa.Imported.Deleted).
+	Weeks    []Week
 	Outcomes []Outcome
+	// PassedOver are the files of the channel that gave no message, and why.
+	PassedOver []PassedOver
+}
+
+// PassedOver is a file that was not read, or holds no message.
+type PassedOver struct {
+	File   string `json:"file"`
+	Reason string `json:"reason"`
 }
 
 // Week is one week of the channel.
@@ -86,18 +107,39 @@ const (
 
 // Outcome accounts for one message of the channel, in the order of the files.
 type Outcome struct {
-	File   string `json:"file"`
-	Index  int    `json:"index"` // in the file's array, from 0
+	File  string `json:"file"`
+	Index int    `json:"index"` // in the file's array, from 0
+	// Within is where in that element the message stands, when it is not the element
+	// itself: a reply that is nested in its question, or a copy inside of another message.
+	Within string `json:"within,omitempty"`
 	TS     string `json:"ts,omitempty"`
 	Name   string `json:"name,omitempty"`
 	Fate   Fate   `json:"fate"`
 	Week   string `json:"week,omitempty"`   // the Monday, of what was taken or proposed
 	Reason string `json:"reason,omitempty"` // why not, or what was changed
 	Text   string `json:"text,omitempty"`   // the beginning
+	// Left is what of the message, taken or not, is not among its words here.
+	Left []Left `json:"left,omitempty"`
+}
+
+// Left is what stood in a message and was not taken: buttons, a file, the preview of a page.
+type Left struct {
+	Kind  string `json:"kind"` // what it is, in words
+	Count int    `json:"count"`
+	Text  string `json:"text,omitempty"` // what it says or is called, the beginning
 }
 
 // Where says where in the export the message stands.
-func (o *Outcome) Where() string { return fmt.Sprintf("%s[%d]", o.File, o.Index) }
+func (o *Outcome) Where() string {
+	if o.Within != "" {
+		return fmt.Sprintf("%s[%d] (%s)", o.File, o.Index, o.Within)
+	}
+	return fmt.Sprintf("%s[%d]", o.File, o.Index)
+}
+
+// AtMillis returns when the message was written, in milliseconds since 1970 UTC, and false
+// when its ts is no time.
+func (o *Outcome) AtMillis() (int64, bool) { return millis(o.TS) }
 
 // Read reads the channel that opts name. An *exchange.InputError is returned when
 // the export is refused; fsys is then as it was, like always.
@@ -128,7 +170,7 @@ func Read(fsys fs.FS, opts Options) (Export, error) {
 	if err != nil {
 		return Export{}, err
 	}
-	return Export{Channel: r.channel, Weeks: weeks, Outcomes: r.outcomes()}, nil
+	return Export{Channel: r.channel, Weeks: weeks, Outcomes: r.outcomes(), PassedOver: r.passed}, nil
 }
 
 func refuse(file string, err error, format string, args ...any) error {
@@ -140,20 +182,27 @@ type reader struct {
 	opts      Options
 	users     map[string]user
 	channels  map[string]string // ID → name
-	dir       string            // of the channel
-	channel   string            // its name
-	channelID string            // "" when the export does not say
-	messages  []*message        // in the order of the files
+	dirs      []string          // of the channel: one, or several after it was renamed
+	files     []string          // of the channel, outside of directories
+	passed    []PassedOver
+	inArchive map[string]bool // ts of what one of slackdump's archives has given
+	channel   string          // its name
+	channelID string          // "" when the export does not say
+	messages  []*message      // in the order of the files
 	byTS      map[string]*message
 	threads   []*thread
-	names     map[string]string // writer → the name shown
+	deleted   map[string]bool // ts of messages that an entry says were deleted
+	from, to  int64           // of the first and the last message, milliseconds since 1970
+	// near are, by week, the messages that are or may once have been in it.
+	near  map[string][]string
+	names map[string]string // writer → the name shown
 }
 
 // outcomes returns what became of each message.
 func (r *reader) outcomes() []Outcome {
 	out := make([]Outcome, len(r.messages))
 	for i, m := range r.messages {
-		out[i] = Outcome{File: m.file, Index: m.index, TS: m.TS, Name: r.nameOf(m), Fate: m.fate, Week: m.week, Reason: strings.Join(m.reasons, "; "), Text: beginning(m.words)}
+		out[i] = Outcome{File: m.file, Index: m.index, Within: m.within, TS: m.TS, Name: r.nameOf(m), Fate: m.fate, Week: m.week, Reason: strings.Join(m.reasons, "; "), Text: beginning(m.words), Left: m.left}
 	}
 	return out
 }

@@ -249,6 +249,29 @@ func TestAnnouncements(t *testing.T) {
 	}
 }
 
+// Where the title ends and who wrote the book, as announcements say it.
+func TestTitleAndAuthors(t *testing.T) {
+	for words, want := range map[string]string{
+		"Hi everyone! Book of the Week is *Design by Contract* by Ilse Marrow":                        "Design by Contract / Ilse Marrow",
+		"The book of this week is Design by Contract by Ilse Marrow. Ask away!":                       "Design by Contract / Ilse Marrow",
+		"Book of the week: *Borrowed Clocks*, by S. K. Marrow and Teodor Anand Jr. Ask away!":         "Borrowed Clocks / S. K. Marrow, Teodor Anand Jr",
+		"The *book of the week* is “Trial by Fire” by Ilse Marrow, who joins us.":                     "Trial by Fire / Ilse Marrow",
+		"The book of this week is <https://books.example/x|Tides by Night> by I. Marrow (12 copies!)": "Tides by Night / I. Marrow",
+		"The book of this week is Tides by Ilse Marrow, translated by Bo Ek. It was suggested by Ann": "Tides / Ilse Marrow",
+		"The book of this week is Tides by Ilse Marrow. Recommended by everybody and read by few.":    "Tides / Ilse Marrow",
+		"The book of this week is Tides by Ilse Marrow\nBrought to you by a publisher":                "Tides / Ilse Marrow",
+		"The book of this week is _Go, C. and Rust_ by A. B. & Cee Dee!":                              "Go, C. and Rust / A. B., Cee Dee",
+	} {
+		s := newSample()
+		s.say(8, 8, "U5", words)
+		s.say(8, 9, "U2", "Why?")
+		x := mustRead(t, s, botw)
+		if e := x.Weeks[0].Event; e.Title+" / "+e.Authors != want {
+			t.Errorf("%q: %s / %s, want %s", words, e.Title, e.Authors, want)
+		}
+	}
+}
+
 func TestMarkdownOfSlack(t *testing.T) {
 	r := &reader{users: map[string]user{"U1": {Display: "Orla_Q*"}}, channels: map[string]string{"C2": "random"}}
 	for _, c := range []struct{ in, want, shown string }{
@@ -278,7 +301,7 @@ func TestMarkdownOfSlack(t *testing.T) {
 		{"*a b * c*", `\*a b * c\*`, ""},
 		{"", "", ""},
 	} {
-		got := r.mrkdwn(c.in)
+		got := r.mrkdwn(c.in, nil)
 		if got != c.want {
 			t.Errorf("%q\n got %q\nwant %q", c.in, got, c.want)
 		}
@@ -326,8 +349,9 @@ func TestRefused(t *testing.T) {
 	}{
 		{"not an export", fstest.MapFS{"a.txt": {}}, botw, exchange.ErrUnknownFormat},
 		{"no channel named", broken(func(*sample) {}), Options{}, exchange.ErrSyntax},
-		{"no such channel", broken(func(*sample) {}), Options{Channel: "nope"}, exchange.ErrSyntax},
-		{"a channel outside", broken(func(*sample) {}), Options{Channel: "../x"}, exchange.ErrSyntax},
+		{"no such channel", broken(func(*sample) {}), Options{Channel: "nope"}, ErrNoFolder},
+		{"a channel outside", broken(func(*sample) {}), Options{Channel: "../x"}, ErrNoFolder},
+		{"a channel that nobody wrote in, or that was renamed", broken(func(*sample) {}), Options{Channel: "random"}, ErrNoFolder},
 		{"users that are no list", broken(file("users.json", `{"id":1}`)), botw, exchange.ErrSyntax},
 		{"a day cut short", broken(file("book-of-the-week/2021-03-09.json", `[{"type":"message"},`)), botw, exchange.ErrSyntax},
 		{"a day that is no JSON", broken(file("book-of-the-week/2021-03-09.json", "hello")), botw, exchange.ErrSyntax},
@@ -342,10 +366,8 @@ func TestRefused(t *testing.T) {
 	if _, err := OpenZip("x", bytes.NewReader([]byte("PK\x03\x04")), 4); !errors.Is(err, exchange.ErrSyntax) {
 		t.Errorf("%v", err)
 	}
-	// A channel that nobody has written in is no error.
-	x, err := Read(broken(func(*sample) {}), Options{Channel: "random"})
-	if err != nil || len(x.Weeks) != 0 {
-		t.Errorf("%+v, %v", x, err)
+	if _, err := Read(broken(func(*sample) {}), Options{Channel: "random"}); err == nil || !strings.Contains(err.Error(), "there are book-of-the-week.") {
+		t.Errorf("which folders there are is not said: %v", err)
 	}
 }
 
@@ -360,7 +382,7 @@ func TestZipBomb(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := int64(4 << 20)
-	err = each(z, "book-of-the-week/2021-03-08.json", &left, func(int, json.RawMessage) error { return nil })
+	_, err = each(z, "book-of-the-week/2021-03-08.json", &left, nil, func(int, json.RawMessage) error { return nil })
 	if !errors.Is(err, exchange.ErrTooBig) {
 		t.Errorf("%v", err)
 	}

@@ -37,6 +37,7 @@ func (r *reader) weeks() ([]Week, error) {
 		key := monday.Format(time.DateOnly)
 		by[key] = append(by[key], t)
 	}
+	r.nearWeeks(by)
 	want := ""
 	if !r.opts.Day.IsZero() {
 		want = r.monday(r.opts.Day.UnixMilli()).Format(time.DateOnly)
@@ -57,7 +58,7 @@ func (r *reader) weeks() ([]Week, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(w.Posts) > 0 {
+		if len(w.Posts)+len(w.Deleted) > 0 {
 			out = append(out, w)
 		}
 	}
@@ -92,7 +93,7 @@ func (r *reader) announced() map[string]int64 {
 func (r *reader) week(monday string, threads []*thread) (Week, error) {
 	start, err := time.ParseInLocation(time.DateOnly, monday, r.opts.Zone)
 	if err != nil {
-		return Week{}, refuse(r.dir, exchange.ErrSyntax, "%v", err)
+		return Week{}, refuse(r.channel, exchange.ErrSyntax, "%v", err)
 	}
 	w := Week{Monday: monday}
 	w.Format = Format
@@ -120,6 +121,7 @@ func (r *reader) week(monday string, threads []*thread) (Week, error) {
 	for _, t := range threads {
 		r.take(&w, t)
 	}
+	r.tellLaterImports(&w)
 	notices := 0
 	for _, m := range r.messages {
 		switch {
@@ -129,7 +131,7 @@ func (r *reader) week(monday string, threads []*thread) (Week, error) {
 			notices++
 			continue
 		}
-		w.Skipped = append(w.Skipped, qa.Skipped{Reason: strings.Join(m.reasons, "; "), Text: beginning(m.words), Where: fmt.Sprintf("%s[%d]", m.file, m.index)})
+		w.Skipped = append(w.Skipped, qa.Skipped{Reason: strings.Join(m.reasons, "; "), Text: beginning(m.words), Where: m.where()})
 	}
 	switch {
 	case notices == 1:
@@ -137,7 +139,7 @@ func (r *reader) week(monday string, threads []*thread) (Week, error) {
 	case notices > 1:
 		w.Notes = append(w.Notes, fmt.Sprintf("%d notices of the chat itself (who joined, what was pinned) were passed over.", notices))
 	}
-	if len(w.Posts) == 0 {
+	if len(w.Posts)+len(w.Deleted) == 0 {
 		return w, nil
 	}
 	if err := exchange.Finish(r.channel, &w.Imported); err != nil {
@@ -147,6 +149,66 @@ func (r *reader) week(monday string, threads []*thread) (Week, error) {
 		w.Notes = append(w.Notes, "None of the writers has the name of an author ("+e.Authors+"), so no reply is marked as one. --authors names them as they are shown.")
 	}
 	return w, nil
+}
+
+// tellLaterImports says of the messages that may once have been in a week, and are not among
+// its posts, whether they were deleted; that depends on how the export was read then: in
+// which zone, with announcements or without.
+func (r *reader) tellLaterImports(w *Week) {
+	w.FromMillis, w.ToMillis = r.from, r.to
+	taken := map[string]bool{}
+	for i := range w.Posts {
+		taken[w.Posts[i].Source] = true
+	}
+	for _, ts := range r.near[w.Monday] {
+		source := w.Source + "#" + ts
+		switch m := r.byTS[ts]; {
+		case r.deleted[ts] || m != nil && m.deleted:
+			w.Deleted = append(w.Deleted, source)
+		case m != nil && !taken[source]:
+			w.Present = append(w.Present, source)
+		case m == nil && taken[source]:
+			w.Absent = append(w.Absent, source)
+		}
+	}
+}
+
+// nearWeeks notes for each week what was written in it, in its threads, or about then.
+func (r *reader) nearWeeks(by map[string][]*thread) {
+	r.near = map[string][]string{}
+	note := func(monday, ts string) { r.near[monday] = append(r.near[monday], ts) }
+	about := func(ts string) {
+		ms, ok := millis(ts)
+		if !ok {
+			return
+		}
+		for _, weeks := range []int{-1, 0, 1} {
+			note(r.monday(ms).AddDate(0, 0, 7*weeks).Format(time.DateOnly), ts)
+		}
+	}
+	for monday, threads := range by {
+		for _, t := range threads {
+			note(monday, t.ts)
+			for _, m := range t.all() {
+				note(monday, m.TS)
+			}
+		}
+	}
+	for ts := range r.byTS {
+		ms, _ := millis(ts)
+		if r.from == 0 || ms < r.from {
+			r.from = ms
+		}
+		r.to = max(r.to, ms)
+		about(ts)
+	}
+	for ts := range r.deleted {
+		about(ts)
+	}
+	for monday, list := range r.near {
+		slices.Sort(list)
+		r.near[monday] = slices.Compact(list)
+	}
 }
 
 // take takes a thread into a week.

@@ -1,0 +1,96 @@
+package markdown
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/yuin/goldmark"
+	emoji "github.com/yuin/goldmark-emoji"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/renderer"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+)
+
+// maxEmojiCode is the length in bytes of the longest code that is looked for, colons
+// included; the longest name of an emoji that exists has some 60.
+const maxEmojiCode = 100
+
+// An emoji code, as chats write it: :tada:, :+1::skin-tone-3:.
+var (
+	emojiCodeHere   = regexp.MustCompile(`^:([a-z0-9_+'-]+(?:::skin-tone-[2-6])?):`)
+	emojiCodeBefore = regexp.MustCompile(`:[a-z0-9_+'-]+:$`)
+)
+
+// EmojiCode returns the length in bytes of the emoji code that begins with the colon
+// at byte i of s, and 0 when there is none or when what looks like one is part of a
+// word: "1:100:5" and "key:x:value" say what they say. A code may touch punctuation,
+// another code, and letters of a script that is written without spaces. Behind any other
+// letter or digit it is a code only if its name is of several words (:thank_you:).
+//
+// The work is bounded, whatever stands around i. Whether an emoji has that name is not
+// looked at.
+func EmojiCode(s string, i int) int {
+	m := emojiCodeHere.FindStringSubmatch(s[i:min(len(s), i+maxEmojiCode)])
+	if m == nil {
+		return 0
+	}
+	end := i + len(m[0])
+	after, _ := utf8.DecodeRuneInString(s[end:])
+	if end < len(s) && (joins(after) || after == ':' && emojiCodeHere.FindString(s[end:min(len(s), end+maxEmojiCode)]) == "") {
+		return 0
+	}
+	before, _ := utf8.DecodeLastRuneInString(s[:i])
+	switch {
+	case i == 0:
+	case joins(before):
+		if !strings.ContainsAny(m[1], "_-") {
+			return 0
+		}
+	case before == ':':
+		// The colon of a code before this one, or one that belongs to a word.
+		earlier := emojiCodeBefore.FindString(s[max(0, i-maxEmojiCode):i])
+		if earlier == "" {
+			return 0
+		}
+		if first, _ := utf8.DecodeLastRuneInString(s[:i-len(earlier)]); i > len(earlier) && joins(first) && !strings.ContainsAny(earlier, "_-") {
+			return 0
+		}
+	}
+	return len(m[0])
+}
+
+// joins reports whether a character makes one word with a letter beside it.
+func joins(r rune) bool {
+	return (unicode.IsLetter(r) || unicode.IsDigit(r)) &&
+		!unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+}
+
+// emojiCodes shows emoji codes as emoji, where EmojiCode finds one.
+type emojiCodes struct{}
+
+// Extend is called by goldmark.
+func (emojiCodes) Extend(m goldmark.Markdown) {
+	var shown []emoji.RendererOption
+	if o, ok := emoji.WithRenderingMethod(emoji.Unicode).(emoji.RendererOption); ok {
+		shown = append(shown, o)
+	}
+	m.Renderer().AddOptions(renderer.WithNodeRenderers(util.Prioritized(emoji.NewHTMLRenderer(shown...), 200)))
+	m.Parser().AddOptions(parser.WithInlineParsers(util.Prioritized(emojiParser{emoji.NewParser()}, 999)))
+}
+
+// emojiParser is the library's parser, which takes a code wherever it stands.
+type emojiParser struct{ parser.InlineParser }
+
+// Parse is called by goldmark at every colon.
+func (p emojiParser) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.Node {
+	_, at := block.PeekLine()
+	from, to := max(0, at.Start-2*maxEmojiCode), min(len(block.Source()), at.Start+2*maxEmojiCode)
+	if EmojiCode(string(block.Source()[from:to]), at.Start-from) == 0 {
+		return nil
+	}
+	return p.InlineParser.Parse(parent, block, pc)
+}

@@ -1,0 +1,288 @@
+package slack
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// markdown returns the words of a message, "" for none. What is in the message and is
+// not taken is noted with it.
+func (r *reader) markdown(m *message) string {
+	b := &blockReader{r: r, w: &writer{r: r}, left: maxBlocks, m: m}
+	body := m.body
+	body.raw = copyOf(body.raw, m.Text) // a comment on a file stands elsewhere
+	out := b.content(body, 0)
+	if m.body.odd != nil {
+		for _, name := range *m.body.odd {
+			m.leave("field that is not as Slack writes it", name)
+		}
+		*m.body.odd = nil
+	}
+	return out
+}
+
+func copyOf(fields map[string]json.RawMessage, text string) map[string]json.RawMessage {
+	out := map[string]json.RawMessage{}
+	for k, v := range fields {
+		out[k] = v
+	}
+	if raw, err := json.Marshal(text); err == nil {
+		out["text"] = raw
+	}
+	return out
+}
+
+// content writes what stands in a message, in one that is quoted, or in an attachment:
+// its text, its blocks as far as they say more, what is attached.
+func (b *blockReader) content(n node, depth int) string {
+	if depth > maxDepth {
+		b.m.leave("quote in quotes", "")
+		return ""
+	}
+	blocks := n.objects("blocks")
+	for _, q := range n.objects("message_blocks") { // of a quoted message
+		blocks = append(blocks, q.object("message").objects("blocks")...)
+		if q.text("type") != "" {
+			blocks = append(blocks, q)
+		}
+	}
+	outer := b.typed
+	b.typed = typedEmoji(blocks)
+	text := b.r.mrkdwn(n.text("text"), b.typed)
+	out := joined(text, b.blocks(b.firstOnes(blocks, "block"), depth))
+	said := bareWords(strings.Join(out, " "))
+	for _, a := range b.firstOnes(n.objects("attachments"), "attachment") {
+		if b.count(depth) {
+			s := b.attachment(a, n.text("text"), said, depth+1)
+			said += bareWords(s)
+			out = append(out, s)
+		}
+	}
+	out = append(out, b.files(n)...)
+	b.typed = outer
+	return strings.TrimSpace(paragraphs(out))
+}
+
+// typedEmoji returns the names of the emoji that a rich text among the blocks holds.
+func typedEmoji(blocks []node) map[string]bool {
+	var out map[string]bool
+	var walk func(n node, depth int)
+	walk = func(n node, depth int) {
+		if n.text("type") == "emoji" {
+			if out == nil {
+				out = map[string]bool{}
+			}
+			out[n.text("name")] = true
+			return
+		}
+		if depth < maxDepth {
+			for _, e := range n.objects("elements") {
+				walk(e, depth+1)
+			}
+		}
+	}
+	for _, n := range blocks {
+		if n.text("type") == "rich_text" {
+			walk(n, 0)
+		}
+	}
+	return out
+}
+
+// firstOnes bounds the blocks or attachments of one message.
+func (b *blockReader) firstOnes(list []node, what string) []node {
+	if len(list) > maxList {
+		for range list[maxList:] {
+			b.m.leave(what, sprintf("only the first %d are read", maxList))
+		}
+		return list[:maxList]
+	}
+	return list
+}
+
+// joined joins a text and blocks. Slack writes the same words into both, and programs put
+// a summary into the text: what one of them says already is not said again.
+func joined(text string, blocks []piece) []string {
+	bare, run := bareWords(text), letters(text)
+	out := []string{text}
+	for _, p := range blocks {
+		own := bareWords(p.words)
+		switch {
+		case text != "" && (own == " " || strings.Contains(bare, own) || inOrder(run, p.parts)):
+		case bare != " " && out[0] != "" && strings.Contains(own, bare):
+			out[0] = "" // the block says all of it, and more
+			out = append(out, p.words)
+		default:
+			out = append(out, p.words)
+		}
+	}
+	return nonEmpty(out...)
+}
+
+// inOrder reports whether the parts of a rich text stand in a text, one after the
+// other, and are most of it. Between them stand mentions, emoji and the numbers of lists, which the
+// two write differently.
+func inOrder(text string, parts []string) bool {
+	if parts == nil {
+		return false
+	}
+	at, n := 0, 0
+	for _, p := range parts {
+		i := strings.Index(text[at:], p)
+		if i < 0 {
+			return false
+		}
+		at += i + len(p)
+		n += len(p)
+	}
+	return 2*n >= len(text)
+}
+
+// attachment writes what Slack hangs on a message: a message that was forwarded or
+// quoted, what a program added, the preview of a page. text is that of the message, and
+// before are the bare words of what of it was taken.
+func (b *blockReader) attachment(a node, text, before string, depth int) string {
+	for _, x := range a.objects("actions") {
+		b.m.leave(cmp.Or(x.text("type"), "button"), cmp.Or(x.text("text"), x.text("name")))
+	}
+	quoted := a.flag("is_share") || a.flag("is_msg_unfurl") || a.flag("is_reply_unfurl") || a.flag("is_thread_root_unfurl") || len(a.list("message_blocks")) > 0
+	from := cmp.Or(a.text("from_url"), a.text("original_url"))
+	title := oneLine(decoder.Replace(a.text("title")))
+	if !quoted && from != "" && strings.Contains(decoder.Replace(text), from) {
+		b.m.leave("preview of a page that its text links to", strings.Join(nonEmpty(title, from), ", "))
+		return ""
+	}
+	var out []string
+	add := func(s string) {
+		// The text of a message often begins with what its attachment repeats.
+		if l := bareWords(s); quoted || l != " " && !strings.Contains(before, l) {
+			out = append(out, s)
+		}
+	}
+	name := oneLine(cmp.Or(a.text("author_name"), a.text("author_subname")))
+	if name == "" && a.text("author_id") != "" {
+		name = strings.TrimPrefix(b.w.mention("@"+a.text("author_id")), "@")
+	}
+	footer := oneLine(decoder.Replace(a.text("footer")))
+	pretext := b.r.mrkdwn(a.text("pretext"), nil)
+	switch {
+	case quoted && name != "":
+		out = append(out, "**"+escape(name)+"**"+map[bool]string{true: " (" + escape(footer) + ")"}[footer != ""])
+	case quoted:
+		out = append(out, escape(footer))
+	default:
+		add(escape(name))
+	}
+	if title != "" {
+		add(link(a.text("title_link"), title))
+	}
+	body := node{raw: map[string]json.RawMessage{}, path: a.path, odd: a.odd}
+	for _, key := range []string{"text", "blocks", "message_blocks", "attachments", "files"} {
+		if v := a.value(key); len(v) > 0 {
+			body.raw[key] = v
+		}
+	}
+	empty := len(body.raw) == 0 && title == "" && pretext == ""
+	words := b.content(body, depth)
+	if words != "" {
+		add(words)
+	}
+	for _, f := range a.objects("fields") {
+		empty = false
+		v := b.r.mrkdwn(f.text("value"), nil)
+		if t := oneLine(decoder.Replace(f.text("title"))); t != "" {
+			v = "**" + escape(t) + "**: " + v
+		}
+		add(v)
+	}
+	if url := a.text("image_url"); url != "" {
+		out = append(out, "(Picture: "+link(url, cmp.Or(oneLine(a.text("image_alt")), title, "no title"))+")")
+		empty = false
+	}
+	if empty || words == "" && len(nonEmpty(out...)) == 0 {
+		add(escape(oneLine(decoder.Replace(a.text("fallback")))))
+	}
+	if !quoted && footer != "" {
+		add(escape(footer))
+	}
+	s := paragraphs(out)
+	if quoted && s != "" {
+		if words == "" {
+			b.m.leave("quoted message without words", "")
+		}
+		s = quote(s)
+	}
+	return paragraphs([]string{pretext, s})
+}
+
+// files names what is attached, and takes the words of it that the export holds.
+func (b *blockReader) files(n node) []string {
+	files := n.objects("files")
+	if len(files) == 0 {
+		files = n.objects("file") // of old exports
+	}
+	if len(files) == 0 {
+		for _, id := range n.texts("x_files") {
+			b.m.leave("file of which the export holds the ID alone", id)
+		}
+	}
+	var names, out []string
+	for _, f := range files {
+		name := cmp.Or(oneLine(f.text("title")), oneLine(f.text("name")))
+		mode := f.text("mode")
+		if mode == "tombstone" || mode == "hidden_by_limit" {
+			b.m.leave("file that is gone from Slack", name)
+			continue
+		}
+		label := escape(cmp.Or(name, "a file"))
+		if alt := oneLine(f.text("alt_txt")); alt != "" && alt != name {
+			label += ", " + escape(alt)
+		}
+		names = append(names, label)
+		if s := b.r.mrkdwn(f.object("initial_comment").text("comment"), nil); s != "" && !strings.Contains(bareWords(n.text("text")), bareWords(s)) {
+			out = append(out, s)
+		}
+		whole := true
+		switch words := cmp.Or(f.text("plain_text"), f.text("preview_plain_text"), f.text("preview")); {
+		case words == "" || mode == "quip" || mode == "canvas" || f.text("filetype") == "html":
+			if words != "" {
+				b.m.leave("text of an attached page", name)
+			}
+		case mode == "snippet":
+			out = append(out, fence(strings.Trim(clean(words), "\n")))
+			whole = !f.flag("preview_is_truncated") && f.count("lines_more") == 0
+		default:
+			out = append(out, quote(escapeLines(clean(words))))
+			whole = !f.flag("preview_is_truncated")
+		}
+		if t := f.object("transcription").object("preview"); t.text("content") != "" {
+			out = append(out, quote(escapeLines(clean(t.text("content")))))
+			b.m.noteOnce("Slack's transcription of a recording was taken as its words")
+			whole = whole && !t.flag("has_more")
+		}
+		if !whole {
+			b.m.leave("rest of a file of which the export holds the beginning", name)
+		}
+	}
+	if len(names) > 0 {
+		if len(names) == 1 {
+			b.m.noteOnce("1 attached file is named in the text; the file stays in Slack")
+		} else {
+			b.m.noteOnce("%d attached files are named in the text; the files stay in Slack", len(names))
+		}
+		out = append(out, fmt.Sprintf("(Attached: %s)", strings.Join(names, ", ")))
+	}
+	return out
+}
+
+// escapeLines escapes lines of plain text.
+func escapeLines(s string) string {
+	w := &writer{}
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimRight(w.line(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(l)), " ")
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,202 @@
+package slack
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// node is a JSON object that is read field by field. A field that is absent or null
+// has its zero value. One whose value is of a type that does not fit has it too, and is
+// named in odd, so that a single strange field costs no message and is not passed
+// over in silence.
+type node struct {
+	raw  map[string]json.RawMessage
+	src  json.RawMessage
+	path string    // of the object in its message, "" at the top
+	odd  *[]string // names of the fields that did not fit
+}
+
+// newNode reads an object; false is returned when raw is none.
+func newNode(raw json.RawMessage) (node, bool) {
+	n := node{src: raw, odd: new([]string)}
+	return n, json.Unmarshal(raw, &n.raw) == nil && n.raw != nil
+}
+
+func (n node) name(key string) string {
+	if n.path == "" {
+		return key
+	}
+	return n.path + "." + key
+}
+
+func (n node) misfit(key string) {
+	if n.odd != nil && len(*n.odd) < 20 {
+		*n.odd = append(*n.odd, n.name(key))
+	}
+}
+
+func (n node) value(key string) json.RawMessage {
+	v := n.raw[key]
+	if string(v) == "null" {
+		return nil
+	}
+	return v
+}
+
+// text returns a string, or a number as it is written.
+func (n node) text(key string) string {
+	v := n.value(key)
+	if len(v) == 0 {
+		return ""
+	}
+	switch c := v[0]; {
+	case c == '"':
+		var s string
+		if json.Unmarshal(v, &s) == nil {
+			return s
+		}
+	case c == '-' || c >= '0' && c <= '9':
+		return string(v)
+	}
+	n.misfit(key)
+	return ""
+}
+
+// flag returns whether a field is true; 1 and "true" are.
+func (n node) flag(key string) bool {
+	switch v := string(n.value(key)); v {
+	case "true", "1", `"true"`:
+		return true
+	case "", "false", "0", `"false"`, `""`:
+	default:
+		n.misfit(key)
+	}
+	return false
+}
+
+// count returns a number that is not negative.
+func (n node) count(key string) int {
+	s := n.text(key)
+	if s == "" {
+		return 0
+	}
+	i, err := strconv.Atoi(s)
+	if err != nil || i < 0 {
+		n.misfit(key)
+		return 0
+	}
+	return i
+}
+
+// object returns the object in a field, an empty one when there is none.
+func (n node) object(key string) node {
+	v := n.value(key)
+	out := node{src: v, path: n.name(key), odd: n.odd}
+	if len(v) > 0 && json.Unmarshal(v, &out.raw) != nil {
+		n.misfit(key)
+		out.raw = nil
+	}
+	return out
+}
+
+// list returns the values of a list. A single object stands for a list of it.
+func (n node) list(key string) []json.RawMessage {
+	v := n.value(key)
+	if len(v) == 0 {
+		return nil
+	}
+	switch v[0] {
+	case '[':
+		var out []json.RawMessage
+		if json.Unmarshal(v, &out) == nil {
+			return out
+		}
+	case '{':
+		return []json.RawMessage{v}
+	}
+	n.misfit(key)
+	return nil
+}
+
+// objects returns the objects of a list.
+func (n node) objects(key string) []node {
+	var out []node
+	for _, raw := range n.list(key) {
+		o := node{src: raw, path: n.name(key), odd: n.odd}
+		switch {
+		case string(raw) == "null":
+		case json.Unmarshal(raw, &o.raw) == nil:
+			out = append(out, o)
+		default:
+			n.misfit(key)
+		}
+	}
+	return out
+}
+
+// texts returns the strings of a list.
+func (n node) texts(key string) []string {
+	var out []string
+	for _, raw := range n.list(key) {
+		var s string
+		switch {
+		case string(raw) == "null":
+		case json.Unmarshal(raw, &s) == nil:
+			out = append(out, s)
+		default:
+			n.misfit(key)
+		}
+	}
+	return out
+}
+
+// wordless are the keys, in blocks of kinds that are not known, whose strings are not
+// written for people to read. Keys that end in _id, _url and _link are none either.
+var wordless = map[string]bool{
+	"type": true, "id": true, "url": true, "style": true, "color": true, "ts": true, "value": true, "unicode": true, "team": true,
+	"severity": true, "status": true, "icon": true, "slack_icon": true, "mimetype": true, "range": true, "dispatch_action_config": true,
+}
+
+// strangersWords returns the strings of a piece of JSON of a kind that is not known,
+// in their order, as far as people may read them.
+func strangersWords(raw json.RawMessage, left *int) []string {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	type level struct {
+		object, key, skip bool
+		name              string
+	}
+	var out []string
+	stack := []level{{}}
+	for *left > 0 {
+		t, err := dec.Token()
+		if err != nil {
+			return out
+		}
+		*left--
+		top := &stack[len(stack)-1]
+		if s, ok := t.(string); ok && top.object && top.key {
+			top.name, top.key = s, false
+			continue
+		}
+		skip := top.skip || wordless[top.name] || strings.HasSuffix(top.name, "_id") || strings.HasSuffix(top.name, "_url") || strings.HasSuffix(top.name, "_link")
+		switch v := t.(type) {
+		case json.Delim:
+			if v == '{' || v == '[' {
+				stack = append(stack, level{object: v == '{', key: v == '{', skip: skip, name: map[bool]string{true: "", false: top.name}[v == '{']})
+				continue
+			}
+			if stack = stack[:len(stack)-1]; len(stack) == 0 {
+				return out
+			}
+			top = &stack[len(stack)-1]
+		case string:
+			if s := oneLine(v); !skip && s != "" {
+				out = append(out, s)
+			}
+		}
+		top.key = top.object
+	}
+	return out
+}

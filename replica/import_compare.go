@@ -1,0 +1,245 @@
+package replica
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"flyleaf/qa"
+)
+
+// Why a change of an input was not brought in though that was asked for.
+const (
+	keptEdited  = "it was edited here since it was imported"
+	keptOthers  = "another organiser imported it, and can alone change it"
+	keptForever = "a post keeps the name and the reactions that it was imported with"
+)
+
+// comparison is an input beside the posts of an event that earlier imports made of it.
+type comparison struct {
+	ids     []qa.PostID // for each post of the input: the one that is there, "" for a new one
+	fresh   int         // new ones
+	same    int         // those that are there and are the same
+	changes []qa.ImportChange
+	acts    []qa.Act // what the person has chosen to bring in of changes
+}
+
+// compareImport compares an input with the posts of an event.
+//
+// A post that was imported is known by its source, which counts for organisers' posts alone.
+// A revision that an import wrote bears the time of the post itself, as its first one does;
+// what a person edits here bears the time of the edit. So it is known on every device whose
+// words stand in a post now, and a person's are not written over.
+//
+// A post is missing when the input no longer has it and would have it: its source is one of
+// this input, its time one that the input covers, and it is shown here.
+func compareImport(me qa.Identity, event qa.Event, here []qa.Post, week *qa.Imported) comparison {
+	c := comparison{ids: make([]qa.PostID, len(week.Posts))}
+	known := map[string]*qa.Post{}
+	for i := range here {
+		if p := &here[i]; p.Source != "" && event.HasRole(p.By, qa.RoleOrganiser) {
+			known[p.Source] = p
+		}
+	}
+	deleted, absent := setOf(week.Deleted), setOf(week.Absent)
+	found := map[string]bool{} // sources of posts here that the input still has
+	scopes := map[string]bool{week.Source: true}
+	var fresh []int
+	for i := range week.Posts {
+		in := &week.Posts[i]
+		scopes[scopeOf(in.Source)] = true
+		if p := known[in.Source]; in.Source != "" && p != nil {
+			found[in.Source] = true
+			c.ids[i] = p.ID
+			switch {
+			case deleted[in.Source] && p.Text() != in.Text:
+				c.withdraw(me, p, qa.ChangedDeleted, week.Accept)
+			case absent[in.Source]:
+				c.same++
+			default:
+				c.compare(me, p, in, week.Accept)
+			}
+			continue
+		}
+		fresh = append(fresh, i)
+	}
+	for _, s := range week.Present {
+		found[s] = true
+	}
+	var missing []*qa.Post
+	for i := range here {
+		p := &here[i]
+		switch {
+		case known[p.Source] != p || found[p.Source]:
+		case p.Withdrawn:
+		case deleted[p.Source]:
+			c.withdraw(me, p, qa.ChangedDeleted, week.Accept)
+		case scopes[scopeOf(p.Source)] && p.Marks.Hidden == "" &&
+			(week.FromMillis == 0 || p.AtMillis >= week.FromMillis) && (week.ToMillis == 0 || p.AtMillis <= week.ToMillis):
+			missing = append(missing, p)
+		}
+	}
+	fresh, missing = c.pair(me, week, fresh, missing)
+	for _, p := range missing {
+		c.withdraw(me, p, qa.ChangedMissing, week.Accept)
+	}
+	c.fresh = len(fresh)
+	return c
+}
+
+func setOf(list []string) map[string]bool {
+	out := make(map[string]bool, len(list))
+	for _, s := range list {
+		out[s] = true
+	}
+	return out
+}
+
+// scopeOf is the part of a source that names the input: what stands before its last #.
+func scopeOf(source string) string {
+	return source[:max(0, strings.LastIndexByte(source, '#'))]
+}
+
+// byImport reports whether an import wrote a revision of a post.
+func byImport(p *qa.Post, r *qa.Revision) bool { return r.AtMillis == p.AtMillis }
+
+// compare compares a post that is here with what the input says of it.
+func (c *comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, accept qa.ImportChoice) {
+	if p.Withdrawn {
+		c.same++ // somebody took it back here; what became of it there changes nothing
+		return
+	}
+	note := func(kind, was, is string) *qa.ImportChange {
+		c.changes = append(c.changes, qa.ImportChange{Post: p.ID, Source: p.Source, Name: p.OnBehalfOf, AtMillis: p.AtMillis, Kind: kind, Was: beginningOf(was), Is: beginningOf(is)})
+		return &c.changes[len(c.changes)-1]
+	}
+	same := true
+	if in.Name != p.OnBehalfOf {
+		same = false
+		note(qa.ChangedName, p.OnBehalfOf, in.Name).Kept = keptForever
+	}
+	if !maps.Equal(in.X, p.X) {
+		same = false
+		note(qa.ChangedReactions, "", "").Kept = keptForever
+	}
+	edited := slices.ContainsFunc(p.Versions(), func(r qa.Revision) bool { return !byImport(p, &r) })
+	last := ""
+	for i := range p.Revisions {
+		if byImport(p, &p.Revisions[i]) {
+			last = p.Revisions[i].Text
+		}
+	}
+	if in.Text != p.Text() && (!edited || in.Text != last) {
+		same = false
+		change := note(qa.ChangedText, p.Text(), in.Text)
+		switch {
+		case p.By != me:
+			change.Kept = keptOthers
+		case edited:
+			change.Kept = keptEdited
+		case accept.Revise:
+			change.Done = true
+			c.acts = append(c.acts, qa.Act{Kind: qa.ActEdit, AtMillis: p.AtMillis, Post: p.ID, Text: in.Text})
+		}
+	}
+	if same {
+		c.same++
+	}
+}
+
+// withdraw notes that a post is no longer there.
+func (c *comparison) withdraw(me qa.Identity, p *qa.Post, kind string, accept qa.ImportChoice) {
+	if p.Withdrawn {
+		c.same++
+		return
+	}
+	change := qa.ImportChange{Post: p.ID, Source: p.Source, Name: p.OnBehalfOf, AtMillis: p.AtMillis, Kind: kind, Was: beginningOf(p.Text())}
+	switch {
+	case p.By != me:
+		change.Kept = keptOthers
+	case accept.Withdraw:
+		change.Done = true
+		c.acts = append(c.acts, qa.Act{Kind: qa.ActWithdraw, Post: p.ID, On: true})
+	}
+	c.changes = append(c.changes, change)
+}
+
+// maxPairs bounds how many missing posts of one writer a new one is compared with.
+const maxPairs = 50
+
+// pair finds, among messages that are named by their words, the new ones that are an edited
+// form of one that is missing: by the same writer, and with half of the words in common.
+// It returns what is left of both.
+func (c *comparison) pair(me qa.Identity, week *qa.Imported, fresh []int, missing []*qa.Post) ([]int, []*qa.Post) {
+	byName := map[string][]*qa.Post{}
+	for _, p := range missing {
+		if qa.IsSourceByText(p.Source) {
+			byName[p.OnBehalfOf] = append(byName[p.OnBehalfOf], p)
+		}
+	}
+	paired := map[*qa.Post]bool{}
+	var left []int
+	for _, i := range fresh {
+		in := &week.Posts[i]
+		var best *qa.Post
+		most, looked := 0.5, 0
+		for _, p := range byName[in.Name] {
+			if paired[p] || !qa.IsSourceByText(in.Source) {
+				continue
+			}
+			if looked++; looked > maxPairs {
+				break
+			}
+			if n := inCommon(p.Text(), in.Text); n > most || n == most && best == nil {
+				best, most = p, n
+			}
+		}
+		if best == nil {
+			left = append(left, i)
+			continue
+		}
+		paired[best] = true
+		c.ids[i] = best.ID
+		c.compare(me, best, in, week.Accept)
+	}
+	return left, slices.DeleteFunc(missing, func(p *qa.Post) bool { return paired[p] })
+}
+
+// maxCompared bounds the words of a text by which it is compared.
+const maxCompared = 500
+
+// inCommon returns the part of the words of two texts that both have, from 0 to 1.
+func inCommon(a, b string) float64 {
+	wa, wb := wordsOf(a), wordsOf(b)
+	if len(wa)+len(wb) == 0 {
+		return 0
+	}
+	count := map[string]int{}
+	for _, w := range wa {
+		count[w]++
+	}
+	both := 0
+	for _, w := range wb {
+		if count[w] > 0 {
+			count[w]--
+			both++
+		}
+	}
+	return 2 * float64(both) / float64(len(wa)+len(wb))
+}
+
+func wordsOf(s string) []string {
+	w := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
+	return w[:min(len(w), maxCompared)]
+}
+
+// beginningOf returns the first words of a text, for a report.
+func beginningOf(s string) string {
+	const limit = 120 // characters
+	r := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(s[:min(len(s), 8*limit)], "")), " "))
+	if len(r) <= limit {
+		return string(r)
+	}
+	return string(r[:limit-1]) + "…"
+}
