@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -244,14 +245,26 @@ func markAuthors(authors []author, posts []qa.ImportedPost) {
 	}
 }
 
-// splitAuthors reads a list of names as people write it: "A, B and C".
+// joins are the words between the last two names of a list.
+var joins = map[string]bool{"and": true, "&": true, "und": true, "et": true, "with": true}
+
+// nameSuffix are parts that a comma sets off from the name they belong to.
+var nameSuffix = map[string]bool{"jr": true, "sr": true, "ii": true, "iii": true, "iv": true, "phd": true, "ph.d": true, "md": true, "m.d": true, "esq": true}
+
+var betweenAuthors = regexp.MustCompile(`[,;、，；]|\s+(?:and|und|&|et|with)\s+`)
+
+// splitAuthors reads a list of names as people write it: "A, B and C". "Jr." and the
+// like stay with the name before them, and "et al." is no name.
 func splitAuthors(s string) []author {
-	s = strings.NewReplacer(" and ", ",", " & ", ",", ";", ",").Replace(s)
 	var out []author
-	for part := range strings.SplitSeq(s, ",") {
+	for _, part := range betweenAuthors.Split(s, -1) {
 		part = strings.TrimSpace(part)
 		part = strings.TrimSpace(strings.TrimPrefix(part, "and "))
-		if part != "" {
+		switch fold := strings.ToLower(strings.TrimRight(part, ".")); {
+		case part == "" || fold == "al":
+		case nameSuffix[fold] && len(out) > 0:
+			out[len(out)-1].name += ", " + part
+		default:
 			out = append(out, author{name: part})
 		}
 	}

@@ -187,6 +187,11 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 	id := e.ID
 	e.ID, e.Founder, e.Roles, e.Relays, e.MovedTo, e.Cover, e.Gate, e.Closed = "", "", nil, nil, "", "", 0, false
 	e.Winners, e.Draw = nil, nil
+	if checkDates(name, 0, e) != nil {
+		// Events that earlier versions let through must come back out of their exports.
+		im.Remarks = append(im.Remarks, qa.Remark{Text: "The week ends before it begins; its end (" + formatTime(e.EndsAtMillis) + " UTC) was left out."})
+		e.EndsAtMillis = 0
+	}
 	take := func(p *jsonPost, parent int) int {
 		at := len(im.Posts)
 		writer := p.Name
