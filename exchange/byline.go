@@ -24,6 +24,9 @@ func SplitByline(s string) (title string, names []string, rest string, ok bool) 
 		if strings.TrimSpace(s[:at[0]]) == "" {
 			continue
 		}
+		if otherRole.MatchString(s[:at[0]]) {
+			continue
+		}
 		list, end := leadingNames(s[at[1]:])
 		if marked := closedMark(s[:at[0]]); marked && len(list) > 0 {
 			best, bestNames = i, list
@@ -48,6 +51,9 @@ func SplitByline(s string) (title string, names []string, rest string, ok bool) 
 	}
 	return strings.TrimSpace(s[:found[best][0]]), bestNames, s[found[best][1]:], true
 }
+
+// otherRole ends what stands before a "by" that names somebody who is no author.
+var otherRole = regexp.MustCompile(`(?i)\b(?:translated|edited|published|illustrated|narrated|read|foreword|preface|introduction|recommended|suggested|chosen|sponsored|provided|hosted|organi[sz]ed|named)$`)
 
 var byWord = regexp.MustCompile(`(?i)[\s\x{a0}]+by[:\s\x{a0}]+`)
 

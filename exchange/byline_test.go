@@ -23,6 +23,7 @@ func TestByline(t *testing.T) {
 		{"Small Weather by\u00a0Ilse\u00a0Marrow", "Small Weather", []string{"Ilse Marrow"}},
 		{"静かな台帳 by 森 陽子", "静かな台帳", []string{"森 陽子"}},
 		{"Small weather by ilse", "Small weather", nil},
+		{"Small Weather, translated by Tino Quist, by Ilse Marrow", "Small Weather, translated by Tino Quist,", []string{"Ilse Marrow"}},
 		{"By Night by Ilse Marrow", "By Night", []string{"Ilse Marrow"}},
 	} {
 		title, names, _, ok := SplitByline(c.in)

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -130,6 +131,13 @@ func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, e
 
 // isFence reports whether line opens a front matter.
 func isFence(line string) bool { return strings.TrimRight(line, " \t") == "---" }
+
+// HasFrontMatter reports whether a file begins as a Jekyll page does. One that does not
+// is no page for Jekyll.
+func HasFrontMatter(b []byte) bool {
+	line, _, _ := bytes.Cut(bytes.TrimLeft(bytes.TrimPrefix(b, []byte(byteOrderMark)), "\r\n"), []byte("\n"))
+	return isFence(strings.TrimRight(string(line), "\r"))
+}
 
 // splitFront cuts a page into front matter and body; first is the line number of
 // the front matter's first line.

@@ -91,6 +91,8 @@ type importResult struct {
 	Questions int
 	Replies   int
 	Known     int // posts that were there already
+	// Was is the week as it is here, when it was recognised under another title or day.
+	Was *qa.ListedWeek
 }
 
 // connect opens the data directory in this process, or reaches the process that
@@ -283,7 +285,7 @@ func (l *local) Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID
 
 func (l *local) Import(ctx context.Context, event qa.EventID, week qa.Imported, relay string) (importResult, error) {
 	r, err := l.node.Import(ctx, event, week, relay)
-	return importResult{Event: r.Event, Questions: r.Questions, Replies: r.Replies, Known: r.Known}, err
+	return importResult{Event: r.Event, Questions: r.Questions, Replies: r.Replies, Known: r.Known, Was: r.Was}, err
 }
 
 // Week returns an event as this person sees it.

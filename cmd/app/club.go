@@ -283,7 +283,7 @@ func (l *local) Visit(ctx context.Context, event qa.EventID) error { return l.no
 // to the relay in its turn, and takes no place in memory.
 func (l *local) ImportListed(ctx context.Context, week qa.Imported, relay string) (importResult, error) {
 	r, err := l.node.ImportListed(ctx, week, relay)
-	return importResult{Event: r.Event, Questions: r.Questions, Replies: r.Replies, Known: r.Known}, err
+	return importResult{Event: r.Event, Questions: r.Questions, Replies: r.Replies, Known: r.Known, Was: r.Was}, err
 }
 
 type rpcListWeeks struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -89,25 +90,22 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club,
 		}
 		return codedf(exitRefused, "the channel %s holds no question; nothing was imported", x.Channel)
 	}
-	weeks := make([]qa.Imported, len(x.Weeks))
-	names := make([]string, len(x.Weeks))
+	pages := make([]page, len(x.Weeks))
 	for i, w := range x.Weeks {
-		weeks[i], names[i] = w.Imported, file+", the week of "+w.Monday
+		pages[i] = page{file: file + ", the week of " + w.Monday, week: w.Imported}
 	}
 	var taken []importReport
 	if dryRun {
-		for i, week := range weeks {
-			taken = append(taken, wouldTake(names[i], week))
-		}
+		taken = wouldTakeAll(pages)
 	} else {
 		err = a.with(ctx, func(ctx context.Context, b backend) error {
 			if club != "" {
 				var to qa.Event
-				to, taken, err = a.takeIntoClub(ctx, b, club, relay, names, weeks)
+				to, taken, err = a.takeIntoClub(ctx, b, club, relay, pages)
 				report.Club = to.ID
 				return err
 			}
-			taken, err = a.takeWeeks(ctx, b, event, relay, names, weeks)
+			taken, err = a.takeWeeks(ctx, b, event, relay, pages)
 			return err
 		})
 		if err != nil {
@@ -117,7 +115,7 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club,
 	for i, r := range taken {
 		report.Weeks = append(report.Weeks, slackWeek{x.Weeks[i].Monday, r, append([]string{}, x.Weeks[i].Notes...)})
 	}
-	return a.printSlack(&report)
+	return errors.Join(a.printSlack(&report), refusedPages(pages))
 }
 
 func readSlack(file string, opts slack.Options) (slack.Export, error) {
@@ -166,6 +164,10 @@ func (a *app) printSlack(r *slackReport) error {
 	}
 	a.printf("#%s: %s: %s\n", plain(r.Channel), counted(len(r.Messages), "message", "messages"), strings.Join(parts, ", "))
 	for _, w := range r.Weeks {
+		if w.Refused != "" {
+			a.printf("%s: not taken: %s\n", w.Monday, plain(w.Refused))
+			continue
+		}
 		a.printf("%s: %s\n", w.Monday, plain(w.Title))
 		a.printf("  %s and %s", counted(w.Questions, "question", "questions"), counted(w.Replies, "reply", "replies"))
 		if w.Known > 0 {

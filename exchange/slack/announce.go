@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"flyleaf/exchange"
 	"flyleaf/qa"
 )
 
@@ -34,9 +33,9 @@ func announcement(words string) string {
 }
 
 // The announcement names the book: "The book of this week is TITLE by AUTHORS".
-var titleBy = regexp.MustCompile(`(?is)\bbook of (?:this|the) week\b(?:\W{0,4}?(?:is\b|:))?\s*[:—–-]*\s*(.{2,300}?\s+by\s+[^\n]{2,300})`)
+var titleBy = regexp.MustCompile(`(?is)\bbook of (?:this|the) week\b\W{0,4}(?:is|:)?\s*[:—–-]*\s*(.{2,300}?)\s+by\s+([^\n]{2,300})`)
 
-// endOfAuthors ends what follows "by" where no word of it looks like a name.
+// End of a list of authors: a sentence's end, or what goes on with the sentence.
 var endOfAuthors = regexp.MustCompile(`[!?;:(\n]|\.(?:\s|$)|,?\s+(?:who|which|from|will|is|are|has|have|joins?)\s`)
 
 var (
@@ -55,18 +54,15 @@ func (r *reader) book(threads []*thread) (title, authors string, from Outcome) {
 		if found == nil {
 			continue
 		}
-		title, names, rest, _ := exchange.SplitByline(found[1])
-		title = strings.Trim(oneLine(marks.Replace(title)), " '‘’,.:–—-")
-		if names == nil { // nobody's name by its looks: what stands up to the line's end
-			line, _, _ := strings.Cut(rest, "\n")
-			if end := endOfAuthors.FindStringIndex(line); end != nil {
-				line = line[:end[0]]
-			}
-			names = []string{line}
+		title = strings.Trim(oneLine(marks.Replace(found[1])), " '‘’,.:–—-")
+		names := found[2]
+		if end := endOfAuthors.FindStringIndex(names); end != nil {
+			names = names[:end[0]]
 		}
+		names = strings.NewReplacer(" and ", ", ", " & ", ", ", "@", "").Replace(oneLine(marks.Replace(names)))
 		var list []string
-		for _, n := range names {
-			if n = strings.Trim(oneLine(marks.Replace(n)), " '’@"); n != "" && !slices.Contains(list, n) {
+		for n := range strings.SplitSeq(names, ",") {
+			if n = strings.Trim(n, " .'’"); n != "" && !slices.Contains(list, n) {
 				list = append(list, n)
 			}
 		}
