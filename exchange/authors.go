@@ -257,7 +257,7 @@ var betweenAuthors = regexp.MustCompile(`[,;、，；]|\s+(?:and|und|&|et|with)\
 // like stay with the name before them, and "et al." is no name.
 func splitAuthors(s string) []author {
 	var out []author
-	for _, part := range betweenAuthors.Split(s, -1) {
+	for _, part := range betweenAuthors.Split(plainSpaces(s), -1) {
 		part = strings.TrimSpace(part)
 		part = strings.TrimSpace(strings.TrimPrefix(part, "and "))
 		switch fold := strings.ToLower(strings.TrimRight(part, ".")); {

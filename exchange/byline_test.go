@@ -40,6 +40,7 @@ func TestAuthorsInAList(t *testing.T) {
 	for in, want := range map[string][]string{
 		"S. K. Rao, Ilse Marrow and T. Quist": {"S. K. Rao", "Ilse Marrow", "T. Quist"},
 		"Ilse Marrow, Jr., Orla Quist":        {"Ilse Marrow, Jr.", "Orla Quist"},
+		"Ilse\u00a0Marrow\u00a0and\u202fOrla": {"Ilse Marrow", "Orla"},
 		"Ilse Marrow et al.":                  {"Ilse Marrow"},
 		"Ilse Marrow und Orla Quist":          {"Ilse Marrow", "Orla Quist"},
 		"Andrea Quist, and Ilse Marrow":       {"Andrea Quist", "Ilse Marrow"},

@@ -40,8 +40,8 @@ const (
 
 // The reasons why an input is refused. A refused input has changed nothing.
 var (
-	// ErrUnknownFormat is returned by Detect when the bytes are none of ours.
-	ErrUnknownFormat = errors.New("the format is not known")
+	// ErrUnknownFormat is returned by Detect when the bytes are in no format that is read.
+	ErrUnknownFormat = errors.New("no week can be read from it")
 	// ErrTooBig is returned for inputs over MaxInput bytes or MaxMessages messages.
 	ErrTooBig = errors.New("the file is too big")
 	// ErrNotUTF8 is returned for inputs that are not UTF-8 text.

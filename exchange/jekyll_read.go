@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -461,7 +462,7 @@ func (r *jekyllReader) readAuthors(n *yaml.Node) error {
 	}
 	for _, w := range written {
 		a := author{name: w}
-		if !strings.Contains(w, " ") {
+		if !strings.ContainsFunc(w, unicode.IsSpace) {
 			a.id = w
 			if known := strings.TrimSpace(r.people[w]); known != "" {
 				a.name = known

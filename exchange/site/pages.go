@@ -52,6 +52,7 @@ type weekBody struct {
 
 type thread struct {
 	Day, DayID string // of the first question of a day
+	Beginning  string // of the question, when that is on an earlier page
 	Continued  string // where the question stands, when that is on an earlier page
 	GoesOn     string // where the thread goes on, when that is on the next page
 	post
@@ -167,7 +168,7 @@ func (b *builder) weekPage(w *week, p part) error {
 		t := &p.threads[i]
 		x := thread{post: postOf(e, &t.PublishedPost, "asks"), Wants: t.Wants, Won: t.Won}
 		if t.continued() {
-			x.Continued = w.link(p.number, x.Anchor)
+			x.Continued, x.Beginning = w.link(p.number, x.Anchor), markdown.Line(t.Text, 110)
 		}
 		if t.to < len(t.Replies) {
 			x.GoesOn = w.link(p.number, exchange.Anchor(t.Replies[t.to].ID))
