@@ -12,8 +12,9 @@ import (
 // follow: in "Design by Contract by Ilse Marrow. Recommended by Tino" the second. A
 // title in quotation marks or between asterisks ends where these do. names is nil when
 // nobody's name follows any "by"; then title is what stands before the first "by", and
-// rest what stands behind it. ok is false without a "by".
+// rest what stands behind it. ok is false without a "by". It looks at the first 2 KiB.
 func SplitByline(s string) (title string, names []string, rest string, ok bool) {
+	s = head(s, maxByline)
 	found := byWord.FindAllStringIndex(s, -1)
 	if len(found) == 0 {
 		return "", nil, "", false
@@ -81,8 +82,9 @@ const (
 	endOfSentence        // a sentence's or the text's end
 )
 
-// maxNames and maxNameWords bound a byline.
+// Bounds of a byline.
 const (
+	maxByline    = 2 << 10 // bytes that are looked at
 	maxNames     = 20
 	maxNameWords = 7
 )

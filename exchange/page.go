@@ -67,7 +67,7 @@ func looksLikePage(s string) bool {
 // readDates reads a line that says from when to when the week is. A first day without
 // a year is of the last one's.
 func readDates(line string) (from, to int64, ok bool) {
-	if len(line) > 200 {
+	if len(line) > 200 || !strings.ContainsAny(line, "0123456789") {
 		return 0, 0, false
 	}
 	m := datesLine.FindStringSubmatch(line)
@@ -402,7 +402,7 @@ func joinUnits(units []unit) string {
 // and what stands before the first name.
 func messages(units []unit, authors []author) (posts []qa.ImportedPost, nobodys []unit) {
 	index := indexAuthors(authors)
-	units = splitEmpty(units, index)
+	units = splitEmpty(splitNamed(units), index)
 	is := findNames(units, index)
 	first := slices.Index(is, true)
 	if first < 0 {
@@ -559,6 +559,41 @@ func findNames(units []unit, authors authorIndex) []bool {
 		is[0] = false
 	}
 	return is
+}
+
+// splitNamed takes the name off the message it stands over without a blank line between
+// them. It does so only on a page that is written so throughout: where at least two
+// paragraphs, and half of them, begin with a line that looks like a name.
+func splitNamed(units []unit) []unit {
+	named := func(u *unit) bool {
+		if u.list || len(u.lines) < 2 {
+			return false
+		}
+		first := unit{lines: u.lines[:1]}
+		next := unit{lines: u.lines[1:2]}
+		return nameCost(&first) <= 0 && nameCost(&next) > 0
+	}
+	n, paragraphs := 0, 0
+	for i := range units {
+		if !units[i].list {
+			paragraphs++
+		}
+		if named(&units[i]) {
+			n++
+		}
+	}
+	if n < 2 || 2*n < paragraphs {
+		return units
+	}
+	var out []unit
+	for _, u := range units {
+		if !named(&u) {
+			out = append(out, u)
+			continue
+		}
+		out = append(out, unit{line: u.line, blank: u.blank, lines: u.lines[:1]}, unit{line: u.line + 1, blank: true, lines: u.lines[1:]})
+	}
+	return out
 }
 
 // splitEmpty takes lines apart that stand together because a message between

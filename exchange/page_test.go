@@ -68,6 +68,26 @@ func TestPageHeads(t *testing.T) {
 	}
 }
 
+// Names may stand over their messages without a blank line, on a page written so
+// throughout; a paragraph whose first line is a name is none where they do not.
+func TestNamesOverTheirMessages(t *testing.T) {
+	const head = "The Patient Ledger\n\nby Ilse Marrow\n\nThe book of the week from 09 Mar 2026 to 13 Mar 2026\n\nQuestions and Answers\n\n"
+	im, err := ReadPage("page", []byte(head+"Tino\nWhen does it pay?\n\nIlse Marrow\nFrom day one.\n\nIt does so always.\n\nTino\nThank you!\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := told(im), "The Patient Ledger | Ilse Marrow | 0309-0313 | Tino: When does it pay? | Ilse Marrow: From day one.\n\nIt does so always. | Tino: Thank you!"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	im, err = ReadPage("page", []byte(head+"Tino\n\nAda Lovelace\nis whom I mean. When did she live?\n\nIlse Marrow\n\nLong ago.\n\nTino\n\nI see.\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(im.Posts) != 3 || !strings.HasPrefix(im.Posts[0].Text, "Ada Lovelace\n") {
+		t.Errorf("%s", told(im))
+	}
+}
+
 // A page of which no message is found says so, and what to do.
 func TestPageWithoutMessages(t *testing.T) {
 	for name, c := range map[string]struct{ in, says string }{
