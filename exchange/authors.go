@@ -8,14 +8,16 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/unicode/norm"
 
 	"flyleaf/qa"
 )
 
 // PeopleFromFiles returns the names of people by their ID, from the person pages
 // of a Jekyll site: path to content. The ID is the `short` of the front matter,
-// else the file's base name without its ending; the name is `title`. Files that
-// are no person pages are left out.
+// else the file's base name without its ending, in Unicode's composed form (NFC), as
+// some systems keep file names apart into letters and marks; the name is `title`. Files
+// that are no person pages are left out.
 func PeopleFromFiles(files map[string][]byte) map[string]string {
 	out := make(map[string]string, len(files))
 	for path, b := range files {
@@ -49,7 +51,7 @@ func PeopleFromFiles(files map[string][]byte) map[string]string {
 			id, _, _ = strings.Cut(base, ".")
 		}
 		if id != "" && title != "" && len(title) <= qa.MaxName {
-			out[id] = title
+			out[norm.NFC.String(id)] = title
 		}
 	}
 	return out

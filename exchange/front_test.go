@@ -46,6 +46,19 @@ archive:
 	}
 }
 
+// A person is found whether the system keeps "jörg" as one letter or as two.
+func TestPeopleInEitherForm(t *testing.T) {
+	for _, file := range []string{"j\u00f6rg.md", "jo\u0308rg.md"} {
+		people := PeopleFromFiles(map[string][]byte{file: []byte("---\ntitle: Jörg Quist\n---\n")})
+		for _, id := range []string{"j\u00f6rg", "jo\u0308rg"} {
+			im, err := ReadJekyll("week.md", []byte("---\ntitle: T\nauthors: ["+id+"]\n---\n"), people)
+			if err != nil || im.Event.Authors != "Jörg Quist" {
+				t.Errorf("%q in %q: %q, %v", id, file, im.Event.Authors, err)
+			}
+		}
+	}
+}
+
 // liquid runs the only thing of Liquid that a page of ours may hold: an output of a
 // quoted brace. Any other tag or output would be run by Jekyll, and fails the test.
 func liquid(t interface{ Fatalf(string, ...any) }, s string) string {

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/unicode/norm"
 
 	"flyleaf/qa"
 )
@@ -377,7 +378,10 @@ func (r *jekyllReader) front(n *yaml.Node) error {
 			return r.messages(v, -1, 1)
 		case "published":
 			s, err := r.scalar(v, key)
-			r.im.Unpublished = s == "false"
+			if s == "false" {
+				r.im.Unpublished = true
+				r.im.Remarks = append(r.im.Remarks, qa.Remark{Line: r.line(k), Text: "The page says published: false, so its own site does not show it."})
+			}
 			return err
 		case "render_with_liquid":
 			s, err := r.scalar(v, key)
@@ -464,7 +468,7 @@ func (r *jekyllReader) readAuthors(n *yaml.Node) error {
 		a := author{name: w}
 		if !strings.ContainsFunc(w, unicode.IsSpace) {
 			a.id = w
-			if known := strings.TrimSpace(r.people[w]); known != "" {
+			if known := strings.TrimSpace(r.people[norm.NFC.String(w)]); known != "" {
 				a.name = known
 			} else {
 				r.ids = append(r.ids, len(r.authors))

@@ -93,6 +93,26 @@ func TestFolderOfPages(t *testing.T) {
 	}
 }
 
+// A link in the place of _books is not followed, and not passed over in silence.
+func TestFolderOfPagesIsALink(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "site"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "outside"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../outside", filepath.Join(dir, "site", "_books")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := readFolder(filepath.Join(dir, "site")); err == nil || !strings.Contains(err.Error(), "name the folder that it leads to") {
+		t.Errorf("%v", err)
+	}
+	if _, _, err := readFolder(filepath.Join(dir, "site", "_books")); err != nil {
+		t.Errorf("the link that was named: %v", err)
+	}
+}
+
 // The people of a site are found from any folder of its pages, whatever its name is.
 func TestPeopleBesideAPage(t *testing.T) {
 	site := filepath.Join(t.TempDir(), "site [2026] {a,b}*")

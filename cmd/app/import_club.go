@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -41,6 +42,9 @@ func readFolder(dir string) (pages []page, passed []exchange.PassedOver, err err
 	books := path.Join(".", config.CollectionsDir, "_books")
 	site := dir
 	f, err := openFolderIn(dir, books)
+	if _, there := os.Lstat(filepath.Join(dir, filepath.FromSlash(books))); err != nil && there == nil {
+		return nil, nil, codedf(exitRefused, "%s cannot be opened as a folder of %s (%s); nothing was imported. If it is a link, name the folder that it leads to", books, dir, reasonOf(err))
+	}
 	if err != nil {
 		whole, err := filepath.Abs(dir)
 		if err != nil {
@@ -76,7 +80,7 @@ func readFolder(dir string) (pages []page, passed []exchange.PassedOver, err err
 		b, err := f.read(name, exchange.MaxInput+1)
 		switch {
 		case err != nil:
-			p.err = coded(exitRefused, err)
+			p.err = codedf(exitRefused, "%s: it cannot be read: %s; nothing was imported from it", name, reasonOf(err))
 		case !exchange.HasFrontMatter(b):
 			passed = append(passed, exchange.PassedOver{File: p.file, Reason: "it has no front matter, so for Jekyll it is no page"})
 			continue
@@ -91,6 +95,15 @@ func readFolder(dir string) (pages []page, passed []exchange.PassedOver, err err
 		pages = append(pages, p)
 	}
 	return pages, passed, nil
+}
+
+// reasonOf gives an error of a file system without the path, which is said beside it.
+func reasonOf(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
 }
 
 // isDir reports whether the one argument of an import is a folder.
