@@ -73,7 +73,7 @@ func TestDocsCommands(t *testing.T) {
 				organiser.serve() // whose device answers by itself
 			}
 			cmd.Env = append(me.env(), "INVITATION="+week.Invitation, "RELAY="+relay.url(), "AUTHOR="+identity,
-				"PAGE="+pages[0], "PAGE_TEXT="+texts[0],
+				"SITE="+filepath.Dir(site), "PAGE="+pages[0], "PAGE_TEXT="+texts[0],
 				"SLACK="+filepath.Join(root(t), "e2e", "testdata", "slack-export"))
 			var out bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &out

@@ -1,20 +1,23 @@
 package exchange
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/unicode/norm"
 
 	"flyleaf/qa"
 )
 
 // PeopleFromFiles returns the names of people by their ID, from the person pages
 // of a Jekyll site: path to content. The ID is the `short` of the front matter,
-// else the file's base name without its ending; the name is `title`. Files that
-// are no person pages are left out.
+// else the file's base name without its ending, in Unicode's composed form (NFC), as
+// some systems keep file names apart into letters and marks; the name is `title`. Files
+// that are no person pages are left out.
 func PeopleFromFiles(files map[string][]byte) map[string]string {
 	out := make(map[string]string, len(files))
 	for path, b := range files {
@@ -48,7 +51,7 @@ func PeopleFromFiles(files map[string][]byte) map[string]string {
 			id, _, _ = strings.Cut(base, ".")
 		}
 		if id != "" && title != "" && len(title) <= qa.MaxName {
-			out[id] = title
+			out[norm.NFC.String(id)] = title
 		}
 	}
 	return out
@@ -244,14 +247,26 @@ func markAuthors(authors []author, posts []qa.ImportedPost) {
 	}
 }
 
-// splitAuthors reads a list of names as people write it: "A, B and C".
+// joins are the words between the last two names of a list.
+var joins = map[string]bool{"and": true, "&": true, "und": true, "et": true, "with": true}
+
+// nameSuffix are parts that a comma sets off from the name they belong to.
+var nameSuffix = map[string]bool{"jr": true, "sr": true, "ii": true, "iii": true, "iv": true, "phd": true, "ph.d": true, "md": true, "m.d": true, "esq": true}
+
+var betweenAuthors = regexp.MustCompile(`[,;、，；]|\s+(?:and|und|&|et|with)\s+`)
+
+// splitAuthors reads a list of names as people write it: "A, B and C". "Jr." and the
+// like stay with the name before them, and "et al." is no name.
 func splitAuthors(s string) []author {
-	s = strings.NewReplacer(" and ", ",", " & ", ",", ";", ",").Replace(s)
 	var out []author
-	for part := range strings.SplitSeq(s, ",") {
+	for _, part := range betweenAuthors.Split(plainSpaces(s), -1) {
 		part = strings.TrimSpace(part)
 		part = strings.TrimSpace(strings.TrimPrefix(part, "and "))
-		if part != "" {
+		switch fold := strings.ToLower(strings.TrimRight(part, ".")); {
+		case part == "" || fold == "al":
+		case nameSuffix[fold] && len(out) > 0:
+			out[len(out)-1].name += ", " + part
+		default:
 			out = append(out, author{name: part})
 		}
 	}

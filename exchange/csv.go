@@ -16,8 +16,12 @@ import (
 // csvHeader names the columns of WriteCSV.
 var csvHeader = []string{"week", "id", "thread", "kind", "name", "author", "time", "text", "answered", "wants"}
 
-// WriteCSV writes what is published of weeks (see Publish) as CSV (RFC 4180, UTF-8,
-// lines ended by \n): one row for each post, questions before their replies.
+// byteOrderMark tells spreadsheets that a file is UTF-8: without it Excel reads an é as
+// two other letters. Readers of text skip it.
+const byteOrderMark = "\xef\xbb\xbf"
+
+// WriteCSV writes what is published of weeks (see Publish) as CSV (RFC 4180, UTF-8 with
+// a byte order mark, lines ended by \n): one row for each post, questions before their replies.
 //
 //	week      the week's title
 //	id        names the post within its week
@@ -36,6 +40,7 @@ var csvHeader = []string{"week", "id", "thread", "kind", "name", "author", "time
 // such cells, and has what was written. Line ends in texts are \n.
 func WriteCSV(w io.Writer, weeks ...qa.Week) error {
 	var b bytes.Buffer
+	b.WriteString(byteOrderMark)
 	out := csv.NewWriter(&b)
 	rows := [][]string{csvHeader}
 	for _, week := range weeks {

@@ -40,8 +40,8 @@ const (
 
 // The reasons why an input is refused. A refused input has changed nothing.
 var (
-	// ErrUnknownFormat is returned by Detect when the bytes are none of ours.
-	ErrUnknownFormat = errors.New("the format is not known")
+	// ErrUnknownFormat is returned by Detect when the bytes are in no format that is read.
+	ErrUnknownFormat = errors.New("no week can be read from it")
 	// ErrTooBig is returned for inputs over MaxInput bytes or MaxMessages messages.
 	ErrTooBig = errors.New("the file is too big")
 	// ErrNotUTF8 is returned for inputs that are not UTF-8 text.
@@ -50,6 +50,8 @@ var (
 	ErrSyntax = errors.New("the file cannot be read as this format")
 	// ErrLimit is returned when something is larger than an event may hold.
 	ErrLimit = errors.New("it does not fit into an event")
+	// ErrDates is returned for a week that ends before it begins.
+	ErrDates = errors.New("the week ends before it begins")
 	// ErrNoTitle is returned when no title is found.
 	ErrNoTitle = errors.New("the week has no title")
 )
@@ -101,11 +103,31 @@ const (
 	FormatJSON    Format = "json"    // Flyleaf's own, see JSONFormat
 )
 
+// otherFiles are kinds of files that people give to an import and that are no week of
+// text, by their first bytes: each is told what it is.
+var otherFiles = []struct{ begins, says string }{
+	{"PK\x03\x04", "it is a ZIP file; a Slack export is read with its channel named, another ZIP has to be unpacked"},
+	{"\x85\x6f\x4a\x83", "it is an Automerge file, which holds changes without their signatures, so nobody can tell who wrote what; `flyleaf export --format bundle` writes the event with them, and that is imported"},
+	{"SQLite format 3\x00", "it is a database; `flyleaf export` writes what a data directory holds, event by event"},
+	{"\xff\xfe", "it is text in UTF-16; save it as UTF-8 and import it again"},
+	{"\xfe\xff", "it is text in UTF-16; save it as UTF-8 and import it again"},
+	{"%PDF-", "it is a PDF; copy its text into a file, or import the page it was made from"},
+	{"\x1f\x8b", "it is compressed (gzip); unpack it first"},
+	{"\x89PNG", "it is a picture"},
+	{"\xff\xd8\xff", "it is a picture"},
+	{"<!doctype html", "it is a page as HTML; open it in a browser and save its text, or import the file it was made from"},
+	{"<!DOCTYPE html", "it is a page as HTML; open it in a browser and save its text, or import the file it was made from"},
+	{"<html", "it is a page as HTML; open it in a browser and save its text, or import the file it was made from"},
+	{"BEGIN:VCALENDAR", "it is a calendar, which holds the days of a week and not what was said in it"},
+}
+
 // Detect says which format b is in, by its content; the name serves only the
 // error. ErrUnknownFormat, ErrNotUTF8 or ErrTooBig is returned.
 func Detect(name string, b []byte) (Format, error) {
-	if bytes.HasPrefix(b, []byte("PK\x03\x04")) {
-		return "", refuse(name, 0, ErrUnknownFormat, "it is a ZIP file; a Slack export is read with its channel named, another ZIP has to be unpacked")
+	for _, known := range otherFiles {
+		if bytes.HasPrefix(b, []byte(known.begins)) {
+			return "", refuse(name, 0, ErrUnknownFormat, "%s", known.says)
+		}
 	}
 	s, err := clean(name, b)
 	if err != nil {
@@ -151,7 +173,7 @@ func clean(name string, b []byte) (string, error) {
 	if len(b) > MaxInput {
 		return "", refuse(name, 0, ErrTooBig, "%d bytes, at most %d are read", len(b), MaxInput)
 	}
-	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	b = bytes.TrimPrefix(b, []byte(byteOrderMark))
 	if !utf8.Valid(b) {
 		for i, line := range bytes.Split(b, []byte("\n")) {
 			if !utf8.Valid(line) {
@@ -270,14 +292,22 @@ func Finish(name string, im *qa.Imported) error {
 	return finish(name, im)
 }
 
+// nameWeek gives a week whose input does not name it its source.
+func nameWeek(im *qa.Imported) {
+	if derived := weekSource(im.Format, &im.Event); im.Source == "" || im.Source == derived {
+		im.Source, im.SourceFromTitle = derived, true
+	}
+}
+
 // finish does what is common to all readers: sources, limits, counts.
 func finish(name string, im *qa.Imported) error {
 	if strings.TrimSpace(im.Event.Title) == "" {
 		return refuse(name, 0, ErrNoTitle, "give it one and import it again")
 	}
-	if im.Source == "" {
-		im.Source = weekSource(im.Format, &im.Event)
+	if err := checkDates(name, 0, &im.Event); err != nil {
+		return err
 	}
+	nameWeek(im)
 	im.Event.Source = im.Source
 	if err := im.Event.Validate(); err != nil {
 		return refuse(name, 0, ErrLimit, "%v", strings.TrimSuffix(err.Error(), "; nothing was changed"))
@@ -285,6 +315,7 @@ func finish(name string, im *qa.Imported) error {
 	if hasNUL(&im.Event) {
 		return refuse(name, 0, ErrNotUTF8, "what it says about the week holds a NUL character")
 	}
+	splitLong(im)
 	if len(im.Posts) > MaxMessages {
 		return refuse(name, 0, ErrTooBig, "%d messages, at most %d are read", len(im.Posts), MaxMessages)
 	}

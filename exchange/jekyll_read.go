@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -9,8 +10,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/unicode/norm"
 
 	"flyleaf/qa"
 )
@@ -24,6 +27,8 @@ import (
 //	start: 2021-03-08 00:00:00 event/startsAt, UTC when no zone is given
 //	end: 2021-03-12 22:59:58   event/endsAt
 //	authors: [id or name, …]   event/authors by name, x/jekyll.authors as written
+//	published: false           Imported.Unpublished
+//	render_with_liquid: false  the description is as it stands
 //	links:                     event/links
 //	- text: …
 //	  link: …                  one page in the wild says list:
@@ -40,7 +45,8 @@ import (
 //	    text: …
 //	    replies: …             deeper replies are read as what they are
 //	---
-//	the description            event/description, Markdown
+//	the description            event/description, Markdown; Liquid is not run, but what
+//	                           WriteJekyll escaped of it is read back
 //
 // Every other key is reported as skipped.
 
@@ -82,11 +88,14 @@ func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, e
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
 		return qa.Imported{}, refuse(name, first, ErrSyntax, "the front matter is not a list of keys and values")
 	}
-	r := &jekyllReader{name: name, offset: first - 1, people: people}
+	r := &jekyllReader{name: name, offset: first - 1, people: people, liquid: true}
 	r.im.Format = string(FormatJekyll)
 	r.im.Event.X = map[string]string{}
 	if err := r.front(doc.Content[0]); err != nil {
 		return qa.Imported{}, err
+	}
+	if r.liquid {
+		body = unescapeLiquid(body)
 	}
 	r.im.Event.Description = strings.Trim(body, "\n")
 	if strings.TrimSpace(r.im.Event.Description) == "" {
@@ -100,13 +109,16 @@ func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, e
 	if err := r.keepAuthors(); err != nil {
 		return qa.Imported{}, err
 	}
+	if r.ends != nil {
+		if err := checkDates(name, r.line(r.ends), &r.im.Event); err != nil {
+			return qa.Imported{}, err
+		}
+	}
 	markAuthors(r.authors, r.im.Posts)
 	if len(r.im.Event.X) == 0 {
 		r.im.Event.X = nil
 	}
-	if r.im.Source == "" {
-		r.im.Source = weekSource(r.im.Format, &r.im.Event)
-	}
+	nameWeek(&r.im)
 	for i := range r.im.Posts {
 		// An id without a colon names a message within its week (PublishedPost.ID).
 		if p := &r.im.Posts[i]; innerID(p.Source) {
@@ -121,6 +133,13 @@ func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, e
 
 // isFence reports whether line opens a front matter.
 func isFence(line string) bool { return strings.TrimRight(line, " \t") == "---" }
+
+// HasFrontMatter reports whether a file begins as a Jekyll page does. One that does not
+// is no page for Jekyll.
+func HasFrontMatter(b []byte) bool {
+	line, _, _ := bytes.Cut(bytes.TrimLeft(bytes.TrimPrefix(b, []byte(byteOrderMark)), "\r\n"), []byte("\n"))
+	return isFence(strings.TrimRight(string(line), "\r"))
+}
 
 // splitFront cuts a page into front matter and body; first is the line number of
 // the front matter's first line.
@@ -173,6 +192,8 @@ type jekyllReader struct {
 	authors   []author
 	authorsAt *yaml.Node
 	ids       []int // indices of authors that are IDs without a known name
+	ends      *yaml.Node
+	liquid    bool // the body is run through Liquid
 	im        qa.Imported
 	visits    int
 }
@@ -223,20 +244,83 @@ func (r *jekyllReader) scalar(n *yaml.Node, what string) (string, error) {
 	return n.Value, nil
 }
 
-// pairs calls do for each key of a map, and refuses keys that stand twice.
+// pairs calls do for each key of a map, and refuses keys that stand twice. Keys that
+// a merge (<<: *defaults) brings in come after the map's own, which win.
 func (r *jekyllReader) pairs(n *yaml.Node, do func(key string, k, v *yaml.Node) error) error {
-	seen := map[string]bool{}
+	own := map[string]bool{}
+	var merges []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
+		if isMerge(k) {
+			merges = append(merges, v)
+			continue
+		}
+		key, err := r.scalar(k, "a key")
+		if err != nil {
+			return err
+		}
+		if own[key] {
+			return r.refuse(k, ErrSyntax, "the key %q stands there twice", beginning(key))
+		}
+		own[key] = true
+		if err := do(key, k, v); err != nil {
+			return err
+		}
+	}
+	for _, m := range merges {
+		if err := r.merged(m, own, 0, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isMerge reports whether k is YAML's merge key. A quoted "<<" is none.
+func isMerge(k *yaml.Node) bool { return k.Kind == yaml.ScalarNode && k.ShortTag() == "!!merge" }
+
+// merged calls do for the keys of what is merged into a map: another map, or a list of
+// them, of which earlier ones win. It skips keys in seen and adds to it.
+func (r *jekyllReader) merged(n *yaml.Node, seen map[string]bool, depth int, do func(key string, k, v *yaml.Node) error) error {
+	n, err := r.real(n)
+	if err != nil {
+		return err
+	}
+	if depth > MaxDepth {
+		return r.refuse(n, ErrTooBig, "maps merged more than %d deep", MaxDepth)
+	}
+	switch n.Kind {
+	case yaml.SequenceNode:
+		for _, item := range n.Content {
+			if err := r.merged(item, seen, depth+1, do); err != nil {
+				return err
+			}
+		}
+		return nil
+	case yaml.MappingNode:
+	default:
+		return r.refuse(n, ErrSyntax, "<< merges a map, or a list of maps")
+	}
+	var deeper []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		if isMerge(k) {
+			deeper = append(deeper, v)
+			continue
+		}
 		key, err := r.scalar(k, "a key")
 		if err != nil {
 			return err
 		}
 		if seen[key] {
-			return r.refuse(k, ErrSyntax, "the key %q stands there twice", beginning(key))
+			continue
 		}
 		seen[key] = true
 		if err := do(key, k, v); err != nil {
+			return err
+		}
+	}
+	for _, d := range deeper {
+		if err := r.merged(d, seen, depth+1, do); err != nil {
 			return err
 		}
 	}
@@ -275,6 +359,7 @@ func (r *jekyllReader) front(n *yaml.Node) error {
 		case "start":
 			return r.time(v, key, xStart, false, &e.StartsAtMillis)
 		case "end":
+			r.ends = v
 			return r.time(v, key, xEnd, true, &e.EndsAtMillis)
 		case "authors":
 			return r.readAuthors(v)
@@ -291,6 +376,17 @@ func (r *jekyllReader) front(n *yaml.Node) error {
 			return err
 		case "archive":
 			return r.messages(v, -1, 1)
+		case "published":
+			s, err := r.scalar(v, key)
+			if s == "false" {
+				r.im.Unpublished = true
+				r.im.Remarks = append(r.im.Remarks, qa.Remark{Line: r.line(k), Text: "The page says published: false, so its own site does not show it."})
+			}
+			return err
+		case "render_with_liquid":
+			s, err := r.scalar(v, key)
+			r.liquid = s != "false"
+			return err
 		}
 		text := ""
 		if v.Kind == yaml.ScalarNode {
@@ -370,9 +466,9 @@ func (r *jekyllReader) readAuthors(n *yaml.Node) error {
 	}
 	for _, w := range written {
 		a := author{name: w}
-		if !strings.Contains(w, " ") {
+		if !strings.ContainsFunc(w, unicode.IsSpace) {
 			a.id = w
-			if known := strings.TrimSpace(r.people[w]); known != "" {
+			if known := strings.TrimSpace(r.people[norm.NFC.String(w)]); known != "" {
 				a.name = known
 			} else {
 				r.ids = append(r.ids, len(r.authors))
@@ -403,9 +499,9 @@ func (r *jekyllReader) nameAuthors() {
 			}
 		}
 	}
-	if _, names, ok := cutLast(r.im.Event.X[xDescription], " by "); ok {
-		for _, a := range splitAuthors(strings.TrimRight(names, ".")) {
-			add(a.name)
+	if _, names, _, ok := SplitByline(r.im.Event.X[xDescription]); ok {
+		for _, n := range names {
+			add(n)
 		}
 	}
 	for _, p := range r.im.Posts {
@@ -434,13 +530,6 @@ func (r *jekyllReader) keepAuthors() error {
 	}
 	r.keepX(xAuthors, string(b), r.authorsAt)
 	return nil
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }
 
 func (r *jekyllReader) links(n *yaml.Node) error {

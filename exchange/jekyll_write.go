@@ -25,7 +25,8 @@ const (
 //
 // The archive holds what Publish shows: posts in the week's order, two levels deep,
 // deeper replies in reading order. Names and texts have their HTML entities
-// (&, < and >) encoded, always, and nothing else changed. A question that is left
+// (&, < and >) encoded, always, and nothing else changed. In the description Liquid
+// finds nothing to run (see escapeLiquid). A question that is left
 // out while it has replies that are shown keeps its place, without name and text.
 // The keys that an event has no field for come from event/x, where ReadJekyll put
 // them.
@@ -52,7 +53,7 @@ func WriteJekyllAt(w io.Writer, week qa.Week, page string) error {
 	}
 	out.WriteString("---\n")
 	if d := week.Event.Description; d != "" {
-		out.WriteString("\n" + d + "\n")
+		out.WriteString("\n" + escapeLiquid(d) + "\n")
 	}
 	if _, err := w.Write(out.Bytes()); err != nil {
 		return fmt.Errorf("write a Jekyll page: %w", err)

@@ -201,6 +201,11 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 			im.Present = append(im.Present, source(p))
 		}
 	}
+	if checkDates(name, 0, e) != nil {
+		// Events that earlier versions let through must come back out of their exports.
+		im.Remarks = append(im.Remarks, qa.Remark{Text: "The week ends before it begins; its end (" + formatTime(e.EndsAtMillis) + " UTC) was left out."})
+		e.EndsAtMillis = 0
+	}
 	take := func(p *jsonPost, parent int) int {
 		at := len(im.Posts)
 		writer := p.Name

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,6 +25,10 @@ import (
 //	…
 //	To take part in the book of the week …    skipped, to the end
 //
+// The heading may stand in another language (see looseHeading), and the lines over it
+// without blank lines between them. Where none is found, a short line over a name is
+// taken for it (guessHeading), and the import says so.
+//
 // Blank lines stand around paragraphs, not around lists: after a list the next
 // name follows at once, and a message that is a list follows its name at once. A
 // message without text leaves two names on adjacent lines.
@@ -36,8 +41,7 @@ const heading = "Questions and Answers"
 
 var (
 	headingLine = regexp.MustCompile(`(?i)^(questions\s*(and|&)\s*answers|q\s*&\s*a):?$`)
-	datesLine   = regexp.MustCompile(`(?i)(?:\bfrom|:)\s+(.{6,20}?)\s+(?:to|till|until|–|—|-)\s+(.{6,20}?)\.?$`)
-	byLine      = regexp.MustCompile(`(?i)^by\s+(\S.*)$`)
+	datesLine   = regexp.MustCompile(`(?i)(?:(?:^|.*\b)(?:from|vom|von|du|del?|dal|van|od|fra|från|с)|.*[:：]|^)\s*(.{4,20}?)\s+(?:to|till|until|through|bis(?: zum)?|au|al?|até|tot|do|til|till|по|–|—|-)\s+(.{6,20}?)\.?$`)
 	listLine    = regexp.MustCompile(`^\s+([•◦▪‣·*+–-]|\d{1,3}[.)]|[a-z][.)])\s`)
 )
 
@@ -50,8 +54,7 @@ var footers = []string{
 
 func looksLikePage(s string) bool {
 	for line := range strings.SplitSeq(s, "\n") {
-		line = strings.TrimSpace(line)
-		if headingLine.MatchString(line) {
+		if line = plainSpaces(line); headingLine.MatchString(line) || looseHeading(line) {
 			return true
 		}
 		if _, _, ok := readDates(line); ok {
@@ -61,17 +64,24 @@ func looksLikePage(s string) bool {
 	return false
 }
 
+// readDates reads a line that says from when to when the week is. A first day without
+// a year is of the last one's.
 func readDates(line string) (from, to int64, ok bool) {
-	if len(line) > 200 {
+	if len(line) > 200 || !strings.ContainsAny(line, "0123456789") {
 		return 0, 0, false
 	}
 	m := datesLine.FindStringSubmatch(line)
 	if m == nil {
 		return 0, 0, false
 	}
-	from, ok1 := parseTime(m[1], false)
-	to, ok2 := parseTime(m[2], true)
-	return from, to, ok1 && ok2 && from <= to
+	to, ok = parseTime(m[2], true)
+	if !ok {
+		return 0, 0, false
+	}
+	if from, ok = parseTime(m[1], false); !ok {
+		from, ok = parseTime(strings.TrimRight(m[1], ".,")+" "+utc(to).Format("2006"), false)
+	}
+	return from, to, ok
 }
 
 // unit is a piece of the page that is a name or a part of one message: the lines
@@ -103,24 +113,27 @@ func (u *unit) single() string {
 	if len(u.lines) != 1 || u.list {
 		return ""
 	}
-	return strings.TrimSpace(u.lines[0])
+	return plainSpaces(u.lines[0])
 }
 
-// cutUnits cuts the page. Between blank lines, a list is a unit, and so are the
+// cutUnits cuts the page. Lines in alone, by number, are units of their own. Between blank lines, a list is a unit, and so are the
 // lines before and after it; indented lines after a list belong to it.
-func cutUnits(s string) []unit {
+func cutUnits(s string, alone map[int]bool) []unit {
 	var out []unit
 	blank := true
 	n := 0
 	for line := range strings.SplitSeq(s, "\n") {
 		n++
-		line = strings.TrimRight(line, " \t\u00a0")
-		if line == "" {
+		line = strings.TrimRightFunc(line, unicode.IsSpace)
+		if plainSpaces(line) == "" {
 			blank = true
 			continue
 		}
+		if indent := len(line) - len(strings.TrimLeftFunc(line, unicode.IsSpace)); indent > 0 && line[0] >= utf8.RuneSelf {
+			line = strings.Repeat(" ", utf8.RuneCountInString(line[:indent])) + line[indent:]
+		}
 		list := listLine.MatchString(line)
-		if !blank {
+		if !blank && !alone[n] && !alone[n-1] {
 			last := &out[len(out)-1]
 			indented := line[0] == ' ' || line[0] == '\t'
 			if last.list == list || last.list && indented {
@@ -137,6 +150,37 @@ func cutUnits(s string) []unit {
 // maxUnits bounds what is weighed: some paragraphs for each message there may be.
 const maxUnits = 10 * MaxMessages
 
+// standAlone returns the numbers of the lines at the top of a page that are no part of
+// a paragraph even where no blank line stands around them: the byline, the dates, the
+// title over them, the heading.
+func standAlone(s string) map[int]bool {
+	alone := map[int]bool{}
+	dates, by, before := 0, 0, ""
+	n := 0
+	for line := range strings.SplitSeq(s, "\n") {
+		n++
+		line = plainSpaces(line)
+		if headingLine.MatchString(line) || n > 1 && looseHeading(line) && (dates > 0 || by > 0) {
+			alone[n] = true
+			break
+		}
+		if _, _, ok := readDates(line); ok && dates == 0 {
+			dates, alone[n] = n, true
+			// What stands over the dates in one paragraph is title and authors.
+			if before != "" && by != n-1 {
+				alone[n-1] = true
+				if byElsewhere.MatchString(before) {
+					by = n - 1
+				}
+			}
+		} else if byLine.MatchString(line) && dates == 0 && len(line) <= qa.MaxShort && before != "" {
+			by, alone[n] = n, true
+		}
+		before = line
+	}
+	return alone
+}
+
 // ReadPage reads the plain text of a week's web page. Each message is taken with
 // its writer's name and its whole text, in order; which messages open a thread is
 // not written in the page and is guessed (see guessThreads). What the site says
@@ -147,7 +191,7 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 	if err != nil {
 		return qa.Imported{}, err
 	}
-	units := cutUnits(s)
+	units := cutUnits(s, standAlone(s))
 	if len(units) > maxUnits {
 		return qa.Imported{}, refuse(name, 0, ErrTooBig, "%d paragraphs, at most %d are read", len(units), maxUnits)
 	}
@@ -157,27 +201,53 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 			im.Skipped = append(im.Skipped, qa.Skipped{Line: units[i].line, Reason: reason, Text: beginning(units[i].text())})
 		}
 	}
-	start := slices.IndexFunc(units, func(u unit) bool { return headingLine.MatchString(u.single()) })
-	end := footerAt(units, max(start, 0))
+	h := readHead(units)
+	end := footerAt(units, max(h.heading, h.title, 0))
 	skip(units[end:], "the site's own lines under the week")
 	top := units[:end]
 	var below []unit
-	if start >= 0 && start < end {
-		top, below = units[:start], units[start+1:end]
+	if h.heading >= 0 && h.heading < end {
+		top, below = units[:h.heading], units[h.heading+1:end]
+		if h.guessed {
+			im.Remarks = append(im.Remarks, qa.Remark{Line: units[h.heading].line, Text: fmt.Sprintf(
+				"%q was taken for the heading over the messages. If it is not, put a line %q over the first message and import the page again.", beginning(units[h.heading].single()), heading)})
+		}
 	}
-
-	title, authors, description := readTop(top, &im.Event)
-	if title < 0 {
+	if h.title < 0 || h.title >= len(top) {
 		return qa.Imported{}, refuse(name, 1, ErrNoTitle, "the title is looked for over a line \"by …\" or over the week's dates, and there is neither")
 	}
-	im.Event.Title = strings.Join(strings.Fields(top[title].text()), " ")
+	im.Event.Title = strings.Join(strings.Fields(top[h.title].text()), " ")
+	authors := h.authors
+	if authors == nil {
+		// "The Patient Ledger by Ilse Marrow" in one line.
+		if title, names, _, ok := SplitByline(im.Event.Title); ok && names != nil {
+			im.Event.Title = title
+			for _, n := range names {
+				authors = append(authors, author{name: n})
+			}
+		}
+	}
+	im.Event.StartsAtMillis, im.Event.EndsAtMillis = h.from, h.to
+	if h.dates >= 0 {
+		if err := checkDates(name, units[h.dates].line, &im.Event); err != nil {
+			return qa.Imported{}, err
+		}
+	}
 	im.Event.Authors = joinAuthors(authors)
-	im.Event.Description = joinUnits(top[description:])
-	skip(top[:title], "the site's own lines over the week")
+	if h.title+1 < len(top) {
+		im.Event.Description = joinUnits(top[min(max(h.title, h.by, h.dates)+1, len(top)):])
+	}
+	skip(top[:h.title], "the site's own lines over the week")
 
 	posts, nobodys := messages(below, authors)
 	im.Posts = posts
 	skip(nobodys, "no writer's name was found over it")
+	if len(posts) == 0 {
+		im.Remarks = append(im.Remarks, noMessages(h, nobodys))
+		if n := len(im.Event.Description); n > qa.MaxDescription {
+			return qa.Imported{}, refuse(name, 0, ErrLimit, "no message was found, and what stands under the title is too long for a description (%d bytes, at most %d); put a line %q over the first message", n, qa.MaxDescription, heading)
+		}
+	}
 	if len(im.Posts) > MaxMessages {
 		return qa.Imported{}, refuse(name, 0, ErrTooBig, "%d messages, at most %d are read", len(im.Posts), MaxMessages)
 	}
@@ -187,6 +257,85 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 		return qa.Imported{}, err
 	}
 	return im, nil
+}
+
+// noMessages says why a page gave none, and what to do.
+func noMessages(h pageTop, nobodys []unit) qa.Remark {
+	switch {
+	case h.heading < 0:
+		return qa.Remark{Text: fmt.Sprintf("No message was found: no line of the page is a heading such as %q, so all of it was taken as the description. "+
+			"If there are messages, put that line over the first of them and import the page again.", heading)}
+	case len(nobodys) > 0:
+		return qa.Remark{Line: nobodys[0].line, Text: "No message was found: under the heading no line looks like a writer's name. Put each name on a line of its own, with a blank line before and after it, and import the page again."}
+	}
+	return qa.Remark{Text: "No message was found: nothing stands under the heading."}
+}
+
+// pageTop is where the lines at the top of a page stand, as indices of units; -1: nowhere.
+type pageTop struct {
+	title, by, dates, heading int
+	guessed                   bool // heading is a guess
+	from, to                  int64
+	authors                   []author
+}
+
+func readHead(units []unit) pageTop {
+	h := pageTop{title: -1, by: -1, dates: -1, heading: -1}
+	h.heading = slices.IndexFunc(units, func(u unit) bool { return headingLine.MatchString(u.single()) })
+	top := units
+	if h.heading >= 0 {
+		top = units[:h.heading]
+	}
+	h.readTop(top)
+	if h.heading >= 0 {
+		return h
+	}
+	// Under the title a heading of another language, or what looks like one.
+	from := max(h.title, h.by, h.dates) + 1
+	if h.title < 0 {
+		from = 1
+	}
+	for i := from; i < len(units); i++ {
+		if looseHeading(units[i].single()) {
+			h.heading = i
+			h.readTop(units[:i])
+			return h
+		}
+	}
+	if h.title >= 0 {
+		if i := guessHeading(units, from, h.authors); i >= 0 {
+			h.heading, h.guessed = i, true
+		}
+	}
+	return h
+}
+
+// guessHeading looks for a heading in words that are not known: the last short line that
+// has under it a name and then a text, before the first line that is the name of an
+// author or stands there twice. -1 is returned when there is none.
+func guessHeading(units []unit, from int, authors []author) int {
+	index := indexAuthors(authors)
+	seen := map[string]int{}
+	for i := from; i < len(units); i++ {
+		if nameCost(&units[i]) <= 1 {
+			seen[units[i].single()]++
+		}
+	}
+	first := -1
+	for i := from; i < len(units); i++ {
+		if s := units[i].single(); s != "" && nameCost(&units[i]) < unlikely && (len(index.find(s)) > 0 || seen[s] > 1) {
+			first = i
+			break
+		}
+	}
+	for i := first - 1; i >= from; i-- {
+		short := nameCost(&units[i]) <= 3
+		named := i+2 < len(units) && nameCost(&units[i+1]) <= 1 && units[i+1].blank && units[i+1].single() != units[i].single()
+		if short && named && (i+1 == first || nameCost(&units[i+2]) > 1) {
+			return i
+		}
+	}
+	return -1
 }
 
 // footerAt returns the index of the unit from which on the site speaks, or
@@ -202,36 +351,37 @@ func footerAt(units []unit, from int) int {
 	return len(units)
 }
 
-// readTop finds title, authors and dates in what stands over the messages. It
-// returns the index of the title, or -1, and that of the description's first unit.
-func readTop(top []unit, e *qa.Event) (title int, authors []author, description int) {
-	dates, by := -1, -1
+// readTop finds title, authors and dates in what stands over the messages.
+func (h *pageTop) readTop(top []unit) {
+	h.dates, h.by, h.authors = -1, -1, nil
 	for i := range top {
 		if from, to, ok := readDates(top[i].single()); ok {
-			e.StartsAtMillis, e.EndsAtMillis, dates = from, to, i
+			h.from, h.to, h.dates = from, to, i
 			break
 		}
 	}
 	last := len(top)
-	if dates >= 0 {
-		last = dates
+	if h.dates >= 0 {
+		last = h.dates
 	}
 	for i := last - 1; i > 0; i-- {
-		if m := byLine.FindStringSubmatch(top[i].single()); m != nil && len(m[1]) <= qa.MaxShort {
-			by, authors = i, splitAuthors(m[1])
-			if dates >= 0 {
+		line := top[i].single()
+		m := byLine.FindStringSubmatch(line)
+		if m == nil && (i == h.dates-1 || byColon.MatchString(line)) {
+			m = byElsewhere.FindStringSubmatch(line)
+		}
+		if m != nil && len(m[1]) <= qa.MaxShort {
+			h.by, h.authors = i, splitAuthors(m[1])
+			if h.dates >= 0 {
 				break // the one next to the dates; without dates the first on the page
 			}
 		}
 	}
-	title = by - 1
-	if by < 0 {
-		title = dates - 1
+	h.title = h.by - 1
+	if h.by < 0 {
+		h.title = h.dates - 1
 	}
-	if title < 0 {
-		return -1, nil, 0
-	}
-	return title, authors, max(by, dates) + 1
+	h.title = max(h.title, -1)
 }
 
 func joinUnits(units []unit) string {
@@ -252,7 +402,7 @@ func joinUnits(units []unit) string {
 // and what stands before the first name.
 func messages(units []unit, authors []author) (posts []qa.ImportedPost, nobodys []unit) {
 	index := indexAuthors(authors)
-	units = splitEmpty(units, index)
+	units = splitEmpty(splitNamed(units), index)
 	is := findNames(units, index)
 	first := slices.Index(is, true)
 	if first < 0 {
@@ -409,6 +559,41 @@ func findNames(units []unit, authors authorIndex) []bool {
 		is[0] = false
 	}
 	return is
+}
+
+// splitNamed takes the name off the message it stands over without a blank line between
+// them. It does so only on a page that is written so throughout: where at least two
+// paragraphs, and half of them, begin with a line that looks like a name.
+func splitNamed(units []unit) []unit {
+	named := func(u *unit) bool {
+		if u.list || len(u.lines) < 2 {
+			return false
+		}
+		first := unit{lines: u.lines[:1]}
+		next := unit{lines: u.lines[1:2]}
+		return nameCost(&first) <= 0 && nameCost(&next) > 0
+	}
+	n, paragraphs := 0, 0
+	for i := range units {
+		if !units[i].list {
+			paragraphs++
+		}
+		if named(&units[i]) {
+			n++
+		}
+	}
+	if n < 2 || 2*n < paragraphs {
+		return units
+	}
+	var out []unit
+	for _, u := range units {
+		if !named(&u) {
+			out = append(out, u)
+			continue
+		}
+		out = append(out, unit{line: u.line, blank: u.blank, lines: u.lines[:1]}, unit{line: u.line + 1, blank: true, lines: u.lines[1:]})
+	}
+	return out
 }
 
 // splitEmpty takes lines apart that stand together because a message between

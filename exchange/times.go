@@ -3,6 +3,8 @@ package exchange
 import (
 	"strings"
 	"time"
+
+	"flyleaf/qa"
 )
 
 func utc(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
@@ -54,4 +56,14 @@ func formatTime(ms int64) string {
 		return utc(ms).Format(dateTime + ".000")
 	}
 	return utc(ms).Format(dateTime)
+}
+
+// checkDates refuses a week that ends before it begins: of which of the two days is
+// wrong the reader knows nothing, and a calendar cannot be made of it.
+func checkDates(name string, line int, e *qa.Event) error {
+	if e.StartsAtMillis == 0 || e.EndsAtMillis == 0 || e.EndsAtMillis >= e.StartsAtMillis {
+		return nil
+	}
+	return refuse(name, line, ErrDates, "it ends on %s and begins on %s; correct one of them and import it again",
+		utc(e.EndsAtMillis).Format(dateTime), utc(e.StartsAtMillis).Format(dateTime))
 }

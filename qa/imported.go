@@ -11,10 +11,18 @@ type Imported struct {
 	Format string // "jekyll", "page", "json", "slack"
 	// Source names the input in a way that is the same wherever it is imported.
 	Source string
-	Event  Event          // title, authors, dates, description, links, x; no ID
-	Posts  []ImportedPost // in reading order, a reply after its parent
+	// SourceFromTitle says that the input has no name of its own: Source was made from
+	// the format, the first day and the title, so that a corrected title or day gives
+	// the same week another source.
+	SourceFromTitle bool           `json:"SourceFromTitle,omitempty"`
+	Event           Event          // title, authors, dates, description, links, x; no ID
+	Posts           []ImportedPost // in reading order, a reply after its parent
 	// Skipped is what was read and not taken, with the reason.
 	Skipped []Skipped
+	// Remarks say what the person should know of what was taken.
+	Remarks []Remark `json:"Remarks,omitempty"`
+	// Unpublished says that the input is a page that its own site does not show.
+	Unpublished bool `json:"Unpublished,omitempty"`
 	// Guesses counts what the format does not say and the reader decided.
 	Guesses int
 
@@ -104,3 +112,9 @@ var byText = regexp.MustCompile(`#[0-9a-f]{16}(?:-\d+)?$`)
 
 // IsSourceByText reports whether a source was made by SourceByText.
 func IsSourceByText(source string) bool { return byText.MatchString(source) }
+
+// Remark is something to know of a piece of input that was taken.
+type Remark struct {
+	Line int    `json:"line"` // 1-based; 0: the whole file
+	Text string `json:"text"` // whole sentences
+}

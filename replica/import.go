@@ -17,6 +17,9 @@ type ImportResult struct {
 	Questions int
 	Replies   int
 	Known     int // posts that were there already, and are the same in the input
+	// Was is the week as it is here, when it was recognised by its messages although
+	// the input has another title or first day by now (sameWeek); these stay as they are.
+	Was *qa.ListedWeek
 
 	// Changes are posts of earlier imports that the input has otherwise, or no longer has.
 	Changes   []qa.ImportChange
@@ -66,13 +69,32 @@ func (n *Node) importWeek(ctx context.Context, id qa.EventID, week qa.Imported, 
 		return ImportResult{}, nil // it tells of an earlier import, and there was none
 	}
 	if id == "" {
+		same, err := n.sameWeek(ctx, &week)
+		if err != nil {
+			return ImportResult{}, err
+		}
+		if same.id != "" {
+			here, err := n.read(ctx, same.id)
+			if err != nil {
+				return ImportResult{}, err
+			}
+			underSource(&week, here.Source)
+			result, err := n.importInto(ctx, same.id, &week)
+			result.Was = &same.week
+			return result, err
+		}
 		return n.importNew(ctx, event, week, relay, listed)
 	}
+	return n.importInto(ctx, id, &week)
+}
+
+// importInto takes a week's posts into an event that is here.
+func (n *Node) importInto(ctx context.Context, id qa.EventID, week *qa.Imported) (ImportResult, error) {
 	e, err := n.event(id)
 	if err != nil {
 		return ImportResult{}, err
 	}
-	if result, all, err := n.allKnown(ctx, id, &week); err != nil || all {
+	if result, all, err := n.allKnown(ctx, id, week); err != nil || all {
 		return result, err
 	}
 	e.mu.Lock()
@@ -85,7 +107,7 @@ func (n *Node) importWeek(ctx context.Context, id qa.EventID, week qa.Imported, 
 		return ImportResult{}, ErrNotOrganiser
 	}
 	d := &draft{e: e}
-	result, err := d.importPosts(here, &week)
+	result, err := d.importPosts(here, week)
 	if err != nil {
 		d.drop()
 		return ImportResult{}, err
@@ -109,7 +131,7 @@ func (n *Node) importNew(ctx context.Context, event qa.Event, week qa.Imported, 
 	if err != nil {
 		return ImportResult{}, err
 	}
-	n.noteSource(event.Source, d.e.id)
+	n.noteSource(&event, d.e.id)
 	listing := event.Listing()
 	if listed && listing.Archived(n.cfg.Now().UnixMilli()) {
 		n.mu.Lock()
@@ -122,15 +144,18 @@ func (n *Node) importNew(ctx context.Context, event qa.Event, week qa.Imported, 
 // sources remembers which source each event of this person was imported from, so
 // that a thousand imports do not each look through a thousand events.
 type sources struct {
-	mu sync.Mutex
-	of map[string]qa.EventID // nil: to be read
+	mu      sync.Mutex
+	of      map[string]qa.EventID // nil: to be read
+	byDay   map[int64][]importedWeek
+	byTitle map[string][]importedWeek // by foldTitle
 }
 
-func (n *Node) noteSource(source string, id qa.EventID) {
+func (n *Node) noteSource(event *qa.Event, id qa.EventID) {
 	n.sources.mu.Lock()
 	defer n.sources.mu.Unlock()
-	if n.sources.of != nil && source != "" {
-		n.sources.of[source] = id
+	if n.sources.of != nil && event.Source != "" {
+		n.sources.of[event.Source] = id
+		n.sources.add(event, id)
 	}
 }
 
@@ -174,6 +199,7 @@ func (n *Node) importedBefore(ctx context.Context, source string) (qa.EventID, e
 		return "", err
 	}
 	of := map[string]qa.EventID{}
+	n.sources.byDay, n.sources.byTitle = map[int64][]importedWeek{}, map[string][]importedWeek{}
 	for _, f := range slices.Backward(following) { // of two the one followed first
 		e, err := n.store.Event(ctx, f.Event)
 		if errors.Is(err, storage.ErrNotFound) {
@@ -184,6 +210,7 @@ func (n *Node) importedBefore(ctx context.Context, source string) (qa.EventID, e
 		}
 		if e.Source != "" && e.Founder == n.Identity() {
 			of[e.Source] = f.Event
+			n.sources.add(&e, f.Event)
 		}
 	}
 	n.sources.of = of

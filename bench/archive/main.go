@@ -49,13 +49,13 @@ func run(folder, weeks, out string) error {
 	if err := build.Run(); err != nil {
 		return err
 	}
-	names, err := filepath.Glob(filepath.Join(folder, "*.md"))
+	names, err := fs.Glob(os.DirFS(folder), "*.md") // the folder's own name is no pattern
 	if err != nil || len(names) == 0 {
 		return errors.Join(fmt.Errorf("no pages in %s", folder), err)
 	}
 	var pages [][]byte
 	for _, name := range names {
-		b, err := os.ReadFile(name)
+		b, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
 			return err
 		}

@@ -91,6 +91,8 @@ type importResult struct {
 	Questions int
 	Replies   int
 	Known     int // posts that were there already, and are the same
+	// Was is the week as it is here, when it was recognised under another title or day.
+	Was       *qa.ListedWeek
 	Changes   []qa.ImportChange
 	Revised   int
 	Withdrawn int

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"flyleaf/exchange"
 	"flyleaf/qa"
 )
 
@@ -20,23 +23,87 @@ import (
 // maxPages bounds the pages of one folder; a hundred are two years of weeks.
 const maxPages = 10_000
 
-// pagesIn returns the pages of a site's folder, by name: of _books when the folder
-// given is the one above it.
-func pagesIn(dir string) ([]string, error) {
-	if info, err := os.Stat(filepath.Join(dir, "_books")); err == nil && info.IsDir() {
-		dir = filepath.Join(dir, "_books")
+// clubReport is what `import FOLDER --json` prints.
+type clubReport struct {
+	Folder string     `json:"folder"`
+	DryRun bool       `json:"dryRun,omitempty"` // then nothing was taken
+	Club   qa.EventID `json:"club,omitempty"`
+	// Weeks has an entry for each page, those that were refused among them.
+	Weeks []importReport `json:"weeks"`
+	// PassedOver are the other files of the folder.
+	PassedOver []exchange.PassedOver `json:"passedOver"`
+}
+
+// readFolder reads the pages of a site's folder: of _books when the folder given is the
+// one above it. What is passed over is named by its path, as pages are.
+func readFolder(dir string) (pages []page, passed []exchange.PassedOver, err error) {
+	dir = filepath.Clean(dir)
+	config, configErr := readConfig(dir)
+	books := path.Join(".", config.CollectionsDir, "_books")
+	site := dir
+	f, err := openFolderIn(dir, books)
+	if _, there := os.Lstat(filepath.Join(dir, filepath.FromSlash(books))); err != nil && there == nil {
+		return nil, nil, codedf(exitRefused, "%s cannot be opened as a folder of %s (%s); nothing was imported. If it is a link, name the folder that it leads to", books, dir, reasonOf(err))
 	}
-	pages, err := filepath.Glob(filepath.Join(dir, "*.md"))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(pages) == 0:
-		return nil, codedf(exitRefused, "%s holds no page (a file that ends in .md); nothing was imported", dir)
-	case len(pages) > maxPages:
-		return nil, codedf(exitRefused, "%s holds %d pages, at most %d are taken; nothing was imported", dir, len(pages), maxPages)
+	if err != nil {
+		whole, err := filepath.Abs(dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		site, books = filepath.Dir(whole), filepath.Base(whole)
+		config, configErr = readConfig(site)
+		config.CollectionsDir = "" // people stand beside it
+		if f, err = openFolder(dir); err != nil {
+			return nil, nil, coded(exitRefused, err)
+		}
+	} else {
+		dir = filepath.Join(dir, filepath.FromSlash(books))
 	}
-	slices.Sort(pages)
-	return pages, nil
+	defer f.Close()
+	if configErr != nil {
+		passed = append(passed, exchange.PassedOver{File: filepath.Join(site, "_config.yml"), Reason: "it cannot be read (" + configErr.Error() + "), so Jekyll's usual settings were taken"})
+	}
+	names, over, err := exchange.SitePages(f, books, config)
+	if err != nil {
+		return nil, nil, codedf(exitRefused, "%s: %w", dir, err)
+	}
+	for _, p := range over {
+		p.File = filepath.Join(dir, filepath.FromSlash(p.File))
+		passed = append(passed, p)
+	}
+	if len(names) > maxPages {
+		return nil, nil, codedf(exitRefused, "%s holds %d pages, at most %d are taken; nothing was imported", dir, len(names), maxPages)
+	}
+	people := peopleOf(site, config)
+	for _, name := range names {
+		p := page{file: filepath.Join(dir, filepath.FromSlash(name))}
+		b, err := f.read(name, exchange.MaxInput+1)
+		switch {
+		case err != nil:
+			p.err = codedf(exitRefused, "%s: it cannot be read: %s; nothing was imported from it", name, reasonOf(err))
+		case !exchange.HasFrontMatter(b):
+			passed = append(passed, exchange.PassedOver{File: p.file, Reason: "it has no front matter, so for Jekyll it is no page"})
+			continue
+		default:
+			p.week, p.err = exchange.ReadJekyll(name, b, people)
+			p.err = coded(exitRefused, p.err)
+		}
+		if p.err == nil && p.week.Unpublished {
+			passed = append(passed, exchange.PassedOver{File: p.file, Reason: "its front matter says published: false, so the site does not show it; import the file by itself to take it"})
+			continue
+		}
+		pages = append(pages, p)
+	}
+	return pages, passed, nil
+}
+
+// reasonOf gives an error of a file system without the path, which is said beside it.
+func reasonOf(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
 }
 
 // isDir reports whether the one argument of an import is a folder.
@@ -50,52 +117,54 @@ func isDir(args []string) bool {
 
 // importClub takes every page of a folder as a week and lists it in the club of the
 // name, which is made when this person has none. Each week is taken whole or not at
-// all; what was taken before is passed over.
-func (a *app) importClub(ctx context.Context, dir, name, relay string) error {
-	if strings.TrimSpace(name) == "" {
+// all; what was taken before is passed over, and so is what cannot be read.
+func (a *app) importClub(ctx context.Context, dir, name, relay string, dryRun bool) error {
+	if strings.TrimSpace(name) == "" && !dryRun {
 		return codedf(exitUsage, "a folder becomes a club: name it with --club NAME")
 	}
-	pages, err := pagesIn(dir)
+	pages, passed, err := readFolder(dir)
 	if err != nil {
 		return err
 	}
-	// All pages are read before the first is taken, so that a bad one among them
-	// stops nothing halfway.
-	weeks := make([]qa.Imported, len(pages))
-	for i, page := range pages {
-		if weeks[i], err = a.readWeek(page); err != nil {
-			return fmt.Errorf("%w; nothing was imported", err)
+	report := clubReport{Folder: dir, DryRun: dryRun, Weeks: []importReport{}, PassedOver: append([]exchange.PassedOver{}, passed...)}
+	if dryRun || !slices.ContainsFunc(pages, func(p page) bool { return p.err == nil }) {
+		report.Weeks = wouldTakeAll(pages)
+		err := refusedPages(pages)
+		if len(pages) == 0 {
+			err = codedf(exitRefused, "%s holds no page: no file with front matter whose name ends as Markdown's do; nothing was imported", dir)
 		}
+		return errors.Join(a.printFolder(&report), err)
 	}
 	return a.with(ctx, func(ctx context.Context, b backend) error {
-		_, reports, err := a.takeIntoClub(ctx, b, name, relay, pages, weeks)
+		club, reports, err := a.takeIntoClub(ctx, b, name, relay, pages)
 		if err != nil {
 			return err
 		}
-		return a.printReports(reports)
+		report.Club, report.Weeks = club.ID, reports
+		return errors.Join(a.printFolder(&report), refusedPages(pages))
 	})
 }
 
 // takeIntoClub takes the weeks and puts them on the list of the club of that name.
-func (a *app) takeIntoClub(ctx context.Context, b backend, name, relay string, from []string, weeks []qa.Imported) (qa.Event, []importReport, error) {
+func (a *app) takeIntoClub(ctx context.Context, b backend, name, relay string, pages []page) (qa.Event, []importReport, error) {
 	club, err := ownClub(ctx, b, name, relay)
 	if err != nil {
 		return club, nil, a.explain(err)
 	}
-	bar := a.progress(len(weeks))
-	reports := make([]importReport, 0, len(weeks))
-	listed := make([]qa.ListedWeek, 0, len(weeks))
-	for i, week := range weeks {
-		week.Accept = a.accept
+	bar := a.progress(len(pages))
+	listed := make([]qa.ListedWeek, 0, len(pages))
+	reports, err := a.takePages(pages, func(week qa.Imported) (importResult, error) {
 		r, err := b.ImportListed(ctx, week, relay)
 		if err != nil {
-			// What was taken so far is put on the list all the same.
-			err = fmt.Errorf("%s: %w; the %d before it were taken, and doing it again goes on from there", from[i], err, i)
-			return club, nil, errors.Join(a.explain(err), b.ListWeeks(ctx, club.ID, changedWeeks(club, listed)))
+			return r, err
 		}
-		reports = append(reports, newImportReport(from[i], week).with(r))
+		bar.add()
+		if r.Was != nil {
+			listed = append(listed, *r.Was)
+			return r, nil
+		}
 		if r.Event == "" {
-			continue // nothing but deletions, of what was never imported
+			return r, nil // nothing but deletions, of what was never imported
 		}
 		e := week.Event
 		e.ID = r.Event
@@ -103,13 +172,42 @@ func (a *app) takeIntoClub(ctx context.Context, b backend, name, relay string, f
 			e.Relays = []string{relay}
 		}
 		listed = append(listed, e.Listing())
-		bar.add()
+		return r, nil
+	})
+	if err != nil {
+		// What was taken so far is put on the list all the same.
+		err = fmt.Errorf("%w; the %d before it were taken, and doing it again goes on from there", err, len(listed))
+		return club, nil, errors.Join(a.explain(err), b.ListWeeks(ctx, club.ID, changedWeeks(club, listed)))
 	}
 	bar.end()
 	if err := b.ListWeeks(ctx, club.ID, changedWeeks(club, listed)); err != nil {
 		return club, nil, a.explain(err)
 	}
 	return club, reports, nil
+}
+
+func (a *app) printFolder(r *clubReport) error {
+	if a.json {
+		return a.printJSON(r)
+	}
+	show := a.printReports
+	if r.DryRun {
+		show = a.printWould
+	}
+	if err := show(r.Weeks); err != nil {
+		return err
+	}
+	if n := len(r.PassedOver); n > 0 {
+		a.printf("%s passed over, as Jekyll does:\n", counted(n, "file was", "files were"))
+	}
+	for i, p := range r.PassedOver {
+		if i == maxListed {
+			a.printf("  and %d more; --json lists all\n", len(r.PassedOver)-i)
+			break
+		}
+		a.printf("  %s: %s\n", plain(p.File), plain(p.Reason))
+	}
+	return nil
 }
 
 // changedWeeks returns those that the club does not list so already.

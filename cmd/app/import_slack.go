@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -94,25 +95,22 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club,
 	if len(x.Weeks) == 0 {
 		return none()
 	}
-	weeks := make([]qa.Imported, len(x.Weeks))
-	names := make([]string, len(x.Weeks))
+	pages := make([]page, len(x.Weeks))
 	for i, w := range x.Weeks {
-		weeks[i], names[i] = w.Imported, file+", the week of "+w.Monday
+		pages[i] = page{file: file + ", the week of " + w.Monday, week: w.Imported}
 	}
 	var taken []importReport
 	if dryRun {
-		for i, week := range weeks {
-			taken = append(taken, wouldTake(names[i], week))
-		}
+		taken = wouldTakeAll(pages)
 	} else {
 		err = a.with(ctx, func(ctx context.Context, b backend) error {
 			if club != "" {
 				var to qa.Event
-				to, taken, err = a.takeIntoClub(ctx, b, club, relay, names, weeks)
+				to, taken, err = a.takeIntoClub(ctx, b, club, relay, pages)
 				report.Club = to.ID
 				return err
 			}
-			taken, err = a.takeWeeks(ctx, b, event, relay, names, weeks)
+			taken, err = a.takeWeeks(ctx, b, event, relay, pages)
 			return err
 		})
 		if err != nil {
@@ -120,7 +118,7 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club,
 		}
 	}
 	for i, r := range taken {
-		if len(weeks[i].Posts) == 0 && len(r.Changes) == 0 {
+		if len(pages[i].week.Posts) == 0 && len(r.Changes) == 0 {
 			continue // nothing but deletions, of what is not here
 		}
 		report.Weeks = append(report.Weeks, slackWeek{x.Weeks[i].Monday, r, append([]string{}, x.Weeks[i].Notes...)})
@@ -128,7 +126,7 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club,
 	if len(report.Weeks) == 0 {
 		return none()
 	}
-	return a.printSlack(&report)
+	return errors.Join(a.printSlack(&report), refusedPages(pages))
 }
 
 // readSlack reads an export without following a link out of it, and without waiting for
@@ -191,6 +189,10 @@ func (a *app) printSlack(r *slackReport) error {
 	}
 	a.printf("#%s: %s: %s\n", plain(r.Channel), counted(len(r.Messages), "message", "messages"), strings.Join(parts, ", "))
 	for _, w := range r.Weeks {
+		if w.Refused != "" {
+			a.printf("%s: not taken: %s\n", w.Monday, plain(w.Refused))
+			continue
+		}
 		a.printf("%s: %s\n", w.Monday, plain(w.Title))
 		a.printf("  %s and %s%s\n", counted(w.Questions, "question", "questions"), counted(w.Replies, "reply", "replies"), thereAlready(w.Known))
 		a.printChanges(&w.importReport)

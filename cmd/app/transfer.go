@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,8 +34,11 @@ type importReport struct {
 	Skipped   []qa.Skipped `json:"skipped"`
 	// Changes are posts of earlier imports that the input has otherwise now, or no longer has.
 	Changes   []qa.ImportChange `json:"changes"`
-	Revised   int               `json:"revised"`   // of Changes, brought in now
-	Withdrawn int               `json:"withdrawn"` // of Changes, brought in now
+	Revised   int               `json:"revised"`           // of Changes, brought in now
+	Withdrawn int               `json:"withdrawn"`         // of Changes, brought in now
+	Remarks   []qa.Remark       `json:"remarks,omitempty"` // what to know of what was taken
+	// Refused says why the file was not taken, when others of the same import were.
+	Refused string `json:"refused,omitempty"`
 }
 
 // with adds what an import brought.
@@ -58,15 +64,19 @@ func (a *app) importCmd() *cobra.Command {
 		Short: "Bring in weeks: Jekyll pages, the plain text of a week's page, outlines, JSON, bundles, Slack exports",
 		Long: `Bring in weeks. The format is recognised by the file's content. Without --event each
 file becomes an event of its own, with it all go into that one. A file is taken whole
-or not at all, what could not be taken is listed with its line, and the same file
-imported again adds nothing. What was edited or deleted there since is told, and brought in
-only with --revise and --withdraw; what somebody edited here meanwhile stays as it is.
+or not at all; of several those that can be read are taken, and the others named. What
+of a file could not be taken is listed with its line, and the same file imported again
+adds nothing. What was edited or deleted there since is told, and brought in only with
+--revise and --withdraw; what somebody edited here meanwhile stays as it is.
 
 A bundle (` + "`flyleaf export --format bundle`" + `) is merged into the event that it is of, here and
 without any network; each of its changes is checked as one from a relay is.
 
 A folder of a site's pages becomes a club with all its weeks, with --club NAME; done again it
-adds only what is new.
+adds only what is new. Which of its files are pages is decided as Jekyll does: folders below it
+are looked through, names that begin with _, ., # or ~ are passed over, and so is what the
+site's _config.yml excludes or a page's "published: false" takes back. All that was passed over
+is listed with the reason.
 
 A Slack export (the ZIP, or what it unpacks to) holds the weeks of a channel, which is named
 with --channel. Each becomes an event, or with --club all are put on a club's list. It is said
@@ -107,10 +117,10 @@ Look at the guesses, and correct them, before they are taken:
 				return a.importSlack(c.Context(), args[0], &fromSlack, club, event, relay, dryRun)
 			}
 			if isDir(args) {
-				if dryRun || event != "" {
-					return codedf(exitUsage, "--event and --dry-run do not go with a folder")
+				if event != "" || out != "" {
+					return codedf(exitUsage, "--event and -o do not go with a folder")
 				}
-				return a.importClub(c.Context(), args[0], club, relay)
+				return a.importClub(c.Context(), args[0], club, relay, dryRun)
 			}
 			if club != "" {
 				return codedf(exitUsage, "--club goes with a folder of pages; `flyleaf club add EVENT` lists a single week")
@@ -124,24 +134,25 @@ Look at the guesses, and correct them, before they are taken:
 			case bundles != nil:
 				return a.mergeBundles(c.Context(), args, bundles)
 			}
-			// All files are read before the first is taken, so that a bad one
-			// among them stops nothing halfway.
-			weeks := make([]qa.Imported, len(args))
+			pages := make([]page, len(args))
 			for i, file := range args {
-				var err error
-				if weeks[i], err = a.readWeek(file); err != nil {
-					return err
+				pages[i].file = file
+				if pages[i].week, pages[i].err = a.readWeek(file); pages[i].err != nil && len(args) == 1 {
+					return pages[i].err
 				}
 			}
 			if dryRun {
-				return a.dryRun(args, weeks, out)
+				return a.dryRun(pages, out)
+			}
+			if !slices.ContainsFunc(pages, func(p page) bool { return p.err == nil }) {
+				return refusedPages(pages)
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				reports, err := a.takeWeeks(ctx, b, event, relay, args, weeks)
+				reports, err := a.takeWeeks(ctx, b, event, relay, pages)
 				if err != nil {
 					return err
 				}
-				return a.printReports(reports)
+				return errors.Join(a.printReports(reports), refusedPages(pages))
 			})
 		},
 	}
@@ -156,8 +167,15 @@ Look at the guesses, and correct them, before they are taken:
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
+// page is a file of an import: the week in it, or why it is not taken.
+type page struct {
+	file string
+	week qa.Imported
+	err  error
+}
+
 // takeWeeks takes each week into an event of its own, or all into the one that is named.
-func (a *app) takeWeeks(ctx context.Context, b backend, event, relay string, from []string, weeks []qa.Imported) ([]importReport, error) {
+func (a *app) takeWeeks(ctx context.Context, b backend, event, relay string, pages []page) ([]importReport, error) {
 	var id qa.EventID
 	if event != "" {
 		var err error
@@ -165,16 +183,76 @@ func (a *app) takeWeeks(ctx context.Context, b backend, event, relay string, fro
 			return nil, err
 		}
 	}
-	reports := make([]importReport, 0, len(weeks))
-	for i, week := range weeks {
-		week.Accept = a.accept
-		r, err := b.Import(ctx, id, week, relay)
-		if err != nil {
-			return nil, a.explain(fmt.Errorf("%s: %w", from[i], err))
+	return a.takePages(pages, func(week qa.Imported) (importResult, error) { return b.Import(ctx, id, week, relay) })
+}
+
+// takePages takes each week with do. One of several that is refused is reported, kept as
+// its page's err, and the others are taken; any other error stops, with the reports so far.
+func (a *app) takePages(pages []page, do func(qa.Imported) (importResult, error)) ([]importReport, error) {
+	reports := make([]importReport, 0, len(pages))
+	for i := range pages {
+		p := &pages[i]
+		if p.err == nil {
+			p.week.Accept = a.accept
+			r, err := do(p.week)
+			if err == nil {
+				report := newImportReport(p.file, p.week).with(r)
+				if r.Was != nil {
+					report.Remarks = append(slices.Clip(report.Remarks), recognised(&p.week.Event, r.Was))
+				}
+				reports = append(reports, report)
+				continue
+			}
+			err = a.explain(fmt.Errorf("%s: %w", p.file, err))
+			if len(pages) == 1 || codeOf(err) != exitRefused {
+				return reports, err
+			}
+			p.err = err
 		}
-		reports = append(reports, newImportReport(from[i], week).with(r))
+		reports = append(reports, refusedReport(p))
 	}
 	return reports, nil
+}
+
+// recognised says that a page is a week which is here under another title or day.
+func recognised(e *qa.Event, was *qa.ListedWeek) qa.Remark {
+	text := "By its messages this is a week that was imported before, and what is new was added to it."
+	if was.Title != e.Title {
+		text += fmt.Sprintf(" Here its title is %q; `flyleaf event set --event %s --title` changes it.", was.Title, was.ID)
+	}
+	if was.StartsAtMillis != e.StartsAtMillis {
+		first := "no first day"
+		if was.StartsAtMillis != 0 {
+			first = "the first day " + time.UnixMilli(was.StartsAtMillis).UTC().Format(time.DateOnly)
+		}
+		text += fmt.Sprintf(" Here it has %s; `flyleaf event set --event %s --starts` changes it.", first, was.ID)
+	}
+	return qa.Remark{Text: text}
+}
+
+func refusedReport(p *page) importReport {
+	return importReport{File: p.file, Refused: p.err.Error(), Guessed: []guess{}, Skipped: []qa.Skipped{}, Changes: []qa.ImportChange{}}
+}
+
+// refusedPages is the error of an import of which something was not taken; nil for none.
+func refusedPages(pages []page) error {
+	n := 0
+	var first error
+	for i := range pages {
+		if pages[i].err != nil {
+			n++
+			first = cmp.Or(first, pages[i].err)
+		}
+	}
+	switch {
+	case n == 0:
+		return nil
+	case n == len(pages) && n > 1:
+		return codedf(exitRefused, "none of the %d files can be taken; nothing was imported. The first: %w", n, first)
+	case n == len(pages):
+		return first
+	}
+	return codedf(exitRefused, "%d of %d files %s not taken, the others were. Correct and import again: %w", n, len(pages), map[bool]string{true: "was", false: "were"}[n == 1], first)
 }
 
 // wouldTake is what an import of the week would bring where nothing of it is there.
@@ -191,7 +269,7 @@ func wouldTake(file string, week qa.Imported) importReport {
 }
 
 func newImportReport(file string, week qa.Imported) importReport {
-	r := importReport{File: file, Title: week.Event.Title, Format: week.Format, Guesses: week.Guesses, Skipped: week.Skipped}
+	r := importReport{File: file, Title: week.Event.Title, Format: week.Format, Guesses: week.Guesses, Skipped: week.Skipped, Remarks: week.Remarks}
 	if r.Skipped == nil {
 		r.Skipped = []qa.Skipped{}
 	}
@@ -233,47 +311,33 @@ func readBounded(file string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// Bounds on the people read beside a page; a site has some 200.
-const (
-	maxPeople     = 10_000
-	maxPersonFile = 256 << 10
-)
-
-// peopleBeside reads the person pages of the site that a page belongs to. None
-// found is no error: authors are then known by their names alone.
-func peopleBeside(file string) map[string]string {
-	files := map[string][]byte{}
-	for _, dir := range []string{"_people", "people"} {
-		names, err := filepath.Glob(filepath.Join(filepath.Dir(file), "..", dir, "*.md"))
-		if err != nil {
-			continue
-		}
-		for _, name := range names {
-			if len(files) >= maxPeople {
-				break
-			}
-			if b, err := readBounded(name, maxPersonFile); err == nil {
-				files[filepath.Base(name)] = b
-			}
-		}
-	}
-	return exchange.PeopleFromFiles(files)
-}
-
-func (a *app) dryRun(args []string, weeks []qa.Imported, out string) error {
+func (a *app) dryRun(pages []page, out string) error {
 	if out != "" {
 		var b bytes.Buffer
-		if err := exchange.WriteOutline(&b, weeks[0]); err != nil {
+		if err := exchange.WriteOutline(&b, pages[0].week); err != nil {
 			return err
 		}
 		if err := writeOutput(out, b.Bytes()); err != nil {
 			return fmt.Errorf("writing the outline: %w", err)
 		}
 	}
-	reports := make([]importReport, 0, len(weeks))
-	for i, week := range weeks {
-		reports = append(reports, wouldTake(args[i], week))
+	return errors.Join(a.printWould(wouldTakeAll(pages)), refusedPages(pages))
+}
+
+func wouldTakeAll(pages []page) []importReport {
+	reports := make([]importReport, 0, len(pages))
+	for i := range pages {
+		if p := &pages[i]; p.err != nil {
+			reports = append(reports, refusedReport(p))
+		} else {
+			reports = append(reports, wouldTake(p.file, p.week))
+		}
 	}
+	return reports
+}
+
+// printWould prints what an import would take.
+func (a *app) printWould(reports []importReport) error {
 	if a.json {
 		return a.printReports(reports)
 	}
@@ -302,7 +366,11 @@ func (a *app) printReports(reports []importReport) error {
 		return a.printJSON(reports)
 	}
 	for _, r := range reports {
-		a.printf("%s: %s (%s)\n", r.File, plain(r.Title), r.Format)
+		if r.Refused != "" {
+			a.printf("%s: not taken: %s\n", plain(r.File), plain(r.Refused))
+			continue
+		}
+		a.printf("%s: %s (%s)\n", plain(r.File), plain(r.Title), r.Format)
 		a.printf("  %s and %s taken", counted(r.Questions, "question", "questions"), counted(r.Replies, "reply", "replies"))
 		a.printf("%s\n", thereAlready(r.Known))
 		a.printChanges(&r)
@@ -311,6 +379,13 @@ func (a *app) printReports(reports []importReport) error {
 		}
 		if r.Guesses > 0 {
 			a.printf("  whether it opens a thread was guessed for %d messages; --dry-run -o FILE shows them\n", r.Guesses)
+		}
+		for _, m := range r.Remarks {
+			if m.Line > 0 {
+				a.printf("  line %d: %s\n", m.Line, plain(m.Text))
+			} else {
+				a.printf("  %s\n", plain(m.Text))
+			}
 		}
 		for _, s := range r.Skipped {
 			a.printf("  not taken, line %d: %s", s.Line, s.Reason)

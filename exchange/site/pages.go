@@ -26,6 +26,7 @@ type layout struct {
 	Title, Site, Description string
 	Root                     string // the way to the site's first page: "" or "../"
 	Canonical, Picture       string // addresses; "" without a base
+	Previous, Next           string // pages of the same week, relative; "" for none
 	Atom, JSON, ICS          string // of this page, relative; "" for none
 	Here                     string // which entry of the navigation is this page
 	Kind                     string // Open Graph's type
@@ -45,14 +46,19 @@ type weekBody struct {
 	Threads                []thread
 	Rules                  rules
 	Calendar               string
+	Pager                  *pager // nil for a week on one page
+	Further                bool   // it is not the first page
 }
 
 type thread struct {
 	Day, DayID string // of the first question of a day
+	Beginning  string // of the question, when that is on an earlier page
+	Continued  string // where the question stands, when that is on an earlier page
+	GoesOn     string // where the thread goes on, when that is on the next page
 	post
 	Wants     int
 	Won       bool
-	Duplicate string // fragment of the question that it repeats
+	Duplicate string // leads to the question that it repeats
 	Replies   []post
 }
 
@@ -132,18 +138,15 @@ func (b *builder) phase(e *qa.Event) string {
 	return "now"
 }
 
-func (b *builder) weekPage(w *week) error {
-	e := w.event
+// weekPage writes one page of a week.
+func (b *builder) weekPage(w *week, p part) error {
+	e, root := w.event, up(p.number)
 	body := weekBody{
 		Title: e.Title, By: and(exchange.AuthorNames(e)), Days: days(e), Cloth: cloth(w.Key),
-		Description: markdown.Prose(strings.TrimSpace(e.Description)), Rules: b.rules(e), Count: countWords(w.counts),
-		Lang: cmp.Or(e.Language, b.Language),
+		Count: countWords(w.counts), Lang: cmp.Or(e.Language, b.Language), Pager: w.pagerOf(p.number), Further: p.number > 1,
 	}
 	if body.Lang == "en" {
 		body.Lang = ""
-	}
-	if w.cover != "" {
-		body.Cover = "../" + w.cover
 	}
 	switch b.phase(e) {
 	case "coming":
@@ -151,29 +154,33 @@ func (b *builder) weekPage(w *week) error {
 	case "now":
 		body.State = "This week is under way: questions and answers may be added."
 	}
-	for _, l := range e.Links {
-		if webAddress(l.URL) {
-			if strings.TrimSpace(l.Text) == "" {
-				l.Text = l.URL
-			}
-			body.Links = append(body.Links, l)
+	if e.StartsAtMillis != 0 {
+		body.Calendar = root + "books/" + escapePath(w.slug) + ".ics"
+		if !body.Further {
+			body.Calendar = w.slug + ".ics"
 		}
 	}
-	if e.StartsAtMillis != 0 {
-		body.Calendar = w.slug + ".ics"
+	if !body.Further {
+		b.aboutWeek(w, &body)
 	}
 	last := ""
-	for i := range w.Published.Threads {
-		t := &w.Published.Threads[i]
+	for i := range p.threads {
+		t := &p.threads[i]
 		x := thread{post: postOf(e, &t.PublishedPost, "asks"), Wants: t.Wants, Won: t.Won}
+		if t.continued() {
+			x.Continued, x.Beginning = w.link(p.number, x.Anchor), markdown.Line(t.Text, 110)
+		}
+		if t.to < len(t.Replies) {
+			x.GoesOn = w.link(p.number, exchange.Anchor(t.Replies[t.to].ID))
+		}
 		if t.DuplicateOf != "" {
-			x.Duplicate = exchange.Anchor(t.DuplicateOf)
+			x.Duplicate = w.link(p.number, exchange.Anchor(t.DuplicateOf))
 		}
 		if d := day(e, t.AtMillis); d != "" && d != last {
 			x.Day, last = d, d
-			x.DayID = "day-" + time.UnixMilli(t.AtMillis).UTC().Format(time.DateOnly) + fmt.Sprintf("-%d", i+1)
+			x.DayID = "day-" + time.UnixMilli(t.AtMillis).UTC().Format(time.DateOnly) + fmt.Sprintf("-%d", t.index+1)
 		}
-		for j := range t.Replies {
+		for j := t.from; j < t.to; j++ {
 			r := &t.Replies[j]
 			say := "adds"
 			if r.Author {
@@ -183,22 +190,49 @@ func (b *builder) weekPage(w *week) error {
 		}
 		body.Threads = append(body.Threads, x)
 	}
-	ld, err := b.structured(w)
+	ld, err := b.structured(w, p)
 	if err != nil {
 		return err
 	}
 	l := layout{
-		Title: e.Title, Root: "../", Structured: ld, Kind: "article", Body: body, ICS: body.Calendar,
+		Title: e.Title, Root: root, Structured: ld, Kind: "article", Body: body, ICS: body.Calendar,
 		Description: "Questions and answers about " + e.Title,
 	}
 	if body.By != "" {
 		l.Description += " with " + body.By
 	}
-	if b.BaseURL != "" {
-		l.Canonical, l.Picture = b.abs(w.path()), b.abs("pictures/"+w.slug+".png")
-		l.Atom, l.JSON = w.slug+".atom", w.slug+".json"
+	if body.Further {
+		l.Title += fmt.Sprintf(", page %d", p.number)
+		l.Description += fmt.Sprintf(", page %d", p.number)
 	}
-	return b.page("week.html", w.path(), l)
+	if body.Pager != nil {
+		l.Previous, l.Next = body.Pager.Previous, body.Pager.Next
+	}
+	if b.BaseURL != "" {
+		l.Canonical, l.Picture = b.abs(w.pagePath(p.number)), b.abs("pictures/"+w.slug+".png")
+		l.Atom, l.JSON = w.slug+".atom", w.slug+".json"
+		if body.Further {
+			l.Atom, l.JSON = "../"+l.Atom, "../"+l.JSON
+		}
+	}
+	return b.page("week.html", w.pagePath(p.number), l)
+}
+
+// aboutWeek adds what stands on the first page of a week alone.
+func (b *builder) aboutWeek(w *week, body *weekBody) {
+	e := w.event
+	body.Description, body.Rules = markdown.Prose(strings.TrimSpace(e.Description)), b.rules(e)
+	if w.cover != "" {
+		body.Cover = "../" + w.cover
+	}
+	for _, l := range e.Links {
+		if webAddress(l.URL) {
+			if strings.TrimSpace(l.Text) == "" {
+				l.Text = l.URL
+			}
+			body.Links = append(body.Links, l)
+		}
+	}
 }
 
 func countWords(c counts) string {

@@ -17,7 +17,8 @@ import (
 // The search index. It is read by site.js, which asks for the few files that a query
 // needs, as scripts, so that it works from a disk too:
 //
-//	search/about.js    flyleaf("about", {shards, chunk, docs, weeks: [[title, path], …]})
+//	search/about.js    flyleaf("about", {shards, chunk, docs, weeks: [[title, path], …]}),
+//	                   an entry for each page of a week
 //	search/tN.js       flyleaf("tN", {term: [gaps], …}): shard N of the terms
 //	search/dN.js       flyleaf("dN", [[week, anchor, kind, name, words], …]): documents
 //	                   N·chunk and following
@@ -106,8 +107,11 @@ func (b *builder) search() {
 		}
 	}
 	weeks := [][2]string{}
-	for i, w := range b.weeks {
-		weeks = append(weeks, [2]string{w.event.Title, escapePath(w.path())})
+	for _, w := range b.weeks {
+		i := len(weeks)
+		for _, p := range w.parts {
+			weeks = append(weeks, [2]string{w.event.Title, escapePath(w.pagePath(p.number))})
+		}
 		about := markdown.Text(w.event.Description)
 		add(searchDoc{i, "", 0, and(exchange.AuthorNames(w.event)), beginning(about)}, w.event.Title, w.event.Authors, about)
 		post := func(p *exchange.PublishedPost, kind int) {
@@ -115,7 +119,8 @@ func (b *builder) search() {
 				return
 			}
 			words := markdown.Text(p.Text)
-			add(searchDoc{i, exchange.Anchor(p.ID), kind, shownName(p.Name), beginning(words)}, p.Name, words)
+			at := exchange.Anchor(p.ID)
+			add(searchDoc{i + max(w.at[at], 1) - 1, at, kind, shownName(p.Name), beginning(words)}, p.Name, words)
 		}
 		for j := range w.Published.Threads {
 			t := &w.Published.Threads[j]
@@ -161,8 +166,11 @@ func (b *builder) search() {
 	b.script("about", map[string]any{"shards": shards, "chunk": searchChunk, "docs": len(docs), "weeks": weeks})
 }
 
-// script writes a file of the index: a call that hands a value to site.js.
-func (b *builder) script(name string, v any) {
+// script writes a file of the index.
+func (b *builder) script(name string, v any) { b.scriptAt("search/"+name+".js", name, v) }
+
+// scriptAt writes a file that hands a value to site.js under a name.
+func (b *builder) scriptAt(path, name string, v any) {
 	var out bytes.Buffer
 	out.WriteString(`flyleaf("` + name + `",`)
 	enc := json.NewEncoder(&out)
@@ -172,7 +180,7 @@ func (b *builder) script(name string, v any) {
 	}
 	out.Truncate(out.Len() - 1)
 	out.WriteString(");\n")
-	b.files["search/"+name+".js"] = out.Bytes()
+	b.files[path] = out.Bytes()
 }
 
 // beginning returns the first words of a plain text, in one line.

@@ -12,7 +12,8 @@
 // Files:
 //
 //	index.html              what is now, what comes, the archive by year, search
-//	books/SLUG.html         a week
+//	books/SLUG.html         a week, or the first page of a long one
+//	books/SLUG/2.html …     its further pages, see parts.go
 //	books/SLUG.atom, .json  its feeds; books/SLUG.ics its days
 //	feed.atom, feed.json    the newest of all weeks
 //	calendar.ics            the days of all weeks
@@ -40,6 +41,10 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
 
 	"flyleaf/exchange"
 	"flyleaf/exchange/feed"
@@ -90,17 +95,26 @@ type Site struct {
 // ErrBaseURL is returned when Config.BaseURL is no address of a site.
 var ErrBaseURL = errors.New("the address of the site must begin with http:// or https:// and have neither ? nor #")
 
-// CheckBaseURL returns the address as it is used, with a slash at its end.
-// ErrBaseURL is returned when it is none.
+// CheckBaseURL returns the address as it is used, with a slash at its end: a host name
+// with letters beyond ASCII as DNS and other programs know it (bücher.example is
+// xn--bcher-kva.example), a path with such letters escaped. ErrBaseURL is returned when
+// it is none.
 func CheckBaseURL(s string) (string, error) {
 	if s == "" {
 		return "", nil
 	}
-	u, err := url.Parse(s)
+	u, err := url.Parse(strings.TrimSpace(s))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
 		return "", fmt.Errorf("%.100q: %w", s, ErrBaseURL)
 	}
-	u.Path = strings.TrimRight(u.Path, "/") + "/"
+	if name := u.Hostname(); strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		ascii, err := idna.Lookup.ToASCII(name)
+		if err != nil {
+			return "", fmt.Errorf("%.100q: %q is no name that a host can have: %w", s, name, ErrBaseURL)
+		}
+		u.Host = ascii + strings.TrimPrefix(u.Host, name)
+	}
+	u.Path = norm.NFC.String(strings.TrimRight(u.Path, "/")) + "/"
 	u.RawPath = ""
 	return u.String(), nil
 }
@@ -123,6 +137,9 @@ type week struct {
 	cover  string // path
 	event  *qa.Event
 	counts counts
+	parts  []part         // one, for most
+	at     map[string]int // of a week of many pages: the page of each post, by its anchor
+	most   int            // pages that it has or has had
 }
 
 // path is where the week's page stands, as a path.
@@ -153,7 +170,7 @@ func Build(c Config, weeks []Week) (Site, error) {
 	}
 	b.pictures()
 	for _, w := range b.weeks {
-		if err := b.weekPage(w); err != nil {
+		if err := b.weekPages(w); err != nil {
 			return Site{}, fmt.Errorf("the page of %q: %w", w.event.Title, err)
 		}
 	}
@@ -204,6 +221,9 @@ func (b *builder) take(weeks []Week) {
 	for k, s := range b.Memory { // a week that comes back has its address again
 		if key, ok := strings.CutPrefix(k, "page "); ok && !here[key] {
 			b.memory[k], used[s] = s, true
+			if n := b.Memory["pages "+key]; n != "" {
+				b.memory["pages "+key] = n
+			}
 		}
 	}
 	for _, w := range b.weeks {
@@ -220,6 +240,8 @@ func (b *builder) take(weeks []Week) {
 			base = exchange.Slug(w.event) + "-" + strconv.Itoa(n)
 		}
 		b.memory["page "+w.Key] = w.slug
+		w.lay()
+		b.remember(w)
 	}
 }
 
@@ -289,6 +311,14 @@ func escapePath(path string) string {
 	return strings.Join(parts, "/")
 }
 
+// placed gives an address of a post on the week's first page the page where it stands.
+func (b *builder) placed(w *week, address string) string {
+	if _, anchor, ok := strings.Cut(address, "#"); ok && w.at != nil {
+		return b.BaseURL + w.place(anchor)
+	}
+	return address
+}
+
 // feedEntries bounds the feed of all weeks.
 const feedEntries = 100
 
@@ -315,6 +345,9 @@ func (b *builder) feeds() error {
 	}
 	for _, w := range b.weeks {
 		f := feed.OfWeek(w.Published, "urn:flyleaf:"+w.Key, b.abs(w.path()))
+		for i := range f.Entries {
+			f.Entries[i].URL, f.Entries[i].ReplyToURL = b.placed(w, f.Entries[i].URL), b.placed(w, f.Entries[i].ReplyToURL)
+		}
 		if err := write("books/"+w.slug, f); err != nil {
 			return err
 		}

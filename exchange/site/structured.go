@@ -78,12 +78,15 @@ type ldList struct {
 	Count int      `json:"numberOfItems"`
 }
 
-// structured returns the JSON-LD of a week's page. encoding/json escapes <, > and &,
+// structured returns the JSON-LD of a page of a week: the week, and the posts on the page. encoding/json escapes <, > and &,
 // so nothing in it can end the element it stands in.
-func (b *builder) structured(w *week) (template.JS, error) {
-	page := b.abs(w.path())
+func (b *builder) structured(w *week, p part) (template.JS, error) {
+	page, here := b.abs(w.path()), b.abs(w.pagePath(p.number))
 	if b.BaseURL == "" {
-		page = escapePath(w.slug + ".html")
+		page, here = escapePath(w.slug+".html"), ""
+		if p.number > 1 {
+			page = "../" + page
+		}
 	}
 	book := ldBook{Type: "Book", Name: w.event.Title}
 	for _, n := range exchange.AuthorNames(w.event) {
@@ -105,9 +108,17 @@ func (b *builder) structured(w *week) (template.JS, error) {
 		graph = append(graph, book)
 	}
 	list := ldList{Type: "ItemList", Name: "Questions and answers", Items: []ldItem{}}
-	for i := range w.Published.Threads {
-		t := &w.Published.Threads[i]
-		q := ldPostOf(page, &t.PublishedPost, "DiscussionForumPosting")
+	if here == "" && p.number == 1 {
+		here = page
+	}
+	for i := range p.threads {
+		t := &p.threads[i]
+		q := ldPostOf(here, &t.PublishedPost, "DiscussionForumPosting")
+		if t.continued() {
+			// Its words stand on an earlier page; here are further comments on it.
+			q = ldPost{Type: "DiscussionForumPosting", Identifier: t.ID, ID: w.ldPlace(b, p.number, exchange.Anchor(t.ID))}
+			q.URL = q.ID
+		}
 		q.Headline = markdown.Line(t.Text, 110)
 		if t.Gone != "" {
 			q.Headline, q.Status = goneWords[t.Gone], "Deleted"
@@ -116,17 +127,25 @@ func (b *builder) structured(w *week) (template.JS, error) {
 			q.Likes = &ldCount{"InteractionCounter", "https://schema.org/LikeAction", t.Wants}
 		}
 		q.Replies = len(t.Replies)
-		for j := range t.Replies {
-			q.Comments = append(q.Comments, ldPostOf(page, &t.Replies[j], "Comment"))
+		for j := t.from; j < t.to; j++ {
+			q.Comments = append(q.Comments, ldPostOf(here, &t.Replies[j], "Comment"))
 		}
-		list.Items = append(list.Items, ldItem{"ListItem", i + 1, q})
+		list.Items = append(list.Items, ldItem{"ListItem", t.index + 1, q})
 	}
-	list.Count = len(list.Items)
-	if list.Count > 0 {
+	list.Count = len(w.Published.Threads)
+	if len(list.Items) > 0 {
 		graph = append(graph, list)
 	}
 	out, err := json.Marshal(map[string]any{"@context": "https://schema.org", "@graph": graph})
 	return template.JS(out), err //nolint:gosec // JSON with <, > and & escaped
+}
+
+// ldPlace is the address of a post: with a base whole, else as page number leads to it.
+func (w *week) ldPlace(b *builder, number int, anchor string) string {
+	if b.BaseURL != "" {
+		return b.placed(w, b.abs(w.path())+"#"+anchor)
+	}
+	return w.link(number, anchor)
 }
 
 func ldPostOf(page string, p *exchange.PublishedPost, kind string) ldPost {
@@ -170,7 +189,10 @@ func (b *builder) sitemap() {
 			u.Mod = time.UnixMilli(at).UTC().Format(time.DateOnly)
 			newest = max(newest, u.Mod)
 		}
-		set.URLs = append(set.URLs, u)
+		for _, p := range w.parts {
+			u.Loc = b.abs(w.pagePath(p.number))
+			set.URLs = append(set.URLs, u)
+		}
 	}
 	set.URLs[0].Mod = newest
 	body, err := xml.MarshalIndent(set, "", " ")

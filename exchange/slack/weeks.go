@@ -270,53 +270,21 @@ func (r *reader) take(w *Week, t *thread) {
 	}
 }
 
-// post takes a message, and returns its index. A message that is longer than a post
-// may be goes on in a reply of its own.
+// post takes a message, and returns its index. exchange.Finish makes one that is
+// longer than a post may be go on in replies.
 func (r *reader) post(w *Week, m *message, parent int) int {
 	ms, _ := millis(m.TS)
-	first := len(w.Posts)
-	texts := split(m.words)
-	if len(texts) > 1 {
-		m.note("longer than %d bytes, so it goes on in %d replies", qa.MaxText, len(texts)-1)
+	if n := len(exchange.SplitText(m.words)); n > 1 {
+		m.note("longer than %d bytes, so it goes on in %d replies", qa.MaxText, n-1)
 	}
-	for i, text := range texts {
-		p := qa.ImportedPost{Parent: parent, Name: r.nameOf(m), Text: text, AtMillis: ms, Source: w.Source + "#" + m.TS}
-		if i > 0 {
-			p.Source += fmt.Sprintf("-%d", i+1)
-			if parent < 0 {
-				p.Parent = first
-			}
-		} else {
-			p.X = r.carriedOver(m)
-		}
-		w.Posts = append(w.Posts, p)
-	}
-	return first
-}
-
-// split cuts a text into pieces of at most qa.MaxText bytes, at a paragraph, a line
-// or a word where one is near.
-func split(s string) []string {
-	var out []string
-	for len(s) > qa.MaxText {
-		at := qa.MaxText
-		for !utf8.RuneStart(s[at]) {
-			at--
-		}
-		for _, sep := range []string{"\n\n", "\n", " "} {
-			if i := strings.LastIndex(s[:at], sep); i > at/2 {
-				at = i
-				break
-			}
-		}
-		out = append(out, s[:at])
-		s = strings.TrimLeft(s[at:], "\n ")
-	}
-	return append(out, s)
+	w.Posts = append(w.Posts, qa.ImportedPost{
+		Parent: parent, Name: r.nameOf(m), Text: m.words, AtMillis: ms, Source: w.Source + "#" + m.TS, X: r.carriedOver(m),
+	})
+	return len(w.Posts) - 1
 }
 
 // clipText is the first piece of a text.
-func clipText(s string) string { return split(s)[0] }
+func clipText(s string) string { return exchange.SplitText(s)[0] }
 
 // clip makes a name fit.
 func clip(name string) string { return cut(name, qa.MaxName) }

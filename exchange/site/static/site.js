@@ -1,28 +1,41 @@
-// Searching the published weeks. The pages are whole without it; it fetches nothing
+// Searching the published weeks, and finding a post of a week of many pages. The pages are whole without it; it fetches nothing
 // but the files of the index beside the page, and what is typed leaves this page only
 // as the names of those files.
 (() => {
   "use strict";
   for (const e of document.querySelectorAll(".scripted")) e.hidden = false;
-  const field = document.getElementById("find");
-  if (!field) return;
-  const list = document.getElementById("results"), status = document.getElementById("found");
-  const hint = status.textContent;
-  const most = 30; // results that are shown
 
-  // Files of the index, each loaded once: search/NAME.js calls flyleaf(NAME, value).
+  // Files that are loaded once: each calls flyleaf(NAME, value).
   const files = new Map(), arrived = new Map();
   window.flyleaf = (name, value) => arrived.set(name, value);
-  const load = (name) => {
+  const load = (name, src = "search/" + name + ".js") => {
     if (!files.has(name)) files.set(name, new Promise((done, fail) => {
       const s = document.createElement("script");
-      s.src = "search/" + name + ".js";
+      s.src = src;
       s.onload = () => arrived.has(name) ? done(arrived.get(name)) : fail(new Error(name));
       s.onerror = () => { files.delete(name); fail(new Error(name)); };
       document.head.append(s);
     }));
     return files.get(name);
   };
+
+  // A link to a post that stands on another page of its week leads on to that page.
+  const week = document.querySelector("main[data-where]");
+  const follow = async () => {
+    const anchor = location.hash.slice(1);
+    if (!anchor.startsWith("p-") || document.getElementById(anchor)) return;
+    try {
+      const page = (await load("where", week.dataset.where)).find(([, anchors]) => anchors.includes(anchor));
+      if (page) location.replace(week.dataset.books + page[0] + "#" + anchor);
+    } catch { /* the links between the pages lead there too */ }
+  };
+  if (week) { follow(); addEventListener("hashchange", follow); }
+
+  const field = document.getElementById("find");
+  if (!field) return;
+  const list = document.getElementById("results"), status = document.getElementById("found");
+  const hint = status.textContent;
+  const most = 30; // results that are shown
 
   // The words of a text as the index has them; see search.go.
   const alone = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u;

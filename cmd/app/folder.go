@@ -1,0 +1,174 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"syscall"
+
+	"flyleaf/exchange"
+)
+
+// folder is a directory that somebody else filled. Nothing outside of it is read,
+// whatever links lie in it, and nothing but files: opening a pipe would wait for ever.
+// It is an fs.FS; names have slashes and are no patterns.
+type folder struct {
+	root *os.Root
+	fs   fs.FS
+}
+
+func openFolder(dir string) (*folder, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &folder{root, root.FS()}, nil
+}
+
+// openFolderIn opens a folder of a site, which a link in the site does not lead out of.
+func openFolderIn(site, name string) (*folder, error) {
+	outer, err := os.OpenRoot(site)
+	if err != nil {
+		return nil, err
+	}
+	defer outer.Close()
+	root, err := outer.OpenRoot(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	return &folder{root, root.FS()}, nil
+}
+
+func (f *folder) Close() error { return f.root.Close() }
+
+// errNoFile is returned for what is neither a file nor a folder.
+var errNoFile = errors.New("it is no file, but a pipe, a socket or a device")
+
+// Open opens a file or a folder. Any other kind is an error, at once.
+func (f *folder) Open(name string) (fs.File, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	// Without waiting, as a pipe may have taken a file's place since it was looked at.
+	file, err := f.root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: name, Err: errNoFile}
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// Stat follows links within the folder.
+func (f *folder) Stat(name string) (fs.FileInfo, error) { return fs.Stat(f.fs, name) }
+
+// ReadDir lists a folder, by name.
+func (f *folder) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(f.fs, name) }
+
+// read reads a file of less than limit bytes; of a larger one the first limit bytes.
+func (f *folder) read(name string, limit int64) ([]byte, error) {
+	file, err := f.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	b, err := io.ReadAll(io.LimitReader(file, limit))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return b, nil
+}
+
+// Bounds of what is read of a site beside its pages; a site has some 200 people.
+const (
+	maxPeople     = 10_000
+	maxPersonFile = 256 << 10 // bytes
+	maxSiteConfig = 1 << 20   // bytes
+)
+
+// readConfig reads the _config.yml of a site's folder; there may be none.
+func readConfig(site string) (exchange.SiteConfig, error) {
+	f, err := openFolder(site)
+	if err != nil {
+		return exchange.ReadSiteConfig("", nil)
+	}
+	defer f.Close()
+	for _, name := range []string{"_config.yml", "_config.yaml"} {
+		b, err := f.read(name, maxSiteConfig+1)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err == nil && len(b) > maxSiteConfig:
+			err = fmt.Errorf("%s has more than %d bytes", name, maxSiteConfig)
+		}
+		if err != nil {
+			c, _ := exchange.ReadSiteConfig("", nil)
+			return c, err
+		}
+		return exchange.ReadSiteConfig(name, b)
+	}
+	return exchange.ReadSiteConfig("", nil)
+}
+
+// peopleFolders are the names of the folders in which a site keeps its people.
+var peopleFolders = []string{"_people", "people"}
+
+// peopleOf reads the person pages of a site, or of a folder of its collections. None
+// found is no error: authors are then known by their names alone.
+func peopleOf(site string, c exchange.SiteConfig) map[string]string {
+	files := map[string][]byte{}
+	for _, dir := range peopleFolders {
+		f, err := openFolderIn(site, path.Join(".", c.CollectionsDir, dir))
+		if err != nil {
+			continue
+		}
+		pages, _, err := exchange.SitePages(f, dir, c)
+		if err != nil {
+			pages = nil
+		}
+		for _, name := range pages {
+			if len(files) >= maxPeople {
+				break
+			}
+			if b, err := f.read(name, maxPersonFile); err == nil {
+				files[name] = b
+			}
+		}
+		_ = f.Close() // it was only read
+	}
+	return exchange.PeopleFromFiles(files)
+}
+
+// maxLevels is how far above a page its site is looked for: _books/2025/spring/page.md.
+const maxLevels = 4
+
+// peopleBeside reads the person pages of the site that a single page belongs to: those in
+// the nearest folder above the page's that has people.
+func peopleBeside(file string) map[string]string {
+	if file == "-" {
+		return nil
+	}
+	at := filepath.Dir(file)
+	if whole, err := filepath.Abs(at); err == nil {
+		at = whole
+	}
+	for range maxLevels {
+		at = filepath.Dir(at)
+		for _, dir := range peopleFolders {
+			if info, err := os.Stat(filepath.Join(at, dir)); err == nil && info.IsDir() {
+				c, _ := readConfig(at) // without it the usual endings
+				return peopleOf(at, c)
+			}
+		}
+	}
+	return nil
+}

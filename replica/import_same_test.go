@@ -1,0 +1,104 @@
+package replica_test
+
+import (
+	"fmt"
+	"testing"
+
+	"flyleaf/qa"
+	"flyleaf/replica"
+	"flyleaf/storage"
+)
+
+// paged is a week as a Jekyll page gives it: source and messages named by the title.
+func paged(title string, day int64, messages ...string) qa.Imported {
+	w := qa.Imported{
+		Format: "jekyll", Source: fmt.Sprintf("jekyll:%d-%s", day, title), SourceFromTitle: true,
+		Event: qa.Event{Title: title, Authors: "Ilse Marrow", StartsAtMillis: day * 86_400_000, EndsAtMillis: (day + 4) * 86_400_000},
+	}
+	for i, m := range messages {
+		w.Posts = append(w.Posts, qa.ImportedPost{Parent: -1, Name: "Tino", Text: m, Source: w.Source + "#" + m, Line: i + 1})
+	}
+	return w
+}
+
+func TestACorrectedTitleIsTheSameWeek(t *testing.T) {
+	const day = 20_000
+	for _, c := range []struct {
+		name     string
+		is, then qa.Imported
+		same     bool
+	}{
+		{"letters turned round", paged("The Pateint Ledger", day, "When?"), paged("The Patient Ledger", day, "When?"), true},
+		{"and the page has grown", paged("The Pateint Ledger", day, "When?"), paged("The Patient Ledger", day, "When?", "Where?", "Why?", "How?"), true},
+		{"a subtitle", paged("The Patient Ledger", day, "When?"), paged("The Patient Ledger: Accounts", day, "When?"), true},
+		{"one word for two", paged("Note Books", day, "When?"), paged("Notebooks", day, "When?"), true},
+		{"another title, many messages", paged("A week", day, "a", "b", "c"), paged("The Patient Ledger", day, "a", "b", "c", "d"), true},
+		{"the day was wrong", paged("The Patient Ledger", day+365, "When?"), paged("The Patient Ledger", day, "When?"), true},
+		{"nothing asked yet", paged("The Pateint Ledger", day), paged("The Patient Ledger", day), true},
+		{"another book with a common message", paged("Small Weather", day, "Thanks"), paged("The Patient Ledger", day, "Thanks"), false},
+		{"the second volume", paged("The Patient Ledger 1", day, "When?"), paged("The Patient Ledger 2", day, "When?"), false},
+		{"one letter that counts", paged("Week A", day, "When?"), paged("Week B", day, "When?"), false},
+		{"nothing in common", paged("The Pateint Ledger", day, "When?"), paged("The Patient Ledger", day, "Why?"), false},
+		{"read again a year later", paged("The Patient Ledger", day, "When?"), paged("The Patient Ledger", day+364, "Why?"), false},
+		{"read again, nothing asked", paged("The Patient Ledger", day), paged("The Patient Ledger", day+364), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			onStores(t, func(t *testing.T, store storage.Store) {
+				n := openNode(t, replica.Config{Store: store})
+				other, err := n.Import(bounded(t), "", paged("Borrowed Clocks", day, "What time is it?"), "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				first, err := n.Import(bounded(t), "", c.is, "")
+				if err != nil || first.Event == other.Event || first.Was != nil {
+					t.Fatalf("%+v, %v", first, err)
+				}
+				again, err := n.Import(bounded(t), "", c.then, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := again.Event == first.Event; got != c.same {
+					t.Fatalf("the same: %v", got)
+				}
+				if !c.same {
+					return
+				}
+				if again.Was == nil || again.Was.Title != c.is.Event.Title || again.Was.ID != first.Event || again.Known != len(c.is.Posts) {
+					t.Fatalf("%+v", again)
+				}
+				w := weekOf(t, n, first.Event)
+				if len(w.Threads) != len(c.then.Posts) || w.Event.Title != c.is.Event.Title {
+					t.Fatalf("%+v", w)
+				}
+				// And once more nothing is added, under the old title as well.
+				for _, in := range []qa.Imported{c.then, c.is} {
+					third, err := n.Import(bounded(t), "", in, "")
+					if err != nil || third.Event != first.Event || third.Questions != 0 {
+						t.Fatalf("%+v, %v", third, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Which of two weeks a page is, when it could be both, nobody can say: it is a third one.
+func TestACorrectedTitleOfTwo(t *testing.T) {
+	onStores(t, func(t *testing.T, store storage.Store) {
+		n := openNode(t, replica.Config{Store: store})
+		a, err := n.Import(bounded(t), "", paged("The Pateint Ledger", 20_000, "When?"), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		twin := paged("The Pateint Legder", 20_000, "When?")
+		twin.SourceFromTitle = false
+		b, err := n.Import(bounded(t), "", twin, "")
+		if err != nil || a.Event == b.Event {
+			t.Fatalf("%+v, %v", b, err)
+		}
+		c, err := n.Import(bounded(t), "", paged("The Patient Ledger", 20_000, "When?"), "")
+		if err != nil || c.Event == a.Event || c.Event == b.Event {
+			t.Fatalf("%+v, %v", c, err)
+		}
+	})
+}
