@@ -246,7 +246,7 @@ func (s *server) join(w http.ResponseWriter, r *http.Request) {
 	f := shelfForms{Open: "join", Invitation: strings.TrimSpace(r.PostForm.Get("invitation"))}
 	inv, err := qa.ParseInvitation(f.Invitation)
 	if err != nil {
-		f.JoinError = "This is not an invitation. It begins with flyleaf: and is one long word; check that none of it was cut off."
+		f.JoinError = "Not joined. " + sentence(err.Error()) + " What you pasted is still there."
 		s.showShelf(w, r, http.StatusUnprocessableEntity, f)
 		return
 	}

@@ -452,7 +452,7 @@ func TestFoundAndJoin(t *testing.T) {
 	if w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("%d", w.Code)
 	}
-	mustContain(t, w.Body.String(), "not an invitation", `value="hello"`)
+	mustContain(t, w.Body.String(), "Not joined. Not a Flyleaf invitation: nothing in this text begins with flyleaf:", ">hello</textarea>")
 }
 
 func TestNotThere(t *testing.T) {

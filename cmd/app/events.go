@@ -34,7 +34,7 @@ standard input, which keeps it out of the shell's history.`,
 			}
 			inv, err := qa.ParseInvitation(link)
 			if err != nil {
-				return codedf(exitUsage, "%w. An invitation looks like flyleaf:EVENT@ws://relay:3030; `flyleaf invitation` prints it", err)
+				return codedf(exitUsage, "%w\nAn invitation looks like flyleaf:EVENT@ws://relay:3030; `flyleaf invitation` prints it. Nothing was joined", err)
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
 				if err := b.Join(ctx, inv); err != nil {
