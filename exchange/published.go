@@ -111,7 +111,7 @@ func Carried(x map[string]string) []CarriedReaction {
 // initials or without a name (people/publishAs) are named so, also where somebody
 // replies to them.
 func Publish(week qa.Week) Published {
-	out := Published{Event: week.Event, Threads: []PublishedThread{}}
+	out := Published{Event: week.Event.Consistent(), Threads: []PublishedThread{}}
 	ids := publishedIDs(&week)
 	by := map[qa.PostID]*qa.PostView{}
 	posts := 0
@@ -283,10 +283,7 @@ const maxSlug = 100
 func Slug(e *qa.Event) string {
 	s := slug(e.Title)
 	if e.StartsAtMillis != 0 {
-		first := utc(e.StartsAtMillis)
-		if zone, err := time.LoadLocation(e.Zone); err == nil && e.Zone != "Local" {
-			first = first.In(zone)
-		}
+		first := time.UnixMilli(e.StartsAtMillis).In(e.Location())
 		s = strings.TrimSuffix(first.Format("20060102")+"-"+s, "-")
 	}
 	if s == "" {

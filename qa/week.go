@@ -60,7 +60,7 @@ func (e Event) HasRole(id Identity, role Role) bool {
 
 // clamp returns at, moved into the event's days ± 90.
 func (e Event) clamp(at int64) int64 {
-	from, until := e.StartsAtMillis, e.EndsAtMillis
+	from, until := inRange(e.StartsAtMillis), inRange(e.EndsAtMillis)
 	if from == 0 {
 		from = until
 	}

@@ -214,6 +214,13 @@ func (n *Node) Do(ctx context.Context, id qa.EventID, act qa.Act) (qa.PostID, er
 	if err != nil {
 		return "", err
 	}
+	if act.Kind == qa.ActEvent {
+		here := e.fold.Event()
+		changed := here.With(&act)
+		if err := changed.CheckNew(&here); err != nil {
+			return "", err
+		}
+	}
 	d := &draft{e: e}
 	made, err := d.doAs(key, act)
 	if err != nil {

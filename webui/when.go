@@ -24,7 +24,7 @@ type calendar struct {
 func (s *server) calendar(e qa.Event) calendar {
 	c := calendar{zone: s.zone, now: s.now()}
 	if e.Zone != "" {
-		if z, err := time.LoadLocation(e.Zone); err == nil {
+		if z, err := qa.LoadZone(e.Zone); err == nil {
 			c.zone = z
 		}
 	}
@@ -64,6 +64,7 @@ func (c calendar) day(millis int64) (key, title string) {
 
 // days writes "9 to 13 November 2026".
 func (c calendar) days(e qa.Event) string {
+	e = e.Consistent()
 	if e.StartsAtMillis == 0 {
 		return ""
 	}
@@ -94,10 +95,10 @@ type weekday struct {
 const maxWeekdays = 7
 
 func (c calendar) weekline(e qa.Event) []weekday {
-	if e.StartsAtMillis == 0 || e.EndsAtMillis < e.StartsAtMillis {
+	if e = e.Consistent(); e.StartsAtMillis == 0 {
 		return nil
 	}
-	from, until := c.at(e.StartsAtMillis), c.at(e.EndsAtMillis)
+	from, until := c.at(e.StartsAtMillis), c.at(max(e.StartsAtMillis, e.EndsAtMillis))
 	today := c.now.In(c.zone).Format(time.DateOnly)
 	last := until.Format(time.DateOnly)
 	note := map[string]string{}
@@ -174,6 +175,7 @@ func (s *server) comes(e qa.Event, c calendar) string {
 
 // phase says whether one may ask now; bold first.
 func (c calendar) phase(e qa.Event) (bold, rest string) {
+	e = e.Consistent()
 	now := c.now.UnixMilli()
 	full := func(millis int64) string { return c.at(millis).Format("Monday 2 January") }
 	switch {

@@ -255,3 +255,12 @@ func askTitle(e qa.Event) string {
 	}
 	return "Ask " + and(first)
 }
+
+// odd says what in an event contradicts something else, "" for nothing.
+func odd(e *qa.Event) string {
+	var words []string
+	for _, c := range e.Contradictions() {
+		words = append(words, sentence(c.Words))
+	}
+	return strings.Join(words, " ")
+}

@@ -127,6 +127,7 @@ func describeEvent(e qa.Event) string {
 	if e.Founder == "" {
 		return "(not fetched yet)"
 	}
+	e = e.Consistent()
 	s := e.Title
 	if e.Authors != "" {
 		s += ", by " + e.Authors

@@ -297,6 +297,7 @@ func (a *app) listCmd() *cobra.Command {
 					j.nameHider(week)
 					threads = append(threads, j)
 				}
+				a.warnOdd(&week.Event)
 				if a.json {
 					return a.printJSON(threads)
 				}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"flyleaf/exchange"
-	"flyleaf/exchange/ics"
 	"flyleaf/exchange/markdown"
 )
 
@@ -91,7 +90,7 @@ func (b *builder) structured(w *week) (template.JS, error) {
 	}
 	graph := []any{}
 	if w.event.StartsAtMillis != 0 {
-		zone := ics.Zone(w.event)
+		zone := w.event.Location()
 		e := ldEvent{
 			Type: "Event", Name: "Book of the week: " + w.event.Title, URL: page, About: book, IsFree: true,
 			Start: time.UnixMilli(w.event.StartsAtMillis).In(zone).Format(time.DateOnly),
