@@ -200,8 +200,8 @@ func (d *draft) importPosts(event qa.Event, posts []qa.ImportedPost) (ImportResu
 	// The time of a post is that of its place in the file, so that a longer
 	// version of the file puts its new posts between the old ones.
 	start := event.StartsAtMillis
-	if start == 0 {
-		start = d.e.node.cfg.Now().UnixMilli()
+	if start == 0 { // so that none lies ahead of now
+		start = d.e.node.cfg.Now().UnixMilli() - int64(len(posts)+1)*postGapMillis
 	}
 	ids := make([]qa.PostID, len(posts))
 	for i, p := range posts {

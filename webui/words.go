@@ -170,6 +170,17 @@ func sentence(s string) string {
 type truth struct{ State, Words string }
 
 func truthOf(all []qa.Status) truth {
+	t := deliveryTruth(all)
+	for i := range all {
+		if all[i].Relay.ClockOffMillis != 0 {
+			t.Words += ". Look at your clock"
+			break
+		}
+	}
+	return t
+}
+
+func deliveryTruth(all []qa.Status) truth {
 	pending, synced, offline, none := 0, 0, 0, 0
 	for _, s := range all {
 		pending += s.Pending

@@ -341,6 +341,7 @@ func look(ctx context.Context, relayURL string) qa.RelayStatus {
 		s.Why = replica.ExplainDial(err)
 		return s
 	}
+	s.ClockOffMillis = replica.ClockOff(conn, time.Now())
 	_ = conn.Close()
 	s.State = "reachable"
 	return s

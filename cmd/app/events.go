@@ -260,6 +260,9 @@ func (a *app) statusCmd() *cobra.Command {
 						}
 						a.printf("\n")
 					}
+					if words := s.Relay.ClockWords(); words != "" {
+						a.printf("  clock    %s\n", words)
+					}
 					for _, h := range s.Heads {
 						a.printf("  head     %s\n", h)
 					}

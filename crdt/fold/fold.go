@@ -100,6 +100,8 @@ type place struct {
 type changeInfo struct {
 	hash   wire.Hash
 	millis int64
+	// received is when this device received it, in ms; 0 where that is not known.
+	received int64
 }
 
 // Fold is the sum of an event's changes. It is not safe for concurrent use, not
@@ -118,6 +120,7 @@ type Fold struct {
 
 	founder     qa.Identity
 	founderHash wire.Hash
+	founded     int64 // ms, the founder's clock or the receipt, whichever was earlier
 	roleOps     map[qa.Identity]map[qa.Role][]roleOp
 	ended       map[place][]entry    // of keys that need a role: what was overwritten
 	pasts       map[uint32]graph.Set // causal pasts of closing and blocking changes
@@ -146,7 +149,12 @@ func New(event qa.EventID, g *graph.Graph) *Fold {
 
 // Apply adds a change, in any order in which none comes before its past. A change
 // that was added before changes nothing. On an error nothing was added.
-func (f *Fold) Apply(c *wire.Change) error {
+func (f *Fold) Apply(c *wire.Change) error { return f.ApplyReceived(c, 0) }
+
+// ApplyReceived is Apply of a change that this device received at a moment of its own
+// clock, in ms: times in the views that cannot be true are replaced by it. Nothing else
+// depends on it.
+func (f *Fold) ApplyReceived(c *wire.Change, receivedMillis int64) error {
 	if c.StartOp > math.MaxUint32 || uint64(len(c.Ops)) > math.MaxUint32-c.StartOp {
 		return ErrCounter
 	}
@@ -162,13 +170,17 @@ func (f *Fold) Apply(c *wire.Change) error {
 	}
 	f.seqs[actor] = c.Seq
 	change := uint32(len(f.changes))
-	f.changes = append(f.changes, changeInfo{hash: c.Hash, millis: c.TimeMillis})
+	f.changes = append(f.changes, changeInfo{hash: c.Hash, millis: c.TimeMillis, received: receivedMillis})
 	if len(c.Deps) == 0 {
 		f.roots++
 	}
 	if len(c.Deps) == 0 && (f.founderHash == (wire.Hash{}) || bytes.Compare(c.Hash[:], f.founderHash[:]) < 0) {
 		// A valid event has one genesis. Should there be two, all agree on one.
 		f.founderHash = c.Hash
+		f.founded = c.TimeMillis
+		if receivedMillis != 0 {
+			f.founded = min(f.founded, receivedMillis)
+		}
 		f.founder = f.who[actor]
 		f.touched.event = true
 	}
@@ -181,6 +193,12 @@ func (f *Fold) Apply(c *wire.Change) error {
 		f.edits = edits
 	}
 	return nil
+}
+
+// when returns the time of a change, as far as it can be true.
+func (f *Fold) when(change uint32) int64 {
+	c := &f.changes[change]
+	return qa.BelievedMillis(c.millis, c.received, f.founded, false)
 }
 
 func (f *Fold) actorOf(a wire.ActorID) uint32 {

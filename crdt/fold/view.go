@@ -174,8 +174,13 @@ func (f *Fold) post(key string, o *object) qa.Post {
 		X:          f.strings(child(o, "x")),
 	}
 	p.AuthorThen = f.authorThen(p.By, o.change, p.AsAuthor)
+	// Only an organiser's sources say where something comes from: anybody can write one.
+	imported := p.Source != "" && f.authorThen(p.By, o.change, true)
+	if received := f.changes[o.change].received; qa.BelievedMillis(p.AtMillis, received, f.founded, imported) != p.AtMillis {
+		p.ReceivedAtMillis = received
+	}
 	if state := winner(o, "state"); state.str() == "withdrawn" {
-		p.Withdrawn, p.WithdrawnAtMillis = true, f.changes[state.change].millis
+		p.Withdrawn, p.WithdrawnAtMillis = true, f.when(state.change)
 	}
 	p.Marks = f.marks(child(o, "marks"), p.By)
 	p.Blocked = !p.Marks.Approved && f.blockedOut(p.By, o.change)
@@ -208,7 +213,7 @@ func (f *Fold) marks(o *object, owner qa.Identity) qa.Marks {
 	m.InDraw = f.inDraw(child(o, "candidate"))
 	if m.Hidden != "" {
 		e := get("hidden")
-		m.HiddenBy, m.HiddenAtMillis = f.who[e.id.actor], f.changes[e.change].millis
+		m.HiddenBy, m.HiddenAtMillis = f.who[e.id.actor], f.when(e.change)
 	}
 	if m.DuplicateOf != "" {
 		m.DuplicateBy = f.who[get("duplicateOf").id.actor]
@@ -271,7 +276,7 @@ func (f *Fold) revisions(o *object, owner qa.Identity, everything bool) []qa.Rev
 			})
 		}
 		out[i] = qa.Revision{
-			ID: qa.RevisionID(keys[e.id]), Text: e.raw, AtMillis: f.changes[e.change].millis,
+			ID: qa.RevisionID(keys[e.id]), Text: e.raw, AtMillis: f.when(e.change),
 			Op: f.opID(e.id), Superseded: superseded,
 		}
 	}

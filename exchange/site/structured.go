@@ -157,6 +157,9 @@ func (b *builder) sitemap() {
 	newest := ""
 	for _, w := range b.weeks {
 		at := w.event.StartsAtMillis
+		if at > b.Now.UnixMilli() {
+			at = 0 // nothing has changed then yet
+		}
 		for i := range w.Published.Threads {
 			t := &w.Published.Threads[i]
 			at = max(at, t.AtMillis)
