@@ -30,7 +30,7 @@ func BelievedMillis(atMillis, receivedMillis, foundedMillis int64, imported bool
 		return atMillis
 	case atMillis > receivedMillis:
 		return receivedMillis
-	case !imported && atMillis < max(min(foundedMillis, receivedMillis)-slackMillis, firstClock) && receivedMillis > firstClock:
+	case !imported && atMillis < max(min(foundedMillis, receivedMillis), firstClock)-slackMillis && receivedMillis > firstClock:
 		return receivedMillis
 	}
 	return atMillis

@@ -7,6 +7,9 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"time"
+
+	"flyleaf/qa"
 )
 
 // Dialer opens connections to relays.

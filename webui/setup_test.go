@@ -221,3 +221,17 @@ func TestAWeekThatContradictsItself(t *testing.T) {
 	}
 	mustContain(t, w.Body.String(), "Not saved.", "ends on 1 November 2026, 09:00, before it begins", "2026-11-01T09:00")
 }
+
+// TestAWrongClockIsSaid on the page, with the time at which the post was received.
+func TestAWrongClockIsSaid(t *testing.T) {
+	s := newSite(t, "")
+	id := s.send(s.week()+"/ask", "body", "From 2126?")
+	if id.Code != http.StatusSeeOther {
+		t.Fatal(id.Code)
+	}
+	s.node.edit(s.event, func(w *fakeWeek) {
+		p := &w.posts[len(w.posts)-1]
+		p.ReceivedAtMillis, p.AtMillis = fakeNow.UnixMilli(), fakeNow.AddDate(100, 0, 0).UnixMilli()
+	})
+	mustContain(t, s.get(s.week()), "Clock was wrong", "2126", "The time shown is when this device received it.")
+}

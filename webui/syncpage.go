@@ -158,7 +158,7 @@ func (s *server) waits(r *http.Request, st qa.Status, p *syncPageBody) error {
 
 // whereEverything is the page's heading: never better than the truth.
 func whereEverything(all []qa.Status, pending int) (title, lede string) {
-	t := truthOf(all)
+	t := deliveryTruth(all)
 	switch {
 	case len(all) == 0:
 		return "Nothing here yet", "There is no week on this device. Join one, or set one up, on the shelf."

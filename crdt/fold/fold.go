@@ -196,9 +196,9 @@ func (f *Fold) ApplyReceived(c *wire.Change, receivedMillis int64) error {
 }
 
 // when returns the time of a change, as far as it can be true.
-func (f *Fold) when(change uint32) int64 {
+func (f *Fold) when(change uint32, imported bool) int64 {
 	c := &f.changes[change]
-	return qa.BelievedMillis(c.millis, c.received, f.founded, false)
+	return qa.BelievedMillis(c.millis, c.received, f.founded, imported)
 }
 
 func (f *Fold) actorOf(a wire.ActorID) uint32 {

@@ -19,7 +19,7 @@ var logged = map[string]qa.LogKind{
 func (f *Fold) Log() []qa.LogEntry {
 	var out []qa.LogEntry
 	add := func(e *entry, l qa.LogEntry, roles ...qa.Role) {
-		l.By, l.AtMillis, l.Op = f.who[e.id.actor], f.when(e.change), f.opID(e.id)
+		l.By, l.AtMillis, l.Op = f.who[e.id.actor], f.when(e.change, false), f.opID(e.id)
 		l.InEffect = f.counts(e.id, e.change, "", roles...)
 		out = append(out, l)
 	}
@@ -58,7 +58,7 @@ func (f *Fold) Log() []qa.LogEntry {
 				r := &ops[i]
 				out = append(out, qa.LogEntry{
 					Kind: qa.LogRole, Identity: id, Role: role, On: r.on,
-					By: f.who[r.id.actor], AtMillis: f.when(r.change), Op: f.opID(r.id),
+					By: f.who[r.id.actor], AtMillis: f.when(r.change, false), Op: f.opID(r.id),
 					InEffect: f.roleRank(r, role) != rankNone,
 				})
 			}
