@@ -20,9 +20,10 @@ import (
 // applicationID marks our files: "Flyl".
 const applicationID = 0x466c796c
 
-// schemaVersion is the number of the newest file in migrations. Migrations only
+// schemaVersion is the number of the newest migration, in the directory migrations or
+// in goMigrations. Migrations only
 // go up: an older program explains that the file is newer instead of undoing it.
-const schemaVersion = 2
+const schemaVersion = 3
 
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
@@ -136,7 +137,7 @@ func migrateTo(ctx context.Context, db *sql.DB, version int64) error {
 		return err
 	}
 	provider, err := goose.NewProvider("", db, files,
-		goose.WithStore(userVersion{}), goose.WithDisableGlobalRegistry(true))
+		goose.WithStore(userVersion{}), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(goMigrations()...))
 	if err != nil {
 		return err
 	}
