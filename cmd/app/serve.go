@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/api"
+	"flyleaf/internal/listen"
 	"flyleaf/journal"
 	"flyleaf/qa"
 	"flyleaf/storage"
@@ -29,7 +30,7 @@ const defaultListen = "127.0.0.1:7117"
 const stopWithin = 5 * time.Second
 
 func (a *app) serveCmd() *cobra.Command {
-	var listen string
+	var address string
 	var noOpen bool
 	c := &cobra.Command{
 		Use:   "serve",
@@ -42,17 +43,20 @@ events. Commands given meanwhile on the same data directory go through this proc
 			if err != nil {
 				return err
 			}
-			return a.serve(c.Context(), home, listen, !noOpen, nil)
+			return a.serve(c.Context(), home, address, !noOpen, nil)
 		},
 	}
-	c.Flags().StringVar(&listen, "listen", defaultListen, "the `address` to serve on; a port of 0 picks one")
+	c.Flags().StringVar(&address, "listen", defaultListen, "the `address` to serve on; a port of 0 picks one")
 	c.Flags().BoolVar(&noOpen, "no-open", false, "do not open the browser")
 	return c
 }
 
 // serve runs until the context ends. Ready, when not nil, is called once the
 // pages can be opened, with the start link.
-func (a *app) serve(ctx context.Context, h home, listen string, open bool, ready func(url string)) (err error) {
+func (a *app) serve(ctx context.Context, h home, address string, open bool, ready func(url string)) (err error) {
+	if err := listen.Check(address); err != nil {
+		return codedf(exitUsage, "--listen: %w", err)
+	}
 	lock, ok, err := h.lock()
 	if err != nil {
 		return err
@@ -70,17 +74,17 @@ func (a *app) serve(ctx context.Context, h home, listen string, open bool, ready
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 
-	ln, err := net.Listen("tcp", listen)
+	ln, err := listen.TCP(ctx, address)
 	if err != nil {
-		return fmt.Errorf("%w; is something else on %s? Choose another with --listen, or 127.0.0.1:0 for any", err, listen)
+		return err
 	}
 	defer ln.Close()
 	token, err := h.token()
 	if err != nil {
 		return err
 	}
-	address := "http://" + ln.Addr().String()
-	start := webui.StartURL(address, token)
+	base := "http://" + ln.Addr().String()
+	start := webui.StartURL(base, token)
 
 	// The lock is ours, so what an earlier process says of itself is over: it
 	// was killed, or it would have taken its socket away.
@@ -100,16 +104,18 @@ func (a *app) serve(ctx context.Context, h home, listen string, open bool, ready
 	// Requests end with the process: streams would otherwise hold a stop up.
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer endRequests()
-	base := func(net.Listener) context.Context { return requests }
+	inRequests := func(net.Listener) context.Context { return requests }
 	node := &webNode{local: l}
 	hosts := hostsOf(ln.Addr())
 	pages := webui.New(webui.Config{Node: node, Token: token, Hosts: hosts})
 	programs := api.New(api.Config{Node: l.node, Log: nodeLog{l}, Token: api.TokenFrom(token), Hosts: hosts})
-	web := &http.Server{Handler: pagesOr(programs, pages), BaseContext: base, ReadHeaderTimeout: 10 * time.Second}
+	web := listen.Server(pagesOr(programs, pages))
+	web.BaseContext = inRequests
 	local := http.NewServeMux()
 	local.Handle("/", rpcHandler(l))
 	local.Handle("GET "+changesPath, &journal.Handler{Source: nodeLog{l}})
-	commands := &http.Server{Handler: local, BaseContext: base, ReadHeaderTimeout: 10 * time.Second}
+	commands := listen.Server(local)
+	commands.BaseContext = inRequests
 	failed := make(chan error, 2)
 	go func() { failed <- web.Serve(ln) }()
 	go func() { failed <- commands.Serve(rpc) }()
