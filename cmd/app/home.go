@@ -10,7 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/adrg/xdg"
@@ -37,12 +39,30 @@ func (a *app) home(ctx context.Context) (home, error) {
 		dir = os.Getenv("FLYLEAF_DATA")
 	}
 	if dir == "" {
-		xdg.Reload() // the environment may have changed since the program's start, in tests it does
-		dir = filepath.Join(xdg.DataHome, "flyleaf")
+		var err error
+		if dir, err = defaultDir(); err != nil {
+			return home{}, err
+		}
 	}
 	h, err := openHome(dir)
 	h.ask = func(what string) (string, error) { return a.passphrase(ctx, what) }
 	return h, err
+}
+
+// defaultDir returns the user's own directory for Flyleaf. Without a home there is none:
+// guessing would put data at the root of the disk, or wherever a command is given.
+func defaultDir() (string, error) {
+	if data := os.Getenv("XDG_DATA_HOME"); !filepath.IsAbs(data) && runtime.GOOS != "windows" { // a relative one is none, says its specification
+		if userHome := os.Getenv("HOME"); !filepath.IsAbs(userHome) {
+			why := "is not set"
+			if userHome != "" {
+				why = fmt.Sprintf("is %q, which is no whole path", userHome)
+			}
+			return "", codedf(exitError, "the variable HOME %s, so it is not known where your data lies; nothing was made or changed. Name a directory with --data or FLYLEAF_DATA", why)
+		}
+	}
+	xdg.Reload() // the environment may have changed since the program's start, in tests it does
+	return filepath.Join(xdg.DataHome, "flyleaf"), nil
 }
 
 func openHome(dir string) (home, error) {
@@ -50,10 +70,26 @@ func openHome(dir string) (home, error) {
 	if err != nil {
 		return home{}, fmt.Errorf("the data directory %s: %w", dir, err)
 	}
-	if err := os.MkdirAll(abs, 0o700); err != nil {
-		return home{}, fmt.Errorf("the data directory cannot be made: %w", err)
+	err = os.MkdirAll(abs, 0o700)
+	switch {
+	case err == nil:
+		return home{dir: abs}, nil
+	case errors.Is(err, syscall.ENOTDIR):
+		err = fmt.Errorf("the data directory %s cannot be made: it, or what it would lie in, is a file; nothing was changed. Name another with --data or FLYLEAF_DATA (%w)", abs, err)
+	case cannotWrite(err):
+		err = fmt.Errorf("the data directory %s cannot be made: %w; nothing was changed. Name another, which you may write to, with --data or FLYLEAF_DATA", abs, err)
+	case errors.Is(err, syscall.ENOSPC):
+		err = fmt.Errorf("the data directory %s cannot be made, as the disk is full; nothing was changed (%w)", abs, err)
+	default:
+		err = fmt.Errorf("the data directory %s cannot be made; nothing was changed: %w", abs, err)
 	}
-	return home{dir: abs}, nil
+	return home{}, err
+}
+
+// cannotWrite reports whether something is not to be written at all: whose it is, or
+// what it lies on, does not allow it.
+func cannotWrite(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
 func (h home) path(name string) string { return filepath.Join(h.dir, name) }

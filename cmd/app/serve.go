@@ -70,6 +70,9 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	l, err := openLocal(ctx, h, lock, a.log())
 	if err != nil {
 		_ = lock.Unlock()
+		if cannotWrite(err) {
+			err = fmt.Errorf("%w. `flyleaf serve` has to write there; list, show, search and export only read", err)
+		}
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
