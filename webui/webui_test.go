@@ -33,7 +33,7 @@ const testHost = "127.0.0.1:7117"
 func newSite(t *testing.T, token string) *site {
 	t.Helper()
 	node, event := sample()
-	h := New(Config{Node: node, Token: token, Hosts: []string{testHost}, Now: func() time.Time { return fakeNow }, Zone: time.UTC})
+	h := New(Config{Node: node, Token: token, Starts: &starts, Hosts: []string{testHost}, Now: func() time.Time { return fakeNow }, Zone: time.UTC})
 	return &site{t: t, h: h, node: node, event: event}
 }
 

@@ -25,7 +25,8 @@ import (
 //	identity.key   who this person is: a key file of trust/identity, mode 0600
 //	lock           held by the one process that has the directory open
 //	serve.json     where the running process can be reached, while one serves
-//	web-token      what the start link carries, mode 0600
+//	web-secret     what cookies and keys for other programs are derived from, mode 0600
+//	start.html     takes the browser to the pages, once, mode 0600
 type home struct {
 	dir string
 	// ask returns the passphrase that a key file is under; nil where nobody can be
@@ -104,29 +105,36 @@ func (h home) lock() (*flock.Flock, bool, error) {
 	return l, ok, nil
 }
 
-// token returns what the start link of the web UI carries; it is kept, so that a
-// bookmark goes on working.
-func (h home) token() (string, error) {
-	path := h.path("web-token")
+// secret returns what this device's cookies, and its keys for other programs, are derived
+// from. It never stands in an address. The one that earlier versions kept in web-token
+// did, so that browsers remember it: it is thrown away.
+func (h home) secret() (string, error) {
+	if err := os.Remove(h.path("web-token")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("throwing an old start link's token away: %w", err)
+	}
+	path := h.path("web-secret")
 	if b, err := os.ReadFile(path); err == nil && len(strings.TrimSpace(string(b))) >= 32 {
 		return strings.TrimSpace(string(b)), nil
 	}
-	raw := make([]byte, 16)
+	raw := make([]byte, 32)
 	if _, err := rand.Read(raw); err != nil {
 		return "", err
 	}
-	token := hex.EncodeToString(raw)
-	if err := writeFileSynced(path, []byte(token+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("keeping the start link's token: %w", err)
+	secret := hex.EncodeToString(raw)
+	if err := writeFileSynced(path, []byte(secret+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keeping the secret of the pages: %w", err)
 	}
-	return token, nil
+	return secret, nil
 }
+
+// startFile is the page that takes a browser to the pages; see webui.WriteStartPage.
+const startFile = "start.html"
 
 // serving says where the process that holds a directory can be reached.
 type serving struct {
 	PID    int    `json:"pid"`
 	Socket string `json:"socket"`
-	URL    string `json:"url"`
+	URL    string `json:"url"` // of the pages, without a token
 }
 
 func (h home) serving() (serving, error) {

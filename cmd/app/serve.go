@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,15 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	}
 	if !ok {
 		if s, serr := h.serving(); serr == nil && s.URL != "" {
-			return codedf(exitBusy, "flyleaf already serves this data directory (process %d): open %s", s.PID, s.URL)
+			r, err := dialRemote(ctx, s)
+			if err != nil {
+				return codedf(exitBusy, "flyleaf already serves this data directory (process %d), and does not answer; its address is %s", s.PID, s.URL)
+			}
+			token, err := call[string](ctx, r, "startToken", rpcNothing{})
+			if err != nil {
+				return err
+			}
+			return codedf(exitBusy, "flyleaf already serves this data directory (process %d). This link lets one browser in, once: %s", s.PID, webui.StartURL(s.URL, token))
 		}
 		return codedf(exitBusy, "another flyleaf has the data directory %s open; wait for it and try again", h.dir)
 	}
@@ -82,12 +91,12 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 		return err
 	}
 	defer ln.Close()
-	token, err := h.token()
+	secret, err := h.secret()
 	if err != nil {
 		return err
 	}
 	base := "http://" + ln.Addr().String()
-	start := webui.StartURL(base, token)
+	starts := &webui.StartTokens{}
 
 	// The lock is ours, so what an earlier process says of itself is over: it
 	// was killed, or it would have taken its socket away.
@@ -99,7 +108,7 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 		return err
 	}
 	defer removeSocket(socket)
-	if err := h.setServing(serving{PID: os.Getpid(), Socket: socket, URL: start}); err != nil {
+	if err := h.setServing(serving{PID: os.Getpid(), Socket: socket, URL: base}); err != nil {
 		return fmt.Errorf("saying where this process can be reached: %w", err)
 	}
 	defer func() { _ = os.Remove(h.path("serve.json")) }() // a stale one is harmless: its socket does not answer
@@ -110,12 +119,14 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	inRequests := func(net.Listener) context.Context { return requests }
 	node := &webNode{local: l}
 	hosts := hostsOf(ln.Addr())
-	pages := webui.New(webui.Config{Node: node, Token: token, Hosts: hosts})
-	programs := api.New(api.Config{Node: l.node, Log: nodeLog{l}, Token: api.TokenFrom(token), Hosts: hosts})
+	pages := webui.New(webui.Config{Node: node, Token: secret, Starts: starts, Hosts: hosts})
+	programs := api.New(api.Config{Node: l.node, Log: nodeLog{l}, Token: api.TokenFrom(secret), Hosts: hosts})
 	web := listen.Server(pagesOr(programs, pages))
 	web.BaseContext = inRequests
 	local := http.NewServeMux()
-	local.Handle("/", rpcHandler(l))
+	commandsMux := rpcHandler(l)
+	handle(commandsMux, "startToken", func(context.Context, rpcNothing) (string, error) { return starts.New(), nil })
+	local.Handle("/", commandsMux)
 	local.Handle("GET "+changesPath, &journal.Handler{Source: nodeLog{l}})
 	commands := listen.Server(local)
 	commands.BaseContext = inRequests
@@ -124,6 +135,7 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	go func() { failed <- commands.Serve(rpc) }()
 	l.node.Start(ctx)
 
+	start := webui.StartURL(base, starts.New())
 	a.printf("Flyleaf is on %s\n", start)
 	if ready != nil {
 		ready(start)
@@ -131,7 +143,10 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	_ = os.Unsetenv(envPassphrase) // it has been used; no program that is started from here needs it
 	if open {
 		browser.Stdout, browser.Stderr = a.std.err, a.std.err
-		openBrowser(start)
+		if err := h.openBrowser(base, starts); err != nil {
+			a.log().Warn("the browser was not opened", "error", err)
+		}
+		defer func() { _ = os.Remove(h.path(startFile)) }()
 	}
 
 	select {
@@ -156,13 +171,21 @@ func pagesOr(programs, pages http.Handler) http.Handler {
 	})
 }
 
-// openBrowser opens the page where there is a desktop to open it on. That it
-// does not work is no error: the address is printed.
-func openBrowser(url string) {
+// openBrowser opens the pages where there is a desktop to open them on, by a page in a
+// file that only this user can read: everybody on the machine can read the arguments of
+// the program that is started for it. That it does not work is no error: a link is printed.
+func (h home) openBrowser(base string, starts *webui.StartTokens) error {
 	if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" && runtime.GOOS != "darwin" && runtime.GOOS != "windows" {
-		return
+		return nil
 	}
-	_ = browser.OpenURL(url)
+	var page bytes.Buffer
+	if err := webui.WriteStartPage(&page, base, starts.New()); err != nil {
+		return err
+	}
+	if err := writeFileSynced(h.path(startFile), page.Bytes(), 0o600); err != nil {
+		return err
+	}
+	return browser.OpenFile(h.path(startFile))
 }
 
 // hostsOf lists the Host headers under which a listener's pages are served. A

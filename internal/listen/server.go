@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -38,6 +39,8 @@ func stalledAfter(d time.Duration, h http.Handler) http.Handler {
 		// writers without a connection, in tests.
 		_ = c.SetWriteDeadline(time.Now().Add(d))
 		if r.ContentLength != 0 {
+			// Also for what reads none of it: the server reads the rest before it goes on.
+			_ = c.SetReadDeadline(time.Now().Add(d))
 			r.Body = &body{r.Body, c, d}
 		}
 		h.ServeHTTP(&writer{w, c, d}, r)
@@ -66,7 +69,7 @@ type body struct {
 func (b *body) Read(p []byte) (int, error) {
 	_ = b.c.SetReadDeadline(time.Now().Add(b.d))
 	n, err := b.ReadCloser.Read(p)
-	if err != nil {
+	if errors.Is(err, io.EOF) {
 		// Once the body is read the server looks for the end of the connection: that the
 		// other side is silent while it waits for its answer is no reason to end it.
 		_ = b.c.SetReadDeadline(time.Time{})

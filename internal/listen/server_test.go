@@ -75,7 +75,7 @@ func TestServersWaitForNobody(t *testing.T) {
 	stream := bufio.NewReader(dial("GET /stream HTTP/1.1\r\nHost: here\r\n\r\n"))
 	long := bufio.NewReader(dial("POST /long HTTP/1.1\r\nHost: here\r\nContent-Length: 1\r\n\r\nx"))
 	line(stream, "news")
-	for _, half := range []string{"", "GET / HT", "GET /nowhere HTTP/1.1\r\nHost: here\r\n\r\n", "POST /body HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nx"} {
+	for _, half := range []string{"", "GET / HT", "GET /nowhere HTTP/1.1\r\nHost: here\r\n\r\n", "POST /nowhere HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nx", "POST /body HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nx"} {
 		// Reading ends when the server lets go, after longer than it waits for anybody.
 		if _, err := io.Copy(io.Discard, dial(half)); err != nil && !strings.Contains(err.Error(), "reset") {
 			t.Errorf("%q: %v", half, err)
