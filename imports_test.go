@@ -49,6 +49,7 @@ var rules = map[string]rule{
 	"exchange/slack":       {[]string{"qa", "exchange", "exchange/markdown"}, "a reader gives the domain its values, as the readers of exchange do"},
 	"exchange/markdown":    {nil, "how words are shown depends on the words alone"},
 	"webui":                {[]string{"qa", "exchange", "exchange/..."}, "the node arrives as an interface that webui declares"},
+	"internal/listen":      {nil, "what is wrong with an address is the same for both programs"},
 	"internal/testfixture": {[]string{"qa", "crdt/wire"}, "shared test helpers"},
 }
 

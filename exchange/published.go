@@ -40,10 +40,12 @@ type PublishedPost struct {
 	ID       string
 	Name     string // as its writer wants to be published; "" when the name is not known
 	Text     string
-	AtMillis int64  // 0: not known
-	Author   bool   // an author's
-	ReplyTo  string // the published name, when this replies to a reply
-	Late     bool
+	AtMillis int64 // 0: not known
+	// BeforeMillis is a time by which it was written, also where AtMillis is not known.
+	BeforeMillis int64
+	Author       bool   // an author's
+	ReplyTo      string // the published name, when this replies to a reply
+	Late         bool
 	// Gone is "withdrawn" or "hidden" for a question that keeps its place because of
 	// its replies. Name and Text are then "".
 	Gone      string
@@ -111,7 +113,7 @@ func Carried(x map[string]string) []CarriedReaction {
 // initials or without a name (people/publishAs) are named so, also where somebody
 // replies to them.
 func Publish(week qa.Week) Published {
-	out := Published{Event: week.Event, Threads: []PublishedThread{}}
+	out := Published{Event: week.Event.Consistent(), Threads: []PublishedThread{}}
 	ids := publishedIDs(&week)
 	by := map[qa.PostID]*qa.PostView{}
 	posts := 0
@@ -125,7 +127,7 @@ func Publish(week qa.Week) Published {
 	}
 	view := func(p *qa.PostView) PublishedPost {
 		v := PublishedPost{
-			ID: ids[p.ID], Name: publishedName(&week, p), Text: p.Text(), AtMillis: knownTime(&week.Event, p, posts),
+			ID: ids[p.ID], Name: publishedName(&week, p), Text: p.Text(), AtMillis: knownTime(&week.Event, p, posts), BeforeMillis: p.AtMillis,
 			Author: p.ByAuthor, Late: p.Late, Reactions: Carried(p.X),
 		}
 		if up := by[p.Parent]; up != nil && up.Parent != "" && published(&week, up) {
@@ -226,7 +228,7 @@ const importGapMillis = 1000
 // the first moments of the week, on a full second, and carried over, loses its time
 // so; its place it keeps.
 func knownTime(e *qa.Event, p *qa.PostView, posts int) int64 {
-	since := p.AtMillis - e.StartsAtMillis
+	since := p.ClockMillis - e.StartsAtMillis
 	if p.Source != "" && p.OnBehalfOf != "" && e.StartsAtMillis != 0 &&
 		since > 0 && since%importGapMillis == 0 && since/importGapMillis <= int64(posts) {
 		return 0
@@ -283,10 +285,7 @@ const maxSlug = 100
 func Slug(e *qa.Event) string {
 	s := slug(e.Title)
 	if e.StartsAtMillis != 0 {
-		first := utc(e.StartsAtMillis)
-		if zone, err := time.LoadLocation(e.Zone); err == nil && e.Zone != "Local" {
-			first = first.In(zone)
-		}
+		first := time.UnixMilli(e.StartsAtMillis).In(e.Location())
 		s = strings.TrimSuffix(first.Format("20060102")+"-"+s, "-")
 	}
 	if s == "" {

@@ -67,8 +67,14 @@ type Reader struct {
 	event  qa.EventID
 	graph  *graph.Graph
 	fold   *fold.Fold
-	held   map[wire.Hash]*wire.Change // wait for others that are damaged
+	held   map[wire.Hash]heldChange // wait for others that are damaged
 	at     int64
+}
+
+// heldChange is a change with when it was received, in ms.
+type heldChange struct {
+	*wire.Change
+	received int64
 }
 
 // NewReader returns a reader that goes on after a cursor; 0 is the beginning. The
@@ -109,7 +115,7 @@ func (r *Reader) Read(ctx context.Context, fn func(Entry) error) error {
 func (r *Reader) build(ctx context.Context, until int64) error {
 	r.graph = graph.New()
 	r.fold = fold.New(r.event, r.graph, authority.New(r.graph))
-	r.held = map[wire.Hash]*wire.Change{}
+	r.held = map[wire.Hash]heldChange{}
 	err := r.ledger.Entries(ctx, r.event, 0, func(e storage.Entry) error {
 		if e.Position > until {
 			return errEnough
@@ -135,7 +141,7 @@ func (r *Reader) add(e storage.Entry) ([]*wire.Change, error) {
 	if err != nil {
 		return nil, fmt.Errorf("change %s at position %d: %w", e.Hash, e.Position, err)
 	}
-	r.held[c.Hash] = c
+	r.held[c.Hash] = heldChange{c, e.ReceivedAtMillis}
 	added, err := r.graph.Add(graph.MetaOf(c))
 	if err != nil {
 		return nil, fmt.Errorf("change %s at position %d: %w", e.Hash, e.Position, err)
@@ -144,10 +150,10 @@ func (r *Reader) add(e storage.Entry) ([]*wire.Change, error) {
 	for _, h := range added {
 		c := r.held[h]
 		delete(r.held, h)
-		if err := r.fold.Apply(c); err != nil {
+		if err := r.fold.ApplyReceived(c.Change, c.received); err != nil {
 			return nil, err
 		}
-		out = append(out, c)
+		out = append(out, c.Change)
 	}
 	return out, nil
 }

@@ -39,13 +39,21 @@ const bare = 7 * 24 * 60 * 60 * 1000
 
 // end returns the moment after which the week is over; 0 when it has no dates.
 func (w *ListedWeek) end() int64 {
-	if w.EndsAtMillis != 0 {
-		return w.EndsAtMillis
+	start, end := w.days()
+	if end != 0 {
+		return end
 	}
-	if w.StartsAtMillis != 0 {
-		return w.StartsAtMillis + bare
+	if start != 0 {
+		return start + bare
 	}
 	return 0
+}
+
+// days returns the first and the last moment, each 0 when it is not set or cannot be
+// meant; see Event.Consistent.
+func (w *ListedWeek) days() (start, end int64) {
+	e := Event{StartsAtMillis: w.StartsAtMillis, EndsAtMillis: w.EndsAtMillis}.dated()
+	return e.StartsAtMillis, e.EndsAtMillis
 }
 
 // Over reports whether the week has ended. One without dates never has.
@@ -77,25 +85,26 @@ type Club struct {
 func NewClub(e Event, nowMillis int64) Club {
 	c := Club{Event: e}
 	for _, w := range e.Weeks {
+		start, end := w.days()
 		switch {
 		case w.Over(nowMillis):
 			c.Archive = append(c.Archive, w)
-		case w.StartsAtMillis == 0 && w.EndsAtMillis == 0, w.StartsAtMillis > nowMillis:
+		case start == 0 && end == 0, start > nowMillis:
 			c.Upcoming = append(c.Upcoming, w)
 		default:
 			c.Now = append(c.Now, w)
 		}
 	}
-	last := func(ms int64) int64 { // weeks without a date come last
-		if ms == 0 {
-			return maxInteger
+	first := func(w ListedWeek) int64 {
+		if start, _ := w.days(); start != 0 {
+			return start
 		}
-		return ms
+		return maxInteger // weeks without a date come last
 	}
 	rest := func(a, b ListedWeek) int { return cmp.Or(cmp.Compare(a.Title, b.Title), cmp.Compare(a.ID, b.ID)) }
 	slices.SortFunc(c.Now, func(a, b ListedWeek) int { return cmp.Or(cmp.Compare(a.end(), b.end()), rest(a, b)) })
 	slices.SortFunc(c.Upcoming, func(a, b ListedWeek) int {
-		return cmp.Or(cmp.Compare(last(a.StartsAtMillis), last(b.StartsAtMillis)), rest(a, b))
+		return cmp.Or(cmp.Compare(first(a), first(b)), rest(a, b))
 	})
 	slices.SortFunc(c.Archive, func(a, b ListedWeek) int { return cmp.Or(cmp.Compare(b.end(), a.end()), rest(a, b)) })
 	return c
@@ -131,10 +140,12 @@ func (c *Club) Followed(nowMillis int64) []ListedWeek {
 	return out
 }
 
-// Listing returns what a club that lists the event says of it.
+// Listing returns what a club that lists the event says of it: of its days, those that
+// can stand together.
 func (e *Event) Listing() ListedWeek {
+	dated := e.dated()
 	w := ListedWeek{
-		ID: e.ID, Title: e.Title, Authors: e.Authors, StartsAtMillis: e.StartsAtMillis, EndsAtMillis: e.EndsAtMillis,
+		ID: e.ID, Title: e.Title, Authors: e.Authors, StartsAtMillis: dated.StartsAtMillis, EndsAtMillis: dated.EndsAtMillis,
 	}
 	if len(e.Relays) > 0 {
 		w.Relay = e.Relays[0]

@@ -1,19 +1,22 @@
 package qa
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mr-tron/base58"
 )
 
-// ErrBadInvitation is returned when a text is not an invitation.
-var ErrBadInvitation = errors.New("not a Flyleaf invitation")
+// The reasons why a text gives no invitation.
+var (
+	ErrBadInvitation = errors.New("not a Flyleaf invitation")
+	// ErrManyInvitations: the text has more than one, so the person has to choose.
+	ErrManyInvitations = errors.New("there is more than one invitation in this text")
+)
 
 // SecretSize is the length of an invitation's secret in bytes: the seed of an
 // Ed25519 key.
@@ -60,68 +63,24 @@ func (i Invitation) Public() Invitation {
 // LogValue keeps the secret out of logs.
 func (i Invitation) LogValue() slog.Value { return slog.StringValue(i.Public().String()) }
 
-// ParseInvitation reads what String writes, and also "automerge:<event ID>" and
-// a bare event ID; white space around it is ignored. ErrBadInvitation is
-// returned when s is none of these; the checksums of ID and secret are checked.
-// The error does not repeat the secret.
-func ParseInvitation(s string) (Invitation, error) {
-	s = strings.TrimSpace(s)
-	if len(s) > 2*MaxShort {
-		return Invitation{}, fmt.Errorf("text of %d bytes is too long for one: %w", len(s), ErrBadInvitation)
-	}
-	for _, scheme := range []string{invitationScheme, "automerge:"} {
-		if rest, ok := strings.CutPrefix(s, scheme); ok {
-			s = rest
-			break
-		}
-	}
-	s, fragment, hasSecret := strings.Cut(s, "#")
-	id, relay, named := strings.Cut(s, "@")
-	event, err := ParseEventID(id)
-	if err != nil {
-		return Invitation{}, fmt.Errorf("%w: %w", ErrBadInvitation, err)
-	}
-	if named {
-		if err := CheckRelay(relay); err != nil {
-			return Invitation{}, fmt.Errorf("%w: %w", ErrBadInvitation, err)
-		}
-	}
-	i := Invitation{Event: event, Relay: relay}
-	if hasSecret {
-		if i.Secret, err = parseSecret(fragment); err != nil {
-			return Invitation{}, err
-		}
-	}
-	return i, nil
-}
-
-// maxSecret bounds what parseSecret looks at: 36 bytes are at most 50 characters.
-const maxSecret = 50
-
-func parseSecret(s string) ([]byte, error) {
-	if s == "" || len(s) > maxSecret {
-		return nil, fmt.Errorf("%w: what follows the # is not an invitation's secret; was the link cut off?", ErrBadInvitation)
-	}
-	raw, err := base58.Decode(s)
-	if err != nil || len(raw) != SecretSize+checksumBytes {
-		return nil, fmt.Errorf("%w: what follows the # is not an invitation's secret; was the link cut off?", ErrBadInvitation)
-	}
-	sum := checksum(raw[:SecretSize])
-	if !bytes.Equal(sum[:], raw[SecretSize:]) {
-		return nil, fmt.Errorf("%w: the secret after the # has a wrong checksum, a character may be mistyped", ErrBadInvitation)
-	}
-	return raw[:SecretSize:SecretSize], nil
-}
-
 // CheckRelay checks that s is a relay's address: a ws:// or wss:// URL with a
-// host and without user, query or fragment, at most MaxShort bytes.
+// host and without user, query or fragment, a port from 1 to 65535 if it names one, at
+// most MaxShort bytes. A *FieldError says what is wrong with it.
 func CheckRelay(s string) error {
 	if err := checkText("relay", s, MaxShort); err != nil {
 		return err
 	}
 	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "ws" && u.Scheme != "wss") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return &FieldError{Field: "relay", Err: fmt.Errorf("%w: %.80q is not a ws:// or wss:// address", ErrBadValue, s)}
+	if err != nil || (u.Scheme != "ws" && u.Scheme != "wss") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return bad("relay", "%.80q is not a ws:// or wss:// address", s)
+	}
+	if strings.Count(u.Host, ":") > 1 && !strings.HasPrefix(u.Host, "[") {
+		return bad("relay", "%.80q: an IPv6 address stands in brackets, as in ws://[::1]:3030", s)
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return bad("relay", "%.80q: there is no port %.20s; ports go from 1 to 65535", s, port)
+		}
 	}
 	return nil
 }

@@ -152,15 +152,18 @@ type Marks struct {
 
 // Post is a question (Parent is "") or a reply.
 type Post struct {
-	ID         PostID   `json:"id"`
-	Parent     PostID   `json:"parent,omitempty"`
-	By         Identity `json:"by"`
-	AtMillis   int64    `json:"at"` // the writer's clock, not to be trusted for authority
-	Op         OpID     `json:"op"` // the operation that made the post
-	OnBehalfOf string   `json:"onBehalfOf,omitempty"`
-	Source     string   `json:"source,omitempty"` // where an import took it from
-	Origin     PostID   `json:"origin,omitempty"`
-	AsAuthor   bool     `json:"asAuthor,omitempty"` // a carried-over answer of an author
+	ID       PostID   `json:"id"`
+	Parent   PostID   `json:"parent,omitempty"`
+	By       Identity `json:"by"`
+	AtMillis int64    `json:"at"` // the writer's clock, not to be trusted for authority
+	// ReceivedAtMillis is when this device received the post, by its own clock; only set
+	// where AtMillis cannot be true, see BelievedMillis.
+	ReceivedAtMillis int64  `json:"received,omitempty"`
+	Op               OpID   `json:"op"` // the operation that made the post
+	OnBehalfOf       string `json:"onBehalfOf,omitempty"`
+	Source           string `json:"source,omitempty"` // where an import took it from
+	Origin           PostID `json:"origin,omitempty"`
+	AsAuthor         bool   `json:"asAuthor,omitempty"` // a carried-over answer of an author
 	// AuthorThen: its writer was an author when it was written, or with AsAuthor an
 	// organiser, by a role that counts, whatever became of the role since.
 	AuthorThen bool       `json:"authorThen,omitempty"`

@@ -139,13 +139,13 @@ func TestInvitations(t *testing.T) {
 	if s := (Invitation{Event: id, Relay: "ws://r"}).String(); s != "flyleaf:"+string(id)+"@ws://r" {
 		t.Errorf("written as %s", s)
 	}
-	for _, s := range []string{string(id), "automerge:" + string(id), " \n" + string(id) + "\t"} {
+	for _, s := range []string{string(id), "automerge:" + string(id), " \n" + string(id) + "\t", "flyleaf:flyleaf:" + string(id)} {
 		if got, err := ParseInvitation(s); err != nil || !reflect.DeepEqual(got, Invitation{Event: id}) {
 			t.Errorf("%q: %+v, %v", s, got, err)
 		}
 	}
 	for _, s := range []string{
-		"", "flyleaf:", "flyleaf:flyleaf:" + string(id), "@ws://a", "flyleaf:" + string(id) + "@", string(id) + "@http://a",
+		"", "flyleaf:", "flyleaf:" + string(id)[1:], "@ws://a", "flyleaf:" + string(id) + "@", string(id) + "@http://a",
 		string(id) + "@ws://", string(id) + "@ws://u:p@host", string(id) + "@wss://a#b", string(id) + "@wss://a?b",
 		string(id) + "@ws://" + strings.Repeat("a", 400), strings.Repeat("a", 10_000), "https://example.org",
 		string(id)[1:],

@@ -54,6 +54,8 @@ func (e *Event) Phase(nowMillis int64) (now, next Phase, atMillis int64) {
 	if e.Closed {
 		return PhaseClosed, "", 0
 	}
+	dated := e.dated()
+	e = &dated
 	begins := []struct {
 		phase Phase
 		at    int64

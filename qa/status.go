@@ -1,5 +1,10 @@
 package qa
 
+import (
+	"fmt"
+	"time"
+)
+
 // Status is what a device knows about one event's delivery.
 type Status struct {
 	Event   EventID     `json:"event"`
@@ -27,4 +32,26 @@ type RelayStatus struct {
 	State       string `json:"state"`
 	Why         string `json:"why,omitempty"`
 	SinceMillis int64  `json:"since,omitempty"`
+	// ClockOffMillis is how far this device's clock is ahead of the relay's, negative when
+	// it is behind, where they differ by more than ClockTolerance.
+	ClockOffMillis int64 `json:"clockOff,omitempty"`
+}
+
+// ClockWords says that this device's clock and the relay's differ, "" when they do not.
+func (r *RelayStatus) ClockWords() string {
+	if r.ClockOffMillis == 0 {
+		return ""
+	}
+	off, way := time.Duration(r.ClockOffMillis)*time.Millisecond, "ahead of"
+	if r.ClockOffMillis < 0 {
+		off, way = -off, "behind"
+	}
+	n, unit := int64(off/time.Minute), "minutes"
+	switch {
+	case off >= 48*time.Hour:
+		n, unit = int64(off/(24*time.Hour)), "days"
+	case off >= 2*time.Hour:
+		n, unit = int64(off/time.Hour), "hours"
+	}
+	return fmt.Sprintf("this device’s clock is %d %s %s the relay’s: one of them is wrong, and what you write carries the time of yours", n, unit, way)
 }

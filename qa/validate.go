@@ -163,7 +163,7 @@ func (e *Event) Validate() error {
 			return err
 		}
 	}
-	return nil
+	return e.CheckNew(nil)
 }
 
 func checkX(field string, x map[string]string) error {

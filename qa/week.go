@@ -28,15 +28,24 @@ type Thread struct {
 	DuplicateOf PostID `json:"duplicateOf,omitempty"`
 }
 
-// PostView is a post with what the rest of the week says about it.
+// PostView is a post with what the rest of the week says about it. Its AtMillis is the
+// time to show (Post.ShownMillis): all that is rendered of a week has it from here.
 type PostView struct {
 	Post
-	Name     string `json:"name"`              // on whose behalf, else the writer's name, else the short identity
-	ByAuthor bool   `json:"byAuthor"`          // an author's, or an organiser carried an author's words over
-	ReplyTo  string `json:"replyTo,omitempty"` // the name, when this replies to a reply
-	Late     bool   `json:"late,omitempty"`    // written while the event was being closed elsewhere
+	// ClockMillis is what the writer's clock said, where another time is shown; see
+	// ClockWrong for whether that has to be said. Otherwise it is AtMillis.
+	ClockMillis int64  `json:"clock"`
+	Name        string `json:"name"`              // on whose behalf, else the writer's name, else the short identity
+	ByAuthor    bool   `json:"byAuthor"`          // an author's, or an organiser carried an author's words over
+	ReplyTo     string `json:"replyTo,omitempty"` // the name, when this replies to a reply
+	Late        bool   `json:"late,omitempty"`    // written while the event was being closed elsewhere
 	// Awaiting: the event's organisers approve posts, and this one is not yet; see Week.For.
 	Awaiting bool `json:"awaiting,omitempty"`
+}
+
+// ClockWrong is Post.ClockWrong, of the time that the view does not show.
+func (v *PostView) ClockWrong() bool {
+	return v.ReceivedAtMillis != 0 && apart(v.ClockMillis, v.ReceivedAtMillis)
 }
 
 // Shown reports whether the post's text is in effect: neither withdrawn, nor
@@ -60,7 +69,7 @@ func (e Event) HasRole(id Identity, role Role) bool {
 
 // clamp returns at, moved into the event's days ± 90.
 func (e Event) clamp(at int64) int64 {
-	from, until := e.StartsAtMillis, e.EndsAtMillis
+	from, until := inRange(e.StartsAtMillis), inRange(e.EndsAtMillis)
 	if from == 0 {
 		from = until
 	}
@@ -185,7 +194,8 @@ func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 
 func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 	p := a.post
-	v := PostView{Post: *p, Name: w.name(p), Late: p.Late, Awaiting: w.Event.awaits(p)}
+	v := PostView{Post: *p, ClockMillis: p.AtMillis, Name: w.name(p), Late: p.Late, Awaiting: w.Event.awaits(p)}
+	v.AtMillis = p.ShownMillis()
 	switch {
 	case p.AsAuthor:
 		v.ByAuthor = p.AuthorThen || w.Event.HasRole(p.By, RoleOrganiser)

@@ -225,7 +225,8 @@ func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 		delete(r.sessions, s)
 		r.mu.Unlock()
 	}()
-	conn, err := r.upgrader.Upgrade(w, req, nil)
+	// The time, as on every answer over HTTP, so that a device can see that its clock is off.
+	conn, err := r.upgrader.Upgrade(w, req, http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}})
 	if err != nil {
 		r.log.Debug("no upgrade", "from", req.RemoteAddr, "err", err)
 		return

@@ -132,11 +132,12 @@ func (d *draft) take(made crdt.Made, act qa.Act, key trust.Key) error {
 	if err != nil {
 		return err
 	}
+	now := e.node.cfg.Now().UnixMilli()
 	d.entries = append(d.entries, storage.Entry{
 		Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, Bytes: made.Bytes, Signature: signature,
-		ReceivedAtMillis: e.node.cfg.Now().UnixMilli(), Own: true, Act: kept,
+		ReceivedAtMillis: now, Own: true, Act: kept,
 	})
-	added, err := e.add(arrival{change: c, stranger: true})
+	added, err := e.add(arrival{change: c, stranger: true, received: now})
 	if err == nil && len(added) != 1 {
 		err = errors.New("it does not follow what is there")
 	}
@@ -213,6 +214,13 @@ func (n *Node) Do(ctx context.Context, id qa.EventID, act qa.Act) (qa.PostID, er
 	key, err := e.writer(ctx, &act)
 	if err != nil {
 		return "", err
+	}
+	if act.Kind == qa.ActEvent {
+		here := e.fold.Event()
+		changed := here.With(&act)
+		if err := changed.CheckNew(&here); err != nil {
+			return "", err
+		}
 	}
 	d := &draft{e: e}
 	made, err := d.doAs(key, act)

@@ -7,6 +7,9 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"time"
+
+	"flyleaf/qa"
 )
 
 // Dialer opens connections to relays.
@@ -25,6 +28,21 @@ type Conn interface {
 	// Write sends a frame. It fails when the other side has not taken it in 10 s.
 	Write(frame []byte) error
 	Close() error
+}
+
+// Clocked is a Conn whose relay has said what time it was when it was dialled; the zero
+// time where it did not.
+type Clocked interface{ RelayTime() time.Time }
+
+// ClockOff returns how far the clock is ahead of the relay's in ms, negative when it is
+// behind; 0 when they agree as far as clocks do, or the relay does not say. The relay's
+// word decides nothing: a person is told that one of the two is wrong.
+func ClockOff(conn Conn, now time.Time) int64 {
+	c, ok := conn.(Clocked)
+	if !ok || c.RelayTime().IsZero() || !qa.ClocksApart(now, c.RelayTime()) {
+		return 0
+	}
+	return now.UnixMilli() - c.RelayTime().UnixMilli()
 }
 
 // ErrNoDialer is returned where the platform has no way to reach a relay.

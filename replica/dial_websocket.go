@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -75,6 +76,9 @@ func (w WebSocket) Dial(ctx context.Context, url string) (Conn, error) {
 		return nil, err
 	}
 	c := &webSocketConn{ws: ws, silence: w.Silence, done: make(chan struct{})}
+	if response != nil {
+		c.relayTime, _ = http.ParseTime(response.Header.Get("Date"))
+	}
 	ws.SetReadLimit(wire.MaxFrame)
 	c.alive()
 	ws.SetPongHandler(func(string) error { c.alive(); return nil })
@@ -86,12 +90,16 @@ func (w WebSocket) Dial(ctx context.Context, url string) (Conn, error) {
 }
 
 type webSocketConn struct {
-	ws      *websocket.Conn
-	silence time.Duration
-	once    sync.Once
-	done    chan struct{}
-	pinging sync.WaitGroup
+	ws        *websocket.Conn
+	relayTime time.Time // as it said when it was dialled; zero: it did not
+	silence   time.Duration
+	once      sync.Once
+	done      chan struct{}
+	pinging   sync.WaitGroup
 }
+
+// RelayTime implements Clocked.
+func (c *webSocketConn) RelayTime() time.Time { return c.relayTime }
 
 func (c *webSocketConn) alive() { _ = c.ws.SetReadDeadline(time.Now().Add(c.silence)) }
 

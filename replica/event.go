@@ -71,7 +71,8 @@ type arrival struct {
 	change    *wire.Change
 	bytes     []byte
 	signature []byte
-	stranger  bool // not from the ledger, so it is held against the rules
+	stranger  bool  // not from the ledger, so it is held against the rules
+	received  int64 // ms, this device's clock
 }
 
 // side is what can be asked without waiting for mu.
@@ -125,9 +126,9 @@ func (e *event) admit(m graph.Meta) error {
 
 func (e *event) foldAdmitted() error {
 	for len(e.admitted) > 0 {
-		c := e.admitted[0].change
+		a := e.admitted[0]
 		e.admitted = e.admitted[1:]
-		if err := e.fold.Apply(c); err != nil {
+		if err := e.fold.ApplyReceived(a.change, a.received); err != nil {
 			return fmt.Errorf("%w: %w", errFold, err)
 		}
 	}
@@ -202,7 +203,7 @@ func (e *event) addStored(en *storage.Entry) error {
 	if err != nil {
 		return fmt.Errorf("change %s: %w", en.Hash, err)
 	}
-	if _, err := e.add(arrival{change: c, bytes: en.Bytes, signature: en.Signature}); err != nil {
+	if _, err := e.add(arrival{change: c, bytes: en.Bytes, signature: en.Signature, received: en.ReceivedAtMillis}); err != nil {
 		return fmt.Errorf("change %s: %w", en.Hash, err)
 	}
 	if en.Own && !en.Delivered && e.isQuestion(en.Actor) {

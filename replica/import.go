@@ -225,8 +225,8 @@ func (d *draft) importPosts(event qa.Event, week *qa.Imported) (ImportResult, er
 	// The time of a post is that of its place in the file, so that a longer
 	// version of the file puts its new posts between the old ones.
 	start := event.StartsAtMillis
-	if start == 0 {
-		start = d.e.node.cfg.Now().UnixMilli()
+	if start == 0 { // so that none lies ahead of now
+		start = d.e.node.cfg.Now().UnixMilli() - int64(len(week.Posts)+1)*postGapMillis
 	}
 	taken := map[string]qa.PostID{} // by source: two of an input may have the same
 	for i, p := range week.Posts {

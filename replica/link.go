@@ -44,6 +44,7 @@ type link struct {
 	asked  map[qa.EventID]bool // somebody wants the relay's word of now; see ask
 	// state and why are what an event that comes onto the link begins with.
 	state, why string
+	clockOff   int64 // ms, see ClockOff
 }
 
 // linked is an event on a link.
@@ -290,6 +291,9 @@ func (l *link) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.mu.Lock()
+	l.clockOff = ClockOff(conn, l.node.cfg.Now())
+	l.mu.Unlock()
 	return newSession(l, conn).run(ctx)
 }
 
@@ -350,7 +354,9 @@ func (n *Node) relayStatus(ctx context.Context, id qa.EventID) (qa.RelayStatus, 
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if on := l.events[id]; on != nil {
-			return on.status, nil
+			status := on.status
+			status.ClockOffMillis = l.clockOff
+			return status, nil
 		}
 	}
 	if resting, ok := n.resting(ctx, id, url); ok {

@@ -98,7 +98,7 @@ func (p *presences) hear(event qa.EventID, m *repo.Message, now int64) (k presen
 		return k, false
 	}
 	k = presenceKey{kind: b.Kind, by: qa.Identity(hex.EncodeToString(b.ID)), post: post}
-	if d := now - b.At; d > presenceSlack.Milliseconds() || -d > presenceSlack.Milliseconds() {
+	if slack := presenceSlack.Milliseconds(); b.At < now-slack || b.At > now+slack {
 		return k, false
 	}
 	if trust.VerifyEphemeral(event, k.by, m.SessionID, m.Count, m.Data, m.Signatures) != nil {

@@ -67,6 +67,7 @@ func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
 	if err != nil {
 		return qa.Week{}, err
 	}
+	qa.ShownUntil(posts, n.cfg.Now().UnixMilli())
 	return qa.NewWeek(e, posts, people), nil
 }
 

@@ -42,6 +42,7 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 		if skip {
 			continue
 		}
+		a.received = now
 		var applied []arrival
 		if refusal == nil {
 			var err error
@@ -80,7 +81,7 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 			onHeld = onHeld || e.buildsOnHeld(a.change.Deps)
 			batch.Entries = append(batch.Entries, storage.Entry{
 				Hash: a.change.Hash, Actor: a.change.Actor, Seq: a.change.Seq,
-				Bytes: a.bytes, Signature: a.signature, ReceivedAtMillis: now,
+				Bytes: a.bytes, Signature: a.signature, ReceivedAtMillis: a.received,
 			})
 		}
 	}

@@ -143,9 +143,10 @@ type Views interface {
 	Posts(ctx context.Context, event qa.EventID) ([]qa.Post, error)
 	Post(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Post, error)
 	People(ctx context.Context, event qa.EventID) ([]qa.Person, error)
-	// Search returns the posts whose text holds all words of the query, as
-	// prefixes and without regard to case, best first, at most limit. What a word
-	// is says Words; operators and quotes are not words, so that no query is an
+	// Search returns the posts whose text holds all that the query looks for, best
+	// first, at most limit. What that is says Terms, and of a text Words: words by
+	// their beginnings, without case and accents, and any part of a run in a script
+	// without spaces. Operators and quotes are not words, so that no query is an
 	// error. A query of no words finds nothing.
 	Search(ctx context.Context, event qa.EventID, query string, limit int) ([]qa.PostID, error)
 	// SearchAll is Search over all documents.

@@ -1,8 +1,13 @@
 package storage
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 
 	"flyleaf/qa"
 )
@@ -10,47 +15,220 @@ import (
 // MaxQuery and MaxQueryWords bound a search; what is beyond them is not read.
 const (
 	MaxQuery      = 1000 // bytes
-	MaxQueryWords = 20
+	MaxQueryWords = 20   // words, or runs of a script without spaces
 )
 
-// Words cuts text into the words that search compares: runs of letters, digits
-// and the marks on them, in lower case. A character of a script that writes
-// without spaces is a word of its own. Everything else separates.
+// Words cuts text into the words that search compares: runs of letters, digits and the
+// marks on them, without case and accents, and with one way of writing each character
+// (NFKD). A character of a script that writes without spaces is a word of its own, and
+// so is a pictograph, under a name of letters. Plus and hash signs that end a word are
+// part of it (C++, C#). Everything else separates.
+//
+// Behind these words stand others under which a text is also found: what a hyphen, dot
+// or apostrophe joins as one word (e-mail: email), and the parts of a name in the
+// manner of programs (NewWeek: new, week).
 func Words(text string) []string {
-	var words []string
-	start := -1
-	flush := func(end int) {
-		if start >= 0 {
-			words = append(words, text[start:end])
-			start = -1
+	var words, also []string
+	tokens := cut(text)
+	for i := 0; i < len(tokens); {
+		n := i + 1
+		for n < len(tokens) && tokens[n].link == linkJoins {
+			n++
+		}
+		if n > i+1 {
+			also = append(also, joined(tokens[i:n]))
+		}
+		for ; i < n; i++ {
+			words = append(words, tokens[i].word)
+			also = append(also, tokens[i].parts...)
 		}
 	}
-	text = strings.ToLower(text)
-	for i, r := range text {
-		switch {
-		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
-			flush(i)
-			words = append(words, string(r))
-		case unicode.IsLetter(r) || unicode.IsNumber(r):
-			if start < 0 {
-				start = i
-			}
-		case unicode.IsMark(r) && start >= 0:
-		default:
-			flush(i)
-		}
-	}
-	flush(len(text))
-	return words
+	return append(words, also...)
 }
 
-// QueryWords is Words of a query, within MaxQuery and MaxQueryWords.
-func QueryWords(query string) []string {
+// Phrase is words that follow each other, the last one a beginning of a word.
+type Phrase []string
+
+// Term is one thing that is looked for: any of the phrases.
+type Term []Phrase
+
+// Terms returns what a query looks for, all of it: within MaxQuery, at most
+// MaxQueryWords.
+func Terms(query string) []Term {
 	if len(query) > MaxQuery {
 		query = strings.ToValidUTF8(query[:MaxQuery], "")
 	}
-	words := Words(query)
-	return words[:min(len(words), MaxQueryWords)]
+	var terms []Term
+	tokens := cut(query)
+	for i := 0; i < len(tokens) && len(terms) < MaxQueryWords; {
+		var p Phrase
+		joins := true
+		n := i
+		for ; n < len(tokens) && (n == i || tokens[n].link != linkNone); n++ {
+			p = append(p, tokens[n].word)
+			joins = joins && (n == i || tokens[n].link == linkJoins)
+		}
+		t := Term{p}
+		if joins && len(p) > 1 {
+			t = append(t, Phrase{joined(tokens[i:n])})
+		}
+		terms = append(terms, t)
+		i = n
+	}
+	return terms
+}
+
+// How a word hangs together with the one before it.
+const (
+	linkNone  = iota
+	linkNext  // directly behind it: the next character of a run, or after _ / @
+	linkJoins // a hyphen, dot or apostrophe joins them
+)
+
+type token struct {
+	word  string
+	link  int
+	parts []string // of a name such as NewWeek
+}
+
+func joined(tokens []token) string {
+	var b strings.Builder
+	for i := range tokens {
+		b.WriteString(tokens[i].word)
+	}
+	return b.String()
+}
+
+// alone reports whether a character is a word of its own: its script has no spaces
+// between words, so that what somebody looks for begins anywhere.
+func alone(r rune) bool {
+	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan)
+}
+
+// plainLetters are letters that are no base letter with a mark to Unicode, and that
+// people type without it all the same.
+var plainLetters = strings.NewReplacer("ł", "l", "đ", "d", "ø", "o", "ħ", "h", "ŧ", "t", "ı", "i", "æ", "ae", "œ", "oe")
+
+// The characters below are for private use: no text has a reason to hold them.
+const (
+	plusSign   = "\ue000"
+	hashSign   = "\ue001"
+	pictograph = "\ue002" // before the number of one
+)
+
+// cut finds the words of a text.
+func cut(text string) []token {
+	var out []token
+	var word, sep []rune               // the word begun, what separates it from the last
+	single, lastSingle := false, false // a character that is a word of its own
+	link := func() int {
+		switch {
+		case len(out) == 0 || len(sep) > 1:
+		case len(sep) == 0:
+			return linkNext
+		case strings.ContainsRune("-.'’‐‑", sep[0]):
+			if single || lastSingle {
+				return linkNext
+			}
+			return linkJoins
+		case strings.ContainsRune("_/@", sep[0]):
+			return linkNext
+		}
+		return linkNone
+	}
+	add := func(s string, parts ...string) {
+		out = append(out, token{s, link(), parts})
+		sep = sep[:0]
+		lastSingle, single = single, false
+	}
+	flush := func() {
+		if len(word) == 0 {
+			return
+		}
+		s := fold(word)
+		var parts []string
+		begin := 0
+		for i := 1; i < len(word); i++ {
+			if unicode.Is(unicode.Latin, word[i]) && unicode.IsUpper(word[i]) && (unicode.IsLower(word[i-1]) || i+1 < len(word) && unicode.IsUpper(word[i-1]) && unicode.IsLower(word[i+1])) {
+				parts = append(parts, fold(word[begin:i]))
+				begin = i
+			}
+		}
+		if begin > 0 {
+			parts = append(parts, fold(word[begin:]))
+		}
+		word = word[:0]
+		if s != "" {
+			add(s, parts...)
+		}
+	}
+	runes := []rune(norm.NFKD.String(text))
+	for i := 0; i < len(runes); i++ {
+		switch r := runes[i]; {
+		case unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Sk, r): // invisible, or a shade of the sign before it
+		case alone(r) && !unicode.IsMark(r) && (unicode.IsLetter(r) || unicode.IsNumber(r)):
+			flush()
+			one := []rune{r}
+			for i+1 < len(runes) && unicode.IsMark(runes[i+1]) {
+				i++
+				one = append(one, runes[i])
+			}
+			single = true
+			add(fold(one))
+		case unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.Is(unicode.Co, r):
+			word = append(word, r)
+		case unicode.IsMark(r):
+			if len(word) > 0 {
+				word = append(word, r)
+			}
+		case (r == '+' || r == '#') && len(word) > 0:
+			n := i
+			for n < len(runes) && runes[n] == r {
+				n++
+			}
+			if n == len(runes) || !unicode.IsLetter(runes[n]) && !unicode.IsNumber(runes[n]) {
+				sign := []rune(map[rune]string{'+': plusSign, '#': hashSign}[r])
+				for ; i < n; i++ {
+					word = append(word, sign...)
+				}
+				i--
+				continue
+			}
+			flush()
+			sep = append(sep, r)
+		case unicode.Is(unicode.So, r) && r != unicode.ReplacementChar:
+			flush()
+			sep = append(sep, ' ') // each stands by itself
+			sep = append(sep, ' ')
+			single = true
+			add(fmt.Sprintf("%s%06x", pictograph, r))
+			sep = append(sep, ' ')
+			sep = append(sep, ' ')
+		default:
+			flush()
+			if len(sep) < 2 {
+				sep = append(sep, r)
+			}
+		}
+	}
+	flush()
+	return out
+}
+
+// fold takes case and accents off a decomposed word. Marks that are more than an accent,
+// as in the scripts of India, stay.
+func fold(word []rune) string {
+	s := string(word)
+	if !slices.ContainsFunc(word, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return strings.ToLower(s)
+	}
+	s = norm.NFKD.String(strings.ToLower(cases.Fold().String(s))) // either may compose again
+	return plainLetters.Replace(strings.Map(func(r rune) rune {
+		if r >= 0x300 && r <= 0x36f {
+			return -1
+		}
+		return r
+	}, s))
 }
 
 // SearchText returns what search looks through for a post: all texts that are

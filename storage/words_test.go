@@ -16,16 +16,19 @@ func TestWords(t *testing.T) {
 	for text, want := range map[string][]string{
 		"":                          nil,
 		" \t\n .,;\"'*()":           nil,
-		"📚 👩‍👩‍👧 \u0301":            nil,
+		"📚 👩‍👩 \u0301":              {"\ue00201f4da", "\ue00201f469", "\ue00201f469"},
 		"Hello, World":              {"hello", "world"},
-		"can't x_y a-b":             {"can", "t", "x", "y", "a", "b"},
-		"ÜBER 42nd":                 {"über", "42nd"},
-		"e\u0301tude":               {"e\u0301tude"},
-		"データ and 本":                 {"デ", "ー", "タ", "and", "本"},
+		"can't x_y a-b":             {"can", "t", "x", "y", "a", "b", "cant", "ab"},
+		"ÜBER 42nd":                 {"uber", "42nd"},
+		"e\u0301tude":               {"etude"},
+		"データ and 本":                 {"テ\u3099", "ー", "タ", "and", "本"},
 		"हिन्दी":                    {"हिन्दी"},
 		"bad\xffbytes":              {"bad", "bytes"},
 		"nul\x00inside":             {"nul", "inside"},
-		"great\U0001f600x":          {"great", "x"},
+		"great\U0001f600x":          {"great", "\ue00201f600", "x"},
+		"NewHTTPServer C++":         {"newhttpserver", "c\ue000\ue000", "new", "http", "server"},
+		"รู้":                       {"รู้"},
+		"ความ":                      {"ค", "ว", "า", "ม"},
 		"AND OR NOT \"NEAR\"* end)": {"and", "or", "not", "near", "end"},
 	} {
 		if got := storage.Words(text); !slices.Equal(got, want) {
@@ -43,7 +46,7 @@ func FuzzWords(f *testing.F) {
 		words := storage.Words(text)
 		for _, w := range words {
 			for _, r := range w {
-				if r == unicode.ReplacementChar || !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) {
+				if r == unicode.ReplacementChar || !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) && !unicode.Is(unicode.Co, r) {
 					t.Fatalf("word %q of %q", w, text)
 				}
 			}
@@ -51,8 +54,19 @@ func FuzzWords(f *testing.F) {
 		if again := storage.Words(strings.Join(words, " ")); !slices.Equal(again, words) {
 			t.Fatalf("%q, cut again %q", words, again)
 		}
-		if n := len(storage.QueryWords(text)); n > storage.MaxQueryWords {
-			t.Fatalf("%d words", n)
+		terms := storage.Terms(text)
+		if len(terms) > storage.MaxQueryWords {
+			t.Fatalf("%d terms", len(terms))
+		}
+		// What is looked for is found in the text that it is made of.
+		if len(text) < storage.MaxQuery {
+			for _, term := range terms {
+				if !slices.ContainsFunc(term, func(p storage.Phrase) bool {
+					return strings.Contains(" "+strings.Join(words, " "), " "+strings.Join(p, " "))
+				}) {
+					t.Fatalf("%q has %q, and not %q", text, words, term)
+				}
+			}
 		}
 	})
 }

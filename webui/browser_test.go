@@ -56,7 +56,7 @@ func openBrowserOn(t *testing.T, options ...chromedp.ExecAllocatorOption) *inBro
 	b.node, b.event = sample()
 	b.srv = httptest.NewUnstartedServer(nil)
 	handler := New(Config{
-		Node: b.node, Token: browserToken, Hosts: []string{b.srv.Listener.Addr().String()},
+		Node: b.node, Token: browserToken, Starts: &starts, Hosts: []string{b.srv.Listener.Addr().String()},
 		Now: func() time.Time { return fakeNow }, Zone: time.UTC,
 	})
 	b.srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -154,7 +154,7 @@ func (b *inBrowser) url(path string) string { return b.srv.URL + path }
 // enter opens the start link.
 func (b *inBrowser) enter(path string) {
 	b.t.Helper()
-	b.run(chromedp.Navigate(StartURL(b.srv.URL, browserToken)), chromedp.Navigate(b.url(path)), main())
+	b.run(chromedp.Navigate(StartURL(b.srv.URL, starts.New())), chromedp.Navigate(b.url(path)), main())
 }
 
 // until polls a JavaScript condition. The page's own policy forbids evaluating

@@ -20,11 +20,12 @@ import (
 //     browser says to come from elsewhere may only open a page in a window of its
 //     own, not load, embed or read one. No connection is upgraded.
 //  3. The cookie that the start link gave must be there. It is HttpOnly and
-//     SameSite=Strict, so pages of other sites cannot use it.
+//     SameSite=Strict, so pages of other sites cannot use it. The start link works once.
 //  4. What changes something must carry the token of one of our forms.
 
-// StartURL is the link that opens the UI for the first time: base is the address
-// of the server, such as "http://127.0.0.1:7117".
+// StartURL is the link that opens the UI for the first time, for a person to click on:
+// base is the address of the server, such as "http://127.0.0.1:7117", token is one of
+// StartTokens.
 func StartURL(base, token string) string {
 	base = strings.TrimSuffix(base, "/") + "/"
 	if token == "" {
@@ -66,13 +67,14 @@ func elsewhere(r *http.Request) bool {
 }
 
 type guard struct {
-	token        string
-	cookie, form string // derived from the token, so that neither gives it away
+	token        string // the device's secret
+	cookie, form string // derived from it, so that neither gives it away
+	starts       *StartTokens
 	hosts        []string
 }
 
-func newGuard(token string, hosts []string) guard {
-	g := guard{token: token}
+func newGuard(token string, starts *StartTokens, hosts []string) guard {
+	g := guard{token: token, starts: starts}
 	for _, h := range hosts {
 		g.hosts = append(g.hosts, strings.ToLower(h))
 	}
@@ -124,6 +126,10 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 			http.Error(w, "Flyleaf does not answer under this name. Open the address that flyleaf printed when it started.", http.StatusForbidden)
 			return
 		}
+		if g.token != "" && r.Method == http.MethodPost && r.URL.Path == startPath {
+			g.start(w, r, s)
+			return
+		}
 		if o := r.Header.Get("Origin"); o != "" && o != "http://"+r.Host && o != "https://"+r.Host {
 			s.refuse(w, r, "This request came from another page",
 				"A page of another address tried to use your Flyleaf. Nothing was read or changed. If it was you, open Flyleaf’s own address and try again there.")
@@ -139,13 +145,19 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 			return
 		}
 		if g.token != "" {
-			if t := r.URL.Query().Get("token"); t != "" && !changes && same(t, g.token) {
+			// A browser that only looks ahead is not who the link was given to.
+			ahead := r.Method == http.MethodHead || strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch")
+			if t := r.URL.Query().Get("token"); t != "" && !changes && !ahead && g.starts.use(t) {
 				g.letIn(w, r, s)
 				return
 			}
 			c, err := r.Cookie(cookieName(r.Host))
 			if err != nil || !same(c.Value, g.cookie) {
 				s.locked(w, r)
+				return
+			}
+			if q := r.URL.Query(); q.Has("token") && !changes { // one that was used, in a browser that is in
+				http.Redirect(w, r, withoutToken(r.URL), http.StatusSeeOther)
 				return
 			}
 		}
@@ -176,17 +188,44 @@ func parseForm(w http.ResponseWriter, r *http.Request) error {
 	return r.ParseMultipartForm(maxForm)
 }
 
+// maxStartForm bounds the form of the start page, in bytes.
+const maxStartForm = 4 << 10
+
+// start takes the form of the start page. It comes from a file, so that the browser
+// calls it another site's; only who could read the file has the token.
+func (g *guard) start(w http.ResponseWriter, r *http.Request, s *server) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxStartForm)
+	if err := r.ParseForm(); err != nil || !g.starts.use(r.PostForm.Get("token")) {
+		s.render.plain(w, http.StatusUnauthorized, "locked", nil)
+		return
+	}
+	g.setCookie(w, r)
+	s.render.plain(w, http.StatusOK, "entered", "/")
+}
+
+// cookieFor is how long a browser is known, in seconds: 30 days, so that a bookmark of
+// the plain address goes on working.
+const cookieFor = 30 * 24 * 60 * 60
+
+func (g *guard) setCookie(w http.ResponseWriter, r *http.Request) {
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName(r.Host), Value: g.cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: r.TLS != nil, MaxAge: cookieFor,
+	})
+}
+
+func withoutToken(u *url.URL) string {
+	q := u.Query()
+	q.Del("token")
+	to := url.URL{Path: u.Path, RawQuery: q.Encode()}
+	return localPath(to.String())
+}
+
 // letIn turns the token of the start link into the cookie and takes it out of
 // the address.
 func (g *guard) letIn(w http.ResponseWriter, r *http.Request, s *server) {
-	http.SetCookie(w, &http.Cookie{
-		Name: cookieName(r.Host), Value: g.cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
-		Secure: r.TLS != nil,
-	})
-	q := r.URL.Query()
-	q.Del("token")
-	to := url.URL{Path: r.URL.Path, RawQuery: q.Encode()}
-	target := localPath(to.String())
+	g.setCookie(w, r)
+	target := withoutToken(r.URL)
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin":
 		http.Redirect(w, r, target, http.StatusSeeOther)
@@ -211,7 +250,7 @@ func localPath(p string) string {
 func (s *server) locked(w http.ResponseWriter, r *http.Request) {
 	if wantsJSON(r) || r.Method != http.MethodGet || r.Header.Get("Accept") == "text/event-stream" {
 		s.refuse(w, r, "Flyleaf does not know this browser any more",
-			"Nothing was changed. Open the link that flyleaf printed when it started, then try again.")
+			"Nothing was changed. Run flyleaf again where it was started: it prints a link for this browser. Then try again.")
 		return
 	}
 	s.render.plain(w, http.StatusUnauthorized, "locked", nil)

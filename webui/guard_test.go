@@ -12,12 +12,15 @@ import (
 	"flyleaf/qa"
 )
 
-const testToken = "a-start-token"
+const testToken = "a-secret-of-the-device"
+
+// starts let the tests' browsers in.
+var starts StartTokens
 
 // letIn opens the start link and keeps the cookie and the forms' token.
 func (s *site) letIn() {
 	s.t.Helper()
-	w := s.do(httptest.NewRequest("GET", "/?token="+testToken, nil))
+	w := s.do(httptest.NewRequest("GET", "/?token="+starts.New(), nil))
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/" {
 		s.t.Fatalf("start link: %d to %q", w.Code, w.Header().Get("Location"))
 	}
@@ -40,7 +43,8 @@ func TestStartLinkGivesAStrictCookie(t *testing.T) {
 		t.Error("the forms' token gives the cookie or the start token away")
 	}
 	// From a page of another site a redirect would lose the strict cookie.
-	r := httptest.NewRequest("GET", "/e/x?token="+testToken+"&show=mine", nil)
+	token := starts.New()
+	r := httptest.NewRequest("GET", "/e/x?token="+token+"&show=mine", nil)
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	r.Header.Set("Sec-Fetch-Dest", "document")
@@ -49,7 +53,7 @@ func TestStartLinkGivesAStrictCookie(t *testing.T) {
 		t.Errorf("from another site: %d", w.Code)
 	}
 	mustContain(t, w.Body.String(), `content="0;url=/e/x?show=mine"`)
-	mustNotContain(t, w.Body.String(), testToken)
+	mustNotContain(t, w.Body.String(), testToken, token)
 }
 
 func TestWithoutTheCookieNothingIsShown(t *testing.T) {
@@ -236,7 +240,7 @@ func TestHostsAndOrigins(t *testing.T) {
 }
 
 func TestHostsWithoutAList(t *testing.T) {
-	g := newGuard("", nil)
+	g := newGuard("", nil, nil)
 	for host, want := range map[string]bool{
 		"localhost:1": true, "LOCALHOST": true, "127.0.0.1:80": true, "[::1]:7117": true, "[::1]": true,
 		"evil.example": false, "127.0.0.1.evil.example:80": false, "localhost.evil.example": false, "": false, "127.0.0.2": false,
@@ -329,5 +333,63 @@ func TestStartURL(t *testing.T) {
 	}
 	if got := StartURL("http://127.0.0.1:7117/", ""); got != "http://127.0.0.1:7117/" {
 		t.Error(got)
+	}
+}
+
+// TestAStartTokenWorksOnce, in a link or in the form of the start page, and is not used
+// up by a browser that looks ahead.
+func TestAStartTokenWorksOnce(t *testing.T) {
+	s := newSite(t, testToken)
+	ask := func(method, token string, header ...string) (int, bool) {
+		t.Helper()
+		r := httptest.NewRequest(method, "/?token="+token, nil)
+		if method == "POST" {
+			r = httptest.NewRequest(method, "/start", strings.NewReader(url.Values{"token": {token}}.Encode()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			// As a browser sends a form of a file.
+			r.Header.Set("Origin", "null")
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+		}
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		w := s.do(r)
+		return w.Code, len(w.Result().Cookies()) == 1
+	}
+	for method, ok := range map[string]int{"GET": http.StatusSeeOther, "POST": http.StatusOK} {
+		token := starts.New()
+		if code, in := ask("HEAD", token); code < 400 || in {
+			t.Errorf("HEAD: %d, let in: %v", code, in)
+		}
+		if code, _ := ask("GET", token, "Sec-Purpose", "prefetch;prerender"); code != http.StatusUnauthorized {
+			t.Errorf("looking ahead: %d", code)
+		}
+		if code, in := ask(method, token); code != ok || !in {
+			t.Errorf("%s: %d, let in: %v", method, code, in)
+		}
+		for _, again := range []string{"GET", "POST"} {
+			if code, in := ask(again, token); code != http.StatusUnauthorized || in {
+				t.Errorf("%s, then %s: %d, let in: %v", method, again, code, in)
+			}
+		}
+	}
+	for _, token := range []string{"", "x", testToken} { // nor does the device's secret
+		for _, method := range []string{"GET", "POST"} {
+			if code, in := ask(method, token); code != http.StatusUnauthorized || in {
+				t.Errorf("%s with %q: %d, let in: %v", method, token, code, in)
+			}
+		}
+	}
+	var page strings.Builder
+	if err := WriteStartPage(&page, "http://127.0.0.1:7117", "a<b"); err != nil {
+		t.Fatal(err)
+	}
+	mustContain(t, page.String(), `action="http://127.0.0.1:7117/start"`, `value="a&lt;b"`, `method="post"`)
+	old := starts.New()
+	for range maxStartTokens {
+		starts.New()
+	}
+	if code, in := ask("GET", old); code != http.StatusUnauthorized || in {
+		t.Errorf("one of too many: %d, let in: %v", code, in)
 	}
 }

@@ -87,9 +87,6 @@ var setupTimes = []struct{ key, words string }{
 	{"endsAt", "The week ends"},
 }
 
-// wallClock is how a form writes a time: as the clock on the wall shows it.
-const wallClock = "2006-01-02T15:04"
-
 func (s *server) setup(w http.ResponseWriter, r *http.Request) {
 	if v, ok := s.organise(w, r); ok {
 		s.showSetup(w, r, http.StatusOK, v, s.setupOf(v))
@@ -110,7 +107,7 @@ func (s *server) setupOf(v *weekView) setupPage {
 	for _, t := range setupTimes {
 		value := ""
 		if ms := *times[t.key]; ms != 0 {
-			value = v.cal.at(ms).Format(wallClock)
+			value = v.cal.at(ms).Format(qa.WallClock)
 		}
 		p.Times = append(p.Times, setupTime{t.key, t.words, value})
 	}
@@ -199,9 +196,9 @@ func (v *weekView) setupActs(r *http.Request, here *time.Location) ([]qa.Act, er
 	}
 	zone := here
 	if want.Zone != "" {
-		z, err := time.LoadLocation(want.Zone)
+		z, err := qa.LoadZone(want.Zone)
 		if err != nil {
-			return nil, errors.New("this time zone is not known; write it like Europe/Lisbon, or leave it empty")
+			return nil, fmt.Errorf("%w, or left empty", err)
 		}
 		zone = z
 	}
@@ -214,6 +211,9 @@ func (v *weekView) setupActs(r *http.Request, here *time.Location) ([]qa.Act, er
 		want.Prizes = prizes
 	}
 	if err := setupTimesFrom(f, &want, v.cal, zone); err != nil {
+		return nil, err
+	}
+	if err := want.CheckNew(&v.Event); err != nil { // before a picture is saved
 		return nil, err
 	}
 	fields := v.Event.Changes(&want)
@@ -245,18 +245,18 @@ func setupTimesFrom(f url.Values, e *qa.Event, shown calendar, zone *time.Locati
 	}
 	for key, ms := range e.Times() {
 		value := strings.TrimSpace(f.Get(key))
-		if !f.Has(key) || *ms != 0 && value == shown.at(*ms).Format(wallClock) && zone.String() == shown.zone.String() {
+		if !f.Has(key) || *ms != 0 && value == shown.at(*ms).Format(qa.WallClock) && zone.String() == shown.zone.String() {
 			continue
 		}
 		if value == "" {
 			*ms = 0
 			continue
 		}
-		t, err := time.ParseInLocation(wallClock, value, zone)
+		at, err := qa.ParseWallClock(value, zone)
 		if err != nil {
-			return fmt.Errorf("a time is written like 2026-11-30T09:00, not %.40q", value)
+			return err
 		}
-		*ms = t.UnixMilli()
+		*ms = at
 	}
 	return nil
 }

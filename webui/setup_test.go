@@ -198,3 +198,40 @@ func TestSearchOverAllWeeks(t *testing.T) {
 	mustNotContain(t, s.get("/search?q=words+that"), "words that are hidden", "words that were taken back")
 	mustContain(t, s.get("/search"), "<h1>Search</h1>")
 }
+
+// TestAWeekThatContradictsItself is shown from its first day on, with a word about it,
+// and its form refuses to say so anew.
+func TestAWeekThatContradictsItself(t *testing.T) {
+	s := newSite(t, "")
+	s.node.give(s.event, qa.RoleOrganiser)
+	start := time.Date(2026, 11, 9, 0, 0, 0, 0, time.UTC).UnixMilli()
+	s.node.edit(s.event, func(w *fakeWeek) {
+		w.event.StartsAtMillis, w.event.EndsAtMillis = start, start-86_400_000
+		w.event.AnswersUntilMillis, w.event.WinnersAtMillis, w.event.Zone = 0, 1<<62, "UTC"
+	})
+	page := s.get(s.week())
+	mustContain(t, page, "Book of the week, 9 November 2026", `class="weekline"`, "/calendar.ics",
+		"The week ends on 8 November 2026, 00:00, before it begins on 9 November 2026, 00:00.", "The authors choose in a year that no calendar of ours has")
+	mustContain(t, s.get("/"), "The Patient Ledger")
+	mustContain(t, s.get(s.week()+"/calendar.ics"), "DTSTART;VALUE=DATE:20261109", "DTEND;VALUE=DATE:20261110")
+
+	w := s.upload(s.week()+"/setup", pngOf(t, 9, 9), "title", "The Patient Ledger", "zone", "UTC", "endsAt", "2026-11-01T09:00")
+	if w.Code != http.StatusUnprocessableEntity || len(s.node.acts) != 0 {
+		t.Errorf("%d %+v", w.Code, s.node.acts)
+	}
+	mustContain(t, w.Body.String(), "Not saved.", "ends on 1 November 2026, 09:00, before it begins", "2026-11-01T09:00")
+}
+
+// TestAWrongClockIsSaid on the page, with the time at which the post was received.
+func TestAWrongClockIsSaid(t *testing.T) {
+	s := newSite(t, "")
+	id := s.send(s.week()+"/ask", "body", "From 2126?")
+	if id.Code != http.StatusSeeOther {
+		t.Fatal(id.Code)
+	}
+	s.node.edit(s.event, func(w *fakeWeek) {
+		p := &w.posts[len(w.posts)-1]
+		p.ReceivedAtMillis, p.AtMillis = fakeNow.UnixMilli(), fakeNow.AddDate(100, 0, 0).UnixMilli()
+	})
+	mustContain(t, s.get(s.week()), "Clock was wrong", "2126", "The time shown is when this device received it.")
+}

@@ -94,7 +94,7 @@ func (s *server) showShelf(w http.ResponseWriter, r *http.Request, status int, f
 	now := s.now().UnixMilli()
 	listed := s.clubShelves(ctx, clubs, shelved, &p)
 	for i := range shelved {
-		e := shelved[i].Event
+		e := shelved[i].Event.Consistent()
 		if e.Kind == "club" || listed[e.ID] {
 			continue
 		}
@@ -120,6 +120,7 @@ func (s *server) showShelf(w http.ResponseWriter, r *http.Request, status int, f
 // book is what the shelf shows of an event. Its questions are counted once it is
 // known to be shown.
 func (s *server) book(e qa.Event) book {
+	e = e.Consistent()
 	c := s.calendar(e)
 	b := book{
 		Title: e.Title, By: and(authorsOf(e)), Path: eventPath(e.ID), Days: c.days(e), Cloth: cloth(e.ID),
@@ -196,16 +197,16 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 	}
 	if f.Relay != "" {
 		if err := qa.CheckRelay(f.Relay); err != nil {
-			refuse(http.StatusUnprocessableEntity, "The relay’s address begins with ws:// or wss://, like ws://127.0.0.1:3030. Leave it empty to work without one for now.")
+			refuse(http.StatusUnprocessableEntity, "The "+err.Error()+". A relay’s address is like ws://127.0.0.1:3030. Leave it empty to work without one for now.")
 			return
 		}
 	}
 	e := qa.Event{Kind: "event", Gate: 1, Access: f.Access, Title: f.Title, Authors: f.Authors, Zone: f.Zone, Description: f.Description}
 	zone := s.zone
 	if f.Zone != "" {
-		z, err := time.LoadLocation(f.Zone)
+		z, err := qa.LoadZone(f.Zone)
 		if err != nil {
-			refuse(http.StatusUnprocessableEntity, "This time zone is not known. Write it like Europe/Lisbon, or leave it empty.")
+			refuse(http.StatusUnprocessableEntity, sentence(err.Error()+", or left empty"))
 			return
 		}
 		zone = z
@@ -246,7 +247,7 @@ func (s *server) join(w http.ResponseWriter, r *http.Request) {
 	f := shelfForms{Open: "join", Invitation: strings.TrimSpace(r.PostForm.Get("invitation"))}
 	inv, err := qa.ParseInvitation(f.Invitation)
 	if err != nil {
-		f.JoinError = "This is not an invitation. It begins with flyleaf: and is one long word; check that none of it was cut off."
+		f.JoinError = "Not joined. " + sentence(err.Error()) + " What you pasted is still there."
 		s.showShelf(w, r, http.StatusUnprocessableEntity, f)
 		return
 	}

@@ -11,6 +11,7 @@ import (
 
 // syncPage is the body of the page that tells where everything is.
 type syncPageBody struct {
+	Clock       string // that this device's clock is off
 	Title, Lede string
 	Checked     moment
 	Waits       []waiting
@@ -107,6 +108,11 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	p.Title, p.Lede = whereEverything(all, pending)
+	for i := range all {
+		if words := all[i].Relay.ClockWords(); words != "" {
+			p.Clock = sentence(words)
+		}
+	}
 	l := s.layout(r, "Where everything is", "sync", p)
 	l.Whole = true
 	s.page(w, http.StatusOK, "sync", l)
@@ -138,7 +144,7 @@ func (s *server) waits(r *http.Request, st qa.Status, p *syncPageBody) error {
 		}
 		p.Waits = append(p.Waits, waiting{
 			Excerpt: excerpt(post.Text(), 100), URL: eventPath(st.Event) + "/go/" + string(post.ID), Week: week.Event.Title,
-			Delivery: state, When: cal.moment(post.AtMillis), Why: why,
+			Delivery: state, When: cal.moment(post.ShownMillis()), Why: why,
 		})
 	}
 	for i := range week.Threads {
@@ -152,7 +158,7 @@ func (s *server) waits(r *http.Request, st qa.Status, p *syncPageBody) error {
 
 // whereEverything is the page's heading: never better than the truth.
 func whereEverything(all []qa.Status, pending int) (title, lede string) {
-	t := truthOf(all)
+	t := deliveryTruth(all)
 	switch {
 	case len(all) == 0:
 		return "Nothing here yet", "There is no week on this device. Join one, or set one up, on the shelf."

@@ -363,6 +363,11 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 		out.Badges = append(out.Badges, "Late")
 		out.Notes = append(out.Notes, "Written while the week was being closed.")
 	}
+	if p.ClockWrong() {
+		said := v.cal.moment(p.ClockMillis).Words
+		out.Badges = append(out.Badges, "Clock was wrong")
+		out.Notes = append(out.Notes, "The clock of its writer’s device was wrong ("+said+"). The time shown is when this device received it.")
+	}
 	if p.Source != "" {
 		by := "you"
 		if p.By != v.me {

@@ -28,9 +28,11 @@ var files embed.FS
 // Config is what New needs. Node must be set.
 type Config struct {
 	Node Node
-	// Token is the secret of the start link (see StartURL). "" turns the check of
-	// the cookie and of the forms' own token off.
+	// Token is the device's secret, from which the cookie and the forms' own token are
+	// derived. "" turns both checks off.
 	Token string
+	// Starts let browsers in that have no cookie yet (see StartURL); nil lets none in.
+	Starts *StartTokens
 	// Hosts are the values of the Host header that are served, with their ports.
 	// None means localhost, 127.0.0.1 and [::1] with any port.
 	Hosts []string
@@ -63,7 +65,7 @@ type server struct {
 // New returns the handler of the whole UI. Every answer it gives carries a
 // Content-Security-Policy without inline scripts or styles.
 func New(c Config) http.Handler {
-	s := &server{node: c.Node, guard: newGuard(c.Token, c.Hosts), now: c.Now, zone: c.Zone, render: newTemplates()}
+	s := &server{node: c.Node, guard: newGuard(c.Token, c.Starts, c.Hosts), now: c.Now, zone: c.Zone, render: newTemplates()}
 	if s.now == nil {
 		s.now = time.Now
 	}

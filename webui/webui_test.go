@@ -33,7 +33,7 @@ const testHost = "127.0.0.1:7117"
 func newSite(t *testing.T, token string) *site {
 	t.Helper()
 	node, event := sample()
-	h := New(Config{Node: node, Token: token, Hosts: []string{testHost}, Now: func() time.Time { return fakeNow }, Zone: time.UTC})
+	h := New(Config{Node: node, Token: token, Starts: &starts, Hosts: []string{testHost}, Now: func() time.Time { return fakeNow }, Zone: time.UTC})
 	return &site{t: t, h: h, node: node, event: event}
 }
 
@@ -452,7 +452,7 @@ func TestFoundAndJoin(t *testing.T) {
 	if w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("%d", w.Code)
 	}
-	mustContain(t, w.Body.String(), "not an invitation", `value="hello"`)
+	mustContain(t, w.Body.String(), "Not joined. Not a Flyleaf invitation: nothing in this text begins with flyleaf:", ">hello</textarea>")
 }
 
 func TestNotThere(t *testing.T) {

@@ -24,6 +24,7 @@ type weekPage struct {
 	PhaseBold  string
 	Phase      string
 	Comes      string // what comes next, and when
+	Odd        string // what the event says of itself and cannot be meant
 	Calendar   bool   // its days can be taken into a calendar
 	ForAuthors bool   // and the reader may want those of the authors
 	Zone       string // named when the reader's clock differs
@@ -158,7 +159,7 @@ func (s *server) week(w http.ResponseWriter, r *http.Request) {
 func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v *weekView, ask *askBox) {
 	e, q := v.Event, r.URL.Query()
 	p := weekPage{
-		Event: e, Path: eventPath(e.ID), Days: v.cal.days(e), By: and(authorsOf(e)), Line: v.cal.weekline(e),
+		Event: e, Path: eventPath(e.ID), Odd: odd(&e), Days: v.cal.days(e), By: and(authorsOf(e)), Line: v.cal.weekline(e),
 		Zone: s.elsewhere(e, v.cal), Cloth: cloth(e.ID), Cover: coverPath(e), Setup: v.may.Organise,
 	}
 	p.PhaseBold, p.Phase = v.cal.phase(e)

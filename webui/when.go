@@ -24,7 +24,7 @@ type calendar struct {
 func (s *server) calendar(e qa.Event) calendar {
 	c := calendar{zone: s.zone, now: s.now()}
 	if e.Zone != "" {
-		if z, err := time.LoadLocation(e.Zone); err == nil {
+		if z, err := qa.LoadZone(e.Zone); err == nil {
 			c.zone = z
 		}
 	}
@@ -33,9 +33,13 @@ func (s *server) calendar(e qa.Event) calendar {
 
 func (c calendar) at(millis int64) time.Time { return time.UnixMilli(millis).In(c.zone) }
 
-// moment says "Mon 09:04" within half a year, else with the date.
+// moment says "Mon 09:04" within six days, else with the date, and with the year when
+// it is not this one. A time that no calendar has is called that.
 func (c calendar) moment(millis int64) moment {
 	t := c.at(millis)
+	if y := t.UTC().Year(); y < 1 || y > 9998 {
+		return moment{Words: "at a time that no calendar has"}
+	}
 	layout := "Mon 15:04"
 	if d := c.now.Sub(t); d > 6*24*time.Hour || d < -6*24*time.Hour {
 		layout = "2 Jan 15:04"
@@ -56,14 +60,13 @@ func (c calendar) day(millis int64) (key, title string) {
 		return key, "Today"
 	case now.Sub(t) >= 0 && now.Sub(t) < 6*24*time.Hour:
 		return key, t.Format("Monday")
-	case t.Year() == now.Year():
-		return key, t.Format("Monday 2 January")
 	}
-	return key, t.Format("Monday 2 January 2006")
+	return key, c.dayOf(t)
 }
 
 // days writes "9 to 13 November 2026".
 func (c calendar) days(e qa.Event) string {
+	e = e.Consistent()
 	if e.StartsAtMillis == 0 {
 		return ""
 	}
@@ -94,10 +97,10 @@ type weekday struct {
 const maxWeekdays = 7
 
 func (c calendar) weekline(e qa.Event) []weekday {
-	if e.StartsAtMillis == 0 || e.EndsAtMillis < e.StartsAtMillis {
+	if e = e.Consistent(); e.StartsAtMillis == 0 {
 		return nil
 	}
-	from, until := c.at(e.StartsAtMillis), c.at(e.EndsAtMillis)
+	from, until := c.at(e.StartsAtMillis), c.at(max(e.StartsAtMillis, e.EndsAtMillis))
 	today := c.now.In(c.zone).Format(time.DateOnly)
 	last := until.Format(time.DateOnly)
 	note := map[string]string{}
@@ -165,17 +168,26 @@ func (s *server) comes(e qa.Event, c calendar) string {
 	if next == qa.PhaseOver {
 		t = t.Add(time.Millisecond)
 	}
-	words := "Next, " + begins[next] + ": " + t.Format("Monday 2 January, 15:04")
+	words := "Next, " + begins[next] + ": " + c.dayOf(t) + t.Format(", 15:04")
 	if s.elsewhere(e, c) != "" {
 		words += " where you are"
 	}
 	return words + "."
 }
 
+// dayOf writes "Monday 2 January", with the year when it is not this one.
+func (c calendar) dayOf(t time.Time) string {
+	if t.Year() != c.now.In(t.Location()).Year() {
+		return t.Format("Monday 2 January 2006")
+	}
+	return t.Format("Monday 2 January")
+}
+
 // phase says whether one may ask now; bold first.
 func (c calendar) phase(e qa.Event) (bold, rest string) {
+	e = e.Consistent()
 	now := c.now.UnixMilli()
-	full := func(millis int64) string { return c.at(millis).Format("Monday 2 January") }
+	full := func(millis int64) string { return c.dayOf(c.at(millis)) }
 	switch {
 	case e.Closed:
 		return "This week is closed.", "It can be read; nothing more is taken."

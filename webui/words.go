@@ -170,6 +170,17 @@ func sentence(s string) string {
 type truth struct{ State, Words string }
 
 func truthOf(all []qa.Status) truth {
+	t := deliveryTruth(all)
+	for i := range all {
+		if all[i].Relay.ClockOffMillis != 0 {
+			t.Words += ". Look at your clock"
+			break
+		}
+	}
+	return t
+}
+
+func deliveryTruth(all []qa.Status) truth {
 	pending, synced, offline, none := 0, 0, 0, 0
 	for _, s := range all {
 		pending += s.Pending
@@ -254,4 +265,13 @@ func askTitle(e qa.Event) string {
 		return "Ask a question"
 	}
 	return "Ask " + and(first)
+}
+
+// odd says what in an event contradicts something else, "" for nothing.
+func odd(e *qa.Event) string {
+	var words []string
+	for _, c := range e.Contradictions() {
+		words = append(words, sentence(c.Words))
+	}
+	return strings.Join(words, " ")
 }

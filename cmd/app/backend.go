@@ -4,15 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 
 	"github.com/gofrs/flock"
 
+	"flyleaf/crdt/wire"
 	"flyleaf/journal"
 	"flyleaf/qa"
 	"flyleaf/replica"
@@ -104,6 +110,9 @@ func connect(ctx context.Context, h home, log *slog.Logger) (backend, error) {
 	deadline := time.Now().Add(busyFor)
 	for {
 		lock, ok, err := h.lock()
+		if cannotWrite(err) || diskFull(err) {
+			return openReadOnly(ctx, h, err, log)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -111,6 +120,9 @@ func connect(ctx context.Context, h home, log *slog.Logger) (backend, error) {
 			b, err := openLocal(ctx, h, lock, log)
 			if err != nil {
 				_ = lock.Unlock()
+				if cannotWrite(err) || diskFull(err) {
+					return openReadOnly(ctx, h, err, log)
+				}
 				return nil, err
 			}
 			return b, nil
@@ -136,23 +148,126 @@ type local struct {
 	key   trust.Key
 	store storage.Store
 	node  *replica.Node
+	// copied is the directory to remove at the end: this is a copy of one that cannot be
+	// written.
+	copied string
 }
 
 func openLocal(ctx context.Context, h home, lock *flock.Flock, log *slog.Logger) (*local, error) {
-	key, err := h.key()
+	return openLocalWith(ctx, h, h, lock, log, func(s storage.Store) storage.Store { return s })
+}
+
+// openLocalWith opens a node as the person whose key lies in keys.
+func openLocalWith(ctx context.Context, keys, h home, lock *flock.Flock, log *slog.Logger, wrap func(storage.Store) storage.Store) (*local, error) {
+	key, err := keys.key()
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlite.Open(ctx, h.path("flyleaf.db"), sqlite.Options{})
+	db, err := sqlite.Open(ctx, h.path("flyleaf.db"), sqlite.Options{})
 	if err != nil {
 		return nil, explainOpen(h, err)
 	}
+	store := wrap(db)
 	node, err := replica.Open(ctx, replica.Config{Store: store, Key: key, Log: log})
 	if err != nil {
 		_ = store.Close()
 		return nil, err
 	}
-	return &local{h, lock, key, store, node}, nil
+	return &local{home: h, lock: lock, key: key, store: store, node: node}, nil
+}
+
+func diskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, storage.ErrFull)
+}
+
+// errReadOnly is returned by what would write into a data directory that cannot be
+// written.
+var errReadOnly = errors.New("this data directory can only be read")
+
+// openReadOnly opens a data directory that cannot be written, on a read-only disk or of
+// somebody else: a copy of it, in a directory of this process that goes with it, so that
+// what a crash left in the database's log is read too. Nothing can be changed in it.
+func openReadOnly(ctx context.Context, h home, why error, log *slog.Logger) (_ *local, err error) {
+	const files = "flyleaf.db"
+	if _, err := os.Stat(h.path(files)); err != nil {
+		return nil, fmt.Errorf("the data directory %s cannot be written, and holds no events yet that could be read; nothing was changed. Name another with --data (%w)", h.dir, why)
+	}
+	dir, err := os.MkdirTemp("", "flyleaf-read-") // mode 0700: only this user
+	if err != nil {
+		return nil, fmt.Errorf("the data directory %s cannot be written, nor can a copy of it be made to be read: %w", h.dir, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(dir)
+		}
+	}()
+	for _, name := range []string{files, files + "-wal"} { // the key stays where it is
+		if err := copyFile(h.path(name), filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("the data directory %s cannot be written, and reading it failed: %w", h.dir, err)
+		}
+	}
+	var errno syscall.Errno
+	if errors.As(why, &errno) {
+		why = errno // the rest of it names the file that was tried
+	}
+	// A reader that goes away (… | head) is an error to be told, not the end of the
+	// process: the copy is to be removed.
+	signal.Ignore(syscall.SIGPIPE)
+	copied := home{dir: dir}
+	lock, _, err := copied.lock()
+	if err != nil {
+		return nil, err
+	}
+	l, err := openLocalWith(ctx, h, copied, lock, log, func(s storage.Store) storage.Store {
+		return readOnlyStore{s, fmt.Errorf("%w: %s (%w). list, show, search and export work. To write, copy it to a place where you may, and name that with --data", errReadOnly, h.dir, why)}
+	})
+	if err != nil {
+		_ = lock.Unlock()
+		return nil, err
+	}
+	l.copied = dir
+	return l, nil
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+// readOnlyStore refuses to write.
+type readOnlyStore struct {
+	storage.Store
+	why error
+}
+
+func (s readOnlyStore) Append(context.Context, ...storage.Batch) error { return s.why }
+
+func (s readOnlyStore) SetDelivered(context.Context, qa.EventID, bool, ...wire.Hash) error {
+	return s.why
+}
+
+func (s readOnlyStore) SetStatus(context.Context, qa.EventID, storage.Status, ...wire.Hash) error {
+	return s.why
+}
+
+func (s readOnlyStore) ReplaceViews(context.Context, qa.EventID, storage.ViewUpdate) error {
+	return s.why
+}
+func (s readOnlyStore) Follow(context.Context, storage.Following) error  { return s.why }
+func (s readOnlyStore) Unfollow(context.Context, qa.EventID) error       { return s.why }
+func (s readOnlyStore) SetSetting(context.Context, string, string) error { return s.why }
+func (s readOnlyStore) DeleteSetting(context.Context, string) error      { return s.why }
+func (s readOnlyStore) SaveSnapshot(context.Context, qa.EventID, storage.Snapshot) error {
+	return s.why
 }
 
 // explainOpen says what a person can do about a database that is not taken.
@@ -175,6 +290,9 @@ func (l *local) Close() error {
 	}
 	if uerr := l.lock.Unlock(); err == nil {
 		err = uerr
+	}
+	if l.copied != "" {
+		err = errors.Join(err, os.RemoveAll(l.copied))
 	}
 	return err
 }
@@ -346,6 +464,7 @@ func look(ctx context.Context, relayURL string) qa.RelayStatus {
 		s.Why = replica.ExplainDial(err)
 		return s
 	}
+	s.ClockOffMillis = replica.ClockOff(conn, time.Now())
 	_ = conn.Close()
 	s.State = "reachable"
 	return s

@@ -36,6 +36,7 @@ and the others stay as they were.`,
 				if week.Event.Founder == "" {
 					return codedf(exitNotFound, "this event has not been fetched yet; try `flyleaf sync`")
 				}
+				a.warnOdd(&week.Event)
 				entries := ics.Readers(&week.Event, string(id), url)
 				if authors {
 					entries = ics.Authors(&week.Event, string(id), url)

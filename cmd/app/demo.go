@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
+	"flyleaf/internal/listen"
 	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/replica"
@@ -104,7 +104,7 @@ func (a *app) demo(ctx context.Context, dir, listen, relayListen string, open bo
 }
 
 // demoRelay runs a relay in this process.
-func (a *app) demoRelay(ctx context.Context, dir, listen string) (string, func() error, error) {
+func (a *app) demoRelay(ctx context.Context, dir, address string) (string, func() error, error) {
 	h, err := openHome(dir)
 	if err != nil {
 		return "", nil, err
@@ -116,10 +116,10 @@ func (a *app) demoRelay(ctx context.Context, dir, listen string) (string, func()
 	if !ok {
 		return "", nil, codedf(exitBusy, "the demo runs already; stop it with Ctrl-C where it was started")
 	}
-	ln, err := net.Listen("tcp", listen)
+	ln, err := listen.TCP(ctx, address)
 	if err != nil {
 		_ = lock.Unlock()
-		return "", nil, fmt.Errorf("%w; is something else on %s? Choose another with --relay-listen", err, listen)
+		return "", nil, codedf(exitUsage, "%w (of the relay: --relay-listen)", err)
 	}
 	store, err := sqlite.Open(ctx, h.path("relay.db"), sqlite.Options{})
 	if err != nil {

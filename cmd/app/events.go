@@ -34,7 +34,7 @@ standard input, which keeps it out of the shell's history.`,
 			}
 			inv, err := qa.ParseInvitation(link)
 			if err != nil {
-				return codedf(exitUsage, "%w. An invitation looks like flyleaf:EVENT@ws://relay:3030; `flyleaf invitation` prints it", err)
+				return codedf(exitUsage, "%w\nAn invitation looks like flyleaf:EVENT@ws://relay:3030; `flyleaf invitation` prints it. Nothing was joined", err)
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
 				if err := b.Join(ctx, inv); err != nil {
@@ -127,6 +127,7 @@ func describeEvent(e qa.Event) string {
 	if e.Founder == "" {
 		return "(not fetched yet)"
 	}
+	e = e.Consistent()
 	s := e.Title
 	if e.Authors != "" {
 		s += ", by " + e.Authors
@@ -258,6 +259,9 @@ func (a *app) statusCmd() *cobra.Command {
 							a.printf(": %s", s.Relay.Why)
 						}
 						a.printf("\n")
+					}
+					if words := s.Relay.ClockWords(); words != "" {
+						a.printf("  clock    %s\n", words)
 					}
 					for _, h := range s.Heads {
 						a.printf("  head     %s\n", h)

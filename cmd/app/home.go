@@ -10,7 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/adrg/xdg"
@@ -23,7 +25,8 @@ import (
 //	identity.key   who this person is: a key file of trust/identity, mode 0600
 //	lock           held by the one process that has the directory open
 //	serve.json     where the running process can be reached, while one serves
-//	web-token      what the start link carries, mode 0600
+//	web-secret     what cookies and keys for other programs are derived from, mode 0600
+//	start.html     takes the browser to the pages, once, mode 0600
 type home struct {
 	dir string
 	// ask returns the passphrase that a key file is under; nil where nobody can be
@@ -37,12 +40,30 @@ func (a *app) home(ctx context.Context) (home, error) {
 		dir = os.Getenv("FLYLEAF_DATA")
 	}
 	if dir == "" {
-		xdg.Reload() // the environment may have changed since the program's start, in tests it does
-		dir = filepath.Join(xdg.DataHome, "flyleaf")
+		var err error
+		if dir, err = defaultDir(); err != nil {
+			return home{}, err
+		}
 	}
 	h, err := openHome(dir)
 	h.ask = func(what string) (string, error) { return a.passphrase(ctx, what) }
 	return h, err
+}
+
+// defaultDir returns the user's own directory for Flyleaf. Without a home there is none:
+// guessing would put data at the root of the disk, or wherever a command is given.
+func defaultDir() (string, error) {
+	if data := os.Getenv("XDG_DATA_HOME"); !filepath.IsAbs(data) && runtime.GOOS != "windows" { // a relative one is none, says its specification
+		if userHome := os.Getenv("HOME"); !filepath.IsAbs(userHome) {
+			why := "is not set"
+			if userHome != "" {
+				why = fmt.Sprintf("is %q, which is no whole path", userHome)
+			}
+			return "", codedf(exitError, "the variable HOME %s, so it is not known where your data lies; nothing was made or changed. Name a directory with --data or FLYLEAF_DATA", why)
+		}
+	}
+	xdg.Reload() // the environment may have changed since the program's start, in tests it does
+	return filepath.Join(xdg.DataHome, "flyleaf"), nil
 }
 
 func openHome(dir string) (home, error) {
@@ -50,10 +71,26 @@ func openHome(dir string) (home, error) {
 	if err != nil {
 		return home{}, fmt.Errorf("the data directory %s: %w", dir, err)
 	}
-	if err := os.MkdirAll(abs, 0o700); err != nil {
-		return home{}, fmt.Errorf("the data directory cannot be made: %w", err)
+	err = os.MkdirAll(abs, 0o700)
+	switch {
+	case err == nil:
+		return home{dir: abs}, nil
+	case errors.Is(err, syscall.ENOTDIR):
+		err = fmt.Errorf("the data directory %s cannot be made: it, or what it would lie in, is a file; nothing was changed. Name another with --data or FLYLEAF_DATA (%w)", abs, err)
+	case cannotWrite(err):
+		err = fmt.Errorf("the data directory %s cannot be made: %w; nothing was changed. Name another, which you may write to, with --data or FLYLEAF_DATA", abs, err)
+	case errors.Is(err, syscall.ENOSPC):
+		err = fmt.Errorf("the data directory %s cannot be made, as the disk is full; nothing was changed (%w)", abs, err)
+	default:
+		err = fmt.Errorf("the data directory %s cannot be made; nothing was changed: %w", abs, err)
 	}
-	return home{dir: abs}, nil
+	return home{}, err
+}
+
+// cannotWrite reports whether something is not to be written at all: whose it is, or
+// what it lies on, does not allow it.
+func cannotWrite(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
 func (h home) path(name string) string { return filepath.Join(h.dir, name) }
@@ -68,29 +105,36 @@ func (h home) lock() (*flock.Flock, bool, error) {
 	return l, ok, nil
 }
 
-// token returns what the start link of the web UI carries; it is kept, so that a
-// bookmark goes on working.
-func (h home) token() (string, error) {
-	path := h.path("web-token")
+// secret returns what this device's cookies, and its keys for other programs, are derived
+// from. It never stands in an address. The one that earlier versions kept in web-token
+// did, so that browsers remember it: it is thrown away.
+func (h home) secret() (string, error) {
+	if err := os.Remove(h.path("web-token")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("throwing an old start link's token away: %w", err)
+	}
+	path := h.path("web-secret")
 	if b, err := os.ReadFile(path); err == nil && len(strings.TrimSpace(string(b))) >= 32 {
 		return strings.TrimSpace(string(b)), nil
 	}
-	raw := make([]byte, 16)
+	raw := make([]byte, 32)
 	if _, err := rand.Read(raw); err != nil {
 		return "", err
 	}
-	token := hex.EncodeToString(raw)
-	if err := writeFileSynced(path, []byte(token+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("keeping the start link's token: %w", err)
+	secret := hex.EncodeToString(raw)
+	if err := writeFileSynced(path, []byte(secret+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keeping the secret of the pages: %w", err)
 	}
-	return token, nil
+	return secret, nil
 }
+
+// startFile is the page that takes a browser to the pages; see webui.WriteStartPage.
+const startFile = "start.html"
 
 // serving says where the process that holds a directory can be reached.
 type serving struct {
 	PID    int    `json:"pid"`
 	Socket string `json:"socket"`
-	URL    string `json:"url"`
+	URL    string `json:"url"` // of the pages, without a token
 }
 
 func (h home) serving() (serving, error) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -176,7 +175,7 @@ func (a *app) printInboxItem(w *qa.Week, item *qa.InboxItem, me qa.Identity) {
 			notes = append(notes, "taken by "+by.Short())
 		}
 	}
-	a.printf("%s  %s  %s  %s\n", plain(q.Name), time.UnixMilli(q.AtMillis).Format("Mon 2 Jan 15:04"), q.ID, plain(strings.Join(notes, ", ")))
+	a.printf("%s  %s  %s  %s\n", plain(q.Name), stamp(q.AtMillis), q.ID, plain(strings.Join(notes, ", ")))
 	if item.Parts == nil {
 		for line := range strings.SplitSeq(plain(q.Text()), "\n") {
 			a.printf("  %s\n", line)

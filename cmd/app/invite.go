@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -196,7 +195,7 @@ func madeAt(millis int64) string {
 	if millis == 0 {
 		return ""
 	}
-	return time.UnixMilli(millis).Format("Mon 2 Jan 15:04")
+	return stamp(millis)
 }
 
 // printInviteJSON prints the secrets of links only where they were asked for.

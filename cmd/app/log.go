@@ -147,7 +147,7 @@ read everything here, and change nothing. /api/v1/openapi.yaml describes what th
 			if err != nil {
 				return err
 			}
-			secret, err := h.token()
+			secret, err := h.secret()
 			if err != nil {
 				return err
 			}
@@ -173,7 +173,7 @@ and nothing else. Feeds for everybody are part of what ` + "`flyleaf publish --b
 			if err != nil {
 				return err
 			}
-			secret, err := h.token()
+			secret, err := h.secret()
 			if err != nil {
 				return err
 			}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -159,7 +158,7 @@ func (a *app) moderationCmd() *cobra.Command {
 					if !l.InEffect {
 						note = "  (not in effect: their role had been taken back)"
 					}
-					a.printf("%s  %s %s%s\n", time.UnixMilli(l.AtMillis).Format("Mon 2 Jan 15:04"), plain(nameOf(week, l.By)), plain(logLine(week, &l)), note)
+					a.printf("%s  %s %s%s\n", stamp(l.AtMillis), plain(nameOf(week, l.By)), plain(logLine(week, &l)), note)
 				}
 				return nil
 			})

@@ -201,7 +201,8 @@ type jsonPost struct {
 	OnBehalfOf string         `json:"onBehalfOf"`
 	By         qa.Identity    `json:"by"`
 	Text       string         `json:"text"`
-	At         int64          `json:"at"` // ms since 1970 UTC, the writer's clock
+	At         int64          `json:"at"`              // ms since 1970 UTC: the writer's clock, or when it was received
+	Clock      *int64         `json:"clock,omitempty"` // what the writer's clock said, when it was wrong
 	Author     bool           `json:"author"`
 	Withdrawn  bool           `json:"withdrawn,omitempty"`
 	Hidden     string         `json:"hidden,omitempty"`
@@ -247,6 +248,9 @@ func newJSONPost(p *qa.PostView) jsonPost {
 		Author: p.ByAuthor, Withdrawn: p.Withdrawn, Hidden: p.Marks.Hidden, HiddenBy: p.Marks.HiddenBy, Tags: p.Tags,
 		Awaiting: p.Awaiting, Pinned: p.Marks.Pinned, Blocked: p.Blocked, Late: p.Late,
 		Parent: p.Parent, Source: p.Source, Revisions: len(p.Revisions),
+	}
+	if p.ClockWrong() {
+		j.Clock = &p.ClockMillis
 	}
 	if v := p.Versions(); len(v) > 1 {
 		j.Versions = v
@@ -297,6 +301,7 @@ func (a *app) listCmd() *cobra.Command {
 					j.nameHider(week)
 					threads = append(threads, j)
 				}
+				a.warnOdd(&week.Event)
 				if a.json {
 					return a.printJSON(threads)
 				}
@@ -350,12 +355,13 @@ func (a *app) printPost(p *jsonPost, indent string) {
 		{p.Awaiting, "waits for approval"},
 		{p.Late, "late"},
 		{p.Duplicate != "", "duplicate of " + string(p.Duplicate)},
+		{p.Clock != nil, "clock was wrong: this is when it was received"},
 	} {
 		if note.is {
 			state += "  " + note.text
 		}
 	}
-	a.printf("%s%s  %s  %s%s\n", indent, who, time.UnixMilli(p.At).Format("Mon 2 Jan 15:04"), p.ID, state)
+	a.printf("%s%s  %s  %s%s\n", indent, who, stamp(p.At), p.ID, state)
 	text := p.Text
 	switch {
 	case p.Withdrawn:
@@ -373,6 +379,20 @@ func (a *app) printPost(p *jsonPost, indent string) {
 	if len(p.Versions) > 1 {
 		a.printf("%s  (edited at the same time on %d devices; `flyleaf show %s` shows all texts)\n", indent, len(p.Versions), p.ID)
 	}
+}
+
+// stamp writes a moment in this device's zone, with the year when it is not this one.
+func stamp(millis int64) string { return stampAt(millis, time.Now()) }
+
+func stampAt(millis int64, now time.Time) string {
+	t := time.UnixMilli(millis).In(now.Location())
+	switch y := t.Year(); {
+	case y < 1 || y > 9999:
+		return "(no time that a calendar has)"
+	case y != now.Year():
+		return t.Format("Mon 2 Jan 2006 15:04")
+	}
+	return t.Format("Mon 2 Jan 15:04")
 }
 
 // plain takes control characters out of strangers' words, which a terminal would obey.
@@ -441,7 +461,7 @@ func (a *app) show(p jsonPost, revisions []qa.Revision) error {
 			if !r.Superseded && p.Hidden == "" {
 				note = "  (shown)"
 			}
-			a.printf("  %s  %s%s\n", r.ID, time.UnixMilli(r.AtMillis).Format("Mon 2 Jan 15:04"), note)
+			a.printf("  %s  %s%s\n", r.ID, stamp(r.AtMillis), note)
 			for line := range strings.SplitSeq(plain(r.Text), "\n") {
 				a.printf("    %s\n", line)
 			}

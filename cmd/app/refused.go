@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -132,7 +131,7 @@ func are(changes int) string {
 }
 
 func (a *app) printNotTaken(n *qa.NotTaken) {
-	a.printf("%s  %s  change %.12s\n", time.UnixMilli(n.AtMillis).Format("Mon 2 Jan 15:04"), plain(actWords(&n.Act)), n.Hash)
+	a.printf("%s  %s  change %.12s\n", stamp(n.AtMillis), plain(actWords(&n.Act)), n.Hash)
 	by := "this device"
 	if n.ByRelay {
 		by = "the relay"

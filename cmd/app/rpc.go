@@ -62,7 +62,7 @@ type (
 )
 
 // rpcHandler serves a backend.
-func rpcHandler(b backend) http.Handler {
+func rpcHandler(b backend) *http.ServeMux {
 	mux := http.NewServeMux()
 	handle(mux, "identity", func(ctx context.Context, _ rpcNothing) (qa.Identity, error) { return b.Identity(ctx) })
 	handle(mux, "name", func(ctx context.Context, _ rpcNothing) (string, error) { return b.Name(ctx) })

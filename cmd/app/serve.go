@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/api"
+	"flyleaf/internal/listen"
 	"flyleaf/journal"
 	"flyleaf/qa"
 	"flyleaf/storage"
@@ -29,7 +31,7 @@ const defaultListen = "127.0.0.1:7117"
 const stopWithin = 5 * time.Second
 
 func (a *app) serveCmd() *cobra.Command {
-	var listen string
+	var address string
 	var noOpen bool
 	c := &cobra.Command{
 		Use:   "serve",
@@ -42,45 +44,59 @@ events. Commands given meanwhile on the same data directory go through this proc
 			if err != nil {
 				return err
 			}
-			return a.serve(c.Context(), home, listen, !noOpen, nil)
+			return a.serve(c.Context(), home, address, !noOpen, nil)
 		},
 	}
-	c.Flags().StringVar(&listen, "listen", defaultListen, "the `address` to serve on; a port of 0 picks one")
+	c.Flags().StringVar(&address, "listen", defaultListen, "the `address` to serve on; a port of 0 picks one")
 	c.Flags().BoolVar(&noOpen, "no-open", false, "do not open the browser")
 	return c
 }
 
 // serve runs until the context ends. Ready, when not nil, is called once the
 // pages can be opened, with the start link.
-func (a *app) serve(ctx context.Context, h home, listen string, open bool, ready func(url string)) (err error) {
+func (a *app) serve(ctx context.Context, h home, address string, open bool, ready func(url string)) (err error) {
+	if err := listen.Check(address); err != nil {
+		return codedf(exitUsage, "--listen: %w", err)
+	}
 	lock, ok, err := h.lock()
 	if err != nil {
 		return err
 	}
 	if !ok {
 		if s, serr := h.serving(); serr == nil && s.URL != "" {
-			return codedf(exitBusy, "flyleaf already serves this data directory (process %d): open %s", s.PID, s.URL)
+			r, err := dialRemote(ctx, s)
+			if err != nil {
+				return codedf(exitBusy, "flyleaf already serves this data directory (process %d), and does not answer; its address is %s", s.PID, s.URL)
+			}
+			token, err := call[string](ctx, r, "startToken", rpcNothing{})
+			if err != nil {
+				return err
+			}
+			return codedf(exitBusy, "flyleaf already serves this data directory (process %d). This link lets one browser in, once: %s", s.PID, webui.StartURL(s.URL, token))
 		}
 		return codedf(exitBusy, "another flyleaf has the data directory %s open; wait for it and try again", h.dir)
 	}
 	l, err := openLocal(ctx, h, lock, a.log())
 	if err != nil {
 		_ = lock.Unlock()
+		if cannotWrite(err) {
+			err = fmt.Errorf("%w. `flyleaf serve` has to write there; list, show, search and export only read", err)
+		}
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 
-	ln, err := net.Listen("tcp", listen)
-	if err != nil {
-		return fmt.Errorf("%w; is something else on %s? Choose another with --listen, or 127.0.0.1:0 for any", err, listen)
-	}
-	defer ln.Close()
-	token, err := h.token()
+	ln, err := listen.TCP(ctx, address)
 	if err != nil {
 		return err
 	}
-	address := "http://" + ln.Addr().String()
-	start := webui.StartURL(address, token)
+	defer ln.Close()
+	secret, err := h.secret()
+	if err != nil {
+		return err
+	}
+	base := "http://" + ln.Addr().String()
+	starts := &webui.StartTokens{}
 
 	// The lock is ours, so what an earlier process says of itself is over: it
 	// was killed, or it would have taken its socket away.
@@ -92,7 +108,7 @@ func (a *app) serve(ctx context.Context, h home, listen string, open bool, ready
 		return err
 	}
 	defer removeSocket(socket)
-	if err := h.setServing(serving{PID: os.Getpid(), Socket: socket, URL: start}); err != nil {
+	if err := h.setServing(serving{PID: os.Getpid(), Socket: socket, URL: base}); err != nil {
 		return fmt.Errorf("saying where this process can be reached: %w", err)
 	}
 	defer func() { _ = os.Remove(h.path("serve.json")) }() // a stale one is harmless: its socket does not answer
@@ -100,21 +116,26 @@ func (a *app) serve(ctx context.Context, h home, listen string, open bool, ready
 	// Requests end with the process: streams would otherwise hold a stop up.
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer endRequests()
-	base := func(net.Listener) context.Context { return requests }
+	inRequests := func(net.Listener) context.Context { return requests }
 	node := &webNode{local: l}
 	hosts := hostsOf(ln.Addr())
-	pages := webui.New(webui.Config{Node: node, Token: token, Hosts: hosts})
-	programs := api.New(api.Config{Node: l.node, Log: nodeLog{l}, Token: api.TokenFrom(token), Hosts: hosts})
-	web := &http.Server{Handler: pagesOr(programs, pages), BaseContext: base, ReadHeaderTimeout: 10 * time.Second}
+	pages := webui.New(webui.Config{Node: node, Token: secret, Starts: starts, Hosts: hosts})
+	programs := api.New(api.Config{Node: l.node, Log: nodeLog{l}, Token: api.TokenFrom(secret), Hosts: hosts})
+	web := listen.Server(pagesOr(programs, pages))
+	web.BaseContext = inRequests
 	local := http.NewServeMux()
-	local.Handle("/", rpcHandler(l))
+	commandsMux := rpcHandler(l)
+	handle(commandsMux, "startToken", func(context.Context, rpcNothing) (string, error) { return starts.New(), nil })
+	local.Handle("/", commandsMux)
 	local.Handle("GET "+changesPath, &journal.Handler{Source: nodeLog{l}})
-	commands := &http.Server{Handler: local, BaseContext: base, ReadHeaderTimeout: 10 * time.Second}
+	commands := listen.Server(local)
+	commands.BaseContext = inRequests
 	failed := make(chan error, 2)
 	go func() { failed <- web.Serve(ln) }()
 	go func() { failed <- commands.Serve(rpc) }()
 	l.node.Start(ctx)
 
+	start := webui.StartURL(base, starts.New())
 	a.printf("Flyleaf is on %s\n", start)
 	if ready != nil {
 		ready(start)
@@ -122,7 +143,10 @@ func (a *app) serve(ctx context.Context, h home, listen string, open bool, ready
 	_ = os.Unsetenv(envPassphrase) // it has been used; no program that is started from here needs it
 	if open {
 		browser.Stdout, browser.Stderr = a.std.err, a.std.err
-		openBrowser(start)
+		if err := h.openBrowser(base, starts); err != nil {
+			a.log().Warn("the browser was not opened", "error", err)
+		}
+		defer func() { _ = os.Remove(h.path(startFile)) }()
 	}
 
 	select {
@@ -147,13 +171,21 @@ func pagesOr(programs, pages http.Handler) http.Handler {
 	})
 }
 
-// openBrowser opens the page where there is a desktop to open it on. That it
-// does not work is no error: the address is printed.
-func openBrowser(url string) {
+// openBrowser opens the pages where there is a desktop to open them on, by a page in a
+// file that only this user can read: everybody on the machine can read the arguments of
+// the program that is started for it. That it does not work is no error: a link is printed.
+func (h home) openBrowser(base string, starts *webui.StartTokens) error {
 	if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" && runtime.GOOS != "darwin" && runtime.GOOS != "windows" {
-		return
+		return nil
 	}
-	_ = browser.OpenURL(url)
+	var page bytes.Buffer
+	if err := webui.WriteStartPage(&page, base, starts.New()); err != nil {
+		return err
+	}
+	if err := writeFileSynced(h.path(startFile), page.Bytes(), 0o600); err != nil {
+		return err
+	}
+	return browser.OpenFile(h.path(startFile))
 }
 
 // hostsOf lists the Host headers under which a listener's pages are served. A

@@ -44,9 +44,9 @@ func loadZone(name string) (*time.Location, error) {
 	if name == "" {
 		return time.Local, nil
 	}
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "Local" {
-		return nil, codedf(exitUsage, "--zone takes a name such as Europe/Lisbon, not %q", name)
+	zone, err := qa.LoadZone(name)
+	if err != nil {
+		return nil, codedf(exitUsage, "--zone: %w", err)
 	}
 	return zone, nil
 }
@@ -254,9 +254,6 @@ they choose who wins. Everything can be changed later: ` + "`flyleaf event set`"
 	return a.jsonFlag(c)
 }
 
-// wallClock is how a time is typed: as the clock on the wall shows it.
-const wallClock = "2006-01-02T15:04"
-
 // timeFlags are the times of a week, each with its flag.
 var timeFlags = []struct{ flag, key, what string }{
 	{"opens", "startsAt", "when the week begins"},
@@ -348,11 +345,11 @@ func setTimes(e *qa.Event, times map[string]*string, given func(string) bool) er
 			*e.Times()[t.key] = 0
 			continue
 		}
-		at, err := time.ParseInLocation(wallClock, typed, zone)
+		at, err := qa.ParseWallClock(typed, zone)
 		if err != nil {
-			return codedf(exitUsage, "--%s takes a time such as 2026-11-30T09:00, not %q", t.flag, typed)
+			return codedf(exitUsage, "--%s: %w; nothing was changed", t.flag, err)
 		}
-		*e.Times()[t.key] = at.UnixMilli()
+		*e.Times()[t.key] = at
 	}
 	return nil
 }
@@ -430,4 +427,11 @@ func (a *app) listAgain(ctx context.Context, b backend, id qa.EventID, want *qa.
 		changed = true
 	}
 	return changed, nil
+}
+
+// warnOdd says on standard error what in an event contradicts something else.
+func (a *app) warnOdd(e *qa.Event) {
+	for _, c := range e.Contradictions() {
+		fmt.Fprintf(a.std.err, "Note: %s. It is shown without that; an organiser can set it right with `flyleaf event set`.\n", plain(c.Words))
+	}
 }

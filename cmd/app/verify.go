@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -275,7 +274,7 @@ func (a *app) printVerified(c *qa.VerifiedChange, names map[qa.Identity]string) 
 	if who == "" {
 		who = c.By.Short()
 	}
-	a.printf("  %s  %s  %s", time.UnixMilli(c.AtMillis).Format("Mon 2 Jan 15:04"), plain(who), plain(c.What))
+	a.printf("  %s  %s  %s", stamp(c.AtMillis), plain(who), plain(c.What))
 	if c.Role != "" {
 		a.printf(", as %s", c.Role)
 		if c.GrantedBy != "" {
@@ -283,7 +282,7 @@ func (a *app) printVerified(c *qa.VerifiedChange, names map[qa.Identity]string) 
 			if by == "" {
 				by = c.GrantedBy.Short()
 			}
-			a.printf(" (by %s, %s)", plain(by), time.UnixMilli(c.GrantedAtMillis).Format("Mon 2 Jan 15:04"))
+			a.printf(" (by %s, %s)", plain(by), stamp(c.GrantedAtMillis))
 		}
 	}
 	a.printf("\n    change %s", c.Hash)

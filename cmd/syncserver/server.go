@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/gofrs/flock"
 
+	"flyleaf/internal/listen"
 	"flyleaf/journal"
 	"flyleaf/relay"
 	"flyleaf/storage/sqlite"
@@ -80,11 +80,11 @@ func (m *Main) Run(ctx context.Context) (err error) {
 	if m.API {
 		handler = withAPI(r, openLog{store, watchers}, ctx.Done())
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", m.Listen)
+	listener, err := listen.TCP(ctx, m.Listen)
 	if err != nil {
 		stopCtx, cancel := context.WithTimeout(context.Background(), stopWithin)
 		defer cancel()
-		return errors.Join(fmt.Errorf("cannot listen on %s: %w; choose another address with --listen", m.Listen, err), r.Shutdown(stopCtx))
+		return errors.Join(fmt.Errorf("%w (--listen)", err), r.Shutdown(stopCtx))
 	}
 	server := &http.Server{
 		Handler:           bodiesWithin(headerWithin, handler),

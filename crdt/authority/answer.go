@@ -412,6 +412,7 @@ type Grant struct {
 	Role     qa.Role
 	On       bool
 	By       Person
+	Change   wire.Hash
 	AtMillis int64 // by the clock of who made it, since 1970 UTC
 	Op       wire.OpID
 	InEffect bool // it counts, by all that is known
@@ -429,7 +430,7 @@ func (a *Authority) Grants(fn func(Grant)) {
 func (a *Authority) grant(to Person, x *act) Grant {
 	c := &a.changes[x.change]
 	return Grant{
-		To: to, Role: x.role.Names()[0], On: x.on, By: c.writer, AtMillis: c.millis,
+		To: to, Role: x.role.Names()[0], On: x.on, By: c.writer, Change: c.hash, AtMillis: c.millis,
 		Op: wire.OpID{Counter: uint64(x.counter), Actor: c.actor}, InEffect: a.grantRank(x, everything) != NotCounted,
 	}
 }

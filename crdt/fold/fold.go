@@ -101,6 +101,8 @@ type place struct {
 type changeInfo struct {
 	hash   wire.Hash
 	millis int64
+	// received is when this device received it, in ms; 0 where that is not known.
+	received int64
 }
 
 // Fold is the sum of an event's changes. It is not safe for concurrent use, not
@@ -114,12 +116,14 @@ type Fold struct {
 	seqs    []uint64           // by actor: the last one applied
 	actorIx map[wire.ActorID]uint32
 	changes []changeInfo
+	at      []uint32 // index into changes, by place in the graph
 	objects map[opID]*object
 	root    object
 	names   map[string]string // one copy of each key that repeats
 
 	founder     qa.Identity
 	founderHash wire.Hash
+	founded     int64 // ms, the founder's clock or the receipt, whichever was earlier
 	authority   *authority.Authority
 	ended       map[place][]entry // of keys that need a role: what was overwritten
 	roots       int               // changes without deps; a valid event has one
@@ -147,7 +151,12 @@ func New(event qa.EventID, g *graph.Graph, a *authority.Authority) *Fold {
 
 // Apply adds a change, in any order in which none comes before its past. A change
 // that was added before changes nothing. On an error nothing was added.
-func (f *Fold) Apply(c *wire.Change) error {
+func (f *Fold) Apply(c *wire.Change) error { return f.ApplyReceived(c, 0) }
+
+// ApplyReceived is Apply of a change that this device received at a moment of its own
+// clock, in ms: times in the views that cannot be true are replaced by it. Nothing else
+// depends on it.
+func (f *Fold) ApplyReceived(c *wire.Change, receivedMillis int64) error {
 	if c.StartOp > math.MaxUint32 || uint64(len(c.Ops)) > math.MaxUint32-c.StartOp {
 		return ErrCounter
 	}
@@ -164,13 +173,22 @@ func (f *Fold) Apply(c *wire.Change) error {
 	f.authority.Add(c)
 	f.seqs[actor] = c.Seq
 	change := uint32(len(f.changes))
-	f.changes = append(f.changes, changeInfo{hash: c.Hash, millis: c.TimeMillis})
+	f.changes = append(f.changes, changeInfo{hash: c.Hash, millis: c.TimeMillis, received: receivedMillis})
+	place, _ := f.graph.Place(c.Hash)
+	for len(f.at) <= place {
+		f.at = append(f.at, 0)
+	}
+	f.at[place] = change
 	if len(c.Deps) == 0 {
 		f.roots++
 	}
 	if len(c.Deps) == 0 && (f.founderHash == (wire.Hash{}) || bytes.Compare(c.Hash[:], f.founderHash[:]) < 0) {
 		// A valid event has one genesis. Should there be two, all agree on one.
 		f.founderHash = c.Hash
+		f.founded = c.TimeMillis
+		if receivedMillis != 0 {
+			f.founded = min(f.founded, receivedMillis)
+		}
 		f.founder = f.who[actor]
 		f.touched.event = true
 	}
@@ -183,6 +201,12 @@ func (f *Fold) Apply(c *wire.Change) error {
 		f.edits = edits
 	}
 	return nil
+}
+
+// when returns the time of a change, as far as it can be true.
+func (f *Fold) when(change uint32, imported bool) int64 {
+	c := &f.changes[change]
+	return qa.BelievedMillis(c.millis, c.received, f.founded, imported)
 }
 
 func (f *Fold) actorOf(a wire.ActorID) uint32 {

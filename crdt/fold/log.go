@@ -20,7 +20,7 @@ var logged = map[string]qa.LogKind{
 func (f *Fold) Log() []qa.LogEntry {
 	var out []qa.LogEntry
 	add := func(e *entry, l qa.LogEntry, roles authority.Roles) {
-		l.By, l.AtMillis, l.Op = f.who[e.id.actor], f.changes[e.change].millis, f.opID(e.id)
+		l.By, l.AtMillis, l.Op = f.who[e.id.actor], f.when(e.change, false), f.opID(e.id)
 		l.InEffect = f.counts(e.id, e.change, "", roles)
 		out = append(out, l)
 	}
@@ -54,9 +54,10 @@ func (f *Fold) Log() []qa.LogEntry {
 		}
 	})
 	f.authority.Grants(func(g authority.Grant) {
+		place, _ := f.graph.Place(g.Change)
 		out = append(out, qa.LogEntry{
 			Kind: qa.LogRole, Identity: g.To.Identity(), Role: g.Role, On: g.On, By: g.By.Identity(),
-			AtMillis: g.AtMillis, Op: qa.OpID{Counter: g.Op.Counter, Actor: g.Op.Actor.String()}, InEffect: g.InEffect,
+			AtMillis: f.when(f.at[place], false), Op: qa.OpID{Counter: g.Op.Counter, Actor: g.Op.Actor.String()}, InEffect: g.InEffect,
 		})
 	})
 	if blocks := child(&f.root, "blocks"); blocks != nil {

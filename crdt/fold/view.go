@@ -174,13 +174,18 @@ func (f *Fold) post(key string, o *object) qa.Post {
 		X:          f.strings(child(o, "x"), 0),
 	}
 	p.AuthorThen = f.authorThen(o.id, o.change, p.AsAuthor)
+	// Only an organiser's sources say where something comes from: anybody can write one.
+	imported := p.Source != "" && f.authorThen(o.id, o.change, true)
+	if received := f.changes[o.change].received; qa.BelievedMillis(p.AtMillis, received, f.founded, imported) != p.AtMillis {
+		p.ReceivedAtMillis = received
+	}
 	if state := winner(o, "state"); state.str() == "withdrawn" {
-		p.Withdrawn, p.WithdrawnAtMillis = true, f.changes[state.change].millis
+		p.Withdrawn, p.WithdrawnAtMillis = true, f.when(state.change, false)
 	}
 	p.Marks = f.marks(child(o, "marks"), p.By)
 	p.Blocked = !p.Marks.Approved && f.blockedOut(p.By, o.change)
 	p.Late = f.late(o.change)
-	p.Revisions = f.revisions(child(o, "revisions"), p.By, p.Marks.Approved || p.Blocked)
+	p.Revisions = f.revisions(child(o, "revisions"), p.By, p.Marks.Approved || p.Blocked, imported)
 	p.Reactions = f.reactions(child(o, "reactions"))
 	return p
 }
@@ -208,7 +213,7 @@ func (f *Fold) marks(o *object, owner qa.Identity) qa.Marks {
 	m.InDraw = f.inDraw(child(o, "candidate"))
 	if m.Hidden != "" {
 		e := get("hidden")
-		m.HiddenBy, m.HiddenAtMillis = f.who[e.id.actor], f.changes[e.change].millis
+		m.HiddenBy, m.HiddenAtMillis = f.who[e.id.actor], f.when(e.change, false)
 	}
 	if m.DuplicateOf != "" {
 		m.DuplicateBy = f.who[get("duplicateOf").id.actor]
@@ -233,7 +238,7 @@ func (f *Fold) marked(o *object) []qa.Identity {
 // revisions returns the texts of a post, ascending by operation. What a blocked
 // writer added unseen by the block is left out of a post that is itself shown, unless
 // everything is asked for.
-func (f *Fold) revisions(o *object, owner qa.Identity, everything bool) []qa.Revision {
+func (f *Fold) revisions(o *object, owner qa.Identity, everything, imported bool) []qa.Revision {
 	if o == nil {
 		return nil
 	}
@@ -271,7 +276,7 @@ func (f *Fold) revisions(o *object, owner qa.Identity, everything bool) []qa.Rev
 			})
 		}
 		out[i] = qa.Revision{
-			ID: qa.RevisionID(keys[e.id]), Text: e.raw, AtMillis: f.changes[e.change].millis,
+			ID: qa.RevisionID(keys[e.id]), Text: e.raw, AtMillis: f.when(e.change, imported),
 			Op: f.opID(e.id), Superseded: superseded,
 		}
 	}

@@ -154,3 +154,13 @@ func TestManyAreCounted(t *testing.T) {
 		t.Error("the text does not say that there are more")
 	}
 }
+
+// TestAWrongClockKeepsNoQuestionOut: one of 1996 came today, so today's digest tells it.
+func TestAWrongClockKeepsNoQuestionOut(t *testing.T) {
+	const today = 1_795_000_000_000
+	w := week(post{"q1", "", maren, "From 1996?", func(p *qa.Post) { p.AtMillis, p.ReceivedAtMillis = 820_454_400_000, today }})
+	d := New([]qa.Week{w}, Options{SinceMillis: today - 7*86_400_000})
+	if len(d.Weeks) != 1 || titles(d.Weeks[0].Question) == "" {
+		t.Errorf("%+v", d)
+	}
+}

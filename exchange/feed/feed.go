@@ -263,6 +263,9 @@ func OfWeek(p exchange.Published, id, page string) Feed {
 		at := x.AtMillis
 		if at == 0 {
 			at = e.StartsAtMillis
+			if x.BeforeMillis != 0 { // no feed is of the future, however far off the week is
+				at = min(at, x.BeforeMillis)
+			}
 		}
 		name := x.Name
 		if name == "" {

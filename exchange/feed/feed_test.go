@@ -146,3 +146,27 @@ func TestFeedsHoldNothingForeign(t *testing.T) {
 		}
 	}
 }
+
+// TestFeedsAreNotOfTheFuture: of a question whose clock was wrong the time at which it
+// was received is in the feed, and of one whose time nobody knows none after it came.
+func TestFeedsAreNotOfTheFuture(t *testing.T) {
+	const received = monday - 3_600_000
+	const ahead = monday + 1<<42 // 139 years
+	e := qa.Event{Title: "Tides", Founder: "f", StartsAtMillis: monday}
+	w := qa.NewWeek(e, []qa.Post{
+		{ID: "q1", By: "a", AtMillis: ahead, ReceivedAtMillis: received, Op: qa.OpID{Counter: 1}, Revisions: []qa.Revision{{Text: "Ahead"}}},
+		{ID: "q2", By: "f", AtMillis: monday + 1000, ReceivedAtMillis: received, Op: qa.OpID{Counter: 2}, Source: "page:1", OnBehalfOf: "Tino", Revisions: []qa.Revision{{Text: "Made up"}}},
+	}, nil)
+	f := OfWeek(exchange.Publish(w), id, page)
+	if len(f.Entries) != 2 {
+		t.Fatalf("%+v", f.Entries)
+	}
+	for _, x := range f.Entries {
+		if x.UpdatedMillis != received || x.PublishedMillis > received {
+			t.Errorf("%s: published %s, updated %s", x.Title, rfc3339(x.PublishedMillis), rfc3339(x.UpdatedMillis))
+		}
+	}
+	if f.updated() != received {
+		t.Errorf("the feed is of %s", rfc3339(f.updated()))
+	}
+}

@@ -53,7 +53,9 @@ type Alarm struct {
 // Readers returns what a week is in a reader's calendar: its days, with a reminder on
 // the first morning, and the choosing of winners where its time is set. id names the
 // week for ever (its event ID), url is where it is read.
-func Readers(e *qa.Event, id, url string) []Entry {
+func Readers(event *qa.Event, id, url string) []Entry {
+	consistent := event.Consistent()
+	e := &consistent
 	days, ok := weekDays(e)
 	if !ok {
 		return nil
@@ -67,7 +69,9 @@ func Readers(e *qa.Event, id, url string) []Entry {
 
 // Authors returns what a week is in an author's calendar: its days, when the first
 // and the last answers are due, and when to choose winners.
-func Authors(e *qa.Event, id, url string) []Entry {
+func Authors(event *qa.Event, id, url string) []Entry {
+	consistent := event.Consistent()
+	e := &consistent
 	days, ok := weekDays(e)
 	if !ok {
 		return nil
@@ -88,11 +92,11 @@ func Authors(e *qa.Event, id, url string) []Entry {
 }
 
 func weekDays(e *qa.Event) (Entry, bool) {
-	if e.StartsAtMillis == 0 || e.EndsAtMillis < e.StartsAtMillis {
+	if e.StartsAtMillis == 0 {
 		return Entry{}, false
 	}
-	zone := Zone(e)
-	return Entry{Start: time.UnixMilli(e.StartsAtMillis).In(zone), End: time.UnixMilli(e.EndsAtMillis).In(zone), Days: true}, true
+	zone := e.Location()
+	return Entry{Start: time.UnixMilli(e.StartsAtMillis).In(zone), End: time.UnixMilli(max(e.StartsAtMillis, e.EndsAtMillis)).In(zone), Days: true}, true
 }
 
 func moments(e *qa.Event, id, whose, url string) []Entry {
@@ -116,18 +120,6 @@ func about(e *qa.Event, what, url string) string {
 		s += "\n" + url
 	}
 	return s
-}
-
-// Zone returns the event's time zone, UTC where it has none that is known here.
-func Zone(e *qa.Event) *time.Location {
-	if e.Zone == "" || e.Zone == "Local" {
-		return time.UTC
-	}
-	zone, err := time.LoadLocation(e.Zone)
-	if err != nil {
-		return time.UTC
-	}
-	return zone
 }
 
 // Update writes a calendar. previous is what Update wrote into the same place before,

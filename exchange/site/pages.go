@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"flyleaf/exchange"
-	"flyleaf/exchange/ics"
 	"flyleaf/exchange/markdown"
 	"flyleaf/qa"
 )
@@ -297,7 +296,7 @@ func (b *builder) indexPage() error {
 		}
 		name := "Without a date"
 		if at := cmp.Or(e.StartsAtMillis, e.EndsAtMillis); at != 0 {
-			t := time.UnixMilli(at).In(ics.Zone(e))
+			t := time.UnixMilli(at).In(e.Location())
 			x.Short, name = t.Format("Jan 2"), t.Format("2006")
 		}
 		if len(body.Spines) < spines {

@@ -62,7 +62,7 @@ func terms(s string, yield func(string)) {
 	for _, r := range norm.NFKD.String(s) {
 		switch r = unicode.ToLower(r); {
 		case unicode.Is(unicode.M, r):
-		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai):
+		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan):
 			flush()
 			yield(string(r))
 		case unicode.IsLetter(r) || unicode.IsNumber(r):

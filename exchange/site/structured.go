@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"flyleaf/exchange"
-	"flyleaf/exchange/ics"
 	"flyleaf/exchange/markdown"
 )
 
@@ -94,7 +93,7 @@ func (b *builder) structured(w *week, p part) (template.JS, error) {
 	}
 	graph := []any{}
 	if w.event.StartsAtMillis != 0 {
-		zone := ics.Zone(w.event)
+		zone := w.event.Location()
 		e := ldEvent{
 			Type: "Event", Name: "Book of the week: " + w.event.Title, URL: page, About: book, IsFree: true,
 			Start: time.UnixMilli(w.event.StartsAtMillis).In(zone).Format(time.DateOnly),
@@ -177,6 +176,9 @@ func (b *builder) sitemap() {
 	newest := ""
 	for _, w := range b.weeks {
 		at := w.event.StartsAtMillis
+		if at > b.Now.UnixMilli() {
+			at = 0 // nothing has changed then yet
+		}
 		for i := range w.Published.Threads {
 			t := &w.Published.Threads[i]
 			at = max(at, t.AtMillis)

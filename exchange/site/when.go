@@ -5,7 +5,6 @@ import (
 	"time"
 	_ "time/tzdata" // zones by name must be known where the system has no list of them
 
-	"flyleaf/exchange/ics"
 	"flyleaf/qa"
 )
 
@@ -14,7 +13,7 @@ func days(e *qa.Event) string {
 	if e.StartsAtMillis == 0 {
 		return ""
 	}
-	zone := ics.Zone(e)
+	zone := e.Location()
 	from := time.UnixMilli(e.StartsAtMillis).In(zone)
 	if e.EndsAtMillis <= e.StartsAtMillis {
 		return from.Format("2 January 2006")
@@ -40,7 +39,7 @@ func written(e *qa.Event, ms int64) moment {
 	if ms == 0 {
 		return moment{}
 	}
-	t := time.UnixMilli(ms).In(ics.Zone(e))
+	t := time.UnixMilli(ms).In(e.Location())
 	layout := "2 Jan 2006, 15:04"
 	if e.StartsAtMillis != 0 && ms >= e.StartsAtMillis && ms <= e.EndsAtMillis {
 		layout = "Mon 2 Jan, 15:04"
@@ -53,7 +52,7 @@ func day(e *qa.Event, ms int64) string {
 	if ms == 0 {
 		return ""
 	}
-	t := time.UnixMilli(ms).In(ics.Zone(e))
+	t := time.UnixMilli(ms).In(e.Location())
 	if e.StartsAtMillis != 0 && ms >= e.StartsAtMillis && ms <= e.EndsAtMillis {
 		return t.Format("Monday")
 	}

@@ -168,7 +168,7 @@ func (s *Store) People(ctx context.Context, event qa.EventID) (people []qa.Perso
 }
 
 // Search implements storage.Views. Best is what holds the words most often for
-// its length; accents count, unlike in SQLite.
+// its length.
 func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limit int) (ids []qa.PostID, err error) {
 	found, err := s.find(ctx, query, limit, func(id qa.EventID) bool { return id == event })
 	for _, f := range found {
@@ -183,9 +183,9 @@ func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]stora
 }
 
 func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.EventID) bool) (found []storage.Found, err error) {
-	words := storage.QueryWords(query)
+	terms := storage.Terms(query)
 	err = s.read(ctx, func() error {
-		if len(words) == 0 || limit <= 0 {
+		if len(terms) == 0 || limit <= 0 {
 			return nil
 		}
 		type hit struct {
@@ -198,7 +198,7 @@ func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.Ev
 				continue
 			}
 			for id, p := range d.views.posts {
-				if score := p.score(words); score > 0 {
+				if score := p.score(terms); score > 0 {
 					hits = append(hits, hit{storage.Found{Event: event, Post: id}, score})
 				}
 			}
@@ -214,14 +214,16 @@ func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.Ev
 	return found, err
 }
 
-// score is 0 when a word is missing.
-func (p *post) score(words []string) float64 {
+// score is 0 when a term is missing.
+func (p *post) score(terms []storage.Term) float64 {
 	total := 0
-	for _, w := range words {
+	for _, term := range terms {
 		n := 0
-		for _, have := range p.words {
-			if strings.HasPrefix(have, w) {
-				n++
+		for at := range p.words {
+			for _, phrase := range term {
+				if begins(p.words[at:], phrase) {
+					n++
+				}
 			}
 		}
 		if n == 0 {
@@ -230,6 +232,12 @@ func (p *post) score(words []string) float64 {
 		total += n
 	}
 	return float64(total) / float64(len(p.words))
+}
+
+// begins reports whether words begin with a phrase, whose last word may be cut off.
+func begins(words []string, phrase storage.Phrase) bool {
+	last := len(phrase) - 1
+	return len(words) > last && slices.Equal(words[:last], phrase[:last]) && strings.HasPrefix(words[last], phrase[last])
 }
 
 // ReplaceViews implements storage.Views.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -427,7 +428,7 @@ func TestMigrateFromVersion1(t *testing.T) {
 	// The header says so at once, not only the log: that is what an older program reads.
 	b, err := os.ReadFile(path)
 	must(t, err)
-	if b[63] != schemaVersion {
+	if uint32(b[63]) != schemaVersion {
 		t.Errorf("header says version %d", b[63])
 	}
 	must(t, s.Close())
@@ -457,11 +458,25 @@ func TestFailedMigrationLeavesNothing(t *testing.T) {
 	must(t, migrateTo(t.Context(), db, 2))
 }
 
-// TestMigrationsAreNumbered: schemaVersion is the newest file's number.
-func TestMigrationsAreNumbered(t *testing.T) {
+// TestEveryMigrationIsRun: no file of the directory is left out of the list, and each
+// carries the number of the version that it makes.
+func TestEveryMigrationIsRun(t *testing.T) {
 	files, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	must(t, err)
-	if len(files) != schemaVersion {
-		t.Errorf("%d files, schemaVersion %d", len(files), schemaVersion)
+	for i, name := range files {
+		db, err := sql.Open("sqlite", dsn(filepath.Join(t.TempDir(), "m.db"), Options{}))
+		must(t, err)
+		db.SetMaxOpenConns(1)
+		var number uint32
+		if _, err := fmt.Sscanf(filepath.Base(name), "%05d_", &number); err != nil || number != uint32(i+1) {
+			t.Errorf("%s is the %d. file", name, i+1)
+		}
+		must(t, migrateTo(t.Context(), db, number))
+		statements, err := migrationFiles.ReadFile(name)
+		must(t, err)
+		if _, err := db.Exec(string(statements)); err == nil || !strings.Contains(err.Error(), "already exists") {
+			t.Errorf("after the migration to version %d, %s can still be run: %v", number, name, err)
+		}
+		must(t, db.Close())
 	}
 }

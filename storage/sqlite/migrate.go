@@ -17,12 +17,32 @@ import (
 // applicationID marks our files: "Flyl".
 const applicationID = 0x466c796c
 
-// schemaVersion is the number of the newest file in migrations. Migrations only
-// go up: an older program explains that the file is newer instead of undoing it.
-const schemaVersion = 2
-
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
+
+// migrations make version 1 of the schema, version 2 and so on. They only go up: an
+// older program explains that the file is newer instead of undoing it. An index of
+// search whose words were cut in another way finds nothing: when storage.Words
+// changes, another reindex is added here.
+var migrations = []func(context.Context, *sql.Tx) error{
+	run("migrations/00001_ledger.sql"),
+	run("migrations/00002_views.sql"),
+	reindex,
+}
+
+// schemaVersion is the newest version of the schema.
+var schemaVersion = uint32(len(migrations))
+
+// run returns a migration that is a file of SQL.
+func run(name string) func(context.Context, *sql.Tx) error {
+	return func(ctx context.Context, tx *sql.Tx) error {
+		statements, err := migrationFiles.ReadFile(name)
+		if err == nil {
+			_, err = tx.ExecContext(ctx, string(statements))
+		}
+		return err
+	}
+}
 
 // inspect reads the file's header, without SQLite, and decides whether it is
 // ours to open. A file that is absent or empty is. SQLite's header, big endian:
@@ -129,25 +149,19 @@ func migrate(ctx context.Context, db *sql.DB) error {
 // migrateTo applies the migrations up to a version, each in a transaction with
 // the version it makes. The version is SQLite's own user_version, which any
 // program can read from the file's header.
-func migrateTo(ctx context.Context, db *sql.DB, version int) error {
-	var have int
+func migrateTo(ctx context.Context, db *sql.DB, version uint32) error {
+	var have uint32
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
 		return err
 	}
-	files, err := fs.Glob(migrationFiles, "migrations/*.sql") // sorted, numbered from 1
-	if err != nil {
-		return err
-	}
 	for ; have < version; have++ {
-		statements, err := migrationFiles.ReadFile(files[have])
-		if err != nil {
-			return err
-		}
 		tx, err := db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, fmt.Sprintf("%s;\nPRAGMA user_version = %d", statements, have+1))
+		if err = migrations[have](ctx, tx); err == nil {
+			_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", have+1))
+		}
 		if err != nil {
 			return errors.Join(fmt.Errorf("migration to version %d: %w", have+1, err), tx.Rollback())
 		}

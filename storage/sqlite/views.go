@@ -47,7 +47,7 @@ func encodeViews(u storage.ViewUpdate) (v viewRows, err error) {
 		p.Reactions = nil
 		row := postRow{
 			id: p.ID, parent: p.Parent, at: p.AtMillis,
-			words: strings.Join(storage.Words(storage.SearchText(&p)), " "),
+			words: searchWords(&p),
 		}
 		if row.json, err = json.Marshal(&p); err != nil {
 			return v, fmt.Errorf("storage: post %s: %w", p.ID, err)
@@ -256,7 +256,7 @@ func (s *Store) People(ctx context.Context, event qa.EventID) (people []qa.Perso
 	return people, err
 }
 
-// Search implements storage.Views. Accents do not count.
+// Search implements storage.Views.
 func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limit int) (ids []qa.PostID, err error) {
 	found, err := s.find(ctx, query, limit, "AND d.event = ?", string(event))
 	for _, f := range found {
@@ -265,18 +265,22 @@ func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limi
 	return ids, err
 }
 
-// SearchAll implements storage.Views. Accents do not count.
+// SearchAll implements storage.Views.
 func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]storage.Found, error) {
 	return s.find(ctx, query, limit, "")
 }
 
 // find searches the documents that the condition leaves.
 func (s *Store) find(ctx context.Context, query string, limit int, condition string, args ...any) (found []storage.Found, err error) {
-	words := storage.QueryWords(query)
 	// Words are letters, digits and marks, so the quotes cannot be ended from
 	// within, and inside them AND, OR, NOT, NEAR and * are words like others.
-	for i, w := range words {
-		words[i] = `"` + w + `"*`
+	var words []string
+	for _, term := range storage.Terms(query) {
+		phrases := make([]string, len(term))
+		for i, phrase := range term {
+			phrases[i] = `"` + strings.Join(phrase, " ") + `"*`
+		}
+		words = append(words, "("+strings.Join(phrases, " OR ")+")")
 	}
 	args = append(append([]any{strings.Join(words, " AND ")}, args...), limit)
 	err = s.view(ctx, func(t *tx) error {

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"flyleaf/qa"
+)
+
+// TestAHomeThatIsNone puts no data anywhere, and the error says what to do.
+func TestAHomeThatIsNone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("FLYLEAF_DATA", "")
+	for _, c := range []struct{ home, data, want string }{
+		{"", "", "HOME is not set"},
+		{"rel", "", `HOME is "rel"`},
+		{"", "rel", "HOME is not set"}, // a relative XDG_DATA_HOME is none
+		{file, "", "is a file"},
+		{t.TempDir(), file, "is a file"},
+	} {
+		t.Setenv("HOME", c.home)
+		t.Setenv("XDG_DATA_HOME", c.data)
+		_, err := (&app{}).home(t.Context())
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "--data") {
+			t.Errorf("HOME=%q XDG_DATA_HOME=%q: %v", c.home, c.data, err)
+		}
+	}
+	dir := t.TempDir()
+	t.Setenv("HOME", "")
+	t.Setenv("XDG_DATA_HOME", dir)
+	if h, err := (&app{}).home(t.Context()); err != nil || h.dir != filepath.Join(dir, "flyleaf") {
+		t.Errorf("%s, %v", h.dir, err)
+	}
+}
+
+// TestADataDirectoryThatCannotBeWritten is read from a copy, which goes when it has been,
+// with its log; what would write is refused, and says why.
+func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
+	h, err := openHome(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := (&app{}).log()
+	b, err := connect(t.Context(), h, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv, err := b.Found(t.Context(), qa.Event{Title: "On a CD"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Do(t.Context(), inv.Event, qa.Act{Kind: qa.ActPost, Text: "Can it be read?", AtMillis: nowMillis()}); err != nil {
+		t.Fatal(err)
+	}
+	// As a crash leaves it: the words are in the log alone.
+	r, err := openReadOnly(t.Context(), h, syscall.EROFS, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	week, err := r.Week(t.Context(), inv.Event)
+	if err != nil || len(week.Threads) != 1 || week.Threads[0].Question.Text() != "Can it be read?" {
+		t.Errorf("%+v, %v", week.Threads, err)
+	}
+	if found, err := r.Search(t.Context(), inv.Event, "read", 9); err != nil || len(found) != 1 {
+		t.Errorf("found %v, %v", found, err)
+	}
+	if r.node.Identity() != b.(*local).node.Identity() {
+		t.Error("it is read as somebody else")
+	}
+	for what, err := range map[string]error{
+		"ask": func() error {
+			_, err := r.Do(t.Context(), inv.Event, qa.Act{Kind: qa.ActPost, Text: "no", AtMillis: nowMillis()})
+			return err
+		}(),
+		"new":  func() error { _, err := r.Found(t.Context(), qa.Event{Title: "no"}, ""); return err }(),
+		"join": r.Join(t.Context(), qa.Invitation{Event: qa.MakeEventID([16]byte{1})}),
+		"name": r.SetName(t.Context(), "No"),
+	} {
+		if !errors.Is(err, errReadOnly) || !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), h.dir) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	copied := r.copied
+	if _, err := os.Stat(filepath.Join(copied, keyFile)); err == nil {
+		t.Error("the key was copied")
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(copied); err == nil {
+		t.Error("the copy is left")
+	}
+}

@@ -1,0 +1,263 @@
+package qa
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/text/language"
+)
+
+// The times of an event lie between these moments, in ms since 1970: the years 1900
+// to 2199. What lies outside is a slip of the pen, and no calendar format writes a
+// year of five digits.
+var (
+	firstTime = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	lastTime  = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() - 1
+)
+
+// MaxPrizes is how many copies an event may offer.
+const MaxPrizes = 10_000
+
+// maxContradictions is how many are named: every field can have one.
+const maxContradictions = 16
+
+// Contradiction is a field of an event that cannot be meant as it is: it contradicts
+// another one, or names something that does not exist.
+type Contradiction struct {
+	Field string // key in `event`, or "relays"
+	Words string // a clause for people: "the week ends on …, before it begins on …"
+}
+
+// timeWords name the times of an event in a sentence.
+var timeWords = map[string]string{
+	"startsAt": "the week begins", "endsAt": "the week ends", "answersFrom": "the authors begin to answer",
+	"answersUntil": "the last answers are due", "winnersAt": "the authors choose",
+}
+
+// inRange returns a time of an event, 0 when it is outside of all calendars.
+func inRange(ms int64) int64 {
+	if ms < firstTime || ms > lastTime {
+		return 0
+	}
+	return ms
+}
+
+// Contradictions returns what in the event cannot be meant, nil for nothing. It is
+// the one check of an event's fields against each other: of a new week, a change, an
+// import. Events of earlier versions, and of programs that do not check, can have
+// some; see Consistent.
+func (e *Event) Contradictions() []Contradiction {
+	var out []Contradiction
+	add := func(field, format string, args ...any) {
+		if len(out) < maxContradictions {
+			out = append(out, Contradiction{field, fmt.Sprintf(format, args...)})
+		}
+	}
+	at := func(ms int64) string { return time.UnixMilli(ms).In(e.Location()).Format("2 January 2006, 15:04") }
+	times := e.Times()
+	for _, key := range []string{"startsAt", "endsAt", "answersFrom", "answersUntil", "winnersAt"} {
+		if ms := *times[key]; ms != 0 && inRange(ms) == 0 {
+			add(key, "%s in a year that no calendar of ours has; years go from 1900 to 2199", timeWords[key])
+		}
+	}
+	start, end := inRange(e.StartsAtMillis), inRange(e.EndsAtMillis)
+	from, until, winners := inRange(e.AnswersFromMillis), inRange(e.AnswersUntilMillis), inRange(e.WinnersAtMillis)
+	if start != 0 && end != 0 && end < start {
+		add("endsAt", "the week ends on %s, before it begins on %s", at(end), at(start))
+	}
+	if from != 0 && until != 0 && until < from {
+		add("answersUntil", "the last answers are due on %s, before the authors begin to answer on %s", at(until), at(from))
+	}
+	if start != 0 && until != 0 && until < start {
+		add("answersUntil", "the last answers are due on %s, before the week begins on %s", at(until), at(start))
+	}
+	if start != 0 && winners != 0 && winners < start {
+		add("winnersAt", "the authors choose on %s, before the week begins on %s", at(winners), at(start))
+	}
+	if e.Zone != "" {
+		if _, err := LoadZone(e.Zone); err != nil {
+			add("zone", "%v", err)
+		}
+	}
+	if e.Language != "" {
+		if _, err := language.Parse(e.Language); err != nil {
+			add("language", "there is no language %.40q; it is written as a tag, such as en or pt-BR", e.Language)
+		}
+	}
+	if e.Prizes > MaxPrizes {
+		add("prizes", "%d copies to win, at most %d can be", e.Prizes, MaxPrizes)
+	}
+	if e.MovedTo != "" && e.MovedTo == e.ID {
+		add("movedTo", "the event has moved to itself")
+	}
+	for i, r := range e.Relays {
+		if r != "" && slices.ContainsFunc(e.Relays[:i], func(s string) bool { return SameRelay(r, s) }) {
+			add("relays", "the relay %.80s is named twice", r)
+		}
+	}
+	return out
+}
+
+// SameRelay reports whether two addresses name one relay: scheme and host have no
+// case, the port may be left out where it is the usual one, and so may a last slash.
+func SameRelay(a, b string) bool { return plainRelay(a) == plainRelay(b) }
+
+func plainRelay(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return s
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"ws": "80", "wss": "443"}[u.Scheme]
+	}
+	return u.Scheme + "://" + strings.TrimSuffix(strings.ToLower(u.Hostname()), ".") + ":" + port + strings.TrimSuffix(u.EscapedPath(), "/")
+}
+
+// CheckNew checks that the fields of an event do not contradict each other, except as
+// they did in before, the event until now: what an earlier version let through is no
+// reason to refuse a change of something else. A *FieldError is returned.
+func (e *Event) CheckNew(before *Event) error {
+	var old []Contradiction
+	if before != nil {
+		old = before.Contradictions()
+	}
+	for _, c := range e.Contradictions() {
+		if !slices.Contains(old, c) {
+			name := "event/" + c.Field
+			if c.Field == "relays" {
+				name = c.Field
+			}
+			return bad(name, "%s", c.Words)
+		}
+	}
+	return nil
+}
+
+// With returns the event as an act of kind ActEvent makes it. Fields of a wrong type
+// are passed over; Act.Validate refuses them.
+func (e Event) With(a *Act) Event {
+	for key, v := range a.Fields {
+		switch v := v.(type) {
+		case int64:
+			if t := e.Times()[key]; t != nil {
+				*t = v
+			}
+		case uint64:
+			if key == "prizes" {
+				e.Prizes = v
+			}
+		case string:
+			switch key {
+			case "zone":
+				e.Zone = v
+			case "language":
+				e.Language = v
+			case "movedTo":
+				e.MovedTo = EventID(v)
+			}
+		}
+	}
+	if a.Links != nil {
+		e.Links = a.Links
+	}
+	if len(a.Relays) > 0 {
+		e.Relays = a.Relays
+	}
+	return e
+}
+
+// Consistent returns the event without what contradicts something: of two fields that
+// do not go together the later one goes, so that a week that ends before it begins is
+// shown from its first day on. Calendars and exports are made from it.
+func (e Event) Consistent() Event {
+	e = e.dated()
+	if _, err := LoadZone(e.Zone); err != nil {
+		e.Zone = ""
+	}
+	if _, err := language.Parse(e.Language); err != nil {
+		e.Language = ""
+	}
+	e.Prizes = min(e.Prizes, MaxPrizes)
+	if e.MovedTo == e.ID {
+		e.MovedTo = ""
+	}
+	var relays []string
+	for _, r := range e.Relays {
+		if !slices.ContainsFunc(relays, func(s string) bool { return SameRelay(r, s) }) {
+			relays = append(relays, r)
+		}
+	}
+	e.Relays = relays
+	return e
+}
+
+// dated is Consistent for the times alone.
+func (e Event) dated() Event {
+	e.StartsAtMillis, e.EndsAtMillis = inRange(e.StartsAtMillis), inRange(e.EndsAtMillis)
+	e.AnswersFromMillis, e.AnswersUntilMillis = inRange(e.AnswersFromMillis), inRange(e.AnswersUntilMillis)
+	e.WinnersAtMillis = inRange(e.WinnersAtMillis)
+	if e.EndsAtMillis < e.StartsAtMillis {
+		e.EndsAtMillis = 0
+	}
+	if e.AnswersUntilMillis < max(e.StartsAtMillis, e.AnswersFromMillis) {
+		e.AnswersUntilMillis = 0
+	}
+	if e.WinnersAtMillis < e.StartsAtMillis {
+		e.WinnersAtMillis = 0
+	}
+	return e
+}
+
+// LoadZone returns the time zone of an IANA name. The error says what is wrong in
+// words.
+func LoadZone(name string) (*time.Location, error) {
+	if zone, ok := zones.Load(name); ok {
+		return zone.(*time.Location), nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		return nil, fmt.Errorf("there is no time zone %.60q; it is written like Europe/Lisbon", name)
+	}
+	zones.Store(name, zone)
+	return zone, nil
+}
+
+// zones are those that were loaded: each is read from a file, and lists of many weeks
+// ask for them again and again. There are some 600 names.
+var zones sync.Map
+
+// Location returns the event's time zone, UTC where it has none that is known here.
+func (e *Event) Location() *time.Location {
+	if zone, err := LoadZone(e.Zone); err == nil {
+		return zone
+	}
+	return time.UTC
+}
+
+// WallClock is how a person types a time: as the clock on the wall shows it.
+const WallClock = "2006-01-02T15:04"
+
+// ParseWallClock reads a time as the clock of a zone shows it. An hour that comes twice
+// is the first. The error says in words what is wrong: no such day, or an hour that
+// clocks skip when they go forward.
+func ParseWallClock(typed string, zone *time.Location) (ms int64, err error) {
+	t, err := time.ParseInLocation(WallClock, typed, zone)
+	if err != nil {
+		return 0, fmt.Errorf("%.40q is no time; it is written like 2026-11-30T09:00", typed)
+	}
+	if t.Format(WallClock) != typed {
+		return 0, fmt.Errorf("there is no %.40s in %s: clocks go forward then", typed, zone)
+	}
+	for _, back := range []time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour} { // by as much clocks are set back
+		if first := t.Add(-back); first.Format(WallClock) == typed {
+			t = first
+			break
+		}
+	}
+	return t.UnixMilli(), nil
+}

@@ -1,0 +1,289 @@
+package qa
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/mr-tron/base58"
+)
+
+// maxPasted bounds the text in which an invitation is looked for, in bytes: a long
+// mail has less.
+const maxPasted = 64 << 10
+
+var (
+	// schemes begin an invitation. A URL scheme has no case, and some programs write
+	// slashes after it because they only know addresses of web pages.
+	schemes = regexp.MustCompile(`(?i)(?:flyleaf|automerge)\s*:(?://+)?`)
+	// escapedScheme is a scheme inside the address of a web page.
+	escapedScheme = regexp.MustCompile(`(?i)(?:flyleaf|automerge)%(?:25)*3a`)
+	escaped       = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
+	// relayStart is as much of an address as can only be a relay's. Brackets stand in
+	// it around an IPv6 address, and nowhere else.
+	relayStart = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:/*(?:\[[0-9a-fA-F:.%]*\])?[^\s#<>"'()\[\]{}|\\^` + "`" + `«»“”„‘’‹›，。、；！？）】」]*`)
+	// lineBreak is what stands between the halves of a line that a mail program broke:
+	// the soft break of quoted-printable, and the marks of a quoted mail.
+	lineBreak = regexp.MustCompile(`^=?[ \t]*\r?\n[> \t|]*`)
+	// lineRest is the end of a broken address, which is no word of a sentence.
+	lineRest = regexp.MustCompile(`^[a-z0-9:/.-]*[0-9:/.][a-z0-9:/.-]*(?:#|\s*$)`)
+)
+
+// trailing is punctuation that belongs to the sentence and not to the address before it.
+const trailing = ".,;:!?*_~&…"
+
+// ParseInvitation finds the invitation in a text that a person pasted: as String
+// writes it, in a sentence, in brackets or quotes, broken over lines, with invisible
+// characters, in the address of a web page; also "automerge:<event ID>" and a bare
+// event ID. The checksums of ID and secret are checked.
+//
+// ErrBadInvitation is returned when there is none, with what is wrong in words, and
+// ErrManyInvitations when there are several that differ. No error repeats a secret.
+func ParseInvitation(text string) (Invitation, error) {
+	if len(text) > maxPasted {
+		return Invitation{}, fmt.Errorf("%w: the text has %d bytes, at most %d are looked through; paste the invitation alone", ErrBadInvitation, len(text), maxPasted)
+	}
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.Is(unicode.Cf, r): // nobody sees these, and copying picks them up
+			return -1
+		case r == '：':
+			return ':'
+		case r == '＠':
+			return '@'
+		case r != '\n' && r != '\r' && unicode.IsSpace(r):
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	if escapedScheme.MatchString(text) {
+		text = unescape(text)
+	}
+	var found []Invitation
+	var wrong error
+	add := func(i Invitation, err error) {
+		switch {
+		case err != nil && wrong == nil:
+			wrong = err
+		case err == nil && !slices.ContainsFunc(found, i.equal):
+			found = append(found, i)
+		}
+	}
+	starts := schemes.FindAllStringIndex(text, -1)
+	for n, at := range starts {
+		rest := text[at[1]:]
+		if n+1 < len(starts) {
+			rest = text[at[1]:starts[n+1][0]]
+		}
+		add(readInvitation(rest))
+	}
+	if len(starts) == 0 {
+		if found, wrong = bareInvitations(text); len(found) == 0 && wrong == nil {
+			wrong = fmt.Errorf("%w: nothing in this text begins with flyleaf: and none of its words is an event ID", ErrBadInvitation)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) == 0:
+		return Invitation{}, wrong
+	}
+	var list strings.Builder
+	for _, i := range found[:min(len(found), MaxLinks)] {
+		list.WriteString("\n  " + i.Public().String())
+		if len(i.Secret) > 0 {
+			list.WriteString("  (to a role)")
+		}
+	}
+	return Invitation{}, fmt.Errorf("%w; nothing was joined. Paste the one you want:%s", ErrManyInvitations, list.String())
+}
+
+func (i Invitation) equal(j Invitation) bool {
+	return i.Event == j.Event && i.Relay == j.Relay && bytes.Equal(i.Secret, j.Secret)
+}
+
+// unescape undoes percent-encoding, twice where an address stood in another one.
+// What is no encoding stays.
+func unescape(s string) string {
+	for range 3 {
+		s = escaped.ReplaceAllStringFunc(s, func(x string) string {
+			plain, _ := url.PathUnescape(x)
+			return plain
+		})
+		if !escapedScheme.MatchString(s) {
+			break
+		}
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// bareInvitations finds event IDs without a scheme: whole words, as nothing else says
+// that they are meant.
+func bareInvitations(text string) (found []Invitation, wrong error) {
+	words := strings.Fields(text)
+	for _, word := range words {
+		word = strings.TrimLeft(word, `<>"'([{|«“„‘‹`+"`*_")
+		i, err := readInvitation(word)
+		if err == nil {
+			if !slices.ContainsFunc(found, i.equal) {
+				found = append(found, i)
+			}
+		} else if id, _, ok := readID(word); wrong == nil && (ok || len(words) == 1 && len(id) >= eventIDBytes) {
+			wrong = err
+		}
+	}
+	return found, wrong
+}
+
+// isBase58 reports whether IDs and secrets are written with c: digits and letters
+// without 0, O, I and l.
+func isBase58(c byte) bool {
+	return c >= '1' && c <= '9' || c >= 'A' && c <= 'Z' && c != 'I' && c != 'O' || c >= 'a' && c <= 'z' && c != 'l'
+}
+
+// gather collects characters of base58 over line breaks until done says that they are
+// whole, at most limit. It returns them and what follows.
+func gather(s string, limit int, done func(string) bool) (word, rest string, ok bool) {
+	for len(word) < limit && s != "" {
+		if at := lineBreak.FindString(s); at != "" && word != "" {
+			if next := s[len(at):]; next != "" && isBase58(next[0]) {
+				s = next
+				continue
+			}
+			break
+		}
+		if !isBase58(s[0]) {
+			break
+		}
+		word, s = word+s[:1], s[1:]
+		if done(word) {
+			return word, s, true
+		}
+	}
+	return word, s, false
+}
+
+func readID(s string) (id EventID, rest string, ok bool) {
+	word, rest, ok := gather(s, maxEventID, func(w string) bool {
+		_, err := ParseEventID(w)
+		return err == nil
+	})
+	return EventID(word), rest, ok
+}
+
+// readInvitation reads what follows the scheme.
+func readInvitation(s string) (Invitation, error) {
+	s = strings.TrimLeft(s, " \t\r\n")
+	id, rest, ok := readID(s)
+	if !ok {
+		return Invitation{}, badID(s, string(id), rest)
+	}
+	i := Invitation{Event: id}
+	if after := skipBreak(rest, "@"); strings.HasPrefix(after, "@") {
+		relay, after, err := readRelay(skipBreak(after[1:], ""))
+		if err != nil {
+			return Invitation{}, err
+		}
+		i.Relay, rest = relay, after
+	}
+	if after := skipBreak(rest, "#"); strings.HasPrefix(after, "#") {
+		secret, after, err := readSecret(skipBreak(after[1:], ""))
+		if err != nil {
+			return Invitation{}, err
+		}
+		i.Secret, rest = secret, after
+	}
+	r, size := utf8.DecodeRuneInString(rest)
+	next, _ := utf8.DecodeRuneInString(rest[size:])
+	if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("@#%?=/", r) && (unicode.IsLetter(next) || unicode.IsDigit(next)) {
+		return Invitation{}, fmt.Errorf("%w: something follows it that is no part of it; put a space behind the invitation, or copy it again", ErrBadInvitation)
+	}
+	return i, nil
+}
+
+// skipBreak skips a line break, if what was expected follows it; with "" at any.
+func skipBreak(s, want string) string {
+	if at := lineBreak.FindString(s); at != "" && strings.HasPrefix(s[len(at):], want) {
+		return s[len(at):]
+	}
+	return s
+}
+
+// readRelay reads the address behind the @, of which the punctuation of a sentence is
+// no part.
+func readRelay(s string) (relay, rest string, err error) {
+	relay = relayStart.FindString(s)
+	rest = s[len(relay):]
+	// An address does not say where it ends. It goes on in the next line when a secret
+	// does, or when that line could be nothing else.
+	for at := lineBreak.FindString(rest); at != ""; at = lineBreak.FindString(rest) {
+		next := rest[len(at):]
+		if !lineRest.MatchString(next) && !strings.HasSuffix(relay, "/") && !strings.HasSuffix(relay, ":") {
+			break
+		}
+		more := relayStart.FindString("x:" + next)[2:]
+		if more == "" {
+			break
+		}
+		relay, rest = relay+more, next[len(more):]
+	}
+	if trimmed := strings.TrimRight(relay, trailing); !strings.HasPrefix(rest, "#") {
+		relay, rest = trimmed, relay[len(trimmed):]+rest
+	}
+	if relay == "" {
+		return "", "", fmt.Errorf("%w: it ends after the @, where the relay's address should follow; was it cut off?", ErrBadInvitation)
+	}
+	if err := CheckRelay(relay); err != nil {
+		return "", "", fmt.Errorf("%w: %w", ErrBadInvitation, err)
+	}
+	return relay, rest, nil
+}
+
+func badID(s, word, rest string) error {
+	r, _ := utf8.DecodeRuneInString(rest)
+	switch {
+	case strings.TrimSpace(s) == "":
+		return fmt.Errorf("%w: nothing follows the flyleaf: in it; was it cut off?", ErrBadInvitation)
+	case word == "":
+		return fmt.Errorf("%w: what follows the flyleaf: is no event ID", ErrBadInvitation)
+	case len(word) < maxEventID && strings.ContainsRune("0OIl", r) && r != utf8.RuneError:
+		return fmt.Errorf("%w: its event ID has the character %q, which no ID has; copy it again instead of typing it", ErrBadInvitation, r)
+	case len(word) < maxEventID-2:
+		return fmt.Errorf("%w: its event ID ends after %d characters and has %d; was it cut off?", ErrBadInvitation, len(word), maxEventID)
+	case len(word) == maxEventID && isBase58Next(rest):
+		return fmt.Errorf("%w: its event ID is longer than any; was something else copied with it?", ErrBadInvitation)
+	}
+	return fmt.Errorf("%w: a character of its event ID is missing or mistyped, as its checksum says; copy it again", ErrBadInvitation)
+}
+
+func isBase58Next(s string) bool { return s != "" && isBase58(s[0]) }
+
+// maxSecret is how many characters 36 bytes can take.
+const maxSecret = 50
+
+func readSecret(s string) (secret []byte, rest string, err error) {
+	var raw []byte
+	word, rest, ok := gather(s, maxSecret, func(w string) bool {
+		if len(w) < SecretSize+checksumBytes { // a character is less than a byte
+			return false
+		}
+		raw, err = base58.Decode(w)
+		if err != nil || len(raw) != SecretSize+checksumBytes {
+			return false
+		}
+		sum := checksum(raw[:SecretSize])
+		return bytes.Equal(sum[:], raw[SecretSize:])
+	})
+	switch {
+	case ok:
+		return raw[:SecretSize:SecretSize], rest, nil
+	case len(word) < maxSecret-2:
+		return nil, "", fmt.Errorf("%w: what follows the # is not an invitation's secret; was the link cut off?", ErrBadInvitation)
+	}
+	return nil, "", fmt.Errorf("%w: the secret after the # has a wrong checksum, a character may be mistyped or missing", ErrBadInvitation)
+}

@@ -1,0 +1,115 @@
+package qa
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// TestInvitationsAsPeoplePasteThem are found in the text around them.
+func TestInvitationsAsPeoplePasteThem(t *testing.T) {
+	id := MakeEventID([16]byte{1, 2, 3})
+	plain := Invitation{Event: id, Relay: "wss://relay.example.org:3030"}
+	bare := Invitation{Event: id}
+	role := Invitation{Event: id, Relay: "wss://relay.example.org", Secret: bytes.Repeat([]byte{0xa7}, SecretSize)}
+	v6 := Invitation{Event: id, Relay: "ws://[::1]:3030"}
+	p, s, six := plain.String(), role.String(), v6.String()
+	after := strings.TrimPrefix(p, "flyleaf:")
+	escape := strings.NewReplacer(":", "%3A", "/", "%2F", "@", "%40", "#", "%23")
+	for _, c := range []struct {
+		text string
+		want Invitation
+	}{
+		{"Come and join us: " + p + ". It begins on Monday.", plain},
+		{"(" + p + ")", plain},
+		{"<" + p + ">", plain},
+		{"[" + p + "]", plain},
+		{"[join](" + p + ")", plain},
+		{`"` + p + `"`, plain},
+		{"“" + p + "”,", plain},
+		{"«" + s + "»", role},
+		{"`" + s + "`", role},
+		{"**" + p + "**", plain},
+		{"_" + s + "_", role},
+		{p + "!", plain},
+		{p + "?", plain},
+		{"Did you get " + p + "? Tino", plain},
+		{p + "…", plain},
+		{p + "\u200b", plain},
+		{"\ufeff" + p + "\u200d\u2060", plain},
+		{p[:20] + "\u200b" + p[20:], plain},
+		{p[:20] + "\u00ad" + p[20:], plain},
+		{"\u202a" + p + "\u202c", plain},
+		{"\u00a0" + p + "\u00a0", plain},
+		{p[:20] + "\n" + p[20:], plain},
+		{"> " + p[:20] + "\r\n> " + p[20:] + "\r\n> Tino", plain},
+		{p[:20] + "=\r\n" + p[20:], plain}, // quoted-printable
+		{strings.Replace(p, "@", "\n@", 1), plain},
+		{strings.Replace(p, "@", "@\n", 1), plain},
+		{p[:len(p)-7] + "\n" + p[len(p)-7:], plain},
+		{p + "\nTino", plain},
+		{p + "\n\nSee you on Monday.", plain},
+		{s[:len(s)-12] + "\n" + s[len(s)-12:], role},
+		{strings.Replace(s, "#", "\n#", 1), role},
+		{strings.Replace(s, "#", "#\n", 1), role},
+		{s[:45] + "\r\n" + s[45:], role},
+		{"Flyleaf:" + after, plain},
+		{"FLYLEAF:" + after, plain},
+		{"flyleaf: " + after, plain},
+		{"flyleaf:\n" + after, plain},
+		{"flyleaf://" + after, plain},
+		{"flyleaf:///" + after, plain},
+		{"flyleaf：" + after, plain},
+		{"https://club.example/join#" + s, role},
+		{"https://club.example/join?i=" + escape.Replace(s) + "&from=mail", role},
+		{"https://away.example/?to=" + escape.Replace("https://club.example/?i="+escape.Replace(s)), role},
+		{"https://safe.example/?url=https%3A%2F%2Fclub.example%2F%23" + strings.ReplaceAll(escape.Replace(s), "%", "%25"), role},
+		{escape.Replace(p), plain},
+		{`<a href="` + s + `">` + s + `</a>`, role},
+		{p + "\n" + p, plain},
+		{"Its ID is " + string(id) + ".", bare},
+		{"(" + after + ")", plain},
+		{six, v6},
+		{"(" + six + "),", v6},
+		{"Flyleaf: the club's program. The invitation: " + p, plain},
+	} {
+		got, err := ParseInvitation(c.text)
+		if err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%q: %+v, %v", c.text, got, err)
+		}
+	}
+}
+
+// TestWhatIsWrongWithAnInvitation is said in words.
+func TestWhatIsWrongWithAnInvitation(t *testing.T) {
+	id := string(MakeEventID([16]byte{1, 2, 3}))
+	other := Invitation{Event: MakeEventID([16]byte{4}), Relay: "ws://r", Secret: make([]byte, SecretSize)}
+	for text, want := range map[string]string{
+		"See you on Monday.":                      "nothing in this text begins with flyleaf:",
+		"flyleaf:":                                "cut off",
+		"flyleaf:" + id[:15]:                      "ends after 15 characters",
+		"flyleaf:" + id[:9] + "0" + id[10:]:       "the character '0'",
+		"flyleaf:" + id[:len(id)-1] + "x":         "missing or mistyped",
+		"flyleaf:" + id + "xyz":                   "something follows it",
+		"flyleaf:" + strings.Repeat("a", 45):      "longer than any",
+		"flyleaf:" + id + "@":                     "where the relay's address should follow",
+		"flyleaf:" + id + "@https://r":            "is not a ws:// or wss:// address",
+		"flyleaf:" + id + "@wss://r?x=1":          "is not a ws:// or wss:// address",
+		"flyleaf:" + id + "@wss://r#abc":          "cut off",
+		strings.Repeat("word ", 20_000):           "paste the invitation alone",
+		"flyleaf:" + id + "@wss://u:p@host":       "is not a ws:// or wss:// address",
+		"flyleaf:" + id + "@wss://r:99999":        "port",
+		"flyleaf: the program of our club":        "event ID",
+		"flyleaf:" + id + " or " + other.String(): "Paste the one you want:\n  flyleaf:" + id + "\n  " + other.Public().String() + "  (to a role)",
+	} {
+		_, err := ParseInvitation(text)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "#") && !strings.Contains(err.Error(), "the #") {
+			t.Errorf("%.80q: %v, want %q", text, err, want)
+		}
+		if !errors.Is(err, ErrBadInvitation) && !errors.Is(err, ErrManyInvitations) {
+			t.Errorf("%.80q: %v is neither reason", text, err)
+		}
+	}
+}

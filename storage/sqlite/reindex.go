@@ -1,0 +1,58 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// reindexBatch is how many posts are read at a time.
+const reindexBatch = 500
+
+// reindex makes the search index again from the posts, in the migration's transaction.
+func reindex(ctx context.Context, t *sql.Tx) error {
+	last := int64(0)
+	for {
+		ids, words, err := readWords(ctx, t, last)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		for i, id := range ids {
+			if _, err := t.ExecContext(ctx, "INSERT OR REPLACE INTO search (rowid, words) VALUES (?, ?)", id, words[i]); err != nil {
+				return err
+			}
+			last = id
+		}
+	}
+}
+
+// readWords reads the next posts after a row. A row that is damaged has no words; a
+// rebuild of the views mends it.
+func readWords(ctx context.Context, t *sql.Tx, after int64) (ids []int64, words []string, err error) {
+	rows, err := t.QueryContext(ctx, "SELECT id, json FROM posts WHERE id > ? ORDER BY id LIMIT ?", after, reindexBatch)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id int64
+		var b []byte
+		if err := rows.Scan(&id, &b); err != nil {
+			return nil, nil, err
+		}
+		var p qa.Post
+		if decode(b, &p) != nil {
+			p = qa.Post{}
+		}
+		ids, words = append(ids, id), append(words, searchWords(&p))
+	}
+	return ids, words, rows.Err()
+}
+
+// searchWords are a post's words as the index has them.
+func searchWords(p *qa.Post) string {
+	return strings.Join(storage.Words(storage.SearchText(p)), " ")
+}
