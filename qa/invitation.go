@@ -2,6 +2,7 @@ package qa
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"slices"
@@ -31,6 +32,21 @@ type Invitation struct {
 	// bytes; nil for an invitation that anybody may have. Whoever has it can take
 	// the role, once.
 	Secret []byte `json:"secret,omitempty"`
+	// Move: the person has agreed that an event that is followed already moves to Relay.
+	// It is no part of the text.
+	Move bool `json:"move,omitempty"`
+}
+
+// OtherRelayError is returned for an invitation to an event that is followed on another
+// relay: whoever made the link may only want to be the one that it is synced through. The
+// person is asked, and nothing has changed.
+type OtherRelayError struct {
+	Event    EventID
+	From, To string
+}
+
+func (e *OtherRelayError) Error() string {
+	return fmt.Sprintf("you follow this event already, on the relay %s, and this invitation would move it to %s; nothing was changed. From then on that relay sees and carries what you read and write in it: move it only if somebody whom you trust said so", e.From, e.To)
 }
 
 const invitationScheme = "flyleaf:"

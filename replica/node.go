@@ -293,7 +293,9 @@ func (n *Node) follow(ctx context.Context, e *event, relay string) error {
 
 // Join follows an event. It returns as soon as that is noted; the event is
 // fetched in the background, and the role claimed that the invitation is for, if it
-// has a secret. Joining again changes the relay, if the invitation names one.
+// has a secret. Joining again changes the relay, if the invitation names one: one that
+// the event's organisers do not name only with its Move set, else *qa.OtherRelayError is
+// returned and nothing has changed.
 func (n *Node) Join(ctx context.Context, inv qa.Invitation) error {
 	if _, err := qa.ParseEventID(string(inv.Event)); err != nil {
 		return err
@@ -311,6 +313,10 @@ func (n *Node) Join(ctx context.Context, inv qa.Invitation) error {
 	}
 	if e == nil {
 		e = n.newEvent(inv.Event)
+	} else if !inv.Move {
+		if err := n.checkRelay(ctx, inv); err != nil {
+			return err
+		}
 	}
 	if len(inv.Secret) > 0 {
 		key, err := trust.KeyFromSeed(inv.Secret)
@@ -328,6 +334,20 @@ func (n *Node) Join(ctx context.Context, inv qa.Invitation) error {
 		return err
 	}
 	return e.tend(ctx) // it may be here already
+}
+
+// checkRelay returns *qa.OtherRelayError when an invitation would move an event that is
+// followed to a relay that is neither its own nor named by its organisers.
+func (n *Node) checkRelay(ctx context.Context, inv qa.Invitation) error {
+	now, err := n.relayURL(ctx, inv.Event)
+	if err != nil || inv.Relay == "" || now == "" || qa.SameRelay(now, inv.Relay) {
+		return err
+	}
+	e, err := n.read(ctx, inv.Event)
+	if err != nil || slices.ContainsFunc(e.Relays, func(r string) bool { return qa.SameRelay(r, inv.Relay) }) {
+		return err
+	}
+	return &qa.OtherRelayError{Event: inv.Event, From: now, To: inv.Relay}
 }
 
 // broadcast wakes whoever waits for a link's state.

@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -51,6 +52,7 @@ type shelfForms struct {
 	Copies, Club                          string
 	Clubs                                 []choice // that a new week can be listed in
 	NewError, JoinError, NewName, Default string
+	JoinMove                              string // the relay to which the event would move; it is asked for
 }
 
 func (s *server) shelf(w http.ResponseWriter, r *http.Request) {
@@ -251,7 +253,14 @@ func (s *server) join(w http.ResponseWriter, r *http.Request) {
 		s.showShelf(w, r, http.StatusUnprocessableEntity, f)
 		return
 	}
+	inv.Move = r.PostForm.Get("move") == "1"
 	if err := s.node.Join(r.Context(), inv); err != nil {
+		var other *qa.OtherRelayError
+		if errors.As(err, &other) {
+			f.JoinError, f.JoinMove = sentence(other.Error()), other.To
+			s.showShelf(w, r, http.StatusConflict, f)
+			return
+		}
 		f.JoinError = "Not joined. " + notSaved(err)
 		s.showShelf(w, r, statusOf(err), f)
 		return

@@ -453,6 +453,15 @@ func TestFoundAndJoin(t *testing.T) {
 		t.Errorf("%d", w.Code)
 	}
 	mustContain(t, w.Body.String(), "Not joined. Not a Flyleaf invitation: nothing in this text begins with flyleaf:", ">hello</textarea>")
+
+	// One that would move an event to another relay is asked about.
+	s.node.fail = &qa.OtherRelayError{Event: fakeEvent(77), From: "wss://ours.example", To: "wss://theirs.example"}
+	w = s.send("/join", "invitation", "flyleaf:"+string(fakeEvent(77))+"@wss://theirs.example")
+	if w.Code != http.StatusConflict {
+		t.Errorf("%d", w.Code)
+	}
+	mustContain(t, w.Body.String(), "would move it to wss://theirs.example; nothing was changed", `name="move" value="1"`, "@wss://theirs.example</textarea>")
+	s.node.fail = nil
 }
 
 func TestNotThere(t *testing.T) {

@@ -385,7 +385,9 @@ func (l *local) Found(ctx context.Context, e qa.Event, relay string) (qa.Invitat
 	return inv, l.introduce(ctx, id)
 }
 
-func (l *local) Join(ctx context.Context, inv qa.Invitation) error { return l.node.Join(ctx, inv) }
+func (l *local) Join(ctx context.Context, inv qa.Invitation) error {
+	return explainMove(l.node.Join(ctx, inv))
+}
 
 func (l *local) Invitation(ctx context.Context, event qa.EventID) (qa.Invitation, error) {
 	return l.node.Invitation(ctx, event)

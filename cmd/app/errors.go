@@ -19,7 +19,8 @@ func isNotFound(err error) bool {
 func isRefused(err error) bool {
 	var field *qa.FieldError
 	var rule *trust.Refusal
-	if errors.As(err, &field) || errors.As(err, &rule) {
+	var other *qa.OtherRelayError
+	if errors.As(err, &field) || errors.As(err, &rule) || errors.As(err, &other) {
 		return true
 	}
 	for _, e := range []error{

@@ -19,13 +19,18 @@ import (
 const joinWait = 5 * time.Second
 
 func (a *app) joinCmd() *cobra.Command {
+	var move bool
 	c := &cobra.Command{
 		Use:   "join INVITATION|-",
 		Short: "Keep somebody's event on this device too",
 		Long: `Keep an event on this device, and fetch it when the relay can be reached: now, with
 a later ` + "`flyleaf sync`" + `, or while ` + "`flyleaf serve`" + ` runs. An invitation to a role is taken up
 by that; the organiser's device then grants the role by itself. Given as - it is read from
-standard input, which keeps it out of the shell's history.`,
+standard input, which keeps it out of the shell's history.
+
+The invitation may stand in a text. One to an event that is here already and that
+would move it to another relay, which its organisers do not name, is refused
+without --move.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			link, err := a.textArg(args)
@@ -36,6 +41,7 @@ standard input, which keeps it out of the shell's history.`,
 			if err != nil {
 				return codedf(exitUsage, "%w\nAn invitation looks like flyleaf:EVENT@ws://relay:3030; `flyleaf invitation` prints it. Nothing was joined", err)
 			}
+			inv.Move = move
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
 				if err := b.Join(ctx, inv); err != nil {
 					return a.explain(err)
@@ -80,7 +86,17 @@ standard input, which keeps it out of the shell's history.`,
 			})
 		},
 	}
+	c.Flags().BoolVar(&move, "move", false, "move an event that is on this device already to the relay that the invitation names")
 	return a.jsonFlag(c)
+}
+
+// explainMove says how somebody agrees that an event moves to another relay.
+func explainMove(err error) error {
+	var other *qa.OtherRelayError
+	if errors.As(err, &other) {
+		return codedf(exitRefused, "%w. `flyleaf join --move` does", err)
+	}
+	return err
 }
 
 func (a *app) eventsCmd() *cobra.Command {
