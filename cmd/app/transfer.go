@@ -64,9 +64,9 @@ func (a *app) importCmd() *cobra.Command {
 		Short: "Bring in weeks: Jekyll pages, the plain text of a week's page, outlines, JSON, bundles, Slack exports",
 		Long: `Bring in weeks. The format is recognised by the file's content. Without --event each
 file becomes an event of its own, with it all go into that one. A file is taken whole
-or not at all; of several those that can be read are taken, and the others named. What
-of a file could not be taken is listed with its line, and the same file imported again
-adds nothing. What was edited or deleted there since is told, and brought in only with
+or not at all, and of several files none when one of them cannot be read. What of a file
+could not be taken is listed with its line, and the same file imported again adds
+nothing. What was edited or deleted there since is told, and brought in only with
 --revise and --withdraw; what somebody edited here meanwhile stays as it is.
 
 A bundle (` + "`flyleaf export --format bundle`" + `) is merged into the event that it is of, here and
@@ -134,18 +134,23 @@ Look at the guesses, and correct them, before they are taken:
 			case bundles != nil:
 				return a.mergeBundles(c.Context(), args, bundles)
 			}
+			// All files are read before the first is taken, so that a bad one among those
+			// that a person named stops nothing halfway; all bad ones are told.
 			pages := make([]page, len(args))
+			var bad []error
 			for i, file := range args {
 				pages[i].file = file
-				if pages[i].week, pages[i].err = a.readWeek(file); pages[i].err != nil && len(args) == 1 {
-					return pages[i].err
+				if pages[i].week, pages[i].err = a.readWeek(file); pages[i].err != nil {
+					bad = append(bad, pages[i].err)
 				}
 			}
-			if dryRun {
+			switch {
+			case len(bad) > 0 && len(args) == 1:
+				return bad[0]
+			case len(bad) > 0:
+				return codedf(exitRefused, "%d of %d files cannot be read, so none was taken. Leave them out, or name the folder: of that, the others are taken.\n%w", len(bad), len(args), errors.Join(bad...))
+			case dryRun:
 				return a.dryRun(pages, out)
-			}
-			if !slices.ContainsFunc(pages, func(p page) bool { return p.err == nil }) {
-				return refusedPages(pages)
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
 				reports, err := a.takeWeeks(ctx, b, event, relay, pages)
@@ -321,7 +326,7 @@ func (a *app) dryRun(pages []page, out string) error {
 			return fmt.Errorf("writing the outline: %w", err)
 		}
 	}
-	return errors.Join(a.printWould(wouldTakeAll(pages)), refusedPages(pages))
+	return a.printWould(wouldTakeAll(pages))
 }
 
 func wouldTakeAll(pages []page) []importReport {
