@@ -50,8 +50,8 @@ var (
 	ErrSyntax = errors.New("the file cannot be read as this format")
 	// ErrLimit is returned when something is larger than an event may hold.
 	ErrLimit = errors.New("it does not fit into an event")
-	// ErrDates is returned for a week that ends before it begins.
-	ErrDates = errors.New("the week ends before it begins")
+	// ErrDates is returned for a week whose times contradict each other.
+	ErrDates = errors.New("the dates contradict each other")
 	// ErrNoTitle is returned when no title is found.
 	ErrNoTitle = errors.New("the week has no title")
 )

@@ -201,11 +201,11 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 			im.Present = append(im.Present, source(p))
 		}
 	}
-	if checkDates(name, 0, e) != nil {
-		// Events that earlier versions let through must come back out of their exports.
-		im.Remarks = append(im.Remarks, qa.Remark{Text: "The week ends before it begins; its end (" + formatTime(e.EndsAtMillis) + " UTC) was left out."})
-		e.EndsAtMillis = 0
+	// Events that earlier versions let through must come back out of their exports.
+	for _, c := range e.Contradictions() {
+		im.Remarks = append(im.Remarks, qa.Remark{Text: "The export says that " + c.Words + "; the later of what does not go together was left out."})
 	}
+	*e = e.Consistent()
 	take := func(p *jsonPost, parent int) int {
 		at := len(im.Posts)
 		writer := p.Name

@@ -62,7 +62,7 @@ func TestRefused(t *testing.T) {
 		{"text is a list", page("title: T\narchive:\n- name: A\n  text: [a]\n"), 5, ErrSyntax, "a text is wanted"},
 		{"replies are a text", page("title: T\narchive:\n- name: A\n  text: a\n  replies: none\n"), 6, ErrSyntax, "replies is not a list"},
 		{"description too long", page("title: T\n") + long(16<<10+1), 0, ErrLimit, "16385"},
-		{"it ends before it begins", page("title: T\nstart: 2026-03-09\nend: 2026-03-01\n"), 4, ErrDates, "2026-03-01"},
+		{"it ends before it begins", page("title: T\nstart: 2026-03-09\nend: 2026-03-01\n"), 4, ErrDates, "1 March 2026"},
 		{"a merge of a text", page("title: T\narchive:\n- <<: here\n  text: a\n"), 4, ErrSyntax, "<<"},
 		{"a merge in itself", page("title: T\narchive:\n- &a\n  text: t\n  <<: *a\n"), 0, ErrSyntax, ""},
 		{"name too long", page("title: T\narchive:\n- text: a\n  name: " + long(201) + "\n"), 4, ErrLimit, "201 bytes"},

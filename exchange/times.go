@@ -58,12 +58,14 @@ func formatTime(ms int64) string {
 	return utc(ms).Format(dateTime)
 }
 
-// checkDates refuses a week that ends before it begins: of which of the two days is
-// wrong the reader knows nothing, and a calendar cannot be made of it.
+// checkDates refuses a week whose times contradict each other: the reader does not
+// know which of two is wrong, and a calendar cannot be made of them.
 func checkDates(name string, line int, e *qa.Event) error {
-	if e.StartsAtMillis == 0 || e.EndsAtMillis == 0 || e.EndsAtMillis >= e.StartsAtMillis {
-		return nil
+	times := e.Times()
+	for _, c := range e.Contradictions() {
+		if times[c.Field] != nil {
+			return refuse(name, line, ErrDates, "%s; correct one of them and import it again", c.Words)
+		}
 	}
-	return refuse(name, line, ErrDates, "it ends on %s and begins on %s; correct one of them and import it again",
-		utc(e.EndsAtMillis).Format(dateTime), utc(e.StartsAtMillis).Format(dateTime))
+	return nil
 }
