@@ -316,17 +316,28 @@ func TestManyRulingsStayCheap(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := newDevice(1)
-	made := w.Founder.Do(func(d *trusttest.Draft) { d.Role(x.id, qa.RoleModerator, true) })
+	// Six organisers and the founder, each as often as one person may write one key.
+	organisers := []*device{{id: w.Founder.ID(), actor: w.Founder.Actor}}
+	made := w.Founder.Do(func(d *trusttest.Draft) {
+		d.Role(x.id, qa.RoleModerator, true)
+		for i := range 6 {
+			y := newDevice(100 + i)
+			organisers = append(organisers, y)
+			d.Role(y.id, qa.RoleOrganiser, true)
+		}
+	})
 	if err := c.r.Take(made); err != nil {
 		t.Fatal(err)
 	}
-	f := &device{actor: w.Founder.Actor, seq: 2, last: made.Change}
-	of := wire.OpID{Counter: made.Change.StartOp, Actor: f.actor}
-	last := wire.OpID{Counter: made.Change.StartOp + 1, Actor: f.actor}
+	organisers[0].seq, organisers[0].last = 2, made.Change
+	c.past = append(c.past, made.Change)
+	of := wire.OpID{Counter: made.Change.StartOp, Actor: w.Founder.Actor}
+	last := wire.OpID{Counter: made.Change.StartOp + 1, Actor: w.Founder.Actor}
 	const n = 3000
 	start := time.Now()
 	for i := range n {
-		c.take(f, c.change(f, []*wire.Change{f.last}, func(at uint64) []wire.Op {
+		f := organisers[i%len(organisers)]
+		c.take(f, c.change(f, c.heads(), func(at uint64) []wire.Op {
 			op := wire.Op{Action: wire.Set, Obj: of, Key: wire.Key{Prop: "moderator"}, Value: wire.BoolValue(i%2 == 1), Pred: []wire.OpID{last}}
 			last = wire.OpID{Counter: at, Actor: f.actor}
 			return []wire.Op{op}

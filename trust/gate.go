@@ -43,6 +43,7 @@ type Gate struct {
 	names   map[string]uint32
 	written []written
 	merged  map[mergeAt][]uint32 // what a write replaced, where it was more than one
+	revised map[uint32][]int32   // by the map of revisions, as an index into objects: the changes that added one to a post after it was made
 
 	added     []uint64 // by place in the graph, one bit each: the changes that are in
 	authority authority
@@ -146,6 +147,7 @@ func NewGate(event qa.EventID, g *graph.Graph) *Gate {
 		event: event, graph: g,
 		actorIx: map[wire.ActorID]uint32{}, tags: map[tag]uint32{},
 		keys: map[place]uint32{}, names: map[string]uint32{}, merged: map[mergeAt][]uint32{},
+		revised: map[uint32][]int32{},
 	}
 	gate.authority.init()
 	return gate
@@ -272,6 +274,9 @@ func (g *Gate) addOp(c *wire.Change, k int, who uint32, at int32) {
 		}
 		parent = &g.objects[i]
 		in, s = opID{parent.counter, parent.actor}, parent.slot
+		if s == slotRevisions && parent.change != at {
+			g.revised[i] = append(g.revised[i], at)
+		}
 	}
 	var r *row
 	if !g.newer {
@@ -442,6 +447,41 @@ func (g *Gate) live(buf []opID, k uint32, past *graph.Past) []opID {
 	}
 	slices.SortFunc(buf, g.compare)
 	return buf
+}
+
+// writesBy returns how often somebody wrote a key in a past; no more than limit are
+// counted.
+func (g *Gate) writesBy(who person, k uint32, past *graph.Past, limit int) int {
+	ws := g.written[k].writes
+	if len(ws) < limit {
+		return len(ws) // the ordinary case: it is below, whoever wrote
+	}
+	n := 0
+	for i := 0; i < len(ws) && n < limit; i++ {
+		if g.actors[ws[i].id.actor].who == who && past.Has(int(ws[i].change)) {
+			n++
+		}
+	}
+	return n
+}
+
+// revisionsIn returns how many revisions were added to a post in a past, beside the
+// one that it was made with.
+func (g *Gate) revisionsIn(revisions wire.OpID, past *graph.Past) int {
+	i, ok := g.object(revisions)
+	if !ok {
+		return 0
+	}
+	of, n := g.revised[i], 0
+	if len(of) < qa.MaxRevisions-mostOperations[kindPost] {
+		return len(of)
+	}
+	for _, change := range of {
+		if past.Has(int(change)) {
+			n++
+		}
+	}
+	return n
 }
 
 func (g *Gate) compare(a, b opID) int {

@@ -31,7 +31,8 @@ type judging struct {
 	earlier  map[earlierKey]int
 	fresh    map[wire.OpID]int
 	standing []opID
-	parts    part // of the genesis
+	parts    part       // of the genesis
+	counts   [kinds]int // operations so far, by kind
 }
 
 // made is what an operation of the change made.
@@ -182,7 +183,10 @@ func (j *judging) op(k int) error {
 	if r.child != slotRoot {
 		j.made[k] = made{slot: r.child, is: true, post: in.post}
 	}
-	return j.special(k, s, r, in)
+	if err := j.special(k, s, r, in); err != nil {
+		return err
+	}
+	return j.sparing(s, in)
 }
 
 // where is the map that an operation works in.
@@ -302,13 +306,33 @@ func (j *judging) permitted(op *wire.Op, r *row, in where) error {
 	return nil
 }
 
-// preds checks that an operation replaces exactly what stands at its key: what an
-// earlier operation of the change put there, or else all that stands in the past.
+// sparing checks that the change has no more operations of a kind than an act of that
+// kind makes. What makes a post whole is part of the post.
+func (j *judging) sparing(s slot, in where) error {
+	if j.genesis {
+		return nil
+	}
+	kind := kindOf[s]
+	if in.post >= 0 {
+		kind = kindPost
+	}
+	if j.counts[kind]++; j.counts[kind] > mostOperations[kind] {
+		return refuse(CodeOperations, "It says more at once than anybody could: more than %d operations of one kind.", mostOperations[kind])
+	}
+	return nil
+}
+
+// preds checks that an operation replaces exactly what stands at its key: all that
+// stands in the past. By rules of a later version also what an earlier operation of
+// the change put there.
 func (j *judging) preds(k int, in opID, once bool) error {
 	op := &j.c.Ops[k]
 	if at, ok := j.earlierAt(k); ok {
 		if once {
 			return refuse(CodeOnce, "It sets %.80q twice, which is set once.", op.Key.Prop)
+		}
+		if !j.newer {
+			return refuse(CodeRepeated, "It sets %.80q twice.", op.Key.Prop)
 		}
 		if len(op.Pred) != 1 || op.Pred[0] != (wire.OpID{Counter: j.c.StartOp + uint64(at), Actor: j.c.Actor}) {
 			return refuse(CodePreds, "It does not replace exactly what stood at %.80q.", op.Key.Prop)
@@ -319,6 +343,9 @@ func (j *judging) preds(k int, in opID, once bool) error {
 	if name, ok := j.g.names[op.Key.Prop]; ok {
 		if at, ok := j.g.keys[place{in, name}]; ok {
 			j.standing = j.g.live(j.standing, at, j.pastOf())
+			if !j.newer && j.g.writesBy(j.who, at, j.pastOf(), qa.MaxWrites) >= qa.MaxWrites {
+				return refuse(CodeTooOften, "Its writer has written %.80q %d times already.", op.Key.Prop, qa.MaxWrites)
+			}
 		}
 	}
 	if once && len(j.standing) > 0 {
@@ -378,6 +405,8 @@ func (j *judging) special(k int, s slot, r *row, in where) error {
 				return refuse(CodePost, "A post is made with one version of its text.")
 			}
 			m.part |= partRevision
+		} else if 1+j.g.revisionsIn(op.Obj, j.pastOf())+j.freshBefore(k) >= qa.MaxRevisions {
+			return refuse(CodeTooOften, "Its post has %d versions of its text already.", qa.MaxRevisions)
 		}
 	case slotClaims:
 		if len(j.c.Ops) != 1 {
