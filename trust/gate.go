@@ -449,35 +449,10 @@ func (g *Gate) live(buf []opID, k uint32, past *graph.Past) []opID {
 	return buf
 }
 
-// writesBy returns how often somebody wrote a key in a past; no more than limit are
-// counted.
-func (g *Gate) writesBy(who person, k uint32, past *graph.Past, limit int) int {
-	ws := g.written[k].writes
-	if len(ws) < limit {
-		return len(ws) // the ordinary case: it is below, whoever wrote
-	}
-	n := 0
-	for i := 0; i < len(ws) && n < limit; i++ {
-		if g.actors[ws[i].id.actor].who == who && past.Has(int(ws[i].change)) {
-			n++
-		}
-	}
-	return n
-}
-
-// revisionsIn returns how many revisions were added to a post in a past, beside the
-// one that it was made with.
-func (g *Gate) revisionsIn(revisions wire.OpID, past *graph.Past) int {
-	i, ok := g.object(revisions)
-	if !ok {
-		return 0
-	}
-	of, n := g.revised[i], 0
-	if len(of) < qa.MaxRevisions-mostOperations[kindPost] {
-		return len(of)
-	}
-	for _, change := range of {
-		if past.Has(int(change)) {
+// writesBy returns how often somebody wrote a key in a past.
+func (g *Gate) writesBy(who person, k uint32, past *graph.Past) (n int) {
+	for _, w := range g.written[k].writes {
+		if g.actors[w.id.actor].who == who && past.Has(int(w.change)) {
 			n++
 		}
 	}

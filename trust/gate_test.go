@@ -456,3 +456,34 @@ func TestActorsWithOneTag(t *testing.T) {
 		c.take(three, c.change(three, c.heads(), c.post(three, p)))
 	}
 }
+
+// TestRecheck: of a ledger that was filled by a version without these rules, Recheck
+// finds the same changes that Judge refuses by them, and no other.
+func TestRecheck(t *testing.T) {
+	found := 0
+	for _, c := range trusttest.Cases() {
+		r := trusttest.NewReplica(c.Event)
+		for _, s := range c.Setup {
+			ch, err := wire.DecodeChange(s.Bytes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Gate.Recheck(ch); err != nil {
+				t.Fatalf("%s: a valid change: %v", c.Name, err)
+			}
+			if err := r.Take(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		switch c.Code {
+		case trust.CodeRepeated, trust.CodeOperations, trust.CodeTooOften:
+			found++
+			if err := r.Gate.Recheck(c.Bad.Change); err == nil || trust.RefusalOf(err).Code != c.Code {
+				t.Errorf("%s: %v", c.Name, err)
+			}
+		}
+	}
+	if found < 14 {
+		t.Errorf("only %d cases", found)
+	}
+}
