@@ -51,10 +51,12 @@ func (r *room) admit(m graph.Meta) error {
 			return err
 		}
 	}
-	if !r.trusting {
-		if err := r.gate.Judge(c); err != nil {
-			return err
-		}
+	judge := r.gate.Judge
+	if r.trusting {
+		judge = r.gate.Recheck
+	}
+	if err := judge(c); err != nil {
+		return err
 	}
 	return r.gate.Add(c)
 }

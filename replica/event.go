@@ -42,7 +42,10 @@ type event struct {
 	// refused are changes that this device will not take. They are not asked for
 	// again while the node runs; but see pardon.
 	refused map[wire.Hash]Refusal
-	gone    gone                 // what is in the ledger and not in the document
+	gone    gone // what is in the ledger and not in the document
+	// cut are changes of the ledger that an earlier version took and that the rules of
+	// this one refuse, with all that builds on them; only while the event is loaded.
+	cut     map[wire.Hash]storage.Status
 	reasons map[wire.Hash]error  // why own acts could not be written anew
 	judged  bool                 // the ledger was held against the rules, see confirm
 	tried   map[qa.Identity]bool // invitations that were found to be of no use, in this run
@@ -115,6 +118,8 @@ func (e *event) admit(m graph.Meta) error {
 		} else if err != nil {
 			return err
 		}
+	} else if err := e.gate.Recheck(a.change); err != nil {
+		return err
 	}
 	if err := e.gate.Add(a.change); err != nil {
 		return fmt.Errorf("%w: %w", errFold, err)
@@ -171,6 +176,8 @@ func (e *event) load(ctx context.Context) error {
 		return err
 	}
 	e.keys, e.gone, e.held = keys, newGone(), map[wire.Hash]bool{}
+	e.cut = map[wire.Hash]storage.Status{}
+	defer func() { e.cut = nil }()
 	e.fresh()
 	err = e.node.store.Entries(ctx, e.id, 0, func(en storage.Entry) error {
 		if en.Own {
@@ -191,6 +198,9 @@ func (e *event) load(ctx context.Context) error {
 		return fmt.Errorf("reading the ledger of event %s: %w", e.id, err)
 	}
 	e.fold.Touched() // the views have all of this
+	if len(e.cut) > 0 {
+		e.cutOut(ctx)
+	}
 	e.showHeads()
 	return e.noticeClub(ctx)
 }
@@ -202,7 +212,17 @@ func (e *event) addStored(en *storage.Entry) error {
 	if err != nil {
 		return fmt.Errorf("change %s: %w", en.Hash, err)
 	}
+	if slices.ContainsFunc(c.Deps, func(d wire.Hash) bool { _, out := e.cut[d]; return out }) {
+		e.cut[en.Hash] = storage.Left
+		return nil
+	}
 	if _, err := e.add(arrival{change: c, bytes: en.Bytes, signature: en.Signature}); err != nil {
+		var refusal *trust.Refusal
+		if e.cut != nil && errors.As(err, &refusal) {
+			e.cut[en.Hash] = storage.Refused
+			e.reasons[en.Hash] = err
+			return nil
+		}
 		return fmt.Errorf("change %s: %w", en.Hash, err)
 	}
 	if en.Own && !en.Delivered && e.isQuestion(en.Actor) {
@@ -211,6 +231,26 @@ func (e *event) addStored(en *storage.Entry) error {
 		clear(e.held)
 	}
 	return nil
+}
+
+// cutOut notes on disk what the ledger holds and the rules of this version refuse. What
+// this person wrote among it is written anew, see reissue. Graph, gate and fold are
+// without it already; so when the disk does not take the note, only the views show
+// it until the next time. mu is held.
+func (e *event) cutOut(ctx context.Context) {
+	e.node.cfg.Log.Warn("an earlier version of this program took changes that the event's rules refuse; they leave the event, with what builds on them",
+		"event", e.id, "changes", len(e.cut))
+	views := e.allViews()
+	batch := storage.Batch{Event: e.id, Statuses: e.cut, Views: views, Whole: true}
+	if err := e.node.store.Append(context.WithoutCancel(ctx), batch); err != nil {
+		e.node.cfg.Log.Warn("what leaves the event could not be noted on this device; it is tried again", "event", e.id, "error", err)
+	}
+	u, err := e.noteLeft(ctx, e.cut, views)
+	if err != nil {
+		e.node.cfg.Log.Warn("what left the event could not be read", "event", e.id, "error", err)
+	}
+	e.node.subs.notify(u)
+	e.node.tendSoon(e)
 }
 
 func (e *event) showHeads() {

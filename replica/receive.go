@@ -272,6 +272,22 @@ func (e *event) joinHeads(ctx context.Context) error {
 	return d.save(ctx)
 }
 
+// tendSoon tends an event from a goroutine of its own.
+func (n *Node) tendSoon(e *event) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return
+	}
+	n.work.Add(1)
+	go func() {
+		defer n.work.Done()
+		if err := e.tend(n.ctx); err != nil && n.ctx.Err() == nil {
+			n.cfg.Log.Warn("an event could not be tended", "event", e.id, "error", err)
+		}
+	}()
+}
+
 // tend does what this device does by itself when something has arrived, or when a
 // connection begins.
 func (e *event) tend(ctx context.Context) error {
