@@ -125,7 +125,7 @@ func (r *room) offer(sub *submission, c *change, now time.Time) {
 	}
 	if code := r.notNow(sub.from, c, now); code != "" {
 		sub.putOff = append(sub.putOff, putOff{
-			change: c, hash: h, writer: c.writer, cost: units(len(c.bytes)), size: int64(len(c.bytes)), code: code,
+			change: c, hash: h, writer: c.writer, cost: c.cost(), size: int64(len(c.bytes)), code: code,
 		})
 		return
 	}
@@ -230,7 +230,7 @@ func (r *room) notNow(from *session, c *change, now time.Time) trust.Code {
 	if r.gate.Blocked(c.writer) {
 		return trust.CodeBlocked
 	}
-	return r.overQuota(from.account, c.writer, units(len(c.bytes)), int64(len(c.bytes)), 0, 0, now)
+	return r.overQuota(from.account, c.writer, c.cost(), int64(len(c.bytes)), 0, 0, now)
 }
 
 // standing is what somebody's quotas depend on.
@@ -293,7 +293,7 @@ func (r *room) charge(from *session, c *change, now time.Time) {
 	}
 	q := &r.relay.cfg.Quotas
 	stands := r.standing(c.writer)
-	cost := units(len(c.bytes))
+	cost := c.cost()
 	from.account.spend(cost, stands, r.newcomer(c.writer, stands))
 	p := r.people[c.writer]
 	if p == nil {
