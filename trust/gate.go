@@ -45,6 +45,7 @@ type Gate struct {
 	merged  map[mergeAt][]uint32 // what a write replaced, where it was more than one
 	revised map[uint32][]int32   // by the map of revisions, as an index into objects: the changes that added one to a post after it was made
 
+	longest   int      // writes of the key that was written most often
 	added     []uint64 // by place in the graph, one bit each: the changes that are in
 	authority authority
 	judging   judging
@@ -162,6 +163,10 @@ func (g *Gate) Access() string { return g.access }
 // Newer reports whether the event follows rules of a later version. Its changes are
 // held only against what keeps automerge alive then; it is to be shown read-only.
 func (g *Gate) Newer() bool { return g.newer }
+
+// LongestHistory returns how often the key was written that was written most often,
+// by whomever, concurrent writes included.
+func (g *Gate) LongestHistory() int { return g.longest }
 
 // Founder returns who made the event, "" before the genesis.
 func (g *Gate) Founder() qa.Identity {
@@ -373,6 +378,7 @@ func (g *Gate) addWrite(in *object, at place, w write, preds []wire.OpID) {
 		g.merged[mergeAt{k, uint32(len(ws))}] = replaced
 	}
 	g.written[k].writes = append(ws, w)
+	g.longest = max(g.longest, len(ws)+1)
 }
 
 // is reports whether an operation is the one that a change names.
