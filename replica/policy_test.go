@@ -1,8 +1,11 @@
 package replica_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,4 +141,113 @@ func TestTogglesInABundle(t *testing.T) {
 			t.Fatalf("%q", posts)
 		}
 	}
+}
+
+// TestNobodyWhoReadsWaitsForTheEngine: while the engine reads the event for a local
+// act, everything that is read is answered, and what arrives is taken. The act is
+// carried out on top of all that.
+func TestNobodyWhoReadsWaitsForTheEngine(t *testing.T) {
+	store := mem.New()
+	first := openNode(t, replica.Config{Store: store, Key: trusttest.KeyOf("founder"), Offline: true})
+	id := found(t, first, "")
+	for i := range 80 { // so many that the engine is given what arrives without the lock, too
+		ask(t, first, id, fmt.Sprint(i))
+	}
+	var all bytes.Buffer
+	if err := first.Bundle(bounded(t), id, &all); err != nil {
+		t.Fatal(err)
+	}
+	_, changes, err := bundle.Read(all.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := openNode(t, replica.Config{Store: mem.New(), Offline: true})
+	if _, err := n.Merge(bounded(t), id, changes[:2]); err != nil {
+		t.Fatal(err)
+	}
+	working, goOn := make(chan struct{}), make(chan struct{})
+	n.BeforeEngineWork(func() {
+		working <- struct{}{}
+		<-goOn
+	})
+	done := make(chan error, 1)
+	go func() {
+		_, err := n.Do(t.Context(), id, qa.Act{Kind: qa.ActPost, Text: "mine"})
+		done <- err
+	}()
+	for round := range 2 { // loading, and taking in what arrived meanwhile
+		<-working
+		ctx := bounded(t)
+		for name, read := range map[string]func() error{
+			"week":        func() error { _, err := n.Week(ctx, id); return err },
+			"status":      func() error { _, err := n.Status(ctx); return err },
+			"overview":    func() error { _, err := n.Overview(ctx); return err },
+			"log":         func() error { _, err := n.Log(ctx, id); return err },
+			"shelf":       func() error { _, err := n.Shelf(ctx); return err },
+			"numbers":     func() error { _, err := n.Numbers(ctx, id); return err },
+			"refusals":    func() error { _, err := n.Refusals(ctx, id); return err },
+			"contacts":    func() error { _, err := n.Contacts(ctx, id); return err },
+			"invitations": func() error { _, err := n.Invitations(ctx, id); return err },
+			"claims":      func() error { _, _, err := n.Claims(ctx, id); return err },
+			"presence":    func() error { _, err := n.Presence(ctx, id); return err },
+			"delivery":    func() error { _, err := n.Delivery(ctx, id); return err },
+			"bundle":      func() error { return n.Bundle(ctx, id, io.Discard) },
+			"merge": func() error {
+				if round > 0 {
+					return nil
+				}
+				_, err := n.Merge(ctx, id, changes)
+				return err
+			},
+		} {
+			answered := make(chan error, 1)
+			go func() { answered <- read() }()
+			select {
+			case err := <-answered:
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+			case <-ctx.Done():
+				t.Fatalf("%s waits for the engine", name)
+			}
+		}
+		goOn <- struct{}{}
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := texts(weekOf(t, n, id)); len(got) != 81 || got[80] != "mine" {
+		t.Fatalf("%d posts, %q", len(got), got)
+	}
+	if heads := statusOf(t, n, id).Heads; len(heads) != 1 {
+		t.Fatalf("%d heads: the act does not build on what arrived", len(heads))
+	}
+	n.BeforeEngineWork(nil)
+}
+
+// What leaves the event while the engine reads it is not in what the engine is used
+// for afterwards.
+func TestTheEventIsBuiltAnewWhileTheEngineReads(t *testing.T) {
+	n := openNode(t, replica.Config{Store: mem.New(), Offline: true})
+	id := found(t, n, "")
+	ask(t, n, id, "one")
+	if err := n.Rebuild(bounded(t), id); err != nil { // so that the next act loads
+		t.Fatal(err)
+	}
+	times := 0
+	n.BeforeEngineWork(func() {
+		if times++; times == 1 {
+			if err := n.Rebuild(bounded(t), id); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	ask(t, n, id, "two")
+	if times != 2 {
+		t.Errorf("the engine read the event %d times", times)
+	}
+	if got := texts(weekOf(t, n, id)); !slices.Equal(got, []string{"one", "two"}) {
+		t.Fatalf("%q", got)
+	}
+	n.BeforeEngineWork(nil)
 }

@@ -271,10 +271,8 @@ func (e *event) withDescendants(roots map[wire.Hash]storage.Status) map[wire.Has
 // rebuildWithout builds graph and fold from the ledger without some changes, and
 // lets go of the document, whose actor is not used again.
 func (e *event) rebuildWithout(ctx context.Context, leaving map[wire.Hash]storage.Status) error {
-	if e.doc != nil {
-		e.doc.Close()
-	}
-	e.doc, e.outside, e.actor, e.others = nil, nil, "", nil
+	e.dropDocument()
+	e.actor, e.others = "", nil
 	e.fresh()
 	err := e.node.store.Entries(ctx, e.id, 0, func(en storage.Entry) error {
 		if _, leaves := leaving[en.Hash]; leaves || en.Status != storage.InDocument {

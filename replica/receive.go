@@ -96,7 +96,7 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 				return Update{}, err
 			}
 		}
-		if e.doc != nil {
+		if e.doc != nil || e.opening != nil {
 			for i := range batch.Entries {
 				e.outside = append(e.outside, batch.Entries[i].Bytes)
 			}

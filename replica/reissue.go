@@ -107,6 +107,9 @@ func (e *event) reissueOne(ctx context.Context, l lost) error {
 	if err := e.open(ctx); err != nil {
 		return err
 	}
+	if e.gone.reissued[l.hash] {
+		return nil // while this waited for the engine
+	}
 	act, ok := e.translate(l.act)
 	if !ok {
 		return errWaits
