@@ -166,6 +166,7 @@ func (j *judging) fewRevisions(k int) error {
 	}
 	n := 1 + j.freshBefore(k) // the one that the post was made with
 	if of := j.g.revised[i]; n+len(of) >= qa.MaxRevisions {
+		j.g.steps += int64(len(of))
 		for _, change := range of {
 			if j.pastOf().Has(int(change)) {
 				n++
