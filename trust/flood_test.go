@@ -18,6 +18,7 @@ func TestFloodsCostFewSteps(t *testing.T) {
 		"one key again and again": {130, 1},
 		"one key by devices that do not know each other":              {130, 8}, // n/4, log n
 		"versions of one text":                                        {1, 1},
+		"long versions of one text":                                   {1, 1},
 		"versions of one text by devices that do not know each other": {130, 130}, // n/4, both
 		"reactions, 20 a person":                                      {0.1, 0.1},
 		"marks, on and off":                                           {170, 1},

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strings"
 
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -153,6 +154,17 @@ func Floods(n int) []Flood {
 				return []wire.Op{{
 					Action: wire.Set, Obj: post(f, 1), Key: wire.Key{Prop: string(qa.MakeRevisionID([]byte(x.Actor), at))},
 					Value: wire.StringValue("again"),
+				}}
+			})
+		}
+	})
+	add("long versions of one text", func(f *flood, n int) {
+		x := eveOf(f)
+		text := wire.StringValue(strings.Repeat("Again, and not one word of it is new. ", qa.MaxText/38))
+		for range min(n, qa.MaxRevisions-1) {
+			f.write(x, nil, func(at uint64) []wire.Op {
+				return []wire.Op{{
+					Action: wire.Set, Obj: post(f, 1), Key: wire.Key{Prop: string(qa.MakeRevisionID([]byte(x.Actor), at))}, Value: text,
 				}}
 			})
 		}
