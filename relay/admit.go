@@ -215,11 +215,12 @@ func (r *room) notNow(from *session, c *change, now time.Time) trust.Code {
 	if !ready && !r.makeRoom(from, int64(len(c.bytes))) {
 		return trust.CodeWaitingFull
 	}
-	if r.gate != nil && r.gate.Rulings() >= r.relay.limits.Rulings && r.gate.Rules(c.decoded) {
-		return trust.CodeFull
-	}
 	if _, wanted := r.wanted.take(h); wanted || r.graph.Awaited(h) {
 		return ""
+	}
+	// After that: whoever builds on such a change would be cut off by it for good.
+	if r.gate != nil && r.gate.Rulings() >= r.relay.limits.Rulings && r.gate.Rules(c.decoded) {
+		return trust.CodeFull
 	}
 	if ready && r.headsFull() && !r.replacesHead(c) {
 		return trust.CodeHeads

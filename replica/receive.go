@@ -46,8 +46,8 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 		if refusal == nil {
 			var err error
 			applied, err = e.add(a)
-			if errors.Is(err, graph.ErrWaitingFull) {
-				continue // it will be asked for again
+			if errors.Is(err, graph.ErrWaitingFull) || errors.Is(err, graph.ErrFull) {
+				continue // it will be asked for again; it is not refused, whatever this device has room for
 			}
 			if errors.Is(err, errFold) {
 				e.discard()
