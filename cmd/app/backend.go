@@ -131,6 +131,8 @@ type local struct {
 	key   trust.Key
 	store storage.Store
 	node  *replica.Node
+
+	verified verifiedEvent
 }
 
 func openLocal(ctx context.Context, h home, lock *flock.Flock, log *slog.Logger) (*local, error) {
@@ -147,7 +149,7 @@ func openLocal(ctx context.Context, h home, lock *flock.Flock, log *slog.Logger)
 		_ = store.Close()
 		return nil, err
 	}
-	return &local{h, lock, key, store, node}, nil
+	return &local{home: h, lock: lock, key: key, store: store, node: node}, nil
 }
 
 // explainOpen says what a person can do about a database that is not taken.
