@@ -181,7 +181,8 @@ func (r *room) load(ctx context.Context) error {
 		r.relay.log.Warn("changes that an earlier version took are refused by the event's rules; they leave the document, with what builds on them",
 			"document", r.event, "changes", len(r.cut))
 		if err := r.relay.cfg.Store.Append(ctx, storage.Batch{Event: r.event, Statuses: r.cut}); err != nil {
-			return fmt.Errorf("relay: noting what leaves a document: %w", err)
+			// A full disk is no reason not to pass on what is there; it is noted the next time.
+			r.relay.log.Error("what leaves a document could not be noted", "document", r.event, "err", err)
 		}
 		for h := range r.cut {
 			r.left[h] = struct{}{}

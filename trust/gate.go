@@ -172,7 +172,7 @@ func (g *Gate) LongestHistory() int { return g.longest }
 // Steps returns how many writes, keys and rulings were looked at since the beginning:
 // what grows with the history of a key. What it costs to find a causal past is the
 // graph's. Tests hold it to bounds.
-func (g *Gate) Steps() int64 { return g.steps }
+func (g *Gate) Steps() int64 { return g.steps + g.authority.steps }
 
 // Founder returns who made the event, "" before the genesis.
 func (g *Gate) Founder() qa.Identity {

@@ -21,6 +21,7 @@ type authority struct {
 	blocks  map[int32][]act
 	closes  []act
 	now     map[person]roles // what people hold now, as far as it was asked for
+	steps   int64            // acts that were looked at, see Gate.Steps
 }
 
 // ruling is a change that bears on what others may do.
@@ -147,6 +148,7 @@ func (a *authority) standing(of []act, role roles, v view, rank func(*act) int) 
 	var best *act
 	bestRank := 0
 	var seen rulingSet
+	a.steps += int64(len(of))
 	for i := len(of) - 1; i >= 0; i-- { // what has seen others came after them
 		x := &of[i]
 		if x.role != role || !a.in(v, x.ruling) || seen.has(x.ruling) {
@@ -200,6 +202,7 @@ func (a *authority) bears(r *ruling, n int32, role roles, v view) bool {
 	if held := a.standing(of, role, view{seen: r.seen}, rank); held == nil || !held.on {
 		return false
 	}
+	a.steps += int64(len(of))
 	for i := range of {
 		x := &of[i]
 		if !x.on && x.role == role && a.in(v, x.ruling) && !r.seen.has(x.ruling) &&
