@@ -60,7 +60,9 @@ func BenchmarkFloods(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			per := func(d time.Duration, n int) float64 { return float64(d.Nanoseconds()) / float64(b.N) / float64(max(n, 1)) }
+			per := func(d time.Duration, n int) float64 {
+				return float64(d.Nanoseconds()) / float64(b.N) / float64(max(n, 1))
+			}
 			b.ReportMetric(per(take, len(f.Many))/1e3, "µs/change")
 			b.ReportMetric(per(take, f.Operations())/1e3, "µs/operation")
 			b.ReportMetric(per(take, f.Bytes()), "ns/byte")
