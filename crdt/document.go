@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -102,6 +104,35 @@ func loadWith(open opener, actor wire.ActorID, snapshot []byte, changes [][]byte
 		return nil, err
 	}
 	return d, nil
+}
+
+// maxWholeText is how much an event may say, in bytes, that LoadAtOnce makes one chunk of.
+const maxWholeText = 256 << 20
+
+// LoadAtOnce is Load without a snapshot, for an event in which a key was written
+// thousands of times: automerge-go takes quadratic time for a key's history when it is
+// given the changes, and linear time when it is given one document of them. For other
+// events Load is faster. changes are all of the event.
+func LoadAtOnce(actor wire.ActorID, changes [][]byte) (*Document, error) {
+	decoded := make([]*wire.Change, len(changes))
+	heads := map[wire.Hash]bool{}
+	for i, b := range changes {
+		c, err := wire.DecodeChange(b)
+		if err != nil {
+			return nil, fmt.Errorf("read a change: %w", err)
+		}
+		decoded[i] = c
+		for _, d := range c.Deps {
+			delete(heads, d) // it came before, so it is there by now
+		}
+		heads[c.Hash] = true
+	}
+	sorted := slices.SortedFunc(maps.Keys(heads), func(a, b wire.Hash) int { return bytes.Compare(a[:], b[:]) })
+	chunk, err := wire.EncodeDocument(decoded, sorted, maxWholeText)
+	if err != nil {
+		return nil, fmt.Errorf("make one document of the changes: %w", err)
+	}
+	return Load(actor, chunk, nil)
 }
 
 func newDocument(eng engine, actor wire.ActorID) *Document {

@@ -263,3 +263,94 @@ func compareNow(t *testing.T, s uint64, h *history, event qa.EventID, r *rand.Ra
 		}
 	}
 }
+
+// TestOurLargestActsAreValid: of each kind, the act that says most. The policy bounds
+// the operations of a change by what these make (R25), so a field more in the schema
+// that the bound does not know would fail here.
+func TestOurLargestActsAreValid(t *testing.T) {
+	fill := func(n int) (links []qa.Link, relays []string, x map[string]string) {
+		x = map[string]string{}
+		for i := range qa.MaxLinks {
+			links = append(links, qa.Link{Text: fmt.Sprint("link ", n, i), URL: fmt.Sprintf("https://example.org/%d/%d", n, i)})
+		}
+		for i := range qa.MaxRelays {
+			relays = append(relays, fmt.Sprintf("wss://relay%d-%d.example", n, i))
+		}
+		for i := range qa.MaxXKeys {
+			x[fmt.Sprint("x", i)] = "x"
+		}
+		return links, relays, x
+	}
+	links, relays, x := fill(1)
+	actor := actorOf(1, 1)
+	me := qa.IdentityOfActor([]byte(actor))
+	other := qa.IdentityOfActor([]byte(actorOf(2, 1)))
+	full := &qa.Event{
+		Title: "A", Authors: "A", Language: "en", Zone: "Europe/Berlin", Description: "A", Source: "A",
+		StartsAtMillis: 1, EndsAtMillis: 2, AnswersFromMillis: 1, AnswersUntilMillis: 2, WinnersAtMillis: 3, Prizes: 1,
+		Links: links, Relays: relays, X: x,
+		Roles: []qa.Grant{{ID: me, Role: qa.RoleAuthor}, {ID: other, Role: qa.RoleModerator}, {ID: other, Role: qa.RoleAuthor}},
+	}
+	most := map[qa.ActKind]int{}
+	play := func(event *qa.Event, acts func(do func(qa.Act) crdt.Made)) {
+		d, made, err := crdt.Found(actor, qa.Act{Kind: qa.ActFound, AtMillis: 1, Event: event})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		gate := newGated(qa.EventIDFromGenesis([32]byte(made.Change.Hash)))
+		if err := gate.take(made.Change); err != nil {
+			t.Fatalf("founding: %v", err)
+		}
+		acts(func(a qa.Act) crdt.Made {
+			t.Helper()
+			a.AtMillis = 5
+			made, err := d.Do(a)
+			if err != nil || made.Nothing {
+				t.Fatalf("%s: %v, nothing: %v", a.Kind, err, made.Nothing)
+			}
+			if err := gate.take(made.Change); err != nil {
+				t.Fatalf("%s: %v", a.Kind, err)
+			}
+			most[a.Kind] = max(most[a.Kind], len(made.Change.Ops))
+			return made
+		})
+	}
+	play(&qa.Event{Title: "Small"}, func(do func(qa.Act) crdt.Made) {
+		do(qa.Act{Kind: qa.ActEvent, Links: links, Relays: relays, Fields: map[string]any{
+			"title": "B", "authors": "B", "language": "de", "zone": "Europe/Paris", "description": "B", "source": "B",
+			"startsAt": int64(1), "endsAt": int64(2), "answersFrom": int64(1), "answersUntil": int64(2), "winnersAt": int64(3), "prizes": uint64(2),
+			"approve": true, "movedTo": string(qa.MakeEventID([16]byte{1})), "cover": string(other),
+		}})
+		do(qa.Act{Kind: qa.ActRole, Identity: me, Role: qa.RoleAuthor, On: true})
+		post := qa.Act{Kind: qa.ActPost, Text: "A", OnBehalfOf: "A", Tags: []string{"a"}, Source: "A", AsAuthor: true, X: x}
+		first := do(post)
+		post.Origin, post.Parent = first.Post, first.Post
+		do(post)
+		do(qa.Act{Kind: qa.ActEdit, Post: first.Post, Text: "B"})
+		do(qa.Act{Kind: qa.ActReact, Post: first.Post, Emoji: "x", On: true})
+		do(qa.Act{Kind: qa.ActWithdraw, Post: first.Post, On: true})
+		do(qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "A", About: "A", Link: "https://example.org", PublishAs: "initials"}})
+		do(qa.Act{Kind: qa.ActInvite, Identity: other, Role: qa.RoleModerator, On: true})
+		do(qa.Act{Kind: qa.ActAdmit, Invite: other, Identity: qa.IdentityOfActor([]byte(actorOf(3, 1))), Role: qa.RoleModerator})
+		do(qa.Act{Kind: qa.ActBlock, Identity: other, Text: "A"})
+		do(qa.Act{Kind: qa.ActMark, Post: first.Post, Mark: "assigned", Identity: me, On: true})
+		do(qa.Act{Kind: qa.ActWinner, Post: first.Post, Text: "A"})
+		do(qa.Act{Kind: qa.ActDraw, Mark: "commit", Bytes: make([]byte, 32)})
+		do(qa.Act{Kind: qa.ActContact, Bytes: []byte("A")})
+		do(qa.Act{Kind: qa.ActBlob, Bytes: []byte("A")})
+	})
+	play(full, func(do func(qa.Act) crdt.Made) { // every link is there, and all change
+		links, relays, _ := fill(2)
+		do(qa.Act{Kind: qa.ActEvent, Links: links, Relays: relays})
+	})
+	play(&qa.Event{Kind: "club", Title: "A club"}, func(do func(qa.Act) crdt.Made) {
+		do(qa.Act{Kind: qa.ActWeek, Event: &qa.Event{
+			ID: qa.MakeEventID([16]byte{1}), Title: "A", Authors: "A", StartsAtMillis: 1, EndsAtMillis: 2, Relays: relays[:1],
+		}})
+	})
+	t.Logf("operations of the largest act of each kind: %v", most)
+	if most[qa.ActEvent] < 80 || most[qa.ActPost] < 30 {
+		t.Error("these are not the largest")
+	}
+}

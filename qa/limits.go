@@ -27,6 +27,8 @@ const (
 	MaxBlob        = 40 << 10 // one blob
 	MaxDraw        = 64       // draw/commit, draw/reveal
 	MaxContact     = 1 << 10  // contacts
+	MaxWrites      = 500      // changes in which one person writes one key
+	MaxRevisions   = 250      // texts that one post ever had
 )
 
 // The reasons why a field is refused; FieldError says which field it was.

@@ -51,10 +51,12 @@ func (r *room) admit(m graph.Meta) error {
 			return err
 		}
 	}
-	if !r.trusting {
-		if err := r.gate.Judge(c); err != nil {
-			return err
-		}
+	judge := r.gate.Judge
+	if r.trusting {
+		judge = r.gate.Recheck
+	}
+	if err := judge(c); err != nil {
+		return err
 	}
 	return r.gate.Add(c)
 }
@@ -123,7 +125,7 @@ func (r *room) offer(sub *submission, c *change, now time.Time) {
 	}
 	if code := r.notNow(sub.from, c, now); code != "" {
 		sub.putOff = append(sub.putOff, putOff{
-			change: c, hash: h, writer: c.writer, cost: units(len(c.bytes)), size: int64(len(c.bytes)), code: code,
+			change: c, hash: h, writer: c.writer, cost: c.cost(), size: int64(len(c.bytes)), code: code,
 		})
 		return
 	}
@@ -213,11 +215,12 @@ func (r *room) notNow(from *session, c *change, now time.Time) trust.Code {
 	if !ready && !r.makeRoom(from, int64(len(c.bytes))) {
 		return trust.CodeWaitingFull
 	}
-	if r.gate != nil && r.gate.Rulings() >= r.relay.limits.Rulings && r.gate.Rules(c.decoded) {
-		return trust.CodeFull
-	}
 	if _, wanted := r.wanted.take(h); wanted || r.graph.Awaited(h) {
 		return ""
+	}
+	// After that: whoever builds on such a change would be cut off by it for good.
+	if r.gate != nil && r.gate.Rulings() >= r.relay.limits.Rulings && r.gate.Rules(c.decoded) {
+		return trust.CodeFull
 	}
 	if ready && r.headsFull() && !r.replacesHead(c) {
 		return trust.CodeHeads
@@ -228,7 +231,7 @@ func (r *room) notNow(from *session, c *change, now time.Time) trust.Code {
 	if r.gate.Blocked(c.writer) {
 		return trust.CodeBlocked
 	}
-	return r.overQuota(from.account, c.writer, units(len(c.bytes)), int64(len(c.bytes)), 0, 0, now)
+	return r.overQuota(from.account, c.writer, c.cost(), int64(len(c.bytes)), 0, 0, now)
 }
 
 // standing is what somebody's quotas depend on.
@@ -291,7 +294,7 @@ func (r *room) charge(from *session, c *change, now time.Time) {
 	}
 	q := &r.relay.cfg.Quotas
 	stands := r.standing(c.writer)
-	cost := units(len(c.bytes))
+	cost := c.cost()
 	from.account.spend(cost, stands, r.newcomer(c.writer, stands))
 	p := r.people[c.writer]
 	if p == nil {

@@ -611,4 +611,7 @@ func TestRulingsAreBounded(t *testing.T) {
 	}
 	write(t, reader, 1)
 	until(t, founder, changes(13))
+	// Who builds on what was put off is not cut off by the bound.
+	write(t, founder, 1)
+	until(t, reader, changes(14))
 }

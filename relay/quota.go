@@ -14,8 +14,8 @@ import (
 // and taken at once when somebody else builds on it. Zero means the default, a
 // negative number that there is no such bound.
 //
-// Rates are in units: a change is one, and one more for each UnitBytes of it. They
-// are token buckets: so many units at once, and so many more each minute. What is
+// Rates are in units: a change is one, and one more for each UnitBytes and for each
+// UnitOperations of it. They are token buckets: so many units at once, and so many more each minute. What is
 // taken beyond them because somebody builds on it is owed.
 //
 // Founders and organisers have the bounds of an address only, and addresses of this
@@ -60,6 +60,10 @@ var NoQuotas = Quotas{
 // UnitBytes is how many bytes of a change make a further unit of a rate.
 const UnitBytes = 4 << 10
 
+// UnitOperations is how many operations of a change make a further unit of a rate. A
+// question has 9 to 15.
+const UnitOperations = 16
+
 // MaxAddresses is how many remote addresses are told apart at a time. Those beyond
 // share one account.
 const MaxAddresses = 1 << 16
@@ -92,8 +96,16 @@ func (q Quotas) withDefaults() Quotas {
 	return q
 }
 
-// units is what a change of so many bytes costs.
-func units(size int) float64 { return float64(1 + size/UnitBytes) }
+// cost is what a change of so many bytes and operations costs, in units. Bytes alone
+// would not say it: a thousand operations can take 149 of them.
+func cost(bytes, operations int) float64 {
+	return float64(1 + bytes/UnitBytes + operations/UnitOperations)
+}
+
+// cost is what the change costs, in units.
+func (c *change) cost() float64 {
+	return cost(len(c.bytes), int(c.meta.MaxOp+1-c.meta.StartOp))
+}
 
 // rate is what a bucket is filled with.
 type rate struct {

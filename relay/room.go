@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,6 +59,10 @@ type room struct {
 	stale    bool                 // a proof came: the graph is to be built again
 	current  *wire.Change         // what is being added
 	trusting bool                 // what is added comes from the ledger, where it was judged before
+
+	// Changes of the ledger that an earlier version took and that the rules of this one
+	// refuse, with all that builds on them; only while the room is loaded.
+	cut map[wire.Hash]storage.Status
 }
 
 // member is one peer's place in a room.
@@ -135,11 +140,11 @@ func (r *room) begin() {
 }
 
 // load builds graph and gate from the ledger. What is in it was judged before it
-// was stored, and is not judged again. r.mu is held.
+// was stored, and is held only against rules that are new. r.mu is held.
 func (r *room) load(ctx context.Context) error {
 	r.begin()
-	r.trusting = true
-	defer func() { r.trusting = false }()
+	r.trusting, r.cut = true, map[wire.Hash]storage.Status{}
+	defer func() { r.trusting, r.cut = false, nil }()
 	var left []storage.Entry // without their bytes
 	unusable := 0
 	err := r.relay.cfg.Store.Entries(ctx, r.event, 0, func(e storage.Entry) error {
@@ -157,6 +162,9 @@ func (r *room) load(ctx context.Context) error {
 			}
 			return nil
 		}
+		if _, out := r.cut[e.Hash]; out {
+			return nil
+		}
 		if r.gate != nil {
 			r.count(qa.IdentityOfActor([]byte(e.Actor)), len(e.Bytes))
 		}
@@ -168,6 +176,17 @@ func (r *room) load(ctx context.Context) error {
 	}
 	if unusable > maxLogged {
 		r.relay.log.Error("stored changes cannot be used", "document", r.event, "changes", unusable)
+	}
+	if len(r.cut) > 0 {
+		r.relay.log.Warn("changes that an earlier version took are refused by the event's rules; they leave the document, with what builds on them",
+			"document", r.event, "changes", len(r.cut))
+		if err := r.relay.cfg.Store.Append(ctx, storage.Batch{Event: r.event, Statuses: r.cut}); err != nil {
+			// A full disk is no reason not to pass on what is there; it is noted the next time.
+			r.relay.log.Error("what leaves a document could not be noted", "document", r.event, "err", err)
+		}
+		for h := range r.cut {
+			r.left[h] = struct{}{}
+		}
 	}
 	r.findProofs(left)
 	r.loaded = true
@@ -188,9 +207,18 @@ func (r *room) addStored(e *storage.Entry) error {
 	if c.Hash != e.Hash {
 		return storage.ErrDamaged
 	}
+	if slices.ContainsFunc(c.Deps, func(d wire.Hash) bool { _, out := r.cut[d]; return out }) {
+		r.cut[e.Hash] = storage.Left
+		return nil
+	}
 	r.current = c
 	_, err = r.graph.Add(graph.MetaOf(c))
 	r.current = nil
+	var refusal *trust.Refusal
+	if r.cut != nil && errors.As(err, &refusal) {
+		r.cut[e.Hash] = storage.Left
+		return nil
+	}
 	return err
 }
 

@@ -107,9 +107,8 @@ func (e *event) hold(entries []storage.Entry) {
 			e.held[entries[i].Hash] = true
 		}
 	}
-	if len(e.held) > 0 && e.doc != nil {
-		e.doc.Close()
-		e.doc, e.outside = nil, nil
+	if len(e.held) > 0 {
+		e.dropDocument()
 	}
 }
 
@@ -126,7 +125,11 @@ func (e *event) release(ctx context.Context, hashes []wire.Hash) error {
 			delete(e.held, h)
 		}
 	}
-	if len(free) == 0 || e.doc == nil || e.graph == nil {
+	if len(free) == 0 {
+		return nil
+	}
+	if e.doc == nil || e.graph == nil {
+		e.dropDocument() // one that is being opened lacks them
 		return nil
 	}
 	for _, h := range e.graph.NotAncestorsOf(nil) { // in causal order
@@ -135,8 +138,7 @@ func (e *event) release(ctx context.Context, hashes []wire.Hash) error {
 		}
 		en, err := e.node.store.Entry(ctx, e.id, h)
 		if err != nil {
-			e.doc.Close()
-			e.doc, e.outside = nil, nil // loaded anew when it is needed
+			e.dropDocument() // loaded anew when it is needed
 			return nil
 		}
 		e.outside = append(e.outside, en.Bytes)

@@ -23,6 +23,10 @@ import (
 // worth its writing.
 const snapshotEvery = 200
 
+// longHistory is how often a key may have been written before it is dearer to give the
+// engine the changes one by one, which takes it quadratic time: 0.2 s for 4,000.
+const longHistory = 2000
+
 // event is one followed event. mu is held while its ledger is written and what
 // is in memory changes, never while something is sent.
 type event struct {
@@ -42,7 +46,10 @@ type event struct {
 	// refused are changes that this device will not take. They are not asked for
 	// again while the node runs; but see pardon.
 	refused map[wire.Hash]Refusal
-	gone    gone                 // what is in the ledger and not in the document
+	gone    gone // what is in the ledger and not in the document
+	// cut are changes of the ledger that an earlier version took and that the rules of
+	// this one refuse, with all that builds on them; only while the event is loaded.
+	cut     map[wire.Hash]storage.Status
 	reasons map[wire.Hash]error  // why own acts could not be written anew
 	judged  bool                 // the ledger was held against the rules, see confirm
 	tried   map[qa.Identity]bool // invitations that were found to be of no use, in this run
@@ -55,12 +62,15 @@ type event struct {
 	// without them, so that nothing of this person's is built on them.
 	held map[wire.Hash]bool
 
-	doc     *crdt.Document // nil: not loaded
+	doc     *crdt.Document // nil: not loaded, or with the engine
 	outside [][]byte       // on disk and in the graph, not yet in doc
-	actor   wire.ActorID
-	loaded  int // changes it was loaded from, beyond its snapshot, and has gained since
-	idle    *time.Timer
-	acts    int // counts local acts, so that a timer knows whether it came too late
+	opening chan struct{}  // closed when the engine is free again; nil: it is free
+	// generation counts the times that what a document held or would hold was dropped.
+	generation int
+	actor      wire.ActorID
+	loaded     int // changes it was loaded from, beyond its snapshot, and has gained since
+	idle       *time.Timer
+	acts       int // counts local acts, so that a timer knows whether it came too late
 
 	side   side
 	around presences
@@ -116,6 +126,8 @@ func (e *event) admit(m graph.Meta) error {
 		} else if err != nil {
 			return err
 		}
+	} else if err := e.gate.Recheck(a.change); err != nil {
+		return err
 	}
 	if err := e.gate.Add(a.change); err != nil {
 		return fmt.Errorf("%w: %w", errFold, err)
@@ -172,6 +184,8 @@ func (e *event) load(ctx context.Context) error {
 		return err
 	}
 	e.keys, e.gone, e.held = keys, newGone(), map[wire.Hash]bool{}
+	e.cut = map[wire.Hash]storage.Status{}
+	defer func() { e.cut = nil }()
 	e.fresh()
 	err = e.node.store.Entries(ctx, e.id, 0, func(en storage.Entry) error {
 		if en.Own {
@@ -192,6 +206,9 @@ func (e *event) load(ctx context.Context) error {
 		return fmt.Errorf("reading the ledger of event %s: %w", e.id, err)
 	}
 	e.fold.Touched() // the views have all of this
+	if len(e.cut) > 0 {
+		e.cutOut(ctx)
+	}
 	e.showHeads()
 	return e.noticeClub(ctx)
 }
@@ -203,7 +220,17 @@ func (e *event) addStored(en *storage.Entry) error {
 	if err != nil {
 		return fmt.Errorf("change %s: %w", en.Hash, err)
 	}
+	if slices.ContainsFunc(c.Deps, func(d wire.Hash) bool { _, out := e.cut[d]; return out }) {
+		e.cut[en.Hash] = storage.Left
+		return nil
+	}
 	if _, err := e.add(arrival{change: c, bytes: en.Bytes, signature: en.Signature, received: en.ReceivedAtMillis}); err != nil {
+		var refusal *trust.Refusal
+		if e.cut != nil && errors.As(err, &refusal) {
+			e.cut[en.Hash] = storage.Refused
+			e.reasons[en.Hash] = err
+			return nil
+		}
 		return fmt.Errorf("change %s: %w", en.Hash, err)
 	}
 	if en.Own && !en.Delivered && e.isQuestion(en.Actor) {
@@ -214,6 +241,26 @@ func (e *event) addStored(en *storage.Entry) error {
 	return nil
 }
 
+// cutOut notes on disk what the ledger holds and the rules of this version refuse. What
+// this person wrote among it is written anew, see reissue. Graph, gate and fold are
+// without it already; so when the disk does not take the note, only the views show
+// it until the next time. mu is held.
+func (e *event) cutOut(ctx context.Context) {
+	e.node.cfg.Log.Warn("an earlier version of this program took changes that the event's rules refuse; they leave the event, with what builds on them",
+		"event", e.id, "changes", len(e.cut))
+	views := e.allViews()
+	batch := storage.Batch{Event: e.id, Statuses: e.cut, Views: views, Whole: true}
+	if err := e.node.store.Append(context.WithoutCancel(ctx), batch); err != nil {
+		e.node.cfg.Log.Warn("what leaves the event could not be noted on this device; it is tried again", "event", e.id, "error", err)
+	}
+	u, err := e.noteLeft(ctx, e.cut, views)
+	if err != nil {
+		e.node.cfg.Log.Warn("what left the event could not be read", "event", e.id, "error", err)
+	}
+	e.node.subs.notify(u)
+	e.node.tendSoon(e)
+}
+
 func (e *event) showHeads() {
 	e.side.mu.Lock()
 	e.side.heads, e.side.loaded = e.graph.Heads(), true
@@ -221,17 +268,75 @@ func (e *event) showHeads() {
 	e.side.mu.Unlock()
 }
 
-// open loads the document for a local act, or brings it up to date. mu is held.
+// open loads the document for a local act, or brings it up to date. mu is held, and
+// let go of while the engine reads changes, so that nobody who reads waits for that:
+// what the caller knew before may not be so any more. The event is loaded afterwards.
 func (e *event) open(ctx context.Context) error {
-	if err := e.load(ctx); err != nil {
-		return err
+	for {
+		if err := e.load(ctx); err != nil {
+			return err
+		}
+		if e.graph.Len() == 0 {
+			return ErrNotFetched
+		}
+		if e.gate.Newer() {
+			return crdt.ErrNewerGate // the engine is not shown what nobody may write in
+		}
+		switch {
+		case e.opening != nil:
+			if err := e.awaitEngine(ctx); err != nil {
+				return err
+			}
+		case e.doc == nil:
+			if err := e.openAnew(ctx); err != nil {
+				return err
+			}
+		case len(e.outside) > absorbLocked:
+			if err := e.absorbUnlocked(); err != nil {
+				return err
+			}
+		default:
+			return e.absorb()
+		}
 	}
-	if e.graph.Len() == 0 {
-		return ErrNotFetched
+}
+
+// absorbLocked is how many changes the engine is given while mu is held.
+const absorbLocked = 64
+
+// withoutLock runs f, which may take long, without mu. Whoever wants the engine
+// meanwhile waits in open.
+func (e *event) withoutLock(f func()) {
+	done := make(chan struct{})
+	e.opening = done
+	e.mu.Unlock()
+	defer func() {
+		e.mu.Lock()
+		e.opening = nil
+		close(done)
+	}()
+	if e.node.engineWork != nil {
+		e.node.engineWork()
 	}
-	if e.doc != nil {
-		return e.absorb()
+	f()
+}
+
+// awaitEngine waits, without mu, until the engine is free.
+func (e *event) awaitEngine(ctx context.Context) error {
+	free := e.opening
+	e.mu.Unlock()
+	defer e.mu.Lock()
+	select {
+	case <-free:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
+}
+
+// openAnew loads the document from a snapshot and the ledger. Afterwards there is none
+// still if changes left the event meanwhile.
+func (e *event) openAnew(ctx context.Context) error {
 	if e.actor == "" {
 		actor, err := e.node.newActor()
 		if err != nil {
@@ -246,11 +351,14 @@ func (e *event) open(ctx context.Context) error {
 	if err != nil {
 		snapshot = storage.Snapshot{}
 	}
+	generation := e.generation
 	err = e.openFrom(ctx, snapshot)
-	if err != nil && snapshot.Position > 0 {
+	if err != nil && snapshot.Position > 0 && e.generation == generation && !e.closed {
 		// A snapshot only makes loading faster; the ledger is the truth.
 		e.node.cfg.Log.Warn("a snapshot could not be used", "event", e.id, "error", err)
-		err = e.openFrom(ctx, storage.Snapshot{})
+		if err = e.load(ctx); err == nil {
+			err = e.openFrom(ctx, storage.Snapshot{})
+		}
 	}
 	return err
 }
@@ -266,16 +374,58 @@ func (e *event) openFrom(ctx context.Context, snapshot storage.Snapshot) error {
 	if err != nil && !errors.Is(err, storage.ErrDamaged) { // load has told of the damage
 		return err
 	}
-	doc, err := crdt.Load(e.actor, snapshot.Bytes, changes)
+	heads, generation, actor := e.headsWithoutHeld(), e.generation, e.actor
+	load := func() (*crdt.Document, error) { return crdt.Load(actor, snapshot.Bytes, changes) }
+	if snapshot.Position == 0 && e.gate.LongestHistory() > longHistory {
+		load = func() (*crdt.Document, error) { return crdt.LoadAtOnce(actor, changes) }
+	}
+	var doc *crdt.Document
+	e.outside = nil // what comes from now on is not in changes
+	e.withoutLock(func() { doc, err = load() })
+	if e.closed || e.generation != generation {
+		if doc != nil {
+			doc.Close()
+		}
+		return nil // and open finds that there is none
+	}
 	if err != nil {
 		return fmt.Errorf("opening event %s: %w", e.id, err)
 	}
-	if !slices.Equal(doc.Heads(), e.headsWithoutHeld()) {
+	if !slices.Equal(doc.Heads(), heads) {
 		doc.Close()
 		return fmt.Errorf("opening event %s: the document and the ledger have different heads", e.id)
 	}
-	e.doc, e.outside, e.loaded = doc, nil, len(changes)
+	e.doc, e.loaded = doc, len(changes)
 	return nil
+}
+
+// absorbUnlocked is absorb without mu. Afterwards there is no document if changes left
+// the event meanwhile.
+func (e *event) absorbUnlocked() error {
+	doc, batch, generation := e.doc, e.outside, e.generation
+	e.doc, e.outside = nil, nil
+	var err error
+	e.withoutLock(func() { err = doc.Absorb(batch) })
+	if e.closed || e.generation != generation {
+		doc.Close()
+		return nil
+	}
+	if err != nil {
+		doc.Close()
+		e.discard()
+		return fmt.Errorf("opening event %s: %w", e.id, err)
+	}
+	e.doc, e.loaded = doc, e.loaded+len(batch)
+	return nil
+}
+
+// dropDocument lets go of the document, and of one that is being opened. mu is held.
+func (e *event) dropDocument() {
+	if e.doc != nil {
+		e.doc.Close()
+	}
+	e.doc, e.outside = nil, nil
+	e.generation++
 }
 
 // absorb hands what came from outside to the loaded document.
@@ -296,10 +446,7 @@ func (e *event) absorb() error {
 // ledger. The next local act has a new actor: the one before may have been used
 // for a change that is nowhere, or that is somewhere after all.
 func (e *event) discard() {
-	if e.doc != nil {
-		e.doc.Close()
-	}
-	e.doc, e.outside = nil, nil
+	e.dropDocument()
 	e.forget()
 	e.actor, e.others = "", nil
 	e.stir() // the store may have kept what it said it had not
@@ -324,23 +471,23 @@ func (e *event) rest() {
 	}
 }
 
-// letGo closes the document, after keeping a snapshot if it took long to load.
-// mu is held.
+// letGo closes the document, after keeping a snapshot if it took long to load. mu is
+// held, and let go of while the snapshot is made.
 func (e *event) letGo(ctx context.Context) {
 	if e.doc == nil {
 		return
 	}
-	if e.loaded >= snapshotEvery && e.absorb() == nil {
+	if e.loaded >= snapshotEvery && len(e.outside) <= absorbLocked && e.absorb() == nil {
 		if err := e.keepSnapshot(ctx); err != nil {
 			e.node.cfg.Log.Warn("a snapshot could not be kept", "event", e.id, "error", err)
 		}
 	}
-	if e.doc != nil {
-		e.doc.Close()
+	if e.opening == nil { // else somebody is at it again
+		e.dropDocument()
 	}
-	e.doc, e.outside = nil, nil
 }
 
+// keepSnapshot keeps what the document holds, and lets go of the document.
 func (e *event) keepSnapshot(ctx context.Context) error {
 	if e.graph.WaitingLen() > 0 || len(e.held) > 0 {
 		return nil // the document lacks a part of the ledger; a snapshot would hide it
@@ -349,7 +496,17 @@ func (e *event) keepSnapshot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return e.node.store.SaveSnapshot(ctx, e.id, storage.Snapshot{Position: counts.Last, Bytes: e.doc.Save()})
+	doc, generation := e.doc, e.generation
+	e.doc, e.outside = nil, nil
+	var saved []byte
+	e.withoutLock(func() {
+		saved = doc.Save()
+		doc.Close()
+	})
+	if e.generation != generation {
+		return nil // something in it has left the event
+	}
+	return e.node.store.SaveSnapshot(ctx, e.id, storage.Snapshot{Position: counts.Last, Bytes: saved})
 }
 
 // forget lets go of graph, gate and fold.

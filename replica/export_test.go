@@ -28,3 +28,7 @@ const (
 	TurnsAtOnce  = turnsAtOnce
 	MaxDocuments = maxDocuments
 )
+
+// BeforeEngineWork has f called before an engine does what may take long, without any
+// lock. It is set before the node is used.
+func (n *Node) BeforeEngineWork(f func()) { n.engineWork = f }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 
+	"flyleaf/crdt"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/trust"
@@ -311,7 +312,9 @@ func (e *event) answerClaims(ctx context.Context) error {
 // allow is tried once in a run: nobody could be told, and the reason will stay. An
 // error is returned when the disk did not take it.
 func (e *event) byItself(ctx context.Context, about qa.Identity, key trust.Key, act qa.Act) error {
-	if err := e.open(ctx); err != nil {
+	if err := e.open(ctx); errors.Is(err, crdt.ErrNewerGate) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	d := &draft{e: e}

@@ -95,6 +95,8 @@ type Node struct {
 	stop context.CancelFunc
 	work sync.WaitGroup
 
+	engineWork func() // for tests: called before the engine does what may take long
+
 	randMu   sync.Mutex
 	importMu sync.Mutex
 	sources  sources

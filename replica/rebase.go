@@ -193,8 +193,23 @@ func (e *event) rebase(ctx context.Context, more []storage.Entry, roots map[wire
 		e.discard()
 		return Update{}, fmt.Errorf("what has to leave the event could not be noted on this device; nothing was changed: %w", err)
 	}
-	if err := e.noteGone(ctx, leaving); err != nil {
+	u, err := e.noteLeft(ctx, leaving, batch.Views)
+	if err != nil {
 		e.discard() // on disk all is as it should be, and is read again from there
+		return Update{}, err
+	}
+	for _, p := range before {
+		if _, still := e.fold.Post(p.ID); !still {
+			u.Posts = append(u.Posts, p.ID)
+		}
+	}
+	return u, nil
+}
+
+// noteLeft notes in memory what has left the document on disk. views are what the
+// event shows now. mu is held.
+func (e *event) noteLeft(ctx context.Context, leaving map[wire.Hash]storage.Status, views storage.ViewUpdate) (Update, error) {
+	if err := e.noteGone(ctx, leaving); err != nil {
 		return Update{}, err
 	}
 	for h := range e.gone.out {
@@ -208,14 +223,8 @@ func (e *event) rebase(ctx context.Context, more []storage.Entry, roots map[wire
 	}
 	e.side.mu.Unlock()
 	e.showHeads()
-	e.node.notice(ctx, batch.Views)
-	u := e.update(batch.Views, true)
-	for _, p := range before {
-		if _, still := e.fold.Post(p.ID); !still {
-			u.Posts = append(u.Posts, p.ID)
-		}
-	}
-	return u, nil
+	e.node.notice(ctx, views)
+	return e.update(views, true), nil
 }
 
 // noteGone reads the rows that have left.
@@ -262,10 +271,8 @@ func (e *event) withDescendants(roots map[wire.Hash]storage.Status) map[wire.Has
 // rebuildWithout builds graph and fold from the ledger without some changes, and
 // lets go of the document, whose actor is not used again.
 func (e *event) rebuildWithout(ctx context.Context, leaving map[wire.Hash]storage.Status) error {
-	if e.doc != nil {
-		e.doc.Close()
-	}
-	e.doc, e.outside, e.actor, e.others = nil, nil, "", nil
+	e.dropDocument()
+	e.actor, e.others = "", nil
 	e.fresh()
 	err := e.node.store.Entries(ctx, e.id, 0, func(en storage.Entry) error {
 		if _, leaves := leaving[en.Hash]; leaves || en.Status != storage.InDocument {

@@ -47,8 +47,8 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 		if refusal == nil {
 			var err error
 			applied, err = e.add(a)
-			if errors.Is(err, graph.ErrWaitingFull) {
-				continue // it will be asked for again
+			if errors.Is(err, graph.ErrWaitingFull) || errors.Is(err, graph.ErrFull) {
+				continue // it will be asked for again; it is not refused, whatever this device has room for
 			}
 			if errors.Is(err, errFold) {
 				e.discard()
@@ -97,7 +97,7 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 				return Update{}, err
 			}
 		}
-		if e.doc != nil {
+		if e.doc != nil || e.opening != nil {
 			for i := range batch.Entries {
 				e.outside = append(e.outside, batch.Entries[i].Bytes)
 			}
@@ -271,6 +271,22 @@ func (e *event) joinHeads(ctx context.Context) error {
 		return nil
 	}
 	return d.save(ctx)
+}
+
+// tendSoon tends an event from a goroutine of its own.
+func (n *Node) tendSoon(e *event) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return
+	}
+	n.work.Add(1)
+	go func() {
+		defer n.work.Done()
+		if err := e.tend(n.ctx); err != nil && n.ctx.Err() == nil {
+			n.cfg.Log.Warn("an event could not be tended", "event", e.id, "error", err)
+		}
+	}()
 }
 
 // tend does what this device does by itself when something has arrived, or when a

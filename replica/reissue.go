@@ -107,6 +107,9 @@ func (e *event) reissueOne(ctx context.Context, l lost) error {
 	if err := e.open(ctx); err != nil {
 		return err
 	}
+	if e.gone.reissued[l.hash] {
+		return nil // while this waited for the engine
+	}
 	act, ok := e.translate(l.act)
 	if !ok {
 		return errWaits
@@ -169,8 +172,8 @@ func (e *event) resolve(id qa.PostID) (qa.PostID, bool) {
 	}
 	was, known := e.gone.posts[id]
 	origin := cmp.Or(was.origin, id)
-	for _, p := range e.fold.Posts() { // ascending
-		ours := p.Origin == origin && len(id) > 16 && string(p.ID[:16]) == string(id[:16])
+	for _, p := range e.fold.PostsFrom(origin) {
+		ours := len(id) > 16 && string(p.ID[:16]) == string(id[:16])
 		if ours && (!known || len(p.Revisions) > 0 && p.Revisions[0].Text == was.text) {
 			return p.ID, true
 		}

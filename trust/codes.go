@@ -15,29 +15,32 @@ type Code string
 // Refused: the change is invalid, and is so for good and everywhere. What one of
 // these covers is told rule by rule in DESIGN.md.
 const (
-	CodeMalformed    Code = "malformed"          // no change that a canonical writer makes
-	CodeTooLarge     Code = "too-large"          // beyond the limits of a change
-	CodeSchema       Code = "schema"             // not of the shape that an event's changes have
-	CodeSignature    Code = "signature"          // not signed by its writer for this event
-	CodeGenesis      Code = "genesis"            // a beginning that is not this event's, or is incomplete
-	CodeSequence     Code = "sequence"           // wrong sequence number, operation counter or deps
-	CodeDuplicateSeq Code = "duplicate-seq"      // its actor has another change with this sequence number
-	CodeDependsOn    Code = "depends-on-refused" // one that it depends on is refused
-	CodeObject       Code = "object"             // works in a map that is not in its past
-	CodePreds        Code = "preds"              // does not replace exactly what stands at the key in its past
-	CodeKey          Code = "key"                // the schema has no such key there
-	CodeValue        Code = "value"              // the value has another type or form than the key wants
-	CodeLimit        Code = "limit"              // too long, or too many
-	CodeOnce         Code = "once"               // sets again, or later, what is set once
-	CodePost         Code = "post"               // a post that is not made whole
-	CodePostID       Code = "post-id"            // the ID is not that of the operation
-	CodeRevisionID   Code = "revision-id"        // the same of a revision
-	CodeParent       Code = "parent"             // answers a post that is not in its past
-	CodeRole         Code = "role"               // its writer does not hold the role in its past
-	CodeOwner        Code = "owner"              // belongs to somebody else
-	CodeClosed       Code = "closed"             // a new post in an event that is closed in its past
-	CodeClaim        Code = "claim"              // an invitation key writes its claim, once, and nothing else
-	CodeBlob         Code = "blob"               // a blob that is not alone, or not what its key says
+	CodeMalformed    Code = "malformed"           // no change that a canonical writer makes
+	CodeTooLarge     Code = "too-large"           // beyond the limits of a change
+	CodeSchema       Code = "schema"              // not of the shape that an event's changes have
+	CodeSignature    Code = "signature"           // not signed by its writer for this event
+	CodeGenesis      Code = "genesis"             // a beginning that is not this event's, or is incomplete
+	CodeSequence     Code = "sequence"            // wrong sequence number, operation counter or deps
+	CodeDuplicateSeq Code = "duplicate-seq"       // its actor has another change with this sequence number
+	CodeDependsOn    Code = "depends-on-refused"  // one that it depends on is refused
+	CodeObject       Code = "object"              // works in a map that is not in its past
+	CodePreds        Code = "preds"               // does not replace exactly what stands at the key in its past
+	CodeKey          Code = "key"                 // the schema has no such key there
+	CodeValue        Code = "value"               // the value has another type or form than the key wants
+	CodeLimit        Code = "limit"               // too long, or too many
+	CodeOnce         Code = "once"                // sets again, or later, what is set once
+	CodePost         Code = "post"                // a post that is not made whole
+	CodePostID       Code = "post-id"             // the ID is not that of the operation
+	CodeRevisionID   Code = "revision-id"         // the same of a revision
+	CodeParent       Code = "parent"              // answers a post that is not in its past
+	CodeRole         Code = "role"                // its writer does not hold the role in its past
+	CodeOwner        Code = "owner"               // belongs to somebody else
+	CodeClosed       Code = "closed"              // a new post in an event that is closed in its past
+	CodeClaim        Code = "claim"               // an invitation key writes its claim, once, and nothing else
+	CodeBlob         Code = "blob"                // a blob that is not alone, or not what its key says
+	CodeRepeated     Code = "repeated"            // writes one key twice
+	CodeOperations   Code = "too-many-operations" // more than an act of that kind needs
+	CodeTooOften     Code = "too-often"           // its writer has written that key too often, or too many versions of one text
 )
 
 // Deferred: whoever says this does not take the change now and may take it later.

@@ -43,7 +43,10 @@ type Gate struct {
 	names   map[string]uint32
 	written []written
 	merged  map[mergeAt][]uint32 // what a write replaced, where it was more than one
+	revised map[uint32][]int32   // by the map of revisions, as an index into objects: the changes that added one to a post after it was made
 
+	steps     int64    // see Steps
+	longest   int      // writes of the key that was written most often
 	added     []uint64 // by place in the graph, one bit each: the changes that are in
 	authority *authority.Authority
 	judging   judging
@@ -115,6 +118,7 @@ func NewGate(event qa.EventID, g *graph.Graph) *Gate {
 		event: event, graph: g, authority: authority.New(g),
 		actorIx: map[wire.ActorID]uint32{}, tags: map[tag]uint32{},
 		keys: map[place]uint32{}, names: map[string]uint32{}, merged: map[mergeAt][]uint32{},
+		revised: map[uint32][]int32{},
 	}
 }
 
@@ -127,6 +131,15 @@ func (g *Gate) Access() string { return g.access }
 // Newer reports whether the event follows rules of a later version. Its changes are
 // held only against what keeps automerge alive then; it is to be shown read-only.
 func (g *Gate) Newer() bool { return g.newer }
+
+// LongestHistory returns how often the key was written that was written most often,
+// by whomever, concurrent writes included.
+func (g *Gate) LongestHistory() int { return g.longest }
+
+// Steps returns how many writes, keys and rulings were looked at since the beginning:
+// what grows with the history of a key. What it costs to find a causal past is the
+// graph's. Tests hold it to bounds.
+func (g *Gate) Steps() int64 { return g.steps + g.authority.Steps() }
 
 // Founder returns who made the event, "" before the genesis.
 func (g *Gate) Founder() qa.Identity {
@@ -239,6 +252,9 @@ func (g *Gate) addOp(c *wire.Change, k int, who uint32, at int32) {
 		}
 		parent = &g.objects[i]
 		in, s = opID{parent.counter, parent.actor}, parent.slot
+		if s == slotRevisions && parent.change != at {
+			g.revised[i] = append(g.revised[i], at)
+		}
 	}
 	var r *row
 	if !g.newer {
@@ -294,12 +310,14 @@ func (g *Gate) addWrite(in *object, at place, w write, preds []wire.OpID) {
 	case 0:
 	case 1:
 		for i := len(ws) - 1; i >= 0; i-- {
+			g.steps++
 			if g.is(ws[i].id, preds[0]) {
 				w.replaced = int32(i)
 				break
 			}
 		}
 	default:
+		g.steps += int64(len(ws))
 		by := make(map[opID]uint32, len(ws))
 		for i := range ws {
 			by[ws[i].id] = uint32(i)
@@ -315,6 +333,7 @@ func (g *Gate) addWrite(in *object, at place, w write, preds []wire.OpID) {
 		g.merged[mergeAt{k, uint32(len(ws))}] = replaced
 	}
 	g.written[k].writes = append(ws, w)
+	g.longest = max(g.longest, len(ws)+1)
 }
 
 // is reports whether an operation is the one that a change names.
@@ -356,6 +375,7 @@ func (g *Gate) post(id string) (*object, bool) {
 // in it that none in it has replaced. Ascending, as changes name them.
 func (g *Gate) live(buf []opID, k uint32, past *graph.Past) []opID {
 	ws := g.written[k].writes
+	g.steps += int64(len(ws))
 	if len(ws) == 1 {
 		if past.Has(int(ws[0].change)) {
 			buf = append(buf, ws[0].id)
@@ -391,6 +411,17 @@ func (g *Gate) live(buf []opID, k uint32, past *graph.Past) []opID {
 	return buf
 }
 
+// writesBy returns how often somebody wrote a key in a past.
+func (g *Gate) writesBy(who authority.Person, k uint32, past *graph.Past) (n int) {
+	g.steps += int64(len(g.written[k].writes))
+	for _, w := range g.written[k].writes {
+		if g.actors[w.id.actor].who == who && past.Has(int(w.change)) {
+			n++
+		}
+	}
+	return n
+}
+
 func (g *Gate) compare(a, b opID) int {
 	switch {
 	case a.counter != b.counter:
@@ -414,6 +445,7 @@ func (g *Gate) keysIn(id wire.OpID, past *graph.Past, limit int) int {
 	n := 0
 	for k := g.objects[i].first; k >= 0 && n < limit; k = g.written[k].next {
 		for _, w := range g.written[k].writes {
+			g.steps++
 			if past.Has(int(w.change)) {
 				n++
 				break

@@ -32,7 +32,8 @@ type judging struct {
 	earlier  map[earlierKey]int
 	fresh    map[wire.OpID]int
 	standing []opID
-	parts    part // of the genesis
+	parts    part       // of the genesis
+	counts   [kinds]int // operations so far, by kind
 }
 
 // made is what an operation of the change made.
@@ -84,6 +85,99 @@ func (g *Gate) Judge(c *wire.Change) error {
 		}
 	}
 	return j.whole()
+}
+
+// Recheck holds a change of the own ledger, which was found valid when it was stored,
+// against the rules that an earlier version did not have: R24 to R26. nil, or a
+// *Refusal: then the change, and all that builds on it, is no part of the event. It
+// asks for a causal past only where there are hundreds of writes, so it costs a
+// fraction of Judge. c and what it builds on are as for Judge.
+func (g *Gate) Recheck(c *wire.Change) error {
+	if g.newer {
+		return nil
+	}
+	j := &g.judging
+	*j = judging{g: g, c: c, actor: noActor, genesis: len(c.Deps) == 0, made: append(j.made[:0], make([]made, len(c.Ops))...), standing: j.standing[:0]}
+	defer j.rest()
+	copy(j.who[:], c.Actor)
+	for k := range c.Ops {
+		if err := j.recheck(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recheck is op for the rules that Recheck is about.
+func (j *judging) recheck(k int) error {
+	op := &j.c.Ops[k]
+	s, in := slotRoot, where{id: rootOp, post: -1}
+	if id := op.Obj; id.Actor == j.c.Actor && id.Counter >= j.c.StartOp && id.Counter-j.c.StartOp < uint64(k) {
+		m := &j.made[id.Counter-j.c.StartOp]
+		s, in.local, in.post = m.slot, true, m.post
+	} else if i, ok := j.g.object(id); ok {
+		o := &j.g.objects[i]
+		s, in.id = o.slot, opID{o.counter, o.actor}
+	}
+	r := lookup(s, op.Key.Prop)
+	if r == nil {
+		return nil // a version of the rules that had more keys; they are not looked at again
+	}
+	if _, ok := j.earlierAt(k); ok {
+		return refuse(CodeRepeated, "It sets %.80q twice.", op.Key.Prop)
+	}
+	if !in.local {
+		if err := j.seldom(k, in.id); err != nil {
+			return err
+		}
+		if s == slotRevisions {
+			if err := j.fewRevisions(k); err != nil {
+				return err
+			}
+		}
+	}
+	if r.child != slotRoot {
+		j.made[k] = made{slot: r.child, is: true, post: in.post}
+	}
+	if s == slotPosts {
+		j.made[k].post = int32(k)
+	}
+	return j.sparing(s, in)
+}
+
+// seldom checks that the writer has not written a key too often.
+func (j *judging) seldom(k int, in opID) error {
+	key := j.c.Ops[k].Key.Prop
+	name, ok := j.g.names[key]
+	if !ok {
+		return nil
+	}
+	at, ok := j.g.keys[place{in, name}]
+	if ok && len(j.g.written[at].writes) >= qa.MaxWrites && j.g.writesBy(j.who, at, j.pastOf()) >= qa.MaxWrites {
+		return refuse(CodeTooOften, "Its writer has written %.80q %d times already.", key, qa.MaxWrites)
+	}
+	return nil
+}
+
+// fewRevisions checks that a post that was there before has room for one more text.
+func (j *judging) fewRevisions(k int) error {
+	i, ok := j.g.object(j.c.Ops[k].Obj)
+	if !ok {
+		return nil
+	}
+	n := 1 + j.freshBefore(k) // the one that the post was made with
+	if of := j.g.revised[i]; n+len(of) >= qa.MaxRevisions {
+		j.g.steps += int64(len(of))
+		for _, change := range of {
+			if j.pastOf().Has(int(change)) {
+				n++
+			}
+		}
+	}
+	if n >= qa.MaxRevisions {
+		return refuse(CodeTooOften, "Its post has %d versions of its text already.", qa.MaxRevisions)
+	}
+	return nil
 }
 
 // rest lets go of what belongs to the change.
@@ -182,7 +276,10 @@ func (j *judging) op(k int) error {
 	if r.child != slotRoot {
 		j.made[k] = made{slot: r.child, is: true, post: in.post}
 	}
-	return j.special(k, s, r, in)
+	if err := j.special(k, s, r, in); err != nil {
+		return err
+	}
+	return j.sparing(s, in)
 }
 
 // where is the map that an operation works in.
@@ -301,13 +398,33 @@ func (j *judging) permitted(op *wire.Op, r *row, in where) error {
 	return nil
 }
 
-// preds checks that an operation replaces exactly what stands at its key: what an
-// earlier operation of the change put there, or else all that stands in the past.
+// sparing checks that the change has no more operations of a kind than an act of that
+// kind makes. What makes a post whole is part of the post.
+func (j *judging) sparing(s slot, in where) error {
+	if j.genesis {
+		return nil
+	}
+	kind := kindOf[s]
+	if in.post >= 0 {
+		kind = kindPost
+	}
+	if j.counts[kind]++; j.counts[kind] > mostOperations[kind] {
+		return refuse(CodeOperations, "It says more at once than anybody could: more than %d operations of one kind.", mostOperations[kind])
+	}
+	return nil
+}
+
+// preds checks that an operation replaces exactly what stands at its key: all that
+// stands in the past. By rules of a later version also what an earlier operation of
+// the change put there.
 func (j *judging) preds(k int, in opID, once bool) error {
 	op := &j.c.Ops[k]
 	if at, ok := j.earlierAt(k); ok {
 		if once {
 			return refuse(CodeOnce, "It sets %.80q twice, which is set once.", op.Key.Prop)
+		}
+		if !j.newer {
+			return refuse(CodeRepeated, "It sets %.80q twice.", op.Key.Prop)
 		}
 		if len(op.Pred) != 1 || op.Pred[0] != (wire.OpID{Counter: j.c.StartOp + uint64(at), Actor: j.c.Actor}) {
 			return refuse(CodePreds, "It does not replace exactly what stood at %.80q.", op.Key.Prop)
@@ -318,6 +435,11 @@ func (j *judging) preds(k int, in opID, once bool) error {
 	if name, ok := j.g.names[op.Key.Prop]; ok {
 		if at, ok := j.g.keys[place{in, name}]; ok {
 			j.standing = j.g.live(j.standing, at, j.pastOf())
+		}
+	}
+	if !j.newer {
+		if err := j.seldom(k, in); err != nil {
+			return err
 		}
 	}
 	if once && len(j.standing) > 0 {
@@ -377,7 +499,9 @@ func (j *judging) special(k int, s slot, r *row, in where) error {
 				return refuse(CodePost, "A post is made with one version of its text.")
 			}
 			m.part |= partRevision
+			return nil
 		}
+		return j.fewRevisions(k)
 	case slotClaims:
 		if len(j.c.Ops) != 1 {
 			return refuse(CodeClaim, "A claim of an invitation is a change of its own.")

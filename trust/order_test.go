@@ -68,7 +68,20 @@ func quarrel(r *rand.Rand, n int) (*trusttest.World, []*wire.Change) {
 			at := "posts/" + string(posts[r.IntN(len(posts))])
 			return at + rest, d.Has(at)
 		}
-		switch r.IntN(10) {
+		switch r.IntN(12) {
+		case 11: // more than a change may say; what is within the bounds is valid
+			if at, ok := post("/reactions/" + string(x.ID())); ok {
+				d.Path(at)
+				for i := range 18 + r.IntN(5) {
+					d.Bool(at+"/"+fmt.Sprint(i), true)
+				}
+			}
+		case 10: // a key twice
+			if at, ok := post("/marks/answered"); ok {
+				for range 1 + r.IntN(2) {
+					d.Bool(at, r.IntN(2) == 0)
+				}
+			}
 		case 9:
 			d.Role(someone, []qa.Role{qa.RoleModerator, qa.RoleOrganiser, qa.RoleAuthor}[r.IntN(3)], r.IntN(2) == 0)
 		case 0, 1:
@@ -198,4 +211,48 @@ func saysGate(g *trust.Gate, f *fold.Fold) []bool {
 		}
 	}
 	return out
+}
+
+// TestTooOftenInAnyOrder: two devices of one person write a key without each other's
+// changes, together more often than one person may. All that is valid, since neither
+// could know; what then builds on both is not. Whichever arrives first, all agree.
+func TestTooOftenInAnyOrder(t *testing.T) {
+	seed := *orderSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("seed %d: go test ./trust -run TooOften -trust.seed=%d", seed, seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	w := trusttest.Found(trusttest.About{})
+	one, two := w.Writer("rita"), w.Writer("rita/2")
+	var id qa.PostID
+	post := one.Do(func(d *trusttest.Draft) { id = d.Post("", "Why?") })
+	at := "posts/" + string(id) + "/marks/answered"
+	tips := map[*trusttest.Writer]wire.Hash{one: post.Change.Hash, two: post.Change.Hash}
+	for _, x := range []*trusttest.Writer{one, two} {
+		for i := range qa.MaxWrites/2 + 1 {
+			tips[x] = x.DoOn([]wire.Hash{tips[x]}, func(d *trusttest.Draft) { d.Bool(at, i%2 == 0) }).Change.Hash
+		}
+	}
+	valid := len(w.Changes)
+	d := one.Draft(w.Heads()...)
+	d.Bool(at, true)
+	bad := d.Sign().Change
+	// The founder, who wrote the key never, still may.
+	w.Founder.Do(func(d *trusttest.Draft) { d.Bool(at, true) })
+	valid++
+	all := []*wire.Change{bad}
+	for _, s := range w.Changes {
+		all = append(all, s.Change)
+	}
+	for range 20 {
+		r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+		x := trusttest.NewReplica(w.Event)
+		for _, c := range all {
+			_ = x.TakeChange(c) // looked at below
+		}
+		if x.Graph.Len() != valid || x.Graph.Has(bad.Hash) || x.Graph.WaitingLen() != 0 {
+			t.Fatalf("seed %d: %d taken of %d that are valid, the bad one: %v", seed, x.Graph.Len(), valid, x.Graph.Has(bad.Hash))
+		}
+	}
 }

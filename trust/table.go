@@ -271,6 +271,66 @@ var keyed = [slots]struct {
 	slotWeeks:       {isEventID, aMap(slotWeek).from(organiser)},
 }
 
+// kind is the kind of act that an operation belongs to, by the map in which it works.
+// What one change may say of each is bounded (R25).
+type kind uint8
+
+const (
+	kindFounding kind = iota
+	kindAbout         // what an event or club says of itself, and its relays
+	kindWeek          // a club's list
+	kindPerson
+	kindRoles
+	kindBlock
+	kindClaim
+	kindPost // a post and its owner's changes to it
+	kindReaction
+	kindMark
+	kindWinner
+	kindDraw
+	kindContact
+	kindBlob
+	kinds
+)
+
+var kindOf = [slots]kind{
+	slotRoot:  kindFounding,
+	slotEvent: kindAbout, slotClub: kindAbout, slotLinks: kindAbout, slotLink: kindAbout,
+	slotAboutX: kindAbout, slotRelays: kindAbout,
+	slotWeeks: kindWeek, slotWeek: kindWeek,
+	slotPeople: kindPerson, slotPerson: kindPerson,
+	slotRoles: kindRoles, slotRolesOf: kindRoles,
+	slotBlocks: kindBlock, slotClaims: kindClaim,
+	slotPosts: kindPost, slotPost: kindPost, slotRevisions: kindPost, slotPostX: kindPost,
+	slotReactions: kindReaction, slotReactionsOf: kindReaction,
+	slotMarks: kindMark, slotAssigned: kindMark, slotCandidate: kindMark,
+	slotWinners: kindWinner, slotWinnersOf: kindWinner,
+	slotDraw: kindDraw, slotDrawBy: kindDraw,
+	slotContacts: kindContact, slotBlobs: kindBlob,
+}
+
+// mostOperations is how many operations of each kind a change may hold: at least what
+// the largest act of our own writer makes, which a test of package crdt holds it to.
+// The first change of an event has the bound of any change alone, wire.MaxOps.
+var mostOperations = [kinds]int{
+	// All fields of an event, all its links, an x and all relays.
+	kindAbout: len(fixed[slotEvent]) + qa.MaxLinks*(1+len(fixed[slotLink])) + qa.MaxXKeys + qa.MaxRelays,
+	kindWeek:  1 + len(fixed[slotWeek]),
+	// The map, and each of its fields.
+	kindPerson: 1 + len(fixed[slotPerson]),
+	kindRoles:  2 * len(fixed[slotRolesOf]), // our writer: an invitation answered, 3
+	kindBlock:  4,
+	kindClaim:  1,
+	// The map with each of its keys, the marks' two maps, a revision and an x.
+	kindPost:     1 + len(fixed[slotPost]) + 2 + 1 + qa.MaxXKeys,
+	kindReaction: 1 + qa.MaxReactions,
+	kindMark:     len(fixed[slotMarks]) + 2,
+	kindWinner:   8,
+	kindDraw:     5,
+	kindContact:  1,
+	kindBlob:     1,
+}
+
 // lookup returns the row of a key in a map of the schema, nil when it has none.
 func lookup(s slot, key string) *row {
 	if k := &keyed[s]; k.key != nil {

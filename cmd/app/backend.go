@@ -151,6 +151,8 @@ type local struct {
 	// copied is the directory to remove at the end: this is a copy of one that cannot be
 	// written.
 	copied string
+
+	verified verifiedEvent
 }
 
 func openLocal(ctx context.Context, h home, lock *flock.Flock, log *slog.Logger) (*local, error) {
@@ -252,10 +254,6 @@ type readOnlyStore struct {
 func (s readOnlyStore) Append(context.Context, ...storage.Batch) error { return s.why }
 
 func (s readOnlyStore) SetDelivered(context.Context, qa.EventID, bool, ...wire.Hash) error {
-	return s.why
-}
-
-func (s readOnlyStore) SetStatus(context.Context, qa.EventID, storage.Status, ...wire.Hash) error {
 	return s.why
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -296,18 +297,66 @@ func (a *app) printVerified(c *qa.VerifiedChange, names map[qa.Identity]string) 
 	}
 }
 
-// VerifyPost checks the changes that are about a post, by checking the whole event.
+// verifiedEvent is the event whose proofs were looked at last, so that a further page
+// checks what is new and not the whole event again.
+type verifiedEvent struct {
+	mu       sync.Mutex
+	event    qa.EventID
+	outside  int   // rows that are not in the document: when they change, it begins anew
+	position int64 // of the last row that was checked
+	verifier *trust.Verifier
+	rows     int // that were checked, in all
+}
+
+// VerifyPost checks the changes that are about a post: each from its bytes, as often as
+// it is asked, and what they build on once in the life of the program.
 func (n *webNode) VerifyPost(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Verification, error) {
-	v := trust.NewVerifier(event)
-	err := n.store.Entries(ctx, event, 0, func(en storage.Entry) error {
+	found, err := n.verified.verify(ctx, n.store, event, post)
+	if err != nil {
+		return qa.Verification{}, err
+	}
+	for i := range found.Changes {
+		c := &found.Changes[i]
+		h, err := wire.ParseHash(c.Hash)
+		if err != nil {
+			return qa.Verification{}, err
+		}
+		en, err := n.store.Entry(ctx, event, h)
+		if err != nil {
+			return qa.Verification{}, err
+		}
+		if got, err := wire.ReadHash(en.Bytes); err != nil || got != h || trust.Verify(event, en.Actor, h, en.Signature) != nil {
+			if c.Signed && c.Code == "" {
+				found.Bad++
+			}
+			c.Signed = false
+		}
+	}
+	return found, nil
+}
+
+func (v *verifiedEvent) verify(ctx context.Context, store storage.Store, event qa.EventID, post qa.PostID) (qa.Verification, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	counts, err := store.Counts(ctx, event)
+	if err != nil {
+		return qa.Verification{}, err
+	}
+	if v.verifier == nil || v.event != event || v.outside != counts.Outside {
+		v.event, v.outside, v.position, v.verifier = event, counts.Outside, 0, trust.NewVerifier(event)
+	}
+	err = store.Entries(ctx, event, v.position, func(en storage.Entry) error {
+		v.position = en.Position
 		if en.Status == storage.InDocument {
-			v.Add(en.Bytes, en.Signature)
+			v.verifier.Add(en.Bytes, en.Signature)
+			v.rows++
 		}
 		return nil
 	})
 	if err != nil {
+		v.verifier = nil
 		return qa.Verification{}, err
 	}
-	all := v.Result()
+	all := v.verifier.Result()
 	return all.Of(post), nil
 }

@@ -64,6 +64,7 @@ func (a *Authority) current(of []act, role Roles, v view, rank func(*act) Rank) 
 	var best *act
 	var bestRank Rank
 	var seen set
+	a.steps += int64(len(of))
 	for i := len(of) - 1; i >= 0; i-- { // what has seen others came after them
 		x := &of[i]
 		if x.role != role || !a.in(v, x.change) || seen.has(x.change) {
@@ -127,6 +128,7 @@ func (a *Authority) authorizes(of []act, role Roles, at moment, v view) bool {
 	if held == nil || !held.on {
 		return false
 	}
+	a.steps += int64(len(of))
 	for i := range of {
 		x := &of[i]
 		if !x.on && x.role == role && a.in(v, x.change) && !at.knows(x.change) &&

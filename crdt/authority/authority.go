@@ -141,6 +141,7 @@ type Authority struct {
 	people   map[Person]*record // those whom one of them is about
 	closings []act
 
+	steps  int64           // acts that were looked at
 	heldAt map[int32]Roles // what the writer held in the past of a change, by its place; nothing: no role
 
 	// What follows from all that is known; forgotten at every authority change.
@@ -230,6 +231,10 @@ func (a *Authority) Founder() (Person, bool) { return a.founder, a.founded }
 // Len returns how many authority changes there are. Memory grows with the square of
 // it, so a relay takes only so many.
 func (a *Authority) Len() int { return len(a.changes) }
+
+// Steps returns how many acts were looked at, since the beginning. Tests hold it to
+// bounds.
+func (a *Authority) Steps() int64 { return a.steps }
 
 // Add takes a change of the event. It is in the graph, or the next that the graph
 // applies; what it builds on was added before. Adding again changes nothing.

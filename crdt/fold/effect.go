@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"flyleaf/crdt/authority"
+	"flyleaf/crdt/graph"
 	"flyleaf/qa"
 )
 
@@ -214,18 +215,56 @@ func (f *Fold) touchLate() {
 	f.eachPost(func(key string, _ *object) { f.touched.posts[key] = struct{}{} })
 }
 
-// supersede notes that a new revision was written in sight of earlier ones.
-func (f *Fold) supersede(revisions *object, e *entry) {
-	for i := range revisions.props {
-		live := revisions.props[i].live
-		for k := range live {
-			old := &live[k]
-			if old.superseded || old.id == e.id {
-				continue
-			}
-			if old.change == e.change || f.before(old.change, e.change) {
-				old.superseded = true
+// supersede notes that a new revision was written in sight of earlier ones. Only those
+// are looked at that no other has superseded yet: one, but for concurrent ones.
+func (f *Fold) supersede(revisions *object, p *prop, e *entry) {
+	n := len(revisions.props)
+	if n == 1 && len(p.live) == 1 {
+		return // the post's first, as ever so often
+	}
+	newest := int32(n - 1)
+	open, known := f.unsuperseded[revisions]
+	if again := p.key != revisions.props[newest].key; again || !known {
+		open = nil
+		for i := range int32(n) {
+			if revisions.props[i].key == p.key {
+				newest = i // written again, as only the rules of a later version may allow
+			} else {
+				open = append(open, i)
 			}
 		}
 	}
+	var past *graph.Past
+	kept := open[:0]
+	for _, i := range open {
+		f.steps++
+		p := &revisions.props[i]
+		live := p.live
+		all := len(live) > 0
+		for k := range live {
+			old := &live[k]
+			switch {
+			case old.superseded || old.id == e.id:
+			case old.change == e.change:
+				old.superseded = true
+			default:
+				if past == nil {
+					past = f.pastOf(e.change)
+				}
+				place, ok := f.graph.Place(f.changes[old.change].hash)
+				old.superseded = ok && past.Has(place)
+			}
+			all = all && old.superseded
+		}
+		if !all {
+			kept = append(kept, i)
+		}
+	}
+	f.unsuperseded[revisions] = append(kept, newest)
+}
+
+// pastOf returns what a change has before it.
+func (f *Fold) pastOf(change uint32) *graph.Past {
+	past := f.graph.Past(f.graph.Deps(nil, f.changes[change].hash))
+	return &past
 }

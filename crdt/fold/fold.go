@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 
 	"flyleaf/crdt/authority"
@@ -126,9 +127,13 @@ type Fold struct {
 	founded     int64 // ms, the founder's clock or the receipt, whichever was earlier
 	authority   *authority.Authority
 	ended       map[place][]entry // of keys that need a role: what was overwritten
-	roots       int               // changes without deps; a valid event has one
-	edits       int               // changes, beside the first, to what the event says of itself
-	touched     touched
+	// unsuperseded are, of the revisions of posts that were edited, as indexes into the
+	// map's keys, those that no later one was written in sight of.
+	unsuperseded map[*object][]int32
+	steps        int64
+	roots        int // changes without deps; a valid event has one
+	edits        int // changes, beside the first, to what the event says of itself
+	touched      touched
 }
 
 // New returns an empty fold of an event. g is the event's graph; a change is given
@@ -143,11 +148,18 @@ func New(event qa.EventID, g *graph.Graph, a *authority.Authority) *Fold {
 		objects:   map[opID]*object{},
 		names:     map[string]string{},
 		ended:     map[place][]entry{},
-		root:      object{slot: slotRoot},
+
+		unsuperseded: map[*object][]int32{},
+		root:         object{slot: slotRoot},
 	}
 	f.touched.reset()
 	return f
 }
+
+// Steps returns how many values were looked at, since the beginning, to apply changes:
+// what grows with the history of a key or the number of its concurrent values. Tests
+// hold it to bounds.
+func (f *Fold) Steps() int64 { return f.steps }
 
 // Apply adds a change, in any order in which none comes before its past. A change
 // that was added before changes nothing. On an error nothing was added.
@@ -295,28 +307,31 @@ func (f *Fold) apply(op *wire.Op, id opID, change uint32) {
 // end takes an operation off the live ones. Where writing needs a role it is still
 // remembered: should the act that ended it turn out not to count, it stands again.
 func (f *Fold) end(o *object, p *prop, id opID) {
-	for i := range p.live {
-		if p.live[i].id != id {
-			continue
-		}
-		if o.slot.privileged() && !p.live[i].made {
-			k := place{in: o, key: p.key}
-			f.ended[k] = append(f.ended[k], p.live[i])
-		}
-		p.live = append(p.live[:i], p.live[i+1:]...)
+	i := f.find(p, id)
+	if i == len(p.live) || p.live[i].id != id {
 		return
 	}
+	if o.slot.privileged() && !p.live[i].made {
+		k := place{in: o, key: p.key}
+		f.ended[k] = append(f.ended[k], p.live[i])
+	}
+	p.live = append(p.live[:i], p.live[i+1:]...)
+}
+
+// find returns where an operation stands among the live ones of a key, or would.
+func (f *Fold) find(p *prop, id opID) int {
+	return sort.Search(len(p.live), func(i int) bool {
+		f.steps++
+		return !f.less(p.live[i].id, id)
+	})
 }
 
 func (f *Fold) insert(p *prop, e entry) {
-	i := len(p.live)
-	for i > 0 && f.less(e.id, p.live[i-1].id) {
-		i--
-	}
 	if p.live == nil {
 		p.live = []entry{e}
 		return
 	}
+	i := f.find(p, e.id)
 	p.live = append(p.live, entry{})
 	copy(p.live[i+1:], p.live[i:])
 	p.live[i] = e

@@ -117,7 +117,7 @@ func (f *Fold) touch(o *object, p *prop, e *entry, had bool) {
 		}
 	case slotRevisions:
 		if e != nil {
-			f.supersede(o, e)
+			f.supersede(o, p, e)
 		}
 		t.posts[postOf(o)] = struct{}{}
 	case slotMarks, slotMarked, slotPostX:

@@ -144,10 +144,27 @@ func (f *Fold) People() []qa.Person {
 func (f *Fold) Posts() []qa.Post {
 	var out []qa.Post
 	f.eachPost(func(key string, o *object) { out = append(out, f.post(key, o)) })
-	slices.SortFunc(out, func(a, b qa.Post) int {
+	sortPosts(out)
+	return out
+}
+
+// PostsFrom returns the posts that say that they stand for another, by their operations
+// ascending. Unlike Posts it reads only these.
+func (f *Fold) PostsFrom(origin qa.PostID) []qa.Post {
+	var out []qa.Post
+	f.eachPost(func(key string, o *object) {
+		if winner(o, "origin").str() == string(origin) {
+			out = append(out, f.post(key, o))
+		}
+	})
+	sortPosts(out)
+	return out
+}
+
+func sortPosts(posts []qa.Post) {
+	slices.SortFunc(posts, func(a, b qa.Post) int {
 		return cmp.Or(cmp.Compare(a.Op.Counter, b.Op.Counter), cmp.Compare(a.Op.Actor, b.Op.Actor))
 	})
-	return out
 }
 
 // Post returns a post, false when there is none of that ID.

@@ -112,6 +112,7 @@ type Graph struct {
 	lenient bool
 	forks   bool
 	admit   func(Meta) error
+	most    int // changes; MaxChanges outside of tests
 
 	hashes []wire.Hash
 	nodes  []node
@@ -160,7 +161,7 @@ func Admit(f func(Meta) error) Option { return func(g *Graph) { g.admit = f } }
 
 // New returns an empty graph.
 func New(options ...Option) *Graph {
-	g := &Graph{index: newIndex(), actor: map[wire.ActorID]int32{}, room: newRoom()}
+	g := &Graph{most: MaxChanges, index: newIndex(), actor: map[wire.ActorID]int32{}, room: newRoom()}
 	for _, o := range options {
 		o(g)
 	}
@@ -185,7 +186,9 @@ func (g *Graph) Add(c Meta) (added []wire.Hash, err error) {
 		return nil, err
 	}
 	if err := g.admitted(c); err != nil {
-		g.Refuse(c.Hash)
+		if !errors.Is(err, ErrFull) { // which says nothing of the change, or of what waits for it
+			g.Refuse(c.Hash)
+		}
 		return nil, err
 	}
 	g.apply(c)
@@ -210,7 +213,7 @@ func (g *Graph) Add(c Meta) (added []wire.Hash, err error) {
 }
 
 func (g *Graph) admitted(c Meta) error {
-	if len(g.nodes) >= MaxChanges || len(g.edges)+len(c.Deps) > math.MaxInt32 {
+	if len(g.nodes) >= g.most || len(g.edges)+len(c.Deps) > math.MaxInt32 {
 		return ErrFull
 	}
 	if g.admit == nil {

@@ -370,6 +370,28 @@ func TestWaitingIsCheckedWhenItsTurnComes(t *testing.T) {
 	}
 }
 
+// A full graph says nothing of a change: with room it is taken, and so is what waits
+// for it meanwhile.
+func TestFullIsNotRefused(t *testing.T) {
+	g := New()
+	c := chain(4, 1)
+	mustAdd(t, g, c[0])
+	mustAdd(t, g, c[3]) // it waits
+	g.most = 1
+	if _, err := g.Add(c[1]); !errors.Is(err, ErrFull) {
+		t.Fatal(err)
+	}
+	if len(g.Rejected()) != 0 || !g.Waiting(c[3].Hash) {
+		t.Fatal("what waits was refused")
+	}
+	g.most = MaxChanges
+	mustAdd(t, g, c[1])
+	mustAdd(t, g, c[2])
+	if g.Len() != 4 {
+		t.Fatalf("%d changes", g.Len())
+	}
+}
+
 func TestWaitingRoomIsBounded(t *testing.T) {
 	g := New()
 	orphan := func(n, deps int) Meta {

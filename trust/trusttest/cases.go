@@ -109,6 +109,7 @@ func Cases() []Case {
 	b.roles()
 	b.owners()
 	b.invitations()
+	b.floods()
 	return b
 }
 
@@ -374,20 +375,105 @@ func (b *build) objects() {
 		d.Str("event/title", "C").Pred = old
 		return d.Sign()
 	})
-	b.by(founder, trust.CodePreds, "not replacing what it wrote itself", func(_ *scene, d *Draft) {
-		d.Str("event/title", "A")
-		d.Str("event/title", "B").Pred = nil
-	})
-	b.by(founder, trust.CodePreds, "not replacing what it wrote itself, among many", func(_ *scene, d *Draft) {
-		d.Str("event/title", "A")
-		for i := range 40 {
-			d.Str("event/zone", fmt.Sprint(i))
-		}
-		d.Str("event/title", "B").Pred = nil
-	})
 	b.by(reader, trust.CodePreds, "a new post that replaces something", func(s *scene, d *Draft) {
 		d.Post("", "Hello")
 		d.Ops[0].Pred = []wire.OpID{d.Obj("posts/" + string(s.question))}
+	})
+}
+
+// floods are changes that say more than a person could, and what costs others more
+// than it costs its writer.
+func (b *build) floods() {
+	b.by(reader, trust.CodeRepeated, "a key twice", func(s *scene, d *Draft) {
+		d.Str(s.at("tags"), "a")
+		d.Str(s.at("tags"), "b")
+	})
+	b.by(founder, trust.CodeRepeated, "a key twice, not replacing what it wrote itself", func(_ *scene, d *Draft) {
+		d.Str("event/title", "A")
+		d.Str("event/title", "B").Pred = nil
+	})
+	b.by(founder, trust.CodeRepeated, "a key twice, among many", func(_ *scene, d *Draft) {
+		d.Str("event/title", "A")
+		for i := range qa.MaxLinks {
+			d.Map(fmt.Sprint("event/links/", i))
+			d.Str(fmt.Sprint("event/links/", i, "/url"), "A")
+		}
+		d.Str("event/title", "B")
+	})
+	b.by(eve, trust.CodeRepeated, "1,000 operations on one key", func(s *scene, d *Draft) {
+		at := "posts/" + string(s.byEve)
+		for i := range wire.MaxOps {
+			d.Str(at+"/state", []string{"withdrawn", ""}[i%2])
+		}
+	})
+	b.genesis(trust.CodeRepeated, "founding with a title twice", About{}, func(d *Draft) {
+		d.Str("event/title", "A")
+		d.Str("event/title", "B")
+	})
+	b.by(reader, trust.CodeOperations, "many versions at once", func(s *scene, d *Draft) {
+		for range 40 {
+			d.Str(s.at("revisions/"+d.RevisionID()), "again")
+		}
+	})
+	b.by(reader, trust.CodeOperations, "many posts at once", func(_ *scene, d *Draft) {
+		for range 5 {
+			d.Post("", "again")
+		}
+	})
+	b.by(reader, trust.CodeOperations, "reactions to many posts at once", func(s *scene, d *Draft) {
+		for i := range qa.MaxReactions / 2 {
+			d.React(s.reply, fmt.Sprint("e", i), true)
+			d.React(s.question, fmt.Sprint("e", i), true)
+		}
+	})
+	b.by(moderator, trust.CodeOperations, "many people blocked at once", func(_ *scene, d *Draft) {
+		for i := range 5 {
+			d.Str("blocks/"+string(KeyOf(fmt.Sprint(i)).Identity()), "spam")
+		}
+	})
+	b.by(founder, trust.CodeOperations, "roles for many at once", func(_ *scene, d *Draft) {
+		for i := range 20 {
+			d.Role(KeyOf(fmt.Sprint(i)).Identity(), qa.RoleMember, true)
+		}
+	})
+	b.by(moderator, trust.CodeOperations, "marks of many posts at once", func(s *scene, d *Draft) {
+		for _, id := range []qa.PostID{s.question, s.reply, s.byEve} {
+			for _, mark := range []string{"hidden", "pinned", "approved", "answered"} {
+				if mark == "hidden" {
+					d.Str("posts/"+string(id)+"/marks/hidden", "no")
+				} else {
+					d.Bool("posts/"+string(id)+"/marks/"+mark, true)
+				}
+			}
+		}
+	})
+	b.add(trust.CodeTooOften, "a key once more than it may be written", func(s *scene) Signed {
+		// By two devices of one person, whose writes count together.
+		other := s.Writer("reader/2")
+		for i := range qa.MaxWrites {
+			[]*Writer{s.reader, other}[i%2].Do(func(d *Draft) { d.Str(s.at("state"), []string{"withdrawn", ""}[i%2]) })
+		}
+		d := s.reader.Draft()
+		d.Str(s.at("state"), "withdrawn")
+		return d.Sign()
+	})
+	b.add(trust.CodeTooOften, "one version of a text too many", func(s *scene) Signed {
+		for range qa.MaxRevisions - 1 {
+			s.reader.Do(func(d *Draft) { d.Str(s.at("revisions/"+d.RevisionID()), "again") })
+		}
+		d := s.reader.Draft()
+		d.Str(s.at("revisions/"+d.RevisionID()), "again")
+		return d.Sign()
+	})
+	b.add(trust.CodeTooOften, "several versions at once that are too many", func(s *scene) Signed {
+		for range qa.MaxRevisions - 2 {
+			s.reader.Do(func(d *Draft) { d.Str(s.at("revisions/"+d.RevisionID()), "again") })
+		}
+		d := s.reader.Draft()
+		for range 2 {
+			d.Str(s.at("revisions/"+d.RevisionID()), "again")
+		}
+		return d.Sign()
 	})
 }
 
@@ -521,12 +607,12 @@ func (b *build) keysAndValues() {
 			d.React(s.reply, fmt.Sprint("e", i), true)
 		}
 	})
-	b.by(reader, trust.CodeLimit, "21 emoji among other things", func(s *scene, d *Draft) {
-		for i := range 40 {
-			d.Str(s.at("tags"), fmt.Sprint(i))
+	b.by(founder, trust.CodeLimit, "21 x among other things", func(_ *scene, d *Draft) {
+		for i := range qa.MaxLinks {
+			d.Map(fmt.Sprint("event/links/", i))
 		}
-		for i := range qa.MaxReactions + 1 {
-			d.React(s.reply, fmt.Sprint("e", i), true)
+		for i := range qa.MaxXKeys + 1 {
+			d.Str(fmt.Sprint("event/x/", i), "A")
 		}
 	})
 	b.add(trust.CodeLimit, "a 21st emoji", func(s *scene) Signed {
@@ -727,9 +813,8 @@ func (b *build) roles() {
 		before := s.Heads()
 		s.founder.DoOn(before, func(d *Draft) { d.Role(s.eve.ID(), qa.RoleModerator, false) })
 		s.organiser.DoOn(before, func(d *Draft) {
-			at := "roles/" + string(s.eve.ID()) + "/moderator"
-			d.Bool(at, false)
-			d.Bool(at, true) // and with the higher counter
+			d.Role(s.reader.ID(), qa.RoleMember, true)
+			d.Bool("roles/"+string(s.eve.ID())+"/moderator", true) // and with the higher counter
 		})
 		d := s.eve.Draft()
 		d.Str(s.at("marks/hidden"), "no")

@@ -419,3 +419,17 @@ func (x *Writer) DoOn(on []wire.Hash, f func(*Draft)) Signed {
 func (d *Draft) Str0(key, s string) {
 	d.Ops = append(d.Ops, wire.Op{Action: wire.Set, Key: wire.Key{Prop: key}, Value: wire.StringValue(s)})
 }
+
+// Toggle writes a change that turns one key of text on and off so many times, as no
+// version of our writer does and as earlier versions of the rules allowed.
+func (x *Writer) Toggle(path string, times int) Signed {
+	return x.Do(func(d *Draft) {
+		d.Str(path, "withdrawn")
+		for i := 1; i < times; i++ {
+			last := d.Ops[len(d.Ops)-1]
+			last.Value = wire.StringValue([]string{"withdrawn", ""}[i%2])
+			last.Pred = []wire.OpID{{Counter: d.StartOp + uint64(i-1), Actor: d.Actor}}
+			d.Ops = append(d.Ops, last)
+		}
+	})
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"flyleaf/qa"
+	"flyleaf/replica"
+	"flyleaf/storage/mem"
+	"flyleaf/trust"
+)
+
+// TestAFurtherProofChecksWhatIsNew: the page that shows who signed a post checks an
+// event once, and then what has come since, however often pages are opened.
+func TestAFurtherProofChecksWhatIsNew(t *testing.T) {
+	key, err := trust.NewKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := mem.New()
+	node, err := replica.Open(t.Context(), replica.Config{Store: store, Key: key, Offline: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer node.Close()
+	n := &webNode{&local{store: store, node: node, key: key}}
+	event, _, err := node.Found(t.Context(), qa.Event{Title: "A week"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(text string) qa.PostID {
+		id, err := node.Do(t.Context(), event, qa.Act{Kind: qa.ActPost, Text: text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	var posts []qa.PostID
+	for i := range 10 {
+		posts = append(posts, ask(fmt.Sprint(i)))
+	}
+	look := func(post qa.PostID, changes int) {
+		t.Helper()
+		v, err := n.VerifyPost(t.Context(), event, post)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(v.Changes) != changes || v.Bad != 0 || !v.Changes[0].Signed {
+			t.Errorf("%+v", v)
+		}
+	}
+	for _, p := range posts {
+		look(p, 1)
+	}
+	if rows := n.verified.rows; rows != 11 {
+		t.Errorf("%d changes were checked for ten pages of an event of 11", rows)
+	}
+	if _, err := node.Do(t.Context(), event, qa.Act{Kind: qa.ActEdit, Post: posts[3], Text: "edited"}); err != nil {
+		t.Fatal(err)
+	}
+	look(posts[3], 2)
+	look(ask("new"), 1)
+	if rows := n.verified.rows; rows != 13 {
+		t.Errorf("%d changes were checked, 13 were made", rows)
+	}
+}

@@ -1,0 +1,46 @@
+package relay_test
+
+import (
+	"testing"
+	"time"
+
+	"flyleaf/relay"
+	"flyleaf/relay/relaytest"
+	"flyleaf/trust/trusttest"
+)
+
+// BenchmarkFloods measures, for each kind of flood, what a relay without quotas spends
+// to take it, onto its disk, from the socket. See the table in trust/DESIGN.md.
+func BenchmarkFloods(b *testing.B) {
+	for _, f := range trusttest.Floods(500) {
+		b.Run(f.Name, func(b *testing.B) {
+			genesis := f.Setup[0]
+			relaytest.Adopt(f.Event, relaytest.Signed{Change: genesis.Change, Signature: genesis.Signature})
+			var took time.Duration
+			for b.Loop() {
+				store := openStore(b, b.TempDir())
+				s := start(b, relay.Config{Store: store, Quotas: relay.NoQuotas})
+				evil := relaytest.NewDevice("evil", f.Event)
+				connect(b, s, evil)
+				send := func(all []trusttest.Signed, n int) {
+					if err := evil.Send(envelope("evil", f.Event, all...)); err != nil {
+						b.Fatal(err)
+					}
+					until(b, evil, changes(n))
+				}
+				send(f.Setup, len(f.Setup)-1)
+				start := time.Now()
+				send(f.Many, len(f.Setup)-1+len(f.Many))
+				took += time.Since(start)
+				s.stop()
+				if err := store.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			per := func(n int) float64 { return float64(took.Nanoseconds()) / float64(b.N) / float64(max(n, 1)) }
+			b.ReportMetric(per(len(f.Many))/1e3, "µs/change")
+			b.ReportMetric(per(f.Operations())/1e3, "µs/operation")
+			b.ReportMetric(per(f.Bytes()), "ns/byte")
+		})
+	}
+}

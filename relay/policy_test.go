@@ -1,0 +1,69 @@
+package relay_test
+
+import (
+	"testing"
+
+	"flyleaf/qa"
+	"flyleaf/relay"
+	"flyleaf/relay/relaytest"
+	"flyleaf/storage"
+	"flyleaf/storage/mem"
+	"flyleaf/trust"
+	"flyleaf/trust/trusttest"
+)
+
+// TestDatabaseThatTheRulesRefuseNow: a relay's database that an earlier version filled
+// with changes which the rules refuse now. They leave the document, with what builds
+// on them; who offers them is told why; everybody else goes on.
+func TestDatabaseThatTheRulesRefuseNow(t *testing.T) {
+	w := trusttest.Found(trusttest.About{})
+	eve, ann := w.Writer("eve"), w.Writer("ann")
+	var spam qa.PostID
+	eve.Do(func(d *trusttest.Draft) { spam = d.Post("", "spam") })
+	good := len(w.Changes)
+	for range 20 {
+		eve.Toggle("posts/"+string(spam)+"/state", 1000)
+	}
+	ann.Do(func(d *trusttest.Draft) { d.Post("", "on top of it") })
+	store := mem.New()
+	b := storage.Batch{Event: w.Event}
+	for _, s := range w.Changes {
+		b.Entries = append(b.Entries, storage.Entry{
+			Hash: s.Change.Hash, Actor: s.Change.Actor, Seq: s.Change.Seq, Bytes: s.Bytes, Signature: s.Signature,
+		})
+	}
+	if err := store.Append(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	genesis := w.Changes[0]
+	relaytest.Adopt(w.Event, relaytest.Signed{Change: genesis.Change, Signature: genesis.Signature})
+	for run := range 2 { // the second finds it noted
+		s := start(t, relay.Config{Store: store})
+		a, c := relaytest.NewDevice("a", w.Event), relaytest.NewDevice("c", w.Event)
+		connect(t, s, a, c)
+		until(t, a, changes(good-1+run))
+		write(t, a, 1)
+		until(t, c, changes(good+run))
+		same(t, a, c)
+		evil := relaytest.NewDevice("evil", w.Event)
+		connect(t, s, evil)
+		if err := evil.Send(envelope("evil", w.Event, w.Changes[good:]...)); err != nil {
+			t.Fatal(err)
+		}
+		until(t, evil, func(s relaytest.State) bool { return len(s.Refused) == len(w.Changes)-good })
+		codes := map[trust.Code]int{}
+		for _, r := range evil.State().Refused {
+			codes[trust.Code(r.Code)]++
+		}
+		if codes[trust.CodeRepeated]+codes[trust.CodeDependsOn] != len(w.Changes)-good {
+			t.Errorf("told %v", codes)
+		}
+		s.stop()
+		got := statuses(t, store, w.Event)
+		for i, change := range w.Changes {
+			if out := got[change.Change.Hash] == storage.Left; out != (i >= good) {
+				t.Errorf("change %d has status %d", i, got[change.Change.Hash])
+			}
+		}
+	}
+}

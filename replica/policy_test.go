@@ -1,0 +1,253 @@
+package replica_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"flyleaf/crdt/bundle"
+	"flyleaf/qa"
+	"flyleaf/replica"
+	"flyleaf/storage"
+	"flyleaf/storage/mem"
+	"flyleaf/trust/trusttest"
+)
+
+// flooded is the ledger of a device on which an earlier version took a stranger's
+// toggles: 1,000 operations a change on one key, 149 bytes each. The device's person,
+// "reader", and others wrote before them and on top of them.
+func flooded(t *testing.T, store storage.Store, changes int) qa.EventID {
+	t.Helper()
+	w := trusttest.Found(trusttest.About{More: func(d *trusttest.Draft) { d.Str("event/title", "Flooded") }})
+	own := map[int]qa.Act{}
+	post := func(x *trusttest.Writer, parent qa.PostID, text string) (id qa.PostID) {
+		x.Do(func(d *trusttest.Draft) { id = d.Post(parent, text) })
+		return id
+	}
+	reader, eve, ann := w.Writer("reader"), w.Writer("eve"), w.Writer("ann")
+	first := post(ann, "", "before")
+	spam := post(eve, "", "spam")
+	for range changes {
+		eve.Toggle("posts/"+string(spam)+"/state", 1000)
+	}
+	post(ann, first, "another's reply, after")
+	own[len(w.Changes)] = qa.Act{Kind: qa.ActPost, Parent: first, Text: "my reply, after"}
+	post(reader, first, "my reply, after")
+	if err := store.Follow(t.Context(), storage.Following{Event: w.Event}); err != nil {
+		t.Fatal(err)
+	}
+	b := storage.Batch{Event: w.Event}
+	for i, s := range w.Changes {
+		en := storage.Entry{
+			Hash: s.Change.Hash, Actor: s.Change.Actor, Seq: s.Change.Seq, Bytes: s.Bytes, Signature: s.Signature,
+			ReceivedAtMillis: trusttest.Millis,
+		}
+		if act, ok := own[i]; ok {
+			act.AtMillis = s.Change.TimeMillis
+			en.Own = true
+			var err error
+			if en.Act, err = json.Marshal(act); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.Entries = append(b.Entries, en)
+	}
+	if err := store.Append(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	return w.Event
+}
+
+// TestLedgerThatTheRulesRefuseNow: a data directory that an earlier version filled with
+// changes which the rules refuse now. They leave the event, with what builds on them;
+// this person's own words are written anew; the disk says so, and it is done once.
+func TestLedgerThatTheRulesRefuseNow(t *testing.T) {
+	const toggles = 30
+	onStores(t, func(t *testing.T, store storage.Store) {
+		id := flooded(t, store, toggles)
+		n := openNode(t, replica.Config{Store: store, Key: trusttest.KeyOf("reader"), Offline: true})
+		ask(t, n, id, "mine")
+		eventually(t, n, "own words written anew", func() bool { return len(refusalsOf(t, n, id)) == 0 })
+		got := texts(weekOf(t, n, id))
+		if want := []string{"before", "  my reply, after", "spam", "mine"}; !slices.Equal(got, want) {
+			t.Fatalf("%q, not %q", got, want)
+		}
+		s := statuses(entries(t, store, id))
+		// The first toggle is refused, the others and two replies hang on it.
+		if s[storage.Refused] != 1 || s[storage.Left] != toggles-1+2 || s[storage.InDocument] != 3+2 {
+			t.Fatalf("%v", s)
+		}
+		samePostsAfterRebuild(t, n, id)
+		ask(t, n, id, "and again")
+		if now := statuses(entries(t, store, id)); now[storage.Refused] != 1 || now[storage.InDocument] != 3+3 {
+			t.Fatalf("%v", now)
+		}
+	})
+}
+
+// The disk that does not take the note: what is read and written is right all the same.
+func TestLedgerThatTheRulesRefuseAndADiskThatTakesNothing(t *testing.T) {
+	disk := &faulty{Store: mem.New()}
+	id := flooded(t, disk, 3)
+	disk.fail.Store(true)
+	n := openNode(t, replica.Config{Store: disk, Key: trusttest.KeyOf("reader"), Offline: true})
+	if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: "mine"}); !errors.Is(err, replica.ErrNotSaved) {
+		t.Fatal(err)
+	}
+	disk.fail.Store(false)
+	ask(t, n, id, "mine")
+	eventually(t, n, "the note", func() bool { return statuses(entries(t, disk, id))[storage.Refused] == 1 })
+}
+
+// The files of the attack are refused by their rule, and what is honest in them taken.
+func TestTogglesInABundle(t *testing.T) {
+	var files []string
+	for _, at := range []string{"../../shared", "../../../shared"} { // beside the repository, or beside its worktrees
+		found, err := filepath.Glob(at + "/faults/attacks/01-toggles/*.bundle")
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	if len(files) == 0 {
+		t.Skip("the attack's files are not here; trusttest has changes of the same kind")
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		event, changes, err := bundle.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := openNode(t, replica.Config{Store: mem.New(), Offline: true})
+		got, err := n.Merge(bounded(t), event, changes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Taken != 2 || len(got.Refused) != len(changes)-2 || got.Refused[0].Code != "repeated" {
+			t.Fatalf("%d taken, %d refused, %+v", got.Taken, len(got.Refused), got.Refused[0])
+		}
+		ask(t, n, event, "hello?")
+		if posts := texts(weekOf(t, n, event)); !slices.Contains(posts, "hello?") || strings.Join(posts, "") == "hello?" {
+			t.Fatalf("%q", posts)
+		}
+	}
+}
+
+// TestNobodyWhoReadsWaitsForTheEngine: while the engine reads the event for a local
+// act, everything that is read is answered, and what arrives is taken. The act is
+// carried out on top of all that.
+func TestNobodyWhoReadsWaitsForTheEngine(t *testing.T) {
+	store := mem.New()
+	first := openNode(t, replica.Config{Store: store, Key: trusttest.KeyOf("founder"), Offline: true})
+	id := found(t, first, "")
+	for i := range 80 { // so many that the engine is given what arrives without the lock, too
+		ask(t, first, id, fmt.Sprint(i))
+	}
+	var all bytes.Buffer
+	if err := first.Bundle(bounded(t), id, &all); err != nil {
+		t.Fatal(err)
+	}
+	_, changes, err := bundle.Read(all.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := openNode(t, replica.Config{Store: mem.New(), Offline: true})
+	if _, err := n.Merge(bounded(t), id, changes[:2]); err != nil {
+		t.Fatal(err)
+	}
+	working, goOn := make(chan struct{}), make(chan struct{})
+	n.BeforeEngineWork(func() {
+		working <- struct{}{}
+		<-goOn
+	})
+	done := make(chan error, 1)
+	go func() {
+		_, err := n.Do(t.Context(), id, qa.Act{Kind: qa.ActPost, Text: "mine"})
+		done <- err
+	}()
+	for round := range 2 { // loading, and taking in what arrived meanwhile
+		<-working
+		ctx := bounded(t)
+		for name, read := range map[string]func() error{
+			"week":        func() error { _, err := n.Week(ctx, id); return err },
+			"status":      func() error { _, err := n.Status(ctx); return err },
+			"overview":    func() error { _, err := n.Overview(ctx); return err },
+			"log":         func() error { _, err := n.Log(ctx, id); return err },
+			"shelf":       func() error { _, err := n.Shelf(ctx); return err },
+			"numbers":     func() error { _, err := n.Numbers(ctx, id); return err },
+			"refusals":    func() error { _, err := n.Refusals(ctx, id); return err },
+			"contacts":    func() error { _, err := n.Contacts(ctx, id); return err },
+			"invitations": func() error { _, err := n.Invitations(ctx, id); return err },
+			"claims":      func() error { _, _, err := n.Claims(ctx, id); return err },
+			"presence":    func() error { _, err := n.Presence(ctx, id); return err },
+			"delivery":    func() error { _, err := n.Delivery(ctx, id); return err },
+			"bundle":      func() error { return n.Bundle(ctx, id, io.Discard) },
+			"merge": func() error {
+				if round > 0 {
+					return nil
+				}
+				_, err := n.Merge(ctx, id, changes)
+				return err
+			},
+		} {
+			answered := make(chan error, 1)
+			go func() { answered <- read() }()
+			select {
+			case err := <-answered:
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+			case <-ctx.Done():
+				t.Fatalf("%s waits for the engine", name)
+			}
+		}
+		goOn <- struct{}{}
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := texts(weekOf(t, n, id)); len(got) != 81 || got[80] != "mine" {
+		t.Fatalf("%d posts, %q", len(got), got)
+	}
+	if heads := statusOf(t, n, id).Heads; len(heads) != 1 {
+		t.Fatalf("%d heads: the act does not build on what arrived", len(heads))
+	}
+	n.BeforeEngineWork(nil)
+}
+
+// What leaves the event while the engine reads it is not in what the engine is used
+// for afterwards.
+func TestTheEventIsBuiltAnewWhileTheEngineReads(t *testing.T) {
+	n := openNode(t, replica.Config{Store: mem.New(), Offline: true})
+	id := found(t, n, "")
+	ask(t, n, id, "one")
+	if err := n.Rebuild(bounded(t), id); err != nil { // so that the next act loads
+		t.Fatal(err)
+	}
+	times := 0
+	n.BeforeEngineWork(func() {
+		if times++; times == 1 {
+			if err := n.Rebuild(bounded(t), id); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	ask(t, n, id, "two")
+	if times != 2 {
+		t.Errorf("the engine read the event %d times", times)
+	}
+	if got := texts(weekOf(t, n, id)); !slices.Equal(got, []string{"one", "two"}) {
+		t.Fatalf("%q", got)
+	}
+	n.BeforeEngineWork(nil)
+}
