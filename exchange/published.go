@@ -228,7 +228,7 @@ const importGapMillis = 1000
 // the first moments of the week, on a full second, and carried over, loses its time
 // so; its place it keeps.
 func knownTime(e *qa.Event, p *qa.PostView, posts int) int64 {
-	since := p.ClockMillis - e.StartsAtMillis
+	since := p.WriterMillis() - e.StartsAtMillis
 	if p.Source != "" && p.OnBehalfOf != "" && e.StartsAtMillis != 0 &&
 		since > 0 && since%importGapMillis == 0 && since/importGapMillis <= int64(posts) {
 		return 0

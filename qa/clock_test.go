@@ -58,8 +58,8 @@ func TestNothingIsShownAsWrittenLaterThanNow(t *testing.T) {
 	for _, th := range NewWeek(Event{}, posts, nil).Threads {
 		q := th.Question
 		want := map[PostID]int64{"a": now, "b": now, "c": now - 3}[q.ID]
-		if q.AtMillis != want || q.ClockMillis != map[PostID]int64{"a": now + 1<<50, "b": 1, "c": now - 3}[q.ID] {
-			t.Errorf("%s is shown as of %d, its clock said %d", q.ID, q.AtMillis, q.ClockMillis)
+		if q.AtMillis != want || q.WriterMillis() != map[PostID]int64{"a": now + 1<<50, "b": 1, "c": now - 3}[q.ID] {
+			t.Errorf("%s is shown as of %d, its clock said %d", q.ID, q.AtMillis, q.WriterMillis())
 		}
 	}
 }

@@ -32,15 +32,23 @@ type Thread struct {
 // time to show (Post.ShownMillis): all that is rendered of a week has it from here.
 type PostView struct {
 	Post
-	// ClockMillis is what the writer's clock said, where another time is shown; see
-	// ClockWrong for whether that has to be said. Otherwise it is AtMillis.
-	ClockMillis int64  `json:"clock"`
+	// ClockMillis is what the writer's clock said, where another time is shown
+	// (ReceivedAtMillis is set); see ClockWrong for whether that has to be said.
+	ClockMillis int64  `json:"clock,omitempty"`
 	Name        string `json:"name"`              // on whose behalf, else the writer's name, else the short identity
 	ByAuthor    bool   `json:"byAuthor"`          // an author's, or an organiser carried an author's words over
 	ReplyTo     string `json:"replyTo,omitempty"` // the name, when this replies to a reply
 	Late        bool   `json:"late,omitempty"`    // written while the event was being closed elsewhere
 	// Awaiting: the event's organisers approve posts, and this one is not yet; see Week.For.
 	Awaiting bool `json:"awaiting,omitempty"`
+}
+
+// WriterMillis returns what the writer's clock said.
+func (v *PostView) WriterMillis() int64 {
+	if v.ReceivedAtMillis != 0 {
+		return v.ClockMillis
+	}
+	return v.AtMillis
 }
 
 // ClockWrong is Post.ClockWrong, of the time that the view does not show.
@@ -194,8 +202,10 @@ func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 
 func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 	p := a.post
-	v := PostView{Post: *p, ClockMillis: p.AtMillis, Name: w.name(p), Late: p.Late, Awaiting: w.Event.awaits(p)}
-	v.AtMillis = p.ShownMillis()
+	v := PostView{Post: *p, Name: w.name(p), Late: p.Late, Awaiting: w.Event.awaits(p)}
+	if p.ReceivedAtMillis != 0 {
+		v.ClockMillis, v.AtMillis = p.AtMillis, p.ShownMillis()
+	}
 	switch {
 	case p.AsAuthor:
 		v.ByAuthor = p.AuthorThen || w.Event.HasRole(p.By, RoleOrganiser)

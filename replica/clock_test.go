@@ -66,8 +66,8 @@ func TestClocksThatAreYearsOff(t *testing.T) {
 		if q.ClockWrong() != wrong[q.Text()] {
 			t.Errorf("%s: said to be wrong: %v", q.Text(), q.ClockWrong())
 		}
-		if q.ClockMillis != clocks[q.Text()].UnixMilli() {
-			t.Errorf("%s: its clock said %s", q.Text(), time.UnixMilli(q.ClockMillis))
+		if q.WriterMillis() != clocks[q.Text()].UnixMilli() {
+			t.Errorf("%s: its clock said %s", q.Text(), time.UnixMilli(q.WriterMillis()))
 		}
 		if at := q.Revisions[0].AtMillis; at != q.AtMillis {
 			t.Errorf("%s: its text is of %s", q.Text(), time.UnixMilli(at))
