@@ -57,7 +57,7 @@ func (f *Fold) touchEffect(id qa.Identity) {
 func (f *Fold) unsettled(id qa.Identity) bool {
 	for role, ops := range f.roleOps[id] {
 		for i := range ops {
-			if !ops[i].on || f.roleRank(&ops[i], role) == rankNone {
+			if !ops[i].on || f.now().roleRank(&ops[i], role) == rankNone {
 				return true
 			}
 		}
@@ -175,10 +175,41 @@ func (f *Fold) counts(id opID, change uint32, owner qa.Identity, roles ...qa.Rol
 	return owner != "" && f.who[id.actor] == owner || f.rank(f.who[id.actor], change, roles...) != rankNone
 }
 
+// scope is what is known when it is asked which acts count: everything, or, when
+// bounded, no more than a change and its past. What was asked of a past is answered
+// the same for ever, whatever becomes known later.
+type scope struct {
+	f       *Fold
+	until   uint32 // the change
+	bounded bool
+}
+
+func (f *Fold) now() scope               { return scope{f: f} }
+func (f *Fold) asKnownTo(c uint32) scope { return scope{f: f, until: c, bounded: true} }
+
+// known returns the grants and revocations in scope.
+func (s scope) known(ops []roleOp) []roleOp {
+	if !s.bounded {
+		return ops
+	}
+	var out []roleOp
+	for i := range ops {
+		if s.f.inPast(ops[i].change, s.until) {
+			out = append(out, ops[i])
+		}
+	}
+	return out
+}
+
+func (f *Fold) rank(who qa.Identity, change uint32, roles ...qa.Role) int {
+	return f.now().rank(who, change, roles...)
+}
+
 // rank returns by what somebody's act counts: the highest of the roles that bears
 // it. That a role was held in the act's causal past is the gate's to say: a writer
 // who never had any of them is not asked here.
-func (f *Fold) rank(who qa.Identity, change uint32, roles ...qa.Role) int {
+func (s scope) rank(who qa.Identity, change uint32, roles ...qa.Role) int {
+	f := s.f
 	if who == f.founder {
 		return rankFounder
 	}
@@ -192,12 +223,12 @@ func (f *Fold) rank(who qa.Identity, change uint32, roles ...qa.Role) int {
 	if had == 0 {
 		return rankOther
 	}
-	bears := f.bears
+	bears := s.bears
 	if had > 1 { // the gate has made sure of one of them, and does not say of which
-		bears = f.held
+		bears = s.held
 	}
 	for _, role := range roles {
-		ops := of[role]
+		ops := s.known(of[role])
 		if rank := rankOf(role); len(ops) > 0 && rank > best && bears(ops, role, change) {
 			best = rank
 		}
@@ -219,23 +250,24 @@ func rankOf(role qa.Role) int {
 // its holder did in a change: it was held in the change's past by grants that count, and no revocation that counts is
 // concurrent with the change. So the act is in the past of every revocation, or
 // after a later grant.
-func (f *Fold) bears(ops []roleOp, role qa.Role, change uint32) bool {
+func (s scope) bears(ops []roleOp, role qa.Role, change uint32) bool {
 	plain := true
 	for i := range ops {
-		plain = plain && ops[i].on && f.roleRank(&ops[i], role) != rankNone
+		plain = plain && ops[i].on && s.roleRank(&ops[i], role) != rankNone
 	}
-	return plain || f.held(ops, role, change)
+	return plain || s.held(ops, role, change)
 }
 
 // held is bears for what needs no role, so that nobody has made sure that it was held.
-func (f *Fold) held(ops []roleOp, role qa.Role, change uint32) bool {
-	held := f.standingRole(ops, role, func(r *roleOp) bool { return f.before(r.change, change) })
+func (s scope) held(ops []roleOp, role qa.Role, change uint32) bool {
+	f := s.f
+	held := s.standingRole(ops, role, func(r *roleOp) bool { return f.before(r.change, change) })
 	if held == nil || !held.on {
 		return false
 	}
 	for i := range ops {
 		v := &ops[i]
-		if !v.on && v.change != change && !f.before(v.change, change) && !f.before(change, v.change) && f.roleRank(v, role) != rankNone {
+		if !v.on && v.change != change && !f.before(v.change, change) && !f.before(change, v.change) && s.roleRank(v, role) != rankNone {
 			return false
 		}
 	}
@@ -253,20 +285,20 @@ func (f *Fold) authorThen(who qa.Identity, change uint32, as bool) bool {
 		}
 	}
 	ops := f.roleOps[who][role]
-	return len(ops) > 0 && f.held(ops, role, change)
+	return len(ops) > 0 && f.now().held(ops, role, change)
 }
 
 // roleRank is rank for a grant or revocation: the organiser's role is the founder's
 // to give, the others are any organiser's. So this ends after one step.
-func (f *Fold) roleRank(r *roleOp, role qa.Role) int {
-	who := f.who[r.id.actor]
+func (s scope) roleRank(r *roleOp, role qa.Role) int {
+	who := s.f.who[r.id.actor]
 	switch {
-	case who == f.founder:
+	case who == s.f.founder:
 		return rankFounder
 	case role == qa.RoleOrganiser:
 		return rankNone
 	}
-	return f.rank(who, r.change, qa.RoleOrganiser)
+	return s.rank(who, r.change, qa.RoleOrganiser)
 }
 
 // standingRole returns the grant or revocation that stands among those that are
@@ -274,11 +306,12 @@ func (f *Fold) roleRank(r *roleOp, role qa.Role) int {
 // rank, then of the highest operation. What is written about one person counts in
 // whichever of the maps that were made for them it stands: else whoever makes one
 // with a higher operation could hide the others.
-func (f *Fold) standingRole(ops []roleOp, role qa.Role, known func(*roleOp) bool) *roleOp {
+func (s scope) standingRole(ops []roleOp, role qa.Role, known func(*roleOp) bool) *roleOp {
+	f := s.f
 	var last []*roleOp // that none has seen
 	for i := len(ops) - 1; i >= 0; i-- {
 		r := &ops[i]
-		if f.roleRank(r, role) == rankNone || !known(r) || slices.ContainsFunc(last, func(l *roleOp) bool {
+		if s.roleRank(r, role) == rankNone || !known(r) || slices.ContainsFunc(last, func(l *roleOp) bool {
 			return l.change == r.change && f.less(r.id, l.id) || f.before(r.change, l.change)
 		}) {
 			continue
@@ -287,8 +320,8 @@ func (f *Fold) standingRole(ops []roleOp, role qa.Role, known func(*roleOp) bool
 	}
 	var best *roleOp
 	for _, r := range last {
-		if best == nil || f.roleRank(r, role) > f.roleRank(best, role) ||
-			f.roleRank(r, role) == f.roleRank(best, role) && f.less(best.id, r.id) {
+		if best == nil || s.roleRank(r, role) > s.roleRank(best, role) ||
+			s.roleRank(r, role) == s.roleRank(best, role) && f.less(best.id, r.id) {
 			best = r
 		}
 	}

@@ -124,6 +124,8 @@ type Fold struct {
 	roots       int                  // changes without deps; a valid event has one
 	edits       int                  // changes, beside the first, to what the event says of itself
 	touched     touched
+	drawn       *drawing // worked out when asked; see drawing
+	drawnFor    uint32   // the closing it was for when Touched was last asked: its change + 1, 0 for none
 }
 
 // New returns an empty fold of an event. g is the event's graph; a change is given

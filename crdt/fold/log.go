@@ -59,7 +59,7 @@ func (f *Fold) Log() []qa.LogEntry {
 				out = append(out, qa.LogEntry{
 					Kind: qa.LogRole, Identity: id, Role: role, On: r.on,
 					By: f.who[r.id.actor], AtMillis: f.changes[r.change].millis, Op: f.opID(r.id),
-					InEffect: f.roleRank(r, role) != rankNone,
+					InEffect: f.now().roleRank(r, role) != rankNone,
 				})
 			}
 		}

@@ -96,7 +96,7 @@ func (f *Fold) grants() []qa.Grant {
 	var out []qa.Grant
 	for id, of := range f.roleOps {
 		for role := range of {
-			if r := f.standingRole(of[role], role, func(*roleOp) bool { return true }); r != nil && r.on {
+			if r := f.now().standingRole(of[role], role, func(*roleOp) bool { return true }); r != nil && r.on {
 				out = append(out, qa.Grant{ID: id, Role: role})
 			}
 		}
