@@ -56,7 +56,25 @@ func (r *room) admit(m graph.Meta) error {
 			return err
 		}
 	}
-	return r.gate.Add(c)
+	if err := r.gate.Add(c); err != nil {
+		return err
+	}
+	if n := r.gate.Closings(); n != r.closings {
+		r.closings = n
+		switch closed := r.gate.Closed(); {
+		case !closed:
+			r.closedAt = 0
+		case r.closedAt == 0:
+			r.closedAt = r.arrived
+		}
+	}
+	return nil
+}
+
+// tooLate reports whether the event was closed so long ago that posts of people
+// without a role, which cannot know of that or they would be invalid, are deferred.
+func (r *room) tooLate(now time.Time) bool {
+	return r.closedAt != 0 && now.UnixMilli()-r.closedAt >= LateFor.Milliseconds() && r.gate.Closed()
 }
 
 // take adds a submission's changes to the graph, and those to be stored to the
@@ -106,6 +124,7 @@ var deferredFor = map[trust.Code]string{
 	trust.CodeQuota:       "Its writer has written as much as one person without a role may, or the event holds as much as it can of people without one; an organiser can give its writer a role.",
 	trust.CodeHeads:       "Too much was written at the same time by people who did not have each other's words yet; the relay asks for it again by itself.",
 	trust.CodeWaitingFull: "Too many changes wait for others that have not arrived; the relay asks for it again by itself.",
+	trust.CodeLate:        "The event was closed before this was written, or while it was on its way, and that is long ago; it stays on the device that wrote it until an organiser opens the event again.",
 	trust.CodeFull:        "The event holds as many changes of that kind as it can.",
 }
 
@@ -128,7 +147,7 @@ func (r *room) offer(sub *submission, c *change, now time.Time) {
 		return
 	}
 	r.charge(sub.from, c, now)
-	r.current = c.decoded
+	r.current, r.arrived = c.decoded, now.UnixMilli()
 	added, err := r.graph.Add(c.meta)
 	r.current = nil
 	switch {
@@ -227,6 +246,9 @@ func (r *room) notNow(from *session, c *change, now time.Time) trust.Code {
 	}
 	if r.gate.Blocked(c.writer) {
 		return trust.CodeBlocked
+	}
+	if r.tooLate(now) && r.standing(c.writer) == stranger && r.gate.Posts(c.decoded) {
+		return trust.CodeLate
 	}
 	return r.overQuota(from.account, c.writer, units(len(c.bytes)), int64(len(c.bytes)), 0, 0, now)
 }
@@ -459,6 +481,10 @@ func (p *plan) fits(s *session, d *putOff) bool {
 	switch d.code {
 	case trust.CodeFull:
 		return false
+	case trust.CodeLate:
+		if r.tooLate(p.now) && r.standing(d.writer) == stranger {
+			return false
+		}
 	case trust.CodeWaitingFull:
 		return len(r.waiting)+len(p.asked) < MaxWaiting/2
 	case trust.CodeHeads:

@@ -45,8 +45,10 @@ type room struct {
 	wanted  remembered[struct{}]    // asked for, since something that waits builds on it
 	seen    map[ephemeralKey]uint64
 
-	people map[qa.Identity]*person // who has written here
-	bytes  int64                   // of the changes in the document
+	people   map[qa.Identity]*person // who has written here
+	closings int                     // how often the event was closed and opened, as far as closedAt goes
+	closedAt int64                   // when the relay learned that the event is closed, ms since 1970; 0: it is open
+	bytes    int64                   // of the changes in the document
 
 	proofs []twins                // in the order they became known
 	liars  map[wire.ActorID]twins // those with the lowest sequence number
@@ -57,6 +59,7 @@ type room struct {
 	fresh    map[wire.Hash]stored // the changes in it
 	stale    bool                 // a proof came: the graph is to be built again
 	current  *wire.Change         // what is being added
+	arrived  int64                // when what is being added came here, ms since 1970
 	trusting bool                 // what is added comes from the ledger, where it was judged before
 }
 
@@ -130,6 +133,7 @@ func (r *room) begin() {
 		r.graph = graph.New(graph.Lenient)
 		return
 	}
+	r.closings, r.closedAt = 0, 0
 	r.graph = graph.New(graph.Admit(r.admit))
 	r.gate = trust.NewGate(r.event, r.graph)
 }
@@ -188,7 +192,7 @@ func (r *room) addStored(e *storage.Entry) error {
 	if c.Hash != e.Hash {
 		return storage.ErrDamaged
 	}
-	r.current = c
+	r.current, r.arrived = c, e.ReceivedAtMillis
 	_, err = r.graph.Add(graph.MetaOf(c))
 	r.current = nil
 	return err

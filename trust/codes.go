@@ -49,13 +49,14 @@ const (
 	CodeBlocked     Code = "blocked"
 	CodeRate        Code = "rate"
 	CodeQuota       Code = "quota"
+	CodeLate        Code = "late" // a post that came long after the event was closed
 )
 
 // Deferred reports whether a change that is not taken for this reason may be taken
 // later.
 func (c Code) Deferred() bool {
 	switch c {
-	case CodeWaitingFull, CodeHeads, CodeFull, CodeBlocked, CodeRate, CodeQuota:
+	case CodeWaitingFull, CodeHeads, CodeFull, CodeBlocked, CodeRate, CodeQuota, CodeLate:
 		return true
 	}
 	return false

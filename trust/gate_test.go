@@ -365,7 +365,7 @@ func TestRefusalOf(t *testing.T) {
 		}
 	}
 	for _, c := range []trust.Code{
-		trust.CodeWaitingFull, trust.CodeHeads, trust.CodeFull, trust.CodeBlocked, trust.CodeRate, trust.CodeQuota,
+		trust.CodeWaitingFull, trust.CodeHeads, trust.CodeFull, trust.CodeBlocked, trust.CodeRate, trust.CodeQuota, trust.CodeLate,
 	} {
 		if !c.Deferred() {
 			t.Errorf("%s is for good", c)
