@@ -19,6 +19,7 @@ const (
 	CodeTooLarge     Code = "too-large"          // beyond the limits of a change
 	CodeSchema       Code = "schema"             // not of the shape that an event's changes have
 	CodeSignature    Code = "signature"          // not signed by its writer for this event
+	CodeWeakKey      Code = "weak-key"           // its writer's key is one for which anybody can sign
 	CodeGenesis      Code = "genesis"            // a beginning that is not this event's, or is incomplete
 	CodeSequence     Code = "sequence"           // wrong sequence number, operation counter or deps
 	CodeDuplicateSeq Code = "duplicate-seq"      // its actor has another change with this sequence number
@@ -90,6 +91,7 @@ var codes = []struct {
 	{graph.ErrWaitingFull, CodeWaitingFull, "Too many changes wait for others that have not arrived; it will be asked for again."},
 	{graph.ErrFull, CodeFull, "The event holds as many changes as it can."},
 	{ErrSignature, CodeSignature, "It is not signed by its writer for this event."},
+	{ErrWeakKey, CodeWeakKey, "Its writer's key is one for which anybody can sign, so it is nobody's."},
 	{ErrActor, CodeSignature, "It does not say by whom it was written."},
 	{wire.ErrTooLarge, CodeTooLarge, "It is larger than a change may be."},
 	{wire.ErrTooManyOps, CodeTooLarge, "It holds more operations than a change may."},
