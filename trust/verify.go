@@ -63,7 +63,7 @@ func (v *Verifier) check(chunk, signature []byte) qa.VerifiedChange {
 		return refused(qa.VerifiedChange{Hash: h.String(), What: "nothing that can be read"}, err)
 	}
 	f := qa.VerifiedChange{
-		Hash: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), Actor: c.Actor.String(), Seq: c.Seq, AtMillis: c.TimeMillis,
+		Hash: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), Actor: c.Actor.String(), Seq: c.Seq, AtMillis: qa.ClampMillis(c.TimeMillis),
 	}
 	if v.graph.Has(c.Hash) {
 		f.What = "the same change again"
@@ -96,7 +96,7 @@ func (v *Verifier) take(c *wire.Change) error {
 	if _, err := v.graph.Add(graph.MetaOf(c)); err != nil {
 		return err
 	}
-	v.times = append(v.times, c.TimeMillis)
+	v.times = append(v.times, qa.ClampMillis(c.TimeMillis))
 	if err := v.gate.Add(c); err != nil {
 		return err
 	}

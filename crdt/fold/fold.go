@@ -164,7 +164,7 @@ func (f *Fold) Apply(c *wire.Change) error {
 	}
 	f.seqs[actor] = c.Seq
 	change := uint32(len(f.changes))
-	f.changes = append(f.changes, changeInfo{hash: c.Hash, millis: c.TimeMillis})
+	f.changes = append(f.changes, changeInfo{hash: c.Hash, millis: qa.ClampMillis(c.TimeMillis)})
 	if len(c.Deps) == 0 {
 		f.roots++
 	}
@@ -400,12 +400,13 @@ func (e *entry) str() string {
 
 func (e *entry) isTrue() bool { return e != nil && !e.made && e.kind == wire.True }
 
-func (e *entry) int() int64 {
+// millis returns a time, in ms since 1970, within the years that are shown.
+func (e *entry) millis() int64 {
 	if e == nil || e.made {
 		return 0
 	}
 	n, _ := e.value().Int()
-	return n
+	return qa.ClampMillis(n)
 }
 
 func (e *entry) uint() uint64 {
