@@ -2,7 +2,6 @@ package relay_test
 
 import (
 	"encoding/hex"
-	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -238,12 +237,11 @@ func TestRelayInTheMiddle(t *testing.T) {
 		t.Fatal(err)
 	}
 	var asked atomic.Value
-	pass := httputil.NewSingleHostReverseProxy(behind)
-	direct := pass.Director
-	pass.Director = func(r *http.Request) {
-		asked.Store(r.Host) // the name by which the victim knows the one in the middle
-		direct(r)
-	}
+	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		asked.Store(r.In.Host) // the name by which the victim knows the one in the middle
+		r.SetURL(behind)
+		r.Out.Host = r.In.Host
+	}}
 	middle := httptest.NewServer(pass)
 	t.Cleanup(middle.Close)
 	through := "ws" + strings.TrimPrefix(middle.URL, "http")
