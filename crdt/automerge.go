@@ -1,4 +1,4 @@
-//go:build !js
+//go:build cgo && !js
 
 package crdt
 
@@ -45,8 +45,8 @@ type amEngine struct {
 	before []wire.Hash
 }
 
-// newEngine starts a document: a new one when snapshot is nil.
-func newEngine(actor wire.ActorID, snapshot []byte) (engine, error) {
+// newAutomerge starts a document: a new one when snapshot is nil.
+func newAutomerge(actor wire.ActorID, snapshot []byte) (engine, error) {
 	var doc *automerge.Doc
 	if snapshot == nil {
 		doc = automerge.New()

@@ -42,6 +42,13 @@ type Made struct {
 // act.Event says. The event's ID is qa.EventIDFromGenesis of the change's hash.
 // A *qa.FieldError is returned when something in the event is refused.
 func Found(actor wire.ActorID, act qa.Act) (*Document, Made, error) {
+	return foundWith(newEngine, actor, act)
+}
+
+// opener starts an engine.
+type opener func(actor wire.ActorID, snapshot []byte) (engine, error)
+
+func foundWith(open opener, actor wire.ActorID, act qa.Act) (*Document, Made, error) {
 	if len(actor) != actorBytes {
 		return nil, Made{}, ErrBadActor
 	}
@@ -55,7 +62,7 @@ func Found(actor wire.ActorID, act qa.Act) (*Document, Made, error) {
 	if err := p.check(); err != nil {
 		return nil, Made{}, err
 	}
-	eng, err := newEngine(actor, nil)
+	eng, err := open(actor, nil)
 	if err != nil {
 		return nil, Made{}, err
 	}
@@ -74,10 +81,14 @@ func Found(actor wire.ActorID, act qa.Act) (*Document, Made, error) {
 // actor, which must be new to the document. ErrNotEvent is returned when the
 // result is not an event.
 func Load(actor wire.ActorID, snapshot []byte, changes [][]byte) (*Document, error) {
+	return loadWith(newEngine, actor, snapshot, changes)
+}
+
+func loadWith(open opener, actor wire.ActorID, snapshot []byte, changes [][]byte) (*Document, error) {
 	if len(actor) != actorBytes {
 		return nil, ErrBadActor
 	}
-	eng, err := newEngine(actor, snapshot)
+	eng, err := open(actor, snapshot)
 	if err != nil {
 		return nil, err
 	}

@@ -5,8 +5,12 @@ import "errors"
 // The errors of a Document. Unless it says otherwise, nothing has changed when
 // one is returned. Fields that pass a limit are refused with a *qa.FieldError.
 var (
-	// ErrNoEngine is returned where automerge-go cannot run, as in a browser.
-	ErrNoEngine = errors.New("this build has no Automerge engine: it can read events, not write them")
+	// ErrNoEngine is returned by ReadDocument where automerge-go cannot run, as in a
+	// browser or in a build without cgo.
+	ErrNoEngine = errors.New("this build of Flyleaf cannot read an .automerge file that another program saved; nothing was changed; use a build with cgo, or a bundle")
+	// ErrSnapshot is returned by Load for a snapshot that another engine saved. The
+	// changes it was made of are in the ledger.
+	ErrSnapshot = errors.New("the snapshot is not one that this engine saved")
 	// ErrNotEvent is returned by Load when the document is not an event of schema 1.
 	ErrNotEvent = errors.New("the document is not a Flyleaf event")
 	// ErrNewerGate is returned by Do when the event follows rules this version does

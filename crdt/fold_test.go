@@ -16,6 +16,7 @@ import (
 	automerge "github.com/automerge/automerge-go"
 
 	"flyleaf/crdt"
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/fold"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/wire"
@@ -150,7 +151,7 @@ func whole(f *fold.Fold) view {
 func foldIn(t *testing.T, h *history, order []int, r *rand.Rand) (*fold.Fold, view) {
 	t.Helper()
 	g := graph.New()
-	f := fold.New(testEvent, g)
+	f := fold.New(testEvent, g, authority.New(g))
 	v := view{Posts: map[qa.PostID]qa.Post{}, Reactions: map[fold.Reaction]bool{}, People: map[qa.Identity]qa.Person{}}
 	for _, i := range order {
 		if _, err := g.Add(graph.MetaOf(h.changes[i])); err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"flyleaf/crdt"
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/fold"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/wire"
@@ -235,7 +236,7 @@ func randomActOfAll(r *rand.Rand, me qa.Identity, posts []qa.PostID) qa.Act {
 func compareNow(t *testing.T, s uint64, h *history, event qa.EventID, r *rand.Rand) {
 	t.Helper()
 	x := newGated(event)
-	f := fold.New(event, x.g)
+	f := fold.New(event, x.g, authority.New(x.g))
 	for _, i := range h.shuffle(r) {
 		if err := x.take(h.changes[i]); err != nil {
 			t.Fatal(err)

@@ -99,7 +99,7 @@ func TestOurSyncConvergesWithAutomerge(t *testing.T) {
 			}
 		}
 		check(theirs.SetActorID(actor()))
-		l := &ledger{t: t, g: graph.New(), bytes: map[wire.Hash][]byte{}, peer: sync.NewPeer(nil)}
+		l := &ledger{t: t, g: graph.New(), bytes: map[wire.Hash][]byte{}, peer: sync.NewPeer()}
 		check(mine.SetActorID(actor()))
 		their := automerge.NewSyncState(theirs)
 
@@ -126,7 +126,7 @@ func TestOurSyncConvergesWithAutomerge(t *testing.T) {
 		}
 		reconnect := func() {
 			restarts++
-			l.peer = sync.NewPeer(nil)
+			l.peer = sync.NewPeer()
 			if r.Intn(2) == 0 {
 				s, err := automerge.LoadSyncState(theirs, their.Save())
 				check(err)

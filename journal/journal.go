@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/fold"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/wire"
@@ -107,7 +108,7 @@ func (r *Reader) Read(ctx context.Context, fn func(Entry) error) error {
 // build adds up the changes up to a position.
 func (r *Reader) build(ctx context.Context, until int64) error {
 	r.graph = graph.New()
-	r.fold = fold.New(r.event, r.graph)
+	r.fold = fold.New(r.event, r.graph, authority.New(r.graph))
 	r.held = map[wire.Hash]*wire.Change{}
 	err := r.ledger.Entries(ctx, r.event, 0, func(e storage.Entry) error {
 		if e.Position > until {

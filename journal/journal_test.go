@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"flyleaf/crdt/wire"
 	"flyleaf/journal"
 	"flyleaf/qa"
 	"flyleaf/replica"
@@ -409,7 +410,7 @@ func TestReset(t *testing.T) {
 	if err := h.store.Entries(t.Context(), h.event, 0, func(e storage.Entry) error { last = e; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.store.SetStatus(t.Context(), h.event, storage.Left, last.Hash); err != nil {
+	if err := h.store.Append(t.Context(), storage.Batch{Event: h.event, Statuses: map[wire.Hash]storage.Status{last.Hash: storage.Left}}); err != nil {
 		t.Fatal(err)
 	}
 	twin := newHouse(t, 1)

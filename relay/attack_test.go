@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"testing"
 
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/fold"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/wire"
@@ -39,7 +40,7 @@ func newPlay(name string) *play {
 func view(t testing.TB, d *relaytest.Device) *fold.Fold {
 	t.Helper()
 	g := graph.New()
-	f := fold.New(d.Event, g)
+	f := fold.New(d.Event, g, authority.New(g))
 	for _, h := range d.Order() {
 		c, err := wire.DecodeChange(d.Bytes(h))
 		if err != nil {

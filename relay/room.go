@@ -118,7 +118,7 @@ func (r *room) enter(s *session) error {
 			return err
 		}
 	}
-	m := &member{peer: amsync.NewPeer(nil)}
+	m := &member{peer: amsync.NewPeer()}
 	m.peer.RefusedBy(r.isOut)
 	r.members[s] = m
 	if len(r.proofs) > 0 {

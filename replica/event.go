@@ -95,7 +95,7 @@ func (e *event) fresh() {
 	e.arriving = map[wire.Hash]arrival{}
 	e.graph = graph.New(graph.Admit(e.admit))
 	e.gate = trust.NewGate(e.id, e.graph)
-	e.fold = fold.New(e.id, e.graph)
+	e.fold = fold.New(e.id, e.graph, e.gate.Authority())
 }
 
 // admit is asked by the graph before it applies a change, one that waited

@@ -234,7 +234,7 @@ func (s *session) attach(ctx context.Context, id qa.EventID) error {
 func (p *peer) restart() {
 	// The relay may find that it has said all that it would say now.
 	p.ask = p.ask || p.begun
-	p.state, p.begun, p.answered = sync.NewPeer(nil), false, false
+	p.state, p.begun, p.answered = sync.NewPeer(), false, false
 	p.state.RefusedBy(p.e.unwanted)
 	p.epoch = p.e.epoch
 }

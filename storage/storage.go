@@ -120,9 +120,6 @@ type Ledger interface {
 	// No hashes means all of the document. Hashes that the document does not
 	// have, and changes of others, are passed over.
 	SetDelivered(ctx context.Context, event qa.EventID, delivered bool, hashes ...wire.Hash) error
-	// SetStatus changes what is known of changes. Hashes that the document does
-	// not have are passed over; no hashes means none.
-	SetStatus(ctx context.Context, event qa.EventID, status Status, hashes ...wire.Hash) error
 	// Counts returns how many changes in the document there are, and how many
 	// own ones no relay holds.
 	Counts(ctx context.Context, event qa.EventID) (Counts, error)

@@ -1,13 +1,13 @@
 package trust
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"sort"
 	"strings"
 
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -32,7 +32,7 @@ type Gate struct {
 
 	kind, access string
 	newer        bool // the event's rules are of a later version
-	founder      person
+	founder      authority.Person
 	genesis      bool // it has come
 
 	actors  []writer
@@ -45,38 +45,8 @@ type Gate struct {
 	merged  map[mergeAt][]uint32 // what a write replaced, where it was more than one
 
 	added     []uint64 // by place in the graph, one bit each: the changes that are in
-	authority authority
+	authority *authority.Authority
 	judging   judging
-}
-
-// person is an identity as 32 bytes.
-type person [32]byte
-
-func (p person) identity() qa.Identity { return qa.Identity(hex.EncodeToString(p[:])) }
-
-// personOf reads an identity from its 64 characters.
-func personOf(s string) (p person, ok bool) {
-	if len(s) != 2*len(p) {
-		return p, false
-	}
-	for i := range p {
-		hi, lo := unhex(s[2*i]), unhex(s[2*i+1])
-		if hi|lo > 15 {
-			return p, false
-		}
-		p[i] = hi<<4 | lo
-	}
-	return p, true
-}
-
-func unhex(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
-	}
-	return 0xff
 }
 
 // tag is what a post ID says of the actor: the first 8 bytes of the identity, and
@@ -92,7 +62,7 @@ func tagOf(a wire.ActorID) (t tag) {
 // writer is an actor with what it made.
 type writer struct {
 	id     wire.ActorID
-	who    person
+	who    authority.Person
 	made   []uint32 // indexes into Gate.objects, by counter ascending
 	next   uint32   // another actor with the same tag, none: noActor
 	latest uint64   // sequence number of its last change here
@@ -105,7 +75,6 @@ type object struct {
 	counter uint32
 	actor   uint32
 	change  int32 // place of the change in the graph
-	about   int32 // of roles/<id>: index into authority.people; else -1
 	first   int32 // the key in it that was first written last, as an index into written; -1: none
 	slot    slot
 }
@@ -142,13 +111,11 @@ type mergeAt struct{ key, write uint32 }
 
 // NewGate returns the gate of an event, without any change. g is the event's graph.
 func NewGate(event qa.EventID, g *graph.Graph) *Gate {
-	gate := &Gate{
-		event: event, graph: g,
+	return &Gate{
+		event: event, graph: g, authority: authority.New(g),
 		actorIx: map[wire.ActorID]uint32{}, tags: map[tag]uint32{},
 		keys: map[place]uint32{}, names: map[string]uint32{}, merged: map[mergeAt][]uint32{},
 	}
-	gate.authority.init()
-	return gate
 }
 
 // Kind returns "event" or "club", "" before the genesis.
@@ -166,7 +133,7 @@ func (g *Gate) Founder() qa.Identity {
 	if !g.genesis {
 		return ""
 	}
-	return g.founder.identity()
+	return g.founder.Identity()
 }
 
 // Add takes a change into the gate: one that Judge found valid, or one of the
@@ -205,6 +172,7 @@ func (g *Gate) Add(c *wire.Change) error {
 	if len(c.Deps) == 0 {
 		g.begin(c)
 	}
+	g.authority.Add(c)
 	for k := range c.Ops {
 		g.addOp(c, k, who, int32(at))
 	}
@@ -238,7 +206,6 @@ func (g *Gate) begin(c *wire.Change) {
 			g.newer = n != gateVersion
 		}
 	}
-	g.authority.founder = g.founder
 }
 
 func (g *Gate) actorOf(a wire.ActorID) uint32 {
@@ -278,35 +245,15 @@ func (g *Gate) addOp(c *wire.Change, k int, who uint32, at int32) {
 		r = lookup(s, op.Key.Prop)
 	}
 	if op.Action == wire.MakeMap {
-		o := object{counter: id.counter, actor: id.actor, change: at, about: -1, first: -1, slot: slotFree}
+		o := object{counter: id.counter, actor: id.actor, change: at, first: -1, slot: slotFree}
 		if r != nil && r.child != slotRoot {
 			o.slot = r.child
-		}
-		if o.slot == slotRolesOf {
-			if p, ok := personOf(op.Key.Prop); ok {
-				o.about = g.authority.person(p)
-			}
 		}
 		g.actors[who].made = append(g.actors[who].made, uint32(len(g.objects)))
 		g.objects = append(g.objects, o)
 	}
 	if g.writtenOnce(r, s) {
 		return
-	}
-	a := &g.authority
-	switch s {
-	case slotRolesOf:
-		x := act{g.rule(c, at), id.counter, roleKeys[op.Key.Prop], op.Value.Kind == wire.True}
-		a.grants[parent.about] = note(a.grants[parent.about], x)
-	case slotBlocks:
-		if p, ok := personOf(op.Key.Prop); ok {
-			about := a.person(p)
-			a.blocks[about] = note(a.blocks[about], act{g.rule(c, at), id.counter, 0, len(op.Value.Raw) > 0})
-		}
-	case slotEvent:
-		if op.Key.Prop == "closed" {
-			a.closes = note(a.closes, act{g.rule(c, at), id.counter, 0, op.Value.Kind == wire.True})
-		}
 	}
 	if r == nil || r.count == 0 {
 		parent = nil // only where keys are counted are they listed

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -19,7 +20,7 @@ type judging struct {
 	g       *Gate
 	c       *wire.Change
 	actor   uint32 // noActor when it is new
-	who     person
+	who     authority.Person
 	genesis bool
 	newer   bool
 
@@ -112,11 +113,11 @@ func (j *judging) begin() error {
 
 // roles returns what the writer holds in the change's past.
 func (j *judging) roles() roles {
-	if !j.heldIs && j.who != j.g.founder && !j.g.authority.named(j.who) {
+	if !j.heldIs && j.who != j.g.founder && !j.g.authority.Named(j.who) {
 		j.heldIs = true // nobody ever ruled on them
 	}
 	if !j.heldIs {
-		j.held, j.heldIs = j.g.authority.heldIn(j.who, j.pastOf()), true
+		j.held, j.heldIs = j.g.authority.RolesAt(j.who, j.pastOf()), true
 	}
 	return j.held
 }
@@ -128,8 +129,7 @@ func (j *judging) mayWrite() error {
 		return nil
 	}
 	invited := j.g.access == "invited"
-	about, key := j.g.authority.peopleX[j.who]
-	key = key && j.g.authority.everInvited(about, view{past: j.pastOf()})
+	key := j.g.authority.Named(j.who) && j.g.authority.EverInvited(j.who, j.pastOf())
 	if !invited && !key || j.roles()&ordinary != 0 || j.isClaim() {
 		return nil
 	}
@@ -188,8 +188,7 @@ func (j *judging) op(k int) error {
 // where is the map that an operation works in.
 type where struct {
 	id    opID
-	owner person
-	about int32
+	owner authority.Person
 	local bool  // made by this change
 	post  int32 // when local and of a post: the operation that made the post
 }
@@ -208,7 +207,7 @@ func (j *judging) object(k int) (slot, where, error) {
 		}
 	} else if i, ok := j.g.object(id); ok {
 		if o := &j.g.objects[i]; o.actor == j.actor || j.before(o.change) {
-			return o.slot, where{id: opID{o.counter, o.actor}, owner: j.g.actors[o.actor].who, about: o.about, post: -1}, nil
+			return o.slot, where{id: opID{o.counter, o.actor}, owner: j.g.actors[o.actor].who, post: -1}, nil
 		}
 	}
 	return 0, where{}, refuse(CodeObject, "It writes into something that is not part of what it builds on.")
@@ -288,7 +287,7 @@ func (j *judging) timely(k int, r *row, in where) error {
 // permitted checks the writer.
 func (j *judging) permitted(op *wire.Op, r *row, in where) error {
 	if r.self {
-		if p, ok := personOf(op.Key.Prop); !ok || p != j.who {
+		if p, ok := authority.ParsePerson(op.Key.Prop); !ok || p != j.who {
 			return refuse(CodeOwner, "It speaks for somebody else: at that place everybody writes only about themselves.")
 		}
 	}
@@ -406,7 +405,7 @@ func (j *judging) named(k int, s slot) error {
 	key, counter := j.c.Ops[k].Key.Prop, j.c.StartOp+uint64(k)
 	switch s {
 	case slotPosts:
-		if key != string(qa.MakePostID(j.who.identity(), []byte(j.c.Actor), counter)) {
+		if key != string(qa.MakePostID(j.who.Identity(), []byte(j.c.Actor), counter)) {
 			return refuse(CodePostID, "A post goes by another name than that of the operation that made it.")
 		}
 	case slotRevisions:
@@ -419,7 +418,7 @@ func (j *judging) named(k int, s slot) error {
 
 // newPost checks that the event takes new posts.
 func (j *judging) newPost(k int) error {
-	if !j.genesis && len(j.g.authority.closes) > 0 && j.g.authority.closed(view{past: j.pastOf()}) {
+	if !j.genesis && j.g.authority.EverClosed() && j.g.authority.ClosedAt(j.pastOf()) {
 		return refuse(CodeClosed, "The event was closed before this was written.")
 	}
 	j.made[k].post = int32(k)

@@ -149,7 +149,7 @@ func TestOneViewInAnyOrder(t *testing.T) {
 				t.Fatalf("seed %d, set %d, order %d: %d taken and %d wait of %d valid changes",
 					seed, set, i, x.Graph.Len(), x.Graph.WaitingLen(), len(w.Changes))
 			}
-			f := fold.New(w.Event, x.Graph)
+			f := fold.New(w.Event, x.Graph, x.Gate.Authority())
 			for _, c := range x.Taken {
 				if err := f.Apply(c); err != nil {
 					t.Fatal(err)

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 )
@@ -43,30 +44,18 @@ const (
 	slots
 )
 
-// roles is a set of roles.
-type roles uint16
+// The roles, by short names for the table.
+type roles = authority.Roles
 
 const (
-	founder roles = 1 << iota
-	organiser
-	author
-	moderator
-	member
-	inviteAuthor
-	inviteModerator
-	inviteMember
+	founder   = authority.Founder
+	organiser = authority.Organiser
+	author    = authority.Author
+	moderator = authority.Moderator
 
-	ordinary = founder | organiser | author | moderator | member
-	invites  = inviteAuthor | inviteModerator | inviteMember
+	ordinary = authority.Ordinary
+	invites  = authority.Invites
 )
-
-// roleKeys are the keys of roles/<id>.
-var roleKeys = map[string]roles{
-	string(qa.RoleOrganiser): organiser, string(qa.RoleAuthor): author,
-	string(qa.RoleModerator): moderator, string(qa.RoleMember): member,
-	string(qa.RoleInviteAuthor): inviteAuthor, string(qa.RoleInviteModerator): inviteModerator,
-	string(qa.RoleInviteMember): inviteMember,
-}
 
 // part is something that a genesis or a new post must have.
 type part uint32

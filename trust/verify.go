@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/fold"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/wire"
@@ -22,15 +23,15 @@ type Verifier struct {
 	fold     *fold.Fold
 	unsigned bool
 	about    map[wire.OpID]subject
-	times    []int64 // by place in the graph
 	out      qa.Verification
 }
 
 // NewVerifier returns a verifier of an event that has seen nothing yet.
 func NewVerifier(event qa.EventID) *Verifier {
 	g := graph.New()
+	gate := NewGate(event, g)
 	return &Verifier{
-		event: event, graph: g, gate: NewGate(event, g), fold: fold.New(event, g),
+		event: event, graph: g, gate: gate, fold: fold.New(event, g, gate.Authority()),
 		about: map[wire.OpID]subject{}, out: qa.Verification{Event: event, Changes: []qa.VerifiedChange{}},
 	}
 }
@@ -96,7 +97,6 @@ func (v *Verifier) take(c *wire.Change) error {
 	if _, err := v.graph.Add(graph.MetaOf(c)); err != nil {
 		return err
 	}
-	v.times = append(v.times, qa.ClampMillis(c.TimeMillis))
 	if err := v.gate.Add(c); err != nil {
 		return err
 	}
@@ -116,41 +116,20 @@ func (v *Verifier) authorise(c *wire.Change, f *qa.VerifiedChange) {
 	if need == 0 || len(c.Deps) == 0 {
 		return
 	}
-	a := &v.gate.authority
-	var who person
-	copy(who[:], c.Actor)
+	a := v.gate.authority
+	who := authority.PersonOf(c.Actor)
 	past := v.gate.graph.Past(c.Deps)
-	held := a.held(who, view{past: &past}) & need
-	for _, role := range byHeight {
-		if held&role.is == 0 {
-			continue
-		}
-		f.Role = role.name
-		if who == a.founder && role.is == organiser {
-			return
-		}
-		of := a.grants[a.peopleX[who]]
-		x := a.standing(of, role.is, view{past: &past}, func(x *act) int { return a.grantRank(x, view{past: &past}) })
-		if x != nil {
-			r := &a.rulings[x.ruling]
-			f.GrantedBy, f.GrantedAtMillis = r.writer.identity(), v.times[r.place]
-		}
+	roles := (a.RolesAt(who, &past) & need).Names()
+	if len(roles) == 0 {
 		return
 	}
-}
-
-// byHeight lists the roles, the highest first.
-var byHeight = []struct {
-	is   roles
-	name qa.Role
-}{
-	{organiser, qa.RoleOrganiser},
-	{moderator, qa.RoleModerator},
-	{author, qa.RoleAuthor},
-	{member, qa.RoleMember},
-	{inviteAuthor, qa.RoleInviteAuthor},
-	{inviteModerator, qa.RoleInviteModerator},
-	{inviteMember, qa.RoleInviteMember},
+	f.Role = roles[0]
+	if founder, _ := a.Founder(); who == founder && f.Role == qa.RoleOrganiser {
+		return
+	}
+	if g, ok := a.GrantAt(who, f.Role, &past); ok {
+		f.GrantedBy, f.GrantedAtMillis = g.By.Identity(), g.AtMillis
+	}
 }
 
 // needed returns the roles of which a valid change needed one, 0 when it needed none.
@@ -227,13 +206,8 @@ func (v *Verifier) person(id qa.Identity) qa.VerifiedPerson {
 	if p, ok := v.fold.Person(id); ok {
 		out.Name = p.Name
 	}
-	if who, ok := personOf(string(id)); ok && v.gate.genesis {
-		held := v.gate.authority.heldNow(who)
-		for _, role := range byHeight {
-			if held&role.is != 0 {
-				out.Roles = append(out.Roles, role.name)
-			}
-		}
+	if who, ok := authority.ParsePerson(string(id)); ok && v.gate.genesis {
+		out.Roles = v.gate.authority.Roles(who).Names()
 	}
 	out.Blocked = v.gate.Blocked(id)
 	return out

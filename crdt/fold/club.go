@@ -16,7 +16,7 @@ func (f *Fold) weeks() []qa.ListedWeek {
 	for i := range weeks.props {
 		id := weeks.props[i].key
 		of := child(weeks, id)
-		get := func(key string) *entry { return f.effective(of, key, "", qa.RoleOrganiser) }
+		get := func(key string) *entry { return f.effective(of, key, "", organiser) }
 		title := get("title").str()
 		if title == "" {
 			continue

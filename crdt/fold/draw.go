@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"slices"
 
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 )
@@ -22,7 +23,7 @@ func (f *Fold) winners() []qa.Winner {
 		eachSaid(all, by, func(post string) {
 			var note *entry
 			eachMap(all, by, func(of *object) { // two devices of one person may each have made it
-				e := f.effective(of, post, "", qa.RoleOrganiser, qa.RoleAuthor)
+				e := f.effective(of, post, "", organiser|author)
 				if e != nil && (note == nil || f.less(note.id, e.id)) {
 					note = e
 				}
@@ -38,7 +39,7 @@ func (f *Fold) winners() []qa.Winner {
 
 // closing returns the closing of the event that is in effect, nil while it is open.
 func (f *Fold) closing() *entry {
-	if e := f.effective(child(&f.root, "event"), "closed", "", qa.RoleOrganiser); e.isTrue() {
+	if e := f.effective(child(&f.root, "event"), "closed", "", organiser); e.isTrue() {
 		return e
 	}
 	return nil
@@ -48,9 +49,9 @@ func (f *Fold) closing() *entry {
 // now while c is nil: the highest operation among those that c knows of and that
 // count by what c knows. Nothing that becomes known later changes the answer: neither
 // another closing nor a role that is taken back from who wrote the value.
-func (f *Fold) asOf(c *entry, o *object, key string, roles ...qa.Role) *entry {
+func (f *Fold) asOf(c *entry, o *object, key string, roles authority.Roles) *entry {
 	if c == nil {
-		return f.effective(o, key, "", roles...)
+		return f.effective(o, key, "", roles)
 	}
 	if o == nil {
 		return nil
@@ -59,16 +60,28 @@ func (f *Fold) asOf(c *entry, o *object, key string, roles ...qa.Role) *entry {
 	if p == nil {
 		return nil
 	}
-	known := f.asKnownTo(c.change)
 	var best *entry
 	for e := range f.ever(o, p) {
 		// What was written in sight of another value has the higher operation.
-		if (best == nil || f.less(best.id, e.id)) && f.inPast(e.change, c.change) &&
-			known.rank(f.who[e.id.actor], e.change, roles...) != rankNone {
+		if (best == nil || f.less(best.id, e.id)) && f.inPast(e.change, c.change) && f.countsFor(c.change, e, roles) {
 			best = e
 		}
 	}
 	return best
+}
+
+// countsFor reports whether an act counts by what a change and its past know.
+func (f *Fold) countsFor(change uint32, e *entry, roles authority.Roles) bool {
+	past, ok := f.pasts[change]
+	if !ok {
+		const keep = 512
+		if len(f.pasts) >= keep {
+			clear(f.pasts)
+		}
+		past = f.graph.Past([]wire.Hash{f.changes[change].hash})
+		f.pasts[change] = past
+	}
+	return f.authority.RankKnownTo(&past, f.persons[e.id.actor], f.changes[e.change].hash, roles) != authority.NotCounted
 }
 
 // opening is a secret that fits its commitment, written after the closing that it
@@ -209,7 +222,7 @@ func (f *Fold) openings() []opening {
 // event was closed.
 func (f *Fold) fits(commits *object, c *entry, by qa.Identity, secret []byte) bool {
 	want, err := qa.CommitDraw(f.event, by, secret[:qa.DrawSecretSize])
-	return err == nil && bytes.Equal(want, f.asOf(c, commits, string(by), qa.RoleOrganiser, qa.RoleAuthor).bytes())
+	return err == nil && bytes.Equal(want, f.asOf(c, commits, string(by), organiser|author).bytes())
 }
 
 // closingNamed returns the closing that a change made; nil when none of that hash did.
@@ -240,10 +253,9 @@ func (f *Fold) closingMeant(closings []*entry, earlier []opening, e *entry) *ent
 	if meant != nil {
 		return meant
 	}
-	known := f.asKnownTo(e.change)
 	for i := len(closings) - 1; i >= 0; i-- {
 		c := closings[i]
-		if c.change != e.change && f.inPast(c.change, e.change) && known.rank(f.who[c.id.actor], c.change, qa.RoleOrganiser) != rankNone {
+		if c.change != e.change && f.inPast(c.change, e.change) && f.countsFor(e.change, c, organiser) {
 			if c.isTrue() {
 				return c
 			}
@@ -264,7 +276,7 @@ func (f *Fold) draw() *qa.Draw {
 	w := f.drawing()
 	c := w.closing
 	d := &qa.Draw{Rule: qa.DrawAll, Closed: c != nil, Void: w.void}
-	if f.asOf(c, all, "rule", qa.RoleOrganiser).str() == qa.DrawFounderLast {
+	if f.asOf(c, all, "rule", organiser).str() == qa.DrawFounderLast {
 		d.Rule = qa.DrawFounderLast
 	}
 	if c != nil {
@@ -285,7 +297,7 @@ func (f *Fold) draw() *qa.Draw {
 	founders := mine(f.founder)
 	for i := range commits.props {
 		by := qa.Identity(commits.props[i].key)
-		hash := f.asOf(c, commits, string(by), qa.RoleOrganiser, qa.RoleAuthor).bytes()
+		hash := f.asOf(c, commits, string(by), organiser|author).bytes()
 		if len(hash) == 0 {
 			continue
 		}
@@ -407,7 +419,7 @@ func (f *Fold) inDraw(candidates *object) bool {
 	}
 	c := f.drawing().closing
 	for i := range candidates.props {
-		if f.asOf(c, candidates, candidates.props[i].key, qa.RoleAuthor).isTrue() {
+		if f.asOf(c, candidates, candidates.props[i].key, author).isTrue() {
 			return true
 		}
 	}

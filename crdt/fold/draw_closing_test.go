@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/bundle"
 	"flyleaf/crdt/fold"
 	"flyleaf/crdt/graph"
@@ -28,7 +29,7 @@ func weekOf(t *testing.T, file string) qa.Week {
 		t.Fatal(err)
 	}
 	g := graph.New()
-	f := fold.New(id, g)
+	f := fold.New(id, g, authority.New(g))
 	for _, c := range changes {
 		d, err := wire.DecodeChange(c.Bytes)
 		if err != nil {
@@ -101,7 +102,7 @@ type drawPlay struct {
 func newDrawPlay(t *testing.T) *drawPlay {
 	p := &drawPlay{t: t, event: qa.MakeEventID([16]byte{9}), boss: newDevice(t, 9, 1), author: newDevice(t, 2, 1), other: newDevice(t, 3, 1), extra: newDevice(t, 9, 2)}
 	for _, d := range p.all() {
-		d.f = fold.New(p.event, d.g)
+		d.f = fold.New(p.event, d.g, authority.New(d.g))
 	}
 	p.boss.genesis()
 	p.boss.write(mk("draw"), mk("draw/commit"), mk("draw/reveal"))

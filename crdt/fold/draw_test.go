@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"testing"
 
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/fold"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -21,7 +22,7 @@ func TestDrawAndWinners(t *testing.T) {
 	event := qa.MakeEventID([16]byte{9})
 	everybody := []*device{boss, author, other, reader}
 	for _, d := range everybody {
-		d.f = fold.New(event, d.g)
+		d.f = fold.New(event, d.g, authority.New(d.g))
 	}
 	all := func() {
 		for range 2 {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -108,8 +109,9 @@ type Fold struct {
 	event   qa.EventID
 	graph   *graph.Graph
 	actors  []wire.ActorID
-	who     []qa.Identity // by actor; "" where an actor is not of 40 bytes
-	seqs    []uint64      // by actor: the last one applied
+	who     []qa.Identity      // by actor; "" where an actor is not of 40 bytes
+	persons []authority.Person // by actor
+	seqs    []uint64           // by actor: the last one applied
 	actorIx map[wire.ActorID]uint32
 	changes []changeInfo
 	objects map[opID]*object
@@ -118,29 +120,30 @@ type Fold struct {
 
 	founder     qa.Identity
 	founderHash wire.Hash
-	roleOps     map[qa.Identity]map[qa.Role][]roleOp
-	ended       map[place][]entry    // of keys that need a role: what was overwritten
-	pasts       map[uint32]graph.Set // causal pasts of closing and blocking changes
-	roots       int                  // changes without deps; a valid event has one
-	edits       int                  // changes, beside the first, to what the event says of itself
+	authority   *authority.Authority
+	ended       map[place][]entry // of keys that need a role: what was overwritten
+	roots       int               // changes without deps; a valid event has one
+	edits       int               // changes, beside the first, to what the event says of itself
 	touched     touched
-	drawn       *drawing // worked out when asked; see drawing
-	drawnFor    uint32   // the closing it was for when Touched was last asked: its change + 1, 0 for none
+	pasts       map[uint32]graph.Past // of closings, and of openings that name none
+	drawn       *drawing              // worked out when asked; see drawing
+	drawnFor    uint32                // the closing it was for when Touched was last asked: its change + 1, 0 for none
 }
 
 // New returns an empty fold of an event. g is the event's graph; a change is given
-// to it before it is given to Apply.
-func New(event qa.EventID, g *graph.Graph) *Fold {
+// to it before it is given to Apply. a is the event's authority, over the same graph;
+// Apply gives it the changes that it was not given before.
+func New(event qa.EventID, g *graph.Graph, a *authority.Authority) *Fold {
 	f := &Fold{
-		event:   event,
-		graph:   g,
-		actorIx: map[wire.ActorID]uint32{},
-		objects: map[opID]*object{},
-		names:   map[string]string{},
-		roleOps: map[qa.Identity]map[qa.Role][]roleOp{},
-		ended:   map[place][]entry{},
-		pasts:   map[uint32]graph.Set{},
-		root:    object{slot: slotRoot},
+		event:     event,
+		graph:     g,
+		authority: a,
+		actorIx:   map[wire.ActorID]uint32{},
+		objects:   map[opID]*object{},
+		names:     map[string]string{},
+		ended:     map[place][]entry{},
+		pasts:     map[uint32]graph.Past{},
+		root:      object{slot: slotRoot},
 	}
 	f.touched.reset()
 	return f
@@ -162,6 +165,7 @@ func (f *Fold) Apply(c *wire.Change) error {
 	case c.Seq != last+1:
 		return fmt.Errorf("sequence number %d after %d: %w", c.Seq, last, ErrOrder)
 	}
+	f.authority.Add(c)
 	f.seqs[actor] = c.Seq
 	change := uint32(len(f.changes))
 	f.changes = append(f.changes, changeInfo{hash: c.Hash, millis: qa.ClampMillis(c.TimeMillis)})
@@ -193,6 +197,7 @@ func (f *Fold) actorOf(a wire.ActorID) uint32 {
 	a = wire.ActorID(strings.Clone(string(a)))
 	f.actors = append(f.actors, a)
 	f.who = append(f.who, qa.IdentityOfActor([]byte(a)))
+	f.persons = append(f.persons, authority.PersonOf(a))
 	f.seqs = append(f.seqs, 0)
 	f.actorIx[a] = i
 	return i

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/fold"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/wire"
@@ -34,7 +35,7 @@ type device struct {
 func newDevice(t *testing.T, n, k byte) *device {
 	g := graph.New()
 	actor := wire.ActorID(bytes.Repeat([]byte{n}, 32)) + wire.ActorID(bytes.Repeat([]byte{k}, 8))
-	return &device{t: t, actor: actor, g: g, f: fold.New("e", g), now: 1000}
+	return &device{t: t, actor: actor, g: g, f: fold.New("e", g, authority.New(g)), now: 1000}
 }
 
 func (d *device) id() qa.Identity { return qa.IdentityOfActor([]byte(d.actor)) }
@@ -437,7 +438,7 @@ func TestNothingPanics(t *testing.T) {
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 4))
 		g := graph.New()
-		f := fold.New("e", g)
+		f := fold.New("e", g, authority.New(g))
 		actors := []wire.ActorID{
 			wire.ActorID(bytes.Repeat([]byte{9}, 40)), wire.ActorID(bytes.Repeat([]byte{8}, 40)), "short", "",
 		}
@@ -532,7 +533,7 @@ func TestForeignChanges(t *testing.T) {
 			continue
 		}
 		g := graph.New()
-		f := fold.New("e", g)
+		f := fold.New("e", g, authority.New(g))
 		// Alone, as if it were a first change: its objects are not there.
 		alone := *c
 		alone.Deps, alone.Seq, alone.StartOp = nil, 1, 1

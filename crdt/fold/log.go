@@ -3,6 +3,7 @@ package fold
 import (
 	"slices"
 
+	"flyleaf/crdt/authority"
 	"flyleaf/qa"
 )
 
@@ -18,9 +19,9 @@ var logged = map[string]qa.LogKind{
 // is none of it. It costs a look at every post.
 func (f *Fold) Log() []qa.LogEntry {
 	var out []qa.LogEntry
-	add := func(e *entry, l qa.LogEntry, roles ...qa.Role) {
+	add := func(e *entry, l qa.LogEntry, roles authority.Roles) {
 		l.By, l.AtMillis, l.Op = f.who[e.id.actor], f.changes[e.change].millis, f.opID(e.id)
-		l.InEffect = f.counts(e.id, e.change, "", roles...)
+		l.InEffect = f.counts(e.id, e.change, "", roles)
 		out = append(out, l)
 	}
 	f.eachPost(func(key string, o *object) {
@@ -36,7 +37,7 @@ func (f *Fold) Log() []qa.LogEntry {
 			}
 			for e := range f.ever(marks, &marks.props[i]) {
 				l := qa.LogEntry{Kind: kind, Post: qa.PostID(key), On: e.isTrue()}
-				roles := []qa.Role{qa.RoleOrganiser, qa.RoleModerator}
+				roles := organiser | moderator
 				switch kind {
 				case qa.LogHidden:
 					l.On, l.Text = e.str() != "", e.str()
@@ -46,30 +47,24 @@ func (f *Fold) Log() []qa.LogEntry {
 					if f.who[e.id.actor] == owner {
 						continue
 					}
-					roles = append(roles, qa.RoleAuthor)
+					roles |= author
 				}
-				add(e, l, roles...)
+				add(e, l, roles)
 			}
 		}
 	})
-	for id, of := range f.roleOps {
-		for role, ops := range of {
-			for i := range ops {
-				r := &ops[i]
-				out = append(out, qa.LogEntry{
-					Kind: qa.LogRole, Identity: id, Role: role, On: r.on,
-					By: f.who[r.id.actor], AtMillis: f.changes[r.change].millis, Op: f.opID(r.id),
-					InEffect: f.now().roleRank(r, role) != rankNone,
-				})
-			}
-		}
-	}
+	f.authority.Grants(func(g authority.Grant) {
+		out = append(out, qa.LogEntry{
+			Kind: qa.LogRole, Identity: g.To.Identity(), Role: g.Role, On: g.On, By: g.By.Identity(),
+			AtMillis: g.AtMillis, Op: qa.OpID{Counter: g.Op.Counter, Actor: g.Op.Actor.String()}, InEffect: g.InEffect,
+		})
+	})
 	if blocks := child(&f.root, "blocks"); blocks != nil {
 		for i := range blocks.props {
 			p := &blocks.props[i]
 			for e := range f.ever(blocks, p) {
 				l := qa.LogEntry{Kind: qa.LogBlock, Identity: qa.Identity(p.key), On: e.str() != "", Text: e.str()}
-				add(e, l, qa.RoleOrganiser, qa.RoleModerator)
+				add(e, l, organiser|moderator)
 			}
 		}
 	}
@@ -77,7 +72,7 @@ func (f *Fold) Log() []qa.LogEntry {
 		for key, kind := range map[string]qa.LogKind{"closed": qa.LogClosed, "approve": qa.LogApprove} {
 			if p := about.find(key); p != nil {
 				for e := range f.ever(about, p) {
-					add(e, qa.LogEntry{Kind: kind, On: e.isTrue()}, qa.RoleOrganiser)
+					add(e, qa.LogEntry{Kind: kind, On: e.isTrue()}, organiser)
 				}
 			}
 		}
@@ -109,5 +104,10 @@ func (f *Fold) ever(o *object, p *prop) func(func(*entry) bool) {
 
 // Blocked reports whether somebody is blocked.
 func (f *Fold) Blocked(id qa.Identity) bool {
-	return id != f.founder && f.block(string(id)).str() != ""
+	p, ok := authority.ParsePerson(string(id))
+	if !ok {
+		return false
+	}
+	_, blocked := f.authority.Block(p)
+	return blocked
 }

@@ -101,7 +101,7 @@ func (f *Fold) touch(o *object, p *prop, e *entry, had bool) {
 		f.touchEffect(qa.Identity(p.key))
 	case slotRolesOf:
 		t.event = true
-		f.roleOp(o, p, e)
+		f.touchEffect(qa.Identity(o.key))
 	case slotBlocks:
 		f.touchBlock(p.key)
 	case slotPeople:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"flyleaf/crdt/authority"
 	"flyleaf/qa"
 )
 
@@ -21,7 +22,7 @@ func (f *Fold) Event() qa.Event {
 	if e.Kind == "club" {
 		about = child(&f.root, "club")
 	}
-	get := func(key string) *entry { return f.effective(about, key, "", qa.RoleOrganiser) }
+	get := func(key string) *entry { return f.effective(about, key, "", organiser) }
 	e.Title = get("title").str()
 	e.Authors = get("authors").str()
 	e.Language = get("language").str()
@@ -45,8 +46,8 @@ func (f *Fold) Event() qa.Event {
 	for i := range qa.MaxLinks {
 		at := child(links, strconv.Itoa(i))
 		l := qa.Link{
-			Text: f.effective(at, "text", "", qa.RoleOrganiser).str(),
-			URL:  f.effective(at, "url", "", qa.RoleOrganiser).str(),
+			Text: f.effective(at, "text", "", organiser).str(),
+			URL:  f.effective(at, "url", "", organiser).str(),
 		}
 		if l != (qa.Link{}) {
 			e.Links = append(e.Links, l)
@@ -54,11 +55,11 @@ func (f *Fold) Event() qa.Event {
 	}
 	relays := child(&f.root, "relays")
 	for i := range qa.MaxRelays {
-		if r := f.effective(relays, strconv.Itoa(i), "", qa.RoleOrganiser).str(); r != "" {
+		if r := f.effective(relays, strconv.Itoa(i), "", organiser).str(); r != "" {
 			e.Relays = append(e.Relays, r)
 		}
 	}
-	e.X = f.strings(child(about, "x"), qa.RoleOrganiser)
+	e.X = f.strings(child(about, "x"), organiser)
 	e.Roles = f.grants()
 	e.Winners = f.winners()
 	e.Draw = f.draw()
@@ -70,8 +71,9 @@ func (f *Fold) Event() qa.Event {
 	return e
 }
 
-// strings returns the texts of an x map, nil when there are none.
-func (f *Fold) strings(o *object, roles ...qa.Role) map[string]string {
+// strings returns the texts of an x map, nil when there are none: those that one of
+// the roles authorizes, or with none those that stand.
+func (f *Fold) strings(o *object, roles authority.Roles) map[string]string {
 	if o == nil {
 		return nil
 	}
@@ -79,8 +81,8 @@ func (f *Fold) strings(o *object, roles ...qa.Role) map[string]string {
 	for i := range o.props {
 		key := o.props[i].key
 		e := winner(o, key)
-		if len(roles) > 0 {
-			e = f.effective(o, key, "", roles...)
+		if roles != 0 {
+			e = f.effective(o, key, "", roles)
 		}
 		if v := e.str(); v != "" {
 			if out == nil {
@@ -94,13 +96,11 @@ func (f *Fold) strings(o *object, roles ...qa.Role) map[string]string {
 
 func (f *Fold) grants() []qa.Grant {
 	var out []qa.Grant
-	for id, of := range f.roleOps {
-		for role := range of {
-			if r := f.now().standingRole(of[role], role, func(*roleOp) bool { return true }); r != nil && r.on {
-				out = append(out, qa.Grant{ID: id, Role: role})
-			}
+	f.authority.Holders(func(p authority.Person, held authority.Roles) {
+		for _, role := range held.Names() {
+			out = append(out, qa.Grant{ID: p.Identity(), Role: role})
 		}
-	}
+	})
 	slices.SortFunc(out, func(a, b qa.Grant) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Role, b.Role))
 	})
@@ -171,9 +171,9 @@ func (f *Fold) post(key string, o *object) qa.Post {
 		Origin:     qa.PostID(winner(o, "origin").str()),
 		AsAuthor:   winner(o, "as").str() == "author",
 		Tags:       qa.SplitTags(winner(o, "tags").str()),
-		X:          f.strings(child(o, "x")),
+		X:          f.strings(child(o, "x"), 0),
 	}
-	p.AuthorThen = f.authorThen(p.By, o.change, p.AsAuthor)
+	p.AuthorThen = f.authorThen(o.id, o.change, p.AsAuthor)
 	if state := winner(o, "state"); state.str() == "withdrawn" {
 		p.Withdrawn, p.WithdrawnAtMillis = true, f.changes[state.change].millis
 	}
@@ -187,7 +187,7 @@ func (f *Fold) post(key string, o *object) qa.Post {
 
 // late reports whether a change does not know that the event was closed.
 func (f *Fold) late(change uint32) bool {
-	e := f.effective(child(&f.root, "event"), "closed", "", qa.RoleOrganiser)
+	e := f.effective(child(&f.root, "event"), "closed", "", organiser)
 	return e.isTrue() && !f.inPast(change, e.change)
 }
 
@@ -195,13 +195,13 @@ func (f *Fold) marks(o *object, owner qa.Identity) qa.Marks {
 	if o == nil {
 		return qa.Marks{}
 	}
-	get := func(key string) *entry { return f.effective(o, key, "", qa.RoleOrganiser, qa.RoleModerator) }
+	get := func(key string) *entry { return f.effective(o, key, "", organiser|moderator) }
 	m := qa.Marks{
 		Hidden:      get("hidden").str(),
 		Pinned:      get("pinned").isTrue(),
 		Approved:    get("approved").isTrue(),
 		DuplicateOf: qa.PostID(get("duplicateOf").str()),
-		Answered:    f.effective(o, "answered", owner, qa.RoleOrganiser, qa.RoleModerator, qa.RoleAuthor).isTrue(),
+		Answered:    f.effective(o, "answered", owner, organiser|moderator|author).isTrue(),
 		Assigned:    f.marked(child(o, "assigned")),
 		Candidate:   f.marked(child(o, "candidate")),
 	}
@@ -222,7 +222,7 @@ func (f *Fold) marked(o *object) []qa.Identity {
 	}
 	var out []qa.Identity
 	for i := range o.props {
-		if f.effective(o, o.props[i].key, "", qa.RoleAuthor).isTrue() {
+		if f.effective(o, o.props[i].key, "", author).isTrue() {
 			out = append(out, qa.Identity(o.props[i].key))
 		}
 	}

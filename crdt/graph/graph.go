@@ -110,6 +110,7 @@ type edge struct {
 // Graph is the graph of one document's changes. Use New.
 type Graph struct {
 	lenient bool
+	forks   bool
 	admit   func(Meta) error
 
 	hashes []wire.Hash
@@ -120,6 +121,7 @@ type Graph struct {
 	actor  map[wire.ActorID]int32
 	heads  headList
 	maxOp  uint64
+	forked int // changes whose number their actor had used before
 
 	room     room
 	rejected []Rejection
@@ -127,10 +129,14 @@ type Graph struct {
 	steps *steps
 }
 
-// actor is an actor and its changes by seq-1.
+// actor is an actor and its changes by seq-1: of those that share a number, with
+// Forks, the one that was applied first. others are the further ones, ascending by
+// seq, then by place; fork is the lowest number that is used twice, 0 for none.
 type actor struct {
-	id    wire.ActorID
-	chain []int32
+	id     wire.ActorID
+	chain  []int32
+	others []int32
+	fork   uint32
 }
 
 // Option changes what a new Graph does.
@@ -139,6 +145,12 @@ type Option func(*Graph)
 // Lenient makes a graph take changes whose startOp is higher than it need be.
 // JavaScript's changeAt makes such changes; all other rules stay.
 func Lenient(g *Graph) { g.lenient = true }
+
+// Forks makes a graph take two changes with one actor and sequence number: both are
+// nodes, and the past of whatever builds on either stays whole. Such an actor
+// equivocates; see Fork and ForkedIn. Each change of it still names one of its
+// previous changes among its deps. ErrDuplicateSeq is not returned.
+func Forks(g *Graph) { g.forks = true }
 
 // Admit makes a graph ask f before it applies a change, also one that waited.
 // All deps are applied then and the graph's own rules hold. The error f
@@ -254,7 +266,7 @@ func (g *Graph) Check(c Meta) error {
 	}
 	g.steps.add(len(c.Deps))
 	last := g.SeqOf(c.Actor)
-	if c.Seq <= last {
+	if c.Seq <= last && !g.forks {
 		return fmt.Errorf("%w: seq %d of actor %s", ErrDuplicateSeq, c.Seq, c.Actor)
 	}
 	var past uint64
@@ -268,16 +280,26 @@ func (g *Graph) Check(c Meta) error {
 	if c.Seq > last+1 {
 		return fmt.Errorf("%w: seq %d of actor %s after %d", ErrSeqGap, c.Seq, c.Actor, last)
 	}
-	if last > 0 {
-		own, _ := g.BySeq(c.Actor, last)
-		if _, ok := slices.BinarySearchFunc(c.Deps, own, compare); !ok {
-			return fmt.Errorf("%w: seq %d of actor %s", ErrOwnPrevious, c.Seq, c.Actor)
-		}
+	if c.Seq > 1 && !g.namesPrevious(c) {
+		return fmt.Errorf("%w: seq %d of actor %s", ErrOwnPrevious, c.Seq, c.Actor)
 	}
 	if c.StartOp < past+1 || c.StartOp > past+1 && !g.lenient {
 		return fmt.Errorf("%w: %d, should be %d", ErrStartOp, c.StartOp, past+1)
 	}
 	return nil
+}
+
+// namesPrevious reports whether a change has one of its actor's with the number
+// before its own among its deps, which are applied.
+func (g *Graph) namesPrevious(c Meta) bool {
+	a, ok := g.actor[c.Actor]
+	if !ok {
+		return false
+	}
+	return slices.ContainsFunc(c.Deps, func(d wire.Hash) bool {
+		i, _ := g.find(d)
+		return g.nodes[i].actor == a && uint64(g.nodes[i].seq) == c.Seq-1
+	})
 }
 
 // apply appends a change that Check has passed.
@@ -290,12 +312,16 @@ func (g *Graph) apply(c Meta) {
 		g.actors = append(g.actors, actor{id: c.Actor})
 		g.actor[c.Actor] = a
 	}
-	g.actors[a].chain = append(g.actors[a].chain, self)
 	g.hashes = append(g.hashes, c.Hash)
 	g.nodes = append(g.nodes, node{
 		actor: a, seq: uint32(c.Seq), startOp: uint32(c.StartOp), maxOp: uint32(c.MaxOp),
 		deps: uint32(len(g.edges)), lastDependent: -1,
 	})
+	if by := &g.actors[a]; c.Seq > uint64(len(by.chain)) {
+		by.chain = append(by.chain, self)
+	} else {
+		g.forkedBy(by, self)
+	}
 	g.index.put(g.hashes, self)
 	for _, d := range c.Deps {
 		to, _ := g.find(d)
@@ -355,6 +381,97 @@ func (g *Graph) HeadsLen() int { return g.heads.n }
 func (g *Graph) IsHead(h wire.Hash) bool {
 	i, ok := g.find(h)
 	return ok && g.nodes[i].lastDependent < 0
+}
+
+// forkedBy notes a change whose number its actor has used before.
+func (g *Graph) forkedBy(by *actor, self int32) {
+	g.forked++
+	seq := g.nodes[self].seq
+	if by.fork == 0 || seq < by.fork {
+		by.fork = seq
+	}
+	i := sort.Search(len(by.others), func(i int) bool { return g.nodes[by.others[i]].seq > seq })
+	by.others = slices.Insert(by.others, i, self)
+}
+
+// Forks returns how many changes have a number that their actor had used before. It
+// only grows, and while it stays the same no answer of Forked changes.
+func (g *Graph) Forks() int { return g.forked }
+
+// Fork returns the lowest sequence number of which an actor has two changes, 0 when
+// each number is used once.
+func (g *Graph) Fork(id wire.ActorID) uint64 {
+	if a, ok := g.actor[id]; ok {
+		return uint64(g.actors[a].fork)
+	}
+	return 0
+}
+
+// Forked reports whether the change at a place is one that its actor wrote from its
+// fork on: it has this number, or a lower one, twice.
+func (g *Graph) Forked(place int) bool {
+	n := &g.nodes[place]
+	fork := g.actors[n.actor].fork
+	return fork != 0 && n.seq >= fork
+}
+
+// ForkedIn is Forked by what a past holds: whoever knows that past, and no more, has
+// seen both changes of a number. It costs a look at each further change of the actor.
+func (g *Graph) ForkedIn(place int, past *Past) bool {
+	if !g.Forked(place) {
+		return false
+	}
+	n := &g.nodes[place]
+	by := &g.actors[n.actor]
+	var known uint32 // the number of the change before that is in the past
+	for _, i := range by.others {
+		g.steps.add(1)
+		seq := g.nodes[i].seq
+		if seq > n.seq {
+			break
+		}
+		if !past.Has(int(i)) {
+			continue
+		}
+		if known == seq || past.Has(int(by.chain[seq-1])) {
+			return true
+		}
+		known = seq
+	}
+	return false
+}
+
+// OpPlace returns the place of the change that made an operation, of those for which
+// in returns true. A forked actor has more than one with the same counters: false
+// is returned when in is true for none.
+func (g *Graph) OpPlace(id wire.OpID, in func(place int) bool) (int, bool) {
+	a, ok := g.actor[id.Actor]
+	if !ok || id.Counter == 0 || id.Counter > MaxCounter {
+		return 0, false
+	}
+	by := &g.actors[a]
+	counter := uint32(id.Counter)
+	holds := func(i int32) bool {
+		g.steps.add(1)
+		n := &g.nodes[i]
+		return n.startOp <= counter && counter <= n.maxOp && in(int(i))
+	}
+	straight := by.chain // where counters ascend
+	if by.fork != 0 {
+		straight = by.chain[:by.fork-1]
+		for _, rest := range [][]int32{by.chain[by.fork-1:], by.others} {
+			for _, i := range rest {
+				if holds(i) {
+					return int(i), true
+				}
+			}
+		}
+	}
+	k := sort.Search(len(straight), func(k int) bool { return g.nodes[straight[k]].startOp > counter }) - 1
+	if k >= 0 && holds(straight[k]) {
+		return int(straight[k]), true
+	}
+	return 0, false
 }
 
 // From returns an actor's changes from a sequence number on, and all that depend on
@@ -438,7 +555,8 @@ func (g *Graph) Dependents(h wire.Hash) []wire.Hash {
 	return r
 }
 
-// BySeq returns an actor's change by its sequence number.
+// BySeq returns an actor's change by its sequence number, of two the one that was
+// applied first.
 func (g *Graph) BySeq(id wire.ActorID, seq uint64) (wire.Hash, bool) {
 	a, ok := g.actor[id]
 	if !ok || seq == 0 || seq > uint64(len(g.actors[a].chain)) {

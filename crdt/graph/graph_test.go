@@ -480,3 +480,47 @@ func BenchmarkIsAncestorFar(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkIndex holds the table of index.go against a Go map, which holds each
+// hash a second time. Both metrics are per change.
+func BenchmarkIndex(b *testing.B) {
+	const n = 100_000
+	hashes := make([]wire.Hash, n)
+	for i := range hashes {
+		hashes[i] = sha256.Sum256(binary.LittleEndian.AppendUint64(nil, uint64(i)))
+	}
+	measure := func(name string, build func() any) {
+		b.Run(name, func(b *testing.B) {
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			kept := build()
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			runtime.KeepAlive(kept)
+			for b.Loop() {
+				build()
+			}
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "bytes/change")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/change")
+		})
+	}
+	measure("index", func() any {
+		x := newIndex()
+		for i, h := range hashes {
+			if _, ok := x.find(hashes[:i], h); !ok {
+				x.put(hashes[:i+1], int32(i))
+			}
+		}
+		return x
+	})
+	measure("map", func() any {
+		x := map[wire.Hash]int32{}
+		for i, h := range hashes {
+			if _, ok := x[h]; !ok {
+				x[h] = int32(i)
+			}
+		}
+		return x
+	})
+}

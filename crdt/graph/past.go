@@ -62,7 +62,7 @@ func (b bitset) add(i int32) bool {
 // The search goes no further than it must: ancestors have lower numbers in the
 // applied order and lower counters, and of one actor's changes the earlier is
 // in the past of the later, so any change of a's actor ends the search in its
-// direction.
+// direction, unless it has used a number twice.
 func (g *Graph) IsAncestor(a, of wire.Hash) bool {
 	x, ok := g.find(a)
 	if !ok {
@@ -73,7 +73,8 @@ func (g *Graph) IsAncestor(a, of wire.Hash) bool {
 		return false
 	}
 	target := g.nodes[x]
-	if n := &g.nodes[y]; n.actor == target.actor {
+	chained := func(n *node) bool { return n.actor == target.actor && g.actors[n.actor].fork == 0 }
+	if chained(&g.nodes[y]) {
 		return true // y is later in the applied order, so in the chain
 	}
 	var seen bitset // by distance from x
@@ -86,7 +87,7 @@ func (g *Graph) IsAncestor(a, of wire.Hash) bool {
 			n := &g.nodes[e.to]
 			switch {
 			case e.to < x:
-			case n.actor == target.actor:
+			case e.to == x, chained(n):
 				return true // x itself or a later one of its actor
 			case n.startOp <= target.maxOp:
 			case len(g.out(e.to)) == 0:

@@ -110,7 +110,7 @@ func (p *Peer) Allow(messages int) { p.allowed += messages }
 // knows. shared are heads of the new graph that the peer is known to hold; they
 // only save work. What was deferred stays so.
 func (p *Peer) Restart(shared []wire.Hash) {
-	fresh := NewPeer(shared)
+	fresh := newPeer(shared)
 	fresh.refused, fresh.deferred, fresh.refusedBy = p.refused, p.deferred, p.refusedBy
 	fresh.limit, fresh.stock, fresh.allowed = p.limit, p.stock, p.allowed
 	*p = *fresh

@@ -87,7 +87,7 @@ func TestFanoutMakesOneMessage(t *testing.T) {
 	var devices []*device
 	var there, here []*Peer
 	for range 5 {
-		devices, there, here = append(devices, newDevice()), append(there, NewPeer(nil)), append(here, NewPeer(nil))
+		devices, there, here = append(devices, newDevice()), append(there, NewPeer()), append(here, NewPeer())
 	}
 	turn := func(f *Fanout) (messages map[*wire.Message]bool) {
 		messages = map[*wire.Message]bool{}
@@ -141,7 +141,7 @@ func TestRule24WholeDocumentThatDidNotHelp(t *testing.T) {
 	for range 50 {
 		a.write(t, actorOf(1), 10, r)
 	}
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	a.receive(t, pa, b.say(t, pb))
 	if !pa.LacksAll() {
 		t.Fatal("an empty device lacks all")
@@ -174,7 +174,7 @@ func TestRule25TwoSlicesAtOnce(t *testing.T) {
 	for range 100 {
 		a.write(t, actorOf(1), 100, r)
 	}
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	pa.limit = 2 << 10
 	a.receive(t, pa, b.say(t, pb))
 	var under [][]byte

@@ -42,7 +42,7 @@ func TestConvergesWithJavaScript(t *testing.T) {
 	for seed := int64(1); seed <= 200; seed++ {
 		r := rand.New(rand.NewSource(seed))
 		j.Do("new")
-		d, p := newDevice(), NewPeer(nil)
+		d, p := newDevice(), NewPeer()
 		p.limit = 2 << 10
 		// A common beginning, and then each for itself.
 		for range r.Intn(60) {
@@ -105,11 +105,11 @@ func TestConvergesWithJavaScript(t *testing.T) {
 				} else {
 					j.Do("restart")
 				}
-				old := p.Shared()
+				old := p.shared
 				if r.Intn(2) == 0 {
 					old = nil
 				}
-				p = NewPeer(old)
+				p = newPeer(old)
 				p.limit = 2 << 10
 			}
 		}
@@ -142,7 +142,7 @@ func TestRule24WholeDocumentToJavaScript(t *testing.T) {
 	for seed := int64(1); seed <= 10; seed++ {
 		r := rand.New(rand.NewSource(seed))
 		j.Do("new")
-		d, p := newDevice(), NewPeer(nil)
+		d, p := newDevice(), NewPeer()
 		for i := range 200 {
 			d.write(t, actorOf(1+i%7), r.Intn(30), r)
 		}

@@ -21,7 +21,7 @@ func TestRule27WhatIsKeptOfAMessage(t *testing.T) {
 	for range 5000 {
 		b.write(t, actorOf(9), 1, r)
 	}
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	m := decode(t, b.say(t, pb))
 	if bits := len(m.Have[0].Filter.Bits); bits < filterLeast+filterPerChange*a.g.Len() {
 		t.Fatalf("a filter of %d bytes is no trial", bits)
@@ -69,7 +69,7 @@ func TestRule27StrangeHashes(t *testing.T) {
 		refused = append(refused, no)
 	}
 	m.Need, m.Have = m.Heads, slices.Repeat([]wire.Have{{LastSync: m.Heads}}, wire.MaxHave)
-	p := NewPeer(nil)
+	p := NewPeer()
 	p.Receive(a.g, m, a.g.Heads(), refused)
 	for name, kept := range map[string][]wire.Hash{"heads": p.theirHeads, "need": p.theirNeed, "lastSync": p.theirHave[0].LastSync} {
 		if len(kept) != 200+maxStrange+1 || cap(kept) > 2*len(kept) {

@@ -47,7 +47,7 @@ func TestRule3NothingToFilterWhenEqual(t *testing.T) {
 		a.write(t, actorOf(1), 1, r)
 	}
 	copyTo(t, a, b)
-	pa, pb := NewPeer(a.g.Heads()), NewPeer(nil)
+	pa, pb := newPeer(a.g.Heads()), NewPeer()
 	m := decode(t, a.say(t, pa))
 	if len(m.Have) != 1 || m.Have[0].Filter.Entries != 0 || !slices.Equal(m.Have[0].LastSync, a.g.Heads()) {
 		t.Errorf("have %+v", m.Have)
@@ -69,7 +69,7 @@ func TestRule4ResetOnceForEachMessage(t *testing.T) {
 		a.write(t, actorOf(1), 1, r)
 	}
 	b := a.rebuilt(t, 15)
-	pa, pb := NewPeer(a.g.Heads()), NewPeer(nil)
+	pa, pb := newPeer(a.g.Heads()), NewPeer()
 	b.receive(t, pb, a.say(t, pa))
 	m := decode(t, b.say(t, pb))
 	if len(m.Need) != 0 || len(m.Changes) != 0 || len(m.Have) != 1 || len(m.Have[0].LastSync) != 0 || m.Have[0].Filter.Entries != 0 {
@@ -92,7 +92,7 @@ func TestRule4ResetOnceForEachMessage(t *testing.T) {
 func TestRule9PeerThatLostEverything(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	a.receive(t, pa, b.say(t, pb))
 	for range 10 {
 		a.write(t, actorOf(1), 1, r)
@@ -100,7 +100,7 @@ func TestRule9PeerThatLostEverything(t *testing.T) {
 	if m := decode(t, a.say(t, pa)); len(m.Changes) != 10 { // and b dies before it gets them
 		t.Fatalf("%d changes sent", len(m.Changes))
 	}
-	b, pb = newDevice(), NewPeer(nil)
+	b, pb = newDevice(), NewPeer()
 	a.receive(t, pa, b.say(t, pb))
 	m := decode(t, a.say(t, pa))
 	if len(m.Changes) != 10 {
@@ -119,7 +119,7 @@ func TestRule10AskedForIsSentAgain(t *testing.T) {
 		a, b := newDevice(), newDevice()
 		a.write(t, actorOf(1), 1, r)
 		copyTo(t, a, b)
-		pa, pb := NewPeer(nil), NewPeer(nil)
+		pa, pb := NewPeer(), NewPeer()
 		converse(t, a, b, pa, pb)
 		a.write(t, actorOf(1), 1, r)
 		if m := decode(t, a.say(t, pa)); len(m.Changes) != 1 {
@@ -142,7 +142,7 @@ func TestRule11NewChangesNeedNoFilter(t *testing.T) {
 	for range 30 {
 		b.write(t, actorOf(2), 1, r)
 	}
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	a.receive(t, pa, b.say(t, pb)) // a filter of 30 changes
 	var falsePositives int
 	for n := range 2000 {
@@ -176,7 +176,7 @@ func TestRule13Slices(t *testing.T) {
 	for _, h := range a.log[:10] {
 		b.take(t, [][]byte{a.bytes[h]})
 	}
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	messages := converse(t, a, b, pa, pb)
 	wantEqual(t, a, b)
 	if least := total / wire.MaxMessage; messages < least || messages > 4*least {
@@ -215,7 +215,7 @@ func TestRule14RefusedLeavesNeedForGood(t *testing.T) {
 		for range r.Intn(5) {
 			b.write(t, actorOf(2), 1, r)
 		}
-		pa, pb := NewPeer(nil), NewPeer(nil)
+		pa, pb := NewPeer(), NewPeer()
 		if n := converse(t, a, b, pa, pb); n > 12 {
 			t.Errorf("%d messages", n)
 		}
@@ -229,7 +229,7 @@ func TestRule14RefusedLeavesNeedForGood(t *testing.T) {
 				t.Errorf("the other side lacks %s", h)
 			}
 		}
-		if b.g.Has(first) || slices.Contains(pb.need(b.g), first) || slices.Contains(pb.Shared(), first) {
+		if b.g.Has(first) || slices.Contains(pb.need(b.g), first) || slices.Contains(pb.shared, first) {
 			t.Error("the refused change is had, needed or shared")
 		}
 		if t.Failed() {
@@ -245,7 +245,7 @@ func TestRule14SilentTowardsRepeatedRefusedHeads(t *testing.T) {
 	a, b := newDevice(), newDevice()
 	a.write(t, actorOf(1), 1, r)
 	b.refuse = func(*wire.Change) bool { return true }
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	pa.stock = true
 	converse(t, a, b, pa, pb)
 	if b.g.Len() != 0 {
@@ -260,7 +260,7 @@ func TestRule14SilentTowardsRepeatedRefusedHeads(t *testing.T) {
 }
 
 func TestRule14TooManyRefused(t *testing.T) {
-	p, d := NewPeer(nil), newDevice()
+	p, d := NewPeer(), newDevice()
 	var h wire.Hash
 	for i := range MaxRefused + 10 {
 		h[0], h[1], h[2] = byte(i), byte(i>>8), byte(i>>16)
@@ -269,7 +269,7 @@ func TestRule14TooManyRefused(t *testing.T) {
 	if _, _, err := p.Generate(d); !errors.Is(err, ErrTooManyRefused) && !errors.Is(err, ErrNoProgress) {
 		t.Errorf("got %v", err)
 	}
-	q := NewPeer(nil)
+	q := NewPeer()
 	for i := range MaxRefused + 10 {
 		h[0], h[1], h[2] = byte(i), byte(i>>8), byte(i>>16)
 		q.Refuse(h)
@@ -291,7 +291,7 @@ func TestRule15NoProgress(t *testing.T) {
 		a.write(t, actorOf(1), 1, r)
 	}
 	b.write(t, actorOf(2), 1, r)
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	pb.stock = true
 	for n := 1; ; n++ {
 		m, ok, err := pa.Generate(a)
@@ -317,7 +317,7 @@ func TestRule15NoProgress(t *testing.T) {
 func TestRule15NewsIsProgress(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	var messages [][]byte
 	for range 10 * MaxRounds {
 		a.write(t, actorOf(1), 1, r)
@@ -332,7 +332,7 @@ func TestRule15NewsIsProgress(t *testing.T) {
 		b.receive(t, pb, m)
 		b.say(t, pb) // fails on ErrNoProgress; the answer is still under way
 	}
-	pa = NewPeer(nil) // what was under way is lost with the connection of a
+	pa = NewPeer() // what was under way is lost with the connection of a
 	converse(t, a, b, pa, pb)
 	wantEqual(t, a, b)
 
@@ -365,7 +365,7 @@ func TestRule16GapBehindAWaitingChange(t *testing.T) {
 	if b.g.WaitingLen() != 1 {
 		t.Fatal("nothing waits")
 	}
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	if n := converse(t, a, b, pa, pb); n > 10 {
 		t.Errorf("%d messages", n)
 	}
@@ -382,7 +382,7 @@ func TestRule17LostSharedHeadsAreNotNamed(t *testing.T) {
 		a.write(t, actorOf(1), 1, r)
 	}
 	b := a.rebuilt(t, 10)
-	pa, pb := NewPeer(nil), NewPeer(a.g.Heads())
+	pa, pb := NewPeer(), newPeer(a.g.Heads())
 	m := decode(t, b.say(t, pb))
 	if len(m.Have) != 1 || len(m.Have[0].LastSync) != 0 || m.Have[0].Filter.Entries != 10 {
 		t.Errorf("%+v", m.Have)
@@ -395,7 +395,7 @@ func TestRule17LostSharedHeadsAreNotNamed(t *testing.T) {
 func TestRule18NewHeadsAreAlwaysTold(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	converse(t, a, b, pa, pb)
 	a.write(t, actorOf(1), 1, r)
 	b.receive(t, pb, a.say(t, pa))
@@ -419,7 +419,7 @@ func TestRule19ProbeIsAnswered(t *testing.T) {
 		for _, news := range []bool{false, true} {
 			a, b := newDevice(), newDevice()
 			a.write(t, actorOf(1), 1, r)
-			pa, pb := NewPeer(nil), NewPeer(nil)
+			pa, pb := NewPeer(), NewPeer()
 			if _, ok := pb.Probe(b.g); ok {
 				t.Error("an empty graph was asked about")
 			}
@@ -462,10 +462,10 @@ func TestRule19ProbeOfAPeerThatLostIt(t *testing.T) {
 	a, b := newDevice(), newDevice()
 	a.write(t, actorOf(1), 1, r)
 	copyTo(t, a, b)
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	converse(t, a, b, pa, pb)
 	b = newDevice()
-	pb = NewPeer(nil)
+	pb = NewPeer()
 	m, _ := pa.Probe(a.g)
 	b.receive(t, pb, m.Encode())
 	a.receive(t, pa, b.say(t, pb))
@@ -483,7 +483,7 @@ func TestGenerateIsWholeOrNothing(t *testing.T) {
 	for range 3 {
 		a.write(t, actorOf(1), 1, r)
 	}
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	a.receive(t, pa, b.say(t, pb))
 	last := a.log[2]
 	kept := a.bytes[last]
@@ -503,7 +503,7 @@ func BenchmarkGenerateEqualHeads(b *testing.B) {
 	for range 5000 {
 		d.write(b, actorOf(1), 1, r)
 	}
-	p := NewPeer(d.g.Heads())
+	p := newPeer(d.g.Heads())
 	p.Receive(d.g, &wire.Message{Heads: d.g.Heads(), Have: []wire.Have{{LastSync: d.g.Heads()}}}, d.g.Heads(), nil)
 	for b.Loop() {
 		p.responded = false
@@ -525,7 +525,7 @@ func TestRule20DeferredUntilSomebodyBuildsOnIt(t *testing.T) {
 		copyTo(t, a, b)
 		slow := actorOf(9)
 		b.putOff = func(c *wire.Change) bool { return c.Actor == slow }
-		pa, pb := NewPeer(nil), NewPeer(nil)
+		pa, pb := NewPeer(), NewPeer()
 		var late []wire.Hash
 		for range 1 + r.Intn(5) {
 			late = append(late, a.write(t, slow, 1, r))
@@ -549,7 +549,7 @@ func TestRule20DeferredUntilSomebodyBuildsOnIt(t *testing.T) {
 		// By way of a third, somebody answers the deferred.
 		copyTo(t, a, c)
 		answer := c.write(t, actorOf(3), 1, r)
-		pc, pbc := NewPeer(nil), NewPeer(nil)
+		pc, pbc := NewPeer(), NewPeer()
 		var before [][]byte
 		if r.Intn(2) == 0 {
 			before = [][]byte{c.bytes[answer]} // it alone, from elsewhere, while nobody else speaks
@@ -592,7 +592,7 @@ func TestRule20AskedForTogether(t *testing.T) {
 		a.write(t, actorOf(9), 1, r)
 	}
 	b.putOff = func(*wire.Change) bool { return true }
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	converse(t, a, b, pa, pb)
 	if n := len(pb.Deferred()); n != 200 {
 		t.Fatalf("%d deferred", n)
@@ -624,7 +624,7 @@ func TestRule20AskedForTogether(t *testing.T) {
 }
 
 func TestRule20TooManyDeferred(t *testing.T) {
-	p, d := NewPeer(nil), newDevice()
+	p, d := NewPeer(), newDevice()
 	for i := range MaxRefused + 10 {
 		p.Defer(wire.Hash{byte(i), byte(i >> 8), byte(i >> 16)})
 	}
@@ -643,7 +643,7 @@ func TestRule21RefusedByTheDocument(t *testing.T) {
 	a.write(t, actorOf(1), 1, r)
 	copyTo(t, a, b)
 	bad := a.write(t, actorOf(9), 1, r)
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	pb.RefusedBy(func(h wire.Hash) bool { return h == bad })
 	b.receive(t, pb, (&wire.Message{Heads: a.g.Heads(), Have: []wire.Have{{}}}).Encode())
 	if m := decode(t, b.say(t, pb)); slices.Contains(m.Need, bad) {
@@ -665,7 +665,7 @@ func TestRule22RestartAfterTheGraphWasBuiltAgain(t *testing.T) {
 			a.write(t, actorOf(1), 1, r)
 		}
 		copyTo(t, a, b)
-		pa, pb := NewPeer(nil), NewPeer(nil)
+		pa, pb := NewPeer(), NewPeer()
 		converse(t, a, b, pa, pb)
 		side := a.rebuilt(t, len(a.log))
 		bad := actorOf(9)
@@ -746,7 +746,7 @@ func TestRule23OneResetForEachConversation(t *testing.T) {
 	}
 	copyTo(t, a, b)
 	lost := b.write(t, actorOf(2), 1, r)
-	pa, pb := NewPeer(nil), NewPeer([]wire.Hash{lost})
+	pa, pb := NewPeer(), newPeer([]wire.Hash{lost})
 	a.putOff = func(c *wire.Change) bool { return c.Hash == lost } // and is not going to take it
 	a.write(t, actorOf(1), 1, r)
 	if n := converse(t, a, b, pa, pb); n > 10 {
@@ -757,7 +757,7 @@ func TestRule23OneResetForEachConversation(t *testing.T) {
 			t.Errorf("b lacks %s", h)
 		}
 	}
-	stock := NewPeer(nil)
+	stock := NewPeer()
 	stock.stock = true
 	for range 3 { // one for each message, as automerge does
 		stock.Receive(a.g, &wire.Message{Heads: []wire.Hash{lost}, Have: []wire.Have{{LastSync: []wire.Hash{lost}}}}, a.g.Heads(), nil)
@@ -772,7 +772,7 @@ func TestRule22AllowedMessagesAreNotCounted(t *testing.T) {
 	r := seeded(t)
 	a := newDevice()
 	a.write(t, actorOf(1), 1, r)
-	p := NewPeer(nil)
+	p := NewPeer()
 	p.Allow(100)
 	m := &wire.Message{Heads: []wire.Hash{{1}}, Have: []wire.Have{{}}}
 	for n := 0; ; n++ {
@@ -797,7 +797,7 @@ func TestRule26FilterOverWhatWasSent(t *testing.T) {
 	for range 1000 {
 		a.write(t, actorOf(1), 1, r)
 	}
-	pa, pb := NewPeer(nil), NewPeer(nil)
+	pa, pb := NewPeer(), NewPeer()
 	pa.limit = 8 << 10
 	sent := map[wire.Hash]bool{}
 	a.receive(t, pa, b.say(t, pb))

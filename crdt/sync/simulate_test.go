@@ -182,7 +182,7 @@ func (w *world) newActor(x *node) {
 // newPeer returns a Peer that makes short messages, so that there is often
 // more than one.
 func (w *world) newPeer(shared []wire.Hash) *Peer {
-	p := NewPeer(shared)
+	p := newPeer(shared)
 	p.limit = 4 << 10
 	return p
 }
@@ -199,7 +199,7 @@ func (w *world) reconnect(l *link) {
 		if w.r.Intn(2) == 0 {
 			return w.newPeer(nil)
 		}
-		return w.newPeer(p.Shared())
+		return w.newPeer(p.shared)
 	}
 	l.pa, l.pb, l.ab, l.ba, l.broken = fresh(l.pa), fresh(l.pb), nil, nil, false
 }

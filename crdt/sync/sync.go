@@ -98,19 +98,18 @@ type Peer struct {
 	stock bool
 }
 
-// NewPeer returns the state for a new connection. shared are the heads that
-// Shared returned at the end of an earlier connection with the same peer, or
-// nil. They only save work: wrong ones do no harm.
-func NewPeer(shared []wire.Hash) *Peer {
+// NewPeer returns the state for a new connection.
+func NewPeer() *Peer { return newPeer(nil) }
+
+// newPeer begins with the heads that both sides are believed to hold. They only
+// save work: wrong ones do no harm.
+func newPeer(shared []wire.Hash) *Peer {
 	return &Peer{
 		shared: sortedSet(shared), sent: map[wire.Hash]struct{}{}, refused: map[wire.Hash]struct{}{},
 		asked: map[wire.Hash]struct{}{},
 		limit: wire.MaxMessage,
 	}
 }
-
-// Shared returns the heads that both sides are known to hold, ascending.
-func (p *Peer) Shared() []wire.Hash { return slices.Clone(p.shared) }
 
 // TheirHeads returns the heads of the peer's last message; false if there was
 // none yet.

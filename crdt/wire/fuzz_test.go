@@ -202,24 +202,6 @@ func FuzzSplitChunks(f *testing.F) {
 	})
 }
 
-// What decodes encodes to the same bytes.
-func FuzzDecodeState(f *testing.F) {
-	seeds(f)
-	f.Add(EncodeState(nil))
-	f.Add(EncodeState([]Hash{{1}, {2}}))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		DecodeState(b)
-		if len(b) == 0 {
-			return
-		}
-		b[0] = stateByte
-		hs, err := DecodeState(b)
-		if err == nil && !bytes.Equal(EncodeState(hs), b) {
-			t.Fatalf("%x was taken, but is encoded to %x", b, EncodeState(hs))
-		}
-	})
-}
-
 // What decodes is as large as its numbers say, and answers for every hash.
 func FuzzFilter(f *testing.F) {
 	seeds(f)

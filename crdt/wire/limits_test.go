@@ -271,7 +271,6 @@ func everyEntry(b []byte) {
 		}
 	}
 	decode(repair(b))
-	DecodeState(b)
 	if m, err := DecodeMessage(b); err == nil {
 		for i := range m.Have {
 			m.Have[i].Filter.Contains(Hash{1, 2, 3})

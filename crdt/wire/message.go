@@ -2,12 +2,8 @@ package wire
 
 import "bytes"
 
-// The first bytes of what the sync protocol writes. A message of version 2 and a
-// saved state begin with the same byte.
-const (
-	messageV1 = 0x42
-	stateByte = 0x43
-)
+// messageV1 is the first byte of a sync message.
+const messageV1 = 0x42
 
 // Have says what a peer has: everything up to LastSync, and of what came after
 // it the changes that Filter contains.
@@ -143,26 +139,4 @@ func (m *Message) Encode() []byte {
 		b = appendBytes(b, c)
 	}
 	return append(b, m.Trailing...)
-}
-
-// EncodeState returns a sync state as Automerge saves it: 43 | uLEB count |
-// the shared heads, which should ascend.
-func EncodeState(shared []Hash) []byte { return appendHashes([]byte{stateByte}, shared) }
-
-// DecodeState reads what EncodeState wrote. It returns ErrVersion when the first
-// byte differs, ErrTrailing when more bytes follow, and the errors of a damaged
-// or too long (MaxHashes) list.
-func DecodeState(b []byte) ([]Hash, error) {
-	if len(b) == 0 {
-		return nil, fail(ErrTruncated, "state", 0)
-	}
-	if b[0] != stateByte {
-		return nil, fail(ErrVersion, "state", 0)
-	}
-	r := reader{b: b, pos: 1}
-	hs, err := r.hashes(MaxHashes, false, "shared heads")
-	if err == nil && r.left() > 0 {
-		err = r.fail(ErrTrailing, "state")
-	}
-	return hs, err
 }

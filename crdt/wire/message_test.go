@@ -68,23 +68,12 @@ func TestSyncVectors(t *testing.T) {
 			}
 			seen[v.Kind+want.Type]++
 			checkMessage(t, name, unhex(t, v.Hex), want)
-		case "state":
-			seen[v.Kind]++
-			var want struct{ SharedHeads []string }
-			if err := json.Unmarshal(v.Decoded, &want); err != nil {
-				t.Fatal(err)
-			}
-			b := unhex(t, v.Hex)
-			hs, err := DecodeState(b)
-			if err != nil || fmt.Sprint(hs) != fmt.Sprint(want.SharedHeads) || !bytes.Equal(EncodeState(hs), b) {
-				t.Errorf("%s: state %v, %v", name, hs, err)
-			}
 		case "bloom":
 			seen[v.Kind]++
 			checkFilter(t, name, v)
 		}
 	}
-	for _, kind := range []string{"message42", "message43", "state", "bloom"} {
+	for _, kind := range []string{"message42", "message43", "bloom"} {
 		if seen[kind] == 0 {
 			t.Errorf("no vector of kind %s", kind)
 		}
@@ -250,19 +239,6 @@ func TestMessageRefused(t *testing.T) {
 	} {
 		if _, err := DecodeMessage(c.b); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
-		}
-	}
-	for name, c := range map[string]struct {
-		b    []byte
-		want error
-	}{
-		"empty":     {nil, ErrTruncated},
-		"a message": {unhex(t, "4200"), ErrVersion},
-		"trailing":  {unhex(t, "430000"), ErrTrailing},
-		"cut off":   {unhex(t, "430100"), ErrCount},
-	} {
-		if _, err := DecodeState(c.b); !errors.Is(err, c.want) {
-			t.Errorf("state %s: got %v, want %v", name, err, c.want)
 		}
 	}
 }

@@ -215,7 +215,7 @@ func (d *Device) Connect(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	c := &conn{ws: ws, relay: relay, url: url, state: amsync.NewPeer(nil), ended: make(chan struct{}), told: map[wire.Hash]bool{}}
+	c := &conn{ws: ws, relay: relay, url: url, state: amsync.NewPeer(), ended: make(chan struct{}), told: map[wire.Hash]bool{}}
 	d.mu.Lock()
 	d.conn = c
 	err = d.speak(c)

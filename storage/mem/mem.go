@@ -247,22 +247,6 @@ func (s *Store) SetDelivered(ctx context.Context, event qa.EventID, delivered bo
 	})
 }
 
-// SetStatus implements storage.Ledger.
-func (s *Store) SetStatus(ctx context.Context, event qa.EventID, status storage.Status, hashes ...wire.Hash) error {
-	return s.write(ctx, func() error {
-		d := s.docs[event]
-		if d == nil {
-			return nil
-		}
-		for _, h := range hashes {
-			if e := d.byHash[h]; e != nil {
-				e.Status = status
-			}
-		}
-		return nil
-	})
-}
-
 // Counts implements storage.Ledger.
 func (s *Store) Counts(ctx context.Context, event qa.EventID) (counts storage.Counts, err error) {
 	err = s.read(ctx, func() error {

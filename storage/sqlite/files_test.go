@@ -434,6 +434,29 @@ func TestMigrateFromVersion1(t *testing.T) {
 	open(t, path)
 }
 
+// TestFailedMigrationLeavesNothing: a migration that fails half way, here because
+// one of its tables is there already, changes neither tables nor version.
+func TestFailedMigrationLeavesNothing(t *testing.T) {
+	db, err := sql.Open("sqlite", dsn(filepath.Join(t.TempDir(), "half.db"), Options{}))
+	must(t, err)
+	defer func() { _ = db.Close() }()
+	db.SetMaxOpenConns(1)
+	must(t, migrateTo(t.Context(), db, 1))
+	_, err = db.Exec("CREATE TABLE people (other INTEGER)") // the last table of version 2
+	must(t, err)
+	if err := migrateTo(t.Context(), db, 2); err == nil || !strings.Contains(err.Error(), "version 2") {
+		t.Fatalf("the migration went through: %v", err)
+	}
+	var version, tables int
+	must(t, db.QueryRow("SELECT (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema WHERE name IN ('events', 'posts'))").Scan(&version, &tables))
+	if version != 1 || tables != 0 {
+		t.Fatalf("version %d, %d tables of version 2", version, tables)
+	}
+	_, err = db.Exec("DROP TABLE people")
+	must(t, err)
+	must(t, migrateTo(t.Context(), db, 2))
+}
+
 // TestMigrationsAreNumbered: schemaVersion is the newest file's number.
 func TestMigrationsAreNumbered(t *testing.T) {
 	files, err := fs.Glob(migrationFiles, "migrations/*.sql")

@@ -303,19 +303,6 @@ func (s *Store) SetDelivered(ctx context.Context, event qa.EventID, delivered bo
 	})
 }
 
-// SetStatus implements storage.Ledger.
-func (s *Store) SetStatus(ctx context.Context, event qa.EventID, status storage.Status, hashes ...wire.Hash) error {
-	return s.update(ctx, func(t *tx) error {
-		for _, h := range hashes {
-			if _, err := t.exec(`UPDATE changes SET status = ? WHERE document = (SELECT id FROM documents WHERE event = ?)
-				AND hash = ?`, int64(status), string(event), h[:]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // Counts implements storage.Ledger.
 func (s *Store) Counts(ctx context.Context, event qa.EventID) (c storage.Counts, err error) {
 	err = s.view(ctx, func(t *tx) error {

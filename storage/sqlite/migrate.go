@@ -11,9 +11,6 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/database"
-
 	"flyleaf/storage"
 )
 
@@ -129,74 +126,34 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &logged, &moved)
 }
 
-// migrateTo applies the migrations up to a version, each in a transaction.
-func migrateTo(ctx context.Context, db *sql.DB, version int64) error {
-	files, err := fs.Sub(migrationFiles, "migrations")
+// migrateTo applies the migrations up to a version, each in a transaction with
+// the version it makes. The version is SQLite's own user_version, which any
+// program can read from the file's header.
+func migrateTo(ctx context.Context, db *sql.DB, version int) error {
+	var have int
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
+		return err
+	}
+	files, err := fs.Glob(migrationFiles, "migrations/*.sql") // sorted, numbered from 1
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider("", db, files,
-		goose.WithStore(userVersion{}), goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
+	for ; have < version; have++ {
+		statements, err := migrationFiles.ReadFile(files[have])
+		if err != nil {
+			return err
+		}
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, fmt.Sprintf("%s;\nPRAGMA user_version = %d", statements, have+1))
+		if err != nil {
+			return errors.Join(fmt.Errorf("migration to version %d: %w", have+1, err), tx.Rollback())
+		}
+		if err := tx.Commit(); err != nil {
+			return fmt.Errorf("migration to version %d: %w", have+1, err)
+		}
 	}
-	_, err = provider.UpTo(ctx, version)
-	return err
-}
-
-// userVersion lets goose keep the version in SQLite's own header field, where
-// any program can read it without knowing a table, instead of a table.
-type userVersion struct{}
-
-var _ database.StoreExtender = userVersion{}
-
-// Tablename is asked for and never used.
-func (userVersion) Tablename() string { return "user_version" }
-
-// TableExists is true: the header always has the field.
-func (userVersion) TableExists(context.Context, database.DBTxConn) (bool, error) { return true, nil }
-
-// CreateVersionTable has nothing to create.
-func (userVersion) CreateVersionTable(context.Context, database.DBTxConn) error { return nil }
-
-// Insert runs in the migration's transaction, so both happen or none does.
-func (userVersion) Insert(ctx context.Context, db database.DBTxConn, req database.InsertRequest) error {
-	_, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", req.Version))
-	return err
-}
-
-// Delete would be a migration down; there are none.
-func (userVersion) Delete(context.Context, database.DBTxConn, int64) error {
-	return database.ErrNotImplemented
-}
-
-// GetLatestVersion reads the field.
-func (userVersion) GetLatestVersion(ctx context.Context, db database.DBTxConn) (version int64, err error) {
-	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
-	return version, err
-}
-
-// GetMigration says whether a version is applied: all up to the field are.
-func (u userVersion) GetMigration(ctx context.Context, db database.DBTxConn, version int64) (*database.GetMigrationResult, error) {
-	latest, err := u.GetLatestVersion(ctx, db)
-	if err != nil {
-		return nil, err
-	}
-	if version > latest {
-		return nil, database.ErrVersionNotFound
-	}
-	return &database.GetMigrationResult{IsApplied: true}, nil
-}
-
-// ListMigrations lists the applied versions, newest first.
-func (u userVersion) ListMigrations(ctx context.Context, db database.DBTxConn) ([]*database.ListMigrationsResult, error) {
-	latest, err := u.GetLatestVersion(ctx, db)
-	if err != nil {
-		return nil, err
-	}
-	var all []*database.ListMigrationsResult
-	for v := latest; v >= 0; v-- {
-		all = append(all, &database.ListMigrationsResult{Version: v, IsApplied: true})
-	}
-	return all, nil
+	return nil
 }

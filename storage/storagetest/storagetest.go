@@ -298,11 +298,15 @@ func status(t *testing.T, open Open) {
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: own}))
 	same(t, counts(t, s, eventA).Changes, 5)
 	same(t, counts(t, s, eventA).Pending, 5)
-	must(t, s.SetStatus(t.Context(), eventA, storage.Deferred, own[0].Hash, wire.Hash{1}))
-	must(t, s.SetStatus(t.Context(), eventA, storage.Refused, own[1].Hash))
-	must(t, s.SetStatus(t.Context(), eventA, storage.Left, own[2].Hash))
-	must(t, s.SetStatus(t.Context(), eventA, storage.Left))
-	must(t, s.SetStatus(t.Context(), "nowhere", storage.Left, own[3].Hash))
+	set := func(event qa.EventID, statuses map[wire.Hash]storage.Status) {
+		t.Helper()
+		must(t, s.Append(t.Context(), storage.Batch{Event: event, Statuses: statuses}))
+	}
+	set(eventA, map[wire.Hash]storage.Status{
+		own[0].Hash: storage.Deferred, own[1].Hash: storage.Refused, own[2].Hash: storage.Left, {1}: storage.Deferred,
+	})
+	set(eventA, nil)
+	set("nowhere", map[wire.Hash]storage.Status{own[3].Hash: storage.Left})
 	s = reopen()
 	c := counts(t, s, eventA)
 	same(t, c.Changes, 2)
@@ -313,7 +317,7 @@ func status(t *testing.T, open Open) {
 	}
 	same(t, statuses, []storage.Status{storage.Deferred, storage.Refused, storage.Left, 0, 0, storage.Refused})
 	same(t, c.Last, read(t, s, eventA, 0)[5].Position)
-	must(t, s.SetStatus(t.Context(), eventA, storage.InDocument, own[0].Hash, own[5].Hash))
+	set(eventA, map[wire.Hash]storage.Status{own[0].Hash: storage.InDocument, own[5].Hash: storage.InDocument})
 	same(t, counts(t, s, eventA).Changes, 4)
 }
 
@@ -456,7 +460,6 @@ func closed(t *testing.T, open Open) {
 		"Entry":          second(s.Entry(ctx, eventA, wire.Hash{})),
 		"Documents":      second(s.Documents(ctx)),
 		"SetDelivered":   s.SetDelivered(ctx, eventA, true),
-		"SetStatus":      s.SetStatus(ctx, eventA, storage.Left),
 		"Counts":         second(s.Counts(ctx, eventA)),
 		"Event":          second(s.Event(ctx, eventA)),
 		"Posts":          second(s.Posts(ctx, eventA)),

@@ -1,5 +1,3 @@
--- +goose Up
-
 -- Events and actors are named once; rows point at them by number.
 CREATE TABLE documents (
     id    INTEGER PRIMARY KEY,

@@ -1,5 +1,3 @@
--- +goose Up
-
 -- Rebuildable from the ledger; nothing here is ever read back into it.
 CREATE TABLE events (
     document INTEGER PRIMARY KEY REFERENCES documents (id),

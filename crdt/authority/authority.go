@@ -1,0 +1,376 @@
+// Package authority says who held which role at a change, who is blocked, whether
+// the event is closed, and by which role an act counts. The policy asks what follows
+// from a change's causal past; the projection asks what follows from all that is
+// known. Both get their answers here, and have no role algorithm of their own.
+//
+// An answer depends on the set of authority changes asked about, never on the order
+// in which they arrived. The rules are numbered in trust/DESIGN.md, under Roles.
+//
+// It does not say whether a change is valid: it counts acts of people who held the
+// role, and passes over the acts of people who did not.
+package authority
+
+import (
+	"bytes"
+	"encoding/hex"
+	"strings"
+
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+)
+
+// Person is an identity as its 32 bytes, which is how every actor ID begins.
+type Person [32]byte
+
+// Identity returns the person's 64 characters.
+func (p Person) Identity() qa.Identity { return qa.Identity(hex.EncodeToString(p[:])) }
+
+// ParsePerson reads an identity from its 64 lower-case hex characters.
+func ParsePerson(s string) (p Person, ok bool) {
+	if len(s) != 2*len(p) {
+		return p, false
+	}
+	for i := range p {
+		hi, lo := unhex(s[2*i]), unhex(s[2*i+1])
+		if hi|lo > 15 {
+			return p, false
+		}
+		p[i] = hi<<4 | lo
+	}
+	return p, true
+}
+
+func unhex(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 0xff
+}
+
+// PersonOf returns the person whose actor it is.
+func PersonOf(a wire.ActorID) (p Person) {
+	copy(p[:], a)
+	return p
+}
+
+// Roles is a set of roles.
+type Roles uint16
+
+// The roles, and two sets of them.
+const (
+	Founder Roles = 1 << iota
+	Organiser
+	Author
+	Moderator
+	Member
+	InviteAuthor
+	InviteModerator
+	InviteMember
+
+	Ordinary = Founder | Organiser | Author | Moderator | Member
+	Invites  = InviteAuthor | InviteModerator | InviteMember
+)
+
+// byHeight lists the roles that can be given, the highest first.
+var byHeight = []struct {
+	role Roles
+	name qa.Role
+	rank Rank
+}{
+	{Organiser, qa.RoleOrganiser, ByOrganiser},
+	{Moderator, qa.RoleModerator, ByModerator},
+	{Author, qa.RoleAuthor, ByOther},
+	{Member, qa.RoleMember, ByOther},
+	{InviteAuthor, qa.RoleInviteAuthor, ByOther},
+	{InviteModerator, qa.RoleInviteModerator, ByOther},
+	{InviteMember, qa.RoleInviteMember, ByOther},
+}
+
+// RolesOf returns the set of the given roles; names that are no role are passed over.
+func RolesOf(names ...qa.Role) (r Roles) {
+	for _, name := range names {
+		for i := range byHeight {
+			if byHeight[i].name == name {
+				r |= byHeight[i].role
+			}
+		}
+	}
+	return r
+}
+
+// Names returns the roles of a set, the highest first. A founder is an organiser.
+func (r Roles) Names() (names []qa.Role) {
+	for i := range byHeight {
+		if r&byHeight[i].role != 0 {
+			names = append(names, byHeight[i].name)
+		}
+	}
+	return names
+}
+
+// Rank is by which role an act counts. Of concurrent acts the higher rank decides.
+type Rank uint8
+
+// The ranks, ascending.
+const (
+	NotCounted Rank = iota
+	ByOther         // author, member, an invitation's key
+	ByModerator
+	ByOrganiser
+	ByFounder
+)
+
+// Authority holds an event's authority changes: those that grant or revoke a role,
+// block somebody, or close the event. There are few. It takes R²/8 bytes for R of
+// them, and some 20 bytes for each change of a person who holds a role.
+//
+// It is not safe for concurrent use, not even by readers alone.
+type Authority struct {
+	graph       *graph.Graph
+	founder     Person
+	founderHash wire.Hash
+	founded     bool
+
+	added    []uint64           // by place in the graph, one bit each
+	maps     map[made]within    // the maps in which authority changes are written
+	changes  []change           // the authority changes, in the order of arrival
+	people   map[Person]*record // those whom one of them is about
+	closings []act
+
+	heldAt map[int32]Roles // what the writer held in the past of a change, by its place; nothing: no role
+
+	// What follows from all that is known; forgotten at every authority change.
+	now     map[Person]Roles
+	settled map[settledKey]bool
+	pasts   map[wire.Hash]graph.Set
+	forks   int  // Graph.Forks when now and settled were last emptied
+	void    bool // an authority change is void
+}
+
+// made is a map by the change that made it and the operation's counter. The actor
+// would not do: one that equivocates has two operations of one counter.
+type made struct {
+	place   int32
+	counter uint32
+}
+
+// change is an authority change.
+type change struct {
+	hash   wire.Hash
+	place  int32 // in the graph
+	millis int64 // the writer's clock, since 1970 UTC
+	writer Person
+	actor  wire.ActorID
+	seen   set // the authority changes in its past
+}
+
+// act is what an authority change says of one role of somebody, of somebody's block,
+// or of the event's end.
+type act struct {
+	change  int32 // index into Authority.changes
+	counter uint32
+	role    Roles // of a grant or revocation
+	on      bool
+}
+
+// record is what was ever said about one person, in the order of arrival.
+type record struct {
+	grants []act
+	blocks []act
+}
+
+type settledKey struct {
+	who  Person
+	role Roles
+}
+
+// within is what a map is in which authority changes are written.
+type within struct {
+	is    uint8
+	about Person // of inRolesOf
+}
+
+const (
+	inRoles uint8 = iota + 1
+	inRolesOf
+	inBlocks
+	inEvent
+)
+
+// set is a set of authority changes, one bit each.
+type set []uint64
+
+func (s set) has(i int32) bool { return int(i>>6) < len(s) && s[i>>6]&(1<<(i&63)) != 0 }
+
+func (s set) with(t set) set {
+	for len(s) < len(t) {
+		s = append(s, 0)
+	}
+	for i, w := range t {
+		s[i] |= w
+	}
+	return s
+}
+
+// New returns the authority of an event without any change. g is the event's graph.
+func New(g *graph.Graph) *Authority {
+	return &Authority{
+		graph: g, maps: map[made]within{}, people: map[Person]*record{}, heldAt: map[int32]Roles{},
+		now: map[Person]Roles{}, settled: map[settledKey]bool{}, pasts: map[wire.Hash]graph.Set{},
+	}
+}
+
+// Founder returns who made the event, false before its first change.
+func (a *Authority) Founder() (Person, bool) { return a.founder, a.founded }
+
+// Len returns how many authority changes there are. Memory grows with the square of
+// it, so a relay takes only so many.
+func (a *Authority) Len() int { return len(a.changes) }
+
+// Add takes a change of the event. It is in the graph, or the next that the graph
+// applies; what it builds on was added before. Adding again changes nothing.
+func (a *Authority) Add(c *wire.Change) {
+	place, ok := a.graph.Place(c.Hash)
+	if !ok {
+		place = a.graph.Len()
+	}
+	for len(a.added) <= place/64 {
+		a.added = append(a.added, 0)
+	}
+	if a.added[place/64]&(1<<(place%64)) != 0 {
+		return
+	}
+	a.added[place/64] |= 1 << (place % 64)
+	writer := PersonOf(c.Actor)
+	if len(c.Deps) == 0 && (!a.founded || bytes.Compare(c.Hash[:], a.founderHash[:]) < 0) {
+		// A valid event has one first change. Should there be two, all agree on one.
+		a.founded, a.founder, a.founderHash = true, writer, c.Hash
+	}
+	if a.Named(writer) {
+		past := a.graph.Past(c.Deps)
+		if held := a.RolesAt(writer, &past); held != 0 {
+			a.heldAt[int32(place)] = held
+		}
+	}
+	for k := range c.Ops {
+		a.op(c, k, int32(place))
+	}
+}
+
+func (a *Authority) op(c *wire.Change, k int, place int32) {
+	op := &c.Ops[k]
+	id := made{place, uint32(c.StartOp) + uint32(k)}
+	if op.Obj == (wire.OpID{}) {
+		if is := rootMaps[op.Key.Prop]; is != 0 && op.Action == wire.MakeMap {
+			a.maps[id] = within{is: is}
+		}
+		return
+	}
+	in, ok := a.mapOf(c, op.Obj, place)
+	switch {
+	case !ok:
+	case in.is == inRoles:
+		if about, ok := ParsePerson(op.Key.Prop); ok && op.Action == wire.MakeMap {
+			a.maps[id] = within{is: inRolesOf, about: about}
+		}
+	case op.Action != wire.Set:
+	case in.is == inRolesOf:
+		if role := RolesOf(qa.Role(op.Key.Prop)); role != 0 {
+			r := a.record(in.about)
+			r.grants = note(r.grants, act{a.changeOf(c, place), id.counter, role, op.Value.Kind == wire.True})
+		}
+	case in.is == inBlocks:
+		if about, ok := ParsePerson(op.Key.Prop); ok {
+			r := a.record(about)
+			r.blocks = note(r.blocks, act{a.changeOf(c, place), id.counter, 0, op.Value.Kind == wire.String && len(op.Value.Raw) > 0})
+		}
+	case in.is == inEvent && op.Key.Prop == "closed":
+		a.closings = note(a.closings, act{a.changeOf(c, place), id.counter, 0, op.Value.Kind == wire.True})
+	}
+}
+
+// rootMaps are the maps at the root in which authority changes are written.
+var rootMaps = map[string]uint8{"roles": inRoles, "blocks": inBlocks, "event": inEvent}
+
+// mapOf returns what a map is that a change at a place writes into; false when no
+// authority change is written there.
+func (a *Authority) mapOf(c *wire.Change, obj wire.OpID, place int32) (in within, ok bool) {
+	if obj.Actor == c.Actor && obj.Counter >= c.StartOp {
+		in, ok = a.maps[made{place, uint32(obj.Counter)}]
+		return in, ok
+	}
+	known := func(int) bool { return true }
+	if a.graph.Fork(obj.Actor) != 0 {
+		past := a.graph.Past(c.Deps)
+		known = past.Has
+	}
+	at, ok := a.graph.OpPlace(obj, known)
+	if ok {
+		in, ok = a.maps[made{int32(at), uint32(obj.Counter)}]
+	}
+	return in, ok
+}
+
+func (a *Authority) record(p Person) *record {
+	r := a.people[p]
+	if r == nil {
+		r = &record{}
+		a.people[p] = r
+	}
+	return r
+}
+
+// changeOf returns the index of an authority change, noted at its first act.
+func (a *Authority) changeOf(c *wire.Change, place int32) int32 {
+	if n := len(a.changes); n > 0 && a.changes[n-1].place == place {
+		return int32(n - 1)
+	}
+	n := change{hash: c.Hash, place: place, millis: qa.ClampMillis(c.TimeMillis), writer: PersonOf(c.Actor), actor: wire.ActorID(strings.Clone(string(c.Actor)))}
+	past := a.graph.Past(c.Deps)
+	for i := range a.changes {
+		if past.Has(int(a.changes[i].place)) {
+			for len(n.seen) <= i>>6 {
+				n.seen = append(n.seen, 0)
+			}
+			n.seen[i>>6] |= 1 << (i & 63)
+		}
+	}
+	a.changes = append(a.changes, n)
+	clear(a.now)
+	clear(a.settled)
+	a.forks = -1
+	return int32(len(a.changes) - 1)
+}
+
+// note adds an act. Of several that one change does to one thing the last counts.
+func note(acts []act, n act) []act {
+	for i := len(acts) - 1; i >= 0 && acts[i].change == n.change; i-- {
+		if acts[i].role == n.role {
+			acts[i] = n
+			return acts
+		}
+	}
+	return append(acts, n)
+}
+
+// Concerns reports whether a change would be an authority change, or makes the map
+// for one. It costs a look at each operation, and says nothing about validity.
+func (a *Authority) Concerns(c *wire.Change) bool {
+	for k := range c.Ops {
+		op := &c.Ops[k]
+		in := op.Obj
+		if in.Actor == c.Actor && in.Counter >= c.StartOp {
+			if at := in.Counter - c.StartOp; at < uint64(k) { // a map of its own: of somebody's roles?
+				in = c.Ops[at].Obj
+			}
+		}
+		if m, ok := a.mapOf(c, in, -1); ok && (m.is != inEvent || op.Key.Prop == "closed") {
+			return true
+		}
+	}
+	return false
+}

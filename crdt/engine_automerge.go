@@ -1,0 +1,12 @@
+//go:build cgo && !js && !native
+
+package crdt
+
+import "flyleaf/crdt/wire"
+
+// EngineName says which CRDT implementation this build makes changes with.
+const EngineName = "automerge-go"
+
+func newEngine(actor wire.ActorID, snapshot []byte) (engine, error) {
+	return newAutomerge(actor, snapshot)
+}

@@ -1,0 +1,16 @@
+package crdt
+
+import (
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+)
+
+// FoundNative is Found on the native engine, whatever this build's own is.
+func FoundNative(actor wire.ActorID, act qa.Act) (*Document, Made, error) {
+	return foundWith(newNative, actor, act)
+}
+
+// LoadNative is Load on the native engine.
+func LoadNative(actor wire.ActorID, snapshot []byte, changes [][]byte) (*Document, error) {
+	return loadWith(newNative, actor, snapshot, changes)
+}

@@ -1,0 +1,314 @@
+package crdt_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime/debug"
+	"slices"
+	"testing"
+
+	"github.com/automerge/automerge-go"
+
+	"flyleaf/crdt"
+	"flyleaf/crdt/wire"
+	"flyleaf/e2e/stockjs"
+	"flyleaf/qa"
+)
+
+var engineChanges = flag.Int("crdt.changes", 3_000, "changes that both engines are made to make")
+
+// both is one device of a random event, held twice: on this build's engine and on
+// the native one.
+type both struct {
+	ours, native *crdt.Document
+	has          map[wire.Hash]bool
+}
+
+func (b *both) do(t *testing.T, seed uint64, a qa.Act) crdt.Made {
+	t.Helper()
+	want, wantErr := b.ours.Do(a)
+	got, err := b.native.Do(a)
+	switch {
+	case fmt.Sprint(err) != fmt.Sprint(wantErr):
+		t.Fatalf("seed %d: %+v\nnative: %v\n%s: %v", seed, a, err, crdt.EngineName, wantErr)
+	case got.Nothing != want.Nothing || got.Post != want.Post || got.Revision != want.Revision || !bytes.Equal(got.Bytes, want.Bytes):
+		t.Fatalf("seed %d: %+v\nnative: %x\n%s: %x", seed, a, got.Bytes, crdt.EngineName, want.Bytes)
+	case !slices.Equal(b.native.Heads(), b.ours.Heads()):
+		t.Fatalf("seed %d: other heads", seed)
+	}
+	if err != nil {
+		want.Nothing = true
+	}
+	return want
+}
+
+// pull takes some of what others made: a causal past, in a random causal order.
+func (b *both) pull(t *testing.T, h *history, r *rand.Rand) {
+	t.Helper()
+	var take [][]byte
+	for _, i := range h.shuffle(r) {
+		c := h.changes[i]
+		ready := !b.has[c.Hash] && r.IntN(8) > 0
+		for _, d := range c.Deps {
+			ready = ready && b.has[d]
+		}
+		if ready {
+			b.has[c.Hash] = true
+			take = append(take, h.bytes[i])
+		}
+	}
+	for _, d := range []*crdt.Document{b.ours, b.native} {
+		if err := d.Absorb(take); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (b *both) close() {
+	b.ours.Close()
+	b.native.Close()
+}
+
+// enginesAgree lets some devices act and merge at random, on both engines.
+func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 7))
+	h := &history{}
+	e := qa.Event{Title: "A book", StartsAtMillis: monday, EndsAtMillis: monday + 4*day, Kind: []string{"", "club"}[r.IntN(8)/7]}
+	act := qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e}
+	ours, made, err := crdt.Found(actorOf(1, 1), act)
+	if err != nil {
+		t.Fatal(err)
+	}
+	native, again, err := crdt.FoundNative(actorOf(1, 1), act)
+	if err != nil || !bytes.Equal(made.Bytes, again.Bytes) {
+		t.Fatalf("seed %d: another genesis: %v", seed, err)
+	}
+	h.add(t, made.Bytes)
+	devices := []*both{{ours, native, map[wire.Hash]bool{made.Change.Hash: true}}}
+	for i := 1; i < 2+r.IntN(4); i++ {
+		who := byte(1 + i - r.IntN(2)) // the second device of somebody, now and then
+		actor := actorOf(who, byte(10+i))
+		b := &both{has: map[wire.Hash]bool{made.Change.Hash: true}}
+		if b.ours, err = crdt.Load(actor, nil, h.bytes[:1]); err != nil {
+			t.Fatal(err)
+		}
+		if b.native, err = crdt.LoadNative(actor, nil, h.bytes[:1]); err != nil {
+			t.Fatal(err)
+		}
+		devices = append(devices, b)
+	}
+	defer func() {
+		for _, b := range devices {
+			b.close()
+		}
+	}()
+	var posts []qa.PostID
+	for n := range 20 + r.IntN(100) {
+		i := r.IntN(len(devices))
+		b := devices[i]
+		switch r.IntN(12) {
+		case 0, 1, 2:
+			b.pull(t, h, r)
+		case 3:
+			m := b.do(t, seed, qa.Act{Kind: qa.ActMerge, AtMillis: monday})
+			if !m.Nothing {
+				h.add(t, m.Bytes)
+				b.has[m.Change.Hash] = true
+				kinds["merge"]++
+			}
+			continue
+		case 4: // it is let go and loaded from what it saved, with a new actor
+			actor := wire.ActorID(fmt.Sprintf("%s%08d", string(actorOf(byte(1+i), 0)[:32]), n))
+			saved := b.native.Save()
+			fresh, err := crdt.LoadNative(actor, saved, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Automerge reads what the native engine saved.
+			other, err := crdt.Load(actor, saved, nil)
+			if err != nil {
+				t.Fatalf("seed %d: %s does not load what the native engine saved: %v", seed, crdt.EngineName, err)
+			}
+			b.close()
+			b.native, b.ours = fresh, other
+			kinds["reloaded"]++
+		}
+		a := randomActOfAll(r, b.ours.Identity(), posts)
+		if r.IntN(4) == 0 { // what two devices are likely to say at the same time
+			a = qa.Act{Kind: qa.ActEvent, AtMillis: monday, Fields: map[string]any{"title": fmt.Sprint("Book ", r.IntN(3)), "prizes": uint64(r.IntN(3))}}
+			if e.Kind == "club" {
+				delete(a.Fields, "prizes")
+			}
+		}
+		m := b.do(t, seed, a)
+		if m.Nothing {
+			continue
+		}
+		h.add(t, m.Bytes)
+		b.has[m.Change.Hash] = true
+		kinds[string(a.Kind)]++
+		for k := range m.Change.Ops {
+			if len(m.Change.Ops[k].Pred) > 1 {
+				kinds["conflict"]++
+			}
+		}
+		if m.Post != "" {
+			posts = append(posts, m.Post)
+		}
+	}
+	return h
+}
+
+// TestEnginesMakeTheSameChanges: of the same acts, on the same changes taken in the
+// same random orders, the native engine makes the same bytes as this build's own.
+// With 100,000 changes: go test ./crdt -run Engines -crdt.changes 100000
+func TestEnginesMakeTheSameChanges(t *testing.T) {
+	kinds := map[string]int{}
+	n := 0
+	for seed := uint64(1); n < *engineChanges; seed++ {
+		n += len(enginesAgree(t, seed, kinds).changes)
+	}
+	t.Logf("%d changes: %v", n, kinds)
+	for _, kind := range []string{"post", "edit", "withdraw", "react", "person", "event", "role", "mark", "merge", "reloaded", "conflict"} {
+		if kinds[kind] < 5 {
+			t.Errorf("only %d of %s", kinds[kind], kind)
+		}
+	}
+}
+
+// TestJavaScriptLoadsWhatTheNativeEngineSaves: it finds the same changes in it, and
+// so the same document.
+func TestJavaScriptLoadsWhatTheNativeEngineSaves(t *testing.T) {
+	j := stockjs.Start(t, "changes.mjs")
+	for seed := uint64(1); seed <= 20; seed++ {
+		h := enginesAgree(t, seed, map[string]int{})
+		d, err := crdt.LoadNative(actorOf(9, 9), nil, h.bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back []string
+		if err := json.Unmarshal([]byte(j.Line("load", hex.EncodeToString(d.Save()))), &back); err != nil {
+			t.Fatalf("seed %d: JavaScript does not load it: %v", seed, err)
+		}
+		want := map[string]bool{}
+		for _, b := range h.bytes {
+			want[hex.EncodeToString(b)] = true
+		}
+		for _, b := range back {
+			delete(want, b)
+		}
+		if len(want) > 0 || len(back) != len(h.bytes) {
+			t.Fatalf("seed %d: %d of %d changes came back", seed, len(back), len(h.bytes))
+		}
+	}
+}
+
+// TestNativeEngineRefusesWhatIsNotInOrder: the caller has checked what it loads, and
+// a mistake of the caller's is an error all the same.
+func TestNativeEngineRefusesWhatIsNotInOrder(t *testing.T) {
+	h := enginesAgree(t, 3, map[string]int{})
+	if _, err := crdt.LoadNative(actorOf(9, 9), nil, [][]byte{h.bytes[0], h.bytes[len(h.bytes)-1]}); !errors.Is(err, crdt.ErrBroken) {
+		t.Errorf("a change without its past: %v", err)
+	}
+	am, err := automerge.Load(bytes.Join(h.bytes, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := crdt.LoadNative(actorOf(9, 9), am.Save(), nil); !errors.Is(err, crdt.ErrSnapshot) {
+		t.Errorf("a snapshot of automerge-go: %v", err)
+	}
+}
+
+// BenchmarkEngines makes and loads the changes of one event on each engine: 1,000
+// posts with three reactions each.
+func BenchmarkEngines(b *testing.B) {
+	type engine struct {
+		name  string
+		found func(wire.ActorID, qa.Act) (*crdt.Document, crdt.Made, error)
+		load  func(wire.ActorID, []byte, [][]byte) (*crdt.Document, error)
+	}
+	engines := []engine{{"native", crdt.FoundNative, crdt.LoadNative}}
+	if crdt.EngineName != "native" {
+		engines = append(engines, engine{crdt.EngineName, crdt.Found, crdt.Load})
+	}
+	write := func(e engine) (all [][]byte) {
+		d, made, err := e.found(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &qa.Event{Title: "A book"}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer d.Close()
+		all = append(all, made.Bytes)
+		for n := range 1_000 {
+			post, err := d.Do(qa.Act{Kind: qa.ActPost, AtMillis: monday, Text: fmt.Sprint("Why is the sky of chapter ", n, " green, and who painted it?")})
+			if err != nil {
+				b.Fatal(err)
+			}
+			all = append(all, post.Bytes)
+			for _, emoji := range []string{"want", "a", "b"} {
+				m, err := d.Do(qa.Act{Kind: qa.ActReact, AtMillis: monday, Post: post.Post, Emoji: emoji, On: true})
+				if err != nil {
+					b.Fatal(err)
+				}
+				all = append(all, m.Bytes)
+			}
+		}
+		return all
+	}
+	all := write(engines[0])
+	for _, e := range engines {
+		b.Run("write/"+e.name, func(b *testing.B) {
+			for b.Loop() {
+				write(e)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(all)), "ns/change")
+		})
+		b.Run("load/"+e.name, func(b *testing.B) {
+			for b.Loop() {
+				d, err := e.load(actorOf(2, 2), nil, all)
+				if err != nil {
+					b.Fatal(err)
+				}
+				d.Close()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(all)), "ns/change")
+		})
+		b.Run("memory/"+e.name, func(b *testing.B) {
+			const copies = 4
+			before := resident(b)
+			var kept []*crdt.Document
+			for range copies {
+				d, err := e.load(actorOf(2, 2), nil, all)
+				if err != nil {
+					b.Fatal(err)
+				}
+				kept = append(kept, d)
+			}
+			b.ReportMetric(float64(resident(b)-before)/copies/float64(len(all)), "bytes/change")
+			for _, d := range kept {
+				d.Close()
+			}
+		})
+	}
+}
+
+// resident returns the memory that the process takes, C's included, in bytes.
+func resident(b *testing.B) int64 {
+	b.Helper()
+	debug.FreeOSMemory()
+	status, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		b.Skip("the memory of a process is read from /proc")
+	}
+	var total, pages int64
+	if _, err := fmt.Sscan(string(status), &total, &pages); err != nil {
+		b.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
+}
