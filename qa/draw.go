@@ -529,6 +529,58 @@ func (w *Week) Prizes(drawn Drawn) []Prize {
 	return out
 }
 
+// Passed is somebody whom the order of a draw came to and who gets no copy all the
+// same.
+type Passed struct {
+	Entrant
+	Why string `json:"why"` // the end of a sentence
+}
+
+// PassedOver returns whom a draw passed over before its copies were given out, in the
+// order of the draw: since hiding a question after the draw moves the copy on to
+// somebody else, it is told, and by whom. Who was chosen by hand is not among them.
+func (w *Week) PassedOver(drawn Drawn) []Passed {
+	byHand := map[Entrant]bool{} // who gets a copy, and whether they were chosen
+	left := 0                    // copies that the draw gives out
+	for _, p := range w.Prizes(drawn) {
+		byHand[p.Entrant] = len(p.ChosenBy) > 0
+		if len(p.ChosenBy) == 0 {
+			left++
+		}
+	}
+	var out []Passed
+	for _, who := range drawn.Order {
+		if left == 0 {
+			break
+		}
+		switch chosen, gets := byHand[who]; {
+		case !gets:
+			out = append(out, Passed{who, w.whyPassed(who)})
+		case !chosen:
+			left--
+		}
+	}
+	return out
+}
+
+func (w *Week) whyPassed(who Entrant) string {
+	for i := range w.Threads {
+		q := &w.Threads[i].Question
+		if EntrantOf(&q.Post) != who || !q.Marks.InDraw {
+			continue
+		}
+		switch {
+		case q.Withdrawn:
+			return "the question was withdrawn"
+		case q.Marks.Hidden != "":
+			return "the question was hidden by " + w.nameOf(q.Marks.HiddenBy)
+		case q.Blocked:
+			return "its writer is blocked"
+		}
+	}
+	return "organisers and authors win nothing"
+}
+
 // mayWin reports whether a question can bring its writer a copy.
 func (w *Week) mayWin(q *PostView) bool {
 	if !q.Shown() {

@@ -312,6 +312,17 @@ func TestPrizes(t *testing.T) {
 	}) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
+	passed := w.PassedOver(drawn)
+	if len(passed) != 2 || passed[0].By != author || passed[0].Why != "organisers and authors win nothing" || passed[1].By != person(14) || passed[1].Why != "the question was withdrawn" {
+		t.Errorf("passed over %+v", passed)
+	}
+	hidden := slices.Clone(posts)
+	hidden[0].Marks.Hidden, hidden[0].Marks.HiddenBy = "no", founder
+	hidden[2].Marks.Hidden, hidden[2].Marks.HiddenBy = "no", founder
+	after := NewWeek(e, hidden, []Person{{ID: founder, Name: "Orla"}})
+	if got := after.PassedOver(drawn); len(got) != 3 || got[2].By != person(10) || got[2].Why != "the question was hidden by Orla" {
+		t.Errorf("hidden after the draw: %+v", got)
+	}
 	w.Event.Prizes = 0
 	if got := w.Prizes(drawn); len(got) != 1 {
 		t.Errorf("without a number of copies %v", got)

@@ -87,6 +87,7 @@ type drawView struct {
 	State     qa.DrawState
 	Words     string
 	Last      string   // who could keep it from being held
+	Passed    []string // whom it passed over, and why
 	Taking    []string // who takes part
 	Commit    bool     // the reader may take part
 	Committed bool
@@ -296,6 +297,9 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 		out.Secrets = append(out.Secrets, drawSecret{v.person(c.By), c.Hash, c.Secret})
 	}
 	out.Last = v.LastWords(d)
+	for _, p := range v.PassedOver(d) {
+		out.Passed = append(out.Passed, v.entrant(p.Entrant)+": "+p.Why)
+	}
 	out.Commit = !v.DrawFixed() && !out.Committed && (v.may.Author || v.may.Organise)
 	out.SetRule = !v.DrawFixed() && v.may.Organise
 	names := func(ids []qa.Identity) string {

@@ -25,6 +25,7 @@ type drawn struct {
 	// Commitments are all of them, those that do not count included.
 	Commitments []qa.Commitment `json:"commitments,omitempty"`
 	Rule        string          `json:"rule"`
+	Passed      []qa.Passed     `json:"passed,omitempty"`
 }
 
 type namedPrize struct {
@@ -42,6 +43,7 @@ func runDraw(w *qa.Week) (drawn, error) {
 	if d := w.Event.Draw; d != nil {
 		out.Commitments, out.Rule = d.Commitments, cmp.Or(d.Rule, qa.DrawAll)
 	}
+	out.Passed = w.PassedOver(result)
 	for _, p := range w.Prizes(result) {
 		out.Prizes = append(out.Prizes, namedPrize{p, entrantName(w, p.Entrant)})
 	}
@@ -159,6 +161,9 @@ func (a *app) printPrizes(w *qa.Week, d *drawn) {
 			how = "chosen by " + strings.Join(names, " and ")
 		}
 		a.printf("%s  %s\n", plain(p.Name), plain(how))
+	}
+	for _, p := range d.Passed {
+		a.printf("%s  passed over: %s\n", plain(entrantName(w, p.Entrant)), plain(p.Why))
 	}
 	if left := int(d.Copies) - len(d.Prizes); left > 0 {
 		a.printf("%s left. %s\n", copies(left), drawSentence(w, d))
