@@ -197,6 +197,22 @@ func (f *Fold) openings() []opening {
 	}
 	slices.SortFunc(ws, func(a, b written) int { return f.byID(a.e, b.e) })
 	closings := f.closings()
+	// What somebody had committed to at a closing is looked up once: they may have
+	// written many values, and many openings.
+	type at struct {
+		closing *entry
+		by      string
+	}
+	committed := map[at][]byte{}
+	fits := func(c *entry, by string, secret []byte) bool {
+		hash, ok := committed[at{c, by}]
+		if !ok {
+			hash = f.asOf(c, commits, by, organiser|author).bytes()
+			committed[at{c, by}] = hash
+		}
+		want, err := qa.CommitDraw(f.event, qa.Identity(by), secret)
+		return err == nil && len(hash) > 0 && bytes.Equal(want, hash)
+	}
 	var out []opening
 	for _, w := range ws {
 		b := w.e.bytes()
@@ -211,18 +227,11 @@ func (f *Fold) openings() []opening {
 		}
 		o := opening{e: w.e, by: qa.Identity(w.by), secret: string(b[:qa.DrawSecretSize]), closing: c}
 		again := slices.ContainsFunc(out, func(x opening) bool { return x.by == o.by && x.closing == c && x.e.change == w.e.change })
-		if !again && f.fits(commits, c, o.by, b) {
+		if !again && fits(c, w.by, b[:qa.DrawSecretSize]) {
 			out = append(out, o)
 		}
 	}
 	return out
-}
-
-// fits reports whether a secret is the one that somebody had committed to when the
-// event was closed.
-func (f *Fold) fits(commits *object, c *entry, by qa.Identity, secret []byte) bool {
-	want, err := qa.CommitDraw(f.event, by, secret[:qa.DrawSecretSize])
-	return err == nil && bytes.Equal(want, f.asOf(c, commits, string(by), organiser|author).bytes())
 }
 
 // closingNamed returns the closing that a change made; nil when none of that hash did.
