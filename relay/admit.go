@@ -56,19 +56,22 @@ func (r *room) admit(m graph.Meta) error {
 			return err
 		}
 	}
-	if err := r.gate.Add(c); err != nil {
-		return err
+	return r.gate.Add(c)
+}
+
+// noteClosing notes since when the event is closed, after changes were added to the
+// graph that came here at a time, in ms since 1970.
+func (r *room) noteClosing(at int64) {
+	if r.gate == nil || r.gate.Closings() == r.closings {
+		return
 	}
-	if n := r.gate.Closings(); n != r.closings {
-		r.closings = n
-		switch closed := r.gate.Closed(); {
-		case !closed:
-			r.closedAt = 0
-		case r.closedAt == 0:
-			r.closedAt = r.arrived
-		}
+	r.closings = r.gate.Closings()
+	switch closed := r.gate.Closed(); {
+	case !closed:
+		r.closedAt = 0
+	case r.closedAt == 0:
+		r.closedAt = at
 	}
-	return nil
 }
 
 // tooLate reports whether the event was closed so long ago that posts of people
@@ -147,9 +150,10 @@ func (r *room) offer(sub *submission, c *change, now time.Time) {
 		return
 	}
 	r.charge(sub.from, c, now)
-	r.current, r.arrived = c.decoded, now.UnixMilli()
+	r.current = c.decoded
 	added, err := r.graph.Add(c.meta)
 	r.current = nil
+	r.noteClosing(now.UnixMilli())
 	switch {
 	case errors.Is(err, graph.ErrWaitingFull), errors.Is(err, graph.ErrFull):
 		sub.putOff = append(sub.putOff, putOff{change: c, hash: h, writer: c.writer, code: trust.RefusalOf(err).Code})

@@ -59,7 +59,6 @@ type room struct {
 	fresh    map[wire.Hash]stored // the changes in it
 	stale    bool                 // a proof came: the graph is to be built again
 	current  *wire.Change         // what is being added
-	arrived  int64                // when what is being added came here, ms since 1970
 	trusting bool                 // what is added comes from the ledger, where it was judged before
 }
 
@@ -192,9 +191,10 @@ func (r *room) addStored(e *storage.Entry) error {
 	if c.Hash != e.Hash {
 		return storage.ErrDamaged
 	}
-	r.current, r.arrived = c, e.ReceivedAtMillis
+	r.current = c
 	_, err = r.graph.Add(graph.MetaOf(c))
 	r.current = nil
+	r.noteClosing(e.ReceivedAtMillis)
 	return err
 }
 
