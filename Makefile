@@ -4,7 +4,7 @@ GO ?= go
 # now and then Go's fuzzer reports the end of it as a failure of its own.
 FUZZTIME ?= 10000x
 
-.PHONY: run build test race lint fuzz bench microbench wasm relay-nocgo clean
+.PHONY: run build test race lint fuzz bench microbench wasm nocgo native clean
 
 run: build ## a relay and the app on a sample week
 	./bin/flyleaf demo $(ARGS)
@@ -40,8 +40,13 @@ microbench: ## benchmarks of the packages
 wasm: ## what must run in a browser tab later, builds for it now
 	GOOS=js GOARCH=wasm $(GO) build ./qa ./crdt/wire ./crdt/graph ./crdt/fold ./crdt/sync/... ./crdt/bundle ./trust ./trust/identity ./storage ./storage/mem ./journal ./exchange ./webui
 
-relay-nocgo: ## the relay as a static binary
+nocgo: ## both programs without cgo, the app on the native engine; for Windows too
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/syncserver
+	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/app
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/app
+
+native: ## the tests of what writes changes, on the native engine
+	$(GO) test -short -tags native ./crdt ./replica
 
 clean:
 	rm -rf bin
