@@ -43,7 +43,7 @@ var rules = map[string]rule{
 	"exchange/cover":       {[]string{"qa"}, "a picture is made small enough for an event"},
 	"exchange/feed":        {[]string{"qa", "exchange", "exchange/markdown"}, "a feed is a function of what is published"},
 	"exchange/ics":         {[]string{"qa"}, "a calendar is a function of an event"},
-	"exchange/site":        {[]string{"qa", "exchange", "exchange/markdown", "exchange/feed", "exchange/ics"}, "a site is a function of what is published"},
+	"exchange/site":        {[]string{"qa", "exchange", "exchange/markdown", "exchange/cover", "exchange/feed", "exchange/ics"}, "a site is a function of what is published"},
 	"exchange/digest":      {[]string{"qa", "exchange/markdown"}, "what is new is a function of the weeks and of what was told"},
 	"exchange/outdir":      {nil, "a directory is written without knowing what the files say"},
 	"exchange/slack":       {[]string{"qa", "exchange", "exchange/markdown"}, "a reader gives the domain its values, as the readers of exchange do"},

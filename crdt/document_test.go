@@ -365,7 +365,7 @@ func TestRefusalsThatNeedTheDocument(t *testing.T) {
 func TestTooBigForOneChange(t *testing.T) {
 	e := qa.Event{Title: "A book"}
 	for i := range 600 {
-		e.Roles = append(e.Roles, qa.Grant{ID: qa.Identity(fmt.Sprintf("%064x", i)), Role: qa.RoleMember})
+		e.Roles = append(e.Roles, qa.Grant{ID: qa.Identity(fmt.Sprintf("%064x", i+256)), Role: qa.RoleMember})
 	}
 	_, _, err := crdt.Found(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
 	if !errors.Is(err, crdt.ErrTooBig) {

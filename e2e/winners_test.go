@@ -91,6 +91,25 @@ func TestWinners(t *testing.T) {
 		t.Errorf("seeds %q", seeds)
 	}
 
+	if out := reader.run("winners", "verify"); !strings.Contains(out, "Orla opened last, and could have kept the draw from being held") {
+		t.Errorf("it is not said who was last: %s", out)
+	}
+	// Opening the event again, more candidates, and closing it again change nothing.
+	organiser.run("reopen")
+	sync()
+	author.run("candidate", chosen)
+	if _, errs, code := author.try("winners", "commit"); code != 5 || !strings.Contains(errs, "fixed") {
+		t.Errorf("a commitment after the draw: %d %s", code, errs)
+	}
+	sync()
+	organiser.run("close")
+	sync()
+	for _, d := range []*device{organiser, reader} {
+		if w := decode[drawnWeek](d, "winners", "verify"); w.Draw.Seed != seeds[0] || len(w.Draw.Order) != 2 {
+			t.Errorf("after closing again: %+v", w.Draw)
+		}
+	}
+
 	if _, errs, code := author.try("winners", "claim", "mine"); code != 4 || !strings.Contains(errs, "won nothing") {
 		t.Errorf("a claim of who won nothing: %d %s", code, errs)
 	}

@@ -34,23 +34,25 @@ type jsonThread struct {
 }
 
 type jsonPost struct {
-	ID         qa.PostID     `json:"id"`
-	Parent     qa.PostID     `json:"parent,omitempty"`
-	Name       string        `json:"name"` // as shown
-	OnBehalfOf string        `json:"onBehalfOf,omitempty"`
-	By         qa.Identity   `json:"by,omitempty"`
-	Text       string        `json:"text"` // "" when withdrawn
-	At         int64         `json:"at"`
-	Author     bool          `json:"author"`
-	AsAuthor   bool          `json:"asAuthor,omitempty"`
-	Source     string        `json:"source,omitempty"`
-	Origin     qa.PostID     `json:"origin,omitempty"`
-	Tags       []string      `json:"tags,omitempty"`
-	Withdrawn  bool          `json:"withdrawn,omitempty"`
-	Hidden     string        `json:"hidden,omitempty"` // the reason
-	Pinned     bool          `json:"pinned,omitempty"`
-	Reactions  []qa.Reaction `json:"reactions,omitempty"`
-	Revisions  []qa.Revision `json:"revisions,omitempty"` // where there is more than one
+	ID         qa.PostID   `json:"id"`
+	Parent     qa.PostID   `json:"parent,omitempty"`
+	Name       string      `json:"name"` // as shown
+	OnBehalfOf string      `json:"onBehalfOf,omitempty"`
+	By         qa.Identity `json:"by,omitempty"`
+	Text       string      `json:"text"` // "" when withdrawn
+	At         int64       `json:"at"`
+	Author     bool        `json:"author"`
+	AsAuthor   bool        `json:"asAuthor,omitempty"`
+	Source     string      `json:"source,omitempty"`
+	Origin     qa.PostID   `json:"origin,omitempty"`
+	Tags       []string    `json:"tags,omitempty"`
+	Withdrawn  bool        `json:"withdrawn,omitempty"`
+	Hidden     string      `json:"hidden,omitempty"` // the reason
+	Pinned     bool        `json:"pinned,omitempty"`
+	// AfterClosing: it came after the week was closed, and no moderator approved it.
+	AfterClosing bool          `json:"afterClosing,omitempty"`
+	Reactions    []qa.Reaction `json:"reactions,omitempty"`
+	Revisions    []qa.Revision `json:"revisions,omitempty"` // where there is more than one
 
 	X map[string]string `json:"x,omitempty"`
 }
@@ -139,7 +141,7 @@ func toJSON(p *qa.PostView) jsonPost {
 		ID: p.ID, Parent: p.Parent, Name: p.Name, OnBehalfOf: p.OnBehalfOf, By: p.By, Text: p.Text(), At: p.AtMillis,
 		Author: p.ByAuthor, AsAuthor: p.AsAuthor, Source: p.Source, Origin: p.Origin, Tags: p.Tags,
 		Withdrawn: p.Withdrawn, Hidden: p.Marks.Hidden, Pinned: p.Marks.Pinned, Reactions: p.Reactions,
-		X: p.X,
+		AfterClosing: p.AfterClosing, X: p.X,
 	}
 	if len(p.Revisions) > 1 {
 		out.Revisions = p.Revisions
@@ -153,7 +155,8 @@ func toJSON(p *qa.PostView) jsonPost {
 // ReadJSON reads JSONFormat as an import. Posts become carried-over ones: written
 // by the importer on behalf of the name that was shown. A message keeps the
 // source it had, else it is named by its event and post ID, so that what was
-// imported once is known again. Withdrawn and hidden posts are not taken; a
+// imported once is known again. Withdrawn and hidden posts, and those
+// that came after the week was closed and that nobody approved, are not taken; a
 // question among them stays, without its words, when it has replies that are.
 // An *InputError is returned when the file is refused.
 func ReadJSON(name string, b []byte) (qa.Imported, error) {
@@ -272,6 +275,8 @@ func (p *jsonPost) left() string {
 		return "withdrawn"
 	case p.Hidden != "":
 		return "hidden"
+	case p.AfterClosing:
+		return "written after the week was closed, and approved by nobody"
 	}
 	return ""
 }

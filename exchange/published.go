@@ -108,7 +108,7 @@ func Carried(x map[string]string) []CarriedReaction {
 }
 
 // Publish returns what of a week is published. A withdrawn, hidden, blocked or
-// (where an event approves) unapproved post is left out; a question that is left
+// (where an event approves, or after it was closed) unapproved post is left out; a question that is left
 // out while it has replies that are shown keeps its place. Writers who publish as
 // initials or without a name (people/publishAs) are named so, also where somebody
 // replies to them.
@@ -130,7 +130,7 @@ func Publish(week qa.Week) Published {
 			ID: ids[p.ID], Name: publishedName(&week, p), Text: p.Text(), AtMillis: knownTime(&week.Event, p, posts), BeforeMillis: p.AtMillis,
 			Author: p.ByAuthor, Late: p.Late, Reactions: Carried(p.X),
 		}
-		if up := by[p.Parent]; up != nil && up.Parent != "" && published(&week, up) {
+		if up := by[p.Parent]; up != nil && up.Parent != "" && week.Event.Published(&up.Post) {
 			v.ReplyTo = publishedName(&week, up)
 		}
 		return v
@@ -140,11 +140,11 @@ func Publish(week qa.Week) Published {
 		t := &week.Threads[i]
 		pt := PublishedThread{PublishedPost: view(&t.Question), Answered: t.Answered, Wants: t.Wants, Replies: []PublishedPost{}}
 		for j := range t.Replies {
-			if p := &t.Replies[j]; published(&week, p) {
+			if p := &t.Replies[j]; week.Event.Published(&p.Post) {
 				pt.Replies = append(pt.Replies, view(p))
 			}
 		}
-		if q := &t.Question; !published(&week, q) {
+		if q := &t.Question; !week.Event.Published(&q.Post) {
 			if len(pt.Replies) == 0 {
 				continue
 			}
@@ -184,16 +184,6 @@ func winners(week *qa.Week) map[qa.PostID]bool {
 		out[p.Post] = true
 	}
 	return out
-}
-
-// published reports whether a post belongs on a published page.
-func published(week *qa.Week, p *qa.PostView) bool {
-	e := &week.Event
-	if !p.Shown() {
-		return false
-	}
-	return !e.Approve || p.Marks.Approved ||
-		e.HasRole(p.By, qa.RoleOrganiser) || e.HasRole(p.By, qa.RoleModerator) || e.HasRole(p.By, qa.RoleAuthor)
 }
 
 // publishedName is the name a writer wants to be published under; "" is the empty

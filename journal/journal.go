@@ -181,7 +181,7 @@ func (r *Reader) next(ctx context.Context, e storage.Entry, fn func(Entry) error
 	}
 	c := changes[0]
 	return tell(Entry{
-		Cursor: e.Position, Change: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), At: c.TimeMillis, Did: did,
+		Cursor: e.Position, Change: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), At: qa.ClampMillis(c.TimeMillis), Did: did,
 	}, r.touched(), fn)
 }
 
@@ -199,7 +199,7 @@ func (r *Reader) reset(ctx context.Context, e storage.Entry, fn func(Entry) erro
 		all = Rows{Event: &event, Posts: r.fold.Posts(), People: r.fold.People()}
 	}
 	return tell(Entry{
-		Cursor: e.Position, Change: e.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), At: c.TimeMillis, Reset: true,
+		Cursor: e.Position, Change: e.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), At: qa.ClampMillis(c.TimeMillis), Reset: true,
 	}, all, fn)
 }
 

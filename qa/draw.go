@@ -6,8 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // The draw of copies, so that anybody can run it again and nobody can have known
@@ -15,9 +17,13 @@ import (
 //
 //  1. Before the event is closed, the organiser and each author who wants to take
 //     part writes the hash of a secret of 32 random bytes (draw/commit).
-//  2. Closing fixes everything the draw is made of: the commitments, and who was
-//     marked as a candidate. What is not in the closing's past does not count.
-//  3. Afterwards each writes the secret (draw/reveal).
+//  2. Closing fixes everything the draw is made of: the rule, the commitments, and
+//     who was marked as a candidate. What is not in the closing's past does not count.
+//  3. Afterwards each writes the secret and, after it, the hash of the change that
+//     closed the event (draw/reveal): an opening is for that closing. Openings of
+//     earlier versions are the secret alone; they are for the closing that the
+//     openings they knew of were for, or, of the first, for the one that closed the
+//     event for whoever wrote it.
 //  4. The secrets and the candidates give the order in which copies go out:
 //
 //	seed = SHA-256("flyleaf draw v1" ‖ event ID 16 ‖
@@ -29,13 +35,19 @@ import (
 // modulo their number; a value from the incomplete last round is tried again.
 // Integers are big-endian, names are UTF-8.
 //
+// The draw is for the one closing that everybody who opened a secret opened it for. If
+// there is none there is no draw: so an organiser who knows the secrets cannot have a
+// second closing count, which knows of other candidates. Who opens last knows the end
+// before opening, and can keep the draw from being held by not opening; nothing more.
+//
 // The order is of all candidates. Who holds no claim to a copy any more (an
 // organiser or author, somebody chosen by hand, somebody whose question was
 // withdrawn or hidden) is passed over, which moves nobody else out of turn.
 
 // Sizes in bytes, and the rules for a secret that is missing.
 const (
-	DrawSecretSize = 32
+	DrawSecretSize  = 32
+	DrawOpeningSize = DrawSecretSize + 32 // with the hash of the closing's change
 
 	// DrawAll is the rule where draw/rule says nothing: every commitment has to be
 	// opened. If one never is, there is no draw, and the authors choose by hand.
@@ -49,9 +61,30 @@ const (
 // Draw is what an event holds of its draw.
 type Draw struct {
 	Rule        string       `json:"rule"`   // DrawAll or DrawFounderLast
-	Closed      bool         `json:"closed"` // the event is closed, so what counts is fixed
+	Closed      bool         `json:"closed"` // what counts is fixed, by Closing
 	Commitments []Commitment `json:"commitments,omitempty"`
+	// Closing is the hash of the change whose closing the draw is for, 64 hex
+	// characters: what the openings are for, or while there are none, the closing that
+	// is in effect. "" while nothing is fixed.
+	Closing string `json:"closing,omitempty"`
+	// Openings are all that are for a closing, in the order of their operations.
+	Openings []Opening `json:"openings,omitempty"`
+	// Void is why there can be no draw, a Void…; "" when there can.
+	Void string `json:"void,omitempty"`
 }
+
+// Opening is a secret opened for a closing.
+type Opening struct {
+	By       Identity `json:"by"`
+	Closing  string   `json:"closing"`  // the hash of its change, 64 hex characters
+	ClosedBy Identity `json:"closedBy"` // who made that change
+}
+
+// Why there can be no draw.
+const (
+	VoidClosings = "closings" // not everybody opened for the same closing
+	VoidFounder  = "founder"  // by DrawFounderLast: the founder opened more than once, knowing of different secrets
+)
 
 // Commitment is one person's part in the draw, ascending by By.
 type Commitment struct {
@@ -63,7 +96,17 @@ type Commitment struct {
 	TooEarly bool `json:"tooEarly,omitempty"`
 	// KnownToFounder: opened before the founder opened theirs.
 	KnownToFounder bool `json:"knownToFounder,omitempty"`
+	// NotForClosing: what was written does not open the commitment for the closing that
+	// the draw is for. It does not count, and can be written again.
+	NotForClosing bool `json:"notForClosing,omitempty"`
+	// Last: nobody's opening knew of this one, so whoever wrote it knew all the secrets,
+	// or all that were known at the time. Of a draw that was held it is who could have
+	// kept it from being held.
+	Last bool `json:"last,omitempty"`
 }
+
+// Opened reports whether the secret is open for the closing that the draw is for.
+func (c *Commitment) Opened() bool { return c.Secret != "" && !c.NotForClosing }
 
 // CommitDraw returns what somebody writes to take part with a secret of 32 bytes:
 // SHA-256("flyleaf draw commit v1" ‖ event ID 16 ‖ identity 32 ‖ secret).
@@ -87,6 +130,20 @@ func CommitDraw(event EventID, by Identity, secret []byte) ([]byte, error) {
 	h.Write(who)
 	h.Write(secret)
 	return h.Sum(nil), nil
+}
+
+// OpenDraw returns what somebody writes to open a secret of 32 bytes for a closing,
+// which is named by the hash of its change, 64 hex characters (Draw.Closing): secret ‖
+// hash. ErrBadValue is returned for a secret or hash of another size.
+func OpenDraw(secret []byte, closing string) ([]byte, error) {
+	if len(secret) != DrawSecretSize {
+		return nil, bad("draw/reveal", "a secret of %d bytes, it has %d", len(secret), DrawSecretSize)
+	}
+	hash, err := hex.DecodeString(closing)
+	if err != nil || len(hash) != DrawOpeningSize-DrawSecretSize {
+		return nil, bad("draw/reveal", "the closing is named by 64 hex characters, not %.80q", closing)
+	}
+	return append(bytes.Clone(secret), hash...), nil
 }
 
 func (id Identity) bytes() ([]byte, error) {
@@ -132,6 +189,7 @@ const (
 	DrawOpen    DrawState = "open"    // the event is not closed: nothing is fixed
 	DrawWaiting DrawState = "waiting" // secrets are missing
 	DrawDone    DrawState = "done"
+	DrawVoid    DrawState = "void" // there is and will be none; Draw.Void says why
 )
 
 // Drawn is a draw that was run.
@@ -143,6 +201,10 @@ type Drawn struct {
 	Entrants []Entrant  `json:"entrants,omitempty"` // ascending
 	Seed     string     `json:"seed,omitempty"`     // 64 hex characters
 	Order    []Entrant  `json:"order,omitempty"`    // all entrants, as drawn
+	// Last is who could or can keep the draw from being held, knowing its end, by not
+	// opening: who opened last, or the only one who has not. Several where nobody can
+	// tell which of them was last.
+	Last []Identity `json:"last,omitempty"`
 }
 
 // Run draws. The same Draw, founder and entrants (in any order) give the same
@@ -162,8 +224,14 @@ func (d *Draw) Run(event EventID, founder Identity, entrants []Entrant) (Drawn, 
 	case !d.Closed:
 		out.State = DrawOpen
 		return out, nil
+	case d.Void != "":
+		out.State = DrawVoid
+		return out, nil
 	case len(out.Waiting) > 0:
 		out.State = DrawWaiting
+		if len(out.Waiting) == 1 {
+			out.Last = out.Waiting
+		}
 		return out, nil
 	case len(opened) == 0:
 		out.State = DrawNobody
@@ -175,6 +243,9 @@ func (d *Draw) Run(event EventID, founder Identity, entrants []Entrant) (Drawn, 
 	}
 	for _, c := range opened {
 		out.Secrets = append(out.Secrets, c.By)
+		if c.Last {
+			out.Last = append(out.Last, c.By)
+		}
 	}
 	out.State, out.Seed = DrawDone, hex.EncodeToString(seed)
 	left := slices.Clone(out.Entrants)
@@ -191,7 +262,7 @@ func (d *Draw) Run(event EventID, founder Identity, entrants []Entrant) (Drawn, 
 func (d *Draw) opened(event EventID, founder Identity, out *Drawn) ([]Commitment, error) {
 	all := slices.Clone(d.Commitments)
 	slices.SortFunc(all, func(a, b Commitment) int { return cmp.Compare(a.By, b.By) })
-	founderOpened := slices.ContainsFunc(all, func(c Commitment) bool { return c.By == founder && c.Secret != "" && !c.TooEarly })
+	founderOpened := slices.ContainsFunc(all, func(c Commitment) bool { return c.By == founder && c.Opened() && !c.TooEarly })
 	var open []Commitment
 	for _, c := range all {
 		valid, err := c.valid(event)
@@ -214,7 +285,7 @@ func (d *Draw) opened(event EventID, founder Identity, out *Drawn) ([]Commitment
 
 // valid reports whether the secret is there and is the one that was committed to.
 func (c *Commitment) valid(event EventID) (bool, error) {
-	if c.Secret == "" {
+	if !c.Opened() {
 		return false, nil
 	}
 	secret, err := hex.DecodeString(c.Secret)
@@ -283,6 +354,107 @@ func (w *Week) RunDraw() (Drawn, error) {
 		d = &Draw{Closed: w.Event.Closed}
 	}
 	return d.Run(w.Event.ID, w.Event.Founder, w.Entrants())
+}
+
+// Errors of MayOpen.
+var (
+	ErrDrawNotFixed = errors.New("the event is not closed: until then neither who takes part nor the candidates are fixed")
+	ErrDrawVoid     = errors.New("there is no draw any more in which a secret could be opened")
+	ErrDrawNotMine  = errors.New("you take no part in this draw: you had not committed to a secret when the event was closed")
+	ErrDrawOpened   = errors.New("your secret is open already")
+	ErrDrawTooEarly = errors.New("your secret was opened before the event was closed, so it does not count")
+)
+
+// DrawFixed reports whether what the draw is made of is fixed: the event is closed,
+// or secrets were opened for a closing, which stays so when it is opened again.
+func (w *Week) DrawFixed() bool {
+	return w.Event.Closed || w.Event.Draw != nil && w.Event.Draw.Closed
+}
+
+// MayOpen says why somebody cannot open a secret now, nil when they can: an ErrDraw….
+func (w *Week) MayOpen(by Identity) error {
+	d := w.Event.Draw
+	switch {
+	case !w.DrawFixed():
+		return ErrDrawNotFixed
+	case d == nil || !d.Closed:
+		return ErrDrawNotMine
+	case d.Void != "":
+		return ErrDrawVoid
+	}
+	for i := range d.Commitments {
+		switch c := &d.Commitments[i]; {
+		case c.By != by:
+		case c.TooEarly:
+			return ErrDrawTooEarly
+		case c.Opened():
+			return ErrDrawOpened
+		default:
+			return nil
+		}
+	}
+	return ErrDrawNotMine
+}
+
+func (w *Week) nameOf(id Identity) string { return w.name(&Post{By: id}) }
+
+func (w *Week) namesOf(ids []Identity) string {
+	var out []string
+	for _, id := range ids {
+		out = append(out, w.nameOf(id))
+	}
+	if n := len(out); n > 1 {
+		return strings.Join(out[:n-1], ", ") + " and " + out[n-1]
+	}
+	return strings.Join(out, "")
+}
+
+// LastWords says who can or could keep the draw from being held, in a sentence or
+// two; "" when there is nothing to say.
+func (w *Week) LastWords(d Drawn) string {
+	who := w.namesOf(d.Last)
+	switch {
+	case d.State == DrawWaiting && len(d.Last) == 1:
+		return who + " is the last to open, so can know the end before anybody else, and can keep the draw from being held by not opening. Nobody can change who wins."
+	case d.State == DrawWaiting:
+		return "Whoever opens last can know the end before anybody else, and can keep the draw from being held by not opening. Nobody can change who wins."
+	case d.State == DrawDone && len(d.Last) == 1:
+		return who + " opened last, and could have kept the draw from being held by not opening."
+	case d.State == DrawDone && len(d.Last) > 1:
+		return "Nobody can tell who opened last: " + who + " did not know of each other’s secrets. Whoever it was could have kept the draw from being held by not opening."
+	}
+	return ""
+}
+
+// VoidWords says why there can be no draw, with names; "" when there can.
+func (w *Week) VoidWords() string {
+	d := w.Event.Draw
+	if d == nil {
+		return ""
+	}
+	switch d.Void {
+	case VoidClosings:
+		var parts, closings []string
+		for i, o := range d.Openings {
+			if slices.Contains(closings, o.Closing) {
+				continue
+			}
+			closings = append(closings, o.Closing)
+			var by []Identity
+			for _, x := range d.Openings[i:] {
+				if x.Closing == o.Closing && !slices.Contains(by, x.By) {
+					by = append(by, x.By)
+				}
+			}
+			parts = append(parts, fmt.Sprintf("%s for the one by %s (%.8s)", w.namesOf(by), w.nameOf(o.ClosedBy), o.Closing))
+		}
+		return "There is no draw: the event was closed more than once, and not all secrets were opened for the same closing. They were opened by " +
+			strings.Join(parts, "; ") + ". The authors choose by hand."
+	case VoidFounder:
+		return "There is no draw: by the rule founder-last the founder’s opening decides whose secrets count, and " + w.nameOf(w.Event.Founder) +
+			" opened more than once, knowing of different secrets. The authors choose by hand."
+	}
+	return ""
 }
 
 // Claim is what somebody wrote to the founder to get their copy.
@@ -355,6 +527,58 @@ func (w *Week) Prizes(drawn Drawn) []Prize {
 		out = append(out, Prize{Entrant: who, Post: post})
 	}
 	return out
+}
+
+// Passed is somebody whom the order of a draw came to and who gets no copy all the
+// same.
+type Passed struct {
+	Entrant
+	Why string `json:"why"` // the end of a sentence
+}
+
+// PassedOver returns whom a draw passed over before its copies were given out, in the
+// order of the draw: since hiding a question after the draw moves the copy on to
+// somebody else, it is told, and by whom. Who was chosen by hand is not among them.
+func (w *Week) PassedOver(drawn Drawn) []Passed {
+	byHand := map[Entrant]bool{} // who gets a copy, and whether they were chosen
+	left := 0                    // copies that the draw gives out
+	for _, p := range w.Prizes(drawn) {
+		byHand[p.Entrant] = len(p.ChosenBy) > 0
+		if len(p.ChosenBy) == 0 {
+			left++
+		}
+	}
+	var out []Passed
+	for _, who := range drawn.Order {
+		if left == 0 {
+			break
+		}
+		switch chosen, gets := byHand[who]; {
+		case !gets:
+			out = append(out, Passed{who, w.whyPassed(who)})
+		case !chosen:
+			left--
+		}
+	}
+	return out
+}
+
+func (w *Week) whyPassed(who Entrant) string {
+	for i := range w.Threads {
+		q := &w.Threads[i].Question
+		if EntrantOf(&q.Post) != who || !q.Marks.InDraw {
+			continue
+		}
+		switch {
+		case q.Withdrawn:
+			return "the question was withdrawn"
+		case q.Marks.Hidden != "":
+			return "the question was hidden by " + w.nameOf(q.Marks.HiddenBy)
+		case q.Blocked:
+			return "its writer is blocked"
+		}
+	}
+	return "organisers and authors win nothing"
 }
 
 // mayWin reports whether a question can bring its writer a copy.

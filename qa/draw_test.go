@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -163,6 +164,91 @@ func TestDrawWaitsAndLeavesOut(t *testing.T) {
 	}
 }
 
+// TestOpenDrawGolden: what is written to open a secret, and to commit to it, is what
+// another program made of the description.
+func TestOpenDrawGolden(t *testing.T) {
+	secret := bytes.Repeat([]byte{7}, DrawSecretSize)
+	closing := strings.Repeat("c1", 32)
+	b, err := OpenDraw(secret, closing)
+	if err != nil || hex.EncodeToString(b) != strings.Repeat("07", 32)+closing || len(b) != DrawOpeningSize || len(b) > MaxDraw {
+		t.Errorf("%x %v", b, err)
+	}
+	h, err := CommitDraw(drawEvent, person(1), secret)
+	const want = "b1d96074d4c1c94b30f81ffb4f1cd67b5414a6671be4d76227b1b7e32131d416"
+	if err != nil || hex.EncodeToString(h) != want {
+		t.Errorf("commitment %x %v", h, err)
+	}
+	for _, c := range []struct {
+		secret  []byte
+		closing string
+	}{{secret[1:], closing}, {secret, closing[2:]}, {secret, ""}, {secret, strings.Repeat("x1", 32)}} {
+		if _, err := OpenDraw(c.secret, c.closing); err == nil {
+			t.Errorf("taken: %d bytes for %q", len(c.secret), c.closing)
+		}
+	}
+}
+
+// TestMayOpen: who may open a secret, and what is said to those who may not.
+func TestMayOpen(t *testing.T) {
+	unopened := committed(t, 1)
+	unopened.Secret = ""
+	other := committed(t, 2)
+	other.NotForClosing = true
+	early := committed(t, 3)
+	early.TooEarly = true
+	d := &Draw{Closed: true, Closing: strings.Repeat("c1", 32), Commitments: []Commitment{unopened, other, early, committed(t, 4)}}
+	w := Week{Event: Event{Draw: d}} // opened again since: the draw stays
+	for n, want := range map[int]error{1: nil, 2: nil, 3: ErrDrawTooEarly, 4: ErrDrawOpened, 5: ErrDrawNotMine} {
+		if err := w.MayOpen(person(n)); !errors.Is(err, want) {
+			t.Errorf("person %d: %v, want %v", n, err, want)
+		}
+	}
+	d.Void = VoidClosings
+	if err := w.MayOpen(person(1)); !errors.Is(err, ErrDrawVoid) {
+		t.Error(err)
+	}
+	if err := (&Week{Event: Event{Draw: &Draw{}}}).MayOpen(person(1)); !errors.Is(err, ErrDrawNotFixed) {
+		t.Error(err)
+	}
+	if err := (&Week{Event: Event{Closed: true}}).MayOpen(person(1)); !errors.Is(err, ErrDrawNotMine) {
+		t.Error(err)
+	}
+}
+
+// TestWhoCouldPreventTheDraw is said by name.
+func TestWhoCouldPreventTheDraw(t *testing.T) {
+	w := Week{People: map[Identity]Person{person(1): {Name: "Orla"}, person(2): {Name: "Ilse"}}}
+	one, two := committed(t, 1), committed(t, 2)
+	say := func(cs ...Commitment) string {
+		return w.LastWords(run(t, Draw{Closed: true, Commitments: cs}, entrants(10, 11)...))
+	}
+	last := func(c Commitment) Commitment { c.Last = true; return c }
+	closed := func(c Commitment) Commitment { c.Secret = ""; return c }
+	for want, got := range map[string]string{
+		"Orla opened last":                say(last(one), two),
+		"Nobody can tell who opened last": say(last(one), last(two)),
+		"Ilse is the last to open":        say(one, closed(two)),
+		"Whoever opens last":              say(closed(one), closed(two)),
+	} {
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%q, want %q…", got, want)
+		}
+	}
+	w.Event = Event{Founder: person(1), Draw: &Draw{Void: VoidClosings, Openings: []Opening{
+		{By: person(1), Closing: strings.Repeat("a", 64), ClosedBy: person(1)}, {By: person(2), Closing: strings.Repeat("b", 64), ClosedBy: person(1)},
+	}}}
+	if got := w.VoidWords(); !strings.Contains(got, "Orla for the one by Orla (aaaaaaaa); Ilse for the one by Orla (bbbbbbbb)") {
+		t.Error(got)
+	}
+	if got := run(t, *w.Event.Draw); got.State != DrawNobody {
+		t.Error(got.State)
+	}
+	w.Event.Draw.Void, w.Event.Draw.Closed, w.Event.Draw.Commitments = VoidFounder, true, []Commitment{one, two}
+	if got := run(t, *w.Event.Draw, entrants(10)...); got.State != DrawVoid || got.Order != nil || !strings.Contains(w.VoidWords(), "Orla opened more than once") {
+		t.Errorf("%+v %s", got, w.VoidWords())
+	}
+}
+
 func TestCommitDrawRefuses(t *testing.T) {
 	secret := make([]byte, 32)
 	if _, err := CommitDraw("x", person(1), secret); err == nil {
@@ -225,6 +311,17 @@ func TestPrizes(t *testing.T) {
 		return a.Entrant == b.Entrant && a.Post == b.Post && slices.Equal(a.ChosenBy, b.ChosenBy)
 	}) {
 		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	passed := w.PassedOver(drawn)
+	if len(passed) != 2 || passed[0].By != author || passed[0].Why != "organisers and authors win nothing" || passed[1].By != person(14) || passed[1].Why != "the question was withdrawn" {
+		t.Errorf("passed over %+v", passed)
+	}
+	hidden := slices.Clone(posts)
+	hidden[0].Marks.Hidden, hidden[0].Marks.HiddenBy = "no", founder
+	hidden[2].Marks.Hidden, hidden[2].Marks.HiddenBy = "no", founder
+	after := NewWeek(e, hidden, []Person{{ID: founder, Name: "Orla"}})
+	if got := after.PassedOver(drawn); len(got) != 3 || got[2].By != person(10) || got[2].Why != "the question was hidden by Orla" {
+		t.Errorf("hidden after the draw: %+v", got)
 	}
 	w.Event.Prizes = 0
 	if got := w.Prizes(drawn); len(got) != 1 {

@@ -87,6 +87,9 @@ func (i *InboxItem) open() bool {
 }
 
 func (o InboxOrder) compare(a, b InboxItem) int {
+	if late := compareBool(a.Thread.Question.AfterClosing, b.Thread.Question.AfterClosing); late != 0 {
+		return late
+	}
 	age := cmp.Or(cmp.Compare(a.Thread.Question.AtMillis, b.Thread.Question.AtMillis), compareOp(a.Thread.Question.Op, b.Thread.Question.Op))
 	switch o {
 	case InboxAge:

@@ -214,6 +214,15 @@ func (e Event) moderates(ids ...Identity) bool {
 
 // awaits reports whether a post waits for approval. What authors, moderators and
 // organisers write does not: they were chosen by name.
-func (e Event) awaits(p *Post) bool {
-	return e.Approve && !p.Marks.Approved && !e.HasRole(p.By, RoleAuthor) && !e.moderates(p.By)
+func (e Event) awaits(p *Post) bool { return e.Approve && e.unapproved(p) }
+
+// afterClosing reports whether a post came after the event was closed, or while it was
+// being closed, and nobody has approved it: anybody can write such posts for ever, on
+// top of what the event was before. They are not published and stand last.
+func (e Event) afterClosing(p *Post) bool { return p.Late && e.unapproved(p) }
+
+// unapproved reports whether somebody without a role wrote a post that no moderator
+// has approved.
+func (e Event) unapproved(p *Post) bool {
+	return !p.Marks.Approved && !e.HasRole(p.By, RoleAuthor) && !e.moderates(p.By)
 }

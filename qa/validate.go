@@ -212,7 +212,7 @@ func checkRelays(relays []string) error {
 }
 
 func checkGrant(id Identity, role Role) error {
-	if err := checkIdentity("roles", id); err != nil {
+	if err := checkNewIdentity("roles", id); err != nil {
 		return err
 	}
 	switch role {
@@ -384,12 +384,12 @@ func (a *Act) validateTrust() error {
 	if a.Kind == ActClaim {
 		field = "claims"
 	}
-	if err := checkIdentity(field, a.Identity); err != nil {
+	if err := checkNewIdentity(field, a.Identity); err != nil {
 		return err
 	}
 	switch a.Kind {
 	case ActClaim:
-		if err := checkIdentity("claims", a.Successor); err != nil {
+		if err := checkNewIdentity("claims", a.Successor); err != nil {
 			return err
 		}
 		if a.Successor == a.Identity {
@@ -454,6 +454,17 @@ func (a *Act) validateWeek() error {
 func checkIdentity(field string, id Identity) error {
 	if _, err := ParseIdentity(string(id)); err != nil {
 		return &FieldError{Field: field, Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
+	}
+	return nil
+}
+
+// checkNewIdentity is checkIdentity for somebody who is to be given something.
+func checkNewIdentity(field string, id Identity) error {
+	if err := checkIdentity(field, id); err != nil {
+		return err
+	}
+	if !id.Sound() {
+		return bad(field, "%.8s… is nobody's key: a signature for it can be made by anybody", string(id))
 	}
 	return nil
 }

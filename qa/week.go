@@ -41,6 +41,9 @@ type PostView struct {
 	Late        bool   `json:"late,omitempty"`    // written while the event was being closed elsewhere
 	// Awaiting: the event's organisers approve posts, and this one is not yet; see Week.For.
 	Awaiting bool `json:"awaiting,omitempty"`
+	// AfterClosing: late, by somebody without a role, and approved by nobody. It is not
+	// published, and stands after all others until a moderator approves it.
+	AfterClosing bool `json:"afterClosing,omitempty"`
 }
 
 // WriterMillis returns what the writer's clock said.
@@ -55,6 +58,9 @@ func (v *PostView) WriterMillis() int64 {
 func (v *PostView) ClockWrong() bool {
 	return v.ReceivedAtMillis != 0 && apart(v.ClockMillis, v.ReceivedAtMillis)
 }
+// Published reports whether a post belongs where everybody reads: it is shown, and
+// waits for nobody's approval.
+func (e Event) Published(p *Post) bool { return p.Shown() && !e.awaits(p) && !e.afterClosing(p) }
 
 // Shown reports whether the post's text is in effect: neither withdrawn, nor
 // hidden, nor written by somebody blocked.
@@ -96,6 +102,7 @@ func (e Event) clamp(at int64) int64 {
 // place is where a post stands: compared field by field. A reply's place is never
 // before its parent's, however the clocks went.
 type place struct {
+	late  bool // after closing, or below something that is
 	at    int64
 	op    OpID // the highest operation on the way down from the question
 	depth int
@@ -103,7 +110,18 @@ type place struct {
 }
 
 func (a place) compare(b place) int {
-	return cmp.Or(cmp.Compare(a.at, b.at), compareOp(a.op, b.op), cmp.Compare(a.depth, b.depth), compareOp(a.own, b.own))
+	return cmp.Or(compareBool(a.late, b.late), cmp.Compare(a.at, b.at), compareOp(a.op, b.op), cmp.Compare(a.depth, b.depth), compareOp(a.own, b.own))
+}
+
+// compareBool puts false first.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 func compareOp(a, b OpID) int {
@@ -120,7 +138,7 @@ type arranged struct {
 
 // NewWeek arranges posts into threads. Questions, and replies within a thread,
 // stand in the order of their time, clamped to the event's days ± 90, then of
-// their operations; a reply never stands before its parent. A reply whose parent
+// their operations, those after closing last; a reply never stands before its parent. A reply whose parent
 // is not known opens a thread of its own. The order of posts and people does not
 // matter; of two posts with one ID the later in the slice is taken.
 func NewWeek(e Event, posts []Post, people []Person) Week {
@@ -186,10 +204,11 @@ func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 	for i := len(way) - 1; i >= 0; i-- {
 		a := way[i]
 		op := a.post.Op
-		a.place = place{at: e.clamp(a.post.AtMillis), op: op, own: op}
+		a.place = place{late: e.afterClosing(a.post), at: e.clamp(a.post.AtMillis), op: op, own: op}
 		a.root = a.post.ID
 		if up, ok := by[a.post.Parent]; ok && a.post.Parent != "" && up.state == 2 {
 			a.root = up.root
+			a.place.late = a.place.late || up.place.late
 			a.place.at = max(a.place.at, up.place.at)
 			a.place.depth = up.place.depth + 1
 			if a.place.op.Less(up.place.op) {
@@ -202,7 +221,7 @@ func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 
 func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 	p := a.post
-	v := PostView{Post: *p, Name: w.name(p), Late: p.Late, Awaiting: w.Event.awaits(p)}
+	v := PostView{Post: *p, Name: w.name(p), Late: p.Late, Awaiting: w.Event.awaits(p), AfterClosing: w.Event.afterClosing(p)}
 	if p.ReceivedAtMillis != 0 {
 		v.ClockMillis, v.AtMillis = p.AtMillis, p.ShownMillis()
 	}

@@ -3,6 +3,11 @@ package relay
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
 
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/qa"
@@ -22,6 +27,45 @@ func (s *session) challenge() []byte {
 		s.challenged = b
 	}
 	return s.challenged
+}
+
+// accessRefused says why the last answer to the challenge was not taken, "" when there
+// is nothing to say.
+func (s *session) accessRefused() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.misaddressed {
+		return repo.AccessAddress
+	}
+	return ""
+}
+
+// MaxOwnAddresses is how many addresses a relay may be told that it has.
+const MaxOwnAddresses = 16
+
+// addressesOf returns the addresses at which a device that is on this connection may
+// have dialled the relay: those that it was told, and the one that the connection came
+// to. A name in the request is not one: whoever is in the middle writes it.
+func (r *Relay) addressesOf(req *http.Request) []string {
+	out := slices.Clone(r.addresses)
+	if r.cfg.BehindProxy {
+		return out // the connection came to the proxy
+	}
+	local, ok := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return out
+	}
+	at, err := netip.ParseAddrPort(local.String())
+	if err != nil {
+		return out
+	}
+	ip := at.Addr().Unmap().WithZone("")
+	_, port, _ := net.SplitHostPort(local.String())
+	out = append(out, net.JoinHostPort(ip.String(), port))
+	if ip.IsLoopback() {
+		out = append(out, net.JoinHostPort("localhost", port))
+	}
+	return out
 }
 
 // noteAccess makes known without the lock whether everybody may read. r.mu is held.
@@ -52,7 +96,7 @@ func (r *room) demand(s *session, m *member) {
 	m.identity = ""
 	m.later = nil
 	m.peer.Restart(nil)
-	s.tell(&repo.Message{Type: repo.TypeAccess, TargetID: s.peer, DocumentID: string(r.event), Challenge: s.challenge()})
+	s.tell(&repo.Message{Type: repo.TypeAccess, TargetID: s.peer, DocumentID: string(r.event), Challenge: s.challenge(), Version: trust.AccessVersion, Message: s.accessRefused()})
 	s.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: string(r.event)})
 }
 
@@ -72,10 +116,24 @@ func (r *room) mayRead(s *session) bool {
 
 // proveIdentity takes a peer's answer to the challenge. A wrong one, or one of somebody who
 // may not read, changes nothing: the next sync message is answered by the
-// challenge again.
+// challenge again. So is one for another relay's address: it came here by somebody in
+// the middle.
 func (r *room) proveIdentity(s *session, m *repo.Message) {
 	identity := qa.Identity(hex.EncodeToString(m.Identity))
-	if trust.VerifyAccess(r.event, identity, s.challenge(), m.Signature) != nil {
+	a := trust.Access{Event: r.event, Challenge: s.challenge(), Device: s.peer, Relay: s.relay.id}
+	if m.Version != trust.AccessVersion {
+		s.relay.log.Info("a device of an earlier version asks for an event by invitation; it has to be updated to read it here", "document", r.event, "peer", s.peer)
+		return
+	}
+	if !slices.ContainsFunc(s.addresses, func(address string) bool {
+		a.Address = address
+		return trust.VerifyAccess(a, identity, m.Signature) == nil
+	}) {
+		s.mu.Lock()
+		s.misaddressed = true
+		s.mu.Unlock()
+		s.relay.log.Info("somebody asks for an event by invitation with a signature that is not for this relay; if devices reach it by another address than these, name that with --address",
+			"document", r.event, "peer", s.peer, "addresses", strings.Join(s.addresses, " "))
 		return
 	}
 	r.mu.Lock()

@@ -2,7 +2,12 @@ package relay_test
 
 import (
 	"encoding/hex"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/fxamacker/cbor/v2"
@@ -164,9 +169,17 @@ func TestAccessCannotBeReplayed(t *testing.T) {
 		}
 	}
 	key := relaytest.KeyOf("member")
-	answer := func(peer string, k trust.Key, event qa.EventID, challenge []byte) *repo.Message {
+	address, err := trust.RelayAddress(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := func(peer string, k trust.Key, event qa.EventID, challenge []byte, spoil ...func(*trust.Access)) *repo.Message {
 		t.Helper()
-		sig, err := trust.SignAccess(k, event, challenge)
+		a := trust.Access{Event: event, Challenge: challenge, Address: address, Device: peer, Relay: s.ID()}
+		for _, f := range spoil {
+			f(&a)
+		}
+		sig, err := trust.SignAccess(k, a)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,8 +187,17 @@ func TestAccessCannotBeReplayed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &repo.Message{Type: repo.TypeAccess, SenderID: peer, DocumentID: string(e.ID), Identity: public, Signature: sig}
+		return &repo.Message{Type: repo.TypeAccess, SenderID: peer, DocumentID: string(e.ID), Identity: public, Signature: sig, Version: trust.AccessVersion}
 	}
+	old := func(challenge []byte) *repo.Message {
+		t.Helper()
+		m := answer("two", key, e.ID, challenge)
+		if m.Signature, err = trust.SignOldAccess(key, e.ID, challenge); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	unversioned := func(m *repo.Message) *repo.Message { m.Version = 0; return m }
 	one, two := dial(t, s, "one"), dial(t, s, "two")
 	send(t, one, request("one"))
 	send(t, two, request("two"))
@@ -186,6 +208,10 @@ func TestAccessCannotBeReplayed(t *testing.T) {
 	other := relaytest.NewEvent("another", "invited").ID
 	for _, m := range []*repo.Message{
 		answer("two", key, e.ID, first), answer("two", key, other, second), answer("two", relaytest.KeyOf("evil"), e.ID, second),
+		answer("two", key, e.ID, second, func(a *trust.Access) { a.Address = "relay.example:443" }),
+		answer("two", key, e.ID, second, func(a *trust.Access) { a.Device = "one" }),
+		answer("two", key, e.ID, second, func(a *trust.Access) { a.Relay = "another" }),
+		old(second), unversioned(old(second)), unversioned(answer("two", key, e.ID, second)),
 	} {
 		send(t, two, m)
 		send(t, two, request("two"))
@@ -198,6 +224,58 @@ func TestAccessCannotBeReplayed(t *testing.T) {
 	if challenge(two) != nil {
 		t.Error("the right answer does not open it")
 	}
+}
+
+// TestRelayInTheMiddle: who dials a relay that only passes on what another says proves
+// nothing to that other one, whatever name the middle one gives it; unless the one in
+// the middle is the relay's own proxy.
+func TestRelayInTheMiddle(t *testing.T) {
+	s := start(t, relay.Config{})
+	_, founder, _, _ := invitedEvent(t, s, "in the middle")
+	behind, err := url.Parse(s.http.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Value
+	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		asked.Store(r.In.Host) // the name by which the victim knows the one in the middle
+		r.SetURL(behind)
+		r.Out.Host = r.In.Host
+	}}
+	middle := httptest.NewServer(pass)
+	t.Cleanup(middle.Close)
+	through := "ws" + strings.TrimPrefix(middle.URL, "http")
+
+	victim := relaytest.NewDevice("victim", founder.Event)
+	victim.Keys = []trust.Key{relaytest.KeyOf("member")}
+	if err := victim.Connect(context20(t), through); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(victim.Disconnect)
+	until(t, victim, func(s relaytest.State) bool { return s.Access == 1 && s.Unavailable >= 2 })
+	quiet(t, victim)
+	if st := victim.State(); st.Changes > 0 || st.Messages > 0 {
+		t.Errorf("%d changes were read through the middle", st.Changes)
+	}
+	if asked.Load() == nil || asked.Load() == behind.Host {
+		t.Errorf("the relay was asked for as %v: nothing is tried", asked.Load())
+	}
+
+	// A relay that is told that it is reached so is; and behind a proxy, the address that
+	// the proxy's connection came to is nobody's.
+	own := start(t, relay.Config{BehindProxy: true, Addresses: []string{"wss://Relay.Example", through}})
+	behind.Host = strings.TrimPrefix(own.http.URL, "http://")
+	founder = relaytest.NewDevice("founder of behind a proxy", relaytest.NewEvent("behind a proxy", "invited").ID)
+	write(t, founder, 1)
+	if err := founder.Connect(context20(t), through); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(founder.Disconnect)
+	until(t, founder, func(s relaytest.State) bool { return s.Held && s.Access == 1 })
+	past := relaytest.NewDevice("past the proxy", founder.Event)
+	past.Keys = []trust.Key{relaytest.KeyOf("founder of behind a proxy")}
+	connect(t, own, past)
+	until(t, past, func(s relaytest.State) bool { return s.Access == 1 && s.Unavailable >= 2 })
 }
 
 func ephemeral(peer string, event qa.EventID, count uint64, body []byte) *repo.Message {

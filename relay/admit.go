@@ -61,6 +61,27 @@ func (r *room) admit(m graph.Meta) error {
 	return r.gate.Add(c)
 }
 
+// noteClosing notes since when the event is closed, after changes were added to the
+// graph that came here at a time, in ms since 1970.
+func (r *room) noteClosing(at int64) {
+	if r.gate == nil || r.gate.Closings() == r.closings {
+		return
+	}
+	r.closings = r.gate.Closings()
+	switch closed := r.gate.Closed(); {
+	case !closed:
+		r.closedAt = 0
+	case r.closedAt == 0:
+		r.closedAt = at
+	}
+}
+
+// tooLate reports whether the event was closed so long ago that posts of people
+// without a role, which cannot know of that or they would be invalid, are deferred.
+func (r *room) tooLate(now time.Time) bool {
+	return r.closedAt != 0 && now.UnixMilli()-r.closedAt >= LateFor.Milliseconds() && r.gate.Closed()
+}
+
 // take adds a submission's changes to the graph, and those to be stored to the
 // room's batch, each after what it depends on. r.mu is held, and stays so until
 // they are stored.
@@ -108,6 +129,7 @@ var deferredFor = map[trust.Code]string{
 	trust.CodeQuota:       "Its writer has written as much as one person without a role may, or the event holds as much as it can of people without one; an organiser can give its writer a role.",
 	trust.CodeHeads:       "Too much was written at the same time by people who did not have each other's words yet; the relay asks for it again by itself.",
 	trust.CodeWaitingFull: "Too many changes wait for others that have not arrived; the relay asks for it again by itself.",
+	trust.CodeLate:        "The event was closed before this was written, or while it was on its way, and that is long ago; it stays on the device that wrote it until an organiser opens the event again.",
 	trust.CodeFull:        "The event holds as many changes of that kind as it can.",
 }
 
@@ -133,6 +155,7 @@ func (r *room) offer(sub *submission, c *change, now time.Time) {
 	r.current = c.decoded
 	added, err := r.graph.Add(c.meta)
 	r.current = nil
+	r.noteClosing(now.UnixMilli())
 	switch {
 	case errors.Is(err, graph.ErrWaitingFull), errors.Is(err, graph.ErrFull):
 		sub.putOff = append(sub.putOff, putOff{change: c, hash: h, writer: c.writer, code: trust.RefusalOf(err).Code})
@@ -230,6 +253,9 @@ func (r *room) notNow(from *session, c *change, now time.Time) trust.Code {
 	}
 	if r.gate.Blocked(c.writer) {
 		return trust.CodeBlocked
+	}
+	if r.tooLate(now) && r.standing(c.writer) == stranger && r.gate.Posts(c.decoded) {
+		return trust.CodeLate
 	}
 	return r.overQuota(from.account, c.writer, c.cost(), int64(len(c.bytes)), 0, 0, now)
 }
@@ -462,6 +488,10 @@ func (p *plan) fits(s *session, d *putOff) bool {
 	switch d.code {
 	case trust.CodeFull:
 		return false
+	case trust.CodeLate:
+		if r.tooLate(p.now) && r.standing(d.writer) == stranger {
+			return false
+		}
 	case trust.CodeWaitingFull:
 		return len(r.waiting)+len(p.asked) < MaxWaiting/2
 	case trust.CodeHeads:

@@ -41,6 +41,11 @@ const (
 	MaxHeads = 1_024
 	// MaxRemembered is how many refused changes a document remembers.
 	MaxRemembered = 1 << 14
+	// LateFor is how long, after the relay learned that an event was closed, it takes
+	// posts of people without a role that do not know of the closing: they may have
+	// been on their way. Later ones are deferred until a moderator approves them or the
+	// event is opened again. That they are deferred says nothing about their validity.
+	LateFor = 14 * 24 * time.Hour
 	// MaxPeople is how many people may have written in one document.
 	MaxPeople = 1 << 17
 	// MaxRulings is how many changes that grant or revoke a role, block somebody or

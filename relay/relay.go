@@ -44,6 +44,7 @@ import (
 
 	"flyleaf/qa"
 	"flyleaf/storage"
+	"flyleaf/trust"
 )
 
 // Errors that a peer or a caller may meet.
@@ -72,6 +73,11 @@ type Config struct {
 	// X-Forwarded-For from where.
 	BehindProxy bool
 	ID          string // the peer ID told to clients; "": a random one
+	// Addresses are the ws:// and wss:// URLs by which devices reach the relay, at most
+	// MaxOwnAddresses. Who proves a role in an event by invitation names the relay that they
+	// dialled; besides these, only the address and port that a connection came to is this
+	// relay's. So a relay behind a proxy, or reached by a name, needs them for such events.
+	Addresses []string
 	// Committed, if not nil, is called after changes of a document have become
 	// durable. It must not wait for anything.
 	Committed func(qa.EventID)
@@ -83,6 +89,7 @@ type Relay struct {
 	cfg       Config
 	limits    Limits
 	id        string
+	addresses []string // as trust.RelayAddress writes them
 	log       *slog.Logger
 	upgrader  websocket.Upgrader
 	cache     *cache
@@ -115,6 +122,20 @@ func New(cfg Config) (*Relay, error) {
 		cfg.Now = time.Now
 	}
 	cfg.Quotas = cfg.Quotas.withDefaults()
+	if len(cfg.Addresses) > MaxOwnAddresses {
+		return nil, fmt.Errorf("relay: %d addresses, at most %d are known", len(cfg.Addresses), MaxOwnAddresses)
+	}
+	var addresses []string
+	for _, url := range cfg.Addresses {
+		address, err := trust.RelayAddress(url)
+		if err != nil {
+			return nil, fmt.Errorf("relay: %w", err)
+		}
+		addresses = append(addresses, address)
+	}
+	if cfg.BehindProxy && !cfg.Open && len(addresses) == 0 {
+		cfg.Log.Warn("behind a proxy the relay does not know the address by which devices reach it, so nobody can read events by invitation; name it with --address wss://HOST")
+	}
 	if cfg.ID == "" {
 		var b [8]byte
 		if _, err := rand.Read(b[:]); err != nil {
@@ -128,6 +149,7 @@ func New(cfg Config) (*Relay, error) {
 		cfg:         cfg,
 		limits:      cfg.Limits.withDefaults(cfg.Open),
 		id:          cfg.ID,
+		addresses:   addresses,
 		log:         cfg.Log,
 		cache:       newCache(MaxCacheBytes),
 		big:         make(chan struct{}, MaxBigFrames),
@@ -208,7 +230,7 @@ func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	defer r.accounts.close(address)
-	s.account = account
+	s.account, s.addresses = account, r.addressesOf(req)
 	r.mu.Lock()
 	if r.closing || len(r.sessions) >= r.limits.Connections {
 		r.mu.Unlock()

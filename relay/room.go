@@ -46,8 +46,10 @@ type room struct {
 	wanted  remembered[struct{}]    // asked for, since something that waits builds on it
 	seen    map[ephemeralKey]uint64
 
-	people map[qa.Identity]*person // who has written here
-	bytes  int64                   // of the changes in the document
+	people   map[qa.Identity]*person // who has written here
+	closings int                     // how often the event was closed and opened, as far as closedAt goes
+	closedAt int64                   // when the relay learned that the event is closed, ms since 1970; 0: it is open
+	bytes    int64                   // of the changes in the document
 
 	proofs []twins                // in the order they became known
 	liars  map[wire.ActorID]twins // those with the lowest sequence number
@@ -135,6 +137,7 @@ func (r *room) begin() {
 		r.graph = graph.New(graph.Lenient)
 		return
 	}
+	r.closings, r.closedAt = 0, 0
 	r.graph = graph.New(graph.Admit(r.admit))
 	r.gate = trust.NewGate(r.event, r.graph)
 }
@@ -219,6 +222,7 @@ func (r *room) addStored(e *storage.Entry) error {
 		r.cut[e.Hash] = storage.Left
 		return nil
 	}
+	r.noteClosing(e.ReceivedAtMillis)
 	return err
 }
 

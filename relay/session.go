@@ -55,14 +55,16 @@ type session struct {
 	rooms     map[qa.EventID]*room // reader only
 
 	account    *account // of its remote address; nil for none
+	addresses  []string // by which its peer may have dialled the relay
 	ephemerals bucket   // reader only
 
-	mu         sync.Mutex
-	challenged []byte // what the peer has to sign to read what not everybody may; nil until asked for
-	attached   bool   // conn is set
-	ended      bool
-	readBy     time.Time // the read deadline
-	why        failure   // set with ended
+	mu           sync.Mutex
+	misaddressed bool   // an answer to the challenge was for another relay's address
+	challenged   []byte // what the peer has to sign to read what not everybody may; nil until asked for
+	attached     bool   // conn is set
+	ended        bool
+	readBy       time.Time // the read deadline
+	why          failure   // set with ended
 }
 
 func newSession(r *Relay) *session {

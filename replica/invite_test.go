@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"flyleaf/crdt/sync/repo"
@@ -233,14 +234,19 @@ func TestAccessIsProven(t *testing.T) {
 	answered := 0
 	answer := func() qa.Identity {
 		t.Helper()
-		p.tell(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge})
+		p.tell(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge, Version: trust.AccessVersion})
 		p.tell(&repo.Message{Type: repo.TypeUnavailable, DocumentID: string(id)})
 		answered++
 		eventually(t, n, "an answer", func() bool { return len(p.said(repo.TypeAccess)) == answered })
 		m := p.said(repo.TypeAccess)[answered-1]
 		by := qa.Identity(hex.EncodeToString(m.Identity))
-		if err := trust.VerifyAccess(id, by, challenge, m.Signature); err != nil {
+		address, err := trust.RelayAddress(inv.Relay)
+		if err != nil {
 			t.Fatal(err)
+		}
+		a := trust.Access{Event: id, Challenge: challenge, Address: address, Device: m.SenderID, Relay: "puppet"}
+		if err := trust.VerifyAccess(a, by, m.Signature); err != nil || m.Version != trust.AccessVersion {
+			t.Fatal(m.Version, err)
 		}
 		return by
 	}
@@ -258,6 +264,12 @@ func TestAccessIsProven(t *testing.T) {
 	p.tell(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge})
 	eventually(t, n, "saying why", func() bool {
 		return statusOf(t, n, id).Relay.Why != "" && len(p.said(repo.TypeAccess)) == answered
+	})
+
+	// A relay that does not know the address that was dialled is said to be that.
+	p.tell(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge, Version: trust.AccessVersion, Message: repo.AccessAddress})
+	eventually(t, n, "saying that it is the address", func() bool {
+		return strings.Contains(statusOf(t, n, id).Relay.Why, "address of its own") && len(p.said(repo.TypeAccess)) == answered
 	})
 
 	// Served after all: the claim follows by itself.

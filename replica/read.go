@@ -59,6 +59,15 @@ func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
 	if err != nil {
 		return qa.Week{}, err
 	}
+	if d := e.Draw; d != nil && d.Closed && d.Closing == "" {
+		// These views were made before a draw said for which closing it is.
+		if err := n.Rebuild(ctx, id); err != nil {
+			return qa.Week{}, err
+		}
+		if e, err = n.read(ctx, id); err != nil {
+			return qa.Week{}, err
+		}
+	}
 	posts, err := n.store.Posts(ctx, id)
 	if err != nil {
 		return qa.Week{}, err

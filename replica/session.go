@@ -60,21 +60,22 @@ type session struct {
 
 // peer is what a session knows about one event.
 type peer struct {
-	e           *event
-	state       *sync.Peer              // fresh with each connection
-	begun       bool                    // the first message was sent
-	answered    bool                    // the relay has sent a sync message
-	probedAt    time.Time               // when the relay was last asked what it holds now
-	lossKnown   bool                    // whether it has lost own changes was found out
-	epoch       int                     // of the event's graph that state was made for
-	proven      map[wire.ActorID]uint64 // proofs that were sent or heard, by the sequence number
-	retryAt     time.Time               // when the relay is offered again what it put off; see offerAgain
-	retries     int
-	ruled       bool // roles or blocks have changed since
-	ask         bool // the relay is to be made to answer, see words
-	answers     int  // how many of this device's keys have answered the challenge
-	shut        bool // none of them may read the event
-	unavailable bool // the relay said that it does not have the event
+	e            *event
+	state        *sync.Peer              // fresh with each connection
+	begun        bool                    // the first message was sent
+	answered     bool                    // the relay has sent a sync message
+	probedAt     time.Time               // when the relay was last asked what it holds now
+	lossKnown    bool                    // whether it has lost own changes was found out
+	epoch        int                     // of the event's graph that state was made for
+	proven       map[wire.ActorID]uint64 // proofs that were sent or heard, by the sequence number
+	retryAt      time.Time               // when the relay is offered again what it put off; see offerAgain
+	retries      int
+	ruled        bool // roles or blocks have changed since
+	ask          bool // the relay is to be made to answer, see words
+	answers      int  // how many of this device's keys have answered the challenge
+	shut         bool // none of them may read the event
+	misaddressed bool // the relay does not know the address that this device dialled as its own
+	unavailable  bool // the relay said that it does not have the event
 }
 
 func newSession(l *link, conn Conn) *session {
@@ -202,7 +203,7 @@ func (s *session) handle(ctx context.Context, b []byte) error {
 	case repo.TypeEphemeral:
 		s.hearPresence(p, m)
 	case repo.TypeAccess:
-		return s.proveAccess(ctx, p, m.Challenge)
+		return s.proveAccess(ctx, p, m)
 	}
 	return nil
 }
@@ -547,7 +548,7 @@ func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, change
 		p.answered = true
 	}
 	if len(msg.Heads) > 0 {
-		p.unavailable, p.shut = false, false
+		p.unavailable, p.shut, p.misaddressed = false, false, false
 	}
 	known, changed, err := e.noteDelivery(ctx, msg.Heads, p.lossKnown)
 	if err != nil {
@@ -580,6 +581,8 @@ func (s *session) judge(p *peer) {
 	switch {
 	case p.answered && !p.state.Probing() && !s.link.isAsked(e.id) && e.graph.Len() > 0 && p.state.InSync(e.graph):
 		state = qa.RelaySynced
+	case p.misaddressed:
+		why = "the relay does not know " + s.link.url + " as an address of its own, so this device cannot prove to it who it is; its operator has to name the address (syncserver --address), or somebody else stands between. Nothing is lost"
 	case p.shut:
 		why = "the relay shows this event only to those who were invited, and this device is not among them yet; it asks again by itself"
 	case p.unavailable:
@@ -621,14 +624,15 @@ func (e *event) oneReason() string {
 // proveAccess answers a relay that shows an event only to those who hold a role in
 // it, and asks for the event again. Each key is tried once until the relay is asked
 // anew: an invitation that was answered gives way to the person's own.
-func (s *session) proveAccess(ctx context.Context, p *peer, challenge []byte) error {
+func (s *session) proveAccess(ctx context.Context, p *peer, asked *repo.Message) error {
 	p.e.mu.Lock()
 	err := p.e.load(ctx)
 	var out []*repo.Message
 	if err == nil {
+		p.misaddressed = p.misaddressed || asked.Message == repo.AccessAddress
 		if keys := p.e.accessKeys(); p.answers < min(len(keys), maxAccessKeys) {
 			var answer *repo.Message
-			if answer, err = accessAnswer(keys[p.answers], p.e.id, challenge); err == nil {
+			if answer, err = s.accessAnswer(keys[p.answers], p.e.id, asked); err == nil {
 				p.answers++
 				p.restart()
 				out, err = s.words(ctx, p)
@@ -646,13 +650,29 @@ func (s *session) proveAccess(ctx context.Context, p *peer, challenge []byte) er
 	return s.sendAll(out, err)
 }
 
-func accessAnswer(key trust.Key, event qa.EventID, challenge []byte) (*repo.Message, error) {
-	signature, err := trust.SignAccess(key, event, challenge)
+// accessAnswer signs for the relay that this device dialled, on this connection. A
+// relay of an earlier version, which does not ask for that, gets what it understands;
+// what it could pass on opens nothing at relays of today.
+func (s *session) accessAnswer(key trust.Key, event qa.EventID, asked *repo.Message) (*repo.Message, error) {
+	answer := &repo.Message{Type: repo.TypeAccess, DocumentID: string(event)}
+	var err error
+	if asked.Version == 0 {
+		answer.Signature, err = trust.SignOldAccess(key, event, asked.Challenge)
+	} else {
+		answer.Version = trust.AccessVersion
+		var address string
+		if address, err = trust.RelayAddress(s.link.url); err != nil {
+			return nil, err
+		}
+		answer.Signature, err = trust.SignAccess(key, trust.Access{
+			Event: event, Challenge: asked.Challenge, Address: address, Device: s.self, Relay: s.relay,
+		})
+	}
 	if err != nil {
 		return nil, err
 	}
-	identity, err := hex.DecodeString(string(key.Identity()))
-	return &repo.Message{Type: repo.TypeAccess, DocumentID: string(event), Identity: identity, Signature: signature}, err
+	answer.Identity, err = hex.DecodeString(string(key.Identity()))
+	return answer, err
 }
 
 // notThere is the relay's word that it does not have an event. Where this device

@@ -50,6 +50,7 @@ func TestCases(t *testing.T) {
 		trust.CodeDuplicateSeq, trust.CodeObject, trust.CodePreds, trust.CodeKey, trust.CodeValue, trust.CodeLimit,
 		trust.CodeOnce, trust.CodePost, trust.CodePostID, trust.CodeRevisionID, trust.CodeParent, trust.CodeRole, trust.CodeOwner,
 		trust.CodeClosed, trust.CodeClaim, trust.CodeBlob, trust.CodeRepeated, trust.CodeOperations, trust.CodeTooOften,
+		trust.CodeWeakKey,
 	} {
 		if codes[code] == 0 {
 			t.Errorf("no case is refused as %s", code)
@@ -64,7 +65,7 @@ func TestCases(t *testing.T) {
 // refused when that has come; what waits for it is refused with it.
 func TestBadChangesInAnyOrder(t *testing.T) {
 	for _, c := range trusttest.Cases() {
-		if len(c.Setup) == 0 || c.Code == trust.CodeSignature || c.Code == trust.CodeMalformed || c.Code == trust.CodeTooLarge ||
+		if len(c.Setup) == 0 || c.Code == trust.CodeSignature || c.Code == trust.CodeWeakKey || c.Code == trust.CodeMalformed || c.Code == trust.CodeTooLarge ||
 			c.Code == trust.CodeDuplicateSeq || c.Code == trust.CodeGenesis {
 			continue // refused at once, or not before another has come
 		}

@@ -40,6 +40,7 @@ const (
 	CodeBlob         Code = "blob"                // a blob that is not alone, or not what its key says
 	CodeRepeated     Code = "repeated"            // writes one key twice
 	CodeOperations   Code = "too-many-operations" // more than an act of that kind needs
+	CodeWeakKey      Code = "weak-key"            // its writer's key is one for which anybody can sign
 	CodeTooOften     Code = "too-often"           // its writer has written that key too often, or too many versions of one text
 )
 
@@ -52,13 +53,14 @@ const (
 	CodeBlocked     Code = "blocked"
 	CodeRate        Code = "rate"
 	CodeQuota       Code = "quota"
+	CodeLate        Code = "late" // a post that came long after the event was closed
 )
 
 // Deferred reports whether a change that is not taken for this reason may be taken
 // later.
 func (c Code) Deferred() bool {
 	switch c {
-	case CodeWaitingFull, CodeHeads, CodeFull, CodeBlocked, CodeRate, CodeQuota:
+	case CodeWaitingFull, CodeHeads, CodeFull, CodeBlocked, CodeRate, CodeQuota, CodeLate:
 		return true
 	}
 	return false
@@ -92,6 +94,7 @@ var codes = []struct {
 	{graph.ErrWaitingFull, CodeWaitingFull, "Too many changes wait for others that have not arrived; it will be asked for again."},
 	{graph.ErrFull, CodeFull, "The event holds as many changes as it can."},
 	{ErrSignature, CodeSignature, "It is not signed by its writer for this event."},
+	{ErrWeakKey, CodeWeakKey, "Its writer's key is one for which anybody can sign, so it is nobody's."},
 	{ErrActor, CodeSignature, "It does not say by whom it was written."},
 	{wire.ErrTooLarge, CodeTooLarge, "It is larger than a change may be."},
 	{wire.ErrTooManyOps, CodeTooLarge, "It holds more operations than a change may."},

@@ -363,7 +363,7 @@ func TestRefusalOf(t *testing.T) {
 		}
 	}
 	for _, c := range []trust.Code{
-		trust.CodeWaitingFull, trust.CodeHeads, trust.CodeFull, trust.CodeBlocked, trust.CodeRate, trust.CodeQuota,
+		trust.CodeWaitingFull, trust.CodeHeads, trust.CodeFull, trust.CodeBlocked, trust.CodeRate, trust.CodeQuota, trust.CodeLate,
 	} {
 		if !c.Deferred() {
 			t.Errorf("%s is for good", c)
@@ -485,5 +485,23 @@ func TestRecheck(t *testing.T) {
 	}
 	if found < 14 {
 		t.Errorf("only %d cases", found)
+	}
+}
+
+// A ledger of an earlier version may hold changes of a key for which anybody can sign:
+// they leave, with what builds on them, as every other replica refuses them.
+func TestRecheckRefusesWeakKeys(t *testing.T) {
+	w := trusttest.Found(trusttest.About{})
+	r := trusttest.NewReplica(w.Event)
+	if err := r.Take(w.Changes[0]); err != nil {
+		t.Fatal(err)
+	}
+	c := *w.Writer("eve").Do(func(d *trusttest.Draft) { d.Post("", "?") }).Change
+	if err := r.Gate.Recheck(&c); err != nil {
+		t.Fatalf("an ordinary change: %v", err)
+	}
+	c.Actor = wire.ActorID("\x01" + strings.Repeat("\x00", 31) + "8 bytes.") // y = 1: the neutral element
+	if err := r.Gate.Recheck(&c); trust.RefusalOf(err) == nil || trust.RefusalOf(err).Code != trust.CodeWeakKey {
+		t.Errorf("a weak key: %v", err)
 	}
 }

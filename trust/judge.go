@@ -88,7 +88,7 @@ func (g *Gate) Judge(c *wire.Change) error {
 }
 
 // Recheck holds a change of the own ledger, which was found valid when it was stored,
-// against the rules that an earlier version did not have: R24 to R26. nil, or a
+// against the rules that an earlier version did not have: R24 to R27. nil, or a
 // *Refusal: then the change, and all that builds on it, is no part of the event. It
 // asks for a causal past only where there are hundreds of writes, so it costs a
 // fraction of Judge. c and what it builds on are as for Judge.
@@ -100,6 +100,9 @@ func (g *Gate) Recheck(c *wire.Change) error {
 	*j = judging{g: g, c: c, actor: noActor, genesis: len(c.Deps) == 0, made: append(j.made[:0], make([]made, len(c.Ops))...), standing: j.standing[:0]}
 	defer j.rest()
 	copy(j.who[:], c.Actor)
+	if !qa.SoundKey(j.who[:]) {
+		return RefusalOf(ErrWeakKey)
+	}
 	for k := range c.Ops {
 		if err := j.recheck(k); err != nil {
 			return err

@@ -10,6 +10,25 @@ import (
 // gate was given.
 func (g *Gate) Authority() *authority.Authority { return g.authority }
 
+// Closed reports whether the event is closed, from all that is known.
+func (g *Gate) Closed() bool { return g.authority.Closed() }
+
+// Closings returns how many operations have ever closed the event or opened it again.
+func (g *Gate) Closings() int { return g.authority.Closings() }
+
+// Posts reports whether a change makes a post, or would. It costs a look at each
+// operation, and says nothing about whether the change is valid.
+func (g *Gate) Posts(c *wire.Change) bool {
+	for k := range c.Ops {
+		if op := &c.Ops[k]; op.Action == wire.MakeMap && op.Obj != (wire.OpID{}) {
+			if i, ok := g.object(op.Obj); ok && g.objects[i].slot == slotPosts {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Rulings returns how many changes bear on what others may do. What the gate takes
 // of time and memory grows with the square of it, in the worst event that somebody
 // can make on purpose; so a relay takes only so many.

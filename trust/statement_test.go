@@ -50,26 +50,71 @@ func TestEphemeralIsBoundToAllItsParts(t *testing.T) {
 func TestAccessIsBoundToChallengeAndEvent(t *testing.T) {
 	k, here := keyOf(t, 1), qa.MakeEventID([16]byte{1})
 	challenge := bytes.Repeat([]byte{5}, trust.ChallengeSize)
-	sig, err := trust.SignAccess(k, here, challenge)
+	a := trust.Access{Event: here, Challenge: challenge, Address: "relay.example:443", Device: "d", Relay: "r"}
+	sig, err := trust.SignAccess(k, a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := trust.VerifyAccess(here, k.Identity(), challenge, sig); err != nil {
-		t.Fatal(err)
+	if err := trust.VerifyAccess(a, k.Identity(), sig); err != nil {
+		t.Error(err)
+	}
+	other := func(f func(*trust.Access)) error {
+		b := a
+		f(&b)
+		return trust.VerifyAccess(b, k.Identity(), sig)
 	}
 	for name, err := range map[string]error{
-		"event":     trust.VerifyAccess(qa.MakeEventID([16]byte{2}), k.Identity(), challenge, sig),
-		"person":    trust.VerifyAccess(here, keyOf(t, 2).Identity(), challenge, sig),
-		"challenge": trust.VerifyAccess(here, k.Identity(), bytes.Repeat([]byte{6}, trust.ChallengeSize), sig),
-		"signature": trust.VerifyAccess(here, k.Identity(), challenge, sig[:63]),
+		"event":             other(func(a *trust.Access) { a.Event = qa.MakeEventID([16]byte{2}) }),
+		"person":            trust.VerifyAccess(a, keyOf(t, 2).Identity(), sig),
+		"challenge":         other(func(a *trust.Access) { a.Challenge = bytes.Repeat([]byte{6}, trust.ChallengeSize) }),
+		"address":           other(func(a *trust.Access) { a.Address = "relay.example:444" }),
+		"connection":        other(func(a *trust.Access) { a.Device = "e" }),
+		"relay":             other(func(a *trust.Access) { a.Relay = "s" }),
+		"cut of the fields": other(func(a *trust.Access) { a.Device, a.Relay = "", "dr" }),
+		"signature":         trust.VerifyAccess(a, k.Identity(), sig[:63]),
 	} {
 		if !errors.Is(err, trust.ErrStatement) {
 			t.Errorf("another %s: %v", name, err)
 		}
 	}
+	// What a relay of before understands is none of today's.
+	if old, err := trust.SignOldAccess(k, here, challenge); err != nil || !errors.Is(trust.VerifyAccess(a, k.Identity(), old), trust.ErrStatement) {
+		t.Errorf("the old statement was taken: %v", err)
+	}
 	// A relay must not get anything else signed under the name of a challenge.
-	if _, err := trust.SignAccess(k, here, append(challenge, 1)); !errors.Is(err, trust.ErrStatement) {
+	a.Challenge = append(challenge, 1)
+	if _, err := trust.SignAccess(k, a); !errors.Is(err, trust.ErrStatement) {
 		t.Errorf("a longer challenge: %v", err)
+	}
+	if _, err := trust.SignOldAccess(k, here, a.Challenge); !errors.Is(err, trust.ErrStatement) {
+		t.Errorf("a longer challenge: %v", err)
+	}
+}
+
+// TestRelayAddress: one relay has one address, however its URL is written.
+func TestRelayAddress(t *testing.T) {
+	for url, want := range map[string]string{
+		"wss://Relay.Example/":          "relay.example:443",
+		"wss://relay.example.:443/path": "relay.example:443",
+		"ws://relay.example":            "relay.example:80",
+		"ws://RELAY.example:3030":       "relay.example:3030",
+		"wss://bücher.example":          "xn--bcher-kva.example:443",
+		"wss://xn--bcher-kva.example":   "xn--bcher-kva.example:443",
+		"ws://[::1]:3030":               "[::1]:3030",
+		"ws://[0:0::1]:3030/":           "[::1]:3030",
+		"ws://[::ffff:127.0.0.1]:3030":  "127.0.0.1:3030",
+		"ws://127.0.0.1:3030":           "127.0.0.1:3030",
+		"ws://localhost:3030":           "localhost:3030",
+		"ws://user@relay.example:3030":  "relay.example:3030",
+		"http://relay.example":          "",
+		"relay.example":                 "",
+		"ws://":                         "",
+		"":                              "",
+	} {
+		got, err := trust.RelayAddress(url)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v; want %q", url, got, err, want)
+		}
 	}
 }
 

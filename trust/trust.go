@@ -45,6 +45,9 @@ var (
 	// ErrSignature is returned by Verify when the signature is not the actor's
 	// over this change of this event.
 	ErrSignature = errors.New("trust: the signature is not that of the change's writer")
+	// ErrWeakKey is returned by Verify for a writer whose key is not sound (qa.SoundKey):
+	// anybody can make a signature that fits it.
+	ErrWeakKey = errors.New("trust: the writer's key is one for which anybody can sign")
 	// ErrNoKey is returned when a zero Key is asked to sign.
 	ErrNoKey = errors.New("trust: there is no key to sign with")
 	// ErrSeed is returned by KeyFromSeed for a seed that is not 32 bytes.
@@ -148,8 +151,9 @@ func Sign(k Key, event qa.EventID, h wire.Hash) ([]byte, error) {
 }
 
 // Verify returns nil when sig is the signature of the actor's person over the
-// change in this event. ErrActor or ErrSignature is returned when it is not,
-// and qa's error for an event ID that is not one.
+// change in this event. ErrActor, ErrWeakKey or ErrSignature is returned when it is
+// not, and qa's error for an event ID that is not one. DESIGN.md says exactly which
+// signatures fit.
 func Verify(event qa.EventID, actor wire.ActorID, h wire.Hash, sig []byte) error {
 	if len(actor) != ActorSize {
 		return fmt.Errorf("%w (it has %d)", ErrActor, len(actor))
@@ -161,7 +165,11 @@ func Verify(event qa.EventID, actor wire.ActorID, h wire.Hash, sig []byte) error
 	if err != nil {
 		return err
 	}
-	if !ed25519.Verify(ed25519.PublicKey(actor[:ed25519.PublicKeySize]), b, sig) {
+	public := []byte(actor[:ed25519.PublicKeySize])
+	if !qa.SoundKey(public) {
+		return ErrWeakKey
+	}
+	if !ed25519.Verify(public, b, sig) {
 		return ErrSignature
 	}
 	return nil

@@ -64,7 +64,7 @@ func (v *Verifier) check(chunk, signature []byte) qa.VerifiedChange {
 		return refused(qa.VerifiedChange{Hash: h.String(), What: "nothing that can be read"}, err)
 	}
 	f := qa.VerifiedChange{
-		Hash: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), Actor: c.Actor.String(), Seq: c.Seq, AtMillis: c.TimeMillis,
+		Hash: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), Actor: c.Actor.String(), Seq: c.Seq, AtMillis: qa.ClampMillis(c.TimeMillis),
 	}
 	if v.graph.Has(c.Hash) {
 		f.What = "the same change again"

@@ -86,6 +86,8 @@ type plate struct{ Name, How, Through string }
 type drawView struct {
 	State     qa.DrawState
 	Words     string
+	Last      string   // who could keep it from being held
+	Passed    []string // whom it passed over, and why
 	Taking    []string // who takes part
 	Commit    bool     // the reader may take part
 	Committed bool
@@ -149,7 +151,7 @@ func (s *server) showDesk(w http.ResponseWriter, r *http.Request, status int, v 
 // nav says which of the week's own pages the header names.
 func (v *weekView) nav(l *layout) {
 	l.Author = v.may.Author
-	l.Desk = v.may.Author || v.may.Organise || len(v.Event.Winners) > 0 || v.Event.Draw != nil && v.Event.Closed
+	l.Desk = v.may.Author || v.may.Organise || len(v.Event.Winners) > 0 || v.Event.Draw != nil && v.DrawFixed()
 }
 
 func (v *weekView) copiesLede() string {
@@ -290,12 +292,16 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 		out.Taking = append(out.Taking, v.person(c.By))
 		if c.By == v.me {
 			out.Committed = true
-			out.Open = v.Event.Closed && c.Secret == ""
+			out.Open = v.MayOpen(v.me) == nil
 		}
 		out.Secrets = append(out.Secrets, drawSecret{v.person(c.By), c.Hash, c.Secret})
 	}
-	out.Commit = !v.Event.Closed && !out.Committed && (v.may.Author || v.may.Organise)
-	out.SetRule = !v.Event.Closed && v.may.Organise
+	out.Last = v.LastWords(d)
+	for _, p := range v.PassedOver(d) {
+		out.Passed = append(out.Passed, v.entrant(p.Entrant)+": "+p.Why)
+	}
+	out.Commit = !v.DrawFixed() && !out.Committed && (v.may.Author || v.may.Organise)
+	out.SetRule = !v.DrawFixed() && v.may.Organise
 	names := func(ids []qa.Identity) string {
 		var list []string
 		for _, id := range ids {
@@ -317,6 +323,8 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 		out.Words = "Who takes part, and who is a candidate, is fixed when the week is closed."
 	case qa.DrawWaiting:
 		out.Words = "Waiting for " + names(d.Waiting) + " to open their secret."
+	case qa.DrawVoid:
+		out.Words = v.VoidWords()
 	case qa.DrawDone:
 		out.Words = "Drawn. Copies that nobody was chosen for go out in this order."
 	default:
@@ -433,11 +441,11 @@ func (s *server) drawStep(w http.ResponseWriter, r *http.Request) {
 	switch step := r.PostForm.Get("step"); {
 	case step == "rule":
 		_, err = s.node.Do(r.Context(), v.Event.ID, qa.Act{Kind: qa.ActDraw, AtMillis: s.now().UnixMilli(), Mark: "rule", Text: r.PostForm.Get("rule")})
-	case step == "commit" && drawer && v.Event.Closed:
-		err = errors.New("the week is closed, so who takes part is fixed")
+	case step == "commit" && drawer && v.DrawFixed():
+		err = errors.New("the week was closed, so who takes part is fixed")
 	case step == "commit" && drawer:
 		err = n.CommitDraw(r.Context(), v.Event.ID)
-	case step == "open" && drawer && !v.Event.Closed:
+	case step == "open" && drawer && !v.DrawFixed():
 		err = errors.New("the week is not closed, and a secret that is opened before does not count")
 	case step == "open" && drawer:
 		err = n.RevealDraw(r.Context(), v.Event.ID)

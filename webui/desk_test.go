@@ -94,8 +94,22 @@ func TestDeskDraw(t *testing.T) {
 	if !strings.Contains(page, "Open my secret") || !strings.Contains(page, "Ilse Marrow to open their secret") || strings.Contains(page, "Take part with a secret") {
 		t.Error("after closing")
 	}
+	if !strings.Contains(page, "Whoever opens last") {
+		t.Error("it is not said what who opens last can do")
+	}
 	s.send(s.week()+"/desk/draw", "step", "open")
+	if page := s.get(s.week() + "/desk"); !strings.Contains(page, "Ilse Marrow is the last to open") || strings.Contains(page, "Open my secret") {
+		t.Error("it is not said who is last")
+	}
 	s.node.edit(s.event, func(w *fakeWeek) {
+		w.event.Draw.Void = qa.VoidClosings
+		w.event.Draw.Openings = []qa.Opening{{By: ilse, Closing: strings.Repeat("a", 64), ClosedBy: ilse}, {By: fakeMe, Closing: strings.Repeat("b", 64), ClosedBy: ilse}}
+	})
+	if page := s.get(s.week() + "/desk"); !strings.Contains(page, "Ilse Marrow for the one by Ilse Marrow (aaaaaaaa)") || strings.Contains(page, "<dt>Seed</dt>") {
+		t.Error("it is not said why there is no draw")
+	}
+	s.node.edit(s.event, func(w *fakeWeek) {
+		w.event.Draw.Void = ""
 		for i := range w.event.Draw.Commitments {
 			w.event.Draw.Commitments[i] = fakeSecret(s.event, w.event.Draw.Commitments[i].By, true)
 		}

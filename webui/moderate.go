@@ -14,23 +14,23 @@ import (
 // moderatePage is the body of the page on which a moderator decides about one
 // post: plain forms, one for each thing that can be decided.
 type moderatePage struct {
-	Event               qa.Event
-	CSRF, Back          string
-	Mark, Block, Log    string // where the forms go, and the log
-	Post                postView
-	Words               string // the beginning of the post
-	Who                 string
-	Question            bool
-	Hidden              bool
-	Reason              string
-	Pinned, Answered    bool
-	ByAuthor            bool // answered because an author replied
-	Approving, Awaiting bool
-	DuplicateOf         qa.PostID
-	Questions           []choice
-	Blockable, Blocked  bool
-	BlockReason         string
-	Error, BlockError   string
+	Event                             qa.Event
+	CSRF, Back                        string
+	Mark, Block, Log                  string // where the forms go, and the log
+	Post                              postView
+	Words                             string // the beginning of the post
+	Who                               string
+	Question                          bool
+	Hidden                            bool
+	Reason                            string
+	Pinned, Answered                  bool
+	ByAuthor                          bool // answered because an author replied
+	Approving, Awaiting, AfterClosing bool
+	DuplicateOf                       qa.PostID
+	Questions                         []choice
+	Blockable, Blocked                bool
+	BlockReason                       string
+	Error, BlockError                 string
 }
 
 // choice is one entry of a list to choose from.
@@ -85,7 +85,7 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	page.Words = excerpt(p.Text(), 240)
 	page.Hidden, page.Pinned, page.Answered = p.Marks.Hidden != "", p.Marks.Pinned, p.Marks.Answered
 	page.ByAuthor = t.Answered && !p.Marks.Answered
-	page.Approving, page.Awaiting = v.Event.Approve, p.Awaiting
+	page.Approving, page.Awaiting, page.AfterClosing = v.Event.Approve || p.Late, p.Awaiting, p.AfterClosing
 	page.DuplicateOf = p.Marks.DuplicateOf
 	if page.Reason == "" {
 		page.Reason = p.Marks.Hidden
@@ -258,11 +258,11 @@ func (v *weekView) waitingPosts() int {
 		return 0
 	}
 	for k := range v.Threads {
-		if v.Threads[k].Question.Awaiting {
+		if toApprove(&v.Threads[k].Question) {
 			n++
 		}
 		for j := range v.Threads[k].Replies {
-			if v.Threads[k].Replies[j].Awaiting {
+			if toApprove(&v.Threads[k].Replies[j]) {
 				n++
 			}
 		}
@@ -272,5 +272,8 @@ func (v *weekView) waitingPosts() int {
 
 // waits reports whether something in a thread waits for approval.
 func waits(t *qa.Thread) bool {
-	return t.Question.Awaiting || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return p.Awaiting })
+	return toApprove(&t.Question) || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return toApprove(&p) })
 }
+
+// toApprove reports whether a post is published only when a moderator approves it.
+func toApprove(p *qa.PostView) bool { return p.Shown() && (p.Awaiting || p.AfterClosing) }

@@ -51,6 +51,10 @@ func (s *server) blob(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, http.StatusUnsupportedMediaType, "This is no picture", "The event holds something else in its place. It is not shown.")
 		return
 	}
+	if err := cover.CheckShown(b); err != nil {
+		s.problem(w, r, http.StatusUnsupportedMediaType, "This picture is not shown", sentence(err.Error())+" It was not made by a program of ours.")
+		return
+	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
 	_, _ = w.Write(b) // the reader has gone away: nobody to tell

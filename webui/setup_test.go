@@ -2,7 +2,9 @@ package webui
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"image"
 	"image/png"
 	"mime/multipart"
@@ -130,6 +132,13 @@ func TestCover(t *testing.T) {
 	s.node.edit(s.event, func(w *fakeWeek) { w.blobs["html"] = html })
 	if got := s.do(httptest.NewRequest("GET", s.week()+"/blob/html", nil)); got.Code != http.StatusUnsupportedMediaType || bytes.Contains(got.Body.Bytes(), html) {
 		t.Errorf("%d", got.Code)
+	}
+	large := pngOf(t, 1, 1)
+	binary.BigEndian.PutUint32(large[16:], 40_000_000)
+	binary.BigEndian.PutUint32(large[29:], crc32.ChecksumIEEE(large[12:29]))
+	s.node.edit(s.event, func(w *fakeWeek) { w.blobs["large"] = large })
+	if got := s.do(httptest.NewRequest("GET", s.week()+"/blob/large", nil)); got.Code != http.StatusUnsupportedMediaType || !strings.Contains(got.Body.String(), "too large") {
+		t.Errorf("a picture of 40 megapixels an edge: %d", got.Code)
 	}
 	if got := s.do(httptest.NewRequest("GET", s.week()+"/blob/none", nil)); got.Code != http.StatusNotFound {
 		t.Errorf("%d", got.Code)

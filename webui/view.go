@@ -179,7 +179,7 @@ func (v *weekView) anonymous(p *qa.PostView) bool { return p.By != v.me && v.min
 // pinnedFirst puts pinned questions before the others, which keep their order.
 func (v *weekView) pinnedFirst() {
 	slices.SortStableFunc(v.Threads, func(a, b qa.Thread) int {
-		return b2i(pinned(&b)) - b2i(pinned(&a))
+		return cmp.Or(b2i(pinned(&b))-b2i(pinned(&a)), b2i(a.Question.AfterClosing)-b2i(b.Question.AfterClosing))
 	})
 }
 
@@ -361,7 +361,11 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 	}
 	if p.Late {
 		out.Badges = append(out.Badges, "Late")
-		out.Notes = append(out.Notes, "Written while the week was being closed.")
+		note := "Written without knowing that the week was closed."
+		if p.AfterClosing {
+			note += " It is published only when a moderator approves it."
+		}
+		out.Notes = append(out.Notes, note)
 	}
 	if p.ClockWrong() {
 		said := v.cal.moment(p.ClockMillis).Words

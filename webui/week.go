@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"cmp"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -247,7 +248,7 @@ func (v *weekView) choose(show, sort string, p *weekPage) []*qa.Thread {
 		{Name: "Mine", URL: p.Path + "?show=mine", Count: len(mine), Counted: true, Here: show == "mine"},
 		{Name: "Most wanted", URL: p.Path + "?sort=wanted", Here: show == "" && wanted},
 	}
-	if v.may.Moderate && (v.Event.Approve || show == "waiting") {
+	if v.may.Moderate && (v.Event.Approve || len(waiting) > 0 || show == "waiting") {
 		p.Filters = append(p.Filters, filter{Name: "To approve", URL: p.Path + "?show=waiting", Count: v.waitingPosts(), Counted: true, Here: show == "waiting"})
 	}
 	switch {
@@ -258,7 +259,9 @@ func (v *weekView) choose(show, sort string, p *weekPage) []*qa.Thread {
 	case show == "mine":
 		return mine
 	case wanted:
-		slices.SortStableFunc(all, func(a, b *qa.Thread) int { return b.Wants - a.Wants })
+		slices.SortStableFunc(all, func(a, b *qa.Thread) int {
+			return cmp.Or(b2i(a.Question.AfterClosing)-b2i(b.Question.AfterClosing), b.Wants-a.Wants)
+		})
 	}
 	return all
 }

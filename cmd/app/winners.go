@@ -25,6 +25,7 @@ type drawn struct {
 	// Commitments are all of them, those that do not count included.
 	Commitments []qa.Commitment `json:"commitments,omitempty"`
 	Rule        string          `json:"rule"`
+	Passed      []qa.Passed     `json:"passed,omitempty"`
 }
 
 type namedPrize struct {
@@ -42,6 +43,7 @@ func runDraw(w *qa.Week) (drawn, error) {
 	if d := w.Event.Draw; d != nil {
 		out.Commitments, out.Rule = d.Commitments, cmp.Or(d.Rule, qa.DrawAll)
 	}
+	out.Passed = w.PassedOver(result)
 	for _, p := range w.Prizes(result) {
 		out.Prizes = append(out.Prizes, namedPrize{p, entrantName(w, p.Entrant)})
 	}
@@ -103,6 +105,11 @@ From the secrets and the list of candidates follows the order in which copies go
 Nobody could know it before all secrets were open, and anybody can run it again:
 ` + "`verify`" + ` does. Organisers and authors win nothing, and nobody wins twice.
 
+An opening is for one closing, and the draw for the closing that all openings are for:
+closing the event again, or changing the rule afterwards, changes nothing in it. Whoever
+opens last knows the end before, and can keep the draw from being held by not opening;
+` + "`verify`" + ` says who that is.
+
 If a secret is never opened there is no draw, and the authors choose by hand; unless the
 organiser has said, before closing, with ` + "`rule founder-last`" + `, that what the founder's own
 opening does not know of is left out.`,
@@ -155,6 +162,9 @@ func (a *app) printPrizes(w *qa.Week, d *drawn) {
 		}
 		a.printf("%s  %s\n", plain(p.Name), plain(how))
 	}
+	for _, p := range d.Passed {
+		a.printf("%s  passed over: %s\n", plain(entrantName(w, p.Entrant)), plain(p.Why))
+	}
 	if left := int(d.Copies) - len(d.Prizes); left > 0 {
 		a.printf("%s left. %s\n", copies(left), drawSentence(w, d))
 	}
@@ -177,7 +187,9 @@ func drawSentence(w *qa.Week, d *drawn) string {
 		for i, id := range d.Draw.Waiting {
 			names[i] = personName(w, id)
 		}
-		return "The draw waits for " + strings.Join(names, " and ") + ", with `flyleaf winners draw`."
+		return "The draw waits for " + strings.Join(names, " and ") + ", with `flyleaf winners draw`. " + w.LastWords(d.Draw)
+	case qa.DrawVoid:
+		return w.VoidWords()
 	case qa.DrawDone:
 		return "Nobody else was a candidate."
 	}
@@ -220,8 +232,8 @@ event, so there is nothing to keep; ` + "`flyleaf winners draw`" + ` opens it wh
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withWeek(c.Context(), *event, func(ctx context.Context, b backend, w *qa.Week) error {
-				if w.Event.Closed {
-					return codedf(exitRefused, "the event is closed, so who takes part in its draw is fixed; nothing was changed")
+				if w.DrawFixed() {
+					return codedf(exitRefused, "the event was closed, so who takes part in its draw is fixed; nothing was changed")
 				}
 				if err := b.CommitDraw(ctx, w.Event.ID); err != nil {
 					return a.explain(err)
@@ -252,10 +264,11 @@ func (a *app) drawCmd(event *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if !w.Event.Closed {
-					return codedf(exitRefused, "the event is not closed: until then neither who takes part nor the candidates are fixed, so no secret may be opened. Nothing was changed; `flyleaf close` closes it")
+				err = w.MayOpen(me)
+				if errors.Is(err, qa.ErrDrawNotFixed) {
+					return codedf(exitRefused, "%w, so no secret may be opened. Nothing was changed; `flyleaf close` closes the event", err)
 				}
-				mine := w.Event.Draw != nil && slices.ContainsFunc(w.Event.Draw.Commitments, func(c qa.Commitment) bool { return c.By == me && c.Secret == "" })
+				mine := err == nil
 				if mine {
 					if err := b.RevealDraw(ctx, w.Event.ID); err != nil {
 						return a.explain(err)
@@ -309,11 +322,20 @@ func (a *app) verifyDrawCmd(event *string) *cobra.Command {
 // printDraw prints a draw so that somebody with another program can follow it.
 func (a *app) printDraw(w *qa.Week, d *drawn) {
 	a.printf("event       %s\nrule        %s\n", w.Event.ID, d.Rule)
+	if e := w.Event.Draw; e != nil && e.Closing != "" {
+		a.printf("closing     %s\n", e.Closing)
+		for _, o := range e.Openings {
+			a.printf("opening     %s  for %s  %s\n", o.By, o.Closing, plain(personName(w, o.By)))
+		}
+	}
 	for _, c := range d.Commitments {
 		state := "opened, and it fits"
 		switch {
+		case c.TooEarly:
+			state = "left out: opened before the event was closed"
 		case slices.Contains(d.Draw.LeftOut, c.By):
-			state = "left out"
+			state = "left out: the founder opened without knowing it"
+		case d.Draw.State == qa.DrawVoid && c.Opened():
 		case slices.Contains(d.Draw.Waiting, c.By):
 			state = "not opened, or it does not fit"
 		}
@@ -332,6 +354,9 @@ func (a *app) printDraw(w *qa.Week, d *drawn) {
 	for i, e := range d.Draw.Order {
 		a.printf("place %-4d  %s  %s\n", i+1, e.By, plain(entrantName(w, e)))
 	}
+	if words := w.LastWords(d.Draw); words != "" {
+		a.printf("%s\n", plain(words))
+	}
 	a.printPrizes(w, d)
 }
 
@@ -348,8 +373,8 @@ founder-last  secrets that the founder's own opening does not know of are left o
 				return codedf(exitUsage, "the rule is all or founder-last, not %q", args[0])
 			}
 			return a.withWeek(c.Context(), *event, func(ctx context.Context, b backend, w *qa.Week) error {
-				if w.Event.Closed {
-					return codedf(exitRefused, "the event is closed, so its draw's rule is fixed; nothing was changed")
+				if w.DrawFixed() {
+					return codedf(exitRefused, "the event was closed, so its draw's rule is fixed; nothing was changed")
 				}
 				if _, err := b.Do(ctx, w.Event.ID, qa.Act{Kind: qa.ActDraw, AtMillis: nowMillis(), Mark: "rule", Text: args[0]}); err != nil {
 					return a.explain(err)
@@ -440,13 +465,24 @@ func (l *local) CommitDraw(ctx context.Context, event qa.EventID) error {
 	return err
 }
 
-// RevealDraw writes the secret itself.
+// RevealDraw writes the secret itself, for the closing that the draw is for.
 func (l *local) RevealDraw(ctx context.Context, event qa.EventID) error {
+	w, err := l.node.Week(ctx, event)
+	if err != nil {
+		return err
+	}
+	if err := w.MayOpen(l.node.Identity()); err != nil {
+		return coded(exitRefused, fmt.Errorf("%w. Nothing was changed", err))
+	}
 	secret, err := trust.DrawSecret(l.key, event)
 	if err != nil {
 		return err
 	}
-	_, err = l.Do(ctx, event, qa.Act{Kind: qa.ActDraw, AtMillis: nowMillis(), Mark: "reveal", Bytes: secret})
+	opening, err := qa.OpenDraw(secret, w.Event.Draw.Closing)
+	if err != nil {
+		return err
+	}
+	_, err = l.Do(ctx, event, qa.Act{Kind: qa.ActDraw, AtMillis: nowMillis(), Mark: "reveal", Bytes: opening})
 	return err
 }
 

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"flyleaf/relay"
+	"flyleaf/trust"
 )
 
 const usage = `Syncserver passes Flyleaf events between devices, and keeps them.
@@ -86,11 +87,19 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 	fs.BoolFunc("open", "serve any Automerge document, with looser limits (SYNCSERVER_OPEN)", func(s string) error { open = s; return nil })
 	fs.BoolFunc("api", "answer GET /api/v1/events/EVENT/changes with the log of open events, to anybody\nwho knows the ID (SYNCSERVER_API)", func(s string) error { programs = s; return nil })
 	fs.Func("quota", "`NAME=NUMBER`: a quota other than its default; off for none. May be repeated\n(SYNCSERVER_QUOTAS, separated by commas); the names stand below", m.Quotas.Set)
+	fs.Func("address", "the ws:// or wss:// `URL` by which devices reach the relay; needed for events by\ninvitation when that is a name, or a proxy's. May be repeated (SYNCSERVER_ADDRESSES,\nseparated by commas)", func(s string) error { return m.address(s) })
 	fs.BoolFunc("behind-proxy", "all connections come through a proxy that says in X-Forwarded-For from where;\nwithout it, quotas of an address do not hold for what comes from this machine\n(SYNCSERVER_BEHIND_PROXY)", func(s string) error { proxy = s; return nil })
 	fs.StringVar(&level, "log-level", or("SYNCSERVER_LOG_LEVEL", "info"), "debug, info, warn or error, to standard error (SYNCSERVER_LOG_LEVEL)")
 	open = or("SYNCSERVER_OPEN", "false")
 	programs = or("SYNCSERVER_API", "false")
 	proxy = or("SYNCSERVER_BEHIND_PROXY", "false")
+	if urls := env("SYNCSERVER_ADDRESSES"); urls != "" {
+		for url := range strings.SplitSeq(urls, ",") {
+			if err := m.address(strings.TrimSpace(url)); err != nil {
+				return nil, fmt.Errorf("SYNCSERVER_ADDRESSES: %w", err)
+			}
+		}
+	}
 	if settings := env("SYNCSERVER_QUOTAS"); settings != "" {
 		for setting := range strings.SplitSeq(settings, ",") {
 			if err := m.Quotas.Set(strings.TrimSpace(setting)); err != nil {
@@ -130,6 +139,17 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 	}
 	m.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: l}))
 	return m, nil
+}
+
+// address takes a URL by which devices reach the relay.
+func (m *Main) address(url string) error {
+	if _, err := trust.RelayAddress(url); err != nil {
+		return err
+	}
+	if m.Addresses = append(m.Addresses, url); len(m.Addresses) > relay.MaxOwnAddresses {
+		return fmt.Errorf("%d addresses; at most %d are known", len(m.Addresses), relay.MaxOwnAddresses)
+	}
+	return nil
 }
 
 func yes(name, s string) (bool, error) {

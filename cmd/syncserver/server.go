@@ -40,9 +40,11 @@ type Main struct {
 	Quotas relay.Quotas
 	// BehindProxy: X-Forwarded-For says where connections come from.
 	BehindProxy bool
-	API         bool // answer other programs with the logs of open events
-	Log         *slog.Logger
-	Stdout      io.Writer // gets the one line that says where the relay listens
+	// Addresses are the URLs by which devices reach the relay.
+	Addresses []string
+	API       bool // answer other programs with the logs of open events
+	Log       *slog.Logger
+	Stdout    io.Writer // gets the one line that says where the relay listens
 }
 
 // Run serves until ctx ends, then stops gracefully and returns nil. The error of
@@ -72,7 +74,7 @@ func (m *Main) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 
 	watchers := &journal.Watchers{}
-	r, err := relay.New(relay.Config{Store: store, Open: m.Open, Quotas: m.Quotas, BehindProxy: m.BehindProxy, Log: m.Log, Committed: watchers.Grown})
+	r, err := relay.New(relay.Config{Store: store, Open: m.Open, Quotas: m.Quotas, BehindProxy: m.BehindProxy, Addresses: m.Addresses, Log: m.Log, Committed: watchers.Grown})
 	if err != nil {
 		return err
 	}

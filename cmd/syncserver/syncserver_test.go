@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -317,10 +318,13 @@ func TestFlags(t *testing.T) {
 	if m.Listen != "x:2" || m.Open {
 		t.Errorf("flags do not go before the environment: %+v", m)
 	}
-	env = map[string]string{"SYNCSERVER_QUOTAS": "person-rate=5, event-bytes=1G", "SYNCSERVER_BEHIND_PROXY": "yes"}
-	m, err = parse([]string{"--quota", "person-rate=7", "--quota", "newcomers-burst=off"}, func(k string) string { return env[k] }, &out, &errs)
+	env = map[string]string{"SYNCSERVER_QUOTAS": "person-rate=5, event-bytes=1G", "SYNCSERVER_BEHIND_PROXY": "yes", "SYNCSERVER_ADDRESSES": "wss://relay.example, ws://other.example:3030"}
+	m, err = parse([]string{"--quota", "person-rate=7", "--quota", "newcomers-burst=off", "--address", "ws://third.example"}, func(k string) string { return env[k] }, &out, &errs)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if want := []string{"wss://relay.example", "ws://other.example:3030", "ws://third.example"}; !slices.Equal(m.Addresses, want) {
+		t.Errorf("addresses %q", m.Addresses)
 	}
 	if q := m.Quotas; q.PersonRate != 7 || q.EventBytes != 1<<30 || q.NewcomersBurst != -1 || !m.BehindProxy {
 		t.Errorf("%+v", m)
@@ -329,7 +333,7 @@ func TestFlags(t *testing.T) {
 		t.Error("a quota of no name was taken")
 	}
 	none := func(string) string { return "" }
-	for _, args := range [][]string{{"--nonsense"}, {"--quota", "person-rate=none"}, {"--behind-proxy=maybe"}, {"word"}, {"--log-level", "loud"}, {"--open=maybe"}} {
+	for _, args := range [][]string{{"--nonsense"}, {"--quota", "person-rate=none"}, {"--behind-proxy=maybe"}, {"word"}, {"--log-level", "loud"}, {"--address", "relay.example"}, {"--open=maybe"}} {
 		errs.Reset()
 		if code := run(context.Background(), args, none, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "--help") {
 			t.Errorf("%v: code %d, %q", args, code, errs.String())
@@ -339,7 +343,7 @@ func TestFlags(t *testing.T) {
 	if code := run(context.Background(), []string{"--help"}, none, &out, &errs); code != 0 {
 		t.Errorf("--help is %d", code)
 	}
-	for _, want := range []string{"-listen", "-data", "-open", "-log-level", "wss://", "SYNCSERVER_DATA", "-behind-proxy", "newcomers-burst", "3000"} {
+	for _, want := range []string{"-listen", "-data", "-open", "-log-level", "wss://", "SYNCSERVER_DATA", "-behind-proxy", "-address", "newcomers-burst", "3000"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("--help does not speak of %s", want)
 		}

@@ -385,11 +385,19 @@ func (a *Authority) EverInvited(p Person, past *graph.Past) bool {
 }
 
 // ClosedAt reports whether the event is closed for whoever knows a past.
-func (a *Authority) ClosedAt(past *graph.Past) bool {
+func (a *Authority) ClosedAt(past *graph.Past) bool { return a.closed(view{past: past}) }
+
+// Closed reports whether the event is closed, by all that is known.
+func (a *Authority) Closed() bool { return a.closed(view{}) }
+
+// Closings returns how many operations have closed the event or opened it again,
+// whether they count or not.
+func (a *Authority) Closings() int { return len(a.closings) }
+
+func (a *Authority) closed(v view) bool {
 	if len(a.closings) == 0 {
 		return false
 	}
-	v := view{past: past}
 	x := a.current(a.closings, 0, v, func(x *act) Rank { return min(a.rankOf(x.change, Organiser, v), ByOther) })
 	return x != nil && x.on
 }

@@ -334,7 +334,7 @@ func (a *Authority) changeOf(c *wire.Change, place int32) int32 {
 	if n := len(a.changes); n > 0 && a.changes[n-1].place == place {
 		return int32(n - 1)
 	}
-	n := change{hash: c.Hash, place: place, millis: c.TimeMillis, writer: PersonOf(c.Actor), actor: wire.ActorID(strings.Clone(string(c.Actor)))}
+	n := change{hash: c.Hash, place: place, millis: qa.ClampMillis(c.TimeMillis), writer: PersonOf(c.Actor), actor: wire.ActorID(strings.Clone(string(c.Actor)))}
 	past := a.graph.Past(c.Deps)
 	for i := range a.changes {
 		if past.Has(int(a.changes[i].place)) {

@@ -23,7 +23,7 @@ func (f *Fold) weeks() []qa.ListedWeek {
 		}
 		w := qa.ListedWeek{
 			ID: qa.EventID(id), Title: title, Authors: get("authors").str(),
-			StartsAtMillis: get("startsAt").int(), EndsAtMillis: get("endsAt").int(),
+			StartsAtMillis: get("startsAt").millis(), EndsAtMillis: get("endsAt").millis(),
 		}
 		// An address that is none is as good as none given.
 		if relay := get("relay").str(); qa.CheckRelay(relay) == nil {

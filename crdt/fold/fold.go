@@ -134,6 +134,9 @@ type Fold struct {
 	roots        int // changes without deps; a valid event has one
 	edits        int // changes, beside the first, to what the event says of itself
 	touched      touched
+	pasts        map[uint32]graph.Past // of closings, and of openings that name none
+	drawn        *drawing              // worked out when asked; see drawing
+	drawnFor     uint32                // the closing it was for when Touched was last asked: its change + 1, 0 for none
 }
 
 // New returns an empty fold of an event. g is the event's graph; a change is given
@@ -148,6 +151,7 @@ func New(event qa.EventID, g *graph.Graph, a *authority.Authority) *Fold {
 		objects:   map[opID]*object{},
 		names:     map[string]string{},
 		ended:     map[place][]entry{},
+		pasts:     map[uint32]graph.Past{},
 
 		unsuperseded: map[*object][]int32{},
 		root:         object{slot: slotRoot},
@@ -185,7 +189,7 @@ func (f *Fold) ApplyReceived(c *wire.Change, receivedMillis int64) error {
 	f.authority.Add(c)
 	f.seqs[actor] = c.Seq
 	change := uint32(len(f.changes))
-	f.changes = append(f.changes, changeInfo{hash: c.Hash, millis: c.TimeMillis, received: receivedMillis})
+	f.changes = append(f.changes, changeInfo{hash: c.Hash, millis: qa.ClampMillis(c.TimeMillis), received: receivedMillis})
 	place, _ := f.graph.Place(c.Hash)
 	for len(f.at) <= place {
 		f.at = append(f.at, 0)
@@ -440,12 +444,13 @@ func (e *entry) str() string {
 
 func (e *entry) isTrue() bool { return e != nil && !e.made && e.kind == wire.True }
 
-func (e *entry) int() int64 {
+// millis returns a time, in ms since 1970, within the years that are shown.
+func (e *entry) millis() int64 {
 	if e == nil || e.made {
 		return 0
 	}
 	n, _ := e.value().Int()
-	return n
+	return qa.ClampMillis(n)
 }
 
 func (e *entry) uint() uint64 {

@@ -43,6 +43,9 @@ func (t *touched) reset() {
 
 // Touched returns what was touched since the last call, and forgets it.
 func (f *Fold) Touched() Touched {
+	if f.touched.event {
+		f.touchDraw()
+	}
 	t := Touched{Event: f.touched.event}
 	for _, id := range slices.Sorted(maps.Keys(f.touched.posts)) {
 		t.Posts = append(t.Posts, qa.PostID(id))

@@ -32,11 +32,11 @@ func (f *Fold) Event() qa.Event {
 		e.Description = get("about").str()
 	}
 	e.Source = get("source").str()
-	e.StartsAtMillis = get("startsAt").int()
-	e.EndsAtMillis = get("endsAt").int()
-	e.AnswersFromMillis = get("answersFrom").int()
-	e.AnswersUntilMillis = get("answersUntil").int()
-	e.WinnersAtMillis = get("winnersAt").int()
+	e.StartsAtMillis = get("startsAt").millis()
+	e.EndsAtMillis = get("endsAt").millis()
+	e.AnswersFromMillis = get("answersFrom").millis()
+	e.AnswersUntilMillis = get("answersUntil").millis()
+	e.WinnersAtMillis = get("winnersAt").millis()
 	e.Prizes = get("prizes").uint()
 	e.Closed = get("closed").isTrue()
 	e.Approve = get("approve").isTrue()
@@ -181,7 +181,7 @@ func (f *Fold) post(key string, o *object) qa.Post {
 		ID:         qa.PostID(key),
 		Parent:     qa.PostID(winner(o, "parent").str()),
 		By:         f.who[o.id.actor],
-		AtMillis:   winner(o, "at").int(),
+		AtMillis:   winner(o, "at").millis(),
 		Op:         f.opID(o.id),
 		OnBehalfOf: winner(o, "onBehalfOf").str(),
 		Source:     winner(o, "source").str(),

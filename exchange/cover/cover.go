@@ -2,7 +2,7 @@
 // event: a JPEG of at most qa.MaxBlob bytes.
 //
 // It guarantees that a picture is looked at before it is decoded, so that a small
-// file cannot claim more memory than MaxPixels take, and that the result is a plain
+// file cannot claim more memory than MaxMemory, and that the result is a plain
 // JPEG: nothing of what the file said besides its pixels (places, cameras, names)
 // is in it.
 package cover
@@ -25,16 +25,16 @@ import (
 
 // Bounds of what is taken, and of what comes out.
 const (
-	MaxInput  = 16 << 20   // bytes of a file
-	MaxPixels = 40_000_000 // of a picture at up to four bytes a pixel; half of that where a colour has 16 bits
-	MaxEdge   = 900        // pixels of the longer edge of the result
-	minEdge   = 64         // below which nothing is tried any more
+	MaxInput = 16 << 20 // bytes of a file
+	MaxEdge  = 900      // pixels of the longer edge of the result
+	minEdge  = 64       // below which nothing is tried any more
 )
 
 var (
 	// ErrFormat is returned for what is no JPEG, PNG, GIF or WebP, or a damaged one.
 	ErrFormat = errors.New("this is no picture that can be read (JPEG, PNG, GIF or WebP)")
-	// ErrTooLarge is returned for more than MaxInput bytes or MaxPixels pixels.
+	// ErrTooLarge is returned for more than MaxInput bytes, and for a picture beyond
+	// MaxSide or MaxMemory.
 	ErrTooLarge = errors.New("this picture is too large")
 	// ErrStubborn is returned for a picture that cannot be made small enough.
 	ErrStubborn = errors.New("this picture cannot be made small enough")
@@ -47,26 +47,12 @@ func Shrink(b []byte) ([]byte, error) {
 	if len(b) > MaxInput {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxInput)
 	}
-	c, _, err := image.DecodeConfig(bytes.NewReader(b))
+	src, err := Decode(b, MaxSide, MaxMemory)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrFormat, err)
+		return nil, err
 	}
-	if c.Width <= 0 || c.Height <= 0 {
-		return nil, fmt.Errorf("%w: it has no pixels", ErrFormat)
-	}
-	most := MaxPixels
-	switch c.ColorModel {
-	case color.RGBA64Model, color.NRGBA64Model, color.Gray16Model, color.Alpha16Model:
-		most /= 2
-	}
-	if c.Width > most/c.Height {
-		return nil, fmt.Errorf("%w: %d by %d pixels, at most %d in all", ErrTooLarge, c.Width, c.Height, most)
-	}
-	src, _, err := image.Decode(bytes.NewReader(b))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrFormat, err)
-	}
-	for edge := min(MaxEdge, max(c.Width, c.Height)); edge >= min(minEdge, max(c.Width, c.Height)); edge = edge * 4 / 5 {
+	longer := max(src.Bounds().Dx(), src.Bounds().Dy())
+	for edge := min(MaxEdge, longer); edge >= min(minEdge, longer); edge = edge * 4 / 5 {
 		small := scale(src, edge)
 		for _, quality := range []int{88, 78, 66, 54} {
 			var out bytes.Buffer
@@ -95,6 +81,6 @@ func scale(src image.Image, edge int) image.Image {
 	}
 	dst := image.NewRGBA(image.Rect(0, 0, w, h))
 	draw.Draw(dst, dst.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
-	draw.CatmullRom.Scale(dst, dst.Bounds(), src, b, draw.Over, nil)
+	Scale(dst, dst.Bounds(), src, draw.Over)
 	return dst
 }

@@ -97,7 +97,7 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 	w := Week{Title: week.Event.Title, Authors: week.Event.Authors}
 	// news reports whether a post is to be told, and notes that it now is, or is old.
 	news := func(p *qa.PostView) bool {
-		if !p.Shown() || p.Awaiting {
+		if !week.Event.Published(&p.Post) {
 			return false // it may be shown later, and is told then
 		}
 		d.Told[id] = append(d.Told[id], string(p.ID))

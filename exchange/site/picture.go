@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"image"
 	"image/color"
-	_ "image/gif" // covers may be in these formats
-	_ "image/jpeg"
 	"image/png"
 	"strings"
 	"sync"
@@ -19,7 +17,8 @@ import (
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/math/fixed"
-	_ "golang.org/x/image/webp" // covers may be in this format
+
+	"flyleaf/exchange/cover"
 )
 
 // The picture by which a link to a week is shown elsewhere: 1200 by 630, the size that
@@ -28,7 +27,6 @@ const (
 	pictureWidth, pictureHeight = 1200, 630
 	// pictureVersion changes when the drawing does, so that all are drawn anew.
 	pictureVersion = "1"
-	maxCoverSide   = 4096 // pixels; of a cover that is larger nothing is drawn
 )
 
 // picture is what a picture says.
@@ -111,16 +109,15 @@ func (p *picture) draw() []byte {
 func (p *picture) drawBook(img *image.RGBA, box image.Rectangle) {
 	shadow := box.Add(image.Pt(9, 11))
 	fill(img, shadow, rule)
-	if c, _, err := image.DecodeConfig(bytes.NewReader(p.cover)); err == nil && c.Width <= maxCoverSide && c.Height <= maxCoverSide && c.Width > 0 && c.Height > 0 {
-		if cover, _, err := image.Decode(bytes.NewReader(p.cover)); err == nil {
-			h := min(box.Dy(), box.Dx()*c.Height/c.Width)
-			w := max(1, h*c.Width/c.Height)
-			fill(img, shadow, paper)
-			at := image.Rect(box.Max.X-w, box.Min.Y+(box.Dy()-h)/2, box.Max.X, box.Min.Y+(box.Dy()-h)/2+h)
-			fill(img, at.Add(image.Pt(9, 11)), rule)
-			draw.CatmullRom.Scale(img, at, cover, cover.Bounds(), draw.Over, nil)
-			return
-		}
+	if src, err := cover.Decode(p.cover, cover.MaxShownSide, cover.MaxShownMemory); err == nil {
+		c := src.Bounds()
+		h := max(1, min(box.Dy(), box.Dx()*c.Dy()/c.Dx()))
+		w := min(box.Dx(), max(1, h*c.Dx()/c.Dy()))
+		fill(img, shadow, paper)
+		at := image.Rect(box.Max.X-w, box.Min.Y+(box.Dy()-h)/2, box.Max.X, box.Min.Y+(box.Dy()-h)/2+h)
+		fill(img, at.Add(image.Pt(9, 11)), rule)
+		cover.Scale(img, at, src, draw.Over)
+		return
 	}
 	c := cloths[max(0, p.Cloth-1)%len(cloths)]
 	fill(img, box, c)

@@ -47,6 +47,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"flyleaf/exchange"
+	"flyleaf/exchange/cover"
 	"flyleaf/exchange/feed"
 	"flyleaf/exchange/ics"
 	"flyleaf/qa"
@@ -255,7 +256,7 @@ func (b *builder) pictures() {
 	}
 	var todo []*drawing
 	for _, w := range b.weeks {
-		if ext := kinds[http.DetectContentType(w.Cover)]; ext != "" {
+		if ext := kinds[http.DetectContentType(w.Cover)]; ext != "" && cover.CheckShown(w.Cover) == nil {
 			sum := sha256.Sum256(w.Cover)
 			w.cover = "covers/" + hex.EncodeToString(sum[:8]) + ext
 			b.files[w.cover] = w.Cover

@@ -63,7 +63,7 @@ func sample() qa.Week {
 	none := said(8, dag, "", at(2, 11, 0), "</script><img src=x onerror=alert(1)> What of <b>the eraser</b>?")
 	none.X = map[string]string{exchange.XReactions: `[{"emoji":"👏","count":18,"by":["Kim"]}]`}
 	late := said(9, maren, "", monday.AddDate(0, 0, 6).UnixMilli(), "Too late? See https://example.org/a/very/long/address/that/does/not/end/anywhere/soon/and/goes/on/and/on.html")
-	late.Late = true
+	late.Late, late.Marks.Approved = true, true
 	people := []qa.Person{
 		{ID: robin, Name: "Robin Vale"},
 		{ID: ilse, Name: "Ilse Marrow"},

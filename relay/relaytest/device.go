@@ -151,6 +151,7 @@ func (d *Device) add(c *wire.Change, b, signature []byte) error {
 type conn struct {
 	ws    *websocket.Conn
 	relay string // its peer ID
+	url   string // as it was dialled
 	state *amsync.Peer
 	asked bool
 	// answers is how many challenges were answered on it.
@@ -214,7 +215,7 @@ func (d *Device) Connect(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	c := &conn{ws: ws, relay: relay, state: amsync.NewPeer(), ended: make(chan struct{}), told: map[wire.Hash]bool{}}
+	c := &conn{ws: ws, relay: relay, url: url, state: amsync.NewPeer(), ended: make(chan struct{}), told: map[wire.Hash]bool{}}
 	d.mu.Lock()
 	d.conn = c
 	err = d.speak(c)
@@ -525,7 +526,14 @@ func (d *Device) answer(c *conn, m *repo.Message) error {
 	k := keys[c.answers]
 	c.answers++
 	d.access++
-	sig, err := trust.SignAccess(k, d.Event, m.Challenge)
+	if m.Version != trust.AccessVersion {
+		return fmt.Errorf("relaytest: the challenge is of version %d", m.Version)
+	}
+	address, err := trust.RelayAddress(c.url)
+	if err != nil {
+		return err
+	}
+	sig, err := trust.SignAccess(k, trust.Access{Event: d.Event, Challenge: m.Challenge, Address: address, Device: d.Name, Relay: c.relay})
 	if err != nil {
 		return err
 	}
@@ -533,7 +541,7 @@ func (d *Device) answer(c *conn, m *repo.Message) error {
 	if err != nil {
 		return err
 	}
-	err = c.send(&repo.Message{Type: repo.TypeAccess, SenderID: d.Name, TargetID: c.relay, DocumentID: string(d.Event), Identity: public, Signature: sig})
+	err = c.send(&repo.Message{Type: repo.TypeAccess, SenderID: d.Name, TargetID: c.relay, DocumentID: string(d.Event), Identity: public, Signature: sig, Version: trust.AccessVersion})
 	if err != nil {
 		return err
 	}

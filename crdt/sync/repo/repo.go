@@ -40,6 +40,10 @@ const (
 	// it has a challenge, one for each connection; the client answers with an
 	// identity and its signature, and then sends its request or sync again.
 	TypeAccess = "flyleaf-access"
+
+	// AccessAddress is the message of a challenge that is repeated because the answer
+	// named another relay's address.
+	AccessAddress = "address"
 )
 
 // Bounds of what Decode takes.
@@ -117,13 +121,14 @@ type Message struct {
 	Count     uint64 // ephemeral: from 1, rising within a session; at most MaxCount
 	SessionID string // ephemeral
 
-	Message string    // error
+	Message string    // error; flyleaf-access of the server: AccessAddress or empty
 	Refused []Refused // flyleaf-refused
 	Proof   *Proof    // flyleaf-proof
 
 	Challenge []byte // flyleaf-access of the server: ChallengeLen bytes
 	Identity  []byte // flyleaf-access of the client: IdentityLen bytes, a public key
 	Signature []byte // flyleaf-access of the client: SignatureLen bytes
+	Version   uint64 // flyleaf-access: of the statement that is asked for, and signed; absent in version 1
 }
 
 // frame is the CBOR map of a message:
@@ -135,7 +140,7 @@ type Message struct {
 //	  "count": uint, "sessionId": text, "message": text,
 //	  "refused": [{"hash": bytes, "code": text, "reason": text, "deferred": bool}],
 //	  "proof": {"a": bytes, "sigA": bytes, "b": bytes, "sigB": bytes},
-//	  "challenge": bytes, "identity": bytes, "signature": bytes }
+//	  "challenge": bytes, "identity": bytes, "signature": bytes, "version": uint }
 //
 // Which keys are there depends on the type.
 type frame struct {
@@ -156,6 +161,7 @@ type frame struct {
 	Challenge                 []byte        `cbor:"challenge,omitempty"`
 	Identity                  []byte        `cbor:"identity,omitempty"`
 	Signature                 []byte        `cbor:"signature,omitempty"`
+	Version                   uint64        `cbor:"version,omitempty"`
 }
 
 var (
@@ -191,7 +197,7 @@ func EncodeWithin(m *Message, maxFrame int) ([]byte, error) {
 		Data: m.Data, Signatures: m.Signatures,
 		SupportedProtocolVersions: m.SupportedProtocolVersions, SelectedProtocolVersion: m.SelectedProtocolVersion,
 		SessionID: m.SessionID, Message: m.Message, Refused: m.Refused, Proof: m.Proof,
-		Challenge: m.Challenge, Identity: m.Identity, Signature: m.Signature,
+		Challenge: m.Challenge, Identity: m.Identity, Signature: m.Signature, Version: m.Version,
 	}
 	// Stock clients read peerMetadata's keys without asking whether it is there.
 	if m.Type == TypeJoin || m.Type == TypePeer {
@@ -237,7 +243,7 @@ func DecodeWithin(b []byte, maxFrame int) (*Message, error) {
 		Data: f.Data, Signatures: f.Signatures,
 		SupportedProtocolVersions: f.SupportedProtocolVersions, SelectedProtocolVersion: f.SelectedProtocolVersion,
 		SessionID: f.SessionID, Message: f.Message, Refused: f.Refused, Proof: f.Proof,
-		Challenge: f.Challenge, Identity: f.Identity, Signature: f.Signature,
+		Challenge: f.Challenge, Identity: f.Identity, Signature: f.Signature, Version: f.Version,
 	}
 	if f.PeerMetadata != nil {
 		m.PeerMetadata = *f.PeerMetadata

@@ -71,10 +71,10 @@ var ours = []Message{
 	{Type: TypeProof, SenderID: "r", TargetID: "a", DocumentID: "d", Proof: &Proof{
 		A: []byte{1}, SigA: bytes.Repeat([]byte{2}, SignatureLen), B: bytes.Repeat([]byte{3}, MaxProofSide), SigB: bytes.Repeat([]byte{4}, SignatureLen),
 	}},
-	{Type: TypeAccess, SenderID: "r", TargetID: "a", DocumentID: "d", Challenge: bytes.Repeat([]byte{5}, ChallengeLen)},
+	{Type: TypeAccess, SenderID: "r", TargetID: "a", DocumentID: "d", Challenge: bytes.Repeat([]byte{5}, ChallengeLen), Version: 2},
 	{
 		Type: TypeAccess, SenderID: "a", TargetID: "r", DocumentID: "d",
-		Identity: bytes.Repeat([]byte{6}, IdentityLen), Signature: bytes.Repeat([]byte{7}, SignatureLen),
+		Identity: bytes.Repeat([]byte{6}, IdentityLen), Signature: bytes.Repeat([]byte{7}, SignatureLen), Version: 2,
 	},
 }
 
@@ -157,7 +157,7 @@ func TestDecodeRefuses(t *testing.T) {
 		f := frame{
 			Type: m.Type, SenderID: m.SenderID, DocumentID: m.DocumentID, Data: m.Data, Signatures: m.Signatures,
 			Message: m.Message, SupportedProtocolVersions: m.SupportedProtocolVersions, Refused: m.Refused,
-			Proof: m.Proof, Challenge: m.Challenge, Identity: m.Identity, Signature: m.Signature,
+			Proof: m.Proof, Challenge: m.Challenge, Identity: m.Identity, Signature: m.Signature, Version: m.Version,
 		}
 		b, err := encMode.Marshal(&f)
 		if err != nil {
