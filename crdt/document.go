@@ -9,9 +9,6 @@ import (
 	"flyleaf/qa"
 )
 
-// gateVersion is the version of the rules that this package writes.
-const gateVersion = 1
-
 // actorBytes is the length of an actor: identity 32 ‖ random 8.
 const actorBytes = 40
 
@@ -60,7 +57,7 @@ func Found(actor wire.ActorID, act qa.Act) (*Document, Made, error) {
 		return nil, Made{}, err
 	}
 	d := newDocument(eng, actor)
-	d.club, d.gate = act.Event.Kind == "club", gateVersion
+	d.club, d.gate = act.Event.Kind == "club", qa.RulesVersion
 	made, err := d.carryOut(p, act.AtMillis, 1)
 	if err != nil {
 		d.Close()
@@ -199,7 +196,7 @@ func (d *Document) Do(act qa.Act) (Made, error) {
 	if err := d.usable(); err != nil {
 		return Made{}, err
 	}
-	if d.gate != gateVersion {
+	if d.gate > qa.RulesVersion {
 		return Made{}, ErrNewerGate
 	}
 	if err := act.Validate(); err != nil {

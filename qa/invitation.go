@@ -116,7 +116,7 @@ func parseSecret(s string) ([]byte, error) {
 // CheckRelay checks that s is a relay's address: a ws:// or wss:// URL with a
 // host and without user, query or fragment, at most MaxShort bytes.
 func CheckRelay(s string) error {
-	if err := checkText("relay", s, MaxShort); err != nil {
+	if err := checkLine("relay", s, MaxShort); err != nil {
 		return err
 	}
 	u, err := url.Parse(s)

@@ -49,7 +49,7 @@ func TestCases(t *testing.T) {
 		trust.CodeMalformed, trust.CodeTooLarge, trust.CodeSchema, trust.CodeSignature, trust.CodeGenesis, trust.CodeSequence,
 		trust.CodeDuplicateSeq, trust.CodeObject, trust.CodePreds, trust.CodeKey, trust.CodeValue, trust.CodeLimit,
 		trust.CodeOnce, trust.CodePost, trust.CodePostID, trust.CodeRevisionID, trust.CodeParent, trust.CodeRole, trust.CodeOwner,
-		trust.CodeClosed, trust.CodeClaim, trust.CodeBlob,
+		trust.CodeClosed, trust.CodeClaim, trust.CodeBlob, trust.CodeText,
 	} {
 		if codes[code] == 0 {
 			t.Errorf("no case is refused as %s", code)

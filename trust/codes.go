@@ -27,6 +27,7 @@ const (
 	CodePreds        Code = "preds"              // does not replace exactly what stands at the key in its past
 	CodeKey          Code = "key"                // the schema has no such key there
 	CodeValue        Code = "value"              // the value has another type or form than the key wants
+	CodeText         Code = "text"               // holds characters that no text may hold, or nothing that can be seen
 	CodeLimit        Code = "limit"              // too long, or too many
 	CodeOnce         Code = "once"               // sets again, or later, what is set once
 	CodePost         Code = "post"               // a post that is not made whole
