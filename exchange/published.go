@@ -97,7 +97,13 @@ func Carried(x map[string]string) []CarriedReaction {
 	if s := x[XReactions]; s == "" || json.Unmarshal([]byte(s), &out) != nil || len(out) > maxCarried {
 		return nil
 	}
-	for _, r := range out {
+	for i := range out {
+		r := &out[i]
+		r.Emoji = qa.CleanLine(r.Emoji)
+		for k := range r.By {
+			r.By[k] = qa.CleanLine(r.By[k])
+		}
+		r.By = slices.DeleteFunc(r.By, func(name string) bool { return name == "" })
 		if r.Emoji == "" || len(r.Emoji) > qa.MaxEmoji || r.Count < 1 {
 			return nil
 		}
@@ -201,7 +207,7 @@ func publishedName(week *qa.Week, p *qa.PostView) string {
 		return ""
 	}
 	if p.OnBehalfOf != "" {
-		return p.OnBehalfOf
+		return p.Name
 	}
 	switch week.People[p.By].PublishAs {
 	case "none":

@@ -9,6 +9,9 @@ type Imported struct {
 	Posts  []ImportedPost // in reading order, a reply after its parent
 	// Skipped is what was read and not taken, with the reason.
 	Skipped []Skipped
+	// Cleaned counts the texts out of which characters were taken that cannot stand in
+	// a text: control characters, what turns the direction of a line, and the like.
+	Cleaned int `json:"Cleaned,omitempty"`
 	// Guesses counts what the format does not say and the reader decided.
 	Guesses int
 }

@@ -200,7 +200,7 @@ func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 
 func (w *Week) name(p *Post) string {
 	if p.OnBehalfOf != "" {
-		return p.OnBehalfOf
+		return CleanMention(p.OnBehalfOf)
 	}
 	if n := w.People[p.By].Name; n != "" {
 		return n

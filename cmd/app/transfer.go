@@ -26,6 +26,7 @@ type importReport struct {
 	Replies   int          `json:"replies"`   // taken now
 	Known     int          `json:"known"`     // were there already
 	Guesses   int          `json:"guesses"`   // messages of which it was guessed whether they open a thread
+	Cleaned   int          `json:"cleaned"`   // texts out of which characters were taken that cannot stand in a text
 	Guessed   []guess      `json:"guessed"`   // which, and how
 	Skipped   []qa.Skipped `json:"skipped"`
 }
@@ -174,7 +175,7 @@ func wouldTake(file string, week qa.Imported) importReport {
 }
 
 func newImportReport(file string, week qa.Imported) importReport {
-	r := importReport{File: file, Title: week.Event.Title, Format: week.Format, Guesses: week.Guesses, Skipped: week.Skipped}
+	r := importReport{File: file, Title: week.Event.Title, Format: week.Format, Guesses: week.Guesses, Cleaned: week.Cleaned, Skipped: week.Skipped}
 	if r.Skipped == nil {
 		r.Skipped = []qa.Skipped{}
 	}
@@ -300,6 +301,7 @@ func (a *app) printReports(reports []importReport) error {
 		if r.Guesses > 0 {
 			a.printf("  whether it opens a thread was guessed for %d messages; --dry-run -o FILE shows them\n", r.Guesses)
 		}
+		a.printCleaned(r.Cleaned)
 		for _, s := range r.Skipped {
 			a.printf("  not taken, line %d: %s", s.Line, s.Reason)
 			if s.Text != "" {
@@ -309,6 +311,13 @@ func (a *app) printReports(reports []importReport) error {
 		}
 	}
 	return nil
+}
+
+// printCleaned says that texts are not to the letter what stands in the file.
+func (a *app) printCleaned(n int) {
+	if n > 0 {
+		a.printf("  out of %s control characters, or others that cannot stand in a text, were taken; no words were\n", counted(n, "text", "texts"))
+	}
 }
 
 func (a *app) exportCmd() *cobra.Command {
