@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 )
 
 // Published is a week as it leaves Flyleaf: what everybody may read, under the
@@ -42,6 +43,7 @@ type PublishedPost struct {
 	Text     string
 	AtMillis int64  // 0: not known
 	Author   bool   // an author's
+	Not      string // "not the author" of a name that only looks so; see people.Lookalike.Badge
 	ReplyTo  string // the published name, when this replies to a reply
 	Late     bool
 	// Gone is "withdrawn" or "hidden" for a question that keeps its place because of
@@ -129,10 +131,14 @@ func Publish(week qa.Week) Published {
 			by[t.Replies[j].ID] = &t.Replies[j]
 		}
 	}
+	look := people.NewLookalikes(&week)
 	view := func(p *qa.PostView) PublishedPost {
 		v := PublishedPost{
 			ID: ids[p.ID], Name: publishedName(&week, p), Text: p.Text(), AtMillis: knownTime(&week.Event, p, posts),
 			Author: p.ByAuthor, Late: p.Late, Reactions: Carried(p.X),
+		}
+		if v.Name == p.Name {
+			v.Not = look.Post(p).Badge()
 		}
 		if up := by[p.Parent]; up != nil && up.Parent != "" && published(&week, up) {
 			v.ReplyTo = publishedName(&week, up)

@@ -61,6 +61,12 @@ func check(s string, line bool) error {
 	return nil
 }
 
+// LineEnds makes every line of what somebody typed end in \n, as a text wants it:
+// forms in pages and files of some systems have \r\n.
+func LineEnds(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+}
+
 // CleanText makes a text of what a stranger wrote, for reading and for imports. Every
 // line break becomes \n, what cannot stand in a text is left out, bytes that are not
 // UTF-8 become U+FFFD, and what shows nothing becomes "". A text stays as it is.

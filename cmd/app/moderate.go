@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 )
 
 // The commands of moderators and organisers about posts: hide, unhide, pin, unpin,
@@ -151,6 +152,7 @@ func (a *app) moderationCmd() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				look := people.NewLookalikes(&week)
 				if len(lines) == 0 {
 					a.printf("Nobody has moderated anything here.\n")
 				}
@@ -159,7 +161,7 @@ func (a *app) moderationCmd() *cobra.Command {
 					if !l.InEffect {
 						note = "  (not in effect: their role had been taken back)"
 					}
-					a.printf("%s  %s %s%s\n", time.UnixMilli(l.AtMillis).Format("Mon 2 Jan 15:04"), plain(nameOf(week, l.By)), plain(logLine(week, &l)), note)
+					a.printf("%s  %s %s%s\n", time.UnixMilli(l.AtMillis).Format("Mon 2 Jan 15:04"), plainName(look.Call(l.By)), plainLine(logLine(look, &l)), note)
 				}
 				return nil
 			})
@@ -169,7 +171,7 @@ func (a *app) moderationCmd() *cobra.Command {
 }
 
 // logLine says what a line of the moderation log tells, after who did it.
-func logLine(w qa.Week, l *qa.LogEntry) string {
+func logLine(look *people.Lookalikes, l *qa.LogEntry) string {
 	either := func(on, off string) string {
 		if l.On {
 			return on
@@ -194,12 +196,12 @@ func logLine(w qa.Week, l *qa.LogEntry) string {
 		}
 		return "marked " + string(l.Post) + " as no duplicate"
 	case qa.LogRole:
-		return either("gave ", "took from ") + nameOf(w, l.Identity) + " the role " + string(l.Role)
+		return either("gave ", "took from ") + look.Call(l.Identity) + " the role " + string(l.Role)
 	case qa.LogBlock:
 		if l.On {
-			return "blocked " + nameOf(w, l.Identity) + ": " + l.Text
+			return "blocked " + look.Call(l.Identity) + ": " + l.Text
 		}
-		return "lifted the block of " + nameOf(w, l.Identity)
+		return "lifted the block of " + look.Call(l.Identity)
 	case qa.LogClosed:
 		return either("closed the event", "opened the event again")
 	case qa.LogApprove:

@@ -11,6 +11,7 @@ import (
 	"github.com/yuin/goldmark-emoji/definition"
 
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 )
 
 // The commands about posts: ask, reply, edit, withdraw, react, list, show, search.
@@ -220,18 +221,33 @@ type jsonPost struct {
 	Wants      int            `json:"wants,omitempty"`
 	Duplicate  qa.PostID      `json:"duplicateOf,omitempty"`
 	Replies    *[]jsonPost    `json:"replies,omitempty"` // questions only
+	// NotTheirs says whose name this is not, though it looks so: "not the author …".
+	NotTheirs string `json:"notTheirs,omitempty"`
 
-	hider string // the name of who hid it, where nameHider looked it up
+	badge string // what the writer is, where tell looked it up; a reader has none
+	hider string // the name of who hid it, as badge
 }
 
-// nameHider looks up who hid the post, or a reply to it.
-func (j *jsonPost) nameHider(w qa.Week) {
+// tell looks up what the post, and each reply to it, says besides its words: what its
+// writer is and is not, and who hid it.
+func (j *jsonPost) tell(w *qa.Week, l *people.Lookalikes) {
+	view := qa.PostView{Post: qa.Post{By: j.By, OnBehalfOf: j.OnBehalfOf}, Name: j.Name, ByAuthor: j.Author}
+	j.NotTheirs = l.Post(&view).String()
+	switch {
+	case j.Author:
+		j.badge = "author"
+	case j.OnBehalfOf != "":
+	case w.Event.HasRole(j.By, qa.RoleOrganiser):
+		j.badge = "organiser"
+	case w.Event.HasRole(j.By, qa.RoleModerator):
+		j.badge = "moderator"
+	}
 	if j.HiddenBy != "" {
-		j.hider = nameOf(w, j.HiddenBy)
+		j.hider = l.Call(j.HiddenBy)
 	}
 	if j.Replies != nil {
 		for i := range *j.Replies {
-			(*j.Replies)[i].nameHider(w)
+			(*j.Replies)[i].tell(w, l)
 		}
 	}
 }
@@ -247,6 +263,9 @@ func newJSONPost(p *qa.PostView) jsonPost {
 		Author: p.ByAuthor, Withdrawn: p.Withdrawn, Hidden: p.Marks.Hidden, HiddenBy: p.Marks.HiddenBy, Tags: p.Tags,
 		Awaiting: p.Awaiting, Pinned: p.Marks.Pinned, Blocked: p.Blocked, Late: p.Late,
 		Parent: p.Parent, Source: p.Source, Revisions: len(p.Revisions),
+	}
+	if p.OnBehalfOf != "" {
+		j.OnBehalfOf = p.Name // as it is shown
 	}
 	if v := p.Versions(); len(v) > 1 {
 		j.Versions = v
@@ -287,14 +306,14 @@ func (a *app) listCmd() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				threads := []jsonPost{}
+				threads, look := []jsonPost{}, people.NewLookalikes(&week)
 				for i := range week.Threads {
 					t := &week.Threads[i]
 					if unanswered && (t.Answered || !t.Question.Shown()) {
 						continue
 					}
 					j := newJSONThread(t)
-					j.nameHider(week)
+					j.tell(&week, look)
 					threads = append(threads, j)
 				}
 				if a.json {
@@ -331,13 +350,18 @@ func (a *app) printThread(t *jsonPost) {
 }
 
 func (a *app) printPost(p *jsonPost, indent string) {
-	who := plain(p.Name)
-	if p.Author {
-		who += " (author)"
+	// What somebody is stands before the name, in a column that is never empty: nothing
+	// that a name says looks like it.
+	badge := p.badge
+	if badge == "" {
+		badge = "reader"
 	}
 	state := ""
+	if p.NotTheirs != "" {
+		state = "  [" + p.NotTheirs + "]"
+	}
 	if p.Answered != nil && *p.Answered {
-		state = "  answered"
+		state += "  answered"
 	}
 	if p.Wants > 0 {
 		state += fmt.Sprintf("  wanted by %d", p.Wants)
@@ -355,7 +379,7 @@ func (a *app) printPost(p *jsonPost, indent string) {
 			state += "  " + note.text
 		}
 	}
-	a.printf("%s%s  %s  %s%s\n", indent, who, time.UnixMilli(p.At).Format("Mon 2 Jan 15:04"), p.ID, state)
+	a.printf("%s%-9s  %s  %s  %s%s\n", indent, badge, plainName(p.Name), time.UnixMilli(p.At).Format("Mon 2 Jan 15:04"), p.ID, state)
 	text := p.Text
 	switch {
 	case p.Withdrawn:
@@ -375,19 +399,6 @@ func (a *app) printPost(p *jsonPost, indent string) {
 	}
 }
 
-// plain takes control characters out of strangers' words, which a terminal would obey.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return r
-		}
-		if r < 0x20 || r >= 0x7f && r < 0xa0 {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
-
 func (a *app) showCmd() *cobra.Command {
 	var event string
 	c := &cobra.Command{
@@ -400,17 +411,18 @@ func (a *app) showCmd() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				look := people.NewLookalikes(&week)
 				for i := range week.Threads {
 					t := &week.Threads[i]
 					if t.Question.ID == post {
 						j := newJSONThread(t)
-						j.nameHider(week)
+						j.tell(&week, look)
 						return a.show(j, t.Question.Revisions)
 					}
 					for k := range t.Replies {
 						if t.Replies[k].ID == post {
 							j := newJSONPost(&t.Replies[k])
-							j.nameHider(week)
+							j.tell(&week, look)
 							return a.show(j, t.Replies[k].Revisions)
 						}
 					}
@@ -474,10 +486,12 @@ func (a *app) searchCmd() *cobra.Command {
 						views[t.Replies[k].ID] = &t.Replies[k]
 					}
 				}
-				found := []jsonPost{}
+				found, look := []jsonPost{}, people.NewLookalikes(&week)
 				for _, id := range ids {
 					if v := views[id]; v != nil && v.Shown() {
-						found = append(found, newJSONPost(v))
+						j := newJSONPost(v)
+						j.tell(&week, look)
+						found = append(found, j)
 					}
 				}
 				if a.json {

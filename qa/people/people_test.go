@@ -130,26 +130,34 @@ func TestLookalikes(t *testing.T) {
 		"Mina (author)": "not an author", "Mina [Аuthor]": "not an author", "✓ ORGANISER Mina": "not an organiser", "Mina\u2003moderator": "not a moderator",
 		"Mina (au\u200bthor)": "not an author", "The Authority": "", "🙂": "",
 	} {
-		if got := l.Name(name); got != want {
+		if got := l.Name(name).String(); got != want {
 			t.Errorf("%q is %q, not %q", name, got, want)
 		}
 	}
 	said := map[qa.Identity]string{}
 	for i := range w.Threads {
-		said[w.Threads[i].Question.By] = l.Post(&w.Threads[i].Question)
+		said[w.Threads[i].Question.By] = l.Post(&w.Threads[i].Question).String()
 	}
 	if said[id(ilse)] != "" || said[id(spammer)] != "not the author Ilse Marrow" || said[id(mina)] != "" {
 		t.Errorf("%v", said)
 	}
 	behalf := qa.PostView{Post: qa.Post{By: id(mina), OnBehalfOf: "Ilse Marrow"}, Name: "Ilse Marrow"}
-	if l.Post(&behalf) == "" {
+	if l.Post(&behalf).Badge() != "not the author" {
 		t.Error("a reader writes in the author's name")
 	}
 	behalf.By = id(founder)
-	if l.Post(&behalf) != "" {
+	if l.Post(&behalf).Role != "" {
 		t.Error("an organiser answers for the names of what is brought in")
 	}
-	if l.Person(id(ilse), "Ilse Marrow") != "" || l.Person(id(spammer), "Ilse Marrow") == "" {
+	for who, want := range map[qa.Identity]string{
+		id(mina): "Mina", id(silent): id(silent).Short(), id(founder): "Noor Adeyemi",
+		id(ilse): "Ilse Marrow (" + id(ilse).Short() + ")", id(spammer): "Ilse\u200b Marrow (" + id(spammer).Short() + ")",
+	} {
+		if got := l.Call(who); got != want {
+			t.Errorf("%s is called %q, not %q", who, got, want)
+		}
+	}
+	if l.Person(id(ilse), "Ilse Marrow").Role != "" || l.Person(id(spammer), "Ilse Marrow").Role == "" {
 		t.Error("outside of posts")
 	}
 }
