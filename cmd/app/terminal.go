@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"flyleaf/qa"
@@ -84,8 +85,11 @@ func escapeJSON(b []byte) []byte {
 	done := 0
 	for i := 0; i < len(b); {
 		r, size := utf8.DecodeRune(b[i:])
-		if (r >= 0x7f && r < 0xa0 || r > 0xa0 && r < 0x10000 && !qa.IsLine("x"+string(r))) && r != utf8.RuneError {
-			out = fmt.Appendf(append(out, b[done:i]...), "\\u%04x", r)
+		if r >= 0x7f && r != utf8.RuneError && !qa.IsLine("x"+string(r)) {
+			out = append(out, b[done:i]...)
+			for _, half := range utf16.AppendRune(nil, r) {
+				out = fmt.Appendf(out, "\\u%04x", half)
+			}
 			done = i + size
 		}
 		i += size

@@ -1,9 +1,9 @@
 package people
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,20 +23,24 @@ type Found struct {
 	Behalf string
 }
 
-// Of returns what the week knows of an identity.
-func Of(w *qa.Week, id qa.Identity) Found {
-	f := Found{ID: id, Name: w.People[id].Name}
-	for _, role := range []qa.Role{qa.RoleOrganiser, qa.RoleAuthor, qa.RoleModerator, qa.RoleMember} {
-		if w.Event.HasRole(id, role) {
-			f.Roles = append(f.Roles, role)
+// Of returns what the week knows of identities, in their order.
+func Of(w *qa.Week, ids ...qa.Identity) []Found {
+	out, at := make([]Found, len(ids)), make(map[qa.Identity]*Found, len(ids))
+	for i, id := range ids {
+		out[i] = Found{ID: id, Name: w.People[id].Name}
+		at[id] = &out[i]
+		for _, role := range []qa.Role{qa.RoleOrganiser, qa.RoleAuthor, qa.RoleModerator, qa.RoleMember} {
+			if w.Event.HasRole(id, role) {
+				out[i].Roles = append(out[i].Roles, role)
+			}
 		}
 	}
 	eachPost(w, func(p *qa.PostView) {
-		if p.By == id && (f.First == nil || p.Op.Less(f.First.Op)) {
+		if f := at[p.By]; f != nil && (f.First == nil || p.Op.Less(f.First.Op)) {
 			f.First = p
 		}
 	})
-	return f
+	return out
 }
 
 func eachPost(w *qa.Week, fn func(*qa.PostView)) {
@@ -51,14 +55,6 @@ func eachPost(w *qa.Week, fn func(*qa.PostView)) {
 
 // String says who it is in one line: identity, roles, name, first post.
 func (f Found) String() string {
-	roles := "no role"
-	if len(f.Roles) > 0 {
-		words := make([]string, len(f.Roles))
-		for i, r := range f.Roles {
-			words[i] = string(r)
-		}
-		roles = strings.Join(words, ", ")
-	}
 	name := "without a name"
 	if f.Name != "" {
 		name = f.Name
@@ -70,7 +66,19 @@ func (f Found) String() string {
 	if f.First != nil {
 		first = "first wrote on " + time.UnixMilli(f.First.AtMillis).Format("2 January 2006") + ": " + beginning(f.First)
 	}
-	return fmt.Sprintf("%s  %s  %s  %s", f.ID, roles, name, first)
+	return fmt.Sprintf("%s  %s  %s  %s", f.ID, f.RoleWords(), name, first)
+}
+
+// RoleWords names the roles, "no role" when there is none.
+func (f Found) RoleWords() string {
+	if len(f.Roles) == 0 {
+		return "no role"
+	}
+	words := make([]string, len(f.Roles))
+	for i, r := range f.Roles {
+		words[i] = string(r)
+	}
+	return strings.Join(words, ", ")
 }
 
 // FirstWords returns the beginning of the first post, "" when there is none.
@@ -128,7 +136,7 @@ const leastPrefix = 4
 func Find(w *qa.Week, typed string) []Found {
 	typed = strings.TrimSpace(typed)
 	if id, err := qa.ParseIdentity(typed); err == nil {
-		return []Found{Of(w, id)}
+		return Of(w, id)
 	}
 	looks, prefix := Skeleton(typed), strings.ToLower(typed)
 	fits := map[qa.Identity]string{} // with the name in which they wrote
@@ -167,13 +175,10 @@ func Find(w *qa.Week, typed string) []Found {
 			fits[p.By] = p.Name
 		}
 	})
-	out := make([]Found, 0, len(fits))
-	for id, name := range fits {
-		f := Of(w, id)
-		f.Behalf = name
-		out = append(out, f)
+	out := Of(w, slices.Sorted(maps.Keys(fits))...)
+	for i := range out {
+		out[i].Behalf = fits[out[i].ID]
 	}
-	slices.SortFunc(out, func(a, b Found) int { return cmp.Compare(a.ID, b.ID) })
 	return out
 }
 
