@@ -463,32 +463,59 @@ func (a *app) show(p jsonPost, revisions []qa.Revision) error {
 }
 
 func (a *app) searchCmd() *cobra.Command {
-	var event string
+	var event, by string
 	c := &cobra.Command{
 		Use:   "search [flags] WORDS…",
-		Short: "The posts that hold all these words",
-		Args:  cobra.MinimumNArgs(1),
+		Short: "The posts that hold all these words, or those of one person",
+		Long: `The posts that hold all these words. With --by only those that one person wrote, whatever
+name they are shown under; all of them when no words are given. PERSON is as for
+` + "`flyleaf roles grant`" + `.`,
+		Example: "  flyleaf search double entry\n  flyleaf search --by \"Tino\"",
+		Args: func(c *cobra.Command, args []string) error {
+			if by != "" {
+				return nil
+			}
+			return cobra.MinimumNArgs(1)(c, args)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				ids, err := b.Search(ctx, id, strings.Join(args, " "), 50)
-				if err != nil {
-					return err
-				}
 				week, err := b.Week(ctx, id)
 				if err != nil {
 					return err
 				}
+				var who qa.Identity
+				if by != "" {
+					if who, err = a.resolvePerson(ctx, b, id, by, "", true); err != nil {
+						return err
+					}
+				}
 				views := map[qa.PostID]*qa.PostView{}
+				var ids []qa.PostID
+				add := func(p *qa.PostView) {
+					views[p.ID] = p
+					if len(args) == 0 {
+						ids = append(ids, p.ID)
+					}
+				}
 				for i := range week.Threads {
 					t := &week.Threads[i]
-					views[t.Question.ID] = &t.Question
+					add(&t.Question)
 					for k := range t.Replies {
-						views[t.Replies[k].ID] = &t.Replies[k]
+						add(&t.Replies[k])
+					}
+				}
+				if len(args) > 0 {
+					most := 50
+					if who != "" {
+						most = len(views) // theirs may be the last
+					}
+					if ids, err = b.Search(ctx, id, strings.Join(args, " "), most); err != nil {
+						return err
 					}
 				}
 				found, look := []jsonPost{}, people.NewLookalikes(&week)
 				for _, id := range ids {
-					if v := views[id]; v != nil && v.Shown() {
+					if v := views[id]; v != nil && v.Shown() && (who == "" || v.By == who) {
 						j := newJSONPost(v)
 						j.tell(&week, look)
 						found = append(found, j)
@@ -504,5 +531,6 @@ func (a *app) searchCmd() *cobra.Command {
 			})
 		},
 	}
+	c.Flags().StringVar(&by, "by", "", "only what this `person` wrote")
 	return a.jsonFlag(eventFlag(c, &event))
 }

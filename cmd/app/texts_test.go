@@ -104,9 +104,29 @@ func TestEventsThatHoldAnything(t *testing.T) {
 	file := oldEvent(t)
 	command(t, dir, exitOK, "import", file)
 	for _, args := range [][]string{
-		{"list"}, {"list", "--json"}, {"events"}, {"events", "--json"}, {"status"}, {"verify"}, {"verify", "--json"}, {"verify", file}, {"moderation"}, {"moderation", "--json"},
-		{"roles"}, {"log"}, {"log", "--json"}, {"inbox"}, {"winners"}, {"search", "NUL"}, {"digest", "--since", "2000-01-01"}, {"event"}, {"feed"}, {"ics"},
-		{"__complete", "show", ""}, {"__complete", "roles", "grant", ""}, {"__complete", "list", "--event", ""},
+		{"list"},
+		{"list", "--json"},
+		{"events"},
+		{"events", "--json"},
+		{"status"},
+		{"verify"},
+		{"verify", "--json"},
+		{"verify", file},
+		{"moderation"},
+		{"moderation", "--json"},
+		{"roles"},
+		{"log"},
+		{"log", "--json"},
+		{"inbox"},
+		{"winners"},
+		{"search", "NUL"},
+		{"digest", "--since", "2000-01-01"},
+		{"event"},
+		{"feed"},
+		{"ics"},
+		{"__complete", "show", ""},
+		{"__complete", "roles", "grant", ""},
+		{"__complete", "list", "--event", ""},
 	} {
 		var out, said bytes.Buffer
 		code := run(context.Background(), append([]string{"--data", dir}, args...), streams{strings.NewReader(""), &out, &said})
