@@ -43,6 +43,9 @@ func CheckText(s string) error { return check(s, false) }
 func CheckLine(s string) error { return check(s, true) }
 
 func check(s string, line bool) error {
+	if plain(s, line) {
+		return nil
+	}
 	visible := s == ""
 	for i, r := range s {
 		if r == utf8.RuneError {
@@ -77,7 +80,7 @@ func CleanText(s string) string { return clean(s, false) }
 func CleanLine(s string) string { return clean(s, true) }
 
 func clean(s string, line bool) string {
-	if plain(s, line) {
+	if check(s, line) == nil {
 		return s
 	}
 	var b strings.Builder
