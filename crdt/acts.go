@@ -29,7 +29,7 @@ func planGenesis(e *qa.Event) *plan {
 		access = "open"
 	}
 	p.set(rootHandle, "kind", kind)
-	p.set(rootHandle, "gate", uint64(gateVersion))
+	p.set(rootHandle, "gate", uint64(qa.RulesVersion))
 	p.set(rootHandle, "access", access)
 	about := p.makeMap(rootHandle, kind)
 	if kind == "club" {

@@ -86,7 +86,7 @@ func writeAtRandom(t *testing.T, seed uint64, take func([]byte) *wire.Change) {
 		h.changes, h.bytes = append(h.changes, c), append(h.bytes, b)
 		return c
 	}
-	e := qa.Event{Title: strange(r, 200), StartsAtMillis: monday}
+	e := qa.Event{Title: qa.CleanLine(strange(r, 200)), StartsAtMillis: monday}
 	for i := range r.IntN(6) {
 		e.Roles = append(e.Roles, qa.Grant{ID: idOf(byte(2 + i)), Role: qa.RoleModerator})
 	}

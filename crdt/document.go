@@ -11,9 +11,6 @@ import (
 	"flyleaf/qa"
 )
 
-// gateVersion is the version of the rules that this package writes.
-const gateVersion = 1
-
 // actorBytes is the length of an actor: identity 32 ‖ random 8.
 const actorBytes = 40
 
@@ -69,7 +66,7 @@ func foundWith(open opener, actor wire.ActorID, act qa.Act) (*Document, Made, er
 		return nil, Made{}, err
 	}
 	d := newDocument(eng, actor)
-	d.club, d.gate = act.Event.Kind == "club", gateVersion
+	d.club, d.gate = act.Event.Kind == "club", qa.RulesVersion
 	made, err := d.carryOut(p, act.AtMillis, 1)
 	if err != nil {
 		d.Close()
@@ -241,7 +238,7 @@ func (d *Document) Do(act qa.Act) (Made, error) {
 	if err := d.usable(); err != nil {
 		return Made{}, err
 	}
-	if d.gate != gateVersion {
+	if d.gate > qa.RulesVersion {
 		return Made{}, ErrNewerGate
 	}
 	if err := act.Validate(); err != nil {

@@ -710,7 +710,7 @@ func TestPostWithAllThereIs(t *testing.T) {
 	if !reflect.DeepEqual(p, want) {
 		t.Fatalf("got  %+v\nwant %+v", p, want)
 	}
-	if e := f.Event(); e.Founder != author || e.Gate != 1 || e.Kind != "event" || e.Access != "open" || e.Title != "A book" || e.Authors != "Ann" {
+	if e := f.Event(); e.Founder != author || e.Gate != qa.RulesVersion || e.Kind != "event" || e.Access != "open" || e.Title != "A book" || e.Authors != "Ann" {
 		t.Fatalf("event: %+v", e)
 	}
 	if o, ok := f.Object("posts", string(q.Post)); !ok || f.Owner(o) != author || o.Counter != q.Change.StartOp {

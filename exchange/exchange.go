@@ -22,7 +22,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -181,12 +180,25 @@ func clean(name string, b []byte) (string, error) {
 			}
 		}
 	}
-	if i := bytes.IndexByte(b, 0); i >= 0 {
-		return "", refuse(name, 1+bytes.Count(b[:i], []byte("\n")), ErrNotUTF8, "there is a NUL byte in it")
+	if i := bytes.IndexByte(b, 0); i >= 0 && bytes.Count(b, []byte{0}) > len(b)/10 {
+		return "", refuse(name, 1+bytes.Count(b[:i], []byte("\n")), ErrNotUTF8, "it is full of NUL bytes, as UTF-16 is; save it as UTF-8 and import it again")
 	}
 	s := strings.ReplaceAll(string(b), "\r\n", "\n")
-	return strings.ReplaceAll(s, "\r", "\n"), nil
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\r', r == '\v', r == '\f':
+			return '\n'
+		case r < ' ' && r != '\n' && r != '\t', r == 0x7f:
+			return standIn
+		}
+		return r
+	}, s), nil
 }
+
+// standIn takes the place of a control character in a file, of which YAML and JSON
+// would refuse the whole for it. It cannot stand in a text either, so that finish takes
+// it out and counts the text.
+const standIn = '\u202c'
 
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
@@ -255,7 +267,7 @@ func nameSources(im *qa.Imported) {
 	used := make(map[string]bool, len(im.Posts))
 	for i := range im.Posts {
 		p := &im.Posts[i]
-		if len(p.Source) > qa.MaxShort || used[p.Source] || strings.Contains(p.Source, "\x00") {
+		if len(p.Source) > qa.MaxShort || used[p.Source] {
 			p.Source = ""
 		}
 		used[p.Source] = true
@@ -301,20 +313,7 @@ func nameWeek(im *qa.Imported) {
 
 // finish does what is common to all readers: sources, limits, counts.
 func finish(name string, im *qa.Imported) error {
-	if strings.TrimSpace(im.Event.Title) == "" {
-		return refuse(name, 0, ErrNoTitle, "give it one and import it again")
-	}
-	if err := checkDates(name, 0, &im.Event); err != nil {
-		return err
-	}
 	nameWeek(im)
-	im.Event.Source = im.Source
-	if err := im.Event.Validate(); err != nil {
-		return refuse(name, 0, ErrLimit, "%v", strings.TrimSuffix(err.Error(), "; nothing was changed"))
-	}
-	if hasNUL(&im.Event) {
-		return refuse(name, 0, ErrNotUTF8, "what it says about the week holds a NUL character")
-	}
 	splitLong(im)
 	if len(im.Posts) > MaxMessages {
 		return refuse(name, 0, ErrTooBig, "%d messages, at most %d are read", len(im.Posts), MaxMessages)
@@ -322,7 +321,20 @@ func finish(name string, im *qa.Imported) error {
 	if im.Posts == nil {
 		im.Posts = []qa.ImportedPost{}
 	}
+	// Sources are made of what stands in the file: an earlier version, which cleaned
+	// nothing, named the same message the same.
 	nameSources(im)
+	cleanImport(im)
+	if im.Event.Title == "" {
+		return refuse(name, 0, ErrNoTitle, "give it one and import it again")
+	}
+	if err := checkDates(name, 0, &im.Event); err != nil {
+		return err
+	}
+	im.Event.Source = im.Source
+	if err := im.Event.Validate(); err != nil {
+		return refuse(name, 0, ErrLimit, "%v", strings.TrimSuffix(err.Error(), "; nothing was changed"))
+	}
 	im.Guesses = 0
 	for i := range im.Posts {
 		p := &im.Posts[i]
@@ -334,10 +346,6 @@ func finish(name string, im *qa.Imported) error {
 			return refuse(name, p.Line, ErrLimit, "a message of %d bytes, at most %d are allowed", len(p.Text), qa.MaxText)
 		case len(p.Name) > qa.MaxName:
 			return refuse(name, p.Line, ErrLimit, "a writer's name of %d bytes, at most %d are allowed", len(p.Name), qa.MaxName)
-		case strings.Contains(p.Text, "\x00") || strings.Contains(p.Name, "\x00"):
-			return refuse(name, p.Line, ErrNotUTF8, "a message holds a NUL character")
-		case !utf8.ValidString(p.Text) || !utf8.ValidString(p.Name):
-			return refuse(name, p.Line, ErrNotUTF8, "a message holds bytes that are not text")
 		case len(p.Source) > qa.MaxShort:
 			return refuse(name, p.Line, ErrLimit, "a source of %d bytes, at most %d are allowed", len(p.Source), qa.MaxShort)
 		}
@@ -348,17 +356,42 @@ func finish(name string, im *qa.Imported) error {
 	return nil
 }
 
-// hasNUL reports whether a text of e holds a NUL, which an escape in YAML or JSON
-// can bring in.
-func hasNUL(e *qa.Event) bool {
-	texts := []string{e.Title, e.Authors, e.Language, e.Zone, e.Description, e.Source}
-	for _, l := range e.Links {
-		texts = append(texts, l.Text, l.URL)
+// cleanImport makes all that was read texts and lines, and counts what it changed. What
+// shows nothing, such as a message of spaces, becomes nothing and is not counted.
+func cleanImport(im *qa.Imported) {
+	clean := func(s *string, form func(string) string) {
+		was := *s
+		*s = form(was)
+		if *s != "" && *s != was || *s == "" && strings.TrimSpace(was) != "" {
+			im.Cleaned++
+		}
 	}
-	for k, v := range e.X {
-		texts = append(texts, k, v)
+	e := &im.Event
+	for _, s := range []*string{&e.Title, &e.Authors, &e.Language, &e.Zone, &e.Source, &im.Source} {
+		clean(s, qa.CleanLine)
 	}
-	return slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(s, "\x00") })
+	clean(&e.Description, qa.CleanText)
+	for i := range e.Links {
+		clean(&e.Links[i].Text, qa.CleanLine)
+		clean(&e.Links[i].URL, qa.CleanLine)
+	}
+	e.Clean() // x, which nobody reads
+	for i := range im.Posts {
+		p := &im.Posts[i]
+		named := p.Name != ""
+		clean(&p.Name, qa.CleanLine)
+		if named && p.Name == "" {
+			p.Name = NoName
+		}
+		clean(&p.Text, qa.CleanText)
+		clean(&p.Source, qa.CleanLine)
+		for key := range p.X {
+			if s := p.X[key]; !qa.IsText(s) {
+				clean(&s, qa.CleanText)
+				p.X[key] = s
+			}
+		}
+	}
 }
 
 // NoName stands for a writer whose name the input leaves empty: without any name

@@ -138,10 +138,13 @@ func encodeWeek(w io.Writer, out jsonWeek) error {
 
 func toJSON(p *qa.PostView) jsonPost {
 	out := jsonPost{
-		ID: p.ID, Parent: p.Parent, Name: p.Name, OnBehalfOf: p.OnBehalfOf, By: p.By, Text: p.Text(), At: p.AtMillis,
+		ID: p.ID, Parent: p.Parent, Name: p.Name, By: p.By, Text: p.Text(), At: p.AtMillis,
 		Author: p.ByAuthor, AsAuthor: p.AsAuthor, Source: p.Source, Origin: p.Origin, Tags: p.Tags,
 		Withdrawn: p.Withdrawn, Hidden: p.Marks.Hidden, Pinned: p.Marks.Pinned, Reactions: p.Reactions,
 		AfterClosing: p.AfterClosing, X: p.X,
+	}
+	if p.OnBehalfOf != "" {
+		out.OnBehalfOf = p.Name
 	}
 	if len(p.Revisions) > 1 {
 		out.Revisions = p.Revisions

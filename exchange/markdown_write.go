@@ -73,6 +73,9 @@ func markdownPost(b *bytes.Buffer, p *PublishedPost, prefix, verb string) {
 		if name == "" {
 			name = "Somebody"
 		}
+		if p.Not != "" {
+			verb = "(" + p.Not + ") " + verb
+		}
 		when := ""
 		if p.AtMillis != 0 {
 			when = ", " + utc(p.AtMillis).Format("2 January 2006 15:04") + " UTC"

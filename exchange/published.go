@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 )
 
 // Published is a week as it leaves Flyleaf: what everybody may read, under the
@@ -44,6 +45,7 @@ type PublishedPost struct {
 	// BeforeMillis is a time by which it was written, also where AtMillis is not known.
 	BeforeMillis int64
 	Author       bool   // an author's
+	Not          string // "not the author" of a name that only looks so; see people.Lookalike.Badge
 	ReplyTo      string // the published name, when this replies to a reply
 	Late         bool
 	// Gone is "withdrawn" or "hidden" for a question that keeps its place because of
@@ -99,7 +101,13 @@ func Carried(x map[string]string) []CarriedReaction {
 	if s := x[XReactions]; s == "" || json.Unmarshal([]byte(s), &out) != nil || len(out) > maxCarried {
 		return nil
 	}
-	for _, r := range out {
+	for i := range out {
+		r := &out[i]
+		r.Emoji = qa.CleanLine(r.Emoji)
+		for k := range r.By {
+			r.By[k] = qa.CleanLine(r.By[k])
+		}
+		r.By = slices.DeleteFunc(r.By, func(name string) bool { return name == "" })
 		if r.Emoji == "" || len(r.Emoji) > qa.MaxEmoji || r.Count < 1 {
 			return nil
 		}
@@ -125,10 +133,14 @@ func Publish(week qa.Week) Published {
 			by[t.Replies[j].ID] = &t.Replies[j]
 		}
 	}
+	look := people.NewLookalikes(&week)
 	view := func(p *qa.PostView) PublishedPost {
 		v := PublishedPost{
 			ID: ids[p.ID], Name: publishedName(&week, p), Text: p.Text(), AtMillis: knownTime(&week.Event, p, posts), BeforeMillis: p.AtMillis,
 			Author: p.ByAuthor, Late: p.Late, Reactions: Carried(p.X),
+		}
+		if v.Name == p.Name {
+			v.Not = look.Post(p).Badge()
 		}
 		if up := by[p.Parent]; up != nil && up.Parent != "" && week.Event.Published(&up.Post) {
 			v.ReplyTo = publishedName(&week, up)
@@ -193,7 +205,7 @@ func publishedName(week *qa.Week, p *qa.PostView) string {
 		return ""
 	}
 	if p.OnBehalfOf != "" {
-		return p.OnBehalfOf
+		return p.Name
 	}
 	switch week.People[p.By].PublishAs {
 	case "none":

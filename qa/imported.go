@@ -23,6 +23,9 @@ type Imported struct {
 	Remarks []Remark `json:"Remarks,omitempty"`
 	// Unpublished says that the input is a page that its own site does not show.
 	Unpublished bool `json:"Unpublished,omitempty"`
+	// Cleaned counts the texts out of which characters were taken that cannot stand in
+	// a text: control characters, what turns the direction of a line, and the like.
+	Cleaned int `json:"Cleaned,omitempty"`
 	// Guesses counts what the format does not say and the reader decided.
 	Guesses int
 

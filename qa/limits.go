@@ -3,7 +3,6 @@ package qa
 import (
 	"errors"
 	"fmt"
-	"unicode/utf8"
 )
 
 // The limits of schema 1, in bytes of UTF-8 unless they say otherwise. What is
@@ -60,12 +59,18 @@ func (e *FieldError) Error() string {
 // Unwrap returns the reason.
 func (e *FieldError) Unwrap() error { return e.Err }
 
-func checkText(field, s string, limit int) error {
+// checkText checks a field that holds a text of several lines.
+func checkText(field, s string, limit int) error { return checkWords(field, s, limit, CheckText) }
+
+// checkLine checks a field that holds one line.
+func checkLine(field, s string, limit int) error { return checkWords(field, s, limit, CheckLine) }
+
+func checkWords(field, s string, limit int, form func(string) error) error {
 	if len(s) > limit {
 		return &FieldError{Field: field, Got: len(s), Max: limit, Err: ErrTooLong}
 	}
-	if !utf8.ValidString(s) {
-		return &FieldError{Field: field, Err: ErrNotUTF8}
+	if err := form(s); err != nil {
+		return &FieldError{Field: field, Err: err}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package qa
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -26,7 +27,7 @@ const (
 )
 
 // eventFields lists the scalar keys of `event`, each with its type and, for
-// strings, its limit.
+// strings, its limit. Strings are lines, but for the description.
 var eventFields = map[string]struct {
 	kind  FieldType
 	limit int
@@ -61,7 +62,11 @@ func CheckEventField(key string, value any) error {
 		if f.kind != FieldString {
 			return bad(name, "a text, another type is wanted")
 		}
-		if err := checkText(name, v, f.limit); err != nil {
+		form := checkLine
+		if key == "description" {
+			form = checkText
+		}
+		if err := form(name, v, f.limit); err != nil {
 			return err
 		}
 		switch {
@@ -186,10 +191,10 @@ func checkLinks(links []Link) error {
 		return err
 	}
 	for _, l := range links {
-		if err := checkText("event/links/text", l.Text, MaxShort); err != nil {
+		if err := checkLine("event/links/text", l.Text, MaxShort); err != nil {
 			return err
 		}
-		if err := checkText("event/links/url", l.URL, MaxShort); err != nil {
+		if err := checkLine("event/links/url", l.URL, MaxShort); err != nil {
 			return err
 		}
 	}
@@ -227,22 +232,17 @@ func checkKey(field, key string, limit int) error {
 	if key == "" {
 		return &FieldError{Field: field, Err: ErrMissing}
 	}
-	return checkText(field, key, limit)
+	return checkLine(field, key, limit)
 }
 
 // Validate checks what can be checked of a person without an event.
 func (p *Person) Validate() error {
-	for _, f := range []struct {
-		name, value string
-		limit       int
-	}{
-		{"people/name", p.Name, MaxName},
-		{"people/about", p.About, MaxAbout},
-		{"people/link", p.Link, MaxPersonLink},
-	} {
-		if err := checkText(f.name, f.value, f.limit); err != nil {
-			return err
-		}
+	if err := cmp.Or(
+		checkLine("people/name", p.Name, MaxName),
+		checkText("people/about", p.About, MaxAbout),
+		checkLine("people/link", p.Link, MaxPersonLink),
+	); err != nil {
+		return err
 	}
 	switch p.PublishAs {
 	case "", "name", "initials", "none":
@@ -356,20 +356,12 @@ func (a *Act) validatePost() error {
 			return bad("post/tags", "a tag with a comma in it")
 		}
 	}
-	for _, f := range []struct {
-		name, value string
-		limit       int
-	}{
-		{"post/text", a.Text, MaxText},
-		{"post/onBehalfOf", a.OnBehalfOf, MaxName},
-		{"post/source", a.Source, MaxShort},
-		{"post/tags", JoinTags(a.Tags), MaxTags},
-	} {
-		if err := checkText(f.name, f.value, f.limit); err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(
+		checkText("post/text", a.Text, MaxText),
+		checkLine("post/onBehalfOf", a.OnBehalfOf, MaxName),
+		checkLine("post/source", a.Source, MaxShort),
+		checkLine("post/tags", JoinTags(a.Tags), MaxTags),
+	)
 }
 
 // validateTrust checks the acts about who may do what.
@@ -417,7 +409,7 @@ func (a *Act) validateWeek() error {
 		if err := checkPostID("winners", a.Post); err != nil {
 			return err
 		}
-		return checkText("winners", a.Text, MaxShort)
+		return checkLine("winners", a.Text, MaxShort)
 	case ActContact:
 		return checkBytes("contacts", a.Bytes, 0, MaxContact)
 	case ActBlob:
@@ -439,7 +431,7 @@ func (a *Act) validateWeek() error {
 		return &FieldError{Field: "weeks", Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
 	}
 	for field, s := range map[string]string{"weeks/title": e.Title, "weeks/authors": e.Authors} {
-		if err := checkText(field, s, MaxShort); err != nil {
+		if err := checkLine(field, s, MaxShort); err != nil {
 			return err
 		}
 	}

@@ -58,6 +58,7 @@ func (v *PostView) WriterMillis() int64 {
 func (v *PostView) ClockWrong() bool {
 	return v.ReceivedAtMillis != 0 && apart(v.ClockMillis, v.ReceivedAtMillis)
 }
+
 // Published reports whether a post belongs where everybody reads: it is shown, and
 // waits for nobody's approval.
 func (e Event) Published(p *Post) bool { return p.Shown() && !e.awaits(p) && !e.afterClosing(p) }
@@ -239,7 +240,7 @@ func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 
 func (w *Week) name(p *Post) string {
 	if p.OnBehalfOf != "" {
-		return p.OnBehalfOf
+		return CleanMention(p.OnBehalfOf)
 	}
 	if n := w.People[p.By].Name; n != "" {
 		return n

@@ -207,6 +207,7 @@ func (l *link) takeAsked(id qa.EventID) bool {
 
 // set notes an event's state and tells of it if it is new.
 func (l *link) set(id qa.EventID, state, why string) {
+	why = qa.CleanLine(why) // it may be the relay's words
 	l.mu.Lock()
 	on := l.events[id]
 	if on == nil || on.status.State == state && on.status.Why == why {

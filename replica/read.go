@@ -36,6 +36,7 @@ func (n *Node) read(ctx context.Context, id qa.EventID) (qa.Event, error) {
 		return qa.Event{ID: id}, nil
 	}
 	e.ID = id
+	e.Clean() // an earlier version may have written the view, here and below
 	return e, err
 }
 
@@ -77,6 +78,12 @@ func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
 		return qa.Week{}, err
 	}
 	qa.ShownUntil(posts, n.cfg.Now().UnixMilli())
+	for i := range posts {
+		posts[i].Clean()
+	}
+	for i := range people {
+		people[i].Clean()
+	}
 	return qa.NewWeek(e, posts, people), nil
 }
 
@@ -90,6 +97,7 @@ func (n *Node) Post(ctx context.Context, id qa.EventID, post qa.PostID) (qa.Post
 	if errors.Is(err, storage.ErrNotFound) {
 		return p, fmt.Errorf("%s: %w", post, ErrUnknownPost)
 	}
+	p.Clean()
 	return p, err
 }
 

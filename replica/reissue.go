@@ -145,6 +145,7 @@ func (e *event) translate(act qa.Act) (qa.Act, bool) {
 		ok = ok && found
 		return now
 	}
+	act.Clean() // an earlier version wrote what this one would not
 	switch act.Kind {
 	case qa.ActPost:
 		if act.Origin == "" {

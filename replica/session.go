@@ -717,7 +717,7 @@ func (s *session) noteRefused(ctx context.Context, p *peer, refused []repo.Refus
 		h := wire.Hash(r.Hash)
 		// What was put off of others' is for their devices to offer again.
 		if m, here := e.graph.Node(h); here && (!r.Deferred || e.owns(m.Actor)) {
-			e.side.relayRefused[h] = Refusal{Hash: h, Code: r.Code, Reason: r.Reason, Deferred: r.Deferred}
+			e.side.relayRefused[h] = Refusal{Hash: h, Code: qa.CleanLine(r.Code), Reason: qa.CleanLine(r.Reason), Deferred: r.Deferred}
 		}
 	}
 	e.side.mu.Unlock()

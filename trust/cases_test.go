@@ -50,7 +50,7 @@ func TestCases(t *testing.T) {
 		trust.CodeDuplicateSeq, trust.CodeObject, trust.CodePreds, trust.CodeKey, trust.CodeValue, trust.CodeLimit,
 		trust.CodeOnce, trust.CodePost, trust.CodePostID, trust.CodeRevisionID, trust.CodeParent, trust.CodeRole, trust.CodeOwner,
 		trust.CodeClosed, trust.CodeClaim, trust.CodeBlob, trust.CodeRepeated, trust.CodeOperations, trust.CodeTooOften,
-		trust.CodeWeakKey,
+		trust.CodeWeakKey, trust.CodeText,
 	} {
 		if codes[code] == 0 {
 			t.Errorf("no case is refused as %s", code)

@@ -41,6 +41,7 @@ const (
 	CodeRepeated     Code = "repeated"            // writes one key twice
 	CodeOperations   Code = "too-many-operations" // more than an act of that kind needs
 	CodeWeakKey      Code = "weak-key"            // its writer's key is one for which anybody can sign
+	CodeText         Code = "text"                // holds characters that no text may hold, or nothing that can be seen
 	CodeTooOften     Code = "too-often"           // its writer has written that key too often, or too many versions of one text
 )
 

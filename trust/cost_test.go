@@ -264,7 +264,7 @@ func heap() int64 {
 // As bad as an event can be made for one change: a thousand operations at keys that
 // hold a thousand concurrent values each, on top of hundreds of deps.
 func TestHostileChangesStayCheap(t *testing.T) {
-	c := newCrowd(t, trusttest.About{Gate: 2}) // rules of later: anybody writes anywhere, which is worse
+	c := newCrowd(t, trusttest.About{Gate: qa.RulesVersion + 1}) // rules of later: anybody writes anywhere, which is worse
 	root := c.past[0]
 	const keys, writers = 900, 500
 	value := func(in wire.OpID, key string, pred ...wire.OpID) wire.Op {

@@ -13,9 +13,6 @@ import (
 	"flyleaf/qa"
 )
 
-// gateVersion is the version of the rules in this package.
-const gateVersion = 1
-
 // ErrOrder is returned by Judge and Add for a change whose deps the gate has not
 // been given: a fault of the caller.
 var ErrOrder = errors.New("trust: the gate was not given what the change builds on")
@@ -32,6 +29,7 @@ type Gate struct {
 
 	kind, access string
 	newer        bool // the event's rules are of a later version
+	forms        bool // and hold strings to the forms of texts: version 2
 	founder      authority.Person
 	genesis      bool // it has come
 
@@ -216,7 +214,7 @@ func (g *Gate) begin(c *wire.Change) {
 			g.access, _ = op.Value.Str()
 		case "gate":
 			n, _ := op.Value.Uint()
-			g.newer = n != gateVersion
+			g.newer, g.forms = n > qa.RulesVersion, n >= textForms
 		}
 	}
 }

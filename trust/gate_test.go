@@ -326,7 +326,7 @@ func TestClosedInThePast(t *testing.T) {
 
 // The rules of later versions are not guessed at, for strangers either.
 func TestNewerRulesOfAnInvitedEvent(t *testing.T) {
-	w := trusttest.Found(trusttest.About{Gate: 2, Access: "invited"})
+	w := trusttest.Found(trusttest.About{Gate: qa.RulesVersion + 1, Access: "invited"})
 	p := &party{World: w, t: t, r: trusttest.NewReplica(w.Event)}
 	p.take(w.Changes[0])
 	p.do(w.Writer("eve"), func(d *trusttest.Draft) { d.Str("event/title", "Mine") })

@@ -23,6 +23,7 @@ type judging struct {
 	who     authority.Person
 	genesis bool
 	newer   bool
+	forms   bool // strings are held to the forms of texts
 
 	held     roles
 	heldIs   bool
@@ -65,7 +66,7 @@ func (g *Gate) Judge(c *wire.Change) error {
 		}
 	}
 	j := &g.judging
-	*j = judging{g: g, c: c, actor: noActor, newer: g.newer, made: append(j.made[:0], make([]made, len(c.Ops))...), standing: j.standing[:0]}
+	*j = judging{g: g, c: c, actor: noActor, newer: g.newer, forms: g.forms, made: append(j.made[:0], make([]made, len(c.Ops))...), standing: j.standing[:0]}
 	defer j.rest()
 	copy(j.who[:], c.Actor)
 	if a, ok := g.actorIx[c.Actor]; ok {
@@ -202,7 +203,7 @@ func (j *judging) begin() error {
 			if !ok || n == 0 {
 				return refuse(CodeGenesis, "It does not say by which rules the event goes.")
 			}
-			j.newer = n != gateVersion
+			j.newer, j.forms = n > qa.RulesVersion, n >= textForms
 		}
 	}
 	return nil
@@ -261,6 +262,9 @@ func (j *judging) op(k int) error {
 		return refuse(CodeKey, "There is no %.80q at that place of an event.", op.Key.Prop)
 	}
 	if err := r.fits(op); err != nil {
+		return err
+	}
+	if err := j.readable(r, op); err != nil {
 		return err
 	}
 	if err := j.timely(k, r, in); err != nil {
@@ -366,6 +370,32 @@ func (r *row) fits(op *wire.Op) error {
 
 // maxInteger keeps integers exact in every language that reads the document.
 const maxInteger = 1<<53 - 1
+
+// textForms is the first version of the rules that holds strings to the forms of texts.
+const textForms = 2
+
+// readable checks that the words of a change are a text, or a line where the schema
+// wants one: so that what may be written can be read, shown and exported everywhere.
+func (j *judging) readable(r *row, op *wire.Op) error {
+	if !j.forms {
+		return nil
+	}
+	key := op.Key.Prop
+	if r.words && !qa.IsLine(key) {
+		return refuse(CodeText, "The name %.80q holds characters that cannot stand there, or nothing that can be seen.", key)
+	}
+	if r.kind != wire.String || r.form != nil {
+		return nil
+	}
+	form := qa.IsText
+	if r.line {
+		form = qa.IsLine
+	}
+	if !form(string(op.Value.Raw)) {
+		return refuse(CodeText, "What stands at %.80q holds characters that cannot stand there, or nothing that can be seen.", key)
+	}
+	return nil
+}
 
 // timely checks that what is written only at the beginning is written there.
 func (j *judging) timely(k int, r *row, in where) error {

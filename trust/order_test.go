@@ -26,7 +26,7 @@ var (
 // posts hidden and the event closed, much of it concurrently; and, apart from it,
 // changes that are not valid.
 func quarrel(r *rand.Rand, n int) (*trusttest.World, []*wire.Change) {
-	w := trusttest.Found(trusttest.About{})
+	w := trusttest.Found(trusttest.About{Gate: uint64(1 + r.IntN(qa.RulesVersion))})
 	judge := trusttest.NewReplica(w.Event)
 	if err := judge.Take(w.Changes[0]); err != nil {
 		panic(err)
@@ -103,6 +103,8 @@ func quarrel(r *rand.Rand, n int) (*trusttest.World, []*wire.Change) {
 			if at, ok := post("/reactions/" + string(x.ID())); ok {
 				d.Path(at).Bool(at+"/want", r.IntN(3) > 0)
 			}
+		case 7:
+			made = d.Post("", []string{"no text:\x00", "two\nlines"}[r.IntN(2)])
 		default:
 			made = d.Post("", fmt.Sprint("post ", len(w.Changes)))
 		}

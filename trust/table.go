@@ -109,6 +109,8 @@ type row struct {
 	kind  wire.ValueKind // of a value; True stands for both truth values
 	max   int            // bytes of a string or bytes
 	form  func(string) bool
+	line  bool // a string that has no line breaks
+	words bool // the key is words of a person, which are a line
 
 	when when
 	part part // of what the map, or the genesis, must have
@@ -122,6 +124,7 @@ type row struct {
 }
 
 func text(limit int) row             { return row{kind: wire.String, max: limit} }
+func line(limit int) row             { return row{kind: wire.String, max: limit, line: true} }
 func formed(f func(string) bool) row { return row{kind: wire.String, form: f} }
 func blob(limit int) row             { return row{kind: wire.Bytes, max: limit} }
 func aMap(s slot) row                { return row{child: s} }
@@ -138,6 +141,7 @@ func (r row) ofOwner() row        { r.owner = true; return r }
 func (r row) at(w when) row       { r.when = w; return r }
 func (r row) needed(p part) row   { r.part = p; return r }
 func (r row) atMost(n int) row    { r.count = n; return r }
+func (r row) ofWords() row        { r.words = true; return r }
 func (r row) orOfOwner() row      { r.orOwner = true; return r }
 func (r row) root(p part) row     { return r.at(atGenesis).needed(p) }
 func (r row) creation(p part) row { return r.ofOwner().at(atMaking).needed(p) }
@@ -163,12 +167,12 @@ var fixed = [slots]map[string]row{
 		"relays":   aMap(slotRelays).root(partRelays),
 	},
 	slotEvent: {
-		"title":        text(qa.MaxShort).from(organiser),
-		"authors":      text(qa.MaxShort).from(organiser),
-		"language":     text(qa.MaxShort).from(organiser),
-		"zone":         text(qa.MaxShort).from(organiser),
+		"title":        line(qa.MaxShort).from(organiser),
+		"authors":      line(qa.MaxShort).from(organiser),
+		"language":     line(qa.MaxShort).from(organiser),
+		"zone":         line(qa.MaxShort).from(organiser),
 		"description":  text(qa.MaxDescription).from(organiser),
-		"source":       text(qa.MaxShort).from(organiser),
+		"source":       line(qa.MaxShort).from(organiser),
 		"startsAt":     millis.from(organiser),
 		"endsAt":       millis.from(organiser),
 		"answersFrom":  millis.from(organiser),
@@ -183,19 +187,19 @@ var fixed = [slots]map[string]row{
 		"x":            aMap(slotAboutX).from(organiser),
 	},
 	slotClub: {
-		"title":    text(qa.MaxShort).from(organiser),
+		"title":    line(qa.MaxShort).from(organiser),
 		"about":    text(qa.MaxDescription).from(organiser),
-		"language": text(qa.MaxShort).from(organiser),
+		"language": line(qa.MaxShort).from(organiser),
 		"x":        aMap(slotAboutX).from(organiser),
 	},
 	slotLink: {
-		"text": text(qa.MaxShort).from(organiser),
-		"url":  text(qa.MaxShort).from(organiser),
+		"text": line(qa.MaxShort).from(organiser),
+		"url":  line(qa.MaxShort).from(organiser),
 	},
 	slotPerson: {
-		"name":      text(qa.MaxName).ofOwner(),
+		"name":      line(qa.MaxName).ofOwner(),
 		"about":     text(qa.MaxAbout).ofOwner(),
-		"link":      text(qa.MaxPersonLink).ofOwner(),
+		"link":      line(qa.MaxPersonLink).ofOwner(),
 		"publishAs": formed(oneOf("name", "initials", "none")).ofOwner(),
 	},
 	slotRolesOf: {
@@ -210,15 +214,15 @@ var fixed = [slots]map[string]row{
 	slotPost: {
 		"parent":     formed(orNothing(isPostID)).creation(partParent),
 		"at":         millis.creation(partAt),
-		"onBehalfOf": text(qa.MaxName).creation(0),
-		"source":     text(qa.MaxShort).creation(0),
+		"onBehalfOf": line(qa.MaxName).creation(0),
+		"source":     line(qa.MaxShort).creation(0),
 		"origin":     formed(isPostID).creation(0),
 		"as":         formed(oneOf("author")).creation(0).from(organiser),
 		"revisions":  aMap(slotRevisions).creation(partRevisions),
 		"reactions":  aMap(slotReactions).creation(partReactions),
 		"marks":      aMap(slotMarks).creation(partMarks),
 		"state":      formed(oneOf("", "withdrawn")).ofOwner(),
-		"tags":       text(qa.MaxTags).ofOwner(),
+		"tags":       line(qa.MaxTags).ofOwner(),
 		"x":          aMap(slotPostX).ofOwner(),
 	},
 	slotMarks: {
@@ -236,11 +240,11 @@ var fixed = [slots]map[string]row{
 		"rule":   text(qa.MaxAbout).from(organiser),
 	},
 	slotWeek: {
-		"title":    text(qa.MaxShort).from(organiser),
-		"authors":  text(qa.MaxShort).from(organiser),
+		"title":    line(qa.MaxShort).from(organiser),
+		"authors":  line(qa.MaxShort).from(organiser),
 		"startsAt": millis.from(organiser),
 		"endsAt":   millis.from(organiser),
-		"relay":    text(qa.MaxShort).from(organiser),
+		"relay":    line(qa.MaxShort).from(organiser),
 	},
 }
 
@@ -250,7 +254,7 @@ var keyed = [slots]struct {
 	row row
 }{
 	slotLinks:       {numberBelow(qa.MaxLinks), aMap(slotLink).from(organiser)},
-	slotAboutX:      {isXName, text(qa.MaxXValue).from(organiser).atMost(qa.MaxXKeys)},
+	slotAboutX:      {isXName, text(qa.MaxXValue).from(organiser).atMost(qa.MaxXKeys).ofWords()},
 	slotPeople:      {isIdentity, aMap(slotPerson).ofSelf()},
 	slotRoles:       {isIdentity, aMap(slotRolesOf).from(organiser)},
 	slotBlocks:      {isIdentity, text(qa.MaxReason).from(moderator | organiser)},
@@ -258,16 +262,16 @@ var keyed = [slots]struct {
 	slotPosts:       {isShort, aMap(slotPost)},
 	slotRevisions:   {isShort, text(qa.MaxText).ofOwner()},
 	slotReactions:   {isIdentity, aMap(slotReactionsOf).ofSelf()},
-	slotReactionsOf: {isEmoji, truth.ofOwner().atMost(qa.MaxReactions)},
+	slotReactionsOf: {isEmoji, truth.ofOwner().atMost(qa.MaxReactions).ofWords()},
 	slotAssigned:    {isIdentity, truth.from(author)},
 	slotCandidate:   {isIdentity, truth.from(author).ofSelf()},
-	slotPostX:       {isXName, text(qa.MaxXValue).ofOwner().atMost(qa.MaxXKeys)},
+	slotPostX:       {isXName, text(qa.MaxXValue).ofOwner().atMost(qa.MaxXKeys).ofWords()},
 	slotWinners:     {isIdentity, aMap(slotWinnersOf).from(author | organiser).ofSelf()},
-	slotWinnersOf:   {isPostID, text(qa.MaxShort).from(author | organiser).ofOwner()},
+	slotWinnersOf:   {isPostID, line(qa.MaxShort).from(author | organiser).ofOwner()},
 	slotDrawBy:      {isIdentity, blob(qa.MaxDraw).from(author | organiser).ofSelf()},
 	slotContacts:    {isIdentity, blob(qa.MaxContact).ofSelf()},
 	slotBlobs:       {isHash, blob(qa.MaxBlob).from(organiser)},
-	slotRelays:      {numberBelow(qa.MaxRelays), text(qa.MaxShort).from(organiser)},
+	slotRelays:      {numberBelow(qa.MaxRelays), line(qa.MaxShort).from(organiser)},
 	slotWeeks:       {isEventID, aMap(slotWeek).from(organiser)},
 }
 

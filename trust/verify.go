@@ -71,6 +71,7 @@ func (v *Verifier) check(chunk, signature []byte) qa.VerifiedChange {
 		return refused(f, &Refusal{CodeDuplicateSeq, "It is here twice."})
 	}
 	f.What, f.Posts = v.describe(c)
+	f.What = qa.CleanLine(f.What)
 	if !v.unsigned {
 		if err := Verify(v.event, c.Actor, c.Hash, signature); err != nil {
 			return refused(f, err)

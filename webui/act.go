@@ -87,12 +87,12 @@ func (s *server) posted(w http.ResponseWriter, r *http.Request, event qa.EventID
 }
 
 func (s *server) notAsked(w http.ResponseWriter, r *http.Request, v *weekView, d draft, err error) {
-	status, words := statusOf(err), notSaved(err)
+	status, words := statusOf(err), notSavedWords(err, &d)
 	if errors.Is(err, errEmpty) {
 		status, words = http.StatusUnprocessableEntity, "There is nothing written yet."
 	}
 	if wantsJSON(r) {
-		writeJSON(w, status, map[string]string{"error": "Not saved. " + words})
+		refuseForm(w, status, words, d)
 		return
 	}
 	s.showWeek(w, r, status, v, &askBox{Draft: d, Error: words, Ticked: r.PostForm.Has("anonymous")})
@@ -145,12 +145,12 @@ func (s *server) reply(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) notReplied(w http.ResponseWriter, r *http.Request, v *weekView, t *qa.Thread, i int, d draft, err error) {
-	status, words := statusOf(err), notSaved(err)
+	status, words := statusOf(err), notSavedWords(err, &d)
 	if errors.Is(err, errEmpty) {
 		status, words = http.StatusUnprocessableEntity, "There is nothing written yet."
 	}
 	if wantsJSON(r) {
-		writeJSON(w, status, map[string]string{"error": "Not saved. " + words})
+		refuseForm(w, status, words, d)
 		return
 	}
 	s.showPost(w, r, status, v, t, i, &composer{Draft: d, Error: words})

@@ -237,8 +237,8 @@ type searchPage struct {
 }
 
 type foundLine struct {
-	Who, Words, URL, Week string
-	When                  moment
+	Who, Not, Words, URL, Week string
+	When                       moment
 }
 
 // maxFound is how many posts a search shows.
@@ -279,7 +279,7 @@ func (s *server) search(w http.ResponseWriter, r *http.Request) {
 		}
 		post := at(t, i)
 		p.Found = append(p.Found, foundLine{
-			Who: upperFirst(v.who(post)), Words: excerpt(post.Text(), 200), URL: v.address(f.Post), Week: v.Event.Title, When: v.cal.moment(post.AtMillis),
+			Who: upperFirst(v.who(post)), Not: upperFirstLetter(v.lookalikes().Post(post).String()), Words: excerpt(post.Text(), 200), URL: v.address(f.Post), Week: v.Event.Title, When: v.cal.moment(post.AtMillis),
 		})
 	}
 	s.page(w, http.StatusOK, "search", s.layout(r, "Search", "shelf", p))

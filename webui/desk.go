@@ -171,7 +171,7 @@ func (v *weekView) choosers() []chooser {
 	var out []chooser
 	add := func(id qa.Identity) {
 		if !slices.ContainsFunc(out, func(c chooser) bool { return c.ID == id }) {
-			out = append(out, chooser{ID: id, Name: firstName(v.person(id)), Me: id == v.me})
+			out = append(out, chooser{ID: id, Name: isolated(firstName(cmp.Or(v.People[id].Name, id.Short()))), Me: id == v.me})
 		}
 	}
 	for _, g := range v.Event.Roles {
@@ -247,7 +247,9 @@ func (v *weekView) deskRows(choosers []chooser) (rows []deskRow, mine int) {
 	return rows, mine
 }
 
-func (v *weekView) entrant(e qa.Entrant) string { return cmp.Or(e.OnBehalfOf, v.person(e.By)) }
+func (v *weekView) entrant(e qa.Entrant) string {
+	return cmp.Or(isolated(qa.CleanMention(e.OnBehalfOf)), v.person(e.By))
+}
 
 func (v *weekView) plate(p qa.Prize) plate {
 	out := plate{Name: v.entrant(p.Entrant), How: "drawn by lot"}

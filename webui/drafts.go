@@ -72,7 +72,7 @@ func (s *server) setDraft(ctx context.Context, event qa.EventID, key string, d d
 
 func draftFrom(r *http.Request) draft {
 	return draft{
-		Text:       strings.ReplaceAll(r.PostForm.Get("body"), "\r\n", "\n"),
+		Text:       qa.LineEnds(r.PostForm.Get("body")),
 		OnBehalfOf: strings.TrimSpace(r.PostForm.Get("onBehalfOf")),
 		Tags:       r.PostForm.Get("tags"),
 	}

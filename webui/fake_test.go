@@ -184,6 +184,9 @@ func (f *fakeNode) doLocked(event qa.EventID, act qa.Act) (qa.PostID, error) {
 	if f.fail != nil {
 		return "", f.fail
 	}
+	if err := act.Validate(); err != nil && !errors.Is(err, qa.ErrTooLong) {
+		return "", err
+	}
 	f.acts = append(f.acts, act)
 	w := f.weeks[event]
 	if w == nil {

@@ -41,7 +41,7 @@ type entryView struct {
 	Elem       string
 	Path, Week string // of the post's forms, and where it stands in the week
 	URL        string // opens it
-	Who        string
+	Who, Not   string
 	Excerpt    string
 	Open       bool
 	Words      template.HTML
@@ -76,7 +76,7 @@ var inboxShows = []string{"waiting", "mine", "others", "later", "answered"}
 
 func (s *server) inbox(w http.ResponseWriter, r *http.Request) {
 	if v, ok := s.loadAuthor(w, r); ok {
-		s.showInbox(w, r, http.StatusOK, v, "", "")
+		s.showInbox(w, r, http.StatusOK, v, "", "", draft{})
 	}
 }
 
@@ -90,8 +90,9 @@ func (s *server) loadAuthor(w http.ResponseWriter, r *http.Request) (*weekView, 
 	return v, ok
 }
 
-// showInbox renders the inbox. failed is the question whose answer was not taken, and why.
-func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v *weekView, failed qa.PostID, why string) {
+// showInbox renders the inbox. failed is the question whose answer was not taken, why,
+// and the answer.
+func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v *weekView, failed qa.PostID, why string, answer draft) {
 	q := r.URL.Query()
 	if r.Method != http.MethodGet {
 		if back, err := url.Parse(localPath(r.PostForm.Get("back"))); err == nil {
@@ -161,7 +162,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 		e.Back = p.Here
 		if e.ID == failed {
 			e.Error = why
-			e.Draft = draftFrom(r)
+			e.Draft = answer
 		}
 		p.Entries = append(p.Entries, e)
 	}
@@ -237,7 +238,7 @@ func (v *weekView) entry(item *qa.InboxItem, address func(string, qa.InboxOrder,
 	t, q := item.Thread, &item.Thread.Question
 	e := entryView{
 		ID: q.ID, Elem: postElem(q.ID), Path: postPath(v.Event.ID, q.ID), Week: v.address(q.ID), URL: address(show, order, q.ID) + "#" + postElem(q.ID),
-		Who: upperFirst(v.who(q)), Excerpt: excerpt(q.Text(), 240), Open: q.ID == open, Wants: t.Wants, When: v.cal.moment(q.AtMillis),
+		Who: upperFirst(v.who(q)), Not: upperFirstLetter(v.lookalikes().Post(q).String()), Excerpt: excerpt(q.Text(), 240), Open: q.ID == open, Wants: t.Wants, When: v.cal.moment(q.AtMillis),
 		First: item.FirstOfAsker && !t.Answered, Mine: slices.Contains(item.TakenBy, v.me), Presence: v.answering(q.ID),
 		Versions: len(q.Versions()) > 1, Late: q.Late, Later: later[q.ID], Answered: t.Answered,
 		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], CSRF: v.csrf, Me: v.person(v.me),
@@ -261,7 +262,7 @@ func (v *weekView) entry(item *qa.InboxItem, address func(string, qa.InboxOrder,
 		}
 		for _, g := range v.Event.Roles {
 			if g.Role == qa.RoleAuthor && g.ID != v.me && !slices.Contains(item.TakenBy, g.ID) {
-				e.Others = append(e.Others, choice{ID: string(g.ID), Words: v.person(g.ID)})
+				e.Others = append(e.Others, choice{ID: string(g.ID), Words: v.lookalikes().Call(g.ID)})
 			}
 		}
 	}
@@ -282,10 +283,10 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 	ctx, key, d := r.Context(), string(p.ID), draftFrom(r)
 	fail := func(status int, words string) {
 		if wantsJSON(r) {
-			writeJSON(w, status, map[string]string{"error": "Not saved. " + words})
+			refuseForm(w, status, words, d)
 			return
 		}
-		s.showInbox(w, r, status, v, p.ID, words)
+		s.showInbox(w, r, status, v, p.ID, words, d)
 	}
 	switch {
 	case r.PostForm.Has("draft"):
@@ -319,7 +320,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 		_, err = s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActPost, AtMillis: s.now().UnixMilli(), Parent: p.ID, Text: text})
 	}
 	if err != nil {
-		fail(statusOf(err), notSaved(err))
+		fail(statusOf(err), notSavedWords(err, &d))
 		return
 	}
 	// The answer is saved. A draft left behind is a nuisance, not a loss.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 )
 
 // moderatePage is the body of the page on which a moderator decides about one
@@ -28,6 +29,9 @@ type moderatePage struct {
 	Approving, Awaiting, AfterClosing bool
 	DuplicateOf                       qa.PostID
 	Questions                         []choice
+	Writer                            people.Found // who is blocked, whatever name the post is shown under
+	Wrote                             moment       // their first post
+	WriterName                        string
 	Blockable, Blocked                bool
 	BlockReason                       string
 	Error, BlockError                 string
@@ -93,6 +97,8 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	if page.Question {
 		page.Questions = v.questions(p.ID, p.Marks.DuplicateOf)
 	}
+	page.Writer, page.WriterName = people.Of(&v.Week, p.By)[0], v.named(p.By)
+	page.Wrote = v.cal.moment(page.Writer.First.AtMillis) // p at the latest
 	block, blocked := s.blocks(r.Context(), v.Event.ID)[p.By]
 	page.Blocked = blocked || p.Blocked
 	page.Blockable = !v.mine(p) && !v.Event.HasRole(p.By, qa.RoleOrganiser)

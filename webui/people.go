@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 )
 
 // peoplePage is the body of the page that says who may do what in a week. All
@@ -183,11 +184,22 @@ const maxKnown = 500
 // known lists the people of the week by name, without those who wrote with a
 // key made for one question: nobody knows who they are.
 func (v *weekView) known() []choice {
-	var out []choice
+	var ids []qa.Identity
 	for id, p := range v.People {
 		if p.Name != "" && id != v.Event.Founder {
-			out = append(out, choice{ID: string(id), Words: p.Name + " (" + id.Short() + ")"})
+			ids = append(ids, id)
 		}
+	}
+	var out []choice
+	for _, f := range people.Of(&v.Week, ids...) {
+		words := isolated(f.Name) + " (" + f.ID.Short() + "), " + f.RoleWords()
+		if not := v.lookalikes().Person(f.ID, f.Name).String(); not != "" {
+			words += ", " + not
+		}
+		if first := f.FirstWords(); first != "" {
+			words += ", wrote first: " + isolated(first)
+		}
+		out = append(out, choice{ID: string(f.ID), Words: words})
 	}
 	slices.SortFunc(out, func(a, b choice) int { return cmp.Or(cmp.Compare(a.Words, b.Words), cmp.Compare(a.ID, b.ID)) })
 	return out[:min(len(out), maxKnown)]

@@ -191,7 +191,7 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 	key := editKey + string(p.ID)
 	fail := func(status int, words string) {
 		if wantsJSON(r) {
-			writeJSON(w, status, map[string]string{"error": "Not saved. " + words})
+			refuseForm(w, status, words, d)
 			return
 		}
 		s.showEditor(w, r, status, v, t, i, composer{Draft: d, Error: words})
@@ -227,7 +227,7 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 	}
 	_, err := s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActEdit, AtMillis: s.now().UnixMilli(), Post: p.ID, Text: d.Text})
 	if err != nil {
-		fail(statusOf(err), notSaved(err))
+		fail(statusOf(err), notSavedWords(err, &d))
 		return
 	}
 	_ = s.setDraft(ctx, v.Event.ID, key, draft{}) // the text is saved; see posted

@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -103,7 +104,7 @@ func (v *weekView) seen(post qa.PostID) string {
 		if p.Kind != qa.PresenceSeen || p.By == v.me || !v.Event.HasRole(p.By, qa.RoleAuthor) {
 			continue
 		}
-		if words := "Seen by " + firstName(v.person(p.By)) + "’s device"; len([]rune(words)) <= maxStateWords {
+		if words := "Seen by " + isolated(firstName(cmp.Or(v.People[p.By].Name, p.By.Short()))) + "’s device"; len([]rune(words)) <= maxStateWords {
 			return words
 		}
 		return deliveryWords[stateSeen]

@@ -155,6 +155,22 @@ func notSaved(err error) string {
 	return strings.TrimSuffix(sentence(err.Error()), ".") + ". Your words are still in the box and will stay there. Nothing else has changed. Try again when the reason is gone."
 }
 
+// notSavedWords is notSaved for a form with words in it. What cannot stand in a post,
+// and mostly cannot be seen, is taken out of the words that go back into the box.
+func notSavedWords(err error, d *draft) string {
+	if !errors.Is(err, qa.ErrCharacter) && !errors.Is(err, qa.ErrInvisible) {
+		return notSaved(err)
+	}
+	d.Text, d.OnBehalfOf, d.Tags = qa.CleanText(d.Text), qa.CleanLine(d.OnBehalfOf), qa.CleanLine(d.Tags)
+	why, _, _ := strings.Cut(err.Error(), ". Take it out")
+	return sentence(strings.TrimSuffix(why, "; nothing was changed")) + " What cannot stand there was taken out of the words in the box. Look at them, and send them again."
+}
+
+// refuseForm answers a script whose form was not taken, with the words for the box.
+func refuseForm(w http.ResponseWriter, status int, words string, d draft) {
+	writeJSON(w, status, map[string]string{"error": "Not saved. " + words, "body": d.Text})
+}
+
 func wantsJSON(r *http.Request) bool { return r.Header.Get("Accept") == "application/json" }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

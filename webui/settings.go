@@ -3,6 +3,8 @@ package webui
 import (
 	"context"
 	"net/http"
+
+	"flyleaf/qa"
 )
 
 func (s *server) setting(ctx context.Context, key string) string {
@@ -10,10 +12,11 @@ func (s *server) setting(ctx context.Context, key string) string {
 	if err != nil {
 		return "" // the page must open all the same
 	}
-	return v
+	// What an earlier version kept, and the weeks would not take any more.
+	return qa.CleanText(v)
 }
 
-func (s *server) name(ctx context.Context) string { return s.setting(ctx, SettingName) }
+func (s *server) name(ctx context.Context) string { return qa.CleanLine(s.setting(ctx, SettingName)) }
 
 func (s *server) theme(ctx context.Context) string {
 	if t := s.setting(ctx, SettingTheme); t == "light" || t == "dark" {

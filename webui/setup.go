@@ -192,7 +192,7 @@ func (s *server) typedSetup(r *http.Request) setupPage {
 // is so already.
 func (v *weekView) setupActs(r *http.Request, here *time.Location) ([]qa.Act, error) {
 	f := r.PostForm
-	text := func(key string) string { return strings.TrimSpace(strings.ReplaceAll(f.Get(key), "\r\n", "\n")) }
+	text := func(key string) string { return strings.TrimSpace(qa.LineEnds(f.Get(key))) }
 	want := v.Event
 	want.Title, want.Authors, want.Description, want.Zone = text("title"), text("authors"), text("description"), text("zone")
 	if want.Title == "" {

@@ -203,7 +203,7 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	e := qa.Event{Kind: "event", Gate: 1, Access: f.Access, Title: f.Title, Authors: f.Authors, Zone: f.Zone, Description: f.Description}
+	e := qa.Event{Kind: "event", Access: f.Access, Title: f.Title, Authors: f.Authors, Zone: f.Zone, Description: f.Description}
 	zone := s.zone
 	if f.Zone != "" {
 		z, err := qa.LoadZone(f.Zone)

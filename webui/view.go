@@ -11,6 +11,7 @@ import (
 	"flyleaf/exchange"
 	"flyleaf/exchange/markdown"
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 )
 
 // want is "me too" of a question.
@@ -62,7 +63,8 @@ type postView struct {
 	Class         string
 	Who, Verb     string
 	Author, Mine  bool
-	Open          bool // the event takes changes
+	Open          bool   // the event takes changes
+	Not           string // whose name it is not, though it looks so: "Not the author …"
 	Badges        []string
 	Gone          string // "withdrawn", "hidden", "blocked"; "" shows the words
 	Reason        string // of a hidden post
@@ -144,6 +146,7 @@ type weekView struct {
 	csrf        string
 	drafts      map[string]draft
 	where       map[qa.PostID]int // post → index of its thread
+	look        *people.Lookalikes
 }
 
 func (v *weekView) index() {
@@ -221,7 +224,7 @@ func (v *weekView) who(p *qa.PostView) string {
 	if v.mine(p) && p.OnBehalfOf == "" {
 		return "you"
 	}
-	return p.Name
+	return isolated(p.Name)
 }
 
 // post makes the view of a thread's question (i = -1) or of its reply i.
@@ -239,6 +242,9 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	out.Who = upperFirst(v.who(p))
 	out.Verb = v.verb(t, i)
 	out.Class = out.Kind
+	if !mine {
+		out.Not = upperFirstLetter(v.lookalikes().Post(p).String())
+	}
 	out.Delivery = deliveryOf(p, mine, v.pending[p.ID], t.Answered, v.relay, out.When.Words, v.seen(p.ID))
 	if n, ok := v.refused[p.ID]; ok && mine {
 		out.Delivery = refusedDelivery(out.Delivery, n)
@@ -319,7 +325,7 @@ func (v *weekView) verb(t *qa.Thread, i int) string {
 			verb = "adds"
 		}
 		if p.ReplyTo != "" && p.ReplyTo != p.Name {
-			verb += ", to " + p.ReplyTo
+			verb += ", to " + isolated(p.ReplyTo)
 		}
 	} else if you(p) {
 		verb = "asked"
@@ -338,7 +344,35 @@ func (v *weekView) verb(t *qa.Thread, i int) string {
 }
 
 func (v *weekView) person(id qa.Identity) string {
-	return cmp.Or(v.People[id].Name, id.Short())
+	return isolated(cmp.Or(v.People[id].Name, id.Short()))
+}
+
+// lookalikes tells which names of the week look like another's.
+func (v *weekView) lookalikes() *people.Lookalikes {
+	if v.look == nil {
+		v.look = people.NewLookalikes(&v.Week)
+	}
+	return v.look
+}
+
+// isolated is a name for the middle of a sentence, where no <bdi> can stand: one that is
+// written from right to left does not turn what stands beside it.
+func isolated(name string) string {
+	const from, to = "\u2068", "\u2069" // first strong isolate, and its end
+	for _, r := range name {
+		if r >= 0x590 && r < 0x900 || r >= 0xfb1d && r < 0xfe00 || r >= 0xfe70 && r < 0xff00 || r >= 0x10800 && r < 0x11000 || r >= 0x1e800 && r < 0x1f000 {
+			return from + name + to
+		}
+	}
+	return name
+}
+
+// upperFirstLetter begins a note with a capital letter.
+func upperFirstLetter(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 func (v *weekView) badges(p *qa.PostView, out *postView) {
@@ -471,5 +505,5 @@ func (v *weekView) ref(id qa.PostID) *postRef {
 	if i >= 0 {
 		p = &t.Replies[i]
 	}
-	return &postRef{URL: eventPath(v.Event.ID) + "/go/" + url.PathEscape(string(id)), Name: p.Name}
+	return &postRef{URL: eventPath(v.Event.ID) + "/go/" + url.PathEscape(string(id)), Name: isolated(p.Name)}
 }

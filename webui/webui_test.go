@@ -51,7 +51,14 @@ func (s *site) do(r *http.Request) *httptest.ResponseRecorder {
 }
 
 // get fetches a page and insists that it is there.
+// get returns a page without the marks that isolate what people wrote, so that tests
+// can look for sentences. raw returns it with them.
 func (s *site) get(path string) string {
+	s.t.Helper()
+	return strings.NewReplacer("<bdi>", "", "</bdi>", "", ` dir="auto"`, "").Replace(s.raw(path))
+}
+
+func (s *site) raw(path string) string {
 	s.t.Helper()
 	w := s.do(httptest.NewRequest("GET", path, nil))
 	if w.Code != http.StatusOK {

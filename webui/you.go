@@ -25,7 +25,7 @@ type youPage struct {
 // person is what the reader says about themselves, from this device's settings.
 func (s *server) person(ctx context.Context) qa.Person {
 	return qa.Person{
-		ID: s.node.Identity(), Name: s.name(ctx), About: s.setting(ctx, SettingAbout), Link: s.setting(ctx, SettingLink),
+		ID: s.node.Identity(), Name: s.name(ctx), About: s.setting(ctx, SettingAbout), Link: qa.CleanLine(s.setting(ctx, SettingLink)),
 		PublishAs: s.setting(ctx, SettingPublishAs),
 	}
 }
@@ -52,7 +52,7 @@ func (s *server) setPerson(w http.ResponseWriter, r *http.Request) {
 	ctx, form := r.Context(), r.PostForm
 	p := qa.Person{
 		ID: s.node.Identity(), Name: strings.Join(strings.Fields(form.Get("name")), " "),
-		About: strings.TrimSpace(strings.ReplaceAll(form.Get("about"), "\r\n", "\n")), Link: strings.TrimSpace(form.Get("link")),
+		About: strings.TrimSpace(qa.LineEnds(form.Get("about"))), Link: strings.TrimSpace(form.Get("link")),
 		PublishAs: form.Get("publishAs"),
 	}
 	if err := checkPerson(&p); err != nil {
@@ -90,7 +90,7 @@ func checkPerson(p *qa.Person) error {
 	if !slices.Contains([]string{"", "name", "initials", "none"}, p.PublishAs) {
 		return errors.New("choose how you are named when the week is published")
 	}
-	return nil
+	return p.Validate()
 }
 
 // introduction is the act that tells an event what it does not know yet of the

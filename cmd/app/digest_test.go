@@ -162,7 +162,7 @@ func TestDigestByMail(t *testing.T) {
 	if subject != "The Pätient Ledger: 1 new question" {
 		t.Errorf("the subject is %q", subject)
 	}
-	if !strings.Contains(bodies["text/plain"], "May nothing ever") || !strings.Contains(bodies["text/html"], "<b>Maren Holt</b>") {
+	if !strings.Contains(bodies["text/plain"], "May nothing ever") || !strings.Contains(bodies["text/html"], "<b><bdi>Maren Holt</bdi></b>") {
 		t.Errorf("%q", bodies)
 	}
 	if out := flyleaf(0, "digest"); !strings.Contains(out, "Nothing is new") {

@@ -199,6 +199,7 @@ func (a *app) printSlack(r *slackReport) error {
 		if w.Event != "" {
 			a.printf("  event %s\n", w.Event)
 		}
+		a.printCleaned(w.Cleaned)
 		for _, n := range w.Notes {
 			a.printf("  %s\n", plain(n))
 		}

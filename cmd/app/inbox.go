@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 	"flyleaf/storage"
 )
 
@@ -137,6 +138,7 @@ func (a *app) printInbox(w *qa.Week, in *qa.Inbox, me qa.Identity, all bool) {
 	if len(in.Waiting) == 0 {
 		a.printf("No question waits for an answer.\n")
 	}
+	look := people.NewLookalikes(w)
 	section := func(title string, items []qa.InboxItem) {
 		if len(items) == 0 {
 			return
@@ -145,7 +147,7 @@ func (a *app) printInbox(w *qa.Week, in *qa.Inbox, me qa.Identity, all bool) {
 			a.printf("\n%s\n", title)
 		}
 		for _, item := range items {
-			a.printInboxItem(w, &item, me)
+			a.printInboxItem(w, look, &item, me)
 		}
 	}
 	section("", in.Waiting)
@@ -156,9 +158,12 @@ func (a *app) printInbox(w *qa.Week, in *qa.Inbox, me qa.Identity, all bool) {
 	}
 }
 
-func (a *app) printInboxItem(w *qa.Week, item *qa.InboxItem, me qa.Identity) {
+func (a *app) printInboxItem(w *qa.Week, look *people.Lookalikes, item *qa.InboxItem, me qa.Identity) {
 	q := &item.Thread.Question
 	var notes []string
+	if said := look.Post(q).String(); said != "" {
+		notes = append(notes, said)
+	}
 	if n := item.Thread.Wants; n > 0 {
 		notes = append(notes, fmt.Sprintf("wanted by %d", n))
 	}
@@ -166,16 +171,13 @@ func (a *app) printInboxItem(w *qa.Week, item *qa.InboxItem, me qa.Identity) {
 		notes = append(notes, "no answer yet")
 	}
 	for _, by := range item.TakenBy {
-		switch name := w.People[by].Name; {
-		case by == me:
+		if by == me {
 			notes = append(notes, "taken by you")
-		case name != "":
-			notes = append(notes, "taken by "+name)
-		default:
-			notes = append(notes, "taken by "+by.Short())
+		} else {
+			notes = append(notes, "taken by "+look.Call(by))
 		}
 	}
-	a.printf("%s  %s  %s  %s\n", plain(q.Name), stamp(q.AtMillis), q.ID, plain(strings.Join(notes, ", ")))
+	a.printf("%s  %s  %s  %s\n", plainName(q.Name), stamp(q.AtMillis), q.ID, plain(strings.Join(notes, ", ")))
 	if item.Parts == nil {
 		for line := range strings.SplitSeq(plain(q.Text()), "\n") {
 			a.printf("  %s\n", line)

@@ -68,7 +68,7 @@ func (a *app) printEntry(e journal.Entry) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.std.out, "%s\n", b)
+		_, err = fmt.Fprintf(a.std.out, "%s\n", escapeJSON(b))
 		return err
 	}
 	at := time.UnixMilli(e.At).Format("2006-01-02 15:04:05")
@@ -121,7 +121,7 @@ func deedLine(d journal.Deed) string {
 	if d.Text != "" {
 		words = append(words, oneLine(d.Text))
 	}
-	return plain(strings.Join(words, " "))
+	return plainLine(strings.Join(words, " "))
 }
 
 // oneLine shortens a text to the beginning of its first words, in quotes.

@@ -89,7 +89,7 @@ func run(ctx context.Context, args []string, std streams) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("interrupted; what was saved before is safe (%w)", err)
 	}
-	fmt.Fprintln(std.err, "flyleaf:", err)
+	fmt.Fprintln(std.err, "flyleaf:", plain(err.Error()))
 	var c *codedError
 	if errors.As(err, &c) {
 		return c.code

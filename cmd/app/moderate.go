@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 )
 
 // The commands of moderators and organisers about posts: hide, unhide, pin, unpin,
@@ -150,6 +151,7 @@ func (a *app) moderationCmd() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				look := people.NewLookalikes(&week)
 				if len(lines) == 0 {
 					a.printf("Nobody has moderated anything here.\n")
 				}
@@ -158,7 +160,7 @@ func (a *app) moderationCmd() *cobra.Command {
 					if !l.InEffect {
 						note = "  (not in effect: their role had been taken back)"
 					}
-					a.printf("%s  %s %s%s\n", stamp(l.AtMillis), plain(nameOf(week, l.By)), plain(logLine(week, &l)), note)
+					a.printf("%s  %s %s%s\n", stamp(l.AtMillis), plainName(look.Call(l.By)), plainLine(logLine(look, &l)), note)
 				}
 				return nil
 			})
@@ -168,7 +170,7 @@ func (a *app) moderationCmd() *cobra.Command {
 }
 
 // logLine says what a line of the moderation log tells, after who did it.
-func logLine(w qa.Week, l *qa.LogEntry) string {
+func logLine(look *people.Lookalikes, l *qa.LogEntry) string {
 	either := func(on, off string) string {
 		if l.On {
 			return on
@@ -193,12 +195,12 @@ func logLine(w qa.Week, l *qa.LogEntry) string {
 		}
 		return "marked " + string(l.Post) + " as no duplicate"
 	case qa.LogRole:
-		return either("gave ", "took from ") + nameOf(w, l.Identity) + " the role " + string(l.Role)
+		return either("gave ", "took from ") + look.Call(l.Identity) + " the role " + string(l.Role)
 	case qa.LogBlock:
 		if l.On {
-			return "blocked " + nameOf(w, l.Identity) + ": " + l.Text
+			return "blocked " + look.Call(l.Identity) + ": " + l.Text
 		}
-		return "lifted the block of " + nameOf(w, l.Identity)
+		return "lifted the block of " + look.Call(l.Identity)
 	case qa.LogClosed:
 		return either("closed the event", "opened the event again")
 	case qa.LogApprove:

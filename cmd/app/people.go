@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 	"flyleaf/trust"
 )
 
@@ -39,7 +39,7 @@ func (a *app) rolesCmd() *cobra.Command {
 				a.printf("This event has not been fetched from its relay yet. `flyleaf sync` fetches it.\n")
 			}
 			for _, g := range grants {
-				a.printf("%-10s  %s  %s\n", g.Role, g.ID, plain(week.People[g.ID].Name))
+				a.printf("%-10s  %s  %s\n", g.Role, g.ID, plainName(week.People[g.ID].Name))
 			}
 			role, state, err := b.Invited(ctx, id)
 			if words := claimWords(role, state); words != "" && state != qa.InviteGranted {
@@ -49,22 +49,29 @@ func (a *app) rolesCmd() *cobra.Command {
 		})
 	}
 	change := func(use, short string, on bool) *cobra.Command {
-		return a.jsonFlag(&cobra.Command{
+		var yes bool
+		return a.jsonFlag(yesFlag(&cobra.Command{
 			Use: use + " PERSON ROLE", Short: short, Args: cobra.ExactArgs(2),
 			Long: short + `.
 
 PERSON is an identity (` + "`flyleaf identity show`" + ` prints one's own), a beginning of it that
-fits only one person of the event, or the name of somebody there that nobody else has.`,
+fits only one person of the event, or the name of somebody there. Names are compared by what
+they look like, so that nobody is taken for another: where two names look alike, nothing is
+done, and both are listed with their identities. Whom it is about is shown first.`,
 			RunE: func(c *cobra.Command, args []string) error {
 				return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-					who, err := resolvePerson(ctx, b, id, args[0])
+					what := "Give this person the role " + args[1]
+					if !on {
+						what = "Take the role " + args[1] + " from this person"
+					}
+					who, err := a.resolvePerson(ctx, b, id, args[0], what, yes)
 					if err != nil {
 						return err
 					}
 					return a.actOn(ctx, b, id, qa.Act{Kind: qa.ActRole, Identity: who, Role: qa.Role(args[1]), On: on}, "Done.")
 				})
 			},
-		})
+		}, &yes))
 	}
 	parent := &cobra.Command{Use: "roles", Short: "Who may do what in an event", Args: cobra.NoArgs, RunE: list}
 	parent.PersistentFlags().StringVarP(&event, "event", "e", "", "the event's `ID`, or a beginning of it that fits only one")
@@ -91,92 +98,97 @@ func (a *app) actOn(ctx context.Context, b backend, event qa.EventID, act qa.Act
 	return nil
 }
 
-// resolvePerson finds whom a person means: an identity, the one person of the event
-// whose identity begins so, or the one who has this name.
-func resolvePerson(ctx context.Context, b backend, event qa.EventID, typed string) (qa.Identity, error) {
-	if id, err := qa.ParseIdentity(typed); err == nil {
-		return id, nil
-	}
+// resolvePerson finds the one whom a person means, and shows who that is: identity, role
+// and first post. On a terminal it asks whether to go on, unless yes is set; an
+// identity typed in full needs no question.
+func (a *app) resolvePerson(ctx context.Context, b backend, event qa.EventID, typed, what string, yes bool) (qa.Identity, error) {
 	week, err := b.Week(ctx, event)
 	if err != nil {
 		return "", err
 	}
-	people := map[qa.Identity]bool{week.Event.Founder: true}
-	for id := range week.People {
-		people[id] = true
-	}
-	for _, g := range week.Event.Roles {
-		people[g.ID] = true
-	}
-	for i := range week.Threads {
-		people[week.Threads[i].Question.By] = true
-		for k := range week.Threads[i].Replies {
-			people[week.Threads[i].Replies[k].By] = true
-		}
-	}
-	var found []qa.Identity
-	const least = 4 // characters of an identity that are not a name
-	for id := range people {
-		if week.People[id].Name == typed || len(typed) >= least && strings.HasPrefix(string(id), typed) {
-			found = append(found, id)
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
+	who, err := people.Resolve(&week, typed)
+	if errors.Is(err, people.ErrNobody) {
 		return "", codedf(exitNotFound, "nobody in this event is called %q, and no identity begins so; give the 64 characters that `flyleaf identity show` prints on their device", typed)
 	}
-	slices.Sort(found)
-	var list strings.Builder
-	for _, id := range found {
-		fmt.Fprintf(&list, "\n  %s  %s", id, plain(week.People[id].Name))
+	if err != nil {
+		return "", coded(exitNotFound, err)
 	}
-	return "", codedf(exitNotFound, "%q fits %d people; give the identity:%s", typed, len(found), list.String())
+	fmt.Fprintf(a.std.err, "%s\n", plainLine(who.String()))
+	if yes || typed == string(who.ID) || !a.std.isTerminal() {
+		return who.ID, nil
+	}
+	fmt.Fprintf(a.std.err, "%s? [y/N] ", what)
+	if answer := a.readLine(); answer != "y" && answer != "yes" {
+		return "", codedf(exitUsage, "nothing was changed. If you meant somebody else, give their identity")
+	}
+	return who.ID, nil
 }
 
-// nameOf is somebody's name in an event, else the beginning of their identity.
-func nameOf(w qa.Week, id qa.Identity) string {
-	if n := w.People[id].Name; n != "" {
-		return n
+// readLine reads one line of an answer, in small letters.
+func (a *app) readLine() string {
+	var b []byte
+	one := make([]byte, 1)
+	for len(b) < 100 {
+		n, err := a.std.in.Read(one)
+		if n == 1 && one[0] != '\n' {
+			b = append(b, one[0])
+		}
+		if err != nil || n == 1 && one[0] == '\n' {
+			break
+		}
 	}
-	return id.Short()
+	return strings.ToLower(strings.TrimSpace(string(b)))
 }
+
+// yesFlag adds --yes to a command that asks.
+func yesFlag(c *cobra.Command, yes *bool) *cobra.Command {
+	c.Flags().BoolVar(yes, "yes", false, "do not ask whether it is the right person")
+	return c
+}
+
+// nameOf is somebody's name in a sentence, see people.Lookalikes.Call.
+func nameOf(w qa.Week, id qa.Identity) string { return people.NewLookalikes(&w).Call(id) }
 
 func (a *app) blockCmd() *cobra.Command {
 	var event string
+	var yes bool
 	c := &cobra.Command{
 		Use:   "block [flags] PERSON REASON…",
 		Short: "Block somebody: what they write from now on is not shown, and the relay holds it back",
 		Long: `Block somebody, with a reason that everybody can read. What they wrote before stays;
 what they write without knowing of the block is kept and not shown, unless a moderator
-approves it. PERSON is as for ` + "`flyleaf roles grant`" + `.`,
+approves it. Whom it is about is shown first, with their role and first post. PERSON is as for ` + "`flyleaf roles grant`" + `.`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			reason := strings.TrimSpace(strings.Join(args[1:], " "))
 			if reason == "" {
 				return codedf(exitUsage, "say why: everybody can read the reason")
 			}
-			return a.block(c.Context(), event, args[0], reason, "Blocked. `flyleaf unblock` lifts it.")
+			return a.block(c.Context(), event, args[0], reason, "Blocked. `flyleaf unblock` lifts it.", yes)
 		},
 	}
-	return a.jsonFlag(eventFlag(c, &event))
+	return a.jsonFlag(yesFlag(eventFlag(c, &event), &yes))
 }
 
 func (a *app) unblockCmd() *cobra.Command {
 	var event string
+	var yes bool
 	c := &cobra.Command{
 		Use: "unblock [flags] PERSON", Short: "Lift a block; what they wrote meanwhile is shown", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.block(c.Context(), event, args[0], "", "The block is lifted.")
+			return a.block(c.Context(), event, args[0], "", "The block is lifted.", yes)
 		},
 	}
-	return a.jsonFlag(eventFlag(c, &event))
+	return a.jsonFlag(yesFlag(eventFlag(c, &event), &yes))
 }
 
-func (a *app) block(ctx context.Context, event, person, reason, done string) error {
+func (a *app) block(ctx context.Context, event, person, reason, done string, yes bool) error {
 	return a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
-		who, err := resolvePerson(ctx, b, id, person)
+		what := "Block this person"
+		if reason == "" {
+			what = "Lift the block of this person"
+		}
+		who, err := a.resolvePerson(ctx, b, id, person, what, yes)
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/yuin/goldmark-emoji/definition"
 
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 )
 
 // The commands about posts: ask, reply, edit, withdraw, react, list, show, search.
@@ -221,18 +222,33 @@ type jsonPost struct {
 	Wants      int            `json:"wants,omitempty"`
 	Duplicate  qa.PostID      `json:"duplicateOf,omitempty"`
 	Replies    *[]jsonPost    `json:"replies,omitempty"` // questions only
+	// NotTheirs says whose name this is not, though it looks so: "not the author …".
+	NotTheirs string `json:"notTheirs,omitempty"`
 
-	hider string // the name of who hid it, where nameHider looked it up
+	badge string // what the writer is, where tell looked it up; a reader has none
+	hider string // the name of who hid it, as badge
 }
 
-// nameHider looks up who hid the post, or a reply to it.
-func (j *jsonPost) nameHider(w qa.Week) {
+// tell looks up what the post, and each reply to it, says besides its words: what its
+// writer is and is not, and who hid it.
+func (j *jsonPost) tell(w *qa.Week, l *people.Lookalikes) {
+	view := qa.PostView{Post: qa.Post{By: j.By, OnBehalfOf: j.OnBehalfOf}, Name: j.Name, ByAuthor: j.Author}
+	j.NotTheirs = l.Post(&view).String()
+	switch {
+	case j.Author:
+		j.badge = "author"
+	case j.OnBehalfOf != "":
+	case w.Event.HasRole(j.By, qa.RoleOrganiser):
+		j.badge = "organiser"
+	case w.Event.HasRole(j.By, qa.RoleModerator):
+		j.badge = "moderator"
+	}
 	if j.HiddenBy != "" {
-		j.hider = nameOf(w, j.HiddenBy)
+		j.hider = l.Call(j.HiddenBy)
 	}
 	if j.Replies != nil {
 		for i := range *j.Replies {
-			(*j.Replies)[i].nameHider(w)
+			(*j.Replies)[i].tell(w, l)
 		}
 	}
 }
@@ -251,6 +267,9 @@ func newJSONPost(p *qa.PostView) jsonPost {
 	}
 	if p.ClockWrong() {
 		j.Clock = &p.ClockMillis
+	}
+	if p.OnBehalfOf != "" {
+		j.OnBehalfOf = p.Name // as it is shown
 	}
 	if v := p.Versions(); len(v) > 1 {
 		j.Versions = v
@@ -291,14 +310,14 @@ func (a *app) listCmd() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				threads := []jsonPost{}
+				threads, look := []jsonPost{}, people.NewLookalikes(&week)
 				for i := range week.Threads {
 					t := &week.Threads[i]
 					if unanswered && (t.Answered || !t.Question.Shown()) {
 						continue
 					}
 					j := newJSONThread(t)
-					j.nameHider(week)
+					j.tell(&week, look)
 					threads = append(threads, j)
 				}
 				a.warnOdd(&week.Event)
@@ -336,13 +355,18 @@ func (a *app) printThread(t *jsonPost) {
 }
 
 func (a *app) printPost(p *jsonPost, indent string) {
-	who := plain(p.Name)
-	if p.Author {
-		who += " (author)"
+	// What somebody is stands before the name, in a column that is never empty: nothing
+	// that a name says looks like it.
+	badge := p.badge
+	if badge == "" {
+		badge = "reader"
 	}
 	state := ""
+	if p.NotTheirs != "" {
+		state = "  [" + p.NotTheirs + "]"
+	}
 	if p.Answered != nil && *p.Answered {
-		state = "  answered"
+		state += "  answered"
 	}
 	if p.Wants > 0 {
 		state += fmt.Sprintf("  wanted by %d", p.Wants)
@@ -361,7 +385,7 @@ func (a *app) printPost(p *jsonPost, indent string) {
 			state += "  " + note.text
 		}
 	}
-	a.printf("%s%s  %s  %s%s\n", indent, who, stamp(p.At), p.ID, state)
+	a.printf("%s%-9s  %s  %s  %s%s\n", indent, badge, plainName(p.Name), stamp(p.At), p.ID, state)
 	text := p.Text
 	switch {
 	case p.Withdrawn:
@@ -395,19 +419,6 @@ func stampAt(millis int64, now time.Time) string {
 	return t.Format("Mon 2 Jan 15:04")
 }
 
-// plain takes control characters out of strangers' words, which a terminal would obey.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return r
-		}
-		if r < 0x20 || r >= 0x7f && r < 0xa0 {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
-
 func (a *app) showCmd() *cobra.Command {
 	var event string
 	c := &cobra.Command{
@@ -420,17 +431,18 @@ func (a *app) showCmd() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				look := people.NewLookalikes(&week)
 				for i := range week.Threads {
 					t := &week.Threads[i]
 					if t.Question.ID == post {
 						j := newJSONThread(t)
-						j.nameHider(week)
+						j.tell(&week, look)
 						return a.show(j, t.Question.Revisions)
 					}
 					for k := range t.Replies {
 						if t.Replies[k].ID == post {
 							j := newJSONPost(&t.Replies[k])
-							j.nameHider(week)
+							j.tell(&week, look)
 							return a.show(j, t.Replies[k].Revisions)
 						}
 					}
@@ -471,33 +483,62 @@ func (a *app) show(p jsonPost, revisions []qa.Revision) error {
 }
 
 func (a *app) searchCmd() *cobra.Command {
-	var event string
+	var event, by string
 	c := &cobra.Command{
 		Use:   "search [flags] WORDS…",
-		Short: "The posts that hold all these words",
-		Args:  cobra.MinimumNArgs(1),
+		Short: "The posts that hold all these words, or those of one person",
+		Long: `The posts that hold all these words. With --by only those that one person wrote, whatever
+name they are shown under; all of them when no words are given. PERSON is as for
+` + "`flyleaf roles grant`" + `.`,
+		Example: "  flyleaf search double entry\n  flyleaf search --by \"Tino\"",
+		Args: func(c *cobra.Command, args []string) error {
+			if by != "" {
+				return nil
+			}
+			return cobra.MinimumNArgs(1)(c, args)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				ids, err := b.Search(ctx, id, strings.Join(args, " "), 50)
-				if err != nil {
-					return err
-				}
 				week, err := b.Week(ctx, id)
 				if err != nil {
 					return err
 				}
-				views := map[qa.PostID]*qa.PostView{}
-				for i := range week.Threads {
-					t := &week.Threads[i]
-					views[t.Question.ID] = &t.Question
-					for k := range t.Replies {
-						views[t.Replies[k].ID] = &t.Replies[k]
+				var who qa.Identity
+				if by != "" {
+					if who, err = a.resolvePerson(ctx, b, id, by, "", true); err != nil {
+						return err
 					}
 				}
-				found := []jsonPost{}
+				views := map[qa.PostID]*qa.PostView{}
+				var ids []qa.PostID
+				add := func(p *qa.PostView) {
+					views[p.ID] = p
+					if len(args) == 0 {
+						ids = append(ids, p.ID)
+					}
+				}
+				for i := range week.Threads {
+					t := &week.Threads[i]
+					add(&t.Question)
+					for k := range t.Replies {
+						add(&t.Replies[k])
+					}
+				}
+				if len(args) > 0 {
+					most := 50
+					if who != "" {
+						most = len(views) // theirs may be the last
+					}
+					if ids, err = b.Search(ctx, id, strings.Join(args, " "), most); err != nil {
+						return err
+					}
+				}
+				found, look := []jsonPost{}, people.NewLookalikes(&week)
 				for _, id := range ids {
-					if v := views[id]; v != nil && v.Shown() {
-						found = append(found, newJSONPost(v))
+					if v := views[id]; v != nil && v.Shown() && (who == "" || v.By == who) {
+						j := newJSONPost(v)
+						j.tell(&week, look)
+						found = append(found, j)
 					}
 				}
 				if a.json {
@@ -510,5 +551,6 @@ func (a *app) searchCmd() *cobra.Command {
 			})
 		},
 	}
+	c.Flags().StringVar(&by, "by", "", "only what this `person` wrote")
 	return a.jsonFlag(eventFlag(c, &event))
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -150,15 +149,6 @@ func (a *app) log() *slog.Logger {
 	return slog.New(slog.NewTextHandler(a.std.err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.std.out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
-}
-
-func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.std.out, format, args...) }
-
 // counted is a number with its noun.
 func counted(n int, one, many string) string {
 	if n == 1 {
@@ -176,7 +166,7 @@ func (a *app) textArg(args []string) (string, error) {
 		}
 		args = []string{strings.TrimRight(string(b), "\r\n")}
 	}
-	text := strings.Join(args, " ")
+	text := qa.LineEnds(strings.Join(args, " "))
 	if strings.TrimSpace(text) == "" {
 		return "", codedf(exitRefused, "there is no text: a post needs at least one word")
 	}

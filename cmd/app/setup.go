@@ -20,7 +20,7 @@ import (
 
 // newEvent makes a week from its first day, as a calendar date in the zone.
 func newEvent(title, by, starts string, zone *time.Location) (qa.Event, error) {
-	e := qa.Event{Kind: "event", Gate: 1, Access: "open", Title: title, Authors: by, Zone: zone.String()}
+	e := qa.Event{Kind: "event", Access: "open", Title: title, Authors: by, Zone: zone.String()}
 	if e.Zone == "Local" {
 		e.Zone = ""
 	}

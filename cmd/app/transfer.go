@@ -30,6 +30,7 @@ type importReport struct {
 	Replies   int          `json:"replies"`   // taken now
 	Known     int          `json:"known"`     // were there already, and are the same
 	Guesses   int          `json:"guesses"`   // messages of which it was guessed whether they open a thread
+	Cleaned   int          `json:"cleaned"`   // texts out of which characters were taken that cannot stand in a text
 	Guessed   []guess      `json:"guessed"`   // which, and how
 	Skipped   []qa.Skipped `json:"skipped"`
 	// Changes are posts of earlier imports that the input has otherwise now, or no longer has.
@@ -274,7 +275,10 @@ func wouldTake(file string, week qa.Imported) importReport {
 }
 
 func newImportReport(file string, week qa.Imported) importReport {
-	r := importReport{File: file, Title: week.Event.Title, Format: week.Format, Guesses: week.Guesses, Skipped: week.Skipped, Remarks: week.Remarks}
+	r := importReport{
+		File: file, Title: week.Event.Title, Format: week.Format, Guesses: week.Guesses, Cleaned: week.Cleaned,
+		Skipped: week.Skipped, Remarks: week.Remarks,
+	}
 	if r.Skipped == nil {
 		r.Skipped = []qa.Skipped{}
 	}
@@ -392,6 +396,7 @@ func (a *app) printReports(reports []importReport) error {
 				a.printf("  %s\n", plain(m.Text))
 			}
 		}
+		a.printCleaned(r.Cleaned)
 		for _, s := range r.Skipped {
 			a.printf("  not taken, line %d: %s", s.Line, s.Reason)
 			if s.Text != "" {
@@ -411,6 +416,13 @@ func thereAlready(known int) string {
 		return ", 1 post was there already"
 	}
 	return fmt.Sprintf(", %d posts were there already", known)
+}
+
+// printCleaned says that texts are not to the letter what stands in the file.
+func (a *app) printCleaned(n int) {
+	if n > 0 {
+		a.printf("  out of %s control characters, or others that cannot stand in a text, were taken; no words were\n", counted(n, "text", "texts"))
+	}
 }
 
 // printChanges says what of earlier imports has changed or vanished where it came from, what

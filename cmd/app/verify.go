@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"flyleaf/crdt/bundle"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 	"flyleaf/storage"
 	"flyleaf/trust"
 )
@@ -239,6 +241,7 @@ func (a *app) printVerification(v *qa.Verification, each bool) {
 		}
 	}
 	names := map[qa.Identity]string{}
+	look := lookalikesIn(v)
 	for _, p := range v.People {
 		names[p.ID] = p.Name
 		if p.Name == "" {
@@ -251,7 +254,12 @@ func (a *app) printVerification(v *qa.Verification, each bool) {
 		if p.Blocked {
 			roles = append(roles, "blocked")
 		}
-		a.printf("  %s  %-8s  %s  %s\n", p.ID.Short(), counted(p.Changes, "change", "changes"), plain(names[p.ID]), strings.Join(roles, ", "))
+		// The name stands last, where it ends the line: before it nothing is the writer's.
+		said := ""
+		if not := look.Person(p.ID, p.Name).String(); not != "" {
+			said = "[" + not + "]  "
+		}
+		a.printf("  %s  %-8s  %s  %s%s\n", p.ID.Short(), counted(p.Changes, "change", "changes"), cmp.Or(strings.Join(roles, ", "), "no role"), said, plainName(names[p.ID]))
 	}
 	shown := 0
 	for i := range v.Changes {
@@ -270,20 +278,31 @@ func (a *app) printVerification(v *qa.Verification, each bool) {
 	}
 }
 
-func (a *app) printVerified(c *qa.VerifiedChange, names map[qa.Identity]string) {
-	who := names[c.By]
-	if who == "" {
-		who = c.By.Short()
+// lookalikesIn tells which names of an event that was checked look like another's.
+func lookalikesIn(v *qa.Verification) *people.Lookalikes {
+	w := qa.Week{People: map[qa.Identity]qa.Person{}}
+	for _, p := range v.People {
+		w.People[p.ID] = qa.Person{ID: p.ID, Name: p.Name}
+		for _, role := range p.Roles {
+			w.Event.Roles = append(w.Event.Roles, qa.Grant{ID: p.ID, Role: role})
+		}
 	}
-	a.printf("  %s  %s  %s", stamp(c.AtMillis), plain(who), plain(c.What))
+	return people.NewLookalikes(&w)
+}
+
+func (a *app) printVerified(c *qa.VerifiedChange, names map[qa.Identity]string) {
+	// Names stand in quotes, with the identity before them.
+	quoted := func(id qa.Identity) string {
+		if name := names[id]; name == "" || name == id.Short() {
+			return id.Short()
+		}
+		return id.Short() + " “" + strings.NewReplacer("“", "'", "”", "'").Replace(plainName(names[id])) + "”"
+	}
+	a.printf("  %s  %s  %s", stamp(c.AtMillis), quoted(c.By), c.What)
 	if c.Role != "" {
 		a.printf(", as %s", c.Role)
 		if c.GrantedBy != "" {
-			by := names[c.GrantedBy]
-			if by == "" {
-				by = c.GrantedBy.Short()
-			}
-			a.printf(" (by %s, %s)", plain(by), stamp(c.GrantedAtMillis))
+			a.printf(" (by %s, %s)", quoted(c.GrantedBy), stamp(c.GrantedAtMillis))
 		}
 	}
 	a.printf("\n    change %s", c.Hash)

@@ -52,7 +52,7 @@ func runDraw(w *qa.Week) (drawn, error) {
 
 func entrantName(w *qa.Week, e qa.Entrant) string {
 	if e.OnBehalfOf != "" {
-		return e.OnBehalfOf
+		return qa.CleanMention(e.OnBehalfOf)
 	}
 	return personName(w, e.By)
 }

@@ -40,7 +40,7 @@ func (f *Fold) Log() []qa.LogEntry {
 				roles := organiser | moderator
 				switch kind {
 				case qa.LogHidden:
-					l.On, l.Text = e.str() != "", e.str()
+					l.On, l.Text = e.str() != "", qa.CleanReason(e.str())
 				case qa.LogDuplicate:
 					l.On, l.Of = e.str() != "", qa.PostID(e.str())
 				case qa.LogAnswered:
@@ -64,7 +64,7 @@ func (f *Fold) Log() []qa.LogEntry {
 		for i := range blocks.props {
 			p := &blocks.props[i]
 			for e := range f.ever(blocks, p) {
-				l := qa.LogEntry{Kind: qa.LogBlock, Identity: qa.Identity(p.key), On: e.str() != "", Text: e.str()}
+				l := qa.LogEntry{Kind: qa.LogBlock, Identity: qa.Identity(p.key), On: e.str() != "", Text: qa.CleanReason(e.str())}
 				add(e, l, organiser|moderator)
 			}
 		}

@@ -68,6 +68,7 @@ func (f *Fold) Event() qa.Event {
 	if in, ok := f.Blob(e.Cover); ok {
 		e.CoverIn = in.String()
 	}
+	e.Clean()
 	return e
 }
 
@@ -121,7 +122,9 @@ func (f *Fold) Person(id qa.Identity) (qa.Person, bool) {
 		}
 		return e.str()
 	}
-	return qa.Person{ID: id, Name: get("name"), About: get("about"), Link: get("link"), PublishAs: get("publishAs")}, true
+	p := qa.Person{ID: id, Name: get("name"), About: get("about"), Link: get("link"), PublishAs: get("publishAs")}
+	p.Clean()
+	return p, true
 }
 
 // People returns everybody who says something of themselves, ascending.
@@ -204,6 +207,7 @@ func (f *Fold) post(key string, o *object) qa.Post {
 	p.Late = f.late(o.change)
 	p.Revisions = f.revisions(child(o, "revisions"), p.By, p.Marks.Approved || p.Blocked, imported)
 	p.Reactions = f.reactions(child(o, "reactions"))
+	p.Clean()
 	return p
 }
 

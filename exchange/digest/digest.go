@@ -16,6 +16,7 @@ import (
 
 	"flyleaf/exchange/markdown"
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 )
 
 // MaxItems bounds what is told at length under one heading; of more, the number is
@@ -62,6 +63,7 @@ type Section struct {
 // Item is a post, in short.
 type Item struct {
 	Name string // who wrote it
+	Not  string // whose name it is not, though it looks so: "not the author …"
 	Text string // plain, one line
 	To   string // the question that it answers, plain, one line; "" for a question
 	Link string
@@ -95,6 +97,7 @@ func New(weeks []qa.Week, o Options) Digest {
 func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 	id := week.Event.ID
 	w := Week{Title: week.Event.Title, Authors: week.Event.Authors}
+	look := people.NewLookalikes(week)
 	// news reports whether a post is to be told, and notes that it now is, or is old.
 	news := func(p *qa.PostView) bool {
 		if !week.Event.Published(&p.Post) {
@@ -104,7 +107,7 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 		return !slices.Contains(o.Me, p.By) && p.AtMillis >= o.SinceMillis && (o.Told == nil || !o.Told(id, string(p.ID)))
 	}
 	item := func(p *qa.PostView, to string) Item {
-		i := Item{Name: p.Name, Text: markdown.Line(p.Text(), excerpt), To: to}
+		i := Item{Name: p.Name, Not: look.Post(p).String(), Text: markdown.Line(p.Text(), excerpt), To: to}
 		if o.Link != nil {
 			i.Link = o.Link(id, p.ID)
 		}
@@ -224,7 +227,11 @@ func (d *Digest) Text(until time.Time) string {
 		for _, s := range w.Sections() {
 			b.WriteString("\n" + s.Words + "\n")
 			for _, it := range s.Items {
-				b.WriteString("\n" + wrap(oneLine(it.Name)+": "+it.Text, "- ", "  "))
+				who := oneLine(it.Name)
+				if it.Not != "" {
+					who += " [" + it.Not + "]"
+				}
+				b.WriteString("\n" + wrap(who+": "+it.Text, "- ", "  "))
 				if it.To != "" {
 					b.WriteString(wrap("to: "+it.To, "  ", "      "))
 				}

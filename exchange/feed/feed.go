@@ -271,16 +271,20 @@ func OfWeek(p exchange.Published, id, page string) Feed {
 		if name == "" {
 			name = "Somebody"
 		}
+		who := name
+		if x.Not != "" {
+			who += " (" + x.Not + ")"
+		}
 		entry := Entry{
 			ID: id + "#" + exchange.Anchor(x.ID), URL: page + "#" + exchange.Anchor(x.ID), HTML: string(markdown.HTML(x.Text)), Authors: []string{name},
 			PublishedMillis: x.AtMillis, UpdatedMillis: max(at, 1), Summary: markdown.Line(x.Text, 200),
 		}
-		entry.Title = name + " asks: " + markdown.Line(x.Text, 80)
+		entry.Title = who + " asks: " + markdown.Line(x.Text, 80)
 		entry.Tags = []string{"question"}
 		if reply {
-			entry.Tags, entry.Title = []string{"reply"}, name+" replies: "+markdown.Line(x.Text, 80)
+			entry.Tags, entry.Title = []string{"reply"}, who+" replies: "+markdown.Line(x.Text, 80)
 			if x.Author {
-				entry.Tags, entry.Title = []string{"answer"}, name+" answers: "+markdown.Line(x.Text, 80)
+				entry.Tags, entry.Title = []string{"answer"}, who+" answers: "+markdown.Line(x.Text, 80)
 			}
 			entry.ReplyTo, entry.ReplyToURL = id+"#"+exchange.Anchor(q.ID), page+"#"+exchange.Anchor(q.ID)
 		}

@@ -65,6 +65,7 @@ type post struct {
 	Anchor    string
 	Name, Say string
 	Author    bool
+	Not       string // what its writer is not, though the name looks so
 	Gone      string
 	Late      bool
 	To        string
@@ -95,7 +96,7 @@ func shownName(name string) string {
 
 func postOf(e *qa.Event, p *exchange.PublishedPost, say string) post {
 	return post{
-		Anchor: exchange.Anchor(p.ID), Name: shownName(p.Name), Say: say, Author: p.Author, Gone: goneWords[p.Gone], Late: p.Late,
+		Anchor: exchange.Anchor(p.ID), Name: shownName(p.Name), Say: say, Author: p.Author, Not: p.Not, Gone: goneWords[p.Gone], Late: p.Late,
 		To: p.ReplyTo, Words: markdown.HTML(p.Text), At: written(e, p.AtMillis), Reactions: p.Reactions,
 	}
 }

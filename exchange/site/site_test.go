@@ -125,6 +125,12 @@ func build(t testing.TB, c Config, weeks []Week) (Site, map[string]string) {
 func TestSite(t *testing.T) {
 	_, files := build(t, config, samples())
 	page := files["books/20261109-the-patient-ledger.html"]
+	for _, isolated := range []string{`<h1 dir="auto">The Patient Ledger</h1>`, "<b><bdi>Maren Holt</bdi></b> <i>asks</i>", "to <bdi>Ilse Marrow</bdi>", `<div class="words" dir="auto">`} {
+		if !strings.Contains(page, isolated) {
+			t.Errorf("the page does not hold %q", isolated)
+		}
+	}
+	page = strings.NewReplacer("<bdi>", "", "</bdi>", "", ` dir="auto"`, "").Replace(page)
 	for _, want := range []string{
 		"<h1>The Patient Ledger</h1>", "9 to 13 November 2026", "Ilse Marrow and Teodor Anand", "<em>sleep at night</em>", "https://example.org/ledger",
 		"Maren Holt", "O. T.</b> <i>adds, to Ilse Marrow", "Anonymous</b> <i>asks", "3 copies to win", "withdrawn by its writer", "No need to be embarrassed", "👏 18",

@@ -53,10 +53,10 @@ func NewEvent(name, access string) *Event {
 		return wire.OpID{Counter: uint64(len(c.Ops)), Actor: c.Actor}
 	}
 	text := func(s string) *wire.Value { v := wire.StringValue(s); return &v }
-	one := wire.UintValue(1)
+	version := wire.UintValue(qa.RulesVersion)
 	root := wire.OpID{}
 	put(root, "kind", text("event"))
-	put(root, "gate", &one)
+	put(root, "gate", &version)
 	put(root, "access", text(access))
 	for _, key := range []string{"event", "people", "roles", "blocks", "claims", "posts", "winners", "draw", "contacts", "blobs", "relays"} {
 		e.maps[key] = put(root, key, nil)

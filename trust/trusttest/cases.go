@@ -626,6 +626,7 @@ func (b *build) keysAndValues() {
 			d.Set(path, v)
 		})
 	}
+	b.texts()
 	b.by(eve, trust.CodeLimit, "over-long: a text of 32 KiB and a byte", func(_ *scene, d *Draft) { d.Post("", strings.Repeat("x", qa.MaxText+1)) })
 	b.by(reader, trust.CodeLimit, "over-long: tags", func(s *scene, d *Draft) { d.Set(s.at("tags"), long(qa.MaxTags+1)) })
 	b.by(moderator, trust.CodeLimit, "over-long: a reason", func(s *scene, d *Draft) { d.Set(s.at("marks/hidden"), long(qa.MaxReason+1)) })
@@ -671,6 +672,77 @@ func (b *build) keysAndValues() {
 
 // postID is a post ID of nobody's.
 var postID = string(qa.MakePostID("0123456789abcdef", []byte("01234567"), 7))
+
+// NoTexts are strings that an event of version 2 takes nowhere, by what is wrong.
+var NoTexts = map[string]string{
+	"NUL":                                   "a\x00b",
+	"escape":                                "a\x1b[31mb",
+	"a carriage return":                     "a\r\nb",
+	"DEL":                                   "a\x7fb",
+	"C1":                                    "a\u009b31mb",
+	"a right-to-left override":              "a\u202eb",
+	"an embedding":                          "a\u202ab\u202c",
+	"an isolate":                            "\u2067a\u2069",
+	"a deprecated control":                  "a\u206ab",
+	"a noncharacter":                        "a\uffffb",
+	"a noncharacter of another plane":       "a\U0001fffeb",
+	"a noncharacter of the Arabic block":    "a\ufdd0b",
+	"a zero-width space alone":              "\u200b",
+	"spaces alone":                          " \u00a0 ",
+	"fillers alone":                         "\u3164\u115f\u2800",
+	"a joiner and a variation selector":     "\u200d\ufe0f",
+	"tags alone":                            "\U000e0067\U000e007f",
+	"a soft hyphen and a byte order mark":   "\u00ad\ufeff",
+	"an invisible operator and a word join": "\u2062\u2060",
+}
+
+// NoLines are texts that an event of version 2 does not take where it wants a line.
+var NoLines = map[string]string{
+	"a line break":            "a\nb",
+	"a tab":                   "a\tb",
+	"a line separator":        "a\u2028b",
+	"a right-to-left mark":    "a\u200fb",
+	"an Arabic letter mark":   "a\u061cb",
+	"a line break at the end": "a\n",
+}
+
+// texts are strings that are no texts, or no lines.
+func (b *build) texts() {
+	for name, s := range NoTexts {
+		b.by(eve, trust.CodeText, "a question with "+name, func(_ *scene, d *Draft) { d.Post("", s) })
+		b.by(eve, trust.CodeText, "a name with "+name, func(x *scene, d *Draft) {
+			me := "people/" + string(x.eve.ID())
+			d.Path(me).Str(me+"/name", s)
+		})
+	}
+	for name, s := range NoLines {
+		b.by(founder, trust.CodeText, "a title with "+name, func(_ *scene, d *Draft) { d.Str("event/title", s) })
+	}
+	const line = "a\nb"
+	b.by(founder, trust.CodeText, "authors on two lines", func(_ *scene, d *Draft) { d.Str("event/authors", line) })
+	b.by(founder, trust.CodeText, "a relay on two lines", func(_ *scene, d *Draft) { d.Str("relays/0", line) })
+	b.by(founder, trust.CodeText, "a link's text on two lines", func(_ *scene, d *Draft) {
+		d.Path("event/links/0").Str("event/links/0/text", line)
+	})
+	b.by(reader, trust.CodeText, "tags on two lines", func(s *scene, d *Draft) { d.Str(s.at("tags"), line) })
+	b.by(eve, trust.CodeText, "on behalf of somebody on two lines", func(_ *scene, d *Draft) {
+		id := d.Post("", "Hello")
+		d.Str("posts/"+string(id)+"/onBehalfOf", line)
+	})
+	b.by(moderator, trust.CodeText, "a reason with NUL", func(s *scene, d *Draft) { d.Str(s.at("marks/hidden"), "a\x00b") })
+	b.by(moderator, trust.CodeText, "a block whose reason cannot be seen", func(s *scene, d *Draft) { d.Str("blocks/"+string(s.eve.ID()), "\u200b") })
+	b.by(founder, trust.CodeText, "a description with NUL", func(_ *scene, d *Draft) { d.Str("event/description", "a\x00b") })
+	b.by(founder, trust.CodeText, "a key of x with a line break", func(_ *scene, d *Draft) { d.Str("event/x/a\nb", "A") })
+	b.by(reader, trust.CodeText, "an emoji that cannot be seen", func(s *scene, d *Draft) { d.React(s.reply, "\u200d\ufe0f", true) })
+	b.in(About{Kind: "club"}, trust.CodeText, "a club's week with NUL in its title", func(s *scene) Signed {
+		week := "weeks/" + string(qa.MakeEventID([16]byte{1}))
+		d := s.founder.Draft()
+		d.Map(week)
+		d.Str(week+"/title", "a\x00b")
+		return d.Sign()
+	})
+	b.genesis(trust.CodeText, "a beginning with a title that cannot be seen", About{More: func(d *Draft) { d.Str("event/title", "\u200b") }}, nil)
+}
 
 func (b *build) posts() {
 	for _, part := range []string{"revisions", "reactions", "marks", "marks/assigned", "marks/candidate", "parent", "at", "revision"} {

@@ -9,6 +9,7 @@ package trusttest
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -76,7 +77,7 @@ func (w *World) Writer(name string) *Writer {
 // About are the parts of a genesis.
 type About struct {
 	Kind, Access string // "event" and "open" when empty
-	Gate         uint64 // 1 when 0
+	Gate         uint64 // qa.RulesVersion when 0
 	By           string // "founder" when empty
 	Without      string // a path that is left out
 	More         func(*Draft)
@@ -117,7 +118,7 @@ func Genesis(w *World, about About) *Draft {
 		}
 	}
 	set("kind", wire.StringValue(kind))
-	set("gate", wire.UintValue(max(about.Gate, 1)))
+	set("gate", wire.UintValue(cmp.Or(about.Gate, qa.RulesVersion)))
 	set("access", wire.StringValue(access))
 	maps := []string{kind, kind + "/x", "people", "roles", "blocks", "claims", "posts", "winners", "draw", "draw/commit", "draw/reveal", "contacts", "blobs", "relays"}
 	switch kind {

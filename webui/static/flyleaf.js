@@ -29,7 +29,7 @@
       throw new Error('Not saved. Flyleaf does not answer on this device any more. Your words are still in the box; start Flyleaf again and press the button once more.');
     }
     const data = r.status === 204 ? {} : await r.json().catch(() => ({}));
-    if (!r.ok) throw new Error(data.error || 'Not saved. Your words are still in the box. Reload the page in another window and try again.');
+    if (!r.ok) throw Object.assign(new Error(data.error || 'Not saved. Your words are still in the box. Reload the page in another window and try again.'), { words: data.body });
     return data;
   }
 
@@ -394,6 +394,8 @@
       location.assign(to);
       if (samePage) location.reload();
     } catch (e) {
+      const box = one('textarea[name=body]', form);
+      if (box && e.words !== undefined && e.words !== box.value) box.value = e.words; // without what cannot stand in a post
       complain(form, e.message);
     } finally {
       delete form.dataset.busy;

@@ -1,0 +1,157 @@
+package qa
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// What events of version 1 hold, and what other programs write, may be no text. The
+// functions below make of it what is shown, printed and exported, so that everything
+// that is exported can be imported again. Who has nothing to clean pays for one look.
+
+// unreadable stands where words were that show nothing, in places where no words
+// would mean something else: a post that is hidden for "" is not hidden.
+const unreadable = "\ufffd"
+
+// CleanReason is CleanText for a text that says by being there that something is so.
+// Only "" becomes "".
+func CleanReason(s string) string {
+	if s == "" {
+		return ""
+	}
+	return cmp.Or(CleanText(s), unreadable)
+}
+
+// CleanMention is CleanLine for a line that says by being there that something is so:
+// on whose behalf, the title of a listed week. Only "" becomes "".
+func CleanMention(s string) string {
+	if s == "" {
+		return ""
+	}
+	return cmp.Or(CleanLine(s), unreadable)
+}
+
+// Clean makes what the event says of itself texts and lines.
+func (e *Event) Clean() {
+	for _, s := range []*string{&e.Title, &e.Authors, &e.Language, &e.Zone, &e.Source} {
+		*s = CleanLine(*s)
+	}
+	e.Description = CleanText(e.Description)
+	if slices.ContainsFunc(e.Links, func(l Link) bool { return l != l.clean() }) {
+		e.Links = slices.Clone(e.Links)
+		for i := range e.Links {
+			e.Links[i] = e.Links[i].clean()
+		}
+	}
+	if slices.ContainsFunc(e.Relays, func(s string) bool { return !IsLine(s) }) {
+		e.Relays = slices.Clone(e.Relays)
+		for i := range e.Relays {
+			e.Relays[i] = CleanLine(e.Relays[i])
+		}
+	}
+	if slices.ContainsFunc(e.Winners, func(w Winner) bool { return !IsLine(w.Note) }) {
+		e.Winners = slices.Clone(e.Winners)
+		for i := range e.Winners {
+			e.Winners[i].Note = CleanMention(e.Winners[i].Note)
+		}
+	}
+	if slices.ContainsFunc(e.Weeks, func(w ListedWeek) bool { return !IsLine(w.Title) || !IsLine(w.Authors) || !IsLine(w.Relay) }) {
+		e.Weeks = slices.Clone(e.Weeks)
+		for i := range e.Weeks {
+			w := &e.Weeks[i]
+			w.Title, w.Authors, w.Relay = CleanMention(w.Title), CleanLine(w.Authors), CleanLine(w.Relay)
+		}
+	}
+	e.X = cleanX(e.X)
+}
+
+func (l Link) clean() Link { return Link{Text: CleanLine(l.Text), URL: CleanLine(l.URL)} }
+
+// cleanX leaves out what has no key that can be written.
+func cleanX(x map[string]string) map[string]string {
+	dirty := false
+	for key, v := range x {
+		dirty = dirty || key == "" || !IsLine(key) || !IsText(v)
+	}
+	if !dirty {
+		return x
+	}
+	out := map[string]string{}
+	for key, v := range x {
+		if key, v = CleanLine(key), CleanText(v); key != "" && v != "" {
+			out[key] = v
+		}
+	}
+	return out
+}
+
+// Clean makes what somebody says about themselves texts and lines.
+func (p *Person) Clean() {
+	p.Name, p.About, p.Link = CleanLine(p.Name), CleanText(p.About), CleanLine(p.Link)
+}
+
+// Clean makes a post's words texts and lines, but for OnBehalfOf: a draw is held among
+// those whom it names byte by byte. It is shown as CleanMention has it, which is what
+// stands in PostView.Name.
+func (p *Post) Clean() {
+	p.Source, p.Marks.Hidden = CleanLine(p.Source), CleanReason(p.Marks.Hidden)
+	if slices.ContainsFunc(p.Tags, func(s string) bool { return !IsLine(s) }) {
+		p.Tags = SplitTags(CleanLine(JoinTags(p.Tags)))
+	}
+	if slices.ContainsFunc(p.Revisions, func(r Revision) bool { return !IsText(r.Text) }) {
+		p.Revisions = slices.Clone(p.Revisions)
+		for i := range p.Revisions {
+			p.Revisions[i].Text = CleanText(p.Revisions[i].Text)
+		}
+	}
+	if slices.ContainsFunc(p.Reactions, Reaction.unreadable) {
+		p.Reactions = slices.DeleteFunc(slices.Clone(p.Reactions), Reaction.unreadable)
+	}
+	p.X = cleanX(p.X)
+}
+
+func (r Reaction) unreadable() bool { return !IsLine(r.Emoji) }
+
+// Clean makes what an act of an earlier version says texts and lines, so that it can
+// be written again.
+func (a *Act) Clean() {
+	switch a.Kind {
+	case ActWinner:
+		a.Text = CleanMention(a.Text)
+	case ActMark, ActBlock:
+		a.Text = CleanReason(a.Text)
+	default:
+		a.Text = CleanText(a.Text)
+	}
+	a.OnBehalfOf, a.Source = CleanMention(a.OnBehalfOf), CleanLine(a.Source)
+	if len(a.Tags) > 0 {
+		a.Tags = SplitTags(CleanLine(JoinTags(a.Tags)))
+	}
+	a.X = cleanX(a.X)
+	if a.Person != nil {
+		p := *a.Person
+		p.Clean()
+		a.Person = &p
+	}
+	about := Event{Links: a.Links, Relays: a.Relays}
+	if a.Event != nil {
+		about = *a.Event
+		about.Clean()
+		a.Event = &about
+	} else {
+		about.Clean()
+		a.Links, a.Relays = about.Links, about.Relays
+	}
+	for key, v := range a.Fields {
+		if s, ok := v.(string); ok && !IsLine(s) {
+			fields := maps.Clone(a.Fields)
+			if key == "description" {
+				fields[key] = CleanText(s)
+			} else {
+				fields[key] = CleanLine(s)
+			}
+			a.Fields = fields
+		}
+	}
+}

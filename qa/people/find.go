@@ -1,0 +1,196 @@
+package people
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"flyleaf/qa"
+)
+
+// Found is somebody of a week, with what tells them from others of the same name.
+type Found struct {
+	ID    qa.Identity
+	Name  string // as they call themselves; "" when they do not
+	Roles []qa.Role
+	// First is the first post that they wrote, nil when there is none.
+	First *qa.PostView
+	// Behalf is the name that fitted when it is not their own: one in whose name they
+	// wrote a post.
+	Behalf string
+}
+
+// Of returns what the week knows of identities, in their order.
+func Of(w *qa.Week, ids ...qa.Identity) []Found {
+	out, at := make([]Found, len(ids)), make(map[qa.Identity]*Found, len(ids))
+	for i, id := range ids {
+		out[i] = Found{ID: id, Name: w.People[id].Name}
+		at[id] = &out[i]
+		for _, role := range []qa.Role{qa.RoleOrganiser, qa.RoleAuthor, qa.RoleModerator, qa.RoleMember} {
+			if w.Event.HasRole(id, role) {
+				out[i].Roles = append(out[i].Roles, role)
+			}
+		}
+	}
+	eachPost(w, func(p *qa.PostView) {
+		if f := at[p.By]; f != nil && (f.First == nil || p.Op.Less(f.First.Op)) {
+			f.First = p
+		}
+	})
+	return out
+}
+
+func eachPost(w *qa.Week, fn func(*qa.PostView)) {
+	for i := range w.Threads {
+		t := &w.Threads[i]
+		fn(&t.Question)
+		for k := range t.Replies {
+			fn(&t.Replies[k])
+		}
+	}
+}
+
+// String says who it is in one line: identity, roles, name, first post.
+func (f Found) String() string {
+	name := "without a name"
+	if f.Name != "" {
+		name = f.Name
+	}
+	if f.Behalf != "" {
+		name += ", who wrote on behalf of " + f.Behalf
+	}
+	first := "has written nothing here"
+	if f.First != nil {
+		first = "first wrote on " + time.UnixMilli(f.First.AtMillis).Format("2 January 2006") + ": " + beginning(f.First)
+	}
+	return fmt.Sprintf("%s  %s  %s  %s", f.ID, f.RoleWords(), name, first)
+}
+
+// RoleWords names the roles, "no role" when there is none.
+func (f Found) RoleWords() string {
+	if len(f.Roles) == 0 {
+		return "no role"
+	}
+	words := make([]string, len(f.Roles))
+	for i, r := range f.Roles {
+		words[i] = string(r)
+	}
+	return strings.Join(words, ", ")
+}
+
+// FirstWords returns the beginning of the first post, "" when there is none.
+func (f Found) FirstWords() string {
+	if f.First == nil {
+		return ""
+	}
+	return beginning(f.First)
+}
+
+func beginning(p *qa.PostView) string {
+	if !p.Shown() {
+		return "(words that are not shown)"
+	}
+	const most = 60
+	runes := []rune(strings.Join(strings.Fields(p.Text()), " "))
+	if len(runes) > most {
+		runes = append(runes[:most-1], '…')
+	}
+	return string(runes)
+}
+
+// ErrNobody is returned by Resolve when what was typed fits nobody.
+var ErrNobody = errors.New("nobody in this event is called so, and no identity begins so")
+
+// AmbiguousError is returned by Resolve when what was typed fits more than one.
+type AmbiguousError struct {
+	Typed string
+	Found []Found // at least two, ascending by identity
+}
+
+// Error lists whom it fits.
+func (e *AmbiguousError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%q fits %d people, whose names look alike; nothing was changed. Give the identity of the one you mean:", e.Typed, len(e.Found))
+	for i, f := range e.Found {
+		if i == maxListed {
+			fmt.Fprintf(&b, "\n  and %d more", len(e.Found)-i)
+			break
+		}
+		b.WriteString("\n  " + f.String())
+	}
+	return b.String()
+}
+
+// maxListed bounds how many people an error lists.
+const maxListed = 20
+
+// leastPrefix is how many characters of an identity are taken for its beginning.
+const leastPrefix = 4
+
+// Find returns everybody of the week whom a text may mean, ascending by identity: whose
+// identity is or begins so, whose name looks so, and who wrote in such a name. What
+// an organiser wrote on behalf of others, imports above all, fits nobody.
+func Find(w *qa.Week, typed string) []Found {
+	typed = strings.TrimSpace(typed)
+	if id, err := qa.ParseIdentity(typed); err == nil {
+		return Of(w, id)
+	}
+	looks, prefix := Skeleton(typed), strings.ToLower(typed)
+	fits := map[qa.Identity]string{} // with the name in which they wrote
+	consider := func(id qa.Identity) {
+		if id == "" {
+			return
+		}
+		name := w.People[id].Name
+		if looks != "" && name != "" && Skeleton(name) == looks || len(prefix) >= leastPrefix && strings.HasPrefix(string(id), prefix) {
+			fits[id] = ""
+		}
+	}
+	consider(w.Event.Founder)
+	for id := range w.People {
+		consider(id)
+	}
+	for _, g := range w.Event.Roles {
+		consider(g.ID)
+	}
+	behalf := map[string]bool{} // by name, whether it fits
+	seen := map[qa.Identity]bool{}
+	eachPost(w, func(p *qa.PostView) {
+		if !seen[p.By] {
+			seen[p.By] = true
+			consider(p.By)
+		}
+		if p.OnBehalfOf == "" || w.Event.HasRole(p.By, qa.RoleOrganiser) {
+			return
+		}
+		fit, known := behalf[p.Name]
+		if !known {
+			fit = looks != "" && Skeleton(p.Name) == looks
+			behalf[p.Name] = fit
+		}
+		if _, is := fits[p.By]; fit && !is {
+			fits[p.By] = p.Name
+		}
+	})
+	out := Of(w, slices.Sorted(maps.Keys(fits))...)
+	for i := range out {
+		out[i].Behalf = fits[out[i].ID]
+	}
+	return out
+}
+
+// Resolve returns the one person of the week whom a text means. An identity in full
+// means whom it names, known here or not. ErrNobody or an *AmbiguousError is returned.
+func Resolve(w *qa.Week, typed string) (Found, error) {
+	switch found := Find(w, typed); len(found) {
+	case 0:
+		return Found{}, ErrNobody
+	case 1:
+		return found[0], nil
+	default:
+		return Found{}, &AmbiguousError{typed, found}
+	}
+}

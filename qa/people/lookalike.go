@@ -1,0 +1,175 @@
+package people
+
+import (
+	"strings"
+	"unicode"
+
+	"flyleaf/qa"
+)
+
+// Lookalike says whose name a name could be taken for, and is not. The zero value is
+// for one that looks like nobody's.
+type Lookalike struct {
+	Role qa.Role // of whom it is not; "" for nobody
+	// Name is theirs; "" where a name only claims a role.
+	Name string
+	// Held: somebody of that name holds the role. Else the week only names them.
+	Held bool
+}
+
+// Badge says in a few words what somebody is not, without a name; "" for nothing.
+func (l Lookalike) Badge() string {
+	switch {
+	case l.Role == "":
+		return ""
+	case l.Name != "":
+		return "not the " + string(l.Role)
+	case l.Role == qa.RoleModerator:
+		return "not a moderator"
+	}
+	return "not an " + string(l.Role)
+}
+
+// String is Badge with the name: "not the author Ilse Marrow"; "" for nothing.
+func (l Lookalike) String() string {
+	switch {
+	case l.Name == "":
+		return l.Badge()
+	case l.Held:
+		return l.Badge() + " " + l.Name
+	}
+	return l.Badge() + " " + l.Name + ", as far as the organisers have said"
+}
+
+// Lookalikes tells which names of a week could be taken for an author's or an
+// organiser's, and are not. It is not safe for concurrent use.
+type Lookalikes struct {
+	week  *qa.Week
+	event *qa.Event
+	known []knownName
+	memo  map[string]Lookalike // what Name found, by name
+	alike map[string]int       // how many people have a name of this skeleton; nil: to be counted
+}
+
+// knownName is the name of somebody who answers for the week.
+type knownName struct {
+	name, looks string
+	role        qa.Role
+	held        bool // by somebody who holds the role; else the week only names them
+}
+
+// maxKnown bounds the names that others are held against. Organisers decide how many
+// people hold a role.
+const maxKnown = 200
+
+// NewLookalikes returns the lookalikes of a week.
+func NewLookalikes(w *qa.Week) *Lookalikes {
+	l := &Lookalikes{week: w, event: &w.Event, memo: map[string]Lookalike{}}
+	add := func(name string, role qa.Role, held bool) {
+		if looks := Skeleton(name); looks != "" && len(l.known) < maxKnown {
+			l.known = append(l.known, knownName{strings.Join(strings.Fields(name), " "), looks, role, held})
+		}
+	}
+	for _, role := range []qa.Role{qa.RoleAuthor, qa.RoleOrganiser} {
+		for _, g := range w.Event.Roles {
+			if g.Role == role {
+				add(w.People[g.ID].Name, role, true)
+			}
+		}
+	}
+	add(w.People[w.Event.Founder].Name, qa.RoleOrganiser, true)
+	for name := range strings.SplitSeq(strings.NewReplacer(";", ",", " & ", ",", " and ", ",").Replace(w.Event.Authors), ",") {
+		add(name, qa.RoleAuthor, false)
+	}
+	return l
+}
+
+// Post says whom a post's writer is not, though the name that it is shown under looks
+// so.
+func (l *Lookalikes) Post(p *qa.PostView) Lookalike {
+	e := l.event
+	switch {
+	case p.ByAuthor, e.HasRole(p.By, qa.RoleOrganiser):
+		return Lookalike{} // who brings other people's words in, answers for the names
+	case p.OnBehalfOf == "" && (e.HasRole(p.By, qa.RoleAuthor) || e.HasRole(p.By, qa.RoleModerator)):
+		return Lookalike{}
+	}
+	return l.Name(p.Name)
+}
+
+// Person is Post for what somebody is called outside of their posts.
+func (l *Lookalikes) Person(id qa.Identity, name string) Lookalike {
+	for _, role := range []qa.Role{qa.RoleOrganiser, qa.RoleAuthor, qa.RoleModerator} {
+		if l.event.HasRole(id, role) {
+			return Lookalike{}
+		}
+	}
+	return l.Name(name)
+}
+
+// Name is Post for the name of somebody who holds no role.
+func (l *Lookalikes) Name(name string) Lookalike {
+	if said, ok := l.memo[name]; ok {
+		return said
+	}
+	said := l.look(name)
+	l.memo[name] = said
+	return said
+}
+
+// Call returns what somebody is called in a sentence: their name, with the beginning of
+// their identity where another's name looks the same or they hold no role and their
+// name looks like that of somebody who does; without a name that beginning alone.
+func (l *Lookalikes) Call(id qa.Identity) string {
+	name := strings.Join(strings.Fields(l.week.People[id].Name), " ")
+	if name == "" {
+		return id.Short()
+	}
+	if l.alike == nil {
+		l.alike = make(map[string]int, len(l.week.People))
+		for _, p := range l.week.People {
+			l.alike[Skeleton(p.Name)]++
+		}
+	}
+	if l.alike[Skeleton(name)] > 1 || l.Person(id, name).Role != "" {
+		return name + " (" + id.Short() + ")"
+	}
+	return name
+}
+
+// leastWithin is how long a skeleton has to be for names that hold it, among other
+// words, to look like it.
+const leastWithin = 6
+
+func (l *Lookalikes) look(name string) Lookalike {
+	looks := Skeleton(name)
+	for i := range l.known {
+		k := &l.known[i]
+		if looks == k.looks || len(k.looks) >= leastWithin && strings.Contains(looks, k.looks) {
+			return Lookalike{k.role, k.name, k.held}
+		}
+	}
+	// What cannot be seen joins a word, and does not end it.
+	between := func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsLetter(r) && !unicode.IsMark(r) && qa.HideInvisible(string(r)) != ""
+	}
+	for word := range strings.FieldsFuncSeq(name, between) {
+		if role, ok := roleWords[Skeleton(word)]; ok {
+			return Lookalike{Role: role}
+		}
+	}
+	return Lookalike{}
+}
+
+// roleWords are the words that a badge would have, as they look.
+var roleWords = func() map[string]qa.Role {
+	out := map[string]qa.Role{}
+	for word, role := range map[string]qa.Role{
+		"author": qa.RoleAuthor, "authors": qa.RoleAuthor, "organiser": qa.RoleOrganiser, "organizer": qa.RoleOrganiser,
+		"organisers": qa.RoleOrganiser, "organizers": qa.RoleOrganiser, "founder": qa.RoleOrganiser, "admin": qa.RoleOrganiser,
+		"moderator": qa.RoleModerator, "moderators": qa.RoleModerator,
+	} {
+		out[Skeleton(word)] = role
+	}
+	return out
+}()

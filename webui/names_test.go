@@ -1,0 +1,126 @@
+package webui
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"flyleaf/qa"
+)
+
+// A name that looks like an author's is marked, and the author's own badge stands where
+// no name reaches: in an element of its own.
+func TestNamesThatLookLikeAnAuthors(t *testing.T) {
+	s := newSite(t, "")
+	w := s.node.weeks[s.event]
+	for name, want := range map[string]string{
+		"Ilse\u200b Marrow": "Not the author Ilse Marrow", "IIse Marrow (author)": "Not the author Ilse Marrow", "Obi ✓ Author": "Not an author", "Obi Tamsin": "",
+	} {
+		w.people[obi] = qa.Person{ID: obi, Name: name}
+		page := s.raw(s.week())
+		a := article(t, page, s.id(pReply))
+		if !strings.Contains(a, "<b><bdi>"+name+"</bdi></b>") || strings.Contains(a, `class="badge author"`) {
+			t.Errorf("%q: %s", name, a)
+		}
+		if got := strings.Contains(a, `<span class="badge not">`+want+"</span>"); got != (want != "") {
+			t.Errorf("%q is marked: %v\n%s", name, got, a)
+		}
+		if a := article(t, page, s.id(pAnswer)); !strings.Contains(a, `class="badge author"`) || strings.Contains(a, "badge not") {
+			t.Errorf("the author's own: %s", a)
+		}
+	}
+}
+
+// Names, titles and reasons are isolated; words take their own direction.
+func TestWhatPeopleWroteIsIsolated(t *testing.T) {
+	s := newSite(t, "")
+	s.node.give(s.event, qa.RoleModerator)
+	w := s.node.weeks[s.event]
+	const name = "אורי"
+	w.people[obi] = qa.Person{ID: obi, Name: name}
+	w.people[ilse] = qa.Person{ID: ilse, Name: "עדה"}
+	page := s.raw(s.week())
+	for _, part := range []string{
+		`<h1 dir="auto">The Patient Ledger</h1>`, "<b><bdi>\u2068" + name + "\u2069</bdi></b> <i>adds, to \u2068עדה\u2069</i>", `<div class="words" dir="auto">`, `<textarea dir="auto" id="q"`,
+		"<q><bdi>an advertisement, third time</bdi></q>",
+	} {
+		if !strings.Contains(page, part) {
+			t.Errorf("the week lacks %q", part)
+		}
+	}
+	for path, part := range map[string]string{
+		"/":                       `<bdi>The Patient Ledger</bdi></a>`,
+		s.week() + "/people":      "<b><bdi>\u2068עדה\u2069</bdi></b>",
+		s.week() + "/desk":        `<span class="who"><bdi>`,
+		s.week() + "/log":         `<bdi>The Patient Ledger</bdi>`,
+		"/search?q=ledger":        "<b><bdi>",
+		s.post(pReply):            "Your reply to \u2068" + name + "\u2069",
+		s.post(pReply) + "/proof": "<b><bdi>\u2068" + name,
+	} {
+		if page := s.raw(path); !strings.Contains(page, part) {
+			t.Errorf("%s lacks %q", path, part)
+		}
+	}
+}
+
+// Whoever decides about a post sees who wrote it, whatever name it is shown under.
+func TestModerationShowsWhoIsBlocked(t *testing.T) {
+	s := newSite(t, "")
+	s.node.give(s.event, qa.RoleModerator)
+	w := s.node.weeks[s.event]
+	for i := range w.posts {
+		if w.posts[i].By == obi && w.posts[i].Parent == "" {
+			w.posts[i].OnBehalfOf = "Ilse Marrow"
+		}
+	}
+	page := s.get(s.post(pDuplicate) + "/moderate")
+	mustContain(t, page, "Its writer, Obi Tamsin</h2>", string(obi), "no role. <b>Not the author Ilse Marrow</b>", "First wrote", "We did this for a housing co-op.")
+}
+
+// What no post may hold comes back without it, and nothing is saved.
+func TestWordsThatCannotStandInAPost(t *testing.T) {
+	s := newSite(t, "")
+	acts := len(s.node.acts)
+	for typed, want := range map[string]string{"a\x00b": "ab", "Why \u202ereversed?": "Why reversed?", "bell\a": "bell", "\u200b": ""} {
+		w := s.send(s.week()+"/ask", "body", typed)
+		if w.Code != http.StatusUnprocessableEntity {
+			t.Fatalf("%q: %d", typed, w.Code)
+		}
+		page := w.Body.String()
+		mustContain(t, page, "Not saved.", "taken out of the words in the box", ">"+want+"</textarea>")
+		r := httptest.NewRequest("POST", s.week()+"/ask", strings.NewReader(url.Values{"body": {typed}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Accept", "application/json")
+		w = s.do(r)
+		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), `"body":"`+want+`"`) {
+			t.Errorf("%q: %d %s", typed, w.Code, w.Body)
+		}
+		w = s.send(s.post(pQuestion)+"/reply", "body", typed)
+		mustContain(t, w.Body.String(), "taken out of the words in the box")
+	}
+	if w := s.send("/you", "name", "a\u202eb"); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "202E") {
+		t.Errorf("a name: %d", w.Code)
+	}
+	if len(s.node.acts) != acts {
+		t.Errorf("something was written: %+v", s.node.acts[acts:])
+	}
+	if w := s.send(s.week()+"/ask", "body", "two\r\nlines"); w.Code != http.StatusSeeOther || s.lastAct(qa.ActPost).Text != "two\nlines" {
+		t.Errorf("line ends of a form: %d", w.Code)
+	}
+}
+
+// A device keeps what an earlier version took as a name, and goes on.
+func TestNameOfAnEarlierVersion(t *testing.T) {
+	s := newSite(t, "")
+	s.node.settings[SettingName] = "Ti\x00no\n"
+	if w := s.send(s.week()+"/ask", "body", "Still here?"); w.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	for _, a := range s.node.acts {
+		if a.Kind == qa.ActPerson && a.Person.Name != "Tino " && a.Person.Name != "Tino" {
+			t.Errorf("introduced as %q", a.Person.Name)
+		}
+	}
+}
