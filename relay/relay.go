@@ -19,10 +19,11 @@
 //
 // How it works: each connection has a goroutine that reads and one that writes.
 // A document in use is a room: its change graph and its peers' sync states, under
-// one mutex. Readers decode and check; one committer goroutine takes all changes
-// that wait, of all rooms, adds them to the graphs, and appends them in one
-// transaction while it holds these rooms' locks, so nobody can be told of a change
-// before it is durable. Then every peer of the room is told to look whether it
+// one mutex. Readers decode and check; rooms take turns, in
+// which a bounded part of what waits for them is added to their graphs; one committer
+// goroutine appends what the turns have brought in one transaction, until which the
+// rooms stay locked, so nobody can be told of a change before it is durable. What is
+// asked for and is not here costs no room (interest.go). Then every peer of the room is told to look whether it
 // has something to say; its writer makes the message when it can send it.
 package relay
 
@@ -66,6 +67,7 @@ type Config struct {
 	Open   bool // serve any Automerge document, with looser limits, unsigned and unjudged
 	Limits Limits
 	Quotas Quotas           // of what people write; none in an open relay
+	Disk   Disk             // what the data may take
 	Log    *slog.Logger     // nil: discarded
 	Now    func() time.Time // nil: time.Now; stands in the ledger, and quotas are counted by it
 	// BehindProxy: all connections come through a proxy, which says in
@@ -92,15 +94,29 @@ type Relay struct {
 	accounts  accounts
 	held      atomic.Int64 // bytes of waiting changes in all rooms
 
-	submissions chan *submission
-	committed   chan struct{} // closed when the committer has ended
-	stop        chan struct{} // closed when Shutdown begins
-	work        sync.WaitGroup
+	disk       watched
+	young      young
+	usage      usage
+	loads      loads
+	rebuilds   rebuilds
+	turns      *turns
+	turnsTaken atomic.Int64
+	rebuilt    atomic.Int64
+	takers     sync.WaitGroup
+	ready      chan *ready
+	committed  chan struct{} // closed when the committer has ended
+	stop       chan struct{} // closed when Shutdown begins
+	work       sync.WaitGroup
 
 	mu       sync.Mutex // innermost: taken with or without a room's, never the other way round
 	closing  bool
 	sessions map[*session]bool
 	rooms    map[qa.EventID]*room
+	// Of what they use:
+	inUse     map[*account]int   // documents, by address; nil is this machine
+	ending    map[*session]bool  // told to end, to make space
+	unfounded map[*room]*account // rooms in which something waits for the beginning, and whose
+	interests interests
 }
 
 // New makes a relay and starts its committer. Shutdown ends it.
@@ -125,18 +141,25 @@ func New(cfg Config) (*Relay, error) {
 		cfg.ID = "flyleaf-relay-" + hex.EncodeToString(b[:])
 	}
 	r := &Relay{
-		cfg:         cfg,
-		limits:      cfg.Limits.withDefaults(cfg.Open),
-		id:          cfg.ID,
-		log:         cfg.Log,
-		cache:       newCache(MaxCacheBytes),
-		big:         make(chan struct{}, MaxBigFrames),
-		submissions: make(chan *submission),
-		committed:   make(chan struct{}),
-		stop:        make(chan struct{}),
-		sessions:    map[*session]bool{},
-		rooms:       map[qa.EventID]*room{},
+		cfg:       cfg,
+		limits:    cfg.Limits.withDefaults(cfg.Open),
+		id:        cfg.ID,
+		log:       cfg.Log,
+		cache:     newCache(MaxCacheBytes),
+		big:       make(chan struct{}, MaxBigFrames),
+		turns:     newTurns(),
+		ready:     make(chan *ready),
+		committed: make(chan struct{}),
+		stop:      make(chan struct{}),
+		sessions:  map[*session]bool{},
+		rooms:     map[qa.EventID]*room{},
+		inUse:     map[*account]int{},
+		ending:    map[*session]bool{},
+		unfounded: map[*room]*account{},
+		interests: newInterests(),
 	}
+	r.loads.free.L, r.loads.from = &r.loads.mu, map[*account]int{}
+	r.lookAtDisk()
 	r.upgrader = websocket.Upgrader{
 		HandshakeTimeout: JoinTimeout,
 		ReadBufferSize:   4 << 10,
@@ -148,6 +171,9 @@ func New(cfg Config) (*Relay, error) {
 		CheckOrigin: func(*http.Request) bool { return true },
 	}
 	go r.runCommitter()
+	for range takers {
+		r.takers.Go(r.runTurns)
+	}
 	r.work.Go(r.runJanitor)
 	r.work.Go(r.runRetries)
 	return r, nil
@@ -223,6 +249,7 @@ func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 	defer func() {
 		r.mu.Lock()
 		delete(r.sessions, s)
+		delete(r.ending, s)
 		r.mu.Unlock()
 	}()
 	conn, err := r.upgrader.Upgrade(w, req, nil)
@@ -256,7 +283,10 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 	go func() {
 		r.work.Wait() // all readers: nobody submits any more
 		if first {
-			close(r.submissions)
+			r.turns.close()
+			r.takers.Wait()
+			r.rebuilds.close()
+			close(r.ready)
 		}
 		<-r.committed
 		close(ended)
@@ -272,29 +302,35 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 	}
 }
 
-// room returns the document's room, and counts the caller as a user of it until
+// room returns the document's room, and counts the session as a user of it until
 // leaveRoom.
-func (r *Relay) room(event qa.EventID) (*room, error) {
+func (r *Relay) room(s *session, event qa.EventID) (*room, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, ok := r.rooms[event]
 	if !ok {
-		if len(r.rooms) >= r.limits.Rooms && !r.dropIdle(0) {
+		if len(r.rooms) >= r.limits.Rooms && !r.makeSpace(s) {
 			return nil, ErrTooManyRooms
 		}
 		m = newRoom(r, event)
 		r.rooms[event] = m
 	}
 	m.users++
+	r.inUse[s.account]++
+	s.inUse++
 	return m, nil
 }
 
 // leaveRoom is the end of what room began. When it was the last user, a room
 // without data is dropped at once.
-func (r *Relay) leaveRoom(m *room, empty bool) {
+func (r *Relay) leaveRoom(s *session, m *room, empty bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m.users--
+	s.inUse--
+	if r.inUse[s.account]--; r.inUse[s.account] <= 0 {
+		delete(r.inUse, s.account)
+	}
 	m.idleSince = time.Now()
 	if m.users == 0 && (empty || r.rooms[m.event] != m) {
 		r.forget(m)
@@ -307,6 +343,7 @@ func (r *Relay) forget(m *room) {
 	if r.rooms[m.event] == m {
 		delete(r.rooms, m.event)
 	}
+	delete(r.unfounded, m)
 }
 
 // dropIdle forgets rooms that had no user for the duration, small ones for a
@@ -315,7 +352,7 @@ func (r *Relay) forget(m *room) {
 func (r *Relay) dropIdle(d time.Duration) bool {
 	dropped := map[qa.EventID]bool{}
 	for _, m := range r.rooms {
-		if m.users > 0 {
+		if m.users > 0 || m.stale.Load() {
 			continue
 		}
 		idle := time.Since(m.idleSince)
@@ -341,11 +378,16 @@ func (r *Relay) runRetries() {
 			return
 		case <-tick.C:
 		}
+		r.lookAtDisk()
+		r.askAgain()
 		var rooms []*room
 		r.mu.Lock()
 		for _, m := range r.rooms {
 			if m.deferring.Load() {
 				rooms = append(rooms, m)
+			}
+			if m.stale.Load() {
+				r.rebuildSoon(m)
 			}
 		}
 		r.mu.Unlock()

@@ -49,13 +49,15 @@ const (
 	CodeBlocked     Code = "blocked"
 	CodeRate        Code = "rate"
 	CodeQuota       Code = "quota"
+	CodeFounding    Code = "founding"   // too many events were begun from one address
+	CodeRelayFull   Code = "relay-full" // the relay's disk has no room for it
 )
 
 // Deferred reports whether a change that is not taken for this reason may be taken
 // later.
 func (c Code) Deferred() bool {
 	switch c {
-	case CodeWaitingFull, CodeHeads, CodeFull, CodeBlocked, CodeRate, CodeQuota:
+	case CodeWaitingFull, CodeHeads, CodeFull, CodeBlocked, CodeRate, CodeQuota, CodeFounding, CodeRelayFull:
 		return true
 	}
 	return false

@@ -366,6 +366,7 @@ func TestRefusalOf(t *testing.T) {
 	}
 	for _, c := range []trust.Code{
 		trust.CodeWaitingFull, trust.CodeHeads, trust.CodeFull, trust.CodeBlocked, trust.CodeRate, trust.CodeQuota,
+		trust.CodeFounding, trust.CodeRelayFull,
 	} {
 		if !c.Deferred() {
 			t.Errorf("%s is for good", c)

@@ -476,6 +476,7 @@ func (d *Device) believe(c *conn, p *repo.Proof) error {
 	for _, b := range [][]byte{p.A, p.B} {
 		if ch, err := wire.DecodeChange(b); err == nil {
 			d.left[ch.Hash] = true
+			d.graph.Refuse(ch.Hash) // with what waits for it
 		}
 	}
 	out := d.graph.From(actor, seq)
