@@ -83,6 +83,16 @@ func (q *Quotas) Set(setting string) error {
 	return fmt.Errorf("%w: there is none of the name %q", ErrQuota, name)
 }
 
+// Bytes reads a number of bytes as Set does: with K, M or G behind it, or off, which
+// is -1.
+func Bytes(s string) (int64, error) {
+	v, err := quantity(s)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %q; it should be a number above 0, such as 500M or 20G, or off", ErrQuota, s)
+	}
+	return v, nil
+}
+
 func quantity(s string) (int64, error) {
 	if s == "off" {
 		return -1, nil

@@ -222,11 +222,15 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
+// AddressOf returns what a request's sender is counted by: its IPv4 address, or the
+// /64 of its IPv6 address; "" for this machine, whose quotas of an address do not hold.
+func (r *Relay) AddressOf(req *http.Request) string { return remote(req, r.cfg.BehindProxy) }
+
 // serveSocket upgrades the connection and runs its session to the end.
 func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 	s := newSession(r)
 	s.deflate = takesDeflate(req.Header)
-	address := remote(req, r.cfg.BehindProxy)
+	address := r.AddressOf(req)
 	account, ok := r.accounts.open(address, r.limits.FromAddress)
 	if !ok {
 		w.Header().Set("Retry-After", "60")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,9 @@ type Main struct {
 	Quotas relay.Quotas
 	// BehindProxy: X-Forwarded-For says where connections come from.
 	BehindProxy bool
-	API         bool // answer other programs with the logs of open events
+	DiskMax     int64 // bytes that the data may take; 0 or less: any number
+	DiskReserve int64 // bytes that are left free; 0: relay.DiskReserve, less: none
+	API         bool  // answer other programs with the logs of open events
 	Log         *slog.Logger
 	Stdout      io.Writer // gets the one line that says where the relay listens
 }
@@ -72,7 +75,10 @@ func (m *Main) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 
 	watchers := &journal.Watchers{}
-	r, err := relay.New(relay.Config{Store: store, Open: m.Open, Quotas: m.Quotas, BehindProxy: m.BehindProxy, Log: m.Log, Committed: watchers.Grown})
+	r, err := relay.New(relay.Config{
+		Store: store, Disk: relay.Disk{Look: func() (int64, int64, error) { return diskOf(dir) }, Max: m.DiskMax, Reserve: cmp.Or(m.DiskReserve, relay.DiskReserve)},
+		Open: m.Open, Quotas: m.Quotas, BehindProxy: m.BehindProxy, Log: m.Log, Committed: watchers.Grown,
+	})
 	if err != nil {
 		return err
 	}

@@ -176,6 +176,11 @@ func Dial(ctx context.Context, url, peer string) (ws *websocket.Conn, relay stri
 	return dial(ctx, url, peer, nil)
 }
 
+// DialFrom is Dial with a header for the upgrade request.
+func DialFrom(ctx context.Context, url, peer string, header http.Header) (ws *websocket.Conn, relay string, err error) {
+	return dial(ctx, url, peer, header)
+}
+
 func dial(ctx context.Context, url, peer string, header http.Header) (ws *websocket.Conn, relay string, err error) {
 	ws, resp, err := websocket.DefaultDialer.DialContext(ctx, url, header)
 	if err != nil {

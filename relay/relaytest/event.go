@@ -42,7 +42,12 @@ func DocumentID(name string) qa.EventID {
 // NewEvent returns the event of that name; access is "open" or "invited". Its
 // founder is KeyOf("founder of " + name).
 func NewEvent(name, access string) *Event {
-	e := &Event{Name: name, Founder: KeyOf("founder of " + name), maps: map[string]wire.OpID{}}
+	return NewEventOf(KeyOf("founder of "+name), name, access)
+}
+
+// NewEventOf is NewEvent by a founder, who may begin several.
+func NewEventOf(founder trust.Key, name, access string) *Event {
+	e := &Event{Name: name, Founder: founder, maps: map[string]wire.OpID{}}
 	c := &wire.Change{Actor: actorOf(e.Founder, "genesis"), Seq: 1, StartOp: 1, TimeMillis: 1_700_000_000_000}
 	put := func(obj wire.OpID, key string, v *wire.Value) wire.OpID {
 		op := wire.Op{Action: wire.MakeMap, Obj: obj, Key: wire.Key{Prop: key}}
