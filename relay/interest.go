@@ -124,6 +124,7 @@ func (r *Relay) answerRequests(event qa.EventID) {
 // that, of which there are few.
 func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID) (*room, error) {
 	r := s.relay
+	s.out.waitForSpace() // who has 1,000 weeks asks for them all at once
 	if len(msg.Changes) > 0 {
 		begins := r.cfg.Open || slices.ContainsFunc(msg.Changes, func(b []byte) bool {
 			h, err := wire.ReadHash(b)

@@ -15,7 +15,8 @@ type outbox struct {
 	wake chan struct{} // holds one token when there may be work
 
 	mu       sync.Mutex
-	max      int // frames
+	drained  sync.Cond // the queue has become half empty, or finished
+	max      int       // frames
 	frames   [][]byte
 	bytes    int
 	rooms    []*room  // each once
@@ -27,8 +28,23 @@ type outbox struct {
 }
 
 func newOutbox(maxFrames int) *outbox {
-	return &outbox{wake: make(chan struct{}, 1), max: maxFrames}
+	o := &outbox{wake: make(chan struct{}, 1), max: maxFrames}
+	o.drained.L = &o.mu
+	return o
 }
+
+// waitForSpace waits while the queue of frames is half full, so that a peer that asks
+// for much at once is answered as fast as it takes the answers, and not cut off. It is
+// for the session's reader alone; the writer ends it, or the end of the outbox.
+func (o *outbox) waitForSpace() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for !o.finished && o.crowded() {
+		o.drained.Wait()
+	}
+}
+
+func (o *outbox) crowded() bool { return len(o.frames) > o.max/2 || o.bytes > MaxQueueBytes/2 }
 
 func (o *outbox) nudge() {
 	select {
@@ -101,6 +117,9 @@ func (o *outbox) next() (frame []byte, r *room, over bool) {
 		o.frames[0] = nil
 		o.frames = o.frames[1:]
 		o.bytes -= len(frame)
+		if !o.crowded() {
+			o.drained.Signal()
+		}
 		return frame, nil, false
 	}
 	if len(o.rooms) > 0 {
@@ -121,5 +140,6 @@ func (o *outbox) finish() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.finished = true
+	o.drained.Broadcast()
 	o.nudge()
 }

@@ -63,7 +63,7 @@ type Quotas struct {
 var DefaultQuotas = Quotas{
 	PersonBurst: 600, PersonRate: 60, PersonBytes: 8 << 20,
 	RoleBurst: 20_000, RoleRate: 1_200, RoleBytes: 512 << 20,
-	AddressBurst: 30_000, AddressRate: 1_800,
+	AddressBurst: 100_000, AddressRate: 1_800,
 	StrangersBurst: 3_000, StrangersRate: 300,
 	NewcomersBurst: 200, NewcomersRate: 120,
 	EventBytes: 512 << 20,
