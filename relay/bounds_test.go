@@ -210,17 +210,11 @@ func TestDocumentsWithoutBeginningAreFew(t *testing.T) {
 
 // When all rooms are in use, who uses the most gives way to somebody who uses none.
 func TestRoomsGoRound(t *testing.T) {
-	s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{Rooms: 10}})
-	hog := relaytest.NewDevice("hog", relaytest.EventID("hog's"))
-	from("203.0.113.5", hog)
-	connect(t, s, hog)
+	s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{Rooms: 10, Idle: 50 * time.Millisecond}})
+	hog := speak(t, s, "hog", "203.0.113.5")
 	for i := range 10 {
 		e := relaytest.NewEvent(fmt.Sprint("hog's ", i), "open")
-		m := hog.Message(e.Genesis)
-		m.DocumentID = string(e.ID)
-		if err := hog.Send(m); err != nil {
-			t.Fatal(err)
-		}
+		hog.offer(t, e, e.Genesis)
 	}
 	eventually(t, "all rooms are in use", func() bool { return s.See().Rooms == 10 })
 	event := relaytest.EventID("one only")
@@ -229,7 +223,7 @@ func TestRoomsGoRound(t *testing.T) {
 	write(t, a, 1)
 	connect(t, s, a)
 	onDisk(t, a)
-	until(t, hog, func(s relaytest.State) bool { return !s.Connected })
+	eventually(t, "the other is disconnected", func() bool { return s.Connections() == 1 && s.See().Rooms == 1 })
 }
 
 // heldLedger holds up Append until it is let go, and notes what came.
