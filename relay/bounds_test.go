@@ -762,3 +762,42 @@ func TestEphemeralBytesAreBounded(t *testing.T) {
 		return len(s.Ephemeral) > 0 && s.Ephemeral[len(s.Ephemeral)-1].SenderID == "writer"
 	})
 }
+
+// lateLedger holds up the answer of a look into one document.
+type lateLedger struct {
+	storage.Ledger
+	event   qa.EventID
+	looked  chan struct{}
+	release chan struct{}
+	once    atomic.Bool
+}
+
+func (l *lateLedger) Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error {
+	err := l.Ledger.Entries(ctx, event, after, fn)
+	if event == l.event && l.once.CompareAndSwap(false, true) {
+		close(l.looked)
+		<-l.release
+	}
+	return err
+}
+
+// Who asks just when an event is begun, and is looked for in the ledger before and
+// noted after that, is told of it all the same; and leaves nothing behind.
+func TestAskedWhileItIsBegun(t *testing.T) {
+	event := relaytest.EventID("begun meanwhile")
+	l := &lateLedger{Ledger: mem.New(), event: event, looked: make(chan struct{}), release: make(chan struct{})}
+	s := start(t, relay.Config{Store: l, Limits: relay.Limits{Idle: 50 * time.Millisecond}})
+	reader, writer := relaytest.NewDevice("reader", event), relaytest.NewDevice("writer", event)
+	connect(t, s, reader)
+	<-l.looked
+	write(t, writer, 1)
+	connect(t, s, writer)
+	onDisk(t, writer)
+	close(l.release)
+	until(t, reader, changes(1))
+	write(t, writer, 1)
+	until(t, reader, changes(2))
+	reader.Disconnect()
+	writer.Disconnect()
+	eventually(t, "nothing is left", func() bool { see := s.See(); return see.Rooms == 0 && see.Interests == 0 })
+}

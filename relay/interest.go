@@ -122,7 +122,8 @@ func (r *Relay) answerRequests(event qa.EventID) {
 // absent handles a sync message about a document that is not here. One that brings
 // what it begins with makes a room, and so does one that brings what may wait for
 // that, of which there are few.
-func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID) (*room, error) {
+// Looked is how many documents had been founded before it was looked for this one.
+func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID, looked int64) (*room, error) {
 	r := s.relay
 	s.out.waitForSpace() // who has 1,000 weeks asks for them all at once
 	if len(msg.Changes) > 0 {
@@ -140,7 +141,7 @@ func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID) (
 			return s.found(event)
 		}
 		s.putOffAll(msg, event, why)
-		return nil, nil
+		return nil, s.lookAgain(event, looked)
 	}
 	r.mu.Lock()
 	i := r.interest(s, event)
@@ -152,12 +153,31 @@ func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID) (
 	if m.Type == repo.TypeRequest {
 		i.asking, i.answered = true, false
 	}
+	missed := r.foundings.Load() != looked
 	r.mu.Unlock()
+	if missed { // perhaps this one, before the interest was noted
+		if r, _, err := s.roomOf(string(event)); r != nil || err != nil {
+			return r, err
+		}
+	}
 	if reply {
 		s.hello(msg, event)
 	}
 	r.answerRequests(event)
 	return nil, nil
+}
+
+// lookAgain makes the session a member of a document that was founded after it was
+// looked for, and before the session's interest was noted.
+func (s *session) lookAgain(event qa.EventID, looked int64) error {
+	if s.relay.foundings.Load() == looked {
+		return nil
+	}
+	r, _, err := s.roomOf(string(event))
+	if r != nil {
+		s.out.touch(r)
+	}
+	return err
 }
 
 // hello answers what somebody says that they have of a document of which nothing is
@@ -196,8 +216,13 @@ func (s *session) putOffAll(msg *wire.Message, event qa.EventID, why deferral) {
 	}
 	s.relay.mu.Lock()
 	i := s.relay.interest(s, event)
-	i.has, i.again = true, true
-	s.relay.interests.again[i] = true
+	i.has = true
+	if why.code == trust.CodeWaitingFull {
+		i.replies++ // without a beginning it may be put off again and again
+	}
+	if i.again = i.replies < maxReplies; i.again {
+		s.relay.interests.again[i] = true
+	}
 	s.relay.mu.Unlock()
 	s.tell(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: string(event), Refused: told})
 }
@@ -211,7 +236,7 @@ func (r *Relay) askAgain() {
 	r.mu.Lock()
 	for i := range r.interests.again {
 		a := i.session.account
-		if asked[a] >= maxAskedAgain || r.mayFound(a, now).code != "" {
+		if asked[a] >= a.foundingsLeft(&r.cfg.Quotas, now) || r.mayFound(a, now).code != "" {
 			continue
 		}
 		asked[a]++
@@ -234,21 +259,17 @@ func (s *session) found(event qa.EventID) (*room, error) {
 	if err := s.enter(r); err != nil {
 		return nil, err
 	}
-	s.relay.mu.Lock()
-	if i := s.interests[event]; i != nil {
-		s.relay.interests.drop(i)
-	}
-	s.relay.mu.Unlock()
 	return r, nil
 }
 
 // settle is called when the session has offered something for a document that may not
 // be here yet. If nothing of it could be taken, or let wait, the room is given up, and
 // what is left is an interest.
-func (s *session) settle(r *room, has, asks bool) {
+func (s *session) settle(r *room, has, asks bool) error {
 	if r.founded.Load() {
-		return
+		return nil
 	}
+	looked := s.relay.foundings.Load()
 	r.mu.Lock()
 	waits, later := len(r.waiting) > 0, false
 	if m := r.members[s]; m != nil {
@@ -256,21 +277,26 @@ func (s *session) settle(r *room, has, asks bool) {
 	}
 	here := r.graph != nil && r.graph.Len() > 0
 	r.mu.Unlock()
-	if !here && !(waits && s.relay.mayWait(s.account, r)) {
-		delete(s.rooms, r.event)
-		r.leave(s)
-		s.relay.mu.Lock()
-		i := s.relay.interest(s, r.event)
-		i.has = has && (waits || later)
-		if i.again = waits || later; i.again {
-			s.relay.interests.again[i] = true
-		}
-		if asks {
-			i.asking, i.answered = true, false
-		}
-		s.relay.mu.Unlock()
-		s.relay.answerRequests(r.event)
+	if here || waits && s.relay.mayWait(s.account, r) {
+		return nil
 	}
+	delete(s.rooms, r.event)
+	r.leave(s)
+	s.relay.mu.Lock()
+	i := s.relay.interest(s, r.event)
+	i.has = has && (waits || later)
+	if i.again = waits || later; i.again {
+		s.relay.interests.again[i] = true
+	}
+	if asks {
+		i.asking, i.answered = true, false
+	}
+	s.relay.mu.Unlock()
+	if err := s.lookAgain(r.event, looked); err != nil {
+		return err
+	}
+	s.relay.answerRequests(r.event)
+	return nil
 }
 
 // mayWait says whether something may wait for the beginning of a document: nil for
@@ -308,6 +334,7 @@ func (r *room) noteFounded() {
 	r.relay.mu.Lock()
 	defer r.relay.mu.Unlock()
 	delete(r.relay.unfounded, r)
+	r.relay.foundings.Add(1) // who notes an interest from here on looks again
 	for _, i := range slices.Clone(r.relay.interests.of[r.event]) {
 		s := i.session
 		r.relay.interests.drop(i)

@@ -270,6 +270,16 @@ func (c *account) mayFound(q *Quotas, now time.Time) deferral {
 	return deferral{trust.CodeFounding, c.foundings.wait(q.foundings(), now, 1)}
 }
 
+// foundingsLeft returns how many events may be begun from the address now, of a few.
+func (c *account) foundingsLeft(q *Quotas, now time.Time) int {
+	if c == nil {
+		return maxAskedAgain
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return int(max(0, min(maxAskedAgain, c.foundings.left(q.foundings(), now))))
+}
+
 // found notes that somebody begins an event from the address. They are remembered, so
 // that who begins many weeks is not somebody new in each.
 func (c *account) found(who qa.Identity) {

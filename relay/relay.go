@@ -102,6 +102,7 @@ type Relay struct {
 	turns      *turns
 	turnsTaken atomic.Int64
 	rebuilt    atomic.Int64
+	foundings  atomic.Int64 // documents that became founded in memory; grows under mu
 	takers     sync.WaitGroup
 	ready      chan *ready
 	committed  chan struct{} // closed when the committer has ended
@@ -330,15 +331,20 @@ func (r *Relay) room(s *session, event qa.EventID) (*room, error) {
 func (r *Relay) leaveRoom(s *session, m *room, empty bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m.users--
-	s.inUse--
-	if r.inUse[s.account]--; r.inUse[s.account] <= 0 {
-		delete(r.inUse, s.account)
-	}
+	r.unuse(s, m)
 	m.idleSince = time.Now()
 	if m.users == 0 && (empty || r.rooms[m.event] != m) {
 		r.forget(m)
 		m.release()
+	}
+}
+
+// unuse counts a session as a user of a room once less. r.mu is held.
+func (r *Relay) unuse(s *session, m *room) {
+	m.users--
+	s.inUse--
+	if r.inUse[s.account]--; r.inUse[s.account] <= 0 {
+		delete(r.inUse, s.account)
 	}
 }
 

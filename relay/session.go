@@ -366,9 +366,10 @@ func (s *session) sync(m *repo.Message) error {
 	if n := len(m.Signatures); n != 0 && n != len(msg.Changes)*repo.SignatureLen {
 		return violation("%d bytes of signatures for %d changes", n, len(msg.Changes))
 	}
+	looked := s.relay.foundings.Load()
 	r, event, err := s.roomOf(m.DocumentID)
 	if err == nil && r == nil {
-		r, err = s.absent(m, msg, event)
+		r, err = s.absent(m, msg, event, looked)
 		if err == nil && r == nil {
 			return nil
 		}
@@ -391,7 +392,9 @@ func (s *session) sync(m *repo.Message) error {
 	for refused := range slices.Chunk(sub.refused, maxRefusals) {
 		s.tell(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: m.DocumentID, Refused: refused})
 	}
-	s.settle(r, len(msg.Heads) > 0, m.Type == repo.TypeRequest)
+	if err := s.settle(r, len(msg.Heads) > 0, m.Type == repo.TypeRequest); err != nil {
+		return s.notServed(m.DocumentID, err)
+	}
 	return nil
 }
 
@@ -462,10 +465,13 @@ func (s *session) roomOf(document string) (*room, qa.EventID, error) {
 		}
 	}
 	r, err := s.relay.room(s, event)
+	if err == nil {
+		err = s.enter(r)
+	}
 	if err != nil {
 		return nil, event, err
 	}
-	return r, event, s.enter(r)
+	return r, event, nil
 }
 
 // enter makes the session a member of a room, of which it is a user already.
@@ -475,6 +481,17 @@ func (s *session) enter(r *room) error {
 		return err
 	}
 	s.rooms[r.event] = r
+	s.relay.mu.Lock()
+	defer s.relay.mu.Unlock()
+	if i := s.interests[r.event]; i != nil {
+		s.relay.interests.drop(i)
+	}
+	if n := len(s.come); n > 0 {
+		s.come = slices.DeleteFunc(s.come, func(o *room) bool { return o == r })
+		if len(s.come) < n { // founded meanwhile, and counted twice
+			s.relay.unuse(s, r)
+		}
+	}
 	return nil
 }
 
