@@ -66,9 +66,18 @@ func (r *Relay) interest(s *session, event qa.EventID) *interest {
 		return i
 	}
 	all := &r.interests
-	if all.from[s.account] >= r.limits.AskedFromAddress {
+	switch full, mine := all.count >= r.limits.Asked, all.from[s.account]; {
+	case !full && mine < r.limits.AskedFromAddress:
+	case len(s.interests) > 0 && (!full || mine*len(all.from) >= all.count):
+		// Its own, if its address has its share: who asks without end should not cost
+		// a look at everybody each time.
+		for _, i := range s.interests {
+			all.drop(i)
+			break
+		}
+	case !full:
 		r.forgetInterest(s.account)
-	} else if all.count >= r.limits.Asked {
+	default:
 		most := s.account
 		for a, n := range all.from {
 			if n > all.from[most] {

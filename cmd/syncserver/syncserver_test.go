@@ -20,6 +20,7 @@ import (
 
 	"flyleaf/crdt/wire"
 	"flyleaf/relay/relaytest"
+	"flyleaf/trust"
 )
 
 // The test binary is the program when this is set, so that there is a real
@@ -370,5 +371,36 @@ func TestDisk(t *testing.T) {
 	}
 	if _, _, err := diskOf(filepath.Join(dir, "none")); err == nil {
 		t.Error("no directory has a size")
+	}
+}
+
+// A relay whose data takes as much as it may begins no event, and says why.
+func TestDiskMaxIsHeeded(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	r, w := io.Pipe()
+	m := &Main{Listen: "127.0.0.1:0", Data: t.TempDir(), DiskMax: 1, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Stdout: w}
+	ended := make(chan error, 1)
+	go func() { ended <- m.Run(ctx) }()
+	line, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := relaytest.NewDevice("a", relaytest.EventID("no room"))
+	if _, err := d.Write(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Connect(within(t), address(t, line)); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Until(within(t), func(s relaytest.State) bool { return len(s.Refused) > 0 }); err != nil {
+		t.Fatal(err)
+	}
+	if r := d.State().Refused[0]; !r.Deferred || trust.Code(r.Code) != trust.CodeRelayFull {
+		t.Errorf("told %+v", r)
+	}
+	d.Disconnect()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
