@@ -128,13 +128,14 @@ func (t *target) size() string {
 // conn is one attacker's connection. What it is told is counted and passed over.
 type conn struct {
 	*relaytest.Device
-	ws      *websocket.Conn
-	wmu     sync.Mutex
-	refused atomic.Int64
-	codes   sync.Map
-	syncs   atomic.Int64
-	held    sync.Map // document: true once the relay names heads
-	holds   atomic.Int64
+	ws          *websocket.Conn
+	wmu         sync.Mutex
+	refused     atomic.Int64
+	unavailable atomic.Int64
+	codes       sync.Map
+	syncs       atomic.Int64
+	held        sync.Map // document: true once the relay names heads
+	holds       atomic.Int64
 }
 
 func (t *target) dial(name, address string) (*conn, error) {
@@ -156,6 +157,9 @@ func (t *target) dial(name, address string) (*conn, error) {
 			for _, r := range m.Refused {
 				c.refused.Add(1)
 				c.codes.Store(r.Code, true)
+			}
+			if m.Type == repo.TypeUnavailable {
+				c.unavailable.Add(1)
 			}
 			if m.Type == repo.TypeSync {
 				c.syncs.Add(1)
@@ -266,6 +270,9 @@ func rooms(t *target) (string, error) {
 		}
 		defer c.ws.Close()
 		for k := range 1000 {
+			for n := 0; n < 1000 && c.unavailable.Load() < int64(k-100); n++ {
+				time.Sleep(time.Millisecond) // or it is cut off as too slow
+			}
 			err := c.send(&repo.Message{
 				Type: repo.TypeRequest, SenderID: c.Name, DocumentID: string(relaytest.DocumentID(fmt.Sprint(i, " ", k))),
 				Data: (&wire.Message{Have: []wire.Have{{}}}).Encode(),
@@ -275,7 +282,6 @@ func rooms(t *target) (string, error) {
 			}
 		}
 	}
-	time.Sleep(5 * time.Second) // until all are asked for
 	d := relaytest.NewDevice("honest", relaytest.EventID("honest"))
 	d.Header = http.Header{"X-Forwarded-For": {someone}}
 	if _, err := d.Write("words"); err != nil {
