@@ -503,34 +503,41 @@ func TestBytesFromAnAddressAreBounded(t *testing.T) {
 }
 
 // Who sends the last first, so that it waits for all the rest, owes no more than as
-// much again.
+// much again: its address, and all young events together.
 func TestWhatIsOwedIsBounded(t *testing.T) {
 	const burst = 20_000
-	c, store := newClock(), mem.New()
-	s := start(t, relay.Config{Store: store, Now: c.now, BehindProxy: true, Quotas: relay.Quotas{AddressBytesBurst: burst, AddressBytesRate: burst}})
-	e := relaytest.NewEvent("owed", "open")
-	d := relaytest.NewDevice("d", e.ID)
-	from("203.0.113.5", d)
-	connect(t, s, d)
-	words := strings.Repeat("words ", 150)
-	big := make([]relaytest.Signed, 0, 100)
-	last := e.Genesis
-	for i := range 100 {
-		last = e.Post("founder", uint64(i+1), last.MaxOp()+1, []wire.Hash{last.Hash}, words)
-		big = append(big, last)
-	}
-	if err := d.Offer(e.Genesis); err != nil {
-		t.Fatal(err)
-	}
-	for i := len(big) - 1; i >= 0; i-- { // the last first
-		if err := d.Offer(big[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	until(t, d, func(s relaytest.State) bool { return len(deferred(s)) > 10 })
-	quiet(t, d)
-	if n := stored(t, store, e.ID); n > 2*burst+2_000 {
-		t.Errorf("%d bytes are stored", n)
+	for name, quotas := range map[string]relay.Quotas{
+		"by an address":   {AddressBytesBurst: burst, AddressBytesRate: burst},
+		"by young events": {YoungBytesBurst: burst, YoungBytesRate: burst},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, store := newClock(), mem.New()
+			s := start(t, relay.Config{Store: store, Now: c.now, BehindProxy: true, Quotas: quotas})
+			e := relaytest.NewEvent("owed "+name, "open")
+			d := relaytest.NewDevice("d", e.ID)
+			from("203.0.113.5", d)
+			connect(t, s, d)
+			words := strings.Repeat("words ", 150)
+			chain := make([]relaytest.Signed, 0, 100)
+			last := e.Genesis
+			for i := range 100 {
+				last = e.Post("writer", uint64(i+1), last.MaxOp()+1, []wire.Hash{last.Hash}, words)
+				chain = append(chain, last)
+			}
+			if err := d.Offer(e.Genesis); err != nil {
+				t.Fatal(err)
+			}
+			for i := len(chain) - 1; i >= 0; i-- { // the last first
+				if err := d.Offer(chain[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			until(t, d, func(s relaytest.State) bool { return len(deferred(s)) > 10 })
+			quiet(t, d)
+			if n := stored(t, store, e.ID); n > 2*burst+2_000 {
+				t.Errorf("%d bytes are stored", n)
+			}
+		})
 	}
 }
 

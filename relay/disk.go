@@ -95,7 +95,7 @@ func (r *Relay) lookAtDisk() {
 func (r *Relay) scarcity() scarcity { return scarcity(r.disk.level.Load()) }
 
 // noRoom says why something is not taken even if others build on it: the disk has no
-// room, its address owes too much, or began too many events.
+// room, its address or all young events owe too much, or it began too many events.
 func (r *room) noRoom(address *account, who qa.Identity, founds bool, now time.Time) deferral {
 	q := &r.relay.cfg.Quotas
 	switch level := r.relay.scarcity(); {
@@ -108,6 +108,9 @@ func (r *room) noRoom(address *account, who qa.Identity, founds bool, now time.T
 	}
 	if founds {
 		return r.relay.mayFound(address, now)
+	}
+	if d := r.relay.young.indebted(q, r.young(now), now); d.code != "" {
+		return d
 	}
 	return address.indebted(q, now)
 }
@@ -145,6 +148,21 @@ func (y *young) beyond(q *Quotas, is bool, now time.Time, stored, planned float6
 		return deferral{}
 	}
 	return deferral{trust.CodeRate, y.bytes.wait(r, now, stored+planned)}
+}
+
+// indebted says whether young events owe so much that none takes more, whoever builds
+// on what.
+func (y *young) indebted(q *Quotas, is bool, now time.Time) deferral {
+	r := q.youngBytes()
+	if !is || !r.bounded() {
+		return deferral{}
+	}
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	if y.bytes.left(r, now) > -r.burst {
+		return deferral{}
+	}
+	return deferral{trust.CodeRate, y.bytes.wait(r, now, 1)}
 }
 
 func (y *young) spend(q *Quotas, stored float64, now time.Time) {
