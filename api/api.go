@@ -52,6 +52,8 @@ type Config struct {
 	Hosts []string
 	// Stop ends all streams when it is closed. nil: never.
 	Stop <-chan struct{}
+	// From tells those apart who read logs: journal.Handler.
+	From func(*http.Request) string
 }
 
 // TokenFrom derives the API's token from the device's secret for its pages, so
@@ -78,7 +80,7 @@ func New(c Config) http.Handler {
 		mux.HandleFunc("GET "+Prefix+"events/{event}/feed.atom", c.feed(feed.AtomType, feed.WriteAtom))
 		mux.HandleFunc("GET "+Prefix+"events/{event}/feed.json", c.feed(feed.JSONType, feed.WriteJSON))
 	}
-	log := &journal.Handler{Source: c.Log, Stop: c.Stop}
+	log := &journal.Handler{Source: c.Log, Stop: c.Stop, From: c.From}
 	mux.HandleFunc("GET "+Prefix+"events/{event}/changes", closed(log.ServeHTTP))
 	mux.HandleFunc(Prefix, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {

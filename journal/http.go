@@ -1,28 +1,39 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"flyleaf/qa"
 	"flyleaf/storage"
 )
 
-// MaxStreams is how many logs one Handler serves at a time; each holds the event
-// in memory. Further requests get 503.
-const MaxStreams = 64
+// Each log that is served holds its event in memory.
+const (
+	// MaxStreams is how many logs one Handler serves at a time. A further request takes
+	// the place of another: of the sender with the most, the one that has had nothing to
+	// say for longest. Where there is none to take, it gets 503.
+	MaxStreams = 64
+	// MaxStreamsFrom is how many of one sender's, where Handler.From tells them apart;
+	// then it is a silent one of its own that gives way, or it gets 429.
+	MaxStreamsFrom = 16
+	// Silence is for how long a log must have had nothing to say before it gives way to
+	// another of the same sender's.
+	Silence = 30 * time.Second
+)
 
 // writeWithin is how long a client may take one entry before it is given up, and
 // beat how often a stream that is silent says that it is alive.
 const (
-	writeWithin = 30 * time.Second
-	beat        = 15 * time.Second
+	writeWithin   = 30 * time.Second
+	beat          = 15 * time.Second
+	giveWayWithin = time.Second
 )
 
 // Source is where a Handler's events come from.
@@ -55,8 +66,13 @@ type Handler struct {
 	Source Source
 	// Stop ends all streams when it is closed. nil: never.
 	Stop <-chan struct{}
+	// From tells senders apart, by their address or the like; "" is one that has no
+	// bound of its own. nil: all are "".
+	From func(*http.Request) string
+	// Silence is the constant, if it is not 0.
+	Silence time.Duration
 
-	streams atomic.Int32
+	places places
 }
 
 // ServeHTTP needs the path value "event".
@@ -82,15 +98,30 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		problem(w, http.StatusInternalServerError, err)
 		return
 	}
-	if h.streams.Add(1) > MaxStreams {
-		h.streams.Add(-1)
+	from := ""
+	if h.From != nil {
+		from = h.From(req)
+	}
+	ctx, cancel := context.WithCancelCause(req.Context())
+	defer cancel(nil)
+	s := newStream(w, sse)
+	p, status := h.places.take(from, cmp.Or(h.Silence, Silence), func() {
+		cancel(errGaveWay)
+		// If it is being written to somebody who does not read, that is over, too.
+		_ = s.c.SetWriteDeadline(time.Now().Add(giveWayWithin))
+	})
+	if p == nil {
 		w.Header().Set("Retry-After", "10")
-		problem(w, http.StatusServiceUnavailable, errors.New("too many logs are being read here now; try again later"))
+		problem(w, status, errors.New("too many logs are being read here now; try again later"))
 		return
 	}
-	defer h.streams.Add(-1)
-	s := newStream(w, sse)
-	s.run(req.Context(), h, event, after, follow)
+	defer h.places.leave(p)
+	s.place = p
+	s.begin()
+	s.run(ctx, h, event, after, follow)
+	if errors.Is(context.Cause(ctx), errGaveWay) {
+		s.fail(errGaveWay)
+	}
 }
 
 func params(req *http.Request) (after int64, follow, sse bool, err error) {
@@ -133,17 +164,22 @@ type stream struct {
 	c    *http.ResponseController
 	sse  bool
 	sent int // entries since the last flush
+
+	place *place
 }
 
 func newStream(w http.ResponseWriter, sse bool) *stream {
-	kind := "application/jsonl"
-	if sse {
+	return &stream{w: w, c: http.NewResponseController(w), sse: sse}
+}
+
+func (s *stream) begin() {
+	w, kind := s.w, "application/jsonl"
+	if s.sse {
 		kind = "text/event-stream"
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	return &stream{w: w, c: http.NewResponseController(w), sse: sse}
 }
 
 func (s *stream) run(ctx context.Context, h *Handler, event qa.EventID, after int64, follow bool) {
@@ -195,7 +231,11 @@ func (s *stream) entry(e Entry) error {
 	if !e.More { // a part is nothing to go on from
 		id = strconv.FormatInt(e.Cursor, 10)
 	}
-	return s.line(b, "", id)
+	if err := s.line(b, "", id); err != nil {
+		return err
+	}
+	s.place.said()
+	return nil
 }
 
 func (s *stream) line(b []byte, name, id string) error {
@@ -224,6 +264,9 @@ func (s *stream) line(b []byte, name, id string) error {
 // fail tells the client why there is no more.
 func (s *stream) fail(err error) {
 	text := "the log could not be read: " + err.Error()
+	if errors.Is(err, errGaveWay) {
+		text = err.Error()
+	}
 	if errors.Is(err, storage.ErrDamaged) {
 		text += ". Begin anew at 0 when it has been fetched again"
 	}

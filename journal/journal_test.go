@@ -510,6 +510,133 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	}
 }
 
+// follow opens streams of an address, and fails the test when one is not opened.
+func follow(t *testing.T, url, address string, n int) (all []*http.Response) {
+	t.Helper()
+	for range n {
+		res := getFrom(t, url, address)
+		if res.StatusCode != 200 {
+			t.Fatalf("%s: %s", address, res.Status)
+		}
+		all = append(all, res)
+	}
+	return all
+}
+
+func getFrom(t *testing.T, url, address string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-From", address)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = res.Body.Close() })
+	return res
+}
+
+// Silent streams of one address keep nobody else out: it may have some, and of these
+// the one that was silent for longest gives way to another of its own. It is told.
+func TestSilentStreamsGiveWay(t *testing.T) {
+	h := newHouse(t, 1)
+	handler := &journal.Handler{Source: h, From: func(r *http.Request) string { return r.Header.Get("X-From") }}
+	mux := http.NewServeMux()
+	mux.Handle("GET /events/{event}/changes", handler)
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	url := s.URL + "/events/" + string(h.event) + "/changes?follow=1"
+
+	one := follow(t, url, "203.0.113.1", journal.MaxStreamsFrom)
+	if res := getFrom(t, url, "203.0.113.1"); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" {
+		t.Fatalf("%s", res.Status)
+	}
+	for i := range journal.MaxStreams/journal.MaxStreamsFrom - 1 {
+		follow(t, url, fmt.Sprint("203.0.113.", 2+i), journal.MaxStreamsFrom)
+	}
+	// All places are taken; somebody else gets one of those who have many.
+	follow(t, url, "198.51.100.7", 1)
+	handler.Silence = time.Nanosecond
+	follow(t, url, "203.0.113.1", journal.MaxStreamsFrom)
+	for _, res := range one {
+		b, err := io.ReadAll(res.Body) // it has ended
+		if err != nil || !strings.Contains(string(b), "others wait") {
+			t.Fatalf("it ended with %q, %v", b, err)
+		}
+	}
+}
+
+// This machine, and a device whose readers are not told apart, have no bound of their
+// own; the silent ones still give way when all places are taken.
+func TestSilentStreamsOfOneMachineGiveWay(t *testing.T) {
+	h := newHouse(t, 1)
+	mux := http.NewServeMux()
+	mux.Handle("GET /events/{event}/changes", &journal.Handler{Source: h, Silence: time.Nanosecond})
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	url := s.URL + "/events/" + string(h.event) + "/changes?follow=1"
+	first := follow(t, url, "", 1)[0]
+	follow(t, url, "", journal.MaxStreams)
+	if b, err := io.ReadAll(first.Body); err != nil || !strings.Contains(string(b), "others wait") {
+		t.Errorf("it ended with %q, %v", b, err)
+	}
+}
+
+// stuck is a client that takes nothing.
+type stuck struct {
+	http.ResponseWriter
+	over chan struct{} // closed when it may take no longer
+	once sync.Once
+	in   *sync.WaitGroup // done when it is written to
+	met  sync.Once
+}
+
+func (c *stuck) Header() http.Header { return http.Header{} }
+func (c *stuck) WriteHeader(int)     {}
+
+func (c *stuck) Write([]byte) (int, error) {
+	c.met.Do(c.in.Done)
+	<-c.over
+	return 0, os.ErrDeadlineExceeded
+}
+
+func (c *stuck) SetWriteDeadline(t time.Time) error {
+	if !t.IsZero() && time.Until(t) < 10*time.Second {
+		c.once.Do(func() { close(c.over) })
+	}
+	return nil
+}
+
+// A stream whose reader takes nothing gives way, too.
+func TestStreamsThatAreNotReadGiveWay(t *testing.T) {
+	h := newHouse(t, 1)
+	handler := &journal.Handler{Source: h, Silence: time.Nanosecond, From: func(*http.Request) string { return "one" }}
+	mux := http.NewServeMux()
+	mux.Handle("GET /events/{event}/changes", handler)
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	var all, in sync.WaitGroup
+	var clients []*stuck
+	for range journal.MaxStreamsFrom {
+		in.Add(1)
+		c := &stuck{over: make(chan struct{}), in: &in}
+		clients = append(clients, c)
+		all.Go(func() {
+			req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/events/"+string(h.event)+"/changes", nil)
+			mux.ServeHTTP(c, req)
+		})
+	}
+	in.Wait()
+	url := s.URL + "/events/" + string(h.event) + "/changes?follow=1"
+	follow(t, url, "one", journal.MaxStreamsFrom)
+	for _, c := range clients {
+		<-c.over
+	}
+	all.Wait()
+}
+
 // TestTooManyStreams: who comes when all places are taken is told so, and a place
 // that was left is free again.
 func TestTooManyStreams(t *testing.T) {

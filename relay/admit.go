@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -22,7 +23,29 @@ type putOff struct {
 	writer qa.Identity
 	cost   float64
 	size   int64
-	code   trust.Code
+	founds bool // it begins the event
+	why    deferral
+}
+
+// deferral is why a change is not taken now.
+type deferral struct {
+	code  trust.Code    // "" for no reason
+	after time.Duration // when it could be, if nothing else comes; 0 for not known
+}
+
+// reason says it to a person.
+func (d deferral) reason() string {
+	text := deferredFor[d.code]
+	if d.after <= 0 {
+		return text
+	}
+	if d.after < 2*time.Minute {
+		return text + " That can be within two minutes."
+	}
+	if d.after < 2*time.Hour {
+		return text + fmt.Sprintf(" That can be in about %d minutes.", int(math.Ceil(d.after.Minutes())))
+	}
+	return text + fmt.Sprintf(" That can be in about %d hours.", int(math.Ceil(d.after.Hours())))
 }
 
 // held is a change that waits for others, and who sent it.
@@ -54,6 +77,8 @@ func (r *room) admit(m graph.Meta) error {
 	judge := r.gate.Judge
 	if r.trusting {
 		judge = r.gate.Recheck
+	} else {
+		r.spent.ops += len(c.Ops)
 	}
 	if err := judge(c); err != nil {
 		return err
@@ -83,61 +108,82 @@ func (r *room) tooLate(now time.Time) bool {
 }
 
 // take adds a submission's changes to the graph, and those to be stored to the
-// room's batch, each after what it depends on. r.mu is held, and stays so until
-// they are stored.
-func (r *room) take(sub *submission) {
+// room's batch, each after what it depends on: as many as the turn has left. It
+// reports whether that was all. r.mu is held, and stays so until they are stored.
+func (r *room) take(sub *submission) (finished bool) {
 	if sub.proof != nil {
 		r.takeProof(sub)
-		return
+		return true
 	}
 	m := r.reader(sub.from)
 	if m == nil {
-		return
+		return true
 	}
-	before := r.graph.Heads()
+	if !sub.begun {
+		sub.begun, sub.before = true, r.graph.Heads()
+	}
+	m.sending = true
 	now := r.relay.cfg.Now()
-	for i := range sub.changes {
-		r.offer(sub, &sub.changes[i], now)
+	for ; sub.next < len(sub.changes); sub.next++ {
+		if r.spent.all() {
+			return false
+		}
+		r.offer(sub, &sub.changes[sub.next], now)
 	}
 	// What was put off and is waited for by what came behind it is taken all the
 	// same, the last first: it waits for those before it in turn.
-	for i := len(sub.putOff) - 1; i >= 0; i-- {
-		if p := sub.putOff[i]; r.graph.Awaited(p.hash) {
-			sub.putOff = slices.Delete(sub.putOff, i, i+1)
+	if !sub.turned {
+		sub.turned, sub.back = true, len(sub.putOff)-1
+	}
+	for ; sub.back >= 0; sub.back-- {
+		if r.spent.all() {
+			return false
+		}
+		if p := sub.putOff[sub.back]; r.graph.Awaited(p.hash) {
+			sub.putOff = slices.Delete(sub.putOff, sub.back, sub.back+1)
 			r.offer(sub, p.change, now)
 		}
 	}
 	for i := range sub.putOff {
 		p := &sub.putOff[i]
 		r.below.put(p.hash, p.change.meta.Deps)
-		sub.postpone(p.hash, &trust.Refusal{Code: p.code, Reason: deferredFor[p.code]})
+		sub.postpone(p.hash, &trust.Refusal{Code: p.why.code, Reason: p.why.reason()})
 		p.change = nil
 	}
 	m.later = append(m.later, sub.putOff...)
 	if len(sub.putOff) > 0 {
 		r.deferring.Store(true)
 	}
-	m.peer.Receive(r.graph, sub.message, before, sub.refusedHashes)
+	m.sending = false
+	m.peer.Receive(r.graph, sub.message, sub.before, sub.refusedHashes)
 	m.takesWhole = amsync.TakesWhole(sub.message.Trailing)
 	m.peer.Defer(sub.notNow...)
+	return true
 }
 
 // deferredFor says why, to a person.
 var deferredFor = map[trust.Code]string{
 	trust.CodeBlocked:     "Its writer is blocked in this event; it stays on the device that wrote it.",
 	trust.CodeRate:        "Too much was written in a short time; the relay asks for it again by itself.",
-	trust.CodeQuota:       "Its writer has written as much as one person without a role may, or the event holds as much as it can of people without one; an organiser can give its writer a role.",
+	trust.CodeQuota:       "Its writer has written as much as one person without a role may, or the event holds as much as it can of people without one (an organiser can give its writer a role), or the events of its founder hold as much together as they may here. It stays on the device that wrote it.",
 	trust.CodeHeads:       "Too much was written at the same time by people who did not have each other's words yet; the relay asks for it again by itself.",
 	trust.CodeWaitingFull: "Too many changes wait for others that have not arrived; the relay asks for it again by itself.",
 	trust.CodeLate:        "The event was closed before this was written, or while it was on its way, and that is long ago; it stays on the device that wrote it until an organiser opens the event again.",
 	trust.CodeFull:        "The event holds as many changes of that kind as it can.",
+	trust.CodeFounding:    "More events were begun from one address than this relay takes at a time; the relay asks for it again by itself, and nothing is lost.",
+	trust.CodeRelayFull:   "The relay's disk is nearly full; the relay asks for it again by itself once its operator has made room. It stays on the device that has it, and other relays can take it.",
 }
 
 // offer takes one change, lets it wait, defers or refuses it. r.mu is held.
 func (r *room) offer(sub *submission, c *change, now time.Time) {
 	h := c.meta.Hash
+	r.spent.changes++
+	r.spent.bytes += len(c.bytes)
 	if r.graph.Has(h) || r.graph.Waiting(h) {
 		return
+	}
+	if c.decoded != nil {
+		c.ops = len(c.decoded.Ops)
 	}
 	if why := r.excluded(c); why != nil {
 		r.refuse(h)
@@ -145,9 +191,9 @@ func (r *room) offer(sub *submission, c *change, now time.Time) {
 		r.rejected(sub)
 		return
 	}
-	if code := r.notNow(sub.from, c, now); code != "" {
+	if why := r.notNow(sub.from, c, now); why.code != "" {
 		sub.putOff = append(sub.putOff, putOff{
-			change: c, hash: h, writer: c.writer, cost: c.cost(), size: int64(len(c.bytes)), code: code,
+			change: c, hash: h, writer: c.writer, cost: c.cost(), size: int64(len(c.bytes)), founds: r.begins(c), why: why,
 		})
 		return
 	}
@@ -158,11 +204,11 @@ func (r *room) offer(sub *submission, c *change, now time.Time) {
 	r.noteClosing(now.UnixMilli())
 	switch {
 	case errors.Is(err, graph.ErrWaitingFull), errors.Is(err, graph.ErrFull):
-		sub.putOff = append(sub.putOff, putOff{change: c, hash: h, writer: c.writer, code: trust.RefusalOf(err).Code})
+		sub.putOff = append(sub.putOff, putOff{change: c, hash: h, writer: c.writer, why: deferral{code: trust.RefusalOf(err).Code}})
 	case errors.Is(err, graph.ErrDuplicateSeq) && r.gate != nil:
 		sub.refuse(h, trust.RefusalOf(err))
 		r.refuse(h)
-		r.usedTwice(sub.from, c, now)
+		r.usedTwice(sub.from, c)
 	case err != nil:
 		sub.refuse(h, trust.RefusalOf(err))
 		r.refuse(h)
@@ -173,6 +219,9 @@ func (r *room) offer(sub *submission, c *change, now time.Time) {
 			w := r.waiting[a]
 			e = &w.change
 			r.unhold(a)
+		}
+		if len(r.batch.Entries) == 0 && r.born.IsZero() {
+			r.bornOf(e.writer, now)
 		}
 		r.batch.Entries = append(r.batch.Entries, e.entry(now.UnixMilli(), storage.InDocument))
 		r.fresh[a] = stored{e.bytes, e.signature}
@@ -192,6 +241,7 @@ func (r *room) offer(sub *submission, c *change, now time.Time) {
 func (r *room) hold(from *session, c *change) {
 	r.waiting[c.meta.Hash] = held{*c, from}
 	r.waits[from]++
+	r.waitingOps += c.ops
 	r.relay.held.Add(int64(len(c.bytes)))
 	missing := r.withDeferred(r.graph.MissingFrom([]wire.Hash{c.meta.Hash}))
 	for s, m := range r.members {
@@ -222,6 +272,7 @@ func (r *room) unhold(h wire.Hash) {
 	if !ok {
 		return
 	}
+	r.waitingOps -= w.ops
 	r.relay.held.Add(-int64(len(w.bytes)))
 	delete(r.waiting, h)
 	if r.waits[w.from]--; r.waits[w.from] <= 0 {
@@ -232,32 +283,36 @@ func (r *room) unhold(h wire.Hash) {
 // notNow says whether a change is to be deferred, and why; "" when it is not. What
 // is waited for is not: whoever wrote what waits was found to be in order, and is
 // not cut off by what it builds on.
-func (r *room) notNow(from *session, c *change, now time.Time) trust.Code {
+func (r *room) notNow(from *session, c *change, now time.Time) deferral {
 	h := c.meta.Hash
 	ready := !slices.ContainsFunc(c.meta.Deps, func(d wire.Hash) bool { return !r.graph.Has(d) })
-	if !ready && !r.makeRoom(from, int64(len(c.bytes))) {
-		return trust.CodeWaitingFull
+	if !ready && !r.makeRoom(from, c) {
+		return deferral{code: trust.CodeWaitingFull}
+	}
+	founds := r.begins(c)
+	if why := r.noRoom(from.account, c.writer, founds, now); why.code != "" {
+		return why
 	}
 	if _, wanted := r.wanted.take(h); wanted || r.graph.Awaited(h) {
-		return ""
+		return deferral{}
 	}
 	// After that: whoever builds on such a change would be cut off by it for good.
 	if r.gate != nil && r.gate.Rulings() >= r.relay.limits.Rulings && r.gate.Rules(c.decoded) {
-		return trust.CodeFull
+		return deferral{code: trust.CodeFull}
 	}
 	if ready && r.headsFull() && !r.replacesHead(c) {
-		return trust.CodeHeads
+		return deferral{code: trust.CodeHeads}
 	}
 	if r.gate == nil {
-		return ""
+		return deferral{}
 	}
 	if r.gate.Blocked(c.writer) {
-		return trust.CodeBlocked
+		return deferral{code: trust.CodeBlocked}
 	}
 	if r.tooLate(now) && r.standing(c.writer) == stranger && r.gate.Posts(c.decoded) {
-		return trust.CodeLate
+		return deferral{code: trust.CodeLate}
 	}
-	return r.overQuota(from.account, c.writer, c.cost(), int64(len(c.bytes)), 0, 0, now)
+	return r.overQuota(from.account, c.writer, founds, c.cost(), int64(len(c.bytes)), plannedCost{}, now)
 }
 
 // standing is what somebody's quotas depend on.
@@ -279,13 +334,22 @@ func (r *room) standing(who qa.Identity) standing {
 	return stranger
 }
 
-// overQuota returns the code of a quota that a change is beyond, "" for none.
-// Planned is what is to be counted as spent by its writer, and its address.
-func (r *room) overQuota(address *account, who qa.Identity, cost float64, size int64, plannedBy, plannedFrom float64, now time.Time) trust.Code {
+// begins reports whether a change is what the document begins with. r.mu is held.
+func (r *room) begins(c *change) bool { return c.founds() && r.graph.Len() == 0 }
+
+// bornOf notes by whom and when the document was begun here. r.mu is held.
+func (r *room) bornOf(founder qa.Identity, at time.Time) { r.founder, r.born = founder, at }
+
+// overQuota says which quota a change is beyond. Planned is what is to be counted as
+// spent besides.
+func (r *room) overQuota(address *account, who qa.Identity, founds bool, cost float64, size int64, planned plannedCost, now time.Time) deferral {
 	q := &r.relay.cfg.Quotas
 	p, stands := r.people[who], r.standing(who)
+	if founds {
+		stands = organiser
+	}
 	if p == nil && len(r.people) >= MaxPeople {
-		return trust.CodeQuota
+		return deferral{code: trust.CodeQuota}
 	}
 	if stands != organiser {
 		units, bytes := q.person(stands == withRole)
@@ -294,23 +358,27 @@ func (r *room) overQuota(address *account, who qa.Identity, cost float64, size i
 			p = &none
 		}
 		switch {
-		case !p.units.has(units, now, cost, plannedBy):
-			return trust.CodeRate
+		case !p.units.has(units, now, cost, planned.byWriter):
+			return deferral{trust.CodeRate, p.units.wait(units, now, cost+planned.byWriter)}
 		case bytes >= 0 && p.bytes+size > bytes:
-			return trust.CodeQuota
+			return deferral{code: trust.CodeQuota}
 		case stands == stranger && q.EventBytes >= 0 && r.bytes+size > q.EventBytes:
-			return trust.CodeQuota
+			return deferral{code: trust.CodeQuota}
 		}
 	}
-	if !address.affords(q, now, cost, plannedFrom, stands, r.newcomer(who, stands)) {
-		return trust.CodeRate
+	if r.relay.usage.beyond(r.event, size, q.FounderBytes) {
+		return deferral{code: trust.CodeQuota}
 	}
-	return ""
+	stored := onDisk(size)
+	if d := r.relay.young.beyond(q, r.young(now), now, stored, planned.young); d.code != "" {
+		return d
+	}
+	return address.beyond(q, now, cost, stored, planned, stands, r.newcomer(address, who, stands))
 }
 
 // newcomer reports whether somebody counts as new here.
-func (r *room) newcomer(who qa.Identity, stands standing) bool {
-	return stands == stranger && r.people[who] == nil
+func (r *room) newcomer(address *account, who qa.Identity, stands standing) bool {
+	return stands == stranger && r.people[who] == nil && !address.knows(who)
 }
 
 // charge takes what a change costs, owed where it is not there.
@@ -320,8 +388,15 @@ func (r *room) charge(from *session, c *change, now time.Time) {
 	}
 	q := &r.relay.cfg.Quotas
 	stands := r.standing(c.writer)
-	cost := c.cost()
-	from.account.spend(cost, stands, r.newcomer(c.writer, stands))
+	cost, stored := c.cost(), onDisk(int64(len(c.bytes)))
+	if r.begins(c) {
+		from.account.found(c.writer)
+		stands = organiser
+	}
+	from.account.spend(cost, stored, stands, r.newcomer(from.account, c.writer, stands))
+	if r.young(now) {
+		r.relay.young.spend(q, stored, now)
+	}
 	p := r.people[c.writer]
 	if p == nil {
 		if len(r.people) >= MaxPeople {
@@ -350,11 +425,11 @@ func (r *room) replacesHead(c *change) bool {
 // makeRoom reports whether one more change of a session may wait. When there are
 // too many, one of the session with the most has to go: who fills the room cannot
 // keep the others out.
-func (r *room) makeRoom(from *session, size int64) bool {
-	if r.relay.held.Load()+size > MaxWaitingBytes {
+func (r *room) makeRoom(from *session, c *change) bool {
+	if r.relay.held.Load()+int64(len(c.bytes)) > MaxWaitingBytes {
 		return false
 	}
-	if len(r.waiting) < MaxWaiting {
+	if len(r.waiting) < MaxWaiting && r.waitingOps+c.ops <= MaxWaitingOps {
 		return true
 	}
 	var most *session
@@ -370,7 +445,9 @@ func (r *room) makeRoom(from *session, size int64) bool {
 		if w.from == most {
 			r.graph.Forget(h)
 			r.unhold(h)
-			return true
+			if r.waitingOps+c.ops <= MaxWaitingOps {
+				return true
+			}
 		}
 	}
 	return false
@@ -412,7 +489,7 @@ func (r *room) rejected(sub *submission) {
 		r.refused.put(rejection.Hash, struct{}{})
 		why := trust.RefusalOf(rejection.Err)
 		if errors.Is(rejection.Err, graph.ErrDuplicateSeq) && r.gate != nil {
-			r.usedTwice(w.from, &w.change, r.relay.cfg.Now())
+			r.usedTwice(w.from, &w.change)
 		}
 		if sub != nil && w.from == sub.from {
 			sub.refuse(rejection.Hash, why)
@@ -438,7 +515,7 @@ func (r *room) retry() {
 	}
 	now := r.relay.cfg.Now()
 	left := false
-	plan := plan{room: r, now: now, asked: map[wire.Hash]bool{}, people: map[qa.Identity]float64{}, addresses: map[*account]float64{}}
+	plan := plan{room: r, now: now, asked: map[wire.Hash]bool{}, people: map[qa.Identity]float64{}, addresses: map[*account]*plannedCost{}}
 	for s, m := range r.members {
 		if m.peer.Asking() { // what is under way is not counted yet
 			left = left || len(m.later) > 0
@@ -471,8 +548,16 @@ type plan struct {
 	now       time.Time
 	asked     map[wire.Hash]bool
 	people    map[qa.Identity]float64
-	addresses map[*account]float64
+	addresses map[*account]*plannedCost
+	young     float64
 	heads     int
+}
+
+// plannedCost is what is about to be asked for and not yet spent.
+type plannedCost struct {
+	byWriter, fromAddress float64 // units
+	bytes                 float64 // from the address
+	young                 float64 // bytes of young events, in all
 }
 
 // fits reports whether a deferred change would be taken now, beside all that was
@@ -485,7 +570,10 @@ func (p *plan) fits(s *session, d *putOff) bool {
 	if slices.ContainsFunc(below, r.below.has) {
 		return false
 	}
-	switch d.code {
+	if why := r.noRoom(s.account, d.writer, d.founds, p.now); why.code != "" {
+		return false
+	}
+	switch d.why.code {
 	case trust.CodeFull:
 		return false
 	case trust.CodeLate:
@@ -506,11 +594,19 @@ func (p *plan) fits(s *session, d *putOff) bool {
 	if r.gate.Blocked(d.writer) {
 		return false
 	}
-	if r.overQuota(s.account, d.writer, d.cost, d.size, p.people[d.writer], p.addresses[s.account], p.now) != "" {
+	from := p.addresses[s.account]
+	if from == nil {
+		from = &plannedCost{}
+		p.addresses[s.account] = from
+	}
+	planned := plannedCost{byWriter: p.people[d.writer], fromAddress: from.fromAddress, bytes: from.bytes, young: p.young}
+	if why := r.overQuota(s.account, d.writer, d.founds, d.cost, d.size, planned, p.now); why.code != "" {
 		return false
 	}
 	p.people[d.writer] += d.cost
-	p.addresses[s.account] += d.cost
+	from.fromAddress += d.cost
+	from.bytes += onDisk(d.size)
+	p.young += onDisk(d.size)
 	return true
 }
 

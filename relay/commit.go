@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gorilla/websocket"
 
@@ -17,6 +18,7 @@ import (
 type change struct {
 	meta      graph.Meta
 	decoded   *wire.Change // of a room with a gate, until the change waits or is in
+	ops       int          // of a room with a gate, operations
 	writer    qa.Identity  // "" in an open relay
 	bytes     []byte       // the type-1 chunk
 	signature []byte       // nil when unsigned
@@ -29,6 +31,9 @@ func (c *change) entry(now int64, status storage.Status) storage.Entry {
 	}
 }
 
+// founds reports whether the change has nothing before it: it begins the document.
+func (c *change) founds() bool { return len(c.meta.Deps) == 0 && c.meta.Seq == 1 }
+
 // submission is what one message brings, on its way to the ledger. refused grows
 // on the way.
 type submission struct {
@@ -37,7 +42,13 @@ type submission struct {
 	message *wire.Message // nil when there is only a proof
 	changes []change
 	proof   *provenProof
-	size    int // bytes of the changes
+
+	// How far it has come, over several turns.
+	begun  bool
+	before []wire.Hash // the heads when it began
+	next   int         // the change that is offered next
+	turned bool        // all were offered; now those that were put off, from the last
+	back   int
 
 	refused       []repo.Refused
 	refusedHashes []wire.Hash // invalid for good
@@ -73,24 +84,69 @@ func refused(h wire.Hash, why *trust.Refusal) repo.Refused {
 	return repo.Refused{Hash: h[:], Code: string(why.Code), Reason: clip(why.Reason), Deferred: why.Code.Deferred()}
 }
 
-// runCommitter makes commits of what is submitted until there will be no more.
-// What arrives during one commit goes into the next: the more there is to do, the
+// ready is a room whose turn is over: it is locked, and stays so until what it has
+// for the ledger is durable.
+type ready struct {
+	room *room
+	done []*submission // to be answered then
+	turn bool          // of turns, which get it back; else of a rebuild
+}
+
+// runTurns gives rooms their turns until there will be no more. Several run beside
+// each other, so that a room whose lock is held does not keep the others waiting.
+func (r *Relay) runTurns() {
+	for {
+		m, ok := r.turns.next()
+		if !ok {
+			return
+		}
+		r.turn(m)
+	}
+}
+
+// turn takes as much of what waits for a room as one turn may, and hands it to the
+// committer. What is left comes in the room's next turn, after everybody else's.
+func (r *Relay) turn(m *room) {
+	m.mu.Lock()
+	m.spent = spent{}
+	var done []*submission
+	for !m.spent.all() {
+		sub := r.turns.first(m)
+		if sub == nil {
+			break
+		}
+		finished := m.broken || m.take(sub)
+		if finished {
+			done = append(done, sub)
+		}
+		r.turns.put(m, sub, finished)
+		if !finished {
+			break
+		}
+	}
+	r.turnsTaken.Add(1)
+	r.ready <- &ready{room: m, done: done, turn: true}
+}
+
+// runCommitter makes commits of what is ready until there will be no more. What
+// becomes ready during one commit goes into the next: the more there is to do, the
 // more a transaction holds.
 func (r *Relay) runCommitter() {
 	defer close(r.committed)
-	for first := range r.submissions {
-		batch := []*submission{first}
-		changes, size := len(first.changes), first.size
+	for first := range r.ready {
+		batch := []*ready{first}
+		changes, size := first.room.batched()
 	collect:
 		for changes < maxBatchChanges && size < maxBatchBytes {
 			select {
-			case sub, ok := <-r.submissions:
+			case next, ok := <-r.ready:
 				if !ok {
 					break collect
 				}
-				batch = append(batch, sub)
-				changes += len(sub.changes)
-				size += sub.size
+				batch = append(batch, next)
+				c, n := next.room.batched()
+				changes += c
+				size += n
 			default:
 				break collect
 			}
@@ -99,32 +155,23 @@ func (r *Relay) runCommitter() {
 	}
 }
 
-// commit takes the submissions' changes into their graphs and the ledger, in one
-// transaction. The rooms stay locked until it is durable, so nothing that is not
-// can be told to anybody. If it cannot be stored, these rooms are given up: their
-// peers are disconnected and find the ledger's state when they come back.
-func (r *Relay) commit(batch []*submission) {
-	var order []*room
-	seen := map[*room]bool{}
-	for _, sub := range batch {
-		m := sub.room
-		if !seen[m] {
-			seen[m] = true
-			m.mu.Lock() // nobody else holds two of these locks, so the order is free
-			order = append(order, m)
-		}
-		if !m.broken {
-			m.take(sub)
-		}
+// batched returns how many changes a room has for the ledger, and their bytes. r.mu
+// is held.
+func (r *room) batched() (changes, size int) {
+	for i := range r.batch.Entries {
+		size += len(r.batch.Entries[i].Bytes)
 	}
+	return len(r.batch.Entries), size
+}
+
+// commit stores what rooms have for the ledger, in one transaction. The rooms stay
+// locked until it is durable, so nothing that is not can be told to anybody. If it
+// cannot be stored, these rooms are given up: their peers are disconnected and find
+// the ledger's state when they come back.
+func (r *Relay) commit(rooms []*ready) {
 	var batches []storage.Batch
-	for _, m := range order {
-		if m.stale && !m.broken {
-			if err := m.rebuild(context.Background()); err != nil {
-				m.fail(err)
-			}
-		}
-		if !m.broken && (len(m.batch.Entries) > 0 || len(m.batch.Statuses) > 0) {
+	for _, d := range rooms {
+		if m := d.room; !m.broken && m.grown() {
 			batches = append(batches, m.batch)
 		}
 	}
@@ -132,37 +179,55 @@ func (r *Relay) commit(batch []*submission) {
 	if len(batches) > 0 {
 		// Not to be given up halfway: Shutdown waits for it.
 		err = r.cfg.Store.Append(context.Background(), batches...)
+		for i := range batches {
+			for j := range batches[i].Entries {
+				r.disk.stored.Add(int64(onDisk(int64(len(batches[i].Entries[j].Bytes)))))
+			}
+		}
+		if r.disk.stored.Load() >= lookAfter || errors.Is(err, storage.ErrFull) {
+			r.lookAtDisk()
+		}
 	}
-	for _, m := range order {
-		grown := len(m.batch.Entries) > 0 || len(m.batch.Statuses) > 0
-		if err != nil && grown && !m.broken {
+	for _, d := range rooms {
+		m := d.room
+		if err != nil && m.grown() && !m.broken {
 			m.fail(err)
 		} else if !m.broken {
-			for h, c := range m.fresh {
-				r.cache.put(m.event, h, c)
-			}
-			m.noteAccess()
-			for s := range m.members {
-				s.out.touch(m)
-			}
+			m.committed()
 		}
 		m.batch = storage.Batch{Event: m.event}
 		clear(m.fresh)
-	}
-	for _, sub := range batch {
-		if sub.room.broken {
-			sub.done <- ErrStore
-		} else {
-			sub.done <- nil
+		for _, sub := range d.done {
+			if m.broken {
+				sub.done <- ErrStore
+			} else {
+				sub.done <- nil
+			}
 		}
-	}
-	for _, m := range order {
 		m.mu.Unlock()
+		if d.turn {
+			r.turns.back(m)
+		}
 	}
 	if err == nil && r.cfg.Committed != nil {
 		for _, b := range batches {
 			r.cfg.Committed(b.Event)
 		}
+	}
+}
+
+// grown reports whether there is anything for the ledger. r.mu is held.
+func (r *room) grown() bool { return len(r.batch.Entries) > 0 || len(r.batch.Statuses) > 0 }
+
+// committed is called when what the room had for the ledger is durable. r.mu is held.
+func (r *room) committed() {
+	for h, c := range r.fresh {
+		r.relay.cache.put(r.event, h, c)
+	}
+	r.noteAccess()
+	r.noteFounded()
+	for s := range r.members {
+		s.out.touch(r)
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 
 // ephemeral passes an ephemeral message on to the document's other peers. It is
 // dropped when the sender has not spoken about the document before, when it
-// repeats, is too large, or comes too fast. Stock clients hand on what others sent
+// repeats, is too large, or comes too fast: by number or bytes, from this connection,
+// its address, or to the document. Stock clients hand on what others sent
 // them, to the relay too, under the first sender's ID: anybody could say that, so
 // it is dropped as well, but is no reason to end the connection.
 //
@@ -22,10 +23,12 @@ func (s *session) ephemeral(m *repo.Message) {
 		return
 	}
 	now, each := s.relay.cfg.Now(), perMinute(EphemeralBurst, EphemeralRate)
-	if !s.ephemerals.has(each, now, 1, 0) {
+	bytes, size := bytesPerSecond(EphemeralConnBurst, EphemeralConnRate), ephemeralSize(m)
+	if !s.ephemerals.has(each, now, 1, 0) || !s.ephemeralBytes.has(bytes, now, size, 0) || !s.account.mayPass(size, now) {
 		return
 	}
 	s.ephemerals.spend(1)
+	s.ephemeralBytes.spend(size)
 	var speaker qa.Identity
 	if !s.relay.cfg.Open {
 		id, err := repo.Speaker(m.Data)
@@ -44,8 +47,8 @@ func (s *session) ephemeral(m *repo.Message) {
 
 // pass hands an ephemeral message to the other members, unchanged but for the
 // target. A message that is not newer than the last of its session is dropped,
-// and so is one of somebody who is blocked, and one that a slow peer has no room
-// for.
+// and so is one of somebody who is blocked. A peer that is slow, or is sent too much,
+// misses some.
 func (r *room) pass(from *session, speaker qa.Identity, m *repo.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -64,6 +67,12 @@ func (r *room) pass(from *session, speaker qa.Identity, m *repo.Message) {
 		}
 	}
 	r.seen[key] = m.Count
+	now := r.relay.cfg.Now()
+	to, size := bytesPerSecond(EphemeralEventBurst, EphemeralEventRate), ephemeralSize(m)
+	if !r.ephemerals.has(to, now, size, 0) {
+		return
+	}
+	r.ephemerals.spend(size)
 	for s := range r.members {
 		if s == from || r.reader(s) == nil {
 			continue
@@ -71,7 +80,12 @@ func (r *room) pass(from *session, speaker qa.Identity, m *repo.Message) {
 		copied := *m
 		copied.TargetID = s.peer
 		if b, err := repo.Encode(&copied); err == nil {
-			s.out.frame(b)
+			s.out.ephemeral(b, now)
 		}
 	}
+}
+
+// ephemeralSize is what an ephemeral message is counted as, in bytes.
+func ephemeralSize(m *repo.Message) float64 {
+	return float64(len(m.Data) + len(m.SessionID) + len(m.Signatures))
 }

@@ -37,6 +37,27 @@ const (
 	// MaxWaitingBytes is how much the waiting changes of all documents together
 	// may add up to, in bytes.
 	MaxWaitingBytes = 64 << 20
+	// MaxWaitingOps is how many operations those of one document may have: when what
+	// they wait for comes, they are judged in one turn.
+	MaxWaitingOps = 1 << 16
+	// MaxAsked is how many documents that are not here connections may have asked for,
+	// in all: each takes some 300 bytes. Beyond it one of the address with the most is
+	// forgotten.
+	MaxAsked = 200_000
+	// MaxAskedFromAddress is how many of them are one address's.
+	MaxAskedFromAddress = 20_000
+	// MaxUnfounded is how many documents there may be of which only such changes came
+	// as wait for the beginning; MaxUnfoundedFrom is how many of one remote address.
+	MaxUnfounded     = 1_024
+	MaxUnfoundedFrom = 32
+	// MaxLoading is how many documents are read from the ledger at a time, and
+	// MaxLoadingFrom how many for one remote address.
+	MaxLoading     = 8
+	MaxLoadingFrom = 2
+	// RebuildBurst is how often a document is built again for proofs of equivocation
+	// at once; then once in RebuildEvery. What came meanwhile is taken together. Large
+	// ones count more.
+	RebuildBurst = 8
 	// MaxHeads is from how many heads on a change that adds another is deferred.
 	MaxHeads = 1_024
 	// MaxRemembered is how many refused changes a document remembers.
@@ -59,6 +80,22 @@ const (
 	// may send at once, and each minute. Others are dropped.
 	EphemeralBurst = 60
 	EphemeralRate  = 600
+	// The bytes of ephemeral messages, at once and each second: from a connection, from
+	// a remote address, to a document, and to one reader of whatever documents. Others
+	// are dropped. Presence is some 200 bytes.
+	EphemeralConnBurst    = 128 << 10
+	EphemeralConnRate     = 8 << 10
+	EphemeralAddressBurst = 256 << 10
+	EphemeralAddressRate  = 32 << 10
+	EphemeralEventBurst   = 512 << 10
+	EphemeralEventRate    = 64 << 10
+	EphemeralReaderBurst  = 512 << 10
+	EphemeralReaderRate   = 64 << 10
+	// MaxEphemeralQueue and MaxEphemeralQueueBytes are how many ephemeral messages wait
+	// for a slow reader, and how much they add up to; the oldest go. Everything else is
+	// sent before them.
+	MaxEphemeralQueue      = 64
+	MaxEphemeralQueueBytes = 128 << 10
 	// MaxFromAddress is how many connections one remote address may have.
 	MaxFromAddress = 500
 	// MaxCacheBytes is how much of the ledger is kept in memory for sending.
@@ -79,6 +116,9 @@ const (
 	maxRetries      = 4_096    // deferred changes that a member is asked for at a time
 	maxLogged       = 10       // unusable changes of one document that are logged one by one
 	proofUnits      = 60       // what a proof costs in units of a rate: a document is built again for it
+	rebuildChanges  = 20_000   // changes for which building a document again counts once more
+	maxReplies      = 8        // to one who says to have a document of which nothing comes
+	maxAskedAgain   = 16       // such documents that an address is asked for at a time
 	slowestBytes    = 32 << 10 // bytes a second below which a peer is too slow
 )
 
@@ -100,6 +140,9 @@ const (
 	// RetryEvery is how often it is looked whether what was deferred can be taken.
 	RetryEvery = 2 * time.Second
 
+	// RebuildEvery is how often a document is built again for proofs, beyond the first.
+	RebuildEvery = 10 * time.Second
+
 	smallIdle = 12
 	smallRoom = 1_000 // changes, read again in some 20 ms
 	manyRooms = 64    // dropped, after which memory is given back to the system
@@ -115,8 +158,11 @@ type Limits struct {
 	Queue       int // frames per connection
 	FromAddress int // connections
 	Rulings     int // per document
+	Asked       int // documents that are not here, in all
 
-	Join, Ping, Pong, Write, Idle, Retry time.Duration
+	AskedFromAddress int
+
+	Join, Ping, Pong, Write, Idle, Retry, Rebuild time.Duration
 }
 
 func (l Limits) withDefaults(open bool) Limits {
@@ -131,7 +177,10 @@ func (l Limits) withDefaults(open bool) Limits {
 	setInt(&l.Queue, MaxQueue)
 	setInt(&l.FromAddress, MaxFromAddress)
 	setInt(&l.Rulings, MaxRulings)
+	setInt(&l.Asked, MaxAsked)
+	setInt(&l.AskedFromAddress, MaxAskedFromAddress)
 	setDuration(&l.Retry, RetryEvery)
+	setDuration(&l.Rebuild, RebuildEvery)
 	setDuration(&l.Join, JoinTimeout)
 	setDuration(&l.Ping, PingEvery)
 	setDuration(&l.Pong, PongWait)

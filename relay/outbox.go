@@ -3,27 +3,48 @@ package relay
 import (
 	"slices"
 	"sync"
+	"time"
 )
 
 // outbox is what waits to be sent to one peer: frames that are ready, bounded,
-// and rooms about which there may be something to say. A sync message is made
+// rooms about which there may be something to say, and, after all of these,
+// ephemeral messages. A sync message is made
 // only when it can be sent, so a slow peer costs one room reference however much
 // happens meanwhile, and gets it all in one message later.
 type outbox struct {
 	wake chan struct{} // holds one token when there may be work
 
 	mu       sync.Mutex
-	max      int // frames
+	drained  sync.Cond // the queue has become half empty, or finished
+	max      int       // frames
 	frames   [][]byte
 	bytes    int
-	rooms    []*room // each once
-	space    []*room // memory for rooms when there are none
+	rooms    []*room  // each once
+	space    []*room  // memory for rooms when there are none
+	passing  [][]byte // ephemeral messages, the oldest first
+	passed   int      // bytes of these
+	given    bucket   // bytes of ephemeral messages
 	finished bool
 }
 
 func newOutbox(maxFrames int) *outbox {
-	return &outbox{wake: make(chan struct{}, 1), max: maxFrames}
+	o := &outbox{wake: make(chan struct{}, 1), max: maxFrames}
+	o.drained.L = &o.mu
+	return o
 }
+
+// waitForSpace waits while the queue of frames is half full, so that a peer that asks
+// for much at once is answered as fast as it takes the answers, and not cut off. It is
+// for the session's reader alone; the writer ends it, or the end of the outbox.
+func (o *outbox) waitForSpace() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for !o.finished && o.crowded() {
+		o.drained.Wait()
+	}
+}
+
+func (o *outbox) crowded() bool { return len(o.frames) > o.max/2 || o.bytes > MaxQueueBytes/2 }
 
 func (o *outbox) nudge() {
 	select {
@@ -46,6 +67,32 @@ func (o *outbox) frame(b []byte) bool {
 	return true
 }
 
+// ephemeral queues an ephemeral message, in place of the oldest where there are too
+// many. One that comes too fast is dropped.
+func (o *outbox) ephemeral(b []byte, now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	r, size := bytesPerSecond(EphemeralReaderBurst, EphemeralReaderRate), float64(len(b))
+	if o.finished || !o.given.has(r, now, size, 0) {
+		return
+	}
+	o.given.spend(size)
+	o.passing = append(o.passing, b)
+	o.passed += len(b)
+	for len(o.passing) > MaxEphemeralQueue || o.passed > MaxEphemeralQueueBytes && len(o.passing) > 1 {
+		o.oldest()
+	}
+	o.nudge()
+}
+
+func (o *outbox) oldest() (b []byte) {
+	b = o.passing[0]
+	o.passing[0] = nil
+	o.passing = o.passing[1:]
+	o.passed -= len(b)
+	return b
+}
+
 // touch says that there may be a sync message to make about the room.
 func (o *outbox) touch(r *room) {
 	o.mu.Lock()
@@ -60,8 +107,8 @@ func (o *outbox) touch(r *room) {
 	o.nudge()
 }
 
-// next takes what is to be done next: a frame, or else a room, or nothing; over says
-// that nothing will come any more.
+// next takes what is to be done next: a frame, or else a room, or else an ephemeral
+// message's frame, or nothing; over says that nothing will come any more.
 func (o *outbox) next() (frame []byte, r *room, over bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -70,6 +117,9 @@ func (o *outbox) next() (frame []byte, r *room, over bool) {
 		o.frames[0] = nil
 		o.frames = o.frames[1:]
 		o.bytes -= len(frame)
+		if !o.crowded() {
+			o.drained.Signal()
+		}
 		return frame, nil, false
 	}
 	if len(o.rooms) > 0 {
@@ -79,6 +129,9 @@ func (o *outbox) next() (frame []byte, r *room, over bool) {
 			o.rooms = o.space[:0]
 		}
 	}
+	if r == nil && !o.finished && len(o.passing) > 0 {
+		return o.oldest(), nil, false
+	}
 	return nil, r, r == nil && o.finished
 }
 
@@ -87,5 +140,6 @@ func (o *outbox) finish() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.finished = true
+	o.drained.Broadcast()
 	o.nudge()
 }

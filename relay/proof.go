@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"flyleaf/crdt/graph"
@@ -53,17 +54,21 @@ func (r *room) takeProof(sub *submission) {
 		return
 	}
 	now := r.relay.cfg.Now()
-	q := &r.relay.cfg.Quotas
-	if !sub.from.account.affords(q, now, proofUnits, 0, stranger, false) {
+	cost := r.rebuildUnits()
+	if !sub.from.account.affords(&r.relay.cfg.Quotas, now, cost, stranger, false) {
 		return // it is told again on the next connection
 	}
-	sub.from.account.spend(proofUnits, stranger, false)
-	r.prove(sub.proof.actor, sub.proof.seq, sub.proof.sides, now)
+	sub.from.account.spend(cost, 0, stranger, false)
+	r.prove(*sub.proof)
 }
+
+// rebuildUnits is what a proof costs in units of a rate: the document is built again
+// for it, at an eighth of the work that taking it once was.
+func (r *room) rebuildUnits() float64 { return float64(proofUnits + r.graph.Len()/8) }
 
 // usedTwice is called for a change that the graph refused because its actor has
 // another one with its sequence number: together they are a proof. r.mu is held.
-func (r *room) usedTwice(from *session, c *change, now time.Time) {
+func (r *room) usedTwice(from *session, c *change) {
 	h, ok := r.graph.BySeq(c.meta.Actor, c.meta.Seq)
 	if !ok || h == c.meta.Hash || r.proven(c.meta.Actor, c.meta.Seq) {
 		return
@@ -79,12 +84,12 @@ func (r *room) usedTwice(from *session, c *change, now time.Time) {
 	if len(first.signature) != repo.SignatureLen || len(c.signature) != repo.SignatureLen {
 		return // from a ledger that was filled unsigned: nothing that others would believe
 	}
-	from.account.spend(proofUnits, stranger, false)
+	from.account.spend(r.rebuildUnits(), 0, stranger, false)
 	if p := r.people[c.writer]; p != nil {
-		p.units.spend(proofUnits)
+		p.units.spend(r.rebuildUnits())
 	}
 	meta, _ := r.graph.Node(h)
-	r.prove(c.meta.Actor, c.meta.Seq, [2]change{{meta: meta, bytes: first.bytes, signature: first.signature}, *c}, now)
+	r.prove(provenProof{c.meta.Actor, c.meta.Seq, [2]change{{meta: meta, bytes: first.bytes, signature: first.signature}, *c}})
 }
 
 // proven reports whether it is known already that the actor used this sequence
@@ -94,20 +99,99 @@ func (r *room) proven(actor wire.ActorID, seq uint64) bool {
 	return known && seq >= t.seq
 }
 
-// prove notes a proof, and that the graph is to be built again without what it
-// takes out, at the end of the commit. Beyond MaxProofs the second change is
-// merely not taken. r.mu is held.
-func (r *room) prove(actor wire.ActorID, seq uint64, sides [2]change, now time.Time) {
-	if len(r.proofs) >= MaxProofs {
+// prove notes a proof, for which the graph is built again, once for all that come
+// before that is done. Until then its actor's changes from there on are refused and
+// what is there stays; nobody is told of the proof. Beyond MaxProofs the second change
+// is merely not taken. r.mu is held.
+func (r *room) prove(p provenProof) {
+	if len(r.proofs)+len(r.found) >= MaxProofs {
 		r.relay.log.Warn("too many proofs of equivocation; one was not kept", "document", r.event)
 		return
 	}
-	r.relay.log.Warn("a sequence number was used twice; what hangs on it leaves the document", "document", r.event, "actor", actor, "seq", seq)
-	t := twins{seq, sides[0].meta.Hash, sides[1].meta.Hash}
-	r.liars[actor] = t
-	r.proofs = append(r.proofs, t)
-	for i := range sides {
-		c := &sides[i]
+	r.liars[p.actor] = twins{p.seq, p.sides[0].meta.Hash, p.sides[1].meta.Hash}
+	r.found = append(r.found, p)
+	r.stale.Store(true)
+	r.relay.rebuildSoon(r)
+}
+
+// rebuildRate is how often a document is built again for proofs. RebuildBurst are so
+// many that no honest event meets it; for more it waits, and takes all that came
+// meanwhile together.
+func (r *room) rebuildRate() rate {
+	return rate{RebuildBurst, 1, r.relay.limits.Rebuild}
+}
+
+// runRebuild builds the room's graph again, if it is time, one room of the relay after
+// the other. It is beside turns and committer, so it holds up nobody who is not in the
+// room; a room waits for each of the others once at most.
+func (r *Relay) runRebuild(m *room) {
+	defer r.rebuilds.forget(m)
+	r.rebuilds.one.Lock()
+	defer r.rebuilds.one.Unlock()
+	m.mu.Lock()
+	if m.broken || len(m.found) == 0 || !m.rebuilds.has(m.rebuildRate(), r.cfg.Now(), 1, 0) {
+		m.mu.Unlock() // looked at again by runRetries
+		return
+	}
+	m.rebuilds.spend(1 + float64(m.graph.Len())/rebuildChanges)
+	now := r.cfg.Now()
+	for _, p := range m.found {
+		m.takeOut(&p, now)
+	}
+	m.found = nil
+	m.stale.Store(false)
+	if err := m.rebuild(context.Background()); err != nil {
+		m.fail(err)
+	}
+	r.rebuilt.Add(1)
+	r.ready <- &ready{room: m}
+}
+
+// rebuilds are the rooms whose graphs are to be built again.
+type rebuilds struct {
+	one  sync.Mutex // held by who builds one
+	work sync.WaitGroup
+
+	mu     sync.Mutex
+	rooms  map[*room]bool
+	closed bool
+}
+
+func (b *rebuilds) forget(m *room) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.rooms, m)
+}
+
+// close waits for those that are under way.
+func (b *rebuilds) close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.work.Wait()
+}
+
+// rebuildSoon has a room's graph built again when it is its turn. It waits for nothing.
+func (r *Relay) rebuildSoon(m *room) {
+	b := &r.rebuilds
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || b.rooms[m] {
+		return // under way; what comes too late for it, runRetries finds
+	}
+	if b.rooms == nil {
+		b.rooms = map[*room]bool{}
+	}
+	b.rooms[m] = true
+	b.work.Go(func() { r.runRebuild(m) })
+}
+
+// takeOut makes a proof hold. r.mu is held.
+func (r *room) takeOut(p *provenProof, now time.Time) {
+	r.relay.log.Warn("a sequence number was used twice; what hangs on it leaves the document", "document", r.event, "actor", p.actor, "seq", p.seq)
+	r.proofs = append(r.proofs, twins{p.seq, p.sides[0].meta.Hash, p.sides[1].meta.Hash})
+	for i := range p.sides {
+		c := &p.sides[i]
 		h := c.meta.Hash
 		r.left[h] = struct{}{}
 		r.fresh[h] = stored{c.bytes, c.signature}
@@ -117,7 +201,6 @@ func (r *room) prove(actor wire.ActorID, seq uint64, sides [2]change, now time.T
 		r.batch.Entries = append(r.batch.Entries, c.entry(now.UnixMilli(), storage.Left))
 		r.leaves(h) // it may be there already, refused or left
 	}
-	r.stale = true
 }
 
 func (r *room) leaves(h wire.Hash) {
@@ -132,7 +215,6 @@ func (r *room) leaves(h wire.Hash) {
 // ledger and what this commit adds to it, and begins every conversation anew. r.mu
 // is held; nothing is on disk yet.
 func (r *room) rebuild(ctx context.Context) error {
-	r.stale = false
 	old := r.graph
 	for actor, t := range r.liars {
 		for _, h := range old.From(actor, t.seq) {

@@ -141,11 +141,11 @@ func TestAccountsAreForgottenWhenFull(t *testing.T) {
 	if none, ok := a.open("", 0); none != nil || !ok {
 		t.Error("this machine has a bound")
 	}
-	if !one.affords(&q, now, 1, 0, stranger, true) {
+	if !one.affords(&q, now, 1, stranger, true) {
 		t.Error("nothing left in a new account")
 	}
-	one.spend(float64(q.AddressBurst), stranger, true)
-	if one.affords(&q, now, 1, 0, organiser, false) {
+	one.spend(float64(q.AddressBurst), 0, stranger, true)
+	if one.affords(&q, now, 1, organiser, false) {
 		t.Error("nothing was spent")
 	}
 	a.forget(&q, now)

@@ -39,6 +39,13 @@ var QuotaNames = []QuotaName{
 	{"strangers-rate", "and so many more each minute", number(func(q *Quotas) *int { return &q.StrangersRate })},
 	{"newcomers-burst", "people from one remote address that write in an event for the first time, at once", number(func(q *Quotas) *int { return &q.NewcomersBurst })},
 	{"newcomers-rate", "and so many more each hour", number(func(q *Quotas) *int { return &q.NewcomersRate })},
+	{"address-bytes-burst", "bytes from one remote address, in all events together, at once", size(func(q *Quotas) *int64 { return &q.AddressBytesBurst })},
+	{"address-bytes-rate", "and so many more each hour", size(func(q *Quotas) *int64 { return &q.AddressBytesRate })},
+	{"founding-burst", "events begun from one remote address, at once", number(func(q *Quotas) *int { return &q.FoundingBurst })},
+	{"founding-rate", "and so many more each hour", number(func(q *Quotas) *int { return &q.FoundingRate })},
+	{"young-bytes-burst", "bytes of all events begun here within the last day, at once", size(func(q *Quotas) *int64 { return &q.YoungBytesBurst })},
+	{"young-bytes-rate", "and so many more each hour", size(func(q *Quotas) *int64 { return &q.YoungBytesRate })},
+	{"founder-bytes", "bytes that the events of one founder may have together", size(func(q *Quotas) *int64 { return &q.FounderBytes })},
 	{"event-bytes", "bytes to which people without a role may let an event grow", size(func(q *Quotas) *int64 { return &q.EventBytes })},
 }
 
@@ -74,6 +81,16 @@ func (q *Quotas) Set(setting string) error {
 		return nil
 	}
 	return fmt.Errorf("%w: there is none of the name %q", ErrQuota, name)
+}
+
+// Bytes reads a number of bytes as Set does: with K, M or G behind it, or off, which
+// is -1.
+func Bytes(s string) (int64, error) {
+	v, err := quantity(s)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %q; it should be a number above 0, such as 500M or 20G, or off", ErrQuota, s)
+	}
+	return v, nil
 }
 
 func quantity(s string) (int64, error) {

@@ -19,10 +19,11 @@
 //
 // How it works: each connection has a goroutine that reads and one that writes.
 // A document in use is a room: its change graph and its peers' sync states, under
-// one mutex. Readers decode and check; one committer goroutine takes all changes
-// that wait, of all rooms, adds them to the graphs, and appends them in one
-// transaction while it holds these rooms' locks, so nobody can be told of a change
-// before it is durable. Then every peer of the room is told to look whether it
+// one mutex. Readers decode and check; rooms take turns, in
+// which a bounded part of what waits for them is added to their graphs; one committer
+// goroutine appends what the turns have brought in one transaction, until which the
+// rooms stay locked, so nobody can be told of a change before it is durable. What is
+// asked for and is not here costs no room (interest.go). Then every peer of the room is told to look whether it
 // has something to say; its writer makes the message when it can send it.
 package relay
 
@@ -67,6 +68,7 @@ type Config struct {
 	Open   bool // serve any Automerge document, with looser limits, unsigned and unjudged
 	Limits Limits
 	Quotas Quotas           // of what people write; none in an open relay
+	Disk   Disk             // what the data may take
 	Log    *slog.Logger     // nil: discarded
 	Now    func() time.Time // nil: time.Now; stands in the ledger, and quotas are counted by it
 	// BehindProxy: all connections come through a proxy, which says in
@@ -99,15 +101,30 @@ type Relay struct {
 	accounts  accounts
 	held      atomic.Int64 // bytes of waiting changes in all rooms
 
-	submissions chan *submission
-	committed   chan struct{} // closed when the committer has ended
-	stop        chan struct{} // closed when Shutdown begins
-	work        sync.WaitGroup
+	disk       watched
+	young      young
+	usage      usage
+	loads      loads
+	rebuilds   rebuilds
+	turns      *turns
+	turnsTaken atomic.Int64
+	rebuilt    atomic.Int64
+	foundings  atomic.Int64 // documents that became founded in memory; grows under mu
+	takers     sync.WaitGroup
+	ready      chan *ready
+	committed  chan struct{} // closed when the committer has ended
+	stop       chan struct{} // closed when Shutdown begins
+	work       sync.WaitGroup
 
 	mu       sync.Mutex // innermost: taken with or without a room's, never the other way round
 	closing  bool
 	sessions map[*session]bool
 	rooms    map[qa.EventID]*room
+	// Of what they use:
+	inUse     map[*account]int   // documents, by address; nil is this machine
+	ending    map[*session]bool  // told to end, to make space
+	unfounded map[*room]*account // rooms in which something waits for the beginning, and whose
+	interests interests
 }
 
 // New makes a relay and starts its committer. Shutdown ends it.
@@ -146,19 +163,26 @@ func New(cfg Config) (*Relay, error) {
 		cfg.ID = "flyleaf-relay-" + hex.EncodeToString(b[:])
 	}
 	r := &Relay{
-		cfg:         cfg,
-		limits:      cfg.Limits.withDefaults(cfg.Open),
-		id:          cfg.ID,
-		addresses:   addresses,
-		log:         cfg.Log,
-		cache:       newCache(MaxCacheBytes),
-		big:         make(chan struct{}, MaxBigFrames),
-		submissions: make(chan *submission),
-		committed:   make(chan struct{}),
-		stop:        make(chan struct{}),
-		sessions:    map[*session]bool{},
-		rooms:       map[qa.EventID]*room{},
+		cfg:       cfg,
+		limits:    cfg.Limits.withDefaults(cfg.Open),
+		id:        cfg.ID,
+		addresses: addresses,
+		log:       cfg.Log,
+		cache:     newCache(MaxCacheBytes),
+		big:       make(chan struct{}, MaxBigFrames),
+		turns:     newTurns(),
+		ready:     make(chan *ready),
+		committed: make(chan struct{}),
+		stop:      make(chan struct{}),
+		sessions:  map[*session]bool{},
+		rooms:     map[qa.EventID]*room{},
+		inUse:     map[*account]int{},
+		ending:    map[*session]bool{},
+		unfounded: map[*room]*account{},
+		interests: newInterests(),
 	}
+	r.loads.free.L, r.loads.from = &r.loads.mu, map[*account]int{}
+	r.lookAtDisk()
 	r.upgrader = websocket.Upgrader{
 		HandshakeTimeout: JoinTimeout,
 		ReadBufferSize:   4 << 10,
@@ -170,6 +194,9 @@ func New(cfg Config) (*Relay, error) {
 		CheckOrigin: func(*http.Request) bool { return true },
 	}
 	go r.runCommitter()
+	for range takers {
+		r.takers.Go(r.runTurns)
+	}
 	r.work.Go(r.runJanitor)
 	r.work.Go(r.runRetries)
 	return r, nil
@@ -218,11 +245,15 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
+// AddressOf returns what a request's sender is counted by: its IPv4 address, or the
+// /64 of its IPv6 address; "" for this machine, whose quotas of an address do not hold.
+func (r *Relay) AddressOf(req *http.Request) string { return remote(req, r.cfg.BehindProxy) }
+
 // serveSocket upgrades the connection and runs its session to the end.
 func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 	s := newSession(r)
 	s.deflate = takesDeflate(req.Header)
-	address := remote(req, r.cfg.BehindProxy)
+	address := r.AddressOf(req)
 	account, ok := r.accounts.open(address, r.limits.FromAddress)
 	if !ok {
 		w.Header().Set("Retry-After", "60")
@@ -245,6 +276,7 @@ func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 	defer func() {
 		r.mu.Lock()
 		delete(r.sessions, s)
+		delete(r.ending, s)
 		r.mu.Unlock()
 	}()
 	// The time, as on every answer over HTTP, so that a device can see that its clock is off.
@@ -279,7 +311,10 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 	go func() {
 		r.work.Wait() // all readers: nobody submits any more
 		if first {
-			close(r.submissions)
+			r.turns.close()
+			r.takers.Wait()
+			r.rebuilds.close()
+			close(r.ready)
 		}
 		<-r.committed
 		close(ended)
@@ -295,33 +330,44 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 	}
 }
 
-// room returns the document's room, and counts the caller as a user of it until
+// room returns the document's room, and counts the session as a user of it until
 // leaveRoom.
-func (r *Relay) room(event qa.EventID) (*room, error) {
+func (r *Relay) room(s *session, event qa.EventID) (*room, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, ok := r.rooms[event]
 	if !ok {
-		if len(r.rooms) >= r.limits.Rooms && !r.dropIdle(0) {
+		if len(r.rooms) >= r.limits.Rooms && !r.makeSpace(s) {
 			return nil, ErrTooManyRooms
 		}
 		m = newRoom(r, event)
 		r.rooms[event] = m
 	}
 	m.users++
+	r.inUse[s.account]++
+	s.inUse++
 	return m, nil
 }
 
 // leaveRoom is the end of what room began. When it was the last user, a room
 // without data is dropped at once.
-func (r *Relay) leaveRoom(m *room, empty bool) {
+func (r *Relay) leaveRoom(s *session, m *room, empty bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m.users--
+	r.unuse(s, m)
 	m.idleSince = time.Now()
 	if m.users == 0 && (empty || r.rooms[m.event] != m) {
 		r.forget(m)
 		m.release()
+	}
+}
+
+// unuse counts a session as a user of a room once less. r.mu is held.
+func (r *Relay) unuse(s *session, m *room) {
+	m.users--
+	s.inUse--
+	if r.inUse[s.account]--; r.inUse[s.account] <= 0 {
+		delete(r.inUse, s.account)
 	}
 }
 
@@ -330,6 +376,7 @@ func (r *Relay) forget(m *room) {
 	if r.rooms[m.event] == m {
 		delete(r.rooms, m.event)
 	}
+	delete(r.unfounded, m)
 }
 
 // dropIdle forgets rooms that had no user for the duration, small ones for a
@@ -338,7 +385,7 @@ func (r *Relay) forget(m *room) {
 func (r *Relay) dropIdle(d time.Duration) bool {
 	dropped := map[qa.EventID]bool{}
 	for _, m := range r.rooms {
-		if m.users > 0 {
+		if m.users > 0 || m.stale.Load() {
 			continue
 		}
 		idle := time.Since(m.idleSince)
@@ -364,11 +411,16 @@ func (r *Relay) runRetries() {
 			return
 		case <-tick.C:
 		}
+		r.lookAtDisk()
+		r.askAgain()
 		var rooms []*room
 		r.mu.Lock()
 		for _, m := range r.rooms {
 			if m.deferring.Load() {
 				rooms = append(rooms, m)
+			}
+			if m.stale.Load() {
+				r.rebuildSoon(m)
 			}
 		}
 		r.mu.Unlock()

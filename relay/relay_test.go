@@ -557,9 +557,14 @@ func TestFailedCommit(t *testing.T) {
 	s := start(t, relay.Config{Store: l})
 	event := relaytest.EventID("full")
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
-	connect(t, s, b)
-	write(t, a, 3)
-	connect(t, s, a)
+	write(t, a, 1)
+	connect(t, s, b, a)
+	<-l.entered
+	l.release <- nil
+	until(t, b, changes(1))
+	onDisk(t, a)
+	told := len(b.Told())
+	write(t, a, 2)
 	<-l.entered
 	l.release <- storage.ErrFull
 	for _, d := range []*relaytest.Device{a, b} {
@@ -567,8 +572,8 @@ func TestFailedCommit(t *testing.T) {
 		if err := d.State().CloseErr; !websocket.IsCloseError(err, websocket.CloseTryAgainLater) {
 			t.Errorf("%s was disconnected by %v", d.Name, err)
 		}
-		if n := len(b.Told()); n != 0 {
-			t.Errorf("%d changes were told though they could not be stored", n)
+		if n := len(b.Told()); n != told {
+			t.Errorf("%d changes were told though they could not be stored", n-told)
 		}
 	}
 	if f := a.State().Failures; len(f) != 1 || !strings.Contains(f[0], "still has them") {
@@ -637,6 +642,7 @@ func TestIdleRoomsAreReloaded(t *testing.T) {
 
 	// The only room is taken, so another document is not served, by name.
 	other := relaytest.NewDevice("other", relaytest.EventID("other"))
+	write(t, other, 1)
 	connect(t, s, other)
 	until(t, other, func(s relaytest.State) bool { return s.Unavailable == 1 && len(s.Failures) == 1 })
 	if f := other.State().Failures[0]; f != relay.ErrTooManyRooms.Error() {

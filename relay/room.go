@@ -27,38 +27,49 @@ type room struct {
 
 	users     int       // guarded by relay.mu
 	idleSince time.Time // guarded by relay.mu
+	errand    errand    // guarded by relay.turns
 
+	loading   atomic.Bool // not read from the ledger yet; false again under mu
+	founded   atomic.Bool // there is something of it on disk; set under mu
 	invited   atomic.Bool // not everybody may read; set under mu
 	deferring atomic.Bool // some member has something to be asked for again; set under mu
 
-	mu      sync.Mutex
-	loaded  bool
-	broken  bool // a commit failed: the graph is ahead of the disk and must not be used
-	graph   *graph.Graph
-	gate    *trust.Gate // nil in an open relay
-	members map[*session]*member
-	fanout  amsync.Fanout
-	latest  *encoded                // the last small message, nil at first
-	waiting map[wire.Hash]held      // what the graph has waiting
-	waits   map[*session]int        // how much of it came from whom
-	refused remembered[struct{}]    // not valid
-	below   remembered[[]wire.Hash] // what deferred changes build on
-	wanted  remembered[struct{}]    // asked for, since something that waits builds on it
-	seen    map[ephemeralKey]uint64
+	mu         sync.Mutex
+	loaded     bool
+	broken     bool // a commit failed: the graph is ahead of the disk and must not be used
+	graph      *graph.Graph
+	gate       *trust.Gate // nil in an open relay
+	members    map[*session]*member
+	fanout     amsync.Fanout
+	latest     *encoded                // the last small message, nil at first
+	waiting    map[wire.Hash]held      // what the graph has waiting
+	waits      map[*session]int        // how much of it came from whom
+	waitingOps int                     // operations of what waits
+	refused    remembered[struct{}]    // not valid
+	below      remembered[[]wire.Hash] // what deferred changes build on
+	wanted     remembered[struct{}]    // asked for, since something that waits builds on it
+	seen       map[ephemeralKey]uint64
+	ephemerals bucket // bytes passed on, to each
 
 	people   map[qa.Identity]*person // who has written here
+	bytes    int64                   // of the changes in the document
+	founder  qa.Identity             // "" in an open relay
+	born     time.Time               // when it was begun here; zero before
 	closings int                     // how often the event was closed and opened, as far as closedAt goes
 	closedAt int64                   // when the relay learned that the event is closed, ms since 1970; 0: it is open
-	bytes    int64                   // of the changes in the document
 
-	proofs []twins                // in the order they became known
-	liars  map[wire.ActorID]twins // those with the lowest sequence number
-	left   map[wire.Hash]struct{} // changes that were taken out, and those that prove why
+	spent spent // of the turn under way
+
+	proofs   []twins                // in the order they became known
+	found    []provenProof          // not among them yet: the graph is to be built again for them
+	rebuilds bucket                 // how often that was
+	stale    atomic.Bool            // there is something in found; set under mu
+	liars    map[wire.ActorID]twins // those with the lowest sequence number
+	left     map[wire.Hash]struct{} // changes that were taken out, and those that prove why
 
 	// Within a commit, and while the room is loaded or built again:
 	batch    storage.Batch        // what is to be stored
 	fresh    map[wire.Hash]stored // the changes in it
-	stale    bool                 // a proof came: the graph is to be built again
 	current  *wire.Change         // what is being added
 	trusting bool                 // what is added comes from the ledger, where it was judged before
 
@@ -69,9 +80,8 @@ type room struct {
 
 // member is one peer's place in a room.
 type member struct {
-	peer     *amsync.Peer
-	asking   bool // sent a request that is not answered by anything yet
-	answered bool // was told that the document is unavailable
+	peer    *amsync.Peer
+	sending bool // a message of its is being taken, over several turns
 
 	identity   qa.Identity // proven on this connection; "" for none
 	challenged bool        // was told to prove who it is, since it last spoke
@@ -84,12 +94,14 @@ type member struct {
 type ephemeralKey struct{ sender, session string }
 
 func newRoom(r *Relay, event qa.EventID) *room {
-	return &room{
+	m := &room{
 		relay: r, event: event, members: map[*session]*member{},
 		waiting: map[wire.Hash]held{}, waits: map[*session]int{}, seen: map[ephemeralKey]uint64{},
 		people: map[qa.Identity]*person{}, liars: map[wire.ActorID]twins{}, left: map[wire.Hash]struct{}{},
 		fresh: map[wire.Hash]stored{}, batch: storage.Batch{Event: event},
 	}
+	m.loading.Store(true)
+	return m
 }
 
 // release gives back what the room counts towards relay-wide bounds. Nobody
@@ -110,8 +122,12 @@ func (r *room) size() int {
 	return r.graph.Len()
 }
 
-// enter makes the session a member, and loads the document if need be.
+// enter makes the session a member, and loads the document if need be. Of one address
+// MaxLoadingFrom documents are loaded at a time, and takers in all.
 func (r *room) enter(s *session) error {
+	if r.loading.Load() {
+		defer r.relay.mayLoad(s.account)()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.broken {
@@ -122,13 +138,18 @@ func (r *room) enter(s *session) error {
 			return err
 		}
 	}
-	m := &member{peer: amsync.NewPeer()}
-	m.peer.RefusedBy(r.isOut)
-	r.members[s] = m
+	r.join(s)
 	if len(r.proofs) > 0 {
 		s.out.touch(r)
 	}
 	return nil
+}
+
+// join makes the session a member. r.mu is held.
+func (r *room) join(s *session) {
+	m := &member{peer: amsync.NewPeer()}
+	m.peer.RefusedBy(r.isOut)
+	r.members[s] = m
 }
 
 // begin makes an empty graph, and a gate in front of it unless the relay is open.
@@ -146,6 +167,7 @@ func (r *room) begin() {
 // was stored, and is held only against rules that are new. r.mu is held.
 func (r *room) load(ctx context.Context) error {
 	r.begin()
+	r.relay.usage.reset(r.event)
 	r.trusting, r.cut = true, map[wire.Hash]storage.Status{}
 	defer func() { r.trusting, r.cut = false, nil }()
 	var left []storage.Entry // without their bytes
@@ -167,6 +189,9 @@ func (r *room) load(ctx context.Context) error {
 		}
 		if _, out := r.cut[e.Hash]; out {
 			return nil
+		}
+		if r.born.IsZero() {
+			r.bornOf(qa.IdentityOfActor([]byte(e.Actor)), time.UnixMilli(e.ReceivedAtMillis))
 		}
 		if r.gate != nil {
 			r.count(qa.IdentityOfActor([]byte(e.Actor)), len(e.Bytes))
@@ -193,7 +218,9 @@ func (r *room) load(ctx context.Context) error {
 	}
 	r.findProofs(left)
 	r.loaded = true
+	r.loading.Store(false)
 	r.noteAccess()
+	r.noteFounded()
 	return nil
 }
 
@@ -237,6 +264,7 @@ func (r *room) count(who qa.Identity, n int) {
 		p.bytes += int64(n)
 	}
 	r.bytes += int64(n)
+	r.relay.usage.add(r.event, r.founder, int64(n))
 }
 
 // leave ends the session's membership.
@@ -252,9 +280,8 @@ func (r *room) leave(s *session) {
 		}
 	}
 	empty := r.graph == nil || r.graph.Len() == 0
-	r.answerRequests() // the one who left may have been the last hope
 	r.mu.Unlock()
-	r.relay.leaveRoom(r, empty)
+	r.relay.leaveRoom(s, r, empty)
 }
 
 // receive takes a sync message without changes.
@@ -308,36 +335,6 @@ func isList(list []byte, hashes []wire.Hash) bool {
 	return true
 }
 
-// requested answers a request for a document that is not here and that nobody
-// who is connected seems to have.
-func (r *room) requested(s *session) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if m := r.reader(s); m != nil {
-		m.asking, m.answered = true, false
-		r.answerRequests()
-	}
-}
-
-// answerRequests tells those who asked that the document is unavailable, unless
-// it is here, or a member has said that it has some of it. r.mu is held.
-func (r *room) answerRequests() {
-	if r.graph == nil || r.graph.Len() > 0 {
-		return
-	}
-	for _, m := range r.members {
-		if heads, _ := m.peer.TheirHeads(); len(heads) > 0 {
-			return
-		}
-	}
-	for s, m := range r.members {
-		if m.asking && !m.answered {
-			m.answered = true
-			s.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: string(r.event)})
-		}
-	}
-}
-
 // next makes what is to be said next to the session's peer: a proof that it was not
 // told of, as a whole frame, or a sync message. Neither when there is nothing.
 func (r *room) next(s *session) (frame []byte, message *encoded, err error) {
@@ -347,7 +344,7 @@ func (r *room) next(s *session) (frame []byte, message *encoded, err error) {
 		return nil, nil, nil
 	}
 	m := r.reader(s)
-	if m == nil {
+	if m == nil || m.sending {
 		return nil, nil, nil
 	}
 	if m.proofs < len(r.proofs) {

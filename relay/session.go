@@ -54,9 +54,14 @@ type session struct {
 	allowance atomic.Int64
 	rooms     map[qa.EventID]*room // reader only
 
-	account    *account // of its remote address; nil for none
-	addresses  []string // by which its peer may have dialled the relay
-	ephemerals bucket   // reader only
+	interests map[qa.EventID]*interest // guarded by relay.mu
+	come      []*room                  // that were interests, not in rooms yet; guarded by relay.mu
+	inUse     int                      // documents; guarded by relay.mu
+
+	account        *account // of its remote address; nil for none
+	addresses      []string // by which its peer may have dialled the relay
+	ephemerals     bucket   // reader only
+	ephemeralBytes bucket   // likewise
 
 	mu           sync.Mutex
 	misaddressed bool   // an answer to the challenge was for another relay's address
@@ -68,7 +73,7 @@ type session struct {
 }
 
 func newSession(r *Relay) *session {
-	return &session{relay: r, out: newOutbox(r.limits.Queue), rooms: map[qa.EventID]*room{}}
+	return &session{relay: r, out: newOutbox(r.limits.Queue), rooms: map[qa.EventID]*room{}, interests: map[qa.EventID]*interest{}}
 }
 
 // run is the session's whole life after the upgrade.
@@ -109,9 +114,7 @@ func (s *session) run(conn *websocket.Conn, from string) {
 	}
 	s.out.finish()
 	<-written
-	for _, r := range s.rooms {
-		r.leave(s)
-	}
+	s.gone()
 	log.Debug("connection ended", "peer", s.peer, "err", err)
 }
 
@@ -365,7 +368,14 @@ func (s *session) sync(m *repo.Message) error {
 	if n := len(m.Signatures); n != 0 && n != len(msg.Changes)*repo.SignatureLen {
 		return violation("%d bytes of signatures for %d changes", n, len(msg.Changes))
 	}
-	r, err := s.roomOf(m.DocumentID)
+	looked := s.relay.foundings.Load()
+	r, event, err := s.roomOf(m.DocumentID)
+	if err == nil && r == nil {
+		r, err = s.absent(m, msg, event, looked)
+		if err == nil && r == nil {
+			return nil
+		}
+	}
 	if err != nil {
 		return s.notServed(m.DocumentID, err)
 	}
@@ -384,8 +394,8 @@ func (s *session) sync(m *repo.Message) error {
 	for refused := range slices.Chunk(sub.refused, maxRefusals) {
 		s.tell(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: m.DocumentID, Refused: refused})
 	}
-	if m.Type == repo.TypeRequest {
-		r.requested(s)
+	if err := s.settle(r, len(msg.Heads) > 0, m.Type == repo.TypeRequest); err != nil {
+		return s.notServed(m.DocumentID, err)
 	}
 	return nil
 }
@@ -393,7 +403,7 @@ func (s *session) sync(m *repo.Message) error {
 // submit waits until the submission is durable.
 func (s *session) submit(sub *submission) error {
 	sub.done = make(chan error, 1)
-	s.relay.submissions <- sub // the committer outlives all readers
+	s.relay.turns.add(sub) // turns outlive all readers
 	if err := <-sub.done; err != nil {
 		return &failure{websocket.CloseTryAgainLater, err.Error()}
 	}
@@ -426,31 +436,65 @@ func (s *session) notServed(document string, err error) error {
 	return nil
 }
 
-// roomOf returns the document's room, which the session enters on first use.
-func (s *session) roomOf(document string) (*room, error) {
+// roomOf returns the document's room, which the session enters on first use; nil when
+// the document is not here.
+func (s *session) roomOf(document string) (*room, qa.EventID, error) {
 	if r, ok := s.rooms[qa.EventID(document)]; ok { // mostly, and reading the ID takes longer
-		return r, nil
+		return r, r.event, nil
 	}
 	event, err := qa.ParseEventID(document)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
+	s.arrived()
 	if r, ok := s.rooms[event]; ok {
-		return r, nil
+		return r, event, nil
 	}
-	if len(s.rooms) >= s.relay.limits.Documents {
-		return nil, ErrTooManyDocuments
+	s.relay.mu.Lock()
+	count := len(s.rooms) + len(s.interests)
+	if s.interests[event] != nil {
+		count--
 	}
-	r, err := s.relay.room(event)
+	used := s.relay.rooms[event]
+	s.relay.mu.Unlock()
+	if count >= s.relay.limits.Documents {
+		return nil, event, ErrTooManyDocuments
+	}
+	if used == nil || !used.founded.Load() {
+		here, err := s.relay.isHere(event)
+		if err != nil || !here {
+			return nil, event, err
+		}
+	}
+	r, err := s.relay.room(s, event)
+	if err == nil {
+		err = s.enter(r)
+	}
 	if err != nil {
-		return nil, err
+		return nil, event, err
 	}
+	return r, event, nil
+}
+
+// enter makes the session a member of a room, of which it is a user already.
+func (s *session) enter(r *room) error {
 	if err := r.enter(s); err != nil {
-		s.relay.leaveRoom(r, true)
-		return nil, err
+		s.relay.leaveRoom(s, r, true)
+		return err
 	}
-	s.rooms[event] = r
-	return r, nil
+	s.rooms[r.event] = r
+	s.relay.mu.Lock()
+	defer s.relay.mu.Unlock()
+	if i := s.interests[r.event]; i != nil {
+		s.relay.interests.drop(i)
+	}
+	if n := len(s.come); n > 0 {
+		s.come = slices.DeleteFunc(s.come, func(o *room) bool { return o == r })
+		if len(s.come) < n { // founded meanwhile, and counted twice
+			s.relay.unuse(s, r)
+		}
+	}
+	return nil
 }
 
 // write sends what the outbox holds until the session has ended and the outbox

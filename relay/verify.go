@@ -40,7 +40,6 @@ func (r *room) read(from *session, m *wire.Message, signatures []byte) (*submiss
 				sub.refuse(f.change.meta.Hash, f.why)
 			case !f.known:
 				sub.changes = append(sub.changes, f.change)
-				sub.size += len(f.change.bytes)
 			}
 		}
 		if len(sub.refused) >= maxRefusals {

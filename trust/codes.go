@@ -54,14 +54,16 @@ const (
 	CodeBlocked     Code = "blocked"
 	CodeRate        Code = "rate"
 	CodeQuota       Code = "quota"
-	CodeLate        Code = "late" // a post that came long after the event was closed
+	CodeLate        Code = "late"       // a post that came long after the event was closed
+	CodeFounding    Code = "founding"   // too many events were begun from one address
+	CodeRelayFull   Code = "relay-full" // the relay's disk has no room for it
 )
 
 // Deferred reports whether a change that is not taken for this reason may be taken
 // later.
 func (c Code) Deferred() bool {
 	switch c {
-	case CodeWaitingFull, CodeHeads, CodeFull, CodeBlocked, CodeRate, CodeQuota, CodeLate:
+	case CodeWaitingFull, CodeHeads, CodeFull, CodeBlocked, CodeRate, CodeQuota, CodeLate, CodeFounding, CodeRelayFull:
 		return true
 	}
 	return false

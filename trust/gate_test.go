@@ -364,6 +364,7 @@ func TestRefusalOf(t *testing.T) {
 	}
 	for _, c := range []trust.Code{
 		trust.CodeWaitingFull, trust.CodeHeads, trust.CodeFull, trust.CodeBlocked, trust.CodeRate, trust.CodeQuota, trust.CodeLate,
+		trust.CodeFounding, trust.CodeRelayFull,
 	} {
 		if !c.Deferred() {
 			t.Errorf("%s is for good", c)

@@ -7,6 +7,7 @@ import (
 	"flyleaf/api"
 	"flyleaf/journal"
 	"flyleaf/qa"
+	"flyleaf/relay"
 	"flyleaf/storage"
 )
 
@@ -30,8 +31,8 @@ func (l openLog) Allowed(r *http.Request, event qa.EventID) error {
 }
 
 // withAPI sends what is for other programs to the API, and all else to the relay.
-func withAPI(relay http.Handler, log openLog, stop <-chan struct{}) http.Handler {
-	programs := api.New(api.Config{Log: log, Stop: stop})
+func withAPI(relay *relay.Relay, log openLog, stop <-chan struct{}) http.Handler {
+	programs := api.New(api.Config{Log: log, Stop: stop, From: relay.AddressOf})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, api.Prefix) && r.Header.Get("Upgrade") == "" {
 			programs.ServeHTTP(w, r)

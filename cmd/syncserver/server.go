@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,10 +42,12 @@ type Main struct {
 	// BehindProxy: X-Forwarded-For says where connections come from.
 	BehindProxy bool
 	// Addresses are the URLs by which devices reach the relay.
-	Addresses []string
-	API       bool // answer other programs with the logs of open events
-	Log       *slog.Logger
-	Stdout    io.Writer // gets the one line that says where the relay listens
+	Addresses   []string
+	DiskMax     int64 // bytes that the data may take; 0 or less: any number
+	DiskReserve int64 // bytes that are left free; 0: relay.DiskReserve, less: none
+	API         bool  // answer other programs with the logs of open events
+	Log         *slog.Logger
+	Stdout      io.Writer // gets the one line that says where the relay listens
 }
 
 // Run serves until ctx ends, then stops gracefully and returns nil. The error of
@@ -74,7 +77,10 @@ func (m *Main) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 
 	watchers := &journal.Watchers{}
-	r, err := relay.New(relay.Config{Store: store, Open: m.Open, Quotas: m.Quotas, BehindProxy: m.BehindProxy, Addresses: m.Addresses, Log: m.Log, Committed: watchers.Grown})
+	r, err := relay.New(relay.Config{
+		Store: store, Disk: relay.Disk{Look: func() (int64, int64, error) { return diskOf(dir) }, Max: m.DiskMax, Reserve: cmp.Or(m.DiskReserve, relay.DiskReserve)},
+		Open: m.Open, Quotas: m.Quotas, BehindProxy: m.BehindProxy, Addresses: m.Addresses, Log: m.Log, Committed: watchers.Grown,
+	})
 	if err != nil {
 		return err
 	}

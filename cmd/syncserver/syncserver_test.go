@@ -21,6 +21,7 @@ import (
 
 	"flyleaf/crdt/wire"
 	"flyleaf/relay/relaytest"
+	"flyleaf/trust"
 )
 
 // The test binary is the program when this is set, so that there is a real
@@ -329,11 +330,19 @@ func TestFlags(t *testing.T) {
 	if q := m.Quotas; q.PersonRate != 7 || q.EventBytes != 1<<30 || q.NewcomersBurst != -1 || !m.BehindProxy {
 		t.Errorf("%+v", m)
 	}
+	env = map[string]string{"SYNCSERVER_DISK_MAX": "20G", "SYNCSERVER_DISK_RESERVE": "1G"}
+	m, err = parse([]string{"--disk-reserve", "off"}, func(k string) string { return env[k] }, &out, &errs)
+	if err != nil || m.DiskMax != 20<<30 || m.DiskReserve != -1 {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if _, err := parse(nil, func(k string) string { return map[string]string{"SYNCSERVER_DISK_MAX": "much"}[k] }, &out, &errs); err == nil {
+		t.Error("a size that is none was taken")
+	}
 	if _, err := parse(nil, func(k string) string { return map[string]string{"SYNCSERVER_QUOTAS": "what=5"}[k] }, &out, &errs); err == nil {
 		t.Error("a quota of no name was taken")
 	}
 	none := func(string) string { return "" }
-	for _, args := range [][]string{{"--nonsense"}, {"--quota", "person-rate=none"}, {"--behind-proxy=maybe"}, {"word"}, {"--log-level", "loud"}, {"--address", "relay.example"}, {"--open=maybe"}} {
+	for _, args := range [][]string{{"--nonsense"}, {"--quota", "person-rate=none"}, {"--disk-max", "0"}, {"--disk-reserve", "some"}, {"--behind-proxy=maybe"}, {"word"}, {"--log-level", "loud"}, {"--address", "relay.example"}, {"--open=maybe"}} {
 		errs.Reset()
 		if code := run(context.Background(), args, none, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "--help") {
 			t.Errorf("%v: code %d, %q", args, code, errs.String())
@@ -343,9 +352,59 @@ func TestFlags(t *testing.T) {
 	if code := run(context.Background(), []string{"--help"}, none, &out, &errs); code != 0 {
 		t.Errorf("--help is %d", code)
 	}
-	for _, want := range []string{"-listen", "-data", "-open", "-log-level", "wss://", "SYNCSERVER_DATA", "-behind-proxy", "-address", "newcomers-burst", "3000"} {
+	for _, want := range []string{"-listen", "-data", "-open", "-log-level", "wss://", "SYNCSERVER_DATA", "-behind-proxy", "-address", "newcomers-burst", "3000", "-disk-max", "-disk-reserve", "founder-bytes"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("--help does not speak of %s", want)
 		}
+	}
+}
+
+// The disk is looked at: what the data takes, and what is free; and the relay that runs
+// heeds it.
+func TestDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "relay.db"), make([]byte, 12345), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	used, free, err := diskOf(dir)
+	if err != nil || used != 12345 || free <= 0 {
+		t.Errorf("%d used, %d free, %v", used, free, err)
+	}
+	if _, _, err := diskOf(filepath.Join(dir, "none")); err == nil {
+		t.Error("no directory has a size")
+	}
+}
+
+// A relay whose data takes as much as it may begins no event, and says why.
+func TestDiskMaxIsHeeded(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	r, w := io.Pipe()
+	m := &Main{Listen: "127.0.0.1:0", Data: t.TempDir(), DiskMax: 1, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Stdout: w}
+	ended := make(chan error, 1)
+	go func() { ended <- m.Run(ctx) }()
+	line, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := relaytest.NewDevice("a", relaytest.EventID("no room"))
+	if _, err := d.Write(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Connect(within(t), address(t, line)); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Until(within(t), func(s relaytest.State) bool { return len(s.Refused) > 0 }); err != nil {
+		t.Fatal(err)
+	}
+	if r := d.State().Refused[0]; !r.Deferred || trust.Code(r.Code) != trust.CodeRelayFull {
+		t.Errorf("told %+v", r)
+	}
+	d.Disconnect()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

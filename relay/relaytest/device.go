@@ -177,6 +177,11 @@ func Dial(ctx context.Context, url, peer string) (ws *websocket.Conn, relay stri
 	return dial(ctx, url, peer, nil)
 }
 
+// DialFrom is Dial with a header for the upgrade request.
+func DialFrom(ctx context.Context, url, peer string, header http.Header) (ws *websocket.Conn, relay string, err error) {
+	return dial(ctx, url, peer, header)
+}
+
 func dial(ctx context.Context, url, peer string, header http.Header) (ws *websocket.Conn, relay string, err error) {
 	ws, resp, err := websocket.DefaultDialer.DialContext(ctx, url, header)
 	if err != nil {
@@ -477,6 +482,7 @@ func (d *Device) believe(c *conn, p *repo.Proof) error {
 	for _, b := range [][]byte{p.A, p.B} {
 		if ch, err := wire.DecodeChange(b); err == nil {
 			d.left[ch.Hash] = true
+			d.graph.Refuse(ch.Hash) // with what waits for it
 		}
 	}
 	out := d.graph.From(actor, seq)

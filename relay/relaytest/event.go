@@ -3,6 +3,7 @@ package relaytest
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -42,7 +43,12 @@ func DocumentID(name string) qa.EventID {
 // NewEvent returns the event of that name; access is "open" or "invited". Its
 // founder is KeyOf("founder of " + name).
 func NewEvent(name, access string) *Event {
-	e := &Event{Name: name, Founder: KeyOf("founder of " + name), maps: map[string]wire.OpID{}}
+	return NewEventOf(KeyOf("founder of "+name), name, access)
+}
+
+// NewEventOf is NewEvent by a founder, who may begin several.
+func NewEventOf(founder trust.Key, name, access string) *Event {
+	e := &Event{Name: name, Founder: founder, maps: map[string]wire.OpID{}}
 	c := &wire.Change{Actor: actorOf(e.Founder, "genesis"), Seq: 1, StartOp: 1, TimeMillis: 1_700_000_000_000}
 	put := func(obj wire.OpID, key string, v *wire.Value) wire.OpID {
 		op := wire.Op{Action: wire.MakeMap, Obj: obj, Key: wire.Key{Prop: key}}
@@ -148,6 +154,18 @@ func (e *Event) change(k trust.Key, a wire.ActorID, seq, startOp uint64, deps []
 // Post returns a signed change of KeyOf(name)'s that makes one question.
 func (e *Event) Post(name string, seq, startOp uint64, deps []wire.Hash, text string) Signed {
 	return e.Change(name, seq, startOp, deps, e.postOps(KeyOf(name), Actor(name), startOp, text)...)
+}
+
+// WidePost returns a signed change of KeyOf(name)'s first that makes a question with
+// all the keys that its x may have: 30 operations.
+func (e *Event) WidePost(name string, startOp uint64, deps []wire.Hash) Signed {
+	ops := e.postOps(KeyOf(name), Actor(name), startOp, "?")
+	x := wire.OpID{Counter: startOp + uint64(len(ops)), Actor: Actor(name)}
+	ops = append(ops, wire.Op{Action: wire.MakeMap, Obj: wire.OpID{Counter: startOp, Actor: Actor(name)}, Key: wire.Key{Prop: "x"}})
+	for i := range qa.MaxXKeys {
+		ops = append(ops, wire.Op{Action: wire.Set, Obj: x, Key: wire.Key{Prop: fmt.Sprint("key", i)}, Value: wire.StringValue("x")})
+	}
+	return e.Change(name, 1, startOp, deps, ops...)
 }
 
 // Role returns the operations that grant or revoke a role, for a person whose roles

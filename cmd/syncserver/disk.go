@@ -1,0 +1,31 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// diskOf returns how many bytes the files in the data directory take, and how many are
+// free on its disk.
+func diskOf(dir string) (used, free int64, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // SQLite has just removed it
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		if info.Mode().IsRegular() {
+			used += info.Size()
+		}
+	}
+	free, err = freeOn(filepath.Clean(dir))
+	return used, free, err
+}

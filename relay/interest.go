@@ -1,0 +1,464 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/gorilla/websocket"
+
+	"flyleaf/crdt/graph"
+	amsync "flyleaf/crdt/sync"
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+	"flyleaf/trust"
+)
+
+// interest is what is kept of a connection that spoke about a document that is not
+// here: enough to tell it when there is one. No graph, no sync state and no room is
+// kept, so it does not matter how many IDs strangers think of. Guarded by relay.mu.
+type interest struct {
+	session  *session
+	event    qa.EventID
+	asking   bool // sent a request that is not answered by anything yet
+	answered bool // was told that the document is unavailable
+	has      bool // says that it has some of it
+	again    bool // offered what could not be taken, and is to be asked for it again
+	replies  int  // to what it said that it has
+}
+
+// interests are those of all connections. Guarded by relay.mu.
+type interests struct {
+	of    map[qa.EventID][]*interest
+	from  map[*account]int // how many, by address; nil is this machine
+	count int
+	again map[*interest]bool
+}
+
+func newInterests() interests {
+	return interests{of: map[qa.EventID][]*interest{}, from: map[*account]int{}, again: map[*interest]bool{}}
+}
+
+func (all *interests) drop(i *interest) {
+	list := slices.DeleteFunc(all.of[i.event], func(o *interest) bool { return o == i })
+	if len(list) == 0 {
+		delete(all.of, i.event)
+	} else {
+		all.of[i.event] = list
+	}
+	delete(all.again, i)
+	delete(i.session.interests, i.event)
+	all.count--
+	if all.from[i.session.account]--; all.from[i.session.account] <= 0 {
+		delete(all.from, i.session.account)
+	}
+}
+
+// interest returns the session's interest in a document that is not here, noted now if
+// it was not. When there are too many of an address, or in all, one of the address with
+// the most is forgotten: its peer is not told when the event is begun, unless it asks
+// again. r.mu is held.
+func (r *Relay) interest(s *session, event qa.EventID) *interest {
+	if i := s.interests[event]; i != nil {
+		return i
+	}
+	all := &r.interests
+	switch full, mine := all.count >= r.limits.Asked, all.from[s.account]; {
+	case !full && mine < r.limits.AskedFromAddress:
+	case len(s.interests) > 0 && (!full || mine*len(all.from) >= all.count):
+		// Its own, if its address has its share: who asks without end should not cost
+		// a look at everybody each time.
+		for _, i := range s.interests {
+			all.drop(i)
+			break
+		}
+	case !full:
+		r.forgetInterest(s.account)
+	default:
+		most := s.account
+		for a, n := range all.from {
+			if n > all.from[most] {
+				most = a
+			}
+		}
+		r.forgetInterest(most)
+	}
+	i := &interest{session: s, event: event}
+	s.interests[event] = i
+	all.of[event] = append(all.of[event], i)
+	all.from[s.account]++
+	all.count++
+	return i
+}
+
+// forgetInterest forgets one of the address's, of its connection with the most.
+func (r *Relay) forgetInterest(of *account) {
+	var most *session
+	for s := range r.sessions {
+		if s.account == of && len(s.interests) > 0 && (most == nil || len(s.interests) > len(most.interests)) {
+			most = s
+		}
+	}
+	if most == nil {
+		return
+	}
+	for _, i := range most.interests {
+		r.interests.drop(i)
+		return
+	}
+}
+
+// answerRequests tells those who asked for a document that is not here that it is
+// unavailable, unless somebody who is connected has said that they have some of it.
+func (r *Relay) answerRequests(event qa.EventID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := r.interests.of[event]
+	if slices.ContainsFunc(list, func(i *interest) bool { return i.has }) {
+		return
+	}
+	for _, i := range list {
+		if i.asking && !i.answered {
+			i.answered = true
+			i.session.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: i.session.peer, DocumentID: string(event)})
+		}
+	}
+}
+
+// absent handles a sync message about a document that is not here. One that brings
+// what it begins with makes a room, and so does one that brings what may wait for
+// that, of which there are few.
+// Looked is how many documents had been founded before it was looked for this one.
+func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID, looked int64) (*room, error) {
+	r := s.relay
+	s.out.waitForSpace() // who has 1,000 weeks asks for them all at once
+	if len(msg.Changes) > 0 {
+		begins := r.cfg.Open || slices.ContainsFunc(msg.Changes, func(b []byte) bool {
+			h, err := wire.ReadHash(b)
+			return err == nil && qa.EventIDFromGenesis(h) == event
+		})
+		why := deferral{code: trust.CodeWaitingFull}
+		if begins {
+			why = r.mayFound(s.account, r.cfg.Now())
+		} else if r.mayWait(s.account, nil) {
+			why = deferral{}
+		}
+		if why.code == "" {
+			return s.found(event)
+		}
+		s.putOffAll(msg, event, why)
+		return nil, s.lookAgain(event, looked)
+	}
+	r.mu.Lock()
+	i := r.interest(s, event)
+	i.has = len(msg.Heads) > 0
+	reply := i.has && i.replies < maxReplies
+	if reply {
+		i.replies++
+	}
+	if m.Type == repo.TypeRequest {
+		i.asking, i.answered = true, false
+	}
+	missed := r.foundings.Load() != looked
+	r.mu.Unlock()
+	if missed { // perhaps this one, before the interest was noted
+		if r, _, err := s.roomOf(string(event)); r != nil || err != nil {
+			return r, err
+		}
+	}
+	if reply {
+		s.hello(msg, event)
+	}
+	r.answerRequests(event)
+	return nil, nil
+}
+
+// lookAgain makes the session a member of a document that was founded after it was
+// looked for, and before the session's interest was noted.
+func (s *session) lookAgain(event qa.EventID, looked int64) error {
+	if s.relay.foundings.Load() == looked {
+		return nil
+	}
+	r, _, err := s.roomOf(string(event))
+	if r != nil {
+		s.out.touch(r)
+	}
+	return err
+}
+
+// hello answers what somebody says that they have of a document of which nothing is
+// here, as a peer that has nothing does.
+func (s *session) hello(msg *wire.Message, event qa.EventID) {
+	g, p := graph.New(), amsync.NewPeer()
+	if msg != nil {
+		p.Receive(g, msg, nil, nil)
+	}
+	answer, ok, err := p.Generate(emptySource{g})
+	if err != nil || !ok {
+		return
+	}
+	s.tell(&repo.Message{Type: repo.TypeSync, TargetID: s.peer, DocumentID: string(event), Data: answer.Encode()})
+}
+
+// emptySource is what hello is made from.
+type emptySource struct{ g *graph.Graph }
+
+// Graph implements amsync.Source.
+func (s emptySource) Graph() *graph.Graph { return s.g }
+
+// Bytes implements amsync.Source.
+func (s emptySource) Bytes(wire.Hash) ([]byte, error) {
+	return nil, errors.New("relay: nothing is here")
+}
+
+// putOffAll tells the peer that none of a message's changes is taken now. It is asked
+// for them again when they can be.
+func (s *session) putOffAll(msg *wire.Message, event qa.EventID, why deferral) {
+	var told []repo.Refused
+	for _, b := range msg.Changes[:min(len(msg.Changes), maxRefusals)] {
+		if h, err := wire.ReadHash(b); err == nil {
+			told = append(told, refused(h, &trust.Refusal{Code: why.code, Reason: why.reason()}))
+		}
+	}
+	s.relay.mu.Lock()
+	i := s.relay.interest(s, event)
+	i.has = true
+	if why.code == trust.CodeWaitingFull {
+		i.replies++ // without a beginning it may be put off again and again
+	}
+	if i.again = i.replies < maxReplies; i.again {
+		s.relay.interests.again[i] = true
+	}
+	s.relay.mu.Unlock()
+	s.tell(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: string(event), Refused: told})
+}
+
+// askAgain asks for what could not be taken before anything of its document was here:
+// a few of each address at a time.
+func (r *Relay) askAgain() {
+	now := r.cfg.Now()
+	asked := map[*account]int{}
+	var ask []*interest
+	r.mu.Lock()
+	for i := range r.interests.again {
+		a := i.session.account
+		if asked[a] >= a.foundingsLeft(&r.cfg.Quotas, now) || r.mayFound(a, now).code != "" {
+			continue
+		}
+		asked[a]++
+		i.again = false
+		delete(r.interests.again, i)
+		ask = append(ask, i)
+	}
+	r.mu.Unlock()
+	for _, i := range ask {
+		i.session.hello(nil, i.event)
+	}
+}
+
+// found makes a room for a document that is not here, for what the session brings.
+func (s *session) found(event qa.EventID) (*room, error) {
+	r, err := s.relay.room(s, event)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.enter(r); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// settle is called when the session has offered something for a document that may not
+// be here yet. If nothing of it could be taken, or let wait, the room is given up, and
+// what is left is an interest.
+func (s *session) settle(r *room, has, asks bool) error {
+	if r.founded.Load() {
+		return nil
+	}
+	looked := s.relay.foundings.Load()
+	r.mu.Lock()
+	waits, later := len(r.waiting) > 0, false
+	if m := r.members[s]; m != nil {
+		later = len(m.later) > 0
+	}
+	here := r.graph != nil && r.graph.Len() > 0
+	r.mu.Unlock()
+	if here || waits && s.relay.mayWait(s.account, r) {
+		return nil
+	}
+	delete(s.rooms, r.event)
+	r.leave(s)
+	s.relay.mu.Lock()
+	i := s.relay.interest(s, r.event)
+	i.has = has && (waits || later)
+	if i.again = waits || later; i.again {
+		s.relay.interests.again[i] = true
+	}
+	if asks {
+		i.asking, i.answered = true, false
+	}
+	s.relay.mu.Unlock()
+	if err := s.lookAgain(r.event, looked); err != nil {
+		return err
+	}
+	s.relay.answerRequests(r.event)
+	return nil
+}
+
+// mayWait says whether something may wait for the beginning of a document: nil for
+// one more, or a room, which is counted from then on until it is gone or founded.
+func (r *Relay) mayWait(from *account, m *room) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m != nil {
+		if _, counted := r.unfounded[m]; counted {
+			return true
+		}
+	}
+	mine := 0
+	for _, a := range r.unfounded {
+		if a == from {
+			mine++
+		}
+	}
+	if len(r.unfounded) >= MaxUnfounded || from != nil && mine >= MaxUnfoundedFrom {
+		return false
+	}
+	if m != nil {
+		r.unfounded[m] = from
+	}
+	return true
+}
+
+// noteFounded makes known that there is something of the document on disk: those who
+// asked for it become members. r.mu is held.
+func (r *room) noteFounded() {
+	if r.founded.Load() || r.graph.Len() == 0 {
+		return
+	}
+	r.founded.Store(true)
+	r.relay.mu.Lock()
+	defer r.relay.mu.Unlock()
+	delete(r.relay.unfounded, r)
+	r.relay.foundings.Add(1) // who notes an interest from here on looks again
+	for _, i := range slices.Clone(r.relay.interests.of[r.event]) {
+		s := i.session
+		r.relay.interests.drop(i)
+		if r.members[s] != nil {
+			continue
+		}
+		r.users++
+		r.relay.inUse[s.account]++
+		s.inUse++
+		r.join(s)
+		s.come = append(s.come, r)
+		s.out.touch(r)
+	}
+}
+
+// arrived takes what has become of the session's interests into its rooms.
+func (s *session) arrived() {
+	s.relay.mu.Lock()
+	defer s.relay.mu.Unlock()
+	for _, r := range s.come {
+		s.rooms[r.event] = r
+	}
+	s.come = nil
+}
+
+// gone is the end of the session's interests and memberships. Its reader has ended.
+func (s *session) gone() {
+	r := s.relay
+	r.mu.Lock()
+	events := make([]qa.EventID, 0, len(s.interests))
+	for event, i := range s.interests {
+		r.interests.drop(i)
+		events = append(events, event)
+	}
+	r.mu.Unlock()
+	s.arrived() // nothing comes any more
+	for _, m := range s.rooms {
+		m.leave(s)
+	}
+	for _, event := range events {
+		r.answerRequests(event) // this one may have been the last hope
+	}
+}
+
+// isHere reports whether the ledger has anything of a document.
+func (r *Relay) isHere(event qa.EventID) (bool, error) {
+	err := r.cfg.Store.Entries(context.Background(), event, 0, func(storage.Entry) error { return errSome })
+	if errors.Is(err, errSome) || errors.Is(err, storage.ErrDamaged) {
+		return true, nil
+	}
+	return false, err
+}
+
+var errSome = errors.New("relay: there is something")
+
+// makeSpace makes room for one more document in use, when there are as many as there
+// may be: idle ones go first, then a connection of the address that uses the most is
+// ended, if the one that asks uses fewer. r.mu is held.
+func (r *Relay) makeSpace(s *session) bool {
+	ending := 0 // documents of connections that have been told to end
+	for o := range r.ending {
+		ending += o.inUse
+	}
+	if len(r.rooms)-ending < r.limits.Rooms || r.dropIdle(0) {
+		return true
+	}
+	most := s.account
+	for a, n := range r.inUse {
+		if n > r.inUse[most] {
+			most = a
+		}
+	}
+	if r.inUse[most] <= r.inUse[s.account]+1 {
+		return false
+	}
+	var worst *session
+	for o := range r.sessions {
+		if o.account == most && !r.ending[o] && o.inUse > 0 && (worst == nil || o.inUse > worst.inUse) {
+			worst = o
+		}
+	}
+	if worst == nil {
+		return false
+	}
+	r.ending[worst] = true
+	worst.end(websocket.CloseTryAgainLater, "the relay needs room for documents of others: your address uses the most")
+	return true
+}
+
+// loads are how many documents are being read from the ledger, by address.
+type loads struct {
+	mu    sync.Mutex
+	free  sync.Cond
+	count int
+	from  map[*account]int
+}
+
+// mayLoad waits until the address may have one more document read, and returns what is
+// to be called when that is done.
+func (r *Relay) mayLoad(from *account) (done func()) {
+	l := &r.loads
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.count >= MaxLoading || from != nil && l.from[from] >= MaxLoadingFrom {
+		l.free.Wait()
+	}
+	l.count++
+	l.from[from]++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.count--
+		if l.from[from]--; l.from[from] == 0 {
+			delete(l.from, from)
+		}
+		l.free.Broadcast()
+	}
+}

@@ -1,0 +1,86 @@
+package relay
+
+import (
+	"testing"
+	"time"
+)
+
+// What a reader does not take makes it lose ephemeral messages, the oldest first, and
+// nothing else; all else goes before them.
+func TestEphemeralMessagesGoLastAndFirst(t *testing.T) {
+	o, now := newOutbox(4), time.Unix(1000, 0)
+	for i := range MaxEphemeralQueue + 10 {
+		o.ephemeral([]byte{byte(i)}, now)
+	}
+	m := &room{}
+	o.touch(m)
+	if !o.frame([]byte("frame")) {
+		t.Fatal("no room for a frame")
+	}
+	if frame, _, _ := o.next(); string(frame) != "frame" {
+		t.Errorf("first %q", frame)
+	}
+	if _, r, _ := o.next(); r != m {
+		t.Error("the sync message does not go before ephemeral ones")
+	}
+	for i := range MaxEphemeralQueue {
+		if frame, _, _ := o.next(); len(frame) != 1 || frame[0] != byte(i+10) {
+			t.Fatalf("then %v", frame)
+		}
+	}
+	if frame, r, _ := o.next(); frame != nil || r != nil || o.passed != 0 {
+		t.Errorf("%v left, %d bytes", frame, o.passed)
+	}
+
+	// In bytes, of the queue and over time.
+	big := make([]byte, 50<<10)
+	queued := 0
+	for range 100 {
+		o.ephemeral(big, now)
+		queued = max(queued, o.passed)
+	}
+	if queued > MaxEphemeralQueueBytes {
+		t.Errorf("%d bytes wait", queued)
+	}
+	for len(o.passing) > 0 {
+		o.next()
+	}
+	o.ephemeral(big, now)
+	if len(o.passing) != 0 {
+		t.Error("more than the burst was passed")
+	}
+	o.ephemeral(big, now.Add(10*time.Second))
+	if len(o.passing) != 1 {
+		t.Error("nothing is passed any more")
+	}
+}
+
+// Who is told much waits for its own writer, and is not cut off.
+func TestReaderWaitsForItsWriter(t *testing.T) {
+	o := newOutbox(8)
+	told := make(chan int)
+	go func() {
+		n := 0
+		for range 100 {
+			o.waitForSpace()
+			if o.frame([]byte{1}) {
+				n++
+			}
+		}
+		told <- n
+	}()
+	for sent := 0; sent < 96; {
+		<-o.wake
+		for {
+			frame, _, _ := o.next()
+			if frame == nil {
+				break
+			}
+			sent++
+		}
+	}
+	o.finish()
+	if n := <-told; n < 96 {
+		t.Errorf("%d of 100 were queued", n)
+	}
+}
