@@ -121,6 +121,15 @@ func (r *room) offer(sub *submission, c *change, now time.Time) {
 		r.rejected(sub)
 		return
 	}
+	if c.decoded == nil && r.gate != nil { // too much was decoded at a time to keep it
+		d, err := wire.DecodeChange(c.bytes)
+		if err != nil {
+			sub.refuse(h, trust.RefusalOf(err))
+			return
+		}
+		c.decoded = d
+		defer func() { c.decoded = nil }()
+	}
 	if code := r.notNow(sub.from, c, now); code != "" {
 		sub.putOff = append(sub.putOff, putOff{
 			change: c, hash: h, writer: c.writer, cost: units(len(c.bytes)), size: int64(len(c.bytes)), code: code,

@@ -38,6 +38,8 @@ type submission struct {
 	changes []change
 	proof   *provenProof
 	size    int // bytes of the changes
+	ops     int // of them, what counts towards the relay's decodedOps
+	cost    float64
 
 	refused       []repo.Refused
 	refusedHashes []wire.Hash // invalid for good

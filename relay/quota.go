@@ -139,10 +139,15 @@ func (b *bucket) spend(cost float64) { b.spent += cost }
 // account is what a remote address has left. It is shared by its connections. The
 // nil account has no bounds.
 type account struct {
-	users int // connections; guarded by accounts.mu
+	users  int   // connections; guarded by accounts.mu
+	share  share // guarded by the relay's memory
+	lanes  [lanes]lane
+	shared bool // by many addresses, none of which is barred for what others sent; set by accounts
 
 	mu                          sync.Mutex
 	units, strangers, newcomers bucket
+	waste                       bucket // in microseconds: work.go
+	barred                      bool   // until some of the waste is given back
 }
 
 // affords reports whether the address has so many units left beside what is
@@ -178,7 +183,7 @@ func (c *account) spend(cost float64, who standing, newcomer bool) {
 func (c *account) asNew(q *Quotas, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.units.full(q.address(), now) && c.strangers.full(q.strangers(), now) && c.newcomers.full(q.newcomers(), now)
+	return c.waste.full(addressWaste, now) && c.units.full(q.address(), now) && c.strangers.full(q.strangers(), now) && c.newcomers.full(q.newcomers(), now)
 }
 
 // accounts are those of all remote addresses.
@@ -199,6 +204,7 @@ func (a *accounts) open(address string, most int) (*account, bool) {
 	defer a.mu.Unlock()
 	c, ok := a.known[address]
 	if !ok && len(a.known) >= MaxAddresses {
+		a.other.shared = true
 		return &a.other, true
 	}
 	if !ok {

@@ -35,6 +35,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -88,9 +89,14 @@ type Relay struct {
 	cache     *cache
 	encodings encodings
 	wholes    wholes
-	big       chan struct{} // a slot for each big frame being read
+	memory    *memory
+	large     *turns // of messages beyond bigFrame
+	workers   *turns // of what takes a processor's time
+	bulky     *turns // of changes that take a lot of memory while they are decoded
 	accounts  accounts
 	held      atomic.Int64 // bytes of waiting changes in all rooms
+
+	decodedOps atomic.Int64 // operations of changes that are decoded and wait for the committer
 
 	submissions chan *submission
 	committed   chan struct{} // closed when the committer has ended
@@ -124,13 +130,17 @@ func New(cfg Config) (*Relay, error) {
 		// is then not held against this one.
 		cfg.ID = "flyleaf-relay-" + hex.EncodeToString(b[:])
 	}
+	limits := cfg.Limits.withDefaults(cfg.Open)
 	r := &Relay{
 		cfg:         cfg,
-		limits:      cfg.Limits.withDefaults(cfg.Open),
+		limits:      limits,
 		id:          cfg.ID,
 		log:         cfg.Log,
 		cache:       newCache(MaxCacheBytes),
-		big:         make(chan struct{}, MaxBigFrames),
+		memory:      newMemory(int64(limits.Reading), int64(limits.FromReading)),
+		large:       newTurns(MaxBigFrames, 1),
+		workers:     newTurns(runtime.GOMAXPROCS(0), 0),
+		bulky:       newTurns(1, 0),
 		submissions: make(chan *submission),
 		committed:   make(chan struct{}),
 		stop:        make(chan struct{}),
@@ -139,7 +149,7 @@ func New(cfg Config) (*Relay, error) {
 	}
 	r.upgrader = websocket.Upgrader{
 		HandshakeTimeout: JoinTimeout,
-		ReadBufferSize:   4 << 10,
+		ReadBufferSize:   1, // the session reads by itself: reading.go
 		WriteBufferSize:  4 << 10,
 		// Peers may compress, and get large messages so: session.go.
 		EnableCompression: true,
@@ -209,6 +219,11 @@ func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 	}
 	defer r.accounts.close(address)
 	s.account = account
+	if d := account.barredFor(r.cfg.Now()); d > 0 {
+		w.Header().Set("Retry-After", retryAfter(d))
+		http.Error(w, "What came from your address cost the relay a lot of work and came to nothing. Try again later.", http.StatusTooManyRequests)
+		return
+	}
 	r.mu.Lock()
 	if r.closing || len(r.sessions) >= r.limits.Connections {
 		r.mu.Unlock()
