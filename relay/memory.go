@@ -23,6 +23,7 @@ type memory struct {
 	mu      sync.Mutex
 	freed   sync.Cond // signalled when some was given back, or a session ended
 	used    int64
+	peak    int64 // the most that was used
 	leaving int64 // of it, that of sessions that were told to go
 	holders map[*session]bool
 }
@@ -68,6 +69,7 @@ func (m *memory) take(s *session, n int, reading bool) error {
 		own, all := share.bytes+int64(n) > m.each, m.used+int64(n) > m.most
 		if !own && !all {
 			m.used += int64(n)
+			m.peak = max(m.peak, m.used)
 			share.bytes += int64(n)
 			s.held.bytes += int64(n)
 			m.holders[s] = true

@@ -142,7 +142,7 @@ type account struct {
 	users  int   // connections; guarded by accounts.mu
 	share  share // guarded by the relay's memory
 	lanes  [lanes]lane
-	shared bool // by many addresses, none of which is barred for what others sent; set by accounts
+	shared bool // by many addresses, none of which is barred for what others sent; set once
 
 	mu                          sync.Mutex
 	units, strangers, newcomers bucket
@@ -204,7 +204,6 @@ func (a *accounts) open(address string, most int) (*account, bool) {
 	defer a.mu.Unlock()
 	c, ok := a.known[address]
 	if !ok && len(a.known) >= MaxAddresses {
-		a.other.shared = true
 		return &a.other, true
 	}
 	if !ok {

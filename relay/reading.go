@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bufio"
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
@@ -36,6 +37,8 @@ const (
 
 // errClosed ends a session whose peer has closed the connection.
 var errClosed = errors.New("relay: the peer closed the connection")
+
+func newReader(r io.Reader) *bufio.Reader { return bufio.NewReaderSize(r, readBuffer) }
 
 // frameHead is the head of a frame.
 type frameHead struct {
@@ -185,8 +188,12 @@ func (s *session) payload(h frameHead, deflated bool) error {
 			if deflated {
 				factor = 2
 			}
+			need := len(s.buf) + left
+			if !h.final { // more comes: a buffer that grew frame by frame would be copied for each
+				need = s.limit
+			}
 			var err error
-			if s.buf, err = s.grow(s.buf, len(s.buf)+left, factor, true); err != nil {
+			if s.buf, err = s.grow(s.buf, need, factor, true); err != nil {
 				return err
 			}
 		}
@@ -236,7 +243,7 @@ func unmask(b []byte, mask [4]byte, at int) int {
 }
 
 // grow makes room for more in a buffer that may become need bytes long, in steps as it
-// is filled: what a frame says of its length is not believed. It takes factor times
+// is filled, each twice the last: what a frame says of its length is not believed. It takes factor times
 // the buffer from the memory. The two buffers that there are for a moment are within
 // that. It must not be called within a turn, since it may wait.
 func (s *session) grow(b []byte, need, factor int, reading bool) ([]byte, error) {

@@ -147,6 +147,7 @@ func New(cfg Config) (*Relay, error) {
 		sessions:    map[*session]bool{},
 		rooms:       map[qa.EventID]*room{},
 	}
+	r.accounts.other.shared = true
 	r.upgrader = websocket.Upgrader{
 		HandshakeTimeout: JoinTimeout,
 		ReadBufferSize:   1, // the session reads by itself: reading.go

@@ -90,7 +90,7 @@ func (s *session) run(conn *websocket.Conn, from string) {
 	if ended { // Shutdown came between the upgrade and here
 		_ = conn.SetReadDeadline(time.Now())
 	}
-	s.in = bufio.NewReaderSize(conn.NetConn(), readBuffer)
+	s.in = newReader(conn.NetConn())
 	conn.EnableWriteCompression(false) // sync messages are compressed by sendEncoded, the rest is small
 	log := s.relay.log.With("from", from)
 	written := make(chan struct{})
