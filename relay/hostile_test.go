@@ -56,6 +56,7 @@ func fate(t testing.TB, ws *websocket.Conn) (failures []string, code int) {
 		case errors.As(err, &timeout) && timeout.Timeout():
 			t.Fatal("the relay did not close the connection")
 		case err != nil:
+			t.Logf("cut: %v", err)
 			return failures, 0
 		}
 		if m, err := repo.Decode(b); err == nil && m.Type == repo.TypeError {

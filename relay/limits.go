@@ -107,6 +107,9 @@ const (
 	// RetryEvery is how often it is looked whether what was deferred can be taken.
 	RetryEvery = 2 * time.Second
 
+	// lingerWait is how long who was told why the connection ends has to read that.
+	lingerWait = time.Second
+
 	smallIdle = 12
 	smallRoom = 1_000 // changes, read again in some 20 ms
 	manyRooms = 64    // dropped, after which memory is given back to the system

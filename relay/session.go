@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -53,8 +54,9 @@ type session struct {
 	held  holding
 	quit  chan struct{} // closed when the session is to end
 
-	writeBy time.Time              // writer only: the deadline that was set last, zero if another may have been
-	pong    atomic.Pointer[[]byte] // what the peer's last ping asks to be answered
+	farewell bool                   // the writer has sent a close frame; for the reader when the writer has ended
+	writeBy  time.Time              // writer only: the deadline that was set last, zero if another may have been
+	pong     atomic.Pointer[[]byte] // what the peer's last ping asks to be answered
 
 	// allowance is the time, in Unix nanoseconds, until which what was written
 	// may still be on its way to a slow peer, so that its pong cannot be back.
@@ -114,6 +116,7 @@ func (s *session) run(conn *websocket.Conn, from string) {
 	for _, r := range s.rooms {
 		r.leave(s)
 	}
+	s.linger()
 	log.Debug("connection ended", "peer", s.peer, "err", err)
 }
 
@@ -156,6 +159,19 @@ func (s *session) isEnded() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ended
+}
+
+// linger reads what the peer was sending when it was told why its session ends, until
+// it has read that: a connection that is closed with bytes unread is reset, and what was
+// sent last is lost on the way.
+func (s *session) linger() {
+	defer s.cut()
+	conn, ok := s.conn.NetConn().(interface{ CloseWrite() error })
+	if !s.farewell || !ok || conn.CloseWrite() != nil {
+		return
+	}
+	_ = s.conn.SetReadDeadline(time.Now().Add(lingerWait))
+	_, _ = io.CopyN(io.Discard, s.conn.NetConn(), int64(s.relay.limits.Frame))
 }
 
 // cut closes the connection under whoever uses it.
@@ -455,7 +471,9 @@ func (s *session) roomOf(document string) (*room, error) {
 func (s *session) write() {
 	defer func() {
 		s.out.finish()
-		s.cut()
+		if !s.farewell {
+			s.cut()
+		}
 	}()
 	l := s.relay.limits
 	// Waiting for one channel is cheaper than for two, and is done for each post.
@@ -513,7 +531,8 @@ func (s *session) write() {
 			s.mu.Lock()
 			why := s.why
 			s.mu.Unlock()
-			_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(why.code, clipTo(why.text, 120)), time.Now().Add(time.Second))
+			err := s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(why.code, clipTo(why.text, 120)), time.Now().Add(time.Second))
+			s.farewell = err == nil
 			return
 		}
 		<-s.out.wake
