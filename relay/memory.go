@@ -50,8 +50,8 @@ func newMemory(most, each int64) *memory {
 }
 
 var (
-	errFullOfMessages = &failure{websocket.CloseTryAgainLater, "the relay holds as much of unfinished messages as it can; nothing of this one was taken: send it again later"}
-	errFullOfYours    = &failure{websocket.CloseTryAgainLater, "the relay holds as much of unfinished messages from your address as it can; nothing of this one was taken: send it again later"}
+	errFullOfMessages = &failure{websocket.CloseTryAgainLater, "the relay holds too many unfinished messages; nothing of this one was taken: send it again later"}
+	errFullOfYours    = &failure{websocket.CloseTryAgainLater, "too many unfinished messages from your address; nothing of this one was taken: send it again later"}
 )
 
 // take waits until the session may have n bytes more; reading says whether its message
@@ -89,7 +89,7 @@ func (m *memory) take(s *session, n int, reading bool) error {
 				m.leaving += victim.held.bytes
 				victim.share().leaving += victim.held.bytes
 				m.mu.Unlock() // which comes before the session's, never after it
-				victim.dismiss(why)
+				victim.end(why.code, why.text)
 				m.mu.Lock()
 				continue
 			}

@@ -24,6 +24,11 @@
 // transaction while it holds these rooms' locks, so nobody can be told of a change
 // before it is durable. Then every peer of the room is told to look whether it
 // has something to say; its writer makes the message when it can send it.
+//
+// What a stranger can make it spend: readers read frames themselves (reading.go),
+// within a memory that all share (memory.go); inflating, decoding and checking
+// signatures are charged to connection and address first (work.go), and done in turns
+// that go round between addresses (turns.go).
 package relay
 
 import (

@@ -49,7 +49,7 @@ var (
 
 // errCostly ends a session.
 func errCostly() error {
-	return &failure{websocket.ClosePolicyViolation, "what you send costs the relay a lot of work and comes to nothing; what was taken before is kept. Connect again in a minute"}
+	return &failure{websocket.ClosePolicyViolation, "what you send costs a lot of work and comes to nothing; what was taken is kept. Connect again in a minute"}
 }
 
 // charge takes the cost of work that is about to be done. What turns out to be worth

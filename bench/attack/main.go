@@ -34,6 +34,7 @@ import (
 func main() {
 	servers := flag.String("servers", "", "relay programs, as `NAME=PATH,…`")
 	only := flag.String("attacks", "", "only these, separated by semicolons; all by default")
+	flag.BoolVar(&direct, "direct", false, "without a proxy: all come from this machine, and nothing is counted by address")
 	seconds := flag.Int("seconds", 10, "how long each attack goes on")
 	flag.Parse()
 	if *servers == "" {
@@ -65,8 +66,15 @@ type target struct {
 	cut  atomic.Int64    // connections that the relay ended or refused
 }
 
+var direct bool
+
 // from is the header that says where a connection comes from.
-func from(address string) http.Header { return http.Header{"X-Forwarded-For": {address}} }
+func from(address string) http.Header {
+	if direct {
+		return nil
+	}
+	return http.Header{"X-Forwarded-For": {address}}
+}
 
 func measure(a attack, name, path string, d time.Duration) error {
 	run := a.prepare()
@@ -75,7 +83,10 @@ func measure(a attack, name, path string, d time.Duration) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	args := []string{"--listen", "127.0.0.1:0", "--data", dir, "--behind-proxy", "--log-level", "error"}
+	args := []string{"--listen", "127.0.0.1:0", "--data", dir, "--log-level", "error"}
+	if !direct {
+		args = append(args, "--behind-proxy")
+	}
 	if a.open {
 		args = append(args, "--open")
 	}
