@@ -63,13 +63,14 @@ const (
 	MaxBigFrames = 4
 	// MaxReading is how much all messages together that are being read and handled may
 	// take of memory, in bytes: buffers, what they inflate to, and copies. Where Frame
-	// is larger it is readingOfFrame times that. Those of up to 4 KiB are not counted.
+	// is larger it is readingOfAll times that. Those of up to 4 KiB are not counted.
 	MaxReading = 96 << 20
 
 	bigFrame        = 1 << 20
 	bulkyChange     = 1 << 20  // bytes of a change, inflated, from which one is decoded at a time
 	maxDecodedOps   = 1 << 18  // operations, of some 150 bytes each, that wait for the committer; changes beyond are decoded again there
 	readingOfFrame  = 4        // frames that the messages of one address may take of memory
+	readingOfAll    = 6        // likewise, of all addresses, where that is more than MaxReading
 	inflateStep     = 64 << 10 // bytes that are inflated in one turn
 	keptBuffer      = 4 << 10  // bytes of the buffer that a reader keeps between frames
 	firstBuffer     = 512      // bytes of it to begin with
@@ -137,7 +138,7 @@ func (l Limits) withDefaults(open bool) Limits {
 		frame = MaxFrameOpen
 	}
 	setInt(&l.Frame, frame)
-	setInt(&l.Reading, max(MaxReading, readingOfFrame*l.Frame))
+	setInt(&l.Reading, max(MaxReading, readingOfAll*l.Frame))
 	setInt(&l.FromReading, readingOfFrame*l.Frame)
 	setInt(&l.Connections, MaxConnections)
 	setInt(&l.Documents, MaxDocuments)

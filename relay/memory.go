@@ -55,8 +55,7 @@ var (
 )
 
 // take waits until the session may have n bytes more; reading says whether its message
-// is unfinished. An error means that it may not,
-// or was told to go meanwhile.
+// is unfinished. An error means that it may not, or was told to go meanwhile.
 func (m *memory) take(s *session, n int, reading bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

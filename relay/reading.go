@@ -125,6 +125,7 @@ func (s *session) message(wait func(), end time.Time) ([]byte, error) {
 			last = now.Add(FrameWait)
 		}
 		s.pace.begin(now, s.relay.limits.Stall, last)
+		s.held.due.Store(s.pace.due.UnixNano())
 	}
 	for {
 		if begun {

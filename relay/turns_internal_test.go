@@ -178,6 +178,32 @@ func TestMemoryIsTakenFromTheSlowest(t *testing.T) {
 	}
 }
 
+// A message that begins now is not the slowest, whatever its connection sent before.
+func TestWhoBeginsIsNotTheSlowest(t *testing.T) {
+	r := newTestRelay(t)
+	r.memory = newMemory(1<<20, 1<<20)
+	payload := make([]byte, 200<<10)
+	frame := append(frameHeader(nil, frameBinary, len(payload)), 0, 0, 0, 0)
+	frame[1] |= 0x80
+	s := newTestSession(r, append(frame, payload...))
+	for range 2 { // the second with what is left of the first
+		stalled := newSession(r)
+		stalled.held.due.Store(time.Now().Add(r.limits.Stall / 2).UnixNano())
+		if err := r.memory.take(stalled, 1<<20, true); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			<-stalled.quit
+			r.memory.giveAll(stalled)
+		}()
+		if m, err := s.message(func() {}, time.Time{}); err != nil || len(m) != len(payload) {
+			t.Fatalf("%d bytes, %v", len(m), err)
+		}
+		s.letGo()
+		s.in.Reset(bytes.NewReader(append(frame, payload...)))
+	}
+}
+
 // Many at once never take more than there is, and none waits for ever.
 func TestMemoryNeverExceeds(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
