@@ -182,14 +182,20 @@ func (r *room) offer(sub *submission, c *change, now time.Time) {
 	if r.graph.Has(h) || r.graph.Waiting(h) {
 		return
 	}
-	if c.decoded != nil {
-		c.ops = len(c.decoded.Ops)
-	}
 	if why := r.excluded(c); why != nil {
 		r.refuse(h)
 		sub.refuse(h, why)
 		r.rejected(sub)
 		return
+	}
+	if c.decoded == nil && r.gate != nil { // too much was decoded at a time to keep it
+		d, err := wire.DecodeChange(c.bytes)
+		if err != nil {
+			sub.refuse(h, trust.RefusalOf(err))
+			return
+		}
+		c.decoded = d
+		defer func() { c.decoded = nil }()
 	}
 	if why := r.notNow(sub.from, c, now); why.code != "" {
 		sub.putOff = append(sub.putOff, putOff{
@@ -241,7 +247,7 @@ func (r *room) offer(sub *submission, c *change, now time.Time) {
 func (r *room) hold(from *session, c *change) {
 	r.waiting[c.meta.Hash] = held{*c, from}
 	r.waits[from]++
-	r.waitingOps += c.ops
+	r.waitingOps += r.ops(c)
 	r.relay.held.Add(int64(len(c.bytes)))
 	missing := r.withDeferred(r.graph.MissingFrom([]wire.Hash{c.meta.Hash}))
 	for s, m := range r.members {
@@ -272,7 +278,7 @@ func (r *room) unhold(h wire.Hash) {
 	if !ok {
 		return
 	}
-	r.waitingOps -= w.ops
+	r.waitingOps -= r.ops(&w.change)
 	r.relay.held.Add(-int64(len(w.bytes)))
 	delete(r.waiting, h)
 	if r.waits[w.from]--; r.waits[w.from] <= 0 {
@@ -429,7 +435,7 @@ func (r *room) makeRoom(from *session, c *change) bool {
 	if r.relay.held.Load()+int64(len(c.bytes)) > MaxWaitingBytes {
 		return false
 	}
-	if len(r.waiting) < MaxWaiting && r.waitingOps+c.ops <= MaxWaitingOps {
+	if len(r.waiting) < MaxWaiting && r.waitingOps+r.ops(c) <= MaxWaitingOps {
 		return true
 	}
 	var most *session
@@ -445,7 +451,7 @@ func (r *room) makeRoom(from *session, c *change) bool {
 		if w.from == most {
 			r.graph.Forget(h)
 			r.unhold(h)
-			if r.waitingOps+c.ops <= MaxWaitingOps {
+			if r.waitingOps+r.ops(c) <= MaxWaitingOps {
 				return true
 			}
 		}

@@ -18,7 +18,6 @@ import (
 type change struct {
 	meta      graph.Meta
 	decoded   *wire.Change // of a room with a gate, until the change waits or is in
-	ops       int          // of a room with a gate, operations
 	writer    qa.Identity  // "" in an open relay
 	bytes     []byte       // the type-1 chunk
 	signature []byte       // nil when unsigned
@@ -29,6 +28,17 @@ func (c *change) entry(now int64, status storage.Status) storage.Entry {
 		Hash: c.meta.Hash, Actor: c.meta.Actor, Seq: c.meta.Seq, Bytes: c.bytes, Signature: c.signature,
 		ReceivedAtMillis: now, Status: status,
 	}
+}
+
+// ops returns how many operations the change has.
+func (c *change) ops() int { return int(c.meta.MaxOp + 1 - c.meta.StartOp) }
+
+// ops returns how many operations of a change are judged: none in an open relay.
+func (r *room) ops(c *change) int {
+	if r.gate == nil {
+		return 0
+	}
+	return c.ops()
 }
 
 // founds reports whether the change has nothing before it: it begins the document.
@@ -42,6 +52,8 @@ type submission struct {
 	message *wire.Message // nil when there is only a proof
 	changes []change
 	proof   *provenProof
+	ops     int // of the changes, what counts towards the relay's decodedOps
+	cost    float64
 
 	// How far it has come, over several turns.
 	begun  bool
@@ -96,7 +108,7 @@ type ready struct {
 // each other, so that a room whose lock is held does not keep the others waiting.
 func (r *Relay) runTurns() {
 	for {
-		m, ok := r.turns.next()
+		m, ok := r.line.next()
 		if !ok {
 			return
 		}
@@ -111,7 +123,7 @@ func (r *Relay) turn(m *room) {
 	m.spent = spent{}
 	var done []*submission
 	for !m.spent.all() {
-		sub := r.turns.first(m)
+		sub := r.line.first(m)
 		if sub == nil {
 			break
 		}
@@ -119,7 +131,7 @@ func (r *Relay) turn(m *room) {
 		if finished {
 			done = append(done, sub)
 		}
-		r.turns.put(m, sub, finished)
+		r.line.put(m, sub, finished)
 		if !finished {
 			break
 		}
@@ -206,7 +218,7 @@ func (r *Relay) commit(rooms []*ready) {
 		}
 		m.mu.Unlock()
 		if d.turn {
-			r.turns.back(m)
+			r.line.back(m)
 		}
 	}
 	if err == nil && r.cfg.Committed != nil {

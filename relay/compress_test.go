@@ -122,6 +122,7 @@ func TestInflationIsBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer ws.Close()
+			ws.SetPingHandler(func(string) error { return nil }) // answering fails once the relay has hung up
 			if joined {
 				b, err := repo.Encode(&repo.Message{Type: repo.TypeJoin, SenderID: "bomb"})
 				if err != nil {

@@ -18,8 +18,8 @@ func (r *Relay) See() (s Seen) {
 	defer r.mu.Unlock()
 	s.Rooms, s.Interests, s.Unfounded = len(r.rooms), r.interests.count, len(r.unfounded)
 	s.Turns, s.Rebuilt = r.turnsTaken.Load(), r.rebuilt.Load()
-	r.turns.mu.Lock()
-	defer r.turns.mu.Unlock()
+	r.line.mu.Lock()
+	defer r.line.mu.Unlock()
 	for _, m := range r.rooms {
 		s.InLine += len(m.errand.waiting)
 	}
@@ -35,3 +35,34 @@ func (r *Relay) Asked(event qa.EventID) int {
 
 // Scarcity is how little room the disk has, from 0 to 3.
 func (r *Relay) Scarcity() int { return int(r.scarcity()) }
+
+// PeakReading is the most memory, in bytes, that messages took that were being read and
+// handled, and Reading what they take now.
+func (r *Relay) PeakReading() int64 {
+	r.memory.mu.Lock()
+	defer r.memory.mu.Unlock()
+	return r.memory.peak
+}
+
+func (r *Relay) Reading() int64 {
+	r.memory.mu.Lock()
+	defer r.memory.mu.Unlock()
+	return r.memory.used
+}
+
+// HoldDecoded makes the relay believe that as many operations wait for the committer
+// as may.
+func (r *Relay) HoldDecoded() { r.decodedOps.Store(maxDecodedOps) }
+
+// Decoded is how many it believes there are, beyond those of HoldDecoded.
+func (r *Relay) Decoded() int64 { return r.decodedOps.Load() - maxDecodedOps }
+
+// InflatedForWaste is how many KiB of garbage a connection, and an address, can make
+// the relay inflate at once.
+const (
+	InflatedForWaste          = wasteOfConnection / (garbage * costInflated)
+	InflatedForWasteOfAddress = wasteOfAddress / (garbage * costInflated)
+)
+
+// SignaturesForWaste is the same of signatures that are wrong.
+const SignaturesForWaste = wasteOfConnection / (garbage * costSignature)

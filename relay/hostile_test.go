@@ -56,6 +56,7 @@ func fate(t testing.TB, ws *websocket.Conn) (failures []string, code int) {
 		case errors.As(err, &timeout) && timeout.Timeout():
 			t.Fatal("the relay did not close the connection")
 		case err != nil:
+			t.Logf("cut: %v", err)
 			return failures, 0
 		}
 		if m, err := repo.Decode(b); err == nil && m.Type == repo.TypeError {
@@ -200,7 +201,7 @@ func TestViolations(t *testing.T) {
 		{"path as document ID", sync(repo.Message{DocumentID: "../../etc/passwd"}), websocket.CloseProtocolError, "event ID"},
 		{"signatures of nothing", sync(repo.Message{Signatures: make([]byte, 64)}), websocket.CloseProtocolError, "64 bytes of signatures"},
 		{"600 pieces of junk", sync(repo.Message{Data: flood.Encode()}), websocket.CloseProtocolError, "more than 500"},
-		{"oversized", sync(repo.Message{Data: make([]byte, 1<<20)}), websocket.CloseMessageTooBig, ""},
+		{"oversized", sync(repo.Message{Data: make([]byte, 1<<20)}), websocket.CloseMessageTooBig, "message too large"},
 		{"leave", sync(repo.Message{Type: repo.TypeLeave}), websocket.CloseNormalClosure, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -100,11 +100,20 @@ const (
 	MaxFromAddress = 500
 	// MaxCacheBytes is how much of the ledger is kept in memory for sending.
 	MaxCacheBytes = 32 << 20
-	// MaxBigFrames is how many frames beyond bigFrame bytes are being read or handled
-	// at a time; further ones wait in the network.
-	MaxBigFrames = 8
+	// MaxBigFrames is how many messages beyond bigFrame bytes are being read or handled
+	// at a time, one of each address; further ones wait in the network for their turn.
+	MaxBigFrames = 4
+	// MaxReading is how much all messages together that are being read and handled may
+	// take of memory, in bytes: buffers, what they inflate to, and copies. Where Frame
+	// is larger it is readingOfAll times that. Those of up to 4 KiB are not counted.
+	MaxReading = 96 << 20
 
 	bigFrame        = 1 << 20
+	bulkyChange     = 1 << 20  // bytes of a change, inflated, from which one is decoded at a time
+	maxDecodedOps   = 1 << 18  // operations, of some 150 bytes each, that wait for the committer; changes beyond are decoded again there
+	readingOfFrame  = 4        // frames that the messages of one address may take of memory
+	readingOfAll    = 6        // likewise, of all addresses, where that is more than MaxReading
+	inflateStep     = 64 << 10 // bytes that are inflated in one turn
 	keptBuffer      = 4 << 10  // bytes of the buffer that a reader keeps between frames
 	firstBuffer     = 512      // bytes of it to begin with
 	maxBatchChanges = 4_096    // in one commit, before the message that goes beyond it
@@ -119,7 +128,8 @@ const (
 	rebuildChanges  = 20_000   // changes for which building a document again counts once more
 	maxReplies      = 8        // to one who says to have a document of which nothing comes
 	maxAskedAgain   = 16       // such documents that an address is asked for at a time
-	slowestBytes    = 32 << 10 // bytes a second below which a peer is too slow
+	slowestBytes    = 32 << 10 // bytes a second below which a peer is too slow that is sent something, or sends a large message
+	slowestSender   = 4 << 10  // likewise, one that sends a smaller message
 )
 
 // How long things may take.
@@ -132,8 +142,11 @@ const (
 	// WriteWait is how long a small frame may take; larger ones get the time
 	// they take at 32 KiB a second on top.
 	WriteWait = 10 * time.Second
-	// FrameWait is how long the rest of a frame may take once it has begun.
+	// FrameWait is how long a message may take once it has begun, and StallWait how long
+	// it may stand still, or come too slowly on the whole. Time that the relay made it
+	// wait is not counted, and pings and pongs change nothing.
 	FrameWait = 2 * time.Minute
+	StallWait = 10 * time.Second
 	// RoomIdle is how long a document that nobody speaks about stays in memory;
 	// one of few changes stays a twelfth of it.
 	RoomIdle = time.Minute
@@ -142,6 +155,8 @@ const (
 
 	// RebuildEvery is how often a document is built again for proofs, beyond the first.
 	RebuildEvery = 10 * time.Second
+	// lingerWait is how long who was told why the connection ends has to read that.
+	lingerWait = time.Second
 
 	smallIdle = 12
 	smallRoom = 1_000 // changes, read again in some 20 ms
@@ -159,10 +174,12 @@ type Limits struct {
 	FromAddress int // connections
 	Rulings     int // per document
 	Asked       int // documents that are not here, in all
+	Reading     int // bytes of memory for all messages that are being read and handled
+	FromReading int // of it, for those of one address
 
 	AskedFromAddress int
 
-	Join, Ping, Pong, Write, Idle, Retry, Rebuild time.Duration
+	Join, Ping, Pong, Write, Idle, Retry, Rebuild, Stall time.Duration
 }
 
 func (l Limits) withDefaults(open bool) Limits {
@@ -171,6 +188,8 @@ func (l Limits) withDefaults(open bool) Limits {
 		frame = MaxFrameOpen
 	}
 	setInt(&l.Frame, frame)
+	setInt(&l.Reading, max(MaxReading, readingOfAll*l.Frame))
+	setInt(&l.FromReading, readingOfFrame*l.Frame)
 	setInt(&l.Connections, MaxConnections)
 	setInt(&l.Documents, MaxDocuments)
 	setInt(&l.Rooms, MaxRooms)
@@ -181,6 +200,7 @@ func (l Limits) withDefaults(open bool) Limits {
 	setInt(&l.AskedFromAddress, MaxAskedFromAddress)
 	setDuration(&l.Retry, RetryEvery)
 	setDuration(&l.Rebuild, RebuildEvery)
+	setDuration(&l.Stall, StallWait)
 	setDuration(&l.Join, JoinTimeout)
 	setDuration(&l.Ping, PingEvery)
 	setDuration(&l.Pong, PongWait)

@@ -151,7 +151,7 @@ func cost(bytes, operations int) float64 {
 
 // cost is what the change costs, in units.
 func (c *change) cost() float64 {
-	return cost(len(c.bytes), int(c.meta.MaxOp+1-c.meta.StartOp))
+	return cost(len(c.bytes), c.ops())
 }
 
 // rate is what a bucket is filled with.
@@ -214,13 +214,18 @@ func (b *bucket) spend(cost float64) { b.spent += cost }
 // account is what a remote address has left. It is shared by its connections. The
 // nil account has no bounds.
 type account struct {
-	users int // connections; guarded by accounts.mu
+	users  int   // connections; guarded by accounts.mu
+	share  share // guarded by the relay's memory
+	lanes  [lanes]lane
+	shared bool // by many addresses, none of which is barred for what others sent; set once
 
 	mu                          sync.Mutex
 	units, strangers, newcomers bucket
 	bytes, foundings            bucket
 	ephemerals                  bucket
 	founders                    []qa.Identity // at most maxFounders, the latest last
+	waste                       bucket        // in microseconds: work.go
+	barred                      bool          // until some of the waste is given back
 }
 
 // beyond says which bound of the address something is beyond, beside what is planned,
@@ -354,7 +359,8 @@ func (c *account) mayPass(size float64, now time.Time) bool {
 func (c *account) asNew(q *Quotas, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.units.full(q.address(), now) && c.strangers.full(q.strangers(), now) && c.newcomers.full(q.newcomers(), now) &&
+	return c.waste.full(addressWaste, now) &&
+		c.units.full(q.address(), now) && c.strangers.full(q.strangers(), now) && c.newcomers.full(q.newcomers(), now) &&
 		c.bytes.full(q.addressBytes(), now) && c.foundings.full(q.foundings(), now)
 }
 

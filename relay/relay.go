@@ -25,6 +25,11 @@
 // rooms stay locked, so nobody can be told of a change before it is durable. What is
 // asked for and is not here costs no room (interest.go). Then every peer of the room is told to look whether it
 // has something to say; its writer makes the message when it can send it.
+//
+// What a stranger can make it spend: readers read frames themselves (reading.go),
+// within a memory that all share (memory.go); inflating, decoding and checking
+// signatures are charged to connection and address first (work.go), and done in turns
+// that go round between addresses (turns.go).
 package relay
 
 import (
@@ -36,6 +41,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -97,16 +103,21 @@ type Relay struct {
 	cache     *cache
 	encodings encodings
 	wholes    wholes
-	big       chan struct{} // a slot for each big frame being read
+	memory    *memory
+	large     *turns // of messages beyond bigFrame
+	workers   *turns // of what takes a processor's time
+	bulky     *turns // of changes that take a lot of memory while they are decoded
 	accounts  accounts
 	held      atomic.Int64 // bytes of waiting changes in all rooms
+
+	decodedOps atomic.Int64 // operations of changes that are decoded and wait for the committer
 
 	disk       watched
 	young      young
 	usage      usage
 	loads      loads
 	rebuilds   rebuilds
-	turns      *turns
+	line       *roomLine
 	turnsTaken atomic.Int64
 	rebuilt    atomic.Int64
 	foundings  atomic.Int64 // documents that became founded in memory; grows under mu
@@ -162,15 +173,19 @@ func New(cfg Config) (*Relay, error) {
 		// is then not held against this one.
 		cfg.ID = "flyleaf-relay-" + hex.EncodeToString(b[:])
 	}
+	limits := cfg.Limits.withDefaults(cfg.Open)
 	r := &Relay{
 		cfg:       cfg,
-		limits:    cfg.Limits.withDefaults(cfg.Open),
+		limits:    limits,
 		id:        cfg.ID,
 		addresses: addresses,
 		log:       cfg.Log,
 		cache:     newCache(MaxCacheBytes),
-		big:       make(chan struct{}, MaxBigFrames),
-		turns:     newTurns(),
+		memory:    newMemory(int64(limits.Reading), int64(limits.FromReading)),
+		large:     newTurns(MaxBigFrames, 1),
+		workers:   newTurns(runtime.GOMAXPROCS(0), 0),
+		bulky:     newTurns(1, 0),
+		line:      newRoomLine(),
 		ready:     make(chan *ready),
 		committed: make(chan struct{}),
 		stop:      make(chan struct{}),
@@ -181,11 +196,12 @@ func New(cfg Config) (*Relay, error) {
 		unfounded: map[*room]*account{},
 		interests: newInterests(),
 	}
+	r.accounts.other.shared = true
 	r.loads.free.L, r.loads.from = &r.loads.mu, map[*account]int{}
 	r.lookAtDisk()
 	r.upgrader = websocket.Upgrader{
 		HandshakeTimeout: JoinTimeout,
-		ReadBufferSize:   4 << 10,
+		ReadBufferSize:   1, // the session reads by itself: reading.go
 		WriteBufferSize:  4 << 10,
 		// Peers may compress, and get large messages so: session.go.
 		EnableCompression: true,
@@ -262,6 +278,11 @@ func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 	}
 	defer r.accounts.close(address)
 	s.account, s.addresses = account, r.addressesOf(req)
+	if d := account.barredFor(r.cfg.Now()); d > 0 {
+		w.Header().Set("Retry-After", retryAfter(d))
+		http.Error(w, "What came from your address cost the relay a lot of work and came to nothing. Try again later.", http.StatusTooManyRequests)
+		return
+	}
 	r.mu.Lock()
 	if r.closing || len(r.sessions) >= r.limits.Connections {
 		r.mu.Unlock()
@@ -311,7 +332,7 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 	go func() {
 		r.work.Wait() // all readers: nobody submits any more
 		if first {
-			r.turns.close()
+			r.line.close()
 			r.takers.Wait()
 			r.rebuilds.close()
 			close(r.ready)

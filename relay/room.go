@@ -27,7 +27,7 @@ type room struct {
 
 	users     int       // guarded by relay.mu
 	idleSince time.Time // guarded by relay.mu
-	errand    errand    // guarded by relay.turns
+	errand    errand    // guarded by relay.line
 
 	loading   atomic.Bool // not read from the ledger yet; false again under mu
 	founded   atomic.Bool // there is something of it on disk; set under mu

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -43,11 +44,19 @@ type session struct {
 	peer    string // the peer's ID, from join
 	deflate bool   // the peer takes compressed messages
 
-	buf     []byte                 // of the reader, between small frames
-	slot    bool                   // reader only: holds one for big frames
-	limit   int                    // reader only: bytes of a message, inflated
-	writeBy time.Time              // writer only: the deadline that was set last, zero if another may have been
-	pong    atomic.Pointer[[]byte] // what the peer's last ping asks to be answered
+	in    *bufio.Reader // reader only
+	buf   []byte        // reader only: a message as it travels
+	plain []byte        // reader only: a message that was deflated
+	parts bool          // reader only: a message was begun, and more of its frames are to come
+	pace  pace          // reader only: of the message that was begun
+	slot  bool          // reader only: it has its turn for a large message
+	limit int           // reader only: bytes of a message, as it travels and inflated
+	held  holding
+	quit  chan struct{} // closed when the session is to end
+
+	farewell bool                   // the writer has sent a close frame; for the reader when the writer has ended
+	writeBy  time.Time              // writer only: the deadline that was set last, zero if another may have been
+	pong     atomic.Pointer[[]byte] // what the peer's last ping asks to be answered
 
 	// allowance is the time, in Unix nanoseconds, until which what was written
 	// may still be on its way to a slow peer, so that its pong cannot be back.
@@ -57,6 +66,12 @@ type session struct {
 	interests map[qa.EventID]*interest // guarded by relay.mu
 	come      []*room                  // that were interests, not in rooms yet; guarded by relay.mu
 	inUse     int                      // documents; guarded by relay.mu
+
+	lanes   [lanes]lane
+	suspect atomic.Bool // what it or its address sent before came to nothing
+
+	workMu sync.Mutex
+	waste  bucket // what was spent on what came to nothing, in microseconds
 
 	account        *account // of its remote address; nil for none
 	addresses      []string // by which its peer may have dialled the relay
@@ -73,7 +88,7 @@ type session struct {
 }
 
 func newSession(r *Relay) *session {
-	return &session{relay: r, out: newOutbox(r.limits.Queue), rooms: map[qa.EventID]*room{}, interests: map[qa.EventID]*interest{}}
+	return &session{relay: r, out: newOutbox(r.limits.Queue), rooms: map[qa.EventID]*room{}, interests: map[qa.EventID]*interest{}, quit: make(chan struct{})}
 }
 
 // run is the session's whole life after the upgrade.
@@ -85,14 +100,7 @@ func (s *session) run(conn *websocket.Conn, from string) {
 	if ended { // Shutdown came between the upgrade and here
 		_ = conn.SetReadDeadline(time.Now())
 	}
-	// The library would answer these from the reader, amid what the writer sends.
-	conn.SetPingHandler(func(data string) error {
-		b := []byte(data)
-		s.pong.Store(&b) // the last counts, RFC 6455 5.5.3
-		s.out.nudge()
-		return nil
-	})
-	conn.SetCloseHandler(func(int, string) error { return nil })
+	s.in = newReader(conn.NetConn())
 	conn.EnableWriteCompression(false) // sync messages are compressed by sendEncoded, the rest is small
 	log := s.relay.log.With("from", from)
 	written := make(chan struct{})
@@ -107,14 +115,14 @@ func (s *session) run(conn *websocket.Conn, from string) {
 	case errors.Is(err, errLeft):
 		s.end(websocket.CloseNormalClosure, "")
 	case errors.As(err, &f) && !s.isEnded(): // else the other end of it has told already
-		s.tell(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(f.text)})
-		s.end(f.code, f.text)
+		s.dismiss(f)
 	default: // the network's: nobody to tell
 		s.end(websocket.CloseNormalClosure, "")
 	}
 	s.out.finish()
 	<-written
 	s.gone()
+	s.linger()
 	log.Debug("connection ended", "peer", s.peer, "err", err)
 }
 
@@ -122,21 +130,54 @@ func (s *session) run(conn *websocket.Conn, from string) {
 // after what is queued. Only the first call counts. It never blocks.
 func (s *session) end(code int, text string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return
+	first := !s.ended
+	if first {
+		s.ended, s.why = true, failure{code, text}
+		if s.attached {
+			_ = s.conn.SetReadDeadline(time.Now())
+		}
+		close(s.quit)
 	}
-	s.ended, s.why = true, failure{code, text}
-	if s.attached {
-		_ = s.conn.SetReadDeadline(time.Now())
+	s.mu.Unlock()
+	if first {
+		s.out.nudge()
+		s.relay.memory.wake()
 	}
-	s.out.nudge()
+}
+
+// over reports whether the session is to end, without waiting for s.mu.
+func (s *session) over() bool {
+	select {
+	case <-s.quit:
+		return true
+	default:
+		return false
+	}
+}
+
+// dismiss ends the session, telling its peer why.
+func (s *session) dismiss(f *failure) {
+	s.tell(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(f.text)})
+	s.end(f.code, f.text)
 }
 
 func (s *session) isEnded() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ended
+}
+
+// linger reads what the peer was sending when it was told why its session ends, until
+// it has read that: a connection that is closed with bytes unread is reset, and what was
+// sent last is lost on the way.
+func (s *session) linger() {
+	defer s.cut()
+	conn, ok := s.conn.NetConn().(interface{ CloseWrite() error })
+	if !s.farewell || !ok || conn.CloseWrite() != nil {
+		return
+	}
+	_ = s.conn.SetReadDeadline(time.Now().Add(lingerWait))
+	_, _ = io.CopyN(io.Discard, s.conn.NetConn(), int64(s.relay.limits.Frame))
 }
 
 // cut closes the connection under whoever uses it.
@@ -169,12 +210,16 @@ func (s *session) waitForPeer(d time.Duration) {
 	if sent := time.Unix(0, s.allowance.Load()); sent.After(deadline) {
 		deadline = sent
 	}
-	deadline = deadline.Add(d)
+	s.setReadDeadline(deadline.Add(d), d/64)
+}
+
+// setReadDeadline sets the read deadline, unless one stands that is so much off at most.
+func (s *session) setReadDeadline(deadline time.Time, about time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Setting a deadline costs as much as decoding a message, so one that is
 	// about right is left standing.
-	if off := deadline.Sub(s.readBy).Abs(); s.ended || off < d/64 {
+	if off := deadline.Sub(s.readBy).Abs(); s.ended || off < about {
 		return
 	}
 	s.readBy = deadline
@@ -185,13 +230,11 @@ func (s *session) waitForPeer(d time.Duration) {
 func (s *session) read() error {
 	l := s.relay.limits
 	defer s.letGo()
-	s.conn.SetReadLimit(MaxJoinFrame)
 	s.limit = MaxJoinFrame
-	began := time.Now()
-	s.waitForPeer(l.Join)
-	b, err := s.frame(func() { s.waitForPeer(time.Until(began.Add(l.Join))) })
+	last := time.Now().Add(l.Join)
+	b, err := s.message(func() { s.waitForPeer(time.Until(last)) }, last)
 	if err != nil {
-		if isTimeout(err) {
+		if isTimeout(err) || err == error(errTooSlow) {
 			return &failure{websocket.ClosePolicyViolation, "no join in time"}
 		}
 		return err
@@ -199,30 +242,18 @@ func (s *session) read() error {
 	if err := s.join(b); err != nil {
 		return err
 	}
-	s.conn.SetReadLimit(int64(l.Frame)) // on the wire
 	s.limit = l.Frame
-	s.conn.SetPongHandler(func(string) error {
-		s.waitForPeer(l.Ping + l.Pong)
-		return nil
-	})
 	for {
-		s.waitForPeer(l.Ping + l.Pong)
-		var first time.Time
-		b, err := s.frame(func() {
-			if first.IsZero() {
-				first = time.Now()
-			}
-			s.waitForPeer(min(l.Ping+l.Pong, time.Until(first.Add(FrameWait))))
-		})
+		b, err := s.message(func() { s.waitForPeer(l.Ping + l.Pong) }, time.Time{})
 		if err != nil {
 			return err
 		}
 		if s.answered(b) {
 			continue
 		}
-		m, err := repo.DecodeWithin(b, l.Frame)
+		m, err := s.decode(b)
 		if err != nil {
-			return violation("not a message of the automerge-repo protocol: %v", err)
+			return err
 		}
 		if err := s.handle(m); err != nil {
 			return err
@@ -230,63 +261,19 @@ func (s *session) read() error {
 	}
 }
 
-// frame reads one binary frame, inflated, which is valid until the next call;
-// progress is called as its bytes arrive, but for the first part. Frames beyond
-// bigFrame share MaxBigFrames slots, from their first MiB until they are handled and
-// let go of, so many senders of large frames cannot fill the memory together.
-func (s *session) frame(progress func()) ([]byte, error) {
-	s.letGo()
-	kind, r, err := s.conn.NextReader()
-	if err != nil {
+// decode reads the envelope of a message.
+func (s *session) decode(b []byte) (m *repo.Message, err error) {
+	cost := costMessage + costKiB*float64(len(b))/1024
+	if err := s.charge(garbage * cost); err != nil {
 		return nil, err
 	}
-	if kind != websocket.BinaryMessage {
-		return nil, &failure{websocket.CloseUnsupportedData, "not a binary frame"}
+	if err := s.turn(func() { m, err = repo.DecodeWithin(b, s.relay.limits.Frame) }); err != nil {
+		return nil, err
 	}
-	if s.buf == nil {
-		s.buf = make([]byte, 0, firstBuffer)
+	if err != nil {
+		return nil, violation("not a message of the automerge-repo protocol: %v", err)
 	}
-	buf, begun := s.buf[:0], false
-	defer func() { s.buf = buf }()
-	for {
-		if len(buf) == cap(buf) {
-			buf = slices.Grow(buf, max(firstBuffer, cap(buf)))
-		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if err != nil && err != io.EOF {
-			return nil, err
-		}
-		if len(buf) > s.limit { // the library counts what is on the wire, which a little can inflate to
-			return nil, &failure{websocket.CloseMessageTooBig, "message too large"}
-		}
-		if err == io.EOF {
-			return buf, nil
-		}
-		if begun { // most are here whole at once, and setting a deadline takes time
-			progress()
-		}
-		begun = true
-		if !s.slot && len(buf) > bigFrame {
-			select {
-			case s.relay.big <- struct{}{}:
-				s.slot = true
-			case <-s.relay.stop:
-				return nil, ErrClosed
-			}
-		}
-	}
-}
-
-// letGo gives back what the last frame took, if it was large.
-func (s *session) letGo() {
-	if cap(s.buf) > keptBuffer {
-		s.buf = nil
-	}
-	if s.slot {
-		s.slot = false
-		<-s.relay.big
-	}
+	return m, s.charge(-garbage * cost)
 }
 
 // join does the handshake.
@@ -349,6 +336,9 @@ func (s *session) handle(m *repo.Message) error {
 		return s.proof(m)
 	case repo.TypeAccess:
 		if r, ok := s.rooms[qa.EventID(m.DocumentID)]; ok && len(m.Identity) > 0 {
+			if err := s.charge(costSignature); err != nil {
+				return err
+			}
 			r.proveIdentity(s, m)
 		}
 	case repo.TypeLeave:
@@ -361,7 +351,11 @@ func (s *session) handle(m *repo.Message) error {
 
 // sync handles a sync message, with or without changes.
 func (s *session) sync(m *repo.Message) error {
-	msg, err := s.relay.decode(m.Data)
+	var msg *wire.Message
+	var err error
+	if stopped := s.turn(func() { msg, err = s.relay.decode(m.Data) }); stopped != nil {
+		return stopped
+	}
 	if err != nil {
 		return violation("not a sync message V1: %v", err)
 	}
@@ -383,12 +377,13 @@ func (s *session) sync(m *repo.Message) error {
 		return nil
 	}
 	sub, err := r.read(s, msg, m.Signatures)
+	defer sub.release()
 	if err != nil {
 		return err
 	}
 	if len(sub.changes) == 0 {
 		r.receive(sub)
-	} else if err := s.submit(sub); err != nil {
+	} else if err := s.submitChanges(sub); err != nil {
 		return err
 	}
 	for refused := range slices.Chunk(sub.refused, maxRefusals) {
@@ -403,11 +398,24 @@ func (s *session) sync(m *repo.Message) error {
 // submit waits until the submission is durable.
 func (s *session) submit(sub *submission) error {
 	sub.done = make(chan error, 1)
-	s.relay.turns.add(sub) // turns outlive all readers
+	s.relay.line.add(sub) // the line outlives all readers
 	if err := <-sub.done; err != nil {
 		return &failure{websocket.CloseTryAgainLater, err.Error()}
 	}
 	return nil
+}
+
+// submitChanges is submit, and charges what the changes cost that were not taken.
+func (s *session) submitChanges(sub *submission) error {
+	malformed, each := len(sub.refusedHashes), sub.cost/float64(len(sub.changes))
+	if err := s.submit(sub); err != nil {
+		return err
+	}
+	refused, deferred := len(sub.refusedHashes)-malformed, len(sub.putOff)
+	if refused+deferred == 0 {
+		return nil
+	}
+	return s.charge(each * (garbage*float64(refused) + putOffShare*float64(deferred)))
 }
 
 // proof handles a proof of equivocation about a document that was spoken of before.
@@ -416,9 +424,17 @@ func (s *session) proof(m *repo.Message) error {
 	if !ok || s.relay.cfg.Open || !r.mayRead(s) {
 		return nil
 	}
-	p := r.readProof(m.Proof)
-	if p == nil {
-		return nil
+	// A proof that proves nothing is garbage; one that is known here is sent by whoever
+	// has it, and costs what it takes.
+	if err := s.charge(garbage * costProof); err != nil {
+		return err
+	}
+	var p *provenProof
+	if err := s.turn(func() { p = r.readProof(m.Proof) }); err != nil || p == nil {
+		return err
+	}
+	if err := s.charge(costProof - garbage*costProof); err != nil {
+		return err
 	}
 	return s.submit(&submission{from: s, room: r, proof: p})
 }
@@ -502,7 +518,9 @@ func (s *session) enter(r *room) error {
 func (s *session) write() {
 	defer func() {
 		s.out.finish()
-		s.cut()
+		if !s.farewell {
+			s.cut()
+		}
 	}()
 	l := s.relay.limits
 	// Waiting for one channel is cheaper than for two, and is done for each post.
@@ -560,7 +578,8 @@ func (s *session) write() {
 			s.mu.Lock()
 			why := s.why
 			s.mu.Unlock()
-			_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(why.code, clipTo(why.text, 120)), time.Now().Add(time.Second))
+			err := s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(why.code, clipTo(why.text, 120)), time.Now().Add(time.Second))
+			s.farewell = err == nil
 			return
 		}
 		<-s.out.wake

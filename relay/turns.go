@@ -1,118 +1,134 @@
 package relay
 
-import "sync"
-
-// How much one room may do in one turn. Within a turn its lock is held, and one of
-// the few that take turns is busy; some 50 ms of work on a slow core.
-const (
-	// TurnChanges is how many changes of a room one turn takes, but for those that
-	// waited for the last of them (MaxWaiting).
-	TurnChanges = 1_024
-	// TurnOps is how many operations of changes one turn judges, but for the last
-	// change's and those that waited for it (MaxWaitingOps).
-	TurnOps = 16_384
-	// TurnBytes is how many bytes of changes one turn takes, but for the last change's.
-	TurnBytes = 2 << 20
-
-	// takers is how many turns run at a time.
-	takers = 8
+import (
+	"slices"
+	"sync"
 )
 
-// spent is what a room's turn has taken so far.
-type spent struct{ changes, ops, bytes int }
-
-func (s *spent) all() bool {
-	return s.changes >= TurnChanges || s.ops >= TurnOps || s.bytes >= TurnBytes
-}
-
-// turns are the rooms that have something to do, and what. A room has one turn at a
-// time; then it goes to the end of the line.
+// turns lets a few do something at a time, and those who wait go turn by turn between
+// lanes: a lane is an address (or a connection that has none), and however many of one
+// lane wait, the next of another lane waits for one turn of each lane before it.
+// Lanes that are suspect, since what they sent before came to nothing, get one turn in
+// suspectShare while others wait.
+//
+// It is bounded by who calls it: a connection waits for at most one turn for each
+// processor.
 type turns struct {
-	mu     sync.Mutex
-	come   sync.Cond
-	line   []*room // each once
-	closed bool
+	most int // of one lane at a time; 0: no bound of its own
+
+	mu    sync.Mutex
+	free  int
+	ready [2][]*lane // lanes that have somebody waiting who may go; the suspect ones second
+	given int        // turns that were given to who had waited
 }
 
-// errand is what turns know of a room; guarded by turns.mu.
-type errand struct {
-	waiting []*submission // one of each session at most, since it waits for the answer
-	taken   bool          // in line, or having its turn
+// suspectShare is how many turns are given while one of them goes to a suspect lane.
+const suspectShare = 8
+
+// lane is those who wait for turns under one name. A lane belongs to one turns.
+type lane struct {
+	held    int // turns it has now
+	waiting []*turn
+	suspect bool
+	queued  bool // in ready
 }
 
-func newTurns() *turns {
-	t := &turns{}
-	t.come.L = &t.mu
-	return t
+// turn is one who waits.
+type turn struct {
+	come  chan struct{} // closed when it has come
+	given bool
 }
 
-// add puts a submission behind the others of its room.
-func (t *turns) add(sub *submission) {
+func newTurns(n, most int) *turns { return &turns{free: n, most: most} }
+
+// take waits for a turn. False means that quit was closed first. After true give is to
+// be called.
+func (t *turns) take(l *lane, suspect bool, quit <-chan struct{}) bool {
+	t.mu.Lock()
+	l.suspect = suspect
+	if t.free > 0 && len(l.waiting) == 0 && t.may(l) { // then nobody waits who may go
+		t.free--
+		l.held++
+		t.mu.Unlock()
+		return true
+	}
+	w := &turn{come: make(chan struct{})}
+	l.waiting = append(l.waiting, w)
+	t.queue(l)
+	t.mu.Unlock()
+	select {
+	case <-w.come:
+		return true
+	case <-quit:
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	m := sub.room
-	m.errand.waiting = append(m.errand.waiting, sub)
-	t.queue(m)
+	if w.given {
+		t.giveBack(l)
+	} else {
+		l.waiting = slices.DeleteFunc(l.waiting, func(o *turn) bool { return o == w })
+	}
+	return false
 }
 
-func (t *turns) queue(m *room) {
-	if m.errand.taken || len(m.errand.waiting) == 0 {
+// give is the end of a turn.
+func (t *turns) give(l *lane) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.giveBack(l)
+}
+
+func (t *turns) giveBack(l *lane) {
+	l.held--
+	t.free++
+	t.queue(l)
+	for t.free > 0 {
+		next := t.next()
+		if next == nil {
+			return
+		}
+		w := next.waiting[0]
+		next.waiting = slices.Delete(next.waiting, 0, 1)
+		next.held++
+		t.free--
+		t.given++
+		w.given = true
+		close(w.come)
+		t.queue(next)
+	}
+}
+
+// may reports whether the lane may have one more.
+func (t *turns) may(l *lane) bool { return t.most == 0 || l.held < t.most }
+
+// queue puts the lane at the end of those that are ready, if it is.
+func (t *turns) queue(l *lane) {
+	if l.queued || len(l.waiting) == 0 || !t.may(l) {
 		return
 	}
-	m.errand.taken = true
-	t.line = append(t.line, m)
-	t.come.Signal()
+	l.queued = true
+	i := 0
+	if l.suspect {
+		i = 1
+	}
+	t.ready[i] = append(t.ready[i], l)
 }
 
-// next returns the room whose turn it is. It waits for one; false when there will be
-// none any more.
-func (t *turns) next() (*room, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for len(t.line) == 0 {
-		if t.closed {
-			return nil, false
+// next takes the lane whose turn it is; nil when none is ready.
+func (t *turns) next() *lane {
+	for {
+		i := 0
+		if len(t.ready[0]) == 0 || len(t.ready[1]) > 0 && t.given%suspectShare == suspectShare-1 {
+			i = 1
 		}
-		t.come.Wait()
+		if len(t.ready[i]) == 0 {
+			return nil
+		}
+		l := t.ready[i][0]
+		t.ready[i] = slices.Delete(t.ready[i], 0, 1)
+		l.queued = false
+		if len(l.waiting) > 0 && t.may(l) { // else who waited has given up
+			return l
+		}
 	}
-	m := t.line[0]
-	t.line[0] = nil
-	t.line = t.line[1:]
-	return m, true
-}
-
-// first returns what of the room has waited longest, nil for nothing.
-func (t *turns) first(m *room) *submission {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(m.errand.waiting) == 0 {
-		return nil
-	}
-	return m.errand.waiting[0]
-}
-
-// put takes the room's first submission away, or puts it behind the others.
-func (t *turns) put(m *room, sub *submission, finished bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	m.errand.waiting = append(m.errand.waiting[:0], m.errand.waiting[1:]...)
-	if !finished {
-		m.errand.waiting = append(m.errand.waiting, sub)
-	}
-}
-
-// back ends the room's turn.
-func (t *turns) back(m *room) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	m.errand.taken = false
-	t.queue(m)
-}
-
-// close lets next return false once the line is empty.
-func (t *turns) close() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.closed = true
-	t.come.Broadcast()
 }

@@ -19,118 +19,248 @@ import (
 // read decodes and checks the changes of a message, without those that the
 // document has already: their form and, unless the relay is open, their
 // signatures. It runs in the reader, beside all others, and uses the processors
-// that there are for a message of many. An error is returned when so many are
-// malformed that the peer cannot be meaning well.
+// that there are for a message of many, in turns. Everything is charged before it is
+// done. An error is returned when so many are malformed that the peer cannot be meaning
+// well, or when what it sent has cost too much. The submission is to be released.
 func (r *room) read(from *session, m *wire.Message, signatures []byte) (*submission, error) {
 	sub := &submission{from: from, room: r, message: m}
-	var found [inspectAtATime]inspected
-	var inflated atomic.Int64 // bytes, of the deflated changes
+	left := r.relay.limits.Frame // bytes that deflated changes may still come to
+	found := make([]inspected, min(len(m.Changes), inspectAtATime))
 	for first := 0; first < len(m.Changes); first += inspectAtATime {
-		some := m.Changes[first:min(first+inspectAtATime, len(m.Changes))]
-		r.inspectAll(found[:len(some)], some, &inflated, func(i int) []byte {
-			if len(signatures) == 0 {
-				return nil
-			}
-			at := (first + i) * repo.SignatureLen
-			return signatures[at : at+repo.SignatureLen]
-		})
+		some := found[:min(len(m.Changes)-first, inspectAtATime)]
 		for i := range some {
-			switch f := &found[i]; {
+			some[i] = inspected{chunk: m.Changes[first+i]}
+			if len(signatures) > 0 {
+				at := (first + i) * repo.SignatureLen
+				some[i].signature = signatures[at : at+repo.SignatureLen]
+			}
+			if err := r.inflate(from, &some[i], &left); err != nil {
+				return sub, err
+			}
+		}
+		if err := r.inspectAll(from, some); err != nil {
+			return sub, err
+		}
+		for i := range some {
+			switch f := &some[i]; {
 			case f.why != nil:
 				sub.refuse(f.change.meta.Hash, f.why)
 			case !f.known:
-				sub.changes = append(sub.changes, f.change)
+				sub.add(f)
 			}
 		}
 		if len(sub.refused) >= maxRefusals {
-			return nil, violation("more than %d changes of one message are malformed", maxRefusals)
+			return sub, violation("more than %d changes of one message are malformed", maxRefusals)
 		}
 	}
 	return sub, nil
 }
 
-// inspected is a change as read finds it.
+// inspected is a change of a message, and what inspect makes of it.
 type inspected struct {
+	chunk, signature []byte
+	deflated         bool // it was; the chunk is what it came to
+
 	change change // of one that is refused, only meta.Hash
+	cost   float64
 	known  bool
 	why    *trust.Refusal
 }
 
-// inspectAll inspects changes, many of them on all processors.
-func (r *room) inspectAll(found []inspected, changes [][]byte, inflated *atomic.Int64, signature func(int) []byte) {
-	workers := min(runtime.GOMAXPROCS(0), len(changes)/inspectAlone)
-	if workers < 2 {
-		for i, b := range changes {
-			found[i] = r.inspect(b, inflated, signature(i))
-		}
-		return
-	}
-	var next atomic.Int64
-	var all sync.WaitGroup
-	for range workers {
-		all.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(changes); i = int(next.Add(1)) - 1 {
-				found[i] = r.inspect(changes[i], inflated, signature(i))
-			}
-		})
-	}
-	all.Wait()
+func (f *inspected) refuse(h wire.Hash, err error) {
+	f.change, f.why = change{meta: graph.Meta{Hash: h}}, trust.RefusalOf(err)
 }
 
-// inspect looks at one change of a message. No stock client sends deflated ones, which
-// can come to a thousand times their bytes: inflated is what those of the message came
-// to, and beyond the bytes of a frame no more are inflated.
-func (r *room) inspect(b []byte, inflated *atomic.Int64, signature []byte) inspected {
-	// A hash is cheap and most repeats end here. A deflated chunk has none yet.
-	h, err := wire.ReadHash(b)
-	if err == nil && r.knows(h) {
-		return inspected{known: true}
-	}
-	refuse := func(h wire.Hash, err error) inspected {
-		return inspected{change: change{meta: graph.Meta{Hash: h}}, why: trust.RefusalOf(err)}
-	}
-	if err != nil && !errors.Is(err, wire.ErrChunkType) {
-		return refuse(sha256.Sum256(b), fmt.Errorf("no change; named here by the SHA-256 of its bytes: %w", err))
-	}
-	deflated := err != nil
-	if frame := int64(r.relay.limits.Frame); deflated && inflated.Load() > frame {
-		return refuse(sha256.Sum256(b), fmt.Errorf("the deflated changes of this message inflate to more than %d bytes: %w", frame, wire.ErrTooLarge))
-	}
-	limits := wire.EventLimits
-	if r.relay.cfg.Open {
-		limits = wire.OpenLimits
-	}
-	c, err := wire.DecodeChangeLimits(b, limits)
-	switch {
-	case err == nil && deflated:
-		b = c.Encode() // other clients take no deflated changes in sync messages
-		inflated.Add(int64(len(b)))
-	case err == nil:
-	case deflated:
-		return refuse(sha256.Sum256(b), err)
-	default:
-		return refuse(h, err)
-	}
-	ch := change{meta: graph.MetaOf(c), signature: bytes.Clone(signature)}
-	if !r.relay.cfg.Open {
-		if err := r.check(c, signature); err != nil {
-			return refuse(c.Hash, err)
+// add takes a change that was found to be well made. It stays decoded until the commit
+// if the relay does not hold too many operations so; else it is decoded there again.
+func (sub *submission) add(f *inspected) {
+	if ops := f.change.heldOps(); ops > 0 {
+		decoded := &sub.room.relay.decodedOps
+		if decoded.Add(int64(ops)) > maxDecodedOps {
+			decoded.Add(-int64(ops))
+			f.change.decoded = nil
+		} else {
+			sub.ops += ops
 		}
-		ch.decoded, ch.writer = c, qa.IdentityOfActor([]byte(c.Actor))
 	}
-	if ch.bytes = b; !deflated {
-		ch.bytes = bytes.Clone(b) // what is kept for long should not hold the whole frame
-	}
-	return inspected{change: ch}
+	sub.changes = append(sub.changes, f.change)
+	sub.cost += f.cost
 }
 
-// check says whether a change of an event is signed by its writer, and may be one
-// of events at all. What needs its past is the gate's, in the committer.
-func (r *room) check(c *wire.Change, signature []byte) error {
-	if err := trust.Verify(r.event, c.Actor, c.Hash, signature); err != nil {
+// release is the end of a submission.
+func (sub *submission) release() { sub.room.relay.decodedOps.Add(-int64(sub.ops)) }
+
+// heldOps returns what the change counts towards decodedOps: its operations and one,
+// while it is held decoded.
+func (c *change) heldOps() int {
+	if c.decoded == nil {
+		return 0
+	}
+	return len(c.decoded.Ops) + 1
+}
+
+// inflate inflates a deflated change of a message. No stock client sends any, and they
+// can come to a thousand times their bytes, so those of a message come to no more than
+// a frame: left is what they may still, of which as much as it could come to is taken
+// before it is tried.
+func (r *room) inflate(from *session, f *inspected, left *int) error {
+	if !wire.IsDeflated(f.chunk) {
+		return nil
+	}
+	f.deflated = true
+	most := min(r.changeLimits().Inflated, *left, wire.MostInflated(len(f.chunk))+len(f.chunk))
+	if *left <= 0 {
+		f.refuse(sha256.Sum256(f.chunk), fmt.Errorf("the deflated changes of this message inflate to more than %d bytes: %w", r.relay.limits.Frame, wire.ErrTooLarge))
+		return nil
+	}
+	*left -= most
+	cost := costInflated * float64(most) / 1024
+	if err := from.charge(garbage * cost); err != nil {
 		return err
 	}
-	return wire.CheckSchemaShape(c)
+	// It is there twice for a moment.
+	if err := r.relay.memory.take(from, 2*most, false); err != nil {
+		return err
+	}
+	var plain []byte
+	err := from.turnFor(most, func() {
+		var err error
+		if plain, err = wire.Inflate(f.chunk, most); err != nil {
+			f.refuse(sha256.Sum256(f.chunk), err)
+		}
+	})
+	r.relay.memory.give(from, 2*most-len(plain))
+	if err != nil || f.why != nil {
+		return err
+	}
+	*left += most - len(plain)
+	f.chunk = plain
+	return from.charge(-garbage * cost)
+}
+
+// changeLimits are those of the changes of a document here.
+func (r *room) changeLimits() wire.Limits {
+	if r.relay.cfg.Open {
+		return wire.OpenLimits
+	}
+	return wire.EventLimits
+}
+
+// inspectAll inspects changes, many of them on all processors.
+func (r *room) inspectAll(from *session, found []inspected) error {
+	var next atomic.Int64
+	work := func() error {
+		for {
+			done, err := r.inspectSome(from, found, &next)
+			if done || err != nil {
+				return err
+			}
+		}
+	}
+	workers := min(runtime.GOMAXPROCS(0), len(found)/inspectAlone)
+	if workers < 2 {
+		return work()
+	}
+	failed := make([]error, workers)
+	var all sync.WaitGroup
+	for i := range workers {
+		all.Go(func() { failed[i] = work() })
+	}
+	all.Wait()
+	for _, err := range failed {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inspectSome inspects changes for one turn. Done means that there are no more.
+func (r *room) inspectSome(from *session, found []inspected, next *atomic.Int64) (done bool, err error) {
+	i := int(next.Add(1)) - 1
+	if i >= len(found) {
+		return true, nil
+	}
+	stopped := from.turnFor(len(found[i].chunk), func() {
+		for spent := 0.0; ; i = int(next.Add(1)) - 1 {
+			if done = i >= len(found); done {
+				return
+			}
+			f := &found[i]
+			if f.why == nil {
+				if err = r.inspect(from, f); err != nil {
+					return
+				}
+			}
+			spent += f.cost
+			if spent >= turnCost {
+				return
+			}
+			// The next may be one that needs another kind of turn.
+			if n := int(next.Load()); n < len(found) && len(found[n].chunk) > bulkyChange {
+				return
+			}
+		}
+	})
+	return done, errors.Join(stopped, err)
+}
+
+// inspect looks at one change of a message, the cheapest first. It is charged as
+// garbage before each step, and given back what it turns out not to be.
+func (r *room) inspect(from *session, f *inspected) error {
+	b := f.chunk
+	pay := func(cost float64) error {
+		f.cost += cost
+		return from.charge(garbage * cost)
+	}
+	if err := pay(costKiB * float64(len(b)) / 1024); err != nil {
+		return err
+	}
+	limits := r.changeLimits()
+	h, err := wire.ReadHeader(b, limits)
+	switch {
+	case h.Hash == wire.Hash{}:
+		f.refuse(sha256.Sum256(b), fmt.Errorf("no change; named here by the SHA-256 of its bytes: %w", err))
+		return nil
+	case r.knows(h.Hash): // most repeats end here
+		f.known = true
+		return from.charge(f.cost - garbage*f.cost)
+	case err != nil:
+		f.refuse(h.Hash, err)
+		return nil
+	}
+	if !r.relay.cfg.Open {
+		if len(f.signature) > 0 {
+			if err := pay(costSignature); err != nil {
+				return err
+			}
+		}
+		if err := trust.Verify(r.event, h.Actor, h.Hash, f.signature); err != nil {
+			f.refuse(h.Hash, err)
+			return nil
+		}
+	}
+	if err := pay(costChange + costOp*float64(h.Ops) + costKiB*float64(len(b))/1024); err != nil {
+		return err
+	}
+	c, err := wire.DecodeChangeLimits(b, limits)
+	if err != nil {
+		f.refuse(h.Hash, err)
+		return nil
+	}
+	f.change = change{meta: graph.MetaOf(c), signature: bytes.Clone(f.signature)}
+	if !r.relay.cfg.Open {
+		// What needs its past is the gate's, in the committer.
+		if err := wire.CheckSchemaShape(c); err != nil {
+			f.refuse(c.Hash, err)
+			return nil
+		}
+		f.change.decoded, f.change.writer = c, qa.IdentityOfActor([]byte(c.Actor))
+	}
+	if f.change.bytes = b; !f.deflated { // other clients take no deflated changes in sync messages
+		f.change.bytes = bytes.Clone(b) // what is kept for long should not hold the whole frame
+	}
+	return from.charge(-garbage * f.cost)
 }
 
 // knows says whether the change is applied or waits already; false when that

@@ -105,6 +105,39 @@ func ReadHash(chunk []byte) (Hash, error) {
 	return c.sum()
 }
 
+// IsDeflated reports whether b begins like a deflated change.
+func IsDeflated(b []byte) bool {
+	return len(b) > chunkTypeAt && [4]byte(b) == magic && b[chunkTypeAt] == chunkDeflated
+}
+
+// MostInflated is the most, in bytes, that n bytes of a deflate stream come to.
+func MostInflated(n int) int { return n * maxRatio }
+
+// maxRatio is the best that DEFLATE does: 258 bytes for two bits.
+const maxRatio = 1032
+
+// Inflate returns the type-1 chunk that a deflated change stands for, whose checksum is
+// right and which has at most most bytes. Nothing else of it is checked. It returns
+// ErrTooLarge for one that comes to more, after inflating no more than that,
+// ErrDeflate, ErrTruncated or ErrTrailing for a damaged stream, ErrChecksum,
+// ErrChunkType for another chunk, and the errors of SplitChunks.
+func Inflate(b []byte, most int) ([]byte, error) {
+	c, err := oneChunk(b)
+	if err != nil {
+		return nil, err
+	}
+	if c.kind != chunkDeflated {
+		return nil, fail(ErrChunkType, "chunk header", chunkTypeAt)
+	}
+	if c, _, err = inflate(c, max(0, most-minChunk)); err != nil {
+		return nil, err
+	}
+	if len(c.all) > most {
+		return nil, fail(ErrTooLarge, "deflated change", -1)
+	}
+	return c.all, nil
+}
+
 // sealChange puts a type-1 header before a body.
 func sealChange(body []byte) ([]byte, Hash) { return seal(chunkChange, body) }
 

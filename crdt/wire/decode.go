@@ -31,29 +31,10 @@ func DecodeChange(b []byte) (*Change, error) { return DecodeChangeLimits(b, Even
 // ErrNotCanonical when it says nothing wrong but would be written in other
 // bytes, and the sentinel of the part that is damaged otherwise.
 func DecodeChangeLimits(b []byte, lim Limits) (*Change, error) {
-	ch, err := oneChunk(b)
+	c := new(Change)
+	ch, err := openChange(b, lim, &c.Hash)
 	if err != nil {
 		return nil, err
-	}
-	// Before hashing, so that the size of a stranger's work is bounded too.
-	if len(ch.all) > lim.Inflated {
-		return nil, fail(ErrTooLarge, "change", -1)
-	}
-	c := new(Change)
-	switch ch.kind {
-	case chunkChange:
-		if c.Hash, err = ch.sum(); err != nil {
-			return nil, err
-		}
-	case chunkDeflated:
-		if ch, c.Hash, err = inflate(ch, lim.Inflated-minChunk); err != nil {
-			return nil, err
-		}
-		if len(ch.all) > lim.Inflated {
-			return nil, fail(ErrTooLarge, "change", -1)
-		}
-	default:
-		return nil, fail(ErrChunkType, "chunk header", chunkTypeAt)
 	}
 	d := decoder{reader: reader{b: ch.body, base: ch.bodyAt()}, lim: lim, c: c}
 	err = d.body(len(ch.all))
@@ -64,6 +45,72 @@ func DecodeChangeLimits(b []byte, lim Limits) (*Change, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// openChange reads the frame of a change, inflates it if need be, and checks its
+// checksum.
+func openChange(b []byte, lim Limits, h *Hash) (chunk, error) {
+	ch, err := oneChunk(b)
+	if err != nil {
+		return chunk{}, err
+	}
+	// Before hashing, so that the size of a stranger's work is bounded too.
+	if len(ch.all) > lim.Inflated {
+		return chunk{}, fail(ErrTooLarge, "change", -1)
+	}
+	switch ch.kind {
+	case chunkChange:
+		*h, err = ch.sum()
+		return ch, err
+	case chunkDeflated:
+		if ch, *h, err = inflate(ch, lim.Inflated-minChunk); err != nil {
+			return chunk{}, err
+		}
+		if len(ch.all) > lim.Inflated {
+			return chunk{}, fail(ErrTooLarge, "change", -1)
+		}
+		return ch, nil
+	}
+	return chunk{}, fail(ErrChunkType, "chunk header", chunkTypeAt)
+}
+
+// Header is what can be said of a change without decoding its operations.
+type Header struct {
+	Hash  Hash    // zero while the checksum is not known to be right
+	Actor ActorID // whose signature it needs
+	Seq   uint64
+	Ops   int // how many operations DecodeChangeLimits would make
+}
+
+// ReadHeader reads a type-1 chunk as far as that takes no more time than hashing it:
+// who wrote it can be checked, and what it takes to decode it be charged, before that
+// is done. The operations are counted without expanding them. What it returns an error
+// for, DecodeChangeLimits returns the same error for; the opposite does not hold. A
+// deflated change is ErrChunkType: Inflate comes first. With an error the Header has
+// what is known: the hash, unless the chunk itself is damaged or too large.
+func ReadHeader(b []byte, lim Limits) (h Header, err error) {
+	if IsDeflated(b) {
+		return h, fail(ErrChunkType, "chunk header", chunkTypeAt)
+	}
+	var c Change
+	ch, err := openChange(b, lim, &c.Hash)
+	if err != nil {
+		return h, err
+	}
+	h.Hash = c.Hash
+	d := decoder{reader: reader{b: ch.body, base: ch.bodyAt()}, lim: lim, c: &c}
+	if err := d.header(len(ch.all)); err != nil {
+		return h, err
+	}
+	h.Actor, h.Seq = c.Actor, c.Seq
+	if err := d.columns(); err != nil {
+		return h, err
+	}
+	if d.left() > d.lim.Extra {
+		return h, d.fail(ErrExtra, "extra")
+	}
+	h.Ops, err = d.countRows()
+	return h, err
 }
 
 // expanding is held while a change is decoded that has far more operations than

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -87,6 +88,40 @@ func hostileFiles(t testing.TB) [][]byte {
 	return files
 }
 
+// headerAgrees holds ReadHeader against what DecodeChangeLimits made of the same bytes.
+func headerAgrees(t *testing.T, chunk []byte, lim Limits, c *Change, decoded error) {
+	t.Helper()
+	plain := chunk
+	if IsDeflated(chunk) {
+		if _, err := ReadHeader(chunk, lim); !errors.Is(err, ErrChunkType) {
+			t.Fatalf("%x: the header of a deflated change: %v", chunk, err)
+		}
+		var err error
+		if plain, err = Inflate(chunk, lim.Inflated); err != nil {
+			if decoded == nil || decoded.Error() != err.Error() {
+				t.Fatalf("%x: inflating: %v, decoding: %v", chunk, err, decoded)
+			}
+			return
+		}
+		if len(plain) > MostInflated(len(chunk))+len(chunk) {
+			t.Fatalf("%x inflates to %d bytes", chunk, len(plain))
+		}
+		if again, err := Inflate(chunk, len(plain)); err != nil || !bytes.Equal(again, plain) {
+			t.Fatalf("%x does not inflate to its own size: %v", chunk, err)
+		}
+		if _, err := Inflate(chunk, len(plain)-1); !errors.Is(err, ErrTooLarge) {
+			t.Fatalf("%x inflates to more than it may: %v", chunk, err)
+		}
+	}
+	h, err := ReadHeader(plain, lim)
+	switch {
+	case err != nil && (decoded == nil || decoded.Error() != err.Error()):
+		t.Fatalf("%x: header: %v, decoding: %v", chunk, err, decoded)
+	case decoded == nil && (h.Hash != c.Hash || h.Actor != c.Actor || h.Seq != c.Seq || h.Ops != len(c.Ops)):
+		t.Fatalf("%x: header %+v of %+v", chunk, h, c)
+	}
+}
+
 // What decodes is canonical, and says the same when it is decoded again.
 func FuzzDecodeChange(f *testing.F) {
 	seeds(f)
@@ -95,6 +130,7 @@ func FuzzDecodeChange(f *testing.F) {
 		chunk := repair(b)
 		for _, lim := range []Limits{EventLimits, OpenLimits} {
 			c, err := DecodeChangeLimits(chunk, lim)
+			headerAgrees(t, chunk, lim, c, err)
 			if err != nil {
 				continue
 			}

@@ -1,0 +1,298 @@
+package main
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/crdt/wire"
+	"flyleaf/relay/relaytest"
+)
+
+type attack struct {
+	name string
+	open bool // needs a relay for any document
+	// prepare makes what is sent, before the relay is started; it returns the attack.
+	prepare func() func(*target)
+}
+
+var attacks = []attack{
+	{name: "none", prepare: func() func(*target) { return func(t *target) { <-t.over } }},
+	{name: "unfinished, 500", prepare: unfinished(500, 1, plainStart)},
+	{name: "unfinished, 1500 of 3 addresses", prepare: unfinished(1500, 3, plainStart)},
+	{name: "unfinished, deflated, 500", prepare: unfinished(500, 1, deflatedStart)},
+	{name: "unfinished, deflated, 1500 of 3", prepare: unfinished(1500, 3, deflatedStart)},
+	{name: "deflated garbage, 20", prepare: deflatedGarbage},
+	{name: "bad signatures, 1.25 MB/s", prepare: badSignatures},
+	{name: "open: deflated changes, 40", open: true, prepare: deflatedChanges},
+}
+
+const almost = 1<<20 - 4096 // bytes: just below where a frame counts as large
+
+// plainStart is the first part of a message that never ends.
+func plainStart() []byte { return fragment(0x02, make([]byte, almost)) }
+
+// deflatedStart inflates to almost bytes.
+func deflatedStart() []byte { return fragment(0x42, deflated(make([]byte, almost))) }
+
+// fragment is a client's frame, masked with zeros.
+func fragment(first byte, payload []byte) []byte {
+	b := []byte{first}
+	if n := len(payload); n < 1<<16 {
+		b = append(b, 0x80|126, byte(n>>8), byte(n))
+	} else {
+		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
+	}
+	return append(append(b, 0, 0, 0, 0), payload...)
+}
+
+// deflated is b without the end of the stream, as in a message that goes on.
+func deflated(b []byte) []byte {
+	var out bytes.Buffer
+	w, err := flate.NewWriter(&out, flate.BestCompression)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	_, _ = w.Write(b)
+	_ = w.Flush()
+	return out.Bytes()
+}
+
+// dial joins the relay from an address; nil when it is not let in.
+func (t *target) dial(peer, address string) *websocket.Conn {
+	d := websocket.Dialer{EnableCompression: true, HandshakeTimeout: 30 * time.Second}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	ws, resp, err := d.DialContext(ctx, t.url, from(address))
+	if err != nil {
+		if resp != nil && resp.StatusCode == http.StatusTooManyRequests {
+			t.cut.Add(1)
+		}
+		return nil
+	}
+	_ = resp.Body.Close()
+	ws.EnableWriteCompression(false) // what is compressed is made so beforehand
+	join, err := repo.Encode(&repo.Message{Type: repo.TypeJoin, SenderID: peer, PeerMetadata: repo.PeerMetadata{IsEphemeral: true}})
+	if err == nil {
+		err = ws.WriteMessage(websocket.BinaryMessage, join)
+	}
+	if err != nil {
+		_ = ws.Close()
+		return nil
+	}
+	return ws
+}
+
+// drain reads, and so answers pings, until the connection ends.
+func (t *target) drain(ws *websocket.Conn) {
+	_, _ = io.Copy(io.Discard, readerOf(ws))
+	select {
+	case <-t.over:
+	default:
+		t.cut.Add(1)
+	}
+}
+
+// readerOf reads all messages of a connection one after another.
+func readerOf(ws *websocket.Conn) io.Reader { return websocket.JoinMessages(ws, "") }
+
+func unfinished(n, addresses int, start func() []byte) func() func(*target) {
+	return func() func(*target) {
+		part := start()
+		return func(t *target) { leaveUnfinished(t, n, addresses, part) }
+	}
+}
+
+func leaveUnfinished(t *target, n, addresses int, part []byte) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			ws := t.dial(fmt.Sprint("half ", i), fmt.Sprint("203.0.113.", 1+i%addresses))
+			if ws == nil {
+				return
+			}
+			defer ws.Close()
+			if _, err := ws.NetConn().Write(part); err != nil {
+				t.cut.Add(1)
+				return
+			}
+			go func() {
+				<-t.over
+				_ = ws.Close()
+			}()
+			t.drain(ws)
+		})
+		if i%50 == 49 {
+			time.Sleep(20 * time.Millisecond) // the listener's queue is short
+		}
+	}
+	all.Wait()
+}
+
+// flood sends a frame again and again on n connections of one address, with at most
+// so many bytes a second on each, and comes again when it is cut off.
+func flood(t *target, n int, perSecond int, frame func(peer string) []byte) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			peer := fmt.Sprint("flood ", i)
+			f := frame(peer)
+			for {
+				select {
+				case <-t.over:
+					return
+				default:
+				}
+				ws := t.dial(peer, "203.0.113.9")
+				if ws == nil {
+					pause(t, 200*time.Millisecond)
+					continue
+				}
+				gone := make(chan struct{})
+				go func() {
+					t.drain(ws)
+					close(gone)
+				}()
+				for running := true; running; {
+					_ = ws.SetWriteDeadline(time.Now().Add(time.Minute))
+					if ws.WriteMessage(websocket.BinaryMessage, f) != nil {
+						break
+					}
+					wait := time.Duration(0)
+					if perSecond > 0 {
+						wait = time.Duration(len(f)) * time.Second / time.Duration(perSecond)
+					}
+					select {
+					case <-gone:
+						running = false
+					case <-t.over:
+						running = false
+					case <-time.After(wait):
+					}
+				}
+				_ = ws.Close()
+				<-gone
+			}
+		})
+	}
+	all.Wait()
+}
+
+func pause(t *target, d time.Duration) {
+	select {
+	case <-t.over:
+	case <-time.After(d):
+	}
+}
+
+// deflatedGarbage: 400 changes in a frame of 120 KB, each inflating to almost what a
+// change may be, and then being none.
+func deflatedGarbage() func(*target) {
+	var m wire.Message
+	for i := range 400 {
+		body := make([]byte, 255<<10)
+		body[0] = byte(i)
+		body[1] = byte(i >> 8)
+		m.Changes = append(m.Changes, chunk(2, closed(body)))
+	}
+	data := m.Encode()
+	event := relaytest.EventID("garbage")
+	return func(t *target) {
+		flood(t, 20, 0, func(peer string) []byte { return envelope(peer, string(event), data, len(m.Changes)) })
+	}
+}
+
+// closed is b as a whole deflate stream.
+func closed(b []byte) []byte {
+	var out bytes.Buffer
+	w, err := flate.NewWriter(&out, flate.BestCompression)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	_, _ = w.Write(b)
+	_ = w.Close()
+	return out.Bytes()
+}
+
+// chunk is a chunk with a wrong checksum.
+func chunk(kind byte, body []byte) []byte {
+	b := append([]byte{0x85, 0x6f, 0x4a, 0x83, 1, 2, 3, 4}, kind)
+	return append(binary.AppendUvarint(b, uint64(len(body))), body...)
+}
+
+func envelope(peer, document string, data []byte, changes int) []byte {
+	m := &repo.Message{Type: repo.TypeSync, SenderID: peer, DocumentID: document, Data: data, Signatures: make([]byte, changes*repo.SignatureLen)}
+	b, err := repo.EncodeWithin(m, 64<<20)
+	if err != nil {
+		panic(err) // a message of our own making
+	}
+	return b
+}
+
+// badSignatures: 400 changes of 1,000 operations a message, which nobody signed.
+func badSignatures() func(*target) {
+	var m wire.Message
+	for i := range 400 {
+		c := &wire.Change{Actor: relaytest.Actor(fmt.Sprint("nobody ", i)), Seq: 1, StartOp: 1, TimeMillis: 1_700_000_000_000}
+		for range 1000 {
+			c.Ops = append(c.Ops, wire.Op{Action: wire.Set, Key: wire.Key{Kind: wire.MapKey, Prop: "k"}, Value: wire.StringValue("")})
+		}
+		m.Changes = append(m.Changes, c.Encode())
+	}
+	data := m.Encode()
+	event := relaytest.EventID("unsigned")
+	return func(t *target) {
+		flood(t, 1, 1_250_000, func(peer string) []byte { return envelope(peer, string(event), data, len(m.Changes)) })
+	}
+}
+
+// deflatedChanges: valid changes of 15 MiB, 15 KB each as they travel, four in a
+// message of each of 40 connections of four addresses.
+func deflatedChanges() func(*target) {
+	const connections, each = 40, 4
+	text := string(bytes.Repeat([]byte{'x'}, 15<<20))
+	frames := make([][]byte, connections)
+	for i := range frames {
+		var m wire.Message
+		for k := range each {
+			c := relaytest.NewChange(relaytest.Actor(fmt.Sprint("large ", i, " ", k)), 1, 1, nil, "k", text)
+			b := c.Encode()
+			_, size := binary.Uvarint(b[9:])
+			d := chunk(2, closed(b[9+size:]))
+			copy(d, b[:8]) // the checksum is that of what it inflates to
+			m.Heads, m.Changes = append(m.Heads, c.Hash), append(m.Changes, d)
+		}
+		peer := fmt.Sprint("large ", i)
+		frames[i] = envelope(peer, string(relaytest.DocumentID(peer)), m.Encode(), each)
+	}
+	return func(t *target) {
+		var all sync.WaitGroup
+		for i, f := range frames {
+			all.Go(func() {
+				ws := t.dial(fmt.Sprint("large ", i), fmt.Sprint("203.0.113.", 1+i%4))
+				if ws == nil {
+					return
+				}
+				defer ws.Close()
+				if ws.WriteMessage(websocket.BinaryMessage, f) != nil {
+					return
+				}
+				go func() {
+					<-t.over
+					_ = ws.Close()
+				}()
+				t.drain(ws)
+			})
+		}
+		all.Wait()
+	}
+}

@@ -1,0 +1,517 @@
+package relay_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/crdt/wire"
+	"flyleaf/relay"
+	"flyleaf/relay/relaytest"
+	"flyleaf/trust"
+)
+
+// What strangers can make the relay spend: memory for messages that they do not finish,
+// and work for what comes to nothing. Times are a clock of the test's that stands still,
+// or limits that are short; bytes and steps are counted.
+
+// clientFrame is a client's frame, masked with zeros.
+func clientFrame(first byte, payload []byte) []byte {
+	b := []byte{first}
+	switch n := len(payload); {
+	case n <= 125:
+		b = append(b, 0x80|byte(n))
+	case n < 1<<16:
+		b = append(b, 0x80|126, byte(n>>8), byte(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
+	}
+	return append(append(b, 0, 0, 0, 0), payload...)
+}
+
+// join opens a connection from an address that may deflate, and says join.
+func join(t testing.TB, s *server, peer, address string) (*websocket.Conn, *http.Response) {
+	t.Helper()
+	d := websocket.Dialer{EnableCompression: true}
+	ws, resp, err := d.DialContext(context20(t), s.url, http.Header{"X-Forwarded-For": {address}})
+	if err != nil {
+		if resp == nil {
+			t.Fatal(err)
+		}
+		return nil, resp
+	}
+	t.Cleanup(func() { _ = ws.Close() })
+	ws.EnableWriteCompression(false)
+	send(t, ws, &repo.Message{Type: repo.TypeJoin, SenderID: peer, PeerMetadata: repo.PeerMetadata{IsEphemeral: true}})
+	if _, _, err := ws.ReadMessage(); err != nil {
+		t.Fatal(err)
+	}
+	return ws, resp
+}
+
+// write sends bytes as they are.
+func writeRaw(t testing.TB, ws *websocket.Conn, b []byte) {
+	t.Helper()
+	if _, err := ws.NetConn().Write(b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// request is a message about a document that is not there, which is answered.
+func request(t testing.TB, peer string, size int) []byte {
+	t.Helper()
+	m := &wire.Message{Have: []wire.Have{{Filter: wire.Filter{Entries: uint32(size), BitsPerEntry: 8, Probes: 7, Bits: bytes.Repeat([]byte{1, 2, 3, 5}, size/4)}}}}
+	b, err := repo.Encode(&repo.Message{Type: repo.TypeRequest, SenderID: peer, DocumentID: string(relaytest.DocumentID(peer)), Data: m.Encode()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// answer waits for any message.
+func answer(t testing.TB, ws *websocket.Conn) {
+	t.Helper()
+	_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
+	if _, _, err := ws.ReadMessage(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// starts are first parts of messages that inflate to, or are, so many bytes.
+func starts(t testing.TB, size int) map[string][]byte {
+	t.Helper()
+	return map[string][]byte{
+		"plain":    clientFrame(0x02, make([]byte, size)),
+		"deflated": clientFrame(0x42, rawDeflate(t, make([]byte, size))),
+	}
+}
+
+// rawDeflate is a deflate stream that is not over.
+func rawDeflate(t testing.TB, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	chunk := deflate(t, append([]byte{0x85, 0x6f, 0x4a, 0x83, 0, 0, 0, 0, 1}, append(binary.AppendUvarint(nil, uint64(len(b))), b...)...))
+	_, n := binary.Uvarint(chunk[9:])
+	out.Write(chunk[9+n:])
+	return out.Bytes()
+}
+
+// Unfinished messages hold no more than they may, from one address and from many, and
+// somebody else's large message passes all the same.
+func TestUnfinishedMessagesAreBounded(t *testing.T) {
+	const most, each, size = 4 << 20, 1 << 20, 200 << 10
+	for _, addresses := range []int{1, 7} {
+		for name, part := range starts(t, size) {
+			t.Run(fmt.Sprintf("%s, %d addresses", name, addresses), func(t *testing.T) {
+				s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{Reading: most, FromReading: each}})
+				var ended atomic.Int64
+				for i := range 40 {
+					ws, _ := join(t, s, fmt.Sprint("half ", i), fmt.Sprint("203.0.113.", i%addresses))
+					writeRaw(t, ws, part)
+					go func() {
+						for {
+							_, _, err := ws.ReadMessage()
+							var closed *websocket.CloseError
+							if errors.As(err, &closed) && closed.Code == websocket.CloseTryAgainLater {
+								ended.Add(1)
+							}
+							if err != nil {
+								return
+							}
+						}
+					}()
+				}
+				honest, _ := join(t, s, "honest", "198.51.100.1")
+				if err := honest.WriteMessage(websocket.BinaryMessage, request(t, "honest", size)); err != nil {
+					t.Fatal(err)
+				}
+				answer(t, honest)
+				bound := int64(most)
+				if name == "plain" {
+					// Each takes up to 3 times 256 KiB.
+					eventually(t, "those beyond are told to come later", func() bool { return ended.Load() >= 40-most/(3*size) })
+				} else if ended.Load() > 0 {
+					t.Errorf("%d were ended, which hold a few bytes each", ended.Load())
+				}
+				if addresses == 1 {
+					bound = each + 4*size // and the honest one's
+				}
+				if peak := s.PeakReading(); peak > bound || peak == 0 {
+					t.Errorf("%d bytes were held, at most %d are to", peak, bound)
+				}
+			})
+		}
+	}
+}
+
+// A message that stands still is ended, whatever comes besides: pongs, pings, and
+// frames without a byte.
+func TestUnfinishedMessagesEnd(t *testing.T) {
+	for name, besides := range map[string][]byte{
+		"nothing":      nil,
+		"pongs":        clientFrame(0x8a, nil),
+		"pings":        clientFrame(0x89, []byte("x")),
+		"empty frames": clientFrame(0x00, nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, relay.Config{Limits: relay.Limits{Stall: 100 * time.Millisecond}})
+			ws, _ := join(t, s, "half", "")
+			writeRaw(t, ws, clientFrame(0x02, make([]byte, 100<<10)))
+			over := make(chan struct{})
+			var writer sync.WaitGroup
+			writer.Go(func() {
+				for besides != nil {
+					select {
+					case <-over:
+						return
+					case <-time.After(time.Millisecond):
+					}
+					if _, err := ws.NetConn().Write(besides); err != nil {
+						return
+					}
+				}
+			})
+			_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
+			var err error
+			var told []byte
+			for err == nil {
+				var b []byte
+				if _, b, err = ws.ReadMessage(); err == nil {
+					told = b
+				}
+			}
+			close(over)
+			writer.Wait()
+			if m, err := repo.Decode(told); err != nil || m.Type != repo.TypeError || !strings.HasPrefix(m.Message, "too slow") {
+				t.Errorf("told %q, %v", told, err)
+			}
+			eventually(t, "nothing is held", func() bool { return s.Reading() == 0 })
+		})
+	}
+}
+
+// Large messages take turns: who leaves some unfinished has one turn for each address,
+// which ends.
+func TestLargeMessagesTakeTurns(t *testing.T) {
+	for _, addresses := range []int{1, 8} {
+		t.Run(fmt.Sprint(addresses), func(t *testing.T) {
+			s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{Stall: 300 * time.Millisecond}})
+			for i := range 8 {
+				ws, _ := join(t, s, fmt.Sprint("half ", i), fmt.Sprint("203.0.113.", i%addresses))
+				writeRaw(t, ws, clientFrame(0x02, make([]byte, 1<<20+100<<10)))
+				go func() { // with pongs, for as long as it can
+					for {
+						if _, err := ws.NetConn().Write(clientFrame(0x8a, nil)); err != nil {
+							return
+						}
+						time.Sleep(time.Millisecond)
+					}
+				}()
+			}
+			honest, _ := join(t, s, "honest", "198.51.100.1")
+			if err := honest.WriteMessage(websocket.BinaryMessage, request(t, "honest", 2<<20)); err != nil {
+				t.Fatal(err)
+			}
+			answer(t, honest)
+		})
+	}
+}
+
+// garbageFrame is 400 deflated changes that come to 255 KiB each and to nothing.
+func garbageFrame(t testing.TB, peer string) []byte {
+	t.Helper()
+	var m wire.Message
+	body := make([]byte, 255<<10)
+	plain := append([]byte{0x85, 0x6f, 0x4a, 0x83, 1, 2, 3, 4, 1}, binary.AppendUvarint(nil, uint64(len(body)))...)
+	chunk := deflate(t, append(plain, body...))
+	for range 400 {
+		m.Changes = append(m.Changes, chunk)
+	}
+	return signedEnvelope(t, peer, &m)
+}
+
+func signedEnvelope(t testing.TB, peer string, m *wire.Message) []byte {
+	t.Helper()
+	b, err := repo.Encode(&repo.Message{
+		Type: repo.TypeSync, SenderID: peer, DocumentID: string(relaytest.EventID("spend")), Data: m.Encode(),
+		Signatures: make([]byte, len(m.Changes)*repo.SignatureLen),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// untilCut sends a frame until the connection is ended, one after the other, and
+// returns how many were answered before.
+func untilCut(t testing.TB, ws *websocket.Conn, frame []byte) (taken int) {
+	t.Helper()
+	for {
+		if err := ws.WriteMessage(websocket.BinaryMessage, frame); err != nil {
+			return taken
+		}
+		_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
+		for {
+			_, b, err := ws.ReadMessage()
+			var closed *websocket.CloseError
+			if errors.As(err, &closed) {
+				if closed.Code != websocket.ClosePolicyViolation || !strings.HasPrefix(closed.Text, "what you send costs") {
+					t.Errorf("closed with %d %q", closed.Code, closed.Text)
+				}
+				return taken
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m, err := repo.Decode(b); err == nil && m.Type == repo.TypeRefused { // all in one message
+				taken++
+				break
+			}
+		}
+	}
+}
+
+// Deflated garbage is charged before it is inflated: a frame's worth for each message,
+// until the connection, and then the address, has spent what it may. Nobody else's
+// address is the worse for it, and time makes it good.
+func TestGarbageIsCharged(t *testing.T) {
+	now := newClock()
+	s := start(t, relay.Config{BehindProxy: true, Now: now.now})
+	const perFrame = wire.MaxFrame >> 10 // KiB
+	most := relay.InflatedForWaste / perFrame
+	all, connections := 0.0, 0
+	for ; ; connections++ {
+		peer := fmt.Sprint("garbage ", connections)
+		ws, resp := join(t, s, peer, "203.0.113.9")
+		if ws == nil {
+			if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
+				t.Errorf("not let in with %d, to come again after %q", resp.StatusCode, resp.Header.Get("Retry-After"))
+			}
+			break
+		}
+		taken := float64(untilCut(t, ws, garbageFrame(t, peer)))
+		if taken < 1 || taken > most {
+			t.Errorf("connection %d: %v frames were inflated, at most %v are to", connections, taken, most)
+		}
+		if all += taken; all > relay.InflatedForWasteOfAddress/perFrame+most {
+			t.Fatalf("%v frames of one address were inflated", all)
+		}
+	}
+	if connections == 0 {
+		t.Error("not let in at all")
+	}
+	if ws, _ := join(t, s, "other", "203.0.113.10"); ws == nil {
+		t.Error("another address is not let in")
+	}
+	now.advance(time.Minute)
+	if ws, _ := join(t, s, "later", "203.0.113.9"); ws == nil {
+		t.Error("not let in after a minute")
+	}
+}
+
+// So are signatures that are wrong: those are looked at before the operations are.
+func TestWrongSignaturesAreCharged(t *testing.T) {
+	now := newClock()
+	s := start(t, relay.Config{Now: now.now})
+	var m wire.Message
+	for i := range 400 {
+		c := &wire.Change{Actor: relaytest.Actor(fmt.Sprint("nobody ", i)), Seq: 1, StartOp: 1, TimeMillis: 1}
+		for range wire.MaxOps {
+			c.Ops = append(c.Ops, wire.Op{Action: wire.Set, Key: wire.Key{Kind: wire.MapKey, Prop: "k"}, Value: wire.StringValue("")})
+		}
+		m.Changes = append(m.Changes, c.Encode())
+	}
+	ws, _ := join(t, s, "nobody", "")
+	taken := untilCut(t, ws, signedEnvelope(t, "nobody", &m))
+	if most := relay.SignaturesForWaste / 400; float64(taken) > most || taken < 1 {
+		t.Errorf("%d messages were looked at, at most %v are to", taken, most)
+	}
+}
+
+// A change that nobody signed is not decoded: what is wrong in its columns is not found.
+func TestSignatureIsCheckedFirst(t *testing.T) {
+	s := start(t, relay.Config{})
+	event := relaytest.EventID("first")
+	a := relaytest.NewDevice("a", event)
+	connect(t, s, a)
+	c := &wire.Change{Actor: relaytest.Actor("x"), Seq: 1, StartOp: 1, TimeMillis: 1, Ops: []wire.Op{
+		{Action: wire.Set, Key: wire.Key{Kind: wire.MapKey, Prop: "k"}, Value: wire.Value{Kind: 15}}, // no such kind
+	}}
+	b := c.Encode()
+	if _, err := wire.DecodeChange(b); !errors.Is(err, wire.ErrValueType) {
+		t.Fatal(err)
+	}
+	m := &wire.Message{Changes: [][]byte{b}}
+	if err := a.Send(&repo.Message{Type: repo.TypeSync, SenderID: "a", DocumentID: string(event), Data: m.Encode(), Signatures: make([]byte, 64)}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, a, func(st relaytest.State) bool { return len(st.Refused) == 1 })
+	if r := a.State().Refused[0]; trust.Code(r.Code) != trust.CodeSignature {
+		t.Errorf("refused with %s: %s", r.Code, r.Reason)
+	}
+}
+
+// Who writes a lot, and well, is not charged for it: neither posts nor repeats.
+func TestGoodWorkIsNotCharged(t *testing.T) {
+	now := newClock()
+	s := start(t, relay.Config{Now: now.now, Quotas: relay.NoQuotas, BehindProxy: true})
+	e := relaytest.NewEvent("busy", "open")
+	a := relaytest.NewDevice("founder of busy", e.ID)
+	a.Header = http.Header{"X-Forwarded-For": {"203.0.113.9"}}
+	connect(t, s, a)
+	all := []relaytest.Signed{e.Genesis}
+	n := 10_000 // 80 microseconds each would be beyond what garbage may cost
+	if testing.Short() {
+		n = 2_000
+	}
+	for i := range n {
+		last := all[i]
+		all = append(all, e.Post(a.Name, uint64(i+1), last.MaxOp()+1, []wire.Hash{last.Hash}, "v"))
+	}
+	for range 3 {
+		for i := 0; i <= n; i += 500 {
+			if err := a.Offer(all[i:min(i+500, n+1)]...); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	b := relaytest.NewDevice("b", e.ID)
+	connect(t, s, b)
+	until(t, b, changes(n))
+	if st := a.State(); !st.Connected || len(st.Refused) > 0 {
+		t.Errorf("connected %t, closed by %v, refused %d", st.Connected, st.CloseErr, len(st.Refused))
+	}
+}
+
+// When too many operations wait for the committer decoded, changes are decoded again
+// there, and nothing else is different.
+func TestTooManyDecodedOperations(t *testing.T) {
+	s := start(t, relay.Config{})
+	s.HoldDecoded()
+	event := relaytest.EventID("decoded")
+	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
+	write(t, a, 20)
+	connect(t, s, a, b)
+	until(t, b, changes(20))
+	same(t, a, b)
+	onDisk(t, a)
+	eventually(t, "none are counted", func() bool { return s.Decoded() == 0 })
+	if r := a.State().Refused; len(r) > 0 {
+		t.Errorf("refused %+v", r)
+	}
+}
+
+// What deflated changes inflate to is held within the same memory, in an open relay too.
+func TestInflatedChangesAreBounded(t *testing.T) {
+	const most, each, size = 8 << 20, 2 << 20, 300 << 10
+	s := start(t, relay.Config{Open: true, BehindProxy: true, Limits: relay.Limits{Reading: most, FromReading: each}})
+	frames := make([][]byte, 30)
+	for i := range frames {
+		var m wire.Message
+		for k := range 5 {
+			c := relaytest.NewChange(relaytest.Actor(fmt.Sprint(i, k)), 1, 1, nil, "k", strings.Repeat("x", size))
+			m.Heads, m.Changes = append(m.Heads, c.Hash), append(m.Changes, deflate(t, c.Encode()))
+		}
+		b, err := repo.Encode(&repo.Message{Type: repo.TypeSync, SenderID: fmt.Sprint(i), DocumentID: string(relaytest.DocumentID(fmt.Sprint("inflated ", i))), Data: m.Encode()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		frames[i] = b
+	}
+	var all sync.WaitGroup
+	for i, f := range frames {
+		ws, _ := join(t, s, fmt.Sprint(i), fmt.Sprint("203.0.113.", i%6))
+		all.Go(func() {
+			_ = ws.WriteMessage(websocket.BinaryMessage, f)
+			_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
+			_, _, _ = ws.ReadMessage() // taken, or told that there is no room
+		})
+	}
+	all.Wait()
+	if peak := s.PeakReading(); peak > most || peak < size {
+		t.Errorf("%d bytes were held, at most %d are to", peak, most)
+	}
+}
+
+// Frames that RFC 6455 does not allow end the connection, by name.
+func TestFramesThatAreNone(t *testing.T) {
+	s := start(t, relay.Config{})
+	ping := clientFrame(0x89, make([]byte, 125))
+	for _, c := range []struct {
+		name  string
+		bytes []byte
+		code  int
+		told  string
+	}{
+		{"reserved bits", clientFrame(0xb2, []byte("x")), 1002, "a frame with a reserved bit"},
+		{"a ping that says it is deflated", clientFrame(0xc9, nil), 1002, "a frame with a reserved bit"},
+		{"no mask", []byte{0x82, 1, 'x'}, 1002, "a frame without a mask"},
+		{"opcode 3", clientFrame(0x83, nil), 1002, "a frame of the unknown kind"},
+		{"opcode 11", clientFrame(0x8b, nil), 1002, "a frame of the unknown kind"},
+		{"a ping in parts", clientFrame(0x09, nil), 1002, "a control frame in parts"},
+		{"a long ping", append([]byte{0x89, 0xfe, 0, 126, 0, 0, 0, 0}, ping...), 1002, "a control frame in parts"},
+		{"the rest of nothing", clientFrame(0x80, nil), 1002, "a frame out of order"},
+		{"a message within a message", append(clientFrame(0x02, []byte("x")), clientFrame(0x82, nil)...), 1002, "a frame out of order"},
+		{"deflated in the middle", append(clientFrame(0x02, []byte("x")), clientFrame(0xc0, nil)...), 1002, "a frame with a reserved bit"},
+		{"text", clientFrame(0x81, []byte("hello")), 1003, "not a binary frame"},
+		{"2^63 bytes", []byte{0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 1009, "message too large"},
+		{"a byte too many", []byte{0x82, 0xff, 0, 0, 0, 0, 0, 0x80, 0, 1, 0, 0, 0, 0}, 1009, "message too large"},
+		{"not deflated", clientFrame(0xc2, []byte{0xff, 0xff, 0xff}), 1002, "a message that cannot be inflated"},
+		{"close", clientFrame(0x88, []byte{3, 0xe8}), 1000, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ws, _ := join(t, s, "frames", "")
+			writeRaw(t, ws, c.bytes)
+			told, code := fate(t, ws)
+			if code != c.code || c.told == "" != (len(told) == 0) || len(told) > 0 && !strings.HasPrefix(told[0], c.told) {
+				t.Errorf("closed with %d, told %q", code, told)
+			}
+		})
+	}
+	if s.Reading() != 0 {
+		t.Errorf("%d bytes are still held", s.Reading())
+	}
+}
+
+// The files of those who attacked it, where they are.
+func TestAttackFiles(t *testing.T) {
+	dir := filepath.Join("..", "..", "shared", "faults", "attacks")
+	half, err := os.ReadFile(filepath.Join(dir, "06-half-frames", "fragment.hex"))
+	if err != nil {
+		t.Skip("no ../shared/faults beside this module: TestUnfinishedMessagesAreBounded and TestGarbageIsCharged make such bytes themselves")
+	}
+	fragment, err := hex.DecodeString(strings.TrimSpace(string(half)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	garbage, err := os.ReadFile(filepath.Join(dir, "07-deflated-garbage", "frame.cbor"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := newClock()
+	s := start(t, relay.Config{BehindProxy: true, Now: now.now})
+	for i := range 100 {
+		ws, _ := join(t, s, fmt.Sprint("half ", i), "203.0.113.9")
+		writeRaw(t, ws, fragment)
+	}
+	ws, _ := join(t, s, "evil", "203.0.113.10")
+	if taken := untilCut(t, ws, garbage); float64(taken) > relay.InflatedForWaste/(wire.MaxFrame>>10) {
+		t.Errorf("%d frames of garbage were inflated", taken)
+	}
+	if peak := s.PeakReading(); peak > 2<<20 {
+		t.Errorf("%d bytes were held", peak)
+	}
+}

@@ -1,0 +1,419 @@
+package relay
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"flyleaf/storage/mem"
+)
+
+// waitFor starts one that waits in the lane, and returns when it does. It sends name
+// when its turn has come, and keeps the turn until give.
+func waitFor(t *turns, l *lane, suspect bool, quit chan struct{}, came chan<- *lane) {
+	t.mu.Lock()
+	before := len(l.waiting)
+	t.mu.Unlock()
+	go func() {
+		if t.take(l, suspect, quit) {
+			came <- l
+		} else {
+			came <- nil
+		}
+	}()
+	for queued := false; !queued; {
+		t.mu.Lock()
+		queued = len(l.waiting) > before
+		t.mu.Unlock()
+	}
+}
+
+// However many of one address wait, somebody of another waits for one turn of each.
+func TestTurnsGoRound(t *testing.T) {
+	turns, quit, came := newTurns(1, 0), make(chan struct{}), make(chan *lane)
+	lanes := make([]lane, 3)
+	busy, other, honest := &lanes[0], &lanes[1], &lanes[2]
+	if !turns.take(busy, false, quit) {
+		t.Fatal("no turn though all are free")
+	}
+	for range 50 {
+		waitFor(turns, busy, false, quit, came)
+	}
+	for range 50 {
+		waitFor(turns, other, false, quit, came)
+	}
+	waitFor(turns, honest, false, quit, came)
+	holder, before := busy, 0
+	for i := range 101 {
+		turns.give(holder)
+		if holder = <-came; holder == honest {
+			before = i
+		}
+	}
+	if before > 2 {
+		t.Errorf("waited for %d turns of two others", before)
+	}
+	turns.give(holder)
+	if turns.free != 1 || len(turns.ready[0]) > 0 {
+		t.Errorf("%d free, %d ready at the end", turns.free, len(turns.ready[0]))
+	}
+}
+
+// Who has sent garbage waits for the others, and is not forgotten.
+func TestSuspectsWait(t *testing.T) {
+	turns, quit, came := newTurns(1, 0), make(chan struct{}), make(chan *lane)
+	var clean, suspect lane
+	turns.take(&clean, false, quit)
+	for range 40 {
+		waitFor(turns, &suspect, true, quit, came)
+	}
+	for range 40 {
+		waitFor(turns, &clean, false, quit, came)
+	}
+	holder, first, lastClean := &clean, 0, 0
+	for i := range 80 {
+		turns.give(holder)
+		holder = <-came
+		if holder == &suspect && first == 0 {
+			first = i + 1
+		}
+		if holder == &clean {
+			lastClean = i + 1
+		}
+	}
+	if first == 0 || first > suspectShare {
+		t.Errorf("a suspect's first turn is number %d", first)
+	}
+	if most := 40 + 40/(suspectShare-1) + 1; lastClean > most {
+		t.Errorf("40 turns took until turn %d, at most %d are to", lastClean, most)
+	}
+}
+
+func TestTurnsOfOneLane(t *testing.T) {
+	turns, quit, came := newTurns(4, 1), make(chan struct{}), make(chan *lane, 2)
+	var one, two lane
+	turns.take(&one, false, quit)
+	waitFor(turns, &one, false, quit, came)
+	if !turns.take(&two, false, quit) || turns.free != 2 {
+		t.Error("another lane has to wait")
+	}
+	turns.give(&one)
+	if <-came != &one {
+		t.Error("no second turn")
+	}
+	waitFor(turns, &one, false, quit, came)
+	close(quit)
+	if <-came != nil {
+		t.Error("a turn for who has given up")
+	}
+	turns.give(&one)
+	turns.give(&two)
+	if turns.free != 4 || len(one.waiting) > 0 || one.held+two.held > 0 {
+		t.Errorf("%d free at the end, lanes %+v %+v", turns.free, one, two)
+	}
+}
+
+func newTestRelay(t *testing.T) *Relay {
+	t.Helper()
+	r, err := New(Config{Store: mem.New()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Shutdown(t.Context()) })
+	return r
+}
+
+// One who sends now gets what is held by the unfinished message that stands still for
+// longest; what is being handled stays.
+func TestMemoryIsTakenFromTheSlowest(t *testing.T) {
+	r := newTestRelay(t)
+	r.memory = newMemory(100, 60)
+	connect := func(a *account, due int64) *session {
+		s := newSession(r)
+		s.account = a
+		s.held.due.Store(due)
+		return s
+	}
+	take := func(s *session, n int, reading bool) {
+		t.Helper()
+		if err := r.memory.take(s, n, reading); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, b := &account{}, &account{}
+	handled, slow, slower := connect(nil, 1), connect(a, 20), connect(a, 10)
+	take(handled, 40, false)
+	take(slow, 30, true)
+	take(slower, 30, true)
+	honest := connect(b, 30)
+	got := make(chan error)
+	go func() { got <- r.memory.take(honest, 25, true) }()
+	<-slower.quit
+	select {
+	case err := <-got:
+		t.Fatalf("taken before it was given back: %v", err)
+	default:
+	}
+	r.memory.giveAll(slower)
+	if err := <-got; err != nil {
+		t.Fatal(err)
+	}
+	if slow.over() || handled.over() {
+		t.Error("another had to go too")
+	}
+	// The address has 30 of 60, and its slowest is the one that wants more.
+	if err := r.memory.take(slow, 31, true); err != error(errFullOfYours) {
+		t.Errorf("beyond what an address may have: %v", err)
+	}
+	if r.memory.used != 95 || a.share.bytes != 30 || b.share.bytes != 25 {
+		t.Errorf("%d used, %d and %d of the addresses", r.memory.used, a.share.bytes, b.share.bytes)
+	}
+	for _, s := range []*session{handled, slow, honest} {
+		r.memory.giveAll(s)
+	}
+	if r.memory.used != 0 || len(r.memory.holders) != 0 || a.share != (share{}) {
+		t.Errorf("%d used at the end by %d", r.memory.used, len(r.memory.holders))
+	}
+}
+
+// A message that begins now is not the slowest, whatever its connection sent before.
+func TestWhoBeginsIsNotTheSlowest(t *testing.T) {
+	r := newTestRelay(t)
+	r.memory = newMemory(1<<20, 1<<20)
+	payload := make([]byte, 200<<10)
+	frame := append(frameHeader(nil, frameBinary, len(payload)), 0, 0, 0, 0)
+	frame[1] |= 0x80
+	s := newTestSession(r, append(frame, payload...))
+	for range 2 { // the second with what is left of the first
+		stalled := newSession(r)
+		stalled.held.due.Store(time.Now().Add(r.limits.Stall / 2).UnixNano())
+		if err := r.memory.take(stalled, 1<<20, true); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			<-stalled.quit
+			r.memory.giveAll(stalled)
+		}()
+		if m, err := s.message(func() {}, time.Time{}); err != nil || len(m) != len(payload) {
+			t.Fatalf("%d bytes, %v", len(m), err)
+		}
+		s.letGo()
+		s.in.Reset(bytes.NewReader(append(frame, payload...)))
+	}
+}
+
+// Many at once never take more than there is, and none waits for ever.
+func TestMemoryNeverExceeds(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := newTestRelay(t)
+	const most, each = 1000, 300
+	r.memory = newMemory(most, each)
+	accounts := make([]account, 5)
+	var held []*session
+	for i := range 4 { // so that there is little left
+		s := newSession(r)
+		s.account = &accounts[i]
+		if err := r.memory.take(s, 200, false); err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, s)
+	}
+	var all sync.WaitGroup
+	for i := range 40 {
+		random := rand.New(rand.NewPCG(seed, uint64(i)))
+		all.Go(func() {
+			for range 100 {
+				s := newSession(r)
+				s.account = &accounts[random.IntN(len(accounts))]
+				for range random.IntN(5) {
+					s.held.due.Store(random.Int64N(100))
+					if r.memory.take(s, random.IntN(200), true) != nil {
+						break
+					}
+				}
+				r.memory.whole(s)
+				if random.IntN(2) == 0 {
+					_ = r.memory.take(s, random.IntN(200), false)
+				}
+				r.memory.mu.Lock()
+				if s.account.share.bytes > each {
+					t.Errorf("%d bytes of an address", s.account.share.bytes)
+				}
+				r.memory.mu.Unlock()
+				r.memory.giveAll(s)
+			}
+		})
+	}
+	all.Wait()
+	for _, s := range held {
+		r.memory.giveAll(s)
+	}
+	if r.memory.used != 0 || r.memory.leaving != 0 || r.memory.peak > most || r.memory.peak <= 800 {
+		t.Errorf("%d used at the end, %d of those who left, %d at the most", r.memory.used, r.memory.leaving, r.memory.peak)
+	}
+}
+
+func TestPace(t *testing.T) {
+	const grace, kib = 10 * time.Second, 1 << 10
+	start := time.Unix(1000, 0)
+	for _, c := range []struct {
+		name  string
+		every time.Duration // between parts
+		part  int           // bytes
+		ends  time.Duration // after which it is too slow, rounded to parts
+	}{
+		{"nothing more comes", time.Hour, 0, 10 * time.Second},
+		{"frames without a byte", time.Second, 0, 10 * time.Second},
+		{"half the rate", time.Second, 2 * kib, 20 * time.Second},
+		{"a little too slow", time.Second, 3 * kib, 37 * time.Second},
+		{"the rate, for ever", time.Second, 4 * kib, FrameWait},
+		{"fast, for ever", time.Second, 1 << 20, FrameWait},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var p pace
+			p.begin(start, grace, start.Add(FrameWait))
+			now := start
+			for now.Add(c.every).Before(p.due) {
+				now = now.Add(c.every)
+				p.arrived(now, c.part, grace, 4*kib)
+			}
+			if got := p.due.Sub(start); (got - c.ends).Abs() > time.Second {
+				t.Errorf("too slow after %v, want %v", got, c.ends)
+			}
+		})
+	}
+	// What came fast before does not let it stand still for longer.
+	var p pace
+	p.begin(start, grace, start.Add(FrameWait))
+	p.arrived(start.Add(time.Second), 1<<20, grace, 4*kib)
+	if got := p.due.Sub(start); got != 11*time.Second {
+		t.Errorf("after a fast MiB it may stand still until %v", got)
+	}
+	p.waited(time.Minute)
+	if got := p.due.Sub(start); got != 71*time.Second {
+		t.Errorf("a minute that the relay made it wait counts: %v", got)
+	}
+}
+
+func TestUnmask(t *testing.T) {
+	mask := [4]byte{1, 20, 103, 254}
+	for n := range 40 {
+		for cut := range n + 1 {
+			b := make([]byte, n)
+			for i := range b {
+				b[i] = byte(i) ^ mask[i&3]
+			}
+			at := unmask(b[:cut], mask, 0)
+			unmask(b[cut:], mask, at)
+			for i := range b {
+				if b[i] != byte(i) {
+					t.Fatalf("%d bytes, cut at %d: %x", n, cut, b)
+				}
+			}
+		}
+	}
+}
+
+// FuzzFrames: whatever comes, reading it ends with a message or an error, and holds no
+// more than it took.
+func FuzzFrames(f *testing.F) {
+	f.Add([]byte("\x82\x83\x00\x00\x00\x00abc"))
+	f.Add([]byte("\x02\x81\x01\x02\x03\x04a\x89\x80\x00\x00\x00\x00\x80\x81\x01\x02\x03\x04b"))
+	f.Add([]byte("\xc2\x85\x00\x00\x00\x00\x4a\x4c\x4a\x06\x00"))
+	f.Add([]byte("\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00"))
+	r, err := New(Config{Store: mem.New()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = r.Shutdown(f.Context()) })
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := newTestSession(r, b)
+		for range 10 {
+			m, err := s.message(func() {}, time.Time{})
+			if err != nil {
+				break
+			}
+			if len(m) > s.limit {
+				t.Fatalf("a message of %d bytes", len(m))
+			}
+		}
+		if cap(s.buf) > keptBuffer && s.held.bytes < int64(cap(s.buf)) || cap(s.plain) > keptBuffer && s.held.bytes < int64(cap(s.plain)) {
+			t.Errorf("buffers of %d and %d bytes, %d taken", cap(s.buf), cap(s.plain), s.held.bytes)
+		}
+		s.letGo()
+		if s.held.bytes != 0 || s.slot {
+			t.Errorf("%d bytes are still held", s.held.bytes)
+		}
+	})
+}
+
+// newTestSession reads b, without a connection.
+func newTestSession(r *Relay, b []byte) *session {
+	s := newSession(r)
+	s.in = newReader(bytes.NewReader(b))
+	s.deflate, s.limit = true, 1<<20
+	s.ended = true // so that no deadline is set on the connection that it lacks
+	return s
+}
+
+// A message is the same however it is cut into frames, deflated or not, with pings and
+// pongs in between; nothing of one is left in the next.
+func TestMessagesInParts(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	r := newTestRelay(t)
+	var stream []byte
+	frame := func(first byte, payload []byte) {
+		b := frameHeader(nil, first, len(payload))
+		b[1] |= 0x80
+		mask := [4]byte{byte(random.Uint32()), byte(random.Uint32()), 3, 4}
+		payload = bytes.Clone(payload)
+		unmask(payload, mask, 0)
+		stream = append(append(append(stream, b...), mask[:]...), payload...)
+	}
+	var want [][]byte
+	for i := range 60 {
+		m := make([]byte, random.IntN(1+50<<(i%10)))
+		for j := range m {
+			m[j] = byte(random.IntN(5)) // so that deflating saves something
+		}
+		want = append(want, m)
+		first, travels := byte(opBinary), m
+		if i%2 == 1 {
+			if e := (&encoded{tail: m}); len(m) > 0 && e.deflate() != nil {
+				first, travels = first|frameDeflated, e.deflate()
+			}
+		}
+		for {
+			n := min(len(travels), random.IntN(1+max(1, len(m)/2)))
+			last := n == len(travels)
+			b0 := first
+			if last {
+				b0 |= 0x80
+			}
+			frame(b0, travels[:n])
+			travels, first = travels[n:], opContinuation
+			if last {
+				break
+			}
+			if random.IntN(3) == 0 {
+				frame(0x80|opPing, []byte("still there?"))
+				frame(0x80|opPong, nil)
+			}
+		}
+	}
+	s := newTestSession(r, stream)
+	for i, m := range want {
+		got, err := s.message(func() {}, time.Time{})
+		if err != nil || !bytes.Equal(got, m) {
+			t.Fatalf("message %d of %d bytes: %d bytes, %v", i, len(m), len(got), err)
+		}
+	}
+	if p := s.pong.Load(); p == nil || string(*p) != "still there?" {
+		t.Error("the pings are not noticed")
+	}
+}

@@ -1,0 +1,151 @@
+package relay
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// What work costs, in microseconds of a processor as measured on one core of 2026. It
+// need not be exact: it is charged before the work is done, for nobody knows yet
+// whether it comes to anything.
+const (
+	costMessage   = 5.0      // reading any message, beside its bytes
+	costKiB       = 2.0      // a KiB that is read or hashed
+	costInflated  = 6.0      // a KiB that is inflated, hashed, and copied
+	costSignature = 60.0     // checking a signature
+	costChange    = 20.0     // decoding a change, beside its operations
+	costOp        = 0.25     // decoding an operation
+	costProof     = 4 * 60.0 // checking a proof of equivocation
+
+	// garbage is how much dearer work is that comes to nothing, and putOffShare what part
+	// of it is charged for what was well made and cannot be taken now.
+	garbage     = 4
+	putOffShare = 0.25
+
+	// fairRatio is how many times its bytes a message may inflate to without that being
+	// charged; words come to less than ten.
+	fairRatio = 16
+	// turnCost is about how much work is done in one turn, so that others do not wait
+	// for longer.
+	turnCost = 2_000.0
+)
+
+// What may be spent on what comes to nothing, in the same microseconds; the rest is
+// given back at the rate.
+const (
+	wasteOfConnection = 2_000_000.0
+	wasteOfAddress    = 6_000_000.0
+	wasteSuspect      = 200_000.0 // from which on others go first
+	wasteTolerated    = 50_000.0  // of a connection whose address has spent all: others may be behind it
+	wasteReturned     = 0.25      // of an address that has spent it all, before it may come again
+)
+
+var (
+	connectionWaste = rate{wasteOfConnection, 10_000, time.Second}
+	addressWaste    = rate{wasteOfAddress, 50_000, time.Second}
+)
+
+// errCostly ends a session.
+func errCostly() error {
+	return &failure{websocket.ClosePolicyViolation, "what you send costs a lot of work and comes to nothing; what was taken is kept. Connect again in a minute"}
+}
+
+// charge takes the cost of work that is about to be done. What turns out to be worth
+// it is given back with a negative cost. An error means that it is not to be done.
+func (s *session) charge(cost float64) error {
+	now := s.relay.cfg.Now()
+	s.workMu.Lock()
+	s.waste.left(connectionWaste, now)
+	s.waste.spend(cost)
+	s.waste.spent = max(s.waste.spent, 0)
+	spent := s.waste.spent
+	s.workMu.Unlock()
+	ofAddress := s.account.wasted(cost, now)
+	if cost > 0 && (spent > wasteOfConnection || ofAddress > wasteOfAddress && spent > wasteTolerated) {
+		return errCostly()
+	}
+	suspect := spent
+	if s.account != nil {
+		suspect = ofAddress
+	}
+	s.suspect.Store(suspect > wasteSuspect)
+	return nil
+}
+
+// turn does work when it is the session's turn. It must not wait for anything.
+func (s *session) turn(work func()) error {
+	if !s.relay.workers.take(s.lane(workLane), s.suspect.Load(), s.quit) {
+		return ErrClosed
+	}
+	defer s.relay.workers.give(s.lane(workLane))
+	work()
+	return nil
+}
+
+// turnFor is turn for work on a change of so many bytes: of large ones, which take
+// several times their bytes while they are decoded, one is at work at a time.
+func (s *session) turnFor(size int, work func()) error {
+	if size <= bulkyChange {
+		return s.turn(work)
+	}
+	if !s.relay.bulky.take(s.lane(bulkyLane), s.suspect.Load(), s.quit) {
+		return ErrClosed
+	}
+	defer s.relay.bulky.give(s.lane(bulkyLane))
+	return s.turn(work)
+}
+
+// Lanes of an address, or of a connection without one: one for each of the things that
+// are done in turns.
+const (
+	workLane  = iota // work of a processor
+	largeLane        // reading and handling a message beyond bigFrame
+	bulkyLane        // decoding a change beyond bulkyChange
+	lanes
+)
+
+func (s *session) lane(i int) *lane {
+	if s.account != nil {
+		return &s.account.lanes[i]
+	}
+	return &s.lanes[i]
+}
+
+// wasted adds a cost to what the address has spent on what came to nothing, and returns
+// that; nothing for the nil account.
+func (c *account) wasted(cost float64, now time.Time) float64 {
+	if c == nil {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waste.left(addressWaste, now)
+	c.waste.spend(cost)
+	c.waste.spent = max(c.waste.spent, 0)
+	if c.waste.spent > wasteOfAddress {
+		c.barred = !c.shared
+	}
+	return c.waste.spent
+}
+
+// barredFor returns for how long the address is not let in, since all that it sent only
+// cost.
+func (c *account) barredFor(now time.Time) time.Duration {
+	if c == nil {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	left := c.waste.left(addressWaste, now)
+	missing := wasteReturned*wasteOfAddress - left
+	if !c.barred || missing <= 0 {
+		c.barred = false
+		return 0
+	}
+	return time.Duration(missing / addressWaste.each * float64(time.Second))
+}
+
+// retryAfter is the value of a header Retry-After.
+func retryAfter(d time.Duration) string { return fmt.Sprint(int(d/time.Second) + 1) }
