@@ -3,7 +3,6 @@ package relay
 import (
 	"bytes"
 	"compress/flate"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -64,34 +63,14 @@ func (r *room) encode(m *wire.Message, peer string, whole bool) (*encoded, error
 		}
 	}
 	// One change as large as a frame may be, with what goes around it, is more.
-	b, err := repo.EncodeWithin(&repo.Message{
+	head, tail, err := repo.EncodeForMany(&repo.Message{
 		Type: repo.TypeSync, SenderID: r.relay.id, TargetID: peer, DocumentID: string(r.event),
 		Data: data, Signatures: signatures,
 	}, 2*r.relay.limits.Frame)
 	if err != nil {
 		return nil, err
 	}
-	value := appendText(nil, peer)
-	target := append(appendText(nil, "targetId"), value...)
-	i := bytes.Index(b, target)
-	if i < 0 {
-		return nil, fmt.Errorf("relay: no target in a frame to %q", peer)
-	}
-	end := i + len(target)
-	return &encoded{message: m, packed: whole, head: b[: end-len(value) : end-len(value)], tail: b[end:]}, nil
-}
-
-// appendText appends the CBOR text string. It is of at most repo.MaxID bytes.
-func appendText(b []byte, s string) []byte {
-	switch n := len(s); {
-	case n < 24:
-		b = append(b, 0x60|byte(n))
-	case n < 1<<8:
-		b = append(b, 0x78, byte(n))
-	default:
-		b = append(b, 0x79, byte(n>>8), byte(n))
-	}
-	return append(b, s...)
+	return &encoded{message: m, packed: whole, head: head, tail: tail}, nil
 }
 
 var deflaters = sync.Pool{New: func() any {

@@ -58,7 +58,7 @@ var heads = sync.Pool{New: func() any { return new([]byte) }}
 func (s *session) sendEncoded(e *encoded) error {
 	first, tail := byte(frameBinary), e.tail
 	var nameBytes [3 + repo.MaxID]byte
-	name := appendText(nameBytes[:0], s.peer)
+	name := repo.AppendTarget(nameBytes[:0], s.peer)
 	room := 32 + len(e.head) + len(name)
 	if len(tail) < inOnePiece {
 		room += len(tail)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"flyleaf/crdt/sync/repo"
 	"flyleaf/storage/mem"
 )
 
@@ -27,7 +28,7 @@ func BenchmarkDelivery(b *testing.B) {
 		for name, deliver := range map[string]func(*session) error{
 			"own": func(s *session) error { return s.sendEncoded(e) },
 			"library": func(s *session) error {
-				frame := append(append([]byte{}, e.head...), appendText(nil, s.peer)...)
+				frame := append(append([]byte{}, e.head...), repo.AppendTarget(nil, s.peer)...)
 				return s.send(append(frame, e.tail...))
 			},
 			"prepared": nil,
