@@ -8,6 +8,8 @@ import "flyleaf/crdt/wire"
 // native chooses this one where automerge-go could run, so that tests run on both.
 const EngineName = "native"
 
+const slowHistories = false // it keeps none
+
 func newEngine(actor wire.ActorID, snapshot []byte) (engine, error) {
 	return newNative(actor, snapshot)
 }
