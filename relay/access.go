@@ -95,6 +95,7 @@ func (r *room) demand(s *session, m *member) {
 	m.challenged = true
 	m.identity = ""
 	m.later = nil
+	m.sending = false // a message that is under way is given up
 	m.peer.Restart(nil)
 	s.tell(&repo.Message{Type: repo.TypeAccess, TargetID: s.peer, DocumentID: string(r.event), Challenge: s.challenge(), Version: trust.AccessVersion, Message: s.accessRefused()})
 	s.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: string(r.event)})

@@ -386,6 +386,9 @@ func (s *session) sync(m *repo.Message) error {
 	} else if err := s.submitChanges(sub); err != nil {
 		return err
 	}
+	if err := s.chargeLooked(sub.looked, 0); err != nil {
+		return err
+	}
 	for refused := range slices.Chunk(sub.refused, maxRefusals) {
 		s.tell(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: m.DocumentID, Refused: refused})
 	}
@@ -441,6 +444,9 @@ func (s *session) proof(m *repo.Message) error {
 
 // notServed tells the peer that a document is not to be had here, and why.
 func (s *session) notServed(document string, err error) error {
+	if f := (*failure)(nil); errors.As(err, &f) || errors.Is(err, ErrClosed) {
+		return err
+	}
 	if errors.Is(err, qa.ErrBadID) {
 		return violation("%v", err)
 	}
@@ -477,7 +483,7 @@ func (s *session) roomOf(document string) (*room, qa.EventID, error) {
 		return nil, event, ErrTooManyDocuments
 	}
 	if used == nil || !used.founded.Load() {
-		here, err := s.relay.isHere(event)
+		here, err := s.lookUp(event)
 		if err != nil || !here {
 			return nil, event, err
 		}
@@ -490,6 +496,17 @@ func (s *session) roomOf(document string) (*room, qa.EventID, error) {
 		return nil, event, err
 	}
 	return r, event, nil
+}
+
+// lookUp is isHere in a turn, and charged unless the document is here.
+func (s *session) lookUp(event qa.EventID) (here bool, err error) {
+	if err := s.charge(costLookUp); err != nil {
+		return false, err
+	}
+	if stopped := s.turn(func() { here, err = s.relay.isHere(event) }); stopped != nil || err != nil || !here {
+		return false, errors.Join(stopped, err)
+	}
+	return true, s.charge(-costLookUp)
 }
 
 // enter makes the session a member of a room, of which it is a user already.
@@ -545,9 +562,19 @@ func (s *session) write() {
 		}
 		frame, r, over := s.out.next()
 		if r != nil {
+			if s.suspect.Load() && s.turn(func() {}) != nil {
+				continue // it ends
+			}
 			proof, message, err := r.next(s)
+			if f := (*failure)(nil); errors.As(err, &f) {
+				s.dismiss(f)
+				continue
+			}
 			if errors.Is(err, errNoWhole) {
-				r.makeWhole()
+				r.makeWhole(s)
+				if s.over() {
+					continue // its turn did not come
+				}
 				proof, message, err = r.next(s)
 			}
 			if err != nil {
