@@ -147,3 +147,50 @@ func TestDecodedAgainCountsTowardsTheTurn(t *testing.T) {
 		t.Errorf("%d turns for %d operations, of which one takes %d", turns, n*900, relay.TurnOps)
 	}
 }
+
+// Who is disconnected since what they sent only cost is told before of each change that
+// was refused, up to a number: else an honest device that builds on what was refused would
+// offer the same again on each connection.
+func TestRefusalsAreToldBeforeTheEnd(t *testing.T) {
+	now := newClock()
+	s := start(t, relay.Config{BehindProxy: true, Now: now.now, Quotas: relay.NoQuotas})
+	e := relaytest.NewEvent("refused", "open")
+	founder := relaytest.NewDevice("founder", e.ID)
+	founder.Header = http.Header{"X-Forwarded-For": {"198.51.100.1"}}
+	connect(t, s, founder)
+	if err := founder.Offer(e.Genesis); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the event is begun", func() bool { return s.See().Turns == 1 })
+	var all []relaytest.Signed
+	for i := range 8_000 {
+		name := fmt.Sprint("nobody ", i)
+		all = append(all, e.Change(name, 1, e.Genesis.MaxOp()+1, []wire.Hash{e.Genesis.Hash}, e.Block(relaytest.KeyOf("founder").Identity(), "")))
+	}
+	ws, _ := join(t, s, "blocks", "203.0.113.1")
+	b, err := repo.EncodeWithin(relaytest.NewDevice("blocks", e.ID).Message(all...), wire.MaxFrame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ws.WriteMessage(websocket.BinaryMessage, b); err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for {
+		_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
+		_, b, err := ws.ReadMessage()
+		if err != nil {
+			var c *websocket.CloseError
+			if !errors.As(err, &c) || !strings.HasPrefix(c.Text, "what you send costs") {
+				t.Errorf("ended with %v", err)
+			}
+			break
+		}
+		if m, err := repo.Decode(b); err == nil && m.Type == repo.TypeRefused {
+			told += len(m.Refused)
+		}
+	}
+	if told != 2_000 {
+		t.Errorf("told of %d refused changes, 2000 are to be told of", told)
+	}
+}

@@ -383,14 +383,18 @@ func (s *session) sync(m *repo.Message) error {
 	}
 	if len(sub.changes) == 0 {
 		r.receive(sub)
-	} else if err := s.submitChanges(sub); err != nil {
-		return err
+	} else {
+		err = s.submitChanges(sub)
 	}
-	if err := s.chargeLooked(sub.looked, 0); err != nil {
-		return err
-	}
+	// Also to who is disconnected for what this cost: they should not bring it again.
 	for refused := range slices.Chunk(sub.refused, maxRefusals) {
 		s.tell(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: m.DocumentID, Refused: refused})
+	}
+	if err == nil {
+		err = s.chargeLooked(sub.looked, 0)
+	}
+	if err != nil {
+		return err
 	}
 	if err := s.settle(r, len(msg.Heads) > 0, m.Type == repo.TypeRequest); err != nil {
 		return s.notServed(m.DocumentID, err)
