@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
+	"flyleaf/trust"
 )
 
 // What a few bytes that ask for something can make the relay do, counted in steps.
@@ -192,5 +194,41 @@ func TestRefusalsAreToldBeforeTheEnd(t *testing.T) {
 	}
 	if told != 2_000 {
 		t.Errorf("told of %d refused changes, 2000 are to be told of", told)
+	}
+}
+
+// Wrong answers to the challenge of an event by invitation are logged once for each
+// connection.
+func TestWrongAnswersDoNotFillTheLog(t *testing.T) {
+	var log bytes.Buffer // the relay's handler writes one line at a time
+	s := start(t, relay.Config{BehindProxy: true, Addresses: []string{"wss://relay.example.org"}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	e := relaytest.NewEvent("private", "invited")
+	ws, _ := join(t, s, "answers", "203.0.113.1")
+	first := relaytest.NewDevice("answers", e.ID).Message(e.Genesis)
+	send(t, ws, first)
+	for range 50 {
+		send(t, ws, &repo.Message{
+			Type: repo.TypeAccess, SenderID: "answers", DocumentID: string(e.ID),
+			Identity: make([]byte, 32), Signature: make([]byte, 64), Version: trust.AccessVersion,
+		})
+	}
+	ask := request(t, "answers", 4)
+	if err := ws.WriteMessage(websocket.BinaryMessage, ask); err != nil {
+		t.Fatal(err)
+	}
+	unknown := string(relaytest.DocumentID("answers"))
+	for {
+		_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
+		_, b, err := ws.ReadMessage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err := repo.Decode(b); err == nil && m.Type == repo.TypeUnavailable && m.DocumentID == unknown {
+			break
+		}
+	}
+	s.stop()
+	if n := strings.Count(log.String(), "not for this relay"); n != 1 {
+		t.Errorf("logged %d times:\n%.2000s", n, log.String())
 	}
 }

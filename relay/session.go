@@ -79,6 +79,7 @@ type session struct {
 	ephemeralBytes bucket   // likewise
 
 	mu           sync.Mutex
+	logged       bool   // something was logged once
 	misaddressed bool   // an answer to the challenge was for another relay's address
 	challenged   []byte // what the peer has to sign to read what not everybody may; nil until asked for
 	attached     bool   // conn is set
@@ -159,6 +160,18 @@ func (s *session) over() bool {
 func (s *session) dismiss(f *failure) {
 	s.tell(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(f.text)})
 	s.end(f.code, f.text)
+}
+
+// logOnce logs the first of the things that a peer does wrong: it could do
+// them again and again, and fill the operator's disk.
+func (s *session) logOnce(text string, about ...any) {
+	s.mu.Lock()
+	first := !s.logged
+	s.logged = true
+	s.mu.Unlock()
+	if first {
+		s.relay.log.Info(text, append(about, "peer", s.peer)...)
+	}
 }
 
 func (s *session) isEnded() bool {
@@ -336,7 +349,7 @@ func (s *session) handle(m *repo.Message) error {
 		return s.proof(m)
 	case repo.TypeAccess:
 		if r, ok := s.rooms[qa.EventID(m.DocumentID)]; ok && len(m.Identity) > 0 {
-			if err := s.charge(costSignature); err != nil {
+			if err := s.charge(costSignature * float64(max(1, len(s.addresses)))); err != nil { // one for each, at worst
 				return err
 			}
 			r.proveIdentity(s, m)
