@@ -95,6 +95,7 @@ func (r *room) demand(s *session, m *member) {
 	m.challenged = true
 	m.identity = ""
 	m.later = nil
+	m.sending = false // a message that is under way is given up
 	m.peer.Restart(nil)
 	s.tell(&repo.Message{Type: repo.TypeAccess, TargetID: s.peer, DocumentID: string(r.event), Challenge: s.challenge(), Version: trust.AccessVersion, Message: s.accessRefused()})
 	s.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: string(r.event)})
@@ -122,7 +123,7 @@ func (r *room) proveIdentity(s *session, m *repo.Message) {
 	identity := qa.Identity(hex.EncodeToString(m.Identity))
 	a := trust.Access{Event: r.event, Challenge: s.challenge(), Device: s.peer, Relay: s.relay.id}
 	if m.Version != trust.AccessVersion {
-		s.relay.log.Info("a device of an earlier version asks for an event by invitation; it has to be updated to read it here", "document", r.event, "peer", s.peer)
+		s.logOnce("a device of an earlier version asks for an event by invitation; it has to be updated to read it here", "document", r.event)
 		return
 	}
 	if !slices.ContainsFunc(s.addresses, func(address string) bool {
@@ -132,8 +133,8 @@ func (r *room) proveIdentity(s *session, m *repo.Message) {
 		s.mu.Lock()
 		s.misaddressed = true
 		s.mu.Unlock()
-		s.relay.log.Info("somebody asks for an event by invitation with a signature that is not for this relay; if devices reach it by another address than these, name that with --address",
-			"document", r.event, "peer", s.peer, "addresses", strings.Join(s.addresses, " "))
+		s.logOnce("somebody asks for an event by invitation with a signature that is not for this relay; if devices reach it by another address than these, name that with --address",
+			"document", r.event, "addresses", strings.Join(s.addresses, " "))
 		return
 	}
 	r.mu.Lock()

@@ -158,6 +158,7 @@ func (r *room) take(sub *submission) (finished bool) {
 	m.peer.Receive(r.graph, sub.message, sub.before, sub.refusedHashes)
 	m.takesWhole = amsync.TakesWhole(sub.message.Trailing)
 	m.peer.Defer(sub.notNow...)
+	sub.looked += m.peer.Looked()
 	return true
 }
 
@@ -195,6 +196,7 @@ func (r *room) offer(sub *submission, c *change, now time.Time) {
 			return
 		}
 		c.decoded = d
+		r.spent.ops += len(d.Ops) // also of what is then put off: the room is locked meanwhile
 		defer func() { c.decoded = nil }()
 	}
 	if why := r.notNow(sub.from, c, now); why.code != "" {

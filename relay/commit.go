@@ -54,6 +54,7 @@ type submission struct {
 	proof   *provenProof
 	ops     int // of the changes, what counts towards the relay's decodedOps
 	cost    float64
+	looked  int // changes that were gone through to see whether the sender lacks them
 
 	// How far it has come, over several turns.
 	begun  bool

@@ -64,5 +64,9 @@ const (
 	InflatedForWasteOfAddress = wasteOfAddress / (garbage * costInflated)
 )
 
+// LookUpsForWaste is how often a connection can make the relay look for a document that
+// is not there.
+const LookUpsForWaste = int(wasteOfConnection / costLookUp)
+
 // SignaturesForWaste is the same of signatures that are wrong.
 const SignaturesForWaste = wasteOfConnection / (garbage * costSignature)

@@ -136,10 +136,10 @@ func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID, l
 	r := s.relay
 	s.out.waitForSpace() // who has 1,000 weeks asks for them all at once
 	if len(msg.Changes) > 0 {
-		begins := r.cfg.Open || slices.ContainsFunc(msg.Changes, func(b []byte) bool {
-			h, err := wire.ReadHash(b)
-			return err == nil && qa.EventIDFromGenesis(h) == event
-		})
+		begins, err := s.begins(msg, event)
+		if err != nil {
+			return nil, err
+		}
 		why := deferral{code: trust.CodeWaitingFull}
 		if begins {
 			why = r.mayFound(s.account, r.cfg.Now())
@@ -174,6 +174,34 @@ func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID, l
 	}
 	r.answerRequests(event)
 	return nil, nil
+}
+
+// begins says whether one of a message's changes begins the document, or any may. Hashing
+// them is charged first, and given back as it is for a change that is put off.
+func (s *session) begins(msg *wire.Message, event qa.EventID) (found bool, err error) {
+	if s.relay.cfg.Open {
+		return true, nil
+	}
+	size := 0
+	for _, b := range msg.Changes {
+		size += len(b)
+	}
+	cost := costMessage + costKiB*float64(size)/1024
+	if err := s.charge(garbage * cost); err != nil {
+		return false, err
+	}
+	if err := s.turn(func() {
+		found = slices.ContainsFunc(msg.Changes, func(b []byte) bool {
+			h, err := wire.ReadHash(b)
+			return err == nil && qa.EventIDFromGenesis(h) == event
+		})
+	}); err != nil {
+		return false, err
+	}
+	if found {
+		return true, s.charge(-garbage * cost)
+	}
+	return false, s.charge((putOffShare - garbage) * cost)
 }
 
 // lookAgain makes the session a member of a document that was founded after it was

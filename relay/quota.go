@@ -340,6 +340,8 @@ func (c *account) spend(cost, stored float64, who standing, newcomer bool) {
 	}
 }
 
+var ephemeralsOfAddress = bytesPerSecond(EphemeralAddressBurst, EphemeralAddressRate)
+
 // mayPass takes the bytes of an ephemeral message, if the address has so many left.
 func (c *account) mayPass(size float64, now time.Time) bool {
 	if c == nil {
@@ -347,8 +349,7 @@ func (c *account) mayPass(size float64, now time.Time) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := bytesPerSecond(EphemeralAddressBurst, EphemeralAddressRate)
-	if !c.ephemerals.has(r, now, size, 0) {
+	if !c.ephemerals.has(ephemeralsOfAddress, now, size, 0) {
 		return false
 	}
 	c.ephemerals.spend(size)
@@ -361,7 +362,8 @@ func (c *account) asNew(q *Quotas, now time.Time) bool {
 	defer c.mu.Unlock()
 	return c.waste.full(addressWaste, now) &&
 		c.units.full(q.address(), now) && c.strangers.full(q.strangers(), now) && c.newcomers.full(q.newcomers(), now) &&
-		c.bytes.full(q.addressBytes(), now) && c.foundings.full(q.foundings(), now)
+		c.bytes.full(q.addressBytes(), now) && c.foundings.full(q.foundings(), now) &&
+		c.ephemerals.full(ephemeralsOfAddress, now)
 }
 
 // accounts are those of all remote addresses.

@@ -295,6 +295,7 @@ func (r *room) receive(sub *submission) {
 	if m == nil {
 		return
 	}
+	defer func() { sub.looked += m.peer.Looked() }()
 	m.peer.Receive(r.graph, sub.message, r.graph.Heads(), sub.refusedHashes)
 	m.takesWhole = amsync.TakesWhole(sub.message.Trailing)
 	m.peer.Defer(sub.notNow...)
@@ -373,6 +374,13 @@ func (r *room) next(s *session) (frame []byte, message *encoded, err error) {
 		}
 	}
 	msg, ok, err := r.fanout.Generate(m.peer, source{r})
+	sent := 0
+	if ok {
+		sent = len(msg.Changes)
+	}
+	if costly := s.chargeLooked(m.peer.Looked(), sent); costly != nil {
+		return nil, nil, costly
+	}
 	if err != nil || !ok {
 		return nil, nil, err
 	}

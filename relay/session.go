@@ -79,6 +79,7 @@ type session struct {
 	ephemeralBytes bucket   // likewise
 
 	mu           sync.Mutex
+	logged       bool   // something was logged once
 	misaddressed bool   // an answer to the challenge was for another relay's address
 	challenged   []byte // what the peer has to sign to read what not everybody may; nil until asked for
 	attached     bool   // conn is set
@@ -159,6 +160,18 @@ func (s *session) over() bool {
 func (s *session) dismiss(f *failure) {
 	s.tell(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(f.text)})
 	s.end(f.code, f.text)
+}
+
+// logOnce logs the first of the things that a peer does wrong: it could do
+// them again and again, and fill the operator's disk.
+func (s *session) logOnce(text string, about ...any) {
+	s.mu.Lock()
+	first := !s.logged
+	s.logged = true
+	s.mu.Unlock()
+	if first {
+		s.relay.log.Info(text, append(about, "peer", s.peer)...)
+	}
 }
 
 func (s *session) isEnded() bool {
@@ -336,7 +349,7 @@ func (s *session) handle(m *repo.Message) error {
 		return s.proof(m)
 	case repo.TypeAccess:
 		if r, ok := s.rooms[qa.EventID(m.DocumentID)]; ok && len(m.Identity) > 0 {
-			if err := s.charge(costSignature); err != nil {
+			if err := s.charge(costSignature * float64(max(1, len(s.addresses)))); err != nil { // one for each, at worst
 				return err
 			}
 			r.proveIdentity(s, m)
@@ -383,11 +396,18 @@ func (s *session) sync(m *repo.Message) error {
 	}
 	if len(sub.changes) == 0 {
 		r.receive(sub)
-	} else if err := s.submitChanges(sub); err != nil {
-		return err
+	} else {
+		err = s.submitChanges(sub)
 	}
+	// Also to who is disconnected for what this cost: they should not bring it again.
 	for refused := range slices.Chunk(sub.refused, maxRefusals) {
 		s.tell(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: m.DocumentID, Refused: refused})
+	}
+	if err == nil {
+		err = s.chargeLooked(sub.looked, 0)
+	}
+	if err != nil {
+		return err
 	}
 	if err := s.settle(r, len(msg.Heads) > 0, m.Type == repo.TypeRequest); err != nil {
 		return s.notServed(m.DocumentID, err)
@@ -441,6 +461,9 @@ func (s *session) proof(m *repo.Message) error {
 
 // notServed tells the peer that a document is not to be had here, and why.
 func (s *session) notServed(document string, err error) error {
+	if f := (*failure)(nil); errors.As(err, &f) || errors.Is(err, ErrClosed) {
+		return err
+	}
 	if errors.Is(err, qa.ErrBadID) {
 		return violation("%v", err)
 	}
@@ -477,7 +500,7 @@ func (s *session) roomOf(document string) (*room, qa.EventID, error) {
 		return nil, event, ErrTooManyDocuments
 	}
 	if used == nil || !used.founded.Load() {
-		here, err := s.relay.isHere(event)
+		here, err := s.lookUp(event)
 		if err != nil || !here {
 			return nil, event, err
 		}
@@ -490,6 +513,17 @@ func (s *session) roomOf(document string) (*room, qa.EventID, error) {
 		return nil, event, err
 	}
 	return r, event, nil
+}
+
+// lookUp is isHere in a turn, and charged unless the document is here.
+func (s *session) lookUp(event qa.EventID) (here bool, err error) {
+	if err := s.charge(costLookUp); err != nil {
+		return false, err
+	}
+	if stopped := s.turn(func() { here, err = s.relay.isHere(event) }); stopped != nil || err != nil || !here {
+		return false, errors.Join(stopped, err)
+	}
+	return true, s.charge(-costLookUp)
 }
 
 // enter makes the session a member of a room, of which it is a user already.
@@ -545,9 +579,19 @@ func (s *session) write() {
 		}
 		frame, r, over := s.out.next()
 		if r != nil {
+			if s.suspect.Load() && s.turn(func() {}) != nil {
+				continue // it ends
+			}
 			proof, message, err := r.next(s)
+			if f := (*failure)(nil); errors.As(err, &f) {
+				s.dismiss(f)
+				continue
+			}
 			if errors.Is(err, errNoWhole) {
-				r.makeWhole()
+				r.makeWhole(s)
+				if s.over() {
+					continue // its turn did not come
+				}
 				proof, message, err = r.next(s)
 			}
 			if err != nil {

@@ -38,8 +38,6 @@ type whole struct {
 // wholes keeps whole documents, up to a number of bytes; the oldest goes first. It
 // is safe for concurrent use.
 type wholes struct {
-	making sync.Mutex // held by who makes one
-
 	mu    sync.Mutex
 	known map[*room]*whole
 	order []*room // oldest first
@@ -97,11 +95,15 @@ func (r *room) latestWhole() *whole {
 	return w
 }
 
-// makeWhole makes the room's whole document. That takes a while, some 30 µs a
-// change, and is done beside everything else but others like it.
-func (r *room) makeWhole() {
-	r.relay.wholes.making.Lock()
-	defer r.relay.wholes.making.Unlock()
+// makeWhole makes the room's whole document for a session, unless that ends before its
+// turn. It takes a while, some 30 µs a change, and is done beside everything else but
+// others like it. They are made turn by turn between addresses: who asks for many events
+// again and again lets others wait for one of theirs at most.
+func (r *room) makeWhole(s *session) {
+	if !r.relay.making.take(s.lane(wholeLane), s.suspect.Load(), s.quit) {
+		return
+	}
+	defer r.relay.making.give(s.lane(wholeLane))
 	r.mu.Lock()
 	if r.broken || r.latestWhole() != nil { // made while this waited
 		r.mu.Unlock()

@@ -17,6 +17,8 @@ const (
 	costSignature = 60.0     // checking a signature
 	costChange    = 20.0     // decoding a change, beside its operations
 	costOp        = 0.25     // decoding an operation
+	costLookUp    = 50.0     // looking whether a document is on disk
+	costLooked    = 0.3      // looking whether a peer lacks a change
 	costProof     = 4 * 60.0 // checking a proof of equivocation
 
 	// garbage is how much dearer work is that comes to nothing, and putOffShare what part
@@ -74,6 +76,19 @@ func (s *session) charge(cost float64) error {
 	return nil
 }
 
+// lookedPerChange is how many changes may be gone through, to see whether a peer lacks
+// them, for each that is then sent, without that being charged.
+const lookedPerChange = 16
+
+// chargeLooked charges going through an event's changes to see which of them a peer
+// lacks, which it asks for in a few bytes. It is known only when it is done; one step is bounded by the event's size.
+func (s *session) chargeLooked(looked, sent int) error {
+	if n := looked - lookedPerChange*sent; n > 0 {
+		return s.charge(costLooked * float64(n))
+	}
+	return nil
+}
+
 // turn does work when it is the session's turn. It must not wait for anything.
 func (s *session) turn(work func()) error {
 	if !s.relay.workers.take(s.lane(workLane), s.suspect.Load(), s.quit) {
@@ -103,6 +118,7 @@ const (
 	workLane  = iota // work of a processor
 	largeLane        // reading and handling a message beyond bigFrame
 	bulkyLane        // decoding a change beyond bulkyChange
+	wholeLane        // making a whole document
 	lanes
 )
 

@@ -33,6 +33,8 @@ var attacks = []attack{
 	{name: "unfinished, deflated, 1500 of 3", prepare: unfinished(1500, 3, deflatedStart)},
 	{name: "deflated garbage, 20", prepare: deflatedGarbage},
 	{name: "bad signatures, 1.25 MB/s", prepare: badSignatures},
+	{name: "unknown documents, 20", prepare: unknownDocuments},
+	{name: "filters that claim all, 20", prepare: filters},
 	{name: "open: deflated changes, 40", open: true, prepare: deflatedChanges},
 }
 
@@ -294,5 +296,120 @@ func deflatedChanges() func(*target) {
 			})
 		}
 		all.Wait()
+	}
+}
+
+// flow sends what frame makes, as fast as it is taken, on n connections of one address,
+// and comes again when it is cut off.
+func flow(t *target, n int, begin func(ws *websocket.Conn, i int) error, frame func(i, k int) []byte) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			for k := 0; ; {
+				select {
+				case <-t.over:
+					return
+				default:
+				}
+				ws := t.dial(fmt.Sprint("flow ", i), "203.0.113.9")
+				if ws == nil {
+					pause(t, 200*time.Millisecond)
+					continue
+				}
+				gone := make(chan struct{})
+				go func() {
+					t.drain(ws)
+					close(gone)
+				}()
+				go func() {
+					select {
+					case <-t.over:
+					case <-gone:
+					}
+					_ = ws.Close()
+				}()
+				if begin(ws, i) == nil {
+					for ; ; k++ {
+						b := frame(i, k)
+						if b == nil {
+							k = 0
+							break
+						}
+						if ws.WriteMessage(websocket.BinaryMessage, b) != nil {
+							break
+						}
+					}
+				}
+				_ = ws.Close()
+				<-gone
+			}
+		})
+	}
+	all.Wait()
+}
+
+// unknownDocuments: 20 connections ask for one unknown document after the other.
+func unknownDocuments() func(*target) {
+	const connections, each = 20, 1000
+	data := (&wire.Message{Have: []wire.Have{{}}}).Encode()
+	var frames [connections][each][]byte
+	for i := range connections {
+		for k := range each {
+			frames[i][k] = envelope(fmt.Sprint("flow ", i), string(relaytest.DocumentID(fmt.Sprint("unknown ", i, " ", k))), data, 0)
+		}
+	}
+	return func(t *target) {
+		flow(t, connections, func(*websocket.Conn, int) error { return nil }, func(i, k int) []byte {
+			if k == each { // as many as a connection may speak about
+				return nil
+			}
+			return frames[i][k]
+		})
+	}
+}
+
+// filters: 20 connections say again and again of four events of 4,000 changes each that
+// they have all of it, by a filter with all bits set: the relay looks for each change.
+func filters() func(*target) {
+	const events, changes, each = 4, 4000, 5
+	frames := make([][][]byte, events)
+	ids := make([]string, events)
+	for n := range events {
+		e := relaytest.NewEvent(fmt.Sprint("filtered ", n), "open")
+		ids[n] = string(e.ID)
+		last := e.Genesis
+		all := []relaytest.Signed{last}
+		for k := range changes {
+			last = e.ByFounder("f", uint64(k+1), last.MaxOp()+1, []wire.Hash{last.Hash}, e.Block(relaytest.KeyOf(fmt.Sprint(k)).Identity(), "x"))
+			all = append(all, last)
+		}
+		for len(all) > 0 {
+			some := all[:min(len(all), 1000)]
+			all = all[len(some):]
+			m := relaytest.NewDevice(fmt.Sprint("flow ", n*each), e.ID).Message(some...)
+			b, err := repo.EncodeWithin(m, 8<<20)
+			if err != nil {
+				panic(err) // a message of our own making
+			}
+			frames[n] = append(frames[n], b)
+		}
+	}
+	all := wire.Filter{Entries: 8, BitsPerEntry: 32, Probes: 32, Bits: bytes.Repeat([]byte{255}, 32)}
+	return func(t *target) {
+		var filled [events]sync.Once
+		flow(t, events*each, func(ws *websocket.Conn, i int) error {
+			var err error
+			filled[i/each].Do(func() {
+				for _, b := range frames[i/each] {
+					if err = ws.WriteMessage(websocket.BinaryMessage, b); err != nil {
+						return
+					}
+				}
+			})
+			return err
+		}, func(i, k int) []byte {
+			m := wire.Message{Heads: []wire.Hash{{byte(k), byte(k >> 8), byte(k >> 16), byte(i)}}, Have: []wire.Have{{Filter: all}, {Filter: all}}}
+			return envelope(fmt.Sprint("flow ", i), ids[i/each], m.Encode(), 0)
+		})
 	}
 }

@@ -112,7 +112,7 @@ func (p *Peer) Allow(messages int) { p.allowed += messages }
 func (p *Peer) Restart(shared []wire.Hash) {
 	fresh := newPeer(shared)
 	fresh.refused, fresh.deferred, fresh.refusedBy = p.refused, p.deferred, p.refusedBy
-	fresh.limit, fresh.stock, fresh.allowed = p.limit, p.stock, p.allowed
+	fresh.limit, fresh.stock, fresh.allowed, fresh.looked = p.limit, p.stock, p.allowed, p.looked
 	*p = *fresh
 }
 

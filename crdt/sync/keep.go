@@ -73,6 +73,7 @@ func (p *Peer) keepHave(g *graph.Graph, have []wire.Have) ([]wire.Have, claims) 
 		}
 		i++
 	}
+	p.looked += i
 	for i := range have {
 		have[i].Filter.Bits = nil
 	}

@@ -90,6 +90,8 @@ type Peer struct {
 	theyLack int                    // fewest changes the peer lacked since our graph last grew
 	asked    map[wire.Hash]struct{} // those of our changes that the peer ever asked for
 
+	looked int // see Looked
+
 	agreedHave []wire.Have // of one entry: memory for theirHave, where that is all it says
 
 	limit int // bytes of a message, wire.MaxMessage but in tests
@@ -109,6 +111,13 @@ func newPeer(shared []wire.Hash) *Peer {
 		asked: map[wire.Hash]struct{}{},
 		limit: wire.MaxMessage,
 	}
+}
+
+// Looked returns how many of our changes were gone through since it was called last, to
+// see whether the peer lacks them: what it can make us do with a few bytes.
+func (p *Peer) Looked() (n int) {
+	n, p.looked = p.looked, 0
+	return n
 }
 
 // TheirHeads returns the heads of the peer's last message; false if there was
@@ -334,6 +343,7 @@ func (p *Peer) toSend(g *graph.Graph, heads []wire.Hash) []wire.Hash {
 			if !p.stock && len(inOrder) > p.limit/leastChange {
 				break
 			}
+			p.looked++
 			deps = g.Deps(deps[:0], h)
 			if !p.inFilters(g, h) || slices.ContainsFunc(deps, isChosen) {
 				i, _ := g.Place(h)
@@ -491,6 +501,7 @@ func (p *Peer) count(g *graph.Graph, heads []wire.Hash, news bool) {
 		return
 	}
 	lack := len(g.NotAncestorsOf(p.theirHeads))
+	p.looked += lack
 	moved := lack < p.theyLack
 	if g.Len() != p.applied || g.WaitingLen() != p.waiting {
 		p.applied, p.waiting = g.Len(), g.WaitingLen()

@@ -1,0 +1,90 @@
+package relay
+
+import (
+	"testing"
+
+	"flyleaf/crdt/graph"
+	amsync "flyleaf/crdt/sync"
+	"flyleaf/qa"
+)
+
+// Who loses the right to read while a message of theirs is being taken, over several
+// turns, is spoken to again once they prove that they may.
+func TestDemandEndsTheMessageUnderWay(t *testing.T) {
+	r := newTestRelay(t)
+	s := newSession(r)
+	m := newRoom(r, "an event")
+	m.graph = graph.New()
+	m.members[s] = &member{peer: amsync.NewPeer(), sending: true, identity: "somebody"}
+	m.demand(s, m.members[s])
+	if p := m.members[s]; p.sending || p.identity != "" {
+		t.Errorf("after the challenge: sending %t, identity %q", p.sending, p.identity)
+	}
+}
+
+// An address that asks for whole documents on many connections lets another one wait for
+// one of them, and a connection that ends waits no longer.
+func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
+	r := newTestRelay(t)
+	busy, other := &account{}, &account{}
+	from := func(a *account) *session {
+		s := newSession(r)
+		s.account = a
+		return s
+	}
+	first := from(busy)
+	if !r.making.take(first.lane(wholeLane), false, first.quit) {
+		t.Fatal("the first does not get its turn")
+	}
+	made := make(chan *account, 16)
+	ask := func(s *session) {
+		m := newRoom(r, qa.EventID("an event"))
+		m.broken = true // nothing to make: it is the turn that counts
+		go func() {
+			m.makeWhole(s)
+			made <- s.account
+		}()
+	}
+	waiting := func(n int) {
+		for {
+			r.making.mu.Lock()
+			got := len(busy.lanes[wholeLane].waiting) + len(other.lanes[wholeLane].waiting)
+			r.making.mu.Unlock()
+			if got == n {
+				return
+			}
+		}
+	}
+	for i := range 8 {
+		ask(from(busy))
+		waiting(i + 1)
+	}
+	gone := from(busy)
+	ask(gone)
+	waiting(9)
+	close(gone.quit)
+	waiting(8)
+	if a := <-made; a != busy {
+		t.Error("who had ended is not the one who waits no longer")
+	}
+	ask(from(other))
+	waiting(9)
+	// Each gives its turn to the next before it is counted here, so the order in which
+	// they are counted is not that of the turns: that is the lanes'.
+	r.making.mu.Lock()
+	ahead := 0
+	for _, l := range r.making.ready[0] {
+		if l == &other.lanes[wholeLane] {
+			break
+		}
+		ahead++
+	}
+	r.making.mu.Unlock()
+	if ahead > 1 {
+		t.Errorf("%d addresses are ahead of the other one, of one", ahead)
+	}
+	r.making.give(first.lane(wholeLane))
+	for range 9 {
+		<-made
+	}
+}
