@@ -27,18 +27,19 @@ type message struct {
 	// also sent to the channel from, or a message as an edit left it.
 	copies []json.RawMessage
 
-	file    string
-	index   int
-	within  string // where in the element it stands, when it is not the element itself
-	fate    Fate
-	reasons []string
-	left    []Left
-	week    string
-	words   string // Markdown
-	notice  bool   // nobody's words: counted, not listed
-	deleted bool   // a tombstone, or said to be deleted elsewhere
-	name    string // where it is not the user's: a bot's
-	botName string // as its profile says, which stands with newer messages
+	file     string
+	index    int
+	within   string // where in the element it stands, when it is not the element itself
+	fate     Fate
+	reasons  []string
+	left     []Left
+	week     string
+	position int    // in reader.messages
+	words    string // Markdown
+	notice   bool   // nobody's words: counted, not listed
+	deleted  bool   // a tombstone, or said to be deleted elsewhere
+	name     string // where it is not the user's: a bot's
+	botName  string // as its profile says, which stands with newer messages
 }
 
 type reaction struct {
@@ -332,7 +333,8 @@ func (r *reader) thread() {
 			m.Text, m.body, m.Edited = now.Text, now.body, true
 		}
 	}
-	for _, m := range r.messages {
+	for i, m := range r.messages {
+		m.position = i
 		if m.words = r.markdown(m); m.fate != "" || m.deleted {
 			continue
 		}
