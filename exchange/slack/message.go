@@ -27,6 +27,9 @@ type message struct {
 	// also sent to the channel from, or a message as an edit left it.
 	copies []json.RawMessage
 
+	// unread are words in fields that are not known, by field.
+	unread map[string]string
+
 	file     string
 	index    int
 	within   string // where in the element it stands, when it is not the element itself
@@ -50,6 +53,13 @@ type reaction struct {
 
 // spoke are the fields of a message in which words can stand.
 var spoke = []string{"text", "blocks", "attachments", "files", "file", "x_files"}
+
+// knownOfMessage are the fields of a message that are read, or that hold nobody's words.
+var knownOfMessage = setOf(`type subtype user bot_id username text ts thread_ts deleted_ts bot_profile user_profile edited
+	reactions blocks attachments files file x_files root message comment previous_message
+	client_msg_id team user_team source_team parent_user_id reply_count reply_users reply_users_count latest_reply replies
+	subscribed last_read is_locked is_starred pinned_to pinned_info permalink icons channel event_ts hidden display_as_bot
+	upload upload_reply_to inviter members no_notifications saved slackdump_thread_replies`)
 
 // readMessage reads one element, field by field. One that is no message is accounted
 // for as such.
@@ -79,6 +89,7 @@ func readMessage(file string, index int, raw json.RawMessage) *message {
 			m.body.raw[key] = v
 		}
 	}
+	m.unread = n.unread(knownOfMessage)
 	for _, key := range []string{"root", "message"} { // the second of message_changed and message_replied
 		if v := n.value(key); len(v) > 0 {
 			m.copies = append(m.copies, v)
@@ -124,16 +135,20 @@ func (m *message) noteOnce(format string, args ...any) {
 // maxKinds bounds the kinds of pieces that are told apart in the account of one message.
 const maxKinds = 50
 
+// maxLeft is how many characters are told of one piece that is not taken: the options of a
+// poll should be among them.
+const maxLeft = 500
+
 // leave accounts for a piece of the message that is not taken.
 func (m *message) leave(kind, text string) {
-	text = beginning(text)
+	text = beginningOf(text, maxLeft)
 	if len(m.left) >= maxKinds {
 		kind = "other piece"
 	}
 	for i := range m.left {
 		if l := &m.left[i]; l.Kind == kind {
 			l.Count++
-			if text != "" && len(l.Text) < 200 {
+			if text != "" && len(l.Text) < 2*maxLeft {
 				l.Text = strings.Join(nonEmpty(l.Text, text), "; ")
 			}
 			return
