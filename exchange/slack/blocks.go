@@ -32,7 +32,7 @@ type blockReader struct {
 	r     *reader
 	w     *writer
 	left  int // of maxBlocks
-	typed map[string]bool
+	typed map[string]int
 	m     *message // where what is decided, and what is not taken, is noted
 	parts []string // of the rich text at hand
 }

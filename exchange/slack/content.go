@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -96,16 +97,20 @@ func (b *blockReader) content(n node, depth int) string {
 	return strings.TrimSpace(paragraphs(out))
 }
 
-// typedEmoji returns the names of the emoji that a rich text among the blocks holds.
-func typedEmoji(blocks []node) map[string]bool {
-	var out map[string]bool
+// typedEmoji counts by name the emoji that the rich texts among the blocks hold.
+func typedEmoji(blocks []node) map[string]int {
+	var out map[string]int
 	var walk func(n node, depth int)
 	walk = func(n node, depth int) {
 		if n.text("type") == "emoji" {
 			if out == nil {
-				out = map[string]bool{}
+				out = map[string]int{}
 			}
-			out[n.text("name")] = true
+			name := n.text("name")
+			if tone := n.count("skin_tone"); tone > 0 {
+				name += "::skin-tone-" + strconv.Itoa(tone)
+			}
+			out[name]++
 			return
 		}
 		if depth < maxDepth {

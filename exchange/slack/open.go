@@ -101,6 +101,9 @@ type bounded struct {
 	element int64  // bytes until the element at hand is too big
 }
 
+// leadsOut says what is wrong with a link that is not followed.
+const leadsOut = "it is a link that leads out of the export, or nowhere; put the file itself in its place, or remove the link"
+
 var errTooBig = errors.New("too big")
 
 func (b *bounded) Read(p []byte) (int, error) {
@@ -120,6 +123,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 // compressed, with any number of such objects in a row.
 func each(fsys fs.FS, name string, left *int64, members []string, do func(i int, raw json.RawMessage) error) (about map[string]string, err error) {
 	if s, err := fs.Stat(fsys, name); err != nil {
+		if l, err := fs.Lstat(fsys, name); err == nil && l.Mode()&fs.ModeSymlink != 0 {
+			return nil, refuse(name, exchange.ErrSyntax, "%s", leadsOut)
+		}
 		return nil, refuse(name, exchange.ErrSyntax, "it cannot be opened: %v", err)
 	} else if !s.Mode().IsRegular() {
 		return nil, refuse(name, exchange.ErrSyntax, "it is no regular file, but a link, a pipe or a device")
@@ -385,7 +391,7 @@ func (r *reader) findFiles(root fs.FS, names []string) error {
 		if s, err := fs.Stat(root, name); err == nil {
 			isDir = s.IsDir() // what a link leads to
 		} else if e.Type()&fs.ModeSymlink != 0 && slices.Contains(names, sameName(name)) {
-			return refuse(name, exchange.ErrSyntax, "it is a link that leads out of the export, or nowhere: %v", err)
+			return refuse(name, exchange.ErrSyntax, "%s", leadsOut)
 		}
 		stem, isJSON := strings.CutSuffix(strings.TrimSuffix(name, ".gz"), ".json")
 		switch plain := sameName(name); {
@@ -400,7 +406,9 @@ func (r *reader) findFiles(root fs.FS, names []string) error {
 				r.dirs = append(r.dirs, ".")
 			}
 		case isJSON && !slices.Contains(notChannels, name):
-			there = append(there, sameName(stem))
+			if e.Type().IsRegular() {
+				there = append(there, sameName(stem))
+			}
 			id, _, _ := strings.Cut(stem, "-") // slackdump: ID, or ID-THREAD for a single thread
 			if slices.Contains(names, sameName(stem)) || slices.Contains(names, id) && threadFile.MatchString(stem) {
 				r.files = append(r.files, name)
@@ -418,7 +426,7 @@ func (r *reader) findFiles(root fs.FS, names []string) error {
 		there = append(there[:20], "…")
 	}
 	if len(there) == 0 {
-		there = []string{"none"}
+		return refuse("", ErrNoFolder, "%q has none, and there are no folders of other channels either; is this the whole export?", r.channel)
 	}
 	return refuse("", ErrNoFolder, "%q has none, so nobody has written in it, or it had another name; there are %s. Name one of these as the channel", r.channel, strings.Join(there, ", "))
 }
