@@ -16,7 +16,7 @@ func TestEmojiCodesInsideWords(t *testing.T) {
 		`{"text":"ok:+1::skin-tone-3:","blocks":[` + richText(text("ok")+`,{"type":"emoji","name":"+1","skin_tone":3}`) + `]}`:         "ok👍🏼",
 		`{"text":"<https://a.example/:x:/b|see:x:this> ` + "`a:x:b` :x:" + `"}`:                                                        "[see:x:this](https://a.example/:x:/b) `a:x:b` ❌",
 		`{"text":"","blocks":[{"type":"section","text":{"type":"mrkdwn","text":"1:100:5"}},{"type":"markdown","text":"key:x:value"}]}`: "1:100:5\n\nkey:x:value",
-		`{"text":"","attachments":[{"title":"1:100:5","text":"key:x:value","footer":"x :tada:"}]}`:                                       "1:100:5\n\nkey:x:value\n\nx :tada:",
+		`{"text":"","attachments":[{"title":"1:100:5","text":"key:x:value","footer":"x :tada:"}]}`:                                     "1:100:5\n\nkey:x:value\n\nx :tada:",
 	} {
 		if m := one(t, raw); m.words != want {
 			t.Errorf("%s\n got %q\nwant %q", raw, m.words, want)

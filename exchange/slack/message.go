@@ -70,11 +70,20 @@ func readMessage(file string, index int, raw json.RawMessage) *message {
 		m.skip("it is not a message as Slack writes them, but %s", beginning(string(raw)))
 		return m
 	}
-	m.Type, m.Subtype, m.User, m.BotID = n.text("type"), n.text("subtype"), n.text("user"), n.text("bot_id")
+	m.Type, m.Subtype, m.BotID = n.text("type"), n.text("subtype"), n.text("bot_id")
+	p := n.object("user_profile")
+	if v := n.value("user"); len(v) > 0 && v[0] == '{' { // of programs that put the entry of users.json in its place
+		u := n.object("user")
+		m.User = u.text("id")
+		if len(p.raw) == 0 {
+			p = u
+		}
+	} else {
+		m.User = n.text("user")
+	}
 	m.Username, m.Text = n.text("username"), n.text("text")
 	m.botName = oneLine(n.object("bot_profile").text("name"))
 	m.TS, m.ThreadTS, m.DeletedTS = canonicalTS(n.text("ts")), canonicalTS(n.text("thread_ts")), canonicalTS(n.text("deleted_ts"))
-	p := n.object("user_profile")
 	m.UserProfile = user{Display: oneLine(p.text("display_name")), Real: oneLine(p.text("real_name")), Handle: oneLine(p.text("name"))}
 	if len(n.value("edited")) > 0 {
 		m.Edited = true
@@ -105,16 +114,21 @@ func readMessage(file string, index int, raw json.RawMessage) *message {
 	return m
 }
 
-// threadReplies are the replies that slackdump nests in the message that opens a thread.
+// threadReplies are the replies that programs nest in the message that opens a thread:
+// slackdump, and others where Slack itself lists only who replied and when.
 func threadReplies(raw json.RawMessage) []json.RawMessage {
-	if !bytes.Contains(raw, []byte(nestedReplies)) {
+	if !bytes.Contains(raw, []byte(`replies"`)) {
 		return nil
 	}
 	n, _ := newNode(raw)
-	return n.list(nestedReplies)
+	out := n.list("slackdump_thread_replies")
+	for _, reply := range n.list("replies") {
+		if r, ok := newNode(reply); ok && len(r.value("text"))+len(r.value("blocks"))+len(r.value("attachments"))+len(r.value("files")) > 0 {
+			out = append(out, reply)
+		}
+	}
+	return out
 }
-
-const nestedReplies = "slackdump_thread_replies"
 
 func (m *message) skip(format string, args ...any) {
 	m.fate = Skipped
