@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -10,18 +11,23 @@ import (
 // SplitByline reads "TITLE by AUTHORS", followed by anything, as announcements and
 // page descriptions write it. Of several "by" the one is taken that names of people
 // follow: in "Design by Contract by Ilse Marrow. Recommended by Tino" the second. A
-// title in quotation marks or between asterisks ends where these do. names is nil when
+// title in quotation marks or between asterisks ends where these do. A mention ("@ilse") is
+// a name however it is written. names is nil when
 // nobody's name follows any "by"; then title is what stands before the first "by", and
 // rest what stands behind it. ok is false without a "by". It looks at the first 2 KiB.
 func SplitByline(s string) (title string, names []string, rest string, ok bool) {
-	s = head(s, maxByline)
+	s = strings.TrimSpace(head(s, maxByline))
 	found := byWord.FindAllStringIndex(s, -1)
 	if len(found) == 0 {
 		return "", nil, "", false
 	}
 	best := -1
 	var bestNames []string
+	marked := markedTitle(s)
 	for i, at := range found {
+		if at[0] < marked {
+			continue // inside of the title
+		}
 		if strings.TrimSpace(s[:at[0]]) == "" {
 			continue
 		}
@@ -29,7 +35,7 @@ func SplitByline(s string) (title string, names []string, rest string, ok bool) 
 			continue
 		}
 		list, end := leadingNames(s[at[1]:])
-		if marked := closedMark(s[:at[0]]); marked && len(list) > 0 {
+		if marked > 0 && len(list) > 0 {
 			best, bestNames = i, list
 			break
 		}
@@ -48,7 +54,8 @@ func SplitByline(s string) (title string, names []string, rest string, ok bool) 
 		}
 	}
 	if best < 0 {
-		return strings.TrimSpace(s[:found[0][0]]), nil, s[found[0][1]:], true
+		i := max(0, slices.IndexFunc(found, func(at []int) bool { return at[0] >= marked }))
+		return strings.TrimSpace(s[:found[i][0]]), nil, s[found[i][1]:], true
 	}
 	return strings.TrimSpace(s[:found[best][0]]), bestNames, s[found[best][1]:], true
 }
@@ -56,21 +63,28 @@ func SplitByline(s string) (title string, names []string, rest string, ok bool) 
 // otherRole ends what stands before a "by" that names somebody who is no author.
 var otherRole = regexp.MustCompile(`(?i)\b(?:translated|edited|published|illustrated|narrated|read|foreword|preface|introduction|recommended|suggested|chosen|sponsored|provided|hosted|organi[sz]ed|named)$`)
 
-var byWord = regexp.MustCompile(`(?i)[\s\x{a0}]+by[:\s\x{a0}]+`)
+var byWord = regexp.MustCompile(`(?i)(?:,?[\s\x{a0}]+written)?[\s\x{a0}]+by[:\s\x{a0}]+`)
 
 // titleMarks are what titles stand between: opening to closing.
 var titleMarks = map[rune]rune{'*': '*', '_': '_', '"': '"', '“': '”', '„': '“', '«': '»', '‘': '’', '\'': '\'', '`': '`', '「': '」', '『': '』', '《': '》'}
 
-// closedMark reports whether s is a title between marks, whole.
-func closedMark(s string) bool {
-	s = strings.TrimSpace(s)
-	first, size := utf8.DecodeRuneInString(s)
-	closing, ok := titleMarks[first]
+// afterMark is what stands between a title's closing mark and its authors.
+var afterMark = regexp.MustCompile(`^[,;:)\]]?(?:,?[\s\x{a0}]+written)?[\s\x{a0}]+(?i:by)[:\s\x{a0}]`)
+
+// markedTitle returns in bytes where a title ends that s begins with, that stands between
+// marks, and that a "by" follows; 0 when there is none.
+func markedTitle(s string) int {
+	opening, size := utf8.DecodeRuneInString(s)
+	closing, ok := titleMarks[opening]
 	if !ok {
-		return false
+		return 0
 	}
-	last, _ := utf8.DecodeLastRuneInString(s)
-	return len(s) > size && last == closing
+	for i, c := range s {
+		if end := i + utf8.RuneLen(c); i > size && c == closing && afterMark.MatchString(s[end:]) {
+			return end
+		}
+	}
+	return 0
 }
 
 func fullName(name string) bool { return strings.Contains(name, " ") }
@@ -111,7 +125,7 @@ func leadingNames(s string) (names []string, end int) {
 	}
 	line, _, _ := strings.Cut(strings.TrimLeft(s, " \t\u00a0"), "\n")
 	tokens := strings.Fields(line)
-	for _, token := range tokens {
+	for i, token := range tokens {
 		word := strings.Trim(token, "*_~`\"“”«»„()[]@\\‘’'")
 		if word == "" {
 			continue
@@ -132,7 +146,7 @@ func leadingNames(s string) (names []string, end int) {
 		stripped := strings.TrimRight(word, ".,;:!?…")
 		stops := word[len(stripped):]
 		first, _ := utf8.DecodeRuneInString(stripped)
-		isName := unicode.IsLetter(first) && !unicode.IsLower(first) ||
+		isName := strings.HasPrefix(token, "@") || unicode.IsLetter(first) && !unicode.IsLower(first) ||
 			particles[stripped] && !strings.ContainsAny(stops, ".;:!?")
 		if !isName || len(name) >= maxNameWords {
 			done()
@@ -141,6 +155,10 @@ func leadingNames(s string) (names []string, end int) {
 		switch {
 		case stops == "":
 			name = append(name, stripped)
+		case stops == "." && nameSuffix[strings.ToLower(stripped)] && i+1 < len(tokens) && beginsSentence(tokens[i+1]):
+			name = append(name, stripped)
+			done()
+			return names, endOfSentence
 		case strings.HasPrefix(stops, ".") && (initials(stripped) || abbreviated[strings.ToLower(stripped)]):
 			name = append(name, stripped+".")
 			if strings.ContainsAny(stops[1:], ";:!?…") {
@@ -164,6 +182,13 @@ func leadingNames(s string) (names []string, end int) {
 	}
 	done()
 	return names, endOfSentence
+}
+
+// beginsSentence reports whether a word behind "Jr." begins a sentence rather than going
+// on with the list of names.
+func beginsSentence(token string) bool {
+	first, _ := utf8.DecodeRuneInString(token)
+	return unicode.IsUpper(first)
 }
 
 // initials reports whether a word is one letter, or single letters between full stops.

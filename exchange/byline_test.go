@@ -24,6 +24,11 @@ func TestByline(t *testing.T) {
 		{"静かな台帳 by 森 陽子", "静かな台帳", []string{"森 陽子"}},
 		{"Small weather by ilse", "Small weather", nil},
 		{"Small Weather, translated by Tino Quist, by Ilse Marrow", "Small Weather, translated by Tino Quist,", []string{"Ilse Marrow"}},
+		{"“Trial by Ann Lee: Essays” by Ilse Marrow", "“Trial by Ann Lee: Essays”", []string{"Ilse Marrow"}},
+		{"**It’s by Night by Day**, by Ilse Marrow", "**It’s by Night by Day**,", []string{"Ilse Marrow"}},
+		{"Small Weather, written by Ilse Marrow", "Small Weather", []string{"Ilse Marrow"}},
+		{"Small Weather by @orla.q and @mina", "Small Weather", []string{"orla.q", "mina"}},
+		{"Small Weather by Tino Quist Jr. Ask away!", "Small Weather", []string{"Tino Quist Jr"}},
 		{"By Night by Ilse Marrow", "By Night", []string{"Ilse Marrow"}},
 	} {
 		title, names, _, ok := SplitByline(c.in)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"flyleaf/qa"
 )
@@ -111,6 +112,7 @@ func (c *comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, ac
 		return
 	}
 	note := func(kind, was, is string) *qa.ImportChange {
+		was, is = fromDifference(was, is)
 		c.changes = append(c.changes, qa.ImportChange{Post: p.ID, Source: p.Source, Name: p.OnBehalfOf, AtMillis: p.AtMillis, Kind: kind, Was: beginningOf(was), Is: beginningOf(is)})
 		return &c.changes[len(c.changes)-1]
 	}
@@ -242,4 +244,25 @@ func beginningOf(s string) string {
 		return string(r)
 	}
 	return string(r[:limit-1]) + "…"
+}
+
+// fromDifference cuts from two texts the beginning that they share, where it is longer than
+// a report shows, so that it shows in what they differ.
+func fromDifference(a, b string) (string, string) {
+	const before = 40 // bytes that are left of what they share
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	if n <= 2*before {
+		return a, b
+	}
+	from := n - before
+	if at := strings.IndexByte(a[from:n], ' '); at >= 0 {
+		from += at + 1 // a whole word
+	}
+	for from > 0 && from < len(a) && !utf8.RuneStart(a[from]) {
+		from--
+	}
+	return "…" + a[from:], "…" + b[from:]
 }

@@ -67,7 +67,7 @@ func (a *app) importCmd() *cobra.Command {
 file becomes an event of its own, with it all go into that one. A file is taken whole
 or not at all, and of several files none when one of them cannot be read. What of a file
 could not be taken is listed with its line, and the same file imported again adds
-nothing. What was edited or deleted there since is told, and brought in only with
+nothing. What was edited or deleted there since is listed, and brought in only with
 --revise and --withdraw; what somebody edited here meanwhile stays as it is.
 
 A bundle (` + "`flyleaf export --format bundle`" + `) is merged into the event that it is of, here and
@@ -431,7 +431,13 @@ func (a *app) printChanges(r *importReport) {
 	offered := map[string]int{}
 	for _, c := range r.Changes {
 		where := fmt.Sprintf("%s, %s (%s)", plain(c.Name), time.UnixMilli(c.AtMillis).UTC().Format("2 January 2006 15:04 UTC"), c.Post)
-		done := map[bool]string{true: "brought in", false: "left as it is here"}[c.Done]
+		done := "left as it is here"
+		switch {
+		case c.Done && c.Kind == qa.ChangedText:
+			done = "revised here"
+		case c.Done:
+			done = "withdrawn here"
+		}
 		if c.Kept != "" {
 			done += ": " + c.Kept
 		}
@@ -451,7 +457,7 @@ func (a *app) printChanges(r *importReport) {
 		}
 	}
 	for _, o := range []struct{ kind, one, many string }{
-		{qa.ChangedText, "1 edited post is another here; import again with --revise to bring the edit in as a revision", "%d edited posts are others here; import again with --revise to bring the edits in as revisions"},
+		{qa.ChangedText, "1 post was edited there and differs here; import again with --revise to bring the edit in as a revision", "%d posts were edited there and differ here; import again with --revise to bring the edits in as revisions"},
 		{qa.ChangedDeleted, "1 post that was deleted there stands here; import again with --withdraw to withdraw it", "%d posts that were deleted there stand here; import again with --withdraw to withdraw them"},
 		{qa.ChangedMissing, "1 post is missing there and stands here; if it was deleted, import again with --withdraw to withdraw it", "%d posts are missing there and stand here; if they were deleted, import again with --withdraw to withdraw them"},
 		{qa.ChangedName, "the writer of 1 post has another name there; a post keeps the name that it was imported with", "the writers of %d posts have other names there; posts keep the names that they were imported with"},

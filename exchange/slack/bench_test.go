@@ -10,7 +10,7 @@ import (
 // BenchmarkRead reads a channel of years out of a ZIP: each week 18 questions with two
 // replies, and forty people who join.
 func BenchmarkRead(b *testing.B) {
-	for _, weeks := range []int{10, 100} {
+	for _, weeks := range []int{10, 100, 800} {
 		b.Run(fmt.Sprint(weeks, " weeks"), func(b *testing.B) {
 			s := newSample()
 			start := time.Date(2016, 1, 4, 9, 0, 0, 0, time.UTC)

@@ -1,8 +1,10 @@
 package slack
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +32,7 @@ type blockReader struct {
 	r     *reader
 	w     *writer
 	left  int // of maxBlocks
-	typed map[string]bool
+	typed map[string]int
 	m     *message // where what is decided, and what is not taken, is noted
 	parts []string // of the rich text at hand
 }
@@ -67,6 +69,12 @@ func (b *blockReader) count(depth int) bool {
 	return true
 }
 
+// knownOfSection and knownOfTable are the fields of these blocks that are read, or hold no words.
+var (
+	knownOfSection = setOf("type text fields accessory expand block_id level")
+	knownOfTable   = setOf("type rows caption column_settings cells")
+)
+
 func (b *blockReader) block(n node, depth int) string {
 	switch kind := n.text("type"); kind {
 	case "rich_text":
@@ -87,6 +95,7 @@ func (b *blockReader) block(n node, depth int) string {
 		if len(n.value("accessory")) > 0 {
 			out = append(out, b.element(n.object("accessory")))
 		}
+		b.unread(n.unread(knownOfSection), "")
 		return paragraphs(out)
 	case "context", "actions", "context_actions":
 		var out []string
@@ -105,17 +114,20 @@ func (b *blockReader) block(n node, depth int) string {
 	case "video":
 		title := b.plainIn(n, "title")
 		out := []string{"(Video: " + link(cmp.Or(n.text("title_url"), n.text("video_url")), cmp.Or(title, n.text("alt_text"), "no title")) + ")"}
-		if d := b.plainIn(n, "description"); d != "" {
-			out = append(out, escape(d))
+		alt := oneLine(n.text("alt_text"))
+		if alt == title || title == "" {
+			alt = "" // it says the same, or stands for the title
 		}
+		out = append(out, escape(b.plainIn(n, "description")), escape(alt),
+			escape(strings.Join(nonEmpty(oneLine(n.text("author_name")), oneLine(n.text("provider_name"))), ", ")))
 		return paragraphs(out)
 	case "divider":
 		return ""
 	case "file":
-		b.m.leave("file from elsewhere", n.text("external_id"))
+		b.m.leave("file from elsewhere", strings.Join(nonEmpty(b.wordsIn(n, "source"), n.text("external_id")), ", "))
 		return ""
 	case "call":
-		b.m.leave("call", "")
+		b.m.leave("call", b.wordsIn(n))
 		return ""
 	default:
 		return b.unknown(kind, n)
@@ -125,6 +137,9 @@ func (b *blockReader) block(n node, depth int) string {
 // unknown takes the words of a piece of a kind that is not known, without formatting.
 func (b *blockReader) unknown(kind string, n node) string {
 	words := b.strangers(n)
+	if b.left <= 0 {
+		b.count(0) // notes that there was more
+	}
 	if words == "" {
 		b.m.leave(sprintf("block of the kind %q", beginning(kind)), "")
 	} else {
@@ -142,6 +157,30 @@ func (b *blockReader) strangers(n node) string {
 	return strings.Join(words, "\n")
 }
 
+// wordsIn returns the words of a piece that is not taken, without the fields in but.
+func (b *blockReader) wordsIn(n node, but ...string) string {
+	var words []string
+	dec := json.NewDecoder(bytes.NewReader(n.src))
+	if _, err := dec.Token(); err != nil { // the object's brace
+		return ""
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			break
+		}
+		var v json.RawMessage
+		if dec.Decode(&v) != nil {
+			break
+		}
+		if k, _ := key.(string); isWordless(k) || slices.Contains(but, k) {
+			continue
+		}
+		words = append(words, strangersWords(v, &b.left)...)
+	}
+	return strings.Join(words, ", ")
+}
+
 // element writes an element of a context, or what stands beside a section.
 func (b *blockReader) element(n node) string {
 	switch kind := n.text("type"); kind {
@@ -149,10 +188,12 @@ func (b *blockReader) element(n node) string {
 		return b.textObject(n)
 	case "image":
 		return b.picture(n)
+	case "rich_text":
+		return b.block(n, maxDepth-2)
 	case "":
-		return ""
+		return b.textIn(n, "text")
 	default: // what people press or choose
-		b.m.leave(strings.ReplaceAll(kind, "_", " "), cmp.Or(b.plainIn(n, "text"), b.plainIn(n, "placeholder"), n.text("action_id")))
+		b.m.leave(strings.ReplaceAll(kind, "_", " "), cmp.Or(b.wordsIn(n), n.text("action_id")))
 		return ""
 	}
 }
@@ -194,6 +235,7 @@ func (b *blockReader) plainIn(n node, key string) string {
 func (b *blockReader) table(n node, depth int) string {
 	var rows [][]string
 	width := 0
+	b.unread(n.unread(knownOfTable), "")
 	for _, raw := range n.list("rows") {
 		row := node{raw: map[string]json.RawMessage{"cells": raw}, odd: n.odd, path: n.name("rows")}
 		if o, ok := newNode(raw); ok { // a row as an object that holds its cells
@@ -225,7 +267,7 @@ func (b *blockReader) table(n node, depth int) string {
 		return b.strangers(n)
 	}
 	var out strings.Builder
-	if c := oneLine(n.text("caption")); c != "" {
+	if c := b.plainIn(n, "caption"); c != "" {
 		out.WriteString(escape(c) + "\n\n")
 	}
 	for i, row := range rows {
@@ -274,12 +316,20 @@ func (b *blockReader) part(n node, depth int) string {
 			if n.text("style") == "ordered" {
 				mark = strconv.Itoa(n.count("offset")+number) + ". "
 			}
-			items = append(items, strings.Repeat("   ", min(n.count("indent"), 8))+mark+strings.ReplaceAll(b.inline(item, depth), "\n", " "))
+			items = append(items, strings.Repeat("   ", min(n.count("indent"), 8))+mark+strings.ReplaceAll(b.listItem(item, depth), "\n", " "))
 		}
 		return strings.Join(items, "\n")
 	default:
 		return b.unknown(kind, n)
 	}
+}
+
+// listItem writes an item of a list: a section, or what stands there in its place.
+func (b *blockReader) listItem(n node, depth int) string {
+	if len(n.list("elements")) == 0 {
+		return strings.TrimSpace(b.inlineElement(n))
+	}
+	return b.inline(n, depth)
 }
 
 func (b *blockReader) inline(n node, depth int) string {
@@ -320,14 +370,19 @@ func (b *blockReader) inlineElement(e node) string {
 	case "date":
 		if s := e.text("fallback"); s != "" {
 			said(s)
-			return escape(s)
+			return link(cmp.Or(e.text("url"), s), s)
 		}
 		if at := int64(e.count("timestamp")); at > 0 {
 			return time.Unix(at, 0).UTC().Format("2 January 2006 15:04 UTC")
 		}
 		return "(a date)"
+	case "rich_text_section": // an empty item of a list
+		return ""
 	default:
-		return b.unknown(kind, e)
+		if s := b.unknown(kind, e); s != "" {
+			return " " + s + " "
+		}
+		return ""
 	}
 }
 

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -14,6 +17,9 @@ func (r *reader) markdown(m *message) string {
 	body := m.body
 	body.raw = copyOf(body.raw, m.Text) // a comment on a file stands elsewhere
 	out := b.content(body, 0)
+	if !m.notice {
+		b.unread(m.unread, out)
+	}
 	if m.body.odd != nil {
 		for _, name := range *m.body.odd {
 			m.leave("field that is not as Slack writes it", name)
@@ -21,6 +27,20 @@ func (r *reader) markdown(m *message) string {
 		*m.body.odd = nil
 	}
 	return out
+}
+
+// unread accounts for words in fields that are not known, as far as they are not among what
+// was taken.
+func (b *blockReader) unread(fields map[string]string, taken string) {
+	if len(fields) == 0 {
+		return
+	}
+	run := letters(taken)
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		if !strings.Contains(run, letters(fields[key])) {
+			b.m.leave(sprintf("field %q", beginning(key)), fields[key])
+		}
+	}
 }
 
 func copyOf(fields map[string]json.RawMessage, text string) map[string]json.RawMessage {
@@ -52,6 +72,18 @@ func (b *blockReader) content(n node, depth int) string {
 	b.typed = typedEmoji(blocks)
 	text := b.r.mrkdwn(n.text("text"), b.typed)
 	out := joined(text, b.blocks(b.firstOnes(blocks, "block"), depth))
+	for _, q := range n.objects("message_blocks") { // what the quoted message holds beside its blocks
+		quoted := q.object("message")
+		beside := node{raw: map[string]json.RawMessage{}, path: quoted.path, odd: quoted.odd}
+		for _, key := range []string{"text", "attachments", "files"} {
+			if v := quoted.value(key); len(v) > 0 {
+				beside.raw[key] = v
+			}
+		}
+		if words := b.content(beside, depth+1); words != "" {
+			out = append(out, joined(strings.Join(out, "\n\n"), []piece{{words: words}})[len(nonEmpty(strings.Join(out, ""))):]...)
+		}
+	}
 	said := bareWords(strings.Join(out, " "))
 	for _, a := range b.firstOnes(n.objects("attachments"), "attachment") {
 		if b.count(depth) {
@@ -65,16 +97,20 @@ func (b *blockReader) content(n node, depth int) string {
 	return strings.TrimSpace(paragraphs(out))
 }
 
-// typedEmoji returns the names of the emoji that a rich text among the blocks holds.
-func typedEmoji(blocks []node) map[string]bool {
-	var out map[string]bool
+// typedEmoji counts by name the emoji that the rich texts among the blocks hold.
+func typedEmoji(blocks []node) map[string]int {
+	var out map[string]int
 	var walk func(n node, depth int)
 	walk = func(n node, depth int) {
 		if n.text("type") == "emoji" {
 			if out == nil {
-				out = map[string]bool{}
+				out = map[string]int{}
 			}
-			out[n.text("name")] = true
+			name := n.text("name")
+			if tone := n.count("skin_tone"); tone > 0 {
+				name += "::skin-tone-" + strconv.Itoa(tone)
+			}
+			out[name]++
 			return
 		}
 		if depth < maxDepth {
@@ -140,12 +176,17 @@ func inOrder(text string, parts []string) bool {
 	return 2*n >= len(text)
 }
 
+// knownOfAttachment are the fields of an attachment that are read, or say again what others do.
+var knownOfAttachment = setOf(`actions is_share is_msg_unfurl is_reply_unfurl is_thread_root_unfurl message_blocks from_url
+	original_url title author_name author_subname footer pretext text blocks attachments files fields image_url image_alt
+	fallback mrkdwn_in video_html audio_html callback_id ts channel_team author_team attachment_type`)
+
 // attachment writes what Slack hangs on a message: a message that was forwarded or
 // quoted, what a program added, the preview of a page. text is that of the message, and
 // before are the bare words of what of it was taken.
 func (b *blockReader) attachment(a node, text, before string, depth int) string {
 	for _, x := range a.objects("actions") {
-		b.m.leave(cmp.Or(x.text("type"), "button"), cmp.Or(x.text("text"), x.text("name")))
+		b.m.leave(cmp.Or(x.text("type"), "button"), cmp.Or(b.wordsIn(x, "name"), x.text("name")))
 	}
 	quoted := a.flag("is_share") || a.flag("is_msg_unfurl") || a.flag("is_reply_unfurl") || a.flag("is_thread_root_unfurl") || len(a.list("message_blocks")) > 0
 	from := cmp.Or(a.text("from_url"), a.text("original_url"))
@@ -161,7 +202,10 @@ func (b *blockReader) attachment(a node, text, before string, depth int) string 
 			out = append(out, s)
 		}
 	}
-	name := oneLine(cmp.Or(a.text("author_name"), a.text("author_subname")))
+	name := oneLine(a.text("author_name"))
+	if sub := oneLine(a.text("author_subname")); sub != name {
+		name = strings.Join(nonEmpty(name, sub), ", ")
+	}
 	if name == "" && a.text("author_id") != "" {
 		name = strings.TrimPrefix(b.w.mention("@"+a.text("author_id")), "@")
 	}
@@ -208,6 +252,7 @@ func (b *blockReader) attachment(a node, text, before string, depth int) string 
 		add(escape(footer))
 	}
 	s := paragraphs(out)
+	b.unread(a.unread(knownOfAttachment), text+s+pretext)
 	if quoted && s != "" {
 		if words == "" {
 			b.m.leave("quoted message without words", "")
@@ -220,11 +265,21 @@ func (b *blockReader) attachment(a node, text, before string, depth int) string 
 // files names what is attached, and takes the words of it that the export holds.
 func (b *blockReader) files(n node) []string {
 	files := n.objects("files")
-	if len(files) == 0 {
-		files = n.objects("file") // of old exports
+	idOf := func(f node) string { return cmp.Or(f.text("id"), f.text("title"), f.text("name")) }
+	there := map[string]bool{}
+	withoutID := false // a file of which the export does not say the ID
+	for _, f := range files {
+		there[idOf(f)] = true
+		withoutID = withoutID || f.text("id") == ""
 	}
-	if len(files) == 0 {
-		for _, id := range n.texts("x_files") {
+	for _, f := range n.objects("file") { // of old exports
+		if !there[idOf(f)] {
+			files = append(files, f)
+			withoutID = withoutID || f.text("id") == ""
+		}
+	}
+	for _, id := range n.texts("x_files") {
+		if !there[id] && !withoutID {
 			b.m.leave("file of which the export holds the ID alone", id)
 		}
 	}
@@ -241,14 +296,20 @@ func (b *blockReader) files(n node) []string {
 			label += ", " + escape(alt)
 		}
 		names = append(names, label)
+		if subject := oneLine(f.text("subject")); subject != "" && subject != name {
+			out = append(out, escape(subject))
+		}
+		for _, from := range f.objects("from") {
+			b.m.leave("sender of an attached e-mail", cmp.Or(from.text("original"), from.text("name"), from.text("address")))
+		}
 		if s := b.r.mrkdwn(f.object("initial_comment").text("comment"), nil); s != "" && !strings.Contains(bareWords(n.text("text")), bareWords(s)) {
 			out = append(out, s)
 		}
 		whole := true
 		switch words := cmp.Or(f.text("plain_text"), f.text("preview_plain_text"), f.text("preview")); {
-		case words == "" || mode == "quip" || mode == "canvas" || f.text("filetype") == "html":
+		case words == "" || f.text("plain_text") == "" && (mode == "quip" || mode == "canvas" || f.text("filetype") == "html"):
 			if words != "" {
-				b.m.leave("text of an attached page", name)
+				b.m.leave("text of an attached page", strings.Join(nonEmpty(name, words), ": "))
 			}
 		case mode == "snippet":
 			out = append(out, fence(strings.Trim(clean(words), "\n")))

@@ -99,7 +99,7 @@ func TestWordsWhereverTheyStand(t *testing.T) {
 			name: "rich text in all its elements",
 			raw: `{"text":"","blocks":[{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"a "},{"type":"user","user_id":"U1"},{"type":"text","text":" "},{"type":"channel","channel_id":"C2"},{"type":"text","text":" "},{"type":"usergroup","usergroup_id":"S1"},{"type":"text","text":" "},{"type":"broadcast","range":"here"},{"type":"text","text":" "},{"type":"emoji","name":"not_in_any_list","unicode":"1f642"},{"type":"color","value":"#fff"},{"type":"text","text":" "},{"type":"date","timestamp":1615194000,"format":"{date}","fallback":"8 March"},{"type":"newkind","text":" new"}]},` +
 				`{"type":"rich_text_list","style":"ordered","offset":2,"elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"third"}]}]},{"type":"rich_text_preformatted","elements":[{"type":"text","text":"x := 1"}]},{"type":"rich_text_quote","elements":[{"type":"text","text":"said\n\nso"}]}]}]}`,
-			want: "a @Orla #random @S1 @here 🙂#fff 8 Marchnew\n\n3. third\n\n```\nx := 1\n```\n\n> said\n>\n> so",
+			want: "a @Orla #random @S1 @here 🙂#fff 8 March new\n\n3. third\n\n```\nx := 1\n```\n\n> said\n>\n> so",
 		},
 		{
 			name: "what text and blocks both say is said once",
@@ -142,7 +142,7 @@ func TestWordsWhereverTheyStand(t *testing.T) {
 			name: "fields of a type that nobody expects",
 			raw:  `{"user":"U1","text":"Still here","blocks":{"type":"header","text":"H"},"attachments":"none","files":[5,null,{"title":["x"]}],"reactions":{"name":"tada","users":null,"count":"2"},"edited":true,"user_profile":[]}`,
 			want: "Still here\n\nH\n\n(Attached: a file)",
-			left: []string{"field that is not as Slack writes it×5: user_profile; edited; attachments; files; files.title"},
+			left: []string{"field that is not as Slack writes it×5: user_profile; edited; attachments: none; files; files.title: x"},
 		},
 	} {
 		m := one(t, c.raw)

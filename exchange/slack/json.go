@@ -3,6 +3,8 @@ package slack
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,10 +33,51 @@ func (n node) name(key string) string {
 	return n.path + "." + key
 }
 
-func (n node) misfit(key string) {
-	if n.odd != nil && len(*n.odd) < 20 {
-		*n.odd = append(*n.odd, n.name(key))
+// misfit names a field that does not fit, with the words in it.
+func (n node) misfit(key string, v json.RawMessage) {
+	if n.odd == nil || len(*n.odd) >= 20 {
+		return
 	}
+	left := maxUnknown
+	said := strings.Join(nonEmpty(n.name(key), strings.Join(strangersWords(v, &left), ", ")), ": ")
+	if !slices.Contains(*n.odd, said) { // a field may be read twice
+		*n.odd = append(*n.odd, said)
+	}
+}
+
+// maxUnknown bounds how many tokens are looked at of a field that is not known.
+const maxUnknown = 1000
+
+// opaque is a string that only programs read: an ID, an address, a number, a hash.
+var opaque = regexp.MustCompile(`^(?:[A-Z][A-Z0-9]{5,}|[a-z][a-z0-9+.-]*:\S*|[\d.:/-]+|[0-9a-f-]{16,})$`)
+
+// unread returns the words in the fields of an object that are not among known, by field.
+func (n node) unread(known map[string]bool) map[string]string {
+	var out map[string]string
+	for key, v := range n.raw {
+		if known[key] || isWordless(key) {
+			continue
+		}
+		left := maxUnknown
+		words := slices.DeleteFunc(strangersWords(v, &left), opaque.MatchString)
+		if len(words) == 0 {
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[key] = strings.Join(words, ", ")
+	}
+	return out
+}
+
+// setOf returns the words of a text as a set.
+func setOf(words string) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range strings.Fields(words) {
+		out[w] = true
+	}
+	return out
 }
 
 func (n node) value(key string) json.RawMessage {
@@ -60,18 +103,19 @@ func (n node) text(key string) string {
 	case c == '-' || c >= '0' && c <= '9':
 		return string(v)
 	}
-	n.misfit(key)
+	n.misfit(key, v)
 	return ""
 }
 
 // flag returns whether a field is true; 1 and "true" are.
 func (n node) flag(key string) bool {
-	switch v := string(n.value(key)); v {
+	v := n.value(key)
+	switch string(v) {
 	case "true", "1", `"true"`:
 		return true
 	case "", "false", "0", `"false"`, `""`:
 	default:
-		n.misfit(key)
+		n.misfit(key, v)
 	}
 	return false
 }
@@ -84,7 +128,7 @@ func (n node) count(key string) int {
 	}
 	i, err := strconv.Atoi(s)
 	if err != nil || i < 0 {
-		n.misfit(key)
+		n.misfit(key, n.value(key))
 		return 0
 	}
 	return i
@@ -95,7 +139,7 @@ func (n node) object(key string) node {
 	v := n.value(key)
 	out := node{src: v, path: n.name(key), odd: n.odd}
 	if len(v) > 0 && json.Unmarshal(v, &out.raw) != nil {
-		n.misfit(key)
+		n.misfit(key, v)
 		out.raw = nil
 	}
 	return out
@@ -116,7 +160,7 @@ func (n node) list(key string) []json.RawMessage {
 	case '{':
 		return []json.RawMessage{v}
 	}
-	n.misfit(key)
+	n.misfit(key, v)
 	return nil
 }
 
@@ -130,7 +174,7 @@ func (n node) objects(key string) []node {
 		case json.Unmarshal(raw, &o.raw) == nil:
 			out = append(out, o)
 		default:
-			n.misfit(key)
+			n.misfit(key, raw)
 		}
 	}
 	return out
@@ -146,17 +190,22 @@ func (n node) texts(key string) []string {
 		case json.Unmarshal(raw, &s) == nil:
 			out = append(out, s)
 		default:
-			n.misfit(key)
+			n.misfit(key, raw)
 		}
 	}
 	return out
 }
 
 // wordless are the keys, in blocks of kinds that are not known, whose strings are not
-// written for people to read. Keys that end in _id, _url and _link are none either.
+// written for people to read, unless there is a space in them. Keys that end in _id, _url,
+// _icon and _link are none either.
 var wordless = map[string]bool{
 	"type": true, "id": true, "url": true, "style": true, "color": true, "ts": true, "value": true, "unicode": true, "team": true,
 	"severity": true, "status": true, "icon": true, "slack_icon": true, "mimetype": true, "range": true, "dispatch_action_config": true,
+}
+
+func isWordless(key string) bool {
+	return wordless[key] || strings.HasSuffix(key, "_id") || strings.HasSuffix(key, "_url") || strings.HasSuffix(key, "_link") || strings.HasSuffix(key, "_icon")
 }
 
 // strangersWords returns the strings of a piece of JSON of a kind that is not known,
@@ -180,7 +229,7 @@ func strangersWords(raw json.RawMessage, left *int) []string {
 			top.name, top.key = s, false
 			continue
 		}
-		skip := top.skip || wordless[top.name] || strings.HasSuffix(top.name, "_id") || strings.HasSuffix(top.name, "_url") || strings.HasSuffix(top.name, "_link")
+		skip := top.skip || isWordless(top.name)
 		switch v := t.(type) {
 		case json.Delim:
 			if v == '{' || v == '[' {
@@ -192,7 +241,7 @@ func strangersWords(raw json.RawMessage, left *int) []string {
 			}
 			top = &stack[len(stack)-1]
 		case string:
-			if s := oneLine(v); !skip && s != "" {
+			if s := oneLine(v); s != "" && (!skip || strings.Contains(s, " ")) {
 				out = append(out, s)
 			}
 		}

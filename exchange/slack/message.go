@@ -27,18 +27,22 @@ type message struct {
 	// also sent to the channel from, or a message as an edit left it.
 	copies []json.RawMessage
 
-	file    string
-	index   int
-	within  string // where in the element it stands, when it is not the element itself
-	fate    Fate
-	reasons []string
-	left    []Left
-	week    string
-	words   string // Markdown
-	notice  bool   // nobody's words: counted, not listed
-	deleted bool   // a tombstone, or said to be deleted elsewhere
-	name    string // where it is not the user's: a bot's
-	botName string // as its profile says, which stands with newer messages
+	// unread are words in fields that are not known, by field.
+	unread map[string]string
+
+	file     string
+	index    int
+	within   string // where in the element it stands, when it is not the element itself
+	fate     Fate
+	reasons  []string
+	left     []Left
+	week     string
+	position int    // in reader.messages
+	words    string // Markdown
+	notice   bool   // nobody's words: counted, not listed
+	deleted  bool   // a tombstone, or said to be deleted elsewhere
+	name     string // where it is not the user's: a bot's
+	botName  string // as its profile says, which stands with newer messages
 }
 
 type reaction struct {
@@ -50,6 +54,13 @@ type reaction struct {
 // spoke are the fields of a message in which words can stand.
 var spoke = []string{"text", "blocks", "attachments", "files", "file", "x_files"}
 
+// knownOfMessage are the fields of a message that are read, or that hold nobody's words.
+var knownOfMessage = setOf(`type subtype user bot_id username text ts thread_ts deleted_ts bot_profile user_profile edited
+	reactions blocks attachments files file x_files root message comment previous_message
+	client_msg_id team user_team source_team parent_user_id reply_count reply_users reply_users_count latest_reply replies
+	subscribed last_read is_locked is_starred pinned_to pinned_info permalink icons channel event_ts hidden display_as_bot
+	upload upload_reply_to inviter members no_notifications saved slackdump_thread_replies`)
+
 // readMessage reads one element, field by field. One that is no message is accounted
 // for as such.
 func readMessage(file string, index int, raw json.RawMessage) *message {
@@ -59,11 +70,20 @@ func readMessage(file string, index int, raw json.RawMessage) *message {
 		m.skip("it is not a message as Slack writes them, but %s", beginning(string(raw)))
 		return m
 	}
-	m.Type, m.Subtype, m.User, m.BotID = n.text("type"), n.text("subtype"), n.text("user"), n.text("bot_id")
+	m.Type, m.Subtype, m.BotID = n.text("type"), n.text("subtype"), n.text("bot_id")
+	p := n.object("user_profile")
+	if v := n.value("user"); len(v) > 0 && v[0] == '{' { // of programs that put the entry of users.json in its place
+		u := n.object("user")
+		m.User = u.text("id")
+		if len(p.raw) == 0 {
+			p = u
+		}
+	} else {
+		m.User = n.text("user")
+	}
 	m.Username, m.Text = n.text("username"), n.text("text")
 	m.botName = oneLine(n.object("bot_profile").text("name"))
 	m.TS, m.ThreadTS, m.DeletedTS = canonicalTS(n.text("ts")), canonicalTS(n.text("thread_ts")), canonicalTS(n.text("deleted_ts"))
-	p := n.object("user_profile")
 	m.UserProfile = user{Display: oneLine(p.text("display_name")), Real: oneLine(p.text("real_name")), Handle: oneLine(p.text("name"))}
 	if len(n.value("edited")) > 0 {
 		m.Edited = true
@@ -78,6 +98,7 @@ func readMessage(file string, index int, raw json.RawMessage) *message {
 			m.body.raw[key] = v
 		}
 	}
+	m.unread = n.unread(knownOfMessage)
 	for _, key := range []string{"root", "message"} { // the second of message_changed and message_replied
 		if v := n.value(key); len(v) > 0 {
 			m.copies = append(m.copies, v)
@@ -93,16 +114,21 @@ func readMessage(file string, index int, raw json.RawMessage) *message {
 	return m
 }
 
-// threadReplies are the replies that slackdump nests in the message that opens a thread.
+// threadReplies are the replies that programs nest in the message that opens a thread:
+// slackdump, and others where Slack itself lists only who replied and when.
 func threadReplies(raw json.RawMessage) []json.RawMessage {
-	if !bytes.Contains(raw, []byte(nestedReplies)) {
+	if !bytes.Contains(raw, []byte(`replies"`)) {
 		return nil
 	}
 	n, _ := newNode(raw)
-	return n.list(nestedReplies)
+	out := n.list("slackdump_thread_replies")
+	for _, reply := range n.list("replies") {
+		if r, ok := newNode(reply); ok && len(r.value("text"))+len(r.value("blocks"))+len(r.value("attachments"))+len(r.value("files")) > 0 {
+			out = append(out, reply)
+		}
+	}
+	return out
 }
-
-const nestedReplies = "slackdump_thread_replies"
 
 func (m *message) skip(format string, args ...any) {
 	m.fate = Skipped
@@ -123,16 +149,20 @@ func (m *message) noteOnce(format string, args ...any) {
 // maxKinds bounds the kinds of pieces that are told apart in the account of one message.
 const maxKinds = 50
 
+// maxLeft is how many characters are told of one piece that is not taken: the options of a
+// poll should be among them.
+const maxLeft = 500
+
 // leave accounts for a piece of the message that is not taken.
 func (m *message) leave(kind, text string) {
-	text = beginning(text)
+	text = beginningOf(text, maxLeft)
 	if len(m.left) >= maxKinds {
 		kind = "other piece"
 	}
 	for i := range m.left {
 		if l := &m.left[i]; l.Kind == kind {
 			l.Count++
-			if text != "" && len(l.Text) < 200 {
+			if text != "" && len(l.Text) < 2*maxLeft {
 				l.Text = strings.Join(nonEmpty(l.Text, text), "; ")
 			}
 			return
@@ -332,7 +362,8 @@ func (r *reader) thread() {
 			m.Text, m.body, m.Edited = now.Text, now.body, true
 		}
 	}
-	for _, m := range r.messages {
+	for i, m := range r.messages {
+		m.position = i
 		if m.words = r.markdown(m); m.fate != "" || m.deleted {
 			continue
 		}

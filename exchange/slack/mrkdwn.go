@@ -35,7 +35,7 @@ var decoder = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">")
 // writer turns one text.
 type writer struct {
 	r     *reader
-	typed map[string]bool // names of emoji that are codes wherever they stand
+	typed map[string]int // how many emoji of each name Slack says are in the text
 	taken []string
 }
 
@@ -68,9 +68,9 @@ func clean(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// mrkdwn turns a text of Slack's. typed are the names of the emoji that Slack says are in
-// it, wherever they stand; nil when Slack does not say.
-func (r *reader) mrkdwn(text string, typed map[string]bool) string {
+// mrkdwn turns a text of Slack's. typed says which emoji Slack has in it, and how many of each:
+// when a code stands in it as often, each is one, even inside of a word. nil when Slack does not say.
+func (r *reader) mrkdwn(text string, typed map[string]int) string {
 	w := &writer{r: r, typed: typed}
 	s := clean(text)
 	s = fenced.ReplaceAllStringFunc(s, func(m string) string {
@@ -136,7 +136,7 @@ func (w *writer) emojiCodes(s string) string {
 		n := markdown.EmojiCode(s, i)
 		if n == 0 {
 			m := emojiRef.FindStringSubmatch(s[i:min(len(s), i+maxEmojiRef)])
-			if m == nil || !w.typed[m[1]] {
+			if m == nil || w.typed[m[1]] == 0 || strings.Count(s, m[0]) != w.typed[m[1]] {
 				continue
 			}
 			n = len(m[0])

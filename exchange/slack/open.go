@@ -101,6 +101,9 @@ type bounded struct {
 	element int64  // bytes until the element at hand is too big
 }
 
+// leadsOut says what is wrong with a link that is not followed.
+const leadsOut = "it is a link that leads out of the export, or nowhere; put the file itself in its place, or remove the link"
+
 var errTooBig = errors.New("too big")
 
 func (b *bounded) Read(p []byte) (int, error) {
@@ -116,10 +119,13 @@ func (b *bounded) Read(p []byte) (int, error) {
 // each decodes the JSON array in a file and gives its elements to do, one at a time.
 // The list may also be a member of an object, as APIs and slackdump write it: the first of
 // members that is a list is taken, and the object's strings are returned. No list at all (an
-// empty file, or null) is an empty one. A file that ends in .gz is one of slackdump's archives:
+// empty file, null, or {}) is an empty one. A file that ends in .gz is one of slackdump's archives:
 // compressed, with any number of such objects in a row.
 func each(fsys fs.FS, name string, left *int64, members []string, do func(i int, raw json.RawMessage) error) (about map[string]string, err error) {
 	if s, err := fs.Stat(fsys, name); err != nil {
+		if l, err := fs.Lstat(fsys, name); err == nil && l.Mode()&fs.ModeSymlink != 0 {
+			return nil, refuse(name, exchange.ErrSyntax, "%s", leadsOut)
+		}
 		return nil, refuse(name, exchange.ErrSyntax, "it cannot be opened: %v", err)
 	} else if !s.Mode().IsRegular() {
 		return nil, refuse(name, exchange.ErrSyntax, "it is no regular file, but a link, a pipe or a device")
@@ -169,11 +175,23 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 	case err != nil:
 		return nil, broken(err)
 	case t == json.Delim('['):
-		return nil, list()
+		for { // programs that append to a file leave several lists in it
+			if err := list(); err != nil {
+				return nil, err
+			}
+			switch t, err := dec.Token(); {
+			case errors.Is(err, io.EOF):
+				return nil, nil
+			case err != nil:
+				return nil, broken(err)
+			case t != json.Delim('['):
+				return nil, refuse(name, exchange.ErrSyntax, "something follows its JSON array")
+			}
+		}
 	case t != json.Delim('{'):
 		return nil, refuse(name, exchange.ErrSyntax, "it is not a JSON array")
 	}
-	about, found := map[string]string{}, false
+	about, found, keys := map[string]string{}, false, 0
 	object := func() error {
 		for dec.More() {
 			b.element = MaxElement
@@ -182,6 +200,7 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 				return broken(err)
 			}
 			k, _ := key.(string)
+			keys++
 			if (!found || archive) && slices.Contains(members, k) {
 				found = true
 				switch t, err := dec.Token(); {
@@ -205,7 +224,7 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 			if len(about) < 100 && json.Unmarshal(raw, &s) == nil {
 				about[k] = s
 			}
-			if n, ok := newNode(raw); ok && archive && k == "ci" {
+			if n, ok := newNode(raw); ok && (archive && k == "ci" || k == "channel") {
 				about["channel_id"], about["name"] = n.text("id"), n.text("name")
 			}
 		}
@@ -232,7 +251,15 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 			return nil, refuse(name, exchange.ErrSyntax, "it is no archive of slackdump's")
 		}
 	}
-	if !found {
+	if _, err := dec.Token(); err != nil {
+		return nil, broken(err)
+	}
+	if _, err := dec.Token(); err == nil {
+		return nil, refuse(name, exchange.ErrSyntax, "something follows its JSON object")
+	} else if !errors.Is(err, io.EOF) {
+		return nil, broken(err)
+	}
+	if !found && keys > 0 {
 		return nil, refuse(name, exchange.ErrSyntax, "it is not a JSON array, nor an object with a list %q", members[0])
 	}
 	return about, nil
@@ -378,21 +405,25 @@ func (r *reader) findFiles(root fs.FS, names []string) error {
 	if err != nil {
 		return refuse("", exchange.ErrSyntax, "the export cannot be listed: %v", err)
 	}
+	named := func(name string) bool {
+		name = strings.TrimPrefix(name, "#")
+		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+	}
 	var there []string
 	for _, e := range entries {
 		name := e.Name()
 		isDir := e.IsDir()
 		if s, err := fs.Stat(root, name); err == nil {
 			isDir = s.IsDir() // what a link leads to
-		} else if e.Type()&fs.ModeSymlink != 0 && slices.Contains(names, sameName(name)) {
-			return refuse(name, exchange.ErrSyntax, "it is a link that leads out of the export, or nowhere: %v", err)
+		} else if e.Type()&fs.ModeSymlink != 0 && named(sameName(name)) {
+			return refuse(name, exchange.ErrSyntax, "%s", leadsOut)
 		}
 		stem, isJSON := strings.CutSuffix(strings.TrimSuffix(name, ".gz"), ".json")
 		switch plain := sameName(name); {
 		case strings.HasPrefix(name, ".") || strings.HasPrefix(name, "__"):
 		case isDir:
 			there = append(there, plain)
-			if slices.Contains(names, plain) {
+			if named(plain) {
 				r.dirs = append(r.dirs, name)
 			}
 		case dayFile.MatchString(name): // the directory is that of one channel
@@ -400,9 +431,11 @@ func (r *reader) findFiles(root fs.FS, names []string) error {
 				r.dirs = append(r.dirs, ".")
 			}
 		case isJSON && !slices.Contains(notChannels, name):
-			there = append(there, sameName(stem))
+			if e.Type().IsRegular() {
+				there = append(there, sameName(stem))
+			}
 			id, _, _ := strings.Cut(stem, "-") // slackdump: ID, or ID-THREAD for a single thread
-			if slices.Contains(names, sameName(stem)) || slices.Contains(names, id) && threadFile.MatchString(stem) {
+			if named(sameName(stem)) || slices.Contains(names, id) && threadFile.MatchString(stem) {
 				r.files = append(r.files, name)
 			}
 		}
@@ -418,7 +451,7 @@ func (r *reader) findFiles(root fs.FS, names []string) error {
 		there = append(there[:20], "…")
 	}
 	if len(there) == 0 {
-		there = []string{"none"}
+		return refuse("", ErrNoFolder, "%q has none, and there are no folders of other channels either; is this the whole export?", r.channel)
 	}
 	return refuse("", ErrNoFolder, "%q has none, so nobody has written in it, or it had another name; there are %s. Name one of these as the channel", r.channel, strings.Join(there, ", "))
 }
@@ -455,7 +488,7 @@ func (r *reader) findInside(root fs.FS, entries []fs.DirEntry, names []string) e
 	return nil
 }
 
-var dayFile = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}\.json$`)
+var dayFile = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}\.(?:json|JSON)$`)
 
 func (r *reader) readDays(root fs.FS) error {
 	r.byTS = map[string]*message{}

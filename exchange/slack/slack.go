@@ -208,8 +208,10 @@ func (r *reader) outcomes() []Outcome {
 }
 
 // beginning returns the first words of s.
-func beginning(s string) string {
-	const limit = 80
+func beginning(s string) string { return beginningOf(s, 80) }
+
+// beginningOf returns the first words of s, at most limit characters.
+func beginningOf(s string, limit int) string {
 	r := []rune(strings.Join(strings.Fields(s), " "))
 	if len(r) <= limit {
 		return string(r)

@@ -260,6 +260,9 @@ func TestTitleAndAuthors(t *testing.T) {
 		"The book of this week is Tides by Ilse Marrow, translated by Bo Ek. It was suggested by Ann": "Tides / Ilse Marrow",
 		"The book of this week is Tides by Ilse Marrow. Recommended by everybody and read by few.":    "Tides / Ilse Marrow",
 		"The book of this week is Tides by Ilse Marrow\nBrought to you by a publisher":                "Tides / Ilse Marrow",
+		"The book of this week is “Trial by Ann Lee: Essays” by Ilse Marrow":                          "Trial by Ann Lee: Essays / Ilse Marrow",
+		"The book of this week is Tides, written by <@U77|orla> and <@U2>!":                           "Tides / orla, Mina K.",
+		"The book of this week is Tides by :tada: everybody":                                          "Tides / ",
 		"The book of this week is _Go, C. and Rust_ by A. B. & Cee Dee!":                              "Go, C. and Rust / A. B., Cee Dee",
 	} {
 		s := newSample()

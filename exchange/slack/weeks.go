@@ -72,6 +72,16 @@ func (t *thread) all() []*message {
 	return append([]*message{t.lead}, t.replies...)
 }
 
+// inFileOrder returns the messages of threads in the order of Export.Outcomes.
+func inFileOrder(threads []*thread) []*message {
+	var out []*message
+	for _, t := range threads {
+		out = append(out, t.all()...)
+	}
+	slices.SortFunc(out, func(a, b *message) int { return cmp.Compare(a.position, b.position) })
+	return out
+}
+
 // announced returns, by the Monday before, when a book was announced at a weekend.
 func (r *reader) announced() map[string]int64 {
 	out := map[string]int64{}
@@ -123,9 +133,9 @@ func (r *reader) week(monday string, threads []*thread) (Week, error) {
 	}
 	r.tellLaterImports(&w)
 	notices := 0
-	for _, m := range r.messages {
+	for _, m := range inFileOrder(threads) {
 		switch {
-		case m.week != monday || m.fate == Question || m.fate == Reply:
+		case m.fate == Question || m.fate == Reply:
 			continue
 		case m.notice:
 			notices++
