@@ -177,6 +177,10 @@ func TestDemo(t *testing.T) {
 			}
 			return nil
 		})
+		// Whoever runs it again meanwhile gets a link for another browser, as `serve` gives.
+		if _, errs, code := a.try("demo", "--listen", "127.0.0.1:0", "--relay-listen", "127.0.0.1:0", "--no-open"); code != 6 || !strings.Contains(errs, "/?token=") {
+			t.Errorf("a demo beside a running one ended with %d and %q", code, errs)
+		}
 		if code := p.stop(); code != 0 {
 			t.Errorf("Ctrl-C ended it with %d", code)
 		}

@@ -132,7 +132,7 @@ func (e *Event) CheckNew(before *Event) error {
 			if c.Field == "relays" {
 				name = c.Field
 			}
-			return bad(name, "%s", c.Words)
+			return &FieldError{Field: name, Err: contradictionReason(c.Words)}
 		}
 	}
 	return nil

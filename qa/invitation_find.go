@@ -254,7 +254,7 @@ func badID(s, word, rest string) error {
 	case len(word) < maxEventID && strings.ContainsRune("0OIl", r) && r != utf8.RuneError:
 		return fmt.Errorf("%w: its event ID has the character %q, which no ID has; copy it again instead of typing it", ErrBadInvitation, r)
 	case len(word) < maxEventID-2:
-		return fmt.Errorf("%w: its event ID ends after %d characters and has %d; was it cut off?", ErrBadInvitation, len(word), maxEventID)
+		return fmt.Errorf("%w: its event ID has only %d of its %d characters; was it cut off?", ErrBadInvitation, len(word), maxEventID)
 	case len(word) == maxEventID && isBase58Next(rest):
 		return fmt.Errorf("%w: its event ID is longer than any; was something else copied with it?", ErrBadInvitation)
 	}

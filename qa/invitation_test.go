@@ -89,7 +89,7 @@ func TestWhatIsWrongWithAnInvitation(t *testing.T) {
 	for text, want := range map[string]string{
 		"See you on Monday.":                      "nothing in this text begins with flyleaf:",
 		"flyleaf:":                                "cut off",
-		"flyleaf:" + id[:15]:                      "ends after 15 characters",
+		"flyleaf:" + id[:15]:                      "has only 15 of its 28 characters",
 		"flyleaf:" + id[:9] + "0" + id[10:]:       "the character '0'",
 		"flyleaf:" + id[:len(id)-1] + "x":         "missing or mistyped",
 		"flyleaf:" + id + "xyz":                   "something follows it",

@@ -39,6 +39,13 @@ var (
 	ErrMissing  = errors.New("is missing")
 )
 
+// contradictionReason is an ErrBadValue in words that say all of it.
+type contradictionReason string
+
+func (c contradictionReason) Error() string { return string(c) }
+
+func (c contradictionReason) Is(target error) bool { return target == ErrBadValue }
+
 // FieldError is returned when one field of an act or event is refused. It wraps
 // one of the reasons above. Nothing has been changed when it is returned.
 type FieldError struct {
@@ -50,6 +57,10 @@ type FieldError struct {
 
 // Error says which field is refused, why, and what the limit is.
 func (e *FieldError) Error() string {
+	var words contradictionReason
+	if errors.As(e.Err, &words) { // names both times in words; the field's name adds nothing
+		return words.Error() + "; nothing was changed"
+	}
 	if e.Max > 0 {
 		return fmt.Sprintf("%s %v: %d, at most %d; nothing was changed", e.Field, e.Err, e.Got, e.Max)
 	}

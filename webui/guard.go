@@ -250,7 +250,7 @@ func localPath(p string) string {
 func (s *server) locked(w http.ResponseWriter, r *http.Request) {
 	if wantsJSON(r) || r.Method != http.MethodGet || r.Header.Get("Accept") == "text/event-stream" {
 		s.refuse(w, r, "Flyleaf does not know this browser any more",
-			"Nothing was changed. Run flyleaf again where it was started: it prints a link for this browser. Then try again.")
+			"Nothing was changed. Give the command that started Flyleaf once more: it prints a link for this browser. Then try again.")
 		return
 	}
 	s.render.plain(w, http.StatusUnauthorized, "locked", nil)

@@ -168,7 +168,7 @@ func (s *server) saveSetup(w http.ResponseWriter, r *http.Request) {
 		err = s.listChosen(r, v)
 	}
 	if err != nil {
-		typed.Error = "Not saved. " + sentence(err.Error()) + " What you typed is still here; a picture has to be chosen again."
+		typed.Error = "Not saved. " + sentence(err.Error()) + " What you typed is still here. A picture has to be chosen again."
 		s.showSetup(w, r, http.StatusUnprocessableEntity, v, typed)
 		return
 	}

@@ -228,7 +228,10 @@ func TestAWeekThatContradictsItself(t *testing.T) {
 	if w.Code != http.StatusUnprocessableEntity || len(s.node.acts) != 0 {
 		t.Errorf("%d %+v", w.Code, s.node.acts)
 	}
-	mustContain(t, w.Body.String(), "Not saved.", "ends on 1 November 2026, 09:00, before it begins", "2026-11-01T09:00")
+	// In words, where one looks: with the fields that it is about unfolded.
+	mustContain(t, w.Body.String(), "Not saved. The week ends on 1 November 2026, 09:00, before it begins", "2026-11-01T09:00",
+		`role="alert" tabindex="-1" autofocus`, `<details class="ui" open>`)
+	mustNotContain(t, w.Body.String(), "endsAt has")
 }
 
 // TestAWrongClockIsSaid on the page, with the time at which the post was received.

@@ -114,7 +114,7 @@ func (a *app) demoRelay(ctx context.Context, dir, address string) (string, func(
 		return "", nil, err
 	}
 	if !ok {
-		return "", nil, codedf(exitBusy, "the demo runs already; stop it with Ctrl-C where it was started")
+		return "", nil, runsAlready(ctx, home{dir: filepath.Join(filepath.Dir(dir), "device")})
 	}
 	ln, err := listen.TCP(ctx, address)
 	if err != nil {

@@ -63,18 +63,7 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 		return err
 	}
 	if !ok {
-		if s, serr := h.serving(); serr == nil && s.URL != "" {
-			r, err := dialRemote(ctx, s)
-			if err != nil {
-				return codedf(exitBusy, "flyleaf already serves this data directory (process %d), and does not answer; its address is %s", s.PID, s.URL)
-			}
-			token, err := call[string](ctx, r, "startToken", rpcNothing{})
-			if err != nil {
-				return err
-			}
-			return codedf(exitBusy, "flyleaf already serves this data directory (process %d). This link lets one browser in, once: %s", s.PID, webui.StartURL(s.URL, token))
-		}
-		return codedf(exitBusy, "another flyleaf has the data directory %s open; wait for it and try again", h.dir)
+		return runsAlready(ctx, h)
 	}
 	l, err := openLocal(ctx, h, lock, a.log())
 	if err != nil {
@@ -157,6 +146,23 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
 	return errors.Join(err, web.Shutdown(grace), commands.Shutdown(grace))
+}
+
+// runsAlready says what to do when another process has the data directory: with a
+// fresh start link, when that process serves the pages.
+func runsAlready(ctx context.Context, h home) error {
+	if s, serr := h.serving(); serr == nil && s.URL != "" {
+		r, err := dialRemote(ctx, s)
+		if err != nil {
+			return codedf(exitBusy, "flyleaf already serves this data directory (process %d), and does not answer; its address is %s", s.PID, s.URL)
+		}
+		token, err := call[string](ctx, r, "startToken", rpcNothing{})
+		if err != nil {
+			return err
+		}
+		return codedf(exitBusy, "flyleaf already serves this data directory (process %d). This link lets one browser in, once: %s", s.PID, webui.StartURL(s.URL, token))
+	}
+	return codedf(exitBusy, "another flyleaf has the data directory %s open; wait for it and try again", h.dir)
 }
 
 // pagesOr sends what is for other programs to them. Each side decides for itself

@@ -193,8 +193,11 @@ func drawSentence(w *qa.Week, d *drawn) string {
 	case qa.DrawDone:
 		return "Nobody else was a candidate."
 	}
+	if len(d.Commitments) == 0 && !w.Event.Closed {
+		return "Nobody takes part in the draw yet: organisers and authors do with `flyleaf winners commit`, before the event is closed."
+	}
 	if len(d.Commitments) == 0 {
-		return "There is no draw: nobody has run `flyleaf winners commit` before the event was closed."
+		return "There is no draw: nobody ran `flyleaf winners commit` before the event was closed."
 	}
 	return "There is no draw: no question was marked with `flyleaf candidate` in time."
 }
