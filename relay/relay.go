@@ -185,6 +185,7 @@ func New(cfg Config) (*Relay, error) {
 		large:     newTurns(MaxBigFrames, 1),
 		workers:   newTurns(runtime.GOMAXPROCS(0), 0),
 		bulky:     newTurns(1, 0),
+		wholes:    wholes{making: newTurns(1, 0)},
 		line:      newRoomLine(),
 		ready:     make(chan *ready),
 		committed: make(chan struct{}),

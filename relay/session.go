@@ -547,7 +547,7 @@ func (s *session) write() {
 		if r != nil {
 			proof, message, err := r.next(s)
 			if errors.Is(err, errNoWhole) {
-				r.makeWhole()
+				r.makeWhole(s)
 				proof, message, err = r.next(s)
 			}
 			if err != nil {
