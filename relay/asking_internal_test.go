@@ -33,7 +33,7 @@ func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
 		return s
 	}
 	first := from(busy)
-	if !r.making.take(first.lane(wholeLane), false, first.quit) {
+	if !r.wholes.making.take(first.lane(wholeLane), false, first.quit) {
 		t.Fatal("the first does not get its turn")
 	}
 	made := make(chan *account, 16)
@@ -47,9 +47,9 @@ func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
 	}
 	waiting := func(n int) {
 		for {
-			r.making.mu.Lock()
+			r.wholes.making.mu.Lock()
 			got := len(busy.lanes[wholeLane].waiting) + len(other.lanes[wholeLane].waiting)
-			r.making.mu.Unlock()
+			r.wholes.making.mu.Unlock()
 			if got == n {
 				return
 			}
@@ -71,19 +71,19 @@ func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
 	waiting(9)
 	// Each gives its turn to the next before it is counted here, so the order in which
 	// they are counted is not that of the turns: that is the lanes'.
-	r.making.mu.Lock()
+	r.wholes.making.mu.Lock()
 	ahead := 0
-	for _, l := range r.making.ready[0] {
+	for _, l := range r.wholes.making.ready[0] {
 		if l == &other.lanes[wholeLane] {
 			break
 		}
 		ahead++
 	}
-	r.making.mu.Unlock()
+	r.wholes.making.mu.Unlock()
 	if ahead > 1 {
 		t.Errorf("%d addresses are ahead of the other one, of one", ahead)
 	}
-	r.making.give(first.lane(wholeLane))
+	r.wholes.making.give(first.lane(wholeLane))
 	for range 9 {
 		<-made
 	}

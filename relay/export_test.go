@@ -70,3 +70,26 @@ const LookUpsForWaste = int(wasteOfConnection / costLookUp)
 
 // SignaturesForWaste is the same of signatures that are wrong.
 const SignaturesForWaste = wasteOfConnection / (garbage * costSignature)
+
+// Made is how many whole documents were made.
+func (r *Relay) Made() int {
+	r.wholes.mu.Lock()
+	defer r.wholes.mu.Unlock()
+	return r.wholes.made
+}
+
+// ForgetWholes makes the relay forget the whole documents that it made, as others do
+// that are made later.
+func (r *Relay) ForgetWholes() {
+	r.wholes.mu.Lock()
+	defer r.wholes.mu.Unlock()
+	for len(r.wholes.order) > 0 {
+		r.wholes.remove(r.wholes.order[0])
+	}
+}
+
+// WholesAtOnce is how many whole documents of so many changes and bytes an address may
+// have made at once.
+func WholesAtOnce(changes, bytes int) int {
+	return int(wholeWork.burst / (float64(changes)*costWholeChange + float64(bytes)/1024*costWholeKiB))
+}

@@ -224,7 +224,7 @@ type account struct {
 	bytes, foundings            bucket
 	ephemerals                  bucket
 	founders                    []qa.Identity // at most maxFounders, the latest last
-	waste                       bucket        // in microseconds: work.go
+	waste, wholes               bucket        // in microseconds: work.go
 	barred                      bool          // until some of the waste is given back
 }
 
@@ -360,7 +360,7 @@ func (c *account) mayPass(size float64, now time.Time) bool {
 func (c *account) asNew(q *Quotas, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.waste.full(addressWaste, now) &&
+	return c.waste.full(addressWaste, now) && c.wholes.full(wholeWork, now) &&
 		c.units.full(q.address(), now) && c.strangers.full(q.strangers(), now) && c.newcomers.full(q.newcomers(), now) &&
 		c.bytes.full(q.addressBytes(), now) && c.foundings.full(q.foundings(), now) &&
 		c.ephemerals.full(ephemeralsOfAddress, now)

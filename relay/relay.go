@@ -106,7 +106,6 @@ type Relay struct {
 	memory    *memory
 	large     *turns // of messages beyond bigFrame
 	workers   *turns // of what takes a processor's time
-	making    *turns // of whole documents
 	bulky     *turns // of changes that take a lot of memory while they are decoded
 	accounts  accounts
 	held      atomic.Int64 // bytes of waiting changes in all rooms
@@ -186,7 +185,7 @@ func New(cfg Config) (*Relay, error) {
 		large:     newTurns(MaxBigFrames, 1),
 		workers:   newTurns(runtime.GOMAXPROCS(0), 0),
 		bulky:     newTurns(1, 0),
-		making:    newTurns(1, 0),
+		wholes:    wholes{making: newTurns(1, 0)},
 		line:      newRoomLine(),
 		ready:     make(chan *ready),
 		committed: make(chan struct{}),

@@ -87,6 +87,7 @@ type member struct {
 	challenged bool        // was told to prove who it is, since it last spoke
 	takesWhole bool        // takes a whole document in place of changes
 	gotWhole   bool        // was sent one, or none can be made
+	whole      *whole      // was made for it, and is sent next
 	proofs     int         // of the room's proofs, those that it was told of
 	later      []putOff    // of it, to be asked for again; at most as many as peer defers
 }
@@ -363,11 +364,11 @@ func (r *room) next(s *session) (frame []byte, message *encoded, err error) {
 		}
 	}
 	if r.wantsWhole(m) {
-		w := r.latestWhole()
+		w := r.wholeFor(m)
 		if w == nil {
 			return nil, nil, errNoWhole
 		}
-		m.gotWhole = true
+		m.gotWhole, m.whole = true, nil
 		if w.chunk != nil {
 			message, err := r.encoded(m.peer.GenerateWhole(r.graph, w.chunk, w.changes), s.peer, true)
 			return nil, message, err

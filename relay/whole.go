@@ -38,7 +38,10 @@ type whole struct {
 // wholes keeps whole documents, up to a number of bytes; the oldest goes first. It
 // is safe for concurrent use.
 type wholes struct {
+	making *turns // one is made at a time, turn by turn between addresses
+
 	mu    sync.Mutex
+	made  int // since the relay started
 	known map[*room]*whole
 	order []*room // oldest first
 	bytes int
@@ -58,6 +61,7 @@ func (w *wholes) put(r *room, x *whole) {
 		w.known = map[*room]*whole{}
 	}
 	w.known[r] = x
+	w.made++
 	w.order = append(w.order, r)
 	w.bytes += len(x.chunk)
 	for len(w.order) > 1 && w.bytes > maxWholeBytes {
@@ -85,27 +89,37 @@ func (r *room) wantsWhole(m *member) bool {
 	return m.takesWhole && !m.gotWhole && r.graph.Len() >= minWhole && m.peer.LacksAll()
 }
 
-// latestWhole returns the room's whole document, nil if it has none or one that is
-// much older than the document. r.mu is held.
-func (r *room) latestWhole() *whole {
+// wholeFor returns the room's whole document, or the one that was made for the member,
+// which others may have pushed out meanwhile; nil if there is none or one that is much
+// older than the document. r.mu is held.
+func (r *room) wholeFor(m *member) *whole {
 	w := r.relay.wholes.get(r)
+	if w == nil {
+		w = m.whole
+	}
 	if w == nil || w.graph != r.graph || r.graph.Len() > w.changes+w.changes/4 {
 		return nil
 	}
 	return w
 }
 
-// makeWhole makes the room's whole document for a session, unless that ends before its
-// turn. It takes a while, some 30 µs a change, and is done beside everything else but
-// others like it. They are made turn by turn between addresses: who asks for many events
-// again and again lets others wait for one of theirs at most.
+// makeWhole makes the room's whole document for a session's peer. That takes a while,
+// some 30 µs a change, and is done beside everything else but others like it. It is
+// charged to the address, since who asks for many documents in turn has them made again
+// and again: beyond what it may spend its clients get the changes one by one.
 func (r *room) makeWhole(s *session) {
-	if !r.relay.making.take(s.lane(wholeLane), s.suspect.Load(), s.quit) {
+	mine := r.relay.wholes.making.take(s.lane(wholeLane), s.suspect.Load(), s.quit)
+	if mine {
+		defer r.relay.wholes.making.give(s.lane(wholeLane))
+	}
+	r.mu.Lock()
+	m := r.members[s]
+	if m == nil || r.broken || r.wholeFor(m) != nil { // made while this waited
+		r.mu.Unlock()
 		return
 	}
-	defer r.relay.making.give(s.lane(wholeLane))
-	r.mu.Lock()
-	if r.broken || r.latestWhole() != nil { // made while this waited
+	if !mine || !s.account.mayMake(r.relay.cfg.Now()) {
+		m.gotWhole = true
 		r.mu.Unlock()
 		return
 	}
@@ -113,38 +127,45 @@ func (r *room) makeWhole(s *session) {
 	hashes, heads := slices.Collect(r.graph.Order()), r.graph.Heads()
 	r.mu.Unlock()
 
-	chunk, err := r.documentOf(hashes, heads)
+	chunk, size, err := r.documentOf(hashes, heads)
+	s.account.makes(float64(len(hashes))*costWholeChange + float64(size)/1024*costWholeKiB)
 	if err != nil {
 		// Not of ours, or beyond what is made here: the changes go one by one.
 		r.relay.log.Info("no whole document can be made", "document", r.event, "changes", len(hashes), "err", err)
 	}
 	w.chunk = chunk
 	r.relay.wholes.put(r, w)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m := r.members[s]; m != nil {
+		m.whole = w
+	}
 }
 
-func (r *room) documentOf(hashes, heads []wire.Hash) ([]byte, error) {
+// documentOf returns the changes as one document, and how many bytes of them were read.
+func (r *room) documentOf(hashes, heads []wire.Hash) (chunk []byte, size int, err error) {
 	changes := make([]*wire.Change, 0, len(hashes))
-	ops, size := 0, 0
+	ops := 0
 	for _, h := range hashes {
 		s, err := r.stored(h)
 		if err != nil {
-			return nil, err
+			return nil, size, err
 		}
 		if size += len(s.bytes); size > maxWholeText {
-			return nil, errTooLargeForOne
+			return nil, size, errTooLargeForOne
 		}
 		c, err := wire.DecodeChangeLimits(s.bytes, wire.OpenLimits)
 		if err != nil {
-			return nil, err
+			return nil, size, err
 		}
 		changes = append(changes, c)
 		if ops += len(c.Ops); ops > maxWholeOps {
-			return nil, errTooLargeForOne
+			return nil, size, errTooLargeForOne
 		}
 	}
-	chunk, err := wire.EncodeDocument(changes, heads, maxWholeText)
+	chunk, err = wire.EncodeDocument(changes, heads, maxWholeText)
 	if err == nil && len(chunk) > r.relay.limits.Frame {
-		return nil, errTooLargeForOne
+		return nil, size, errTooLargeForOne
 	}
-	return chunk, err
+	return chunk, size, err
 }

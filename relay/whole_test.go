@@ -1,7 +1,10 @@
 package relay_test
 
 import (
+	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +21,13 @@ import (
 // relay's first sync message.
 func pullAll(t *testing.T, s *server, event qa.EventID, name string, trailing []byte) (*websocket.Conn, []byte) {
 	t.Helper()
-	ws, to, err := relaytest.Dial(context20(t), s.url, name)
+	return pullFrom(t, s, event, name, "", trailing)
+}
+
+// pullFrom is pullAll from an address, as a proxy says it.
+func pullFrom(t *testing.T, s *server, event qa.EventID, name, address string, trailing []byte) (*websocket.Conn, []byte) {
+	t.Helper()
+	ws, to, err := relaytest.DialFrom(context20(t), s.url, name, http.Header{"X-Forwarded-For": {address}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,5 +161,47 @@ func TestNoWholeDocumentOfNonsense(t *testing.T) {
 	}
 	if got, err := wire.DecodeMessage(data); err != nil || len(got.Changes) != 100 {
 		t.Errorf("%d of 100 changes, %v", len(got.Changes), err)
+	}
+}
+
+// Who has whole documents made again and again, since there is room for few of them,
+// is soon sent changes; others go on getting whole documents.
+func TestWholeDocumentsAreChargedToTheAddress(t *testing.T) {
+	takes := []byte{2, 2, 0x84}
+	now := time.Now()
+	s := start(t, relay.Config{Open: true, BehindProxy: true, Now: func() time.Time { return now }})
+	event := relaytest.DocumentID("again and again")
+	a := relaytest.NewDevice("a", event)
+	from("192.0.2.1", a)
+	connect(t, s, a)
+	const changes = 100
+	text := strings.Repeat("The same words, again and again. ", 1_800)
+	size := 0
+	for range changes {
+		h, err := a.Write(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += len(a.Bytes(h))
+	}
+	onDisk(t, a)
+	most := relay.WholesAtOnce(changes, size) + 1
+	for i := range most + 5 {
+		s.Relay.ForgetWholes()
+		ws, data := pullFrom(t, s, event, fmt.Sprint("evil", i), "203.0.113.66", takes)
+		if whole := data[0] == 0x43; whole != (i < most) {
+			t.Fatalf("client %d of %d got a whole document: %v", i, most, whole)
+		}
+		_ = ws.Close()
+	}
+	if got := s.Relay.Made(); got != most {
+		t.Errorf("%d whole documents were made, at most %d may be", got, most)
+	}
+	if _, data := pullFrom(t, s, event, "honest", "198.51.100.7", takes); data[0] != 0x43 {
+		t.Error("somebody else gets no whole document")
+	}
+	// Once one is there it costs nothing, whoever asks.
+	if _, data := pullFrom(t, s, event, "evil", "203.0.113.66", takes); data[0] != 0x43 {
+		t.Error("a whole document that is there is not sent")
 	}
 }

@@ -21,6 +21,9 @@ const (
 	costLooked    = 0.3      // looking whether a peer lacks a change
 	costProof     = 4 * 60.0 // checking a proof of equivocation
 
+	costWholeChange = 30.0 // a change that is made part of a whole document
+	costWholeKiB    = 30.0 // a KiB of these
+
 	// garbage is how much dearer work is that comes to nothing, and putOffShare what part
 	// of it is charged for what was well made and cannot be taken now.
 	garbage     = 4
@@ -48,6 +51,30 @@ var (
 	connectionWaste = rate{wasteOfConnection, 10_000, time.Second}
 	addressWaste    = rate{wasteOfAddress, 50_000, time.Second}
 )
+
+// wholeWork is what an address may have whole documents made for, in microseconds: ten
+// seconds at once, and then a tenth of a processor.
+var wholeWork = rate{10_000_000, 100_000, time.Second}
+
+// mayMake reports whether a whole document may be made for the address, and makes
+// charges it. What one takes is known when it is made, so one is owed at most.
+func (c *account) mayMake(now time.Time) bool {
+	if c == nil {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wholes.left(wholeWork, now) > 0
+}
+
+func (c *account) makes(cost float64) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wholes.spend(cost)
+}
 
 // errCostly ends a session.
 func errCostly() error {

@@ -16,15 +16,18 @@ func TestFloodsCostFewSteps(t *testing.T) {
 	bounds := map[string]struct{ gate, fold float64 }{
 		"posts":                   {0.1, 0.1},
 		"one key again and again": {130, 1},
-		"one key by devices that do not know each other":              {130, 8}, // n/4, log n
-		"versions of one text":                                        {1, 1},
-		"long versions of one text":                                   {1, 1},
-		"versions of one text by devices that do not know each other": {130, 130}, // n/4, both
-		"reactions, 20 a person":                                      {0.1, 0.1},
-		"marks, on and off":                                           {170, 1},
-		"names of many people":                                        {0.1, 0.1},
-		"heads, merged again and again":                               {250, 40},
-		"empty merges":                                                {1, 1},
+		"one key by devices that do not know each other":                   {130, 8}, // n/4, log n
+		"versions of one text":                                             {1, 1},
+		"long versions of one text":                                        {1, 1},
+		"versions of one text by devices that do not know each other":      {130, 130}, // n/4, both
+		"reactions, 20 a person":                                           {0.1, 0.1},
+		"marks, on and off":                                                {170, 1},
+		"names of many people":                                             {0.1, 0.1},
+		"heads, merged again and again":                                    {250, 40},
+		"empty merges":                                                     {1, 1},
+		"claims that do not know each other":                               {130, 8}, // n/4, log n
+		"roles given to one person by devices that do not know each other": {260, 8}, // n/2, log n
+		"pictures": {1, 1},
 	}
 	for _, f := range trusttest.Floods(500) {
 		r := trusttest.NewReplica(f.Event)

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 
@@ -110,13 +111,25 @@ func RelayAddress(relay string) (string, error) {
 	case port == "":
 		port = "443"
 	}
-	host := strings.TrimSuffix(u.Hostname(), ".")
+	if port = strings.TrimLeft(port, "0"); port == "" {
+		port = "0"
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	if ip, err := netip.ParseAddr(host); err == nil {
 		host = ip.Unmap().WithZone("").String()
-	} else if host, err = idna.Lookup.ToASCII(host); err != nil || host == "" {
+	} else if !isASCII(host) { // others are dialled as they stand, with a "_" too
+		if host, err = idna.Lookup.ToASCII(host); err != nil {
+			host = ""
+		}
+	}
+	if host == "" {
 		return "", fmt.Errorf("the relay's address %.80q names no host", relay)
 	}
 	return net.JoinHostPort(host, port), nil
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // SignEphemeral returns the 64-byte signature of a message that nobody stores:

@@ -105,10 +105,15 @@ func TestRelayAddress(t *testing.T) {
 		"ws://[::ffff:127.0.0.1]:3030":  "127.0.0.1:3030",
 		"ws://127.0.0.1:3030":           "127.0.0.1:3030",
 		"ws://localhost:3030":           "localhost:3030",
+		"ws://My_Relay:3030":            "my_relay:3030", // a name in a container's network
+		"ws://-relay-.example":          "-relay-.example:80",
+		"ws://relay.example:03030":      "relay.example:3030",
+		"ws://relay.example:":           "relay.example:80",
 		"ws://user@relay.example:3030":  "relay.example:3030",
 		"http://relay.example":          "",
 		"relay.example":                 "",
 		"ws://":                         "",
+		"ws://.":                        "",
 		"":                              "",
 	} {
 		got, err := trust.RelayAddress(url)

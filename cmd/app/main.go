@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -67,10 +68,27 @@ func (s streams) isTerminal() bool {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends what does not listen
+	whenInterrupted(ctx, stop, os.Stderr, os.Exit)
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
+}
+
+// endWithin is how long the program may go on after it was interrupted. It is longer
+// than any graceful stop; only what cannot be interrupted, as the engine reading a large
+// event, takes so long.
+const endWithin = 15 * time.Second
+
+// whenInterrupted ends the program after a while when it does not end by itself, and at
+// a second Ctrl-C at once. What was saved before is safe, as after a crash.
+func whenInterrupted(ctx context.Context, stop func(), stderr io.Writer, exit func(int)) {
+	context.AfterFunc(ctx, func() {
+		stop()
+		time.AfterFunc(endWithin, func() {
+			fmt.Fprintln(stderr, "flyleaf: interrupted; what was saved before is safe")
+			exit(exitError)
+		})
+	})
 }
 
 // run is the whole program: it returns the exit code instead of exiting.

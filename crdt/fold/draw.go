@@ -120,30 +120,38 @@ func (f *Fold) newDrawing() *drawing {
 		return d
 	}
 	// Which closings has everybody opened for?
-	var common []*entry
+	people := map[qa.Identity]bool{}
+	by := map[*entry]map[qa.Identity]bool{}
 	for i := range d.openings {
-		c := d.openings[i].closing
-		if slices.Contains(common, c) {
-			continue
+		f.steps++
+		o := &d.openings[i]
+		people[o.by] = true
+		if by[o.closing] == nil {
+			by[o.closing] = map[qa.Identity]bool{}
 		}
-		all := true
-		for k := range d.openings {
-			who := d.openings[k].by
-			all = all && slices.ContainsFunc(d.openings, func(o opening) bool { return o.by == who && o.closing == c })
-		}
-		if all {
+		by[o.closing][o.by] = true
+	}
+	var common []*entry
+	for c, who := range by {
+		if len(who) == len(people) {
 			common = append(common, c)
 		}
 	}
-	// More than one only if everybody opened twice. A later closing changes nothing.
-	first := slices.DeleteFunc(slices.Clone(common), func(c *entry) bool {
-		return slices.ContainsFunc(common, func(x *entry) bool { return x != c && f.before(x.change, c.change) })
-	})
-	if len(first) != 1 {
+	// More than one only if everybody opened twice. A later closing changes nothing: what
+	// knows of another has the higher operation, so the first is the lowest, if any is.
+	slices.SortFunc(common, f.byID)
+	for i, c := range common {
+		f.steps++
+		if i > 0 && !f.before(common[0].change, c.change) {
+			common = nil
+			break
+		}
+	}
+	if len(common) == 0 {
 		d.closing, d.void = d.openings[0].closing, qa.VoidClosings
 		return d
 	}
-	d.closing = first[0]
+	d.closing = common[0]
 	return d
 }
 
@@ -213,35 +221,48 @@ func (f *Fold) openings() []opening {
 		want, err := qa.CommitDraw(f.event, qa.Identity(by), secret)
 		return err == nil && len(hash) > 0 && bytes.Equal(want, hash)
 	}
-	var out []opening
+	named := map[wire.Hash]*entry{}
+	for _, c := range closings {
+		if c.isTrue() {
+			named[f.changes[c.change].hash] = c
+		}
+	}
+	type act struct {
+		by      string
+		closing *entry
+		change  uint32
+	}
+	type device struct {
+		actor   uint32
+		closing *entry
+	}
+	var out, firsts []opening // firsts are each device's first for each closing: the others know of it
+	taken, begun := map[act]bool{}, map[device]bool{}
 	for _, w := range ws {
+		f.steps++
 		b := w.e.bytes()
 		var c *entry
 		if len(b) == qa.DrawOpeningSize {
-			c = f.closingNamed(closings, b[qa.DrawSecretSize:])
+			c = named[wire.Hash(b[qa.DrawSecretSize:])]
 		} else {
-			c = f.closingMeant(closings, out, w.e)
+			c = f.closingMeant(closings, firsts, w.e)
 		}
 		if c == nil || c.change == w.e.change || !f.inPast(c.change, w.e.change) {
 			continue
 		}
 		o := opening{e: w.e, by: qa.Identity(w.by), secret: string(b[:qa.DrawSecretSize]), closing: c}
-		again := slices.ContainsFunc(out, func(x opening) bool { return x.by == o.by && x.closing == c && x.e.change == w.e.change })
-		if !again && fits(c, w.by, b[:qa.DrawSecretSize]) {
-			out = append(out, o)
+		is := act{w.by, c, w.e.change}
+		if taken[is] || !fits(c, w.by, b[:qa.DrawSecretSize]) {
+			continue
+		}
+		taken[is] = true
+		out = append(out, o)
+		if of := (device{w.e.id.actor, c}); !begun[of] {
+			begun[of] = true
+			firsts = append(firsts, o)
 		}
 	}
 	return out
-}
-
-// closingNamed returns the closing that a change made; nil when none of that hash did.
-func (f *Fold) closingNamed(closings []*entry, hash []byte) *entry {
-	for _, c := range closings {
-		if h := f.changes[c.change].hash; c.isTrue() && bytes.Equal(h[:], hash) {
-			return c
-		}
-	}
-	return nil
 }
 
 // closingMeant returns the closing that an opening is for which names none, as
@@ -250,6 +271,7 @@ func (f *Fold) closingNamed(closings []*entry, hash []byte) *entry {
 func (f *Fold) closingMeant(closings []*entry, earlier []opening, e *entry) *entry {
 	var meant *entry
 	for i := range earlier {
+		f.steps++
 		o := &earlier[i]
 		if o.closing == meant || !f.inPast(o.e.change, e.change) {
 			continue
@@ -263,6 +285,7 @@ func (f *Fold) closingMeant(closings []*entry, earlier []opening, e *entry) *ent
 		return meant
 	}
 	for i := len(closings) - 1; i >= 0; i-- {
+		f.steps++
 		c := closings[i]
 		if c.change != e.change && f.inPast(c.change, e.change) && f.countsFor(e.change, c, organiser) {
 			if c.isTrue() {
@@ -324,8 +347,18 @@ func (f *Fold) draw() *qa.Draw {
 			}
 		}
 		m.TooEarly = f.openedBefore(c, reveals, by, hash)
+		// What knows of a later opening of a device knows of its first.
+		var firsts []*opening
+		begun := map[uint32]bool{}
+		for _, o := range opened {
+			if !begun[o.e.id.actor] {
+				begun[o.e.id.actor] = true
+				firsts = append(firsts, o)
+			}
+		}
 		for k, mineOf := range founders {
-			known := by != f.founder && slices.ContainsFunc(opened, func(o *opening) bool { return f.inPast(o.e.change, mineOf.e.change) })
+			f.steps += int64(len(firsts))
+			known := by != f.founder && slices.ContainsFunc(firsts, func(o *opening) bool { return f.inPast(o.e.change, mineOf.e.change) })
 			if k > 0 && known != m.KnownToFounder && d.Rule == qa.DrawFounderLast {
 				d.Void = cmp.Or(d.Void, qa.VoidFounder) // it could be chosen, afterwards, which of them counts
 			}

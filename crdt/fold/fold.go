@@ -160,9 +160,9 @@ func New(event qa.EventID, g *graph.Graph, a *authority.Authority) *Fold {
 	return f
 }
 
-// Steps returns how many values were looked at, since the beginning, to apply changes:
-// what grows with the history of a key or the number of its concurrent values. Tests
-// hold it to bounds.
+// Steps returns how many values were looked at, since the beginning, to apply changes
+// and to work out a draw: what grows with the history of a key or the number of its
+// concurrent values. Tests hold it to bounds.
 func (f *Fold) Steps() int64 { return f.steps }
 
 // Apply adds a change, in any order in which none comes before its past. A change

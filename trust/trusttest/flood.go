@@ -272,5 +272,41 @@ func Floods(n int) []Flood {
 			}
 		}
 	})
+	add("claims that do not know each other", func(f *flood, n int) {
+		// Whoever has an invitation's link writes with its key, on as many devices as they like.
+		f.Founder.Do(func(d *Draft) { d.Role(f.Writer("link").ID(), qa.RoleInviteAuthor, true) })
+		given := f.Changes[len(f.Changes)-1].Change
+		f.maxs[given.Hash] = given.MaxOp()
+		claims := root(f, "claims")
+		for i := range n {
+			x := crowd(f, "link", i)
+			f.write(x, []wire.Hash{given.Hash}, func(uint64) []wire.Op {
+				return []wire.Op{{
+					Action: wire.Set, Obj: claims, Key: wire.Key{Prop: string(x.ID())},
+					Value: wire.StringValue(string(KeyOf(fmt.Sprint("claimer", i)).Identity())),
+				}}
+			})
+		}
+	})
+	add("roles given to one person by devices that do not know each other", func(f *flood, n int) {
+		of := f.Writer("moderator").ID()
+		on := f.Changes[2].Change.Hash
+		roles := f.Founder.Draft(on).Obj("roles/" + string(of))
+		was := f.Founder.Draft(on).Live(roles, string(qa.RoleModerator))
+		for i := range n {
+			f.write(crowd(f, "founder", i), []wire.Hash{on}, func(uint64) []wire.Op {
+				return []wire.Op{{Action: wire.Set, Obj: roles, Key: wire.Key{Prop: string(qa.RoleModerator)}, Value: truth(i), Pred: was}}
+			})
+		}
+	})
+	add("pictures", func(f *flood, n int) {
+		x, on, blobs := crowd(f, "founder", 0), f.Changes[2].Change.Hash, root(f, "blobs")
+		for i := range n {
+			b := bytes.Repeat([]byte{byte(i), byte(i >> 8), 1, 7}, qa.MaxBlob/4)
+			f.write(x, []wire.Hash{on}, func(uint64) []wire.Op {
+				return []wire.Op{{Action: wire.Set, Obj: blobs, Key: wire.Key{Prop: fmt.Sprintf("%x", sha256.Sum256(b))}, Value: wire.BytesValue(b)}}
+			})
+		}
+	})
 	return out
 }

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestInterruptedEndsAtLast: what does not listen to an interruption is ended; a
+// program that was not interrupted is not.
+func TestInterruptedEndsAtLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var stderr bytes.Buffer
+		stopped, code := false, -1
+		whenInterrupted(ctx, func() { stopped = true }, &stderr, func(c int) { code = c })
+		time.Sleep(2 * endWithin) // of the test's own clock
+		if synctest.Wait(); stopped || code >= 0 {
+			t.Fatal("ended without an interruption")
+		}
+		cancel()
+		if synctest.Wait(); !stopped || code >= 0 {
+			t.Fatalf("interrupted: a second Ctrl-C ends it: %v, ended at once: %v", stopped, code >= 0)
+		}
+		time.Sleep(endWithin)
+		if synctest.Wait(); code != exitError || !strings.Contains(stderr.String(), "is safe") {
+			t.Errorf("not ended: %d %q", code, stderr.String())
+		}
+	})
+}
