@@ -31,7 +31,7 @@ standard input, which keeps it out of the shell's history.
 The invitation may stand in a text. One to an event that is here already and that
 would move it to another relay, which its organisers do not name, is refused
 without --move.`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MinimumNArgs(1), // the words of the text that it stands in
 		RunE: func(c *cobra.Command, args []string) error {
 			link, err := a.textArg(args)
 			if err != nil {
