@@ -224,12 +224,40 @@ changes of the other; then they are listed.`,
 					}{id, true})
 				}
 				a.printf("The relay and this device hold the same.\n")
+				relay := relayOf(ctx, b, id)
+				if words := relay.ClockWords(); words != "" {
+					fmt.Fprintf(a.std.err, "Note: %s.\n", words)
+				}
 				return nil
 			})
 		},
 	}
 	c.Flags().DurationVar(&timeout, "timeout", 10*time.Second, "how long to try")
 	return a.jsonFlag(eventFlag(c, &event))
+}
+
+// relayOf returns the state of one event's relay, zero where it is not known. Unlike
+// Status it looks at no other event's.
+func relayOf(ctx context.Context, b backend, event qa.EventID) qa.RelayStatus {
+	status := b.Status
+	l, own := b.(*local)
+	if own {
+		status = l.node.Status
+	}
+	all, err := status(ctx)
+	if err != nil {
+		return qa.RelayStatus{}
+	}
+	for _, s := range all {
+		switch {
+		case s.Event != event:
+		case own && s.Relay.URL != "" && !l.node.Running():
+			return look(ctx, s.Relay.URL)
+		default:
+			return s.Relay
+		}
+	}
+	return qa.RelayStatus{}
 }
 
 func (a *app) statusCmd() *cobra.Command {
