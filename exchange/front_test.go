@@ -130,4 +130,12 @@ func TestContradictingDatesComeBack(t *testing.T) {
 	if len(im.Posts) == 0 || im.Posts[0].Text == "" || im.Event.Title != week.Event.Title {
 		t.Errorf("%+v", im)
 	}
+	b.Reset()
+	if err := WriteJekyll(&b, week); err != nil {
+		t.Fatal(err)
+	}
+	im, err = ReadJekyll("week.md", b.Bytes(), nil)
+	if err != nil || im.Event.EndsAtMillis != 0 || im.Event.StartsAtMillis != 2e12 || len(im.Posts) == 0 {
+		t.Errorf("the page: %+v, %v", im, err)
+	}
 }

@@ -62,7 +62,9 @@ func WriteJekyllAt(w io.Writer, week qa.Week, page string) error {
 }
 
 func jekyllPage(week qa.Week, url string) *yaml.Node {
-	e, page := &week.Event, &yaml.Node{Kind: yaml.MappingNode}
+	// Dates that contradict each other could not be read back; see checkDates.
+	consistent := week.Event.Consistent()
+	e, page := &consistent, &yaml.Node{Kind: yaml.MappingNode}
 	add := func(key string, value *yaml.Node) {
 		page.Content = append(page.Content, plain(key), value)
 	}

@@ -93,6 +93,9 @@ func CheckRelay(s string) error {
 	if strings.Count(u.Host, ":") > 1 && !strings.HasPrefix(u.Host, "[") {
 		return bad("relay", "%.80q: an IPv6 address stands in brackets, as in ws://[::1]:3030", s)
 	}
+	if strings.HasSuffix(u.Host, ":") {
+		return bad("relay", "%.80q ends before its port; leave the last : out, or name the port", s)
+	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 			return bad("relay", "%.80q: there is no port %.20s; ports go from 1 to 65535", s, port)

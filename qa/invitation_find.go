@@ -3,6 +3,7 @@ package qa
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"net/url"
 	"regexp"
 	"slices"
@@ -20,18 +21,33 @@ const maxPasted = 64 << 10
 var (
 	// schemes begin an invitation. A URL scheme has no case, and some programs write
 	// slashes after it because they only know addresses of web pages.
-	schemes = regexp.MustCompile(`(?i)(?:flyleaf|automerge)\s*:(?://+)?`)
-	// escapedScheme is a scheme inside the address of a web page.
-	escapedScheme = regexp.MustCompile(`(?i)(?:flyleaf|automerge)%(?:25)*3a`)
-	escaped       = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
+	schemes = regexp.MustCompile(`(?i)(?:flyleaf|automerge)\s*:/*`)
+	// escapedScheme is a scheme inside the address of a web page, or one behind which an
+	// invitation's own characters are escaped.
+	escapedScheme = regexp.MustCompile(`(?i)(?:flyleaf|automerge)(?:%(?:25)*3a|:\S*%(?:25)*(?:40|23|3a))`)
+	// entities are characters as HTML source has them.
+	entities = regexp.MustCompile(`&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});`)
+	escaped  = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
 	// relayStart is as much of an address as can only be a relay's. Brackets stand in
 	// it around an IPv6 address, and nowhere else.
-	relayStart = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:/*(?:\[[0-9a-fA-F:.%]*\])?[^\s#<>"'()\[\]{}|\\^` + "`" + `«»“”„‘’‹›，。、；！？）】」]*`)
+	relayStart = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:/*(?:\[[0-9a-fA-F:.%]*\])?[^\s#&<>"'()\[\]{}|\\^` + "`" + `«»“”„‘’‹›–—，。、；！？）】」]*`)
+	// looseAt is an @ with spaces about it, which only stands for itself when an address
+	// follows.
+	looseAt = regexp.MustCompile(`^ *@ *((?i:wss?):)`)
 	// lineBreak is what stands between the halves of a line that a mail program broke:
 	// the soft break of quoted-printable, and the marks of a quoted mail.
 	lineBreak = regexp.MustCompile(`^=?[ \t]*\r?\n[> \t|]*`)
 	// lineRest is the end of a broken address, which is no word of a sentence.
 	lineRest = regexp.MustCompile(`^[a-z0-9:/.-]*[0-9:/.][a-z0-9:/.-]*(?:#|\s*$)`)
+	// lineBreaks are all of them, wherever they stand.
+	lineBreaks = regexp.MustCompile(`=?[ \t]*\r?\n[> \t|]*`)
+	// perhapsRest is the beginning of a line that may be the end of a broken address, or
+	// something else: what has the form of an address, a number, a time, or a single
+	// short word such as the end of a domain.
+	perhapsRest = regexp.MustCompile(`^(?:[a-z0-9-]*[:/.]+[a-z0-9][a-z0-9:/.-]*|[0-9][0-9:/.-]*|[a-z]{1,3}(?:[ \t]*\r?(?:\n|$)))`)
+	// oneNumber is a line that is a number, a time or a day.
+	oneNumber = regexp.MustCompile(`^[0-9:.-]+\s*$`)
+	portStart = regexp.MustCompile(`:[0-9]{1,4}$`)
 )
 
 // trailing is punctuation that belongs to the sentence and not to the address before it.
@@ -48,16 +64,19 @@ func ParseInvitation(text string) (Invitation, error) {
 	if len(text) > maxPasted {
 		return Invitation{}, fmt.Errorf("%w: the text has %d bytes, at most %d are looked through; paste the invitation alone", ErrBadInvitation, len(text), maxPasted)
 	}
+	text = entities.ReplaceAllStringFunc(LineEnds(text), html.UnescapeString)
 	text = strings.Map(func(r rune) rune {
 		switch {
-		case unicode.Is(unicode.Cf, r): // nobody sees these, and copying picks them up
-			return -1
+		case r == '\u0085' || r == '\u2028' || r == '\u2029' || r == '\v' || r == '\f': // lines end with these, too
+			return '\n'
 		case r == '：':
 			return ':'
 		case r == '＠':
 			return '@'
 		case r != '\n' && r != '\r' && unicode.IsSpace(r):
 			return ' '
+		case r != '\n' && r != ' ' && (invisible(r) || unicode.In(r, unicode.Cf, unicode.Cc)): // nobody sees these, and copying picks them up
+			return -1
 		}
 		return r
 	}, strings.ToValidUTF8(text, "\uFFFD"))
@@ -80,7 +99,8 @@ func ParseInvitation(text string) (Invitation, error) {
 		if n+1 < len(starts) {
 			rest = text[at[1]:starts[n+1][0]]
 		}
-		add(readInvitation(rest))
+		before, _ := utf8.DecodeLastRuneInString(text[:at[0]])
+		add(readInvitation(enclosed(before, rest)))
 	}
 	if len(starts) == 0 {
 		if found, wrong = bareInvitations(text); len(found) == 0 && wrong == nil {
@@ -106,6 +126,33 @@ func ParseInvitation(text string) (Invitation, error) {
 func (i Invitation) equal(j Invitation) bool {
 	return i.Event == j.Event && i.Relay == j.Relay && bytes.Equal(i.Secret, j.Secret)
 }
+
+// closing are the characters that end what others begin.
+var closing = map[rune]string{
+	'<': ">", '(': ")", '[': "]", '{': "}", '"': `"`, '\'': "'", '`': "`", '“': "”", '„': "“”", '«': "»", '»': "«",
+	'‹': "›", '›': "‹", '‘': "’", '‚': "‘’", '（': "）", '【': "】", '「': "」",
+}
+
+// enclosed takes the line breaks out of an invitation that stands between brackets or
+// quotes, of which before is the first: they say where it ends, as it does not itself.
+func enclosed(before rune, rest string) string {
+	end, ok := closing[before]
+	if !ok {
+		return rest
+	}
+	joined := lineBreaks.ReplaceAllString(rest, "")
+	n := strings.IndexAny(joined, end)
+	if n < 0 || n > maxEnclosed || strings.ContainsFunc(joined[:n], unicode.IsSpace) {
+		return rest
+	}
+	if first := strings.IndexAny(rest, end); first == n { // no line is broken in it
+		return rest
+	}
+	return joined[:n] + " "
+}
+
+// maxEnclosed is the longest invitation in bytes, and some.
+const maxEnclosed = MaxShort + 128
 
 // unescape undoes percent-encoding, twice where an address stood in another one.
 // What is no encoding stays.
@@ -184,6 +231,7 @@ func readInvitation(s string) (Invitation, error) {
 		return Invitation{}, badID(s, string(id), rest)
 	}
 	i := Invitation{Event: id}
+	rest = looseAt.ReplaceAllString(rest, "@$1")
 	if after := skipBreak(rest, "@"); strings.HasPrefix(after, "@") {
 		relay, after, err := readRelay(skipBreak(after[1:], ""))
 		if err != nil {
@@ -223,7 +271,12 @@ func readRelay(s string) (relay, rest string, err error) {
 	// does, or when that line could be nothing else.
 	for at := lineBreak.FindString(rest); at != ""; at = lineBreak.FindString(rest) {
 		next := rest[len(at):]
-		if !lineRest.MatchString(next) && !strings.HasSuffix(relay, "/") && !strings.HasSuffix(relay, ":") {
+		incomplete := strings.HasSuffix(relay, "/") || strings.HasSuffix(relay, ":")
+		number := oneNumber.MatchString(next) && !portStart.MatchString(relay)
+		if !incomplete && (!lineRest.MatchString(next) || number) {
+			if perhapsRest.MatchString(next) || strings.HasSuffix(relay, "-") {
+				return "", "", fmt.Errorf("%w: it cannot be told whether the relay's address %.80q goes on in the next line; paste the invitation in one line, and alone", ErrBadInvitation, relay)
+			}
 			break
 		}
 		more := relayStart.FindString("x:" + next)[2:]
@@ -234,6 +287,9 @@ func readRelay(s string) (relay, rest string, err error) {
 	}
 	if trimmed := strings.TrimRight(relay, trailing); !strings.HasPrefix(rest, "#") {
 		relay, rest = trimmed, relay[len(trimmed):]+rest
+	}
+	if r, _ := utf8.DecodeRuneInString(rest); relay == "" && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+		return "", "", fmt.Errorf("%w: the relay's address after the @ does not begin with ws:// or wss://", ErrBadInvitation)
 	}
 	if relay == "" {
 		return "", "", fmt.Errorf("%w: it ends after the @, where the relay's address should follow; was it cut off?", ErrBadInvitation)

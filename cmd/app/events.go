@@ -31,7 +31,7 @@ standard input, which keeps it out of the shell's history.
 The invitation may stand in a text. One to an event that is here already and that
 would move it to another relay, which its organisers do not name, is refused
 without --move.`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MinimumNArgs(1), // the words of the text that it stands in
 		RunE: func(c *cobra.Command, args []string) error {
 			link, err := a.textArg(args)
 			if err != nil {
@@ -224,12 +224,40 @@ changes of the other; then they are listed.`,
 					}{id, true})
 				}
 				a.printf("The relay and this device hold the same.\n")
+				relay := relayOf(ctx, b, id)
+				if words := relay.ClockWords(); words != "" {
+					fmt.Fprintf(a.std.err, "Note: %s.\n", words)
+				}
 				return nil
 			})
 		},
 	}
 	c.Flags().DurationVar(&timeout, "timeout", 10*time.Second, "how long to try")
 	return a.jsonFlag(eventFlag(c, &event))
+}
+
+// relayOf returns the state of one event's relay, zero where it is not known. Unlike
+// Status it looks at no other event's.
+func relayOf(ctx context.Context, b backend, event qa.EventID) qa.RelayStatus {
+	status := b.Status
+	l, own := b.(*local)
+	if own {
+		status = l.node.Status
+	}
+	all, err := status(ctx)
+	if err != nil {
+		return qa.RelayStatus{}
+	}
+	for _, s := range all {
+		switch {
+		case s.Event != event:
+		case own && s.Relay.URL != "" && !l.node.Running():
+			return look(ctx, s.Relay.URL)
+		default:
+			return s.Relay
+		}
+	}
+	return qa.RelayStatus{}
 }
 
 func (a *app) statusCmd() *cobra.Command {

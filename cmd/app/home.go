@@ -109,7 +109,7 @@ func (h home) lock() (*flock.Flock, bool, error) {
 // from. It never stands in an address. The one that earlier versions kept in web-token
 // did, so that browsers remember it: it is thrown away.
 func (h home) secret() (string, error) {
-	if err := os.Remove(h.path("web-token")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(h.path("web-token")); err != nil && !errors.Is(err, fs.ErrNotExist) && !cannotWrite(err) { // it is of no use any more
 		return "", fmt.Errorf("throwing an old start link's token away: %w", err)
 	}
 	path := h.path("web-secret")
@@ -122,7 +122,7 @@ func (h home) secret() (string, error) {
 	}
 	secret := hex.EncodeToString(raw)
 	if err := writeFileSynced(path, []byte(secret+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("keeping the secret of the pages: %w", err)
+		return "", fmt.Errorf("the secret from which this directory's addresses and tokens are made could not be saved; nothing was changed: %w", err)
 	}
 	return secret, nil
 }

@@ -10,6 +10,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +35,8 @@ type Options struct {
 	// Told reports whether something was told before: the ID of a post, or "won " and
 	// the ID of a question. nil: nothing was.
 	Told func(event qa.EventID, what string) bool
-	// SinceMillis leaves out posts that were written before; 0 takes all.
+	// SinceMillis leaves out posts that were written before; 0 takes all. A post that
+	// builds on one that is told was not, whatever its writer's clock says.
 	SinceMillis int64
 	// Link gives the address of a post, "" where it has none; nil: none has.
 	Link func(event qa.EventID, post qa.PostID) string
@@ -98,13 +100,21 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 	id := week.Event.ID
 	w := Week{Title: week.Event.Title, Authors: week.Event.Authors}
 	look := people.NewLookalikes(week)
+	// A clock that is weeks behind makes a new post look old. Operations are counted upwards:
+	// whoever counts on from a post that was written since then has seen it, or as much.
+	first := uint64(math.MaxUint64)
+	each(week, func(p *qa.PostView) {
+		if p.AtMillis >= o.SinceMillis {
+			first = min(first, p.Op.Counter)
+		}
+	})
 	// news reports whether a post is to be told, and notes that it now is, or is old.
 	news := func(p *qa.PostView) bool {
 		if !week.Event.Published(&p.Post) {
 			return false // it may be shown later, and is told then
 		}
 		d.Told[id] = append(d.Told[id], string(p.ID))
-		return !slices.Contains(o.Me, p.By) && p.AtMillis >= o.SinceMillis && (o.Told == nil || !o.Told(id, string(p.ID)))
+		return !slices.Contains(o.Me, p.By) && (p.AtMillis >= o.SinceMillis || p.Op.Counter > first) && (o.Told == nil || !o.Told(id, string(p.ID)))
 	}
 	item := func(p *qa.PostView, to string) Item {
 		i := Item{Name: p.Name, Not: look.Post(p).String(), Text: markdown.Line(p.Text(), excerpt), To: to}
@@ -151,6 +161,17 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 		}
 	}
 	return w, w.Yours.Len()+w.Won.Len()+w.Answers.Len()+w.Question.Len() > 0
+}
+
+// each visits all posts of a week.
+func each(week *qa.Week, visit func(*qa.PostView)) {
+	for i := range week.Threads {
+		t := &week.Threads[i]
+		visit(&t.Question)
+		for j := range t.Replies {
+			visit(&t.Replies[j])
+		}
+	}
 }
 
 // Subject is one line that says what is in it.

@@ -164,3 +164,21 @@ func TestAWrongClockKeepsNoQuestionOut(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+// TestAClockThatIsWeeksBehind keeps nothing out that was written after something new;
+// what is older than all that is new stays out.
+func TestAClockThatIsWeeksBehind(t *testing.T) {
+	const day = 24 * 60 * 60 * 1000
+	at := func(days int64) func(*qa.Post) {
+		return func(p *qa.Post) { p.AtMillis = until.UnixMilli() + days*day }
+	}
+	d := New([]qa.Week{week(
+		post{"q0", "", dag, "Old.", at(-20)},
+		post{"q1", "", dag, "New.", at(-2)},
+		post{"q2", "", dag, "The battery was empty.", at(-30)},
+	)}, Options{Me: []qa.Identity{maren}, SinceMillis: until.UnixMilli() - 7*day})
+	if len(d.Weeks) != 1 || titles(d.Weeks[0].Question) != "Dag Wille: New. | Dag Wille: The battery was empty." &&
+		titles(d.Weeks[0].Question) != "Dag Wille: The battery was empty. | Dag Wille: New." {
+		t.Errorf("told: %+v", d.Weeks)
+	}
+}
