@@ -143,33 +143,74 @@ const leastWithin = 6
 
 func (l *Lookalikes) look(name string) Lookalike {
 	looks := Skeleton(name)
+	// A bar stands between words, or for a letter: both are looked at.
+	words := [...][]string{wordsOf(name, false), wordsOf(name, true)}
+	within := func(looks string) bool { return holds(words[0], looks) || holds(words[1], looks) }
 	for i := range l.known {
 		k := &l.known[i]
-		if looks == k.looks || len(k.looks) >= leastWithin && strings.Contains(looks, k.looks) {
-			return Lookalike{k.role, k.name, k.held}
+		switch {
+		case looks == k.looks, len(k.looks) >= leastWithin && within(k.looks):
+		case len(k.looks) >= leastWithin && strings.Contains(k.name, " ") && strings.Contains(looks, k.looks):
+		default:
+			continue
 		}
+		return Lookalike{k.role, k.name, k.held}
 	}
-	// What cannot be seen joins a word, and does not end it.
-	between := func(r rune) bool {
-		return unicode.IsSpace(r) || !unicode.IsLetter(r) && !unicode.IsMark(r) && qa.HideInvisible(string(r)) != ""
-	}
-	for word := range strings.FieldsFuncSeq(name, between) {
-		if role, ok := roleWords[Skeleton(word)]; ok {
-			return Lookalike{Role: role}
+	for _, w := range roleWords {
+		if within(w.looks) {
+			return Lookalike{Role: w.role}
 		}
 	}
 	return Lookalike{}
 }
 
+// wordsOf returns the skeletons of a name's words. Letters, digits and marks make words;
+// what cannot be seen joins them, and all else stands between.
+func wordsOf(name string, bar bool) []string {
+	words := strings.FieldsFunc(unboxed(name), func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) && (!bar || r != '|') && qa.HideInvisible(string(r)) != ""
+	})
+	for i := range words {
+		words[i] = Skeleton(words[i])
+	}
+	return words
+}
+
+// holds reports whether one word, or several that follow each other, look so together:
+// letters that were set apart with spaces are read as a word.
+func holds(words []string, looks string) bool {
+	for i := range words {
+		rest := looks
+		for _, word := range words[i:] {
+			var follows bool
+			if rest, follows = strings.CutPrefix(rest, word); !follows {
+				break
+			}
+			if rest == "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // roleWords are the words that a badge would have, as they look.
-var roleWords = func() map[string]qa.Role {
-	out := map[string]qa.Role{}
-	for word, role := range map[string]qa.Role{
-		"author": qa.RoleAuthor, "authors": qa.RoleAuthor, "organiser": qa.RoleOrganiser, "organizer": qa.RoleOrganiser,
-		"organisers": qa.RoleOrganiser, "organizers": qa.RoleOrganiser, "founder": qa.RoleOrganiser, "admin": qa.RoleOrganiser,
-		"moderator": qa.RoleModerator, "moderators": qa.RoleModerator,
+var roleWords = func() (out []roleWord) {
+	for _, w := range []roleWord{
+		{"author", qa.RoleAuthor},
+		{"organiser", qa.RoleOrganiser},
+		{"organizer", qa.RoleOrganiser},
+		{"founder", qa.RoleOrganiser},
+		{"admin", qa.RoleOrganiser},
+		{"administrator", qa.RoleOrganiser},
+		{"moderator", qa.RoleModerator},
 	} {
-		out[Skeleton(word)] = role
+		out = append(out, roleWord{Skeleton(w.looks), w.role}, roleWord{Skeleton(w.looks + "s"), w.role})
 	}
 	return out
 }()
+
+type roleWord struct {
+	looks string
+	role  qa.Role
+}
