@@ -1,6 +1,7 @@
 package people
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -118,8 +119,9 @@ func (l *Lookalikes) Name(name string) Lookalike {
 }
 
 // Call returns what somebody is called in a sentence: their name, with the beginning of
-// their identity where another's name looks the same or they hold no role and their
-// name looks like that of somebody who does; without a name that beginning alone.
+// their identity where another's name looks the same, where they hold no role and their
+// name looks like that of somebody who does, or where the name holds what looks like an
+// identity; without a name that beginning alone.
 func (l *Lookalikes) Call(id qa.Identity) string {
 	name := strings.Join(strings.Fields(l.week.People[id].Name), " ")
 	if name == "" {
@@ -131,11 +133,14 @@ func (l *Lookalikes) Call(id qa.Identity) string {
 			l.alike[Skeleton(p.Name)]++
 		}
 	}
-	if l.alike[Skeleton(name)] > 1 || l.Person(id, name).Role != "" {
+	if l.alike[Skeleton(name)] > 1 || l.Person(id, name).Role != "" || shortID.MatchString(name) {
 		return name + " (" + id.Short() + ")"
 	}
 	return name
 }
+
+// shortID finds what looks like the beginning of an identity, as Call writes it.
+var shortID = regexp.MustCompile("(?i)[0-9a-f]{8}")
 
 // leastWithin is how long a skeleton has to be for names that hold it, among other
 // words, to look like it.

@@ -172,6 +172,10 @@ func TestLookalikes(t *testing.T) {
 			t.Errorf("%s is called %q, not %q", who, got, want)
 		}
 	}
+	w.People[id(mina)] = qa.Person{ID: id(mina), Name: "Noor (" + id(founder).Short() + ")"}
+	if got, want := l.Call(id(mina)), "Noor ("+id(founder).Short()+") ("+id(mina).Short()+")"; got != want {
+		t.Errorf("a name that ends like an identity is called %q", got)
+	}
 	if l.Person(id(ilse), "Ilse Marrow").Role != "" || l.Person(id(spammer), "Ilse Marrow").Role == "" {
 		t.Error("outside of posts")
 	}
