@@ -56,7 +56,7 @@ func check(s string, line bool) error {
 		if !allowed(r, line) {
 			return fmt.Errorf("%w: %s, character %d. Take it out, or paste the text without its formatting", ErrCharacter, characterName(r), utf8.RuneCountInString(s[:i])+1)
 		}
-		visible = visible || !invisible(r)
+		visible = visible || !invisible(r) && !attached(r)
 	}
 	if !visible {
 		return ErrInvisible
@@ -102,7 +102,7 @@ func clean(s string, line bool) string {
 		if !allowed(r, line) {
 			continue
 		}
-		visible = visible || !invisible(r)
+		visible = visible || !invisible(r) && !attached(r)
 		b.WriteRune(r) // of a byte that is not UTF-8: U+FFFD
 	}
 	if !visible {
@@ -182,9 +182,30 @@ func invisible(r rune) bool {
 	if r > ' ' && r < 0x7f {
 		return false
 	}
-	for _, in := range invisibleRanges {
-		if r <= in[1] {
-			return r >= in[0]
+	return in(invisibleRanges[:], r)
+}
+
+// attachedRanges are the blocks, ascending, of marks that belong to no script and are drawn on
+// the character before. Alone they would be drawn on what the page has before the text.
+var attachedRanges = [...][2]rune{
+	{0x0300, 0x036f},
+	{0x0483, 0x0489},
+	{0x1ab0, 0x1aff},
+	{0x1dc0, 0x1dff},
+	{0x20d0, 0x20ff},
+	{0x302a, 0x302f},
+	{0x3099, 0x309a},
+	{0xfe20, 0xfe2f},
+}
+
+// attached reports whether a character shows nothing unless another stands before it.
+func attached(r rune) bool { return in(attachedRanges[:], r) }
+
+// in reports whether r is in one of the ranges, which ascend.
+func in(ranges [][2]rune, r rune) bool {
+	for _, of := range ranges {
+		if r <= of[1] {
+			return r >= of[0]
 		}
 	}
 	return false

@@ -210,6 +210,9 @@ func (v *weekView) deskRows(choosers []chooser) (rows []deskRow, mine int) {
 			k = len(rows)
 			at[who] = k
 			name := q.Name
+			if q.OnBehalfOf == "" && v.People[q.By].Name != "" {
+				name = v.lookalikes().Call(q.By) // two of one name have to be told apart
+			}
 			if q.OnBehalfOf != "" && q.Source == "" && !v.mine(q) {
 				name += ", through " + v.person(q.By)
 			}

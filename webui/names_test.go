@@ -124,3 +124,13 @@ func TestNameOfAnEarlierVersion(t *testing.T) {
 		}
 	}
 }
+
+// Whoever chooses winners tells two people of one name apart.
+func TestDeskTellsTwoOfOneNameApart(t *testing.T) {
+	s := newSite(t, "")
+	s.node.give(s.event, qa.RoleAuthor)
+	w := s.node.weeks[s.event]
+	w.people[maren] = qa.Person{ID: maren, Name: "Obi Tamsin"}
+	w.people[obi] = qa.Person{ID: obi, Name: "Obi\u200b Tamsin"}
+	mustContain(t, s.raw(s.week()+"/desk"), "Obi\u200b Tamsin ("+obi.Short()+")")
+}

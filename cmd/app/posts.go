@@ -348,12 +348,14 @@ func (a *app) printThread(t *jsonPost) {
 	a.printPost(t, "")
 	if t.Replies != nil {
 		for i := range *t.Replies {
-			a.printPost(&(*t.Replies)[i], "    ")
+			a.printPost(&(*t.Replies)[i], "  ")
 		}
 	}
 	a.printf("\n")
 }
 
+// printPost prints a post after an indent of up to two columns. Words begin in the fifth
+// column or later, so that no line of them looks like the head of a reply.
 func (a *app) printPost(p *jsonPost, indent string) {
 	// What somebody is stands before the name, in a column that is never empty: nothing
 	// that a name says looks like it.
@@ -398,10 +400,10 @@ func (a *app) printPost(p *jsonPost, indent string) {
 		text = "(its writer is blocked)"
 	}
 	for line := range strings.SplitSeq(plain(text), "\n") {
-		a.printf("%s  %s\n", indent, line)
+		a.printf("%s    %s\n", indent, line)
 	}
 	if len(p.Versions) > 1 {
-		a.printf("%s  (edited at the same time on %d devices; `flyleaf show %s` shows all texts)\n", indent, len(p.Versions), p.ID)
+		a.printf("%s    (edited at the same time on %d devices; `flyleaf show %s` shows all texts)\n", indent, len(p.Versions), p.ID)
 	}
 }
 

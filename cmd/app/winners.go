@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 	"flyleaf/trust"
 	"flyleaf/trust/identity"
 )
@@ -55,6 +56,19 @@ func entrantName(w *qa.Week, e qa.Entrant) string {
 		return qa.CleanMention(e.OnBehalfOf)
 	}
 	return personName(w, e.By)
+}
+
+// callEntrant is what an entrant is called where the identity does not stand beside it,
+// see people.Lookalikes.Call.
+func callEntrant(w *qa.Week, look *people.Lookalikes, e qa.Entrant) string {
+	switch name := plainName(entrantName(w, e)); {
+	case e.OnBehalfOf == "":
+		return plainName(look.Call(e.By))
+	case w.Event.HasRole(e.By, qa.RoleOrganiser):
+		return name
+	default: // anybody can write on behalf of any name
+		return name + " (" + e.By.Short() + ")"
+	}
 }
 
 func personName(w *qa.Week, id qa.Identity) string {
@@ -151,19 +165,20 @@ func (a *app) printPrizes(w *qa.Week, d *drawn) {
 	if len(d.Prizes) == 0 {
 		a.printf("Nobody has been chosen yet.\n")
 	}
+	look := people.NewLookalikes(w)
 	for _, p := range d.Prizes {
 		how := "drawn"
 		if len(p.ChosenBy) > 0 {
 			names := make([]string, len(p.ChosenBy))
 			for i, id := range p.ChosenBy {
-				names[i] = personName(w, id)
+				names[i] = look.Call(id)
 			}
 			how = "chosen by " + strings.Join(names, " and ")
 		}
-		a.printf("%s  %s\n", plain(p.Name), plain(how))
+		a.printf("%s  %s\n", callEntrant(w, look, p.Entrant), plain(how))
 	}
 	for _, p := range d.Passed {
-		a.printf("%s  passed over: %s\n", plain(entrantName(w, p.Entrant)), plain(p.Why))
+		a.printf("%s  passed over: %s\n", callEntrant(w, look, p.Entrant), plain(p.Why))
 	}
 	if left := int(d.Copies) - len(d.Prizes); left > 0 {
 		a.printf("%s left. %s\n", copies(left), drawSentence(w, d))
@@ -328,7 +343,7 @@ func (a *app) printDraw(w *qa.Week, d *drawn) {
 	if e := w.Event.Draw; e != nil && e.Closing != "" {
 		a.printf("closing     %s\n", e.Closing)
 		for _, o := range e.Openings {
-			a.printf("opening     %s  for %s  %s\n", o.By, o.Closing, plain(personName(w, o.By)))
+			a.printf("opening     %s  for %s  %s\n", o.By, o.Closing, plainName(personName(w, o.By)))
 		}
 	}
 	for _, c := range d.Commitments {
@@ -342,20 +357,20 @@ func (a *app) printDraw(w *qa.Week, d *drawn) {
 		case slices.Contains(d.Draw.Waiting, c.By):
 			state = "not opened, or it does not fit"
 		}
-		a.printf("commitment  %s  %s  %s  %s\n", c.By, c.Hash, plain(personName(w, c.By)), state)
+		a.printf("commitment  %s  %s  %s  %s\n", c.By, c.Hash, plainName(personName(w, c.By)), state)
 		if c.Secret != "" {
 			a.printf("secret      %s  %s\n", c.By, c.Secret)
 		}
 	}
 	for _, e := range d.Draw.Entrants {
-		a.printf("candidate   %s  %s\n", e.By, plain(entrantName(w, e)))
+		a.printf("candidate   %s  %s\n", e.By, plainName(entrantName(w, e)))
 	}
 	if d.Draw.State != qa.DrawDone {
 		return
 	}
 	a.printf("seed        %s\n", d.Draw.Seed)
 	for i, e := range d.Draw.Order {
-		a.printf("place %-4d  %s  %s\n", i+1, e.By, plain(entrantName(w, e)))
+		a.printf("place %-4d  %s  %s\n", i+1, e.By, plainName(entrantName(w, e)))
 	}
 	if words := w.LastWords(d.Draw); words != "" {
 		a.printf("%s\n", plain(words))
@@ -409,7 +424,7 @@ holds the encrypted text, and only the founder can read it.`,
 				if a.json {
 					return a.printJSON(map[string]any{"event": w.Event.ID, "as": ids})
 				}
-				a.printf("Sealed to %s. It goes out with the next exchange.\n", plain(personName(w, w.Event.Founder)))
+				a.printf("Sealed to %s. It goes out with the next exchange.\n", plainName(personName(w, w.Event.Founder)))
 				return nil
 			})
 		},

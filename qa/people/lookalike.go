@@ -1,6 +1,7 @@
 package people
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -118,8 +119,9 @@ func (l *Lookalikes) Name(name string) Lookalike {
 }
 
 // Call returns what somebody is called in a sentence: their name, with the beginning of
-// their identity where another's name looks the same or they hold no role and their
-// name looks like that of somebody who does; without a name that beginning alone.
+// their identity where another's name looks the same, where they hold no role and their
+// name looks like that of somebody who does, or where the name holds what looks like an
+// identity; without a name that beginning alone.
 func (l *Lookalikes) Call(id qa.Identity) string {
 	name := strings.Join(strings.Fields(l.week.People[id].Name), " ")
 	if name == "" {
@@ -131,11 +133,14 @@ func (l *Lookalikes) Call(id qa.Identity) string {
 			l.alike[Skeleton(p.Name)]++
 		}
 	}
-	if l.alike[Skeleton(name)] > 1 || l.Person(id, name).Role != "" {
+	if l.alike[Skeleton(name)] > 1 || l.Person(id, name).Role != "" || shortID.MatchString(name) {
 		return name + " (" + id.Short() + ")"
 	}
 	return name
 }
+
+// shortID finds what looks like the beginning of an identity, as Call writes it.
+var shortID = regexp.MustCompile("(?i)[0-9a-f]{8}")
 
 // leastWithin is how long a skeleton has to be for names that hold it, among other
 // words, to look like it.
@@ -143,33 +148,74 @@ const leastWithin = 6
 
 func (l *Lookalikes) look(name string) Lookalike {
 	looks := Skeleton(name)
+	// A bar stands between words, or for a letter: both are looked at.
+	words := [...][]string{wordsOf(name, false), wordsOf(name, true)}
+	within := func(looks string) bool { return holds(words[0], looks) || holds(words[1], looks) }
 	for i := range l.known {
 		k := &l.known[i]
-		if looks == k.looks || len(k.looks) >= leastWithin && strings.Contains(looks, k.looks) {
-			return Lookalike{k.role, k.name, k.held}
+		switch {
+		case looks == k.looks, len(k.looks) >= leastWithin && within(k.looks):
+		case len(k.looks) >= leastWithin && strings.Contains(k.name, " ") && strings.Contains(looks, k.looks):
+		default:
+			continue
 		}
+		return Lookalike{k.role, k.name, k.held}
 	}
-	// What cannot be seen joins a word, and does not end it.
-	between := func(r rune) bool {
-		return unicode.IsSpace(r) || !unicode.IsLetter(r) && !unicode.IsMark(r) && qa.HideInvisible(string(r)) != ""
-	}
-	for word := range strings.FieldsFuncSeq(name, between) {
-		if role, ok := roleWords[Skeleton(word)]; ok {
-			return Lookalike{Role: role}
+	for _, w := range roleWords {
+		if within(w.looks) {
+			return Lookalike{Role: w.role}
 		}
 	}
 	return Lookalike{}
 }
 
+// wordsOf returns the skeletons of a name's words. Letters, digits and marks make words;
+// what cannot be seen joins them, and all else stands between.
+func wordsOf(name string, bar bool) []string {
+	words := strings.FieldsFunc(unboxed(name), func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) && (!bar || r != '|') && qa.HideInvisible(string(r)) != ""
+	})
+	for i := range words {
+		words[i] = Skeleton(words[i])
+	}
+	return words
+}
+
+// holds reports whether one word, or several that follow each other, look so together:
+// letters that were set apart with spaces are read as a word.
+func holds(words []string, looks string) bool {
+	for i := range words {
+		rest := looks
+		for _, word := range words[i:] {
+			var follows bool
+			if rest, follows = strings.CutPrefix(rest, word); !follows {
+				break
+			}
+			if rest == "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // roleWords are the words that a badge would have, as they look.
-var roleWords = func() map[string]qa.Role {
-	out := map[string]qa.Role{}
-	for word, role := range map[string]qa.Role{
-		"author": qa.RoleAuthor, "authors": qa.RoleAuthor, "organiser": qa.RoleOrganiser, "organizer": qa.RoleOrganiser,
-		"organisers": qa.RoleOrganiser, "organizers": qa.RoleOrganiser, "founder": qa.RoleOrganiser, "admin": qa.RoleOrganiser,
-		"moderator": qa.RoleModerator, "moderators": qa.RoleModerator,
+var roleWords = func() (out []roleWord) {
+	for _, w := range []roleWord{
+		{"author", qa.RoleAuthor},
+		{"organiser", qa.RoleOrganiser},
+		{"organizer", qa.RoleOrganiser},
+		{"founder", qa.RoleOrganiser},
+		{"admin", qa.RoleOrganiser},
+		{"administrator", qa.RoleOrganiser},
+		{"moderator", qa.RoleModerator},
 	} {
-		out[Skeleton(word)] = role
+		out = append(out, roleWord{Skeleton(w.looks), w.role}, roleWord{Skeleton(w.looks + "s"), w.role})
 	}
 	return out
 }()
+
+type roleWord struct {
+	looks string
+	role  qa.Role
+}

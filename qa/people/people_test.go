@@ -16,6 +16,8 @@ func TestSkeleton(t *testing.T) {
 			"llse Marrow", "1lse Marrow", "|lse Marrow", "Іlѕе Маrrоw", "Ιlse Μarrow", "Ｉｌｓｅ　Ｍａｒｒｏｗ", "𝐈𝐥𝐬𝐞 𝐌𝐚𝐫𝐫𝐨𝐰",
 			"Ilse Marr0w", "Ilse Rnarrow", "Ilse-Marrow", "Ilse Marrow.", "Ilse Marrow\ufe0f", "Ilse\u2060Marrow", "Ilse\u3164Marrow", "Ilsé Márrow",
 			"\u202eIlse Marrow\u202c", "Ilse Marrow\U000e0020", "IlsеMarrow",
+			"Ilse\u20dd Marrow", "I\u20e3lse Marrow", "Ilse\u1dc0 Marrow", "Ilse\u0610 Marrow", "Ilse\u06d6 Marrow", "I\u0483lse Marrow",
+			"ɪʟꜱᴇ ᴍᴀʀʀᴏᴡ", "ᶦˡˢᵉ ᴹᵃʳʳᵒʷ", "ⲓlse ⲙarrow", "🅘🅛🅢🅔 🅼🅰🆁🆁🅾🆆", "🇮🇱🇸🇪 Marrow", "Ilse Marrovv", "Ilse Маrrow",
 		},
 		{"Bob", "BOB", "ВОВ", "Воb"},
 		{"🙂", "🙂\ufe0f"},
@@ -33,7 +35,7 @@ func TestSkeleton(t *testing.T) {
 		}
 	}
 	seen := map[string]string{}
-	for _, s := range []string{"Ilse Marrow", "Ilse Morrow", "Else Marrow", "Ida", "Ada", "Müller-Lüdenscheidt", "김민준", "김민지", "अनिता", "अनीता", "محمد", "🙂", "🙃", "…", "!"} {
+	for _, s := range []string{"Ilse Marrow", "Ilse Morrow", "Else Marrow", "Ida", "Ada", "Müller-Lüdenscheidt", "김민준", "김민지", "अनिता", "अनीता", "محمد", "か", "が", "🙂", "🙃", "\u0301", "…", "!"} {
 		if other, ok := seen[people.Skeleton(s)]; ok {
 			t.Errorf("%q and %q look the same", s, other)
 		}
@@ -129,11 +131,24 @@ func TestLookalikes(t *testing.T) {
 		"Teodor Anand":  "not the author Teodor Anand, as far as the organisers have said",
 		"Mina (author)": "not an author", "Mina [Аuthor]": "not an author", "✓ ORGANISER Mina": "not an organiser", "Mina\u2003moderator": "not a moderator",
 		"Mina (au\u200bthor)": "not an author", "The Authority": "", "🙂": "",
+		"Mina (AUTH0R)": "not an author", "Mina ⓐⓤⓣⓗⓞⓡ": "not an author", "🆄 Mina 🅰🆄🆃🅷🅾🆁": "not an author", "🇦🇺🇹🇭🇴🇷 Mina": "not an author",
+		"a u t h o r": "not an author", "A.U.T.H.O.R. Mina": "not an author", "ᴀᴜᴛʜᴏʀ": "not an author", "Mina, organ|ser": "not an organiser", "Mina 0rganizer": "not an organiser",
+		"Mina|author": "not an author", "Administrator": "not an organiser", "Ilse|Marrow": "not the author Ilse Marrow", "Ilse + Marrow": "not the author Ilse Marrow",
+		"llse 🌙 Marrow": "not the author Ilse Marrow", "Ilse Marrow²": "not the author Ilse Marrow", "IlseMarrowOfficial": "not the author Ilse Marrow", "Ilse": "", "Marrow": "", "Nadia": "",
 	} {
 		if got := l.Name(name).String(); got != want {
 			t.Errorf("%q is %q, not %q", name, got, want)
 		}
 	}
+	// A name of one word is looked for among words: Martina is not Martin.
+	w.People[id(founder)] = qa.Person{ID: id(founder), Name: "Martin"}
+	one := people.NewLookalikes(w)
+	for name, want := range map[string]string{"Martina Oduya": "", "martin": "not the organiser Martin", "✓ Martin": "not the organiser Martin"} {
+		if got := one.Name(name).String(); got != want {
+			t.Errorf("%q is %q, not %q", name, got, want)
+		}
+	}
+	w.People[id(founder)] = qa.Person{ID: id(founder), Name: "Noor Adeyemi"}
 	said := map[qa.Identity]string{}
 	for i := range w.Threads {
 		said[w.Threads[i].Question.By] = l.Post(&w.Threads[i].Question).String()
@@ -156,6 +171,10 @@ func TestLookalikes(t *testing.T) {
 		if got := l.Call(who); got != want {
 			t.Errorf("%s is called %q, not %q", who, got, want)
 		}
+	}
+	w.People[id(mina)] = qa.Person{ID: id(mina), Name: "Noor (" + id(founder).Short() + ")"}
+	if got, want := l.Call(id(mina)), "Noor ("+id(founder).Short()+") ("+id(mina).Short()+")"; got != want {
+		t.Errorf("a name that ends like an identity is called %q", got)
 	}
 	if l.Person(id(ilse), "Ilse Marrow").Role != "" || l.Person(id(spammer), "Ilse Marrow").Role == "" {
 		t.Error("outside of posts")

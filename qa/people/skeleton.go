@@ -24,28 +24,24 @@ const maxTyped = 5 * qa.MaxName
 // Skeleton returns what is left of a name when all is taken away that a reader may
 // overlook: two names with one skeleton can be taken for each other. It is NFKC, without
 // what cannot be seen, without case, accents, spaces and punctuation, and with the
-// characters that Unicode TS 39 lists as confusable replaced by one of them. i, l, 1
-// and | are one letter, since a capital i is drawn like an l, and case does not count.
+// characters that Unicode TS 39 lists as confusable replaced by one of them. What that
+// list leaves out is added: letters in boxes and circles, small capitals, and vv, which
+// looks like w. i, l, 1 and | are one letter, since a capital i is drawn like an l, and
+// case does not count.
 //
 // It is for comparing, never for showing. It is "" only for a name that shows nothing.
 func Skeleton(name string) string {
 	if len(name) > maxTyped {
 		name = strings.ToValidUTF8(name[:maxTyped], "")
 	}
-	fold := cases.Fold()
-	s := qa.HideInvisible(norm.NFKC.String(name))
-	// Twice: capitals have other doubles than small letters.
-	s = fold.String(confusables.Skeleton(s))
-	s = fold.String(confusables.Skeleton(s))
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r >= 0x300 && r <= 0x36f: // accents, which NFD has set apart
-			return -1
-		case r == 'i':
-			return 'l'
-		}
-		return r
-	}, qa.HideInvisible(s))
+	s := withoutAccents(unboxed(qa.HideInvisible(name)))
+	for _, folded := range []func(string) string{
+		// Capitals have other doubles than small letters, so both are looked up.
+		lookUp, smallCapitals.Replace, strings.ToUpper, lookUp, lookUp,
+	} {
+		s = folded(s)
+	}
+	s = strings.ReplaceAll(strings.ReplaceAll(withoutAccents(qa.HideInvisible(s)), "i", "l"), "vv", "w")
 	words := strings.Map(func(r rune) rune {
 		if unicode.IsPunct(r) {
 			return -1
@@ -53,7 +49,53 @@ func Skeleton(name string) string {
 		return r
 	}, s)
 	if words == "" {
-		return s // a name of nothing but punctuation, which is somebody's too
+		return s // a name of nothing but punctuation, or of accents, which is somebody's too
 	}
 	return words
+}
+
+func lookUp(s string) string { return cases.Fold().String(confusables.Skeleton(s)) }
+
+// unboxed is NFKC, with ordinary letters also for those in boxes and circles for which
+// NFKC has none, flags among them.
+func unboxed(name string) string {
+	return norm.NFKC.String(strings.Map(func(r rune) rune {
+		for _, a := range [...]rune{0x1f150, 0x1f170, 0x1f1e6} { // negative circled, negative squared, regional indicators
+			if r >= a && r < a+26 {
+				return 'A' + r - a
+			}
+		}
+		return r
+	}, name))
+}
+
+// smallCapitals are letters for the small capitals, which TS 39 also puts in place of
+// Cyrillic letters of that look.
+var smallCapitals = func() *strings.Replacer {
+	var pairs []string
+	plain := []rune("abcdefghijklmnopqrstuvwyzm")
+	for i, r := range []rune("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢʍ") {
+		pairs = append(pairs, string(r), string(plain[i]))
+	}
+	return strings.NewReplacer(pairs...)
+}()
+
+// withoutAccents takes away the marks on letters and the rings around them: those that
+// belong to no script, and on a Latin letter those of any. Elsewhere a mark can be a
+// vowel, or make another letter.
+func withoutAccents(s string) string {
+	latin, out := false, strings.Builder{}
+	for _, r := range norm.NFD.String(s) {
+		switch {
+		case !unicode.IsMark(r):
+			latin = unicode.Is(unicode.Latin, r)
+		case latin, unicode.Is(unicode.Me, r), unicode.Is(unicode.Inherited, r) && r != 0x3099 && r != 0x309a: // the voicing marks of kana
+			continue
+		}
+		out.WriteRune(r)
+	}
+	if out.Len() == 0 {
+		return s
+	}
+	return out.String()
 }

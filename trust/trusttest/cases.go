@@ -693,6 +693,7 @@ var NoTexts = map[string]string{
 	"a joiner and a variation selector":     "\u200d\ufe0f",
 	"tags alone":                            "\U000e0067\U000e007f",
 	"a soft hyphen and a byte order mark":   "\u00ad\ufeff",
+	"accents on nothing":                    " \u0301\u20dd",
 	"an invisible operator and a word join": "\u2062\u2060",
 }
 
