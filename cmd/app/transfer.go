@@ -204,7 +204,7 @@ func (a *app) takePages(pages []page, do func(qa.Imported) (importResult, error)
 			if err == nil {
 				report := newImportReport(p.file, p.week).with(r)
 				if r.Was != nil {
-					report.Remarks = append(slices.Clip(report.Remarks), recognised(&p.week.Event, r.Was))
+					report.Remarks = append(slices.Clip(report.Remarks), qa.Remark{Text: recognised})
 				}
 				reports = append(reports, report)
 				continue
@@ -220,21 +220,9 @@ func (a *app) takePages(pages []page, do func(qa.Imported) (importResult, error)
 	return reports, nil
 }
 
-// recognised says that a page is a week which is here under another title or day.
-func recognised(e *qa.Event, was *qa.ListedWeek) qa.Remark {
-	text := "By its messages this is a week that was imported before, and what is new was added to it."
-	if was.Title != e.Title {
-		text += fmt.Sprintf(" Here its title is %q; `flyleaf event set --event %s --title` changes it.", was.Title, was.ID)
-	}
-	if was.StartsAtMillis != e.StartsAtMillis {
-		first := "no first day"
-		if was.StartsAtMillis != 0 {
-			first = "the first day " + time.UnixMilli(was.StartsAtMillis).UTC().Format(time.DateOnly)
-		}
-		text += fmt.Sprintf(" Here it has %s; `flyleaf event set --event %s --starts` changes it.", first, was.ID)
-	}
-	return qa.Remark{Text: text}
-}
+// recognised is said of a page that is a week which is here under another title or day;
+// printChanges says which.
+const recognised = "By its messages this is a week that was imported before, and what is new was added to it."
 
 func refusedReport(p *page) importReport {
 	return importReport{File: p.file, Refused: p.err.Error(), Guessed: []guess{}, Skipped: []qa.Skipped{}, Changes: []qa.ImportChange{}}
@@ -430,6 +418,14 @@ func (a *app) printCleaned(n int) {
 func (a *app) printChanges(r *importReport) {
 	offered := map[string]int{}
 	for _, c := range r.Changes {
+		if c.Kind == qa.ChangedWeek {
+			if c.Is == c.Was { // the beginnings are the same
+				a.printf("  the %s there is longer or goes on otherwise than here; left as it is here: %s\n", c.Name, plain(c.Kept))
+			} else {
+				a.printf("  the %s there: %q, here: %q; left as it is here: %s\n", c.Name, plain(c.Is), plain(c.Was), plain(c.Kept))
+			}
+			continue
+		}
 		where := fmt.Sprintf("%s, %s (%s)", plain(c.Name), time.UnixMilli(c.AtMillis).UTC().Format("2 January 2006 15:04 UTC"), c.Post)
 		done := map[bool]string{true: "brought in", false: "left as it is here"}[c.Done]
 		if c.Kept != "" {
