@@ -68,7 +68,8 @@ file becomes an event of its own, with it all go into that one. A file is taken 
 or not at all, and of several files none when one of them cannot be read. What of a file
 could not be taken is listed with its line, and the same file imported again adds
 nothing. What was edited or deleted there since is told, and brought in only with
---revise and --withdraw; what somebody edited here meanwhile stays as it is.
+--revise and --withdraw; what somebody edited here meanwhile stays as it is. What it says
+otherwise of the week itself, such as its title, is told and left as it is here.
 
 A bundle (` + "`flyleaf export --format bundle`" + `) is merged into the event that it is of, here and
 without any network; each of its changes is checked as one from a relay is.
@@ -375,7 +376,7 @@ func (a *app) printReports(reports []importReport) error {
 			a.printf("  event %s\n", r.Event)
 		}
 		if r.Guesses > 0 {
-			a.printf("  whether it opens a thread was guessed for %d messages; --dry-run -o FILE shows them\n", r.Guesses)
+			a.printf("  whether it opens a thread was guessed for %s; --dry-run -o FILE shows which\n", counted(r.Guesses, "message", "messages"))
 		}
 		for _, m := range r.Remarks {
 			if m.Line > 0 {
