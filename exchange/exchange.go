@@ -140,7 +140,12 @@ func Detect(name string, b []byte) (Format, error) {
 	case strings.HasPrefix(trimmed, "{"):
 		return FormatJSON, nil
 	}
-	if looksLikePage(s) {
+	switch {
+	case strings.HasPrefix(s, strings.Join(csvHeader, ",")):
+		return "", refuse(name, 0, ErrUnknownFormat, "it is CSV as Flyleaf publishes it, for spreadsheets; import the week's Jekyll page, JSON or bundle")
+	case strings.HasPrefix(s, "# ") && writtenMarkdown.MatchString(s):
+		return "", refuse(name, 0, ErrUnknownFormat, "it is Markdown as Flyleaf publishes it, for readers; import the week's Jekyll page, JSON or bundle")
+	case looksLikePage(s):
 		return FormatPage, nil
 	}
 	return "", refuse(name, 0, ErrUnknownFormat,

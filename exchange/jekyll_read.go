@@ -26,7 +26,8 @@ import (
 //	cover: …, image: …         x/jekyll.cover, x/jekyll.image
 //	start: 2021-03-08 00:00:00 event/startsAt, UTC when no zone is given
 //	end: 2021-03-12 22:59:58   event/endsAt
-//	authors: [id or name, …]   event/authors by name, x/jekyll.authors as written
+//	authors: [id or name, …]   event/authors by name, x/jekyll.authors as written; author
+//	                           where there is no authors
 //	published: false           Imported.Unpublished
 //	render_with_liquid: false  the description is as it stands
 //	links:                     event/links
@@ -82,8 +83,13 @@ func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, e
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(front), &doc); err != nil {
-		line, what := yamlLine(err, first)
-		return qa.Imported{}, refuse(name, line, ErrSyntax, "%s", what)
+		// With no-break spaces and line separators out of a browser or a word processor it
+		// is often no YAML.
+		doc = yaml.Node{}
+		if yaml.Unmarshal([]byte(plainIndents(front)), &doc) != nil {
+			line, what := yamlLine(err, first)
+			return qa.Imported{}, refuse(name, line, ErrSyntax, "%s", what)
+		}
 	}
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
 		return qa.Imported{}, refuse(name, first, ErrSyntax, "the front matter is not a list of keys and values")
@@ -129,6 +135,17 @@ func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, e
 		return qa.Imported{}, err
 	}
 	return r.im, nil
+}
+
+// besideKeys are no-break spaces where YAML wants plain ones: before a key or a dash, and
+// behind them. Those in texts stay.
+var besideKeys = regexp.MustCompile(`(?m)^[ \x{a0}\x{202f}]*(?:-[ \x{a0}\x{202f}]+)*(?:[A-Za-z_][\w-]*:[ \x{a0}\x{202f}]+)?`)
+
+func plainIndents(front string) string {
+	front = strings.NewReplacer("\u2028", " ", "\u2029", " ", "\u0085", " ").Replace(front) // line ends for YAML
+	return besideKeys.ReplaceAllStringFunc(front, func(s string) string {
+		return strings.NewReplacer("\u00a0", " ", "\u202f", " ").Replace(s)
+	})
 }
 
 // isFence reports whether line opens a front matter.
@@ -235,11 +252,11 @@ func (r *jekyllReader) scalar(n *yaml.Node, what string) (string, error) {
 	}
 	switch {
 	case n.Kind != yaml.ScalarNode:
-		return "", r.refuse(n, ErrSyntax, "%s is a list or a map, a text is wanted", what)
+		return "", r.refuse(n, ErrSyntax, "%s must be text, not a list or a map", what)
 	case isNull(n):
 		return "", nil
 	case n.ShortTag() == "!!binary":
-		return "", r.refuse(n, ErrSyntax, "%s is binary data, a text is wanted", what)
+		return "", r.refuse(n, ErrSyntax, "%s must be text, not binary data", what)
 	}
 	return n.Value, nil
 }
@@ -334,7 +351,7 @@ func (r *jekyllReader) items(n *yaml.Node, what string) ([]*yaml.Node, error) {
 		return nil, err
 	}
 	switch {
-	case isNull(n) || n.Kind == yaml.ScalarNode && strings.TrimSpace(n.Value) == "":
+	case isNull(n) || n.Kind == yaml.ScalarNode && strings.TrimSpace(n.Value) == "" || n.Kind == yaml.MappingNode && len(n.Content) == 0:
 		return nil, nil
 	case n.Kind != yaml.SequenceNode:
 		return nil, r.refuse(n, ErrSyntax, "%s is not a list", what)
@@ -344,7 +361,8 @@ func (r *jekyllReader) items(n *yaml.Node, what string) ([]*yaml.Node, error) {
 
 func (r *jekyllReader) front(n *yaml.Node) error {
 	e := &r.im.Event
-	return r.pairs(n, func(key string, k, v *yaml.Node) error {
+	var author *yaml.Node
+	err := r.pairs(n, func(key string, k, v *yaml.Node) error {
 		switch key {
 		case "title":
 			s, err := r.scalar(v, key)
@@ -363,6 +381,9 @@ func (r *jekyllReader) front(n *yaml.Node) error {
 			return r.time(v, key, xEnd, true, &e.EndsAtMillis)
 		case "authors":
 			return r.readAuthors(v)
+		case "author":
+			author = v
+			return nil
 		case "links":
 			return r.links(v)
 		case "source":
@@ -395,6 +416,14 @@ func (r *jekyllReader) front(n *yaml.Node) error {
 		r.skip(k, key+": "+text, "a week has no place for the key %q", beginning(key))
 		return nil
 	})
+	switch {
+	case err != nil || author == nil:
+		return err
+	case len(r.authors) > 0:
+		r.skip(author, author.Value, "the page has authors, so its author is left out")
+		return nil
+	}
+	return r.readAuthors(author)
 }
 
 // keep puts a value into x, for the export to give back.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"flyleaf/qa"
@@ -56,6 +57,9 @@ func WriteMarkdown(w io.Writer, week qa.Week) error {
 	}
 	return nil
 }
+
+// writtenMarkdown finds what WriteMarkdown writes under its heading and no page's text has.
+var writtenMarkdown = regexp.MustCompile(`(?m)^## ` + heading + `\n\n> (?:\*\*.*\*\* .*asks.*:|\(This question was .*)$`)
 
 func markdownPost(b *bytes.Buffer, p *PublishedPost, prefix, verb string) {
 	if prefix == "> " {

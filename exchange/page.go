@@ -41,7 +41,6 @@ const heading = "Questions and Answers"
 
 var (
 	headingLine = regexp.MustCompile(`(?i)^(questions\s*(and|&)\s*answers|q\s*&\s*a):?$`)
-	datesLine   = regexp.MustCompile(`(?i)(?:(?:^|.*\b)(?:from|vom|von|du|del?|dal|van|od|fra|från|с)|.*[:：]|^)\s*(.{4,20}?)\s+(?:to|till|until|through|bis(?: zum)?|au|al?|até|tot|do|til|till|по|–|—|-)\s+(.{6,20}?)\.?$`)
 	listLine    = regexp.MustCompile(`^\s+([•◦▪‣·*+–-]|\d{1,3}[.)]|[a-z][.)])\s`)
 )
 
@@ -62,26 +61,6 @@ func looksLikePage(s string) bool {
 		}
 	}
 	return false
-}
-
-// readDates reads a line that says from when to when the week is. A first day without
-// a year is of the last one's.
-func readDates(line string) (from, to int64, ok bool) {
-	if len(line) > 200 || !strings.ContainsAny(line, "0123456789") {
-		return 0, 0, false
-	}
-	m := datesLine.FindStringSubmatch(line)
-	if m == nil {
-		return 0, 0, false
-	}
-	to, ok = parseTime(m[2], true)
-	if !ok {
-		return 0, 0, false
-	}
-	if from, ok = parseTime(m[1], false); !ok {
-		from, ok = parseTime(strings.TrimRight(m[1], ".,")+" "+utc(to).Format("2006"), false)
-	}
-	return from, to, ok
 }
 
 // unit is a piece of the page that is a name or a part of one message: the lines
@@ -216,7 +195,7 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 	if h.title < 0 || h.title >= len(top) {
 		return qa.Imported{}, refuse(name, 1, ErrNoTitle, "the title is looked for over a line \"by …\" or over the week's dates, and there is neither")
 	}
-	im.Event.Title = strings.Join(strings.Fields(top[h.title].text()), " ")
+	im.Event.Title = strings.TrimLeft(strings.Join(strings.Fields(top[h.title].text()), " "), "# ")
 	authors := h.authors
 	if authors == nil {
 		// "The Patient Ledger by Ilse Marrow" in one line.
@@ -226,6 +205,9 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 				authors = append(authors, author{name: n})
 			}
 		}
+	}
+	if t := im.Event.Title; len(t) > 2 && strings.Contains("*_", t[:1]) && t[len(t)-1] == t[0] {
+		im.Event.Title = strings.Trim(t, t[:1]+" ") // Markdown's, not the title's
 	}
 	im.Event.StartsAtMillis, im.Event.EndsAtMillis = h.from, h.to
 	if h.dates >= 0 {
@@ -237,7 +219,7 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 	if h.title+1 < len(top) {
 		im.Event.Description = joinUnits(top[min(max(h.title, h.by, h.dates)+1, len(top)):])
 	}
-	skip(top[:h.title], "the site's own lines over the week")
+	skip(top[:h.title-h.over], "the site's own lines over the week")
 
 	posts, nobodys := messages(below, authors)
 	im.Posts = posts
@@ -275,6 +257,7 @@ func noMessages(h pageTop, nobodys []unit) qa.Remark {
 type pageTop struct {
 	title, by, dates, heading int
 	guessed                   bool // heading is a guess
+	over                      int  // units right over the title that name the authors: 0 or 1
 	from, to                  int64
 	authors                   []author
 }
@@ -382,6 +365,13 @@ func (h *pageTop) readTop(top []unit) {
 		h.title = h.dates - 1
 	}
 	h.title = max(h.title, -1)
+	h.over = 0
+	if h.by < 0 && h.title > 0 {
+		// "By: Ilse Marrow" over the title.
+		if m := byLine.FindStringSubmatch(top[h.title-1].single()); m != nil && len(m[1]) <= qa.MaxShort {
+			h.over, h.authors = 1, splitAuthors(m[1])
+		}
+	}
 }
 
 func joinUnits(units []unit) string {

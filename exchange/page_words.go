@@ -76,7 +76,7 @@ var (
 	// byLine is a line that names the authors. Words of other languages count only
 	// beside the dates or with a colon: "de" and "di" begin names and titles too.
 	byLine      = regexp.MustCompile(`(?i)^(?:(?:written\s+)?by(?:\s*[:：]\s*|\s+)|authors?\s*[:：]\s*)(\S.*)$`)
-	byElsewhere = regexp.MustCompile(`(?i)^(?:von|par|por|de|di|da|av|af|door|przez|od|tekijä|autor(?:en|es|a|as|i|in|innen)?|auteurs?|autrice|auteure|autore|autori|auteur|автор(?:ы)?|авторка|författare|forfatter|szerző|yazar|συγγραφέας|著者?|作者|저자)(?:\s*[:：]\s*|\s+)(\S.*)$`)
+	byElsewhere = regexp.MustCompile(`(?i)^(?:von|par|por|de|di|da|av|af|door|przez|od|tekijä|autor(?:en|es|a|as|i|in|innen)?|auteurs?|autrice|auteure|autore|autori|auteur|автор(?:ы)?|авторка|författare|forfatter|szerző|yazar|συγγραφέας|著者?|作者|저자|تأليف|المؤلف|المؤلفة|بقلم|מאת)(?:\s*[:：]\s*|\s+)(\S.*)$`)
 	byColon     = regexp.MustCompile(`^[^:：]{1,20}\s*[:：]`)
 )
 

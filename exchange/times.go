@@ -21,7 +21,7 @@ var timeForms = []string{
 }
 
 var dayForms = []string{
-	"2006-01-02", "2006-1-2", "2 Jan 2006", "2 January 2006", "Jan 2, 2006", "January 2, 2006", "Jan 2 2006", "January 2 2006", "2006/01/02", "02.01.2006",
+	"2006-01-02", "2006-1-2", "2 Jan 2006", "2 January 2006", "Jan 2, 2006", "January 2, 2006", "Jan 2 2006", "January 2 2006", "2006/01/02", "2.1.2006",
 }
 
 // parseTime reads a time in milliseconds since 1970. A form without a zone is

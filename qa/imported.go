@@ -60,14 +60,15 @@ const (
 	ChangedMissing   = "missing"   // no longer in the input, which does not say why
 	ChangedName      = "name"      // its writer has another name there
 	ChangedReactions = "reactions" // it has other reactions there
+	ChangedWeek      = "week"      // what is said of the week itself; Name is the field, there is no Post
 )
 
 // ImportChange is a post of an earlier import that the input has otherwise now, or has no
-// longer.
+// longer, or such a field of the week.
 type ImportChange struct {
 	Post     PostID `json:"post"`
 	Source   string `json:"source"`
-	Name     string `json:"name"` // of the writer, as it stands here
+	Name     string `json:"name"` // of the writer, as it stands here; of the field, such as "title"
 	AtMillis int64  `json:"at"`
 	Kind     string `json:"kind"` // one of the Changed constants
 	// Was and Is are the beginnings of the text, or the names, here and there.

@@ -62,8 +62,8 @@ func (m *memory) take(s *session, n int, reading bool) error {
 	s.held.reading = reading
 	share := s.share()
 	for {
-		if s.over() {
-			return errFullOfMessages // it was told why
+		if s.over() || s.held.leaving {
+			return errFullOfMessages // it was told why, or is about to be
 		}
 		own, all := share.bytes+int64(n) > m.each, m.used+int64(n) > m.most
 		if !own && !all {

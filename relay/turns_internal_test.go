@@ -417,3 +417,24 @@ func TestMessagesInParts(t *testing.T) {
 		t.Error("the pings are not noticed")
 	}
 }
+
+// Who was told to go takes nothing more, also in the moment before its session ends: it
+// would give back more of what leaves than was counted.
+func TestWhoWasToldToGoTakesNothing(t *testing.T) {
+	r := newTestRelay(t)
+	r.memory = newMemory(1000, 1000)
+	s := newSession(r)
+	if err := r.memory.take(s, 100, true); err != nil {
+		t.Fatal(err)
+	}
+	s.held.leaving = true
+	r.memory.leaving += s.held.bytes
+	s.share().leaving += s.held.bytes
+	if err := r.memory.take(s, 50, true); err == nil {
+		t.Error("it took more")
+	}
+	r.memory.giveAll(s)
+	if r.memory.used != 0 || r.memory.leaving != 0 || s.share().leaving != 0 {
+		t.Errorf("%d used, %d leaving", r.memory.used, r.memory.leaving)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -14,6 +15,7 @@ import (
 const (
 	keptEdited  = "it was edited here since it was imported"
 	keptOthers  = "another organiser imported it, and can alone change it"
+	keptWeek    = "an import changes posts alone; `flyleaf event set` changes the week"
 	keptForever = "a post keeps the name and the reactions that it was imported with"
 )
 
@@ -37,6 +39,7 @@ type comparison struct {
 // this input, its time one that the input covers, and it is shown here.
 func compareImport(me qa.Identity, event qa.Event, here []qa.Post, week *qa.Imported) comparison {
 	c := comparison{ids: make([]qa.PostID, len(week.Posts))}
+	c.changes = changedFields(&event, week)
 	known := map[string]*qa.Post{}
 	for i := range here {
 		if p := &here[i]; p.Source != "" && event.HasRole(p.By, qa.RoleOrganiser) {
@@ -89,6 +92,46 @@ func compareImport(me qa.Identity, event qa.Event, here []qa.Post, week *qa.Impo
 	return c
 }
 
+// changedFields returns what an input says otherwise of the week that was imported from it.
+// What it does not say is no change. Of a channel these are guesses, and people correct them.
+func changedFields(here *qa.Event, week *qa.Imported) (out []qa.ImportChange) {
+	if week.Source != here.Source || week.Format == "slack" {
+		return nil
+	}
+	there := &week.Event
+	differs := func(field, was, is string) {
+		if is != "" && !sameWords(is, was) {
+			out = append(out, qa.ImportChange{Source: week.Source, Kind: qa.ChangedWeek, Name: field, Was: beginningOf(was), Is: beginningOf(is), Kept: keptWeek})
+		}
+	}
+	differs("title", here.Title, there.Title)
+	// One word may be the ID of a person whose page was not beside this input.
+	if !slices.ContainsFunc(strings.Split(there.Authors, ", "), func(name string) bool { return !strings.Contains(name, " ") }) {
+		differs("authors", here.Authors, there.Authors)
+	}
+	differs("first day", minute(here.StartsAtMillis), minute(there.StartsAtMillis))
+	differs("end", minute(here.EndsAtMillis), minute(there.EndsAtMillis))
+	differs("description", here.Description, there.Description)
+	differs("links", linkLines(here.Links), linkLines(there.Links))
+	return out
+}
+
+// minute writes a time; "" is none.
+func minute(ms int64) string {
+	if ms == 0 {
+		return ""
+	}
+	return time.UnixMilli(ms).UTC().Format("2 January 2006 15:04 UTC")
+}
+
+func linkLines(links []qa.Link) string {
+	lines := make([]string, len(links))
+	for i, l := range links {
+		lines[i] = l.Text + " " + l.URL
+	}
+	return strings.Join(lines, "\n")
+}
+
 func setOf(list []string) map[string]bool {
 	out := make(map[string]bool, len(list))
 	for _, s := range list {
@@ -132,7 +175,7 @@ func (c *comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, ac
 			last = p.Revisions[i].Text
 		}
 	}
-	if in.Text != p.Text() && (!edited || in.Text != last) {
+	if !sameWords(in.Text, p.Text()) && (!edited || !sameWords(in.Text, last)) {
 		same = false
 		change := note(qa.ChangedText, p.Text(), in.Text)
 		switch {
@@ -148,6 +191,19 @@ func (c *comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, ac
 	if same {
 		c.same++
 	}
+}
+
+// sameWords reports whether two texts differ in nothing but no-break spaces and the like,
+// which a browser may or may not copy: nobody would see the edit.
+func sameWords(a, b string) bool {
+	return a == b || strings.Map(plainSpace, a) == strings.Map(plainSpace, b)
+}
+
+func plainSpace(r rune) rune {
+	if r != '\n' && r != '\t' && unicode.IsSpace(r) {
+		return ' '
+	}
+	return r
 }
 
 // withdraw notes that a post is no longer there.

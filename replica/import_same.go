@@ -101,8 +101,8 @@ func messageNames(source string, each func(yield func(string))) map[string]bool 
 	return out
 }
 
-// underSource gives the messages that an import names the sources that they have in an
-// event which came from another source.
+// underSource gives a week and the messages that its import names the sources that they
+// have in the event which came from another source.
 func underSource(week *qa.Imported, is string) {
 	rename := func(source string) string {
 		if name, ok := strings.CutPrefix(source, week.Source+"#"); ok && len(is)+1+len(name) <= qa.MaxShort {
@@ -120,6 +120,7 @@ func underSource(week *qa.Imported, is string) {
 			(*list)[i] = rename(source)
 		}
 	}
+	week.Source = is
 }
 
 // alike returns the weeks that could be this one: of its format, and of its first day or

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"syscall"
+	"unicode/utf8"
 
 	"flyleaf/exchange"
 )
@@ -50,6 +51,9 @@ var errNoFile = errors.New("it is no file, but a pipe, a socket or a device")
 
 // Open opens a file or a folder. Any other kind is an error, at once.
 func (f *folder) Open(name string) (fs.File, error) {
+	if !utf8.ValidString(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("its name is not UTF-8; rename it")}
+	}
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}

@@ -131,7 +131,7 @@ func (a *app) importClub(ctx context.Context, dir, name, relay string, dryRun bo
 		report.Weeks = wouldTakeAll(pages)
 		err := refusedPages(pages)
 		if len(pages) == 0 {
-			err = codedf(exitRefused, "%s holds no page: no file with front matter whose name ends as Markdown's do; nothing was imported", dir)
+			err = codedf(exitRefused, "%s holds no page: no file with front matter whose name ends as Markdown's do; nothing was imported. Files of other kinds, such as JSON, are imported by their names, without --club", dir)
 		}
 		return errors.Join(a.printFolder(&report), err)
 	}

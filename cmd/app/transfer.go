@@ -68,7 +68,8 @@ file becomes an event of its own, with it all go into that one. A file is taken 
 or not at all, and of several files none when one of them cannot be read. What of a file
 could not be taken is listed with its line, and the same file imported again adds
 nothing. What was edited or deleted there since is listed, and brought in only with
---revise and --withdraw; what somebody edited here meanwhile stays as it is.
+--revise and --withdraw; what somebody edited here meanwhile stays as it is. Changes of the
+week itself, such as its title, are listed and left as they are here.
 
 A bundle (` + "`flyleaf export --format bundle`" + `) is merged into the event that it is of, here and
 without any network; each of its changes is checked as one from a relay is.
@@ -204,7 +205,7 @@ func (a *app) takePages(pages []page, do func(qa.Imported) (importResult, error)
 			if err == nil {
 				report := newImportReport(p.file, p.week).with(r)
 				if r.Was != nil {
-					report.Remarks = append(slices.Clip(report.Remarks), recognised(&p.week.Event, r.Was))
+					report.Remarks = append(slices.Clip(report.Remarks), qa.Remark{Text: recognised})
 				}
 				reports = append(reports, report)
 				continue
@@ -220,21 +221,9 @@ func (a *app) takePages(pages []page, do func(qa.Imported) (importResult, error)
 	return reports, nil
 }
 
-// recognised says that a page is a week which is here under another title or day.
-func recognised(e *qa.Event, was *qa.ListedWeek) qa.Remark {
-	text := "By its messages this is a week that was imported before, and what is new was added to it."
-	if was.Title != e.Title {
-		text += fmt.Sprintf(" Here its title is %q; `flyleaf event set --event %s --title` changes it.", was.Title, was.ID)
-	}
-	if was.StartsAtMillis != e.StartsAtMillis {
-		first := "no first day"
-		if was.StartsAtMillis != 0 {
-			first = "the first day " + time.UnixMilli(was.StartsAtMillis).UTC().Format(time.DateOnly)
-		}
-		text += fmt.Sprintf(" Here it has %s; `flyleaf event set --event %s --starts` changes it.", first, was.ID)
-	}
-	return qa.Remark{Text: text}
-}
+// recognised is said of a page that is a week which is here under another title or day;
+// printChanges says which.
+const recognised = "By its messages this is a week that was imported before, and what is new was added to it."
 
 func refusedReport(p *page) importReport {
 	return importReport{File: p.file, Refused: p.err.Error(), Guessed: []guess{}, Skipped: []qa.Skipped{}, Changes: []qa.ImportChange{}}
@@ -387,7 +376,7 @@ func (a *app) printReports(reports []importReport) error {
 			a.printf("  event %s\n", r.Event)
 		}
 		if r.Guesses > 0 {
-			a.printf("  whether it opens a thread was guessed for %d messages; --dry-run -o FILE shows them\n", r.Guesses)
+			a.printf("  whether it opens a thread was guessed for %s; --dry-run -o FILE shows which\n", counted(r.Guesses, "message", "messages"))
 		}
 		for _, m := range r.Remarks {
 			if m.Line > 0 {
@@ -430,6 +419,14 @@ func (a *app) printCleaned(n int) {
 func (a *app) printChanges(r *importReport) {
 	offered := map[string]int{}
 	for _, c := range r.Changes {
+		if c.Kind == qa.ChangedWeek {
+			if c.Is == c.Was { // the beginnings are the same
+				a.printf("  the %s there is longer or goes on otherwise than here; left as it is here: %s\n", c.Name, plain(c.Kept))
+			} else {
+				a.printf("  the %s there: %q, here: %q; left as it is here: %s\n", c.Name, plain(c.Is), plain(c.Was), plain(c.Kept))
+			}
+			continue
+		}
 		where := fmt.Sprintf("%s, %s (%s)", plain(c.Name), time.UnixMilli(c.AtMillis).UTC().Format("2 January 2006 15:04 UTC"), c.Post)
 		done := "left as it is here"
 		switch {

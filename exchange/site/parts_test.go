@@ -308,6 +308,11 @@ func TestBaseURL(t *testing.T) {
 			t.Errorf("%q, once more: %q, %v", got, again, err)
 		}
 	}
+	for _, in := range []string{"https://books.example:99999/", "https://books.example:0"} {
+		if got, err := CheckBaseURL(in); err == nil || !strings.Contains(err.Error(), "65535") {
+			t.Errorf("%s: %q, %v", in, got, err)
+		}
+	}
 	if _, err := CheckBaseURL("https://ü-\u200e.example/"); err == nil {
 		t.Error("a host name that cannot be was taken")
 	}

@@ -108,6 +108,11 @@ func CheckBaseURL(s string) (string, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
 		return "", fmt.Errorf("%.100q: %w", s, ErrBaseURL)
 	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return "", fmt.Errorf("%.100q: there is no port %.20s; ports go from 1 to 65535: %w", s, port, ErrBaseURL)
+		}
+	}
 	if name := u.Hostname(); strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		ascii, err := idna.Lookup.ToASCII(name)
 		if err != nil {
