@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"flyleaf/qa"
 )
@@ -66,7 +69,7 @@ func newRoot(std streams) *cobra.Command {
 	root.SetErr(std.err)
 	root.SetIn(std.in)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return codedf(exitUsage, "%w\nSee `%s --help`", err, c.CommandPath())
+		return codedf(exitUsage, "%w\nSee `%s --help`", flagError(err), c.CommandPath())
 	})
 	pf := root.PersistentFlags()
 	pf.StringVar(&a.dataDir, "data", "", "the data `directory` (default $FLYLEAF_DATA, else flyleaf in the user's data directory)")
@@ -281,4 +284,21 @@ func resolvePost(ctx context.Context, b backend, event qa.EventID, typed string)
 		return "", codedf(exitNotFound, "no post %q in this event; `flyleaf list` shows the IDs", typed)
 	}
 	return "", codedf(exitNotFound, "%q fits %d posts; type more of the ID", typed, len(found))
+}
+
+// flagError says in words what a flag takes, where its library gives the text of a
+// parser.
+func flagError(err error) error {
+	var bad *pflag.InvalidValueError
+	if !errors.As(err, &bad) || !errors.Is(err, strconv.ErrSyntax) && !errors.Is(err, strconv.ErrRange) {
+		return err
+	}
+	wants := map[string]string{
+		"uint64": "a whole number, 0 or more", "uint": "a whole number, 0 or more", "int": "a whole number", "int64": "a whole number",
+		"bool": "true or false",
+	}[bad.GetFlag().Value.Type()]
+	if wants == "" {
+		return err
+	}
+	return fmt.Errorf("--%s takes %s, not %q", bad.GetFlag().Name, wants, bad.GetValue())
 }
