@@ -49,7 +49,10 @@ type event struct {
 	gone    gone // what is in the ledger and not in the document
 	// cut are changes of the ledger that an earlier version took and that the rules of
 	// this one refuse, with all that builds on them; only while the event is loaded.
-	cut     map[wire.Hash]storage.Status
+	cut map[wire.Hash]storage.Status
+	// unnoted is what was cut while the disk took no note of it; tried again whenever
+	// the event is asked for.
+	unnoted map[wire.Hash]storage.Status
 	reasons map[wire.Hash]error  // why own acts could not be written anew
 	judged  bool                 // the ledger was held against the rules, see confirm
 	tried   map[qa.Identity]bool // invitations that were found to be of no use, in this run
@@ -177,6 +180,9 @@ func (e *event) load(ctx context.Context) error {
 		return ErrClosed
 	}
 	if e.graph != nil {
+		if len(e.unnoted) > 0 {
+			e.noteCut(ctx)
+		}
 		return nil
 	}
 	keys, err := e.readKeys(ctx)
@@ -248,17 +254,26 @@ func (e *event) addStored(en *storage.Entry) error {
 func (e *event) cutOut(ctx context.Context) {
 	e.node.cfg.Log.Warn("an earlier version of this program took changes that the event's rules refuse; they leave the event, with what builds on them",
 		"event", e.id, "changes", len(e.cut))
-	views := e.allViews()
-	batch := storage.Batch{Event: e.id, Statuses: e.cut, Views: views, Whole: true}
-	if err := e.node.store.Append(context.WithoutCancel(ctx), batch); err != nil {
-		e.node.cfg.Log.Warn("what leaves the event could not be noted on this device; it is tried again", "event", e.id, "error", err)
-	}
+	e.unnoted = e.cut
+	views := e.noteCut(ctx)
 	u, err := e.noteLeft(ctx, e.cut, views)
 	if err != nil {
 		e.node.cfg.Log.Warn("what left the event could not be read", "event", e.id, "error", err)
 	}
 	e.node.subs.notify(u)
 	e.node.tendSoon(e)
+}
+
+// noteCut notes on disk what was cut, and returns the views without it. mu is held.
+func (e *event) noteCut(ctx context.Context) storage.ViewUpdate {
+	views := e.allViews()
+	batch := storage.Batch{Event: e.id, Statuses: e.unnoted, Views: views, Whole: true}
+	if err := e.node.store.Append(context.WithoutCancel(ctx), batch); err != nil {
+		e.node.cfg.Log.Warn("what leaves the event could not be noted on this device; it is tried again", "event", e.id, "error", err)
+		return views
+	}
+	e.unnoted = nil
+	return views
 }
 
 func (e *event) showHeads() {
@@ -511,7 +526,7 @@ func (e *event) keepSnapshot(ctx context.Context) error {
 
 // forget lets go of graph, gate and fold.
 func (e *event) forget() {
-	e.graph, e.gate, e.fold, e.arriving, e.admitted = nil, nil, nil, nil, nil
+	e.graph, e.gate, e.fold, e.arriving, e.admitted, e.unnoted = nil, nil, nil, nil, nil, nil
 }
 
 func (e *event) close() {

@@ -101,6 +101,10 @@ func TestLedgerThatTheRulesRefuseAndADiskThatTakesNothing(t *testing.T) {
 	if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: "mine"}); !errors.Is(err, replica.ErrNotSaved) {
 		t.Fatal(err)
 	}
+	// The event is loaded again while the disk takes nothing.
+	if _, err := n.Log(bounded(t), id); err != nil {
+		t.Fatal(err)
+	}
 	disk.fail.Store(false)
 	ask(t, n, id, "mine")
 	eventually(t, n, "the note", func() bool { return statuses(entries(t, disk, id))[storage.Refused] == 1 })
