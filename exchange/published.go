@@ -136,7 +136,7 @@ func Publish(week qa.Week) Published {
 	look := people.NewLookalikes(&week)
 	view := func(p *qa.PostView) PublishedPost {
 		v := PublishedPost{
-			ID: ids[p.ID], Name: publishedName(&week, p), Text: p.Text(), AtMillis: knownTime(&week.Event, p, posts), BeforeMillis: p.AtMillis,
+			ID: ids[p.ID], Name: publishedName(&week, p), Text: week.Event.PublishedText(&p.Post), AtMillis: knownTime(&week.Event, p, posts), BeforeMillis: p.AtMillis,
 			Author: p.ByAuthor, Late: p.Late, Reactions: Carried(p.X),
 		}
 		if v.Name == p.Name {

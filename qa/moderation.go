@@ -221,6 +221,20 @@ func (e Event) awaits(p *Post) bool { return e.Approve && e.unapproved(p) }
 // top of what the event was before. They are not published and stand last.
 func (e Event) afterClosing(p *Post) bool { return p.Late && e.unapproved(p) }
 
+// PublishedText returns the words of a post that are published: its last version, but
+// of somebody without a role no version from after the closing that nobody approved. A
+// post that has none from before the closing is not published at all (AfterClosing).
+func (e Event) PublishedText(p *Post) string {
+	if e.unapproved(p) {
+		for i := len(p.Revisions) - 1; i >= 0; i-- {
+			if r := &p.Revisions[i]; !r.Late {
+				return r.Text
+			}
+		}
+	}
+	return p.Text()
+}
+
 // unapproved reports whether somebody without a role wrote a post that no moderator
 // has approved.
 func (e Event) unapproved(p *Post) bool {

@@ -124,6 +124,8 @@ type Revision struct {
 	// Superseded: a later revision was written by somebody who had seen this
 	// one. Two revisions that are not superseded are concurrent: both are shown.
 	Superseded bool `json:"superseded,omitempty"`
+	// Late: it was written after the event was closed, or while it was being closed.
+	Late bool `json:"late,omitempty"`
 }
 
 // Reaction is one person's emoji on a post. WantEmoji is "me too".

@@ -44,6 +44,8 @@ type PostView struct {
 	// AfterClosing: late, by somebody without a role, and approved by nobody. It is not
 	// published, and stands after all others until a moderator approves it.
 	AfterClosing bool `json:"afterClosing,omitempty"`
+	// EditedAfterClosing: what is published are its words from before; see PublishedText.
+	EditedAfterClosing bool `json:"editedAfterClosing,omitempty"`
 }
 
 // WriterMillis returns what the writer's clock said.
@@ -223,6 +225,7 @@ func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 	p := a.post
 	v := PostView{Post: *p, Name: w.name(p), Late: p.Late, Awaiting: w.Event.awaits(p), AfterClosing: w.Event.afterClosing(p)}
+	v.EditedAfterClosing = !v.AfterClosing && w.Event.PublishedText(p) != p.Text()
 	if p.ReceivedAtMillis != 0 {
 		v.ClockMillis, v.AtMillis = p.AtMillis, p.ShownMillis()
 	}

@@ -27,6 +27,7 @@ type moderatePage struct {
 	Pinned, Answered                  bool
 	ByAuthor                          bool // answered because an author replied
 	Approving, Awaiting, AfterClosing bool
+	EditedAfterClosing                bool
 	DuplicateOf                       qa.PostID
 	Questions                         []choice
 	Writer                            people.Found // who is blocked, whatever name the post is shown under
@@ -89,7 +90,8 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	page.Words = excerpt(p.Text(), 240)
 	page.Hidden, page.Pinned, page.Answered = p.Marks.Hidden != "", p.Marks.Pinned, p.Marks.Answered
 	page.ByAuthor = t.Answered && !p.Marks.Answered
-	page.Approving, page.Awaiting, page.AfterClosing = v.Event.Approve || p.Late, p.Awaiting, p.AfterClosing
+	page.Approving, page.Awaiting, page.AfterClosing = v.Event.Approve || p.Late || p.EditedAfterClosing, p.Awaiting, p.AfterClosing
+	page.EditedAfterClosing = p.EditedAfterClosing
 	page.DuplicateOf = p.Marks.DuplicateOf
 	if page.Reason == "" {
 		page.Reason = p.Marks.Hidden
@@ -282,4 +284,6 @@ func waits(t *qa.Thread) bool {
 }
 
 // toApprove reports whether a post is published only when a moderator approves it.
-func toApprove(p *qa.PostView) bool { return p.Shown() && (p.Awaiting || p.AfterClosing) }
+func toApprove(p *qa.PostView) bool {
+	return p.Shown() && (p.Awaiting || p.AfterClosing || p.EditedAfterClosing)
+}

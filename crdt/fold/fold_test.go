@@ -378,9 +378,14 @@ func TestLatePosts(t *testing.T) {
 	if boss.get("early").Late || !boss.get("late").Late || !reader.get("late").Late {
 		t.Fatal("late is what does not know of the closing, and nothing else")
 	}
+	reader.write(put("posts/early/revisions/r2", "edited in sight of the closing"))
+	all()
+	if r := boss.get("early").Revisions; len(r) != 2 || r[0].Late || !r[1].Late || boss.get("early").Late {
+		t.Fatalf("an edit after the closing: %+v", r)
+	}
 	boss.f.Touched()
 	boss.write(put("event/closed", false))
-	if tt := boss.f.Touched(); !slices.Contains(tt.Posts, "late") || boss.get("late").Late {
+	if tt := boss.f.Touched(); !slices.Contains(tt.Posts, "late") || boss.get("late").Late || boss.get("early").Revisions[1].Late {
 		t.Fatal("reopening the event does not touch the late post")
 	}
 }

@@ -298,7 +298,7 @@ func (f *Fold) revisions(o *object, owner qa.Identity, everything, imported bool
 		}
 		out[i] = qa.Revision{
 			ID: qa.RevisionID(keys[e.id]), Text: e.raw, AtMillis: f.when(e.change, imported),
-			Op: f.opID(e.id), Superseded: superseded,
+			Op: f.opID(e.id), Superseded: superseded, Late: f.late(e.change),
 		}
 	}
 	return out
