@@ -326,10 +326,10 @@ func finish(name string, im *qa.Imported) error {
 	if im.Posts == nil {
 		im.Posts = []qa.ImportedPost{}
 	}
-	// Sources are made of what stands in the file: an earlier version, which cleaned
-	// nothing, named the same message the same.
-	nameSources(im)
 	cleanImport(im)
+	// Sources are made of the words as they are taken: an outline, which holds them so,
+	// names the same message the same.
+	nameSources(im)
 	if im.Event.Title == "" {
 		return refuse(name, 0, ErrNoTitle, "give it one and import it again")
 	}
