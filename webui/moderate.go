@@ -90,8 +90,9 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	page.Words = excerpt(p.Text(), 240)
 	page.Hidden, page.Pinned, page.Answered = p.Marks.Hidden != "", p.Marks.Pinned, p.Marks.Answered
 	page.ByAuthor = t.Answered && !p.Marks.Answered
-	page.Approving, page.Awaiting, page.AfterClosing = v.Event.Approve || p.Late || p.EditedAfterClosing, p.Awaiting, p.AfterClosing
-	page.EditedAfterClosing = p.EditedAfterClosing
+	page.Awaiting, page.AfterClosing, page.EditedAfterClosing = p.Awaiting, p.AfterClosing, p.EditedAfterClosing
+	// An approval can be taken back wherever there is one.
+	page.Approving = v.Event.Approve || p.Late || p.EditedAfterClosing || p.Marks.Approved
 	page.DuplicateOf = p.Marks.DuplicateOf
 	if page.Reason == "" {
 		page.Reason = p.Marks.Hidden

@@ -180,6 +180,36 @@ func TestApproveBeforeOthersSeeIt(t *testing.T) {
 	mustContain(t, page, "Nothing waits for approval")
 }
 
+// TestLatePostsAndEditsWaitForAModerator also in a week that approves nothing else: the
+// page says what is published until then, and approving empties the list.
+func TestLatePostsAndEditsWaitForAModerator(t *testing.T) {
+	s := newSite(t, "")
+	s.node.give(s.event, qa.RoleModerator)
+	s.node.edit(s.event, func(w *fakeWeek) {
+		w.event.Closed = true
+		w.posts[pDuplicate].Late = true
+		q := &w.posts[pQuestion]
+		q.Revisions = []qa.Revision{{Text: q.Text(), Superseded: true}, {Text: "Buy lamps at night", Late: true}}
+	})
+	for post, says := range map[int]string{
+		pDuplicate: "It came after the week was closed. Until somebody approves it, it is not published",
+		pQuestion:  "It was edited after the week was closed. Until somebody approves it, the words from before are published.",
+	} {
+		page := s.get(s.post(post) + "/moderate")
+		mustContain(t, page, says, "Approve it</button>")
+		mustNotContain(t, page, "Take the approval back")
+	}
+	mustContain(t, s.get(s.week()), `To approve <span class="count">2</span>`)
+	if n := strings.Count(s.get(s.week()+"?show=waiting"), `<section class="thread`); n != 2 {
+		t.Errorf("%d threads wait", n)
+	}
+	for _, post := range []int{pDuplicate, pQuestion} {
+		s.sent(s.post(post)+"/mark", "approved", "1")
+		mustContain(t, s.get(s.post(post)+"/moderate"), "Take the approval back")
+	}
+	mustNotContain(t, s.get(s.week()), "To approve")
+}
+
 func TestLogTellsEverybody(t *testing.T) {
 	s := newSite(t, "")
 	mustContain(t, s.get(s.week()+"/log"), "Nothing yet")

@@ -211,7 +211,8 @@ func (f *Fold) post(key string, o *object) qa.Post {
 	return p
 }
 
-// late reports whether a change does not know that the event was closed.
+// late reports whether the event is closed and a change is not among what the closing knew:
+// written without knowing of it, or in sight of it.
 func (f *Fold) late(change uint32) bool {
 	e := f.effective(child(&f.root, "event"), "closed", "", organiser)
 	return e.isTrue() && !f.inPast(change, e.change)
