@@ -390,7 +390,7 @@ func TestBrowserLooks(t *testing.T) {
 	b.enter("/")
 	q, mine := string(b.question(0)), string(b.question(8))
 	pages := map[string]string{
-		"shelf": "/", "week": b.week(), "sync": "/sync", "you": "/you", "post": b.week() + "/p/" + q, "own": b.week() + "/p/" + mine,
+		"library": "/", "week": b.week(), "sync": "/sync", "you": "/you", "post": b.week() + "/p/" + q, "own": b.week() + "/p/" + mine,
 		"edit": b.week() + "/p/" + mine + "/edit", "withdraw": b.week() + "/p/" + mine + "/withdraw", "nowhere": "/nowhere",
 	}
 	for name, path := range pages {

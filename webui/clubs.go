@@ -35,8 +35,8 @@ type FoundPost struct {
 	Post  qa.PostID
 }
 
-// clubShelf is a club on the shelf page: its weeks now, to come, and over.
-type clubShelf struct {
+// clubSection is a club in the library: its weeks now, to come, and over.
+type clubSection struct {
 	ID         qa.EventID
 	Title      string
 	About      template.HTML
@@ -45,11 +45,11 @@ type clubShelf struct {
 	Read       []book
 	Years      []year
 	Count      int    // of all weeks
-	All        string // the page with all of them, where the shelf does not show them
+	All        string // the page with all of them, where the library does not show them
 	Invitation string
 }
 
-// How much of a club stands on the shelf, whatever its organisers list. The rest is on
+// How much of a club the library shows, whatever its organisers list. The rest is on
 // a page of its own.
 const (
 	maxNow    = 4
@@ -57,35 +57,35 @@ const (
 	maxOld    = 40 // the first twelve of them with their spines, too
 )
 
-// clubShelves fills in the page's clubs, and returns which events they list.
-func (s *server) clubShelves(ctx context.Context, clubs []qa.Event, shelved []qa.Shelved, p *shelfPage) map[qa.EventID]bool {
+// clubSections fills in the page's clubs, and returns which events they list.
+func (s *server) clubSections(ctx context.Context, clubs []qa.Event, shelved []qa.Shelved, p *libraryPage) map[qa.EventID]bool {
 	here := hereOf(shelved)
 	listed := map[qa.EventID]bool{}
 	for _, e := range clubs {
 		c := qa.NewClub(e, s.now().UnixMilli())
-		shelf := clubShelf{ID: e.ID, Title: e.Title, Count: len(e.Weeks)}
+		section := clubSection{ID: e.ID, Title: e.Title, Count: len(e.Weeks)}
 		if e.Description != "" {
-			shelf.About = markdown.Prose(e.Description)
+			section.About = markdown.Prose(e.Description)
 		}
 		if inv, err := s.node.Invitation(ctx, e.ID); err == nil {
-			shelf.Invitation = inv.String()
+			section.Invitation = inv.String()
 		}
 		for i := range e.Weeks {
 			listed[e.Weeks[i].ID] = true
 		}
-		shelf.Now = s.books(c.Now, maxNow, here)
-		shelf.Coming = s.books(c.Upcoming, maxComing, here)
-		shelf.Read = s.books(c.Archive, maxOld, here)
-		shelf.Years = byYear(shelf.Read)
+		section.Now = s.books(c.Now, maxNow, here)
+		section.Coming = s.books(c.Upcoming, maxComing, here)
+		section.Read = s.books(c.Archive, maxOld, here)
+		section.Years = byYear(section.Read)
 		if len(c.Now) > maxNow || len(c.Upcoming) > maxComing || len(c.Archive) > maxOld {
-			shelf.All = clubPath(e.ID)
+			section.All = clubPath(e.ID)
 		}
-		p.Clubs = append(p.Clubs, shelf)
+		p.Clubs = append(p.Clubs, section)
 		if e.HasRole(s.node.Identity(), qa.RoleOrganiser) {
 			p.Forms.Clubs = append(p.Forms.Clubs, choice{ID: string(e.ID), Words: e.Title, Chosen: string(e.ID) == p.Forms.Club})
 		}
 	}
-	slices.SortStableFunc(p.Clubs, func(a, b clubShelf) int { return cmp.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title)) })
+	slices.SortStableFunc(p.Clubs, func(a, b clubSection) int { return cmp.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title)) })
 	return listed
 }
 
@@ -114,7 +114,7 @@ func (s *server) books(weeks []qa.ListedWeek, most int, here map[qa.EventID]qa.E
 // notFetched stands in place of numbers for a week that is not on this device.
 const notFetched = "not fetched yet"
 
-// listedBook is what the shelf shows of a week that a club lists: what the week
+// listedBook is what the library shows of a week that a club lists: what the week
 // says of itself where it is here, else what the club says.
 func (s *server) listedBook(w qa.ListedWeek, here map[qa.EventID]qa.Event) book {
 	if e, ok := here[w.ID]; ok {
@@ -126,7 +126,7 @@ func (s *server) listedBook(w qa.ListedWeek, here map[qa.EventID]qa.Event) book 
 }
 
 // countBooks counts the questions of the weeks that the page shows.
-func (s *server) countBooks(ctx context.Context, p *shelfPage) {
+func (s *server) countBooks(ctx context.Context, p *libraryPage) {
 	for _, books := range [][]book{p.Read, p.Coming} {
 		s.count(ctx, books)
 	}
@@ -209,7 +209,7 @@ func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
 	for n := 1; n <= last && last > 1; n++ {
 		p.Pages = append(p.Pages, pageLink{N: n, URL: clubPath(id) + "?page=" + strconv.Itoa(n), Here: n == page})
 	}
-	s.page(w, http.StatusOK, "club", s.layout(r, p.Title, "shelf", p))
+	s.page(w, http.StatusOK, "club", s.layout(r, p.Title, "library", p))
 }
 
 // listIn puts a week on a club's list; "" is no club.
@@ -282,5 +282,5 @@ func (s *server) search(w http.ResponseWriter, r *http.Request) {
 			Who: upperFirst(v.who(post)), Not: upperFirstLetter(v.lookalikes().Post(post).String()), Words: excerpt(post.Text(), 200), URL: v.address(f.Post), Week: v.Event.Title, When: v.cal.moment(post.AtMillis),
 		})
 	}
-	s.page(w, http.StatusOK, "search", s.layout(r, "Search", "shelf", p))
+	s.page(w, http.StatusOK, "search", s.layout(r, "Search", "library", p))
 }

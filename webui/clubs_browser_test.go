@@ -10,7 +10,7 @@ import (
 	"flyleaf/qa"
 )
 
-// A club's shelf, all of its weeks, a week with a cover, and the page that sets it up.
+// A club in the library, all of its weeks, a week with a cover, and the page that sets it up.
 func TestBrowserLooksOfClubs(t *testing.T) {
 	b := openBrowserOn(t)
 	s := &site{t: t, h: b.srv.Config.Handler, node: b.node, event: b.event}
@@ -32,7 +32,7 @@ func TestBrowserLooksOfClubs(t *testing.T) {
 	})
 	b.enter("/")
 	for name, path := range map[string]string{
-		"club-shelf": "/", "club-weeks": "/club/" + string(club), "club-week": b.week(), "club-setup": b.week() + "/setup", "club-search": "/search?q=ledger",
+		"club-library": "/", "club-weeks": "/club/" + string(club), "club-week": b.week(), "club-setup": b.week() + "/setup", "club-search": "/search?q=ledger",
 	} {
 		b.looks(name, func() { b.run(chromedp.Navigate(b.url(path)), main()) })
 	}

@@ -10,9 +10,9 @@ import (
 	"flyleaf/qa"
 )
 
-// A shelf shows how many questions there are and how many wait, of the weeks that are
+// The library shows how many questions there are and how many wait, of the weeks that are
 // here; of the others it says that they are not.
-func TestShelfCountsQuestions(t *testing.T) {
+func TestLibraryCountsQuestions(t *testing.T) {
 	s := newSite(t, "")
 	clubbed(s)
 	week, err := s.node.Week(t.Context(), s.event)
@@ -24,9 +24,9 @@ func TestShelfCountsQuestions(t *testing.T) {
 	mustContain(t, page, fmt.Sprintf("<b>%d questions</b>, %d open.", n.Questions, n.Open), "This week, Wednesday of five days", `<span class="count">not fetched yet</span>`)
 }
 
-// However many weeks a club's organisers list, the shelf stays a page; all of them are
+// However many weeks a club's organisers list, the library stays a page; all of them are
 // on pages of their own.
-func TestShelfOfAHugeClub(t *testing.T) {
+func TestLibraryOfAHugeClub(t *testing.T) {
 	s := newSite(t, "")
 	id := fakeEvent(7)
 	w := s.node.add(qa.Event{ID: id, Kind: "club", Title: "The Lamplight Readers", Founder: noor})
@@ -48,7 +48,7 @@ func TestShelfOfAHugeClub(t *testing.T) {
 	}
 	page := s.get("/")
 	if n := strings.Count(page, "Volume "); n > 200 {
-		t.Errorf("%d titles on the shelf", n)
+		t.Errorf("%d titles in the library", n)
 	}
 	mustContain(t, page, `<a href="/club/`+string(id)+`">All 2000 weeks</a>`)
 	seen := map[string]bool{}

@@ -11,7 +11,7 @@ import (
 
 // What the fake node does about an author's work and the end of a week.
 
-// weekLocked carries out the acts of inbox and desk; false is returned for others.
+// weekLocked carries out the acts of the inbox and the winners page; false is returned for others.
 func (f *fakeNode) weekLocked(w *fakeWeek, act qa.Act) bool {
 	switch {
 	case act.Kind == qa.ActWinner:

@@ -53,7 +53,7 @@ func TestWhatPeopleWroteIsIsolated(t *testing.T) {
 	for path, part := range map[string]string{
 		"/":                       `<bdi>The Patient Ledger</bdi></a>`,
 		s.week() + "/people":      "<b><bdi>\u2068עדה\u2069</bdi></b>",
-		s.week() + "/desk":        `<span class="who"><bdi>`,
+		s.week() + "/winners":     `<span class="who"><bdi>`,
 		s.week() + "/log":         `<bdi>The Patient Ledger</bdi>`,
 		"/search?q=ledger":        "<b><bdi>",
 		s.post(pReply):            "Your reply to \u2068" + name + "\u2069",
@@ -126,11 +126,11 @@ func TestNameOfAnEarlierVersion(t *testing.T) {
 }
 
 // Whoever chooses winners tells two people of one name apart.
-func TestDeskTellsTwoOfOneNameApart(t *testing.T) {
+func TestWinnersTellsTwoOfOneNameApart(t *testing.T) {
 	s := newSite(t, "")
 	s.node.give(s.event, qa.RoleAuthor)
 	w := s.node.weeks[s.event]
 	w.people[maren] = qa.Person{ID: maren, Name: "Obi Tamsin"}
 	w.people[obi] = qa.Person{ID: obi, Name: "Obi\u200b Tamsin"}
-	mustContain(t, s.raw(s.week()+"/desk"), "Obi\u200b Tamsin ("+obi.Short()+")")
+	mustContain(t, s.raw(s.week()+"/winners"), "Obi\u200b Tamsin ("+obi.Short()+")")
 }

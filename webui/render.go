@@ -38,9 +38,9 @@ func newTemplates() *templates {
 	funcs := template.FuncMap{
 		"plural": plural,
 		"upper":  upperFirst,
-		"club": func(c clubShelf, clubs int) any {
+		"club": func(c clubSection, clubs int) any {
 			return struct {
-				Club clubShelf
+				Club clubSection
 				Many bool // the page has no heading of this one's
 			}{c, clubs > 1}
 		},
@@ -78,18 +78,18 @@ func (r *templates) plain(w http.ResponseWriter, status int, name string, data a
 
 // layout is what every page has.
 type layout struct {
-	Title  string
-	Theme  string
-	Nav    string // "shelf", "week", "you", "sync"
-	Here   string // path and query of this page, to come back to
-	CSRF   string
-	Stream string // where updates come from
-	Event  string // path of the event the page belongs to, or ""
-	Author bool   // the reader answers in it: the inbox is named
-	Desk   bool   // the reader chooses, or has won: the desk is named
-	Whole  bool   // the page is read again as a whole when something changes
-	Truth  truth
-	Body   any
+	Title   string
+	Theme   string
+	Nav     string // "library", "week", "you", "sync"
+	Here    string // path and query of this page, to come back to
+	CSRF    string
+	Stream  string // where updates come from
+	Event   string // path of the event the page belongs to, or ""
+	Author  bool   // the reader answers in it: the inbox is named
+	Winners bool   // the winners page is linked: the reader chooses, or somebody has won
+	Whole   bool   // the page is read again as a whole when something changes
+	Truth   truth
+	Body    any
 }
 
 func (s *server) layout(r *http.Request, title, nav string, body any) layout {

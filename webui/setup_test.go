@@ -164,13 +164,13 @@ func clubbed(s *site) qa.EventID {
 	return id
 }
 
-func TestShelfOfAClub(t *testing.T) {
+func TestLibraryOfAClub(t *testing.T) {
 	s := newSite(t, "")
 	id := clubbed(s)
 	page := s.get("/")
 	mustContain(t, page, "<h1>The Lamplight Readers</h1>", "One book <em>a week</em>.", "The Patient Ledger", ">Next<", "Small Weather", ">2025<", "Twelve Folding Chairs", "not fetched yet", "Invite somebody to the club")
 	if n := strings.Count(page, "The Patient Ledger</a>"); n != 1 {
-		t.Errorf("the week stands on the shelf %d times", n)
+		t.Errorf("the week stands in the library %d times", n)
 	}
 	// Opening a week that only the club lists has it fetched.
 	s.do(httptest.NewRequest("GET", eventPath(fakeEvent(9)), nil))

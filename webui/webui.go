@@ -79,7 +79,7 @@ func New(c Config) http.Handler {
 	}
 	mux.Handle("GET "+staticPath, http.StripPrefix(staticPath, cached(http.FileServerFS(static))))
 
-	mux.HandleFunc("GET /{$}", s.shelf)
+	mux.HandleFunc("GET /{$}", s.library)
 	mux.HandleFunc("POST /new", s.found)
 	mux.HandleFunc("POST /join", s.join)
 
@@ -115,9 +115,10 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /e/{event}/inbox", s.inbox)
 	mux.HandleFunc("POST /e/{event}/p/{post}/answer", s.answer)
 	mux.HandleFunc("POST /e/{event}/p/{post}/take", s.take)
-	mux.HandleFunc("GET /e/{event}/desk", s.desk)
-	mux.HandleFunc("POST /e/{event}/desk/choose", s.chooseWinners)
-	mux.HandleFunc("POST /e/{event}/desk/draw", s.drawStep)
+	mux.HandleFunc("GET /e/{event}/winners", s.winners)
+	mux.HandleFunc("GET /e/{event}/desk", movedToWinners)
+	mux.HandleFunc("POST /e/{event}/winners/choose", s.chooseWinners)
+	mux.HandleFunc("POST /e/{event}/winners/draw", s.drawStep)
 	mux.HandleFunc("POST /e/{event}/claim", s.claim)
 
 	mux.HandleFunc("GET /e/{event}/log", s.showLog)

@@ -147,7 +147,7 @@ func (s *server) notHere(w http.ResponseWriter, r *http.Request, event qa.EventI
 func (s *server) week(w http.ResponseWriter, r *http.Request) {
 	s.visit(r)
 	if v, ok := s.load(w, r); ok {
-		if v.Event.Kind == "club" { // its page is the shelf
+		if v.Event.Kind == "club" { // its page is the library
 			http.Redirect(w, r, "/#club-"+url.PathEscape(string(v.Event.ID)), http.StatusSeeOther)
 			return
 		}

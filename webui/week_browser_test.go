@@ -33,12 +33,12 @@ func deciding(b *inBrowser) (parts qa.PostID) {
 	return parts
 }
 
-func TestBrowserLooksOfInboxAndDesk(t *testing.T) {
+func TestBrowserLooksOfInboxAndWinners(t *testing.T) {
 	b := openBrowserOn(t)
 	deciding(b)
 	b.enter("/")
 	for name, path := range map[string]string{
-		"inbox": "/inbox", "inbox-others": "/inbox?show=others", "inbox-answered": "/inbox?show=answered", "desk": "/desk",
+		"inbox": "/inbox", "inbox-others": "/inbox?show=others", "inbox-answered": "/inbox?show=answered", "winners": "/winners",
 	} {
 		b.looks("week-"+name, func() { b.run(chromedp.Navigate(b.url(b.week()+path)), main()) })
 	}
@@ -48,7 +48,7 @@ func TestBrowserLooksOfInboxAndDesk(t *testing.T) {
 		w.event.Winners = append(w.event.Winners[:0:0], qa.Winner{Post: w.posts[pMine].ID, By: ilse, Note: "!"}, w.event.Winners[0])
 		w.claims = []qa.Claim{{By: maren, Name: "Maren Holt", Contact: "Maren Holt\nLange Straße 1\nBremen", Won: true}}
 	})
-	b.looks("week-desk-drawn", func() { b.run(chromedp.Navigate(b.url(b.week()+"/desk")), main()) })
+	b.looks("week-winners-drawn", func() { b.run(chromedp.Navigate(b.url(b.week()+"/winners")), main()) })
 	b.nothingLeft()
 }
 
@@ -121,7 +121,7 @@ func TestBrowserLooksOfClubAndSetup(t *testing.T) {
 		w.event.Cover = qa.BlobKey(picture)
 	})
 	b.enter("/")
-	b.looks("week-shelf", func() { b.run(chromedp.Navigate(b.url("/")), main()) })
+	b.looks("week-library", func() { b.run(chromedp.Navigate(b.url("/")), main()) })
 	b.looks("week-setup", func() { b.run(chromedp.Navigate(b.url(b.week()+"/setup?new=1")), main()) })
 	b.looks("week-search", func() { b.run(chromedp.Navigate(b.url("/search?q=ledger")), main()) })
 	b.looks("week-cover", func() { b.run(chromedp.Navigate(b.url(b.week())), main()) })

@@ -24,7 +24,7 @@ func TestPagesEscapeNamesTitlesAndTags(t *testing.T) {
 		w.relay.Why, w.relay.URL, w.relay.State = text, text, qa.RelayOffline
 		s.node.settings[SettingName] = text
 		id := string(w.posts[0].ID)
-		for _, path := range []string{"/", "/you", "/sync", s.week(), s.week() + "/p/" + id, s.week() + "/inbox", s.week() + "/inbox?show=answered", s.week() + "/desk", s.week() + "/people", s.week() + "/log", "/?join=" + "%3Cscript%3Ewindow.ran=1%3C/script%3E"} {
+		for _, path := range []string{"/", "/you", "/sync", s.week(), s.week() + "/p/" + id, s.week() + "/inbox", s.week() + "/inbox?show=answered", s.week() + "/winners", s.week() + "/people", s.week() + "/log", "/?join=" + "%3Cscript%3Ewindow.ran=1%3C/script%3E"} {
 			page := s.get(path)
 			mustNotContain(t, page, "<script>", "<img src=x", "<img>", "<img/", "evil.example/pixel.gif\"", "<iframe", "<SCRIPT", "<svg onload", "<style", "<base", "<form action=https", "onerror=window.ran=1>", `" onmouseover="`, `href="javascript`, "ZgotmplZ")
 		}

@@ -73,7 +73,7 @@ type backend interface {
 	// DigestState is what digests have told, as digest.go writes it.
 	DigestState(ctx context.Context) (string, error)
 	SetDigestState(ctx context.Context, state string) error
-	// CommitDraw, RevealDraw, Claim and PrizeClaims are the winners' desk: winners.go.
+	// CommitDraw, RevealDraw, Claim and PrizeClaims belong to the winners page: winners.go.
 	CommitDraw(ctx context.Context, event qa.EventID) error
 	RevealDraw(ctx context.Context, event qa.EventID) error
 	Claim(ctx context.Context, event qa.EventID, text string) ([]qa.Identity, error)

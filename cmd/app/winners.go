@@ -16,7 +16,7 @@ import (
 	"flyleaf/trust/identity"
 )
 
-// The commands of the winners' desk: candidate, and winners with what is below it.
+// The commands for winners: candidate, and winners with what is below it.
 
 // drawn is a week's prizes, and the draw behind those that nobody chose.
 type drawn struct {

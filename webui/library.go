@@ -12,17 +12,17 @@ import (
 	"flyleaf/qa"
 )
 
-// shelfPage is the body of the first page.
-type shelfPage struct {
+// libraryPage is the body of the first page.
+type libraryPage struct {
 	Now     *book
 	Coming  []book
 	Waiting []book // joined, not arrived
 	Read    []book
 	Years   []year
-	Clubs   []clubShelf
+	Clubs   []clubSection
 	Search  bool // there is something to search in
 	Any     bool
-	Forms   shelfForms
+	Forms   libraryForms
 }
 
 type year struct {
@@ -30,7 +30,7 @@ type year struct {
 	Books []book
 }
 
-// book is one event on the shelf.
+// book is one event in the library.
 type book struct {
 	Title, By, Path, Days, Day string
 	Line                       []weekday
@@ -43,8 +43,8 @@ type book struct {
 	starts                     int64
 }
 
-// shelfForms are the two forms of the shelf with what was typed.
-type shelfForms struct {
+// libraryForms are the two forms of the library page with what was typed.
+type libraryForms struct {
 	CSRF                                  string
 	Open                                  string // "new" or "join": which one is open
 	Title, Authors, Starts, Zone, Relay   string
@@ -55,15 +55,15 @@ type shelfForms struct {
 	JoinMove                              string // the relay to which the event would move; it is asked for
 }
 
-func (s *server) shelf(w http.ResponseWriter, r *http.Request) {
-	f := shelfForms{Starts: nextMonday(s.now().In(s.zone)).Format(time.DateOnly)}
+func (s *server) library(w http.ResponseWriter, r *http.Request) {
+	f := libraryForms{Starts: nextMonday(s.now().In(s.zone)).Format(time.DateOnly)}
 	if inv := r.URL.Query().Get("join"); inv != "" {
 		f.Open, f.Invitation = "join", inv
 	}
-	s.showShelf(w, r, http.StatusOK, f)
+	s.showLibrary(w, r, http.StatusOK, f)
 }
 
-func (s *server) showShelf(w http.ResponseWriter, r *http.Request, status int, f shelfForms) {
+func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int, f libraryForms) {
 	ctx := r.Context()
 	shelved, err := s.node.Shelf(ctx)
 	if err != nil {
@@ -87,14 +87,14 @@ func (s *server) showShelf(w http.ResponseWriter, r *http.Request, status int, f
 			f.Relay = st.Relay.URL // the club's relay, most likely
 		}
 	}
-	p := shelfPage{Any: len(shelved) > 0, Forms: f}
+	p := libraryPage{Any: len(shelved) > 0, Forms: f}
 	p.Forms.CSRF = s.guard.form
 	if !p.Any && f.Open == "" {
 		p.Forms.Open = "join"
 	}
 	p.Search = p.Any
 	now := s.now().UnixMilli()
-	listed := s.clubShelves(ctx, clubs, shelved, &p)
+	listed := s.clubSections(ctx, clubs, shelved, &p)
 	for i := range shelved {
 		e := shelved[i].Event.Consistent()
 		if e.Kind == "club" || listed[e.ID] {
@@ -116,10 +116,10 @@ func (s *server) showShelf(w http.ResponseWriter, r *http.Request, status int, f
 	}
 	p.arrange()
 	s.countBooks(ctx, &p)
-	s.page(w, status, "shelf", s.layout(r, "The shelf", "shelf", p))
+	s.page(w, status, "library", s.layout(r, "The shelf", "library", p))
 }
 
-// book is what the shelf shows of an event. Its questions are counted once it is
+// book is what the library shows of an event. Its questions are counted once it is
 // known to be shown.
 func (s *server) book(e qa.Event) book {
 	e = e.Consistent()
@@ -137,7 +137,7 @@ func (s *server) book(e qa.Event) book {
 }
 
 // arrange puts the latest week in front, the others behind it by their days.
-func (p *shelfPage) arrange() {
+func (p *libraryPage) arrange() {
 	newest := func(a, b book) int {
 		if a.starts != b.starts {
 			if a.starts > b.starts {
@@ -180,7 +180,7 @@ func nextMonday(t time.Time) time.Time {
 // day after it: Monday to Friday.
 func (s *server) found(w http.ResponseWriter, r *http.Request) {
 	form := r.PostForm
-	f := shelfForms{
+	f := libraryForms{
 		Open: "new", Title: strings.TrimSpace(form.Get("title")), Authors: strings.TrimSpace(form.Get("authors")),
 		Starts: strings.TrimSpace(form.Get("starts")), Zone: strings.TrimSpace(form.Get("zone")),
 		Relay: strings.TrimSpace(form.Get("relay")), Description: strings.TrimSpace(form.Get("description")), Access: form.Get("access"),
@@ -188,7 +188,7 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 	}
 	refuse := func(status int, words string) {
 		f.NewError = words
-		s.showShelf(w, r, status, f)
+		s.showLibrary(w, r, status, f)
 	}
 	if f.Title == "" {
 		refuse(http.StatusUnprocessableEntity, "The week needs a title: that of the book.")
@@ -246,11 +246,11 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) join(w http.ResponseWriter, r *http.Request) {
-	f := shelfForms{Open: "join", Invitation: strings.TrimSpace(r.PostForm.Get("invitation"))}
+	f := libraryForms{Open: "join", Invitation: strings.TrimSpace(r.PostForm.Get("invitation"))}
 	inv, err := qa.ParseInvitation(f.Invitation)
 	if err != nil {
 		f.JoinError = "Not joined. " + sentence(err.Error()) + " What you pasted is still there."
-		s.showShelf(w, r, http.StatusUnprocessableEntity, f)
+		s.showLibrary(w, r, http.StatusUnprocessableEntity, f)
 		return
 	}
 	inv.Move = r.PostForm.Get("move") == "1"
@@ -258,11 +258,11 @@ func (s *server) join(w http.ResponseWriter, r *http.Request) {
 		var other *qa.OtherRelayError
 		if errors.As(err, &other) {
 			f.JoinError, f.JoinMove = sentence(other.Error()), other.To
-			s.showShelf(w, r, http.StatusConflict, f)
+			s.showLibrary(w, r, http.StatusConflict, f)
 			return
 		}
 		f.JoinError = "Not joined. " + notSaved(err)
-		s.showShelf(w, r, statusOf(err), f)
+		s.showLibrary(w, r, statusOf(err), f)
 		return
 	}
 	done(w, r, "/e/"+url.PathEscape(string(inv.Event)), "")

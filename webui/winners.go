@@ -27,15 +27,16 @@ type Drawer interface {
 // choiceNote is what a choice made on the page says is won.
 const choiceNote = "a copy of the book"
 
-// deskPage is the body of the winners' desk. Everybody may read it.
-type deskPage struct {
+// winnersPage is the body of the winners page. Everybody may read it.
+type winnersPage struct {
 	Event      qa.Event
-	Path, Desk string
+	Path       string
+	Address    string // of this page
 	CSRF       string
 	May        may
 	Lede       string
 	Choosers   []chooser
-	Rows       []deskRow
+	Rows       []winnersRow
 	Mine       int // choices of the reader's own
 	Plates     []plate
 	Left       int // copies nobody has yet
@@ -58,8 +59,8 @@ type chooser struct {
 	Me   bool
 }
 
-// deskRow is one entrant: a person who asked, with all they asked.
-type deskRow struct {
+// winnersRow is one entrant: a person who asked, with all they asked.
+type winnersRow struct {
 	Who       string
 	Asked     []askedLine
 	Wants     int
@@ -104,14 +105,20 @@ type drawView struct {
 
 type drawSecret struct{ Name, Commitment, Secret string }
 
-func (s *server) desk(w http.ResponseWriter, r *http.Request) {
+func (s *server) winners(w http.ResponseWriter, r *http.Request) {
 	if v, ok := s.load(w, r); ok {
-		s.showDesk(w, r, http.StatusOK, v, deskPage{Claimed: r.URL.Query().Has("claimed")})
+		s.showWinners(w, r, http.StatusOK, v, winnersPage{Claimed: r.URL.Query().Has("claimed")})
 	}
 }
 
-// showDesk fills in the page; what page holds already was typed and comes back.
-func (s *server) showDesk(w http.ResponseWriter, r *http.Request, status int, v *weekView, page deskPage) {
+// movedToWinners leads from the address that the page had until it was renamed: people
+// may have bookmarked it.
+func movedToWinners(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, eventPath(qa.EventID(r.PathValue("event")))+"/winners", http.StatusMovedPermanently)
+}
+
+// showWinners fills in the page; what page holds already was typed and comes back.
+func (s *server) showWinners(w http.ResponseWriter, r *http.Request, status int, v *weekView, page winnersPage) {
 	drawn, err := v.RunDraw()
 	if err != nil {
 		s.failed(w, r, err)
@@ -119,10 +126,10 @@ func (s *server) showDesk(w http.ResponseWriter, r *http.Request, status int, v 
 	}
 	prizes := v.Prizes(drawn)
 	path := eventPath(v.Event.ID)
-	page.Event, page.Path, page.Desk, page.CSRF, page.May = v.Event, path, path+"/desk", v.csrf, v.may
+	page.Event, page.Path, page.Address, page.CSRF, page.May = v.Event, path, path+"/winners", v.csrf, v.may
 	page.Lede = v.copiesLede()
 	page.Choosers = v.choosers()
-	page.Rows, page.Mine = v.deskRows(page.Choosers)
+	page.Rows, page.Mine = v.winnersRows(page.Choosers)
 	for _, p := range prizes {
 		page.Plates = append(page.Plates, v.plate(p))
 		page.Won = page.Won || slices.Contains(v.keys, p.By)
@@ -142,16 +149,16 @@ func (s *server) showDesk(w http.ResponseWriter, r *http.Request, status int, v 
 		}
 		page.ShowClaims = len(prizes)+len(page.Claims) > 0
 	}
-	l := s.layout(r, "Who gets a copy, "+v.Event.Title, "desk", page)
+	l := s.layout(r, "Who gets a copy, "+v.Event.Title, "winners", page)
 	v.nav(&l)
-	l.Event, l.Desk, l.Stream, l.Whole = path, true, path+"/stream", r.Method == http.MethodGet
-	s.page(w, status, "desk", l)
+	l.Event, l.Winners, l.Stream, l.Whole = path, true, path+"/stream", r.Method == http.MethodGet
+	s.page(w, status, "winners", l)
 }
 
 // nav says which of the week's own pages the header names.
 func (v *weekView) nav(l *layout) {
 	l.Author = v.may.Author
-	l.Desk = v.may.Author || v.may.Organise || len(v.Event.Winners) > 0 || v.Event.Draw != nil && v.DrawFixed()
+	l.Winners = v.may.Author || v.may.Organise || len(v.Event.Winners) > 0 || v.Event.Draw != nil && v.DrawFixed()
 }
 
 func (v *weekView) copiesLede() string {
@@ -193,8 +200,8 @@ func (v *weekView) choosers() []chooser {
 	return out
 }
 
-// deskRows lists who asked, most wanted first.
-func (v *weekView) deskRows(choosers []chooser) (rows []deskRow, mine int) {
+// winnersRows lists who asked, most wanted first.
+func (v *weekView) winnersRows(choosers []chooser) (rows []winnersRow, mine int) {
 	at := map[qa.Entrant]int{}
 	best := map[qa.Entrant]int{}
 	chosen := map[qa.Entrant]map[qa.Identity]bool{}
@@ -216,7 +223,7 @@ func (v *weekView) deskRows(choosers []chooser) (rows []deskRow, mine int) {
 			if q.OnBehalfOf != "" && q.Source == "" && !v.mine(q) {
 				name += ", through " + v.person(q.By)
 			}
-			rows = append(rows, deskRow{Who: name})
+			rows = append(rows, winnersRow{Who: name})
 			chosen[who] = map[qa.Identity]bool{}
 			if q.OnBehalfOf == "" && (v.Event.HasRole(q.By, qa.RoleAuthor) || v.Event.HasRole(q.By, qa.RoleOrganiser)) {
 				rows[k].Excluded = "organisers and authors win nothing"
@@ -246,7 +253,7 @@ func (v *weekView) deskRows(choosers []chooser) (rows []deskRow, mine int) {
 			}
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b deskRow) int { return b.Wants - a.Wants })
+	slices.SortStableFunc(rows, func(a, b winnersRow) int { return b.Wants - a.Wants })
 	return rows, mine
 }
 
@@ -393,11 +400,11 @@ func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 			if i > 0 {
 				words += " Some of your choices before it were saved; look at the table again."
 			}
-			s.showDesk(w, r, statusOf(err), v, deskPage{Error: words})
+			s.showWinners(w, r, statusOf(err), v, winnersPage{Error: words})
 			return
 		}
 	}
-	done(w, r, eventPath(v.Event.ID)+"/desk", "")
+	done(w, r, eventPath(v.Event.ID)+"/winners", "")
 }
 
 // rowOf is the question that stands for everything an entrant asked.
@@ -456,10 +463,10 @@ func (s *server) drawStep(w http.ResponseWriter, r *http.Request) {
 		err = n.RevealDraw(r.Context(), v.Event.ID)
 	}
 	if err != nil {
-		s.showDesk(w, r, statusOf(err), v, deskPage{Error: "Not done. " + sentence(err.Error()) + " Nothing was changed."})
+		s.showWinners(w, r, statusOf(err), v, winnersPage{Error: "Not done. " + sentence(err.Error()) + " Nothing was changed."})
 		return
 	}
-	done(w, r, eventPath(v.Event.ID)+"/desk#draw", "")
+	done(w, r, eventPath(v.Event.ID)+"/winners#draw", "")
 }
 
 // claim seals the reader's contact to the founder.
@@ -474,8 +481,8 @@ func (s *server) claim(w http.ResponseWriter, r *http.Request) {
 		_, err = n.Claim(r.Context(), v.Event.ID, contact)
 	}
 	if err != nil {
-		s.showDesk(w, r, http.StatusUnprocessableEntity, v, deskPage{Contact: contact, ClaimError: "Not sent. " + sentence(err.Error())})
+		s.showWinners(w, r, http.StatusUnprocessableEntity, v, winnersPage{Contact: contact, ClaimError: "Not sent. " + sentence(err.Error())})
 		return
 	}
-	done(w, r, eventPath(v.Event.ID)+"/desk?claimed=1#claim", "")
+	done(w, r, eventPath(v.Event.ID)+"/winners?claimed=1#claim", "")
 }

@@ -3,14 +3,15 @@ package webui
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"flyleaf/qa"
 )
 
-// row cuts the row of somebody out of the desk.
-func deskRowOf(t *testing.T, page, who string) string {
+// winnersRowOf cuts out the row of somebody.
+func winnersRowOf(t *testing.T, page, who string) string {
 	t.Helper()
 	i := strings.Index(page, `<span class="who">`+who)
 	if i < 0 {
@@ -20,9 +21,9 @@ func deskRowOf(t *testing.T, page, who string) string {
 	return page[from : i+strings.Index(page[i:], "</tr>")]
 }
 
-func TestDeskListsEachPersonOnce(t *testing.T) {
+func TestWinnersListsEachPersonOnce(t *testing.T) {
 	s := newSite(t, "")
-	page := s.get(s.week() + "/desk")
+	page := s.get(s.week() + "/winners")
 	if n := strings.Count(page, `class="who"`); n != 4 { // Maren, Priya through Noor, Obi, the reader
 		t.Errorf("%d rows", n)
 	}
@@ -32,80 +33,88 @@ func TestDeskListsEachPersonOnce(t *testing.T) {
 	if strings.Contains(page, "words that") {
 		t.Error("hidden or withdrawn words are shown")
 	}
-	if row := deskRowOf(t, page, "aaaaaaaa") + deskRowOf(t, page, "Priya Lund"); !strings.Contains(row, "through Noor Adeyemi") {
+	if row := winnersRowOf(t, page, "aaaaaaaa") + winnersRowOf(t, page, "Priya Lund"); !strings.Contains(row, "through Noor Adeyemi") {
 		t.Error("who asked for whom")
 	}
-	if w := s.send(s.week()+"/desk/choose", "row", "x"); w.Code != http.StatusForbidden {
+	if w := s.send(s.week()+"/winners/choose", "row", "x"); w.Code != http.StatusForbidden {
 		t.Errorf("a reader chooses: %d", w.Code)
 	}
 }
 
-func TestDeskChoosesAndTakesBack(t *testing.T) {
+func TestWinnersOldAddressLeadsToThePage(t *testing.T) {
+	s := newSite(t, "")
+	w := s.do(httptest.NewRequest(http.MethodGet, s.week()+"/desk", nil))
+	if got := w.Header().Get("Location"); w.Code != http.StatusMovedPermanently || got != s.week()+"/winners" {
+		t.Errorf("%d to %q", w.Code, got)
+	}
+}
+
+func TestWinnersChoosesAndTakesBack(t *testing.T) {
 	s := newSite(t, "")
 	asAuthor(s)
 	first := string(s.node.weeks[s.event].posts[0].ID) // Maren's; her other one is wanted more
-	page := s.get(s.week() + "/desk")
-	row := deskRowOf(t, page, "Maren Holt")
+	page := s.get(s.week() + "/winners")
+	row := winnersRowOf(t, page, "Maren Holt")
 	post := between(t, row, `name="row" value="`, `"`)
 	if post == first {
 		t.Error("the row stands for the less wanted question")
 	}
-	if w := s.send(s.week()+"/desk/choose", "row", post, "choose", post, "candidate", post); w.Code != http.StatusSeeOther {
+	if w := s.send(s.week()+"/winners/choose", "row", post, "choose", post, "candidate", post); w.Code != http.StatusSeeOther {
 		t.Fatal(w.Code)
 	}
-	page = s.get(s.week() + "/desk")
-	if row := deskRowOf(t, page, "Maren Holt"); strings.Count(row, " checked") != 2 || !strings.Contains(row, "chosen") {
+	page = s.get(s.week() + "/winners")
+	if row := winnersRowOf(t, page, "Maren Holt"); strings.Count(row, " checked") != 2 || !strings.Contains(row, "chosen") {
 		t.Errorf("%s", row)
 	}
 	if !strings.Contains(page, `<p class="name">Maren Holt</p>`) || !strings.Contains(page, "2 copies") {
 		t.Error("no plate, or not two copies left")
 	}
 	before := len(s.node.acts)
-	s.send(s.week()+"/desk/choose", "row", post, "choose", post, "candidate", post)
+	s.send(s.week()+"/winners/choose", "row", post, "choose", post, "candidate", post)
 	if len(s.node.acts) != before {
 		t.Errorf("ticking the same again made %d acts", len(s.node.acts)-before)
 	}
-	s.send(s.week() + "/desk/choose") // a page without rows changes nothing
+	s.send(s.week() + "/winners/choose") // a page without rows changes nothing
 	if len(s.node.acts) != before {
 		t.Error("rows that were not on the page were taken back")
 	}
-	s.send(s.week()+"/desk/choose", "row", post)
-	if row := deskRowOf(t, s.get(s.week()+"/desk"), "Maren Holt"); strings.Contains(row, " checked") {
+	s.send(s.week()+"/winners/choose", "row", post)
+	if row := winnersRowOf(t, s.get(s.week()+"/winners"), "Maren Holt"); strings.Contains(row, " checked") {
 		t.Error("not taken back")
 	}
 }
 
-func TestDeskDraw(t *testing.T) {
+func TestWinnersDraw(t *testing.T) {
 	s := newSite(t, "")
 	asAuthor(s)
 	s.node.edit(s.event, func(w *fakeWeek) { w.event.Founder = ilse })
-	page := s.get(s.week() + "/desk")
-	post := between(t, deskRowOf(t, page, "Obi Tamsin"), `name="row" value="`, `"`)
-	s.send(s.week()+"/desk/choose", "row", post, "candidate", post)
-	if w := s.send(s.week()+"/desk/draw", "step", "open"); w.Code < 400 || !strings.Contains(w.Body.String(), "not closed") {
+	page := s.get(s.week() + "/winners")
+	post := between(t, winnersRowOf(t, page, "Obi Tamsin"), `name="row" value="`, `"`)
+	s.send(s.week()+"/winners/choose", "row", post, "candidate", post)
+	if w := s.send(s.week()+"/winners/draw", "step", "open"); w.Code < 400 || !strings.Contains(w.Body.String(), "not closed") {
 		t.Errorf("opened too early: %d", w.Code)
 	}
-	s.send(s.week()+"/desk/draw", "step", "commit")
+	s.send(s.week()+"/winners/draw", "step", "commit")
 	s.node.edit(s.event, func(w *fakeWeek) {
 		w.event.Draw.Commitments = append(w.event.Draw.Commitments, fakeSecret(s.event, ilse, false))
 		w.event.Closed, w.event.Draw.Closed = true, true
 	})
-	page = s.get(s.week() + "/desk")
+	page = s.get(s.week() + "/winners")
 	if !strings.Contains(page, "Open my secret") || !strings.Contains(page, "Ilse Marrow to open their secret") || strings.Contains(page, "Take part with a secret") {
 		t.Error("after closing")
 	}
 	if !strings.Contains(page, "Whoever opens last") {
 		t.Error("it is not said what who opens last can do")
 	}
-	s.send(s.week()+"/desk/draw", "step", "open")
-	if page := s.get(s.week() + "/desk"); !strings.Contains(page, "Ilse Marrow is the last to open") || strings.Contains(page, "Open my secret") {
+	s.send(s.week()+"/winners/draw", "step", "open")
+	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "Ilse Marrow is the last to open") || strings.Contains(page, "Open my secret") {
 		t.Error("it is not said who is last")
 	}
 	s.node.edit(s.event, func(w *fakeWeek) {
 		w.event.Draw.Void = qa.VoidClosings
 		w.event.Draw.Openings = []qa.Opening{{By: ilse, Closing: strings.Repeat("a", 64), ClosedBy: ilse}, {By: fakeMe, Closing: strings.Repeat("b", 64), ClosedBy: ilse}}
 	})
-	if page := s.get(s.week() + "/desk"); !strings.Contains(page, "Ilse Marrow for the one by Ilse Marrow (aaaaaaaa)") || strings.Contains(page, "<dt>Seed</dt>") {
+	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "Ilse Marrow for the one by Ilse Marrow (aaaaaaaa)") || strings.Contains(page, "<dt>Seed</dt>") {
 		t.Error("it is not said why there is no draw")
 	}
 	s.node.edit(s.event, func(w *fakeWeek) {
@@ -114,25 +123,25 @@ func TestDeskDraw(t *testing.T) {
 			w.event.Draw.Commitments[i] = fakeSecret(s.event, w.event.Draw.Commitments[i].By, true)
 		}
 	})
-	page = s.get(s.week() + "/desk")
+	page = s.get(s.week() + "/winners")
 	for _, want := range []string{"<li>Obi Tamsin</li>", "drawn by lot", "<dt>Seed</dt>", "flyleaf winners verify --event " + string(s.event), "A copy of The Patient Ledger goes to Obi Tamsin"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q", want)
 		}
 	}
-	if w := s.send(s.week()+"/desk/draw", "step", "commit"); w.Code < 400 {
+	if w := s.send(s.week()+"/winners/draw", "step", "commit"); w.Code < 400 {
 		t.Errorf("took part after closing: %d", w.Code)
 	}
 }
 
 func TestClaimIsForWinners(t *testing.T) {
 	s := newSite(t, "")
-	if page := s.get(s.week() + "/desk"); strings.Contains(page, "You get a copy") {
+	if page := s.get(s.week() + "/winners"); strings.Contains(page, "You get a copy") {
 		t.Error("nobody has won yet")
 	}
 	mine := s.node.weeks[s.event].posts[10].ID
 	s.node.edit(s.event, func(w *fakeWeek) { w.event.Winners = []qa.Winner{{Post: mine, By: ilse, Note: "!"}} })
-	if page := s.get(s.week() + "/desk"); !strings.Contains(page, "You get a copy") || !strings.Contains(page, "encrypted to Noor Adeyemi’s key") {
+	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "You get a copy") || !strings.Contains(page, "encrypted to Noor Adeyemi’s key") {
 		t.Error("the winner is not told")
 	}
 	s.node.setFail(errors.New("the disk is full"))
@@ -144,11 +153,11 @@ func TestClaimIsForWinners(t *testing.T) {
 	if w.Code != http.StatusSeeOther || !strings.Contains(s.get(strings.Split(w.Header().Get("Location"), "#")[0]), "Sealed, and saved") {
 		t.Errorf("%d", w.Code)
 	}
-	if page := s.get(s.week() + "/desk"); strings.Contains(page, "Lange") {
+	if page := s.get(s.week() + "/winners"); strings.Contains(page, "Lange") {
 		t.Error("somebody else's page shows the contact")
 	}
 	s.node.edit(s.event, func(w *fakeWeek) { w.event.Founder = fakeMe })
-	if page := s.get(s.week() + "/desk"); !strings.Contains(page, "Lange Straße 1") {
+	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "Lange Straße 1") {
 		t.Error("the founder does not see it")
 	}
 }
