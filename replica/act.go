@@ -17,7 +17,7 @@ import (
 // draft is a number of local acts that will be saved together or not at all. It
 // is used under the event's mu and ended by save or drop.
 type draft struct {
-	e        *event
+	doc      *document
 	entries  []storage.Entry
 	reissues wire.Hash // the change that is written anew, if one is
 }
@@ -29,40 +29,40 @@ type keptAct struct {
 }
 
 // do turns one act into a change of this person. Nothing is saved yet.
-func (d *draft) do(act qa.Act) (crdt.Made, error) { return d.doAs(d.e.node.cfg.Key, act) }
+func (d *draft) do(act qa.Act) (crdt.Made, error) { return d.doAs(d.doc.node.cfg.Key, act) }
 
 // doAs is do with another of this person's keys.
 func (d *draft) doAs(key trust.Key, act qa.Act) (crdt.Made, error) {
-	e := d.e
+	doc := d.doc
 	if act.AtMillis == 0 {
-		act.AtMillis = e.node.cfg.Now().UnixMilli()
+		act.AtMillis = doc.node.cfg.Now().UnixMilli()
 	}
-	if key.Identity() != e.node.Identity() {
-		back, err := e.writeAs(key)
+	if key.Identity() != doc.node.Identity() {
+		back, err := doc.writeAs(key)
 		if err != nil {
 			return crdt.Made{}, err
 		}
 		defer back()
 	}
-	made, err := e.doc.Do(act)
+	made, err := doc.engine.Do(act)
 	if err != nil {
 		if errors.Is(err, crdt.ErrBroken) {
-			e.discard()
+			doc.discard()
 		}
 		return made, err
 	}
 	if !made.Nothing {
 		return made, d.take(made, act, key)
 	}
-	if act.Kind == qa.ActReact && act.On != e.reacts(act.Post, key.Identity(), act.Emoji) {
+	if act.Kind == qa.ActReact && act.On != doc.reacts(act.Post, key.Identity(), act.Emoji) {
 		return d.reactAnew(key, act)
 	}
 	return made, nil
 }
 
 // reacts reports whether somebody's reaction is on.
-func (e *event) reacts(post qa.PostID, by qa.Identity, emoji string) bool {
-	p, _ := e.fold.Post(post)
+func (doc *document) reacts(post qa.PostID, by qa.Identity, emoji string) bool {
+	p, _ := doc.fold.Post(post)
 	return slices.Contains(p.Reactions, qa.Reaction{By: by, Emoji: emoji})
 }
 
@@ -74,11 +74,11 @@ func (d *draft) reactAnew(key trust.Key, act qa.Act) (crdt.Made, error) {
 	for _, on := range []bool{!act.On, act.On} {
 		act.On = on
 		var err error
-		if made, err = d.e.doc.Do(act); err == nil && !made.Nothing {
+		if made, err = d.doc.engine.Do(act); err == nil && !made.Nothing {
 			err = d.take(made, act, key)
 		}
 		if errors.Is(err, crdt.ErrBroken) {
-			d.e.discard()
+			d.doc.discard()
 		}
 		if err != nil {
 			return made, err
@@ -88,27 +88,27 @@ func (d *draft) reactAnew(key trust.Key, act qa.Act) (crdt.Made, error) {
 }
 
 // writeAs makes another key the document's writer, until back is called.
-func (e *event) writeAs(key trust.Key) (back func(), err error) {
-	actor := e.others[key.Identity()]
+func (doc *document) writeAs(key trust.Key) (back func(), err error) {
+	actor := doc.others[key.Identity()]
 	if actor == "" {
-		e.node.randMu.Lock()
-		actor, err = key.NewActor(e.node.cfg.Rand)
-		e.node.randMu.Unlock()
+		doc.node.randMu.Lock()
+		actor, err = key.NewActor(doc.node.cfg.Rand)
+		doc.node.randMu.Unlock()
 		if err != nil {
 			return nil, err
 		}
-		if e.others == nil {
-			e.others = map[qa.Identity]wire.ActorID{}
+		if doc.others == nil {
+			doc.others = map[qa.Identity]wire.ActorID{}
 		}
-		e.others[key.Identity()] = actor
+		doc.others[key.Identity()] = actor
 	}
-	if err := e.doc.WriteAs(actor); err != nil {
-		e.discard()
+	if err := doc.engine.WriteAs(actor); err != nil {
+		doc.discard()
 		return nil, err
 	}
 	return func() {
-		if e.doc != nil && e.doc.WriteAs(e.actor) != nil {
-			e.discard()
+		if doc.engine != nil && doc.engine.WriteAs(doc.actor) != nil {
+			doc.discard()
 		}
 	}, nil
 }
@@ -116,8 +116,8 @@ func (e *event) writeAs(key trust.Key) (back func(), err error) {
 // take signs a new change, asks this device's own rules about it, and gives it to
 // graph and fold.
 func (d *draft) take(made crdt.Made, act qa.Act, key trust.Key) error {
-	e, c := d.e, made.Change
-	signature, err := trust.Sign(key, e.id, c.Hash)
+	doc, c := d.doc, made.Change
+	signature, err := trust.Sign(key, doc.id, c.Hash)
 	if err != nil {
 		return err
 	}
@@ -132,12 +132,12 @@ func (d *draft) take(made crdt.Made, act qa.Act, key trust.Key) error {
 	if err != nil {
 		return err
 	}
-	now := e.node.cfg.Now().UnixMilli()
+	now := doc.node.cfg.Now().UnixMilli()
 	d.entries = append(d.entries, storage.Entry{
 		Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, Bytes: made.Bytes, Signature: signature,
 		ReceivedAtMillis: now, Own: true, Act: kept,
 	})
-	added, err := e.add(arrival{change: c, stranger: true, received: now})
+	added, err := doc.add(arrival{change: c, stranger: true, received: now})
 	if err == nil && len(added) != 1 {
 		err = errors.New("it does not follow what is there")
 	}
@@ -150,49 +150,49 @@ func (d *draft) take(made crdt.Made, act qa.Act, key trust.Key) error {
 // drop forgets the draft: what the document took is thrown away with it.
 func (d *draft) drop() {
 	if len(d.entries) > 0 {
-		d.e.discard()
+		d.doc.discard()
 	}
 }
 
 // save writes the draft in one transaction and then tells of it. When it fails
 // nothing of the draft is left anywhere.
 func (d *draft) save(ctx context.Context) error {
-	e := d.e
+	doc := d.doc
 	if len(d.entries) == 0 {
-		e.rest()
+		doc.rest()
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
-		e.discard()
+		doc.discard()
 		return err
 	}
 	// From here on the caller's giving up must not leave it open whether the
 	// transaction was committed.
 	ctx = context.WithoutCancel(ctx)
-	views := e.views()
-	err := e.node.store.Append(ctx, storage.Batch{Event: e.id, Entries: d.entries, Views: views})
+	views := doc.views()
+	err := doc.node.store.Append(ctx, storage.Batch{Event: doc.id, Entries: d.entries, Views: views})
 	if err != nil && !d.saved(ctx) {
-		e.discard()
+		doc.discard()
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)
 	}
-	e.loaded += len(d.entries)
-	e.noteUnsent(d.entries)
+	doc.loaded += len(d.entries)
+	doc.noteUnsent(d.entries)
 	for i := range d.entries {
-		e.gone.noteReissue(d.entries[i].Act)
+		doc.gone.noteReissue(d.entries[i].Act)
 	}
-	e.hold(d.entries)
-	e.showHeads()
-	e.rest()
-	e.node.poke(e.id)
-	e.node.notice(ctx, views)
-	e.node.subs.notify(e.update(views, true))
+	doc.hold(d.entries)
+	doc.showHeads()
+	doc.rest()
+	doc.node.poke(doc.id)
+	doc.node.notice(ctx, views)
+	doc.node.subs.notify(doc.update(views, true))
 	return nil
 }
 
 // saved asks the store whether a transaction that reported an error was
 // committed all the same, as can happen when the error came after the commit.
 func (d *draft) saved(ctx context.Context) bool {
-	_, err := d.e.node.store.Entry(ctx, d.e.id, d.entries[len(d.entries)-1].Hash)
+	_, err := d.doc.node.store.Entry(ctx, d.doc.id, d.entries[len(d.entries)-1].Hash)
 	return err == nil
 }
 
@@ -202,31 +202,31 @@ func (d *draft) saved(ctx context.Context) bool {
 // for acts that are not allowed, ErrNotSaved when the disk did not take it; in
 // both cases nothing has changed.
 func (n *Node) Do(ctx context.Context, id qa.EventID, act qa.Act) (qa.PostID, error) {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return "", err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.open(ctx); err != nil {
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.open(ctx); err != nil {
 		return "", err
 	}
-	key, err := e.writer(ctx, &act)
+	key, err := doc.writer(ctx, &act)
 	if err != nil {
 		return "", err
 	}
 	if act.Kind == qa.ActEvent {
-		here := e.fold.Event()
+		here := doc.fold.Event()
 		changed := here.With(&act)
 		if err := changed.CheckNew(&here); err != nil {
 			return "", err
 		}
 	}
-	d := &draft{e: e}
+	d := &draft{doc: doc}
 	made, err := d.doAs(key, act)
 	if err != nil {
 		d.drop()
-		return "", e.explainMissing(&act, err)
+		return "", doc.explainMissing(&act, err)
 	}
 	return made.Post, d.save(ctx)
 }
@@ -239,16 +239,16 @@ func (n *Node) Found(ctx context.Context, event qa.Event, relay string) (qa.Even
 	if err != nil {
 		return "", qa.Invitation{}, err
 	}
-	d.e.mu.Lock()
+	d.doc.mu.Lock()
 	err = d.save(ctx)
-	d.e.mu.Unlock()
+	d.doc.mu.Unlock()
 	if err != nil {
 		return "", qa.Invitation{}, err
 	}
-	if err := n.follow(ctx, d.e, relay); err != nil {
+	if err := n.follow(ctx, d.doc, relay); err != nil {
 		return "", qa.Invitation{}, err
 	}
-	return d.e.id, qa.Invitation{Event: d.e.id, Relay: relay}, nil
+	return d.doc.id, qa.Invitation{Event: d.doc.id, Relay: relay}, nil
 }
 
 // genesis drafts a new event. Nothing is saved or followed yet.
@@ -275,15 +275,15 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, made, err := crdt.Found(actor, act)
+	engine, made, err := crdt.Found(actor, act)
 	if err != nil {
 		return nil, err
 	}
-	e := n.newEvent(qa.EventIDFromGenesis([32]byte(made.Change.Hash)))
-	e.actor = actor
-	e.fresh()
-	e.doc = doc
-	d := &draft{e: e}
+	doc := n.newEvent(qa.EventIDFromGenesis([32]byte(made.Change.Hash)))
+	doc.actor = actor
+	doc.fresh()
+	doc.engine = engine
+	d := &draft{doc: doc}
 	if err := d.take(made, act, n.cfg.Key); err != nil {
 		d.drop()
 		return nil, err
@@ -293,22 +293,22 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 
 // Rebuild drops the event's views and makes them again from the ledger.
 func (n *Node) Rebuild(ctx context.Context, id qa.EventID) error {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.discard() // from the ledger alone, not from what happens to be in memory
-	if err := e.load(ctx); err != nil {
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	doc.discard() // from the ledger alone, not from what happens to be in memory
+	if err := doc.load(ctx); err != nil {
 		return err
 	}
-	views := e.allViews()
+	views := doc.allViews()
 	if err := n.store.ReplaceViews(ctx, id, views); err != nil {
 		return err
 	}
-	e.stir()
+	doc.stir()
 	n.notice(ctx, views)
-	n.subs.notify(e.update(views, true))
+	n.subs.notify(doc.update(views, true))
 	return nil
 }

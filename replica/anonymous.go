@@ -30,45 +30,45 @@ var (
 // writer returns the key that an act is carried out with: the person's own, or the
 // one-question key that the act's post belongs to, made now for a new question.
 // mu is held and the event is loaded.
-func (e *event) writer(ctx context.Context, act *qa.Act) (trust.Key, error) {
-	own := e.node.cfg.Key
+func (doc *document) writer(ctx context.Context, act *qa.Act) (trust.Key, error) {
+	own := doc.node.cfg.Key
 	var key trust.Key
 	var found bool
 	switch act.Kind {
 	case qa.ActPost:
 		if !act.Anonymous {
-			if _, found = e.questionKey(act.Parent); found && len(e.held) > 0 {
+			if _, found = doc.questionKey(act.Parent); found && len(doc.held) > 0 {
 				return own, ErrNotYetDelivered // the reply would show whose question it is
 			}
 			return own, nil
 		}
 		if act.Parent != "" {
-			if key, found = e.questionKey(act.Parent); !found {
+			if key, found = doc.questionKey(act.Parent); !found {
 				return own, ErrOnlyQuestions
 			}
 			act.Anonymous = false // with a key that is there: to the rules, a reply like others
 		}
 	case qa.ActEdit, qa.ActWithdraw, qa.ActReact:
-		key, found = e.questionKey(act.Post)
+		key, found = doc.questionKey(act.Post)
 	case qa.ActMark:
 		if act.Mark == "answered" {
-			key, found = e.questionKey(act.Post)
+			key, found = doc.questionKey(act.Post)
 		}
 	case qa.ActPerson:
 		if act.Person != nil && act.Person.ID != "" {
-			key, found = e.question(act.Person.ID)
+			key, found = doc.question(act.Person.ID)
 		}
 	case qa.ActContact:
-		key, found = e.question(act.Identity)
+		key, found = doc.question(act.Identity)
 	}
 	anonymous := act.Kind == qa.ActPost && act.Anonymous
 	if !found && !anonymous {
 		return own, nil
 	}
-	if e.fold.Event().Access == "invited" {
+	if doc.fold.Event().Access == "invited" {
 		return own, ErrInvitedOnly
 	}
-	unsent, err := e.unsent(ctx)
+	unsent, err := doc.unsent(ctx)
 	if err != nil {
 		return own, err
 	}
@@ -76,16 +76,16 @@ func (e *event) writer(ctx context.Context, act *qa.Act) (trust.Key, error) {
 		return own, ErrNotYetDelivered
 	}
 	if !found {
-		if key, err = e.node.newKey(); err != nil {
+		if key, err = doc.node.newKey(); err != nil {
 			return own, err
 		}
-		err = e.keepKey(ctx, keyQuestion, key)
+		err = doc.keepKey(ctx, keyQuestion, key)
 	}
 	return key, err
 }
 
-func (e *event) question(id qa.Identity) (trust.Key, bool) {
-	k, ok := e.keys[id]
+func (doc *document) question(id qa.Identity) (trust.Key, bool) {
+	k, ok := doc.keys[id]
 	return k.key, ok && k.kind == keyQuestion
 }
 
@@ -98,70 +98,70 @@ func (n *Node) newKey() (trust.Key, error) {
 
 // hold keeps new anonymous changes out of the document until a relay has them:
 // what this person writes meanwhile does not build on them.
-func (e *event) hold(entries []storage.Entry) {
+func (doc *document) hold(entries []storage.Entry) {
 	for i := range entries {
-		if e.isQuestion(entries[i].Actor) {
-			if e.held == nil {
-				e.held = map[wire.Hash]bool{}
+		if doc.isQuestion(entries[i].Actor) {
+			if doc.held == nil {
+				doc.held = map[wire.Hash]bool{}
 			}
-			e.held[entries[i].Hash] = true
+			doc.held[entries[i].Hash] = true
 		}
 	}
-	if len(e.held) > 0 {
-		e.dropDocument()
+	if len(doc.held) > 0 {
+		doc.dropDocument()
 	}
 }
 
-func (e *event) buildsOnHeld(deps []wire.Hash) bool {
-	return len(e.held) > 0 && slices.ContainsFunc(deps, func(d wire.Hash) bool { return e.held[d] })
+func (doc *document) buildsOnHeld(deps []wire.Hash) bool {
+	return len(doc.held) > 0 && slices.ContainsFunc(deps, func(d wire.Hash) bool { return doc.held[d] })
 }
 
 // release lets changes into the document that were held: a relay has them.
-func (e *event) release(ctx context.Context, hashes []wire.Hash) error {
+func (doc *document) release(ctx context.Context, hashes []wire.Hash) error {
 	free := map[wire.Hash]bool{}
 	for _, h := range hashes {
-		if e.held[h] {
+		if doc.held[h] {
 			free[h] = true
-			delete(e.held, h)
+			delete(doc.held, h)
 		}
 	}
 	if len(free) == 0 {
 		return nil
 	}
-	if e.doc == nil || e.graph == nil {
-		e.dropDocument() // one that is being opened lacks them
+	if doc.engine == nil || doc.graph == nil {
+		doc.dropDocument() // one that is being opened lacks them
 		return nil
 	}
-	for _, h := range e.graph.NotAncestorsOf(nil) { // in causal order
+	for _, h := range doc.graph.NotAncestorsOf(nil) { // in causal order
 		if !free[h] {
 			continue
 		}
-		en, err := e.node.store.Entry(ctx, e.id, h)
+		en, err := doc.node.store.Entry(ctx, doc.id, h)
 		if err != nil {
-			e.dropDocument() // loaded anew when it is needed
+			doc.dropDocument() // loaded anew when it is needed
 			return nil
 		}
-		e.outside = append(e.outside, en.Bytes)
+		doc.outside = append(doc.outside, en.Bytes)
 	}
 	return nil
 }
 
 // releaseAll is for when somebody else's change builds on what is held: then they
 // have it.
-func (e *event) releaseAll(ctx context.Context) error {
-	return e.release(ctx, slices.Collect(maps.Keys(e.held)))
+func (doc *document) releaseAll(ctx context.Context) error {
+	return doc.release(ctx, slices.Collect(maps.Keys(doc.held)))
 }
 
 // headsWithoutHeld returns the heads that the document has without what is held.
-func (e *event) headsWithoutHeld() []wire.Hash {
-	heads := e.graph.Heads()
-	if len(e.held) == 0 {
+func (doc *document) headsWithoutHeld() []wire.Hash {
+	heads := doc.graph.Heads()
+	if len(doc.held) == 0 {
 		return heads
 	}
-	heads = slices.DeleteFunc(slices.Clone(heads), func(h wire.Hash) bool { return e.held[h] })
-	for h := range e.held {
-		for _, d := range e.graph.Deps(nil, h) {
-			if e.held[d] || slices.ContainsFunc(e.graph.Dependents(d), func(x wire.Hash) bool { return !e.held[x] }) {
+	heads = slices.DeleteFunc(slices.Clone(heads), func(h wire.Hash) bool { return doc.held[h] })
+	for h := range doc.held {
+		for _, d := range doc.graph.Deps(nil, h) {
+			if doc.held[d] || slices.ContainsFunc(doc.graph.Dependents(d), func(x wire.Hash) bool { return !doc.held[x] }) {
 				continue
 			}
 			heads = append(heads, d)
@@ -173,12 +173,12 @@ func (e *event) headsWithoutHeld() []wire.Hash {
 
 // explainMissing says more than that a post is not there, when it is one's own
 // anonymous question on its way to the relay.
-func (e *event) explainMissing(act *qa.Act, err error) error {
-	if len(e.held) == 0 {
+func (doc *document) explainMissing(act *qa.Act, err error) error {
+	if len(doc.held) == 0 {
 		return err
 	}
 	for _, post := range []qa.PostID{act.Post, act.Parent} {
-		if _, held := e.questionKey(post); held {
+		if _, held := doc.questionKey(post); held {
 			return fmt.Errorf("%w (%w)", ErrNotYetDelivered, err)
 		}
 	}

@@ -22,33 +22,33 @@ type brief struct {
 }
 
 // brief returns what stands on disk, from memory while nothing was written.
-func (e *event) brief(ctx context.Context) (brief, error) {
-	e.side.mu.Lock()
-	known, written := e.side.brief, e.side.written
-	e.side.mu.Unlock()
+func (doc *document) brief(ctx context.Context) (brief, error) {
+	doc.side.mu.Lock()
+	known, written := doc.side.brief, doc.side.written
+	doc.side.mu.Unlock()
 	if known != nil {
 		return *known, nil
 	}
-	shown, err := e.node.read(ctx, e.id)
+	shown, err := doc.node.read(ctx, doc.id)
 	if err != nil {
 		return brief{}, err
 	}
 	b := brief{event: shown}
 	b.event.Description, b.event.Links, b.event.X, b.event.Weeks = "", nil, nil, nil
 	b.event.Winners, b.event.Draw = nil, nil
-	if b.counts, err = e.node.store.Counts(ctx, e.id); err != nil {
+	if b.counts, err = doc.node.store.Counts(ctx, doc.id); err != nil {
 		return brief{}, err
 	}
-	e.keepBrief(b, written)
+	doc.keepBrief(b, written)
 	return b, nil
 }
 
 // keepBrief keeps what was read, unless something has been written since.
-func (e *event) keepBrief(b brief, written int) {
-	e.side.mu.Lock()
-	defer e.side.mu.Unlock()
-	if e.side.written == written {
-		e.side.brief = &b
+func (doc *document) keepBrief(b brief, written int) {
+	doc.side.mu.Lock()
+	defer doc.side.mu.Unlock()
+	if doc.side.written == written {
+		doc.side.brief = &b
 	}
 }
 
@@ -59,10 +59,10 @@ func (s *side) stirred() {
 }
 
 // stir is stirred for who does not hold side.mu.
-func (e *event) stir() {
-	e.side.mu.Lock()
-	e.side.stirred()
-	e.side.mu.Unlock()
+func (doc *document) stir() {
+	doc.side.mu.Lock()
+	doc.side.stirred()
+	doc.side.mu.Unlock()
 }
 
 // briefs reads what is not in memory yet, so that the first page does not wait for
@@ -73,8 +73,8 @@ func (n *Node) briefs() {
 	ids := n.followed()
 	n.mu.Unlock()
 	for _, id := range ids {
-		if e, err := n.event(id); err == nil {
-			if _, err := e.brief(n.ctx); err != nil {
+		if doc, err := n.document(id); err == nil {
+			if _, err := doc.brief(n.ctx); err != nil {
 				return // whoever needs it is told
 			}
 		}
@@ -90,14 +90,14 @@ func (n *Node) Shelf(ctx context.Context) ([]qa.Shelved, error) {
 	}
 	out := make([]qa.Shelved, 0, len(following))
 	for _, f := range following {
-		e, err := n.event(f.Event)
+		doc, err := n.document(f.Event)
 		if errors.Is(err, ErrUnknownEvent) {
 			continue // let go of meanwhile, as weeks of a club are
 		}
 		if err != nil {
 			return nil, err
 		}
-		b, err := e.brief(ctx)
+		b, err := doc.brief(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +117,7 @@ func (n *Node) Clubs(ctx context.Context) ([]qa.Event, error) {
 	defer n.mu.Unlock()
 	var out []qa.Event
 	for _, f := range following {
-		if club, ok := n.clubs.of[f.Event]; ok && n.events[f.Event] != nil {
+		if club, ok := n.clubs.of[f.Event]; ok && n.documents[f.Event] != nil {
 			out = append(out, club)
 		}
 	}
@@ -128,14 +128,14 @@ func (n *Node) Clubs(ctx context.Context) ([]qa.Event, error) {
 // week the first time, and again after something was written. ErrUnknownEvent is
 // returned for an event that is not followed.
 func (n *Node) Numbers(ctx context.Context, id qa.EventID) (qa.Numbers, error) {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return qa.Numbers{}, err
 	}
-	e.side.mu.Lock()
-	written := e.side.written
-	e.side.mu.Unlock()
-	b, err := e.brief(ctx)
+	doc.side.mu.Lock()
+	written := doc.side.written
+	doc.side.mu.Unlock()
+	b, err := doc.brief(ctx)
 	if err != nil {
 		return qa.Numbers{}, err
 	}
@@ -153,6 +153,6 @@ func (n *Node) Numbers(ctx context.Context, id qa.EventID) (qa.Numbers, error) {
 	week = week.For(keys...)
 	numbers := week.Numbers()
 	b.numbers = &numbers
-	e.keepBrief(b, written)
+	doc.keepBrief(b, written)
 	return numbers, nil
 }

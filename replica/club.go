@@ -78,7 +78,7 @@ func (n *Node) readClubs(ctx context.Context) error {
 	}
 	for key := range known {
 		id := qa.EventID(strings.TrimPrefix(key, settingClub))
-		if n.events[id] == nil {
+		if n.documents[id] == nil {
 			continue
 		}
 		club, err := n.read(ctx, id)
@@ -130,7 +130,7 @@ func (n *Node) followListed(ctx context.Context, id, club qa.EventID) error {
 		return nil // no document has this ID
 	}
 	n.mu.Lock()
-	known := n.events[id] != nil
+	known := n.documents[id] != nil
 	n.mu.Unlock()
 	if known {
 		n.relink(ctx, id)
@@ -192,12 +192,12 @@ func (n *Node) unfollow(ctx context.Context, id qa.EventID) error {
 	}
 	n.unlink(id)
 	n.mu.Lock()
-	e := n.events[id]
-	delete(n.events, id)
+	doc := n.documents[id]
+	delete(n.documents, id)
 	delete(n.relays, id)
 	n.mu.Unlock()
-	if e != nil {
-		go e.close() // whoever holds it right now is not waited for
+	if doc != nil {
+		go doc.close() // whoever holds it right now is not waited for
 	}
 	n.subs.notify(qa.Update{Event: id, Status: true})
 	return nil
@@ -218,21 +218,21 @@ func (n *Node) notice(ctx context.Context, v storage.ViewUpdate) {
 }
 
 // noticeClub makes up for a notice that was lost with the process. mu is held.
-func (e *event) noticeClub(ctx context.Context) error {
-	kind := e.fold.Values(wire.OpID{}, "kind")
+func (doc *document) noticeClub(ctx context.Context) error {
+	kind := doc.fold.Values(wire.OpID{}, "kind")
 	if len(kind) == 0 {
 		return nil
 	}
 	if s, _ := kind[len(kind)-1].Value.Str(); s != "club" {
 		return nil
 	}
-	e.node.mu.Lock()
-	_, known := e.node.clubs.of[e.id]
-	e.node.mu.Unlock()
+	doc.node.mu.Lock()
+	_, known := doc.node.clubs.of[doc.id]
+	doc.node.mu.Unlock()
 	if known {
 		return nil
 	}
-	return e.node.lookAtClub(ctx, e.fold.Event())
+	return doc.node.lookAtClub(ctx, doc.fold.Event())
 }
 
 // Visit says that somebody is looking at an event. One that only a club lists is
@@ -246,7 +246,7 @@ func (n *Node) Visit(ctx context.Context, id qa.EventID) error {
 		return ErrClosed
 	}
 	_, inClub := n.clubs.listed[id]
-	known, on := n.events[id] != nil, n.linkOf[id] != nil
+	known, on := n.documents[id] != nil, n.linkOf[id] != nil
 	if known || inClub {
 		n.rest.visited[id] = n.cfg.Now()
 	}
@@ -297,16 +297,16 @@ func (n *Node) archived(id qa.EventID, now time.Time) bool {
 // DoAll carries out several acts in an event, one change each, in one transaction:
 // all of them are on disk when it returns, or none. The errors are those of Do.
 func (n *Node) DoAll(ctx context.Context, id qa.EventID, acts []qa.Act) error {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.open(ctx); err != nil {
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.open(ctx); err != nil {
 		return err
 	}
-	d := &draft{e: e}
+	d := &draft{doc: doc}
 	for _, act := range acts {
 		if _, err := d.do(act); err != nil {
 			d.drop()
@@ -322,7 +322,7 @@ var ErrNoBlob = errors.New("this device does not have that picture")
 // Blob returns the bytes that an event keeps under a key, read from the ledger.
 // ErrNoBlob is returned when they are not here.
 func (n *Node) Blob(ctx context.Context, id qa.EventID, key string) ([]byte, error) {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return nil, err
 	}
@@ -338,14 +338,14 @@ func (n *Node) Blob(ctx context.Context, id qa.EventID, key string) ([]byte, err
 			return nil, err
 		}
 	} else {
-		e.mu.Lock()
-		if err := e.load(ctx); err != nil {
-			e.mu.Unlock()
+		doc.mu.Lock()
+		if err := doc.load(ctx); err != nil {
+			doc.mu.Unlock()
 			return nil, err
 		}
 		var ok bool
-		in, ok = e.fold.Blob(key)
-		e.mu.Unlock()
+		in, ok = doc.fold.Blob(key)
+		doc.mu.Unlock()
 		if !ok {
 			return nil, fmt.Errorf("%.80q: %w", key, ErrNoBlob)
 		}

@@ -30,30 +30,30 @@ func isDeadEnd(err error) bool {
 // depends on what was. What a relay has put off may yet be taken, so it does not
 // count. The event's mu is held.
 func (s *session) disagreement(p *peer) error {
-	e := p.e
+	doc := p.doc
 	theirs, heard := p.state.TheirHeads()
-	if !heard || !p.answered || p.unavailable || p.state.Probing() || s.link.isAsked(e.id) || p.state.InSync(e.graph) {
+	if !heard || !p.answered || p.unavailable || p.state.Probing() || s.link.isAsked(doc.id) || p.state.InSync(doc.graph) {
 		return nil
 	}
 	no := map[wire.Hash]bool{}
-	e.side.mu.Lock()
-	for h, r := range e.side.relayRefused {
+	doc.side.mu.Lock()
+	for h, r := range doc.side.relayRefused {
 		if !r.Deferred {
 			no[h] = true
 		}
 	}
-	e.side.mu.Unlock()
-	missing := e.graph.MissingFrom(theirs)
-	wanted := func(h wire.Hash) bool { return !e.unwanted(h) }
+	doc.side.mu.Unlock()
+	missing := doc.graph.MissingFrom(theirs)
+	wanted := func(h wire.Hash) bool { return !doc.unwanted(h) }
 	if len(no)+len(missing) == 0 || slices.ContainsFunc(missing, wanted) {
 		return nil
 	}
 	var deps []wire.Hash
-	for _, h := range e.graph.NotAncestorsOf(p.state.Holds()) { // deps come first
+	for _, h := range doc.graph.NotAncestorsOf(p.state.Holds()) { // deps come first
 		if no[h] {
 			continue
 		}
-		deps = e.graph.Deps(deps[:0], h)
+		deps = doc.graph.Deps(deps[:0], h)
 		for _, d := range deps {
 			no[h] = no[h] || no[d]
 		}

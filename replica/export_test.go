@@ -4,21 +4,21 @@ package replica
 // that are on a link.
 func (n *Node) Loaded() (graphs, documents, linked int) {
 	n.mu.Lock()
-	events := make([]*event, 0, len(n.events))
-	for _, e := range n.events {
-		events = append(events, e)
+	events := make([]*document, 0, len(n.documents))
+	for _, doc := range n.documents {
+		events = append(events, doc)
 	}
 	linked = len(n.linkOf)
 	n.mu.Unlock()
-	for _, e := range events {
-		e.mu.Lock()
-		if e.graph != nil {
+	for _, doc := range events {
+		doc.mu.Lock()
+		if doc.graph != nil {
 			graphs++
 		}
-		if e.doc != nil {
+		if doc.engine != nil {
 			documents++
 		}
-		e.mu.Unlock()
+		doc.mu.Unlock()
 	}
 	return graphs, documents, linked
 }

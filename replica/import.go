@@ -90,23 +90,23 @@ func (n *Node) importWeek(ctx context.Context, id qa.EventID, week qa.Imported, 
 
 // importInto takes a week's posts into an event that is here.
 func (n *Node) importInto(ctx context.Context, id qa.EventID, week *qa.Imported) (ImportResult, error) {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return ImportResult{}, err
 	}
 	if result, all, err := n.allKnown(ctx, id, week); err != nil || all {
 		return result, err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.open(ctx); err != nil {
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.open(ctx); err != nil {
 		return ImportResult{}, err
 	}
-	here := e.fold.Event()
+	here := doc.fold.Event()
 	if !here.HasRole(n.Identity(), qa.RoleOrganiser) {
 		return ImportResult{}, ErrNotOrganiser
 	}
-	d := &draft{e: e}
+	d := &draft{doc: doc}
 	result, err := d.importPosts(here, week)
 	if err != nil {
 		d.drop()
@@ -120,25 +120,25 @@ func (n *Node) importNew(ctx context.Context, event qa.Event, week qa.Imported, 
 	if err != nil {
 		return ImportResult{}, err
 	}
-	d.e.mu.Lock()
-	result, err := d.importPosts(d.e.fold.Event(), &week)
+	d.doc.mu.Lock()
+	result, err := d.importPosts(d.doc.fold.Event(), &week)
 	if err != nil {
 		d.drop()
 	} else {
 		err = d.save(ctx)
 	}
-	d.e.mu.Unlock()
+	d.doc.mu.Unlock()
 	if err != nil {
 		return ImportResult{}, err
 	}
-	n.noteSource(&event, d.e.id)
+	n.noteSource(&event, d.doc.id)
 	listing := event.Listing()
 	if listed && listing.Archived(n.cfg.Now().UnixMilli()) {
 		n.mu.Lock()
-		n.rest.broughtIn[d.e.id] = true
+		n.rest.broughtIn[d.doc.id] = true
 		n.mu.Unlock()
 	}
-	return result, n.follow(ctx, d.e, relay)
+	return result, n.follow(ctx, d.doc, relay)
 }
 
 // sources remembers which source each event of this person was imported from, so
@@ -220,13 +220,13 @@ func (n *Node) importedBefore(ctx context.Context, source string) (qa.EventID, e
 // importPosts drafts one change for each post that is not there yet, and for each change of
 // one that is there which the person has chosen to bring in.
 func (d *draft) importPosts(event qa.Event, week *qa.Imported) (ImportResult, error) {
-	c := compareImport(d.e.node.Identity(), event, d.e.fold.Posts(), week)
-	result := ImportResult{Event: d.e.id, Known: c.same, Changes: c.changes}
+	c := compareImport(d.doc.node.Identity(), event, d.doc.fold.Posts(), week)
+	result := ImportResult{Event: d.doc.id, Known: c.same, Changes: c.changes}
 	// The time of a post is that of its place in the file, so that a longer
 	// version of the file puts its new posts between the old ones.
 	start := event.StartsAtMillis
 	if start == 0 { // so that none lies ahead of now
-		start = d.e.node.cfg.Now().UnixMilli() - int64(len(week.Posts)+1)*postGapMillis
+		start = d.doc.node.cfg.Now().UnixMilli() - int64(len(week.Posts)+1)*postGapMillis
 	}
 	taken := map[string]qa.PostID{} // by source: two of an input may have the same
 	for i, p := range week.Posts {

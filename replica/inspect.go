@@ -33,15 +33,15 @@ type inspected struct {
 // inspect looks at the changes of a message that are not settled, in parallel and
 // without holding mu: checking the signatures takes longer than all the rest of
 // taking an event in.
-func (e *event) inspect(changes [][]byte, signatures []byte) []inspected {
+func (doc *document) inspect(changes [][]byte, signatures []byte) []inspected {
 	if len(signatures) != len(changes)*trust.SignatureSize {
 		signatures = nil // of a stock client, or of no use
 	}
 	found := make([]inspected, 0, len(changes))
-	e.mu.Lock()
+	doc.mu.Lock()
 	for i, chunk := range changes {
 		h, err := wire.ReadHash(chunk)
-		if err == nil && e.graph != nil && e.settled(h) {
+		if err == nil && doc.graph != nil && doc.settled(h) {
 			continue
 		}
 		c := inspected{chunk: chunk, hash: h}
@@ -50,7 +50,7 @@ func (e *event) inspect(changes [][]byte, signatures []byte) []inspected {
 		}
 		found = append(found, c)
 	}
-	e.mu.Unlock()
+	doc.mu.Unlock()
 
 	var next, ops, inflated atomic.Int64
 	look := func() {
@@ -60,7 +60,7 @@ func (e *event) inspect(changes [][]byte, signatures []byte) []inspected {
 				return
 			}
 			c := &found[i]
-			c.look(e.id, &inflated)
+			c.look(doc.id, &inflated)
 			if c.change != nil && ops.Add(int64(len(c.change.Ops))) > heldOps {
 				c.change = nil
 			}

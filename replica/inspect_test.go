@@ -26,7 +26,7 @@ func TestDeflatedChangesOfAMessageAreBounded(t *testing.T) {
 		chunks[i] = bytes.Clone(chunk)
 	}
 	looked := 0
-	for _, f := range (&event{}).inspect(chunks, nil) {
+	for _, f := range (&document{}).inspect(chunks, nil) {
 		if f.refusal == nil {
 			t.Fatal("taken without a signature")
 		}

@@ -39,7 +39,7 @@ func (n *Node) Invite(ctx context.Context, id qa.EventID, role qa.Role, label st
 	if len(label) > qa.MaxName {
 		return qa.Invitation{}, &qa.FieldError{Field: "label", Got: len(label), Max: qa.MaxName, Err: qa.ErrTooLong}
 	}
-	if _, err := n.event(id); err != nil {
+	if _, err := n.document(id); err != nil {
 		return qa.Invitation{}, err
 	}
 	key, err := n.newKey()
@@ -67,7 +67,7 @@ func (n *Node) Invite(ctx context.Context, id qa.EventID, role qa.Role, label st
 // Invitations lists the event's invitations to roles, the newest last: all that
 // were ever made, with label and link where this device made them.
 func (n *Node) Invitations(ctx context.Context, id qa.EventID) ([]qa.InviteInfo, error) {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return nil, err
 	}
@@ -79,13 +79,13 @@ func (n *Node) Invitations(ctx context.Context, id qa.EventID) ([]qa.InviteInfo,
 	if err != nil {
 		return nil, err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.load(ctx); err != nil {
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.load(ctx); err != nil {
 		return nil, err
 	}
 	var out []qa.InviteInfo
-	for _, i := range e.invites() {
+	for _, i := range doc.invites() {
 		info := qa.InviteInfo{Key: i.key, Role: i.role, Claimer: i.claimer, State: i.state, AtMillis: i.atMillis}
 		var s storedInvite
 		if json.Unmarshal([]byte(kept[invitesPrefix(id)+string(i.key)]), &s) == nil {
@@ -105,21 +105,21 @@ func (n *Node) Invitations(ctx context.Context, id qa.EventID) ([]qa.InviteInfo,
 // RevokeInvite takes back an invitation: who has not been granted the role by it
 // yet will not be. ErrNoInvitation is returned for a key that is none.
 func (n *Node) RevokeInvite(ctx context.Context, id qa.EventID, key qa.Identity) error {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return err
 	}
-	e.mu.Lock()
-	err = e.load(ctx)
+	doc.mu.Lock()
+	err = doc.load(ctx)
 	var role qa.Role
 	if err == nil {
-		for _, i := range e.invites() {
+		for _, i := range doc.invites() {
 			if i.key == key {
 				role = i.role
 			}
 		}
 	}
-	e.mu.Unlock()
+	doc.mu.Unlock()
 	if err != nil {
 		return err
 	}
@@ -134,11 +134,11 @@ func (n *Node) RevokeInvite(ctx context.Context, id qa.EventID, key qa.Identity)
 // with: its role ("" while the event is not here) and one of the qa.Invite states,
 // "" when there is none. qa.InviteTaken says that somebody else used it.
 func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, error) {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return "", "", err
 	}
-	keys, err := e.readKeys(ctx)
+	keys, err := doc.readKeys(ctx)
 	if err != nil {
 		return "", "", err
 	}
@@ -149,28 +149,28 @@ func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, erro
 	if !invited { // asked for every page, which is not to wait until the event is read
 		return "", "", nil
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.load(ctx); err != nil {
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.load(ctx); err != nil {
 		return "", "", err
 	}
 	var role qa.Role
 	state := ""
 	rank := []string{"", qa.InviteRevoked, qa.InviteTaken, qa.InviteOpen, qa.InviteClaimed, qa.InviteGranted}
 	known := map[qa.Identity]invite{}
-	for _, i := range e.invites() {
+	for _, i := range doc.invites() {
 		known[i.key] = i
 	}
-	for key, k := range e.keys {
+	for key, k := range doc.keys {
 		if k.kind != keyInvitation {
 			continue
 		}
 		i, here := known[key]
 		s := qa.InviteOpen // the event, or the grant of the invitation, is not here yet
 		switch {
-		case !here && e.graph.Len() > 0:
+		case !here && doc.graph.Len() > 0:
 			s = qa.InviteRevoked
-		case here && e.gate.HoldsRole(n.Identity(), i.role):
+		case here && doc.gate.HoldsRole(n.Identity(), i.role):
 			s = qa.InviteGranted
 		case here && i.claimer != "" && i.claimer != n.Identity():
 			s = qa.InviteTaken
@@ -198,30 +198,30 @@ var invitedRoles = []qa.Role{qa.RoleAuthor, qa.RoleModerator, qa.RoleMember}
 
 // invites returns the event's invitations, in no order. mu is held and the event
 // is loaded.
-func (e *event) invites() []invite {
-	roles, ok := e.fold.Object("roles")
+func (doc *document) invites() []invite {
+	roles, ok := doc.fold.Object("roles")
 	if !ok {
 		return nil
 	}
 	var out []invite
-	for _, id := range e.fold.Keys(roles) {
-		of, ok := e.fold.Object("roles", id)
+	for _, id := range doc.fold.Keys(roles) {
+		of, ok := doc.fold.Object("roles", id)
 		if !ok {
 			continue
 		}
 		for _, role := range invitedRoles {
 			as, _ := role.InvitedAs()
-			values := e.fold.Values(of, string(as))
+			values := doc.fold.Values(of, string(as))
 			if len(values) == 0 {
 				continue
 			}
 			i := invite{key: qa.Identity(id), role: role, by: identityOf(values[0].Op)}
-			claimers := e.claimers(i.key)
+			claimers := doc.claimers(i.key)
 			if len(claimers) > 0 {
 				i.claimer = claimers[0]
 			}
-			admitted := slices.IndexFunc(claimers, func(c qa.Identity) bool { return e.gate.HoldsRole(c, role) })
-			switch active := e.gate.HoldsRole(i.key, as); {
+			admitted := slices.IndexFunc(claimers, func(c qa.Identity) bool { return doc.gate.HoldsRole(c, role) })
+			switch active := doc.gate.HoldsRole(i.key, as); {
 			case active && i.claimer == "":
 				i.state = qa.InviteOpen
 			case active:
@@ -240,13 +240,13 @@ func (e *event) invites() []invite {
 // claimers returns who claimed an invitation. Where several did, knowing nothing of
 // each other, the one with the lowest operation stands first: only that one is
 // admitted.
-func (e *event) claimers(key qa.Identity) []qa.Identity {
-	claims, ok := e.fold.Object("claims")
+func (doc *document) claimers(key qa.Identity) []qa.Identity {
+	claims, ok := doc.fold.Object("claims")
 	if !ok {
 		return nil
 	}
 	var out []qa.Identity
-	for _, v := range e.fold.Values(claims, string(key)) {
+	for _, v := range doc.fold.Values(claims, string(key)) {
 		s, _ := v.Value.Str()
 		if id, err := qa.ParseIdentity(s); err == nil && identityOf(v.Op) == key {
 			out = append(out, id)
@@ -260,21 +260,21 @@ func identityOf(op wire.OpID) qa.Identity { return qa.IdentityOfActor([]byte(op.
 // claimInvitations uses the invitations that this device joined with, once they are here: it
 // says, with the invitation's key, who takes its place. mu is held and the event is
 // loaded; it may not be when claimInvitations returns.
-func (e *event) claimInvitations(ctx context.Context) error {
-	if e.gate.Newer() {
+func (doc *document) claimInvitations(ctx context.Context) error {
+	if doc.gate.Newer() {
 		return nil
 	}
-	me := e.node.Identity()
-	for id, k := range e.keys {
-		if k.kind != keyInvitation || e.tried[id] || e.gate.HoldsRole(me, qa.RoleOrganiser) {
+	me := doc.node.Identity()
+	for id, k := range doc.keys {
+		if k.kind != keyInvitation || doc.tried[id] || doc.gate.HoldsRole(me, qa.RoleOrganiser) {
 			continue
 		}
 		for _, role := range invitedRoles {
 			as, _ := role.InvitedAs()
-			if !e.gate.HoldsRole(id, as) || len(e.claimers(id)) > 0 || e.gate.HoldsRole(me, role) {
+			if !doc.gate.HoldsRole(id, as) || len(doc.claimers(id)) > 0 || doc.gate.HoldsRole(me, role) {
 				continue
 			}
-			if err := e.byItself(ctx, id, k.key, qa.Act{Kind: qa.ActClaim, Identity: id, Successor: me}); err != nil {
+			if err := doc.byItself(ctx, id, k.key, qa.Act{Kind: qa.ActClaim, Identity: id, Successor: me}); err != nil {
 				return err
 			}
 		}
@@ -284,24 +284,24 @@ func (e *event) claimInvitations(ctx context.Context) error {
 
 // answerClaims answers the claims of invitations that this person made, also those
 // made by another of their devices: whoever claimed first gets the role.
-func (e *event) answerClaims(ctx context.Context) error {
-	me := e.node.Identity()
-	if e.gate.Newer() || !e.gate.HoldsRole(me, qa.RoleOrganiser) {
+func (doc *document) answerClaims(ctx context.Context) error {
+	me := doc.node.Identity()
+	if doc.gate.Newer() || !doc.gate.HoldsRole(me, qa.RoleOrganiser) {
 		return nil
 	}
-	claims, ok := e.fold.Object("claims")
+	claims, ok := doc.fold.Object("claims")
 	waits := func(key string) bool {
-		return e.gate.HoldsRole(qa.Identity(key), qa.RoleInviteAuthor, qa.RoleInviteModerator, qa.RoleInviteMember)
+		return doc.gate.HoldsRole(qa.Identity(key), qa.RoleInviteAuthor, qa.RoleInviteModerator, qa.RoleInviteMember)
 	}
-	if !ok || !slices.ContainsFunc(e.fold.Keys(claims), waits) {
+	if !ok || !slices.ContainsFunc(doc.fold.Keys(claims), waits) {
 		return nil // the ordinary case
 	}
-	for _, i := range e.invites() {
-		if i.state != qa.InviteClaimed || i.by != me || e.tried[i.key] || e.gate.Blocked(i.claimer) {
+	for _, i := range doc.invites() {
+		if i.state != qa.InviteClaimed || i.by != me || doc.tried[i.key] || doc.gate.Blocked(i.claimer) {
 			continue
 		}
 		act := qa.Act{Kind: qa.ActAdmit, Invite: i.key, Identity: i.claimer, Role: i.role}
-		if err := e.byItself(ctx, i.key, e.node.cfg.Key, act); err != nil {
+		if err := doc.byItself(ctx, i.key, doc.node.cfg.Key, act); err != nil {
 			return err
 		}
 	}
@@ -311,35 +311,35 @@ func (e *event) answerClaims(ctx context.Context) error {
 // byItself carries out an act that nobody asked for. One that the rules do not
 // allow is tried once in a run: nobody could be told, and the reason will stay. An
 // error is returned when the disk did not take it.
-func (e *event) byItself(ctx context.Context, about qa.Identity, key trust.Key, act qa.Act) error {
-	if err := e.open(ctx); errors.Is(err, crdt.ErrNewerGate) {
+func (doc *document) byItself(ctx context.Context, about qa.Identity, key trust.Key, act qa.Act) error {
+	if err := doc.open(ctx); errors.Is(err, crdt.ErrNewerGate) {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	d := &draft{e: e}
+	d := &draft{doc: doc}
 	_, err := d.doAs(key, act)
 	if err == nil {
 		return d.save(ctx)
 	}
 	d.drop()
-	e.node.cfg.Log.Warn("an act that follows from an invitation was not possible", "event", e.id, "act", act.Kind, "error", err)
-	e.tried[about] = true
-	return e.load(ctx)
+	doc.node.cfg.Log.Warn("an act that follows from an invitation was not possible", "event", doc.id, "act", act.Kind, "error", err)
+	doc.tried[about] = true
+	return doc.load(ctx)
 }
 
 // accessKeys returns the keys that may prove to a relay that this device may read
 // the event, the likeliest first.
-func (e *event) accessKeys() []trust.Key {
-	own := []trust.Key{e.node.cfg.Key}
+func (doc *document) accessKeys() []trust.Key {
+	own := []trust.Key{doc.node.cfg.Key}
 	var invited []trust.Key
-	for _, k := range e.keys {
+	for _, k := range doc.keys {
 		if k.kind == keyInvitation {
 			invited = append(invited, k.key)
 		}
 	}
 	slices.SortFunc(invited, func(a, b trust.Key) int { return cmp.Compare(a.Identity(), b.Identity()) })
-	if e.gate.AnyRole(e.node.Identity()) {
+	if doc.gate.AnyRole(doc.node.Identity()) {
 		return append(own, invited...)
 	}
 	return append(invited, own...)

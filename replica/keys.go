@@ -37,8 +37,8 @@ func keysPrefix(event qa.EventID) string { return "key/" + string(event) + "/" }
 
 // readKeys returns the keys that are held in an event. What cannot be read is
 // passed over with a word in the log: one broken row must not close the event.
-func (e *event) readKeys(ctx context.Context) (map[qa.Identity]heldKey, error) {
-	rows, err := e.node.store.Settings(ctx, keysPrefix(e.id))
+func (doc *document) readKeys(ctx context.Context) (map[qa.Identity]heldKey, error) {
+	rows, err := doc.node.store.Settings(ctx, keysPrefix(doc.id))
 	if err != nil {
 		return nil, err
 	}
@@ -53,11 +53,11 @@ func (e *event) readKeys(ctx context.Context) (map[qa.Identity]heldKey, error) {
 				key, err = trust.KeyFromSeed(seed)
 			}
 		}
-		if err == nil && keysPrefix(e.id)+string(key.Identity()) != name {
+		if err == nil && keysPrefix(doc.id)+string(key.Identity()) != name {
 			err = errors.New("it is not the key that its name says")
 		}
 		if err != nil {
-			e.node.cfg.Log.Warn("a key of an event cannot be read", "event", e.id, "key", name, "error", err)
+			doc.node.cfg.Log.Warn("a key of an event cannot be read", "event", doc.id, "key", name, "error", err)
 			continue
 		}
 		out[key.Identity()] = heldKey{kind: s.Kind, key: key}
@@ -66,29 +66,29 @@ func (e *event) readKeys(ctx context.Context) (map[qa.Identity]heldKey, error) {
 }
 
 // keepKey stores a key before anything is written with it.
-func (e *event) keepKey(ctx context.Context, kind string, key trust.Key) error {
+func (doc *document) keepKey(ctx context.Context, kind string, key trust.Key) error {
 	value, err := json.Marshal(storedKey{Kind: kind, Seed: hex.EncodeToString(key.Seed())})
 	if err != nil {
 		return err
 	}
-	if err := e.node.store.SetSetting(ctx, keysPrefix(e.id)+string(key.Identity()), string(value)); err != nil {
+	if err := doc.node.store.SetSetting(ctx, keysPrefix(doc.id)+string(key.Identity()), string(value)); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)
 	}
-	if e.keys == nil {
-		e.keys = map[qa.Identity]heldKey{}
+	if doc.keys == nil {
+		doc.keys = map[qa.Identity]heldKey{}
 	}
-	e.keys[key.Identity()] = heldKey{kind: kind, key: key}
+	doc.keys[key.Identity()] = heldKey{kind: kind, key: key}
 	return nil
 }
 
-func (e *event) isQuestion(a wire.ActorID) bool {
-	k, ok := e.keys[qa.IdentityOfActor([]byte(a))]
+func (doc *document) isQuestion(a wire.ActorID) bool {
+	k, ok := doc.keys[qa.IdentityOfActor([]byte(a))]
 	return ok && k.kind == keyQuestion
 }
 
 // questionKey returns the one-question key that owns a post.
-func (e *event) questionKey(post qa.PostID) (trust.Key, bool) {
-	for id, k := range e.keys {
+func (doc *document) questionKey(post qa.PostID) (trust.Key, bool) {
+	for id, k := range doc.keys {
 		if k.kind == keyQuestion && strings.HasPrefix(string(post), string(id[:16])+"-") {
 			return k.key, true
 		}
@@ -97,12 +97,12 @@ func (e *event) questionKey(post qa.PostID) (trust.Key, bool) {
 }
 
 // keyOf returns the key of this person that an actor belongs to.
-func (e *event) keyOf(a wire.ActorID) (trust.Key, bool) {
+func (doc *document) keyOf(a wire.ActorID) (trust.Key, bool) {
 	id := qa.IdentityOfActor([]byte(a))
-	if id == e.node.Identity() {
-		return e.node.cfg.Key, true
+	if id == doc.node.Identity() {
+		return doc.node.cfg.Key, true
 	}
-	k, ok := e.keys[id]
+	k, ok := doc.keys[id]
 	return k.key, ok
 }
 
@@ -110,11 +110,11 @@ func (e *event) keyOf(a wire.ActorID) (trust.Key, bool) {
 // person's own first, then those of its anonymous questions. So posts by any of
 // them are this person's.
 func (n *Node) Keys(ctx context.Context, id qa.EventID) ([]qa.Identity, error) {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := e.readKeys(ctx)
+	keys, err := doc.readKeys(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -49,15 +49,15 @@ type link struct {
 
 // linked is an event on a link.
 type linked struct {
-	e      *event
+	doc    *document
 	status qa.RelayStatus
 	stuck  error // why waiting is of no use, see stick
 }
 
 // followed returns the followed events, in no order. n.mu is held.
 func (n *Node) followed() []qa.EventID {
-	ids := make([]qa.EventID, 0, len(n.events))
-	for id := range n.events {
+	ids := make([]qa.EventID, 0, len(n.documents))
+	for id := range n.documents {
 		ids = append(ids, id)
 	}
 	return ids
@@ -99,8 +99,8 @@ func (n *Node) link(id qa.EventID) *link {
 		return nil
 	}
 	n.mu.Lock()
-	e := n.events[id]
-	if n.closed || e == nil {
+	doc := n.documents[id]
+	if n.closed || doc == nil {
 		n.mu.Unlock()
 		return nil
 	}
@@ -118,7 +118,7 @@ func (n *Node) link(id qa.EventID) *link {
 	n.mu.Unlock()
 	l.mu.Lock()
 	if l.events[id] == nil {
-		l.events[id] = &linked{e: e, status: qa.RelayStatus{
+		l.events[id] = &linked{doc: doc, status: qa.RelayStatus{
 			URL: url, State: l.state, Why: l.why, SinceMillis: n.cfg.Now().UnixMilli(),
 		}}
 	}
@@ -153,7 +153,7 @@ func (n *Node) poke(id qa.EventID) {
 	n.mu.Unlock()
 	if l == nil {
 		n.mu.Lock()
-		running := n.running && n.events[id] != nil
+		running := n.running && n.documents[id] != nil
 		n.mu.Unlock()
 		if running {
 			n.attend(id)
@@ -246,14 +246,14 @@ func (l *link) ids() []qa.EventID {
 
 // takeDirty returns the events to look at, and those of them that are still on
 // the link.
-func (l *link) takeDirty() map[qa.EventID]*event {
+func (l *link) takeDirty() map[qa.EventID]*document {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := map[qa.EventID]*event{}
+	out := map[qa.EventID]*document{}
 	for id := range l.dirty {
 		out[id] = nil
 		if on := l.events[id]; on != nil {
-			out[id] = on.e
+			out[id] = on.doc
 		}
 	}
 	clear(l.dirty)
@@ -416,7 +416,7 @@ func (e *NotSyncedError) Unwrap() error { return e.Err }
 // *NotSyncedError is returned when ctx ends before, when the event has no relay,
 // and at once when waiting is of no use: then Disagrees is true.
 func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return err
 	}
@@ -434,8 +434,8 @@ func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 		if status.State == qa.RelaySynced {
 			// What this device says to what has come, it says before the caller goes: a
 			// program that syncs and ends would else never give anybody their role.
-			if err := e.tend(ctx); err != nil {
-				return n.notSynced(e, status, err)
+			if err := doc.tend(ctx); err != nil {
+				return n.notSynced(doc, status, err)
 			}
 			if status, err = n.relayStatus(ctx, id); err != nil && ctx.Err() == nil {
 				return err
@@ -445,53 +445,53 @@ func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 			}
 		}
 		if l == nil {
-			return n.notSynced(e, status, nil)
+			return n.notSynced(doc, status, nil)
 		}
 		if stuck := l.stuckOn(id); stuck != nil {
-			return n.notSynced(e, status, stuck)
+			return n.notSynced(doc, status, stuck)
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return n.notSynced(e, status, ctx.Err())
+			return n.notSynced(doc, status, ctx.Err())
 		case <-n.ctx.Done():
 			return ErrClosed
 		}
 	}
 }
 
-func (n *Node) notSynced(e *event, status qa.RelayStatus, why error) error {
-	out := &NotSyncedError{Event: e.id, Relay: status, Err: why}
+func (n *Node) notSynced(doc *document, status qa.RelayStatus, why error) error {
+	out := &NotSyncedError{Event: doc.id, Relay: status, Err: why}
 	// ctx has ended; the count is wanted all the same.
-	if counts, err := n.store.Counts(context.WithoutCancel(n.ctx), e.id); err == nil {
+	if counts, err := n.store.Counts(context.WithoutCancel(n.ctx), doc.id); err == nil {
 		out.Pending = counts.Pending
 	}
-	out.Refused = e.refusals()
+	out.Refused = doc.refusals()
 	return out
 }
 
 // Refused returns the changes of an event that its relay, or this device, did not
 // take since the node was opened, ascending by hash.
 func (n *Node) Refused(id qa.EventID) ([]Refusal, error) {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return nil, err
 	}
-	return e.refusals(), nil
+	return doc.refusals(), nil
 }
 
-func (e *event) refusals() []Refusal {
+func (doc *document) refusals() []Refusal {
 	var out []Refusal
-	e.side.mu.Lock()
-	for _, r := range e.side.relayRefused {
+	doc.side.mu.Lock()
+	for _, r := range doc.side.relayRefused {
 		out = append(out, r)
 	}
-	e.side.mu.Unlock()
-	e.mu.Lock()
-	for _, r := range e.refused {
+	doc.side.mu.Unlock()
+	doc.mu.Lock()
+	for _, r := range doc.refused {
 		out = append(out, r)
 	}
-	e.mu.Unlock()
+	doc.mu.Unlock()
 	slices.SortFunc(out, func(a, b Refusal) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
 	return out
 }

@@ -43,14 +43,14 @@ type Merged struct {
 // that no relay has yet: in a file of this device it would tell who asks. ErrNothingHere is returned for
 // an event that has not been fetched.
 func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return err
 	}
-	e.mu.Lock()
-	err = e.load(ctx)
-	held := maps.Clone(e.held)
-	e.mu.Unlock()
+	doc.mu.Lock()
+	err = doc.load(ctx)
+	held := maps.Clone(doc.held)
+	doc.mu.Unlock()
 	if err != nil {
 		return err
 	}
@@ -84,21 +84,21 @@ func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change
 	if _, err := qa.ParseEventID(string(id)); err != nil {
 		return Merged{}, err
 	}
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if errors.Is(err, ErrUnknownEvent) {
-		e, err = n.followBundle(ctx, id, changes)
+		doc, err = n.followBundle(ctx, id, changes)
 	}
 	if err != nil {
 		return Merged{}, err
 	}
-	e.mu.Lock()
-	e.pardon() // as for a new connection: a true signature may come now
-	e.mu.Unlock()
+	doc.mu.Lock()
+	doc.pardon() // as for a new connection: a true signature may come now
+	doc.mu.Unlock()
 	out := Merged{Event: id}
 	for len(changes) > 0 {
 		step := changes[:min(mergeStep, len(changes))]
 		changes = changes[len(step):]
-		if err := e.merge(ctx, step, &out); err != nil {
+		if err := doc.merge(ctx, step, &out); err != nil {
 			return out, err
 		}
 	}
@@ -106,12 +106,12 @@ func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change
 		return out, nil
 	}
 	n.poke(id)
-	return out, e.tend(ctx)
+	return out, doc.tend(ctx)
 }
 
 // followBundle follows the event of a bundle, if it begins with that event's first
 // change.
-func (n *Node) followBundle(ctx context.Context, id qa.EventID, changes []bundle.Change) (*event, error) {
+func (n *Node) followBundle(ctx context.Context, id qa.EventID, changes []bundle.Change) (*document, error) {
 	if len(changes) == 0 {
 		return nil, ErrNothingTaken
 	}
@@ -122,11 +122,11 @@ func (n *Node) followBundle(ctx context.Context, id qa.EventID, changes []bundle
 	if err := n.follow(ctx, n.newEvent(id), ""); err != nil {
 		return nil, err
 	}
-	return n.event(id)
+	return n.document(id)
 }
 
 // merge takes some of a bundle's changes.
-func (e *event) merge(ctx context.Context, changes []bundle.Change, out *Merged) error {
+func (doc *document) merge(ctx context.Context, changes []bundle.Change, out *Merged) error {
 	chunks := make([][]byte, len(changes))
 	signatures := make([]byte, 0, len(changes)*trust.SignatureSize)
 	for i, c := range changes {
@@ -137,24 +137,24 @@ func (e *event) merge(ctx context.Context, changes []bundle.Change, out *Merged)
 		}
 		signatures = append(signatures, signature...)
 	}
-	e.mu.Lock()
-	err := e.load(ctx)
-	e.mu.Unlock()
+	doc.mu.Lock()
+	err := doc.load(ctx)
+	doc.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	found := e.inspect(chunks, signatures)
-	e.mu.Lock()
-	update, err := e.mergeInspected(ctx, chunks, found, out)
-	e.mu.Unlock()
+	found := doc.inspect(chunks, signatures)
+	doc.mu.Lock()
+	update, err := doc.mergeInspected(ctx, chunks, found, out)
+	doc.mu.Unlock()
 	if update.Status || len(update.Posts) > 0 {
-		e.node.subs.notify(update)
+		doc.node.subs.notify(update)
 	}
 	return err
 }
 
-func (e *event) mergeInspected(ctx context.Context, chunks [][]byte, found []inspected, out *Merged) (Update, error) {
-	if err := e.load(ctx); err != nil {
+func (doc *document) mergeInspected(ctx context.Context, chunks [][]byte, found []inspected, out *Merged) (Update, error) {
+	if err := doc.load(ctx); err != nil {
 		return Update{}, err
 	}
 	// What was inspected says its hash itself: only then is that of a deflated change
@@ -171,16 +171,16 @@ func (e *event) mergeInspected(ctx context.Context, chunks [][]byte, found []ins
 			h, _ = wire.ReadHash(chunk) // it was read before
 		}
 		hashes[i] = h
-		known[h] = e.graph.Has(h)
+		known[h] = doc.graph.Has(h)
 	}
-	waitingBefore := e.graph.WaitingLen()
-	update, err := e.take(ctx, found)
+	waitingBefore := doc.graph.WaitingLen()
+	update, err := doc.take(ctx, found)
 	if err != nil {
 		return update, fmt.Errorf("taking a bundle in: %w", err)
 	}
 	for _, h := range hashes {
-		r, refused := e.refused[h]
-		_, left := e.gone.out[h]
+		r, refused := doc.refused[h]
+		_, left := doc.gone.out[h]
 		switch {
 		case left:
 			out.Left++
@@ -188,11 +188,11 @@ func (e *event) mergeInspected(ctx context.Context, chunks [][]byte, found []ins
 			out.Refused = append(out.Refused, r)
 		case known[h]:
 			out.Known++
-		case e.graph.Has(h):
+		case doc.graph.Has(h):
 			out.Taken++
 			known[h] = true // should it be there twice
 		}
 	}
-	out.Waiting += e.graph.WaitingLen() - waitingBefore
+	out.Waiting += doc.graph.WaitingLen() - waitingBefore
 	return update, nil
 }

@@ -101,16 +101,16 @@ type Node struct {
 	importMu sync.Mutex
 	sources  sources
 
-	mu      sync.Mutex // guards what follows; nothing else is locked under it
-	closed  bool
-	running bool
-	events  map[qa.EventID]*event
-	links   map[string]*link // by relay URL
-	linkOf  map[qa.EventID]*link
-	relays  map[qa.EventID]string // chosen on this device; "" for none
-	clubs   clubs
-	rest    rests
-	changed chan struct{} // closed and replaced whenever a link's state changes
+	mu        sync.Mutex // guards what follows; nothing else is locked under it
+	closed    bool
+	running   bool
+	documents map[qa.EventID]*document
+	links     map[string]*link // by relay URL
+	linkOf    map[qa.EventID]*link
+	relays    map[qa.EventID]string // chosen on this device; "" for none
+	clubs     clubs
+	rest      rests
+	changed   chan struct{} // closed and replaced whenever a link's state changes
 }
 
 // Open starts a node on a store. Links to relays are opened by Start, or by
@@ -145,7 +145,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, store: cfg.Store,
-		events: map[qa.EventID]*event{}, links: map[string]*link{}, linkOf: map[qa.EventID]*link{}, relays: map[qa.EventID]string{},
+		documents: map[qa.EventID]*document{}, links: map[string]*link{}, linkOf: map[qa.EventID]*link{}, relays: map[qa.EventID]string{},
 		changed: make(chan struct{}), rest: newRests(),
 	}
 	n.ctx, n.stop = context.WithCancel(context.Background())
@@ -170,7 +170,7 @@ func (n *Node) followOwn(ctx context.Context) error {
 		return err
 	}
 	for _, f := range following {
-		n.events[f.Event] = n.newEvent(f.Event)
+		n.documents[f.Event] = n.newEvent(f.Event)
 		n.relays[f.Event] = f.Relay
 	}
 	documents, err := n.store.Documents(ctx)
@@ -178,7 +178,7 @@ func (n *Node) followOwn(ctx context.Context) error {
 		return err
 	}
 	for _, id := range documents {
-		if n.events[id] != nil {
+		if n.documents[id] != nil {
 			continue
 		}
 		f := storage.Following{Event: id, JoinedAtMillis: n.cfg.Now().UnixMilli()}
@@ -188,7 +188,7 @@ func (n *Node) followOwn(ctx context.Context) error {
 		if err := n.store.Follow(ctx, f); err != nil {
 			return err
 		}
-		n.events[id] = n.newEvent(id)
+		n.documents[id] = n.newEvent(id)
 		n.relays[id] = f.Relay
 	}
 	return nil
@@ -203,15 +203,15 @@ func (n *Node) Close() error {
 		return nil
 	}
 	n.closed = true
-	events := make([]*event, 0, len(n.events))
-	for _, e := range n.events {
-		events = append(events, e)
+	events := make([]*document, 0, len(n.documents))
+	for _, doc := range n.documents {
+		events = append(events, doc)
 	}
 	n.mu.Unlock()
 	n.stop()
 	n.work.Wait()
-	for _, e := range events {
-		e.close()
+	for _, doc := range events {
+		doc.close()
 	}
 	n.subs.close()
 	return nil
@@ -238,32 +238,32 @@ func (n *Node) random(size int) []byte {
 }
 
 // event returns a followed event. ErrUnknownEvent or ErrClosed is returned.
-func (n *Node) event(id qa.EventID) (*event, error) {
+func (n *Node) document(id qa.EventID) (*document, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
 		return nil, ErrClosed
 	}
-	e := n.events[id]
-	if e == nil {
+	doc := n.documents[id]
+	if doc == nil {
 		return nil, fmt.Errorf("%s: %w", id, ErrUnknownEvent)
 	}
-	return e, nil
+	return doc, nil
 }
 
 // follow notes an event in the store and takes it into the node. An event that
 // is followed already gets the relay, if one is given.
-func (n *Node) follow(ctx context.Context, e *event, relay string) error {
-	f := storage.Following{Event: e.id, Relay: relay, JoinedAtMillis: n.cfg.Now().UnixMilli()}
+func (n *Node) follow(ctx context.Context, doc *document, relay string) error {
+	f := storage.Following{Event: doc.id, Relay: relay, JoinedAtMillis: n.cfg.Now().UnixMilli()}
 	n.mu.Lock()
-	known := n.events[e.id] != nil
+	known := n.documents[doc.id] != nil
 	n.mu.Unlock()
 	if known {
 		following, err := n.store.Following(ctx)
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(following, func(f storage.Following) bool { return f.Event == e.id })
+		i := slices.IndexFunc(following, func(f storage.Following) bool { return f.Event == doc.id })
 		if i >= 0 {
 			if relay == "" || relay == following[i].Relay {
 				return nil
@@ -276,20 +276,20 @@ func (n *Node) follow(ctx context.Context, e *event, relay string) error {
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)
 	}
 	n.mu.Lock()
-	if n.events[e.id] == nil {
-		n.events[e.id] = e
+	if n.documents[doc.id] == nil {
+		n.documents[doc.id] = doc
 	}
-	n.relays[e.id] = relay
-	oldLink := n.linkOf[e.id]
+	n.relays[doc.id] = relay
+	oldLink := n.linkOf[doc.id]
 	running := n.running
 	n.mu.Unlock()
 	if oldLink != nil && oldLink.url != relay {
-		oldLink.drop(e.id)
+		oldLink.drop(doc.id)
 	}
 	if running {
-		n.attend(e.id)
+		n.attend(doc.id)
 	}
-	n.subs.notify(qa.Update{Event: e.id, Status: true})
+	n.subs.notify(qa.Update{Event: doc.id, Status: true})
 	return nil
 }
 
@@ -308,13 +308,13 @@ func (n *Node) Join(ctx context.Context, inv qa.Invitation) error {
 		}
 	}
 	n.mu.Lock()
-	closed, e := n.closed, n.events[inv.Event]
+	closed, doc := n.closed, n.documents[inv.Event]
 	n.mu.Unlock()
 	if closed {
 		return ErrClosed
 	}
-	if e == nil {
-		e = n.newEvent(inv.Event)
+	if doc == nil {
+		doc = n.newEvent(inv.Event)
 	} else if !inv.Move {
 		if err := n.checkRelay(ctx, inv); err != nil {
 			return err
@@ -325,17 +325,17 @@ func (n *Node) Join(ctx context.Context, inv qa.Invitation) error {
 		if err != nil {
 			return err
 		}
-		e.mu.Lock()
-		err = e.keepKey(ctx, keyInvitation, key)
-		e.mu.Unlock()
+		doc.mu.Lock()
+		err = doc.keepKey(ctx, keyInvitation, key)
+		doc.mu.Unlock()
 		if err != nil {
 			return err
 		}
 	}
-	if err := n.follow(ctx, e, inv.Relay); err != nil || len(inv.Secret) == 0 {
+	if err := n.follow(ctx, doc, inv.Relay); err != nil || len(inv.Secret) == 0 {
 		return err
 	}
-	return e.tend(ctx) // it may be here already
+	return doc.tend(ctx) // it may be here already
 }
 
 // checkRelay returns *qa.OtherRelayError when an invitation would move an event that is

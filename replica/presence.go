@@ -167,38 +167,38 @@ func (p *presences) stop() {
 
 // hearPresence takes a message of presence from the relay.
 func (s *session) hearPresence(p *peer, m *repo.Message) {
-	e, now := p.e, s.node.cfg.Now().UnixMilli()
-	k, news := e.around.hear(e.id, m, now)
+	doc, now := p.doc, s.node.cfg.Now().UnixMilli()
+	k, news := doc.around.hear(doc.id, m, now)
 	if !news || k.by == s.node.Identity() {
 		return
 	}
-	e.mu.Lock()
-	blocked := e.gate != nil && e.gate.Blocked(k.by)
-	e.mu.Unlock()
+	doc.mu.Lock()
+	blocked := doc.gate != nil && doc.gate.Blocked(k.by)
+	doc.mu.Unlock()
 	if !blocked {
-		s.node.subs.notify(Update{Event: e.id, Posts: []qa.PostID{k.post}})
+		s.node.subs.notify(Update{Event: doc.id, Posts: []qa.PostID{k.post}})
 	}
 	if k.kind == qa.PresenceAnswering {
-		e.expirePresence()
+		doc.expirePresence()
 	}
 }
 
 // expirePresence tells of what has run out, and looks again when the next does.
-func (e *event) expirePresence() {
-	answering := e.node.cfg.Answering
-	now := e.node.cfg.Now().UnixMilli()
-	gone, next := e.around.expire(now, answering)
+func (doc *document) expirePresence() {
+	answering := doc.node.cfg.Answering
+	now := doc.node.cfg.Now().UnixMilli()
+	gone, next := doc.around.expire(now, answering)
 	if len(gone) > 0 {
-		e.node.subs.notify(Update{Event: e.id, Posts: gone})
+		doc.node.subs.notify(Update{Event: doc.id, Posts: gone})
 	}
-	e.around.mu.Lock()
-	defer e.around.mu.Unlock()
-	if e.around.timer != nil {
-		e.around.timer.Stop()
-		e.around.timer = nil
+	doc.around.mu.Lock()
+	defer doc.around.mu.Unlock()
+	if doc.around.timer != nil {
+		doc.around.timer.Stop()
+		doc.around.timer = nil
 	}
-	if next > 0 && e.node.ctx.Err() == nil {
-		e.around.timer = time.AfterFunc(time.Duration(next-now)*time.Millisecond, e.expirePresence)
+	if next > 0 && doc.node.ctx.Err() == nil {
+		doc.around.timer = time.AfterFunc(time.Duration(next-now)*time.Millisecond, doc.expirePresence)
 	}
 }
 
@@ -206,24 +206,24 @@ func (e *event) expirePresence() {
 // not out of date, the newest last: who is answering which post, and on whose
 // device a post has arrived. What blocked people say is left out.
 func (n *Node) Presence(_ context.Context, id qa.EventID) ([]qa.Presence, error) {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return nil, err
 	}
-	e.around.expire(n.cfg.Now().UnixMilli(), n.cfg.Answering)
-	e.around.mu.Lock()
-	out := make([]qa.Presence, 0, len(e.around.known))
-	for k, at := range e.around.known {
+	doc.around.expire(n.cfg.Now().UnixMilli(), n.cfg.Answering)
+	doc.around.mu.Lock()
+	out := make([]qa.Presence, 0, len(doc.around.known))
+	for k, at := range doc.around.known {
 		if k.by != n.Identity() {
 			out = append(out, qa.Presence{Kind: k.kind, By: k.by, Post: k.post, AtMillis: at})
 		}
 	}
-	e.around.mu.Unlock()
-	e.mu.Lock()
-	if e.gate != nil {
-		out = slices.DeleteFunc(out, func(p qa.Presence) bool { return e.gate.Blocked(p.By) })
+	doc.around.mu.Unlock()
+	doc.mu.Lock()
+	if doc.gate != nil {
+		out = slices.DeleteFunc(out, func(p qa.Presence) bool { return doc.gate.Blocked(p.By) })
 	}
-	e.mu.Unlock()
+	doc.mu.Unlock()
 	slices.SortFunc(out, func(a, b qa.Presence) int {
 		return cmp.Or(cmp.Compare(a.AtMillis, b.AtMillis), cmp.Compare(a.By, b.By), cmp.Compare(a.Post, b.Post), cmp.Compare(a.Kind, b.Kind))
 	})
@@ -240,7 +240,7 @@ func (n *Node) Announce(_ context.Context, id qa.EventID, kind string, post qa.P
 	if _, err := qa.ParsePostID(string(post)); err != nil {
 		return err
 	}
-	if _, err := n.event(id); err != nil {
+	if _, err := n.document(id); err != nil {
 		return err
 	}
 	n.mu.Lock()
@@ -322,15 +322,15 @@ func (p *presences) firstTime(posts []qa.PostID) []qa.PostID {
 
 // sendReceipts tells the askers, where this person is an author of the event, that
 // their questions have arrived.
-func (e *event) sendReceipts(ctx context.Context, posts []qa.PostID) error {
-	e.mu.Lock()
-	author := e.gate != nil && e.gate.HoldsRole(e.node.Identity(), qa.RoleAuthor)
-	e.mu.Unlock()
+func (doc *document) sendReceipts(ctx context.Context, posts []qa.PostID) error {
+	doc.mu.Lock()
+	author := doc.gate != nil && doc.gate.HoldsRole(doc.node.Identity(), qa.RoleAuthor)
+	doc.mu.Unlock()
 	if !author {
 		return nil
 	}
-	for _, post := range e.around.firstTime(posts) {
-		if err := e.node.Announce(ctx, e.id, qa.PresenceSeen, post); err != nil {
+	for _, post := range doc.around.firstTime(posts) {
+		if err := doc.node.Announce(ctx, doc.id, qa.PresenceSeen, post); err != nil {
 			return err
 		}
 	}

@@ -43,7 +43,7 @@ func (n *Node) read(ctx context.Context, id qa.EventID) (qa.Event, error) {
 // Invitation returns what somebody else needs to join. ErrUnknownEvent is
 // returned for an event that is not followed.
 func (n *Node) Invitation(ctx context.Context, id qa.EventID) (qa.Invitation, error) {
-	if _, err := n.event(id); err != nil {
+	if _, err := n.document(id); err != nil {
 		return qa.Invitation{}, err
 	}
 	url, err := n.relayURL(ctx, id)
@@ -53,7 +53,7 @@ func (n *Node) Invitation(ctx context.Context, id qa.EventID) (qa.Invitation, er
 // Week returns an event with its posts in the order people read, from the views
 // alone.
 func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
-	if _, err := n.event(id); err != nil {
+	if _, err := n.document(id); err != nil {
 		return qa.Week{}, err
 	}
 	e, err := n.read(ctx, id)
@@ -90,7 +90,7 @@ func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
 // Post returns one post. ErrUnknownPost is returned when this device does not
 // have it.
 func (n *Node) Post(ctx context.Context, id qa.EventID, post qa.PostID) (qa.Post, error) {
-	if _, err := n.event(id); err != nil {
+	if _, err := n.document(id); err != nil {
 		return qa.Post{}, err
 	}
 	p, err := n.store.Post(ctx, id, post)
@@ -104,11 +104,11 @@ func (n *Node) Post(ctx context.Context, id qa.EventID, post qa.PostID) (qa.Post
 // Delivery returns the posts about which this device has written something that
 // no relay is known to hold.
 func (n *Node) Delivery(ctx context.Context, id qa.EventID) (map[qa.PostID]bool, error) {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return nil, err
 	}
-	unsent, err := e.unsent(ctx)
+	unsent, err := doc.unsent(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func (n *Node) statuses(ctx context.Context, whole bool) ([]qa.Status, error) {
 }
 
 func (n *Node) status(ctx context.Context, id qa.EventID, whole bool) (qa.Status, error) {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return qa.Status{}, err
 	}
@@ -160,12 +160,12 @@ func (n *Node) status(ctx context.Context, id qa.EventID, whole bool) (qa.Status
 		return qa.Status{}, err
 	}
 	rest := relay.State == qa.RelayResting
-	shown, err := e.brief(ctx)
+	shown, err := doc.brief(ctx)
 	if err != nil {
 		return qa.Status{}, err
 	}
 	counts := shown.counts
-	heads, err := e.heads(ctx, rest || !whole)
+	heads, err := doc.heads(ctx, rest || !whole)
 	if err != nil {
 		return qa.Status{}, err
 	}
@@ -181,19 +181,19 @@ func (n *Node) status(ctx context.Context, id qa.EventID, whole bool) (qa.Status
 
 // heads returns the heads of what is on disk. Only the first call may take long, and
 // not if nothing is to be loaded: then they may not be known.
-func (e *event) heads(ctx context.Context, rest bool) ([]wire.Hash, error) {
-	e.side.mu.Lock()
-	heads, loaded := e.side.heads, e.side.loaded
-	e.side.mu.Unlock()
+func (doc *document) heads(ctx context.Context, rest bool) ([]wire.Hash, error) {
+	doc.side.mu.Lock()
+	heads, loaded := doc.side.heads, doc.side.loaded
+	doc.side.mu.Unlock()
 	if loaded || rest {
 		return heads, nil
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.load(ctx); err != nil {
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.load(ctx); err != nil {
 		return nil, err
 	}
-	return e.graph.Heads(), nil
+	return doc.graph.Heads(), nil
 }
 
 // relayURL returns where an event is synced: the relay this device chose, else
@@ -201,13 +201,13 @@ func (e *event) heads(ctx context.Context, rest bool) ([]wire.Hash, error) {
 // none.
 func (n *Node) relayURL(ctx context.Context, id qa.EventID) (string, error) {
 	n.mu.Lock()
-	url, e := n.relays[id], n.events[id]
+	url, doc := n.relays[id], n.documents[id]
 	n.mu.Unlock()
 	if url != "" {
 		return url, nil
 	}
-	if e != nil {
-		b, err := e.brief(ctx)
+	if doc != nil {
+		b, err := doc.brief(ctx)
 		if err != nil || len(b.event.Relays) > 0 {
 			return append(slices.Clone(b.event.Relays), "")[0], err
 		}
@@ -220,14 +220,14 @@ func (n *Node) relayURL(ctx context.Context, id qa.EventID) (string, error) {
 // Log returns what moderators and organisers did in an event, the newest last: who
 // hid, marked, blocked, granted or closed what, and whether it counts.
 func (n *Node) Log(ctx context.Context, id qa.EventID) ([]qa.LogEntry, error) {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return nil, err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.load(ctx); err != nil {
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.load(ctx); err != nil {
 		return nil, err
 	}
-	return e.fold.Log(), nil
+	return doc.fold.Log(), nil
 }

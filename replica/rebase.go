@@ -120,22 +120,22 @@ type twin struct{ a, b storage.Entry }
 // prove takes proofs of equivocation, found here or told by a relay, and rebases.
 // mu is held and the event is loaded; what the twins' changes have in common is
 // for the caller to have checked, signatures included.
-func (e *event) prove(ctx context.Context, twins []twin) (Update, error) {
+func (doc *document) prove(ctx context.Context, twins []twin) (Update, error) {
 	var all Update
 	for _, t := range twins {
 		actor, seq := t.a.Actor, t.a.Seq
-		if e.gone.cutOff(actor, seq) {
+		if doc.gone.cutOff(actor, seq) {
 			continue // more of the same
 		}
-		if _, known := e.gone.proofs[actor]; !known && len(e.gone.proofs) >= maxProofs {
-			e.node.cfg.Log.Warn("too many proofs of equivocation; one was not kept", "event", e.id)
+		if _, known := doc.gone.proofs[actor]; !known && len(doc.gone.proofs) >= maxProofs {
+			doc.node.cfg.Log.Warn("too many proofs of equivocation; one was not kept", "event", doc.id)
 			continue
 		}
-		e.node.cfg.Log.Warn("a sequence number was used twice; what hangs on it leaves the event",
-			"event", e.id, "actor", actor, "seq", seq)
+		doc.node.cfg.Log.Warn("a sequence number was used twice; what hangs on it leaves the event",
+			"event", doc.id, "actor", actor, "seq", seq)
 		roots := map[wire.Hash]storage.Status{}
-		for n := seq; n <= e.graph.SeqOf(actor); n++ {
-			h, _ := e.graph.BySeq(actor, n)
+		for n := seq; n <= doc.graph.SeqOf(actor); n++ {
+			h, _ := doc.graph.BySeq(actor, n)
 			roots[h] = storage.Left
 		}
 		rows := []storage.Entry{t.a, t.b}
@@ -143,7 +143,7 @@ func (e *event) prove(ctx context.Context, twins []twin) (Update, error) {
 			rows[i].Status = storage.Left
 			rows[i].Delivered = false
 		}
-		u, err := e.rebase(ctx, rows, roots)
+		u, err := doc.rebase(ctx, rows, roots)
 		if err != nil {
 			return all, err
 		}
@@ -170,36 +170,36 @@ func joinUpdates(a, b Update) Update {
 // already), sets the statuses of roots and of their descendants, and replaces the
 // views. What this person wrote among it is written anew by reissue. When it fails,
 // nothing has changed. mu is held and the event is loaded.
-func (e *event) rebase(ctx context.Context, more []storage.Entry, roots map[wire.Hash]storage.Status) (Update, error) {
+func (doc *document) rebase(ctx context.Context, more []storage.Entry, roots map[wire.Hash]storage.Status) (Update, error) {
 	ctx = context.WithoutCancel(ctx)
-	leaving := e.withDescendants(roots)
+	leaving := doc.withDescendants(roots)
 	inGraph := len(leaving) > 0
 	for i := range more {
 		if _, ok := leaving[more[i].Hash]; !ok {
 			leaving[more[i].Hash] = more[i].Status // a row that is there already keeps its own otherwise
 		}
 	}
-	batch := storage.Batch{Event: e.id, Entries: more, Statuses: leaving}
-	before := e.fold.Posts()
+	batch := storage.Batch{Event: doc.id, Entries: more, Statuses: leaving}
+	before := doc.fold.Posts()
 	if inGraph {
-		if err := e.rebuildWithout(ctx, leaving); err != nil {
-			e.discard()
+		if err := doc.rebuildWithout(ctx, leaving); err != nil {
+			doc.discard()
 			return Update{}, err
 		}
-		batch.Views, batch.Whole = e.allViews(), true
-		e.fold.Touched()
+		batch.Views, batch.Whole = doc.allViews(), true
+		doc.fold.Touched()
 	}
-	if err := e.node.store.Append(ctx, batch); err != nil {
-		e.discard()
+	if err := doc.node.store.Append(ctx, batch); err != nil {
+		doc.discard()
 		return Update{}, fmt.Errorf("what has to leave the event could not be noted on this device; nothing was changed: %w", err)
 	}
-	u, err := e.noteLeft(ctx, leaving, batch.Views)
+	u, err := doc.noteLeft(ctx, leaving, batch.Views)
 	if err != nil {
-		e.discard() // on disk all is as it should be, and is read again from there
+		doc.discard() // on disk all is as it should be, and is read again from there
 		return Update{}, err
 	}
 	for _, p := range before {
-		if _, still := e.fold.Post(p.ID); !still {
+		if _, still := doc.fold.Post(p.ID); !still {
 			u.Posts = append(u.Posts, p.ID)
 		}
 	}
@@ -208,32 +208,32 @@ func (e *event) rebase(ctx context.Context, more []storage.Entry, roots map[wire
 
 // noteLeft notes in memory what has left the document on disk. views are what the
 // event shows now. mu is held.
-func (e *event) noteLeft(ctx context.Context, leaving map[wire.Hash]storage.Status, views storage.ViewUpdate) (Update, error) {
-	if err := e.noteGone(ctx, leaving); err != nil {
+func (doc *document) noteLeft(ctx context.Context, leaving map[wire.Hash]storage.Status, views storage.ViewUpdate) (Update, error) {
+	if err := doc.noteGone(ctx, leaving); err != nil {
 		return Update{}, err
 	}
-	for h := range e.gone.out {
-		delete(e.refused, h)
+	for h := range doc.gone.out {
+		delete(doc.refused, h)
 	}
-	e.epoch++
-	e.side.mu.Lock()
-	e.side.pending = nil
+	doc.epoch++
+	doc.side.mu.Lock()
+	doc.side.pending = nil
 	for h := range leaving {
-		delete(e.side.relayRefused, h)
+		delete(doc.side.relayRefused, h)
 	}
-	e.side.mu.Unlock()
-	e.showHeads()
-	e.node.notice(ctx, views)
-	return e.update(views, true), nil
+	doc.side.mu.Unlock()
+	doc.showHeads()
+	doc.node.notice(ctx, views)
+	return doc.update(views, true), nil
 }
 
 // noteGone reads the rows that have left.
-func (e *event) noteGone(ctx context.Context, leaving map[wire.Hash]storage.Status) error {
+func (doc *document) noteGone(ctx context.Context, leaving map[wire.Hash]storage.Status) error {
 	var rows []storage.Entry
 	for h, status := range leaving {
-		en, err := e.node.store.Entry(ctx, e.id, h)
+		en, err := doc.node.store.Entry(ctx, doc.id, h)
 		if errors.Is(err, storage.ErrDamaged) || errors.Is(err, storage.ErrNotFound) {
-			e.gone.out[h] = status
+			doc.gone.out[h] = status
 			continue
 		}
 		if err != nil {
@@ -243,24 +243,24 @@ func (e *event) noteGone(ctx context.Context, leaving map[wire.Hash]storage.Stat
 	}
 	slices.SortFunc(rows, func(a, b storage.Entry) int { return cmp.Compare(a.Position, b.Position) })
 	for i := range rows {
-		e.gone.note(&rows[i])
+		doc.gone.note(&rows[i])
 	}
 	return nil
 }
 
 // withDescendants adds to changes all that depend on them; these have Left.
-func (e *event) withDescendants(roots map[wire.Hash]storage.Status) map[wire.Hash]storage.Status {
+func (doc *document) withDescendants(roots map[wire.Hash]storage.Status) map[wire.Hash]storage.Status {
 	leaving := map[wire.Hash]storage.Status{}
 	if len(roots) == 0 {
 		return leaving
 	}
 	var deps []wire.Hash
-	for h := range e.graph.Order() {
+	for h := range doc.graph.Order() {
 		if status, root := roots[h]; root {
 			leaving[h] = status
 			continue
 		}
-		deps = e.graph.Deps(deps[:0], h)
+		deps = doc.graph.Deps(deps[:0], h)
 		if slices.ContainsFunc(deps, func(d wire.Hash) bool { _, out := leaving[d]; return out }) {
 			leaving[h] = storage.Left
 		}
@@ -270,15 +270,15 @@ func (e *event) withDescendants(roots map[wire.Hash]storage.Status) map[wire.Has
 
 // rebuildWithout builds graph and fold from the ledger without some changes, and
 // lets go of the document, whose actor is not used again.
-func (e *event) rebuildWithout(ctx context.Context, leaving map[wire.Hash]storage.Status) error {
-	e.dropDocument()
-	e.actor, e.others = "", nil
-	e.fresh()
-	err := e.node.store.Entries(ctx, e.id, 0, func(en storage.Entry) error {
+func (doc *document) rebuildWithout(ctx context.Context, leaving map[wire.Hash]storage.Status) error {
+	doc.dropDocument()
+	doc.actor, doc.others = "", nil
+	doc.fresh()
+	err := doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
 		if _, leaves := leaving[en.Hash]; leaves || en.Status != storage.InDocument {
 			return nil
 		}
-		return e.addStored(&en)
+		return doc.addStored(&en)
 	})
 	if errors.Is(err, storage.ErrDamaged) {
 		err = nil // load has told of it
@@ -287,12 +287,12 @@ func (e *event) rebuildWithout(ctx context.Context, leaving map[wire.Hash]storag
 }
 
 // proofOf returns a proof as it travels. Both changes are in the ledger.
-func (e *event) proofOf(ctx context.Context, p proof) (*repo.Proof, error) {
-	a, err := e.node.store.Entry(ctx, e.id, p.a)
+func (doc *document) proofOf(ctx context.Context, p proof) (*repo.Proof, error) {
+	a, err := doc.node.store.Entry(ctx, doc.id, p.a)
 	if err != nil {
 		return nil, err
 	}
-	b, err := e.node.store.Entry(ctx, e.id, p.b)
+	b, err := doc.node.store.Entry(ctx, doc.id, p.b)
 	if err != nil {
 		return nil, err
 	}
@@ -301,56 +301,56 @@ func (e *event) proofOf(ctx context.Context, p proof) (*repo.Proof, error) {
 
 // hear takes a proof that a relay sent. One that proves nothing is passed over: it
 // is the relay that is at fault, and nothing follows from it.
-func (e *event) hear(ctx context.Context, p *repo.Proof) (Update, error) {
+func (doc *document) hear(ctx context.Context, p *repo.Proof) (Update, error) {
 	claim := trust.Proof{A: p.A, B: p.B, SigA: p.SigA, SigB: p.SigB}
-	if _, _, err := trust.CheckProof(e.id, claim); err != nil {
-		e.node.cfg.Log.Warn("the relay sent a proof that proves nothing", "event", e.id, "error", err)
+	if _, _, err := trust.CheckProof(doc.id, claim); err != nil {
+		doc.node.cfg.Log.Warn("the relay sent a proof that proves nothing", "event", doc.id, "error", err)
 		return Update{}, nil
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.load(ctx); err != nil {
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.load(ctx); err != nil {
 		return Update{}, err
 	}
-	a, err := e.row(p.A, p.SigA)
+	a, err := doc.row(p.A, p.SigA)
 	if err != nil {
 		return Update{}, err
 	}
-	b, err := e.row(p.B, p.SigB)
+	b, err := doc.row(p.B, p.SigB)
 	if err != nil {
 		return Update{}, err
 	}
-	u, err := e.prove(ctx, []twin{{a, b}})
+	u, err := doc.prove(ctx, []twin{{a, b}})
 	if err != nil {
 		return u, err
 	}
-	e.reissue(ctx)
-	return u, e.load(ctx)
+	doc.reissue(ctx)
+	return u, doc.load(ctx)
 }
 
 // row makes a ledger row of a change that came with its signature.
-func (e *event) row(chunk, signature []byte) (storage.Entry, error) {
+func (doc *document) row(chunk, signature []byte) (storage.Entry, error) {
 	c, err := wire.DecodeChange(chunk)
 	if err != nil {
 		return storage.Entry{}, err
 	}
 	return storage.Entry{
 		Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, Bytes: c.Encode(), Signature: slices.Clone(signature),
-		ReceivedAtMillis: e.node.cfg.Now().UnixMilli(),
+		ReceivedAtMillis: doc.node.cfg.Now().UnixMilli(),
 	}, nil
 }
 
 // twinOf pairs a change that was not taken with the one that has its place.
-func (e *event) twinOf(ctx context.Context, a arrival) (twin, bool) {
-	h, ok := e.graph.BySeq(a.change.Actor, a.change.Seq)
+func (doc *document) twinOf(ctx context.Context, a arrival) (twin, bool) {
+	h, ok := doc.graph.BySeq(a.change.Actor, a.change.Seq)
 	if !ok {
 		return twin{}, false
 	}
-	first, err := e.node.store.Entry(ctx, e.id, h)
+	first, err := doc.node.store.Entry(ctx, doc.id, h)
 	if err != nil || len(first.Signature) != trust.SignatureSize {
 		return twin{}, false // it cannot be shown to others
 	}
-	second, err := e.row(a.bytes, a.signature)
+	second, err := doc.row(a.bytes, a.signature)
 	return twin{first, second}, err == nil
 }
 
@@ -358,26 +358,26 @@ func (e *event) twinOf(ctx context.Context, a arrival) (twin, bool) {
 // good. It holds the whole ledger against them, once in the life of the node: what
 // was written since was asked about before it was saved. What they do not allow
 // either, because an older version of this program made it, leaves the document.
-func (e *event) confirm(ctx context.Context, refused []repo.Refused) (Update, error) {
+func (doc *document) confirm(ctx context.Context, refused []repo.Refused) (Update, error) {
 	ours := slices.ContainsFunc(refused, func(r repo.Refused) bool {
-		m, ok := e.graph.Node(wire.Hash(r.Hash))
-		return ok && !r.Deferred && e.owns(m.Actor)
+		m, ok := doc.graph.Node(wire.Hash(r.Hash))
+		return ok && !r.Deferred && doc.owns(m.Actor)
 	})
-	if !ours || e.judged {
+	if !ours || doc.judged {
 		return Update{}, nil
 	}
 	invalid := map[wire.Hash]storage.Status{}
-	judge := e.node.newEvent(e.id)
+	judge := doc.node.newEvent(doc.id)
 	judge.fresh()
-	err := e.node.store.Entries(ctx, e.id, 0, func(en storage.Entry) error {
-		if !e.graph.Has(en.Hash) {
+	err := doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
+		if !doc.graph.Has(en.Hash) {
 			return nil
 		}
 		c, err := wire.DecodeChange(en.Bytes)
 		if err != nil {
 			return err
 		}
-		if err = trust.Verify(e.id, c.Actor, c.Hash, en.Signature); err == nil {
+		if err = trust.Verify(doc.id, c.Actor, c.Hash, en.Signature); err == nil {
 			_, err = judge.add(arrival{change: c, stranger: true})
 		}
 		switch {
@@ -385,16 +385,16 @@ func (e *event) confirm(ctx context.Context, refused []repo.Refused) (Update, er
 			return err
 		case err != nil && !errors.Is(err, graph.ErrMissingDeps):
 			invalid[c.Hash] = storage.Refused
-			e.reasons[c.Hash] = err
+			doc.reasons[c.Hash] = err
 		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, storage.ErrDamaged) {
 		return Update{}, err
 	}
-	e.judged = true
+	doc.judged = true
 	if len(invalid) == 0 {
 		return Update{}, nil
 	}
-	return e.rebase(ctx, nil, invalid)
+	return doc.rebase(ctx, nil, invalid)
 }

@@ -32,13 +32,13 @@ var ErrTooManyRefused = errors.New("the relay sends too many changes that cannot
 // one transaction. Changes that cannot be taken are noted in refused and are no
 // error. When an error is returned nothing of the message was kept. mu is held
 // and the event is loaded.
-func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
-	batch := storage.Batch{Event: e.id}
+func (doc *document) take(ctx context.Context, changes []inspected) (Update, error) {
+	batch := storage.Batch{Event: doc.id}
 	var twins []arrival
 	onHeld := false
-	now := e.node.cfg.Now().UnixMilli()
+	now := doc.node.cfg.Now().UnixMilli()
 	for i := range changes {
-		a, skip, refusal := e.check(&changes[i])
+		a, skip, refusal := doc.check(&changes[i])
 		if skip {
 			continue
 		}
@@ -46,12 +46,12 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 		var applied []arrival
 		if refusal == nil {
 			var err error
-			applied, err = e.add(a)
+			applied, err = doc.add(a)
 			if errors.Is(err, graph.ErrWaitingFull) || errors.Is(err, graph.ErrFull) {
 				continue // it will be asked for again; it is not refused, whatever this device has room for
 			}
 			if errors.Is(err, errFold) {
-				e.discard()
+				doc.discard()
 				return Update{}, err
 			}
 			if errors.Is(err, graph.ErrDuplicateSeq) {
@@ -62,23 +62,23 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 			}
 		}
 		if refusal != nil {
-			if err := e.refuse(*refusal); err != nil {
-				e.discard()
+			if err := doc.refuse(*refusal); err != nil {
+				doc.discard()
 				return Update{}, err
 			}
 		}
-		for _, r := range e.graph.Rejected() {
+		for _, r := range doc.graph.Rejected() {
 			if errors.Is(r.Err, graph.ErrDuplicateSeq) {
-				twins = append(twins, e.arriving[r.Hash])
+				twins = append(twins, doc.arriving[r.Hash])
 			}
-			delete(e.arriving, r.Hash)
-			if err := e.refuse(*explain(r.Hash, r.Err)); err != nil {
-				e.discard()
+			delete(doc.arriving, r.Hash)
+			if err := doc.refuse(*explain(r.Hash, r.Err)); err != nil {
+				doc.discard()
 				return Update{}, err
 			}
 		}
 		for _, a := range applied {
-			onHeld = onHeld || e.buildsOnHeld(a.change.Deps)
+			onHeld = onHeld || doc.buildsOnHeld(a.change.Deps)
 			batch.Entries = append(batch.Entries, storage.Entry{
 				Hash: a.change.Hash, Actor: a.change.Actor, Seq: a.change.Seq,
 				Bytes: a.bytes, Signature: a.signature, ReceivedAtMillis: a.received,
@@ -87,46 +87,46 @@ func (e *event) take(ctx context.Context, changes []inspected) (Update, error) {
 	}
 	var update Update
 	if len(batch.Entries) > 0 {
-		batch.Views = e.views()
-		if err := e.node.store.Append(ctx, batch); err != nil {
-			e.discard()
+		batch.Views = doc.views()
+		if err := doc.node.store.Append(ctx, batch); err != nil {
+			doc.discard()
 			return Update{}, fmt.Errorf("what arrived could not be saved on this device: %w", err)
 		}
 		if onHeld { // somebody else has it
-			if err := e.releaseAll(ctx); err != nil {
+			if err := doc.releaseAll(ctx); err != nil {
 				return Update{}, err
 			}
 		}
-		if e.doc != nil || e.opening != nil {
+		if doc.engine != nil || doc.opening != nil {
 			for i := range batch.Entries {
-				e.outside = append(e.outside, batch.Entries[i].Bytes)
+				doc.outside = append(doc.outside, batch.Entries[i].Bytes)
 			}
 		}
-		e.showHeads()
-		e.node.notice(ctx, batch.Views)
-		update = e.update(batch.Views, false)
+		doc.showHeads()
+		doc.node.notice(ctx, batch.Views)
+		update = doc.update(batch.Views, false)
 	}
 	var proofs []twin
 	for _, a := range twins {
-		if t, ok := e.twinOf(ctx, a); ok {
+		if t, ok := doc.twinOf(ctx, a); ok {
 			proofs = append(proofs, t)
 		}
 	}
-	left, err := e.prove(ctx, proofs)
+	left, err := doc.prove(ctx, proofs)
 	return joinUpdates(update, left), err
 }
 
 // check says whether a change is to be added: skip is set for one that is here
 // already.
-func (e *event) check(c *inspected) (a arrival, skip bool, refusal *Refusal) {
-	if e.settled(c.hash) {
+func (doc *document) check(c *inspected) (a arrival, skip bool, refusal *Refusal) {
+	if doc.settled(c.hash) {
 		return a, true, nil
 	}
 	if c.refusal != nil {
 		return a, false, c.refusal
 	}
-	if r, again := e.refused[c.hash]; again && r.Code == string(trust.CodeSignature) {
-		e.pardon() // it was not the change's fault, nor that of what depends on it
+	if r, again := doc.refused[c.hash]; again && r.Code == string(trust.CodeSignature) {
+		doc.pardon() // it was not the change's fault, nor that of what depends on it
 	}
 	if c.change == nil {
 		var err error
@@ -134,11 +134,11 @@ func (e *event) check(c *inspected) (a arrival, skip bool, refusal *Refusal) {
 			return a, false, explain(c.hash, err)
 		}
 	}
-	if e.gone.cutOff(c.change.Actor, c.change.Seq) {
+	if doc.gone.cutOff(c.change.Actor, c.change.Seq) {
 		return a, false, explain(c.hash, graph.ErrDuplicateSeq)
 	}
 	for _, d := range c.change.Deps {
-		if e.unwanted(d) {
+		if doc.unwanted(d) {
 			return a, false, explain(c.hash, graph.ErrDependsOnRefused)
 		}
 	}
@@ -151,10 +151,10 @@ func (e *event) check(c *inspected) (a arrival, skip bool, refusal *Refusal) {
 
 // settled reports whether nothing is to be done about a change. One that came with
 // a wrong signature may come again with the right one.
-func (e *event) settled(h wire.Hash) bool {
-	r, refused := e.refused[h]
-	_, out := e.gone.out[h]
-	return out || refused && r.Code != string(trust.CodeSignature) || e.graph.Has(h) || e.graph.Waiting(h)
+func (doc *document) settled(h wire.Hash) bool {
+	r, refused := doc.refused[h]
+	_, out := doc.gone.out[h]
+	return out || refused && r.Code != string(trust.CodeSignature) || doc.graph.Has(h) || doc.graph.Waiting(h)
 }
 
 func explain(h wire.Hash, err error) *Refusal {
@@ -163,31 +163,31 @@ func explain(h wire.Hash, err error) *Refusal {
 }
 
 // refuse remembers a refused change; what waits for it is refused with it.
-func (e *event) refuse(r Refusal) error {
-	if _, again := e.refused[r.Hash]; !again && len(e.refused) >= maxRefused {
+func (doc *document) refuse(r Refusal) error {
+	if _, again := doc.refused[r.Hash]; !again && len(doc.refused) >= maxRefused {
 		return ErrTooManyRefused
 	}
-	e.refused[r.Hash] = r
-	e.graph.Refuse(r.Hash)
-	e.node.cfg.Log.Warn("a change from the relay was not taken", "event", e.id, "change", r.Hash, "code", r.Code, "reason", r.Reason)
+	doc.refused[r.Hash] = r
+	doc.graph.Refuse(r.Hash)
+	doc.node.cfg.Log.Warn("a change from the relay was not taken", "event", doc.id, "change", r.Hash, "code", r.Code, "reason", r.Reason)
 	return nil
 }
 
 // pardon forgets, for a new connection, the refusals that were not the changes'
 // own fault: a signature is not part of what a hash names, so whoever passes a
 // change on could otherwise have it shut out by a wrong one.
-func (e *event) pardon() {
-	for h, r := range e.refused {
+func (doc *document) pardon() {
+	for h, r := range doc.refused {
 		if r.Code == string(trust.CodeSignature) || r.Code == string(trust.CodeDependsOn) {
-			delete(e.refused, h)
+			delete(doc.refused, h)
 		}
 	}
 }
 
 // unwanted reports whether a change that is not here will not be taken.
-func (e *event) unwanted(h wire.Hash) bool {
-	_, refused := e.refused[h]
-	_, out := e.gone.out[h]
+func (doc *document) unwanted(h wire.Hash) bool {
+	_, refused := doc.refused[h]
+	_, out := doc.gone.out[h]
 	return out || refused
 }
 
@@ -196,46 +196,46 @@ func (e *event) unwanted(h wire.Hash) bool {
 // once it is clear whether the relay has lost own changes; until then, lossKnown
 // being false, the question has to be asked again. changed says that something
 // was noted.
-func (e *event) noteDelivery(ctx context.Context, theirs []wire.Hash, lossKnown bool) (known, changed bool, err error) {
+func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossKnown bool) (known, changed bool, err error) {
 	all := true
 	for _, h := range theirs {
-		all = all && e.graph.Has(h)
+		all = all && doc.graph.Has(h)
 	}
 	// Heads that are not known here may have own changes in their past, so only
 	// when all are known does absence mean anything. No heads at all always do.
 	if all && (!lossKnown || len(theirs) == 0) {
-		missing, err := e.deliveredButMissing(ctx, theirs)
+		missing, err := doc.deliveredButMissing(ctx, theirs)
 		if err != nil {
 			return lossKnown, false, err
 		}
-		if err := e.setDelivered(ctx, false, missing); err != nil {
+		if err := doc.setDelivered(ctx, false, missing); err != nil {
 			return lossKnown, false, err
 		}
 		changed, lossKnown = len(missing) > 0, true
 	}
-	unsent, err := e.unsent(ctx)
+	unsent, err := doc.unsent(ctx)
 	if err != nil || len(unsent) == 0 {
 		return lossKnown, changed, err
 	}
-	past := e.graph.Ancestors(theirs)
+	past := doc.graph.Ancestors(theirs)
 	var held []wire.Hash
 	for h := range unsent {
 		if past.Has(h) {
 			held = append(held, h)
 		}
 	}
-	return lossKnown, changed || len(held) > 0, e.setDelivered(ctx, true, held)
+	return lossKnown, changed || len(held) > 0, doc.setDelivered(ctx, true, held)
 }
 
 // deliveredButMissing returns own changes that are marked as delivered and are
 // not in the past of the heads.
-func (e *event) deliveredButMissing(ctx context.Context, theirs []wire.Hash) ([]wire.Hash, error) {
+func (doc *document) deliveredButMissing(ctx context.Context, theirs []wire.Hash) ([]wire.Hash, error) {
 	var out []wire.Hash
-	for _, h := range e.graph.NotAncestorsOf(theirs) {
-		if m, ok := e.graph.Node(h); !ok || !e.owns(m.Actor) {
+	for _, h := range doc.graph.NotAncestorsOf(theirs) {
+		if m, ok := doc.graph.Node(h); !ok || !doc.owns(m.Actor) {
 			continue
 		}
-		en, err := e.node.store.Entry(ctx, e.id, h)
+		en, err := doc.node.store.Entry(ctx, doc.id, h)
 		if err != nil {
 			if errors.Is(err, storage.ErrDamaged) {
 				continue
@@ -255,26 +255,26 @@ const maxHeads = 256
 
 // joinHeads writes an empty change on top of too many heads. mu is held and the
 // event is loaded.
-func (e *event) joinHeads(ctx context.Context) error {
-	invited := e.gate.Access() == "invited" && !e.gate.AnyRole(e.node.Identity())
-	if len(e.graph.Heads()) <= maxHeads || invited || e.gate.Newer() {
+func (doc *document) joinHeads(ctx context.Context) error {
+	invited := doc.gate.Access() == "invited" && !doc.gate.AnyRole(doc.node.Identity())
+	if len(doc.graph.Heads()) <= maxHeads || invited || doc.gate.Newer() {
 		return nil // there is no need, or it is for others to do
 	}
-	if err := e.open(ctx); err != nil {
+	if err := doc.open(ctx); err != nil {
 		return err
 	}
-	d := &draft{e: e}
+	d := &draft{doc: doc}
 	if _, err := d.do(qa.Act{Kind: qa.ActMerge}); err != nil {
 		d.drop()
 		// Of a newer version's event, say: somebody else will join them.
-		e.node.cfg.Log.Warn("the heads of an event could not be joined", "event", e.id, "error", err)
+		doc.node.cfg.Log.Warn("the heads of an event could not be joined", "event", doc.id, "error", err)
 		return nil
 	}
 	return d.save(ctx)
 }
 
 // tendSoon tends an event from a goroutine of its own.
-func (n *Node) tendSoon(e *event) {
+func (n *Node) tendSoon(doc *document) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
@@ -283,24 +283,24 @@ func (n *Node) tendSoon(e *event) {
 	n.work.Add(1)
 	go func() {
 		defer n.work.Done()
-		if err := e.tend(n.ctx); err != nil && n.ctx.Err() == nil {
-			n.cfg.Log.Warn("an event could not be tended", "event", e.id, "error", err)
+		if err := doc.tend(n.ctx); err != nil && n.ctx.Err() == nil {
+			n.cfg.Log.Warn("an event could not be tended", "event", doc.id, "error", err)
 		}
 	}()
 }
 
 // tend does what this device does by itself when something has arrived, or when a
 // connection begins.
-func (e *event) tend(ctx context.Context) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (doc *document) tend(ctx context.Context) error {
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
 	for _, do := range []func(context.Context) error{
-		e.joinHeads, e.claimInvitations, e.answerClaims, e.reissueWhatCan,
+		doc.joinHeads, doc.claimInvitations, doc.answerClaims, doc.reissueWhatCan,
 	} {
-		if err := e.load(ctx); err != nil { // a refused act has everything read anew
+		if err := doc.load(ctx); err != nil { // a refused act has everything read anew
 			return err
 		}
-		if e.graph.Len() == 0 {
+		if doc.graph.Len() == 0 {
 			return nil
 		}
 		if err := do(ctx); err != nil {
@@ -310,7 +310,7 @@ func (e *event) tend(ctx context.Context) error {
 	return nil
 }
 
-func (e *event) reissueWhatCan(ctx context.Context) error {
-	e.reissue(ctx)
+func (doc *document) reissueWhatCan(ctx context.Context) error {
+	doc.reissue(ctx)
 	return nil
 }

@@ -60,18 +60,18 @@ func droppedPrefix(event qa.EventID) string { return "dropped/" + string(event) 
 
 // notReissued returns the lost acts that are still to be written anew, in the order
 // in which they were written. mu is held and the event is loaded.
-func (e *event) notReissued(ctx context.Context) ([]lost, error) {
-	if len(e.gone.lost) == 0 {
+func (doc *document) notReissued(ctx context.Context) ([]lost, error) {
+	if len(doc.gone.lost) == 0 {
 		return nil, nil
 	}
-	dropped, err := e.node.store.Settings(ctx, droppedPrefix(e.id))
+	dropped, err := doc.node.store.Settings(ctx, droppedPrefix(doc.id))
 	if err != nil {
 		return nil, err
 	}
 	var out []lost
-	for _, l := range e.gone.lost {
-		_, drop := dropped[droppedPrefix(e.id)+l.hash.String()]
-		if !drop && !e.gone.reissued[l.hash] {
+	for _, l := range doc.gone.lost {
+		_, drop := dropped[droppedPrefix(doc.id)+l.hash.String()]
+		if !drop && !doc.gone.reissued[l.hash] {
 			out = append(out, l)
 		}
 	}
@@ -83,16 +83,16 @@ func (e *event) notReissued(ctx context.Context) ([]lost, error) {
 // post is there again. What cannot be written now is tried again later: at the next
 // load, and when posts come. mu is held and the event is loaded; it may not be when
 // reissue returns.
-func (e *event) reissue(ctx context.Context) {
-	waiting, err := e.notReissued(ctx)
+func (doc *document) reissue(ctx context.Context) {
+	waiting, err := doc.notReissued(ctx)
 	if err != nil {
-		e.node.cfg.Log.Warn("what is to be written anew could not be read", "event", e.id, "error", err)
+		doc.node.cfg.Log.Warn("what is to be written anew could not be read", "event", doc.id, "error", err)
 		return
 	}
 	for _, l := range waiting {
-		if err := e.reissueOne(ctx, l); err != nil {
-			e.reasons[l.hash] = err
-			e.node.cfg.Log.Warn("an act was not written anew", "event", e.id, "change", l.hash, "error", err)
+		if err := doc.reissueOne(ctx, l); err != nil {
+			doc.reasons[l.hash] = err
+			doc.node.cfg.Log.Warn("an act was not written anew", "event", doc.id, "change", l.hash, "error", err)
 			if errors.Is(err, ErrNotSaved) {
 				return
 			}
@@ -103,22 +103,22 @@ func (e *event) reissue(ctx context.Context) {
 // errWaits is why an act about a post that left is not written anew yet.
 var errWaits = errors.New("it is about a post that is not part of the event at the moment; it is written again when that post is")
 
-func (e *event) reissueOne(ctx context.Context, l lost) error {
-	if err := e.open(ctx); err != nil {
+func (doc *document) reissueOne(ctx context.Context, l lost) error {
+	if err := doc.open(ctx); err != nil {
 		return err
 	}
-	if e.gone.reissued[l.hash] {
+	if doc.gone.reissued[l.hash] {
 		return nil // while this waited for the engine
 	}
-	act, ok := e.translate(l.act)
+	act, ok := doc.translate(l.act)
 	if !ok {
 		return errWaits
 	}
-	key, ok := e.keyOf(l.actor)
+	key, ok := doc.keyOf(l.actor)
 	if !ok {
 		return errors.New("the key that it was written with is not on this device")
 	}
-	d := &draft{e: e, reissues: l.hash}
+	d := &draft{doc: doc, reissues: l.hash}
 	made, err := d.doAs(key, act)
 	if errors.Is(err, crdt.ErrNoPost) {
 		err = errWaits
@@ -128,20 +128,20 @@ func (e *event) reissueOne(ctx context.Context, l lost) error {
 		return err
 	}
 	if made.Nothing { // it is so already
-		return e.node.store.SetSetting(ctx, droppedPrefix(e.id)+l.hash.String(), "nothing new")
+		return doc.node.store.SetSetting(ctx, droppedPrefix(doc.id)+l.hash.String(), "nothing new")
 	}
 	return d.save(ctx)
 }
 
 // translate makes an act be about the posts as they are now. It is false when one
 // of them is not there.
-func (e *event) translate(act qa.Act) (qa.Act, bool) {
+func (doc *document) translate(act qa.Act) (qa.Act, bool) {
 	ok := true
 	move := func(id qa.PostID) qa.PostID {
 		if id == "" {
 			return ""
 		}
-		now, found := e.resolve(id)
+		now, found := doc.resolve(id)
 		ok = ok && found
 		return now
 	}
@@ -167,13 +167,13 @@ func (e *event) translate(act qa.Act) (qa.Act, bool) {
 // resolve returns the post that stands for id now: itself, or the one that its
 // owner wrote anew. Nobody else can take its place: the ID holds its owner. Where a
 // cloned device made two posts of one ID, it is the one with the same words.
-func (e *event) resolve(id qa.PostID) (qa.PostID, bool) {
-	if _, ok := e.fold.Post(id); ok {
+func (doc *document) resolve(id qa.PostID) (qa.PostID, bool) {
+	if _, ok := doc.fold.Post(id); ok {
 		return id, true
 	}
-	was, known := e.gone.posts[id]
+	was, known := doc.gone.posts[id]
 	origin := cmp.Or(was.origin, id)
-	for _, p := range e.fold.PostsFrom(origin) {
+	for _, p := range doc.fold.PostsFrom(origin) {
 		ours := len(id) > 16 && string(p.ID[:16]) == string(id[:16])
 		if ours && (!known || len(p.Revisions) > 0 && p.Revisions[0].Text == was.text) {
 			return p.ID, true
@@ -186,37 +186,37 @@ func (e *event) resolve(id qa.PostID) (qa.PostID, bool) {
 // the relay, in which case it stays part of the event here and waits, or because it
 // hung on something that left the event. The words are kept. Oldest first.
 func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, error) {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return nil, err
 	}
-	if none, err := e.allTaken(ctx); none || err != nil {
+	if none, err := doc.allTaken(ctx); none || err != nil {
 		return nil, err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.load(ctx); err != nil {
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.load(ctx); err != nil {
 		return nil, err
 	}
-	waiting, err := e.notReissued(ctx)
+	waiting, err := doc.notReissued(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []qa.NotTaken
 	for _, l := range waiting {
-		code, reason := e.whyLost(l)
+		code, reason := doc.whyLost(l)
 		out = append(out, qa.NotTaken{
 			Hash: l.hash.String(), Code: code, Reason: reason, Post: l.act.Post, Act: l.act, AtMillis: l.atMillis,
 		})
 	}
-	e.side.mu.Lock()
-	byRelay := make([]Refusal, 0, len(e.side.relayRefused))
-	for _, r := range e.side.relayRefused {
+	doc.side.mu.Lock()
+	byRelay := make([]Refusal, 0, len(doc.side.relayRefused))
+	for _, r := range doc.side.relayRefused {
 		byRelay = append(byRelay, r)
 	}
-	e.side.mu.Unlock()
+	doc.side.mu.Unlock()
 	for _, r := range byRelay {
-		if _, left := e.gone.out[r.Hash]; left {
+		if _, left := doc.gone.out[r.Hash]; left {
 			continue
 		}
 		en, err := n.store.Entry(ctx, id, r.Hash)
@@ -243,25 +243,25 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, erro
 
 // allTaken says, without reading the event whole, that nothing of it was refused: the
 // ordinary case, and asked for every page.
-func (e *event) allTaken(ctx context.Context) (bool, error) {
-	e.side.mu.Lock()
-	byRelay := len(e.side.relayRefused)
-	e.side.mu.Unlock()
+func (doc *document) allTaken(ctx context.Context) (bool, error) {
+	doc.side.mu.Lock()
+	byRelay := len(doc.side.relayRefused)
+	doc.side.mu.Unlock()
 	if byRelay > 0 {
 		return false, nil
 	}
-	b, err := e.brief(ctx)
+	b, err := doc.brief(ctx)
 	return b.counts.Outside == 0, err
 }
 
 // whyLost says why a lost act's change is not in the document, or why it could not
 // be written anew.
-func (e *event) whyLost(l lost) (code, reason string) {
+func (doc *document) whyLost(l lost) (code, reason string) {
 	code, reason = string(trust.CodeDependsOn), "It was built on something that turned out not to be part of the event."
 	if l.status == storage.Refused {
 		code, reason = string(trust.CodeRole), "The event's rules do not allow it; an older version of this program wrote it."
 	}
-	if err := e.reasons[l.hash]; err != nil {
+	if err := doc.reasons[l.hash]; err != nil {
 		reason += fmt.Sprintf(" It could not be written again: %v.", err)
 	}
 	return code, reason

@@ -47,7 +47,7 @@ type rests struct {
 	turns     map[qa.EventID]time.Time // weeks that are over and on their link: since when
 	queue     []qa.EventID             // those that wait for a turn
 	queued    map[qa.EventID]bool
-	open      []*event // those with a document in memory, the least lately used first
+	open      []*document // those with a document in memory, the least lately used first
 	turn      chan struct{}
 }
 
@@ -139,10 +139,10 @@ func (n *Node) endTurns() {
 			continue // something is to be exchanged, or may be under way
 		}
 		n.unlink(id)
-		if e, err := n.event(id); err == nil {
-			e.mu.Lock()
-			e.unload(n.ctx)
-			e.mu.Unlock()
+		if doc, err := n.document(id); err == nil {
+			doc.mu.Lock()
+			doc.unload(n.ctx)
+			doc.mu.Unlock()
 		}
 		if needs {
 			n.attend(id)
@@ -167,11 +167,11 @@ func (n *Node) inStep(id qa.EventID) bool {
 // needsTurn reports whether something of a week waits to be sent, or nothing of it
 // has arrived.
 func (n *Node) needsTurn(ctx context.Context, id qa.EventID) (bool, error) {
-	e, err := n.event(id)
+	doc, err := n.document(id)
 	if err != nil {
 		return false, err
 	}
-	b, err := e.brief(ctx)
+	b, err := doc.brief(ctx)
 	return b.counts.Pending > 0 || b.counts.Last == 0, err
 }
 
@@ -253,11 +253,11 @@ func (n *Node) resting(ctx context.Context, id qa.EventID, url string) (qa.Relay
 
 // used notes that an event's document is in memory, and lets go of those that were
 // not used for longest. e.mu is held.
-func (n *Node) used(e *event) {
+func (n *Node) used(doc *document) {
 	n.mu.Lock()
-	n.rest.open = slices.DeleteFunc(n.rest.open, func(o *event) bool { return o == e })
-	n.rest.open = append(n.rest.open, e)
-	var old []*event
+	n.rest.open = slices.DeleteFunc(n.rest.open, func(o *document) bool { return o == doc })
+	n.rest.open = append(n.rest.open, doc)
+	var old []*document
 	if over := len(n.rest.open) - maxDocuments; over > 0 {
 		old = slices.Clone(n.rest.open[:over])
 		n.rest.open = slices.Delete(n.rest.open, 0, over)
@@ -274,12 +274,12 @@ func (n *Node) used(e *event) {
 
 // unload lets go of the document and, when the event is on no link, of everything
 // else. mu is held.
-func (e *event) unload(ctx context.Context) {
-	e.letGo(ctx)
-	e.node.mu.Lock()
-	linked := e.node.linkOf[e.id] != nil
-	e.node.mu.Unlock()
-	if !linked && !e.closed {
-		e.forget()
+func (doc *document) unload(ctx context.Context) {
+	doc.letGo(ctx)
+	doc.node.mu.Lock()
+	linked := doc.node.linkOf[doc.id] != nil
+	doc.node.mu.Unlock()
+	if !linked && !doc.closed {
+		doc.forget()
 	}
 }

@@ -60,7 +60,7 @@ type session struct {
 
 // peer is what a session knows about one event.
 type peer struct {
-	e            *event
+	doc          *document
 	state        *sync.Peer              // fresh with each connection
 	begun        bool                    // the first message was sent
 	answered     bool                    // the relay has sent a sync message
@@ -210,20 +210,20 @@ func (s *session) handle(ctx context.Context, b []byte) error {
 
 // attach begins to sync an event.
 func (s *session) attach(ctx context.Context, id qa.EventID) error {
-	e, err := s.node.event(id)
+	doc, err := s.node.document(id)
 	if err != nil {
 		return nil // dropped meanwhile
 	}
-	p := &peer{e: e, proven: map[wire.ActorID]uint64{}}
-	e.mu.Lock()
-	e.pardon()
+	p := &peer{doc: doc, proven: map[wire.ActorID]uint64{}}
+	doc.mu.Lock()
+	doc.pardon()
 	p.restart()
-	e.mu.Unlock()
-	e.side.mu.Lock()
-	e.side.relayRefused = nil // what another relay or an earlier time refused is asked about again
-	e.side.mu.Unlock()
+	doc.mu.Unlock()
+	doc.side.mu.Lock()
+	doc.side.relayRefused = nil // what another relay or an earlier time refused is asked about again
+	doc.side.mu.Unlock()
 	s.peers[id] = p
-	if err := e.tend(ctx); err != nil {
+	if err := doc.tend(ctx); err != nil {
 		return err
 	}
 	return s.speak(ctx, p)
@@ -235,31 +235,31 @@ func (p *peer) restart() {
 	// The relay may find that it has said all that it would say now.
 	p.ask = p.ask || p.begun
 	p.state, p.begun, p.answered = sync.NewPeer(), false, false
-	p.state.RefusedBy(p.e.unwanted)
-	p.epoch = p.e.epoch
+	p.state.RefusedBy(p.doc.unwanted)
+	p.epoch = p.doc.epoch
 }
 
 // proofs returns the proofs of equivocation that the relay may not know yet, as
 // messages that go before all others.
 func (s *session) proofs(ctx context.Context, p *peer) ([]*repo.Message, error) {
 	var out []*repo.Message
-	for actor, proof := range p.e.gone.proofs {
+	for actor, proof := range p.doc.gone.proofs {
 		if seq, said := p.proven[actor]; said && seq <= proof.seq {
 			continue
 		}
-		travels, err := p.e.proofOf(ctx, proof)
+		travels, err := p.doc.proofOf(ctx, proof)
 		if err != nil {
 			return nil, err
 		}
 		p.proven[actor] = proof.seq
-		out = append(out, &repo.Message{Type: repo.TypeProof, DocumentID: string(p.e.id), Proof: travels})
+		out = append(out, &repo.Message{Type: repo.TypeProof, DocumentID: string(p.doc.id), Proof: travels})
 	}
 	return out, nil
 }
 
 // hearProof takes a proof of the relay's.
 func (s *session) hearProof(ctx context.Context, p *peer, proof *repo.Proof) error {
-	update, err := p.e.hear(ctx, proof)
+	update, err := p.doc.hear(ctx, proof)
 	s.node.subs.notify(update)
 	if err != nil {
 		return err
@@ -271,15 +271,15 @@ func (s *session) lookAtDirty(ctx context.Context) error {
 	if err := s.sayPresence(); err != nil {
 		return err
 	}
-	for id, e := range s.link.takeDirty() {
+	for id, doc := range s.link.takeDirty() {
 		var err error
 		switch p := s.peers[id]; {
-		case e == nil && p != nil:
+		case doc == nil && p != nil:
 			delete(s.peers, id)
-			p.e.mu.Lock() // a message on the way may have loaded it again
-			p.e.unload(ctx)
-			p.e.mu.Unlock()
-		case e == nil:
+			p.doc.mu.Lock() // a message on the way may have loaded it again
+			p.doc.unload(ctx)
+			p.doc.mu.Unlock()
+		case doc == nil:
 		case p == nil:
 			s.link.takeAsked(id) // a first exchange says all that a probe would
 			err = s.attach(ctx, id)
@@ -309,10 +309,10 @@ func (s *session) askAgain(ctx context.Context) error {
 		if !p.unavailable {
 			continue
 		}
-		p.e.mu.Lock()
+		p.doc.mu.Lock()
 		p.restart()
 		p.ask, p.answers = false, 0 // it has just answered
-		p.e.mu.Unlock()
+		p.doc.mu.Unlock()
 		if err := s.speak(ctx, p); err != nil {
 			return err
 		}
@@ -330,15 +330,15 @@ const (
 // offerAgain offers own changes again that the relay put off, when it is time, or
 // now, because something of the event has changed that may have been the reason.
 func (s *session) offerAgain(ctx context.Context, p *peer, now bool) error {
-	e := p.e
-	e.side.mu.Lock()
+	doc := p.doc
+	doc.side.mu.Lock()
 	deferred := 0
-	for _, r := range e.side.relayRefused {
+	for _, r := range doc.side.relayRefused {
 		if r.Deferred {
 			deferred++
 		}
 	}
-	e.side.mu.Unlock()
+	doc.side.mu.Unlock()
 	if deferred == 0 {
 		p.retryAt, p.retries = time.Time{}, 0
 		return nil
@@ -356,30 +356,30 @@ func (s *session) offerAgain(ctx context.Context, p *peer, now bool) error {
 		p.retries++
 	}
 	p.retryAt = at.Add(wait)
-	e.mu.Lock()
+	doc.mu.Lock()
 	p.restart()
-	e.mu.Unlock()
+	doc.mu.Unlock()
 	return s.speak(ctx, p)
 }
 
 // speak says what there is to say about an event.
 func (s *session) speak(ctx context.Context, p *peer) error {
-	p.e.mu.Lock()
+	p.doc.mu.Lock()
 	out, err := s.words(ctx, p)
 	if err == nil {
 		s.judge(p)
 	}
-	p.e.mu.Unlock()
+	p.doc.mu.Unlock()
 	return s.sendAll(out, err)
 }
 
 // words returns what there is to say about an event: proofs first, then the next
 // sync message. The event's mu is held.
 func (s *session) words(ctx context.Context, p *peer) ([]*repo.Message, error) {
-	if err := p.e.load(ctx); err != nil {
+	if err := p.doc.load(ctx); err != nil {
 		return nil, err
 	}
-	if p.epoch != p.e.epoch {
+	if p.epoch != p.doc.epoch {
 		p.restart()
 	}
 	out, err := s.proofs(ctx, p)
@@ -401,11 +401,11 @@ func (s *session) words(ctx context.Context, p *peer) ([]*repo.Message, error) {
 func (s *session) question(p *peer) []*repo.Message {
 	p.ask = false
 	p.probedAt = s.node.cfg.Now()
-	m, ok := p.state.Probe(p.e.graph)
+	m, ok := p.state.Probe(p.doc.graph)
 	if !ok {
 		return nil
 	}
-	return []*repo.Message{{Type: repo.TypeSync, DocumentID: string(p.e.id), Data: m.Encode()}}
+	return []*repo.Message{{Type: repo.TypeSync, DocumentID: string(p.doc.id), Data: m.Encode()}}
 }
 
 func (s *session) sendAll(out []*repo.Message, err error) error {
@@ -419,14 +419,14 @@ func (s *session) sendAll(out []*repo.Message, err error) error {
 
 // probe makes the relay say what it holds now.
 func (s *session) probe(ctx context.Context, p *peer) error {
-	p.e.mu.Lock()
+	p.doc.mu.Lock()
 	// What this device has to say goes first, so that the answer is to that too.
 	p.ask = true
 	out, err := s.words(ctx, p)
 	if err == nil {
 		s.judge(p)
 	}
-	p.e.mu.Unlock()
+	p.doc.mu.Unlock()
 	return s.sendAll(out, err)
 }
 
@@ -435,7 +435,7 @@ func (s *session) probe(ctx context.Context, p *peer) error {
 type source struct {
 	graph      *graph.Graph
 	ctx        context.Context
-	e          *event
+	doc        *document
 	signatures map[wire.Hash][]byte
 }
 
@@ -444,7 +444,7 @@ func (s source) Graph() *graph.Graph { return s.graph }
 
 // Bytes returns a change's chunk from the ledger.
 func (s source) Bytes(h wire.Hash) ([]byte, error) {
-	en, err := s.e.node.store.Entry(s.ctx, s.e.id, h)
+	en, err := s.doc.node.store.Entry(s.ctx, s.doc.id, h)
 	if err != nil {
 		return nil, err
 	}
@@ -457,13 +457,13 @@ func (s source) Bytes(h wire.Hash) ([]byte, error) {
 // generate makes the next message about an event; nil when there is nothing to
 // say. The event's mu is held, and what the graph holds then is on disk.
 func (s *session) generate(ctx context.Context, p *peer) (*repo.Message, error) {
-	src := source{p.e.graph, ctx, p.e, map[wire.Hash][]byte{}}
+	src := source{p.doc.graph, ctx, p.doc, map[wire.Hash][]byte{}}
 	m, ok, err := p.state.Generate(src)
 	if err != nil {
 		if isDeadEnd(err) {
-			s.link.stick(p.e.id, err)
+			s.link.stick(p.doc.id, err)
 		}
-		return nil, fmt.Errorf("syncing event %s: %w", p.e.id, err)
+		return nil, fmt.Errorf("syncing event %s: %w", p.doc.id, err)
 	}
 	if !ok {
 		return nil, nil
@@ -477,7 +477,7 @@ func (s *session) generate(ctx context.Context, p *peer) (*repo.Message, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &repo.Message{Type: kind, DocumentID: string(p.e.id), Data: m.Encode(), Signatures: signatures}, nil
+	return &repo.Message{Type: kind, DocumentID: string(p.doc.id), Data: m.Encode(), Signatures: signatures}, nil
 }
 
 // signaturesOf returns 64 bytes for each change, zeros for one without a
@@ -503,7 +503,7 @@ func (s *session) receive(ctx context.Context, p *peer, m *repo.Message) error {
 	if err != nil {
 		return &relayError{"the relay sent something that cannot be read", err}
 	}
-	answer, update, err := s.digest(ctx, p, msg, p.e.inspect(msg.Changes, m.Signatures))
+	answer, update, err := s.digest(ctx, p, msg, p.doc.inspect(msg.Changes, m.Signatures))
 	if update.Status || len(update.Posts) > 0 {
 		s.node.subs.notify(update)
 	}
@@ -516,47 +516,47 @@ func (s *session) receive(ctx context.Context, p *peer, m *repo.Message) error {
 			return err
 		}
 	}
-	if err := p.e.sendReceipts(ctx, update.Posts); err != nil {
+	if err := p.doc.sendReceipts(ctx, update.Posts); err != nil {
 		return err
 	}
-	return p.e.tend(ctx)
+	return p.doc.tend(ctx)
 }
 
 func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, changes []inspected) (answer []*repo.Message, update Update, err error) {
-	e := p.e
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.load(ctx); err != nil {
+	doc := p.doc
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.load(ctx); err != nil {
 		return nil, update, err
 	}
-	if p.epoch != e.epoch {
+	if p.epoch != doc.epoch {
 		p.restart()
 	}
-	before, rulings := e.graph.Heads(), e.gate.Rulings()
-	if update, err = e.take(ctx, changes); err != nil {
+	before, rulings := doc.graph.Heads(), doc.gate.Rulings()
+	if update, err = doc.take(ctx, changes); err != nil {
 		if isDeadEnd(err) {
-			s.link.stick(e.id, err)
+			s.link.stick(doc.id, err)
 		}
 		if errors.Is(err, storage.ErrFull) || errors.Is(err, ErrTooManyRefused) {
 			err = &relayError{err.Error(), nil}
 		}
 		return nil, update, err
 	}
-	p.ruled = p.ruled || e.gate.Rulings() != rulings
-	if p.epoch == e.epoch {
-		p.state.Receive(e.graph, msg, before, nil)
+	p.ruled = p.ruled || doc.gate.Rulings() != rulings
+	if p.epoch == doc.epoch {
+		p.state.Receive(doc.graph, msg, before, nil)
 		p.answered = true
 	}
 	if len(msg.Heads) > 0 {
 		p.unavailable, p.shut, p.misaddressed = false, false, false
 	}
-	known, changed, err := e.noteDelivery(ctx, msg.Heads, p.lossKnown)
+	known, changed, err := doc.noteDelivery(ctx, msg.Heads, p.lossKnown)
 	if err != nil {
 		return nil, update, err
 	}
 	p.lossKnown = known
 	if changed {
-		update.Event, update.Status = e.id, true
+		update.Event, update.Status = doc.id, true
 	}
 	if answer, err = s.words(ctx, p); err != nil {
 		return nil, update, err
@@ -568,18 +568,18 @@ func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, change
 // judge notes the event's state. The event's mu is held, so that no change can
 // come between looking and noting.
 func (s *session) judge(p *peer) {
-	e := p.e
+	doc := p.doc
 	state, why := qa.RelaySyncing, ""
-	e.side.mu.Lock()
-	relayRefused := len(e.side.relayRefused)
+	doc.side.mu.Lock()
+	relayRefused := len(doc.side.relayRefused)
 	var reason string
-	for _, r := range e.side.relayRefused {
+	for _, r := range doc.side.relayRefused {
 		reason = r.Reason
 		break
 	}
-	e.side.mu.Unlock()
+	doc.side.mu.Unlock()
 	switch {
-	case p.answered && !p.state.Probing() && !s.link.isAsked(e.id) && e.graph.Len() > 0 && p.state.InSync(e.graph):
+	case p.answered && !p.state.Probing() && !s.link.isAsked(doc.id) && doc.graph.Len() > 0 && p.state.InSync(doc.graph):
 		state = qa.RelaySynced
 	case p.misaddressed:
 		why = "the relay does not know " + s.link.url + " as an address of its own, so this device cannot prove to it who it is; its operator has to name the address (syncserver --address), or somebody else stands between. Nothing is lost"
@@ -589,11 +589,11 @@ func (s *session) judge(p *peer) {
 		why = "the relay does not have this event yet"
 	case relayRefused > 0:
 		why = fmt.Sprintf("the relay did not take %s of yours: %s", count(relayRefused), inSentence(reason))
-	case len(e.refused) > 0:
-		why = fmt.Sprintf("the relay has %s that this device cannot take: %s", count(len(e.refused)), inSentence(e.oneReason()))
+	case len(doc.refused) > 0:
+		why = fmt.Sprintf("the relay has %s that this device cannot take: %s", count(len(doc.refused)), inSentence(doc.oneReason()))
 	}
-	s.link.set(e.id, state, why)
-	s.link.stick(e.id, s.disagreement(p))
+	s.link.set(doc.id, state, why)
+	s.link.stick(doc.id, s.disagreement(p))
 }
 
 // inSentence makes a reason, a sentence of its own, the end of another.
@@ -608,9 +608,9 @@ func count(changes int) string {
 
 // oneReason returns why one of the refused changes was refused, a cause before
 // what only follows from it.
-func (e *event) oneReason() string {
+func (doc *document) oneReason() string {
 	reason := ""
-	for _, r := range e.refused {
+	for _, r := range doc.refused {
 		if reason == "" || r.Code != string(trust.CodeDependsOn) {
 			reason = r.Reason
 		}
@@ -625,14 +625,14 @@ func (e *event) oneReason() string {
 // it, and asks for the event again. Each key is tried once until the relay is asked
 // anew: an invitation that was answered gives way to the person's own.
 func (s *session) proveAccess(ctx context.Context, p *peer, asked *repo.Message) error {
-	p.e.mu.Lock()
-	err := p.e.load(ctx)
+	p.doc.mu.Lock()
+	err := p.doc.load(ctx)
 	var out []*repo.Message
 	if err == nil {
 		p.misaddressed = p.misaddressed || asked.Message == repo.AccessAddress
-		if keys := p.e.accessKeys(); p.answers < min(len(keys), maxAccessKeys) {
+		if keys := p.doc.accessKeys(); p.answers < min(len(keys), maxAccessKeys) {
 			var answer *repo.Message
-			if answer, err = s.accessAnswer(keys[p.answers], p.e.id, asked); err == nil {
+			if answer, err = s.accessAnswer(keys[p.answers], p.doc.id, asked); err == nil {
 				p.answers++
 				p.restart()
 				out, err = s.words(ctx, p)
@@ -643,7 +643,7 @@ func (s *session) proveAccess(ctx context.Context, p *peer, asked *repo.Message)
 		}
 		s.judge(p)
 	}
-	p.e.mu.Unlock()
+	p.doc.mu.Unlock()
 	if errors.Is(err, trust.ErrStatement) {
 		return &relayError{"the relay sent something that cannot be read", err}
 	}
@@ -679,15 +679,15 @@ func (s *session) accessAnswer(key trust.Key, event qa.EventID, asked *repo.Mess
 // has it, the relay has its heads already and asks for them when it wants them.
 // It is asked again by and by.
 func (s *session) notThere(ctx context.Context, p *peer) error {
-	p.e.mu.Lock()
-	defer p.e.mu.Unlock()
-	if err := p.e.load(ctx); err != nil {
+	p.doc.mu.Lock()
+	defer p.doc.mu.Unlock()
+	if err := p.doc.load(ctx); err != nil {
 		return err
 	}
 	p.unavailable = true
 	// Of an event for which it wants proof first, it says nothing about what it holds.
-	if p.e.graph.Len() > 0 && p.answers == 0 && !p.shut {
-		known, _, err := p.e.noteDelivery(ctx, nil, p.lossKnown)
+	if p.doc.graph.Len() > 0 && p.answers == 0 && !p.shut {
+		known, _, err := p.doc.noteDelivery(ctx, nil, p.lossKnown)
 		if err != nil {
 			return err
 		}
@@ -700,39 +700,39 @@ func (s *session) notThere(ctx context.Context, p *peer) error {
 // noteRefused remembers which own changes the relay did not take. Of those it
 // refused for good, this device's own rules are asked.
 func (s *session) noteRefused(ctx context.Context, p *peer, refused []repo.Refused) error {
-	e := p.e
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.load(ctx); err != nil {
+	doc := p.doc
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.load(ctx); err != nil {
 		return err
 	}
-	e.side.mu.Lock()
-	if e.side.relayRefused == nil {
-		e.side.relayRefused = map[wire.Hash]Refusal{}
+	doc.side.mu.Lock()
+	if doc.side.relayRefused == nil {
+		doc.side.relayRefused = map[wire.Hash]Refusal{}
 	}
 	for _, r := range refused {
-		if len(e.side.relayRefused) >= maxRelayRefused {
+		if len(doc.side.relayRefused) >= maxRelayRefused {
 			break
 		}
 		h := wire.Hash(r.Hash)
 		// What was put off of others' is for their devices to offer again.
-		if m, here := e.graph.Node(h); here && (!r.Deferred || e.owns(m.Actor)) {
-			e.side.relayRefused[h] = Refusal{Hash: h, Code: qa.CleanLine(r.Code), Reason: qa.CleanLine(r.Reason), Deferred: r.Deferred}
+		if m, here := doc.graph.Node(h); here && (!r.Deferred || doc.owns(m.Actor)) {
+			doc.side.relayRefused[h] = Refusal{Hash: h, Code: qa.CleanLine(r.Code), Reason: qa.CleanLine(r.Reason), Deferred: r.Deferred}
 		}
 	}
-	e.side.mu.Unlock()
-	update, err := e.confirm(ctx, refused)
+	doc.side.mu.Unlock()
+	update, err := doc.confirm(ctx, refused)
 	if err != nil {
 		return err
 	}
 	if update.Event != "" {
-		e.reissue(ctx)
-		if err := e.load(ctx); err != nil {
+		doc.reissue(ctx)
+		if err := doc.load(ctx); err != nil {
 			return err
 		}
-		s.node.poke(e.id) // what is left is another graph: it is spoken about anew
+		s.node.poke(doc.id) // what is left is another graph: it is spoken about anew
 	}
-	s.node.subs.notify(joinUpdates(update, Update{Event: e.id, Status: true}))
+	s.node.subs.notify(joinUpdates(update, Update{Event: doc.id, Status: true}))
 	s.judge(p)
 	return nil
 }
