@@ -68,62 +68,62 @@ func (r *Relay) addressesOf(req *http.Request) []string {
 	return out
 }
 
-// noteAccess makes known without the lock whether everybody may read. r.mu is held.
-func (r *room) noteAccess() {
-	if r.gate != nil {
-		r.invited.Store(r.gate.Access() == "invited")
+// noteAccess makes known without the lock whether everybody may read. d.mu is held.
+func (d *document) noteAccess() {
+	if d.gate != nil {
+		d.invited.Store(d.gate.Access() == "invited")
 	}
 }
 
 // reader returns the session's membership; nil when it has none, or may not read the
 // document now. It may have lost what it had: a role, or the event its openness
-// before there was one. Then it is told, once, how to prove itself. r.mu is held.
-func (r *room) reader(s *session) *member {
-	m := r.members[s]
-	if m == nil || r.gate == nil || r.gate.Access() != "invited" || m.identity != "" && r.gate.AnyRole(m.identity) {
+// before there was one. Then it is told, once, how to prove itself. d.mu is held.
+func (d *document) reader(s *session) *member {
+	m := d.members[s]
+	if m == nil || d.gate == nil || d.gate.Access() != "invited" || m.identity != "" && d.gate.AnyRole(m.identity) {
 		return m
 	}
 	if !m.challenged {
-		r.demand(s, m)
+		d.demand(s, m)
 	}
 	return nil
 }
 
 // demand tells the session's peer to prove itself. Stock clients pass over the
-// first message; the second makes them stop. r.mu is held.
-func (r *room) demand(s *session, m *member) {
+// first message; the second makes them stop. d.mu is held.
+func (d *document) demand(s *session, m *member) {
 	m.challenged = true
 	m.identity = ""
 	m.later = nil
 	m.sending = false // a message that is under way is given up
 	m.peer.Restart(nil)
-	s.tell(&repo.Message{Type: repo.TypeAccess, TargetID: s.peer, DocumentID: string(r.event), Challenge: s.challenge(), Version: trust.AccessVersion, Message: s.accessRefused()})
-	s.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: string(r.event)})
+	s.tell(&repo.Message{Type: repo.TypeAccess, TargetID: s.peer, DocumentID: string(d.event), Challenge: s.challenge(), Version: trust.AccessVersion, Message: s.accessRefused()})
+	s.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: string(d.event)})
 }
 
 // mayRead says whether a sync message of the session is to be looked at. One who may
 // not read is told so for each of them.
-func (r *room) mayRead(s *session) bool {
-	if !r.invited.Load() {
+func (d *document) mayRead(s *session) bool {
+	if !d.invited.Load() {
 		return true // and no waiting for a commit
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if m := r.members[s]; m != nil {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if m := d.members[s]; m != nil {
 		m.challenged = false
 	}
-	return r.reader(s) != nil
+	return d.reader(s) != nil
 }
 
 // proveIdentity takes a peer's answer to the challenge. A wrong one, or one of somebody who
 // may not read, changes nothing: the next sync message is answered by the
 // challenge again. So is one for another relay's address: it came here by somebody in
 // the middle.
-func (r *room) proveIdentity(s *session, m *repo.Message) {
+func (d *document) proveIdentity(s *session, m *repo.Message) {
 	identity := qa.Identity(hex.EncodeToString(m.Identity))
-	a := trust.Access{Event: r.event, Challenge: s.challenge(), Device: s.peer, Relay: s.relay.id}
+	a := trust.Access{Event: d.event, Challenge: s.challenge(), Device: s.peer, Relay: s.relay.id}
 	if m.Version != trust.AccessVersion {
-		s.logOnce("a device of an earlier version asks for an event by invitation; it has to be updated to read it here", "document", r.event)
+		s.logOnce("a device of an earlier version asks for an event by invitation; it has to be updated to read it here", "document", d.event)
 		return
 	}
 	if !slices.ContainsFunc(s.addresses, func(address string) bool {
@@ -134,12 +134,12 @@ func (r *room) proveIdentity(s *session, m *repo.Message) {
 		s.misaddressed = true
 		s.mu.Unlock()
 		s.logOnce("somebody asks for an event by invitation with a signature that is not for this relay; if devices reach it by another address than these, name that with --address",
-			"document", r.event, "addresses", strings.Join(s.addresses, " "))
+			"document", d.event, "addresses", strings.Join(s.addresses, " "))
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if p := r.members[s]; p != nil && r.gate != nil && r.gate.AnyRole(identity) && p.identity != identity {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p := d.members[s]; p != nil && d.gate != nil && d.gate.AnyRole(identity) && p.identity != identity {
 		p.identity, p.challenged = identity, false
 		p.peer.Restart(nil)
 	}

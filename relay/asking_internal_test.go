@@ -13,11 +13,11 @@ import (
 func TestDemandEndsTheMessageUnderWay(t *testing.T) {
 	r := newTestRelay(t)
 	s := newSession(r)
-	m := newRoom(r, "an event")
-	m.graph = graph.New()
-	m.members[s] = &member{peer: amsync.NewPeer(), sending: true, identity: "somebody"}
-	m.demand(s, m.members[s])
-	if p := m.members[s]; p.sending || p.identity != "" {
+	d := newDocument(r, "an event")
+	d.graph = graph.New()
+	d.members[s] = &member{peer: amsync.NewPeer(), sending: true, identity: "somebody"}
+	d.demand(s, d.members[s])
+	if p := d.members[s]; p.sending || p.identity != "" {
 		t.Errorf("after the challenge: sending %t, identity %q", p.sending, p.identity)
 	}
 }
@@ -38,10 +38,10 @@ func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
 	}
 	made := make(chan *account, 16)
 	ask := func(s *session) {
-		m := newRoom(r, qa.EventID("an event"))
-		m.broken = true // nothing to make: it is the turn that counts
+		d := newDocument(r, qa.EventID("an event"))
+		d.broken = true // nothing to make: it is the turn that counts
 		go func() {
-			m.makeWhole(s)
+			d.makeWhole(s)
 			made <- s.account
 		}()
 	}

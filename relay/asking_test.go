@@ -96,7 +96,7 @@ func TestLookingInFiltersIsCharged(t *testing.T) {
 // make the relay look so often and no more.
 func TestLookingForUnknownDocumentsIsCharged(t *testing.T) {
 	now := newClock()
-	s := start(t, relay.Config{BehindProxy: true, Now: now.now, Limits: relay.Limits{Documents: 1 << 20, Rooms: 1 << 20}})
+	s := start(t, relay.Config{BehindProxy: true, Now: now.now, Limits: relay.Limits{Documents: 1 << 20, DocumentsInUse: 1 << 20}})
 	data := (&wire.Message{Have: []wire.Have{{}}}).Encode()
 	unknown := make([]string, 64)
 	for i := range unknown {
@@ -118,7 +118,7 @@ func TestLookingForUnknownDocumentsIsCharged(t *testing.T) {
 	}
 }
 
-// Changes that have to be decoded while the room is locked count towards its turn, also
+// Changes that have to be decoded while the document is locked count towards its turn, also
 // when none of them is taken.
 func TestDecodedAgainCountsTowardsTheTurn(t *testing.T) {
 	now := newClock()

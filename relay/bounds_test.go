@@ -51,10 +51,10 @@ func unknown(who string, n int) (events []qa.EventID) {
 	return events
 }
 
-// IDs that strangers think of take no rooms, so they keep nobody's event out; and who
+// IDs that strangers think of take no documents, so they keep nobody's event out; and who
 // asked before there was an event is told when it is begun.
-func TestUnknownDocumentsTakeNoRooms(t *testing.T) {
-	s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{Rooms: 2}})
+func TestUnknownDocumentsTakeNoMemory(t *testing.T) {
+	s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{DocumentsInUse: 2}})
 	const strangers, each = 20, 50
 	for i := range strangers {
 		d := relaytest.NewDevice(fmt.Sprint("stranger ", i), relaytest.DocumentID(fmt.Sprint("nothing ", i)))
@@ -63,7 +63,7 @@ func TestUnknownDocumentsTakeNoRooms(t *testing.T) {
 		ask(t, d, unknown(d.Name, each)...)
 		until(t, d, func(s relaytest.State) bool { return s.Unavailable == each+1 })
 	}
-	if see := s.See(); see.Rooms != 0 || see.Interests != strangers*(each+1) {
+	if see := s.See(); see.Documents != 0 || see.Interests != strangers*(each+1) {
 		t.Errorf("%+v", see)
 	}
 	event := relaytest.EventID("honest")
@@ -76,7 +76,7 @@ func TestUnknownDocumentsTakeNoRooms(t *testing.T) {
 	until(t, reader, changes(3))
 	write(t, reader, 1)
 	until(t, writer, changes(4))
-	if see := s.See(); see.Rooms != 1 {
+	if see := s.See(); see.Documents != 1 {
 		t.Errorf("%+v", see)
 	}
 	same(t, reader, writer)
@@ -183,7 +183,7 @@ func (sp *speaker) told() (refused []repo.Refused, held int) {
 }
 
 // Of documents whose beginning never comes an address may have a few; more are put
-// off, and no room is kept.
+// off, and no document is kept.
 func TestDocumentsWithoutBeginningAreFew(t *testing.T) {
 	s := start(t, relay.Config{BehindProxy: true})
 	d := speak(t, s, "d", "203.0.113.5")
@@ -201,29 +201,29 @@ func TestDocumentsWithoutBeginningAreFew(t *testing.T) {
 			t.Errorf("told %+v", r)
 		}
 	}
-	if see := s.See(); see.Unfounded != relay.MaxUnfoundedFrom || see.Rooms != relay.MaxUnfoundedFrom {
+	if see := s.See(); see.Unfounded != relay.MaxUnfoundedFrom || see.Documents != relay.MaxUnfoundedFrom {
 		t.Errorf("%+v", see)
 	}
 	_ = d.ws.Close()
-	eventually(t, "they are gone", func() bool { see := s.See(); return see.Unfounded == 0 && see.Rooms == 0 && see.Interests == 0 })
+	eventually(t, "they are gone", func() bool { see := s.See(); return see.Unfounded == 0 && see.Documents == 0 && see.Interests == 0 })
 }
 
-// When all rooms are in use, who uses the most gives way to somebody who uses none.
-func TestRoomsGoRound(t *testing.T) {
-	s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{Rooms: 10, Idle: 50 * time.Millisecond}})
+// When all documents are in use, who uses the most gives way to somebody who uses none.
+func TestDocumentSlotsGoRound(t *testing.T) {
+	s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{DocumentsInUse: 10, Idle: 50 * time.Millisecond}})
 	hog := speak(t, s, "hog", "203.0.113.5")
 	for i := range 10 {
 		e := relaytest.NewEvent(fmt.Sprint("hog's ", i), "open")
 		hog.offer(t, e, e.Genesis)
 	}
-	eventually(t, "all rooms are in use", func() bool { return s.See().Rooms == 10 })
+	eventually(t, "all slots are in use", func() bool { return s.See().Documents == 10 })
 	event := relaytest.EventID("one only")
 	a := relaytest.NewDevice("a", event)
 	from("198.51.100.7", a)
 	write(t, a, 1)
 	connect(t, s, a)
 	onDisk(t, a)
-	eventually(t, "the other is disconnected", func() bool { return s.Connections() == 1 && s.See().Rooms == 1 })
+	eventually(t, "the other is disconnected", func() bool { return s.Connections() == 1 && s.See().Documents == 1 })
 }
 
 // heldLedger holds up Append until it is let go, and notes what came.
@@ -452,7 +452,7 @@ func TestFoundingsAreBounded(t *testing.T) {
 	write(t, other, 1)
 	connect(t, s, other)
 	onDisk(t, other)
-	if see := s.See(); see.Rooms != 4 {
+	if see := s.See(); see.Documents != 4 {
 		t.Errorf("%+v", see)
 	}
 	c.advance(time.Hour)
@@ -811,5 +811,5 @@ func TestAskedWhileItIsBegun(t *testing.T) {
 	until(t, reader, changes(2))
 	reader.Disconnect()
 	writer.Disconnect()
-	eventually(t, "nothing is left", func() bool { see := s.See(); return see.Rooms == 0 && see.Interests == 0 })
+	eventually(t, "nothing is left", func() bool { see := s.See(); return see.Documents == 0 && see.Interests == 0 })
 }

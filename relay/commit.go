@@ -17,7 +17,7 @@ import (
 // change is a decoded change as far as the relay needs it.
 type change struct {
 	meta      graph.Meta
-	decoded   *wire.Change // of a room with a gate, until the change waits or is in
+	decoded   *wire.Change // of a document with a gate, until the change waits or is in
 	writer    qa.Identity  // "" in an open relay
 	bytes     []byte       // the type-1 chunk
 	signature []byte       // nil when unsigned
@@ -34,8 +34,8 @@ func (c *change) entry(now int64, status storage.Status) storage.Entry {
 func (c *change) ops() int { return int(c.meta.MaxOp + 1 - c.meta.StartOp) }
 
 // ops returns how many operations of a change are judged: none in an open relay.
-func (r *room) ops(c *change) int {
-	if r.gate == nil {
+func (d *document) ops(c *change) int {
+	if d.gate == nil {
 		return 0
 	}
 	return c.ops()
@@ -47,14 +47,14 @@ func (c *change) founds() bool { return len(c.meta.Deps) == 0 && c.meta.Seq == 1
 // submission is what one message brings, on its way to the ledger. refused grows
 // on the way.
 type submission struct {
-	from    *session
-	room    *room
-	message *wire.Message // nil when there is only a proof
-	changes []change
-	proof   *provenProof
-	ops     int // of the changes, what counts towards the relay's decodedOps
-	cost    float64
-	looked  int // changes that were gone through to see whether the sender lacks them
+	from     *session
+	document *document
+	message  *wire.Message // nil when there is only a proof
+	changes  []change
+	proof    *provenProof
+	ops      int // of the changes, what counts towards the relay's decodedOps
+	cost     float64
+	looked   int // changes that were gone through to see whether the sender lacks them
 
 	// How far it has come, over several turns.
 	begun  bool
@@ -97,48 +97,48 @@ func refused(h wire.Hash, why *trust.Refusal) repo.Refused {
 	return repo.Refused{Hash: h[:], Code: string(why.Code), Reason: clip(why.Reason), Deferred: why.Code.Deferred()}
 }
 
-// ready is a room whose turn is over: it is locked, and stays so until what it has
+// ready is a document whose turn is over: it is locked, and stays so until what it has
 // for the ledger is durable.
 type ready struct {
-	room *room
-	done []*submission // to be answered then
-	turn bool          // of turns, which get it back; else of a rebuild
+	document *document
+	done     []*submission // to be answered then
+	turn     bool          // of turns, which get it back; else of a rebuild
 }
 
-// runTurns gives rooms their turns until there will be no more. Several run beside
-// each other, so that a room whose lock is held does not keep the others waiting.
+// runTurns gives documents their turns until there will be no more. Several run beside
+// each other, so that a document whose lock is held does not keep the others waiting.
 func (r *Relay) runTurns() {
 	for {
-		m, ok := r.line.next()
+		d, ok := r.queue.next()
 		if !ok {
 			return
 		}
-		r.turn(m)
+		r.turn(d)
 	}
 }
 
-// turn takes as much of what waits for a room as one turn may, and hands it to the
-// committer. What is left comes in the room's next turn, after everybody else's.
-func (r *Relay) turn(m *room) {
-	m.mu.Lock()
-	m.spent = spent{}
+// turn takes as much of what waits for a document as one turn may, and hands it to the
+// committer. What is left comes in the document's next turn, after everybody else's.
+func (r *Relay) turn(d *document) {
+	d.mu.Lock()
+	d.spent = spent{}
 	var done []*submission
-	for !m.spent.all() {
-		sub := r.line.first(m)
+	for !d.spent.all() {
+		sub := r.queue.first(d)
 		if sub == nil {
 			break
 		}
-		finished := m.broken || m.take(sub)
+		finished := d.broken || d.take(sub)
 		if finished {
 			done = append(done, sub)
 		}
-		r.line.put(m, sub, finished)
+		r.queue.put(d, sub, finished)
 		if !finished {
 			break
 		}
 	}
 	r.turnsTaken.Add(1)
-	r.ready <- &ready{room: m, done: done, turn: true}
+	r.ready <- &ready{document: d, done: done, turn: true}
 }
 
 // runCommitter makes commits of what is ready until there will be no more. What
@@ -148,7 +148,7 @@ func (r *Relay) runCommitter() {
 	defer close(r.committed)
 	for first := range r.ready {
 		batch := []*ready{first}
-		changes, size := first.room.batched()
+		changes, size := first.document.batched()
 	collect:
 		for changes < maxBatchChanges && size < maxBatchBytes {
 			select {
@@ -157,7 +157,7 @@ func (r *Relay) runCommitter() {
 					break collect
 				}
 				batch = append(batch, next)
-				c, n := next.room.batched()
+				c, n := next.document.batched()
 				changes += c
 				size += n
 			default:
@@ -168,24 +168,24 @@ func (r *Relay) runCommitter() {
 	}
 }
 
-// batched returns how many changes a room has for the ledger, and their bytes. r.mu
+// batched returns how many changes a document has for the ledger, and their bytes. d.mu
 // is held.
-func (r *room) batched() (changes, size int) {
-	for i := range r.batch.Entries {
-		size += len(r.batch.Entries[i].Bytes)
+func (d *document) batched() (changes, size int) {
+	for i := range d.batch.Entries {
+		size += len(d.batch.Entries[i].Bytes)
 	}
-	return len(r.batch.Entries), size
+	return len(d.batch.Entries), size
 }
 
-// commit stores what rooms have for the ledger, in one transaction. The rooms stay
+// commit stores what documents have for the ledger, in one transaction. The documents stay
 // locked until it is durable, so nothing that is not can be told to anybody. If it
-// cannot be stored, these rooms are given up: their peers are disconnected and find
+// cannot be stored, these documents are given up: their peers are disconnected and find
 // the ledger's state when they come back.
-func (r *Relay) commit(rooms []*ready) {
+func (r *Relay) commit(turns []*ready) {
 	var batches []storage.Batch
-	for _, d := range rooms {
-		if m := d.room; !m.broken && m.grown() {
-			batches = append(batches, m.batch)
+	for _, one := range turns {
+		if d := one.document; !d.broken && d.grown() {
+			batches = append(batches, d.batch)
 		}
 	}
 	var err error
@@ -201,25 +201,25 @@ func (r *Relay) commit(rooms []*ready) {
 			r.lookAtDisk()
 		}
 	}
-	for _, d := range rooms {
-		m := d.room
-		if err != nil && m.grown() && !m.broken {
-			m.fail(err)
-		} else if !m.broken {
-			m.committed()
+	for _, one := range turns {
+		d := one.document
+		if err != nil && d.grown() && !d.broken {
+			d.fail(err)
+		} else if !d.broken {
+			d.committed()
 		}
-		m.batch = storage.Batch{Event: m.event}
-		clear(m.fresh)
-		for _, sub := range d.done {
-			if m.broken {
+		d.batch = storage.Batch{Event: d.event}
+		clear(d.fresh)
+		for _, sub := range one.done {
+			if d.broken {
 				sub.done <- ErrStore
 			} else {
 				sub.done <- nil
 			}
 		}
-		m.mu.Unlock()
-		if d.turn {
-			r.line.back(m)
+		d.mu.Unlock()
+		if one.turn {
+			r.queue.back(d)
 		}
 	}
 	if err == nil && r.cfg.Committed != nil {
@@ -229,29 +229,29 @@ func (r *Relay) commit(rooms []*ready) {
 	}
 }
 
-// grown reports whether there is anything for the ledger. r.mu is held.
-func (r *room) grown() bool { return len(r.batch.Entries) > 0 || len(r.batch.Statuses) > 0 }
+// grown reports whether there is anything for the ledger. d.mu is held.
+func (d *document) grown() bool { return len(d.batch.Entries) > 0 || len(d.batch.Statuses) > 0 }
 
-// committed is called when what the room had for the ledger is durable. r.mu is held.
-func (r *room) committed() {
-	for h, c := range r.fresh {
-		r.relay.cache.put(r.event, h, c)
+// committed is called when what the document had for the ledger is durable. d.mu is held.
+func (d *document) committed() {
+	for h, c := range d.fresh {
+		d.relay.cache.put(d.event, h, c)
 	}
-	r.noteAccess()
-	r.noteFounded()
-	for s := range r.members {
-		s.out.touch(r)
+	d.noteAccess()
+	d.noteFounded()
+	for s := range d.members {
+		s.out.touch(d)
 	}
 }
 
-// fail gives the room up. m.mu is held.
-func (r *room) fail(err error) {
-	r.relay.log.Error("changes could not be stored", "document", r.event, "err", err)
-	r.broken = true
-	r.relay.mu.Lock()
-	r.relay.forget(r)
-	r.relay.mu.Unlock()
-	for s := range r.members {
+// fail gives the document up. d.mu is held.
+func (d *document) fail(err error) {
+	d.relay.log.Error("changes could not be stored", "document", d.event, "err", err)
+	d.broken = true
+	d.relay.mu.Lock()
+	d.relay.forget(d)
+	d.relay.mu.Unlock()
+	for s := range d.members {
 		s.tell(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(ErrStore.Error())})
 		s.end(websocket.CloseTryAgainLater, ErrStore.Error())
 	}

@@ -417,8 +417,8 @@ func TestDeferredHeadsComeLater(t *testing.T) {
 	same(t, a, b)
 }
 
-// Who fills the room of what waits cannot keep others out of it.
-func TestWaitingRoomIsShared(t *testing.T) {
+// Who fills the list of what waits cannot keep others out of it.
+func TestWaitingListIsShared(t *testing.T) {
 	s := start(t, relay.Config{})
 	event := relaytest.EventID("shared room")
 	e := relaytest.NewEvent("shared room", "open")

@@ -94,23 +94,23 @@ func (r *Relay) lookAtDisk() {
 
 func (r *Relay) scarcity() scarcity { return scarcity(r.disk.level.Load()) }
 
-// noRoom says why something is not taken even if others build on it: the disk has no
+// hardLimit says why something is not taken even if others build on it: the disk has no
 // room, its address or all young events owe too much, or it began too many events.
-func (r *room) noRoom(address *account, who qa.Identity, founds bool, now time.Time) deferral {
-	q := &r.relay.cfg.Quotas
-	switch level := r.relay.scarcity(); {
+func (d *document) hardLimit(address *account, who qa.Identity, founds bool, now time.Time) deferral {
+	q := &d.relay.cfg.Quotas
+	switch level := d.relay.scarcity(); {
 	case level == plenty:
-	case level == nothing, founds, level == noStrangers && (r.gate == nil || r.standing(who) == stranger):
+	case level == nothing, founds, level == noStrangers && (d.gate == nil || d.standing(who) == stranger):
 		return deferral{code: trust.CodeRelayFull}
 	}
-	if r.gate == nil {
+	if d.gate == nil {
 		return deferral{}
 	}
 	if founds {
-		return r.relay.mayFound(address, now)
+		return d.relay.mayFound(address, now)
 	}
-	if d := r.relay.young.indebted(q, r.young(now), now); d.code != "" {
-		return d
+	if why := d.relay.young.indebted(q, d.young(now), now); why.code != "" {
+		return why
 	}
 	return address.indebted(q, now)
 }
@@ -124,8 +124,8 @@ func (r *Relay) mayFound(address *account, now time.Time) deferral {
 		return deferral{}
 	}
 	q := &r.cfg.Quotas
-	if d := r.young.beyond(q, true, now, RowBytes, 0); d.code != "" {
-		return d
+	if why := r.young.beyond(q, true, now, RowBytes, 0); why.code != "" {
+		return why
 	}
 	return address.mayFound(q, now)
 }
@@ -176,9 +176,9 @@ func (y *young) spend(q *Quotas, stored float64, now time.Time) {
 }
 
 // young reports whether the event was begun here a short while ago, or is being so.
-// r.mu is held.
-func (r *room) young(now time.Time) bool {
-	return r.born.IsZero() || now.Sub(r.born) < YoungFor
+// d.mu is held.
+func (d *document) young(now time.Time) bool {
+	return d.born.IsZero() || now.Sub(d.born) < YoungFor
 }
 
 // usage is what events take that were in use since the start, and whose they are. It

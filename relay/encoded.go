@@ -39,34 +39,34 @@ type encoded struct {
 
 // encoded returns the frame of a message to the peer, made anew or a moment ago.
 // whole says that the message's one change is a whole document.
-func (r *room) encoded(m *wire.Message, peer string, whole bool) (*encoded, error) {
-	if e := r.relay.encodings.get(r.event, m); e != nil {
+func (d *document) encoded(m *wire.Message, peer string, whole bool) (*encoded, error) {
+	if e := d.relay.encodings.get(d.event, m); e != nil {
 		return e, nil
 	}
-	e, err := r.encode(m, peer, whole)
+	e, err := d.encode(m, peer, whole)
 	if err == nil {
-		r.relay.encodings.put(r.event, e)
+		d.relay.encodings.put(d.event, e)
 	}
 	return e, err
 }
 
 // encode makes the frame of a message to the peer, in its parts.
-func (r *room) encode(m *wire.Message, peer string, whole bool) (*encoded, error) {
+func (d *document) encode(m *wire.Message, peer string, whole bool) (*encoded, error) {
 	data := m.Encode()
 	var signatures []byte
 	if whole {
 		data[0] = messageV2
 	} else {
 		var err error
-		if signatures, err = r.signatures(m.Changes); err != nil {
+		if signatures, err = d.signatures(m.Changes); err != nil {
 			return nil, err
 		}
 	}
 	// One change as large as a frame may be, with what goes around it, is more.
 	head, tail, err := repo.EncodeForMany(&repo.Message{
-		Type: repo.TypeSync, SenderID: r.relay.id, TargetID: peer, DocumentID: string(r.event),
+		Type: repo.TypeSync, SenderID: d.relay.id, TargetID: peer, DocumentID: string(d.event),
 		Data: data, Signatures: signatures,
-	}, 2*r.relay.limits.Frame)
+	}, 2*d.relay.limits.Frame)
 	if err != nil {
 		return nil, err
 	}

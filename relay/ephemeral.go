@@ -18,7 +18,7 @@ import (
 // In an event, what claims to be somebody's has to be signed by them. What claims
 // nothing, as of stock clients, is passed; no device of ours shows it.
 func (s *session) ephemeral(m *repo.Message) {
-	r, ok := s.rooms[qa.EventID(m.DocumentID)]
+	d, ok := s.documents[qa.EventID(m.DocumentID)]
 	if !ok || m.SenderID != s.peer || len(m.Data) > MaxEphemeral {
 		return
 	}
@@ -37,44 +37,44 @@ func (s *session) ephemeral(m *repo.Message) {
 		}
 		if id != nil {
 			speaker = qa.Identity(hex.EncodeToString(id))
-			if trust.VerifyEphemeral(r.event, speaker, m.SessionID, m.Count, m.Data, m.Signatures) != nil {
+			if trust.VerifyEphemeral(d.event, speaker, m.SessionID, m.Count, m.Data, m.Signatures) != nil {
 				return
 			}
 		}
 	}
-	r.pass(s, speaker, m)
+	d.pass(s, speaker, m)
 }
 
 // pass hands an ephemeral message to the other members, unchanged but for the
 // target. A message that is not newer than the last of its session is dropped,
 // and so is one of somebody who is blocked. A peer that is slow, or is sent too much,
 // misses some.
-func (r *room) pass(from *session, speaker qa.Identity, m *repo.Message) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.reader(from) == nil || speaker != "" && r.gate.Blocked(speaker) {
+func (d *document) pass(from *session, speaker qa.Identity, m *repo.Message) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.reader(from) == nil || speaker != "" && d.gate.Blocked(speaker) {
 		return
 	}
 	key := ephemeralKey{m.SenderID, m.SessionID}
-	last, known := r.seen[key]
+	last, known := d.seen[key]
 	if known && m.Count <= last {
 		return
 	}
-	if !known && len(r.seen) >= MaxEphemeralSessions {
-		for k := range r.seen { // any: forgetting one can at worst let a repeat pass
-			delete(r.seen, k)
+	if !known && len(d.seen) >= MaxEphemeralSessions {
+		for k := range d.seen { // any: forgetting one can at worst let a repeat pass
+			delete(d.seen, k)
 			break
 		}
 	}
-	r.seen[key] = m.Count
-	now := r.relay.cfg.Now()
+	d.seen[key] = m.Count
+	now := d.relay.cfg.Now()
 	to, size := bytesPerSecond(EphemeralEventBurst, EphemeralEventRate), ephemeralSize(m)
-	if !r.ephemerals.has(to, now, size, 0) {
+	if !d.ephemerals.has(to, now, size, 0) {
 		return
 	}
-	r.ephemerals.spend(size)
-	for s := range r.members {
-		if s == from || r.reader(s) == nil {
+	d.ephemerals.spend(size)
+	for s := range d.members {
+		if s == from || d.reader(s) == nil {
 			continue
 		}
 		copied := *m

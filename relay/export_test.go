@@ -4,24 +4,24 @@ import "flyleaf/qa"
 
 // Seen is what a relay uses, for tests.
 type Seen struct {
-	Rooms     int
+	Documents int
 	Interests int
 	Unfounded int
 	Turns     int64
 	Rebuilt   int64
-	InLine    int // submissions that wait for a turn, of all rooms
+	InLine    int // submissions that wait for a turn, of all documents
 }
 
 // See returns what the relay uses now.
 func (r *Relay) See() (s Seen) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s.Rooms, s.Interests, s.Unfounded = len(r.rooms), r.interests.count, len(r.unfounded)
+	s.Documents, s.Interests, s.Unfounded = len(r.documents), r.interests.count, len(r.unfounded)
 	s.Turns, s.Rebuilt = r.turnsTaken.Load(), r.rebuilt.Load()
-	r.line.mu.Lock()
-	defer r.line.mu.Unlock()
-	for _, m := range r.rooms {
-		s.InLine += len(m.errand.waiting)
+	r.queue.mu.Lock()
+	defer r.queue.mu.Unlock()
+	for _, d := range r.documents {
+		s.InLine += len(d.queueEntry.waiting)
 	}
 	return s
 }

@@ -59,12 +59,12 @@ func (s *session) sendEncoded(e *encoded) error {
 	first, tail := byte(frameBinary), e.tail
 	var nameBytes [3 + repo.MaxID]byte
 	name := repo.AppendTarget(nameBytes[:0], s.peer)
-	room := 32 + len(e.head) + len(name)
+	size := 32 + len(e.head) + len(name)
 	if len(tail) < inOnePiece {
-		room += len(tail)
+		size += len(tail)
 	}
 	pooled := heads.Get().(*[]byte)
-	head := slices.Grow((*pooled)[:0], room)
+	head := slices.Grow((*pooled)[:0], size)
 	defer func() {
 		*pooled = head
 		heads.Put(pooled)

@@ -18,7 +18,7 @@ import (
 )
 
 // interest is what is kept of a connection that spoke about a document that is not
-// here: enough to tell it when there is one. No graph, no sync state and no room is
+// here: enough to tell it when there is one. No graph and no sync state is
 // kept, so it does not matter how many IDs strangers think of. Guarded by relay.mu.
 type interest struct {
 	session  *session
@@ -129,10 +129,10 @@ func (r *Relay) answerRequests(event qa.EventID) {
 }
 
 // absent handles a sync message about a document that is not here. One that brings
-// what it begins with makes a room, and so does one that brings what may wait for
+// what it begins with puts the document into memory, and so does one that brings what may wait for
 // that, of which there are few.
 // Looked is how many documents had been founded before it was looked for this one.
-func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID, looked int64) (*room, error) {
+func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID, looked int64) (*document, error) {
 	r := s.relay
 	s.out.waitForSpace() // who has 1,000 weeks asks for them all at once
 	if len(msg.Changes) > 0 {
@@ -165,8 +165,8 @@ func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID, l
 	missed := r.foundings.Load() != looked
 	r.mu.Unlock()
 	if missed { // perhaps this one, before the interest was noted
-		if r, _, err := s.roomOf(string(event)); r != nil || err != nil {
-			return r, err
+		if d, _, err := s.document(string(event)); d != nil || err != nil {
+			return d, err
 		}
 	}
 	if reply {
@@ -210,9 +210,9 @@ func (s *session) lookAgain(event qa.EventID, looked int64) error {
 	if s.relay.foundings.Load() == looked {
 		return nil
 	}
-	r, _, err := s.roomOf(string(event))
-	if r != nil {
-		s.out.touch(r)
+	d, _, err := s.document(string(event))
+	if d != nil {
+		s.out.touch(d)
 	}
 	return err
 }
@@ -287,40 +287,40 @@ func (r *Relay) askAgain() {
 	}
 }
 
-// found makes a room for a document that is not here, for what the session brings.
-func (s *session) found(event qa.EventID) (*room, error) {
-	r, err := s.relay.room(s, event)
+// found puts a document that is not here into memory, for what the session brings.
+func (s *session) found(event qa.EventID) (*document, error) {
+	d, err := s.relay.acquireDocument(s, event)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.enter(r); err != nil {
+	if err := s.enter(d); err != nil {
 		return nil, err
 	}
-	return r, nil
+	return d, nil
 }
 
 // settle is called when the session has offered something for a document that may not
-// be here yet. If nothing of it could be taken, or let wait, the room is given up, and
+// be here yet. If nothing of it could be taken, or let wait, the document is given up, and
 // what is left is an interest.
-func (s *session) settle(r *room, has, asks bool) error {
-	if r.founded.Load() {
+func (s *session) settle(d *document, has, asks bool) error {
+	if d.founded.Load() {
 		return nil
 	}
 	looked := s.relay.foundings.Load()
-	r.mu.Lock()
-	waits, later := len(r.waiting) > 0, false
-	if m := r.members[s]; m != nil {
+	d.mu.Lock()
+	waits, later := len(d.waiting) > 0, false
+	if m := d.members[s]; m != nil {
 		later = len(m.later) > 0
 	}
-	here := r.graph != nil && r.graph.Len() > 0
-	r.mu.Unlock()
-	if here || waits && s.relay.mayWait(s.account, r) {
+	here := d.graph != nil && d.graph.Len() > 0
+	d.mu.Unlock()
+	if here || waits && s.relay.mayWait(s.account, d) {
 		return nil
 	}
-	delete(s.rooms, r.event)
-	r.leave(s)
+	delete(s.documents, d.event)
+	d.leave(s)
 	s.relay.mu.Lock()
-	i := s.relay.interest(s, r.event)
+	i := s.relay.interest(s, d.event)
 	i.has = has && (waits || later)
 	if i.again = waits || later; i.again {
 		s.relay.interests.again[i] = true
@@ -329,20 +329,20 @@ func (s *session) settle(r *room, has, asks bool) error {
 		i.asking, i.answered = true, false
 	}
 	s.relay.mu.Unlock()
-	if err := s.lookAgain(r.event, looked); err != nil {
+	if err := s.lookAgain(d.event, looked); err != nil {
 		return err
 	}
-	s.relay.answerRequests(r.event)
+	s.relay.answerRequests(d.event)
 	return nil
 }
 
 // mayWait says whether something may wait for the beginning of a document: nil for
-// one more, or a room, which is counted from then on until it is gone or founded.
-func (r *Relay) mayWait(from *account, m *room) bool {
+// one more, or a document, which is counted from then on until it is gone or founded.
+func (r *Relay) mayWait(from *account, d *document) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if m != nil {
-		if _, counted := r.unfounded[m]; counted {
+	if d != nil {
+		if _, counted := r.unfounded[d]; counted {
 			return true
 		}
 	}
@@ -355,50 +355,50 @@ func (r *Relay) mayWait(from *account, m *room) bool {
 	if len(r.unfounded) >= MaxUnfounded || from != nil && mine >= MaxUnfoundedFrom {
 		return false
 	}
-	if m != nil {
-		r.unfounded[m] = from
+	if d != nil {
+		r.unfounded[d] = from
 	}
 	return true
 }
 
 // noteFounded makes known that there is something of the document on disk: those who
-// asked for it become members. r.mu is held.
-func (r *room) noteFounded() {
-	if r.founded.Load() || r.graph.Len() == 0 {
+// asked for it become members. d.mu is held.
+func (d *document) noteFounded() {
+	if d.founded.Load() || d.graph.Len() == 0 {
 		return
 	}
-	r.founded.Store(true)
-	r.relay.mu.Lock()
-	defer r.relay.mu.Unlock()
-	delete(r.relay.unfounded, r)
-	r.relay.foundings.Add(1) // who notes an interest from here on looks again
-	for _, i := range slices.Clone(r.relay.interests.of[r.event]) {
+	d.founded.Store(true)
+	d.relay.mu.Lock()
+	defer d.relay.mu.Unlock()
+	delete(d.relay.unfounded, d)
+	d.relay.foundings.Add(1) // who notes an interest from here on looks again
+	for _, i := range slices.Clone(d.relay.interests.of[d.event]) {
 		s := i.session
-		r.relay.interests.drop(i)
-		if r.members[s] != nil {
+		d.relay.interests.drop(i)
+		if d.members[s] != nil {
 			continue
 		}
-		r.users++
-		r.relay.inUse[s.account]++
+		d.users++
+		d.relay.inUse[s.account]++
 		s.inUse++
-		r.join(s)
-		s.come = append(s.come, r)
-		s.out.touch(r)
+		d.join(s)
+		s.founded = append(s.founded, d)
+		s.out.touch(d)
 	}
 }
 
-// arrived takes what has become of the session's interests into its rooms.
-func (s *session) arrived() {
+// takeFounded takes what has become of the session's interests into its documents.
+func (s *session) takeFounded() {
 	s.relay.mu.Lock()
 	defer s.relay.mu.Unlock()
-	for _, r := range s.come {
-		s.rooms[r.event] = r
+	for _, d := range s.founded {
+		s.documents[d.event] = d
 	}
-	s.come = nil
+	s.founded = nil
 }
 
 // gone is the end of the session's interests and memberships. Its reader has ended.
-func (s *session) gone() {
+func (s *session) leaveAll() {
 	r := s.relay
 	r.mu.Lock()
 	events := make([]qa.EventID, 0, len(s.interests))
@@ -407,9 +407,9 @@ func (s *session) gone() {
 		events = append(events, event)
 	}
 	r.mu.Unlock()
-	s.arrived() // nothing comes any more
-	for _, m := range s.rooms {
-		m.leave(s)
+	s.takeFounded() // nothing comes any more
+	for _, d := range s.documents {
+		d.leave(s)
 	}
 	for _, event := range events {
 		r.answerRequests(event) // this one may have been the last hope
@@ -427,15 +427,15 @@ func (r *Relay) isHere(event qa.EventID) (bool, error) {
 
 var errSome = errors.New("relay: there is something")
 
-// makeSpace makes room for one more document in use, when there are as many as there
+// freeDocumentSlot makes space for one more document in use, when there are as many as there
 // may be: idle ones go first, then a connection of the address that uses the most is
 // ended, if the one that asks uses fewer. r.mu is held.
-func (r *Relay) makeSpace(s *session) bool {
+func (r *Relay) freeDocumentSlot(s *session) bool {
 	ending := 0 // documents of connections that have been told to end
 	for o := range r.ending {
 		ending += o.inUse
 	}
-	if len(r.rooms)-ending < r.limits.Rooms || r.dropIdle(0) {
+	if len(r.documents)-ending < r.limits.DocumentsInUse || r.dropIdle(0) {
 		return true
 	}
 	most := s.account
@@ -457,7 +457,7 @@ func (r *Relay) makeSpace(s *session) bool {
 		return false
 	}
 	r.ending[worst] = true
-	worst.end(websocket.CloseTryAgainLater, "the relay needs room for documents of others: your address uses the most")
+	worst.end(websocket.CloseTryAgainLater, "the relay needs space for documents of others: your address uses the most")
 	return true
 }
 

@@ -18,8 +18,8 @@ const (
 	MaxConnections = 10_000
 	// MaxDocuments is how many documents one connection may speak about.
 	MaxDocuments = 1_000
-	// MaxRooms is how many documents are in memory at a time.
-	MaxRooms = 20_000
+	// MaxDocumentsInUse is how many documents are in memory at a time.
+	MaxDocumentsInUse = 20_000
 	// MaxQueue is how many frames may wait for a slow peer, sync messages not
 	// counted: those are made when there is room to send them.
 	MaxQueue = 256
@@ -147,9 +147,9 @@ const (
 	// wait is not counted, and pings and pongs change nothing.
 	FrameWait = 2 * time.Minute
 	StallWait = 10 * time.Second
-	// RoomIdle is how long a document that nobody speaks about stays in memory;
+	// DocumentIdle is how long a document that nobody speaks about stays in memory;
 	// one of few changes stays a twelfth of it.
-	RoomIdle = time.Minute
+	DocumentIdle = time.Minute
 	// RetryEvery is how often it is looked whether what was deferred can be taken.
 	RetryEvery = 2 * time.Second
 
@@ -158,24 +158,24 @@ const (
 	// lingerWait is how long who was told why the connection ends has to read that.
 	lingerWait = time.Second
 
-	smallIdle = 12
-	smallRoom = 1_000 // changes, read again in some 20 ms
-	manyRooms = 64    // dropped, after which memory is given back to the system
+	smallIdleShare = 12
+	smallDocument  = 1_000 // changes, read again in some 20 ms
+	manyDocuments  = 64    // dropped, after which memory is given back to the system
 )
 
 // Limits are bounds that a Config may set. Zero means the constant of that name, or its
 // like.
 type Limits struct {
-	Frame       int // bytes
-	Connections int
-	Documents   int // per connection
-	Rooms       int
-	Queue       int // frames per connection
-	FromAddress int // connections
-	Rulings     int // per document
-	Asked       int // documents that are not here, in all
-	Reading     int // bytes of memory for all messages that are being read and handled
-	FromReading int // of it, for those of one address
+	Frame          int // bytes
+	Connections    int
+	Documents      int // per connection
+	DocumentsInUse int
+	Queue          int // frames per connection
+	FromAddress    int // connections
+	Rulings        int // per document
+	Asked          int // documents that are not here, in all
+	Reading        int // bytes of memory for all messages that are being read and handled
+	FromReading    int // of it, for those of one address
 
 	AskedFromAddress int
 
@@ -192,7 +192,7 @@ func (l Limits) withDefaults(open bool) Limits {
 	setInt(&l.FromReading, readingOfFrame*l.Frame)
 	setInt(&l.Connections, MaxConnections)
 	setInt(&l.Documents, MaxDocuments)
-	setInt(&l.Rooms, MaxRooms)
+	setInt(&l.DocumentsInUse, MaxDocumentsInUse)
 	setInt(&l.Queue, MaxQueue)
 	setInt(&l.FromAddress, MaxFromAddress)
 	setInt(&l.Rulings, MaxRulings)
@@ -205,7 +205,7 @@ func (l Limits) withDefaults(open bool) Limits {
 	setDuration(&l.Ping, PingEvery)
 	setDuration(&l.Pong, PongWait)
 	setDuration(&l.Write, WriteWait)
-	setDuration(&l.Idle, RoomIdle)
+	setDuration(&l.Idle, DocumentIdle)
 	return l
 }
 

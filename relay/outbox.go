@@ -7,24 +7,24 @@ import (
 )
 
 // outbox is what waits to be sent to one peer: frames that are ready, bounded,
-// rooms about which there may be something to say, and, after all of these,
+// documents about which there may be something to say, and, after all of these,
 // ephemeral messages. A sync message is made
-// only when it can be sent, so a slow peer costs one room reference however much
+// only when it can be sent, so a slow peer costs one reference however much
 // happens meanwhile, and gets it all in one message later.
 type outbox struct {
 	wake chan struct{} // holds one token when there may be work
 
-	mu       sync.Mutex
-	drained  sync.Cond // the queue has become half empty, or finished
-	max      int       // frames
-	frames   [][]byte
-	bytes    int
-	rooms    []*room  // each once
-	space    []*room  // memory for rooms when there are none
-	passing  [][]byte // ephemeral messages, the oldest first
-	passed   int      // bytes of these
-	given    bucket   // bytes of ephemeral messages
-	finished bool
+	mu        sync.Mutex
+	drained   sync.Cond // the queue has become half empty, or finished
+	max       int       // frames
+	frames    [][]byte
+	bytes     int
+	documents []*document // each once
+	space     []*document // memory for documents when there are none
+	passing   [][]byte    // ephemeral messages, the oldest first
+	passed    int         // bytes of these
+	given     bucket      // bytes of ephemeral messages
+	finished  bool
 }
 
 func newOutbox(maxFrames int) *outbox {
@@ -93,23 +93,23 @@ func (o *outbox) oldest() (b []byte) {
 	return b
 }
 
-// touch says that there may be a sync message to make about the room.
-func (o *outbox) touch(r *room) {
+// touch says that there may be a sync message to make about the document.
+func (o *outbox) touch(d *document) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.finished || slices.Contains(o.rooms, r) { // one or none, mostly
+	if o.finished || slices.Contains(o.documents, d) { // one or none, mostly
 		return
 	}
-	o.rooms = append(o.rooms, r)
-	if len(o.rooms) == 1 {
-		o.space = o.rooms
+	o.documents = append(o.documents, d)
+	if len(o.documents) == 1 {
+		o.space = o.documents
 	}
 	o.nudge()
 }
 
-// next takes what is to be done next: a frame, or else a room, or else an ephemeral
+// next takes what is to be done next: a frame, or else a document, or else an ephemeral
 // message's frame, or nothing; over says that nothing will come any more.
-func (o *outbox) next() (frame []byte, r *room, over bool) {
+func (o *outbox) next() (frame []byte, d *document, over bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.frames) > 0 {
@@ -122,17 +122,17 @@ func (o *outbox) next() (frame []byte, r *room, over bool) {
 		}
 		return frame, nil, false
 	}
-	if len(o.rooms) > 0 {
-		r = o.rooms[0]
-		o.rooms[0] = nil
-		if o.rooms = o.rooms[1:]; len(o.rooms) == 0 {
-			o.rooms = o.space[:0]
+	if len(o.documents) > 0 {
+		d = o.documents[0]
+		o.documents[0] = nil
+		if o.documents = o.documents[1:]; len(o.documents) == 0 {
+			o.documents = o.space[:0]
 		}
 	}
-	if r == nil && !o.finished && len(o.passing) > 0 {
+	if d == nil && !o.finished && len(o.passing) > 0 {
 		return o.oldest(), nil, false
 	}
-	return nil, r, r == nil && o.finished
+	return nil, d, d == nil && o.finished
 }
 
 // finish makes the outbox take nothing more.

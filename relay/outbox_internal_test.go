@@ -12,15 +12,15 @@ func TestEphemeralMessagesGoLastAndFirst(t *testing.T) {
 	for i := range MaxEphemeralQueue + 10 {
 		o.ephemeral([]byte{byte(i)}, now)
 	}
-	m := &room{}
-	o.touch(m)
+	d := &document{}
+	o.touch(d)
 	if !o.frame([]byte("frame")) {
 		t.Fatal("no room for a frame")
 	}
 	if frame, _, _ := o.next(); string(frame) != "frame" {
 		t.Errorf("first %q", frame)
 	}
-	if _, r, _ := o.next(); r != m {
+	if _, d, _ := o.next(); d != d {
 		t.Error("the sync message does not go before ephemeral ones")
 	}
 	for i := range MaxEphemeralQueue {
@@ -28,7 +28,7 @@ func TestEphemeralMessagesGoLastAndFirst(t *testing.T) {
 			t.Fatalf("then %v", frame)
 		}
 	}
-	if frame, r, _ := o.next(); frame != nil || r != nil || o.passed != 0 {
+	if frame, d, _ := o.next(); frame != nil || d != nil || o.passed != 0 {
 		t.Errorf("%v left, %d bytes", frame, o.passed)
 	}
 

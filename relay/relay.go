@@ -18,12 +18,12 @@
 // nothing that another relay could not be given again by any device.
 //
 // How it works: each connection has a goroutine that reads and one that writes.
-// A document in use is a room: its change graph and its peers' sync states, under
-// one mutex. Readers decode and check; rooms take turns, in
+// A document in use is held in memory: its change graph and its peers' sync states, under
+// one mutex. Readers decode and check; documents take turns, in
 // which a bounded part of what waits for them is added to their graphs; one committer
 // goroutine appends what the turns have brought in one transaction, until which the
-// rooms stay locked, so nobody can be told of a change before it is durable. What is
-// asked for and is not here costs no room (interest.go). Then every peer of the room is told to look whether it
+// documents stay locked, so nobody can be told of a change before it is durable. What is
+// asked for and is not here takes no such memory (interest.go). Then every peer of the document is told to look whether it
 // has something to say; its writer makes the message when it can send it.
 //
 // What a stranger can make it spend: readers read frames themselves (reading.go),
@@ -61,9 +61,9 @@ var (
 	// ErrTooManyDocuments is sent to a peer that speaks about more documents
 	// than Limits.Documents on one connection.
 	ErrTooManyDocuments = errors.New("relay: too many documents on one connection")
-	// ErrTooManyRooms is sent to a peer when the relay has Limits.Rooms
+	// ErrTooManyInUse is sent to a peer when the relay has Limits.DocumentsInUse
 	// documents in use.
-	ErrTooManyRooms = errors.New("relay: too many documents in use, try again later")
+	ErrTooManyInUse = errors.New("relay: too many documents in use, try again later")
 	// ErrStore is sent to peers whose changes could not be stored.
 	ErrStore = errors.New("relay: changes could not be stored and were not taken; the device that made them still has them and should send them again later")
 )
@@ -108,7 +108,7 @@ type Relay struct {
 	workers   *turns // of what takes a processor's time
 	bulky     *turns // of changes that take a lot of memory while they are decoded
 	accounts  accounts
-	held      atomic.Int64 // bytes of waiting changes in all rooms
+	held      atomic.Int64 // bytes of waiting changes in all documents
 
 	decodedOps atomic.Int64 // operations of changes that are decoded and wait for the committer
 
@@ -117,7 +117,7 @@ type Relay struct {
 	usage      usage
 	loads      loads
 	rebuilds   rebuilds
-	line       *roomLine
+	queue      *documentQueue
 	turnsTaken atomic.Int64
 	rebuilt    atomic.Int64
 	foundings  atomic.Int64 // documents that became founded in memory; grows under mu
@@ -127,14 +127,14 @@ type Relay struct {
 	stop       chan struct{} // closed when Shutdown begins
 	work       sync.WaitGroup
 
-	mu       sync.Mutex // innermost: taken with or without a room's, never the other way round
-	closing  bool
-	sessions map[*session]bool
-	rooms    map[qa.EventID]*room
+	mu        sync.Mutex // innermost: taken with or without a document's, never the other way round
+	closing   bool
+	sessions  map[*session]bool
+	documents map[qa.EventID]*document
 	// Of what they use:
-	inUse     map[*account]int   // documents, by address; nil is this machine
-	ending    map[*session]bool  // told to end, to make space
-	unfounded map[*room]*account // rooms in which something waits for the beginning, and whose
+	inUse     map[*account]int       // documents, by address; nil is this machine
+	ending    map[*session]bool      // told to end, to make space
+	unfounded map[*document]*account // documents in which something waits for the beginning, and whose
 	interests interests
 }
 
@@ -186,15 +186,15 @@ func New(cfg Config) (*Relay, error) {
 		workers:   newTurns(runtime.GOMAXPROCS(0), 0),
 		bulky:     newTurns(1, 0),
 		wholes:    wholes{making: newTurns(1, 0)},
-		line:      newRoomLine(),
+		queue:     newDocumentQueue(),
 		ready:     make(chan *ready),
 		committed: make(chan struct{}),
 		stop:      make(chan struct{}),
 		sessions:  map[*session]bool{},
-		rooms:     map[qa.EventID]*room{},
+		documents: map[qa.EventID]*document{},
 		inUse:     map[*account]int{},
 		ending:    map[*session]bool{},
-		unfounded: map[*room]*account{},
+		unfounded: map[*document]*account{},
 		interests: newInterests(),
 	}
 	r.accounts.other.shared = true
@@ -333,7 +333,7 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 	go func() {
 		r.work.Wait() // all readers: nobody submits any more
 		if first {
-			r.line.close()
+			r.queue.close()
 			r.takers.Wait()
 			r.rebuilds.close()
 			close(r.ready)
@@ -352,69 +352,69 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 	}
 }
 
-// room returns the document's room, and counts the session as a user of it until
-// leaveRoom.
-func (r *Relay) room(s *session, event qa.EventID) (*room, error) {
+// acquireDocument returns the document in memory, and counts the session as a user of it until
+// releaseDocument.
+func (r *Relay) acquireDocument(s *session, event qa.EventID) (*document, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m, ok := r.rooms[event]
+	d, ok := r.documents[event]
 	if !ok {
-		if len(r.rooms) >= r.limits.Rooms && !r.makeSpace(s) {
-			return nil, ErrTooManyRooms
+		if len(r.documents) >= r.limits.DocumentsInUse && !r.freeDocumentSlot(s) {
+			return nil, ErrTooManyInUse
 		}
-		m = newRoom(r, event)
-		r.rooms[event] = m
+		d = newDocument(r, event)
+		r.documents[event] = d
 	}
-	m.users++
+	d.users++
 	r.inUse[s.account]++
 	s.inUse++
-	return m, nil
+	return d, nil
 }
 
-// leaveRoom is the end of what room began. When it was the last user, a room
+// releaseDocument is the end of what acquireDocument began. When it was the last user, a document
 // without data is dropped at once.
-func (r *Relay) leaveRoom(s *session, m *room, empty bool) {
+func (r *Relay) releaseDocument(s *session, d *document, empty bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.unuse(s, m)
-	m.idleSince = time.Now()
-	if m.users == 0 && (empty || r.rooms[m.event] != m) {
-		r.forget(m)
-		m.release()
+	r.unuse(s, d)
+	d.idleSince = time.Now()
+	if d.users == 0 && (empty || r.documents[d.event] != d) {
+		r.forget(d)
+		d.release()
 	}
 }
 
-// unuse counts a session as a user of a room once less. r.mu is held.
-func (r *Relay) unuse(s *session, m *room) {
-	m.users--
+// unuse counts a session as a user of a document once less. r.mu is held.
+func (r *Relay) unuse(s *session, d *document) {
+	d.users--
 	s.inUse--
 	if r.inUse[s.account]--; r.inUse[s.account] <= 0 {
 		delete(r.inUse, s.account)
 	}
 }
 
-// forget takes a room out of the map, if it is still there. r.mu is held.
-func (r *Relay) forget(m *room) {
-	if r.rooms[m.event] == m {
-		delete(r.rooms, m.event)
+// forget takes a document out of the map, if it is still there. r.mu is held.
+func (r *Relay) forget(d *document) {
+	if r.documents[d.event] == d {
+		delete(r.documents, d.event)
 	}
-	delete(r.unfounded, m)
+	delete(r.unfounded, d)
 }
 
-// dropIdle forgets rooms that had no user for the duration, small ones for a
+// dropIdle forgets documents that had no user for the duration, small ones for a
 // part of it since they are read again in no time, and says whether there were
 // any. r.mu is held.
-func (r *Relay) dropIdle(d time.Duration) bool {
+func (r *Relay) dropIdle(after time.Duration) bool {
 	dropped := map[qa.EventID]bool{}
-	for _, m := range r.rooms {
-		if m.users > 0 || m.stale.Load() {
+	for _, d := range r.documents {
+		if d.users > 0 || d.stale.Load() {
 			continue
 		}
-		idle := time.Since(m.idleSince)
-		if idle >= d || idle >= d/smallIdle && m.size() <= smallRoom {
-			r.forget(m)
-			m.release()
-			dropped[m.event] = true
+		idle := time.Since(d.idleSince)
+		if idle >= after || idle >= after/smallIdleShare && d.size() <= smallDocument {
+			r.forget(d)
+			d.release()
+			dropped[d.event] = true
 		}
 	}
 	if len(dropped) > 0 {
@@ -435,42 +435,42 @@ func (r *Relay) runRetries() {
 		}
 		r.lookAtDisk()
 		r.askAgain()
-		var rooms []*room
+		var deferring []*document
 		r.mu.Lock()
-		for _, m := range r.rooms {
-			if m.deferring.Load() {
-				rooms = append(rooms, m)
+		for _, d := range r.documents {
+			if d.deferring.Load() {
+				deferring = append(deferring, d)
 			}
-			if m.stale.Load() {
-				r.rebuildSoon(m)
+			if d.stale.Load() {
+				r.rebuildSoon(d)
 			}
 		}
 		r.mu.Unlock()
-		for _, m := range rooms {
-			m.retry()
+		for _, d := range deferring {
+			d.retry()
 		}
 	}
 }
 
-// runJanitor drops idle rooms now and then until Shutdown, and gives memory back
+// runJanitor drops idle documents now and then until Shutdown, and gives memory back
 // to the system where many were dropped: without that it stays for minutes.
 func (r *Relay) runJanitor() {
-	tick := time.NewTicker(max(r.limits.Idle/smallIdle/2, time.Millisecond))
+	tick := time.NewTicker(max(r.limits.Idle/smallIdleShare/2, time.Millisecond))
 	defer tick.Stop()
-	held := 0 // most rooms since memory was given back
+	held := 0 // most documents since memory was given back
 	for {
 		select {
 		case <-r.stop:
 			return
 		case <-tick.C:
 			r.mu.Lock()
-			held = max(held, len(r.rooms))
+			held = max(held, len(r.documents))
 			dropped := r.dropIdle(r.limits.Idle)
-			left := len(r.rooms)
+			left := len(r.documents)
 			r.mu.Unlock()
 			r.encodings.drop()
 			r.accounts.forget(&r.cfg.Quotas, r.cfg.Now())
-			if dropped && held-left >= manyRooms {
+			if dropped && held-left >= manyDocuments {
 				held = left
 				debug.FreeOSMemory()
 			}

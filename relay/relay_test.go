@@ -632,20 +632,20 @@ func TestManyDocumentsAndDevices(t *testing.T) {
 }
 
 // Documents that nobody speaks about leave the memory and come back from the ledger.
-func TestIdleRoomsAreReloaded(t *testing.T) {
-	s := start(t, relay.Config{Limits: relay.Limits{Idle: time.Millisecond, Rooms: 1}})
+func TestIdleDocumentsAreReloaded(t *testing.T) {
+	s := start(t, relay.Config{Limits: relay.Limits{Idle: time.Millisecond, DocumentsInUse: 1}})
 	event := relaytest.EventID("idle")
 	a := relaytest.NewDevice("a", event)
 	write(t, a, 4)
 	connect(t, s, a)
 	onDisk(t, a)
 
-	// The only room is taken, so another document is not served, by name.
+	// The only document is taken, so another document is not served, by name.
 	other := relaytest.NewDevice("other", relaytest.EventID("other"))
 	write(t, other, 1)
 	connect(t, s, other)
 	until(t, other, func(s relaytest.State) bool { return s.Unavailable == 1 && len(s.Failures) == 1 })
-	if f := other.State().Failures[0]; f != relay.ErrTooManyRooms.Error() {
+	if f := other.State().Failures[0]; f != relay.ErrTooManyInUse.Error() {
 		t.Errorf("told %q", f)
 	}
 	other.Disconnect()
@@ -662,7 +662,7 @@ func TestIdleRoomsAreReloaded(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the first room is never given up")
+			t.Fatal("the first document is never given up")
 		}
 		other.Disconnect()
 	}

@@ -61,10 +61,10 @@ type session struct {
 	// allowance is the time, in Unix nanoseconds, until which what was written
 	// may still be on its way to a slow peer, so that its pong cannot be back.
 	allowance atomic.Int64
-	rooms     map[qa.EventID]*room // reader only
+	documents map[qa.EventID]*document // reader only
 
 	interests map[qa.EventID]*interest // guarded by relay.mu
-	come      []*room                  // that were interests, not in rooms yet; guarded by relay.mu
+	founded   []*document              // that were interests, not in documents yet; guarded by relay.mu
 	inUse     int                      // documents; guarded by relay.mu
 
 	lanes   [lanes]lane
@@ -89,7 +89,7 @@ type session struct {
 }
 
 func newSession(r *Relay) *session {
-	return &session{relay: r, out: newOutbox(r.limits.Queue), rooms: map[qa.EventID]*room{}, interests: map[qa.EventID]*interest{}, quit: make(chan struct{})}
+	return &session{relay: r, out: newOutbox(r.limits.Queue), documents: map[qa.EventID]*document{}, interests: map[qa.EventID]*interest{}, quit: make(chan struct{})}
 }
 
 // run is the session's whole life after the upgrade.
@@ -122,7 +122,7 @@ func (s *session) run(conn *websocket.Conn, from string) {
 	}
 	s.out.finish()
 	<-written
-	s.gone()
+	s.leaveAll()
 	s.linger()
 	log.Debug("connection ended", "peer", s.peer, "err", err)
 }
@@ -323,12 +323,12 @@ func (s *session) answered(b []byte) bool {
 	if !ok || string(g.SenderID) != s.peer {
 		return false
 	}
-	r, ok := s.rooms[qa.EventID(g.DocumentID)]
+	d, ok := s.documents[qa.EventID(g.DocumentID)]
 	if !ok || g.Data[0] != messageV1 && !(g.Data[0] == messageV2 && s.relay.cfg.Open) {
 		return false
 	}
 	heads, shared, ok := wire.ReadAnswer(g.Data)
-	return ok && r.agreed(s, heads, shared)
+	return ok && d.agreed(s, heads, shared)
 }
 
 // handle does what one message asks for. It returns when that is done and
@@ -348,11 +348,11 @@ func (s *session) handle(m *repo.Message) error {
 	case repo.TypeProof:
 		return s.proof(m)
 	case repo.TypeAccess:
-		if r, ok := s.rooms[qa.EventID(m.DocumentID)]; ok && len(m.Identity) > 0 {
+		if d, ok := s.documents[qa.EventID(m.DocumentID)]; ok && len(m.Identity) > 0 {
 			if err := s.charge(costSignature * float64(max(1, len(s.addresses)))); err != nil { // one for each, at worst
 				return err
 			}
-			r.proveIdentity(s, m)
+			d.proveIdentity(s, m)
 		}
 	case repo.TypeLeave:
 		return errLeft
@@ -376,26 +376,26 @@ func (s *session) sync(m *repo.Message) error {
 		return violation("%d bytes of signatures for %d changes", n, len(msg.Changes))
 	}
 	looked := s.relay.foundings.Load()
-	r, event, err := s.roomOf(m.DocumentID)
-	if err == nil && r == nil {
-		r, err = s.absent(m, msg, event, looked)
-		if err == nil && r == nil {
+	d, event, err := s.document(m.DocumentID)
+	if err == nil && d == nil {
+		d, err = s.absent(m, msg, event, looked)
+		if err == nil && d == nil {
 			return nil
 		}
 	}
 	if err != nil {
 		return s.notServed(m.DocumentID, err)
 	}
-	if !r.mayRead(s) {
+	if !d.mayRead(s) {
 		return nil
 	}
-	sub, err := r.read(s, msg, m.Signatures)
+	sub, err := d.read(s, msg, m.Signatures)
 	defer sub.release()
 	if err != nil {
 		return err
 	}
 	if len(sub.changes) == 0 {
-		r.receive(sub)
+		d.receive(sub)
 	} else {
 		err = s.submitChanges(sub)
 	}
@@ -409,7 +409,7 @@ func (s *session) sync(m *repo.Message) error {
 	if err != nil {
 		return err
 	}
-	if err := s.settle(r, len(msg.Heads) > 0, m.Type == repo.TypeRequest); err != nil {
+	if err := s.settle(d, len(msg.Heads) > 0, m.Type == repo.TypeRequest); err != nil {
 		return s.notServed(m.DocumentID, err)
 	}
 	return nil
@@ -418,7 +418,7 @@ func (s *session) sync(m *repo.Message) error {
 // submit waits until the submission is durable.
 func (s *session) submit(sub *submission) error {
 	sub.done = make(chan error, 1)
-	s.relay.line.add(sub) // the line outlives all readers
+	s.relay.queue.add(sub) // the line outlives all readers
 	if err := <-sub.done; err != nil {
 		return &failure{websocket.CloseTryAgainLater, err.Error()}
 	}
@@ -440,8 +440,8 @@ func (s *session) submitChanges(sub *submission) error {
 
 // proof handles a proof of equivocation about a document that was spoken of before.
 func (s *session) proof(m *repo.Message) error {
-	r, ok := s.rooms[qa.EventID(m.DocumentID)]
-	if !ok || s.relay.cfg.Open || !r.mayRead(s) {
+	d, ok := s.documents[qa.EventID(m.DocumentID)]
+	if !ok || s.relay.cfg.Open || !d.mayRead(s) {
 		return nil
 	}
 	// A proof that proves nothing is garbage; one that is known here is sent by whoever
@@ -450,13 +450,13 @@ func (s *session) proof(m *repo.Message) error {
 		return err
 	}
 	var p *provenProof
-	if err := s.turn(func() { p = r.readProof(m.Proof) }); err != nil || p == nil {
+	if err := s.turn(func() { p = d.readProof(m.Proof) }); err != nil || p == nil {
 		return err
 	}
 	if err := s.charge(costProof - garbage*costProof); err != nil {
 		return err
 	}
-	return s.submit(&submission{from: s, room: r, proof: p})
+	return s.submit(&submission{from: s, document: d, proof: p})
 }
 
 // notServed tells the peer that a document is not to be had here, and why.
@@ -469,32 +469,32 @@ func (s *session) notServed(document string, err error) error {
 	}
 	s.tell(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(err.Error())})
 	s.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: document})
-	if !errors.Is(err, ErrTooManyDocuments) && !errors.Is(err, ErrTooManyRooms) {
+	if !errors.Is(err, ErrTooManyDocuments) && !errors.Is(err, ErrTooManyInUse) {
 		s.relay.log.Error("document cannot be read", "document", document, "err", err)
 	}
 	return nil
 }
 
-// roomOf returns the document's room, which the session enters on first use; nil when
+// document returns the document of that ID, which the session enters on first use; nil when
 // the document is not here.
-func (s *session) roomOf(document string) (*room, qa.EventID, error) {
-	if r, ok := s.rooms[qa.EventID(document)]; ok { // mostly, and reading the ID takes longer
-		return r, r.event, nil
+func (s *session) document(id string) (*document, qa.EventID, error) {
+	if d, ok := s.documents[qa.EventID(id)]; ok { // mostly, and reading the ID takes longer
+		return d, d.event, nil
 	}
-	event, err := qa.ParseEventID(document)
+	event, err := qa.ParseEventID(id)
 	if err != nil {
 		return nil, "", err
 	}
-	s.arrived()
-	if r, ok := s.rooms[event]; ok {
-		return r, event, nil
+	s.takeFounded()
+	if d, ok := s.documents[event]; ok {
+		return d, event, nil
 	}
 	s.relay.mu.Lock()
-	count := len(s.rooms) + len(s.interests)
+	count := len(s.documents) + len(s.interests)
 	if s.interests[event] != nil {
 		count--
 	}
-	used := s.relay.rooms[event]
+	used := s.relay.documents[event]
 	s.relay.mu.Unlock()
 	if count >= s.relay.limits.Documents {
 		return nil, event, ErrTooManyDocuments
@@ -505,14 +505,14 @@ func (s *session) roomOf(document string) (*room, qa.EventID, error) {
 			return nil, event, err
 		}
 	}
-	r, err := s.relay.room(s, event)
+	d, err := s.relay.acquireDocument(s, event)
 	if err == nil {
-		err = s.enter(r)
+		err = s.enter(d)
 	}
 	if err != nil {
 		return nil, event, err
 	}
-	return r, event, nil
+	return d, event, nil
 }
 
 // lookUp is isHere in a turn, and charged unless the document is here.
@@ -526,22 +526,22 @@ func (s *session) lookUp(event qa.EventID) (here bool, err error) {
 	return true, s.charge(-costLookUp)
 }
 
-// enter makes the session a member of a room, of which it is a user already.
-func (s *session) enter(r *room) error {
-	if err := r.enter(s); err != nil {
-		s.relay.leaveRoom(s, r, true)
+// enter makes the session a member of a document, of which it is a user already.
+func (s *session) enter(d *document) error {
+	if err := d.enter(s); err != nil {
+		s.relay.releaseDocument(s, d, true)
 		return err
 	}
-	s.rooms[r.event] = r
+	s.documents[d.event] = d
 	s.relay.mu.Lock()
 	defer s.relay.mu.Unlock()
-	if i := s.interests[r.event]; i != nil {
+	if i := s.interests[d.event]; i != nil {
 		s.relay.interests.drop(i)
 	}
-	if n := len(s.come); n > 0 {
-		s.come = slices.DeleteFunc(s.come, func(o *room) bool { return o == r })
-		if len(s.come) < n { // founded meanwhile, and counted twice
-			s.relay.unuse(s, r)
+	if n := len(s.founded); n > 0 {
+		s.founded = slices.DeleteFunc(s.founded, func(o *document) bool { return o == d })
+		if len(s.founded) < n { // founded meanwhile, and counted twice
+			s.relay.unuse(s, d)
 		}
 	}
 	return nil
@@ -577,26 +577,26 @@ func (s *session) write() {
 				return
 			}
 		}
-		frame, r, over := s.out.next()
-		if r != nil {
+		frame, d, over := s.out.next()
+		if d != nil {
 			if s.suspect.Load() && s.turn(func() {}) != nil {
 				continue // it ends
 			}
-			proof, message, err := r.next(s)
+			proof, message, err := d.next(s)
 			if f := (*failure)(nil); errors.As(err, &f) {
 				s.dismiss(f)
 				continue
 			}
 			if errors.Is(err, errNoWhole) {
-				r.makeWhole(s)
+				d.makeWhole(s)
 				if s.over() {
 					continue // its turn did not come
 				}
-				proof, message, err = r.next(s)
+				proof, message, err = d.next(s)
 			}
 			if err != nil {
-				s.relay.log.Warn("no sync message could be made", "document", r.event, "peer", s.peer, "err", err)
-				s.end(websocket.CloseTryAgainLater, "the relay cannot go on with "+string(r.event)+": connect again")
+				s.relay.log.Warn("no sync message could be made", "document", d.event, "peer", s.peer, "err", err)
+				s.end(websocket.CloseTryAgainLater, "the relay cannot go on with "+string(d.event)+": connect again")
 			}
 			if message != nil {
 				err = s.sendEncoded(message)

@@ -22,9 +22,9 @@ import (
 // that there are for a message of many, in turns. Everything is charged before it is
 // done. An error is returned when so many are malformed that the peer cannot be meaning
 // well, or when what it sent has cost too much. The submission is to be released.
-func (r *room) read(from *session, m *wire.Message, signatures []byte) (*submission, error) {
-	sub := &submission{from: from, room: r, message: m}
-	left := r.relay.limits.Frame // bytes that deflated changes may still come to
+func (d *document) read(from *session, m *wire.Message, signatures []byte) (*submission, error) {
+	sub := &submission{from: from, document: d, message: m}
+	left := d.relay.limits.Frame // bytes that deflated changes may still come to
 	found := make([]inspected, min(len(m.Changes), inspectAtATime))
 	for first := 0; first < len(m.Changes); first += inspectAtATime {
 		some := found[:min(len(m.Changes)-first, inspectAtATime)]
@@ -34,11 +34,11 @@ func (r *room) read(from *session, m *wire.Message, signatures []byte) (*submiss
 				at := (first + i) * repo.SignatureLen
 				some[i].signature = signatures[at : at+repo.SignatureLen]
 			}
-			if err := r.inflate(from, &some[i], &left); err != nil {
+			if err := d.inflate(from, &some[i], &left); err != nil {
 				return sub, err
 			}
 		}
-		if err := r.inspectAll(from, some); err != nil {
+		if err := d.inspectAll(from, some); err != nil {
 			return sub, err
 		}
 		for i := range some {
@@ -75,7 +75,7 @@ func (f *inspected) refuse(h wire.Hash, err error) {
 // if the relay does not hold too many operations so; else it is decoded there again.
 func (sub *submission) add(f *inspected) {
 	if ops := f.change.heldOps(); ops > 0 {
-		decoded := &sub.room.relay.decodedOps
+		decoded := &sub.document.relay.decodedOps
 		if decoded.Add(int64(ops)) > maxDecodedOps {
 			decoded.Add(-int64(ops))
 			f.change.decoded = nil
@@ -88,7 +88,7 @@ func (sub *submission) add(f *inspected) {
 }
 
 // release is the end of a submission.
-func (sub *submission) release() { sub.room.relay.decodedOps.Add(-int64(sub.ops)) }
+func (sub *submission) release() { sub.document.relay.decodedOps.Add(-int64(sub.ops)) }
 
 // heldOps returns what the change counts towards decodedOps: its operations and one,
 // while it is held decoded.
@@ -103,14 +103,14 @@ func (c *change) heldOps() int {
 // can come to a thousand times their bytes, so those of a message come to no more than
 // a frame: left is what they may still, of which as much as it could come to is taken
 // before it is tried.
-func (r *room) inflate(from *session, f *inspected, left *int) error {
+func (d *document) inflate(from *session, f *inspected, left *int) error {
 	if !wire.IsDeflated(f.chunk) {
 		return nil
 	}
 	f.deflated = true
-	most := min(r.changeLimits().Inflated, *left, wire.MostInflated(len(f.chunk))+len(f.chunk))
+	most := min(d.changeLimits().Inflated, *left, wire.MostInflated(len(f.chunk))+len(f.chunk))
 	if *left <= 0 {
-		f.refuse(sha256.Sum256(f.chunk), fmt.Errorf("the deflated changes of this message inflate to more than %d bytes: %w", r.relay.limits.Frame, wire.ErrTooLarge))
+		f.refuse(sha256.Sum256(f.chunk), fmt.Errorf("the deflated changes of this message inflate to more than %d bytes: %w", d.relay.limits.Frame, wire.ErrTooLarge))
 		return nil
 	}
 	*left -= most
@@ -119,7 +119,7 @@ func (r *room) inflate(from *session, f *inspected, left *int) error {
 		return err
 	}
 	// It is there twice for a moment.
-	if err := r.relay.memory.take(from, 2*most, false); err != nil {
+	if err := d.relay.memory.take(from, 2*most, false); err != nil {
 		return err
 	}
 	var plain []byte
@@ -129,7 +129,7 @@ func (r *room) inflate(from *session, f *inspected, left *int) error {
 			f.refuse(sha256.Sum256(f.chunk), err)
 		}
 	})
-	r.relay.memory.give(from, 2*most-len(plain))
+	d.relay.memory.give(from, 2*most-len(plain))
 	if err != nil || f.why != nil {
 		return err
 	}
@@ -139,19 +139,19 @@ func (r *room) inflate(from *session, f *inspected, left *int) error {
 }
 
 // changeLimits are those of the changes of a document here.
-func (r *room) changeLimits() wire.Limits {
-	if r.relay.cfg.Open {
+func (d *document) changeLimits() wire.Limits {
+	if d.relay.cfg.Open {
 		return wire.OpenLimits
 	}
 	return wire.EventLimits
 }
 
 // inspectAll inspects changes, many of them on all processors.
-func (r *room) inspectAll(from *session, found []inspected) error {
+func (d *document) inspectAll(from *session, found []inspected) error {
 	var next atomic.Int64
 	work := func() error {
 		for {
-			done, err := r.inspectSome(from, found, &next)
+			done, err := d.inspectSome(from, found, &next)
 			if done || err != nil {
 				return err
 			}
@@ -176,7 +176,7 @@ func (r *room) inspectAll(from *session, found []inspected) error {
 }
 
 // inspectSome inspects changes for one turn. Done means that there are no more.
-func (r *room) inspectSome(from *session, found []inspected, next *atomic.Int64) (done bool, err error) {
+func (d *document) inspectSome(from *session, found []inspected, next *atomic.Int64) (done bool, err error) {
 	i := int(next.Add(1)) - 1
 	if i >= len(found) {
 		return true, nil
@@ -188,7 +188,7 @@ func (r *room) inspectSome(from *session, found []inspected, next *atomic.Int64)
 			}
 			f := &found[i]
 			if f.why == nil {
-				if err = r.inspect(from, f); err != nil {
+				if err = d.inspect(from, f); err != nil {
 					return
 				}
 			}
@@ -207,7 +207,7 @@ func (r *room) inspectSome(from *session, found []inspected, next *atomic.Int64)
 
 // inspect looks at one change of a message, the cheapest first. It is charged as
 // garbage before each step, and given back what it turns out not to be.
-func (r *room) inspect(from *session, f *inspected) error {
+func (d *document) inspect(from *session, f *inspected) error {
 	b := f.chunk
 	pay := func(cost float64) error {
 		f.cost += cost
@@ -216,26 +216,26 @@ func (r *room) inspect(from *session, f *inspected) error {
 	if err := pay(costKiB * float64(len(b)) / 1024); err != nil {
 		return err
 	}
-	limits := r.changeLimits()
+	limits := d.changeLimits()
 	h, err := wire.ReadHeader(b, limits)
 	switch {
 	case h.Hash == wire.Hash{}:
 		f.refuse(sha256.Sum256(b), fmt.Errorf("no change; named here by the SHA-256 of its bytes: %w", err))
 		return nil
-	case r.knows(h.Hash): // most repeats end here
+	case d.knows(h.Hash): // most repeats end here
 		f.known = true
 		return from.charge(f.cost - garbage*f.cost)
 	case err != nil:
 		f.refuse(h.Hash, err)
 		return nil
 	}
-	if !r.relay.cfg.Open {
+	if !d.relay.cfg.Open {
 		if len(f.signature) > 0 {
 			if err := pay(costSignature); err != nil {
 				return err
 			}
 		}
-		if err := trust.Verify(r.event, h.Actor, h.Hash, f.signature); err != nil {
+		if err := trust.Verify(d.event, h.Actor, h.Hash, f.signature); err != nil {
 			f.refuse(h.Hash, err)
 			return nil
 		}
@@ -249,7 +249,7 @@ func (r *room) inspect(from *session, f *inspected) error {
 		return nil
 	}
 	f.change = change{meta: graph.MetaOf(c), signature: bytes.Clone(f.signature)}
-	if !r.relay.cfg.Open {
+	if !d.relay.cfg.Open {
 		// What needs its past is the gate's, in the committer.
 		if err := wire.CheckSchemaShape(c); err != nil {
 			f.refuse(c.Hash, err)
@@ -265,10 +265,10 @@ func (r *room) inspect(from *session, f *inspected) error {
 
 // knows says whether the change is applied or waits already; false when that
 // cannot be said without waiting for a commit. take looks again.
-func (r *room) knows(h wire.Hash) bool {
-	if !r.mu.TryLock() {
+func (d *document) knows(h wire.Hash) bool {
+	if !d.mu.TryLock() {
 		return false // waiting here would keep this change out of the next commit
 	}
-	defer r.mu.Unlock()
-	return r.graph.Has(h) || r.graph.Waiting(h)
+	defer d.mu.Unlock()
+	return d.graph.Has(h) || d.graph.Waiting(h)
 }

@@ -42,112 +42,112 @@ type wholes struct {
 
 	mu    sync.Mutex
 	made  int // since the relay started
-	known map[*room]*whole
-	order []*room // oldest first
+	known map[*document]*whole
+	order []*document // oldest first
 	bytes int
 }
 
-func (w *wholes) get(r *room) *whole {
+func (w *wholes) get(d *document) *whole {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.known[r]
+	return w.known[d]
 }
 
-func (w *wholes) put(r *room, x *whole) {
+func (w *wholes) put(d *document, x *whole) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.remove(r)
+	w.remove(d)
 	if w.known == nil {
-		w.known = map[*room]*whole{}
+		w.known = map[*document]*whole{}
 	}
-	w.known[r] = x
+	w.known[d] = x
 	w.made++
-	w.order = append(w.order, r)
+	w.order = append(w.order, d)
 	w.bytes += len(x.chunk)
 	for len(w.order) > 1 && w.bytes > maxWholeBytes {
 		w.remove(w.order[0])
 	}
 }
 
-// drop forgets a room's.
-func (w *wholes) drop(r *room) {
+// drop forgets a document's.
+func (w *wholes) drop(d *document) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.remove(r)
+	w.remove(d)
 }
 
-func (w *wholes) remove(r *room) {
-	if x, ok := w.known[r]; ok {
+func (w *wholes) remove(d *document) {
+	if x, ok := w.known[d]; ok {
 		w.bytes -= len(x.chunk)
-		delete(w.known, r)
-		w.order = slices.DeleteFunc(w.order, func(o *room) bool { return o == r })
+		delete(w.known, d)
+		w.order = slices.DeleteFunc(w.order, func(o *document) bool { return o == d })
 	}
 }
 
-// wantsWhole says whether the member is to be sent a whole document. r.mu is held.
-func (r *room) wantsWhole(m *member) bool {
-	return m.takesWhole && !m.gotWhole && r.graph.Len() >= minWhole && m.peer.LacksAll()
+// wantsWhole says whether the member is to be sent a whole document. d.mu is held.
+func (d *document) wantsWhole(m *member) bool {
+	return m.takesWhole && !m.gotWhole && d.graph.Len() >= minWhole && m.peer.LacksAll()
 }
 
-// wholeFor returns the room's whole document, or the one that was made for the member,
+// wholeFor returns the document's whole document, or the one that was made for the member,
 // which others may have pushed out meanwhile; nil if there is none or one that is much
-// older than the document. r.mu is held.
-func (r *room) wholeFor(m *member) *whole {
-	w := r.relay.wholes.get(r)
+// older than the document. d.mu is held.
+func (d *document) wholeFor(m *member) *whole {
+	w := d.relay.wholes.get(d)
 	if w == nil {
 		w = m.whole
 	}
-	if w == nil || w.graph != r.graph || r.graph.Len() > w.changes+w.changes/4 {
+	if w == nil || w.graph != d.graph || d.graph.Len() > w.changes+w.changes/4 {
 		return nil
 	}
 	return w
 }
 
-// makeWhole makes the room's whole document for a session's peer. That takes a while,
+// makeWhole makes the document's whole document for a session's peer. That takes a while,
 // some 30 µs a change, and is done beside everything else but others like it. It is
 // charged to the address, since who asks for many documents in turn has them made again
 // and again: beyond what it may spend its clients get the changes one by one.
-func (r *room) makeWhole(s *session) {
-	mine := r.relay.wholes.making.take(s.lane(wholeLane), s.suspect.Load(), s.quit)
+func (d *document) makeWhole(s *session) {
+	mine := d.relay.wholes.making.take(s.lane(wholeLane), s.suspect.Load(), s.quit)
 	if mine {
-		defer r.relay.wholes.making.give(s.lane(wholeLane))
+		defer d.relay.wholes.making.give(s.lane(wholeLane))
 	}
-	r.mu.Lock()
-	m := r.members[s]
-	if m == nil || r.broken || r.wholeFor(m) != nil { // made while this waited
-		r.mu.Unlock()
+	d.mu.Lock()
+	m := d.members[s]
+	if m == nil || d.broken || d.wholeFor(m) != nil { // made while this waited
+		d.mu.Unlock()
 		return
 	}
-	if !mine || !s.account.mayMake(r.relay.cfg.Now()) {
+	if !mine || !s.account.mayMake(d.relay.cfg.Now()) {
 		m.gotWhole = true
-		r.mu.Unlock()
+		d.mu.Unlock()
 		return
 	}
-	w := &whole{graph: r.graph, changes: r.graph.Len()}
-	hashes, heads := slices.Collect(r.graph.Order()), r.graph.Heads()
-	r.mu.Unlock()
+	w := &whole{graph: d.graph, changes: d.graph.Len()}
+	hashes, heads := slices.Collect(d.graph.Order()), d.graph.Heads()
+	d.mu.Unlock()
 
-	chunk, size, err := r.documentOf(hashes, heads)
+	chunk, size, err := d.encodeWhole(hashes, heads)
 	s.account.makes(float64(len(hashes))*costWholeChange + float64(size)/1024*costWholeKiB)
 	if err != nil {
 		// Not of ours, or beyond what is made here: the changes go one by one.
-		r.relay.log.Info("no whole document can be made", "document", r.event, "changes", len(hashes), "err", err)
+		d.relay.log.Info("no whole document can be made", "document", d.event, "changes", len(hashes), "err", err)
 	}
 	w.chunk = chunk
-	r.relay.wholes.put(r, w)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if m := r.members[s]; m != nil {
+	d.relay.wholes.put(d, w)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if m := d.members[s]; m != nil {
 		m.whole = w
 	}
 }
 
 // documentOf returns the changes as one document, and how many bytes of them were read.
-func (r *room) documentOf(hashes, heads []wire.Hash) (chunk []byte, size int, err error) {
+func (d *document) encodeWhole(hashes, heads []wire.Hash) (chunk []byte, size int, err error) {
 	changes := make([]*wire.Change, 0, len(hashes))
 	ops := 0
 	for _, h := range hashes {
-		s, err := r.stored(h)
+		s, err := d.stored(h)
 		if err != nil {
 			return nil, size, err
 		}
@@ -164,7 +164,7 @@ func (r *room) documentOf(hashes, heads []wire.Hash) (chunk []byte, size int, er
 		}
 	}
 	chunk, err = wire.EncodeDocument(changes, heads, maxWholeText)
-	if err == nil && len(chunk) > r.relay.limits.Frame {
+	if err == nil && len(chunk) > d.relay.limits.Frame {
 		return nil, size, errTooLargeForOne
 	}
 	return chunk, size, err

@@ -19,15 +19,15 @@ import (
 	"flyleaf/trust"
 )
 
-// room is a document in use. Whoever holds mu sees a graph in which every
+// document is a document in use. Whoever holds mu sees a graph in which every
 // applied change is on disk: the committer adds and stores under one hold of it.
-type room struct {
+type document struct {
 	relay *Relay
 	event qa.EventID
 
-	users     int       // guarded by relay.mu
-	idleSince time.Time // guarded by relay.mu
-	errand    errand    // guarded by relay.line
+	users      int        // guarded by relay.mu
+	idleSince  time.Time  // guarded by relay.mu
+	queueEntry queueEntry // guarded by relay.line
 
 	loading   atomic.Bool // not read from the ledger yet; false again under mu
 	founded   atomic.Bool // there is something of it on disk; set under mu
@@ -67,18 +67,18 @@ type room struct {
 	liars    map[wire.ActorID]twins // those with the lowest sequence number
 	left     map[wire.Hash]struct{} // changes that were taken out, and those that prove why
 
-	// Within a commit, and while the room is loaded or built again:
+	// Within a commit, and while the document is loaded or built again:
 	batch    storage.Batch        // what is to be stored
 	fresh    map[wire.Hash]stored // the changes in it
 	current  *wire.Change         // what is being added
 	trusting bool                 // what is added comes from the ledger, where it was judged before
 
 	// Changes of the ledger that an earlier version took and that the rules of this one
-	// refuse, with all that builds on them; only while the room is loaded.
+	// refuse, with all that builds on them; only while the document is loaded.
 	cut map[wire.Hash]storage.Status
 }
 
-// member is one peer's place in a room.
+// member is one peer's place in a document.
 type member struct {
 	peer    *amsync.Peer
 	sending bool // a message of its is being taken, over several turns
@@ -88,147 +88,147 @@ type member struct {
 	takesWhole bool        // takes a whole document in place of changes
 	gotWhole   bool        // was sent one, or none can be made
 	whole      *whole      // was made for it, and is sent next
-	proofs     int         // of the room's proofs, those that it was told of
+	proofs     int         // of the document's proofs, those that it was told of
 	later      []putOff    // of it, to be asked for again; at most as many as peer defers
 }
 
 type ephemeralKey struct{ sender, session string }
 
-func newRoom(r *Relay, event qa.EventID) *room {
-	m := &room{
+func newDocument(r *Relay, event qa.EventID) *document {
+	d := &document{
 		relay: r, event: event, members: map[*session]*member{},
 		waiting: map[wire.Hash]held{}, waits: map[*session]int{}, seen: map[ephemeralKey]uint64{},
 		people: map[qa.Identity]*person{}, liars: map[wire.ActorID]twins{}, left: map[wire.Hash]struct{}{},
 		fresh: map[wire.Hash]stored{}, batch: storage.Batch{Event: event},
 	}
-	m.loading.Store(true)
-	return m
+	d.loading.Store(true)
+	return d
 }
 
-// release gives back what the room counts towards relay-wide bounds. Nobody
-// uses the room any more.
-func (r *room) release() {
-	for h := range r.waiting {
-		r.unhold(h)
+// release gives back what the document counts towards relay-wide bounds. Nobody
+// uses the document any more.
+func (d *document) release() {
+	for h := range d.waiting {
+		d.unhold(h)
 	}
-	r.relay.wholes.drop(r)
+	d.relay.wholes.drop(d)
 }
 
-// size is how many changes the document has. Nobody uses the room, and relay.mu
-// is held, so nobody begins to: r.mu is not needed, and could not be taken.
-func (r *room) size() int {
-	if r.graph == nil {
+// size is how many changes the document has. Nobody uses the document, and relay.mu
+// is held, so nobody begins to: d.mu is not needed, and could not be taken.
+func (d *document) size() int {
+	if d.graph == nil {
 		return 0
 	}
-	return r.graph.Len()
+	return d.graph.Len()
 }
 
 // enter makes the session a member, and loads the document if need be. Of one address
 // MaxLoadingFrom documents are loaded at a time, and takers in all.
-func (r *room) enter(s *session) error {
-	if r.loading.Load() {
-		defer r.relay.mayLoad(s.account)()
+func (d *document) enter(s *session) error {
+	if d.loading.Load() {
+		defer d.relay.mayLoad(s.account)()
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.broken {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.broken {
 		return ErrStore
 	}
-	if !r.loaded {
-		if err := r.load(context.Background()); err != nil {
+	if !d.loaded {
+		if err := d.load(context.Background()); err != nil {
 			return err
 		}
 	}
-	r.join(s)
-	if len(r.proofs) > 0 {
-		s.out.touch(r)
+	d.join(s)
+	if len(d.proofs) > 0 {
+		s.out.touch(d)
 	}
 	return nil
 }
 
-// join makes the session a member. r.mu is held.
-func (r *room) join(s *session) {
+// join makes the session a member. d.mu is held.
+func (d *document) join(s *session) {
 	m := &member{peer: amsync.NewPeer()}
-	m.peer.RefusedBy(r.isOut)
-	r.members[s] = m
+	m.peer.RefusedBy(d.isOut)
+	d.members[s] = m
 }
 
 // begin makes an empty graph, and a gate in front of it unless the relay is open.
-func (r *room) begin() {
-	if r.relay.cfg.Open {
-		r.graph = graph.New(graph.Lenient)
+func (d *document) begin() {
+	if d.relay.cfg.Open {
+		d.graph = graph.New(graph.Lenient)
 		return
 	}
-	r.closings, r.closedAt = 0, 0
-	r.graph = graph.New(graph.Admit(r.admit))
-	r.gate = trust.NewGate(r.event, r.graph)
+	d.closings, d.closedAt = 0, 0
+	d.graph = graph.New(graph.Admit(d.admit))
+	d.gate = trust.NewGate(d.event, d.graph)
 }
 
 // load builds graph and gate from the ledger. What is in it was judged before it
-// was stored, and is held only against rules that are new. r.mu is held.
-func (r *room) load(ctx context.Context) error {
-	r.begin()
-	r.relay.usage.reset(r.event)
-	r.trusting, r.cut = true, map[wire.Hash]storage.Status{}
-	defer func() { r.trusting, r.cut = false, nil }()
+// was stored, and is held only against rules that are new. d.mu is held.
+func (d *document) load(ctx context.Context) error {
+	d.begin()
+	d.relay.usage.reset(d.event)
+	d.trusting, d.cut = true, map[wire.Hash]storage.Status{}
+	defer func() { d.trusting, d.cut = false, nil }()
 	var left []storage.Entry // without their bytes
 	unusable := 0
-	err := r.relay.cfg.Store.Entries(ctx, r.event, 0, func(e storage.Entry) error {
+	err := d.relay.cfg.Store.Entries(ctx, d.event, 0, func(e storage.Entry) error {
 		if e.Status == storage.Left {
-			r.left[e.Hash] = struct{}{}
+			d.left[e.Hash] = struct{}{}
 			left = append(left, storage.Entry{Hash: e.Hash, Actor: e.Actor, Seq: e.Seq})
 		}
 		if e.Status != storage.InDocument {
 			return nil
 		}
-		if err := r.addStored(&e); err != nil {
+		if err := d.addStored(&e); err != nil {
 			// What depends on it waits, so peers are asked for it again.
 			if unusable++; unusable <= maxLogged {
-				r.relay.log.Error("a stored change cannot be used", "document", r.event, "change", e.Hash, "err", err)
+				d.relay.log.Error("a stored change cannot be used", "document", d.event, "change", e.Hash, "err", err)
 			}
 			return nil
 		}
-		if _, out := r.cut[e.Hash]; out {
+		if _, out := d.cut[e.Hash]; out {
 			return nil
 		}
-		if r.born.IsZero() {
-			r.bornOf(qa.IdentityOfActor([]byte(e.Actor)), time.UnixMilli(e.ReceivedAtMillis))
+		if d.born.IsZero() {
+			d.bornOf(qa.IdentityOfActor([]byte(e.Actor)), time.UnixMilli(e.ReceivedAtMillis))
 		}
-		if r.gate != nil {
-			r.count(qa.IdentityOfActor([]byte(e.Actor)), len(e.Bytes))
+		if d.gate != nil {
+			d.count(qa.IdentityOfActor([]byte(e.Actor)), len(e.Bytes))
 		}
-		r.relay.cache.put(r.event, e.Hash, stored{e.Bytes, e.Signature})
+		d.relay.cache.put(d.event, e.Hash, stored{e.Bytes, e.Signature})
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("relay: reading the ledger: %w", err)
 	}
 	if unusable > maxLogged {
-		r.relay.log.Error("stored changes cannot be used", "document", r.event, "changes", unusable)
+		d.relay.log.Error("stored changes cannot be used", "document", d.event, "changes", unusable)
 	}
-	if len(r.cut) > 0 {
-		r.relay.log.Warn("changes that an earlier version took are refused by the event's rules; they leave the document, with what builds on them",
-			"document", r.event, "changes", len(r.cut))
-		if err := r.relay.cfg.Store.Append(ctx, storage.Batch{Event: r.event, Statuses: r.cut}); err != nil {
+	if len(d.cut) > 0 {
+		d.relay.log.Warn("changes that an earlier version took are refused by the event's rules; they leave the document, with what builds on them",
+			"document", d.event, "changes", len(d.cut))
+		if err := d.relay.cfg.Store.Append(ctx, storage.Batch{Event: d.event, Statuses: d.cut}); err != nil {
 			// A full disk is no reason not to pass on what is there; it is noted the next time.
-			r.relay.log.Error("what leaves a document could not be noted", "document", r.event, "err", err)
+			d.relay.log.Error("what leaves a document could not be noted", "document", d.event, "err", err)
 		}
-		for h := range r.cut {
-			r.left[h] = struct{}{}
+		for h := range d.cut {
+			d.left[h] = struct{}{}
 		}
 	}
-	r.findProofs(left)
-	r.loaded = true
-	r.loading.Store(false)
-	r.noteAccess()
-	r.noteFounded()
+	d.findProofs(left)
+	d.loaded = true
+	d.loading.Store(false)
+	d.noteAccess()
+	d.noteFounded()
 	return nil
 }
 
 // addStored adds a change of the ledger to the graph.
-func (r *room) addStored(e *storage.Entry) error {
+func (d *document) addStored(e *storage.Entry) error {
 	limits := wire.EventLimits
-	if r.gate == nil {
+	if d.gate == nil {
 		limits = wire.OpenLimits
 	}
 	c, err := wire.DecodeChangeLimits(e.Bytes, limits)
@@ -238,88 +238,88 @@ func (r *room) addStored(e *storage.Entry) error {
 	if c.Hash != e.Hash {
 		return storage.ErrDamaged
 	}
-	if slices.ContainsFunc(c.Deps, func(d wire.Hash) bool { _, out := r.cut[d]; return out }) {
-		r.cut[e.Hash] = storage.Left
+	if slices.ContainsFunc(c.Deps, func(h wire.Hash) bool { _, out := d.cut[h]; return out }) {
+		d.cut[e.Hash] = storage.Left
 		return nil
 	}
-	r.current = c
-	_, err = r.graph.Add(graph.MetaOf(c))
-	r.current = nil
+	d.current = c
+	_, err = d.graph.Add(graph.MetaOf(c))
+	d.current = nil
 	var refusal *trust.Refusal
-	if r.cut != nil && errors.As(err, &refusal) {
-		r.cut[e.Hash] = storage.Left
+	if d.cut != nil && errors.As(err, &refusal) {
+		d.cut[e.Hash] = storage.Left
 		return nil
 	}
-	r.noteClosing(e.ReceivedAtMillis)
+	d.noteClosing(e.ReceivedAtMillis)
 	return err
 }
 
 // count notes bytes that somebody has in the document.
-func (r *room) count(who qa.Identity, n int) {
-	p := r.people[who]
-	if p == nil && len(r.people) < MaxPeople {
+func (d *document) count(who qa.Identity, n int) {
+	p := d.people[who]
+	if p == nil && len(d.people) < MaxPeople {
 		p = &person{}
-		r.people[who] = p
+		d.people[who] = p
 	}
 	if p != nil {
 		p.bytes += int64(n)
 	}
-	r.bytes += int64(n)
-	r.relay.usage.add(r.event, r.founder, int64(n))
+	d.bytes += int64(n)
+	d.relay.usage.add(d.event, d.founder, int64(n))
 }
 
 // leave ends the session's membership.
-func (r *room) leave(s *session) {
-	r.mu.Lock()
-	delete(r.members, s)
-	if r.waits[s] > 0 { // offered again on its next connection
-		for h, w := range r.waiting {
+func (d *document) leave(s *session) {
+	d.mu.Lock()
+	delete(d.members, s)
+	if d.waits[s] > 0 { // offered again on its next connection
+		for h, w := range d.waiting {
 			if w.from == s {
-				r.graph.Forget(h)
-				r.unhold(h)
+				d.graph.Forget(h)
+				d.unhold(h)
 			}
 		}
 	}
-	empty := r.graph == nil || r.graph.Len() == 0
-	r.mu.Unlock()
-	r.relay.leaveRoom(s, r, empty)
+	empty := d.graph == nil || d.graph.Len() == 0
+	d.mu.Unlock()
+	d.relay.releaseDocument(s, d, empty)
 }
 
 // receive takes a sync message without changes.
-func (r *room) receive(sub *submission) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.broken {
+func (d *document) receive(sub *submission) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.broken {
 		return
 	}
-	m := r.reader(sub.from)
+	m := d.reader(sub.from)
 	if m == nil {
 		return
 	}
 	defer func() { sub.looked += m.peer.Looked() }()
-	m.peer.Receive(r.graph, sub.message, r.graph.Heads(), sub.refusedHashes)
+	m.peer.Receive(d.graph, sub.message, d.graph.Heads(), sub.refusedHashes)
 	m.takesWhole = amsync.TakesWhole(sub.message.Trailing)
 	m.peer.Defer(sub.notNow...)
-	if !m.peer.Quiet(r.graph) { // the answers to a post are many, and the writers need not wake for them
-		sub.from.out.touch(r)
+	if !m.peer.Quiet(d.graph) { // the answers to a post are many, and the writers need not wake for them
+		sub.from.out.touch(d)
 	}
 }
 
 // agreed is receive for an answer that has nothing but heads and what is shared, 32
 // bytes each. False means that these are not the document's heads, or that there is
 // more to it, and that nothing was done.
-func (r *room) agreed(s *session, heads, shared []byte) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.broken {
+func (d *document) agreed(s *session, heads, shared []byte) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.broken {
 		return false
 	}
-	m := r.reader(s)
-	if m == nil || !isList(heads, r.graph.Heads()) || !bytes.Equal(heads, shared) || !m.peer.ReceiveAgreed(r.graph) {
+	m := d.reader(s)
+	if m == nil || !isList(heads, d.graph.Heads()) || !bytes.Equal(heads, shared) || !m.peer.ReceiveAgreed(d.graph) {
 		return false
 	}
-	if !m.peer.Quiet(r.graph) {
-		s.out.touch(r)
+	if !m.peer.Quiet(d.graph) {
+		s.out.touch(d)
 	}
 	return true
 }
@@ -339,42 +339,42 @@ func isList(list []byte, hashes []wire.Hash) bool {
 
 // next makes what is to be said next to the session's peer: a proof that it was not
 // told of, as a whole frame, or a sync message. Neither when there is nothing.
-func (r *room) next(s *session) (frame []byte, message *encoded, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.broken {
+func (d *document) next(s *session) (frame []byte, message *encoded, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.broken {
 		return nil, nil, nil
 	}
-	m := r.reader(s)
+	m := d.reader(s)
 	if m == nil || m.sending {
 		return nil, nil, nil
 	}
-	if m.proofs < len(r.proofs) {
-		if frame := r.nextProof(s, m); frame != nil {
+	if m.proofs < len(d.proofs) {
+		if frame := d.nextProof(s, m); frame != nil {
 			m.peer.Allow(2) // the peer may begin anew, and what it said before is under way
-			s.out.touch(r)  // for what comes after it
+			s.out.touch(d)  // for what comes after it
 			return frame, nil, nil
 		}
 	}
-	if r.graph.Len() == 0 {
+	if d.graph.Len() == 0 {
 		// Neither side has anything. Silence keeps a stock client's document
 		// "unavailable" until there is something to send.
 		if heads, known := m.peer.TheirHeads(); !known || len(heads) == 0 {
 			return nil, nil, nil
 		}
 	}
-	if r.wantsWhole(m) {
-		w := r.wholeFor(m)
+	if d.wantsWhole(m) {
+		w := d.wholeFor(m)
 		if w == nil {
 			return nil, nil, errNoWhole
 		}
 		m.gotWhole, m.whole = true, nil
 		if w.chunk != nil {
-			message, err := r.encoded(m.peer.GenerateWhole(r.graph, w.chunk, w.changes), s.peer, true)
+			message, err := d.encoded(m.peer.GenerateWhole(d.graph, w.chunk, w.changes), s.peer, true)
 			return nil, message, err
 		}
 	}
-	msg, ok, err := r.fanout.Generate(m.peer, source{r})
+	msg, ok, err := d.fanout.Generate(m.peer, source{d})
 	sent := 0
 	if ok {
 		sent = len(msg.Changes)
@@ -386,27 +386,27 @@ func (r *room) next(s *session) (frame []byte, message *encoded, err error) {
 		return nil, nil, err
 	}
 	if m.peer.Ahead() {
-		s.out.touch(r) // for the next slice, once this one is sent
+		s.out.touch(d) // for the next slice, once this one is sent
 	}
-	if r.latest != nil && r.latest.message == msg {
-		return nil, r.latest, nil
+	if d.latest != nil && d.latest.message == msg {
+		return nil, d.latest, nil
 	}
-	message, err = r.encoded(msg, s.peer, false)
-	if err == nil && len(message.tail) < deflateFrom { // a post, and not so much that the room should not hold it
-		r.latest = message
+	message, err = d.encoded(msg, s.peer, false)
+	if err == nil && len(message.tail) < deflateFrom { // a post, and not so much that the document should not hold it
+		d.latest = message
 	}
 	return nil, message, err
 }
 
 // signatures returns those of the changes, in order; nil unless all are signed.
-func (r *room) signatures(changes [][]byte) ([]byte, error) {
+func (d *document) signatures(changes [][]byte) ([]byte, error) {
 	var all []byte
 	for _, b := range changes {
 		h, err := wire.ReadHash(b)
 		if err != nil {
 			return nil, err
 		}
-		c, err := r.stored(h)
+		c, err := d.stored(h)
 		if err != nil {
 			return nil, err
 		}
@@ -420,11 +420,11 @@ func (r *room) signatures(changes [][]byte) ([]byte, error) {
 
 // stored returns a change of the ledger. storage.ErrDamaged is returned when
 // its bytes are not those of its hash.
-func (r *room) stored(h wire.Hash) (stored, error) {
-	if c, ok := r.relay.cache.get(r.event, h); ok {
+func (d *document) stored(h wire.Hash) (stored, error) {
+	if c, ok := d.relay.cache.get(d.event, h); ok {
 		return c, nil
 	}
-	e, err := r.relay.cfg.Store.Entry(context.Background(), r.event, h)
+	e, err := d.relay.cfg.Store.Entry(context.Background(), d.event, h)
 	if err != nil {
 		return stored{}, err
 	}
@@ -432,18 +432,18 @@ func (r *room) stored(h wire.Hash) (stored, error) {
 		return stored{}, fmt.Errorf("change %s: %w", h, errors.Join(storage.ErrDamaged, err))
 	}
 	c := stored{e.Bytes, e.Signature}
-	r.relay.cache.put(r.event, h, c)
+	d.relay.cache.put(d.event, h, c)
 	return c, nil
 }
 
 // source is what sync messages are made from.
-type source struct{ room *room }
+type source struct{ document *document }
 
 // Graph implements amsync.Source.
-func (s source) Graph() *graph.Graph { return s.room.graph }
+func (s source) Graph() *graph.Graph { return s.document.graph }
 
 // Bytes implements amsync.Source.
 func (s source) Bytes(h wire.Hash) ([]byte, error) {
-	c, err := s.room.stored(h)
+	c, err := s.document.stored(h)
 	return c.bytes, err
 }
