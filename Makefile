@@ -38,7 +38,7 @@ microbench: ## benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchmem ./crdt/... ./storage/... ./webui/... ./exchange/...
 
 wasm: ## what must run in a browser tab later, builds for it now
-	GOOS=js GOARCH=wasm $(GO) build ./qa ./crdt/wire ./crdt/graph ./crdt/fold ./crdt/sync/... ./crdt/bundle ./trust ./trust/identity ./storage ./storage/mem ./journal ./exchange ./webui
+	GOOS=js GOARCH=wasm $(GO) build ./qa ./crdt/wire ./crdt/graph ./crdt/projection ./crdt/sync/... ./crdt/bundle ./keys ./crdt/policy ./keys/identity ./storage ./storage/mem ./journal ./exchange ./webui
 
 nocgo: ## both programs without cgo, the app on the native engine; for Windows too
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/syncserver

@@ -20,10 +20,10 @@ import (
 
 	"flyleaf/api"
 	"flyleaf/journal"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
 )
 
 const token = "the-token"
@@ -58,7 +58,7 @@ type fixture struct {
 func newFixture(t *testing.T, onRelay bool) *fixture {
 	t.Helper()
 	store := mem.New()
-	key, err := trust.KeyFromSeed(slices.Repeat([]byte{7}, trust.SeedSize))
+	key, err := keys.KeyFromSeed(slices.Repeat([]byte{7}, keys.SeedSize))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,8 +11,8 @@ import (
 
 	"flyleaf/crdt"
 	"flyleaf/crdt/authority"
-	"flyleaf/crdt/fold"
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 )
@@ -146,7 +146,7 @@ func TestAClaimIsWrittenByTheInvitation(t *testing.T) {
 func TestOriginIsSaidOfAPost(t *testing.T) {
 	d, made := found(t, qa.Event{Title: "A book"})
 	g := graph.New()
-	f := fold.New("", g, authority.New(g))
+	f := projection.New("", g, authority.New(g))
 	for _, c := range []*wire.Change{made.Change, do(t, d, qa.Act{Kind: qa.ActPost, Text: "Why?", Origin: qa.MakePostID(idOf(1), []byte(actorOf(1, 1)), 5)}).Change} {
 		if _, err := g.Add(graph.MetaOf(c)); err != nil {
 			t.Fatal(err)

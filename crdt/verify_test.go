@@ -8,9 +8,10 @@ import (
 	"testing"
 
 	"flyleaf/crdt"
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
-	"flyleaf/trust"
 )
 
 // signed is a change as a ledger holds it.
@@ -21,16 +22,16 @@ type people struct {
 	t       testing.TB
 	doc     *crdt.Document
 	event   qa.EventID
-	keys    map[byte]trust.Key
+	keys    map[byte]keys.Key
 	actors  map[byte]wire.ActorID
 	changes []signed
 }
 
 func newPeople(t testing.TB, e qa.Event) *people {
 	t.Helper()
-	p := &people{t: t, keys: map[byte]trust.Key{}, actors: map[byte]wire.ActorID{}}
+	p := &people{t: t, keys: map[byte]keys.Key{}, actors: map[byte]wire.ActorID{}}
 	for n := byte('a'); n <= 'z'; n++ {
-		k, err := trust.KeyFromSeed(bytes.Repeat([]byte{n}, trust.SeedSize))
+		k, err := keys.KeyFromSeed(bytes.Repeat([]byte{n}, keys.SeedSize))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +51,7 @@ func newPeople(t testing.TB, e qa.Event) *people {
 }
 
 func (p *people) keep(who byte, made crdt.Made) {
-	sig, err := trust.Sign(p.keys[who], p.event, made.Change.Hash)
+	sig, err := keys.Sign(p.keys[who], p.event, made.Change.Hash)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func (p *people) do(who byte, a qa.Act) crdt.Made {
 }
 
 func (p *people) verify() qa.Verification {
-	v := trust.NewVerifier(p.event)
+	v := policy.NewVerifier(p.event)
 	for _, c := range p.changes {
 		v.Add(c.bytes, c.signature)
 	}
@@ -223,7 +224,7 @@ func TestVerifyWithoutSignatures(t *testing.T) {
 	p.do('f', qa.Act{Kind: qa.ActRole, Identity: p.id('m'), Role: qa.RoleMember, On: true})
 	p.do('m', qa.Act{Kind: qa.ActPost, Text: "May I?"})
 	p.do('r', qa.Act{Kind: qa.ActPost, Text: "And I?"})
-	v := trust.NewUnsignedVerifier(p.event)
+	v := policy.NewUnsignedVerifier(p.event)
 	for _, c := range p.changes {
 		v.Add(c.bytes, nil)
 	}

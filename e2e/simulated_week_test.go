@@ -22,12 +22,12 @@ import (
 
 	"flyleaf/exchange"
 	"flyleaf/exchange/site"
+	"flyleaf/keys"
+	"flyleaf/keys/identity"
 	"flyleaf/qa"
 	relays "flyleaf/relay"
 	"flyleaf/replica"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
-	"flyleaf/trust/identity"
 )
 
 // clock is the one that everybody in a simulated week looks at.
@@ -82,7 +82,7 @@ func (n *train) stop(at bool) {
 type someone struct {
 	*testing.T
 	name  string
-	key   trust.Key
+	key   keys.Key
 	node  *replica.Node
 	event qa.EventID
 	clock *clock
@@ -149,7 +149,7 @@ func TestSimulatedWeek(t *testing.T) {
 	t.Cleanup(func() { _ = hub.Shutdown(context.Background()); server.Close() })
 	url := "ws" + strings.TrimPrefix(server.URL, "http")
 	enter := func(name string) *someone {
-		key, err := trust.NewKey(nil)
+		key, err := keys.NewKey(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -410,7 +410,7 @@ func TestSimulatedWeek(t *testing.T) {
 // secretOf is what a person puts into the draw.
 func secretOf(s *someone) []byte {
 	s.Helper()
-	secret, err := trust.DrawSecret(s.key, s.event)
+	secret, err := keys.DrawSecret(s.key, s.event)
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -3,7 +3,7 @@ package journal
 import (
 	"encoding/hex"
 
-	"flyleaf/crdt/fold"
+	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 )
@@ -44,7 +44,7 @@ type Deed struct {
 }
 
 // deeds says what a change did. The fold has it already.
-func deeds(c *wire.Change, f *fold.Fold) []Deed {
+func deeds(c *wire.Change, f *projection.Projection) []Deed {
 	if len(c.Ops) == 0 {
 		return []Deed{{Kind: DeedMerge}}
 	}

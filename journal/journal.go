@@ -8,7 +8,7 @@
 // that ledger, and one of another device or relay means nothing here.
 //
 // Entries of a change that is older than the newest hold the rows as they were
-// then. Should changes leave the event (see trust.Proof), the log says Reset:
+// then. Should changes leave the event (see policy.Proof), the log says Reset:
 // forget the event's rows, those that follow are all there are.
 //
 // It writes nothing, judges nothing (what is in the ledger was judged), and does
@@ -21,8 +21,8 @@ import (
 	"fmt"
 
 	"flyleaf/crdt/authority"
-	"flyleaf/crdt/fold"
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
@@ -63,12 +63,12 @@ type Ledger interface {
 
 // Reader reads one event's log. It is not safe for concurrent use.
 type Reader struct {
-	ledger Ledger
-	event  qa.EventID
-	graph  *graph.Graph
-	fold   *fold.Fold
-	held   map[wire.Hash]heldChange // wait for others that are damaged
-	at     int64
+	ledger     Ledger
+	event      qa.EventID
+	graph      *graph.Graph
+	projection *projection.Projection
+	held       map[wire.Hash]heldChange // wait for others that are damaged
+	at         int64
 }
 
 // heldChange is a change with when it was received, in ms.
@@ -114,7 +114,7 @@ func (r *Reader) Read(ctx context.Context, fn func(Entry) error) error {
 // build adds up the changes up to a position.
 func (r *Reader) build(ctx context.Context, until int64) error {
 	r.graph = graph.New()
-	r.fold = fold.New(r.event, r.graph, authority.New(r.graph))
+	r.projection = projection.New(r.event, r.graph, authority.New(r.graph))
 	r.held = map[wire.Hash]heldChange{}
 	err := r.ledger.Entries(ctx, r.event, 0, func(e storage.Entry) error {
 		if e.Position > until {
@@ -129,7 +129,7 @@ func (r *Reader) build(ctx context.Context, until int64) error {
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	r.fold.Touched()
+	r.projection.Touched()
 	return err
 }
 
@@ -150,7 +150,7 @@ func (r *Reader) add(e storage.Entry) ([]*wire.Change, error) {
 	for _, h := range added {
 		c := r.held[h]
 		delete(r.held, h)
-		if err := r.fold.ApplyReceived(c.Change, c.received); err != nil {
+		if err := r.projection.ApplyReceived(c.Change, c.received); err != nil {
 			return nil, err
 		}
 		out = append(out, c.Change)
@@ -177,7 +177,7 @@ func (r *Reader) next(ctx context.Context, e storage.Entry, fn func(Entry) error
 	}
 	var did []Deed
 	for _, c := range changes {
-		did = append(did, deeds(c, r.fold)...)
+		did = append(did, deeds(c, r.projection)...)
 	}
 	c := changes[0]
 	return tell(Entry{
@@ -195,8 +195,8 @@ func (r *Reader) reset(ctx context.Context, e storage.Entry, fn func(Entry) erro
 	}
 	var all Rows
 	if r.graph.Len() > 0 {
-		event := r.fold.Event()
-		all = Rows{Event: &event, Posts: r.fold.Posts(), People: r.fold.People()}
+		event := r.projection.Event()
+		all = Rows{Event: &event, Posts: r.projection.Posts(), People: r.projection.People()}
 	}
 	return tell(Entry{
 		Cursor: e.Position, Change: e.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), At: qa.ClampMillis(c.TimeMillis), Reset: true,
@@ -205,10 +205,10 @@ func (r *Reader) reset(ctx context.Context, e storage.Entry, fn func(Entry) erro
 
 // touched returns the rows that the last change touched.
 func (r *Reader) touched() Rows {
-	t := r.fold.Touched()
+	t := r.projection.Touched()
 	var out Rows
 	if t.Event {
-		event := r.fold.Event()
+		event := r.projection.Event()
 		out.Event = &event
 	}
 	seen := map[qa.PostID]bool{}
@@ -217,7 +217,7 @@ func (r *Reader) touched() Rows {
 			return
 		}
 		seen[id] = true
-		if p, ok := r.fold.Post(id); ok {
+		if p, ok := r.projection.Post(id); ok {
 			out.Posts = append(out.Posts, p)
 		}
 	}
@@ -228,7 +228,7 @@ func (r *Reader) touched() Rows {
 		post(re.Post)
 	}
 	for _, id := range t.People {
-		if p, ok := r.fold.Person(id); ok {
+		if p, ok := r.projection.Person(id); ok {
 			out.People = append(out.People, p)
 		}
 	}

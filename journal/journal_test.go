@@ -21,11 +21,11 @@ import (
 
 	"flyleaf/crdt/wire"
 	"flyleaf/journal"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
 )
 
 const wait = 20 * time.Second
@@ -46,7 +46,7 @@ type house struct {
 func newHouse(t *testing.T, seed uint64) *house {
 	t.Helper()
 	h := &house{t: t, store: mem.New(), rnd: rand.New(rand.NewPCG(seed, 1)), watchers: map[chan struct{}]bool{}}
-	key, err := trust.KeyFromSeed(slices.Repeat([]byte{7}, trust.SeedSize))
+	key, err := keys.KeyFromSeed(slices.Repeat([]byte{7}, keys.SeedSize))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"flyleaf/crdt/sync/repo"
+	"flyleaf/keys"
 	"flyleaf/qa"
-	"flyleaf/trust"
 )
 
 // challenge returns what the session's peer has to sign to read events that not
@@ -70,8 +70,8 @@ func (r *Relay) addressesOf(req *http.Request) []string {
 
 // noteAccess makes known without the lock whether everybody may read. d.mu is held.
 func (d *document) noteAccess() {
-	if d.gate != nil {
-		d.invited.Store(d.gate.Access() == "invited")
+	if d.policy != nil {
+		d.invited.Store(d.policy.Access() == "invited")
 	}
 }
 
@@ -80,7 +80,7 @@ func (d *document) noteAccess() {
 // before there was one. Then it is told, once, how to prove itself. d.mu is held.
 func (d *document) reader(s *session) *member {
 	m := d.members[s]
-	if m == nil || d.gate == nil || d.gate.Access() != "invited" || m.identity != "" && d.gate.AnyRole(m.identity) {
+	if m == nil || d.policy == nil || d.policy.Access() != "invited" || m.identity != "" && d.policy.AnyRole(m.identity) {
 		return m
 	}
 	if !m.challenged {
@@ -97,7 +97,7 @@ func (d *document) demand(s *session, m *member) {
 	m.later = nil
 	m.sending = false // a message that is under way is given up
 	m.peer.Restart(nil)
-	s.tell(&repo.Message{Type: repo.TypeAccess, TargetID: s.peer, DocumentID: string(d.event), Challenge: s.challenge(), Version: trust.AccessVersion, Message: s.accessRefused()})
+	s.tell(&repo.Message{Type: repo.TypeAccess, TargetID: s.peer, DocumentID: string(d.event), Challenge: s.challenge(), Version: keys.AccessVersion, Message: s.accessRefused()})
 	s.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: string(d.event)})
 }
 
@@ -121,14 +121,14 @@ func (d *document) mayRead(s *session) bool {
 // the middle.
 func (d *document) proveIdentity(s *session, m *repo.Message) {
 	identity := qa.Identity(hex.EncodeToString(m.Identity))
-	a := trust.Access{Event: d.event, Challenge: s.challenge(), Device: s.peer, Relay: s.relay.id}
-	if m.Version != trust.AccessVersion {
+	a := keys.Access{Event: d.event, Challenge: s.challenge(), Device: s.peer, Relay: s.relay.id}
+	if m.Version != keys.AccessVersion {
 		s.logOnce("a device of an earlier version asks for an event by invitation; it has to be updated to read it here", "document", d.event)
 		return
 	}
 	if !slices.ContainsFunc(s.addresses, func(address string) bool {
 		a.Address = address
-		return trust.VerifyAccess(a, identity, m.Signature) == nil
+		return keys.VerifyAccess(a, identity, m.Signature) == nil
 	}) {
 		s.mu.Lock()
 		s.misaddressed = true
@@ -139,7 +139,7 @@ func (d *document) proveIdentity(s *session, m *repo.Message) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if p := d.members[s]; p != nil && d.gate != nil && d.gate.AnyRole(identity) && p.identity != identity {
+	if p := d.members[s]; p != nil && d.policy != nil && d.policy.AnyRole(identity) && p.identity != identity {
 		p.identity, p.challenged = identity, false
 		p.peer.Restart(nil)
 	}

@@ -14,10 +14,10 @@ import (
 
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
-	"flyleaf/trust"
 )
 
 // invitedEvent is an invited event on a relay: its founder, connected, and a member.
@@ -56,7 +56,7 @@ func TestInvitedEventsAreForThoseWithARole(t *testing.T) {
 	// It answers, is nobody, and is asked again.
 	until(t, stranger, func(s relaytest.State) bool { return s.Access == 1 && s.Unavailable >= 2 })
 	stock := relaytest.NewDevice("stock", e.ID)
-	stock.Keys = []trust.Key{} // answers nothing
+	stock.Keys = []keys.Key{} // answers nothing
 	connect(t, s, stock)
 	until(t, stock, func(s relaytest.State) bool { return s.Unavailable == 1 })
 	write(t, member, 1)
@@ -79,7 +79,7 @@ func TestInvitedEventsAreForThoseWithARole(t *testing.T) {
 
 	// A device of somebody with a role, with another key first, as after a claim.
 	two := relaytest.NewDevice("two keys", e.ID)
-	two.Keys = []trust.Key{relaytest.KeyOf("nobody"), relaytest.KeyOf("member")}
+	two.Keys = []keys.Key{relaytest.KeyOf("nobody"), relaytest.KeyOf("member")}
 	connect(t, s, two)
 	until(t, two, changes(4))
 	if n := two.State().Access; n != 2 {
@@ -93,7 +93,7 @@ func TestRevokedRoleEndsAccess(t *testing.T) {
 	s := start(t, relay.Config{})
 	e, founder, member, grant := invitedEvent(t, s, "revoked access")
 	other := relaytest.NewDevice("other", e.ID)
-	other.Keys = []trust.Key{e.Founder}
+	other.Keys = []keys.Key{e.Founder}
 	connect(t, s, other)
 	until(t, other, changes(2))
 	if _, err := founder.Do(func(a wire.ActorID, op uint64) []wire.Op {
@@ -124,7 +124,7 @@ func TestInvitationKeyReads(t *testing.T) {
 	s := start(t, relay.Config{})
 	e, founder, _, _ := invitedEvent(t, s, "invitation")
 	guest := relaytest.NewDevice("guest", e.ID)
-	guest.Keys = []trust.Key{relaytest.KeyOf("the link's secret")}
+	guest.Keys = []keys.Key{relaytest.KeyOf("the link's secret")}
 	connect(t, s, guest)
 	until(t, guest, func(s relaytest.State) bool { return s.Unavailable > 1 })
 	guest.Disconnect()
@@ -169,17 +169,17 @@ func TestAccessCannotBeReplayed(t *testing.T) {
 		}
 	}
 	key := relaytest.KeyOf("member")
-	address, err := trust.RelayAddress(s.url)
+	address, err := keys.RelayAddress(s.url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := func(peer string, k trust.Key, event qa.EventID, challenge []byte, spoil ...func(*trust.Access)) *repo.Message {
+	answer := func(peer string, k keys.Key, event qa.EventID, challenge []byte, spoil ...func(*keys.Access)) *repo.Message {
 		t.Helper()
-		a := trust.Access{Event: event, Challenge: challenge, Address: address, Device: peer, Relay: s.ID()}
+		a := keys.Access{Event: event, Challenge: challenge, Address: address, Device: peer, Relay: s.ID()}
 		for _, f := range spoil {
 			f(&a)
 		}
-		sig, err := trust.SignAccess(k, a)
+		sig, err := keys.SignAccess(k, a)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,12 +187,12 @@ func TestAccessCannotBeReplayed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &repo.Message{Type: repo.TypeAccess, SenderID: peer, DocumentID: string(e.ID), Identity: public, Signature: sig, Version: trust.AccessVersion}
+		return &repo.Message{Type: repo.TypeAccess, SenderID: peer, DocumentID: string(e.ID), Identity: public, Signature: sig, Version: keys.AccessVersion}
 	}
 	old := func(challenge []byte) *repo.Message {
 		t.Helper()
 		m := answer("two", key, e.ID, challenge)
-		if m.Signature, err = trust.SignOldAccess(key, e.ID, challenge); err != nil {
+		if m.Signature, err = keys.SignOldAccess(key, e.ID, challenge); err != nil {
 			t.Fatal(err)
 		}
 		return m
@@ -208,9 +208,9 @@ func TestAccessCannotBeReplayed(t *testing.T) {
 	other := relaytest.NewEvent("another", "invited").ID
 	for _, m := range []*repo.Message{
 		answer("two", key, e.ID, first), answer("two", key, other, second), answer("two", relaytest.KeyOf("evil"), e.ID, second),
-		answer("two", key, e.ID, second, func(a *trust.Access) { a.Address = "relay.example:443" }),
-		answer("two", key, e.ID, second, func(a *trust.Access) { a.Device = "one" }),
-		answer("two", key, e.ID, second, func(a *trust.Access) { a.Relay = "another" }),
+		answer("two", key, e.ID, second, func(a *keys.Access) { a.Address = "relay.example:443" }),
+		answer("two", key, e.ID, second, func(a *keys.Access) { a.Device = "one" }),
+		answer("two", key, e.ID, second, func(a *keys.Access) { a.Relay = "another" }),
 		old(second), unversioned(old(second)), unversioned(answer("two", key, e.ID, second)),
 	} {
 		send(t, two, m)
@@ -247,7 +247,7 @@ func TestRelayInTheMiddle(t *testing.T) {
 	through := "ws" + strings.TrimPrefix(middle.URL, "http")
 
 	victim := relaytest.NewDevice("victim", founder.Event)
-	victim.Keys = []trust.Key{relaytest.KeyOf("member")}
+	victim.Keys = []keys.Key{relaytest.KeyOf("member")}
 	if err := victim.Connect(context20(t), through); err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestRelayInTheMiddle(t *testing.T) {
 	t.Cleanup(founder.Disconnect)
 	until(t, founder, func(s relaytest.State) bool { return s.Held && s.Access == 1 })
 	past := relaytest.NewDevice("past the proxy", founder.Event)
-	past.Keys = []trust.Key{relaytest.KeyOf("founder of behind a proxy")}
+	past.Keys = []keys.Key{relaytest.KeyOf("founder of behind a proxy")}
 	connect(t, own, past)
 	until(t, past, func(s relaytest.State) bool { return s.Access == 1 && s.Unavailable >= 2 })
 }
@@ -316,7 +316,7 @@ func TestEphemeralOfOursIsSigned(t *testing.T) {
 		m := ephemeral("a", e.ID, count, body)
 		if signer != "" {
 			var err error
-			if m.Signatures, err = trust.SignEphemeral(relaytest.KeyOf(signer), event, "s", count-signed, body); err != nil {
+			if m.Signatures, err = keys.SignEphemeral(relaytest.KeyOf(signer), event, "s", count-signed, body); err != nil {
 				t.Fatal(err)
 			}
 		}

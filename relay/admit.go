@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
 	amsync "flyleaf/crdt/sync"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // putOff is a change that was deferred, until it may be taken.
@@ -29,7 +29,7 @@ type putOff struct {
 
 // deferral is why a change is not taken now.
 type deferral struct {
-	code  trust.Code    // "" for no reason
+	code  policy.Code   // "" for no reason
 	after time.Duration // when it could be, if nothing else comes; 0 for not known
 }
 
@@ -74,26 +74,26 @@ func (d *document) admit(m graph.Meta) error {
 			return err
 		}
 	}
-	judge := d.gate.Judge
+	judge := d.policy.Validate
 	if d.trusting {
-		judge = d.gate.Recheck
+		judge = d.policy.Recheck
 	} else {
 		d.spent.ops += len(c.Ops)
 	}
 	if err := judge(c); err != nil {
 		return err
 	}
-	return d.gate.Add(c)
+	return d.policy.Add(c)
 }
 
 // noteClosing notes since when the event is closed, after changes were added to the
 // graph that came here at a time, in ms since 1970.
 func (d *document) noteClosing(at int64) {
-	if d.gate == nil || d.gate.Closings() == d.closings {
+	if d.policy == nil || d.policy.Closings() == d.closings {
 		return
 	}
-	d.closings = d.gate.Closings()
-	switch closed := d.gate.Closed(); {
+	d.closings = d.policy.Closings()
+	switch closed := d.policy.Closed(); {
 	case !closed:
 		d.closedAt = 0
 	case d.closedAt == 0:
@@ -104,7 +104,7 @@ func (d *document) noteClosing(at int64) {
 // tooLate reports whether the event was closed so long ago that posts of people
 // without a role, which cannot know of that or they would be invalid, are deferred.
 func (d *document) tooLate(now time.Time) bool {
-	return d.closedAt != 0 && now.UnixMilli()-d.closedAt >= LateFor.Milliseconds() && d.gate.Closed()
+	return d.closedAt != 0 && now.UnixMilli()-d.closedAt >= LateFor.Milliseconds() && d.policy.Closed()
 }
 
 // take adds a submission's changes to the graph, and those to be stored to the
@@ -147,7 +147,7 @@ func (d *document) take(sub *submission) (finished bool) {
 	for i := range sub.putOff {
 		p := &sub.putOff[i]
 		d.below.put(p.hash, p.change.meta.Deps)
-		sub.postpone(p.hash, &trust.Refusal{Code: p.why.code, Reason: p.why.reason()})
+		sub.postpone(p.hash, &policy.Refusal{Code: p.why.code, Reason: p.why.reason()})
 		p.change = nil
 	}
 	m.later = append(m.later, sub.putOff...)
@@ -163,16 +163,16 @@ func (d *document) take(sub *submission) (finished bool) {
 }
 
 // deferredFor says why, to a person.
-var deferredFor = map[trust.Code]string{
-	trust.CodeBlocked:     "Its writer is blocked in this event; it stays on the device that wrote it.",
-	trust.CodeRate:        "Too much was written in a short time; the relay asks for it again by itself.",
-	trust.CodeQuota:       "Its writer has written as much as one person without a role may, or the event holds as much as it can of people without one (an organiser can give its writer a role), or the events of its founder hold as much together as they may here. It stays on the device that wrote it.",
-	trust.CodeHeads:       "Too much was written at the same time by people who did not have each other's words yet; the relay asks for it again by itself.",
-	trust.CodeWaitingFull: "Too many changes wait for others that have not arrived; the relay asks for it again by itself.",
-	trust.CodeLate:        "The event was closed before this was written, or while it was on its way, and that is long ago; it stays on the device that wrote it until an organiser opens the event again.",
-	trust.CodeFull:        "The event holds as many changes of that kind as it can.",
-	trust.CodeFounding:    "More events were begun from one address than this relay takes at a time; the relay asks for it again by itself, and nothing is lost.",
-	trust.CodeRelayFull:   "The relay's disk is nearly full; the relay asks for it again by itself once its operator has made room. It stays on the device that has it, and other relays can take it.",
+var deferredFor = map[policy.Code]string{
+	policy.CodeBlocked:     "Its writer is blocked in this event; it stays on the device that wrote it.",
+	policy.CodeRate:        "Too much was written in a short time; the relay asks for it again by itself.",
+	policy.CodeQuota:       "Its writer has written as much as one person without a role may, or the event holds as much as it can of people without one (an organiser can give its writer a role), or the events of its founder hold as much together as they may here. It stays on the device that wrote it.",
+	policy.CodeHeads:       "Too much was written at the same time by people who did not have each other's words yet; the relay asks for it again by itself.",
+	policy.CodeWaitingFull: "Too many changes wait for others that have not arrived; the relay asks for it again by itself.",
+	policy.CodeLate:        "The event was closed before this was written, or while it was on its way, and that is long ago; it stays on the device that wrote it until an organiser opens the event again.",
+	policy.CodeFull:        "The event holds as many changes of that kind as it can.",
+	policy.CodeFounding:    "More events were begun from one address than this relay takes at a time; the relay asks for it again by itself, and nothing is lost.",
+	policy.CodeRelayFull:   "The relay's disk is nearly full; the relay asks for it again by itself once its operator has made room. It stays on the device that has it, and other relays can take it.",
 }
 
 // offer takes one change, lets it wait, defers or refuses it. d.mu is held.
@@ -189,10 +189,10 @@ func (d *document) offer(sub *submission, c *change, now time.Time) {
 		d.rejected(sub)
 		return
 	}
-	if c.decoded == nil && d.gate != nil { // too much was decoded at a time to keep it
+	if c.decoded == nil && d.policy != nil { // too much was decoded at a time to keep it
 		decoded, err := wire.DecodeChange(c.bytes)
 		if err != nil {
-			sub.refuse(h, trust.RefusalOf(err))
+			sub.refuse(h, policy.RefusalOf(err))
 			return
 		}
 		c.decoded = decoded
@@ -212,13 +212,13 @@ func (d *document) offer(sub *submission, c *change, now time.Time) {
 	d.noteClosing(now.UnixMilli())
 	switch {
 	case errors.Is(err, graph.ErrWaitingFull), errors.Is(err, graph.ErrFull):
-		sub.putOff = append(sub.putOff, putOff{change: c, hash: h, writer: c.writer, why: deferral{code: trust.RefusalOf(err).Code}})
-	case errors.Is(err, graph.ErrDuplicateSeq) && d.gate != nil:
-		sub.refuse(h, trust.RefusalOf(err))
+		sub.putOff = append(sub.putOff, putOff{change: c, hash: h, writer: c.writer, why: deferral{code: policy.RefusalOf(err).Code}})
+	case errors.Is(err, graph.ErrDuplicateSeq) && d.policy != nil:
+		sub.refuse(h, policy.RefusalOf(err))
 		d.refuse(h)
 		d.usedTwice(sub.from, c)
 	case err != nil:
-		sub.refuse(h, trust.RefusalOf(err))
+		sub.refuse(h, policy.RefusalOf(err))
 		d.refuse(h)
 	}
 	for _, a := range added {
@@ -295,7 +295,7 @@ func (d *document) notNow(from *session, c *change, now time.Time) deferral {
 	h := c.meta.Hash
 	ready := !slices.ContainsFunc(c.meta.Deps, func(h wire.Hash) bool { return !d.graph.Has(h) })
 	if !ready && !d.freePendingSlot(from, c) {
-		return deferral{code: trust.CodeWaitingFull}
+		return deferral{code: policy.CodeWaitingFull}
 	}
 	founds := d.begins(c)
 	if why := d.hardLimit(from.account, c.writer, founds, now); why.code != "" {
@@ -305,20 +305,20 @@ func (d *document) notNow(from *session, c *change, now time.Time) deferral {
 		return deferral{}
 	}
 	// After that: whoever builds on such a change would be cut off by it for good.
-	if d.gate != nil && d.gate.Rulings() >= d.relay.limits.Rulings && d.gate.Rules(c.decoded) {
-		return deferral{code: trust.CodeFull}
+	if d.policy != nil && d.policy.Rulings() >= d.relay.limits.Rulings && d.policy.Rules(c.decoded) {
+		return deferral{code: policy.CodeFull}
 	}
 	if ready && d.headsFull() && !d.replacesHead(c) {
-		return deferral{code: trust.CodeHeads}
+		return deferral{code: policy.CodeHeads}
 	}
-	if d.gate == nil {
+	if d.policy == nil {
 		return deferral{}
 	}
-	if d.gate.Blocked(c.writer) {
-		return deferral{code: trust.CodeBlocked}
+	if d.policy.Blocked(c.writer) {
+		return deferral{code: policy.CodeBlocked}
 	}
-	if d.tooLate(now) && d.standing(c.writer) == stranger && d.gate.Posts(c.decoded) {
-		return deferral{code: trust.CodeLate}
+	if d.tooLate(now) && d.standing(c.writer) == stranger && d.policy.Posts(c.decoded) {
+		return deferral{code: policy.CodeLate}
 	}
 	return d.overQuota(from.account, c.writer, founds, c.cost(), int64(len(c.bytes)), plannedCost{}, now)
 }
@@ -334,9 +334,9 @@ const (
 
 func (d *document) standing(who qa.Identity) standing {
 	switch {
-	case d.gate.HoldsRole(who, qa.RoleOrganiser):
+	case d.policy.HoldsRole(who, qa.RoleOrganiser):
 		return organiser
-	case d.gate.HoldsRole(who, qa.RoleAuthor, qa.RoleModerator, qa.RoleMember):
+	case d.policy.HoldsRole(who, qa.RoleAuthor, qa.RoleModerator, qa.RoleMember):
 		return withRole
 	}
 	return stranger
@@ -357,7 +357,7 @@ func (d *document) overQuota(address *account, who qa.Identity, founds bool, cos
 		stands = organiser
 	}
 	if p == nil && len(d.people) >= MaxPeople {
-		return deferral{code: trust.CodeQuota}
+		return deferral{code: policy.CodeQuota}
 	}
 	if stands != organiser {
 		units, bytes := q.person(stands == withRole)
@@ -367,15 +367,15 @@ func (d *document) overQuota(address *account, who qa.Identity, founds bool, cos
 		}
 		switch {
 		case !p.units.has(units, now, cost, planned.byWriter):
-			return deferral{trust.CodeRate, p.units.wait(units, now, cost+planned.byWriter)}
+			return deferral{policy.CodeRate, p.units.wait(units, now, cost+planned.byWriter)}
 		case bytes >= 0 && p.bytes+size > bytes:
-			return deferral{code: trust.CodeQuota}
+			return deferral{code: policy.CodeQuota}
 		case stands == stranger && q.EventBytes >= 0 && d.bytes+size > q.EventBytes:
-			return deferral{code: trust.CodeQuota}
+			return deferral{code: policy.CodeQuota}
 		}
 	}
 	if d.relay.usage.beyond(d.event, size, q.FounderBytes) {
-		return deferral{code: trust.CodeQuota}
+		return deferral{code: policy.CodeQuota}
 	}
 	stored := onDisk(size)
 	if why := d.relay.young.beyond(q, d.young(now), now, stored, planned.young); why.code != "" {
@@ -391,7 +391,7 @@ func (d *document) newcomer(address *account, who qa.Identity, stands standing) 
 
 // charge takes what a change costs, owed where it is not there.
 func (d *document) charge(from *session, c *change, now time.Time) {
-	if d.gate == nil {
+	if d.policy == nil {
 		return
 	}
 	q := &d.relay.cfg.Quotas
@@ -469,12 +469,12 @@ func (d *document) refuse(h wire.Hash) {
 }
 
 // excluded says whether a change cannot be part of the document, whatever it says.
-func (d *document) excluded(c *change) *trust.Refusal {
+func (d *document) excluded(c *change) *policy.Refusal {
 	if n, lied := d.liars[c.meta.Actor]; lied && c.meta.Seq >= n.seq {
-		return trust.RefusalOf(graph.ErrDuplicateSeq)
+		return policy.RefusalOf(graph.ErrDuplicateSeq)
 	}
 	if slices.ContainsFunc(c.meta.Deps, d.isOut) {
-		return trust.RefusalOf(graph.ErrDependsOnRefused)
+		return policy.RefusalOf(graph.ErrDependsOnRefused)
 	}
 	return nil
 }
@@ -495,8 +495,8 @@ func (d *document) rejected(sub *submission) {
 		}
 		d.unhold(rejection.Hash)
 		d.refused.put(rejection.Hash, struct{}{})
-		why := trust.RefusalOf(rejection.Err)
-		if errors.Is(rejection.Err, graph.ErrDuplicateSeq) && d.gate != nil {
+		why := policy.RefusalOf(rejection.Err)
+		if errors.Is(rejection.Err, graph.ErrDuplicateSeq) && d.policy != nil {
 			d.usedTwice(w.from, &w.change)
 		}
 		if sub != nil && w.from == sub.from {
@@ -582,24 +582,24 @@ func (p *plan) fits(s *session, off *putOff) bool {
 		return false
 	}
 	switch off.why.code {
-	case trust.CodeFull:
+	case policy.CodeFull:
 		return false
-	case trust.CodeLate:
+	case policy.CodeLate:
 		if d.tooLate(p.now) && d.standing(off.writer) == stranger {
 			return false
 		}
-	case trust.CodeWaitingFull:
+	case policy.CodeWaitingFull:
 		return len(d.waiting)+len(p.asked) < MaxWaiting/2
-	case trust.CodeHeads:
+	case policy.CodeHeads:
 		if d.graph.HeadsLen()+p.heads >= MaxHeads {
 			return false
 		}
 		p.heads++
 	}
-	if d.gate == nil {
+	if d.policy == nil {
 		return true
 	}
-	if d.gate.Blocked(off.writer) {
+	if d.policy.Blocked(off.writer) {
 		return false
 	}
 	from := p.addresses[s.account]

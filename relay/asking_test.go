@@ -14,9 +14,9 @@ import (
 
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
-	"flyleaf/trust"
 )
 
 // What a few bytes that ask for something can make the relay do, counted in steps.
@@ -209,7 +209,7 @@ func TestWrongAnswersDoNotFillTheLog(t *testing.T) {
 	for range 50 {
 		send(t, ws, &repo.Message{
 			Type: repo.TypeAccess, SenderID: "answers", DocumentID: string(e.ID),
-			Identity: make([]byte, 32), Signature: make([]byte, 64), Version: trust.AccessVersion,
+			Identity: make([]byte, 32), Signature: make([]byte, 64), Version: keys.AccessVersion,
 		})
 	}
 	ask := request(t, "answers", 4)

@@ -5,42 +5,42 @@ import (
 	"testing"
 
 	"flyleaf/crdt/authority"
-	"flyleaf/crdt/fold"
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/policy/policytest"
+	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
-	"flyleaf/trust"
-	"flyleaf/trust/trusttest"
 )
 
 // play is an event with people in it. Eve has a valid identity, and a changed
 // program.
 type play struct {
-	*trusttest.World
-	author, moderator, reader, eve *trusttest.Writer
+	*policytest.World
+	author, moderator, reader, eve *policytest.Writer
 	question                       qa.PostID // the reader's
 }
 
 func (p *play) at(rest string) string { return "posts/" + string(p.question) + "/" + rest }
 
 func newPlay(name string) *play {
-	p := &play{World: trusttest.Found(trusttest.About{More: func(d *trusttest.Draft) { d.Str("event/title", name) }})}
+	p := &play{World: policytest.Found(policytest.About{More: func(d *policytest.Draft) { d.Str("event/title", name) }})}
 	p.author, p.moderator, p.reader, p.eve = p.Writer("author"), p.Writer("moderator"), p.Writer("reader"), p.Writer("eve")
-	p.Founder.Do(func(d *trusttest.Draft) {
+	p.Founder.Do(func(d *policytest.Draft) {
 		d.Role(p.author.ID(), qa.RoleAuthor, true)
 		d.Role(p.moderator.ID(), qa.RoleModerator, true)
 	})
-	p.reader.Do(func(d *trusttest.Draft) { p.question = d.Post("", "Why?") })
+	p.reader.Do(func(d *policytest.Draft) { p.question = d.Post("", "Why?") })
 	return p
 }
 
 // view is what a device shows: the fold of what it holds.
-func view(t testing.TB, d *relaytest.Device) *fold.Fold {
+func view(t testing.TB, d *relaytest.Device) *projection.Projection {
 	t.Helper()
 	g := graph.New()
-	f := fold.New(d.Event, g, authority.New(g))
+	f := projection.New(d.Event, g, authority.New(g))
 	for _, h := range d.Order() {
 		c, err := wire.DecodeChange(d.Bytes(h))
 		if err != nil {
@@ -62,85 +62,85 @@ func view(t testing.TB, d *relaytest.Device) *fold.Fold {
 func TestAttacksThatAreTakenComeToNothing(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		attack func(p *play) []trusttest.Signed
-		check  func(t *testing.T, p *play, f *fold.Fold)
+		attack func(p *play) []policytest.Signed
+		check  func(t *testing.T, p *play, f *projection.Projection)
 	}{
-		{"two votes by two devices", func(p *play) []trusttest.Signed {
+		{"two votes by two devices", func(p *play) []policytest.Signed {
 			on := p.Heads()
-			vote := func(d *trusttest.Draft) { d.React(p.question, qa.WantEmoji, true) }
-			return []trusttest.Signed{p.Writer("eve/1").DoOn(on, vote), p.Writer("eve/2").DoOn(on, vote)}
-		}, func(t *testing.T, p *play, f *fold.Fold) {
+			vote := func(d *policytest.Draft) { d.React(p.question, qa.WantEmoji, true) }
+			return []policytest.Signed{p.Writer("eve/1").DoOn(on, vote), p.Writer("eve/2").DoOn(on, vote)}
+		}, func(t *testing.T, p *play, f *projection.Projection) {
 			post, _ := f.Post(p.question)
 			if len(post.Reactions) != 1 {
 				t.Errorf("counted %d times", len(post.Reactions))
 			}
 		}},
-		{"a revoked role, with old dependencies", func(p *play) []trusttest.Signed {
+		{"a revoked role, with old dependencies", func(p *play) []policytest.Signed {
 			before := p.Heads()
-			p.Founder.Do(func(d *trusttest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) })
-			return []trusttest.Signed{p.Changes[len(p.Changes)-1], p.moderator.DoOn(before, func(d *trusttest.Draft) { d.Str(p.at("marks/hidden"), "because") })}
-		}, func(t *testing.T, p *play, f *fold.Fold) {
+			p.Founder.Do(func(d *policytest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) })
+			return []policytest.Signed{p.Changes[len(p.Changes)-1], p.moderator.DoOn(before, func(d *policytest.Draft) { d.Str(p.at("marks/hidden"), "because") })}
+		}, func(t *testing.T, p *play, f *projection.Projection) {
 			if post, _ := f.Post(p.question); post.Marks.Hidden != "" {
 				t.Error("a moderator who is none hides")
 			}
 		}},
-		{"a leaked invitation, claimed a second time beside the first", func(p *play) []trusttest.Signed {
+		{"a leaked invitation, claimed a second time beside the first", func(p *play) []policytest.Signed {
 			key, again := p.Writer("link"), p.Writer("link/2")
-			granted := p.Founder.Do(func(d *trusttest.Draft) { d.Role(key.ID(), qa.RoleInviteAuthor, true) })
+			granted := p.Founder.Do(func(d *policytest.Draft) { d.Role(key.ID(), qa.RoleInviteAuthor, true) })
 			on := p.Heads()
-			claim := func(who *trusttest.Writer) func(*trusttest.Draft) {
-				return func(d *trusttest.Draft) { d.Str("claims/"+string(key.ID()), string(who.ID())) }
+			claim := func(who *policytest.Writer) func(*policytest.Draft) {
+				return func(d *policytest.Draft) { d.Str("claims/"+string(key.ID()), string(who.ID())) }
 			}
 			first := key.DoOn(on, claim(p.reader))
 			// The founder's device answers the first, and revokes the invitation.
-			answer := p.Founder.Do(func(d *trusttest.Draft) {
+			answer := p.Founder.Do(func(d *policytest.Draft) {
 				d.Role(p.reader.ID(), qa.RoleAuthor, true)
 				d.Role(key.ID(), qa.RoleInviteAuthor, false)
 			})
-			return []trusttest.Signed{granted, first, answer, again.DoOn(on, claim(p.eve))}
-		}, func(t *testing.T, p *play, f *fold.Fold) {
+			return []policytest.Signed{granted, first, answer, again.DoOn(on, claim(p.eve))}
+		}, func(t *testing.T, p *play, f *projection.Projection) {
 			roles := f.Event().Roles
 			if !holds(roles, p.reader.ID(), qa.RoleAuthor) || holds(roles, p.eve.ID(), qa.RoleAuthor) {
 				t.Errorf("roles %+v", roles)
 			}
 		}},
-		{"a block that is lifted with a high counter", func(p *play) []trusttest.Signed {
+		{"a block that is lifted with a high counter", func(p *play) []policytest.Signed {
 			// Eve is a moderator here; the founder blocks the reader's tormentor.
-			p.Founder.Do(func(d *trusttest.Draft) { d.Role(p.eve.ID(), qa.RoleModerator, true) })
+			p.Founder.Do(func(d *policytest.Draft) { d.Role(p.eve.ID(), qa.RoleModerator, true) })
 			bully := p.Writer("bully")
-			all := []trusttest.Signed{p.Changes[len(p.Changes)-1], bully.Do(func(d *trusttest.Draft) { d.Post("", "Ha!") })}
+			all := []policytest.Signed{p.Changes[len(p.Changes)-1], bully.Do(func(d *policytest.Draft) { d.Post("", "Ha!") })}
 			on := p.Heads()
-			all = append(all, p.Founder.DoOn(on, func(d *trusttest.Draft) { d.Str("blocks/"+string(bully.ID()), "enough") }))
+			all = append(all, p.Founder.DoOn(on, func(d *policytest.Draft) { d.Str("blocks/"+string(bully.ID()), "enough") }))
 			for range 20 { // raises the counter as far as it likes
-				all = append(all, p.eve.DoOn(on, func(d *trusttest.Draft) { d.Post("", "filler") }))
+				all = append(all, p.eve.DoOn(on, func(d *policytest.Draft) { d.Post("", "filler") }))
 				on = []wire.Hash{all[len(all)-1].Change.Hash}
 			}
-			return append(all, p.eve.DoOn(on, func(d *trusttest.Draft) { d.Str("blocks/"+string(bully.ID()), "") }))
-		}, func(t *testing.T, p *play, f *fold.Fold) {
+			return append(all, p.eve.DoOn(on, func(d *policytest.Draft) { d.Str("blocks/"+string(bully.ID()), "") }))
+		}, func(t *testing.T, p *play, f *projection.Projection) {
 			if !f.Blocked(p.Writer("bully").ID()) {
 				t.Error("a moderator's high counter lifts the founder's block")
 			}
 		}},
-		{"a role won back with a high counter", func(p *play) []trusttest.Signed {
-			p.Founder.Do(func(d *trusttest.Draft) { d.Role(p.eve.ID(), qa.RoleOrganiser, true) })
-			all := []trusttest.Signed{p.Changes[len(p.Changes)-1]}
+		{"a role won back with a high counter", func(p *play) []policytest.Signed {
+			p.Founder.Do(func(d *policytest.Draft) { d.Role(p.eve.ID(), qa.RoleOrganiser, true) })
+			all := []policytest.Signed{p.Changes[len(p.Changes)-1]}
 			on := p.Heads()
-			all = append(all, p.Founder.DoOn(on, func(d *trusttest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) }))
+			all = append(all, p.Founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) }))
 			for range 20 {
-				all = append(all, p.eve.DoOn(on, func(d *trusttest.Draft) { d.Post("", "filler") }))
+				all = append(all, p.eve.DoOn(on, func(d *policytest.Draft) { d.Post("", "filler") }))
 				on = []wire.Hash{all[len(all)-1].Change.Hash}
 			}
-			return append(all, p.eve.DoOn(on, func(d *trusttest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, true) }))
-		}, func(t *testing.T, p *play, f *fold.Fold) {
+			return append(all, p.eve.DoOn(on, func(d *policytest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, true) }))
+		}, func(t *testing.T, p *play, f *projection.Projection) {
 			if holds(f.Event().Roles, p.moderator.ID(), qa.RoleModerator) {
 				t.Error("an organiser's high counter beats the founder")
 			}
 		}},
-		{"written beside the end of the event", func(p *play) []trusttest.Signed {
+		{"written beside the end of the event", func(p *play) []policytest.Signed {
 			before := p.Heads()
-			closed := p.Founder.Do(func(d *trusttest.Draft) { d.Bool("event/closed", true) })
-			return []trusttest.Signed{closed, p.eve.DoOn(before, func(d *trusttest.Draft) { d.Post("", "Just in time") })}
-		}, func(t *testing.T, p *play, f *fold.Fold) {
+			closed := p.Founder.Do(func(d *policytest.Draft) { d.Bool("event/closed", true) })
+			return []policytest.Signed{closed, p.eve.DoOn(before, func(d *policytest.Draft) { d.Post("", "Just in time") })}
+		}, func(t *testing.T, p *play, f *projection.Projection) {
 			late := 0
 			for _, post := range f.Posts() {
 				if post.By == p.eve.ID() && post.Late {
@@ -151,13 +151,13 @@ func TestAttacksThatAreTakenComeToNothing(t *testing.T) {
 				t.Errorf("%d posts are late", late)
 			}
 		}},
-		{"written by the blocked before they knew", func(p *play) []trusttest.Signed {
+		{"written by the blocked before they knew", func(p *play) []policytest.Signed {
 			before := p.Heads()
-			block := p.moderator.Do(func(d *trusttest.Draft) { d.Str("blocks/"+string(p.eve.ID()), "spam") })
-			spam := p.eve.DoOn(before, func(d *trusttest.Draft) { d.Post("", "Buy!") })
+			block := p.moderator.Do(func(d *policytest.Draft) { d.Str("blocks/"+string(p.eve.ID()), "spam") })
+			spam := p.eve.DoOn(before, func(d *policytest.Draft) { d.Post("", "Buy!") })
 			// Somebody answers, so the relay takes it all the same.
-			return []trusttest.Signed{block, spam, p.reader.Do(func(d *trusttest.Draft) { d.Post("", "No, thanks.") })}
-		}, func(t *testing.T, p *play, f *fold.Fold) {
+			return []policytest.Signed{block, spam, p.reader.Do(func(d *policytest.Draft) { d.Post("", "No, thanks.") })}
+		}, func(t *testing.T, p *play, f *projection.Projection) {
 			hidden := 0
 			for _, post := range f.Posts() {
 				if post.By == p.eve.ID() && post.Blocked {
@@ -172,7 +172,7 @@ func TestAttacksThatAreTakenComeToNothing(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, relay.Config{})
 			p := newPlay(c.name)
-			setup := append([]trusttest.Signed{}, p.Changes...)
+			setup := append([]policytest.Signed{}, p.Changes...)
 			genesis := setup[0]
 			relaytest.Adopt(p.Event, relaytest.Signed{Change: genesis.Change, Signature: genesis.Signature})
 			honest, other, evil := relaytest.NewDevice("honest", p.Event), relaytest.NewDevice("other", p.Event), relaytest.NewDevice("evil", p.Event)
@@ -190,7 +190,7 @@ func TestAttacksThatAreTakenComeToNothing(t *testing.T) {
 			until(t, other, changes(all))
 			if _, err := honest.Write("And life goes on."); err != nil {
 				// Not in an event that is closed.
-				if r := trust.RefusalOf(err); r.Code != trust.CodeClosed {
+				if r := policy.RefusalOf(err); r.Code != policy.CodeClosed {
 					t.Error(err)
 				}
 			} else {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -21,7 +22,6 @@ import (
 	"flyleaf/relay/relaytest"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
 )
 
 // from makes the device come from an address, as a proxy says it.
@@ -197,7 +197,7 @@ func TestDocumentsWithoutBeginningAreFew(t *testing.T) {
 	})
 	refused, _ := d.told()
 	for _, r := range refused {
-		if trust.Code(r.Code) != trust.CodeWaitingFull || !r.Deferred {
+		if policy.Code(r.Code) != policy.CodeWaitingFull || !r.Deferred {
 			t.Errorf("told %+v", r)
 		}
 	}
@@ -334,7 +334,7 @@ func TestOperationsAreBounded(t *testing.T) {
 	}
 	until(t, a, func(s relaytest.State) bool { return len(s.Refused) == 5 })
 	for _, code := range deferred(a.State()) {
-		if code != trust.CodeWaitingFull {
+		if code != policy.CodeWaitingFull {
 			t.Errorf("deferred as %q", code)
 		}
 	}
@@ -443,7 +443,7 @@ func TestFoundingsAreBounded(t *testing.T) {
 			continue
 		}
 		until(t, d, func(s relaytest.State) bool { return len(deferred(s)) > 0 })
-		if r := d.State().Refused[0]; trust.Code(r.Code) != trust.CodeFounding || !r.Deferred || !strings.Contains(r.Reason, "minutes") {
+		if r := d.State().Refused[0]; policy.Code(r.Code) != policy.CodeFounding || !r.Deferred || !strings.Contains(r.Reason, "minutes") {
 			t.Errorf("told %+v", r)
 		}
 	}
@@ -613,7 +613,7 @@ func TestFoundersAreBounded(t *testing.T) {
 			until(t, d, func(s relaytest.State) bool { return s.Held || len(deferred(s)) > 0 })
 			quiet(t, d)
 			for _, code := range deferred(d.State()) {
-				if code != trust.CodeQuota {
+				if code != policy.CodeQuota {
 					t.Errorf("deferred as %q", code)
 				}
 			}
@@ -652,7 +652,7 @@ func TestFullDisk(t *testing.T) {
 		t.Helper()
 		until(t, d, func(s relaytest.State) bool { return len(s.Refused) > from })
 		for _, r := range d.State().Refused[from:] {
-			if trust.Code(r.Code) != trust.CodeRelayFull || !r.Deferred || r.Reason == "" {
+			if policy.Code(r.Code) != policy.CodeRelayFull || !r.Deferred || r.Reason == "" {
 				t.Errorf("told %+v", r)
 			}
 		}

@@ -4,17 +4,18 @@ import (
 	"errors"
 	"testing"
 
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/policy/policytest"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
-	"flyleaf/trust"
-	"flyleaf/trust/trusttest"
 )
 
 // envelope puts changes of a world into one sync message of a peer.
-func envelope(peer string, event qa.EventID, changes ...trusttest.Signed) *repo.Message {
+func envelope(peer string, event qa.EventID, changes ...policytest.Signed) *repo.Message {
 	m := &wire.Message{Have: []wire.Have{{}}}
 	var signatures []byte
 	signed := true
@@ -33,7 +34,7 @@ func envelope(peer string, event qa.EventID, changes ...trusttest.Signed) *repo.
 // Every change of the table that nobody may take is refused with its code, by way
 // of the socket, and honest devices go on converging.
 func TestHostileCasesThroughTheSocket(t *testing.T) {
-	cases := trusttest.Cases()
+	cases := policytest.Cases()
 	if len(cases) < 60 {
 		t.Fatalf("only %d cases", len(cases))
 	}
@@ -53,7 +54,7 @@ func TestHostileCasesThroughTheSocket(t *testing.T) {
 			// What came before is sent first and by itself, so that a bad signature's
 			// length is the bad change's alone.
 			evil := relaytest.NewDevice("evil", c.Event)
-			evil.Keys = []trust.Key{trusttest.KeyOf("founder")}
+			evil.Keys = []keys.Key{policytest.KeyOf("founder")}
 			connect(t, s, evil)
 			before := 0
 			if len(c.Setup) > 0 {
@@ -75,7 +76,7 @@ func TestHostileCasesThroughTheSocket(t *testing.T) {
 				return // not even a message can hold it
 			}
 			r := evil.State().Refused
-			if len(r) != 1 || trust.Code(r[0].Code) != c.Code || r[0].Deferred || r[0].Reason == "" {
+			if len(r) != 1 || policy.Code(r[0].Code) != c.Code || r[0].Deferred || r[0].Reason == "" {
 				t.Errorf("refused as %+v, want %q", r, c.Code)
 			}
 			if len(c.Setup) == 0 {
@@ -84,7 +85,7 @@ func TestHostileCasesThroughTheSocket(t *testing.T) {
 			honest, other := relaytest.NewDevice("honest", c.Event), relaytest.NewDevice("other", c.Event)
 			honest.Keys, other.Keys = evil.Keys, evil.Keys
 			connect(t, s, honest, other)
-			if c.Code == trust.CodeDuplicateSeq { // both sides of the proof leave, and what hangs on them
+			if c.Code == policy.CodeDuplicateSeq { // both sides of the proof leave, and what hangs on them
 				until(t, honest, func(s relaytest.State) bool { return len(s.Proofs) == 1 })
 				same(t, honest, other)
 				return
@@ -95,7 +96,7 @@ func TestHostileCasesThroughTheSocket(t *testing.T) {
 				t.Error("the bad change was passed on")
 			}
 			// And life goes on, where the event takes what anybody writes.
-			var refusal *trust.Refusal
+			var refusal *policy.Refusal
 			if _, err := honest.Write("and now?"); err == nil {
 				goOn++
 				until(t, other, func(s relaytest.State) bool { return s.Changes == before+1 })

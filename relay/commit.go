@@ -7,11 +7,11 @@ import (
 	"github.com/gorilla/websocket"
 
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // change is a decoded change as far as the relay needs it.
@@ -35,7 +35,7 @@ func (c *change) ops() int { return int(c.meta.MaxOp + 1 - c.meta.StartOp) }
 
 // ops returns how many operations of a change are judged: none in an open relay.
 func (d *document) ops(c *change) int {
-	if d.gate == nil {
+	if d.policy == nil {
 		return 0
 	}
 	return c.ops()
@@ -71,8 +71,8 @@ type submission struct {
 }
 
 // refuse notes that a change is invalid.
-func (sub *submission) refuse(h wire.Hash, why *trust.Refusal) {
-	if why.Code == trust.CodeSignature {
+func (sub *submission) refuse(h wire.Hash, why *policy.Refusal) {
+	if why.Code == policy.CodeSignature {
 		// It says nothing about the change, which its writer may have signed well.
 		sub.notNow = append(sub.notNow, h)
 	} else {
@@ -82,18 +82,18 @@ func (sub *submission) refuse(h wire.Hash, why *trust.Refusal) {
 }
 
 // postpone notes that a change is deferred.
-func (sub *submission) postpone(h wire.Hash, why *trust.Refusal) {
+func (sub *submission) postpone(h wire.Hash, why *policy.Refusal) {
 	sub.notNow = append(sub.notNow, h)
 	sub.note(h, why)
 }
 
-func (sub *submission) note(h wire.Hash, why *trust.Refusal) {
+func (sub *submission) note(h wire.Hash, why *policy.Refusal) {
 	if len(sub.refused) < maxRefusalsTold {
 		sub.refused = append(sub.refused, refused(h, why))
 	}
 }
 
-func refused(h wire.Hash, why *trust.Refusal) repo.Refused {
+func refused(h wire.Hash, why *policy.Refusal) repo.Refused {
 	return repo.Refused{Hash: h[:], Code: string(why.Code), Reason: clip(why.Reason), Deferred: why.Code.Deferred()}
 }
 

@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
 )
 
 // clock is a time that tests move.
@@ -35,10 +35,10 @@ func (c *clock) advance(d time.Duration) { c.nanos.Add(int64(d)) }
 var retrying = relay.Limits{Retry: 2 * time.Millisecond}
 
 // deferred returns the codes of what a device was told is not taken now.
-func deferred(s relaytest.State) (codes []trust.Code) {
+func deferred(s relaytest.State) (codes []policy.Code) {
 	for _, r := range s.Refused {
 		if r.Deferred {
-			codes = append(codes, trust.Code(r.Code))
+			codes = append(codes, policy.Code(r.Code))
 		}
 	}
 	return codes
@@ -84,7 +84,7 @@ func TestRateDefersAndAsksAgain(t *testing.T) {
 	until(t, b, changes(5))
 	until(t, a, func(s relaytest.State) bool { return len(deferred(s)) == 15 })
 	for _, code := range deferred(a.State()) {
-		if code != trust.CodeRate {
+		if code != policy.CodeRate {
 			t.Errorf("deferred as %q", code)
 		}
 	}
@@ -355,7 +355,7 @@ func TestBlockedIsDeferred(t *testing.T) {
 	hers := write(t, eve, 3)
 	until(t, eve, func(s relaytest.State) bool { return len(deferred(s)) == 3 })
 	for _, code := range deferred(eve.State()) {
-		if code != trust.CodeBlocked {
+		if code != policy.CodeBlocked {
 			t.Errorf("deferred as %q", code)
 		}
 	}
@@ -482,7 +482,7 @@ func TestBadSignatureIsNotHeldAgainstTheChange(t *testing.T) {
 		}
 	}
 	until(t, evil, func(s relaytest.State) bool { return len(s.Refused) == 3 })
-	if r := evil.State().Refused[0]; trust.Code(r.Code) != trust.CodeSignature || r.Deferred {
+	if r := evil.State().Refused[0]; policy.Code(r.Code) != policy.CodeSignature || r.Deferred {
 		t.Errorf("refused as %+v", r)
 	}
 	if err := evil.Offer(one); err != nil {
@@ -527,7 +527,7 @@ func TestBytesAreBounded(t *testing.T) {
 		connect(t, s, founder, a)
 		until(t, a, func(s relaytest.State) bool { return len(deferred(s)) > 10 })
 		onDisk(t, founder)
-		if codes := deferred(a.State()); slices.ContainsFunc(codes, func(c trust.Code) bool { return c != trust.CodeQuota }) {
+		if codes := deferred(a.State()); slices.ContainsFunc(codes, func(c policy.Code) bool { return c != policy.CodeQuota }) {
 			t.Errorf("deferred as %v", codes)
 		}
 		until(t, founder, func(s relaytest.State) bool { return s.Changes >= 20+3 })
@@ -554,7 +554,7 @@ func TestBytesAreBounded(t *testing.T) {
 		connect(t, s, a, b, founder)
 		eventually(t, "something beyond it", func() bool { return len(deferred(a.State()))+len(deferred(b.State())) > 0 })
 		for _, code := range append(deferred(a.State()), deferred(b.State())...) {
-			if code != trust.CodeQuota {
+			if code != policy.CodeQuota {
 				t.Errorf("deferred as %v", code)
 			}
 		}
@@ -606,7 +606,7 @@ func TestRulingsAreBounded(t *testing.T) {
 	connect(t, s, founder, reader)
 	until(t, reader, changes(10))
 	until(t, founder, func(s relaytest.State) bool { return len(deferred(s)) == 2 })
-	if code := deferred(founder.State())[0]; code != trust.CodeFull {
+	if code := deferred(founder.State())[0]; code != policy.CodeFull {
 		t.Errorf("deferred as %q", code)
 	}
 	write(t, reader, 1)

@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/qa"
-	"flyleaf/trust"
 )
 
 // Disk is what the relay's data may take. The zero value sets no bound: then a full
@@ -100,10 +100,10 @@ func (d *document) hardLimit(address *account, who qa.Identity, founds bool, now
 	q := &d.relay.cfg.Quotas
 	switch level := d.relay.scarcity(); {
 	case level == plenty:
-	case level == nothing, founds, level == noStrangers && (d.gate == nil || d.standing(who) == stranger):
-		return deferral{code: trust.CodeRelayFull}
+	case level == nothing, founds, level == noStrangers && (d.policy == nil || d.standing(who) == stranger):
+		return deferral{code: policy.CodeRelayFull}
 	}
-	if d.gate == nil {
+	if d.policy == nil {
 		return deferral{}
 	}
 	if founds {
@@ -118,7 +118,7 @@ func (d *document) hardLimit(address *account, who qa.Identity, founds bool, now
 // mayFound says whether one event more may be begun now from an address.
 func (r *Relay) mayFound(address *account, now time.Time) deferral {
 	if r.scarcity() != plenty {
-		return deferral{code: trust.CodeRelayFull}
+		return deferral{code: policy.CodeRelayFull}
 	}
 	if r.cfg.Open {
 		return deferral{}
@@ -147,7 +147,7 @@ func (y *young) beyond(q *Quotas, is bool, now time.Time, stored, planned float6
 	if y.bytes.has(r, now, stored, planned) {
 		return deferral{}
 	}
-	return deferral{trust.CodeRate, y.bytes.wait(r, now, stored+planned)}
+	return deferral{policy.CodeRate, y.bytes.wait(r, now, stored+planned)}
 }
 
 // indebted says whether young events owe so much that none takes more, whoever builds
@@ -162,7 +162,7 @@ func (y *young) indebted(q *Quotas, is bool, now time.Time) deferral {
 	if y.bytes.left(r, now) > -r.burst {
 		return deferral{}
 	}
-	return deferral{trust.CodeRate, y.bytes.wait(r, now, 1)}
+	return deferral{policy.CodeRate, y.bytes.wait(r, now, 1)}
 }
 
 func (y *young) spend(q *Quotas, stored float64, now time.Time) {

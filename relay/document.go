@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
 	amsync "flyleaf/crdt/sync"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // document is a document in use. Whoever holds mu sees a graph in which every
@@ -38,7 +38,7 @@ type document struct {
 	loaded     bool
 	broken     bool // a commit failed: the graph is ahead of the disk and must not be used
 	graph      *graph.Graph
-	gate       *trust.Gate // nil in an open relay
+	policy     *policy.Policy // nil in an open relay
 	members    map[*session]*member
 	fanout     amsync.Fanout
 	latest     *encoded                // the last small message, nil at first
@@ -161,7 +161,7 @@ func (d *document) begin() {
 	}
 	d.closings, d.closedAt = 0, 0
 	d.graph = graph.New(graph.Admit(d.admit))
-	d.gate = trust.NewGate(d.event, d.graph)
+	d.policy = policy.New(d.event, d.graph)
 }
 
 // load builds graph and gate from the ledger. What is in it was judged before it
@@ -194,7 +194,7 @@ func (d *document) load(ctx context.Context) error {
 		if d.born.IsZero() {
 			d.bornOf(qa.IdentityOfActor([]byte(e.Actor)), time.UnixMilli(e.ReceivedAtMillis))
 		}
-		if d.gate != nil {
+		if d.policy != nil {
 			d.count(qa.IdentityOfActor([]byte(e.Actor)), len(e.Bytes))
 		}
 		d.relay.cache.put(d.event, e.Hash, stored{e.Bytes, e.Signature})
@@ -228,7 +228,7 @@ func (d *document) load(ctx context.Context) error {
 // addStored adds a change of the ledger to the graph.
 func (d *document) addStored(e *storage.Entry) error {
 	limits := wire.EventLimits
-	if d.gate == nil {
+	if d.policy == nil {
 		limits = wire.OpenLimits
 	}
 	c, err := wire.DecodeChangeLimits(e.Bytes, limits)
@@ -245,7 +245,7 @@ func (d *document) addStored(e *storage.Entry) error {
 	d.current = c
 	_, err = d.graph.Add(graph.MetaOf(c))
 	d.current = nil
-	var refusal *trust.Refusal
+	var refusal *policy.Refusal
 	if d.cut != nil && errors.As(err, &refusal) {
 		d.cut[e.Hash] = storage.Left
 		return nil

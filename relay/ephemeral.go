@@ -4,8 +4,8 @@ import (
 	"encoding/hex"
 
 	"flyleaf/crdt/sync/repo"
+	"flyleaf/keys"
 	"flyleaf/qa"
-	"flyleaf/trust"
 )
 
 // ephemeral passes an ephemeral message on to the document's other peers. It is
@@ -37,7 +37,7 @@ func (s *session) ephemeral(m *repo.Message) {
 		}
 		if id != nil {
 			speaker = qa.Identity(hex.EncodeToString(id))
-			if trust.VerifyEphemeral(d.event, speaker, m.SessionID, m.Count, m.Data, m.Signatures) != nil {
+			if keys.VerifyEphemeral(d.event, speaker, m.SessionID, m.Count, m.Data, m.Signatures) != nil {
 				return
 			}
 		}
@@ -52,7 +52,7 @@ func (s *session) ephemeral(m *repo.Message) {
 func (d *document) pass(from *session, speaker qa.Identity, m *repo.Message) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.reader(from) == nil || speaker != "" && d.gate.Blocked(speaker) {
+	if d.reader(from) == nil || speaker != "" && d.policy.Blocked(speaker) {
 		return
 	}
 	key := ephemeralKey{m.SenderID, m.SessionID}

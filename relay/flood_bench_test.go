@@ -5,15 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"flyleaf/crdt/policy/policytest"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
-	"flyleaf/trust/trusttest"
 )
 
 // BenchmarkFloods measures, for each kind of flood, what a relay without quotas spends
-// to take it, onto its disk, from the socket. See the table in trust/DESIGN.md.
+// to take it, onto its disk, from the socket. See the table in crdt/policy/DESIGN.md.
 func BenchmarkFloods(b *testing.B) {
-	for _, f := range trusttest.Floods(500) {
+	for _, f := range policytest.Floods(500) {
 		b.Run(f.Name, func(b *testing.B) {
 			genesis := f.Setup[0]
 			relaytest.Adopt(f.Event, relaytest.Signed{Change: genesis.Change, Signature: genesis.Signature})
@@ -23,7 +23,7 @@ func BenchmarkFloods(b *testing.B) {
 				s := start(b, relay.Config{Store: store, Quotas: relay.NoQuotas})
 				evil := relaytest.NewDevice("evil", f.Event)
 				connect(b, s, evil)
-				send := func(all []trusttest.Signed, n int) {
+				send := func(all []policytest.Signed, n int) {
 					for some := range slices.Chunk(all, max(1, len(all)*(4<<20)/(1+f.Bytes()))) { // frames have a bound
 						if err := evil.Send(envelope("evil", f.Event, some...)); err != nil {
 							b.Fatal(err)

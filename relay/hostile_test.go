@@ -21,13 +21,13 @@ import (
 	"github.com/fxamacker/cbor/v2"
 	"github.com/gorilla/websocket"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
 )
 
 // dial joins as the peer and returns the bare socket.
@@ -543,7 +543,7 @@ func TestWaitingIsBounded(t *testing.T) {
 	}
 	until(t, a, func(st relaytest.State) bool { return len(st.Refused) == sent-relay.MaxWaiting })
 	for _, r := range a.State().Refused {
-		if !r.Deferred || trust.Code(r.Code) != trust.CodeWaitingFull {
+		if !r.Deferred || policy.Code(r.Code) != policy.CodeWaitingFull {
 			t.Fatalf("refusal %+v", r)
 		}
 	}
@@ -572,7 +572,7 @@ func TestTooManyHeads(t *testing.T) {
 	}
 	until(t, a, changes(relay.MaxHeads+1))
 	until(t, a, func(st relaytest.State) bool { return len(st.Refused) == 1 })
-	if r := a.State().Refused[0]; trust.Code(r.Code) != trust.CodeHeads || !r.Deferred || wire.Hash(r.Hash) != heads[relay.MaxHeads] {
+	if r := a.State().Refused[0]; policy.Code(r.Code) != policy.CodeHeads || !r.Deferred || wire.Hash(r.Hash) != heads[relay.MaxHeads] {
 		t.Errorf("refusal %+v of %x", r, r.Hash)
 	}
 	if !a.Has(merge.Hash) {

@@ -9,12 +9,12 @@ import (
 	"github.com/gorilla/websocket"
 
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
 	amsync "flyleaf/crdt/sync"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // interest is what is kept of a connection that spoke about a document that is not
@@ -140,7 +140,7 @@ func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID, l
 		if err != nil {
 			return nil, err
 		}
-		why := deferral{code: trust.CodeWaitingFull}
+		why := deferral{code: policy.CodeWaitingFull}
 		if begins {
 			why = r.mayFound(s.account, r.cfg.Now())
 		} else if r.mayWait(s.account, nil) {
@@ -248,13 +248,13 @@ func (s *session) putOffAll(msg *wire.Message, event qa.EventID, why deferral) {
 	var told []repo.Refused
 	for _, b := range msg.Changes[:min(len(msg.Changes), maxRefusals)] {
 		if h, err := wire.ReadHash(b); err == nil {
-			told = append(told, refused(h, &trust.Refusal{Code: why.code, Reason: why.reason()}))
+			told = append(told, refused(h, &policy.Refusal{Code: why.code, Reason: why.reason()}))
 		}
 	}
 	s.relay.mu.Lock()
 	i := s.relay.interest(s, event)
 	i.has = true
-	if why.code == trust.CodeWaitingFull {
+	if why.code == policy.CodeWaitingFull {
 		i.replies++ // without a beginning it may be put off again and again
 	}
 	if i.again = i.replies < maxReplies; i.again {

@@ -4,11 +4,11 @@ import (
 	"testing"
 	"time"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
 )
 
 // TestLatePostsOfStrangersAreDeferred: what was on its way when the event was closed is
@@ -39,7 +39,7 @@ func TestLatePostsOfStrangersAreDeferred(t *testing.T) {
 	connect(t, s, late)
 	isLate := func(s relaytest.State) bool {
 		codes := deferred(s)
-		return len(codes) == 2 && codes[0] == trust.CodeLate && codes[1] == trust.CodeLate
+		return len(codes) == 2 && codes[0] == policy.CodeLate && codes[1] == policy.CodeLate
 	}
 	until(t, late, isLate)
 	quiet(t, late)

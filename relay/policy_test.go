@@ -3,28 +3,28 @@ package relay_test
 import (
 	"testing"
 
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/policy/policytest"
 	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
-	"flyleaf/trust/trusttest"
 )
 
 // TestDatabaseThatTheRulesRefuseNow: a relay's database that an earlier version filled
 // with changes which the rules refuse now. They leave the document, with what builds
 // on them; who offers them is told why; everybody else goes on.
 func TestDatabaseThatTheRulesRefuseNow(t *testing.T) {
-	w := trusttest.Found(trusttest.About{})
+	w := policytest.Found(policytest.About{})
 	eve, ann := w.Writer("eve"), w.Writer("ann")
 	var spam qa.PostID
-	eve.Do(func(d *trusttest.Draft) { spam = d.Post("", "spam") })
+	eve.Do(func(d *policytest.Draft) { spam = d.Post("", "spam") })
 	good := len(w.Changes)
 	for range 20 {
 		eve.Toggle("posts/"+string(spam)+"/state", 1000)
 	}
-	ann.Do(func(d *trusttest.Draft) { d.Post("", "on top of it") })
+	ann.Do(func(d *policytest.Draft) { d.Post("", "on top of it") })
 	store := mem.New()
 	b := storage.Batch{Event: w.Event}
 	for _, s := range w.Changes {
@@ -51,11 +51,11 @@ func TestDatabaseThatTheRulesRefuseNow(t *testing.T) {
 			t.Fatal(err)
 		}
 		until(t, evil, func(s relaytest.State) bool { return len(s.Refused) == len(w.Changes)-good })
-		codes := map[trust.Code]int{}
+		codes := map[policy.Code]int{}
 		for _, r := range evil.State().Refused {
-			codes[trust.Code(r.Code)]++
+			codes[policy.Code(r.Code)]++
 		}
-		if codes[trust.CodeRepeated]+codes[trust.CodeDependsOn] != len(w.Changes)-good {
+		if codes[policy.CodeRepeated]+codes[policy.CodeDependsOn] != len(w.Changes)-good {
 			t.Errorf("told %v", codes)
 		}
 		s.stop()

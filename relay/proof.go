@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // twins are two changes of one actor with one sequence number. Both are in the
@@ -33,7 +33,7 @@ type provenProof struct {
 // readProof checks a proof from a peer, in the reader. nil is returned for what is
 // of no use: it proves nothing, which harms nobody but the one who sent it.
 func (d *document) readProof(p *repo.Proof) *provenProof {
-	actor, seq, err := trust.CheckProof(d.event, trust.Proof{A: p.A, B: p.B, SigA: p.SigA, SigB: p.SigB})
+	actor, seq, err := policy.CheckProof(d.event, policy.Proof{A: p.A, B: p.B, SigA: p.SigA, SigB: p.SigB})
 	if err != nil {
 		return nil
 	}
@@ -283,7 +283,7 @@ func (d *document) tellRefused() {
 			if d.members[w.from] != nil {
 				w.from.tell(&repo.Message{
 					Type: repo.TypeRefused, TargetID: w.from.peer, DocumentID: string(d.event),
-					Refused: []repo.Refused{refused(h, trust.RefusalOf(graph.ErrDependsOnRefused))},
+					Refused: []repo.Refused{refused(h, policy.RefusalOf(graph.ErrDependsOnRefused))},
 				})
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -11,7 +12,6 @@ import (
 	"flyleaf/relay/relaytest"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
 )
 
 func statuses(t testing.TB, l storage.Ledger, event qa.EventID) map[wire.Hash]storage.Status {
@@ -74,7 +74,7 @@ func TestEquivocation(t *testing.T) {
 	}
 	until(t, stock, func(s relaytest.State) bool { return len(s.Proofs) == 1 })
 	until(t, evil, func(s relaytest.State) bool { return len(s.Refused) > 0 })
-	if r := evil.State().Refused[0]; trust.Code(r.Code) != trust.CodeDuplicateSeq || wire.Hash(r.Hash) != twin.Hash {
+	if r := evil.State().Refused[0]; policy.Code(r.Code) != policy.CodeDuplicateSeq || wire.Hash(r.Hash) != twin.Hash {
 		t.Errorf("refused as %+v", r)
 	}
 	same(t, a, b, c)
@@ -110,11 +110,11 @@ func TestEquivocation(t *testing.T) {
 	same(t, a, c, late)
 	// A client that does not understand it offers what left, and is told each time.
 	until(t, stock, func(s relaytest.State) bool { return len(s.Refused) >= 5 })
-	codes := map[trust.Code]int{}
+	codes := map[policy.Code]int{}
 	for _, r := range stock.State().Refused {
-		codes[trust.Code(r.Code)]++
+		codes[policy.Code(r.Code)]++
 	}
-	if codes[trust.CodeDuplicateSeq] == 0 || codes[trust.CodeDependsOn] == 0 || len(codes) != 2 {
+	if codes[policy.CodeDuplicateSeq] == 0 || codes[policy.CodeDependsOn] == 0 || len(codes) != 2 {
 		t.Errorf("told %v", codes)
 	}
 	write(t, late, 1)
@@ -170,7 +170,7 @@ func TestProofsFromDevices(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, b, func(s relaytest.State) bool { return len(s.Refused) == 1 })
-	if r := b.State().Refused[0]; trust.Code(r.Code) != trust.CodeDuplicateSeq {
+	if r := b.State().Refused[0]; policy.Code(r.Code) != policy.CodeDuplicateSeq {
 		t.Errorf("refused as %+v", r)
 	}
 	write(t, b, 1)

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/qa"
-	"flyleaf/trust"
 )
 
 // Quotas bound what people make a relay for events keep and pass on. Nobody is cut
@@ -248,7 +248,7 @@ func (c *account) beyond(q *Quotas, now time.Time, cost, stored float64, planned
 		{&c.newcomers, q.newcomers(), 1, 0, newcomer},
 	} {
 		if b.counts && !b.bucket.has(b.rate, now, b.cost, b.planned) {
-			return deferral{trust.CodeRate, b.bucket.wait(b.rate, now, b.cost+b.planned)}
+			return deferral{policy.CodeRate, b.bucket.wait(b.rate, now, b.cost+b.planned)}
 		}
 	}
 	return deferral{}
@@ -272,7 +272,7 @@ func (c *account) indebted(q *Quotas, now time.Time) deferral {
 	if !r.bounded() || c.bytes.left(r, now) > -r.burst {
 		return deferral{}
 	}
-	return deferral{trust.CodeRate, c.bytes.wait(r, now, 1)}
+	return deferral{policy.CodeRate, c.bytes.wait(r, now, 1)}
 }
 
 // mayFound says whether one event more may be begun from the address.
@@ -285,7 +285,7 @@ func (c *account) mayFound(q *Quotas, now time.Time) deferral {
 	if c.foundings.has(q.foundings(), now, 1, 0) {
 		return deferral{}
 	}
-	return deferral{trust.CodeFounding, c.foundings.wait(q.foundings(), now, 1)}
+	return deferral{policy.CodeFounding, c.foundings.wait(q.foundings(), now, 1)}
 }
 
 // foundingsLeft returns how many events may be begun from the address now, of a few.

@@ -10,8 +10,9 @@ import (
 	"time"
 
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
-	"flyleaf/trust"
+	"flyleaf/keys"
 )
 
 func TestBucket(t *testing.T) {
@@ -192,9 +193,9 @@ func TestRememberedHashesAreBounded(t *testing.T) {
 func TestWhatIsRememberedOfARefusal(t *testing.T) {
 	var sub submission
 	one, two, three := wire.Hash{1}, wire.Hash{2}, wire.Hash{3}
-	sub.refuse(one, trust.RefusalOf(trust.ErrSignature))
-	sub.refuse(two, trust.RefusalOf(graph.ErrSeqGap))
-	sub.postpone(three, &trust.Refusal{Code: trust.CodeRate, Reason: deferredFor[trust.CodeRate]})
+	sub.refuse(one, policy.RefusalOf(keys.ErrSignature))
+	sub.refuse(two, policy.RefusalOf(graph.ErrSeqGap))
+	sub.postpone(three, &policy.Refusal{Code: policy.CodeRate, Reason: deferredFor[policy.CodeRate]})
 	if !slices.Equal(sub.refusedHashes, []wire.Hash{two}) || !slices.Equal(sub.notNow, []wire.Hash{one, three}) {
 		t.Errorf("for good %v, not now %v", sub.refusedHashes, sub.notNow)
 	}

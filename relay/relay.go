@@ -10,7 +10,7 @@
 //
 // Unless it is open, it serves events only: what it stores and passes on is signed by
 // its writer, and was found valid in its causal past, by the same rules and with the
-// same codes as on every device (package trust). It decides about nothing else: what
+// same codes as on every device (package policy). It decides about nothing else: what
 // it will not take now, it defers, and takes as soon as somebody builds on it. Events
 // by invitation are served to those who prove that they hold a role.
 //
@@ -49,9 +49,9 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // Errors that a peer or a caller may meet.
@@ -97,7 +97,7 @@ type Relay struct {
 	cfg       Config
 	limits    Limits
 	id        string
-	addresses []string // as trust.RelayAddress writes them
+	addresses []string // as keys.RelayAddress writes them
 	log       *slog.Logger
 	upgrader  websocket.Upgrader
 	cache     *cache
@@ -155,7 +155,7 @@ func New(cfg Config) (*Relay, error) {
 	}
 	var addresses []string
 	for _, url := range cfg.Addresses {
-		address, err := trust.RelayAddress(url)
+		address, err := keys.RelayAddress(url)
 		if err != nil {
 			return nil, fmt.Errorf("relay: %w", err)
 		}

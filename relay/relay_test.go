@@ -18,6 +18,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -26,7 +27,6 @@ import (
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
 	"flyleaf/storage/sqlite"
-	"flyleaf/trust"
 )
 
 // server is a relay behind an HTTP server.
@@ -383,15 +383,15 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, a, func(s relaytest.State) bool { return len(s.Refused) == 5 })
-	codes := map[string]trust.Code{}
+	codes := map[string]policy.Code{}
 	for _, r := range a.State().Refused {
-		codes[wire.Hash(r.Hash).String()] = trust.Code(r.Code)
+		codes[wire.Hash(r.Hash).String()] = policy.Code(r.Code)
 		if r.Deferred || r.Reason == "" {
 			t.Errorf("refusal %+v", r)
 		}
 	}
-	for c, want := range map[*wire.Change]trust.Code{
-		gap.Change: trust.CodeSequence, below.Change: trust.CodeDependsOn, later.Change: trust.CodeDependsOn, large.Change: trust.CodeTooLarge,
+	for c, want := range map[*wire.Change]policy.Code{
+		gap.Change: policy.CodeSequence, below.Change: policy.CodeDependsOn, later.Change: policy.CodeDependsOn, large.Change: policy.CodeTooLarge,
 	} {
 		if got := codes[c.Hash.String()]; got != want {
 			t.Errorf("seq %d was refused as %q, want %q", c.Seq, got, want)
@@ -425,7 +425,7 @@ func TestChangesOfOtherProgramsAreNotForEvents(t *testing.T) {
 	event := relaytest.EventID("other programs")
 	a := send(s, event)
 	until(t, a, func(s relaytest.State) bool { return len(s.Refused) == 1 })
-	if r := a.State().Refused[0]; wire.Hash(r.Hash) != foreign.Hash || trust.Code(r.Code) != trust.CodeSignature || r.Deferred {
+	if r := a.State().Refused[0]; wire.Hash(r.Hash) != foreign.Hash || policy.Code(r.Code) != policy.CodeSignature || r.Deferred {
 		t.Errorf("refused as %+v", r)
 	}
 	write(t, a, 2) // and the sender goes on

@@ -17,11 +17,11 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
-	"flyleaf/trust"
 )
 
 // What strangers can make the relay spend: memory for messages that they do not finish,
@@ -359,7 +359,7 @@ func TestSignatureIsCheckedFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, a, func(st relaytest.State) bool { return len(st.Refused) == 1 })
-	if r := a.State().Refused[0]; trust.Code(r.Code) != trust.CodeSignature {
+	if r := a.State().Refused[0]; policy.Code(r.Code) != policy.CodeSignature {
 		t.Errorf("refused with %s: %s", r.Code, r.Reason)
 	}
 }

@@ -10,10 +10,11 @@ import (
 	"sync/atomic"
 
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
-	"flyleaf/trust"
 )
 
 // read decodes and checks the changes of a message, without those that the
@@ -64,11 +65,11 @@ type inspected struct {
 	change change // of one that is refused, only meta.Hash
 	cost   float64
 	known  bool
-	why    *trust.Refusal
+	why    *policy.Refusal
 }
 
 func (f *inspected) refuse(h wire.Hash, err error) {
-	f.change, f.why = change{meta: graph.Meta{Hash: h}}, trust.RefusalOf(err)
+	f.change, f.why = change{meta: graph.Meta{Hash: h}}, policy.RefusalOf(err)
 }
 
 // add takes a change that was found to be well made. It stays decoded until the commit
@@ -235,7 +236,7 @@ func (d *document) inspect(from *session, f *inspected) error {
 				return err
 			}
 		}
-		if err := trust.Verify(d.event, h.Actor, h.Hash, f.signature); err != nil {
+		if err := keys.Verify(d.event, h.Actor, h.Hash, f.signature); err != nil {
 			f.refuse(h.Hash, err)
 			return nil
 		}

@@ -5,11 +5,11 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
-	"flyleaf/trust"
 )
 
 // An open relay reads version 2 of the sync message, whose entries hold several
@@ -36,7 +36,7 @@ func TestOpenRelayReadsVersion2(t *testing.T) {
 	}
 	until(t, a, func(s relaytest.State) bool { return len(s.Refused) == 2 })
 	for _, r := range a.State().Refused {
-		if trust.Code(r.Code) != trust.CodeMalformed {
+		if policy.Code(r.Code) != policy.CodeMalformed {
 			t.Errorf("refused as %+v", r)
 		}
 	}

@@ -9,9 +9,9 @@ import (
 
 	"flyleaf/crdt"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // draft is a number of local acts that will be saved together or not at all. It
@@ -32,7 +32,7 @@ type keptAct struct {
 func (d *draft) do(act qa.Act) (crdt.Made, error) { return d.doAs(d.doc.node.cfg.Key, act) }
 
 // doAs is do with another of this person's keys.
-func (d *draft) doAs(key trust.Key, act qa.Act) (crdt.Made, error) {
+func (d *draft) doAs(key keys.Key, act qa.Act) (crdt.Made, error) {
 	doc := d.doc
 	if act.AtMillis == 0 {
 		act.AtMillis = doc.node.cfg.Now().UnixMilli()
@@ -62,14 +62,14 @@ func (d *draft) doAs(key trust.Key, act qa.Act) (crdt.Made, error) {
 
 // reacts reports whether somebody's reaction is on.
 func (doc *document) reacts(post qa.PostID, by qa.Identity, emoji string) bool {
-	p, _ := doc.fold.Post(post)
+	p, _ := doc.projection.Post(post)
 	return slices.Contains(p.Reactions, qa.Reaction{By: by, Emoji: emoji})
 }
 
 // reactAnew switches a reaction to and fro. The document shows the map of one of
 // this person's devices, where nothing is to be changed; in that of another, made at
 // the same time, it stands otherwise. The last word over both is now this one.
-func (d *draft) reactAnew(key trust.Key, act qa.Act) (crdt.Made, error) {
+func (d *draft) reactAnew(key keys.Key, act qa.Act) (crdt.Made, error) {
 	var made crdt.Made
 	for _, on := range []bool{!act.On, act.On} {
 		act.On = on
@@ -88,7 +88,7 @@ func (d *draft) reactAnew(key trust.Key, act qa.Act) (crdt.Made, error) {
 }
 
 // writeAs makes another key the document's writer, until back is called.
-func (doc *document) writeAs(key trust.Key) (back func(), err error) {
+func (doc *document) writeAs(key keys.Key) (back func(), err error) {
 	actor := doc.others[key.Identity()]
 	if actor == "" {
 		doc.node.randMu.Lock()
@@ -115,9 +115,9 @@ func (doc *document) writeAs(key trust.Key) (back func(), err error) {
 
 // take signs a new change, asks this device's own rules about it, and gives it to
 // graph and fold.
-func (d *draft) take(made crdt.Made, act qa.Act, key trust.Key) error {
+func (d *draft) take(made crdt.Made, act qa.Act, key keys.Key) error {
 	doc, c := d.doc, made.Change
-	signature, err := trust.Sign(key, doc.id, c.Hash)
+	signature, err := keys.Sign(key, doc.id, c.Hash)
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (n *Node) Do(ctx context.Context, id qa.EventID, act qa.Act) (qa.PostID, er
 		return "", err
 	}
 	if act.Kind == qa.ActEvent {
-		here := doc.fold.Event()
+		here := doc.projection.Event()
 		changed := here.With(&act)
 		if err := changed.CheckNew(&here); err != nil {
 			return "", err

@@ -9,9 +9,9 @@ import (
 	"slices"
 
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // Errors of anonymous questions.
@@ -30,9 +30,9 @@ var (
 // writer returns the key that an act is carried out with: the person's own, or the
 // one-question key that the act's post belongs to, made now for a new question.
 // mu is held and the event is loaded.
-func (doc *document) writer(ctx context.Context, act *qa.Act) (trust.Key, error) {
+func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) {
 	own := doc.node.cfg.Key
-	var key trust.Key
+	var key keys.Key
 	var found bool
 	switch act.Kind {
 	case qa.ActPost:
@@ -65,7 +65,7 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (trust.Key, error)
 	if !found && !anonymous {
 		return own, nil
 	}
-	if doc.fold.Event().Access == "invited" {
+	if doc.projection.Event().Access == "invited" {
 		return own, ErrInvitedOnly
 	}
 	unsent, err := doc.unsent(ctx)
@@ -84,16 +84,16 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (trust.Key, error)
 	return key, err
 }
 
-func (doc *document) question(id qa.Identity) (trust.Key, bool) {
+func (doc *document) question(id qa.Identity) (keys.Key, bool) {
 	k, ok := doc.keys[id]
 	return k.key, ok && k.kind == keyQuestion
 }
 
 // newKey draws a key; reads of Config.Rand are kept apart.
-func (n *Node) newKey() (trust.Key, error) {
+func (n *Node) newKey() (keys.Key, error) {
 	n.randMu.Lock()
 	defer n.randMu.Unlock()
-	return trust.NewKey(n.cfg.Rand)
+	return keys.NewKey(n.cfg.Rand)
 }
 
 // hold keeps new anonymous changes out of the document until a relay has them:

@@ -3,18 +3,18 @@ package replica_test
 import (
 	"testing"
 
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/policy/policytest"
 	"flyleaf/crdt/wire"
 	"flyleaf/replica"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
-	"flyleaf/trust/trusttest"
 )
 
 // Every change of the table of hostile ones, as a relay would pass it on: it is
 // refused with its code, and nothing else of the event is touched by it.
 func TestEveryHostileChangeIsRefused(t *testing.T) {
-	cases := trusttest.Cases()
+	cases := policytest.Cases()
 	refused := 0
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
@@ -24,7 +24,7 @@ func TestEveryHostileChangeIsRefused(t *testing.T) {
 			join(t, n, c.Event, "wss://relay.example")
 			n.Start(t.Context())
 			p.accept()
-			chunks := func(all ...trusttest.Signed) (b [][]byte, signatures []byte) {
+			chunks := func(all ...policytest.Signed) (b [][]byte, signatures []byte) {
 				for _, s := range all {
 					b = append(b, s.Bytes)
 					signatures = append(signatures, append(s.Signature, make([]byte, 64-len(s.Signature))...)...)
@@ -39,7 +39,7 @@ func TestEveryHostileChangeIsRefused(t *testing.T) {
 			before := weekOf(t, n, c.Event)
 			bad, signature := chunks(c.Bad)
 			p.sync([]wire.Hash{c.Bad.Change.Hash}, signature, bad...)
-			if c.Code == trust.CodeDuplicateSeq {
+			if c.Code == policy.CodeDuplicateSeq {
 				// A lie that is signed, and so a proof: it has consequences.
 				eventually(t, n, "the proof", func() bool { return statuses(entries(t, store, c.Event))[storage.Left] >= 2 })
 				refused++
@@ -51,12 +51,12 @@ func TestEveryHostileChangeIsRefused(t *testing.T) {
 				got = refusedBy(n, c.Event)
 				select {
 				case <-p.conn.closed:
-					ended = c.Code == trust.CodeMalformed
+					ended = c.Code == policy.CodeMalformed
 				default:
 				}
 				return len(got) > 0 || ended
 			})
-			if !ended && (len(got) != 1 || trust.Code(got[0].Code) != c.Code || got[0].Reason == "") {
+			if !ended && (len(got) != 1 || policy.Code(got[0].Code) != c.Code || got[0].Reason == "") {
 				t.Fatalf("%+v, want %s", got, c.Code)
 			}
 			if s := statuses(entries(t, store, c.Event)); s[storage.InDocument] != len(setup) || len(s) > 1 {

@@ -219,7 +219,7 @@ func (n *Node) notice(ctx context.Context, v storage.ViewUpdate) {
 
 // noticeClub makes up for a notice that was lost with the process. mu is held.
 func (doc *document) noticeClub(ctx context.Context) error {
-	kind := doc.fold.Values(wire.OpID{}, "kind")
+	kind := doc.projection.Values(wire.OpID{}, "kind")
 	if len(kind) == 0 {
 		return nil
 	}
@@ -232,7 +232,7 @@ func (doc *document) noticeClub(ctx context.Context) error {
 	if known {
 		return nil
 	}
-	return doc.node.lookAtClub(ctx, doc.fold.Event())
+	return doc.node.lookAtClub(ctx, doc.projection.Event())
 }
 
 // Visit says that somebody is looking at an event. One that only a club lists is
@@ -344,7 +344,7 @@ func (n *Node) Blob(ctx context.Context, id qa.EventID, key string) ([]byte, err
 			return nil, err
 		}
 		var ok bool
-		in, ok = doc.fold.Blob(key)
+		in, ok = doc.projection.Blob(key)
 		doc.mu.Unlock()
 		if !ok {
 			return nil, fmt.Errorf("%.80q: %w", key, ErrNoBlob)

@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"flyleaf/crdt"
-	"flyleaf/crdt/fold"
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // snapshotEvery is how many changes are loaded one by one before a snapshot is
@@ -33,11 +33,11 @@ type document struct {
 	node *Node
 	id   qa.EventID
 
-	mu     sync.Mutex
-	closed bool         // with the node
-	graph  *graph.Graph // nil: nothing is loaded
-	gate   *trust.Gate
-	fold   *fold.Fold
+	mu         sync.Mutex
+	closed     bool         // with the node
+	graph      *graph.Graph // nil: nothing is loaded
+	policy     *policy.Policy
+	projection *projection.Projection
 
 	// arriving holds what the graph may apply: the change being added and those
 	// that wait for others. The ledger has none of them yet.
@@ -108,8 +108,8 @@ func (n *Node) newEvent(id qa.EventID) *document {
 func (doc *document) fresh() {
 	doc.arriving = map[wire.Hash]arrival{}
 	doc.graph = graph.New(graph.Admit(doc.admit))
-	doc.gate = trust.NewGate(doc.id, doc.graph)
-	doc.fold = fold.New(doc.id, doc.graph, doc.gate.Authority())
+	doc.policy = policy.New(doc.id, doc.graph)
+	doc.projection = projection.New(doc.id, doc.graph, doc.policy.Authority())
 }
 
 // admit is asked by the graph before it applies a change, one that waited
@@ -124,15 +124,15 @@ func (doc *document) admit(m graph.Meta) error {
 		return errors.New("replica: a change came out of nowhere")
 	}
 	if a.stranger {
-		if err := doc.gate.Judge(a.change); errors.Is(err, trust.ErrOrder) {
+		if err := doc.policy.Validate(a.change); errors.Is(err, policy.ErrOrder) {
 			return fmt.Errorf("%w: %w", errFold, err)
 		} else if err != nil {
 			return err
 		}
-	} else if err := doc.gate.Recheck(a.change); err != nil {
+	} else if err := doc.policy.Recheck(a.change); err != nil {
 		return err
 	}
-	if err := doc.gate.Add(a.change); err != nil {
+	if err := doc.policy.Add(a.change); err != nil {
 		return fmt.Errorf("%w: %w", errFold, err)
 	}
 	doc.admitted = append(doc.admitted, a)
@@ -143,7 +143,7 @@ func (doc *document) foldAdmitted() error {
 	for len(doc.admitted) > 0 {
 		a := doc.admitted[0]
 		doc.admitted = doc.admitted[1:]
-		if err := doc.fold.ApplyReceived(a.change, a.received); err != nil {
+		if err := doc.projection.ApplyReceived(a.change, a.received); err != nil {
 			return fmt.Errorf("%w: %w", errFold, err)
 		}
 	}
@@ -211,7 +211,7 @@ func (doc *document) load(ctx context.Context) error {
 		doc.forget()
 		return fmt.Errorf("reading the ledger of event %s: %w", doc.id, err)
 	}
-	doc.fold.Touched() // the views have all of this
+	doc.projection.Touched() // the views have all of this
 	if len(doc.cut) > 0 {
 		doc.cutOut(ctx)
 	}
@@ -231,7 +231,7 @@ func (doc *document) addStored(en *storage.Entry) error {
 		return nil
 	}
 	if _, err := doc.add(arrival{change: c, bytes: en.Bytes, signature: en.Signature, received: en.ReceivedAtMillis}); err != nil {
-		var refusal *trust.Refusal
+		var refusal *policy.Refusal
 		if doc.cut != nil && errors.As(err, &refusal) {
 			doc.cut[en.Hash] = storage.Refused
 			doc.reasons[en.Hash] = err
@@ -294,7 +294,7 @@ func (doc *document) open(ctx context.Context) error {
 		if doc.graph.Len() == 0 {
 			return ErrNotFetched
 		}
-		if doc.gate.Newer() {
+		if doc.policy.Newer() {
 			return crdt.ErrNewerGate // the engine is not shown what nobody may write in
 		}
 		switch {
@@ -391,7 +391,7 @@ func (doc *document) openFrom(ctx context.Context, snapshot storage.Snapshot) er
 	}
 	heads, generation, actor := doc.headsWithoutHeld(), doc.generation, doc.actor
 	load := func() (*crdt.Document, error) { return crdt.Load(actor, snapshot.Bytes, changes) }
-	if snapshot.Position == 0 && doc.gate.LongestHistory() > longHistory {
+	if snapshot.Position == 0 && doc.policy.LongestHistory() > longHistory {
 		load = func() (*crdt.Document, error) { return crdt.LoadAtOnce(actor, changes) }
 	}
 	var engine *crdt.Document
@@ -526,7 +526,7 @@ func (doc *document) keepSnapshot(ctx context.Context) error {
 
 // forget lets go of graph, gate and fold.
 func (doc *document) forget() {
-	doc.graph, doc.gate, doc.fold, doc.arriving, doc.admitted, doc.unnoted = nil, nil, nil, nil, nil, nil
+	doc.graph, doc.policy, doc.projection, doc.arriving, doc.admitted, doc.unnoted = nil, nil, nil, nil, nil, nil
 }
 
 func (doc *document) close() {
@@ -543,14 +543,14 @@ func (doc *document) close() {
 
 // views returns the rows of what was touched since the last call.
 func (doc *document) views() storage.ViewUpdate {
-	t := doc.fold.Touched()
+	t := doc.projection.Touched()
 	var v storage.ViewUpdate
 	if t.Event {
-		event := doc.fold.Event()
+		event := doc.projection.Event()
 		v.Event = &event
 	}
 	for _, id := range t.Posts {
-		if p, ok := doc.fold.Post(id); ok {
+		if p, ok := doc.projection.Post(id); ok {
 			v.Posts = append(v.Posts, p)
 		}
 	}
@@ -558,7 +558,7 @@ func (doc *document) views() storage.ViewUpdate {
 		v.Reactions = append(v.Reactions, storage.ReactionUpdate{Post: r.Post, Reaction: r.Reaction, On: r.On})
 	}
 	for _, id := range t.People {
-		if p, ok := doc.fold.Person(id); ok {
+		if p, ok := doc.projection.Person(id); ok {
 			v.People = append(v.People, p)
 		}
 	}
@@ -570,8 +570,8 @@ func (doc *document) allViews() storage.ViewUpdate {
 	if doc.graph.Len() == 0 {
 		return storage.ViewUpdate{}
 	}
-	event := doc.fold.Event()
-	v := storage.ViewUpdate{Event: &event, Posts: doc.fold.Posts(), People: doc.fold.People()}
+	event := doc.projection.Event()
+	v := storage.ViewUpdate{Event: &event, Posts: doc.projection.Posts(), People: doc.projection.People()}
 	for _, p := range v.Posts {
 		for _, r := range p.Reactions {
 			v.Reactions = append(v.Reactions, storage.ReactionUpdate{Post: p.ID, Reaction: r, On: true})

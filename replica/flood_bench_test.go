@@ -7,17 +7,17 @@ import (
 	"time"
 
 	"flyleaf/crdt/bundle"
+	"flyleaf/crdt/policy/policytest"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage/sqlite"
-	"flyleaf/trust/trusttest"
 )
 
 // BenchmarkFloods measures, for each kind of flood, what a device spends on it: taking
 // it in from a bundle (checks, views, disk), reading the week, and the first act of its
-// own afterwards, for which the engine reads the event. See the table in trust/DESIGN.md.
+// own afterwards, for which the engine reads the event. See the table in crdt/policy/DESIGN.md.
 func BenchmarkFloods(b *testing.B) {
-	for _, f := range trusttest.Floods(500) {
+	for _, f := range policytest.Floods(500) {
 		b.Run(f.Name, func(b *testing.B) {
 			var take, read, act time.Duration
 			for b.Loop() {
@@ -29,7 +29,7 @@ func BenchmarkFloods(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				merge := func(all []trusttest.Signed) time.Duration {
+				merge := func(all []policytest.Signed) time.Duration {
 					var changes []bundle.Change
 					for _, s := range all {
 						changes = append(changes, bundle.Change{Bytes: s.Bytes, Signature: s.Signature})

@@ -13,13 +13,14 @@ import (
 	"testing"
 	"time"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
 )
 
 // puppet is a relay whose every word the test says.
@@ -28,7 +29,7 @@ type puppet struct {
 	conns chan *puppetConn
 	conn  *puppetConn
 	event qa.EventID
-	keys  map[qa.Identity]trust.Key // of those whose changes it signs
+	keys  map[qa.Identity]keys.Key // of those whose changes it signs
 
 	mu    sync.Mutex
 	heard []*repo.Message // what the device said since the last handshake
@@ -54,11 +55,11 @@ type puppetConn struct {
 }
 
 func newPuppet(t *testing.T) *puppet {
-	return &puppet{t: t, conns: make(chan *puppetConn), keys: map[qa.Identity]trust.Key{}}
+	return &puppet{t: t, conns: make(chan *puppetConn), keys: map[qa.Identity]keys.Key{}}
 }
 
 // actor is a writer whose changes the puppet signs.
-func (p *puppet) actor(k trust.Key) wire.ActorID {
+func (p *puppet) actor(k keys.Key) wire.ActorID {
 	p.t.Helper()
 	p.keys[k.Identity()] = k
 	a, err := k.NewActor(nil)
@@ -76,7 +77,7 @@ func (p *puppet) sign(changes ...[]byte) []byte {
 		signature := make([]byte, 64)
 		if c, err := wire.DecodeChange(b); err == nil {
 			if k, ok := p.keys[qa.IdentityOfActor([]byte(c.Actor))]; ok {
-				if signature, err = trust.Sign(k, p.event, c.Hash); err != nil {
+				if signature, err = keys.Sign(k, p.event, c.Hash); err != nil {
 					p.t.Fatal(err)
 				}
 			}
@@ -203,8 +204,8 @@ type attacked struct {
 	puppet *puppet
 	node   *replica.Node
 	store  storage.Store
-	key    trust.Key // the founder's, who turned against everybody
-	own    trust.Key // the device's
+	key    keys.Key // the founder's, who turned against everybody
+	own    keys.Key // the device's
 	all    []storage.Entry
 	last   *wire.Change
 	posts  wire.OpID
@@ -267,7 +268,7 @@ func (a *attacked) done(c *wire.Change) *wire.Change {
 }
 
 // hello is what a stranger may write: who they are, on top of the last change.
-func (a *attacked) hello(k trust.Key) *wire.Change {
+func (a *attacked) hello(k keys.Key) *wire.Change {
 	c := a.next()
 	c.Actor, c.Seq = a.puppet.actor(k), 1
 	own := wire.OpID{Counter: c.StartOp, Actor: c.Actor}
@@ -284,51 +285,51 @@ func setAt(obj wire.OpID, key string, pred ...wire.OpID) wire.Op {
 
 func TestForgedChangesAreRefusedByName(t *testing.T) {
 	cases := map[string]struct {
-		code trust.Code
+		code policy.Code
 		make func(a *attacked) (c *wire.Change, signature []byte)
 	}{
-		"unsigned": {trust.CodeSignature, func(a *attacked) (*wire.Change, []byte) {
+		"unsigned": {policy.CodeSignature, func(a *attacked) (*wire.Change, []byte) {
 			return a.next(setAt(a.x, "x")), make([]byte, 64)
 		}},
-		"another genesis": {trust.CodeGenesis, func(a *attacked) (*wire.Change, []byte) {
+		"another genesis": {policy.CodeGenesis, func(a *attacked) (*wire.Change, []byte) {
 			c := a.next(wire.Op{Action: wire.Set, Key: wire.Key{Prop: "kind"}, Value: wire.StringValue("event")})
 			c.Deps, c.Seq, c.StartOp, c.Actor = nil, 1, 1, a.puppet.actor(a.key)
 			return a.done(c), nil
 		}},
-		"signed by somebody else": {trust.CodeSignature, func(a *attacked) (*wire.Change, []byte) {
+		"signed by somebody else": {policy.CodeSignature, func(a *attacked) (*wire.Change, []byte) {
 			c := a.next(setAt(a.x, "x"))
-			signature, err := trust.Sign(newKey(t), a.puppet.event, c.Hash)
+			signature, err := keys.Sign(newKey(t), a.puppet.event, c.Hash)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return c, signature
 		}},
-		"signed for another event": {trust.CodeSignature, func(a *attacked) (*wire.Change, []byte) {
+		"signed for another event": {policy.CodeSignature, func(a *attacked) (*wire.Change, []byte) {
 			c := a.next(setAt(a.x, "x"))
-			signature, err := trust.Sign(a.key, qa.MakeEventID([16]byte{7}), c.Hash)
+			signature, err := keys.Sign(a.key, qa.MakeEventID([16]byte{7}), c.Hash)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return c, signature
 		}},
-		"a gap in the sequence": {trust.CodeSequence, func(a *attacked) (*wire.Change, []byte) {
+		"a gap in the sequence": {policy.CodeSequence, func(a *attacked) (*wire.Change, []byte) {
 			c := a.next(setAt(a.x, "x"))
 			c.Seq += 2
 			return a.done(c), nil
 		}},
-		"a map that is not there": {trust.CodeObject, func(a *attacked) (*wire.Change, []byte) {
+		"a map that is not there": {policy.CodeObject, func(a *attacked) (*wire.Change, []byte) {
 			return a.next(setAt(wire.OpID{Counter: 3, Actor: a.puppet.actor(newKey(t))}, "x")), nil
 		}},
-		"a value as a map": {trust.CodeObject, func(a *attacked) (*wire.Change, []byte) {
+		"a value as a map": {policy.CodeObject, func(a *attacked) (*wire.Change, []byte) {
 			return a.next(setAt(wire.OpID{Counter: a.last.MaxOp(), Actor: a.last.Actor}, "x")), nil
 		}},
-		"a pred that is not there": {trust.CodePreds, func(a *attacked) (*wire.Change, []byte) {
+		"a pred that is not there": {policy.CodePreds, func(a *attacked) (*wire.Change, []byte) {
 			return a.next(setAt(a.x, "x", wire.OpID{Counter: 3, Actor: a.puppet.actor(newKey(t))})), nil
 		}},
-		"a pred of another key": {trust.CodePreds, func(a *attacked) (*wire.Change, []byte) {
+		"a pred of another key": {policy.CodePreds, func(a *attacked) (*wire.Change, []byte) {
 			return a.next(setAt(a.x, "x", wire.OpID{Counter: a.last.StartOp, Actor: a.last.Actor})), nil
 		}},
-		"a list": {trust.CodeSchema, func(a *attacked) (*wire.Change, []byte) {
+		"a list": {policy.CodeSchema, func(a *attacked) (*wire.Change, []byte) {
 			op := setAt(a.x, "x")
 			op.Action, op.Value = wire.MakeList, wire.Value{}
 			return a.next(op), nil
@@ -354,7 +355,7 @@ func TestForgedChangesAreRefusedByName(t *testing.T) {
 			for _, r := range refusedBy(a.node, id) {
 				got[r.Hash] = r.Code
 			}
-			if got[forged.Hash] != string(c.code) || got[child.Hash] != string(trust.CodeDependsOn) {
+			if got[forged.Hash] != string(c.code) || got[child.Hash] != string(policy.CodeDependsOn) {
 				t.Fatalf("refused %v, not %s as %s and %s", got, forged.Hash, c.code, child.Hash)
 			}
 			s := statusOf(t, a.node, id)
@@ -423,7 +424,7 @@ func TestWaitingChangesAreCheckedWhenTheirPastComes(t *testing.T) {
 	a.puppet.sync(slices.Clone(heads), nil, good.Encode(), bad.Encode())
 	a.puppet.sync(slices.Clone(heads), nil, first.Encode())
 	eventually(t, a.node, "the refusal", func() bool { return len(refusedBy(a.node, id)) == 1 })
-	if r := refusedBy(a.node, id)[0]; r.Hash != bad.Hash || r.Code != string(trust.CodeRole) {
+	if r := refusedBy(a.node, id)[0]; r.Hash != bad.Hash || r.Code != string(policy.CodeRole) {
 		t.Fatalf("%+v", r)
 	}
 	if s := statusOf(t, a.node, id); s.Changes != 4 || !slices.Equal(s.Heads, []string{good.Hash.String()}) {

@@ -102,7 +102,7 @@ func (n *Node) importInto(ctx context.Context, id qa.EventID, week *qa.Imported)
 	if err := doc.open(ctx); err != nil {
 		return ImportResult{}, err
 	}
-	here := doc.fold.Event()
+	here := doc.projection.Event()
 	if !here.HasRole(n.Identity(), qa.RoleOrganiser) {
 		return ImportResult{}, ErrNotOrganiser
 	}
@@ -121,7 +121,7 @@ func (n *Node) importNew(ctx context.Context, event qa.Event, week qa.Imported, 
 		return ImportResult{}, err
 	}
 	d.doc.mu.Lock()
-	result, err := d.importPosts(d.doc.fold.Event(), &week)
+	result, err := d.importPosts(d.doc.projection.Event(), &week)
 	if err != nil {
 		d.drop()
 	} else {
@@ -220,7 +220,7 @@ func (n *Node) importedBefore(ctx context.Context, source string) (qa.EventID, e
 // importPosts drafts one change for each post that is not there yet, and for each change of
 // one that is there which the person has chosen to bring in.
 func (d *draft) importPosts(event qa.Event, week *qa.Imported) (ImportResult, error) {
-	c := compareImport(d.doc.node.Identity(), event, d.doc.fold.Posts(), week)
+	c := compareImport(d.doc.node.Identity(), event, d.doc.projection.Posts(), week)
 	result := ImportResult{Event: d.doc.id, Known: c.same, Changes: c.changes}
 	// The time of a post is that of its place in the file, so that a longer
 	// version of the file puts its new posts between the old ones.

@@ -6,9 +6,10 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
-	"flyleaf/trust"
 )
 
 // heldOps bounds the decoded operations of one message that are kept from looking
@@ -34,7 +35,7 @@ type inspected struct {
 // without holding mu: checking the signatures takes longer than all the rest of
 // taking an event in.
 func (doc *document) inspect(changes [][]byte, signatures []byte) []inspected {
-	if len(signatures) != len(changes)*trust.SignatureSize {
+	if len(signatures) != len(changes)*keys.SignatureSize {
 		signatures = nil // of a stock client, or of no use
 	}
 	found := make([]inspected, 0, len(changes))
@@ -46,7 +47,7 @@ func (doc *document) inspect(changes [][]byte, signatures []byte) []inspected {
 		}
 		c := inspected{chunk: chunk, hash: h}
 		if signatures != nil {
-			c.signature = signatures[i*trust.SignatureSize : (i+1)*trust.SignatureSize]
+			c.signature = signatures[i*keys.SignatureSize : (i+1)*keys.SignatureSize]
 		}
 		found = append(found, c)
 	}
@@ -93,7 +94,7 @@ func (c *inspected) look(event qa.EventID, inflated *atomic.Int64) {
 		inflated.Add(int64(len(change.Encode())))
 	}
 	c.hash = change.Hash // a deflated change has its hash only now
-	if err := trust.Verify(event, change.Actor, change.Hash, c.signature); err != nil {
+	if err := keys.Verify(event, change.Actor, change.Hash, c.signature); err != nil {
 		c.refusal = explain(c.hash, err)
 		return
 	}
@@ -103,7 +104,7 @@ func (c *inspected) look(event qa.EventID, inflated *atomic.Int64) {
 	}
 	if len(change.Deps) == 0 && qa.EventIDFromGenesis([32]byte(change.Hash)) != event {
 		c.refusal = &Refusal{
-			Hash: c.hash, Code: string(trust.CodeGenesis), Reason: "It begins another event: this one's ID does not follow from it.",
+			Hash: c.hash, Code: string(policy.CodeGenesis), Reason: "It begins another event: this one's ID does not follow from it.",
 		}
 		return
 	}

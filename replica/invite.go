@@ -11,8 +11,8 @@ import (
 
 	"flyleaf/crdt"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
-	"flyleaf/trust"
 )
 
 // ErrNoInvitation is returned for an invitation that the event does not have.
@@ -89,7 +89,7 @@ func (n *Node) Invitations(ctx context.Context, id qa.EventID) ([]qa.InviteInfo,
 		info := qa.InviteInfo{Key: i.key, Role: i.role, Claimer: i.claimer, State: i.state, AtMillis: i.atMillis}
 		var s storedInvite
 		if json.Unmarshal([]byte(kept[invitesPrefix(id)+string(i.key)]), &s) == nil {
-			if seed, err := hex.DecodeString(s.Seed); err == nil && len(seed) == trust.SeedSize {
+			if seed, err := hex.DecodeString(s.Seed); err == nil && len(seed) == keys.SeedSize {
 				info.Label, info.AtMillis = s.Label, s.AtMillis
 				info.Link = qa.Invitation{Event: id, Relay: url, Secret: seed}
 			}
@@ -170,7 +170,7 @@ func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, erro
 		switch {
 		case !here && doc.graph.Len() > 0:
 			s = qa.InviteRevoked
-		case here && doc.gate.HoldsRole(n.Identity(), i.role):
+		case here && doc.policy.HoldsRole(n.Identity(), i.role):
 			s = qa.InviteGranted
 		case here && i.claimer != "" && i.claimer != n.Identity():
 			s = qa.InviteTaken
@@ -199,19 +199,19 @@ var invitedRoles = []qa.Role{qa.RoleAuthor, qa.RoleModerator, qa.RoleMember}
 // invites returns the event's invitations, in no order. mu is held and the event
 // is loaded.
 func (doc *document) invites() []invite {
-	roles, ok := doc.fold.Object("roles")
+	roles, ok := doc.projection.Object("roles")
 	if !ok {
 		return nil
 	}
 	var out []invite
-	for _, id := range doc.fold.Keys(roles) {
-		of, ok := doc.fold.Object("roles", id)
+	for _, id := range doc.projection.Keys(roles) {
+		of, ok := doc.projection.Object("roles", id)
 		if !ok {
 			continue
 		}
 		for _, role := range invitedRoles {
 			as, _ := role.InvitedAs()
-			values := doc.fold.Values(of, string(as))
+			values := doc.projection.Values(of, string(as))
 			if len(values) == 0 {
 				continue
 			}
@@ -220,8 +220,8 @@ func (doc *document) invites() []invite {
 			if len(claimers) > 0 {
 				i.claimer = claimers[0]
 			}
-			admitted := slices.IndexFunc(claimers, func(c qa.Identity) bool { return doc.gate.HoldsRole(c, role) })
-			switch active := doc.gate.HoldsRole(i.key, as); {
+			admitted := slices.IndexFunc(claimers, func(c qa.Identity) bool { return doc.policy.HoldsRole(c, role) })
+			switch active := doc.policy.HoldsRole(i.key, as); {
 			case active && i.claimer == "":
 				i.state = qa.InviteOpen
 			case active:
@@ -241,12 +241,12 @@ func (doc *document) invites() []invite {
 // each other, the one with the lowest operation stands first: only that one is
 // admitted.
 func (doc *document) claimers(key qa.Identity) []qa.Identity {
-	claims, ok := doc.fold.Object("claims")
+	claims, ok := doc.projection.Object("claims")
 	if !ok {
 		return nil
 	}
 	var out []qa.Identity
-	for _, v := range doc.fold.Values(claims, string(key)) {
+	for _, v := range doc.projection.Values(claims, string(key)) {
 		s, _ := v.Value.Str()
 		if id, err := qa.ParseIdentity(s); err == nil && identityOf(v.Op) == key {
 			out = append(out, id)
@@ -261,17 +261,17 @@ func identityOf(op wire.OpID) qa.Identity { return qa.IdentityOfActor([]byte(op.
 // says, with the invitation's key, who takes its place. mu is held and the event is
 // loaded; it may not be when claimInvitations returns.
 func (doc *document) claimInvitations(ctx context.Context) error {
-	if doc.gate.Newer() {
+	if doc.policy.Newer() {
 		return nil
 	}
 	me := doc.node.Identity()
 	for id, k := range doc.keys {
-		if k.kind != keyInvitation || doc.tried[id] || doc.gate.HoldsRole(me, qa.RoleOrganiser) {
+		if k.kind != keyInvitation || doc.tried[id] || doc.policy.HoldsRole(me, qa.RoleOrganiser) {
 			continue
 		}
 		for _, role := range invitedRoles {
 			as, _ := role.InvitedAs()
-			if !doc.gate.HoldsRole(id, as) || len(doc.claimers(id)) > 0 || doc.gate.HoldsRole(me, role) {
+			if !doc.policy.HoldsRole(id, as) || len(doc.claimers(id)) > 0 || doc.policy.HoldsRole(me, role) {
 				continue
 			}
 			if err := doc.byItself(ctx, id, k.key, qa.Act{Kind: qa.ActClaim, Identity: id, Successor: me}); err != nil {
@@ -286,18 +286,18 @@ func (doc *document) claimInvitations(ctx context.Context) error {
 // made by another of their devices: whoever claimed first gets the role.
 func (doc *document) answerClaims(ctx context.Context) error {
 	me := doc.node.Identity()
-	if doc.gate.Newer() || !doc.gate.HoldsRole(me, qa.RoleOrganiser) {
+	if doc.policy.Newer() || !doc.policy.HoldsRole(me, qa.RoleOrganiser) {
 		return nil
 	}
-	claims, ok := doc.fold.Object("claims")
+	claims, ok := doc.projection.Object("claims")
 	waits := func(key string) bool {
-		return doc.gate.HoldsRole(qa.Identity(key), qa.RoleInviteAuthor, qa.RoleInviteModerator, qa.RoleInviteMember)
+		return doc.policy.HoldsRole(qa.Identity(key), qa.RoleInviteAuthor, qa.RoleInviteModerator, qa.RoleInviteMember)
 	}
-	if !ok || !slices.ContainsFunc(doc.fold.Keys(claims), waits) {
+	if !ok || !slices.ContainsFunc(doc.projection.Keys(claims), waits) {
 		return nil // the ordinary case
 	}
 	for _, i := range doc.invites() {
-		if i.state != qa.InviteClaimed || i.by != me || doc.tried[i.key] || doc.gate.Blocked(i.claimer) {
+		if i.state != qa.InviteClaimed || i.by != me || doc.tried[i.key] || doc.policy.Blocked(i.claimer) {
 			continue
 		}
 		act := qa.Act{Kind: qa.ActAdmit, Invite: i.key, Identity: i.claimer, Role: i.role}
@@ -311,7 +311,7 @@ func (doc *document) answerClaims(ctx context.Context) error {
 // byItself carries out an act that nobody asked for. One that the rules do not
 // allow is tried once in a run: nobody could be told, and the reason will stay. An
 // error is returned when the disk did not take it.
-func (doc *document) byItself(ctx context.Context, about qa.Identity, key trust.Key, act qa.Act) error {
+func (doc *document) byItself(ctx context.Context, about qa.Identity, key keys.Key, act qa.Act) error {
 	if err := doc.open(ctx); errors.Is(err, crdt.ErrNewerGate) {
 		return nil
 	} else if err != nil {
@@ -330,16 +330,16 @@ func (doc *document) byItself(ctx context.Context, about qa.Identity, key trust.
 
 // accessKeys returns the keys that may prove to a relay that this device may read
 // the event, the likeliest first.
-func (doc *document) accessKeys() []trust.Key {
-	own := []trust.Key{doc.node.cfg.Key}
-	var invited []trust.Key
+func (doc *document) accessKeys() []keys.Key {
+	own := []keys.Key{doc.node.cfg.Key}
+	var invited []keys.Key
 	for _, k := range doc.keys {
 		if k.kind == keyInvitation {
 			invited = append(invited, k.key)
 		}
 	}
-	slices.SortFunc(invited, func(a, b trust.Key) int { return cmp.Compare(a.Identity(), b.Identity()) })
-	if doc.gate.AnyRole(doc.node.Identity()) {
+	slices.SortFunc(invited, func(a, b keys.Key) int { return cmp.Compare(a.Identity(), b.Identity()) })
+	if doc.policy.AnyRole(doc.node.Identity()) {
 		return append(own, invited...)
 	}
 	return append(invited, own...)

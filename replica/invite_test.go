@@ -10,11 +10,11 @@ import (
 
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
 )
 
 func invite(t *testing.T, n *replica.Node, id qa.EventID, role qa.Role, label string) qa.Invitation {
@@ -229,28 +229,28 @@ func TestAccessIsProven(t *testing.T) {
 	joinWith(t, n, inv)
 	n.Start(t.Context())
 	p.accept()
-	challenge := make([]byte, trust.ChallengeSize)
+	challenge := make([]byte, keys.ChallengeSize)
 	challenge[0] = 7
 	answered := 0
 	answer := func() qa.Identity {
 		t.Helper()
-		p.tell(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge, Version: trust.AccessVersion})
+		p.tell(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge, Version: keys.AccessVersion})
 		p.tell(&repo.Message{Type: repo.TypeUnavailable, DocumentID: string(id)})
 		answered++
 		eventually(t, n, "an answer", func() bool { return len(p.said(repo.TypeAccess)) == answered })
 		m := p.said(repo.TypeAccess)[answered-1]
 		by := qa.Identity(hex.EncodeToString(m.Identity))
-		address, err := trust.RelayAddress(inv.Relay)
+		address, err := keys.RelayAddress(inv.Relay)
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := trust.Access{Event: id, Challenge: challenge, Address: address, Device: m.SenderID, Relay: "puppet"}
-		if err := trust.VerifyAccess(a, by, m.Signature); err != nil || m.Version != trust.AccessVersion {
+		a := keys.Access{Event: id, Challenge: challenge, Address: address, Device: m.SenderID, Relay: "puppet"}
+		if err := keys.VerifyAccess(a, by, m.Signature); err != nil || m.Version != keys.AccessVersion {
 			t.Fatal(m.Version, err)
 		}
 		return by
 	}
-	secret, err := trust.KeyFromSeed(inv.Secret)
+	secret, err := keys.KeyFromSeed(inv.Secret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func TestAccessIsProven(t *testing.T) {
 	})
 
 	// A relay that does not know the address that was dialled is said to be that.
-	p.tell(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge, Version: trust.AccessVersion, Message: repo.AccessAddress})
+	p.tell(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge, Version: keys.AccessVersion, Message: repo.AccessAddress})
 	eventually(t, n, "saying that it is the address", func() bool {
 		return strings.Contains(statusOf(t, n, id).Relay.Why, "address of its own") && len(p.said(repo.TypeAccess)) == answered
 	})
@@ -288,7 +288,7 @@ func TestAccessIsProven(t *testing.T) {
 			claim = en
 		}
 	}
-	if qa.IdentityOfActor([]byte(claim.Actor)) != secret.Identity() || trust.Verify(id, claim.Actor, claim.Hash, claim.Signature) != nil {
+	if qa.IdentityOfActor([]byte(claim.Actor)) != secret.Identity() || keys.Verify(id, claim.Actor, claim.Hash, claim.Signature) != nil {
 		t.Fatalf("the claim is by %s", claim.Actor)
 	}
 	if len(claim.Actor) != ed25519.PublicKeySize+8 {

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
-	"flyleaf/trust"
 )
 
 // The kinds of keys that a device holds in an event beside its person's own.
@@ -24,7 +24,7 @@ const (
 // unless it came with an invitation.
 type heldKey struct {
 	kind string
-	key  trust.Key
+	key  keys.Key
 }
 
 // storedKey is a heldKey in the settings, where a rebuild does not touch it.
@@ -45,12 +45,12 @@ func (doc *document) readKeys(ctx context.Context) (map[qa.Identity]heldKey, err
 	out := map[qa.Identity]heldKey{}
 	for name, value := range rows {
 		var s storedKey
-		var key trust.Key
+		var key keys.Key
 		err := json.Unmarshal([]byte(value), &s)
 		if err == nil {
 			var seed []byte
 			if seed, err = hex.DecodeString(s.Seed); err == nil {
-				key, err = trust.KeyFromSeed(seed)
+				key, err = keys.KeyFromSeed(seed)
 			}
 		}
 		if err == nil && keysPrefix(doc.id)+string(key.Identity()) != name {
@@ -66,7 +66,7 @@ func (doc *document) readKeys(ctx context.Context) (map[qa.Identity]heldKey, err
 }
 
 // keepKey stores a key before anything is written with it.
-func (doc *document) keepKey(ctx context.Context, kind string, key trust.Key) error {
+func (doc *document) keepKey(ctx context.Context, kind string, key keys.Key) error {
 	value, err := json.Marshal(storedKey{Kind: kind, Seed: hex.EncodeToString(key.Seed())})
 	if err != nil {
 		return err
@@ -87,17 +87,17 @@ func (doc *document) isQuestion(a wire.ActorID) bool {
 }
 
 // questionKey returns the one-question key that owns a post.
-func (doc *document) questionKey(post qa.PostID) (trust.Key, bool) {
+func (doc *document) questionKey(post qa.PostID) (keys.Key, bool) {
 	for id, k := range doc.keys {
 		if k.kind == keyQuestion && strings.HasPrefix(string(post), string(id[:16])+"-") {
 			return k.key, true
 		}
 	}
-	return trust.Key{}, false
+	return keys.Key{}, false
 }
 
 // keyOf returns the key of this person that an actor belongs to.
-func (doc *document) keyOf(a wire.ActorID) (trust.Key, bool) {
+func (doc *document) keyOf(a wire.ActorID) (keys.Key, bool) {
 	id := qa.IdentityOfActor([]byte(a))
 	if id == doc.node.Identity() {
 		return doc.node.cfg.Key, true

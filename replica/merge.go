@@ -10,9 +10,9 @@ import (
 
 	"flyleaf/crdt/bundle"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // mergeStep is how many changes of a bundle are taken in one transaction.
@@ -128,12 +128,12 @@ func (n *Node) followBundle(ctx context.Context, id qa.EventID, changes []bundle
 // merge takes some of a bundle's changes.
 func (doc *document) merge(ctx context.Context, changes []bundle.Change, out *Merged) error {
 	chunks := make([][]byte, len(changes))
-	signatures := make([]byte, 0, len(changes)*trust.SignatureSize)
+	signatures := make([]byte, 0, len(changes)*keys.SignatureSize)
 	for i, c := range changes {
 		chunks[i] = c.Bytes
 		signature := c.Signature
-		if len(signature) != trust.SignatureSize {
-			signature = make([]byte, trust.SignatureSize)
+		if len(signature) != keys.SignatureSize {
+			signature = make([]byte, keys.SignatureSize)
 		}
 		signatures = append(signatures, signature...)
 	}

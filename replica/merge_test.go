@@ -7,12 +7,12 @@ import (
 	"testing"
 
 	"flyleaf/crdt/bundle"
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/policy/policytest"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
-	"flyleaf/trust/trusttest"
 )
 
 func bundled(t *testing.T, n *replica.Node, id qa.EventID) []bundle.Change {
@@ -129,7 +129,7 @@ func TestMergeRefusesEveryHostileChange(t *testing.T) {
 	if testing.Short() {
 		t.Skip("hundreds of events")
 	}
-	for _, c := range trusttest.Cases() {
+	for _, c := range policytest.Cases() {
 		var changes []bundle.Change
 		for _, s := range append(slices.Clone(c.Setup), c.Bad) {
 			changes = append(changes, bundle.Change{Bytes: s.Bytes, Signature: s.Signature})
@@ -141,7 +141,7 @@ func TestMergeRefusesEveryHostileChange(t *testing.T) {
 			if !errors.Is(err, replica.ErrNothingTaken) && (err != nil || got.Taken != 0) {
 				t.Errorf("%s: %+v, %v", c.Name, got, err)
 			}
-		} else if c.Code == trust.CodeDuplicateSeq && err == nil && got.Left > 0 {
+		} else if c.Code == policy.CodeDuplicateSeq && err == nil && got.Left > 0 {
 			// Two are proof: neither is part of the event, nor what builds on them.
 			if got.Taken+got.Left != len(changes) || len(entries(t, store, c.Event)) != len(changes) {
 				t.Errorf("%s: %+v", c.Name, got)

@@ -29,9 +29,9 @@ import (
 	"time"
 
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // Errors of a node.
@@ -65,7 +65,7 @@ const (
 // Config is what a node needs.
 type Config struct {
 	Store storage.Store // stays the caller's: Close does not close it
-	Key   trust.Key
+	Key   keys.Key
 	Now   func() time.Time // nil: time.Now
 	Rand  io.Reader        // nil: crypto/rand. Actors, connection names and jitter come from it
 	Log   *slog.Logger     // nil: nothing is logged
@@ -321,7 +321,7 @@ func (n *Node) Join(ctx context.Context, inv qa.Invitation) error {
 		}
 	}
 	if len(inv.Secret) > 0 {
-		key, err := trust.KeyFromSeed(inv.Secret)
+		key, err := keys.KeyFromSeed(inv.Secret)
 		if err != nil {
 			return err
 		}

@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
 	"flyleaf/storage/sqlite"
-	"flyleaf/trust"
 )
 
 // stores are the implementations every test of the node's own acts runs on.
@@ -42,9 +42,9 @@ func onStores(t *testing.T, f func(t *testing.T, store storage.Store)) {
 	}
 }
 
-func newKey(t testing.TB) trust.Key {
+func newKey(t testing.TB) keys.Key {
 	t.Helper()
-	k, err := trust.NewKey(nil)
+	k, err := keys.NewKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestLedgerHoldsSignedChangesOfFreshActors(t *testing.T) {
 			if !en.Own || len(en.Act) == 0 || en.Delivered {
 				t.Errorf("entry %+v", en)
 			}
-			return trust.Verify(id, en.Actor, en.Hash, en.Signature)
+			return keys.Verify(id, en.Actor, en.Hash, en.Signature)
 		})
 		if err != nil || len(actors) != 3 {
 			t.Fatalf("%d actors, %v", len(actors), err)

@@ -13,11 +13,11 @@ import (
 	"testing"
 
 	"flyleaf/crdt/bundle"
+	"flyleaf/crdt/policy/policytest"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
-	"flyleaf/trust/trusttest"
 )
 
 // flooded is the ledger of a device on which an earlier version took a stranger's
@@ -25,10 +25,10 @@ import (
 // "reader", and others wrote before them and on top of them.
 func flooded(t *testing.T, store storage.Store, changes int) qa.EventID {
 	t.Helper()
-	w := trusttest.Found(trusttest.About{More: func(d *trusttest.Draft) { d.Str("event/title", "Flooded") }})
+	w := policytest.Found(policytest.About{More: func(d *policytest.Draft) { d.Str("event/title", "Flooded") }})
 	own := map[int]qa.Act{}
-	post := func(x *trusttest.Writer, parent qa.PostID, text string) (id qa.PostID) {
-		x.Do(func(d *trusttest.Draft) { id = d.Post(parent, text) })
+	post := func(x *policytest.Writer, parent qa.PostID, text string) (id qa.PostID) {
+		x.Do(func(d *policytest.Draft) { id = d.Post(parent, text) })
 		return id
 	}
 	reader, eve, ann := w.Writer("reader"), w.Writer("eve"), w.Writer("ann")
@@ -47,7 +47,7 @@ func flooded(t *testing.T, store storage.Store, changes int) qa.EventID {
 	for i, s := range w.Changes {
 		en := storage.Entry{
 			Hash: s.Change.Hash, Actor: s.Change.Actor, Seq: s.Change.Seq, Bytes: s.Bytes, Signature: s.Signature,
-			ReceivedAtMillis: trusttest.Millis,
+			ReceivedAtMillis: policytest.Millis,
 		}
 		if act, ok := own[i]; ok {
 			act.AtMillis = s.Change.TimeMillis
@@ -72,7 +72,7 @@ func TestLedgerThatTheRulesRefuseNow(t *testing.T) {
 	const toggles = 30
 	onStores(t, func(t *testing.T, store storage.Store) {
 		id := flooded(t, store, toggles)
-		n := openNode(t, replica.Config{Store: store, Key: trusttest.KeyOf("reader"), Offline: true})
+		n := openNode(t, replica.Config{Store: store, Key: policytest.KeyOf("reader"), Offline: true})
 		ask(t, n, id, "mine")
 		eventually(t, n, "own words written anew", func() bool { return len(refusalsOf(t, n, id)) == 0 })
 		got := texts(weekOf(t, n, id))
@@ -97,7 +97,7 @@ func TestLedgerThatTheRulesRefuseAndADiskThatTakesNothing(t *testing.T) {
 	disk := &faulty{Store: mem.New()}
 	id := flooded(t, disk, 3)
 	disk.fail.Store(true)
-	n := openNode(t, replica.Config{Store: disk, Key: trusttest.KeyOf("reader"), Offline: true})
+	n := openNode(t, replica.Config{Store: disk, Key: policytest.KeyOf("reader"), Offline: true})
 	if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: "mine"}); !errors.Is(err, replica.ErrNotSaved) {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestTogglesInABundle(t *testing.T) {
 // carried out on top of all that.
 func TestNobodyWhoReadsWaitsForTheEngine(t *testing.T) {
 	store := mem.New()
-	first := openNode(t, replica.Config{Store: store, Key: trusttest.KeyOf("founder"), Offline: true})
+	first := openNode(t, replica.Config{Store: store, Key: policytest.KeyOf("founder"), Offline: true})
 	id := found(t, first, "")
 	for i := range 80 { // so many that the engine is given what arrives without the lock, too
 		ask(t, first, id, fmt.Sprint(i))

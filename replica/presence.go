@@ -13,8 +13,8 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"flyleaf/crdt/sync/repo"
+	"flyleaf/keys"
 	"flyleaf/qa"
-	"flyleaf/trust"
 )
 
 // Presence: what a device says of its person for the moment, signed and stored
@@ -22,7 +22,7 @@ import (
 //
 //	{ "v": 1, "kind": text, "id": public key (32 bytes), "post": text, "at": int, ms }
 //
-// Its envelope carries session, count and signature (trust.SignEphemeral).
+// Its envelope carries session, count and signature (keys.SignEphemeral).
 const (
 	presenceVersion = 1
 
@@ -101,7 +101,7 @@ func (p *presences) hear(event qa.EventID, m *repo.Message, now int64) (k presen
 	if slack := presenceSlack.Milliseconds(); b.At < now-slack || b.At > now+slack {
 		return k, false
 	}
-	if trust.VerifyEphemeral(event, k.by, m.SessionID, m.Count, m.Data, m.Signatures) != nil {
+	if keys.VerifyEphemeral(event, k.by, m.SessionID, m.Count, m.Data, m.Signatures) != nil {
 		return k, false
 	}
 	p.mu.Lock()
@@ -173,7 +173,7 @@ func (s *session) hearPresence(p *peer, m *repo.Message) {
 		return
 	}
 	doc.mu.Lock()
-	blocked := doc.gate != nil && doc.gate.Blocked(k.by)
+	blocked := doc.policy != nil && doc.policy.Blocked(k.by)
 	doc.mu.Unlock()
 	if !blocked {
 		s.node.subs.notify(Update{Event: doc.id, Posts: []qa.PostID{k.post}})
@@ -220,8 +220,8 @@ func (n *Node) Presence(_ context.Context, id qa.EventID) ([]qa.Presence, error)
 	}
 	doc.around.mu.Unlock()
 	doc.mu.Lock()
-	if doc.gate != nil {
-		out = slices.DeleteFunc(out, func(p qa.Presence) bool { return doc.gate.Blocked(p.By) })
+	if doc.policy != nil {
+		out = slices.DeleteFunc(out, func(p qa.Presence) bool { return doc.policy.Blocked(p.By) })
 	}
 	doc.mu.Unlock()
 	slices.SortFunc(out, func(a, b qa.Presence) int {
@@ -287,7 +287,7 @@ func (s *session) sayPresence() error {
 			return err
 		}
 		s.count++
-		signature, err := trust.SignEphemeral(s.node.cfg.Key, u.event, s.self, s.count, body)
+		signature, err := keys.SignEphemeral(s.node.cfg.Key, u.event, s.self, s.count, body)
 		if err != nil {
 			return err
 		}
@@ -324,7 +324,7 @@ func (p *presences) firstTime(posts []qa.PostID) []qa.PostID {
 // their questions have arrived.
 func (doc *document) sendReceipts(ctx context.Context, posts []qa.PostID) error {
 	doc.mu.Lock()
-	author := doc.gate != nil && doc.gate.HoldsRole(doc.node.Identity(), qa.RoleAuthor)
+	author := doc.policy != nil && doc.policy.HoldsRole(doc.node.Identity(), qa.RoleAuthor)
 	doc.mu.Unlock()
 	if !author {
 		return nil

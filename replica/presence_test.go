@@ -11,10 +11,10 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"flyleaf/crdt/sync/repo"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
 )
 
 func presenceOf(t *testing.T, n *replica.Node, id qa.EventID) []qa.Presence {
@@ -159,12 +159,12 @@ func TestForgedPresenceShowsNothing(t *testing.T) {
 		}
 		return body{"v": 1, "kind": qa.PresenceAnswering, "id": raw, "post": post, "at": now}
 	}
-	message := func(b body, key trust.Key, event qa.EventID, session string, count uint64) *repo.Message {
+	message := func(b body, key keys.Key, event qa.EventID, session string, count uint64) *repo.Message {
 		data, err := cbor.Marshal(b)
 		if err != nil {
 			t.Fatal(err)
 		}
-		sig, err := trust.SignEphemeral(key, event, session, count, data)
+		sig, err := keys.SignEphemeral(key, event, session, count, data)
 		if err != nil {
 			t.Fatal(err)
 		}

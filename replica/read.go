@@ -229,5 +229,5 @@ func (n *Node) Log(ctx context.Context, id qa.EventID) ([]qa.LogEntry, error) {
 	if err := doc.load(ctx); err != nil {
 		return nil, err
 	}
-	return doc.fold.Log(), nil
+	return doc.projection.Log(), nil
 }

@@ -8,11 +8,12 @@ import (
 	"slices"
 
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // maxProofs bounds the proofs of equivocation, one for each actor, that are kept
@@ -180,14 +181,14 @@ func (doc *document) rebase(ctx context.Context, more []storage.Entry, roots map
 		}
 	}
 	batch := storage.Batch{Event: doc.id, Entries: more, Statuses: leaving}
-	before := doc.fold.Posts()
+	before := doc.projection.Posts()
 	if inGraph {
 		if err := doc.rebuildWithout(ctx, leaving); err != nil {
 			doc.discard()
 			return Update{}, err
 		}
 		batch.Views, batch.Whole = doc.allViews(), true
-		doc.fold.Touched()
+		doc.projection.Touched()
 	}
 	if err := doc.node.store.Append(ctx, batch); err != nil {
 		doc.discard()
@@ -199,7 +200,7 @@ func (doc *document) rebase(ctx context.Context, more []storage.Entry, roots map
 		return Update{}, err
 	}
 	for _, p := range before {
-		if _, still := doc.fold.Post(p.ID); !still {
+		if _, still := doc.projection.Post(p.ID); !still {
 			u.Posts = append(u.Posts, p.ID)
 		}
 	}
@@ -302,8 +303,8 @@ func (doc *document) proofOf(ctx context.Context, p proof) (*repo.Proof, error) 
 // hear takes a proof that a relay sent. One that proves nothing is passed over: it
 // is the relay that is at fault, and nothing follows from it.
 func (doc *document) hear(ctx context.Context, p *repo.Proof) (Update, error) {
-	claim := trust.Proof{A: p.A, B: p.B, SigA: p.SigA, SigB: p.SigB}
-	if _, _, err := trust.CheckProof(doc.id, claim); err != nil {
+	claim := policy.Proof{A: p.A, B: p.B, SigA: p.SigA, SigB: p.SigB}
+	if _, _, err := policy.CheckProof(doc.id, claim); err != nil {
 		doc.node.cfg.Log.Warn("the relay sent a proof that proves nothing", "event", doc.id, "error", err)
 		return Update{}, nil
 	}
@@ -347,7 +348,7 @@ func (doc *document) twinOf(ctx context.Context, a arrival) (twin, bool) {
 		return twin{}, false
 	}
 	first, err := doc.node.store.Entry(ctx, doc.id, h)
-	if err != nil || len(first.Signature) != trust.SignatureSize {
+	if err != nil || len(first.Signature) != keys.SignatureSize {
 		return twin{}, false // it cannot be shown to others
 	}
 	second, err := doc.row(a.bytes, a.signature)
@@ -377,7 +378,7 @@ func (doc *document) confirm(ctx context.Context, refused []repo.Refused) (Updat
 		if err != nil {
 			return err
 		}
-		if err = trust.Verify(doc.id, c.Actor, c.Hash, en.Signature); err == nil {
+		if err = keys.Verify(doc.id, c.Actor, c.Hash, en.Signature); err == nil {
 			_, err = judge.add(arrival{change: c, stranger: true})
 		}
 		switch {

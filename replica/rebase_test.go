@@ -11,12 +11,13 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // second is another change with the sequence number of the attacker's last one.
@@ -103,7 +104,7 @@ func checkCut(t *testing.T, a *attacked, n *replica.Node, mine, reply qa.PostID)
 	}
 	actors := map[wire.ActorID]bool{}
 	for _, en := range entries(t, a.store, id) {
-		if len(en.Signature) != 64 || trust.Verify(id, en.Actor, en.Hash, en.Signature) != nil {
+		if len(en.Signature) != 64 || keys.Verify(id, en.Actor, en.Hash, en.Signature) != nil {
 			t.Fatalf("%s is not signed", en.Hash)
 		}
 		if en.Own {
@@ -126,7 +127,7 @@ func comesBack(t *testing.T, a *attacked, n *replica.Node) {
 		t.Fatal(err)
 	}
 	origin := string(qa.MakePostID(a.key.Identity(), []byte(a.last.Actor), a.last.StartOp))
-	anew := func(key trust.Key) *wire.Change {
+	anew := func(key keys.Key) *wire.Change {
 		c := *a.last
 		c.Actor, c.Seq, c.Deps, c.StartOp = a.puppet.actor(key), 1, []wire.Hash{genesis.Hash}, genesis.MaxOp()+1
 		c.Ops = nil
@@ -200,8 +201,8 @@ func TestEquivocationTakesOutWhatHangsOnItAndHonestWordsComeBack(t *testing.T) {
 			// The proof is passed on, and what was cut off is not taken again.
 			eventually(t, a.node, "passing the proof on", func() bool {
 				return slices.ContainsFunc(a.puppet.said(repo.TypeProof), func(m *repo.Message) bool {
-					p := trust.Proof{A: m.Proof.A, SigA: m.Proof.SigA, B: m.Proof.B, SigB: m.Proof.SigB}
-					actor, seq, err := trust.CheckProof(id, p)
+					p := policy.Proof{A: m.Proof.A, SigA: m.Proof.SigA, B: m.Proof.B, SigB: m.Proof.SigB}
+					actor, seq, err := policy.CheckProof(id, p)
 					return err == nil && actor == a.last.Actor && seq == a.last.Seq
 				})
 			})

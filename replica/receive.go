@@ -7,16 +7,16 @@ import (
 	"fmt"
 
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // Refusal is a change that was not taken, and why.
 type Refusal struct {
 	Hash     wire.Hash
-	Code     string // a trust.Code where this device refused it
+	Code     string // a policy.Code where this device refused it
 	Reason   string // for people
 	Deferred bool   // it may be taken later
 }
@@ -125,7 +125,7 @@ func (doc *document) check(c *inspected) (a arrival, skip bool, refusal *Refusal
 	if c.refusal != nil {
 		return a, false, c.refusal
 	}
-	if r, again := doc.refused[c.hash]; again && r.Code == string(trust.CodeSignature) {
+	if r, again := doc.refused[c.hash]; again && r.Code == string(policy.CodeSignature) {
 		doc.pardon() // it was not the change's fault, nor that of what depends on it
 	}
 	if c.change == nil {
@@ -154,11 +154,11 @@ func (doc *document) check(c *inspected) (a arrival, skip bool, refusal *Refusal
 func (doc *document) settled(h wire.Hash) bool {
 	r, refused := doc.refused[h]
 	_, out := doc.gone.out[h]
-	return out || refused && r.Code != string(trust.CodeSignature) || doc.graph.Has(h) || doc.graph.Waiting(h)
+	return out || refused && r.Code != string(policy.CodeSignature) || doc.graph.Has(h) || doc.graph.Waiting(h)
 }
 
 func explain(h wire.Hash, err error) *Refusal {
-	r := trust.RefusalOf(err)
+	r := policy.RefusalOf(err)
 	return &Refusal{Hash: h, Code: string(r.Code), Reason: r.Reason}
 }
 
@@ -178,7 +178,7 @@ func (doc *document) refuse(r Refusal) error {
 // change on could otherwise have it shut out by a wrong one.
 func (doc *document) pardon() {
 	for h, r := range doc.refused {
-		if r.Code == string(trust.CodeSignature) || r.Code == string(trust.CodeDependsOn) {
+		if r.Code == string(policy.CodeSignature) || r.Code == string(policy.CodeDependsOn) {
 			delete(doc.refused, h)
 		}
 	}
@@ -256,8 +256,8 @@ const maxHeads = 256
 // joinHeads writes an empty change on top of too many heads. mu is held and the
 // event is loaded.
 func (doc *document) joinHeads(ctx context.Context) error {
-	invited := doc.gate.Access() == "invited" && !doc.gate.AnyRole(doc.node.Identity())
-	if len(doc.graph.Heads()) <= maxHeads || invited || doc.gate.Newer() {
+	invited := doc.policy.Access() == "invited" && !doc.policy.AnyRole(doc.node.Identity())
+	if len(doc.graph.Heads()) <= maxHeads || invited || doc.policy.Newer() {
 		return nil // there is no need, or it is for others to do
 	}
 	if err := doc.open(ctx); err != nil {

@@ -10,10 +10,10 @@ import (
 	"slices"
 
 	"flyleaf/crdt"
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // ErrUnknownChange is returned by TakeBack for a change that is not among the
@@ -168,12 +168,12 @@ func (doc *document) translate(act qa.Act) (qa.Act, bool) {
 // owner wrote anew. Nobody else can take its place: the ID holds its owner. Where a
 // cloned device made two posts of one ID, it is the one with the same words.
 func (doc *document) resolve(id qa.PostID) (qa.PostID, bool) {
-	if _, ok := doc.fold.Post(id); ok {
+	if _, ok := doc.projection.Post(id); ok {
 		return id, true
 	}
 	was, known := doc.gone.posts[id]
 	origin := cmp.Or(was.origin, id)
-	for _, p := range doc.fold.PostsFrom(origin) {
+	for _, p := range doc.projection.PostsFrom(origin) {
 		ours := len(id) > 16 && string(p.ID[:16]) == string(id[:16])
 		if ours && (!known || len(p.Revisions) > 0 && p.Revisions[0].Text == was.text) {
 			return p.ID, true
@@ -257,9 +257,9 @@ func (doc *document) allTaken(ctx context.Context) (bool, error) {
 // whyLost says why a lost act's change is not in the document, or why it could not
 // be written anew.
 func (doc *document) whyLost(l lost) (code, reason string) {
-	code, reason = string(trust.CodeDependsOn), "It was built on something that turned out not to be part of the event."
+	code, reason = string(policy.CodeDependsOn), "It was built on something that turned out not to be part of the event."
 	if l.status == storage.Refused {
-		code, reason = string(trust.CodeRole), "The event's rules do not allow it; an older version of this program wrote it."
+		code, reason = string(policy.CodeRole), "The event's rules do not allow it; an older version of this program wrote it."
 	}
 	if err := doc.reasons[l.hash]; err != nil {
 		reason += fmt.Sprintf(" It could not be written again: %v.", err)

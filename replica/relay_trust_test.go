@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"flyleaf/crdt/bundle"
+	"flyleaf/crdt/policy"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
 )
 
 // sameHeads waits until all devices hold the same of an event, and the relay too.
@@ -129,7 +130,7 @@ func TestAClonedDeviceLosesNobodysWords(t *testing.T) {
 			continue
 		}
 		n++
-		if err := trust.Verify(id, en.Actor, en.Hash, en.Signature); err != nil {
+		if err := keys.Verify(id, en.Actor, en.Hash, en.Signature); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -226,7 +227,7 @@ func TestWhatTheRelayPutsOff(t *testing.T) {
 	post := ask(t, b, id, "from behind the block")
 	eventually(t, b, "being put off", func() bool {
 		r := refusalsOf(t, b, id)
-		return len(r) == 1 && r[0].Deferred && r[0].ByRelay && r[0].Code == string(trust.CodeBlocked) && r[0].Post == post && r[0].Reason != ""
+		return len(r) == 1 && r[0].Deferred && r[0].ByRelay && r[0].Code == string(policy.CodeBlocked) && r[0].Post == post && r[0].Reason != ""
 	})
 	if s := statusOf(t, b, id); s.Pending != 1 || s.Posts != 2 {
 		t.Fatalf("%+v", s)
@@ -292,7 +293,7 @@ func TestWordsOfTheBlockedWaitForTheirDay(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, r := range all {
-			if !r.Deferred || r.Code != string(trust.CodeBlocked) || r.Reason == "" || !r.ByRelay || r.Act.Text == "" {
+			if !r.Deferred || r.Code != string(policy.CodeBlocked) || r.Reason == "" || !r.ByRelay || r.Act.Text == "" {
 				t.Fatalf("%+v", r)
 			}
 		}

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 // askAgain is how often a relay that did not have an event is asked for it again.
@@ -486,13 +487,13 @@ func signaturesOf(changes [][]byte, by map[wire.Hash][]byte) ([]byte, error) {
 	if len(by) == 0 {
 		return nil, nil
 	}
-	out := make([]byte, len(changes)*trust.SignatureSize)
+	out := make([]byte, len(changes)*keys.SignatureSize)
 	for i, c := range changes {
 		h, err := wire.ReadHash(c)
 		if err != nil {
 			return nil, err
 		}
-		copy(out[i*trust.SignatureSize:], by[h])
+		copy(out[i*keys.SignatureSize:], by[h])
 	}
 	return out, nil
 }
@@ -532,7 +533,7 @@ func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, change
 	if p.epoch != doc.epoch {
 		p.restart()
 	}
-	before, rulings := doc.graph.Heads(), doc.gate.Rulings()
+	before, rulings := doc.graph.Heads(), doc.policy.Rulings()
 	if update, err = doc.take(ctx, changes); err != nil {
 		if isDeadEnd(err) {
 			s.link.stick(doc.id, err)
@@ -542,7 +543,7 @@ func (s *session) digest(ctx context.Context, p *peer, msg *wire.Message, change
 		}
 		return nil, update, err
 	}
-	p.ruled = p.ruled || doc.gate.Rulings() != rulings
+	p.ruled = p.ruled || doc.policy.Rulings() != rulings
 	if p.epoch == doc.epoch {
 		p.state.Receive(doc.graph, msg, before, nil)
 		p.answered = true
@@ -611,10 +612,10 @@ func count(changes int) string {
 func (doc *document) oneReason() string {
 	reason := ""
 	for _, r := range doc.refused {
-		if reason == "" || r.Code != string(trust.CodeDependsOn) {
+		if reason == "" || r.Code != string(policy.CodeDependsOn) {
 			reason = r.Reason
 		}
-		if r.Code != string(trust.CodeDependsOn) {
+		if r.Code != string(policy.CodeDependsOn) {
 			break
 		}
 	}
@@ -644,7 +645,7 @@ func (s *session) proveAccess(ctx context.Context, p *peer, asked *repo.Message)
 		s.judge(p)
 	}
 	p.doc.mu.Unlock()
-	if errors.Is(err, trust.ErrStatement) {
+	if errors.Is(err, keys.ErrStatement) {
 		return &relayError{"the relay sent something that cannot be read", err}
 	}
 	return s.sendAll(out, err)
@@ -653,18 +654,18 @@ func (s *session) proveAccess(ctx context.Context, p *peer, asked *repo.Message)
 // accessAnswer signs for the relay that this device dialled, on this connection. A
 // relay of an earlier version, which does not ask for that, gets what it understands;
 // what it could pass on opens nothing at relays of today.
-func (s *session) accessAnswer(key trust.Key, event qa.EventID, asked *repo.Message) (*repo.Message, error) {
+func (s *session) accessAnswer(key keys.Key, event qa.EventID, asked *repo.Message) (*repo.Message, error) {
 	answer := &repo.Message{Type: repo.TypeAccess, DocumentID: string(event)}
 	var err error
 	if asked.Version == 0 {
-		answer.Signature, err = trust.SignOldAccess(key, event, asked.Challenge)
+		answer.Signature, err = keys.SignOldAccess(key, event, asked.Challenge)
 	} else {
-		answer.Version = trust.AccessVersion
+		answer.Version = keys.AccessVersion
 		var address string
-		if address, err = trust.RelayAddress(s.link.url); err != nil {
+		if address, err = keys.RelayAddress(s.link.url); err != nil {
 			return nil, err
 		}
-		answer.Signature, err = trust.SignAccess(key, trust.Access{
+		answer.Signature, err = keys.SignAccess(key, keys.Access{
 			Event: event, Challenge: asked.Challenge, Address: address, Device: s.self, Relay: s.relay,
 		})
 	}

@@ -9,12 +9,12 @@ import (
 	"testing"
 
 	"flyleaf/crdt/bundle"
+	"flyleaf/crdt/policy/policytest"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
-	"flyleaf/trust/trusttest"
 )
 
 // notYet is for what is known to be wrong. It takes what is the matter, nil when it is
@@ -28,7 +28,7 @@ func notYet(t *testing.T, wrong error) {
 	t.Log("known to be wrong: ", wrong)
 }
 
-func carried(all ...trusttest.Signed) (out []bundle.Change) {
+func carried(all ...policytest.Signed) (out []bundle.Change) {
 	for _, s := range all {
 		out = append(out, bundle.Change{Bytes: s.Bytes, Signature: s.Signature})
 	}
@@ -67,51 +67,51 @@ func textsOf(t *testing.T, n *replica.Node, event qa.EventID) (out []string) {
 // the same number on Friday takes nothing away of what others wrote: their questions
 // and answers stay, and so does the draw.
 func TestLieAfterTheDraw(t *testing.T) {
-	w := trusttest.Found(trusttest.About{})
+	w := policytest.Found(policytest.About{})
 	mallory := w.Writer("mallory")
 	kept := mallory.Clone()
 	genesis := w.Heads()
-	mallory.Do(func(d *trusttest.Draft) { d.Post("", "An honest question?") })
+	mallory.Do(func(d *policytest.Draft) { d.Post("", "An honest question?") })
 	// The one that is kept back: the same number, on the same past.
 	secondDraft := kept.Draft(genesis...)
 	secondDraft.Post("", "Another honest question?")
 	second := secondDraft.Sign()
 
 	author := w.Writer("author")
-	w.Founder.Do(func(d *trusttest.Draft) { d.Role(author.ID(), qa.RoleAuthor, true) })
+	w.Founder.Do(func(d *policytest.Draft) { d.Role(author.ID(), qa.RoleAuthor, true) })
 	var asked []qa.PostID
 	for i := range 3 {
-		w.Writer(fmt.Sprintf("reader %d", i)).Do(func(d *trusttest.Draft) {
+		w.Writer(fmt.Sprintf("reader %d", i)).Do(func(d *policytest.Draft) {
 			asked = append(asked, d.Post("", fmt.Sprintf("Question %d?", i)))
 		})
 	}
 	for i, q := range asked {
-		author.Do(func(d *trusttest.Draft) { d.Post(q, fmt.Sprintf("Answer %d.", i)) })
-		author.Do(func(d *trusttest.Draft) {
+		author.Do(func(d *policytest.Draft) { d.Post(q, fmt.Sprintf("Answer %d.", i)) })
+		author.Do(func(d *policytest.Draft) {
 			d.Bool("posts/"+string(q)+"/marks/candidate/"+string(author.ID()), true)
 		})
 	}
-	secret := func(x *trusttest.Writer) []byte {
-		s, err := trust.DrawSecret(x.Key, w.Event)
+	secret := func(x *policytest.Writer) []byte {
+		s, err := keys.DrawSecret(x.Key, w.Event)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
-	for _, x := range []*trusttest.Writer{author, w.Founder} {
+	for _, x := range []*policytest.Writer{author, w.Founder} {
 		hash, err := qa.CommitDraw(w.Event, x.ID(), secret(x))
 		if err != nil {
 			t.Fatal(err)
 		}
-		x.Do(func(d *trusttest.Draft) { d.Set("draw/commit/"+string(x.ID()), wire.BytesValue(hash)) })
+		x.Do(func(d *policytest.Draft) { d.Set("draw/commit/"+string(x.ID()), wire.BytesValue(hash)) })
 	}
-	closing := w.Founder.Do(func(d *trusttest.Draft) { d.Bool("event/closed", true) })
-	for _, x := range []*trusttest.Writer{author, w.Founder} {
+	closing := w.Founder.Do(func(d *policytest.Draft) { d.Bool("event/closed", true) })
+	for _, x := range []*policytest.Writer{author, w.Founder} {
 		opening, err := qa.OpenDraw(secret(x), closing.Change.Hash.String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		x.Do(func(d *trusttest.Draft) { d.Set("draw/reveal/"+string(x.ID()), wire.BytesValue(opening)) })
+		x.Do(func(d *policytest.Draft) { d.Set("draw/reveal/"+string(x.ID()), wire.BytesValue(opening)) })
 	}
 
 	friday := carried(w.Changes...)
@@ -195,9 +195,9 @@ func TestLieAfterTheDrawAsTried(t *testing.T) {
 // devices with the same.
 func TestMoreLiarsThanProofs(t *testing.T) {
 	const proofs = 256 // what a device keeps for an event
-	w := trusttest.Found(trusttest.About{})
+	w := policytest.Found(policytest.About{})
 	genesis := w.Heads()
-	twins := func(name string) (a, b trusttest.Signed) {
+	twins := func(name string) (a, b policytest.Signed) {
 		one := w.Writer(name)
 		two := one.Clone()
 		x := one.Draft(genesis...)

@@ -18,11 +18,11 @@ import (
 
 	"flyleaf/crdt/wire"
 	"flyleaf/journal"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage"
 	"flyleaf/storage/sqlite"
-	"flyleaf/trust"
 )
 
 // backend is what the commands need of a node: the one in this process, or the
@@ -143,7 +143,7 @@ func connect(ctx context.Context, h home, log *slog.Logger) (backend, error) {
 type local struct {
 	home  home
 	lock  *flock.Flock
-	key   trust.Key
+	key   keys.Key
 	store storage.Store
 	node  *replica.Node
 	// copied is the directory to remove at the end: this is a copy of one that cannot be

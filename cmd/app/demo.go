@@ -18,12 +18,12 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"flyleaf/internal/listen"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/replica"
 	"flyleaf/storage/mem"
 	"flyleaf/storage/sqlite"
-	"flyleaf/trust"
 )
 
 //go:embed sample.yaml
@@ -270,7 +270,7 @@ func (c *cast) node(ctx context.Context, name string) (*replica.Node, error) {
 	if n := c.nodes[name]; n != nil {
 		return n, nil
 	}
-	key, err := trust.NewKey(rand.Reader)
+	key, err := keys.NewKey(rand.Reader)
 	if err != nil {
 		return nil, err
 	}

@@ -4,10 +4,10 @@ import (
 	"errors"
 
 	"flyleaf/crdt"
+	"flyleaf/crdt/policy"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 func isNotFound(err error) bool {
@@ -18,7 +18,7 @@ func isNotFound(err error) bool {
 // isRefused reports whether the error is about what a person gave us.
 func isRefused(err error) bool {
 	var field *qa.FieldError
-	var rule *trust.Refusal
+	var rule *policy.Refusal
 	var other *qa.OtherRelayError
 	if errors.As(err, &field) || errors.As(err, &rule) || errors.As(err, &other) {
 		return true

@@ -22,7 +22,7 @@ import (
 // home is a data directory:
 //
 //	flyleaf.db     ledger, views, and what is this device's own (SQLite)
-//	identity.key   who this person is: a key file of trust/identity, mode 0600
+//	identity.key   who this person is: a key file of keys/identity, mode 0600
 //	lock           held by the one process that has the directory open
 //	serve.json     where the running process can be reached, while one serves
 //	web-secret     what cookies and keys for other programs are derived from, mode 0600

@@ -15,11 +15,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flyleaf/keys"
+	"flyleaf/keys/identity"
 	"flyleaf/qa"
 	"flyleaf/storage"
 	"flyleaf/storage/sqlite"
-	"flyleaf/trust"
-	"flyleaf/trust/identity"
 )
 
 // The commands about who one is: identity show, export, import, passphrase. They
@@ -52,15 +52,15 @@ func (a *app) identityCmd() *cobra.Command {
 }
 
 // readKey returns the identity of the data directory, which is made if there is none.
-func (a *app) readKey(ctx context.Context) (trust.Key, error) {
+func (a *app) readKey(ctx context.Context) (keys.Key, error) {
 	h, err := a.home(ctx)
 	if err != nil {
-		return trust.Key{}, err
+		return keys.Key{}, err
 	}
 	if _, err := os.Stat(h.path(keyFile)); errors.Is(err, fs.ErrNotExist) {
 		// Opened as every command does it, so that two do not make two identities.
 		if err := a.with(ctx, func(context.Context, backend) error { return nil }); err != nil {
-			return trust.Key{}, err
+			return keys.Key{}, err
 		}
 	}
 	return h.key()
@@ -111,7 +111,7 @@ words or the file can write as you, and there is no way to take that back.`,
 	return a.jsonFlag(c)
 }
 
-func (a *app) exportKeyFile(ctx context.Context, k trust.Key, out string, sealed bool) error {
+func (a *app) exportKeyFile(ctx context.Context, k keys.Key, out string, sealed bool) error {
 	passphrase := ""
 	if sealed {
 		var err error
@@ -198,7 +198,7 @@ otherwise. The key it had is never thrown away, but kept beside the new one.`,
 }
 
 // readIdentity reads a phrase or a key file, and the passphrase that the file is under.
-func (a *app) readIdentity(ctx context.Context, h home, args []string) (k trust.Key, passphrase string, err error) {
+func (a *app) readIdentity(ctx context.Context, h home, args []string) (k keys.Key, passphrase string, err error) {
 	var b []byte
 	from := "standard input"
 	switch {
@@ -259,7 +259,7 @@ func (h home) alone(ctx context.Context, fn func() error) error {
 
 // importKey makes k the identity of this directory. The key it had is set aside,
 // under the name that is returned.
-func (h home) importKey(ctx context.Context, k trust.Key, passphrase string, replace bool) (changed bool, aside string, err error) {
+func (h home) importKey(ctx context.Context, k keys.Key, passphrase string, replace bool) (changed bool, aside string, err error) {
 	b, err := os.ReadFile(h.path(keyFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, "", fmt.Errorf("reading the identity of this device: %w; nothing was changed", err)

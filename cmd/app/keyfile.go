@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"os"
 
-	"flyleaf/trust"
-	"flyleaf/trust/identity"
+	"flyleaf/keys"
+	"flyleaf/keys/identity"
 )
 
 // keyFile is the name of the identity in a data directory.
@@ -16,29 +16,29 @@ const keyFile = "identity.key"
 
 // key reads the identity, or makes it on the first start. The file is written
 // whole and synced before it has its name, so a crash leaves none or a good one.
-func (h home) key() (trust.Key, error) {
+func (h home) key() (keys.Key, error) {
 	path := h.path(keyFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, dbErr := os.Stat(h.path("flyleaf.db")); dbErr == nil {
-			return trust.Key{}, fmt.Errorf("%s is missing, but this directory holds events: put the file back from a backup, or bring it back with `flyleaf identity import`; nothing was changed", path)
+			return keys.Key{}, fmt.Errorf("%s is missing, but this directory holds events: put the file back from a backup, or bring it back with `flyleaf identity import`; nothing was changed", path)
 		}
-		k, err := trust.NewKey(rand.Reader)
+		k, err := keys.NewKey(rand.Reader)
 		if err != nil {
-			return trust.Key{}, err
+			return keys.Key{}, err
 		}
 		return k, h.keepKey(k, "")
 	}
 	if err != nil {
-		return trust.Key{}, fmt.Errorf("reading the identity: %w", err)
+		return keys.Key{}, fmt.Errorf("reading the identity: %w", err)
 	}
 	k, _, err := h.openKey(b, path)
 	if err != nil {
-		return trust.Key{}, err
+		return keys.Key{}, err
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
 		if err := os.Chmod(path, 0o600); err != nil {
-			return trust.Key{}, fmt.Errorf("%s can be read by others and that cannot be changed: %w", path, err)
+			return keys.Key{}, fmt.Errorf("%s can be read by others and that cannot be changed: %w", path, err)
 		}
 	}
 	return k, nil
@@ -46,7 +46,7 @@ func (h home) key() (trust.Key, error) {
 
 // openKey reads a key file, and asks for its passphrase if it is under one. It
 // returns the passphrase too, "" for a plain file.
-func (h home) openKey(b []byte, path string) (k trust.Key, passphrase string, err error) {
+func (h home) openKey(b []byte, path string) (k keys.Key, passphrase string, err error) {
 	if identity.IsSealed(b) {
 		if h.ask == nil {
 			return k, "", fmt.Errorf("%s: %w", path, identity.ErrNoPassphrase)
@@ -66,7 +66,7 @@ func (h home) openKey(b []byte, path string) (k trust.Key, passphrase string, er
 }
 
 // keepKey writes the identity of this directory.
-func (h home) keepKey(k trust.Key, passphrase string) error {
+func (h home) keepKey(k keys.Key, passphrase string) error {
 	b, err := identity.Seal(k, passphrase)
 	if err == nil {
 		err = writeFileSynced(h.path(keyFile), b, 0o600)

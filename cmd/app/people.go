@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
-	"flyleaf/trust"
 )
 
 // The commands about who may do what: roles, block, unblock, close, reopen, event.
@@ -223,11 +223,11 @@ func (a *app) reopenCmd() *cobra.Command {
 
 // explainAct says in the words of the command what a rule has refused.
 func explainAct(act *qa.Act, err error) error {
-	var r *trust.Refusal
+	var r *policy.Refusal
 	if !errors.As(err, &r) {
 		return err
 	}
-	if r.Code != trust.CodeRole {
+	if r.Code != policy.CodeRole {
 		return codedf(exitRefused, "%s Nothing was changed.", r.Reason)
 	}
 	who := "an organiser"

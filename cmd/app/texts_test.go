@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"flyleaf/crdt/bundle"
+	"flyleaf/crdt/policy/policytest"
 	"flyleaf/qa"
-	"flyleaf/trust/trusttest"
 )
 
 // command runs a command on a data directory and returns what it prints. It has to end
@@ -31,7 +31,7 @@ func command(t *testing.T, dir string, code int, args ...string) (out, said stri
 func oldEvent(t *testing.T) (file string) {
 	t.Helper()
 	title := "A week\x1b[31m\nof \u202elies"
-	w := trusttest.Found(trusttest.About{Gate: 1, More: func(d *trusttest.Draft) {
+	w := policytest.Found(policytest.About{Gate: 1, More: func(d *policytest.Draft) {
 		d.Str("event/title", title)
 		d.Str("event/authors", "Ilse\x00 Marrow")
 		d.Str("event/description", "About\x00 it\r\nand more\u009b31m")
@@ -41,28 +41,28 @@ func oldEvent(t *testing.T) (file string) {
 		d.Str("event/x/a\nb", "c\x00d")
 	}})
 	eve := w.Writer("eve")
-	eve.Do(func(d *trusttest.Draft) {
+	eve.Do(func(d *policytest.Draft) {
 		me := "people/" + string(eve.ID())
 		d.Path(me).Str(me+"/name", "Ilse\u202e\x1b[2J Marrow\n\n(author)")
 		d.Str(me+"/about", "a\x00b")
 	})
 	var question qa.PostID
-	eve.Do(func(d *trusttest.Draft) { question = d.Post("", "one\x00 NUL\x1b]0;title\a") })
-	for name, s := range trusttest.NoTexts {
-		eve.Do(func(d *trusttest.Draft) {
+	eve.Do(func(d *policytest.Draft) { question = d.Post("", "one\x00 NUL\x1b]0;title\a") })
+	for name, s := range policytest.NoTexts {
+		eve.Do(func(d *policytest.Draft) {
 			id := d.Post(question, name+" "+s+" end")
 			d.Str("posts/"+string(id)+"/onBehalfOf", s)
 			d.Str("posts/"+string(id)+"/tags", "a"+s+", b")
 			d.Path("posts/"+string(id)+"/x").Str("posts/"+string(id)+"/x/key"+s, s)
 			d.React(id, s, true)
 		})
-		eve.Do(func(d *trusttest.Draft) { d.Post("", s) })
+		eve.Do(func(d *policytest.Draft) { d.Post("", s) })
 	}
-	w.Founder.Do(func(d *trusttest.Draft) {
+	w.Founder.Do(func(d *policytest.Draft) {
 		id := d.Post("", "hidden words")
 		d.Str("posts/"+string(id)+"/marks/hidden", "\u200b")
 	})
-	w.Founder.Do(func(d *trusttest.Draft) { d.Str("blocks/"+string(w.Writer("mallory").ID()), "re\x1bason") })
+	w.Founder.Do(func(d *policytest.Draft) { d.Str("blocks/"+string(w.Writer("mallory").ID()), "re\x1bason") })
 	file = filepath.Join(t.TempDir(), "old.bundle")
 	f, err := os.Create(file)
 	if err != nil {
@@ -165,7 +165,7 @@ func TestEventsThatHoldAnything(t *testing.T) {
 		return n, words
 	}
 	n, words := posts(dir)
-	if n < 2*len(trusttest.NoTexts) {
+	if n < 2*len(policytest.NoTexts) {
 		t.Fatalf("%d posts", n)
 	}
 	for _, format := range []string{"json", "jekyll"} {

@@ -16,11 +16,12 @@ import (
 
 	"flyleaf/crdt"
 	"flyleaf/crdt/bundle"
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 	"flyleaf/storage"
-	"flyleaf/trust"
 )
 
 func (a *app) verifyCmd() *cobra.Command {
@@ -129,7 +130,7 @@ func verifyBundle(b []byte) (qa.Verification, error) {
 	if err != nil {
 		return qa.Verification{}, err
 	}
-	v := trust.NewVerifier(event)
+	v := policy.NewVerifier(event)
 	for _, c := range changes {
 		v.Add(c.Bytes, c.Signature)
 	}
@@ -152,7 +153,7 @@ func verifyAutomerge(ctx context.Context, b []byte) (qa.Verification, error) {
 	if err != nil {
 		return qa.Verification{}, fmt.Errorf("%w: %w", errNoChanges, err)
 	}
-	v := trust.NewUnsignedVerifier(qa.EventIDFromGenesis([32]byte(first.Hash)))
+	v := policy.NewUnsignedVerifier(qa.EventIDFromGenesis([32]byte(first.Hash)))
 	for _, c := range chunks {
 		v.Add(c, nil)
 	}
@@ -323,7 +324,7 @@ type verifiedEvent struct {
 	event    qa.EventID
 	outside  int   // rows that are not in the document: when they change, it begins anew
 	position int64 // of the last row that was checked
-	verifier *trust.Verifier
+	verifier *policy.Verifier
 	rows     int // that were checked, in all
 }
 
@@ -344,7 +345,7 @@ func (n *webNode) VerifyPost(ctx context.Context, event qa.EventID, post qa.Post
 		if err != nil {
 			return qa.Verification{}, err
 		}
-		if got, err := wire.ReadHash(en.Bytes); err != nil || got != h || trust.Verify(event, en.Actor, h, en.Signature) != nil {
+		if got, err := wire.ReadHash(en.Bytes); err != nil || got != h || keys.Verify(event, en.Actor, h, en.Signature) != nil {
 			if c.Signed && c.Code == "" {
 				found.Bad++
 			}
@@ -362,7 +363,7 @@ func (v *verifiedEvent) verify(ctx context.Context, store storage.Store, event q
 		return qa.Verification{}, err
 	}
 	if v.verifier == nil || v.event != event || v.outside != counts.Outside {
-		v.event, v.outside, v.position, v.verifier = event, counts.Outside, 0, trust.NewVerifier(event)
+		v.event, v.outside, v.position, v.verifier = event, counts.Outside, 0, policy.NewVerifier(event)
 	}
 	err = store.Entries(ctx, event, v.position, func(en storage.Entry) error {
 		v.position = en.Position

@@ -4,16 +4,16 @@ import (
 	"fmt"
 	"testing"
 
+	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage/mem"
-	"flyleaf/trust"
 )
 
 // TestAFurtherProofChecksWhatIsNew: the page that shows who signed a post checks an
 // event once, and then what has come since, however often pages are opened.
 func TestAFurtherProofChecksWhatIsNew(t *testing.T) {
-	key, err := trust.NewKey(nil)
+	key, err := keys.NewKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flyleaf/keys"
+	"flyleaf/keys/identity"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
-	"flyleaf/trust"
-	"flyleaf/trust/identity"
 )
 
 // The commands for winners: candidate, and winners with what is below it.
@@ -471,7 +471,7 @@ var (
 
 // CommitDraw writes the hash of this person's secret into an event.
 func (l *local) CommitDraw(ctx context.Context, event qa.EventID) error {
-	secret, err := trust.DrawSecret(l.key, event)
+	secret, err := keys.DrawSecret(l.key, event)
 	if err != nil {
 		return err
 	}
@@ -492,7 +492,7 @@ func (l *local) RevealDraw(ctx context.Context, event qa.EventID) error {
 	if err := w.MayOpen(l.node.Identity()); err != nil {
 		return coded(exitRefused, fmt.Errorf("%w. Nothing was changed", err))
 	}
-	secret, err := trust.DrawSecret(l.key, event)
+	secret, err := keys.DrawSecret(l.key, event)
 	if err != nil {
 		return err
 	}

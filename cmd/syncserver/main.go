@@ -15,8 +15,8 @@ import (
 	"strings"
 	"syscall"
 
+	"flyleaf/keys"
 	"flyleaf/relay"
-	"flyleaf/trust"
 )
 
 const usage = `Syncserver passes Flyleaf events between devices, and keeps them.
@@ -153,7 +153,7 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 
 // address takes a URL by which devices reach the relay.
 func (m *Main) address(url string) error {
-	if _, err := trust.RelayAddress(url); err != nil {
+	if _, err := keys.RelayAddress(url); err != nil {
 		return err
 	}
 	if m.Addresses = append(m.Addresses, url); len(m.Addresses) > relay.MaxOwnAddresses {

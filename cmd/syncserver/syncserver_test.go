@@ -19,9 +19,9 @@ import (
 	"testing"
 	"time"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
 	"flyleaf/relay/relaytest"
-	"flyleaf/trust"
 )
 
 // The test binary is the program when this is set, so that there is a real
@@ -399,7 +399,7 @@ func TestDiskMaxIsHeeded(t *testing.T) {
 	if err := d.Until(within(t), func(s relaytest.State) bool { return len(s.Refused) > 0 }); err != nil {
 		t.Fatal(err)
 	}
-	if r := d.State().Refused[0]; !r.Deferred || trust.Code(r.Code) != trust.CodeRelayFull {
+	if r := d.State().Refused[0]; !r.Deferred || policy.Code(r.Code) != policy.CodeRelayFull {
 		t.Errorf("told %+v", r)
 	}
 	d.Disconnect()

@@ -4,7 +4,7 @@
 // known. Both get their answers here, and have no role algorithm of their own.
 //
 // An answer depends on the set of authority changes asked about, never on the order
-// in which they arrived. The rules are numbered in trust/DESIGN.md, under Roles.
+// in which they arrived. The rules are numbered in crdt/policy/DESIGN.md, under Roles.
 //
 // It does not say whether a change is valid: it counts acts of people who held the
 // role, and passes over the acts of people who did not.

@@ -24,11 +24,12 @@ import (
 	"github.com/gorilla/websocket"
 
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
 	amsync "flyleaf/crdt/sync"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
-	"flyleaf/trust"
 )
 
 // Wait is how long a test waits for what should happen at once.
@@ -68,7 +69,7 @@ type Device struct {
 	// Forgetful devices pass over proofs of equivocation, as stock clients do.
 	Forgetful bool
 	// Keys are who the device answers challenges as, each once; nil: KeyOf(Name).
-	Keys []trust.Key
+	Keys []keys.Key
 
 	actor wire.ActorID
 	about *Event // nil for any other document
@@ -76,7 +77,7 @@ type Device struct {
 	mu         sync.Mutex
 	changed    chan struct{} // closed and replaced when anything changes
 	graph      *graph.Graph
-	gate       *trust.Gate // of an event
+	policy     *policy.Policy // of an event
 	adding     *wire.Change
 	left       map[wire.Hash]bool // taken out by proofs
 	proofs     []repo.Proof
@@ -118,7 +119,7 @@ func (d *Device) begin() {
 		return
 	}
 	d.graph = graph.New(graph.Admit(d.admit))
-	d.gate = trust.NewGate(d.Event, d.graph)
+	d.policy = policy.New(d.Event, d.graph)
 }
 
 func (d *Device) admit(m graph.Meta) error {
@@ -129,10 +130,10 @@ func (d *Device) admit(m graph.Meta) error {
 			return err
 		}
 	}
-	if err := d.gate.Judge(c); err != nil {
+	if err := d.policy.Validate(c); err != nil {
 		return err
 	}
-	return d.gate.Add(c)
+	return d.policy.Add(c)
 }
 
 // add takes a change into the graph.
@@ -325,7 +326,7 @@ func (d *Device) take(c *conn, m *repo.Message) error {
 			d.unsigned[ch.Hash] = true
 		}
 		if d.about != nil {
-			err = trust.Verify(d.Event, ch.Actor, ch.Hash, signature)
+			err = keys.Verify(d.Event, ch.Actor, ch.Hash, signature)
 		}
 		if err == nil && (d.left[ch.Hash] || slices.ContainsFunc(ch.Deps, func(h wire.Hash) bool { return d.left[h] })) {
 			refused = append(refused, ch.Hash) // sent before the relay knew
@@ -475,7 +476,7 @@ func (d *Device) Message(changes ...Signed) *repo.Message {
 
 // believe rebuilds the graph without what a proof takes out. d.mu is held.
 func (d *Device) believe(c *conn, p *repo.Proof) error {
-	actor, seq, err := trust.CheckProof(d.Event, trust.Proof{A: p.A, B: p.B, SigA: p.SigA, SigB: p.SigB})
+	actor, seq, err := policy.CheckProof(d.Event, policy.Proof{A: p.A, B: p.B, SigA: p.SigA, SigB: p.SigB})
 	if err != nil {
 		return fmt.Errorf("the relay passed on a proof that proves nothing: %w", err)
 	}
@@ -522,24 +523,24 @@ func lastOf(g *graph.Graph, a wire.ActorID) wire.Hash {
 // answer answers a challenge with the next of the device's keys, and asks again.
 // Without one more it stops. d.mu is held.
 func (d *Device) answer(c *conn, m *repo.Message) error {
-	keys := d.Keys
-	if keys == nil {
-		keys = []trust.Key{KeyOf(d.Name)}
+	signers := d.Keys
+	if signers == nil {
+		signers = []keys.Key{KeyOf(d.Name)}
 	}
-	if c.answers >= len(keys) {
+	if c.answers >= len(signers) {
 		return nil
 	}
-	k := keys[c.answers]
+	k := signers[c.answers]
 	c.answers++
 	d.access++
-	if m.Version != trust.AccessVersion {
+	if m.Version != keys.AccessVersion {
 		return fmt.Errorf("relaytest: the challenge is of version %d", m.Version)
 	}
-	address, err := trust.RelayAddress(c.url)
+	address, err := keys.RelayAddress(c.url)
 	if err != nil {
 		return err
 	}
-	sig, err := trust.SignAccess(k, trust.Access{Event: d.Event, Challenge: m.Challenge, Address: address, Device: d.Name, Relay: c.relay})
+	sig, err := keys.SignAccess(k, keys.Access{Event: d.Event, Challenge: m.Challenge, Address: address, Device: d.Name, Relay: c.relay})
 	if err != nil {
 		return err
 	}
@@ -547,7 +548,7 @@ func (d *Device) answer(c *conn, m *repo.Message) error {
 	if err != nil {
 		return err
 	}
-	err = c.send(&repo.Message{Type: repo.TypeAccess, SenderID: d.Name, TargetID: c.relay, DocumentID: string(d.Event), Identity: public, Signature: sig, Version: trust.AccessVersion})
+	err = c.send(&repo.Message{Type: repo.TypeAccess, SenderID: d.Name, TargetID: c.relay, DocumentID: string(d.Event), Identity: public, Signature: sig, Version: keys.AccessVersion})
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,8 @@ import (
 	"sync"
 
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 	"flyleaf/qa"
-	"flyleaf/trust"
 )
 
 // Signed is a change as it travels.
@@ -22,7 +22,7 @@ type Signed struct {
 type Event struct {
 	Name    string
 	ID      qa.EventID
-	Founder trust.Key
+	Founder keys.Key
 	Genesis Signed
 	maps    map[string]wire.OpID // of the root, by key
 }
@@ -47,7 +47,7 @@ func NewEvent(name, access string) *Event {
 }
 
 // NewEventOf is NewEvent by a founder, who may begin several.
-func NewEventOf(founder trust.Key, name, access string) *Event {
+func NewEventOf(founder keys.Key, name, access string) *Event {
 	e := &Event{Name: name, Founder: founder, maps: map[string]wire.OpID{}}
 	c := &wire.Change{Actor: actorOf(e.Founder, "genesis"), Seq: 1, StartOp: 1, TimeMillis: 1_700_000_000_000}
 	put := func(obj wire.OpID, key string, v *wire.Value) wire.OpID {
@@ -94,9 +94,9 @@ func Adopt(id qa.EventID, genesis Signed) *Event {
 func (e *Event) Map(key string) wire.OpID { return e.maps[key] }
 
 // KeyOf returns the key that is decided by the name.
-func KeyOf(name string) trust.Key {
+func KeyOf(name string) keys.Key {
 	sum := sha256.Sum256([]byte("key of " + name))
-	k, err := trust.KeyFromSeed(sum[:])
+	k, err := keys.KeyFromSeed(sum[:])
 	if err != nil {
 		panic(err) // 32 bytes are a seed
 	}
@@ -106,7 +106,7 @@ func KeyOf(name string) trust.Key {
 // Actor returns the actor, of KeyOf(name), that is decided by the name.
 func Actor(name string) wire.ActorID { return actorOf(KeyOf(name), name) }
 
-func actorOf(k trust.Key, name string) wire.ActorID {
+func actorOf(k keys.Key, name string) wire.ActorID {
 	sum := sha256.Sum256([]byte(name))
 	a, err := k.NewActor(bytes.NewReader(sum[:]))
 	if err != nil {
@@ -127,8 +127,8 @@ func seal(c *wire.Change) *wire.Change {
 	return c
 }
 
-func sign(k trust.Key, event qa.EventID, c *wire.Change) Signed {
-	sig, err := trust.Sign(k, event, c.Hash)
+func sign(k keys.Key, event qa.EventID, c *wire.Change) Signed {
+	sig, err := keys.Sign(k, event, c.Hash)
 	if err != nil {
 		panic(err) // the key and the ID are good
 	}
@@ -145,7 +145,7 @@ func (e *Event) ByFounder(name string, seq, startOp uint64, deps []wire.Hash, op
 	return e.change(e.Founder, actorOf(e.Founder, name), seq, startOp, deps, ops)
 }
 
-func (e *Event) change(k trust.Key, a wire.ActorID, seq, startOp uint64, deps []wire.Hash, ops []wire.Op) Signed {
+func (e *Event) change(k keys.Key, a wire.ActorID, seq, startOp uint64, deps []wire.Hash, ops []wire.Op) Signed {
 	return sign(k, e.ID, seal(&wire.Change{
 		Actor: a, Seq: seq, StartOp: startOp, Deps: slices.Clone(deps), TimeMillis: 1_700_000_000_000 + int64(seq), Ops: ops,
 	}))
@@ -184,7 +184,7 @@ func (e *Event) Block(who qa.Identity, reason string, replaces ...wire.OpID) wir
 }
 
 // postOps are the operations of a change that makes a question, whole.
-func (e *Event) postOps(k trust.Key, actor wire.ActorID, startOp uint64, text string) []wire.Op {
+func (e *Event) postOps(k keys.Key, actor wire.ActorID, startOp uint64, text string) []wire.Op {
 	id := func(n uint64) wire.OpID { return wire.OpID{Counter: startOp + n, Actor: actor} }
 	post := qa.MakePostID(k.Identity(), []byte(actor), startOp)
 	key := func(s string) wire.Key { return wire.Key{Prop: s} }

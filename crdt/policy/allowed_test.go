@@ -1,0 +1,249 @@
+package policy_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/policy/policytest"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+)
+
+// party is an event with people in it, for what is allowed.
+type party struct {
+	*policytest.World
+	t *testing.T
+	r *policytest.Replica
+
+	founder, organiser, author, moderator, reader *policytest.Writer
+	question                                      qa.PostID
+}
+
+func newParty(t *testing.T, about policytest.About) *party {
+	w := policytest.Found(about)
+	p := &party{
+		World: w, t: t, r: policytest.NewReplica(w.Event), founder: w.Founder, organiser: w.Writer("organiser"),
+		author: w.Writer("author"), moderator: w.Writer("moderator"), reader: w.Writer("reader"),
+	}
+	p.take(w.Changes[0])
+	p.do(p.founder, func(d *policytest.Draft) {
+		d.Role(p.organiser.ID(), qa.RoleOrganiser, true)
+		d.Role(p.author.ID(), qa.RoleAuthor, true)
+		d.Role(p.moderator.ID(), qa.RoleModerator, true)
+		d.Role(p.reader.ID(), qa.RoleMember, true)
+	})
+	p.do(p.reader, func(d *policytest.Draft) { p.question = d.Post("", "Why?") })
+	return p
+}
+
+func (p *party) take(s policytest.Signed) policytest.Signed {
+	p.t.Helper()
+	if err := p.r.Take(s); err != nil {
+		p.t.Errorf("refused: %v", err)
+	}
+	return s
+}
+
+func (p *party) do(x *policytest.Writer, f func(d *policytest.Draft)) policytest.Signed {
+	p.t.Helper()
+	return p.take(x.Do(f))
+}
+
+// TestWhatIsAllowed: what stands at the limit, and what each role may do, is taken.
+func TestWhatIsAllowed(t *testing.T) {
+	text := func(n int) wire.Value { return wire.StringValue(strings.Repeat("é", n/2)) }
+	for _, access := range []string{"open", "invited"} {
+		p := newParty(t, policytest.About{Access: access})
+		at := "posts/" + string(p.question)
+		p.do(p.organiser, func(d *policytest.Draft) {
+			for _, key := range []string{"title", "authors", "language", "zone", "source"} {
+				d.Set("event/"+key, text(qa.MaxShort))
+			}
+			d.Set("event/description", text(qa.MaxDescription))
+			for _, key := range []string{"startsAt", "endsAt", "answersFrom", "answersUntil", "winnersAt"} {
+				d.Set("event/"+key, wire.IntValue(1<<53-1))
+			}
+			d.Set("event/prizes", wire.UintValue(1<<53-1))
+			d.Bool("event/closed", false)
+			d.Bool("event/approve", true)
+			d.Str("event/movedTo", string(qa.MakeEventID([16]byte{1})))
+			d.Str("event/cover", strings.Repeat("0a", 32))
+			for i := range qa.MaxLinks {
+				link := fmt.Sprint("event/links/", i)
+				d.Map(link)
+				d.Set(link+"/text", text(qa.MaxShort))
+				d.Set(link+"/url", text(qa.MaxShort))
+			}
+			for i := range qa.MaxRelays {
+				d.Set(fmt.Sprint("relays/", i), text(qa.MaxShort))
+			}
+		})
+		p.do(p.organiser, func(d *policytest.Draft) {
+			for _, key := range []string{"startsAt", "endsAt", "answersFrom", "answersUntil", "winnersAt"} {
+				d.Set("event/"+key, wire.IntValue(-1<<53+1))
+			}
+			d.Str("event/movedTo", "")
+			d.Str("event/cover", "")
+		})
+		p.do(p.organiser, func(d *policytest.Draft) {
+			for i := range qa.MaxXKeys {
+				d.Set("event/x/"+strings.Repeat("n", qa.MaxXName-2)+fmt.Sprintf("%02d", i), text(qa.MaxXValue))
+			}
+		})
+		me := "people/" + string(p.reader.ID())
+		p.do(p.reader, func(d *policytest.Draft) {
+			d.Map(me)
+			d.Set(me+"/name", text(qa.MaxName))
+			d.Set(me+"/about", text(qa.MaxAbout))
+			d.Set(me+"/link", text(qa.MaxPersonLink))
+			d.Set("contacts/"+string(p.reader.ID()), wire.BytesValue(make([]byte, qa.MaxContact)))
+		})
+		for _, as := range []string{"name", "initials", "none"} {
+			p.do(p.reader, func(d *policytest.Draft) { d.Str(me+"/publishAs", as) })
+		}
+		p.do(p.reader, func(d *policytest.Draft) {
+			for i := range qa.MaxReactions {
+				d.React(p.question, strings.Repeat("e", qa.MaxEmoji-2)+fmt.Sprintf("%02d", i), true)
+			}
+		})
+		p.do(p.reader, func(d *policytest.Draft) { // one that is there already is no new one
+			d.React(p.question, strings.Repeat("e", qa.MaxEmoji-2)+"00", false)
+		})
+		p.do(p.reader, func(d *policytest.Draft) {
+			d.Set(at+"/tags", text(qa.MaxTags))
+			d.Str(at+"/state", "withdrawn")
+			d.Set(at+"/revisions/"+d.RevisionID(), text(qa.MaxText))
+			d.Map(at + "/x")
+			for i := range qa.MaxXKeys {
+				d.Str(fmt.Sprint(at, "/x/", i), "A")
+			}
+			d.Bool(at+"/marks/answered", true)
+		})
+		p.do(p.reader, func(d *policytest.Draft) { d.Str(at+"/state", "") })
+		p.do(p.reader, func(d *policytest.Draft) { // two at once, the second an answer to the first
+			first := d.Post("", "")
+			second := "posts/" + string(d.Post(first, "And that?"))
+			d.Set(second+"/onBehalfOf", text(qa.MaxName))
+			d.Set(second+"/source", text(qa.MaxShort))
+			d.Str(second+"/origin", string(p.question))
+		})
+		p.do(p.moderator, func(d *policytest.Draft) {
+			d.Set(at+"/marks/hidden", text(qa.MaxReason))
+			d.Bool(at+"/marks/pinned", true)
+			d.Bool(at+"/marks/approved", true)
+			d.Bool(at+"/marks/answered", false)
+			d.Str(at+"/marks/duplicateOf", string(p.question))
+			d.Set("blocks/"+string(p.reader.ID()), text(qa.MaxReason))
+		})
+		p.do(p.moderator, func(d *policytest.Draft) {
+			d.Str(at+"/marks/duplicateOf", "")
+			d.Str("blocks/"+string(p.reader.ID()), "")
+		})
+		p.do(p.author, func(d *policytest.Draft) {
+			me := string(p.author.ID())
+			d.Bool(at+"/marks/answered", true)
+			d.Bool(at+"/marks/assigned/"+string(p.organiser.ID()), true)
+			d.Bool(at+"/marks/candidate/"+me, true)
+			d.Map("winners/" + me)
+			d.Set("winners/"+me+"/"+string(p.question), text(qa.MaxShort))
+			d.Set("draw/commit/"+me, wire.BytesValue(make([]byte, qa.MaxDraw)))
+			d.Set("draw/reveal/"+me, wire.BytesValue(make([]byte, qa.MaxDraw)))
+		})
+		p.do(p.organiser, func(d *policytest.Draft) {
+			d.Set("draw/rule", text(qa.MaxAbout))
+			d.Map("winners/" + string(p.organiser.ID()))
+			as := "posts/" + string(d.Post(p.question, "Said elsewhere")) + "/as"
+			d.Str(as, "author")
+		})
+		picture := make([]byte, qa.MaxBlob)
+		sum := sha256.Sum256(picture)
+		for range 2 {
+			p.do(p.organiser, func(d *policytest.Draft) { d.Set("blobs/"+hex.EncodeToString(sum[:]), wire.BytesValue(picture)) })
+		}
+		// Closed, and opened again.
+		p.do(p.organiser, func(d *policytest.Draft) { d.Bool("event/closed", true) })
+		p.do(p.reader, func(d *policytest.Draft) { d.Str(at+"/revisions/"+d.RevisionID(), "What is there can be edited.") })
+		p.do(p.organiser, func(d *policytest.Draft) { d.Bool("event/closed", false) })
+		p.do(p.reader, func(d *policytest.Draft) { d.Post("", "Open again?") })
+	}
+}
+
+// An event that lacks the maps which our writer makes at its beginning: they are made
+// later by whoever may write in them.
+func TestOlderGenesis(t *testing.T) {
+	for _, c := range []struct {
+		kind, path string
+		by, not    string
+	}{
+		{"event", "draw/commit", "author", "moderator"},
+		{"event", "draw/commit", "organiser", "reader"},
+		{"event", "draw/reveal", "organiser", "reader"},
+		{"event", "draw/reveal", "author", "moderator"},
+		{"event", "event/links", "organiser", "author"},
+		{"event", "event/x", "organiser", "author"},
+		{"club", "club/x", "founder", "author"},
+	} {
+		p := newParty(t, policytest.About{Kind: c.kind, Without: c.path})
+		people := map[string]*policytest.Writer{
+			"founder": p.founder, "organiser": p.organiser, "author": p.author, "moderator": p.moderator, "reader": p.reader,
+		}
+		d := people[c.not].Clone().Draft()
+		d.Map(c.path)
+		if err := p.r.Take(d.Sign()); err == nil || policy.RefusalOf(err).Code != policy.CodeRole {
+			t.Errorf("%s, made by %s: %v", c.path, c.not, err)
+		}
+		p.do(people[c.by], func(d *policytest.Draft) { d.Map(c.path) })
+	}
+}
+
+func TestAClub(t *testing.T) {
+	p := newParty(t, policytest.About{Kind: "club"})
+	if p.r.Gate.Kind() != "club" || p.r.Gate.Access() != "open" || p.r.Gate.Founder() != p.founder.ID() || p.r.Gate.Newer() {
+		t.Errorf("%s, %s, %s", p.r.Gate.Kind(), p.r.Gate.Access(), p.r.Gate.Founder())
+	}
+	p.do(p.organiser, func(d *policytest.Draft) {
+		d.Str("club/title", "A club")
+		d.Set("club/about", wire.StringValue(strings.Repeat("x", qa.MaxDescription)))
+		d.Str("club/language", "de")
+		d.Str("club/x/a", "A")
+		week := "weeks/" + string(qa.MakeEventID([16]byte{1}))
+		d.Map(week)
+		d.Str(week+"/title", "A week")
+		d.Str(week+"/authors", "Ann")
+		d.Set(week+"/startsAt", wire.IntValue(1))
+		d.Set(week+"/endsAt", wire.IntValue(2))
+		d.Str(week+"/relay", "ws://a")
+	})
+}
+
+// An event of later rules is held only against what keeps automerge alive.
+func TestNewerRules(t *testing.T) {
+	w := policytest.Found(policytest.About{Gate: qa.RulesVersion + 1, More: func(d *policytest.Draft) { d.Map("secrets") }})
+	p := &party{World: w, t: t, r: policytest.NewReplica(w.Event)}
+	p.take(w.Changes[0])
+	if !p.r.Gate.Newer() {
+		t.Error("a later version is not newer")
+	}
+	eve := w.Writer("eve")
+	p.do(eve, func(d *policytest.Draft) {
+		d.Str("event/title", "Mine now")
+		d.Map("secrets/a")
+		d.Str("secrets/a/b", "A")
+		d.Str("secrets/a/b", "B")
+	})
+	p.do(eve, func(d *policytest.Draft) { d.Str("secrets/a/b", "C") })
+	d := eve.Draft()
+	d.Str("secrets/a/b", "D").Pred = nil
+	if err := p.r.Take(d.Sign()); err == nil {
+		t.Error("wrong predecessors were taken")
+	}
+	d = w.Writer("bob").Draft()
+	d.Str("secrets/a/b", "D").Obj.Counter++
+	if err := p.r.Take(d.Sign()); err == nil {
+		t.Error("a map that is none was taken")
+	}
+}

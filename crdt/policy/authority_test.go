@@ -1,0 +1,258 @@
+package policy_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"flyleaf/crdt/authority"
+	"flyleaf/crdt/policy/policytest"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+)
+
+// plainRules is a second reading of the rules under Roles in DESIGN.md, as slow and
+// as close to their words as it can be: sets of hashes, and everything worked out anew
+// for each question. crdt/authority has to agree with it.
+type plainRules struct {
+	founder authority.Person
+	past    map[wire.Hash]map[wire.Hash]bool // of each change, without itself
+	said    []saying
+}
+
+// saying is what one change says of one role of somebody, of a block, or of the end.
+type saying struct {
+	change wire.Hash
+	writer authority.Person
+	op     wire.OpID
+	about  authority.Person
+	key    string // a role, "block" or "closed"
+	on     bool
+}
+
+func newPlainRules(changes []*wire.Change) *plainRules {
+	m := &plainRules{founder: authority.PersonOf(changes[0].Actor), past: map[wire.Hash]map[wire.Hash]bool{}}
+	paths := map[wire.OpID]string{}
+	for _, c := range changes {
+		past := map[wire.Hash]bool{}
+		for _, d := range c.Deps {
+			past[d] = true
+			for h := range m.past[d] {
+				past[h] = true
+			}
+		}
+		m.past[c.Hash] = past
+		for k := range c.Ops {
+			op := &c.Ops[k]
+			id := wire.OpID{Counter: c.StartOp + uint64(k), Actor: c.Actor}
+			path := paths[op.Obj] + "/" + op.Key.Prop
+			if op.Action == wire.MakeMap {
+				paths[id] = path
+				continue
+			}
+			s := saying{change: c.Hash, writer: authority.PersonOf(c.Actor), op: id, on: op.Value.Kind == wire.True}
+			part := strings.Split(path, "/")
+			switch {
+			case path == "/event/closed":
+				s.key = "closed"
+			case part[1] == "blocks" && len(part) == 3:
+				s.about, _ = authority.ParsePerson(part[2])
+				s.key, s.on = "block", len(op.Value.Raw) > 0
+			case part[1] == "roles" && len(part) == 4:
+				s.about, _ = authority.ParsePerson(part[2])
+				s.key = part[3]
+			default:
+				continue
+			}
+			// Of several that one change does to one thing the last counts.
+			m.said = slices.DeleteFunc(m.said, func(o saying) bool {
+				return o.change == s.change && o.key == s.key && o.about == s.about
+			})
+			m.said = append(m.said, s)
+		}
+	}
+	return m
+}
+
+// held: rule 3, of what is in known.
+func (m *plainRules) held(p authority.Person, role qa.Role, known, countedIn map[wire.Hash]bool) bool {
+	if p == m.founder && role == qa.RoleOrganiser {
+		return true
+	}
+	return m.stands(string(role), p, known, func(s saying) int { return m.grantRank(s, countedIn) })
+}
+
+func (m *plainRules) stands(key string, about authority.Person, known map[wire.Hash]bool, rank func(saying) int) bool {
+	var count []saying
+	for _, s := range m.said {
+		if s.key == key && s.about == about && known[s.change] && rank(s) > 0 {
+			count = append(count, s)
+		}
+	}
+	var best *saying
+	for i := range count {
+		s := &count[i]
+		if slices.ContainsFunc(count, func(o saying) bool { return m.past[o.change][s.change] }) {
+			continue
+		}
+		if best == nil || rank(*s) > rank(*best) || rank(*s) == rank(*best) &&
+			(s.op.Counter > best.op.Counter || s.op.Counter == best.op.Counter && s.op.Actor > best.op.Actor) {
+			best = s
+		}
+	}
+	return best != nil && best.on
+}
+
+// grantRank: rules 1 and 2, for a grant or revocation, by what countedIn knows.
+func (m *plainRules) grantRank(s saying, countedIn map[wire.Hash]bool) int {
+	switch {
+	case s.writer == m.founder:
+		return 2
+	case s.key == string(qa.RoleOrganiser):
+		return 0
+	case m.authorizes(s.writer, s.change, qa.RoleOrganiser, countedIn):
+		return 1
+	}
+	return 0
+}
+
+// authorizes: rule 2, for any act: held in its past by grants that count, and no
+// revocation that counts is concurrent.
+func (m *plainRules) authorizes(who authority.Person, change wire.Hash, role qa.Role, countedIn map[wire.Hash]bool) bool {
+	if role == qa.RoleOrganiser && who == m.founder {
+		return true
+	}
+	known := map[wire.Hash]bool{}
+	for h := range m.past[change] {
+		known[h] = countedIn[h]
+	}
+	if !m.stands(string(role), who, known, func(s saying) int { return m.grantRank(s, countedIn) }) {
+		return false
+	}
+	return !slices.ContainsFunc(m.said, func(s saying) bool {
+		concurrent := s.change != change && !m.past[change][s.change] && !m.past[s.change][change]
+		return s.about == who && s.key == string(role) && !s.on && countedIn[s.change] && concurrent && m.grantRank(s, countedIn) > 0
+	})
+}
+
+func (m *plainRules) rank(who authority.Person, change wire.Hash, countedIn map[wire.Hash]bool) int {
+	switch {
+	case who == m.founder:
+		return int(authority.ByFounder)
+	case m.authorizes(who, change, qa.RoleOrganiser, countedIn):
+		return int(authority.ByOrganiser)
+	case m.authorizes(who, change, qa.RoleModerator, countedIn):
+		return int(authority.ByModerator)
+	}
+	return 0
+}
+
+// TestAuthorityIsWhatTheRulesSay holds crdt/authority against the plain reading: for
+// every change, what everybody held in its past, which is what the policy went by;
+// by which rank it counts now, which is what the pages go by; and who is blocked.
+func TestAuthorityIsWhatTheRulesSay(t *testing.T) {
+	seed := *orderSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("seed %d: go test ./crdt/policy -run AuthorityIs -policy.seed=%d", seed, seed)
+	worlds := 60
+	if testing.Short() {
+		worlds = 10
+	}
+	roles := []qa.Role{qa.RoleOrganiser, qa.RoleModerator, qa.RoleAuthor}
+	outOfEffect, blocked, closed := 0, 0, 0
+	for set := range worlds {
+		r := rand.New(rand.NewPCG(seed, uint64(set)))
+		w, _ := quarrel(r, 60)
+		var all []*wire.Change
+		for _, s := range w.Changes {
+			all = append(all, s.Change)
+		}
+		plain := newPlainRules(all)
+		everything := map[wire.Hash]bool{}
+		people := map[authority.Person]bool{}
+		for _, c := range all {
+			everything[c.Hash] = true
+			people[authority.PersonOf(c.Actor)] = true
+		}
+		r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+		x := policytest.NewReplica(w.Event)
+		for _, c := range all {
+			if err := x.TakeChange(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a := x.Gate.Authority()
+		for _, c := range all {
+			past := x.Graph.Past(c.Deps)
+			for p := range people {
+				held := a.RolesAt(p, &past)
+				for _, role := range roles {
+					want := plain.held(p, role, plain.past[c.Hash], plain.past[c.Hash])
+					if got := held&authority.RolesOf(role) != 0; got != want {
+						t.Fatalf("seed %d, set %d: in the past of %s, %s of %s: %v, want %v", seed, set, c.Hash, role, p.Identity(), got, want)
+					}
+				}
+			}
+			who := authority.PersonOf(c.Actor)
+			if got, want := a.HeldAt(who, c.Hash), a.RolesAt(who, &past); got != want {
+				t.Fatalf("seed %d, set %d: the writer of %s held %b when it was taken, %b by its past", seed, set, c.Hash, got, want)
+			}
+			got := a.RankAt(who, c.Hash, authority.Organiser|authority.Moderator)
+			if want := plain.rank(who, c.Hash, everything); int(got) != want {
+				t.Fatalf("seed %d, set %d: rank of %s %d, want %d", seed, set, c.Hash, got, want)
+			}
+			if got := a.Authorizes(who, c.Hash, authority.Author); got != plain.authorizes(who, c.Hash, qa.RoleAuthor, everything) {
+				t.Fatalf("seed %d, set %d: an author's %s: %v", seed, set, c.Hash, got)
+			}
+			// By what a later change knows of it.
+			for _, later := range all {
+				known := plain.past[later.Hash]
+				if !known[c.Hash] {
+					continue
+				}
+				past := x.Graph.Past(later.Deps)
+				got := a.RankKnownTo(&past, who, c.Hash, authority.Organiser|authority.Moderator)
+				if want := plain.rank(who, c.Hash, known); int(got) != want {
+					t.Fatalf("seed %d, set %d: rank of %s as %s knows %d, want %d", seed, set, c.Hash, later.Hash, got, want)
+				}
+			}
+			if got == authority.NotCounted && a.HeldAt(who, c.Hash)&(authority.Organiser|authority.Moderator) != 0 {
+				outOfEffect++
+			}
+			inPast := plain.past[c.Hash]
+			wantClosed := plain.stands("closed", authority.Person{}, inPast, func(s saying) int {
+				return min(1, plain.rankAs(s, qa.RoleOrganiser, inPast))
+			})
+			if got := a.ClosedAt(&past); got != wantClosed {
+				t.Fatalf("seed %d, set %d: closed in the past of %s: %v", seed, set, c.Hash, got)
+			}
+			if wantClosed {
+				closed++
+			}
+		}
+		for p := range people {
+			want := p != plain.founder && plain.stands("block", p, everything, func(s saying) int { return plain.rank(s.writer, s.change, everything) })
+			if _, got := a.Block(p); got != want {
+				t.Fatalf("seed %d, set %d: %s blocked: %v", seed, set, p.Identity(), got)
+			}
+			if want {
+				blocked++
+			}
+		}
+	}
+	t.Logf("%d acts out of effect, %d people blocked, %d changes after a closing", outOfEffect, blocked, closed)
+	if outOfEffect == 0 || blocked == 0 || closed == 0 {
+		t.Error("too little happened for a test of that")
+	}
+}
+
+// rankAs is rank by one role, or as the founder.
+func (m *plainRules) rankAs(s saying, role qa.Role, countedIn map[wire.Hash]bool) int {
+	if s.writer == m.founder || m.authorizes(s.writer, s.change, role, countedIn) {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,51 @@
+package policy_test
+
+import (
+	"testing"
+
+	"flyleaf/crdt/policy/policytest"
+	"flyleaf/crdt/projection"
+)
+
+// TestFloodsCostFewSteps: however often somebody writes the same, what gate and fold
+// look at for one operation stays within a bound. Where the bound of the policy is
+// reached it is that: 500 writes of a key by one person. Only for devices of one person
+// that do not know of each other it grows with their number; see the table in DESIGN.md.
+func TestFloodsCostFewSteps(t *testing.T) {
+	// Steps for each change and operation of 500 changes. An "n" grows with their number.
+	bounds := map[string]struct{ policy, projection float64 }{
+		"posts":                   {0.1, 0.1},
+		"one key again and again": {130, 1},
+		"one key by devices that do not know each other":                   {130, 8}, // n/4, log n
+		"versions of one text":                                             {1, 1},
+		"long versions of one text":                                        {1, 1},
+		"versions of one text by devices that do not know each other":      {130, 130}, // n/4, both
+		"reactions, 20 a person":                                           {0.1, 0.1},
+		"marks, on and off":                                                {170, 1},
+		"names of many people":                                             {0.1, 0.1},
+		"heads, merged again and again":                                    {250, 40},
+		"empty merges":                                                     {1, 1},
+		"claims that do not know each other":                               {130, 8}, // n/4, log n
+		"roles given to one person by devices that do not know each other": {260, 8}, // n/2, log n
+		"pictures": {1, 1},
+	}
+	for _, f := range policytest.Floods(500) {
+		r := policytest.NewReplica(f.Event)
+		w := projection.New(f.Event, r.Graph, r.Gate.Authority())
+		for i, s := range append(f.Setup, f.Many...) {
+			if err := r.Take(s); err != nil || len(r.Taken) != i+1 {
+				t.Fatalf("%s: change %d: %v", f.Name, i, err)
+			}
+			if err := w.Apply(r.Taken[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n := float64(f.Operations() + len(f.Many))
+		gate, views := float64(r.Gate.Steps())/n, float64(w.Steps())/n
+		t.Logf("%-60s %4d changes, %5d operations, %6d bytes: %7.1f steps of the gate and %6.1f of the fold for each", f.Name, len(f.Many), f.Operations(), f.Bytes(), gate, views)
+		b, ok := bounds[f.Name]
+		if !ok || gate > b.policy || views > b.projection {
+			t.Errorf("%s: %.1f steps of the gate and %.1f of the fold for each operation, at most %.1f and %.1f", f.Name, gate, views, b.policy, b.projection)
+		}
+	}
+}

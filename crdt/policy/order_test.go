@@ -1,0 +1,260 @@
+package policy_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/policy/policytest"
+	"flyleaf/crdt/projection"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+)
+
+var (
+	orders    = flag.Int("policy.orders", 10_000, "delivery orders of one set of changes")
+	orderSeed = flag.Uint64("policy.seed", 0, "seed of the set and of the orders; 0 draws one")
+)
+
+// quarrel returns an event in which roles are granted and revoked, people blocked,
+// posts hidden and the event closed, much of it concurrently; and, apart from it,
+// changes that are not valid.
+func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
+	w := policytest.Found(policytest.About{Gate: uint64(1 + r.IntN(qa.RulesVersion))})
+	judge := policytest.NewReplica(w.Event)
+	if err := judge.Take(w.Changes[0]); err != nil {
+		panic(err)
+	}
+	people := []*policytest.Writer{w.Founder}
+	for _, name := range []string{"founder/2", "olga", "otto", "mia", "max", "max/2", "ann", "rita", "rudi"} {
+		people = append(people, w.Writer(name))
+	}
+	grants := map[string]qa.Role{"olga": qa.RoleOrganiser, "otto": qa.RoleOrganiser, "mia": qa.RoleModerator, "max": qa.RoleModerator, "ann": qa.RoleAuthor}
+	first := w.Founder.Do(func(d *policytest.Draft) {
+		for _, name := range []string{"olga", "otto", "mia", "max", "ann"} {
+			d.Role(policytest.KeyOf(name).Identity(), grants[name], true)
+		}
+	})
+	if err := judge.Take(first); err != nil {
+		panic(err)
+	}
+	var posts []qa.PostID
+	var bad []*wire.Change
+	for len(w.Changes) < n {
+		x := people[r.IntN(len(people))]
+		if r.IntN(2) == 0 {
+			x = people[r.IntN(7)] // those who rule
+		}
+		back := x.Clone()
+		on := []wire.Hash{first.Change.Hash}
+		for range 1 + r.IntN(2) {
+			recent := w.Changes[max(0, len(w.Changes)-8):]
+			on = append(on, recent[r.IntN(len(recent))].Change.Hash)
+		}
+		slices.SortFunc(on, func(a, b wire.Hash) int { return bytes.Compare(a[:], b[:]) })
+		d := x.Draft(slices.Compact(on)...)
+		var made qa.PostID
+		someone := people[r.IntN(len(people))].ID()
+		post := func(rest string) (string, bool) {
+			if len(posts) == 0 {
+				return "", false
+			}
+			at := "posts/" + string(posts[r.IntN(len(posts))])
+			return at + rest, d.Has(at)
+		}
+		switch r.IntN(12) {
+		case 11: // more than a change may say; what is within the bounds is valid
+			if at, ok := post("/reactions/" + string(x.ID())); ok {
+				d.Path(at)
+				for i := range 18 + r.IntN(5) {
+					d.Bool(at+"/"+fmt.Sprint(i), true)
+				}
+			}
+		case 10: // a key twice
+			if at, ok := post("/marks/answered"); ok {
+				for range 1 + r.IntN(2) {
+					d.Bool(at, r.IntN(2) == 0)
+				}
+			}
+		case 9:
+			d.Role(someone, []qa.Role{qa.RoleModerator, qa.RoleOrganiser, qa.RoleAuthor}[r.IntN(3)], r.IntN(2) == 0)
+		case 0, 1:
+			name := []string{"olga", "otto", "mia", "max", "ann"}[r.IntN(5)]
+			d.Role(policytest.KeyOf(name).Identity(), grants[name], r.IntN(2) == 0)
+		case 2:
+			d.Str("blocks/"+string(someone), []string{"", "spam"}[r.IntN(2)])
+		case 3:
+			if at, ok := post("/marks/hidden"); ok {
+				d.Str(at, []string{"", "rude"}[r.IntN(2)])
+			}
+		case 4:
+			if at, ok := post("/marks/approved"); ok {
+				d.Bool(at, r.IntN(2) == 0)
+			}
+		case 5:
+			d.Bool("event/closed", r.IntN(3) == 0)
+		case 6:
+			if at, ok := post("/reactions/" + string(x.ID())); ok {
+				d.Path(at).Bool(at+"/want", r.IntN(3) > 0)
+			}
+		case 7:
+			made = d.Post("", []string{"no text:\x00", "two\nlines"}[r.IntN(2)])
+		default:
+			made = d.Post("", fmt.Sprint("post ", len(w.Changes)))
+		}
+		if len(d.Ops) == 0 {
+			continue
+		}
+		s := d.Sign()
+		if err := judge.Take(s); err != nil {
+			bad = append(bad, s.Change)
+			*x = *back
+			continue
+		}
+		w.Add(s)
+		if made != "" {
+			posts = append(posts, made)
+		}
+	}
+	return w, bad
+}
+
+// TestOneViewInAnyOrder: the same changes, valid and not, in 10,000 orders in which
+// they might arrive, also before what they build on: one and the same of them are
+// taken, and one and the same view follows.
+func TestOneViewInAnyOrder(t *testing.T) {
+	seed := *orderSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	n := *orders
+	if testing.Short() {
+		n = min(n, 300)
+	}
+	t.Logf("seed %d: go test ./crdt/policy -run OneView -policy.seed=%d", seed, seed)
+	const sets = 10
+	void, refusals := 0, 0
+	for set := range uint64(sets) {
+		r := rand.New(rand.NewPCG(seed, set))
+		w, bad := quarrel(r, 50)
+		all := slices.Clone(bad)
+		for _, s := range w.Changes {
+			c, err := wire.DecodeChange(s.Bytes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, c)
+		}
+		refusals += len(bad)
+		var want [sha256.Size]byte
+		var first string
+		for i := range n / sets {
+			r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+			x := policytest.NewReplica(w.Event)
+			for _, c := range all {
+				_ = x.TakeChange(c) // what was taken is looked at below
+			}
+			if x.Graph.Len() != len(w.Changes) || x.Graph.WaitingLen() != 0 {
+				t.Fatalf("seed %d, set %d, order %d: %d taken and %d wait of %d valid changes",
+					seed, set, i, x.Graph.Len(), x.Graph.WaitingLen(), len(w.Changes))
+			}
+			f := projection.New(w.Event, x.Graph, x.Gate.Authority())
+			for _, c := range x.Taken {
+				if err := f.Apply(c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e := f.Event()
+			view, err := json.Marshal(struct {
+				Week qa.Week
+				Log  []qa.LogEntry
+				Gate []bool
+			}{qa.NewWeek(e, f.Posts(), f.People()), f.Log(), saysGate(x.Gate, f)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				want, first = sha256.Sum256(view), string(view)
+				void += bytes.Count(view, []byte(`"inEffect":false`))
+			} else if sha256.Sum256(view) != want {
+				t.Fatalf("seed %d, set %d, order %d shows\n%s\nnot\n%s", seed, set, i, view, first)
+			}
+		}
+	}
+	t.Logf("%d orders of %d sets; %d changes refused, %d acts in them not in effect", n, sets, refusals, void)
+	if refusals < sets || void == 0 {
+		t.Error("too little was refused or out of effect for a test of that")
+	}
+}
+
+// saysGate is what the gate says of now.
+func saysGate(g *policy.Policy, f *projection.Projection) []bool {
+	var out []bool
+	e := f.Event()
+	for _, name := range []string{"founder", "olga", "otto", "mia", "max", "ann", "rita", "rudi"} {
+		id := policytest.KeyOf(name).Identity()
+		blocked := g.Blocked(id)
+		if blocked != f.Blocked(id) {
+			panic(fmt.Sprintf("gate and fold disagree on whether %s is blocked", name))
+		}
+		out = append(out, blocked, g.AnyRole(id))
+		for _, role := range []qa.Role{qa.RoleOrganiser, qa.RoleModerator, qa.RoleAuthor} {
+			holds := g.HoldsRole(id, role)
+			if holds != e.HasRole(id, role) {
+				panic(fmt.Sprintf("gate and fold disagree on %s of %s", role, name))
+			}
+			out = append(out, holds)
+		}
+	}
+	return out
+}
+
+// TestTooOftenInAnyOrder: two devices of one person write a key without each other's
+// changes, together more often than one person may. All that is valid, since neither
+// could know; what then builds on both is not. Whichever arrives first, all agree.
+func TestTooOftenInAnyOrder(t *testing.T) {
+	seed := *orderSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("seed %d: go test ./crdt/policy -run TooOften -policy.seed=%d", seed, seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	w := policytest.Found(policytest.About{})
+	one, two := w.Writer("rita"), w.Writer("rita/2")
+	var id qa.PostID
+	post := one.Do(func(d *policytest.Draft) { id = d.Post("", "Why?") })
+	at := "posts/" + string(id) + "/marks/answered"
+	tips := map[*policytest.Writer]wire.Hash{one: post.Change.Hash, two: post.Change.Hash}
+	for _, x := range []*policytest.Writer{one, two} {
+		for i := range qa.MaxWrites/2 + 1 {
+			tips[x] = x.DoOn([]wire.Hash{tips[x]}, func(d *policytest.Draft) { d.Bool(at, i%2 == 0) }).Change.Hash
+		}
+	}
+	valid := len(w.Changes)
+	d := one.Draft(w.Heads()...)
+	d.Bool(at, true)
+	bad := d.Sign().Change
+	// The founder, who wrote the key never, still may.
+	w.Founder.Do(func(d *policytest.Draft) { d.Bool(at, true) })
+	valid++
+	all := []*wire.Change{bad}
+	for _, s := range w.Changes {
+		all = append(all, s.Change)
+	}
+	for range 20 {
+		r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+		x := policytest.NewReplica(w.Event)
+		for _, c := range all {
+			_ = x.TakeChange(c) // looked at below
+		}
+		if x.Graph.Len() != valid || x.Graph.Has(bad.Hash) || x.Graph.WaitingLen() != 0 {
+			t.Fatalf("seed %d: %d taken of %d that are valid, the bad one: %v", seed, x.Graph.Len(), valid, x.Graph.Has(bad.Hash))
+		}
+	}
+}

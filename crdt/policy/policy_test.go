@@ -1,0 +1,509 @@
+package policy_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/policy/policytest"
+	"flyleaf/crdt/wire"
+	"flyleaf/keys"
+	"flyleaf/qa"
+)
+
+// A gate that was not given what a change builds on says that it is the caller's
+// fault, and takes nothing of the change.
+func TestGateWantsWhatAChangeBuildsOn(t *testing.T) {
+	w := policytest.Found(policytest.About{})
+	first := w.Founder.Do(func(d *policytest.Draft) { d.Str("event/title", "A") })
+	second := w.Founder.Do(func(d *policytest.Draft) { d.Str("event/title", "B") })
+	g := graph.New()
+	gate := policy.New(w.Event, g)
+	for name, err := range map[string]error{
+		"judge, not in the graph": gate.Validate(first.Change),
+		"add, not in the graph":   gate.Add(first.Change),
+	} {
+		if !errors.Is(err, policy.ErrOrder) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, s := range w.Changes[:2] {
+		if _, err := g.Add(graph.MetaOf(s.Change)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stranger := w.Writer("reader").Draft(first.Change.Hash)
+	stranger.Post("", "Hello")
+	stranger.Sign()
+	for name, err := range map[string]error{
+		"judge, in the graph and not added": gate.Validate(second.Change),
+		"add, in the graph and not added":   gate.Add(second.Change),
+	} {
+		if !errors.Is(err, policy.ErrOrder) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	nobody := qa.Identity(strings.Repeat("0", 64))
+	if gate.HoldsRole(nobody, qa.RoleOrganiser) || gate.AnyRole(nobody) || gate.Blocked(nobody) || gate.HoldsRole("nobody", qa.RoleOrganiser) {
+		t.Error("somebody holds a role in an event that has not begun")
+	}
+	if gate.Founder() != "" || gate.Kind() != "" || gate.Access() != "" || gate.Rulings() != 0 {
+		t.Error("an empty gate knows of an event")
+	}
+	if err := gate.Add(w.Changes[0].Change); err != nil {
+		t.Fatal(err)
+	}
+	if err := gate.Add(stranger.Change); !errors.Is(err, policy.ErrOrder) {
+		t.Errorf("on top of one that was not added: %v", err)
+	}
+	for range 2 {
+		for _, s := range w.Changes[:2] {
+			if err := gate.Add(s.Change); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// What cannot have been judged is not added.
+	skipped := *second.Change
+	skipped.Seq++
+	odd := *second.Change
+	odd.Actor = odd.Actor[1:]
+	lost := w.Writer("reader").Draft(second.Change.Deps...)
+	lost.Str("event/title", "C").Obj = wire.OpID{Counter: 77, Actor: w.Founder.Actor}
+	lost.Sign()
+	if err := gate.Add(&skipped); !errors.Is(err, policy.ErrOrder) {
+		t.Errorf("a number left out: %v", err)
+	}
+	if err := gate.Add(&odd); !errors.Is(err, keys.ErrActor) {
+		t.Errorf("an actor of 39 bytes: %v", err)
+	}
+	if err := gate.Add(lost.Change); !errors.Is(err, policy.ErrOrder) {
+		t.Errorf("a map that is not there: %v", err)
+	}
+	if err := gate.Validate(second.Change); err != nil {
+		t.Errorf("after all that: %v", err)
+	}
+	if err := gate.Add(second.Change); err != nil {
+		t.Error(err)
+	}
+}
+
+// holders says who holds what, in the order given.
+func holders(g *policy.Policy, role qa.Role, of ...*policytest.Writer) string {
+	out := ""
+	for _, x := range of {
+		if g.HoldsRole(x.ID(), role) {
+			out += "1"
+		} else {
+			out += "0"
+		}
+	}
+	return out
+}
+
+func TestRolesOfNow(t *testing.T) {
+	p := newParty(t, policytest.About{Access: "invited"})
+	gate := p.r.Gate
+	eve, key := p.Writer("eve"), p.Writer("invitation")
+	everybody := []*policytest.Writer{p.founder, p.organiser, p.author, p.moderator, p.reader, eve}
+	for role, want := range map[qa.Role]string{
+		qa.RoleOrganiser: "110000", qa.RoleAuthor: "001000", qa.RoleModerator: "000100", qa.RoleMember: "000010",
+		qa.RoleInviteAuthor: "000000", "king": "000000",
+	} {
+		if got := holders(gate, role, everybody...); got != want {
+			t.Errorf("%s: %s, want %s", role, got, want)
+		}
+	}
+	if !gate.HoldsRole(p.author.ID(), qa.RoleOrganiser, qa.RoleAuthor) || gate.HoldsRole(p.author.ID()) {
+		t.Error("one of several roles")
+	}
+	if gate.HoldsRole("nobody", qa.RoleMember) || gate.AnyRole("nobody") || gate.Blocked("nobody") || gate.AnyRole(eve.ID()) {
+		t.Error("nobody holds something")
+	}
+	// The key of an invitation reads until it is revoked, after its claim too.
+	p.do(p.organiser, func(d *policytest.Draft) { d.Role(key.ID(), qa.RoleInviteMember, true) })
+	if !gate.AnyRole(key.ID()) || gate.HoldsRole(key.ID(), qa.RoleMember) || !gate.HoldsRole(key.ID(), qa.RoleInviteMember) {
+		t.Error("the key of an invitation")
+	}
+	p.do(key, func(d *policytest.Draft) { d.Str("claims/"+string(key.ID()), string(eve.ID())) })
+	if !gate.AnyRole(key.ID()) || gate.AnyRole(eve.ID()) {
+		t.Error("after the claim")
+	}
+	p.do(p.organiser, func(d *policytest.Draft) {
+		d.Role(key.ID(), qa.RoleInviteMember, false)
+		d.Role(eve.ID(), qa.RoleMember, true)
+	})
+	if gate.AnyRole(key.ID()) || !gate.AnyRole(eve.ID()) {
+		t.Error("after the answer")
+	}
+	p.do(eve, func(d *policytest.Draft) { d.Post("", "Thank you.") })
+	// And revoked, and given again.
+	p.do(p.organiser, func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleMember, false) })
+	if gate.AnyRole(eve.ID()) {
+		t.Error("revoked")
+	}
+	p.do(p.organiser, func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleMember, true) })
+	p.do(eve, func(d *policytest.Draft) { d.Post("", "Again.") })
+	p.do(p.organiser, func(d *policytest.Draft) {
+		d.Role(eve.ID(), qa.RoleMember, false)
+		d.Role(eve.ID(), qa.RoleAuthor, true)
+	})
+	if gate.HoldsRole(eve.ID(), qa.RoleMember) || !gate.HoldsRole(eve.ID(), qa.RoleAuthor) {
+		t.Error("one role for another")
+	}
+	if n := gate.Rulings(); n != 6 {
+		t.Errorf("%d rulings", n)
+	}
+}
+
+// Rules knows a ruling before it is added, and takes nothing else for one.
+func TestRulesKnowsARuling(t *testing.T) {
+	w := policytest.Found(policytest.About{})
+	r := policytest.NewReplica(w.Event)
+	take := func(s policytest.Signed) {
+		t.Helper()
+		before := r.Gate.Rulings()
+		says := r.Gate.Rules(s.Change)
+		if err := r.Take(s); err != nil {
+			t.Fatal(err)
+		}
+		if is := r.Gate.Rulings() > before; is != says {
+			t.Errorf("said %v of %+v, and it is %v", says, s.Change.Ops[0], is)
+		}
+	}
+	for _, s := range w.Changes {
+		if err := r.Take(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eve := w.Writer("eve")
+	var q qa.PostID
+	take(eve.Do(func(d *policytest.Draft) { q = d.Post("", "?") }))
+	take(eve.Do(func(d *policytest.Draft) { d.React(q, "want", true) }))
+	take(w.Founder.Do(func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleAuthor, true) }))
+	take(w.Founder.Do(func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleAuthor, false) }))
+	take(w.Founder.Do(func(d *policytest.Draft) { d.Str("blocks/"+string(eve.ID()), "no") }))
+	take(w.Founder.Do(func(d *policytest.Draft) { d.Str("event/title", "A week") }))
+	take(w.Founder.Do(func(d *policytest.Draft) {
+		d.Str("event/title", "The week")
+		d.Bool("event/closed", true)
+	}))
+	take(w.Founder.Do(func(d *policytest.Draft) { d.Str("posts/"+string(q)+"/marks/hidden", "no") }))
+	if n := r.Gate.Rulings(); n != 4 {
+		t.Errorf("%d rulings", n)
+	}
+}
+
+// Two claims that do not know of each other are both valid: the organiser answers one.
+func TestConcurrentClaims(t *testing.T) {
+	p := newParty(t, policytest.About{})
+	one, two := p.Writer("invitation"), p.Writer("invitation/2")
+	p.do(p.organiser, func(d *policytest.Draft) { d.Role(one.ID(), qa.RoleInviteAuthor, true) })
+	on := p.Heads()
+	p.take(one.DoOn(on, func(d *policytest.Draft) { d.Str("claims/"+string(one.ID()), string(p.reader.ID())) }))
+	p.take(two.DoOn(on, func(d *policytest.Draft) { d.Str("claims/"+string(one.ID()), string(p.author.ID())) }))
+}
+
+// A key that was given a role itself is a person like any other.
+func TestAnInvitationsKeyWithARole(t *testing.T) {
+	p := newParty(t, policytest.About{})
+	key := p.Writer("invitation")
+	p.do(p.organiser, func(d *policytest.Draft) {
+		d.Role(key.ID(), qa.RoleInviteAuthor, true)
+		d.Role(key.ID(), qa.RoleMember, true)
+	})
+	p.do(key, func(d *policytest.Draft) { d.Post("", "Hello") })
+	// And one whose invitation is beside its past is nobody in particular.
+	eve := p.Writer("eve")
+	on := p.Heads()
+	p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleInviteAuthor, true) }))
+	p.take(eve.DoOn(on, func(d *policytest.Draft) { d.Post("", "Hello") }))
+}
+
+// What an organiser gave before the role was revoked stands; concurrently it does not;
+// and who was given the role again, gives again.
+func TestRevokedOrganisers(t *testing.T) {
+	p := newParty(t, policytest.About{})
+	gate, eve, bob := p.r.Gate, p.Writer("eve"), p.Writer("bob")
+	p.do(p.organiser, func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleModerator, true) })
+	on := p.Heads()
+	p.take(p.founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, false) }))
+	p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Role(bob.ID(), qa.RoleModerator, true) }))
+	if got := holders(gate, qa.RoleModerator, p.moderator, eve, bob); got != "110" {
+		t.Errorf("moderators: %s", got)
+	}
+	p.do(eve, func(d *policytest.Draft) { d.Str("blocks/"+string(p.reader.ID()), "spam") })
+	if !gate.Blocked(p.reader.ID()) {
+		t.Error("a moderator's block")
+	}
+	p.do(p.founder, func(d *policytest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, true) })
+	p.do(p.organiser, func(d *policytest.Draft) { d.Role(bob.ID(), qa.RoleModerator, true) })
+	p.do(bob, func(d *policytest.Draft) { d.Str("blocks/"+string(p.reader.ID()), "") })
+	if got := holders(gate, qa.RoleModerator, p.moderator, eve, bob); got != "111" || gate.Blocked(p.reader.ID()) {
+		t.Errorf("moderators: %s", got)
+	}
+}
+
+func TestBlocksByRank(t *testing.T) {
+	p := newParty(t, policytest.About{})
+	gate := p.r.Gate
+	reader := "blocks/" + string(p.reader.ID())
+	// The moderator's lifting has the higher operation, the organiser's block the rank.
+	on := p.Heads()
+	p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Str(reader, "spam") }))
+	p.take(p.moderator.DoOn(on, func(d *policytest.Draft) {
+		d.Str("blocks/"+string(p.author.ID()), "")
+		d.Str(reader, "")
+	}))
+	if !gate.Blocked(p.reader.ID()) || gate.Blocked(p.author.ID()) {
+		t.Error("a moderator's word beat an organiser's")
+	}
+	// The founder's above both.
+	on = p.Heads()
+	p.take(p.organiser.DoOn(on, func(d *policytest.Draft) {
+		d.Str("event/title", "A")
+		d.Str(reader, "still spam")
+	}))
+	p.take(p.founder.DoOn(on, func(d *policytest.Draft) { d.Str(reader, "") }))
+	if gate.Blocked(p.reader.ID()) {
+		t.Error("an organiser's word beat the founder's")
+	}
+	// A moderator's who was revoked meanwhile does not count, and what it replaced
+	// stands again.
+	p.do(p.founder, func(d *policytest.Draft) { d.Str(reader, "spam after all") })
+	on = p.Heads()
+	p.take(p.founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) }))
+	p.take(p.moderator.DoOn(on, func(d *policytest.Draft) { d.Str(reader, "") }))
+	if !gate.Blocked(p.reader.ID()) {
+		t.Error("a lifting without the role stands")
+	}
+	// Nobody blocks the founder.
+	p.do(p.organiser, func(d *policytest.Draft) { d.Str("blocks/"+string(p.founder.ID()), "no") })
+	if gate.Blocked(p.founder.ID()) {
+		t.Error("the founder is blocked")
+	}
+	// Of equals the highest operation.
+	on = p.Heads()
+	author := "blocks/" + string(p.author.ID())
+	p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Str(author, "") }))
+	p.take(p.Writer("organiser/2").DoOn(on, func(d *policytest.Draft) {
+		d.Str("event/title", "B")
+		d.Str(author, "spam")
+	}))
+	if !gate.Blocked(p.author.ID()) {
+		t.Error("the lower operation stands")
+	}
+}
+
+// Of concurrent closings and openings the highest operation decides for who has seen
+// both; who has seen one only goes by that.
+func TestClosedInThePast(t *testing.T) {
+	for _, higher := range []bool{true, false} {
+		p := newParty(t, policytest.About{})
+		on := p.Heads()
+		one := p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Bool("event/closed", !higher) }))
+		two := p.take(p.founder.DoOn(on, func(d *policytest.Draft) {
+			d.Str("event/title", "so that it comes later")
+			d.Bool("event/closed", higher)
+		}))
+		for name, c := range map[string]struct {
+			on     []wire.Hash
+			closed bool
+		}{
+			"neither": {on, false}, "one": {[]wire.Hash{one.Change.Hash}, !higher}, "two": {[]wire.Hash{two.Change.Hash}, higher},
+			"both": {p.Heads(), higher},
+		} {
+			d := p.Writer("reader/" + name).Draft(c.on...)
+			d.Post("", "Hello")
+			err := p.r.Take(d.Sign())
+			if (err != nil) != c.closed || err != nil && policy.RefusalOf(err).Code != policy.CodeClosed {
+				t.Errorf("with %s in its past: %v", name, err)
+			}
+		}
+	}
+}
+
+// The rules of later versions are not guessed at, for strangers either.
+func TestNewerRulesOfAnInvitedEvent(t *testing.T) {
+	w := policytest.Found(policytest.About{Gate: qa.RulesVersion + 1, Access: "invited"})
+	p := &party{World: w, t: t, r: policytest.NewReplica(w.Event)}
+	p.take(w.Changes[0])
+	p.do(w.Writer("eve"), func(d *policytest.Draft) { d.Str("event/title", "Mine") })
+}
+
+func TestRefusalOf(t *testing.T) {
+	if policy.RefusalOf(nil) != nil {
+		t.Error("nothing is refused")
+	}
+	for err, want := range map[error]policy.Code{
+		graph.ErrDuplicateSeq:     policy.CodeDuplicateSeq,
+		graph.ErrSeqGap:           policy.CodeSequence,
+		graph.ErrOwnPrevious:      policy.CodeSequence,
+		graph.ErrStartOp:          policy.CodeSequence,
+		graph.ErrMalformed:        policy.CodeMalformed,
+		graph.ErrDependsOnRefused: policy.CodeDependsOn,
+		graph.ErrWaitingFull:      policy.CodeWaitingFull,
+		graph.ErrFull:             policy.CodeFull,
+		keys.ErrSignature:         policy.CodeSignature,
+		keys.ErrActor:             policy.CodeSignature,
+		wire.ErrTooLarge:          policy.CodeTooLarge,
+		wire.ErrTooManyOps:        policy.CodeTooLarge,
+		wire.ErrTooManyPreds:      policy.CodeTooLarge,
+		wire.ErrTooManyHashes:     policy.CodeTooLarge,
+		wire.ErrShape:             policy.CodeSchema,
+		wire.ErrChecksum:          policy.CodeMalformed,
+		errors.New("else"):        policy.CodeMalformed,
+		&policy.Refusal{Code: policy.CodeQuota, Reason: "Enough."}: policy.CodeQuota,
+	} {
+		for _, err := range []error{err, errors.Join(errors.New("around it"), err)} {
+			if got := policy.RefusalOf(err); got.Code != want || got.Error() == "" {
+				t.Errorf("%v is %s, not %s", err, got.Code, want)
+			}
+		}
+	}
+	for _, c := range []policy.Code{
+		policy.CodeWaitingFull, policy.CodeHeads, policy.CodeFull, policy.CodeBlocked, policy.CodeRate, policy.CodeQuota, policy.CodeLate,
+		policy.CodeFounding, policy.CodeRelayFull,
+	} {
+		if !c.Deferred() {
+			t.Errorf("%s is for good", c)
+		}
+	}
+}
+
+// Two words of one rank and one counter: the higher actor's stands, whichever came
+// first.
+func TestTiesOfRulings(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		p := newParty(t, policytest.About{})
+		one, two := p.organiser, p.Writer("organiser/2")
+		if two.Actor < one.Actor {
+			one, two = two, one
+		}
+		on := p.Heads()
+		path := "blocks/" + string(p.reader.ID())
+		a := one.DoOn(on, func(d *policytest.Draft) { d.Str(path, "spam") })
+		b := two.DoOn(on, func(d *policytest.Draft) { d.Str(path, "") })
+		if a.Change.StartOp != b.Change.StartOp {
+			// The one who has written before builds on it; the counters are the same all
+			// the same, since that lies in the other's past too.
+			t.Fatal("the counters differ")
+		}
+		if !first {
+			a, b = b, a
+		}
+		p.take(a)
+		p.take(b)
+		if p.r.Gate.Blocked(p.reader.ID()) {
+			t.Errorf("the lower actor's word stands (first: %v)", first)
+		}
+	}
+}
+
+// A revocation by somebody who was revoked meanwhile takes nothing out of effect.
+func TestARevocationThatDoesNotCount(t *testing.T) {
+	p := newParty(t, policytest.About{})
+	on := p.Heads()
+	p.take(p.founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, false) }))
+	p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) }))
+	p.take(p.moderator.DoOn(on, func(d *policytest.Draft) { d.Str("blocks/"+string(p.reader.ID()), "spam") }))
+	if !p.r.Gate.Blocked(p.reader.ID()) || !p.r.Gate.HoldsRole(p.moderator.ID(), qa.RoleModerator) {
+		t.Error("a revoked organiser's revocation counts")
+	}
+}
+
+// Only what stands in the root says of what kind an event is, and only 64 characters
+// of hex are somebody.
+func TestReadingIdentitiesAndTheGenesis(t *testing.T) {
+	all := qa.Identity(strings.Repeat("f", 64))
+	w := policytest.Found(policytest.About{More: func(d *policytest.Draft) {
+		d.Str("event/x/kind", "club")
+		d.Str("event/x/access", "invited")
+		d.Set("event/x/gate", wire.StringValue("2"))
+		d.Role(all, qa.RoleAuthor, true)
+	}})
+	p := &party{World: w, t: t, r: policytest.NewReplica(w.Event)}
+	p.take(w.Changes[0])
+	gate := p.r.Gate
+	if gate.Kind() != "event" || gate.Access() != "open" || gate.Newer() {
+		t.Errorf("%s, %s, newer: %v", gate.Kind(), gate.Access(), gate.Newer())
+	}
+	if !gate.HoldsRole(all, qa.RoleAuthor) {
+		t.Error("a role of the genesis")
+	}
+	for _, id := range []string{"", "f", strings.Repeat("f", 63), strings.Repeat("f", 65), strings.Repeat("F", 64), strings.Repeat("g", 64)} {
+		if gate.HoldsRole(qa.Identity(id), qa.RoleAuthor) || gate.AnyRole(qa.Identity(id)) {
+			t.Errorf("%q is taken for somebody", id)
+		}
+	}
+}
+
+// Two actors whose posts' names begin and end alike are told apart by the operation.
+func TestActorsWithOneTag(t *testing.T) {
+	c := newCrowd(t, policytest.About{})
+	tail := "00000001"
+	one := &device{actor: wire.ActorID(strings.Repeat("a", 32) + tail)}
+	two := &device{actor: wire.ActorID(strings.Repeat("a", 31) + "b" + tail)}
+	three := &device{actor: wire.ActorID(strings.Repeat("c", 40))}
+	var posts []qa.PostID
+	for _, x := range []*device{one, two, one, two} {
+		x.id = qa.IdentityOfActor([]byte(x.actor))
+		ch := c.take(x, c.change(x, c.heads(), c.post(x, "")))
+		posts = append(posts, qa.MakePostID(x.id, []byte(x.actor), ch.StartOp))
+	}
+	three.id = qa.IdentityOfActor([]byte(three.actor))
+	for _, p := range posts {
+		c.take(three, c.change(three, c.heads(), c.post(three, p)))
+	}
+}
+
+// TestRecheck: of a ledger that was filled by a version without these rules, Recheck
+// finds the same changes that Validate refuses by them, and no other.
+func TestRecheck(t *testing.T) {
+	found := 0
+	for _, c := range policytest.Cases() {
+		r := policytest.NewReplica(c.Event)
+		for _, s := range c.Setup {
+			ch, err := wire.DecodeChange(s.Bytes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Gate.Recheck(ch); err != nil {
+				t.Fatalf("%s: a valid change: %v", c.Name, err)
+			}
+			if err := r.Take(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		switch c.Code {
+		case policy.CodeRepeated, policy.CodeOperations, policy.CodeTooOften:
+			found++
+			if err := r.Gate.Recheck(c.Bad.Change); err == nil || policy.RefusalOf(err).Code != c.Code {
+				t.Errorf("%s: %v", c.Name, err)
+			}
+		}
+	}
+	if found < 14 {
+		t.Errorf("only %d cases", found)
+	}
+}
+
+// A ledger of an earlier version may hold changes of a key for which anybody can sign:
+// they leave, with what builds on them, as every other replica refuses them.
+func TestRecheckRefusesWeakKeys(t *testing.T) {
+	w := policytest.Found(policytest.About{})
+	r := policytest.NewReplica(w.Event)
+	if err := r.Take(w.Changes[0]); err != nil {
+		t.Fatal(err)
+	}
+	c := *w.Writer("eve").Do(func(d *policytest.Draft) { d.Post("", "?") }).Change
+	if err := r.Gate.Recheck(&c); err != nil {
+		t.Fatalf("an ordinary change: %v", err)
+	}
+	c.Actor = wire.ActorID("\x01" + strings.Repeat("\x00", 31) + "8 bytes.") // y = 1: the neutral element
+	if err := r.Gate.Recheck(&c); policy.RefusalOf(err) == nil || policy.RefusalOf(err).Code != policy.CodeWeakKey {
+		t.Errorf("a weak key: %v", err)
+	}
+}

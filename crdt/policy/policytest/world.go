@@ -1,0 +1,436 @@
+// Package policytest builds events and hostile changes for tests, without automerge:
+// changes are written operation by operation, each right as far as the test does not
+// make it wrong. What stands at a key in a past is worked out by the definition,
+// slowly, so that it is a check of what the gate works out fast.
+//
+// Cases is a table of changes that nobody may take, each with the code that it is
+// refused with; relay and device are to be held to it alike.
+package policytest
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/keys"
+	"flyleaf/qa"
+)
+
+// Millis is the time of the first change, in ms since 1970; each next is a second
+// later.
+const Millis = 1_788_000_000_000
+
+// Signed is a change as it travels.
+type Signed struct {
+	Change    *wire.Change // what was meant, also where Bytes are spoilt
+	Bytes     []byte       // a type-1 chunk
+	Signature []byte       // 64 bytes, nil: unsigned
+}
+
+// World is an event that a test makes up.
+type World struct {
+	Event   qa.EventID
+	Founder *Writer
+	// Changes are those that were added, in causal order.
+	Changes []Signed
+	by      map[wire.Hash]*wire.Change
+}
+
+// Writer is a device of somebody.
+type Writer struct {
+	w     *World
+	Key   keys.Key
+	Actor wire.ActorID
+	seq   uint64
+	last  wire.Hash
+}
+
+// ID is who the writer is.
+func (x *Writer) ID() qa.Identity { return x.Key.Identity() }
+
+// KeyOf returns the key of a person, decided by the name.
+func KeyOf(name string) keys.Key {
+	sum := sha256.Sum256([]byte(name))
+	k, err := keys.KeyFromSeed(sum[:])
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+// Writer returns a device of a person: the name, and after a slash which of several.
+func (w *World) Writer(name string) *Writer {
+	person, _, _ := strings.Cut(name, "/")
+	k := KeyOf(person)
+	sum := sha256.Sum256([]byte("device " + name))
+	a, err := k.NewActor(bytes.NewReader(sum[:]))
+	if err != nil {
+		panic(err)
+	}
+	return &Writer{w: w, Key: k, Actor: a}
+}
+
+// About are the parts of a genesis.
+type About struct {
+	Kind, Access string // "event" and "open" when empty
+	Gate         uint64 // qa.RulesVersion when 0
+	By           string // "founder" when empty
+	Without      string // a path that is left out
+	More         func(*Draft)
+}
+
+// Found returns an event founded by "founder".
+func Found(about About) *World {
+	w := &World{by: map[wire.Hash]*wire.Change{}}
+	d := Genesis(w, about)
+	s := d.Sign()
+	w.Add(s)
+	return w
+}
+
+// Genesis drafts the first change of a world, and gives the world its ID when it is
+// signed.
+func Genesis(w *World, about About) *Draft {
+	if w.by == nil {
+		w.by = map[wire.Hash]*wire.Change{}
+	}
+	kind, access := about.Kind, about.Access
+	if kind == "" {
+		kind = "event"
+	}
+	if access == "" {
+		access = "open"
+	}
+	by := about.By
+	if by == "" {
+		by = "founder"
+	}
+	w.Founder = w.Writer(by)
+	d := w.Founder.Draft()
+	d.found = true
+	set := func(path string, v wire.Value) {
+		if path != about.Without {
+			d.Set(path, v)
+		}
+	}
+	set("kind", wire.StringValue(kind))
+	set("gate", wire.UintValue(cmp.Or(about.Gate, qa.RulesVersion)))
+	set("access", wire.StringValue(access))
+	maps := []string{kind, kind + "/x", "people", "roles", "blocks", "claims", "posts", "winners", "draw", "draw/commit", "draw/reveal", "contacts", "blobs", "relays"}
+	switch kind {
+	case "club":
+		maps = append(maps, "weeks")
+	case "event":
+		maps = append(maps, "event/links")
+	}
+	for _, path := range maps {
+		if path != about.Without && !strings.HasPrefix(path, about.Without+"/") {
+			d.Map(path)
+		}
+	}
+	if about.More != nil {
+		about.More(d)
+	}
+	return d
+}
+
+// Heads returns the changes that no other builds on, ascending.
+func (w *World) Heads() []wire.Hash {
+	heads := map[wire.Hash]bool{}
+	for _, s := range w.Changes {
+		heads[s.Change.Hash] = true
+	}
+	for _, s := range w.Changes {
+		for _, d := range s.Change.Deps {
+			delete(heads, d)
+		}
+	}
+	var out []wire.Hash
+	for h := range heads {
+		out = append(out, h)
+	}
+	slices.SortFunc(out, func(a, b wire.Hash) int { return bytes.Compare(a[:], b[:]) })
+	return out
+}
+
+// Add takes a change into the world.
+func (w *World) Add(s Signed) Signed {
+	w.Changes = append(w.Changes, s)
+	w.by[s.Change.Hash] = s.Change
+	return s
+}
+
+// Draft is a change that is being written.
+type Draft struct {
+	*wire.Change
+	x     *Writer
+	past  []*wire.Change
+	own   map[string]wire.OpID // maps that the draft makes, by their paths
+	found bool
+}
+
+// Draft begins a change on top of these, and of the writer's own last. Without any
+// it builds on the world's heads.
+func (x *Writer) Draft(on ...wire.Hash) *Draft {
+	if len(on) == 0 {
+		on = x.w.Heads()
+	}
+	deps := slices.Clone(on)
+	if x.seq > 0 && !slices.Contains(deps, x.last) {
+		deps = append(deps, x.last)
+	}
+	slices.SortFunc(deps, func(a, b wire.Hash) int { return bytes.Compare(a[:], b[:]) })
+	d := &Draft{x: x, own: map[string]wire.OpID{}}
+	d.Change = &wire.Change{
+		Actor: x.Actor, Seq: x.seq + 1, StartOp: 1, Deps: deps, TimeMillis: Millis + 1000*int64(len(x.w.Changes)),
+	}
+	d.past = x.w.past(deps)
+	for _, c := range d.past {
+		d.StartOp = max(d.StartOp, c.MaxOp()+1)
+	}
+	return d
+}
+
+// past returns the changes and all before them.
+func (w *World) past(of []wire.Hash) []*wire.Change {
+	in := map[wire.Hash]bool{}
+	var visit func(h wire.Hash)
+	visit = func(h wire.Hash) {
+		c := w.by[h]
+		if c == nil || in[h] {
+			return
+		}
+		in[h] = true
+		for _, d := range c.Deps {
+			visit(d)
+		}
+	}
+	for _, h := range of {
+		visit(h)
+	}
+	var out []*wire.Change
+	for _, s := range w.Changes {
+		if in[s.Change.Hash] {
+			out = append(out, s.Change)
+		}
+	}
+	return out
+}
+
+// Next returns the ID of the operation that comes next.
+func (d *Draft) Next() wire.OpID {
+	return wire.OpID{Counter: d.StartOp + uint64(len(d.Ops)), Actor: d.Actor}
+}
+
+// Obj returns the map at a path, of those that the draft can see the one with the
+// highest operation. It panics when there is none.
+func (d *Draft) Obj(path string) wire.OpID {
+	if path == "" {
+		return wire.OpID{}
+	}
+	if id, ok := d.own[path]; ok {
+		return id
+	}
+	up, key := "", path
+	if i := strings.LastIndex(path, "/"); i >= 0 {
+		up, key = path[:i], path[i+1:]
+	}
+	in := d.Obj(up)
+	var best wire.OpID
+	for _, c := range d.past {
+		for k := range c.Ops {
+			id := wire.OpID{Counter: c.StartOp + uint64(k), Actor: c.Actor}
+			if op := &c.Ops[k]; op.Action == wire.MakeMap && op.Obj == in && op.Key.Prop == key && best.Less(id) {
+				best = id
+			}
+		}
+	}
+	if best == (wire.OpID{}) {
+		panic(fmt.Sprintf("trusttest: there is no map %q", path))
+	}
+	return best
+}
+
+// Has reports whether there is a map at a path.
+func (d *Draft) Has(path string) (ok bool) {
+	defer func() { ok = recover() == nil }()
+	d.Obj(path)
+	return true
+}
+
+// Live returns what stands at a key, by the definition: what is in the past or
+// earlier in the draft, and is not replaced there.
+func (d *Draft) Live(obj wire.OpID, key string) []wire.OpID {
+	var all []wire.OpID
+	replaced := map[wire.OpID]bool{}
+	for _, c := range append(slices.Clone(d.past), d.Change) {
+		for k := range c.Ops {
+			if op := &c.Ops[k]; op.Obj == obj && op.Key.Prop == key {
+				all = append(all, wire.OpID{Counter: c.StartOp + uint64(k), Actor: c.Actor})
+				for _, p := range op.Pred {
+					replaced[p] = true
+				}
+			}
+		}
+	}
+	all = slices.DeleteFunc(all, func(id wire.OpID) bool { return replaced[id] })
+	slices.SortFunc(all, func(a, b wire.OpID) int {
+		if a.Less(b) {
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
+func split(path string) (up, key string) {
+	if i := strings.LastIndex(path, "/"); i >= 0 {
+		return path[:i], path[i+1:]
+	}
+	return "", path
+}
+
+// op appends an operation and returns it, for the test to spoil.
+func (d *Draft) op(path string, a wire.Action, v wire.Value) *wire.Op {
+	up, key := split(path)
+	obj := d.Obj(up)
+	d.Ops = append(d.Ops, wire.Op{Action: a, Obj: obj, Key: wire.Key{Prop: key}, Value: v, Pred: d.Live(obj, key)})
+	return &d.Ops[len(d.Ops)-1]
+}
+
+// Set sets a value.
+func (d *Draft) Set(path string, v wire.Value) *wire.Op { return d.op(path, wire.Set, v) }
+
+// Str sets a text.
+func (d *Draft) Str(path, s string) *wire.Op { return d.Set(path, wire.StringValue(s)) }
+
+// Bool sets a truth value.
+func (d *Draft) Bool(path string, on bool) *wire.Op { return d.Set(path, wire.BoolValue(on)) }
+
+// Map makes a map.
+func (d *Draft) Map(path string) *wire.Op {
+	id := d.Next()
+	op := d.op(path, wire.MakeMap, wire.Value{})
+	d.own[path] = id
+	return op
+}
+
+// Path makes a map unless it is there.
+func (d *Draft) Path(path string) *Draft {
+	if !d.Has(path) {
+		d.Map(path)
+	}
+	return d
+}
+
+// Role grants or revokes a role.
+func (d *Draft) Role(id qa.Identity, role qa.Role, on bool) *Draft {
+	d.Path("roles/"+string(id)).Bool("roles/"+string(id)+"/"+string(role), on)
+	return d
+}
+
+// PostID is the ID of the post that the next operation would make.
+func (d *Draft) PostID() qa.PostID {
+	return qa.MakePostID(d.x.ID(), []byte(d.Actor), d.Next().Counter)
+}
+
+// RevisionID is the ID of the revision that the next operation would set.
+func (d *Draft) RevisionID() string {
+	return string(qa.MakeRevisionID([]byte(d.Actor), d.Next().Counter))
+}
+
+// Post makes a post whole, but for the paths in it that are named in without.
+func (d *Draft) Post(parent qa.PostID, text string, without ...string) qa.PostID {
+	id := d.PostID()
+	at := "posts/" + string(id)
+	d.Map(at)
+	for _, m := range []string{"revisions", "reactions", "marks", "marks/assigned", "marks/candidate"} {
+		if up, _ := split(m); !slices.Contains(without, m) && !slices.Contains(without, up) {
+			d.Map(at + "/" + m)
+		}
+	}
+	if !slices.Contains(without, "parent") {
+		d.Str(at+"/parent", string(parent))
+	}
+	if !slices.Contains(without, "at") {
+		d.Set(at+"/at", wire.IntValue(d.TimeMillis))
+	}
+	if !slices.Contains(without, "revision") && !slices.Contains(without, "revisions") {
+		d.Str(at+"/revisions/"+d.RevisionID(), text)
+	}
+	return id
+}
+
+// React sets an emoji of the writer's.
+func (d *Draft) React(post qa.PostID, emoji string, on bool) *Draft {
+	at := "posts/" + string(post) + "/reactions/" + string(d.x.ID())
+	d.Path(at).Bool(at+"/"+emoji, on)
+	return d
+}
+
+// Sign ends the draft: it is encoded, has its hash, and is signed by its writer,
+// who goes on from it.
+func (d *Draft) Sign() Signed { return d.SignFor(d.x.w.Event) }
+
+// SignFor is Sign for another event.
+func (d *Draft) SignFor(event qa.EventID) Signed {
+	s := Signed{Change: d.Change, Bytes: d.Encode()}
+	h, err := wire.ReadHash(s.Bytes)
+	if err != nil {
+		panic(err)
+	}
+	d.Hash = h
+	if d.found && d.x.w.Event == "" {
+		d.x.w.Event = qa.EventIDFromGenesis([32]byte(h))
+		event = d.x.w.Event
+	}
+	if s.Signature, err = keys.Sign(d.x.Key, event, h); err != nil {
+		panic(err)
+	}
+	d.x.seq, d.x.last = d.Seq, h
+	return s
+}
+
+// Clone returns a copy of the writer that goes on from where it is: a second device
+// with one actor, as a copied data directory would be, or a way to take a step back.
+func (x *Writer) Clone() *Writer {
+	c := *x
+	return &c
+}
+
+// Do signs and adds a change that f drafts on the world's heads.
+func (x *Writer) Do(f func(*Draft)) Signed {
+	d := x.Draft()
+	f(d)
+	return x.w.Add(d.Sign())
+}
+
+// DoOn is Do on top of the given changes.
+func (x *Writer) DoOn(on []wire.Hash, f func(*Draft)) Signed {
+	d := x.Draft(on...)
+	f(d)
+	return x.w.Add(d.Sign())
+}
+
+// Str0 sets a text in the root, without a look at what stands there.
+func (d *Draft) Str0(key, s string) {
+	d.Ops = append(d.Ops, wire.Op{Action: wire.Set, Key: wire.Key{Prop: key}, Value: wire.StringValue(s)})
+}
+
+// Toggle writes a change that turns one key of text on and off so many times, as no
+// version of our writer does and as earlier versions of the rules allowed.
+func (x *Writer) Toggle(path string, times int) Signed {
+	return x.Do(func(d *Draft) {
+		d.Str(path, "withdrawn")
+		for i := 1; i < times; i++ {
+			last := d.Ops[len(d.Ops)-1]
+			last.Value = wire.StringValue([]string{"withdrawn", ""}[i%2])
+			last.Pred = []wire.OpID{{Counter: d.StartOp + uint64(i-1), Actor: d.Actor}}
+			d.Ops = append(d.Ops, last)
+		}
+	})
+}

@@ -1,0 +1,216 @@
+package policy
+
+import (
+	"errors"
+	"slices"
+
+	"flyleaf/crdt/authority"
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/projection"
+	"flyleaf/crdt/wire"
+	"flyleaf/keys"
+	"flyleaf/qa"
+)
+
+// Verifier checks a whole event from its changes alone, as a stranger would who
+// trusts nobody's word for it: that the event's ID follows from the first change,
+// that each change is its writer's, and that its writer was allowed to make it by
+// what it builds on. It takes one change after another and keeps no texts but the
+// names of people.
+type Verifier struct {
+	event      qa.EventID
+	graph      *graph.Graph
+	policy     *Policy
+	projection *projection.Projection
+	unsigned   bool
+	about      map[wire.OpID]subject
+	out        qa.Verification
+}
+
+// NewVerifier returns a verifier of an event that has seen nothing yet.
+func NewVerifier(event qa.EventID) *Verifier {
+	g := graph.New()
+	gate := New(event, g)
+	return &Verifier{
+		event: event, graph: g, policy: gate, projection: projection.New(event, g, gate.Authority()),
+		about: map[wire.OpID]subject{}, out: qa.Verification{Event: event, Changes: []qa.VerifiedChange{}},
+	}
+}
+
+// NewUnsignedVerifier returns one for changes that come without signatures, as
+// Automerge's own files hold them: it says what is permitted if each change is by
+// whom it says, which nothing proves.
+func NewUnsignedVerifier(event qa.EventID) *Verifier {
+	v := NewVerifier(event)
+	v.unsigned, v.out.Unsigned = true, true
+	return v
+}
+
+// Add checks the next change, as a chunk with its signature (nil for none), and
+// returns what was found. Changes are given in a causal order; one that comes
+// before what it builds on is refused.
+func (v *Verifier) Add(chunk, signature []byte) qa.VerifiedChange {
+	f := v.check(chunk, signature)
+	if f.Code != "" || !f.Signed && !v.unsigned {
+		v.out.Bad++
+	}
+	v.out.Changes = append(v.out.Changes, f)
+	return f
+}
+
+func (v *Verifier) check(chunk, signature []byte) qa.VerifiedChange {
+	c, err := wire.DecodeChange(chunk)
+	if err != nil {
+		h, _ := wire.ReadHash(chunk)
+		return refused(qa.VerifiedChange{Hash: h.String(), What: "nothing that can be read"}, err)
+	}
+	f := qa.VerifiedChange{
+		Hash: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), Actor: c.Actor.String(), Seq: c.Seq, AtMillis: qa.ClampMillis(c.TimeMillis),
+	}
+	if v.graph.Has(c.Hash) {
+		f.What = "the same change again"
+		return refused(f, &Refusal{CodeDuplicateSeq, "It is here twice."})
+	}
+	f.What, f.Posts = v.describe(c)
+	f.What = qa.CleanLine(f.What)
+	if !v.unsigned {
+		if err := keys.Verify(v.event, c.Actor, c.Hash, signature); err != nil {
+			return refused(f, err)
+		}
+		f.Signed = true
+	}
+	if err := v.graph.Check(graph.MetaOf(c)); errors.Is(err, graph.ErrMissingDeps) {
+		return refused(f, &Refusal{CodeDependsOn, "It builds on a change that was refused, or is missing."})
+	} else if err != nil {
+		return refused(f, err)
+	}
+	if err := v.policy.Validate(c); err != nil {
+		return refused(f, err)
+	}
+	if err := v.take(c); err != nil {
+		return refused(f, err)
+	}
+	v.authorise(c, &f)
+	return f
+}
+
+// take adds a change that was found valid.
+func (v *Verifier) take(c *wire.Change) error {
+	if _, err := v.graph.Add(graph.MetaOf(c)); err != nil {
+		return err
+	}
+	if err := v.policy.Add(c); err != nil {
+		return err
+	}
+	v.note(c)
+	return v.projection.Apply(c)
+}
+
+func refused(f qa.VerifiedChange, err error) qa.VerifiedChange {
+	r := RefusalOf(err)
+	f.Code, f.Reason = string(r.Code), r.Reason
+	return f
+}
+
+// authorise says which role bore a change that needed one, and who had given it.
+func (v *Verifier) authorise(c *wire.Change, f *qa.VerifiedChange) {
+	need := v.needed(c)
+	if need == 0 || len(c.Deps) == 0 {
+		return
+	}
+	a := v.policy.authority
+	who := authority.PersonOf(c.Actor)
+	past := v.policy.graph.Past(c.Deps)
+	roles := (a.RolesAt(who, &past) & need).Names()
+	if len(roles) == 0 {
+		return
+	}
+	f.Role = roles[0]
+	if founder, _ := a.Founder(); who == founder && f.Role == qa.RoleOrganiser {
+		return
+	}
+	if g, ok := a.GrantAt(who, f.Role, &past); ok {
+		f.GrantedBy, f.GrantedAtMillis = g.By.Identity(), g.AtMillis
+	}
+}
+
+// needed returns the roles of which a valid change needed one, 0 when it needed none.
+func (v *Verifier) needed(c *wire.Change) roles {
+	var need roles
+	for k := range c.Ops {
+		op := &c.Ops[k]
+		s := slotRoot
+		if op.Obj != (wire.OpID{}) {
+			i, ok := v.policy.object(op.Obj)
+			if !ok {
+				continue
+			}
+			o := &v.policy.objects[i]
+			s = o.slot
+			if r := lookup(s, op.Key.Prop); r != nil && r.orOwner && v.policy.actors[o.actor].id[:32] == c.Actor[:32] {
+				continue
+			}
+		}
+		r := lookup(s, op.Key.Prop)
+		switch {
+		case s == slotClaims:
+			need |= invites
+		case r == nil || r.by == 0:
+		case r.by == founder:
+			need |= organiser
+		default:
+			need |= r.by
+		}
+	}
+	if need == 0 && v.policy.Access() == "invited" {
+		need = ordinary &^ founder
+	}
+	return need
+}
+
+// Result returns what was found so far. The changes stand in the order in which
+// they were given.
+func (v *Verifier) Result() qa.Verification {
+	out := v.out
+	out.Changes = slices.Clone(v.out.Changes)
+	out.Genesis = v.policy.genesis
+	for _, h := range v.graph.Heads() {
+		out.Heads = append(out.Heads, h.String())
+	}
+	if out.Genesis {
+		out.Title = v.projection.Event().Title
+	}
+	at := map[qa.Identity]int{}
+	for i := range out.Changes {
+		c := &out.Changes[i]
+		if c.By == "" {
+			continue
+		}
+		k, ok := at[c.By]
+		if !ok {
+			k = len(out.People)
+			at[c.By] = k
+			out.People = append(out.People, v.person(c.By))
+		}
+		p := &out.People[k]
+		if c.Code != "" || !c.Signed && !v.unsigned {
+			p.Bad++
+			continue
+		}
+		p.Changes++
+	}
+	return out
+}
+
+// person says who somebody is in the event as it stands.
+func (v *Verifier) person(id qa.Identity) qa.VerifiedPerson {
+	out := qa.VerifiedPerson{ID: id}
+	if p, ok := v.projection.Person(id); ok {
+		out.Name = p.Name
+	}
+	if who, ok := authority.ParsePerson(string(id)); ok && v.policy.genesis {
+		out.Roles = v.policy.authority.Roles(who).Names()
+	}
+	out.Blocked = v.policy.Blocked(id)
+	return out
+}

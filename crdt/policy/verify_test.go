@@ -1,0 +1,28 @@
+package policy_test
+
+import (
+	"testing"
+
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/policy/policytest"
+)
+
+// TestVerifierRefusesEveryHostileChange of the table, with its code, and finds
+// everything before it in order.
+func TestVerifierRefusesEveryHostileChange(t *testing.T) {
+	for _, c := range policytest.Cases() {
+		v := policy.NewVerifier(c.Event)
+		for i, s := range c.Setup {
+			if f := v.Add(s.Bytes, s.Signature); f.Code != "" || !f.Signed || f.What == "" {
+				t.Errorf("%s: change %d, which is valid: %+v", c.Name, i, f)
+			}
+		}
+		f := v.Add(c.Bad.Bytes, c.Bad.Signature)
+		if f.Code != string(c.Code) || f.Reason == "" || f.What == "" {
+			t.Errorf("%s: %+v, want %s", c.Name, f, c.Code)
+		}
+		if r := v.Result(); r.Bad != 1 || r.Holds() {
+			t.Errorf("%s: %d of %d are bad", c.Name, r.Bad, len(r.Changes))
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package projection_test
+
+import (
+	"testing"
+
+	"flyleaf/crdt/wire"
+)
+
+// TestManyOpeningsCostFewSteps: whoever closes and opens as often as the policy lets one
+// person write a key makes nobody look at each opening for each other one.
+func TestManyOpeningsCostFewSteps(t *testing.T) {
+	for name, flood := range map[string]func(p *drawPlay, n int){
+		"old openings": func(p *drawPlay, n int) {
+			p.boss.write(put("event/closed", true))
+			for range n {
+				p.openOld(p.boss)
+			}
+		},
+		"old openings, each for another closing": func(p *drawPlay, n int) {
+			for range n {
+				p.boss.write(put("event/closed", true))
+				p.openOld(p.boss)
+			}
+		},
+		"openings, each for another closing": func(p *drawPlay, n int) {
+			var closings []*wire.Change
+			for range n {
+				closings = append(closings, p.boss.write(put("event/closed", true)))
+			}
+			for _, c := range closings {
+				p.open(p.boss, c)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const n = 400
+			p := newDrawPlay(t)
+			p.commit(p.boss)
+			p.commit(p.author)
+			p.sync(p.boss)
+			flood(p, n)
+			f := p.boss.f
+			before := f.Steps()
+			if d := f.Event().Draw; d == nil || len(d.Openings) != n {
+				t.Fatalf("%+v", d)
+			}
+			if steps := f.Steps() - before; steps < n || steps > 10*n {
+				t.Errorf("%d openings: %d steps", n, steps)
+			}
+		})
+	}
+}

@@ -1,0 +1,270 @@
+package projection
+
+import (
+	"slices"
+
+	"flyleaf/crdt/authority"
+	"flyleaf/crdt/graph"
+	"flyleaf/qa"
+)
+
+// touchEffect notes what may count differently now that somebody's roles changed:
+// what they did themselves, and what those did whom they gave a role. A first grant
+// takes nothing out of effect, so in the ordinary case nothing is looked at.
+func (f *Projection) touchEffect(id qa.Identity) {
+	p, ok := authority.ParsePerson(string(id))
+	if !ok || f.authority.Settled(p) {
+		return
+	}
+	touched := map[authority.Person]bool{p: true}
+	f.authority.Grants(func(g authority.Grant) {
+		if g.By == p {
+			touched[g.To] = true
+		}
+	})
+	for other := range touched {
+		f.touchActs(other.Identity())
+	}
+}
+
+// touchActs notes what somebody did in a role.
+func (f *Projection) touchActs(id qa.Identity) {
+	f.eachPost(func(key string, o *object) {
+		if f.who[o.id.actor] == id {
+			f.touched.posts[key] = struct{}{}
+		}
+		marks := child(o, "marks")
+		for _, m := range []*object{marks, child(marks, "assigned"), child(marks, "candidate")} {
+			if m == nil {
+				continue
+			}
+			for i := range m.props {
+				for k := range m.props[i].live {
+					if f.who[m.props[i].live[k].id.actor] == id {
+						f.touched.posts[key] = struct{}{}
+					}
+				}
+			}
+		}
+	})
+	// What this identity granted, revoked or blocked may count differently now, and
+	// so may what it overwrote.
+	blocked := map[string]bool{}
+	if blocks := child(&f.root, "blocks"); blocks != nil {
+		for i := range blocks.props {
+			for k := range blocks.props[i].live {
+				if f.who[blocks.props[i].live[k].id.actor] == id {
+					blocked[blocks.props[i].key] = true
+				}
+			}
+		}
+	}
+	for at, es := range f.ended {
+		for i := range es {
+			if f.who[es[i].id.actor] != id {
+				continue
+			}
+			switch at.in.slot {
+			case slotMarks, slotMarked:
+				f.touched.posts[postOf(at.in)] = struct{}{}
+			case slotBlocks:
+				blocked[at.key] = true
+			}
+		}
+	}
+	for who := range blocked {
+		f.touchBlock(who)
+	}
+	f.touchClosing(id)
+}
+
+// touchClosing notes all posts when somebody has closed or opened the event: which
+// of them are late depends on it.
+func (f *Projection) touchClosing(id qa.Identity) {
+	about := child(&f.root, "event")
+	if about == nil {
+		return
+	}
+	p := about.find("closed")
+	if p == nil {
+		return
+	}
+	for _, es := range [][]entry{p.live, f.ended[place{in: about, key: p.key}]} {
+		if slices.ContainsFunc(es, func(e entry) bool { return f.who[e.id.actor] == id }) {
+			f.touchLate()
+			return
+		}
+	}
+}
+
+func (f *Projection) before(a, b uint32) bool {
+	if a == 0 && f.roots == 1 {
+		return b != 0 // the genesis comes before all else
+	}
+	return f.graph.IsAncestor(f.changes[a].hash, f.changes[b].hash)
+}
+
+// inPast reports whether change a is b or in b's past.
+func (f *Projection) inPast(a, b uint32) bool {
+	return f.authority.InPast(f.changes[a].hash, f.changes[b].hash)
+}
+
+// counts reports whether a privileged act is in effect: its writer is the founder
+// or the owner, or one of the roles authorizes it.
+func (f *Projection) counts(id opID, change uint32, owner qa.Identity, roles authority.Roles) bool {
+	return owner != "" && f.who[id.actor] == owner || f.rank(id, change, roles) != authority.NotCounted
+}
+
+// rank returns by what an act counts: the highest of the roles that authorizes it.
+func (f *Projection) rank(id opID, change uint32, roles authority.Roles) authority.Rank {
+	return f.authority.RankAt(f.persons[id.actor], f.changes[change].hash, roles)
+}
+
+// authorThen reports whether a post is an author's by a role that counts; as says
+// that an organiser carried an author's words over.
+func (f *Projection) authorThen(id opID, change uint32, as bool) bool {
+	role := author
+	if as {
+		role = organiser
+	}
+	return f.authority.Authorizes(f.persons[id.actor], f.changes[change].hash, role)
+}
+
+// The roles that acts need, by short names.
+const (
+	organiser = authority.Organiser
+	moderator = authority.Moderator
+	author    = authority.Author
+)
+
+// standing returns the values of a key that count and that nothing that counts has
+// overwritten, ascending. Ordinarily these are the live ones.
+func (f *Projection) standing(o *object, key string, counts func(*entry) bool) []*entry {
+	if o == nil {
+		return nil
+	}
+	p := o.find(key)
+	if p == nil {
+		return nil
+	}
+	out := make([]*entry, 0, 1)
+	for i := range p.live {
+		if counts(&p.live[i]) {
+			out = append(out, &p.live[i])
+		}
+	}
+	if len(out) == len(p.live) {
+		return out
+	}
+	ended := f.ended[place{in: o, key: p.key}]
+	for i := range ended {
+		if counts(&ended[i]) {
+			out = append(out, &ended[i])
+		}
+	}
+	all := slices.Clone(out)
+	out = slices.DeleteFunc(out, func(e *entry) bool {
+		return slices.ContainsFunc(all, func(x *entry) bool {
+			return e.change == x.change && f.less(e.id, x.id) || f.before(e.change, x.change)
+		})
+	})
+	slices.SortFunc(out, func(a, b *entry) int {
+		if f.less(a.id, b.id) {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// effective returns the value with the highest operation among those in effect.
+func (f *Projection) effective(o *object, key string, owner qa.Identity, roles authority.Roles) *entry {
+	es := f.standing(o, key, func(e *entry) bool { return f.counts(e.id, e.change, owner, roles) })
+	if len(es) == 0 {
+		return nil
+	}
+	return es[len(es)-1]
+}
+
+// blockedOut reports whether what somebody wrote in a change is not shown because
+// they are blocked and the block did not know of it. The founder cannot be blocked.
+func (f *Projection) blockedOut(who qa.Identity, change uint32) bool {
+	p, ok := authority.ParsePerson(string(who))
+	if !ok {
+		return false
+	}
+	block, blocked := f.authority.Block(p)
+	return blocked && !f.authority.InPast(f.changes[change].hash, block)
+}
+
+// touchBlock notes what somebody wrote who was blocked, or whose block was lifted.
+func (f *Projection) touchBlock(id string) {
+	f.touched.people[id] = struct{}{}
+	f.eachPost(func(key string, o *object) {
+		if string(f.who[o.id.actor]) == id {
+			f.touched.posts[key] = struct{}{}
+		}
+		eachSaid(child(o, "reactions"), id, func(emoji string) {
+			f.touched.reactions[reactionKey{post: key, by: id, emoji: emoji}] = struct{}{}
+		})
+	})
+}
+
+// touchLate notes the posts that do not know of a closing of the event.
+func (f *Projection) touchLate() {
+	f.eachPost(func(key string, _ *object) { f.touched.posts[key] = struct{}{} })
+}
+
+// supersede notes that a new revision was written in sight of earlier ones. Only those
+// are looked at that no other has superseded yet: one, but for concurrent ones.
+func (f *Projection) supersede(revisions *object, p *prop, e *entry) {
+	n := len(revisions.props)
+	if n == 1 && len(p.live) == 1 {
+		return // the post's first, as ever so often
+	}
+	newest := int32(n - 1)
+	open, known := f.unsuperseded[revisions]
+	if again := p.key != revisions.props[newest].key; again || !known {
+		open = nil
+		for i := range int32(n) {
+			if revisions.props[i].key == p.key {
+				newest = i // written again, as only the rules of a later version may allow
+			} else {
+				open = append(open, i)
+			}
+		}
+	}
+	var past *graph.Past
+	kept := open[:0]
+	for _, i := range open {
+		f.steps++
+		p := &revisions.props[i]
+		live := p.live
+		all := len(live) > 0
+		for k := range live {
+			old := &live[k]
+			switch {
+			case old.superseded || old.id == e.id:
+			case old.change == e.change:
+				old.superseded = true
+			default:
+				if past == nil {
+					past = f.pastOf(e.change)
+				}
+				place, ok := f.graph.Place(f.changes[old.change].hash)
+				old.superseded = ok && past.Has(place)
+			}
+			all = all && old.superseded
+		}
+		if !all {
+			kept = append(kept, i)
+		}
+	}
+	f.unsuperseded[revisions] = append(kept, newest)
+}
+
+// pastOf returns what a change has before it.
+func (f *Projection) pastOf(change uint32) *graph.Past {
+	past := f.graph.Past(f.graph.Deps(nil, f.changes[change].hash))
+	return &past
+}

@@ -1,0 +1,226 @@
+package projection_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"flyleaf/qa"
+)
+
+// short writes a line of the log as a word.
+func short(names map[qa.Identity]string, l qa.LogEntry) string {
+	s := fmt.Sprintf("%s:%s", names[l.By], l.Kind)
+	if l.Identity != "" {
+		s += "(" + names[l.Identity] + ")"
+	}
+	if l.Role != "" {
+		s += "=" + string(l.Role)
+	}
+	if l.Post != "" {
+		s += "@" + string(l.Post)
+	}
+	if l.Text != "" {
+		s += "'" + l.Text + "'"
+	}
+	if l.Of != "" {
+		s += ">" + string(l.Of)
+	}
+	if !l.On {
+		s += " off"
+	}
+	if !l.InEffect {
+		s += " void"
+	}
+	return s
+}
+
+func TestLogTellsWhoDidWhat(t *testing.T) {
+	boss, org, mod, reader, all := crew(t)
+	names := map[qa.Identity]string{boss.id(): "boss", org.id(): "org", mod.id(): "mod", reader.id(): "reader"}
+	me := string(reader.id())
+	mod.write(put("posts/q/marks/hidden", "rude"))
+	mod.write(put("posts/q/marks/hidden", ""), put("posts/q/marks/pinned", true), put("posts/q/marks/duplicateOf", "q"))
+	all()
+	reader.write(put("posts/q/marks/answered", true)) // one's own: no moderation
+	all()
+	mod.write(put("posts/q/marks/answered", false), put("posts/q/marks/approved", true))
+	org.write(put("event/closed", true), put("event/approve", true), put("event/title", "none of the log"))
+	all()
+	// Concurrently: a revocation, and what the moderator does meanwhile.
+	mod.write(put("blocks/"+me, "spam"))
+	boss.role(mod, qa.RoleModerator, false)
+	all()
+	boss.write(put("blocks/"+me, ""), put("event/closed", false))
+	all()
+	want := []string{
+		"boss:role(org)=organiser", "boss:role(mod)=moderator",
+		"mod:hidden@q'rude'", "mod:hidden@q off", "mod:pinned@q", "mod:duplicateOf@q>q",
+		"mod:answered@q off", "mod:approved@q", "org:closed", "org:approve",
+		"mod:block(reader)'spam' void", "boss:role(mod)=moderator off",
+		"boss:block(reader) off", "boss:closed off",
+	}
+	for _, d := range []*device{boss, mod, reader} {
+		log := d.f.Log()
+		var got []string
+		for i, l := range log {
+			got = append(got, short(names, l))
+			if l.AtMillis == 0 {
+				t.Errorf("%s has no time", got[i])
+			}
+			if i > 0 && !log[i-1].Op.Less(l.Op) {
+				t.Errorf("%s stands out of order", got[i])
+			}
+		}
+		a, b := slices.Clone(got), slices.Clone(want)
+		slices.Sort(a)
+		slices.Sort(b)
+		if !slices.Equal(a, b) {
+			t.Fatalf("the log is\n%s\nnot\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+func TestWhoHidAndWhen(t *testing.T) {
+	_, _, mod, reader, all := crew(t)
+	c := mod.write(put("posts/q/marks/hidden", "rude"), put("posts/q/marks/duplicateOf", "q"))
+	w := reader.write(put("posts/q/state", "withdrawn"))
+	all()
+	p := reader.get("q")
+	if m := p.Marks; m.HiddenBy != mod.id() || m.HiddenAtMillis != c.TimeMillis || m.DuplicateBy != mod.id() {
+		t.Errorf("%+v", m)
+	}
+	if !p.Withdrawn || p.WithdrawnAtMillis != w.TimeMillis {
+		t.Errorf("%+v", p)
+	}
+	mod.write(put("posts/q/marks/hidden", ""), put("posts/q/marks/duplicateOf", ""))
+	reader.write(put("posts/q/state", ""))
+	all()
+	if p := reader.get("q"); p.Marks.HiddenBy != "" || p.Marks.HiddenAtMillis != 0 || p.Marks.DuplicateBy != "" || p.WithdrawnAtMillis != 0 {
+		t.Errorf("lifted, and still %+v", p)
+	}
+}
+
+// A revoked organiser cannot, with changes that do not know of it, set up others who
+// act for them.
+func TestWhatARevokedOrganiserGaveDoesNotBear(t *testing.T) {
+	boss, org, _, reader, all := crew(t)
+	boss.role(org, qa.RoleOrganiser, false)
+	org.role(reader, qa.RoleModerator, true)
+	reader.from(org)
+	reader.write(put("posts/q/marks/hidden", "no"), put("blocks/"+strings.Repeat("5", 64), "no"))
+	org.from(reader)
+	if org.get("q").Marks.Hidden == "" || !org.f.Blocked(qa.Identity(strings.Repeat("5", 64))) {
+		t.Fatal("what a moderator does is not in effect before the revocation is known")
+	}
+	org.f.Touched()
+	all()
+	for _, d := range []*device{boss, org, reader} {
+		if d.get("q").Marks.Hidden != "" || d.f.Blocked(qa.Identity(strings.Repeat("5", 64))) || d.f.Event().HasRole(reader.id(), qa.RoleModerator) {
+			t.Error("what a revoked organiser's moderator did is in effect")
+		}
+	}
+	if got := org.f.Touched().Posts; !slices.Contains(got, qa.PostID("q")) {
+		t.Errorf("touched %v, without the post that is shown again", got)
+	}
+}
+
+// Whoever makes the map of somebody's roles with a higher operation cannot hide what
+// the founder wrote in another.
+func TestRolesCountInWhicheverMap(t *testing.T) {
+	boss, org, _, reader, all := crew(t)
+	org.write(put("event/title", "so that counters rise"))
+	boss.role(reader, qa.RoleModerator, true)
+	org.role(reader, qa.RoleAuthor, true)
+	all()
+	e := boss.f.Event()
+	if !e.HasRole(reader.id(), qa.RoleModerator) || !e.HasRole(reader.id(), qa.RoleAuthor) {
+		t.Fatalf("%+v", e.Roles)
+	}
+}
+
+// Of two blocks that do not know of each other the organiser's word stands, though
+// the moderator's has the higher operation; the same when the organiser has stepped
+// down since.
+func TestHigherRankDecidesBlocks(t *testing.T) {
+	boss, org, mod, reader, all := crew(t)
+	org.write(put("blocks/"+string(reader.id()), "spam"))
+	mod.write(put("posts/q/marks/pinned", true))
+	mod.write(put("blocks/"+string(reader.id()), ""))
+	all()
+	if !boss.f.Blocked(reader.id()) {
+		t.Fatal("a moderator's lifting beat an organiser's block")
+	}
+	boss.role(org, qa.RoleOrganiser, false)
+	all()
+	if !boss.f.Blocked(reader.id()) {
+		t.Fatal("the organiser's word counts less once the role is given back")
+	}
+	boss.write(put("blocks/"+string(boss.id()), "me"))
+	if boss.f.Blocked(boss.id()) {
+		t.Fatal("the founder was blocked")
+	}
+}
+
+// A closing by somebody whose role turns out to have been revoked makes nobody late.
+func TestAClosingThatDoesNotCount(t *testing.T) {
+	boss, org, _, reader, all := crew(t)
+	other := newDevice(t, 5, 1)
+	other.from(reader)
+	boss.role(org, qa.RoleOrganiser, false)
+	org.write(put("event/closed", true))
+	other.post("concurrent")
+	reader.from(org)
+	reader.from(other)
+	if !reader.get("concurrent").Late || reader.get("q").Late || !reader.f.Event().Closed {
+		t.Fatal("not closed before the revocation is known")
+	}
+	reader.f.Touched()
+	all()
+	if reader.f.Event().Closed || reader.get("concurrent").Late {
+		t.Fatal("closed, and late, by somebody who was no organiser")
+	}
+	if got := reader.f.Touched().Posts; !slices.Contains(got, qa.PostID("concurrent")) {
+		t.Errorf("touched %v", got)
+	}
+}
+
+// Answers that an author wrote stay an author's when the role is taken back later;
+// what is written meanwhile, or before the role was given, is not made so by it.
+func TestAnswersOfWhoWasAnAuthor(t *testing.T) {
+	boss, org, mod, reader, all := crew(t)
+	mod.post("before")
+	all()
+	boss.role(mod, qa.RoleAuthor, true)
+	all()
+	mod.post("as author")
+	org.write(mk("posts/as"), put("posts/as/as", "author"), put("posts/as/parent", "q"))
+	all()
+	boss.role(mod, qa.RoleAuthor, false)
+	boss.role(org, qa.RoleOrganiser, false)
+	mod.post("meanwhile")
+	reader.from(mod)
+	if !reader.get("meanwhile").AuthorThen {
+		t.Fatal("an author's post before the revocation is known")
+	}
+	reader.f.Touched()
+	all()
+	if got := reader.f.Touched().Posts; !slices.Contains(got, qa.PostID("meanwhile")) {
+		t.Errorf("touched %v", got)
+	}
+	for key, want := range map[string]bool{"before": false, "as author": true, "meanwhile": false, "as": true, "q": false} {
+		if got := reader.get(key).AuthorThen; got != want {
+			t.Errorf("%q is an author's: %v", key, got)
+		}
+	}
+	w := qa.NewWeek(reader.f.Event(), reader.f.Posts(), nil)
+	for _, th := range w.Threads {
+		if th.Question.ID == "q" && (!th.Answered || !th.Replies[0].ByAuthor) {
+			t.Error("the carried-over answer does not count any more")
+		}
+		if th.Question.ID == "as author" && !th.Question.ByAuthor {
+			t.Error("the author's post is nobody's in particular")
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package projection
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"flyleaf/qa"
+)
+
+// Touched says what has to be read again. All lists are ascending.
+type Touched struct {
+	Event     bool
+	Posts     []qa.PostID // all but their reactions
+	Reactions []Reaction  // with what they are now
+	People    []qa.Identity
+}
+
+// Reaction is one person's emoji on a post, on or off.
+type Reaction struct {
+	Post qa.PostID
+	qa.Reaction
+	On bool
+}
+
+type reactionKey struct {
+	post  string
+	by    string
+	emoji string
+}
+
+// touched collects what was touched since it was last asked for.
+type touched struct {
+	event     bool
+	posts     map[string]struct{}
+	people    map[string]struct{}
+	reactions map[reactionKey]struct{}
+}
+
+func (t *touched) reset() {
+	*t = touched{posts: map[string]struct{}{}, people: map[string]struct{}{}, reactions: map[reactionKey]struct{}{}}
+}
+
+// Touched returns what was touched since the last call, and forgets it.
+func (f *Projection) Touched() Touched {
+	if f.touched.event {
+		f.touchDraw()
+	}
+	t := Touched{Event: f.touched.event}
+	for _, id := range slices.Sorted(maps.Keys(f.touched.posts)) {
+		t.Posts = append(t.Posts, qa.PostID(id))
+	}
+	for _, id := range slices.Sorted(maps.Keys(f.touched.people)) {
+		t.People = append(t.People, qa.Identity(id))
+	}
+	keys := slices.SortedFunc(maps.Keys(f.touched.reactions), func(a, b reactionKey) int {
+		return cmp.Or(cmp.Compare(a.post, b.post), cmp.Compare(a.emoji, b.emoji), cmp.Compare(a.by, b.by))
+	})
+	for _, k := range keys {
+		r := Reaction{Post: qa.PostID(k.post), Reaction: qa.Reaction{By: qa.Identity(k.by), Emoji: k.emoji}}
+		if po := child(child(&f.root, "posts"), k.post); po != nil {
+			e := f.said(child(po, "reactions"), k.by, k.emoji)
+			r.On = e.isTrue() && !f.blockedOut(r.By, e.change)
+		}
+		t.Reactions = append(t.Reactions, r)
+	}
+	f.touched.reset()
+	return t
+}
+
+// postOf returns the ID of the post that an object belongs to.
+func postOf(o *object) string {
+	for ; o != nil; o = o.up {
+		if o.slot == slotPost {
+			return o.key
+		}
+	}
+	return ""
+}
+
+// touch notes what an operation on a key has an effect on. e is nil when it only
+// took values away; had says whether there were values before.
+func (f *Projection) touch(o *object, p *prop, e *entry, had bool) {
+	t := &f.touched
+	switch o.slot {
+	case slotRoot:
+		t.event = true
+		if had { // a root map made twice, which no valid event does
+			f.touchAll()
+		}
+	case slotAbout:
+		t.event = true
+		if p.key == "closed" {
+			f.touchLate()
+		}
+	case slotLinks, slotLink, slotAboutX, slotRelays, slotWeeks, slotWeek, slotBlobs,
+		slotWinners, slotWinnersOf, slotDraw, slotDrawBy:
+		t.event = true
+	case slotRoles:
+		t.event = true
+		f.touchEffect(qa.Identity(p.key))
+	case slotRolesOf:
+		t.event = true
+		f.touchEffect(qa.Identity(o.key))
+	case slotBlocks:
+		f.touchBlock(p.key)
+	case slotPeople:
+		t.people[p.key] = struct{}{}
+	case slotPerson:
+		t.people[o.key] = struct{}{}
+	case slotPosts:
+		t.posts[p.key] = struct{}{}
+		if had {
+			f.touchReactions(p.key, o)
+		}
+	case slotPost:
+		t.posts[o.key] = struct{}{}
+		if p.key == "reactions" && had {
+			f.touchReactions(o.key, o.up)
+		}
+	case slotRevisions:
+		if e != nil {
+			f.supersede(o, p, e)
+		}
+		t.posts[postOf(o)] = struct{}{}
+	case slotMarks, slotMarked, slotPostX:
+		t.posts[postOf(o)] = struct{}{}
+	case slotReactions:
+		if had {
+			f.touchReactions(postOf(o), o.up.up)
+		}
+	case slotReactionsOf:
+		t.reactions[reactionKey{post: postOf(o), by: o.key, emoji: p.key}] = struct{}{}
+	}
+}
+
+// touchReactions notes all reactions that were ever made on a post: its map, or one
+// in it, was made twice, so that another may be the one to read.
+func (f *Projection) touchReactions(post string, posts *object) {
+	for _, o := range f.objects {
+		if o.slot == slotReactionsOf && postOf(o) == post {
+			for i := range o.props {
+				f.touched.reactions[reactionKey{post: post, by: o.key, emoji: o.props[i].key}] = struct{}{}
+			}
+		}
+	}
+}
+
+// touchAll notes everything that was ever there.
+func (f *Projection) touchAll() {
+	for _, o := range f.objects {
+		switch o.slot {
+		case slotPost:
+			f.touched.posts[o.key] = struct{}{}
+		case slotPerson:
+			f.touched.people[o.key] = struct{}{}
+		case slotReactionsOf:
+			post := postOf(o)
+			for i := range o.props {
+				f.touched.reactions[reactionKey{post: post, by: o.key, emoji: o.props[i].key}] = struct{}{}
+			}
+		}
+	}
+}
+
+// eachPost calls fn for every post.
+func (f *Projection) eachPost(fn func(key string, o *object)) {
+	posts := child(&f.root, "posts")
+	if posts == nil {
+		return
+	}
+	for i := range posts.props {
+		if o := child(posts, posts.props[i].key); o != nil {
+			fn(posts.props[i].key, o)
+		}
+	}
+}

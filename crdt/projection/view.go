@@ -1,0 +1,326 @@
+package projection
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"flyleaf/crdt/authority"
+	"flyleaf/qa"
+)
+
+// Event returns what the event says of itself, its roles included, ascending.
+func (f *Projection) Event() qa.Event {
+	e := qa.Event{
+		ID:      f.event,
+		Founder: f.founder,
+		Kind:    winner(&f.root, "kind").str(),
+		Gate:    winner(&f.root, "gate").uint(),
+		Access:  winner(&f.root, "access").str(),
+	}
+	about := child(&f.root, "event")
+	if e.Kind == "club" {
+		about = child(&f.root, "club")
+	}
+	get := func(key string) *entry { return f.effective(about, key, "", organiser) }
+	e.Title = get("title").str()
+	e.Authors = get("authors").str()
+	e.Language = get("language").str()
+	e.Zone = get("zone").str()
+	e.Description = get("description").str()
+	if e.Kind == "club" {
+		e.Description = get("about").str()
+	}
+	e.Source = get("source").str()
+	e.StartsAtMillis = get("startsAt").millis()
+	e.EndsAtMillis = get("endsAt").millis()
+	e.AnswersFromMillis = get("answersFrom").millis()
+	e.AnswersUntilMillis = get("answersUntil").millis()
+	e.WinnersAtMillis = get("winnersAt").millis()
+	e.Prizes = get("prizes").uint()
+	e.Closed = get("closed").isTrue()
+	e.Approve = get("approve").isTrue()
+	e.MovedTo = qa.EventID(get("movedTo").str())
+	e.Cover = get("cover").str()
+	links := child(about, "links")
+	for i := range qa.MaxLinks {
+		at := child(links, strconv.Itoa(i))
+		l := qa.Link{
+			Text: f.effective(at, "text", "", organiser).str(),
+			URL:  f.effective(at, "url", "", organiser).str(),
+		}
+		if l != (qa.Link{}) {
+			e.Links = append(e.Links, l)
+		}
+	}
+	relays := child(&f.root, "relays")
+	for i := range qa.MaxRelays {
+		if r := f.effective(relays, strconv.Itoa(i), "", organiser).str(); r != "" {
+			e.Relays = append(e.Relays, r)
+		}
+	}
+	e.X = f.strings(child(about, "x"), organiser)
+	e.Roles = f.grants()
+	e.Winners = f.winners()
+	e.Draw = f.draw()
+	e.Weeks = f.weeks()
+	e.Edits = f.edits
+	if in, ok := f.Blob(e.Cover); ok {
+		e.CoverIn = in.String()
+	}
+	e.Clean()
+	return e
+}
+
+// strings returns the texts of an x map, nil when there are none: those that one of
+// the roles authorizes, or with none those that stand.
+func (f *Projection) strings(o *object, roles authority.Roles) map[string]string {
+	if o == nil {
+		return nil
+	}
+	var out map[string]string
+	for i := range o.props {
+		key := o.props[i].key
+		e := winner(o, key)
+		if roles != 0 {
+			e = f.effective(o, key, "", roles)
+		}
+		if v := e.str(); v != "" {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[key] = v
+		}
+	}
+	return out
+}
+
+func (f *Projection) grants() []qa.Grant {
+	var out []qa.Grant
+	f.authority.Holders(func(p authority.Person, held authority.Roles) {
+		for _, role := range held.Names() {
+			out = append(out, qa.Grant{ID: p.Identity(), Role: role})
+		}
+	})
+	slices.SortFunc(out, func(a, b qa.Grant) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Role, b.Role))
+	})
+	return out
+}
+
+// Person returns what somebody says of themselves, false when they say nothing. What
+// they wrote after they were blocked is left out.
+func (f *Projection) Person(id qa.Identity) (qa.Person, bool) {
+	people := child(&f.root, "people")
+	if child(people, string(id)) == nil {
+		return qa.Person{}, false
+	}
+	get := func(key string) string {
+		e := f.said(people, string(id), key)
+		if e == nil || f.blockedOut(id, e.change) {
+			return ""
+		}
+		return e.str()
+	}
+	p := qa.Person{ID: id, Name: get("name"), About: get("about"), Link: get("link"), PublishAs: get("publishAs")}
+	p.Clean()
+	return p, true
+}
+
+// People returns everybody who says something of themselves, ascending.
+func (f *Projection) People() []qa.Person {
+	people := child(&f.root, "people")
+	if people == nil {
+		return nil
+	}
+	var out []qa.Person
+	for i := range people.props {
+		if p, ok := f.Person(qa.Identity(people.props[i].key)); ok {
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, func(a, b qa.Person) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// Posts returns all posts, by their operations ascending.
+func (f *Projection) Posts() []qa.Post {
+	var out []qa.Post
+	f.eachPost(func(key string, o *object) { out = append(out, f.post(key, o)) })
+	sortPosts(out)
+	return out
+}
+
+// PostsFrom returns the posts that say that they stand for another, by their operations
+// ascending. Unlike Posts it reads only these.
+func (f *Projection) PostsFrom(origin qa.PostID) []qa.Post {
+	var out []qa.Post
+	f.eachPost(func(key string, o *object) {
+		if winner(o, "origin").str() == string(origin) {
+			out = append(out, f.post(key, o))
+		}
+	})
+	sortPosts(out)
+	return out
+}
+
+func sortPosts(posts []qa.Post) {
+	slices.SortFunc(posts, func(a, b qa.Post) int {
+		return cmp.Or(cmp.Compare(a.Op.Counter, b.Op.Counter), cmp.Compare(a.Op.Actor, b.Op.Actor))
+	})
+}
+
+// Post returns a post, false when there is none of that ID.
+func (f *Projection) Post(id qa.PostID) (qa.Post, bool) {
+	o := child(child(&f.root, "posts"), string(id))
+	if o == nil {
+		return qa.Post{}, false
+	}
+	return f.post(string(id), o), true
+}
+
+func (f *Projection) post(key string, o *object) qa.Post {
+	p := qa.Post{
+		ID:         qa.PostID(key),
+		Parent:     qa.PostID(winner(o, "parent").str()),
+		By:         f.who[o.id.actor],
+		AtMillis:   winner(o, "at").millis(),
+		Op:         f.opID(o.id),
+		OnBehalfOf: winner(o, "onBehalfOf").str(),
+		Source:     winner(o, "source").str(),
+		Origin:     qa.PostID(winner(o, "origin").str()),
+		AsAuthor:   winner(o, "as").str() == "author",
+		Tags:       qa.SplitTags(winner(o, "tags").str()),
+		X:          f.strings(child(o, "x"), 0),
+	}
+	p.AuthorThen = f.authorThen(o.id, o.change, p.AsAuthor)
+	// Only an organiser's sources say where something comes from: anybody can write one.
+	imported := p.Source != "" && f.authorThen(o.id, o.change, true)
+	if received := f.changes[o.change].received; qa.BelievedMillis(p.AtMillis, received, f.founded, imported) != p.AtMillis {
+		p.ReceivedAtMillis = received
+	}
+	if state := winner(o, "state"); state.str() == "withdrawn" {
+		p.Withdrawn, p.WithdrawnAtMillis = true, f.when(state.change, false)
+	}
+	p.Marks = f.marks(child(o, "marks"), p.By)
+	p.Blocked = !p.Marks.Approved && f.blockedOut(p.By, o.change)
+	p.Late = f.late(o.change)
+	p.Revisions = f.revisions(child(o, "revisions"), p.By, p.Marks.Approved || p.Blocked, imported)
+	p.Reactions = f.reactions(child(o, "reactions"))
+	p.Clean()
+	return p
+}
+
+// late reports whether the event is closed and a change is not among what the closing knew:
+// written without knowing of it, or in sight of it.
+func (f *Projection) late(change uint32) bool {
+	e := f.effective(child(&f.root, "event"), "closed", "", organiser)
+	return e.isTrue() && !f.inPast(change, e.change)
+}
+
+func (f *Projection) marks(o *object, owner qa.Identity) qa.Marks {
+	if o == nil {
+		return qa.Marks{}
+	}
+	get := func(key string) *entry { return f.effective(o, key, "", organiser|moderator) }
+	m := qa.Marks{
+		Hidden:      get("hidden").str(),
+		Pinned:      get("pinned").isTrue(),
+		Approved:    get("approved").isTrue(),
+		DuplicateOf: qa.PostID(get("duplicateOf").str()),
+		Answered:    f.effective(o, "answered", owner, organiser|moderator|author).isTrue(),
+		Assigned:    f.marked(child(o, "assigned")),
+		Candidate:   f.marked(child(o, "candidate")),
+	}
+	m.InDraw = f.inDraw(child(o, "candidate"))
+	if m.Hidden != "" {
+		e := get("hidden")
+		m.HiddenBy, m.HiddenAtMillis = f.who[e.id.actor], f.when(e.change, false)
+	}
+	if m.DuplicateOf != "" {
+		m.DuplicateBy = f.who[get("duplicateOf").id.actor]
+	}
+	return m
+}
+
+func (f *Projection) marked(o *object) []qa.Identity {
+	if o == nil {
+		return nil
+	}
+	var out []qa.Identity
+	for i := range o.props {
+		if f.effective(o, o.props[i].key, "", author).isTrue() {
+			out = append(out, qa.Identity(o.props[i].key))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// revisions returns the texts of a post, ascending by operation. What a blocked
+// writer added unseen by the block is left out of a post that is itself shown, unless
+// everything is asked for.
+func (f *Projection) revisions(o *object, owner qa.Identity, everything, imported bool) []qa.Revision {
+	if o == nil {
+		return nil
+	}
+	var taken []*entry
+	keys := map[opID]string{}
+	left := false
+	for i := range o.props {
+		e := winner(o, o.props[i].key)
+		if e == nil || e.made {
+			continue
+		}
+		if _, ok := e.value().Str(); !ok {
+			continue
+		}
+		if !everything && f.blockedOut(owner, e.change) {
+			left = true
+			continue
+		}
+		taken = append(taken, e)
+		keys[e.id] = o.props[i].key
+	}
+	slices.SortFunc(taken, func(a, b *entry) int {
+		if f.less(a.id, b.id) {
+			return -1
+		}
+		return 1
+	})
+	out := make([]qa.Revision, len(taken))
+	for i, e := range taken {
+		superseded := e.superseded
+		if left && superseded {
+			// By one that is left out, perhaps.
+			superseded = slices.ContainsFunc(taken[i+1:], func(later *entry) bool {
+				return e.change == later.change || f.before(e.change, later.change)
+			})
+		}
+		out[i] = qa.Revision{
+			ID: qa.RevisionID(keys[e.id]), Text: e.raw, AtMillis: f.when(e.change, imported),
+			Op: f.opID(e.id), Superseded: superseded, Late: f.late(e.change),
+		}
+	}
+	return out
+}
+
+func (f *Projection) reactions(o *object) []qa.Reaction {
+	if o == nil {
+		return nil
+	}
+	var out []qa.Reaction
+	for i := range o.props {
+		by := qa.Identity(o.props[i].key)
+		eachSaid(o, string(by), func(emoji string) {
+			e := f.said(o, string(by), emoji)
+			if e.isTrue() && !f.blockedOut(by, e.change) {
+				out = append(out, qa.Reaction{By: by, Emoji: emoji})
+			}
+		})
+	}
+	slices.SortFunc(out, func(a, b qa.Reaction) int {
+		return cmp.Or(cmp.Compare(a.Emoji, b.Emoji), cmp.Compare(a.By, b.By))
+	})
+	return out
+}

@@ -1,0 +1,66 @@
+package identity_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"flyleaf/keys"
+	"flyleaf/keys/identity"
+	"flyleaf/qa"
+)
+
+func contactKey(t *testing.T, n byte) keys.Key {
+	t.Helper()
+	k, err := keys.KeyFromSeed(bytes.Repeat([]byte{n}, keys.SeedSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestContactIsForTheFounderAlone(t *testing.T) {
+	founder, other := contactKey(t, 1), contactKey(t, 2)
+	longest := strings.Repeat("ß", identity.MaxContact/2)
+	for _, text := range []string{"Zoë, Lange Straße 1, zoe@example.org", "x", longest} {
+		sealed, err := identity.SealContact(founder.Identity(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(sealed) > qa.MaxContact || bytes.Contains(sealed, []byte(text)) && len(text) > 1 {
+			t.Errorf("%d bytes, at most %d", len(sealed), qa.MaxContact)
+		}
+		if got, err := identity.OpenContact(founder, sealed); err != nil || got != text {
+			t.Errorf("%q, %v", got, err)
+		}
+		if _, err := identity.OpenContact(other, sealed); !errors.Is(err, identity.ErrNotForYou) {
+			t.Errorf("somebody else: %v", err)
+		}
+		for i := range sealed {
+			broken := bytes.Clone(sealed)
+			broken[i] ^= 1
+			if got, err := identity.OpenContact(founder, broken); err == nil {
+				t.Fatalf("byte %d changed: %q", i, got)
+			}
+		}
+	}
+}
+
+func TestContactsThatAreRefused(t *testing.T) {
+	founder := contactKey(t, 1)
+	for _, text := range []string{"", strings.Repeat("x", identity.MaxContact+1)} {
+		if _, err := identity.SealContact(founder.Identity(), text); !errors.Is(err, identity.ErrContact) {
+			t.Errorf("%d bytes: %v", len(text), err)
+		}
+	}
+	if _, err := identity.SealContact("nobody", "x"); err == nil {
+		t.Error("to nobody")
+	}
+	if _, err := identity.OpenContact(founder, nil); !errors.Is(err, identity.ErrNotForYou) {
+		t.Error(err)
+	}
+	if _, err := identity.OpenContact(keys.Key{}, nil); !errors.Is(err, keys.ErrNoKey) {
+		t.Error(err)
+	}
+}

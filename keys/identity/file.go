@@ -1,0 +1,140 @@
+package identity
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"filippo.io/age"
+	"filippo.io/age/armor"
+
+	"flyleaf/keys"
+)
+
+// A key file is text. Plain, it is the seed, after lines that begin with #:
+//
+//	# Flyleaf identity <public key, 64 hex>
+//	<seed, 64 hex>
+//
+// Under a passphrase it is these lines as an armored age file (age-encryption.org/v1)
+// with one scrypt recipient.
+
+// MaxFile bounds a key file, in bytes.
+const MaxFile = 16 << 10
+
+// The cost of a passphrase, as a power of two: what is written (128 MiB of memory,
+// well under a second), and the most that is taken from a file of somebody else's.
+const (
+	workFactor    = 17
+	maxWorkFactor = 18
+)
+
+var (
+	// ErrFile is returned for bytes that are no key file.
+	ErrFile = errors.New("this is not a key file")
+	// ErrNoPassphrase is returned by Open for a file under a passphrase when none
+	// is given.
+	ErrNoPassphrase = errors.New("the key file is under a passphrase")
+	// ErrPassphrase is returned by Open when the passphrase is not the one.
+	ErrPassphrase = errors.New("this is not the key file's passphrase")
+)
+
+// Seal writes a key file; under the passphrase, or plain when that is "".
+func Seal(k keys.Key, passphrase string) ([]byte, error) {
+	if k.IsZero() {
+		return nil, keys.ErrNoKey
+	}
+	plain := fmt.Appendf(nil, "# Flyleaf identity %s\n# Whoever has this file can write as this person.\n%s\n", k.Identity(), hex.EncodeToString(k.Seed()))
+	if passphrase == "" {
+		return plain, nil
+	}
+	to, err := age.NewScryptRecipient(passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("putting the key under a passphrase: %w", err)
+	}
+	to.SetWorkFactor(workFactor)
+	var out bytes.Buffer
+	armored := armor.NewWriter(&out)
+	w, err := age.Encrypt(armored, to)
+	if err == nil {
+		_, err = w.Write(plain)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err == nil {
+		err = armored.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("putting the key under a passphrase: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// IsSealed reports whether b looks like a key file under a passphrase.
+func IsSealed(b []byte) bool {
+	return bytes.HasPrefix(bytes.TrimSpace(b), []byte(armor.Header))
+}
+
+// Open reads a key file. passphrase is not looked at for a plain one. ErrFile,
+// ErrNoPassphrase or ErrPassphrase is returned when it cannot be read.
+func Open(b []byte, passphrase string) (keys.Key, error) {
+	if len(b) > MaxFile {
+		return keys.Key{}, fmt.Errorf("%w: it has %d bytes", ErrFile, len(b))
+	}
+	if IsSealed(b) {
+		var err error
+		if b, err = unseal(b, passphrase); err != nil {
+			return keys.Key{}, err
+		}
+	}
+	seed, owner := "", ""
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimSpace(line)
+		if rest, ok := strings.CutPrefix(line, "# Flyleaf identity "); ok {
+			owner = rest
+		}
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if seed != "" {
+			return keys.Key{}, fmt.Errorf("%w: it holds more than one line", ErrFile)
+		}
+		seed = line
+	}
+	raw, err := hex.DecodeString(seed)
+	if err != nil || len(raw) != keys.SeedSize {
+		return keys.Key{}, fmt.Errorf("%w: it holds no line of 64 hex characters", ErrFile)
+	}
+	k, err := keys.KeyFromSeed(raw)
+	if err == nil && owner != "" && owner != string(k.Identity()) {
+		return keys.Key{}, fmt.Errorf("%w: the key is not that of the person it names, so it was damaged", ErrFile)
+	}
+	return k, err
+}
+
+func unseal(b []byte, passphrase string) ([]byte, error) {
+	if passphrase == "" {
+		return nil, ErrNoPassphrase
+	}
+	by, err := age.NewScryptIdentity(passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrPassphrase, err)
+	}
+	by.SetMaxWorkFactor(maxWorkFactor)
+	r, err := age.Decrypt(armor.NewReader(bytes.NewReader(b)), by)
+	var other *age.NoIdentityMatchError
+	if errors.As(err, &other) {
+		return nil, ErrPassphrase
+	}
+	if err == nil {
+		b, err = io.ReadAll(io.LimitReader(r, MaxFile))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFile, err)
+	}
+	return b, nil
+}

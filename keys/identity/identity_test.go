@@ -1,0 +1,197 @@
+package identity
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"flyleaf/keys"
+)
+
+func key(t *testing.T, fill byte) keys.Key {
+	t.Helper()
+	k, err := keys.KeyFromSeed(bytes.Repeat([]byte{fill}, keys.SeedSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// TestPhrasesAreThoseOfBIP39, so that other programs' and people's tools for such
+// words work.
+func TestPhrasesAreThoseOfBIP39(t *testing.T) {
+	for fill, want := range map[byte]string{
+		0:    strings.Repeat("abandon ", 23) + "art",
+		0xff: strings.Repeat("zoo ", 23) + "vote",
+		0x80: "letter advice cage absurd amount doctor acoustic avoid letter advice cage absurd amount doctor acoustic avoid letter advice cage absurd amount doctor acoustic bless",
+	} {
+		got, err := Phrase(key(t, fill))
+		if err != nil || got != want {
+			t.Errorf("%x: %s, %v", fill, got, err)
+		}
+	}
+	if _, err := Phrase(keys.Key{}); !errors.Is(err, keys.ErrNoKey) {
+		t.Error(err)
+	}
+}
+
+func TestPhrasesComeBack(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		raw := make([]byte, keys.SeedSize)
+		for i := range raw {
+			raw[i] = byte(r.Uint32())
+		}
+		k, err := keys.KeyFromSeed(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		phrase, err := Phrase(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// As somebody may have written it down and typed it again.
+		var typed strings.Builder
+		for i, w := range strings.Fields(phrase) {
+			switch r.IntN(5) {
+			case 0:
+				w = strings.ToUpper(w)
+			case 1:
+				w = strings.ToUpper(w[:1]) + w[1:] + ","
+			case 2:
+				typed.WriteString(string(rune('1'+i%9)) + ". ")
+			}
+			typed.WriteString(w + []string{" ", "\n", "\t", "  ", "\u00a0"}[r.IntN(5)])
+		}
+		back, err := FromPhrase(typed.String())
+		if err != nil || back.Identity() != k.Identity() {
+			t.Fatalf("seed %d: %q: %v", seed, typed.String(), err)
+		}
+	}
+}
+
+// TestWrongWordsAreNamed, and nothing else of the phrase is.
+func TestWrongWordsAreNamed(t *testing.T) {
+	good, err := Phrase(key(t, 0x80))
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Fields(good)
+	with := func(i int, w string) string {
+		c := append([]string{}, words...)
+		c[i] = w
+		return strings.Join(c, " ")
+	}
+	swapped := append([]string{}, words...)
+	swapped[0], swapped[1] = swapped[1], swapped[0]
+	for _, c := range []struct{ phrase, says string }{
+		{with(2, "cagge"), `word 3, "cagge"`},
+		{with(2, "cagge"), `did you mean "cage"?`},
+		{with(4, "amourt"), `did you mean "amount"?`},
+		{with(0, "ette"), `word 1, "ette", is not in the list of words`},
+		{with(0, "brief"), "do not fit together"},
+		{strings.Join(swapped, " "), "swapped"},
+		{strings.Join(words[:23], " "), "23 words, not 24"},
+		{good + " letter", "25 words"},
+		{"", "0 words"},
+		{with(1, "größe"), `"größe"`},
+		{strings.Repeat("letter ", 1000), "too long"},
+	} {
+		_, err := FromPhrase(c.phrase)
+		if !errors.Is(err, ErrPhrase) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%.60q: %v, want %q", c.phrase, err, c.says)
+		} else if strings.Contains(err.Error(), "absurd") || strings.Contains(err.Error(), "acoustic") {
+			t.Errorf("the error repeats the phrase: %v", err)
+		}
+	}
+}
+
+func TestFiles(t *testing.T) {
+	k := key(t, 7)
+	for _, passphrase := range []string{"", "correct horse", "größe 🙏"} {
+		b, err := Seal(k, passphrase)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if IsSealed(b) != (passphrase != "") || len(b) > MaxFile {
+			t.Errorf("%q: %s", passphrase, b)
+		}
+		if passphrase != "" && bytes.Contains(b, []byte(hex.EncodeToString(k.Seed()))) {
+			t.Error("the seed stands in a sealed file")
+		}
+		back, err := Open(b, passphrase)
+		if err != nil || back.Identity() != k.Identity() {
+			t.Errorf("%q: %v", passphrase, err)
+		}
+		if passphrase == "" {
+			continue
+		}
+		if _, err := Open(b, ""); !errors.Is(err, ErrNoPassphrase) {
+			t.Errorf("without the passphrase: %v", err)
+		}
+		if _, err := Open(b, passphrase+"x"); !errors.Is(err, ErrPassphrase) {
+			t.Errorf("with another passphrase: %v", err)
+		}
+	}
+	if _, err := Seal(keys.Key{}, ""); !errors.Is(err, keys.ErrNoKey) {
+		t.Error(err)
+	}
+}
+
+// TestDamagedFilesAreNoKeys: neither another person's nor a panic.
+func TestDamagedFilesAreNoKeys(t *testing.T) {
+	k := key(t, 7)
+	plain, err := Seal(k, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := Seal(k, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := hex.EncodeToString(k.Seed())
+	for name, b := range map[string][]byte{
+		"empty":           nil,
+		"short":           []byte(seed[2:]),
+		"two":             []byte(seed + "\n" + seed),
+		"not hex":         []byte(strings.Repeat("x", 64)),
+		"another seed":    bytes.Replace(plain, []byte(seed), []byte(strings.Repeat("08", 32)), 1),
+		"cut off":         sealed[:len(sealed)/2],
+		"header only":     []byte("-----BEGIN AGE ENCRYPTED FILE-----"),
+		"large":           bytes.Repeat([]byte("#\n"), MaxFile),
+		"one bit flipped": flip(sealed, len(sealed)-60),
+	} {
+		if got, err := Open(b, "x"); !errors.Is(err, ErrFile) || !got.IsZero() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got, err := Open([]byte(seed), ""); err != nil || got.Identity() != k.Identity() {
+		t.Errorf("a bare seed: %v", err)
+	}
+}
+
+func flip(b []byte, i int) []byte {
+	c := bytes.Clone(b)
+	c[i] ^= 1
+	return c
+}
+
+// TestACostlyFileIsRefused: a stranger's file cannot make this device reckon for
+// minutes.
+func TestACostlyFileIsRefused(t *testing.T) {
+	costly := strings.Join([]string{
+		"-----BEGIN AGE ENCRYPTED FILE-----",
+		"YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IHNjcnlwdCBBQUFBQUFBQUFBQUFBQUFB",
+		"QUFBQUFBIDIyCkFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB",
+		"QUFBQUEKLS0tIEFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB",
+		"QUFBQUEK",
+		"-----END AGE ENCRYPTED FILE-----",
+	}, "\n")
+	_, err := Open([]byte(costly), "x")
+	if !errors.Is(err, ErrFile) || !strings.Contains(err.Error(), "work factor") {
+		t.Errorf("%v", err)
+	}
+}

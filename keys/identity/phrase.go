@@ -1,0 +1,110 @@
+// Package identity holds a person's key outside of a running program: as a
+// recovery phrase of 24 words, and as the bytes of a key file, plain or under a
+// passphrase.
+//
+// It guarantees that what it writes it reads back, and that a word or file that
+// was damaged is noticed instead of becoming another person: the phrase has a
+// checksum, a file under a passphrase is authenticated. It does no I/O and keeps
+// nothing; errors never repeat a secret, except a word that is not in the list.
+package identity
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/tyler-smith/go-bip39"
+
+	"flyleaf/keys"
+)
+
+// Words is how many words a phrase has: 256 bits and a checksum of 8, 11 bits a word.
+const Words = 24
+
+// ErrPhrase is returned for words that are no recovery phrase. It says which
+// word is wrong, where that can be known.
+var ErrPhrase = errors.New("this is not a recovery phrase")
+
+// maxPhrase bounds what FromPhrase reads, in bytes.
+const maxPhrase = 4096
+
+// Phrase returns the 24 words of BIP-39's English list that the key can be made
+// from again, separated by blanks. They are as secret as the key.
+// keys.ErrNoKey is returned for the zero Key.
+func Phrase(k keys.Key) (string, error) {
+	if k.IsZero() {
+		return "", keys.ErrNoKey
+	}
+	words, err := bip39.NewMnemonic(k.Seed())
+	if err != nil {
+		return "", fmt.Errorf("writing a key as words: %w", err)
+	}
+	return words, nil
+}
+
+// FromPhrase reads what Phrase wrote, in any case, with any white space, commas or
+// numbers ("1.", "2)") between the words. ErrPhrase is returned when it is not one.
+func FromPhrase(s string) (keys.Key, error) {
+	if len(s) > maxPhrase {
+		return keys.Key{}, fmt.Errorf("%w: it is too long", ErrPhrase)
+	}
+	words := splitWords(s)
+	for i, w := range words {
+		if _, ok := bip39.GetWordIndex(w); ok {
+			continue
+		}
+		hint := ""
+		if near := nearest(w); near != "" {
+			hint = fmt.Sprintf("; did you mean %q?", near)
+		}
+		return keys.Key{}, fmt.Errorf("%w: word %d, %.40q, is not in the list of words%s", ErrPhrase, i+1, w, hint)
+	}
+	if len(words) != Words {
+		return keys.Key{}, fmt.Errorf("%w: it has %d words, not %d", ErrPhrase, len(words), Words)
+	}
+	seed, err := bip39.EntropyFromMnemonic(strings.Join(words, " "))
+	if err != nil {
+		return keys.Key{}, fmt.Errorf("%w: each word is in the list, but they do not fit together; is one of them another word, or are two swapped?", ErrPhrase)
+	}
+	return keys.KeyFromSeed(seed)
+}
+
+// splitWords returns the words in lower case, without what people write around them.
+func splitWords(s string) []string {
+	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
+		return r < 'a' || r > 'z' && r < 0x80 || unicode.IsSpace(r)
+	})
+}
+
+// nearest returns the one word of the list that differs from w by one letter
+// written, left out or added, "" when there is none or more than one.
+func nearest(w string) string {
+	found := ""
+	for _, of := range bip39.GetWordList() {
+		if oneApart(w, of) {
+			if found != "" {
+				return ""
+			}
+			found = of
+		}
+	}
+	return found
+}
+
+func oneApart(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if len(b)-len(a) > 1 {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	if len(a) == len(b) {
+		return i < len(a) && a[i+1:] == b[i+1:]
+	}
+	return a[i:] == b[i+1:]
+}

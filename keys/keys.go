@@ -1,0 +1,183 @@
+// Package keys says who wrote a change: keys, actors and signatures.
+//
+// A person is an Ed25519 key pair. An actor is the person's public key and
+// eight random bytes, so who wrote a change, and who made an object, is not a
+// field that can lie: it is the actor of the operation. A signature is made
+// over the event and the hash of the change, so that it cannot be carried to
+// another event, and the hash covers the change's whole past.
+//
+// It also signs and checks messages that are relayed without being stored, and
+// proofs that a relay may serve an event (statement.go).
+//
+// The package does no I/O, keeps no state, and never writes a private key
+// anywhere: keeping keys is for the program.
+package keys
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+)
+
+// Sizes in bytes.
+const (
+	SeedSize      = ed25519.SeedSize      // of a key's seed: 32
+	SignatureSize = ed25519.SignatureSize // of a signature: 64
+	ActorSize     = ed25519.PublicKeySize + actorRandom
+
+	actorRandom = 8
+)
+
+// context keeps signatures over changes apart from anything else the same key
+// may sign.
+const context = "flyleaf change v1"
+
+// Errors of this package.
+var (
+	// ErrActor is returned when an actor is not 40 bytes, and so names nobody.
+	ErrActor = errors.New("keys: the actor is not a public key and eight bytes")
+	// ErrSignature is returned by Verify when the signature is not the actor's
+	// over this change of this event.
+	ErrSignature = errors.New("keys: the signature is not that of the change's writer")
+	// ErrWeakKey is returned by Verify for a writer whose key is not sound (qa.SoundKey):
+	// anybody can make a signature that fits it.
+	ErrWeakKey = errors.New("keys: the writer's key is one for which anybody can sign")
+	// ErrNoKey is returned when a zero Key is asked to sign.
+	ErrNoKey = errors.New("keys: there is no key to sign with")
+	// ErrSeed is returned by KeyFromSeed for a seed that is not 32 bytes.
+	ErrSeed = errors.New("keys: the seed of a key is 32 bytes")
+)
+
+// Key is a person's key pair. The zero Key signs nothing.
+type Key struct {
+	private ed25519.PrivateKey
+}
+
+// NewKey draws a new key from random; crypto/rand when random is nil.
+func NewKey(random io.Reader) (Key, error) {
+	// Read here and not by ed25519.GenerateKey, which is free to ignore its
+	// argument: a test's key must follow from its seed.
+	seed := make([]byte, SeedSize)
+	if _, err := io.ReadFull(source(random), seed); err != nil {
+		return Key{}, fmt.Errorf("keys: drawing a key: %w", err)
+	}
+	return KeyFromSeed(seed)
+}
+
+// KeyFromSeed returns the key with this seed. ErrSeed is returned for a seed of
+// another size than SeedSize.
+func KeyFromSeed(seed []byte) (Key, error) {
+	if len(seed) != SeedSize {
+		return Key{}, ErrSeed
+	}
+	return Key{ed25519.NewKeyFromSeed(seed)}, nil
+}
+
+// Seed returns the 32 bytes the key can be made from again. They are the
+// secret: whoever has them is this person.
+func (k Key) Seed() []byte {
+	if k.IsZero() {
+		return nil
+	}
+	return k.private.Seed()
+}
+
+// IsZero reports whether k is the zero Key.
+func (k Key) IsZero() bool { return len(k.private) == 0 }
+
+// Identity returns the person the key belongs to; "" for the zero Key.
+func (k Key) Identity() qa.Identity {
+	if k.IsZero() {
+		return ""
+	}
+	return qa.Identity(hex.EncodeToString(k.public()))
+}
+
+// NewActor draws a new actor of this person: public key ‖ 8 bytes of random,
+// crypto/rand when random is nil. An actor is for one run of a program and is
+// never taken up again, so that a copied or restored data directory cannot
+// write a second change with the same actor and sequence number.
+func (k Key) NewActor(random io.Reader) (wire.ActorID, error) {
+	if k.IsZero() {
+		return "", ErrNoKey
+	}
+	actor := make([]byte, ActorSize)
+	n := copy(actor, k.public())
+	if _, err := io.ReadFull(source(random), actor[n:]); err != nil {
+		return "", fmt.Errorf("keys: drawing an actor: %w", err)
+	}
+	return wire.ActorID(actor), nil
+}
+
+func (k Key) public() []byte { return k.private[ed25519.SeedSize:] }
+
+// String says whose key it is and never shows the secret.
+func (k Key) String() string { return "key of " + string(k.Identity()) }
+
+// GoString is String, so that no formatting verb shows the secret.
+func (k Key) GoString() string { return k.String() }
+
+// signed returns what a signature covers:
+//
+//	"flyleaf change v1" (17 bytes) | document ID (16) | change hash (32)
+func signed(event qa.EventID, h wire.Hash) ([]byte, error) {
+	doc, err := event.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, len(context)+len(doc)+len(h))
+	b = append(b, context...)
+	b = append(b, doc[:]...)
+	return append(b, h[:]...), nil
+}
+
+// Sign returns the 64-byte signature of a change of an event. ErrNoKey is
+// returned for the zero Key, and qa's error for an event ID that is not one.
+func Sign(k Key, event qa.EventID, h wire.Hash) ([]byte, error) {
+	if k.IsZero() {
+		return nil, ErrNoKey
+	}
+	b, err := signed(event, h)
+	if err != nil {
+		return nil, err
+	}
+	return ed25519.Sign(k.private, b), nil
+}
+
+// Verify returns nil when sig is the signature of the actor's person over the
+// change in this event. ErrActor, ErrWeakKey or ErrSignature is returned when it is
+// not, and qa's error for an event ID that is not one. DESIGN.md says exactly which
+// signatures fit.
+func Verify(event qa.EventID, actor wire.ActorID, h wire.Hash, sig []byte) error {
+	if len(actor) != ActorSize {
+		return fmt.Errorf("%w (it has %d)", ErrActor, len(actor))
+	}
+	if len(sig) != SignatureSize {
+		return fmt.Errorf("%w: it has %d bytes, not %d", ErrSignature, len(sig), SignatureSize)
+	}
+	b, err := signed(event, h)
+	if err != nil {
+		return err
+	}
+	public := []byte(actor[:ed25519.PublicKeySize])
+	if !qa.SoundKey(public) {
+		return ErrWeakKey
+	}
+	if !ed25519.Verify(public, b, sig) {
+		return ErrSignature
+	}
+	return nil
+}
+
+func source(random io.Reader) io.Reader {
+	if random == nil {
+		return rand.Reader
+	}
+	return random
+}

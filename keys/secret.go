@@ -1,0 +1,27 @@
+package keys
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+
+	"flyleaf/qa"
+)
+
+// DrawSecret returns the 32 bytes that a person puts into an event's draw (see
+// qa.Draw): HMAC-SHA256 of the key's seed over "flyleaf draw secret v1" ‖ event ID 16.
+// It follows from the key, so it cannot be lost with a device, cannot be chosen to
+// suit, and every device of the person can open it; before that, nobody else can
+// know it. ErrNoKey is returned for the zero Key.
+func DrawSecret(k Key, event qa.EventID) ([]byte, error) {
+	if k.IsZero() {
+		return nil, ErrNoKey
+	}
+	doc, err := event.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	m := hmac.New(sha256.New, k.Seed())
+	m.Write([]byte("flyleaf draw secret v1"))
+	m.Write(doc[:])
+	return m.Sum(nil), nil
+}

@@ -1,0 +1,198 @@
+package keys
+
+import (
+	"crypto/ed25519"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+
+	"flyleaf/qa"
+)
+
+// What a key signs beside changes. Each has a prefix of its own, so that none can
+// be taken for another.
+const (
+	ephemeralContext = "flyleaf ephemeral v1"
+	accessContext    = "flyleaf access v2"
+	oldAccessContext = "flyleaf access v1"
+)
+
+// ChallengeSize is the length in bytes of what a relay asks a device to sign.
+const ChallengeSize = 32
+
+// ErrStatement is returned by VerifyEphemeral and VerifyAccess when the signature
+// is not that person's over what was said.
+var ErrStatement = errors.New("keys: not signed by whom it claims to be from")
+
+// ephemeral returns what a signature of a passing message covers. The lengths keep
+// the parts apart:
+//
+//	"flyleaf ephemeral v1" (20) | document ID (16) | length of session (8, big endian) | session | count (8, big endian) | body
+func ephemeral(event qa.EventID, session string, count uint64, body []byte) ([]byte, error) {
+	doc, err := event.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	b := append([]byte(ephemeralContext), doc[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(len(session)))
+	b = append(b, session...)
+	b = binary.BigEndian.AppendUint64(b, count)
+	return append(b, body...), nil
+}
+
+// AccessVersion is the version of the statement that SignAccess signs. A relay says
+// with its challenge that it asks for it; one that does not is of before.
+const AccessVersion = 2
+
+// Access is what a device tells a relay that asks who it is: on which connection, and
+// to which relay it believes to speak. A relay in the middle that passes a challenge
+// on is answered for its own address, which opens nothing elsewhere.
+type Access struct {
+	Event     qa.EventID
+	Challenge []byte // ChallengeSize bytes, the relay's, new for each connection
+	Address   string // the relay's, as the device dialled it; see RelayAddress
+	Device    string // the device's peer ID, random and new for each connection
+	Relay     string // the relay's peer ID
+}
+
+// statement returns what the signature of an answer to a relay's challenge covers. The
+// lengths, of 8 bytes, big endian, keep the parts apart:
+//
+//	"flyleaf access v2" (17) | challenge (32) | document ID (16) |
+//	length | address | length | the device's peer ID | length | the relay's peer ID
+func (a *Access) statement() ([]byte, error) {
+	b, err := access(accessContext, a.Event, a.Challenge)
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range []string{a.Address, a.Device, a.Relay} {
+		b = binary.BigEndian.AppendUint64(b, uint64(len(part)))
+		b = append(b, part...)
+	}
+	return b, nil
+}
+
+// access returns the parts of the statement that were there in version 1, where they
+// were all of it: context | challenge (32) | document ID (16).
+func access(context string, event qa.EventID, challenge []byte) ([]byte, error) {
+	doc, err := event.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	if len(challenge) != ChallengeSize {
+		return nil, ErrStatement
+	}
+	return append(append([]byte(context), challenge...), doc[:]...), nil
+}
+
+// RelayAddress returns the host and port of a relay's URL in the one form that is
+// signed: "host:port" in lower case, a name that is not ASCII in punycode, without a
+// final dot, IPv6 in brackets, and the port that the scheme stands for where none is
+// written. An error is returned for what is no ws:// or wss:// URL with a host.
+func RelayAddress(relay string) (string, error) {
+	u, err := url.Parse(relay)
+	if err != nil {
+		return "", fmt.Errorf("the relay's address %.80q cannot be read: %w", relay, err)
+	}
+	port := u.Port()
+	switch {
+	case u.Scheme != "ws" && u.Scheme != "wss":
+		return "", fmt.Errorf("the relay's address %.80q does not begin with ws:// or wss://", relay)
+	case port == "" && u.Scheme == "ws":
+		port = "80"
+	case port == "":
+		port = "443"
+	}
+	if port = strings.TrimLeft(port, "0"); port == "" {
+		port = "0"
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	if ip, err := netip.ParseAddr(host); err == nil {
+		host = ip.Unmap().WithZone("").String()
+	} else if !isASCII(host) { // others are dialled as they stand, with a "_" too
+		if host, err = idna.Lookup.ToASCII(host); err != nil {
+			host = ""
+		}
+	}
+	if host == "" {
+		return "", fmt.Errorf("the relay's address %.80q names no host", relay)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
+}
+
+// SignEphemeral returns the 64-byte signature of a message that nobody stores:
+// body is what it says, session and count are those of its envelope. ErrNoKey is
+// returned for the zero Key.
+func SignEphemeral(k Key, event qa.EventID, session string, count uint64, body []byte) ([]byte, error) {
+	b, err := ephemeral(event, session, count, body)
+	if err != nil {
+		return nil, err
+	}
+	return k.sign(b)
+}
+
+// VerifyEphemeral returns nil when sig is that person's over the message.
+func VerifyEphemeral(event qa.EventID, by qa.Identity, session string, count uint64, body, sig []byte) error {
+	b, err := ephemeral(event, session, count, body)
+	if err != nil {
+		return err
+	}
+	return verifyBy(by, b, sig)
+}
+
+// SignAccess returns the 64-byte signature that proves to a relay who asks for an
+// event. ErrStatement is returned for a challenge that is not ChallengeSize bytes:
+// nothing else is signed for a stranger.
+func SignAccess(k Key, a Access) ([]byte, error) {
+	b, err := a.statement()
+	if err != nil {
+		return nil, err
+	}
+	return k.sign(b)
+}
+
+// SignOldAccess is SignAccess for a relay that does not ask for AccessVersion. What it
+// signs names no relay; a relay that does ask takes nothing of it.
+func SignOldAccess(k Key, event qa.EventID, challenge []byte) ([]byte, error) {
+	b, err := access(oldAccessContext, event, challenge)
+	if err != nil {
+		return nil, err
+	}
+	return k.sign(b)
+}
+
+// VerifyAccess returns nil when sig is that person's over the statement.
+func VerifyAccess(a Access, by qa.Identity, sig []byte) error {
+	b, err := a.statement()
+	if err != nil {
+		return err
+	}
+	return verifyBy(by, b, sig)
+}
+
+func (k Key) sign(b []byte) ([]byte, error) {
+	if k.IsZero() {
+		return nil, ErrNoKey
+	}
+	return ed25519.Sign(k.private, b), nil
+}
+
+func verifyBy(by qa.Identity, b, sig []byte) error {
+	public, err := hex.DecodeString(string(by))
+	if err != nil || !qa.SoundKey(public) || len(sig) != SignatureSize || !ed25519.Verify(public, b, sig) {
+		return ErrStatement
+	}
+	return nil
+}
