@@ -24,11 +24,11 @@ type ledger struct {
 
 func (l *ledger) Graph() *graph.Graph { return l.g }
 
-func (l *ledger) Bytes(h wire.Hash) ([]byte, error) {
+func (l *ledger) Change(h wire.Hash) (sync.Change, error) {
 	if b, ok := l.bytes[h]; ok {
-		return b, nil
+		return sync.Change{Bytes: b}, nil
 	}
-	return nil, fmt.Errorf("no change %s", h)
+	return sync.Change{}, fmt.Errorf("no change %s", h)
 }
 
 func (l *ledger) take(changes [][]byte) {

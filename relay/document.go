@@ -13,7 +13,6 @@ import (
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/policy"
 	amsync "flyleaf/crdt/sync"
-	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
@@ -398,26 +397,6 @@ func (d *document) next(s *session) (frame []byte, message *encoded, err error) 
 	return nil, message, err
 }
 
-// signatures returns those of the changes, in order; nil unless all are signed.
-func (d *document) signatures(changes [][]byte) ([]byte, error) {
-	var all []byte
-	for _, b := range changes {
-		h, err := wire.ReadHash(b)
-		if err != nil {
-			return nil, err
-		}
-		c, err := d.stored(h)
-		if err != nil {
-			return nil, err
-		}
-		if len(c.signature) != repo.SignatureLen {
-			return nil, nil
-		}
-		all = append(all, c.signature...)
-	}
-	return all, nil
-}
-
 // stored returns a change of the ledger. storage.ErrDamaged is returned when
 // its bytes are not those of its hash.
 func (d *document) stored(h wire.Hash) (stored, error) {
@@ -442,8 +421,8 @@ type source struct{ document *document }
 // Graph implements amsync.Source.
 func (s source) Graph() *graph.Graph { return s.document.graph }
 
-// Bytes implements amsync.Source.
-func (s source) Bytes(h wire.Hash) ([]byte, error) {
+// Change implements amsync.Source.
+func (s source) Change(h wire.Hash) (amsync.Change, error) {
 	c, err := s.document.stored(h)
-	return c.bytes, err
+	return amsync.Change{Bytes: c.bytes, Signature: c.signature}, err
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	amsync "flyleaf/crdt/sync"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -29,7 +30,7 @@ const (
 //
 //	head | targetId's value | tail
 type encoded struct {
-	message    *wire.Message
+	message    *amsync.Message
 	head, tail []byte
 
 	packed   bool // what is in it is compressed already
@@ -39,7 +40,7 @@ type encoded struct {
 
 // encoded returns the frame of a message to the peer, made anew or a moment ago.
 // whole says that the message's one change is a whole document.
-func (d *document) encoded(m *wire.Message, peer string, whole bool) (*encoded, error) {
+func (d *document) encoded(m *amsync.Message, peer string, whole bool) (*encoded, error) {
 	if e := d.relay.encodings.get(d.event, m); e != nil {
 		return e, nil
 	}
@@ -51,21 +52,15 @@ func (d *document) encoded(m *wire.Message, peer string, whole bool) (*encoded, 
 }
 
 // encode makes the frame of a message to the peer, in its parts.
-func (d *document) encode(m *wire.Message, peer string, whole bool) (*encoded, error) {
+func (d *document) encode(m *amsync.Message, peer string, whole bool) (*encoded, error) {
 	data := m.Encode()
-	var signatures []byte
 	if whole {
 		data[0] = messageV2
-	} else {
-		var err error
-		if signatures, err = d.signatures(m.Changes); err != nil {
-			return nil, err
-		}
 	}
 	// One change as large as a frame may be, with what goes around it, is more.
 	head, tail, err := repo.EncodeForMany(&repo.Message{
 		Type: repo.TypeSync, SenderID: d.relay.id, TargetID: peer, DocumentID: string(d.event),
-		Data: data, Signatures: signatures,
+		Data: data, Signatures: repo.JoinSignatures(m.Signatures),
 	}, 2*d.relay.limits.Frame)
 	if err != nil {
 		return nil, err
@@ -123,7 +118,7 @@ type encodingKey struct {
 	changes      int
 }
 
-func keyOf(event qa.EventID, m *wire.Message) (k encodingKey, ok bool) {
+func keyOf(event qa.EventID, m *amsync.Message) (k encodingKey, ok bool) {
 	if len(m.Changes) == 0 || len(m.Changes[0]) == 0 {
 		return k, false
 	}
@@ -138,7 +133,7 @@ func keyOf(event qa.EventID, m *wire.Message) (k encodingKey, ok bool) {
 }
 
 // same says whether the messages are the same bytes. It may say no of equal ones.
-func same(a, b *wire.Message) bool {
+func same(a, b *amsync.Message) bool {
 	return slices.Equal(a.Heads, b.Heads) && slices.Equal(a.Need, b.Need) &&
 		slices.EqualFunc(a.Have, b.Have, func(a, b wire.Have) bool {
 			return slices.Equal(a.LastSync, b.LastSync) && a.Filter.Entries == b.Filter.Entries &&
@@ -151,7 +146,7 @@ func same(a, b *wire.Message) bool {
 		bytes.Equal(a.Trailing, b.Trailing)
 }
 
-func (c *encodings) get(event qa.EventID, m *wire.Message) *encoded {
+func (c *encodings) get(event qa.EventID, m *amsync.Message) *encoded {
 	k, ok := keyOf(event, m)
 	if !ok {
 		return nil

@@ -237,9 +237,9 @@ type emptySource struct{ g *graph.Graph }
 // Graph implements amsync.Source.
 func (s emptySource) Graph() *graph.Graph { return s.g }
 
-// Bytes implements amsync.Source.
-func (s emptySource) Bytes(wire.Hash) ([]byte, error) {
-	return nil, errors.New("relay: nothing is here")
+// Change implements amsync.Source.
+func (s emptySource) Change(wire.Hash) (amsync.Change, error) {
+	return amsync.Change{}, errors.New("relay: nothing is here")
 }
 
 // putOffAll tells the peer that none of a message's changes is taken now. It is asked

@@ -431,35 +431,26 @@ func (s *session) probe(ctx context.Context, p *peer) error {
 	return s.sendAll(out, err)
 }
 
-// source is where a sync message takes changes from: the graph says which, the
-// ledger has their bytes and, noted on the way, their signatures.
+// source is the document as a sync message is made from it: its graph, and the
+// changes of the ledger with their signatures.
 type source struct {
-	graph      *graph.Graph
-	ctx        context.Context
-	doc        *document
-	signatures map[wire.Hash][]byte
+	ctx context.Context
+	doc *document
 }
 
-// Graph returns the event's graph.
-func (s source) Graph() *graph.Graph { return s.graph }
+// Graph implements sync.Source.
+func (s source) Graph() *graph.Graph { return s.doc.graph }
 
-// Bytes returns a change's chunk from the ledger.
-func (s source) Bytes(h wire.Hash) ([]byte, error) {
+// Change implements sync.Source.
+func (s source) Change(h wire.Hash) (sync.Change, error) {
 	en, err := s.doc.node.store.Entry(s.ctx, s.doc.id, h)
-	if err != nil {
-		return nil, err
-	}
-	if en.Signature != nil {
-		s.signatures[h] = en.Signature
-	}
-	return en.Bytes, nil
+	return sync.Change{Bytes: en.Bytes, Signature: en.Signature}, err
 }
 
 // generate makes the next message about an event; nil when there is nothing to
 // say. The event's mu is held, and what the graph holds then is on disk.
 func (s *session) generate(ctx context.Context, p *peer) (*repo.Message, error) {
-	src := source{p.doc.graph, ctx, p.doc, map[wire.Hash][]byte{}}
-	m, ok, err := p.state.Generate(src)
+	m, ok, err := p.state.Generate(source{ctx, p.doc})
 	if err != nil {
 		if isDeadEnd(err) {
 			s.link.stick(p.doc.id, err)
@@ -474,28 +465,9 @@ func (s *session) generate(ctx context.Context, p *peer) (*repo.Message, error) 
 		kind = repo.TypeRequest
 	}
 	p.begun = true
-	signatures, err := signaturesOf(m.Changes, src.signatures)
-	if err != nil {
-		return nil, err
-	}
-	return &repo.Message{Type: kind, DocumentID: string(p.doc.id), Data: m.Encode(), Signatures: signatures}, nil
-}
-
-// signaturesOf returns 64 bytes for each change, zeros for one without a
-// signature; nothing when none has one.
-func signaturesOf(changes [][]byte, by map[wire.Hash][]byte) ([]byte, error) {
-	if len(by) == 0 {
-		return nil, nil
-	}
-	out := make([]byte, len(changes)*keys.SignatureSize)
-	for i, c := range changes {
-		h, err := wire.ReadHash(c)
-		if err != nil {
-			return nil, err
-		}
-		copy(out[i*keys.SignatureSize:], by[h])
-	}
-	return out, nil
+	return &repo.Message{
+		Type: kind, DocumentID: string(p.doc.id), Data: m.Encode(), Signatures: repo.JoinSignatures(m.Signatures),
+	}, nil
 }
 
 // receive takes a sync message and answers it.

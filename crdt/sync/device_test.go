@@ -22,7 +22,7 @@ type device struct {
 	putOff   func(*wire.Change) bool
 	deferred []wire.Hash // by the last take
 	limits   wire.Limits
-	reads    int // calls of Bytes
+	reads    int // calls of Change
 	fanout   Fanout
 
 	shortReceives, repeatedMessages int // what took the short ways of fanout.go
@@ -34,12 +34,12 @@ func newDevice() *device {
 
 func (d *device) Graph() *graph.Graph { return d.g }
 
-func (d *device) Bytes(h wire.Hash) ([]byte, error) {
+func (d *device) Change(h wire.Hash) (Change, error) {
 	d.reads++
 	if b, ok := d.bytes[h]; ok && d.g.Has(h) {
-		return b, nil
+		return Change{Bytes: b}, nil
 	}
-	return nil, fmt.Errorf("no change %s", h)
+	return Change{}, fmt.Errorf("no change %s", h)
 }
 
 // take takes changes in and returns those that will never be.

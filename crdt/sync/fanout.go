@@ -59,12 +59,12 @@ type Fanout struct {
 	limit       int
 	cut         bool
 	send        []wire.Hash
-	message     *wire.Message
+	message     *Message
 }
 
 // Generate is p.Generate(s). The message may be the very one that it returned
 // before, for another peer, and is not to be changed.
-func (f *Fanout) Generate(p *Peer, s Source) (*wire.Message, bool, error) {
+func (f *Fanout) Generate(p *Peer, s Source) (*Message, bool, error) {
 	g := s.Graph()
 	heads := g.Heads()
 	from, agreed := p.agreed()
@@ -96,7 +96,7 @@ func (p *Peer) said(changes, heads []wire.Hash) {
 	p.cut = false
 }
 
-func small(m *wire.Message) bool {
+func small(m *Message) bool {
 	size := 0
 	for _, c := range m.Changes {
 		size += len(c)

@@ -66,7 +66,7 @@ func rawHashes(hs []wire.Hash) (r [][]byte) {
 
 // fanOut is Generate through a Fanout, held against Generate alone. repeated says
 // that the message was made for another peer.
-func fanOut(t testing.TB, f *Fanout, x *device, p *Peer) (m *wire.Message, ok, repeated bool, err error) {
+func fanOut(t testing.TB, f *Fanout, x *device, p *Peer) (m *Message, ok, repeated bool, err error) {
 	t.Helper()
 	long, last, reads := cloned(p), f.message, x.reads
 	want, wantOK, wantErr := long.Generate(x)
@@ -90,8 +90,8 @@ func TestFanoutMakesOneMessage(t *testing.T) {
 	for range 5 {
 		devices, there, here = append(devices, newDevice()), append(there, NewPeer()), append(here, NewPeer())
 	}
-	turn := func(f *Fanout) (messages map[*wire.Message]bool) {
-		messages = map[*wire.Message]bool{}
+	turn := func(f *Fanout) (messages map[*Message]bool) {
+		messages = map[*Message]bool{}
 		for busy := true; busy; {
 			busy = false
 			for i, d := range devices {

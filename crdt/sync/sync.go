@@ -50,8 +50,21 @@ type Source interface {
 	// Graph returns the document's graph. It may be built anew between calls
 	// as long as the applied order stays the same.
 	Graph() *graph.Graph
-	// Bytes returns the type-1 chunk of a change that is in the graph.
-	Bytes(h wire.Hash) ([]byte, error)
+	// Change returns a change that is in the graph.
+	Change(h wire.Hash) (Change, error)
+}
+
+// Change is a change as it is stored and as it travels. Both slices are read only.
+type Change struct {
+	Bytes     []byte // its type-1 chunk
+	Signature []byte // of its writer, opaque here; nil for an unsigned change
+}
+
+// Message is a message to a peer, with the signatures of the changes in it. These
+// travel beside the message, in the envelope (repo.Message.Signatures).
+type Message struct {
+	wire.Message
+	Signatures [][]byte // one for each of Changes, nil for an unsigned change
 }
 
 // Peer is the conversation with one peer about one document.
@@ -147,7 +160,7 @@ func (p *Peer) Quiet(g *graph.Graph) bool {
 // Receive, and after the graph has grown; calling it more often does no harm.
 // On an error from Source nothing has changed; ErrNoProgress and
 // ErrTooManyRefused are returned from then on.
-func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
+func (p *Peer) Generate(s Source) (*Message, bool, error) {
 	g := s.Graph()
 	heads := g.Heads()
 	if !p.stock {
@@ -167,7 +180,7 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 			return nil, false, nil
 		}
 		p.resetSent = true
-		return &wire.Message{Heads: heads, Have: []wire.Have{{}}}, true, nil
+		return &Message{Message: wire.Message{Heads: heads, Have: []wire.Have{{}}}}, true, nil
 	}
 	send := p.toSend(g, heads)
 	if p.responded && slices.Equal(p.lastSent, heads) {
@@ -181,7 +194,7 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 			return nil, false, nil
 		}
 	}
-	m := &wire.Message{Heads: heads, Need: need}
+	m := &Message{Message: wire.Message{Heads: heads, Need: need}}
 	size := 16 + 32*(len(heads)+len(need))
 	// Stock peers leave this out while they need what is no head, and then
 	// get a long gap behind a waiting change one by one.
@@ -198,16 +211,17 @@ func (p *Peer) Generate(s Source) (*wire.Message, bool, error) {
 	}
 	all := len(send)
 	for i, h := range send {
-		b, err := s.Bytes(h)
+		c, err := s.Change(h)
 		if err != nil {
-			return nil, false, fmt.Errorf("sync: bytes of change %s: %w", h, err)
+			return nil, false, fmt.Errorf("sync: change %s: %w", h, err)
 		}
 		// The first goes in any case, or the conversation would stop.
-		if size += len(b) + 7; i > 0 && size > p.limit {
+		if size += len(c.Bytes) + 7; i > 0 && size > p.limit {
 			send = send[:i]
 			break
 		}
-		m.Changes = append(m.Changes, b)
+		m.Changes = append(m.Changes, c.Bytes)
+		m.Signatures = append(m.Signatures, c.Signature)
 	}
 	if lately {
 		m.Have[0].Filter = p.filterLately(g, send)

@@ -38,12 +38,12 @@ func (p *Peer) LacksAll() bool {
 // whole documents: chunk is the document of the first n applied changes. What was
 // applied since then goes with a later message. The message is to be sent as one of
 // version 2, whose encoding differs in the first byte alone.
-func (p *Peer) GenerateWhole(g *graph.Graph, chunk []byte, n int) *wire.Message {
+func (p *Peer) GenerateWhole(g *graph.Graph, chunk []byte, n int) *Message {
 	heads := g.Heads()
 	p.sentBelow = n
 	p.said(nil, heads)
-	return &wire.Message{
+	return &Message{Message: wire.Message{
 		Heads: heads, Changes: [][]byte{chunk},
 		Have: []wire.Have{{LastSync: slices.Clone(p.shared), Filter: wire.NewFilter(g.NotAncestorsOf(p.shared))}},
-	}
+	}}
 }

@@ -355,16 +355,7 @@ func (d *Device) speak(c *conn) error {
 	}
 	c.asked = true
 	if !d.Unsigned {
-		for _, b := range msg.Changes {
-			h, err := wire.ReadHash(b)
-			if err != nil {
-				return err
-			}
-			m.Signatures = append(m.Signatures, d.signatures[h]...)
-		}
-		if len(m.Signatures) != len(msg.Changes)*repo.SignatureLen {
-			m.Signatures = nil
-		}
+		m.Signatures = repo.JoinSignatures(msg.Signatures)
 	}
 	return c.send(m)
 }
@@ -373,7 +364,9 @@ type source struct{ d *Device }
 
 func (s source) Graph() *graph.Graph { return s.d.graph }
 
-func (s source) Bytes(h wire.Hash) ([]byte, error) { return s.d.bytes[h], nil }
+func (s source) Change(h wire.Hash) (amsync.Change, error) {
+	return amsync.Change{Bytes: s.d.bytes[h], Signature: s.d.signatures[h]}, nil
+}
 
 // Write authors a change with these values, and sends it when connected. In an
 // event it is a post.

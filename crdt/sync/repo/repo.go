@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -181,6 +182,21 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// JoinSignatures makes Message.Signatures of the signatures of the changes in Data, in
+// order: zeros stand for a change without one. It returns nil when none is signed.
+func JoinSignatures(signatures [][]byte) []byte {
+	if !slices.ContainsFunc(signatures, func(s []byte) bool { return len(s) == SignatureLen }) {
+		return nil
+	}
+	out := make([]byte, len(signatures)*SignatureLen)
+	for i, s := range signatures {
+		if len(s) == SignatureLen {
+			copy(out[i*SignatureLen:], s)
+		}
+	}
+	return out
 }
 
 // Encode returns the frame of a message. ErrMissing or ErrBound is returned
