@@ -10,16 +10,25 @@ import (
 	"testing"
 )
 
-// testdata/earlier holds the data directory of a reader and the database of a relay as
-// the program wrote them before rules had a version 2 and openings named their closing,
-// with what it printed of them: a week with edits, votes, an author's answer, somebody
-// blocked, a closing and a draw of two secrets.
-const earlierEvent = "NLdGFxwJ11J3rXxa8jB7pdeFvTY"
+// earlier is what an earlier version of the program wrote: a directory in testdata with
+// the data directory of a reader, the database of a relay, and what the program printed
+// of them then.
+type earlier struct {
+	dir   string
+	event string // a week with edits, votes, an author's answer, a closing and a draw of two secrets
+}
 
-// unpack writes a file of testdata/earlier, without its .gz, to a path.
-func unpack(t *testing.T, name, to string) {
+var (
+	// Before rules had a version 2 and the openings of a draw named their closing.
+	earlier1 = earlier{"earlier", "NLdGFxwJ11J3rXxa8jB7pdeFvTY"}
+	// Events of version 2, one of them listed by a club, with an anonymous question.
+	earlier2 = earlier{"earlier-2", "2s5b1GSqNN94W9E7zvKW2W86v8rA"}
+)
+
+// unpack writes a file of the directory, without its .gz, to a path.
+func (e earlier) unpack(t *testing.T, name, to string) {
 	t.Helper()
-	from, err := os.Open(filepath.Join("testdata", "earlier", name))
+	from, err := os.Open(filepath.Join("testdata", e.dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,10 +80,10 @@ func holds(t *testing.T, at string, got, want any) {
 	}
 }
 
-// asEarlier holds what a command prints against what it printed then.
-func asEarlier(t *testing.T, d *device, name string, args ...string) {
+// same holds what a command prints against what it printed then.
+func (e earlier) same(t *testing.T, d *device, name string, args ...string) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", "earlier", name))
+	b, err := os.ReadFile(filepath.Join("testdata", e.dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,33 +98,40 @@ func asEarlier(t *testing.T, d *device, name string, args ...string) {
 // the same posts and the same winners, and both go on: what is on the relay reaches a
 // new device, and the old one syncs with it.
 func TestDataOfAnEarlierVersionOpens(t *testing.T) {
+	for _, e := range []earlier{earlier1, earlier2} {
+		t.Run(e.dir, func(t *testing.T) { opensAndGoesOn(t, e) })
+	}
+}
+
+func opensAndGoesOn(t *testing.T, e earlier) {
 	old := newDevice(t)
-	unpack(t, "device.db.gz", filepath.Join(old.dir, "flyleaf.db"))
-	unpack(t, "identity.key", filepath.Join(old.dir, "identity.key"))
-	asEarlier(t, old, "list.json", "list")
-	asEarlier(t, old, "winners.json", "winners")
-	asEarlier(t, old, "list.json", "list", "--event", earlierEvent) // opened a second time, migrated
+	e.unpack(t, "device.db.gz", filepath.Join(old.dir, "flyleaf.db"))
+	e.unpack(t, "identity.key", filepath.Join(old.dir, "identity.key"))
+	e.same(t, old, "list.json", "list", "--event", e.event)
+	e.same(t, old, "winners.json", "winners", "--event", e.event)
+	e.same(t, old, "list.json", "list", "--event", e.event) // opened a second time, migrated
+	asked := len(old.list(e.event))
 
 	r := newRelay(t)
-	unpack(t, "relay.db.gz", filepath.Join(r.dir, "relay.db"))
+	e.unpack(t, "relay.db.gz", filepath.Join(r.dir, "relay.db"))
 	r.up()
 	fresh := newDevice(t)
-	fresh.run("join", "flyleaf:"+earlierEvent+"@"+r.url())
+	fresh.run("join", "flyleaf:"+e.event+"@"+r.url())
 	fresh.run("sync")
-	asEarlier(t, fresh, "list.json", "list")
-	asEarlier(t, fresh, "winners.json", "winners")
+	e.same(t, fresh, "list.json", "list")
+	e.same(t, fresh, "winners.json", "winners")
 
-	old.run("join", "--move", "flyleaf:"+earlierEvent+"@"+r.url())
-	old.run("sync")
+	old.run("join", "--move", "flyleaf:"+e.event+"@"+r.url())
+	old.run("sync", "--event", e.event)
 	const edited = "At what size does a ledger begin to pay, all in all?"
-	old.run("edit", old.list(earlierEvent)[0].ID, edited)
-	old.run("sync")
+	old.run("edit", "--event", e.event, old.list(e.event)[0].ID, edited)
+	old.run("sync", "--event", e.event)
 	fresh.run("sync")
-	if got := fresh.list(earlierEvent)[0].Text; got != edited {
+	if got := fresh.list(e.event)[0].Text; got != edited {
 		t.Errorf("the new device shows %q after the old one's edit", got)
 	}
 	old.run("doctor", "--rebuild")
-	if n := len(old.list(earlierEvent)); n != 4 {
-		t.Errorf("%d questions after a rebuild", n)
+	if n := len(old.list(e.event)); n != asked {
+		t.Errorf("%d questions after a rebuild, %d before", n, asked)
 	}
 }
