@@ -19,8 +19,8 @@ import (
 	"slices"
 	"strings"
 
-	"flyleaf/exchange/feed"
 	"flyleaf/journal"
+	"flyleaf/publish/syndication"
 	"flyleaf/qa"
 )
 
@@ -77,8 +77,8 @@ func New(c Config) http.Handler {
 		mux.HandleFunc("GET "+Prefix+"events/{event}", closed(c.week))
 	}
 	if c.Node != nil && c.Token != "" {
-		mux.HandleFunc("GET "+Prefix+"events/{event}/feed.atom", c.feed(feed.AtomType, feed.WriteAtom))
-		mux.HandleFunc("GET "+Prefix+"events/{event}/feed.json", c.feed(feed.JSONType, feed.WriteJSON))
+		mux.HandleFunc("GET "+Prefix+"events/{event}/feed.atom", c.feed(syndication.AtomType, syndication.WriteAtom))
+		mux.HandleFunc("GET "+Prefix+"events/{event}/feed.json", c.feed(syndication.JSONType, syndication.WriteJSON))
 	}
 	log := &journal.Handler{Source: c.Log, Stop: c.Stop, From: c.From}
 	mux.HandleFunc("GET "+Prefix+"events/{event}/changes", closed(log.ServeHTTP))

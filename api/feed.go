@@ -11,9 +11,9 @@ import (
 	"net/http"
 	"net/url"
 
-	"flyleaf/exchange"
-	"flyleaf/exchange/feed"
 	"flyleaf/journal"
+	"flyleaf/publish"
+	"flyleaf/publish/syndication"
 	"flyleaf/qa"
 )
 
@@ -38,7 +38,7 @@ func FeedPath(token string, event qa.EventID, json bool) string {
 }
 
 // feed serves what is published of an event.
-func (c *Config) feed(kind string, write func(io.Writer, feed.Feed) error) http.HandlerFunc {
+func (c *Config) feed(kind string, write func(io.Writer, syndication.Feed) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		event, err := qa.ParseEventID(r.PathValue("event"))
 		if err != nil {
@@ -59,7 +59,7 @@ func (c *Config) feed(kind string, write func(io.Writer, feed.Feed) error) http.
 			return
 		}
 		here := "http://" + r.Host
-		f := feed.OfWeek(exchange.Publish(week), "urn:flyleaf:"+string(event), here+"/e/"+url.PathEscape(string(event)))
+		f := syndication.OfWeek(publish.Publish(week), "urn:flyleaf:"+string(event), here+"/e/"+url.PathEscape(string(event)))
 		f.Self = here + r.URL.Path // without the key, which is nobody else's business
 		var out bytes.Buffer
 		if err := write(&out, f); err != nil {

@@ -20,10 +20,10 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"flyleaf/exchange"
-	"flyleaf/exchange/site"
 	"flyleaf/keys"
 	"flyleaf/keys/identity"
+	"flyleaf/publish"
+	"flyleaf/publish/site"
 	"flyleaf/qa"
 	relays "flyleaf/relay"
 	"flyleaf/replica"
@@ -368,13 +368,13 @@ func TestSimulatedWeek(t *testing.T) {
 
 	// The published page, read without a server.
 	c.set(day(28, 9))
-	for _, th := range exchange.Publish(orla.week()).Threads {
+	for _, th := range publish.Publish(orla.week()).Threads {
 		if strings.Contains(th.Text, "Asked on a train") {
 			t.Error("a late question is published that nobody has approved")
 		}
 	}
 	orla.do(qa.Act{Kind: qa.ActMark, Mark: "approved", Post: late, On: true})
-	made, err := site.Build(site.Config{Title: "The Lamplight Readers", Now: c.now()}, []site.Week{{Key: string(event), Published: exchange.Publish(orla.week())}})
+	made, err := site.Build(site.Config{Title: "The Lamplight Readers", Now: c.now()}, []site.Week{{Key: string(event), Published: publish.Publish(orla.week())}})
 	if err != nil {
 		t.Fatal(err)
 	}

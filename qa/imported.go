@@ -122,3 +122,8 @@ type Remark struct {
 	Line int    `json:"line"` // 1-based; 0: the whole file
 	Text string `json:"text"` // whole sentences
 }
+
+// NoName stands for a writer whose name the input leaves empty: without any name
+// the message would appear to be the importer's own. WriteJekyll writes it as
+// the empty name it was.
+const NoName = "(no name)"

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"flyleaf/exchange/markdown"
+	"flyleaf/markdown"
 	"flyleaf/qa"
 )
 

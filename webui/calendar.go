@@ -3,7 +3,7 @@ package webui
 import (
 	"net/http"
 
-	"flyleaf/exchange/ics"
+	"flyleaf/publish/ical"
 )
 
 // ics gives the days of a week as a calendar file, for readers or, with for=authors,
@@ -15,9 +15,9 @@ func (s *server) ics(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e := v.Event
-	entries, name := ics.Readers(&e, string(e.ID), ""), "week.ics"
+	entries, name := ical.Readers(&e, string(e.ID), ""), "week.ics"
 	if r.URL.Query().Get("for") == "authors" {
-		entries, name = ics.Authors(&e, string(e.ID), ""), "week-for-authors.ics"
+		entries, name = ical.Authors(&e, string(e.ID), ""), "week-for-authors.ics"
 	}
 	if len(entries) == 0 {
 		s.problem(w, r, http.StatusNotFound, "This week has no days yet", "There is nothing for a calendar. Its organiser can give it days on the page “Set up the week”.")
@@ -26,7 +26,7 @@ func (s *server) ics(w http.ResponseWriter, r *http.Request) {
 	for i := range entries {
 		entries[i].Sequence = e.Edits
 	}
-	w.Header().Set("Content-Type", ics.Type)
+	w.Header().Set("Content-Type", ical.Type)
 	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	_, _ = w.Write(ics.Update(nil, ics.Calendar{Name: e.Title, Entries: entries}, s.now())) // the reader has gone away: nobody to tell
+	_, _ = w.Write(ical.Update(nil, ical.Calendar{Name: e.Title, Entries: entries}, s.now())) // the reader has gone away: nobody to tell
 }

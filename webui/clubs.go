@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"flyleaf/exchange/markdown"
+	"flyleaf/markdown"
 	"flyleaf/qa"
 )
 

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"flyleaf/exchange/markdown"
+	"flyleaf/markdown"
 	"flyleaf/qa"
 )
 

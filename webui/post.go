@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"flyleaf/exchange/markdown"
+	"flyleaf/markdown"
 	"flyleaf/qa"
 )
 

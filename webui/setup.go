@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"flyleaf/exchange/cover"
+	"flyleaf/cover"
 	"flyleaf/qa"
 )
 

@@ -8,8 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"flyleaf/exchange"
-	"flyleaf/exchange/markdown"
+	"flyleaf/markdown"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 )
@@ -40,7 +39,7 @@ type carried struct{ Emoji, Words string }
 // carriedBy lists them, with the names where those came along.
 func carriedBy(x map[string]string) []carried {
 	var out []carried
-	for _, r := range exchange.Carried(x) {
+	for _, r := range qa.Carried(x) {
 		if len([]rune(r.Emoji)) > maxEmojiShown {
 			continue
 		}

@@ -19,7 +19,7 @@ import (
 	"sync"
 	"time"
 
-	"flyleaf/exchange/cover"
+	"flyleaf/cover"
 )
 
 //go:embed static templates

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strconv"
 
-	"flyleaf/exchange/ics"
-	"flyleaf/exchange/markdown"
+	"flyleaf/markdown"
+	"flyleaf/publish/ical"
 	"flyleaf/qa"
 )
 
@@ -165,7 +165,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	}
 	p.PhaseBold, p.Phase = v.cal.phase(e)
 	p.Comes = s.comes(e, v.cal)
-	p.Calendar = len(ics.Readers(&e, string(e.ID), "")) > 0
+	p.Calendar = len(ical.Readers(&e, string(e.ID), "")) > 0
 	p.ForAuthors = p.Calendar && (v.may.Organise || e.HasRole(v.me, qa.RoleAuthor))
 	if e.Description != "" {
 		p.About = markdown.Prose(e.Description)

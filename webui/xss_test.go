@@ -7,7 +7,7 @@ import (
 	"flyleaf/qa"
 )
 
-// Texts that try to run something (package exchange/markdown holds Markdown to
+// Texts that try to run something (package markdown holds Markdown to
 // them) in every other place where a person's words can stand.
 func TestPagesEscapeNamesTitlesAndTags(t *testing.T) {
 	s := newSite(t, "")

@@ -2,7 +2,7 @@
 // pages in as a club, taking it in again, publishing all of it as a site, and publishing
 // it again with nothing changed. All of it is done by the program that people run, each
 // step a process of its own, one after the other. Searching a published site is
-// BenchmarkSearch in exchange/site.
+// BenchmarkSearch in publish/site.
 //
 // The folder given holds Jekyll pages. For more weeks than it has pages they come
 // again, under a title and on days of their own.
@@ -27,7 +27,7 @@ import (
 )
 
 func main() {
-	pages := flag.String("pages", "exchange/testdata", "`folder` of Jekyll pages (*.md)")
+	pages := flag.String("pages", "importer/testdata", "`folder` of Jekyll pages (*.md)")
 	weeks := flag.String("weeks", "74,300,1000", "how many weeks, `comma-separated`")
 	out := flag.String("out", "bench/ARCHIVE.md", "where the table goes")
 	flag.Parse()

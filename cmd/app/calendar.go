@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyleaf/exchange/ics"
+	"flyleaf/publish/ical"
 	"flyleaf/qa"
 )
 
@@ -37,9 +37,9 @@ and the others stay as they were.`,
 					return codedf(exitNotFound, "this event has not been fetched yet; try `flyleaf sync`")
 				}
 				a.warnOdd(&week.Event)
-				entries := ics.Readers(&week.Event, string(id), url)
+				entries := ical.Readers(&week.Event, string(id), url)
 				if authors {
-					entries = ics.Authors(&week.Event, string(id), url)
+					entries = ical.Authors(&week.Event, string(id), url)
 				}
 				if len(entries) == 0 {
 					return codedf(exitRefused, "this event has no days yet, so there is nothing for a calendar; `flyleaf event set --starts` sets them")
@@ -55,7 +55,7 @@ and the others stay as they were.`,
 						entries[i].Sequence = week.Event.Edits
 					}
 				}
-				return a.writeExport(out, ics.Update(previous, ics.Calendar{Name: week.Event.Title, Entries: entries}, time.Now()))
+				return a.writeExport(out, ical.Update(previous, ical.Calendar{Name: week.Event.Title, Entries: entries}, time.Now()))
 			})
 		},
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/wneessen/go-mail"
 	"go.yaml.in/yaml/v3"
 
-	"flyleaf/exchange/digest"
+	"flyleaf/publish/digest"
 	"flyleaf/qa"
 	"flyleaf/storage"
 )

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"unicode/utf8"
 
-	"flyleaf/exchange"
+	"flyleaf/importer"
 )
 
 // folder is a directory that somebody else filled. Nothing outside of it is read,
@@ -100,10 +100,10 @@ const (
 )
 
 // readConfig reads the _config.yml of a site's folder; there may be none.
-func readConfig(site string) (exchange.SiteConfig, error) {
+func readConfig(site string) (importer.SiteConfig, error) {
 	f, err := openFolder(site)
 	if err != nil {
-		return exchange.ReadSiteConfig("", nil)
+		return importer.ReadSiteConfig("", nil)
 	}
 	defer f.Close()
 	for _, name := range []string{"_config.yml", "_config.yaml"} {
@@ -115,12 +115,12 @@ func readConfig(site string) (exchange.SiteConfig, error) {
 			err = fmt.Errorf("%s has more than %d bytes", name, maxSiteConfig)
 		}
 		if err != nil {
-			c, _ := exchange.ReadSiteConfig("", nil)
+			c, _ := importer.ReadSiteConfig("", nil)
 			return c, err
 		}
-		return exchange.ReadSiteConfig(name, b)
+		return importer.ReadSiteConfig(name, b)
 	}
-	return exchange.ReadSiteConfig("", nil)
+	return importer.ReadSiteConfig("", nil)
 }
 
 // peopleFolders are the names of the folders in which a site keeps its people.
@@ -128,14 +128,14 @@ var peopleFolders = []string{"_people", "people"}
 
 // peopleOf reads the person pages of a site, or of a folder of its collections. None
 // found is no error: authors are then known by their names alone.
-func peopleOf(site string, c exchange.SiteConfig) map[string]string {
+func peopleOf(site string, c importer.SiteConfig) map[string]string {
 	files := map[string][]byte{}
 	for _, dir := range peopleFolders {
 		f, err := openFolderIn(site, path.Join(".", c.CollectionsDir, dir))
 		if err != nil {
 			continue
 		}
-		pages, _, err := exchange.SitePages(f, dir, c)
+		pages, _, err := importer.SitePages(f, dir, c)
 		if err != nil {
 			pages = nil
 		}
@@ -149,7 +149,7 @@ func peopleOf(site string, c exchange.SiteConfig) map[string]string {
 		}
 		_ = f.Close() // it was only read
 	}
-	return exchange.PeopleFromFiles(files)
+	return importer.PeopleFromFiles(files)
 }
 
 // maxLevels is how far above a page its site is looked for: _books/2025/spring/page.md.

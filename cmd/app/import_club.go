@@ -14,7 +14,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"flyleaf/exchange"
+	"flyleaf/importer"
 	"flyleaf/qa"
 )
 
@@ -31,12 +31,12 @@ type clubReport struct {
 	// Weeks has an entry for each page, those that were refused among them.
 	Weeks []importReport `json:"weeks"`
 	// PassedOver are the other files of the folder.
-	PassedOver []exchange.PassedOver `json:"passedOver"`
+	PassedOver []importer.PassedOver `json:"passedOver"`
 }
 
 // readFolder reads the pages of a site's folder: of _books when the folder given is the
 // one above it. What is passed over is named by its path, as pages are.
-func readFolder(dir string) (pages []page, passed []exchange.PassedOver, err error) {
+func readFolder(dir string) (pages []page, passed []importer.PassedOver, err error) {
 	dir = filepath.Clean(dir)
 	config, configErr := readConfig(dir)
 	books := path.Join(".", config.CollectionsDir, "_books")
@@ -61,9 +61,9 @@ func readFolder(dir string) (pages []page, passed []exchange.PassedOver, err err
 	}
 	defer f.Close()
 	if configErr != nil {
-		passed = append(passed, exchange.PassedOver{File: filepath.Join(site, "_config.yml"), Reason: "it cannot be read (" + configErr.Error() + "), so Jekyll's usual settings were taken"})
+		passed = append(passed, importer.PassedOver{File: filepath.Join(site, "_config.yml"), Reason: "it cannot be read (" + configErr.Error() + "), so Jekyll's usual settings were taken"})
 	}
-	names, over, err := exchange.SitePages(f, books, config)
+	names, over, err := importer.SitePages(f, books, config)
 	if err != nil {
 		return nil, nil, codedf(exitRefused, "%s: %w", dir, err)
 	}
@@ -77,19 +77,19 @@ func readFolder(dir string) (pages []page, passed []exchange.PassedOver, err err
 	people := peopleOf(site, config)
 	for _, name := range names {
 		p := page{file: filepath.Join(dir, filepath.FromSlash(name))}
-		b, err := f.read(name, exchange.MaxInput+1)
+		b, err := f.read(name, importer.MaxInput+1)
 		switch {
 		case err != nil:
 			p.err = codedf(exitRefused, "%s: it cannot be read: %s; nothing was imported from it", name, reasonOf(err))
-		case !exchange.HasFrontMatter(b):
-			passed = append(passed, exchange.PassedOver{File: p.file, Reason: "it has no front matter, so for Jekyll it is no page"})
+		case !importer.HasFrontMatter(b):
+			passed = append(passed, importer.PassedOver{File: p.file, Reason: "it has no front matter, so for Jekyll it is no page"})
 			continue
 		default:
-			p.week, p.err = exchange.ReadJekyll(name, b, people)
+			p.week, p.err = importer.ReadJekyll(name, b, people)
 			p.err = coded(exitRefused, p.err)
 		}
 		if p.err == nil && p.week.Unpublished {
-			passed = append(passed, exchange.PassedOver{File: p.file, Reason: "its front matter says published: false, so the site does not show it; import the file by itself to take it"})
+			passed = append(passed, importer.PassedOver{File: p.file, Reason: "its front matter says published: false, so the site does not show it; import the file by itself to take it"})
 			continue
 		}
 		pages = append(pages, p)
@@ -126,7 +126,7 @@ func (a *app) importClub(ctx context.Context, dir, name, relay string, dryRun bo
 	if err != nil {
 		return err
 	}
-	report := clubReport{Folder: dir, DryRun: dryRun, Weeks: []importReport{}, PassedOver: append([]exchange.PassedOver{}, passed...)}
+	report := clubReport{Folder: dir, DryRun: dryRun, Weeks: []importReport{}, PassedOver: append([]importer.PassedOver{}, passed...)}
 	if dryRun || !slices.ContainsFunc(pages, func(p page) bool { return p.err == nil }) {
 		report.Weeks = wouldTakeAll(pages)
 		err := refusedPages(pages)

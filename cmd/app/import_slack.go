@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyleaf/exchange/slack"
+	"flyleaf/importer/slack"
 	"flyleaf/qa"
 )
 

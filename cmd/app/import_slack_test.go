@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"flyleaf/exchange/slack"
+	"flyleaf/importer/slack"
 )
 
 // An unpacked export is a folder that somebody made. What in it is a pipe would be waited

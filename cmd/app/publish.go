@@ -14,9 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyleaf/exchange"
-	"flyleaf/exchange/outdir"
-	"flyleaf/exchange/site"
+	"flyleaf/publish"
+	"flyleaf/publish/outdir"
+	"flyleaf/publish/site"
 	"flyleaf/qa"
 )
 
@@ -146,10 +146,10 @@ var weekWriters = map[string]struct {
 	ext   string
 	write func(io.Writer, qa.Week, string) error
 }{
-	"jekyll":   {".md", exchange.WriteJekyllAt},
-	"json":     {".json", func(w io.Writer, week qa.Week, _ string) error { return exchange.WritePublishedJSON(w, week) }},
-	"csv":      {".csv", func(w io.Writer, week qa.Week, _ string) error { return exchange.WriteCSV(w, week) }},
-	"markdown": {".md", func(w io.Writer, week qa.Week, _ string) error { return exchange.WriteMarkdown(w, week) }},
+	"jekyll":   {".md", publish.WriteJekyllAt},
+	"json":     {".json", func(w io.Writer, week qa.Week, _ string) error { return publish.WritePublishedJSON(w, week) }},
+	"csv":      {".csv", func(w io.Writer, week qa.Week, _ string) error { return publish.WriteCSV(w, week) }},
+	"markdown": {".md", func(w io.Writer, week qa.Week, _ string) error { return publish.WriteMarkdown(w, week) }},
 }
 
 // toPublish finds the weeks, and lets a club name the site.
@@ -269,7 +269,7 @@ func publishFiles(ctx context.Context, b backend, d *outdir.Dir, cfg site.Config
 func published(weeks []qa.Week) []site.Week {
 	out := make([]site.Week, len(weeks))
 	for i := range weeks {
-		out[i] = site.Week{Key: string(weeks[i].Event.ID), Published: exchange.Publish(weeks[i])}
+		out[i] = site.Week{Key: string(weeks[i].Event.ID), Published: publish.Publish(weeks[i])}
 	}
 	return out
 }

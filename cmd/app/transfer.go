@@ -14,7 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyleaf/exchange"
+	"flyleaf/importer"
+	"flyleaf/publish"
 	"flyleaf/qa"
 )
 
@@ -285,14 +286,14 @@ func (a *app) readWeek(file string) (qa.Imported, error) {
 	var b []byte
 	var err error
 	if file == "-" {
-		b, err = io.ReadAll(io.LimitReader(a.std.in, exchange.MaxInput+1))
+		b, err = io.ReadAll(io.LimitReader(a.std.in, importer.MaxInput+1))
 	} else {
-		b, err = readBounded(file, exchange.MaxInput+1)
+		b, err = readBounded(file, importer.MaxInput+1)
 	}
 	if err != nil {
 		return qa.Imported{}, coded(exitRefused, err)
 	}
-	week, err := exchange.Read(filepath.Base(file), b, peopleBeside(file))
+	week, err := importer.Read(filepath.Base(file), b, peopleBeside(file))
 	return week, coded(exitRefused, err)
 }
 
@@ -312,7 +313,7 @@ func readBounded(file string, limit int64) ([]byte, error) {
 func (a *app) dryRun(pages []page, out string) error {
 	if out != "" {
 		var b bytes.Buffer
-		if err := exchange.WriteOutline(&b, pages[0].week); err != nil {
+		if err := importer.WriteOutline(&b, pages[0].week); err != nil {
 			return err
 		}
 		if err := writeOutput(out, b.Bytes()); err != nil {
@@ -488,7 +489,7 @@ alone, for other programs that read Automerge.`,
 				}
 				return a.exportChanges(c.Context(), event, format, out)
 			}
-			write := map[string]func(io.Writer, qa.Week) error{"json": exchange.WriteJSON, "jekyll": exchange.WriteJekyll}[format]
+			write := map[string]func(io.Writer, qa.Week) error{"json": publish.WriteJSON, "jekyll": publish.WriteJekyll}[format]
 			if write == nil {
 				return codedf(exitUsage, "--format is json, jekyll, bundle or automerge, not %q", format)
 			}

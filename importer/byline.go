@@ -1,0 +1,204 @@
+package importer
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"flyleaf/qa/people"
+)
+
+// SplitByline reads "TITLE by AUTHORS", followed by anything, as announcements and
+// page descriptions write it. Of several "by" the one is taken that names of people
+// follow: in "Design by Contract by Ilse Marrow. Recommended by Tino" the second. A
+// title in quotation marks or between asterisks ends where these do. A mention ("@ilse") is
+// a name however it is written. names is nil when
+// nobody's name follows any "by"; then title is what stands before the first "by", and
+// rest what stands behind it. ok is false without a "by". It looks at the first 2 KiB.
+func SplitByline(s string) (title string, names []string, rest string, ok bool) {
+	s = strings.TrimSpace(head(s, maxByline))
+	found := byWord.FindAllStringIndex(s, -1)
+	if len(found) == 0 {
+		return "", nil, "", false
+	}
+	best := -1
+	var bestNames []string
+	marked := markedTitle(s)
+	for i, at := range found {
+		if at[0] < marked {
+			continue // inside of the title
+		}
+		if strings.TrimSpace(s[:at[0]]) == "" {
+			continue
+		}
+		if otherRole.MatchString(s[:at[0]]) {
+			continue
+		}
+		list, end := leadingNames(s[at[1]:])
+		if marked > 0 && len(list) > 0 {
+			best, bestNames = i, list
+			break
+		}
+		if i+1 < len(found) && end == endAtBy {
+			continue // "by Contract by": the title goes on
+		}
+		if len(list) == 0 {
+			continue
+		}
+		// A name of two words is surer than one: "Learning by Doing: … by Rosa Lind".
+		if best < 0 || !fullName(bestNames[0]) && fullName(list[0]) {
+			best, bestNames = i, list
+		}
+		if fullName(bestNames[0]) || end == endOfSentence {
+			break
+		}
+	}
+	if best < 0 {
+		i := max(0, slices.IndexFunc(found, func(at []int) bool { return at[0] >= marked }))
+		return strings.TrimSpace(s[:found[i][0]]), nil, s[found[i][1]:], true
+	}
+	return strings.TrimSpace(s[:found[best][0]]), bestNames, s[found[best][1]:], true
+}
+
+// otherRole ends what stands before a "by" that names somebody who is no author.
+var otherRole = regexp.MustCompile(`(?i)\b(?:translated|edited|published|illustrated|narrated|read|foreword|preface|introduction|recommended|suggested|chosen|sponsored|provided|hosted|organi[sz]ed|named)$`)
+
+var byWord = regexp.MustCompile(`(?i)(?:,?[\s\x{a0}]+written)?[\s\x{a0}]+by[:\s\x{a0}]+`)
+
+// titleMarks are what titles stand between: opening to closing.
+var titleMarks = map[rune]rune{'*': '*', '_': '_', '"': '"', '“': '”', '„': '“', '«': '»', '‘': '’', '\'': '\'', '`': '`', '「': '」', '『': '』', '《': '》'}
+
+// afterMark is what stands between a title's closing mark and its authors.
+var afterMark = regexp.MustCompile(`^[,;:)\]]?(?:,?[\s\x{a0}]+written)?[\s\x{a0}]+(?i:by)[:\s\x{a0}]`)
+
+// markedTitle returns in bytes where a title ends that s begins with, that stands between
+// marks, and that a "by" follows; 0 when there is none.
+func markedTitle(s string) int {
+	opening, size := utf8.DecodeRuneInString(s)
+	closing, ok := titleMarks[opening]
+	if !ok {
+		return 0
+	}
+	for i, c := range s {
+		if end := i + utf8.RuneLen(c); i > size && c == closing && afterMark.MatchString(s[end:]) {
+			return end
+		}
+	}
+	return 0
+}
+
+func fullName(name string) bool { return strings.Contains(name, " ") }
+
+// How a list of names ends.
+const (
+	endAtWord     = iota // something that is no name
+	endAtBy              // the word "by"
+	endOfSentence        // a sentence's or the text's end
+)
+
+// Bounds of a byline.
+const (
+	maxByline    = 2 << 10 // bytes that are looked at
+	maxNames     = 20
+	maxNameWords = 7
+)
+
+// abbreviated are words in names that a full stop ends and no sentence.
+var abbreviated = map[string]bool{
+	"dr": true, "prof": true, "st": true, "jr": true, "sr": true, "mr": true, "mrs": true, "ms": true, "ph.d": true, "phd": true, "m.d": true, "msc": true, "m.sc": true, "b.sc": true, "mag": true, "ing": true,
+}
+
+// leadingNames reads the names of people at the beginning of s: words that begin with
+// a capital letter, or belong to a script without capitals, between commas, "and" and
+// "&". Initials ("S. K. Rao") and "Jr." end nothing.
+func leadingNames(s string) (names []string, end int) {
+	var name []string
+	done := func() {
+		if len(name) > 0 && len(names) < maxNames {
+			if n := strings.Join(name, " "); people.IsSuffix(n) && len(names) > 0 {
+				names[len(names)-1] += ", " + n
+			} else {
+				names = append(names, n)
+			}
+		}
+		name = nil
+	}
+	line, _, _ := strings.Cut(strings.TrimLeft(s, " \t\u00a0"), "\n")
+	tokens := strings.Fields(line)
+	for i, token := range tokens {
+		word := strings.Trim(token, "*_~`\"“”«»„()[]@\\‘’'")
+		if word == "" {
+			continue
+		}
+		if strings.ContainsAny(token[:1], "([{") {
+			done()
+			return names, endAtWord
+		}
+		lower := strings.ToLower(word)
+		switch {
+		case lower == "by":
+			done()
+			return names, endAtBy
+		case people.Joins[lower]:
+			done()
+			continue
+		}
+		stripped := strings.TrimRight(word, ".,;:!?…")
+		stops := word[len(stripped):]
+		first, _ := utf8.DecodeRuneInString(stripped)
+		isName := strings.HasPrefix(token, "@") || unicode.IsLetter(first) && !unicode.IsLower(first) ||
+			particles[stripped] && !strings.ContainsAny(stops, ".;:!?")
+		if !isName || len(name) >= maxNameWords {
+			done()
+			return names, endAtWord
+		}
+		switch {
+		case stops == "":
+			name = append(name, stripped)
+		case stops == "." && people.IsSuffix(stripped) && i+1 < len(tokens) && beginsSentence(tokens[i+1]):
+			name = append(name, stripped)
+			done()
+			return names, endOfSentence
+		case strings.HasPrefix(stops, ".") && (initials(stripped) || abbreviated[strings.ToLower(stripped)]):
+			name = append(name, stripped+".")
+			if strings.ContainsAny(stops[1:], ";:!?…") {
+				done()
+				return names, endOfSentence
+			}
+			if strings.Contains(stops, ",") {
+				done()
+			}
+		case strings.HasPrefix(stops, ",") || strings.HasPrefix(stops, ";"):
+			name = append(name, stripped)
+			done()
+		default:
+			name = append(name, stripped)
+			done()
+			if strings.HasPrefix(stops, ":") {
+				return names, endAtWord
+			}
+			return names, endOfSentence
+		}
+	}
+	done()
+	return names, endOfSentence
+}
+
+// beginsSentence reports whether a word behind "Jr." begins a sentence rather than going
+// on with the list of names.
+func beginsSentence(token string) bool {
+	first, _ := utf8.DecodeRuneInString(token)
+	return unicode.IsUpper(first)
+}
+
+// initials reports whether a word is one letter, or single letters between full stops.
+func initials(word string) bool {
+	for part := range strings.SplitSeq(word, ".") {
+		if utf8.RuneCountInString(part) > 1 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,189 @@
+package importer
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"flyleaf/publish"
+	"flyleaf/qa"
+	"flyleaf/weekfile"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func testdata(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(filepath.Join("testdata", name), got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := testdata(t, name)
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is another now; look at it with -update and git diff.\n%s", name, got)
+	}
+}
+
+func goldenImport(t *testing.T, name string, im qa.Imported) {
+	t.Helper()
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(im); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, name, b.Bytes())
+}
+
+func tides(t testing.TB) qa.Imported {
+	t.Helper()
+	people := PeopleFromFiles(map[string][]byte{"people/orlaquist.md": testdata(t, "people/orlaquist.md")})
+	im, err := ReadJekyll("tides.md", testdata(t, "tides.md"), people)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return im
+}
+
+func lanterns(t testing.TB) qa.Imported {
+	t.Helper()
+	im, err := ReadPage("lanterns.page.txt", testdata(t, "lanterns.page.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return im
+}
+
+func TestGoldenJekyll(t *testing.T) {
+	im := tides(t)
+	goldenImport(t, "tides.imported.json", im)
+	var b bytes.Buffer
+	if err := publish.WriteJekyll(&b, asWeek(im)); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "tides.exported.md", b.Bytes())
+	again, err := ReadJekyll("x", b.Bytes(), map[string]string{"orlaquist": "Orla Quist"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The nesting below the second level is gone, in reading order; all else is there.
+	if again.Source != im.Source || !reflect.DeepEqual(again.Event, im.Event) || len(again.Posts) != len(im.Posts) {
+		t.Errorf("from the export it is another week: %+v", again)
+	}
+	for i := range im.Posts {
+		if a, b := im.Posts[i], again.Posts[i]; a.Name != b.Name || a.Text != b.Text || a.Source != b.Source {
+			t.Errorf("message %d was %+v, is %+v", i, a, b)
+		}
+	}
+	b.Reset()
+	if err := publish.WriteJSON(&b, asWeek(im)); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "tides.week.json", b.Bytes())
+}
+
+func TestGoldenPage(t *testing.T) {
+	im := lanterns(t)
+	goldenImport(t, "lanterns.imported.json", im)
+	var b bytes.Buffer
+	if err := WriteOutline(&b, im); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "lanterns.outline.txt", b.Bytes())
+
+	t.Run("the outline is the same week", func(t *testing.T) {
+		got, err := ReadOutline("outline", b.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Guesses != 0 {
+			t.Errorf("%d guesses are left", got.Guesses)
+		}
+		want := im
+		want.Guesses, want.Skipped = 0, nil
+		want.Posts = append([]qa.ImportedPost(nil), im.Posts...)
+		for i := range want.Posts {
+			want.Posts[i].Guessed = false
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v\nwant %+v", got, want)
+		}
+	})
+
+	t.Run("a correction keeps the sources", func(t *testing.T) {
+		s := strings.Replace(b.String(), "Q? 37: mapnerd_42", "  R 37: mapnerd_42", 1)
+		s = strings.Replace(s, "  R? 42: Tomas O'Neil", "RR: Tomas O'Neil", 1)
+		got, err := ReadOutline("outline", []byte(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range got.Posts {
+			if got.Posts[i].Source != im.Posts[i].Source {
+				t.Errorf("message %d has another source", i)
+			}
+		}
+		if p := got.Posts[4]; p.Name != "mapnerd_42" || p.Parent != 0 {
+			t.Errorf("%+v", p)
+		}
+		if p := got.Posts[5]; p.Name != "Tomas O'Neil" || p.Parent != 4 || !p.AsAuthor {
+			t.Errorf("%+v", p)
+		}
+	})
+}
+
+func TestDetect(t *testing.T) {
+	for name, want := range map[string]weekfile.Format{
+		"tides.md": weekfile.FormatJekyll, "lanterns.page.txt": weekfile.FormatPage, "lanterns.outline.txt": weekfile.FormatOutline, "tides.week.json": weekfile.FormatJSON,
+	} {
+		got, err := Detect(name, testdata(t, name))
+		if err != nil || got != want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+		im, err := Read(name, testdata(t, name), nil)
+		if err != nil || len(im.Posts) == 0 {
+			t.Errorf("%s: %d messages, %v", name, len(im.Posts), err)
+		}
+	}
+}
+
+// The same page from another system is the same week.
+func TestLineEndingsAndMarks(t *testing.T) {
+	for _, name := range []string{"tides.md", "lanterns.page.txt", "lanterns.outline.txt"} {
+		want, err := Read(name, testdata(t, name), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unix := testdata(t, name)
+		for how, b := range map[string][]byte{
+			"Windows":    bytes.ReplaceAll(unix, []byte("\n"), []byte("\r\n")),
+			"old Mac":    bytes.ReplaceAll(unix, []byte("\n"), []byte("\r")),
+			"BOM":        append([]byte("\xef\xbb\xbf"), unix...),
+			"no newline": bytes.TrimRight(unix, "\n"),
+		} {
+			got, err := Read(name, b, nil)
+			if err != nil {
+				t.Errorf("%s, %s: %v", name, how, err)
+				continue
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, %s: another week", name, how)
+			}
+		}
+	}
+}

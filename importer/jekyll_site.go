@@ -1,0 +1,210 @@
+package importer
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Which files of a Jekyll collection are pages, by Jekyll's own rules (its EntryFilter
+// and Collection):
+//
+//   - a name, or a path within the collection, that begins with "_", ".", "#" or "~" is
+//     none, nor one that ends with "~": templates, drafts, what editors leave behind;
+//   - what the site's `exclude` names is none; what `include` names is one all the same;
+//   - folders below the collection's are looked through;
+//   - a file without front matter is copied as it is, and is no page. (ReadJekyll finds
+//     that out; a page whose front matter says `published: false` as well.)
+//
+// Of the pages those are weeks whose name ends as Markdown's do, in `markdown_ext`.
+
+// SiteConfig is what of a site's _config.yml decides which files are pages.
+type SiteConfig struct {
+	Exclude, Include []string // patterns, of paths below the site's folder
+	MarkdownExt      []string // endings without a dot, in lower case
+	CollectionsDir   string   // where the collections' folders lie; "" is the site's folder
+}
+
+// markdownExt are Jekyll's endings of Markdown.
+var markdownExt = []string{"markdown", "mkdown", "mkdn", "mkd", "md"}
+
+// maxPatterns bounds the patterns that are taken from a configuration.
+const maxPatterns = 1000
+
+// ReadSiteConfig reads a site's _config.yml, nil for none. An *InputError is returned when
+// it cannot be read; the SiteConfig is then that of a site without one.
+func ReadSiteConfig(name string, b []byte) (SiteConfig, error) {
+	c := SiteConfig{MarkdownExt: markdownExt}
+	if b == nil {
+		return c, nil
+	}
+	s, err := clean(name, b)
+	if err != nil {
+		return c, err
+	}
+	// Lists or a single text: Jekyll takes both.
+	var in struct {
+		Exclude, Include yaml.Node
+		MarkdownExt      string `yaml:"markdown_ext"`
+		CollectionsDir   string `yaml:"collections_dir"`
+	}
+	if err := yaml.Unmarshal([]byte(s), &in); err != nil {
+		line, what := yamlLine(err, 1)
+		return c, refuse(name, line, ErrSyntax, "%s", what)
+	}
+	list := func(n *yaml.Node) (out []string) {
+		if n.Kind == yaml.ScalarNode {
+			return []string{n.Value}
+		}
+		for _, item := range n.Content {
+			if item.Kind == yaml.ScalarNode && len(out) < maxPatterns {
+				out = append(out, item.Value)
+			}
+		}
+		return out
+	}
+	c.Exclude, c.Include = list(&in.Exclude), list(&in.Include)
+	if in.MarkdownExt != "" {
+		c.MarkdownExt = nil
+		for ext := range strings.SplitSeq(strings.ToLower(in.MarkdownExt), ",") {
+			c.MarkdownExt = append(c.MarkdownExt, strings.TrimSpace(ext))
+		}
+	}
+	if dir := path.Clean("/" + in.CollectionsDir)[1:]; fs.ValidPath(dir) {
+		c.CollectionsDir = dir
+	}
+	return c, nil
+}
+
+// matches reports whether a pattern of `exclude` or `include` names a path: as a whole, as
+// its beginning, or as a pattern in which * stands for slashes too.
+func (SiteConfig) matches(patterns []string, name string) bool {
+	slashes := strings.NewReplacer("/", "\x00", "[!", "[^")
+	for _, p := range patterns {
+		p = strings.TrimPrefix(path.Clean("/"+p), "/")
+		if p == "" {
+			continue
+		}
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+		if ok, err := path.Match(slashes.Replace(p), strings.ReplaceAll(name, "/", "\x00")); ok && err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// PassedOver is a file of a site that is no page to be read, and why.
+type PassedOver struct {
+	File   string `json:"file"` // with slashes, below the folder
+	Reason string `json:"reason"`
+}
+
+// maxEntries bounds the files that SitePages looks at.
+const maxEntries = 100_000
+
+// ErrTooManyFiles is returned by SitePages for a folder with more files than it looks at.
+var ErrTooManyFiles = errors.New("the folder holds more than 100,000 files; nothing was read from it")
+
+// SitePages returns the pages of a collection's folder by path, ascending, and what was
+// passed over. collection is the folder's name within its site, such as _books. Links are
+// followed to files, never to folders, and only as far as fsys follows them. Errors are
+// fsys's, of the folder itself, or ErrTooManyFiles; what cannot be looked at below it is
+// passed over.
+func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, passed []PassedOver, err error) {
+	n := 0
+	pass := func(name, reason string) { passed = append(passed, PassedOver{name, reason}) }
+	err = fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil && name == ".":
+			return err
+		case err != nil:
+			pass(name, "it cannot be looked at: "+reasonOf(err))
+			return nil
+		case name == ".":
+			return nil
+		}
+		if n++; n > maxEntries {
+			return ErrTooManyFiles
+		}
+		if d.IsDir() {
+			// Jekyll looks at a hidden folder's files all the same, and leaves out those of
+			// one at the top, whose path begins so. Those are counted as one.
+			if !strings.Contains(name, "/") && special(name) && len(c.Include) == 0 {
+				pass(name+"/", specialReason(name))
+				return fs.SkipDir
+			}
+			return nil
+		}
+		inSite := path.Join(collection, name)
+		included := c.matches(c.Include, inSite) || c.matches(c.Include, path.Base(name))
+		switch {
+		case strings.HasSuffix(name, "."):
+			pass(name, "Jekyll passes over names that end with a full stop")
+			return nil
+		case !included && c.matches(c.Exclude, inSite):
+			pass(name, "the site's _config.yml excludes it")
+			return nil
+		case !included && special(name):
+			pass(name, specialReason(name))
+			return nil
+		case !included && special(path.Base(name)):
+			pass(name, specialReason(path.Base(name)))
+			return nil
+		case !included && strings.HasSuffix(name, "~"):
+			pass(name, "Jekyll passes over names that end with ~: copies that editors make")
+			return nil
+		}
+		mode := d.Type()
+		if mode&fs.ModeSymlink != 0 {
+			info, err := fs.Stat(fsys, name)
+			switch {
+			case err != nil:
+				pass(name, "it is a link to something that is not in this folder")
+				return nil
+			case info.IsDir():
+				pass(name, "it is a link to a folder; its pages are read where they lie")
+				return nil
+			}
+			mode = info.Mode().Type()
+		}
+		if !mode.IsRegular() {
+			pass(name, "it is no file, but a pipe, a socket or a device")
+			return nil
+		}
+		ext := strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
+		if !slices.Contains(c.MarkdownExt, ext) {
+			pass(name, "its name does not end as Markdown's do (."+strings.Join(c.MarkdownExt, ", .")+")")
+			return nil
+		}
+		pages = append(pages, name)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	slices.Sort(pages)
+	return pages, passed, nil
+}
+
+// special reports whether Jekyll keeps a name for itself or for others.
+func special(name string) bool { return strings.IndexByte("._#~", name[0]) >= 0 }
+
+func specialReason(name string) string {
+	what := map[byte]string{'_': "templates and drafts", '.': "hidden files", '#': "copies that editors make", '~': "copies that editors make"}
+	return "Jekyll passes over names that begin with " + name[:1] + ": " + what[name[0]]
+}
+
+// reasonOf gives an error of a file system without the path, which is said already.
+func reasonOf(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,158 @@
+package importer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+
+	"flyleaf/qa"
+	"flyleaf/weekfile"
+)
+
+// ReadJSON reads weekfile.JSONFormat as an import. Posts become carried-over ones: written
+// by the importer on behalf of the name that was shown. A message keeps the
+// source it had, else it is named by its event and post ID, so that what was
+// imported once is known again. Withdrawn and hidden posts, and those
+// that came after the week was closed and that nobody approved, are not taken; a
+// question among them stays, without its words, when it has replies that are.
+// An *InputError is returned when the file is refused.
+func ReadJSON(name string, b []byte) (qa.Imported, error) {
+	s, err := clean(name, b)
+	if err != nil {
+		return qa.Imported{}, err
+	}
+	var head struct {
+		Format string `json:"format"`
+	}
+	if err := json.Unmarshal([]byte(s), &head); err != nil {
+		return qa.Imported{}, jsonError(name, s, err)
+	}
+	if head.Format != weekfile.JSONFormat {
+		return qa.Imported{}, refuse(name, 0, ErrUnknownFormat, "its \"format\" is %q, %q is read", beginning(head.Format), weekfile.JSONFormat)
+	}
+	var week weekfile.JSONWeek
+	if err := json.Unmarshal([]byte(s), &week); err != nil {
+		return qa.Imported{}, jsonError(name, s, err)
+	}
+	im := qa.Imported{Format: string(weekfile.FormatJSON), Event: week.Event}
+	e := &im.Event
+	im.Source = e.Source
+	if im.Source == "" && e.ID != "" {
+		im.Source = "json:" + string(e.ID)
+	}
+	if len(im.Source) > weekfile.MaxSource {
+		im.Source = weekfile.Source(string(weekfile.FormatJSON), e)
+	}
+	// What belongs to the old event's document, and means nothing in a new one.
+	id := e.ID
+	e.ID, e.Founder, e.Roles, e.Relays, e.MovedTo, e.Cover, e.Gate, e.Closed = "", "", nil, nil, "", "", 0, false
+	e.Winners, e.Draw = nil, nil
+	source := func(p *weekfile.JSONPost) string {
+		if p.Source == "" && p.ID != "" {
+			return "json:" + string(id) + "#" + string(p.ID)
+		}
+		return p.Source
+	}
+	// A later import is told what became of those that are not taken.
+	leave := func(p *weekfile.JSONPost) {
+		if p.Withdrawn {
+			im.Deleted = append(im.Deleted, source(p))
+		} else {
+			im.Present = append(im.Present, source(p))
+		}
+	}
+	// Events that earlier versions let through must come back out of their exports.
+	for _, c := range e.Contradictions() {
+		im.Remarks = append(im.Remarks, qa.Remark{Text: "The export says that " + c.Words + "; the later of what does not go together was left out."})
+	}
+	*e = e.Consistent()
+	take := func(p *weekfile.JSONPost, parent int) int {
+		at := len(im.Posts)
+		writer := p.Name
+		if writer == "" {
+			writer = qa.NoName
+		}
+		im.Posts = append(im.Posts, qa.ImportedPost{
+			Parent: parent, Name: writer, Text: p.Text, AtMillis: p.At,
+			AsAuthor: p.Author && parent >= 0,
+		})
+		im.Posts[at].Source = source(p)
+		if rs, _ := qa.ReactionsX(qa.Carried(p.X)); rs != "" {
+			im.Posts[at].X = map[string]string{qa.XReactions: rs}
+		}
+		return at
+	}
+	for i := range week.Threads {
+		t := &week.Threads[i]
+		if len(im.Posts)+len(t.Replies) >= MaxMessages {
+			return qa.Imported{}, refuse(name, 0, ErrTooBig, "more than %d messages", MaxMessages)
+		}
+		shown := map[qa.PostID]int{}
+		replies := t.Replies[:0:0]
+		for _, r := range t.Replies {
+			if why := leftOut(&r); why != "" {
+				im.Skipped = append(im.Skipped, qa.Skipped{Reason: "a reply that was " + why, Text: string(r.ID)})
+				leave(&r)
+				continue
+			}
+			replies = append(replies, r)
+		}
+		if why := leftOut(&t.JSONPost); why != "" {
+			im.Skipped = append(im.Skipped, qa.Skipped{Reason: "a question that was " + why, Text: string(t.ID)})
+			leave(&t.JSONPost)
+			if len(replies) == 0 {
+				continue
+			}
+			t.Name, t.Text = "", weekfile.WithdrawnQuestion
+			if !t.Withdrawn {
+				t.Text = weekfile.HiddenQuestion
+			}
+		}
+		q := take(&t.JSONPost, -1)
+		for j := range replies {
+			parent, ok := shown[replies[j].Parent]
+			if !ok || replies[j].Parent == "" {
+				parent = q
+			}
+			at := take(&replies[j], parent)
+			if replies[j].ID != "" {
+				shown[replies[j].ID] = at
+			}
+		}
+	}
+	if err := finish(name, &im); err != nil {
+		return qa.Imported{}, err
+	}
+	return im, nil
+}
+
+// leftOut says why a post is not taken; "" for one that is.
+func leftOut(p *weekfile.JSONPost) string {
+	switch {
+	case p.Withdrawn:
+		return "withdrawn"
+	case p.Hidden != "":
+		return "hidden"
+	case p.AfterClosing:
+		return "written after the week was closed, and approved by nobody"
+	}
+	return ""
+}
+
+// jsonError says where in the file the JSON is broken.
+func jsonError(name, s string, err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	at := int64(-1)
+	switch {
+	case errors.As(err, &syntax):
+		at = syntax.Offset
+	case errors.As(err, &kind):
+		at = kind.Offset
+	}
+	line := 0
+	if at >= 0 && at <= int64(len(s)) {
+		line = 1 + bytes.Count([]byte(s[:at]), []byte("\n"))
+	}
+	return refuse(name, line, ErrSyntax, "%v", err)
+}

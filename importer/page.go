@@ -1,0 +1,615 @@
+package importer
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"flyleaf/qa"
+	"flyleaf/weekfile"
+)
+
+// The plain text of a week's web page:
+//
+//	lines of the site itself                  skipped
+//	Title
+//	by Author, Author and Author
+//	The book of the week from 08 Mar 2021 to 12 Mar 2021
+//	the description, in paragraphs
+//	Questions and Answers
+//	Name                                      one line
+//	the message, in paragraphs and lists
+//	Name
+//	…
+//	To take part in the book of the week …    skipped, to the end
+//
+// The heading may stand in another language (see looseHeading), and the lines over it
+// without blank lines between them. Where none is found, a short line over a name is
+// taken for it (guessHeading), and the import says so.
+//
+// Blank lines stand around paragraphs, not around lists: after a list the next
+// name follows at once, and a message that is a list follows its name at once. A
+// message without text leaves two names on adjacent lines.
+//
+// The page's text has lost its Markdown; what is left is taken as it stands,
+// bullets as •, with a list's common indentation taken off.
+
+var (
+	headingLine = regexp.MustCompile(`(?i)^(questions\s*(and|&)\s*answers|q\s*&\s*a):?$`)
+	listLine    = regexp.MustCompile(`^\s+([•◦▪‣·*+–-]|\d{1,3}[.)]|[a-z][.)])\s`)
+)
+
+// footers begin what the site says under the messages, the surest first.
+var footers = []string{
+	"to take part in the book of the week",
+	"to see other books, check",
+	"subscribe to our weekly newsletter",
+}
+
+func looksLikePage(s string) bool {
+	for line := range strings.SplitSeq(s, "\n") {
+		if line = qa.PlainSpaces(line); headingLine.MatchString(line) || looseHeading(line) {
+			return true
+		}
+		if _, _, ok := readDates(line); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// unit is a piece of the page that is a name or a part of one message: the lines
+// of one paragraph or of one list.
+type unit struct {
+	line  int  // 1-based, of its first line
+	blank bool // a blank line stands before it
+	list  bool
+	lines []string
+}
+
+func (u *unit) text() string {
+	if !u.list {
+		return strings.Join(u.lines, "\n")
+	}
+	indent := len(u.lines[0])
+	for _, l := range u.lines {
+		indent = min(indent, len(l)-len(strings.TrimLeft(l, " \t")))
+	}
+	out := make([]string, len(u.lines))
+	for i, l := range u.lines {
+		out[i] = l[indent:]
+	}
+	return strings.Join(out, "\n")
+}
+
+// single returns the unit's line if it has but one, "" otherwise.
+func (u *unit) single() string {
+	if len(u.lines) != 1 || u.list {
+		return ""
+	}
+	return qa.PlainSpaces(u.lines[0])
+}
+
+// cutUnits cuts the page. Lines in alone, by number, are units of their own. Between blank lines, a list is a unit, and so are the
+// lines before and after it; indented lines after a list belong to it.
+func cutUnits(s string, alone map[int]bool) []unit {
+	var out []unit
+	blank := true
+	n := 0
+	for line := range strings.SplitSeq(s, "\n") {
+		n++
+		line = strings.TrimRightFunc(line, unicode.IsSpace)
+		if qa.PlainSpaces(line) == "" {
+			blank = true
+			continue
+		}
+		if indent := len(line) - len(strings.TrimLeftFunc(line, unicode.IsSpace)); indent > 0 && line[0] >= utf8.RuneSelf {
+			line = strings.Repeat(" ", utf8.RuneCountInString(line[:indent])) + line[indent:]
+		}
+		list := listLine.MatchString(line)
+		if !blank && !alone[n] && !alone[n-1] {
+			last := &out[len(out)-1]
+			indented := line[0] == ' ' || line[0] == '\t'
+			if last.list == list || last.list && indented {
+				last.lines = append(last.lines, line)
+				continue
+			}
+		}
+		out = append(out, unit{line: n, blank: blank, list: list, lines: []string{line}})
+		blank = false
+	}
+	return out
+}
+
+// maxUnits bounds what is weighed: some paragraphs for each message there may be.
+const maxUnits = 10 * MaxMessages
+
+// standAlone returns the numbers of the lines at the top of a page that are no part of
+// a paragraph even where no blank line stands around them: the byline, the dates, the
+// title over them, the heading.
+func standAlone(s string) map[int]bool {
+	alone := map[int]bool{}
+	dates, by, before := 0, 0, ""
+	n := 0
+	for line := range strings.SplitSeq(s, "\n") {
+		n++
+		line = qa.PlainSpaces(line)
+		if headingLine.MatchString(line) || n > 1 && looseHeading(line) && (dates > 0 || by > 0) {
+			alone[n] = true
+			break
+		}
+		if _, _, ok := readDates(line); ok && dates == 0 {
+			dates, alone[n] = n, true
+			// What stands over the dates in one paragraph is title and authors.
+			if before != "" && by != n-1 {
+				alone[n-1] = true
+				if byElsewhere.MatchString(before) {
+					by = n - 1
+				}
+			}
+		} else if byLine.MatchString(line) && dates == 0 && len(line) <= qa.MaxShort && before != "" {
+			by, alone[n] = n, true
+		}
+		before = line
+	}
+	return alone
+}
+
+// ReadPage reads the plain text of a week's web page. Each message is taken with
+// its writer's name and its whole text, in order; which messages open a thread is
+// not written in the page and is guessed (see guessThreads). What the site says
+// around the week is skipped and reported. An *InputError is returned when the
+// page is refused.
+func ReadPage(name string, b []byte) (qa.Imported, error) {
+	s, err := clean(name, b)
+	if err != nil {
+		return qa.Imported{}, err
+	}
+	units := cutUnits(s, standAlone(s))
+	if len(units) > maxUnits {
+		return qa.Imported{}, refuse(name, 0, ErrTooBig, "%d paragraphs, at most %d are read", len(units), maxUnits)
+	}
+	im := qa.Imported{Format: string(weekfile.FormatPage)}
+	skip := func(units []unit, reason string) {
+		for i := range units {
+			im.Skipped = append(im.Skipped, qa.Skipped{Line: units[i].line, Reason: reason, Text: beginning(units[i].text())})
+		}
+	}
+	h := readHead(units)
+	end := footerAt(units, max(h.heading, h.title, 0))
+	skip(units[end:], "the site's own lines under the week")
+	top := units[:end]
+	var below []unit
+	if h.heading >= 0 && h.heading < end {
+		top, below = units[:h.heading], units[h.heading+1:end]
+		if h.guessed {
+			im.Remarks = append(im.Remarks, qa.Remark{Line: units[h.heading].line, Text: fmt.Sprintf(
+				"%q was taken for the heading over the messages. If it is not, put a line %q over the first message and import the page again.", beginning(units[h.heading].single()), weekfile.Heading)})
+		}
+	}
+	if h.title < 0 || h.title >= len(top) {
+		return qa.Imported{}, refuse(name, 1, ErrNoTitle, "the title is looked for over a line \"by …\" or over the week's dates, and there is neither")
+	}
+	im.Event.Title = strings.TrimLeft(strings.Join(strings.Fields(top[h.title].text()), " "), "# ")
+	authors := h.authors
+	if authors == nil {
+		// "The Patient Ledger by Ilse Marrow" in one line.
+		if title, names, _, ok := SplitByline(im.Event.Title); ok && names != nil {
+			im.Event.Title = title
+			for _, n := range names {
+				authors = append(authors, author{name: n})
+			}
+		}
+	}
+	if t := im.Event.Title; len(t) > 2 && strings.Contains("*_", t[:1]) && t[len(t)-1] == t[0] {
+		im.Event.Title = strings.Trim(t, t[:1]+" ") // Markdown's, not the title's
+	}
+	im.Event.StartsAtMillis, im.Event.EndsAtMillis = h.from, h.to
+	if h.dates >= 0 {
+		if err := checkDates(name, units[h.dates].line, &im.Event); err != nil {
+			return qa.Imported{}, err
+		}
+	}
+	im.Event.Authors = joinAuthors(authors)
+	if h.title+1 < len(top) {
+		im.Event.Description = joinUnits(top[min(max(h.title, h.by, h.dates)+1, len(top)):])
+	}
+	skip(top[:h.title-h.over], "the site's own lines over the week")
+
+	posts, nobodys := messages(below, authors)
+	im.Posts = posts
+	skip(nobodys, "no writer's name was found over it")
+	if len(posts) == 0 {
+		im.Remarks = append(im.Remarks, noMessages(h, nobodys))
+		if n := len(im.Event.Description); n > qa.MaxDescription {
+			return qa.Imported{}, refuse(name, 0, ErrLimit, "no message was found, and what stands under the title is too long for a description (%d bytes, at most %d); put a line %q over the first message", n, qa.MaxDescription, weekfile.Heading)
+		}
+	}
+	if len(im.Posts) > MaxMessages {
+		return qa.Imported{}, refuse(name, 0, ErrTooBig, "%d messages, at most %d are read", len(im.Posts), MaxMessages)
+	}
+	guessThreads(authors, im.Posts)
+	markAuthors(authors, im.Posts)
+	if err := finish(name, &im); err != nil {
+		return qa.Imported{}, err
+	}
+	return im, nil
+}
+
+// noMessages says why a page gave none, and what to do.
+func noMessages(h pageTop, nobodys []unit) qa.Remark {
+	switch {
+	case h.heading < 0:
+		return qa.Remark{Text: fmt.Sprintf("No message was found: no line of the page is a heading such as %q, so all of it was taken as the description. "+
+			"If there are messages, put that line over the first of them and import the page again.", weekfile.Heading)}
+	case len(nobodys) > 0:
+		return qa.Remark{Line: nobodys[0].line, Text: "No message was found: under the heading no line looks like a writer's name. Put each name on a line of its own, with a blank line before and after it, and import the page again."}
+	}
+	return qa.Remark{Text: "No message was found: nothing stands under the heading."}
+}
+
+// pageTop is where the lines at the top of a page stand, as indices of units; -1: nowhere.
+type pageTop struct {
+	title, by, dates, heading int
+	guessed                   bool // heading is a guess
+	over                      int  // units right over the title that name the authors: 0 or 1
+	from, to                  int64
+	authors                   []author
+}
+
+func readHead(units []unit) pageTop {
+	h := pageTop{title: -1, by: -1, dates: -1, heading: -1}
+	h.heading = slices.IndexFunc(units, func(u unit) bool { return headingLine.MatchString(u.single()) })
+	top := units
+	if h.heading >= 0 {
+		top = units[:h.heading]
+	}
+	h.readTop(top)
+	if h.heading >= 0 {
+		return h
+	}
+	// Under the title a heading of another language, or what looks like one.
+	from := max(h.title, h.by, h.dates) + 1
+	if h.title < 0 {
+		from = 1
+	}
+	for i := from; i < len(units); i++ {
+		if looseHeading(units[i].single()) {
+			h.heading = i
+			h.readTop(units[:i])
+			return h
+		}
+	}
+	if h.title >= 0 {
+		if i := guessHeading(units, from, h.authors); i >= 0 {
+			h.heading, h.guessed = i, true
+		}
+	}
+	return h
+}
+
+// guessHeading looks for a heading in words that are not known: the last short line that
+// has under it a name and then a text, before the first line that is the name of an
+// author or stands there twice. -1 is returned when there is none.
+func guessHeading(units []unit, from int, authors []author) int {
+	index := indexAuthors(authors)
+	seen := map[string]int{}
+	for i := from; i < len(units); i++ {
+		if nameCost(&units[i]) <= 1 {
+			seen[units[i].single()]++
+		}
+	}
+	first := -1
+	for i := from; i < len(units); i++ {
+		if s := units[i].single(); s != "" && nameCost(&units[i]) < unlikely && (len(index.find(s)) > 0 || seen[s] > 1) {
+			first = i
+			break
+		}
+	}
+	for i := first - 1; i >= from; i-- {
+		short := nameCost(&units[i]) <= 3
+		named := i+2 < len(units) && nameCost(&units[i+1]) <= 1 && units[i+1].blank && units[i+1].single() != units[i].single()
+		if short && named && (i+1 == first || nameCost(&units[i+2]) > 1) {
+			return i
+		}
+	}
+	return -1
+}
+
+// footerAt returns the index of the unit from which on the site speaks, or
+// len(units). Of several it is the last, as messages may quote the site.
+func footerAt(units []unit, from int) int {
+	for _, f := range footers {
+		for i := len(units) - 1; i > from; i-- {
+			if strings.HasPrefix(strings.ToLower(strings.TrimSpace(units[i].lines[0])), f) {
+				return i
+			}
+		}
+	}
+	return len(units)
+}
+
+// readTop finds title, authors and dates in what stands over the messages.
+func (h *pageTop) readTop(top []unit) {
+	h.dates, h.by, h.authors = -1, -1, nil
+	for i := range top {
+		if from, to, ok := readDates(top[i].single()); ok {
+			h.from, h.to, h.dates = from, to, i
+			break
+		}
+	}
+	last := len(top)
+	if h.dates >= 0 {
+		last = h.dates
+	}
+	for i := last - 1; i > 0; i-- {
+		line := top[i].single()
+		m := byLine.FindStringSubmatch(line)
+		if m == nil && (i == h.dates-1 || byColon.MatchString(line)) {
+			m = byElsewhere.FindStringSubmatch(line)
+		}
+		if m != nil && len(m[1]) <= qa.MaxShort {
+			h.by, h.authors = i, splitAuthors(m[1])
+			if h.dates >= 0 {
+				break // the one next to the dates; without dates the first on the page
+			}
+		}
+	}
+	h.title = h.by - 1
+	if h.by < 0 {
+		h.title = h.dates - 1
+	}
+	h.title = max(h.title, -1)
+	h.over = 0
+	if h.by < 0 && h.title > 0 {
+		// "By: Ilse Marrow" over the title.
+		if m := byLine.FindStringSubmatch(top[h.title-1].single()); m != nil && len(m[1]) <= qa.MaxShort {
+			h.over, h.authors = 1, splitAuthors(m[1])
+		}
+	}
+}
+
+func joinUnits(units []unit) string {
+	var b strings.Builder
+	for i := range units {
+		if i > 0 {
+			b.WriteByte('\n')
+			if units[i].blank {
+				b.WriteByte('\n')
+			}
+		}
+		b.WriteString(units[i].text())
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// messages tells names from text and returns the messages, all opening threads,
+// and what stands before the first name.
+func messages(units []unit, authors []author) (posts []qa.ImportedPost, nobodys []unit) {
+	index := indexAuthors(authors)
+	units = splitEmpty(splitNamed(units), index)
+	is := findNames(units, index)
+	first := slices.Index(is, true)
+	if first < 0 {
+		return nil, units
+	}
+	for i := first; i < len(units); {
+		end := i + 1
+		for end < len(units) && !is[end] {
+			end++
+		}
+		posts = append(posts, qa.ImportedPost{Parent: -1, Name: units[i].single(), Text: joinUnits(units[i+1 : end]), Line: units[i].line})
+		i = end
+	}
+	return posts, units[:first]
+}
+
+// unlikely is the cost of a line that cannot be a name.
+const unlikely = 1000.0
+
+// nameCost says how unlike a name a unit is; 0 is a line such as "Ada Lovelace".
+// A name is one line that is no sentence: short, without sentence punctuation, not
+// opening as messages do, its words capitalised or only one.
+func nameCost(u *unit) float64 {
+	s := u.single()
+	if s == "" || len(s) > qa.MaxName || utf8.RuneCountInString(s) > 80 || u.lines[0][0] == ' ' || u.lines[0][0] == '\t' {
+		return unlikely
+	}
+	w := strings.Fields(s)
+	if len(w) > 10 || strings.Contains(s, "://") {
+		return unlikely
+	}
+	cost := 0.0
+	if strings.ContainsAny(s, "?!;=<>{}[]\"“”`") || emojiCode.MatchString(s) {
+		cost += 4
+	}
+	if strings.HasSuffix(s, ".") {
+		// "Denis L." and "Ennio M.A." are names, "It works." is not.
+		if last := w[len(w)-1]; utf8.RuneCountInString(last) > 4 {
+			cost += 4
+		}
+	} else if strings.ContainsAny(s[len(s)-1:], ",:") || strings.HasSuffix(s, "…") {
+		cost += 4
+	}
+	if strings.Contains(s, ", ") {
+		cost++
+	}
+	if notAName.MatchString(s) {
+		cost += 6
+	}
+	for i, word := range w {
+		r, _ := utf8.DecodeRuneInString(word)
+		switch {
+		case unicode.IsLower(r) && i == 0 && len(w) > 1:
+			cost++
+		case unicode.IsLower(r) && i > 0 && !particles[word]:
+			cost += 1.5
+		}
+	}
+	return cost + float64(max(0, len(w)-4))
+}
+
+var (
+	emojiCode = regexp.MustCompile(`:[a-z0-9_+-]+:`)
+	notAName  = regexp.MustCompile(`(?i)^(thank|thanks|thx|hi|hello|hey|yes|no|ok|okay|best|regards|kind regards|cheers|great|cool|nice|also|and|but|so|what|how|why|which|is|are|do|does|can|could|would|i|it|we|you|the|this|that|in|for|or|if)\b`)
+	particles = map[string]bool{
+		"von": true, "van": true, "der": true, "den": true, "de": true, "da": true, "di": true, "do": true, "dos": true,
+		"del": true, "la": true, "le": true, "el": true, "al": true, "bin": true, "ibn": true, "e": true, "y": true, "zu": true, "ten": true, "ter": true,
+	}
+)
+
+// What the pieces cost when a page is read as names and texts; the cheapest
+// reading of the whole page is taken. The numbers were set on pages made from
+// the archive: see TestPagesFromTheArchive.
+const (
+	costName      = 1.0  // a name seen once
+	costAgain     = 3.0  // taken off for a name that stands on the page again
+	costOwnName   = 6.0  // an author's name read as text
+	costParagraph = 3.0  // a further paragraph of a message
+	costList      = 0.25 // a list in a message
+	costEmpty     = 5.0  // a message without text
+	costAdjacent  = 0.5  // the same, where splitEmpty found the names on adjacent lines
+)
+
+// findNames marks the units that are names, by the cheapest reading of all of
+// them: every message begins with a name, mostly has one paragraph, and most
+// writers write more than once.
+func findNames(units []unit, authors authorIndex) []bool {
+	n := len(units)
+	is := make([]bool, n)
+	if n == 0 {
+		return is
+	}
+	seen := map[string]int{}
+	for i := range units {
+		if nameCost(&units[i]) < unlikely {
+			seen[units[i].single()]++
+		}
+	}
+	type cell struct {
+		cost float64
+		from bool // the unit before is a name
+	}
+	asName, asText := make([]cell, n), make([]cell, n)
+	for i := range units {
+		u := &units[i]
+		own := nameCost(u)
+		text := 0.0
+		if own < unlikely {
+			own += costName
+			s := u.single()
+			if seen[s] > 1 {
+				own -= costAgain
+			}
+			if len(authors.find(s)) > 0 {
+				own -= costAgain
+				text += costOwnName
+			}
+		}
+		if i == 0 {
+			asName[0], asText[0] = cell{cost: own}, cell{cost: 2 * unlikely}
+			continue
+		}
+		empty := costEmpty
+		if !u.blank && !units[i-1].list {
+			empty = costAdjacent
+		}
+		if a, t := asName[i-1].cost+empty, asText[i-1].cost; a < t {
+			asName[i] = cell{a + own, true}
+		} else {
+			asName[i] = cell{t + own, false}
+		}
+		more := costParagraph
+		if u.list || units[i-1].list && !u.blank {
+			more = costList
+		}
+		if a, t := asName[i-1].cost, asText[i-1].cost+more; a <= t {
+			asText[i] = cell{a + text, true}
+		} else {
+			asText[i] = cell{t + text, false}
+		}
+	}
+	name := asName[n-1].cost+costEmpty < asText[n-1].cost
+	for i := n - 1; i >= 0; i-- {
+		is[i] = name
+		if name {
+			name = asName[i].from
+		} else {
+			name = asText[i].from
+		}
+	}
+	// The first unit opens the first message, whatever it looks like; a unit that
+	// no name can be has a message before it that has none.
+	if nameCost(&units[0]) >= unlikely {
+		is[0] = false
+	}
+	return is
+}
+
+// splitNamed takes the name off the message it stands over without a blank line between
+// them. It does so only on a page that is written so throughout: where at least two
+// paragraphs, and half of them, begin with a line that looks like a name.
+func splitNamed(units []unit) []unit {
+	named := func(u *unit) bool {
+		if u.list || len(u.lines) < 2 {
+			return false
+		}
+		first := unit{lines: u.lines[:1]}
+		next := unit{lines: u.lines[1:2]}
+		return nameCost(&first) <= 0 && nameCost(&next) > 0
+	}
+	n, paragraphs := 0, 0
+	for i := range units {
+		if !units[i].list {
+			paragraphs++
+		}
+		if named(&units[i]) {
+			n++
+		}
+	}
+	if n < 2 || 2*n < paragraphs {
+		return units
+	}
+	var out []unit
+	for _, u := range units {
+		if !named(&u) {
+			out = append(out, u)
+			continue
+		}
+		out = append(out, unit{line: u.line, blank: u.blank, lines: u.lines[:1]}, unit{line: u.line + 1, blank: true, lines: u.lines[1:]})
+	}
+	return out
+}
+
+// splitEmpty takes lines apart that stand together because a message between
+// them has no text: all of them look like names and the last is known to be one,
+// as an author or because it stands alone elsewhere.
+func splitEmpty(units []unit, authors authorIndex) []unit {
+	known := map[string]bool{}
+	for i := range units {
+		if s := units[i].single(); s != "" && nameCost(&units[i]) <= 1 {
+			known[s] = true
+		}
+	}
+	var out []unit
+	for _, u := range units {
+		last := strings.TrimSpace(u.lines[len(u.lines)-1])
+		apart := len(u.lines) > 1 && !u.list &&
+			(known[last] || len(authors.find(last)) > 0)
+		for i := range u.lines {
+			one := unit{lines: u.lines[i : i+1]}
+			apart = apart && nameCost(&one) <= 1
+		}
+		if !apart {
+			out = append(out, u)
+			continue
+		}
+		for i := range u.lines {
+			out = append(out, unit{line: u.line + i, blank: u.blank && i == 0, lines: u.lines[i : i+1]})
+		}
+	}
+	return out
+}

@@ -1,0 +1,91 @@
+package slack
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"flyleaf/importer"
+	"flyleaf/qa"
+)
+
+// What announcements of a channel look like, in Markdown. A greeting alone makes
+// none: readers greet too, and then ask.
+var (
+	bookOf  = regexp.MustCompile(`(?i)\bbook of (?:this|the) week\b(?:\W{0,4}(?:is|:)|\W{0,4}(?:on|for) )`)
+	winners = regexp.MustCompile(`(?i)\b(?:the )?lucky winners?\b|\bsend (?:me|us) your e-?mails? (?:in|by|via) (?:a )?(?:dm|direct message)|\bwinners? (?:of|for) (?:this|the) week(?:['’]s)? (?:book|event)?|\bcongratulations to (?:the|our) winners\b`)
+	hello   = regexp.MustCompile(`(?i)^\W*(?:hello|hi|hey|good (?:morning|afternoon|evening)),? (?:everyone|everybody|all|folks|team)\b`)
+	toAll   = regexp.MustCompile(`(?:^|\s)@(?:channel|here|everyone)\b`)
+)
+
+func namesABook(words string) bool {
+	_, _, ok := titleAndAuthors(words)
+	return ok
+}
+
+func announcesBook(words string) bool { return bookOf.MatchString(words) }
+
+// announcement says what kind of announcement a message is, "" for none.
+func announcement(words string) string {
+	switch {
+	case winners.MatchString(words):
+		return "it looks like an announcement of winners"
+	case announcesBook(words) && (namesABook(words) || !strings.Contains(words, "?")):
+		return "it looks like an announcement of a book"
+	case toAll.MatchString(words), hello.MatchString(words) && !strings.Contains(words, "?"):
+		return "it looks like an announcement to everybody"
+	}
+	return ""
+}
+
+// The announcement names the book: "The book of this week is TITLE by AUTHORS".
+var beforeTitle = regexp.MustCompile(`(?i)\bbook of (?:this|the) week\b[*_~]{0,3}\s*(?:is|:)?\s*[:—–-]*\s*`)
+
+// maxTitle bounds in bytes how far from where the title begins its "by" is looked for.
+const maxTitle = 300
+
+var (
+	markdownLink = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
+	marks        = strings.NewReplacer("*", "", "_", "", "~", "", "`", "", "“", "", "”", "", `"`, "", "«", "", "»", "", "„", "", "\\", "")
+)
+
+// titleAndAuthors reads the book out of an announcement, in Markdown. authors is nil when
+// no name of a person follows the "by".
+func titleAndAuthors(words string) (title string, authors []string, ok bool) {
+	at := beforeTitle.FindStringIndex(words)
+	if at == nil {
+		return "", nil, false
+	}
+	title, names, _, ok := importer.SplitByline(markdownLink.ReplaceAllString(words[at[1]:], "$1"))
+	if !ok || len(title) > maxTitle || strings.Contains(title, "\n") {
+		return "", nil, false
+	}
+	for _, n := range names {
+		if n = strings.Trim(oneLine(marks.Replace(n)), " '’@"); n != "" && !slices.Contains(authors, n) {
+			authors = append(authors, n)
+		}
+	}
+	title = strings.Trim(oneLine(marks.Replace(title)), " '‘’,.:–—-")
+	return title, authors, title != ""
+}
+
+// book finds title and authors in a week's announcement; from is where.
+func (r *reader) book(threads []*thread) (title, authors string, from Outcome) {
+	for _, t := range threads {
+		m := t.lead
+		if m == nil || !m.taken() || !announcesBook(m.words) {
+			continue
+		}
+		book, names, ok := titleAndAuthors(m.words)
+		if !ok {
+			continue
+		}
+		title, authors = book, strings.Join(names, ", ")
+		if len(title) > qa.MaxShort || len(authors) > qa.MaxShort {
+			title, authors = "", ""
+			continue
+		}
+		return title, authors, Outcome{File: m.file, Index: m.index}
+	}
+	return "", "", Outcome{}
+}

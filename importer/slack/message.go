@@ -1,0 +1,507 @@
+package slack
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"flyleaf/qa"
+)
+
+// message is one element of a day's file, and what becomes of it.
+type message struct {
+	Type, Subtype, User, BotID, Username, Text, TS, ThreadTS, DeletedTS string
+
+	UserProfile user // as the message names its writer, when users.json does not
+	Edited      bool
+	EditedTS    string
+	Reactions   []reaction
+	// body are the fields that hold words; they are decoded when they are needed.
+	body node
+	// copies are messages that this one brings along: the root of a thread that it was
+	// also sent to the channel from, or a message as an edit left it.
+	copies []json.RawMessage
+
+	// unread are words in fields that are not known, by field.
+	unread map[string]string
+
+	file     string
+	index    int
+	within   string // where in the element it stands, when it is not the element itself
+	fate     Fate
+	reasons  []string
+	left     []Left
+	week     string
+	position int    // in reader.messages
+	words    string // Markdown
+	notice   bool   // nobody's words: counted, not listed
+	deleted  bool   // a tombstone, or said to be deleted elsewhere
+	name     string // where it is not the user's: a bot's
+	botName  string // as its profile says, which stands with newer messages
+}
+
+type reaction struct {
+	Name  string
+	Users []string
+	Count int
+}
+
+// spoke are the fields of a message in which words can stand.
+var spoke = []string{"text", "blocks", "attachments", "files", "file", "x_files"}
+
+// knownOfMessage are the fields of a message that are read, or that hold nobody's words.
+var knownOfMessage = setOf(`type subtype user bot_id username text ts thread_ts deleted_ts bot_profile user_profile edited
+	reactions blocks attachments files file x_files root message comment previous_message
+	client_msg_id team user_team source_team parent_user_id reply_count reply_users reply_users_count latest_reply replies
+	subscribed last_read is_locked is_starred pinned_to pinned_info permalink icons channel event_ts hidden display_as_bot
+	upload upload_reply_to inviter members no_notifications saved slackdump_thread_replies`)
+
+// readMessage reads one element, field by field. One that is no message is accounted
+// for as such.
+func readMessage(file string, index int, raw json.RawMessage) *message {
+	m := &message{file: file, index: index}
+	n, ok := newNode(raw)
+	if !ok {
+		m.skip("it is not a message as Slack writes them, but %s", beginning(string(raw)))
+		return m
+	}
+	m.Type, m.Subtype, m.BotID = n.text("type"), n.text("subtype"), n.text("bot_id")
+	p := n.object("user_profile")
+	if v := n.value("user"); len(v) > 0 && v[0] == '{' { // of programs that put the entry of users.json in its place
+		u := n.object("user")
+		m.User = u.text("id")
+		if len(p.raw) == 0 {
+			p = u
+		}
+	} else {
+		m.User = n.text("user")
+	}
+	m.Username, m.Text = n.text("username"), n.text("text")
+	m.botName = oneLine(n.object("bot_profile").text("name"))
+	m.TS, m.ThreadTS, m.DeletedTS = canonicalTS(n.text("ts")), canonicalTS(n.text("thread_ts")), canonicalTS(n.text("deleted_ts"))
+	m.UserProfile = user{Display: oneLine(p.text("display_name")), Real: oneLine(p.text("real_name")), Handle: oneLine(p.text("name"))}
+	if len(n.value("edited")) > 0 {
+		m.Edited = true
+		m.EditedTS = canonicalTS(n.object("edited").text("ts"))
+	}
+	for _, x := range n.objects("reactions") {
+		m.Reactions = append(m.Reactions, reaction{Name: x.text("name"), Users: x.texts("users"), Count: x.count("count")})
+	}
+	m.body = node{raw: map[string]json.RawMessage{}, odd: n.odd}
+	for _, key := range spoke {
+		if v := n.value(key); len(v) > 0 {
+			m.body.raw[key] = v
+		}
+	}
+	m.unread = n.unread(knownOfMessage)
+	for _, key := range []string{"root", "message"} { // the second of message_changed and message_replied
+		if v := n.value(key); len(v) > 0 {
+			m.copies = append(m.copies, v)
+		}
+	}
+	if m.Subtype == "file_comment" {
+		c := n.object("comment")
+		if words := c.text("comment"); words != "" {
+			m.Text = words
+		}
+		m.User = cmp.Or(m.User, c.text("user"))
+	}
+	return m
+}
+
+// threadReplies are the replies that programs nest in the message that opens a thread:
+// slackdump, and others where Slack itself lists only who replied and when.
+func threadReplies(raw json.RawMessage) []json.RawMessage {
+	if !bytes.Contains(raw, []byte(`replies"`)) {
+		return nil
+	}
+	n, _ := newNode(raw)
+	out := n.list("slackdump_thread_replies")
+	for _, reply := range n.list("replies") {
+		if r, ok := newNode(reply); ok && len(r.value("text"))+len(r.value("blocks"))+len(r.value("attachments"))+len(r.value("files")) > 0 {
+			out = append(out, reply)
+		}
+	}
+	return out
+}
+
+func (m *message) skip(format string, args ...any) {
+	m.fate = Skipped
+	m.note(format, args...)
+}
+
+func (m *message) note(format string, args ...any) {
+	m.reasons = append(m.reasons, sprintf(format, args...))
+}
+
+// noteOnce is note of what several pieces of a message can bring about.
+func (m *message) noteOnce(format string, args ...any) {
+	if s := sprintf(format, args...); !slices.Contains(m.reasons, s) {
+		m.reasons = append(m.reasons, s)
+	}
+}
+
+// maxKinds bounds the kinds of pieces that are told apart in the account of one message.
+const maxKinds = 50
+
+// maxLeft is how many characters are told of one piece that is not taken: the options of a
+// poll should be among them.
+const maxLeft = 500
+
+// leave accounts for a piece of the message that is not taken.
+func (m *message) leave(kind, text string) {
+	text = beginningOf(text, maxLeft)
+	if len(m.left) >= maxKinds {
+		kind = "other piece"
+	}
+	for i := range m.left {
+		if l := &m.left[i]; l.Kind == kind {
+			l.Count++
+			if text != "" && len(l.Text) < 2*maxLeft {
+				l.Text = strings.Join(nonEmpty(l.Text, text), "; ")
+			}
+			return
+		}
+	}
+	m.left = append(m.left, Left{Kind: kind, Count: 1, Text: text})
+}
+
+// taken reports whether the message is, or may still become, a post.
+func (m *message) taken() bool { return m.fate == "" || m.fate == Question || m.fate == Reply }
+
+// stamp is how Slack writes a time: seconds and a part that makes it unique.
+var stamp = regexp.MustCompile(`^(\d{1,11})\.(\d{1,9})$`)
+
+// canonicalTS writes a ts as Slack does, with six digits behind the point: programs that
+// took it for a number have cut zeros off. What is no time stays as it is.
+func canonicalTS(ts string) string {
+	whole, frac, _ := strings.Cut(ts, ".")
+	if strings.ContainsAny(ts, "eE") {
+		if f, err := strconv.ParseFloat(ts, 64); err == nil && f > 0 && f < 1e11 {
+			whole, frac, _ = strings.Cut(strconv.FormatFloat(f, 'f', 6, 64), ".")
+		}
+	}
+	if len(frac) < 6 {
+		frac += "000000"[len(frac):]
+	}
+	if s := whole + "." + frac; stamp.MatchString(s) {
+		return s
+	}
+	return ts
+}
+
+// millis returns the time that a ts says.
+func millis(ts string) (int64, bool) {
+	p := stamp.FindStringSubmatch(ts)
+	if p == nil {
+		return 0, false
+	}
+	s, err := strconv.ParseInt(p[1], 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	frac, err := strconv.ParseInt((p[2] + "000")[:3], 10, 64)
+	return s*1000 + frac, err == nil
+}
+
+// slackbot writes notices and tombstones.
+const slackbot = "USLACKBOT"
+
+// notices are the subtypes that no person's words are in.
+var notices = map[string]string{
+	"channel_join": "somebody joined", "group_join": "somebody joined",
+	"channel_leave": "somebody left", "group_leave": "somebody left",
+	"joiner_notification": "somebody joined", "joiner_notification_for_inviter": "somebody joined",
+	"channel_topic": "a notice of the chat", "channel_purpose": "a notice of the chat", "channel_name": "a notice of the chat",
+	"channel_archive": "a notice of the chat", "channel_unarchive": "a notice of the chat", "channel_posting_permissions": "a notice of the chat",
+	"channel_convert_to_private": "a notice of the chat", "channel_convert_to_public": "a notice of the chat",
+	"group_topic": "a notice of the chat", "group_purpose": "a notice of the chat", "group_name": "a notice of the chat",
+	"group_archive": "a notice of the chat", "group_unarchive": "a notice of the chat",
+	"pinned_item": "a notice of the chat", "unpinned_item": "a notice of the chat",
+	"bot_add": "a notice of the chat", "bot_remove": "a notice of the chat", "app_conversation_join": "a notice of the chat",
+	"reminder_add": "a notice of the chat", "reminder": "a notice of the chat", "sh_room_created": "a notice of the chat", "huddle_thread": "a notice of the chat",
+	"tabbed_canvas_updated": "a notice of the chat", "channel_canvas_updated": "a notice of the chat", "bot_disable": "a notice of the chat", "bot_enable": "a notice of the chat",
+	"slackbot_response": "Slackbot's words", "ekm_access_denied": "its words are encrypted",
+	"reply_broadcast": "it only points to a reply, which stands in its thread", "message_replied": "it only says that there is a reply",
+	"thread_locked": "a notice of the chat",
+}
+
+// spoken are the subtypes that are people's words.
+var spoken = map[string]bool{
+	"": true, "thread_broadcast": true, "me_message": true, "file_share": true, "file_mention": true, "document_mention": true, "channel_mention": true,
+	"file_comment": true,
+}
+
+// judge decides what a message is before anything is known of its thread. deleted
+// and edited collect what other entries say of earlier ones.
+func (r *reader) judge(m *message, deleted map[string]bool, edited map[string]*message) {
+	if !m.taken() {
+		return
+	}
+	if m.Type != "message" && m.Type != "" {
+		m.skip("an entry of the type %q, not a message", beginning(m.Type))
+		return
+	}
+	switch m.Subtype {
+	case "message_changed":
+		var now *message
+		if len(m.copies) > 0 {
+			now = readMessage(m.file, m.index, m.copies[len(m.copies)-1])
+		}
+		if now == nil || now.TS == "" {
+			m.skip("it says that a message was edited, and not which")
+			return
+		}
+		edited[now.TS] = now
+		m.skip("it says that the message %s was edited; that one has the new text", now.TS)
+		return
+	case "message_deleted":
+		deleted[m.DeletedTS] = true
+		m.copies = nil
+		m.skip("it says that the message %s was deleted", beginning(m.DeletedTS))
+		return
+	}
+	if _, ok := millis(m.TS); !ok {
+		m.skip("its ts %q is no time", beginning(m.TS))
+		return
+	}
+	if first := r.byTS[m.TS]; first != nil {
+		if first.taken() && m.EditedTS > first.EditedTS && m.Subtype != "tombstone" {
+			first.Text, first.body, first.Edited, first.EditedTS = m.Text, m.body, true, m.EditedTS
+		}
+		m.skip("the same message once more (%s)", first.where())
+		return
+	}
+	r.byTS[m.TS] = m
+	if m.Subtype == "tombstone" {
+		m.deleted = true
+		m.skip("it was deleted in Slack")
+		return
+	}
+	if reason, ok := notices[m.Subtype]; ok {
+		m.notice = true
+		m.skip("%s", reason)
+		return
+	}
+	u, known := r.users[m.User]
+	switch {
+	case m.User == slackbot:
+		m.skip("Slackbot's words")
+	case m.Subtype == "bot_message" || m.User == "" && m.BotID != "" || known && u.Bot:
+		m.name = cmp.Or(oneLine(m.Username), m.botName)
+		if !r.opts.KeepBots {
+			m.skip("a bot's words (--bots takes them)")
+		}
+	case m.User == "" && m.UserProfile.name() != "":
+		m.name = m.UserProfile.name()
+	case m.User == "":
+		m.skip("it names no writer")
+	case !spoken[m.Subtype]:
+		m.note("of the subtype %q, which is not known; taken, as a person wrote it", beginning(m.Subtype))
+	}
+}
+
+// adoptCopies takes messages that the export holds only inside of others: the question
+// of a reply that was also sent to the channel, a message that an edit tells of.
+func (r *reader) adoptCopies(deleted map[string]bool, edited map[string]*message) {
+	var all []*message
+	for _, m := range r.messages {
+		all = append(all, m)
+		for _, raw := range m.copies {
+			c := readMessage(m.file, m.index, raw)
+			_, ok := millis(c.TS)
+			if !ok || r.byTS[c.TS] != nil || deleted[c.TS] || len(r.messages) >= MaxMessages {
+				continue
+			}
+			c.Type, c.within, c.copies = "message", "copy", nil
+			if r.judge(c, deleted, edited); c.taken() {
+				c.note("it is in the export only as a copy inside of this entry")
+			}
+			all = append(all, c)
+		}
+	}
+	r.messages = all
+}
+
+// where says where in the export the message stands.
+func (m *message) where() string {
+	o := Outcome{File: m.file, Index: m.index, Within: m.within}
+	return o.Where()
+}
+
+// thread is a question with its replies, all in the order of the files, which is that
+// of time.
+type thread struct {
+	ts      string
+	at      int64
+	lead    *message // nil when the export does not hold it
+	replies []*message
+}
+
+// thread puts the messages into threads, by thread_ts alone.
+func (r *reader) thread() {
+	deleted, edited := map[string]bool{}, map[string]*message{}
+	for _, m := range r.messages {
+		r.judge(m, deleted, edited)
+	}
+	r.adoptCopies(deleted, edited)
+	r.deleted = deleted
+	for ts := range deleted {
+		if m := r.byTS[ts]; m != nil && m.taken() {
+			m.deleted = true
+			m.skip("it was deleted in Slack")
+		}
+	}
+	for ts, now := range edited {
+		if m := r.byTS[ts]; m != nil && m.taken() && now.Subtype != "tombstone" {
+			m.Text, m.body, m.Edited = now.Text, now.body, true
+		}
+	}
+	for i, m := range r.messages {
+		m.position = i
+		if m.words = r.markdown(m); m.fate != "" || m.deleted {
+			continue
+		}
+		if m.Edited {
+			m.note("edited in Slack; the export holds the last text only")
+		}
+	}
+	by := map[string]*thread{}
+	open := func(ts string) *thread {
+		t := by[ts]
+		if t == nil {
+			at, _ := millis(ts)
+			t = &thread{ts: ts, at: at, lead: r.byTS[ts]}
+			by[ts] = t
+			r.threads = append(r.threads, t)
+		}
+		return t
+	}
+	for _, m := range r.messages {
+		if r.byTS[m.TS] != m {
+			continue // once more, or no time: accounted for
+		}
+		if m.ThreadTS == "" || m.ThreadTS == m.TS {
+			open(m.TS)
+			continue
+		}
+		if _, ok := millis(m.ThreadTS); !ok {
+			m.note("its thread_ts %q is no time; taken as a question", beginning(m.ThreadTS))
+			open(m.TS)
+			continue
+		}
+		t := open(m.ThreadTS)
+		t.replies = append(t.replies, m)
+	}
+	// A reply that is itself replied to by thread_ts opens no second thread.
+	kept := r.threads[:0]
+	for _, t := range r.threads {
+		if t.lead != nil && t.lead.ThreadTS != "" && t.lead.ThreadTS != t.ts && by[t.lead.ThreadTS] != nil && by[t.lead.ThreadTS] != t {
+			if up := by[t.lead.ThreadTS]; up.lead == nil || up.lead.ThreadTS == "" || up.lead.ThreadTS == up.ts {
+				up.replies = append(up.replies, t.replies...)
+				continue
+			}
+		}
+		kept = append(kept, t)
+	}
+	r.threads = kept
+	for _, t := range r.threads { // several folders, or an archive, are not in the order of time
+		slices.SortStableFunc(t.replies, func(a, b *message) int {
+			at, _ := millis(a.TS)
+			bt, _ := millis(b.TS)
+			return cmp.Or(cmp.Compare(at, bt), cmp.Compare(a.TS, b.TS))
+		})
+	}
+}
+
+// writer names who wrote: a user, or a bot by its name.
+func (m *message) writer() string {
+	if m.User != "" && m.User != slackbot && m.name == "" {
+		return m.User
+	}
+	return "bot " + m.BotID + m.name
+}
+
+// nameWriters chooses the name under which each writer is shown: the display name,
+// else the real one. Two writers with one name are told apart.
+func (r *reader) nameWriters() {
+	r.names = map[string]string{}
+	who := map[string]user{}
+	for _, m := range r.messages {
+		w := m.writer()
+		u, ok := r.users[m.User]
+		if m.User == slackbot {
+			u = user{Display: "Slackbot"}
+		} else if !ok || u.name() == "" {
+			u = m.UserProfile
+		}
+		if m.name != "" {
+			u = user{Display: m.name}
+		}
+		if old, seen := who[w]; !seen || old.name() == "" {
+			who[w] = u
+		}
+	}
+	same := map[string]int{}
+	for w, u := range who {
+		n := u.name()
+		if n == "" {
+			n = w
+		}
+		r.names[w] = clip(n)
+		same[strings.ToLower(r.names[w])]++
+	}
+	for w, u := range who {
+		n := r.names[w]
+		if same[strings.ToLower(n)] < 2 {
+			continue
+		}
+		for _, more := range []string{u.Real, u.Handle, w} {
+			if more != "" && !strings.EqualFold(more, n) {
+				r.names[w] = clip(n + " (" + more + ")")
+				break
+			}
+		}
+	}
+}
+
+func (r *reader) nameOf(m *message) string { return r.names[m.writer()] }
+
+// monday returns the Monday of the week in which ms lies, in the zone of the weeks.
+func (r *reader) monday(ms int64) time.Time {
+	t := time.UnixMilli(ms).In(r.opts.Zone)
+	back := (int(t.Weekday()) + 6) % 7
+	return time.Date(t.Year(), t.Month(), t.Day()-back, 0, 0, 0, 0, r.opts.Zone)
+}
+
+// carriedOver gives the reactions of a message as they are kept.
+func (r *reader) carriedOver(m *message) map[string]string {
+	var rs []qa.CarriedReaction
+	for _, x := range m.Reactions {
+		one := qa.CarriedReaction{Emoji: emojiOr(x.Name), Count: max(x.Count, len(x.Users))}
+		if one.Count < 1 || one.Emoji == "" || len(one.Emoji) > maxEmoji {
+			m.note("the reaction %q was left out", beginning(x.Name))
+			continue
+		}
+		for _, id := range x.Users {
+			if n := cmp.Or(r.names[id], r.users[id].name()); n != "" {
+				one.By = append(one.By, n)
+			}
+		}
+		rs = append(rs, one)
+	}
+	value, left := qa.ReactionsX(rs)
+	if left > 0 {
+		m.note("%d kinds of reactions were left out: they do not fit", left)
+	}
+	if value == "" {
+		return nil
+	}
+	m.note("%d kinds of reactions are kept as they were in Slack; nobody votes here by them", len(rs)-left)
+	return map[string]string{qa.XReactions: value}
+}

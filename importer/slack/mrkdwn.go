@@ -1,0 +1,407 @@
+package slack
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"flyleaf/markdown"
+)
+
+// Slack's mrkdwn becomes Markdown in four steps: what must not be touched (code,
+// links, mentions, emoji) is taken out and a mark is left in its place; formatting is
+// turned (*a* to **a**, ~a~ to ~~a~~) and what only looks like Markdown is escaped;
+// lines become lists and quotes; what was taken out is put back.
+
+// The marks: characters that Unicode sets aside for such use inside a program.
+const (
+	markOpen  = '\ufdd0'
+	markClose = '\ufdd1'
+)
+
+var (
+	fenced   = regexp.MustCompile("(?s)```(.*?)```")
+	code     = regexp.MustCompile("`([^`\n]+)`")
+	entity   = regexp.MustCompile(`<([^<>\n]+)>`)
+	emojiRef = regexp.MustCompile(`^:([a-z0-9_+'-]+(?:::skin-tone-[2-6])?):`)
+	marked   = regexp.MustCompile(string(markOpen) + `(\d+)` + string(markClose))
+)
+
+// decoder decodes the three characters that Slack encodes, once.
+var decoder = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">")
+
+// writer turns one text.
+type writer struct {
+	r     *reader
+	typed map[string]int // how many emoji of each name Slack says are in the text
+	taken []string
+}
+
+func (w *writer) put(s string) string {
+	w.taken = append(w.taken, s)
+	return string(markOpen) + strconv.Itoa(len(w.taken)-1) + string(markClose)
+}
+
+// restore puts back what was taken out; what is put back may hold marks itself, as
+// the words of a link do, but only of what was taken out before it.
+func (w *writer) restore(s string) string {
+	for range 3 {
+		if !strings.ContainsRune(s, markOpen) {
+			break
+		}
+		s = marked.ReplaceAllStringFunc(s, func(m string) string {
+			i, err := strconv.Atoi(m[len(string(markOpen)) : len(m)-len(string(markClose))])
+			if err != nil || i >= len(w.taken) {
+				return ""
+			}
+			return w.taken[i]
+		})
+	}
+	return s
+}
+
+// clean takes out what no text of a post may hold.
+func clean(s string) string {
+	s = strings.NewReplacer("\x00", "", string(markOpen), "", string(markClose), "", "\r\n", "\n", "\r", "\n").Replace(s)
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// mrkdwn turns a text of Slack's. typed says which emoji Slack has in it, and how many of each:
+// when a code stands in it as often, each is one, even inside of a word. nil when Slack does not say.
+func (r *reader) mrkdwn(text string, typed map[string]int) string {
+	w := &writer{r: r, typed: typed}
+	s := clean(text)
+	s = fenced.ReplaceAllStringFunc(s, func(m string) string {
+		body := strings.Trim(w.plainEntities(m[3:len(m)-3]), "\n")
+		// A fence stands on lines of its own, and is longer than any in it.
+		return "\n" + w.put(fence(body)) + "\n"
+	})
+	s = code.ReplaceAllStringFunc(s, func(m string) string { return w.put("`" + w.plainEntities(m[1:len(m)-1]) + "`") })
+	s = entity.ReplaceAllStringFunc(s, func(m string) string { return w.entity(m[1 : len(m)-1]) })
+	s = w.emojiCodes(s)
+
+	var lines []string
+	quoted := false // >>> quotes all that follows
+	for line := range strings.SplitSeq(s, "\n") {
+		quote := ""
+		if rest, ok := strings.CutPrefix(line, "&gt;&gt;&gt;"); ok {
+			quoted, line = true, strings.TrimPrefix(rest, " ")
+		} else if rest, ok := strings.CutPrefix(line, "&gt;"); ok {
+			quote, line = "> ", strings.TrimPrefix(rest, " ")
+		}
+		if quoted {
+			quote = "> "
+		}
+		lines = append(lines, strings.TrimRight(quote+w.line(line), " "))
+	}
+	return strings.TrimSpace(squeeze(w.restore(strings.Join(apart(lines), "\n"))))
+}
+
+// fence writes a block of code.
+func fence(body string) string {
+	ticks := "```"
+	for strings.Contains(body, ticks) {
+		ticks += "`"
+	}
+	return ticks + "\n" + body + "\n" + ticks
+}
+
+// plainEntities writes what stands in code: links and mentions as their words.
+func (w *writer) plainEntities(s string) string {
+	s = entity.ReplaceAllStringFunc(s, func(m string) string {
+		in := m[1 : len(m)-1]
+		if strings.ContainsAny(in[:1], "@#!") {
+			return w.mention(in)
+		}
+		target, label, ok := strings.Cut(in, "|")
+		if ok {
+			return label
+		}
+		return target
+	})
+	return decoder.Replace(s)
+}
+
+// emojiCodes turns emoji codes into emoji. One of an emoji that is not known stays as it
+// is, untouched by what follows.
+func (w *writer) emojiCodes(s string) string {
+	var out strings.Builder
+	done := 0
+	for i := 0; i < len(s); i++ {
+		if s[i] != ':' {
+			continue
+		}
+		n := markdown.EmojiCode(s, i)
+		if n == 0 {
+			m := emojiRef.FindStringSubmatch(s[i:min(len(s), i+maxEmojiRef)])
+			if m == nil || w.typed[m[1]] == 0 || strings.Count(s, m[0]) != w.typed[m[1]] {
+				continue
+			}
+			n = len(m[0])
+		}
+		out.WriteString(s[done:i])
+		code := s[i : i+n]
+		if e, ok := unicodeEmoji(code[1 : n-1]); ok {
+			code = e
+		}
+		out.WriteString(w.put(code))
+		done = i + n
+		i = done - 1
+	}
+	return out.String() + s[done:]
+}
+
+// maxEmojiRef bounds in bytes the name of an emoji with its colons.
+const maxEmojiRef = 100
+
+// mention names whom or what <@U…>, <#C…|name>, <!here> and their like mean.
+func (w *writer) mention(in string) string {
+	id, label, _ := strings.Cut(in[1:], "|")
+	label = oneLine(decoder.Replace(label))
+	switch in[0] {
+	case '@':
+		if u, ok := w.r.users[id]; ok && u.name() != "" {
+			return "@" + u.name()
+		}
+		if label != "" {
+			return "@" + strings.TrimPrefix(label, "@")
+		}
+		return "@" + id
+	case '#':
+		if label == "" {
+			label = w.r.channels[id]
+		}
+		if label == "" {
+			label = id
+		}
+		return "#" + label
+	}
+	// <!here>, <!subteam^S…|@group>, <!date^…|words>
+	switch {
+	case label != "":
+		return label
+	case strings.HasPrefix(id, "subteam^"):
+		return "@" + strings.TrimPrefix(id, "subteam^")
+	case strings.HasPrefix(id, "date^"):
+		return "(a date)"
+	}
+	return "@" + id
+}
+
+// web are the addresses that become links.
+var web = regexp.MustCompile(`(?i)^(https?://|mailto:)[^\s]+$`)
+
+// entity turns what stands between < and >.
+func (w *writer) entity(in string) string {
+	if strings.ContainsAny(in[:1], "@#!") {
+		return w.put(escape(w.mention(in)))
+	}
+	target, label, _ := strings.Cut(in, "|")
+	target, label = decoder.Replace(target), decoder.Replace(label)
+	return w.put(link(target, label))
+}
+
+// link writes an address with its words, and an address alone as it is.
+func link(target, label string) string {
+	label = strings.TrimSpace(strings.ReplaceAll(label, "\n", " "))
+	bare := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(target, "mailto:"), "http://"), "https://")
+	switch {
+	case !web.MatchString(target):
+		if label != "" {
+			return escape(label) // tel: and others: the words are enough
+		}
+		return escape(target)
+	case label == "" || label == target || label == bare || label == strings.TrimSuffix(bare, "/"):
+		if strings.HasPrefix(target, "mailto:") {
+			return bare
+		}
+		return target
+	}
+	dest := strings.NewReplacer(" ", "%20", "<", "%3C", ">", "%3E", "(", "%28", ")", "%29", "\\", "%5C").Replace(target)
+	return "[" + escape(label) + "](" + dest + ")"
+}
+
+var (
+	bullet  = regexp.MustCompile(`^( *)(•|◦|▪︎?|▪️|‣|⁃) *`)
+	opening = regexp.MustCompile(`^( {0,3})(#{1,6}(?: |$)|[-+*] |\d{1,9}[.)] |={2,}|-{2,}\s*$|~{3})`)
+	// The second row of a table; without one there is no table.
+	delimiters = regexp.MustCompile(`^[ \t|:-]*-[ \t|:-]*$`)
+)
+
+// line turns the inside of one line: bullets, then formatting.
+func (w *writer) line(s string) string {
+	indent := ""
+	if m := bullet.FindStringSubmatch(s); m != nil {
+		depth := 0
+		switch m[2][:3] {
+		case "◦"[:3]:
+			depth = 1
+		case "▪"[:3]:
+			depth = 2
+		}
+		indent = strings.Repeat("  ", max(depth, len(m[1])/4)) + "- "
+		s = s[len(m[0]):]
+	} else if m := opening.FindStringSubmatch(s); m != nil {
+		switch c := m[2][0]; {
+		case c == '#' || c == '=' || c == '~' || c == '-' && m[2][1] == '-':
+			indent, s = m[1]+"\\"+m[2][:1], s[len(m[1])+1:]
+		case c == '*' || c == '-' || c == '+' || c >= '0' && c <= '9':
+			indent, s = m[1]+m[2], s[len(m[0]):]
+		}
+	} else if trimmed := strings.TrimLeft(s, " \t"); len(s)-len(trimmed) >= 4 || strings.HasPrefix(s, "\t") {
+		s = trimmed // four spaces would make it code
+	}
+	if strings.Contains(s, "|") && delimiters.MatchString(s) {
+		return indent + strings.ReplaceAll(s, "|", `\|`)
+	}
+	return indent + w.format(s, 0)
+}
+
+// turned are Slack's signs and what Markdown has for them.
+var turned = map[rune]string{'*': "**", '_': "_", '~': "~~"}
+
+// maxFormats bounds formatting in formatting.
+const maxFormats = 4
+
+// format turns *bold*, _italic_ and ~struck~ and escapes the rest.
+func (w *writer) format(s string, depth int) string {
+	var b strings.Builder
+	plain := 0 // where the text begins that is not yet written
+	prev := ' '
+	for i := 0; i < len(s); {
+		c, size := utf8.DecodeRuneInString(s[i:])
+		to, is := turned[c]
+		if is && depth < maxFormats && !wordy(prev) && prev != c {
+			if end := closing(s[i+1:], byte(c)); end > 0 {
+				inner := s[i+1 : i+1+end]
+				b.WriteString(escape(decoder.Replace(s[plain:i])))
+				b.WriteString(to + w.format(inner, depth+1) + to)
+				i += end + 2
+				plain, prev = i, c
+				continue
+			}
+		}
+		prev = c
+		i += size
+	}
+	b.WriteString(escape(decoder.Replace(s[plain:])))
+	return b.String()
+}
+
+// closing returns where the sign c closes what it opened before s, 0 when it does
+// not: on the same line, after no space, before no letter.
+func closing(s string, c byte) int {
+	if s == "" || s[0] == ' ' || s[0] == c {
+		return 0
+	}
+	for i := 1; i < len(s); i++ {
+		if s[i] != c {
+			continue
+		}
+		next, _ := utf8.DecodeRuneInString(s[i+1:])
+		if s[i-1] == ' ' || s[i-1] == c {
+			return 0
+		}
+		if i+1 == len(s) || !wordy(next) && next != rune(c) {
+			return i
+		}
+	}
+	return 0
+}
+
+func wordy(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+var reference = regexp.MustCompile(`^&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});`)
+
+// escape puts a backslash before what Markdown would take for more than a character.
+// What it leaves alone Markdown leaves alone.
+func escape(s string) string {
+	var b strings.Builder
+	r := []rune(s)
+	at := func(i int) rune {
+		if i < 0 || i >= len(r) {
+			return ' '
+		}
+		return r[i]
+	}
+	for i, c := range r {
+		prev, next := at(i-1), at(i+1)
+		spaced := unicode.IsSpace(prev) && unicode.IsSpace(next)
+		esc := false
+		switch c {
+		case '*':
+			esc = !spaced
+		case '_':
+			esc = !spaced && !(wordy(prev) && wordy(next))
+		case '~':
+			esc = prev == '~' || next == '~'
+		case '\\':
+			// At the end of a piece a sign may follow.
+			esc = i == len(r)-1 || next < utf8.RuneSelf && (unicode.IsPunct(next) || unicode.IsSymbol(next))
+		case ']':
+			esc = next == '(' || next == '['
+		case '`':
+			esc = true
+		case '&':
+			esc = reference.MatchString(string(r[i:min(len(r), i+40)]))
+		}
+		if esc {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+var listItem = regexp.MustCompile(`^ *(?:[-+*]|\d{1,9}[.)]) `)
+
+// apart puts an empty line where a list or a quote ends, which else would take in
+// the line below it.
+func apart(lines []string) []string {
+	var out []string
+	kind := func(s string) string {
+		switch {
+		case strings.HasPrefix(s, "> ") || s == ">":
+			return "quote"
+		case listItem.MatchString(s):
+			return "list"
+		case strings.TrimSpace(s) == "":
+			return ""
+		}
+		return "text"
+	}
+	for i, l := range lines {
+		if i > 0 {
+			before, here := kind(lines[i-1]), kind(l)
+			if here == "text" && (before == "list" || before == "quote") || here == "list" && before == "quote" {
+				out = append(out, "")
+			}
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// squeeze leaves one empty line where several stand, outside code.
+func squeeze(s string) string {
+	var out []string
+	fence := ""
+	for l := range strings.SplitSeq(s, "\n") {
+		if t := strings.TrimLeft(l, "> "); strings.HasPrefix(t, "```") {
+			ticks := t[:len(t)-len(strings.TrimLeft(t, "`"))]
+			switch {
+			case fence == "":
+				fence = ticks
+			case t == fence:
+				fence = ""
+			}
+		}
+		if fence == "" && l == "" && len(out) > 0 && out[len(out)-1] == "" {
+			continue
+		}
+		out = append(out, l)
+	}
+	return strings.Join(out, "\n")
+}

@@ -1,0 +1,87 @@
+package publish
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"flyleaf/qa"
+	"flyleaf/weekfile"
+)
+
+// WriteCSV writes what is published of weeks (see Publish) as CSV (RFC 4180, UTF-8 with
+// a byte order mark, lines ended by \n): one row for each post, questions before their replies.
+//
+//	week      the week's title
+//	id        names the post within its week
+//	thread    the id of its question
+//	kind      question or reply
+//	name      as its writer wants to be published
+//	author    true for an author's
+//	time      RFC 3339 in UTC, empty when not known
+//	text      Markdown
+//	answered  true or false for a question, else empty
+//	wants     how many want a question answered, else empty
+//
+// A cell that a spreadsheet would run as a formula, one that begins with = + - @
+// (also in their full-width forms), a tab or a line's end, after any apostrophes,
+// has an apostrophe put before it; who reads the file takes one apostrophe off
+// such cells, and has what was written. Line ends in texts are \n.
+func WriteCSV(w io.Writer, weeks ...qa.Week) error {
+	var b bytes.Buffer
+	b.WriteString(weekfile.ByteOrderMark)
+	out := csv.NewWriter(&b)
+	rows := [][]string{weekfile.CSVHeader}
+	for _, week := range weeks {
+		for _, t := range Publish(week).Threads {
+			row := func(p *PublishedPost, kind, answered, wants string) {
+				text := p.Text
+				switch p.Gone {
+				case "withdrawn":
+					text = weekfile.WithdrawnQuestion
+				case "hidden":
+					text = weekfile.HiddenQuestion
+				}
+				when := ""
+				if p.AtMillis != 0 {
+					when = weekfile.UTC(p.AtMillis).Format(time.RFC3339)
+				}
+				rows = append(rows, []string{week.Event.Title, p.ID, t.ID, kind, p.Name, strconv.FormatBool(p.Author), when, text, answered, wants})
+			}
+			row(&t.PublishedPost, "question", strconv.FormatBool(t.Answered), strconv.Itoa(t.Wants))
+			for i := range t.Replies {
+				row(&t.Replies[i], "reply", "", "")
+			}
+		}
+	}
+	for _, row := range rows {
+		for i := range row {
+			row[i] = guard(strings.ReplaceAll(strings.ReplaceAll(row[i], "\r\n", "\n"), "\r", "\n"))
+		}
+		if err := out.Write(row); err != nil {
+			return fmt.Errorf("write CSV: %w", err)
+		}
+	}
+	out.Flush()
+	if err := out.Error(); err != nil {
+		return fmt.Errorf("write CSV: %w", err)
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("write CSV: %w", err)
+	}
+	return nil
+}
+
+// guard keeps a spreadsheet from running a cell.
+func guard(cell string) string {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, "'"))
+	if strings.ContainsRune("=+-@\t\n\r＝＋－＠", first) {
+		return "'" + cell
+	}
+	return cell
+}

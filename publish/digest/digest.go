@@ -1,0 +1,309 @@
+// Package digest tells somebody what is new in their weeks, in one text and one HTML
+// page: answers to their own questions first, then who won, new answers, new questions.
+//
+// It is pure, and tells nothing twice: what was told before is for the caller to
+// remember (Digest.Told) and to hand back (Options.Told). What is withdrawn, hidden,
+// blocked or waiting for approval is not told, nor what the person wrote themself.
+package digest
+
+import (
+	"embed"
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"flyleaf/markdown"
+	"flyleaf/qa"
+	"flyleaf/qa/people"
+)
+
+// MaxItems bounds what is told at length under one heading; of more, the number is
+// said.
+const MaxItems = 20
+
+// excerpt is how many characters of a post are told.
+const excerpt = 280
+
+// Options say for whom a digest is.
+type Options struct {
+	// Me are the identities of the person: their own, and those of questions that they
+	// asked without their name.
+	Me []qa.Identity
+	// Told reports whether something was told before: the ID of a post, or "won " and
+	// the ID of a question. nil: nothing was.
+	Told func(event qa.EventID, what string) bool
+	// SinceMillis leaves out posts that were written before; 0 takes all. A post that
+	// builds on one that is told was not, whatever its writer's clock says.
+	SinceMillis int64
+	// Link gives the address of a post, "" where it has none; nil: none has.
+	Link func(event qa.EventID, post qa.PostID) string
+}
+
+// Digest is what is new.
+type Digest struct {
+	Weeks []Week
+	// Told is what the digest tells or passes over as old, by event: to be remembered
+	// once it was read or sent.
+	Told map[qa.EventID][]string
+}
+
+// Week is what is new in one week.
+type Week struct {
+	Title, Authors                string
+	Yours, Won, Answers, Question Section
+}
+
+// Section is a list under one heading.
+type Section struct {
+	Items []Item
+	More  int // how many beyond MaxItems
+}
+
+// Item is a post, in short.
+type Item struct {
+	Name string // who wrote it
+	Not  string // whose name it is not, though it looks so: "not the author …"
+	Text string // plain, one line
+	To   string // the question that it answers, plain, one line; "" for a question
+	Link string
+}
+
+func (s *Section) add(i Item) {
+	if len(s.Items) == MaxItems {
+		s.More++
+		return
+	}
+	s.Items = append(s.Items, i)
+}
+
+// Len is how many things the section tells.
+func (s *Section) Len() int { return len(s.Items) + s.More }
+
+// Empty reports whether nothing is new.
+func (d *Digest) Empty() bool { return len(d.Weeks) == 0 }
+
+// New finds what is new in the weeks, which stand in the digest in the order given.
+func New(weeks []qa.Week, o Options) Digest {
+	d := Digest{Told: map[qa.EventID][]string{}}
+	for i := range weeks {
+		if w, ok := d.week(&weeks[i], o); ok {
+			d.Weeks = append(d.Weeks, w)
+		}
+	}
+	return d
+}
+
+func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
+	id := week.Event.ID
+	w := Week{Title: week.Event.Title, Authors: week.Event.Authors}
+	look := people.NewLookalikes(week)
+	// A clock that is weeks behind makes a new post look old. Operations are counted upwards:
+	// whoever counts on from a post that was written since then has seen it, or as much.
+	first := uint64(math.MaxUint64)
+	each(week, func(p *qa.PostView) {
+		if p.AtMillis >= o.SinceMillis {
+			first = min(first, p.Op.Counter)
+		}
+	})
+	// news reports whether a post is to be told, and notes that it now is, or is old.
+	news := func(p *qa.PostView) bool {
+		if !week.Event.Published(&p.Post) {
+			return false // it may be shown later, and is told then
+		}
+		d.Told[id] = append(d.Told[id], string(p.ID))
+		return !slices.Contains(o.Me, p.By) && (p.AtMillis >= o.SinceMillis || p.Op.Counter > first) && (o.Told == nil || !o.Told(id, string(p.ID)))
+	}
+	item := func(p *qa.PostView, to string) Item {
+		i := Item{Name: p.Name, Not: look.Post(p).String(), Text: markdown.Line(p.Text(), excerpt), To: to}
+		if o.Link != nil {
+			i.Link = o.Link(id, p.ID)
+		}
+		return i
+	}
+	won := map[qa.PostID]bool{}
+	var drawn qa.Drawn
+	if week.Event.Draw != nil {
+		// A draw that cannot be run has drawn nobody; those chosen by hand stay.
+		drawn, _ = week.Event.Draw.Run(id, week.Event.Founder, week.Entrants())
+	}
+	for _, p := range week.Prizes(drawn) {
+		won[p.Post] = true
+	}
+	for i := range week.Threads {
+		t := &week.Threads[i]
+		q := &t.Question
+		if news(q) {
+			w.Question.add(item(q, ""))
+		}
+		asked := ""
+		if q.Shown() {
+			asked = markdown.Line(q.Text(), 100)
+		}
+		for j := range t.Replies {
+			r := &t.Replies[j]
+			mine := slices.Contains(o.Me, q.By) && q.OnBehalfOf == ""
+			switch {
+			case !news(r):
+			case mine: // a reader's reply is news to who asked, too
+				w.Yours.add(item(r, asked))
+			case r.ByAuthor:
+				w.Answers.add(item(r, asked))
+			}
+		}
+		if key := "won " + string(q.ID); won[q.ID] && q.Shown() {
+			d.Told[id] = append(d.Told[id], key)
+			if o.Told == nil || !o.Told(id, key) {
+				w.Won.add(item(q, ""))
+			}
+		}
+	}
+	return w, w.Yours.Len()+w.Won.Len()+w.Answers.Len()+w.Question.Len() > 0
+}
+
+// each visits all posts of a week.
+func each(week *qa.Week, visit func(*qa.PostView)) {
+	for i := range week.Threads {
+		t := &week.Threads[i]
+		visit(&t.Question)
+		for j := range t.Replies {
+			visit(&t.Replies[j])
+		}
+	}
+}
+
+// Subject is one line that says what is in it.
+func (d *Digest) Subject() string {
+	var yours, answers, questions, won int
+	for i := range d.Weeks {
+		w := &d.Weeks[i]
+		yours, won = yours+w.Yours.Len(), won+w.Won.Len()
+		answers, questions = answers+w.Answers.Len(), questions+w.Question.Len()
+	}
+	var parts []string
+	for _, p := range []struct {
+		n         int
+		one, many string
+	}{
+		{yours, "reply to you", "replies to you"},
+		{won, "winner", "winners"},
+		{answers, "new answer", "new answers"},
+		{questions, "new question", "new questions"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, plural(p.n, p.one, p.many))
+		}
+	}
+	s := strings.Join(parts, ", ")
+	if len(d.Weeks) == 1 {
+		return oneLine(d.Weeks[0].Title) + ": " + s
+	}
+	return "Book of the week: " + s
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// heading is a section with its words.
+type heading struct {
+	Words string
+	Section
+}
+
+// Sections are the week's lists that hold something, in their order.
+func (w *Week) Sections() []heading {
+	var out []heading
+	for _, h := range []heading{
+		{"Replies to you", w.Yours},
+		{"Who gets a copy", w.Won},
+		{"New answers", w.Answers},
+		{"New questions", w.Question},
+	} {
+		if len(h.Items) > 0 {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// Text renders the digest as plain text, wrapped at some 72 characters.
+func (d *Digest) Text(until time.Time) string {
+	var b strings.Builder
+	b.WriteString("What is new, up to " + until.Format("Monday 2 January 2006") + "\n")
+	for i := range d.Weeks {
+		w := &d.Weeks[i]
+		title := oneLine(w.Title)
+		if w.Authors != "" {
+			title += ", with " + oneLine(w.Authors)
+		}
+		b.WriteString("\n\n" + wrap(title, "", "") + strings.Repeat("=", min(72, len([]rune(title)))) + "\n")
+		for _, s := range w.Sections() {
+			b.WriteString("\n" + s.Words + "\n")
+			for _, it := range s.Items {
+				who := oneLine(it.Name)
+				if it.Not != "" {
+					who += " [" + it.Not + "]"
+				}
+				b.WriteString("\n" + wrap(who+": "+it.Text, "- ", "  "))
+				if it.To != "" {
+					b.WriteString(wrap("to: "+it.To, "  ", "      "))
+				}
+				if it.Link != "" {
+					b.WriteString("  " + it.Link + "\n")
+				}
+			}
+			if s.More > 0 {
+				fmt.Fprintf(&b, "\n- and %d more\n", s.More)
+			}
+		}
+	}
+	if d.Empty() {
+		b.WriteString("\nNothing is new.\n")
+	}
+	return b.String()
+}
+
+// wrap breaks a text at words into lines of at most 72 characters, ended by \n.
+func wrap(s, first, next string) string {
+	const width = 72
+	var b strings.Builder
+	line := first
+	n := len([]rune(first))
+	begun := false
+	for word := range strings.FieldsSeq(s) {
+		l := len([]rune(word))
+		if begun && n+1+l > width {
+			b.WriteString(line + "\n")
+			line, n, begun = next, len([]rune(next)), false
+		}
+		if begun {
+			line, n = line+" ", n+1
+		}
+		line, n, begun = line+word, n+l, true
+	}
+	return b.String() + line + "\n"
+}
+
+//go:embed digest.html
+var files embed.FS
+
+var page = template.Must(template.ParseFS(files, "digest.html"))
+
+// HTML renders the digest as a page of its own that fetches nothing: its style stands
+// in it, as programs that show mail want it.
+func (d *Digest) HTML(until time.Time) (string, error) {
+	var b strings.Builder
+	err := page.Execute(&b, struct {
+		*Digest
+		Until string
+	}{d, until.Format("Monday 2 January 2006")})
+	return b.String(), err
+}

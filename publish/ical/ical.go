@@ -1,0 +1,300 @@
+// Package ical writes the days of a week as iCalendar (RFC 5545), for its readers and
+// for its authors.
+//
+// It is pure. An entry keeps its UID for ever. Written again over what was written
+// before (Update), an entry that is the same keeps its bytes, and one that has changed
+// has a higher SEQUENCE, so that calendars take the new one.
+package ical
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"flyleaf/qa"
+)
+
+// Type is the media type of iCalendar.
+const Type = "text/calendar; charset=utf-8"
+
+// Calendar is a list of entries under a name.
+type Calendar struct {
+	Name    string
+	Entries []Entry
+}
+
+// Entry is one entry of a calendar.
+type Entry struct {
+	UID         string // the same for ever
+	Summary     string
+	Description string
+	URL         string
+	// An entry of whole days lasts from Start's day to End's day, both included, in
+	// their time zones; any other from Start to End.
+	Start, End time.Time
+	Days       bool
+	Alarms     []Alarm
+	Cancelled  bool
+	// Sequence is the least number that the entry may have.
+	Sequence int
+}
+
+// Alarm reminds of an entry.
+type Alarm struct {
+	After time.Duration // of its start; negative: before it
+	Text  string
+}
+
+// Readers returns what a week is in a reader's calendar: its days, with a reminder on
+// the first morning, and the choosing of winners where its time is set. id names the
+// week for ever (its event ID), url is where it is read.
+func Readers(event *qa.Event, id, url string) []Entry {
+	consistent := event.Consistent()
+	e := &consistent
+	days, ok := weekDays(e)
+	if !ok {
+		return nil
+	}
+	days.UID, days.URL = id+"-readers@flyleaf", url
+	days.Summary = "Book of the week: " + e.Title
+	days.Description = about(e, "Ask the authors anything about the book.", url)
+	days.Alarms = []Alarm{{9 * time.Hour, "Questions are open: " + e.Title}}
+	return append([]Entry{days}, moments(e, id, "readers", url)...)
+}
+
+// Authors returns what a week is in an author's calendar: its days, when the first
+// and the last answers are due, and when to choose winners.
+func Authors(event *qa.Event, id, url string) []Entry {
+	consistent := event.Consistent()
+	e := &consistent
+	days, ok := weekDays(e)
+	if !ok {
+		return nil
+	}
+	days.UID, days.URL = id+"-authors@flyleaf", url
+	days.Summary = "Answer questions: " + e.Title
+	days.Description = about(e, "Readers ask about your book. Answers can be written without a network and are sent later.", url)
+	days.Alarms = []Alarm{{-15 * time.Hour, "Tomorrow readers begin to ask: " + e.Title}, {9 * time.Hour, "Questions are open: " + e.Title}}
+	out := []Entry{days}
+	if e.AnswersUntilMillis != 0 {
+		at := time.UnixMilli(e.AnswersUntilMillis).UTC()
+		out = append(out, Entry{
+			UID: id + "-answers-until@flyleaf", URL: url, Summary: "Last answers: " + e.Title, Start: at.Add(-time.Hour), End: at,
+			Description: about(e, "Questions that are not answered by now stay open.", url), Alarms: []Alarm{{-time.Hour, "The last answers are due: " + e.Title}},
+		})
+	}
+	return append(out, moments(e, id, "authors", url)...)
+}
+
+func weekDays(e *qa.Event) (Entry, bool) {
+	if e.StartsAtMillis == 0 {
+		return Entry{}, false
+	}
+	zone := e.Location()
+	return Entry{Start: time.UnixMilli(e.StartsAtMillis).In(zone), End: time.UnixMilli(max(e.StartsAtMillis, e.EndsAtMillis)).In(zone), Days: true}, true
+}
+
+func moments(e *qa.Event, id, whose, url string) []Entry {
+	if e.WinnersAtMillis == 0 {
+		return nil
+	}
+	at := time.UnixMilli(e.WinnersAtMillis).UTC()
+	return []Entry{{
+		UID: id + "-" + whose + "-winners@flyleaf", URL: url, Summary: "The winners: " + e.Title, Start: at, End: at.Add(30 * time.Minute),
+		Description: about(e, "The authors choose who gets a copy.", url),
+	}}
+}
+
+func about(e *qa.Event, what, url string) string {
+	s := e.Title
+	if e.Authors != "" {
+		s += " by " + e.Authors
+	}
+	s += "\n" + what
+	if url != "" {
+		s += "\n" + url
+	}
+	return s
+}
+
+// Update writes a calendar. previous is what Update wrote into the same place before,
+// nil for nothing: an entry of it with the same UID that says the same stays as it was,
+// with its DTSTAMP; one that has changed gets the next SEQUENCE and now, in UTC, as
+// its DTSTAMP. Entries of previous that are not in c are left out.
+func Update(previous []byte, c Calendar, now time.Time) []byte {
+	before := read(previous)
+	var b bytes.Buffer
+	line(&b, "BEGIN:VCALENDAR")
+	line(&b, "VERSION:2.0")
+	line(&b, "PRODID:-//Flyleaf//Flyleaf//EN")
+	line(&b, "CALSCALE:GREGORIAN")
+	line(&b, "METHOD:PUBLISH")
+	if c.Name != "" {
+		line(&b, "NAME:"+escape(c.Name))
+		line(&b, "X-WR-CALNAME:"+escape(c.Name))
+	}
+	for i := range c.Entries {
+		e := &c.Entries[i]
+		body := e.body()
+		sum := sha256.Sum256(body)
+		was, known := before[e.UID]
+		was.sequence = max(was.sequence, 0)
+		hash := hex.EncodeToString(sum[:8])
+		stamp, sequence := now.UTC().Format(utcForm), e.Sequence
+		switch {
+		case known && was.hash == hash && was.sequence >= e.Sequence:
+			stamp, sequence = was.stamp, was.sequence
+		case known:
+			sequence = max(e.Sequence, was.sequence+1)
+		}
+		line(&b, "BEGIN:VEVENT")
+		line(&b, "UID:"+escape(e.UID))
+		line(&b, "DTSTAMP:"+stamp)
+		line(&b, "SEQUENCE:"+strconv.Itoa(sequence))
+		line(&b, "X-FLYLEAF-HASH:"+hash)
+		b.Write(body)
+		line(&b, "END:VEVENT")
+	}
+	line(&b, "END:VCALENDAR")
+	return b.Bytes()
+}
+
+const utcForm = "20060102T150405Z"
+
+// body writes what an entry says, all but its version.
+func (e *Entry) body() []byte {
+	var b bytes.Buffer
+	if e.Days {
+		line(&b, "DTSTART;VALUE=DATE:"+e.Start.Format("20060102"))
+		line(&b, "DTEND;VALUE=DATE:"+e.End.AddDate(0, 0, 1).Format("20060102"))
+		line(&b, "TRANSP:TRANSPARENT")
+	} else {
+		line(&b, "DTSTART:"+e.Start.UTC().Format(utcForm))
+		line(&b, "DTEND:"+e.End.UTC().Format(utcForm))
+	}
+	line(&b, "SUMMARY:"+escape(e.Summary))
+	if e.Description != "" {
+		line(&b, "DESCRIPTION:"+escape(e.Description))
+	}
+	if e.URL != "" {
+		line(&b, "URL:"+strings.Map(printable, e.URL))
+	}
+	status := "CONFIRMED"
+	if e.Cancelled {
+		status = "CANCELLED"
+	}
+	line(&b, "STATUS:"+status)
+	for _, a := range e.Alarms {
+		line(&b, "BEGIN:VALARM")
+		line(&b, "ACTION:DISPLAY")
+		line(&b, "TRIGGER:"+duration(a.After))
+		line(&b, "DESCRIPTION:"+escape(a.Text))
+		line(&b, "END:VALARM")
+	}
+	return b.Bytes()
+}
+
+// duration writes whole minutes as RFC 5545 does: -PT15H, PT30M.
+func duration(d time.Duration) string {
+	sign := ""
+	if d < 0 {
+		sign, d = "-", -d
+	}
+	h, m := int(d.Hours()), int(d.Minutes())%60
+	switch {
+	case m == 0:
+		return fmt.Sprintf("%sPT%dH", sign, h)
+	case h == 0:
+		return fmt.Sprintf("%sPT%dM", sign, m)
+	}
+	return fmt.Sprintf("%sPT%dH%dM", sign, h, m)
+}
+
+func printable(r rune) rune {
+	if r < ' ' || r == 0x7f {
+		return -1
+	}
+	return r
+}
+
+var escaper = strings.NewReplacer("\\", `\\`, ";", `\;`, ",", `\,`, "\n", `\n`)
+
+// escape writes a text value (RFC 5545, 3.3.11). Control characters have no place in one.
+func escape(s string) string {
+	s = strings.ReplaceAll(strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n"), "\r", "\n")
+	s = strings.Map(func(r rune) rune {
+		if r == '\n' {
+			return r
+		}
+		return printable(r)
+	}, s)
+	return escaper.Replace(s)
+}
+
+// maxLine is how many octets a line may have, its end not counted (RFC 5545, 3.1).
+const maxLine = 75
+
+// line writes a content line, folded between characters.
+func line(b *bytes.Buffer, s string) {
+	limit := maxLine
+	for len(s) > limit {
+		cut := limit
+		for !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		b.WriteString(s[:cut] + "\r\n ")
+		s, limit = s[cut:], maxLine-1
+	}
+	b.WriteString(s + "\r\n")
+}
+
+// version is what is remembered of an entry written before.
+type version struct {
+	stamp, hash string
+	sequence    int
+}
+
+// maxRead bounds what Update reads back.
+const maxRead = 16 << 20
+
+// read finds the versions of the entries in a calendar that Update wrote. A file that
+// is another's, or broken, has none.
+func read(b []byte) map[string]version {
+	out := map[string]version{}
+	if len(b) > maxRead {
+		return out
+	}
+	var uid string
+	var v version
+	for l := range strings.SplitSeq(strings.ReplaceAll(string(b), "\r\n ", ""), "\r\n") {
+		name, value, _ := strings.Cut(l, ":")
+		switch name {
+		case "BEGIN":
+			if value == "VEVENT" {
+				uid, v = "", version{}
+			}
+		case "UID":
+			uid = strings.NewReplacer(`\\`, `\`, `\;`, ";", `\,`, ",").Replace(value)
+		case "DTSTAMP":
+			v.stamp = value
+		case "X-FLYLEAF-HASH":
+			v.hash = value
+		case "SEQUENCE":
+			n, err := strconv.Atoi(value)
+			if err != nil || n > 1<<30 {
+				n = 0
+			}
+			v.sequence = n
+		case "END":
+			if _, err := time.Parse(utcForm, v.stamp); value == "VEVENT" && uid != "" && err == nil {
+				out[uid] = v
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,270 @@
+// Package outdir writes a set of files into a directory, over what it wrote there
+// before.
+//
+// Guarantees: a file is written only when its content differs; a file that was
+// written before and is no longer in the set is removed; a file that is somebody
+// else's is never changed or removed, and when one stands where a file is to be
+// written, nothing at all is. Every file is written whole or not: under another name
+// first, then renamed. Nothing outside the directory is touched, whatever links are in
+// it. What was written is kept in a file of its own, Manifest.
+//
+// It is the only package below publish that touches a disk.
+package outdir
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Manifest is the file that remembers what was written.
+const Manifest = ".flyleaf-published.json"
+
+// maxManifest bounds what is read of it.
+const maxManifest = 64 << 20
+
+// File is one file to write. Path is relative, with slashes (fs.ValidPath).
+type File struct {
+	Path string
+	Body []byte
+}
+
+// Report says what was done, by path, ascending.
+type Report struct {
+	Written []string
+	Same    []string
+	Removed []string
+	// Kept are files that are no longer in the set and were changed by somebody else
+	// since they were written: they were left as they are, and are forgotten.
+	Kept []string
+}
+
+// ForeignError is returned when files that are not ours stand where files are to be
+// written. Nothing was changed.
+type ForeignError struct{ Paths []string }
+
+// Error names the files.
+func (e *ForeignError) Error() string {
+	shown := e.Paths
+	more := ""
+	if len(shown) > 5 {
+		more = fmt.Sprintf(" and %d more", len(shown)-5)
+		shown = shown[:5]
+	}
+	return "these files are there already and were not written by Flyleaf: " + strings.Join(shown, ", ") + more +
+		"; nothing was changed. Move them away, or publish into another directory"
+}
+
+// ErrBadManifest is returned when the manifest cannot be read. Nothing was changed.
+var ErrBadManifest = errors.New("the list of what was published before (" + Manifest + ") cannot be read; nothing was changed. Remove it to publish anew: files that differ then count as somebody else's")
+
+// ErrBadPath is returned for a path that is not inside the directory, or that stands
+// twice in the set. Nothing was changed.
+var ErrBadPath = errors.New("a path that cannot be written")
+
+// manifest is the content of Manifest: the SHA-256 of each file, in hex.
+type manifest struct {
+	Version int               `json:"version"`
+	Files   map[string]string `json:"files"`
+	// Notes are what the writer of the files wants to remember.
+	Notes map[string]string `json:"notes,omitempty"`
+}
+
+const manifestVersion = 1
+
+// Dir is a directory that is written into.
+type Dir struct {
+	root *os.Root
+	was  manifest
+}
+
+// Open opens a directory, which is made when it is not there.
+func Open(dir string) (*Dir, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{root: root, was: manifest{Files: map[string]string{}}}
+	b, err := d.read(Manifest, maxManifest)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return d, nil
+	case err != nil:
+		return nil, errors.Join(ErrBadManifest, err, root.Close())
+	}
+	var m manifest
+	if err := json.Unmarshal(b, &m); err != nil || m.Version != manifestVersion {
+		return nil, errors.Join(ErrBadManifest, root.Close())
+	}
+	for p := range m.Files {
+		if !valid(p) {
+			return nil, errors.Join(ErrBadManifest, root.Close())
+		}
+	}
+	if m.Files != nil {
+		d.was = m
+	}
+	return d, nil
+}
+
+// Close gives the directory back.
+func (d *Dir) Close() error { return d.root.Close() }
+
+// Notes returns what Sync was given to remember the last time.
+func (d *Dir) Notes() map[string]string { return maps.Clone(d.was.Notes) }
+
+// Ours returns the content of a file that was written before and is unchanged, nil for
+// any other.
+func (d *Dir) Ours(p string) []byte {
+	sum, ok := d.was.Files[p]
+	if !ok {
+		return nil
+	}
+	b, err := d.read(p, maxManifest)
+	if err != nil || hash(b) != sum {
+		return nil
+	}
+	return b
+}
+
+func valid(p string) bool {
+	return fs.ValidPath(p) && p != "." && p != Manifest && !strings.Contains(p, "\\") && !strings.ContainsRune(p, 0)
+}
+
+func hash(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func (d *Dir) read(p string, limit int64) ([]byte, error) {
+	info, err := d.root.Stat(p)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > limit {
+		return nil, fmt.Errorf("%s is no file of at most %d bytes", p, limit)
+	}
+	return d.root.ReadFile(p)
+}
+
+// Sync makes the directory hold files, and what is somebody else's. notes are kept for
+// the next time. A *ForeignError or ErrBadPath is returned before anything is changed;
+// after any other error Sync can be called again and goes on.
+func (d *Dir) Sync(files []File, notes map[string]string) (Report, error) {
+	var r Report
+	next := manifest{Version: manifestVersion, Files: make(map[string]string, len(files)), Notes: notes}
+	var foreign []string
+	var write []File
+	for _, f := range files {
+		if _, twice := next.Files[f.Path]; twice || !valid(f.Path) {
+			return Report{}, fmt.Errorf("%q: %w", f.Path, ErrBadPath)
+		}
+		sum := hash(f.Body)
+		next.Files[f.Path] = sum
+		b, err := d.read(f.Path, max(maxManifest, int64(len(f.Body))))
+		_, ours := d.was.Files[f.Path]
+		switch {
+		case err == nil && bytes.Equal(b, f.Body):
+			r.Same = append(r.Same, f.Path)
+			continue
+		case errors.Is(err, fs.ErrNotExist):
+		case !ours:
+			foreign = append(foreign, f.Path)
+		}
+		write = append(write, f)
+	}
+	if len(foreign) > 0 {
+		slices.Sort(foreign)
+		return Report{}, &ForeignError{foreign}
+	}
+	// The manifest is written first with all files, old and new: who stops in the
+	// middle still knows what is ours.
+	both := manifest{Version: manifestVersion, Files: maps.Clone(d.was.Files), Notes: notes}
+	maps.Copy(both.Files, next.Files)
+	if len(write) > 0 {
+		if err := d.remember(both); err != nil {
+			return Report{}, err
+		}
+	}
+	for _, f := range write {
+		if err := d.write(f.Path, f.Body); err != nil {
+			return r, err
+		}
+		r.Written = append(r.Written, f.Path)
+	}
+	for p, sum := range d.was.Files {
+		if _, stays := next.Files[p]; stays {
+			continue
+		}
+		b, err := d.read(p, maxManifest)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil || hash(b) != sum:
+			r.Kept = append(r.Kept, p)
+			continue
+		}
+		if err := d.root.Remove(p); err != nil {
+			return r, err
+		}
+		r.Removed = append(r.Removed, p)
+		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+			if d.root.Remove(dir) != nil { // not empty
+				break
+			}
+		}
+	}
+	if err := d.remember(next); err != nil {
+		return r, err
+	}
+	d.was = next
+	slices.Sort(r.Written)
+	slices.Sort(r.Same)
+	slices.Sort(r.Removed)
+	slices.Sort(r.Kept)
+	return r, nil
+}
+
+// remember writes the manifest, if it is another.
+func (d *Dir) remember(m manifest) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", " ")
+	if err := enc.Encode(m); err != nil {
+		return err
+	}
+	if old, err := d.read(Manifest, maxManifest); err == nil && bytes.Equal(old, b.Bytes()) {
+		return nil
+	}
+	return d.write(Manifest, b.Bytes())
+}
+
+// write writes a file whole: a reader sees the old one or the new one.
+func (d *Dir) write(p string, body []byte) error {
+	if dir := path.Dir(p); dir != "." {
+		if err := d.root.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	part := path.Join(path.Dir(p), ".flyleaf-part-"+hash([]byte(p))[:12])
+	if err := d.root.WriteFile(part, body, 0o644); err != nil {
+		return errors.Join(err, d.root.RemoveAll(part))
+	}
+	if err := d.root.Rename(part, p); err != nil {
+		return errors.Join(err, d.root.RemoveAll(part))
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package publish
+
+import (
+	"bytes"
+	"encoding/csv"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"flyleaf/internal/testfixture"
+	"flyleaf/markdown"
+	"flyleaf/qa"
+)
+
+func TestNamesOfThoseRepliedTo(t *testing.T) {
+	week := testfixture.Lamplight()
+	ilse := week.Threads[0].Replies[0].By
+	week.People[ilse] = qa.Person{ID: ilse, Name: "Ilse Marrow", PublishAs: "none"}
+	if got := Publish(week).Threads[0].Replies[1].ReplyTo; got != "Anonymous" {
+		t.Errorf("replies to %q", got)
+	}
+	week.Threads[0].Replies[0].Marks.Hidden = "spam"
+	if got := Publish(week).Threads[0].Replies[0]; got.ReplyTo != "" || got.Name != "B. D. W." {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Nobody takes the name of another's post by writing its source into their own.
+func TestIDsCannotBeTaken(t *testing.T) {
+	week := testfixture.Lamplight()
+	week.Threads[0].Question.Source = "jekyll:x#1"
+	week.Threads[1].Question.Source = "jekyll:x#1" // Bo, who organises nothing
+	got := Publish(week)
+	if got.Threads[0].ID != "jekyll:x#1" || got.Threads[1].ID != string(week.Threads[1].Question.ID) || got.Threads[1].DuplicateOf != "jekyll:x#1" {
+		t.Errorf("%+v", got.Threads)
+	}
+}
+
+func TestGoldenCSVAndMarkdown(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteCSV(&b, testfixture.Lamplight()); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "lamplight.csv", b.Bytes())
+	b.Reset()
+	if err := WriteMarkdown(&b, testfixture.Lamplight()); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "lamplight.md", b.Bytes())
+	// Two threads, whatever the posts hold.
+	if n := strings.Count(string(markdown.HTML(b.String())), "<blockquote>"); n != 4 {
+		t.Errorf("%d quotations\n%s", n, b.Bytes())
+	}
+}
+
+// Any cell comes back from CSV, and none begins as a formula does.
+func TestCSVComesBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`'{0,3}[=+\-@\t\n＝＋－＠",;]?[a-z"\n]{0,5}`)).Draw(t, "text")
+		week := testfixture.Lamplight()
+		week.Threads[0].Question.Revisions[0].Text = text
+		var b bytes.Buffer
+		if err := WriteCSV(&b, week); err != nil {
+			t.Fatal(err)
+		}
+		words, marked := bytes.CutPrefix(b.Bytes(), []byte("\xef\xbb\xbf"))
+		if !marked {
+			t.Fatal("without a byte order mark Excel takes it for another encoding")
+		}
+		rows, err := csv.NewReader(bytes.NewReader(words)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cell := rows[1][7]
+		if cell != "" && strings.ContainsRune("=+-@\t\n\r＝＋－＠", []rune(cell)[0]) {
+			t.Fatalf("the cell is %q", cell)
+		}
+		if bare := strings.TrimLeft(cell, "'"); bare != "" && strings.ContainsRune("=+-@\t\n＝＋－＠", []rune(bare)[0]) {
+			cell = strings.TrimPrefix(cell, "'")
+		}
+		if want := strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n"); cell != want {
+			t.Fatalf("got %q, want %q", cell, want)
+		}
+	})
+}
+
+// A week is named by its first day as its own calendar has it.
+func TestSlug(t *testing.T) {
+	monday := time.Date(2021, 3, 8, 0, 0, 0, 0, time.FixedZone("", 3600)).UnixMilli()
+	for _, c := range []struct {
+		e    qa.Event
+		want string
+	}{
+		{qa.Event{Title: "The Patient Ledger!", StartsAtMillis: monday, Zone: "Europe/Berlin"}, "20210308-the-patient-ledger"},
+		{qa.Event{Title: "The Patient Ledger!", StartsAtMillis: monday}, "20210307-the-patient-ledger"},
+		{qa.Event{Title: "  "}, "week"},
+		{qa.Event{Title: "../Größe & C++"}, "größe-c"},
+		{qa.Event{Title: strings.Repeat("wörd ", 50)}, strings.TrimRight(strings.Repeat("wörd-", 17)[:100], "-")},
+	} {
+		if got := Slug(&c.e); got != c.want {
+			t.Errorf("%q gives %q, want %q", c.e.Title, got, c.want)
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func testdata(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(filepath.Join("testdata", name), got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := testdata(t, name)
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is another now; look at it with -update and git diff.\n%s", name, got)
+	}
+}

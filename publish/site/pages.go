@@ -1,0 +1,338 @@
+package site
+
+import (
+	"bytes"
+	"cmp"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/url"
+	"strings"
+	"time"
+
+	"flyleaf/markdown"
+	"flyleaf/publish"
+	"flyleaf/qa"
+	"flyleaf/qa/people"
+	"flyleaf/weekfile"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+var templates = template.Must(template.New("").ParseFS(templateFiles, "templates/*.html"))
+
+// layout is what every page has.
+type layout struct {
+	Title, Site, Description string
+	Root                     string // the way to the site's first page: "" or "../"
+	Canonical, Picture       string // addresses; "" without a base
+	Previous, Next           string // pages of the same week, relative; "" for none
+	Atom, JSON, ICS          string // of this page, relative; "" for none
+	Here                     string // which entry of the navigation is this page
+	Kind                     string // Open Graph's type
+	Structured               template.JS
+	Body                     any
+}
+
+// weekBody is the body of a week's page.
+type weekBody struct {
+	Title, By, Days, Cover string
+	Lang                   string // of the texts; "" is the pages' own, English
+	Cloth                  int
+	State                  string
+	Description            template.HTML
+	Links                  []qa.Link
+	Count                  string
+	Threads                []thread
+	Rules                  rules
+	Calendar               string
+	Pager                  *pager // nil for a week on one page
+	Further                bool   // it is not the first page
+}
+
+type thread struct {
+	Day, DayID string // of the first question of a day
+	Beginning  string // of the question, when that is on an earlier page
+	Continued  string // where the question stands, when that is on an earlier page
+	GoesOn     string // where the thread goes on, when that is on the next page
+	post
+	Wants     int
+	Won       bool
+	Duplicate string // leads to the question that it repeats
+	Replies   []post
+}
+
+type post struct {
+	Anchor    string
+	Name, Say string
+	Author    bool
+	Not       string // what its writer is not, though the name looks so
+	Gone      string
+	Late      bool
+	To        string
+	Words     template.HTML
+	At        moment
+	Reactions []qa.CarriedReaction
+}
+
+// rules are those of taking part: the usual ones, or Own.
+type rules struct {
+	Own    template.HTML
+	Prizes string
+}
+
+// goneWords stand for a question that keeps its place because of its replies.
+var goneWords = map[string]string{
+	"withdrawn": "This question was withdrawn by its writer.",
+	"hidden":    "This question was hidden by the moderators.",
+}
+
+// shownName is the name on the page.
+func shownName(name string) string {
+	if strings.TrimSpace(name) == "" {
+		return "Somebody"
+	}
+	return name
+}
+
+func postOf(e *qa.Event, p *publish.PublishedPost, say string) post {
+	return post{
+		Anchor: weekfile.Anchor(p.ID), Name: shownName(p.Name), Say: say, Author: p.Author, Not: p.Not, Gone: goneWords[p.Gone], Late: p.Late,
+		To: p.ReplyTo, Words: markdown.HTML(p.Text), At: written(e, p.AtMillis), Reactions: p.Reactions,
+	}
+}
+
+func (b *builder) rules(e *qa.Event) rules {
+	r := rules{}
+	if strings.TrimSpace(b.Rules) != "" {
+		r.Own = markdown.Prose(b.Rules)
+	}
+	if e != nil && e.Prizes > 0 {
+		r.Prizes = plural(int(min(e.Prizes, 1<<20)), "copy", "copies")
+	}
+	return r
+}
+
+// webAddress reports whether a link leads to a page or a mailbox.
+func webAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") || u.Scheme == "mailto" && u.Opaque != "")
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// phase says where a week is: "now", "coming" or "over".
+func (b *builder) phase(e *qa.Event) string {
+	listed := e.Listing()
+	now := b.Now.UnixMilli()
+	switch {
+	case listed.Over(now):
+		return "over"
+	case e.StartsAtMillis > now, e.StartsAtMillis == 0 && e.EndsAtMillis == 0:
+		return "coming"
+	}
+	return "now"
+}
+
+// weekPage writes one page of a week.
+func (b *builder) weekPage(w *week, p part) error {
+	e, root := w.event, up(p.number)
+	body := weekBody{
+		Title: e.Title, By: and(people.SplitNames(e.Authors)), Days: days(e), Cloth: cloth(w.Key),
+		Count: countWords(w.counts), Lang: cmp.Or(e.Language, b.Language), Pager: w.pagerOf(p.number), Further: p.number > 1,
+	}
+	if body.Lang == "en" {
+		body.Lang = ""
+	}
+	switch b.phase(e) {
+	case "coming":
+		body.State = "This week has not begun."
+	case "now":
+		body.State = "This week is under way: questions and answers may be added."
+	}
+	if e.StartsAtMillis != 0 {
+		body.Calendar = root + "books/" + escapePath(w.slug) + ".ics"
+		if !body.Further {
+			body.Calendar = w.slug + ".ics"
+		}
+	}
+	if !body.Further {
+		b.aboutWeek(w, &body)
+	}
+	last := ""
+	for i := range p.threads {
+		t := &p.threads[i]
+		x := thread{post: postOf(e, &t.PublishedPost, "asks"), Wants: t.Wants, Won: t.Won}
+		if t.continued() {
+			x.Continued, x.Beginning = w.link(p.number, x.Anchor), markdown.Line(t.Text, 110)
+		}
+		if t.to < len(t.Replies) {
+			x.GoesOn = w.link(p.number, weekfile.Anchor(t.Replies[t.to].ID))
+		}
+		if t.DuplicateOf != "" {
+			x.Duplicate = w.link(p.number, weekfile.Anchor(t.DuplicateOf))
+		}
+		if d := day(e, t.AtMillis); d != "" && d != last {
+			x.Day, last = d, d
+			x.DayID = "day-" + time.UnixMilli(t.AtMillis).UTC().Format(time.DateOnly) + fmt.Sprintf("-%d", t.index+1)
+		}
+		for j := t.from; j < t.to; j++ {
+			r := &t.Replies[j]
+			say := "adds"
+			if r.Author {
+				say = "answers"
+			}
+			x.Replies = append(x.Replies, postOf(e, r, say))
+		}
+		body.Threads = append(body.Threads, x)
+	}
+	ld, err := b.structured(w, p)
+	if err != nil {
+		return err
+	}
+	l := layout{
+		Title: e.Title, Root: root, Structured: ld, Kind: "article", Body: body, ICS: body.Calendar,
+		Description: "Questions and answers about " + e.Title,
+	}
+	if body.By != "" {
+		l.Description += " with " + body.By
+	}
+	if body.Further {
+		l.Title += fmt.Sprintf(", page %d", p.number)
+		l.Description += fmt.Sprintf(", page %d", p.number)
+	}
+	if body.Pager != nil {
+		l.Previous, l.Next = body.Pager.Previous, body.Pager.Next
+	}
+	if b.BaseURL != "" {
+		l.Canonical, l.Picture = b.abs(w.pagePath(p.number)), b.abs("pictures/"+w.slug+".png")
+		l.Atom, l.JSON = w.slug+".atom", w.slug+".json"
+		if body.Further {
+			l.Atom, l.JSON = "../"+l.Atom, "../"+l.JSON
+		}
+	}
+	return b.page("week.html", w.pagePath(p.number), l)
+}
+
+// aboutWeek adds what stands on the first page of a week alone.
+func (b *builder) aboutWeek(w *week, body *weekBody) {
+	e := w.event
+	body.Description, body.Rules = markdown.Prose(strings.TrimSpace(e.Description)), b.rules(e)
+	if w.cover != "" {
+		body.Cover = "../" + w.cover
+	}
+	for _, l := range e.Links {
+		if webAddress(l.URL) {
+			if strings.TrimSpace(l.Text) == "" {
+				l.Text = l.URL
+			}
+			body.Links = append(body.Links, l)
+		}
+	}
+}
+
+func countWords(c counts) string {
+	if c.questions == 0 {
+		return "no questions"
+	}
+	s := plural(c.questions, "question", "questions")
+	if c.open > 0 {
+		s += fmt.Sprintf(", %d open", c.open)
+	}
+	return s
+}
+
+// indexBody is the body of the first page.
+type indexBody struct {
+	Title       string
+	Description template.HTML
+	Now, Coming []book
+	Spines      []book
+	Years       []year
+	Weeks       int
+	Rules       rules
+	Calendar    bool
+}
+
+type book struct {
+	Title, By, Path, Days, Short, Cover string
+	Cloth                               int
+	Count                               string
+}
+
+type year struct {
+	Name  string
+	Books []book
+}
+
+// spines is how many books stand on the board of the first page.
+const spines = 12
+
+func (b *builder) indexPage() error {
+	body := indexBody{
+		Title: b.Title, Description: markdown.Prose(strings.TrimSpace(b.Description)), Weeks: len(b.weeks), Rules: b.rules(nil),
+		Calendar: b.files["calendar.ics"] != nil,
+	}
+	for _, w := range b.weeks {
+		body.Calendar = body.Calendar || w.event.StartsAtMillis != 0
+	}
+	for i := range b.weeks {
+		w := b.weeks[len(b.weeks)-1-i] // the latest first
+		e := w.event
+		x := book{
+			Title: e.Title, By: and(people.SplitNames(e.Authors)), Path: escapePath(w.path()), Days: days(e), Cover: w.cover,
+			Cloth: cloth(w.Key), Count: countWords(w.counts),
+		}
+		switch b.phase(e) {
+		case "now":
+			body.Now = append(body.Now, x)
+			continue
+		case "coming":
+			body.Coming = append([]book{x}, body.Coming...) // the next one first
+			continue
+		}
+		name := "Without a date"
+		if at := cmp.Or(e.StartsAtMillis, e.EndsAtMillis); at != 0 {
+			t := time.UnixMilli(at).In(e.Location())
+			x.Short, name = t.Format("Jan 2"), t.Format("2006")
+		}
+		if len(body.Spines) < spines {
+			body.Spines = append(body.Spines, x)
+		}
+		if n := len(body.Years); n == 0 || body.Years[n-1].Name != name {
+			body.Years = append(body.Years, year{Name: name})
+		}
+		y := &body.Years[len(body.Years)-1]
+		y.Books = append(y.Books, x)
+	}
+	l := layout{Title: b.Title, Here: "index", Kind: "website", Body: body, Description: markdown.Line(b.Description, 200)}
+	if body.Calendar {
+		l.ICS = "calendar.ics"
+	}
+	if l.Description == "" {
+		l.Description = "Questions and answers with the authors of a book each week"
+	}
+	if b.BaseURL != "" {
+		l.Canonical, l.Atom, l.JSON = b.BaseURL, "feed.atom", "feed.json"
+		if len(b.weeks) > 0 {
+			l.Picture = b.abs("pictures/" + b.weeks[len(b.weeks)-1].slug + ".png")
+		}
+	}
+	return b.page("index.html", "index.html", l)
+}
+
+func (b *builder) page(name, path string, l layout) error {
+	l.Site = b.Title
+	var out bytes.Buffer
+	if err := templates.ExecuteTemplate(&out, name, l); err != nil {
+		return err
+	}
+	b.files[path] = out.Bytes()
+	return nil
+}

@@ -1,0 +1,211 @@
+package site
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"image"
+	"image/color"
+	"image/png"
+	"strings"
+	"sync"
+
+	"github.com/go-fonts/liberation/liberationserifitalic"
+	"github.com/go-fonts/liberation/liberationserifregular"
+	"golang.org/x/image/draw"
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/math/fixed"
+
+	"flyleaf/cover"
+)
+
+// The picture by which a link to a week is shown elsewhere: 1200 by 630, the size that
+// Open Graph's readers expect.
+const (
+	pictureWidth, pictureHeight = 1200, 630
+	// pictureVersion changes when the drawing does, so that all are drawn anew.
+	pictureVersion = "1"
+)
+
+// picture is what a picture says.
+type picture struct {
+	Title, By, Club, Days string
+	Cloth                 int
+	cover                 []byte
+}
+
+// key is the same for the same picture.
+func (p *picture) key() string {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return "" // strings and a number: it cannot fail
+	}
+	h := sha256.New()
+	h.Write([]byte(pictureVersion))
+	h.Write(b)
+	h.Write(p.cover)
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+var (
+	paper  = color.RGBA{0xf5, 0xf7, 0xf1, 0xff}
+	ink    = color.RGBA{0x19, 0x23, 0x1f, 0xff}
+	soft   = color.RGBA{0x4a, 0x57, 0x50, 0xff}
+	rule   = color.RGBA{0xc7, 0xd0, 0xc4, 0xff}
+	edge   = color.RGBA{0x74, 0x82, 0x7a, 0xff}
+	author = color.RGBA{0x7b, 0x1c, 0x50, 0xff}
+	stamp  = color.RGBA{0xf7, 0xf3, 0xe3, 0xff}
+	cloths = [4]color.RGBA{{0x24, 0x43, 0x3a, 0xff}, {0x5b, 0x4a, 0x2c, 0xff}, {0x31, 0x45, 0x5c, 0xff}, {0x6b, 0x3a, 0x33, 0xff}}
+)
+
+// faces are the fonts of the pictures, parsed once. A face is not safe for use by
+// several at once, so each picture makes its own from them.
+var faces = sync.OnceValue(func() (f struct{ regular, italic *opentype.Font }) {
+	f.regular, _ = opentype.Parse(liberationserifregular.TTF) // our own bytes, held by a test
+	f.italic, _ = opentype.Parse(liberationserifitalic.TTF)
+	return f
+})
+
+// draw draws the picture as PNG. Words in a script that the fonts do not have are left
+// out: boxes tell nobody anything.
+func (p *picture) draw() []byte {
+	img := image.NewRGBA(image.Rect(0, 0, pictureWidth, pictureHeight))
+	fill(img, img.Bounds(), paper)
+	for x := 0; x < pictureWidth; x += 30 { // a bookbinder's headband
+		fill(img, image.Rect(x, 0, x+10, 14), ink)
+		fill(img, image.Rect(x+10, 0, x+20, 14), edge)
+	}
+	p.drawBook(img, image.Rect(810, 92, 1110, 542))
+	const left, width = 90, 640
+	y := 120
+	text(img, faces().italic, 30, soft, left, y, width, 1, p.Club)
+	y += 40
+	size := 78.0
+	lines := wrap(faces().regular, size, width, p.Title)
+	for len(lines) > 4 && size > 40 {
+		size -= 8
+		lines = wrap(faces().regular, size, width, p.Title)
+	}
+	lines = lines[:min(len(lines), 5)]
+	for _, l := range lines {
+		y += int(size * 1.08)
+		text(img, faces().regular, size, ink, left, y, width, 1, l)
+	}
+	y += 30
+	text(img, faces().regular, 38, author, left, y+46, width, 2, p.By)
+	text(img, faces().italic, 30, soft, left, 560, width, 1, p.Days)
+	fill(img, image.Rect(left, 584, pictureWidth-left, 585), rule)
+	var out bytes.Buffer
+	enc := png.Encoder{CompressionLevel: png.DefaultCompression}
+	if enc.Encode(&out, img) != nil {
+		return nil // a writer of memory does not fail
+	}
+	return out.Bytes()
+}
+
+// drawBook draws the cover into a box, or a book bound in plain cloth.
+func (p *picture) drawBook(img *image.RGBA, box image.Rectangle) {
+	shadow := box.Add(image.Pt(9, 11))
+	fill(img, shadow, rule)
+	if src, err := cover.Decode(p.cover, cover.MaxShownSide, cover.MaxShownMemory); err == nil {
+		c := src.Bounds()
+		h := max(1, min(box.Dy(), box.Dx()*c.Dy()/c.Dx()))
+		w := min(box.Dx(), max(1, h*c.Dx()/c.Dy()))
+		fill(img, shadow, paper)
+		at := image.Rect(box.Max.X-w, box.Min.Y+(box.Dy()-h)/2, box.Max.X, box.Min.Y+(box.Dy()-h)/2+h)
+		fill(img, at.Add(image.Pt(9, 11)), rule)
+		cover.Scale(img, at, src, draw.Over)
+		return
+	}
+	c := cloths[max(0, p.Cloth-1)%len(cloths)]
+	fill(img, box, c)
+	fill(img, image.Rect(box.Min.X, box.Min.Y, box.Min.X+16, box.Max.Y), color.RGBA{c.R * 3 / 4, c.G * 3 / 4, c.B * 3 / 4, 0xff})
+	y := box.Min.Y + 40
+	width := box.Dx() - 70
+	for i, l := range wrap(faces().regular, 34, width, p.Title) {
+		if i == 7 {
+			break
+		}
+		y += 38
+		text(img, faces().regular, 34, stamp, box.Min.X+46, y, width, 1, l)
+	}
+	fill(img, image.Rect(box.Min.X+46, box.Max.Y-60, box.Max.X-30, box.Max.Y-58), stamp)
+}
+
+func fill(img *image.RGBA, r image.Rectangle, c color.Color) {
+	draw.Draw(img, r, image.NewUniform(c), image.Point{}, draw.Src)
+}
+
+func face(f *opentype.Font, size float64) font.Face {
+	if f == nil {
+		return nil
+	}
+	out, err := opentype.NewFace(f, &opentype.FaceOptions{Size: size, DPI: 72, Hinting: font.HintingNone})
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+// drawable leaves out what the font has no sign for.
+func drawable(f font.Face, s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if _, ok := f.GlyphAdvance(r); !ok {
+			return -1
+		}
+		return r
+	}, strings.Join(strings.Fields(s), " ")))
+}
+
+// wrap breaks a text into lines of at most width pixels. A word that is longer is cut
+// at the line's end.
+func wrap(of *opentype.Font, size float64, width int, s string) []string {
+	f := face(of, size)
+	if f == nil {
+		return nil
+	}
+	defer f.Close()
+	var out []string
+	line := ""
+	for word := range strings.FieldsSeq(drawable(f, s)) {
+		next := strings.TrimSpace(line + " " + word)
+		if line != "" && font.MeasureString(f, next).Ceil() > width {
+			out = append(out, line)
+			next = word
+		}
+		for len(next) > 0 && font.MeasureString(f, next).Ceil() > width {
+			cut := []rune(next)
+			n := len(cut)
+			for n > 1 && font.MeasureString(f, string(cut[:n])).Ceil() > width {
+				n--
+			}
+			out = append(out, string(cut[:n]))
+			next = string(cut[n:])
+		}
+		line = next
+	}
+	if line != "" {
+		out = append(out, line)
+	}
+	return out
+}
+
+// text draws the first lines of a text, the last one of them cut with an ellipsis.
+func text(img *image.RGBA, of *opentype.Font, size float64, c color.Color, x, y, width, most int, s string) {
+	lines := wrap(of, size, width, s)
+	if len(lines) > most {
+		lines = lines[:most]
+		lines[most-1] = strings.TrimRight(lines[most-1], " ,.;:") + "…"
+	}
+	f := face(of, size)
+	if f == nil {
+		return
+	}
+	defer f.Close()
+	for i, l := range lines {
+		d := font.Drawer{Dst: img, Src: image.NewUniform(c), Face: f, Dot: fixed.P(x, y+i*int(size*1.2))}
+		d.DrawString(l)
+	}
+}

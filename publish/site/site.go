@@ -1,0 +1,396 @@
+// Package site writes weeks as a static site: pages that any server, or a directory
+// opened from a disk, can show.
+//
+// It is pure: values in, files out. The same values give the same bytes, whatever
+// the order of the weeks. What stands on the pages is publish.Published, so names
+// follow what people chose, and what is withdrawn, hidden, blocked or not approved is
+// in no file. A page once published keeps its address while Memory is handed back: of
+// a week whose title changes the address stays. Pages are whole without scripts,
+// styles or a network; they fetch nothing from anywhere else, and say so in their
+// content security policy.
+//
+// Files:
+//
+//	index.html              what is now, what comes, the archive by year, search
+//	books/SLUG.html         a week, or the first page of a long one
+//	books/SLUG/2.html …     its further pages, see parts.go
+//	books/SLUG.atom, .json  its feeds; books/SLUG.ics its days
+//	feed.atom, feed.json    the newest of all weeks
+//	calendar.ics            the days of all weeks
+//	covers/, pictures/      covers, and the pictures that a link to a week is shown by
+//	search/                 the index that site.js reads, see search.go
+//	sitemap.xml, robots.txt
+//
+// Feeds, sitemap and pictures need the address at which the site will stand, and are
+// left out without one.
+package site
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
+
+	"flyleaf/cover"
+	"flyleaf/publish"
+	"flyleaf/publish/ical"
+	"flyleaf/publish/syndication"
+	"flyleaf/qa"
+	"flyleaf/qa/people"
+)
+
+// Config says what the site says of itself.
+type Config struct {
+	Title       string // of the club; "" takes "Book of the week"
+	Description string // Markdown
+	Language    string // BCP 47 of the pages' own words is English; this is the texts'; "" takes en
+	// Rules is Markdown that stands instead of the usual rules of taking part.
+	Rules string
+	// BaseURL is where the site will stand, http or https, "" when that is not known.
+	BaseURL string
+	// Now decides which weeks are over.
+	Now time.Time
+	// Memory is what the last Build returned, nil for the first.
+	Memory map[string]string
+	// Ours returns the bytes of a file that was written before and is unchanged, nil
+	// for any other; nil stands for a function that knows none.
+	Ours func(path string) []byte
+}
+
+// Week is a week to publish.
+type Week struct {
+	// Key names the week for ever: its event ID.
+	Key       string
+	Published publish.Published
+	Cover     []byte // PNG, JPEG, GIF or WebP; anything else is passed over
+}
+
+// File is one file of the site. Path is relative, with slashes.
+type File struct {
+	Path string
+	Body []byte
+}
+
+// Site is what Build made.
+type Site struct {
+	Files  []File            // ascending by path
+	Memory map[string]string // to be handed to the next Build
+	// Pages are the paths of the weeks' pages by their key.
+	Pages map[string]string
+}
+
+// ErrBaseURL is returned when Config.BaseURL is no address of a site.
+var ErrBaseURL = errors.New("the address of the site must begin with http:// or https:// and have neither ? nor #")
+
+// CheckBaseURL returns the address as it is used, with a slash at its end: a host name
+// with letters beyond ASCII as DNS and other programs know it (bücher.example is
+// xn--bcher-kva.example), a path with such letters escaped. ErrBaseURL is returned when
+// it is none.
+func CheckBaseURL(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	u, err := url.Parse(strings.TrimSpace(s))
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
+		return "", fmt.Errorf("%.100q: %w", s, ErrBaseURL)
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return "", fmt.Errorf("%.100q: there is no port %.20s; ports go from 1 to 65535: %w", s, port, ErrBaseURL)
+		}
+	}
+	if name := u.Hostname(); strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		ascii, err := idna.Lookup.ToASCII(name)
+		if err != nil {
+			return "", fmt.Errorf("%.100q: %q is no name that a host can have: %w", s, name, ErrBaseURL)
+		}
+		u.Host = ascii + strings.TrimPrefix(u.Host, name)
+	}
+	u.Path = norm.NFC.String(strings.TrimRight(u.Path, "/")) + "/"
+	u.RawPath = ""
+	return u.String(), nil
+}
+
+//go:embed static/site.css static/site.js
+var static embed.FS
+
+// builder holds a site while it is made.
+type builder struct {
+	Config
+	weeks  []*week // ascending by first day, then by key
+	files  map[string][]byte
+	memory map[string]string
+}
+
+// week is a Week on its way.
+type week struct {
+	Week
+	slug   string
+	cover  string // path
+	event  *qa.Event
+	counts counts
+	parts  []part         // one, for most
+	at     map[string]int // of a week of many pages: the page of each post, by its anchor
+	most   int            // pages that it has or has had
+}
+
+// path is where the week's page stands, as a path.
+func (w *week) path() string { return "books/" + w.slug + ".html" }
+
+type counts struct{ questions, open, replies int }
+
+// Build makes the site. ErrBaseURL is returned for an address that is none; any other
+// error says which page cannot be made.
+func Build(c Config, weeks []Week) (Site, error) {
+	var err error
+	if c.BaseURL, err = CheckBaseURL(c.BaseURL); err != nil {
+		return Site{}, err
+	}
+	c.Title = cmp.Or(strings.TrimSpace(c.Title), "Book of the week")
+	c.Language = cmp.Or(c.Language, "en")
+	if c.Ours == nil {
+		c.Ours = func(string) []byte { return nil }
+	}
+	b := &builder{Config: c, files: map[string][]byte{}, memory: map[string]string{}}
+	b.take(weeks)
+	for _, name := range []string{"site.css", "site.js"} {
+		body, err := static.ReadFile("static/" + name)
+		if err != nil {
+			return Site{}, err
+		}
+		b.files[name] = body
+	}
+	b.pictures()
+	for _, w := range b.weeks {
+		if err := b.weekPages(w); err != nil {
+			return Site{}, fmt.Errorf("the page of %q: %w", w.event.Title, err)
+		}
+	}
+	if err := b.indexPage(); err != nil {
+		return Site{}, fmt.Errorf("the first page: %w", err)
+	}
+	if err := b.feeds(); err != nil {
+		return Site{}, err
+	}
+	b.calendars()
+	b.search()
+	b.sitemap()
+	out := Site{Memory: b.memory, Pages: map[string]string{}}
+	for _, w := range b.weeks {
+		out.Pages[w.Key] = w.path()
+	}
+	for path, body := range b.files {
+		out.Files = append(out.Files, File{path, body})
+	}
+	slices.SortFunc(out.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return out, nil
+}
+
+// take sorts the weeks and names their pages: as they were named before, else by day
+// and title. Of two that would have one name, the one with the later key gets a number.
+func (b *builder) take(weeks []Week) {
+	for _, w := range weeks {
+		x := &week{Week: w}
+		x.event = &x.Published.Event
+		for i := range w.Published.Threads {
+			t := &w.Published.Threads[i]
+			x.counts.replies += len(t.Replies)
+			x.counts.questions++
+			if !t.Answered && t.Gone == "" {
+				x.counts.open++
+			}
+		}
+		b.weeks = append(b.weeks, x)
+	}
+	slices.SortFunc(b.weeks, func(x, y *week) int {
+		return cmp.Or(cmp.Compare(x.event.StartsAtMillis, y.event.StartsAtMillis), strings.Compare(x.Key, y.Key))
+	})
+	used := map[string]bool{}
+	here := map[string]bool{}
+	for _, w := range b.weeks {
+		here[w.Key] = true
+	}
+	for k, s := range b.Memory { // a week that comes back has its address again
+		if key, ok := strings.CutPrefix(k, "page "); ok && !here[key] {
+			b.memory[k], used[s] = s, true
+			if n := b.Memory["pages "+key]; n != "" {
+				b.memory["pages "+key] = n
+			}
+		}
+	}
+	for _, w := range b.weeks {
+		if s := b.Memory["page "+w.Key]; s != "" && !strings.ContainsAny(s, `/\`) && !used[s] {
+			w.slug, used[s] = s, true
+		}
+	}
+	for _, w := range b.weeks {
+		base := publish.Slug(w.event)
+		for n := 2; w.slug == ""; n++ {
+			if !used[base] {
+				w.slug, used[base] = base, true
+			}
+			base = publish.Slug(w.event) + "-" + strconv.Itoa(n)
+		}
+		b.memory["page "+w.Key] = w.slug
+		w.lay()
+		b.remember(w)
+	}
+}
+
+// pictures puts the covers into the site, and draws the picture of each week.
+func (b *builder) pictures() {
+	kinds := map[string]string{"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
+	type drawing struct {
+		picture
+		path string
+		body []byte
+	}
+	var todo []*drawing
+	for _, w := range b.weeks {
+		if ext := kinds[http.DetectContentType(w.Cover)]; ext != "" && cover.CheckShown(w.Cover) == nil {
+			sum := sha256.Sum256(w.Cover)
+			w.cover = "covers/" + hex.EncodeToString(sum[:8]) + ext
+			b.files[w.cover] = w.Cover
+		}
+		if b.BaseURL == "" {
+			continue
+		}
+		d := &drawing{path: "pictures/" + w.slug + ".png"}
+		d.picture = picture{Title: w.event.Title, By: and(people.SplitNames(w.event.Authors)), Club: b.Title, Days: days(w.event), Cloth: cloth(w.Key)}
+		if w.cover != "" {
+			d.picture.cover = w.Cover
+		}
+		key := d.key()
+		b.memory["picture "+w.Key] = key
+		// Drawing takes longer than all else: what was drawn of the same is kept.
+		if b.Memory["picture "+w.Key] == key {
+			if body := b.Ours(d.path); body != nil {
+				b.files[d.path] = body
+				continue
+			}
+		}
+		todo = append(todo, d)
+	}
+	// Each is drawn by itself, so as many at once as there are processors.
+	next := make(chan *drawing)
+	var drawn sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		drawn.Go(func() {
+			for d := range next {
+				d.body = d.draw()
+			}
+		})
+	}
+	for _, d := range todo {
+		next <- d
+	}
+	close(next)
+	drawn.Wait()
+	for _, d := range todo {
+		b.files[d.path] = d.body
+	}
+}
+
+// abs is the address of a path of the site; a path as it is when there is no base.
+func (b *builder) abs(path string) string { return b.BaseURL + escapePath(path) }
+
+// escapePath writes a path as it stands in an address.
+func escapePath(path string) string {
+	parts := strings.Split(path, "/")
+	for i := range parts {
+		parts[i] = url.PathEscape(parts[i])
+	}
+	return strings.Join(parts, "/")
+}
+
+// placed gives an address of a post on the week's first page the page where it stands.
+func (b *builder) placed(w *week, address string) string {
+	if _, anchor, ok := strings.Cut(address, "#"); ok && w.at != nil {
+		return b.BaseURL + w.place(anchor)
+	}
+	return address
+}
+
+// feedEntries bounds the feed of all weeks.
+const feedEntries = 100
+
+// feeds writes the feed of each week and that of all.
+func (b *builder) feeds() error {
+	if b.BaseURL == "" {
+		return nil
+	}
+	all := syndication.Feed{
+		ID: b.BaseURL, Title: b.Title, Home: b.BaseURL, Language: b.Language, Subtitle: "Questions and answers of all weeks",
+	}
+	write := func(path string, f syndication.Feed) error {
+		var atom, js bytes.Buffer
+		f.Self = b.abs(path + ".atom")
+		if err := syndication.WriteAtom(&atom, f); err != nil {
+			return err
+		}
+		f.Self = b.abs(path + ".json")
+		if err := syndication.WriteJSON(&js, f); err != nil {
+			return err
+		}
+		b.files[path+".atom"], b.files[path+".json"] = atom.Bytes(), js.Bytes()
+		return nil
+	}
+	for _, w := range b.weeks {
+		f := syndication.OfWeek(w.Published, "urn:flyleaf:"+w.Key, b.abs(w.path()))
+		for i := range f.Entries {
+			f.Entries[i].URL, f.Entries[i].ReplyToURL = b.placed(w, f.Entries[i].URL), b.placed(w, f.Entries[i].ReplyToURL)
+		}
+		if err := write("books/"+w.slug, f); err != nil {
+			return err
+		}
+		for i := range f.Entries {
+			f.Entries[i].Title = w.event.Title + ": " + f.Entries[i].Title
+		}
+		all.Entries = append(all.Entries, f.Entries...)
+		if len(all.Entries) > 20*feedEntries {
+			all.Newest(feedEntries)
+		}
+	}
+	all.Newest(feedEntries)
+	return write("feed", all)
+}
+
+// calendarWeeks bounds the calendar of all weeks: the latest are in it.
+const calendarWeeks = 200
+
+func (b *builder) calendars() {
+	all := ical.Calendar{Name: b.Title}
+	for i, w := range b.weeks {
+		url := ""
+		if b.BaseURL != "" {
+			url = b.abs(w.path())
+		}
+		entries := ical.Readers(w.event, w.Key, url)
+		if len(entries) == 0 {
+			continue
+		}
+		path := "books/" + w.slug + ".ics"
+		b.files[path] = ical.Update(b.Ours(path), ical.Calendar{Name: w.event.Title, Entries: entries}, b.Now)
+		if i >= len(b.weeks)-calendarWeeks {
+			all.Entries = append(all.Entries, entries...)
+		}
+	}
+	if len(all.Entries) > 0 {
+		b.files["calendar.ics"] = ical.Update(b.Ours("calendar.ics"), all, b.Now)
+	}
+}

@@ -1,0 +1,30 @@
+package qa
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// PlainSpaces makes each kind of space that a browser copies (no-break, thin, of fixed
+// width) a plain one, takes out what has no width, and spaces at both ends.
+func PlainSpaces(s string) string {
+	ascii := true
+	for i := range len(s) {
+		ascii = ascii && s[i] < utf8.RuneSelf
+	}
+	if ascii {
+		return strings.TrimSpace(s)
+	}
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch {
+		case r == '\u200b' || r == '\u2060' || r == '\ufeff' || r == '\u00ad':
+			return -1
+		case r == '\t':
+			return r
+		case unicode.IsSpace(r):
+			return ' '
+		}
+		return r
+	}, s))
+}

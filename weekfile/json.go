@@ -1,0 +1,48 @@
+package weekfile
+
+import "flyleaf/qa"
+
+// JSONFormat is the first value of Flyleaf's own JSON. A reader that meets
+// another number after the last slash must not read on.
+const JSONFormat = "flyleaf/week/1"
+
+// JSONWeek is the layout of JSONFormat. Times are milliseconds since 1970 UTC.
+// Members may be added within one version; readers ignore those they don't know.
+type JSONWeek struct {
+	Format  string       `json:"format"`
+	Event   qa.Event     `json:"event"`
+	People  []qa.Person  `json:"people,omitempty"` // ascending by ID
+	Threads []JSONThread `json:"threads"`
+}
+
+type JSONThread struct {
+	JSONPost
+	Answered    bool       `json:"answered"`
+	Wants       int        `json:"wants,omitempty"`
+	DuplicateOf qa.PostID  `json:"duplicateOf,omitempty"`
+	Replies     []JSONPost `json:"replies"`
+}
+
+type JSONPost struct {
+	ID         qa.PostID   `json:"id"`
+	Parent     qa.PostID   `json:"parent,omitempty"`
+	Name       string      `json:"name"` // as shown
+	OnBehalfOf string      `json:"onBehalfOf,omitempty"`
+	By         qa.Identity `json:"by,omitempty"`
+	Text       string      `json:"text"` // "" when withdrawn
+	At         int64       `json:"at"`
+	Author     bool        `json:"author"`
+	AsAuthor   bool        `json:"asAuthor,omitempty"`
+	Source     string      `json:"source,omitempty"`
+	Origin     qa.PostID   `json:"origin,omitempty"`
+	Tags       []string    `json:"tags,omitempty"`
+	Withdrawn  bool        `json:"withdrawn,omitempty"`
+	Hidden     string      `json:"hidden,omitempty"` // the reason
+	Pinned     bool        `json:"pinned,omitempty"`
+	// AfterClosing: it came after the week was closed, and no moderator approved it.
+	AfterClosing bool          `json:"afterClosing,omitempty"`
+	Reactions    []qa.Reaction `json:"reactions,omitempty"`
+	Revisions    []qa.Revision `json:"revisions,omitempty"` // where there is more than one
+
+	X map[string]string `json:"x,omitempty"`
+}

@@ -1,0 +1,57 @@
+package weekfile
+
+import (
+	"strings"
+	"time"
+)
+
+func UTC(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+// DateTime is how Jekyll pages write a time; without a zone it is UTC.
+const DateTime = "2006-01-02 15:04:05"
+
+// The forms of a time that are understood, the exact ones first.
+var timeForms = []string{
+	DateTime, "2006-01-02T15:04:05",
+	"2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -07:00", "2006-01-02 15:04:05 Z07:00", "2006-01-02 15:04:05 MST",
+	"2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05-0700",
+	"2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04 -0700", "2006-01-02T15:04Z07:00",
+}
+
+var dayForms = []string{
+	"2006-01-02", "2006-1-2", "2 Jan 2006", "2 January 2006", "Jan 2, 2006", "January 2, 2006", "Jan 2 2006", "January 2 2006", "2006/01/02", "2.1.2006",
+}
+
+// ParseTime reads a time in milliseconds since 1970. A form without a zone is
+// UTC. A day alone is its beginning, or with end its last second. A zone by name
+// other than UTC or GMT is not understood: its offset would be made up.
+func ParseTime(s string, end bool) (int64, bool) {
+	s = strings.Join(strings.Fields(s), " ")
+	for _, f := range timeForms {
+		t, err := time.Parse(f, s)
+		if err != nil {
+			continue
+		}
+		if strings.Contains(f, "MST") && !strings.HasSuffix(s, "UTC") && !strings.HasSuffix(s, "GMT") {
+			continue
+		}
+		return t.UnixMilli(), true
+	}
+	for _, f := range dayForms {
+		if t, err := time.Parse(f, s); err == nil {
+			if end {
+				t = t.Add(24*time.Hour - time.Second)
+			}
+			return t.UnixMilli(), true
+		}
+	}
+	return 0, false
+}
+
+// FormatTime writes ms so that ParseTime gives it back.
+func FormatTime(ms int64) string {
+	if ms%1000 != 0 {
+		return UTC(ms).Format(DateTime + ".000")
+	}
+	return UTC(ms).Format(DateTime)
+}
