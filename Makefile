@@ -4,7 +4,7 @@ GO ?= go
 # now and then Go's fuzzer reports the end of it as a failure of its own.
 FUZZTIME ?= 10000x
 
-.PHONY: run build test race lint fuzz bench microbench wasm nocgo native clean
+.PHONY: run build test race lint fuzz bench microbench wasm nocgo native docs clean
 
 run: build ## a relay and the app on a sample week
 	./bin/flyleaf demo $(ARGS)
@@ -47,6 +47,9 @@ nocgo: ## both programs without cgo, the app on the native engine; for Windows t
 
 native: ## the tests of what writes changes, on the native engine
 	$(GO) test -short -tags native ./crdt ./replica
+
+docs: ## what docs/ shows of the code: the table of packages and its picture
+	$(GO) test -count=1 -run TestArchitectureIsDescribed . -update
 
 clean:
 	rm -rf bin
