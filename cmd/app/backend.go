@@ -17,7 +17,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"flyleaf/crdt/wire"
-	"flyleaf/journal"
+	"flyleaf/feed"
 	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
@@ -84,7 +84,7 @@ type backend interface {
 	ImportListed(ctx context.Context, week qa.Imported, relay string) (importResult, error)
 	// Changes calls fn with the log's entries after a cursor; with follow it goes on
 	// until ctx or the node ends.
-	Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(journal.Entry) error) error
+	Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(feed.Entry) error) error
 
 	Close() error
 }

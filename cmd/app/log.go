@@ -16,8 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyleaf/api"
-	"flyleaf/journal"
+	"flyleaf/feed"
 	"flyleaf/qa"
 	"flyleaf/storage"
 )
@@ -62,7 +61,7 @@ the relays itself, and has the data directory to itself until it ends.`,
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-func (a *app) printEntry(e journal.Entry) error {
+func (a *app) printEntry(e feed.Entry) error {
 	if a.json {
 		b, err := json.Marshal(e)
 		if err != nil {
@@ -85,7 +84,7 @@ func (a *app) printEntry(e journal.Entry) error {
 }
 
 // deedLine says a deed in one line.
-func deedLine(d journal.Deed) string {
+func deedLine(d feed.ChangeDescription) string {
 	words := []string{d.Kind}
 	if d.Post != "" {
 		words = append(words, string(d.Post))
@@ -100,11 +99,11 @@ func deedLine(d journal.Deed) string {
 		words = append(words, d.Key)
 	}
 	switch d.Kind {
-	case journal.DeedWithdraw, journal.DeedReact, journal.DeedRole:
+	case feed.KindWithdraw, feed.KindReact, feed.KindRole:
 		if !d.On {
 			words = append(words, "off")
 		}
-	case journal.DeedMark:
+	case feed.KindMark:
 		switch {
 		case d.Text != "":
 		case d.On:
@@ -151,7 +150,7 @@ read everything here, and change nothing. /api/v1/openapi.yaml describes what th
 			if err != nil {
 				return err
 			}
-			a.printf("%s\n", api.TokenFrom(secret))
+			a.printf("%s\n", feed.TokenFrom(secret))
 			return nil
 		},
 	}
@@ -184,7 +183,7 @@ and nothing else. Feeds for everybody are part of what ` + "`flyleaf publish --b
 				}
 			}
 			return a.withEvent(c.Context(), event, func(_ context.Context, _ backend, id qa.EventID) error {
-				a.printf("%s%s\n", at, api.FeedPath(api.TokenFrom(secret), id, json))
+				a.printf("%s%s\n", at, feed.SubscriptionPath(feed.TokenFrom(secret), id, json))
 				return nil
 			})
 		},
@@ -195,13 +194,13 @@ and nothing else. Feeds for everybody are part of what ` + "`flyleaf publish --b
 
 // Changes reads the log of an event in this process. To follow it opens the links
 // to the relays: nothing new would come without them.
-func (l *local) Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(journal.Entry) error) error {
+func (l *local) Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(feed.Entry) error) error {
 	updates, end := l.node.Subscribe(event) // before the first look, so that nothing falls between
 	defer end()
 	if follow {
 		l.node.Start(ctx)
 	}
-	r := journal.NewReader(l.store, event, after)
+	r := feed.NewReader(l.store, event, after)
 	for {
 		if err := r.Read(ctx, fn); err != nil {
 			return err
@@ -235,7 +234,7 @@ func (l nodeLog) Allowed(r *http.Request, event qa.EventID) error {
 		return err
 	}
 	if !slices.ContainsFunc(events, func(e qa.Event) bool { return e.ID == event }) {
-		return journal.ErrNoEvent
+		return feed.ErrNoEvent
 	}
 	return nil
 }
@@ -260,7 +259,7 @@ func (l nodeLog) Watch(event qa.EventID) (<-chan struct{}, func()) {
 const changesPath = "/log/{event}"
 
 // Changes reads the log of an event from the process that has it open.
-func (r *remote) Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(journal.Entry) error) error {
+func (r *remote) Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(feed.Entry) error) error {
 	q := url.Values{"after": {strconv.FormatInt(after, 10)}}
 	if follow {
 		q.Set("follow", "1")
@@ -279,7 +278,7 @@ func (r *remote) Changes(ctx context.Context, event qa.EventID, after int64, fol
 		line, err := in.ReadBytes('\n')
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			var e struct {
-				journal.Entry
+				feed.Entry
 				Error string `json:"error"`
 			}
 			if jerr := json.Unmarshal(line, &e); jerr != nil {

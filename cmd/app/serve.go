@@ -16,9 +16,8 @@ import (
 	"github.com/pkg/browser"
 	"github.com/spf13/cobra"
 
-	"flyleaf/api"
+	"flyleaf/feed"
 	"flyleaf/internal/listen"
-	"flyleaf/journal"
 	"flyleaf/qa"
 	"flyleaf/storage"
 	"flyleaf/webui"
@@ -109,14 +108,14 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	node := &webNode{local: l}
 	hosts := hostsOf(ln.Addr())
 	pages := webui.New(webui.Config{Node: node, Token: secret, Starts: starts, Hosts: hosts})
-	programs := api.New(api.Config{Node: l.node, Log: nodeLog{l}, Token: api.TokenFrom(secret), Hosts: hosts})
+	programs := feed.NewAPI(feed.APIConfig{Node: l.node, Log: nodeLog{l}, Token: feed.TokenFrom(secret), Hosts: hosts})
 	web := listen.Server(pagesOr(programs, pages))
 	web.BaseContext = inRequests
 	local := http.NewServeMux()
 	commandsMux := rpcHandler(l)
 	handle(commandsMux, "startToken", func(context.Context, rpcNothing) (string, error) { return starts.New(), nil })
 	local.Handle("/", commandsMux)
-	local.Handle("GET "+changesPath, &journal.Handler{Source: nodeLog{l}})
+	local.Handle("GET "+changesPath, &feed.ChangesHandler{Source: nodeLog{l}})
 	commands := listen.Server(local)
 	commands.BaseContext = inRequests
 	failed := make(chan error, 2)
@@ -169,7 +168,7 @@ func runsAlready(ctx context.Context, h home) error {
 // which requests it hears at all, so nothing else looks at them before.
 func pagesOr(programs, pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, api.Prefix) {
+		if strings.HasPrefix(r.URL.Path, feed.APIPrefix) {
 			programs.ServeHTTP(w, r)
 			return
 		}

@@ -15,8 +15,8 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/gofrs/flock"
 
+	"flyleaf/feed"
 	"flyleaf/internal/listen"
-	"flyleaf/journal"
 	"flyleaf/relay"
 	"flyleaf/storage/sqlite"
 )
@@ -76,7 +76,7 @@ func (m *Main) Run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
-	watchers := &journal.Watchers{}
+	watchers := &feed.Watchers{}
 	r, err := relay.New(relay.Config{
 		Store: store, Disk: relay.Disk{Look: func() (int64, int64, error) { return diskOf(dir) }, Max: m.DiskMax, Reserve: cmp.Or(m.DiskReserve, relay.DiskReserve)},
 		Open: m.Open, Quotas: m.Quotas, BehindProxy: m.BehindProxy, Addresses: m.Addresses, Log: m.Log, Committed: watchers.Grown,

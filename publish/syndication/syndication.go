@@ -1,4 +1,4 @@
-// Package feed writes what is published as feeds: Atom (RFC 4287, with the threads of
+// Package syndication writes what is published as feeds: Atom (RFC 4287, with the threads of
 // RFC 4685) and JSON Feed 1.1.
 //
 // It is pure: values in, bytes out. The same values give the same bytes; entries keep

@@ -1,4 +1,4 @@
-package api
+package feed
 
 import (
 	"bytes"
@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"flyleaf/journal"
 	"flyleaf/publish"
 	"flyleaf/publish/syndication"
 	"flyleaf/qa"
@@ -21,31 +20,31 @@ import (
 // stands in the address; it is good for the feeds of one event and for nothing else,
 // and tells nothing of the token that it comes from.
 
-// FeedKey is the key of an event's feeds.
-func FeedKey(token string, event qa.EventID) string {
+// SubscriptionKey is the key of an event's feeds.
+func SubscriptionKey(token string, event qa.EventID) string {
 	m := hmac.New(sha256.New, []byte(token))
 	m.Write([]byte("flyleaf feed v1 " + string(event)))
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
-// FeedPath is the path of an event's feed, with its key: Atom, or JSON Feed.
-func FeedPath(token string, event qa.EventID, json bool) string {
+// SubscriptionPath is the path of an event's feed, with its key: Atom, or JSON Feed.
+func SubscriptionPath(token string, event qa.EventID, json bool) string {
 	name := "feed.atom"
 	if json {
 		name = "feed.json"
 	}
-	return Prefix + "events/" + url.PathEscape(string(event)) + "/" + name + "?" + url.Values{"key": {FeedKey(token, event)}}.Encode()
+	return APIPrefix + "events/" + url.PathEscape(string(event)) + "/" + name + "?" + url.Values{"key": {SubscriptionKey(token, event)}}.Encode()
 }
 
 // feed serves what is published of an event.
-func (c *Config) feed(kind string, write func(io.Writer, syndication.Feed) error) http.HandlerFunc {
+func (c *APIConfig) feed(kind string, write func(io.Writer, syndication.Feed) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		event, err := qa.ParseEventID(r.PathValue("event"))
 		if err != nil {
 			fail(w, http.StatusBadRequest, err.Error())
 			return
 		}
-		if c.Token == "" || !hmac.Equal([]byte(r.URL.Query().Get("key")), []byte(FeedKey(c.Token, event))) {
+		if c.Token == "" || !hmac.Equal([]byte(r.URL.Query().Get("key")), []byte(SubscriptionKey(c.Token, event))) {
 			fail(w, http.StatusUnauthorized, "this needs the key of this event's feeds; `flyleaf feed` prints the whole address")
 			return
 		}
@@ -82,9 +81,9 @@ func (c *Config) feed(kind string, write func(io.Writer, syndication.Feed) error
 // statusOf says how an event that may not be read is answered.
 func statusOf(err error) int {
 	switch {
-	case errors.Is(err, journal.ErrNoEvent):
+	case errors.Is(err, ErrNoEvent):
 		return http.StatusNotFound
-	case errors.Is(err, journal.ErrForbidden):
+	case errors.Is(err, ErrForbidden):
 		return http.StatusForbidden
 	}
 	return http.StatusInternalServerError

@@ -1,4 +1,4 @@
-package journal
+package feed
 
 import (
 	"cmp"
@@ -16,11 +16,11 @@ import (
 
 // Each log that is served holds its event in memory.
 const (
-	// MaxStreams is how many logs one Handler serves at a time. A further request takes
+	// MaxStreams is how many logs one ChangesHandler serves at a time. A further request takes
 	// the place of another: of the sender with the most, the one that has had nothing to
 	// say for longest. Where there is none to take, it gets 503.
 	MaxStreams = 64
-	// MaxStreamsFrom is how many of one sender's, where Handler.From tells them apart;
+	// MaxStreamsFrom is how many of one sender's, where ChangesHandler.From tells them apart;
 	// then it is a silent one of its own that gives way, or it gets 429.
 	MaxStreamsFrom = 16
 	// Silence is for how long a log must have had nothing to say before it gives way to
@@ -36,7 +36,7 @@ const (
 	giveWayWithin = time.Second
 )
 
-// Source is where a Handler's events come from.
+// Source is where a ChangesHandler's events come from.
 type Source interface {
 	Ledger
 	// Allowed returns nil when the request may read the event's log,
@@ -53,7 +53,7 @@ var (
 	ErrForbidden = errors.New("this event's log is not to be read here")
 )
 
-// Handler serves the log of events:
+// ChangesHandler serves the log of events:
 //
 //	GET …/{event}/changes?after=CURSOR&follow=1
 //
@@ -62,7 +62,7 @@ var (
 // follow a response ends with what there is; a stream of server-sent events
 // always follows, and goes on after Last-Event-ID where the client sends one. An
 // error in the middle is a line, or an event named error, of {"error": text}.
-type Handler struct {
+type ChangesHandler struct {
 	Source Source
 	// Stop ends all streams when it is closed. nil: never.
 	Stop <-chan struct{}
@@ -76,7 +76,7 @@ type Handler struct {
 }
 
 // ServeHTTP needs the path value "event".
-func (h *Handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+func (h *ChangesHandler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	event, err := qa.ParseEventID(req.PathValue("event"))
 	if err != nil {
 		problem(w, http.StatusBadRequest, err)
@@ -182,7 +182,7 @@ func (s *stream) begin() {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 }
 
-func (s *stream) run(ctx context.Context, h *Handler, event qa.EventID, after int64, follow bool) {
+func (s *stream) run(ctx context.Context, h *ChangesHandler, event qa.EventID, after int64, follow bool) {
 	defer func() { _ = s.c.SetWriteDeadline(time.Time{}) }() // the connection may serve other requests
 	more, end := h.Source.Watch(event)                       // before the first look, so that nothing falls between
 	defer end()

@@ -1,4 +1,4 @@
-package api_test
+package feed_test
 
 import (
 	"bytes"
@@ -18,8 +18,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"github.com/mmcdole/gofeed"
 
-	"flyleaf/api"
-	"flyleaf/journal"
+	"flyleaf/feed"
 	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
@@ -28,7 +27,7 @@ import (
 
 const token = "the-token"
 
-// source is a store as a journal.Source in which one event is not to be read.
+// source is a store as a feed.Source in which one event is not to be read.
 type source struct {
 	*mem.Store
 	forbidden qa.EventID
@@ -36,10 +35,10 @@ type source struct {
 
 func (s source) Allowed(r *http.Request, event qa.EventID) error {
 	if event == s.forbidden {
-		return journal.ErrForbidden
+		return feed.ErrForbidden
 	}
 	if _, err := s.Event(r.Context(), event); err != nil {
-		return journal.ErrNoEvent
+		return feed.ErrNoEvent
 	}
 	return nil
 }
@@ -90,7 +89,7 @@ func newFixture(t *testing.T, onRelay bool) *fixture {
 	do(qa.Act{Kind: qa.ActRole, Identity: qa.Identity(strings.Repeat("ab", 32)), Role: qa.RoleAuthor, On: true})
 	do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"prizes": uint64(3), "closed": true}})
 
-	c := api.Config{Log: source{store, f.forbidden}, Token: token, Node: node}
+	c := feed.APIConfig{Log: source{store, f.forbidden}, Token: token, Node: node}
 	if onRelay {
 		c.Token, c.Node = "", nil
 	}
@@ -99,12 +98,12 @@ func newFixture(t *testing.T, onRelay bool) *fixture {
 	if !onRelay {
 		c.Hosts = []string{host}
 	}
-	s.Config.Handler = api.New(c)
+	s.Config.Handler = feed.NewAPI(c)
 	s.Start()
 	t.Cleanup(s.Close)
 	f.url = s.URL + "/api/v1"
 
-	if f.doc, err = openapi3.NewLoader().LoadFromData(api.Description()); err != nil {
+	if f.doc, err = openapi3.NewLoader().LoadFromData(feed.OpenAPI()); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.doc.Validate(t.Context()); err != nil {
@@ -227,12 +226,12 @@ func TestDescription(t *testing.T) {
 	}
 	for _, name := range []string{"feed.atom", "feed.json"} {
 		at := func(event string) string {
-			return "/events/" + event + "/" + name + "?key=" + api.FeedKey(token, qa.EventID(event))
+			return "/events/" + event + "/" + name + "?key=" + feed.SubscriptionKey(token, qa.EventID(event))
 		}
 		cases = append(cases, []described{
 			{request{path: at(event), header: wrong}, 200, false}, // a feed reader has no token
 			{request{path: at(event), header: foreign}, 403, false},
-			{request{path: "/events/" + event + "/" + name + "?key=" + api.FeedKey(token, f.forbidden)}, 401, false},
+			{request{path: "/events/" + event + "/" + name + "?key=" + feed.SubscriptionKey(token, f.forbidden)}, 401, false},
 			{request{path: "/events/" + event + "/" + name + "?key=" + token}, 401, false},
 			{request{path: at("nonsense")}, 400, false},
 			{request{path: at(other)}, 404, false},
@@ -374,7 +373,7 @@ func TestOtherNames(t *testing.T) {
 func TestFeeds(t *testing.T) {
 	f := newFixture(t, false)
 	for _, json := range []bool{false, true} {
-		address := strings.TrimSuffix(f.url, "/api/v1") + api.FeedPath(token, f.event, json)
+		address := strings.TrimSuffix(f.url, "/api/v1") + feed.SubscriptionPath(token, f.event, json)
 		get := func(tag string) (*http.Response, []byte) {
 			t.Helper()
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
@@ -404,7 +403,7 @@ func TestFeeds(t *testing.T) {
 		if err != nil || read.Title != "A Week, with Ada" || len(read.Items) != 0 {
 			t.Errorf("%v: %+v", err, read)
 		}
-		if bytes.Contains(body, []byte(api.FeedKey(token, f.event))) {
+		if bytes.Contains(body, []byte(feed.SubscriptionKey(token, f.event))) {
 			t.Error("the key stands in the feed")
 		}
 		if res, _ := get(res.Header.Get("ETag")); res.StatusCode != http.StatusNotModified {
@@ -412,7 +411,7 @@ func TestFeeds(t *testing.T) {
 		}
 	}
 	relay := newFixture(t, true)
-	res, err := http.Get(strings.TrimSuffix(relay.url, "/api/v1") + api.FeedPath("", relay.event, false))
+	res, err := http.Get(strings.TrimSuffix(relay.url, "/api/v1") + feed.SubscriptionPath("", relay.event, false))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -423,7 +422,7 @@ func TestFeeds(t *testing.T) {
 }
 
 func TestTokenFrom(t *testing.T) {
-	a, b := api.TokenFrom("one"), api.TokenFrom("two")
+	a, b := feed.TokenFrom("one"), feed.TokenFrom("two")
 	if a == b || len(a) < 40 || strings.Contains(a, "one") {
 		t.Errorf("%q %q", a, b)
 	}

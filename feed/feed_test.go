@@ -1,4 +1,4 @@
-package journal_test
+package feed_test
 
 import (
 	"bufio"
@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"flyleaf/crdt/wire"
-	"flyleaf/journal"
+	"flyleaf/feed"
 	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
@@ -108,7 +108,7 @@ func (h *house) anything() {
 	}
 }
 
-// Entries, Allowed and Watch make the house a journal.Source.
+// Entries, Allowed and Watch make the house a feed.Source.
 func (h *house) Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error {
 	return h.store.Entries(ctx, event, after, fn)
 }
@@ -116,9 +116,9 @@ func (h *house) Entries(ctx context.Context, event qa.EventID, after int64, fn f
 func (h *house) Allowed(r *http.Request, event qa.EventID) error {
 	switch {
 	case event != h.event:
-		return journal.ErrNoEvent
+		return feed.ErrNoEvent
 	case r.Header.Get("Authorization") == "nobody":
-		return journal.ErrForbidden
+		return feed.ErrForbidden
 	}
 	return nil
 }
@@ -147,7 +147,7 @@ func newOutside() *outside {
 	return &outside{posts: map[qa.PostID]qa.Post{}, people: map[qa.Identity]qa.Person{}}
 }
 
-func (o *outside) take(e journal.Entry) {
+func (o *outside) take(e feed.Entry) {
 	if e.Reset {
 		o.posts, o.people = map[qa.PostID]qa.Post{}, map[qa.Identity]qa.Person{}
 	}
@@ -210,7 +210,7 @@ func asJSON(t *testing.T, v any) string {
 
 func serve(t *testing.T, h *house, stop <-chan struct{}) *httptest.Server {
 	mux := http.NewServeMux()
-	mux.Handle("GET /events/{event}/changes", &journal.Handler{Source: h, Stop: stop})
+	mux.Handle("GET /events/{event}/changes", &feed.ChangesHandler{Source: h, Stop: stop})
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s
@@ -256,7 +256,7 @@ func TestACopyStaysInStep(t *testing.T) {
 					cut++
 					break
 				}
-				var e journal.Entry
+				var e feed.Entry
 				if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 					t.Fatalf("%v in %s", err, lines.Text())
 				}
@@ -292,11 +292,11 @@ func TestFollowLive(t *testing.T) {
 	}
 	post := h.do(qa.Act{Kind: qa.ActPost, Text: "Is it live?"})
 	asked := nextEvent(t, events)
-	var e journal.Entry
+	var e feed.Entry
 	if err := json.Unmarshal([]byte(asked["data"]), &e); err != nil {
 		t.Fatal(err)
 	}
-	want := []journal.Deed{{Kind: journal.DeedAsk, Post: post, Text: "Is it live?"}}
+	want := []feed.ChangeDescription{{Kind: feed.KindAsk, Post: post, Text: "Is it live?"}}
 	if !slices.Equal(e.Did, want) || e.By != h.node.Identity() || len(e.Now.Posts) != 1 || e.Now.Posts[0].Text() != "Is it live?" {
 		t.Fatalf("%+v", e)
 	}
@@ -357,24 +357,24 @@ func TestWhatActsBecome(t *testing.T) {
 	h.do(qa.Act{Kind: qa.ActMark, Post: q, Mark: "pinned", On: true})
 	h.do(qa.Act{Kind: qa.ActMark, Post: q, Mark: "hidden", Text: "why"})
 	h.do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
-	var got []journal.Deed
-	read := journal.NewReader(h.store, h.event, 0)
-	if err := read.Read(t.Context(), func(e journal.Entry) error { got = append(got, e.Did...); return nil }); err != nil {
+	var got []feed.ChangeDescription
+	read := feed.NewReader(h.store, h.event, 0)
+	if err := read.Read(t.Context(), func(e feed.Entry) error { got = append(got, e.Did...); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	me := h.node.Identity()
-	want := []journal.Deed{
-		{Kind: journal.DeedFound},
-		{Kind: journal.DeedAsk, Post: q, Text: "Q"},
-		{Kind: journal.DeedReply, Post: r, Parent: q, Text: "R"},
-		{Kind: journal.DeedEdit, Post: q, Text: "Q2"},
-		{Kind: journal.DeedWithdraw, Post: r, On: true},
-		{Kind: journal.DeedReact, Post: q, Key: "👍", On: true},
-		{Kind: journal.DeedPerson, Person: me, Key: "name", Text: "Ada"},
-		{Kind: journal.DeedRole, Person: other, Key: "author", On: true},
-		{Kind: journal.DeedMark, Post: q, Key: "pinned", On: true},
-		{Kind: journal.DeedMark, Post: q, Key: "hidden", Text: "why"},
-		{Kind: journal.DeedEvent, Key: "closed", Value: true},
+	want := []feed.ChangeDescription{
+		{Kind: feed.KindFound},
+		{Kind: feed.KindAsk, Post: q, Text: "Q"},
+		{Kind: feed.KindReply, Post: r, Parent: q, Text: "R"},
+		{Kind: feed.KindEdit, Post: q, Text: "Q2"},
+		{Kind: feed.KindWithdraw, Post: r, On: true},
+		{Kind: feed.KindReact, Post: q, Key: "👍", On: true},
+		{Kind: feed.KindPerson, Person: me, Key: "name", Text: "Ada"},
+		{Kind: feed.KindRole, Person: other, Key: "author", On: true},
+		{Kind: feed.KindMark, Post: q, Key: "pinned", On: true},
+		{Kind: feed.KindMark, Post: q, Key: "hidden", Text: "why"},
+		{Kind: feed.KindEvent, Key: "closed", Value: true},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -387,10 +387,10 @@ func TestReset(t *testing.T) {
 	keep := h.do(qa.Act{Kind: qa.ActPost, Text: "stays"})
 	h.do(qa.Act{Kind: qa.ActPost, Text: "goes"})
 	live, late := newOutside(), newOutside()
-	reader := journal.NewReader(h.store, h.event, 0)
-	read := func(o *outside, r *journal.Reader) (entries []journal.Entry) {
+	reader := feed.NewReader(h.store, h.event, 0)
+	read := func(o *outside, r *feed.Reader) (entries []feed.Entry) {
 		t.Helper()
-		if err := r.Read(t.Context(), func(e journal.Entry) error {
+		if err := r.Read(t.Context(), func(e feed.Entry) error {
 			o.take(e)
 			entries = append(entries, e)
 			return nil
@@ -422,9 +422,9 @@ func TestReset(t *testing.T) {
 	if err := h.store.Append(t.Context(), storage.Batch{Event: h.event, Entries: []storage.Entry{other}}); err != nil {
 		t.Fatal(err)
 	}
-	for name, entries := range map[string][]journal.Entry{
+	for name, entries := range map[string][]feed.Entry{
 		"live":    read(live, reader),
-		"resumed": read(late, journal.NewReader(h.store, h.event, late.cursor)),
+		"resumed": read(late, feed.NewReader(h.store, h.event, late.cursor)),
 	} {
 		if len(entries) != 1 || !entries[0].Reset {
 			t.Fatalf("%s: %+v", name, entries)
@@ -444,14 +444,14 @@ func TestManyRowsComeInParts(t *testing.T) {
 	for i := range 450 {
 		h.do(qa.Act{Kind: qa.ActPost, Text: strconv.Itoa(i)})
 	}
-	r := journal.NewReader(h.store, h.event, 0)
-	if err := r.Read(t.Context(), func(journal.Entry) error { return nil }); err != nil {
+	r := feed.NewReader(h.store, h.event, 0)
+	if err := r.Read(t.Context(), func(feed.Entry) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	before := r.Cursor()
 	h.do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
 	stop := errors.New("stop")
-	if err := r.Read(t.Context(), func(e journal.Entry) error {
+	if err := r.Read(t.Context(), func(e feed.Entry) error {
 		if !e.More || len(e.Did) != 1 {
 			t.Errorf("more %t, did %v", e.More, e.Did)
 		}
@@ -460,7 +460,7 @@ func TestManyRowsComeInParts(t *testing.T) {
 		t.Fatalf("%v, cursor %d, was %d", err, r.Cursor(), before)
 	}
 	parts, posts := 0, 0
-	if err := r.Read(t.Context(), func(e journal.Entry) error {
+	if err := r.Read(t.Context(), func(e feed.Entry) error {
 		parts++
 		posts += len(e.Now.Posts)
 		if e.More != (parts < 3) || (parts > 1) != (len(e.Did) == 0) {
@@ -542,24 +542,24 @@ func getFrom(t *testing.T, url, address string) *http.Response {
 // the one that was silent for longest gives way to another of its own. It is told.
 func TestSilentStreamsGiveWay(t *testing.T) {
 	h := newHouse(t, 1)
-	handler := &journal.Handler{Source: h, From: func(r *http.Request) string { return r.Header.Get("X-From") }}
+	handler := &feed.ChangesHandler{Source: h, From: func(r *http.Request) string { return r.Header.Get("X-From") }}
 	mux := http.NewServeMux()
 	mux.Handle("GET /events/{event}/changes", handler)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	url := s.URL + "/events/" + string(h.event) + "/changes?follow=1"
 
-	one := follow(t, url, "203.0.113.1", journal.MaxStreamsFrom)
+	one := follow(t, url, "203.0.113.1", feed.MaxStreamsFrom)
 	if res := getFrom(t, url, "203.0.113.1"); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" {
 		t.Fatalf("%s", res.Status)
 	}
-	for i := range journal.MaxStreams/journal.MaxStreamsFrom - 1 {
-		follow(t, url, fmt.Sprint("203.0.113.", 2+i), journal.MaxStreamsFrom)
+	for i := range feed.MaxStreams/feed.MaxStreamsFrom - 1 {
+		follow(t, url, fmt.Sprint("203.0.113.", 2+i), feed.MaxStreamsFrom)
 	}
 	// All places are taken; somebody else gets one of those who have many.
 	follow(t, url, "198.51.100.7", 1)
 	handler.Silence = time.Nanosecond
-	follow(t, url, "203.0.113.1", journal.MaxStreamsFrom)
+	follow(t, url, "203.0.113.1", feed.MaxStreamsFrom)
 	for _, res := range one {
 		b, err := io.ReadAll(res.Body) // it has ended
 		if err != nil || !strings.Contains(string(b), "others wait") {
@@ -573,12 +573,12 @@ func TestSilentStreamsGiveWay(t *testing.T) {
 func TestSilentStreamsOfOneMachineGiveWay(t *testing.T) {
 	h := newHouse(t, 1)
 	mux := http.NewServeMux()
-	mux.Handle("GET /events/{event}/changes", &journal.Handler{Source: h, Silence: time.Nanosecond})
+	mux.Handle("GET /events/{event}/changes", &feed.ChangesHandler{Source: h, Silence: time.Nanosecond})
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	url := s.URL + "/events/" + string(h.event) + "/changes?follow=1"
 	first := follow(t, url, "", 1)[0]
-	follow(t, url, "", journal.MaxStreams)
+	follow(t, url, "", feed.MaxStreams)
 	if b, err := io.ReadAll(first.Body); err != nil || !strings.Contains(string(b), "others wait") {
 		t.Errorf("it ended with %q, %v", b, err)
 	}
@@ -612,14 +612,14 @@ func (c *stuck) SetWriteDeadline(t time.Time) error {
 // A stream whose reader takes nothing gives way, too.
 func TestStreamsThatAreNotReadGiveWay(t *testing.T) {
 	h := newHouse(t, 1)
-	handler := &journal.Handler{Source: h, Silence: time.Nanosecond, From: func(*http.Request) string { return "one" }}
+	handler := &feed.ChangesHandler{Source: h, Silence: time.Nanosecond, From: func(*http.Request) string { return "one" }}
 	mux := http.NewServeMux()
 	mux.Handle("GET /events/{event}/changes", handler)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	var all, in sync.WaitGroup
 	var clients []*stuck
-	for range journal.MaxStreamsFrom {
+	for range feed.MaxStreamsFrom {
 		in.Add(1)
 		c := &stuck{over: make(chan struct{}), in: &in}
 		clients = append(clients, c)
@@ -630,7 +630,7 @@ func TestStreamsThatAreNotReadGiveWay(t *testing.T) {
 	}
 	in.Wait()
 	url := s.URL + "/events/" + string(h.event) + "/changes?follow=1"
-	follow(t, url, "one", journal.MaxStreamsFrom)
+	follow(t, url, "one", feed.MaxStreamsFrom)
 	for _, c := range clients {
 		<-c.over
 	}
@@ -644,7 +644,7 @@ func TestTooManyStreams(t *testing.T) {
 	s := serve(t, h, nil)
 	url := s.URL + "/events/" + string(h.event) + "/changes?follow=1"
 	var open []*http.Response
-	for range journal.MaxStreams {
+	for range feed.MaxStreams {
 		res := get(t, url, "")
 		if res.StatusCode != 200 {
 			t.Fatal(res.Status)

@@ -1,19 +1,22 @@
-// Package journal reads an event's ledger as a log that others can subscribe to:
-// who did what to which post, with the new text, and what the event says after it.
+// Package feed tells other programs what happens in an event: who did what to which post,
+// with the new text, and the rows that each change touched. Reader reads the change feed
+// from a ledger, on a device or on a relay; NewAPI serves it over HTTP, with the events
+// of a device beside it. openapi.yaml describes version 1 of that API.
 //
-// It guarantees that whoever applies the entries in order, starting anywhere they
-// stopped before, has exactly the views that Flyleaf itself has: an Entry's rows
-// replace those of the same ID. A cursor is the position of a change in the
-// ledger, so it stays good for ever, over restarts of either side; it belongs to
-// that ledger, and one of another device or relay means nothing here.
+// The change feed guarantees that a program which applies the entries in order, starting
+// after any cursor at which it stopped, has exactly the views that Flyleaf has: an Entry's
+// rows replace the rows of the same ID. A cursor is the position of a change in the ledger.
+// It stays valid across restarts, and belongs to the ledger of that device or relay alone.
 //
-// Entries of a change that is older than the newest hold the rows as they were
-// then. Should changes leave the event (see policy.Proof), the log says Reset:
-// forget the event's rows, those that follow are all there are.
+// An entry holds the rows as they were after its change, not as they are now. When changes
+// are excluded from the event, an entry says Reset: forget all rows of the event; the rows
+// that follow are all there are.
 //
-// It writes nothing, judges nothing (what is in the ledger was judged), and does
-// no network I/O itself; Handler speaks HTTP for whoever serves it.
-package journal
+// No request changes anything. The API of a device needs its token for everything but the
+// description and an event's Atom and JSON feeds, which have a key of their own, and
+// does not answer pages of other sites (see APIConfig.Hosts). A relay has no token: its
+// source decides what may be read.
+package feed
 
 import (
 	"context"
@@ -35,11 +38,11 @@ const maxRows = 200
 // Entry is one line of the log.
 type Entry struct {
 	// Cursor is where to go on from after this entry: its change's position.
-	Cursor int64       `json:"cursor"`
-	Change string      `json:"change"` // hash, hex
-	By     qa.Identity `json:"by"`
-	At     int64       `json:"at"` // ms since 1970 UTC, the writer's clock
-	Did    []Deed      `json:"did,omitempty"`
+	Cursor int64               `json:"cursor"`
+	Change string              `json:"change"` // hash, hex
+	By     qa.Identity         `json:"by"`
+	At     int64               `json:"at"` // ms since 1970 UTC, the writer's clock
+	Did    []ChangeDescription `json:"did,omitempty"`
 	// Reset: forget all rows of the event first.
 	Reset bool `json:"reset,omitempty"`
 	Now   Rows `json:"now"`
@@ -133,7 +136,7 @@ func (r *Reader) build(ctx context.Context, until int64) error {
 	return err
 }
 
-var errEnough = errors.New("journal: enough")
+var errEnough = errors.New("feed: enough")
 
 // add takes a change, and returns it with those that had waited for it.
 func (r *Reader) add(e storage.Entry) ([]*wire.Change, error) {
@@ -175,9 +178,9 @@ func (r *Reader) next(ctx context.Context, e storage.Entry, fn func(Entry) error
 	if len(changes) == 0 {
 		return nil
 	}
-	var did []Deed
+	var did []ChangeDescription
 	for _, c := range changes {
-		did = append(did, deeds(c, r.projection)...)
+		did = append(did, describe(c, r.projection)...)
 	}
 	c := changes[0]
 	return tell(Entry{

@@ -1,12 +1,4 @@
-// Package api serves what other programs may know of events over HTTP: version 1
-// is described in openapi.yaml, which is served beside it.
-//
-// It guarantees that nothing is changed by any request, that on a device every
-// answer but the description needs the token, or for an event's feeds a key that is
-// good for them alone, and that a page of another site, or
-// one that found the address under a name of its own, gets nothing (see Config).
-// On a relay, which has no token, only what Config.Log allows is answered.
-package api
+package feed
 
 import (
 	"context"
@@ -19,19 +11,18 @@ import (
 	"slices"
 	"strings"
 
-	"flyleaf/journal"
 	"flyleaf/publish/syndication"
 	"flyleaf/qa"
 )
 
-// Prefix is the path that Handler answers below.
-const Prefix = "/api/v1/"
+// APIPrefix is the path that Handler answers below.
+const APIPrefix = "/api/v1/"
 
 //go:embed openapi.yaml
 var description []byte
 
-// Description returns the API's description: OpenAPI 3, as YAML.
-func Description() []byte { return slices.Clone(description) }
+// OpenAPI returns the API's description: OpenAPI 3, as YAML.
+func OpenAPI() []byte { return slices.Clone(description) }
 
 // Node is the device whose events are served.
 type Node interface {
@@ -39,11 +30,11 @@ type Node interface {
 	Week(ctx context.Context, event qa.EventID) (qa.Week, error)
 }
 
-// Config is what an API is made of.
-type Config struct {
+// APIConfig is what an API is made of.
+type APIConfig struct {
 	// Node is nil on a relay, which knows events only as logs of changes.
 	Node Node
-	Log  journal.Source
+	Log  Source
 	// Token has to stand in the Authorization header ("Bearer …"). "" asks for
 	// none, which is for a relay alone.
 	Token string
@@ -52,7 +43,7 @@ type Config struct {
 	Hosts []string
 	// Stop ends all streams when it is closed. nil: never.
 	Stop <-chan struct{}
-	// From tells those apart who read logs: journal.Handler.
+	// From tells those apart who read logs: ChangesHandler.
 	From func(*http.Request) string
 }
 
@@ -64,37 +55,37 @@ func TokenFrom(secret string) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
-// New returns the handler of everything below Prefix.
-func New(c Config) http.Handler {
+// NewAPI returns the handler of everything below APIPrefix.
+func NewAPI(c APIConfig) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+Prefix+"openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET "+APIPrefix+"openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(description)
 	})
 	closed := c.locked
 	if c.Node != nil {
-		mux.HandleFunc("GET "+Prefix+"events", closed(c.events))
-		mux.HandleFunc("GET "+Prefix+"events/{event}", closed(c.week))
+		mux.HandleFunc("GET "+APIPrefix+"events", closed(c.events))
+		mux.HandleFunc("GET "+APIPrefix+"events/{event}", closed(c.week))
 	}
 	if c.Node != nil && c.Token != "" {
-		mux.HandleFunc("GET "+Prefix+"events/{event}/feed.atom", c.feed(syndication.AtomType, syndication.WriteAtom))
-		mux.HandleFunc("GET "+Prefix+"events/{event}/feed.json", c.feed(syndication.JSONType, syndication.WriteJSON))
+		mux.HandleFunc("GET "+APIPrefix+"events/{event}/feed.atom", c.feed(syndication.AtomType, syndication.WriteAtom))
+		mux.HandleFunc("GET "+APIPrefix+"events/{event}/feed.json", c.feed(syndication.JSONType, syndication.WriteJSON))
 	}
-	log := &journal.Handler{Source: c.Log, Stop: c.Stop, From: c.From}
-	mux.HandleFunc("GET "+Prefix+"events/{event}/changes", closed(log.ServeHTTP))
-	mux.HandleFunc(Prefix, func(w http.ResponseWriter, r *http.Request) {
+	log := &ChangesHandler{Source: c.Log, Stop: c.Stop, From: c.From}
+	mux.HandleFunc("GET "+APIPrefix+"events/{event}/changes", closed(log.ServeHTTP))
+	mux.HandleFunc(APIPrefix, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
 			fail(w, http.StatusMethodNotAllowed, "nothing can be changed through this API")
 			return
 		}
-		fail(w, http.StatusNotFound, "there is nothing here; "+Prefix+"openapi.yaml says what there is")
+		fail(w, http.StatusNotFound, "there is nothing here; "+APIPrefix+"openapi.yaml says what there is")
 	})
 	return c.guard(mux)
 }
 
 // guard refuses requests that a page of another site made.
-func (c *Config) guard(next http.Handler) http.Handler {
+func (c *APIConfig) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
@@ -113,7 +104,7 @@ func (c *Config) guard(next http.Handler) http.Handler {
 }
 
 // locked asks for the token.
-func (c *Config) locked(next http.HandlerFunc) http.HandlerFunc {
+func (c *APIConfig) locked(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		given, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if c.Token != "" && (!bearer || !hmac.Equal([]byte(given), []byte(c.Token))) {
@@ -125,7 +116,7 @@ func (c *Config) locked(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func (c *Config) events(w http.ResponseWriter, r *http.Request) {
+func (c *APIConfig) events(w http.ResponseWriter, r *http.Request) {
 	events, err := c.Node.Events(r.Context())
 	if err != nil {
 		fail(w, http.StatusInternalServerError, err.Error())
@@ -137,7 +128,7 @@ func (c *Config) events(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, events)
 }
 
-func (c *Config) week(w http.ResponseWriter, r *http.Request) {
+func (c *APIConfig) week(w http.ResponseWriter, r *http.Request) {
 	event, err := qa.ParseEventID(r.PathValue("event"))
 	if err != nil {
 		fail(w, http.StatusBadRequest, err.Error())
