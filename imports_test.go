@@ -36,7 +36,8 @@ var rules = map[string]rule{
 	"storage/sqlite":         {[]string{"qa", "crdt/wire", "storage"}, "an adapter imports the contract, never another adapter"},
 	"storage/mem":            {[]string{"qa", "crdt/wire", "storage"}, "an adapter imports the contract, never another adapter"},
 	"storage/storagetest":    {[]string{"qa", "crdt/wire", "storage"}, "the suite tests the contract, not one implementation"},
-	"replica":                {[]string{"qa", "crdt/...", "crdt", "storage/...", "storage", "keys", "crdt/policy"}, "a node neither reads foreign files nor publishes, and never imports the relay"},
+	"replica":                {[]string{"qa", "crdt/...", "crdt", "storage/...", "storage", "keys", "crdt/policy", "replica/...", "internal/lockorder"}, "a node neither reads foreign files nor publishes, and never imports the relay"},
+	"replica/presence":       {[]string{"qa", "keys", "crdt/sync/repo", "internal/lockorder"}, "who is answering for the moment needs no document and no store"},
 	"relay":                  {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/projection", "crdt/sync", "crdt/sync/repo", "keys", "crdt/policy", "storage"}, "the relay builds without cgo, so it never imports crdt"},
 	"relay/relaytest":        {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/authority", "crdt/projection", "crdt/sync", "crdt/sync/repo", "keys", "crdt/policy", "crdt/policy/policytest", "storage", "storage/mem", "relay"}, "test clients of the relay need no cgo either"},
 	"feed":                   {[]string{"qa", "crdt/wire", "crdt/graph", "crdt/authority", "crdt/projection", "storage", "publish", "publish/syndication"}, "the change feed is read from a ledger, on a device or on the relay, which has no cgo; the node arrives as an interface that feed declares"},
@@ -53,6 +54,7 @@ var rules = map[string]rule{
 	"publish/outdir":         {nil, "a directory is written without knowing what the files say"},
 	"webui":                  {[]string{"qa", "qa/people", "markdown", "cover", "publish/ical"}, "the node arrives as an interface that webui declares"},
 	"internal/listen":        {nil, "what is wrong with an address is the same for both programs"},
+	"internal/lockorder":     {nil, "the order of the node's locks depends on no part of the node"},
 	"internal/testfixture":   {[]string{"qa", "crdt/wire"}, "shared test helpers"},
 }
 

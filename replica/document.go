@@ -16,6 +16,7 @@ import (
 	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/replica/presence"
 	"flyleaf/storage"
 )
 
@@ -75,8 +76,8 @@ type document struct {
 	idle       *time.Timer
 	acts       int // counts local acts, so that a timer knows whether it came too late
 
-	side   side
-	around presences
+	side     side
+	presence presence.Board
 }
 
 // arrival is a change that is not in the ledger yet.
@@ -530,7 +531,7 @@ func (doc *document) forget() {
 }
 
 func (doc *document) close() {
-	doc.around.stop()
+	doc.presence.Stop()
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
 	if doc.idle != nil {

@@ -15,6 +15,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/replica/presence"
 	"flyleaf/storage"
 )
 
@@ -202,7 +203,7 @@ func (s *session) handle(ctx context.Context, b []byte) error {
 	case repo.TypeProof:
 		return s.hearProof(ctx, p, m.Proof)
 	case repo.TypeEphemeral:
-		s.hearPresence(p, m)
+		p.doc.hearPresence(m)
 	case repo.TypeAccess:
 		return s.proveAccess(ctx, p, m)
 	}
@@ -266,6 +267,34 @@ func (s *session) hearProof(ctx context.Context, p *peer, proof *repo.Proof) err
 		return err
 	}
 	return s.speak(ctx, p)
+}
+
+// maxUnsaid bounds the own signals of presence that wait for the connection.
+const maxUnsaid = 64
+
+// unsaid is a signal of presence that the session is to send.
+type unsaid struct {
+	event  qa.EventID
+	signal presence.Signal
+}
+
+// sayPresence sends what was announced since it was called last.
+func (s *session) sayPresence() error {
+	s.link.mu.Lock()
+	unsaid := s.link.unsaid
+	s.link.unsaid = nil
+	s.link.mu.Unlock()
+	for _, u := range unsaid {
+		s.count++
+		m, err := presence.Encode(u.signal, s.node.cfg.Key, u.event, s.self, s.count, s.node.cfg.Now())
+		if err != nil {
+			return err
+		}
+		if err := s.send(m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *session) lookAtDirty(ctx context.Context) error {

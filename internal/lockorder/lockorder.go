@@ -1,0 +1,81 @@
+// Package lockorder has the mutex of a node's parts, and the one order in which a
+// goroutine may lock them.
+//
+// A goroutine that holds a mutex locks only mutexes of a higher rank; so no two
+// goroutines can wait for each other. TryLock never waits and may be called out of
+// order. The ranks, lowest first:
+//
+//	Import      one import at a time
+//	Document    the contents of one event's document
+//	Subscribers who is told of changes
+//	the rest    each guards the memory of one part for a moment; while one of
+//	            them is held, no other mutex of the node is locked
+//
+// With the build tag lockorder each Lock checks the order and panics, naming both
+// mutexes, where it is broken. `make race` runs the tests of package replica so.
+package lockorder
+
+// Rank is a place in the order. It is implemented by the types of this package.
+type Rank interface {
+	rank() int
+	name() string
+}
+
+// The ranks.
+type (
+	// Import is held for the whole of an import.
+	Import struct{}
+	// Document is held while the contents of one document are read or changed.
+	Document struct{}
+	// Subscribers is held while an update is handed to the subscribers.
+	Subscribers struct{}
+
+	Subscription struct{} // what one subscriber has not read yet
+	Node         struct{} // which events are followed
+	Random       struct{} // the source of randomness
+	Sources      struct{} // which source each event was imported from
+	Summary      struct{} // what is cached of one document
+	Engines      struct{} // which documents have an engine in memory
+	Presence     struct{} // who is answering what
+	Clubs        struct{} // what the followed clubs list
+	Schedule     struct{} // which old weeks take their turn on a connection
+	Connections  struct{} // the connections to relays
+	Connection   struct{} // one connection to a relay
+)
+
+const (
+	rankImport = iota + 1
+	rankDocument
+	rankSubscribers
+	rankLast
+)
+
+func (Import) rank() int       { return rankImport }
+func (Document) rank() int     { return rankDocument }
+func (Subscribers) rank() int  { return rankSubscribers }
+func (Subscription) rank() int { return rankLast }
+func (Node) rank() int         { return rankLast }
+func (Random) rank() int       { return rankLast }
+func (Sources) rank() int      { return rankLast }
+func (Summary) rank() int      { return rankLast }
+func (Engines) rank() int      { return rankLast }
+func (Presence) rank() int     { return rankLast }
+func (Clubs) rank() int        { return rankLast }
+func (Schedule) rank() int     { return rankLast }
+func (Connections) rank() int  { return rankLast }
+func (Connection) rank() int   { return rankLast }
+
+func (Import) name() string       { return "Import" }
+func (Document) name() string     { return "Document" }
+func (Subscribers) name() string  { return "Subscribers" }
+func (Subscription) name() string { return "Subscription" }
+func (Node) name() string         { return "Node" }
+func (Random) name() string       { return "Random" }
+func (Sources) name() string      { return "Sources" }
+func (Summary) name() string      { return "Summary" }
+func (Engines) name() string      { return "Engines" }
+func (Presence) name() string     { return "Presence" }
+func (Clubs) name() string        { return "Clubs" }
+func (Schedule) name() string     { return "Schedule" }
+func (Connections) name() string  { return "Connections" }
+func (Connection) name() string   { return "Connection" }
