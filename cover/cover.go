@@ -1,5 +1,5 @@
 // Package cover makes a picture of any common format small enough to travel in an
-// event: a JPEG of at most qa.MaxBlob bytes.
+// event: a JPEG of at most schema.MaxBlob bytes.
 //
 // It guarantees that a picture is looked at before it is decoded, so that a small
 // file cannot claim more memory than MaxMemory, and that the result is a plain
@@ -20,7 +20,7 @@ import (
 	"golang.org/x/image/draw"
 	_ "golang.org/x/image/webp"
 
-	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Bounds of what is taken, and of what comes out.
@@ -40,7 +40,7 @@ var (
 	ErrStubborn = errors.New("this picture cannot be made small enough")
 )
 
-// Shrink returns the picture as a JPEG of at most qa.MaxBlob bytes and MaxEdge
+// Shrink returns the picture as a JPEG of at most schema.MaxBlob bytes and MaxEdge
 // pixels an edge. Transparent parts become white; of an animation the first frame
 // is taken.
 func Shrink(b []byte) ([]byte, error) {
@@ -59,7 +59,7 @@ func Shrink(b []byte) ([]byte, error) {
 			if err := jpeg.Encode(&out, small, &jpeg.Options{Quality: quality}); err != nil {
 				return nil, err
 			}
-			if out.Len() <= qa.MaxBlob {
+			if out.Len() <= schema.MaxBlob {
 				return out.Bytes(), nil
 			}
 		}

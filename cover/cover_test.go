@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"flyleaf/cover"
-	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // noise is the worst there is to compress.
@@ -63,7 +63,7 @@ func TestShrink(t *testing.T) {
 			continue
 		}
 		got, err := jpeg.DecodeConfig(bytes.NewReader(out))
-		if err != nil || len(out) > qa.MaxBlob || c.w > 0 && (got.Width != c.w || got.Height != c.h) {
+		if err != nil || len(out) > schema.MaxBlob || c.w > 0 && (got.Width != c.w || got.Height != c.h) {
 			t.Errorf("%s: %d bytes, %d by %d, %v", name, len(out), got.Width, got.Height, err)
 		}
 	}
@@ -140,7 +140,7 @@ func FuzzShrink(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := jpeg.DecodeConfig(bytes.NewReader(out)); err != nil || len(out) > qa.MaxBlob {
+		if _, err := jpeg.DecodeConfig(bytes.NewReader(out)); err != nil || len(out) > schema.MaxBlob {
 			t.Fatalf("%d bytes, %v", len(out), err)
 		}
 	})

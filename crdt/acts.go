@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // rootMaps are the maps that every event's genesis makes, beside `event`, or `club`
@@ -29,7 +30,7 @@ func planGenesis(e *qa.Event) *plan {
 		access = "open"
 	}
 	p.set(rootHandle, "kind", kind)
-	p.set(rootHandle, "gate", uint64(qa.RulesVersion))
+	p.set(rootHandle, "gate", uint64(schema.RulesVersion))
 	p.set(rootHandle, "access", access)
 	about := p.makeMap(rootHandle, kind)
 	if kind == "club" {
@@ -347,8 +348,8 @@ func (d *Document) planReact(a *qa.Act) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := len(keys); n >= qa.MaxReactions && !slices.Contains(keys, a.Emoji) {
-		return nil, &qa.FieldError{Field: "post/reactions", Got: n + 1, Max: qa.MaxReactions, Err: qa.ErrTooMany}
+	if n := len(keys); n >= schema.MaxReactions && !slices.Contains(keys, a.Emoji) {
+		return nil, &qa.FieldError{Field: "post/reactions", Got: n + 1, Max: schema.MaxReactions, Err: qa.ErrTooMany}
 	}
 	return p, nil
 }
@@ -479,7 +480,7 @@ func (d *Document) planEvent(a *qa.Act) (*plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		for i := range qa.MaxRelays {
+		for i := range schema.MaxRelays {
 			v := ""
 			if i < len(a.Relays) {
 				v = a.Relays[i]
@@ -512,7 +513,7 @@ func (d *Document) planLinks(p *plan, about handle, links []qa.Link) error {
 	if err != nil {
 		return err
 	}
-	for i := range qa.MaxLinks {
+	for i := range schema.MaxLinks {
 		key := strconv.Itoa(i)
 		if i < len(links) {
 			at, _, err := d.child(p, all, key)

@@ -15,6 +15,7 @@ import (
 	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // written lists what a change sets, as "key=value" in its order; a map is "key={}".
@@ -165,9 +166,9 @@ func TestOriginIsSaidOfAPost(t *testing.T) {
 func TestBytesAtTheLimit(t *testing.T) {
 	d, _ := found(t, qa.Event{Title: "A book"})
 	for limit, act := range map[int]qa.Act{
-		qa.MaxBlob:    {Kind: qa.ActBlob},
-		qa.MaxContact: {Kind: qa.ActContact},
-		qa.MaxDraw:    {Kind: qa.ActDraw, Mark: "commit"},
+		schema.MaxBlob:    {Kind: qa.ActBlob},
+		schema.MaxContact: {Kind: qa.ActContact},
+		schema.MaxDraw:    {Kind: qa.ActDraw, Mark: "commit"},
 	} {
 		act.Bytes = bytes.Repeat([]byte{0xe5}, limit)
 		do(t, d, act)

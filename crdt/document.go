@@ -9,6 +9,7 @@ import (
 
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // actorBytes is the length of an actor: identity 32 ‖ random 8.
@@ -66,7 +67,7 @@ func foundWith(open opener, actor wire.ActorID, act qa.Act) (*Document, Made, er
 		return nil, Made{}, err
 	}
 	d := newDocument(eng, actor)
-	d.club, d.gate = act.Event.Kind == "club", qa.RulesVersion
+	d.club, d.gate = act.Event.Kind == "club", schema.RulesVersion
 	made, err := d.carryOut(p, act.AtMillis, 1)
 	if err != nil {
 		d.Close()
@@ -241,7 +242,7 @@ func (d *Document) Do(act qa.Act) (Made, error) {
 	if err := d.usable(); err != nil {
 		return Made{}, err
 	}
-	if d.gate > qa.RulesVersion {
+	if d.gate > schema.RulesVersion {
 		return Made{}, ErrNewerGate
 	}
 	if err := act.Validate(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"flyleaf/crdt"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // actorOf returns the actor of test person n on device k.
@@ -238,8 +239,8 @@ func TestLimitsAreRefusedByName(t *testing.T) {
 		at    *qa.Act // what is still taken
 		above qa.Act
 	}{
-		{"post/text", qa.ErrTooLong, &qa.Act{Kind: qa.ActPost, Text: long(qa.MaxText)}, qa.Act{Kind: qa.ActPost, Text: long(qa.MaxText + 1)}},
-		{"post/text", qa.ErrTooLong, &qa.Act{Kind: qa.ActEdit, Post: q.Post, Text: long(qa.MaxText)}, qa.Act{Kind: qa.ActEdit, Post: q.Post, Text: long(qa.MaxText + 1)}},
+		{"post/text", qa.ErrTooLong, &qa.Act{Kind: qa.ActPost, Text: long(schema.MaxText)}, qa.Act{Kind: qa.ActPost, Text: long(schema.MaxText + 1)}},
+		{"post/text", qa.ErrTooLong, &qa.Act{Kind: qa.ActEdit, Post: q.Post, Text: long(schema.MaxText)}, qa.Act{Kind: qa.ActEdit, Post: q.Post, Text: long(schema.MaxText + 1)}},
 		{"post/text", qa.ErrNotUTF8, nil, qa.Act{Kind: qa.ActPost, Text: "\xff"}},
 		{"post/onBehalfOf", qa.ErrTooLong, &qa.Act{Kind: qa.ActPost, OnBehalfOf: long(200)}, qa.Act{Kind: qa.ActPost, OnBehalfOf: long(201)}},
 		{"post/source", qa.ErrTooLong, &qa.Act{Kind: qa.ActPost, Source: long(300)}, qa.Act{Kind: qa.ActPost, Source: long(301)}},
@@ -305,7 +306,7 @@ func ptr(a qa.Act) *qa.Act { return &a }
 func TestTwentyReactions(t *testing.T) {
 	d, _ := found(t, qa.Event{Title: "A book"})
 	q := do(t, d, qa.Act{Kind: qa.ActPost, Text: "Why?"})
-	for i := range qa.MaxReactions {
+	for i := range schema.MaxReactions {
 		do(t, d, qa.Act{Kind: qa.ActReact, Post: q.Post, Emoji: fmt.Sprint("e", i), On: true})
 	}
 	_, err := d.Do(qa.Act{Kind: qa.ActReact, Post: q.Post, Emoji: "one more", On: true, AtMillis: monday})

@@ -13,6 +13,7 @@ import (
 	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // gated is what a replica keeps of an event whose changes go through the gate.
@@ -270,13 +271,13 @@ func compareNow(t *testing.T, s uint64, h *history, event qa.EventID, r *rand.Ra
 func TestOurLargestActsAreValid(t *testing.T) {
 	fill := func(n int) (links []qa.Link, relays []string, x map[string]string) {
 		x = map[string]string{}
-		for i := range qa.MaxLinks {
+		for i := range schema.MaxLinks {
 			links = append(links, qa.Link{Text: fmt.Sprint("link ", n, i), URL: fmt.Sprintf("https://example.org/%d/%d", n, i)})
 		}
-		for i := range qa.MaxRelays {
+		for i := range schema.MaxRelays {
 			relays = append(relays, fmt.Sprintf("wss://relay%d-%d.example", n, i))
 		}
-		for i := range qa.MaxXKeys {
+		for i := range schema.MaxXKeys {
 			x[fmt.Sprint("x", i)] = "x"
 		}
 		return links, relays, x

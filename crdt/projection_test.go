@@ -21,6 +21,7 @@ import (
 	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 var (
@@ -710,7 +711,7 @@ func TestPostWithAllThereIs(t *testing.T) {
 	if !reflect.DeepEqual(p, want) {
 		t.Fatalf("got  %+v\nwant %+v", p, want)
 	}
-	if e := f.Event(); e.Founder != author || e.Gate != qa.RulesVersion || e.Kind != "event" || e.Access != "open" || e.Title != "A book" || e.Authors != "Ann" {
+	if e := f.Event(); e.Founder != author || e.Gate != schema.RulesVersion || e.Kind != "event" || e.Access != "open" || e.Title != "A book" || e.Authors != "Ann" {
 		t.Fatalf("event: %+v", e)
 	}
 	if o, ok := f.Object("posts", string(q.Post)); !ok || f.Owner(o) != author || o.Counter != q.Change.StartOp {

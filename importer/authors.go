@@ -11,6 +11,7 @@ import (
 
 	"flyleaf/qa"
 	"flyleaf/qa/people"
+	"flyleaf/schema"
 )
 
 // PeopleFromFiles returns the names of people by their ID, from the person pages
@@ -50,7 +51,7 @@ func PeopleFromFiles(files map[string][]byte) map[string]string {
 			base := path[strings.LastIndexAny(path, `/\`)+1:]
 			id, _, _ = strings.Cut(base, ".")
 		}
-		if id != "" && title != "" && len(title) <= qa.MaxName {
+		if id != "" && title != "" && len(title) <= schema.MaxName {
 			out[norm.NFC.String(id)] = title
 		}
 	}
@@ -128,7 +129,7 @@ func anyOrder(words []string) string {
 
 // find returns the authors whose name writer is.
 func (x authorIndex) find(writer string) []int {
-	if len(x) == 0 || len(writer) > qa.MaxName {
+	if len(x) == 0 || len(writer) > schema.MaxName {
 		return nil
 	}
 	w := words(writer)
@@ -217,7 +218,7 @@ func isAuthor(authors []author, posts []qa.ImportedPost) func(writer string) boo
 	}
 	candidates := map[int][]string{} // author → writers with a close name
 	for w, in := range writers {
-		if is[w] || len(w) > qa.MaxName || len(in) < 3 && (len(in) == 0 || len(in)*2 < threads) {
+		if is[w] || len(w) > schema.MaxName || len(in) < 3 && (len(in) == 0 || len(in)*2 < threads) {
 			continue
 		}
 		var close []int
@@ -259,8 +260,8 @@ func splitAuthors(list string) []author {
 // checkAuthors refuses more authors than an event can name before anything is
 // compared with them.
 func checkAuthors(name string, authors []author) error {
-	if n := len(joinAuthors(authors)); n > qa.MaxShort {
-		return refuse(name, 0, ErrLimit, "event/authors is too long: %d, at most %d", n, qa.MaxShort)
+	if n := len(joinAuthors(authors)); n > schema.MaxShort {
+		return refuse(name, 0, ErrLimit, "event/authors is too long: %d, at most %d", n, schema.MaxShort)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"flyleaf/publish"
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/weekfile"
 )
 
@@ -25,7 +26,7 @@ func wellFormed(t *testing.T, im qa.Imported) {
 		if p.Parent >= i || p.Parent < -1 {
 			t.Fatalf("message %d replies to %d", i, p.Parent)
 		}
-		if len(p.Text) > qa.MaxText || len(p.Name) > qa.MaxName || len(p.Source) > qa.MaxShort || p.Name == "" || p.Source == "" {
+		if len(p.Text) > schema.MaxText || len(p.Name) > schema.MaxName || len(p.Source) > schema.MaxShort || p.Name == "" || p.Source == "" {
 			t.Fatalf("message %d: %+v", i, p)
 		}
 		if !utf8.ValidString(p.Text) || !utf8.ValidString(p.Name) {

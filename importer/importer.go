@@ -23,6 +23,7 @@ import (
 	"unicode/utf8"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/weekfile"
 )
 
@@ -213,7 +214,7 @@ func nameSources(im *qa.Imported) {
 	used := make(map[string]bool, len(im.Posts))
 	for i := range im.Posts {
 		p := &im.Posts[i]
-		if len(p.Source) > qa.MaxShort || used[p.Source] {
+		if len(p.Source) > schema.MaxShort || used[p.Source] {
 			p.Source = ""
 		}
 		used[p.Source] = true
@@ -288,12 +289,12 @@ func finish(name string, im *qa.Imported) error {
 			im.Absent = append(im.Absent, p.Source)
 		}
 		switch {
-		case len(p.Text) > qa.MaxText:
-			return refuse(name, p.Line, ErrLimit, "a message of %d bytes, at most %d are allowed", len(p.Text), qa.MaxText)
-		case len(p.Name) > qa.MaxName:
-			return refuse(name, p.Line, ErrLimit, "a writer's name of %d bytes, at most %d are allowed", len(p.Name), qa.MaxName)
-		case len(p.Source) > qa.MaxShort:
-			return refuse(name, p.Line, ErrLimit, "a source of %d bytes, at most %d are allowed", len(p.Source), qa.MaxShort)
+		case len(p.Text) > schema.MaxText:
+			return refuse(name, p.Line, ErrLimit, "a message of %d bytes, at most %d are allowed", len(p.Text), schema.MaxText)
+		case len(p.Name) > schema.MaxName:
+			return refuse(name, p.Line, ErrLimit, "a writer's name of %d bytes, at most %d are allowed", len(p.Name), schema.MaxName)
+		case len(p.Source) > schema.MaxShort:
+			return refuse(name, p.Line, ErrLimit, "a source of %d bytes, at most %d are allowed", len(p.Source), schema.MaxShort)
 		}
 		if p.Guessed {
 			im.Guesses++

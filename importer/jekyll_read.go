@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/weekfile"
 )
 
@@ -390,10 +391,10 @@ func (r *jekyllReader) keep(x, key string, k, v *yaml.Node) error {
 func (r *jekyllReader) keepX(x, value string, at *yaml.Node) {
 	switch {
 	case value == "":
-	case len(value) > qa.MaxXValue:
-		r.skip(at, value, "it is longer than the %d bytes that an event keeps of it", qa.MaxXValue)
-	case len(r.im.Event.X) >= qa.MaxXKeys:
-		r.skip(at, value, "an event keeps no more than %d such values", qa.MaxXKeys)
+	case len(value) > schema.MaxXValue:
+		r.skip(at, value, "it is longer than the %d bytes that an event keeps of it", schema.MaxXValue)
+	case len(r.im.Event.X) >= schema.MaxXKeys:
+		r.skip(at, value, "an event keeps no more than %d such values", schema.MaxXKeys)
 	default:
 		r.im.Event.X[x] = value
 	}
@@ -549,7 +550,7 @@ func (r *jekyllReader) links(n *yaml.Node) error {
 				return err
 			}
 		}
-		if len(l.Text) <= qa.MaxShort && len(l.URL) <= qa.MaxShort && len(r.im.Event.Links) < qa.MaxLinks {
+		if len(l.Text) <= schema.MaxShort && len(l.URL) <= schema.MaxShort && len(r.im.Event.Links) < schema.MaxLinks {
 			r.im.Event.Links = append(r.im.Event.Links, l)
 			continue
 		}
@@ -559,7 +560,7 @@ func (r *jekyllReader) links(n *yaml.Node) error {
 		}
 		r.keepX(weekfile.XLink+strconv.Itoa(i), string(b), item)
 		if _, kept := r.im.Event.X[weekfile.XLink+strconv.Itoa(i)]; kept {
-			r.skip(item, l.URL, "an event has %d links of at most %d bytes; this one is kept for the export, but not shown", qa.MaxLinks, qa.MaxShort)
+			r.skip(item, l.URL, "an event has %d links of at most %d bytes; this one is kept for the export, but not shown", schema.MaxLinks, schema.MaxShort)
 		}
 	}
 	return nil
@@ -663,7 +664,7 @@ func (r *jekyllReader) reactions(n *yaml.Node, at int) error {
 			return err
 		}
 		var one qa.CarriedReaction
-		if item.Kind != yaml.MappingNode || item.Decode(&one) != nil || one.Emoji == "" || len(one.Emoji) > qa.MaxEmoji || one.Count < 1 {
+		if item.Kind != yaml.MappingNode || item.Decode(&one) != nil || one.Emoji == "" || len(one.Emoji) > schema.MaxEmoji || one.Count < 1 {
 			r.skip(item, item.Value, "a reaction is a map with emoji and count")
 			continue
 		}
@@ -671,7 +672,7 @@ func (r *jekyllReader) reactions(n *yaml.Node, at int) error {
 	}
 	value, left := qa.ReactionsX(rs)
 	if left > 0 {
-		r.skip(n, "", "a message keeps reactions of at most %d bytes; %d were left out", qa.MaxXValue, left)
+		r.skip(n, "", "a message keeps reactions of at most %d bytes; %d were left out", schema.MaxXValue, left)
 	}
 	if value != "" {
 		r.im.Posts[at].X = map[string]string{qa.XReactions: value}

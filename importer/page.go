@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/weekfile"
 )
 
@@ -150,7 +151,7 @@ func standAlone(s string) map[int]bool {
 					by = n - 1
 				}
 			}
-		} else if byLine.MatchString(line) && dates == 0 && len(line) <= qa.MaxShort && before != "" {
+		} else if byLine.MatchString(line) && dates == 0 && len(line) <= schema.MaxShort && before != "" {
 			by, alone[n] = n, true
 		}
 		before = line
@@ -224,8 +225,8 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 	skip(nobodys, "no writer's name was found over it")
 	if len(posts) == 0 {
 		im.Remarks = append(im.Remarks, noMessages(h, nobodys))
-		if n := len(im.Event.Description); n > qa.MaxDescription {
-			return qa.Imported{}, refuse(name, 0, ErrLimit, "no message was found, and what stands under the title is too long for a description (%d bytes, at most %d); put a line %q over the first message", n, qa.MaxDescription, weekfile.Heading)
+		if n := len(im.Event.Description); n > schema.MaxDescription {
+			return qa.Imported{}, refuse(name, 0, ErrLimit, "no message was found, and what stands under the title is too long for a description (%d bytes, at most %d); put a line %q over the first message", n, schema.MaxDescription, weekfile.Heading)
 		}
 	}
 	if len(im.Posts) > MaxMessages {
@@ -351,7 +352,7 @@ func (h *pageTop) readTop(top []unit) {
 		if m == nil && (i == h.dates-1 || byColon.MatchString(line)) {
 			m = byElsewhere.FindStringSubmatch(line)
 		}
-		if m != nil && len(m[1]) <= qa.MaxShort {
+		if m != nil && len(m[1]) <= schema.MaxShort {
 			h.by, h.authors = i, splitAuthors(m[1])
 			if h.dates >= 0 {
 				break // the one next to the dates; without dates the first on the page
@@ -366,7 +367,7 @@ func (h *pageTop) readTop(top []unit) {
 	h.over = 0
 	if h.by < 0 && h.title > 0 {
 		// "By: Ilse Marrow" over the title.
-		if m := byLine.FindStringSubmatch(top[h.title-1].single()); m != nil && len(m[1]) <= qa.MaxShort {
+		if m := byLine.FindStringSubmatch(top[h.title-1].single()); m != nil && len(m[1]) <= schema.MaxShort {
 			h.over, h.authors = 1, splitAuthors(m[1])
 		}
 	}
@@ -415,7 +416,7 @@ const unlikely = 1000.0
 // opening as messages do, its words capitalised or only one.
 func nameCost(u *unit) float64 {
 	s := u.single()
-	if s == "" || len(s) > qa.MaxName || utf8.RuneCountInString(s) > 80 || u.lines[0][0] == ' ' || u.lines[0][0] == '\t' {
+	if s == "" || len(s) > schema.MaxName || utf8.RuneCountInString(s) > 80 || u.lines[0][0] == ' ' || u.lines[0][0] == '\t' {
 		return unlikely
 	}
 	w := strings.Fields(s)

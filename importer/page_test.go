@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/weekfile"
 )
 
@@ -114,12 +115,12 @@ func TestPageWithoutMessages(t *testing.T) {
 
 // A message that is longer than a post may be goes on in replies, in every format.
 func TestLongMessagesGoOn(t *testing.T) {
-	words := strings.TrimSpace(strings.Repeat("word ", qa.MaxText/4))
+	words := strings.TrimSpace(strings.Repeat("word ", schema.MaxText/4))
 	pieces := SplitText(words)
-	if len(pieces) != 2 || strings.Join(pieces, " ") != words || len(pieces[0]) > qa.MaxText || strings.HasSuffix(pieces[0], "wor") {
+	if len(pieces) != 2 || strings.Join(pieces, " ") != words || len(pieces[0]) > schema.MaxText || strings.HasSuffix(pieces[0], "wor") {
 		t.Fatalf("%d pieces", len(pieces))
 	}
-	if got := SplitText(strings.Repeat("é", qa.MaxText)); len(got) != 2 || strings.Join(got, "") != strings.Repeat("é", qa.MaxText) {
+	if got := SplitText(strings.Repeat("é", schema.MaxText)); len(got) != 2 || strings.Join(got, "") != strings.Repeat("é", schema.MaxText) {
 		t.Fatalf("%d pieces of letters of two bytes", len(got))
 	}
 	week := "---\ntitle: T\nauthors: [Ilse Marrow]\narchive:\n- name: Tino\n  id: one\n  text: \"" + words + "\"\n  replies:\n  - name: Ilse Marrow\n    text: \"" + words + " again\"\n  - name: Tino\n    text: Thanks\n---\n"
@@ -143,7 +144,7 @@ func TestLongMessagesGoOn(t *testing.T) {
 		var parents []int
 		for _, p := range im.Posts {
 			parents = append(parents, p.Parent)
-			if len(p.Text) > qa.MaxText {
+			if len(p.Text) > schema.MaxText {
 				t.Errorf("%s: a text of %d bytes", name, len(p.Text))
 			}
 		}

@@ -13,6 +13,7 @@ import (
 
 	"flyleaf/publish"
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/weekfile"
 )
 
@@ -165,8 +166,8 @@ func TestRefusedElsewhere(t *testing.T) {
 
 // What is at a limit is taken.
 func TestAtTheLimits(t *testing.T) {
-	name, text := strings.Repeat("n", qa.MaxName), strings.Repeat("t", qa.MaxText)
-	title := strings.Repeat("ü", qa.MaxShort/2)
+	name, text := strings.Repeat("n", schema.MaxName), strings.Repeat("t", schema.MaxText)
+	title := strings.Repeat("ü", schema.MaxShort/2)
 	im, err := ReadJekyll("x", []byte(page("title: "+title+"\nstart: 2026-01-05\narchive:\n- name: "+name+"\n  text: "+text+"\n- name: "+name+"\n  text: "+text+"\n")), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +175,7 @@ func TestAtTheLimits(t *testing.T) {
 	if im.Posts[0].Text != text || im.Posts[0].Name != name || im.Posts[0].Source == im.Posts[1].Source {
 		t.Error("something was lost")
 	}
-	if n := len(im.Posts[1].Source); n > qa.MaxShort {
+	if n := len(im.Posts[1].Source); n > schema.MaxShort {
 		t.Errorf("a source of %d bytes", n)
 	}
 }
@@ -305,7 +306,7 @@ func TestAnyTextComesBack(t *testing.T) {
 		im := qa.Imported{Format: "page", Event: qa.Event{Title: "T", StartsAtMillis: 1_767_571_200_000}}
 		for i := range rapid.IntRange(1, 5).Draw(t, "posts") {
 			name := text.Draw(t, "name")
-			if name == "" || len(name) > qa.MaxName {
+			if name == "" || len(name) > schema.MaxName {
 				name = qa.NoName
 			}
 			im.Posts = append(im.Posts, qa.ImportedPost{Parent: -1, Name: name, Text: text.Draw(t, "text"), Line: 7})

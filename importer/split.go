@@ -7,15 +7,16 @@ import (
 	"unicode/utf8"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
-// SplitText cuts a text into pieces of at most qa.MaxText bytes, at a paragraph, a
+// SplitText cuts a text into pieces of at most schema.MaxText bytes, at a paragraph, a
 // line or a word where one is near. Each piece is valid UTF-8 if s is; between two
 // pieces only spaces and line ends are left out. A text that fits is one piece.
 func SplitText(s string) []string {
 	var out []string
-	for len(s) > qa.MaxText {
-		at := qa.MaxText
+	for len(s) > schema.MaxText {
+		at := schema.MaxText
 		for at > 0 && !utf8.RuneStart(s[at]) {
 			at--
 		}
@@ -26,7 +27,7 @@ func SplitText(s string) []string {
 			}
 		}
 		if at == 0 { // not UTF-8: no rune begins anywhere
-			at = qa.MaxText
+			at = schema.MaxText
 		}
 		out = append(out, s[:at])
 		s = strings.TrimLeft(s[at:], "\n ")
@@ -40,7 +41,7 @@ func SplitText(s string) []string {
 // behind it; the pieces of any other are named by nameSources as messages of their own,
 // so that an outline, which holds the pieces, gives them the same names.
 func splitLong(im *qa.Imported) {
-	if !slices.ContainsFunc(im.Posts, func(p qa.ImportedPost) bool { return len(p.Text) > qa.MaxText }) {
+	if !slices.ContainsFunc(im.Posts, func(p qa.ImportedPost) bool { return len(p.Text) > schema.MaxText }) {
 		return
 	}
 	posts := make([]qa.ImportedPost, 0, len(im.Posts)+1)
@@ -54,7 +55,7 @@ func splitLong(im *qa.Imported) {
 		pieces := SplitText(p.Text)
 		if n := len(pieces); n > 1 {
 			im.Remarks = append(im.Remarks, qa.Remark{Line: p.Line, Text: fmt.Sprintf(
-				"The message by %s has %d bytes and a post at most %d, so it goes on in %d more.", beginning(p.Name), len(p.Text), qa.MaxText, n-1)})
+				"The message by %s has %d bytes and a post at most %d, so it goes on in %d more.", beginning(p.Name), len(p.Text), schema.MaxText, n-1)})
 		}
 		for j, piece := range pieces {
 			next := p

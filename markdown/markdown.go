@@ -6,7 +6,7 @@
 // It guarantees that the HTML holds no element, attribute or address of the
 // writer's but those of a short list, that showing it fetches nothing and runs
 // nothing, and that no word of the text is left out. Its work is bounded for any
-// text of qa.MaxText bytes.
+// text of schema.MaxText bytes.
 package markdown
 
 import (

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"flyleaf/internal/testfixture"
-	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 func TestHTML(t *testing.T) {
@@ -59,7 +59,7 @@ func TestProse(t *testing.T) {
 
 // Text that takes parsers long, or deep, at the length a post may have.
 func TestHTMLOfHostileTextIsQuick(t *testing.T) {
-	n := qa.MaxText
+	n := schema.MaxText
 	fill := func(s string) string { return strings.Repeat(s, n/len(s)) }
 	var stairs strings.Builder
 	for i := 0; stairs.Len() < n-400; i++ {

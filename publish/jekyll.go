@@ -12,6 +12,7 @@ import (
 
 	"flyleaf/qa"
 	"flyleaf/qa/people"
+	"flyleaf/schema"
 	"flyleaf/weekfile"
 )
 
@@ -117,7 +118,7 @@ func jekyllAuthors(e *qa.Event) []string {
 // back into their places.
 func jekyllLinks(e *qa.Event) []qa.Link {
 	links := append([]qa.Link(nil), e.Links...)
-	for i := 0; i < len(e.Links)+qa.MaxXKeys; i++ {
+	for i := 0; i < len(e.Links)+schema.MaxXKeys; i++ {
 		var l qa.Link
 		if s, ok := e.X[weekfile.XLink+strconv.Itoa(i)]; !ok || json.Unmarshal([]byte(s), &l) != nil {
 			continue

@@ -43,7 +43,7 @@ type PublishedPost struct {
 	// ID names the post within its week, for ever and in every format: the post's
 	// ID, or what an import named it by, so that a week that was exported, lost and
 	// imported again keeps its addresses. It is unique in its week and has no more
-	// than qa.MaxShort bytes, of any characters.
+	// than schema.MaxShort bytes, of any characters.
 	ID       string
 	Name     string // as its writer wants to be published; "" when the name is not known
 	Text     string

@@ -3,6 +3,8 @@ package qa
 import (
 	"encoding/json"
 	"slices"
+
+	"flyleaf/schema"
 )
 
 // CarriedReaction is an emoji that people gave a message where it was written
@@ -22,13 +24,13 @@ const XReactions = "reactions"
 const maxCarried = 50
 
 // ReactionsX returns the value of XReactions for rs, "" for none. It leaves names
-// out, of the last reactions first, until it fits into MaxXValue bytes, and
+// out, of the last reactions first, until it fits into schema.MaxXValue bytes, and
 // then whole reactions; left is how many reactions it had to leave out whole.
 func ReactionsX(rs []CarriedReaction) (value string, left int) {
 	kept := slices.Clone(rs[:min(len(rs), maxCarried)])
 	for len(kept) > 0 {
 		b, err := json.Marshal(kept)
-		if err == nil && len(b) <= MaxXValue {
+		if err == nil && len(b) <= schema.MaxXValue {
 			return string(b), len(rs) - len(kept)
 		}
 		named := -1
@@ -59,7 +61,7 @@ func Carried(x map[string]string) []CarriedReaction {
 			r.By[k] = CleanLine(r.By[k])
 		}
 		r.By = slices.DeleteFunc(r.By, func(name string) bool { return name == "" })
-		if r.Emoji == "" || len(r.Emoji) > MaxEmoji || r.Count < 1 {
+		if r.Emoji == "" || len(r.Emoji) > schema.MaxEmoji || r.Count < 1 {
 			return nil
 		}
 	}

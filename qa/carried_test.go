@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"flyleaf/schema"
 )
 
 func TestReactionsFit(t *testing.T) {
@@ -12,7 +14,7 @@ func TestReactionsFit(t *testing.T) {
 		many[i] = CarriedReaction{Emoji: fmt.Sprintf("e%d", i), Count: 9, By: []string{strings.Repeat("n", 50)}}
 	}
 	s, left := ReactionsX(many)
-	if len(s) > MaxXValue || left == 0 || len(Carried(map[string]string{XReactions: s})) != 40-left {
+	if len(s) > schema.MaxXValue || left == 0 || len(Carried(map[string]string{XReactions: s})) != 40-left {
 		t.Errorf("%d bytes, %d left: %s", len(s), left, s)
 	}
 	if s, left := ReactionsX(nil); s != "" || left != 0 {

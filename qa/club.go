@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"flyleaf/schema"
 )
 
 // ListedWeek is what a club says of one of its weeks. The week itself is an event of
@@ -99,7 +101,7 @@ func NewClub(e Event, nowMillis int64) Club {
 		if start, _ := w.days(); start != 0 {
 			return start
 		}
-		return maxInteger // weeks without a date come last
+		return schema.MaxInteger // weeks without a date come last
 	}
 	rest := func(a, b ListedWeek) int { return cmp.Or(cmp.Compare(a.Title, b.Title), cmp.Compare(a.ID, b.ID)) }
 	slices.SortFunc(c.Now, func(a, b ListedWeek) int { return cmp.Or(cmp.Compare(a.end(), b.end()), rest(a, b)) })

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"flyleaf/schema"
 )
 
 func person(n int) Identity {
@@ -170,7 +172,7 @@ func TestOpenDrawGolden(t *testing.T) {
 	secret := bytes.Repeat([]byte{7}, DrawSecretSize)
 	closing := strings.Repeat("c1", 32)
 	b, err := OpenDraw(secret, closing)
-	if err != nil || hex.EncodeToString(b) != strings.Repeat("07", 32)+closing || len(b) != DrawOpeningSize || len(b) > MaxDraw {
+	if err != nil || hex.EncodeToString(b) != strings.Repeat("07", 32)+closing || len(b) != DrawOpeningSize || len(b) > schema.MaxDraw {
 		t.Errorf("%x %v", b, err)
 	}
 	h, err := CommitDraw(drawEvent, person(1), secret)

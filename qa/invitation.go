@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/mr-tron/base58"
+
+	"flyleaf/schema"
 )
 
 // The reasons why a text gives no invitation.
@@ -81,9 +83,9 @@ func (i Invitation) LogValue() slog.Value { return slog.StringValue(i.Public().S
 
 // CheckRelay checks that s is a relay's address: a ws:// or wss:// URL with a
 // host and without user, query or fragment, a port from 1 to 65535 if it names one, at
-// most MaxShort bytes. A *FieldError says what is wrong with it.
+// most schema.MaxShort bytes. A *FieldError says what is wrong with it.
 func CheckRelay(s string) error {
-	if err := checkLine("relay", s, MaxShort); err != nil {
+	if err := checkLine("relay", s, schema.MaxShort); err != nil {
 		return err
 	}
 	u, err := url.Parse(s)

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/mr-tron/base58"
+
+	"flyleaf/schema"
 )
 
 // maxPasted bounds the text in which an invitation is looked for, in bytes: a long
@@ -114,7 +116,7 @@ func ParseInvitation(text string) (Invitation, error) {
 		return Invitation{}, wrong
 	}
 	var list strings.Builder
-	for _, i := range found[:min(len(found), MaxLinks)] {
+	for _, i := range found[:min(len(found), schema.MaxLinks)] {
 		list.WriteString("\n  " + i.Public().String())
 		if len(i.Secret) > 0 {
 			list.WriteString("  (to a role)")
@@ -152,7 +154,7 @@ func enclosed(before rune, rest string) string {
 }
 
 // maxEnclosed is the longest invitation in bytes, and some.
-const maxEnclosed = MaxShort + 128
+const maxEnclosed = schema.MaxShort + 128
 
 // unescape undoes percent-encoding, twice where an address stood in another one.
 // What is no encoding stays.

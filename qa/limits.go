@@ -5,31 +5,6 @@ import (
 	"fmt"
 )
 
-// The limits of schema 1, in bytes of UTF-8 unless they say otherwise. What is
-// at the limit is taken; what is above it is refused by every device.
-const (
-	MaxShort       = 300      // title, authors, language, zone, source, link text and URL, relay, winner note
-	MaxDescription = 16 << 10 // event/description
-	MaxName        = 200      // people/name, onBehalfOf
-	MaxAbout       = 2 << 10  // people/about, draw/rule
-	MaxPersonLink  = 300      // people/link
-	MaxText        = 32 << 10 // one revision
-	MaxTags        = 300      // a post's tags, joined by ", "
-	MaxEmoji       = 32       // a reaction's emoji
-	MaxReactions   = 20       // emoji of one identity on one post, those turned off included
-	MaxReason      = 300      // marks/hidden, blocks
-	MaxLinks       = 20       // event/links
-	MaxRelays      = 8        // relays
-	MaxXKeys       = 20       // x/<name> in one place
-	MaxXName       = 64       // an x key
-	MaxXValue      = 1 << 10  // an x value
-	MaxBlob        = 40 << 10 // one blob
-	MaxDraw        = 64       // draw/commit, draw/reveal
-	MaxContact     = 1 << 10  // contacts
-	MaxWrites      = 500      // changes in which one person writes one key
-	MaxRevisions   = 250      // texts that one post ever had
-)
-
 // The reasons why a field is refused; FieldError says which field it was.
 var (
 	ErrTooLong  = errors.New("is too long")

@@ -39,7 +39,7 @@ func (o OpID) Less(p OpID) bool {
 type Event struct {
 	ID      EventID  `json:"id"`
 	Kind    string   `json:"kind"`   // "event" or "club"
-	Gate    uint64   `json:"gate"`   // version of the rules, 1 to RulesVersion; above: a later program's
+	Gate    uint64   `json:"gate"`   // version of the rules, 1 to schema.RulesVersion; above: a later program's
 	Access  string   `json:"access"` // "open" or "invited"
 	Founder Identity `json:"founder"`
 
@@ -78,10 +78,6 @@ type Event struct {
 	// It only grows.
 	Edits int `json:"edits,omitempty"`
 }
-
-// RulesVersion is the version of the rules that new events are founded with, and the
-// highest that this program knows. Version 2 holds strings to IsText and IsLine.
-const RulesVersion = 2
 
 // Link is one of an event's links.
 type Link struct {

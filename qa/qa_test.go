@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"flyleaf/schema"
 )
 
 const genesisOfZero = "8b12cd515cdab6155467a380e14fe2ee"
@@ -214,29 +216,29 @@ func TestTrustActs(t *testing.T) {
 		{Act{Kind: ActAdmit, Invite: a, Identity: a, Role: RoleModerator}, "roles"},
 		{Act{Kind: ActAdmit, Identity: b, Role: RoleModerator}, "roles"},
 		{Act{Kind: ActAdmit, Invite: a, Identity: b, Role: "king"}, "roles"},
-		{Act{Kind: ActBlock, Identity: a, Text: strings.Repeat("x", MaxReason)}, ""},
-		{Act{Kind: ActBlock, Identity: a, Text: strings.Repeat("x", MaxReason+1)}, "blocks"},
+		{Act{Kind: ActBlock, Identity: a, Text: strings.Repeat("x", schema.MaxReason)}, ""},
+		{Act{Kind: ActBlock, Identity: a, Text: strings.Repeat("x", schema.MaxReason+1)}, "blocks"},
 		{Act{Kind: ActBlock, Text: "x"}, "blocks"},
 		{Act{Kind: ActPost, Anonymous: true, Origin: id}, ""},
 		{Act{Kind: ActPost, Anonymous: true, Parent: id}, ""},
 		{Act{Kind: ActPost, Anonymous: true, AsAuthor: true}, "post"},
 		{Act{Kind: ActPost, Anonymous: true, OnBehalfOf: "Ann"}, "post"},
 		{Act{Kind: ActPost, Origin: "x"}, "post/origin"},
-		{Act{Kind: ActWinner, Post: id, Text: strings.Repeat("x", MaxShort)}, ""},
-		{Act{Kind: ActWinner, Post: id, Text: strings.Repeat("x", MaxShort+1)}, "winners"},
+		{Act{Kind: ActWinner, Post: id, Text: strings.Repeat("x", schema.MaxShort)}, ""},
+		{Act{Kind: ActWinner, Post: id, Text: strings.Repeat("x", schema.MaxShort+1)}, "winners"},
 		{Act{Kind: ActWinner, Text: "x"}, "winners"},
-		{Act{Kind: ActDraw, Mark: "rule", Text: strings.Repeat("x", MaxAbout+1)}, "draw/rule"},
+		{Act{Kind: ActDraw, Mark: "rule", Text: strings.Repeat("x", schema.MaxAbout+1)}, "draw/rule"},
 		{Act{Kind: ActDraw, Mark: "commit"}, "draw/commit"},
-		{Act{Kind: ActDraw, Mark: "reveal", Bytes: make([]byte, MaxDraw+1)}, "draw/reveal"},
+		{Act{Kind: ActDraw, Mark: "reveal", Bytes: make([]byte, schema.MaxDraw+1)}, "draw/reveal"},
 		{Act{Kind: ActDraw, Mark: "dice", Bytes: []byte{1}}, "draw"},
 		{Act{Kind: ActContact}, ""},
-		{Act{Kind: ActContact, Bytes: make([]byte, MaxContact+1)}, "contacts"},
+		{Act{Kind: ActContact, Bytes: make([]byte, schema.MaxContact+1)}, "contacts"},
 		{Act{Kind: ActBlob}, "blobs"},
-		{Act{Kind: ActBlob, Bytes: make([]byte, MaxBlob)}, ""},
+		{Act{Kind: ActBlob, Bytes: make([]byte, schema.MaxBlob)}, ""},
 		{Act{Kind: ActWeek}, "weeks"},
 		{Act{Kind: ActWeek, Event: &Event{ID: "x"}}, "weeks"},
 		{Act{Kind: ActWeek, Event: &week}, ""},
-		{Act{Kind: ActWeek, Event: with(func(e *Event) { e.Title = strings.Repeat("x", MaxShort+1) })}, "weeks/title"},
+		{Act{Kind: ActWeek, Event: with(func(e *Event) { e.Title = strings.Repeat("x", schema.MaxShort+1) })}, "weeks/title"},
 		{Act{Kind: ActWeek, Event: with(func(e *Event) { e.EndsAtMillis = 1 << 60 })}, "weeks/endsAt"},
 		{Act{Kind: ActWeek, Event: with(func(e *Event) { e.Relays = []string{"http://a"} })}, "relay"},
 	} {
@@ -472,7 +474,7 @@ func TestTagsComeBack(t *testing.T) {
 }
 
 func TestErrorsSayFieldLimitAndThatNothingChanged(t *testing.T) {
-	err := (&Act{Kind: ActPost, AtMillis: 1, Text: strings.Repeat("x", MaxText+1)}).Validate()
+	err := (&Act{Kind: ActPost, AtMillis: 1, Text: strings.Repeat("x", schema.MaxText+1)}).Validate()
 	if s := fmt.Sprint(err); s != "post/text is too long: 32769, at most 32768; nothing was changed" {
 		t.Errorf("%s", s)
 	}

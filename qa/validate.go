@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"flyleaf/schema"
 )
 
 // The roles that an invitation key may hold.
@@ -32,10 +34,10 @@ var eventFields = map[string]struct {
 	kind  FieldType
 	limit int
 }{
-	"title": {FieldString, MaxShort}, "authors": {FieldString, MaxShort},
-	"language": {FieldString, MaxShort}, "zone": {FieldString, MaxShort},
-	"description": {FieldString, MaxDescription}, "source": {FieldString, MaxShort},
-	"movedTo": {FieldString, MaxShort}, "cover": {FieldString, MaxShort},
+	"title": {FieldString, schema.MaxShort}, "authors": {FieldString, schema.MaxShort},
+	"language": {FieldString, schema.MaxShort}, "zone": {FieldString, schema.MaxShort},
+	"description": {FieldString, schema.MaxDescription}, "source": {FieldString, schema.MaxShort},
+	"movedTo": {FieldString, schema.MaxShort}, "cover": {FieldString, schema.MaxShort},
 	"startsAt": {FieldTime, 0}, "endsAt": {FieldTime, 0}, "answersFrom": {FieldTime, 0},
 	"answersUntil": {FieldTime, 0}, "winnersAt": {FieldTime, 0},
 	"prizes": {FieldUint, 0}, "closed": {FieldBool, 0}, "approve": {FieldBool, 0},
@@ -86,7 +88,7 @@ func CheckEventField(key string, value any) error {
 		if f.kind != FieldUint {
 			return bad(name, "a number, another type is wanted")
 		}
-		if v > maxInteger {
+		if v > schema.MaxInteger {
 			return bad(name, "beyond 2^53")
 		}
 	case bool:
@@ -99,11 +101,8 @@ func CheckEventField(key string, value any) error {
 	return nil
 }
 
-// maxInteger keeps integers exact in every language that reads the document.
-const maxInteger = 1<<53 - 1
-
 func checkTime(field string, ms int64) error {
-	if ms > maxInteger || ms < -maxInteger {
+	if ms > schema.MaxInteger || ms < -schema.MaxInteger {
 		return bad(field, "a time beyond 2^53 ms")
 	}
 	return nil
@@ -172,14 +171,14 @@ func (e *Event) Validate() error {
 }
 
 func checkX(field string, x map[string]string) error {
-	if err := checkCount(field, len(x), MaxXKeys); err != nil {
+	if err := checkCount(field, len(x), schema.MaxXKeys); err != nil {
 		return err
 	}
 	for key, v := range x {
-		if err := checkKey(field, key, MaxXName); err != nil {
+		if err := checkKey(field, key, schema.MaxXName); err != nil {
 			return err
 		}
-		if err := checkText(field+"/"+key, v, MaxXValue); err != nil {
+		if err := checkText(field+"/"+key, v, schema.MaxXValue); err != nil {
 			return err
 		}
 	}
@@ -187,14 +186,14 @@ func checkX(field string, x map[string]string) error {
 }
 
 func checkLinks(links []Link) error {
-	if err := checkCount("event/links", len(links), MaxLinks); err != nil {
+	if err := checkCount("event/links", len(links), schema.MaxLinks); err != nil {
 		return err
 	}
 	for _, l := range links {
-		if err := checkLine("event/links/text", l.Text, MaxShort); err != nil {
+		if err := checkLine("event/links/text", l.Text, schema.MaxShort); err != nil {
 			return err
 		}
-		if err := checkLine("event/links/url", l.URL, MaxShort); err != nil {
+		if err := checkLine("event/links/url", l.URL, schema.MaxShort); err != nil {
 			return err
 		}
 	}
@@ -202,7 +201,7 @@ func checkLinks(links []Link) error {
 }
 
 func checkRelays(relays []string) error {
-	if err := checkCount("relays", len(relays), MaxRelays); err != nil {
+	if err := checkCount("relays", len(relays), schema.MaxRelays); err != nil {
 		return err
 	}
 	for _, r := range relays {
@@ -238,9 +237,9 @@ func checkKey(field, key string, limit int) error {
 // Validate checks what can be checked of a person without an event.
 func (p *Person) Validate() error {
 	if err := cmp.Or(
-		checkLine("people/name", p.Name, MaxName),
-		checkText("people/about", p.About, MaxAbout),
-		checkLine("people/link", p.Link, MaxPersonLink),
+		checkLine("people/name", p.Name, schema.MaxName),
+		checkText("people/about", p.About, schema.MaxAbout),
+		checkLine("people/link", p.Link, schema.MaxPersonLink),
 	); err != nil {
 		return err
 	}
@@ -270,7 +269,7 @@ func SplitTags(s string) []string {
 // What needs the document (does the post exist, is it one's own) is checked
 // where the act becomes a change.
 func (a *Act) Validate() error {
-	if a.AtMillis <= 0 || a.AtMillis > maxInteger {
+	if a.AtMillis <= 0 || a.AtMillis > schema.MaxInteger {
 		return bad("at", "%d, it is milliseconds since 1970", a.AtMillis)
 	}
 	switch a.Kind {
@@ -285,14 +284,14 @@ func (a *Act) Validate() error {
 		if err := checkPostID("post", a.Post); err != nil {
 			return err
 		}
-		return checkText("post/text", a.Text, MaxText)
+		return checkText("post/text", a.Text, schema.MaxText)
 	case ActWithdraw:
 		return checkPostID("post", a.Post)
 	case ActReact:
 		if err := checkPostID("post", a.Post); err != nil {
 			return err
 		}
-		return checkKey("post/reactions", a.Emoji, MaxEmoji)
+		return checkKey("post/reactions", a.Emoji, schema.MaxEmoji)
 	case ActPerson:
 		if a.Person == nil {
 			return &FieldError{Field: "person", Err: ErrMissing}
@@ -357,10 +356,10 @@ func (a *Act) validatePost() error {
 		}
 	}
 	return cmp.Or(
-		checkText("post/text", a.Text, MaxText),
-		checkLine("post/onBehalfOf", a.OnBehalfOf, MaxName),
-		checkLine("post/source", a.Source, MaxShort),
-		checkLine("post/tags", JoinTags(a.Tags), MaxTags),
+		checkText("post/text", a.Text, schema.MaxText),
+		checkLine("post/onBehalfOf", a.OnBehalfOf, schema.MaxName),
+		checkLine("post/source", a.Source, schema.MaxShort),
+		checkLine("post/tags", JoinTags(a.Tags), schema.MaxTags),
 	)
 }
 
@@ -370,7 +369,7 @@ func (a *Act) validateTrust() error {
 		if err := checkIdentity("blocks", a.Identity); err != nil {
 			return err
 		}
-		return checkText("blocks", a.Text, MaxReason)
+		return checkText("blocks", a.Text, schema.MaxReason)
 	}
 	field := "roles"
 	if a.Kind == ActClaim {
@@ -409,17 +408,17 @@ func (a *Act) validateWeek() error {
 		if err := checkPostID("winners", a.Post); err != nil {
 			return err
 		}
-		return checkLine("winners", a.Text, MaxShort)
+		return checkLine("winners", a.Text, schema.MaxShort)
 	case ActContact:
-		return checkBytes("contacts", a.Bytes, 0, MaxContact)
+		return checkBytes("contacts", a.Bytes, 0, schema.MaxContact)
 	case ActBlob:
-		return checkBytes("blobs", a.Bytes, 1, MaxBlob)
+		return checkBytes("blobs", a.Bytes, 1, schema.MaxBlob)
 	case ActDraw:
 		switch a.Mark {
 		case "commit", "reveal":
-			return checkBytes("draw/"+a.Mark, a.Bytes, 1, MaxDraw)
+			return checkBytes("draw/"+a.Mark, a.Bytes, 1, schema.MaxDraw)
 		case "rule":
-			return checkText("draw/rule", a.Text, MaxAbout)
+			return checkText("draw/rule", a.Text, schema.MaxAbout)
 		}
 		return bad("draw", "there is no %.40q; it is commit, reveal or rule", a.Mark)
 	}
@@ -431,7 +430,7 @@ func (a *Act) validateWeek() error {
 		return &FieldError{Field: "weeks", Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
 	}
 	for field, s := range map[string]string{"weeks/title": e.Title, "weeks/authors": e.Authors} {
-		if err := checkLine(field, s, MaxShort); err != nil {
+		if err := checkLine(field, s, schema.MaxShort); err != nil {
 			return err
 		}
 	}
@@ -479,7 +478,7 @@ func (a *Act) validateMark() error {
 	case "answered", "pinned", "approved":
 		return nil
 	case "hidden":
-		return checkText("post/marks/hidden", a.Text, MaxReason)
+		return checkText("post/marks/hidden", a.Text, schema.MaxReason)
 	case "duplicateOf":
 		if a.Text == "" {
 			return nil

@@ -20,6 +20,7 @@ import (
 	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
+	"flyleaf/schema"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
 )
@@ -345,7 +346,7 @@ func TestOperationsAreBounded(t *testing.T) {
 	all := []relaytest.Signed{b.Genesis}
 	// Questions with as much as one may carry: fewer of them make up a turn's operations
 	// than its changes.
-	const most = 9 + 1 + qa.MaxXKeys
+	const most = 9 + 1 + schema.MaxXKeys
 	const n = 3 * relay.TurnOps / most
 	if n >= 2*relay.TurnChanges {
 		t.Fatalf("%d changes take three turns whatever they hold", n)

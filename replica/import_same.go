@@ -9,6 +9,7 @@ import (
 	"github.com/agnivade/levenshtein"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Recognising a week whose title or first day was corrected since it was imported. Its
@@ -105,7 +106,7 @@ func messageNames(source string, each func(yield func(string))) map[string]bool 
 // have in the event which came from another source.
 func underSource(week *qa.Imported, is string) {
 	rename := func(source string) string {
-		if name, ok := strings.CutPrefix(source, week.Source+"#"); ok && len(is)+1+len(name) <= qa.MaxShort {
+		if name, ok := strings.CutPrefix(source, week.Source+"#"); ok && len(is)+1+len(name) <= schema.MaxShort {
 			return is + "#" + name
 		}
 		return source
@@ -188,7 +189,7 @@ func alikeTitles(a, b string) bool {
 		if x[i] == y[i] {
 			continue
 		}
-		if len(x[i]) > qa.MaxShort || len(y[i]) > qa.MaxShort || strings.ContainsFunc(x[i]+y[i], unicode.IsDigit) ||
+		if len(x[i]) > schema.MaxShort || len(y[i]) > schema.MaxShort || strings.ContainsFunc(x[i]+y[i], unicode.IsDigit) ||
 			min(len([]rune(x[i])), len([]rune(y[i]))) <= shortWord || levenshtein.ComputeDistance(x[i], y[i]) > mistyped {
 			return false
 		}

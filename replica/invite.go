@@ -13,6 +13,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // ErrNoInvitation is returned for an invitation that the event does not have.
@@ -30,14 +31,14 @@ type storedInvite struct {
 func invitesPrefix(event qa.EventID) string { return "invite/" + string(event) + "/" }
 
 // Invite makes an invitation that grants a role (author, moderator or member) to
-// the first who joins with it. label says for whom it is, at most qa.MaxName bytes;
+// the first who joins with it. label says for whom it is, at most schema.MaxName bytes;
 // it stays on this device. ErrNotAllowed is returned to who is no organiser.
 func (n *Node) Invite(ctx context.Context, id qa.EventID, role qa.Role, label string) (qa.Invitation, error) {
 	if _, ok := role.InvitedAs(); !ok {
 		return qa.Invitation{}, &qa.FieldError{Field: "role", Err: fmt.Errorf("%w: nobody is invited as %.40q", qa.ErrBadValue, role)}
 	}
-	if len(label) > qa.MaxName {
-		return qa.Invitation{}, &qa.FieldError{Field: "label", Got: len(label), Max: qa.MaxName, Err: qa.ErrTooLong}
+	if len(label) > schema.MaxName {
+		return qa.Invitation{}, &qa.FieldError{Field: "label", Got: len(label), Max: schema.MaxName, Err: qa.ErrTooLong}
 	}
 	if _, err := n.document(id); err != nil {
 		return qa.Invitation{}, err

@@ -15,6 +15,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/replica"
+	"flyleaf/schema"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
 )
@@ -125,7 +126,7 @@ func TestRefusedActsChangeNothing(t *testing.T) {
 		id := found(t, n, "")
 		q := ask(t, n, id, "?")
 		var field *qa.FieldError
-		if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: strings.Repeat("x", qa.MaxText+1)}); !errors.As(err, &field) {
+		if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: strings.Repeat("x", schema.MaxText+1)}); !errors.As(err, &field) {
 			t.Fatalf("a text too long: %v", err)
 		}
 		if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Parent: "nobody", Text: "x"}); err == nil {
@@ -222,7 +223,7 @@ func TestImportIsWholeOrNotAtAll(t *testing.T) {
 		disk := &faulty{Store: store}
 		n := openNode(t, replica.Config{Store: disk})
 		bad := imported(6)
-		bad.Posts[5].Text = strings.Repeat("x", qa.MaxText+1)
+		bad.Posts[5].Text = strings.Repeat("x", schema.MaxText+1)
 		if _, err := n.Import(bounded(t), "", bad, ""); err == nil || !strings.Contains(err.Error(), "line 6") {
 			t.Fatalf("a text too long: %v", err)
 		}
@@ -243,7 +244,7 @@ func TestImportIsWholeOrNotAtAll(t *testing.T) {
 		id := found(t, n, "")
 		ask(t, n, id, "mine")
 		bad = imported(6)
-		bad.Posts[5].Text = strings.Repeat("x", qa.MaxText+1)
+		bad.Posts[5].Text = strings.Repeat("x", schema.MaxText+1)
 		if _, err := n.Import(bounded(t), id, bad, ""); err == nil {
 			t.Fatal("taken")
 		}

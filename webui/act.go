@@ -9,6 +9,7 @@ import (
 
 	"flyleaf/markdown"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 var errEmpty = errors.New("there is nothing written yet")
@@ -169,7 +170,7 @@ func (s *server) react(w http.ResponseWriter, r *http.Request) {
 	case f.Has("off"):
 		act.Emoji = f.Get("off")
 	}
-	if act.Emoji == "" || len(act.Emoji) > qa.MaxEmoji {
+	if act.Emoji == "" || len(act.Emoji) > schema.MaxEmoji {
 		s.problem(w, r, http.StatusUnprocessableEntity, "This is not a reaction", "Nothing was changed. Go back and choose one of the signs.")
 		return
 	}

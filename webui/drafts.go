@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // draft is what somebody began to write: in the ask box (key "ask"), as a reply
@@ -91,7 +92,7 @@ func (s *server) keepDraft(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d := draftFrom(r)
-	if len(d.Text) > 2*qa.MaxText {
+	if len(d.Text) > 2*schema.MaxText {
 		s.problem(w, r, http.StatusUnprocessableEntity, "This draft is too long to be kept", "It stays in the box as long as the page is open.")
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // fakeNode is a Node in memory. It keeps acts as the real one would show them.
@@ -192,8 +193,8 @@ func (f *fakeNode) doLocked(event qa.EventID, act qa.Act) (qa.PostID, error) {
 	if w == nil {
 		return "", errors.New("no such event")
 	}
-	if len(act.Text) > qa.MaxText {
-		return "", &qa.FieldError{Field: "post/text", Got: len(act.Text), Max: qa.MaxText, Err: qa.ErrTooLong}
+	if len(act.Text) > schema.MaxText {
+		return "", &qa.FieldError{Field: "post/text", Got: len(act.Text), Max: schema.MaxText, Err: qa.ErrTooLong}
 	}
 	if act.Kind == qa.ActPost {
 		by := f.me

@@ -25,6 +25,7 @@ import (
 
 	"flyleaf/internal/testfixture"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // statusWriter remembers the status of an answer.
@@ -208,16 +209,16 @@ func hostile(b *inBrowser, i int, text string) {
 	short := func(n int) string { return text[:min(len(text), n)] }
 	w := b.node.weeks[b.event]
 	by := qa.Identity(fmt.Sprintf("%064x", 0xbad00+i))
-	w.people[by] = qa.Person{ID: by, Name: short(qa.MaxName), About: text, Link: short(qa.MaxPersonLink)}
+	w.people[by] = qa.Person{ID: by, Name: short(schema.MaxName), About: text, Link: short(schema.MaxPersonLink)}
 	at := fakeNow.UnixMilli() + int64(i)
 	id := b.node.put(b.event, qa.Post{
-		By: by, AtMillis: at, Tags: []string{short(qa.MaxTags)}, Reactions: []qa.Reaction{{By: by, Emoji: short(maxEmojiShown)}},
+		By: by, AtMillis: at, Tags: []string{short(schema.MaxTags)}, Reactions: []qa.Reaction{{By: by, Emoji: short(maxEmojiShown)}},
 	}, text)
-	b.node.put(b.event, qa.Post{By: by, AtMillis: at, Parent: id, OnBehalfOf: short(qa.MaxName), Source: text}, text)
-	b.node.put(b.event, qa.Post{By: by, AtMillis: at, Marks: qa.Marks{Hidden: short(qa.MaxReason), HiddenBy: by, HiddenAtMillis: at}}, text)
+	b.node.put(b.event, qa.Post{By: by, AtMillis: at, Parent: id, OnBehalfOf: short(schema.MaxName), Source: text}, text)
+	b.node.put(b.event, qa.Post{By: by, AtMillis: at, Marks: qa.Marks{Hidden: short(schema.MaxReason), HiddenBy: by, HiddenAtMillis: at}}, text)
 	w.event.Links = append(w.event.Links, qa.Link{Text: text, URL: text}, qa.Link{Text: text, URL: "https://evil.example/" + text})
 	w.event.Roles = append(w.event.Roles, qa.Grant{ID: by, Role: qa.RoleAuthor})
-	w.log = append(w.log, qa.LogEntry{Kind: qa.LogBlock, By: by, Identity: by, On: true, Text: short(qa.MaxReason), AtMillis: at, InEffect: true})
+	w.log = append(w.log, qa.LogEntry{Kind: qa.LogBlock, By: by, Identity: by, On: true, Text: short(schema.MaxReason), AtMillis: at, InEffect: true})
 	w.invites = append(w.invites, qa.InviteInfo{Key: by, Role: qa.RoleAuthor, Label: short(maxLabel), State: qa.InviteClaimed, Claimer: by})
 	w.refusals = append(w.refusals, qa.NotTaken{Hash: fmt.Sprintf("%064x", i), Code: text, Reason: text, Act: qa.Act{Kind: qa.ActEdit, Text: text}})
 	w.presence = append(w.presence, qa.Presence{Kind: qa.PresenceAnswering, By: by, Post: id})

@@ -10,6 +10,7 @@ import (
 	"github.com/boombuler/barcode/qr"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // inviteView is one invitation that grants a role, as the organiser sees it.
@@ -56,7 +57,7 @@ func (v *weekView) invites(all []qa.InviteInfo) []inviteView {
 }
 
 // maxLabel bounds what an organiser writes to tell invitations apart, in bytes.
-const maxLabel = qa.MaxName
+const maxLabel = schema.MaxName
 
 func (s *server) invite(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.organise(w, r)

@@ -14,6 +14,7 @@ import (
 
 	"flyleaf/cover"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Pictured is a Node that keeps pictures in events.
@@ -279,8 +280,8 @@ func linksFrom(text string) ([]qa.Link, error) {
 		}
 		links = append(links, qa.Link{URL: address, Text: strings.TrimSpace(words)})
 	}
-	if len(links) > qa.MaxLinks {
-		return nil, fmt.Errorf("a week has at most %d links", qa.MaxLinks)
+	if len(links) > schema.MaxLinks {
+		return nil, fmt.Errorf("a week has at most %d links", schema.MaxLinks)
 	}
 	return links, nil
 }

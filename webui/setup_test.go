@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // upload sends a form with a picture in it, as a browser does.
@@ -119,7 +120,7 @@ func TestCover(t *testing.T) {
 	}
 	mustContain(t, s.get("/"), "/blob/"+key)
 	got := s.do(httptest.NewRequest("GET", s.week()+"/blob/"+key, nil))
-	if got.Header().Get("Content-Type") != "image/jpeg" || got.Header().Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(got.Header().Get("Cache-Control"), "immutable") || got.Body.Len() > qa.MaxBlob {
+	if got.Header().Get("Content-Type") != "image/jpeg" || got.Header().Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(got.Header().Get("Cache-Control"), "immutable") || got.Body.Len() > schema.MaxBlob {
 		t.Errorf("%d bytes, %v", got.Body.Len(), got.Header())
 	}
 	for name, bad := range map[string][]byte{"no picture": []byte("<svg onload=alert(1)>"), "cut off": pngOf(t, 50, 50)[:60]} {

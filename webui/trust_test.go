@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 func refuse(s *site, n qa.NotTaken) {
@@ -99,8 +100,8 @@ func TestPersonIsSaidWhereItIsKnown(t *testing.T) {
 		{"name", "W", "link", "javascript:alert(1)"},
 		{"name", "W", "link", "http:/e/x"},
 		{"name", "W", "publishAs", "never"},
-		{"name", "W", "about", strings.Repeat("x", qa.MaxAbout+1)},
-		{"name", "W", "link", "https://" + strings.Repeat("x", qa.MaxPersonLink)},
+		{"name", "W", "about", strings.Repeat("x", schema.MaxAbout+1)},
+		{"name", "W", "link", "https://" + strings.Repeat("x", schema.MaxPersonLink)},
 	} {
 		w := s.send("/you", fields...)
 		if w.Code != http.StatusUnprocessableEntity {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // site drives the handler as a browser without scripts would.
@@ -274,7 +275,7 @@ func TestEditKeepWithdrawReact(t *testing.T) {
 	mustContain(t, article(t, s.get(s.week()), s.id(pBehalf)), "🐟 <b>1</b>")
 	s.sent(react, "off", "🐟")
 	mustNotContain(t, article(t, s.get(s.week()), s.id(pBehalf)), "🐟")
-	for _, bad := range []string{"", strings.Repeat("x", qa.MaxEmoji+1)} {
+	for _, bad := range []string{"", strings.Repeat("x", schema.MaxEmoji+1)} {
 		if w := s.send(react, "on", bad); w.Code != http.StatusUnprocessableEntity {
 			t.Errorf("reaction %q: %d", bad, w.Code)
 		}
@@ -410,7 +411,7 @@ func TestName(t *testing.T) {
 	if act := s.lastAct(qa.ActPerson); act.Person.Name != "Wren" {
 		t.Errorf("%+v", act)
 	}
-	if w := s.send("/you", "name", strings.Repeat("x", qa.MaxName+1)); w.Code != http.StatusUnprocessableEntity {
+	if w := s.send("/you", "name", strings.Repeat("x", schema.MaxName+1)); w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("a long name: %d", w.Code)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // youPage is the body of the page about the reader.
@@ -79,7 +80,7 @@ func checkPerson(p *qa.Person) error {
 	for _, f := range []struct {
 		what, value string
 		limit       int
-	}{{"the name", p.Name, qa.MaxName}, {"what you say about yourself", p.About, qa.MaxAbout}, {"the link", p.Link, qa.MaxPersonLink}} {
+	}{{"the name", p.Name, schema.MaxName}, {"what you say about yourself", p.About, schema.MaxAbout}, {"the link", p.Link, schema.MaxPersonLink}} {
 		if len(f.value) > f.limit {
 			return errors.New(f.what + " is too long: at most " + plural(f.limit, "byte") + " fit")
 		}

@@ -18,6 +18,7 @@ import (
 	"flyleaf/publish/outdir"
 	"flyleaf/publish/site"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // publish writes what everybody may read into a directory: as a site, or in the
@@ -87,7 +88,7 @@ markdown, one file for each week.`,
 			}
 			cfg := site.Config{Title: title, Now: time.Now()}
 			if rules != "" {
-				b, err := readBounded(rules, qa.MaxDescription)
+				b, err := readBounded(rules, schema.MaxDescription)
 				if err != nil {
 					return coded(exitUsage, fmt.Errorf("--rules: %w", err))
 				}

@@ -14,6 +14,7 @@ import (
 
 	"flyleaf/cover"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // The commands that set a week up, and change it later: new, event set.
@@ -134,8 +135,8 @@ func linksOf(typed []string) ([]qa.Link, error) {
 			links = append(links, qa.Link{URL: address, Text: strings.TrimSpace(words)})
 		}
 	}
-	if len(links) > qa.MaxLinks {
-		return nil, codedf(exitRefused, "an event has at most %d links; nothing was changed", qa.MaxLinks)
+	if len(links) > schema.MaxLinks {
+		return nil, codedf(exitRefused, "an event has at most %d links; nothing was changed", schema.MaxLinks)
 	}
 	return links, nil
 }

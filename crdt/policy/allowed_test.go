@@ -11,6 +11,7 @@ import (
 	"flyleaf/crdt/policy/policytest"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // party is an event with people in it, for what is allowed.
@@ -61,9 +62,9 @@ func TestWhatIsAllowed(t *testing.T) {
 		at := "posts/" + string(p.question)
 		p.do(p.organiser, func(d *policytest.Draft) {
 			for _, key := range []string{"title", "authors", "language", "zone", "source"} {
-				d.Set("event/"+key, text(qa.MaxShort))
+				d.Set("event/"+key, text(schema.MaxShort))
 			}
-			d.Set("event/description", text(qa.MaxDescription))
+			d.Set("event/description", text(schema.MaxDescription))
 			for _, key := range []string{"startsAt", "endsAt", "answersFrom", "answersUntil", "winnersAt"} {
 				d.Set("event/"+key, wire.IntValue(1<<53-1))
 			}
@@ -72,14 +73,14 @@ func TestWhatIsAllowed(t *testing.T) {
 			d.Bool("event/approve", true)
 			d.Str("event/movedTo", string(qa.MakeEventID([16]byte{1})))
 			d.Str("event/cover", strings.Repeat("0a", 32))
-			for i := range qa.MaxLinks {
+			for i := range schema.MaxLinks {
 				link := fmt.Sprint("event/links/", i)
 				d.Map(link)
-				d.Set(link+"/text", text(qa.MaxShort))
-				d.Set(link+"/url", text(qa.MaxShort))
+				d.Set(link+"/text", text(schema.MaxShort))
+				d.Set(link+"/url", text(schema.MaxShort))
 			}
-			for i := range qa.MaxRelays {
-				d.Set(fmt.Sprint("relays/", i), text(qa.MaxShort))
+			for i := range schema.MaxRelays {
+				d.Set(fmt.Sprint("relays/", i), text(schema.MaxShort))
 			}
 		})
 		p.do(p.organiser, func(d *policytest.Draft) {
@@ -90,35 +91,35 @@ func TestWhatIsAllowed(t *testing.T) {
 			d.Str("event/cover", "")
 		})
 		p.do(p.organiser, func(d *policytest.Draft) {
-			for i := range qa.MaxXKeys {
-				d.Set("event/x/"+strings.Repeat("n", qa.MaxXName-2)+fmt.Sprintf("%02d", i), text(qa.MaxXValue))
+			for i := range schema.MaxXKeys {
+				d.Set("event/x/"+strings.Repeat("n", schema.MaxXName-2)+fmt.Sprintf("%02d", i), text(schema.MaxXValue))
 			}
 		})
 		me := "people/" + string(p.reader.ID())
 		p.do(p.reader, func(d *policytest.Draft) {
 			d.Map(me)
-			d.Set(me+"/name", text(qa.MaxName))
-			d.Set(me+"/about", text(qa.MaxAbout))
-			d.Set(me+"/link", text(qa.MaxPersonLink))
-			d.Set("contacts/"+string(p.reader.ID()), wire.BytesValue(make([]byte, qa.MaxContact)))
+			d.Set(me+"/name", text(schema.MaxName))
+			d.Set(me+"/about", text(schema.MaxAbout))
+			d.Set(me+"/link", text(schema.MaxPersonLink))
+			d.Set("contacts/"+string(p.reader.ID()), wire.BytesValue(make([]byte, schema.MaxContact)))
 		})
 		for _, as := range []string{"name", "initials", "none"} {
 			p.do(p.reader, func(d *policytest.Draft) { d.Str(me+"/publishAs", as) })
 		}
 		p.do(p.reader, func(d *policytest.Draft) {
-			for i := range qa.MaxReactions {
-				d.React(p.question, strings.Repeat("e", qa.MaxEmoji-2)+fmt.Sprintf("%02d", i), true)
+			for i := range schema.MaxReactions {
+				d.React(p.question, strings.Repeat("e", schema.MaxEmoji-2)+fmt.Sprintf("%02d", i), true)
 			}
 		})
 		p.do(p.reader, func(d *policytest.Draft) { // one that is there already is no new one
-			d.React(p.question, strings.Repeat("e", qa.MaxEmoji-2)+"00", false)
+			d.React(p.question, strings.Repeat("e", schema.MaxEmoji-2)+"00", false)
 		})
 		p.do(p.reader, func(d *policytest.Draft) {
-			d.Set(at+"/tags", text(qa.MaxTags))
+			d.Set(at+"/tags", text(schema.MaxTags))
 			d.Str(at+"/state", "withdrawn")
-			d.Set(at+"/revisions/"+d.RevisionID(), text(qa.MaxText))
+			d.Set(at+"/revisions/"+d.RevisionID(), text(schema.MaxText))
 			d.Map(at + "/x")
-			for i := range qa.MaxXKeys {
+			for i := range schema.MaxXKeys {
 				d.Str(fmt.Sprint(at, "/x/", i), "A")
 			}
 			d.Bool(at+"/marks/answered", true)
@@ -127,17 +128,17 @@ func TestWhatIsAllowed(t *testing.T) {
 		p.do(p.reader, func(d *policytest.Draft) { // two at once, the second an answer to the first
 			first := d.Post("", "")
 			second := "posts/" + string(d.Post(first, "And that?"))
-			d.Set(second+"/onBehalfOf", text(qa.MaxName))
-			d.Set(second+"/source", text(qa.MaxShort))
+			d.Set(second+"/onBehalfOf", text(schema.MaxName))
+			d.Set(second+"/source", text(schema.MaxShort))
 			d.Str(second+"/origin", string(p.question))
 		})
 		p.do(p.moderator, func(d *policytest.Draft) {
-			d.Set(at+"/marks/hidden", text(qa.MaxReason))
+			d.Set(at+"/marks/hidden", text(schema.MaxReason))
 			d.Bool(at+"/marks/pinned", true)
 			d.Bool(at+"/marks/approved", true)
 			d.Bool(at+"/marks/answered", false)
 			d.Str(at+"/marks/duplicateOf", string(p.question))
-			d.Set("blocks/"+string(p.reader.ID()), text(qa.MaxReason))
+			d.Set("blocks/"+string(p.reader.ID()), text(schema.MaxReason))
 		})
 		p.do(p.moderator, func(d *policytest.Draft) {
 			d.Str(at+"/marks/duplicateOf", "")
@@ -149,17 +150,17 @@ func TestWhatIsAllowed(t *testing.T) {
 			d.Bool(at+"/marks/assigned/"+string(p.organiser.ID()), true)
 			d.Bool(at+"/marks/candidate/"+me, true)
 			d.Map("winners/" + me)
-			d.Set("winners/"+me+"/"+string(p.question), text(qa.MaxShort))
-			d.Set("draw/commit/"+me, wire.BytesValue(make([]byte, qa.MaxDraw)))
-			d.Set("draw/reveal/"+me, wire.BytesValue(make([]byte, qa.MaxDraw)))
+			d.Set("winners/"+me+"/"+string(p.question), text(schema.MaxShort))
+			d.Set("draw/commit/"+me, wire.BytesValue(make([]byte, schema.MaxDraw)))
+			d.Set("draw/reveal/"+me, wire.BytesValue(make([]byte, schema.MaxDraw)))
 		})
 		p.do(p.organiser, func(d *policytest.Draft) {
-			d.Set("draw/rule", text(qa.MaxAbout))
+			d.Set("draw/rule", text(schema.MaxAbout))
 			d.Map("winners/" + string(p.organiser.ID()))
 			as := "posts/" + string(d.Post(p.question, "Said elsewhere")) + "/as"
 			d.Str(as, "author")
 		})
-		picture := make([]byte, qa.MaxBlob)
+		picture := make([]byte, schema.MaxBlob)
 		sum := sha256.Sum256(picture)
 		for range 2 {
 			p.do(p.organiser, func(d *policytest.Draft) { d.Set("blobs/"+hex.EncodeToString(sum[:]), wire.BytesValue(picture)) })
@@ -207,7 +208,7 @@ func TestAClub(t *testing.T) {
 	}
 	p.do(p.organiser, func(d *policytest.Draft) {
 		d.Str("club/title", "A club")
-		d.Set("club/about", wire.StringValue(strings.Repeat("x", qa.MaxDescription)))
+		d.Set("club/about", wire.StringValue(strings.Repeat("x", schema.MaxDescription)))
 		d.Str("club/language", "de")
 		d.Str("club/x/a", "A")
 		week := "weeks/" + string(qa.MakeEventID([16]byte{1}))
@@ -222,7 +223,7 @@ func TestAClub(t *testing.T) {
 
 // An event of later rules is held only against what keeps automerge alive.
 func TestNewerRules(t *testing.T) {
-	w := policytest.Found(policytest.About{Gate: qa.RulesVersion + 1, More: func(d *policytest.Draft) { d.Map("secrets") }})
+	w := policytest.Found(policytest.About{Gate: schema.RulesVersion + 1, More: func(d *policytest.Draft) { d.Map("secrets") }})
 	p := &party{World: w, t: t, r: policytest.NewReplica(w.Event)}
 	p.take(w.Changes[0])
 	if !p.r.Gate.Newer() {

@@ -12,6 +12,7 @@ import (
 	"flyleaf/crdt/policy/policytest"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // crowd writes many changes fast: it knows where the genesis put its maps.
@@ -264,7 +265,7 @@ func heap() int64 {
 // As bad as an event can be made for one change: a thousand operations at keys that
 // hold a thousand concurrent values each, on top of hundreds of deps.
 func TestHostileChangesStayCheap(t *testing.T) {
-	c := newCrowd(t, policytest.About{Gate: qa.RulesVersion + 1}) // rules of later: anybody writes anywhere, which is worse
+	c := newCrowd(t, policytest.About{Gate: schema.RulesVersion + 1}) // rules of later: anybody writes anywhere, which is worse
 	root := c.past[0]
 	const keys, writers = 900, 500
 	value := func(in wire.OpID, key string, pred ...wire.OpID) wire.Op {

@@ -15,6 +15,7 @@ import (
 	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 var (
@@ -26,7 +27,7 @@ var (
 // posts hidden and the event closed, much of it concurrently; and, apart from it,
 // changes that are not valid.
 func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
-	w := policytest.Found(policytest.About{Gate: uint64(1 + r.IntN(qa.RulesVersion))})
+	w := policytest.Found(policytest.About{Gate: uint64(1 + r.IntN(schema.RulesVersion))})
 	judge := policytest.NewReplica(w.Event)
 	if err := judge.Take(w.Changes[0]); err != nil {
 		panic(err)
@@ -232,7 +233,7 @@ func TestTooOftenInAnyOrder(t *testing.T) {
 	at := "posts/" + string(id) + "/marks/answered"
 	tips := map[*policytest.Writer]wire.Hash{one: post.Change.Hash, two: post.Change.Hash}
 	for _, x := range []*policytest.Writer{one, two} {
-		for i := range qa.MaxWrites/2 + 1 {
+		for i := range schema.MaxWrites/2 + 1 {
 			tips[x] = x.DoOn([]wire.Hash{tips[x]}, func(d *policytest.Draft) { d.Bool(at, i%2 == 0) }).Change.Hash
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // ErrOrder is returned by Validate and Add for a change whose deps the gate has not
@@ -220,7 +221,7 @@ func (g *Policy) begin(c *wire.Change) {
 			g.access, _ = op.Value.Str()
 		case "gate":
 			n, _ := op.Value.Uint()
-			g.newer, g.forms = n > qa.RulesVersion, n >= textForms
+			g.newer, g.forms = n > schema.RulesVersion, n >= schema.TextRules
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // A gate that was not given what a change builds on says that it is the caller's
@@ -327,7 +328,7 @@ func TestClosedInThePast(t *testing.T) {
 
 // The rules of later versions are not guessed at, for strangers either.
 func TestNewerRulesOfAnInvitedEvent(t *testing.T) {
-	w := policytest.Found(policytest.About{Gate: qa.RulesVersion + 1, Access: "invited"})
+	w := policytest.Found(policytest.About{Gate: schema.RulesVersion + 1, Access: "invited"})
 	p := &party{World: w, t: t, r: policytest.NewReplica(w.Event)}
 	p.take(w.Changes[0])
 	p.do(w.Writer("eve"), func(d *policytest.Draft) { d.Str("event/title", "Mine") })

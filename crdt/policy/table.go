@@ -4,6 +4,7 @@ import (
 	"flyleaf/crdt/authority"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // slot says which of the schema's maps an object is.
@@ -167,12 +168,12 @@ var fixed = [slots]map[string]row{
 		"relays":   aMap(slotRelays).root(partRelays),
 	},
 	slotEvent: {
-		"title":        line(qa.MaxShort).from(organiser),
-		"authors":      line(qa.MaxShort).from(organiser),
-		"language":     line(qa.MaxShort).from(organiser),
-		"zone":         line(qa.MaxShort).from(organiser),
-		"description":  text(qa.MaxDescription).from(organiser),
-		"source":       line(qa.MaxShort).from(organiser),
+		"title":        line(schema.MaxShort).from(organiser),
+		"authors":      line(schema.MaxShort).from(organiser),
+		"language":     line(schema.MaxShort).from(organiser),
+		"zone":         line(schema.MaxShort).from(organiser),
+		"description":  text(schema.MaxDescription).from(organiser),
+		"source":       line(schema.MaxShort).from(organiser),
 		"startsAt":     millis.from(organiser),
 		"endsAt":       millis.from(organiser),
 		"answersFrom":  millis.from(organiser),
@@ -187,19 +188,19 @@ var fixed = [slots]map[string]row{
 		"x":            aMap(slotAboutX).from(organiser),
 	},
 	slotClub: {
-		"title":    line(qa.MaxShort).from(organiser),
-		"about":    text(qa.MaxDescription).from(organiser),
-		"language": line(qa.MaxShort).from(organiser),
+		"title":    line(schema.MaxShort).from(organiser),
+		"about":    text(schema.MaxDescription).from(organiser),
+		"language": line(schema.MaxShort).from(organiser),
 		"x":        aMap(slotAboutX).from(organiser),
 	},
 	slotLink: {
-		"text": line(qa.MaxShort).from(organiser),
-		"url":  line(qa.MaxShort).from(organiser),
+		"text": line(schema.MaxShort).from(organiser),
+		"url":  line(schema.MaxShort).from(organiser),
 	},
 	slotPerson: {
-		"name":      line(qa.MaxName).ofOwner(),
-		"about":     text(qa.MaxAbout).ofOwner(),
-		"link":      line(qa.MaxPersonLink).ofOwner(),
+		"name":      line(schema.MaxName).ofOwner(),
+		"about":     text(schema.MaxAbout).ofOwner(),
+		"link":      line(schema.MaxPersonLink).ofOwner(),
 		"publishAs": formed(oneOf("name", "initials", "none")).ofOwner(),
 	},
 	slotRolesOf: {
@@ -214,19 +215,19 @@ var fixed = [slots]map[string]row{
 	slotPost: {
 		"parent":     formed(orNothing(isPostID)).creation(partParent),
 		"at":         millis.creation(partAt),
-		"onBehalfOf": line(qa.MaxName).creation(0),
-		"source":     line(qa.MaxShort).creation(0),
+		"onBehalfOf": line(schema.MaxName).creation(0),
+		"source":     line(schema.MaxShort).creation(0),
 		"origin":     formed(isPostID).creation(0),
 		"as":         formed(oneOf("author")).creation(0).from(organiser),
 		"revisions":  aMap(slotRevisions).creation(partRevisions),
 		"reactions":  aMap(slotReactions).creation(partReactions),
 		"marks":      aMap(slotMarks).creation(partMarks),
 		"state":      formed(oneOf("", "withdrawn")).ofOwner(),
-		"tags":       line(qa.MaxTags).ofOwner(),
+		"tags":       line(schema.MaxTags).ofOwner(),
 		"x":          aMap(slotPostX).ofOwner(),
 	},
 	slotMarks: {
-		"hidden":      text(qa.MaxReason).from(moderator | organiser),
+		"hidden":      text(schema.MaxReason).from(moderator | organiser),
 		"pinned":      truth.from(moderator | organiser),
 		"approved":    truth.from(moderator | organiser),
 		"duplicateOf": formed(orNothing(isPostID)).from(moderator | organiser),
@@ -237,14 +238,14 @@ var fixed = [slots]map[string]row{
 	slotDraw: {
 		"commit": aMap(slotDrawBy).from(author | organiser),
 		"reveal": aMap(slotDrawBy).from(author | organiser),
-		"rule":   text(qa.MaxAbout).from(organiser),
+		"rule":   text(schema.MaxAbout).from(organiser),
 	},
 	slotWeek: {
-		"title":    line(qa.MaxShort).from(organiser),
-		"authors":  line(qa.MaxShort).from(organiser),
+		"title":    line(schema.MaxShort).from(organiser),
+		"authors":  line(schema.MaxShort).from(organiser),
 		"startsAt": millis.from(organiser),
 		"endsAt":   millis.from(organiser),
-		"relay":    line(qa.MaxShort).from(organiser),
+		"relay":    line(schema.MaxShort).from(organiser),
 	},
 }
 
@@ -253,25 +254,25 @@ var keyed = [slots]struct {
 	key func(string) bool
 	row row
 }{
-	slotLinks:       {numberBelow(qa.MaxLinks), aMap(slotLink).from(organiser)},
-	slotAboutX:      {isXName, text(qa.MaxXValue).from(organiser).atMost(qa.MaxXKeys).ofWords()},
+	slotLinks:       {numberBelow(schema.MaxLinks), aMap(slotLink).from(organiser)},
+	slotAboutX:      {isXName, text(schema.MaxXValue).from(organiser).atMost(schema.MaxXKeys).ofWords()},
 	slotPeople:      {isIdentity, aMap(slotPerson).ofSelf()},
 	slotRoles:       {isIdentity, aMap(slotRolesOf).from(organiser)},
-	slotBlocks:      {isIdentity, text(qa.MaxReason).from(moderator | organiser)},
+	slotBlocks:      {isIdentity, text(schema.MaxReason).from(moderator | organiser)},
 	slotClaims:      {isIdentity, formed(isIdentity).ofSelf()},
 	slotPosts:       {isShort, aMap(slotPost)},
-	slotRevisions:   {isShort, text(qa.MaxText).ofOwner()},
+	slotRevisions:   {isShort, text(schema.MaxText).ofOwner()},
 	slotReactions:   {isIdentity, aMap(slotReactionsOf).ofSelf()},
-	slotReactionsOf: {isEmoji, truth.ofOwner().atMost(qa.MaxReactions).ofWords()},
+	slotReactionsOf: {isEmoji, truth.ofOwner().atMost(schema.MaxReactions).ofWords()},
 	slotAssigned:    {isIdentity, truth.from(author)},
 	slotCandidate:   {isIdentity, truth.from(author).ofSelf()},
-	slotPostX:       {isXName, text(qa.MaxXValue).ofOwner().atMost(qa.MaxXKeys).ofWords()},
+	slotPostX:       {isXName, text(schema.MaxXValue).ofOwner().atMost(schema.MaxXKeys).ofWords()},
 	slotWinners:     {isIdentity, aMap(slotWinnersOf).from(author | organiser).ofSelf()},
-	slotWinnersOf:   {isPostID, line(qa.MaxShort).from(author | organiser).ofOwner()},
-	slotDrawBy:      {isIdentity, blob(qa.MaxDraw).from(author | organiser).ofSelf()},
-	slotContacts:    {isIdentity, blob(qa.MaxContact).ofSelf()},
-	slotBlobs:       {isHash, blob(qa.MaxBlob).from(organiser)},
-	slotRelays:      {numberBelow(qa.MaxRelays), line(qa.MaxShort).from(organiser)},
+	slotWinnersOf:   {isPostID, line(schema.MaxShort).from(author | organiser).ofOwner()},
+	slotDrawBy:      {isIdentity, blob(schema.MaxDraw).from(author | organiser).ofSelf()},
+	slotContacts:    {isIdentity, blob(schema.MaxContact).ofSelf()},
+	slotBlobs:       {isHash, blob(schema.MaxBlob).from(organiser)},
+	slotRelays:      {numberBelow(schema.MaxRelays), line(schema.MaxShort).from(organiser)},
 	slotWeeks:       {isEventID, aMap(slotWeek).from(organiser)},
 }
 
@@ -318,7 +319,7 @@ var kindOf = [slots]kind{
 // The first change of an event has the bound of any change alone, wire.MaxOps.
 var mostOperations = [kinds]int{
 	// All fields of an event, all its links, an x and all relays.
-	kindAbout: len(fixed[slotEvent]) + qa.MaxLinks*(1+len(fixed[slotLink])) + qa.MaxXKeys + qa.MaxRelays,
+	kindAbout: len(fixed[slotEvent]) + schema.MaxLinks*(1+len(fixed[slotLink])) + schema.MaxXKeys + schema.MaxRelays,
 	kindWeek:  1 + len(fixed[slotWeek]),
 	// The map, and each of its fields.
 	kindPerson: 1 + len(fixed[slotPerson]),
@@ -326,8 +327,8 @@ var mostOperations = [kinds]int{
 	kindBlock:  4,
 	kindClaim:  1,
 	// The map with each of its keys, the marks' two maps, a revision and an x.
-	kindPost:     1 + len(fixed[slotPost]) + 2 + 1 + qa.MaxXKeys,
-	kindReaction: 1 + qa.MaxReactions,
+	kindPost:     1 + len(fixed[slotPost]) + 2 + 1 + schema.MaxXKeys,
+	kindReaction: 1 + schema.MaxReactions,
 	kindMark:     len(fixed[slotMarks]) + 2,
 	kindWinner:   8,
 	kindDraw:     5,
@@ -406,8 +407,8 @@ func isHex(s string, n int) bool {
 
 func isIdentity(s string) bool { return isHex(s, 64) }
 func isHash(s string) bool     { return isHex(s, 64) }
-func isXName(s string) bool    { return s != "" && len(s) <= qa.MaxXName }
-func isEmoji(s string) bool    { return s != "" && len(s) <= qa.MaxEmoji }
+func isXName(s string) bool    { return s != "" && len(s) <= schema.MaxXName }
+func isEmoji(s string) bool    { return s != "" && len(s) <= schema.MaxEmoji }
 
 func isEventID(s string) bool {
 	_, err := qa.ParseEventID(s)

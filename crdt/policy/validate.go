@@ -13,6 +13,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // judging is one change before the gate. The gate keeps it, so that its memory is
@@ -158,8 +159,8 @@ func (j *judging) seldom(k int, in opID) error {
 		return nil
 	}
 	at, ok := j.g.keys[place{in, name}]
-	if ok && len(j.g.written[at].writes) >= qa.MaxWrites && j.g.writesBy(j.who, at, j.pastOf()) >= qa.MaxWrites {
-		return refuse(CodeTooOften, "Its writer has written %.80q %d times already.", key, qa.MaxWrites)
+	if ok && len(j.g.written[at].writes) >= schema.MaxWrites && j.g.writesBy(j.who, at, j.pastOf()) >= schema.MaxWrites {
+		return refuse(CodeTooOften, "Its writer has written %.80q %d times already.", key, schema.MaxWrites)
 	}
 	return nil
 }
@@ -171,7 +172,7 @@ func (j *judging) fewRevisions(k int) error {
 		return nil
 	}
 	n := 1 + j.freshBefore(k) // the one that the post was made with
-	if of := j.g.revised[i]; n+len(of) >= qa.MaxRevisions {
+	if of := j.g.revised[i]; n+len(of) >= schema.MaxRevisions {
 		j.g.steps += int64(len(of))
 		for _, change := range of {
 			if j.pastOf().Has(int(change)) {
@@ -179,8 +180,8 @@ func (j *judging) fewRevisions(k int) error {
 			}
 		}
 	}
-	if n >= qa.MaxRevisions {
-		return refuse(CodeTooOften, "Its post has %d versions of its text already.", qa.MaxRevisions)
+	if n >= schema.MaxRevisions {
+		return refuse(CodeTooOften, "Its post has %d versions of its text already.", schema.MaxRevisions)
 	}
 	return nil
 }
@@ -204,7 +205,7 @@ func (j *judging) begin() error {
 			if !ok || n == 0 {
 				return refuse(CodeGenesis, "It does not say by which rules the event goes.")
 			}
-			j.newer, j.forms = n > qa.RulesVersion, n >= textForms
+			j.newer, j.forms = n > schema.RulesVersion, n >= schema.TextRules
 		}
 	}
 	return nil
@@ -358,22 +359,16 @@ func (r *row) fits(op *wire.Op) error {
 	}
 	switch r.kind {
 	case wire.Int:
-		if n, _ := v.Int(); n > maxInteger || n < -maxInteger {
+		if n, _ := v.Int(); n > schema.MaxInteger || n < -schema.MaxInteger {
 			return refuse(CodeLimit, "The number at %.80q is beyond 2^53.", key)
 		}
 	case wire.Uint:
-		if n, _ := v.Uint(); n > maxInteger {
+		if n, _ := v.Uint(); n > schema.MaxInteger {
 			return refuse(CodeLimit, "The number at %.80q is beyond 2^53.", key)
 		}
 	}
 	return nil
 }
-
-// maxInteger keeps integers exact in every language that reads the document.
-const maxInteger = 1<<53 - 1
-
-// textForms is the first version of the rules that holds strings to the forms of texts.
-const textForms = 2
 
 // readable checks that the words of a change are a text, or a line where the schema
 // wants one: so that what may be written can be read, shown and exported everywhere.

@@ -7,6 +7,7 @@ import (
 
 	"flyleaf/crdt/authority"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Event returns what the event says of itself, its roles included, ascending.
@@ -43,7 +44,7 @@ func (f *Projection) Event() qa.Event {
 	e.MovedTo = qa.EventID(get("movedTo").str())
 	e.Cover = get("cover").str()
 	links := child(about, "links")
-	for i := range qa.MaxLinks {
+	for i := range schema.MaxLinks {
 		at := child(links, strconv.Itoa(i))
 		l := qa.Link{
 			Text: f.effective(at, "text", "", organiser).str(),
@@ -54,7 +55,7 @@ func (f *Projection) Event() qa.Event {
 		}
 	}
 	relays := child(&f.root, "relays")
-	for i := range qa.MaxRelays {
+	for i := range schema.MaxRelays {
 		if r := f.effective(relays, strconv.Itoa(i), "", organiser).str(); r != "" {
 			e.Relays = append(e.Relays, r)
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"flyleaf/importer"
-	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // What announcements of a channel look like, in Markdown. A greeting alone makes
@@ -81,7 +81,7 @@ func (r *reader) book(threads []*thread) (title, authors string, from Outcome) {
 			continue
 		}
 		title, authors = book, strings.Join(names, ", ")
-		if len(title) > qa.MaxShort || len(authors) > qa.MaxShort {
+		if len(title) > schema.MaxShort || len(authors) > schema.MaxShort {
 			title, authors = "", ""
 			continue
 		}

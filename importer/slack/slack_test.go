@@ -19,6 +19,7 @@ import (
 	"flyleaf/markdown"
 	"flyleaf/publish"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -423,7 +424,7 @@ func FuzzRead(f *testing.F) {
 				t.Fatal(err)
 			}
 			for i, p := range w.Posts {
-				if p.Parent >= i || p.Name == "" || len(p.Text) > qa.MaxText || sources[p.Source] {
+				if p.Parent >= i || p.Name == "" || len(p.Text) > schema.MaxText || sources[p.Source] {
 					t.Fatalf("post %d: %+v", i, p)
 				}
 				sources[p.Source] = true

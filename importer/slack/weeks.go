@@ -11,9 +11,10 @@ import (
 
 	"flyleaf/importer"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
-const maxEmoji = qa.MaxEmoji
+const maxEmoji = schema.MaxEmoji
 
 func sprintf(format string, args ...any) string { return fmt.Sprintf(format, args...) }
 
@@ -285,7 +286,7 @@ func (r *reader) take(w *Week, t *thread) {
 func (r *reader) post(w *Week, m *message, parent int) int {
 	ms, _ := millis(m.TS)
 	if n := len(importer.SplitText(m.words)); n > 1 {
-		m.note("longer than %d bytes, so it goes on in %d replies", qa.MaxText, n-1)
+		m.note("longer than %d bytes, so it goes on in %d replies", schema.MaxText, n-1)
 	}
 	w.Posts = append(w.Posts, qa.ImportedPost{
 		Parent: parent, Name: r.nameOf(m), Text: m.words, AtMillis: ms, Source: w.Source + "#" + m.TS, X: r.carriedOver(m),
@@ -297,7 +298,7 @@ func (r *reader) post(w *Week, m *message, parent int) int {
 func clipText(s string) string { return importer.SplitText(s)[0] }
 
 // clip makes a name fit.
-func clip(name string) string { return cut(name, qa.MaxName) }
+func clip(name string) string { return cut(name, schema.MaxName) }
 
 func cut(s string, limit int) string {
 	if len(s) <= limit {

@@ -14,6 +14,7 @@ import (
 
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // A winner's contact is written into the event, which everybody holds, so it is
@@ -22,7 +23,7 @@ import (
 // it; that is the change that carries it.
 
 // MaxContact is how many bytes of UTF-8 a contact may have, so that it fits into
-// qa.MaxContact when it is encrypted.
+// schema.MaxContact when it is encrypted.
 const MaxContact = 600
 
 var (
@@ -64,7 +65,7 @@ func SealContact(founder qa.Identity, contact string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encrypting a contact: %w", err)
 	}
-	if out.Len() > qa.MaxContact {
+	if out.Len() > schema.MaxContact {
 		return nil, fmt.Errorf("%w; encrypted it has %d", ErrContact, out.Len())
 	}
 	return out.Bytes(), nil
@@ -84,7 +85,7 @@ func OpenContact(k keys.Key, sealed []byte) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNotForYou, err)
 	}
-	b, err := io.ReadAll(io.LimitReader(r, qa.MaxContact))
+	b, err := io.ReadAll(io.LimitReader(r, schema.MaxContact))
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNotForYou, err)
 	}

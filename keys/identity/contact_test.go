@@ -8,7 +8,7 @@ import (
 
 	"flyleaf/keys"
 	"flyleaf/keys/identity"
-	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 func contactKey(t *testing.T, n byte) keys.Key {
@@ -28,8 +28,8 @@ func TestContactIsForTheFounderAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(sealed) > qa.MaxContact || bytes.Contains(sealed, []byte(text)) && len(text) > 1 {
-			t.Errorf("%d bytes, at most %d", len(sealed), qa.MaxContact)
+		if len(sealed) > schema.MaxContact || bytes.Contains(sealed, []byte(text)) && len(text) > 1 {
+			t.Errorf("%d bytes, at most %d", len(sealed), schema.MaxContact)
 		}
 		if got, err := identity.OpenContact(founder, sealed); err != nil || got != text {
 			t.Errorf("%q, %v", got, err)

@@ -17,6 +17,7 @@ import (
 
 	"flyleaf/publish"
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/weekfile"
 )
 
@@ -260,9 +261,9 @@ func TestDivide(t *testing.T) {
 	}
 	big := long(40, 5, 40)
 	for i := range big.Published.Threads {
-		big.Published.Threads[i].Text = strings.Repeat("x", qa.MaxText)
+		big.Published.Threads[i].Text = strings.Repeat("x", schema.MaxText)
 		for j := range big.Published.Threads[i].Replies {
-			big.Published.Threads[i].Replies[j].Text = strings.Repeat("y", qa.MaxText)
+			big.Published.Threads[i].Replies[j].Text = strings.Repeat("y", schema.MaxText)
 		}
 	}
 	parts := divide(big.Published.Threads)

@@ -16,10 +16,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // maxTyped bounds what of a text is compared, in bytes: five times the longest name.
-const maxTyped = 5 * qa.MaxName
+const maxTyped = 5 * schema.MaxName
 
 // Skeleton returns what is left of a name when all is taken away that a reader may
 // overlook: two names with one skeleton can be taken for each other. It is NFKC, without

@@ -10,6 +10,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Signed is a change as it travels.
@@ -59,7 +60,7 @@ func NewEventOf(founder keys.Key, name, access string) *Event {
 		return wire.OpID{Counter: uint64(len(c.Ops)), Actor: c.Actor}
 	}
 	text := func(s string) *wire.Value { v := wire.StringValue(s); return &v }
-	version := wire.UintValue(qa.RulesVersion)
+	version := wire.UintValue(schema.RulesVersion)
 	root := wire.OpID{}
 	put(root, "kind", text("event"))
 	put(root, "gate", &version)
@@ -162,7 +163,7 @@ func (e *Event) WidePost(name string, startOp uint64, deps []wire.Hash) Signed {
 	ops := e.postOps(KeyOf(name), Actor(name), startOp, "?")
 	x := wire.OpID{Counter: startOp + uint64(len(ops)), Actor: Actor(name)}
 	ops = append(ops, wire.Op{Action: wire.MakeMap, Obj: wire.OpID{Counter: startOp, Actor: Actor(name)}, Key: wire.Key{Prop: "x"}})
-	for i := range qa.MaxXKeys {
+	for i := range schema.MaxXKeys {
 		ops = append(ops, wire.Op{Action: wire.Set, Obj: x, Key: wire.Key{Prop: fmt.Sprint("key", i)}, Value: wire.StringValue("x")})
 	}
 	return e.Change(name, 1, startOp, deps, ops...)

@@ -11,6 +11,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Case is a change that nobody may take, and what has to be there before it.
@@ -426,7 +427,7 @@ func (b *build) floods() {
 	})
 	b.by(founder, policy.CodeRepeated, "a key twice, among many", func(_ *scene, d *Draft) {
 		d.Str("event/title", "A")
-		for i := range qa.MaxLinks {
+		for i := range schema.MaxLinks {
 			d.Map(fmt.Sprint("event/links/", i))
 			d.Str(fmt.Sprint("event/links/", i, "/url"), "A")
 		}
@@ -453,7 +454,7 @@ func (b *build) floods() {
 		}
 	})
 	b.by(reader, policy.CodeOperations, "reactions to many posts at once", func(s *scene, d *Draft) {
-		for i := range qa.MaxReactions / 2 {
+		for i := range schema.MaxReactions / 2 {
 			d.React(s.reply, fmt.Sprint("e", i), true)
 			d.React(s.question, fmt.Sprint("e", i), true)
 		}
@@ -482,7 +483,7 @@ func (b *build) floods() {
 	b.add(policy.CodeTooOften, "a key once more than it may be written", func(s *scene) Signed {
 		// By two devices of one person, whose writes count together.
 		other := s.Writer("reader/2")
-		for i := range qa.MaxWrites {
+		for i := range schema.MaxWrites {
 			[]*Writer{s.reader, other}[i%2].Do(func(d *Draft) { d.Str(s.at("state"), []string{"withdrawn", ""}[i%2]) })
 		}
 		d := s.reader.Draft()
@@ -490,7 +491,7 @@ func (b *build) floods() {
 		return d.Sign()
 	})
 	b.add(policy.CodeTooOften, "one version of a text too many", func(s *scene) Signed {
-		for range qa.MaxRevisions - 1 {
+		for range schema.MaxRevisions - 1 {
 			s.reader.Do(func(d *Draft) { d.Str(s.at("revisions/"+d.RevisionID()), "again") })
 		}
 		d := s.reader.Draft()
@@ -498,7 +499,7 @@ func (b *build) floods() {
 		return d.Sign()
 	})
 	b.add(policy.CodeTooOften, "several versions at once that are too many", func(s *scene) Signed {
-		for range qa.MaxRevisions - 2 {
+		for range schema.MaxRevisions - 2 {
 			s.reader.Do(func(d *Draft) { d.Str(s.at("revisions/"+d.RevisionID()), "again") })
 		}
 		d := s.reader.Draft()
@@ -604,21 +605,21 @@ func (b *build) keysAndValues() {
 
 	long := func(n int) wire.Value { return wire.StringValue(strings.Repeat("x", n)) }
 	for path, v := range map[string]wire.Value{
-		"event/title":                  long(qa.MaxShort + 1),
-		"event/authors":                long(qa.MaxShort + 1),
-		"event/description":            long(qa.MaxDescription + 1),
-		"event/x/colour":               long(qa.MaxXValue + 1),
-		"relays/0":                     long(qa.MaxShort + 1),
-		"people/" + me + "/name":       long(qa.MaxName + 1),
-		"people/" + me + "/about":      long(qa.MaxAbout + 1),
-		"people/" + me + "/link":       long(qa.MaxPersonLink + 1),
-		"draw/rule":                    long(qa.MaxAbout + 1),
-		"draw/commit/" + me:            wire.BytesValue(make([]byte, qa.MaxDraw+1)),
-		"contacts/" + me:               wire.BytesValue(make([]byte, qa.MaxContact+1)),
+		"event/title":                  long(schema.MaxShort + 1),
+		"event/authors":                long(schema.MaxShort + 1),
+		"event/description":            long(schema.MaxDescription + 1),
+		"event/x/colour":               long(schema.MaxXValue + 1),
+		"relays/0":                     long(schema.MaxShort + 1),
+		"people/" + me + "/name":       long(schema.MaxName + 1),
+		"people/" + me + "/about":      long(schema.MaxAbout + 1),
+		"people/" + me + "/link":       long(schema.MaxPersonLink + 1),
+		"draw/rule":                    long(schema.MaxAbout + 1),
+		"draw/commit/" + me:            wire.BytesValue(make([]byte, schema.MaxDraw+1)),
+		"contacts/" + me:               wire.BytesValue(make([]byte, schema.MaxContact+1)),
 		"event/startsAt":               wire.IntValue(1 << 53),
 		"event/endsAt":                 wire.IntValue(-1 << 53),
 		"event/prizes":                 wire.UintValue(1 << 53),
-		"winners/" + me + "/" + postID: long(qa.MaxShort + 1),
+		"winners/" + me + "/" + postID: long(schema.MaxShort + 1),
 	} {
 		b.by(founder, policy.CodeLimit, "over-long: "+strings.ReplaceAll(path, me, "<id>"), func(_ *scene, d *Draft) {
 			if up, _ := split(path); strings.Contains(up, "/") {
@@ -628,29 +629,29 @@ func (b *build) keysAndValues() {
 		})
 	}
 	b.texts()
-	b.by(eve, policy.CodeLimit, "over-long: a text of 32 KiB and a byte", func(_ *scene, d *Draft) { d.Post("", strings.Repeat("x", qa.MaxText+1)) })
-	b.by(reader, policy.CodeLimit, "over-long: tags", func(s *scene, d *Draft) { d.Set(s.at("tags"), long(qa.MaxTags+1)) })
-	b.by(moderator, policy.CodeLimit, "over-long: a reason", func(s *scene, d *Draft) { d.Set(s.at("marks/hidden"), long(qa.MaxReason+1)) })
+	b.by(eve, policy.CodeLimit, "over-long: a text of 32 KiB and a byte", func(_ *scene, d *Draft) { d.Post("", strings.Repeat("x", schema.MaxText+1)) })
+	b.by(reader, policy.CodeLimit, "over-long: tags", func(s *scene, d *Draft) { d.Set(s.at("tags"), long(schema.MaxTags+1)) })
+	b.by(moderator, policy.CodeLimit, "over-long: a reason", func(s *scene, d *Draft) { d.Set(s.at("marks/hidden"), long(schema.MaxReason+1)) })
 	b.by(founder, policy.CodeLimit, "over-long: on whose behalf", func(_ *scene, d *Draft) {
 		id := d.Post("", "Hello")
-		d.Set("posts/"+string(id)+"/onBehalfOf", long(qa.MaxName+1))
+		d.Set("posts/"+string(id)+"/onBehalfOf", long(schema.MaxName+1))
 	})
 	b.by(reader, policy.CodeLimit, "21 emoji at once", func(s *scene, d *Draft) {
-		for i := range qa.MaxReactions + 1 {
+		for i := range schema.MaxReactions + 1 {
 			d.React(s.reply, fmt.Sprint("e", i), true)
 		}
 	})
 	b.by(founder, policy.CodeLimit, "21 x among other things", func(_ *scene, d *Draft) {
-		for i := range qa.MaxLinks {
+		for i := range schema.MaxLinks {
 			d.Map(fmt.Sprint("event/links/", i))
 		}
-		for i := range qa.MaxXKeys + 1 {
+		for i := range schema.MaxXKeys + 1 {
 			d.Str(fmt.Sprint("event/x/", i), "A")
 		}
 	})
 	b.add(policy.CodeLimit, "a 21st emoji", func(s *scene) Signed {
 		s.reader.Do(func(d *Draft) {
-			for i := range qa.MaxReactions {
+			for i := range schema.MaxReactions {
 				d.React(s.reply, fmt.Sprint("e", i), true)
 			}
 		})
@@ -659,13 +660,13 @@ func (b *build) keysAndValues() {
 		return d.Sign()
 	})
 	b.by(founder, policy.CodeLimit, "21 names in the event's x", func(_ *scene, d *Draft) {
-		for i := range qa.MaxXKeys + 1 {
+		for i := range schema.MaxXKeys + 1 {
 			d.Str(fmt.Sprint("event/x/", i), "A")
 		}
 	})
 	b.by(reader, policy.CodeLimit, "21 names in a post's x", func(s *scene, d *Draft) {
 		d.Map(s.at("x"))
-		for i := range qa.MaxXKeys + 1 {
+		for i := range schema.MaxXKeys + 1 {
 			d.Str(s.at(fmt.Sprint("x/", i)), "A")
 		}
 	})
@@ -1079,7 +1080,7 @@ func (b *build) invitations() {
 		d.Str("event/title", "A")
 	})
 	b.by(founder, policy.CodeLimit, "over-long: a picture", func(_ *scene, d *Draft) {
-		big := strings.Repeat("x", qa.MaxBlob+1)
+		big := strings.Repeat("x", schema.MaxBlob+1)
 		picture(d, big, big)
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Flood is a kind of change of which somebody writes very many, so that others have
@@ -134,7 +135,7 @@ func Floods(n int) []Flood {
 	})
 	add("one key again and again", func(f *flood, n int) {
 		x := eveOf(f)
-		for i := range min(n, qa.MaxWrites) {
+		for i := range min(n, schema.MaxWrites) {
 			f.write(x, nil, func(at uint64) []wire.Op { return []wire.Op{f.set(x, post(f, 0), "state", toggle(i), at)} })
 		}
 	})
@@ -149,7 +150,7 @@ func Floods(n int) []Flood {
 	})
 	add("versions of one text", func(f *flood, n int) {
 		x := eveOf(f)
-		for range min(n, qa.MaxRevisions-1) {
+		for range min(n, schema.MaxRevisions-1) {
 			f.write(x, nil, func(at uint64) []wire.Op {
 				return []wire.Op{{
 					Action: wire.Set, Obj: post(f, 1), Key: wire.Key{Prop: string(qa.MakeRevisionID([]byte(x.Actor), at))},
@@ -160,8 +161,8 @@ func Floods(n int) []Flood {
 	})
 	add("long versions of one text", func(f *flood, n int) {
 		x := eveOf(f)
-		text := wire.StringValue(strings.Repeat("Again, and not one word of it is new. ", qa.MaxText/38))
-		for range min(n, qa.MaxRevisions-1) {
+		text := wire.StringValue(strings.Repeat("Again, and not one word of it is new. ", schema.MaxText/38))
+		for range min(n, schema.MaxRevisions-1) {
 			f.write(x, nil, func(at uint64) []wire.Op {
 				return []wire.Op{{
 					Action: wire.Set, Obj: post(f, 1), Key: wire.Key{Prop: string(qa.MakeRevisionID([]byte(x.Actor), at))}, Value: text,
@@ -187,7 +188,7 @@ func Floods(n int) []Flood {
 			x := crowd(f, fmt.Sprint("p", i), 0)
 			s := f.write(x, []wire.Hash{on}, func(at uint64) []wire.Op {
 				ops := []wire.Op{{Action: wire.MakeMap, Obj: post(f, 2), Key: wire.Key{Prop: string(x.ID())}}}
-				for e := range qa.MaxReactions {
+				for e := range schema.MaxReactions {
 					ops = append(ops, wire.Op{
 						Action: wire.Set, Obj: wire.OpID{Counter: at, Actor: x.Actor}, Key: wire.Key{Prop: fmt.Sprint("e", e)}, Value: wire.BoolValue(true),
 					})
@@ -199,7 +200,7 @@ func Floods(n int) []Flood {
 	})
 	add("marks, on and off", func(f *flood, n int) {
 		x, on := f.Writer("moderator"), []wire.Hash{f.Changes[2].Change.Hash}
-		for i := range min(n, qa.MaxWrites) {
+		for i := range min(n, schema.MaxWrites) {
 			f.write(x, on, func(at uint64) []wire.Op {
 				return []wire.Op{f.set(x, post(f, 3), "pinned", truth(i), at), f.set(x, post(f, 3), "approved", truth(i), at+1)}
 			})
@@ -246,7 +247,7 @@ func Floods(n int) []Flood {
 				}
 				return 1
 			})
-			if len(f.many)+2*wide > qa.MaxWrites { // as often as one person may write the key
+			if len(f.many)+2*wide > schema.MaxWrites { // as often as one person may write the key
 				break
 			}
 			on = heads
@@ -302,7 +303,7 @@ func Floods(n int) []Flood {
 	add("pictures", func(f *flood, n int) {
 		x, on, blobs := crowd(f, "founder", 0), f.Changes[2].Change.Hash, root(f, "blobs")
 		for i := range n {
-			b := bytes.Repeat([]byte{byte(i), byte(i >> 8), 1, 7}, qa.MaxBlob/4)
+			b := bytes.Repeat([]byte{byte(i), byte(i >> 8), 1, 7}, schema.MaxBlob/4)
 			f.write(x, []wire.Hash{on}, func(uint64) []wire.Op {
 				return []wire.Op{{Action: wire.Set, Obj: blobs, Key: wire.Key{Prop: fmt.Sprintf("%x", sha256.Sum256(b))}, Value: wire.BytesValue(b)}}
 			})

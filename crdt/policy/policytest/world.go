@@ -18,6 +18,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Millis is the time of the first change, in ms since 1970; each next is a second
@@ -77,7 +78,7 @@ func (w *World) Writer(name string) *Writer {
 // About are the parts of a genesis.
 type About struct {
 	Kind, Access string // "event" and "open" when empty
-	Gate         uint64 // qa.RulesVersion when 0
+	Gate         uint64 // schema.RulesVersion when 0
 	By           string // "founder" when empty
 	Without      string // a path that is left out
 	More         func(*Draft)
@@ -118,7 +119,7 @@ func Genesis(w *World, about About) *Draft {
 		}
 	}
 	set("kind", wire.StringValue(kind))
-	set("gate", wire.UintValue(cmp.Or(about.Gate, qa.RulesVersion)))
+	set("gate", wire.UintValue(cmp.Or(about.Gate, schema.RulesVersion)))
 	set("access", wire.StringValue(access))
 	maps := []string{kind, kind + "/x", "people", "roles", "blocks", "claims", "posts", "winners", "draw", "draw/commit", "draw/reveal", "contacts", "blobs", "relays"}
 	switch kind {
