@@ -1,20 +1,16 @@
 package relay
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
 
+	core "flyleaf/crdt/document"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
-	"flyleaf/keys"
-	"flyleaf/qa"
 )
 
 // read decodes and checks the changes of a message, without those that the
@@ -25,7 +21,7 @@ import (
 // well, or when what it sent has cost too much. The submission is to be released.
 func (d *document) read(from *session, m *wire.Message, signatures []byte) (*submission, error) {
 	sub := &submission{from: from, document: d, message: m}
-	left := d.relay.limits.Frame // bytes that deflated changes may still come to
+	inflation := core.NewInflation(d.relay.limits.Frame, d.inspector(from, nil).Limits())
 	found := make([]inspected, min(len(m.Changes), inspectAtATime))
 	for first := 0; first < len(m.Changes); first += inspectAtATime {
 		some := found[:min(len(m.Changes)-first, inspectAtATime)]
@@ -35,7 +31,7 @@ func (d *document) read(from *session, m *wire.Message, signatures []byte) (*sub
 				at := (first + i) * repo.SignatureLen
 				some[i].signature = signatures[at : at+repo.SignatureLen]
 			}
-			if err := d.inflate(from, &some[i], &left); err != nil {
+			if err := d.inflate(from, &some[i], inflation); err != nil {
 				return sub, err
 			}
 		}
@@ -60,7 +56,6 @@ func (d *document) read(from *session, m *wire.Message, signatures []byte) (*sub
 // inspected is a change of a message, and what inspect makes of it.
 type inspected struct {
 	chunk, signature []byte
-	deflated         bool // it was; the chunk is what it came to
 
 	change change // of one that is refused, only meta.Hash
 	cost   float64
@@ -68,8 +63,8 @@ type inspected struct {
 	why    *policy.Refusal
 }
 
-func (f *inspected) refuse(h wire.Hash, err error) {
-	f.change, f.why = change{meta: graph.Meta{Hash: h}}, policy.RefusalOf(err)
+func (f *inspected) refuse(found core.Inspected) {
+	f.change, f.why = change{meta: graph.Meta{Hash: found.Hash}}, found.Refusal
 }
 
 // add takes a change that was found to be well made. It stays decoded until the commit
@@ -102,19 +97,16 @@ func (c *change) heldOps() int {
 
 // inflate inflates a deflated change of a message. No stock client sends any, and they
 // can come to a thousand times their bytes, so those of a message come to no more than
-// a frame: left is what they may still, of which as much as it could come to is taken
-// before it is tried.
-func (d *document) inflate(from *session, f *inspected, left *int) error {
+// a frame.
+func (d *document) inflate(from *session, f *inspected, inflation *core.Inflation) error {
 	if !wire.IsDeflated(f.chunk) {
 		return nil
 	}
-	f.deflated = true
-	most := min(d.changeLimits().Inflated, *left, wire.MostInflated(len(f.chunk))+len(f.chunk))
-	if *left <= 0 {
-		f.refuse(sha256.Sum256(f.chunk), fmt.Errorf("the deflated changes of this message inflate to more than %d bytes: %w", d.relay.limits.Frame, wire.ErrTooLarge))
+	most, err := inflation.Reserve(f.chunk)
+	if err != nil {
+		f.refuse(core.Unreadable(f.chunk, err))
 		return nil
 	}
-	*left -= most
 	cost := costInflated * float64(most) / 1024
 	if err := from.charge(garbage * cost); err != nil {
 		return err
@@ -124,27 +116,19 @@ func (d *document) inflate(from *session, f *inspected, left *int) error {
 		return err
 	}
 	var plain []byte
-	err := from.turnFor(most, func() {
+	err = from.turnFor(most, func() {
 		var err error
 		if plain, err = wire.Inflate(f.chunk, most); err != nil {
-			f.refuse(sha256.Sum256(f.chunk), err)
+			f.refuse(core.Unreadable(f.chunk, err))
 		}
 	})
 	d.relay.memory.give(from, 2*most-len(plain))
 	if err != nil || f.why != nil {
 		return err
 	}
-	*left += most - len(plain)
+	inflation.Release(most - len(plain))
 	f.chunk = plain
 	return from.charge(-garbage * cost)
-}
-
-// changeLimits are those of the changes of a document here.
-func (d *document) changeLimits() wire.Limits {
-	if d.relay.cfg.Open {
-		return wire.OpenLimits
-	}
-	return wire.EventLimits
 }
 
 // inspectAll inspects changes, many of them on all processors.
@@ -206,60 +190,38 @@ func (d *document) inspectSome(from *session, found []inspected, next *atomic.In
 	return done, errors.Join(stopped, err)
 }
 
-// inspect looks at one change of a message, the cheapest first. It is charged as
-// garbage before each step, and given back what it turns out not to be.
-func (d *document) inspect(from *session, f *inspected) error {
-	b := f.chunk
-	pay := func(cost float64) error {
-		f.cost += cost
-		return from.charge(garbage * cost)
+// inspector charges whoever sent a change for what is done to look at it: as garbage
+// before each step, noted in f.
+func (d *document) inspector(from *session, f *inspected) *core.Inspector {
+	return &core.Inspector{
+		Event: d.event, Open: d.relay.cfg.Open, Known: d.knows,
+		Charge: func(w core.Work) error {
+			cost := costKiB*float64(w.Bytes)/1024 + costSignature*float64(w.Signatures) + costChange*float64(w.Changes) + costOp*float64(w.Ops)
+			f.cost += cost
+			return from.charge(garbage * cost)
+		},
 	}
-	if err := pay(costKiB * float64(len(b)) / 1024); err != nil {
+}
+
+// inspect looks at one change of a message. What it is charged as garbage is given back
+// when it turns out not to be.
+func (d *document) inspect(from *session, f *inspected) error {
+	found, err := d.inspector(from, f).Inspect(f.chunk, f.signature)
+	if err != nil {
 		return err
 	}
-	limits := d.changeLimits()
-	h, err := wire.ReadHeader(b, limits)
 	switch {
-	case h.Hash == wire.Hash{}:
-		f.refuse(sha256.Sum256(b), fmt.Errorf("no change; named here by the SHA-256 of its bytes: %w", err))
-		return nil
-	case d.knows(h.Hash): // most repeats end here
+	case found.Known:
 		f.known = true
 		return from.charge(f.cost - garbage*f.cost)
-	case err != nil:
-		f.refuse(h.Hash, err)
+	case found.Refusal != nil:
+		f.refuse(found)
 		return nil
 	}
+	c := found.Change
+	f.change = change{meta: c.Meta, bytes: c.Bytes, signature: c.Signature}
 	if !d.relay.cfg.Open {
-		if len(f.signature) > 0 {
-			if err := pay(costSignature); err != nil {
-				return err
-			}
-		}
-		if err := keys.Verify(d.event, h.Actor, h.Hash, f.signature); err != nil {
-			f.refuse(h.Hash, err)
-			return nil
-		}
-	}
-	if err := pay(costChange + costOp*float64(h.Ops) + costKiB*float64(len(b))/1024); err != nil {
-		return err
-	}
-	c, err := wire.DecodeChangeLimits(b, limits)
-	if err != nil {
-		f.refuse(h.Hash, err)
-		return nil
-	}
-	f.change = change{meta: graph.MetaOf(c), signature: bytes.Clone(f.signature)}
-	if !d.relay.cfg.Open {
-		// What needs its past is the gate's, in the committer.
-		if err := wire.CheckSchemaShape(c); err != nil {
-			f.refuse(c.Hash, err)
-			return nil
-		}
-		f.change.decoded, f.change.writer = c, qa.IdentityOfActor([]byte(c.Actor))
-	}
-	if f.change.bytes = b; !f.deflated { // other clients take no deflated changes in sync messages
-		f.change.bytes = bytes.Clone(b) // what is kept for long should not hold the whole frame
+		f.change.decoded, f.change.writer = c.Decoded, c.Writer()
 	}
 	return from.charge(-garbage * f.cost)
 }

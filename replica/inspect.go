@@ -1,69 +1,65 @@
 package replica
 
 import (
-	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
 
-	"flyleaf/crdt/policy"
+	core "flyleaf/crdt/document"
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
-	"flyleaf/qa"
 )
 
 // heldOps bounds the decoded operations of one message that are kept from looking
 // at its changes until they are taken; what is beyond is decoded a second time.
 const heldOps = 200_000
 
-// inflatedBytes bounds what the deflated changes of one message may come to, in bytes:
-// they can be a thousand times their own size, and neither a relay of ours nor a stock
-// client sends any. Those beyond are refused.
+// inflatedBytes bounds what the deflated changes of one message may come to, in bytes.
+// Neither a relay of ours nor a stock client sends any. Those beyond are refused.
 const inflatedBytes = 8 << 20
 
-// inspected is a change of a message, looked at on its own: what needs nothing
-// but its bytes has been found.
+// inspected is a change of a message, and what an inspection found about it.
 type inspected struct {
-	chunk     []byte
-	signature []byte
-	hash      wire.Hash    // the zero hash when the bytes do not say
-	change    *wire.Change // nil: refused, or to be decoded again
-	refusal   *Refusal
+	chunk     []byte // as it came, inflated
+	signature []byte // nil: there was none
+	core.Inspected
 }
 
 // inspect looks at the changes of a message that are not settled, in parallel and
 // without holding mu: checking the signatures takes longer than all the rest of
-// taking an event in.
+// taking an event in. There is one entry for each change, Known for those left out.
 func (doc *document) inspect(changes [][]byte, signatures []byte) []inspected {
 	if len(signatures) != len(changes)*keys.SignatureSize {
 		signatures = nil // of a stock client, or of no use
 	}
-	found := make([]inspected, 0, len(changes))
-	doc.mu.Lock()
+	inspector := core.Inspector{Event: doc.id, Known: doc.knows}
+	found := make([]inspected, len(changes))
+	inflation := core.NewInflation(inflatedBytes, inspector.Limits())
 	for i, chunk := range changes {
-		h, err := wire.ReadHash(chunk)
-		if err == nil && doc.graph != nil && doc.settled(h) {
-			continue
-		}
-		c := inspected{chunk: chunk, hash: h}
+		f := &found[i]
 		if signatures != nil {
-			c.signature = signatures[i*keys.SignatureSize : (i+1)*keys.SignatureSize]
+			f.signature = signatures[i*keys.SignatureSize : (i+1)*keys.SignatureSize]
 		}
-		found = append(found, c)
+		plain, err := inflation.Inflate(chunk)
+		if err != nil {
+			f.Inspected = core.Unreadable(chunk, err)
+		}
+		f.chunk = plain
 	}
-	doc.mu.Unlock()
-
-	var next, ops, inflated atomic.Int64
+	var next, ops atomic.Int64
 	look := func() {
 		for {
 			i := int(next.Add(1)) - 1
 			if i >= len(found) {
 				return
 			}
-			c := &found[i]
-			c.look(doc.id, &inflated)
-			if c.change != nil && ops.Add(int64(len(c.change.Ops))) > heldOps {
-				c.change = nil
+			f := &found[i]
+			if f.Refusal != nil {
+				continue
+			}
+			f.Inspected, _ = inspector.Inspect(f.chunk, f.signature) // nothing is charged
+			if f.Change != nil && ops.Add(int64(f.Change.Ops())) > heldOps {
+				f.Change.Decoded = nil
 			}
 		}
 	}
@@ -76,37 +72,9 @@ func (doc *document) inspect(changes [][]byte, signatures []byte) []inspected {
 	return found
 }
 
-// look decodes a change and checks what its bytes alone can tell. The signature
-// comes first: what is not signed by its writer is nobody's, and nothing else
-// about it is of interest.
-func (c *inspected) look(event qa.EventID, inflated *atomic.Int64) {
-	deflated := c.hash == wire.Hash{}
-	if deflated && inflated.Load() > inflatedBytes {
-		c.refusal = explain(c.hash, fmt.Errorf("the deflated changes of this message come to more than %d bytes: %w", inflatedBytes, wire.ErrTooLarge))
-		return
-	}
-	change, err := wire.DecodeChange(c.chunk)
-	if err != nil {
-		c.refusal = explain(c.hash, err)
-		return
-	}
-	if deflated {
-		inflated.Add(int64(len(change.Encode())))
-	}
-	c.hash = change.Hash // a deflated change has its hash only now
-	if err := keys.Verify(event, change.Actor, change.Hash, c.signature); err != nil {
-		c.refusal = explain(c.hash, err)
-		return
-	}
-	if err := wire.CheckSchemaShape(change); err != nil {
-		c.refusal = explain(c.hash, err)
-		return
-	}
-	if len(change.Deps) == 0 && qa.EventIDFromGenesis([32]byte(change.Hash)) != event {
-		c.refusal = &Refusal{
-			Hash: c.hash, Code: string(policy.CodeGenesis), Reason: "It begins another event: this one's ID does not follow from it.",
-		}
-		return
-	}
-	c.change = change
+// knows reports whether nothing is to be done about a change, as far as that is known.
+func (doc *document) knows(h wire.Hash) bool {
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	return doc.graph != nil && doc.settled(h)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
 )
 
@@ -27,10 +28,10 @@ func TestDeflatedChangesOfAMessageAreBounded(t *testing.T) {
 	}
 	looked := 0
 	for _, f := range (&document{}).inspect(chunks, nil) {
-		if f.refusal == nil {
+		if f.Refusal == nil {
 			t.Fatal("taken without a signature")
 		}
-		if !strings.Contains(f.refusal.Reason, "come to more") && f.hash != (wire.Hash{}) {
+		if f.Refusal.Code != policy.CodeTooLarge {
 			looked++
 		}
 	}

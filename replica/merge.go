@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"sync/atomic"
 
 	"flyleaf/crdt/bundle"
 	"flyleaf/crdt/wire"
@@ -115,8 +114,8 @@ func (n *Node) followBundle(ctx context.Context, id qa.EventID, changes []bundle
 	if len(changes) == 0 {
 		return nil, ErrNothingTaken
 	}
-	first := inspected{chunk: changes[0].Bytes, signature: changes[0].Signature}
-	if first.look(id, new(atomic.Int64)); first.refusal != nil || len(first.change.Deps) > 0 {
+	first := (&document{id: id}).inspect([][]byte{changes[0].Bytes}, changes[0].Signature)[0]
+	if first.Refusal != nil || !first.Change.Founds() {
 		return nil, ErrNothingTaken
 	}
 	if err := n.follow(ctx, n.newEvent(id), ""); err != nil {
@@ -145,7 +144,7 @@ func (doc *document) merge(ctx context.Context, changes []bundle.Change, out *Me
 	}
 	found := doc.inspect(chunks, signatures)
 	doc.mu.Lock()
-	update, err := doc.mergeInspected(ctx, chunks, found, out)
+	update, err := doc.mergeInspected(ctx, found, out)
 	doc.mu.Unlock()
 	if update.Status || len(update.Posts) > 0 {
 		doc.node.subs.notify(update)
@@ -153,32 +152,21 @@ func (doc *document) merge(ctx context.Context, changes []bundle.Change, out *Me
 	return err
 }
 
-func (doc *document) mergeInspected(ctx context.Context, chunks [][]byte, found []inspected, out *Merged) (Update, error) {
+func (doc *document) mergeInspected(ctx context.Context, found []inspected, out *Merged) (Update, error) {
 	if err := doc.load(ctx); err != nil {
 		return Update{}, err
 	}
-	// What was inspected says its hash itself: only then is that of a deflated change
-	// known. One that cannot be read has none.
-	inspectedHash := make(map[*byte]wire.Hash, len(found))
-	for i := range found {
-		inspectedHash[&found[i].chunk[0]] = found[i].hash
-	}
 	known := map[wire.Hash]bool{}
-	hashes := make([]wire.Hash, len(chunks))
-	for i, chunk := range chunks {
-		h, ok := inspectedHash[&chunk[0]]
-		if !ok {
-			h, _ = wire.ReadHash(chunk) // it was read before
-		}
-		hashes[i] = h
-		known[h] = doc.graph.Has(h)
+	for i := range found {
+		known[found[i].Hash] = doc.graph.Has(found[i].Hash)
 	}
 	waitingBefore := doc.graph.WaitingLen()
 	update, err := doc.take(ctx, found)
 	if err != nil {
 		return update, fmt.Errorf("taking a bundle in: %w", err)
 	}
-	for _, h := range hashes {
+	for i := range found {
+		h := found[i].Hash
 		r, refused := doc.refused[h]
 		_, left := doc.gone.out[h]
 		switch {

@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -119,34 +118,31 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 // check says whether a change is to be added: skip is set for one that is here
 // already.
 func (doc *document) check(c *inspected) (a arrival, skip bool, refusal *Refusal) {
-	if doc.settled(c.hash) {
+	if c.Known || doc.settled(c.Hash) {
 		return a, true, nil
 	}
-	if c.refusal != nil {
-		return a, false, c.refusal
+	if c.Refusal != nil {
+		return a, false, explain(c.Hash, c.Refusal)
 	}
-	if r, again := doc.refused[c.hash]; again && r.Code == string(policy.CodeSignature) {
+	if r, again := doc.refused[c.Hash]; again && r.Code == string(policy.CodeSignature) {
 		doc.pardon() // it was not the change's fault, nor that of what depends on it
 	}
-	if c.change == nil {
+	change := c.Change.Decoded
+	if change == nil {
 		var err error
-		if c.change, err = wire.DecodeChange(c.chunk); err != nil {
-			return a, false, explain(c.hash, err)
+		if change, err = wire.DecodeChange(c.Change.Bytes); err != nil {
+			return a, false, explain(c.Hash, err)
 		}
 	}
-	if doc.gone.cutOff(c.change.Actor, c.change.Seq) {
-		return a, false, explain(c.hash, graph.ErrDuplicateSeq)
+	if doc.gone.cutOff(change.Actor, change.Seq) {
+		return a, false, explain(c.Hash, graph.ErrDuplicateSeq)
 	}
-	for _, d := range c.change.Deps {
+	for _, d := range change.Deps {
 		if doc.unwanted(d) {
-			return a, false, explain(c.hash, graph.ErrDependsOnRefused)
+			return a, false, explain(c.Hash, graph.ErrDependsOnRefused)
 		}
 	}
-	// Encoded again and not kept as it came: a type-1 chunk whatever arrived, and
-	// no hold on the whole frame's memory.
-	return arrival{
-		change: c.change, bytes: c.change.Encode(), signature: bytes.Clone(c.signature), stranger: true,
-	}, false, nil
+	return arrival{change: change, bytes: c.Change.Bytes, signature: c.Change.Signature, stranger: true}, false, nil
 }
 
 // settled reports whether nothing is to be done about a change. One that came with
