@@ -20,7 +20,6 @@ type libraryPage struct {
 	Read    []book
 	Years   []year
 	Clubs   []clubSection
-	Search  bool // there is something to search in
 	Any     bool
 	Forms   libraryForms
 }
@@ -92,7 +91,6 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 	if !p.Any && f.Open == "" {
 		p.Forms.Open = "join"
 	}
-	p.Search = p.Any
 	now := s.now().UnixMilli()
 	listed := s.clubSections(ctx, clubs, shelved, &p)
 	for i := range shelved {
