@@ -129,6 +129,12 @@ func (n *Node) Status(ctx context.Context) ([]qa.Status, error) { return n.statu
 // event whole, and has the heads only of those that were read.
 func (n *Node) Overview(ctx context.Context) ([]qa.Status, error) { return n.statuses(ctx, false) }
 
+// StatusOf is Overview for one event. ErrUnknownEvent is returned for an event that is not
+// followed.
+func (n *Node) StatusOf(ctx context.Context, id qa.EventID) (qa.Status, error) {
+	return n.status(ctx, id, false)
+}
+
 func (n *Node) statuses(ctx context.Context, whole bool) ([]qa.Status, error) {
 	following, err := n.store.Following(ctx)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -263,55 +262,4 @@ func (a *app) printClub(c *qa.Club, here map[qa.EventID]bool) {
 	section("Now", c.Now)
 	section("To come", c.Upcoming)
 	section("Read together", c.Archive)
-}
-
-// ListWeeks puts weeks on a club's list, all or none; one without a title is taken
-// off it.
-func (l *local) ListWeeks(ctx context.Context, club qa.EventID, weeks []qa.ListedWeek) error {
-	acts := make([]qa.Act, len(weeks))
-	for i := range weeks {
-		acts[i] = weeks[i].Act(nowMillis())
-	}
-	return l.node.DoAll(ctx, club, acts)
-}
-
-// Visit says that somebody is looking at an event: one that only a club lists is
-// followed from now on.
-func (l *local) Visit(ctx context.Context, event qa.EventID) error { return l.node.Visit(ctx, event) }
-
-// ImportListed is Import of a week that a club will list and that is over: it goes
-// to the relay in its turn, and takes no place in memory.
-func (l *local) ImportListed(ctx context.Context, week qa.Imported, relay string) (importResult, error) {
-	r, err := l.node.ImportListed(ctx, week, relay)
-	return importResult(r), err
-}
-
-type rpcListWeeks struct {
-	Club  qa.EventID
-	Weeks []qa.ListedWeek
-}
-
-// clubHandler adds what clubs need to the local socket.
-func clubHandler(mux *http.ServeMux, b backend) {
-	handle(mux, "listWeeks", func(ctx context.Context, r rpcListWeeks) (rpcNothing, error) {
-		return rpcNothing{}, b.ListWeeks(ctx, r.Club, r.Weeks)
-	})
-	handle(mux, "visit", func(ctx context.Context, e qa.EventID) (rpcNothing, error) { return rpcNothing{}, b.Visit(ctx, e) })
-	handle(mux, "importListed", func(ctx context.Context, r rpcImport) (importResult, error) {
-		return b.ImportListed(ctx, r.Week, r.Relay)
-	})
-}
-
-func (r *remote) ListWeeks(ctx context.Context, club qa.EventID, weeks []qa.ListedWeek) error {
-	_, err := call[rpcNothing](ctx, r, "listWeeks", rpcListWeeks{club, weeks})
-	return err
-}
-
-func (r *remote) Visit(ctx context.Context, event qa.EventID) error {
-	_, err := call[rpcNothing](ctx, r, "visit", event)
-	return err
-}
-
-func (r *remote) ImportListed(ctx context.Context, week qa.Imported, relay string) (importResult, error) {
-	return call[importResult](ctx, r, "importListed", rpcImport{Week: week, Relay: relay})
 }

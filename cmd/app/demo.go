@@ -19,6 +19,7 @@ import (
 
 	"flyleaf/internal/listen"
 	"flyleaf/keys"
+	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/replica"
@@ -224,7 +225,7 @@ func (a *app) writeSample(ctx context.Context, h home, relayURL string) (err err
 		return err
 	}
 	a.printf("Writing the sample week …\n")
-	if err := l.SetName(ctx, s.You); err != nil {
+	if err := l.SetPerson(ctx, qa.Person{Name: s.You}); err != nil {
 		return err
 	}
 	event, began := sampleEvent(s, time.Now())
@@ -233,7 +234,7 @@ func (a *app) writeSample(ctx context.Context, h home, relayURL string) (err err
 	if err != nil {
 		return err
 	}
-	cast := &cast{app: a, inv: inv, you: l, yourName: s.You, nodes: map[string]*replica.Node{}}
+	cast := &cast{app: a, inv: inv, you: l, yourName: s.You, nodes: map[string]*node.Device{}}
 	defer func() { err = errors.Join(err, cast.close()) }()
 	return cast.play(ctx, s, began)
 }
@@ -260,12 +261,12 @@ type cast struct {
 	inv      qa.Invitation
 	you      *local
 	yourName string
-	nodes    map[string]*replica.Node
+	nodes    map[string]*node.Device
 }
 
-func (c *cast) node(ctx context.Context, name string) (*replica.Node, error) {
+func (c *cast) device(ctx context.Context, name string) (*node.Device, error) {
 	if name == c.yourName {
-		return c.you.node, nil
+		return c.you.Device, nil
 	}
 	if n := c.nodes[name]; n != nil {
 		return n, nil
@@ -274,7 +275,7 @@ func (c *cast) node(ctx context.Context, name string) (*replica.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := replica.Open(ctx, replica.Config{Store: mem.New(), Key: key, Log: c.app.log()})
+	n, err := node.Open(ctx, node.Config{Store: mem.New(), Key: key, Log: c.app.log(), Dial: replica.WebSocket{}})
 	if err != nil {
 		return nil, err
 	}
@@ -285,10 +286,8 @@ func (c *cast) node(ctx context.Context, name string) (*replica.Node, error) {
 	return n, c.sync(ctx, n)
 }
 
-func (c *cast) sync(ctx context.Context, n *replica.Node) error {
-	ctx, cancel := context.WithTimeout(ctx, castWait)
-	defer cancel()
-	return n.Sync(ctx, c.inv.Event)
+func (c *cast) sync(ctx context.Context, n *node.Device) error {
+	return n.Sync(ctx, c.inv.Event, castWait)
 }
 
 func (c *cast) close() error {
@@ -305,27 +304,31 @@ func (c *cast) play(ctx context.Context, s sample, began time.Time) error {
 	event := c.inv.Event
 	step := min(time.Since(began)/time.Duration(len(s.Posts)+1), 97*time.Minute)
 	at := func(i int) int64 { return began.Add(time.Duration(i) * step).UnixMilli() }
-	if err := c.sync(ctx, c.you.node); err != nil {
+	if err := c.sync(ctx, c.you.Device); err != nil {
 		return err
 	}
 	for _, author := range s.Authors {
-		n, err := c.node(ctx, author)
+		n, err := c.device(ctx, author)
 		if err != nil {
 			return err
 		}
-		grant := qa.Act{Kind: qa.ActRole, AtMillis: at(0), Identity: n.Identity(), Role: qa.RoleAuthor, On: true}
+		who, err := n.Identity(ctx)
+		if err != nil {
+			return err
+		}
+		grant := qa.Act{Kind: qa.ActRole, AtMillis: at(0), Identity: who, Role: qa.RoleAuthor, On: true}
 		if _, err := c.you.Do(ctx, event, grant); err != nil {
 			return err
 		}
 	}
-	if err := c.sync(ctx, c.you.node); err != nil {
+	if err := c.sync(ctx, c.you.Device); err != nil {
 		return err
 	}
 	named := map[string]bool{c.yourName: true}
 	ids := map[string]qa.PostID{}
 	// do says one thing as somebody who has seen all that was said before.
 	do := func(who string, act qa.Act) (qa.PostID, error) {
-		n, err := c.node(ctx, who)
+		n, err := c.device(ctx, who)
 		if err != nil {
 			return "", err
 		}
@@ -366,5 +369,5 @@ func (c *cast) play(ctx context.Context, s sample, began time.Time) error {
 			}
 		}
 	}
-	return c.sync(ctx, c.you.node)
+	return c.sync(ctx, c.you.Device)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,54 +14,12 @@ import (
 	"github.com/wneessen/go-mail"
 	"go.yaml.in/yaml/v3"
 
+	"flyleaf/node"
 	"flyleaf/publish/digest"
 	"flyleaf/qa"
-	"flyleaf/storage"
 )
 
 // The digest: what is new, as a text or a page, written or sent by mail.
-
-// settingDigest keeps what digests have told, as JSON of digestState.
-const settingDigest = "digest"
-
-// digestState is what is remembered of the digests that were written or sent.
-type digestState struct {
-	SentAtMillis int64                   `json:"sentAt"`
-	Told         map[qa.EventID][]string `json:"told"`
-}
-
-// DigestState returns what digests have told; "" when there was none.
-func (l *local) DigestState(ctx context.Context) (string, error) {
-	s, err := l.store.Setting(ctx, settingDigest)
-	if errors.Is(err, storage.ErrNotFound) {
-		return "", nil
-	}
-	return s, err
-}
-
-// SetDigestState keeps what digests have told.
-func (l *local) SetDigestState(ctx context.Context, state string) error {
-	return l.store.SetSetting(ctx, settingDigest, state)
-}
-
-// Keys are the identities of this person in an event: their own, then those of
-// questions that they asked without their name.
-func (l *local) Keys(ctx context.Context, event qa.EventID) ([]qa.Identity, error) {
-	return l.node.Keys(ctx, event)
-}
-
-func (r *remote) DigestState(ctx context.Context) (string, error) {
-	return call[string](ctx, r, "digestState", rpcNothing{})
-}
-
-func (r *remote) SetDigestState(ctx context.Context, state string) error {
-	_, err := call[rpcNothing](ctx, r, "setDigestState", state)
-	return err
-}
-
-func (r *remote) Keys(ctx context.Context, event qa.EventID) ([]qa.Identity, error) {
-	return call[[]qa.Identity](ctx, r, "keys", event)
-}
 
 const digestDays = 7
 
@@ -124,7 +81,7 @@ Mail goes through the server that mail.yaml in the data directory names:
 						return err
 					}
 				}
-				state, err := readDigestState(ctx, b)
+				state, err := b.DigestState(ctx)
 				if err != nil {
 					return err
 				}
@@ -175,22 +132,8 @@ Mail goes through the server that mail.yaml in the data directory names:
 	return eventFlag(c, &event)
 }
 
-func readDigestState(ctx context.Context, b backend) (digestState, error) {
-	var state digestState
-	s, err := b.DigestState(ctx)
-	if err != nil {
-		return state, err
-	}
-	if s != "" {
-		if err := json.Unmarshal([]byte(s), &state); err != nil {
-			return state, fmt.Errorf("what digests have told cannot be read: %w; --since names a day to begin at", err)
-		}
-	}
-	return state, nil
-}
-
 // makeDigest finds what is new; with no digest before, in the last days.
-func (a *app) makeDigest(ctx context.Context, b backend, event string, from int64, url string, now time.Time, state digestState) (digest.Digest, error) {
+func (a *app) makeDigest(ctx context.Context, b backend, event string, from int64, url string, now time.Time, state node.DigestState) (digest.Digest, error) {
 	events, err := b.Events(ctx)
 	if err != nil {
 		return digest.Digest{}, err
@@ -242,7 +185,7 @@ func (a *app) makeDigest(ctx context.Context, b backend, event string, from int6
 
 // rememberDigest keeps what was told. Of weeks that the digest did not look at, what
 // was told before stays.
-func rememberDigest(ctx context.Context, b backend, state digestState, d digest.Digest, now time.Time) error {
+func rememberDigest(ctx context.Context, b backend, state node.DigestState, d digest.Digest, now time.Time) error {
 	state.SentAtMillis = now.UnixMilli()
 	if state.Told == nil {
 		state.Told = map[qa.EventID][]string{}
@@ -252,11 +195,7 @@ func rememberDigest(ctx context.Context, b backend, state digestState, d digest.
 		slices.Sort(all)
 		state.Told[id] = slices.Compact(all)
 	}
-	s, err := json.Marshal(state)
-	if err != nil {
-		return err
-	}
-	if err := b.SetDigestState(ctx, string(s)); err != nil {
+	if err := b.SetDigestState(ctx, state); err != nil {
 		return fmt.Errorf("the digest is out, but could not be marked as told: %w; the next one tells the same again", err)
 	}
 	return nil

@@ -2,42 +2,58 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
-	"flyleaf/crdt"
-	"flyleaf/crdt/policy"
-	"flyleaf/qa"
-	"flyleaf/replica"
-	"flyleaf/storage"
+	"flyleaf/node"
 )
 
-func isNotFound(err error) bool {
-	return errors.Is(err, storage.ErrNotFound) || errors.Is(err, replica.ErrUnknownEvent) || errors.Is(err, replica.ErrUnknownPost) || errors.Is(err, replica.ErrNothingHere) ||
-		errors.Is(err, replica.ErrUnknownChange) || errors.Is(err, replica.ErrNoInvitation) || errors.Is(err, replica.ErrNoBlob)
+// exitCodes gives kinds of errors their exit codes; exitError is that of every other.
+var exitCodes = map[node.Kind]int{
+	node.NotFound:     exitNotFound,
+	node.Invalid:      exitRefused,
+	node.NotAllowed:   exitRefused,
+	node.NotInvited:   exitRefused,
+	node.OtherRelay:   exitRefused,
+	node.NotSynced:    exitNotSynced,
+	node.Disagree:     exitDisagree,
+	node.OtherVersion: exitBusy,
 }
 
-// isRefused reports whether the error is about what a person gave us.
-func isRefused(err error) bool {
-	var field *qa.FieldError
-	var rule *policy.Refusal
-	var other *qa.OtherRelayError
-	if errors.As(err, &field) || errors.As(err, &rule) || errors.As(err, &other) {
-		return true
-	}
-	for _, e := range []error{
-		replica.ErrNotOrganiser, replica.ErrNothingTaken, replica.ErrNotYetDelivered, replica.ErrInvitedOnly,
-		replica.ErrOnlyQuestions, crdt.ErrNotYours, crdt.ErrEventClosed, crdt.ErrClaimed,
-	} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+// advice says which command helps, after an error of a kind.
+var advice = map[node.Kind]string{
+	node.NotAllowed: ". `flyleaf roles` shows who is",
+	node.NotInvited: ". `flyleaf join` an invitation with a role, or wait for the organiser's device to answer yours",
+	node.OtherRelay: ". `flyleaf join --move` does",
 }
 
-// explain gives errors of the node their exit code.
-func (a *app) explain(err error) error {
-	if err == nil {
-		return nil
+// codeOf returns the exit code of an error.
+func codeOf(err error) int {
+	var c *codedError
+	if errors.As(err, &c) {
+		return c.code
 	}
-	return coded(codeOf(err), err)
+	if code, ok := exitCodes[node.KindOf(err)]; ok {
+		return code
+	}
+	return exitError
+}
+
+func (a *app) explain(err error) error { return explain(err) }
+
+// explain gives an error of the node its exit code, and the words of the command line.
+func explain(err error) error {
+	var c *codedError
+	switch {
+	case err == nil, errors.As(err, &c):
+		return err
+	}
+	code, kind := codeOf(err), node.KindOf(err)
+	if kind == node.Disagree {
+		err = &refusedError{fmt.Errorf("%w. What you wrote is safe on this device", err), node.RefusedBy(err)}
+	}
+	if words := advice[kind]; words != "" && !strings.HasSuffix(err.Error(), words) {
+		err = fmt.Errorf("%w%s", err, words)
+	}
+	return coded(code, err)
 }

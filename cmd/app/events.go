@@ -9,14 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
 // The commands about events: join, events, name, sync, status.
-
-// joinWait is how long `join` waits for the first fetch; the event is kept
-// either way and fetched when the relay can be reached.
-const joinWait = 5 * time.Second
 
 func (a *app) joinCmd() *cobra.Command {
 	var move bool
@@ -43,28 +40,15 @@ without --move.`,
 			}
 			inv.Move = move
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				if err := b.Join(ctx, inv); err != nil {
-					return a.explain(err)
-				}
-				fetched, why := false, "the invitation names no relay"
-				if inv.Relay != "" {
-					if s := look(ctx, inv.Relay); s.State == "offline" {
-						why = s.Why
-					} else if err := b.Sync(ctx, inv.Event, joinWait); err != nil {
-						why = err.Error()
-					} else {
-						fetched = true
-						if len(inv.Secret) > 0 {
-							// Now that the event is here the invitation has been taken up,
-							// which is to be sent. What does not go now goes later.
-							_ = b.Sync(ctx, inv.Event, joinWait)
-						}
-					}
-				}
-				role, state, err := b.Invited(ctx, inv.Event)
+				why, err := node.JoinAndFetch(ctx, b, inv)
 				if err != nil {
 					return a.explain(err)
 				}
+				own, err := b.OwnInvitation(ctx, inv.Event)
+				if err != nil {
+					return a.explain(err)
+				}
+				fetched := why == ""
 				if a.json {
 					return a.printJSON(struct {
 						Event   qa.EventID `json:"event"`
@@ -72,14 +56,14 @@ without --move.`,
 						Why     string     `json:"why,omitempty"`
 						Role    qa.Role    `json:"role,omitempty"`  // that the invitation is to
 						State   string     `json:"state,omitempty"` // of the invitation
-					}{inv.Event, fetched, map[bool]string{false: why}[fetched], role, state})
+					}{inv.Event, fetched, why, own.Role, own.State})
 				}
 				if fetched {
 					a.printf("Joined %s.\n", inv.Event)
 				} else {
 					a.printf("Joined %s; it is fetched when the relay can be reached (%s).\n", inv.Event, why)
 				}
-				if words := claimWords(role, state); words != "" {
+				if words := claimWords(own); words != "" {
 					a.printf("%s\n", words)
 				}
 				return nil
@@ -88,15 +72,6 @@ without --move.`,
 	}
 	c.Flags().BoolVar(&move, "move", false, "move an event that is on this device already to the relay that the invitation names")
 	return a.jsonFlag(c)
-}
-
-// explainMove says how somebody agrees that an event moves to another relay.
-func explainMove(err error) error {
-	var other *qa.OtherRelayError
-	if errors.As(err, &other) {
-		return codedf(exitRefused, "%w. `flyleaf join --move` does", err)
-	}
-	return err
 }
 
 func (a *app) eventsCmd() *cobra.Command {
@@ -161,29 +136,26 @@ func (a *app) nameCmd() *cobra.Command {
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				p, err := b.Person(ctx)
+				if err != nil {
+					return err
+				}
 				if len(args) == 1 {
 					if strings.TrimSpace(args[0]) == "" {
 						return codedf(exitUsage, "a name needs at least one letter")
 					}
-					if err := b.SetName(ctx, strings.TrimSpace(args[0])); err != nil {
+					p.Name = strings.TrimSpace(args[0])
+					if err := b.SetPerson(ctx, p); err != nil {
 						return a.explain(err)
 					}
 				}
-				name, err := b.Name(ctx)
-				if err != nil {
-					return err
-				}
-				id, err := b.Identity(ctx)
-				if err != nil {
-					return err
-				}
 				if a.json {
-					return a.printJSON(map[string]string{"name": name, "identity": string(id)})
+					return a.printJSON(map[string]string{"name": p.Name, "identity": string(p.ID)})
 				}
-				if name == "" {
+				if p.Name == "" {
 					a.printf("No name yet: `flyleaf name \"Tino\"` sets one.\n")
 				} else {
-					a.printf("%s\n", plain(name))
+					a.printf("%s\n", plain(p.Name))
 				}
 				return nil
 			})
@@ -206,14 +178,12 @@ changes of the other; then they are listed.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
 				if err := b.Sync(ctx, id, timeout); err != nil {
-					err = explainSync(err)
-					var refused *refusedError
-					if a.json && errors.As(err, &refused) {
+					if a.json && node.KindOf(err) == node.Disagree {
 						err = errors.Join(err, a.printJSON(struct {
-							Event   qa.EventID `json:"event"`
-							Synced  bool       `json:"synced"`
-							Refused []refusal  `json:"refused"`
-						}{id, false, append([]refusal{}, refused.refused...)}))
+							Event   qa.EventID     `json:"event"`
+							Synced  bool           `json:"synced"`
+							Refused []node.Refusal `json:"refused"`
+						}{id, false, node.RefusedBy(err)}))
 					}
 					return a.explain(err)
 				}
@@ -224,8 +194,8 @@ changes of the other; then they are listed.`,
 					}{id, true})
 				}
 				a.printf("The relay and this device hold the same.\n")
-				relay := relayOf(ctx, b, id)
-				if words := relay.ClockWords(); words != "" {
+				words, err := node.RelayClock(ctx, b, id)
+				if err == nil && words != "" {
 					fmt.Fprintf(a.std.err, "Note: %s.\n", words)
 				}
 				return nil
@@ -236,30 +206,6 @@ changes of the other; then they are listed.`,
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-// relayOf returns the state of one event's relay, zero where it is not known. Unlike
-// Status it looks at no other event's.
-func relayOf(ctx context.Context, b backend, event qa.EventID) qa.RelayStatus {
-	status := b.Status
-	l, own := b.(*local)
-	if own {
-		status = l.node.Status
-	}
-	all, err := status(ctx)
-	if err != nil {
-		return qa.RelayStatus{}
-	}
-	for _, s := range all {
-		switch {
-		case s.Event != event:
-		case own && s.Relay.URL != "" && !l.node.Running():
-			return look(ctx, s.Relay.URL)
-		default:
-			return s.Relay
-		}
-	}
-	return qa.RelayStatus{}
-}
-
 func (a *app) statusCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
@@ -267,7 +213,7 @@ func (a *app) statusCmd() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				statuses, err := b.Status(ctx)
+				statuses, err := b.Statuses(ctx)
 				if err != nil {
 					return err
 				}

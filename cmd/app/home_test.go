@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -52,6 +53,10 @@ func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	me, err := b.Identity(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	inv, err := b.Found(t.Context(), qa.Event{Title: "On a CD"}, "")
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +69,7 @@ func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Close(); err != nil {
+	if err := b.close(); err != nil {
 		t.Fatal(err)
 	}
 	week, err := r.Week(t.Context(), inv.Event)
@@ -74,7 +79,7 @@ func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
 	if found, err := r.Search(t.Context(), inv.Event, "read", 9); err != nil || len(found) != 1 {
 		t.Errorf("found %v, %v", found, err)
 	}
-	if r.node.Identity() != b.(*local).node.Identity() {
+	if rid, _ := r.Identity(t.Context()); rid != me {
 		t.Error("it is read as somebody else")
 	}
 	for what, err := range map[string]error{
@@ -84,9 +89,9 @@ func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
 		}(),
 		"new":  func() error { _, err := r.Found(t.Context(), qa.Event{Title: "no"}, ""); return err }(),
 		"join": r.Join(t.Context(), qa.Invitation{Event: qa.MakeEventID([16]byte{1})}),
-		"name": r.SetName(t.Context(), "No"),
+		"name": r.SetPerson(t.Context(), qa.Person{Name: "No"}),
 	} {
-		if !errors.Is(err, errReadOnly) || !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), h.dir) {
+		if node.KindOf(err) != node.ReadOnly || !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), h.dir) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -94,7 +99,7 @@ func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(copied, keyFile)); err == nil {
 		t.Error("the key was copied")
 	}
-	if err := r.Close(); err != nil {
+	if err := r.close(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(copied); err == nil {

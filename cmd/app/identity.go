@@ -384,9 +384,3 @@ the key is.`,
 	c.Flags().StringVar(&newFile, "new-passphrase-file", "", "a `file` whose first line is the new passphrase")
 	return c
 }
-
-// Phrase returns the words of this device's key, for the page that shows them.
-func (n *webNode) Phrase(context.Context) ([]string, error) {
-	phrase, err := identity.Phrase(n.key)
-	return strings.Fields(phrase), err
-}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"flyleaf/importer"
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -153,7 +154,7 @@ func (a *app) takeIntoClub(ctx context.Context, b backend, name, relay string, p
 	}
 	bar := a.progress(len(pages))
 	listed := make([]qa.ListedWeek, 0, len(pages))
-	reports, err := a.takePages(pages, func(week qa.Imported) (importResult, error) {
+	reports, err := a.takePages(pages, func(week qa.Imported) (node.ImportResult, error) {
 		r, err := b.ImportListed(ctx, week, relay)
 		if err != nil {
 			return r, err

@@ -3,63 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"flyleaf/qa"
 	"flyleaf/qa/people"
-	"flyleaf/storage"
 )
 
 // The commands of an author: inbox, answer, take, later.
-
-// settingLater begins the settings that hold what an author has put off:
-// later/<event>/<post>, with the time it was. Only this device knows.
-const settingLater = "later/"
-
-// Later returns the questions of an event that were put off on this device.
-func (l *local) Later(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
-	return laterOf(ctx, l.store, event)
-}
-
-func laterOf(ctx context.Context, s storage.Local, event qa.EventID) (map[qa.PostID]bool, error) {
-	prefix := settingLater + string(event) + "/"
-	all, err := s.Settings(ctx, prefix)
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[qa.PostID]bool, len(all))
-	for key := range all {
-		out[qa.PostID(strings.TrimPrefix(key, prefix))] = true
-	}
-	return out, nil
-}
-
-// SetLater puts a question off, or takes it back.
-func (l *local) SetLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error {
-	key := settingLater + string(event) + "/" + string(post)
-	if !on {
-		return l.store.DeleteSetting(ctx, key)
-	}
-	return l.store.SetSetting(ctx, key, strconv.FormatInt(nowMillis(), 10))
-}
-
-type rpcLater struct {
-	Event qa.EventID
-	Post  qa.PostID
-	On    bool
-}
-
-func (r *remote) Later(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
-	return call[map[qa.PostID]bool](ctx, r, "later", event)
-}
-
-func (r *remote) SetLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error {
-	_, err := call[rpcNothing](ctx, r, "setLater", rpcLater{event, post, on})
-	return err
-}
 
 func (a *app) inboxCmd() *cobra.Command {
 	var event, order string

@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -85,7 +85,11 @@ says that it waits for that. ` + "`flyleaf invite list`" + ` shows how far each 
 				if err := a.printLink(&link, inv, map[string]string{"role": role}); err != nil {
 					return err
 				}
-				if why := deliver(ctx, b, inv); why != "" {
+				why, err := node.Deliver(ctx, b, inv)
+				if err != nil {
+					return err
+				}
+				if why != "" {
 					fmt.Fprintf(a.std.err, "The link works once the relay has heard of it, with `flyleaf sync` or while `flyleaf serve` runs (%s).\n", why)
 				}
 				return nil
@@ -96,21 +100,6 @@ says that it waits for that. ` + "`flyleaf invite list`" + ` shows how far each 
 	c.Flags().StringVar(&label, "label", "", "for whom it is: a `name` that only this device keeps")
 	c.AddCommand(a.inviteListCmd(), a.inviteRevokeCmd())
 	return a.jsonFlag(eventFlag(link.add(c), &event))
-}
-
-// deliver tries to tell the relay of a new invitation, and returns why it does not
-// know of it yet.
-func deliver(ctx context.Context, b backend, inv qa.Invitation) (why string) {
-	if inv.Relay == "" {
-		return "the event has no relay yet"
-	}
-	if s := look(ctx, inv.Relay); s.State == "offline" {
-		return s.Why
-	}
-	if err := b.Sync(ctx, inv.Event, joinWait); err != nil {
-		return err.Error()
-	}
-	return ""
 }
 
 // inviteAll prints the invitation that anybody may have.
@@ -264,12 +253,12 @@ func (a *app) inviteRevokeCmd() *cobra.Command {
 }
 
 // claimWords says how far the invitation is with which this device joined.
-func claimWords(role qa.Role, state string) string {
-	as := "the role " + string(role)
-	if role == "" {
+func claimWords(own node.OwnInvitation) string {
+	as := "the role " + string(own.Role)
+	if own.Role == "" {
 		as = "the role that you were invited to"
 	}
-	switch state {
+	switch own.State {
 	case qa.InviteOpen, qa.InviteClaimed:
 		return "Waiting for the organiser's device to give you " + as + "; that happens by itself when it is in touch with the relay."
 	case qa.InviteGranted:
@@ -280,74 +269,4 @@ func claimWords(role qa.Role, state string) string {
 		return "Somebody else has used this invitation first: ask the organiser for another."
 	}
 	return ""
-}
-
-func (l *local) Invite(ctx context.Context, event qa.EventID, role qa.Role, label string) (qa.Invitation, error) {
-	inv, err := l.node.Invite(ctx, event, role, label)
-	return inv, explainAct(&qa.Act{Kind: qa.ActInvite}, err)
-}
-
-func (l *local) Invitations(ctx context.Context, event qa.EventID) ([]qa.InviteInfo, error) {
-	return l.node.Invitations(ctx, event)
-}
-
-func (l *local) RevokeInvite(ctx context.Context, event qa.EventID, key qa.Identity) error {
-	return explainAct(&qa.Act{Kind: qa.ActInvite}, l.node.RevokeInvite(ctx, event, key))
-}
-
-func (l *local) Invited(ctx context.Context, event qa.EventID) (qa.Role, string, error) {
-	return l.node.Claims(ctx, event)
-}
-
-// Claims is Invited under the name that the pages know it by.
-func (n *webNode) Claims(ctx context.Context, event qa.EventID) (qa.Role, string, error) {
-	return n.node.Claims(ctx, event)
-}
-
-type (
-	rpcInvite struct {
-		Event qa.EventID
-		Role  qa.Role
-		Label string
-	}
-	rpcRevoke struct {
-		Event qa.EventID
-		Key   qa.Identity
-	}
-	rpcInvited struct {
-		Role  qa.Role
-		State string
-	}
-)
-
-func inviteHandler(mux *http.ServeMux, b backend) {
-	handle(mux, "invite", func(ctx context.Context, r rpcInvite) (qa.Invitation, error) {
-		return b.Invite(ctx, r.Event, r.Role, r.Label)
-	})
-	handle(mux, "invitations", func(ctx context.Context, e qa.EventID) ([]qa.InviteInfo, error) { return b.Invitations(ctx, e) })
-	handle(mux, "revokeInvite", func(ctx context.Context, r rpcRevoke) (rpcNothing, error) {
-		return rpcNothing{}, b.RevokeInvite(ctx, r.Event, r.Key)
-	})
-	handle(mux, "invited", func(ctx context.Context, e qa.EventID) (rpcInvited, error) {
-		role, state, err := b.Invited(ctx, e)
-		return rpcInvited{role, state}, err
-	})
-}
-
-func (r *remote) Invite(ctx context.Context, event qa.EventID, role qa.Role, label string) (qa.Invitation, error) {
-	return call[qa.Invitation](ctx, r, "invite", rpcInvite{event, role, label})
-}
-
-func (r *remote) Invitations(ctx context.Context, event qa.EventID) ([]qa.InviteInfo, error) {
-	return call[[]qa.InviteInfo](ctx, r, "invitations", event)
-}
-
-func (r *remote) RevokeInvite(ctx context.Context, event qa.EventID, key qa.Identity) error {
-	_, err := call[rpcNothing](ctx, r, "revokeInvite", rpcRevoke{event, key})
-	return err
-}
-
-func (r *remote) Invited(ctx context.Context, event qa.EventID) (qa.Role, string, error) {
-	c, err := call[rpcInvited](ctx, r, "invited", event)
-	return c.Role, c.State, err
 }

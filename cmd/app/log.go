@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +13,6 @@ import (
 
 	"flyleaf/feed"
 	"flyleaf/qa"
-	"flyleaf/storage"
 )
 
 // The log of changes, for people and for other programs: log, api-token, and where
@@ -190,112 +184,4 @@ and nothing else. Feeds for everybody are part of what ` + "`flyleaf publish --b
 	}
 	c.Flags().BoolVar(&json, "json-feed", false, "the JSON Feed instead of the Atom one")
 	return eventFlag(c, &event)
-}
-
-// Changes reads the log of an event in this process. To follow it opens the links
-// to the relays: nothing new would come without them.
-func (l *local) Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(feed.Entry) error) error {
-	updates, end := l.node.Subscribe(event) // before the first look, so that nothing falls between
-	defer end()
-	if follow {
-		l.node.Start(ctx)
-	}
-	r := feed.NewReader(l.store, event, after)
-	for {
-		if err := r.Read(ctx, fn); err != nil {
-			return err
-		}
-		if !follow {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case _, ok := <-updates:
-			if !ok {
-				return nil
-			}
-		}
-	}
-}
-
-// nodeLog is the device as the source of logs.
-type nodeLog struct{ *local }
-
-// Entries reads the ledger.
-func (l nodeLog) Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error {
-	return l.store.Entries(ctx, event, after, fn)
-}
-
-// Allowed lets whoever has the token read every event that is followed here.
-func (l nodeLog) Allowed(r *http.Request, event qa.EventID) error {
-	events, err := l.node.Events(r.Context())
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(events, func(e qa.Event) bool { return e.ID == event }) {
-		return feed.ErrNoEvent
-	}
-	return nil
-}
-
-// Watch passes on that there is something new, not what.
-func (l nodeLog) Watch(event qa.EventID) (<-chan struct{}, func()) {
-	updates, end := l.node.Subscribe(event)
-	more := make(chan struct{}, 1)
-	go func() {
-		for range updates {
-			select {
-			case more <- struct{}{}:
-			default:
-			}
-		}
-	}()
-	return more, end
-}
-
-// changesPath is where a process that serves a data directory tells its commands
-// of the log.
-const changesPath = "/log/{event}"
-
-// Changes reads the log of an event from the process that has it open.
-func (r *remote) Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(feed.Entry) error) error {
-	q := url.Values{"after": {strconv.FormatInt(after, 10)}}
-	if follow {
-		q.Set("follow", "1")
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://flyleaf/log/"+url.PathEscape(string(event))+"?"+q.Encode(), nil)
-	if err != nil {
-		return err
-	}
-	res, err := r.http.Do(req)
-	if err != nil {
-		return fmt.Errorf("the running flyleaf does not answer: %w", err)
-	}
-	defer res.Body.Close()
-	in := bufio.NewReader(res.Body)
-	for {
-		line, err := in.ReadBytes('\n')
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			var e struct {
-				feed.Entry
-				Error string `json:"error"`
-			}
-			if jerr := json.Unmarshal(line, &e); jerr != nil {
-				return fmt.Errorf("the running flyleaf answered something else than a log (%s); is it of another version?", res.Status)
-			}
-			if e.Error != "" {
-				return errors.New(e.Error)
-			}
-			if err := fn(e.Entry); err != nil {
-				return err
-			}
-		}
-		if err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return nil // the log's end, or the process's
-		}
-	}
 }

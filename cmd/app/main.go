@@ -107,12 +107,9 @@ func run(ctx context.Context, args []string, std streams) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("interrupted; what was saved before is safe (%w)", err)
 	}
+	err = explain(err)
 	fmt.Fprintln(std.err, "flyleaf:", plain(err.Error()))
-	var c *codedError
-	if errors.As(err, &c) {
-		return c.code
-	}
-	return exitError
+	return codeOf(err)
 }
 
 // interruptible is a reader that Ctrl-C ends although nothing arrives. The read

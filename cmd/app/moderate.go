@@ -208,11 +208,3 @@ func logLine(look *people.Lookalikes, l *qa.LogEntry) string {
 	}
 	return string(l.Kind)
 }
-
-func (l *local) Log(ctx context.Context, event qa.EventID) ([]qa.LogEntry, error) {
-	return l.node.Log(ctx, event)
-}
-
-func (r *remote) Log(ctx context.Context, event qa.EventID) ([]qa.LogEntry, error) {
-	return call[[]qa.LogEntry](ctx, r, "moderation", event)
-}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyleaf/crdt/policy"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 )
@@ -41,8 +40,8 @@ func (a *app) rolesCmd() *cobra.Command {
 			for _, g := range grants {
 				a.printf("%-10s  %s  %s\n", g.Role, g.ID, plainName(week.People[g.ID].Name))
 			}
-			role, state, err := b.Invited(ctx, id)
-			if words := claimWords(role, state); words != "" && state != qa.InviteGranted {
+			own, err := b.OwnInvitation(ctx, id)
+			if words := claimWords(own); words != "" && own.State != qa.InviteGranted {
 				a.printf("%s\n", words)
 			}
 			return err
@@ -219,40 +218,4 @@ elsewhere before that was known are shown as late. Editing, reacting and moderat
 
 func (a *app) reopenCmd() *cobra.Command {
 	return a.switchCmd("reopen", "Open a closed event again", "", "It is open again.", "closed", false)
-}
-
-// explainAct says in the words of the command what a rule has refused.
-func explainAct(act *qa.Act, err error) error {
-	var r *policy.Refusal
-	if !errors.As(err, &r) {
-		return err
-	}
-	if r.Code != policy.CodeRole {
-		return codedf(exitRefused, "%s Nothing was changed.", r.Reason)
-	}
-	who := "an organiser"
-	switch act.Kind {
-	case qa.ActMark:
-		who = "a moderator or an organiser"
-		switch act.Mark {
-		case "answered":
-			who = "the one who asked, an author, a moderator or an organiser"
-		case "assigned", "candidate":
-			who = "an author"
-		}
-	case qa.ActBlock:
-		who = "a moderator or an organiser"
-	case qa.ActWinner, qa.ActDraw:
-		who = "an author or an organiser"
-	case qa.ActRole:
-		if act.Role == qa.RoleOrganiser {
-			who = "the founder"
-		}
-	case qa.ActPost, qa.ActEdit, qa.ActReact, qa.ActPerson, qa.ActWithdraw:
-		if act.AsAuthor {
-			break
-		}
-		return codedf(exitRefused, "only people who were invited can write in this event, and you hold no role in it yet; nothing was changed. `flyleaf join` an invitation with a role, or wait for the organiser's device to answer yours")
-	}
-	return codedf(exitRefused, "only %s can do this, and you are not; nothing was changed. `flyleaf roles` shows who is", who)
 }

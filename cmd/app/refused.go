@@ -2,25 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"flyleaf/node"
 	"flyleaf/qa"
-	"flyleaf/replica"
 )
-
-// refusal is a change that the relay, or this device, did not take.
-type refusal struct {
-	Hash     string `json:"hash"`
-	Code     string `json:"code"`
-	Reason   string `json:"reason"`
-	Deferred bool   `json:"deferred,omitempty"`
-}
 
 // maxListed bounds the refused changes that a message lists; --json has all.
 const maxListed = 20
@@ -28,7 +17,7 @@ const maxListed = 20
 // refusedError is an exchange that cannot end well, with the changes at fault.
 type refusedError struct {
 	err     error
-	refused []refusal
+	refused []node.Refusal
 }
 
 func (e *refusedError) Error() string {
@@ -49,22 +38,6 @@ func (e *refusedError) Error() string {
 
 func (e *refusedError) Unwrap() error { return e.err }
 
-// explainSync is explain for an exchange with a relay.
-func explainSync(err error) error {
-	var n *replica.NotSyncedError
-	switch {
-	case !errors.As(err, &n):
-		return err
-	case !n.Disagrees():
-		return coded(exitNotSynced, err)
-	}
-	out := &refusedError{err: fmt.Errorf("%w. What you wrote is safe on this device", err)}
-	for _, r := range n.Refused {
-		out.refused = append(out.refused, refusal{r.Hash.String(), r.Code, r.Reason, r.Deferred})
-	}
-	return coded(exitDisagree, out)
-}
-
 func (a *app) refusedCmd() *cobra.Command {
 	var event, takeBack string
 	c := &cobra.Command{
@@ -76,7 +49,7 @@ hung on something that turned out not to be part of the event. The words are kep
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				all, err := b.Refusals(ctx, id)
+				all, err := node.AskRefusals(ctx, b, id)
 				if err != nil {
 					return a.explain(err)
 				}
@@ -103,23 +76,18 @@ hung on something that turned out not to be part of the event. The words are kep
 // nothingRefused says what follows from an empty list of refusals: what no relay is
 // known to hold may be refused yet.
 func (a *app) nothingRefused(ctx context.Context, b backend, event qa.EventID) error {
-	all, err := b.Status(ctx)
+	s, err := b.Status(ctx, event)
 	if err != nil {
 		return a.explain(err)
 	}
-	for i := range all {
-		s := &all[i]
-		switch {
-		case s.Event != event || s.Pending == 0:
-		case s.Relay.URL == "":
-			a.printf("Nothing is refused. The event has no relay: %s only on this device.\n", are(s.Pending))
-			return nil
-		default:
-			a.printf("Nothing is known to be refused. %s only on this device, and the relay has not said yet whether it takes that.\n", are(s.Pending))
-			return nil
-		}
+	switch {
+	case s.Pending == 0:
+		a.printf("Everything that you wrote here was taken.\n")
+	case s.Relay.URL == "":
+		a.printf("Nothing is refused. The event has no relay: %s only on this device.\n", are(s.Pending))
+	default:
+		a.printf("Nothing is known to be refused. %s only on this device, and the relay has not said yet whether it takes that.\n", are(s.Pending))
 	}
-	a.printf("Everything that you wrote here was taken.\n")
 	return nil
 }
 
@@ -204,47 +172,4 @@ func (a *app) takeBack(ctx context.Context, b backend, event qa.EventID, all []q
 		a.printf("Taken back.\n")
 	}
 	return nil
-}
-
-// Refusals asks the relay about what it is not known to hold, unless it has refused
-// something since this process began: what it refused an earlier command is not kept,
-// because it may take it by now.
-func (l *local) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error) {
-	all, err := l.node.Refusals(ctx, event)
-	if err != nil || slices.ContainsFunc(all, func(n qa.NotTaken) bool { return n.ByRelay }) {
-		return all, err
-	}
-	counts, err := l.store.Counts(ctx, event)
-	if err != nil || counts.Pending == 0 {
-		return all, err
-	}
-	if err := l.Sync(ctx, event, lookFor); err != nil && ctx.Err() != nil {
-		return nil, err
-	}
-	return l.node.Refusals(ctx, event)
-}
-
-func (l *local) TakeBack(ctx context.Context, event qa.EventID, hash string) error {
-	return l.node.TakeBack(ctx, event, hash)
-}
-
-type rpcTakeBack struct {
-	Event qa.EventID
-	Hash  string
-}
-
-func refusedHandler(mux *http.ServeMux, b backend) {
-	handle(mux, "refusals", func(ctx context.Context, e qa.EventID) ([]qa.NotTaken, error) { return b.Refusals(ctx, e) })
-	handle(mux, "takeBack", func(ctx context.Context, r rpcTakeBack) (rpcNothing, error) {
-		return rpcNothing{}, b.TakeBack(ctx, r.Event, r.Hash)
-	})
-}
-
-func (r *remote) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error) {
-	return call[[]qa.NotTaken](ctx, r, "refusals", event)
-}
-
-func (r *remote) TakeBack(ctx context.Context, event qa.EventID, hash string) error {
-	_, err := call[rpcNothing](ctx, r, "takeBack", rpcTakeBack{event, hash})
-	return err
 }

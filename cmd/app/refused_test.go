@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"flyleaf/crdt/wire"
+	"flyleaf/node"
+	"flyleaf/node/socket"
 	"flyleaf/qa"
 	"flyleaf/replica"
 )
 
-// refusing is a backend whose relay refuses.
+// refusing is a node whose relay refuses.
 type refusing struct {
 	backend
 	err error
@@ -30,15 +32,15 @@ func TestRefusedChangesHaveTheirExitCode(t *testing.T) {
 	for i := range maxListed + 5 {
 		n.Refused = append(n.Refused, replica.Refusal{Hash: wire.Hash{byte(i)}, Code: "schema", Reason: fmt.Sprint("reason\x1b ", i), Deferred: i == 1})
 	}
-	server := httptest.NewServer(rpcHandler(refusing{err: n}))
+	server := httptest.NewServer(socket.Handler(refusing{err: n}))
 	defer server.Close()
-	far := &remote{&http.Client{Transport: toServer{server.URL}}}
-	for where, err := range map[string]error{"here": explainSync(n), "there": far.Sync(t.Context(), "e", time.Second)} {
+	far := socket.NewClient(&http.Client{Transport: toServer{server.URL}})
+	for where, err := range map[string]error{"here": explain(n), "there": explain(far.Sync(t.Context(), "e", time.Second))} {
 		if codeOf(err) != exitDisagree {
 			t.Errorf("%s: exit code %d of %v", where, codeOf(err), err)
 		}
 		var list *refusedError
-		if !errors.As(err, &list) || len(list.refused) != len(n.Refused) || list.refused[1] != (refusal{n.Refused[1].Hash.String(), "schema", n.Refused[1].Reason, true}) {
+		if !errors.As(err, &list) || len(list.refused) != len(n.Refused) || list.refused[1] != (node.Refusal{Hash: n.Refused[1].Hash.String(), Code: "schema", Reason: n.Refused[1].Reason, Deferred: true}) {
 			t.Errorf("%s: %+v", where, list)
 			continue
 		}
@@ -54,7 +56,7 @@ func TestRefusedChangesHaveTheirExitCode(t *testing.T) {
 	}
 
 	late := &replica.NotSyncedError{Event: "e", Relay: qa.RelayStatus{State: qa.RelayOffline}, Err: context.DeadlineExceeded}
-	if code := codeOf(explainSync(late)); code != exitNotSynced {
+	if code := codeOf(explain(late)); code != exitNotSynced {
 		t.Errorf("exit code %d for a relay that is away", code)
 	}
 }
@@ -67,5 +69,6 @@ func (s toServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	to.Header = r.Header
 	return http.DefaultTransport.RoundTrip(to)
 }

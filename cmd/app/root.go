@@ -183,15 +183,15 @@ func (a *app) with(ctx context.Context, fn func(context.Context, backend) error)
 	if err != nil {
 		return err
 	}
-	b, err := connect(ctx, home, a.log())
+	c, err := connect(ctx, home, a.log())
 	if err != nil {
 		return err
 	}
-	if l, ok := b.(*local); ok && l.copied != "" {
+	if c.copied != "" {
 		fmt.Fprintf(a.std.err, "Note: %s cannot be written, so this reads a copy of it. Nothing can be changed there.\n", plain(home.dir))
 	}
-	err = fn(ctx, b)
-	if cerr := b.Close(); err == nil && cerr != nil {
+	err = fn(ctx, c.Node)
+	if cerr := c.close(); err == nil && cerr != nil {
 		err = cerr
 	}
 	return err

@@ -18,8 +18,6 @@ import (
 
 	"flyleaf/feed"
 	"flyleaf/internal/listen"
-	"flyleaf/qa"
-	"flyleaf/storage"
 	"flyleaf/webui"
 )
 
@@ -91,7 +89,7 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	if old, err := h.serving(); err == nil && strings.HasPrefix(filepath.Base(filepath.Dir(old.Socket)), "flyleaf-") {
 		removeSocket(old.Socket)
 	}
-	rpc, socket, err := listenRPC()
+	commandsListener, socket, err := listenSocket()
 	if err != nil {
 		return err
 	}
@@ -105,23 +103,17 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer endRequests()
 	inRequests := func(net.Listener) context.Context { return requests }
-	node := &webNode{local: l}
 	hosts := hostsOf(ln.Addr())
-	pages := webui.New(webui.Config{Node: node, Token: secret, Starts: starts, Hosts: hosts})
-	programs := feed.NewAPI(feed.APIConfig{Node: l.node, Log: nodeLog{l}, Token: feed.TokenFrom(secret), Hosts: hosts})
+	pages := webui.New(webui.Config{Node: webNode{l.Device}, Token: secret, Starts: starts, Hosts: hosts})
+	programs := feed.NewAPI(feed.APIConfig{Node: l.Device, Log: l.ChangeLogs(), Token: feed.TokenFrom(secret), Hosts: hosts})
 	web := listen.Server(pagesOr(programs, pages))
 	web.BaseContext = inRequests
-	local := http.NewServeMux()
-	commandsMux := rpcHandler(l)
-	handle(commandsMux, "startToken", func(context.Context, rpcNothing) (string, error) { return starts.New(), nil })
-	local.Handle("/", commandsMux)
-	local.Handle("GET "+changesPath, &feed.ChangesHandler{Source: nodeLog{l}})
-	commands := listen.Server(local)
+	commands := listen.Server(socketHandler(l.Device, starts))
 	commands.BaseContext = inRequests
 	failed := make(chan error, 2)
 	go func() { failed <- web.Serve(ln) }()
-	go func() { failed <- commands.Serve(rpc) }()
-	l.node.Start(ctx)
+	go func() { failed <- commands.Serve(commandsListener) }()
+	l.Start(ctx)
 
 	start := webui.StartURL(base, starts.New())
 	a.printf("Flyleaf is on %s\n", start)
@@ -151,13 +143,9 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 // fresh start link, when that process serves the pages.
 func runsAlready(ctx context.Context, h home) error {
 	if s, serr := h.serving(); serr == nil && s.URL != "" {
-		r, err := dialRemote(ctx, s)
+		token, err := s.startToken(ctx)
 		if err != nil {
 			return codedf(exitBusy, "flyleaf already serves this data directory (process %d), and does not answer; its address is %s", s.PID, s.URL)
-		}
-		token, err := call[string](ctx, r, "startToken", rpcNothing{})
-		if err != nil {
-			return err
 		}
 		return codedf(exitBusy, "flyleaf already serves this data directory (process %d). This link lets one browser in, once: %s", s.PID, webui.StartURL(s.URL, token))
 	}
@@ -206,47 +194,4 @@ func hostsOf(addr net.Addr) []string {
 		hosts = append(hosts, own)
 	}
 	return hosts
-}
-
-// webNode is the node as the pages see it.
-type webNode struct{ *local }
-
-func (n *webNode) Identity() qa.Identity { return n.node.Identity() }
-
-func (n *webNode) Found(ctx context.Context, e qa.Event, relay string) (qa.EventID, qa.Invitation, error) {
-	inv, err := n.local.Found(ctx, e, relay)
-	return inv.Event, inv, err
-}
-
-func (n *webNode) Delivery(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
-	return n.node.Delivery(ctx, event)
-}
-
-func (n *webNode) Status(ctx context.Context) ([]qa.Status, error) { return n.node.Overview(ctx) }
-
-func (n *webNode) Subscribe(event qa.EventID) (<-chan qa.Update, func()) {
-	return n.node.Subscribe(event)
-}
-
-func (n *webNode) Wake() { n.node.Wake() }
-
-func (n *webNode) Setting(ctx context.Context, key string) (string, error) {
-	if key == webui.SettingName {
-		return n.Name(ctx)
-	}
-	v, err := n.store.Setting(ctx, "web/"+key)
-	if errors.Is(err, storage.ErrNotFound) {
-		return "", nil
-	}
-	return v, err
-}
-
-func (n *webNode) SetSetting(ctx context.Context, key, value string) error {
-	if key == webui.SettingName {
-		return n.SetName(ctx, value)
-	}
-	if value == "" {
-		return n.store.DeleteSetting(ctx, "web/"+key)
-	}
-	return n.store.SetSetting(ctx, "web/"+key, value)
 }

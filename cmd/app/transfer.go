@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/importer"
+	"flyleaf/node"
 	"flyleaf/publish"
 	"flyleaf/qa"
 )
@@ -44,7 +45,7 @@ type importReport struct {
 }
 
 // with adds what an import brought.
-func (r importReport) with(i importResult) importReport {
+func (r importReport) with(i node.ImportResult) importReport {
 	r.Event, r.Questions, r.Replies, r.Known, r.Revised, r.Withdrawn = i.Event, i.Questions, i.Replies, i.Known, i.Revised, i.Withdrawn
 	r.Changes = append(r.Changes, i.Changes...)
 	return r
@@ -191,12 +192,12 @@ func (a *app) takeWeeks(ctx context.Context, b backend, event, relay string, pag
 			return nil, err
 		}
 	}
-	return a.takePages(pages, func(week qa.Imported) (importResult, error) { return b.Import(ctx, id, week, relay) })
+	return a.takePages(pages, func(week qa.Imported) (node.ImportResult, error) { return b.Import(ctx, id, week, relay) })
 }
 
 // takePages takes each week with do. One of several that is refused is reported, kept as
 // its page's err, and the others are taken; any other error stops, with the reports so far.
-func (a *app) takePages(pages []page, do func(qa.Imported) (importResult, error)) ([]importReport, error) {
+func (a *app) takePages(pages []page, do func(qa.Imported) (node.ImportResult, error)) ([]importReport, error) {
 	reports := make([]importReport, 0, len(pages))
 	for i := range pages {
 		p := &pages[i]

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -18,10 +17,9 @@ import (
 	"flyleaf/crdt/bundle"
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
-	"flyleaf/keys"
+	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
-	"flyleaf/storage"
 )
 
 func (a *app) verifyCmd() *cobra.Command {
@@ -97,7 +95,7 @@ func (a *app) verified(ctx context.Context, args []string, event string, post *s
 			}
 			raw, err := b.Bundle(ctx, id)
 			if err == nil {
-				v, err = verifyBundle(raw)
+				v, err = node.VerifyBundle(raw)
 			}
 			return a.explain(err)
 		})
@@ -115,7 +113,7 @@ func (a *app) verified(ctx context.Context, args []string, event string, post *s
 	switch {
 	case err != nil:
 	case bundle.Is(b):
-		v, err = verifyBundle(b)
+		v, err = node.VerifyBundle(b)
 	default:
 		v, err = verifyAutomerge(ctx, b)
 	}
@@ -123,18 +121,6 @@ func (a *app) verified(ctx context.Context, args []string, event string, post *s
 		return v, coded(exitRefused, fmt.Errorf("%s: %w", args[0], err))
 	}
 	return v, nil
-}
-
-func verifyBundle(b []byte) (qa.Verification, error) {
-	event, changes, err := bundle.Read(b)
-	if err != nil {
-		return qa.Verification{}, err
-	}
-	v := policy.NewVerifier(event)
-	for _, c := range changes {
-		v.Add(c.Bytes, c.Signature)
-	}
-	return v.Result(), nil
 }
 
 var errNoChanges = errors.New("this is neither a bundle nor an .automerge file of an event")
@@ -315,68 +301,4 @@ func (a *app) printVerified(c *qa.VerifiedChange, names map[qa.Identity]string) 
 	default:
 		a.printf("  permitted\n")
 	}
-}
-
-// verifiedEvent is the event whose proofs were looked at last, so that a further page
-// checks what is new and not the whole event again.
-type verifiedEvent struct {
-	mu       sync.Mutex
-	event    qa.EventID
-	outside  int   // rows that are not in the document: when they change, it begins anew
-	position int64 // of the last row that was checked
-	verifier *policy.Verifier
-	rows     int // that were checked, in all
-}
-
-// VerifyPost checks the changes that are about a post: each from its bytes, as often as
-// it is asked, and what they build on once in the life of the program.
-func (n *webNode) VerifyPost(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Verification, error) {
-	found, err := n.verified.verify(ctx, n.store, event, post)
-	if err != nil {
-		return qa.Verification{}, err
-	}
-	for i := range found.Changes {
-		c := &found.Changes[i]
-		h, err := wire.ParseHash(c.Hash)
-		if err != nil {
-			return qa.Verification{}, err
-		}
-		en, err := n.store.Entry(ctx, event, h)
-		if err != nil {
-			return qa.Verification{}, err
-		}
-		if got, err := wire.ReadHash(en.Bytes); err != nil || got != h || keys.Verify(event, en.Actor, h, en.Signature) != nil {
-			if c.Signed && c.Code == "" {
-				found.Bad++
-			}
-			c.Signed = false
-		}
-	}
-	return found, nil
-}
-
-func (v *verifiedEvent) verify(ctx context.Context, store storage.Store, event qa.EventID, post qa.PostID) (qa.Verification, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	counts, err := store.Counts(ctx, event)
-	if err != nil {
-		return qa.Verification{}, err
-	}
-	if v.verifier == nil || v.event != event || v.outside != counts.Outside {
-		v.event, v.outside, v.position, v.verifier = event, counts.Outside, 0, policy.NewVerifier(event)
-	}
-	err = store.Entries(ctx, event, v.position, func(en storage.Entry) error {
-		v.position = en.Position
-		if en.Status == storage.InDocument {
-			v.verifier.Add(en.Bytes, en.Signature)
-			v.rows++
-		}
-		return nil
-	})
-	if err != nil {
-		v.verifier = nil
-		return qa.Verification{}, err
-	}
-	all := v.verifier.Result()
-	return all.Of(post), nil
 }

@@ -10,8 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyleaf/keys"
-	"flyleaf/keys/identity"
+	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 )
@@ -46,22 +45,15 @@ func runDraw(w *qa.Week) (drawn, error) {
 	}
 	out.Passed = w.PassedOver(result)
 	for _, p := range w.Prizes(result) {
-		out.Prizes = append(out.Prizes, namedPrize{p, entrantName(w, p.Entrant)})
+		out.Prizes = append(out.Prizes, namedPrize{p, node.EntrantName(w, p.Entrant)})
 	}
 	return out, nil
-}
-
-func entrantName(w *qa.Week, e qa.Entrant) string {
-	if e.OnBehalfOf != "" {
-		return qa.CleanMention(e.OnBehalfOf)
-	}
-	return personName(w, e.By)
 }
 
 // callEntrant is what an entrant is called where the identity does not stand beside it,
 // see people.Lookalikes.Call.
 func callEntrant(w *qa.Week, look *people.Lookalikes, e qa.Entrant) string {
-	switch name := plainName(entrantName(w, e)); {
+	switch name := plainName(node.EntrantName(w, e)); {
 	case e.OnBehalfOf == "":
 		return plainName(look.Call(e.By))
 	case w.Event.HasRole(e.By, qa.RoleOrganiser):
@@ -69,13 +61,6 @@ func callEntrant(w *qa.Week, look *people.Lookalikes, e qa.Entrant) string {
 	default: // anybody can write on behalf of any name
 		return name + " (" + e.By.Short() + ")"
 	}
-}
-
-func personName(w *qa.Week, id qa.Identity) string {
-	if name := w.People[id].Name; name != "" {
-		return name
-	}
-	return id.Short()
 }
 
 func (a *app) candidateCmd() *cobra.Command {
@@ -200,7 +185,7 @@ func drawSentence(w *qa.Week, d *drawn) string {
 	case qa.DrawWaiting:
 		names := make([]string, len(d.Draw.Waiting))
 		for i, id := range d.Draw.Waiting {
-			names[i] = personName(w, id)
+			names[i] = node.PersonName(w, id)
 		}
 		return "The draw waits for " + strings.Join(names, " and ") + ", with `flyleaf winners draw`. " + w.LastWords(d.Draw)
 	case qa.DrawVoid:
@@ -250,9 +235,6 @@ event, so there is nothing to keep; ` + "`flyleaf winners draw`" + ` opens it wh
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withWeek(c.Context(), *event, func(ctx context.Context, b backend, w *qa.Week) error {
-				if w.DrawFixed() {
-					return codedf(exitRefused, "the event was closed, so who takes part in its draw is fixed; nothing was changed")
-				}
 				if err := b.CommitDraw(ctx, w.Event.ID); err != nil {
 					return a.explain(err)
 				}
@@ -343,7 +325,7 @@ func (a *app) printDraw(w *qa.Week, d *drawn) {
 	if e := w.Event.Draw; e != nil && e.Closing != "" {
 		a.printf("closing     %s\n", e.Closing)
 		for _, o := range e.Openings {
-			a.printf("opening     %s  for %s  %s\n", o.By, o.Closing, plainName(personName(w, o.By)))
+			a.printf("opening     %s  for %s  %s\n", o.By, o.Closing, plainName(node.PersonName(w, o.By)))
 		}
 	}
 	for _, c := range d.Commitments {
@@ -357,20 +339,20 @@ func (a *app) printDraw(w *qa.Week, d *drawn) {
 		case slices.Contains(d.Draw.Waiting, c.By):
 			state = "not opened, or it does not fit"
 		}
-		a.printf("commitment  %s  %s  %s  %s\n", c.By, c.Hash, plainName(personName(w, c.By)), state)
+		a.printf("commitment  %s  %s  %s  %s\n", c.By, c.Hash, plainName(node.PersonName(w, c.By)), state)
 		if c.Secret != "" {
 			a.printf("secret      %s  %s\n", c.By, c.Secret)
 		}
 	}
 	for _, e := range d.Draw.Entrants {
-		a.printf("candidate   %s  %s\n", e.By, plainName(entrantName(w, e)))
+		a.printf("candidate   %s  %s\n", e.By, plainName(node.EntrantName(w, e)))
 	}
 	if d.Draw.State != qa.DrawDone {
 		return
 	}
 	a.printf("seed        %s\n", d.Draw.Seed)
 	for i, e := range d.Draw.Order {
-		a.printf("place %-4d  %s  %s\n", i+1, e.By, plainName(entrantName(w, e)))
+		a.printf("place %-4d  %s  %s\n", i+1, e.By, plainName(node.EntrantName(w, e)))
 	}
 	if words := w.LastWords(d.Draw); words != "" {
 		a.printf("%s\n", plain(words))
@@ -417,14 +399,14 @@ holds the encrypted text, and only the founder can read it.`,
 				return err
 			}
 			return a.withWeek(c.Context(), *event, func(ctx context.Context, b backend, w *qa.Week) error {
-				ids, err := b.Claim(ctx, w.Event.ID, strings.TrimSpace(text))
+				ids, err := b.ClaimPrize(ctx, w.Event.ID, text)
 				if err != nil {
 					return a.explain(err)
 				}
 				if a.json {
 					return a.printJSON(map[string]any{"event": w.Event.ID, "as": ids})
 				}
-				a.printf("Sealed to %s. It goes out with the next exchange.\n", plainName(personName(w, w.Event.Founder)))
+				a.printf("Sealed to %s. It goes out with the next exchange.\n", plainName(node.PersonName(w, w.Event.Founder)))
 				return nil
 			})
 		},
@@ -462,140 +444,4 @@ func (a *app) claimsCmd(event *string) *cobra.Command {
 			})
 		},
 	})
-}
-
-var (
-	errNoWinner = errors.New("you have won nothing here, as far as this device knows; nothing was changed. If you have, `flyleaf sync` and try again")
-	errFounder  = errors.New("only the device of the event's founder can read what winners wrote")
-)
-
-// CommitDraw writes the hash of this person's secret into an event.
-func (l *local) CommitDraw(ctx context.Context, event qa.EventID) error {
-	secret, err := keys.DrawSecret(l.key, event)
-	if err != nil {
-		return err
-	}
-	hash, err := qa.CommitDraw(event, l.node.Identity(), secret)
-	if err != nil {
-		return err
-	}
-	_, err = l.Do(ctx, event, qa.Act{Kind: qa.ActDraw, AtMillis: nowMillis(), Mark: "commit", Bytes: hash})
-	return err
-}
-
-// RevealDraw writes the secret itself, for the closing that the draw is for.
-func (l *local) RevealDraw(ctx context.Context, event qa.EventID) error {
-	w, err := l.node.Week(ctx, event)
-	if err != nil {
-		return err
-	}
-	if err := w.MayOpen(l.node.Identity()); err != nil {
-		return coded(exitRefused, fmt.Errorf("%w. Nothing was changed", err))
-	}
-	secret, err := keys.DrawSecret(l.key, event)
-	if err != nil {
-		return err
-	}
-	opening, err := qa.OpenDraw(secret, w.Event.Draw.Closing)
-	if err != nil {
-		return err
-	}
-	_, err = l.Do(ctx, event, qa.Act{Kind: qa.ActDraw, AtMillis: nowMillis(), Mark: "reveal", Bytes: opening})
-	return err
-}
-
-// Claim writes a contact as each of this device's identities that won: the person's
-// own, and those of anonymous questions. It returns which.
-func (l *local) Claim(ctx context.Context, event qa.EventID, text string) ([]qa.Identity, error) {
-	w, err := l.node.Week(ctx, event)
-	if err != nil {
-		return nil, err
-	}
-	d, err := runDraw(&w)
-	if err != nil {
-		return nil, err
-	}
-	mine := []qa.Identity{l.node.Identity()}
-	keys, err := l.node.Keys(ctx, event)
-	if err != nil {
-		return nil, err
-	}
-	var as []qa.Identity
-	for _, id := range append(mine, keys...) {
-		if !slices.Contains(as, id) && slices.ContainsFunc(d.Prizes, func(p namedPrize) bool { return p.By == id }) {
-			as = append(as, id)
-		}
-	}
-	if len(as) == 0 {
-		return nil, coded(exitNotFound, errNoWinner)
-	}
-	sealed, err := identity.SealContact(w.Event.Founder, text)
-	if errors.Is(err, identity.ErrContact) {
-		return nil, coded(exitRefused, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range as {
-		act := qa.Act{Kind: qa.ActContact, AtMillis: nowMillis(), Bytes: sealed}
-		if id != l.node.Identity() {
-			act.Identity = id
-		}
-		if _, err := l.Do(ctx, event, act); err != nil {
-			return nil, err
-		}
-	}
-	return as, nil
-}
-
-// PrizeClaims reads what winners wrote. It is for the founder's key alone.
-func (l *local) PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim, error) {
-	w, err := l.node.Week(ctx, event)
-	if err != nil {
-		return nil, err
-	}
-	if w.Event.Founder != l.node.Identity() {
-		return nil, coded(exitRefused, errFounder)
-	}
-	d, err := runDraw(&w)
-	if err != nil {
-		return nil, err
-	}
-	sealed, err := l.node.Contacts(ctx, event)
-	if err != nil {
-		return nil, err
-	}
-	out := []qa.Claim{}
-	for by, b := range sealed {
-		c := qa.Claim{By: by, Name: personName(&w, by), Won: slices.ContainsFunc(d.Prizes, func(p namedPrize) bool { return p.By == by })}
-		if c.Contact, err = identity.OpenContact(l.key, b); err != nil {
-			c.Problem = err.Error()
-		}
-		out = append(out, c)
-	}
-	slices.SortFunc(out, func(a, b qa.Claim) int { return strings.Compare(string(a.By), string(b.By)) })
-	return out, nil
-}
-
-type rpcClaim struct {
-	Event qa.EventID
-	Text  string
-}
-
-func (r *remote) CommitDraw(ctx context.Context, event qa.EventID) error {
-	_, err := call[rpcNothing](ctx, r, "commitDraw", event)
-	return err
-}
-
-func (r *remote) RevealDraw(ctx context.Context, event qa.EventID) error {
-	_, err := call[rpcNothing](ctx, r, "revealDraw", event)
-	return err
-}
-
-func (r *remote) Claim(ctx context.Context, event qa.EventID, text string) ([]qa.Identity, error) {
-	return call[[]qa.Identity](ctx, r, "claim", rpcClaim{event, text})
-}
-
-func (r *remote) PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim, error) {
-	return call[[]qa.Claim](ctx, r, "claims", event)
 }

@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 
 	"flyleaf/keys"
 	"flyleaf/qa"
-	"flyleaf/replica"
 	"flyleaf/storage/mem"
 )
 
@@ -18,18 +17,18 @@ func TestAFurtherProofChecksWhatIsNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := mem.New()
-	node, err := replica.Open(t.Context(), replica.Config{Store: store, Key: key, Offline: true})
+	n, err := Open(t.Context(), Config{Store: store, Key: key, Offline: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer node.Close()
-	n := &webNode{&local{store: store, node: node, key: key}}
-	event, _, err := node.Found(t.Context(), qa.Event{Title: "A week"}, "")
+	defer n.Close()
+	inv, err := n.Found(t.Context(), qa.Event{Title: "A week"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
+	event := inv.Event
 	ask := func(text string) qa.PostID {
-		id, err := node.Do(t.Context(), event, qa.Act{Kind: qa.ActPost, Text: text})
+		id, err := n.Do(t.Context(), event, qa.Act{Kind: qa.ActPost, Text: text})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +54,7 @@ func TestAFurtherProofChecksWhatIsNew(t *testing.T) {
 	if rows := n.verified.rows; rows != 11 {
 		t.Errorf("%d changes were checked for ten pages of an event of 11", rows)
 	}
-	if _, err := node.Do(t.Context(), event, qa.Act{Kind: qa.ActEdit, Post: posts[3], Text: "edited"}); err != nil {
+	if _, err := n.Do(t.Context(), event, qa.Act{Kind: qa.ActEdit, Post: posts[3], Text: "edited"}); err != nil {
 		t.Fatal(err)
 	}
 	look(posts[3], 2)

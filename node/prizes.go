@@ -1,0 +1,143 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"flyleaf/keys"
+	"flyleaf/keys/identity"
+	"flyleaf/qa"
+)
+
+// EntrantName is what somebody who may win a copy is called.
+func EntrantName(w *qa.Week, e qa.Entrant) string {
+	if e.OnBehalfOf != "" {
+		return qa.CleanMention(e.OnBehalfOf)
+	}
+	return PersonName(w, e.By)
+}
+
+// PersonName is the name of somebody in a week, or their identity in short.
+func PersonName(w *qa.Week, id qa.Identity) string {
+	if name := w.People[id].Name; name != "" {
+		return name
+	}
+	return id.Short()
+}
+
+// won reports whether somebody gets a copy.
+func won(prizes []qa.Prize, by qa.Identity) bool {
+	return slices.ContainsFunc(prizes, func(p qa.Prize) bool { return p.By == by })
+}
+
+// prizes returns an event's week with who gets a copy in it.
+func (d *Device) prizes(ctx context.Context, event qa.EventID) (qa.Week, []qa.Prize, error) {
+	w, err := d.replica.Week(ctx, event)
+	if err != nil {
+		return w, nil, err
+	}
+	drawn, err := w.RunDraw()
+	return w, w.Prizes(drawn), err
+}
+
+func (d *Device) CommitDraw(ctx context.Context, event qa.EventID) error {
+	w, err := d.replica.Week(ctx, event)
+	if err != nil {
+		return err
+	}
+	if w.DrawFixed() {
+		return Errorf(Invalid, "the event was closed, so who takes part in its draw is fixed; nothing was changed")
+	}
+	secret, err := keys.DrawSecret(d.key, event)
+	if err != nil {
+		return err
+	}
+	hash, err := qa.CommitDraw(event, d.replica.Identity(), secret)
+	if err != nil {
+		return err
+	}
+	_, err = d.Do(ctx, event, qa.Act{Kind: qa.ActDraw, Mark: "commit", Bytes: hash})
+	return err
+}
+
+func (d *Device) RevealDraw(ctx context.Context, event qa.EventID) error {
+	w, err := d.replica.Week(ctx, event)
+	if err != nil {
+		return err
+	}
+	if err := w.MayOpen(d.replica.Identity()); err != nil {
+		return Errorf(Invalid, "%w. Nothing was changed", err)
+	}
+	secret, err := keys.DrawSecret(d.key, event)
+	if err != nil {
+		return err
+	}
+	opening, err := qa.OpenDraw(secret, w.Event.Draw.Closing)
+	if err != nil {
+		return err
+	}
+	_, err = d.Do(ctx, event, qa.Act{Kind: qa.ActDraw, Mark: "reveal", Bytes: opening})
+	return err
+}
+
+var errNoPrize = errors.New("you have won nothing here, as far as this device knows; nothing was changed. If you have, exchange with the relay and try again")
+
+func (d *Device) ClaimPrize(ctx context.Context, event qa.EventID, contact string) ([]qa.Identity, error) {
+	w, prizes, err := d.prizes(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	own, err := d.replica.Keys(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	var as []qa.Identity
+	for _, id := range own {
+		if won(prizes, id) {
+			as = append(as, id)
+		}
+	}
+	if len(as) == 0 {
+		return nil, WithKind(NotFound, errNoPrize)
+	}
+	sealed, err := identity.SealContact(w.Event.Founder, strings.TrimSpace(contact))
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range as {
+		act := qa.Act{Kind: qa.ActContact, Bytes: sealed}
+		if id != d.replica.Identity() {
+			act.Identity = id
+		}
+		if _, err := d.Do(ctx, event, act); err != nil {
+			return nil, err
+		}
+	}
+	return as, nil
+}
+
+func (d *Device) PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim, error) {
+	w, prizes, err := d.prizes(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	if w.Event.Founder != d.replica.Identity() {
+		return nil, Errorf(NotAllowed, "only the device of the event's founder can read what winners wrote")
+	}
+	sealed, err := d.replica.Contacts(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	out := []qa.Claim{}
+	for by, b := range sealed {
+		c := qa.Claim{By: by, Name: PersonName(&w, by), Won: won(prizes, by)}
+		if c.Contact, err = identity.OpenContact(d.key, b); err != nil {
+			c.Problem = err.Error()
+		}
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b qa.Claim) int { return strings.Compare(string(a.By), string(b.By)) })
+	return out, nil
+}

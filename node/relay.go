@@ -1,0 +1,177 @@
+package node
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"flyleaf/qa"
+	"flyleaf/replica"
+)
+
+func (d *Device) Status(ctx context.Context, event qa.EventID) (qa.Status, error) {
+	return d.replica.StatusOf(ctx, event)
+}
+
+func (d *Device) Overview(ctx context.Context) ([]qa.Status, error) { return d.replica.Overview(ctx) }
+
+func (d *Device) Summary(ctx context.Context) (Summary, error) {
+	all, err := d.replica.Overview(ctx)
+	return Summarize(all), err
+}
+
+func (d *Device) Statuses(ctx context.Context) ([]qa.Status, error) {
+	statuses, err := d.replica.Status(ctx)
+	if err != nil || d.replica.Running() {
+		return statuses, err
+	}
+	looked := map[string]qa.RelayStatus{}
+	for i, s := range statuses {
+		if s.Relay.URL == "" {
+			continue
+		}
+		if _, ok := looked[s.Relay.URL]; !ok {
+			looked[s.Relay.URL] = d.dialed(ctx, s.Relay.URL)
+		}
+		statuses[i].Relay = looked[s.Relay.URL]
+	}
+	return statuses, nil
+}
+
+// LookFor bounds how long Reach, Statuses and AskRefusals wait for a relay.
+const LookFor = 2 * time.Second
+
+func (d *Device) Reach(ctx context.Context, relay string) (qa.RelayStatus, error) {
+	if d.replica.Running() {
+		all, err := d.replica.Overview(ctx)
+		if err != nil {
+			return qa.RelayStatus{}, err
+		}
+		i := slices.IndexFunc(all, func(s qa.Status) bool {
+			return s.Relay.URL == relay && (s.Relay.State == qa.RelaySynced || s.Relay.State == qa.RelaySyncing)
+		})
+		if i >= 0 {
+			return all[i].Relay, nil
+		}
+	}
+	return d.dialed(ctx, relay), nil
+}
+
+// dialed says whether a relay answers.
+func (d *Device) dialed(ctx context.Context, relay string) qa.RelayStatus {
+	s := qa.RelayStatus{URL: relay, State: qa.RelayOffline, SinceMillis: d.nowMillis()}
+	ctx, cancel := context.WithTimeout(ctx, LookFor)
+	defer cancel()
+	conn, err := d.dial.Dial(ctx, relay)
+	if err != nil {
+		s.Why = replica.ExplainDial(err)
+		return s
+	}
+	s.ClockOffMillis = replica.ClockOff(conn, d.now())
+	_ = conn.Close()
+	s.State = Reachable
+	return s
+}
+
+// Reachable is the state of a relay that answers and to which no connection is kept.
+const Reachable = "reachable"
+
+func (d *Device) Delivery(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
+	return d.replica.Delivery(ctx, event)
+}
+
+func (d *Device) Sync(ctx context.Context, event qa.EventID, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return d.replica.Sync(ctx, event)
+}
+
+func (d *Device) Wake(context.Context) error {
+	d.replica.Wake()
+	return nil
+}
+
+func (d *Device) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error) {
+	return d.replica.Refusals(ctx, event)
+}
+
+func (d *Device) TakeBack(ctx context.Context, event qa.EventID, hash string) error {
+	return d.replica.TakeBack(ctx, event, hash)
+}
+
+func (d *Device) Presence(ctx context.Context, event qa.EventID) ([]qa.Presence, error) {
+	return d.replica.Presence(ctx, event)
+}
+
+func (d *Device) Announce(ctx context.Context, event qa.EventID, kind string, post qa.PostID) error {
+	return d.replica.Announce(ctx, event, kind, post)
+}
+
+// JoinWait bounds each exchange of JoinAndFetch and Deliver with a relay.
+const JoinWait = 5 * time.Second
+
+// JoinAndFetch joins an event and fetches it if its relay can be reached now; why says why
+// it could not be fetched, "" when it was. It is joined either way, and fetched later.
+func JoinAndFetch(ctx context.Context, n Node, inv qa.Invitation) (why string, err error) {
+	if err := n.Join(ctx, inv); err != nil {
+		return "", err
+	}
+	if inv.Relay == "" {
+		return "the invitation names no relay", nil
+	}
+	if why, err = Deliver(ctx, n, inv); why == "" && err == nil && len(inv.Secret) > 0 {
+		// Now that the event is here the invitation has been claimed, and the claim has to be
+		// sent. If it does not go now it goes later.
+		_ = n.Sync(ctx, inv.Event, JoinWait)
+	}
+	return why, err
+}
+
+// Deliver exchanges an event with the relay of its invitation; why says why that could not
+// be done now, "" when it was.
+func Deliver(ctx context.Context, n Node, inv qa.Invitation) (why string, err error) {
+	if inv.Relay == "" {
+		return "the event has no relay yet", nil
+	}
+	relay, err := n.Reach(ctx, inv.Relay)
+	if err != nil || relay.State == qa.RelayOffline {
+		return relay.Why, err
+	}
+	if err := n.Sync(ctx, inv.Event, JoinWait); err != nil {
+		return err.Error(), ctx.Err()
+	}
+	return "", nil
+}
+
+// RelayClock says whether this device's clock and that of an event's relay differ; see
+// qa.RelayStatus.ClockWords.
+func RelayClock(ctx context.Context, n Node, event qa.EventID) (string, error) {
+	s, err := n.Status(ctx, event)
+	if err != nil {
+		return "", err
+	}
+	if s.Relay.ClockOffMillis == 0 && s.Relay.URL != "" {
+		if s.Relay, err = n.Reach(ctx, s.Relay.URL); err != nil {
+			return "", err
+		}
+	}
+	return s.Relay.ClockWords(), nil
+}
+
+// AskRefusals is Refusals after asking the relay, for a moment, about what no relay is
+// known to hold: what it refused an earlier process is not kept, because it may take it by
+// now. The relay is not asked when it is known to have refused something.
+func AskRefusals(ctx context.Context, n Node, event qa.EventID) ([]qa.NotTaken, error) {
+	all, err := n.Refusals(ctx, event)
+	if err != nil || slices.ContainsFunc(all, func(n qa.NotTaken) bool { return n.ByRelay }) {
+		return all, err
+	}
+	s, err := n.Status(ctx, event)
+	if err != nil || s.Pending == 0 {
+		return all, err
+	}
+	if err := n.Sync(ctx, event, LookFor); err != nil && ctx.Err() != nil {
+		return nil, err
+	}
+	return n.Refusals(ctx, event)
+}
