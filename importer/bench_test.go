@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"testing"
 
+	"flyleaf/internal/testfixture"
 	"flyleaf/publish"
 	"flyleaf/qa"
 	"flyleaf/weekfile"
@@ -36,7 +37,7 @@ func made(t testing.TB, n int) [][]byte {
 			t.Fatal(err)
 		}
 		var b bytes.Buffer
-		if err := publish.WriteJekyll(&b, asWeek(im)); err != nil {
+		if err := publish.WriteJekyll(&b, testfixture.AsWeek(im)); err != nil {
 			t.Fatal(err)
 		}
 		out[i] = b.Bytes()
@@ -88,7 +89,7 @@ func BenchmarkWrite(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		weeks = append(weeks, asWeek(im))
+		weeks = append(weeks, testfixture.AsWeek(im))
 	}
 	formats := map[string]func(*bytes.Buffer, qa.Week) error{
 		"jekyll":   func(w *bytes.Buffer, week qa.Week) error { return publish.WriteJekyll(w, week) },

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyleaf/internal/testfixture"
 	"flyleaf/publish"
 	"flyleaf/qa"
 )
@@ -44,7 +45,7 @@ func TestArchiveComesBack(t *testing.T) {
 			}
 		}
 		var out bytes.Buffer
-		if err := publish.WriteJekyll(&out, asWeek(im)); err != nil {
+		if err := publish.WriteJekyll(&out, testfixture.AsWeek(im)); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
@@ -81,7 +82,7 @@ func TestArchiveComesBack(t *testing.T) {
 			t.Errorf("%s: imported from the export it is another week", name)
 		}
 		var j bytes.Buffer
-		if err := publish.WriteJSON(&j, asWeek(im)); err != nil {
+		if err := publish.WriteJSON(&j, testfixture.AsWeek(im)); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}

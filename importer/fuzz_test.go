@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"flyleaf/internal/testfixture"
 	"flyleaf/publish"
 	"flyleaf/qa"
 	"flyleaf/schema"
@@ -38,7 +39,7 @@ func wellFormed(t *testing.T, im qa.Imported) {
 		sources[p.Source] = true
 	}
 	var b bytes.Buffer
-	if err := publish.WriteJekyll(&b, asWeek(im)); err != nil {
+	if err := publish.WriteJekyll(&b, testfixture.AsWeek(im)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ReadJekyll("export", b.Bytes(), nil); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyleaf/internal/testfixture"
 	"flyleaf/publish"
 	"flyleaf/qa"
 	"flyleaf/weekfile"
@@ -74,7 +75,7 @@ func TestGoldenJekyll(t *testing.T) {
 	im := tides(t)
 	goldenImport(t, "tides.imported.json", im)
 	var b bytes.Buffer
-	if err := publish.WriteJekyll(&b, asWeek(im)); err != nil {
+	if err := publish.WriteJekyll(&b, testfixture.AsWeek(im)); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "tides.exported.md", b.Bytes())
@@ -92,7 +93,7 @@ func TestGoldenJekyll(t *testing.T) {
 		}
 	}
 	b.Reset()
-	if err := publish.WriteJSON(&b, asWeek(im)); err != nil {
+	if err := publish.WriteJSON(&b, testfixture.AsWeek(im)); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "tides.week.json", b.Bytes())

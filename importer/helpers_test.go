@@ -64,39 +64,6 @@ func readAll(t testing.TB, glob string) map[string][]byte {
 	return out
 }
 
-var importer = qa.Identity(strings.Repeat("a1", 32))
-
-// asPosts makes the posts that an importer would make of im, in order.
-func asPosts(im qa.Imported) []qa.Post {
-	at := im.Event.StartsAtMillis
-	if at == 0 {
-		at = 1_600_000_000_000
-	}
-	out := make([]qa.Post, len(im.Posts))
-	for i := range im.Posts {
-		p := &im.Posts[i]
-		op := qa.OpID{Counter: uint64(100 + 10*i), Actor: string(importer)}
-		out[i] = qa.Post{
-			ID: qa.PostID(fmt.Sprintf("post-%d", i)), By: importer, AtMillis: at + int64(i+1)*1000, Op: op,
-			OnBehalfOf: p.Name, Source: p.Source, AsAuthor: p.AsAuthor, X: p.X,
-			Revisions: []qa.Revision{{ID: qa.RevisionID(fmt.Sprintf("rev-%d", i)), Text: p.Text, AtMillis: at, Op: op}},
-		}
-		if p.AtMillis != 0 {
-			out[i].AtMillis = p.AtMillis
-		}
-		if p.Parent >= 0 {
-			out[i].Parent = out[p.Parent].ID
-		}
-	}
-	return out
-}
-
-func asWeek(im qa.Imported) qa.Week {
-	e := im.Event
-	e.Founder = importer
-	return qa.NewWeek(e, asPosts(im), []qa.Person{{ID: importer, Name: "The Importer"}})
-}
-
 // entry is a message of an archive as a reader that is not ours sees it.
 type entry struct {
 	Name    string  `yaml:"name"`

@@ -35,6 +35,10 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 		return qa.Imported{}, jsonError(name, s, err)
 	}
 	im := qa.Imported{Format: string(weekfile.FormatJSON), Event: week.Event}
+	posts := len(week.Threads)
+	for i := range week.Threads {
+		posts += len(week.Threads[i].Replies)
+	}
 	e := &im.Event
 	im.Source = e.Source
 	if im.Source == "" && e.ID != "" {
@@ -76,6 +80,9 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 			Parent: parent, Name: writer, Text: p.Text, AtMillis: p.At,
 			AsAuthor: p.Author && parent >= 0,
 		})
+		if p.TimeMadeUp(&week.Event, posts) {
+			im.Posts[at].AtMillis = 0 // its place in the file says as much
+		}
 		im.Posts[at].Source = source(p)
 		if rs, _ := qa.ReactionsX(qa.Carried(p.X)); rs != "" {
 			im.Posts[at].X = map[string]string{qa.XReactions: rs}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyleaf/internal/testfixture"
 	"flyleaf/publish"
 )
 
@@ -16,7 +17,7 @@ func TestOwnFilesThatAreNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	var csv, md bytes.Buffer
-	w := asWeek(week)
+	w := testfixture.AsWeek(week)
 	if err := publish.WriteCSV(&csv, w); err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func TestJekyllLosesNeitherIDsNorTimes(t *testing.T) {
 	if len(im.Skipped) != 0 {
 		t.Errorf("skipped: %+v", im.Skipped)
 	}
-	again := asWeek(im)
+	again := testfixture.AsWeek(im)
 	if err := publish.WriteJekyllAt(&second, again, at); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestImportOfOurOwnOutputIsTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := publish.WriteJekyll(&b, asWeek(im)); err != nil {
+	if err := publish.WriteJekyll(&b, testfixture.AsWeek(im)); err != nil {
 		t.Fatal(err)
 	}
 	fromJekyll, err := ReadJekyll("x", b.Bytes(), nil)
@@ -78,7 +78,7 @@ func TestImportOfOurOwnOutputIsTheSame(t *testing.T) {
 		t.Errorf("got %+v\nwant %+v\n%s", fromJekyll, im, b.Bytes())
 	}
 	b.Reset()
-	if err := publish.WriteJSON(&b, asWeek(im)); err != nil {
+	if err := publish.WriteJSON(&b, testfixture.AsWeek(im)); err != nil {
 		t.Fatal(err)
 	}
 	fromJSON, err := ReadJSON("x", b.Bytes())

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"flyleaf/internal/testfixture"
 	"flyleaf/publish"
 	"flyleaf/qa"
 	"flyleaf/schema"
@@ -213,7 +214,7 @@ func TestTimes(t *testing.T) {
 			t.Fatal(err)
 		}
 		var b bytes.Buffer
-		if err := publish.WriteJekyll(&b, asWeek(im)); err != nil {
+		if err := publish.WriteJekyll(&b, testfixture.AsWeek(im)); err != nil {
 			t.Fatal(err)
 		}
 		again, err := ReadJekyll("x", b.Bytes(), nil)
@@ -317,7 +318,7 @@ func TestAnyTextComesBack(t *testing.T) {
 		if err := finish("x", &im); err != nil {
 			t.Fatal(err)
 		}
-		week := asWeek(im)
+		week := testfixture.AsWeek(im)
 		check := func(what string, got qa.Imported, err error) {
 			if err != nil {
 				t.Fatalf("%s: %v", what, err)

@@ -166,18 +166,9 @@ func publishedName(week *qa.Week, p *qa.PostView) string {
 	return p.Name
 }
 
-// importGapMillis is how far apart an import puts posts whose time nobody knows,
-// from the first moment of the week on.
-const importGapMillis = 1000
-
-// knownTime returns the time of a post, 0 when an import made it up: it lies on one
-// of the seconds where those of the week are put. Another post that was written in
-// the first moments of the week, on a full second, and carried over, loses its time
-// so; its place it keeps.
+// knownTime returns the time of a post, 0 when an import made it up.
 func knownTime(e *qa.Event, p *qa.PostView, posts int) int64 {
-	since := p.WriterMillis() - e.StartsAtMillis
-	if p.Source != "" && p.OnBehalfOf != "" && e.StartsAtMillis != 0 &&
-		since > 0 && since%importGapMillis == 0 && since/importGapMillis <= int64(posts) {
+	if p.TimeMadeUp(e, posts) {
 		return 0
 	}
 	return p.AtMillis

@@ -67,3 +67,68 @@ func Carried(x map[string]string) []CarriedReaction {
 	}
 	return out
 }
+
+// XTime is the key of an imported post's x that says what its time is: TimeKnown or
+// TimeMadeUp. Posts that an earlier version of Flyleaf imported do not have it.
+const XTime = "time"
+
+const (
+	// TimeKnown: the input said when the message was written.
+	TimeKnown = "known"
+	// TimeMadeUp: nobody knows when the message was written. The post's time says only
+	// where it stands among the others.
+	TimeMadeUp = "made-up"
+)
+
+// madeUpGapMillis lies between the times that an import makes up, in ms.
+const madeUpGapMillis = 1000
+
+// MadeUpMillis returns the time that an import gives to a message of which nobody knows
+// when it was written, in ms: one second for each place after the week's first moment, so
+// that a longer version of the input puts its new messages between the old ones. place is
+// the message's index in Imported.Posts.
+func MadeUpMillis(startsAtMillis int64, place int) int64 {
+	return startsAtMillis + int64(place+1)*madeUpGapMillis
+}
+
+// Act returns the act that writes an imported message as a post, without its parent's ID.
+// See MadeUpMillis for the arguments.
+func (p *ImportedPost) Act(startsAtMillis int64, place int) Act {
+	a := Act{
+		Kind: ActPost, AtMillis: p.AtMillis, Text: p.Text, OnBehalfOf: p.Name,
+		Source: p.Source, AsAuthor: p.AsAuthor, X: map[string]string{XTime: TimeKnown},
+	}
+	for key, value := range p.X {
+		a.X[key] = value
+	}
+	if a.AtMillis == 0 {
+		a.AtMillis, a.X[XTime] = MadeUpMillis(startsAtMillis, place), TimeMadeUp
+	}
+	return a
+}
+
+// TimeMadeUp reports whether an import made up the post's time. e is its event, posts the
+// number of posts in it.
+//
+// Where the post does not say (XTime), the earlier rule decides, which can be wrong: a time
+// is made up when it is one of those that MadeUpMillis gives to the event's posts.
+func (p *Post) TimeMadeUp(e *Event, posts int) bool {
+	if p.Source == "" || p.OnBehalfOf == "" {
+		return false
+	}
+	switch p.X[XTime] {
+	case TimeKnown:
+		return false
+	case TimeMadeUp:
+		return true
+	}
+	since := p.AtMillis - e.StartsAtMillis
+	return e.StartsAtMillis != 0 && since > 0 && since%madeUpGapMillis == 0 && since/madeUpGapMillis <= int64(posts)
+}
+
+// TimeMadeUp is Post.TimeMadeUp, of the time that the view does not show.
+func (v *PostView) TimeMadeUp(e *Event, posts int) bool {
+	p := v.Post
+	p.AtMillis = v.WriterMillis()
+	return p.TimeMadeUp(e, posts)
+}

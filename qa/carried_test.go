@@ -26,3 +26,52 @@ func TestReactionsFit(t *testing.T) {
 		}
 	}
 }
+
+func TestTimeMadeUp(t *testing.T) {
+	const monday = 1_615_161_600_000
+	begun := &Event{StartsAtMillis: monday}
+	for _, c := range []struct {
+		name  string
+		event *Event
+		x     string // XTime
+		since int64
+		own   bool // written here, not imported
+		want  bool
+	}{
+		{"made up", begun, TimeMadeUp, 2000, false, true},
+		{"made up, and the week's first day was corrected since", &Event{StartsAtMillis: monday + 24*3600_000}, TimeMadeUp, 2000, false, true},
+		{"made up, of a week without days", &Event{}, TimeMadeUp, 2000, false, true},
+		{"known, where a made-up time could be", begun, TimeKnown, 2000, false, false},
+		{"written here by somebody who says so", begun, TimeMadeUp, 2000, true, false},
+		{"an earlier version's, made up", begun, "", 3000, false, true},
+		{"a value of a later version", begun, "about", 3000, false, true},
+		{"an earlier version's, of a post beyond the last", begun, "", 4000, false, false},
+		{"an earlier version's, between the seconds", begun, "", 2001, false, false},
+		{"an earlier version's, the first moment", begun, "", 0, false, false},
+		{"an earlier version's, of a week without days", &Event{}, "", 2000, false, false},
+		{"written here", begun, "", 2000, true, false},
+	} {
+		p := Post{AtMillis: monday + c.since, Source: "s#1", OnBehalfOf: "Tino"}
+		if c.own {
+			p.Source, p.OnBehalfOf = "", ""
+		}
+		if c.x != "" {
+			p.X = map[string]string{XTime: c.x}
+		}
+		if got := p.TimeMadeUp(c.event, 3); got != c.want {
+			t.Errorf("%s: %t", c.name, got)
+		}
+	}
+}
+
+// What a page shows in place of a time that lies ahead does not make it known.
+func TestTimeMadeUpAhead(t *testing.T) {
+	e := Event{ID: "e", Founder: "f", StartsAtMillis: 2_000_000_000_000}
+	p := (&ImportedPost{Parent: -1, Name: "Tino", Text: "When?", Source: "s#1"}).Act(e.StartsAtMillis, 0)
+	for _, x := range []map[string]string{p.X, nil} {
+		w := NewWeek(e, []Post{{ID: "p", By: "f", AtMillis: p.AtMillis, ReceivedAtMillis: 1_900_000_000_000, OnBehalfOf: p.OnBehalfOf, Source: p.Source, X: x, Revisions: []Revision{{Text: p.Text}}}}, nil)
+		if q := &w.Threads[0].Question; q.AtMillis != 1_900_000_000_000 || !q.TimeMadeUp(&e, 1) {
+			t.Errorf("%v: shown as of %d", x, q.AtMillis)
+		}
+	}
+}

@@ -30,9 +30,6 @@ type ImportResult struct {
 // ErrBadImport is returned by Import for a week whose posts do not fit together.
 var ErrBadImport = errors.New("what was read does not fit together; nothing was changed")
 
-// postGapMillis lies between two imported posts whose time nobody knows.
-const postGapMillis = 1000
-
 // Import takes a week into an event, whole or not at all, in one transaction. For
 // "" it makes a new event of it, unless this person has founded one from the same
 // source before. A post whose source an organiser's post of the event already
@@ -222,11 +219,10 @@ func (n *Node) importedBefore(ctx context.Context, source string) (qa.EventID, e
 func (d *draft) importPosts(event qa.Event, week *qa.Imported) (ImportResult, error) {
 	c := compareImport(d.doc.node.Identity(), event, d.doc.projection.Posts(), week)
 	result := ImportResult{Event: d.doc.id, Known: c.same, Changes: c.changes}
-	// The time of a post is that of its place in the file, so that a longer
-	// version of the file puts its new posts between the old ones.
 	start := event.StartsAtMillis
-	if start == 0 { // so that none lies ahead of now
-		start = d.doc.node.cfg.Now().UnixMilli() - int64(len(week.Posts)+1)*postGapMillis
+	if start == 0 { // so that no made-up time lies ahead of now
+		now := d.doc.node.cfg.Now().UnixMilli()
+		start = now - qa.MadeUpMillis(0, len(week.Posts))
 	}
 	taken := map[string]qa.PostID{} // by source: two of an input may have the same
 	for i, p := range week.Posts {
@@ -241,13 +237,7 @@ func (d *draft) importPosts(event qa.Event, week *qa.Imported) (ImportResult, er
 			result.Known++
 			continue
 		}
-		act := qa.Act{
-			Kind: qa.ActPost, AtMillis: p.AtMillis, Text: p.Text, OnBehalfOf: p.Name,
-			Source: p.Source, AsAuthor: p.AsAuthor, X: p.X,
-		}
-		if act.AtMillis == 0 {
-			act.AtMillis = start + int64(i+1)*postGapMillis
-		}
+		act := p.Act(start, i)
 		if p.Parent >= 0 {
 			act.Parent = c.ids[p.Parent]
 			result.Replies++

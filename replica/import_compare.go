@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -164,7 +163,7 @@ func (c *comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, ac
 		same = false
 		note(qa.ChangedName, p.OnBehalfOf, in.Name).Kept = keptForever
 	}
-	if !maps.Equal(in.X, p.X) {
+	if in.X[qa.XReactions] != p.X[qa.XReactions] {
 		same = false
 		note(qa.ChangedReactions, "", "").Kept = keptForever
 	}

@@ -46,3 +46,10 @@ type JSONPost struct {
 
 	X map[string]string `json:"x,omitempty"`
 }
+
+// TimeMadeUp reports whether an import made up the post's time. e is the event of its
+// file, posts the number of posts in it.
+func (p *JSONPost) TimeMadeUp(e *qa.Event, posts int) bool {
+	post := qa.Post{AtMillis: p.At, Source: p.Source, OnBehalfOf: p.OnBehalfOf, X: p.X}
+	return post.TimeMadeUp(e, posts)
+}

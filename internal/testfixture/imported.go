@@ -22,15 +22,12 @@ func AsWeek(im qa.Imported) qa.Week {
 	posts := make([]qa.Post, len(im.Posts))
 	for i := range im.Posts {
 		p := &im.Posts[i]
-		at := p.AtMillis
-		if at == 0 {
-			at = start + int64(i+1)*1000
-		}
+		act := p.Act(start, i)
 		op := qa.OpID{Counter: uint64(100 + 10*i), Actor: string(Importer)}
 		posts[i] = qa.Post{
-			ID: qa.PostID(fmt.Sprintf("post-%d", i)), By: Importer, AtMillis: at, Op: op,
-			OnBehalfOf: p.Name, Source: p.Source, AsAuthor: p.AsAuthor, X: p.X,
-			Revisions: []qa.Revision{{ID: qa.RevisionID(fmt.Sprintf("rev-%d", i)), Text: p.Text, AtMillis: at, Op: op}},
+			ID: qa.PostID(fmt.Sprintf("post-%d", i)), By: Importer, AtMillis: act.AtMillis, Op: op,
+			OnBehalfOf: act.OnBehalfOf, Source: act.Source, AsAuthor: act.AsAuthor, X: act.X,
+			Revisions: []qa.Revision{{ID: qa.RevisionID(fmt.Sprintf("rev-%d", i)), Text: act.Text, AtMillis: act.AtMillis, Op: op}},
 		}
 		if p.Parent >= 0 {
 			posts[i].Parent = posts[p.Parent].ID

@@ -1,0 +1,83 @@
+package replica_test
+
+import (
+	"fmt"
+	"testing"
+
+	"flyleaf/qa"
+	"flyleaf/replica"
+	"flyleaf/storage"
+	"flyleaf/storage/mem"
+)
+
+// TestImportStoresWhatTimesAre: each post that an import writes says whether its time is
+// known, also on another day and after the first moment of the week was corrected.
+func TestImportStoresWhatTimesAre(t *testing.T) {
+	onStores(t, func(t *testing.T, store storage.Store) {
+		n := openNode(t, replica.Config{Store: store})
+		w := imported(4)
+		w.Posts[3].AtMillis = week.StartsAtMillis + 2000 // where the second one's is made up
+		r, err := n.Import(bounded(t), "", w, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		madeUp := func() map[string]bool {
+			is := weekOf(t, n, r.Event)
+			out := map[string]bool{}
+			for _, th := range is.Threads {
+				out[th.Question.Text()] = th.Question.TimeMadeUp(&is.Event, 4)
+				for _, p := range th.Replies {
+					out[p.Text()] = p.TimeMadeUp(&is.Event, 4)
+				}
+			}
+			return out
+		}
+		want := fmt.Sprint(map[string]bool{"text 0": true, "text 1": true, "text 2": true, "text 3": false})
+		if got := fmt.Sprint(madeUp()); got != want {
+			t.Errorf("made up: %s", got)
+		}
+		if _, err := n.Do(bounded(t), r.Event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"startsAt": week.StartsAtMillis - 500}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(madeUp()); got != want {
+			t.Errorf("made up, with another first moment: %s", got)
+		}
+		again, err := n.Import(bounded(t), r.Event, w, "")
+		if err != nil || again.Known != 4 || again.Questions+again.Replies != 0 {
+			t.Errorf("again: %+v, %v", again, err)
+		}
+	})
+}
+
+// TestImportingAgainWhatAnEarlierVersionImported finds the same posts and no change: that
+// version did not store what the times are.
+func TestImportingAgainWhatAnEarlierVersionImported(t *testing.T) {
+	n := openNode(t, replica.Config{Store: mem.New()})
+	id, _, err := n.Found(bounded(t), qa.Event{Title: week.Title, Authors: week.Authors, StartsAtMillis: week.StartsAtMillis, Source: imported(1).Source}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := imported(3)
+	ids := map[int]qa.PostID{}
+	for i, p := range w.Posts {
+		act := p.Act(week.StartsAtMillis, i)
+		if delete(act.X, qa.XTime); len(act.X) == 0 {
+			act.X = nil
+		}
+		if p.Parent >= 0 {
+			act.Parent = ids[p.Parent]
+		}
+		if ids[i], err = n.Do(bounded(t), id, act); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := n.Import(bounded(t), id, w, "")
+	if err != nil || r.Known != 3 || r.Questions+r.Replies != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for _, c := range r.Changes {
+		if c.Kind != qa.ChangedWeek {
+			t.Errorf("%+v", c)
+		}
+	}
+}
