@@ -440,7 +440,7 @@ func (a *Authority) Grants(fn func(Grant)) {
 func (a *Authority) grant(to Person, x *act) Grant {
 	c := &a.changes[x.change]
 	return Grant{
-		To: to, Role: x.role.Names()[0], On: x.on, By: c.writer, Change: c.hash, AtMillis: c.millis,
+		To: to, Role: Names(x.role)[0], On: x.on, By: c.writer, Change: c.hash, AtMillis: c.millis,
 		Op: wire.OpID{Counter: uint64(x.counter), Actor: c.actor}, InEffect: a.grantRank(x, everything) != NotCounted,
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Person is an identity as its 32 bytes, which is how every actor ID begins.
@@ -58,21 +59,21 @@ func PersonOf(a wire.ActorID) (p Person) {
 }
 
 // Roles is a set of roles.
-type Roles uint16
+type Roles = schema.Roles
 
-// The roles, and two sets of them.
+// The roles, and two sets of them, by short names.
 const (
-	Founder Roles = 1 << iota
-	Organiser
-	Author
-	Moderator
-	Member
-	InviteAuthor
-	InviteModerator
-	InviteMember
+	Founder         = schema.Founder
+	Organiser       = schema.Organiser
+	Author          = schema.Author
+	Moderator       = schema.Moderator
+	Member          = schema.Member
+	InviteAuthor    = schema.InviteAuthor
+	InviteModerator = schema.InviteModerator
+	InviteMember    = schema.InviteMember
 
-	Ordinary = Founder | Organiser | Author | Moderator | Member
-	Invites  = InviteAuthor | InviteModerator | InviteMember
+	Ordinary = schema.Ordinary
+	Invites  = schema.Invites
 )
 
 // byHeight lists the roles that can be given, the highest first.
@@ -103,7 +104,7 @@ func RolesOf(names ...qa.Role) (r Roles) {
 }
 
 // Names returns the roles of a set, the highest first. A founder is an organiser.
-func (r Roles) Names() (names []qa.Role) {
+func Names(r Roles) (names []qa.Role) {
 	for i := range byHeight {
 		if r&byHeight[i].role != 0 {
 			names = append(names, byHeight[i].name)

@@ -7,11 +7,12 @@ import (
 
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // subject is what a map of the document is about.
 type subject struct {
-	slot slot
+	slot schema.Map
 	post qa.PostID   // of a post and the maps in it
 	who  qa.Identity // of roles/<id>
 }
@@ -20,7 +21,7 @@ type subject struct {
 // the change itself.
 func (v *Verifier) subjectOf(id wire.OpID, made map[wire.OpID]subject) (subject, bool) {
 	if id == (wire.OpID{}) {
-		return subject{slot: slotRoot}, true
+		return subject{slot: schema.MapRoot}, true
 	}
 	if s, ok := made[id]; ok {
 		return s, true
@@ -39,14 +40,14 @@ func (v *Verifier) maps(c *wire.Change) map[wire.OpID]subject {
 		}
 		in, ok := v.subjectOf(op.Obj, made)
 		r := lookup(in.slot, op.Key.Prop)
-		if !ok || r == nil || r.child == slotRoot {
+		if !ok || r == nil || r.Map == schema.NoMap {
 			continue
 		}
-		s := subject{slot: r.child, post: in.post}
-		switch r.child {
-		case slotPost:
+		s := subject{slot: r.Map, post: in.post}
+		switch r.Map {
+		case schema.MapPost:
 			s.post = qa.PostID(strings.Clone(op.Key.Prop))
-		case slotRolesOf:
+		case schema.MapRolesOf:
 			s.who = qa.Identity(strings.Clone(op.Key.Prop))
 		}
 		made[wire.OpID{Counter: c.StartOp + uint64(k), Actor: c.Actor}] = s
@@ -79,7 +80,7 @@ func (v *Verifier) describe(c *wire.Change) (string, []qa.PostID) {
 			continue
 		}
 		id := in.post
-		if in.slot == slotWinnersOf {
+		if in.slot == schema.MapWinnersOf {
 			id = qa.PostID(op.Key.Prop)
 		}
 		if id != "" && !slices.Contains(posts, id) {
@@ -119,7 +120,7 @@ func say(op *wire.Op, in subject, inNew bool) string {
 		return ""
 	}
 	switch in.slot {
-	case slotEvent, slotClub, slotLink, slotAboutX, slotRelays:
+	case schema.MapEvent, schema.MapClub, schema.MapLink, schema.MapEventX, schema.MapClubX, schema.MapRelays:
 		switch key {
 		case "closed":
 			return either("closes the event", "opens the event again")
@@ -127,9 +128,9 @@ func say(op *wire.Op, in subject, inNew bool) string {
 			return either("lets posts wait for approval", "lets posts wait no longer")
 		}
 		return "changes what the event says of itself"
-	case slotPerson:
+	case schema.MapPerson:
 		return "says something of themselves"
-	case slotRolesOf:
+	case schema.MapRolesOf:
 		role, invited := strings.CutPrefix(key, "invite-")
 		if invited {
 			if role == string(qa.RoleAuthor) {
@@ -140,14 +141,14 @@ func say(op *wire.Op, in subject, inNew bool) string {
 			return either("invites a"+role, "takes an invitation of a"+role+" back")
 		}
 		return either("gives "+in.who.Short()+" the role "+role, "takes the role "+role+" from "+in.who.Short())
-	case slotBlocks:
+	case schema.MapBlocks:
 		if text == "" {
 			return "lifts the block of " + short(key)
 		}
 		return "blocks " + short(key)
-	case slotClaims:
+	case schema.MapClaims:
 		return "takes up an invitation, as " + short(text)
-	case slotPost:
+	case schema.MapPost:
 		switch key {
 		case "parent":
 			if text == "" {
@@ -166,19 +167,19 @@ func say(op *wire.Op, in subject, inNew bool) string {
 			return ""
 		}
 		return "changes its tags"
-	case slotPostX:
+	case schema.MapPostX:
 		return "changes its notes"
-	case slotRevisions:
+	case schema.MapRevisions:
 		if inNew {
 			return ""
 		}
 		return "edits the text"
-	case slotReactionsOf:
+	case schema.MapReactionsOf:
 		if key == qa.WantEmoji {
 			return either("wants it answered too", "no longer wants it answered too")
 		}
 		return either("reacts ", "takes back the reaction ") + key
-	case slotMarks:
+	case schema.MapMarks:
 		switch key {
 		case "hidden":
 			if text == "" {
@@ -197,22 +198,22 @@ func say(op *wire.Op, in subject, inNew bool) string {
 			}
 			return "marks it as a duplicate of " + text
 		}
-	case slotAssigned:
+	case schema.MapAssigned:
 		return either("assigns it to ", "no longer assigns it to ") + short(key)
-	case slotCandidate:
+	case schema.MapCandidate:
 		return either("makes its writer a candidate for a copy", "makes its writer no candidate for a copy")
-	case slotWinnersOf:
+	case schema.MapWinnersOf:
 		if text == "" {
 			return "takes a copy back from the writer of " + key
 		}
 		return "gives a copy to the writer of " + key
-	case slotDraw, slotDrawBy:
+	case schema.MapDraw, schema.MapCommit, schema.MapReveal:
 		return "takes part in the draw"
-	case slotContacts:
+	case schema.MapContacts:
 		return "tells the organiser how to be reached"
-	case slotBlobs:
+	case schema.MapBlobs:
 		return "adds a picture"
-	case slotWeek:
+	case schema.MapWeek:
 		return "changes the list of weeks"
 	}
 	return ""

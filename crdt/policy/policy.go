@@ -84,7 +84,7 @@ type object struct {
 	actor   uint32
 	change  int32 // place of the change in the graph
 	first   int32 // the key in it that was first written last, as an index into written; -1: none
-	slot    slot
+	slot    schema.Map
 }
 
 // opID is a wire.OpID with the actor as an index.
@@ -215,11 +215,11 @@ func (g *Policy) begin(c *wire.Change) {
 			continue
 		}
 		switch op.Key.Prop {
-		case "kind":
+		case schema.KeyKind:
 			g.kind, _ = op.Value.Str()
-		case "access":
+		case schema.KeyAccess:
 			g.access, _ = op.Value.Str()
-		case "gate":
+		case schema.KeyGate:
 			n, _ := op.Value.Uint()
 			g.newer, g.forms = n > schema.RulesVersion, n >= schema.TextRules
 		}
@@ -249,7 +249,7 @@ func (g *Policy) addOp(c *wire.Change, k int, who uint32, at int32) {
 	op := &c.Ops[k]
 	id := opID{uint32(c.StartOp) + uint32(k), who}
 	in, parent := rootOp, (*object)(nil)
-	s := slotRoot
+	s := schema.MapRoot
 	if op.Obj != (wire.OpID{}) {
 		i, ok := g.object(op.Obj)
 		if !ok {
@@ -257,26 +257,26 @@ func (g *Policy) addOp(c *wire.Change, k int, who uint32, at int32) {
 		}
 		parent = &g.objects[i]
 		in, s = opID{parent.counter, parent.actor}, parent.slot
-		if s == slotRevisions && parent.change != at {
+		if s == schema.MapRevisions && parent.change != at {
 			g.revised[i] = append(g.revised[i], at)
 		}
 	}
-	var r *row
+	var r *schema.Row
 	if !g.newer {
 		r = lookup(s, op.Key.Prop)
 	}
 	if op.Action == wire.MakeMap {
-		o := object{counter: id.counter, actor: id.actor, change: at, first: -1, slot: slotFree}
-		if r != nil && r.child != slotRoot {
-			o.slot = r.child
+		o := object{counter: id.counter, actor: id.actor, change: at, first: -1, slot: schema.Unknown}
+		if r != nil && r.Map != schema.NoMap {
+			o.slot = r.Map
 		}
 		g.actors[who].made = append(g.actors[who].made, uint32(len(g.objects)))
 		g.objects = append(g.objects, o)
 	}
-	if g.writtenOnce(r, s) {
+	if writtenOnce(r) {
 		return
 	}
-	if r == nil || r.count == 0 {
+	if r == nil || !r.Keys.IsWords() {
 		parent = nil // only where keys are counted are they listed
 	}
 	g.addWrite(parent, place{in, g.name(op.Key.Prop)}, write{id: id, change: at}, op.Pred)
@@ -285,8 +285,8 @@ func (g *Policy) addOp(c *wire.Change, k int, who uint32, at int32) {
 // writtenOnce reports whether a valid change writes the key only while it makes
 // the map or the event, or under the operation's own name: nothing is kept of it,
 // since nobody ever replaces it.
-func (g *Policy) writtenOnce(r *row, s slot) bool {
-	return r != nil && (r.when != anyTime || s == slotPosts || s == slotRevisions)
+func writtenOnce(r *schema.Row) bool {
+	return r != nil && (r.When != schema.AnyTime || r.Keys == schema.ByOperation)
 }
 
 func (g *Policy) name(key string) uint32 {
@@ -368,7 +368,7 @@ func (g *Policy) post(id string) (*object, bool) {
 	}
 	a, ok := g.tags[t]
 	for ok && a != noActor {
-		if i, found := g.object(wire.OpID{Counter: counter, Actor: g.actors[a].id}); found && g.objects[i].slot == slotPost {
+		if i, found := g.object(wire.OpID{Counter: counter, Actor: g.actors[a].id}); found && g.objects[i].slot == schema.MapPost {
 			return &g.objects[i], true
 		}
 		a = g.actors[a].next

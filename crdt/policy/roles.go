@@ -4,6 +4,7 @@ import (
 	"flyleaf/crdt/authority"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Authority says who holds which role, and who is blocked, by the changes that the
@@ -21,7 +22,7 @@ func (g *Policy) Closings() int { return g.authority.Closings() }
 func (g *Policy) Posts(c *wire.Change) bool {
 	for k := range c.Ops {
 		if op := &c.Ops[k]; op.Action == wire.MakeMap && op.Obj != (wire.OpID{}) {
-			if i, ok := g.object(op.Obj); ok && g.objects[i].slot == slotPosts {
+			if i, ok := g.object(op.Obj); ok && g.objects[i].slot == schema.MapPosts {
 				return true
 			}
 		}

@@ -27,7 +27,7 @@ type judging struct {
 	newer   bool
 	forms   bool // strings are held to the forms of texts
 
-	held     roles
+	held     schema.Roles
 	heldIs   bool
 	past     graph.Past
 	pastIs   bool
@@ -35,16 +35,16 @@ type judging struct {
 	earlier  map[earlierKey]int
 	fresh    map[wire.OpID]int
 	standing []opID
-	parts    part       // of the genesis
-	counts   [kinds]int // operations so far, by kind
+	parts    uint32           // of what the genesis needs; see schema.Row.Part
+	counts   [schema.Acts]int // operations so far, by the kind of act
 }
 
 // made is what an operation of the change made.
 type made struct {
-	slot slot
-	is   bool
-	post int32 // of a post and the maps in it: the operation that made the post
-	part part  // of a post: what it has
+	slot  schema.Map
+	is    bool
+	post  int32  // of a post and the maps in it: the operation that made the post
+	parts uint32 // of a post: what it has; see schema.Row.Part
 }
 
 type earlierKey struct {
@@ -117,7 +117,7 @@ func (g *Policy) Recheck(c *wire.Change) error {
 // recheck is op for the rules that Recheck is about.
 func (j *judging) recheck(k int) error {
 	op := &j.c.Ops[k]
-	s, in := slotRoot, where{id: rootOp, post: -1}
+	s, in := schema.MapRoot, where{id: rootOp, post: -1}
 	if id := op.Obj; id.Actor == j.c.Actor && id.Counter >= j.c.StartOp && id.Counter-j.c.StartOp < uint64(k) {
 		m := &j.made[id.Counter-j.c.StartOp]
 		s, in.local, in.post = m.slot, true, m.post
@@ -136,16 +136,16 @@ func (j *judging) recheck(k int) error {
 		if err := j.seldom(k, in.id); err != nil {
 			return err
 		}
-		if s == slotRevisions {
+		if s == schema.MapRevisions {
 			if err := j.fewRevisions(k); err != nil {
 				return err
 			}
 		}
 	}
-	if r.child != slotRoot {
-		j.made[k] = made{slot: r.child, is: true, post: in.post}
+	if r.Map != schema.NoMap {
+		j.made[k] = made{slot: r.Map, is: true, post: in.post}
 	}
-	if s == slotPosts {
+	if s == schema.MapPosts {
 		j.made[k].post = int32(k)
 	}
 	return j.sparing(s, in)
@@ -198,9 +198,9 @@ func (j *judging) begin() error {
 	case qa.EventIDFromGenesis([32]byte(c.Hash)) != j.g.event:
 		return refuse(CodeGenesis, "It begins another event: this event's ID does not follow from it.")
 	}
-	j.genesis, j.heldIs, j.held = true, true, founder|organiser
+	j.genesis, j.heldIs, j.held = true, true, schema.Founder|schema.Organiser
 	for k := range c.Ops {
-		if op := &c.Ops[k]; op.Obj == (wire.OpID{}) && op.Key.Prop == "gate" {
+		if op := &c.Ops[k]; op.Obj == (wire.OpID{}) && op.Key.Prop == schema.KeyGate {
 			n, ok := op.Value.Uint()
 			if !ok || n == 0 {
 				return refuse(CodeGenesis, "It does not say by which rules the event goes.")
@@ -212,7 +212,7 @@ func (j *judging) begin() error {
 }
 
 // roles returns what the writer holds in the change's past.
-func (j *judging) roles() roles {
+func (j *judging) roles() schema.Roles {
 	if !j.heldIs && j.who != j.g.founder && !j.g.authority.Named(j.who) {
 		j.heldIs = true // nobody ever ruled on them
 	}
@@ -228,9 +228,9 @@ func (j *judging) mayWrite() error {
 	if j.newer {
 		return nil
 	}
-	invited := j.g.access == "invited"
+	invited := j.g.access == schema.AccessInvited
 	key := j.g.authority.Named(j.who) && j.g.authority.EverInvited(j.who, j.pastOf())
-	if !invited && !key || j.roles()&ordinary != 0 || j.isClaim() {
+	if !invited && !key || j.roles()&schema.Ordinary != 0 || j.isClaim() {
 		return nil
 	}
 	if key {
@@ -245,7 +245,7 @@ func (j *judging) isClaim() bool {
 		return false
 	}
 	i, ok := j.g.object(j.c.Ops[0].Obj)
-	return ok && j.g.objects[i].slot == slotClaims
+	return ok && j.g.objects[i].slot == schema.MapClaims
 }
 
 // op judges one operation.
@@ -256,14 +256,14 @@ func (j *judging) op(k int) error {
 		return err
 	}
 	if j.newer {
-		j.made[k] = made{slot: slotFree, is: op.Action == wire.MakeMap, post: -1}
+		j.made[k] = made{slot: schema.Unknown, is: op.Action == wire.MakeMap, post: -1}
 		return j.preds(k, in.id, false)
 	}
 	r := lookup(s, op.Key.Prop)
 	if r == nil {
 		return refuse(CodeKey, "There is no %.80q at that place of an event.", op.Key.Prop)
 	}
-	if err := r.fits(op); err != nil {
+	if err := fits(r, op); err != nil {
 		return err
 	}
 	if err := j.readable(r, op); err != nil {
@@ -278,12 +278,11 @@ func (j *judging) op(k int) error {
 	if err := j.named(k, s); err != nil {
 		return err
 	}
-	once := r.child != slotRoot || r.when != anyTime || s == slotClaims || s == slotRevisions
-	if err := j.preds(k, in.id, once); err != nil {
+	if err := j.preds(k, in.id, r.WrittenOnce()); err != nil {
 		return err
 	}
-	if r.child != slotRoot {
-		j.made[k] = made{slot: r.child, is: true, post: in.post}
+	if r.Map != schema.NoMap {
+		j.made[k] = made{slot: r.Map, is: true, post: in.post}
 	}
 	if err := j.special(k, s, r, in); err != nil {
 		return err
@@ -301,10 +300,10 @@ type where struct {
 
 // object finds the map that an operation works in: made in the change's past, or
 // by the change itself, earlier.
-func (j *judging) object(k int) (slot, where, error) {
+func (j *judging) object(k int) (schema.Map, where, error) {
 	id := j.c.Ops[k].Obj
 	if id == (wire.OpID{}) {
-		return slotRoot, where{id: rootOp, local: j.genesis, post: -1}, nil
+		return schema.MapRoot, where{id: rootOp, local: j.genesis, post: -1}, nil
 	}
 	if id.Actor == j.c.Actor && id.Counter >= j.c.StartOp {
 		if at := id.Counter - j.c.StartOp; at < uint64(k) && j.made[at].is {
@@ -335,12 +334,12 @@ func (j *judging) pastOf() *graph.Past {
 }
 
 // fits checks an operation's value.
-func (r *row) fits(op *wire.Op) error {
+func fits(r *schema.Row, op *wire.Op) error {
 	key := op.Key.Prop
-	if (r.child != slotRoot) != (op.Action == wire.MakeMap) {
+	if (r.Map != schema.NoMap) != (op.Action == wire.MakeMap) {
 		return refuse(CodeValue, "At %.80q stands a map where the event wants a value, or the other way round.", key)
 	}
-	if r.child != slotRoot {
+	if r.Map != schema.NoMap {
 		return nil
 	}
 	v := op.Value
@@ -348,21 +347,21 @@ func (r *row) fits(op *wire.Op) error {
 	if kind == wire.False {
 		kind = wire.True
 	}
-	if kind != r.kind {
+	if kind != kindOf(r.Type) {
 		return refuse(CodeValue, "What stands at %.80q is of a type that the event does not want there.", key)
 	}
-	if r.max > 0 && len(v.Raw) > r.max {
-		return refuse(CodeLimit, "What stands at %.80q is %d bytes long; at most %d fit.", key, len(v.Raw), r.max)
+	if r.Max > 0 && len(v.Raw) > r.Max {
+		return refuse(CodeLimit, "What stands at %.80q is %d bytes long; at most %d fit.", key, len(v.Raw), r.Max)
 	}
-	if r.form != nil && !r.form(string(v.Raw)) {
+	if r.Type.IsID() && !qa.HasForm(r, string(v.Raw)) {
 		return refuse(CodeValue, "What stands at %.80q is none of the values that can stand there.", key)
 	}
-	switch r.kind {
-	case wire.Int:
+	switch r.Type {
+	case schema.Time:
 		if n, _ := v.Int(); n > schema.MaxInteger || n < -schema.MaxInteger {
 			return refuse(CodeLimit, "The number at %.80q is beyond 2^53.", key)
 		}
-	case wire.Uint:
+	case schema.Number:
 		if n, _ := v.Uint(); n > schema.MaxInteger {
 			return refuse(CodeLimit, "The number at %.80q is beyond 2^53.", key)
 		}
@@ -372,56 +371,49 @@ func (r *row) fits(op *wire.Op) error {
 
 // readable checks that the words of a change are a text, or a line where the schema
 // wants one: so that what may be written can be read, shown and exported everywhere.
-func (j *judging) readable(r *row, op *wire.Op) error {
+func (j *judging) readable(r *schema.Row, op *wire.Op) error {
 	if !j.forms {
 		return nil
 	}
 	key := op.Key.Prop
-	if r.words && !qa.IsLine(key) {
+	if r.Keys.IsWords() && !qa.IsLine(key) {
 		return refuse(CodeText, "The name %.80q holds characters that cannot stand there, or nothing that can be seen.", key)
 	}
-	if r.kind != wire.String || r.form != nil {
-		return nil
-	}
-	form := qa.IsText
-	if r.line {
-		form = qa.IsLine
-	}
-	if !form(string(op.Value.Raw)) {
+	if r.Type == schema.Text && !qa.IsText(string(op.Value.Raw)) || r.Type == schema.Line && !qa.IsLine(string(op.Value.Raw)) {
 		return refuse(CodeText, "What stands at %.80q holds characters that cannot stand there, or nothing that can be seen.", key)
 	}
 	return nil
 }
 
 // timely checks that what is written only at the beginning is written there.
-func (j *judging) timely(k int, r *row, in where) error {
+func (j *judging) timely(k int, r *schema.Row, in where) error {
 	key := j.c.Ops[k].Key.Prop
 	switch {
-	case r.when == atGenesis && !j.genesis:
+	case r.When == schema.AtFounding && !j.genesis:
 		return refuse(CodeOnce, "%.80q is written when an event is founded, and never again.", key)
-	case r.when == atMaking && !in.local:
+	case r.When == schema.AtMaking && !in.local:
 		return refuse(CodeOnce, "%.80q is written when a post is made, and never again.", key)
 	}
 	if j.genesis && in.id == rootOp {
-		j.parts |= r.part
-	} else if r.part != 0 && in.post >= 0 {
-		j.made[in.post].part |= r.part
+		j.parts |= r.Part
+	} else if r.When == schema.AtMaking && in.post >= 0 {
+		j.made[in.post].parts |= r.Part
 	}
 	return nil
 }
 
 // permitted checks the writer.
-func (j *judging) permitted(op *wire.Op, r *row, in where) error {
-	if r.self {
+func (j *judging) permitted(op *wire.Op, r *schema.Row, in where) error {
+	if r.Self {
 		if p, ok := authority.ParsePerson(op.Key.Prop); !ok || p != j.who {
 			return refuse(CodeOwner, "It speaks for somebody else: at that place everybody writes only about themselves.")
 		}
 	}
 	mine := in.owner == j.who
-	if r.owner && !mine {
+	if r.Owner && !mine {
 		return refuse(CodeOwner, "It changes what belongs to somebody else.")
 	}
-	if r.by != 0 && j.roles()&r.by == 0 && !(r.orOwner && mine) {
+	if r.By != 0 && j.roles()&r.By == 0 && !(r.OrOwner && mine) {
 		return refuse(CodeRole, "Writing %.80q needs a role that its writer did not hold when it was written.", op.Key.Prop)
 	}
 	return nil
@@ -429,16 +421,16 @@ func (j *judging) permitted(op *wire.Op, r *row, in where) error {
 
 // sparing checks that the change has no more operations of a kind than an act of that
 // kind makes. What makes a post whole is part of the post.
-func (j *judging) sparing(s slot, in where) error {
+func (j *judging) sparing(s schema.Map, in where) error {
 	if j.genesis {
 		return nil
 	}
-	kind := kindOf[s]
+	act := s.Act()
 	if in.post >= 0 {
-		kind = kindPost
+		act = schema.ActPost
 	}
-	if j.counts[kind]++; j.counts[kind] > mostOperations[kind] {
-		return refuse(CodeOperations, "It says more at once than anybody could: more than %d operations of one kind.", mostOperations[kind])
+	if j.counts[act]++; j.counts[act] > schema.MostOperations(act) {
+		return refuse(CodeOperations, "It says more at once than anybody could: more than %d operations of one kind.", schema.MostOperations(act))
 	}
 	return nil
 }
@@ -509,39 +501,38 @@ func (j *judging) earlierAt(k int) (int, bool) {
 }
 
 // special checks what single rows ask for.
-func (j *judging) special(k int, s slot, r *row, in where) error {
+func (j *judging) special(k int, s schema.Map, r *schema.Row, in where) error {
 	op := &j.c.Ops[k]
-	if r.count > 0 {
+	if r.Keys.IsWords() {
 		return j.counted(k, r, in)
 	}
 	switch s {
-	case slotPosts:
+	case schema.MapPosts:
 		return j.newPost(k)
-	case slotPost:
-		if op.Key.Prop == "parent" && len(op.Value.Raw) > 0 {
+	case schema.MapPost:
+		if op.Key.Prop == schema.KeyParent && len(op.Value.Raw) > 0 {
 			return j.parent(k, in)
 		}
-	case slotRevisions:
+	case schema.MapRevisions:
 		if in.post >= 0 {
-			m := &j.made[in.post]
-			if m.part&partRevision != 0 {
+			if j.made[in.post].parts&r.Part != 0 {
 				return refuse(CodePost, "A post is made with one version of its text.")
 			}
-			m.part |= partRevision
+			j.made[in.post].parts |= r.Part
 			return nil
 		}
 		return j.fewRevisions(k)
-	case slotClaims:
+	case schema.MapClaims:
 		if len(j.c.Ops) != 1 {
 			return refuse(CodeClaim, "A claim of an invitation is a change of its own.")
 		}
-		if j.roles()&invites == 0 {
+		if j.roles()&schema.Invites == 0 {
 			return refuse(CodeClaim, "The invitation that it claims does not exist, or was revoked.")
 		}
 		if string(op.Value.Raw) == op.Key.Prop {
 			return refuse(CodeClaim, "An invitation cannot be taken up by its own key.")
 		}
-	case slotBlobs:
+	case schema.MapBlobs:
 		if len(j.c.Ops) != 1 {
 			return refuse(CodeBlob, "A picture is a change of its own.")
 		}
@@ -554,14 +545,14 @@ func (j *judging) special(k int, s slot, r *row, in where) error {
 
 // named checks that posts and versions of texts go by the names of the operations
 // that made them.
-func (j *judging) named(k int, s slot) error {
+func (j *judging) named(k int, s schema.Map) error {
 	key, counter := j.c.Ops[k].Key.Prop, j.c.StartOp+uint64(k)
 	switch s {
-	case slotPosts:
+	case schema.MapPosts:
 		if key != string(qa.MakePostID(j.who.Identity(), []byte(j.c.Actor), counter)) {
 			return refuse(CodePostID, "A post goes by another name than that of the operation that made it.")
 		}
-	case slotRevisions:
+	case schema.MapRevisions:
 		if key != string(qa.MakeRevisionID([]byte(j.c.Actor), counter)) {
 			return refuse(CodeRevisionID, "A version of a text goes by another name than that of the operation that wrote it.")
 		}
@@ -584,7 +575,7 @@ func (j *judging) parent(k int, in where) error {
 	id := string(j.c.Ops[k].Value.Raw)
 	if t, counter, _ := postOp(id); t == tagOf(j.c.Actor) && counter >= j.c.StartOp {
 		at := counter - j.c.StartOp
-		if at < uint64(in.post) && j.made[at].slot == slotPost && j.c.Ops[at].Key.Prop == id {
+		if at < uint64(in.post) && j.made[at].slot == schema.MapPost && j.c.Ops[at].Key.Prop == id {
 			return nil
 		}
 	} else if o, ok := j.g.post(id); ok && (o.actor == j.actor || j.before(o.change)) {
@@ -614,17 +605,17 @@ func postOp(id string) (t tag, counter uint64, ok bool) {
 var tails = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // counted checks how many keys a map has in the past and by the change.
-func (j *judging) counted(k int, r *row, in where) error {
+func (j *judging) counted(k int, r *schema.Row, in where) error {
 	op := &j.c.Ops[k]
 	if len(op.Pred) > 0 {
 		return nil // the key is there already
 	}
 	n := 1 + j.freshBefore(k)
 	if !in.local {
-		n += j.g.keysIn(op.Obj, j.pastOf(), r.count)
+		n += j.g.keysIn(op.Obj, j.pastOf(), r.Most)
 	}
-	if n > r.count {
-		return refuse(CodeLimit, "There are more than %d keys where %.80q is written.", r.count, op.Key.Prop)
+	if n > r.Most {
+		return refuse(CodeLimit, "There are more than %d keys where %.80q is written.", r.Most, op.Key.Prop)
 	}
 	return nil
 }
@@ -655,29 +646,30 @@ func (j *judging) whole() error {
 		return nil
 	}
 	for k := range j.made {
-		if m := &j.made[k]; m.slot == slotPost && m.part&partsOfPost != partsOfPost {
+		if m := &j.made[k]; m.slot == schema.MapPost && m.parts&schema.PartsOfPost() != schema.PartsOfPost() {
 			return refuse(CodePost, "A post is not made whole: its text, its time, what it answers and the places for what others say of it belong in one change.")
 		}
 	}
 	if !j.genesis {
 		return nil
 	}
-	club := false
+	kind := schema.KindEvent
 	for k := range j.c.Ops {
 		op := &j.c.Ops[k]
-		club = club || op.Obj == (wire.OpID{}) && op.Key.Prop == "kind" && string(op.Value.Raw) == "club"
-	}
-	want := partsOfGenesis
-	if club {
-		want |= partWeeks
+		if op.Obj == (wire.OpID{}) && op.Key.Prop == schema.KeyKind {
+			kind = string(op.Value.Raw)
+		}
 	}
 	for k := range j.c.Ops {
 		op := &j.c.Ops[k]
-		if op.Obj == (wire.OpID{}) && (op.Key.Prop == "event" && club || (op.Key.Prop == "club" || op.Key.Prop == "weeks") && !club) {
+		if op.Obj != (wire.OpID{}) {
+			continue
+		}
+		if only := schema.MapRoot.Row(op.Key.Prop).Only; only != "" && only != kind {
 			return refuse(CodeGenesis, "An event is not founded as one kind with the parts of another.")
 		}
 	}
-	if j.parts&want != want {
+	if want := schema.PartsOfGenesis(kind); j.parts&want != want {
 		return refuse(CodeGenesis, "An event is not founded whole.")
 	}
 	return nil

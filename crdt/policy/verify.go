@@ -10,6 +10,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Verifier checks a whole event from its changes alone, as a stranger would who
@@ -121,7 +122,7 @@ func (v *Verifier) authorise(c *wire.Change, f *qa.VerifiedChange) {
 	a := v.policy.authority
 	who := authority.PersonOf(c.Actor)
 	past := v.policy.graph.Past(c.Deps)
-	roles := (a.RolesAt(who, &past) & need).Names()
+	roles := authority.Names(a.RolesAt(who, &past) & need)
 	if len(roles) == 0 {
 		return
 	}
@@ -135,11 +136,11 @@ func (v *Verifier) authorise(c *wire.Change, f *qa.VerifiedChange) {
 }
 
 // needed returns the roles of which a valid change needed one, 0 when it needed none.
-func (v *Verifier) needed(c *wire.Change) roles {
-	var need roles
+func (v *Verifier) needed(c *wire.Change) schema.Roles {
+	var need schema.Roles
 	for k := range c.Ops {
 		op := &c.Ops[k]
-		s := slotRoot
+		s := schema.MapRoot
 		if op.Obj != (wire.OpID{}) {
 			i, ok := v.policy.object(op.Obj)
 			if !ok {
@@ -147,23 +148,23 @@ func (v *Verifier) needed(c *wire.Change) roles {
 			}
 			o := &v.policy.objects[i]
 			s = o.slot
-			if r := lookup(s, op.Key.Prop); r != nil && r.orOwner && v.policy.actors[o.actor].id[:32] == c.Actor[:32] {
+			if r := lookup(s, op.Key.Prop); r != nil && r.OrOwner && v.policy.actors[o.actor].id[:32] == c.Actor[:32] {
 				continue
 			}
 		}
 		r := lookup(s, op.Key.Prop)
 		switch {
-		case s == slotClaims:
-			need |= invites
-		case r == nil || r.by == 0:
-		case r.by == founder:
-			need |= organiser
+		case s == schema.MapClaims:
+			need |= schema.Invites
+		case r == nil || r.By == 0:
+		case r.By == schema.Founder:
+			need |= schema.Organiser
 		default:
-			need |= r.by
+			need |= r.By
 		}
 	}
-	if need == 0 && v.policy.Access() == "invited" {
-		need = ordinary &^ founder
+	if need == 0 && v.policy.Access() == schema.AccessInvited {
+		need = schema.Ordinary &^ schema.Founder
 	}
 	return need
 }
@@ -209,7 +210,7 @@ func (v *Verifier) person(id qa.Identity) qa.VerifiedPerson {
 		out.Name = p.Name
 	}
 	if who, ok := authority.ParsePerson(string(id)); ok && v.policy.genesis {
-		out.Roles = v.policy.authority.Roles(who).Names()
+		out.Roles = authority.Names(v.policy.authority.Roles(who))
 	}
 	out.Blocked = v.policy.Blocked(id)
 	return out

@@ -99,7 +99,7 @@ func (f *Projection) strings(o *object, roles authority.Roles) map[string]string
 func (f *Projection) grants() []qa.Grant {
 	var out []qa.Grant
 	f.authority.Holders(func(p authority.Person, held authority.Roles) {
-		for _, role := range held.Names() {
+		for _, role := range authority.Names(held) {
 			out = append(out, qa.Grant{ID: p.Identity(), Role: role})
 		}
 	})

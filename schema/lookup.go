@@ -1,0 +1,180 @@
+package schema
+
+import (
+	"cmp"
+	"strings"
+)
+
+// mapInfo is what follows from the table for one map.
+type mapInfo struct {
+	fixed map[string]*Row // by key
+	keyed *Row            // of all other keys
+	own   *Row            // where the map itself stands
+	act   Act
+	view  View
+}
+
+var (
+	rows  []*Row
+	infos [Maps]mapInfo
+	// postParts is Row.Part of all that a post must have.
+	postParts uint32
+	// genesisParts is Row.Part of all that the genesis of a kind must have.
+	genesisParts = map[string]uint32{}
+)
+
+func init() {
+	infos[MapRoot].view = ViewEvent
+	for i := range table {
+		in := table[i].in
+		infos[in].fixed = make(map[string]*Row, len(table[i].rows))
+		for k := range table[i].rows {
+			r := &table[i].rows[k]
+			r.In = in
+			r.complete()
+			rows = append(rows, r)
+		}
+	}
+	mostOperations = countOperations()
+}
+
+// complete works out what follows from where the row stands.
+func (r *Row) complete() {
+	m := &infos[r.In]
+	r.Path = r.Key
+	if m.own != nil {
+		r.Path = m.own.Path + "/" + r.Key
+	}
+	r.Name = cmp.Or(r.Name, nameOf(r.Path))
+	r.Since = max(r.Since, 1)
+	if r.Keys != IsMap {
+		m.keyed = r
+	} else {
+		m.fixed[r.Key] = r
+	}
+	if r.Map != NoMap {
+		of := &infos[r.Map]
+		of.own, of.act, of.view = r, cmp.Or(r.Act, m.act), r.View
+		if r.In != MapRoot {
+			of.view = cmp.Or(r.View, m.view)
+		}
+	}
+	switch {
+	case !r.Required:
+	case r.In == MapRoot:
+		all := genesisParts[KindEvent] | genesisParts[KindClub]
+		r.Part = all + 1
+		for _, kind := range []string{KindEvent, KindClub} {
+			if r.Only == "" || r.Only == kind {
+				genesisParts[kind] |= r.Part
+			}
+		}
+	default:
+		r.Part = postParts + 1
+		postParts |= r.Part
+	}
+}
+
+// nameOf returns a path without the keys that are names: "post/marks/hidden".
+func nameOf(path string) string {
+	var out []string
+	for key := range strings.SplitSeq(path, "/") {
+		switch {
+		case strings.HasPrefix(key, "<"):
+		case key == KeyPosts:
+			out = append(out, "post")
+		default:
+			out = append(out, key)
+		}
+	}
+	return strings.Join(out, "/")
+}
+
+// Rows returns all lines of the table, parents before what stands in them. They are
+// shared: nobody may change them.
+func Rows() []*Row { return rows }
+
+// Row returns the line of a key of the map, nil when the map has none. Of a map whose
+// keys are names it is the one line of all its keys; whether the key has the right
+// form is for the caller to check.
+func (m Map) Row(key string) *Row {
+	i := &infos[m]
+	if r := i.fixed[key]; r != nil {
+		return r
+	}
+	return i.keyed
+}
+
+// Child returns which map stands at a key of the map: Unknown when the schema has none
+// there.
+func (m Map) Child(key string) Map {
+	if r := m.Row(key); r != nil && r.Map != NoMap {
+		return r.Map
+	}
+	return Unknown
+}
+
+// Find follows a path from the root, through maps and to the last key, and returns its
+// line; nil when the schema has no such path.
+func Find(path ...string) *Row {
+	in, r := MapRoot, (*Row)(nil)
+	for i, key := range path {
+		if r = in.Row(key); r == nil || r.Map == NoMap && i < len(path)-1 {
+			return nil
+		}
+		in = r.Map
+	}
+	return r
+}
+
+// Keys returns the lines of the keys that the map has by name, nil where all its keys
+// are names.
+func (m Map) Keys() []*Row {
+	var out []*Row
+	for _, r := range rows {
+		if r.In == m && r.Keys == IsMap {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Act returns the kind of act that operations in the map belong to.
+func (m Map) Act() Act { return infos[m].act }
+
+// View returns what is to be read again when something is written in the map.
+func (m Map) View() View { return infos[m].view }
+
+// PartsOfPost returns Row.Part of all that a post must have.
+func PartsOfPost() uint32 { return postParts }
+
+// PartsOfGenesis returns Row.Part of all that the genesis of a kind must have.
+func PartsOfGenesis(kind string) uint32 { return genesisParts[kind] }
+
+// MostOperations returns how many operations of a kind of act one change may hold: at
+// least what the largest act of our own writer makes, which a test of package crdt
+// holds it to. The first change of an event has the bound of any change alone.
+func MostOperations(a Act) int { return mostOperations[a] }
+
+var mostOperations [Acts]int
+
+func countOperations() (most [Acts]int) {
+	keys := func(m Map) int { return len(infos[m].fixed) }
+	// All keys of an event, all its links, an x and all relays.
+	most[ActEvent] = keys(MapEvent) + MaxLinks*(1+keys(MapLink)) + MaxXKeys + MaxRelays
+	// A map, and each of its keys.
+	most[ActWeek] = 1 + keys(MapWeek)
+	most[ActPerson] = 1 + keys(MapPerson)
+	most[ActRole] = 2 * keys(MapRolesOf) // our writer: an invitation answered, 3
+	most[ActBlock] = 4
+	most[ActClaim] = 1
+	// The map with each of its keys, the two maps of the marks, a revision and an x.
+	most[ActPost] = 1 + keys(MapPost) + 2 + 1 + MaxXKeys
+	most[ActReact] = 1 + MaxReactions
+	most[ActMark] = keys(MapMarks) + 2
+	most[ActWinner] = 8
+	most[ActDraw] = 5
+	most[ActContact] = 1
+	most[ActBlob] = 1
+	return most
+}
