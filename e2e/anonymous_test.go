@@ -12,7 +12,7 @@ func TestAnonymousQuestion(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	organiser, reader := newDevice(t), newDevice(t)
-	reader.run("name", "Tino")
+	reader.run("identity", "name", "Tino")
 	week := organiser.found(relay.url())
 	organiser.run("sync")
 	reader.run("join", week.Invitation)
@@ -26,7 +26,7 @@ func TestAnonymousQuestion(t *testing.T) {
 	reader.run("sync")
 	question := reader.run("ask", "--anonymous", "And who am I?")
 	reader.run("sync")
-	reader.run("edit", question, "And who am I really?")
+	reader.run("post", "edit", question, "And who am I really?")
 	reader.run("sync")
 	organiser.run("sync")
 	eventually(t, "the organiser has the question", func() error {
@@ -48,11 +48,11 @@ func TestAnonymousQuestion(t *testing.T) {
 		t.Errorf("the reply %s is not by who asked %s", reply, question)
 	}
 	reader.run("sync")
-	reader.run("withdraw", question)
+	reader.run("post", "withdraw", question)
 	if out := organiser.run("verify"); !strings.Contains(out, "each signed by its writer and permitted") {
 		t.Error(out)
 	}
-	if _, errs, code := organiser.try("withdraw", question); code != 5 {
+	if _, errs, code := organiser.try("post", "withdraw", question); code != 5 {
 		t.Errorf("the organiser withdrew it: exit code %d, %s", code, errs)
 	}
 }

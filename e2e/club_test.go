@@ -27,11 +27,11 @@ func TestClubBringsItsWeeks(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	organiser, reader := newDevice(t), newDevice(t)
-	organiser.run("name", "Orla")
+	organiser.run("identity", "name", "Orla")
 	club := decode[struct{ Club, Invitation string }](organiser, "club", "new", "--title", "The Lamplight Readers", "--relay", relay.url())
 	make := func(title, starts string) string {
 		t.Helper()
-		week := decode[made](organiser, "new", "--title", title, "--by", "Ilse Marrow", "--starts", starts, "--relay", relay.url())
+		week := decode[made](organiser, "event", "new", "--title", title, "--by", "Ilse Marrow", "--starts", starts, "--relay", relay.url())
 		organiser.run("ask", "--event", week.Event, "What of "+title+"?")
 		organiser.run("sync", "--event", week.Event)
 		return week.Event
@@ -40,9 +40,9 @@ func TestClubBringsItsWeeks(t *testing.T) {
 	organiser.run("club", "add", old, next)
 	organiser.run("sync", "--event", club.Club)
 
-	reader.run("club", "join", club.Invitation)
+	reader.run("join", club.Invitation)
 	served, _ := reader.serve()
-	listed := func() clubList { return decode[clubList](reader, "club", "list") }
+	listed := func() clubList { return decode[clubList](reader, "club", "show") }
 	eventually(t, "the week to come", func() error {
 		if l := listed(); len(l.Upcoming) != 1 || !slices.Equal(l.Fetched, []string{next}) {
 			return fmt.Errorf("%+v", l)
@@ -75,7 +75,7 @@ func TestClubBringsItsWeeks(t *testing.T) {
 		return nil
 	})
 	// Taken off the list it goes from there, and stays on the devices that have it.
-	organiser.run("club", "remove", later)
+	organiser.run("club", "add", "--undo", later)
 	organiser.run("sync", "--event", club.Club)
 	eventually(t, "the week that was taken off", func() error {
 		if l := listed(); len(l.Upcoming) != 1 {

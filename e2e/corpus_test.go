@@ -159,7 +159,7 @@ func TestBadFileAmongGoodOnes(t *testing.T) {
 	if _, errs, code := a.try("import", good, bad); code != 5 || !strings.Contains(errs, "bad.md") {
 		t.Errorf("exit code %d, %q", code, errs)
 	}
-	if events := decode[[]struct{}](a, "events"); len(events) != 0 {
+	if events := decode[[]struct{}](a, "event", "list"); len(events) != 0 {
 		t.Errorf("%d events were made", len(events))
 	}
 }

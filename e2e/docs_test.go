@@ -18,7 +18,7 @@ var shBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
 const untilAuthor = `
 for i in $(seq 300); do
   flyleaf sync >/dev/null 2>&1 || true
-  flyleaf roles --json | grep -q '"author"' && break
+  flyleaf event roles --json | grep -q '"author"' && break
   sleep 0.1
 done
 `
@@ -68,7 +68,7 @@ func TestDocsCommands(t *testing.T) {
 			cmd.Dir = t.TempDir()
 			identity := organiser.run("identity", "show")
 			if filepath.Base(file) == "authors.md" {
-				week.Invitation = decode[struct{ Invitation string }](organiser, "invite", "--role", "author").Invitation
+				week.Invitation = decode[struct{ Invitation string }](organiser, "event", "invite", "--role", "author").Invitation
 				organiser.run("sync")
 				organiser.serve() // whose device answers by itself
 			}

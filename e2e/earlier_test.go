@@ -108,7 +108,7 @@ func opensAndGoesOn(t *testing.T, e earlier) {
 	e.unpack(t, "device.db.gz", filepath.Join(old.dir, "flyleaf.db"))
 	e.unpack(t, "identity.key", filepath.Join(old.dir, "identity.key"))
 	e.same(t, old, "list.json", "list", "--event", e.event)
-	e.same(t, old, "winners.json", "winners", "--event", e.event)
+	e.same(t, old, "winners.json", "winners", "list", "--event", e.event)
 	e.same(t, old, "list.json", "list", "--event", e.event) // opened a second time, migrated
 	asked := len(old.list(e.event))
 
@@ -119,12 +119,12 @@ func opensAndGoesOn(t *testing.T, e earlier) {
 	fresh.run("join", "flyleaf:"+e.event+"@"+r.url())
 	fresh.run("sync")
 	e.same(t, fresh, "list.json", "list")
-	e.same(t, fresh, "winners.json", "winners")
+	e.same(t, fresh, "winners.json", "winners", "list")
 
 	old.run("join", "--move", "flyleaf:"+e.event+"@"+r.url())
 	old.run("sync", "--event", e.event)
 	const edited = "At what size does a ledger begin to pay, all in all?"
-	old.run("edit", "--event", e.event, old.list(e.event)[0].ID, edited)
+	old.run("post", "edit", "--event", e.event, old.list(e.event)[0].ID, edited)
 	old.run("sync", "--event", e.event)
 	fresh.run("sync")
 	if got := fresh.list(e.event)[0].Text; got != edited {

@@ -312,5 +312,5 @@ type made struct {
 // found makes a week on a device.
 func (d *device) found(relayURL string) made {
 	d.t.Helper()
-	return decode[made](d, "new", "--title", "The Patient Ledger", "--by", "Ilse Marrow, Teodor Anand", "--starts", "2026-11-30", "--relay", relayURL)
+	return decode[made](d, "event", "new", "--title", "The Patient Ledger", "--by", "Ilse Marrow, Teodor Anand", "--starts", "2026-11-30", "--relay", relayURL)
 }

@@ -12,10 +12,10 @@ func TestTwoDevicesOfOnePerson(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	laptop, phone := newDevice(t), newDevice(t)
-	laptop.run("name", "Tino")
+	laptop.run("identity", "name", "Tino")
 	week := laptop.found(relay.url())
 	question := laptop.run("ask", "Shall we begin?")
-	laptop.run("react", question)
+	laptop.run("post", "react", question)
 	laptop.run("sync")
 
 	file := filepath.Join(t.TempDir(), "me.key")
@@ -23,16 +23,16 @@ func TestTwoDevicesOfOnePerson(t *testing.T) {
 	phone.run("identity", "import", file)
 	phone.run("join", week.Invitation)
 	phone.run("sync")
-	if name := phone.run("name"); name != "Tino" {
+	if name := phone.run("identity", "name"); name != "Tino" {
 		t.Errorf("the phone's name is %q", name)
 	}
-	phone.run("react", question)
-	phone.run("edit", question, "Shall we begin now?")
+	phone.run("post", "react", question)
+	phone.run("post", "edit", question, "Shall we begin now?")
 	second := phone.run("ask", "And where?")
-	phone.run("roles", "grant", strings.Repeat("ab", 32), "author") // the founder is one on both
+	phone.run("event", "grant", strings.Repeat("ab", 32), "author") // the founder is one on both
 	phone.run("sync")
 	laptop.run("sync")
-	laptop.run("edit", second, "And where to?")
+	laptop.run("post", "edit", second, "And where to?")
 	laptop.run("sync")
 	phone.run("sync")
 	same(t, week.Event, laptop, phone, func(l []post) error {
@@ -63,9 +63,9 @@ func TestTwoDevicesVoteAtOnce(t *testing.T) {
 		d.run("sync")
 	}
 	for _, d := range []*device{laptop, phone} { // neither has heard of the other
-		d.run("name", "Tino")
-		d.run("react", question)
-		d.run("react", question, "🙏")
+		d.run("identity", "name", "Tino")
+		d.run("post", "react", question)
+		d.run("post", "react", question, "🙏")
 	}
 	votes := func(want string) {
 		t.Helper()
@@ -85,9 +85,9 @@ func TestTwoDevicesVoteAtOnce(t *testing.T) {
 		}
 	}
 	votes("want1 🙏1")
-	phone.run("react", "--off", question)
+	phone.run("post", "react", "--undo", question)
 	votes("🙏1")
-	laptop.run("react", "--off", question, "🙏")
+	laptop.run("post", "react", "--undo", question, "🙏")
 	votes("")
 	if out := organiser.run("verify"); !strings.Contains(out, "each signed by its writer and permitted") {
 		t.Error(out)

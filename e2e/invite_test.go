@@ -19,22 +19,22 @@ func TestInvitationMakesAnAuthor(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	organiser, author, late := newDevice(t), newDevice(t), newDevice(t)
-	author.run("name", "Ilse Marrow")
+	author.run("identity", "name", "Ilse Marrow")
 	week := organiser.found(relay.url())
 	question := organiser.run("ask", "What comes first?")
 	organiser.run("sync")
-	link := organiser.run("invite", "--role", "author", "--label", "Ilse") // told to the relay at once
+	link := organiser.run("event", "invite", "--role", "author", "--label", "Ilse") // told to the relay at once
 
 	if j := decode[joined](author, "join", link); !j.Fetched || j.State != "claimed" || j.Role != "author" {
 		t.Fatalf("%+v", j)
 	}
-	if out := author.run("roles"); !strings.Contains(out, "Waiting for the organiser's device") {
+	if out := author.run("event", "roles"); !strings.Contains(out, "Waiting for the organiser's device") {
 		t.Error(out)
 	}
 	organiser.serve()
 	eventually(t, "the organiser's device answers", func() error {
 		author.run("sync")
-		if out := author.run("roles"); !strings.Contains(out, "author") || strings.Contains(out, "Waiting") {
+		if out := author.run("event", "roles"); !strings.Contains(out, "author") || strings.Contains(out, "Waiting") {
 			return fmt.Errorf("%s", out)
 		}
 		return nil
@@ -48,7 +48,7 @@ func TestInvitationMakesAnAuthor(t *testing.T) {
 		}
 		return nil
 	})
-	if out := organiser.run("invite", "list"); !strings.Contains(out, "granted by Ilse Marrow") {
+	if out := organiser.run("event", "invite", "list"); !strings.Contains(out, "granted by Ilse Marrow") {
 		t.Error(out)
 	}
 	if out := organiser.run("verify", "--post", answer); !strings.Contains(out, "replies") || !strings.Contains(out, "signed, permitted") {
@@ -58,7 +58,7 @@ func TestInvitationMakesAnAuthor(t *testing.T) {
 	late.run("join", link)
 	eventually(t, "the second one learns that it is used up", func() error {
 		late.run("sync")
-		if out := late.run("roles"); !strings.Contains(out, "Somebody else has used this invitation") {
+		if out := late.run("event", "roles"); !strings.Contains(out, "Somebody else has used this invitation") {
 			return fmt.Errorf("%s", out)
 		}
 		return nil
@@ -71,9 +71,9 @@ func TestInvitedEvent(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	organiser, guest, outsider := newDevice(t), newDevice(t), newDevice(t)
-	week := decode[made](organiser, "new", "--title", "Among ourselves", "--relay", relay.url(), "--access", "invited")
+	week := decode[made](organiser, "event", "new", "--title", "Among ourselves", "--relay", relay.url(), "--access", "invited")
 	organiser.run("ask", "Are we alone?")
-	link := organiser.run("invite", "--role", "member")
+	link := organiser.run("event", "invite", "--role", "member")
 	organiser.run("sync")
 
 	outsider.run("join", week.Invitation)
@@ -90,7 +90,7 @@ func TestInvitedEvent(t *testing.T) {
 		if _, errs, code := guest.try("sync", "--timeout", "5s"); code != 0 {
 			return fmt.Errorf("exit code %d: %s", code, errs)
 		}
-		if out := guest.run("roles"); !strings.Contains(out, "member") || strings.Contains(out, "Waiting") {
+		if out := guest.run("event", "roles"); !strings.Contains(out, "member") || strings.Contains(out, "Waiting") {
 			return fmt.Errorf("%s", out)
 		}
 		return nil

@@ -154,13 +154,13 @@ func TestLogKeepsACopyInStep(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up("--api")
 	a, b := newDevice(t), newDevice(t)
-	a.run("name", "Ada")
+	a.run("identity", "name", "Ada")
 	week := a.found(relay.url())
-	b.run("name", "Bela")
+	b.run("identity", "name", "Bela")
 	a.run("sync")
 	b.run("join", week.Invitation)
 
-	token := a.run("api-token")
+	token := a.run("serve", "token")
 	fromDevice, fromRelay := newCopied(), newCopied()
 	onRelay := "http://" + relay.addr + "/api/v1/events/" + week.Event
 	server, link := a.serve()
@@ -179,14 +179,14 @@ func TestLogKeepsACopyInStep(t *testing.T) {
 		a.run("sync")
 		b.run("sync")
 		r := b.run("reply", q, "Nothing.")
-		b.run("react", q, "👍")
-		b.run("edit", r, "Nothing at all.")
+		b.run("post", "react", q, "👍")
+		b.run("post", "edit", r, "Nothing at all.")
 		if round == 2 {
-			b.run("withdraw", r)
+			b.run("post", "withdraw", r)
 		}
 		b.run("sync")
 		if round == 3 {
-			a.run("name", "Ada L.")
+			a.run("identity", "name", "Ada L.")
 		}
 		a.run("sync")
 
@@ -223,9 +223,9 @@ func TestLogKeepsACopyInStep(t *testing.T) {
 	}
 
 	// The command says the same, through the process that serves.
-	lines := bytes.Count([]byte(a.run("log", "--json")), []byte("\n")) + 1
+	lines := bytes.Count([]byte(a.run("event", "log", "--json")), []byte("\n")) + 1
 	if whole := newCopied(); whole.pull(t, onDevice(), token, 0) != nil || whole.parts != lines {
-		t.Errorf("flyleaf log has %d lines, the API %d", lines, whole.parts)
+		t.Errorf("flyleaf event log has %d lines, the API %d", lines, whole.parts)
 	}
 	// And goes on with what happens from now on, until Ctrl-C.
 	following := start(t, a.env(), "flyleaf", "log", "--json", "--follow", fmt.Sprintf("--after=%d", fromDevice.cursor))

@@ -23,23 +23,23 @@ func TestBlockedWordsAreHeldBackAndTold(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	organiser, reader := newDevice(t), newDevice(t)
-	reader.run("name", "Tino")
+	reader.run("identity", "name", "Tino")
 	week := organiser.found(relay.url())
 	organiser.run("sync")
 	reader.run("join", week.Invitation)
 	reader.run("ask", "May I ask?")
 	reader.run("sync")
 	organiser.run("sync")
-	organiser.run("block", "Tino", "too many questions")
+	organiser.run("mod", "block", "Tino", "too many questions")
 	organiser.run("sync")
 
 	reader.run("ask", "And one more?")
 	// A command that lives for a moment asks the relay.
-	if out := reader.run("refused"); !strings.Contains(out, "not taken by the relay, blocked") || !strings.Contains(out, "    And one more?") {
+	if out := reader.run("post", "refused"); !strings.Contains(out, "not accepted by the relay, blocked") || !strings.Contains(out, "    And one more?") {
 		t.Error(out)
 	}
 	relay.kill()
-	if out := reader.run("refused"); !strings.Contains(out, "1 change of yours is only on this device") {
+	if out := reader.run("post", "refused"); !strings.Contains(out, "1 change of yours is only on this device") {
 		t.Error(out)
 	}
 	relay.up()
@@ -47,7 +47,7 @@ func TestBlockedWordsAreHeldBackAndTold(t *testing.T) {
 	reader.run("ask", "And another?")
 	var held []notTaken
 	eventually(t, "the reader is told", func() error {
-		held = decode[[]notTaken](reader, "refused")
+		held = decode[[]notTaken](reader, "post", "refused")
 		if len(held) != 2 {
 			return fmt.Errorf("%+v", held)
 		}
@@ -58,10 +58,10 @@ func TestBlockedWordsAreHeldBackAndTold(t *testing.T) {
 			t.Errorf("%+v", h)
 		}
 	}
-	if out := reader.run("refused"); !strings.Contains(out, "not taken by the relay, blocked") || !strings.Contains(out, "    And one more?") {
+	if out := reader.run("post", "refused"); !strings.Contains(out, "not accepted by the relay, blocked") || !strings.Contains(out, "    And one more?") {
 		t.Error(out)
 	}
-	if out := reader.run("refused", "--take-back", held[1].Hash[:12]); !strings.Contains(out, "And another?") || !strings.Contains(out, "Taken back.") {
+	if out := reader.run("post", "refused", "--discard", held[1].Hash[:12]); !strings.Contains(out, "And another?") || !strings.Contains(out, "Discarded.") {
 		t.Error(out)
 	}
 
@@ -69,7 +69,7 @@ func TestBlockedWordsAreHeldBackAndTold(t *testing.T) {
 	if err := count(1)(organiser.list(week.Event)); err != nil {
 		t.Error(err)
 	}
-	organiser.run("unblock", "Tino")
+	organiser.run("mod", "block", "--undo", "Tino")
 	organiser.serve()
 	eventually(t, "what was held back arrives by itself", func() error {
 		l := organiser.list(week.Event)
@@ -82,7 +82,7 @@ func TestBlockedWordsAreHeldBackAndTold(t *testing.T) {
 		return nil
 	})
 	eventually(t, "nothing is refused any more", func() error {
-		if held := decode[[]notTaken](reader, "refused"); len(held) > 0 {
+		if held := decode[[]notTaken](reader, "post", "refused"); len(held) > 0 {
 			return fmt.Errorf("%+v", held)
 		}
 		return nil

@@ -136,7 +136,7 @@ func TestFilesAreThisPersonsOnly(t *testing.T) {
 	if err := os.Remove(filepath.Join(a.dir, "identity.key")); err != nil {
 		t.Fatal(err)
 	}
-	if _, errs, code := a.try("events"); code == 0 || !strings.Contains(errs, "identity.key") {
+	if _, errs, code := a.try("event", "list"); code == 0 || !strings.Contains(errs, "identity.key") {
 		t.Errorf("without its key it says %q, %d", errs, code)
 	}
 }

@@ -246,7 +246,7 @@ func found20(d *device, relayURL string) (string, map[string]stockPost) {
 		write(d, week.Event, want, ids[i%len(ids)], fmt.Sprintf("Reply %d", i))
 	}
 	for _, text := range []string{"May anything be changed?", "May anything ever be changed? 🪶"} {
-		d.run("edit", "--event", week.Event, ids[0], text)
+		d.run("post", "edit", "--event", week.Event, ids[0], text)
 		want[ids[0]] = stockPost{ids[0], "", text}
 	}
 	d.run("sync", "--event", week.Event)
@@ -287,7 +287,7 @@ func TestStockClientFollowsAnEvent(t *testing.T) {
 	a.run("sync", "--event", event)
 	at = s.sees("a new question arrives live", at, want)
 	write(a, event, want, question, "It did.")
-	a.run("edit", "--event", event, question, "Did this one come by itself, and its edit?")
+	a.run("post", "edit", "--event", event, question, "Did this one come by itself, and its edit?")
 	want[question] = stockPost{question, "", "Did this one come by itself, and its edit?"}
 	a.run("sync", "--event", event)
 	at = s.sees("a reply and an edit arrive live", at, want)
@@ -334,7 +334,7 @@ func TestStockClientIsNotServedAnInvitedEvent(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	a := newDevice(t)
-	closed := decode[made](a, "new", "--title", "Among ourselves", "--relay", relay.url(), "--access", "invited")
+	closed := decode[made](a, "event", "new", "--title", "Among ourselves", "--relay", relay.url(), "--access", "invited")
 	a.run("ask", "--event", closed.Event, "Are we alone?")
 	a.run("sync", "--event", closed.Event)
 	week := a.found(relay.url())

@@ -12,11 +12,11 @@ import (
 func TestTrustThroughARunningServe(t *testing.T) {
 	t.Parallel()
 	d, other := newDevice(t), newDevice(t)
-	d.run("name", "Robin")
-	d.run("new", "--title", "The Patient Ledger")
+	d.run("identity", "name", "Robin")
+	d.run("event", "new", "--title", "The Patient Ledger")
 	question := d.run("ask", "What comes first?")
-	d.run("invite", "--role", "author", "--label", "Ilse")
-	d.run("hide", question, "a test")
+	d.run("event", "invite", "--role", "author", "--label", "Ilse")
+	d.run("mod", "hide", question, "a test")
 	file := func(name string) string { return filepath.Join(t.TempDir(), name) }
 	before, after := file("before"), file("after")
 	d.run("export", "--format", "bundle", "-o", before)
@@ -60,8 +60,8 @@ func TestTrustThroughARunningServe(t *testing.T) {
 	if _, errs, code := d.try("import", writeTo(t, file("cut"), a[:len(a)/2])); code != 5 || !strings.Contains(errs, "damaged") {
 		t.Errorf("exit code %d, %s", code, errs)
 	}
-	d.run("invite", "revoke", "Ilse")
-	if _, errs, code := d.try("refused", "--take-back", "ab"); code != 4 {
+	d.run("event", "invite", "--undo", "Ilse")
+	if _, errs, code := d.try("post", "refused", "--discard", "ab"); code != 4 {
 		t.Errorf("exit code %d, %s", code, errs)
 	}
 	if _, errs, code := d.try("identity", "import", "--replace", writeTo(t, file("key"), []byte(strings.Repeat("07", 32)))); code != 6 || !strings.Contains(errs, "nothing was changed") {

@@ -18,10 +18,10 @@ func TestTrustInARealBrowser(t *testing.T) {
 	relay := newRelay(t).up()
 	organiser, author, reader := newDevice(t), newDevice(t), newDevice(t)
 	week := organiser.found(relay.url())
-	organiser.run("name", "Noor Adeyemi")
+	organiser.run("identity", "name", "Noor Adeyemi")
 	organiser.run("sync")
-	author.run("name", "Ilse Marrow")
-	reader.run("name", "Tino")
+	author.run("identity", "name", "Ilse Marrow")
+	reader.run("identity", "name", "Tino")
 	reader.run("join", week.Invitation)
 	question := reader.run("ask", "Buy my ledger software?")
 	reader.run("sync")
@@ -43,7 +43,7 @@ func TestTrustInARealBrowser(t *testing.T) {
 	author.run("join", link)
 	eventually(t, "the author is admitted", func() error {
 		author.run("sync")
-		if out := author.run("roles"); strings.Contains(out, "Waiting") {
+		if out := author.run("event", "roles"); strings.Contains(out, "Waiting") {
 			return fmt.Errorf("%s", out)
 		}
 		return nil

@@ -44,8 +44,8 @@ func TestOfflineThenMerge(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	reader, author := newDevice(t), newDevice(t)
-	reader.run("name", "Tino")
-	author.run("name", "Ilse Marrow")
+	reader.run("identity", "name", "Tino")
+	author.run("identity", "name", "Ilse Marrow")
 	week := author.found(relay.url())
 	first := author.run("ask", "--event", week.Event, "Shall we begin?")
 	author.run("sync", "--event", week.Event)
@@ -59,8 +59,8 @@ func TestOfflineThenMerge(t *testing.T) {
 	author.serve()
 	question := reader.run("ask", "--event", week.Event, "--on-behalf-of", "Grandmother", "--tag", "bread", "Is the bakery a **real** one?")
 	author.run("reply", "--event", week.Event, first, "Yes, let us.")
-	author.run("edit", "--event", week.Event, first, "Shall we begin, then?")
-	author.run("react", "--event", week.Event, first, "🙏")
+	author.run("post", "edit", "--event", week.Event, first, "Shall we begin, then?")
+	author.run("post", "react", "--event", week.Event, first, "🙏")
 	for _, d := range []*device{reader, author} {
 		if s := d.status(week.Event); s.Pending == 0 || s.Relay.State == "synced" {
 			t.Fatalf("the relay is down, and the status says %+v", s)
@@ -97,8 +97,8 @@ func TestConcurrentEditsAreBothKept(t *testing.T) {
 	a.run("sync")
 	b := newDevice(t)
 	copyDir(t, a.dir, b.dir)
-	a.run("edit", question, "What is a ledger, really?")
-	b.run("edit", question, "What is a good ledger?")
+	a.run("post", "edit", question, "What is a ledger, really?")
+	b.run("post", "edit", question, "What is a good ledger?")
 	a.run("sync")
 	b.run("sync")
 	a.run("sync")
@@ -107,7 +107,7 @@ func TestConcurrentEditsAreBothKept(t *testing.T) {
 		t.Fatalf("%d versions are shown, not both: %+v", len(v), v)
 	}
 	// A third edit has seen both: it settles the matter.
-	b.run("edit", question, "What is a good ledger, really?")
+	b.run("post", "edit", question, "What is a good ledger, really?")
 	b.run("sync")
 	a.run("sync")
 	same(t, week.Event, a, b, count(1))

@@ -29,16 +29,16 @@ func TestWinners(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	organiser, author, reader, other := newDevice(t), newDevice(t), newDevice(t), newDevice(t)
-	organiser.run("name", "Orla")
-	week := decode[made](organiser, "new", "--title", "The Patient Ledger", "--by", "Ilse Marrow", "--copies", "2", "--relay", relay.url())
+	organiser.run("identity", "name", "Orla")
+	week := decode[made](organiser, "event", "new", "--title", "The Patient Ledger", "--by", "Ilse Marrow", "--copies", "2", "--relay", relay.url())
 	organiser.run("sync")
 	ids := map[*device]string{}
 	for d, name := range map[*device]string{author: "Ilse", reader: "Rosa", other: "Zoë"} {
-		d.run("name", name)
+		d.run("identity", "name", name)
 		d.run("join", week.Invitation)
 		ids[d] = d.run("identity", "show")
 	}
-	organiser.run("roles", "grant", ids[author], "author")
+	organiser.run("event", "grant", ids[author], "author")
 	organiser.run("sync")
 	sync := func() {
 		for _, d := range []*device{organiser, author, reader, other, organiser, author, reader, other} {
@@ -52,9 +52,9 @@ func TestWinners(t *testing.T) {
 	own := author.run("ask", "Does anybody ask me anything?")
 	sync()
 	for _, q := range []string{wanted, second, own} {
-		author.run("candidate", q)
+		author.run("winners", "candidate", q)
 	}
-	if _, errs, code := reader.try("candidate", wanted); code != 5 {
+	if _, errs, code := reader.try("winners", "candidate", wanted); code != 5 {
 		t.Errorf("a reader's candidate: %d %s", code, errs)
 	}
 	author.run("winners", "commit")
@@ -64,10 +64,10 @@ func TestWinners(t *testing.T) {
 	}
 	author.run("winners", "pick", chosen)
 	sync()
-	if s := decode[drawnWeek](reader, "winners").Draw.State; s != "open" {
+	if s := decode[drawnWeek](reader, "winners", "list").Draw.State; s != "open" {
 		t.Errorf("before closing the draw is %q", s)
 	}
-	organiser.run("close")
+	organiser.run("event", "close")
 	sync()
 	if out := author.run("winners", "draw"); !strings.Contains(out, "waits for Orla") {
 		t.Errorf("one of two secrets: %s", out)
@@ -95,14 +95,14 @@ func TestWinners(t *testing.T) {
 		t.Errorf("it is not said who was last: %s", out)
 	}
 	// Opening the event again, more candidates, and closing it again change nothing.
-	organiser.run("reopen")
+	organiser.run("event", "close", "--undo")
 	sync()
-	author.run("candidate", chosen)
+	author.run("winners", "candidate", chosen)
 	if _, errs, code := author.try("winners", "commit"); code != 5 || !strings.Contains(errs, "fixed") {
 		t.Errorf("a commitment after the draw: %d %s", code, errs)
 	}
 	sync()
-	organiser.run("close")
+	organiser.run("event", "close")
 	sync()
 	for _, d := range []*device{organiser, reader} {
 		if w := decode[drawnWeek](d, "winners", "verify"); w.Draw.Seed != seeds[0] || len(w.Draw.Order) != 2 {
@@ -115,14 +115,14 @@ func TestWinners(t *testing.T) {
 	}
 	other.run("winners", "claim", "Zoë, Lange Straße 1")
 	sync()
-	claims := decode[[]struct{ Name, Contact string }](organiser, "winners", "claims")
+	claims := decode[[]struct{ Name, Contact string }](organiser, "winners", "contacts")
 	if len(claims) != 1 || claims[0].Name != "Zoë" || claims[0].Contact != "Zoë, Lange Straße 1" {
 		t.Errorf("%+v", claims)
 	}
-	if _, errs, code := reader.try("winners", "claims"); code != 5 || !strings.Contains(errs, "founder") {
+	if _, errs, code := reader.try("winners", "contacts"); code != 5 || !strings.Contains(errs, "founder") {
 		t.Errorf("claims for somebody else: %d %s", code, errs)
 	}
-	if log := reader.run("log", "--json"); strings.Contains(log, "Lange") || !json.Valid([]byte(strings.Split(log, "\n")[0])) {
+	if log := reader.run("event", "log", "--json"); strings.Contains(log, "Lange") || !json.Valid([]byte(strings.Split(log, "\n")[0])) {
 		t.Error("the contact can be read by others")
 	}
 }

@@ -109,7 +109,7 @@ func (c *APIConfig) locked(next http.HandlerFunc) http.HandlerFunc {
 		given, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if c.Token != "" && (!bearer || !hmac.Equal([]byte(given), []byte(c.Token))) {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="flyleaf"`)
-			fail(w, http.StatusUnauthorized, "this needs the token that `flyleaf api-token` prints, as Authorization: Bearer TOKEN")
+			fail(w, http.StatusUnauthorized, "this needs the token that `flyleaf serve token` prints, as Authorization: Bearer TOKEN")
 			return
 		}
 		next(w, r)

@@ -23,7 +23,7 @@ import (
 // SubscriptionKey is the key of an event's feeds.
 func SubscriptionKey(token string, event qa.EventID) string {
 	m := hmac.New(sha256.New, []byte(token))
-	m.Write([]byte("flyleaf feed v1 " + string(event)))
+	m.Write([]byte("flyleaf event feed v1 " + string(event)))
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
@@ -45,7 +45,7 @@ func (c *APIConfig) feed(kind string, write func(io.Writer, syndication.Feed) er
 			return
 		}
 		if c.Token == "" || !hmac.Equal([]byte(r.URL.Query().Get("key")), []byte(SubscriptionKey(c.Token, event))) {
-			fail(w, http.StatusUnauthorized, "this needs the key of this event's feeds; `flyleaf feed` prints the whole address")
+			fail(w, http.StatusUnauthorized, "this needs the key of this event's feeds; `flyleaf event feed` prints the whole address")
 			return
 		}
 		if err := c.Log.Allowed(r, event); err != nil {

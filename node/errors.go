@@ -164,7 +164,7 @@ func explainAct(act *qa.Act, err error) error {
 		if act.AsAuthor {
 			break
 		}
-		return Errorf(NotInvited, "only people who were invited can write in this event, and you hold no role in it yet; nothing was changed")
+		return Errorf(NotInvited, "only invited people can write in this event, and you have no role in it yet; nothing was changed")
 	}
-	return Errorf(NotAllowed, "only %s can do this, and you are not; nothing was changed", who)
+	return Errorf(NotAllowed, "only %s can do this, and you are not one; nothing was changed", who)
 }

@@ -15,18 +15,18 @@ import (
 // maxCalendar bounds what is read of a calendar that was written before.
 const maxCalendar = 16 << 20
 
-func (a *app) icsCmd() *cobra.Command {
+func (a *app) eventCalendarCmd() *cobra.Command {
 	var event, out, url string
 	var authors bool
 	c := &cobra.Command{
-		Use:   "ics [flags]",
-		Short: "The days of a week as a calendar file",
-		Long: `Write the days of a week as a calendar file (iCalendar), which calendar programs take in:
-for readers, or with --authors for the authors, with reminders. Written again over the same
-file, entries that have changed get a higher number, so that calendars take the new ones,
-and the others stay as they were.`,
-		Example: "  flyleaf ics -o the-patient-ledger.ics\n  flyleaf ics --authors -o for-ilse.ics",
-		Args:    cobra.NoArgs,
+		Use:   "calendar [flags]",
+		Short: "Write the days of a week as a calendar file (.ics)",
+		Long: `Write the days of a week as a calendar file (iCalendar, .ics) for calendar programs: for
+readers, or with --authors for the authors, with reminders. If you write over an earlier file,
+entries that have changed get a higher number, so that calendar programs update them; the
+others stay as they were.`,
+		Example: "  flyleaf event calendar -o the-patient-ledger.ics\n  flyleaf event calendar --authors -o for-ilse.ics",
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
 				week, err := b.Week(ctx, id)
@@ -42,7 +42,7 @@ and the others stay as they were.`,
 					entries = ical.Authors(&week.Event, string(id), url)
 				}
 				if len(entries) == 0 {
-					return codedf(exitRefused, "this event has no days yet, so there is nothing for a calendar; `flyleaf event set --starts` sets them")
+					return codedf(exitRefused, "this event has no dates yet, so there is nothing for a calendar; nothing was written. `flyleaf event set --starts` sets them")
 				}
 				var previous []byte
 				if out != "" && out != "-" {
@@ -61,7 +61,7 @@ and the others stay as they were.`,
 	}
 	f := c.Flags()
 	f.StringVarP(&out, "output", "o", "", "the `file` to write; standard output without it")
-	f.StringVar(&url, "url", "", "the `address` at which the week is read")
+	f.StringVar(&url, "url", "", "the web `address` of the week, to put into the entries")
 	f.BoolVar(&authors, "authors", false, "for the authors: when answers are due, when to choose")
 	return eventFlag(c, &event)
 }

@@ -11,31 +11,16 @@ import (
 	"flyleaf/qa"
 )
 
-// The commands of a club: its list of weeks, and what is on it.
-
-func (a *app) clubCmd() *cobra.Command {
-	parent := &cobra.Command{
-		Use:   "club",
-		Short: "A community's shelf: the weeks that it lists",
-		Long: `A club is a list of weeks, written by its organisers. Whoever joins the club once has its
-weeks from then on: those to come and the one that is running arrive by themselves,
-those that are over are fetched when they are opened.`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	join := a.joinCmd()
-	join.Short = "Keep a club on this device, and with it its weeks"
-	parent.AddCommand(a.clubNewCmd(), join, a.clubAddCmd(), a.clubRemoveCmd(), a.clubListCmd())
-	return parent
-}
+// The commands of the group club.
 
 func (a *app) clubNewCmd() *cobra.Command {
 	var title, about, language, relay string
 	c := &cobra.Command{
 		Use:     "new --title TITLE [flags]",
-		Short:   "Make a club; prints its ID and the invitation to hand out",
+		Short:   "Make a club",
+		Long:    "Make a club; prints its ID and the invitation link to share.",
 		Example: `  flyleaf club new --title "The Lamplight Readers" --relay ws://127.0.0.1:3030`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if strings.TrimSpace(title) == "" {
 				return codedf(exitUsage, "a club needs a --title")
@@ -62,8 +47,8 @@ func (a *app) clubNewCmd() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&title, "title", "", "the club's `name`")
-	f.StringVar(&about, "about", "", "what it is, in Markdown")
-	f.StringVar(&language, "language", "", "the `language` it speaks, such as en")
+	f.StringVar(&about, "about", "", "a description, in Markdown")
+	f.StringVar(&language, "language", "", "the `language` spoken, such as en")
 	f.StringVar(&relay, "relay", "", "the relay's `address`, ws:// or wss://")
 	return a.jsonFlag(c)
 }
@@ -95,9 +80,9 @@ func resolveClub(ctx context.Context, b backend, typed string) (qa.Event, error)
 	case len(found) == 1:
 		return found[0], nil
 	case clubs == 0:
-		return qa.Event{}, codedf(exitNotFound, "this device keeps no club yet: `flyleaf club new` makes one, `flyleaf club join INVITATION` fetches one")
+		return qa.Event{}, codedf(exitNotFound, "this device keeps no club yet: `flyleaf club new` makes one, `flyleaf join INVITATION` fetches one")
 	case len(found) == 0:
-		return qa.Event{}, codedf(exitNotFound, "no club begins with %q; `flyleaf club list` lists them", typed)
+		return qa.Event{}, codedf(exitNotFound, "no club begins with %q; `flyleaf event list` lists all", typed)
 	}
 	var list strings.Builder
 	for _, e := range found {
@@ -108,81 +93,85 @@ func resolveClub(ctx context.Context, b backend, typed string) (qa.Event, error)
 
 func (a *app) clubAddCmd() *cobra.Command {
 	var club string
+	var undo bool
 	c := &cobra.Command{
 		Use:   "add [flags] EVENT…",
-		Short: "Put weeks on a club's list, or bring what it says of them up to date",
-		Args:  cobra.MinimumNArgs(1),
+		Short: "Add weeks to a club's list, or remove them",
+		Long: `Add weeks to a club's list, or bring what the list says about them up to date. With --undo
+they are removed from the list; the weeks themselves stay on the devices that have them.`,
+		Example: "  flyleaf club add 4rk9\n  flyleaf club add --undo 4rk9",
+		Args:    atLeast(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
 				to, err := resolveClub(ctx, b, club)
 				if err != nil {
 					return err
 				}
-				var weeks []qa.ListedWeek
-				for _, arg := range args {
-					id, err := resolveEvent(ctx, b, arg)
-					if err != nil {
-						return err
-					}
-					week, err := b.Week(ctx, id)
-					if err != nil {
-						return err
-					}
-					if week.Event.Founder == "" {
-						return codedf(exitNotFound, "%s has not been fetched yet, so nothing is known of it; nothing was changed. `flyleaf sync` fetches it", id)
-					}
-					if week.Event.Kind == "club" {
-						return codedf(exitUsage, "%s is a club itself; nothing was changed", id)
-					}
-					week.Event.ID = id
-					listing := week.Event.Listing()
-					if inv, err := b.Invitation(ctx, id); err == nil && inv.Relay != "" {
-						listing.Relay = inv.Relay
-					}
-					weeks = append(weeks, listing)
+				list, done := listingsOf, "On the list of "+plain(to.Title)+"."
+				if undo {
+					list, done = unlistingsOf, "No longer on the list of "+plain(to.Title)+"."
+				}
+				weeks, err := list(ctx, b, &to, args)
+				if err != nil {
+					return err
 				}
 				if err := b.ListWeeks(ctx, to.ID, weeks); err != nil {
 					return a.explain(err)
 				}
-				return a.done(to.ID, "On the list of "+plain(to.Title)+".")
+				return a.done(to.ID, done)
 			})
 		},
 	}
-	return a.jsonFlag(clubFlag(c, &club))
+	return a.jsonFlag(clubFlag(undoFlag(c, &undo, "remove the weeks from the list"), &club))
 }
 
-func (a *app) clubRemoveCmd() *cobra.Command {
-	var club string
-	c := &cobra.Command{
-		Use:   "remove [flags] EVENT",
-		Short: "Take a week off a club's list; the week itself stays where it is",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				of, err := resolveClub(ctx, b, club)
-				if err != nil {
-					return err
-				}
-				var found []qa.ListedWeek
-				for _, w := range of.Weeks {
-					if strings.HasPrefix(string(w.ID), args[0]) {
-						found = append(found, w)
-					}
-				}
-				if len(found) != 1 {
-					return codedf(exitNotFound, "%d weeks of %s begin with %q; nothing was changed. `flyleaf club list` lists them", len(found), plain(of.Title), args[0])
-				}
-				if err := b.ListWeeks(ctx, of.ID, []qa.ListedWeek{{ID: found[0].ID}}); err != nil {
-					return a.explain(err)
-				}
-				return a.done(of.ID, "Not on the list of "+plain(of.Title)+" any more.")
-			})
-		},
+// listingsOf returns what a club lists of events that are named.
+func listingsOf(ctx context.Context, b backend, _ *qa.Event, named []string) ([]qa.ListedWeek, error) {
+	var weeks []qa.ListedWeek
+	for _, name := range named {
+		id, err := resolveEvent(ctx, b, name)
+		if err != nil {
+			return nil, err
+		}
+		week, err := b.Week(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if week.Event.Founder == "" {
+			return nil, codedf(exitNotFound, "%s has not been fetched yet, so its title is not known; nothing was changed. `flyleaf sync` fetches it", id)
+		}
+		if week.Event.Kind == "club" {
+			return nil, codedf(exitUsage, "%s is a club itself; nothing was changed", id)
+		}
+		week.Event.ID = id
+		listing := week.Event.Listing()
+		if inv, err := b.Invitation(ctx, id); err == nil && inv.Relay != "" {
+			listing.Relay = inv.Relay
+		}
+		weeks = append(weeks, listing)
 	}
-	return a.jsonFlag(clubFlag(c, &club))
+	return weeks, nil
 }
 
-// jsonClub is a club as `club list --json` prints it. The names are a contract.
+// unlistingsOf returns what takes weeks that a club lists off its list.
+func unlistingsOf(_ context.Context, _ backend, club *qa.Event, named []string) ([]qa.ListedWeek, error) {
+	var weeks []qa.ListedWeek
+	for _, name := range named {
+		var found []qa.ListedWeek
+		for _, w := range club.Weeks {
+			if strings.HasPrefix(string(w.ID), name) {
+				found = append(found, w)
+			}
+		}
+		if len(found) != 1 {
+			return nil, codedf(exitNotFound, "%d weeks of %s begin with %q; nothing was changed. `flyleaf club show` lists them", len(found), plain(club.Title), name)
+		}
+		weeks = append(weeks, qa.ListedWeek{ID: found[0].ID})
+	}
+	return weeks, nil
+}
+
+// jsonClub is a club as `club show --json` prints it. The names are a contract.
 type jsonClub struct {
 	Club     qa.EventID      `json:"club"`
 	Title    string          `json:"title"`
@@ -192,12 +181,12 @@ type jsonClub struct {
 	Fetched  []qa.EventID    `json:"fetched"` // those of which this device has something
 }
 
-func (a *app) clubListCmd() *cobra.Command {
+func (a *app) clubShowCmd() *cobra.Command {
 	var club string
 	c := &cobra.Command{
-		Use:   "list [flags]",
-		Short: "The weeks of a club: now, to come, and over",
-		Args:  cobra.NoArgs,
+		Use:   "show [flags]",
+		Short: "Show a club's weeks: now, upcoming, past",
+		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
 				e, err := resolveClub(ctx, b, club)
@@ -237,7 +226,7 @@ func list(weeks []qa.ListedWeek) []qa.ListedWeek { return append([]qa.ListedWeek
 func (a *app) printClub(c *qa.Club, here map[qa.EventID]bool) {
 	a.printf("%s  %s\n", c.Event.ID, plain(c.Event.Title))
 	if len(c.Event.Weeks) == 0 {
-		a.printf("No weeks yet. `flyleaf club add EVENT` puts one on the list.\n")
+		a.printf("No weeks yet. `flyleaf club add EVENT` adds one.\n")
 	}
 	section := func(title string, weeks []qa.ListedWeek) {
 		if len(weeks) == 0 {
@@ -260,6 +249,6 @@ func (a *app) printClub(c *qa.Club, here map[qa.EventID]bool) {
 		}
 	}
 	section("Now", c.Now)
-	section("To come", c.Upcoming)
-	section("Read together", c.Archive)
+	section("Upcoming", c.Upcoming)
+	section("Past weeks", c.Archive)
 }

@@ -39,7 +39,7 @@ func (a *app) completions(c *cobra.Command) {
 	var kinds []func(ctx context.Context, event, typed string) []cobra.Completion
 	for _, arg := range strings.Fields(c.Use)[1:] {
 		switch strings.Trim(arg, "[]…") {
-		case "POST", "OF":
+		case "POST", "ORIGINAL":
 			kinds = append(kinds, a.completePosts)
 		case "PERSON":
 			kinds = append(kinds, a.completePeople)

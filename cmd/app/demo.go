@@ -71,11 +71,12 @@ func (a *app) demoCmd() *cobra.Command {
 	var listen, relayListen string
 	var noOpen bool
 	c := &cobra.Command{
-		Use:   "demo",
-		Short: "A relay and the web UI on a sample week, in one process",
-		Long: `Start a relay and the web UI on a made-up week, to look around in. The sample lies
-in a directory of its own (demo, in the data directory); a second start finds it again.`,
-		Args: cobra.NoArgs,
+		Use:   "demo [flags]",
+		Short: "Try Flyleaf with a sample week",
+		Long: `Start a relay and open a made-up week in the browser, to look around in. The sample has a
+directory of its own (demo, in the data directory) and does not touch your own events. The
+next start finds it again.`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			h, err := a.home(c.Context())
 			if err != nil {
@@ -84,7 +85,7 @@ in a directory of its own (demo, in the data directory); a second start finds it
 			return a.demo(c.Context(), filepath.Join(h.dir, "demo"), listen, relayListen, !noOpen)
 		},
 	}
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:7117", "the `address` of the web UI")
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:7117", "the `address` of the pages")
 	c.Flags().StringVar(&relayListen, "relay-listen", "127.0.0.1:3030", "the `address` of the relay")
 	c.Flags().BoolVar(&noOpen, "no-open", false, "do not open the browser")
 	return c

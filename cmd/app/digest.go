@@ -50,7 +50,7 @@ Mail goes through the server that mail.yaml in the data directory names:
   password: "…"             # or in $FLYLEAF_SMTP_PASSWORD
   from: Robin <robin@example.org>
   to: robin@example.org`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			now := time.Now()
 			from := int64(0)

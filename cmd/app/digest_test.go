@@ -112,8 +112,8 @@ func TestDigestByMail(t *testing.T) {
 		}
 		return out.String() + problems.String()
 	}
-	flyleaf(0, "name", "Robin Vale")
-	flyleaf(0, "new", "--title", "The Pätient Ledger", "--by", "Ilse Marrow")
+	flyleaf(0, "identity", "name", "Robin Vale")
+	flyleaf(0, "event", "new", "--title", "The Pätient Ledger", "--by", "Ilse Marrow")
 	flyleaf(0, "ask", "A question of mine, which is no news to me")
 	if out := flyleaf(exitRefused, "digest", "--send"); !strings.Contains(out, "mail.yaml") || !strings.Contains(out, "nothing was sent") {
 		t.Errorf("%s", out)
@@ -136,7 +136,7 @@ func TestDigestByMail(t *testing.T) {
 			t.Fatalf("%v: %s", args, &problems)
 		}
 	}
-	elsewhere("name", "Maren Holt")
+	elsewhere("identity", "name", "Maren Holt")
 	elsewhere("import", filepath.Join(dir, "week.bundle"))
 	elsewhere("ask", "May nothing ever be changed?")
 	elsewhere("export", "--format", "bundle", "-o", filepath.Join(dir, "back.bundle"))

@@ -22,8 +22,8 @@ var exitCodes = map[node.Kind]int{
 
 // advice says which command helps, after an error of a kind.
 var advice = map[node.Kind]string{
-	node.NotAllowed: ". `flyleaf roles` shows who is",
-	node.NotInvited: ". `flyleaf join` an invitation with a role, or wait for the organiser's device to answer yours",
+	node.NotAllowed: ". `flyleaf event roles` shows who is",
+	node.NotInvited: ". `flyleaf join` an invitation with a role, or wait until the organiser's device has granted yours",
 	node.OtherRelay: ". `flyleaf join --move` does",
 }
 

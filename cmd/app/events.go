@@ -13,22 +13,27 @@ import (
 	"flyleaf/qa"
 )
 
-// The commands about events: join, events, name, sync, status.
+// The commands that connect this device with others (join, sync, status), and event list,
+// identity name, doctor.
+
+// notFetched is said of an event that this device knows by its ID alone.
+const notFetched = "This event has not been fetched from its relay yet. `flyleaf sync` fetches it."
 
 func (a *app) joinCmd() *cobra.Command {
 	var move bool
 	c := &cobra.Command{
-		Use:   "join INVITATION|-",
-		Short: "Keep somebody's event on this device too",
-		Long: `Keep an event on this device, and fetch it when the relay can be reached: now, with
-a later ` + "`flyleaf sync`" + `, or while ` + "`flyleaf serve`" + ` runs. An invitation to a role is taken up
-by that; the organiser's device then grants the role by itself. Given as - it is read from
-standard input, which keeps it out of the shell's history.
+		Use:   "join [flags] INVITATION|-",
+		Short: "Join an event or a club with an invitation",
+		Long: `Join an event or a club: this device keeps it from now on. It is fetched as soon as the
+relay can be reached: now, with a later ` + "`flyleaf sync`" + `, or while ` + "`flyleaf serve`" + ` runs. If the
+invitation is to a role, the organiser's device then grants the role by itself. With - the
+invitation is read from standard input, which keeps it out of the shell's history.
 
-The invitation may stand in a text. One to an event that is here already and that
-would move it to another relay, which its organisers do not name, is refused
-without --move.`,
-		Args: cobra.MinimumNArgs(1), // the words of the text that it stands in
+You may paste the text that the invitation came in. An invitation to an event that is on
+this device already, with a relay that its organisers do not name, is refused without
+--move: that relay would see what you read and write.`,
+		Example: "  flyleaf join flyleaf:2kuc5yuMvWnkErdeNjRzMrhYyHRG@wss://relay.example.org",
+		Args:    atLeast(1), // the words of the text that it stands in
 		RunE: func(c *cobra.Command, args []string) error {
 			link, err := a.textArg(args)
 			if err != nil {
@@ -36,7 +41,7 @@ without --move.`,
 			}
 			inv, err := qa.ParseInvitation(link)
 			if err != nil {
-				return codedf(exitUsage, "%w\nAn invitation looks like flyleaf:EVENT@ws://relay:3030; `flyleaf invitation` prints it. Nothing was joined", err)
+				return codedf(exitUsage, "%w\nAn invitation looks like flyleaf:EVENT@ws://relay:3030; `flyleaf event invite` prints it. Nothing was joined", err)
 			}
 			inv.Move = move
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
@@ -61,24 +66,24 @@ without --move.`,
 				if fetched {
 					a.printf("Joined %s.\n", inv.Event)
 				} else {
-					a.printf("Joined %s; it is fetched when the relay can be reached (%s).\n", inv.Event, why)
+					a.printf("Joined %s. It is fetched when the relay can be reached (%s).\n", inv.Event, why)
 				}
-				if words := claimWords(own); words != "" {
+				if words := invitationState(own); words != "" {
 					a.printf("%s\n", words)
 				}
 				return nil
 			})
 		},
 	}
-	c.Flags().BoolVar(&move, "move", false, "move an event that is on this device already to the relay that the invitation names")
+	c.Flags().BoolVar(&move, "move", false, "move an event that is on this device to the relay of the invitation")
 	return a.jsonFlag(c)
 }
 
-func (a *app) eventsCmd() *cobra.Command {
+func (a *app) eventListCmd() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "events",
-		Short: "The events on this device",
-		Args:  cobra.NoArgs,
+		Use:   "list [flags]",
+		Short: "List the events and clubs on this device",
+		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
 				events, err := b.Events(ctx)
@@ -102,7 +107,7 @@ func (a *app) eventsCmd() *cobra.Command {
 					return a.printJSON(out)
 				}
 				if len(events) == 0 {
-					a.printf("No events yet: `flyleaf new` makes one, `flyleaf join INVITATION` fetches one.\n")
+					a.printf("No events yet. `flyleaf event new` makes one, `flyleaf join INVITATION` fetches one.\n")
 				}
 				for _, e := range events {
 					a.printf("%s  %s\n", e.ID, plain(describeEvent(e)))
@@ -129,11 +134,12 @@ func describeEvent(e qa.Event) string {
 	return s
 }
 
-func (a *app) nameCmd() *cobra.Command {
+func (a *app) identityNameCmd() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "name [NAME]",
-		Short: "Set the name others see; without one, print it",
-		Args:  cobra.MaximumNArgs(1),
+		Use:     "name [flags] [NAME]",
+		Short:   "Set the name that others see, or print it",
+		Example: "  flyleaf identity name \"Tino\"",
+		Args:    between(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
 				p, err := b.Person(ctx)
@@ -153,7 +159,7 @@ func (a *app) nameCmd() *cobra.Command {
 					return a.printJSON(map[string]string{"name": p.Name, "identity": string(p.ID)})
 				}
 				if p.Name == "" {
-					a.printf("No name yet: `flyleaf name \"Tino\"` sets one.\n")
+					a.printf("No name yet. `flyleaf identity name \"Tino\"` sets one.\n")
 				} else {
 					a.printf("%s\n", plain(p.Name))
 				}
@@ -168,13 +174,12 @@ func (a *app) syncCmd() *cobra.Command {
 	var event string
 	var timeout time.Duration
 	c := &cobra.Command{
-		Use:   "sync",
-		Short: "Exchange with the relay until both hold the same",
-		Long: `Exchange with the relay until both hold the same. Ends with exit code 3 when that
-is not so within the timeout; what was written stays on this device and goes later.
-Ends with exit code 7, at once where waiting is of no use, when one side refuses
-changes of the other; then they are listed.`,
-		Args: cobra.NoArgs,
+		Use:   "sync [flags]",
+		Short: "Send and fetch changes until relay and device are in sync",
+		Long: `Send and fetch changes until the relay and this device are in sync. If they are not in sync
+when the timeout ends, the exit code is 3; what you wrote stays on this device and is sent
+later. If one side refuses changes of the other, the exit code is 7, and they are listed.`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
 				if err := b.Sync(ctx, id, timeout); err != nil {
@@ -193,7 +198,7 @@ changes of the other; then they are listed.`,
 						Synced bool       `json:"synced"`
 					}{id, true})
 				}
-				a.printf("The relay and this device hold the same.\n")
+				a.printf("In sync with the relay.\n")
 				words, err := node.RelayClock(ctx, b, id)
 				if err == nil && words != "" {
 					fmt.Fprintf(a.std.err, "Note: %s.\n", words)
@@ -202,15 +207,17 @@ changes of the other; then they are listed.`,
 			})
 		},
 	}
-	c.Flags().DurationVar(&timeout, "timeout", 10*time.Second, "how long to try")
+	c.Flags().DurationVar(&timeout, "timeout", 10*time.Second, "how long to try, such as 30s")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
 func (a *app) statusCmd() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "status",
-		Short: "Per event: posts, what is only on this device, and whether the relay can be reached",
-		Args:  cobra.NoArgs,
+		Use:   "status [flags]",
+		Short: "Show what has been sent, and whether relays can be reached",
+		Long: `Show for each event how many posts there are, how many of your changes are only on this
+device, and whether the relay can be reached.`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
 				statuses, err := b.Statuses(ctx)
@@ -235,7 +242,7 @@ func (a *app) statusCmd() *cobra.Command {
 					a.printf("  posts    %d, in %s\n", s.Posts, counted(s.Changes, "change", "changes"))
 					switch s.Pending {
 					case 0:
-						a.printf("  pending  nothing of yours is only on this device\n")
+						a.printf("  pending  none: all your changes have been sent\n")
 					case 1:
 						a.printf("  pending  1 change of yours is only on this device\n")
 					default:
@@ -268,12 +275,15 @@ func (a *app) doctorCmd() *cobra.Command {
 	var event string
 	var rebuild bool
 	c := &cobra.Command{
-		Use:   "doctor --rebuild",
-		Short: "Rebuild what pages are made from, out of the ledger",
-		Args:  cobra.NoArgs,
+		Use:   "doctor --rebuild [flags]",
+		Short: "Rebuild the index that pages are made from",
+		Long: `Rebuild the index that pages, lists and search are made from, out of the changes that this
+device holds. Nothing is lost.`,
+		Example: "  flyleaf doctor --rebuild",
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !rebuild {
-				return codedf(exitUsage, "doctor can --rebuild; nothing else yet")
+				return codedf(exitUsage, "say what to do: --rebuild rebuilds the index")
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
 				events, err := b.Events(ctx)
@@ -293,6 +303,6 @@ func (a *app) doctorCmd() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().BoolVar(&rebuild, "rebuild", false, "drop the views and make them again from the ledger")
+	c.Flags().BoolVar(&rebuild, "rebuild", false, "rebuild the index")
 	return eventFlag(c, &event)
 }

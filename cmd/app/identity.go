@@ -22,16 +22,16 @@ import (
 	"flyleaf/storage/sqlite"
 )
 
-// The commands about who one is: identity show, export, import, passphrase. They
+// The commands of the group identity: show, export, import, passphrase. They
 // work on the key file itself; what serves the directory keeps its key until it is
 // started again, so import and passphrase want the directory for themselves.
 
-func (a *app) identityCmd() *cobra.Command {
-	parent := &cobra.Command{Use: "identity", Short: "Who you are on this device, and how to be that on another"}
-	show := &cobra.Command{
-		Use:   "show",
-		Short: "Print your identity: the public key that your posts are signed with",
-		Args:  cobra.NoArgs,
+func (a *app) identityShowCmd() *cobra.Command {
+	return a.jsonFlag(&cobra.Command{
+		Use:   "show [flags]",
+		Short: "Print your identity",
+		Long:  "Print your identity: the public key with which everybody can check your posts.",
+		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
 				id, err := b.Identity(ctx)
@@ -45,10 +45,7 @@ func (a *app) identityCmd() *cobra.Command {
 				return nil
 			})
 		},
-	}
-	parent.Args, parent.RunE = show.Args, show.RunE // plain `flyleaf identity` shows it, too
-	parent.AddCommand(a.jsonFlag(show), a.identityExportCmd(), a.identityImportCmd(), a.identityPassphraseCmd())
-	return a.jsonFlag(parent)
+	})
 }
 
 // readKey returns the identity of the data directory, which is made if there is none.
@@ -70,16 +67,16 @@ func (a *app) identityExportCmd() *cobra.Command {
 	var out string
 	var sealed bool
 	c := &cobra.Command{
-		Use:   "export",
-		Short: "Print the recovery phrase of your identity, or write a key file",
-		Long: `Print 24 words from which your identity can be made again, on this device or on
-another: write them on paper. With -o, write a key file instead. Whoever has the
-words or the file can write as you, and there is no way to take that back.`,
+		Use:   "export [flags]",
+		Short: "Print your recovery phrase, or write a key file",
+		Long: `Print the 24 words of your recovery phrase, which bring your identity back on this device or
+another: write them on paper. With -o, write a key file instead. Anybody who has the words or
+the file can write as you, and that cannot be revoked.`,
 		Example: "  flyleaf identity export\n  flyleaf identity export -o me.key --passphrase",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if sealed && out == "" {
-				return codedf(exitUsage, "--passphrase goes with -o: it is put on a file")
+				return codedf(exitUsage, "--passphrase protects a file, so it goes with -o FILE")
 			}
 			k, err := a.readKey(c.Context())
 			if err != nil {
@@ -106,8 +103,8 @@ words or the file can write as you, and there is no way to take that back.`,
 			return nil
 		},
 	}
-	c.Flags().StringVarP(&out, "output", "o", "", "write a key file to this `file`, which must not exist; - for standard output")
-	c.Flags().BoolVar(&sealed, "passphrase", false, "put the key file under a passphrase")
+	c.Flags().StringVarP(&out, "output", "o", "", "write a key file to this `file`, which must not exist yet; - for standard output")
+	c.Flags().BoolVar(&sealed, "passphrase", false, "protect the key file with a passphrase")
 	return a.jsonFlag(c)
 }
 
@@ -144,16 +141,16 @@ func (a *app) exportKeyFile(ctx context.Context, k keys.Key, out string, sealed 
 func (a *app) identityImportCmd() *cobra.Command {
 	var replace, seal bool
 	c := &cobra.Command{
-		Use:   "import [FILE|-]",
-		Short: "Be somebody on this device too: from a recovery phrase or a key file",
-		Long: `Take an identity over from another device: its recovery phrase (typed, or from standard
-input) or a key file. Both devices are then one person: one vote,
-one name, and what was asked on one can be edited on the other.
+		Use:   "import [flags] [FILE|-]",
+		Short: "Use your identity on this device too",
+		Long: `Use your identity from another device on this one: give its recovery phrase (typed, or from
+standard input) or a key file. Both devices are then the same person: one name, one vote, and
+what you asked on one can be edited on the other.
 
-A device that has written as somebody else stays that person unless --replace says
-otherwise. The key it had is never thrown away, but kept beside the new one.`,
+If this device has already written as somebody else, --replace is needed. The key that the
+device had is never deleted, but kept beside the new one.`,
 		Example: "  flyleaf identity import\n  flyleaf identity import me.key\n  flyleaf identity import - < words.txt",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    between(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			h, err := a.home(c.Context())
 			if err != nil {
@@ -192,8 +189,8 @@ otherwise. The key it had is never thrown away, but kept beside the new one.`,
 			})
 		},
 	}
-	c.Flags().BoolVar(&replace, "replace", false, "also when this device has written as somebody else")
-	c.Flags().BoolVar(&seal, "passphrase", false, "put the key file of this device under a passphrase")
+	c.Flags().BoolVar(&replace, "replace", false, "even if this device has written as somebody else")
+	c.Flags().BoolVar(&seal, "passphrase", false, "protect the key file of this device with a passphrase")
 	return a.jsonFlag(c)
 }
 
@@ -327,17 +324,18 @@ func (a *app) identityPassphraseCmd() *cobra.Command {
 	var remove bool
 	var newFile string
 	c := &cobra.Command{
-		Use:   "passphrase",
-		Short: "Put this device's key file under a passphrase, change it, or --remove it",
-		Long: `Put the key file of this device under a passphrase. From then on each start asks for
-it: on the terminal, or it is read from --passphrase-file or $FLYLEAF_PASSPHRASE. Who
-forgets it needs the recovery phrase. What was written is not encrypted by it: only
-the key is.`,
-		Args: cobra.NoArgs,
+		Use:   "passphrase [flags]",
+		Short: "Protect the key file with a passphrase, or change it",
+		Long: `Protect the key file of this device with a passphrase, or change the passphrase; with --undo,
+remove it. From then on each start asks for it on the terminal, unless it is given with
+--passphrase-file or $FLYLEAF_PASSPHRASE. If you forget it you need the recovery phrase. Only
+the key is encrypted with it, not what you wrote.`,
+		Example: "  flyleaf identity passphrase\n  flyleaf identity passphrase --undo",
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx := c.Context()
 			if remove && newFile != "" {
-				return codedf(exitUsage, "--remove and --new-passphrase-file do not go together")
+				return codedf(exitUsage, "--undo and --new-passphrase-file exclude each other")
 			}
 			if _, err := a.readKey(ctx); err != nil { // made here, if this is a new directory
 				return err
@@ -371,16 +369,17 @@ the key is.`,
 				if err := h.keepKey(k, passphrase); err != nil {
 					return err
 				}
-				done := "%s is under the passphrase now.\n"
+				done := "%s is now protected with the passphrase.\n"
 				if passphrase == "" {
-					done = "%s is under no passphrase now.\n"
+					done = "%s is no longer protected with a passphrase.\n"
 				}
 				a.printf(done, filepath.Base(h.path(keyFile)))
 				return nil
 			})
 		},
 	}
-	c.Flags().BoolVar(&remove, "remove", false, "take the passphrase off")
+	undoFlag(c, &remove, "remove the passphrase")
+	oldFlag(c, "remove", "undo")
 	c.Flags().StringVar(&newFile, "new-passphrase-file", "", "a `file` whose first line is the new passphrase")
 	return c
 }

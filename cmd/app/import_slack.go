@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"flyleaf/importer/slack"
 	"flyleaf/qa"
@@ -18,31 +19,72 @@ import (
 // Importing from a Slack export: a ZIP or the directory it unpacks to, one channel of
 // it, all its weeks or one. What becomes of each message is said.
 
-// slackFlags are those of `import` that go with --channel.
+// slackFlags say what to read of a Slack export.
 type slackFlags struct {
 	channel, week, zone, title, authors string
 	announcements, bots                 bool
 }
 
-func (s *slackFlags) add(c *cobra.Command) {
-	f := c.Flags()
-	f.StringVar(&s.channel, "channel", "", "of a Slack export: the `channel` to read, by name or ID")
-	f.StringVar(&s.week, "week", "", "with --channel: only the week of this `day`, such as 2021-03-08")
-	f.StringVar(&s.zone, "zone", "UTC", "with --channel: the time `zone` in which weeks begin on Monday, such as Europe/Berlin")
-	f.StringVar(&s.title, "title", "", "with --week: the book's `title`, instead of what an announcement says")
-	f.StringVar(&s.authors, "authors", "", "with --week: its `authors` as they are named in the channel, separated by commas")
-	f.BoolVar(&s.announcements, "announcements", false, "with --channel: take what looks like an announcement too")
-	f.BoolVar(&s.bots, "bots", false, "with --channel: take what programs wrote too, such as the questions of a form")
+func (s *slackFlags) add(f *pflag.FlagSet) {
+	f.StringVar(&s.channel, "channel", "", "the `channel` to import, by name or ID")
+	f.StringVar(&s.week, "week", "", "only the week of this `day`, such as 2021-03-08")
+	f.StringVar(&s.zone, "zone", "UTC", "the time `zone` in which weeks begin on Monday, such as Europe/Berlin")
+	f.StringVar(&s.title, "title", "", "with --week: the book's `title`, instead of the one in the announcement")
+	f.StringVar(&s.authors, "authors", "", "with --week: its `authors` as they are called in the channel, separated by commas")
+	f.BoolVar(&s.announcements, "announcements", false, "also import what looks like an announcement")
+	f.BoolVar(&s.bots, "bots", false, "also import what programs wrote, such as the questions of a form")
 }
 
-// check refuses flags that go with --channel alone.
-func (s *slackFlags) check(c *cobra.Command) error {
-	for _, name := range []string{"week", "zone", "title", "authors", "announcements", "bots"} {
-		if s.channel == "" && c.Flags().Changed(name) {
-			return codedf(exitUsage, "--%s goes with --channel, for a Slack export", name)
-		}
+// importFlags say where an import goes and what it changes.
+type importFlags struct {
+	event, relay, club string
+	dryRun             bool
+}
+
+func (a *app) addImportFlags(c *cobra.Command, i *importFlags, club string) {
+	f := c.Flags()
+	f.BoolVar(&i.dryRun, "dry-run", false, "show what would be imported, and import nothing")
+	f.BoolVar(&a.accept.Revise, "revise", false, "importing again: add edits made there since, as revisions")
+	f.BoolVar(&a.accept.Withdraw, "withdraw", false, "importing again: withdraw posts that were deleted there since, or are missing")
+	f.StringVar(&i.relay, "relay", "", "the relay `address` of the new events, ws:// or wss://")
+	f.StringVar(&i.club, "club", "", club)
+	a.jsonFlag(eventFlag(c, &i.event))
+}
+
+// check refuses flags that contradict each other.
+func (i *importFlags) check(accept qa.ImportChoice) error {
+	if i.dryRun && accept != (qa.ImportChoice{}) {
+		return codedf(exitUsage, "--dry-run does not compare with what is on this device. Import without --revise and --withdraw: that lists what changed, and changes nothing here")
+	}
+	if i.relay != "" {
+		return coded(exitUsage, qa.CheckRelay(i.relay))
 	}
 	return nil
+}
+
+func (a *app) importSlackCmd() *cobra.Command {
+	var s slackFlags
+	var i importFlags
+	c := &cobra.Command{
+		Use:   "slack --channel CHANNEL [flags] EXPORT",
+		Short: "Import the weeks of a channel of a Slack export",
+		Long: `Import the weeks of a channel of a Slack export: EXPORT is the ZIP that Slack makes, or the folder
+it unpacks to. Each week becomes an event; with --club all are added to a club's list. You
+are told what became of each message. Announcements are left out unless --announcements is
+given.
+
+Imported again, only new messages are added. Messages that were edited or deleted since are
+listed, and changed here only with --revise and --withdraw.`,
+		Example: `  flyleaf import slack export.zip --channel book-of-the-week --dry-run
+  flyleaf import slack export.zip --channel book-of-the-week --club "The Lamplight Readers"`,
+		Args: exactly(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.importSlack(c.Context(), args[0], &s, &i)
+		},
+	}
+	s.add(c.Flags())
+	a.addImportFlags(c, &i, "the `name` of the club that lists the weeks; made if there is none")
+	return c
 }
 
 // slackReport is what `import --channel --json` prints.
@@ -65,7 +107,16 @@ type slackWeek struct {
 	Notes []string `json:"notes"`
 }
 
-func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club, event, relay string, dryRun bool) error {
+func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *importFlags) error {
+	if err := i.check(a.accept); err != nil {
+		return err
+	}
+	switch {
+	case s.channel == "":
+		return codedf(exitUsage, "name the channel to import with --channel; nothing was imported")
+	case i.club != "" && i.event != "":
+		return codedf(exitUsage, "--event and --club exclude each other")
+	}
 	opts := slack.Options{Channel: s.channel, Title: s.title, Authors: s.authors, KeepAnnouncements: s.announcements, KeepBots: s.bots}
 	var err error
 	if opts.Zone, err = time.LoadLocation(s.zone); err != nil {
@@ -75,14 +126,14 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club,
 		if opts.Day, err = time.ParseInLocation(time.DateOnly, s.week, opts.Zone); err != nil {
 			return codedf(exitUsage, "--week takes a day such as 2021-03-08, not %q", s.week)
 		}
-	} else if s.title != "" || s.authors != "" || event != "" {
+	} else if s.title != "" || s.authors != "" || i.event != "" {
 		return codedf(exitUsage, "--title, --authors and --event go with one week: name it with --week DAY")
 	}
 	x, err := readSlack(file, opts)
 	if err != nil {
 		return coded(exitRefused, err)
 	}
-	report := slackReport{File: file, Channel: x.Channel, DryRun: dryRun, Weeks: []slackWeek{}, Fates: map[slack.Fate]int{}, Messages: append([]slack.Outcome{}, x.Outcomes...), PassedOver: append([]slack.PassedOver{}, x.PassedOver...)}
+	report := slackReport{File: file, Channel: x.Channel, DryRun: i.dryRun, Weeks: []slackWeek{}, Fates: map[slack.Fate]int{}, Messages: append([]slack.Outcome{}, x.Outcomes...), PassedOver: append([]slack.PassedOver{}, x.PassedOver...)}
 	for _, o := range x.Outcomes {
 		report.Fates[o.Fate]++
 	}
@@ -96,32 +147,32 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, club,
 		return none()
 	}
 	pages := make([]page, len(x.Weeks))
-	for i, w := range x.Weeks {
-		pages[i] = page{file: file + ", the week of " + w.Monday, week: w.Imported}
+	for n, w := range x.Weeks {
+		pages[n] = page{file: file + ", the week of " + w.Monday, week: w.Imported}
 	}
 	var taken []importReport
-	if dryRun {
+	if i.dryRun {
 		taken = wouldTakeAll(pages)
 	} else {
 		err = a.with(ctx, func(ctx context.Context, b backend) error {
-			if club != "" {
+			if i.club != "" {
 				var to qa.Event
-				to, taken, err = a.takeIntoClub(ctx, b, club, relay, pages)
+				to, taken, err = a.takeIntoClub(ctx, b, i.club, i.relay, pages)
 				report.Club = to.ID
 				return err
 			}
-			taken, err = a.takeWeeks(ctx, b, event, relay, pages)
+			taken, err = a.takeWeeks(ctx, b, i.event, i.relay, pages)
 			return err
 		})
 		if err != nil {
 			return err
 		}
 	}
-	for i, r := range taken {
-		if len(pages[i].week.Posts) == 0 && len(r.Changes) == 0 {
+	for n, r := range taken {
+		if len(pages[n].week.Posts) == 0 && len(r.Changes) == 0 {
 			continue // nothing but deletions, of what is not here
 		}
-		report.Weeks = append(report.Weeks, slackWeek{x.Weeks[i].Monday, r, append([]string{}, x.Weeks[i].Notes...)})
+		report.Weeks = append(report.Weeks, slackWeek{x.Weeks[n].Monday, r, append([]string{}, x.Weeks[n].Notes...)})
 	}
 	if len(report.Weeks) == 0 {
 		return none()

@@ -11,21 +11,21 @@ import (
 	"flyleaf/qa/people"
 )
 
-// The commands of an author: inbox, answer, take, later.
+// The commands of the group author: inbox, answer, take, later.
 
-func (a *app) inboxCmd() *cobra.Command {
+func (a *app) authorInboxCmd() *cobra.Command {
 	var event, order string
 	var all bool
 	c := &cobra.Command{
 		Use:   "inbox [flags]",
-		Short: "The questions that wait for an author's answer",
-		Long: `The questions that nobody has answered, most wanted first. What another author has
-taken, and what you have put off until later, stands apart. It works without a network:
-answers go out when the relay can be reached.`,
-		Example: `  flyleaf inbox
-  flyleaf inbox --sort asker
-  flyleaf answer 0b1c2d3e4f5a6b7c-abcdefghijklm-24 "With two people and one cash box."`,
-		Args: cobra.NoArgs,
+		Short: "List the open questions, most wanted first",
+		Long: `List the open questions, most wanted first. Questions that other authors have taken, and those
+that you saved for later, are listed apart. This works without a network: answers are sent
+when the relay can be reached.`,
+		Example: `  flyleaf author inbox
+  flyleaf author inbox --sort asker
+  flyleaf author answer 0b1c2d3e4f5a6b7c-abcdefghijklm-24 "With two people and one cash box."`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			by := qa.InboxOrder(order)
 			switch by {
@@ -55,8 +55,8 @@ answers go out when the relay can be reached.`,
 			})
 		},
 	}
-	c.Flags().StringVar(&order, "sort", string(qa.InboxWanted), "`wanted`, age, or asker: who has no answer at all yet first")
-	c.Flags().BoolVar(&all, "all", false, "what is answered too")
+	c.Flags().StringVar(&order, "sort", string(qa.InboxWanted), "the `order`: wanted, age, or asker (people without any answer first)")
+	c.Flags().BoolVar(&all, "all", false, "list answered questions too")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
@@ -88,7 +88,7 @@ func newJSONInbox(in *qa.Inbox) jsonInbox {
 
 func (a *app) printInbox(w *qa.Week, in *qa.Inbox, me qa.Identity, all bool) {
 	if len(in.Waiting) == 0 {
-		a.printf("No question waits for an answer.\n")
+		a.printf("No open questions.\n")
 	}
 	look := people.NewLookalikes(w)
 	section := func(title string, items []qa.InboxItem) {
@@ -145,18 +145,20 @@ func (a *app) printInboxItem(w *qa.Week, look *people.Lookalikes, item *qa.Inbox
 	}
 }
 
-func (a *app) answerCmd() *cobra.Command {
+func (a *app) authorAnswerCmd() *cobra.Command {
 	var event string
 	var part int
 	c := &cobra.Command{
 		Use:   "answer [flags] POST TEXT|-",
-		Short: "Answer a question; prints the answer's ID",
-		Long: `Answer a question. It is an author's answer, with the badge, when the organiser has
-made you an author of the event.
+		Short: "Answer a question, or one part of it",
+		Long: `Answer a question; prints the answer's post ID. The answer carries the author's badge if you
+are an author of the event.
 
 A question that asks several things can be answered part by part: --part quotes the part,
-and the inbox shows which are still open.`,
-		Args: cobra.MinimumNArgs(2),
+and the inbox shows which parts are still open.`,
+		Example: `  flyleaf author answer 0b1c2d3e4f5a6b7c-abcdefghijklm-24 "With two people and one cash box."
+  flyleaf author answer --part 2 0b1c2d3e4f5a6b7c-abcdefghijklm-24 "Never."`,
+		Args: atLeast(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			text, err := a.textArg(args[1:])
 			if err != nil {
@@ -170,7 +172,7 @@ and the inbox shows which are still open.`,
 				if part != 0 {
 					parts := qa.SplitQuestion(p.Text())
 					if part < 1 || part > len(parts) {
-						return codedf(exitUsage, "the question has %d parts, so there is no part %d; nothing was sent. `flyleaf inbox` lists them", len(parts), part)
+						return codedf(exitUsage, "the question has %d parts, so there is no part %d; nothing was saved. `flyleaf author inbox` lists them", len(parts), part)
 					}
 					text = qa.QuotePart(parts[part-1], text)
 				}
@@ -178,42 +180,41 @@ and the inbox shows which are still open.`,
 			})
 		},
 	}
-	c.Flags().IntVar(&part, "part", 0, "answer this `part` of the question, as flyleaf inbox numbers them")
+	c.Flags().IntVar(&part, "part", 0, "answer this `part` of the question, as flyleaf author inbox numbers them")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-func (a *app) takeCmd() *cobra.Command {
+func (a *app) authorTakeCmd() *cobra.Command {
 	var event string
 	var undo bool
 	c := &cobra.Command{
 		Use:   "take [flags] POST",
-		Short: "Say that you will answer a question, so that the other authors need not",
-		Args:  cobra.ExactArgs(1),
+		Short: "Tell the other authors that you will answer a question",
+		Args:  exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 				me, err := b.Identity(ctx)
 				if err != nil {
 					return err
 				}
-				done := "Taken."
+				done := "Taken. The other authors see that you will answer."
 				if undo {
-					done = "Put back."
+					done = "No longer taken by you."
 				}
 				return a.act(ctx, b, id, qa.Act{Kind: qa.ActMark, AtMillis: nowMillis(), Post: post, Mark: "assigned", Identity: me, On: !undo}, done)
 			})
 		},
 	}
-	c.Flags().BoolVar(&undo, "undo", false, "put it back")
-	return a.jsonFlag(eventFlag(c, &event))
+	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "leave the question to the others"), &event))
 }
 
-func (a *app) laterCmd() *cobra.Command {
+func (a *app) authorLaterCmd() *cobra.Command {
 	var event string
 	var undo bool
 	c := &cobra.Command{
 		Use:   "later [flags] POST",
-		Short: "Put a question off; only this device knows",
-		Args:  cobra.ExactArgs(1),
+		Short: "Save a question for later, on this device only",
+		Args:  exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 				if err := b.SetLater(ctx, id, post, !undo); err != nil {
@@ -225,12 +226,11 @@ func (a *app) laterCmd() *cobra.Command {
 				if undo {
 					a.printf("Back in the inbox.\n")
 				} else {
-					a.printf("Put off. `flyleaf inbox` lists it under Later; the other authors see it as not taken.\n")
+					a.printf("Saved for later. `flyleaf author inbox` lists it under Later. Only this device knows.\n")
 				}
 				return nil
 			})
 		},
 	}
-	c.Flags().BoolVar(&undo, "undo", false, "take it back into the inbox")
-	return a.jsonFlag(eventFlag(c, &event))
+	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "put the question back into the inbox"), &event))
 }

@@ -11,7 +11,7 @@ import (
 	"flyleaf/qa"
 )
 
-// The commands about invitations: invite, invite list, invite revoke, invitation.
+// The commands about invitations: event invite, event invite list.
 
 // linkFlags say in which ways a link is handed out.
 type linkFlags struct {
@@ -54,26 +54,34 @@ func (a *app) printLink(l *linkFlags, inv qa.Invitation, fields map[string]strin
 	return nil
 }
 
-func (a *app) inviteCmd() *cobra.Command {
+func (a *app) eventInviteCmd() *cobra.Command {
 	var event, role, label string
+	var noRole, undo bool
 	var link linkFlags
 	c := &cobra.Command{
-		Use:   "invite [flags]",
-		Short: "Invite somebody: with --role once, to be an author, a moderator or a member",
-		Long: `Print an invitation. Without --role it is the event's own, for everybody.
+		Use:   "invite [flags] [INVITATION]",
+		Short: "Print an invitation link, or revoke one",
+		Long: `Print an invitation link. Without --role it is the link of the event itself, for everybody.
 
-With --role it is for one person, and only the first who opens it gets the role: hand it
-to nobody else, whoever has the link can take the role. The role is granted by your device
-by itself, when it is in touch with the relay the next time; until then the other side
-says that it waits for that. ` + "`flyleaf invite list`" + ` shows how far each has come, and
-` + "`flyleaf invite revoke`" + ` takes one back.`,
-		Example: `  flyleaf invite --qr
-  flyleaf invite --role author --label "Ilse Marrow" --qr-file ilse.png`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+With --role the link is for one person, and only the first who opens it gets the role: give
+it to nobody else, whoever has the link can take the role. Your device grants the role by
+itself, the next time it is in touch with the relay; until then the other side shows that
+the role is being granted. ` + "`flyleaf event invite list`" + ` shows the state of each link.
+
+With --undo an invitation to a role is revoked: INVITATION is a beginning of its key, or its
+label. Whoever was already granted the role keeps it; ` + "`flyleaf event grant --undo`" + ` takes
+the role away.`,
+		Example: `  flyleaf event invite --qr
+  flyleaf event invite --role author --label "Ilse Marrow" --qr-file ilse.png
+  flyleaf event invite --undo "Ilse Marrow"`,
+		Args: unlessUndo(&undo, noArgs, exactly(1)),
+		RunE: func(c *cobra.Command, args []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				if role == "" {
-					return a.inviteAll(ctx, b, id, &link)
+				switch {
+				case undo:
+					return a.revokeInvitation(ctx, b, id, args[0])
+				case role == "":
+					return a.inviteAll(ctx, b, id, &link, noRole)
 				}
 				if _, ok := qa.Role(role).InvitedAs(); !ok {
 					return codedf(exitUsage, "--role is author, moderator or member, not %q", role)
@@ -90,26 +98,32 @@ says that it waits for that. ` + "`flyleaf invite list`" + ` shows how far each 
 					return err
 				}
 				if why != "" {
-					fmt.Fprintf(a.std.err, "The link works once the relay has heard of it, with `flyleaf sync` or while `flyleaf serve` runs (%s).\n", why)
+					fmt.Fprintf(a.std.err, "The link works once the relay knows of it: run `flyleaf sync`, or keep `flyleaf serve` running (%s).\n", why)
 				}
 				return nil
 			})
 		},
 	}
-	c.Flags().StringVar(&role, "role", "", "the `role` of whoever opens it first: author, moderator or member")
-	c.Flags().StringVar(&label, "label", "", "for whom it is: a `name` that only this device keeps")
-	c.AddCommand(a.inviteListCmd(), a.inviteRevokeCmd())
+	c.Flags().StringVar(&role, "role", "", "the `role` for whoever opens the link first: author, moderator or member")
+	c.Flags().StringVar(&label, "label", "", "whom it is for: a `name` that only this device keeps")
+	c.Flags().BoolVar(&noRole, "no-role", false, "print the event's own link even if only people with a role can use it")
+	undoFlag(c, &undo, "revoke the invitation that is named")
+	for _, flag := range []string{"role", "label", "no-role"} {
+		c.MarkFlagsMutuallyExclusive("undo", flag)
+	}
+	c.MarkFlagsMutuallyExclusive("role", "no-role")
+	c.AddCommand(a.eventInviteListCmd())
 	return a.jsonFlag(eventFlag(link.add(c), &event))
 }
 
 // inviteAll prints the invitation that anybody may have.
-func (a *app) inviteAll(ctx context.Context, b backend, event qa.EventID, link *linkFlags) error {
+func (a *app) inviteAll(ctx context.Context, b backend, event qa.EventID, link *linkFlags, noRole bool) error {
 	week, err := b.Week(ctx, event)
 	if err != nil {
 		return err
 	}
-	if week.Event.Access == "invited" {
-		return codedf(exitUsage, "in this event only people with a role read and write, so an invitation needs one: --role author, moderator or member")
+	if week.Event.Access == "invited" && !noRole {
+		return codedf(exitUsage, "only people with a role can read and write in this event, so nobody can be invited without one. Add --role author, moderator or member; --no-role prints the event's link all the same, for somebody who has a role already")
 	}
 	inv, err := b.Invitation(ctx, event)
 	if err != nil {
@@ -118,33 +132,15 @@ func (a *app) inviteAll(ctx context.Context, b backend, event qa.EventID, link *
 	return a.printLink(link, inv, map[string]string{})
 }
 
-func (a *app) invitationCmd() *cobra.Command {
-	var event string
-	var link linkFlags
-	c := &cobra.Command{
-		Use:   "invitation",
-		Short: "Print an event's invitation, which anybody may have",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				inv, err := b.Invitation(ctx, id)
-				if err != nil {
-					return err
-				}
-				return a.printLink(&link, inv, map[string]string{})
-			})
-		},
-	}
-	return a.jsonFlag(eventFlag(link.add(c), &event))
-}
-
-func (a *app) inviteListCmd() *cobra.Command {
+func (a *app) eventInviteListCmd() *cobra.Command {
 	var event string
 	var links bool
 	c := &cobra.Command{
-		Use:   "list",
-		Short: "The invitations to roles, and how far each has come",
-		Args:  cobra.NoArgs,
+		Use:   "list [flags]",
+		Short: "List the invitations to roles, with their state",
+		Long: `List the invitations to roles: open (nobody has opened the link yet), opened (the role is
+being granted), granted, or revoked.`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
 				all, err := b.Invitations(ctx, id)
@@ -155,7 +151,7 @@ func (a *app) inviteListCmd() *cobra.Command {
 					return a.printInviteJSON(all, links)
 				}
 				if len(all) == 0 {
-					a.printf("No invitation to a role yet: `flyleaf invite --role author` makes one.\n")
+					a.printf("No invitation to a role yet. `flyleaf event invite --role author` makes one.\n")
 					return nil
 				}
 				week, err := b.Week(ctx, id)
@@ -164,6 +160,9 @@ func (a *app) inviteListCmd() *cobra.Command {
 				}
 				for _, i := range all {
 					state := i.State
+					if state == qa.InviteClaimed {
+						state = "opened"
+					}
 					if i.Claimer != "" {
 						state += " by " + nameOf(week, i.Claimer)
 					}
@@ -176,7 +175,7 @@ func (a *app) inviteListCmd() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().BoolVar(&links, "links", false, "also print the links that are still open and were made on this device")
+	c.Flags().BoolVar(&links, "links", false, "also print the links that are open and were made on this device")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
@@ -209,64 +208,52 @@ func (a *app) printInviteJSON(all []qa.InviteInfo, links bool) error {
 	return a.printJSON(out)
 }
 
-func (a *app) inviteRevokeCmd() *cobra.Command {
-	var event string
-	c := &cobra.Command{
-		Use:   "revoke INVITATION",
-		Short: "Take an invitation to a role back, named by its key or its label",
-		Long: `Take an invitation to a role back, named by a beginning of its key or by its label, as
-` + "`flyleaf invite list`" + ` prints them. Who was granted the role by it keeps it:
-` + "`flyleaf roles revoke`" + ` takes that.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				all, err := b.Invitations(ctx, id)
-				if err != nil {
-					return a.explain(err)
-				}
-				var found []qa.InviteInfo
-				for _, i := range all {
-					if strings.HasPrefix(string(i.Key), args[0]) || i.Label == args[0] {
-						found = append(found, i)
-					}
-				}
-				switch {
-				case len(found) == 0:
-					return codedf(exitNotFound, "no invitation is called %q; `flyleaf invite list` shows all", args[0])
-				case len(found) > 1:
-					return codedf(exitNotFound, "%q fits %d invitations; give the key", args[0], len(found))
-				case found[0].State == qa.InviteGranted:
-					return codedf(exitRefused, "this invitation has been used, and the role was granted; nothing was changed. `flyleaf roles revoke` takes the role back")
-				}
-				if err := b.RevokeInvite(ctx, id, found[0].Key); err != nil {
-					return a.explain(err)
-				}
-				if a.json {
-					return a.printJSON(map[string]string{"key": string(found[0].Key)})
-				}
-				a.printf("Taken back.\n")
-				return nil
-			})
-		},
+// revokeInvitation revokes the invitation to a role that is named by its label or by a
+// beginning of its key.
+func (a *app) revokeInvitation(ctx context.Context, b backend, event qa.EventID, named string) error {
+	all, err := b.Invitations(ctx, event)
+	if err != nil {
+		return a.explain(err)
 	}
-	return a.jsonFlag(eventFlag(c, &event))
+	var found []qa.InviteInfo
+	for _, i := range all {
+		if strings.HasPrefix(string(i.Key), named) || i.Label == named {
+			found = append(found, i)
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return codedf(exitNotFound, "there is no invitation %q; nothing was changed. `flyleaf event invite list` shows all", named)
+	case len(found) > 1:
+		return codedf(exitNotFound, "%q fits %d invitations; nothing was changed. Give the key", named, len(found))
+	case found[0].State == qa.InviteGranted:
+		return codedf(exitRefused, "this invitation was used, and the role was granted; nothing was changed. `flyleaf event grant --undo` takes the role away")
+	}
+	if err := b.RevokeInvite(ctx, event, found[0].Key); err != nil {
+		return a.explain(err)
+	}
+	if a.json {
+		return a.printJSON(map[string]string{"key": string(found[0].Key)})
+	}
+	a.printf("Revoked.\n")
+	return nil
 }
 
-// claimWords says how far the invitation is with which this device joined.
-func claimWords(own node.OwnInvitation) string {
+// invitationState says what has become of the invitation with which this device joined.
+func invitationState(own node.OwnInvitation) string {
 	as := "the role " + string(own.Role)
 	if own.Role == "" {
 		as = "the role that you were invited to"
 	}
 	switch own.State {
 	case qa.InviteOpen, qa.InviteClaimed:
-		return "Waiting for the organiser's device to give you " + as + "; that happens by itself when it is in touch with the relay."
+		return "Waiting for the organiser's device to grant you " + as + ". It does so by itself, the next time it is in touch with the relay."
 	case qa.InviteGranted:
 		return "You have " + as + "."
 	case qa.InviteRevoked:
-		return "This invitation has been taken back: ask the organiser for another."
+		return "This invitation was revoked. Ask the organiser for another."
 	case qa.InviteTaken:
-		return "Somebody else has used this invitation first: ask the organiser for another."
+		return "Somebody else has used this invitation first. Ask the organiser for another."
 	}
 	return ""
 }

@@ -15,28 +15,28 @@ import (
 	"flyleaf/qa"
 )
 
-// The log of changes, for people and for other programs: log, api-token, and where
-// a served device answers other programs.
+// The log of changes, for people and for other programs: event log, event feed, serve
+// token, and where a served device answers other programs.
 
-func (a *app) logCmd() *cobra.Command {
+func (a *app) eventLogCmd() *cobra.Command {
 	var event string
 	var after int64
 	var follow bool
 	c := &cobra.Command{
 		Use:   "log [flags]",
-		Short: "What was done in an event, change by change",
-		Long: `Print what was done in an event, in the order in which it came to this device.
+		Short: "Show all changes of an event, for other programs",
+		Long: `Show all changes of an event, in the order in which they reached this device.
 
-With --json each line is one entry, with the rows that it touched as they are after it:
-whoever applies them in order has an exact copy. The cursor of the last entry is where
---after goes on, for ever. ` + "`flyleaf serve`" + ` answers other programs with the same at
-/api/v1/events/EVENT/changes; see ` + "`flyleaf api-token`" + `.
+With --json each line is one entry, with the rows that it touched as they are after it: a
+program that applies them in order has an exact copy. Remember the cursor of the last entry:
+--after continues there, at any later time. ` + "`flyleaf serve`" + ` gives other programs the same
+over HTTP, at /api/v1/events/EVENT/changes; see ` + "`flyleaf serve token`" + `.
 
---follow goes through a running ` + "`flyleaf serve`" + `. Where there is none it keeps the link to
-the relays itself, and has the data directory to itself until it ends.`,
-		Example: `  flyleaf log
-  flyleaf log --json --follow --after 120`,
-		Args: cobra.NoArgs,
+--follow goes through a running ` + "`flyleaf serve`" + `. If none is running it connects to the
+relays itself, and no other command can use the data directory until it ends.`,
+		Example: `  flyleaf event log
+  flyleaf event log --json --follow --after 120`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if after < 0 {
 				return codedf(exitUsage, "--after takes a cursor, which is 0 or more")
@@ -50,8 +50,8 @@ the relays itself, and has the data directory to itself until it ends.`,
 			return err
 		},
 	}
-	c.Flags().Int64Var(&after, "after", 0, "begin after this `cursor`")
-	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what happens from now on, until Ctrl-C")
+	c.Flags().Int64Var(&after, "after", 0, "start after this `cursor`")
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "keep printing new changes, until Ctrl-C")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
@@ -66,7 +66,7 @@ func (a *app) printEntry(e feed.Entry) error {
 	}
 	at := time.UnixMilli(e.At).Format("2006-01-02 15:04:05")
 	if e.Reset {
-		_, err := fmt.Fprintf(a.std.out, "%6d  %s  %s  some changes left the event; what follows is all there is\n", e.Cursor, at, e.By.Short())
+		_, err := fmt.Fprintf(a.std.out, "%6d  %s  %s  some changes left the event; all that remains follows\n", e.Cursor, at, e.By.Short())
 		return err
 	}
 	for _, d := range e.Did {
@@ -127,14 +127,14 @@ func oneLine(text string) string {
 	return strconv.Quote(string(runes))
 }
 
-func (a *app) apiTokenCmd() *cobra.Command {
+func (a *app) serveTokenCmd() *cobra.Command {
 	return &cobra.Command{
-		Use:   "api-token",
-		Short: "Print the token with which other programs may read this device's events",
-		Long: `Print the token with which other programs on this machine may read this device's
-events while ` + "`flyleaf serve`" + ` runs, as "Authorization: Bearer TOKEN". Whoever has it can
-read everything here, and change nothing. /api/v1/openapi.yaml describes what there is.`,
-		Args: cobra.NoArgs,
+		Use:   "token",
+		Short: "Print the token that lets other programs read your events",
+		Long: `Print the token that lets other programs on this machine read this device's events while
+` + "`flyleaf serve`" + ` runs. They send it as "Authorization: Bearer TOKEN". Whoever has it can read
+everything on this device, and change nothing. /api/v1/openapi.yaml describes the API.`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			h, err := a.home(c.Context())
 			if err != nil {
@@ -151,16 +151,16 @@ read everything here, and change nothing. /api/v1/openapi.yaml describes what th
 }
 
 // feedCmd prints the address of an event's feed on this device.
-func (a *app) feedCmd() *cobra.Command {
+func (a *app) eventFeedCmd() *cobra.Command {
 	var event string
 	var json bool
 	c := &cobra.Command{
-		Use:   "feed",
-		Short: "Print the address of an event's feed, for a feed reader on this machine",
-		Long: `Print the address at which a feed reader on this machine finds an event's new questions
-and answers while ` + "`flyleaf serve`" + ` runs. Whoever has the address can read this event's feed
-and nothing else. Feeds for everybody are part of what ` + "`flyleaf publish --base-url`" + ` writes.`,
-		Args: cobra.NoArgs,
+		Use:   "feed [flags]",
+		Short: "Print the address of an event's feed, for your feed reader",
+		Long: `Print the address at which a feed reader on this machine finds new questions and answers of
+an event, while ` + "`flyleaf serve`" + ` runs. Whoever has the address can read the feed of this
+event, and nothing else. ` + "`flyleaf publish --base-url`" + ` writes feeds for everybody.`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			h, err := a.home(c.Context())
 			if err != nil {
@@ -182,6 +182,6 @@ and nothing else. Feeds for everybody are part of what ` + "`flyleaf publish --b
 			})
 		},
 	}
-	c.Flags().BoolVar(&json, "json-feed", false, "the JSON Feed instead of the Atom one")
+	c.Flags().BoolVar(&json, "json-feed", false, "a JSON Feed instead of an Atom feed")
 	return eventFlag(c, &event)
 }

@@ -10,19 +10,22 @@ import (
 	"flyleaf/qa/people"
 )
 
-// The commands of moderators and organisers about posts: hide, unhide, pin, unpin,
-// approve, answered, duplicate, and the log of what they did.
+// The commands of moderators and organisers about posts, and the moderation log. Who marks
+// a question as answered need not be one of them, but it is a mark like the others.
 
-// markCmd is a command that sets one mark of a post.
-func (a *app) markCmd(use, short, done string, act qa.Act) *cobra.Command {
+// markCmd is a command that sets one mark of a post, and takes it back with --undo.
+func (a *app) markCmd(c *cobra.Command, mark, undoes, done, undone string) *cobra.Command {
 	var event string
-	c := &cobra.Command{
-		Use: use + " POST", Short: short, Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.mark(c.Context(), event, args[0], act, done)
-		},
+	var undo bool
+	c.Args = exactly(1)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		said := done
+		if undo {
+			said = undone
+		}
+		return a.mark(c.Context(), event, args[0], qa.Act{Mark: mark, On: !undo}, said)
 	}
-	return a.jsonFlag(eventFlag(c, &event))
+	return a.jsonFlag(eventFlag(undoFlag(c, &undo, undoes), &event))
 }
 
 // mark carries out a mark of one post.
@@ -33,87 +36,71 @@ func (a *app) mark(ctx context.Context, event, post string, act qa.Act, done str
 	})
 }
 
-func (a *app) hideCmd() *cobra.Command {
+func (a *app) modHideCmd() *cobra.Command {
 	var event string
+	var undo bool
 	c := &cobra.Command{
 		Use:   "hide [flags] POST REASON…",
-		Short: "Hide a post; everybody sees that it was hidden and by whom, its writer also why",
-		Long: `Hide a post, with a reason. It keeps its place without its words; the reason and who
-hid it stand in the log that everybody can read (` + "`flyleaf moderation`" + `). Devices that have the
-post keep it: hiding is not deleting.`,
-		Example: `  flyleaf hide 0b1c2d3e4f5a6b7c-abcdefghijklm-24 "names a person who did not agree to it"`,
-		Args:    cobra.MinimumNArgs(2),
+		Short: "Hide a post, with a reason",
+		Long: `Hide a post, with a reason. Everybody sees that the post was hidden and by whom; its
+writer also sees the reason. The reason stands in the moderation log too, which everybody
+can read (` + "`flyleaf mod log`" + `). Devices that have the post keep it: hiding is not deleting.`,
+		Example: `  flyleaf mod hide 0b1c2d3e4f5a6b7c-abcdefghijklm-24 "names a person who did not agree to it"
+  flyleaf mod hide --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
+		Args: unlessUndo(&undo, atLeast(2), exactly(1)),
 		RunE: func(c *cobra.Command, args []string) error {
+			if undo {
+				return a.mark(c.Context(), event, args[0], qa.Act{Mark: "hidden"}, "The post is shown again.")
+			}
 			reason := strings.TrimSpace(strings.Join(args[1:], " "))
 			if reason == "" {
-				return codedf(exitUsage, "say why: the writer is shown the reason")
+				return codedf(exitUsage, "give a reason: the writer of the post is shown it")
 			}
-			return a.mark(c.Context(), event, args[0], qa.Act{Mark: "hidden", Text: reason}, "Hidden. `flyleaf unhide` shows it again.")
+			return a.mark(c.Context(), event, args[0], qa.Act{Mark: "hidden", Text: reason}, "Hidden. `flyleaf mod hide --undo` shows the post again.")
 		},
 	}
-	return a.jsonFlag(eventFlag(c, &event))
+	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "show the post again; no reason is needed"), &event))
 }
 
-func (a *app) unhideCmd() *cobra.Command {
-	return a.markCmd("unhide", "Show a hidden post again", "It is shown again.", qa.Act{Mark: "hidden"})
+func (a *app) modPinCmd() *cobra.Command {
+	return a.markCmd(&cobra.Command{
+		Use: "pin [flags] POST", Short: "Pin a question to the top of the page",
+		Example: "  flyleaf mod pin 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
+	}, "pinned", "unpin it", "Pinned.", "Unpinned.")
 }
 
-func (a *app) pinCmd() *cobra.Command {
-	return a.markCmd("pin", "Pin a question to the top of the page", "Pinned.", qa.Act{Mark: "pinned", On: true})
+func (a *app) modApproveCmd() *cobra.Command {
+	return a.markCmd(&cobra.Command{
+		Use: "approve [flags] POST", Short: "Approve a post, so that everybody sees it",
+		Long: `Approve a post, so that everybody sees it, in an event whose posts wait for approval
+(` + "`flyleaf event set --approve on`" + `). This also shows a post that a blocked person wrote
+before hearing of the block, and publishes a post that came after the event was closed.`,
+	}, "approved", "withdraw the approval", "Approved.", "The approval is withdrawn.")
 }
 
-func (a *app) unpinCmd() *cobra.Command {
-	return a.markCmd("unpin", "Take a question from the top of the page", "Unpinned.", qa.Act{Mark: "pinned"})
+func (a *app) postAnsweredCmd() *cobra.Command {
+	return a.markCmd(&cobra.Command{
+		Use: "answered [flags] POST", Short: "Mark a question as answered",
+		Long: `Mark a question as answered: one of your own, or any question if you are an author, a
+moderator or an organiser. A question that an author has replied to counts as answered
+without this.`,
+	}, "answered", "remove the mark", "Marked as answered.", "No longer marked as answered. It still counts as answered if an author has replied.")
 }
 
-// undoCmd is markCmd for a mark that --undo takes back.
-func (a *app) undoCmd(use, short, long, mark, done, undone string) *cobra.Command {
+func (a *app) modDuplicateCmd() *cobra.Command {
 	var event string
 	var undo bool
 	c := &cobra.Command{
-		Use: use + " POST", Short: short, Long: long, Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			said := done
-			if undo {
-				said = undone
-			}
-			return a.mark(c.Context(), event, args[0], qa.Act{Mark: mark, On: !undo}, said)
-		},
-	}
-	c.Flags().BoolVar(&undo, "undo", false, "take that back")
-	return a.jsonFlag(eventFlag(c, &event))
-}
-
-func (a *app) approveCmd() *cobra.Command {
-	return a.undoCmd("approve [flags]", "Let others see a post that waits for approval",
-		`Let others see a post, in an event whose posts wait for approval
-(`+"`flyleaf event set --approve on`"+`). Also shows what somebody wrote before others knew
-that they are blocked.`,
-		"approved", "Approved.", "It waits for approval again.")
-}
-
-func (a *app) answeredCmd() *cobra.Command {
-	return a.undoCmd("answered [flags]", "Mark a question as answered, one of your own too",
-		"", "answered", "Marked as answered.", "It counts as answered no more, unless an author has replied.")
-}
-
-func (a *app) duplicateCmd() *cobra.Command {
-	var event string
-	var undo bool
-	c := &cobra.Command{
-		Use:   "duplicate [flags] POST OF",
-		Short: "Mark a question as asked before; who wants it answered is added to the other",
-		Example: `  flyleaf duplicate 0b1c2d3e4f5a6b7c-abcdefghijklm-24 9f8e7d6c5b4a3928-abcdefghijklm-7
-  flyleaf duplicate --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
-		Args: func(c *cobra.Command, args []string) error {
-			if undo {
-				return cobra.ExactArgs(1)(c, args)
-			}
-			return cobra.ExactArgs(2)(c, args)
-		},
+		Use:   "duplicate [flags] POST ORIGINAL",
+		Short: "Mark a question as a duplicate of another",
+		Long: `Mark a question as a duplicate of another, the original. Whoever wants either of them
+answered is counted once, for the original.`,
+		Example: `  flyleaf mod duplicate 0b1c2d3e4f5a6b7c-abcdefghijklm-24 9f8e7d6c5b4a3928-abcdefghijklm-7
+  flyleaf mod duplicate --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
+		Args: unlessUndo(&undo, exactly(2), exactly(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			if undo {
-				return a.mark(c.Context(), event, args[0], qa.Act{Mark: "duplicateOf"}, "It is a question of its own again.")
+				return a.mark(c.Context(), event, args[0], qa.Act{Mark: "duplicateOf"}, "No longer marked as a duplicate.")
 			}
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 				of, err := resolvePost(ctx, b, id, args[1])
@@ -121,23 +108,24 @@ func (a *app) duplicateCmd() *cobra.Command {
 					return err
 				}
 				if of == post {
-					return codedf(exitUsage, "a question is no duplicate of itself")
+					return codedf(exitUsage, "a question cannot be a duplicate of itself; nothing was changed")
 				}
 				act := qa.Act{Kind: qa.ActMark, AtMillis: nowMillis(), Post: post, Mark: "duplicateOf", Text: string(of)}
 				return a.act(ctx, b, id, act, "Marked as a duplicate.")
 			})
 		},
 	}
-	c.Flags().BoolVar(&undo, "undo", false, "take that back")
-	return a.jsonFlag(eventFlag(c, &event))
+	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "it is no duplicate"), &event))
 }
 
-func (a *app) moderationCmd() *cobra.Command {
+func (a *app) modLogCmd() *cobra.Command {
 	var event string
 	c := &cobra.Command{
-		Use:   "moderation",
-		Short: "Who hid, pinned, approved, blocked, gave or took a role, and when",
-		Args:  cobra.NoArgs,
+		Use:   "log [flags]",
+		Short: "Show the moderation log: who did what, and when",
+		Long: `Show who hid, pinned, approved, marked or blocked what, gave or took away a role, or
+closed the event, and when. Everybody can read this log.`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
 				lines, err := b.Log(ctx, id)
@@ -153,12 +141,12 @@ func (a *app) moderationCmd() *cobra.Command {
 				}
 				look := people.NewLookalikes(&week)
 				if len(lines) == 0 {
-					a.printf("Nobody has moderated anything here.\n")
+					a.printf("Nothing has been moderated in this event.\n")
 				}
 				for _, l := range lines {
 					note := ""
 					if !l.InEffect {
-						note = "  (not in effect: their role had been taken back)"
+						note = "  (not applied: the role had been removed)"
 					}
 					a.printf("%s  %s %s%s\n", stamp(l.AtMillis), plainName(look.Call(l.By)), plainLine(logLine(look, &l)), note)
 				}

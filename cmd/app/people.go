@@ -12,73 +12,84 @@ import (
 	"flyleaf/qa/people"
 )
 
-// The commands about who may do what: roles, block, unblock, close, reopen, event.
+// The commands about people: who holds which role, giving roles, blocking.
 
-func (a *app) rolesCmd() *cobra.Command {
+func (a *app) eventRolesCmd() *cobra.Command {
 	var event string
-	list := func(c *cobra.Command, _ []string) error {
-		return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-			week, err := b.Week(ctx, id)
-			if err != nil {
-				return err
-			}
-			grants := []qa.Grant{}
-			if week.Event.Founder != "" {
-				grants = append(grants, qa.Grant{ID: week.Event.Founder, Role: qa.RoleOrganiser})
-			}
-			for _, g := range week.Event.Roles {
-				if !strings.HasPrefix(string(g.Role), "invite-") { // see `flyleaf invite list`
-					grants = append(grants, g)
+	c := &cobra.Command{
+		Use:   "roles [flags]",
+		Short: "Show who holds which role",
+		Long: `Show the organisers, authors, moderators and members of an event, with their identities.
+` + "`flyleaf event grant`" + ` gives a role, ` + "`flyleaf event invite --role`" + ` invites somebody to one.`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				week, err := b.Week(ctx, id)
+				if err != nil {
+					return err
 				}
-			}
-			if a.json {
-				return a.printJSON(grants)
-			}
-			if len(grants) == 0 {
-				a.printf("This event has not been fetched from its relay yet. `flyleaf sync` fetches it.\n")
-			}
-			for _, g := range grants {
-				a.printf("%-10s  %s  %s\n", g.Role, g.ID, plainName(week.People[g.ID].Name))
-			}
-			own, err := b.OwnInvitation(ctx, id)
-			if words := claimWords(own); words != "" && own.State != qa.InviteGranted {
-				a.printf("%s\n", words)
-			}
-			return err
-		})
+				grants := []qa.Grant{}
+				if week.Event.Founder != "" {
+					grants = append(grants, qa.Grant{ID: week.Event.Founder, Role: qa.RoleOrganiser})
+				}
+				for _, g := range week.Event.Roles {
+					if !strings.HasPrefix(string(g.Role), "invite-") { // see `flyleaf event invite list`
+						grants = append(grants, g)
+					}
+				}
+				if a.json {
+					return a.printJSON(grants)
+				}
+				if len(grants) == 0 {
+					a.printf("%s\n", notFetched)
+				}
+				for _, g := range grants {
+					a.printf("%-10s  %s  %s\n", g.Role, g.ID, plainName(week.People[g.ID].Name))
+				}
+				own, err := b.OwnInvitation(ctx, id)
+				if words := invitationState(own); words != "" && own.State != qa.InviteGranted {
+					a.printf("%s\n", words)
+				}
+				return err
+			})
+		},
 	}
-	change := func(use, short string, on bool) *cobra.Command {
-		var yes bool
-		return a.jsonFlag(yesFlag(&cobra.Command{
-			Use: use + " PERSON ROLE", Short: short, Args: cobra.ExactArgs(2),
-			Long: short + `.
+	return a.jsonFlag(eventFlag(c, &event))
+}
 
-PERSON is an identity (` + "`flyleaf identity show`" + ` prints one's own), a beginning of it that
-fits only one person of the event, or the name of somebody there. Names are compared by what
-they look like, so that nobody is taken for another: where two names look alike, nothing is
-done, and both are listed with their identities. Whom it is about is shown first.`,
-			RunE: func(c *cobra.Command, args []string) error {
-				return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-					what := "Give this person the role " + args[1]
-					if !on {
-						what = "Take the role " + args[1] + " from this person"
-					}
-					who, err := a.resolvePerson(ctx, b, id, args[0], what, yes)
-					if err != nil {
-						return err
-					}
-					return a.actOn(ctx, b, id, qa.Act{Kind: qa.ActRole, Identity: who, Role: qa.Role(args[1]), On: on}, "Done.")
-				})
-			},
-		}, &yes))
+// personHelp says how a command takes a person.
+const personHelp = `PERSON is an identity (` + "`flyleaf identity show`" + ` prints yours), any beginning of one that fits
+only one person of the event, or somebody's name there. Names are compared by what they look
+like: where two names look alike nothing is done, and both people are listed with their
+identities. The person that was found is shown first; on a terminal you are asked to confirm.`
+
+func (a *app) eventGrantCmd() *cobra.Command {
+	var event string
+	var yes, undo bool
+	c := &cobra.Command{
+		Use:   "grant [flags] PERSON ROLE",
+		Short: "Give somebody a role, or take it away",
+		Long: `Give somebody a role: author, moderator or member; the founder can also make organisers.
+With --undo the role is taken away again. What was done with it before stays in effect.
+
+` + personHelp,
+		Example: "  flyleaf event grant \"Ilse Marrow\" author\n  flyleaf event grant --undo \"Ilse Marrow\" author",
+		Args:    exactly(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				question, done := "Give this person the role "+args[1], "Granted. `flyleaf event grant --undo` takes the role away again."
+				if undo {
+					question, done = "Take the role "+args[1]+" from this person", "The role is taken away."
+				}
+				who, err := a.resolvePerson(ctx, b, id, args[0], question, yes)
+				if err != nil {
+					return err
+				}
+				return a.actOn(ctx, b, id, qa.Act{Kind: qa.ActRole, Identity: who, Role: qa.Role(args[1]), On: !undo}, done)
+			})
+		},
 	}
-	parent := &cobra.Command{Use: "roles", Short: "Who may do what in an event", Args: cobra.NoArgs, RunE: list}
-	parent.PersistentFlags().StringVarP(&event, "event", "e", "", "the event's `ID`, or a beginning of it that fits only one")
-	parent.AddCommand(
-		change("grant", "Give somebody a role: author, moderator or member; the founder also organiser", true),
-		change("revoke", "Take a role back", false),
-	)
-	return a.jsonFlag(parent)
+	return a.jsonFlag(yesFlag(eventFlag(undoFlag(c, &undo, "take the role away"), &event), &yes))
 }
 
 // actOn does an act about somebody or about the event and prints what was done.
@@ -107,7 +118,7 @@ func (a *app) resolvePerson(ctx context.Context, b backend, event qa.EventID, ty
 	}
 	who, err := people.Resolve(&week, typed)
 	if errors.Is(err, people.ErrNobody) {
-		return "", codedf(exitNotFound, "nobody in this event is called %q, and no identity begins so; give the 64 characters that `flyleaf identity show` prints on their device", typed)
+		return "", codedf(exitNotFound, "nobody in this event is called %q, and no identity begins with that; nothing was changed. Give the 64 characters that `flyleaf identity show` prints on their device", typed)
 	}
 	if err != nil {
 		return "", coded(exitNotFound, err)
@@ -118,7 +129,7 @@ func (a *app) resolvePerson(ctx context.Context, b backend, event qa.EventID, ty
 	}
 	fmt.Fprintf(a.std.err, "%s? [y/N] ", what)
 	if answer := a.readLine(); answer != "y" && answer != "yes" {
-		return "", codedf(exitUsage, "nothing was changed. If you meant somebody else, give their identity")
+		return "", codedf(exitUsage, "not confirmed, so nothing was changed. If you meant somebody else, give their identity")
 	}
 	return who.ID, nil
 }
@@ -141,81 +152,45 @@ func (a *app) readLine() string {
 
 // yesFlag adds --yes to a command that asks.
 func yesFlag(c *cobra.Command, yes *bool) *cobra.Command {
-	c.Flags().BoolVar(yes, "yes", false, "do not ask whether it is the right person")
+	c.Flags().BoolVar(yes, "yes", false, "do not ask for confirmation")
 	return c
 }
 
 // nameOf is somebody's name in a sentence, see people.Lookalikes.Call.
 func nameOf(w qa.Week, id qa.Identity) string { return people.NewLookalikes(&w).Call(id) }
 
-func (a *app) blockCmd() *cobra.Command {
+func (a *app) modBlockCmd() *cobra.Command {
 	var event string
-	var yes bool
+	var yes, undo bool
 	c := &cobra.Command{
 		Use:   "block [flags] PERSON REASON…",
-		Short: "Block somebody: what they write from now on is not shown, and the relay holds it back",
-		Long: `Block somebody, with a reason that everybody can read. What they wrote before stays;
-what they write without knowing of the block is kept and not shown, unless a moderator
-approves it. Whom it is about is shown first, with their role and first post. PERSON is as for ` + "`flyleaf roles grant`" + `.`,
-		Args: cobra.MinimumNArgs(2),
+		Short: "Block somebody, with a reason",
+		Long: `Block somebody, with a reason that everybody can read. What they wrote before stays. What
+they write from now on is not shown, and the relay does not pass it on; a moderator can
+approve single posts that they wrote before hearing of the block. With --undo they are
+unblocked, and what they wrote meanwhile is shown.
+
+` + personHelp,
+		Example: `  flyleaf mod block "A. Nonymous" "sells watches"
+  flyleaf mod block --undo "A. Nonymous"`,
+		Args: unlessUndo(&undo, atLeast(2), exactly(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			reason := strings.TrimSpace(strings.Join(args[1:], " "))
-			if reason == "" {
-				return codedf(exitUsage, "say why: everybody can read the reason")
+			reason, question, done := "", "Unblock this person", "Unblocked."
+			if !undo {
+				reason = strings.TrimSpace(strings.Join(args[1:], " "))
+				question, done = "Block this person", "Blocked. `flyleaf mod block --undo` unblocks them."
+				if reason == "" {
+					return codedf(exitUsage, "give a reason: everybody can read it")
+				}
 			}
-			return a.block(c.Context(), event, args[0], reason, "Blocked. `flyleaf unblock` lifts it.", yes)
-		},
-	}
-	return a.jsonFlag(yesFlag(eventFlag(c, &event), &yes))
-}
-
-func (a *app) unblockCmd() *cobra.Command {
-	var event string
-	var yes bool
-	c := &cobra.Command{
-		Use: "unblock [flags] PERSON", Short: "Lift a block; what they wrote meanwhile is shown", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.block(c.Context(), event, args[0], "", "The block is lifted.", yes)
-		},
-	}
-	return a.jsonFlag(yesFlag(eventFlag(c, &event), &yes))
-}
-
-func (a *app) block(ctx context.Context, event, person, reason, done string, yes bool) error {
-	return a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
-		what := "Block this person"
-		if reason == "" {
-			what = "Lift the block of this person"
-		}
-		who, err := a.resolvePerson(ctx, b, id, person, what, yes)
-		if err != nil {
-			return err
-		}
-		return a.actOn(ctx, b, id, qa.Act{Kind: qa.ActBlock, Identity: who, Text: reason}, done)
-	})
-}
-
-// switchCmd is a command that sets a field of the event.
-func (a *app) switchCmd(use, short, long, done, field string, value any) *cobra.Command {
-	var event string
-	c := &cobra.Command{
-		Use: use, Short: short, Long: long, Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				return a.actOn(ctx, b, id, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{field: value}}, done)
+				who, err := a.resolvePerson(ctx, b, id, args[0], question, yes)
+				if err != nil {
+					return err
+				}
+				return a.actOn(ctx, b, id, qa.Act{Kind: qa.ActBlock, Identity: who, Text: reason}, done)
 			})
 		},
 	}
-	return a.jsonFlag(eventFlag(c, &event))
-}
-
-func (a *app) closeCmd() *cobra.Command {
-	return a.switchCmd("close", "Close an event: it takes no more questions and replies",
-		`Close an event: it takes no more questions and replies. Posts that were written
-elsewhere before that was known are shown as late. Editing, reacting and moderating go on.`,
-		"Closed. `flyleaf reopen` opens it again.", "closed", true)
-}
-
-func (a *app) reopenCmd() *cobra.Command {
-	return a.switchCmd("reopen", "Open a closed event again", "", "It is open again.", "closed", false)
+	return a.jsonFlag(yesFlag(eventFlag(undoFlag(c, &undo, "unblock the person; no reason is needed"), &event), &yes))
 }

@@ -14,7 +14,8 @@ import (
 	"flyleaf/qa/people"
 )
 
-// The commands about posts: ask, reply, edit, withdraw, react, list, show, search.
+// The commands about posts: ask, reply, list, show, search, and of the group post: edit,
+// withdraw, react.
 
 func nowMillis() int64 { return time.Now().UnixMilli() }
 
@@ -24,18 +25,19 @@ func (a *app) askCmd() *cobra.Command {
 	var anonymous bool
 	c := &cobra.Command{
 		Use:   "ask [flags] TEXT|-",
-		Short: "Ask a question; prints its post ID",
-		Long: `Ask a question. It is saved on this device first, network or not, and goes to
-the relay with the next ` + "`flyleaf sync`" + ` or while ` + "`flyleaf serve`" + ` runs.
+		Short: "Ask a question",
+		Long: `Ask a question; prints its post ID. The question is saved on this device first, with or
+without a network. It is sent with the next ` + "`flyleaf sync`" + `, or while ` + "`flyleaf serve`" + ` runs.
 
---anonymous asks with a key that is made for this one question and kept on this device
-alone: nobody in the event can tell who asked, and only this device can edit it or win
-with it. It needs all that you wrote to be on the relay, since a question tells what its
-writer had seen. The relay sees from which address it came.`,
+--anonymous asks with a key that is made for this one question and kept on this device only:
+nobody in the event can tell who asked, and only this device can edit the question or win
+with it. Everything that you wrote before must have been sent, because a question shows what
+its writer had seen. The relay can still see which address the question came from, and people
+may recognise your style.`,
 		Example: `  flyleaf ask "May nothing ever be changed?"
   flyleaf ask --on-behalf-of "Maren Holt" --tag bookkeeping "How do I begin?"
   flyleaf ask - < question.md`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeast(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			text, err := a.textArg(args)
 			if err != nil {
@@ -46,9 +48,9 @@ writer had seen. The relay sees from which address it came.`,
 			})
 		},
 	}
-	c.Flags().StringVar(&behalf, "on-behalf-of", "", "ask for somebody else; their `name` is shown")
-	c.Flags().StringArrayVar(&tags, "tag", nil, "a `tag`; may be given several times")
-	c.Flags().BoolVar(&anonymous, "anonymous", false, "ask with a key made for this question, so that nobody can tell who asks")
+	c.Flags().StringVar(&behalf, "on-behalf-of", "", "ask for somebody else, whose `name` is shown")
+	c.Flags().StringArrayVar(&tags, "tag", nil, "a `tag`; can be repeated")
+	c.Flags().BoolVar(&anonymous, "anonymous", false, "ask without your name")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
@@ -57,9 +59,10 @@ func (a *app) replyCmd() *cobra.Command {
 	var anonymous bool
 	c := &cobra.Command{
 		Use:     "reply [flags] POST TEXT|-",
-		Short:   "Reply to a post; prints the reply's ID",
+		Short:   "Reply to a post",
+		Long:    "Reply to a question or to another reply; prints the reply's post ID.",
 		Example: `  flyleaf reply 0b1c2d3e4f5a6b7c-abcdefghijklm-24 "With two people and one cash box."`,
-		Args:    cobra.MinimumNArgs(2),
+		Args:    atLeast(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			text, err := a.textArg(args[1:])
 			if err != nil {
@@ -70,8 +73,8 @@ func (a *app) replyCmd() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&behalf, "on-behalf-of", "", "reply for somebody else; their `name` is shown")
-	c.Flags().BoolVar(&anonymous, "anonymous", false, "reply under an anonymous question of yours as the one who asked it")
+	c.Flags().StringVar(&behalf, "on-behalf-of", "", "reply for somebody else, whose `name` is shown")
+	c.Flags().BoolVar(&anonymous, "anonymous", false, "reply as the unnamed asker, under an anonymous question of yours")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
@@ -111,14 +114,15 @@ func (a *app) act(ctx context.Context, b backend, event qa.EventID, act qa.Act, 
 	return nil
 }
 
-func (a *app) editCmd() *cobra.Command {
+func (a *app) postEditCmd() *cobra.Command {
 	var event string
 	c := &cobra.Command{
 		Use:   "edit [flags] POST TEXT|-",
-		Short: "Add a revision to one of your posts",
-		Long: `Add a revision: the new text is shown, the old one is kept. When two devices of
-yours edit one post without knowing of each other, both texts are shown.`,
-		Args: cobra.MinimumNArgs(2),
+		Short: "Edit one of your posts",
+		Long: `Edit one of your posts. The new text is shown, the old text is kept in the post's history
+(` + "`flyleaf show`" + `). If two of your devices edit a post while offline, both texts are shown.`,
+		Example: `  flyleaf post edit 0b1c2d3e4f5a6b7c-abcdefghijklm-24 "May nothing ever be changed, really?"`,
+		Args:    atLeast(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			text, err := a.textArg(args[1:])
 			if err != nil {
@@ -132,35 +136,42 @@ yours edit one post without knowing of each other, both texts are shown.`,
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-func (a *app) withdrawCmd() *cobra.Command {
+func (a *app) postWithdrawCmd() *cobra.Command {
 	var event string
 	var undo bool
 	c := &cobra.Command{
 		Use:   "withdraw [flags] POST",
-		Short: "Withdraw one of your posts; it keeps its place, without its words",
-		Args:  cobra.ExactArgs(1),
+		Short: "Withdraw one of your posts",
+		Long: `Withdraw one of your posts. It keeps its place, without its words, because others may have
+replied. Devices that have the post keep the words in their copy.`,
+		Example: `  flyleaf post withdraw 0b1c2d3e4f5a6b7c-abcdefghijklm-24
+  flyleaf post withdraw --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
+		Args: exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
-				done := "Withdrawn. `flyleaf withdraw --undo` brings it back."
+				done := "Withdrawn. `flyleaf post withdraw --undo` shows the post again."
 				if undo {
-					done = "It is shown again."
+					done = "The post is shown again."
 				}
 				return a.act(ctx, b, id, qa.Act{Kind: qa.ActWithdraw, AtMillis: nowMillis(), Post: post, On: !undo}, done)
 			})
 		},
 	}
-	c.Flags().BoolVar(&undo, "undo", false, "show the post again")
-	return a.jsonFlag(eventFlag(c, &event))
+	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "show the post again"), &event))
 }
 
-func (a *app) reactCmd() *cobra.Command {
+func (a *app) postReactCmd() *cobra.Command {
 	var event string
-	var off bool
+	var undo bool
 	c := &cobra.Command{
-		Use:     "react [flags] POST [EMOJI]",
-		Short:   "React to a post; without an emoji: I want this answered too",
-		Example: "  flyleaf react 0b1c2d3e4f5a6b7c-abcdefghijklm-24\n  flyleaf react 0b1c2d3e4f5a6b7c-abcdefghijklm-24 🙏",
-		Args:    cobra.RangeArgs(1, 2),
+		Use:   "react [flags] POST [EMOJI]",
+		Short: "React to a post, or say that you want it answered",
+		Long: `React to a post with an emoji, given as itself or by its short code (:pray:). Without an emoji
+it says "me too": you want this question answered as well.`,
+		Example: `  flyleaf post react 0b1c2d3e4f5a6b7c-abcdefghijklm-24
+  flyleaf post react 0b1c2d3e4f5a6b7c-abcdefghijklm-24 🙏
+  flyleaf post react --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24 🙏`,
+		Args: between(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			emoji := qa.WantEmoji
 			if len(args) == 2 {
@@ -170,11 +181,12 @@ func (a *app) reactCmd() *cobra.Command {
 				}
 			}
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
-				return a.act(ctx, b, id, qa.Act{Kind: qa.ActReact, AtMillis: nowMillis(), Post: post, Emoji: emoji, On: !off}, "Done.")
+				return a.act(ctx, b, id, qa.Act{Kind: qa.ActReact, AtMillis: nowMillis(), Post: post, Emoji: emoji, On: !undo}, map[bool]string{false: "Reaction saved.", true: "Reaction removed."}[undo])
 			})
 		},
 	}
-	c.Flags().BoolVar(&off, "off", false, "take the reaction back")
+	undoFlag(c, &undo, "remove the reaction")
+	oldFlag(c, "off", "undo")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
@@ -302,8 +314,11 @@ func (a *app) listCmd() *cobra.Command {
 	var unanswered bool
 	c := &cobra.Command{
 		Use:   "list [flags]",
-		Short: "The questions and their replies, in the order people read",
-		Args:  cobra.NoArgs,
+		Short: "List the questions and replies of an event",
+		Long: `List the questions of an event with their replies, in the order in which the page shows them.
+Each post begins with the writer's role in this event, then name, time and post ID.`,
+		Example: "  flyleaf list\n  flyleaf list --unanswered",
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
 				week, err := b.Week(ctx, id)
@@ -327,11 +342,11 @@ func (a *app) listCmd() *cobra.Command {
 				switch {
 				case len(threads) > 0:
 				case week.Event.Founder == "":
-					a.printf("This event has not been fetched from its relay yet. `flyleaf sync` fetches it.\n")
+					a.printf("%s\n", notFetched)
 				case len(week.Threads) > 0:
-					a.printf("No question waits for an answer.\n")
+					a.printf("No open questions.\n")
 				default:
-					a.printf("Nothing here yet. `flyleaf ask` asks the first question.\n")
+					a.printf("No questions yet. `flyleaf ask` asks the first one.\n")
 				}
 				for i := range threads {
 					a.printThread(&threads[i])
@@ -424,9 +439,10 @@ func stampAt(millis int64, now time.Time) string {
 func (a *app) showCmd() *cobra.Command {
 	var event string
 	c := &cobra.Command{
-		Use:   "show [flags] POST",
-		Short: "One post with its replies and every text it had",
-		Args:  cobra.ExactArgs(1),
+		Use:     "show [flags] POST",
+		Short:   "Show a post with its replies and its history",
+		Example: "  flyleaf show 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 				week, err := b.Week(ctx, id)
@@ -488,16 +504,16 @@ func (a *app) searchCmd() *cobra.Command {
 	var event, by string
 	c := &cobra.Command{
 		Use:   "search [flags] WORDS…",
-		Short: "The posts that hold all these words, or those of one person",
+		Short: "Search the posts on this device",
 		Long: `The posts that hold all these words. With --by only those that one person wrote, whatever
 name they are shown under; all of them when no words are given. PERSON is as for
-` + "`flyleaf roles grant`" + `.`,
+` + "`flyleaf event grant`" + `.`,
 		Example: "  flyleaf search double entry\n  flyleaf search --by \"Tino\"",
 		Args: func(c *cobra.Command, args []string) error {
 			if by != "" {
 				return nil
 			}
-			return cobra.MinimumNArgs(1)(c, args)
+			return atLeast(1)(c, args)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {

@@ -70,7 +70,7 @@ the addresses of its pages. Feeds, sitemap and preview pictures need --base-url.
 Other formats: jekyll (pages for the _books directory of a Jekyll site), json, csv and
 markdown, one file for each week.`,
 		Example: "  flyleaf publish -o site --base-url https://books.example.org\n  flyleaf publish -o ../our-site/_books --format jekyll --event 4rk9",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if out == "" {
 				return codedf(exitUsage, "publish needs a directory: -o DIR")
@@ -209,7 +209,7 @@ func (a *app) toPublish(ctx context.Context, b backend, event, club string, cfg 
 		weeks = append(weeks, week)
 	}
 	if len(weeks) == 0 {
-		return nil, nil, codedf(exitNotFound, "there is no week to publish; nothing was written. `flyleaf events` lists what is on this device")
+		return nil, nil, codedf(exitNotFound, "there is no week to publish; nothing was written. `flyleaf event list` lists what is on this device")
 	}
 	return weeks, missing, nil
 }

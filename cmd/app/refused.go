@@ -38,23 +38,24 @@ func (e *refusedError) Error() string {
 
 func (e *refusedError) Unwrap() error { return e.err }
 
-func (a *app) refusedCmd() *cobra.Command {
-	var event, takeBack string
+func (a *app) postRefusedCmd() *cobra.Command {
+	var event, discard string
 	c := &cobra.Command{
-		Use:   "refused",
-		Short: "What you wrote and was not taken, and why",
-		Long: `List what this device wrote in an event and was not taken: by the relay, or because it
-hung on something that turned out not to be part of the event. The words are kept.
---take-back gives one of them up, after printing it, so that it can be copied.`,
-		Args: cobra.NoArgs,
+		Use:   "refused [flags]",
+		Short: "List what you wrote that was not accepted, and why",
+		Long: `List what you wrote on this device that was not accepted: the relay refused it, or it depended
+on a change that was later removed. Your words are kept on this device. --discard gives one
+of them up, after printing it so that you can copy it.`,
+		Example: "  flyleaf post refused\n  flyleaf post refused --discard 5e1f",
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
 				all, err := node.AskRefusals(ctx, b, id)
 				if err != nil {
 					return a.explain(err)
 				}
-				if takeBack != "" {
-					return a.takeBack(ctx, b, id, all, takeBack)
+				if discard != "" {
+					return a.discard(ctx, b, id, all, discard)
 				}
 				if a.json {
 					return a.printJSON(append([]qa.NotTaken{}, all...))
@@ -69,7 +70,8 @@ hung on something that turned out not to be part of the event. The words are kep
 			})
 		},
 	}
-	c.Flags().StringVar(&takeBack, "take-back", "", "give up the change with this `hash`, or beginning of it, and print its words")
+	c.Flags().StringVar(&discard, "discard", "", "print the change with this `hash`, or beginning of one, and give it up")
+	oldFlag(c, "take-back", "discard")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
@@ -82,11 +84,11 @@ func (a *app) nothingRefused(ctx context.Context, b backend, event qa.EventID) e
 	}
 	switch {
 	case s.Pending == 0:
-		a.printf("Everything that you wrote here was taken.\n")
+		a.printf("Everything that you wrote in this event was accepted.\n")
 	case s.Relay.URL == "":
-		a.printf("Nothing is refused. The event has no relay: %s only on this device.\n", are(s.Pending))
+		a.printf("Nothing was refused. The event has no relay: %s only on this device.\n", are(s.Pending))
 	default:
-		a.printf("Nothing is known to be refused. %s only on this device, and the relay has not said yet whether it takes that.\n", are(s.Pending))
+		a.printf("Nothing was refused so far. %s only on this device, and the relay has not answered yet.\n", are(s.Pending))
 	}
 	return nil
 }
@@ -106,9 +108,9 @@ func (a *app) printNotTaken(n *qa.NotTaken) {
 	}
 	later := ""
 	if n.Deferred {
-		later = "  It may be taken later, and is sent again by itself."
+		later = "  It may be accepted later, and is sent again by itself."
 	}
-	a.printf("  not taken by %s, %s: %s%s\n", by, plain(n.Code), plain(n.Reason), later)
+	a.printf("  not accepted by %s, %s: %s%s\n", by, plain(n.Code), plain(n.Reason), later)
 	if n.Act.Text != "" {
 		for line := range strings.SplitSeq(plain(n.Act.Text), "\n") {
 			a.printf("    %s\n", line)
@@ -144,7 +146,7 @@ func actWords(act *qa.Act) string {
 	return string(act.Kind)
 }
 
-func (a *app) takeBack(ctx context.Context, b backend, event qa.EventID, all []qa.NotTaken, typed string) error {
+func (a *app) discard(ctx context.Context, b backend, event qa.EventID, all []qa.NotTaken, typed string) error {
 	var found []*qa.NotTaken
 	for i := range all {
 		if strings.HasPrefix(all[i].Hash, typed) {
@@ -153,9 +155,9 @@ func (a *app) takeBack(ctx context.Context, b backend, event qa.EventID, all []q
 	}
 	switch {
 	case len(found) == 0:
-		return codedf(exitNotFound, "nothing that was not taken has a hash that begins with %q; `flyleaf refused` lists all", typed)
+		return codedf(exitNotFound, "no refused change has a hash that begins with %q; nothing was discarded. `flyleaf post refused` lists all", typed)
 	case len(found) > 1:
-		return codedf(exitNotFound, "%q fits %d changes; type more of the hash", typed, len(found))
+		return codedf(exitNotFound, "%q fits %d changes; nothing was discarded. Type more of the hash", typed, len(found))
 	}
 	// Printed first: whatever happens next, the words are on the screen.
 	if a.json {
@@ -169,7 +171,7 @@ func (a *app) takeBack(ctx context.Context, b backend, event qa.EventID, all []q
 		return a.explain(err)
 	}
 	if !a.json {
-		a.printf("Taken back.\n")
+		a.printf("Discarded.\n")
 	}
 	return nil
 }

@@ -31,11 +31,12 @@ func (a *app) serveCmd() *cobra.Command {
 	var address string
 	var noOpen bool
 	c := &cobra.Command{
-		Use:   "serve",
-		Short: "The web UI on this device, and the link to the relays",
-		Long: `Serve the web UI to this device's browser, and keep the link to the relays of all
-events. Commands given meanwhile on the same data directory go through this process.`,
-		Args: cobra.NoArgs,
+		Use:   "serve [flags]",
+		Short: "Open Flyleaf in the browser, and stay in sync",
+		Long: `Serve Flyleaf's pages to the browser on this device, and stay connected to the relays of all
+events. ` + "`flyleaf`" + ` without a command does the same. You can go on using other commands
+meanwhile: they go through this process.`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			home, err := a.home(c.Context())
 			if err != nil {
@@ -44,8 +45,9 @@ events. Commands given meanwhile on the same data directory go through this proc
 			return a.serve(c.Context(), home, address, !noOpen, nil)
 		},
 	}
-	c.Flags().StringVar(&address, "listen", defaultListen, "the `address` to serve on; a port of 0 picks one")
+	c.Flags().StringVar(&address, "listen", defaultListen, "the `address` to serve on; port 0 picks a free one")
 	c.Flags().BoolVar(&noOpen, "no-open", false, "do not open the browser")
+	c.AddCommand(a.serveTokenCmd())
 	return c
 }
 

@@ -17,7 +17,7 @@ import (
 	"flyleaf/schema"
 )
 
-// The commands that set a week up, and change it later: new, event set.
+// The commands that set a week up, change it and close it: event new, set, close.
 
 // newEvent makes a week from its first day, as a calendar date in the zone.
 func newEvent(title, by, starts string, zone *time.Location) (qa.Event, error) {
@@ -63,15 +63,15 @@ type weekFlags struct {
 func (w *weekFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&w.title, "title", "", "the book's `title`")
 	f.StringVar(&w.by, "by", "", "its `authors`, separated by commas")
-	f.StringVar(&w.starts, "starts", "", "the first `day`, such as 2026-11-30; the week ends on the fifth")
-	f.StringVar(&w.zone, "zone", "", "time `zone` of the week, such as Europe/Lisbon (new: this device's)")
-	f.StringVar(&w.description, "description", "", "what the book is `about`, in Markdown")
+	f.StringVar(&w.starts, "starts", "", "the first `day`, such as 2026-11-30; the week runs five days")
+	f.StringVar(&w.zone, "zone", "", "the time `zone` of the week, such as Europe/Lisbon (default for a new week: this device's)")
+	f.StringVar(&w.description, "description", "", "a description of the book: `text` in Markdown")
 	f.StringVar(&w.language, "language", "", "the `language` spoken, such as en")
-	f.StringArrayVar(&w.links, "link", nil, "a `link`: its address, and after a space the words for it; can be given again")
-	f.Uint64Var(&w.copies, "copies", 0, "how `many` copies can be won")
-	f.StringVar(&w.cover, "cover", "", "a picture of the cover: a JPEG, PNG, GIF or WebP `file`; it is made small")
-	f.StringVar(&w.approve, "approve", "", "whether posts wait for a moderator: `on` or off")
-	clubName := "put the week on this club's list: its `ID`, or a beginning of it or of its name"
+	f.StringArrayVar(&w.links, "link", nil, "a `link`: its address, a space, and the text to show; can be repeated")
+	f.Uint64Var(&w.copies, "copies", 0, "the `number` of copies to win")
+	f.StringVar(&w.cover, "cover", "", "the cover: a JPEG, PNG, GIF or WebP `file`, which is scaled down")
+	f.StringVar(&w.approve, "approve", "", "whether posts wait for a moderator's approval: `on` or off")
+	clubName := "add the week to this club's list: its `ID`, or a beginning of its ID or name"
 	f.StringVar(&w.club, "club", "", clubName)
 }
 
@@ -174,20 +174,20 @@ func setCover(ctx context.Context, b backend, event qa.EventID, picture []byte) 
 	return nil
 }
 
-func (a *app) newCmd() *cobra.Command {
+func (a *app) eventNewCmd() *cobra.Command {
 	var w weekFlags
 	var relay, access string
 	c := &cobra.Command{
 		Use:   "new --title TITLE --by AUTHORS [flags]",
-		Short: "Set up a week; prints its ID and the invitation to hand out",
-		Long: `Set up a week. With --starts it has five days, as a week from Monday to Friday has:
-questions are open on all of them, the authors answer on the first four, and on the fifth
-they choose who wins. Everything can be changed later: ` + "`flyleaf event set`" + `.`,
-		Example: `  flyleaf new --title "The Patient Ledger" --by "Ilse Marrow, Teodor Anand" \
+		Short: "Set up a week",
+		Long: `Set up a week; prints its ID and the invitation link to share. With --starts it runs five days,
+such as Monday to Friday: people can ask on all of them, the authors answer on the first four,
+and on the fifth they choose who wins. You can change everything later: ` + "`flyleaf event set`" + `.`,
+		Example: `  flyleaf event new --title "The Patient Ledger" --by "Ilse Marrow, Teodor Anand" \
     --starts 2026-11-30 --relay ws://127.0.0.1:3030
-  flyleaf new --title "Small Weather" --by "Aino Berglund" --starts 2026-12-07 --zone Europe/Helsinki \
+  flyleaf event new --title "Small Weather" --by "Aino Berglund" --starts 2026-12-07 --zone Europe/Helsinki \
     --copies 3 --cover small-weather.jpg --link "https://example.org/weather The book" --club "The Lamplight"`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			zone, err := loadZone(w.zone)
 			if err != nil {
@@ -251,7 +251,7 @@ they choose who wins. Everything can be changed later: ` + "`flyleaf event set`"
 	f := c.Flags()
 	w.add(f)
 	f.StringVar(&relay, "relay", "", "the relay's `address`, ws:// or wss:// (with --club: the club's)")
-	f.StringVar(&access, "access", "open", "who may read and write: `open`, everybody who has the invitation; invited, only people with a role (see flyleaf invite)")
+	f.StringVar(&access, "access", "open", "who may read and write: `open`, everybody who has the invitation; invited, only people with a role (see flyleaf event invite)")
 	return a.jsonFlag(c)
 }
 
@@ -259,32 +259,30 @@ they choose who wins. Everything can be changed later: ` + "`flyleaf event set`"
 var timeFlags = []struct{ flag, key, what string }{
 	{"opens", "startsAt", "when the week begins"},
 	{"answers-from", "answersFrom", "when the authors begin to answer"},
-	{"answers-until", "answersUntil", "when the last answers are given"},
-	{"winners-at", "winnersAt", "when the authors choose"},
+	{"answers-until", "answersUntil", "when the last answers are due"},
+	{"winners-at", "winnersAt", "when the authors choose the winners"},
 	{"ends", "endsAt", "when the week ends"},
 }
 
-func (a *app) eventCmd() *cobra.Command {
+func (a *app) eventSetCmd() *cobra.Command {
 	var event string
 	var w weekFlags
 	var noCover, noLinks bool
 	times := map[string]*string{}
 	set := &cobra.Command{
 		Use:   "set [flags]",
-		Short: "Change what an event says of itself",
-		Long: `Change what an event says of itself: only what is given is changed. A value of ""
-empties a field. --starts lays the five days of the week anew; each of its times can also be
-set by itself, as the clock on the wall of the event's zone shows it (2026-11-30T09:00), or
-taken away ("").
+		Short: "Change the title, dates and other settings",
+		Long: `Change the settings of an event. Only what you give is changed; "" empties a setting.
 
-Clubs of yours that list the event are brought up to date.
+--starts moves the week to start on another day. Each time can also be set separately, in the
+event's time zone (2026-11-30T09:00), or removed (""). Clubs of yours that list the event are
+brought up to date.
 
---approve on lets posts of those who are neither author nor moderator wait until a
-moderator approves them (` + "`flyleaf approve`" + `). Until then our pages show them to their writer
-and to moderators only. That is courtesy, not secrecy: every device and the relay
-have them.`,
+With --approve on, posts of people who are neither author nor moderator wait until a moderator
+approves them (` + "`flyleaf mod approve`" + `). Until then only their writer and moderators are shown
+them. That is a courtesy, not secrecy: every device and the relay have these posts.`,
 		Example: "  flyleaf event set --title \"The Patient Ledger, second edition\" --copies 5\n  flyleaf event set --starts 2026-12-07 --zone Europe/Lisbon\n  flyleaf event set --winners-at 2026-12-11T18:00 --cover new-cover.png",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			given := c.Flags().Changed
 			picture, err := readCover(w.cover)
@@ -322,13 +320,35 @@ have them.`,
 	for _, t := range timeFlags {
 		times[t.flag] = f.String(t.flag, "", t.what+", a `time` such as 2026-11-30T09:00")
 	}
-	f.BoolVar(&noCover, "no-cover", false, "take the picture of the cover away")
-	f.BoolVar(&noLinks, "no-links", false, "take all links away")
+	f.BoolVar(&noCover, "no-cover", false, "remove the cover")
+	f.BoolVar(&noLinks, "no-links", false, "remove all links")
 	set.MarkFlagsMutuallyExclusive("cover", "no-cover")
 	set.MarkFlagsMutuallyExclusive("link", "no-links")
-	parent := &cobra.Command{Use: "event", Short: "Settings of an event", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	parent.AddCommand(a.jsonFlag(eventFlag(set, &event)))
-	return parent
+	return a.jsonFlag(eventFlag(set, &event))
+}
+
+func (a *app) eventCloseCmd() *cobra.Command {
+	var event string
+	var undo bool
+	c := &cobra.Command{
+		Use:   "close [flags]",
+		Short: "Close an event: no more questions and replies",
+		Long: `Close an event: it takes no more questions and replies. Posts that somebody wrote before
+hearing of the closing are shown as late. Editing, reacting and moderating go on. With
+--undo the event is open again.`,
+		Example: "  flyleaf event close\n  flyleaf event close --undo",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			done := "Closed. `flyleaf event close --undo` opens the event again."
+			if undo {
+				done = "The event is open again."
+			}
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				return a.actOn(ctx, b, id, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": !undo}}, done)
+			})
+		},
+	}
+	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "open the event again"), &event))
 }
 
 // setTimes sets the times that are given by themselves, in the event's zone.
@@ -387,11 +407,11 @@ func (a *app) setEvent(ctx context.Context, b backend, id qa.EventID, is, want *
 	}
 	switch {
 	case !changed && !listed:
-		return a.done(id, "It is so already; nothing was changed.")
+		return a.done(id, "No difference; nothing was changed.")
 	case listed:
-		return a.done(id, "Done, and on the list of the club.")
+		return a.done(id, "Saved, and on the list of the club.")
 	}
-	return a.done(id, "Done.")
+	return a.done(id, "Saved.")
 }
 
 // listAgain has every club of this person's that lists the event say of it what it
@@ -433,6 +453,6 @@ func (a *app) listAgain(ctx context.Context, b backend, id qa.EventID, want *qa.
 // warnOdd says on standard error what in an event contradicts something else.
 func (a *app) warnOdd(e *qa.Event) {
 	for _, c := range e.Contradictions() {
-		fmt.Fprintf(a.std.err, "Note: %s. It is shown without that; an organiser can set it right with `flyleaf event set`.\n", plain(c.Words))
+		fmt.Fprintf(a.std.err, "Note: %s. The event is shown without it; an organiser can correct it with `flyleaf event set`.\n", plain(c.Words))
 	}
 }

@@ -140,7 +140,7 @@ func TestEventsThatHoldAnything(t *testing.T) {
 	if !strings.Contains(out, "one NUL]0;title") || !strings.Contains(out, "Ilse[2J Marrow (author)  ") || !strings.Contains(out, "(hidden by") {
 		t.Errorf("the list: %s", out)
 	}
-	out, _ = command(t, dir, exitOK, "events")
+	out, _ = command(t, dir, exitOK, "event", "list")
 	if !strings.Contains(out, "A week[31m of lies") {
 		t.Errorf("the events: %s", out)
 	}

@@ -59,82 +59,68 @@ type guess struct {
 }
 
 func (a *app) importCmd() *cobra.Command {
-	var event, relay, out, club string
-	var dryRun bool
+	var i importFlags
+	var out string
 	var fromSlack slackFlags
 	c := &cobra.Command{
-		Use:   "import [flags] FILE…|DIR",
-		Short: "Bring in weeks: Jekyll pages, the plain text of a week's page, outlines, JSON, bundles, Slack exports",
-		Long: `Bring in weeks. The format is recognised by the file's content. Without --event each
-file becomes an event of its own, with it all go into that one. A file is taken whole
-or not at all, and of several files none when one of them cannot be read. What of a file
-could not be taken is listed with its line, and the same file imported again adds
-nothing. What was edited or deleted there since is listed, and brought in only with
---revise and --withdraw; what somebody edited here meanwhile stays as it is. Changes of the
-week itself, such as its title, are listed and left as they are here.
+		Use:   "import [flags] FILE…|FOLDER",
+		Short: "Import weeks from files, folders or a Slack export",
+		Long: `Import weeks: Jekyll pages, the plain text of a week's page, outlines, JSON, bundles. The format
+is recognised by the file's content. Each file becomes an event of its own; with --event all
+go into that event. A file is imported whole or not at all; of several files none is imported
+if one of them cannot be read. Lines that could not be imported are listed. The same file
+imported again adds nothing. Posts that were edited or deleted in the file since are listed,
+and changed here only with --revise and --withdraw; what somebody edited here meanwhile stays
+as it is. Changes of the week itself, such as its title, are listed, and not made here.
 
-A bundle (` + "`flyleaf export --format bundle`" + `) is merged into the event that it is of, here and
-without any network; each of its changes is checked as one from a relay is.
+A bundle (` + "`flyleaf export --format bundle`" + `) is merged into its event, without a network. Each
+of its changes is checked like a change from a relay.
 
-A folder of a site's pages becomes a club with all its weeks, with --club NAME; done again it
-adds only what is new. Which of its files are pages is decided as Jekyll does: folders below it
-are looked through, names that begin with _, ., # or ~ are passed over, and so is what the
-site's _config.yml excludes or a page's "published: false" takes back. All that was passed over
-is listed with the reason.
+A folder of a site's pages becomes a club with all its weeks: name it with --club NAME. Imported
+again it adds only what is new. Which files are pages is decided as Jekyll does: subfolders are
+included; names that begin with _, ., # or ~ are skipped, and so is what the site's _config.yml
+excludes and pages with "published: false". All skipped files are listed with the reason.
 
-A Slack export (the ZIP, or what it unpacks to) holds the weeks of a channel, which is named
-with --channel. Each becomes an event, or with --club all are put on a club's list. It is said
-what became of each message; announcements are left out unless --announcements is given:
+` + "`flyleaf import slack`" + ` imports the weeks of a channel of a Slack export.
 
-  flyleaf import export.zip --channel book-of-the-week --dry-run
-  flyleaf import export.zip --channel book-of-the-week --club "The Lamplight Readers"
-
-The plain text of a page does not say which messages open a thread: that is guessed.
-Look at the guesses, and correct them, before they are taken:
+The plain text of a page does not say which messages open a thread, so that is guessed. Look at
+the guesses, and correct them, before you import:
 
   flyleaf import --dry-run -o outline.txt page.txt
   $EDITOR outline.txt
   flyleaf import outline.txt`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeast(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if out != "" && (!dryRun || len(args) != 1) {
+			if out != "" && (!i.dryRun || len(args) != 1) {
 				return codedf(exitUsage, "-o goes with --dry-run and one file")
 			}
-			if dryRun && a.accept != (qa.ImportChoice{}) {
-				return codedf(exitUsage, "--dry-run does not look at what is here already. Import without --revise and --withdraw: that lists what changed there, and leaves it as it is here")
-			}
-			if relay != "" {
-				if err := qa.CheckRelay(relay); err != nil {
-					return coded(exitUsage, err)
-				}
-			}
-			if err := fromSlack.check(c); err != nil {
+			if err := checkOldSlackFlags(c, &fromSlack); err != nil {
 				return err
 			}
 			if fromSlack.channel != "" {
-				switch {
-				case len(args) != 1 || out != "":
+				if len(args) != 1 || out != "" {
 					return codedf(exitUsage, "--channel goes with one Slack export, and not with -o")
-				case club != "" && event != "":
-					return codedf(exitUsage, "--event and --club exclude each other")
 				}
-				return a.importSlack(c.Context(), args[0], &fromSlack, club, event, relay, dryRun)
+				return a.importSlack(c.Context(), args[0], &fromSlack, &i)
+			}
+			if err := i.check(a.accept); err != nil {
+				return err
 			}
 			if isDir(args) {
-				if event != "" || out != "" {
+				if i.event != "" || out != "" {
 					return codedf(exitUsage, "--event and -o do not go with a folder")
 				}
-				return a.importClub(c.Context(), args[0], club, relay, dryRun)
+				return a.importClub(c.Context(), args[0], i.club, i.relay, i.dryRun)
 			}
-			if club != "" {
-				return codedf(exitUsage, "--club goes with a folder of pages; `flyleaf club add EVENT` lists a single week")
+			if i.club != "" {
+				return codedf(exitUsage, "--club goes with a folder of pages; `flyleaf club add EVENT` adds a single week to a club")
 			}
 			bundles, err := readBundles(args)
 			switch {
 			case err != nil:
 				return err
-			case bundles != nil && (dryRun || relay != "" || event != "" || a.accept != qa.ImportChoice{}):
-				return codedf(exitUsage, "a bundle is taken into the event that it is of: --event, --relay, --dry-run, --revise and --withdraw do not go with it; `flyleaf verify FILE` looks into one")
+			case bundles != nil && (i.dryRun || i.relay != "" || i.event != "" || a.accept != qa.ImportChoice{}):
+				return codedf(exitUsage, "a bundle is merged into its own event, so --event, --relay, --dry-run, --revise and --withdraw do not go with it; nothing was imported. `flyleaf verify FILE` shows what is in one")
 			case bundles != nil:
 				return a.mergeBundles(c.Context(), args, bundles)
 			}
@@ -142,22 +128,22 @@ Look at the guesses, and correct them, before they are taken:
 			// that a person named stops nothing halfway; all bad ones are told.
 			pages := make([]page, len(args))
 			var bad []error
-			for i, file := range args {
-				pages[i].file = file
-				if pages[i].week, pages[i].err = a.readWeek(file); pages[i].err != nil {
-					bad = append(bad, pages[i].err)
+			for n, file := range args {
+				pages[n].file = file
+				if pages[n].week, pages[n].err = a.readWeek(file); pages[n].err != nil {
+					bad = append(bad, pages[n].err)
 				}
 			}
 			switch {
 			case len(bad) > 0 && len(args) == 1:
 				return bad[0]
 			case len(bad) > 0:
-				return codedf(exitRefused, "%d of %d files cannot be read, so none was taken. Leave them out, or name the folder: of that, the others are taken.\n%w", len(bad), len(args), errors.Join(bad...))
-			case dryRun:
+				return codedf(exitRefused, "%d of %d files cannot be read, so none was imported. Leave them out, or name the folder: then the others are imported.\n%w", len(bad), len(args), errors.Join(bad...))
+			case i.dryRun:
 				return a.dryRun(pages, out)
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				reports, err := a.takeWeeks(ctx, b, event, relay, pages)
+				reports, err := a.takeWeeks(ctx, b, i.event, i.relay, pages)
 				if err != nil {
 					return err
 				}
@@ -165,15 +151,11 @@ Look at the guesses, and correct them, before they are taken:
 			})
 		},
 	}
-	f := c.Flags()
-	f.BoolVar(&dryRun, "dry-run", false, "say what would be taken, and take nothing")
-	f.StringVarP(&out, "output", "o", "", "with --dry-run: write an outline to this `file`, to correct and import")
-	f.BoolVar(&a.accept.Revise, "revise", false, "importing again: bring in what was edited there since, as revisions")
-	f.BoolVar(&a.accept.Withdraw, "withdraw", false, "importing again: withdraw what was deleted there since, or is missing")
-	f.StringVar(&relay, "relay", "", "the relay of the new events, ws:// or wss://")
-	f.StringVar(&club, "club", "", "with a folder or --channel: the `name` of the club that lists its weeks; made when there is none")
-	fromSlack.add(c)
-	return a.jsonFlag(eventFlag(c, &event))
+	c.Flags().StringVarP(&out, "output", "o", "", "with --dry-run: write an outline to this `file`, to correct and import")
+	a.addImportFlags(c, &i, "with a folder: the `name` of the club that lists its weeks; made if there is none")
+	addOldSlackFlags(c, &fromSlack)
+	c.AddCommand(a.importSlackCmd())
+	return c
 }
 
 // page is a file of an import: the week in it, or why it is not taken.
@@ -482,7 +464,7 @@ whole. A bundle holds all changes with their signatures: another device takes it
 with ` + "`flyleaf import`" + `, and ` + "`flyleaf verify`" + ` checks it. An .automerge file holds the changes
 alone, for other programs that read Automerge.`,
 		Example: "  flyleaf export --format jekyll -o 20261130-the-patient-ledger.md\n  flyleaf export --format bundle -o the-patient-ledger.bundle",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if format == "bundle" || format == "automerge" {
 				if out == "" {

@@ -40,7 +40,7 @@ Ends with exit code 8 when something does not hold, or cannot be proven.`,
 		Example: `  flyleaf verify
   flyleaf verify the-patient-ledger.bundle
   flyleaf verify --post 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
-		Args: cobra.MaximumNArgs(1),
+		Args: between(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			v, err := a.verified(c.Context(), args, event, &post)
 			if err != nil {
@@ -186,7 +186,7 @@ const readDocumentCommand = "read-automerge-document"
 // readDocumentCmd is the other process of automergeChanges.
 func (a *app) readDocumentCmd() *cobra.Command {
 	return &cobra.Command{
-		Use: readDocumentCommand, Hidden: true, Args: cobra.NoArgs,
+		Use: readDocumentCommand, Hidden: true, Args: noArgs,
 		Short: "Take the document on standard input apart into its changes",
 		RunE: func(*cobra.Command, []string) error {
 			b, err := io.ReadAll(io.LimitReader(a.std.in, bundle.MaxSize))

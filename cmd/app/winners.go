@@ -15,7 +15,7 @@ import (
 	"flyleaf/qa/people"
 )
 
-// The commands for winners: candidate, and winners with what is below it.
+// The commands of the group winners.
 
 // drawn is a week's prizes, and the draw behind those that nobody chose.
 type drawn struct {
@@ -63,56 +63,62 @@ func callEntrant(w *qa.Week, look *people.Lookalikes, e qa.Entrant) string {
 	}
 }
 
-func (a *app) candidateCmd() *cobra.Command {
+func (a *app) winnersCandidateCmd() *cobra.Command {
 	var event string
 	var undo bool
 	c := &cobra.Command{
 		Use:   "candidate [flags] POST",
-		Short: "Mark a question whose asker should be able to win; for authors",
-		Args:  cobra.ExactArgs(1),
+		Short: "Mark a question as a candidate for the draw (authors)",
+		Long: `Mark a question as a candidate, so that whoever asked it can win in the draw. Authors of the
+event mark candidates before the event is closed.`,
+		Args: exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 				me, err := b.Identity(ctx)
 				if err != nil {
 					return err
 				}
-				done := "Marked."
+				done := "Marked as a candidate."
 				if undo {
-					done = "Not a candidate of yours any more."
+					done = "No longer marked as a candidate by you."
 				}
 				return a.act(ctx, b, id, qa.Act{Kind: qa.ActMark, AtMillis: nowMillis(), Post: post, Mark: "candidate", Identity: me, On: !undo}, done)
 			})
 		},
 	}
-	c.Flags().BoolVar(&undo, "undo", false, "take the mark back")
-	return a.jsonFlag(eventFlag(c, &event))
+	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "remove your mark"), &event))
 }
 
-func (a *app) winnersCmd() *cobra.Command {
+func (a *app) winnersGroup() *cobra.Command {
+	return a.group("winners", "Choose who gets a copy, and hold the draw", `Authors choose winners by hand with `+"`pick`"+`. Remaining copies are drawn at random among the
+questions that they marked with `+"`candidate`"+`:
+
+  before the event is closed   the organiser and the authors `+"`commit`"+` to a secret each
+  flyleaf event close          fixes the commitments and the candidates
+  afterwards                   each of them runs `+"`draw`"+`, which reveals their secret
+
+The secrets and the list of candidates determine the order in which copies go out. Nobody
+can know that order before all secrets are revealed, and anybody can check it with
+`+"`verify`"+`. Organisers and authors cannot win, and nobody wins twice.
+
+A secret is revealed for one closing, and the draw belongs to the closing for which all
+secrets were revealed: closing the event again, or changing the rule afterwards, changes
+nothing in it. Whoever reveals last knows the result before, and can prevent the draw by
+not revealing; `+"`verify`"+` says who that is.
+
+If a secret is never revealed there is no draw, and the authors choose by hand; unless the
+organiser has set `+"`rule founder-last`"+` before closing: then the secrets that the founder's own
+revealing does not know of are left out.`,
+		a.winnersListCmd(), a.winnersCandidateCmd(), a.winnersPickCmd(), a.winnersCommitCmd(), a.winnersDrawCmd(),
+		a.winnersVerifyCmd(), a.winnersRuleCmd(), a.winnersClaimCmd(), a.winnersContactsCmd())
+}
+
+func (a *app) winnersListCmd() *cobra.Command {
 	var event string
-	parent := &cobra.Command{
-		Use:   "winners",
-		Short: "Who gets a copy: chosen by hand, or drawn so that anybody can check it",
-		Long: `Who gets a copy. Authors choose by hand with ` + "`pick`" + `; copies that are left are drawn
-among the questions they marked with ` + "`flyleaf candidate`" + `:
-
-  before the event is closed   the organiser and the authors ` + "`commit`" + ` to a secret each
-  flyleaf close                fixes the commitments and the candidates
-  afterwards                   each of them runs ` + "`draw`" + `, which opens the secret
-
-From the secrets and the list of candidates follows the order in which copies go out.
-Nobody could know it before all secrets were open, and anybody can run it again:
-` + "`verify`" + ` does. Organisers and authors win nothing, and nobody wins twice.
-
-An opening is for one closing, and the draw for the closing that all openings are for:
-closing the event again, or changing the rule afterwards, changes nothing in it. Whoever
-opens last knows the end before, and can keep the draw from being held by not opening;
-` + "`verify`" + ` says who that is.
-
-If a secret is never opened there is no draw, and the authors choose by hand; unless the
-organiser has said, before closing, with ` + "`rule founder-last`" + `, that what the founder's own
-opening does not know of is left out.`,
-		Args: cobra.NoArgs,
+	c := &cobra.Command{
+		Use:   "list [flags]",
+		Short: "List who gets a copy, and how that came about",
+		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withWeek(c.Context(), event, func(_ context.Context, _ backend, w *qa.Week) error {
 				d, err := runDraw(w)
@@ -127,12 +133,7 @@ opening does not know of is left out.`,
 			})
 		},
 	}
-	parent.PersistentFlags().StringVarP(&event, "event", "e", "", "the event's `ID`, or a beginning of it that fits only one")
-	parent.AddCommand(
-		a.pickCmd(&event), a.commitCmd(&event), a.drawCmd(&event), a.verifyDrawCmd(&event),
-		a.drawRuleCmd(&event), a.claimCmd(&event), a.claimsCmd(&event),
-	)
-	return a.jsonFlag(parent)
+	return a.jsonFlag(eventFlag(c, &event))
 }
 
 // withWeek is withEvent with the event's week.
@@ -181,7 +182,7 @@ func copies(n int) string {
 func drawSentence(w *qa.Week, d *drawn) string {
 	switch d.Draw.State {
 	case qa.DrawOpen:
-		return fmt.Sprintf("The draw is open: %d of %s so far, among %d candidates. `flyleaf close` fixes both.", len(d.Commitments), "organisers and authors take part", len(d.Draw.Entrants))
+		return fmt.Sprintf("The draw is open: %s so far, with %s. `flyleaf event close` fixes both.", counted(len(d.Commitments), "organiser or author takes part", "organisers and authors take part"), counted(len(d.Draw.Entrants), "candidate", "candidates"))
 	case qa.DrawWaiting:
 		names := make([]string, len(d.Draw.Waiting))
 		for i, id := range d.Draw.Waiting {
@@ -194,54 +195,60 @@ func drawSentence(w *qa.Week, d *drawn) string {
 		return "Nobody else was a candidate."
 	}
 	if len(d.Commitments) == 0 && !w.Event.Closed {
-		return "Nobody takes part in the draw yet: organisers and authors do with `flyleaf winners commit`, before the event is closed."
+		return "Nobody takes part in the draw yet. Organisers and authors do with `flyleaf winners commit`, before the event is closed."
 	}
 	if len(d.Commitments) == 0 {
 		return "There is no draw: nobody ran `flyleaf winners commit` before the event was closed."
 	}
-	return "There is no draw: no question was marked with `flyleaf candidate` in time."
+	return "There is no draw: no question was marked with `flyleaf winners candidate` in time."
 }
 
-func (a *app) pickCmd(event *string) *cobra.Command {
+func (a *app) winnersPickCmd() *cobra.Command {
+	var event string
 	var note string
 	var undo bool
 	c := &cobra.Command{
 		Use:   "pick [flags] POST",
 		Short: "Choose a question whose asker gets a copy",
-		Args:  cobra.ExactArgs(1),
+		Example: `  flyleaf winners pick 0b1c2d3e4f5a6b7c-abcdefghijklm-24
+  flyleaf winners pick --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
+		Args: exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withPost(c.Context(), *event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
+			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 				done := "Chosen."
 				if undo {
-					note, done = "", "Not chosen by you any more."
+					note, done = "", "No longer chosen by you."
 				} else if strings.TrimSpace(note) == "" {
-					return codedf(exitUsage, "--note says what is won; it cannot be empty")
+					return codedf(exitUsage, "--note says what is won, so it cannot be empty; nothing was changed")
 				}
 				return a.act(ctx, b, id, qa.Act{Kind: qa.ActWinner, AtMillis: nowMillis(), Post: post, Text: note}, done)
 			})
 		},
 	}
 	c.Flags().StringVar(&note, "note", "a copy of the book", "what is won, or why, in a few `words`")
-	c.Flags().BoolVar(&undo, "undo", false, "take the choice back")
-	return a.jsonFlag(c)
+	undoFlag(c, &undo, "withdraw your choice")
+	return a.jsonFlag(eventFlag(c, &event))
 }
 
-func (a *app) commitCmd(event *string) *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
-		Use:   "commit",
-		Short: "Take part in the draw with a secret, before the event is closed",
-		Long: `Write the hash of your secret into the event. The secret follows from your key and the
-event, so there is nothing to keep; ` + "`flyleaf winners draw`" + ` opens it when the event is closed.`,
-		Args: cobra.NoArgs,
+func (a *app) winnersCommitCmd() *cobra.Command {
+	var event string
+	c := &cobra.Command{
+		Use:   "commit [flags]",
+		Short: "Take part in the draw with a secret, before closing",
+		Long: `Take part in the draw: write the hash of your secret into the event, before it is closed. The
+secret is computed from your key and the event, so there is nothing to write down.
+` + "`flyleaf winners draw`" + ` reveals it when the event is closed.`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withWeek(c.Context(), *event, func(ctx context.Context, b backend, w *qa.Week) error {
+			return a.withWeek(c.Context(), event, func(ctx context.Context, b backend, w *qa.Week) error {
 				if err := b.CommitDraw(ctx, w.Event.ID); err != nil {
 					return a.explain(err)
 				}
-				return a.done(w.Event.ID, "You take part in the draw. When the event is closed, `flyleaf winners draw` opens your secret.")
+				return a.done(w.Event.ID, "You take part in the draw. When the event is closed, `flyleaf winners draw` reveals your secret.")
 			})
 		},
-	})
+	}
+	return a.jsonFlag(eventFlag(c, &event))
 }
 
 // done prints that something about an event was done.
@@ -253,20 +260,21 @@ func (a *app) done(event qa.EventID, words string) error {
 	return nil
 }
 
-func (a *app) drawCmd(event *string) *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
-		Use:   "draw",
-		Short: "Open your secret, once the event is closed, and print the draw",
-		Args:  cobra.NoArgs,
+func (a *app) winnersDrawCmd() *cobra.Command {
+	var event string
+	c := &cobra.Command{
+		Use:   "draw [flags]",
+		Short: "Reveal your secret after closing, and print the draw",
+		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withWeek(c.Context(), *event, func(ctx context.Context, b backend, w *qa.Week) error {
+			return a.withWeek(c.Context(), event, func(ctx context.Context, b backend, w *qa.Week) error {
 				me, err := b.Identity(ctx)
 				if err != nil {
 					return err
 				}
 				err = w.MayOpen(me)
 				if errors.Is(err, qa.ErrDrawNotFixed) {
-					return codedf(exitRefused, "%w, so no secret may be opened. Nothing was changed; `flyleaf close` closes the event", err)
+					return codedf(exitRefused, "%w, so no secret may be revealed. Nothing was changed; `flyleaf event close` closes the event", err)
 				}
 				mine := err == nil
 				if mine {
@@ -285,22 +293,26 @@ func (a *app) drawCmd(event *string) *cobra.Command {
 					return a.printJSON(d)
 				}
 				if mine {
-					a.printf("Your secret is open.\n")
+					a.printf("Your secret is revealed.\n")
 				}
 				a.printPrizes(w, &d)
 				return nil
 			})
 		},
-	})
+	}
+	return a.jsonFlag(eventFlag(c, &event))
 }
 
-func (a *app) verifyDrawCmd(event *string) *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
-		Use:   "verify",
-		Short: "Run the draw again from what the event holds, and print everything it is made of",
-		Args:  cobra.NoArgs,
+func (a *app) winnersVerifyCmd() *cobra.Command {
+	var event string
+	c := &cobra.Command{
+		Use:   "verify [flags]",
+		Short: "Check the draw, and print everything it is made of",
+		Long: `Run the draw again from what the event holds, and print everything it is made of, so that
+somebody with another program can check it too.`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withWeek(c.Context(), *event, func(_ context.Context, _ backend, w *qa.Week) error {
+			return a.withWeek(c.Context(), event, func(_ context.Context, _ backend, w *qa.Week) error {
 				d, err := runDraw(w)
 				if err != nil {
 					return err
@@ -316,7 +328,8 @@ func (a *app) verifyDrawCmd(event *string) *cobra.Command {
 				return err
 			})
 		},
-	})
+	}
+	return a.jsonFlag(eventFlag(c, &event))
 }
 
 // printDraw prints a draw so that somebody with another program can follow it.
@@ -360,21 +373,26 @@ func (a *app) printDraw(w *qa.Week, d *drawn) {
 	a.printPrizes(w, d)
 }
 
-func (a *app) drawRuleCmd(event *string) *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
-		Use:   "rule all|founder-last",
-		Short: "Say, before closing, what becomes of a secret that is never opened; for organisers",
-		Long: `all           every secret has to be opened; else there is no draw (this is so from the start)
-founder-last  secrets that the founder's own opening does not know of are left out. The
-              founder opens last then, and could have waited or not: who was left out is shown.`,
-		Args: cobra.ExactArgs(1),
+func (a *app) winnersRuleCmd() *cobra.Command {
+	var event string
+	c := &cobra.Command{
+		Use:   "rule [flags] all|founder-last",
+		Short: "Set what happens if a secret is never revealed (organisers)",
+		Long: `Set, before closing, what happens if a secret is never revealed:
+
+  all           every secret has to be revealed, or there is no draw (the default)
+  founder-last  the founder reveals last; secrets that have not been revealed to the founder by
+                then are left out. The founder decides how long to wait, and everybody sees
+                who was left out.`,
+		Example: "  flyleaf winners rule founder-last",
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if args[0] != qa.DrawAll && args[0] != qa.DrawFounderLast {
 				return codedf(exitUsage, "the rule is all or founder-last, not %q", args[0])
 			}
-			return a.withWeek(c.Context(), *event, func(ctx context.Context, b backend, w *qa.Week) error {
+			return a.withWeek(c.Context(), event, func(ctx context.Context, b backend, w *qa.Week) error {
 				if w.DrawFixed() {
-					return codedf(exitRefused, "the event was closed, so its draw's rule is fixed; nothing was changed")
+					return codedf(exitRefused, "the event was closed, so the rule of its draw is fixed; nothing was changed")
 				}
 				if _, err := b.Do(ctx, w.Event.ID, qa.Act{Kind: qa.ActDraw, AtMillis: nowMillis(), Mark: "rule", Text: args[0]}); err != nil {
 					return a.explain(err)
@@ -382,23 +400,26 @@ founder-last  secrets that the founder's own opening does not know of are left o
 				return a.done(w.Event.ID, "The rule is set.")
 			})
 		},
-	})
+	}
+	return a.jsonFlag(eventFlag(c, &event))
 }
 
-func (a *app) claimCmd(event *string) *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
-		Use:   "claim TEXT|-",
-		Short: "Tell the organiser where your copy goes; nobody else can read it",
-		Long: `Write how you can be reached into the event, encrypted to its founder's key. Everybody
-holds the encrypted text, and only the founder can read it.`,
+func (a *app) winnersClaimCmd() *cobra.Command {
+	var event string
+	c := &cobra.Command{
+		Use:   "claim [flags] TEXT|-",
+		Short: "Send the organiser your address privately, if you won",
+		Long: `If you won a copy, send the founder of the event your address, or how to reach you. The text is
+encrypted to the founder's key. Every device holds the encrypted text, and only the founder
+can read it.`,
 		Example: `  flyleaf winners claim "Zoë, zoe@example.org"`,
-		Args:    cobra.MinimumNArgs(1),
+		Args:    atLeast(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			text, err := a.textArg(args)
 			if err != nil {
 				return err
 			}
-			return a.withWeek(c.Context(), *event, func(ctx context.Context, b backend, w *qa.Week) error {
+			return a.withWeek(c.Context(), event, func(ctx context.Context, b backend, w *qa.Week) error {
 				ids, err := b.ClaimPrize(ctx, w.Event.ID, text)
 				if err != nil {
 					return a.explain(err)
@@ -406,20 +427,22 @@ holds the encrypted text, and only the founder can read it.`,
 				if a.json {
 					return a.printJSON(map[string]any{"event": w.Event.ID, "as": ids})
 				}
-				a.printf("Sealed to %s. It goes out with the next exchange.\n", plainName(node.PersonName(w, w.Event.Founder)))
+				a.printf("Encrypted for %s. It is sent with the next sync.\n", plainName(node.PersonName(w, w.Event.Founder)))
 				return nil
 			})
 		},
-	})
+	}
+	return a.jsonFlag(eventFlag(c, &event))
 }
 
-func (a *app) claimsCmd(event *string) *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
-		Use:   "claims",
-		Short: "What the winners wrote to you; for the event's founder",
-		Args:  cobra.NoArgs,
+func (a *app) winnersContactsCmd() *cobra.Command {
+	var event string
+	c := &cobra.Command{
+		Use:   "contacts [flags]",
+		Short: "Read the addresses that winners sent you (founder)",
+		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withWeek(c.Context(), *event, func(ctx context.Context, b backend, w *qa.Week) error {
+			return a.withWeek(c.Context(), event, func(ctx context.Context, b backend, w *qa.Week) error {
 				claims, err := b.PrizeClaims(ctx, w.Event.ID)
 				if err != nil {
 					return a.explain(err)
@@ -428,7 +451,7 @@ func (a *app) claimsCmd(event *string) *cobra.Command {
 					return a.printJSON(claims)
 				}
 				if len(claims) == 0 {
-					a.printf("Nobody has written yet.\n")
+					a.printf("No winner has sent an address yet.\n")
 				}
 				for _, c := range claims {
 					text := c.Contact
@@ -436,12 +459,13 @@ func (a *app) claimsCmd(event *string) *cobra.Command {
 						text = "(" + c.Problem + ")"
 					}
 					if !c.Won {
-						text += "  (gets no copy, as far as this device knows)"
+						text += "  (not a winner, as far as this device knows)"
 					}
 					a.printf("%s  %s\n", plain(c.Name), plain(text))
 				}
 				return nil
 			})
 		},
-	})
+	}
+	return a.jsonFlag(eventFlag(c, &event))
 }

@@ -26,7 +26,7 @@ const usage = `Syncserver passes Flyleaf events between devices, and keeps them.
 
 Devices are given its address, as ws://HOST:PORT, or wss:// through the proxy:
 
-  flyleaf new --title "A week" --by "An Author" --relay ws://127.0.0.1:3030
+  flyleaf event new --title "A week" --by "An Author" --relay ws://127.0.0.1:3030
 
 It speaks the automerge-repo WebSocket protocol, so a stock automerge-repo client
 can open an event by its document ID. A change is passed on, and said to be here,

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Spellings of the release before this one. They work as before, are left out of help and
+// completion, and print one line on standard error with the new spelling. They go with the
+// next release: delete this file, and the flags that are declared with oldFlag.
+
+// oldSpellings maps each command that moved to its new spelling: the words of a command,
+// then the flags that the old command stood for. A parent stands before its subcommands.
+var oldSpellings = []struct{ old, now string }{
+	{"new", "event new"},
+	{"events", "event list"},
+	{"close", "event close"},
+	{"reopen", "event close --undo"},
+	{"invite", "event invite"},
+	{"invite list", "event invite list"},
+	{"invite revoke", "event invite --undo"},
+	{"invitation", "event invite --no-role"},
+	{"roles", "event roles"},
+	{"roles grant", "event grant"},
+	{"roles revoke", "event grant --undo"},
+	{"ics", "event calendar"},
+	{"feed", "event feed"},
+	{"log", "event log"},
+	{"club join", "join"},
+	{"club list", "club show"},
+	{"club remove", "club add --undo"},
+	{"edit", "post edit"},
+	{"withdraw", "post withdraw"},
+	{"react", "post react"},
+	{"answered", "post answered"},
+	{"refused", "post refused"},
+	{"hide", "mod hide"},
+	{"unhide", "mod hide --undo"},
+	{"pin", "mod pin"},
+	{"unpin", "mod pin --undo"},
+	{"approve", "mod approve"},
+	{"duplicate", "mod duplicate"},
+	{"block", "mod block"},
+	{"unblock", "mod block --undo"},
+	{"moderation", "mod log"},
+	{"inbox", "author inbox"},
+	{"answer", "author answer"},
+	{"take", "author take"},
+	{"later", "author later"},
+	{"candidate", "winners candidate"},
+	{"winners", "winners list"},
+	{"winners claims", "winners contacts"},
+	{"name", "identity name"},
+	{"identity", "identity show"},
+	{"api-token", "serve token"},
+}
+
+// addOldSpellings adds the commands of oldSpellings to the tree.
+func (a *app) addOldSpellings(root *cobra.Command) {
+	for _, s := range oldSpellings {
+		words := strings.Fields(s.old)
+		path, flags, _ := strings.Cut(s.now, " --")
+		parent, now := mustFind(root, words[:len(words)-1]), mustFind(root, strings.Fields(path))
+		name := words[len(words)-1]
+		old := child(parent, name)
+		if old == nil {
+			old = &cobra.Command{Use: name, Hidden: true, Short: "Now `flyleaf " + s.now + "`"}
+			parent.AddCommand(old)
+		}
+		a.standFor(old, now, s.now, flags)
+	}
+}
+
+// standFor makes old do what now does, with the flags of now, after a note with the new
+// spelling. Old is either a hidden command or a group that used to do something by itself.
+func (a *app) standFor(old, now *cobra.Command, spelling, set string) {
+	note := func(c *cobra.Command) {
+		fmt.Fprintf(a.std.err, "Note: `%s` is now `flyleaf %s`; the old spelling goes away in the next release.\n", c.CommandPath(), spelling)
+	}
+	onlyCommands := old.Args // of a group
+	if old.Hidden {
+		old.ValidArgsFunction = now.ValidArgsFunction
+		old.SetHelpFunc(func(c *cobra.Command, _ []string) {
+			note(c)
+			now.HelpFunc()(now, nil)
+		})
+	}
+	now.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if !old.Hidden {
+			hidden := *f // with the same value
+			hidden.Hidden = true
+			f = &hidden
+		}
+		old.Flags().AddFlag(f)
+	})
+	old.Args = func(c *cobra.Command, args []string) error {
+		if onlyCommands != nil && len(args) > 0 {
+			return onlyCommands(c, args)
+		}
+		note(c)
+		if set != "" {
+			if err := now.Flags().Set(set, "true"); err != nil {
+				return err
+			}
+		}
+		now.SetContext(c.Context())
+		return now.Args(now, args)
+	}
+	old.RunE = func(_ *cobra.Command, args []string) error { return now.RunE(now, args) }
+}
+
+// mustFind returns the command at a path of names.
+func mustFind(root *cobra.Command, path []string) *cobra.Command {
+	c := root
+	for _, name := range path {
+		if c = child(c, name); c == nil {
+			panic("there is no command " + strings.Join(path, " "))
+		}
+	}
+	return c
+}
+
+// child returns the command of a name directly below c, or nil.
+func child(c *cobra.Command, name string) *cobra.Command {
+	for _, sub := range c.Commands() {
+		if sub.Name() == name {
+			return sub
+		}
+	}
+	return nil
+}
+
+// oldFlagOf annotates a flag of an earlier spelling with the new one: what a line is to
+// say, or nothing for a flag that goes with another such flag.
+const oldFlagOf = "flyleaf-now"
+
+// oldFlag keeps a flag's earlier name working, with the same value.
+func oldFlag(c *cobra.Command, old, now string) {
+	f := *c.Flags().Lookup(now)
+	f.Name, f.Shorthand, f.Hidden = old, "", true
+	f.Annotations = map[string][]string{oldFlagOf: {"--" + now}}
+	c.Flags().AddFlag(&f)
+}
+
+// noteOldFlags prints a line for each flag that was given by an earlier name.
+func (a *app) noteOldFlags(c *cobra.Command) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if now := f.Annotations[oldFlagOf]; f.Changed && len(now) == 1 {
+			fmt.Fprintf(a.std.err, "Note: --%s is now %s; the old spelling goes away in the next release.\n", f.Name, now[0])
+		}
+	})
+}
+
+// addOldSlackFlags adds the flags of `import slack` to `import`, where they used to be.
+func addOldSlackFlags(c *cobra.Command, s *slackFlags) {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	s.add(flags)
+	flags.VisitAll(func(f *pflag.Flag) {
+		f.Hidden, f.Annotations = true, map[string][]string{oldFlagOf: {}}
+		if f.Name == "channel" {
+			f.Annotations[oldFlagOf] = []string{"`flyleaf import slack --channel`"}
+		}
+		c.Flags().AddFlag(f)
+	})
+}
+
+// checkOldSlackFlags refuses those of these flags that go with --channel alone.
+func checkOldSlackFlags(c *cobra.Command, s *slackFlags) (err error) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if _, old := f.Annotations[oldFlagOf]; old && f.Changed && s.channel == "" && f.Name != "channel" {
+			err = codedf(exitUsage, "--%s goes with `flyleaf import slack`, for a Slack export", f.Name)
+		}
+	})
+	return err
+}
