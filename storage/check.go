@@ -1,7 +1,9 @@
 package storage
 
 import (
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"strings"
 
 	"flyleaf/crdt/wire"
@@ -57,4 +59,44 @@ func CheckEntry(e *Entry) error {
 		return fmt.Errorf("%w: %s has a signature of %d bytes", ErrMismatch, e.Hash, n)
 	}
 	return CheckBytes(e.Hash, e.Bytes)
+}
+
+// IsPending reports whether an entry is an own change in the document that no relay holds.
+func IsPending(e *Entry) bool { return e.Own && !e.Delivered && e.Status == InDocument }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Checksum is the CRC-32C of what never changes of an entry and is not covered by the
+// change's hash:
+//
+//	seq (8, big endian) | received_at (8) | own (1) | signature length (1) | signature | actor length (1) | actor | act
+func Checksum(e *Entry) uint32 {
+	var b [18]byte
+	binary.BigEndian.PutUint64(b[:], e.Seq)
+	binary.BigEndian.PutUint64(b[8:], uint64(e.ReceivedAtMillis))
+	if e.Own {
+		b[16] = 1
+	}
+	b[17] = byte(len(e.Signature))
+	c := crc32.Update(0, castagnoli, b[:])
+	c = crc32.Update(c, castagnoli, e.Signature)
+	c = crc32.Update(c, castagnoli, []byte{byte(len(e.Actor))})
+	c = crc32.Update(c, castagnoli, []byte(e.Actor))
+	return crc32.Update(c, castagnoli, e.Act)
+}
+
+// Sound reports whether an entry is what was stored with that checksum.
+func Sound(e *Entry, sum uint32) bool { return sum == Checksum(e) && CheckEntry(e) == nil }
+
+// Repair returns what takes the place of a damaged entry when its change was fetched
+// again. What this device alone knew of it is kept where its checksum still holds, and
+// otherwise is as the fetched one says: damage is never sealed with a new checksum.
+// Position, status and delivery stay as they are stored.
+func Repair(stored *Entry, sum uint32, fetched *Entry) Entry {
+	fixed := *fetched
+	if sum == Checksum(stored) {
+		fixed.Own, fixed.ReceivedAtMillis, fixed.Act = stored.Own, stored.ReceivedAtMillis, stored.Act
+	}
+	fixed.Position, fixed.Status, fixed.Delivered = stored.Position, stored.Status, stored.Delivered
+	return fixed
 }

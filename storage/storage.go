@@ -3,8 +3,8 @@
 //
 // The ledger is the truth. Views can be dropped and rebuilt from it and are
 // never read back into it. Local data is neither synced nor derived, and a
-// rebuild never touches it. storage/sqlite and storage/mem implement Store; the
-// suite in storage/storagetest is run against both.
+// rebuild never touches it. storage/sqlite, storage/mem and storage/idb implement Store;
+// the suite in storage/storagetest is run against all of them.
 package storage
 
 import (
@@ -34,6 +34,9 @@ var (
 	ErrDamaged = errors.New("storage: stored data is damaged")
 	// ErrFull is returned when the disk has no room; nothing of the batch was stored.
 	ErrFull = errors.New("storage: no room on the disk")
+	// ErrGone is returned when the whole store was deleted while it was open, by the
+	// browser or by a person.
+	ErrGone = errors.New("storage: what was kept here has been deleted")
 	// ErrClosed is returned by every call after Close.
 	ErrClosed = errors.New("storage: closed")
 )

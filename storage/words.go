@@ -244,3 +244,33 @@ func SearchText(p *qa.Post) string {
 	}
 	return strings.Join(texts, "\n")
 }
+
+// Score says how well words, as Words returns them, fit terms: how often they hold them
+// for their number. It is 0 when a term is missing, or when there are no terms.
+func Score(words []string, terms []Term) float64 {
+	total := 0
+	for _, term := range terms {
+		n := 0
+		for at := range words {
+			for _, phrase := range term {
+				if begins(words[at:], phrase) {
+					n++
+				}
+			}
+		}
+		if n == 0 {
+			return 0
+		}
+		total += n
+	}
+	if total == 0 {
+		return 0
+	}
+	return float64(total) / float64(len(words))
+}
+
+// begins reports whether words begin with a phrase, whose last word may be cut off.
+func begins(words []string, phrase Phrase) bool {
+	last := len(phrase) - 1
+	return len(words) > last && slices.Equal(words[:last], phrase[:last]) && strings.HasPrefix(words[last], phrase[last])
+}

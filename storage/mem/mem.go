@@ -188,13 +188,9 @@ func (s *Store) Entries(ctx context.Context, event qa.EventID, after int64, fn f
 	return s.walk(ctx, event, after, func(*storage.Entry) bool { return true }, fn)
 }
 
-func pending(e *storage.Entry) bool {
-	return e.Own && !e.Delivered && e.Status == storage.InDocument
-}
-
 // Pending implements storage.Ledger.
 func (s *Store) Pending(ctx context.Context, event qa.EventID, fn func(storage.Entry) error) error {
-	return s.walk(ctx, event, 0, pending, fn)
+	return s.walk(ctx, event, 0, storage.IsPending, fn)
 }
 
 // Entry implements storage.Ledger.
@@ -260,7 +256,7 @@ func (s *Store) Counts(ctx context.Context, event qa.EventID) (counts storage.Co
 			} else {
 				counts.Outside++
 			}
-			if pending(e) {
+			if storage.IsPending(e) {
 				counts.Pending++
 			}
 			counts.Last = e.Position

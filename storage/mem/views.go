@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"flyleaf/qa"
 	"flyleaf/storage"
@@ -167,8 +166,7 @@ func (s *Store) People(ctx context.Context, event qa.EventID) (people []qa.Perso
 	return people, err
 }
 
-// Search implements storage.Views. Best is what holds the words most often for
-// its length.
+// Search implements storage.Views; see storage.Score.
 func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limit int) (ids []qa.PostID, err error) {
 	found, err := s.find(ctx, query, limit, func(id qa.EventID) bool { return id == event })
 	for _, f := range found {
@@ -198,7 +196,7 @@ func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.Ev
 				continue
 			}
 			for id, p := range d.views.posts {
-				if score := p.score(terms); score > 0 {
+				if score := storage.Score(p.words, terms); score > 0 {
 					hits = append(hits, hit{storage.Found{Event: event, Post: id}, score})
 				}
 			}
@@ -212,32 +210,6 @@ func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.Ev
 		return nil
 	})
 	return found, err
-}
-
-// score is 0 when a term is missing.
-func (p *post) score(terms []storage.Term) float64 {
-	total := 0
-	for _, term := range terms {
-		n := 0
-		for at := range p.words {
-			for _, phrase := range term {
-				if begins(p.words[at:], phrase) {
-					n++
-				}
-			}
-		}
-		if n == 0 {
-			return 0
-		}
-		total += n
-	}
-	return float64(total) / float64(len(p.words))
-}
-
-// begins reports whether words begin with a phrase, whose last word may be cut off.
-func begins(words []string, phrase storage.Phrase) bool {
-	last := len(phrase) - 1
-	return len(words) > last && slices.Equal(words[:last], phrase[:last]) && strings.HasPrefix(words[last], phrase[last])
 }
 
 // ReplaceViews implements storage.Views.

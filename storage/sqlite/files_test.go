@@ -407,7 +407,7 @@ func TestMigrateFromVersion1(t *testing.T) {
 	must(t, err)
 	_, err = db.Exec("INSERT INTO settings VALUES ('draft', 'kept')")
 	must(t, err)
-	_, err = db.Exec(insertChange, 1, e.Hash[:], 1, int64(e.Seq), e.ReceivedAtMillis, 0, true, false, checksum(&e), e.Signature, e.Act, e.Bytes)
+	_, err = db.Exec(insertChange, 1, e.Hash[:], 1, int64(e.Seq), e.ReceivedAtMillis, 0, true, false, int64(storage.Checksum(&e)), e.Signature, e.Act, e.Bytes)
 	must(t, err)
 	must(t, db.Close())
 

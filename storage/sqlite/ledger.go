@@ -3,9 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
-	"hash/crc32"
 
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -82,7 +80,7 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 					actors[e.Actor] = actor
 				}
 				n, err := t.exec(insertChange, doc, e.Hash[:], actor, int64(e.Seq), e.ReceivedAtMillis,
-					int64(e.Status), e.Own, e.Delivered, checksum(e), blob(e.Signature), blob(e.Act), e.Bytes)
+					int64(e.Status), e.Own, e.Delivered, int64(storage.Checksum(e)), blob(e.Signature), blob(e.Act), e.Bytes)
 				if err != nil {
 					return err
 				}
@@ -106,9 +104,7 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 }
 
 // repair replaces a stored change that is damaged by the same one, fetched
-// again. A sound one is left as it is. What this device alone knew of it is
-// kept where its checksum still holds, and otherwise is as the caller says:
-// damage is never sealed with a new checksum.
+// again. A sound one is left as it is.
 func (t *tx) repair(doc, actor int64, e *storage.Entry) error {
 	stored, sum, err := scanEntry(func(into ...any) error {
 		return t.row(selectEntry+" WHERE c.document = ? AND c.hash = ?", []any{doc, e.Hash[:]}, into...)
@@ -116,12 +112,9 @@ func (t *tx) repair(doc, actor int64, e *storage.Entry) error {
 	if err != nil || sound(&stored, sum) {
 		return err
 	}
-	fixed := *e
-	if sum == checksum(&stored) {
-		fixed.Own, fixed.ReceivedAtMillis, fixed.Act = stored.Own, stored.ReceivedAtMillis, stored.Act
-	}
+	fixed := storage.Repair(&stored, uint32(sum), e)
 	_, err = t.exec(`UPDATE changes SET actor = ?, seq = ?, received_at = ?, own = ?, checksum = ?, signature = ?, act = ?, bytes = ?
-		WHERE document = ? AND hash = ?`, actor, int64(fixed.Seq), fixed.ReceivedAtMillis, fixed.Own, checksum(&fixed),
+		WHERE document = ? AND hash = ?`, actor, int64(fixed.Seq), fixed.ReceivedAtMillis, fixed.Own, int64(storage.Checksum(&fixed)),
 		blob(fixed.Signature), blob(fixed.Act), fixed.Bytes, doc, fixed.Hash[:])
 	return err
 }
@@ -132,27 +125,6 @@ func blob(b []byte) any {
 		return nil
 	}
 	return b
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// checksum is the CRC-32C of the columns that never change and that the hash
-// of the change does not cover:
-//
-//	seq (8, big endian) | received_at (8) | own (1) | signature length (1) | signature | actor length (1) | actor | act
-func checksum(e *storage.Entry) int64 {
-	var b [18]byte
-	binary.BigEndian.PutUint64(b[:], e.Seq)
-	binary.BigEndian.PutUint64(b[8:], uint64(e.ReceivedAtMillis))
-	if e.Own {
-		b[16] = 1
-	}
-	b[17] = byte(len(e.Signature))
-	c := crc32.Update(0, castagnoli, b[:])
-	c = crc32.Update(c, castagnoli, e.Signature)
-	c = crc32.Update(c, castagnoli, []byte{byte(len(e.Actor))})
-	c = crc32.Update(c, castagnoli, []byte(e.Actor))
-	return int64(crc32.Update(c, castagnoli, e.Act))
 }
 
 // LEFT JOIN: a change whose actor is not found is damaged, not absent.
@@ -190,7 +162,7 @@ func scanEntry(scan func(...any) error) (e storage.Entry, sum int64, err error) 
 // sound says whether a row is what was stored. An actor that was not found is
 // empty, which the checksum does not forgive.
 func sound(e *storage.Entry, sum int64) bool {
-	return sum == checksum(e) && storage.CheckEntry(e) == nil
+	return sum == int64(uint32(sum)) && storage.Sound(e, uint32(sum))
 }
 
 // walk reads page by page, so that fn may take its time and call the store

@@ -1,0 +1,149 @@
+// Package browsertest runs tests in a real Chromium.
+package browsertest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// patience is how long a browser may take for one test. It is far longer than it takes.
+const patience = 4 * time.Minute
+
+// Start starts a Chromium with a profile of its own, that ends with the test. Where there
+// is none the test is skipped, or fails when FLYLEAF_REQUIRE_ALL is set.
+func Start(t testing.TB, options ...chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	path := find()
+	if path == "" {
+		if os.Getenv("FLYLEAF_REQUIRE_ALL") != "" {
+			t.Fatal("Chromium is missing: install the package chromium")
+		}
+		t.Skip("SKIPPED, NOT TESTED: Chromium is missing (the package chromium)")
+	}
+	if testing.Short() {
+		t.Skip("a browser is slow; run without -short")
+	}
+	opts := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
+	opts = append(opts, chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("no-proxy-server", true), chromedp.UserDataDir(t.TempDir()))
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(opts, options...)...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func find() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			return p
+		}
+	}
+	return ""
+}
+
+// Wasm is the tests of a package, built for js and wasm and served to a browser.
+type Wasm struct {
+	URL string // of a page that runs them; the arguments are what stands behind #, separated by spaces
+	ctx context.Context
+}
+
+// BuildWasm builds the tests of the package in the working directory for js and wasm.
+func BuildWasm(t testing.TB, ctx context.Context) *Wasm {
+	t.Helper()
+	dir := t.TempDir()
+	build := exec.Command("go", "test", "-c", "-o", filepath.Join(dir, "test.wasm"), ".")
+	build.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the tests for a browser: %v\n%s", err, out)
+	}
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	support := filepath.Join(strings.TrimSpace(string(out)), "lib", "wasm", "wasm_exec.js")
+	w := &Wasm{ctx: ctx}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprint(rw, "<!doctype html><title>tests</title><script src=wasm_exec.js></script><script src=run.js></script>")
+	})
+	script := func(path, content string) {
+		mux.HandleFunc("GET /"+path, func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Type", "text/javascript")
+			fmt.Fprint(rw, content)
+		})
+	}
+	script("run.js", runScript)
+	script("worker.js", "importScripts('wasm_exec.js', 'run.js')")
+	mux.HandleFunc("GET /wasm_exec.js", func(rw http.ResponseWriter, r *http.Request) { http.ServeFile(rw, r, support) })
+	mux.HandleFunc("GET /test.wasm", func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", "application/wasm")
+		http.ServeFile(rw, r, filepath.Join(dir, "test.wasm"))
+	})
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	w.URL = srv.URL + "/"
+	return w
+}
+
+// runScript runs the tests in a page, or in a worker whose URL has the arguments behind
+// its #, and leaves what they print and their exit code in globals.
+const runScript = `
+globalThis.printed = ""; globalThis.exitCode = -1;
+const decoder = new TextDecoder();
+globalThis.fs.writeSync = (_, b) => { globalThis.printed += decoder.decode(b, {stream: true}); return b.length; };
+globalThis.fs.write = (fd, b, offset, length, _, done) => { globalThis.fs.writeSync(fd, b.subarray(offset, offset + length)); done(null, length); };
+(async () => {
+  const go = new Go();
+  go.argv = ["tests", ...decodeURIComponent(location.hash.slice(1)).split(" ").filter(Boolean)];
+  go.exit = code => { globalThis.exitCode = code; };
+  const {instance} = await WebAssembly.instantiateStreaming(fetch("test.wasm"), go.importObject);
+  await go.run(instance);
+  if (globalThis.exitCode < 0) globalThis.exitCode = 0;
+})().catch(e => { globalThis.printed += e.stack || e; globalThis.exitCode = 1; });
+`
+
+// Run runs the tests in a page with these arguments, and fails with what they print
+// unless they pass. It returns what they printed.
+func (w *Wasm) Run(t testing.TB, args ...string) string {
+	t.Helper()
+	url := w.URL + "#" + strings.Join(args, "%20")
+	// By way of another page: only the part behind # may differ from the page before.
+	if _, err := chromedp.Run(w.ctx, chromedp.Steps(chromedp.Navigate("about:blank"), chromedp.Navigate(url))); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		code, err := chromedp.Run(w.ctx, chromedp.Evaluate[int]("globalThis.exitCode"))
+		if err != nil {
+			printed, _ := chromedp.Run(w.ctx, chromedp.Evaluate[string]("globalThis.printed"))
+			t.Fatalf("%v\n%s", err, printed)
+		}
+		if code < 0 {
+			time.Sleep(50 * time.Millisecond) // between two looks
+			continue
+		}
+		printed, err := chromedp.Run(w.ctx, chromedp.Evaluate[string]("globalThis.printed"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code != 0 {
+			t.Fatalf("the tests in the browser failed (exit code %d):\n%s", code, printed)
+		}
+		return printed
+	}
+}

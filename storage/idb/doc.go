@@ -1,0 +1,11 @@
+// Package idb is storage in a browser's IndexedDB, for the program in a browser tab.
+//
+// It keeps the whole contract of storage. A call that writes returns once the
+// transaction is complete with durability "strict": the browser has then been told to
+// put it on the disk. The browser may end the program at any moment; a transaction is
+// whole or not there. The browser may also delete the database, or close the connection
+// to it: the store opens it again by itself, and returns storage.ErrGone when what it
+// held is no longer there.
+//
+// Besides the browser's own code it needs js and wasm; elsewhere the package is empty.
+package idb

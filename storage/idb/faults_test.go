@@ -1,0 +1,262 @@
+//go:build js && wasm
+
+package idb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"syscall/js"
+	"testing"
+	"time"
+
+	"flyleaf/qa"
+	"flyleaf/storage"
+	"flyleaf/storage/idb"
+	"flyleaf/storage/storagetest"
+)
+
+const event = qa.EventID("2akvofn6L1o4RMUEMQi7qzwRjKWZ")
+
+// batchSize is how many changes a batch of these tests has, beside one post.
+const batchSize = 5
+
+// batch is the n-th of a row of batches.
+func batch(n int) storage.Batch {
+	return storage.Batch{
+		Event: event, Entries: storagetest.Entries("a", batchSize*n, batchSize*(n+1), true),
+		Views: storage.ViewUpdate{Posts: []qa.Post{storagetest.Post(fmt.Sprintf("p%d", n), "words of it")}},
+	}
+}
+
+// counted fails unless the store holds n whole batches.
+func counted(t *testing.T, s *idb.Store, n int) {
+	t.Helper()
+	c, err := s.Counts(t.Context(), event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Changes != batchSize*n || c.Posts != n || c.Pending != batchSize*n {
+		t.Fatalf("%+v, want %d whole batches", c, n)
+	}
+}
+
+func fill(t *testing.T, s *idb.Store, n int) {
+	t.Helper()
+	for i := range n {
+		if err := s.Append(t.Context(), batch(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+const killed = "killed"
+
+// TestKilledAnywhere ends the worker that writes at any moment, again and again: what it
+// has said to be stored is there, and of what it was about to store all or nothing.
+func TestKilledAnywhere(t *testing.T) {
+	if err := idb.Delete(t.Context(), killed); err != nil {
+		t.Fatal(err)
+	}
+	stored := 0
+	for range 15 {
+		acknowledged := make(chan int, 1000)
+		worker := js.Global().Get("Worker").New("worker.js#-test.run=^TestWriter$")
+		onMessage := js.FuncOf(func(_ js.Value, args []js.Value) any {
+			acknowledged <- args[0].Get("data").Int()
+			return nil
+		})
+		worker.Set("onmessage", onMessage)
+		last := stored - 1
+		for more := 1 + rand.IntN(8); more > 0; more-- {
+			last = <-acknowledged
+		}
+		time.Sleep(time.Duration(rand.IntN(20_000)) * time.Microsecond) // the moment is drawn; nothing is waited for
+		worker.Call("terminate")
+		onMessage.Release()
+		for len(acknowledged) > 0 {
+			last = <-acknowledged
+		}
+		s, err := idb.Open(t.Context(), killed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := s.Counts(t.Context(), event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored = c.Changes / batchSize
+		counted(t, s, stored)
+		if stored <= last {
+			t.Fatalf("%d batches are there, number %d was said to be", stored, last)
+		}
+		if err := s.Entries(t.Context(), event, 0, func(storage.Entry) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d batches stored", stored)
+}
+
+// TestWriter is what TestKilledAnywhere runs in a worker: it appends until it is ended.
+func TestWriter(t *testing.T) {
+	if !js.Global().Get("importScripts").Truthy() {
+		t.Skip("for a worker that another test starts")
+	}
+	s, err := idb.Open(context.Background(), killed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.Counts(context.Background(), event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := c.Changes / batchSize; ; n++ {
+		if err := s.Append(context.Background(), batch(n)); err != nil {
+			t.Fatal(err)
+		}
+		js.Global().Call("postMessage", n)
+	}
+}
+
+// TestNoRoom runs where the browser gives this site little room: it is said, nothing is
+// half written, and what fits goes on being stored.
+func TestNoRoom(t *testing.T) {
+	s := fresh(t)
+	fill(t, s, 3)
+	large := batch(3)
+	post := storagetest.Post("large", "")
+	post.Revisions[0].Text = string(make([]byte, 8<<20))
+	large.Views.Posts = append(large.Views.Posts, post)
+	for range 3 {
+		if err := s.Append(t.Context(), large); !errors.Is(err, storage.ErrFull) {
+			t.Fatalf("%v, want ErrFull", err)
+		}
+		counted(t, s, 3)
+	}
+	if err := s.Append(t.Context(), batch(3)); err != nil {
+		t.Fatal(err)
+	}
+	counted(t, s, 4)
+}
+
+// TestDeletedWhileOpen: somebody clears the site's data under a running program.
+func TestDeletedWhileOpen(t *testing.T) {
+	s := fresh(t)
+	fill(t, s, 2)
+	if err := idb.Delete(t.Context(), t.Name()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Append(t.Context(), batch(2)); !errors.Is(err, storage.ErrGone) {
+			t.Fatalf("%v, want ErrGone", err)
+		}
+	}
+	counted(t, open(t), 0)
+}
+
+// TestConnectionLost: the browser closes the connection under a running program.
+func TestConnectionLost(t *testing.T) {
+	s := fresh(t)
+	fill(t, s, 1)
+	for n := 1; n < 4; n++ {
+		s.LoseConnection()
+		counted(t, s, n)
+		s.LoseConnection()
+		if err := s.Append(t.Context(), batch(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	counted(t, s, 4)
+}
+
+// TestTwoVersions: a newer version of the program takes the database over; the older one
+// lets go of it, says so, and changes nothing.
+func TestTwoVersions(t *testing.T) {
+	s := fresh(t)
+	fill(t, s, 2)
+	newer, err := idb.RawOpen(t.Context(), t.Name(), 99)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Append(t.Context(), batch(2)); !errors.Is(err, storage.ErrNewer) {
+		t.Fatalf("%v, want ErrNewer", err)
+	}
+	if _, err := idb.Open(t.Context(), t.Name()); !errors.Is(err, storage.ErrNewer) {
+		t.Fatalf("%v, want ErrNewer", err)
+	}
+	count := newer.Call("transaction", "changes").Call("objectStore", "changes").Call("count")
+	done := make(chan int, 1)
+	on := js.FuncOf(func(js.Value, []js.Value) any { done <- count.Get("result").Int(); return nil })
+	defer on.Release()
+	count.Set("onsuccess", on)
+	if n := <-done; n != 2*batchSize {
+		t.Errorf("%d changes", n)
+	}
+	newer.Call("close")
+}
+
+// TestTwoTabs: two programs of one version write into one database.
+func TestTwoTabs(t *testing.T) {
+	a := fresh(t)
+	b := open(t)
+	for n := 0; n < 6; n += 2 {
+		if err := a.Append(t.Context(), batch(n)); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Append(t.Context(), batch(n), batch(n+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	counted(t, a, 6)
+	positions := map[int64]bool{}
+	if err := a.Entries(t.Context(), event, 0, func(e storage.Entry) error { positions[e.Position] = true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if len(positions) != 6*batchSize {
+		t.Errorf("%d positions", len(positions))
+	}
+}
+
+// TestForeignDatabase is one that another program of the same site has made.
+func TestForeignDatabase(t *testing.T) {
+	if err := idb.Delete(t.Context(), t.Name()); err != nil {
+		t.Fatal(err)
+	}
+	db, err := idb.RawOpen(t.Context(), t.Name(), 1, "theirs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Call("close")
+	if _, err := idb.Open(t.Context(), t.Name()); !errors.Is(err, storage.ErrForeign) {
+		t.Fatalf("%v, want ErrForeign", err)
+	}
+}
+
+// TestDamage: changes whose bytes are not what was stored are named, and mended by what
+// is fetched again.
+func TestDamage(t *testing.T) {
+	s := fresh(t)
+	fill(t, s, 2)
+	if err := s.Spoil(t.Context(), event); err != nil {
+		t.Fatal(err)
+	}
+	none := func(storage.Entry) error { t.Error("a damaged change was given out"); return nil }
+	var damaged *storage.DamagedError
+	if err := s.Entries(t.Context(), event, 0, none); !errors.As(err, &damaged) || len(damaged.Hashes) != 2*batchSize {
+		t.Fatal(err)
+	}
+	if _, err := s.Entry(t.Context(), event, damaged.Hashes[0]); !errors.Is(err, storage.ErrDamaged) {
+		t.Fatal(err)
+	}
+	if err := s.Append(t.Context(), batch(0), batch(1)); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if err := s.Entries(t.Context(), event, 0, func(storage.Entry) error { n++; return nil }); err != nil || n != 2*batchSize {
+		t.Fatal(n, err)
+	}
+}

@@ -1,0 +1,321 @@
+//go:build js && wasm
+
+package idb
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall/js"
+
+	"flyleaf/storage"
+)
+
+// version is the schema's. Opening a database of an older one brings it up to date;
+// one of a newer version is left untouched, see storage.ErrNewer.
+const version = 1
+
+// The object stores. A row is an object with the fields named in keyPath, and the rest
+// of what it holds in v: bytes as rows.go packs them.
+const (
+	storeMeta      = "meta"      // k: "id", "position" → v
+	storeChanges   = "changes"   // e: event, n: position; h: hash; w: event of a pending change; o: event of one outside of the document
+	storePosts     = "posts"     // e, id; w: words
+	storeReactions = "reactions" // e, p: post, m: emoji, b: identity
+	storePeople    = "people"    // e, id
+	storeEvents    = "events"    // e
+	storeFollowing = "following" // e
+	storeSettings  = "settings"  // k
+	storeSnapshots = "snapshots" // e
+
+	indexHash    = "hash"    // of changes: event, hash
+	indexPending = "pending" // of changes: event, position; only of pending ones
+	indexOutside = "outside" // of changes: event; only of those outside of the document
+	indexWords   = "words"   // of posts: each word
+)
+
+// Store is a storage.Store. It is safe for concurrent use.
+type Store struct {
+	name string
+	id   string // drawn when the database was made; another one says that it was deleted
+
+	mu      sync.Mutex
+	db      js.Value // undefined: to be opened again
+	closed  bool
+	calls   sync.WaitGroup
+	release []func() // of the handlers of db
+}
+
+var _ storage.Store = (*Store)(nil)
+
+// Open opens the database of that name, or makes it. It returns storage.ErrNewer when a
+// newer version of Flyleaf wrote it, and storage.ErrForeign when it is not Flyleaf's.
+func Open(ctx context.Context, name string) (*Store, error) {
+	s := &Store{name: name}
+	if err := s.open(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Delete deletes the database of that name, when no store has it open.
+func Delete(ctx context.Context, name string) error {
+	_, err := await(ctx, factory().Call("deleteDatabase", name))
+	return err
+}
+
+func factory() js.Value { return js.Global().Get("indexedDB") }
+
+// open opens the database. mu is held, or nobody else has the store yet.
+func (s *Store) open(ctx context.Context) error {
+	f := factory()
+	if !f.Truthy() {
+		return errors.New("storage: this browser keeps no data: it has no IndexedDB, or does not allow it here")
+	}
+	request := f.Call("open", s.name, version)
+	var upgraded error
+	upgrade := js.FuncOf(func(_ js.Value, args []js.Value) any {
+		upgraded = catch(func() { makeSchema(request.Get("result"), args[0].Get("oldVersion").Int()) })
+		if upgraded != nil {
+			request.Get("transaction").Call("abort")
+		}
+		return nil
+	})
+	defer upgrade.Release()
+	request.Set("onupgradeneeded", upgrade)
+	db, err := await(ctx, request)
+	if upgraded != nil {
+		return upgraded
+	}
+	if err != nil {
+		return err
+	}
+	if !db.Get("objectStoreNames").Call("contains", storeMeta).Bool() {
+		db.Call("close")
+		return storage.ErrForeign
+	}
+	s.db = db
+	s.watch(db)
+	id, err := s.identify(ctx)
+	switch {
+	case err != nil:
+		s.drop(db)
+		return err
+	case s.id != "" && s.id != id:
+		s.drop(db)
+		return storage.ErrGone
+	}
+	s.id = id
+	return nil
+}
+
+// watch lets go of a connection that the browser closes, or that another version of the
+// program has to have out of its way.
+func (s *Store) watch(db js.Value) {
+	lost := js.FuncOf(func(js.Value, []js.Value) any {
+		db.Call("close")
+		go func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.drop(db)
+		}()
+		return nil
+	})
+	db.Set("onclose", lost)
+	db.Set("onversionchange", lost)
+	s.release = append(s.release, lost.Release)
+}
+
+// drop forgets a connection. mu is held, or nobody else has the store yet.
+func (s *Store) drop(db js.Value) {
+	if !s.db.Equal(db) {
+		return
+	}
+	db.Set("onclose", js.Null())
+	db.Set("onversionchange", js.Null())
+	db.Call("close")
+	s.db = js.Undefined()
+	for _, f := range s.release {
+		f()
+	}
+	s.release = nil
+}
+
+// makeSchema makes what a version of the schema lacks.
+func makeSchema(db js.Value, old int) {
+	if old >= 1 {
+		return
+	}
+	store := func(name string, keyPath any) js.Value {
+		return db.Call("createObjectStore", name, map[string]any{"keyPath": keyPath})
+	}
+	store(storeMeta, "k")
+	changes := store(storeChanges, []any{"e", "n"})
+	changes.Call("createIndex", indexHash, []any{"e", "h"}, map[string]any{"unique": true})
+	changes.Call("createIndex", indexPending, []any{"w", "n"})
+	changes.Call("createIndex", indexOutside, "o")
+	store(storePosts, []any{"e", "id"}).Call("createIndex", indexWords, "w", map[string]any{"multiEntry": true})
+	store(storeReactions, []any{"e", "p", "m", "b"})
+	store(storePeople, []any{"e", "id"})
+	store(storeEvents, "e")
+	store(storeFollowing, "e")
+	store(storeSettings, "k")
+	store(storeSnapshots, "e")
+}
+
+// identify returns the ID that was drawn when the database was made.
+func (s *Store) identify(ctx context.Context) (id string, err error) {
+	err = s.run(ctx, s.db, true, []any{storeMeta}, func(t *tx) error {
+		row, err := t.get(storeMeta, "id")
+		if err != nil {
+			return err
+		}
+		if row.Truthy() {
+			id = row.Get("v").String()
+			return nil
+		}
+		var b [16]byte
+		_, _ = rand.Read(b[:]) // never fails
+		id = hex.EncodeToString(b[:])
+		t.put(storeMeta, map[string]any{"k": "id", "v": id})
+		return nil
+	})
+	return id, err
+}
+
+// connection returns an open connection.
+func (s *Store) connection(ctx context.Context) (js.Value, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return js.Undefined(), storage.ErrClosed
+	}
+	if s.db.IsUndefined() {
+		if err := s.open(ctx); err != nil {
+			return js.Undefined(), err
+		}
+	}
+	return s.db, nil
+}
+
+// do runs f in a transaction over these object stores, durably if it writes. f may wait
+// for nothing but the transaction's own requests. When the connection turns out to be
+// closed, f runs again on a new one, once.
+func (s *Store) do(ctx context.Context, write bool, stores []any, f func(*tx) error) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return storage.ErrClosed
+	}
+	s.calls.Add(1)
+	s.mu.Unlock()
+	defer s.calls.Done()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for again := true; ; again = false {
+		db, err := s.connection(ctx)
+		if err != nil {
+			return err
+		}
+		err = s.run(ctx, db, write, stores, f)
+		if !errors.Is(err, errLost) {
+			return err
+		}
+		s.mu.Lock()
+		s.drop(db)
+		s.mu.Unlock()
+		if !again {
+			return err
+		}
+	}
+}
+
+// Close implements storage.Store.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.calls.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.db.IsUndefined() {
+		s.drop(s.db)
+	}
+	return nil
+}
+
+// errLost says that a connection was closed before a transaction began on it, or while
+// it was under way: nothing of it was stored.
+var errLost = errors.New("storage: the browser closed the connection to its database")
+
+// errorOf makes a Go error of a DOMException.
+func errorOf(e js.Value) error {
+	if !e.Truthy() {
+		return errLost // a transaction that ends without a reason was cut off
+	}
+	name, message := e.Get("name").String(), e.Get("message").String()
+	err := fmt.Errorf("storage: %s: %s", name, message)
+	switch name {
+	case "QuotaExceededError":
+		return fmt.Errorf("%w: the browser gives this site no more (%w)", storage.ErrFull, err)
+	case "VersionError":
+		return fmt.Errorf("%w (%w)", storage.ErrNewer, err)
+	case "InvalidStateError", "AbortError", "TransactionInactiveError":
+		return fmt.Errorf("%w (%w)", errLost, err)
+	case "UnknownError", "DataError", "NotReadableError":
+		return fmt.Errorf("%w (%w)", storage.ErrDamaged, err)
+	}
+	return err
+}
+
+// catch runs f and returns what it throws in JavaScript as an error.
+func catch(f func()) (err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case js.Error:
+			err = errorOf(p.Value)
+		default:
+			panic(p)
+		}
+	}()
+	f()
+	return nil
+}
+
+// await waits for a request and returns its result. Whoever awaits requests of a
+// transaction must not wait for anything else meanwhile: the browser commits it as soon
+// as it has nothing to do. Go runs all goroutines that can run before it lets the
+// browser go on, so the next request is made in time.
+func await(ctx context.Context, request js.Value) (js.Value, error) {
+	done := make(chan error, 1)
+	success := js.FuncOf(func(js.Value, []js.Value) any { done <- nil; return nil })
+	failure := js.FuncOf(func(_ js.Value, args []js.Value) any {
+		args[0].Call("preventDefault") // of Firefox's: an error event in the console
+		done <- errorOf(request.Get("error"))
+		return nil
+	})
+	release := func() {
+		request.Set("onsuccess", js.Null())
+		request.Set("onerror", js.Null())
+		success.Release()
+		failure.Release()
+	}
+	request.Set("onsuccess", success)
+	request.Set("onerror", failure)
+	select {
+	case err := <-done:
+		release()
+		if err != nil {
+			return js.Undefined(), err
+		}
+		return request.Get("result"), nil
+	case <-ctx.Done():
+		go func() { <-done; release() }()
+		return js.Undefined(), ctx.Err()
+	}
+}

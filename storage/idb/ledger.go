@@ -1,0 +1,324 @@
+//go:build js && wasm
+
+package idb
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"syscall/js"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// ledgerStores are the object stores that an append may touch.
+var ledgerStores = []any{storeMeta, storeChanges, storePosts, storeReactions, storePeople, storeEvents}
+
+// Append implements storage.Ledger.
+func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
+	rows := make([]viewRows, len(batches))
+	work := false
+	for i := range batches {
+		for j := range batches[i].Entries {
+			if err := storage.CheckEntry(&batches[i].Entries[j]); err != nil {
+				return err
+			}
+		}
+		var err error
+		if rows[i], err = encodeViews(batches[i].Views); err != nil {
+			return err
+		}
+		rows[i].whole = batches[i].Whole
+		work = work || len(batches[i].Entries) > 0 || len(batches[i].Statuses) > 0 || !rows[i].empty()
+	}
+	stores := ledgerStores
+	if !work {
+		stores = []any{storeMeta} // to find out whether the store is closed
+	}
+	return s.do(ctx, work, stores, func(t *tx) error {
+		for i := range batches {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			b := &batches[i]
+			if err := t.appendEntries(b); err != nil {
+				return err
+			}
+			if err := t.setStatuses(b); err != nil {
+				return err
+			}
+			if err := t.putViews(string(b.Event), &rows[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// appendEntries stores the entries of a batch that the document does not have, and
+// mends those that are damaged.
+func (t *tx) appendEntries(b *storage.Batch) error {
+	if len(b.Entries) == 0 {
+		return nil
+	}
+	event := string(b.Event)
+	last, err := t.get(storeMeta, "position")
+	if err != nil {
+		return err
+	}
+	var position int64
+	if last.Truthy() {
+		position = int64(last.Get("v").Float())
+	}
+	stored, err := t.stored(event, b.Entries)
+	if err != nil {
+		return err
+	}
+	before := position
+	seen := map[wire.Hash]bool{}
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		if seen[e.Hash] {
+			continue
+		}
+		seen[e.Hash] = true
+		if stored[i].Truthy() {
+			if old, sum, sound := entryOf(stored[i]); !sound {
+				fixed := storage.Repair(&old, sum, e)
+				t.put(storeChanges, row(event, &fixed, storage.Checksum(&fixed)))
+			}
+			continue
+		}
+		position++
+		added := *e
+		added.Position = position
+		t.put(storeChanges, row(event, &added, storage.Checksum(&added)))
+	}
+	if position > before {
+		t.put(storeMeta, map[string]any{"k": "position", "v": position})
+	}
+	return t.failed
+}
+
+// stored returns what the document has of some entries: undefined where it has none.
+func (t *tx) stored(event string, entries []storage.Entry) ([]js.Value, error) {
+	found := make([]js.Value, len(entries))
+	n, err := t.count(storeChanges, "", under(event))
+	if err != nil || n == 0 {
+		return found, err
+	}
+	index := t.store(storeChanges).Call("index", indexHash)
+	requests := make([]js.Value, len(entries))
+	if err := catch(func() {
+		for i := range entries {
+			requests[i] = index.Call("get", []any{event, entries[i].Hash.String()})
+			requests[i].Set("onerror", t.onFail)
+		}
+	}); err != nil {
+		return nil, err
+	}
+	// Requests of a transaction are answered in the order in which they were made.
+	if _, err := await(t.ctx, requests[len(requests)-1]); err != nil {
+		return nil, err
+	}
+	for i := range requests {
+		found[i] = requests[i].Get("result")
+	}
+	return found, t.failed
+}
+
+func (t *tx) setStatuses(b *storage.Batch) error {
+	return t.change(string(b.Event), keysOf(b.Statuses), func(e *storage.Entry) bool {
+		status := b.Statuses[e.Hash]
+		differs := e.Status != status
+		e.Status = status
+		return differs
+	})
+}
+
+func keysOf(m map[wire.Hash]storage.Status) []wire.Hash {
+	all := make([]wire.Hash, 0, len(m))
+	for h := range m {
+		all = append(all, h)
+	}
+	return all
+}
+
+// change lets f change what is known of the document's changes with these hashes, and
+// stores those for which it returns true. What never changes, f leaves as it is.
+func (t *tx) change(event string, hashes []wire.Hash, f func(*storage.Entry) bool) error {
+	for _, h := range hashes {
+		v, err := t.await(func() js.Value {
+			return t.store(storeChanges).Call("index", indexHash).Call("get", []any{event, h.String()})
+		})
+		if err != nil {
+			return err
+		}
+		if v.Truthy() {
+			t.changeRow(event, v, f)
+		}
+	}
+	return t.failed
+}
+
+func (t *tx) changeRow(event string, v js.Value, f func(*storage.Entry) bool) {
+	e, sum, _ := entryOf(v)
+	if f(&e) {
+		t.put(storeChanges, row(event, &e, sum)) // the checksum stays: damage is not sealed
+	}
+}
+
+// entryPage is how many rows a walk holds at a time.
+const entryPage = 256
+
+// walk reads page by page, so that fn may take its time and call the store.
+func (s *Store) walk(ctx context.Context, index string, event qa.EventID, after int64, fn func(storage.Entry) error) error {
+	var damaged []wire.Hash
+	for {
+		page := make([]storage.Entry, 0, entryPage)
+		rows := 0
+		err := s.do(ctx, false, []any{storeChanges}, func(t *tx) error {
+			page, rows = page[:0], 0
+			next := keyRange("bound", []any{string(event), after}, []any{string(event), []any{}}, true, true)
+			return t.each(storeChanges, index, next, entryPage, func(v js.Value) error {
+				e, _, sound := entryOf(v)
+				rows++
+				after = e.Position
+				if sound {
+					page = append(page, e)
+				} else {
+					damaged = append(damaged, e.Hash)
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			return err
+		}
+		for _, e := range page {
+			if err := fn(e); err != nil {
+				return err
+			}
+		}
+		if rows < entryPage {
+			break
+		}
+	}
+	if damaged != nil {
+		return &storage.DamagedError{Event: event, Hashes: damaged}
+	}
+	return nil
+}
+
+// Entries implements storage.Ledger.
+func (s *Store) Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error {
+	return s.walk(ctx, "", event, after, fn)
+}
+
+// Pending implements storage.Ledger.
+func (s *Store) Pending(ctx context.Context, event qa.EventID, fn func(storage.Entry) error) error {
+	return s.walk(ctx, indexPending, event, 0, fn)
+}
+
+// Entry implements storage.Ledger.
+func (s *Store) Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (storage.Entry, error) {
+	var entry storage.Entry
+	err := s.do(ctx, false, []any{storeChanges}, func(t *tx) error {
+		v, err := t.await(func() js.Value {
+			return t.store(storeChanges).Call("index", indexHash).Call("get", []any{string(event), hash.String()})
+		})
+		if err != nil {
+			return err
+		}
+		if !v.Truthy() {
+			return storage.ErrNotFound
+		}
+		e, _, sound := entryOf(v)
+		if !sound {
+			return &storage.DamagedError{Event: event, Hashes: []wire.Hash{hash}}
+		}
+		entry = e
+		return nil
+	})
+	return entry, err
+}
+
+// Documents implements storage.Ledger.
+func (s *Store) Documents(ctx context.Context) (events []qa.EventID, err error) {
+	err = s.do(ctx, false, []any{storeChanges}, func(t *tx) error {
+		events = nil
+		after := js.Undefined()
+		for {
+			// The first key behind all of the event before: one look for each document.
+			cursor, err := t.await(func() js.Value { return t.store(storeChanges).Call("openKeyCursor", after) })
+			if err != nil {
+				return err
+			}
+			if !cursor.Truthy() {
+				return nil
+			}
+			event := cursor.Get("primaryKey").Index(0).String()
+			events = append(events, qa.EventID(event))
+			after = keyRange("lowerBound", []any{event, []any{}}, true)
+		}
+	})
+	slices.SortFunc(events, cmp.Compare[qa.EventID])
+	return events, err
+}
+
+// SetDelivered implements storage.Ledger.
+func (s *Store) SetDelivered(ctx context.Context, event qa.EventID, delivered bool, hashes ...wire.Hash) error {
+	set := func(e *storage.Entry) bool {
+		if !e.Own || e.Delivered == delivered {
+			return false
+		}
+		e.Delivered = delivered
+		return true
+	}
+	return s.do(ctx, true, []any{storeChanges}, func(t *tx) error {
+		if len(hashes) > 0 {
+			return t.change(string(event), hashes, set)
+		}
+		if err := t.each(storeChanges, "", under(string(event)), 0, func(v js.Value) error {
+			t.changeRow(string(event), v, set)
+			return nil
+		}); err != nil {
+			return err
+		}
+		return t.failed
+	})
+}
+
+// Counts implements storage.Ledger.
+func (s *Store) Counts(ctx context.Context, event qa.EventID) (c storage.Counts, err error) {
+	err = s.do(ctx, false, []any{storeChanges, storePosts}, func(t *tx) error {
+		c = storage.Counts{}
+		all, err := t.count(storeChanges, "", under(string(event)))
+		if err != nil {
+			return err
+		}
+		if c.Outside, err = t.count(storeChanges, indexOutside, keyRange("only", string(event))); err != nil {
+			return err
+		}
+		c.Changes = all - c.Outside
+		if c.Pending, err = t.count(storeChanges, indexPending, under(string(event))); err != nil {
+			return err
+		}
+		if c.Posts, err = t.count(storePosts, "", under(string(event))); err != nil {
+			return err
+		}
+		last, err := t.await(func() js.Value {
+			return t.store(storeChanges).Call("openKeyCursor", under(string(event)), "prev")
+		})
+		if err != nil {
+			return err
+		}
+		if last.Truthy() {
+			c.Last = int64(last.Get("primaryKey").Index(1).Float())
+		}
+		return nil
+	})
+	return c, err
+}

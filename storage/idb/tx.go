@@ -1,0 +1,160 @@
+//go:build js && wasm
+
+package idb
+
+import (
+	"context"
+	"syscall/js"
+)
+
+// tx is a transaction under way.
+type tx struct {
+	ctx    context.Context
+	v      js.Value
+	stores map[string]js.Value
+	failed error // the first of a put or delete, which nobody waits for
+	onFail js.Func
+}
+
+// run runs f in a transaction of a connection and waits until it is complete: with
+// write, durably. An error of f aborts it.
+func (s *Store) run(ctx context.Context, db js.Value, write bool, stores []any, f func(*tx) error) error {
+	mode, options := "readonly", map[string]any{}
+	if write {
+		mode, options = "readwrite", map[string]any{"durability": "strict"}
+	}
+	t := &tx{ctx: ctx, stores: map[string]js.Value{}}
+	if err := catch(func() { t.v = db.Call("transaction", stores, mode, options) }); err != nil {
+		return err
+	}
+	ended := make(chan bool, 1)
+	complete := js.FuncOf(func(js.Value, []js.Value) any { ended <- true; return nil })
+	defer complete.Release()
+	abort := js.FuncOf(func(js.Value, []js.Value) any { ended <- false; return nil })
+	defer abort.Release()
+	t.v.Set("oncomplete", complete)
+	t.v.Set("onabort", abort)
+	t.onFail = js.FuncOf(func(_ js.Value, args []js.Value) any {
+		if t.failed == nil {
+			t.failed = errorOf(args[0].Get("target").Get("error"))
+		}
+		return nil // and the transaction aborts
+	})
+	defer t.onFail.Release()
+
+	err := f(t)
+	if err != nil {
+		_ = catch(func() { t.v.Call("abort") }) // it may have ended already
+	} else if write {
+		// What is not waited for is on its way all the same; this only spares the time
+		// until the browser notices that nothing more comes.
+		_ = catch(func() { t.v.Call("commit") })
+	}
+	// The outcome is waited for whatever ctx says: whether something was stored has to
+	// be known. A transaction ends soon, since nobody has it wait.
+	if ok := <-ended; ok && err == nil {
+		return nil
+	}
+	switch {
+	case err != nil:
+		return err
+	case t.failed != nil:
+		return t.failed
+	}
+	return errorOf(t.v.Get("error"))
+}
+
+func (t *tx) store(name string) js.Value {
+	v, ok := t.stores[name]
+	if !ok {
+		v = t.v.Call("objectStore", name)
+		t.stores[name] = v
+	}
+	return v
+}
+
+// await makes a request and waits for its result.
+func (t *tx) await(make func() js.Value) (result js.Value, err error) {
+	var request js.Value
+	if err := catch(func() { request = make() }); err != nil {
+		return js.Undefined(), err
+	}
+	return await(t.ctx, request)
+}
+
+func (t *tx) get(store string, key any) (js.Value, error) {
+	return t.await(func() js.Value { return t.store(store).Call("get", key) })
+}
+
+// put writes a row. Nobody waits for it: an error fails the transaction.
+func (t *tx) put(store string, row any) {
+	t.write(func() js.Value { return t.store(store).Call("put", row) })
+}
+
+func (t *tx) delete(store string, key any) {
+	t.write(func() js.Value { return t.store(store).Call("delete", key) })
+}
+
+func (t *tx) write(make func() js.Value) {
+	var request js.Value
+	if err := catch(func() { request = make() }); err != nil {
+		if t.failed == nil {
+			t.failed = err
+		}
+		_ = catch(func() { t.v.Call("abort") })
+		return
+	}
+	request.Set("onerror", t.onFail)
+}
+
+// each calls f with the rows of a range of a store or of one of its indexes ("" for
+// none), in the order of their keys, at most limit of them; 0: all. f must not wait.
+func (t *tx) each(store, index string, keys js.Value, limit int, f func(js.Value) error) error {
+	from := t.store(store)
+	if index != "" {
+		from = from.Call("index", index)
+	}
+	var most any = js.Undefined()
+	if limit > 0 {
+		most = limit
+	}
+	rows, err := t.await(func() js.Value { return from.Call("getAll", keys, most) })
+	if err != nil {
+		return err
+	}
+	for i, n := 0, rows.Length(); i < n; i++ {
+		if err := f(rows.Index(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) count(store, index string, keys js.Value) (n int, err error) {
+	from := t.store(store)
+	if index != "" {
+		from = from.Call("index", index)
+	}
+	v, err := t.await(func() js.Value { return from.Call("count", keys) })
+	if err != nil {
+		return 0, err
+	}
+	return v.Int(), nil
+}
+
+// under is the range of all keys that begin with these parts.
+func under(parts ...any) js.Value {
+	// An empty array sorts behind every number, string and binary.
+	return keyRange("bound", parts, append(append([]any{}, parts...), []any{}), false, true)
+}
+
+// beginning is the range of all strings that begin with s.
+func beginning(s string) js.Value {
+	// No valid text has a code unit above that one where it could matter: U+FFFF is a
+	// noncharacter, and surrogates lie below.
+	return keyRange("bound", s, s+"\uffff", false, false)
+}
+
+func keyRange(kind string, args ...any) js.Value {
+	return js.Global().Get("IDBKeyRange").Call(kind, args...)
+}

@@ -1,0 +1,296 @@
+//go:build js && wasm
+
+package idb
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"syscall/js"
+
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// viewRows is a ViewUpdate as it will stand in the object stores.
+type viewRows struct {
+	event     []byte // JSON; nil: none
+	posts     []postRow
+	reactions []storage.ReactionUpdate
+	people    []personRow
+	whole     bool // what was there before goes
+}
+
+type postRow struct {
+	id    string
+	json  []byte
+	words []any
+}
+
+type personRow struct {
+	id   string
+	json []byte
+}
+
+func (v *viewRows) empty() bool {
+	return !v.whole && v.event == nil && len(v.posts) == 0 && len(v.reactions) == 0 && len(v.people) == 0
+}
+
+// encodeViews does what can be done before the transaction.
+func encodeViews(u storage.ViewUpdate) (v viewRows, err error) {
+	v.reactions = u.Reactions
+	if u.Event != nil {
+		if v.event, err = json.Marshal(u.Event); err != nil {
+			return v, fmt.Errorf("storage: %w", err)
+		}
+	}
+	for _, p := range u.Posts {
+		p.Reactions = nil
+		row := postRow{id: string(p.ID)}
+		for _, w := range storage.Words(storage.SearchText(&p)) {
+			row.words = append(row.words, w)
+		}
+		if row.json, err = json.Marshal(&p); err != nil {
+			return v, fmt.Errorf("storage: post %s: %w", p.ID, err)
+		}
+		v.posts = append(v.posts, row)
+	}
+	for _, p := range u.People {
+		b, err := json.Marshal(&p)
+		if err != nil {
+			return v, fmt.Errorf("storage: person %s: %w", p.ID, err)
+		}
+		v.people = append(v.people, personRow{string(p.ID), b})
+	}
+	return v, nil
+}
+
+func (t *tx) putViews(event string, v *viewRows) error {
+	if v.whole {
+		for _, store := range []string{storePosts, storeReactions, storePeople} {
+			t.delete(store, under(event))
+		}
+		t.delete(storeEvents, event)
+	}
+	if v.event != nil {
+		t.put(storeEvents, map[string]any{"e": event, "v": bytesTo(v.event)})
+	}
+	for i := range v.posts {
+		p := &v.posts[i]
+		t.put(storePosts, map[string]any{"e": event, "id": p.id, "v": bytesTo(p.json), "w": p.words})
+	}
+	for _, r := range v.reactions {
+		if r.On {
+			t.put(storeReactions, map[string]any{"e": event, "p": string(r.Post), "m": r.Emoji, "b": string(r.By)})
+		} else {
+			t.delete(storeReactions, []any{event, string(r.Post), r.Emoji, string(r.By)})
+		}
+	}
+	for _, p := range v.people {
+		t.put(storePeople, map[string]any{"e": event, "id": p.id, "v": bytesTo(p.json)})
+	}
+	return t.failed
+}
+
+// ReplaceViews implements storage.Views.
+func (s *Store) ReplaceViews(ctx context.Context, event qa.EventID, u storage.ViewUpdate) error {
+	rows, err := encodeViews(u)
+	if err != nil {
+		return err
+	}
+	rows.whole = true
+	return s.do(ctx, true, ledgerStores, func(t *tx) error { return t.putViews(string(event), &rows) })
+}
+
+// decode reads a row of a view. Such a row can only be damaged; a rebuild of the views
+// mends it.
+func decode(row js.Value, into any) error {
+	if err := json.Unmarshal(bytesOf(row.Get("v")), into); err != nil {
+		return fmt.Errorf("%w: a view; rebuilding the views mends it (%w)", storage.ErrDamaged, err)
+	}
+	return nil
+}
+
+// Event implements storage.Views.
+func (s *Store) Event(ctx context.Context, event qa.EventID) (qa.Event, error) {
+	var e qa.Event
+	err := s.do(ctx, false, []any{storeEvents}, func(t *tx) error { return t.find(storeEvents, string(event), &e) })
+	if err != nil {
+		return qa.Event{}, err
+	}
+	return e, nil
+}
+
+// find decodes the row of a view, or returns storage.ErrNotFound.
+func (t *tx) find(store string, key, into any) error {
+	row, err := t.get(store, key)
+	if err != nil {
+		return err
+	}
+	if !row.Truthy() {
+		return storage.ErrNotFound
+	}
+	return decode(row, into)
+}
+
+// reactions returns those of the posts of a range, in order.
+func (t *tx) reactions(keys js.Value) (map[qa.PostID][]qa.Reaction, error) {
+	found := map[qa.PostID][]qa.Reaction{}
+	err := t.each(storeReactions, "", keys, 0, func(row js.Value) error {
+		post := qa.PostID(row.Get("p").String())
+		found[post] = append(found[post], qa.Reaction{Emoji: row.Get("m").String(), By: qa.Identity(row.Get("b").String())})
+		return nil
+	})
+	for _, all := range found { // IndexedDB orders strings by their UTF-16 code units
+		slices.SortFunc(all, func(a, b qa.Reaction) int {
+			return cmp.Or(cmp.Compare(a.Emoji, b.Emoji), cmp.Compare(a.By, b.By))
+		})
+	}
+	return found, err
+}
+
+// Posts implements storage.Views.
+func (s *Store) Posts(ctx context.Context, event qa.EventID) (posts []qa.Post, err error) {
+	err = s.do(ctx, false, []any{storePosts, storeReactions}, func(t *tx) error {
+		posts = nil
+		reactions, err := t.reactions(under(string(event)))
+		if err != nil {
+			return err
+		}
+		return t.each(storePosts, "", under(string(event)), 0, func(row js.Value) error {
+			var p qa.Post
+			if err := decode(row, &p); err != nil {
+				return err
+			}
+			p.Reactions = reactions[p.ID]
+			posts = append(posts, p)
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return posts, nil
+}
+
+// Post implements storage.Views.
+func (s *Store) Post(ctx context.Context, event qa.EventID, id qa.PostID) (qa.Post, error) {
+	var p qa.Post
+	err := s.do(ctx, false, []any{storePosts, storeReactions}, func(t *tx) error {
+		if err := t.find(storePosts, []any{string(event), string(id)}, &p); err != nil {
+			return err
+		}
+		reactions, err := t.reactions(under(string(event), string(id)))
+		p.Reactions = reactions[id]
+		return err
+	})
+	if err != nil {
+		return qa.Post{}, err
+	}
+	return p, nil
+}
+
+// People implements storage.Views.
+func (s *Store) People(ctx context.Context, event qa.EventID) (people []qa.Person, err error) {
+	err = s.do(ctx, false, []any{storePeople}, func(t *tx) error {
+		people = nil
+		return t.each(storePeople, "", under(string(event)), 0, func(row js.Value) error {
+			var p qa.Person
+			if err := decode(row, &p); err != nil {
+				return err
+			}
+			people = append(people, p)
+			return nil
+		})
+	})
+	return people, err
+}
+
+// Search implements storage.Views; see storage.Score.
+func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limit int) (ids []qa.PostID, err error) {
+	found, err := s.find(ctx, query, limit, func(e qa.EventID) bool { return e == event })
+	for _, f := range found {
+		ids = append(ids, f.Post)
+	}
+	return ids, err
+}
+
+// SearchAll implements storage.Views, as Search does.
+func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]storage.Found, error) {
+	return s.find(ctx, query, limit, func(qa.EventID) bool { return true })
+}
+
+func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.EventID) bool) (found []storage.Found, err error) {
+	terms := storage.Terms(query)
+	type hit struct {
+		storage.Found
+		score float64
+	}
+	var hits []hit
+	err = s.do(ctx, false, []any{storePosts}, func(t *tx) error {
+		hits = nil
+		if len(terms) == 0 || limit <= 0 {
+			return nil
+		}
+		posts, err := t.candidates(terms, in)
+		if err != nil {
+			return err
+		}
+		for _, post := range posts {
+			row, err := t.get(storePosts, []any{string(post.Event), string(post.Post)})
+			if err != nil {
+				return err
+			}
+			list := row.Get("w")
+			words := make([]string, list.Length())
+			for i := range words {
+				words[i] = list.Index(i).String()
+			}
+			if score := storage.Score(words, terms); score > 0 {
+				hits = append(hits, hit{post, score})
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(hits, func(a, b hit) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.Post, b.Post), cmp.Compare(a.Event, b.Event))
+	})
+	for _, h := range hits[:max(0, min(limit, len(hits)))] {
+		found = append(found, h.Found)
+	}
+	return found, err
+}
+
+// candidates returns the posts that hold, of each term, the words of one of its phrases,
+// wherever they stand.
+func (t *tx) candidates(terms []storage.Term, in func(qa.EventID) bool) ([]storage.Found, error) {
+	var all map[storage.Found]bool
+	for _, term := range terms {
+		these := map[storage.Found]bool{}
+		for _, phrase := range term {
+			// The longest word is the rarest, as a rule.
+			word := slices.MaxFunc(phrase, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
+			keys, err := t.await(func() js.Value {
+				return t.store(storePosts).Call("index", indexWords).Call("getAllKeys", beginning(word))
+			})
+			if err != nil {
+				return nil, err
+			}
+			for i, n := 0, keys.Length(); i < n; i++ {
+				key := keys.Index(i)
+				post := storage.Found{Event: qa.EventID(key.Index(0).String()), Post: qa.PostID(key.Index(1).String())}
+				if in(post.Event) && (all == nil || all[post]) {
+					these[post] = true
+				}
+			}
+		}
+		all = these
+	}
+	posts := make([]storage.Found, 0, len(all))
+	for post := range all {
+		posts = append(posts, post)
+	}
+	return posts, nil
+}
