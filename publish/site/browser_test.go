@@ -9,12 +9,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"flyleaf/internal/browsertest"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -35,31 +36,8 @@ type published struct {
 
 func openPublished(t testing.TB, base string) *published {
 	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("FLYLEAF_REQUIRE_ALL") == "1" {
-			t.Fatal("Chromium is required here and is missing")
-		}
-		t.Skip("SKIPPED, NOT TESTED: the published pages in a real browser; install chromium")
-	}
-	if testing.Short() {
-		t.Skip("a browser is slow; run without -short")
-	}
 	p := &published{t: t, base: base}
-	opts := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
-	opts = append(opts, chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("no-proxy-server", true))
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(cancel)
+	ctx := browsertest.Start(t)
 	if err := chromedp.Do(ctx); err != nil { // starts the browser
 		t.Fatal(err)
 	}
@@ -79,9 +57,7 @@ func openPublished(t testing.TB, base string) *published {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if p.ctx, cancel = context.WithTimeout(ctx, 2*time.Minute); cancel != nil {
-		t.Cleanup(cancel)
-	}
+	p.ctx = ctx
 	p.run(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
 		if _, err := cdp.Call(ctx, t, network.Enable, network.EnableParams{}); err != nil {
 			return chromedp.Void{}, err
