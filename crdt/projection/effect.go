@@ -6,6 +6,7 @@ import (
 	"flyleaf/crdt/authority"
 	"flyleaf/crdt/graph"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // touchEffect notes what may count differently now that somebody's roles changed:
@@ -65,9 +66,9 @@ func (f *Projection) touchActs(id qa.Identity) {
 				continue
 			}
 			switch at.in.slot {
-			case slotMarks, slotMarked:
+			case schema.MapMarks, schema.MapAssigned, schema.MapCandidate:
 				f.touched.posts[postOf(at.in)] = struct{}{}
-			case slotBlocks:
+			case schema.MapBlocks:
 				blocked[at.key] = true
 			}
 		}

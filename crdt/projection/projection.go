@@ -13,6 +13,7 @@ import (
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 var (
@@ -56,7 +57,7 @@ const indexFrom = 16
 type object struct {
 	id     opID
 	change uint32
-	slot   slot
+	slot   schema.Map
 	up     *object
 	key    string // at which it was made in up
 	props  []prop
@@ -154,7 +155,7 @@ func New(event qa.EventID, g *graph.Graph, a *authority.Authority) *Projection {
 		pasts:     map[uint32]graph.Past{},
 
 		unsuperseded: map[*object][]int32{},
-		root:         object{slot: slotRoot},
+		root:         object{slot: schema.MapRoot},
 	}
 	f.touched.reset()
 	return f
@@ -273,7 +274,7 @@ func (f *Projection) apply(op *wire.Op, id opID, change uint32) {
 	case wire.Inc, wire.Mark: // neither ends nor adds a value
 		return
 	}
-	if o.slot.edits() {
+	if edits(o.slot) {
 		f.edits++
 	}
 	p := o.find(op.Key.Prop)
@@ -292,12 +293,12 @@ func (f *Projection) apply(op *wire.Op, id opID, change uint32) {
 		e.made = true
 		e.obj = &object{id: id, change: change, up: o, key: p.key}
 		if op.Action == wire.MakeMap {
-			e.obj.slot = o.slot.child(p.key)
+			e.obj.slot = o.slot.Child(p.key)
 		}
 		f.objects[id] = e.obj
 	case wire.Set:
 		e.kind = op.Value.Kind
-		if o.slot != slotBlobs { // the ledger has those; see Blob
+		if o.slot != schema.MapBlobs { // the ledger has those; see Blob
 			e.raw = string(op.Value.Raw)
 		}
 	default: // Del, and actions that do not exist yet
@@ -315,7 +316,7 @@ func (f *Projection) end(o *object, p *prop, id opID) {
 	if i == len(p.live) || p.live[i].id != id {
 		return
 	}
-	if o.slot.privileged() && !p.live[i].made {
+	if r := o.slot.Row(p.key); r != nil && r.Remembered() && !p.live[i].made {
 		k := place{in: o, key: p.key}
 		f.ended[k] = append(f.ended[k], p.live[i])
 	}
@@ -344,7 +345,7 @@ func (f *Projection) insert(p *prop, e entry) {
 // name returns the copy of a key that is kept. Keys that are made of operations do
 // not repeat; identities, emoji and the schema's own do.
 func (f *Projection) name(in *object, key string) string {
-	if in.slot == slotPosts || in.slot == slotRevisions {
+	if in.slot == schema.MapPosts || in.slot == schema.MapRevisions {
 		return strings.Clone(key)
 	}
 	if n, ok := f.names[key]; ok {
@@ -369,7 +370,7 @@ func winner(o *object, key string) *entry {
 
 // child returns the map that stands at a key, nil when none does.
 func child(o *object, key string) *object {
-	if e := winner(o, key); e != nil && e.made && e.obj.slot != slotNoMap {
+	if e := winner(o, key); e != nil && e.made && e.obj.slot != schema.NoMap {
 		return e.obj
 	}
 	return nil
@@ -386,7 +387,7 @@ func eachMap(o *object, key string, fn func(*object)) {
 		return
 	}
 	for i := range p.live {
-		if e := &p.live[i]; e.made && e.obj.slot != slotNoMap {
+		if e := &p.live[i]; e.made && e.obj.slot != schema.NoMap {
 			fn(e.obj)
 		}
 	}

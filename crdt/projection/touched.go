@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Touched says what has to be read again. All lists are ascending.
@@ -71,7 +72,7 @@ func (f *Projection) Touched() Touched {
 // postOf returns the ID of the post that an object belongs to.
 func postOf(o *object) string {
 	for ; o != nil; o = o.up {
-		if o.slot == slotPost {
+		if o.slot == schema.MapPost {
 			return o.key
 		}
 	}
@@ -82,63 +83,69 @@ func postOf(o *object) string {
 // took values away; had says whether there were values before.
 func (f *Projection) touch(o *object, p *prop, e *entry, had bool) {
 	t := &f.touched
-	switch o.slot {
-	case slotRoot:
+	switch o.slot.View() {
+	case schema.ViewEvent:
 		t.event = true
+	case schema.ViewPerson:
+		t.people[keyIn(schema.MapPeople, o, p)] = struct{}{}
+	case schema.ViewPost:
+		t.posts[keyIn(schema.MapPosts, o, p)] = struct{}{}
+	}
+	switch o.slot {
+	case schema.MapRoot:
 		if had { // a root map made twice, which no valid event does
 			f.touchAll()
 		}
-	case slotAbout:
-		t.event = true
-		if p.key == "closed" {
+	case schema.MapEvent:
+		if p.key == schema.KeyClosed {
 			f.touchLate()
 		}
-	case slotLinks, slotLink, slotAboutX, slotRelays, slotWeeks, slotWeek, slotBlobs,
-		slotWinners, slotWinnersOf, slotDraw, slotDrawBy:
-		t.event = true
-	case slotRoles:
-		t.event = true
-		f.touchEffect(qa.Identity(p.key))
-	case slotRolesOf:
-		t.event = true
-		f.touchEffect(qa.Identity(o.key))
-	case slotBlocks:
+	case schema.MapRoles, schema.MapRolesOf:
+		f.touchEffect(qa.Identity(keyIn(schema.MapRoles, o, p)))
+	case schema.MapBlocks:
 		f.touchBlock(p.key)
-	case slotPeople:
-		t.people[p.key] = struct{}{}
-	case slotPerson:
-		t.people[o.key] = struct{}{}
-	case slotPosts:
-		t.posts[p.key] = struct{}{}
+	case schema.MapPosts:
 		if had {
 			f.touchReactions(p.key, o)
 		}
-	case slotPost:
-		t.posts[o.key] = struct{}{}
-		if p.key == "reactions" && had {
+	case schema.MapPost:
+		if p.key == schema.KeyReactions && had {
 			f.touchReactions(o.key, o.up)
 		}
-	case slotRevisions:
+	case schema.MapRevisions:
 		if e != nil {
 			f.supersede(o, p, e)
 		}
-		t.posts[postOf(o)] = struct{}{}
-	case slotMarks, slotMarked, slotPostX:
-		t.posts[postOf(o)] = struct{}{}
-	case slotReactions:
+	case schema.MapReactions:
 		if had {
 			f.touchReactions(postOf(o), o.up.up)
 		}
-	case slotReactionsOf:
+	case schema.MapReactionsOf:
 		t.reactions[reactionKey{post: postOf(o), by: o.key, emoji: p.key}] = struct{}{}
 	}
+}
+
+// keyIn returns which key of a map leads to p, a key of o, which lies in that map or is
+// it.
+func keyIn(in schema.Map, o *object, p *prop) string {
+	key := p.key
+	for ; o.slot != in; o = o.up {
+		key = o.key
+	}
+	return key
+}
+
+// edits reports whether writing in such a map changes what an event says of itself, as
+// calendars count it.
+func edits(m schema.Map) bool {
+	return m.Act() == schema.ActEvent && m != schema.MapEventX && m != schema.MapClubX
 }
 
 // touchReactions notes all reactions that were ever made on a post: its map, or one
 // in it, was made twice, so that another may be the one to read.
 func (f *Projection) touchReactions(post string, posts *object) {
 	for _, o := range f.objects {
-		if o.slot == slotReactionsOf && postOf(o) == post {
+		if o.slot == schema.MapReactionsOf && postOf(o) == post {
 			for i := range o.props {
 				f.touched.reactions[reactionKey{post: post, by: o.key, emoji: o.props[i].key}] = struct{}{}
 			}
@@ -150,11 +157,11 @@ func (f *Projection) touchReactions(post string, posts *object) {
 func (f *Projection) touchAll() {
 	for _, o := range f.objects {
 		switch o.slot {
-		case slotPost:
+		case schema.MapPost:
 			f.touched.posts[o.key] = struct{}{}
-		case slotPerson:
+		case schema.MapPerson:
 			f.touched.people[o.key] = struct{}{}
-		case slotReactionsOf:
+		case schema.MapReactionsOf:
 			post := postOf(o)
 			for i := range o.props {
 				f.touched.reactions[reactionKey{post: post, by: o.key, emoji: o.props[i].key}] = struct{}{}
