@@ -226,7 +226,7 @@ func (a *Authority) Roles(p Person) Roles {
 
 // RolesAt returns what somebody holds for whoever knows a past.
 func (a *Authority) RolesAt(p Person, past *graph.Past) Roles {
-	if !a.anyVoid() && a.knowsAll(past) {
+	if a.knowsAll(past) && (!a.anyVoid() || past.Whole(a.graph.Len()-1)) {
 		return a.Roles(p)
 	}
 	return a.roles(p, view{past: past})

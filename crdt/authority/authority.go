@@ -136,10 +136,10 @@ type Authority struct {
 	founderHash wire.Hash
 	founded     bool
 
-	added    []uint64           // by place in the graph, one bit each
-	maps     map[made]within    // the maps in which authority changes are written
-	changes  []change           // the authority changes, in the order of arrival
-	people   map[Person]*record // those whom one of them is about
+	added    []uint64            // by place in the graph, one bit each
+	maps     map[graph.Op]within // the maps in which authority changes are written
+	changes  []change            // the authority changes, in the order of arrival
+	people   map[Person]*record  // those whom one of them is about
 	closings []act
 
 	steps  int64           // acts that were looked at
@@ -151,13 +151,6 @@ type Authority struct {
 	pasts   map[wire.Hash]graph.Set
 	forks   int  // Graph.Forks when now and settled were last emptied
 	void    bool // an authority change is void
-}
-
-// made is a map by the change that made it and the operation's counter. The actor
-// would not do: one that equivocates has two operations of one counter.
-type made struct {
-	place   int32
-	counter uint32
 }
 
 // change is an authority change.
@@ -221,7 +214,7 @@ func (s set) with(t set) set {
 // New returns the authority of an event without any change. g is the event's graph.
 func New(g *graph.Graph) *Authority {
 	return &Authority{
-		graph: g, maps: map[made]within{}, people: map[Person]*record{}, heldAt: map[int32]Roles{},
+		graph: g, maps: map[graph.Op]within{}, people: map[Person]*record{}, heldAt: map[int32]Roles{},
 		now: map[Person]Roles{}, settled: map[settledKey]bool{}, pasts: map[wire.Hash]graph.Set{},
 	}
 }
@@ -269,7 +262,7 @@ func (a *Authority) Add(c *wire.Change) {
 
 func (a *Authority) op(c *wire.Change, k int, place int32) {
 	op := &c.Ops[k]
-	id := made{place, uint32(c.StartOp) + uint32(k)}
+	id := graph.Op{Place: place, Counter: uint32(c.StartOp) + uint32(k)}
 	if op.Obj == (wire.OpID{}) {
 		if is := rootMaps[op.Key.Prop]; is != 0 && op.Action == wire.MakeMap {
 			a.maps[id] = within{is: is}
@@ -287,15 +280,15 @@ func (a *Authority) op(c *wire.Change, k int, place int32) {
 	case in.is == inRolesOf:
 		if role := RolesOf(qa.Role(op.Key.Prop)); role != 0 {
 			r := a.record(in.about)
-			r.grants = note(r.grants, act{a.changeOf(c, place), id.counter, role, op.Value.Kind == wire.True})
+			r.grants = note(r.grants, act{a.changeOf(c, place), id.Counter, role, op.Value.Kind == wire.True})
 		}
 	case in.is == inBlocks:
 		if about, ok := ParsePerson(op.Key.Prop); ok {
 			r := a.record(about)
-			r.blocks = note(r.blocks, act{a.changeOf(c, place), id.counter, 0, op.Value.Kind == wire.String && len(op.Value.Raw) > 0})
+			r.blocks = note(r.blocks, act{a.changeOf(c, place), id.Counter, 0, op.Value.Kind == wire.String && len(op.Value.Raw) > 0})
 		}
 	case in.is == inEvent && op.Key.Prop == "closed":
-		a.closings = note(a.closings, act{a.changeOf(c, place), id.counter, 0, op.Value.Kind == wire.True})
+		a.closings = note(a.closings, act{a.changeOf(c, place), id.Counter, 0, op.Value.Kind == wire.True})
 	}
 }
 
@@ -306,17 +299,13 @@ var rootMaps = map[string]uint8{"roles": inRoles, "blocks": inBlocks, "event": i
 // authority change is written there.
 func (a *Authority) mapOf(c *wire.Change, obj wire.OpID, place int32) (in within, ok bool) {
 	if obj.Actor == c.Actor && obj.Counter >= c.StartOp {
-		in, ok = a.maps[made{place, uint32(obj.Counter)}]
+		in, ok = a.maps[graph.Op{Place: place, Counter: uint32(obj.Counter)}]
 		return in, ok
 	}
-	known := func(int) bool { return true }
-	if a.graph.Fork(obj.Actor) != 0 {
-		past := a.graph.Past(c.Deps)
-		known = past.Has
-	}
-	at, ok := a.graph.OpPlace(obj, known)
+	past := a.graph.LazyPast(c.Deps)
+	id, ok := a.graph.Resolve(obj, &past)
 	if ok {
-		in, ok = a.maps[made{int32(at), uint32(obj.Counter)}]
+		in, ok = a.maps[id]
 	}
 	return in, ok
 }

@@ -11,8 +11,8 @@ import (
 
 // forkedHistory makes changes of actors that now and then go back to an earlier
 // change of their own and write on from there. The past of each change is kept as a
-// plain set.
-func forkedHistory(r *rand.Rand, n, actors int) (all []Meta, past map[wire.Hash]map[wire.Hash]bool) {
+// plain set. refused are those that had another with their number in their past.
+func forkedHistory(r *rand.Rand, n, actors int) (all, refused []Meta, past map[wire.Hash]map[wire.Hash]bool) {
 	past = map[wire.Hash]map[wire.Hash]bool{}
 	by := map[wire.Hash]Meta{}
 	own := make([][]Meta, actors)
@@ -42,24 +42,34 @@ func forkedHistory(r *rand.Rand, n, actors int) (all []Meta, past map[wire.Hash]
 			}
 		}
 		m.MaxOp = m.StartOp + uint64(r.Intn(4)) - 1
+		if slices.ContainsFunc(all, func(x Meta) bool { return x.Actor == m.Actor && x.Seq == m.Seq && set[x.Hash] }) {
+			refused = append(refused, m) // it knows of another with its number
+			continue
+		}
 		past[m.Hash], by[m.Hash] = set, m
 		own[a] = append(own[a], m)
 		all = append(all, m)
 	}
-	return all, past
+	return all, refused, past
 }
 
 // TestForks: with Forks, all that is asked of a graph in which actors use numbers
 // twice is what plain sets say, in whatever order the changes came.
 func TestForks(t *testing.T) {
-	forked, known, ambiguous := 0, 0, 0
+	forked, known, ambiguous, knew := 0, 0, 0, 0
 	for seed := int64(1); seed <= 60; seed++ {
 		r := rand.New(rand.NewSource(seed))
-		all, past := forkedHistory(r, 80, 4)
+		all, refused, past := forkedHistory(r, 80, 4)
 		g := New(Forks)
 		for _, i := range r.Perm(len(all)) {
 			if _, err := g.Add(all[i]); err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
+			}
+		}
+		for _, m := range refused {
+			knew++
+			if err := g.Check(m); !errors.Is(err, ErrDuplicateSeq) {
+				t.Fatalf("seed %d: a change that knows of another with its number: %v", seed, err)
 			}
 		}
 		if g.Len() != len(all) || g.WaitingLen() != 0 {
@@ -110,14 +120,18 @@ func TestForks(t *testing.T) {
 							holders++
 						}
 					}
-					at, ok := g.OpPlace(wire.OpID{Counter: c, Actor: x.Actor}, func(p int) bool { return set.Has(p) })
+					lazy := g.LazyPast(m.Deps)
+					op, ok := g.Resolve(wire.OpID{Counter: c, Actor: x.Actor}, &lazy)
+					if !lazy.known { // then it is for the caller to look
+						ok = ok && set.Has(int(op.Place))
+					}
 					if ok != (holders > 0) {
 						t.Fatalf("seed %d: operation found %v, by %d changes", seed, ok, holders)
 					}
 					if !ok {
 						continue
 					}
-					if n := g.nodes[at]; uint64(n.startOp) > c || uint64(n.maxOp) < c || g.actors[n.actor].id != x.Actor {
+					if n := g.nodes[op.Place]; !set.Has(int(op.Place)) || op.Counter != uint32(c) || uint64(n.startOp) > c || uint64(n.maxOp) < c || g.actors[n.actor].id != x.Actor {
 						t.Fatalf("seed %d: another change's operation", seed)
 					}
 					if holders > 1 {
@@ -127,8 +141,8 @@ func TestForks(t *testing.T) {
 			}
 		}
 	}
-	if forked == 0 || known == 0 || ambiguous == 0 {
-		t.Errorf("%d forked, %d known to be, %d operations twice: too few for a test of that", forked, known, ambiguous)
+	if forked == 0 || known == 0 || ambiguous == 0 || knew == 0 {
+		t.Errorf("%d forked, %d known to be, %d operations twice, %d refused: too few for a test of that", forked, known, ambiguous, knew)
 	}
 }
 

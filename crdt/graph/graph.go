@@ -48,7 +48,8 @@ var (
 	// lets such a change wait instead.
 	ErrMissingDeps = errors.New("graph: deps are missing")
 	// ErrDuplicateSeq is returned when the actor already has another change
-	// with this seq: the actor forked its own history.
+	// with this seq: the actor forked its own history. With Forks, only when that
+	// other change lies in the past of this one.
 	ErrDuplicateSeq = errors.New("graph: actor used this sequence number before")
 	// ErrSeqGap is returned when the actor's previous change is not applied
 	// though all deps are.
@@ -149,8 +150,8 @@ func Lenient(g *Graph) { g.lenient = true }
 
 // Forks makes a graph take two changes with one actor and sequence number: both are
 // nodes, and the past of whatever builds on either stays whole. Such an actor
-// equivocates; see Fork and ForkedIn. Each change of it still names one of its
-// previous changes among its deps. ErrDuplicateSeq is not returned.
+// equivocates; see Fork and ForkedIn. By its own past each change still has its
+// actor's next number, and names the actor's previous change among its deps.
 func Forks(g *Graph) { g.forks = true }
 
 // Admit makes a graph ask f before it applies a change, also one that waited.
@@ -286,6 +287,9 @@ func (g *Graph) Check(c Meta) error {
 	if c.Seq > 1 && !g.namesPrevious(c) {
 		return fmt.Errorf("%w: seq %d of actor %s", ErrOwnPrevious, c.Seq, c.Actor)
 	}
+	if c.Seq <= last && g.usedInPast(c) {
+		return fmt.Errorf("%w: seq %d of actor %s is in its own past", ErrDuplicateSeq, c.Seq, c.Actor)
+	}
 	if c.StartOp < past+1 || c.StartOp > past+1 && !g.lenient {
 		return fmt.Errorf("%w: %d, should be %d", ErrStartOp, c.StartOp, past+1)
 	}
@@ -303,6 +307,30 @@ func (g *Graph) namesPrevious(c Meta) bool {
 		i, _ := g.find(d)
 		return g.nodes[i].actor == a && uint64(g.nodes[i].seq) == c.Seq-1
 	})
+}
+
+// usedInPast reports whether the past of a change, which is applied, holds a change
+// of its actor with its number. A higher number in the past implies that.
+func (g *Graph) usedInPast(c Meta) bool {
+	a, ok := g.actor[c.Actor]
+	if !ok {
+		return false
+	}
+	by := &g.actors[a]
+	past := g.Past(c.Deps)
+	if past.Has(int(by.chain[c.Seq-1])) {
+		return true
+	}
+	for _, i := range by.othersFrom(g, uint32(c.Seq)) {
+		g.steps.add(1)
+		if uint64(g.nodes[i].seq) != c.Seq {
+			break
+		}
+		if past.Has(int(i)) {
+			return true
+		}
+	}
+	return false
 }
 
 // apply appends a change that Check has passed.
@@ -419,62 +447,113 @@ func (g *Graph) Forked(place int) bool {
 }
 
 // ForkedIn is Forked by what a past holds: whoever knows that past, and no more, has
-// seen both changes of a number. It costs a look at each further change of the actor.
+// seen both changes of a number. The first question about an actor costs a look at
+// each of its further changes until two of one number are found; the past remembers
+// the answer.
 func (g *Graph) ForkedIn(place int, past *Past) bool {
 	if !g.Forked(place) {
 		return false
 	}
 	n := &g.nodes[place]
-	by := &g.actors[n.actor]
+	fork := g.forkIn(n.actor, past)
+	return fork != 0 && n.seq >= fork
+}
+
+// forkIn returns the lowest sequence number of which a past holds two changes of an
+// actor, 0 for none.
+func (g *Graph) forkIn(a int32, past *Past) uint32 {
+	if fork, known := past.forks[a]; known {
+		return fork
+	}
+	by := &g.actors[a]
+	fork := uint32(0)
 	var known uint32 // the number of the change before that is in the past
 	for _, i := range by.others {
 		g.steps.add(1)
-		seq := g.nodes[i].seq
-		if seq > n.seq {
-			break
-		}
 		if !past.Has(int(i)) {
 			continue
 		}
+		seq := g.nodes[i].seq
 		if known == seq || past.Has(int(by.chain[seq-1])) {
-			return true
+			fork = seq
+			break
 		}
 		known = seq
 	}
-	return false
+	if past.forks == nil {
+		past.forks = map[int32]uint32{}
+	}
+	past.forks[a] = fork
+	return fork
 }
 
-// OpPlace returns the place of the change that made an operation, of those for which
-// in returns true. A forked actor has more than one with the same counters: false
-// is returned when in is true for none.
-func (g *Graph) OpPlace(id wire.OpID, in func(place int) bool) (int, bool) {
+// Op names an operation by its change, since two changes of an actor that
+// equivocates share counters.
+type Op struct {
+	Place   int32  // of the change in the applied order
+	Counter uint32 // of the operation
+}
+
+// Resolve returns which operation a change means by an ID, of those that are applied;
+// false when no applied change has an operation with it. past is the past of the
+// change that names it. It is worked out only where more than one operation may have
+// the ID: then the one that the past holds is returned, and false when it holds none.
+// Otherwise it is for the caller to see whether the past holds it.
+func (g *Graph) Resolve(id wire.OpID, past *LazyPast) (Op, bool) {
 	a, ok := g.actor[id.Actor]
 	if !ok || id.Counter == 0 || id.Counter > MaxCounter {
-		return 0, false
+		return Op{}, false
 	}
 	by := &g.actors[a]
 	counter := uint32(id.Counter)
-	holds := func(i int32) bool {
-		g.steps.add(1)
-		n := &g.nodes[i]
-		return n.startOp <= counter && counter <= n.maxOp && in(int(i))
-	}
 	straight := by.chain // where counters ascend
 	if by.fork != 0 {
 		straight = by.chain[:by.fork-1]
 		for _, rest := range [][]int32{by.chain[by.fork-1:], by.others} {
 			for _, i := range rest {
-				if holds(i) {
-					return int(i), true
+				g.steps.add(1)
+				if n := &g.nodes[i]; n.startOp <= counter && counter <= n.maxOp && past.Get().Has(int(i)) {
+					return Op{i, counter}, true
 				}
 			}
 		}
 	}
 	k := sort.Search(len(straight), func(k int) bool { return g.nodes[straight[k]].startOp > counter }) - 1
-	if k >= 0 && holds(straight[k]) {
-		return int(straight[k]), true
+	if k < 0 || counter > g.nodes[straight[k]].maxOp {
+		return Op{}, false
 	}
-	return 0, false
+	return Op{straight[k], counter}, true
+}
+
+// ID returns the ID of an operation on the wire.
+func (g *Graph) ID(op Op) wire.OpID {
+	return wire.OpID{Counter: uint64(op.Counter), Actor: g.ActorAt(int(op.Place))}
+}
+
+// ActorAt returns the actor of the change at a place of the applied order.
+func (g *Graph) ActorAt(place int) wire.ActorID { return g.actors[g.nodes[place].actor].id }
+
+// HashAt returns the change at a place of the applied order.
+func (g *Graph) HashAt(place int) wire.Hash { return g.hashes[place] }
+
+// ChangesFrom returns the places of an actor's changes from a sequence number on,
+// in no order.
+func (g *Graph) ChangesFrom(id wire.ActorID, seq uint64) []int32 {
+	a, ok := g.actor[id]
+	if !ok || seq == 0 {
+		return nil
+	}
+	by := &g.actors[a]
+	out := slices.Clone(by.othersFrom(g, uint32(min(seq, math.MaxUint32))))
+	if seq <= uint64(len(by.chain)) {
+		out = append(out, by.chain[seq-1:]...)
+	}
+	return out
+}
+
+// othersFrom returns an actor's further changes from a sequence number on.
+func (a *actor) othersFrom(g *Graph, seq uint32) []int32 {
+	return a.others[sort.Search(len(a.others), func(i int) bool { return g.nodes[a.others[i]].seq >= seq }):]
 }
 
 // From returns an actor's changes from a sequence number on, and all that depend on

@@ -168,11 +168,12 @@ func (g *Graph) places(hashes []wire.Hash) []int32 {
 
 // Past is what a change has before it: its deps and their ancestors. It is held as
 // what is not in it, which mostly is little. It stays what it is when the graph
-// grows.
+// grows. It is not safe for concurrent use, since it remembers what ForkedIn found.
 type Past struct {
-	end  int32 // how many changes were applied
-	from int32 // all before it are in the past
-	not  bitset
+	end   int32 // how many changes were applied
+	from  int32 // all before it are in the past
+	not   bitset
+	forks map[int32]uint32 // by actor, what forkIn returned
 }
 
 // Past returns the past of a change with these deps. Hashes that are not applied
@@ -190,12 +191,32 @@ func (g *Graph) Past(deps []wire.Hash) Past {
 		b := make(bitset, 2*window/64)
 		past, not := b[:window/64], b[window/64:]
 		if _, ok := g.notInPast(known, from, past, not, false); ok {
-			return Past{end, from, not.without(past)}
+			return Past{end: end, from: from, not: not.without(past)}
 		}
 	}
 	past, not := newBitset(len(g.nodes)), newBitset(len(g.nodes))
 	g.notInPast(known, 0, past, not, false)
-	return Past{end, 0, not.without(past)}
+	return Past{end: end, not: not.without(past)}
+}
+
+// LazyPast is the past of a change, worked out when it is first asked for: of most
+// changes nobody asks.
+type LazyPast struct {
+	g     *Graph
+	deps  []wire.Hash
+	past  Past
+	known bool
+}
+
+// LazyPast returns the past of a change with these deps, which are applied.
+func (g *Graph) LazyPast(deps []wire.Hash) LazyPast { return LazyPast{g: g, deps: deps} }
+
+// Get returns the past. It is of the moment of the first call.
+func (p *LazyPast) Get() *Past {
+	if !p.known {
+		p.past, p.known = p.g.Past(p.deps), true
+	}
+	return &p.past
 }
 
 // Whole reports whether everything up to a place of the applied order is in the
