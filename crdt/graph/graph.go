@@ -533,6 +533,9 @@ func (g *Graph) ID(op Op) wire.OpID {
 // ActorAt returns the actor of the change at a place of the applied order.
 func (g *Graph) ActorAt(place int) wire.ActorID { return g.actors[g.nodes[place].actor].id }
 
+// SeqAt returns the sequence number of the change at a place of the applied order.
+func (g *Graph) SeqAt(place int) uint64 { return uint64(g.nodes[place].seq) }
+
 // HashAt returns the change at a place of the applied order.
 func (g *Graph) HashAt(place int) wire.Hash { return g.hashes[place] }
 

@@ -22,7 +22,7 @@ const (
 	CodeSignature    Code = "signature"           // not signed by its writer for this event
 	CodeGenesis      Code = "genesis"             // a beginning that is not this event's, or is incomplete
 	CodeSequence     Code = "sequence"            // wrong sequence number, operation counter or deps
-	CodeDuplicateSeq Code = "duplicate-seq"       // its actor has another change with this sequence number
+	CodeDuplicateSeq Code = "duplicate-seq"       // builds on another change of its actor with its sequence number
 	CodeDependsOn    Code = "depends-on-refused"  // one that it depends on is refused
 	CodeObject       Code = "object"              // works in a map that is not in its past
 	CodePreds        Code = "preds"               // does not replace exactly what stands at the key in its past
@@ -43,6 +43,7 @@ const (
 	CodeOperations   Code = "too-many-operations" // more than an act of that kind needs
 	CodeWeakKey      Code = "weak-key"            // its writer's key is one for which anybody can sign
 	CodeText         Code = "text"                // holds characters that no text may hold, or nothing that can be seen
+	CodeEquivocation Code = "equivocation"        // refers to what is void in its past, since its writer signed two versions
 	CodeTooOften     Code = "too-often"           // its writer has written that key too often, or too many versions of one text
 )
 
@@ -89,7 +90,7 @@ var codes = []struct {
 	code   Code
 	reason string
 }{
-	{graph.ErrDuplicateSeq, CodeDuplicateSeq, "Its writer has made two different changes with one number; only one of them can be part of the event."},
+	{graph.ErrDuplicateSeq, CodeDuplicateSeq, "It builds on another change that its writer has given the same number."},
 	{graph.ErrSeqGap, CodeSequence, "Its writer's earlier change is missing from what it builds on."},
 	{graph.ErrOwnPrevious, CodeSequence, "It does not build on its writer's own previous change."},
 	{graph.ErrStartOp, CodeSequence, "Its operations are not numbered after those that it builds on."},

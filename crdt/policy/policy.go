@@ -6,6 +6,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"flyleaf/crdt/authority"
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/register"
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
@@ -42,13 +44,12 @@ type Policy struct {
 
 	actors  []writer
 	actorIx map[wire.ActorID]uint32
-	tags    map[tag]uint32 // the first actor with this tag
-	objects []object
+	tags    map[tag]uint32   // the first actor with this tag
+	objects []object         // ascending by their operations
 	keys    map[place]uint32 // index into written
 	names   map[string]uint32
 	written []written
-	merged  map[mergeAt][]uint32 // what a write replaced, where it was more than one
-	revised map[uint32][]int32   // by the map of revisions, as an index into objects: the changes that added one to a post after it was made
+	revised map[graph.Op][]int32 // by the map of revisions: the places of the changes that added one to a post after it was made
 
 	steps     int64    // see Steps
 	longest   int      // writes of the key that was written most often
@@ -67,63 +68,45 @@ func tagOf(a wire.ActorID) (t tag) {
 	return t
 }
 
-// writer is an actor with what it made.
+// writer is an actor that has written.
 type writer struct {
-	id     wire.ActorID
-	who    authority.Person
-	made   []uint32 // indexes into Policy.objects, by counter ascending
-	next   uint32   // another actor with the same tag, none: noActor
-	latest uint64   // sequence number of its last change here
+	id   wire.ActorID
+	next uint32 // another actor with the same tag, none: noActor
 }
 
 const noActor = ^uint32(0)
 
-// object is a map that a change made.
+// object is a map, made by an operation.
 type object struct {
-	counter uint32
-	actor   uint32
-	change  int32 // place of the change in the graph
-	first   int32 // the key in it that was first written last, as an index into written; -1: none
-	slot    schema.Map
+	op    graph.Op
+	first int32 // the key in it that was first written last, as an index into written; -1: none
+	slot  schema.Map
 }
 
-// opID is a wire.OpID with the actor as an index.
-type opID struct{ counter, actor uint32 }
-
-// place is a key of a map: the map's operation and the key's number in Policy.names.
+// place is a key of a map: the operation that made the map, and the key's number in
+// Policy.names.
 type place struct {
-	in  opID
+	in  graph.Op
 	key uint32
 }
 
 // rootOp stands for the root map, which no operation made.
-var rootOp = opID{0, noActor}
-
-// write is an operation on a key. What it replaced is told by its index in the
-// key's writes, -1 for nothing, many for what stands in Policy.merged.
-type write struct {
-	id       opID
-	change   int32
-	replaced int32
-}
-
-const many = -2
+var rootOp = graph.Op{Place: -1}
 
 // written is what was ever written at a key, in the order of arrival.
 type written struct {
-	writes []write
-	next   int32 // another key of the map, -1: none
+	writes   []graph.Op
+	replaced *register.Register // which write replaced which; nil for a single write
+	next     int32              // another key of the map, -1: none
 }
-
-type mergeAt struct{ key, write uint32 }
 
 // New returns the gate of an event, without any change. g is the event's graph.
 func New(event qa.EventID, g *graph.Graph) *Policy {
 	return &Policy{
 		event: event, graph: g, authority: authority.New(g),
 		actorIx: map[wire.ActorID]uint32{}, tags: map[tag]uint32{},
-		keys: map[place]uint32{}, names: map[string]uint32{}, merged: map[mergeAt][]uint32{},
-		revised: map[uint32][]int32{},
+		keys: map[place]uint32{}, names: map[string]uint32{},
+		revised: map[graph.Op][]int32{},
 	}
 }
 
@@ -170,29 +153,32 @@ func (g *Policy) Add(c *wire.Change) error {
 	if len(c.Actor) != keys.ActorSize {
 		return keys.ErrActor
 	}
+	follows := c.Seq == 1
 	for _, d := range c.Deps {
-		if p, ok := g.graph.Place(d); !ok || !g.knows(p) {
+		p, ok := g.graph.Place(d)
+		if !ok || !g.knows(p) {
 			return fmt.Errorf("%w: %s", ErrOrder, d)
 		}
+		follows = follows || g.graph.SeqAt(p) == c.Seq-1 && g.graph.ActorAt(p) == c.Actor
 	}
-	who := g.actorOf(c.Actor)
-	if c.Seq != g.actors[who].latest+1 {
+	if !follows {
 		return fmt.Errorf("%w: number %d of %s", ErrOrder, c.Seq, c.Actor)
 	}
+	past := g.graph.LazyPast(c.Deps)
 	for k := range c.Ops {
 		if o := c.Ops[k].Obj; o != (wire.OpID{}) && !(o.Actor == c.Actor && o.Counter >= c.StartOp) {
-			if _, ok := g.object(o); !ok {
+			if _, ok := g.object(o, &past); !ok {
 				return fmt.Errorf("%w: operation %d", ErrOrder, k)
 			}
 		}
 	}
-	g.actors[who].latest = c.Seq
+	g.noteActor(c.Actor)
 	if len(c.Deps) == 0 {
 		g.begin(c)
 	}
 	g.authority.Add(c)
 	for k := range c.Ops {
-		g.addOp(c, k, who, int32(at))
+		g.addOp(c, k, int32(at), &past)
 	}
 	for len(g.added) <= at/64 {
 		g.added = append(g.added, 0)
@@ -226,14 +212,14 @@ func (g *Policy) begin(c *wire.Change) {
 	}
 }
 
-func (g *Policy) actorOf(a wire.ActorID) uint32 {
-	if i, ok := g.actorIx[a]; ok {
-		return i
+// noteActor lets posts of an actor be found by their IDs.
+func (g *Policy) noteActor(a wire.ActorID) {
+	if _, ok := g.actorIx[a]; ok {
+		return
 	}
 	i := uint32(len(g.actors))
 	a = wire.ActorID(strings.Clone(string(a)))
 	n := writer{id: a, next: noActor}
-	copy(n.who[:], a)
 	if first, ok := g.tags[tagOf(a)]; ok {
 		n.next = g.actors[first].next
 		g.actors[first].next = i
@@ -242,44 +228,51 @@ func (g *Policy) actorOf(a wire.ActorID) uint32 {
 	}
 	g.actors = append(g.actors, n)
 	g.actorIx[a] = i
-	return i
 }
 
-func (g *Policy) addOp(c *wire.Change, k int, who uint32, at int32) {
+func (g *Policy) addOp(c *wire.Change, k int, at int32, past *graph.LazyPast) {
 	op := &c.Ops[k]
-	id := opID{uint32(c.StartOp) + uint32(k), who}
-	in, parent := rootOp, (*object)(nil)
+	id := graph.Op{Place: at, Counter: uint32(c.StartOp) + uint32(k)}
+	in, parent := rootOp, -1
 	s := schema.MapRoot
 	if op.Obj != (wire.OpID{}) {
-		i, ok := g.object(op.Obj)
+		id, _ := g.resolve(c, op.Obj, at, past)
+		i, ok := g.objectAt(id)
 		if !ok {
 			return // of an operation of this change that made no map
 		}
-		parent = &g.objects[i]
-		in, s = opID{parent.counter, parent.actor}, parent.slot
-		if s == schema.MapRevisions && parent.change != at {
-			g.revised[i] = append(g.revised[i], at)
+		parent = i
+		in, s = g.objects[i].op, g.objects[i].slot
+		if s == schema.MapRevisions && in.Place != at {
+			g.revised[in] = append(g.revised[in], at)
 		}
 	}
 	var r *schema.Row
 	if !g.newer {
 		r = lookup(s, op.Key.Prop)
 	}
+	if !writtenOnce(r) {
+		if r == nil || !r.Keys.IsWords() {
+			parent = -1 // only where keys are counted are they listed
+		}
+		g.addWrite(parent, place{in, g.name(op.Key.Prop)}, id, c, op.Pred, past)
+	}
 	if op.Action == wire.MakeMap {
-		o := object{counter: id.counter, actor: id.actor, change: at, first: -1, slot: schema.Unknown}
+		o := object{op: id, first: -1, slot: schema.Unknown}
 		if r != nil && r.Map != schema.NoMap {
 			o.slot = r.Map
 		}
-		g.actors[who].made = append(g.actors[who].made, uint32(len(g.objects)))
-		g.objects = append(g.objects, o)
+		g.addObject(o)
 	}
-	if writtenOnce(r) {
-		return
+}
+
+// addObject adds a map. Changes are nearly always added in the order of the graph.
+func (g *Policy) addObject(o object) {
+	i := len(g.objects)
+	if i > 0 && !before(g.objects[i-1].op, o.op) {
+		i = g.search(o.op)
 	}
-	if r == nil || !r.Keys.IsWords() {
-		parent = nil // only where keys are counted are they listed
-	}
-	g.addWrite(parent, place{in, g.name(op.Key.Prop)}, write{id: id, change: at}, op.Pred)
+	g.objects = slices.Insert(g.objects, i, o)
 }
 
 // writtenOnce reports whether a valid change writes the key only while it makes
@@ -298,119 +291,153 @@ func (g *Policy) name(key string) uint32 {
 	return n
 }
 
-func (g *Policy) addWrite(in *object, at place, w write, preds []wire.OpID) {
+// addWrite notes a write at a key. in is the map whose keys are listed, as an index
+// into objects, or -1.
+func (g *Policy) addWrite(in int, at place, op graph.Op, c *wire.Change, preds []wire.OpID, past *graph.LazyPast) {
 	k, ok := g.keys[at]
 	if !ok {
 		k = uint32(len(g.written))
 		g.keys[at] = k
 		n := written{next: -1}
-		if in != nil {
-			n.next, in.first = in.first, int32(k)
+		if in >= 0 {
+			n.next, g.objects[in].first = g.objects[in].first, int32(k)
 		}
 		g.written = append(g.written, n)
 	}
-	ws := g.written[k].writes
-	w.replaced = -1
-	switch len(preds) {
-	case 0:
-	case 1:
+	w := &g.written[k]
+	if len(w.writes) > 0 {
+		if w.replaced == nil {
+			w.replaced = &register.Register{}
+			w.replaced.Add()
+		}
+		w.replaced.Add(g.replaced(w.writes, preds, c, op.Place, past)...)
+	}
+	w.writes = append(w.writes, op)
+	g.longest = max(g.longest, len(w.writes))
+}
+
+// replaced returns which writes of a key a change, which is being added at a place,
+// means by these IDs.
+func (g *Policy) replaced(ws []graph.Op, preds []wire.OpID, c *wire.Change, at int32, past *graph.LazyPast) []int32 {
+	if len(preds) == 0 {
+		return nil
+	}
+	find := func(id graph.Op) int {
 		for i := len(ws) - 1; i >= 0; i-- {
 			g.steps++
-			if g.is(ws[i].id, preds[0]) {
-				w.replaced = int32(i)
-				break
+			if ws[i] == id {
+				return i
 			}
 		}
-	default:
-		g.steps += int64(len(ws))
-		by := make(map[opID]uint32, len(ws))
-		for i := range ws {
-			by[ws[i].id] = uint32(i)
-		}
-		var replaced []uint32
-		for _, p := range preds {
-			a, known := g.actorIx[p.Actor]
-			if i, ok := by[opID{uint32(p.Counter), a}]; ok && known {
-				replaced = append(replaced, i)
-			}
-		}
-		w.replaced = many
-		g.merged[mergeAt{k, uint32(len(ws))}] = replaced
+		return -1
 	}
-	g.written[k].writes = append(ws, w)
-	g.longest = max(g.longest, len(ws)+1)
+	if len(preds) > 1 {
+		g.steps += int64(len(ws))
+		by := make(map[graph.Op]int, len(ws))
+		for i := range ws {
+			by[ws[i]] = i
+		}
+		find = func(id graph.Op) int {
+			if i, ok := by[id]; ok {
+				return i
+			}
+			return -1
+		}
+	}
+	out := make([]int32, 0, 4)
+	for _, p := range preds {
+		if id, ok := g.resolve(c, p, at, past); ok {
+			if i := find(id); i >= 0 {
+				out = append(out, int32(i))
+			}
+		}
+	}
+	return out
 }
 
-// is reports whether an operation is the one that a change names.
-func (g *Policy) is(id opID, named wire.OpID) bool {
-	return uint64(id.counter) == named.Counter && g.actors[id.actor].id == named.Actor
+// is reports whether an operation is the one that a change names, of those that the
+// change has in its past.
+func (g *Policy) is(op graph.Op, named wire.OpID) bool {
+	return uint64(op.Counter) == named.Counter && g.graph.ActorAt(int(op.Place)) == named.Actor
 }
 
-// object finds the map that an operation made.
-func (g *Policy) object(id wire.OpID) (uint32, bool) {
-	a, ok := g.actorIx[id.Actor]
+// writerOf returns who made a change, by its place.
+func (g *Policy) writerOf(place int32) authority.Person {
+	return authority.PersonOf(g.graph.ActorAt(int(place)))
+}
+
+func before(a, b graph.Op) bool {
+	return a.Place < b.Place || a.Place == b.Place && a.Counter < b.Counter
+}
+
+// search returns where the map of an operation stands in objects, or would.
+func (g *Policy) search(op graph.Op) int {
+	return sort.Search(len(g.objects), func(i int) bool { return !before(g.objects[i].op, op) })
+}
+
+// objectAt finds the map that an operation made, as an index into objects.
+func (g *Policy) objectAt(op graph.Op) (int, bool) {
+	i := g.search(op)
+	return i, i < len(g.objects) && g.objects[i].op == op
+}
+
+// object finds the map that an operation made, by the ID that a change with this past
+// names it by.
+func (g *Policy) object(id wire.OpID, past *graph.LazyPast) (int, bool) {
+	op, ok := g.graph.Resolve(id, past)
 	if !ok {
 		return 0, false
 	}
-	made := g.actors[a].made
-	i := sort.Search(len(made), func(i int) bool { return uint64(g.objects[made[i]].counter) >= id.Counter })
-	if i == len(made) || uint64(g.objects[made[i]].counter) != id.Counter {
-		return 0, false
-	}
-	return made[i], true
+	return g.objectAt(op)
 }
 
-// post finds a post by its ID.
-func (g *Policy) post(id string) (*object, bool) {
+// resolve returns which operation a change, which is being added at a place, means by
+// an ID: one of its own, or one of its past.
+func (g *Policy) resolve(c *wire.Change, id wire.OpID, at int32, past *graph.LazyPast) (graph.Op, bool) {
+	if id.Actor == c.Actor && id.Counter >= c.StartOp {
+		return graph.Op{Place: at, Counter: uint32(id.Counter)}, true
+	}
+	return g.graph.Resolve(id, past)
+}
+
+// post returns the operation that made a post, by the ID that a change with this past
+// names it by. is says whether there is such a post.
+func (g *Policy) post(id string, past *graph.LazyPast) (op graph.Op, is bool) {
 	t, counter, ok := postOp(id)
 	if !ok {
-		return nil, false
+		return op, false
 	}
 	a, ok := g.tags[t]
 	for ok && a != noActor {
-		if i, found := g.object(wire.OpID{Counter: counter, Actor: g.actors[a].id}); found && g.objects[i].slot == schema.MapPost {
-			return &g.objects[i], true
+		if op, found := g.graph.Resolve(wire.OpID{Counter: counter, Actor: g.actors[a].id}, past); found {
+			if i, made := g.objectAt(op); made && g.objects[i].slot == schema.MapPost {
+				return op, true
+			}
 		}
 		a = g.actors[a].next
 	}
-	return nil, false
+	return op, false
 }
 
 // live appends the operations that stand at a key for whoever has this past: those
-// in it that none in it has replaced. Ascending, as changes name them.
-func (g *Policy) live(buf []opID, k uint32, past *graph.Past) []opID {
-	ws := g.written[k].writes
-	g.steps += int64(len(ws))
-	if len(ws) == 1 {
-		if past.Has(int(ws[0].change)) {
-			buf = append(buf, ws[0].id)
+// in it that are not void there, and that none such has replaced. Ascending, as
+// changes name them.
+func (g *Policy) live(buf []graph.Op, k uint32, past *graph.Past) []graph.Op {
+	w := &g.written[k]
+	g.steps += int64(len(w.writes))
+	counts := func(i int32) bool {
+		place := int(w.writes[i].Place)
+		return past.Has(place) && !g.graph.ForkedIn(place, past)
+	}
+	if w.replaced == nil {
+		if counts(0) {
+			buf = append(buf, w.writes[0])
 		}
 		return buf
 	}
-	var replaced []uint64
-	if len(ws) <= 64 {
-		var small [1]uint64
-		replaced = small[:]
-	} else {
-		replaced = make([]uint64, (len(ws)+63)/64)
-	}
-	// A write comes after all that it replaced.
-	for i := len(ws) - 1; i >= 0; i-- {
-		w := &ws[i]
-		if !past.Has(int(w.change)) {
-			continue
-		}
-		if replaced[i/64]&(1<<(i%64)) == 0 {
-			buf = append(buf, w.id)
-		}
-		switch {
-		case w.replaced >= 0:
-			replaced[w.replaced/64] |= 1 << (w.replaced % 64)
-		case w.replaced == many:
-			for _, r := range g.merged[mergeAt{k, uint32(i)}] {
-				replaced[r/64] |= 1 << (r % 64)
-			}
-		}
+	var few [16]int32
+	for _, i := range w.replaced.Standing(few[:0], counts) {
+		buf = append(buf, w.writes[i])
 	}
 	slices.SortFunc(buf, g.compare)
 	return buf
@@ -420,38 +447,30 @@ func (g *Policy) live(buf []opID, k uint32, past *graph.Past) []opID {
 func (g *Policy) writesBy(who authority.Person, k uint32, past *graph.Past) (n int) {
 	g.steps += int64(len(g.written[k].writes))
 	for _, w := range g.written[k].writes {
-		if g.actors[w.id.actor].who == who && past.Has(int(w.change)) {
+		if g.writerOf(w.Place) == who && past.Has(int(w.Place)) {
 			n++
 		}
 	}
 	return n
 }
 
-func (g *Policy) compare(a, b opID) int {
-	switch {
-	case a.counter != b.counter:
-		if a.counter < b.counter {
-			return -1
-		}
-		return 1
-	case a.actor == b.actor:
-		return 0
+// compare orders operations as changes name them: of those that stand in one past no
+// two have one counter and actor.
+func (g *Policy) compare(a, b graph.Op) int {
+	if a.Counter != b.Counter {
+		return cmp.Compare(a.Counter, b.Counter)
 	}
-	return strings.Compare(string(g.actors[a.actor].id), string(g.actors[b.actor].id))
+	return strings.Compare(string(g.graph.ActorAt(int(a.Place))), string(g.graph.ActorAt(int(b.Place))))
 }
 
-// keysIn returns how many keys of a map have something in a past; no more than
-// limit are counted.
-func (g *Policy) keysIn(id wire.OpID, past *graph.Past, limit int) int {
-	i, ok := g.object(id)
-	if !ok {
-		return 0
-	}
+// keysIn returns how many keys of a map, an index into objects, have something in a
+// past, void or not; no more than limit are counted.
+func (g *Policy) keysIn(i int, past *graph.Past, limit int) int {
 	n := 0
 	for k := g.objects[i].first; k >= 0 && n < limit; k = g.written[k].next {
 		for _, w := range g.written[k].writes {
 			g.steps++
-			if past.Has(int(w.change)) {
+			if past.Has(int(w.Place)) {
 				n++
 				break
 			}

@@ -20,9 +20,10 @@ func (g *Policy) Closings() int { return g.authority.Closings() }
 // Posts reports whether a change makes a post, or would. It costs a look at each
 // operation, and says nothing about whether the change is valid.
 func (g *Policy) Posts(c *wire.Change) bool {
+	past := g.graph.LazyPast(c.Deps)
 	for k := range c.Ops {
 		if op := &c.Ops[k]; op.Action == wire.MakeMap && op.Obj != (wire.OpID{}) {
-			if i, ok := g.object(op.Obj); ok && g.objects[i].slot == schema.MapPosts {
+			if i, ok := g.object(op.Obj, &past); ok && g.objects[i].slot == schema.MapPosts {
 				return true
 			}
 		}

@@ -21,7 +21,6 @@ import (
 type judging struct {
 	g       *Policy
 	c       *wire.Change
-	actor   uint32 // noActor when it is new
 	who     authority.Person
 	genesis bool
 	newer   bool
@@ -29,12 +28,11 @@ type judging struct {
 
 	held     schema.Roles
 	heldIs   bool
-	past     graph.Past
-	pastIs   bool
+	past     graph.LazyPast
 	made     []made // by operation
 	earlier  map[earlierKey]int
 	fresh    map[wire.OpID]int
-	standing []opID
+	standing []graph.Op
 	parts    uint32           // of what the genesis needs; see schema.Row.Part
 	counts   [schema.Acts]int // operations so far, by the kind of act
 }
@@ -68,12 +66,9 @@ func (g *Policy) Validate(c *wire.Change) error {
 		}
 	}
 	j := &g.judging
-	*j = judging{g: g, c: c, actor: noActor, newer: g.newer, forms: g.forms, made: append(j.made[:0], make([]made, len(c.Ops))...), standing: j.standing[:0]}
+	*j = judging{g: g, c: c, newer: g.newer, forms: g.forms, past: g.graph.LazyPast(c.Deps), made: append(j.made[:0], make([]made, len(c.Ops))...), standing: j.standing[:0]}
 	defer j.rest()
 	copy(j.who[:], c.Actor)
-	if a, ok := g.actorIx[c.Actor]; ok {
-		j.actor = a
-	}
 	if len(c.Deps) == 0 {
 		if err := j.begin(); err != nil {
 			return err
@@ -100,7 +95,7 @@ func (g *Policy) Recheck(c *wire.Change) error {
 		return nil
 	}
 	j := &g.judging
-	*j = judging{g: g, c: c, actor: noActor, genesis: len(c.Deps) == 0, made: append(j.made[:0], make([]made, len(c.Ops))...), standing: j.standing[:0]}
+	*j = judging{g: g, c: c, genesis: len(c.Deps) == 0, past: g.graph.LazyPast(c.Deps), made: append(j.made[:0], make([]made, len(c.Ops))...), standing: j.standing[:0]}
 	defer j.rest()
 	copy(j.who[:], c.Actor)
 	if !qa.SoundKey(j.who[:]) {
@@ -121,9 +116,8 @@ func (j *judging) recheck(k int) error {
 	if id := op.Obj; id.Actor == j.c.Actor && id.Counter >= j.c.StartOp && id.Counter-j.c.StartOp < uint64(k) {
 		m := &j.made[id.Counter-j.c.StartOp]
 		s, in.local, in.post = m.slot, true, m.post
-	} else if i, ok := j.g.object(id); ok {
-		o := &j.g.objects[i]
-		s, in.id = o.slot, opID{o.counter, o.actor}
+	} else if i, ok := j.g.object(id, &j.past); ok {
+		s, in.id = j.g.objects[i].slot, j.g.objects[i].op
 	}
 	r := lookup(s, op.Key.Prop)
 	if r == nil {
@@ -152,7 +146,7 @@ func (j *judging) recheck(k int) error {
 }
 
 // seldom checks that the writer has not written a key too often.
-func (j *judging) seldom(k int, in opID) error {
+func (j *judging) seldom(k int, in graph.Op) error {
 	key := j.c.Ops[k].Key.Prop
 	name, ok := j.g.names[key]
 	if !ok {
@@ -167,12 +161,12 @@ func (j *judging) seldom(k int, in opID) error {
 
 // fewRevisions checks that a post that was there before has room for one more text.
 func (j *judging) fewRevisions(k int) error {
-	i, ok := j.g.object(j.c.Ops[k].Obj)
+	in, ok := j.g.graph.Resolve(j.c.Ops[k].Obj, &j.past)
 	if !ok {
 		return nil
 	}
 	n := 1 + j.freshBefore(k) // the one that the post was made with
-	if of := j.g.revised[i]; n+len(of) >= schema.MaxRevisions {
+	if of := j.g.revised[in]; n+len(of) >= schema.MaxRevisions {
 		j.g.steps += int64(len(of))
 		for _, change := range of {
 			if j.pastOf().Has(int(change)) {
@@ -244,8 +238,13 @@ func (j *judging) isClaim() bool {
 	if len(j.c.Ops) != 1 || j.c.Ops[0].Obj == (wire.OpID{}) {
 		return false
 	}
-	i, ok := j.g.object(j.c.Ops[0].Obj)
+	i, ok := j.g.object(j.c.Ops[0].Obj, &j.past)
 	return ok && j.g.objects[i].slot == schema.MapClaims
+}
+
+// local is an operation of the change itself: it has the next place of the graph.
+func (j *judging) local(counter uint32) graph.Op {
+	return graph.Op{Place: int32(j.g.graph.Len()), Counter: counter}
 }
 
 // op judges one operation.
@@ -292,7 +291,7 @@ func (j *judging) op(k int) error {
 
 // where is the map that an operation works in.
 type where struct {
-	id    opID
+	id    graph.Op
 	owner authority.Person
 	local bool  // made by this change
 	post  int32 // when local and of a post: the operation that made the post
@@ -308,11 +307,14 @@ func (j *judging) object(k int) (schema.Map, where, error) {
 	if id.Actor == j.c.Actor && id.Counter >= j.c.StartOp {
 		if at := id.Counter - j.c.StartOp; at < uint64(k) && j.made[at].is {
 			m := &j.made[at]
-			return m.slot, where{id: opID{uint32(id.Counter), j.actor}, owner: j.who, local: true, post: m.post}, nil
+			return m.slot, where{id: j.local(uint32(id.Counter)), owner: j.who, local: true, post: m.post}, nil
 		}
-	} else if i, ok := j.g.object(id); ok {
-		if o := &j.g.objects[i]; o.actor == j.actor || j.before(o.change) {
-			return o.slot, where{id: opID{o.counter, o.actor}, owner: j.g.actors[o.actor].who, post: -1}, nil
+	} else if op, ok := j.g.graph.Resolve(id, &j.past); ok && j.before(op.Place) {
+		if j.voidIn(op.Place) {
+			return 0, where{}, refuse(CodeEquivocation, "It writes into something that is void in what it builds on, because its maker signed two versions.")
+		}
+		if i, ok := j.g.objectAt(op); ok {
+			return j.g.objects[i].slot, where{id: op, owner: authority.PersonOf(id.Actor), post: -1}, nil
 		}
 	}
 	return 0, where{}, refuse(CodeObject, "It writes into something that is not part of what it builds on.")
@@ -326,11 +328,12 @@ func (j *judging) before(place int32) bool {
 	return j.pastOf().Has(int(place))
 }
 
-func (j *judging) pastOf() *graph.Past {
-	if !j.pastIs {
-		j.past, j.pastIs = j.g.graph.Past(j.c.Deps), true
-	}
-	return &j.past
+func (j *judging) pastOf() *graph.Past { return j.past.Get() }
+
+// voidIn reports whether the change at a place, which is in the past, is void there:
+// the past holds two changes of its actor with one number, its own or an earlier one.
+func (j *judging) voidIn(place int32) bool {
+	return j.g.graph.Forked(int(place)) && j.g.graph.ForkedIn(int(place), j.pastOf())
 }
 
 // fits checks an operation's value.
@@ -438,7 +441,7 @@ func (j *judging) sparing(s schema.Map, in where) error {
 // preds checks that an operation replaces exactly what stands at its key: all that
 // stands in the past. By rules of a later version also what an earlier operation of
 // the change put there.
-func (j *judging) preds(k int, in opID, once bool) error {
+func (j *judging) preds(k int, in graph.Op, once bool) error {
 	op := &j.c.Ops[k]
 	if at, ok := j.earlierAt(k); ok {
 		if once {
@@ -578,7 +581,10 @@ func (j *judging) parent(k int, in where) error {
 		if at < uint64(in.post) && j.made[at].slot == schema.MapPost && j.c.Ops[at].Key.Prop == id {
 			return nil
 		}
-	} else if o, ok := j.g.post(id); ok && (o.actor == j.actor || j.before(o.change)) {
+	} else if op, ok := j.g.post(id, &j.past); ok && j.before(op.Place) {
+		if j.voidIn(op.Place) {
+			return refuse(CodeEquivocation, "It answers a post that is void in what it builds on, because its writer signed two versions.")
+		}
 		return nil
 	}
 	return refuse(CodeParent, "It answers a post that is not part of what it builds on.")
@@ -611,8 +617,8 @@ func (j *judging) counted(k int, r *schema.Row, in where) error {
 		return nil // the key is there already
 	}
 	n := 1 + j.freshBefore(k)
-	if !in.local {
-		n += j.g.keysIn(op.Obj, j.pastOf(), r.Most)
+	if i, ok := j.g.objectAt(in.id); ok && !in.local {
+		n += j.g.keysIn(i, j.pastOf(), r.Most)
 	}
 	if n > r.Most {
 		return refuse(CodeLimit, "There are more than %d keys where %.80q is written.", r.Most, op.Key.Prop)

@@ -30,7 +30,7 @@ type Verifier struct {
 
 // NewVerifier returns a verifier of an event that has seen nothing yet.
 func NewVerifier(event qa.EventID) *Verifier {
-	g := graph.New()
+	g := graph.New(graph.Forks)
 	gate := New(event, g)
 	return &Verifier{
 		event: event, graph: g, policy: gate, projection: projection.New(event, g, gate.Authority()),
@@ -138,17 +138,17 @@ func (v *Verifier) authorise(c *wire.Change, f *qa.VerifiedChange) {
 // needed returns the roles of which a valid change needed one, 0 when it needed none.
 func (v *Verifier) needed(c *wire.Change) schema.Roles {
 	var need schema.Roles
+	past := v.graph.LazyPast(c.Deps)
 	for k := range c.Ops {
 		op := &c.Ops[k]
 		s := schema.MapRoot
 		if op.Obj != (wire.OpID{}) {
-			i, ok := v.policy.object(op.Obj)
+			i, ok := v.policy.object(op.Obj, &past)
 			if !ok {
 				continue
 			}
-			o := &v.policy.objects[i]
-			s = o.slot
-			if r := lookup(s, op.Key.Prop); r != nil && r.OrOwner && v.policy.actors[o.actor].id[:32] == c.Actor[:32] {
+			s = v.policy.objects[i].slot
+			if r := lookup(s, op.Key.Prop); r != nil && r.OrOwner && authority.PersonOf(op.Obj.Actor) == authority.PersonOf(c.Actor) {
 				continue
 			}
 		}

@@ -23,7 +23,7 @@ type Replica struct {
 // NewReplica returns a replica without changes.
 func NewReplica(event qa.EventID) *Replica {
 	r := &Replica{Event: event, pending: map[wire.Hash]*wire.Change{}}
-	r.Graph = graph.New(graph.Admit(r.admit))
+	r.Graph = graph.New(graph.Forks, graph.Admit(r.admit))
 	r.Gate = policy.New(event, r.Graph)
 	return r
 }

@@ -39,6 +39,8 @@ type World struct {
 	// Changes are those that were added, in causal order.
 	Changes []Signed
 	by      map[wire.Hash]*wire.Change
+	actors  map[wire.ActorID][]*wire.Change
+	pasts   map[wire.Hash]map[wire.Hash]bool // of changes of which this was asked
 }
 
 // Writer is a device of somebody.
@@ -162,6 +164,10 @@ func (w *World) Heads() []wire.Hash {
 func (w *World) Add(s Signed) Signed {
 	w.Changes = append(w.Changes, s)
 	w.by[s.Change.Hash] = s.Change
+	if w.actors == nil {
+		w.actors = map[wire.ActorID][]*wire.Change{}
+	}
+	w.actors[s.Change.Actor] = append(w.actors[s.Change.Actor], s.Change)
 	return s
 }
 
@@ -170,8 +176,79 @@ type Draft struct {
 	*wire.Change
 	x     *Writer
 	past  []*wire.Change
+	void  map[wire.Hash]bool   // of past: what its writer wrote from a number on that past holds twice
 	own   map[string]wire.OpID // maps that the draft makes, by their paths
 	found bool
+}
+
+// op is an operation by its change and index.
+type op struct {
+	change *wire.Change
+	index  int
+}
+
+// opOf returns which operation a change means by an ID: one of its own, or the one that
+// its past holds.
+func (w *World) opOf(by *wire.Change, id wire.OpID) op {
+	if id.Actor == by.Actor && id.Counter >= by.StartOp {
+		return op{by, int(id.Counter - by.StartOp)}
+	}
+	var found []*wire.Change
+	for _, c := range w.actors[id.Actor] {
+		if c.StartOp <= id.Counter && id.Counter <= c.MaxOp() {
+			found = append(found, c)
+		}
+	}
+	if len(found) > 1 {
+		in := w.inPast(by.Deps)
+		found = slices.DeleteFunc(found, func(c *wire.Change) bool { return !in[c.Hash] })
+	}
+	if len(found) == 0 {
+		return op{}
+	}
+	return op{found[0], int(id.Counter - found[0].StartOp)}
+}
+
+// before reports whether a change of the world lies in the past of another.
+func (w *World) before(c, of *wire.Change) bool {
+	if w.by[of.Hash] == nil { // a draft
+		return w.inPast(of.Deps)[c.Hash]
+	}
+	if w.pasts == nil {
+		w.pasts = map[wire.Hash]map[wire.Hash]bool{}
+	}
+	in, ok := w.pasts[of.Hash]
+	if !ok {
+		in = w.inPast(of.Deps)
+		w.pasts[of.Hash] = in
+	}
+	return in[c.Hash]
+}
+
+// voidIn returns what is void for whoever knows these changes.
+func voidIn(past []*wire.Change) map[wire.Hash]bool {
+	type number struct {
+		actor wire.ActorID
+		seq   uint64
+	}
+	seen, from := map[number]bool{}, map[wire.ActorID]uint64{}
+	for _, c := range past {
+		n := number{c.Actor, c.Seq}
+		if f, forked := from[c.Actor]; seen[n] && (!forked || c.Seq < f) {
+			from[c.Actor] = c.Seq
+		}
+		seen[n] = true
+	}
+	if len(from) == 0 {
+		return nil
+	}
+	void := map[wire.Hash]bool{}
+	for _, c := range past {
+		if f, forked := from[c.Actor]; forked && c.Seq >= f {
+			void[c.Hash] = true
+		}
+	}
+	return void
 }
 
 // Draft begins a change on top of these, and of the writer's own last. Without any
@@ -190,14 +267,15 @@ func (x *Writer) Draft(on ...wire.Hash) *Draft {
 		Actor: x.Actor, Seq: x.seq + 1, StartOp: 1, Deps: deps, TimeMillis: Millis + 1000*int64(len(x.w.Changes)),
 	}
 	d.past = x.w.past(deps)
+	d.void = voidIn(d.past)
 	for _, c := range d.past {
 		d.StartOp = max(d.StartOp, c.MaxOp()+1)
 	}
 	return d
 }
 
-// past returns the changes and all before them.
-func (w *World) past(of []wire.Hash) []*wire.Change {
+// inPast returns the changes and all before them.
+func (w *World) inPast(of []wire.Hash) map[wire.Hash]bool {
 	in := map[wire.Hash]bool{}
 	var visit func(h wire.Hash)
 	visit = func(h wire.Hash) {
@@ -213,6 +291,12 @@ func (w *World) past(of []wire.Hash) []*wire.Change {
 	for _, h := range of {
 		visit(h)
 	}
+	return in
+}
+
+// past is inPast as a list in causal order.
+func (w *World) past(of []wire.Hash) []*wire.Change {
+	in := w.inPast(of)
 	var out []*wire.Change
 	for _, s := range w.Changes {
 		if in[s.Change.Hash] {
@@ -228,8 +312,14 @@ func (d *Draft) Next() wire.OpID {
 }
 
 // Obj returns the map at a path, of those that the draft can see the one with the
-// highest operation. It panics when there is none.
-func (d *Draft) Obj(path string) wire.OpID {
+// highest operation. What is void in the draft's past is not seen. It panics when
+// there is none.
+func (d *Draft) Obj(path string) wire.OpID { return d.obj(path, false) }
+
+// Void is Obj of a map that is void in the draft's past, or in one that is.
+func (d *Draft) Void(path string) wire.OpID { return d.obj(path, true) }
+
+func (d *Draft) obj(path string, void bool) wire.OpID {
 	if path == "" {
 		return wire.OpID{}
 	}
@@ -240,9 +330,12 @@ func (d *Draft) Obj(path string) wire.OpID {
 	if i := strings.LastIndex(path, "/"); i >= 0 {
 		up, key = path[:i], path[i+1:]
 	}
-	in := d.Obj(up)
+	in := d.obj(up, void)
 	var best wire.OpID
 	for _, c := range d.past {
+		if !void && d.void[c.Hash] {
+			continue
+		}
 		for k := range c.Ops {
 			id := wire.OpID{Counter: c.StartOp + uint64(k), Actor: c.Actor}
 			if op := &c.Ops[k]; op.Action == wire.MakeMap && op.Obj == in && op.Key.Prop == key && best.Less(id) {
@@ -251,7 +344,7 @@ func (d *Draft) Obj(path string) wire.OpID {
 		}
 	}
 	if best == (wire.OpID{}) {
-		panic(fmt.Sprintf("trusttest: there is no map %q", path))
+		panic(fmt.Sprintf("policytest: there is no map %q", path))
 	}
 	return best
 }
@@ -264,28 +357,53 @@ func (d *Draft) Has(path string) (ok bool) {
 }
 
 // Live returns what stands at a key, by the definition: what is in the past or
-// earlier in the draft, and is not replaced there.
+// earlier in the draft, is not void there, and is not in the past of another such
+// write. Where nothing is void that is what no other has replaced.
 func (d *Draft) Live(obj wire.OpID, key string) []wire.OpID {
-	var all []wire.OpID
+	type write struct {
+		id wire.OpID
+		at op
+	}
+	var all []write
 	replaced := map[wire.OpID]bool{}
+	var in op
+	if len(d.void) > 0 && obj != (wire.OpID{}) {
+		in = d.x.w.opOf(d.Change, obj)
+	}
 	for _, c := range append(slices.Clone(d.past), d.Change) {
+		if d.void[c.Hash] {
+			continue
+		}
 		for k := range c.Ops {
-			if op := &c.Ops[k]; op.Obj == obj && op.Key.Prop == key {
-				all = append(all, wire.OpID{Counter: c.StartOp + uint64(k), Actor: c.Actor})
-				for _, p := range op.Pred {
-					replaced[p] = true
-				}
+			o := &c.Ops[k]
+			if o.Obj != obj || o.Key.Prop != key || in.change != nil && d.x.w.opOf(c, o.Obj) != in {
+				continue
+			}
+			all = append(all, write{wire.OpID{Counter: c.StartOp + uint64(k), Actor: c.Actor}, op{c, k}})
+			for _, p := range o.Pred {
+				replaced[p] = true
 			}
 		}
 	}
-	all = slices.DeleteFunc(all, func(id wire.OpID) bool { return replaced[id] })
-	slices.SortFunc(all, func(a, b wire.OpID) int {
+	var out []wire.OpID
+	for _, x := range all {
+		stands := !replaced[x.id]
+		if len(d.void) > 0 {
+			stands = !slices.ContainsFunc(all, func(y write) bool {
+				return x.at.change == y.at.change && x.at.index < y.at.index || d.x.w.before(x.at.change, y.at.change)
+			})
+		}
+		if stands {
+			out = append(out, x.id)
+		}
+	}
+	slices.SortFunc(out, func(a, b wire.OpID) int {
 		if a.Less(b) {
 			return -1
 		}
 		return 1
 	})
-	return all
+	return out
 }
 
 func split(path string) (up, key string) {
