@@ -27,6 +27,7 @@ import (
 	"flyleaf/qa"
 	relays "flyleaf/relay"
 	"flyleaf/replica"
+	"flyleaf/replica/relayclient"
 	"flyleaf/storage/mem"
 )
 
@@ -39,13 +40,13 @@ func (c *clock) pass(d time.Duration) { c.ms.Add(d.Milliseconds()) }
 
 // train is a dialler without a network but for a while.
 type train struct {
-	replica.WebSocket
+	relayclient.WebSocket
 	mu      sync.Mutex
 	station bool
-	open    []replica.Conn
+	open    []relayclient.Conn
 }
 
-func (n *train) Dial(ctx context.Context, url string) (replica.Conn, error) {
+func (n *train) Dial(ctx context.Context, url string) (relayclient.Conn, error) {
 	n.mu.Lock()
 	station := n.station
 	n.mu.Unlock()

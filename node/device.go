@@ -11,6 +11,7 @@ import (
 	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
+	"flyleaf/replica/relayclient"
 	"flyleaf/storage"
 )
 
@@ -18,10 +19,10 @@ import (
 type Config struct {
 	Store storage.Store // stays the caller's: Close does not close it
 	Key   keys.Key
-	Now   func() time.Time // nil: time.Now
-	Rand  io.Reader        // nil: crypto/rand
-	Log   *slog.Logger     // nil: nothing is logged
-	Dial  replica.Dialer   // nil: relays cannot be reached
+	Now   func() time.Time   // nil: time.Now
+	Rand  io.Reader          // nil: crypto/rand
+	Log   *slog.Logger       // nil: nothing is logged
+	Dial  relayclient.Dialer // nil: relays cannot be reached
 	// Offline keeps the device from opening any connection.
 	Offline bool
 }
@@ -32,7 +33,7 @@ type Device struct {
 	store   storage.Store
 	key     keys.Key
 	now     func() time.Time
-	dial    replica.Dialer
+	dial    relayclient.Dialer
 
 	drafts   sync.Mutex // from reading the drafts of an event to writing them
 	verified verifiedEvent
@@ -60,8 +61,8 @@ func Open(ctx context.Context, c Config) (*Device, error) {
 
 type noDialer struct{}
 
-func (noDialer) Dial(context.Context, string) (replica.Conn, error) {
-	return nil, replica.ErrNoDialer
+func (noDialer) Dial(context.Context, string) (relayclient.Conn, error) {
+	return nil, relayclient.ErrNoDialer
 }
 
 // Start keeps connections to the relays of all followed events until Close. It returns at

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"flyleaf/qa"
-	"flyleaf/replica"
+	"flyleaf/replica/relayclient"
 )
 
 func (d *Device) Status(ctx context.Context, event qa.EventID) (qa.Status, error) {
@@ -64,10 +64,10 @@ func (d *Device) dialed(ctx context.Context, relay string) qa.RelayStatus {
 	defer cancel()
 	conn, err := d.dial.Dial(ctx, relay)
 	if err != nil {
-		s.Why = replica.ExplainDial(err)
+		s.Why = relayclient.ExplainDial(err)
 		return s
 	}
-	s.ClockOffMillis = replica.ClockOff(conn, d.now())
+	s.ClockOffMillis = relayclient.ClockOff(conn, d.now())
 	_ = conn.Close()
 	s.State = Reachable
 	return s

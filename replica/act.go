@@ -183,7 +183,7 @@ func (d *draft) save(ctx context.Context) error {
 	doc.hold(d.entries)
 	doc.showHeads()
 	doc.rest()
-	doc.node.poke(doc.id)
+	doc.node.updated(doc.id)
 	doc.node.notice(ctx, views)
 	doc.node.subs.notify(doc.update(views, true))
 	return nil

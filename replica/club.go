@@ -133,7 +133,7 @@ func (n *Node) followListed(ctx context.Context, id, club qa.EventID) error {
 	known := n.documents[id] != nil
 	n.mu.Unlock()
 	if known {
-		n.relink(ctx, id)
+		n.reattach(ctx, id)
 		return nil
 	}
 	if err := n.store.SetSetting(ctx, settingByClub+string(id), string(club)); err != nil {
@@ -142,17 +142,15 @@ func (n *Node) followListed(ctx context.Context, id, club qa.EventID) error {
 	return n.follow(ctx, n.newEvent(id), "")
 }
 
-// relink moves an event to the link that it now belongs to.
-func (n *Node) relink(ctx context.Context, id qa.EventID) {
+// reattach has an event exchanged with the relay that is now its own.
+func (n *Node) reattach(ctx context.Context, id qa.EventID) {
 	url, err := n.relayURL(ctx, id)
-	n.mu.Lock()
-	l, running := n.linkOf[id], n.running
-	n.mu.Unlock()
-	if err != nil || !running || l != nil && l.url == url {
+	now, attached := n.client.Attached(id)
+	if err != nil || !n.Running() || attached && now == url {
 		return
 	}
-	if l != nil {
-		n.unlink(id)
+	if attached {
+		n.detach(id)
 	}
 	n.attend(id)
 }
@@ -190,12 +188,12 @@ func (n *Node) unfollow(ctx context.Context, id qa.EventID) error {
 	if err := n.store.Unfollow(ctx, id); err != nil {
 		return err
 	}
-	n.unlink(id)
 	n.mu.Lock()
 	doc := n.documents[id]
 	delete(n.documents, id)
 	delete(n.relays, id)
 	n.mu.Unlock()
+	n.detach(id) // after it was let go of, see attach
 	if doc != nil {
 		go doc.close() // whoever holds it right now is not waited for
 	}
@@ -246,7 +244,7 @@ func (n *Node) Visit(ctx context.Context, id qa.EventID) error {
 		return ErrClosed
 	}
 	_, inClub := n.clubs.listed[id]
-	known, on := n.documents[id] != nil, n.linkOf[id] != nil
+	known := n.documents[id] != nil
 	if known || inClub {
 		n.rest.visited[id] = n.cfg.Now()
 	}
@@ -265,8 +263,8 @@ func (n *Node) Visit(ctx context.Context, id qa.EventID) error {
 			return err
 		}
 	}
-	if running && !on {
-		n.link(id)
+	if _, attached := n.client.Attached(id); running && !attached {
+		n.attach(id)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"flyleaf/qa"
 	"flyleaf/replica"
+	"flyleaf/replica/relayclient"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
 )
@@ -276,9 +277,9 @@ type oneRelay struct {
 	others map[string]bool
 }
 
-func (d *oneRelay) Dial(ctx context.Context, url string) (replica.Conn, error) {
+func (d *oneRelay) Dial(ctx context.Context, url string) (relayclient.Conn, error) {
 	if url == d.url {
-		return replica.WebSocket{}.Dial(ctx, url)
+		return relayclient.WebSocket{}.Dial(ctx, url)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

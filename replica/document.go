@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"flyleaf/crdt"
@@ -15,6 +14,7 @@ import (
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
+	"flyleaf/internal/lockorder"
 	"flyleaf/qa"
 	"flyleaf/replica/presence"
 	"flyleaf/storage"
@@ -34,9 +34,9 @@ type document struct {
 	node *Node
 	id   qa.EventID
 
-	mu         sync.Mutex
-	closed     bool         // with the node
-	graph      *graph.Graph // nil: nothing is loaded
+	mu         lockorder.Mutex[lockorder.Document] // guards what follows, up to side
+	closed     bool                                // with the node
+	graph      *graph.Graph                        // nil: nothing is loaded
 	policy     *policy.Policy
 	projection *projection.Projection
 
@@ -91,7 +91,7 @@ type arrival struct {
 
 // side is what can be asked without waiting for mu.
 type side struct {
-	mu      sync.Mutex
+	mu      lockorder.Mutex[lockorder.Summary]
 	heads   []wire.Hash // of what is on disk; valid when loaded
 	loaded  bool
 	pending map[wire.Hash]qa.PostID // own changes that no relay holds; nil: not read yet

@@ -8,8 +8,8 @@ func (n *Node) Loaded() (graphs, documents, linked int) {
 	for _, doc := range n.documents {
 		events = append(events, doc)
 	}
-	linked = len(n.linkOf)
 	n.mu.Unlock()
+	linked = len(n.client.AllAttached())
 	for _, doc := range events {
 		doc.mu.Lock()
 		if doc.graph != nil {

@@ -19,6 +19,7 @@ import (
 	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
+	"flyleaf/replica/relayclient"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
 )
@@ -87,7 +88,7 @@ func (p *puppet) sign(changes ...[]byte) []byte {
 	return out
 }
 
-func (p *puppet) Dial(ctx context.Context, _ string) (replica.Conn, error) {
+func (p *puppet) Dial(ctx context.Context, _ string) (relayclient.Conn, error) {
 	c := &puppetConn{in: make(chan []byte), out: make(chan []byte), closed: make(chan struct{})}
 	select {
 	case p.conns <- c:

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
+	"flyleaf/internal/lockorder"
 	"flyleaf/qa"
 	"flyleaf/storage"
 )
@@ -141,8 +141,8 @@ func (n *Node) importNew(ctx context.Context, event qa.Event, week qa.Imported, 
 // sources remembers which source each event of this person was imported from, so
 // that a thousand imports do not each look through a thousand events.
 type sources struct {
-	mu      sync.Mutex
-	of      map[string]qa.EventID // nil: to be read
+	mu      lockorder.Mutex[lockorder.Sources] // guards what follows
+	of      map[string]qa.EventID              // nil: to be read
 	byDay   map[int64][]importedWeek
 	byTitle map[string][]importedWeek // by foldTitle
 }

@@ -16,6 +16,7 @@ import (
 	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/replica"
+	"flyleaf/replica/relayclient"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
 )
@@ -381,7 +382,7 @@ type noRelay struct {
 	asked chan struct{}
 }
 
-func (d *noRelay) Dial(context.Context, string) (replica.Conn, error) {
+func (d *noRelay) Dial(context.Context, string) (relayclient.Conn, error) {
 	d.dials.Add(1)
 	d.asked <- struct{}{}
 	return nil, errors.New("no way")

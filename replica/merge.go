@@ -104,7 +104,7 @@ func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change
 	if out.Taken == 0 {
 		return out, nil
 	}
-	n.poke(id)
+	n.updated(id)
 	return out, doc.tend(ctx)
 }
 

@@ -29,8 +29,10 @@ import (
 	"time"
 
 	"flyleaf/crdt/wire"
+	"flyleaf/internal/lockorder"
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/replica/relayclient"
 	"flyleaf/storage"
 )
 
@@ -66,11 +68,11 @@ const (
 type Config struct {
 	Store storage.Store // stays the caller's: Close does not close it
 	Key   keys.Key
-	Now   func() time.Time // nil: time.Now
-	Rand  io.Reader        // nil: crypto/rand. Actors, connection names and jitter come from it
-	Log   *slog.Logger     // nil: nothing is logged
-	Dial  Dialer           // nil: WebSocket, where the platform has it
-	// Offline keeps the node from opening any link.
+	Now   func() time.Time   // nil: time.Now
+	Rand  io.Reader          // nil: crypto/rand. Actors, connection names and jitter come from it
+	Log   *slog.Logger       // nil: nothing is logged
+	Dial  relayclient.Dialer // nil: WebSocket, where the platform has it
+	// Offline keeps the node from opening any connection.
 	Offline bool
 	// Idle is how long an event's document stays in memory after the last local
 	// act; 0 is DefaultIdle.
@@ -85,10 +87,11 @@ type Config struct {
 
 // Node is one device's node. It is safe for concurrent use.
 type Node struct {
-	cfg   Config
-	store storage.Store
-	actor wire.ActorID // of this run; an event takes a new one after a failed write
-	subs  subscribers
+	cfg    Config
+	store  storage.Store
+	actor  wire.ActorID // of this run; an event takes a new one after a failed write
+	subs   subscribers
+	client *relayclient.Client
 
 	// ctx ends with Close; everything in the background holds on to it.
 	ctx  context.Context
@@ -97,20 +100,17 @@ type Node struct {
 
 	engineWork func() // for tests: called before the engine does what may take long
 
-	randMu   sync.Mutex
-	importMu sync.Mutex
+	randMu   lockorder.Mutex[lockorder.Random] // guards reads of cfg.Rand
+	importMu lockorder.Mutex[lockorder.Import] // held for the whole of an import
 	sources  sources
 
-	mu        sync.Mutex // guards what follows; nothing else is locked under it
+	mu        lockorder.Mutex[lockorder.Node] // guards what follows
 	closed    bool
 	running   bool
 	documents map[qa.EventID]*document
-	links     map[string]*link // by relay URL
-	linkOf    map[qa.EventID]*link
 	relays    map[qa.EventID]string // chosen on this device; "" for none
 	clubs     clubs
 	rest      rests
-	changed   chan struct{} // closed and replaced whenever a link's state changes
 }
 
 // Open starts a node on a store. Links to relays are opened by Start, or by
@@ -129,7 +129,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Dial == nil {
-		cfg.Dial = platformDialer()
+		cfg.Dial = relayclient.PlatformDialer()
 	}
 	if cfg.Idle == 0 {
 		cfg.Idle = DefaultIdle
@@ -145,10 +145,14 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, store: cfg.Store,
-		documents: map[qa.EventID]*document{}, links: map[string]*link{}, linkOf: map[qa.EventID]*link{}, relays: map[qa.EventID]string{},
-		changed: make(chan struct{}), rest: newRests(),
+		documents: map[qa.EventID]*document{}, relays: map[qa.EventID]string{},
+		rest: newRests(),
 	}
 	n.ctx, n.stop = context.WithCancel(context.Background())
+	n.client = relayclient.New(relayclient.Config{
+		Dial: cfg.Dial, Now: cfg.Now, Random: n.random, Log: cfg.Log, RetryMin: cfg.RetryMin, RetryMax: cfg.RetryMax,
+		Changed: func(id qa.EventID) { n.subs.notify(Update{Event: id, Status: true}) },
+	})
 	var err error
 	if n.actor, err = n.newActor(); err != nil {
 		return nil, err
@@ -209,6 +213,7 @@ func (n *Node) Close() error {
 	}
 	n.mu.Unlock()
 	n.stop()
+	n.client.Close()
 	n.work.Wait()
 	for _, doc := range events {
 		doc.close()
@@ -280,11 +285,10 @@ func (n *Node) follow(ctx context.Context, doc *document, relay string) error {
 		n.documents[doc.id] = doc
 	}
 	n.relays[doc.id] = relay
-	oldLink := n.linkOf[doc.id]
 	running := n.running
 	n.mu.Unlock()
-	if oldLink != nil && oldLink.url != relay {
-		oldLink.drop(doc.id)
+	if url, attached := n.client.Attached(doc.id); attached && url != relay {
+		n.client.Detach(doc.id)
 	}
 	if running {
 		n.attend(doc.id)
@@ -350,19 +354,4 @@ func (n *Node) checkRelay(ctx context.Context, inv qa.Invitation) error {
 		return err
 	}
 	return &qa.OtherRelayError{Event: inv.Event, From: now, To: inv.Relay}
-}
-
-// broadcast wakes whoever waits for a link's state.
-func (n *Node) broadcast() {
-	n.mu.Lock()
-	close(n.changed)
-	n.changed = make(chan struct{})
-	n.mu.Unlock()
-}
-
-// waitChannel is closed at the next change of a link's state.
-func (n *Node) waitChannel() <-chan struct{} {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.changed
 }

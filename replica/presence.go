@@ -42,20 +42,9 @@ func (n *Node) Announce(_ context.Context, id qa.EventID, kind string, post qa.P
 	if _, err := n.document(id); err != nil {
 		return err
 	}
-	n.mu.Lock()
-	l := n.linkOf[id]
-	n.mu.Unlock()
-	if l == nil {
-		return nil
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	on := l.events[id]
-	if on == nil || on.status.State != qa.RelaySynced && on.status.State != qa.RelaySyncing || len(l.unsaid) >= maxUnsaid {
-		return nil
-	}
-	l.unsaid = append(l.unsaid, unsaid{id, s})
-	l.mark(id)
+	n.client.Send(id, func(session string, count uint64) (*repo.Message, error) {
+		return presence.Encode(s, n.cfg.Key, id, session, count, n.cfg.Now())
+	})
 	return nil
 }
 

@@ -9,23 +9,12 @@ import (
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/replica/relayclient"
 	"flyleaf/storage"
 )
 
-// Refusal is a change that was not taken, and why.
-type Refusal struct {
-	Hash     wire.Hash
-	Code     string // a policy.Code where this device refused it
-	Reason   string // for people
-	Deferred bool   // it may be taken later
-}
-
 // maxRefused bounds the refused changes that are remembered for an event.
 const maxRefused = 4096
-
-// ErrTooManyRefused is returned when a relay sends more changes that cannot be
-// taken than this device remembers.
-var ErrTooManyRefused = errors.New("the relay sends too many changes that cannot be taken")
 
 // take checks inspected changes against what is here and saves those that fit, in
 // one transaction. Changes that cannot be taken are noted in refused and are no
@@ -161,7 +150,7 @@ func explain(h wire.Hash, err error) *Refusal {
 // refuse remembers a refused change; what waits for it is refused with it.
 func (doc *document) refuse(r Refusal) error {
 	if _, again := doc.refused[r.Hash]; !again && len(doc.refused) >= maxRefused {
-		return ErrTooManyRefused
+		return relayclient.ErrTooManyRefused
 	}
 	doc.refused[r.Hash] = r
 	doc.graph.Refuse(r.Hash)

@@ -78,7 +78,7 @@ func (n *Node) attend(id qa.EventID) {
 	}
 	n.mu.Unlock()
 	if !wait {
-		n.link(id)
+		n.attach(id)
 		return
 	}
 	select {
@@ -93,7 +93,7 @@ func (n *Node) takeTurns() {
 	tick := time.NewTicker(turnEvery)
 	defer tick.Stop()
 	for {
-		changed := n.waitChannel()
+		changed := n.client.NextChange()
 		n.endTurns()
 		n.beginTurns()
 		select {
@@ -110,9 +110,10 @@ func (n *Node) takeTurns() {
 // others waiting for long enough.
 func (n *Node) endTurns() {
 	now := n.cfg.Now()
+	attached := n.client.AllAttached()
 	n.mu.Lock()
 	var on []qa.EventID
-	for id := range n.linkOf {
+	for id := range attached {
 		if n.archived(id, now) {
 			on = append(on, id)
 			if _, ok := n.rest.turns[id]; !ok {
@@ -121,7 +122,7 @@ func (n *Node) endTurns() {
 		}
 	}
 	for id := range n.rest.turns {
-		if n.linkOf[id] == nil {
+		if _, ok := attached[id]; !ok {
 			delete(n.rest.turns, id)
 		}
 	}
@@ -138,7 +139,7 @@ func (n *Node) endTurns() {
 		if err != nil || !long && (needs || !n.inStep(id)) {
 			continue // something is to be exchanged, or may be under way
 		}
-		n.unlink(id)
+		n.detach(id)
 		if doc, err := n.document(id); err == nil {
 			doc.mu.Lock()
 			doc.unload(n.ctx)
@@ -152,16 +153,8 @@ func (n *Node) endTurns() {
 
 // inStep reports whether the relay was last known to hold the same.
 func (n *Node) inStep(id qa.EventID) bool {
-	n.mu.Lock()
-	l := n.linkOf[id]
-	n.mu.Unlock()
-	if l == nil {
-		return true
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	on := l.events[id]
-	return on == nil || on.status.State == qa.RelaySynced
+	status, attached := n.client.Status(id)
+	return !attached || status.State == qa.RelaySynced
 }
 
 // needsTurn reports whether something of a week waits to be sent, or nothing of it
@@ -177,13 +170,14 @@ func (n *Node) needsTurn(ctx context.Context, id qa.EventID) (bool, error) {
 
 // beginTurns puts waiting weeks on their links, as many as there is room for.
 func (n *Node) beginTurns() {
+	attached := n.client.AllAttached()
 	n.mu.Lock()
 	queue := n.rest.queue
 	n.rest.queue, n.rest.queued = nil, map[qa.EventID]bool{}
 	on := map[string]int{}
 	for id := range n.rest.turns {
-		if l := n.linkOf[id]; l != nil && n.cfg.Now().Sub(n.rest.visited[id]) >= visitFor {
-			on[l.url]++
+		if url, ok := attached[id]; ok && n.cfg.Now().Sub(n.rest.visited[id]) >= visitFor {
+			on[url]++
 		}
 	}
 	n.mu.Unlock()
@@ -205,7 +199,7 @@ func (n *Node) beginTurns() {
 		n.mu.Lock()
 		n.rest.turns[id] = n.cfg.Now()
 		n.mu.Unlock()
-		n.link(id)
+		n.attach(id)
 	}
 	n.mu.Lock()
 	for _, id := range n.rest.queue { // came meanwhile
@@ -220,15 +214,12 @@ func (n *Node) beginTurns() {
 	n.mu.Unlock()
 }
 
-// unlink takes an event off its link.
-func (n *Node) unlink(id qa.EventID) {
+// detach ends the exchange of an event with its relay.
+func (n *Node) detach(id qa.EventID) {
 	n.mu.Lock()
-	l := n.linkOf[id]
-	delete(n.linkOf, id)
 	delete(n.rest.turns, id)
 	n.mu.Unlock()
-	if l != nil {
-		l.drop(id)
+	if n.client.Detach(id) {
 		n.subs.notify(qa.Update{Event: id, Status: true})
 	}
 }
@@ -276,10 +267,7 @@ func (n *Node) used(doc *document) {
 // else. mu is held.
 func (doc *document) unload(ctx context.Context) {
 	doc.letGo(ctx)
-	doc.node.mu.Lock()
-	linked := doc.node.linkOf[doc.id] != nil
-	doc.node.mu.Unlock()
-	if !linked && !doc.closed {
+	if _, attached := doc.node.client.Attached(doc.id); !attached && !doc.closed {
 		doc.forget()
 	}
 }

@@ -2,8 +2,8 @@ package replica
 
 import (
 	"slices"
-	"sync"
 
+	"flyleaf/internal/lockorder"
 	"flyleaf/qa"
 )
 
@@ -13,7 +13,7 @@ type Update = qa.Update
 // subscribers hands updates on without ever waiting for anybody: what a slow
 // subscriber has not read yet is joined, one Update an event.
 type subscribers struct {
-	mu     sync.Mutex
+	mu     lockorder.Mutex[lockorder.Subscribers] // guards what follows
 	closed bool
 	all    map[*subscription]bool
 }
@@ -25,7 +25,7 @@ type subscription struct {
 	done  chan struct{}
 	ended chan struct{}
 
-	mu      sync.Mutex
+	mu      lockorder.Mutex[lockorder.Subscription] // guards what follows
 	order   []qa.EventID
 	pending map[qa.EventID]*joined
 }

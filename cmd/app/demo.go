@@ -22,7 +22,7 @@ import (
 	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/relay"
-	"flyleaf/replica"
+	"flyleaf/replica/relayclient"
 	"flyleaf/storage/mem"
 	"flyleaf/storage/sqlite"
 )
@@ -276,7 +276,7 @@ func (c *cast) device(ctx context.Context, name string) (*node.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := node.Open(ctx, node.Config{Store: mem.New(), Key: key, Log: c.app.log(), Dial: replica.WebSocket{}})
+	n, err := node.Open(ctx, node.Config{Store: mem.New(), Key: key, Log: c.app.log(), Dial: relayclient.WebSocket{}})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 //go:build !js
 
-package replica
+package relayclient
 
 import (
 	"context"
@@ -42,7 +42,8 @@ const (
 
 var errFrameTooLarge = errors.New("the relay sends more in one message than it may")
 
-func platformDialer() Dialer { return WebSocket{} }
+// PlatformDialer returns the way to reach a relay that this platform has.
+func PlatformDialer() Dialer { return WebSocket{} }
 
 // addresses returns the addresses of the device's interfaces as one text, to be
 // compared with an earlier one.

@@ -15,6 +15,7 @@ import (
 
 	"flyleaf/qa"
 	"flyleaf/replica"
+	"flyleaf/replica/relayclient"
 	"flyleaf/storage/mem"
 )
 
@@ -34,7 +35,7 @@ func TestHalfOpenConnectionIsNoticed(t *testing.T) {
 	}))
 	defer server.Close()
 	defer close(quit)
-	dial := replica.WebSocket{PingEvery: 10 * time.Millisecond, Silence: 50 * time.Millisecond}
+	dial := relayclient.WebSocket{PingEvery: 10 * time.Millisecond, Silence: 50 * time.Millisecond}
 	conn, err := dial.Dial(bounded(t), "ws"+strings.TrimPrefix(server.URL, "http"))
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +48,7 @@ func TestHalfOpenConnectionIsNoticed(t *testing.T) {
 	}()
 	select {
 	case err := <-failed:
-		if why := replica.ExplainDial(err); why != "the relay does not answer" {
+		if why := relayclient.ExplainDial(err); why != "the relay does not answer" {
 			t.Fatalf("%v is explained as %q", err, why)
 		}
 	case <-bounded(t).Done():
@@ -58,7 +59,7 @@ func TestHalfOpenConnectionIsNoticed(t *testing.T) {
 // As long as the other side answers pings, silence is no reason to hang up.
 func TestQuietConnectionIsKept(t *testing.T) {
 	host := startRelay(t)
-	dial := replica.WebSocket{PingEvery: 5 * time.Millisecond, Silence: 500 * time.Millisecond}
+	dial := relayclient.WebSocket{PingEvery: 5 * time.Millisecond, Silence: 500 * time.Millisecond}
 	n := openNode(t, quick(replica.Config{Store: mem.New(), Dial: dial}))
 	id := found(t, n, host.url())
 	n.Start(t.Context())
@@ -91,9 +92,9 @@ func TestWhyARelayCannotBeReached(t *testing.T) {
 		"ws://" + nobody: "the relay is not running",
 		"ws" + strings.TrimPrefix(web.URL, "http"): "what answers at this address is not a relay",
 	} {
-		_, err := replica.WebSocket{}.Dial(bounded(t), url)
-		if err == nil || !strings.Contains(replica.ExplainDial(err), want) {
-			t.Errorf("%s: %v is explained as %q", url, err, replica.ExplainDial(err))
+		_, err := relayclient.WebSocket{}.Dial(bounded(t), url)
+		if err == nil || !strings.Contains(relayclient.ExplainDial(err), want) {
+			t.Errorf("%s: %v is explained as %q", url, err, relayclient.ExplainDial(err))
 		}
 	}
 	for err, want := range map[error]string{
@@ -104,7 +105,7 @@ func TestWhyARelayCannotBeReached(t *testing.T) {
 		&net.DNSError{IsTemporary: true}:                       "is there a network?",
 		errors.New("something else"):                           "something else",
 	} {
-		if got := replica.ExplainDial(err); !strings.Contains(got, want) {
+		if got := relayclient.ExplainDial(err); !strings.Contains(got, want) {
 			t.Errorf("%v is explained as %q", err, got)
 		}
 	}

@@ -1,7 +1,6 @@
-package replica
+package relayclient
 
 import (
-	"context"
 	"time"
 )
 
@@ -14,20 +13,31 @@ const (
 	sleepGap = 10 * time.Second
 )
 
-// watchNetwork wakes the links when the device's addresses have changed, or when
-// it has slept: both mean that what could not be reached may be there now.
-func (n *Node) watchNetwork() {
-	defer n.work.Done()
+// WatchNetwork wakes the connections, until Close, when the device's addresses have
+// changed or when it has slept: both mean that a relay that could not be reached may be
+// reachable now. It returns at once.
+func (c *Client) WatchNetwork() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	c.work.Add(1)
+	go c.watchNetwork()
+}
+
+func (c *Client) watchNetwork() {
+	defer c.work.Done()
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
 	w := networkWatch{addresses: addresses}
 	for {
 		// Round(0) takes the monotonic reading off, which stands still in sleep.
 		if w.look(time.Now().Round(0)) {
-			n.Wake()
+			c.Wake()
 		}
 		select {
-		case <-n.ctx.Done():
+		case <-c.ctx.Done():
 			return
 		case <-t.C:
 		}
@@ -47,24 +57,4 @@ func (w *networkWatch) look(now time.Time) bool {
 	changed := !w.at.IsZero() && (seen != w.seen || now.Sub(w.at) > lookEvery+sleepGap)
 	w.seen, w.at = seen, now
 	return changed
-}
-
-// Start keeps links to the relays of all followed events, those joined later
-// included, until Close. It returns at once.
-func (n *Node) Start(context.Context) {
-	n.mu.Lock()
-	if n.closed || n.running || n.cfg.Offline {
-		n.mu.Unlock()
-		return
-	}
-	n.running = true
-	n.work.Add(3)
-	events := n.followed()
-	n.mu.Unlock()
-	go n.watchNetwork()
-	for _, id := range events {
-		n.attend(id)
-	}
-	go n.takeTurns()
-	go n.briefs()
 }

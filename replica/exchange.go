@@ -1,0 +1,223 @@
+package replica
+
+import (
+	"context"
+
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/sync"
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/crdt/wire"
+	"flyleaf/keys"
+	"flyleaf/qa"
+	"flyleaf/replica/relayclient"
+)
+
+// The document as a connection to a relay sees it.
+
+// maxRelayRefused bounds the refusals of a relay that are remembered for an event.
+const maxRelayRefused = 1000
+
+// exchanged is a document as relayclient.Document.
+type exchanged struct{ doc *document }
+
+// ID implements relayclient.Document.
+func (x exchanged) ID() qa.EventID { return x.doc.id }
+
+// Begin implements relayclient.Document. What another relay refused, or this one at an
+// earlier time, is offered again.
+func (x exchanged) Begin(ctx context.Context) error {
+	doc := x.doc
+	doc.mu.Lock()
+	doc.pardon()
+	doc.mu.Unlock()
+	doc.side.mu.Lock()
+	doc.side.relayRefused = nil
+	doc.side.mu.Unlock()
+	return doc.tend(ctx)
+}
+
+// View implements relayclient.Document.
+func (x exchanged) View(ctx context.Context, f func(relayclient.State) error) error {
+	st := &exchangeState{doc: x.doc, ctx: ctx}
+	defer st.notify()
+	x.doc.mu.Lock()
+	defer x.doc.mu.Unlock()
+	if err := x.doc.load(ctx); err != nil {
+		return err
+	}
+	return f(st)
+}
+
+// Receive implements relayclient.Document.
+func (x exchanged) Receive(ctx context.Context, changes [][]byte, signatures []byte, f func(relayclient.State, relayclient.Received) error) ([]qa.PostID, error) {
+	doc := x.doc
+	found := doc.inspect(changes, signatures)
+	st := &exchangeState{doc: doc, ctx: ctx}
+	defer st.notify()
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.load(ctx); err != nil {
+		return nil, err
+	}
+	before := relayclient.Received{Heads: doc.graph.Heads(), Epoch: doc.epoch, AuthorityChanges: doc.policy.Rulings()}
+	var err error
+	if st.update, err = doc.take(ctx, found); err != nil {
+		return nil, err
+	}
+	return st.update.Posts, f(st, before)
+}
+
+// Respond implements relayclient.Document.
+func (x exchanged) Respond(ctx context.Context, posts []qa.PostID) error {
+	if err := x.doc.sendReceipts(ctx, posts); err != nil {
+		return err
+	}
+	return x.doc.tend(ctx)
+}
+
+// HearProof implements relayclient.Document.
+func (x exchanged) HearProof(ctx context.Context, p *repo.Proof) error {
+	update, err := x.doc.hear(ctx, p)
+	x.doc.node.subs.notify(update)
+	return err
+}
+
+// HearEphemeral implements relayclient.Document.
+func (x exchanged) HearEphemeral(m *repo.Message) { x.doc.hearPresence(m) }
+
+// RelayRefusals implements relayclient.Document.
+func (x exchanged) RelayRefusals() []Refusal { return x.doc.relayRefusals() }
+
+// End implements relayclient.Document: what is in memory of the event goes.
+func (x exchanged) End(ctx context.Context) {
+	x.doc.mu.Lock()
+	defer x.doc.mu.Unlock()
+	x.doc.unload(ctx)
+}
+
+func (doc *document) relayRefusals() []Refusal {
+	doc.side.mu.Lock()
+	defer doc.side.mu.Unlock()
+	out := make([]Refusal, 0, len(doc.side.relayRefused))
+	for _, r := range doc.side.relayRefused {
+		out = append(out, r)
+	}
+	return out
+}
+
+// exchangeState is a loaded, locked document as relayclient.State.
+type exchangeState struct {
+	doc    *document
+	ctx    context.Context
+	update Update // to be told to pages once the document is unlocked
+}
+
+// notify tells pages what has changed. The document is not locked.
+func (st *exchangeState) notify() {
+	if st.update.Status || len(st.update.Posts) > 0 {
+		st.doc.node.subs.notify(st.update)
+	}
+}
+
+// changed notes that the status of the event has changed.
+func (st *exchangeState) changed() { st.update.Event, st.update.Status = st.doc.id, true }
+
+// Graph implements sync.Source.
+func (st *exchangeState) Graph() *graph.Graph { return st.doc.graph }
+
+// Change implements sync.Source.
+func (st *exchangeState) Change(h wire.Hash) (sync.Change, error) {
+	en, err := st.doc.node.store.Entry(st.ctx, st.doc.id, h)
+	return sync.Change{Bytes: en.Bytes, Signature: en.Signature}, err
+}
+
+// Epoch implements relayclient.State.
+func (st *exchangeState) Epoch() int { return st.doc.epoch }
+
+// Refuses implements relayclient.State.
+func (st *exchangeState) Refuses(h wire.Hash) bool { return st.doc.unwanted(h) }
+
+// RefusedHere implements relayclient.State. A refusal that only follows from another is
+// not given as the reason where there is that other.
+func (st *exchangeState) RefusedHere() (changes int, why string) {
+	for _, r := range st.doc.refused {
+		if why == "" || r.Code != string(policy.CodeDependsOn) {
+			why = r.Reason
+		}
+		if r.Code != string(policy.CodeDependsOn) {
+			break
+		}
+	}
+	return len(st.doc.refused), why
+}
+
+// RelayRefusals implements relayclient.State.
+func (st *exchangeState) RelayRefusals() []Refusal { return st.doc.relayRefusals() }
+
+// AuthorityChanges implements relayclient.State.
+func (st *exchangeState) AuthorityChanges() int { return st.doc.policy.Rulings() }
+
+// AccessKeys implements relayclient.State.
+func (st *exchangeState) AccessKeys() []keys.Key { return st.doc.accessKeys() }
+
+// Proofs implements relayclient.State.
+func (st *exchangeState) Proofs(ctx context.Context, told map[wire.ActorID]uint64) ([]*repo.Proof, error) {
+	var out []*repo.Proof
+	for actor, proof := range st.doc.gone.proofs {
+		if seq, known := told[actor]; known && seq <= proof.seq {
+			continue
+		}
+		p, err := st.doc.proofOf(ctx, proof)
+		if err != nil {
+			return nil, err
+		}
+		told[actor] = proof.seq
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// NoteDelivery implements relayclient.State.
+func (st *exchangeState) NoteDelivery(ctx context.Context, theirHeads []wire.Hash, lossKnown bool) (bool, error) {
+	known, changed, err := st.doc.noteDelivery(ctx, theirHeads, lossKnown)
+	if changed {
+		st.changed()
+	}
+	return known, err
+}
+
+// NoteRefused implements relayclient.State. Of the changes that the relay refused for
+// good, this device's own rules are asked.
+func (st *exchangeState) NoteRefused(ctx context.Context, refused []repo.Refused) error {
+	doc := st.doc
+	doc.side.mu.Lock()
+	if doc.side.relayRefused == nil {
+		doc.side.relayRefused = map[wire.Hash]Refusal{}
+	}
+	for _, r := range refused {
+		if len(doc.side.relayRefused) >= maxRelayRefused {
+			break
+		}
+		h := wire.Hash(r.Hash)
+		// What was put off of others' is for their devices to offer again.
+		if m, here := doc.graph.Node(h); here && (!r.Deferred || doc.owns(m.Actor)) {
+			doc.side.relayRefused[h] = Refusal{Hash: h, Code: qa.CleanLine(r.Code), Reason: qa.CleanLine(r.Reason), Deferred: r.Deferred}
+		}
+	}
+	doc.side.mu.Unlock()
+	update, err := doc.confirm(ctx, refused)
+	if err != nil {
+		return err
+	}
+	if update.Event != "" {
+		doc.reissue(ctx)
+		if err := doc.load(ctx); err != nil {
+			return err
+		}
+		doc.node.updated(doc.id) // what is left is another graph: the conversation begins anew
+	}
+	st.update = joinUpdates(st.update, update)
+	st.changed()
+	return nil
+}

@@ -1,0 +1,340 @@
+package relayclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"flyleaf/crdt/sync"
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// The waits before a relay is offered again what it put off: for a rate or a quota
+// time is enough, and nobody tells that it has passed.
+const (
+	offerAfter = 30 * time.Second
+	offerMax   = 10 * time.Minute
+)
+
+// epochUnknown is the epoch of a conversation that has not looked at its document yet.
+const epochUnknown = -1
+
+// conversation is what one session knows about one event. It is used by the session's
+// goroutine alone.
+type conversation struct {
+	session *session
+	doc     Document
+	state   *sync.Peer
+	epoch   int  // State.Epoch of the document that state was made for
+	begun   bool // the first message was sent
+	// answered says that the relay has sent a sync message.
+	answered bool
+	askNext  bool      // the relay is to be made to answer, see messages
+	probedAt time.Time // when the relay was last asked what it holds now
+
+	lossKnown        bool                    // see State.NoteDelivery
+	proofsTold       map[wire.ActorID]uint64 // sent or heard, by the sequence number
+	authorityChanged bool                    // roles or blocks have changed; see offerAgain
+	retryAt          time.Time               // when the relay is offered again what it put off
+	retries          int
+
+	keysTried      int  // how many of this device's keys have answered the challenge
+	notInvited     bool // none of them may read the event
+	unknownAddress bool // the relay does not know the address that this device dialled as its own
+	unavailable    bool // the relay said that it does not have the event
+}
+
+func newConversation(s *session, doc Document) *conversation {
+	return &conversation{session: s, doc: doc, state: sync.NewPeer(), epoch: epochUnknown, proofsTold: map[wire.ActorID]uint64{}}
+}
+
+func (c *conversation) now() time.Time { return c.session.connection.client.cfg.Now() }
+
+// restart begins the conversation anew, on the same connection.
+func (c *conversation) restart() {
+	// The relay may find that it has said already all that it would say now.
+	c.askNext = c.askNext || c.begun
+	c.state, c.begun, c.answered, c.epoch = sync.NewPeer(), false, false, epochUnknown
+}
+
+// catchUp begins anew when changes have been taken out of the document.
+func (c *conversation) catchUp(st State, epoch int) {
+	if c.epoch != epoch && c.epoch != epochUnknown {
+		c.restart()
+	}
+	c.epoch = epoch
+	c.state.RefusedBy(st.Refuses)
+}
+
+// view calls f with the document and sends what f returns.
+func (c *conversation) view(ctx context.Context, f func(State) ([]*repo.Message, error)) error {
+	var out []*repo.Message
+	err := c.doc.View(ctx, func(st State) (err error) {
+		out, err = f(st)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.session.sendAll(out)
+}
+
+// speak says what there is to say about the event.
+func (c *conversation) speak(ctx context.Context) error {
+	return c.view(ctx, func(st State) ([]*repo.Message, error) {
+		out, err := c.messages(ctx, st)
+		if err == nil {
+			c.noteStatus(st)
+		}
+		return out, err
+	})
+}
+
+// probe makes the relay say what it holds now. What this device has to say goes first, so
+// that the answer is to that too.
+func (c *conversation) probe(ctx context.Context) error {
+	c.askNext = true
+	return c.speak(ctx)
+}
+
+// messages returns what there is to say about the event: proofs first, then the next
+// sync message, then the question what the relay holds.
+func (c *conversation) messages(ctx context.Context, st State) ([]*repo.Message, error) {
+	c.catchUp(st, st.Epoch())
+	var out []*repo.Message
+	proofs, err := st.Proofs(ctx, c.proofsTold)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range proofs {
+		out = append(out, &repo.Message{Type: repo.TypeProof, DocumentID: string(c.doc.ID()), Proof: p})
+	}
+	m, err := c.nextSync(st)
+	if err != nil {
+		return nil, err
+	}
+	if m != nil {
+		out = append(out, m)
+	}
+	if c.askNext {
+		c.askNext, c.probedAt = false, c.now()
+		if m, ok := c.state.Probe(st.Graph()); ok {
+			out = append(out, &repo.Message{Type: repo.TypeSync, DocumentID: string(c.doc.ID()), Data: m.Encode()})
+		}
+	}
+	return out, nil
+}
+
+// nextSync makes the next sync message; nil when there is nothing to say.
+func (c *conversation) nextSync(st State) (*repo.Message, error) {
+	m, ok, err := c.state.Generate(st)
+	if err != nil {
+		if IsDeadEnd(err) {
+			c.session.connection.noteDeadEnd(c.doc.ID(), err)
+		}
+		return nil, fmt.Errorf("syncing event %s: %w", c.doc.ID(), err)
+	}
+	if !ok {
+		return nil, nil
+	}
+	kind := repo.TypeSync
+	if !c.begun && len(m.Heads) == 0 {
+		kind = repo.TypeRequest
+	}
+	c.begun = true
+	return &repo.Message{
+		Type: kind, DocumentID: string(c.doc.ID()), Data: m.Encode(), Signatures: repo.JoinSignatures(m.Signatures),
+	}, nil
+}
+
+// receive takes in a sync message and answers it.
+func (c *conversation) receive(ctx context.Context, m *repo.Message) error {
+	msg, err := wire.DecodeMessage(m.Data)
+	if err != nil {
+		return unreadable(err)
+	}
+	var answer []*repo.Message
+	posts, err := c.doc.Receive(ctx, msg.Changes, m.Signatures, func(st State, before Received) (err error) {
+		answer, err = c.answer(ctx, st, before, msg)
+		return err
+	})
+	if err != nil {
+		if IsDeadEnd(err) {
+			c.session.connection.noteDeadEnd(c.doc.ID(), err)
+		}
+		if errors.Is(err, storage.ErrFull) || errors.Is(err, ErrTooManyRefused) {
+			err = &relayError{err.Error(), nil}
+		}
+		return err
+	}
+	if err := c.session.sendAll(answer); err != nil {
+		return err
+	}
+	if c.authorityChanged {
+		c.authorityChanged = false
+		if err := c.offerAgain(ctx, true); err != nil {
+			return err
+		}
+	}
+	return c.doc.Respond(ctx, posts)
+}
+
+// answer takes in what a sync message says, after its changes were taken, and returns
+// what there is to say to it.
+func (c *conversation) answer(ctx context.Context, st State, before Received, msg *wire.Message) ([]*repo.Message, error) {
+	c.authorityChanged = c.authorityChanged || st.AuthorityChanges() != before.AuthorityChanges
+	c.catchUp(st, before.Epoch)
+	if c.epoch == st.Epoch() {
+		c.state.Receive(st.Graph(), msg, before.Heads, nil)
+		c.answered = true
+	}
+	if len(msg.Heads) > 0 {
+		c.unavailable, c.notInvited, c.unknownAddress = false, false, false
+	}
+	var err error
+	if c.lossKnown, err = st.NoteDelivery(ctx, msg.Heads, c.lossKnown); err != nil {
+		return nil, err
+	}
+	out, err := c.messages(ctx, st)
+	if err == nil {
+		c.noteStatus(st)
+	}
+	return out, err
+}
+
+// offerAgain offers own changes again that the relay put off: when it is time, or now,
+// because something of the event has changed that may have been the reason.
+func (c *conversation) offerAgain(ctx context.Context, now bool) error {
+	if !slices.ContainsFunc(c.doc.RelayRefusals(), func(r Refusal) bool { return r.Deferred }) {
+		c.retryAt, c.retries = time.Time{}, 0
+		return nil
+	}
+	at := c.now()
+	wait := min(offerAfter<<min(c.retries, 10), offerMax)
+	switch {
+	case now:
+	case c.retryAt.IsZero():
+		c.retryAt = at.Add(wait)
+		return nil
+	case at.Before(c.retryAt):
+		return nil
+	default:
+		c.retries++
+	}
+	c.retryAt = at.Add(wait)
+	c.restart()
+	return c.speak(ctx)
+}
+
+// hearProof takes in a proof of equivocation.
+func (c *conversation) hearProof(ctx context.Context, proof *repo.Proof) error {
+	if err := c.doc.HearProof(ctx, proof); err != nil {
+		return err
+	}
+	return c.speak(ctx)
+}
+
+// hearUnavailable takes in that the relay does not have the event. Where this device
+// has it, the relay has been told its heads and asks for the changes when it wants them.
+// The session asks again from time to time.
+func (c *conversation) hearUnavailable(ctx context.Context) error {
+	return c.doc.View(ctx, func(st State) (err error) {
+		c.unavailable = true
+		// A relay that wants proof of access first does not say what it holds.
+		if st.Graph().Len() > 0 && c.keysTried == 0 && !c.notInvited {
+			if c.lossKnown, err = st.NoteDelivery(ctx, nil, c.lossKnown); err != nil {
+				return err
+			}
+		}
+		c.noteStatus(st)
+		return nil
+	})
+}
+
+// hearRefused takes in which own changes the relay did not take.
+func (c *conversation) hearRefused(ctx context.Context, refused []repo.Refused) error {
+	return c.doc.View(ctx, func(st State) error {
+		if err := st.NoteRefused(ctx, refused); err != nil {
+			return err
+		}
+		c.noteStatus(st)
+		return nil
+	})
+}
+
+// noteStatus notes how far the exchange has come. The document is locked, so no change
+// can come between looking and noting.
+func (c *conversation) noteStatus(st State) {
+	state, why := qa.RelaySyncing, ""
+	byRelay := st.RelayRefusals()
+	refusedHere, whyHere := st.RefusedHere()
+	conn := c.session.connection
+	switch {
+	case c.answered && !c.state.Probing() && !conn.isAsked(c.doc.ID()) && st.Graph().Len() > 0 && c.state.InSync(st.Graph()):
+		state = qa.RelaySynced
+	case c.unknownAddress:
+		why = "the relay does not know " + conn.url + " as an address of its own, so this device cannot prove to it who it is; its operator has to name the address (syncserver --address), or somebody else stands between. Nothing is lost"
+	case c.notInvited:
+		why = "the relay shows this event only to those who were invited, and this device is not among them yet; it asks again by itself"
+	case c.unavailable:
+		why = "the relay does not have this event yet"
+	case len(byRelay) > 0:
+		why = fmt.Sprintf("the relay did not take %s of yours: %s", count(len(byRelay)), inSentence(byRelay[0].Reason))
+	case refusedHere > 0:
+		why = fmt.Sprintf("the relay has %s that this device cannot take: %s", count(refusedHere), inSentence(whyHere))
+	}
+	conn.setStatus(c.doc.ID(), state, why)
+	conn.noteDeadEnd(c.doc.ID(), c.disagreement(st, byRelay))
+}
+
+// inSentence makes a reason, a sentence of its own, the end of another.
+func inSentence(reason string) string { return strings.TrimSuffix(reason, ".") }
+
+func count(changes int) string {
+	if changes == 1 {
+		return "1 change"
+	}
+	return fmt.Sprintf("%d changes", changes)
+}
+
+// disagreement returns ErrDisagree when all that this device lacks of the relay's
+// changes was refused here, and all that the relay lacks was refused there or depends
+// on what was. What a relay has put off may yet be taken, so it does not count.
+func (c *conversation) disagreement(st State, byRelay []Refusal) error {
+	g := st.Graph()
+	theirs, heard := c.state.TheirHeads()
+	if !heard || !c.answered || c.unavailable || c.state.Probing() || c.session.connection.isAsked(c.doc.ID()) || c.state.InSync(g) {
+		return nil
+	}
+	refused := map[wire.Hash]bool{}
+	for _, r := range byRelay {
+		if !r.Deferred {
+			refused[r.Hash] = true
+		}
+	}
+	missing := g.MissingFrom(theirs)
+	wanted := func(h wire.Hash) bool { return !st.Refuses(h) }
+	if len(refused)+len(missing) == 0 || slices.ContainsFunc(missing, wanted) {
+		return nil
+	}
+	var deps []wire.Hash
+	for _, h := range g.NotAncestorsOf(c.state.Holds()) { // deps come first
+		if refused[h] {
+			continue
+		}
+		deps = g.Deps(deps[:0], h)
+		for _, d := range deps {
+			refused[h] = refused[h] || refused[d]
+		}
+		if !refused[h] {
+			return nil
+		}
+	}
+	return ErrDisagree
+}

@@ -1,0 +1,244 @@
+package relayclient
+
+import (
+	"context"
+	"encoding/hex"
+	"time"
+
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/qa"
+)
+
+// askAgainEvery is how often a relay that did not have an event is asked for it again.
+const askAgainEvery = 10 * time.Second
+
+// session is one connection that stands. One goroutine reads, and the one that runs the
+// session does everything else, so the messages about an event go out in the order in
+// which they were made.
+type session struct {
+	connection    *connection
+	conn          Conn
+	self          string // this side's peer ID, new with each connection
+	relay         string // the other side's; "" before the handshake is done
+	conversations map[qa.EventID]*conversation
+	said          string // the last error message of the relay
+	count         uint64 // of the ephemeral messages sent
+}
+
+func newSession(c *connection, conn Conn) *session {
+	return &session{
+		connection: c, conn: conn, conversations: map[qa.EventID]*conversation{},
+		self: "flyleaf-" + hex.EncodeToString(c.client.cfg.Random(8)),
+	}
+}
+
+// run speaks until the connection or ctx ends, and closes the connection.
+func (s *session) run(ctx context.Context) error {
+	frames, failed := make(chan []byte), make(chan error, 1)
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			b, err := s.conn.Read()
+			if err != nil {
+				failed <- err
+				return
+			}
+			select {
+			case frames <- b:
+			case <-quit:
+				return
+			}
+		}
+	}()
+	defer func() {
+		_ = s.conn.Close()
+		close(quit)
+		<-ended
+	}()
+	// A write that hangs would otherwise outlast Client.Close.
+	defer context.AfterFunc(ctx, func() { _ = s.conn.Close() })()
+
+	err := s.send(&repo.Message{
+		Type: repo.TypeJoin, PeerMetadata: repo.PeerMetadata{IsEphemeral: true},
+		SupportedProtocolVersions: []string{repo.ProtocolVersion},
+	})
+	if err != nil {
+		return err
+	}
+	handshake := time.NewTimer(joinWithin)
+	defer handshake.Stop()
+	askAgain := time.NewTicker(askAgainEvery)
+	defer askAgain.Stop()
+	for {
+		more := s.connection.more
+		if s.relay == "" {
+			more = nil // nothing is said before the handshake
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-handshake.C:
+			if s.relay == "" {
+				return &relayError{"what answers at this address is not a relay", errNoPeer}
+			}
+		case err := <-failed:
+			if s.said != "" {
+				return &relayError{"the relay ended the connection: " + s.said, err}
+			}
+			return err
+		case b := <-frames:
+			if err := s.handle(ctx, b); err != nil {
+				return err
+			}
+		case <-more:
+			if err := s.lookAtDirty(ctx); err != nil {
+				return err
+			}
+		case <-askAgain.C:
+			if err := s.askAgain(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *session) send(m *repo.Message) error {
+	m.SenderID, m.TargetID = s.self, s.relay
+	b, err := repo.Encode(m)
+	if err != nil {
+		return err
+	}
+	return s.conn.Write(b)
+}
+
+func (s *session) sendAll(out []*repo.Message) error {
+	for _, m := range out {
+		if err := s.send(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handle takes in a frame of the relay's.
+func (s *session) handle(ctx context.Context, b []byte) error {
+	m, err := repo.Decode(b)
+	if err != nil {
+		return unreadable(err)
+	}
+	switch m.Type {
+	case repo.TypePeer:
+		if s.relay != "" {
+			return &relayError{"the relay introduced itself twice", nil}
+		}
+		s.relay = m.SenderID
+		for _, doc := range s.connection.documents() {
+			if err := s.begin(ctx, doc); err != nil {
+				return err
+			}
+		}
+		return nil
+	case repo.TypeError:
+		s.said = m.Message
+		s.connection.client.cfg.Log.Warn("the relay reports an error", "relay", s.connection.url, "message", m.Message)
+		return nil
+	}
+	c := s.conversations[qa.EventID(m.DocumentID)]
+	if c == nil || s.relay == "" {
+		return nil // about an event that is not exchanged, or of a later version of the protocol
+	}
+	switch m.Type {
+	case repo.TypeSync, repo.TypeRequest:
+		return c.receive(ctx, m)
+	case repo.TypeUnavailable:
+		return c.hearUnavailable(ctx)
+	case repo.TypeRefused:
+		return c.hearRefused(ctx, m.Refused)
+	case repo.TypeProof:
+		return c.hearProof(ctx, m.Proof)
+	case repo.TypeEphemeral:
+		c.doc.HearEphemeral(m)
+	case repo.TypeAccess:
+		return c.proveAccess(ctx, m)
+	}
+	return nil
+}
+
+func unreadable(err error) error {
+	return &relayError{"the relay sent something that cannot be read", err}
+}
+
+// begin begins the conversation about an event.
+func (s *session) begin(ctx context.Context, doc Document) error {
+	c := newConversation(s, doc)
+	s.conversations[doc.ID()] = c
+	if err := doc.Begin(ctx); err != nil {
+		return err
+	}
+	return c.speak(ctx)
+}
+
+// lookAtDirty sends what was queued, and speaks about the events that were marked.
+func (s *session) lookAtDirty(ctx context.Context) error {
+	if err := s.sendQueued(); err != nil {
+		return err
+	}
+	for id, doc := range s.connection.takeDirty() {
+		var err error
+		switch c := s.conversations[id]; {
+		case doc == nil && c != nil:
+			delete(s.conversations, id)
+			c.doc.End(ctx)
+		case doc == nil:
+		case c == nil:
+			s.connection.takeAsked(id) // a first exchange says all that a probe would
+			err = s.begin(ctx, doc)
+		case s.connection.takeAsked(id):
+			err = c.probe(ctx)
+		default:
+			err = c.speak(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) sendQueued() error {
+	for _, q := range s.connection.takeQueued() {
+		s.count++
+		m, err := q.message(s.self, s.count)
+		if err != nil {
+			return err
+		}
+		if err := s.send(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askAgain asks anew for events that the relay did not have, and offers again what it
+// put off. A relay that leaves a probe unanswered takes the answer for said already; it
+// does not know a new connection, so that makes it speak.
+func (s *session) askAgain(ctx context.Context) error {
+	for _, c := range s.conversations {
+		if err := c.offerAgain(ctx, false); err != nil {
+			return err
+		}
+		if c.state.Probing() && c.now().Sub(c.probedAt) >= askAgainEvery {
+			return &relayError{"the relay did not say what it holds; asking again", nil}
+		}
+		if !c.unavailable {
+			continue
+		}
+		c.restart()
+		c.askNext, c.keysTried = false, 0 // it has just answered
+		if err := c.speak(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,243 @@
+package replica
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"flyleaf/qa"
+	"flyleaf/replica/relayclient"
+)
+
+// ErrDisagree ends Sync early when nothing but refused changes keeps relay and
+// device apart: each has what the other will not take, so waiting is of no use.
+// NotSyncedError.Refused names the changes.
+var ErrDisagree = relayclient.ErrDisagree
+
+// Refusal is a change that was not taken, and why.
+type Refusal = relayclient.Refusal
+
+// Start keeps connections to the relays of all followed events, those joined later
+// included, until Close. It returns at once.
+func (n *Node) Start(context.Context) {
+	n.mu.Lock()
+	if n.closed || n.running || n.cfg.Offline {
+		n.mu.Unlock()
+		return
+	}
+	n.running = true
+	n.work.Add(2)
+	events := n.followed()
+	n.mu.Unlock()
+	n.client.WatchNetwork()
+	for _, id := range events {
+		n.attend(id)
+	}
+	go n.takeTurns()
+	go n.briefs()
+}
+
+// Running reports whether Start was called.
+func (n *Node) Running() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.running
+}
+
+// Wake makes all connections that wait before their next attempt begin it now: the
+// network has come back, or a person is asking.
+func (n *Node) Wake() { n.client.Wake() }
+
+// followed returns the followed events, in no order. n.mu is held.
+func (n *Node) followed() []qa.EventID {
+	ids := make([]qa.EventID, 0, len(n.documents))
+	for id := range n.documents {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// attach begins to exchange an event with its relay. It returns false for an event
+// without a relay, for one that is not followed, and while the device stays offline.
+func (n *Node) attach(id qa.EventID) bool {
+	url, err := n.relayURL(n.ctx, id)
+	if err != nil || url == "" || n.cfg.Offline {
+		return false
+	}
+	doc, err := n.document(id)
+	if err != nil {
+		return false
+	}
+	n.client.Attach(exchanged{doc}, url)
+	if now, err := n.document(id); err != nil || now != doc { // let go of meanwhile
+		n.client.Detach(id)
+		return false
+	}
+	return true
+}
+
+// updated tells the connection that an event has a new change, before the writer is
+// told that the change is saved: relay and device differ from now on. An event that is
+// not attached is, in its turn.
+func (n *Node) updated(id qa.EventID) {
+	if n.client.Updated(id) {
+		return
+	}
+	n.mu.Lock()
+	running := n.running && n.documents[id] != nil
+	n.mu.Unlock()
+	if running {
+		n.attend(id)
+	}
+}
+
+// relayStatus returns how far the exchange of an event with its relay has come.
+func (n *Node) relayStatus(ctx context.Context, id qa.EventID) (qa.RelayStatus, error) {
+	url, err := n.relayURL(ctx, id)
+	if err != nil {
+		return qa.RelayStatus{}, err
+	}
+	if url == "" {
+		return qa.RelayStatus{State: qa.RelayNone, Why: "this event has no relay; what is written stays on this device"}, nil
+	}
+	if status, ok := n.client.Status(id); ok && status.URL == url {
+		return status, nil
+	}
+	if resting, ok := n.resting(ctx, id, url); ok {
+		return resting, nil
+	}
+	why := "no connection to the relay was opened"
+	if n.cfg.Offline {
+		why = "this device is set to stay offline"
+	}
+	return qa.RelayStatus{URL: url, State: qa.RelayOffline, Why: why}, nil
+}
+
+// NotSyncedError is returned by Sync when relay and device do not hold the same
+// heads. Everything written is safe on this device.
+type NotSyncedError struct {
+	Event   qa.EventID
+	Relay   qa.RelayStatus
+	Pending int       // own changes that no relay holds
+	Refused []Refusal // by the relay or by this device
+	Err     error     // why waiting ended; nil when there was nothing to wait for
+}
+
+// Error says what is not done, what is safe, and what to do next.
+func (e *NotSyncedError) Error() string {
+	var b strings.Builder
+	if relayclient.IsDeadEnd(e.Err) {
+		b.WriteString(e.Err.Error())
+	} else {
+		b.WriteString("not synced with the relay")
+	}
+	if e.Relay.Why != "" {
+		b.WriteString(": " + e.Relay.Why)
+	} else if e.Relay.State != "" {
+		b.WriteString(" (" + e.Relay.State + ")")
+	}
+	switch e.Pending {
+	case 0:
+		b.WriteString(". Nothing of yours waits to be sent")
+	case 1:
+		b.WriteString(". 1 change of yours is safe on this device and waits to be sent")
+	default:
+		fmt.Fprintf(&b, ". %d changes of yours are safe on this device and wait to be sent", e.Pending)
+	}
+	if e.Relay.State != qa.RelayNone && !relayclient.IsDeadEnd(e.Err) {
+		b.WriteString("; the exchange goes on by itself when the relay can be reached")
+	}
+	return b.String()
+}
+
+// Unwrap returns why waiting ended.
+func (e *NotSyncedError) Unwrap() error { return e.Err }
+
+// Disagrees reports whether refused changes, or a conversation that gets nowhere,
+// keep relay and device apart, and not merely distance or time.
+func (e *NotSyncedError) Disagrees() bool {
+	return relayclient.IsDeadEnd(e.Err) || e.Relay.State == qa.RelaySyncing && len(e.Refused) > 0
+}
+
+// Sync returns nil once relay and device hold the same heads of an event, by what
+// the relay says after the call began, opening a connection if there is none; what this
+// device answers by itself to what has come, a claim of an invitation say, included.
+// *NotSyncedError is returned when ctx ends before, when the event has no relay,
+// and at once when waiting is of no use: then Disagrees is true.
+func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
+	doc, err := n.document(id)
+	if err != nil {
+		return err
+	}
+	n.looked(id)
+	attached := n.attach(id)
+	if attached {
+		n.client.Ask(id)
+	}
+	for {
+		changed := n.client.NextChange()
+		status, err := n.relayStatus(ctx, id)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		if status.State == qa.RelaySynced {
+			// What this device says to what has come, it says before the caller goes: a
+			// program that syncs and ends would else never give anybody their role.
+			if err := doc.tend(ctx); err != nil {
+				return n.notSynced(doc, status, err)
+			}
+			if status, err = n.relayStatus(ctx, id); err != nil && ctx.Err() == nil {
+				return err
+			}
+			if status.State == qa.RelaySynced {
+				return nil
+			}
+		}
+		if !attached {
+			return n.notSynced(doc, status, nil)
+		}
+		if why := n.client.DeadEnd(id); why != nil {
+			return n.notSynced(doc, status, why)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return n.notSynced(doc, status, ctx.Err())
+		case <-n.ctx.Done():
+			return ErrClosed
+		}
+	}
+}
+
+func (n *Node) notSynced(doc *document, status qa.RelayStatus, why error) error {
+	out := &NotSyncedError{Event: doc.id, Relay: status, Err: why}
+	// ctx has ended; the count is wanted all the same.
+	if counts, err := n.store.Counts(context.WithoutCancel(n.ctx), doc.id); err == nil {
+		out.Pending = counts.Pending
+	}
+	out.Refused = doc.refusals()
+	return out
+}
+
+// Refused returns the changes of an event that its relay, or this device, did not
+// take since the node was opened, ascending by hash.
+func (n *Node) Refused(id qa.EventID) ([]Refusal, error) {
+	doc, err := n.document(id)
+	if err != nil {
+		return nil, err
+	}
+	return doc.refusals(), nil
+}
+
+func (doc *document) refusals() []Refusal {
+	out := doc.relayRefusals()
+	doc.mu.Lock()
+	for _, r := range doc.refused {
+		out = append(out, r)
+	}
+	doc.mu.Unlock()
+	slices.SortFunc(out, func(a, b Refusal) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
+	return out
+}
