@@ -32,16 +32,16 @@ func (a *app) digestCmd() *cobra.Command {
 	var weekly, html, send bool
 	c := &cobra.Command{
 		Use:   "digest [flags]",
-		Short: "What is new: replies to you, winners, new answers, new questions",
-		Long: `Tell what is new in the weeks on this device since the last digest; the first one tells
-the last seven days. It is printed, or with -o written to a file, or with --send sent by
-mail. What was written or sent is remembered, and not told again; what was only printed is
-not remembered.
+		Short: "Print or mail what is new",
+		Long: `Tell what is new in the weeks on this device since the last digest: replies to you, winners, new
+answers, new questions. The first digest covers the last seven days. The digest is printed,
+or with -o written to a file, or with --send sent by mail. What was written or sent is not told
+again; what was only printed is.
 
-With --weekly a digest is written or sent at most once a week, however often the command
-runs, and with nothing new none is: so it can be started every day by a clock.
+With --weekly a digest is written or sent at most once a week, and only if something is new, so
+that cron can run the command daily.
 
-Mail goes through the server that mail.yaml in the data directory names:
+Mail is sent through the server in mail.yaml in the data directory:
 
   host: smtp.example.org
   port: 587
@@ -50,7 +50,8 @@ Mail goes through the server that mail.yaml in the data directory names:
   password: "…"             # or in $FLYLEAF_SMTP_PASSWORD
   from: Robin <robin@example.org>
   to: robin@example.org`,
-		Args: noArgs,
+		Example: "  flyleaf digest\n  flyleaf digest --weekly --send",
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			now := time.Now()
 			from := int64(0)
@@ -122,13 +123,13 @@ Mail goes through the server that mail.yaml in the data directory names:
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&since, "since", "", "tell all since this `day`, such as 2026-11-09, told before or not")
+	f.StringVar(&since, "since", "", "tell everything since this `day`, such as 2026-11-09, even if told before")
 	f.BoolVar(&weekly, "weekly", false, "at most once a week, and only if something is new")
 	f.StringVarP(&out, "output", "o", "", "the `file` to write; standard output without it")
-	f.BoolVar(&html, "html", false, "as a page, not as text")
+	f.BoolVar(&html, "html", false, "as a web page, not as text")
 	f.BoolVar(&send, "send", false, "send it by mail")
-	f.StringVar(&config, "mail", "", "the `file` that names the mail server (default: mail.yaml in the data directory)")
-	f.StringVar(&url, "url", "", "the `address` of this device's pages, for links, such as http://127.0.0.1:7117")
+	f.StringVar(&config, "mail", "", "the `file` with the mail server (default: mail.yaml in the data directory)")
+	f.StringVar(&url, "url", "", "the web `address` that links lead to, such as http://127.0.0.1:7117")
 	return eventFlag(c, &event)
 }
 

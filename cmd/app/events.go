@@ -179,7 +179,8 @@ func (a *app) syncCmd() *cobra.Command {
 		Long: `Send and fetch changes until the relay and this device are in sync. If they are not in sync
 when the timeout ends, the exit code is 3; what you wrote stays on this device and is sent
 later. If one side refuses changes of the other, the exit code is 7, and they are listed.`,
-		Args: noArgs,
+		Example: "  flyleaf sync\n  flyleaf sync --timeout 1m",
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
 				if err := b.Sync(ctx, id, timeout); err != nil {

@@ -30,7 +30,7 @@ func (s *slackFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&s.week, "week", "", "only the week of this `day`, such as 2021-03-08")
 	f.StringVar(&s.zone, "zone", "UTC", "the time `zone` in which weeks begin on Monday, such as Europe/Berlin")
 	f.StringVar(&s.title, "title", "", "with --week: the book's `title`, instead of the one in the announcement")
-	f.StringVar(&s.authors, "authors", "", "with --week: its `authors` as they are called in the channel, separated by commas")
+	f.StringVar(&s.authors, "by", "", "with --week: its `authors` as they are called in the channel, separated by commas")
 	f.BoolVar(&s.announcements, "announcements", false, "also import what looks like an announcement")
 	f.BoolVar(&s.bots, "bots", false, "also import what programs wrote, such as the questions of a form")
 }
@@ -127,7 +127,7 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *im
 			return codedf(exitUsage, "--week takes a day such as 2021-03-08, not %q", s.week)
 		}
 	} else if s.title != "" || s.authors != "" || i.event != "" {
-		return codedf(exitUsage, "--title, --authors and --event go with one week: name it with --week DAY")
+		return codedf(exitUsage, "--title, --by and --event go with one week: name it with --week DAY")
 	}
 	x, err := readSlack(file, opts)
 	if err != nil {

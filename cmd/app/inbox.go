@@ -188,9 +188,10 @@ func (a *app) authorTakeCmd() *cobra.Command {
 	var event string
 	var undo bool
 	c := &cobra.Command{
-		Use:   "take [flags] POST",
-		Short: "Tell the other authors that you will answer a question",
-		Args:  exactly(1),
+		Use:     "take [flags] POST",
+		Short:   "Tell the other authors that you will answer a question",
+		Example: "  flyleaf author take 0b1c2d3e4f5a6b7c-abcdefghijklm-24\n  flyleaf author take --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 				me, err := b.Identity(ctx)
@@ -212,9 +213,10 @@ func (a *app) authorLaterCmd() *cobra.Command {
 	var event string
 	var undo bool
 	c := &cobra.Command{
-		Use:   "later [flags] POST",
-		Short: "Save a question for later, on this device only",
-		Args:  exactly(1),
+		Use:     "later [flags] POST",
+		Short:   "Save a question for later, on this device only",
+		Example: "  flyleaf author later 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 				if err := b.SetLater(ctx, id, post, !undo); err != nil {

@@ -75,6 +75,7 @@ func (a *app) modApproveCmd() *cobra.Command {
 		Long: `Approve a post, so that everybody sees it, in an event whose posts wait for approval
 (` + "`flyleaf event set --approve on`" + `). This also shows a post that a blocked person wrote
 before hearing of the block, and publishes a post that came after the event was closed.`,
+		Example: "  flyleaf mod approve 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
 	}, "approved", "withdraw the approval", "Approved.", "The approval is withdrawn.")
 }
 
@@ -84,6 +85,7 @@ func (a *app) postAnsweredCmd() *cobra.Command {
 		Long: `Mark a question as answered: one of your own, or any question if you are an author, a
 moderator or an organiser. A question that an author has replied to counts as answered
 without this.`,
+		Example: "  flyleaf post answered 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
 	}, "answered", "remove the mark", "Marked as answered.", "No longer marked as answered. It still counts as answered if an author has replied.")
 }
 

@@ -160,8 +160,11 @@ func addOldSlackFlags(c *cobra.Command, s *slackFlags) {
 	s.add(flags)
 	flags.VisitAll(func(f *pflag.Flag) {
 		f.Hidden, f.Annotations = true, map[string][]string{oldFlagOf: {}}
-		if f.Name == "channel" {
+		switch f.Name {
+		case "channel":
 			f.Annotations[oldFlagOf] = []string{"`flyleaf import slack --channel`"}
+		case "by":
+			f.Name = "authors"
 		}
 		c.Flags().AddFlag(f)
 	})

@@ -54,26 +54,27 @@ func (a *app) publishCmd() *cobra.Command {
 	var all bool
 	c := &cobra.Command{
 		Use:   "publish -o DIR [flags]",
-		Short: "Write weeks as a site that needs no server, or for another site",
-		Long: `Write weeks into a directory as a static site: a first page, a page for each week,
-search, feeds, a calendar. It needs no server but one that hands out files, and can be
-opened from a disk. Names follow what people chose; what was withdrawn or hidden, and
+		Short: "Publish weeks as a static site, or as files for another",
+		Long: `Publish weeks as a static site: write a first page, a page for each week, search, feeds and a
+calendar into a directory. Any web server that hands out files will do, and you can open the
+site from the disk. People's names are shown as they chose. What was withdrawn or hidden, and
 what blocked people wrote, is left out.
 
-Without --event or --club all weeks on this device that are open to everybody are
-published. An event by invitation is published only when --event names it.
+Without --event or --club all weeks on this device that are open to everybody are published. An
+event by invitation is published only if --event names it.
 
-Publishing into the same directory again writes only what changed, and removes what it
-wrote before and was not asked for this time; other files there are left alone. The directory remembers --base-url and
-the addresses of its pages. Feeds, sitemap and preview pictures need --base-url.
+Published into the same directory again, only what changed is written, and what Flyleaf wrote
+before and is no longer part of the site is removed; other files are left alone. The directory
+remembers --base-url and the addresses of its pages. Feeds, sitemap and preview pictures need
+--base-url.
 
-Other formats: jekyll (pages for the _books directory of a Jekyll site), json, csv and
-markdown, one file for each week.`,
+Other formats are jekyll (pages for the _books folder of a Jekyll site), json, csv and markdown:
+one file for each week.`,
 		Example: "  flyleaf publish -o site --base-url https://books.example.org\n  flyleaf publish -o ../our-site/_books --format jekyll --event 4rk9",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if out == "" {
-				return codedf(exitUsage, "publish needs a directory: -o DIR")
+				return codedf(exitUsage, "name the directory to write into with -o DIR; nothing was written")
 			}
 			if n := len(slices.DeleteFunc([]string{event, club, map[bool]string{true: "all"}[all]}, func(s string) bool { return s == "" })); n > 1 {
 				return codedf(exitUsage, "--event, --club and --all exclude each other")
@@ -134,11 +135,11 @@ markdown, one file for each week.`,
 	}
 	f := c.Flags()
 	f.StringVarP(&out, "output", "o", "", "the `directory` to write into")
-	f.BoolVar(&all, "all", false, "all weeks on this device that are open to everybody; so without --event and --club")
-	f.StringVar(&format, "format", "site", "site, jekyll, json, csv or markdown")
-	f.StringVar(&base, "base-url", "", "the `address` at which the site will stand, https://…")
+	f.BoolVar(&all, "all", false, "all weeks on this device that are open to everybody (the default)")
+	f.StringVar(&format, "format", "site", "the `format`: site, jekyll, json, csv or markdown")
+	f.StringVar(&base, "base-url", "", "the web `address` of the site, https://…")
 	f.StringVar(&title, "title", "", "the site's `name` (default: the club's)")
-	f.StringVar(&rules, "rules", "", "a Markdown `file` with the rules of taking part, instead of the usual ones")
+	f.StringVar(&rules, "rules", "", "a Markdown `file` with your rules of taking part, instead of the usual ones")
 	return a.jsonFlag(clubFlag(eventFlag(c, &event), &club))
 }
 
@@ -285,10 +286,10 @@ func (a *app) printPublished(r publishReport) error {
 	}
 	a.printf("\n")
 	for _, p := range r.Kept {
-		a.printf("  %s is no longer part of it; it was changed since it was written, so it was left as it is\n", plain(p))
+		a.printf("  %s is no longer part of the site, but somebody has changed it since, so it was left\n", plain(p))
 	}
 	for _, m := range r.Missing {
-		a.printf("  not published: %s (%s): it is not on this device, or by invitation\n", plain(m.Title), m.Event)
+		a.printf("  not published: %s (%s): it is not on this device, or is by invitation only\n", plain(m.Title), m.Event)
 	}
 	if r.Format == "site" && r.BaseURL == "" {
 		a.printf("  without --base-url there are no feeds, no sitemap and no preview pictures\n")

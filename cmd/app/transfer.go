@@ -89,6 +89,9 @@ the guesses, and correct them, before you import:
   flyleaf import --dry-run -o outline.txt page.txt
   $EDITOR outline.txt
   flyleaf import outline.txt`,
+		Example: `  flyleaf import 20261130-the-patient-ledger.md
+  flyleaf import --club "The Lamplight Readers" our-site
+  flyleaf import the-patient-ledger.bundle`,
 		Args: atLeast(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if out != "" && (!i.dryRun || len(args) != 1) {
@@ -458,17 +461,18 @@ func (a *app) exportCmd() *cobra.Command {
 	var event, format, out string
 	c := &cobra.Command{
 		Use:   "export --format json|jekyll|bundle|automerge [flags]",
-		Short: "Write an event to a file or to standard output",
-		Long: `Write an event to a file or to standard output: as a page (jekyll), as data (json), or
-whole. A bundle holds all changes with their signatures: another device takes it in
-with ` + "`flyleaf import`" + `, and ` + "`flyleaf verify`" + ` checks it. An .automerge file holds the changes
-alone, for other programs that read Automerge.`,
+		Short: "Export a whole event, hidden posts included",
+		Long: `Export everything of an event, hidden posts included, to a file or to standard output: as data
+(json), as a page (jekyll), or with its history (bundle, automerge). A bundle holds all changes
+with their signatures: another device merges it with ` + "`flyleaf import`" + `, and
+` + "`flyleaf verify`" + ` checks it. An .automerge file holds the changes without signatures, for other
+programs that read Automerge. ` + "`flyleaf publish`" + ` writes only what everybody may read.`,
 		Example: "  flyleaf export --format jekyll -o 20261130-the-patient-ledger.md\n  flyleaf export --format bundle -o the-patient-ledger.bundle",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if format == "bundle" || format == "automerge" {
 				if out == "" {
-					return codedf(exitUsage, "a file of this format is no text: name one with -o FILE, or -o - for standard output")
+					return codedf(exitUsage, "this format is not text: name a file with -o FILE, or use -o - for standard output")
 				}
 				return a.exportChanges(c.Context(), event, format, out)
 			}
@@ -493,7 +497,7 @@ alone, for other programs that read Automerge.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&format, "format", "", "json, jekyll, bundle or automerge")
+	f.StringVar(&format, "format", "", "the `format`: json, jekyll, bundle or automerge")
 	f.StringVarP(&out, "output", "o", "", "the `file` to write; standard output without it")
 	return eventFlag(c, &event)
 }

@@ -26,17 +26,16 @@ func (a *app) verifyCmd() *cobra.Command {
 	var event, post string
 	c := &cobra.Command{
 		Use:   "verify [flags] [FILE]",
-		Short: "Check every signature and every permission of an event, or of a file of it",
-		Long: `Check an event from its changes alone: that its ID follows from its first change, that
-each change is signed by its writer, and that the writer was allowed to make it by
-what it builds on. It prints who wrote how much, and each change that does not hold.
+		Short: "Check all signatures and permissions of an event",
+		Long: `Check an event on this device, or a file, from its changes alone: that the event's ID matches its
+first change, that each change is signed by its writer, and that the writer was allowed to make
+it. It prints who wrote how much, and every change that does not hold.
 
-FILE is a bundle (` + "`flyleaf export --format bundle`" + `), of any event, or an .automerge file.
-The latter holds no signatures, so that only permissions can be checked, and nothing
-proves who wrote what. Without FILE it is an event of this device, with --post what
-was done to one post.
+FILE is a bundle (` + "`flyleaf export --format bundle`" + `) or an .automerge file, of any event. An
+.automerge file has no signatures, so only permissions can be checked, and nothing proves who
+wrote what. With --post, only what was done to one post is checked and printed.
 
-Ends with exit code 8 when something does not hold, or cannot be proven.`,
+If something does not hold, or cannot be proven, the exit code is 8.`,
 		Example: `  flyleaf verify
   flyleaf verify the-patient-ledger.bundle
   flyleaf verify --post 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
@@ -67,7 +66,7 @@ Ends with exit code 8 when something does not hold, or cannot be proven.`,
 			return err
 		},
 	}
-	c.Flags().StringVar(&post, "post", "", "only what was done to this `post`: who, when, with which role")
+	c.Flags().StringVar(&post, "post", "", "only what was done to this `post`: by whom, when, with which role")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 

@@ -71,7 +71,8 @@ func (a *app) winnersCandidateCmd() *cobra.Command {
 		Short: "Mark a question as a candidate for the draw (authors)",
 		Long: `Mark a question as a candidate, so that whoever asked it can win in the draw. Authors of the
 event mark candidates before the event is closed.`,
-		Args: exactly(1),
+		Example: "  flyleaf winners candidate 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
+		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 				me, err := b.Identity(ctx)

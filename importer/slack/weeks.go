@@ -127,7 +127,7 @@ func (r *reader) week(monday string, threads []*thread) (Week, error) {
 		w.Notes = append(w.Notes, "Title and authors were read from the announcement at "+from.Where()+"; look whether they are right.")
 	}
 	if e.Authors == "" {
-		w.Notes = append(w.Notes, "The authors are not known, so no reply is marked as an author's. --authors names them.")
+		w.Notes = append(w.Notes, "The authors are not known, so no reply is marked as an author's. --by names them.")
 	}
 	for _, t := range threads {
 		r.take(&w, t)
@@ -157,7 +157,7 @@ func (r *reader) week(monday string, threads []*thread) (Week, error) {
 		return Week{}, err
 	}
 	if e.Authors != "" && !slices.ContainsFunc(w.Posts, func(p qa.ImportedPost) bool { return p.AsAuthor }) {
-		w.Notes = append(w.Notes, "None of the writers has the name of an author ("+e.Authors+"), so no reply is marked as one. --authors names them as they are shown.")
+		w.Notes = append(w.Notes, "None of the writers has the name of an author ("+e.Authors+"), so no reply is marked as one. --by names them as they are shown.")
 	}
 	return w, nil
 }
