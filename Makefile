@@ -49,8 +49,9 @@ nocgo: ## both programs without cgo, the app on the native engine; for Windows t
 native: ## the tests of what writes changes, on the native engine
 	$(GO) test -short -tags native ./crdt ./replica
 
-docs: ## what docs/ shows of the code: the table of packages and its picture
+docs: ## what docs/ shows of the code: the table of packages, its picture, all commands
 	$(GO) test -count=1 -run TestArchitectureIsDescribed . -update
+	$(GO) test -count=1 -run TestCommandReference ./cmd/app -update
 
 clean:
 	rm -rf bin
