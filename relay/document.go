@@ -391,7 +391,7 @@ func (d *document) next(s *session) (frame []byte, message *encoded, err error) 
 		return nil, d.latest, nil
 	}
 	message, err = d.encoded(msg, s.peer, false)
-	if err == nil && len(message.tail) < deflateFrom { // a post, and not so much that the document should not hold it
+	if err == nil && message.frame.Len() < deflateFrom { // a post, and not so much that the document should not hold it
 		d.latest = message
 	}
 	return nil, message, err

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"bytes"
-	"compress/flate"
 	"slices"
 	"sync"
 
@@ -10,32 +9,23 @@ import (
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/relay/wsframe"
 )
 
 const (
 	// deflateFrom is the size, in bytes, from which a sync message is compressed
 	// for peers that take it so: live posts stay below it, first pulls do not.
 	deflateFrom = 16 << 10
-	// deflateLevel is measured on slices of a pull of posts: level 1 leaves 53.5 %
-	// of the bytes at 15 ms a MiB, the best leaves 52.5 % at 26 ms. The rest is
-	// hashes, IDs and words.
-	deflateLevel = 1
 
 	maxEncodings     = 128
 	maxEncodingBytes = 12 << 20
 )
 
-// encoded is a sync message as it goes to every peer of a document that is in the
-// same state. The frames differ only in the peer's name:
-//
-//	head | targetId's value | tail
+// encoded is a sync message as it goes to every peer of a document that is in the same
+// state. The frames differ only in the peer's name.
 type encoded struct {
-	message    *amsync.Message
-	head, tail []byte
-
-	packed   bool // what is in it is compressed already
-	once     sync.Once
-	deflated []byte // tail as deflate blocks; nil if that is not smaller
+	message *amsync.Message
+	frame   *wsframe.Shared
 }
 
 // encoded returns the frame of a message to the peer, made anew or a moment ago.
@@ -65,38 +55,8 @@ func (d *document) encode(m *amsync.Message, peer string, whole bool) (*encoded,
 	if err != nil {
 		return nil, err
 	}
-	return &encoded{message: m, packed: whole, head: head, tail: tail}, nil
-}
-
-var deflaters = sync.Pool{New: func() any {
-	w, err := flate.NewWriter(nil, deflateLevel)
-	if err != nil {
-		panic(err) // the level is a constant
-	}
-	return w
-}}
-
-// deflate returns the tail as deflate blocks that refer to nothing before them and
-// end at a byte, as RFC 7692 wants the end of a message; nil where that saves nothing.
-func (e *encoded) deflate() []byte {
-	e.once.Do(func() {
-		var b bytes.Buffer
-		w := deflaters.Get().(*flate.Writer)
-		defer deflaters.Put(w)
-		w.Reset(&b)
-		if _, err := w.Write(e.tail); err != nil {
-			return
-		}
-		if err := w.Flush(); err != nil {
-			return
-		}
-		// What Flush ends with is left out on the wire.
-		out, ok := bytes.CutSuffix(b.Bytes(), []byte{0, 0, 0xff, 0xff})
-		if ok && len(out) < len(e.tail) {
-			e.deflated = bytes.Clone(out)
-		}
-	})
-	return e.deflated
+	compress := !whole && len(tail) >= deflateFrom // what is in a whole document is compressed already
+	return &encoded{message: m, frame: wsframe.NewShared(head, tail, compress)}, nil
 }
 
 // encodings keeps messages that were made a moment ago for the next peer that is
@@ -168,17 +128,17 @@ func (c *encodings) put(event qa.EventID, e *encoded) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if old, ok := c.known[k]; ok {
-		c.bytes += len(e.tail) - len(old.tail)
+		c.bytes += e.frame.Len() - old.frame.Len()
 	} else {
 		if c.known == nil {
 			c.known = map[encodingKey]*encoded{}
 		}
 		c.order = append(c.order, k)
-		c.bytes += len(e.tail)
+		c.bytes += e.frame.Len()
 	}
 	c.known[k] = e
 	for len(c.order) > 1 && (len(c.order) > maxEncodings || c.bytes > maxEncodingBytes) {
-		c.bytes -= len(c.known[c.order[0]].tail)
+		c.bytes -= c.known[c.order[0]].frame.Len()
 		delete(c.known, c.order[0])
 		c.order = slices.Delete(c.order, 0, 1)
 	}

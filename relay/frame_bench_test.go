@@ -6,17 +6,20 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 
 	"flyleaf/crdt/sync/repo"
+	"flyleaf/relay/wsframe"
 	"flyleaf/storage/mem"
 )
 
-// BenchmarkDelivery is one post to one peer after the other, in the processor time of
+// BenchmarkDelivery is one message to one peer after the other, in the processor time of
 // the whole process, in µs: by frames of our own, of which all peers share a part, and by
 // the library, for which each peer's frame is put together. The library's own way for one
 // message to many, a PreparedMessage, is there for comparison alone: in automerge-repo's
@@ -24,30 +27,32 @@ import (
 func BenchmarkDelivery(b *testing.B) {
 	const peers = 50
 	for _, size := range []int{700, 16 << 10} {
-		e := &encoded{head: bytes.Repeat([]byte{1}, 60), tail: bytes.Repeat([]byte{2}, size)}
-		for name, deliver := range map[string]func(*session) error{
-			"own": func(s *session) error { return s.sendEncoded(e) },
-			"library": func(s *session) error {
-				frame := append(append([]byte{}, e.head...), repo.AppendTarget(nil, s.peer)...)
-				return s.send(append(frame, e.tail...))
+		head, tail := bytes.Repeat([]byte{1}, 60), bytes.Repeat([]byte{2}, size)
+		shared := &encoded{frame: wsframe.NewShared(head, tail, false)}
+		prepared, err := websocket.NewPreparedMessage(websocket.BinaryMessage, slices.Concat(head, tail))
+		if err != nil {
+			b.Fatal(err)
+		}
+		for name, deliver := range map[string]func(*session, *websocket.Conn) error{
+			"own": func(s *session, _ *websocket.Conn) error { return s.sendSync(shared) },
+			"library": func(s *session, ws *websocket.Conn) error {
+				frame := slices.Concat(head, repo.AppendTarget(nil, s.peer), tail)
+				s.expectPause(len(frame))
+				_ = ws.SetWriteDeadline(time.Now().Add(s.relay.limits.Write))
+				return ws.WriteMessage(websocket.BinaryMessage, frame)
 			},
-			"prepared": nil,
+			"prepared": func(s *session, ws *websocket.Conn) error {
+				s.expectPause(len(head) + len(tail))
+				_ = ws.SetWriteDeadline(time.Now().Add(s.relay.limits.Write))
+				return ws.WritePreparedMessage(prepared)
+			},
 		} {
 			b.Run(map[int]string{700: "700B/", 16 << 10: "16KiB/"}[size]+name, func(b *testing.B) {
-				sessions := drained(b, peers)
-				prepared, err := websocket.NewPreparedMessage(websocket.BinaryMessage, append(append([]byte{}, e.head...), e.tail...))
-				if err != nil {
-					b.Fatal(err)
-				}
+				sessions, conns := drained(b, peers)
 				before := processorTime(b)
 				for b.Loop() {
-					for _, s := range sessions {
-						if deliver == nil {
-							err = s.conn.WritePreparedMessage(prepared)
-						} else {
-							err = deliver(s)
-						}
-						if err != nil {
+					for i, s := range sessions {
+						if err := deliver(s, conns[i]); err != nil {
 							b.Fatal(err)
 						}
 					}
@@ -58,22 +63,23 @@ func BenchmarkDelivery(b *testing.B) {
 	}
 }
 
-// drained returns sessions whose peers read all and look at nothing.
-func drained(b *testing.B, n int) []*session {
+// drained returns sessions whose peers read all and look at nothing, and the library's
+// connections to the same peers.
+func drained(b *testing.B, n int) (sessions []*session, conns []*websocket.Conn) {
 	b.Helper()
 	r, err := New(Config{Store: mem.New()})
 	if err != nil {
 		b.Fatal(err)
 	}
-	var sessions []*session
-	conns := make(chan *websocket.Conn)
+	b.Cleanup(func() { _ = r.Shutdown(b.Context()) })
+	come := make(chan *websocket.Conn)
 	up := websocket.Upgrader{WriteBufferSize: 4 << 10}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		c, err := up.Upgrade(w, req, nil)
 		if err != nil {
 			b.Error(err)
 		}
-		conns <- c
+		come <- c
 	}))
 	b.Cleanup(server.Close)
 	for range n {
@@ -83,12 +89,13 @@ func drained(b *testing.B, n int) []*session {
 		}
 		b.Cleanup(func() { nc.Close() })
 		io.WriteString(nc, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		ws := <-come
 		s := newSession(r)
-		s.conn, s.peer = <-conns, "peer-of-some-length-0123456789"
+		s.conn, s.peer = ws.NetConn(), "peer-of-some-length-0123456789"
 		go io.Copy(io.Discard, nc)
-		sessions = append(sessions, s)
+		sessions, conns = append(sessions, s), append(conns, ws)
 	}
-	return sessions
+	return sessions, conns
 }
 
 func processorTime(b *testing.B) int64 {

@@ -157,6 +157,8 @@ const (
 	RebuildEvery = 10 * time.Second
 	// lingerWait is how long who was told why the connection ends has to read that.
 	lingerWait = time.Second
+	// closeWait is how long a close frame may take to be written.
+	closeWait = time.Second
 
 	smallIdleShare = 12
 	smallDocument  = 1_000 // changes, read again in some 20 ms

@@ -1,100 +1,17 @@
 package relay
 
 import (
-	"bufio"
-	"bytes"
-	"compress/flate"
-	"encoding/binary"
 	"errors"
 	"io"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
-)
 
-// The relay reads frames itself, as it writes them (frame.go): the library inflates a
-// message while it arrives, which keeps an inflater for each unfinished one, cannot be
-// charged before it is done, and takes time outside of any turn. What is read here is
-// the bytes as they travel; they are inflated when they are all there.
-//
-// A frame from a client, RFC 6455, section 5.2:
-//
-//	fin 1 bit | deflated 1 | 0 0 | opcode 4 | masked 1 = 1 | length 7
-//	length again: 2 bytes if it was 126, 8 bytes if it was 127 | mask 4 | payload
-const (
-	opContinuation = 0x0
-	opText         = 0x1
-	opBinary       = 0x2
-	opClose        = 0x8
-	opPing         = 0x9
-	opPong         = 0xa
-
-	maxControl = 125 // bytes of a control frame
-	readBuffer = 4 << 10
+	"flyleaf/relay/wsframe"
 )
 
 // errClosed ends a session whose peer has closed the connection.
 var errClosed = errors.New("relay: the peer closed the connection")
-
-func newReader(r io.Reader) *bufio.Reader { return bufio.NewReaderSize(r, readBuffer) }
-
-// frameHead is the head of a frame.
-type frameHead struct {
-	op              byte
-	final, deflated bool
-	length          int
-	mask            [4]byte
-}
-
-// head reads the head of the next frame. When it begins, began is called: then the
-// rest has to come in time.
-func (s *session) head(began func(b0 byte)) (h frameHead, err error) {
-	b, err := s.in.Peek(2)
-	if err != nil {
-		return h, err
-	}
-	b0, b1 := b[0], b[1]
-	h.op, h.final, h.deflated = b0&0xf, b0&0x80 != 0, b0&0x40 != 0
-	began(h.op)
-	control := h.op&0x8 != 0
-	switch {
-	case b0&0x30 != 0, h.deflated && (control || !s.deflate):
-		return h, violation("a frame with a reserved bit")
-	case b1&0x80 == 0:
-		return h, violation("a frame without a mask")
-	case h.op > opPong, !control && h.op > opBinary:
-		return h, violation("a frame of the unknown kind %d", h.op)
-	}
-	n := 2 + len(h.mask)
-	length := uint64(b1 & 0x7f)
-	switch length {
-	case 126:
-		n += 2
-	case 127:
-		n += 8
-	}
-	if control && (!h.final || length > maxControl) {
-		return h, violation("a control frame in parts or of more than %d bytes", maxControl)
-	}
-	if b, err = s.in.Peek(n); err != nil {
-		return h, err
-	}
-	switch length {
-	case 126:
-		length = uint64(binary.BigEndian.Uint16(b[2:]))
-	case 127:
-		length = binary.BigEndian.Uint64(b[2:])
-	}
-	h.mask = [4]byte(b[n-4:])
-	if length > 1<<40 { // beyond any limit, and within an int
-		return h, errTooLarge
-	}
-	h.length = int(length)
-	_, err = s.in.Discard(n)
-	return h, err
-}
 
 var (
 	errTooLarge = &failure{websocket.CloseMessageTooBig, "message too large"}
@@ -114,50 +31,40 @@ func (s *session) message(wait func(), end time.Time) ([]byte, error) {
 	}
 	s.buf = s.buf[:0]
 	begun, deflated := false, false
-	began := func(op byte) {
-		if begun || op&0x8 != 0 {
-			return
-		}
-		begun = true
-		now := time.Now()
-		last := end
-		if last.IsZero() {
-			last = now.Add(FrameWait)
-		}
-		s.pace.begin(now, s.relay.limits.Stall, last)
-		s.held.due.Store(s.pace.due.UnixNano())
-	}
 	for {
 		if begun {
 			s.waitForMore()
 		} else {
 			wait()
 		}
-		h, err := s.head(began)
+		op, err := s.in.Peek()
 		if err != nil {
 			return nil, s.readError(err, begun)
 		}
-		if h.op&0x8 != 0 {
-			if err := s.control(h); err != nil {
+		if !begun && !op.Control() {
+			begun = true
+			s.begin(end)
+			if s.in.Buffered() < wsframe.MaxHeader {
+				s.waitForMore()
+			}
+		}
+		h, err := s.in.Next()
+		if err != nil {
+			return nil, s.readError(err, begun)
+		}
+		if h.Op.Control() {
+			if err := s.control(h.Op); err != nil {
 				return nil, s.readError(err, begun)
 			}
 			continue
 		}
-		switch first := h.op != opContinuation; {
-		case h.op == opText:
-			return nil, &failure{websocket.CloseUnsupportedData, "not a binary frame"}
-		case first && s.parts, !first && !s.parts:
-			return nil, violation("a frame out of order")
-		case !first && h.deflated:
-			return nil, violation("a frame with a reserved bit")
-		case first:
-			deflated = h.deflated
+		if h.Op != wsframe.Continuation {
+			deflated = h.Deflated
 		}
-		s.parts = !h.final
 		if err := s.payload(h, deflated); err != nil {
 			return nil, s.readError(err, true)
 		}
-		if h.final {
+		if h.Final {
 			break
 		}
 	}
@@ -168,8 +75,22 @@ func (s *session) message(wait func(), end time.Time) ([]byte, error) {
 	return s.inflate()
 }
 
+// begin starts the clock of a message, of which the first byte is there. It has to be
+// there at end at the latest, zero for FrameWait from now.
+func (s *session) begin(end time.Time) {
+	now := time.Now()
+	if end.IsZero() {
+		end = now.Add(FrameWait)
+	}
+	s.pace.begin(now, s.relay.limits.Stall, end)
+	s.held.due.Store(s.pace.due.UnixNano())
+}
+
 // readError is what ends the session after an error of reading.
 func (s *session) readError(err error, begun bool) error {
+	if v := (*wsframe.Violation)(nil); errors.As(err, &v) {
+		return &failure{v.Code, v.Text}
+	}
 	if begun && isTimeout(err) {
 		return errTooSlow
 	}
@@ -177,12 +98,11 @@ func (s *session) readError(err error, begun bool) error {
 }
 
 // payload reads the payload of a frame to the end of buf.
-func (s *session) payload(h frameHead, deflated bool) error {
-	if h.length > s.limit-len(s.buf) {
+func (s *session) payload(h wsframe.Header, deflated bool) error {
+	if h.Length > int64(s.limit-len(s.buf)) {
 		return errTooLarge
 	}
-	masked := 0
-	for left := h.length; left > 0; {
+	for left := int(h.Length); left > 0; {
 		if len(s.buf) == cap(s.buf) {
 			// What is not deflated is copied when it is decoded, and its changes again.
 			factor := 3
@@ -190,7 +110,7 @@ func (s *session) payload(h frameHead, deflated bool) error {
 				factor = 2
 			}
 			need := len(s.buf) + left
-			if !h.final { // more comes: a buffer that grew frame by frame would be copied for each
+			if !h.Final { // more comes: a buffer that grew frame by frame would be copied for each
 				need = s.limit
 			}
 			var err error
@@ -201,9 +121,7 @@ func (s *session) payload(h frameHead, deflated bool) error {
 		if s.in.Buffered() == 0 {
 			s.waitForMore()
 		}
-		to := s.buf[len(s.buf):min(cap(s.buf), len(s.buf)+left)]
-		n, err := s.in.Read(to)
-		masked = unmask(to[:n], h.mask, masked)
+		n, err := s.in.Read(s.buf[len(s.buf):min(cap(s.buf), len(s.buf)+left)])
 		s.buf = s.buf[:len(s.buf)+n]
 		left -= n
 		if err != nil {
@@ -222,25 +140,6 @@ func (s *session) payload(h frameHead, deflated bool) error {
 		}
 	}
 	return nil
-}
-
-// unmask removes the mask from b, whose first byte is the one at that place of the
-// frame, and returns the place after it.
-func unmask(b []byte, mask [4]byte, at int) int {
-	var word [8]byte
-	for i := range word {
-		word[i] = mask[(at+i)&3]
-	}
-	at += len(b)
-	m := binary.LittleEndian.Uint64(word[:])
-	for len(b) >= 8 {
-		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^m)
-		b = b[8:]
-	}
-	for i := range b {
-		b[i] ^= word[i]
-	}
-	return at & 3
 }
 
 // grow makes room for more in a buffer that may become need bytes long, in steps as it
@@ -298,55 +197,28 @@ func (s *session) letGo() {
 func (s *session) waitForMore() { s.setReadDeadline(s.pace.due, s.relay.limits.Stall/64) }
 
 // control handles a control frame.
-func (s *session) control(h frameHead) error {
-	b, err := s.in.Peek(h.length)
+func (s *session) control(op wsframe.Op) error {
+	payload, err := s.in.ReadControl()
 	if err != nil {
 		return err
 	}
-	b = bytes.Clone(b)
-	unmask(b, h.mask, 0)
-	if _, err := s.in.Discard(h.length); err != nil {
-		return err
-	}
-	switch h.op {
-	case opPing:
-		s.pong.Store(&b) // the last counts, RFC 6455 5.5.3
+	switch op {
+	case wsframe.Ping:
+		s.pong.Store(&payload) // the last counts, RFC 6455, section 5.5.3
 		s.out.nudge()
-	case opClose:
+	case wsframe.Close:
 		return errClosed
 	}
 	return nil
 }
 
-// inflater inflates one message.
-type inflater struct {
-	in   bytes.Reader
-	tail strings.Reader
-	out  io.ReadCloser
-}
-
-// messageTail is what a deflated message ends with that does not travel, RFC 7692, and
-// an empty last block, without which it would not be a whole stream.
-const messageTail = "\x00\x00\xff\xff" + "\x01\x00\x00\xff\xff"
-
-var inflaters = sync.Pool{New: func() any {
-	f := new(inflater)
-	f.out = flate.NewReader(&f.in)
-	return f
-}}
-
 // inflate returns what the message in buf inflates to. It is charged before each step,
 // and steps are turns. What it inflates to beyond fairRatio times its bytes stays
 // charged, as what came to nothing.
 func (s *session) inflate() ([]byte, error) {
-	f := inflaters.Get().(*inflater)
-	defer func() {
-		f.in.Reset(nil)
-		inflaters.Put(f)
-	}()
-	f.in.Reset(s.buf)
-	f.tail.Reset(messageTail)
-	if err := f.out.(flate.Resetter).Reset(io.MultiReader(&f.in, &f.tail), nil); err != nil {
+	f, err := wsframe.NewInflater(s.buf)
+	defer f.Release()
+	if err != nil {
 		return nil, violation("a message that cannot be inflated: %v", err)
 	}
 	if s.plain == nil {
@@ -368,13 +240,7 @@ func (s *session) inflate() ([]byte, error) {
 		}
 		n := 0
 		var err error
-		if stopped := s.turn(func() {
-			for n < len(step) && err == nil {
-				var k int
-				k, err = f.out.Read(step[n:])
-				n += k
-			}
-		}); stopped != nil {
+		if stopped := s.turn(func() { n, err = f.Read(step) }); stopped != nil {
 			return nil, stopped
 		}
 		s.plain = s.plain[:len(s.plain)+n]

@@ -51,6 +51,7 @@ import (
 
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/relay/wsframe"
 	"flyleaf/storage"
 )
 
@@ -202,9 +203,9 @@ func New(cfg Config) (*Relay, error) {
 	r.lookAtDisk()
 	r.upgrader = websocket.Upgrader{
 		HandshakeTimeout: JoinTimeout,
-		ReadBufferSize:   1, // the session reads by itself: reading.go
-		WriteBufferSize:  4 << 10,
-		// Peers may compress, and get large messages so: session.go.
+		// Only the handshake is this library's; its buffers go with it.
+		ReadBufferSize: 1,
+		// Peers may compress, and get large messages compressed.
 		EnableCompression: true,
 		// The relay knows no cookies or other credentials of the browser's, so
 		// a page of any origin can do no more than a program can.
@@ -269,7 +270,6 @@ func (r *Relay) AddressOf(req *http.Request) string { return remote(req, r.cfg.B
 // serveSocket upgrades the connection and runs its session to the end.
 func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 	s := newSession(r)
-	s.deflate = takesDeflate(req.Header)
 	address := r.AddressOf(req)
 	account, ok := r.accounts.open(address, r.limits.FromAddress)
 	if !ok {
@@ -302,12 +302,12 @@ func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 		r.mu.Unlock()
 	}()
 	// The time, as on every answer over HTTP, so that a device can see that its clock is off.
-	conn, err := r.upgrader.Upgrade(w, req, http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}})
+	conn, deflate, err := wsframe.Upgrade(&r.upgrader, w, req, http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}})
 	if err != nil {
 		r.log.Debug("no upgrade", "from", req.RemoteAddr, "err", err)
 		return
 	}
-	s.run(conn, req.RemoteAddr)
+	s.run(conn, deflate, req.RemoteAddr)
 }
 
 // Shutdown takes no more connections, lets changes that were received be

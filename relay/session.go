@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/relay/wsframe"
 )
 
 // failure is why a session ends: the peer is told the text, then the connection
@@ -40,17 +40,16 @@ var errLeft = errors.New("relay: the peer left")
 type session struct {
 	relay   *Relay
 	out     *outbox
-	conn    *websocket.Conn
+	conn    net.Conn
 	peer    string // the peer's ID, from join
-	deflate bool   // the peer takes compressed messages
+	deflate bool   // compression was agreed on
 
-	in    *bufio.Reader // reader only
-	buf   []byte        // reader only: a message as it travels
-	plain []byte        // reader only: a message that was deflated
-	parts bool          // reader only: a message was begun, and more of its frames are to come
-	pace  pace          // reader only: of the message that was begun
-	slot  bool          // reader only: it has its turn for a large message
-	limit int           // reader only: bytes of a message, as it travels and inflated
+	in    *wsframe.Reader // reader only
+	buf   []byte          // reader only: a message as it travels
+	plain []byte          // reader only: a message that was deflated
+	pace  pace            // reader only: of the message that was begun
+	slot  bool            // reader only: it has its turn for a large message
+	limit int             // reader only: bytes of a message, as it travels and inflated
 	held  holding
 	quit  chan struct{} // closed when the session is to end
 
@@ -93,16 +92,15 @@ func newSession(r *Relay) *session {
 }
 
 // run is the session's whole life after the upgrade.
-func (s *session) run(conn *websocket.Conn, from string) {
+func (s *session) run(conn net.Conn, deflate bool, from string) {
 	s.mu.Lock()
-	s.conn, s.attached = conn, true
+	s.conn, s.deflate, s.attached = conn, deflate, true
 	ended := s.ended
 	s.mu.Unlock()
 	if ended { // Shutdown came between the upgrade and here
 		_ = conn.SetReadDeadline(time.Now())
 	}
-	s.in = newReader(conn.NetConn())
-	conn.EnableWriteCompression(false) // sync messages are compressed by sendEncoded, the rest is small
+	s.in = wsframe.NewReader(conn, deflate)
 	log := s.relay.log.With("from", from)
 	written := make(chan struct{})
 	go func() {
@@ -185,12 +183,12 @@ func (s *session) isEnded() bool {
 // sent last is lost on the way.
 func (s *session) linger() {
 	defer s.cut()
-	conn, ok := s.conn.NetConn().(interface{ CloseWrite() error })
+	conn, ok := s.conn.(interface{ CloseWrite() error })
 	if !s.farewell || !ok || conn.CloseWrite() != nil {
 		return
 	}
 	_ = s.conn.SetReadDeadline(time.Now().Add(lingerWait))
-	_, _ = io.CopyN(io.Discard, s.conn.NetConn(), int64(s.relay.limits.Frame))
+	_, _ = io.CopyN(io.Discard, s.conn, int64(s.relay.limits.Frame))
 }
 
 // cut closes the connection under whoever uses it.
@@ -563,16 +561,15 @@ func (s *session) write() {
 	pinged := time.Now()
 	for {
 		if now := time.Now(); now.Sub(pinged) >= l.Ping {
-			pinged, s.writeBy = now, time.Time{}
+			pinged = now
 			tick.Reset(l.Ping)
-			if err := s.conn.WriteControl(websocket.PingMessage, nil, now.Add(l.Write)); err != nil {
+			if err := s.sendControl(wsframe.Ping, nil); err != nil {
 				s.end(websocket.CloseNormalClosure, "")
 				return
 			}
 		}
 		if data := s.pong.Swap(nil); data != nil {
-			s.writeBy = time.Time{}
-			if err := s.conn.WriteControl(websocket.PongMessage, *data, time.Now().Add(l.Write)); err != nil {
+			if err := s.sendControl(wsframe.Pong, *data); err != nil {
 				s.end(websocket.CloseNormalClosure, "")
 				return
 			}
@@ -599,7 +596,7 @@ func (s *session) write() {
 				s.end(websocket.CloseTryAgainLater, "the relay cannot go on with "+string(d.event)+": connect again")
 			}
 			if message != nil {
-				err = s.sendEncoded(message)
+				err = s.sendSync(message)
 			} else if proof != nil {
 				err = s.send(proof)
 			} else {
@@ -622,23 +619,11 @@ func (s *session) write() {
 			s.mu.Lock()
 			why := s.why
 			s.mu.Unlock()
-			err := s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(why.code, clipTo(why.text, 120)), time.Now().Add(time.Second))
-			s.farewell = err == nil
+			s.farewell = s.sendClose(why) == nil
 			return
 		}
 		<-s.out.wake
 	}
-}
-
-// send writes one frame. A peer that takes it too slowly is given up.
-func (s *session) send(frame []byte) error {
-	if err := s.beginWrite(len(frame)); err != nil {
-		return err
-	}
-	if err := s.conn.SetWriteDeadline(s.writeBy); err != nil { // the library sets it anew from this
-		return err
-	}
-	return s.conn.WriteMessage(websocket.BinaryMessage, frame)
 }
 
 func isTimeout(err error) bool {

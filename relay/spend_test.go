@@ -437,7 +437,7 @@ func TestInflatedChangesAreBounded(t *testing.T) {
 		all.Go(func() {
 			_ = ws.WriteMessage(websocket.BinaryMessage, f)
 			_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
-			_, _, _ = ws.ReadMessage() // taken, or told that there is no document
+			_, _, _ = ws.ReadMessage() // taken, or told that there is no space
 		})
 	}
 	all.Wait()

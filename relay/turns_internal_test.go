@@ -2,11 +2,15 @@ package relay
 
 import (
 	"bytes"
+	"compress/flate"
+	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
 
+	"flyleaf/relay/wsframe"
 	"flyleaf/storage/mem"
 )
 
@@ -183,9 +187,8 @@ func TestWhoBeginsIsNotTheSlowest(t *testing.T) {
 	r := newTestRelay(t)
 	r.memory = newMemory(1<<20, 1<<20)
 	payload := make([]byte, 200<<10)
-	frame := append(frameHeader(nil, frameBinary, len(payload)), 0, 0, 0, 0)
-	frame[1] |= 0x80
-	s := newTestSession(r, append(frame, payload...))
+	frame := clientFrame(0x80|byte(wsframe.Binary), [4]byte{}, payload)
+	s := newTestSession(r, frame)
 	for range 2 { // the second with what is left of the first
 		stalled := newSession(r)
 		stalled.held.due.Store(time.Now().Add(r.limits.Stall / 2).UnixNano())
@@ -200,7 +203,7 @@ func TestWhoBeginsIsNotTheSlowest(t *testing.T) {
 			t.Fatalf("%d bytes, %v", len(m), err)
 		}
 		s.letGo()
-		s.in.Reset(bytes.NewReader(append(frame, payload...)))
+		s.in = wsframe.NewReader(bytes.NewReader(frame), true)
 	}
 }
 
@@ -298,25 +301,6 @@ func TestPace(t *testing.T) {
 	}
 }
 
-func TestUnmask(t *testing.T) {
-	mask := [4]byte{1, 20, 103, 254}
-	for n := range 40 {
-		for cut := range n + 1 {
-			b := make([]byte, n)
-			for i := range b {
-				b[i] = byte(i) ^ mask[i&3]
-			}
-			at := unmask(b[:cut], mask, 0)
-			unmask(b[cut:], mask, at)
-			for i := range b {
-				if b[i] != byte(i) {
-					t.Fatalf("%d bytes, cut at %d: %x", n, cut, b)
-				}
-			}
-		}
-	}
-}
-
 // FuzzFrames: whatever comes, reading it ends with a message or an error, and holds no
 // more than it took.
 func FuzzFrames(f *testing.F) {
@@ -350,10 +334,38 @@ func FuzzFrames(f *testing.F) {
 	})
 }
 
+// clientFrame is a frame as a client writes it. First is its first byte.
+func clientFrame(first byte, mask [4]byte, payload []byte) []byte {
+	b := []byte{first, 0x80 | byte(min(len(payload), 127))}
+	if len(payload) > 125 {
+		b = binary.BigEndian.AppendUint64([]byte{first, 0x80 | 127}, uint64(len(payload)))
+	}
+	b = append(b, mask[:]...)
+	for i, c := range payload {
+		b = append(b, c^mask[i%4])
+	}
+	return b
+}
+
+// deflated is a message as it travels deflated, RFC 7692, section 7.2.1.
+func deflated(t *testing.T, message []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Write(message)
+	if err = errors.Join(err, w.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte{0, 0, 0xff, 0xff})
+}
+
 // newTestSession reads b, without a connection.
 func newTestSession(r *Relay, b []byte) *session {
 	s := newSession(r)
-	s.in = newReader(bytes.NewReader(b))
+	s.in = wsframe.NewReader(bytes.NewReader(b), true)
 	s.deflate, s.limit = true, 1<<20
 	s.ended = true // so that no deadline is set on the connection that it lacks
 	return s
@@ -368,12 +380,7 @@ func TestMessagesInParts(t *testing.T) {
 	r := newTestRelay(t)
 	var stream []byte
 	frame := func(first byte, payload []byte) {
-		b := frameHeader(nil, first, len(payload))
-		b[1] |= 0x80
-		mask := [4]byte{byte(random.Uint32()), byte(random.Uint32()), 3, 4}
-		payload = bytes.Clone(payload)
-		unmask(payload, mask, 0)
-		stream = append(append(append(stream, b...), mask[:]...), payload...)
+		stream = append(stream, clientFrame(first, [4]byte{byte(random.Uint32()), byte(random.Uint32()), 3, 4}, payload)...)
 	}
 	var want [][]byte
 	for i := range 60 {
@@ -382,11 +389,9 @@ func TestMessagesInParts(t *testing.T) {
 			m[j] = byte(random.IntN(5)) // so that deflating saves something
 		}
 		want = append(want, m)
-		first, travels := byte(opBinary), m
+		first, travels := byte(wsframe.Binary), m
 		if i%2 == 1 {
-			if e := (&encoded{tail: m}); len(m) > 0 && e.deflate() != nil {
-				first, travels = first|frameDeflated, e.deflate()
-			}
+			first, travels = 0x40|first, deflated(t, m)
 		}
 		for {
 			n := min(len(travels), random.IntN(1+max(1, len(m)/2)))
@@ -396,13 +401,13 @@ func TestMessagesInParts(t *testing.T) {
 				b0 |= 0x80
 			}
 			frame(b0, travels[:n])
-			travels, first = travels[n:], opContinuation
+			travels, first = travels[n:], byte(wsframe.Continuation)
 			if last {
 				break
 			}
 			if random.IntN(3) == 0 {
-				frame(0x80|opPing, []byte("still there?"))
-				frame(0x80|opPong, nil)
+				frame(0x80|byte(wsframe.Ping), []byte("still there?"))
+				frame(0x80|byte(wsframe.Pong), nil)
 			}
 		}
 	}

@@ -1,43 +1,43 @@
 package repo
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // EncodeForMany encodes a message that goes to many peers, in the parts that their
 // frames share:
 //
 //	head | AppendTarget of the peer's name | tail
 //
-// m.TargetID is one of them. The errors are those of EncodeWithin; maxFrame is the
-// bound, in bytes, for the frame to that peer.
+// m.TargetID is one of them, and m has a sender. The errors are those of EncodeWithin;
+// maxFrame is the bound, in bytes, for the frame to that peer.
 func EncodeForMany(m *Message, maxFrame int) (head, tail []byte, err error) {
+	if m.SenderID == "" || m.TargetID == "" {
+		return nil, nil, fmt.Errorf("%w: %s to many without a sender or a target", ErrMissing, m.Type)
+	}
 	b, err := EncodeWithin(m, maxFrame)
 	if err != nil {
 		return nil, nil, err
 	}
-	// The map's keys stand in the order of frame's fields, so what comes before the
-	// target is text.
-	r := cborReader{b}
-	if pairs, ok := r.head(5); ok {
-		for range pairs {
-			key, ok := r.text()
-			if !ok {
-				break
-			}
-			at := len(b) - len(r.b)
-			if _, ok := r.text(); !ok {
-				break
-			}
-			if string(key) == "targetId" {
-				return b[:at:at], r.b, nil
-			}
-		}
+	// The map's keys stand in the order of frame's fields: the target is the third.
+	head = append(head, b[0])
+	for _, text := range []string{"type", m.Type, "senderId", m.SenderID, "targetId"} {
+		head = appendText(head, text)
 	}
-	return nil, nil, fmt.Errorf("%w: no target in a message of type %q", ErrMissing, m.Type)
+	own := len(appendText(nil, m.TargetID))
+	if !bytes.HasPrefix(b, head) {
+		return nil, nil, fmt.Errorf("%w: the target is not the third key of %x", ErrMalformed, b[:min(len(b), len(head))])
+	}
+	return head, b[len(head)+own:], nil
 }
 
 // AppendTarget appends a peer's name, of at most MaxID bytes, as it stands in a frame.
-func AppendTarget(b []byte, name string) []byte {
-	switch n := len(name); {
+func AppendTarget(b []byte, name string) []byte { return appendText(b, name) }
+
+// appendText appends a CBOR text string of less than 2^16 bytes, RFC 8949, section 3.
+func appendText(b []byte, s string) []byte {
+	switch n := len(s); {
 	case n < 24:
 		b = append(b, 0x60|byte(n))
 	case n < 1<<8:
@@ -45,5 +45,5 @@ func AppendTarget(b []byte, name string) []byte {
 	default:
 		b = append(b, 0x79, byte(n>>8), byte(n))
 	}
-	return append(b, name...)
+	return append(b, s...)
 }

@@ -1,0 +1,84 @@
+package relay
+
+import (
+	"net"
+	"sync"
+	"time"
+
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/relay/wsframe"
+)
+
+// Only the session's writer calls what is here: frames of several goroutines would mix.
+
+// frameBuffers are for what is written at once.
+var frameBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// send sends one message. A peer that takes it too slowly is given up.
+func (s *session) send(message []byte) error {
+	return s.sendShared(wsframe.NewShared(nil, message, false), nil)
+}
+
+// sendSync sends a sync message that goes to other peers as well.
+func (s *session) sendSync(e *encoded) error {
+	var name [3 + repo.MaxID]byte
+	return s.sendShared(e.frame, repo.AppendTarget(name[:0], s.peer))
+}
+
+func (s *session) sendShared(m *wsframe.Shared, own []byte) error {
+	buf := frameBuffers.Get().(*[]byte)
+	defer frameBuffers.Put(buf)
+	first, second := m.Frame((*buf)[:0], own, s.deflate)
+	*buf = first[:0]
+	s.expectPause(len(first) + len(second))
+	if err := s.setWriteDeadline(len(first) + len(second)); err != nil {
+		return err
+	}
+	if second == nil {
+		_, err := s.conn.Write(first)
+		return err
+	}
+	parts := net.Buffers{first, second}
+	_, err := parts.WriteTo(s.conn)
+	return err
+}
+
+// sendControl sends a control frame.
+func (s *session) sendControl(op wsframe.Op, payload []byte) error {
+	if err := s.setWriteDeadline(wsframe.MaxControl); err != nil {
+		return err
+	}
+	_, err := s.conn.Write(wsframe.AppendFrame(nil, op, payload))
+	return err
+}
+
+// sendClose sends a close frame, the last one.
+func (s *session) sendClose(why failure) error {
+	if err := s.conn.SetWriteDeadline(time.Now().Add(closeWait)); err != nil {
+		return err
+	}
+	_, err := s.conn.Write(wsframe.AppendClose(nil, why.code, why.text))
+	return err
+}
+
+// expectPause lets the peer be silent for as long as n bytes may be on their way to it:
+// its answer to a ping comes after them.
+func (s *session) expectPause(n int) {
+	s.allowance.Store(time.Now().Add(flight(n)).UnixNano())
+	s.waitForPeer(s.relay.limits.Ping + s.relay.limits.Pong)
+}
+
+// flight is how long n bytes may be on their way.
+func flight(n int) time.Duration { return time.Duration(n) * time.Second / slowestBytes }
+
+// setWriteDeadline gives the next n bytes the time that they may take.
+func (s *session) setWriteDeadline(n int) error {
+	// Setting a deadline costs a tenth of sending a post, so a little more time
+	// than need be is left standing.
+	least := time.Now().Add(s.relay.limits.Write + flight(n))
+	if spare := s.writeBy.Sub(least); spare >= 0 && spare <= s.relay.limits.Write/8 {
+		return nil
+	}
+	s.writeBy = least.Add(s.relay.limits.Write / 8)
+	return s.conn.SetWriteDeadline(s.writeBy)
+}
