@@ -7,21 +7,23 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"flyleaf/publish/syndication"
 	"flyleaf/qa"
 )
 
-// APIPrefix is the path that Handler answers below.
+// APIPrefix is the path that the API answers below.
 const APIPrefix = "/api/v1/"
 
 //go:embed openapi.yaml
 var description []byte
 
-// OpenAPI returns the API's description: OpenAPI 3, as YAML.
+// OpenAPI returns the description of the API: OpenAPI 3, as YAML.
 func OpenAPI() []byte { return slices.Clone(description) }
 
 // Node is the device whose events are served.
@@ -30,49 +32,48 @@ type Node interface {
 	Week(ctx context.Context, event qa.EventID) (qa.Week, error)
 }
 
-// APIConfig is what an API is made of.
+// APIConfig is what an API serves, and to whom.
 type APIConfig struct {
-	// Node is nil on a relay, which knows events only as logs of changes.
-	Node Node
-	Log  Source
-	// Token has to stand in the Authorization header ("Bearer …"). "" asks for
-	// none, which is for a relay alone.
+	// Node is nil on a relay, which has change feeds and no pages.
+	Node   Node
+	Source Source
+	// Token must stand in the Authorization header ("Bearer …"). A relay has none, "".
 	Token string
-	// Hosts are the values of the Host header that are answered; none: all. A
-	// device must set it, or pages of other sites can reach it by a name of theirs.
+	// Hosts are the values of the Host header that are answered; none: all. A device
+	// must set it, or pages of other sites can reach it under a name of their own.
 	Hosts []string
 	// Stop ends all streams when it is closed. nil: never.
 	Stop <-chan struct{}
-	// From tells those apart who read logs: ChangesHandler.
-	From func(*http.Request) string
+	// Client tells clients apart, by their address or the like, to bound the streams of
+	// each (MaxStreamsPerClient). "" has no bound of its own. nil: all are "".
+	Client func(*http.Request) string
 }
 
-// TokenFrom derives the API's token from the device's secret for its pages, so
-// that a program that was given the one does not have the other.
-func TokenFrom(secret string) string {
-	m := hmac.New(sha256.New, []byte(secret))
-	m.Write([]byte("flyleaf api v1"))
-	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
+// API is the HTTP handler of everything below APIPrefix.
+type API struct {
+	config  APIConfig
+	handler http.Handler
+	streams openStreams
+	minIdle time.Duration // MinIdle, but in tests
 }
 
-// NewAPI returns the handler of everything below APIPrefix.
-func NewAPI(c APIConfig) http.Handler {
+// NewAPI returns the API of a device or a relay.
+func NewAPI(c APIConfig) *API {
+	a := &API{config: c, minIdle: MinIdle}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+APIPrefix+"openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(description)
 	})
-	closed := c.locked
 	if c.Node != nil {
-		mux.HandleFunc("GET "+APIPrefix+"events", closed(c.events))
-		mux.HandleFunc("GET "+APIPrefix+"events/{event}", closed(c.week))
+		mux.HandleFunc("GET "+APIPrefix+"events", a.withToken(a.events))
+		mux.HandleFunc("GET "+APIPrefix+"events/{event}", a.withToken(a.week))
 	}
 	if c.Node != nil && c.Token != "" {
-		mux.HandleFunc("GET "+APIPrefix+"events/{event}/feed.atom", c.feed(syndication.AtomType, syndication.WriteAtom))
-		mux.HandleFunc("GET "+APIPrefix+"events/{event}/feed.json", c.feed(syndication.JSONType, syndication.WriteJSON))
+		mux.HandleFunc("GET "+APIPrefix+"events/{event}/feed.atom", a.subscription(syndication.AtomType, syndication.WriteAtom))
+		mux.HandleFunc("GET "+APIPrefix+"events/{event}/feed.json", a.subscription(syndication.JSONType, syndication.WriteJSON))
 	}
-	log := &ChangesHandler{Source: c.Log, Stop: c.Stop, From: c.From}
-	mux.HandleFunc("GET "+APIPrefix+"events/{event}/changes", closed(log.ServeHTTP))
+	mux.HandleFunc("GET "+APIPrefix+"events/{event}/changes", a.withToken(a.changes))
 	mux.HandleFunc(APIPrefix, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
@@ -81,33 +82,43 @@ func NewAPI(c APIConfig) http.Handler {
 		}
 		fail(w, http.StatusNotFound, "there is nothing here; "+APIPrefix+"openapi.yaml says what there is")
 	})
-	return c.guard(mux)
+	a.handler = mux
+	return a
 }
 
-// guard refuses requests that a page of another site made.
-func (c *APIConfig) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
-		if len(c.Hosts) > 0 {
-			if !slices.Contains(c.Hosts, strings.ToLower(r.Host)) {
-				fail(w, http.StatusForbidden, "Flyleaf does not answer under this name")
-				return
-			}
-			if o := r.Header.Get("Origin"); o != "" && o != "http://"+r.Host && o != "https://"+r.Host {
-				fail(w, http.StatusForbidden, "this request came from a page of another address")
-				return
-			}
+// ServeHTTP refuses requests of pages of other sites, and answers all others.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
+	if hosts := a.config.Hosts; len(hosts) > 0 {
+		if !slices.Contains(hosts, strings.ToLower(r.Host)) {
+			fail(w, http.StatusForbidden, "Flyleaf does not answer under this name")
+			return
 		}
-		next.ServeHTTP(w, r)
-	})
+		if o := r.Header.Get("Origin"); o != "" && o != "http://"+r.Host && o != "https://"+r.Host {
+			fail(w, http.StatusForbidden, "this request came from a page of another address")
+			return
+		}
+	}
+	a.handler.ServeHTTP(w, r)
 }
 
-// locked asks for the token.
-func (c *APIConfig) locked(next http.HandlerFunc) http.HandlerFunc {
+// TokenFrom derives the API's token from the secret that lets a browser into the device's
+// pages. A program that has the token cannot learn the secret from it.
+func TokenFrom(secret string) string { return derivedKey(secret, "flyleaf api v1") }
+
+// derivedKey derives a key for a purpose from a secret, as text for addresses and headers.
+func derivedKey(secret, purpose string) string {
+	m := hmac.New(sha256.New, []byte(secret))
+	m.Write([]byte(purpose))
+	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
+}
+
+// withToken answers requests that have the token.
+func (a *API) withToken(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		given, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if c.Token != "" && (!bearer || !hmac.Equal([]byte(given), []byte(c.Token))) {
+		if token := a.config.Token; token != "" && (!bearer || !hmac.Equal([]byte(given), []byte(token))) {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="flyleaf"`)
 			fail(w, http.StatusUnauthorized, "this needs the token that `flyleaf serve token` prints, as Authorization: Bearer TOKEN")
 			return
@@ -116,8 +127,41 @@ func (c *APIConfig) locked(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func (c *APIConfig) events(w http.ResponseWriter, r *http.Request) {
-	events, err := c.Node.Events(r.Context())
+// event returns the event that a request is about. It answers the request itself, and
+// returns false, when the path names none.
+func event(w http.ResponseWriter, r *http.Request) (qa.EventID, bool) {
+	id, err := qa.ParseEventID(r.PathValue("event"))
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return "", false
+	}
+	return id, true
+}
+
+// readable is event for one that the source lets the client read.
+func (a *API) readable(w http.ResponseWriter, r *http.Request) (qa.EventID, bool) {
+	id, ok := event(w, r)
+	return id, ok && a.allowed(w, r, id)
+}
+
+// allowed asks the source whether an event may be read, and answers the request if not.
+func (a *API) allowed(w http.ResponseWriter, r *http.Request, id qa.EventID) bool {
+	err := a.config.Source.Allowed(r.Context(), id)
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, ErrNoEvent):
+		fail(w, http.StatusNotFound, err.Error())
+	case errors.Is(err, ErrForbidden):
+		fail(w, http.StatusForbidden, err.Error())
+	default:
+		fail(w, http.StatusInternalServerError, err.Error())
+	}
+	return false
+}
+
+func (a *API) events(w http.ResponseWriter, r *http.Request) {
+	events, err := a.config.Node.Events(r.Context())
 	if err != nil {
 		fail(w, http.StatusInternalServerError, err.Error())
 		return
@@ -128,18 +172,12 @@ func (c *APIConfig) events(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, events)
 }
 
-func (c *APIConfig) week(w http.ResponseWriter, r *http.Request) {
-	event, err := qa.ParseEventID(r.PathValue("event"))
-	if err != nil {
-		fail(w, http.StatusBadRequest, err.Error())
+func (a *API) week(w http.ResponseWriter, r *http.Request) {
+	id, ok := a.readable(w, r)
+	if !ok {
 		return
 	}
-	// Asked before, and of the log, so that both paths know the same events.
-	if err := c.Log.Allowed(r, event); err != nil {
-		fail(w, statusOf(err), err.Error())
-		return
-	}
-	week, err := c.Node.Week(r.Context(), event)
+	week, err := a.config.Node.Week(r.Context(), id)
 	if err != nil {
 		fail(w, http.StatusInternalServerError, err.Error())
 		return
@@ -147,9 +185,12 @@ func (c *APIConfig) week(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, week)
 }
 
-func fail(w http.ResponseWriter, status int, text string) {
-	answer(w, status, map[string]string{"error": text})
+// failure is the answer to a request that failed, and the last line of a stream that did.
+type failure struct {
+	Error string `json:"error"`
 }
+
+func fail(w http.ResponseWriter, status int, text string) { answer(w, status, failure{text}) }
 
 func answer(w http.ResponseWriter, status int, v any) {
 	b, err := json.Marshal(v)

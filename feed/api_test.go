@@ -33,11 +33,11 @@ type source struct {
 	forbidden qa.EventID
 }
 
-func (s source) Allowed(r *http.Request, event qa.EventID) error {
+func (s source) Allowed(ctx context.Context, event qa.EventID) error {
 	if event == s.forbidden {
 		return feed.ErrForbidden
 	}
-	if _, err := s.Event(r.Context(), event); err != nil {
+	if _, err := s.Event(ctx, event); err != nil {
 		return feed.ErrNoEvent
 	}
 	return nil
@@ -89,7 +89,7 @@ func newFixture(t *testing.T, onRelay bool) *fixture {
 	do(qa.Act{Kind: qa.ActRole, Identity: qa.Identity(strings.Repeat("ab", 32)), Role: qa.RoleAuthor, On: true})
 	do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"prizes": uint64(3), "closed": true}})
 
-	c := feed.APIConfig{Log: source{store, f.forbidden}, Token: token, Node: node}
+	c := feed.APIConfig{Source: source{store, f.forbidden}, Token: token, Node: node}
 	if onRelay {
 		c.Token, c.Node = "", nil
 	}
@@ -425,5 +425,16 @@ func TestTokenFrom(t *testing.T) {
 	a, b := feed.TokenFrom("one"), feed.TokenFrom("two")
 	if a == b || len(a) < 40 || strings.Contains(a, "one") {
 		t.Errorf("%q %q", a, b)
+	}
+}
+
+// TestKeysStayTheSame: an address or a token that was given to a program stays good.
+func TestKeysStayTheSame(t *testing.T) {
+	token := feed.TokenFrom("secret")
+	if want := "LzqmICYkb1Lh_UbxdgmILWqOac8hC8KPEWZS_gj_GFg"; token != want {
+		t.Errorf("the token is %s, was %s", token, want)
+	}
+	if got, want := feed.SubscriptionKey(token, "event"), "3SiTK9B0iNh2JOveq6ihmQDYmnIMfhNBy_KhVb5azBw"; got != want {
+		t.Errorf("the key is %s, was %s", got, want)
 	}
 }

@@ -28,7 +28,7 @@ const (
 	KindContact  = "contact"  // Person; what it says is encrypted
 	KindBlob     = "blob"     // Key (its SHA-256)
 	KindWeek     = "week"     // Text (the week's event ID), Key, Value
-	KindMerge    = "merge"    // joined what stood beside each other; nothing else
+	KindMerge    = "merge"    // only merged heads
 )
 
 // ChangeDescription says one thing that a change did; Kind says which fields are set.
@@ -43,7 +43,7 @@ type ChangeDescription struct {
 	Value  any         `json:"value,omitempty"` // string, number or truth value; bytes as hex
 }
 
-// deeds says what a change did. The fold has it already.
+// describe says what a change did. The projection must already have applied the change.
 func describe(c *wire.Change, f *projection.Projection) []ChangeDescription {
 	if len(c.Ops) == 0 {
 		return []ChangeDescription{{Kind: KindMerge}}
@@ -52,7 +52,7 @@ func describe(c *wire.Change, f *projection.Projection) []ChangeDescription {
 		return []ChangeDescription{{Kind: KindFound}}
 	}
 	var out []ChangeDescription
-	made := map[string]int{} // posts this change makes, as places in out
+	made := map[string]int{} // index in out of each post that the change makes
 	for k := range c.Ops {
 		op := &c.Ops[k]
 		path, ok := f.Path(op.Obj)
@@ -91,7 +91,8 @@ func (d *ChangeDescription) addToNewPost(path []string, key string, v wire.Value
 	}
 }
 
-// describeKey says what setting a key of a map means; false for a key that means nothing to a reader.
+// describeKey says what setting a key of a map does; false for a key that readers do not
+// need.
 func describeKey(path []string, key string, v wire.Value) (ChangeDescription, bool) {
 	s, _ := v.Str()
 	on, _ := v.Bool()
@@ -104,9 +105,9 @@ func describeKey(path []string, key string, v wire.Value) (ChangeDescription, bo
 	}
 	switch path[0] {
 	case "event", "club", "relays":
-		return ChangeDescription{Kind: KindEvent, Key: joined(path, key), Value: plain(v)}, true
+		return ChangeDescription{Kind: KindEvent, Key: fieldName(path, key), Value: plainValue(v)}, true
 	case "weeks":
-		return ChangeDescription{Kind: KindWeek, Text: second, Key: key, Value: plain(v)}, true
+		return ChangeDescription{Kind: KindWeek, Text: second, Key: key, Value: plainValue(v)}, true
 	case "people":
 		return ChangeDescription{Kind: KindPerson, Person: qa.Identity(second), Key: key, Text: s}, true
 	case "roles":
@@ -119,9 +120,9 @@ func describeKey(path []string, key string, v wire.Value) (ChangeDescription, bo
 		return ChangeDescription{Kind: KindWinner, Person: qa.Identity(second), Post: qa.PostID(key), Text: s}, true
 	case "draw":
 		if second == "" {
-			return ChangeDescription{Kind: KindDraw, Key: key, Value: plain(v)}, true
+			return ChangeDescription{Kind: KindDraw, Key: key, Value: plainValue(v)}, true
 		}
-		return ChangeDescription{Kind: KindDraw, Key: second, Person: qa.Identity(key), Value: plain(v)}, true
+		return ChangeDescription{Kind: KindDraw, Key: second, Person: qa.Identity(key), Value: plainValue(v)}, true
 	case "contacts":
 		return ChangeDescription{Kind: KindContact, Person: qa.Identity(key)}, true
 	case "blobs":
@@ -162,8 +163,8 @@ func describePostKey(path []string, key string, v wire.Value) (ChangeDescription
 	return d, true
 }
 
-// joined writes the way to a key below event, club or relays.
-func joined(path []string, key string) string {
+// fieldName names a key of event, club, links or relays, as in "links/0/text".
+func fieldName(path []string, key string) string {
 	out := ""
 	for _, p := range path {
 		if p != "event" && p != "club" {
@@ -173,7 +174,8 @@ func joined(path []string, key string) string {
 	return out + key
 }
 
-func plain(v wire.Value) any {
+// plainValue is a value as JSON has it; bytes are hex.
+func plainValue(v wire.Value) any {
 	switch v.Kind {
 	case wire.String:
 		s, _ := v.Str()

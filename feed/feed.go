@@ -31,97 +31,104 @@ import (
 	"flyleaf/storage"
 )
 
-// maxRows is how many posts and people one Entry holds: one change can touch all
-// of an event, and a line is to stay readable.
+// maxRows bounds the posts and people of one Entry. One change can touch all of an event,
+// and a client reads an entry whole before it can use it.
 const maxRows = 200
 
-// Entry is one line of the log.
+// Entry is one change of an event, or a part of one.
 type Entry struct {
-	// Cursor is where to go on from after this entry: its change's position.
+	// Cursor is the position of the change: reading goes on after it.
 	Cursor int64               `json:"cursor"`
 	Change string              `json:"change"` // hash, hex
 	By     qa.Identity         `json:"by"`
-	At     int64               `json:"at"` // ms since 1970 UTC, the writer's clock
+	At     int64               `json:"at"` // ms since 1970 UTC, by the writer's clock
 	Did    []ChangeDescription `json:"did,omitempty"`
-	// Reset: forget all rows of the event first.
+	// Reset: forget all rows of the event before those of this entry are applied.
 	Reset bool `json:"reset,omitempty"`
 	Now   Rows `json:"now"`
-	// More: another entry with the same cursor follows and is a part of this one.
-	// A reader that stops in between goes on from the cursor before.
+	// More: another entry with the same cursor follows, and both are of one change. Who
+	// stops in between goes on from the cursor before.
 	More bool `json:"more,omitempty"`
 }
 
-// Rows are what an entry touched, as it is after it. Each replaces the one of the
-// same ID.
+// Rows are the rows that a change touched, as they are after it. Each replaces the row of
+// the same ID.
 type Rows struct {
 	Event  *qa.Event   `json:"event,omitempty"`
 	Posts  []qa.Post   `json:"posts,omitempty"` // with their reactions
 	People []qa.Person `json:"people,omitempty"`
 }
 
-// Ledger is what is read. storage.Ledger has it.
+// Ledger gives the ledger's rows of an event after a position, in order. storage.Ledger
+// has it.
 type Ledger interface {
 	Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error
 }
 
-// Reader reads one event's log. It is not safe for concurrent use.
+// Reader reads the change feed of one event. It is not safe for concurrent use. It holds
+// the event in memory.
 type Reader struct {
 	ledger     Ledger
 	event      qa.EventID
-	graph      *graph.Graph
+	cursor     int64
+	graph      *graph.Graph // nil: to be built up to the cursor
 	projection *projection.Projection
-	held       map[wire.Hash]heldChange // wait for others that are damaged
-	at         int64
+	// pending are changes whose dependencies are not there: rows of the ledger were damaged.
+	pending map[wire.Hash]pendingChange
 }
 
-// heldChange is a change with when it was received, in ms.
-type heldChange struct {
+type pendingChange struct {
 	*wire.Change
-	received int64
+	receivedAtMillis int64
 }
 
-// NewReader returns a reader that goes on after a cursor; 0 is the beginning. The
-// changes up to it are read by the first Read.
+// NewReader returns a reader that goes on after a cursor; 0 is the beginning.
 func NewReader(ledger Ledger, event qa.EventID, after int64) *Reader {
-	return &Reader{ledger: ledger, event: event, at: max(after, 0)}
+	return &Reader{ledger: ledger, event: event, cursor: max(after, 0)}
 }
 
-// Cursor returns the position that was read last.
-func (r *Reader) Cursor() int64 { return r.at }
+// Cursor returns the position up to which the feed was read.
+func (r *Reader) Cursor() int64 { return r.cursor }
 
-// Read calls fn with each entry after the cursor, in order, and returns at the end
-// of what there is; a later Read goes on from there. An error of fn, or of the
-// ledger, is returned: the entry it came from will be read again. When rows of the
-// ledger are damaged, storage.ErrDamaged is returned after what could be read.
-// They come back at their old place when they have been fetched again, so whoever
-// was told of it has to begin anew at 0.
+// Read calls fn with each entry after the cursor, in order, and returns when there is no
+// more; a later Read goes on from there. The first Read also reads all changes up to the
+// cursor, without telling fn. An error of fn or of the ledger is returned, and the entry
+// at which it happened is read again the next time.
+//
+// storage.ErrDamaged is returned after all that could be read when rows of the ledger are
+// damaged. They come back at their old positions once they have been fetched again, so the
+// feed must then be read again from 0.
 func (r *Reader) Read(ctx context.Context, fn func(Entry) error) error {
 	if r.graph == nil {
-		if err := r.build(ctx, r.at); err != nil {
+		if err := r.build(ctx, r.cursor); err != nil {
 			r.graph = nil
 			return err
 		}
 	}
-	err := r.ledger.Entries(ctx, r.event, r.at, func(e storage.Entry) error {
+	return r.ledger.Entries(ctx, r.event, r.cursor, func(e storage.Entry) error {
 		err := r.next(ctx, e, fn)
 		if err != nil {
-			r.graph = nil // ahead of the cursor now
+			r.graph = nil // it is ahead of the cursor now
 			return err
 		}
-		r.at = e.Position
+		r.cursor = e.Position
 		return nil
 	})
-	return err
 }
 
-// build adds up the changes up to a position.
-func (r *Reader) build(ctx context.Context, until int64) error {
+// clear begins with an empty event.
+func (r *Reader) clear() {
 	r.graph = graph.New()
 	r.projection = projection.New(r.event, r.graph, authority.New(r.graph))
-	r.held = map[wire.Hash]heldChange{}
+	r.pending = map[wire.Hash]pendingChange{}
+}
+
+// build adds the changes up to a position to an empty event.
+func (r *Reader) build(ctx context.Context, until int64) error {
+	r.clear()
 	err := r.ledger.Entries(ctx, r.event, 0, func(e storage.Entry) error {
 		if e.Position > until {
-			return errEnough
+			return errStop
 		}
 		if e.Status != storage.InDocument {
 			return nil
@@ -129,31 +136,33 @@ func (r *Reader) build(ctx context.Context, until int64) error {
 		_, err := r.add(e)
 		return err
 	})
-	if errors.Is(err, errEnough) {
+	if errors.Is(err, errStop) {
 		err = nil
 	}
 	r.projection.Touched()
 	return err
 }
 
-var errEnough = errors.New("feed: enough")
+// errStop ends Ledger.Entries early.
+var errStop = errors.New("feed: stop")
 
-// add takes a change, and returns it with those that had waited for it.
+// add adds a change to the event, and returns it with the pending ones that it completes.
+// It returns none when the change itself is pending.
 func (r *Reader) add(e storage.Entry) ([]*wire.Change, error) {
-	c, err := wire.DecodeChange(e.Bytes)
+	c, err := decode(&e)
 	if err != nil {
-		return nil, fmt.Errorf("change %s at position %d: %w", e.Hash, e.Position, err)
+		return nil, err
 	}
-	r.held[c.Hash] = heldChange{c, e.ReceivedAtMillis}
+	r.pending[c.Hash] = pendingChange{c, e.ReceivedAtMillis}
 	added, err := r.graph.Add(graph.MetaOf(c))
 	if err != nil {
 		return nil, fmt.Errorf("change %s at position %d: %w", e.Hash, e.Position, err)
 	}
 	var out []*wire.Change
 	for _, h := range added {
-		c := r.held[h]
-		delete(r.held, h)
-		if err := r.projection.ApplyReceived(c.Change, c.received); err != nil {
+		c := r.pending[h]
+		delete(r.pending, h)
+		if err := r.projection.ApplyReceived(c.Change, c.receivedAtMillis); err != nil {
 			return nil, err
 		}
 		out = append(out, c.Change)
@@ -161,37 +170,42 @@ func (r *Reader) add(e storage.Entry) ([]*wire.Change, error) {
 	return out, nil
 }
 
-// next tells of one row of the ledger.
+func decode(e *storage.Entry) (*wire.Change, error) {
+	c, err := wire.DecodeChange(e.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("change %s at position %d: %w", e.Hash, e.Position, err)
+	}
+	return c, nil
+}
+
+// next calls fn with the entries of one row of the ledger.
 func (r *Reader) next(ctx context.Context, e storage.Entry, fn func(Entry) error) error {
 	switch e.Status {
 	case storage.InDocument:
 	case storage.Left:
-		// It completed a proof: others left with it.
-		return r.reset(ctx, e, fn)
+		return r.rebuilt(ctx, e, fn)
 	default:
 		return nil
 	}
 	changes, err := r.add(e)
-	if err != nil {
+	if err != nil || len(changes) == 0 {
 		return err
-	}
-	if len(changes) == 0 {
-		return nil
 	}
 	var did []ChangeDescription
 	for _, c := range changes {
 		did = append(did, describe(c, r.projection)...)
 	}
-	c := changes[0]
-	return tell(Entry{
-		Cursor: e.Position, Change: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), At: qa.ClampMillis(c.TimeMillis), Did: did,
-	}, r.touched(), fn)
+	entry := entryOf(e.Position, changes[0])
+	entry.Did = did
+	return inParts(entry, r.touched(), fn)
 }
 
-func (r *Reader) reset(ctx context.Context, e storage.Entry, fn func(Entry) error) error {
-	c, err := wire.DecodeChange(e.Bytes)
+// rebuilt calls fn with the whole event, as it is without an excluded change and all that
+// depend on it, which were excluded with it.
+func (r *Reader) rebuilt(ctx context.Context, e storage.Entry, fn func(Entry) error) error {
+	c, err := decode(&e)
 	if err != nil {
-		return fmt.Errorf("change %s at position %d: %w", e.Hash, e.Position, err)
+		return err
 	}
 	if err := r.build(ctx, e.Position); err != nil {
 		return err
@@ -201,9 +215,13 @@ func (r *Reader) reset(ctx context.Context, e storage.Entry, fn func(Entry) erro
 		event := r.projection.Event()
 		all = Rows{Event: &event, Posts: r.projection.Posts(), People: r.projection.People()}
 	}
-	return tell(Entry{
-		Cursor: e.Position, Change: e.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), At: qa.ClampMillis(c.TimeMillis), Reset: true,
-	}, all, fn)
+	entry := entryOf(e.Position, c)
+	entry.Reset = true
+	return inParts(entry, all, fn)
+}
+
+func entryOf(cursor int64, c *wire.Change) Entry {
+	return Entry{Cursor: cursor, Change: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), At: qa.ClampMillis(c.TimeMillis)}
 }
 
 // touched returns the rows that the last change touched.
@@ -238,8 +256,8 @@ func (r *Reader) touched() Rows {
 	return out
 }
 
-// tell calls fn with an entry, in parts where its rows are many.
-func tell(e Entry, rows Rows, fn func(Entry) error) error {
+// inParts calls fn with an entry, in parts of at most maxRows rows.
+func inParts(e Entry, rows Rows, fn func(Entry) error) error {
 	for {
 		e.Now = Rows{Event: rows.Event}
 		n := min(len(rows.Posts), maxRows)

@@ -113,14 +113,17 @@ func (h *house) Entries(ctx context.Context, event qa.EventID, after int64, fn f
 	return h.store.Entries(ctx, event, after, fn)
 }
 
-func (h *house) Allowed(r *http.Request, event qa.EventID) error {
-	switch {
-	case event != h.event:
-		return feed.ErrNoEvent
-	case r.Header.Get("Authorization") == "nobody":
+// forbidden is an event that nobody may read.
+var forbidden = qa.MakeEventID([16]byte{2})
+
+func (h *house) Allowed(_ context.Context, event qa.EventID) error {
+	switch event {
+	case h.event:
+		return nil
+	case forbidden:
 		return feed.ErrForbidden
 	}
-	return nil
+	return feed.ErrNoEvent
 }
 
 func (h *house) Watch(qa.EventID) (<-chan struct{}, func()) {
@@ -209,9 +212,11 @@ func asJSON(t *testing.T, v any) string {
 }
 
 func serve(t *testing.T, h *house, stop <-chan struct{}) *httptest.Server {
-	mux := http.NewServeMux()
-	mux.Handle("GET /events/{event}/changes", &feed.ChangesHandler{Source: h, Stop: stop})
-	s := httptest.NewServer(mux)
+	return serveAPI(t, feed.NewAPI(feed.APIConfig{Source: h, Stop: stop}))
+}
+
+func serveAPI(t *testing.T, api *feed.API) *httptest.Server {
+	s := httptest.NewServer(api)
 	t.Cleanup(s.Close)
 	return s
 }
@@ -248,7 +253,7 @@ func TestACopyStaysInStep(t *testing.T) {
 		}
 		s := serve(t, h, nil) // a new one each time: nothing is remembered on that side
 		for {
-			res := get(t, fmt.Sprintf("%s/events/%s/changes?after=%d", s.URL, h.event, copied.cursor), "application/jsonl")
+			res := get(t, fmt.Sprintf("%s/api/v1/events/%s/changes?after=%d", s.URL, h.event, copied.cursor), "application/jsonl")
 			lines, whole := bufio.NewScanner(res.Body), true
 			for n := h.rnd.IntN(8); lines.Scan(); n-- {
 				if n == 0 {
@@ -283,7 +288,7 @@ func TestFollowLive(t *testing.T) {
 	h := newHouse(t, 1)
 	stop := make(chan struct{})
 	s := serve(t, h, stop)
-	url := s.URL + "/events/" + string(h.event) + "/changes"
+	url := s.URL + "/api/v1/events/" + string(h.event) + "/changes"
 	res := get(t, url, "text/event-stream")
 	events := bufio.NewScanner(res.Body)
 	first := nextEvent(t, events)
@@ -323,6 +328,32 @@ func TestFollowLive(t *testing.T) {
 	}
 }
 
+// closed is a source whose ledgers will not grow any more.
+type closed struct{ *house }
+
+func (closed) Watch(qa.EventID) (<-chan struct{}, func()) {
+	c := make(chan struct{})
+	close(c)
+	return c, func() {}
+}
+
+// TestFollowEndsWithItsSource: what there is is told, then Follow returns.
+func TestFollowEndsWithItsSource(t *testing.T) {
+	h := newHouse(t, 1)
+	h.do(qa.Act{Kind: qa.ActPost, Text: "Is it over?"})
+	var told []string
+	err := feed.Follow(t.Context(), closed{h}, h.event, 0, func(e feed.Entry) error {
+		told = append(told, e.Did[0].Kind)
+		return nil
+	}, func(news bool) error {
+		told = append(told, fmt.Sprint("news ", news))
+		return nil
+	})
+	if err != nil || !slices.Equal(told, []string{feed.KindFound, feed.KindAsk, "news true"}) {
+		t.Errorf("%q, %v", told, err)
+	}
+}
+
 func nextEvent(t *testing.T, lines *bufio.Scanner) map[string]string {
 	t.Helper()
 	got := make(chan map[string]string, 1)
@@ -343,7 +374,7 @@ func nextEvent(t *testing.T, lines *bufio.Scanner) map[string]string {
 	}
 }
 
-// TestWhatActsBecome names the deed of every act that a device can author now.
+// TestWhatActsBecome names what every act that a device can author becomes in the feed.
 func TestWhatActsBecome(t *testing.T) {
 	h := newHouse(t, 1)
 	q := h.do(qa.Act{Kind: qa.ActPost, Text: "Q", Tags: []string{"a"}})
@@ -478,26 +509,25 @@ func TestManyRowsComeInParts(t *testing.T) {
 func TestRequestsThatAreRefused(t *testing.T) {
 	h := newHouse(t, 1)
 	s := serve(t, h, nil)
-	base := s.URL + "/events/" + string(h.event) + "/changes"
-	other := s.URL + "/events/" + string(qa.MakeEventID([16]byte{1})) + "/changes"
+	base := s.URL + "/api/v1/events/" + string(h.event) + "/changes"
+	other := s.URL + "/api/v1/events/" + string(qa.MakeEventID([16]byte{1})) + "/changes"
 	for _, c := range []struct {
-		url, auth string
-		status    int
+		url    string
+		status int
 	}{
-		{base, "", 200},
-		{base + "?after=x", "", 400},
-		{base + "?after=-1", "", 400},
-		{base + "?follow=maybe", "", 400},
-		{s.URL + "/events/nonsense/changes", "", 400},
-		{other, "", 404},
-		{base, "nobody", 403},
-		{base + "?after=999999", "", 200},
+		{base, 200},
+		{base + "?after=x", 400},
+		{base + "?after=-1", 400},
+		{base + "?follow=maybe", 400},
+		{s.URL + "/api/v1/events/nonsense/changes", 400},
+		{other, 404},
+		{s.URL + "/api/v1/events/" + string(forbidden) + "/changes", 403},
+		{base + "?after=999999", 200},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.url, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header.Set("Authorization", c.auth)
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
@@ -542,27 +572,24 @@ func getFrom(t *testing.T, url, address string) *http.Response {
 // the one that was silent for longest gives way to another of its own. It is told.
 func TestSilentStreamsGiveWay(t *testing.T) {
 	h := newHouse(t, 1)
-	handler := &feed.ChangesHandler{Source: h, From: func(r *http.Request) string { return r.Header.Get("X-From") }}
-	mux := http.NewServeMux()
-	mux.Handle("GET /events/{event}/changes", handler)
-	s := httptest.NewServer(mux)
-	t.Cleanup(s.Close)
-	url := s.URL + "/events/" + string(h.event) + "/changes?follow=1"
+	api := feed.NewAPI(feed.APIConfig{Source: h, Client: func(r *http.Request) string { return r.Header.Get("X-From") }})
+	s := serveAPI(t, api)
+	url := s.URL + "/api/v1/events/" + string(h.event) + "/changes?follow=1"
 
-	one := follow(t, url, "203.0.113.1", feed.MaxStreamsFrom)
+	one := follow(t, url, "203.0.113.1", feed.MaxStreamsPerClient)
 	if res := getFrom(t, url, "203.0.113.1"); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" {
 		t.Fatalf("%s", res.Status)
 	}
-	for i := range feed.MaxStreams/feed.MaxStreamsFrom - 1 {
-		follow(t, url, fmt.Sprint("203.0.113.", 2+i), feed.MaxStreamsFrom)
+	for i := range feed.MaxStreams/feed.MaxStreamsPerClient - 1 {
+		follow(t, url, fmt.Sprint("203.0.113.", 2+i), feed.MaxStreamsPerClient)
 	}
 	// All places are taken; somebody else gets one of those who have many.
 	follow(t, url, "198.51.100.7", 1)
-	handler.Silence = time.Nanosecond
-	follow(t, url, "203.0.113.1", feed.MaxStreamsFrom)
+	api.SetMinIdle(time.Nanosecond)
+	follow(t, url, "203.0.113.1", feed.MaxStreamsPerClient)
 	for _, res := range one {
 		b, err := io.ReadAll(res.Body) // it has ended
-		if err != nil || !strings.Contains(string(b), "others wait") {
+		if err != nil || !strings.Contains(string(b), "other programs wait") {
 			t.Fatalf("it ended with %q, %v", b, err)
 		}
 	}
@@ -572,14 +599,13 @@ func TestSilentStreamsGiveWay(t *testing.T) {
 // own; the silent ones still give way when all places are taken.
 func TestSilentStreamsOfOneMachineGiveWay(t *testing.T) {
 	h := newHouse(t, 1)
-	mux := http.NewServeMux()
-	mux.Handle("GET /events/{event}/changes", &feed.ChangesHandler{Source: h, Silence: time.Nanosecond})
-	s := httptest.NewServer(mux)
-	t.Cleanup(s.Close)
-	url := s.URL + "/events/" + string(h.event) + "/changes?follow=1"
+	api := feed.NewAPI(feed.APIConfig{Source: h})
+	api.SetMinIdle(time.Nanosecond)
+	s := serveAPI(t, api)
+	url := s.URL + "/api/v1/events/" + string(h.event) + "/changes?follow=1"
 	first := follow(t, url, "", 1)[0]
 	follow(t, url, "", feed.MaxStreams)
-	if b, err := io.ReadAll(first.Body); err != nil || !strings.Contains(string(b), "others wait") {
+	if b, err := io.ReadAll(first.Body); err != nil || !strings.Contains(string(b), "other programs wait") {
 		t.Errorf("it ended with %q, %v", b, err)
 	}
 }
@@ -612,25 +638,23 @@ func (c *stuck) SetWriteDeadline(t time.Time) error {
 // A stream whose reader takes nothing gives way, too.
 func TestStreamsThatAreNotReadGiveWay(t *testing.T) {
 	h := newHouse(t, 1)
-	handler := &feed.ChangesHandler{Source: h, Silence: time.Nanosecond, From: func(*http.Request) string { return "one" }}
-	mux := http.NewServeMux()
-	mux.Handle("GET /events/{event}/changes", handler)
-	s := httptest.NewServer(mux)
-	t.Cleanup(s.Close)
+	api := feed.NewAPI(feed.APIConfig{Source: h, Client: func(*http.Request) string { return "one" }})
+	api.SetMinIdle(time.Nanosecond)
+	s := serveAPI(t, api)
 	var all, in sync.WaitGroup
 	var clients []*stuck
-	for range feed.MaxStreamsFrom {
+	for range feed.MaxStreamsPerClient {
 		in.Add(1)
 		c := &stuck{over: make(chan struct{}), in: &in}
 		clients = append(clients, c)
 		all.Go(func() {
-			req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/events/"+string(h.event)+"/changes", nil)
-			mux.ServeHTTP(c, req)
+			req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/events/"+string(h.event)+"/changes", nil)
+			api.ServeHTTP(c, req)
 		})
 	}
 	in.Wait()
-	url := s.URL + "/events/" + string(h.event) + "/changes?follow=1"
-	follow(t, url, "one", feed.MaxStreamsFrom)
+	url := s.URL + "/api/v1/events/" + string(h.event) + "/changes?follow=1"
+	follow(t, url, "one", feed.MaxStreamsPerClient)
 	for _, c := range clients {
 		<-c.over
 	}
@@ -642,7 +666,7 @@ func TestStreamsThatAreNotReadGiveWay(t *testing.T) {
 func TestTooManyStreams(t *testing.T) {
 	h := newHouse(t, 1)
 	s := serve(t, h, nil)
-	url := s.URL + "/events/" + string(h.event) + "/changes?follow=1"
+	url := s.URL + "/api/v1/events/" + string(h.event) + "/changes?follow=1"
 	var open []*http.Response
 	for range feed.MaxStreams {
 		res := get(t, url, "")

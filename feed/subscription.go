@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -16,18 +14,16 @@ import (
 	"flyleaf/qa"
 )
 
-// Feeds of an event, for feed readers. They send no Authorization header, so a key
-// stands in the address; it is good for the feeds of one event and for nothing else,
-// and tells nothing of the token that it comes from.
+// What is published of an event, as Atom and JSON feeds for feed readers. Feed readers send
+// no Authorization header, so the address has a key. The key opens the feeds of one event
+// and nothing else, and the token cannot be learned from it.
 
-// SubscriptionKey is the key of an event's feeds.
+// SubscriptionKey returns the key of an event's Atom and JSON feeds.
 func SubscriptionKey(token string, event qa.EventID) string {
-	m := hmac.New(sha256.New, []byte(token))
-	m.Write([]byte("flyleaf event feed v1 " + string(event)))
-	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
+	return derivedKey(token, "flyleaf feed v1 "+string(event))
 }
 
-// SubscriptionPath is the path of an event's feed, with its key: Atom, or JSON Feed.
+// SubscriptionPath returns the path of an event's Atom feed, or JSON feed, with its key.
 func SubscriptionPath(token string, event qa.EventID, json bool) string {
 	name := "feed.atom"
 	if json {
@@ -36,30 +32,28 @@ func SubscriptionPath(token string, event qa.EventID, json bool) string {
 	return APIPrefix + "events/" + url.PathEscape(string(event)) + "/" + name + "?" + url.Values{"key": {SubscriptionKey(token, event)}}.Encode()
 }
 
-// feed serves what is published of an event.
-func (c *APIConfig) feed(kind string, write func(io.Writer, syndication.Feed) error) http.HandlerFunc {
+// subscription serves what is published of an event as a feed of a media type.
+func (a *API) subscription(mediaType string, write func(io.Writer, syndication.Feed) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		event, err := qa.ParseEventID(r.PathValue("event"))
-		if err != nil {
-			fail(w, http.StatusBadRequest, err.Error())
+		id, ok := event(w, r)
+		if !ok {
 			return
 		}
-		if c.Token == "" || !hmac.Equal([]byte(r.URL.Query().Get("key")), []byte(SubscriptionKey(c.Token, event))) {
+		if !hmac.Equal([]byte(r.URL.Query().Get("key")), []byte(SubscriptionKey(a.config.Token, id))) {
 			fail(w, http.StatusUnauthorized, "this needs the key of this event's feeds; `flyleaf event feed` prints the whole address")
 			return
 		}
-		if err := c.Log.Allowed(r, event); err != nil {
-			fail(w, statusOf(err), err.Error())
+		if !a.allowed(w, r, id) {
 			return
 		}
-		week, err := c.Node.Week(r.Context(), event)
+		week, err := a.config.Node.Week(r.Context(), id)
 		if err != nil {
 			fail(w, http.StatusInternalServerError, err.Error())
 			return
 		}
 		here := "http://" + r.Host
-		f := syndication.OfWeek(publish.Publish(week), "urn:flyleaf:"+string(event), here+"/e/"+url.PathEscape(string(event)))
-		f.Self = here + r.URL.Path // without the key, which is nobody else's business
+		f := syndication.OfWeek(publish.Publish(week), "urn:flyleaf:"+string(id), here+"/e/"+url.PathEscape(string(id)))
+		f.Self = here + r.URL.Path // without the key: feed readers pass this address on
 		var out bytes.Buffer
 		if err := write(&out, f); err != nil {
 			fail(w, http.StatusInternalServerError, err.Error())
@@ -73,18 +67,7 @@ func (c *APIConfig) feed(kind string, write func(io.Writer, syndication.Feed) er
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
-		w.Header().Set("Content-Type", kind)
+		w.Header().Set("Content-Type", mediaType)
 		_, _ = w.Write(out.Bytes())
 	}
-}
-
-// statusOf says how an event that may not be read is answered.
-func statusOf(err error) int {
-	switch {
-	case errors.Is(err, ErrNoEvent):
-		return http.StatusNotFound
-	case errors.Is(err, ErrForbidden):
-		return http.StatusForbidden
-	}
-	return http.StatusInternalServerError
 }

@@ -2,41 +2,41 @@ package node
 
 import (
 	"context"
-	"net/http"
 
 	"flyleaf/feed"
 	"flyleaf/qa"
 	"flyleaf/storage"
 )
 
-// ChangeLogs gives other programs the logs of all events that are followed here. Who may ask
-// is for whoever serves them to decide.
-func (d *Device) ChangeLogs() feed.Source { return changeLogs{d} }
+// ChangeFeeds gives other programs the change feeds of all events that are followed here.
+// Who may ask is for whoever serves them to decide.
+func (d *Device) ChangeFeeds() feed.Source { return changeFeeds{d} }
 
-type changeLogs struct{ d *Device }
+type changeFeeds struct{ d *Device }
 
-func (l changeLogs) Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error {
-	return l.d.store.Entries(ctx, event, after, fn)
+func (f changeFeeds) Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error {
+	return f.d.store.Entries(ctx, event, after, fn)
 }
 
-func (l changeLogs) Allowed(r *http.Request, event qa.EventID) error {
-	_, err := l.d.replica.StatusOf(r.Context(), event)
+func (f changeFeeds) Allowed(ctx context.Context, event qa.EventID) error {
+	_, err := f.d.replica.StatusOf(ctx, event)
 	if KindOf(err) == NotFound {
 		return feed.ErrNoEvent
 	}
 	return err
 }
 
-func (l changeLogs) Watch(event qa.EventID) (<-chan struct{}, func()) {
-	updates, end := l.d.replica.Subscribe(event)
-	more := make(chan struct{}, 1)
+func (f changeFeeds) Watch(event qa.EventID) (<-chan struct{}, func()) {
+	updates, end := f.d.replica.Subscribe(event)
+	grown := make(chan struct{}, 1)
 	go func() {
+		defer close(grown)
 		for range updates {
 			select {
-			case more <- struct{}{}:
+			case grown <- struct{}{}:
 			default:
 			}
 		}
 	}()
-	return more, end
+	return grown, end
 }

@@ -7,31 +7,14 @@ import (
 	"flyleaf/qa"
 )
 
-// Changes opens the connections to the relays to follow a log: nothing new would come
+// Changes opens the connections to the relays to follow an event: nothing new would come
 // without them.
 func (d *Device) Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(feed.Entry) error) error {
-	updates, end := d.replica.Subscribe(event) // before the first look, so that nothing falls between
-	defer end()
-	if follow {
-		d.replica.Start(ctx)
+	if !follow {
+		return feed.NewReader(d.store, event, after).Read(ctx, fn)
 	}
-	r := feed.NewReader(d.store, event, after)
-	for {
-		if err := r.Read(ctx, fn); err != nil {
-			return err
-		}
-		if !follow {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case _, ok := <-updates:
-			if !ok {
-				return nil
-			}
-		}
-	}
+	d.replica.Start(ctx)
+	return feed.Follow(ctx, d.ChangeFeeds(), event, after, fn, nil)
 }
 
 func (d *Device) Watch(ctx context.Context, event qa.EventID, fn func(qa.Update) error) error {

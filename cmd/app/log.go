@@ -70,15 +70,15 @@ func (a *app) printEntry(e feed.Entry) error {
 		return err
 	}
 	for _, d := range e.Did {
-		if _, err := fmt.Fprintf(a.std.out, "%6d  %s  %s  %s\n", e.Cursor, at, e.By.Short(), deedLine(d)); err != nil {
+		if _, err := fmt.Fprintf(a.std.out, "%6d  %s  %s  %s\n", e.Cursor, at, e.By.Short(), changeLine(d)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// deedLine says a deed in one line.
-func deedLine(d feed.ChangeDescription) string {
+// changeLine says in one line what a change did.
+func changeLine(d feed.ChangeDescription) string {
 	words := []string{d.Kind}
 	if d.Post != "" {
 		words = append(words, string(d.Post))

@@ -107,7 +107,7 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	inRequests := func(net.Listener) context.Context { return requests }
 	hosts := hostsOf(ln.Addr())
 	pages := webui.New(webui.Config{Node: webNode{l.Device}, Token: secret, Starts: starts, Hosts: hosts})
-	programs := feed.NewAPI(feed.APIConfig{Node: l.Device, Log: l.ChangeLogs(), Token: feed.TokenFrom(secret), Hosts: hosts})
+	programs := feed.NewAPI(feed.APIConfig{Node: l.Device, Source: l.ChangeFeeds(), Token: feed.TokenFrom(secret), Hosts: hosts})
 	web := listen.Server(pagesOr(programs, pages))
 	web.BaseContext = inRequests
 	commands := listen.Server(socketHandler(l.Device, starts))

@@ -86,7 +86,7 @@ func (m *Main) Run(ctx context.Context) (err error) {
 	}
 	var handler http.Handler = r
 	if m.API {
-		handler = withAPI(r, openLog{store, watchers}, ctx.Done())
+		handler = withAPI(r, openFeeds{store, watchers}, ctx.Done())
 	}
 	listener, err := listen.TCP(ctx, m.Listen)
 	if err != nil {

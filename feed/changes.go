@@ -1,0 +1,227 @@
+package feed
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"flyleaf/storage"
+)
+
+// Bounds of the streams that one API serves at the same time.
+const (
+	// MaxStreams is how many streams there are. A further request takes the place of a
+	// stream of the client that has the most: of the one that has had no entry for longest.
+	// Where no other client has more than the one that asks, the rule of
+	// MaxStreamsPerClient holds; the answer is then 503.
+	MaxStreams = 64
+	// MaxStreamsPerClient is how many streams one client has, where APIConfig.Client tells
+	// clients apart. A further request takes the place of one of its own that has had no
+	// entry for MinIdle. If there is none, the answer is 429.
+	MaxStreamsPerClient = 16
+	// MinIdle is how long a client's stream must have had no entry before another of the
+	// same client takes its place.
+	MinIdle = 30 * time.Second
+)
+
+const (
+	writeTimeout   = 30 * time.Second // for one entry
+	evictedTimeout = time.Second      // to say why the stream ends
+	flushEvery     = 100              // entries
+)
+
+// changes serves the change feed of an event as JSON lines (application/jsonl), one Entry a
+// line, or as server-sent events with the cursor as their ID to clients that accept
+// text/event-stream. Query parameters:
+//
+//	after=CURSOR  where to go on; 0, or none, is the beginning
+//	follow=1      go on with what happens from now on
+//
+// A stream of server-sent events always follows, and begins after Last-Event-ID where the
+// client sends one. What ends a stream early is its last line, or an event named error:
+// {"error": text}.
+func (a *API) changes(w http.ResponseWriter, req *http.Request) {
+	event, ok := a.readable(w, req)
+	if !ok {
+		return
+	}
+	after, follow, sse, err := parameters(req)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	client := ""
+	if a.config.Client != nil {
+		client = a.config.Client(req)
+	}
+	ctx, cancel := context.WithCancelCause(req.Context())
+	defer cancel(nil)
+	s := &stream{w: w, c: http.NewResponseController(w), sse: sse}
+	open, status := a.streams.admit(client, a.minIdle, func() {
+		cancel(errEvicted)
+		// Also ends a write to a client that does not read.
+		_ = s.c.SetWriteDeadline(time.Now().Add(evictedTimeout))
+	})
+	if open == nil {
+		w.Header().Set("Retry-After", "10")
+		fail(w, status, "too many programs read changes here now; try again later")
+		return
+	}
+	defer a.streams.remove(open)
+	if stop := a.config.Stop; stop != nil {
+		go func() {
+			select {
+			case <-stop:
+				cancel(nil)
+			case <-ctx.Done():
+			}
+		}()
+	}
+	s.open = open
+	s.begin()
+	defer func() { _ = s.c.SetWriteDeadline(time.Time{}) }() // the connection may serve other requests
+	entry := func(e Entry) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return s.entry(e)
+	}
+	if follow {
+		err = Follow(ctx, a.config.Source, event, after, entry, s.pause)
+	} else if err = NewReader(a.config.Source, event, after).Read(ctx, entry); err == nil {
+		err = s.flush()
+	}
+	switch {
+	case errors.Is(context.Cause(ctx), errEvicted):
+		s.fail(errEvicted.Error())
+	case err != nil && ctx.Err() == nil:
+		text := "the changes could not be read: " + err.Error()
+		if errors.Is(err, storage.ErrDamaged) {
+			text += ". Read again from cursor 0 when the damaged changes have been fetched again"
+		}
+		s.fail(text)
+	}
+}
+
+func parameters(req *http.Request) (after int64, follow, sse bool, err error) {
+	q := req.URL.Query()
+	sse = strings.Contains(req.Header.Get("Accept"), "text/event-stream")
+	text := q.Get("after")
+	if last := req.Header.Get("Last-Event-ID"); sse && last != "" {
+		text = last
+	}
+	if text != "" {
+		if after, err = strconv.ParseInt(text, 10, 64); err != nil || after < 0 {
+			return 0, false, false, errors.New("after takes a cursor, which is a whole number of 0 or more")
+		}
+	}
+	switch q.Get("follow") {
+	case "", "0", "false":
+	case "1", "true":
+		follow = true
+	default:
+		return 0, false, false, errors.New("follow takes 1 or 0")
+	}
+	return after, follow || sse, sse, nil
+}
+
+// stream writes entries to one client.
+type stream struct {
+	w    http.ResponseWriter
+	c    *http.ResponseController
+	sse  bool // server-sent events; else JSON lines
+	open *openStream
+
+	unflushed int // entries
+}
+
+func (s *stream) begin() {
+	kind := "application/jsonl"
+	if s.sse {
+		kind = "text/event-stream"
+	}
+	s.w.Header().Set("Content-Type", kind)
+	s.w.Header().Set("Cache-Control", "no-store")
+}
+
+func (s *stream) entry(e Entry) error {
+	b, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	id := ""
+	if !e.More { // a client cannot go on from the middle of an entry
+		id = strconv.FormatInt(e.Cursor, 10)
+	}
+	if err := s.line(b, "", id); err != nil {
+		return err
+	}
+	s.open.sent()
+	return nil
+}
+
+// line writes one line, or one server-sent event with its name and ID.
+func (s *stream) line(b []byte, name, id string) error {
+	var out []byte
+	if s.sse {
+		if name != "" {
+			out = append(out, "event: "+name+"\n"...)
+		}
+		if id != "" {
+			out = append(out, "id: "+id+"\n"...)
+		}
+		out = append(append(append(out, "data: "...), b...), "\n\n"...)
+	} else {
+		out = append(b, '\n')
+	}
+	if err := s.write(out); err != nil {
+		return err
+	}
+	if s.unflushed++; s.unflushed >= flushEvery {
+		return s.flush()
+	}
+	return nil
+}
+
+// pause sends what was written. Without news it also sends what clients ignore, an empty
+// line or a comment, so that both sides notice a broken connection.
+func (s *stream) pause(news bool) error {
+	if !news {
+		keepAlive := "\n"
+		if s.sse {
+			keepAlive = ":\n\n"
+		}
+		if err := s.write([]byte(keepAlive)); err != nil {
+			return err
+		}
+	}
+	return s.flush()
+}
+
+// fail says why the stream ends. A client that cannot be told notices the end.
+func (s *stream) fail(text string) {
+	b, err := json.Marshal(failure{text})
+	if err == nil && s.line(b, "error", "") == nil {
+		_ = s.flush()
+	}
+}
+
+func (s *stream) write(b []byte) error {
+	if err := s.c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	_, err := s.w.Write(b)
+	return err
+}
+
+func (s *stream) flush() error {
+	s.unflushed = 0
+	if err := s.c.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}

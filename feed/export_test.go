@@ -1,0 +1,6 @@
+package feed
+
+import "time"
+
+// SetMinIdle replaces MinIdle. It must be called while no request is answered.
+func (a *API) SetMinIdle(d time.Duration) { a.minIdle = d }

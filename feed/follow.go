@@ -1,0 +1,141 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// Source gives the change feeds of the events on a device or a relay, and decides who may
+// read them.
+type Source interface {
+	Ledger
+	// Allowed returns nil when the event's feed may be read, ErrNoEvent when the source
+	// has no such event or does not tell that it has it, or ErrForbidden.
+	Allowed(ctx context.Context, event qa.EventID) error
+	// Watch returns a channel that receives a value when the event's ledger may have
+	// grown, and is closed when it will not grow any more; and a function that ends the
+	// watching.
+	Watch(event qa.EventID) (<-chan struct{}, func())
+}
+
+// Errors of a Source.
+var (
+	ErrNoEvent   = errors.New("there is no such event here")
+	ErrForbidden = errors.New("the changes of this event cannot be read here")
+)
+
+// idleInterval is how often Follow says that nothing happened.
+const idleInterval = 15 * time.Second
+
+// Follow calls fn with each entry after a cursor, in order, and goes on with what happens
+// from now on, until ctx ends or the source's event no longer grows. It does not ask
+// whether the event may be read.
+//
+// pause is called when fn has had everything there is, and then whenever nothing
+// happened for 15 seconds; news tells the two apart. It may be nil. An error of fn or
+// pause ends Follow, and is returned; so are those of Reader.Read, and ctx's.
+func Follow(ctx context.Context, source Source, event qa.EventID, after int64, fn func(Entry) error, pause func(news bool) error) error {
+	grown, end := source.Watch(event) // before the first read, so that nothing is missed in between
+	defer end()
+	if pause == nil {
+		pause = func(bool) error { return nil }
+	}
+	reader := NewReader(source, event, after)
+	idle := time.NewTicker(idleInterval)
+	defer idle.Stop()
+	for {
+		if err := reader.Read(ctx, fn); err != nil {
+			return err
+		}
+		if err := pause(true); err != nil {
+			return err
+		}
+		for wait := true; wait; {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case _, open := <-grown:
+				if !open {
+					return nil
+				}
+				wait = false
+			case <-idle.C:
+				if err := pause(false); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+// Watchers tells those who watch an event that its ledger has grown. The zero value is
+// ready. It is safe for concurrent use.
+type Watchers struct {
+	mu sync.Mutex
+	by map[qa.EventID]map[chan struct{}]bool
+}
+
+// Watch is Source.Watch. The channel is never closed.
+func (w *Watchers) Watch(event qa.EventID) (<-chan struct{}, func()) {
+	c := make(chan struct{}, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.by == nil {
+		w.by = map[qa.EventID]map[chan struct{}]bool{}
+	}
+	if w.by[event] == nil {
+		w.by[event] = map[chan struct{}]bool{}
+	}
+	w.by[event][c] = true
+	return c, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if delete(w.by[event], c); len(w.by[event]) == 0 {
+			delete(w.by, event)
+		}
+	}
+}
+
+// Grown tells those who watch the event. It never blocks.
+func (w *Watchers) Grown(event qa.EventID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.by[event] {
+		select {
+		case c <- struct{}{}:
+		default: // the watcher has not yet looked since it was last told
+		}
+	}
+}
+
+// Access returns who may read an event, "open" or "invited". The event's first change says
+// so, and nothing can change it. ErrNoEvent is returned when the ledger has no such event.
+func Access(ctx context.Context, ledger Ledger, event qa.EventID) (string, error) {
+	access := ""
+	err := ledger.Entries(ctx, event, 0, func(e storage.Entry) error {
+		if e.Status != storage.InDocument {
+			return nil
+		}
+		r := NewReader(ledger, event, 0)
+		r.clear()
+		// Of changes that wait for the first one, because it was damaged and comes again
+		// later, the event is not yet there.
+		if changes, err := r.add(e); err != nil || len(changes) == 0 {
+			return err
+		}
+		access = r.projection.Event().Access
+		return errStop
+	})
+	switch {
+	case errors.Is(err, errStop), errors.Is(err, storage.ErrDamaged) && access != "":
+		return access, nil
+	case err == nil:
+		return "", ErrNoEvent
+	}
+	return "", err
+}

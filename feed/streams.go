@@ -1,0 +1,102 @@
+package feed
+
+import (
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// errEvicted ends a stream to make room for another.
+var errEvicted = errors.New("nothing was new here for a while, and other programs wait for their turn; nothing is lost: ask again later, after the last cursor")
+
+// openStream is one of the answers that are being written. Each holds its event in memory.
+type openStream struct {
+	client  string
+	end     func() // never blocks
+	evicted bool   // guarded by openStreams.mu
+
+	mu        sync.Mutex
+	lastEntry time.Time // or when the stream began
+}
+
+// sent notes that an entry was sent.
+func (s *openStream) sent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastEntry = time.Now()
+}
+
+func (s *openStream) last() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lastEntry
+}
+
+// openStreams bounds the streams that are open at the same time. Locks: openStreams.mu is
+// taken before openStream.mu.
+type openStreams struct {
+	mu  sync.Mutex
+	all map[*openStream]bool
+}
+
+// admit opens a stream for a client, "" for one that has no bound of its own. If need be it
+// evicts another stream, which had no entry for at least idle. If there is none it returns
+// the HTTP status to answer with.
+func (o *openStreams) admit(client string, idle time.Duration, end func()) (*openStream, int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	count := map[string]int{}
+	for s := range o.all {
+		if !s.evicted {
+			count[s.client]++
+		}
+	}
+	total, most := 0, client // most is the client with the most streams
+	for c, n := range count {
+		total += n
+		if n > count[most] {
+			most = c
+		}
+	}
+	switch {
+	case client != "" && count[client] >= MaxStreamsPerClient:
+		if !o.evict(client, idle) {
+			return nil, http.StatusTooManyRequests
+		}
+	case total < MaxStreams:
+	case count[most] > count[client]+1:
+		o.evict(most, 0)
+	case !o.evict(client, idle):
+		return nil, http.StatusServiceUnavailable
+	}
+	s := &openStream{client: client, end: end, lastEntry: time.Now()}
+	if o.all == nil {
+		o.all = map[*openStream]bool{}
+	}
+	o.all[s] = true
+	return s, 0
+}
+
+// evict ends the client's stream that has had no entry for longest, if that is at least
+// idle. It reports whether there was one.
+func (o *openStreams) evict(client string, idle time.Duration) bool {
+	var longest *openStream
+	for s := range o.all {
+		if s.client == client && !s.evicted && (longest == nil || s.last().Before(longest.last())) {
+			longest = s
+		}
+	}
+	if longest == nil || time.Since(longest.last()) < idle {
+		return false
+	}
+	longest.evicted = true // no longer counted, although it uses memory for a moment longer
+	longest.end()
+	return true
+}
+
+func (o *openStreams) remove(s *openStream) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.all, s)
+}
