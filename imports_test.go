@@ -54,7 +54,7 @@ func init() {
 	may("publish/digest", "what is new is a function of the weeks and of what was told", "qa", "qa/people", "markdown")
 	may("publish/ical", "a calendar is a function of an event", "qa")
 	may("publish/outdir", "a directory is written without knowing what the files say")
-	may("publish/site", "a site is a function of what is published", "qa", "qa/people", "publish", "publish/syndication", "publish/ical", "weekfile", "markdown", "cover")
+	may("publish/site", "a site is a function of what is published", "qa", "qa/people", "publish", "publish/syndication", "publish/ical", "weekfile", "markdown", "cover", "style")
 	may("publish/syndication", "a feed is a function of what is published", "qa", "qa/people", "publish", "weekfile", "markdown")
 	may("qa", "the domain is plain values; it must not know storage, transport or Automerge", "schema")
 	may("qa/people", "who is meant is a function of a week and of what was typed", "qa")
@@ -70,7 +70,8 @@ func init() {
 	may("storage/mem", "an adapter imports the contract, never another adapter", "qa", "crdt/wire", "storage")
 	may("storage/sqlite", "an adapter imports the contract, never another adapter", "qa", "crdt/wire", "storage")
 	may("storage/storagetest", "the suite tests the contract, not one implementation", "qa", "crdt/wire", "storage")
-	may("webui", "the node arrives as an interface that webui declares", "qa", "qa/people", "markdown", "cover", "publish/ical")
+	may("style", "how pages look depends on nothing")
+	may("webui", "the node arrives as an interface that webui declares", "qa", "qa/people", "markdown", "cover", "publish/ical", "style")
 	may("weekfile", "the layouts of files, shared by reading and writing, are functions of the domain's values", "qa")
 }
 

@@ -77,7 +77,7 @@ func TestWithoutTheCookieNothingIsShown(t *testing.T) {
 	if len(s.node.acts) != 0 {
 		t.Errorf("acts = %+v", s.node.acts)
 	}
-	if w := s.do(httptest.NewRequest("GET", "/static/flyleaf.css", nil)); w.Code != http.StatusOK {
+	if w := s.do(httptest.NewRequest("GET", staticAddress("pages.css"), nil)); w.Code != http.StatusOK {
 		t.Errorf("the style of the locked page: %d", w.Code)
 	}
 }
@@ -283,7 +283,7 @@ func TestUpgradesAndOtherMethods(t *testing.T) {
 
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	s := newSite(t, testToken)
-	paths := []string{"/", "/static/flyleaf.css", "/static/flyleaf.js", "/nowhere", "/e/x", "/you", "/sync", s.week(), s.week() + "/people", s.week() + "/log", s.week() + "/invite/all.svg"}
+	paths := []string{"/", staticAddress("flyleaf.css"), staticAddress("main.js"), "/static/", "/nowhere", "/e/x", "/you", "/sync", s.week(), s.week() + "/people", s.week() + "/log", s.week() + "/invite/all.svg"}
 	s.letIn()
 	for _, path := range paths {
 		h := s.do(httptest.NewRequest("GET", path, nil)).Header()

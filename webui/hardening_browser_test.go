@@ -107,11 +107,11 @@ stream.onerror = () => { end("stream", "blocked"); stream.close() };
 const socket = new WebSocket(week.replace("http", "ws") + "/stream");
 socket.onopen = () => end("socket", "OPEN");
 socket.onerror = () => end("socket", "blocked");
-element("picture", "img", e => e.src = base + "/static/icon.svg");
+element("picture", "img", e => e.src = base + "/static/any/icon.svg");
 element("code", "img", e => e.src = week + "/invite/all.svg");
-element("script", "script", e => e.src = base + "/static/flyleaf.js");
-element("style", "link", e => { e.rel = "stylesheet"; e.href = base + "/static/flyleaf.css" });
-element("module", "script", e => { e.type = "module"; e.src = base + "/static/flyleaf.js" });
+element("script", "script", e => e.src = base + "/static/any/main.js");
+element("style", "link", e => { e.rel = "stylesheet"; e.href = base + "/static/any/pages.css" });
+element("module", "script", e => { e.type = "module"; e.src = base + "/static/any/main.js" });
 element("frame", "iframe", e => e.src = week);
 element("object", "object", e => e.data = base + "/");
 element("prefetch", "link", e => { e.rel = "prefetch"; e.href = base + "/you" });
@@ -156,7 +156,7 @@ func TestBrowserRefusesOtherPages(t *testing.T) {
 		b.until("the refusal", `document.body.innerText.includes('another page')`)
 		served := b.recording(false)
 		for _, line := range served {
-			if !strings.HasPrefix(line, "403 ") && !strings.HasPrefix(line, "401 ") && !strings.HasSuffix(line, "/static/flyleaf.css") {
+			if !strings.HasPrefix(line, "403 ") && !strings.HasPrefix(line, "401 ") && !strings.HasSuffix(line, ".css") {
 				t.Errorf("%s: answered %s", name, line)
 			}
 		}

@@ -3,8 +3,6 @@ package webui
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"html/template"
@@ -21,19 +19,6 @@ type templates struct {
 	pages    map[string]*template.Template
 }
 
-// staticTag changes when a static file does.
-var staticTag = func() string {
-	h := sha256.New()
-	_ = fs.WalkDir(files, "static", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			b, _ := files.ReadFile(path)
-			h.Write(b)
-		}
-		return err
-	})
-	return `"` + hex.EncodeToString(h.Sum(nil)[:8]) + `"`
-}()
-
 func newTemplates() *templates {
 	funcs := template.FuncMap{
 		"plural": plural,
@@ -44,7 +29,7 @@ func newTemplates() *templates {
 				Many bool // the page has no heading of this one's
 			}{c, clubs > 1}
 		},
-		"static": func(name string) string { return staticPath + name + "?" + strings.Trim(staticTag, `"`) },
+		"static": staticAddress,
 	}
 	r := &templates{pages: make(map[string]*template.Template)}
 	r.partials = template.Must(template.New("").Funcs(funcs).ParseFS(files, "templates/partials/*.html"))

@@ -3,6 +3,7 @@ package webui
 import (
 	"bytes"
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"flyleaf/qa"
+	"flyleaf/style"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -146,36 +148,72 @@ func TestStatesKeepTheirPlace(t *testing.T) {
 	}
 }
 
+// classOf finds the classes in what a page is made of.
+var classOf = regexp.MustCompile(` class="([^"]*)"`)
+
 // A class without a style is a part that nobody drew.
 func TestEveryClassIsStyled(t *testing.T) {
-	css, err := os.ReadFile("static/flyleaf.css")
-	if err != nil {
-		t.Fatal(err)
-	}
-	js, err := os.ReadFile("static/flyleaf.js")
-	if err != nil {
-		t.Fatal(err)
-	}
+	css, js := sheets(), scripts()
 	s := newSite(t, "")
 	s.sent(s.week()+"/ask", "body", "x", "draft", "1")
 	pages := ""
 	for _, path := range []string{"/", "/you", "/sync", s.week(), s.week() + "/p/" + s.id(pForked), s.week() + "/p/" + s.id(pMine) + "/edit", s.week() + "/p/" + s.id(pMine) + "/withdraw"} {
 		pages += s.get(path)
 	}
-	for _, m := range regexp.MustCompile(` class="([^"]*)"`).FindAllStringSubmatch(pages, -1) {
+	for _, m := range classOf.FindAllStringSubmatch(pages, -1) {
 		for _, class := range strings.Fields(m[1]) {
 			if strings.HasPrefix(class, "language-") {
 				continue
 			}
-			if !bytes.Contains(css, []byte("."+class)) && !bytes.Contains(js, []byte("."+class)) {
+			if !strings.Contains(css, "."+class) && !strings.Contains(js, "."+class) {
 				t.Errorf("class %q has no style", class)
 			}
 		}
 	}
 	// Nothing is fetched by the style either.
 	for _, bad := range []string{"url(", "@import", "http:", "https:"} {
-		if bytes.Contains(css, []byte(bad)) {
-			t.Errorf("the style sheet has %s", bad)
+		if strings.Contains(css, bad) {
+			t.Errorf("the style sheets have %s", bad)
 		}
 	}
+}
+
+// A style that no template and no script names is left over.
+func TestEveryStyleIsUsed(t *testing.T) {
+	var used strings.Builder
+	used.WriteString(scripts())
+	err := fs.WalkDir(files, "templates", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := files.ReadFile(path)
+		used.Write(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Classes that handlers write.
+	for _, class := range []string{"question", "answer", "reply", "gone", "today", "done", "friday"} {
+		used.WriteString(" " + class + " ")
+	}
+	comment := regexp.MustCompile(`(?s)/\*.*?\*/`)
+	css := comment.ReplaceAllString(string(staticFiles["pages.css"]), "")
+	for _, m := range regexp.MustCompile(`\.([a-z][a-z0-9-]*)`).FindAllStringSubmatch(css, -1) {
+		if !regexp.MustCompile(`\b` + m[1] + `\b`).MatchString(used.String()) {
+			t.Errorf("no template and no script has the class %q", m[1])
+		}
+	}
+}
+
+func sheets() string { return string(staticFiles[style.Name]) + string(staticFiles["pages.css"]) }
+
+func scripts() string {
+	var all strings.Builder
+	for name, b := range staticFiles {
+		if strings.HasSuffix(name, ".js") {
+			all.Write(b)
+		}
+	}
+	return all.String()
 }

@@ -13,9 +13,7 @@ package webui
 
 import (
 	"embed"
-	"io/fs"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -73,11 +71,8 @@ func New(c Config) http.Handler {
 		s.zone = time.Local
 	}
 	mux := http.NewServeMux()
-	static, err := fs.Sub(files, "static")
-	if err != nil {
-		panic(err) // the files are part of the program
-	}
-	mux.Handle("GET "+staticPath, http.StripPrefix(staticPath, cached(http.FileServerFS(static))))
+	mux.HandleFunc("GET "+staticPath+"{version}/{name}", static)
+	mux.HandleFunc("GET "+staticPath, http.NotFound) // no cookie was asked for, so no page of ours
 
 	mux.HandleFunc("GET /{$}", s.library)
 	mux.HandleFunc("POST /new", s.found)
@@ -139,20 +134,4 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /you/theme", s.setTheme)
 	mux.HandleFunc("GET /", s.nowhere)
 	return s.guard.wrap(mux, s)
-}
-
-const staticPath = "/static/"
-
-// cached lets the browser keep a static file, but ask whether it is still the
-// same: the program may have been replaced since.
-func cached(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/") || r.URL.Path == "" {
-			http.NotFound(w, r) // no listings
-			return
-		}
-		w.Header().Set("Cache-Control", "no-cache")
-		w.Header().Set("ETag", staticTag)
-		h.ServeHTTP(w, r)
-	})
 }

@@ -474,7 +474,7 @@ func TestFoundAndJoin(t *testing.T) {
 
 func TestNotThere(t *testing.T) {
 	s := newSite(t, "")
-	for _, path := range []string{"/x", "/e/nonsense", "/e/" + string(fakeEvent(200)), s.week() + "/p/none", s.week() + "/go/none", s.week() + "/p/none/edit", "/static/", "/static/nothing.css"} {
+	for _, path := range []string{"/x", "/e/nonsense", "/e/" + string(fakeEvent(200)), s.week() + "/p/none", s.week() + "/go/none", s.week() + "/p/none/edit", "/static/", "/static/nothing.css", staticAddress("nothing.css")} {
 		if w := s.do(httptest.NewRequest("GET", path, nil)); w.Code != http.StatusNotFound {
 			t.Errorf("GET %s: %d", path, w.Code)
 		}

@@ -196,11 +196,8 @@ func TestInTheBrowser(t *testing.T) {
 			} {
 				p.look("/index.html", 1440, 900, "light")
 				p.run(chromedp.SendKeys(chromedp.CSS("#find"), query))
-				p.until("results for "+query, "document.querySelector('#results li')")
-				got := onPage[string](p, "document.querySelector('#results li a span').textContent")
-				if got != want {
-					t.Errorf("%q finds %q first, want %q", query, got, want)
-				}
+				// Results come while it is typed: those of all of it are waited for.
+				p.until("the first result for "+query+" to be "+want, fmt.Sprintf("document.querySelector('#results li a span')?.textContent === %q", want))
 			}
 			p.look("/index.html?q=choir", 390, 844, "light")
 			p.until("results of the address", "document.querySelector('#results a')")

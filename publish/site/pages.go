@@ -51,11 +51,14 @@ type weekBody struct {
 	Further                bool   // it is not the first page
 }
 
+// Paged reports whether the week stands on more than one page.
+func (b weekBody) Paged() bool { return b.Pager != nil && b.Pager.Count > 1 }
+
 type thread struct {
-	Day, DayID string // of the first question of a day
-	Beginning  string // of the question, when that is on an earlier page
-	Continued  string // where the question stands, when that is on an earlier page
-	GoesOn     string // where the thread goes on, when that is on the next page
+	Day       string // of the first question of a day
+	Beginning string // of the question, when that is on an earlier page
+	Continued string // where the question stands, when that is on an earlier page
+	GoesOn    string // where the thread goes on, when that is on the next page
 	post
 	Wants     int
 	Won       bool
@@ -65,6 +68,7 @@ type thread struct {
 
 type post struct {
 	Anchor    string
+	Lang      string // of its words; "" is the page's own
 	Name, Say string
 	Author    bool
 	Not       string // what its writer is not, though the name looks so
@@ -96,9 +100,9 @@ func shownName(name string) string {
 	return name
 }
 
-func postOf(e *qa.Event, p *publish.PublishedPost, say string) post {
+func postOf(e *qa.Event, p *publish.PublishedPost, say, lang string) post {
 	return post{
-		Anchor: weekfile.Anchor(p.ID), Name: shownName(p.Name), Say: say, Author: p.Author, Not: p.Not, Gone: goneWords[p.Gone], Late: p.Late,
+		Anchor: weekfile.Anchor(p.ID), Lang: lang, Name: shownName(p.Name), Say: say, Author: p.Author, Not: p.Not, Gone: goneWords[p.Gone], Late: p.Late,
 		To: p.ReplyTo, Words: markdown.HTML(p.Text), At: written(e, p.AtMillis), Reactions: p.Reactions,
 	}
 }
@@ -168,7 +172,7 @@ func (b *builder) weekPage(w *week, p part) error {
 	last := ""
 	for i := range p.threads {
 		t := &p.threads[i]
-		x := thread{post: postOf(e, &t.PublishedPost, "asks"), Wants: t.Wants, Won: t.Won}
+		x := thread{post: postOf(e, &t.PublishedPost, "asks", body.Lang), Wants: t.Wants, Won: t.Won}
 		if t.continued() {
 			x.Continued, x.Beginning = w.link(p.number, x.Anchor), markdown.Line(t.Text, 110)
 		}
@@ -180,7 +184,6 @@ func (b *builder) weekPage(w *week, p part) error {
 		}
 		if d := day(e, t.AtMillis); d != "" && d != last {
 			x.Day, last = d, d
-			x.DayID = "day-" + time.UnixMilli(t.AtMillis).UTC().Format(time.DateOnly) + fmt.Sprintf("-%d", t.index+1)
 		}
 		for j := t.from; j < t.to; j++ {
 			r := &t.Replies[j]
@@ -188,7 +191,7 @@ func (b *builder) weekPage(w *week, p part) error {
 			if r.Author {
 				say = "answers"
 			}
-			x.Replies = append(x.Replies, postOf(e, r, say))
+			x.Replies = append(x.Replies, postOf(e, r, say, body.Lang))
 		}
 		body.Threads = append(body.Threads, x)
 	}

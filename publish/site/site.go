@@ -19,6 +19,7 @@
 //	calendar.ics            the days of all weeks
 //	covers/, pictures/      covers, and the pictures that a link to a week is shown by
 //	search/                 the index that site.js reads, see search.go
+//	flyleaf.css, site.css   how the pages look; site.js, their one script
 //	sitemap.xml, robots.txt
 //
 // Feeds, sitemap and pictures need the address at which the site will stand, and are
@@ -52,6 +53,7 @@ import (
 	"flyleaf/publish/syndication"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
+	"flyleaf/style"
 )
 
 // Config says what the site says of itself.
@@ -168,6 +170,7 @@ func Build(c Config, weeks []Week) (Site, error) {
 	}
 	b := &builder{Config: c, files: map[string][]byte{}, memory: map[string]string{}}
 	b.take(weeks)
+	b.files[style.Name] = style.Sheet
 	for _, name := range []string{"site.css", "site.js"} {
 		body, err := static.ReadFile("static/" + name)
 		if err != nil {

@@ -1,6 +1,7 @@
-// Searching the published weeks, and finding a post of a week of many pages. The pages are whole without it; it fetches nothing
-// but the files of the index beside the page, and what is typed leaves this page only
-// as the names of those files.
+// Searching the published weeks, and finding a post of a week of many pages. The pages are
+// whole without it. It fetches nothing but the files of the index beside the page, and what
+// is typed leaves this page only as the names of those files. It is no module: browsers load
+// none for a page that was opened from a disk.
 (() => {
   "use strict";
   for (const e of document.querySelectorAll(".scripted")) e.hidden = false;
@@ -37,8 +38,10 @@
   const hint = status.textContent;
   const most = 30; // results that are shown
 
-  // The words of a text as the index has them; see search.go.
-  const alone = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}\p{Script=Tibetan}]/u;
+  // The words of a text as the index has them; see search.go. In these scripts each character
+  // is a word.
+  const scripts = ["Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan"];
+  const alone = new RegExp("[" + scripts.map((s) => `\\p{Script=${s}}`).join("") + "]", "u");
   const fold = (s) => s.normalize("NFKD").toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "").replace(/ς/g, "σ");
   const words = (s) => {
     const out = [];
@@ -129,7 +132,9 @@
       const found = await search(query);
       if (mine === turn) show(found, query);
     } catch {
-      if (mine === turn) { list.replaceChildren(); status.textContent = "The index cannot be loaded. The pages can be read all the same; reload this one to try again."; }
+      if (mine !== turn) return;
+      list.replaceChildren();
+      status.textContent = "The search index cannot be loaded. Reload this page to try again; the weeks can be read without it.";
     }
   };
   let wait = 0;

@@ -1,0 +1,75 @@
+package flyleaf_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// maxLine is how long a line of a template, a style sheet or a script may be, in
+// characters: as much as a wide window shows of both sides of a change.
+const maxLine = 160
+
+// inText are the elements that stand in the middle of a sentence or label it, so that a
+// line may hold several of them. Of all others a line begins one at most.
+var inText = map[string]bool{
+	"a": true, "b": true, "bdi": true, "br": true, "button": true, "code": true, "em": true, "i": true, "kbd": true,
+	"label": true, "path": true, "q": true, "span": true, "strong": true, "svg": true, "time": true,
+}
+
+var startTag = regexp.MustCompile(`<([a-z][a-z0-9]*)[\s>{]`)
+
+// TestTemplatesStylesAndScriptsCanBeRead holds what the pages are made of to lines that a
+// person can read and that a diff shows one element at a time.
+func TestTemplatesStylesAndScriptsCanBeRead(t *testing.T) {
+	checked := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			name := d.Name()
+			if path != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules" || name == "bin") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		kind := filepath.Ext(path)
+		if kind != ".html" && kind != ".css" && kind != ".js" {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		checked++
+		for n, line := range strings.Split(string(text), "\n") {
+			if length := utf8.RuneCountInString(line); length > maxLine {
+				t.Errorf("%s:%d has %d characters; at most %d", path, n+1, length, maxLine)
+			}
+			if kind != ".html" {
+				continue
+			}
+			var begun []string
+			for _, m := range startTag.FindAllStringSubmatch(line, -1) {
+				if !inText[m[1]] {
+					begun = append(begun, m[1])
+				}
+			}
+			if len(begun) > 1 {
+				t.Errorf("%s:%d begins several elements: %s", path, n+1, strings.Join(begun, ", "))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if checked < 20 {
+		t.Errorf("only %d files were checked", checked)
+	}
+}

@@ -1,0 +1,78 @@
+package webui
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"io/fs"
+	"net/http"
+	"path"
+	"slices"
+	"time"
+
+	"flyleaf/style"
+)
+
+// Static files are served under staticPath, with the version of all of them in the path:
+// /static/VERSION/page.js. So the modules that a script imports, which are named relative
+// to it, have the same version as the script.
+const staticPath = "/static/"
+
+// staticTypes are the content types of static files. The system's own list is not asked:
+// it is wrong on some machines, and browsers do not run a script of another type.
+var staticTypes = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
+	".svg": "image/svg+xml",
+}
+
+// staticFiles are the files that pages refer to, by name; staticVersion, in 16 characters,
+// is another one whenever a file has changed.
+var staticFiles, staticVersion = func() (map[string][]byte, string) {
+	all := map[string][]byte{style.Name: style.Sheet}
+	entries, err := fs.ReadDir(files, "static")
+	if err != nil {
+		panic(err) // the files are part of the program
+	}
+	for _, e := range entries {
+		b, err := files.ReadFile("static/" + e.Name())
+		if err != nil {
+			panic(err)
+		}
+		all[e.Name()] = b
+	}
+	names := make([]string, 0, len(all))
+	for name := range all {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	h := sha256.New()
+	for _, name := range names {
+		sum := sha256.Sum256(all[name])
+		h.Write([]byte(name))
+		h.Write(sum[:])
+	}
+	return all, hex.EncodeToString(h.Sum(nil)[:8])
+}()
+
+// staticAddress is where a page finds a static file.
+func staticAddress(name string) string { return staticPath + staticVersion + "/" + name }
+
+// static serves a static file. A browser keeps it for good under its version; under any
+// other, which a page of an earlier program asks for, it gets the file as it is now.
+func static(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	file, ok := staticFiles[name]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", staticTypes[path.Ext(name)])
+	h.Set("Cache-Control", "no-cache")
+	if r.PathValue("version") == staticVersion {
+		h.Set("Cache-Control", "private, max-age=31536000, immutable")
+	}
+	h.Set("ETag", `"`+staticVersion+`"`)
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(file))
+}

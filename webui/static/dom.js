@@ -1,0 +1,30 @@
+// Short names for finding elements, and what the page says about itself.
+
+export const one = (selector, root = document) => root.querySelector(selector);
+export const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+export const byID = (id, doc = document) => doc.getElementById(id);
+
+// eventPath is the path of the event the page belongs to; undefined on other pages.
+export const eventPath = document.body.dataset.event;
+
+// here is the address of this page as the server knows it.
+export const here = () => location.pathname + location.search;
+
+// adopt copies a node of another document into this one.
+export const adopt = node => document.importNode(node, true);
+
+// comparable is an element as HTML, without what only this browser did to it.
+export function comparable(element) {
+  const copy = element.cloneNode(true);
+  copy.classList.remove('arrive');
+  copy.removeAttribute('tabindex');
+  for (const details of all('details', copy)) details.removeAttribute('open');
+  return copy.outerHTML;
+}
+
+// replaceFilters puts the filters of another version of this page, with their counts, in
+// place of those shown.
+export function replaceFilters(doc) {
+  const now = byID('filters', doc), old = byID('filters');
+  if (now && old) old.replaceChildren(...adopt(now).childNodes);
+}

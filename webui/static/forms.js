@@ -1,0 +1,113 @@
+// Forms that stay in the page: their words are in the box until the program has saved them.
+import { all, byID, comparable, here, one, replaceFilters } from './dom.js';
+import { forgetDraft, leavingByForm, stopSaving } from './drafts.js';
+import { focusPost } from './place.js';
+import { readPosts, replacePost, showMissing } from './posts.js';
+import { readPage, send } from './server.js';
+import { toast } from './toast.js';
+
+// showError says above the box of a form why it was not taken.
+function showError(form, words) {
+  let box = one('.notice.grave', form);
+  if (!box) {
+    box = document.createElement('div');
+    box.className = 'notice grave';
+    box.setAttribute('role', 'alert');
+    one('textarea', form).before(box);
+  }
+  const message = document.createElement('p');
+  message.textContent = words;
+  box.replaceChildren(message);
+}
+
+// submit sends a form with a text in it.
+async function submit(form, button) {
+  if (form.dataset.busy) return;
+  form.dataset.busy = 'yes';
+  setBusy(button, true);
+  try {
+    await stopSaving(form);
+    const data = await send(form.action, new URLSearchParams(new FormData(form, button)));
+    one('.notice.grave', form)?.remove();
+    forgetDraft(form);
+    if (button && button.name === 'draft') {
+      toast('Draft saved on this device.');
+      return;
+    }
+    for (const field of all('textarea, input:not([type=hidden])', form)) field.value = field.defaultValue = '';
+    if (data.elem && byID('threads') && await showPosted(form, data.elem)) return;
+    const to = new URL(data.location, location.href);
+    location.assign(to);
+    if (to.pathname + to.search === here()) location.reload();
+  } catch (e) {
+    const box = one('textarea[name=body]', form);
+    if (box && e.words !== undefined && e.words !== box.value) box.value = e.words; // without what cannot stand in a post
+    showError(form, e.message);
+  } finally {
+    delete form.dataset.busy;
+    setBusy(button, false);
+  }
+}
+
+// showPosted shows a post that was made just now; false when the page does not have it.
+async function showPosted(form, id) {
+  const box = form.closest('.reply-box');
+  if (box) box.open = false;
+  await showMissing(false).catch(() => {});
+  const post = byID(id);
+  if (post) focusPost(post);
+  return Boolean(post);
+}
+
+function setBusy(button, busy) {
+  for (const name of button ? ['aria-busy', 'aria-disabled'] : []) {
+    if (busy) button.setAttribute(name, 'true');
+    else button.removeAttribute(name);
+  }
+}
+
+// press sends one of the small buttons under a post, and shows the post as it is then.
+async function press(button) {
+  const post = button.closest('.post');
+  const fields = new URLSearchParams(new FormData(byID('act')));
+  fields.set(button.name, button.value);
+  try {
+    await send(button.formAction, fields);
+    const add = button.closest('details.add');
+    if (add) {
+      add.open = false;
+      one('summary', add).focus({ preventScroll: true });
+    }
+    const [now] = await readPosts([post.dataset.post]), old = byID(post.id);
+    if (now && old && comparable(old) !== comparable(now)) replacePost(old, now);
+    if (button.name === 'approved' || button.name === 'answered') replaceFilters(await readPage(here()));
+  } catch (e) {
+    const message = one('.error', post) || document.createElement('p');
+    message.className = 'error';
+    message.setAttribute('role', 'alert');
+    message.textContent = e.message.replace(/ Your words are still in the box[^.]*\./, '');
+    one('.foot', byID(post.id)).append(message);
+  }
+}
+
+async function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  await send('/you/theme', new URLSearchParams({ theme })).catch(() => {});
+}
+
+export function startForms() {
+  document.addEventListener('submit', e => {
+    const form = e.target, button = e.submitter, name = button ? button.name : '';
+    if (form.id === 'act' && ['want', 'on', 'off', 'approved', 'answered'].includes(name)) {
+      e.preventDefault();
+      press(button);
+    } else if (form.matches('[data-post-form]') && ['preview', 'discard'].includes(name)) {
+      leavingByForm();
+    } else if (form.matches('[data-post-form]')) {
+      e.preventDefault();
+      submit(form, button);
+    }
+  });
+  const theme = byID('theme');
+  if (theme) theme.addEventListener('change', () => setTheme(theme.value));
+}

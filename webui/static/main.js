@@ -1,0 +1,16 @@
+// The pages read and work without any of this. The scripts add: posts that change or
+// arrive while a page is open, forms that keep their words when they cannot be saved, and
+// drafts. Three rules hold for all of them: what somebody types, selects or reads does not
+// move; nothing new is inserted before it is asked for; nothing is said to be saved before
+// the program has said so.
+import { addCopyButtons } from './copy.js';
+import { startDrafts } from './drafts.js';
+import { startForms } from './forms.js';
+import { startInboxKeys } from './inbox.js';
+import { startStream } from './stream.js';
+
+addCopyButtons(document);
+startInboxKeys();
+startStream();
+startForms();
+startDrafts();

@@ -1,0 +1,154 @@
+// Posts that change or arrive while the page of a week or of a thread is open.
+import { adopt, all, byID, comparable, eventPath, here, one, replaceFilters } from './dom.js';
+import { addMissing } from './merge.js';
+import { belongsToView, newsWords } from './news.js';
+import { focusPost, inUse, isVisible, keepPlace } from './place.js';
+import { readPage } from './server.js';
+
+const missing = new Set();   // IDs of posts that are not in the page yet
+const heldBack = new Map();  // element ID → its new version, not shown before it is asked for
+const changed = new Set();   // IDs of posts to ask for
+
+// maxAsked is how many posts are asked for one by one; of more, the page is read again.
+const maxAsked = 40;
+
+// replacePost puts the new version of a post in place of the old one. What was open stays
+// open, and the focus stays on what it was on.
+export function replacePost(old, now) {
+  const opened = all('details', old).map(d => d.open), details = all('details', now);
+  if (opened.length === details.length) details.forEach((d, i) => { d.open = opened[i] });
+  const active = document.activeElement, hadFocus = old.contains(active);
+  now = adopt(now);
+  keepPlace(() => old.replaceWith(now));
+  if (!hadFocus) return;
+  const isSame = e => e.tagName === active.tagName && (e.tagName === 'BUTTON'
+    ? e.formAction === active.formAction && (e.name === 'want' && active.name === 'want' || e.value === active.value)
+    : e.textContent === active.textContent);
+  (all('button, a, summary', now).find(isSame) || one('.link', now) || now).focus({ preventScroll: true });
+}
+
+// update shows the new version of a post that is in the page, or holds it back while
+// somebody writes in it or, unless it was asked for, reads it.
+function update(now, asked) {
+  const old = byID(now.id);
+  if (!old) return;
+  heldBack.delete(now.id);
+  if (comparable(old) === comparable(now)) return;
+  const words = one('.said', old).outerHTML !== one('.said', now).outerHTML;
+  if (inUse(old) || !asked && words && isVisible(old)) heldBack.set(now.id, now);
+  else replacePost(old, now);
+}
+
+// take updates a post, or notes that it is missing if the page would show it.
+function take(now) {
+  if (byID(now.id)) update(now, false);
+  else if (belongsHere(now)) missing.add(now.dataset.post);
+}
+
+function belongsHere(now) {
+  if (byID(now.dataset.thread)) return true;
+  if (!byID('ask') && !byID('filters')) return false; // the page of one thread
+  return belongsToView(location.search, now.classList.contains('question'));
+}
+
+// showNews says in the bar what waits to be shown.
+function showNews() {
+  const bar = byID('news');
+  if (!bar) return;
+  let link = one('a', bar);
+  const words = newsWords([[missing.size, 'new'], [heldBack.size, 'changed']]);
+  if (!words) {
+    if (link) link.remove();
+    return;
+  }
+  if (!link) {
+    link = document.createElement('a');
+    link.className = 'button';
+    link.addEventListener('click', e => { e.preventDefault(); showMissing(true) });
+    bar.append(link);
+  }
+  const [first] = missing;
+  link.href = first ? postAddress(first) : here();
+  if (link.textContent !== words) link.textContent = words;
+}
+
+const postAddress = id => eventPath + '/go/' + encodeURIComponent(id);
+
+// showMissing inserts the posts that wait, each in its place. With go it then leads to the
+// first of them.
+export async function showMissing(go) {
+  const doc = await readPage(here()), mine = byID('threads'), theirs = byID('threads', doc);
+  if (!mine || !theirs) {
+    location.reload();
+    return;
+  }
+  let added = [];
+  keepPlace(() => {
+    const empty = one('.empty', mine);
+    if (empty && one('.post', theirs)) empty.remove();
+    added = addMissing(mine, theirs);
+  });
+  for (const now of all('.post', theirs)) update(now, true);
+  replaceFilters(doc);
+  const first = added.find(post => missing.has(post.dataset.post)) || added[0];
+  const elsewhere = [...missing].find(id => !byID('p-' + id));
+  missing.clear();
+  showNews();
+  if (!go) return;
+  if (first) focusPost(first);
+  else if (elsewhere) location.assign(postAddress(elsewhere));
+}
+
+// readPosts asks for posts as they are now and returns them as elements.
+export async function readPosts(ids) {
+  const doc = await readPage(eventPath + '/fragment?' + new URLSearchParams(ids.map(id => ['post', id])));
+  return all('.post', doc);
+}
+
+let timer = 0, running = Promise.resolve();
+
+// postsChanged has the page follow: ids are the posts that changed, if any.
+export function postsChanged(ids = []) {
+  for (const id of ids) changed.add(id);
+  if (!timer) timer = setTimeout(() => { timer = 0; runAfter(readChanged) }, 120);
+}
+
+function runAfter(step) { running = running.then(step).catch(() => {}) }
+
+async function readChanged() {
+  if (byID('waiting')) {
+    location.reload();
+    return;
+  }
+  if (!changed.size) return;
+  const ids = [...changed];
+  changed.clear();
+  if (ids.length > maxAsked) {
+    await compareAll();
+    return;
+  }
+  for (const now of await readPosts(ids)) take(now);
+  showNews();
+}
+
+// compareAll reads the whole page again: after a break, or when much has changed.
+async function compareAll() {
+  if (!byID('threads')) return;
+  for (const now of all('#threads .post', await readPage(here()))) take(now);
+  showNews();
+}
+
+// reconnected catches up with what changed while no updates came.
+export function reconnected() { runAfter(compareAll) }
+
+// What was held back while somebody wrote is shown when they are done, where nobody looks.
+document.addEventListener('focusout', () => setTimeout(() => {
+  for (const [id, now] of heldBack) {
+    const old = byID(id);
+    if (old && !inUse(old) && !isVisible(old)) {
+      heldBack.delete(id);
+      replacePost(old, now);
+    }
+  }
+  showNews();
+}));

@@ -1,0 +1,30 @@
+// Requests to the program that served the page.
+
+// readPage fetches a page and returns it as a document.
+export async function readPage(url) {
+  const response = await fetch(url, { credentials: 'same-origin' });
+  if (!response.ok) throw new Error(response.status);
+  return new DOMParser().parseFromString(await response.text(), 'text/html');
+}
+
+const unreachable = 'Not saved. Flyleaf does not answer on this device any more. ' +
+  'Your words are still in the box; start Flyleaf again and press the button once more.';
+const unexplained = 'Not saved. Your words are still in the box. Reload the page in another window and try again.';
+
+// send posts the fields of a form and returns the answer. The error it throws has a message
+// for the reader and, where the program changed the words, the words for the box.
+export async function send(url, fields, keepalive = false) {
+  fields.set('csrf', document.body.dataset.csrf);
+  let response;
+  try {
+    response = await fetch(url, {
+      method: 'POST', body: fields, keepalive, redirect: 'error', credentials: 'same-origin',
+      headers: { Accept: 'application/json' },
+    });
+  } catch {
+    throw new Error(unreachable);
+  }
+  const data = response.status === 204 ? {} : await response.json().catch(() => ({}));
+  if (!response.ok) throw Object.assign(new Error(data.error || unexplained), { words: data.body });
+  return data;
+}

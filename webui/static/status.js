@@ -1,0 +1,65 @@
+// The line at the top that says whether everything was sent, and the pages that are read
+// again as a whole when something changes.
+import { adopt, all, byID, comparable, here, one } from './dom.js';
+import { addCopyButtons } from './copy.js';
+import { keepPlace } from './place.js';
+import { readPage } from './server.js';
+
+let checking = false, again = false;
+
+// refreshStatus reads the line at the top again, and what hangs on it.
+export async function refreshStatus() {
+  if (checking) {
+    again = true;
+    return;
+  }
+  checking = true;
+  try {
+    const now = one('#truth', await readPage('/truth')), old = byID('truth');
+    if (old && old.outerHTML !== now.outerHTML) {
+      old.dataset.state = now.dataset.state;
+      old.replaceChildren(...adopt(now).childNodes);
+    }
+    await refreshPage();
+  } catch {
+    const old = byID('truth');
+    if (old) {
+      old.dataset.state = 'draft';
+      old.lastChild.textContent = 'Flyleaf does not answer';
+    }
+  } finally {
+    checking = false;
+    if (again) {
+      again = false;
+      refreshStatus();
+    }
+  }
+}
+
+// isWhole reports whether this page is read again as a whole.
+export const isWhole = () => byID('main').dataset.whole !== undefined;
+
+// refreshPage reads this page again when it is a list of what there is, unless somebody is
+// busy in it; of other pages only the notice about an invitation.
+async function refreshPage() {
+  if (isWhole()) await refreshMain(byID('main'));
+  else if (byID('claim')) await refreshClaim(byID('claim'));
+}
+
+async function refreshMain(main) {
+  const typed = all('input:not([type=hidden]), textarea', main).some(e => e.value !== e.defaultValue || e.checked !== e.defaultChecked);
+  if (typed || main.contains(document.activeElement) || !getSelection().isCollapsed) return;
+  const now = adopt(byID('main', await readPage(here())));
+  if (comparable(now) === comparable(main)) return;
+  const nameOf = details => one('summary', details).textContent + (details.parentElement.id || '');
+  const opened = new Set(all('details[open]', main).map(nameOf));
+  for (const details of all('details', now)) if (opened.has(nameOf(details))) details.open = true;
+  keepPlace(() => main.replaceChildren(...now.childNodes));
+  addCopyButtons(main);
+}
+
+async function refreshClaim(claim) {
+  const now = byID('claim', await readPage(here()));
+  if (!now) keepPlace(() => claim.remove());
+  else if (now.outerHTML !== claim.outerHTML) claim.replaceChildren(...adopt(now).childNodes);
+}

@@ -1,0 +1,62 @@
+package webui
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// A static file is kept by browsers under its version, and asked for under any other.
+func TestStaticFilesAreCachedByVersion(t *testing.T) {
+	s := newSite(t, testToken) // no cookie is needed
+	for name, kind := range map[string]string{"flyleaf.css": "text/css; charset=utf-8", "pages.css": "text/css; charset=utf-8", "main.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml"} {
+		w := s.do(httptest.NewRequest(http.MethodGet, staticAddress(name), nil))
+		if w.Code != http.StatusOK || w.Body.Len() == 0 || w.Header().Get("Content-Type") != kind || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
+			t.Errorf("%s: %d, %d bytes, %v", name, w.Code, w.Body.Len(), w.Header())
+		}
+		w = s.do(httptest.NewRequest(http.MethodGet, staticPath+"earlier/"+name, nil))
+		if w.Code != http.StatusOK || w.Header().Get("Cache-Control") != "no-cache" {
+			t.Errorf("%s under another version: %d, %v", name, w.Code, w.Header())
+		}
+		r := httptest.NewRequest(http.MethodGet, staticPath+"earlier/"+name, nil)
+		r.Header.Set("If-None-Match", w.Header().Get("ETag"))
+		if w := s.do(r); w.Code != http.StatusNotModified {
+			t.Errorf("%s, asked whether it is the same: %d", name, w.Code)
+		}
+	}
+	// Nothing under /static/ is a page of ours: no cookie was asked for.
+	for _, path := range []string{"/static/", "/static/x", "/static/x/y/z"} {
+		if w := s.do(httptest.NewRequest(http.MethodGet, path, nil)); w.Code != http.StatusNotFound || strings.Contains(w.Body.String(), "csrf") {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+var imported = regexp.MustCompile(`from '\./([a-z]+\.js)'`)
+
+// main.js leads to every module, and every module that is imported is there.
+func TestEveryModuleIsReached(t *testing.T) {
+	reached := map[string]bool{}
+	var visit func(name string)
+	visit = func(name string) {
+		if reached[name] {
+			return
+		}
+		reached[name] = true
+		text, ok := staticFiles[name]
+		if !ok {
+			t.Errorf("%s is imported and missing", name)
+		}
+		for _, m := range imported.FindAllSubmatch(text, -1) {
+			visit(string(m[1]))
+		}
+	}
+	visit("main.js")
+	for name := range staticFiles {
+		if strings.HasSuffix(name, ".js") && !reached[name] {
+			t.Errorf("%s is imported by nothing", name)
+		}
+	}
+}
