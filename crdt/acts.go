@@ -1,6 +1,7 @@
 package crdt
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,66 +11,52 @@ import (
 	"flyleaf/schema"
 )
 
-// rootMaps are the maps that every event's genesis makes, beside `event`, or `club`
-// and `weeks`.
-var rootMaps = []string{"people", "roles", "blocks", "claims", "posts", "winners", "draw", "contacts", "blobs", "relays"}
-
-// drawMaps are the maps inside `draw`.
-var drawMaps = []string{"commit", "reveal"}
-
 // planGenesis plans the first change of an event: all root maps, what the event
 // says of itself, and the maps inside `event` and `draw` that two people might
 // otherwise make at the same time.
 func planGenesis(e *qa.Event) *plan {
 	p := &plan{exact: true}
-	kind, access := e.Kind, e.Access
-	if kind == "" {
-		kind = "event"
-	}
-	if access == "" {
-		access = "open"
-	}
-	p.set(rootHandle, "kind", kind)
-	p.set(rootHandle, "gate", uint64(schema.RulesVersion))
-	p.set(rootHandle, "access", access)
+	kind, access := cmp.Or(e.Kind, schema.KindEvent), cmp.Or(e.Access, schema.AccessOpen)
+	p.set(rootHandle, schema.KeyKind, kind)
+	p.set(rootHandle, schema.KeyGate, uint64(schema.RulesVersion))
+	p.set(rootHandle, schema.KeyAccess, access)
 	about := p.makeMap(rootHandle, kind)
-	if kind == "club" {
-		p.makeMap(rootHandle, "weeks")
-		fields := e.Fields()
-		for _, key := range slices.Sorted(maps.Keys(clubKeys)) {
-			if v, ok := fields[key]; ok {
-				p.set(about, clubKeys[key], v)
-			}
-		}
-	} else {
-		fields := e.Fields()
-		for _, key := range slices.Sorted(maps.Keys(fields)) {
-			p.set(about, key, fields[key])
-		}
-		links := p.makeMap(about, "links")
-		for i, l := range e.Links {
-			p.link(p.makeMap(links, strconv.Itoa(i)), l)
+	if kind == schema.KindClub {
+		p.makeMap(rootHandle, schema.KeyWeeks)
+	}
+	fields := e.Fields()
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if r := schema.FieldOf(kind, name); r != nil { // a club has few of an event's
+			p.set(about, r.Key, fields[name])
 		}
 	}
-	x := p.makeMap(about, "x")
+	if kind != schema.KindClub {
+		links := p.makeMap(about, schema.KeyLinks)
+		for i := range e.Links {
+			p.link(p.makeMap(links, strconv.Itoa(i)), e.Links[i])
+		}
+	}
+	x := p.makeMap(about, schema.KeyX)
 	for _, key := range slices.Sorted(maps.Keys(e.X)) {
 		p.set(x, key, e.X[key])
 	}
 	made := map[string]handle{}
-	for _, key := range rootMaps {
-		made[key] = p.makeMap(rootHandle, key)
+	for _, r := range schema.MapRoot.Maps() {
+		if r.Only == "" {
+			made[r.Key] = p.makeMap(rootHandle, r.Key)
+		}
 	}
-	for _, key := range drawMaps {
-		p.makeMap(made["draw"], key)
+	for _, r := range schema.MapDraw.Maps() {
+		p.makeMap(made[schema.KeyDraw], r.Key)
 	}
 	for i, r := range e.Relays {
-		p.set(made["relays"], strconv.Itoa(i), r)
+		p.set(made[schema.KeyRelays], strconv.Itoa(i), r)
 	}
 	grants := map[qa.Identity]handle{}
 	for _, g := range e.Roles {
 		of, ok := grants[g.ID]
 		if !ok {
-			of = p.makeMap(made["roles"], string(g.ID))
+			of = p.makeMap(made[schema.KeyRoles], string(g.ID))
 			grants[g.ID] = of
 		}
 		p.set(of, string(g.Role), true)
@@ -78,8 +65,9 @@ func planGenesis(e *qa.Event) *plan {
 }
 
 func (p *plan) link(in handle, l qa.Link) {
-	p.set(in, "text", l.Text)
-	p.set(in, "url", l.URL)
+	for _, r := range schema.MapLink.Values() {
+		p.set(in, r.Key, qa.Field(&l, r.Field))
+	}
 }
 
 // plan says what a checked act does. It only reads.
@@ -103,7 +91,7 @@ func (d *Document) plan(a *qa.Act, start uint64) (*plan, error) {
 		return d.planMark(a)
 	case qa.ActInvite:
 		role, _ := a.Role.InvitedAs()
-		return d.planFlag("roles", string(a.Identity), string(role), a.On)
+		return d.planFlag(schema.KeyRoles, string(a.Identity), string(role), a.On)
 	case qa.ActClaim:
 		return d.planClaim(a)
 	case qa.ActAdmit:
@@ -115,7 +103,7 @@ func (d *Document) plan(a *qa.Act, start uint64) (*plan, error) {
 	case qa.ActDraw:
 		return d.planDraw(a)
 	case qa.ActContact:
-		return d.planBytes("contacts", string(d.me), a.Bytes)
+		return d.planBytes(schema.KeyContacts, string(d.me), a.Bytes)
 	case qa.ActBlob:
 		return d.planBlob(a)
 	case qa.ActWeek:
@@ -195,7 +183,7 @@ func (d *Document) setOn(p *plan, in handle, key string, value, off any) error {
 }
 
 func (d *Document) post(id qa.PostID) (handle, error) {
-	h, missing, err := d.descend("posts", string(id))
+	h, missing, err := d.descend(schema.KeyPosts, string(id))
 	if err == nil && missing {
 		err = fmt.Errorf("post %s: %w", id, ErrNoPost)
 	}
@@ -215,11 +203,11 @@ func (d *Document) ownPost(id qa.PostID) (handle, error) {
 // must make one.
 func (d *Document) planPost(a *qa.Act, start uint64) (*plan, error) {
 	if !d.club {
-		about, err := d.rootMap("event")
+		about, err := d.rootMap(schema.KeyEvent)
 		if err != nil {
 			return nil, err
 		}
-		if closed, err := d.scalar(about, "closed"); err != nil {
+		if closed, err := d.scalar(about, schema.KeyClosed); err != nil {
 			return nil, err
 		} else if closed == true {
 			return nil, ErrEventClosed
@@ -230,34 +218,34 @@ func (d *Document) planPost(a *qa.Act, start uint64) (*plan, error) {
 			return nil, err
 		}
 	}
-	posts, err := d.rootMap("posts")
+	posts, err := d.rootMap(schema.KeyPosts)
 	if err != nil {
 		return nil, err
 	}
 	p := &plan{exact: true, post: qa.MakePostID(d.me, []byte(d.actor), start)}
 	post := p.makeMap(posts, string(p.post))
-	revisions := p.makeMap(post, "revisions")
-	p.makeMap(post, "reactions")
-	marks := p.makeMap(post, "marks")
-	p.makeMap(marks, "assigned")
-	p.makeMap(marks, "candidate")
-	p.set(post, "parent", string(a.Parent))
-	p.set(post, "at", a.AtMillis)
+	revisions := p.makeMap(post, schema.KeyRevisions)
+	p.makeMap(post, schema.KeyReactions)
+	marks := p.makeMap(post, schema.KeyMarks)
+	p.makeMap(marks, schema.KeyAssigned)
+	p.makeMap(marks, schema.KeyCandidate)
+	p.set(post, schema.KeyParent, string(a.Parent))
+	p.set(post, schema.KeyAt, a.AtMillis)
 	for _, f := range []struct{ key, value string }{
-		{"onBehalfOf", a.OnBehalfOf},
-		{"source", a.Source},
-		{"origin", string(a.Origin)},
-		{"tags", qa.JoinTags(a.Tags)},
+		{schema.KeyOnBehalfOf, a.OnBehalfOf},
+		{schema.KeySource, a.Source},
+		{schema.KeyOrigin, string(a.Origin)},
+		{schema.KeyTags, qa.JoinTags(a.Tags)},
 	} {
 		if f.value != "" {
 			p.set(post, f.key, f.value)
 		}
 	}
 	if a.AsAuthor {
-		p.set(post, "as", "author")
+		p.set(post, schema.KeyAs, schema.AsAuthor)
 	}
 	if len(a.X) > 0 {
-		x := p.makeMap(post, "x")
+		x := p.makeMap(post, schema.KeyX)
 		for _, key := range slices.Sorted(maps.Keys(a.X)) {
 			p.set(x, key, a.X[key])
 		}
@@ -278,7 +266,7 @@ func (d *Document) planEdit(a *qa.Act, start uint64) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, revisions, found, err := d.eng.get(post.obj, "revisions")
+	_, revisions, found, err := d.eng.get(post.obj, schema.KeyRevisions)
 	if err != nil {
 		return nil, err
 	}
@@ -310,17 +298,17 @@ func (d *Document) planWithdraw(a *qa.Act) (*plan, error) {
 	}
 	state := ""
 	if a.On {
-		state = "withdrawn"
+		state = schema.StateWithdrawn
 	}
 	p := &plan{}
-	return p, d.setOn(p, post, "state", state, "")
+	return p, d.setOn(p, post, schema.KeyState, state, "")
 }
 
 func (d *Document) planReact(a *qa.Act) (*plan, error) {
 	if _, err := d.post(a.Post); err != nil {
 		return nil, err
 	}
-	reactions, missing, err := d.descend("posts", string(a.Post), "reactions")
+	reactions, missing, err := d.descend(schema.KeyPosts, string(a.Post), schema.KeyReactions)
 	if err != nil {
 		return nil, err
 	}
@@ -349,7 +337,7 @@ func (d *Document) planReact(a *qa.Act) (*plan, error) {
 		return nil, err
 	}
 	if n := len(keys); n >= schema.MaxReactions && !slices.Contains(keys, a.Emoji) {
-		return nil, &qa.FieldError{Field: "post/reactions", Got: n + 1, Max: schema.MaxReactions, Err: qa.ErrTooMany}
+		return nil, &qa.FieldError{Field: schema.MapReactionsOf.Keyed().Name, Got: n + 1, Max: schema.MaxReactions, Err: qa.ErrTooMany}
 	}
 	return p, nil
 }
@@ -358,19 +346,15 @@ func (d *Document) planPerson(a *qa.Act) (*plan, error) {
 	if a.Person.ID != "" && a.Person.ID != d.me {
 		return nil, &qa.FieldError{Field: "people", Err: fmt.Errorf("%w: everybody speaks only of themselves", qa.ErrBadValue)}
 	}
-	people, err := d.rootMap("people")
+	people, err := d.rootMap(schema.KeyPeople)
 	if err != nil {
 		return nil, err
 	}
 	p := &plan{}
 	var mine handle
-	for _, f := range []struct{ key, value string }{
-		{"name", a.Person.Name},
-		{"about", a.Person.About},
-		{"link", a.Person.Link},
-		{"publishAs", a.Person.PublishAs},
-	} {
-		if f.value == "" && !slices.Contains(a.Clear, f.key) {
+	for _, r := range schema.MapPerson.Values() {
+		v := qa.Field(a.Person, r.Field)
+		if v == "" && !slices.Contains(a.Clear, r.Field) {
 			continue
 		}
 		if mine == (handle{}) {
@@ -378,7 +362,7 @@ func (d *Document) planPerson(a *qa.Act) (*plan, error) {
 				return nil, err
 			}
 		}
-		p.set(mine, f.key, f.value)
+		p.set(mine, r.Key, v)
 	}
 	return p, nil
 }
@@ -387,7 +371,7 @@ func (d *Document) planRole(a *qa.Act) (*plan, error) {
 	if a.Role == qa.RoleOrganiser && a.Identity == d.me && !a.On {
 		return nil, &qa.FieldError{Field: "roles", Err: fmt.Errorf("%w: an organiser cannot step down alone", qa.ErrBadValue)}
 	}
-	return d.planFlag("roles", string(a.Identity), string(a.Role), a.On)
+	return d.planFlag(schema.KeyRoles, string(a.Identity), string(a.Role), a.On)
 }
 
 // planFlag sets <root>/<id>/<key>, making the map of the identity when needed.
@@ -411,7 +395,7 @@ func (d *Document) planMark(a *qa.Act) (*plan, error) {
 	if _, err := d.post(a.Post); err != nil {
 		return nil, err
 	}
-	marks, missing, err := d.descend("posts", string(a.Post), "marks")
+	marks, missing, err := d.descend(schema.KeyPosts, string(a.Post), schema.KeyMarks)
 	if err == nil && missing {
 		err = fmt.Errorf("post %s has no marks: %w", a.Post, ErrNotEvent)
 	}
@@ -419,17 +403,8 @@ func (d *Document) planMark(a *qa.Act) (*plan, error) {
 		return nil, err
 	}
 	p := &plan{}
-	switch a.Mark {
-	case "hidden":
-		return p, d.setOn(p, marks, a.Mark, a.Text, "")
-	case "duplicateOf":
-		if a.Text != "" {
-			if _, err := d.post(qa.PostID(a.Text)); err != nil {
-				return nil, err
-			}
-		}
-		return p, d.setOn(p, marks, a.Mark, a.Text, "")
-	case "assigned", "candidate":
+	switch r := schema.MapMarks.Row(a.Mark); {
+	case r.Map != schema.NoMap:
 		of, isNew, err := d.child(p, marks, a.Mark)
 		if err != nil {
 			return nil, err
@@ -438,32 +413,37 @@ func (d *Document) planMark(a *qa.Act) (*plan, error) {
 			return &plan{}, nil
 		}
 		return p, d.setOn(p, of, string(a.Identity), a.On, false)
+	case r.Type.IsString():
+		if r.Type == schema.PostID && a.Text != "" {
+			if _, err := d.post(qa.PostID(a.Text)); err != nil {
+				return nil, err
+			}
+		}
+		return p, d.setOn(p, marks, a.Mark, a.Text, "")
 	}
 	return p, d.setOn(p, marks, a.Mark, a.On, false)
 }
 
-// clubKeys are the keys of `club`, by the field of qa.Event that holds them.
-var clubKeys = map[string]string{"title": "title", "description": "about", "language": "language"}
+// kind returns which kind of document this is.
+func (d *Document) kind() string {
+	if d.club {
+		return schema.KindClub
+	}
+	return schema.KindEvent
+}
 
 func (d *Document) planEvent(a *qa.Act) (*plan, error) {
-	root := "event"
-	if d.club {
-		root = "club"
-	}
-	about, err := d.rootMap(root)
+	about, err := d.rootMap(d.kind())
 	if err != nil {
 		return nil, err
 	}
 	p := &plan{}
-	for _, key := range slices.Sorted(maps.Keys(a.Fields)) {
-		to := key
-		if d.club {
-			var ok bool
-			if to, ok = clubKeys[key]; !ok {
-				return nil, &qa.FieldError{Field: "club/" + key, Err: fmt.Errorf("%w: a club has no such field", qa.ErrBadValue)}
-			}
+	for _, field := range slices.Sorted(maps.Keys(a.Fields)) {
+		r := schema.FieldOf(d.kind(), field)
+		if r == nil {
+			return nil, &qa.FieldError{Field: "club/" + field, Err: fmt.Errorf("%w: a club has no such field", qa.ErrBadValue)}
 		}
-		if err := d.setOn(p, about, to, a.Fields[key], off(a.Fields[key])); err != nil {
+		if err := d.setOn(p, about, r.Key, a.Fields[field], qa.Zero(r.Type)); err != nil {
 			return nil, err
 		}
 	}
@@ -476,7 +456,7 @@ func (d *Document) planEvent(a *qa.Act) (*plan, error) {
 		}
 	}
 	if a.Relays != nil {
-		relays, err := d.rootMap("relays")
+		relays, err := d.rootMap(schema.KeyRelays)
 		if err != nil {
 			return nil, err
 		}
@@ -493,23 +473,10 @@ func (d *Document) planEvent(a *qa.Act) (*plan, error) {
 	return p, nil
 }
 
-// off returns the value of v's type that absence stands for.
-func off(v any) any {
-	switch v.(type) {
-	case string:
-		return ""
-	case int64:
-		return int64(0)
-	case uint64:
-		return uint64(0)
-	}
-	return false
-}
-
 // planLinks sets all links. What is beyond the new ones is blanked: keys are never
 // deleted.
 func (d *Document) planLinks(p *plan, about handle, links []qa.Link) error {
-	all, _, err := d.child(p, about, "links")
+	all, _, err := d.child(p, about, schema.KeyLinks)
 	if err != nil {
 		return err
 	}

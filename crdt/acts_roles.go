@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // planClaim says who takes an invitation's place. The invitation's key is the
@@ -12,7 +13,7 @@ func (d *Document) planClaim(a *qa.Act) (*plan, error) {
 	if a.Identity != d.me {
 		return nil, fmt.Errorf("claim an invitation: %w", ErrNotYours)
 	}
-	claims, err := d.rootMap("claims")
+	claims, err := d.rootMap(schema.KeyClaims)
 	if err != nil {
 		return nil, err
 	}
@@ -31,11 +32,11 @@ func (d *Document) planClaim(a *qa.Act) (*plan, error) {
 
 // planAdmit answers a claim: the role goes from the invitation to who claimed it.
 func (d *Document) planAdmit(a *qa.Act) (*plan, error) {
-	p, err := d.planFlag("roles", string(a.Identity), string(a.Role), true)
+	p, err := d.planFlag(schema.KeyRoles, string(a.Identity), string(a.Role), true)
 	if err != nil {
 		return nil, err
 	}
-	invited, missing, err := d.descend("roles", string(a.Invite))
+	invited, missing, err := d.descend(schema.KeyRoles, string(a.Invite))
 	if err != nil || missing {
 		return p, err
 	}
@@ -47,7 +48,7 @@ func (d *Document) planBlock(a *qa.Act) (*plan, error) {
 	if a.Identity == d.me && a.Text != "" {
 		return nil, &qa.FieldError{Field: "blocks", Err: fmt.Errorf("%w: nobody blocks themselves", qa.ErrBadValue)}
 	}
-	blocks, err := d.rootMap("blocks")
+	blocks, err := d.rootMap(schema.KeyBlocks)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // planWinner names a post's writer a winner, in the words of whoever chooses.
@@ -14,7 +15,7 @@ func (d *Document) planWinner(a *qa.Act) (*plan, error) {
 	if _, err := d.post(a.Post); err != nil {
 		return nil, err
 	}
-	winners, err := d.rootMap("winners")
+	winners, err := d.rootMap(schema.KeyWinners)
 	if err != nil {
 		return nil, err
 	}
@@ -30,13 +31,13 @@ func (d *Document) planWinner(a *qa.Act) (*plan, error) {
 }
 
 func (d *Document) planDraw(a *qa.Act) (*plan, error) {
-	draw, err := d.rootMap("draw")
+	draw, err := d.rootMap(schema.KeyDraw)
 	if err != nil {
 		return nil, err
 	}
 	p := &plan{}
-	if a.Mark == "rule" {
-		return p, d.setOn(p, draw, "rule", a.Text, "")
+	if a.Mark == schema.KeyRule {
+		return p, d.setOn(p, draw, schema.KeyRule, a.Text, "")
 	}
 	of, _, err := d.child(p, draw, a.Mark)
 	if err != nil {
@@ -70,7 +71,7 @@ func (d *Document) setBytes(p *plan, in handle, key string, b []byte) error {
 
 func (d *Document) planBlob(a *qa.Act) (*plan, error) {
 	sum := sha256.Sum256(a.Bytes)
-	return d.planBytes("blobs", hex.EncodeToString(sum[:]), a.Bytes)
+	return d.planBytes(schema.KeyBlobs, hex.EncodeToString(sum[:]), a.Bytes)
 }
 
 // planWeek lists an event in a club.
@@ -78,7 +79,7 @@ func (d *Document) planWeek(a *qa.Act) (*plan, error) {
 	if !d.club {
 		return nil, &qa.FieldError{Field: "weeks", Err: fmt.Errorf("%w: only a club lists weeks", qa.ErrBadValue)}
 	}
-	weeks, err := d.rootMap("weeks")
+	weeks, err := d.rootMap(schema.KeyWeeks)
 	if err != nil {
 		return nil, err
 	}
@@ -91,17 +92,12 @@ func (d *Document) planWeek(a *qa.Act) (*plan, error) {
 	if len(a.Event.Relays) > 0 {
 		relay = a.Event.Relays[0]
 	}
-	for _, f := range []struct {
-		key        string
-		value, off any
-	}{
-		{"title", a.Event.Title, ""},
-		{"authors", a.Event.Authors, ""},
-		{"startsAt", a.Event.StartsAtMillis, int64(0)},
-		{"endsAt", a.Event.EndsAtMillis, int64(0)},
-		{"relay", relay, ""},
-	} {
-		if err := d.setOn(p, week, f.key, f.value, f.off); err != nil {
+	for _, r := range schema.MapWeek.Values() {
+		v := any(relay)
+		if r.Key != schema.KeyRelay {
+			v = qa.Field(a.Event, r.Field)
+		}
+		if err := d.setOn(p, week, r.Key, v, qa.Zero(r.Type)); err != nil {
 			return nil, err
 		}
 	}

@@ -67,7 +67,7 @@ func foundWith(open opener, actor wire.ActorID, act qa.Act) (*Document, Made, er
 		return nil, Made{}, err
 	}
 	d := newDocument(eng, actor)
-	d.club, d.gate = act.Event.Kind == "club", schema.RulesVersion
+	d.club, d.gate = act.Event.Kind == schema.KindClub, schema.RulesVersion
 	made, err := d.carryOut(p, act.AtMillis, 1)
 	if err != nil {
 		d.Close()
@@ -142,19 +142,19 @@ func newDocument(eng engine, actor wire.ActorID) *Document {
 
 // look reads what kind of event this is.
 func (d *Document) look() error {
-	kind, _, _, err := d.eng.get(d.eng.root(), "kind")
+	kind, _, _, err := d.eng.get(d.eng.root(), schema.KeyKind)
 	if err != nil {
 		return err
 	}
-	gate, _, _, err := d.eng.get(d.eng.root(), "gate")
+	gate, _, _, err := d.eng.get(d.eng.root(), schema.KeyGate)
 	if err != nil {
 		return err
 	}
 	var ok bool
-	if d.gate, ok = gate.(uint64); !ok || (kind != "event" && kind != "club") {
+	if d.gate, ok = gate.(uint64); !ok || (kind != schema.KindEvent && kind != schema.KindClub) {
 		return ErrNotEvent
 	}
-	d.club = kind == "club"
+	d.club = kind == schema.KindClub
 	return nil
 }
 

@@ -18,19 +18,9 @@ func (e *Event) Changes(want *Event) map[string]any {
 			out[key] = v
 		}
 	}
-	for key, v := range before {
-		if _, still := after[key]; still {
-			continue
-		}
-		switch v.(type) {
-		case string:
-			out[key] = ""
-		case int64:
-			out[key] = int64(0)
-		case uint64:
-			out[key] = uint64(0)
-		case bool:
-			out[key] = false
+	for key := range before {
+		if _, still := after[key]; !still {
+			out[key] = Zero(EventField(key).Type)
 		}
 	}
 	return out

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"flyleaf/schema"
 )
 
 // What events of version 1 hold, and what other programs write, may be no text. The
@@ -34,10 +36,7 @@ func CleanMention(s string) string {
 
 // Clean makes what the event says of itself texts and lines.
 func (e *Event) Clean() {
-	for _, s := range []*string{&e.Title, &e.Authors, &e.Language, &e.Zone, &e.Source} {
-		*s = CleanLine(*s)
-	}
-	e.Description = CleanText(e.Description)
+	cleanFields(e, schema.Fields(schema.KindEvent))
 	if slices.ContainsFunc(e.Links, func(l Link) bool { return l != l.clean() }) {
 		e.Links = slices.Clone(e.Links)
 		for i := range e.Links {
@@ -87,9 +86,7 @@ func cleanX(x map[string]string) map[string]string {
 }
 
 // Clean makes what somebody says about themselves texts and lines.
-func (p *Person) Clean() {
-	p.Name, p.About, p.Link = CleanLine(p.Name), CleanText(p.About), CleanLine(p.Link)
-}
+func (p *Person) Clean() { cleanFields(p, schema.MapPerson.Values()) }
 
 // Clean makes a post's words texts and lines, but for OnBehalfOf: a draw is held among
 // those whom it names byte by byte. It is shown as CleanMention has it, which is what
@@ -146,10 +143,9 @@ func (a *Act) Clean() {
 	for key, v := range a.Fields {
 		if s, ok := v.(string); ok && !IsLine(s) {
 			fields := maps.Clone(a.Fields)
-			if key == "description" {
-				fields[key] = CleanText(s)
-			} else {
-				fields[key] = CleanLine(s)
+			fields[key] = CleanLine(s)
+			if r := EventField(key); r != nil {
+				fields[key] = cleanAs(r.Type, s)
 			}
 			a.Fields = fields
 		}

@@ -1,6 +1,8 @@
 package qa
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 
 	"flyleaf/schema"
@@ -16,41 +18,48 @@ func HasKey(r *schema.Row, key string) bool {
 		return key == r.Key
 	case schema.Index:
 		return numberBelow(key, r.Most)
-	case schema.Name:
-		return key != "" && len(key) <= schema.MaxXName
-	case schema.Emoji:
-		return key != "" && len(key) <= schema.MaxEmoji
+	case schema.Name, schema.Emoji:
+		return key != "" && len(key) <= schema.MaxKey(r.Keys)
 	case schema.ByOperation:
 		// That it is the operation's name is looked at when the operation is.
-		return len(key) <= 64
+		return len(key) <= schema.MaxKey(r.Keys)
 	}
-	return hasForm(r.Keys, key)
+	return checkID(r.Keys, key) == nil
 }
 
 // HasForm reports whether a string is one that a line of the schema wants: of a Word
 // one of the words, of an ID its form. Of a Text and a Line, see IsText and IsLine, and
 // of its length this says nothing.
-func HasForm(r *schema.Row, s string) bool {
+func HasForm(r *schema.Row, s string) bool { return checkForm(r, s) == nil }
+
+// checkForm is HasForm with a reason.
+func checkForm(r *schema.Row, s string) error {
 	switch {
 	case r.Empty && s == "":
-		return true
+		return nil
 	case r.Type == schema.Word:
-		return slices.Contains(r.Words, s)
+		if !slices.Contains(r.Words, s) {
+			return fmt.Errorf("%.20q, it is one of %q", s, r.Words)
+		}
+		return nil
 	}
-	return hasForm(r.Type, s)
+	return checkID(r.Type, s)
 }
 
-func hasForm(t schema.Type, s string) bool {
-	var err error
+func checkID(t schema.Type, s string) (err error) {
 	switch t {
-	case schema.Identity, schema.Hash:
-		return len(s) == 64 && isLowerHex(s)
+	case schema.Identity:
+		_, err = ParseIdentity(s)
+	case schema.Hash:
+		if len(s) != 64 || !isLowerHex(s) {
+			err = errors.New("not a SHA-256 of 64 lower-case hex characters")
+		}
 	case schema.EventID:
 		_, err = ParseEventID(s)
 	case schema.PostID:
 		_, err = ParsePostID(s)
 	}
-	return err == nil
+	return err
 }
 
 // numberBelow reports whether s is 0 to n-1 in decimal, without leading zeros; n is at

@@ -45,22 +45,6 @@ func (e *FieldError) Error() string {
 // Unwrap returns the reason.
 func (e *FieldError) Unwrap() error { return e.Err }
 
-// checkText checks a field that holds a text of several lines.
-func checkText(field, s string, limit int) error { return checkWords(field, s, limit, CheckText) }
-
-// checkLine checks a field that holds one line.
-func checkLine(field, s string, limit int) error { return checkWords(field, s, limit, CheckLine) }
-
-func checkWords(field, s string, limit int, form func(string) error) error {
-	if len(s) > limit {
-		return &FieldError{Field: field, Got: len(s), Max: limit, Err: ErrTooLong}
-	}
-	if err := form(s); err != nil {
-		return &FieldError{Field: field, Err: err}
-	}
-	return nil
-}
-
 func checkCount(field string, n, limit int) error {
 	if n > limit {
 		return &FieldError{Field: field, Got: n, Max: limit, Err: ErrTooMany}

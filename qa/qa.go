@@ -1,8 +1,8 @@
 // Package qa is the domain of Flyleaf: events, posts, people, roles and the
 // acts that change them, as plain values and pure functions.
 //
-// It knows nothing of Automerge, storage or networks, and imports no other
-// package of Flyleaf. Times are Unix milliseconds and say so in their names.
+// It knows nothing of Automerge, storage or networks. Of Flyleaf's packages it imports
+// schema alone, which has the limits of what its values hold. Times are Unix milliseconds and say so in their names.
 // Limits are bytes of UTF-8 unless they say otherwise.
 package qa
 

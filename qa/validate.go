@@ -17,139 +17,102 @@ const (
 	RoleInviteMember    Role = "invite-member"
 )
 
-// FieldType is the type of a field of `event`.
-type FieldType uint8
+// EventField returns the schema's line of a field of Event, nil for a field that no
+// document holds in one value.
+func EventField(field string) *schema.Row { return schema.FieldOf(schema.KindEvent, field) }
 
-// The types of fields: string, int64 (milliseconds), uint64 and bool.
-const (
-	FieldString FieldType = iota + 1
-	FieldTime
-	FieldUint
-	FieldBool
-)
-
-// eventFields lists the scalar keys of `event`, each with its type and, for
-// strings, its limit. Strings are lines, but for the description.
-var eventFields = map[string]struct {
-	kind  FieldType
-	limit int
-}{
-	"title": {FieldString, schema.MaxShort}, "authors": {FieldString, schema.MaxShort},
-	"language": {FieldString, schema.MaxShort}, "zone": {FieldString, schema.MaxShort},
-	"description": {FieldString, schema.MaxDescription}, "source": {FieldString, schema.MaxShort},
-	"movedTo": {FieldString, schema.MaxShort}, "cover": {FieldString, schema.MaxShort},
-	"startsAt": {FieldTime, 0}, "endsAt": {FieldTime, 0}, "answersFrom": {FieldTime, 0},
-	"answersUntil": {FieldTime, 0}, "winnersAt": {FieldTime, 0},
-	"prizes": {FieldUint, 0}, "closed": {FieldBool, 0}, "approve": {FieldBool, 0},
-}
-
-// EventFieldType returns the type of a scalar key of `event`, and false for a
-// key that `event` does not have.
-func EventFieldType(key string) (FieldType, bool) {
-	f, ok := eventFields[key]
-	return f.kind, ok
-}
-
-// CheckEventField checks one key of `event` and its value, which is a string,
-// int64, uint64 or bool as the key wants. A *FieldError is returned when it is
-// refused.
-func CheckEventField(key string, value any) error {
-	f, ok := eventFields[key]
-	name := "event/" + key
-	if !ok {
-		return bad(fmt.Sprintf("event/%.40q", key), "there is no such field")
+// CheckEventField checks one field of what an event says of itself and its value, which
+// is a string, int64, uint64 or bool as the schema wants. A *FieldError is returned
+// when it is refused.
+func CheckEventField(field string, value any) error {
+	r := EventField(field)
+	if r == nil {
+		return bad(fmt.Sprintf("event/%.40q", field), "there is no such field")
 	}
+	return checkValue(r, value)
+}
+
+// checkValue checks a value against its line of the schema. A *FieldError is returned when
+// it is refused.
+func checkValue(r *schema.Row, value any) error { return checkNamed(r.Name, r, value) }
+
+// checkNamed is checkValue where the error names the field in another way.
+func checkNamed(field string, r *schema.Row, value any) error {
 	switch v := value.(type) {
 	case string:
-		if f.kind != FieldString {
-			return bad(name, "a text, another type is wanted")
+		if !r.Type.IsString() {
+			return bad(field, "a text, another type is wanted")
 		}
-		form := checkLine
-		if key == "description" {
-			form = checkText
+		return checkString(field, r, v)
+	case []byte:
+		if r.Type != schema.Bytes {
+			return bad(field, "bytes, another type is wanted")
 		}
-		if err := form(name, v, f.limit); err != nil {
-			return err
-		}
-		switch {
-		case key == "movedTo" && v != "":
-			if _, err := ParseEventID(v); err != nil {
-				return &FieldError{Field: name, Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
-			}
-		case key == "cover" && v != "" && (len(v) != 64 || !isLowerHex(v)):
-			return bad(name, "not the SHA-256 of a blob")
-		}
+		return tooLong(field, r, len(v))
 	case int64:
-		if f.kind != FieldTime {
-			return bad(name, "a time, another type is wanted")
+		if r.Type != schema.Time {
+			return bad(field, "a time, another type is wanted")
 		}
-		return checkTime(name, v)
+		if v > schema.MaxInteger || v < -schema.MaxInteger {
+			return bad(field, "a time beyond 2^53 ms")
+		}
 	case uint64:
-		if f.kind != FieldUint {
-			return bad(name, "a number, another type is wanted")
+		if r.Type != schema.Number {
+			return bad(field, "a number, another type is wanted")
 		}
 		if v > schema.MaxInteger {
-			return bad(name, "beyond 2^53")
+			return bad(field, "beyond 2^53")
 		}
 	case bool:
-		if f.kind != FieldBool {
-			return bad(name, "yes or no, another type is wanted")
+		if r.Type != schema.Flag {
+			return bad(field, "yes or no, another type is wanted")
 		}
 	default:
-		return bad(name, "the type %T", value)
+		return bad(field, "the type %T", value)
 	}
 	return nil
 }
 
-func checkTime(field string, ms int64) error {
-	if ms > schema.MaxInteger || ms < -schema.MaxInteger {
-		return bad(field, "a time beyond 2^53 ms")
+func tooLong(field string, r *schema.Row, size int) error {
+	if r.Max > 0 && size > r.Max {
+		return &FieldError{Field: field, Got: size, Max: r.Max, Err: ErrTooLong}
 	}
 	return nil
 }
 
-// Fields returns the scalar fields of e that are set, by their key in `event`.
-func (e *Event) Fields() map[string]any {
-	out := map[string]any{}
-	for key, s := range map[string]string{
-		"title": e.Title, "authors": e.Authors, "language": e.Language, "zone": e.Zone, "description": e.Description,
-		"source": e.Source, "movedTo": string(e.MovedTo), "cover": e.Cover,
-	} {
-		if s != "" {
-			out[key] = s
+func checkString(field string, r *schema.Row, s string) error {
+	if err := tooLong(field, r, len(s)); err != nil {
+		return err
+	}
+	var err error
+	switch r.Type {
+	case schema.Text:
+		err = CheckText(s)
+	case schema.Line:
+		err = CheckLine(s)
+	default:
+		if err = checkForm(r, s); err != nil {
+			err = fmt.Errorf("%w: %w", ErrBadValue, err)
 		}
 	}
-	for key, ms := range map[string]int64{
-		"startsAt": e.StartsAtMillis, "endsAt": e.EndsAtMillis, "answersFrom": e.AnswersFromMillis,
-		"answersUntil": e.AnswersUntilMillis, "winnersAt": e.WinnersAtMillis,
-	} {
-		if ms != 0 {
-			out[key] = ms
-		}
+	if err != nil {
+		return &FieldError{Field: field, Err: err}
 	}
-	if e.Prizes != 0 {
-		out["prizes"] = e.Prizes
-	}
-	if e.Closed {
-		out["closed"] = true
-	}
-	if e.Approve {
-		out["approve"] = true
-	}
-	return out
+	return nil
 }
 
 // Validate checks an event that is to be founded. A *FieldError is returned when
 // something in it is refused.
 func (e *Event) Validate() error {
-	if e.Kind != "" && e.Kind != "event" && e.Kind != "club" {
-		return bad("kind", "%.20q, it is event or club", e.Kind)
+	for _, key := range []string{schema.KeyKind, schema.KeyAccess} {
+		if v := Field(e, key); v != "" {
+			if err := checkValue(schema.MapRoot.Row(key), v); err != nil {
+				return err
+			}
+		}
 	}
-	if e.Access != "" && e.Access != "open" && e.Access != "invited" {
-		return bad("access", "%.20q, it is open or invited", e.Access)
-	}
-	for key, v := range e.Fields() {
-		if err := CheckEventField(key, v); err != nil {
+	for _, r := range schema.Fields(schema.KindEvent) {
+		if err := checkValue(r, Field(e, r.Field)); err != nil {
 			return err
 		}
 	}
@@ -159,7 +122,7 @@ func (e *Event) Validate() error {
 	if err := checkRelays(e.Relays); err != nil {
 		return err
 	}
-	if err := checkX("event/x", e.X); err != nil {
+	if err := checkX(schema.MapEventX.Keyed(), e.X); err != nil {
 		return err
 	}
 	for _, g := range e.Roles {
@@ -170,15 +133,16 @@ func (e *Event) Validate() error {
 	return e.CheckNew(nil)
 }
 
-func checkX(field string, x map[string]string) error {
-	if err := checkCount(field, len(x), schema.MaxXKeys); err != nil {
+// checkX checks the keys and values of an x, of which keyed is the schema's line.
+func checkX(keyed *schema.Row, x map[string]string) error {
+	if err := checkCount(keyed.Name, len(x), keyed.Most); err != nil {
 		return err
 	}
 	for key, v := range x {
-		if err := checkKey(field, key, schema.MaxXName); err != nil {
+		if err := checkKey(keyed, key); err != nil {
 			return err
 		}
-		if err := checkText(field+"/"+key, v, schema.MaxXValue); err != nil {
+		if err := checkNamed(keyed.Name+"/"+key, keyed, v); err != nil {
 			return err
 		}
 	}
@@ -186,22 +150,21 @@ func checkX(field string, x map[string]string) error {
 }
 
 func checkLinks(links []Link) error {
-	if err := checkCount("event/links", len(links), schema.MaxLinks); err != nil {
+	if err := checkCount(schema.MapLinks.Keyed().Name, len(links), schema.MaxLinks); err != nil {
 		return err
 	}
-	for _, l := range links {
-		if err := checkLine("event/links/text", l.Text, schema.MaxShort); err != nil {
-			return err
-		}
-		if err := checkLine("event/links/url", l.URL, schema.MaxShort); err != nil {
-			return err
+	for i := range links {
+		for _, r := range schema.MapLink.Values() {
+			if err := checkValue(r, Field(&links[i], r.Field)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
 func checkRelays(relays []string) error {
-	if err := checkCount("relays", len(relays), schema.MaxRelays); err != nil {
+	if err := checkCount(schema.MapRelays.Keyed().Name, len(relays), schema.MaxRelays); err != nil {
 		return err
 	}
 	for _, r := range relays {
@@ -226,28 +189,32 @@ func checkGrant(id Identity, role Role) error {
 	return bad("roles", "there is no role %.40q", string(role))
 }
 
-// checkKey checks a text that becomes a map key: Automerge has no empty keys.
-func checkKey(field, key string, limit int) error {
+// checkKey checks words that become a map key: Automerge has no empty keys.
+func checkKey(keyed *schema.Row, key string) error {
 	if key == "" {
-		return &FieldError{Field: field, Err: ErrMissing}
+		return &FieldError{Field: keyed.Name, Err: ErrMissing}
 	}
-	return checkLine(field, key, limit)
+	if !HasKey(keyed, key) {
+		return &FieldError{Field: keyed.Name, Got: len(key), Max: schema.MaxKey(keyed.Keys), Err: ErrTooLong}
+	}
+	if err := CheckLine(key); err != nil {
+		return &FieldError{Field: keyed.Name, Err: err}
+	}
+	return nil
 }
 
 // Validate checks what can be checked of a person without an event.
 func (p *Person) Validate() error {
-	if err := cmp.Or(
-		checkLine("people/name", p.Name, schema.MaxName),
-		checkText("people/about", p.About, schema.MaxAbout),
-		checkLine("people/link", p.Link, schema.MaxPersonLink),
-	); err != nil {
-		return err
+	for _, r := range schema.MapPerson.Values() {
+		v := Field(p, r.Field)
+		if v == "" { // not said
+			continue
+		}
+		if err := checkValue(r, v); err != nil {
+			return err
+		}
 	}
-	switch p.PublishAs {
-	case "", "name", "initials", "none":
-		return nil
-	}
-	return bad("people/publishAs", "%.20q, it is name, initials or none", p.PublishAs)
+	return nil
 }
 
 // JoinTags writes tags as the document holds them.
@@ -284,20 +251,20 @@ func (a *Act) Validate() error {
 		if err := checkPostID("post", a.Post); err != nil {
 			return err
 		}
-		return checkText("post/text", a.Text, schema.MaxText)
+		return checkValue(schema.MapRevisions.Keyed(), a.Text)
 	case ActWithdraw:
 		return checkPostID("post", a.Post)
 	case ActReact:
 		if err := checkPostID("post", a.Post); err != nil {
 			return err
 		}
-		return checkKey("post/reactions", a.Emoji, schema.MaxEmoji)
+		return checkKey(schema.MapReactionsOf.Keyed(), a.Emoji)
 	case ActPerson:
 		if a.Person == nil {
 			return &FieldError{Field: "person", Err: ErrMissing}
 		}
 		for _, key := range a.Clear {
-			if key != "about" && key != "link" {
+			if key != schema.KeyAbout && key != schema.KeyLink {
 				return bad("people", "%.40q is nothing that can be emptied", key)
 			}
 		}
@@ -347,7 +314,7 @@ func (a *Act) validatePost() error {
 	if a.Anonymous && (a.OnBehalfOf != "" || a.AsAuthor) {
 		return bad("post", "what is said anonymously is said for nobody else")
 	}
-	if err := checkX("post/x", a.X); err != nil {
+	if err := checkX(schema.MapPostX.Keyed(), a.X); err != nil {
 		return err
 	}
 	for _, t := range a.Tags {
@@ -356,10 +323,10 @@ func (a *Act) validatePost() error {
 		}
 	}
 	return cmp.Or(
-		checkText("post/text", a.Text, schema.MaxText),
-		checkLine("post/onBehalfOf", a.OnBehalfOf, schema.MaxName),
-		checkLine("post/source", a.Source, schema.MaxShort),
-		checkLine("post/tags", JoinTags(a.Tags), schema.MaxTags),
+		checkValue(schema.MapRevisions.Keyed(), a.Text),
+		checkValue(schema.MapPost.Row(schema.KeyOnBehalfOf), a.OnBehalfOf),
+		checkValue(schema.MapPost.Row(schema.KeySource), a.Source),
+		checkValue(schema.MapPost.Row(schema.KeyTags), JoinTags(a.Tags)),
 	)
 }
 
@@ -369,7 +336,7 @@ func (a *Act) validateTrust() error {
 		if err := checkIdentity("blocks", a.Identity); err != nil {
 			return err
 		}
-		return checkText("blocks", a.Text, schema.MaxReason)
+		return checkValue(schema.MapBlocks.Keyed(), a.Text)
 	}
 	field := "roles"
 	if a.Kind == ActClaim {
@@ -408,17 +375,19 @@ func (a *Act) validateWeek() error {
 		if err := checkPostID("winners", a.Post); err != nil {
 			return err
 		}
-		return checkLine("winners", a.Text, schema.MaxShort)
+		return checkValue(schema.MapWinnersOf.Keyed(), a.Text)
 	case ActContact:
-		return checkBytes("contacts", a.Bytes, 0, schema.MaxContact)
+		return checkValue(schema.MapContacts.Keyed(), a.Bytes)
 	case ActBlob:
-		return checkBytes("blobs", a.Bytes, 1, schema.MaxBlob)
+		return checkSome(schema.MapBlobs.Keyed(), a.Bytes)
 	case ActDraw:
 		switch a.Mark {
-		case "commit", "reveal":
-			return checkBytes("draw/"+a.Mark, a.Bytes, 1, schema.MaxDraw)
-		case "rule":
-			return checkText("draw/rule", a.Text, schema.MaxAbout)
+		case schema.KeyCommit:
+			return checkSome(schema.MapCommit.Keyed(), a.Bytes)
+		case schema.KeyReveal:
+			return checkSome(schema.MapReveal.Keyed(), a.Bytes)
+		case schema.KeyRule:
+			return checkValue(schema.MapDraw.Row(schema.KeyRule), a.Text)
 		}
 		return bad("draw", "there is no %.40q; it is commit, reveal or rule", a.Mark)
 	}
@@ -429,13 +398,11 @@ func (a *Act) validateWeek() error {
 	if _, err := ParseEventID(string(e.ID)); err != nil {
 		return &FieldError{Field: "weeks", Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
 	}
-	for field, s := range map[string]string{"weeks/title": e.Title, "weeks/authors": e.Authors} {
-		if err := checkLine(field, s, schema.MaxShort); err != nil {
-			return err
+	for _, r := range schema.MapWeek.Values() {
+		if r.Key == schema.KeyRelay {
+			continue // the first of e.Relays
 		}
-	}
-	for field, ms := range map[string]int64{"weeks/startsAt": e.StartsAtMillis, "weeks/endsAt": e.EndsAtMillis} {
-		if err := checkTime(field, ms); err != nil {
+		if err := checkValue(r, Field(e, r.Field)); err != nil {
 			return err
 		}
 	}
@@ -460,34 +427,28 @@ func checkNewIdentity(field string, id Identity) error {
 	return nil
 }
 
-func checkBytes(field string, b []byte, least, limit int) error {
-	if len(b) < least {
-		return &FieldError{Field: field, Err: ErrMissing}
+// checkSome is checkValue for bytes of which there must be some.
+func checkSome(r *schema.Row, b []byte) error {
+	if len(b) == 0 {
+		return &FieldError{Field: r.Name, Err: ErrMissing}
 	}
-	if len(b) > limit {
-		return &FieldError{Field: field, Got: len(b), Max: limit, Err: ErrTooLong}
-	}
-	return nil
+	return checkValue(r, b)
 }
 
 func (a *Act) validateMark() error {
 	if err := checkPostID("post", a.Post); err != nil {
 		return err
 	}
-	switch a.Mark {
-	case "answered", "pinned", "approved":
-		return nil
-	case "hidden":
-		return checkText("post/marks/hidden", a.Text, schema.MaxReason)
-	case "duplicateOf":
-		if a.Text == "" {
-			return nil
-		}
-		return checkPostID("post/marks/duplicateOf", PostID(a.Text))
-	case "assigned", "candidate":
-		return checkIdentity("post/marks/"+a.Mark, a.Identity)
+	r := schema.MapMarks.Row(a.Mark)
+	switch {
+	case r == nil:
+		return bad("post/marks", "there is no mark %.40q", a.Mark)
+	case r.Map != schema.NoMap:
+		return checkIdentity(r.Name, a.Identity)
+	case r.Type.IsString():
+		return checkValue(r, a.Text)
 	}
-	return bad("post/marks", "there is no mark %.40q", a.Mark)
+	return nil
 }
 
 // UnmarshalJSON reads an act and gives its Fields the types that their keys want,
@@ -510,7 +471,7 @@ func (a *Act) UnmarshalJSON(b []byte) error {
 			return fmt.Errorf("read an act: field %.40q: %w", key, err)
 		}
 		p.Fields[key] = i
-		if kind, _ := EventFieldType(key); kind == FieldUint && i >= 0 {
+		if r := EventField(key); r != nil && r.Type == schema.Number && i >= 0 {
 			p.Fields[key] = uint64(i)
 		}
 	}

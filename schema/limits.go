@@ -28,6 +28,23 @@ const (
 	MaxRevisions   = 250      // texts that one post ever had
 )
 
+// MaxKey returns how long a key of a type may be: a name, an emoji, or the name of an
+// operation. 0: the type's form bounds it.
+func MaxKey(t Type) int {
+	switch t {
+	case Name:
+		return MaxXName
+	case Emoji:
+		return MaxEmoji
+	case ByOperation:
+		return maxOperationName
+	}
+	return 0
+}
+
+// maxOperationName bounds a key before it is held against the operation's name.
+const maxOperationName = 64
+
 // MaxInteger is the highest integer of the document, and -MaxInteger the lowest:
 // between them integers are exact in every language that reads the document.
 const MaxInteger = 1<<53 - 1

@@ -7,11 +7,13 @@ import (
 
 // mapInfo is what follows from the table for one map.
 type mapInfo struct {
-	fixed map[string]*Row // by key
-	keyed *Row            // of all other keys
-	own   *Row            // where the map itself stands
-	act   Act
-	view  View
+	fixed  map[string]*Row // by key
+	keyed  *Row            // of all other keys
+	values []*Row          // of fixed, in the order of the table
+	maps   []*Row          // of fixed, too
+	own    *Row            // where the map itself stands
+	act    Act
+	view   View
 }
 
 var (
@@ -46,11 +48,17 @@ func (r *Row) complete() {
 		r.Path = m.own.Path + "/" + r.Key
 	}
 	r.Name = cmp.Or(r.Name, nameOf(r.Path))
+	r.Field = cmp.Or(r.Field, r.Key)
 	r.Since = max(r.Since, 1)
 	if r.Keys != IsMap {
 		m.keyed = r
 	} else {
 		m.fixed[r.Key] = r
+		if r.Map == NoMap {
+			m.values = append(m.values, r)
+		} else {
+			m.maps = append(m.maps, r)
+		}
 	}
 	if r.Map != NoMap {
 		of := &infos[r.Map]
@@ -105,6 +113,9 @@ func (m Map) Row(key string) *Row {
 	return i.keyed
 }
 
+// Keyed returns the line of all keys of a map whose keys are names, nil for other maps.
+func (m Map) Keyed() *Row { return infos[m].keyed }
+
 // Child returns which map stands at a key of the map: Unknown when the schema has none
 // there.
 func (m Map) Child(key string) Map {
@@ -127,16 +138,28 @@ func Find(path ...string) *Row {
 	return r
 }
 
-// Keys returns the lines of the keys that the map has by name, nil where all its keys
-// are names.
-func (m Map) Keys() []*Row {
-	var out []*Row
-	for _, r := range rows {
-		if r.In == m && r.Keys == IsMap {
-			out = append(out, r)
+// Values returns the lines of the values that the map has by name.
+func (m Map) Values() []*Row { return infos[m].values }
+
+// Maps returns the lines of the maps that the map has by name.
+func (m Map) Maps() []*Row { return infos[m].maps }
+
+// Fields returns the lines of what an event, or a club, says of itself in single values.
+func Fields(kind string) []*Row {
+	if kind == KindClub {
+		return MapClub.Values()
+	}
+	return MapEvent.Values()
+}
+
+// FieldOf returns the line of Fields that has a field's name, nil when there is none.
+func FieldOf(kind, field string) *Row {
+	for _, r := range Fields(kind) {
+		if r.Field == field {
+			return r
 		}
 	}
-	return out
+	return nil
 }
 
 // Act returns the kind of act that operations in the map belong to.

@@ -169,9 +169,10 @@ type Row struct {
 	Only     string // KindEvent or KindClub: in documents of that kind; "": in both
 	Since    uint64 // the version of the rules that has it first; 0: the first
 
-	Grants Roles // the role that true gives
-	Act    Act   // of a map: the kind of act; ActFounding: that of the map around it
-	View   View  // of a map at the root: what is made of it and of the maps in it
+	Grants Roles  // the role that true gives
+	Field  string // of what an event, club, week or person says: the name of the field that holds it; "": the key
+	Act    Act    // of a map: the kind of act; ActFounding: that of the map around it
+	View   View   // of a map at the root: what is made of it and of the maps in it
 
 	Path string // from the root, with slashes: "people/<identity>/name"
 	Name string // the path in errors and in acts: "people/name"

@@ -153,7 +153,7 @@ var table = []struct {
 	// What a club says of itself, and the weeks that it lists.
 	{MapClub, []Row{
 		{Key: KeyTitle, Type: Line, Max: MaxShort, By: Organiser},
-		{Key: KeyAbout, Type: Text, Max: MaxDescription, By: Organiser},
+		{Key: KeyAbout, Field: KeyDescription, Type: Text, Max: MaxDescription, By: Organiser},
 		{Key: KeyLanguage, Type: Line, Max: MaxShort, By: Organiser},
 		{Key: KeyX, Map: MapClubX, By: Organiser},
 	}},

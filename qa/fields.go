@@ -1,0 +1,95 @@
+package qa
+
+import (
+	"reflect"
+	"strings"
+
+	"flyleaf/schema"
+)
+
+// Event, Person, ListedWeek and Link hold what the document says in their fields. Each
+// such field has one name: as the schema's key (Row.Field), as the JSON tag, and in
+// Act.Fields.
+
+// fieldsByName are the indexes of a struct's fields by their JSON names.
+var fieldsByName = map[reflect.Type]map[string]int{}
+
+func init() {
+	for _, t := range []reflect.Type{reflect.TypeFor[Event](), reflect.TypeFor[Person](), reflect.TypeFor[ListedWeek](), reflect.TypeFor[Link]()} {
+		fieldsByName[t] = map[string]int{}
+		for i := range t.NumField() {
+			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			fieldsByName[t][name] = i
+		}
+	}
+}
+
+// SetField sets a field of an *Event, *Person, *ListedWeek or *Link by its name. The value is
+// a string, int64, uint64 or bool, as the schema's type of the field is. It panics when
+// there is no such field: a line of the schema that the struct does not have.
+func SetField(of any, name string, value any) {
+	v := reflect.ValueOf(of).Elem()
+	field := v.Field(fieldsByName[v.Type()][name])
+	field.Set(reflect.ValueOf(value).Convert(field.Type()))
+}
+
+// Field returns a field of an *Event, *Person, *ListedWeek or *Link by its name: a string,
+// int64, uint64 or bool. It panics when there is no such field.
+func Field(of any, name string) any {
+	v := reflect.ValueOf(of).Elem()
+	switch field := v.Field(fieldsByName[v.Type()][name]); field.Kind() {
+	case reflect.String:
+		return field.String()
+	case reflect.Int64:
+		return field.Int()
+	case reflect.Uint64:
+		return field.Uint()
+	default:
+		return field.Bool()
+	}
+}
+
+// Fields returns the scalar fields of e that are set, by their names.
+func (e *Event) Fields() map[string]any {
+	out := map[string]any{}
+	for _, r := range schema.Fields(schema.KindEvent) {
+		if v := Field(e, r.Field); v != Zero(r.Type) {
+			out[r.Field] = v
+		}
+	}
+	return out
+}
+
+// Zero returns the value of a type that absence stands for.
+func Zero(t schema.Type) any {
+	switch t {
+	case schema.Time:
+		return int64(0)
+	case schema.Number:
+		return uint64(0)
+	case schema.Flag:
+		return false
+	}
+	return ""
+}
+
+// cleanFields makes the fields of a struct texts and lines, as the schema's lines want.
+func cleanFields(of any, rows []*schema.Row) {
+	for _, r := range rows {
+		if r.Type != schema.Text && r.Type != schema.Line {
+			continue
+		}
+		now, _ := Field(of, r.Field).(string)
+		if s := cleanAs(r.Type, now); s != now {
+			SetField(of, r.Field, s)
+		}
+	}
+}
+
+// cleanAs is CleanText or CleanLine, as the type wants.
+func cleanAs(t schema.Type, s string) string {
+	if t == schema.Text {
+		return CleanText(s)
+	}
+	return CleanLine(s)
+}
