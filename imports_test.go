@@ -71,7 +71,7 @@ func init() {
 	may("storage/sqlite", "an adapter imports the contract, never another adapter", "qa", "crdt/wire", "storage")
 	may("storage/storagetest", "the suite tests the contract, not one implementation", "qa", "crdt/wire", "storage")
 	may("style", "how pages look depends on nothing")
-	may("webui", "the node arrives as an interface that webui declares", "qa", "qa/people", "markdown", "cover", "publish/ical", "style")
+	may("webui", "pages are made from what the node's interface gives", "qa", "qa/people", "markdown", "cover", "publish/ical", "style", "node")
 	may("weekfile", "the layouts of files, shared by reading and writing, are functions of the domain's values", "qa")
 }
 

@@ -4,9 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"flyleaf/crdt/policy"
-
 	"flyleaf/crdt"
+	"flyleaf/crdt/policy"
 	"flyleaf/keys/identity"
 	"flyleaf/qa"
 	"flyleaf/replica"
@@ -27,6 +26,7 @@ const (
 	OtherRelay   Kind = "other-relay"   // joining would move an event to another relay; Invitation.Move allows it
 	NotSynced    Kind = "not-synced"    // relay and device do not hold the same yet
 	Disagree     Kind = "disagree"      // they never will: one refuses changes of the other
+	NotTold      Kind = "not-told"      // saved on this device, but an event could not be told
 	ReadOnly     Kind = "read-only"     // the store can only be read
 	OtherVersion Kind = "other-version" // the process that serves the data directory is another version of Flyleaf
 	Unreachable  Kind = "unreachable"   // that process does not answer

@@ -39,8 +39,9 @@ type Node interface {
 	Keys(ctx context.Context, event qa.EventID) ([]qa.Identity, error)
 	// Person is what this person says about themselves, as this device keeps it.
 	Person(ctx context.Context) (qa.Person, error)
-	// SetPerson keeps it, and tells every event that has been fetched. An event that could
-	// not be told is told with the next post there.
+	// SetPerson keeps it, and tells every event in which this person takes part. Another event
+	// is told with the first post there, and one that could not be told with the next; then
+	// the error is of kind NotTold.
 	SetPerson(ctx context.Context, p qa.Person) error
 	// Phrase returns the 24 words of the recovery phrase of this device's key.
 	Phrase(ctx context.Context) ([]string, error)

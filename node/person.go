@@ -3,12 +3,12 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"flyleaf/keys/identity"
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/storage"
 )
 
@@ -94,13 +94,13 @@ func (d *Device) known(ctx context.Context, event qa.EventID) (qa.Person, error)
 }
 
 func (d *Device) SetPerson(ctx context.Context, p qa.Person) error {
-	if err := p.Validate(); err != nil {
+	if err := checkPerson(&p); err != nil {
 		return err
 	}
 	for _, f := range []struct{ key, value string }{
 		{settingName, p.Name}, {settingAbout, p.About}, {settingLink, p.Link}, {settingPublishAs, p.PublishAs},
 	} {
-		if err := d.setSetting(ctx, f.key, f.value); err != nil {
+		if err := d.store.SetSetting(ctx, f.key, f.value); err != nil {
 			return err
 		}
 	}
@@ -110,17 +110,52 @@ func (d *Device) SetPerson(ctx context.Context, p qa.Person) error {
 	}
 	var failed []error
 	for i := range events {
-		if !events[i].Here() {
-			continue // told with the first post there
+		tell, err := d.takesPart(ctx, &events[i].Event)
+		if err == nil && tell {
+			err = d.introduce(ctx, events[i].Event.ID)
 		}
-		if err := d.introduce(ctx, events[i].Event.ID); err != nil {
+		if err != nil {
 			failed = append(failed, err)
 		}
 	}
 	if len(failed) > 0 {
-		return fmt.Errorf("it is saved on this device, but %d of the events could not be told, which is tried again with your next post there: %w", len(failed), failed[0])
+		return Errorf(NotTold, "it is saved on this device, but %d of your events could not be told, because %w. Each is told again with your next post there", len(failed), failed[0])
 	}
 	return nil
+}
+
+// takesPart reports whether others know of this person in an event: because it has been told
+// about them, or they hold a role in it or have written in it under their own key.
+func (d *Device) takesPart(ctx context.Context, e *qa.Event) (bool, error) {
+	me := d.replica.Identity()
+	if e.Founder == me || slices.ContainsFunc(e.Roles, func(g qa.Grant) bool { return g.ID == me }) {
+		return true, nil
+	}
+	known, err := d.known(ctx, e.ID)
+	if err != nil || known.ID != "" {
+		return err == nil, err
+	}
+	posts, err := d.store.Posts(ctx, e.ID)
+	return slices.ContainsFunc(posts, func(p qa.Post) bool { return p.By == me }), err
+}
+
+// checkPerson says in a person's words what qa.Person.Validate says of fields.
+func checkPerson(p *qa.Person) error {
+	for _, f := range []struct {
+		what, value string
+		limit       int
+	}{{"the name", p.Name, schema.MaxName}, {"what you say about yourself", p.About, schema.MaxAbout}, {"the link", p.Link, schema.MaxPersonLink}} {
+		if len(f.value) > f.limit {
+			return Errorf(Invalid, "%s is too long: at most %d bytes fit", f.what, f.limit)
+		}
+	}
+	if p.Link != "" && !qa.LeadsElsewhere(p.Link) {
+		return Errorf(Invalid, "the link has to be a web address, https://…, or mailto: and an e-mail address")
+	}
+	if !slices.Contains([]string{"", "name", "initials", "none"}, p.PublishAs) {
+		return Errorf(Invalid, "choose how you are named when the week is published")
+	}
+	return p.Validate()
 }
 
 // introduce tells an event what this person says about themselves and the event does not

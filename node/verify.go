@@ -4,9 +4,8 @@ import (
 	"context"
 	"sync"
 
-	"flyleaf/crdt/policy"
-
 	"flyleaf/crdt/bundle"
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"

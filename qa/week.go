@@ -102,6 +102,12 @@ func (e Event) clamp(at int64) int64 {
 	return min(max(at, from-slackMillis), until+slackMillis)
 }
 
+// AskedBefore reports whether a question stands before one that somebody asks now, at
+// atMillis, knowing the whole week.
+func (w *Week) AskedBefore(t *Thread, atMillis int64) bool {
+	return !t.Question.AfterClosing && w.Event.clamp(t.Question.AtMillis) <= w.Event.clamp(atMillis)
+}
+
 // place is where a post stands: compared field by field. A reply's place is never
 // before its parent's, however the clocks went.
 type place struct {

@@ -1,29 +1,18 @@
 package webui
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
 	"flyleaf/markdown"
+	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
 
 var errEmpty = errors.New("there is nothing written yet")
-
-// speak makes sure that the event knows the reader by the name of this device,
-// before something is posted under it.
-func (s *server) speak(ctx context.Context, v *weekView) error {
-	act, changed := s.introduction(ctx, v.People[v.me])
-	if !changed {
-		return nil
-	}
-	_, err := s.node.Do(ctx, v.Event.ID, act)
-	return err
-}
 
 func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
@@ -33,14 +22,14 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 	ctx, d := r.Context(), draftFrom(r)
 	switch {
 	case r.PostForm.Has("draft"):
-		if err := s.setDraft(ctx, v.Event.ID, askKey, d); err != nil {
+		if err := s.node.SetDraft(ctx, v.Event.ID, askKey, d); err != nil {
 			s.notAsked(w, r, v, d, err)
 			return
 		}
 		done(w, r, eventPath(v.Event.ID)+"#ask", "")
 		return
 	case r.PostForm.Has("discard"):
-		if err := s.setDraft(ctx, v.Event.ID, askKey, draft{}); err != nil {
+		if err := s.node.SetDraft(ctx, v.Event.ID, askKey, node.Draft{}); err != nil {
 			s.notAsked(w, r, v, d, err)
 			return
 		}
@@ -54,12 +43,10 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 		s.notAsked(w, r, v, d, errEmpty)
 		return
 	}
-	act := qa.Act{Kind: qa.ActPost, AtMillis: s.now().UnixMilli(), Text: d.Text, OnBehalfOf: d.OnBehalfOf, Tags: tagsFrom(d.Tags)}
+	act := qa.Act{Kind: qa.ActPost, Text: d.Text, OnBehalfOf: d.OnBehalfOf, Tags: tagsFrom(d.Tags)}
 	var err error
 	if act.Anonymous = r.PostForm.Has("anonymous"); act.Anonymous {
 		err = checkAnonymous(act)
-	} else {
-		err = s.speak(ctx, v)
 	}
 	var id qa.PostID
 	if err == nil {
@@ -69,25 +56,18 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 		s.notAsked(w, r, v, d, err)
 		return
 	}
-	s.posted(w, r, v.Event.ID, askKey, id)
+	s.posted(w, r, v, "", askKey, id)
 }
 
-// posted throws the draft away and leads to the new post.
-func (s *server) posted(w http.ResponseWriter, r *http.Request, event qa.EventID, key string, id qa.PostID) {
+// posted throws the draft away and leads to the new post, which v does not have yet.
+func (s *server) posted(w http.ResponseWriter, r *http.Request, v *weekView, parent qa.PostID, key string, id qa.PostID) {
 	// The post is saved. A draft left behind is a nuisance, not a loss.
-	_ = s.setDraft(r.Context(), event, key, draft{})
-	to := eventPath(event) + "/go/" + string(id)
-	if week, err := s.node.Week(r.Context(), event); err == nil {
-		v := &weekView{Week: week.For(s.keys(r.Context(), event)...)}
-		v.Event.ID = event
-		v.pinnedFirst()
-		v.index()
-		to = v.address(id)
-	}
-	done(w, r, to, id)
+	_ = s.node.SetDraft(r.Context(), v.Event.ID, key, node.Draft{})
+	v.where[id] = v.newPlace(parent, s.now().UnixMilli())
+	done(w, r, v.address(id), id)
 }
 
-func (s *server) notAsked(w http.ResponseWriter, r *http.Request, v *weekView, d draft, err error) {
+func (s *server) notAsked(w http.ResponseWriter, r *http.Request, v *weekView, d node.Draft, err error) {
 	status, words := statusOf(err), notSavedWords(err, &d)
 	if errors.Is(err, errEmpty) {
 		status, words = http.StatusUnprocessableEntity, "There is nothing written yet."
@@ -117,7 +97,7 @@ func (s *server) reply(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, d, id := r.Context(), draftFrom(r), qa.PostID(r.PathValue("post"))
 	if r.PostForm.Has("draft") {
-		if err := s.setDraft(ctx, v.Event.ID, string(id), d); err != nil {
+		if err := s.node.SetDraft(ctx, v.Event.ID, string(id), d); err != nil {
 			s.notReplied(w, r, v, t, i, d, err)
 			return
 		}
@@ -129,23 +109,18 @@ func (s *server) reply(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	err := errEmpty
-	if strings.TrimSpace(d.Text) != "" {
-		err = s.speak(ctx, v)
-	}
 	var made qa.PostID
-	if err == nil {
-		made, err = s.node.Do(ctx, v.Event.ID, qa.Act{
-			Kind: qa.ActPost, AtMillis: s.now().UnixMilli(), Parent: id, Text: d.Text, OnBehalfOf: d.OnBehalfOf,
-		})
+	if strings.TrimSpace(d.Text) != "" {
+		made, err = s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActPost, Parent: id, Text: d.Text, OnBehalfOf: d.OnBehalfOf})
 	}
 	if err != nil {
 		s.notReplied(w, r, v, t, i, d, err)
 		return
 	}
-	s.posted(w, r, v.Event.ID, string(id), made)
+	s.posted(w, r, v, id, string(id), made)
 }
 
-func (s *server) notReplied(w http.ResponseWriter, r *http.Request, v *weekView, t *qa.Thread, i int, d draft, err error) {
+func (s *server) notReplied(w http.ResponseWriter, r *http.Request, v *weekView, t *qa.Thread, i int, d node.Draft, err error) {
 	status, words := statusOf(err), notSavedWords(err, &d)
 	if errors.Is(err, errEmpty) {
 		status, words = http.StatusUnprocessableEntity, "There is nothing written yet."
@@ -161,7 +136,7 @@ func (s *server) notReplied(w http.ResponseWriter, r *http.Request, v *weekView,
 // not what to turn over, so that pressing twice does no harm.
 func (s *server) react(w http.ResponseWriter, r *http.Request) {
 	event, id := qa.EventID(r.PathValue("event")), qa.PostID(r.PathValue("post"))
-	act := qa.Act{Kind: qa.ActReact, AtMillis: s.now().UnixMilli(), Post: id}
+	act := qa.Act{Kind: qa.ActReact, Post: id}
 	switch f := r.PostForm; {
 	case f.Has("want"):
 		act.Emoji, act.On = qa.WantEmoji, f.Get("want") == "1"

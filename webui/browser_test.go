@@ -286,12 +286,12 @@ func TestBrowserAskAndLiveReplyWhileTyping(t *testing.T) {
 	// The draft survives a reload.
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		v, _ := b.node.Setting(b.ctx, SettingDrafts+string(b.event))
-		if strings.Contains(v, "I was going to say something") {
+		v, _ := b.node.Drafts(b.ctx, b.event)
+		if strings.Contains(fmt.Sprint(v), "I was going to say something") {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("no draft was kept: %q", v)
+			t.Fatalf("no draft was kept: %v", v)
 		}
 		time.Sleep(20 * time.Millisecond) // polling, with the deadline above
 	}

@@ -15,26 +15,6 @@ import (
 	"flyleaf/qa"
 )
 
-// Clubber is a Node that follows clubs.
-type Clubber interface {
-	// ListWeeks puts weeks on a club's list; one without a title is taken off it.
-	ListWeeks(ctx context.Context, club qa.EventID, weeks []qa.ListedWeek) error
-	// Visit says that somebody is looking at an event: one that only a club lists is
-	// fetched.
-	Visit(ctx context.Context, event qa.EventID) error
-}
-
-// Searcher is a Node that finds words in all events on this device.
-type Searcher interface {
-	SearchAll(ctx context.Context, query string, limit int) ([]FoundPost, error)
-}
-
-// FoundPost is a post that a search found.
-type FoundPost struct {
-	Event qa.EventID
-	Post  qa.PostID
-}
-
 // clubSection is a club in the library: its weeks now, to come, and over.
 type clubSection struct {
 	ID         qa.EventID
@@ -58,7 +38,7 @@ const (
 )
 
 // clubSections fills in the page's clubs, and returns which events they list.
-func (s *server) clubSections(ctx context.Context, clubs []qa.Event, shelved []qa.Shelved, p *libraryPage) map[qa.EventID]bool {
+func (s *server) clubSections(ctx context.Context, me qa.Identity, clubs []qa.Event, shelved []qa.Shelved, p *libraryPage) map[qa.EventID]bool {
 	here := hereOf(shelved)
 	listed := map[qa.EventID]bool{}
 	for _, e := range clubs {
@@ -81,7 +61,7 @@ func (s *server) clubSections(ctx context.Context, clubs []qa.Event, shelved []q
 			section.All = clubPath(e.ID)
 		}
 		p.Clubs = append(p.Clubs, section)
-		if e.HasRole(s.node.Identity(), qa.RoleOrganiser) {
+		if e.HasRole(me, qa.RoleOrganiser) {
 			p.Forms.Clubs = append(p.Forms.Clubs, choice{ID: string(e.ID), Words: e.Title, Chosen: string(e.ID) == p.Forms.Club})
 		}
 	}
@@ -187,7 +167,7 @@ func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, http.StatusNotFound, "This club is not on this device", "To join it, paste its invitation on the shelf.")
 		return
 	}
-	shelved, err := s.node.Shelf(ctx)
+	shelved, err := s.node.Library(ctx)
 	if err != nil {
 		s.failed(w, r, err)
 		return
@@ -209,24 +189,15 @@ func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
 	for n := 1; n <= last && last > 1; n++ {
 		p.Pages = append(p.Pages, pageLink{N: n, URL: clubPath(id) + "?page=" + strconv.Itoa(n), Here: n == page})
 	}
-	s.page(w, http.StatusOK, "club", s.layout(r, p.Title, "library", p))
+	s.page(w, r, http.StatusOK, "club", s.layout(r, p.Title, "library", p))
 }
 
 // listIn puts a week on a club's list; "" is no club.
 func (s *server) listIn(ctx context.Context, club qa.EventID, e qa.Event) error {
-	n, ok := s.node.(Clubber)
-	if club == "" || !ok {
+	if club == "" {
 		return nil
 	}
-	return n.ListWeeks(ctx, club, []qa.ListedWeek{e.Listing()})
-}
-
-// visit has an event fetched that only a club lists.
-func (s *server) visit(r *http.Request) {
-	if n, ok := s.node.(Clubber); ok {
-		// What cannot be fetched is said by the page that follows.
-		_ = n.Visit(r.Context(), qa.EventID(r.PathValue("event")))
-	}
+	return s.node.ListWeeks(ctx, club, []qa.ListedWeek{e.Listing()})
 }
 
 // searchPage is the body of what a search over all weeks found.
@@ -246,12 +217,7 @@ const maxFound = 50
 
 func (s *server) search(w http.ResponseWriter, r *http.Request) {
 	p := searchPage{Query: strings.TrimSpace(r.URL.Query().Get("q"))}
-	n, ok := s.node.(Searcher)
-	if !ok {
-		s.nowhere(w, r)
-		return
-	}
-	found, err := n.SearchAll(r.Context(), p.Query, maxFound+1)
+	found, err := s.node.SearchAll(r.Context(), p.Query, maxFound+1)
 	if err != nil {
 		s.failed(w, r, err)
 		return
@@ -267,10 +233,12 @@ func (s *server) search(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 			week.Event.ID = f.Event
-			v = &weekView{me: s.node.Identity(), keys: s.keys(r.Context(), f.Event), cal: s.calendar(week.Event)}
-			v.Week = week.For(v.keys...)
-			v.pinnedFirst()
-			v.index()
+			keys, err := s.node.Keys(r.Context(), f.Event)
+			if err != nil {
+				s.failed(w, r, err)
+				return
+			}
+			v = s.arranged(week, keys)
 			weeks[f.Event] = v
 		}
 		t, i, ok := v.find(f.Post)
@@ -282,5 +250,5 @@ func (s *server) search(w http.ResponseWriter, r *http.Request) {
 			Who: upperFirst(v.who(post)), Not: upperFirstLetter(v.lookalikes().Post(post).String()), Words: excerpt(post.Text(), 200), URL: v.address(f.Post), Week: v.Event.Title, When: v.cal.moment(post.AtMillis),
 		})
 	}
-	s.page(w, http.StatusOK, "search", s.layout(r, "Search", "library", p))
+	s.page(w, r, http.StatusOK, "search", s.layout(r, "Search", "library", p))
 }

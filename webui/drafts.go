@@ -1,78 +1,23 @@
 package webui
 
 import (
-	"context"
-	"encoding/json"
 	"net/http"
 	"strings"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
 
-// draft is what somebody began to write: in the ask box (key "ask"), as a reply
-// to a post (its ID), or as a new text of one ("edit/" and its ID). Drafts are
-// settings of this device; they survive a restart and never leave it.
-type draft struct {
-	Text       string `json:"text"`
-	OnBehalfOf string `json:"onBehalfOf,omitempty"`
-	Tags       string `json:"tags,omitempty"`
-	AtMillis   int64  `json:"at"`
-}
-
+// The keys of drafts, beside the ID of the post that is replied to.
 const (
-	askKey     = "ask"
-	editKey    = "edit/"
-	maxDrafts  = 200 // of one event; the oldest goes
-	maxDraftID = 200
+	askKey     = "ask"   // the ask box
+	editKey    = "edit/" // and the ID of the post that is edited
+	maxDraftID = 200     // bytes
 )
 
-func (d draft) empty() bool {
-	return strings.TrimSpace(d.Text) == "" && strings.TrimSpace(d.OnBehalfOf) == "" && strings.TrimSpace(d.Tags) == ""
-}
-
-// draftsOf returns the event's drafts. What cannot be read is no draft: the page
-// must open all the same.
-func (s *server) draftsOf(ctx context.Context, event qa.EventID) map[string]draft {
-	out := make(map[string]draft)
-	text, err := s.node.Setting(ctx, SettingDrafts+string(event))
-	if err != nil || text == "" || json.Unmarshal([]byte(text), &out) != nil {
-		return make(map[string]draft)
-	}
-	return out
-}
-
-// setDraft keeps d, or throws the draft away when it is empty.
-func (s *server) setDraft(ctx context.Context, event qa.EventID, key string, d draft) error {
-	s.drafts.Lock()
-	defer s.drafts.Unlock()
-	all := s.draftsOf(ctx, event)
-	if _, had := all[key]; !had && d.empty() {
-		return nil
-	}
-	delete(all, key)
-	if !d.empty() {
-		for len(all) >= maxDrafts {
-			oldest := ""
-			for k, v := range all {
-				if oldest == "" || v.AtMillis < all[oldest].AtMillis {
-					oldest = k
-				}
-			}
-			delete(all, oldest)
-		}
-		d.AtMillis = s.now().UnixMilli()
-		all[key] = d
-	}
-	b, err := json.Marshal(all)
-	if err != nil {
-		return err
-	}
-	return s.node.SetSetting(ctx, SettingDrafts+string(event), string(b))
-}
-
-func draftFrom(r *http.Request) draft {
-	return draft{
+func draftFrom(r *http.Request) node.Draft {
+	return node.Draft{
 		Text:       qa.LineEnds(r.PostForm.Get("body")),
 		OnBehalfOf: strings.TrimSpace(r.PostForm.Get("onBehalfOf")),
 		Tags:       r.PostForm.Get("tags"),
@@ -96,7 +41,7 @@ func (s *server) keepDraft(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, http.StatusUnprocessableEntity, "This draft is too long to be kept", "It stays in the box as long as the page is open.")
 		return
 	}
-	if err := s.setDraft(r.Context(), event, key, d); err != nil {
+	if err := s.node.SetDraft(r.Context(), event, key, d); err != nil {
 		s.problem(w, r, http.StatusInternalServerError, "The draft was not kept", sentence(err.Error())+" It stays in the box as long as the page is open.")
 		return
 	}

@@ -5,31 +5,36 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"flyleaf/node"
+
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
 
-// fakeNode is a Node in memory. It keeps acts as the real one would show them.
+// fakeNode is a node in memory. It keeps acts as the real one would show them.
 type fakeNode struct {
-	mu       sync.Mutex
-	me       qa.Identity
-	weeks    map[qa.EventID]*fakeWeek
-	order    []qa.EventID
-	settings map[string]string
-	fail     error // what Do, SetSetting, Found and Join return when not nil
-	acts     []qa.Act
-	subs     map[int]fakeSub
-	next     int
-	woken    int
-	anon     map[qa.PostID]qa.Identity // keys of anonymous questions
-	spoken   []qa.Presence             // what was announced
-	phrase   []string
-	visited  []qa.EventID
+	node.Node // what the pages do not use
+	mu        sync.Mutex
+	me        qa.Identity
+	weeks     map[qa.EventID]*fakeWeek
+	order     []qa.EventID
+	settings  map[string]string
+	drafts    map[qa.EventID]map[string]node.Draft
+	fail      error // what Do, SetSetting, Found and Join return when not nil
+	acts      []qa.Act
+	subs      map[int]fakeSub
+	next      int
+	woken     int
+	anon      map[qa.PostID]qa.Identity // keys of anonymous questions
+	spoken    []qa.Presence             // what was announced
+	phrase    []string
+	visited   []qa.EventID
 }
 
 type fakeSub struct {
@@ -60,7 +65,7 @@ func fakeID(c byte) qa.Identity { return qa.Identity(strings.Repeat(string(c), 6
 
 func newFake() *fakeNode {
 	return &fakeNode{
-		me: fakeMe, weeks: make(map[qa.EventID]*fakeWeek), settings: make(map[string]string), subs: make(map[int]fakeSub),
+		me: fakeMe, weeks: make(map[qa.EventID]*fakeWeek), settings: make(map[string]string), drafts: map[qa.EventID]map[string]node.Draft{}, subs: make(map[int]fakeSub),
 		anon: make(map[qa.PostID]qa.Identity), phrase: strings.Fields(strings.Repeat("abandon ", 23) + "art"),
 	}
 }
@@ -114,7 +119,60 @@ func (f *fakeNode) notify(u qa.Update) {
 	}
 }
 
-func (f *fakeNode) Identity() qa.Identity { return f.me }
+func (f *fakeNode) Identity(context.Context) (qa.Identity, error) { return f.me, nil }
+
+func (f *fakeNode) Person(context.Context) (qa.Person, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return qa.Person{ID: f.me, Name: f.settings["name"], About: f.settings["about"], Link: f.settings["link"], PublishAs: f.settings["publishAs"]}, nil
+}
+
+func (f *fakeNode) SetPerson(_ context.Context, p qa.Person) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if p.Link != "" && !qa.LeadsElsewhere(p.Link) {
+		return node.Errorf(node.Invalid, "the link has to be a web address")
+	}
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	if f.fail != nil {
+		return f.fail
+	}
+	f.settings["name"], f.settings["about"], f.settings["link"], f.settings["publishAs"] = p.Name, p.About, p.Link, p.PublishAs
+	return nil
+}
+
+func (f *fakeNode) DoAll(ctx context.Context, event qa.EventID, acts []qa.Act) error {
+	for _, act := range acts {
+		if _, err := f.Do(ctx, event, act); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fakeNode) Drafts(_ context.Context, event qa.EventID) (map[string]node.Draft, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.drafts[event]), nil
+}
+
+func (f *fakeNode) SetDraft(_ context.Context, event qa.EventID, key string, d node.Draft) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		return f.fail
+	}
+	if f.drafts[event] == nil {
+		f.drafts[event] = map[string]node.Draft{}
+	}
+	delete(f.drafts[event], key)
+	if !d.Empty() {
+		f.drafts[event][key] = d
+	}
+	return nil
+}
 
 func (f *fakeNode) Events(context.Context) ([]qa.Event, error) {
 	f.mu.Lock()
@@ -142,19 +200,19 @@ func (f *fakeNode) Week(_ context.Context, event qa.EventID) (qa.Week, error) {
 		posts[i].Revisions = slices.Clone(posts[i].Revisions)
 		posts[i].Reactions = slices.Clone(posts[i].Reactions)
 	}
-	return qa.NewWeek(w.event, posts, people), nil
+	return qa.NewWeek(w.event, posts, people).For(f.keysLocked(event)...), nil
 }
 
-func (f *fakeNode) Found(_ context.Context, e qa.Event, relay string) (qa.EventID, qa.Invitation, error) {
+func (f *fakeNode) Found(_ context.Context, e qa.Event, relay string) (qa.Invitation, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.fail != nil {
-		return "", qa.Invitation{}, f.fail
+		return qa.Invitation{}, f.fail
 	}
 	f.next++
 	e.ID, e.Founder = fakeEvent(byte(100+f.next)), f.me
 	f.add(e).relay = qa.RelayStatus{URL: relay, State: qa.RelayNone}
-	return e.ID, qa.Invitation{Event: e.ID, Relay: relay}, nil
+	return qa.Invitation{Event: e.ID, Relay: relay}, nil
 }
 
 func (f *fakeNode) Join(_ context.Context, inv qa.Invitation) error {
@@ -184,6 +242,9 @@ func (f *fakeNode) Do(_ context.Context, event qa.EventID, act qa.Act) (qa.PostI
 func (f *fakeNode) doLocked(event qa.EventID, act qa.Act) (qa.PostID, error) {
 	if f.fail != nil {
 		return "", f.fail
+	}
+	if act.AtMillis == 0 {
+		act.AtMillis = fakeNow.UnixMilli()
 	}
 	if err := act.Validate(); err != nil && !errors.Is(err, qa.ErrTooLong) {
 		return "", err
@@ -252,7 +313,40 @@ func (f *fakeNode) Delivery(_ context.Context, event qa.EventID) (map[qa.PostID]
 	return out, nil
 }
 
-func (f *fakeNode) Status(context.Context) ([]qa.Status, error) {
+func (f *fakeNode) Status(ctx context.Context, event qa.EventID) (qa.Status, error) {
+	all, err := f.Overview(ctx)
+	for _, s := range all {
+		if s.Event == event {
+			return s, err
+		}
+	}
+	return qa.Status{}, node.Errorf(node.NotFound, "no such event")
+}
+
+func (f *fakeNode) Summary(ctx context.Context) (node.Summary, error) {
+	all, err := f.Overview(ctx)
+	return node.Summarize(all), err
+}
+
+func (f *fakeNode) Watch(ctx context.Context, event qa.EventID, fn func(qa.Update) error) error {
+	updates, end := f.Subscribe(event)
+	defer end()
+	if err := fn(qa.Update{}); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case u := <-updates:
+			if err := fn(u); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (f *fakeNode) Overview(context.Context) ([]qa.Status, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var out []qa.Status
@@ -304,10 +398,11 @@ func (f *fakeNode) SetSetting(_ context.Context, key, value string) error {
 	return nil
 }
 
-func (f *fakeNode) Wake() {
+func (f *fakeNode) Wake(context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.woken++
+	return nil
 }
 
 func (f *fakeNode) setFail(err error) {

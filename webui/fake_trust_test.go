@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"flyleaf/node"
+
 	"flyleaf/qa"
 )
 
@@ -65,6 +67,10 @@ func (f *fakeNode) markLocked(w *fakeWeek, p *qa.Post, act qa.Act) {
 func (f *fakeNode) Keys(_ context.Context, event qa.EventID) ([]qa.Identity, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.keysLocked(event), nil
+}
+
+func (f *fakeNode) keysLocked(event qa.EventID) []qa.Identity {
 	out := []qa.Identity{f.me}
 	if w := f.weeks[event]; w != nil {
 		for i := range w.posts {
@@ -73,7 +79,7 @@ func (f *fakeNode) Keys(_ context.Context, event qa.EventID) ([]qa.Identity, err
 			}
 		}
 	}
-	return out, nil
+	return out
 }
 
 func (f *fakeNode) Log(_ context.Context, event qa.EventID) ([]qa.LogEntry, error) {
@@ -119,13 +125,13 @@ func (f *fakeNode) RevokeInvite(_ context.Context, event qa.EventID, key qa.Iden
 	return errors.New("no such invitation")
 }
 
-func (f *fakeNode) Claims(_ context.Context, event qa.EventID) (qa.Role, string, error) {
+func (f *fakeNode) OwnInvitation(_ context.Context, event qa.EventID) (node.OwnInvitation, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if w := f.weeks[event]; w != nil {
-		return qa.Role(w.claim[0]), w.claim[1], nil
+		return node.OwnInvitation{Role: qa.Role(w.claim[0]), State: w.claim[1]}, nil
 	}
-	return "", "", nil
+	return node.OwnInvitation{}, nil
 }
 
 func (f *fakeNode) Refusals(_ context.Context, event qa.EventID) ([]qa.NotTaken, error) {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"flyleaf/node"
+
 	"flyleaf/qa"
 )
 
@@ -109,6 +111,9 @@ func (f *fakeNode) CommitDraw(_ context.Context, event qa.EventID) error {
 		return f.fail
 	}
 	d := f.drawOf(f.weeks[event])
+	if d.Closed {
+		return node.Errorf(node.Invalid, "the week was closed, so who takes part is fixed")
+	}
 	d.Commitments = append(d.Commitments, fakeSecret(event, f.me, false))
 	return nil
 }
@@ -117,6 +122,9 @@ func (f *fakeNode) RevealDraw(_ context.Context, event qa.EventID) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	d := f.drawOf(f.weeks[event])
+	if !d.Closed {
+		return node.Errorf(node.Invalid, "the week is not closed")
+	}
 	for i := range d.Commitments {
 		if d.Commitments[i].By == f.me {
 			d.Commitments[i] = fakeSecret(event, f.me, true)
@@ -125,7 +133,7 @@ func (f *fakeNode) RevealDraw(_ context.Context, event qa.EventID) error {
 	return nil
 }
 
-func (f *fakeNode) Claim(_ context.Context, event qa.EventID, contact string) ([]qa.Identity, error) {
+func (f *fakeNode) ClaimPrize(_ context.Context, event qa.EventID, contact string) ([]qa.Identity, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.fail != nil {
@@ -210,21 +218,21 @@ func (f *fakeNode) Visit(_ context.Context, event qa.EventID) error {
 	return nil
 }
 
-func (f *fakeNode) SearchAll(_ context.Context, query string, limit int) ([]FoundPost, error) {
+func (f *fakeNode) SearchAll(_ context.Context, query string, limit int) ([]node.FoundPost, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var out []FoundPost
+	var out []node.FoundPost
 	for _, id := range f.order {
 		for _, p := range f.weeks[id].posts {
 			if query != "" && strings.Contains(strings.ToLower(p.Text()), strings.ToLower(query)) && len(out) < limit {
-				out = append(out, FoundPost{id, p.ID})
+				out = append(out, node.FoundPost{Event: id, Post: p.ID})
 			}
 		}
 	}
 	return out, nil
 }
 
-func (f *fakeNode) Shelf(ctx context.Context) ([]qa.Shelved, error) {
+func (f *fakeNode) Library(ctx context.Context) ([]qa.Shelved, error) {
 	events, err := f.Events(ctx)
 	var out []qa.Shelved
 	for _, e := range events {

@@ -305,7 +305,7 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 	all := strings.Join(testfixture.XSS, "\n\n")
 	w.event.Title, w.event.Authors, w.event.Description = all, all, all
 	w.relay = qa.RelayStatus{URL: all, State: qa.RelayOffline, Why: all}
-	for _, key := range []string{SettingName, SettingAbout, SettingLink} {
+	for _, key := range []string{"name", "about", "link"} {
 		b.node.settings[key] = all
 	}
 	var canary atomic.Int64

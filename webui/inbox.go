@@ -1,7 +1,6 @@
 package webui
 
 import (
-	"context"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -11,14 +10,9 @@ import (
 	"strings"
 
 	"flyleaf/markdown"
+	"flyleaf/node"
 	"flyleaf/qa"
 )
-
-// Laterer is a Node that keeps what an author has put off, on this device only.
-type Laterer interface {
-	Later(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error)
-	SetLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error
-}
 
 // inboxPage is the body of an author's inbox.
 type inboxPage struct {
@@ -58,7 +52,7 @@ type entryView struct {
 	Later      bool
 	Answered   bool
 	Others     []choice // authors it can be given to
-	Draft      draft
+	Draft      node.Draft
 	Key, Field string
 	Me         string
 	Error      string
@@ -76,7 +70,7 @@ var inboxShows = []string{"waiting", "mine", "others", "later", "answered"}
 
 func (s *server) inbox(w http.ResponseWriter, r *http.Request) {
 	if v, ok := s.loadAuthor(w, r); ok {
-		s.showInbox(w, r, http.StatusOK, v, "", "", draft{})
+		s.showInbox(w, r, http.StatusOK, v, "", "", node.Draft{})
 	}
 }
 
@@ -92,20 +86,17 @@ func (s *server) loadAuthor(w http.ResponseWriter, r *http.Request) (*weekView, 
 
 // showInbox renders the inbox. failed is the question whose answer was not taken, why,
 // and the answer.
-func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v *weekView, failed qa.PostID, why string, answer draft) {
+func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v *weekView, failed qa.PostID, why string, answer node.Draft) {
 	q := r.URL.Query()
 	if r.Method != http.MethodGet {
 		if back, err := url.Parse(localPath(r.PostForm.Get("back"))); err == nil {
 			q = back.Query()
 		}
 	}
-	later := map[qa.PostID]bool{}
-	if n, ok := s.node.(Laterer); ok {
-		var err error
-		if later, err = n.Later(r.Context(), v.Event.ID); err != nil {
-			s.failed(w, r, err)
-			return
-		}
+	later, err := s.node.Later(r.Context(), v.Event.ID)
+	if err != nil {
+		s.failed(w, r, err)
+		return
 	}
 	show, order := q.Get("show"), qa.InboxOrder(q.Get("sort"))
 	if !slices.Contains(inboxShows, show) {
@@ -180,7 +171,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 	l := s.layout(r, "Inbox, "+v.Event.Title, "inbox", p)
 	v.nav(&l)
 	l.Event, l.Stream = path, path+"/stream"
-	s.page(w, status, "inbox", l)
+	s.page(w, r, status, "inbox", l)
 }
 
 func waitWords(n int) string {
@@ -290,16 +281,16 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case r.PostForm.Has("draft"):
-		if err := s.setDraft(ctx, v.Event.ID, key, d); err != nil {
+		if err := s.node.SetDraft(ctx, v.Event.ID, key, d); err != nil {
 			fail(statusOf(err), notSaved(err))
 			return
 		}
 		done(w, r, back, "")
 		return
 	case r.PostForm.Has("later"):
-		err := s.setDraft(ctx, v.Event.ID, key, d)
-		if n, ok := s.node.(Laterer); ok && err == nil {
-			err = n.SetLater(ctx, v.Event.ID, p.ID, r.PostForm.Get("later") == "1")
+		err := s.node.SetDraft(ctx, v.Event.ID, key, d)
+		if err == nil {
+			err = s.node.SetLater(ctx, v.Event.ID, p.ID, r.PostForm.Get("later") == "1")
 		}
 		if err != nil {
 			fail(statusOf(err), notSaved(err))
@@ -314,17 +305,14 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	text, err := withPart(p.Text(), r.PostForm.Get("part"), d.Text)
 	if err == nil {
-		err = s.speak(ctx, v)
-	}
-	if err == nil {
-		_, err = s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActPost, AtMillis: s.now().UnixMilli(), Parent: p.ID, Text: text})
+		_, err = s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActPost, Parent: p.ID, Text: text})
 	}
 	if err != nil {
 		fail(statusOf(err), notSavedWords(err, &d))
 		return
 	}
 	// The answer is saved. A draft left behind is a nuisance, not a loss.
-	_ = s.setDraft(ctx, v.Event.ID, key, draft{})
+	_ = s.node.SetDraft(ctx, v.Event.ID, key, node.Draft{})
 	done(w, r, withoutOpen(back), "")
 }
 
@@ -375,12 +363,12 @@ func (s *server) take(w http.ResponseWriter, r *http.Request) {
 			acts = append(acts, qa.Act{Identity: v.me})
 		}
 	}
-	for _, act := range acts {
-		act.Kind, act.AtMillis, act.Post, act.Mark = qa.ActMark, s.now().UnixMilli(), p.ID, "assigned"
-		if _, err := s.node.Do(r.Context(), v.Event.ID, act); err != nil {
-			s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" Who answers the question stands as it was.")
-			return
-		}
+	for i := range acts {
+		acts[i].Kind, acts[i].Post, acts[i].Mark = qa.ActMark, p.ID, "assigned"
+	}
+	if err := s.node.DoAll(r.Context(), v.Event.ID, acts); err != nil {
+		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" Who answers the question stands as it was.")
+		return
 	}
 	done(w, r, localPath(r.PostForm.Get("back")), p.ID)
 }

@@ -64,11 +64,6 @@ func (s *server) invite(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	n, has := s.node.(Inviter)
-	if !has {
-		s.nowhere(w, r)
-		return
-	}
 	role, label := qa.Role(r.PostForm.Get("role")), strings.Join(strings.Fields(r.PostForm.Get("label")), " ")
 	refuse := func(status int, words string) {
 		s.showPeople(w, r, status, v, peoplePage{Error: words, Label: label, Chosen: role})
@@ -81,16 +76,16 @@ func (s *server) invite(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusUnprocessableEntity, "This name is too long. What you typed is still there; shorten it.")
 		return
 	}
-	before, err := n.Invitations(r.Context(), v.Event.ID)
+	before, err := s.node.Invitations(r.Context(), v.Event.ID)
 	if err == nil {
-		_, err = n.Invite(r.Context(), v.Event.ID, role, label)
+		_, err = s.node.Invite(r.Context(), v.Event.ID, role, label)
 	}
 	if err != nil {
 		refuse(statusOf(err), "Not made. "+sentence(err.Error())+" Nothing was changed.")
 		return
 	}
 	to := eventPath(v.Event.ID) + "/people"
-	if after, err := n.Invitations(r.Context(), v.Event.ID); err == nil {
+	if after, err := s.node.Invitations(r.Context(), v.Event.ID); err == nil {
 		for _, in := range after {
 			if !slices.ContainsFunc(before, func(x qa.InviteInfo) bool { return x.Key == in.Key }) {
 				to += "?made=" + string(in.Key)
@@ -106,12 +101,7 @@ func (s *server) revokeInvite(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	n, has := s.node.(Inviter)
-	if !has {
-		s.nowhere(w, r)
-		return
-	}
-	if err := n.RevokeInvite(r.Context(), v.Event.ID, qa.Identity(r.PathValue("key"))); err != nil {
+	if err := s.node.RevokeInvite(r.Context(), v.Event.ID, qa.Identity(r.PathValue("key"))); err != nil {
 		s.problem(w, r, statusOf(err), "The invitation was not withdrawn", sentence(err.Error())+" Nothing was changed.")
 		return
 	}
@@ -127,14 +117,14 @@ func (s *server) inviteCode(w http.ResponseWriter, r *http.Request) {
 	}
 	name, isSVG := strings.CutSuffix(r.PathValue("name"), ".svg")
 	link := ""
-	switch n, has := s.node.(Inviter); {
+	switch {
 	case !isSVG:
 	case name == "all":
 		if inv, err := s.node.Invitation(r.Context(), v.Event.ID); err == nil {
 			link = inv.String()
 		}
-	case has && v.may.Organise:
-		all, err := n.Invitations(r.Context(), v.Event.ID)
+	case v.may.Organise:
+		all, err := s.node.Invitations(r.Context(), v.Event.ID)
 		if err != nil {
 			s.failed(w, r, err)
 			return

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -64,7 +65,7 @@ func (s *server) library(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int, f libraryForms) {
 	ctx := r.Context()
-	shelved, err := s.node.Shelf(ctx)
+	shelved, err := s.node.Library(ctx)
 	if err != nil {
 		s.failed(w, r, err)
 		return
@@ -74,7 +75,7 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 		s.failed(w, r, err)
 		return
 	}
-	all, err := s.node.Status(ctx)
+	all, err := s.node.Overview(ctx)
 	if err != nil {
 		s.failed(w, r, err)
 		return
@@ -92,7 +93,12 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 		p.Forms.Open = "join"
 	}
 	now := s.now().UnixMilli()
-	listed := s.clubSections(ctx, clubs, shelved, &p)
+	me, err := s.node.Identity(ctx)
+	if err != nil {
+		s.failed(w, r, err)
+		return
+	}
+	listed := s.clubSections(ctx, me, clubs, shelved, &p)
 	for i := range shelved {
 		e := shelved[i].Event.Consistent()
 		if e.Kind == "club" || listed[e.ID] {
@@ -114,7 +120,9 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 	}
 	p.arrange()
 	s.countBooks(ctx, &p)
-	s.page(w, status, "library", s.layout(r, "The shelf", "library", p))
+	l := s.layout(r, "The shelf", "library", p)
+	l.Truth = truthOf(node.Summarize(all))
+	s.page(w, r, status, "library", l)
 }
 
 // book is what the library shows of an event. Its questions are counted once it is
@@ -230,17 +238,17 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 	if f.Relay != "" {
 		e.Relays = []string{f.Relay}
 	}
-	id, _, err := s.node.Found(r.Context(), e, f.Relay)
+	inv, err := s.node.Found(r.Context(), e, f.Relay)
 	if err != nil {
 		refuse(statusOf(err), "Not saved. "+notSaved(err))
 		return
 	}
-	e.ID = id
+	e.ID = inv.Event
 	if err := s.listIn(r.Context(), qa.EventID(f.Club), e); err != nil {
 		s.problem(w, r, statusOf(err), "The week is set up, and not on the club’s list", sentence(err.Error())+" Open the week from the shelf; it can be put on the list on its page “Set up”.")
 		return
 	}
-	done(w, r, eventPath(id)+"/setup?new=1", "")
+	done(w, r, eventPath(e.ID)+"/setup?new=1", "")
 }
 
 func (s *server) join(w http.ResponseWriter, r *http.Request) {

@@ -38,11 +38,7 @@ const linesOnPage = 100
 
 // log returns the moderation log; the page must open all the same without it.
 func (s *server) log(ctx context.Context, event qa.EventID) []qa.LogEntry {
-	n, ok := s.node.(Logger)
-	if !ok {
-		return nil
-	}
-	all, err := n.Log(ctx, event)
+	all, err := s.node.Log(ctx, event)
 	if err != nil {
 		return nil
 	}
@@ -54,12 +50,7 @@ func (s *server) showLog(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	n, has := s.node.(Logger)
-	if !has {
-		s.nowhere(w, r)
-		return
-	}
-	all, err := n.Log(r.Context(), v.Event.ID)
+	all, err := s.node.Log(r.Context(), v.Event.ID)
 	if err != nil {
 		s.failed(w, r, err)
 		return
@@ -85,7 +76,7 @@ func (s *server) showLog(w http.ResponseWriter, r *http.Request) {
 	l := s.layout(r, "What moderators did", "week", nil)
 	v.nav(&l)
 	l.Body, l.Event, l.Stream, l.Whole = page, page.Path, page.Path+"/stream", true
-	s.page(w, http.StatusOK, "log", l)
+	s.page(w, r, http.StatusOK, "log", l)
 }
 
 // logVerbs says what was done: on, and taken back. What stands after the bar

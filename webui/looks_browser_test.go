@@ -66,7 +66,7 @@ func trusting(b *inBrowser) {
 		}}}
 		w.claim = [2]string{"author", qa.InviteClaimed}
 	})
-	for key, value := range map[string]string{SettingName: "Wren Castellane", SettingAbout: "Keeps bees, and a ledger of them.", SettingLink: "https://example.org/wren", SettingPublishAs: "initials"} {
+	for key, value := range map[string]string{"name": "Wren Castellane", "about": "Keeps bees, and a ledger of them.", "link": "https://example.org/wren", "publishAs": "initials"} {
 		n.settings[key] = value
 	}
 }

@@ -111,7 +111,7 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	l := s.layout(r, "Decide about a post", "week", nil)
 	v.nav(&l)
 	l.Body, l.Event = page, eventPath(v.Event.ID)
-	s.page(w, status, "moderate", l)
+	s.page(w, r, status, "moderate", l)
 }
 
 // maxQuestions is how many questions are offered to choose from, the latest.
@@ -186,7 +186,7 @@ func (s *server) mark(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := at(t, i)
-	act.AtMillis, act.Post = s.now().UnixMilli(), p.ID
+	act.Post = p.ID
 	if err == nil && act.Mark == "duplicateOf" && act.Text != "" {
 		if of, j, known := v.find(qa.PostID(act.Text)); !known || j >= 0 || of == t {
 			err = errors.New("choose the question that was asked before")
@@ -224,7 +224,6 @@ func (s *server) block(w http.ResponseWriter, r *http.Request) {
 		err = errors.New("an organiser cannot be blocked, nor can you block yourself")
 	}
 	if err == nil {
-		act.AtMillis = s.now().UnixMilli()
 		_, err = s.node.Do(r.Context(), v.Event.ID, act)
 	}
 	if err != nil {

@@ -114,7 +114,7 @@ func TestWordsThatCannotStandInAPost(t *testing.T) {
 // A device keeps what an earlier version took as a name, and goes on.
 func TestNameOfAnEarlierVersion(t *testing.T) {
 	s := newSite(t, "")
-	s.node.settings[SettingName] = "Ti\x00no\n"
+	s.node.settings["name"] = "Ti\x00no\n"
 	if w := s.send(s.week()+"/ask", "body", "Still here?"); w.Code != http.StatusSeeOther {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}

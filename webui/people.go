@@ -2,10 +2,8 @@ package webui
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -24,7 +22,6 @@ type peoplePage struct {
 	Blocked    []blockedPerson
 	Known      []choice // people who could be given a role
 	Invites    []inviteView
-	Inviting   bool // this device can make invitations
 	Fresh      *inviteView
 	Label      string // typed
 	Chosen     qa.Role
@@ -61,27 +58,11 @@ type contact struct{ Words, URL string }
 
 func contactOf(link string) contact {
 	c := contact{Words: strings.TrimSpace(link)}
-	if outside(c.Words) {
+	if qa.LeadsElsewhere(c.Words) {
 		c.URL = c.Words
 		c.Words = strings.TrimPrefix(strings.TrimPrefix(c.Words, "https://"), "mailto:")
 	}
 	return c
-}
-
-// outside reports whether s is an address elsewhere that a link may lead to:
-// http or https with a host, or mailto. "http:/you" would be a page of ours.
-func outside(s string) bool {
-	u, err := url.Parse(s)
-	if err != nil {
-		return false
-	}
-	switch strings.ToLower(u.Scheme) {
-	case "http", "https":
-		return u.Host != ""
-	case "mailto":
-		return u.Opaque != ""
-	}
-	return false
 }
 
 var roleGroups = []roleGroup{
@@ -125,9 +106,8 @@ func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, 
 		})
 	}
 	slices.SortFunc(page.Blocked, func(a, b blockedPerson) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-	if n, ok := s.node.(Inviter); ok && v.may.Organise {
-		page.Inviting = true
-		all, err := n.Invitations(ctx, v.Event.ID)
+	if v.may.Organise {
+		all, err := s.node.Invitations(ctx, v.Event.ID)
 		if err != nil {
 			s.failed(w, r, err)
 			return
@@ -143,7 +123,7 @@ func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, 
 	l := s.layout(r, "Who may do what", "week", nil)
 	v.nav(&l)
 	l.Body, l.Event, l.Stream, l.Whole = page, page.Path, page.Path+"/stream", r.Method == http.MethodGet
-	s.page(w, status, "people", l)
+	s.page(w, r, status, "people", l)
 }
 
 func accessWords(e qa.Event) string {
@@ -213,7 +193,7 @@ func (s *server) setRole(w http.ResponseWriter, r *http.Request) {
 	}
 	form := r.PostForm
 	whom := cmp.Or(strings.TrimSpace(form.Get("key")), form.Get("identity"))
-	act := qa.Act{Kind: qa.ActRole, AtMillis: s.now().UnixMilli(), Role: qa.Role(form.Get("role")), On: form.Get("on") == "1"}
+	act := qa.Act{Kind: qa.ActRole, Role: qa.Role(form.Get("role")), On: form.Get("on") == "1"}
 	id, err := qa.ParseIdentity(whom)
 	switch {
 	case err != nil:
@@ -245,7 +225,7 @@ func (s *server) unblock(w http.ResponseWriter, r *http.Request) {
 	}
 	id, err := qa.ParseIdentity(r.PostForm.Get("identity"))
 	if err == nil {
-		_, err = s.node.Do(r.Context(), v.Event.ID, qa.Act{Kind: qa.ActBlock, AtMillis: s.now().UnixMilli(), Identity: id})
+		_, err = s.node.Do(r.Context(), v.Event.ID, qa.Act{Kind: qa.ActBlock, Identity: id})
 	}
 	if err != nil {
 		s.problem(w, r, statusOf(err), "The block was not lifted", sentence(err.Error())+" Nothing was changed.")
@@ -265,7 +245,7 @@ func (s *server) turn(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, http.StatusUnprocessableEntity, "There is no such switch", "Nothing was changed. Reload the page and try again.")
 		return
 	}
-	act := qa.Act{Kind: qa.ActEvent, AtMillis: s.now().UnixMilli(), Fields: map[string]any{key: r.PostForm.Get("on") == "1"}}
+	act := qa.Act{Kind: qa.ActEvent, Fields: map[string]any{key: r.PostForm.Get("on") == "1"}}
 	if _, err := s.node.Do(r.Context(), v.Event.ID, act); err != nil {
 		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The week is as it was.")
 		return
@@ -277,14 +257,8 @@ func (s *server) turn(w http.ResponseWriter, r *http.Request) {
 	done(w, r, to, "")
 }
 
-// organisersOf lists those who can be asked about a week.
-func (s *server) organisersOf(ctx context.Context, event qa.EventID) []personLine {
-	week, err := s.node.Week(ctx, event)
-	if err != nil {
-		return nil
-	}
-	week.Event.ID = event
-	v := &weekView{Week: week, me: s.node.Identity(), keys: []qa.Identity{s.node.Identity()}}
+// organisers lists those who can be asked about a week.
+func (v *weekView) organisers() []personLine {
 	if groups := v.roles(); len(groups) > 0 && groups[0].Role == qa.RoleOrganiser {
 		return groups[0].People
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"flyleaf/markdown"
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -29,7 +30,7 @@ type postPage struct {
 type composer struct {
 	Action, CSRF, Key, Cancel string
 	Label, Button             string
-	Draft                     draft
+	Draft                     node.Draft
 	Error                     string
 	Preview                   template.HTML
 	Note                      string
@@ -82,7 +83,7 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 	page.Act = actForm{CSRF: v.csrf, Back: postPath(v.Event.ID, p.ID)}
 	v.nav(&l)
 	l.Body, l.Event, l.Stream = page, page.Path, page.Path+"/stream"
-	s.page(w, status, "post", l)
+	s.page(w, r, status, "post", l)
 }
 
 // title names a post for the window: its first words, or who wrote it.
@@ -179,7 +180,7 @@ func (s *server) showEditor(w http.ResponseWriter, r *http.Request, status int, 
 	l := s.layout(r, page.Title, "week", nil)
 	v.nav(&l)
 	l.Body, l.Event = page, page.Path
-	s.page(w, status, "edit", l)
+	s.page(w, r, status, "edit", l)
 }
 
 func (s *server) edit(w http.ResponseWriter, r *http.Request) {
@@ -198,14 +199,14 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case r.PostForm.Has("draft"):
-		if err := s.setDraft(ctx, v.Event.ID, key, d); err != nil {
+		if err := s.node.SetDraft(ctx, v.Event.ID, key, d); err != nil {
 			fail(statusOf(err), notSaved(err))
 			return
 		}
 		done(w, r, v.address(p.ID), p.ID)
 		return
 	case r.PostForm.Has("discard"):
-		if err := s.setDraft(ctx, v.Event.ID, key, draft{}); err != nil {
+		if err := s.node.SetDraft(ctx, v.Event.ID, key, node.Draft{}); err != nil {
 			fail(statusOf(err), notSaved(err))
 			return
 		}
@@ -225,12 +226,12 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 		fail(http.StatusUnprocessableEntity, "There is nothing written. To take a post back, use “Take back” instead.")
 		return
 	}
-	_, err := s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActEdit, AtMillis: s.now().UnixMilli(), Post: p.ID, Text: d.Text})
+	_, err := s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActEdit, Post: p.ID, Text: d.Text})
 	if err != nil {
 		fail(statusOf(err), notSavedWords(err, &d))
 		return
 	}
-	_ = s.setDraft(ctx, v.Event.ID, key, draft{}) // the text is saved; see posted
+	_ = s.node.SetDraft(ctx, v.Event.ID, key, node.Draft{}) // the text is saved; see posted
 	done(w, r, v.address(p.ID), p.ID)
 }
 
@@ -250,7 +251,7 @@ func (s *server) withdrawal(w http.ResponseWriter, r *http.Request) {
 	l := s.layout(r, page.Title, "week", nil)
 	v.nav(&l)
 	l.Body, l.Event = page, page.Path
-	s.page(w, http.StatusOK, "withdraw", l)
+	s.page(w, r, http.StatusOK, "withdraw", l)
 }
 
 func (s *server) withdraw(w http.ResponseWriter, r *http.Request) {
@@ -260,7 +261,7 @@ func (s *server) withdraw(w http.ResponseWriter, r *http.Request) {
 	}
 	p := at(t, i)
 	_, err := s.node.Do(r.Context(), v.Event.ID, qa.Act{
-		Kind: qa.ActWithdraw, AtMillis: s.now().UnixMilli(), Post: p.ID, On: r.PostForm.Get("on") != "0",
+		Kind: qa.ActWithdraw, Post: p.ID, On: r.PostForm.Get("on") != "0",
 	})
 	if err != nil {
 		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The post stands as it was. Go back and try again.")

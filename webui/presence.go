@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -40,9 +41,8 @@ func (a *announcer) due(post qa.PostID, now time.Time) bool {
 // writing tells the others that the reader is answering a post, when the reader
 // is an author: so that two of them do not answer the same question unaware.
 // What readers begin to write is told to nobody.
-func (s *server) writing(ctx context.Context, event qa.EventID, key string, d draft) {
-	n, ok := s.node.(Attendant)
-	if !ok || d.empty() {
+func (s *server) writing(ctx context.Context, event qa.EventID, key string, d node.Draft) {
+	if d.Empty() {
 		return
 	}
 	post, err := qa.ParsePostID(key)
@@ -50,20 +50,20 @@ func (s *server) writing(ctx context.Context, event qa.EventID, key string, d dr
 		return
 	}
 	week, err := s.node.Week(ctx, event)
-	if err != nil || !week.Event.HasRole(s.node.Identity(), qa.RoleAuthor) {
+	if err != nil {
+		return
+	}
+	me, err := s.node.Identity(ctx)
+	if err != nil || !week.Event.HasRole(me, qa.RoleAuthor) {
 		return
 	}
 	// Nobody may be in reach: a nicety, not worth a word.
-	_ = n.Announce(ctx, event, qa.PresenceAnswering, post)
+	_ = s.node.Announce(ctx, event, qa.PresenceAnswering, post)
 }
 
 // attendance returns what is known of the others' devices, by post.
 func (s *server) attendance(ctx context.Context, event qa.EventID) map[qa.PostID][]qa.Presence {
-	n, ok := s.node.(Attendant)
-	if !ok {
-		return nil
-	}
-	all, err := n.Presence(ctx, event)
+	all, err := s.node.Presence(ctx, event)
 	if err != nil {
 		return nil // the page must open all the same
 	}

@@ -1,7 +1,6 @@
 package webui
 
 import (
-	"context"
 	"net/http"
 	"strings"
 
@@ -26,38 +25,23 @@ type refusal struct {
 // maxRefusals is how many are listed of one event.
 const maxRefusals = 50
 
-// refused returns what of the reader's in an event was not taken, by the post it
-// is about, and how many there are. The page must open all the same without it.
-func (s *server) refused(ctx context.Context, event qa.EventID) (byPost map[qa.PostID]qa.NotTaken, all []qa.NotTaken) {
-	n, ok := s.node.(Refuser)
-	if !ok {
-		return nil, nil
-	}
-	all, err := n.Refusals(ctx, event)
-	if err != nil {
-		return nil, nil
-	}
-	byPost = make(map[qa.PostID]qa.NotTaken)
+// byPost returns what was not taken by the post that it is about.
+func byPost(all []qa.NotTaken) map[qa.PostID]qa.NotTaken {
+	out := make(map[qa.PostID]qa.NotTaken)
 	for _, r := range all {
 		if r.Post != "" {
-			byPost[r.Post] = r
+			out[r.Post] = r
 		}
 	}
-	return byPost, all
+	return out
 }
 
-// refusals makes the list of one event for the page about where everything is.
-func (s *server) refusals(ctx context.Context, week qa.Week) []refusal {
-	_, all := s.refused(ctx, week.Event.ID)
-	if len(all) == 0 {
-		return nil
-	}
-	v := &weekView{Week: week, cal: s.calendar(week.Event)}
-	v.index()
-	organisers := s.organisersOf(ctx, week.Event.ID)
+// refusals lists what was not taken for the page about where everything is.
+func (v *weekView) refusals(all []qa.NotTaken, csrf string) []refusal {
+	organisers := v.organisers()
 	var out []refusal
 	for _, n := range all[max(0, len(all)-maxRefusals):] {
-		out = append(out, v.refusal(n, s.guard.form, organisers))
+		out = append(out, v.refusal(n, csrf, organisers))
 	}
 	return out
 }
@@ -141,12 +125,7 @@ func wordsOf(a qa.Act) string {
 }
 
 func (s *server) takeBack(w http.ResponseWriter, r *http.Request) {
-	n, ok := s.node.(Refuser)
-	if !ok {
-		s.nowhere(w, r)
-		return
-	}
-	if err := n.TakeBack(r.Context(), qa.EventID(r.PathValue("event")), r.PathValue("hash")); err != nil {
+	if err := s.node.TakeBack(r.Context(), qa.EventID(r.PathValue("event")), r.PathValue("hash")); err != nil {
 		s.problem(w, r, statusOf(err), "It was not taken back", sentence(err.Error())+" Your words are still kept on this device.")
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -85,20 +86,22 @@ func (s *server) layout(r *http.Request, title, nav string, body any) layout {
 	if r.Method != http.MethodGet { // a form that came back with its words
 		l.Here = "/"
 	}
-	l.Truth = s.truth(r.Context())
 	return l
 }
 
-func (s *server) page(w http.ResponseWriter, status int, name string, l layout) {
+func (s *server) page(w http.ResponseWriter, r *http.Request, status int, name string, l layout) {
+	if l.Truth == (truth{}) {
+		l.Truth = s.truth(r.Context())
+	}
 	write(w, status, s.render.pages[name], "layout", l)
 }
 
 func (s *server) truth(ctx context.Context) truth {
-	all, err := s.node.Status(ctx)
+	sum, err := s.node.Summary(ctx)
 	if err != nil {
 		return truth{State: stateDraft, Words: "State unknown"}
 	}
-	return truthOf(all)
+	return truthOf(sum)
 }
 
 func (s *server) truthFragment(w http.ResponseWriter, r *http.Request) {
@@ -113,7 +116,7 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, status int, tit
 		writeJSON(w, status, map[string]string{"error": title + ". " + text})
 		return
 	}
-	s.page(w, status, "problem", s.layout(r, title, "", problem{title, text}))
+	s.page(w, r, status, "problem", s.layout(r, title, "", problem{title, text}))
 }
 
 func (s *server) nowhere(w http.ResponseWriter, r *http.Request) {
@@ -142,7 +145,7 @@ func notSaved(err error) string {
 
 // notSavedWords is notSaved for a form with words in it. What cannot stand in a post,
 // and mostly cannot be seen, is taken out of the words that go back into the box.
-func notSavedWords(err error, d *draft) string {
+func notSavedWords(err error, d *node.Draft) string {
 	if !errors.Is(err, qa.ErrCharacter) && !errors.Is(err, qa.ErrInvisible) {
 		return notSaved(err)
 	}
@@ -152,7 +155,7 @@ func notSavedWords(err error, d *draft) string {
 }
 
 // refuseForm answers a script whose form was not taken, with the words for the box.
-func refuseForm(w http.ResponseWriter, status int, words string, d draft) {
+func refuseForm(w http.ResponseWriter, status int, words string, d node.Draft) {
 	writeJSON(w, status, map[string]string{"error": "Not saved. " + words, "body": d.Text})
 }
 
@@ -179,10 +182,18 @@ func done(w http.ResponseWriter, r *http.Request, to string, post qa.PostID) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
+// statuses gives kinds of errors their status; every other is 500.
+var statuses = map[node.Kind]int{
+	node.NotFound:   http.StatusNotFound,
+	node.Invalid:    http.StatusUnprocessableEntity,
+	node.NotAllowed: http.StatusForbidden,
+	node.NotInvited: http.StatusForbidden,
+	node.OtherRelay: http.StatusConflict,
+}
+
 func statusOf(err error) int {
-	var field *qa.FieldError
-	if errors.As(err, &field) {
-		return http.StatusUnprocessableEntity
+	if status, ok := statuses[node.KindOf(err)]; ok {
+		return status
 	}
 	return http.StatusInternalServerError
 }

@@ -3,23 +3,14 @@ package webui
 import (
 	"context"
 	"net/http"
-
-	"flyleaf/qa"
 )
 
-func (s *server) setting(ctx context.Context, key string) string {
-	v, err := s.node.Setting(ctx, key)
-	if err != nil {
-		return "" // the page must open all the same
-	}
-	// What an earlier version kept, and the weeks would not take any more.
-	return qa.CleanText(v)
-}
+// settingTheme is "", "light" or "dark".
+const settingTheme = "theme"
 
-func (s *server) name(ctx context.Context) string { return qa.CleanLine(s.setting(ctx, SettingName)) }
-
+// theme is what the reader chose; the page must open all the same when that cannot be read.
 func (s *server) theme(ctx context.Context) string {
-	if t := s.setting(ctx, SettingTheme); t == "light" || t == "dark" {
+	if t, err := s.node.Setting(ctx, settingTheme); err == nil && (t == "light" || t == "dark") {
 		return t
 	}
 	return ""
@@ -30,7 +21,7 @@ func (s *server) setTheme(w http.ResponseWriter, r *http.Request) {
 	if theme != "light" && theme != "dark" {
 		theme = ""
 	}
-	if err := s.node.SetSetting(r.Context(), SettingTheme, theme); err != nil {
+	if err := s.node.SetSetting(r.Context(), settingTheme, theme); err != nil {
 		s.problem(w, r, http.StatusInternalServerError, "The paper was not changed", sentence(err.Error())+" Nothing else has changed.")
 		return
 	}

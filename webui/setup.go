@@ -1,7 +1,6 @@
 package webui
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,14 +13,7 @@ import (
 
 	"flyleaf/cover"
 	"flyleaf/qa"
-	"flyleaf/schema"
 )
-
-// Pictured is a Node that keeps pictures in events.
-type Pictured interface {
-	// Blob returns the bytes under a key of the event's blobs.
-	Blob(ctx context.Context, event qa.EventID, key string) ([]byte, error)
-}
 
 // coverPath is where the picture of an event's cover is served; "" when it has none.
 func coverPath(e qa.Event) string {
@@ -35,12 +27,7 @@ func coverPath(e qa.Event) string {
 // anybody's program: so it is only ever served as the picture that it is, and its
 // key is the hash of its bytes, so it never changes.
 func (s *server) blob(w http.ResponseWriter, r *http.Request) {
-	n, ok := s.node.(Pictured)
-	if !ok {
-		s.nowhere(w, r)
-		return
-	}
-	b, err := n.Blob(r.Context(), qa.EventID(r.PathValue("event")), r.PathValue("key"))
+	b, err := s.node.Blob(r.Context(), qa.EventID(r.PathValue("event")), r.PathValue("key"))
 	if err != nil {
 		s.problem(w, r, http.StatusNotFound, "This picture is not on this device", sentence(err.Error()))
 		return
@@ -139,7 +126,7 @@ func (s *server) showSetup(w http.ResponseWriter, r *http.Request, status int, v
 	l := s.layout(r, "Set up, "+v.Event.Title, "week", p)
 	v.nav(&l)
 	l.Event = p.Path
-	s.page(w, status, "setup", l)
+	s.page(w, r, status, "setup", l)
 }
 
 // errPicture says what is wrong with an uploaded picture.
@@ -160,10 +147,8 @@ func (s *server) saveSetup(w http.ResponseWriter, r *http.Request) {
 			acts = append(picture, acts...)
 		}
 	}
-	now := s.now().UnixMilli()
-	for i := 0; i < len(acts) && err == nil; i++ {
-		acts[i].AtMillis = now
-		_, err = s.node.Do(r.Context(), v.Event.ID, acts[i])
+	if err == nil {
+		err = s.node.DoAll(r.Context(), v.Event.ID, acts)
 	}
 	if err == nil {
 		err = s.listChosen(r, v)
@@ -222,7 +207,7 @@ func (v *weekView) setupActs(r *http.Request, here *time.Location) ([]qa.Act, er
 		return nil, err
 	}
 	fields := v.Event.Changes(&want)
-	links, err := linksFrom(text("links"))
+	links, err := qa.ParseLinks(strings.Split(text("links"), "\n"))
 	if err != nil {
 		return nil, err
 	}
@@ -266,26 +251,6 @@ func setupTimesFrom(f url.Values, e *qa.Event, shown calendar, zone *time.Locati
 	return nil
 }
 
-// linksFrom reads one link a line: an address, and after it the words for it.
-func linksFrom(text string) ([]qa.Link, error) {
-	links := []qa.Link{}
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "" {
-			continue
-		}
-		address, words, _ := strings.Cut(line, " ")
-		if !outside(address) {
-			return nil, fmt.Errorf("a link begins with its address, such as https://example.org; %.60q does not", line)
-		}
-		links = append(links, qa.Link{URL: address, Text: strings.TrimSpace(words)})
-	}
-	if len(links) > schema.MaxLinks {
-		return nil, fmt.Errorf("a week has at most %d links", schema.MaxLinks)
-	}
-	return links, nil
-}
-
 // pictureActs makes the picture of the form small and returns what puts it into the
 // week: the picture in a change of its own, then the cover that names it.
 func pictureActs(r *http.Request) ([]qa.Act, error) {
@@ -320,8 +285,7 @@ func pictureActs(r *http.Request) ([]qa.Act, error) {
 // listChosen puts the week on the lists of the clubs that are ticked, as it is now,
 // and takes it off the others'.
 func (s *server) listChosen(r *http.Request, v *weekView) error {
-	n, ok := s.node.(Clubber)
-	if !ok || !r.PostForm.Has("clubs") {
+	if !r.PostForm.Has("clubs") {
 		return nil
 	}
 	week, err := s.node.Week(r.Context(), v.Event.ID)
@@ -350,9 +314,9 @@ func (s *server) listChosen(r *http.Request, v *weekView) error {
 		}
 		switch {
 		case wanted && (now == nil || *now != listing):
-			err = n.ListWeeks(r.Context(), e.ID, []qa.ListedWeek{listing})
+			err = s.node.ListWeeks(r.Context(), e.ID, []qa.ListedWeek{listing})
 		case !wanted && now != nil:
-			err = n.ListWeeks(r.Context(), e.ID, []qa.ListedWeek{{ID: v.Event.ID}})
+			err = s.node.ListWeeks(r.Context(), e.ID, []qa.ListedWeek{{ID: v.Event.ID}})
 		}
 		if err != nil {
 			return err

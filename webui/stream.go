@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -23,11 +24,24 @@ const maxFragment = 60
 func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	event := qa.EventID(r.PathValue("event"))
 	out := http.NewResponseController(w)
-	updates, stop := s.node.Subscribe(event)
+	ctx, stop := context.WithCancel(r.Context())
 	defer stop()
+	updates := make(chan qa.Update)
+	go func() {
+		defer close(updates)
+		// It ends with the page, or with the node; either way there is nothing to say.
+		_ = s.node.Watch(ctx, event, func(u qa.Update) error {
+			select {
+			case updates <- u:
+			case <-ctx.Done():
+			}
+			return ctx.Err()
+		})
+	}()
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")
+	<-updates // nothing is missed from now on
 	if _, err := fmt.Fprint(w, "retry: 2000\nevent: hello\ndata: {}\n\n"); err != nil || out.Flush() != nil {
 		return
 	}
@@ -35,7 +49,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	defer tick.Stop()
 	for {
 		select {
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return
 		case <-tick.C:
 			if _, err := fmt.Fprint(w, ":\n\n"); err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -21,7 +22,6 @@ type syncPageBody struct {
 	MoreWaiting int // of these, those in which something waits
 	Refusals    []refusal
 	Goes        bool // something waits that has a relay to go to
-	CanTry      bool
 	CSRF        string
 }
 
@@ -52,13 +52,12 @@ const maxWaits = 50
 
 func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
-	all, err := s.node.Status(ctx)
+	all, err := s.node.Overview(ctx)
 	if err != nil {
 		s.failed(w, r, err)
 		return
 	}
 	p := syncPageBody{CSRF: s.guard.form}
-	_, p.CanTry = s.node.(Waker)
 	cal := calendar{zone: s.zone, now: s.now()}
 	p.Checked = moment{Words: s.now().In(s.zone).Format("15:04:05"), Machine: s.now().UTC().Format("2006-01-02T15:04:05Z")}
 	pending := 0
@@ -69,8 +68,9 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 			p.MoreWeeks++
 			p.MoreWaiting += b2i(st.Pending > 0)
 			p.Goes = p.Goes || st.Pending > 0 && st.Relay.URL != ""
-			if refused, err := s.notTaken(ctx, st.Event); err == nil {
-				p.Refusals = append(p.Refusals, refused...)
+			if err := s.unsent(ctx, st, &p, false); err != nil {
+				s.failed(w, r, err)
+				return
 			}
 			continue
 		}
@@ -93,18 +93,10 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 			state.Since = &since
 		}
 		p.Weeks = append(p.Weeks, state)
-		refused, err := s.notTaken(ctx, st.Event)
-		if err != nil {
+		p.Goes = p.Goes || st.Pending > 0 && st.Relay.URL != ""
+		if err := s.unsent(ctx, st, &p, true); err != nil {
 			s.failed(w, r, err)
 			return
-		}
-		p.Refusals = append(p.Refusals, refused...)
-		if st.Pending > 0 {
-			p.Goes = p.Goes || st.Relay.URL != ""
-			if err := s.waits(r, st, &p); err != nil {
-				s.failed(w, r, err)
-				return
-			}
 		}
 	}
 	p.Title, p.Lede = whereEverything(all, pending)
@@ -114,51 +106,68 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	l := s.layout(r, "Where everything is", "sync", p)
-	l.Whole = true
-	s.page(w, http.StatusOK, "sync", l)
+	l.Whole, l.Truth = true, truthOf(node.Summarize(all))
+	s.page(w, r, http.StatusOK, "sync", l)
 }
 
-// waits lists the event's own posts that are only on this device.
-func (s *server) waits(r *http.Request, st qa.Status, p *syncPageBody) error {
-	pending, err := s.node.Delivery(r.Context(), st.Event)
+// unsent lists what of the reader's was not taken in an event, and with posts the own posts
+// that are only on this device. The week is read only when there is something to list.
+func (s *server) unsent(ctx context.Context, st qa.Status, p *syncPageBody, posts bool) error {
+	refused, err := s.node.Refusals(ctx, st.Event)
+	if err != nil {
+		refused = nil // the page must open all the same
+	}
+	posts = posts && st.Pending > 0
+	if len(refused) == 0 && !posts {
+		return nil
+	}
+	week, err := s.node.Week(ctx, st.Event)
 	if err != nil {
 		return err
 	}
-	week, err := s.node.Week(r.Context(), st.Event)
+	week.Event.ID = st.Event
+	v := s.arranged(week, nil)
+	p.Refusals = append(p.Refusals, v.refusals(refused, s.guard.form)...)
+	if !posts {
+		return nil
+	}
+	pending, err := s.node.Delivery(ctx, st.Event)
 	if err != nil {
 		return err
 	}
-	cal := s.calendar(week.Event)
-	refused, _ := s.refused(r.Context(), st.Event)
-	add := func(post *qa.PostView) {
-		if !pending[post.ID] {
-			return
-		}
-		if len(p.Waits) == maxWaits {
-			p.More++
-			return
-		}
-		state, why := delivery{State: stateDevice, Words: deliveryWords[stateDevice]}, sentence(relayWhy(st.Relay))
-		if n, ok := refused[post.ID]; ok {
-			state, why = delivery{State: stateRefused, Words: deliveryWords[stateRefused]}, sentence(n.Reason)
-		}
-		p.Waits = append(p.Waits, waiting{
-			Excerpt: excerpt(post.Text(), 100), URL: eventPath(st.Event) + "/go/" + string(post.ID), Week: week.Event.Title,
-			Delivery: state, When: cal.moment(post.ShownMillis()), Why: why,
-		})
-	}
+	v.refused = byPost(refused)
 	for i := range week.Threads {
-		add(&week.Threads[i].Question)
-		for j := range week.Threads[i].Replies {
-			add(&week.Threads[i].Replies[j])
+		t := &week.Threads[i]
+		v.waits(&t.Question, st, pending, p)
+		for j := range t.Replies {
+			v.waits(&t.Replies[j], st, pending, p)
 		}
 	}
 	return nil
 }
 
+// waits adds a post to the list if it is only on this device.
+func (v *weekView) waits(post *qa.PostView, st qa.Status, pending map[qa.PostID]bool, p *syncPageBody) {
+	if !pending[post.ID] {
+		return
+	}
+	if len(p.Waits) == maxWaits {
+		p.More++
+		return
+	}
+	state, why := delivery{State: stateDevice, Words: deliveryWords[stateDevice]}, sentence(relayWhy(st.Relay))
+	if n, ok := v.refused[post.ID]; ok {
+		state, why = delivery{State: stateRefused, Words: deliveryWords[stateRefused]}, sentence(n.Reason)
+	}
+	p.Waits = append(p.Waits, waiting{
+		Excerpt: excerpt(post.Text(), 100), URL: eventPath(st.Event) + "/go/" + string(post.ID), Week: v.Event.Title,
+		Delivery: state, When: v.cal.moment(post.ShownMillis()), Why: why,
+	})
+}
+
 // whereEverything is the page's heading: never better than the truth.
 func whereEverything(all []qa.Status, pending int) (title, lede string) {
-	t := deliveryTruth(all)
+	t := deliveryTruth(node.Summarize(all))
 	switch {
 	case len(all) == 0:
 		return "Nothing here yet", "There is no week on this device. Join one, or set one up, on the shelf."
@@ -170,23 +179,10 @@ func whereEverything(all []qa.Status, pending int) (title, lede string) {
 	return t.Words, "Everything you wrote is saved on this device’s disk, and what has a relay is on the relay’s disk as well."
 }
 
-// notTaken lists what of the reader's in one event was not taken. The week is
-// read only when there is something.
-func (s *server) notTaken(ctx context.Context, event qa.EventID) ([]refusal, error) {
-	if _, all := s.refused(ctx, event); len(all) == 0 {
-		return nil, nil
-	}
-	week, err := s.node.Week(ctx, event)
-	if err != nil {
-		return nil, err
-	}
-	week.Event.ID = event
-	return s.refusals(ctx, week), nil
-}
-
 func (s *server) tryNow(w http.ResponseWriter, r *http.Request) {
-	if n, ok := s.node.(Waker); ok {
-		n.Wake()
+	if err := s.node.Wake(r.Context()); err != nil {
+		s.failed(w, r, err)
+		return
 	}
 	done(w, r, "/sync", "")
 }

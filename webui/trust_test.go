@@ -84,16 +84,9 @@ func TestEveryActHasWords(t *testing.T) {
 	}
 }
 
-func TestPersonIsSaidWhereItIsKnown(t *testing.T) {
+func TestWhatIsSaidOfOneself(t *testing.T) {
 	s := newSite(t, "")
 	s.sent("/you", "name", "Wren", "about", "Keeps bees.\r\nAnd a ledger.", "link", "https://example.org/wren", "publishAs", "initials")
-	if len(s.node.acts) != 0 {
-		t.Errorf("said where nobody knows the reader: %+v", s.node.acts)
-	}
-	s.sent(s.week()+"/ask", "body", "one")
-	if act := s.node.acts[0]; act.Kind != qa.ActPerson || *act.Person != (qa.Person{ID: fakeMe, Name: "Wren", About: "Keeps bees.\nAnd a ledger.", Link: "https://example.org/wren", PublishAs: "initials"}) {
-		t.Errorf("%+v", act.Person)
-	}
 	mustContain(t, s.get("/you"), "Keeps bees.\nAnd a ledger.</textarea>", `value="https://example.org/wren"`, `<option value="initials" selected>`, "aaaaaaaa</dd>")
 	before := len(s.node.acts)
 	for _, fields := range [][]string{
@@ -109,7 +102,7 @@ func TestPersonIsSaidWhereItIsKnown(t *testing.T) {
 		}
 		mustContain(t, w.Body.String(), "Not saved", `value="W"`)
 	}
-	if s.node.settings[SettingName] != "Wren" || len(s.node.acts) != before {
+	if s.node.settings["name"] != "Wren" || len(s.node.acts) != before {
 		t.Error("something was changed")
 	}
 }
@@ -148,7 +141,7 @@ func TestAskWithoutAName(t *testing.T) {
 	s.node.edit(s.event, func(w *fakeWeek) { clear(w.pending) })
 	mustContain(t, s.get(s.week()), `name="anonymous"`, "The relay sees which connection it came through")
 
-	s.node.settings[SettingName] = "Wren"
+	s.node.settings["name"] = "Wren"
 	to := s.sent(s.week()+"/ask", "body", "Is it a sin to like the villain?", "anonymous", "1")
 	if act := s.lastAct(qa.ActPost); !act.Anonymous || len(s.node.acts) != 1 {
 		t.Errorf("the name was said on the way: %+v", s.node.acts)
@@ -254,21 +247,6 @@ func TestOnlyAuthorsAnnounceThatTheyWrite(t *testing.T) {
 	writes(post, "I think that it")
 	if len(s.node.spoken) != 2 {
 		t.Errorf("announced %+v", s.node.spoken)
-	}
-}
-
-func TestWhatWasSaidOfOneselfCanBeTakenAway(t *testing.T) {
-	s := newSite(t, "")
-	s.node.edit(s.event, func(w *fakeWeek) {
-		w.people[fakeMe] = qa.Person{ID: fakeMe, Name: "Wren", About: "Keeps bees.", Link: "https://example.org/wren", PublishAs: "none"}
-	})
-	s.sent("/you", "name", "Wren", "about", "", "link", "", "publishAs", "")
-	act := s.lastAct(qa.ActPerson)
-	if *act.Person != (qa.Person{ID: fakeMe, PublishAs: "name"}) || strings.Join(act.Clear, " ") != "about link" {
-		t.Errorf("%+v, clear %v", act.Person, act.Clear)
-	}
-	if err := act.Validate(); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -37,13 +37,8 @@ func (s *server) proof(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	n, has := s.node.(Verifier)
-	if !has {
-		s.nowhere(w, r)
-		return
-	}
 	p := at(t, i)
-	found, err := n.VerifyPost(r.Context(), v.Event.ID, p.ID)
+	found, err := s.node.VerifyPost(r.Context(), v.Event.ID, p.ID)
 	if err != nil {
 		s.failed(w, r, err)
 		return
@@ -73,5 +68,5 @@ func (s *server) proof(w http.ResponseWriter, r *http.Request) {
 	l := s.layout(r, "Who signed this", "week", nil)
 	v.nav(&l)
 	l.Body, l.Event = page, eventPath(v.Event.ID)
-	s.page(w, http.StatusOK, "proof", l)
+	s.page(w, r, http.StatusOK, "proof", l)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"flyleaf/markdown"
+	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 )
@@ -109,7 +110,7 @@ type threadView struct {
 type replyBox struct {
 	Action, CSRF, Key string
 	Elem              string
-	Draft             draft
+	Draft             node.Draft
 	Label             string
 }
 
@@ -136,14 +137,13 @@ type weekView struct {
 	may         may
 	presence    map[qa.PostID][]qa.Presence
 	refused     map[qa.PostID]qa.NotTaken
-	proves      bool // signatures can be looked at
 	pending     map[qa.PostID]bool
 	relay       qa.RelayStatus
 	undelivered int // own changes that are only on this device
 	notTaken    []qa.NotTaken
 	cal         calendar
 	csrf        string
-	drafts      map[string]draft
+	drafts      map[string]node.Draft
 	where       map[qa.PostID]int // post → index of its thread
 	look        *people.Lookalikes
 }
@@ -157,6 +157,21 @@ func (v *weekView) index() {
 			v.where[t.Replies[j].ID] = i
 		}
 	}
+}
+
+// newPlace is the thread in which a post will stand that is written now, as an index: that
+// of its parent, or for a question the end of what was asked before it.
+func (v *weekView) newPlace(parent qa.PostID, atMillis int64) int {
+	if parent != "" {
+		return v.where[parent]
+	}
+	before := 0
+	for i := range v.Threads {
+		if pinned(&v.Threads[i]) || v.AskedBefore(&v.Threads[i], atMillis) {
+			before++
+		}
+	}
+	return before
 }
 
 // find returns a post, its thread, and its place among the replies (-1: the question).
@@ -263,9 +278,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 		return out
 	}
 	v.text(p, &out)
-	if v.proves {
-		out.Proof = out.Path + "/proof"
-	}
+	out.Proof = out.Path + "/proof"
 	out.Presence = v.answering(p.ID)
 	out.Answerable, out.Marked = out.Open && v.mayMark(t, i, "answered") && i < 0 && (p.Marks.Answered || !t.Answered), p.Marks.Answered
 	out.Reactions, out.Carried = v.reactions(p), carriedBy(p.X)

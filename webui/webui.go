@@ -14,10 +14,10 @@ package webui
 import (
 	"embed"
 	"net/http"
-	"sync"
 	"time"
 
 	"flyleaf/cover"
+	"flyleaf/node"
 )
 
 //go:embed static templates
@@ -25,7 +25,7 @@ var files embed.FS
 
 // Config is what New needs. Node must be set.
 type Config struct {
-	Node Node
+	Node node.Node
 	// Token is the device's secret, from which the cookie and the forms' own token are
 	// derived. "" turns both checks off.
 	Token string
@@ -50,12 +50,11 @@ const maxUpload = cover.MaxInput + maxForm
 const maxForm = 512 << 10
 
 type server struct {
-	node   Node
+	node   node.Node
 	guard  guard
 	now    func() time.Time
 	zone   *time.Location
 	render *templates
-	drafts sync.Mutex // held from reading a drafts setting to writing it
 
 	announced announcer
 }

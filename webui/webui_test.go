@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -27,15 +28,22 @@ type site struct {
 	event   qa.EventID
 	cookies []*http.Cookie
 	csrf    string
+	token   string
 }
 
 const testHost = "127.0.0.1:7117"
 
 func newSite(t *testing.T, token string) *site {
 	t.Helper()
-	node, event := sample()
-	h := New(Config{Node: node, Token: token, Starts: &starts, Hosts: []string{testHost}, Now: func() time.Time { return fakeNow }, Zone: time.UTC})
-	return &site{t: t, h: h, node: node, event: event}
+	n, event := sample()
+	s := &site{t: t, node: n, event: event, token: token}
+	s.serve(n)
+	return s
+}
+
+// serve puts the pages of a node in place of those before.
+func (s *site) serve(n node.Node) {
+	s.h = New(Config{Node: n, Token: s.token, Starts: &starts, Hosts: []string{testHost}, Now: func() time.Time { return fakeNow }, Zone: time.UTC})
 }
 
 func (s *site) do(r *http.Request) *httptest.ResponseRecorder {
@@ -379,38 +387,16 @@ func TestDraftsAndPreview(t *testing.T) {
 	s.sent(reply, "body", "a whole reply")
 	page = s.get(s.week())
 	mustNotContain(t, page, "a whole thought</textarea>", "half a reply", "Throw the draft away")
-
-	for i := range maxDrafts + 20 { // the notebook is bounded
-		s.send(s.week()+"/draft", "key", fmt.Sprint("k", i), "body", "x")
-	}
-	var kept map[string]draft
-	if err := json.Unmarshal([]byte(s.node.settings[SettingDrafts+string(s.event)]), &kept); err != nil || len(kept) != maxDrafts {
-		t.Errorf("%d drafts, %v", len(kept), err)
-	}
 }
 
 func TestName(t *testing.T) {
 	s := newSite(t, "")
 	mustContain(t, s.get(s.week()), "You have not said")
 	s.sent("/you", "name", "  Wren   Castellane ")
-	if got := s.node.settings[SettingName]; got != "Wren Castellane" {
+	if got := s.node.settings["name"]; got != "Wren Castellane" {
 		t.Errorf("name = %q", got)
 	}
 	mustContain(t, s.get("/you?saved"), `value="Wren Castellane"`, "Saved on this device", string(fakeMe))
-	// It is said where something is posted, before it is posted, once.
-	s.sent(s.week()+"/ask", "body", "one")
-	s.sent(s.week()+"/ask", "body", "two")
-	var kinds []qa.ActKind
-	for _, a := range s.node.acts {
-		kinds = append(kinds, a.Kind)
-	}
-	if fmt.Sprint(kinds) != "[person post post]" {
-		t.Errorf("acts: %v", kinds)
-	}
-	s.sent("/you", "name", "Wren")
-	if act := s.lastAct(qa.ActPerson); act.Person.Name != "Wren" {
-		t.Errorf("%+v", act)
-	}
 	if w := s.send("/you", "name", strings.Repeat("x", schema.MaxName+1)); w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("a long name: %d", w.Code)
 	}
@@ -499,13 +485,13 @@ func TestTruth(t *testing.T) {
 		{[]qa.Status{st(0, qa.RelayNone)}, truth{"draft", "No relay"}},
 		{[]qa.Status{st(0, qa.RelayNone), st(0, qa.RelaySynced)}, truth{"relay", "All yours is on the relay"}},
 	} {
-		if got := truthOf(c.all); got != c.want {
+		if got := truthOf(node.Summarize(c.all)); got != c.want {
 			t.Errorf("%+v: %+v, want %+v", c.all, got, c.want)
 		}
 	}
 	// Everything is said only when every relay holds everything.
 	for _, state := range []string{qa.RelayNone, qa.RelayOffline, qa.RelayConnecting, qa.RelaySyncing, ""} {
-		if got := truthOf([]qa.Status{st(0, qa.RelaySynced), st(0, state)}); strings.Contains(got.Words, "Everything") {
+		if got := truthOf(node.Summarize([]qa.Status{st(0, qa.RelaySynced), st(0, state)})); strings.Contains(got.Words, "Everything") {
 			t.Errorf("%q: %q", state, got.Words)
 		}
 	}

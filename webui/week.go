@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"flyleaf/markdown"
+	"flyleaf/node"
 	"flyleaf/publish/ical"
 	"flyleaf/qa"
 )
@@ -44,7 +45,6 @@ type weekPage struct {
 	Claim      string // an invitation of this device's that is not granted yet: what happens
 	NotTaken   int    // own words that were not taken
 	InviteQR   string
-	Log        bool // there is a log of moderation
 	Invited    bool
 	CSRF       string
 }
@@ -68,7 +68,7 @@ type pageLink struct {
 // askBox is the form for a question, with what was typed into it.
 type askBox struct {
 	Title, Action, CSRF, Key string
-	Draft                    draft
+	Draft                    node.Draft
 	Kept                     bool // the draft comes from this device's notebook
 	Error                    string
 	Preview                  template.HTML
@@ -87,65 +87,67 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 		return nil, false
 	}
 	week.Event.ID = event
-	me := s.node.Identity()
-	v = &weekView{me: me, keys: s.keys(ctx, event), may: mayOf(week.Event, me), cal: s.calendar(week.Event), csrf: s.guard.form, drafts: s.draftsOf(ctx, event)}
-	v.Week = week.For(v.keys...)
-	v.pinnedFirst()
-	v.presence = s.attendance(ctx, event)
-	v.refused, v.notTaken = s.refused(ctx, event)
-	_, v.proves = s.node.(Verifier)
-	if v.pending, err = s.node.Delivery(ctx, event); err != nil {
-		s.failed(w, r, err)
-		return nil, false
-	}
-	all, err := s.node.Status(ctx)
+	keys, err := s.node.Keys(ctx, event)
 	if err != nil {
 		s.failed(w, r, err)
 		return nil, false
 	}
-	for _, st := range all {
-		if st.Event == event {
-			v.relay, v.undelivered = st.Relay, st.Pending
-		}
+	v = s.arranged(week, keys)
+	v.may, v.csrf = mayOf(week.Event, v.me), s.guard.form
+	v.drafts, _ = s.node.Drafts(ctx, event) // the page must open all the same, here and below
+	v.presence = s.attendance(ctx, event)
+	v.notTaken, _ = s.node.Refusals(ctx, event)
+	v.refused = byPost(v.notTaken)
+	if v.pending, err = s.node.Delivery(ctx, event); err != nil {
+		s.failed(w, r, err)
+		return nil, false
 	}
-	v.index()
+	st, err := s.node.Status(ctx, event)
+	if err != nil {
+		s.failed(w, r, err)
+		return nil, false
+	}
+	v.relay, v.undelivered = st.Relay, st.Pending
 	return v, true
+}
+
+// arranged is a week in the order of its page, with the reader's identities, their own first.
+func (s *server) arranged(week qa.Week, keys []qa.Identity) *weekView {
+	v := &weekView{Week: week, keys: keys, cal: s.calendar(week.Event)}
+	if len(keys) > 0 {
+		v.me = keys[0]
+	}
+	v.pinnedFirst()
+	v.index()
+	return v
 }
 
 // notHere tells apart an event that has not arrived, one that is not followed,
 // and one that cannot be read.
 func (s *server) notHere(w http.ResponseWriter, r *http.Request, event qa.EventID, err error) {
-	events, listErr := s.node.Events(r.Context())
-	if listErr != nil {
-		s.failed(w, r, listErr)
-		return
-	}
-	if !slices.ContainsFunc(events, func(e qa.Event) bool { return e.ID == event }) {
+	st, statusErr := s.node.Status(r.Context(), event)
+	switch {
+	case node.KindOf(statusErr) == node.NotFound:
 		s.problem(w, r, http.StatusNotFound, "This week is not on this device",
 			"To join it, paste its invitation on the shelf.")
 		return
-	}
-	if i := slices.IndexFunc(events, func(e qa.Event) bool { return e.ID == event }); err != nil && events[i].Title != "" {
+	case statusErr != nil:
+		s.failed(w, r, statusErr)
+		return
+	case err != nil && st.Title != "":
 		s.failed(w, r, err)
 		return
 	}
-	var relay qa.RelayStatus
-	all, statusErr := s.node.Status(r.Context())
-	if statusErr == nil {
-		for _, st := range all {
-			if st.Event == event {
-				relay = st.Relay
-			}
-		}
-	}
-	bold, rest := relayNow(relay)
+	bold, rest := relayNow(st.Relay)
 	l := s.layout(r, "On its way", "week", weekPage{Event: qa.Event{ID: event}, Path: eventPath(event), Waiting: bold + ". " + rest, Claim: s.claimWords(r.Context(), event)})
 	l.Stream = eventPath(event) + "/stream"
-	s.page(w, http.StatusOK, "waiting", l)
+	s.page(w, r, http.StatusOK, "waiting", l)
 }
 
 func (s *server) week(w http.ResponseWriter, r *http.Request) {
-	s.visit(r)
+	// An event that only a club lists is fetched from now on. What cannot be fetched is said
+	// by the page that follows.
+	_ = s.node.Visit(r.Context(), qa.EventID(r.PathValue("event")))
 	if v, ok := s.load(w, r); ok {
 		if v.Event.Kind == "club" { // its page is the library
 			http.Redirect(w, r, "/#club-"+url.PathEscape(string(v.Event.ID)), http.StatusSeeOther)
@@ -171,7 +173,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		p.About = markdown.Prose(e.Description)
 	}
 	for _, l := range e.Links {
-		if outside(l.URL) {
+		if qa.LeadsElsewhere(l.URL) {
 			p.Links = append(p.Links, l)
 		}
 	}
@@ -181,11 +183,10 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	}
 	p.Claim = s.claimWords(r.Context(), e.ID)
 	p.NotTaken = len(v.notTaken)
-	_, p.Log = s.node.(Logger)
 	p.Invited, p.CSRF = e.Access == "invited", v.csrf
 
 	d, kept := v.drafts[askKey]
-	p.Ask = askBox{Draft: d, Kept: kept, NameMissing: s.name(r.Context()) == "" && v.People[v.me].Name == ""}
+	p.Ask = askBox{Draft: d, Kept: kept, NameMissing: s.nameMissing(r.Context(), v)}
 	if ask != nil {
 		ask.NameMissing = p.Ask.NameMissing
 		p.Ask = *ask
@@ -219,7 +220,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	p.Act = actForm{CSRF: v.csrf, Back: l.Here}
 	v.nav(&l)
 	l.Body, l.Event, l.Stream = p, p.Path, p.Path+"/stream"
-	s.page(w, status, "week", l)
+	s.page(w, r, status, "week", l)
 }
 
 // choose returns the threads that a filter shows, and fills in the filters.

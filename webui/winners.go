@@ -2,27 +2,14 @@ package webui
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
-
-// Drawer is a Node that takes part in draws, and gives and reads sealed contacts.
-type Drawer interface {
-	// CommitDraw writes the hash of this person's secret, RevealDraw the secret.
-	CommitDraw(ctx context.Context, event qa.EventID) error
-	RevealDraw(ctx context.Context, event qa.EventID) error
-	// Claim seals a contact to the event's founder, as each identity of this device
-	// that gets a copy, and returns which these are.
-	Claim(ctx context.Context, event qa.EventID, contact string) ([]qa.Identity, error)
-	// PrizeClaims reads the contacts; an error for everybody but the founder.
-	PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim, error)
-}
 
 // choiceNote is what a choice made on the page says is won.
 const choiceNote = "a copy of the book"
@@ -138,12 +125,8 @@ func (s *server) showWinners(w http.ResponseWriter, r *http.Request, status int,
 	page.Draw = v.drawView(drawn)
 	page.Announce = v.announcement(prizes)
 	page.Founder = v.person(v.Event.Founder)
-	n, drawer := s.node.(Drawer)
-	if !drawer {
-		page.Draw.Commit, page.Draw.Open, page.Won = false, false, false
-	}
-	if drawer && v.Event.Founder == v.me {
-		if page.Claims, err = n.PrizeClaims(r.Context(), v.Event.ID); err != nil {
+	if v.Event.Founder == v.me {
+		if page.Claims, err = s.node.PrizeClaims(r.Context(), v.Event.ID); err != nil {
 			s.failed(w, r, err)
 			return
 		}
@@ -152,7 +135,7 @@ func (s *server) showWinners(w http.ResponseWriter, r *http.Request, status int,
 	l := s.layout(r, "Who gets a copy, "+v.Event.Title, "winners", page)
 	v.nav(&l)
 	l.Event, l.Winners, l.Stream, l.Whole = path, true, path+"/stream", r.Method == http.MethodGet
-	s.page(w, status, "winners", l)
+	s.page(w, r, status, "winners", l)
 }
 
 // nav says which of the week's own pages the header names.
@@ -393,16 +376,9 @@ func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 			acts = append(acts, qa.Act{Kind: qa.ActMark, Mark: "candidate", Post: q.ID, Identity: v.me, On: true})
 		}
 	}
-	for i := range acts {
-		acts[i].AtMillis = s.now().UnixMilli()
-		if _, err := s.node.Do(r.Context(), v.Event.ID, acts[i]); err != nil {
-			words := "Not saved. " + sentence(err.Error())
-			if i > 0 {
-				words += " Some of your choices before it were saved; look at the table again."
-			}
-			s.showWinners(w, r, statusOf(err), v, winnersPage{Error: words})
-			return
-		}
+	if err := s.node.DoAll(r.Context(), v.Event.ID, acts); err != nil {
+		s.showWinners(w, r, statusOf(err), v, winnersPage{Error: "Not saved. " + sentence(err.Error())})
+		return
 	}
 	done(w, r, eventPath(v.Event.ID)+"/winners", "")
 }
@@ -448,19 +424,16 @@ func (s *server) drawStep(w http.ResponseWriter, r *http.Request) {
 		s.notAllowed(w, r, "authors and organisers")
 		return
 	}
-	n, drawer := s.node.(Drawer)
-	err := errors.New("this device cannot take part in draws")
-	switch step := r.PostForm.Get("step"); {
-	case step == "rule":
-		_, err = s.node.Do(r.Context(), v.Event.ID, qa.Act{Kind: qa.ActDraw, AtMillis: s.now().UnixMilli(), Mark: "rule", Text: r.PostForm.Get("rule")})
-	case step == "commit" && drawer && v.DrawFixed():
-		err = errors.New("the week was closed, so who takes part is fixed")
-	case step == "commit" && drawer:
-		err = n.CommitDraw(r.Context(), v.Event.ID)
-	case step == "open" && drawer && !v.DrawFixed():
-		err = errors.New("the week is not closed, and a secret that is opened before does not count")
-	case step == "open" && drawer:
-		err = n.RevealDraw(r.Context(), v.Event.ID)
+	var err error
+	switch r.PostForm.Get("step") {
+	case "rule":
+		_, err = s.node.Do(r.Context(), v.Event.ID, qa.Act{Kind: qa.ActDraw, Mark: "rule", Text: r.PostForm.Get("rule")})
+	case "commit":
+		err = s.node.CommitDraw(r.Context(), v.Event.ID)
+	case "open":
+		err = s.node.RevealDraw(r.Context(), v.Event.ID)
+	default:
+		err = node.Errorf(node.Invalid, "this form has no such step")
 	}
 	if err != nil {
 		s.showWinners(w, r, statusOf(err), v, winnersPage{Error: "Not done. " + sentence(err.Error()) + " Nothing was changed."})
@@ -476,11 +449,7 @@ func (s *server) claim(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	contact := strings.TrimSpace(r.PostForm.Get("contact"))
-	err := errors.New("this device cannot seal a contact")
-	if n, ok := s.node.(Drawer); ok {
-		_, err = n.Claim(r.Context(), v.Event.ID, contact)
-	}
-	if err != nil {
+	if _, err := s.node.ClaimPrize(r.Context(), v.Event.ID, contact); err != nil {
 		s.showWinners(w, r, http.StatusUnprocessableEntity, v, winnersPage{Contact: contact, ClaimError: "Not sent. " + sentence(err.Error())})
 		return
 	}

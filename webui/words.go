@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -169,44 +170,29 @@ func sentence(s string) string {
 // device wrote.
 type truth struct{ State, Words string }
 
-func truthOf(all []qa.Status) truth {
-	t := deliveryTruth(all)
-	for i := range all {
-		if all[i].Relay.ClockOffMillis != 0 {
-			t.Words += ". Look at your clock"
-			break
-		}
+func truthOf(s node.Summary) truth {
+	t := deliveryTruth(s)
+	if s.ClockOff {
+		t.Words += ". Look at your clock"
 	}
 	return t
 }
 
-func deliveryTruth(all []qa.Status) truth {
-	pending, synced, offline, none := 0, 0, 0, 0
-	for _, s := range all {
-		pending += s.Pending
-		switch s.Relay.State {
-		case qa.RelaySynced, qa.RelayResting:
-			synced++
-		case qa.RelayOffline:
-			offline++
-		case qa.RelayNone, "":
-			none++
-		}
-	}
+func deliveryTruth(s node.Summary) truth {
 	switch {
-	case pending == 1:
+	case s.Pending == 1:
 		return truth{stateDevice, "1 change only on this device"}
-	case pending > 1:
-		return truth{stateDevice, fmt.Sprintf("%d changes only on this device", pending)}
-	case len(all) == 0:
+	case s.Pending > 1:
+		return truth{stateDevice, fmt.Sprintf("%d changes only on this device", s.Pending)}
+	case s.Events == 0:
 		return truth{stateDraft, "Nothing here yet"}
-	case synced == len(all):
+	case s.Synced == s.Events:
 		return truth{stateRelay, "Everything is on the relay"}
-	case none == len(all):
+	case s.WithoutRelay == s.Events:
 		return truth{stateDraft, "No relay"}
-	case offline > 0:
+	case s.Offline > 0:
 		return truth{stateRelay, "All sent. Relay out of reach"}
-	case synced+none == len(all):
+	case s.Synced+s.WithoutRelay == s.Events:
 		return truth{stateRelay, "All yours is on the relay"}
 	}
 	return truth{stateRelay, "All sent. Meeting the relay"}

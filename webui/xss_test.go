@@ -22,7 +22,7 @@ func TestPagesEscapeNamesTitlesAndTags(t *testing.T) {
 		w.posts[0].Tags = []string{text}
 		w.posts[0].Reactions = []qa.Reaction{{By: obi, Emoji: text}}
 		w.relay.Why, w.relay.URL, w.relay.State = text, text, qa.RelayOffline
-		s.node.settings[SettingName] = text
+		s.node.settings["name"] = text
 		id := string(w.posts[0].ID)
 		for _, path := range []string{"/", "/you", "/sync", s.week(), s.week() + "/p/" + id, s.week() + "/inbox", s.week() + "/inbox?show=answered", s.week() + "/winners", s.week() + "/people", s.week() + "/log", "/?join=" + "%3Cscript%3Ewindow.ran=1%3C/script%3E"} {
 			page := s.get(path)

@@ -106,7 +106,7 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	defer endRequests()
 	inRequests := func(net.Listener) context.Context { return requests }
 	hosts := hostsOf(ln.Addr())
-	pages := webui.New(webui.Config{Node: webNode{l.Device}, Token: secret, Starts: starts, Hosts: hosts})
+	pages := webui.New(webui.Config{Node: l.Device, Token: secret, Starts: starts, Hosts: hosts})
 	programs := feed.NewAPI(feed.APIConfig{Node: l.Device, Source: l.ChangeFeeds(), Token: feed.TokenFrom(secret), Hosts: hosts})
 	web := listen.Server(pagesOr(programs, pages))
 	web.BaseContext = inRequests

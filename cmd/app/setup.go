@@ -14,7 +14,6 @@ import (
 
 	"flyleaf/cover"
 	"flyleaf/qa"
-	"flyleaf/schema"
 )
 
 // The commands that set a week up, change it and close it: event new, set, close.
@@ -108,9 +107,9 @@ func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 		e.Approve = on
 	}
 	if given("link") {
-		links, err := linksOf(w.links)
+		links, err := qa.ParseLinks(w.links)
 		if err != nil {
-			return err
+			return codedf(exitUsage, "--link: %w; nothing was changed", err)
 		}
 		e.Links = links
 	}
@@ -119,26 +118,6 @@ func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 		return err
 	}
 	return setDays(e, w.starts, zone)
-}
-
-// linksOf reads links as they are typed: the address, a space, the words. One empty
-// link stands for none.
-func linksOf(typed []string) ([]qa.Link, error) {
-	links := []qa.Link{}
-	for _, l := range typed {
-		address, words, _ := strings.Cut(strings.TrimSpace(l), " ")
-		switch {
-		case address == "" && len(typed) == 1:
-		case !strings.HasPrefix(address, "https://") && !strings.HasPrefix(address, "http://") && !strings.HasPrefix(address, "mailto:"):
-			return nil, codedf(exitUsage, "--link begins with its address, such as https://example.org, and may go on with a space and its words; %q does not", l)
-		default:
-			links = append(links, qa.Link{URL: address, Text: strings.TrimSpace(words)})
-		}
-	}
-	if len(links) > schema.MaxLinks {
-		return nil, codedf(exitRefused, "an event has at most %d links; nothing was changed", schema.MaxLinks)
-	}
-	return links, nil
 }
 
 // readCover reads a picture and makes it small; nil for "".

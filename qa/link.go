@@ -1,0 +1,46 @@
+package qa
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"flyleaf/schema"
+)
+
+// LeadsElsewhere reports whether s is an address that a link of a page may have: http or
+// https with a host, or mailto. "http:/you" would lead to a page of ours.
+func LeadsElsewhere(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil {
+		return false
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "http", "https":
+		return u.Host != ""
+	case "mailto":
+		return u.Opaque != ""
+	}
+	return false
+}
+
+// ParseLinks reads links as people type them: each is its address, a space, and the words
+// for it. Empty ones are left out, so that none is an empty list, and never nil.
+func ParseLinks(typed []string) ([]Link, error) {
+	links := []Link{}
+	for _, line := range typed {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		address, words, _ := strings.Cut(line, " ")
+		if !LeadsElsewhere(address) {
+			return nil, fmt.Errorf("a link begins with its address, such as https://example.org, and may go on with a space and its words; %.60q does not", line)
+		}
+		links = append(links, Link{URL: address, Text: strings.TrimSpace(words)})
+	}
+	if len(links) > schema.MaxLinks {
+		return nil, fmt.Errorf("an event has at most %d links", schema.MaxLinks)
+	}
+	return links, nil
+}
