@@ -223,7 +223,7 @@ func Summarize(all []qa.Status) Summary {
 		s := &all[i]
 		out.Pending += s.Pending
 		switch s.Relay.State {
-		case qa.RelaySynced, qa.RelayResting:
+		case qa.RelaySynced, qa.RelayIdle:
 			out.Synced++
 		case qa.RelayOffline:
 			out.Offline++

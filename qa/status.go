@@ -23,7 +23,7 @@ const (
 	RelayConnecting = "connecting" // dialling or joining
 	RelaySyncing    = "syncing"    // connected, heads differ
 	RelaySynced     = "synced"     // relay and device hold the same heads
-	RelayResting    = "resting"    // a week that is over, last seen in step; not asked about until it is opened
+	RelayIdle       = "idle"       // a week that is over and was synced; the relay is not asked until somebody opens it
 )
 
 // RelayStatus is the state of the link to an event's relay.

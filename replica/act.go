@@ -231,6 +231,28 @@ func (n *Node) Do(ctx context.Context, id qa.EventID, act qa.Act) (qa.PostID, er
 	return made.Post, d.save(ctx)
 }
 
+// DoAll carries out several acts in an event, one change each, in one transaction:
+// all of them are on disk when it returns, or none. The errors are those of Do.
+func (n *Node) DoAll(ctx context.Context, id qa.EventID, acts []qa.Act) error {
+	doc, err := n.document(id)
+	if err != nil {
+		return err
+	}
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.open(ctx); err != nil {
+		return err
+	}
+	d := &draft{doc: doc}
+	for _, act := range acts {
+		if _, err := d.do(act); err != nil {
+			d.drop()
+			return err
+		}
+	}
+	return d.save(ctx)
+}
+
 // Found makes a new event with this device's person as its organiser and follows
 // it. ID and Founder of the event given are ignored; the relay, if any, becomes
 // the first of its relays.
@@ -279,7 +301,7 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc := n.newEvent(qa.EventIDFromGenesis([32]byte(made.Change.Hash)))
+	doc := n.newDocument(qa.EventIDFromGenesis([32]byte(made.Change.Hash)))
 	doc.actor = actor
 	doc.fresh()
 	doc.engine = engine

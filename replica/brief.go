@@ -113,11 +113,9 @@ func (n *Node) Clubs(ctx context.Context) ([]qa.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	var out []qa.Event
 	for _, f := range following {
-		if club, ok := n.clubs.of[f.Event]; ok && n.documents[f.Event] != nil {
+		if club, ok := n.clubs.Club(f.Event); ok {
 			out = append(out, club)
 		}
 	}

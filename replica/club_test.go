@@ -12,6 +12,7 @@ import (
 
 	"flyleaf/qa"
 	"flyleaf/replica"
+	"flyleaf/replica/archive"
 	"flyleaf/replica/relayclient"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
@@ -151,7 +152,7 @@ func TestArchivedWeekIsOpenedOffline(t *testing.T) {
 	if err := b.Visit(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
-	if s := statusOf(t, b, old); s.Relay.State == qa.RelaySynced || s.Relay.State == qa.RelayResting || s.Changes != 0 {
+	if s := statusOf(t, b, old); s.Relay.State == qa.RelaySynced || s.Relay.State == qa.RelayIdle || s.Changes != 0 {
 		t.Errorf("offline and not here, it is said to be %+v", s)
 	}
 	host.start()
@@ -160,7 +161,7 @@ func TestArchivedWeekIsOpenedOffline(t *testing.T) {
 
 // A hundred weeks that are over are delivered in turns, and then cost nothing.
 func TestWeeksThatAreOverRest(t *testing.T) {
-	const weeks = 3 * replica.TurnsAtOnce
+	const weeks = 3 * archive.MaxAttached
 	host := startRelay(t)
 	a := openNode(t, onMonday(replica.Config{Store: mem.New()}))
 	club := newClub(t, a, host.url())
@@ -200,14 +201,14 @@ func TestWeeksThatAreOverRest(t *testing.T) {
 	}
 	eventually(t, a, "all being delivered and at rest", func() bool {
 		for _, id := range ids {
-			if s := statusOf(t, a, id); s.Pending > 0 || s.Relay.State != qa.RelayResting {
+			if s := statusOf(t, a, id); s.Pending > 0 || s.Relay.State != qa.RelayIdle {
 				return false
 			}
 		}
 		return true
 	})
 	close(stop)
-	if n := <-most; n > replica.TurnsAtOnce+1 || n < 2 {
+	if n := <-most; n > archive.MaxAttached+1 || n < 2 {
 		t.Errorf("%d events were on the link at once, the club among them", n)
 	}
 	eventually(t, a, "having only the club in memory", func() bool {
@@ -242,7 +243,7 @@ func TestWeekAtRestIsTakenUpAgain(t *testing.T) {
 	resting := func(n *replica.Node) func() bool {
 		return func() bool {
 			s := statusOf(t, n, old)
-			return s.Relay.State == qa.RelayResting && s.Pending == 0
+			return s.Relay.State == qa.RelayIdle && s.Pending == 0
 		}
 	}
 	eventually(t, a, "being at rest", resting(a))
@@ -259,7 +260,7 @@ func TestWeekAtRestIsTakenUpAgain(t *testing.T) {
 	settled(t, b, old, 2)
 
 	// Nobody has opened it here, so it has not come.
-	if s := statusOf(t, a, old); s.Posts != 1 || s.Relay.State != qa.RelayResting {
+	if s := statusOf(t, a, old); s.Posts != 1 || s.Relay.State != qa.RelayIdle {
 		t.Fatalf("%+v", s)
 	}
 	if err := a.Visit(t.Context(), old); err != nil {
@@ -440,23 +441,66 @@ func TestBlobsAreReadFromTheLedger(t *testing.T) {
 	})
 }
 
-// However many events are written into, few documents are in memory.
-func TestFewDocumentsAreInMemory(t *testing.T) {
+// However many events are written into, few engines are in memory.
+func TestFewEnginesAreInMemory(t *testing.T) {
 	a := openNode(t, replica.Config{Store: mem.New(), Offline: true})
 	var ids []qa.EventID
-	for range 2 * replica.MaxDocuments {
+	for range 2 * replica.MaxEngines {
 		ids = append(ids, found(t, a, ""))
 	}
 	for _, id := range ids {
 		ask(t, a, id, "one")
 	}
-	if graphs, documents, _ := a.Loaded(); documents > replica.MaxDocuments || graphs > replica.MaxDocuments {
-		t.Errorf("%d documents, %d graphs", documents, graphs)
-	}
+	eventually(t, a, "closing the engines that were not used lately", func() bool {
+		graphs, engines, _ := a.Loaded()
+		return engines <= replica.MaxEngines && graphs <= replica.MaxEngines
+	})
 	for _, id := range ids {
 		ask(t, a, id, "two")
 		if got := texts(weekOf(t, a, id)); len(got) != 2 {
 			t.Fatalf("%q", got)
 		}
+	}
+}
+
+// Engines of other events are closed while one is written into, a snapshot of each kept,
+// and no two writers wait for each other over that.
+func TestEnginesAreClosedWhileOthersWrite(t *testing.T) {
+	store := mem.New()
+	a := openNode(t, replica.Config{Store: store, Offline: true})
+	var ids []qa.EventID
+	for i := range replica.MaxEngines + 4 {
+		w := imported(210)
+		w.Source = fmt.Sprint("page:", i)
+		result, err := a.Import(bounded(t), "", w, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, result.Event)
+	}
+	var writers sync.WaitGroup
+	for w := range 3 {
+		writers.Go(func() {
+			for i := range ids {
+				id := ids[(w*7+i)%len(ids)]
+				if _, err := a.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: fmt.Sprint(w)}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	eventually(t, a, "closing the engines that were not used lately", func() bool {
+		_, engines, _ := a.Loaded()
+		return engines <= replica.MaxEngines
+	})
+	snapshots := 0
+	for _, id := range ids {
+		if _, err := store.Snapshot(t.Context(), id); err == nil {
+			snapshots++
+		}
+	}
+	if snapshots < 4 {
+		t.Errorf("%d snapshots were kept", snapshots)
 	}
 }

@@ -101,7 +101,7 @@ type side struct {
 	relayRefused map[wire.Hash]Refusal
 }
 
-func (n *Node) newEvent(id qa.EventID) *document {
+func (n *Node) newDocument(id qa.EventID) *document {
 	return &document{node: n, id: id, actor: n.actor, refused: map[wire.Hash]Refusal{}, gone: newGone(), reasons: map[wire.Hash]error{}, tried: map[qa.Identity]bool{}}
 }
 
@@ -483,7 +483,16 @@ func (doc *document) rest() {
 		}
 	})
 	if doc.engine != nil {
-		doc.node.used(doc)
+		doc.node.engineUsed(doc)
+	}
+}
+
+// unload lets go of the engine and, when the event is not attached, of everything else.
+// mu is held, and let go of while a snapshot is made.
+func (doc *document) unload(ctx context.Context) {
+	doc.letGo(ctx)
+	if _, attached := doc.node.client.Attached(doc.id); !attached && !doc.closed {
+		doc.forget()
 	}
 }
 

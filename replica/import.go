@@ -131,9 +131,7 @@ func (n *Node) importNew(ctx context.Context, event qa.Event, week qa.Imported, 
 	n.noteSource(&event, d.doc.id)
 	listing := event.Listing()
 	if listed && listing.Archived(n.cfg.Now().UnixMilli()) {
-		n.mu.Lock()
-		n.rest.broughtIn[d.doc.id] = true
-		n.mu.Unlock()
+		n.scheduler.Imported(d.doc.id)
 	}
 	return result, n.follow(ctx, d.doc, relay)
 }

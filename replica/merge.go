@@ -118,7 +118,7 @@ func (n *Node) followBundle(ctx context.Context, id qa.EventID, changes []bundle
 	if first.Refusal != nil || !first.Change.Founds() {
 		return nil, ErrNothingTaken
 	}
-	if err := n.follow(ctx, n.newEvent(id), ""); err != nil {
+	if err := n.follow(ctx, n.newDocument(id), ""); err != nil {
 		return nil, err
 	}
 	return n.document(id)

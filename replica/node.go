@@ -32,6 +32,7 @@ import (
 	"flyleaf/internal/lockorder"
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/replica/archive"
 	"flyleaf/replica/relayclient"
 	"flyleaf/storage"
 )
@@ -87,11 +88,14 @@ type Config struct {
 
 // Node is one device's node. It is safe for concurrent use.
 type Node struct {
-	cfg    Config
-	store  storage.Store
-	actor  wire.ActorID // of this run; an event takes a new one after a failed write
-	subs   subscribers
-	client *relayclient.Client
+	cfg       Config
+	store     storage.Store
+	actor     wire.ActorID // of this run; an event takes a new one after a failed write
+	subs      subscribers
+	client    *relayclient.Client
+	clubs     *archive.Clubs
+	scheduler *archive.Scheduler
+	engines   engines
 
 	// ctx ends with Close; everything in the background holds on to it.
 	ctx  context.Context
@@ -109,8 +113,6 @@ type Node struct {
 	running   bool
 	documents map[qa.EventID]*document
 	relays    map[qa.EventID]string // chosen on this device; "" for none
-	clubs     clubs
-	rest      rests
 }
 
 // Open starts a node on a store. Links to relays are opened by Start, or by
@@ -146,13 +148,14 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, store: cfg.Store,
 		documents: map[qa.EventID]*document{}, relays: map[qa.EventID]string{},
-		rest: newRests(),
 	}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.client = relayclient.New(relayclient.Config{
 		Dial: cfg.Dial, Now: cfg.Now, Random: n.random, Log: cfg.Log, RetryMin: cfg.RetryMin, RetryMax: cfg.RetryMax,
 		Changed: func(id qa.EventID) { n.subs.notify(Update{Event: id, Status: true}) },
 	})
+	n.clubs = archive.NewClubs(n.store, archiveHost{n})
+	n.scheduler = archive.NewScheduler(archiveHost{n}, n.clubs)
 	var err error
 	if n.actor, err = n.newActor(); err != nil {
 		return nil, err
@@ -160,7 +163,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if err := n.followOwn(ctx); err != nil {
 		return nil, err
 	}
-	if err := n.readClubs(ctx); err != nil {
+	if err := n.clubs.Load(ctx, n.read); err != nil {
 		return nil, err
 	}
 	return n, nil
@@ -174,7 +177,7 @@ func (n *Node) followOwn(ctx context.Context) error {
 		return err
 	}
 	for _, f := range following {
-		n.documents[f.Event] = n.newEvent(f.Event)
+		n.documents[f.Event] = n.newDocument(f.Event)
 		n.relays[f.Event] = f.Relay
 	}
 	documents, err := n.store.Documents(ctx)
@@ -192,7 +195,7 @@ func (n *Node) followOwn(ctx context.Context) error {
 		if err := n.store.Follow(ctx, f); err != nil {
 			return err
 		}
-		n.documents[id] = n.newEvent(id)
+		n.documents[id] = n.newDocument(id)
 		n.relays[id] = f.Relay
 	}
 	return nil
@@ -291,7 +294,7 @@ func (n *Node) follow(ctx context.Context, doc *document, relay string) error {
 		n.client.Detach(doc.id)
 	}
 	if running {
-		n.attend(doc.id)
+		n.scheduler.Attach(doc.id)
 	}
 	n.subs.notify(qa.Update{Event: doc.id, Status: true})
 	return nil
@@ -318,7 +321,7 @@ func (n *Node) Join(ctx context.Context, inv qa.Invitation) error {
 		return ErrClosed
 	}
 	if doc == nil {
-		doc = n.newEvent(inv.Event)
+		doc = n.newDocument(inv.Event)
 	} else if !inv.Move {
 		if err := n.checkRelay(ctx, inv); err != nil {
 			return err

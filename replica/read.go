@@ -165,13 +165,13 @@ func (n *Node) status(ctx context.Context, id qa.EventID, whole bool) (qa.Status
 	if err != nil {
 		return qa.Status{}, err
 	}
-	rest := relay.State == qa.RelayResting
+	idle := relay.State == qa.RelayIdle
 	shown, err := doc.brief(ctx)
 	if err != nil {
 		return qa.Status{}, err
 	}
 	counts := shown.counts
-	heads, err := doc.heads(ctx, rest || !whole)
+	heads, err := doc.heads(ctx, idle || !whole)
 	if err != nil {
 		return qa.Status{}, err
 	}
@@ -185,13 +185,13 @@ func (n *Node) status(ctx context.Context, id qa.EventID, whole bool) (qa.Status
 	return s, nil
 }
 
-// heads returns the heads of what is on disk. Only the first call may take long, and
-// not if nothing is to be loaded: then they may not be known.
-func (doc *document) heads(ctx context.Context, rest bool) ([]wire.Hash, error) {
+// heads returns the heads of what is on disk. The first call loads the document, unless
+// onlyKnown is set: then none are returned where it is not loaded.
+func (doc *document) heads(ctx context.Context, onlyKnown bool) ([]wire.Hash, error) {
 	doc.side.mu.Lock()
 	heads, loaded := doc.side.heads, doc.side.loaded
 	doc.side.mu.Unlock()
-	if loaded || rest {
+	if loaded || onlyKnown {
 		return heads, nil
 	}
 	doc.mu.Lock()
@@ -218,9 +218,8 @@ func (n *Node) relayURL(ctx context.Context, id qa.EventID) (string, error) {
 			return append(slices.Clone(b.event.Relays), "")[0], err
 		}
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.clubs.listed[id].relay, nil
+	l, _ := n.clubs.Listed(id)
+	return l.Relay, nil
 }
 
 // Log returns what moderators and organisers did in an event, the newest last: who

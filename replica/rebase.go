@@ -368,7 +368,7 @@ func (doc *document) confirm(ctx context.Context, refused []repo.Refused) (Updat
 		return Update{}, nil
 	}
 	invalid := map[wire.Hash]storage.Status{}
-	judge := doc.node.newEvent(doc.id)
+	judge := doc.node.newDocument(doc.id)
 	judge.fresh()
 	err := doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
 		if !doc.graph.Has(en.Hash) {

@@ -260,18 +260,11 @@ func (doc *document) joinHeads(ctx context.Context) error {
 
 // tendSoon tends an event from a goroutine of its own.
 func (n *Node) tendSoon(doc *document) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return
-	}
-	n.work.Add(1)
-	go func() {
-		defer n.work.Done()
+	n.background(func() {
 		if err := doc.tend(n.ctx); err != nil && n.ctx.Err() == nil {
 			n.cfg.Log.Warn("an event could not be tended", "event", doc.id, "error", err)
 		}
-	}()
+	})
 }
 
 // tend does what this device does by itself when something has arrived, or when a

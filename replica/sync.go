@@ -33,9 +33,12 @@ func (n *Node) Start(context.Context) {
 	n.mu.Unlock()
 	n.client.WatchNetwork()
 	for _, id := range events {
-		n.attend(id)
+		n.scheduler.Attach(id)
 	}
-	go n.takeTurns()
+	go func() {
+		defer n.work.Done()
+		n.scheduler.Run(n.ctx, n.client.NextChange)
+	}()
 	go n.briefs()
 }
 
@@ -89,7 +92,7 @@ func (n *Node) updated(id qa.EventID) {
 	running := n.running && n.documents[id] != nil
 	n.mu.Unlock()
 	if running {
-		n.attend(id)
+		n.scheduler.Attach(id)
 	}
 }
 
@@ -105,8 +108,8 @@ func (n *Node) relayStatus(ctx context.Context, id qa.EventID) (qa.RelayStatus, 
 	if status, ok := n.client.Status(id); ok && status.URL == url {
 		return status, nil
 	}
-	if resting, ok := n.resting(ctx, id, url); ok {
-		return resting, nil
+	if status, ok := n.scheduler.Status(ctx, id, url); ok {
+		return status, nil
 	}
 	why := "no connection to the relay was opened"
 	if n.cfg.Offline {
@@ -171,7 +174,7 @@ func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 	if err != nil {
 		return err
 	}
-	n.looked(id)
+	n.scheduler.VisitedIfOver(id)
 	attached := n.attach(id)
 	if attached {
 		n.client.Ask(id)

@@ -1,0 +1,240 @@
+package archive
+
+import (
+	"context"
+	"time"
+
+	"flyleaf/internal/lockorder"
+	"flyleaf/qa"
+)
+
+const (
+	// MaxAttached is how many weeks that are over are attached to one relay at the same
+	// time, those that somebody looks at not counted.
+	MaxAttached = 32
+	// attachedFor is how long such a week may keep others waiting.
+	attachedFor = time.Minute
+	// visitFor is how long a week that somebody looked at is kept in sync.
+	visitFor = 10 * time.Minute
+	// lookEvery is how often the scheduler looks when nothing happens.
+	lookEvery = 5 * time.Second
+)
+
+// Scheduler decides which of the weeks that are over are attached to their relays. It is
+// safe for concurrent use.
+type Scheduler struct {
+	host  Host
+	clubs *Clubs
+	wake  chan struct{} // holds a token while something waits
+
+	mu       lockorder.Mutex[lockorder.Schedule] // guards what follows
+	visited  map[qa.EventID]time.Time            // when somebody last looked
+	imported map[qa.EventID]bool                 // in this run; over, and about to be listed
+	attached map[qa.EventID]time.Time            // weeks that are over and attached: since when
+	queue    []qa.EventID                        // weeks that wait to be attached
+	queued   map[qa.EventID]bool                 // what is in queue
+}
+
+// NewScheduler returns a scheduler of the weeks that clubs list.
+func NewScheduler(host Host, clubs *Clubs) *Scheduler {
+	return &Scheduler{
+		host: host, clubs: clubs, wake: make(chan struct{}, 1),
+		visited: map[qa.EventID]time.Time{}, imported: map[qa.EventID]bool{},
+		attached: map[qa.EventID]time.Time{}, queued: map[qa.EventID]bool{},
+	}
+}
+
+// over reports whether a week of a club is over for so long that it need not be kept in
+// sync with its relay.
+func (s *Scheduler) over(id qa.EventID, now time.Time) bool {
+	if l, ok := s.clubs.Listed(id); ok {
+		return l.Archived(now.UnixMilli())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.imported[id]
+}
+
+// Imported notes that a week was imported that is over, and that a club is about to list.
+func (s *Scheduler) Imported(id qa.EventID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.imported[id] = true
+}
+
+// Visited notes that somebody looks at an event now.
+func (s *Scheduler) Visited(id qa.EventID) {
+	now := s.host.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.visited[id] = now
+}
+
+// VisitedIfOver is Visited for a week that is over. For any other event it does nothing:
+// that one is kept in sync anyhow.
+func (s *Scheduler) VisitedIfOver(id qa.EventID) {
+	if s.over(id, s.host.Now()) {
+		s.Visited(id)
+	}
+}
+
+// Attach attaches an event to its relay: at once, or, when it is over and nobody looks at
+// it, when there is room.
+func (s *Scheduler) Attach(id qa.EventID) {
+	now := s.host.Now()
+	over := s.over(id, now)
+	s.mu.Lock()
+	wait := over && !s.inUse(id, now)
+	if wait {
+		s.enqueue(id)
+	}
+	s.mu.Unlock()
+	if !wait {
+		s.host.Attach(id)
+		return
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// inUse reports whether somebody looked at an event lately. mu is held.
+func (s *Scheduler) inUse(id qa.EventID, now time.Time) bool {
+	return now.Sub(s.visited[id]) < visitFor
+}
+
+// enqueue has an event wait. mu is held.
+func (s *Scheduler) enqueue(id qa.EventID) {
+	if !s.queued[id] {
+		s.queued[id] = true
+		s.queue = append(s.queue, id)
+	}
+}
+
+// Detached notes that an event is no longer attached.
+func (s *Scheduler) Detached(id qa.EventID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.attached, id)
+}
+
+// Run attaches and detaches weeks until ctx ends. nextChange returns a channel that is
+// closed when the status of an exchange changes.
+func (s *Scheduler) Run(ctx context.Context, nextChange func() <-chan struct{}) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		changed := nextChange()
+		s.detachDone(ctx)
+		s.attachWaiting(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		case <-s.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// detachDone detaches the weeks that are over and done, or that have kept others waiting
+// for long enough.
+func (s *Scheduler) detachDone(ctx context.Context) {
+	now := s.host.Now()
+	attached := s.host.Attached()
+	var over []qa.EventID
+	for id := range attached {
+		if s.over(id, now) {
+			over = append(over, id)
+		}
+	}
+	s.mu.Lock()
+	for _, id := range over {
+		if _, ok := s.attached[id]; !ok {
+			s.attached[id] = now
+		}
+	}
+	for id := range s.attached {
+		if _, ok := attached[id]; !ok {
+			delete(s.attached, id)
+		}
+	}
+	waiting := len(s.queue) > 0
+	s.mu.Unlock()
+	for _, id := range over {
+		s.mu.Lock()
+		inUse, long := s.inUse(id, now), waiting && now.Sub(s.attached[id]) > attachedFor
+		s.mu.Unlock()
+		if inUse {
+			continue
+		}
+		unfinished, err := s.host.Unfinished(ctx, id)
+		if err != nil || !long && (unfinished || !s.host.Synced(id)) {
+			continue // something is to be exchanged, or may be under way
+		}
+		s.host.Detach(ctx, id)
+		if unfinished {
+			s.Attach(id)
+		}
+	}
+}
+
+// attachWaiting attaches waiting weeks, as many as there is room for.
+func (s *Scheduler) attachWaiting(ctx context.Context) {
+	now := s.host.Now()
+	urls := s.host.Attached()
+	s.mu.Lock()
+	queue := s.queue
+	s.queue, s.queued = nil, map[qa.EventID]bool{}
+	attached := map[string]int{} // by relay
+	for id := range s.attached {
+		if url, ok := urls[id]; ok && !s.inUse(id, now) {
+			attached[url]++
+		}
+	}
+	s.mu.Unlock()
+	var left []qa.EventID
+	for _, id := range queue {
+		unfinished, err := s.host.Unfinished(ctx, id)
+		if err != nil || !unfinished {
+			continue
+		}
+		url, err := s.host.Relay(ctx, id)
+		if err != nil || url == "" {
+			continue
+		}
+		if attached[url] >= MaxAttached {
+			left = append(left, id)
+			continue
+		}
+		attached[url]++
+		s.mu.Lock()
+		s.attached[id] = now
+		s.mu.Unlock()
+		s.host.Attach(id)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range left {
+		s.enqueue(id)
+	}
+}
+
+// Status returns the state of a week that is not attached because it is over; false for
+// any other event. url is its relay's.
+func (s *Scheduler) Status(ctx context.Context, id qa.EventID, url string) (qa.RelayStatus, bool) {
+	if !s.over(id, s.host.Now()) {
+		return qa.RelayStatus{}, false
+	}
+	unfinished, err := s.host.Unfinished(ctx, id)
+	if err == nil && !unfinished {
+		return qa.RelayStatus{URL: url, State: qa.RelayIdle, Why: "the week is over; it is synced again when somebody opens it"}, true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.queued[id] {
+		return qa.RelayStatus{URL: url, State: qa.RelayConnecting, Why: "other weeks are synced first"}, true
+	}
+	return qa.RelayStatus{}, false
+}
