@@ -13,6 +13,7 @@ import (
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/relay/quota"
 	"flyleaf/storage"
 )
 
@@ -20,44 +21,29 @@ import (
 type putOff struct {
 	change *change // only within the commit
 	hash   wire.Hash
-	writer qa.Identity
-	cost   float64
-	size   int64
-	founds bool // it begins the event
-	why    deferral
+	cost   quota.Change
+	why    quota.Deferral
 }
 
-// deferral is why a change is not taken now.
-type deferral struct {
-	code  policy.Code   // "" for no reason
-	after time.Duration // when it could be, if nothing else comes; 0 for not known
-}
-
-// reason says it to a person.
-func (d deferral) reason() string {
-	text := deferredFor[d.code]
-	if d.after <= 0 {
+// reasonFor says to a person why a change is not taken now.
+func reasonFor(why quota.Deferral) string {
+	text := deferredFor[why.Code]
+	if why.After <= 0 {
 		return text
 	}
-	if d.after < 2*time.Minute {
+	if why.After < 2*time.Minute {
 		return text + " That can be within two minutes."
 	}
-	if d.after < 2*time.Hour {
-		return text + fmt.Sprintf(" That can be in about %d minutes.", int(math.Ceil(d.after.Minutes())))
+	if why.After < 2*time.Hour {
+		return text + fmt.Sprintf(" That can be in about %d minutes.", int(math.Ceil(why.After.Minutes())))
 	}
-	return text + fmt.Sprintf(" That can be in about %d hours.", int(math.Ceil(d.after.Hours())))
+	return text + fmt.Sprintf(" That can be in about %d hours.", int(math.Ceil(why.After.Hours())))
 }
 
 // held is a change that waits for others, and who sent it.
 type held struct {
 	change
 	from *session
-}
-
-// person is what a document knows of somebody who writes in it.
-type person struct {
-	units bucket
-	bytes int64 // that are in the document
 }
 
 // admit is what the graph asks before it applies a change: all that it builds on
@@ -147,7 +133,7 @@ func (d *document) take(sub *submission) (finished bool) {
 	for i := range sub.putOff {
 		p := &sub.putOff[i]
 		d.below.put(p.hash, p.change.meta.Deps)
-		sub.postpone(p.hash, &policy.Refusal{Code: p.why.code, Reason: p.why.reason()})
+		sub.postpone(p.hash, &policy.Refusal{Code: p.why.Code, Reason: reasonFor(p.why)})
 		p.change = nil
 	}
 	m.later = append(m.later, sub.putOff...)
@@ -199,10 +185,8 @@ func (d *document) offer(sub *submission, c *change, now time.Time) {
 		d.spent.ops += len(decoded.Ops) // also of what is then put off: the document is locked meanwhile
 		defer func() { c.decoded = nil }()
 	}
-	if why := d.notNow(sub.from, c, now); why.code != "" {
-		sub.putOff = append(sub.putOff, putOff{
-			change: c, hash: h, writer: c.writer, cost: c.cost(), size: int64(len(c.bytes)), founds: d.begins(c), why: why,
-		})
+	if why := d.notNow(sub.from, c, now); why.Code != "" {
+		sub.putOff = append(sub.putOff, putOff{change: c, hash: h, cost: d.costOf(c), why: why})
 		return
 	}
 	d.charge(sub.from, c, now)
@@ -212,7 +196,7 @@ func (d *document) offer(sub *submission, c *change, now time.Time) {
 	d.noteClosing(now.UnixMilli())
 	switch {
 	case errors.Is(err, graph.ErrWaitingFull), errors.Is(err, graph.ErrFull):
-		sub.putOff = append(sub.putOff, putOff{change: c, hash: h, writer: c.writer, why: deferral{code: policy.RefusalOf(err).Code}})
+		sub.putOff = append(sub.putOff, putOff{change: c, hash: h, cost: d.costOf(c), why: quota.Deferral{Code: policy.RefusalOf(err).Code}})
 	case errors.Is(err, graph.ErrDuplicateSeq) && d.policy != nil:
 		sub.refuse(h, policy.RefusalOf(err))
 		d.refuse(h)
@@ -228,12 +212,14 @@ func (d *document) offer(sub *submission, c *change, now time.Time) {
 			e = &w.change
 			d.unhold(a)
 		}
-		if len(d.batch.Entries) == 0 && d.born.IsZero() {
-			d.bornOf(e.writer, now)
+		if d.quota != nil && len(d.batch.Entries) == 0 && !d.quota.Begun() {
+			d.quota.Begin(e.writer, now)
 		}
 		d.batch.Entries = append(d.batch.Entries, e.entry(now.UnixMilli(), storage.InDocument))
 		d.fresh[a] = stored{e.bytes, e.signature}
-		d.count(e.writer, len(e.bytes))
+		if d.quota != nil {
+			d.quota.Add(e.writer, len(e.bytes))
+		}
 	}
 	if d.graph.Has(h) || d.graph.Waiting(h) {
 		c.decoded = nil // it takes more than its bytes, which are there
@@ -291,133 +277,64 @@ func (d *document) unhold(h wire.Hash) {
 // notNow says whether a change is to be deferred, and why; "" when it is not. What
 // is waited for is not: whoever wrote what waits was found to be in order, and is
 // not cut off by what it builds on.
-func (d *document) notNow(from *session, c *change, now time.Time) deferral {
+func (d *document) notNow(from *session, c *change, now time.Time) quota.Deferral {
 	h := c.meta.Hash
 	ready := !slices.ContainsFunc(c.meta.Deps, func(h wire.Hash) bool { return !d.graph.Has(h) })
 	if !ready && !d.freePendingSlot(from, c) {
-		return deferral{code: policy.CodeWaitingFull}
+		return quota.Deferral{Code: policy.CodeWaitingFull}
 	}
-	founds := d.begins(c)
-	if why := d.hardLimit(from.account, c.writer, founds, now); why.code != "" {
+	if why := d.hardLimit(from.account, c.writer, d.begins(c), now); why.Code != "" {
 		return why
 	}
 	if _, wanted := d.wanted.take(h); wanted || d.graph.Awaited(h) {
-		return deferral{}
+		return quota.Deferral{}
 	}
 	// After that: whoever builds on such a change would be cut off by it for good.
 	if d.policy != nil && d.policy.Rulings() >= d.relay.limits.Rulings && d.policy.Rules(c.decoded) {
-		return deferral{code: policy.CodeFull}
+		return quota.Deferral{Code: policy.CodeFull}
 	}
 	if ready && d.headsFull() && !d.replacesHead(c) {
-		return deferral{code: policy.CodeHeads}
+		return quota.Deferral{Code: policy.CodeHeads}
 	}
 	if d.policy == nil {
-		return deferral{}
+		return quota.Deferral{}
 	}
 	if d.policy.Blocked(c.writer) {
-		return deferral{code: policy.CodeBlocked}
+		return quota.Deferral{Code: policy.CodeBlocked}
 	}
-	if d.tooLate(now) && d.standing(c.writer) == stranger && d.policy.Posts(c.decoded) {
-		return deferral{code: policy.CodeLate}
+	if d.tooLate(now) && d.tier(c.writer) == quota.Stranger && d.policy.Posts(c.decoded) {
+		return quota.Deferral{Code: policy.CodeLate}
 	}
-	return d.overQuota(from.account, c.writer, founds, c.cost(), int64(len(c.bytes)), plannedCost{}, now)
+	cost := d.costOf(c)
+	return d.quota.Beyond(&cost, from.account.quota(), d.tier(c.writer), now)
 }
 
-// standing is what somebody's quotas depend on.
-type standing uint8
-
-const (
-	stranger standing = iota
-	withRole
-	organiser
-)
-
-func (d *document) standing(who qa.Identity) standing {
+// tier returns what somebody's quotas depend on. d.mu is held.
+func (d *document) tier(who qa.Identity) quota.Tier {
 	switch {
 	case d.policy.HoldsRole(who, qa.RoleOrganiser):
-		return organiser
+		return quota.Organiser
 	case d.policy.HoldsRole(who, qa.RoleAuthor, qa.RoleModerator, qa.RoleMember):
-		return withRole
+		return quota.RoleHolder
 	}
-	return stranger
+	return quota.Stranger
 }
 
 // begins reports whether a change is what the document begins with. d.mu is held.
 func (d *document) begins(c *change) bool { return c.founds() && d.graph.Len() == 0 }
 
-// bornOf notes by whom and when the document was begun here. d.mu is held.
-func (d *document) bornOf(founder qa.Identity, at time.Time) { d.founder, d.born = founder, at }
-
-// overQuota says which quota a change is beyond. Planned is what is to be counted as
-// spent besides.
-func (d *document) overQuota(address *account, who qa.Identity, founds bool, cost float64, size int64, planned plannedCost, now time.Time) deferral {
-	q := &d.relay.cfg.Quotas
-	p, stands := d.people[who], d.standing(who)
-	if founds {
-		stands = organiser
-	}
-	if p == nil && len(d.people) >= MaxPeople {
-		return deferral{code: policy.CodeQuota}
-	}
-	if stands != organiser {
-		units, bytes := q.person(stands == withRole)
-		var none person
-		if p == nil {
-			p = &none
-		}
-		switch {
-		case !p.units.has(units, now, cost, planned.byWriter):
-			return deferral{policy.CodeRate, p.units.wait(units, now, cost+planned.byWriter)}
-		case bytes >= 0 && p.bytes+size > bytes:
-			return deferral{code: policy.CodeQuota}
-		case stands == stranger && q.EventBytes >= 0 && d.bytes+size > q.EventBytes:
-			return deferral{code: policy.CodeQuota}
-		}
-	}
-	if d.relay.usage.beyond(d.event, size, q.FounderBytes) {
-		return deferral{code: policy.CodeQuota}
-	}
-	stored := onDisk(size)
-	if why := d.relay.young.beyond(q, d.young(now), now, stored, planned.young); why.code != "" {
-		return why
-	}
-	return address.beyond(q, now, cost, stored, planned, stands, d.newcomer(address, who, stands))
+// costOf returns what a change costs of the quotas. d.mu is held.
+func (d *document) costOf(c *change) quota.Change {
+	return quota.Change{Writer: c.writer, Units: quota.Units(len(c.bytes), c.ops()), Size: int64(len(c.bytes)), Founds: d.begins(c)}
 }
 
-// newcomer reports whether somebody counts as new here.
-func (d *document) newcomer(address *account, who qa.Identity, stands standing) bool {
-	return stands == stranger && d.people[who] == nil && !address.knows(who)
-}
-
-// charge takes what a change costs, owed where it is not there.
+// charge takes what a change costs, as debt where it is not left. d.mu is held.
 func (d *document) charge(from *session, c *change, now time.Time) {
 	if d.policy == nil {
 		return
 	}
-	q := &d.relay.cfg.Quotas
-	stands := d.standing(c.writer)
-	cost, stored := c.cost(), onDisk(int64(len(c.bytes)))
-	if d.begins(c) {
-		from.account.found(c.writer)
-		stands = organiser
-	}
-	from.account.spend(cost, stored, stands, d.newcomer(from.account, c.writer, stands))
-	if d.young(now) {
-		d.relay.young.spend(q, stored, now)
-	}
-	p := d.people[c.writer]
-	if p == nil {
-		if len(d.people) >= MaxPeople {
-			return
-		}
-		p = &person{}
-		d.people[c.writer] = p
-	}
-	if stands != organiser {
-		units, _ := q.person(stands == withRole)
-		p.units.left(units, now)
-		p.units.spend(cost)
-	}
+	cost := d.costOf(c)
+	d.quota.Charge(&cost, from.account.quota(), d.tier(c.writer), now)
 }
 
 // headsFull reports whether there are as many heads as there may be.
@@ -523,7 +440,7 @@ func (d *document) retry() {
 	}
 	now := d.relay.cfg.Now()
 	left := false
-	plan := plan{document: d, now: now, asked: map[wire.Hash]bool{}, people: map[qa.Identity]float64{}, addresses: map[*account]*plannedCost{}}
+	plan := plan{document: d, now: now, asked: map[wire.Hash]bool{}}
 	for s, m := range d.members {
 		if m.peer.Asking() { // what is under way is not counted yet
 			left = left || len(m.later) > 0
@@ -552,20 +469,11 @@ func (d *document) retry() {
 
 // plan is what retry is about to ask for.
 type plan struct {
-	document  *document
-	now       time.Time
-	asked     map[wire.Hash]bool
-	people    map[qa.Identity]float64
-	addresses map[*account]*plannedCost
-	young     float64
-	heads     int
-}
-
-// plannedCost is what is about to be asked for and not yet spent.
-type plannedCost struct {
-	byWriter, fromAddress float64 // units
-	bytes                 float64 // from the address
-	young                 float64 // bytes of young events, in all
+	document *document
+	now      time.Time
+	asked    map[wire.Hash]bool
+	quota    quota.Plan
+	heads    int
 }
 
 // fits reports whether a deferred change would be taken now, beside all that was
@@ -578,14 +486,14 @@ func (p *plan) fits(s *session, off *putOff) bool {
 	if slices.ContainsFunc(below, d.below.has) {
 		return false
 	}
-	if why := d.hardLimit(s.account, off.writer, off.founds, p.now); why.code != "" {
+	if why := d.hardLimit(s.account, off.cost.Writer, off.cost.Founds, p.now); why.Code != "" {
 		return false
 	}
-	switch off.why.code {
+	switch off.why.Code {
 	case policy.CodeFull:
 		return false
 	case policy.CodeLate:
-		if d.tooLate(p.now) && d.standing(off.writer) == stranger {
+		if d.tooLate(p.now) && d.tier(off.cost.Writer) == quota.Stranger {
 			return false
 		}
 	case policy.CodeWaitingFull:
@@ -599,23 +507,10 @@ func (p *plan) fits(s *session, off *putOff) bool {
 	if d.policy == nil {
 		return true
 	}
-	if d.policy.Blocked(off.writer) {
+	if d.policy.Blocked(off.cost.Writer) {
 		return false
 	}
-	from := p.addresses[s.account]
-	if from == nil {
-		from = &plannedCost{}
-		p.addresses[s.account] = from
-	}
-	planned := plannedCost{byWriter: p.people[off.writer], fromAddress: from.fromAddress, bytes: from.bytes, young: p.young}
-	if why := d.overQuota(s.account, off.writer, off.founds, off.cost, off.size, planned, p.now); why.code != "" {
-		return false
-	}
-	p.people[off.writer] += off.cost
-	from.fromAddress += off.cost
-	from.bytes += onDisk(off.size)
-	p.young += onDisk(off.size)
-	return true
+	return p.quota.Add(d.quota, &off.cost, s.account.quota(), d.tier(off.cost.Writer), p.now)
 }
 
 // remembered holds at most MaxRemembered hashes with something about each. The

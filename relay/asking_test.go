@@ -16,6 +16,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/relay"
+	"flyleaf/relay/quota"
 	"flyleaf/relay/relaytest"
 )
 
@@ -50,7 +51,7 @@ func asksUntilCut(t testing.TB, ws *websocket.Conn, most int, frame func(i int) 
 // the event is not.
 func TestLookingInFiltersIsCharged(t *testing.T) {
 	now := newClock()
-	s := start(t, relay.Config{BehindProxy: true, Now: now.now, Quotas: relay.NoQuotas})
+	s := start(t, relay.Config{BehindProxy: true, Now: now.now, Quotas: quota.None})
 	event := relaytest.EventID("filtered")
 	honest := relaytest.NewDevice("honest", event)
 	honest.Header = http.Header{"X-Forwarded-For": {"198.51.100.1"}}
@@ -122,7 +123,7 @@ func TestLookingForUnknownDocumentsIsCharged(t *testing.T) {
 // when none of them is taken.
 func TestDecodedAgainCountsTowardsTheTurn(t *testing.T) {
 	now := newClock()
-	s := start(t, relay.Config{BehindProxy: true, Now: now.now, Quotas: relay.Quotas{AddressBurst: 10, AddressRate: 1}})
+	s := start(t, relay.Config{BehindProxy: true, Now: now.now, Quotas: quota.Quotas{AddressBurst: 10, AddressRate: 1}})
 	e := relaytest.NewEvent("decoded again", "open")
 	var ops []wire.Op
 	for i := range 900 {
@@ -155,7 +156,7 @@ func TestDecodedAgainCountsTowardsTheTurn(t *testing.T) {
 // offer the same again on each connection.
 func TestRefusalsAreToldBeforeTheEnd(t *testing.T) {
 	now := newClock()
-	s := start(t, relay.Config{BehindProxy: true, Now: now.now, Quotas: relay.NoQuotas})
+	s := start(t, relay.Config{BehindProxy: true, Now: now.now, Quotas: quota.None})
 	e := relaytest.NewEvent("refused", "open")
 	founder := relaytest.NewDevice("founder", e.ID)
 	founder.Header = http.Header{"X-Forwarded-For": {"198.51.100.1"}}

@@ -12,6 +12,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/relay"
+	"flyleaf/relay/quota"
 	"flyleaf/relay/relaytest"
 )
 
@@ -103,7 +104,7 @@ func BenchmarkPosts(b *testing.B) {
 	for _, open := range []bool{false, true} {
 		kind := map[bool]string{false: "events", true: "open"}[open]
 		b.Run("fan-out/"+kind, func(b *testing.B) {
-			s := start(b, relay.Config{Store: openStore(b, b.TempDir()), Open: open, Quotas: relay.NoQuotas})
+			s := start(b, relay.Config{Store: openStore(b, b.TempDir()), Open: open, Quotas: quota.None})
 			e := relaytest.NewEvent("fan-out", "open")
 			all := posts(e, b.N)
 			writer := newReader(b, s, "writer", e.ID)
@@ -136,7 +137,7 @@ func BenchmarkPosts(b *testing.B) {
 			s.stop()
 		})
 		b.Run("upload/"+kind, func(b *testing.B) {
-			s := start(b, relay.Config{Store: openStore(b, b.TempDir()), Open: open, Quotas: relay.NoQuotas})
+			s := start(b, relay.Config{Store: openStore(b, b.TempDir()), Open: open, Quotas: quota.None})
 			var once sync.Once
 			for b.Loop() {
 				b.StopTimer()

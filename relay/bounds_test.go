@@ -19,6 +19,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/relay"
+	"flyleaf/relay/quota"
 	"flyleaf/relay/relaytest"
 	"flyleaf/schema"
 	"flyleaf/storage"
@@ -244,7 +245,7 @@ func (l *heldLedger) Append(ctx context.Context, batches ...storage.Batch) error
 // is in the very next commit.
 func TestEventsTakeTurns(t *testing.T) {
 	l := &heldLedger{Ledger: mem.New(), entered: make(chan []storage.Batch), release: make(chan struct{})}
-	s := start(t, relay.Config{Store: l, Quotas: relay.NoQuotas})
+	s := start(t, relay.Config{Store: l, Quotas: quota.None})
 	const many = 3*relay.TurnChanges + 10
 	big := relaytest.NewEvent("big", "open")
 	flood := relaytest.NewDevice("flood", big.ID)
@@ -320,7 +321,7 @@ func TestOperationsAreBounded(t *testing.T) {
 		}
 		return all
 	}
-	s := start(t, relay.Config{Quotas: relay.NoQuotas})
+	s := start(t, relay.Config{Quotas: quota.None})
 	e := relaytest.NewEvent("wide", "open")
 	a := relaytest.NewDevice("a", e.ID)
 	connect(t, s, a)
@@ -368,7 +369,7 @@ func TestOperationsAreBounded(t *testing.T) {
 // go on; and in the end everybody is told of every proof.
 func TestRebuildsAreRare(t *testing.T) {
 	c := newClock()
-	s := start(t, relay.Config{Now: c.now, Quotas: relay.NoQuotas, Limits: relay.Limits{Retry: time.Millisecond, Rebuild: time.Minute}})
+	s := start(t, relay.Config{Now: c.now, Quotas: quota.None, Limits: relay.Limits{Retry: time.Millisecond, Rebuild: time.Minute}})
 	event := relaytest.EventID("rebuilt")
 	e := relaytest.NewEvent("rebuilt", "open")
 	a, b, evil := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event), relaytest.NewDevice("evil", event)
@@ -431,7 +432,7 @@ func TestAThousandWeeksOfOneOrganiser(t *testing.T) {
 // itself later.
 func TestFoundingsAreBounded(t *testing.T) {
 	c, store := newClock(), mem.New()
-	s := start(t, relay.Config{Store: store, Now: c.now, BehindProxy: true, Limits: retrying, Quotas: relay.Quotas{FoundingBurst: 3, FoundingRate: 3}})
+	s := start(t, relay.Config{Store: store, Now: c.now, BehindProxy: true, Limits: retrying, Quotas: quota.Quotas{FoundingBurst: 3, FoundingRate: 3}})
 	var all []*relaytest.Device
 	for i := range 5 {
 		d := relaytest.NewDevice(fmt.Sprint("d", i), relaytest.EventID(fmt.Sprint("founded ", i)))
@@ -466,7 +467,7 @@ func TestFoundingsAreBounded(t *testing.T) {
 func stored(t testing.TB, l storage.Ledger, events ...qa.EventID) (n int64) {
 	for _, event := range events {
 		for _, e := range rows(t, l, event) {
-			n += int64(len(e.Bytes)) + relay.RowBytes
+			n += int64(len(e.Bytes)) + quota.RowBytes
 		}
 	}
 	return n
@@ -477,7 +478,7 @@ func stored(t testing.TB, l storage.Ledger, events ...qa.EventID) (n int64) {
 func TestBytesFromAnAddressAreBounded(t *testing.T) {
 	const burst = 40_000
 	c, store := newClock(), mem.New()
-	s := start(t, relay.Config{Store: store, Now: c.now, BehindProxy: true, Limits: retrying, Quotas: relay.Quotas{AddressBytesBurst: burst, AddressBytesRate: burst}})
+	s := start(t, relay.Config{Store: store, Now: c.now, BehindProxy: true, Limits: retrying, Quotas: quota.Quotas{AddressBytesBurst: burst, AddressBytesRate: burst}})
 	var events []qa.EventID
 	var devices []*relaytest.Device
 	words := strings.Repeat("words ", 150)
@@ -512,7 +513,7 @@ func TestBytesFromAnAddressAreBounded(t *testing.T) {
 // much again: its address, and all young events together.
 func TestWhatIsOwedIsBounded(t *testing.T) {
 	const burst = 20_000
-	for name, quotas := range map[string]relay.Quotas{
+	for name, quotas := range map[string]quota.Quotas{
 		"by an address":   {AddressBytesBurst: burst, AddressBytesRate: burst},
 		"by young events": {YoungBytesBurst: burst, YoungBytesRate: burst},
 	} {
@@ -553,7 +554,7 @@ func TestYoungEventsAreBoundedTogether(t *testing.T) {
 	const burst = 30_000
 	c, store := newClock(), mem.New()
 	old := relaytest.NewDevice("founder of old", relaytest.EventID("old"))
-	quotas := relay.Quotas{YoungBytesBurst: burst, YoungBytesRate: burst}
+	quotas := quota.Quotas{YoungBytesBurst: burst, YoungBytesRate: burst}
 	s := start(t, relay.Config{Store: store, Now: c.now, BehindProxy: true, Limits: retrying, Quotas: quotas})
 	from("198.51.100.7", old)
 	write(t, old, 1)
@@ -561,7 +562,7 @@ func TestYoungEventsAreBoundedTogether(t *testing.T) {
 	onDisk(t, old)
 	old.Disconnect()
 	s.stop()
-	c.advance(relay.YoungFor) // a restart makes it no younger
+	c.advance(quota.YoungFor) // a restart makes it no younger
 	s = start(t, relay.Config{Store: store, Now: c.now, BehindProxy: true, Limits: retrying, Quotas: quotas})
 	words := strings.Repeat("words ", 150)
 	var events []qa.EventID
@@ -601,7 +602,7 @@ func TestFoundersAreBounded(t *testing.T) {
 	words := strings.Repeat("words ", 150)
 	var events []qa.EventID
 	for range 2 {
-		s := start(t, relay.Config{Store: store, Quotas: relay.Quotas{FounderBytes: most}})
+		s := start(t, relay.Config{Store: store, Quotas: quota.Quotas{FounderBytes: most}})
 		for i := range 3 {
 			e := relaytest.NewEventOf(k, fmt.Sprint("prolific ", i), "open")
 			d := relaytest.NewDevice("prolific", e.ID)
@@ -757,7 +758,7 @@ func TestEphemeralBytesAreBounded(t *testing.T) {
 		return n
 	}
 	flood(1, 5)
-	if n := got(); n > relay.EphemeralAddressBurst {
+	if n := got(); n > quota.EphemeralAddressBurst {
 		t.Errorf("%d bytes of one address", n)
 	}
 	flood(5, 3)

@@ -11,6 +11,7 @@ import (
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/relay/quota"
 	"flyleaf/storage"
 )
 
@@ -194,7 +195,7 @@ func (r *Relay) commit(turns []*ready) {
 		err = r.cfg.Store.Append(context.Background(), batches...)
 		for i := range batches {
 			for j := range batches[i].Entries {
-				r.disk.stored.Add(int64(onDisk(int64(len(batches[i].Entries[j].Bytes)))))
+				r.disk.stored.Add(int64(quota.OnDisk(int64(len(batches[i].Entries[j].Bytes)))))
 			}
 		}
 		if r.disk.stored.Load() >= lookAfter || errors.Is(err, storage.ErrFull) {

@@ -14,6 +14,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/relay"
+	"flyleaf/relay/quota"
 	"flyleaf/relay/relaytest"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
@@ -76,7 +77,7 @@ func quiet(t testing.TB, d *relaytest.Device) {
 // on; when there is room again it is asked for, and arrives whole.
 func TestRateDefersAndAsksAgain(t *testing.T) {
 	c, store := newClock(), mem.New()
-	s := start(t, relay.Config{Store: store, Now: c.now, Limits: retrying, Quotas: relay.Quotas{PersonBurst: 5, PersonRate: 5}})
+	s := start(t, relay.Config{Store: store, Now: c.now, Limits: retrying, Quotas: quota.Quotas{PersonBurst: 5, PersonRate: 5}})
 	event := relaytest.EventID("rate")
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	write(t, a, 20) // and the genesis, which costs a nothing
@@ -110,7 +111,7 @@ func TestRateDefersAndAsksAgain(t *testing.T) {
 // that lies below it.
 func TestWhatIsAskedForAgainKeepsToTheRate(t *testing.T) {
 	c, store := newClock(), mem.New()
-	s := start(t, relay.Config{Store: store, Now: c.now, Limits: relay.Limits{Retry: time.Millisecond}, Quotas: relay.Quotas{PersonBurst: 2, PersonRate: 2}})
+	s := start(t, relay.Config{Store: store, Now: c.now, Limits: relay.Limits{Retry: time.Millisecond}, Quotas: quota.Quotas{PersonBurst: 2, PersonRate: 2}})
 	event := relaytest.EventID("in order")
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	mine := write(t, a, 40)
@@ -132,7 +133,7 @@ func TestWhatIsAskedForAgainKeepsToTheRate(t *testing.T) {
 // What a deferred change's writer needs not wait for is that somebody builds on it.
 func TestDeferredIsTakenWhenSomebodyBuildsOnIt(t *testing.T) {
 	c, store := newClock(), mem.New()
-	s := start(t, relay.Config{Store: store, Now: c.now, Quotas: relay.Quotas{PersonBurst: 5, PersonRate: 1}})
+	s := start(t, relay.Config{Store: store, Now: c.now, Quotas: quota.Quotas{PersonBurst: 5, PersonRate: 1}})
 	event := relaytest.EventID("built on")
 	a, b, third := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event), relaytest.NewDevice("third", event)
 	fast := write(t, a, 20)
@@ -188,7 +189,7 @@ func TestSeedingIsNotHeldUpByQuotas(t *testing.T) {
 func seed(t *testing.T, people, rounds int) {
 	store := mem.New()
 	c := newClock()
-	s := start(t, relay.Config{Store: store, Now: c.now, BehindProxy: true, Quotas: relay.Quotas{
+	s := start(t, relay.Config{Store: store, Now: c.now, BehindProxy: true, Quotas: quota.Quotas{
 		PersonBurst: 2, PersonRate: 1, NewcomersBurst: 5, NewcomersRate: 1, StrangersBurst: 10, StrangersRate: 1,
 	}})
 	event := relaytest.EventID(fmt.Sprint("seed ", people))
@@ -280,7 +281,7 @@ func TestFounderBringsTenThousandPosts(t *testing.T) {
 // neither the people at other addresses nor those with a role are held up.
 func TestThrowAwayIdentitiesAreBounded(t *testing.T) {
 	store, c := mem.New(), newClock()
-	s := start(t, relay.Config{Store: store, Now: c.now, Limits: retrying, BehindProxy: true, Quotas: relay.Quotas{
+	s := start(t, relay.Config{Store: store, Now: c.now, Limits: retrying, BehindProxy: true, Quotas: quota.Quotas{
 		NewcomersBurst: 20, NewcomersRate: 10, StrangersBurst: 100, StrangersRate: 10,
 	}})
 	event := relaytest.EventID("flood")
@@ -518,7 +519,7 @@ func TestBadSignatureIsNotHeldAgainstTheChange(t *testing.T) {
 // role it is more, and what was put off comes when the role does.
 func TestBytesAreBounded(t *testing.T) {
 	t.Run("of a person", func(t *testing.T) {
-		s := start(t, relay.Config{Limits: retrying, Quotas: relay.Quotas{PersonBytes: 2000}})
+		s := start(t, relay.Config{Limits: retrying, Quotas: quota.Quotas{PersonBytes: 2000}})
 		event := relaytest.EventID("person's bytes")
 		e := relaytest.NewEvent("person's bytes", "open")
 		founder, a := relaytest.NewDevice("founder of person's bytes", event), relaytest.NewDevice("a", event)
@@ -546,7 +547,7 @@ func TestBytesAreBounded(t *testing.T) {
 		same(t, founder, a)
 	})
 	t.Run("of an event", func(t *testing.T) {
-		s := start(t, relay.Config{Quotas: relay.Quotas{EventBytes: 2500}})
+		s := start(t, relay.Config{Quotas: quota.Quotas{EventBytes: 2500}})
 		event := relaytest.EventID("event's bytes")
 		founder, a, b := relaytest.NewDevice("founder of event's bytes", event), relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 		write(t, a, 5)
@@ -568,7 +569,7 @@ func TestBytesAreBounded(t *testing.T) {
 
 // People with a role get more than others at once.
 func TestRolesGetMore(t *testing.T) {
-	s := start(t, relay.Config{Quotas: relay.Quotas{PersonBurst: 3, RoleBurst: 100}})
+	s := start(t, relay.Config{Quotas: quota.Quotas{PersonBurst: 3, RoleBurst: 100}})
 	event := relaytest.EventID("more")
 	e := relaytest.NewEvent("more", "open")
 	founder, author, reader := relaytest.NewDevice("founder of more", event), relaytest.NewDevice("author", event), relaytest.NewDevice("reader", event)

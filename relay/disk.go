@@ -1,12 +1,12 @@
 package relay
 
 import (
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"flyleaf/crdt/policy"
 	"flyleaf/qa"
+	"flyleaf/relay/quota"
 )
 
 // Disk is what the relay's data may take. The zero value sets no bound: then a full
@@ -94,139 +94,31 @@ func (r *Relay) lookAtDisk() {
 
 func (r *Relay) scarcity() scarcity { return scarcity(r.disk.level.Load()) }
 
-// hardLimit says why something is not taken even if others build on it: the disk has no
-// room, its address or all young events owe too much, or it began too many events.
-func (d *document) hardLimit(address *account, who qa.Identity, founds bool, now time.Time) deferral {
-	q := &d.relay.cfg.Quotas
+// hardLimit returns why something is not taken even if others build on it: the disk has
+// no space, its address or all young events have too much debt, or the address began too
+// many events. d.mu is held.
+func (d *document) hardLimit(from *account, who qa.Identity, founds bool, now time.Time) quota.Deferral {
 	switch level := d.relay.scarcity(); {
 	case level == plenty:
-	case level == nothing, founds, level == noStrangers && (d.policy == nil || d.standing(who) == stranger):
-		return deferral{code: policy.CodeRelayFull}
+	case level == nothing, founds, level == noStrangers && (d.policy == nil || d.tier(who) == quota.Stranger):
+		return quota.Deferral{Code: policy.CodeRelayFull}
 	}
 	if d.policy == nil {
-		return deferral{}
+		return quota.Deferral{}
 	}
 	if founds {
-		return d.relay.mayFound(address, now)
+		return d.relay.mayFound(from, now)
 	}
-	if why := d.relay.young.indebted(q, d.young(now), now); why.code != "" {
-		return why
-	}
-	return address.indebted(q, now)
+	return d.quota.InDebt(from.quota(), now)
 }
 
-// mayFound says whether one event more may be begun now from an address.
-func (r *Relay) mayFound(address *account, now time.Time) deferral {
+// mayFound returns whether one event more may be begun now from an address.
+func (r *Relay) mayFound(from *account, now time.Time) quota.Deferral {
 	if r.scarcity() != plenty {
-		return deferral{code: policy.CodeRelayFull}
+		return quota.Deferral{Code: policy.CodeRelayFull}
 	}
 	if r.cfg.Open {
-		return deferral{}
+		return quota.Deferral{}
 	}
-	q := &r.cfg.Quotas
-	if why := r.young.beyond(q, true, now, RowBytes, 0); why.code != "" {
-		return why
-	}
-	return address.mayFound(q, now)
-}
-
-// young is what all young events may still take.
-type young struct {
-	mu    sync.Mutex
-	bytes bucket
-}
-
-// beyond says whether a young event may take no more, beside what is planned.
-func (y *young) beyond(q *Quotas, is bool, now time.Time, stored, planned float64) deferral {
-	r := q.youngBytes()
-	if !is || !r.bounded() {
-		return deferral{}
-	}
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	if y.bytes.has(r, now, stored, planned) {
-		return deferral{}
-	}
-	return deferral{policy.CodeRate, y.bytes.wait(r, now, stored+planned)}
-}
-
-// indebted says whether young events owe so much that none takes more, whoever builds
-// on what.
-func (y *young) indebted(q *Quotas, is bool, now time.Time) deferral {
-	r := q.youngBytes()
-	if !is || !r.bounded() {
-		return deferral{}
-	}
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	if y.bytes.left(r, now) > -r.burst {
-		return deferral{}
-	}
-	return deferral{policy.CodeRate, y.bytes.wait(r, now, 1)}
-}
-
-func (y *young) spend(q *Quotas, stored float64, now time.Time) {
-	if !q.youngBytes().bounded() {
-		return
-	}
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	y.bytes.left(q.youngBytes(), now)
-	y.bytes.spend(stored)
-}
-
-// young reports whether the event was begun here a short while ago, or is being so.
-// d.mu is held.
-func (d *document) young(now time.Time) bool {
-	return d.born.IsZero() || now.Sub(d.born) < YoungFor
-}
-
-// usage is what events take that were in use since the start, and whose they are. It
-// grows with the ledger, by some 100 bytes an event.
-type usage struct {
-	mu       sync.Mutex
-	events   map[qa.EventID]*eventUsage
-	founders map[qa.Identity]int64
-}
-
-type eventUsage struct {
-	founder qa.Identity
-	bytes   int64
-}
-
-// reset begins to count an event anew.
-func (u *usage) reset(event qa.EventID) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if e := u.events[event]; e != nil {
-		u.founders[e.founder] -= e.bytes
-		e.bytes = 0
-	}
-}
-
-// add counts bytes of an event of the founder's.
-func (u *usage) add(event qa.EventID, founder qa.Identity, n int64) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	e := u.events[event]
-	if e == nil {
-		if u.events == nil {
-			u.events, u.founders = map[qa.EventID]*eventUsage{}, map[qa.Identity]int64{}
-		}
-		e = &eventUsage{founder: founder}
-		u.events[event] = e
-	}
-	e.bytes += n
-	u.founders[e.founder] += n
-}
-
-// beyond reports whether the founder of an event has no room for so many bytes more.
-func (u *usage) beyond(event qa.EventID, n, most int64) bool {
-	if most < 0 {
-		return false
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	e := u.events[event]
-	return e != nil && u.founders[e.founder]+n > most
+	return r.totals.MayFound(from.quota(), now)
 }

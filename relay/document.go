@@ -15,6 +15,7 @@ import (
 	amsync "flyleaf/crdt/sync"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/relay/quota"
 	"flyleaf/storage"
 )
 
@@ -48,20 +49,17 @@ type document struct {
 	below      remembered[[]wire.Hash] // what deferred changes build on
 	wanted     remembered[struct{}]    // asked for, since something that waits builds on it
 	seen       map[ephemeralKey]uint64
-	ephemerals bucket // bytes passed on, to each
+	ephemerals quota.Bucket // bytes passed on, to each
 
-	people   map[qa.Identity]*person // who has written here
-	bytes    int64                   // of the changes in the document
-	founder  qa.Identity             // "" in an open relay
-	born     time.Time               // when it was begun here; zero before
-	closings int                     // how often the event was closed and opened, as far as closedAt goes
-	closedAt int64                   // when the relay learned that the event is closed, ms since 1970; 0: it is open
+	quota    *quota.Event // nil in an open relay
+	closings int          // how often the event was closed and opened, as far as closedAt goes
+	closedAt int64        // when the relay learned that the event is closed, ms since 1970; 0: it is open
 
 	spent spent // of the turn under way
 
 	proofs   []twins                // in the order they became known
 	found    []provenProof          // not among them yet: the graph is to be built again for them
-	rebuilds bucket                 // how often that was
+	rebuilds quota.Bucket           // how often that was
 	stale    atomic.Bool            // there is something in found; set under mu
 	liars    map[wire.ActorID]twins // those with the lowest sequence number
 	left     map[wire.Hash]struct{} // changes that were taken out, and those that prove why
@@ -97,7 +95,7 @@ func newDocument(r *Relay, event qa.EventID) *document {
 	d := &document{
 		relay: r, event: event, members: map[*session]*member{},
 		waiting: map[wire.Hash]held{}, waits: map[*session]int{}, seen: map[ephemeralKey]uint64{},
-		people: map[qa.Identity]*person{}, liars: map[wire.ActorID]twins{}, left: map[wire.Hash]struct{}{},
+		liars: map[wire.ActorID]twins{}, left: map[wire.Hash]struct{}{},
 		fresh: map[wire.Hash]stored{}, batch: storage.Batch{Event: event},
 	}
 	d.loading.Store(true)
@@ -167,7 +165,9 @@ func (d *document) begin() {
 // was stored, and is held only against rules that are new. d.mu is held.
 func (d *document) load(ctx context.Context) error {
 	d.begin()
-	d.relay.usage.reset(d.event)
+	if d.policy != nil {
+		d.quota = d.relay.totals.Event(d.event)
+	}
 	d.trusting, d.cut = true, map[wire.Hash]storage.Status{}
 	defer func() { d.trusting, d.cut = false, nil }()
 	var left []storage.Entry // without their bytes
@@ -190,11 +190,12 @@ func (d *document) load(ctx context.Context) error {
 		if _, out := d.cut[e.Hash]; out {
 			return nil
 		}
-		if d.born.IsZero() {
-			d.bornOf(qa.IdentityOfActor([]byte(e.Actor)), time.UnixMilli(e.ReceivedAtMillis))
-		}
-		if d.policy != nil {
-			d.count(qa.IdentityOfActor([]byte(e.Actor)), len(e.Bytes))
+		if d.quota != nil {
+			writer := qa.IdentityOfActor([]byte(e.Actor))
+			if !d.quota.Begun() {
+				d.quota.Begin(writer, time.UnixMilli(e.ReceivedAtMillis))
+			}
+			d.quota.Add(writer, len(e.Bytes))
 		}
 		d.relay.cache.put(d.event, e.Hash, stored{e.Bytes, e.Signature})
 		return nil
@@ -251,20 +252,6 @@ func (d *document) addStored(e *storage.Entry) error {
 	}
 	d.noteClosing(e.ReceivedAtMillis)
 	return err
-}
-
-// count notes bytes that somebody has in the document.
-func (d *document) count(who qa.Identity, n int) {
-	p := d.people[who]
-	if p == nil && len(d.people) < MaxPeople {
-		p = &person{}
-		d.people[who] = p
-	}
-	if p != nil {
-		p.bytes += int64(n)
-	}
-	d.bytes += int64(n)
-	d.relay.usage.add(d.event, d.founder, int64(n))
 }
 
 // leave ends the session's membership.

@@ -6,6 +6,7 @@ import (
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/relay/quota"
 )
 
 // ephemeral passes an ephemeral message on to the document's other peers. It is
@@ -22,13 +23,13 @@ func (s *session) ephemeral(m *repo.Message) {
 	if !ok || m.SenderID != s.peer || len(m.Data) > MaxEphemeral {
 		return
 	}
-	now, each := s.relay.cfg.Now(), perMinute(EphemeralBurst, EphemeralRate)
-	bytes, size := bytesPerSecond(EphemeralConnBurst, EphemeralConnRate), ephemeralSize(m)
-	if !s.ephemerals.has(each, now, 1, 0) || !s.ephemeralBytes.has(bytes, now, size, 0) || !s.account.mayPass(size, now) {
+	now, each := s.relay.cfg.Now(), quota.PerMinute(EphemeralBurst, EphemeralRate)
+	bytes, size := quota.PerSecond(EphemeralConnBurst, EphemeralConnRate), ephemeralSize(m)
+	if !s.ephemerals.Has(each, now, 1, 0) || !s.ephemeralBytes.Has(bytes, now, size, 0) || !s.account.quota().PassEphemeral(size, now) {
 		return
 	}
-	s.ephemerals.spend(1)
-	s.ephemeralBytes.spend(size)
+	s.ephemerals.Spend(1)
+	s.ephemeralBytes.Spend(size)
 	var speaker qa.Identity
 	if !s.relay.cfg.Open {
 		id, err := repo.Speaker(m.Data)
@@ -68,11 +69,11 @@ func (d *document) pass(from *session, speaker qa.Identity, m *repo.Message) {
 	}
 	d.seen[key] = m.Count
 	now := d.relay.cfg.Now()
-	to, size := bytesPerSecond(EphemeralEventBurst, EphemeralEventRate), ephemeralSize(m)
-	if !d.ephemerals.has(to, now, size, 0) {
+	to, size := quota.PerSecond(EphemeralEventBurst, EphemeralEventRate), ephemeralSize(m)
+	if !d.ephemerals.Has(to, now, size, 0) {
 		return
 	}
-	d.ephemerals.spend(size)
+	d.ephemerals.Spend(size)
 	for s := range d.members {
 		if s == from || d.reader(s) == nil {
 			continue

@@ -1,6 +1,9 @@
 package relay
 
-import "flyleaf/qa"
+import (
+	"flyleaf/qa"
+	"flyleaf/relay/quota"
+)
 
 // Seen is what a relay uses, for tests.
 type Seen struct {
@@ -59,17 +62,17 @@ func (r *Relay) Decoded() int64 { return r.decodedOps.Load() - maxDecodedOps }
 
 // InflatedForWaste is how many KiB of garbage a connection, and an address, can make
 // the relay inflate at once.
-const (
-	InflatedForWaste          = wasteOfConnection / (garbage * costInflated)
-	InflatedForWasteOfAddress = wasteOfAddress / (garbage * costInflated)
+var (
+	InflatedForWaste          = quota.ConnectionWaste.Burst / (garbage * costInflated)
+	InflatedForWasteOfAddress = quota.AddressWaste.Burst / (garbage * costInflated)
 )
 
 // LookUpsForWaste is how often a connection can make the relay look for a document that
 // is not there.
-const LookUpsForWaste = int(wasteOfConnection / costLookUp)
+var LookUpsForWaste = int(quota.ConnectionWaste.Burst / costLookUp)
 
 // SignaturesForWaste is the same of signatures that are wrong.
-const SignaturesForWaste = wasteOfConnection / (garbage * costSignature)
+var SignaturesForWaste = quota.ConnectionWaste.Burst / (garbage * costSignature)
 
 // Made is how many whole documents were made.
 func (r *Relay) Made() int {
@@ -91,5 +94,5 @@ func (r *Relay) ForgetWholes() {
 // WholesAtOnce is how many whole documents of so many changes and bytes an address may
 // have made at once.
 func WholesAtOnce(changes, bytes int) int {
-	return int(wholeWork.burst / (float64(changes)*costWholeChange + float64(bytes)/1024*costWholeKiB))
+	return int(quota.WholeWork.Burst / (float64(changes)*costWholeChange + float64(bytes)/1024*costWholeKiB))
 }

@@ -7,6 +7,7 @@ import (
 
 	"flyleaf/crdt/policy/policytest"
 	"flyleaf/relay"
+	"flyleaf/relay/quota"
 	"flyleaf/relay/relaytest"
 )
 
@@ -20,7 +21,7 @@ func BenchmarkFloods(b *testing.B) {
 			var took time.Duration
 			for b.Loop() {
 				store := openStore(b, b.TempDir())
-				s := start(b, relay.Config{Store: store, Quotas: relay.NoQuotas})
+				s := start(b, relay.Config{Store: store, Quotas: quota.None})
 				evil := relaytest.NewDevice("evil", f.Event)
 				connect(b, s, evil)
 				send := func(all []policytest.Signed, n int) {

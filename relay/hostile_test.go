@@ -26,6 +26,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/relay"
+	"flyleaf/relay/quota"
 	"flyleaf/relay/relaytest"
 	"flyleaf/storage/mem"
 )
@@ -330,7 +331,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 // A peer that reads nothing is disconnected; the others do not wait for it.
 func TestSlowReader(t *testing.T) {
 	// Nothing but the write deadline can end a connection here.
-	s := start(t, relay.Config{Limits: relay.Limits{Write: 50 * time.Millisecond, Ping: time.Hour}, Quotas: relay.NoQuotas})
+	s := start(t, relay.Config{Limits: relay.Limits{Write: 50 * time.Millisecond, Ping: time.Hour}, Quotas: quota.None})
 	event := relaytest.EventID("slow")
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	write(t, a, 1)

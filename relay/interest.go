@@ -14,6 +14,7 @@ import (
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/relay/quota"
 	"flyleaf/storage"
 )
 
@@ -140,13 +141,13 @@ func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID, l
 		if err != nil {
 			return nil, err
 		}
-		why := deferral{code: policy.CodeWaitingFull}
+		why := quota.Deferral{Code: policy.CodeWaitingFull}
 		if begins {
 			why = r.mayFound(s.account, r.cfg.Now())
 		} else if r.mayWait(s.account, nil) {
-			why = deferral{}
+			why = quota.Deferral{}
 		}
-		if why.code == "" {
+		if why.Code == "" {
 			return s.found(event)
 		}
 		s.putOffAll(msg, event, why)
@@ -244,17 +245,17 @@ func (s emptySource) Change(wire.Hash) (amsync.Change, error) {
 
 // putOffAll tells the peer that none of a message's changes is taken now. It is asked
 // for them again when they can be.
-func (s *session) putOffAll(msg *wire.Message, event qa.EventID, why deferral) {
+func (s *session) putOffAll(msg *wire.Message, event qa.EventID, why quota.Deferral) {
 	var told []repo.Refused
 	for _, b := range msg.Changes[:min(len(msg.Changes), maxRefusals)] {
 		if h, err := wire.ReadHash(b); err == nil {
-			told = append(told, refused(h, &policy.Refusal{Code: why.code, Reason: why.reason()}))
+			told = append(told, refused(h, &policy.Refusal{Code: why.Code, Reason: reasonFor(why)}))
 		}
 	}
 	s.relay.mu.Lock()
 	i := s.relay.interest(s, event)
 	i.has = true
-	if why.code == policy.CodeWaitingFull {
+	if why.Code == policy.CodeWaitingFull {
 		i.replies++ // without a beginning it may be put off again and again
 	}
 	if i.again = i.replies < maxReplies; i.again {
@@ -273,7 +274,7 @@ func (r *Relay) askAgain() {
 	r.mu.Lock()
 	for i := range r.interests.again {
 		a := i.session.account
-		if asked[a] >= a.foundingsLeft(&r.cfg.Quotas, now) || r.mayFound(a, now).code != "" {
+		if asked[a] >= a.quota().FoundingsLeft(r.totals.Quotas(), maxAskedAgain, now) || r.mayFound(a, now).Code != "" {
 			continue
 		}
 		asked[a]++

@@ -67,8 +67,6 @@ const (
 	// been on their way. Later ones are deferred until a moderator approves them or the
 	// event is opened again. That they are deferred says nothing about their validity.
 	LateFor = 14 * 24 * time.Hour
-	// MaxPeople is how many people may have written in one document.
-	MaxPeople = 1 << 17
 	// MaxRulings is how many changes that grant or revoke a role, block somebody or
 	// close the event a document may have: the gate's memory grows with the square, to
 	// 8 MB here.
@@ -80,17 +78,15 @@ const (
 	// may send at once, and each minute. Others are dropped.
 	EphemeralBurst = 60
 	EphemeralRate  = 600
-	// The bytes of ephemeral messages, at once and each second: from a connection, from
-	// a remote address, to a document, and to one reader of whatever documents. Others
+	// The bytes of ephemeral messages, at once and each second: from a connection,
+	// to a document, and to one reader of whatever documents. Others
 	// are dropped. Presence is some 200 bytes.
-	EphemeralConnBurst    = 128 << 10
-	EphemeralConnRate     = 8 << 10
-	EphemeralAddressBurst = 256 << 10
-	EphemeralAddressRate  = 32 << 10
-	EphemeralEventBurst   = 512 << 10
-	EphemeralEventRate    = 64 << 10
-	EphemeralReaderBurst  = 512 << 10
-	EphemeralReaderRate   = 64 << 10
+	EphemeralConnBurst   = 128 << 10
+	EphemeralConnRate    = 8 << 10
+	EphemeralEventBurst  = 512 << 10
+	EphemeralEventRate   = 64 << 10
+	EphemeralReaderBurst = 512 << 10
+	EphemeralReaderRate  = 64 << 10
 	// MaxEphemeralQueue and MaxEphemeralQueueBytes are how many ephemeral messages wait
 	// for a slow reader, and how much they add up to; the oldest go. Everything else is
 	// sent before them.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"flyleaf/relay/quota"
 )
 
 // outbox is what waits to be sent to one peer: frames that are ready, bounded,
@@ -19,11 +21,11 @@ type outbox struct {
 	max       int       // frames
 	frames    [][]byte
 	bytes     int
-	documents []*document // each once
-	space     []*document // memory for documents when there are none
-	passing   [][]byte    // ephemeral messages, the oldest first
-	passed    int         // bytes of these
-	given     bucket      // bytes of ephemeral messages
+	documents []*document  // each once
+	space     []*document  // memory for documents when there are none
+	passing   [][]byte     // ephemeral messages, the oldest first
+	passed    int          // bytes of these
+	given     quota.Bucket // bytes of ephemeral messages
 	finished  bool
 }
 
@@ -72,11 +74,11 @@ func (o *outbox) frame(b []byte) bool {
 func (o *outbox) ephemeral(b []byte, now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	r, size := bytesPerSecond(EphemeralReaderBurst, EphemeralReaderRate), float64(len(b))
-	if o.finished || !o.given.has(r, now, size, 0) {
+	r, size := quota.PerSecond(EphemeralReaderBurst, EphemeralReaderRate), float64(len(b))
+	if o.finished || !o.given.Has(r, now, size, 0) {
 		return
 	}
-	o.given.spend(size)
+	o.given.Spend(size)
 	o.passing = append(o.passing, b)
 	o.passed += len(b)
 	for len(o.passing) > MaxEphemeralQueue || o.passed > MaxEphemeralQueueBytes && len(o.passing) > 1 {

@@ -12,6 +12,7 @@ import (
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/relay/quota"
 	"flyleaf/storage"
 )
 
@@ -55,10 +56,10 @@ func (d *document) takeProof(sub *submission) {
 	}
 	now := d.relay.cfg.Now()
 	cost := d.rebuildUnits()
-	if !sub.from.account.affords(&d.relay.cfg.Quotas, now, cost, stranger, false) {
+	if !sub.from.account.quota().Affords(d.relay.totals.Quotas(), cost, now) {
 		return // it is told again on the next connection
 	}
-	sub.from.account.spend(cost, 0, stranger, false)
+	sub.from.account.quota().Spend(cost)
 	d.prove(*sub.proof)
 }
 
@@ -84,10 +85,8 @@ func (d *document) usedTwice(from *session, c *change) {
 	if len(first.signature) != repo.SignatureLen || len(c.signature) != repo.SignatureLen {
 		return // from a ledger that was filled unsigned: nothing that others would believe
 	}
-	from.account.spend(d.rebuildUnits(), 0, stranger, false)
-	if p := d.people[c.writer]; p != nil {
-		p.units.spend(d.rebuildUnits())
-	}
+	from.account.quota().Spend(d.rebuildUnits())
+	d.quota.Spend(c.writer, d.rebuildUnits())
 	meta, _ := d.graph.Node(h)
 	d.prove(provenProof{c.meta.Actor, c.meta.Seq, [2]change{{meta: meta, bytes: first.bytes, signature: first.signature}, *c}})
 }
@@ -117,8 +116,8 @@ func (d *document) prove(p provenProof) {
 // rebuildRate is how often a document is built again for proofs. RebuildBurst are so
 // many that no honest event meets it; for more it waits, and takes all that came
 // meanwhile together.
-func (d *document) rebuildRate() rate {
-	return rate{RebuildBurst, 1, d.relay.limits.Rebuild}
+func (d *document) rebuildRate() quota.Rate {
+	return quota.Rate{Burst: RebuildBurst, Each: 1, Per: d.relay.limits.Rebuild}
 }
 
 // runRebuild builds the document's graph again, if it is time, one document of the relay after
@@ -129,11 +128,11 @@ func (r *Relay) runRebuild(d *document) {
 	r.rebuilds.one.Lock()
 	defer r.rebuilds.one.Unlock()
 	d.mu.Lock()
-	if d.broken || len(d.found) == 0 || !d.rebuilds.has(d.rebuildRate(), r.cfg.Now(), 1, 0) {
+	if d.broken || len(d.found) == 0 || !d.rebuilds.Has(d.rebuildRate(), r.cfg.Now(), 1, 0) {
 		d.mu.Unlock() // looked at again by runRetries
 		return
 	}
-	d.rebuilds.spend(1 + float64(d.graph.Len())/rebuildChanges)
+	d.rebuilds.Spend(1 + float64(d.graph.Len())/rebuildChanges)
 	now := r.cfg.Now()
 	for _, p := range d.found {
 		d.takeOut(&p, now)

@@ -9,6 +9,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/relay"
+	"flyleaf/relay/quota"
 	"flyleaf/relay/relaytest"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
@@ -225,7 +226,7 @@ func TestEquivocationAmongWhatWaits(t *testing.T) {
 
 // Proofs are kept up to a bound; beyond it a second change is merely refused.
 func TestProofsAreBounded(t *testing.T) {
-	s := start(t, relay.Config{Quotas: relay.NoQuotas})
+	s := start(t, relay.Config{Quotas: quota.None})
 	event := relaytest.EventID("many proofs")
 	e := relaytest.NewEvent("many proofs", "open")
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)

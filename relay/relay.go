@@ -51,6 +51,7 @@ import (
 
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/relay/quota"
 	"flyleaf/relay/wsframe"
 	"flyleaf/storage"
 )
@@ -74,7 +75,7 @@ type Config struct {
 	Store  storage.Ledger
 	Open   bool // serve any Automerge document, with looser limits, unsigned and unjudged
 	Limits Limits
-	Quotas Quotas           // of what people write; none in an open relay
+	Quotas quota.Quotas     // of what people write; none in an open relay
 	Disk   Disk             // what the data may take
 	Log    *slog.Logger     // nil: discarded
 	Now    func() time.Time // nil: time.Now; stands in the ledger, and quotas are counted by it
@@ -114,8 +115,7 @@ type Relay struct {
 	decodedOps atomic.Int64 // operations of changes that are decoded and wait for the committer
 
 	disk       watched
-	young      young
-	usage      usage
+	totals     *quota.Totals
 	loads      loads
 	rebuilds   rebuilds
 	queue      *documentQueue
@@ -150,7 +150,6 @@ func New(cfg Config) (*Relay, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	cfg.Quotas = cfg.Quotas.withDefaults()
 	if len(cfg.Addresses) > MaxOwnAddresses {
 		return nil, fmt.Errorf("relay: %d addresses, at most %d are known", len(cfg.Addresses), MaxOwnAddresses)
 	}
@@ -181,6 +180,7 @@ func New(cfg Config) (*Relay, error) {
 		id:        cfg.ID,
 		addresses: addresses,
 		log:       cfg.Log,
+		totals:    quota.NewTotals(cfg.Quotas),
 		cache:     newCache(MaxCacheBytes),
 		memory:    newMemory(int64(limits.Reading), int64(limits.FromReading)),
 		large:     newTurns(MaxBigFrames, 1),
@@ -198,7 +198,7 @@ func New(cfg Config) (*Relay, error) {
 		unfounded: map[*document]*account{},
 		interests: newInterests(),
 	}
-	r.accounts.other.shared = true
+	r.accounts.other.spent.Shared = true
 	r.loads.free.L, r.loads.from = &r.loads.mu, map[*account]int{}
 	r.lookAtDisk()
 	r.upgrader = websocket.Upgrader{
@@ -265,7 +265,7 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // AddressOf returns what a request's sender is counted by: its IPv4 address, or the
 // /64 of its IPv6 address; "" for this machine, whose quotas of an address do not hold.
-func (r *Relay) AddressOf(req *http.Request) string { return remote(req, r.cfg.BehindProxy) }
+func (r *Relay) AddressOf(req *http.Request) string { return quota.AddressOf(req, r.cfg.BehindProxy) }
 
 // serveSocket upgrades the connection and runs its session to the end.
 func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
@@ -279,7 +279,7 @@ func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 	}
 	defer r.accounts.close(address)
 	s.account, s.addresses = account, r.addressesOf(req)
-	if d := account.barredFor(r.cfg.Now()); d > 0 {
+	if d := account.quota().KeptOutFor(r.cfg.Now()); d > 0 {
 		w.Header().Set("Retry-After", retryAfter(d))
 		http.Error(w, "What came from your address cost the relay a lot of work and came to nothing. Try again later.", http.StatusTooManyRequests)
 		return
@@ -469,7 +469,7 @@ func (r *Relay) runJanitor() {
 			left := len(r.documents)
 			r.mu.Unlock()
 			r.encodings.drop()
-			r.accounts.forget(&r.cfg.Quotas, r.cfg.Now())
+			r.accounts.forget(r.totals.Quotas(), r.cfg.Now())
 			if dropped && held-left >= manyDocuments {
 				held = left
 				debug.FreeOSMemory()

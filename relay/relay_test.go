@@ -23,6 +23,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/relay"
+	"flyleaf/relay/quota"
 	"flyleaf/relay/relaytest"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
@@ -202,7 +203,7 @@ func TestOfflineMerge(t *testing.T) {
 }
 
 func TestLateJoinerGetsItInSlices(t *testing.T) {
-	s := start(t, relay.Config{Quotas: relay.NoQuotas})
+	s := start(t, relay.Config{Quotas: quota.None})
 	event := relaytest.EventID("late")
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	for range 100 {

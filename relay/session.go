@@ -16,6 +16,7 @@ import (
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/relay/quota"
 	"flyleaf/relay/wsframe"
 )
 
@@ -70,12 +71,12 @@ type session struct {
 	suspect atomic.Bool // what it or its address sent before came to nothing
 
 	workMu sync.Mutex
-	waste  bucket // what was spent on what came to nothing, in microseconds
+	waste  quota.Bucket // what was spent on what came to nothing, in microseconds
 
-	account        *account // of its remote address; nil for none
-	addresses      []string // by which its peer may have dialled the relay
-	ephemerals     bucket   // reader only
-	ephemeralBytes bucket   // likewise
+	account        *account     // of its remote address; nil for none
+	addresses      []string     // by which its peer may have dialled the relay
+	ephemerals     quota.Bucket // reader only
+	ephemeralBytes quota.Bucket // likewise
 
 	mu           sync.Mutex
 	logged       bool   // something was logged once

@@ -21,6 +21,7 @@ import (
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/relay"
+	"flyleaf/relay/quota"
 	"flyleaf/relay/relaytest"
 )
 
@@ -367,7 +368,7 @@ func TestSignatureIsCheckedFirst(t *testing.T) {
 // Who writes a lot, and well, is not charged for it: neither posts nor repeats.
 func TestGoodWorkIsNotCharged(t *testing.T) {
 	now := newClock()
-	s := start(t, relay.Config{Now: now.now, Quotas: relay.NoQuotas, BehindProxy: true})
+	s := start(t, relay.Config{Now: now.now, Quotas: quota.None, BehindProxy: true})
 	e := relaytest.NewEvent("busy", "open")
 	a := relaytest.NewDevice("founder of busy", e.ID)
 	a.Header = http.Header{"X-Forwarded-For": {"203.0.113.9"}}

@@ -118,7 +118,7 @@ func (d *document) makeWhole(s *session) {
 		d.mu.Unlock()
 		return
 	}
-	if !mine || !s.account.mayMake(d.relay.cfg.Now()) {
+	if !mine || !s.account.quota().MayMakeWhole(d.relay.cfg.Now()) {
 		m.gotWhole = true
 		d.mu.Unlock()
 		return
@@ -128,7 +128,7 @@ func (d *document) makeWhole(s *session) {
 	d.mu.Unlock()
 
 	chunk, size, err := d.encodeWhole(hashes, heads)
-	s.account.makes(float64(len(hashes))*costWholeChange + float64(size)/1024*costWholeKiB)
+	s.account.quota().MadeWhole(float64(len(hashes))*costWholeChange + float64(size)/1024*costWholeKiB)
 	if err != nil {
 		// Not of ours, or beyond what is made here: the changes go one by one.
 		d.relay.log.Info("no whole document can be made", "document", d.event, "changes", len(hashes), "err", err)

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"flyleaf/relay/quota"
 )
 
 // What work costs, in microseconds of a processor as measured on one core of 2026. It
@@ -37,44 +39,13 @@ const (
 	turnCost = 2_000.0
 )
 
-// What may be spent on what comes to nothing, in the same microseconds; the rest is
-// given back at the rate.
 const (
-	wasteOfConnection = 2_000_000.0
-	wasteOfAddress    = 6_000_000.0
-	wasteSuspect      = 200_000.0 // from which on others go first
-	wasteTolerated    = 50_000.0  // of a connection whose address has spent all: others may be behind it
-	wasteReturned     = 0.25      // of an address that has spent it all, before it may come again
+	// wasteSuspect is the waste, in microseconds, from which on others go first.
+	wasteSuspect = 200_000.0
+	// wasteTolerated is the waste of a connection that is let go on although its address
+	// has spent all: others may be behind the address.
+	wasteTolerated = 50_000.0
 )
-
-var (
-	connectionWaste = rate{wasteOfConnection, 10_000, time.Second}
-	addressWaste    = rate{wasteOfAddress, 50_000, time.Second}
-)
-
-// wholeWork is what an address may have whole documents made for, in microseconds: ten
-// seconds at once, and then a tenth of a processor.
-var wholeWork = rate{10_000_000, 100_000, time.Second}
-
-// mayMake reports whether a whole document may be made for the address, and makes
-// charges it. What one takes is known when it is made, so one is owed at most.
-func (c *account) mayMake(now time.Time) bool {
-	if c == nil {
-		return true
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.wholes.left(wholeWork, now) > 0
-}
-
-func (c *account) makes(cost float64) {
-	if c == nil {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.wholes.spend(cost)
-}
 
 // errCostly ends a session.
 func errCostly() error {
@@ -86,13 +57,10 @@ func errCostly() error {
 func (s *session) charge(cost float64) error {
 	now := s.relay.cfg.Now()
 	s.workMu.Lock()
-	s.waste.left(connectionWaste, now)
-	s.waste.spend(cost)
-	s.waste.spent = max(s.waste.spent, 0)
-	spent := s.waste.spent
+	spent := s.waste.Charge(quota.ConnectionWaste, now, cost)
 	s.workMu.Unlock()
-	ofAddress := s.account.wasted(cost, now)
-	if cost > 0 && (spent > wasteOfConnection || ofAddress > wasteOfAddress && spent > wasteTolerated) {
+	ofAddress := s.account.quota().Waste(cost, now)
+	if cost > 0 && (spent > quota.ConnectionWaste.Burst || ofAddress > quota.AddressWaste.Burst && spent > wasteTolerated) {
 		return errCostly()
 	}
 	suspect := spent
@@ -154,40 +122,6 @@ func (s *session) lane(i int) *lane {
 		return &s.account.lanes[i]
 	}
 	return &s.lanes[i]
-}
-
-// wasted adds a cost to what the address has spent on what came to nothing, and returns
-// that; nothing for the nil account.
-func (c *account) wasted(cost float64, now time.Time) float64 {
-	if c == nil {
-		return 0
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.waste.left(addressWaste, now)
-	c.waste.spend(cost)
-	c.waste.spent = max(c.waste.spent, 0)
-	if c.waste.spent > wasteOfAddress {
-		c.barred = !c.shared
-	}
-	return c.waste.spent
-}
-
-// barredFor returns for how long the address is not let in, since all that it sent only
-// cost.
-func (c *account) barredFor(now time.Time) time.Duration {
-	if c == nil {
-		return 0
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	left := c.waste.left(addressWaste, now)
-	missing := wasteReturned*wasteOfAddress - left
-	if !c.barred || missing <= 0 {
-		c.barred = false
-		return 0
-	}
-	return time.Duration(missing / addressWaste.each * float64(time.Second))
 }
 
 // retryAfter is the value of a header Retry-After.

@@ -17,6 +17,7 @@ import (
 
 	"flyleaf/keys"
 	"flyleaf/relay"
+	"flyleaf/relay/quota"
 )
 
 const usage = `Syncserver passes Flyleaf events between devices, and keeps them.
@@ -88,8 +89,8 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 	fs.BoolFunc("api", "answer GET /api/v1/events/EVENT/changes with the log of open events, to anybody\nwho knows the ID (SYNCSERVER_API)", func(s string) error { programs = s; return nil })
 	fs.Func("quota", "`NAME=NUMBER`: a quota other than its default; off for none. May be repeated\n(SYNCSERVER_QUOTAS, separated by commas); the names stand below", m.Quotas.Set)
 	fs.Func("address", "the ws:// or wss:// `URL` by which devices reach the relay; needed for events by\ninvitation when that is a name, or a proxy's. May be repeated (SYNCSERVER_ADDRESSES,\nseparated by commas)", func(s string) error { return m.address(s) })
-	fs.Func("disk-max", "`bytes` that the data may take, such as 20G; off: as much as there is\n(SYNCSERVER_DISK_MAX; default off)", func(v string) (err error) { m.DiskMax, err = relay.Bytes(v); return err })
-	fs.Func("disk-reserve", "`bytes` that are left free on the disk, such as 1G, or off; below three times as much\nno events are begun, below two times nobody without a role is let write\n(SYNCSERVER_DISK_RESERVE; default 256M)", func(v string) (err error) { m.DiskReserve, err = relay.Bytes(v); return err })
+	fs.Func("disk-max", "`bytes` that the data may take, such as 20G; off: as much as there is\n(SYNCSERVER_DISK_MAX; default off)", func(v string) (err error) { m.DiskMax, err = quota.ParseBytes(v); return err })
+	fs.Func("disk-reserve", "`bytes` that are left free on the disk, such as 1G, or off; below three times as much\nno events are begun, below two times nobody without a role is let write\n(SYNCSERVER_DISK_RESERVE; default 256M)", func(v string) (err error) { m.DiskReserve, err = quota.ParseBytes(v); return err })
 	fs.BoolFunc("behind-proxy", "all connections come through a proxy that says in X-Forwarded-For from where;\nwithout it, quotas of an address do not hold for what comes from this machine\n(SYNCSERVER_BEHIND_PROXY)", func(s string) error { proxy = s; return nil })
 	fs.StringVar(&level, "log-level", or("SYNCSERVER_LOG_LEVEL", "info"), "debug, info, warn or error, to standard error (SYNCSERVER_LOG_LEVEL)")
 	open = or("SYNCSERVER_OPEN", "false")
@@ -112,7 +113,7 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 	for name, into := range map[string]*int64{"SYNCSERVER_DISK_MAX": &m.DiskMax, "SYNCSERVER_DISK_RESERVE": &m.DiskReserve} {
 		if v := env(name); v != "" {
 			var err error
-			if *into, err = relay.Bytes(v); err != nil {
+			if *into, err = quota.ParseBytes(v); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 		}
@@ -123,7 +124,7 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 		fs.SetOutput(stdout)
 		fs.PrintDefaults()
 		fmt.Fprint(stdout, "\nQuotas of what people write, with their defaults:\n\n")
-		for _, n := range relay.QuotaNames {
+		for _, n := range quota.Settings {
 			fmt.Fprintf(stdout, "  %-19s %11d  %s\n", n.Name, n.Default(), n.Help)
 		}
 		return nil, err

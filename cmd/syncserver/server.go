@@ -18,6 +18,7 @@ import (
 	"flyleaf/feed"
 	"flyleaf/internal/listen"
 	"flyleaf/relay"
+	"flyleaf/relay/quota"
 	"flyleaf/storage/sqlite"
 )
 
@@ -38,7 +39,7 @@ type Main struct {
 	Listen string // host:port
 	Data   string // directory; "" for the default
 	Open   bool
-	Quotas relay.Quotas
+	Quotas quota.Quotas
 	// BehindProxy: X-Forwarded-For says where connections come from.
 	BehindProxy bool
 	// Addresses are the URLs by which devices reach the relay.

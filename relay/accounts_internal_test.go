@@ -1,0 +1,91 @@
+package relay
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/wire"
+	"flyleaf/keys"
+	"flyleaf/relay/quota"
+)
+
+func TestAccountsAreForgottenWhenFull(t *testing.T) {
+	now := time.Unix(1000, 0)
+	q := quota.Defaults
+	var a accounts
+	one, ok := a.open("one", 2)
+	if _, again := a.open("one", 2); !ok || !again {
+		t.Fatal("not as many connections as there may be")
+	}
+	if _, ok := a.open("one", 2); ok {
+		t.Error("more connections than there may be")
+	}
+	if none, ok := a.open("", 0); none != nil || !ok {
+		t.Error("this machine has a bound")
+	}
+	if !one.quota().Affords(&q, 1, now) {
+		t.Error("nothing left in a new account")
+	}
+	one.quota().Spend(float64(q.AddressBurst))
+	if one.quota().Affords(&q, 1, now) {
+		t.Error("nothing was spent")
+	}
+	a.forget(&q, now)
+	a.close("one")
+	a.close("one")
+	a.close("one")
+	a.forget(&q, now)
+	if len(a.known) != 1 {
+		t.Error("forgotten while something is owed")
+	}
+	a.forget(&q, now.Add(24*time.Hour))
+	if len(a.known) != 0 {
+		t.Error("never forgotten")
+	}
+}
+
+func TestRememberedHashesAreBounded(t *testing.T) {
+	var s remembered[int]
+	h := func(i int) (h [32]byte) { h[0], h[1], h[2] = byte(i), byte(i>>8), byte(i>>16); return h }
+	for i := range 3 * MaxRemembered {
+		s.put(h(i), i)
+		s.put(h(i), i+1)
+	}
+	if len(s.known) != MaxRemembered || len(s.order) != MaxRemembered {
+		t.Errorf("%d remembered", len(s.known))
+	}
+	if s.has(h(2*MaxRemembered-1)) || !s.has(h(2*MaxRemembered)) || !s.has(h(3*MaxRemembered-1)) {
+		t.Error("it is not the oldest that go")
+	}
+	last := h(3*MaxRemembered - 1)
+	if v, ok := s.take(last); v != 3*MaxRemembered || !ok || s.has(last) {
+		t.Errorf("taken %d, %v", v, ok)
+	}
+	for i := range MaxRemembered {
+		s.put(h(i), i) // what was taken is passed over when its turn comes
+	}
+	if len(s.known) > MaxRemembered || len(s.order) != MaxRemembered {
+		t.Errorf("%d remembered", len(s.known))
+	}
+}
+
+// A bad signature is no refusal for good, nor anything that is asked for at once; all
+// else that is refused is for good.
+func TestWhatIsRememberedOfARefusal(t *testing.T) {
+	var sub submission
+	one, two, three := wire.Hash{1}, wire.Hash{2}, wire.Hash{3}
+	sub.refuse(one, policy.RefusalOf(keys.ErrSignature))
+	sub.refuse(two, policy.RefusalOf(graph.ErrSeqGap))
+	sub.postpone(three, &policy.Refusal{Code: policy.CodeRate, Reason: deferredFor[policy.CodeRate]})
+	if !slices.Equal(sub.refusedHashes, []wire.Hash{two}) || !slices.Equal(sub.notNow, []wire.Hash{one, three}) {
+		t.Errorf("for good %v, not now %v", sub.refusedHashes, sub.notNow)
+	}
+	for i, deferred := range []bool{false, false, true} {
+		if r := sub.refused[i]; r.Deferred != deferred || r.Reason == "" {
+			t.Errorf("told %+v", r)
+		}
+	}
+}

@@ -1,0 +1,311 @@
+package quota
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"flyleaf/crdt/policy"
+	"flyleaf/qa"
+)
+
+// What may be spent on work that comes to nothing, in microseconds of a processor; it is
+// given back at the rate.
+var (
+	// ConnectionWaste is the waste of one connection.
+	ConnectionWaste = PerSecond(2_000_000.0, 10_000)
+	// AddressWaste is the waste of all connections of a remote address.
+	AddressWaste = PerSecond(6_000_000.0, 50_000)
+)
+
+// wasteReturned is the share of an address's waste that is given back before the address
+// may connect again once all is spent.
+const wasteReturned = 0.25
+
+// WholeWork is what a remote address may have whole documents made for, in microseconds
+// of a processor: ten seconds at once, and then a tenth of a processor.
+var WholeWork = PerSecond(10_000_000.0, 100_000)
+
+// Of ephemeral messages, the bytes from a remote address.
+const (
+	EphemeralAddressBurst = 256 << 10
+	EphemeralAddressRate  = 32 << 10 // each second
+)
+
+var addressEphemerals = PerSecond(EphemeralAddressBurst, EphemeralAddressRate)
+
+// maxFounders is how many of those who began events from an address are remembered.
+const maxFounders = 16
+
+// Address is what a remote address has left, in all events together. It is safe for
+// concurrent use. The nil Address has no bounds; the zero Address has spent nothing.
+type Address struct {
+	// Shared is set, before the Address is used, for one that stands for many addresses:
+	// it is not kept out for what some of them sent.
+	Shared bool
+
+	mu                          sync.Mutex
+	units, strangers, newcomers Bucket
+	bytes, foundings            Bucket
+	ephemerals                  Bucket
+	waste, wholes               Bucket
+	founders                    []qa.Identity // at most maxFounders, the latest last
+	keptOut                     bool          // until some of the waste is given back
+}
+
+// beyond returns which bound of the address a change is beyond, beside what is planned.
+func (a *Address) beyond(q *Quotas, c *Change, tier Tier, newcomer bool, planned planned, now time.Time) Deferral {
+	if a == nil {
+		return Deferral{}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, b := range []struct {
+		bucket        *Bucket
+		rate          Rate
+		cost, planned float64
+		counts        bool
+	}{
+		{&a.units, q.address(), c.Units, planned.units, true},
+		{&a.bytes, q.addressBytes(), OnDisk(c.Size), planned.bytes, true},
+		{&a.strangers, q.strangers(), c.Units, planned.units, tier == Stranger},
+		{&a.newcomers, q.newcomers(), 1, 0, newcomer},
+	} {
+		if b.counts && !b.bucket.Has(b.rate, now, b.cost, b.planned) {
+			return Deferral{policy.CodeRate, b.bucket.Wait(b.rate, now, b.cost+b.planned)}
+		}
+	}
+	return Deferral{}
+}
+
+// Affords reports whether the address has so many units left for something that a
+// stranger has the relay do.
+func (a *Address) Affords(q *Quotas, units float64, now time.Time) bool {
+	if a == nil {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.units.Has(q.address(), now, units, 0) && a.strangers.Has(q.strangers(), now, units, 0) &&
+		a.bytes.Has(q.addressBytes(), now, 0, 0) // no debt
+}
+
+// Spend takes the units of something that a stranger had the relay do, as debt where
+// they are not left.
+func (a *Address) Spend(units float64) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.units.Spend(units)
+	a.strangers.Spend(units)
+}
+
+// spend takes what a change costs, as debt where it is not left.
+func (a *Address) spend(c *Change, tier Tier, newcomer bool) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.units.Spend(c.Units)
+	a.bytes.Spend(OnDisk(c.Size))
+	if tier == Stranger {
+		a.strangers.Spend(c.Units)
+	}
+	if newcomer {
+		a.newcomers.Spend(1)
+	}
+}
+
+// inDebt returns whether the address has so much debt that nothing is taken from it any
+// more, whoever builds on it.
+func (a *Address) inDebt(q *Quotas, now time.Time) Deferral {
+	if a == nil {
+		return Deferral{}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return inDebt(&a.bytes, q.addressBytes(), now)
+}
+
+// inDebt returns whether a bucket's debt is as large as its burst.
+func inDebt(b *Bucket, r Rate, now time.Time) Deferral {
+	if !r.bounded() || b.Left(r, now) > -r.Burst {
+		return Deferral{}
+	}
+	return Deferral{policy.CodeRate, b.Wait(r, now, 1)}
+}
+
+// mayFound returns whether one event more may be begun from the address.
+func (a *Address) mayFound(q *Quotas, now time.Time) Deferral {
+	if a == nil {
+		return Deferral{}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.foundings.Has(q.foundings(), now, 1, 0) {
+		return Deferral{}
+	}
+	return Deferral{policy.CodeFounding, a.foundings.Wait(q.foundings(), now, 1)}
+}
+
+// FoundingsLeft returns how many events may be begun from the address now, at most most.
+func (a *Address) FoundingsLeft(q *Quotas, most int, now time.Time) int {
+	if a == nil {
+		return most
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return int(max(0, min(float64(most), a.foundings.Left(q.foundings(), now))))
+}
+
+// found notes that somebody begins an event from the address. They are remembered, so
+// that whoever begins many weeks is not somebody new in each.
+func (a *Address) found(who qa.Identity) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.foundings.Spend(1)
+	a.founders = append(slices.DeleteFunc(a.founders, func(id qa.Identity) bool { return id == who }), who)
+	if len(a.founders) > maxFounders {
+		a.founders = slices.Delete(a.founders, 0, 1)
+	}
+}
+
+// knows reports whether somebody began an event from the address a short while ago.
+func (a *Address) knows(who qa.Identity) bool {
+	if a == nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Contains(a.founders, who)
+}
+
+// PassEphemeral takes the bytes of an ephemeral message, and reports whether the address
+// had so many left.
+func (a *Address) PassEphemeral(bytes float64, now time.Time) bool {
+	if a == nil {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.ephemerals.Has(addressEphemerals, now, bytes, 0) {
+		return false
+	}
+	a.ephemerals.Spend(bytes)
+	return true
+}
+
+// MayMakeWhole reports whether a whole document may be made for the address. What that
+// costs is known only afterwards, so there is debt for one at most.
+func (a *Address) MayMakeWhole(now time.Time) bool {
+	if a == nil {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.wholes.Left(WholeWork, now) > 0
+}
+
+// MadeWhole takes what making a whole document cost, in microseconds.
+func (a *Address) MadeWhole(cost float64) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.wholes.Spend(cost)
+}
+
+// Waste adds a cost, in microseconds, to what the address has spent on work that came to
+// nothing, and returns that; 0 for the nil Address. A negative cost is given back.
+func (a *Address) Waste(cost float64, now time.Time) (spent float64) {
+	if a == nil {
+		return 0
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if spent = a.waste.Charge(AddressWaste, now, cost); spent > AddressWaste.Burst {
+		a.keptOut = !a.Shared
+	}
+	return spent
+}
+
+// KeptOutFor returns for how long the address may not connect, since all its waste is
+// spent; 0 when it may.
+func (a *Address) KeptOutFor(now time.Time) time.Duration {
+	if a == nil {
+		return 0
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	missing := wasteReturned*AddressWaste.Burst - a.waste.Left(AddressWaste, now)
+	if !a.keptOut || missing <= 0 {
+		a.keptOut = false
+		return 0
+	}
+	return time.Duration(missing / AddressWaste.Each * float64(AddressWaste.Per))
+}
+
+// Unspent reports whether nothing is lost when the address is forgotten.
+func (a *Address) Unspent(q *Quotas, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.waste.Full(AddressWaste, now) && a.wholes.Full(WholeWork, now) &&
+		a.units.Full(q.address(), now) && a.strangers.Full(q.strangers(), now) && a.newcomers.Full(q.newcomers(), now) &&
+		a.bytes.Full(q.addressBytes(), now) && a.foundings.Full(q.foundings(), now) &&
+		a.ephemerals.Full(addressEphemerals, now)
+}
+
+// AddressOf returns what a request's sender is counted by: its IPv4 address, or the
+// /64 of its IPv6 address; "" for this machine. Behind a proxy it is the last
+// address in X-Forwarded-For, which is the one that the proxy itself saw.
+func AddressOf(req *http.Request, behindProxy bool) string {
+	host, _, err := net.SplitHostPort(req.RemoteAddr)
+	if err != nil {
+		host = req.RemoteAddr
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return host
+	}
+	if behindProxy {
+		if lines := req.Header.Values("X-Forwarded-For"); len(lines) > 0 {
+			last := lines[len(lines)-1]
+			if i := strings.LastIndexByte(last, ','); i >= 0 {
+				last = last[i+1:]
+			}
+			last = strings.TrimSpace(last)
+			if h, _, err := net.SplitHostPort(last); err == nil {
+				last = h
+			}
+			// What cannot be read is the proxy's fault, and counted as the proxy.
+			if through, err := netip.ParseAddr(strings.Trim(last, "[]")); err == nil {
+				return prefixOf(through)
+			}
+		}
+	}
+	if ip.IsLoopback() {
+		return ""
+	}
+	return prefixOf(ip)
+}
+
+func prefixOf(ip netip.Addr) string {
+	ip = ip.Unmap().WithZone("")
+	if ip.Is6() {
+		if p, err := ip.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return ip.String()
+}
