@@ -39,6 +39,21 @@ type LogEntry struct {
 	InEffect bool `json:"inEffect"`
 }
 
+// Blocks returns who is blocked, by a moderation log: for each the entry that blocked them.
+func Blocks(log []LogEntry) map[Identity]LogEntry {
+	out := make(map[Identity]LogEntry)
+	for _, e := range log {
+		switch {
+		case e.Kind != LogBlock || !e.InEffect:
+		case e.On:
+			out[e.Identity] = e
+		default:
+			delete(out, e.Identity)
+		}
+	}
+	return out
+}
+
 // The states of an invitation that grants a role.
 const (
 	InviteOpen    = "open"    // nobody has used it

@@ -13,6 +13,28 @@ type Week struct {
 	Threads []Thread            `json:"threads"`
 }
 
+// EachPost calls fn with every post, in the order people read. What fn changes in a post
+// is changed in the week.
+func (w *Week) EachPost(fn func(*PostView)) {
+	for i := range w.Threads {
+		t := &w.Threads[i]
+		fn(&t.Question)
+		for k := range t.Replies {
+			fn(&t.Replies[k])
+		}
+	}
+}
+
+// Post returns the post with an ID, nil when the week has none. The post is the week's own.
+func (w *Week) Post(id PostID) (found *PostView) {
+	w.EachPost(func(p *PostView) {
+		if p.ID == id {
+			found = p
+		}
+	})
+	return found
+}
+
 // Thread is a question with its replies, two levels deep. Withdrawn and hidden
 // posts keep their place; it is for the page to say what is shown of them.
 type Thread struct {

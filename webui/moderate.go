@@ -1,7 +1,6 @@
 package webui
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -102,7 +101,7 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	}
 	page.Writer, page.WriterName = people.Of(&v.Week, p.By)[0], v.named(p.By)
 	page.Wrote = v.cal.moment(page.Writer.First.AtMillis) // p at the latest
-	block, blocked := s.blocks(r.Context(), v.Event.ID)[p.By]
+	block, blocked := qa.Blocks(s.log(r.Context(), v.Event.ID))[p.By]
 	page.Blocked = blocked || p.Blocked
 	page.Blockable = !v.mine(p) && !v.Event.HasRole(p.By, qa.RoleOrganiser)
 	if page.BlockReason == "" {
@@ -126,22 +125,6 @@ func (v *weekView) questions(but, chosen qa.PostID) []choice {
 		}
 	}
 	return out[max(0, len(out)-maxQuestions):]
-}
-
-// blocks returns the last act about each blocked person that is in effect.
-func (s *server) blocks(ctx context.Context, event qa.EventID) map[qa.Identity]qa.LogEntry {
-	out := make(map[qa.Identity]qa.LogEntry)
-	for _, e := range s.log(ctx, event) {
-		if e.Kind != qa.LogBlock || !e.InEffect {
-			continue
-		}
-		if e.On {
-			out[e.Identity] = e
-		} else {
-			delete(out, e.Identity)
-		}
-	}
-	return out
 }
 
 var errNoReason = errors.New("a reason is needed: its writer and everybody else will read it")

@@ -100,7 +100,7 @@ func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, 
 	if v.may.Organise {
 		page.Known = v.known()
 	}
-	for id, e := range s.blocks(ctx, v.Event.ID) {
+	for id, e := range qa.Blocks(s.log(ctx, v.Event.ID)) {
 		page.Blocked = append(page.Blocked, blockedPerson{
 			Name: v.person(id), Short: id.Short(), ID: id, Reason: e.Text, By: v.named(e.By), When: v.cal.moment(e.AtMillis),
 		})

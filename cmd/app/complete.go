@@ -110,12 +110,7 @@ func (a *app) completePosts(ctx context.Context, event, typed string) (out []cob
 		}
 	}
 	a.completeWeek(ctx, event, func(w qa.Week) {
-		for i := range w.Threads {
-			add(&w.Threads[i].Question)
-			for k := range w.Threads[i].Replies {
-				add(&w.Threads[i].Replies[k])
-			}
-		}
+		w.EachPost(add)
 	})
 	return out
 }

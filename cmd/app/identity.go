@@ -355,6 +355,9 @@ the key is encrypted with it, not what you wrote.`,
 				}
 				passphrase := ""
 				switch {
+				case remove && old == "":
+					a.printf("%s is not protected with a passphrase; nothing was changed.\n", filepath.Base(h.path(keyFile)))
+					return nil
 				case remove:
 				case newFile != "":
 					passphrase, err = readPassphrase(newFile)

@@ -219,15 +219,27 @@ func (a *app) authorLaterCmd() *cobra.Command {
 		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
-				if err := b.SetLater(ctx, id, post, !undo); err != nil {
+				later, err := b.Later(ctx, id)
+				if err != nil {
 					return err
 				}
-				if a.json {
-					return a.printJSON(map[string]qa.PostID{"post": post})
+				changed := later[post] == undo
+				if changed {
+					if err := b.SetLater(ctx, id, post, !undo); err != nil {
+						return err
+					}
 				}
-				if undo {
+				switch {
+				case a.json:
+					return a.printJSON(struct {
+						Post    qa.PostID `json:"post"`
+						Changed bool      `json:"changed"`
+					}{post, changed})
+				case undo && !changed:
+					a.printf("The question is not saved for later; nothing was changed.\n")
+				case undo:
 					a.printf("Back in the inbox.\n")
-				} else {
+				default:
 					a.printf("Saved for later. `flyleaf author inbox` lists it under Later. Only this device knows.\n")
 				}
 				return nil

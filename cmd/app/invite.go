@@ -229,13 +229,23 @@ func (a *app) revokeInvitation(ctx context.Context, b backend, event qa.EventID,
 	case found[0].State == qa.InviteGranted:
 		return codedf(exitRefused, "this invitation was used, and the role was granted; nothing was changed. `flyleaf event grant --undo` takes the role away")
 	}
-	if err := b.RevokeInvite(ctx, event, found[0].Key); err != nil {
-		return a.explain(err)
+	changed := found[0].State != qa.InviteRevoked
+	if changed {
+		if err := b.RevokeInvite(ctx, event, found[0].Key); err != nil {
+			return a.explain(err)
+		}
 	}
-	if a.json {
-		return a.printJSON(map[string]string{"key": string(found[0].Key)})
+	switch {
+	case a.json:
+		return a.printJSON(struct {
+			Key     qa.Identity `json:"key"`
+			Changed bool        `json:"changed"`
+		}{found[0].Key, changed})
+	case changed:
+		a.printf("Revoked.\n")
+	default:
+		a.printf("It was revoked already; nothing was changed.\n")
 	}
-	a.printf("Revoked.\n")
 	return nil
 }
 

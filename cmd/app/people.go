@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,16 +96,18 @@ With --undo the role is taken away again. What was done with it before stays in 
 // actOn does an act about somebody or about the event and prints what was done.
 func (a *app) actOn(ctx context.Context, b backend, event qa.EventID, act qa.Act, done string) error {
 	act.AtMillis = nowMillis()
-	if _, err := b.Do(ctx, event, act); err != nil {
-		return a.explain(err)
+	why, err := a.doOrNot(ctx, b, event, act)
+	if err != nil {
+		return err
 	}
 	if a.json {
 		return a.printJSON(struct {
 			Event    qa.EventID  `json:"event"`
 			Identity qa.Identity `json:"identity,omitempty"`
-		}{event, act.Identity})
+			Changed  bool        `json:"changed"`
+		}{event, act.Identity, why == ""})
 	}
-	a.printf("%s\n", done)
+	a.printf("%s\n", cmp.Or(why, done))
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -104,14 +105,31 @@ func (a *app) withPost(ctx context.Context, event, typed string, fn func(context
 
 // act does an act about a post and prints what was done.
 func (a *app) act(ctx context.Context, b backend, event qa.EventID, act qa.Act, done string) error {
-	if _, err := b.Do(ctx, event, act); err != nil {
-		return a.explain(err)
+	why, err := a.doOrNot(ctx, b, event, act)
+	if err != nil {
+		return err
 	}
 	if a.json {
-		return a.printJSON(map[string]qa.PostID{"post": act.Post})
+		return a.printJSON(struct {
+			Post    qa.PostID `json:"post"`
+			Changed bool      `json:"changed"`
+		}{act.Post, why == ""})
 	}
-	a.printf("%s\n", done)
+	a.printf("%s\n", cmp.Or(why, done))
 	return nil
+}
+
+// doOrNot does an act, unless there is nothing to undo: then it says why not.
+func (a *app) doOrNot(ctx context.Context, b backend, event qa.EventID, act qa.Act) (why string, err error) {
+	why, err = nothingToUndo(ctx, b, event, &act)
+	if err != nil {
+		return "", a.explain(err)
+	}
+	if why != "" {
+		return why + unchanged, nil
+	}
+	_, err = b.Do(ctx, event, act)
+	return "", a.explain(err)
 }
 
 func (a *app) postEditCmd() *cobra.Command {
@@ -498,77 +516,4 @@ func (a *app) show(p jsonPost, revisions []qa.Revision) error {
 		}
 	}
 	return nil
-}
-
-func (a *app) searchCmd() *cobra.Command {
-	var event, by string
-	c := &cobra.Command{
-		Use:   "search [flags] WORDS…",
-		Short: "Search the posts on this device",
-		Long: `The posts that hold all these words. With --by only those that one person wrote, whatever
-name they are shown under; all of them when no words are given. PERSON is as for
-` + "`flyleaf event grant`" + `.`,
-		Example: "  flyleaf search double entry\n  flyleaf search --by \"Tino\"",
-		Args: func(c *cobra.Command, args []string) error {
-			if by != "" {
-				return nil
-			}
-			return atLeast(1)(c, args)
-		},
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				week, err := b.Week(ctx, id)
-				if err != nil {
-					return err
-				}
-				var who qa.Identity
-				if by != "" {
-					if who, err = a.resolvePerson(ctx, b, id, by, "", true); err != nil {
-						return err
-					}
-				}
-				views := map[qa.PostID]*qa.PostView{}
-				var ids []qa.PostID
-				add := func(p *qa.PostView) {
-					views[p.ID] = p
-					if len(args) == 0 {
-						ids = append(ids, p.ID)
-					}
-				}
-				for i := range week.Threads {
-					t := &week.Threads[i]
-					add(&t.Question)
-					for k := range t.Replies {
-						add(&t.Replies[k])
-					}
-				}
-				if len(args) > 0 {
-					most := 50
-					if who != "" {
-						most = len(views) // theirs may be the last
-					}
-					if ids, err = b.Search(ctx, id, strings.Join(args, " "), most); err != nil {
-						return err
-					}
-				}
-				found, look := []jsonPost{}, people.NewLookalikes(&week)
-				for _, id := range ids {
-					if v := views[id]; v != nil && v.Shown() && (who == "" || v.By == who) {
-						j := newJSONPost(v)
-						j.tell(&week, look)
-						found = append(found, j)
-					}
-				}
-				if a.json {
-					return a.printJSON(found)
-				}
-				for i := range found {
-					a.printPost(&found[i], "")
-				}
-				return nil
-			})
-		},
-	}
-	c.Flags().StringVar(&by, "by", "", "only what this `person` wrote")
-	return a.jsonFlag(eventFlag(c, &event))
 }

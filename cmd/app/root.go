@@ -402,17 +402,11 @@ func resolvePost(ctx context.Context, b backend, event qa.EventID, typed string)
 		return "", err
 	}
 	var found []qa.PostID
-	consider := func(id qa.PostID) {
-		if typed != "" && (strings.HasPrefix(string(id), typed) || strings.HasSuffix(string(id), typed)) {
-			found = append(found, id)
+	week.EachPost(func(p *qa.PostView) {
+		if typed != "" && (strings.HasPrefix(string(p.ID), typed) || strings.HasSuffix(string(p.ID), typed)) {
+			found = append(found, p.ID)
 		}
-	}
-	for _, t := range week.Threads {
-		consider(t.Question.ID)
-		for _, r := range t.Replies {
-			consider(r.ID)
-		}
-	}
+	})
 	switch len(found) {
 	case 1:
 		return found[0], nil

@@ -35,22 +35,12 @@ func Of(w *qa.Week, ids ...qa.Identity) []Found {
 			}
 		}
 	}
-	eachPost(w, func(p *qa.PostView) {
+	w.EachPost(func(p *qa.PostView) {
 		if f := at[p.By]; f != nil && (f.First == nil || p.Op.Less(f.First.Op)) {
 			f.First = p
 		}
 	})
 	return out
-}
-
-func eachPost(w *qa.Week, fn func(*qa.PostView)) {
-	for i := range w.Threads {
-		t := &w.Threads[i]
-		fn(&t.Question)
-		for k := range t.Replies {
-			fn(&t.Replies[k])
-		}
-	}
 }
 
 // String says who it is in one line: identity, roles, name, first post.
@@ -158,7 +148,7 @@ func Find(w *qa.Week, typed string) []Found {
 	}
 	behalf := map[string]bool{} // by name, whether it fits
 	seen := map[qa.Identity]bool{}
-	eachPost(w, func(p *qa.PostView) {
+	w.EachPost(func(p *qa.PostView) {
 		if !seen[p.By] {
 			seen[p.By] = true
 			consider(p.By)

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"flyleaf/qa"
+)
+
+// nothingToUndo says what is not so, for an act that takes something back which this device
+// knows not to be so: such an act would change nothing, and is not carried out. It is ""
+// for every other act.
+func nothingToUndo(ctx context.Context, b backend, event qa.EventID, act *qa.Act) (string, error) {
+	if act.On || act.Text != "" || len(act.Bytes) > 0 {
+		return "", nil
+	}
+	me, err := b.Identity(ctx)
+	if err != nil {
+		return "", err
+	}
+	switch act.Kind {
+	case qa.ActBlock:
+		log, err := b.Log(ctx, event)
+		if _, blocked := qa.Blocks(log)[act.Identity]; blocked || err != nil {
+			return "", err
+		}
+		return "This person is not blocked", nil
+	case qa.ActMark, qa.ActWithdraw, qa.ActReact, qa.ActWinner, qa.ActRole, qa.ActEvent:
+	default:
+		return "", nil
+	}
+	w, err := b.Week(ctx, event)
+	if err != nil {
+		return "", err
+	}
+	switch act.Kind {
+	case qa.ActRole:
+		if !w.Event.HasRole(act.Identity, act.Role) {
+			return "This person does not have the role " + string(act.Role), nil
+		}
+		return "", nil
+	case qa.ActEvent:
+		if closed, ok := act.Fields["closed"].(bool); ok && !closed && !w.Event.Closed {
+			return "The event is not closed", nil
+		}
+		return "", nil
+	}
+	p := w.Post(act.Post)
+	if p == nil {
+		return "", nil
+	}
+	for _, c := range []struct {
+		kind qa.ActKind
+		mark string
+		is   bool
+		why  string
+	}{
+		{qa.ActWithdraw, "", p.Withdrawn, "The post is not withdrawn"},
+		{qa.ActReact, "", slices.Contains(p.Reactions, qa.Reaction{By: me, Emoji: act.Emoji}), "You have not reacted to the post in this way"},
+		{qa.ActWinner, "", slices.ContainsFunc(w.Event.Winners, func(x qa.Winner) bool { return x.Post == p.ID && x.By == me }), "You have not chosen this question"},
+		{qa.ActMark, "hidden", p.Marks.Hidden != "", "The post is not hidden"},
+		{qa.ActMark, "pinned", p.Marks.Pinned, "The question is not pinned"},
+		{qa.ActMark, "approved", p.Marks.Approved, "The post is not approved"},
+		{qa.ActMark, "answered", p.Marks.Answered, "The question is not marked as answered"},
+		{qa.ActMark, "duplicateOf", p.Marks.DuplicateOf != "", "The question is not marked as a duplicate"},
+		{qa.ActMark, "assigned", slices.Contains(p.Marks.Assigned, me), "You have not taken this question"},
+		{qa.ActMark, "candidate", slices.Contains(p.Marks.Candidate, me), "You have not marked this question as a candidate"},
+	} {
+		if c.kind == act.Kind && c.mark == act.Mark && !c.is {
+			return c.why, nil
+		}
+	}
+	return "", nil
+}
+
+// unchanged is what is said after it.
+const unchanged = ", as far as this device knows; nothing was changed."
