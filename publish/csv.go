@@ -14,24 +14,25 @@ import (
 	"flyleaf/weekfile"
 )
 
-// WriteCSV writes what is published of weeks (see Publish) as CSV (RFC 4180, UTF-8 with
-// a byte order mark, lines ended by \n): one row for each post, questions before their replies.
+// WriteCSV writes what is published of weeks (see Publish) as CSV (RFC 4180, in UTF-8 with a
+// byte order mark, lines end with \n): one row for each post, a question before its replies.
+// The columns are:
 //
 //	week      the week's title
 //	id        names the post within its week
 //	thread    the id of its question
 //	kind      question or reply
-//	name      as its writer wants to be published
-//	author    true for an author's
+//	name      the name under which its writer wants to be published
+//	author    true for a post by an author of the book
 //	time      RFC 3339 in UTC, empty when not known
 //	text      Markdown
 //	answered  true or false for a question, else empty
-//	wants     how many want a question answered, else empty
+//	wants     for a question, how many people want it answered, else empty
 //
-// A cell that a spreadsheet would run as a formula, one that begins with = + - @
-// (also in their full-width forms), a tab or a line's end, after any apostrophes,
-// has an apostrophe put before it; who reads the file takes one apostrophe off
-// such cells, and has what was written. Line ends in texts are \n.
+// A spreadsheet runs a cell as a formula that begins with = + - @ (also in their full-width
+// forms), a tab or a line's end. Such a cell, also with apostrophes before it, is written
+// with one more apostrophe at its beginning; a program that reads the file takes one off.
+// Lines in texts end with \n. Errors are those of writing to w.
 func WriteCSV(w io.Writer, weeks ...qa.Week) error {
 	var b bytes.Buffer
 	b.WriteString(weekfile.ByteOrderMark)
@@ -40,18 +41,11 @@ func WriteCSV(w io.Writer, weeks ...qa.Week) error {
 	for _, week := range weeks {
 		for _, t := range Publish(week).Threads {
 			row := func(p *PublishedPost, kind, answered, wants string) {
-				text := p.Text
-				switch p.Gone {
-				case "withdrawn":
-					text = weekfile.WithdrawnQuestion
-				case "hidden":
-					text = weekfile.HiddenQuestion
-				}
 				when := ""
 				if p.AtMillis != 0 {
 					when = weekfile.UTC(p.AtMillis).Format(time.RFC3339)
 				}
-				rows = append(rows, []string{week.Event.Title, p.ID, t.ID, kind, p.Name, strconv.FormatBool(p.Author), when, text, answered, wants})
+				rows = append(rows, []string{week.Event.Title, p.ID, t.ID, kind, p.Name, strconv.FormatBool(p.Author), when, p.Body(), answered, wants})
 			}
 			row(&t.PublishedPost, "question", strconv.FormatBool(t.Answered), strconv.Itoa(t.Wants))
 			for i := range t.Replies {
@@ -77,7 +71,7 @@ func WriteCSV(w io.Writer, weeks ...qa.Week) error {
 	return nil
 }
 
-// guard keeps a spreadsheet from running a cell.
+// guard writes a cell so that no spreadsheet runs it.
 func guard(cell string) string {
 	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, "'"))
 	if strings.ContainsRune("=+-@\t\n\r＝＋－＠", first) {

@@ -16,24 +16,22 @@ import (
 	"flyleaf/weekfile"
 )
 
-// WriteJekyll writes w as a Jekyll page, the layout ReadJekyll reads.
+// WriteJekyll writes what is published of a week (see Publish) as a Jekyll page, in the
+// layout that package weekfile describes. importer.ReadJekyll reads it.
 //
-// The archive holds what Publish shows: posts in the week's order, two levels deep,
-// deeper replies in reading order. Names and texts have their HTML entities
-// (&, < and >) encoded, always, and nothing else changed. In the description Liquid
-// finds nothing to run (see weekfile.EscapeLiquid). A question that is left
-// out while it has replies that are shown keeps its place, without name and text.
-// The keys that an event has no field for come from event/x, where ReadJekyll put
-// them.
+// The archive holds questions and, one level below, all their replies in reading order. In
+// names and texts the HTML entities of &, < and > are encoded, and nothing else is changed.
+// Liquid finds nothing to run in the description (see weekfile.EscapeLiquid). Keys for
+// which an event has no field come from event/x, where ReadJekyll put them.
 //
-// Each message has keys that a page of the site does not have, so that nothing is
-// lost: id, time (UTC, where it is known), and reactions where an import brought
-// some. A week that came from elsewhere keeps its source. Errors are w's, or say
-// that the week cannot be written.
+// Each message has keys that ordinary pages do not have, so that nothing is lost: id, time
+// (UTC, where it is known), and reactions where an import brought some. A week that was
+// imported keeps its source. Errors are those of writing to w, or say that the week cannot
+// be written.
 func WriteJekyll(w io.Writer, week qa.Week) error { return WriteJekyllAt(w, week, "") }
 
-// WriteJekyllAt is WriteJekyll for a week that is published under the address page,
-// which must have no fragment: each message has its address there as url.
+// WriteJekyllAt is WriteJekyll for a week that is published at the address page, which must
+// have no fragment. Each message has its own address as url.
 func WriteJekyllAt(w io.Writer, week qa.Week, page string) error {
 	front := jekyllPage(week, page)
 	var out bytes.Buffer
@@ -57,7 +55,7 @@ func WriteJekyllAt(w io.Writer, week qa.Week, page string) error {
 }
 
 func jekyllPage(week qa.Week, url string) *yaml.Node {
-	// Dates that contradict each other could not be read back; see checkDates.
+	// The importer refuses dates that contradict each other.
 	consistent := week.Event.Consistent()
 	e, page := &consistent, &yaml.Node{Kind: yaml.MappingNode}
 	add := func(key string, value *yaml.Node) {
@@ -104,8 +102,8 @@ func jekyllPage(week qa.Week, url string) *yaml.Node {
 	return page
 }
 
-// jekyllAuthors returns the authors as the page wrote them, if they are still
-// the event's: who changed the field changed it for the export too.
+// jekyllAuthors returns the authors as the imported page wrote them, unless the event's
+// authors were changed since.
 func jekyllAuthors(e *qa.Event) []string {
 	var was weekfile.WrittenAuthors
 	if json.Unmarshal([]byte(e.X[weekfile.XAuthors]), &was) == nil && was.Shown == e.Authors {
@@ -114,8 +112,8 @@ func jekyllAuthors(e *qa.Event) []string {
 	return people.SplitNames(e.Authors)
 }
 
-// jekyllLinks returns the event's links, with those that it could not hold put
-// back into their places.
+// jekyllLinks returns the links of the imported page: the event's, and in their places
+// those that an event cannot hold.
 func jekyllLinks(e *qa.Event) []qa.Link {
 	links := append([]qa.Link(nil), e.Links...)
 	for i := 0; i < len(e.Links)+schema.MaxXKeys; i++ {
@@ -134,28 +132,21 @@ func jekyllArchive(week qa.Week, page string) *yaml.Node {
 	for _, t := range Publish(week).Threads {
 		replies := &yaml.Node{Kind: yaml.SequenceNode}
 		for i := range t.Replies {
-			replies.Content = append(replies.Content, jekyllMessage(&t.Replies[i], t.Replies[i].Text, page))
-		}
-		body := t.Text
-		switch t.Gone {
-		case "withdrawn":
-			body = weekfile.WithdrawnQuestion
-		case "hidden":
-			body = weekfile.HiddenQuestion
+			replies.Content = append(replies.Content, jekyllMessage(&t.Replies[i], page))
 		}
 		if len(replies.Content) == 0 {
 			replies.Style = yaml.FlowStyle // []
 		}
-		question := jekyllMessage(&t.PublishedPost, body, page)
+		question := jekyllMessage(&t.PublishedPost, page)
 		question.Content = append(question.Content, plain("replies"), replies)
 		list.Content = append(list.Content, question)
 	}
 	return list
 }
 
-func jekyllMessage(p *PublishedPost, body, page string) *yaml.Node {
+func jekyllMessage(p *PublishedPost, page string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
-		plain("name"), text(encode(p.Name)), plain("text"), text(encode(body)), plain("id"), text(p.ID),
+		plain("name"), text(encode(p.Name)), plain("text"), text(encode(p.Body())), plain("id"), text(p.ID),
 	}}
 	if p.AtMillis != 0 {
 		n.Content = append(n.Content, plain("time"), plain(weekfile.FormatTime(p.AtMillis)))
@@ -186,15 +177,15 @@ func jekyllMessage(p *PublishedPost, body, page string) *yaml.Node {
 
 var encoder = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// encode encodes the HTML entities of s. Decoded once it is s again.
+// encode encodes HTML entities. Decoding them once gives s again.
 func encode(s string) string { return encoder.Replace(s) }
 
 func plain(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
 
-// text returns a string node that every YAML reader takes for the same string.
-// It is quoted always: Ruby reads a plain `:+1:` as a symbol, a plain `yes` as
-// true and a plain 1:30 as a number. Long texts stand as literal blocks, which
-// people can edit, where nothing in them would be lost that way.
+// text returns a node that every YAML reader reads as the same string. It is always quoted:
+// Ruby reads a plain `:+1:` as a symbol, a plain `yes` as true and a plain 1:30 as a
+// number. A text of several lines is a literal block, which people can edit, if that loses
+// nothing.
 func text(s string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s, Style: yaml.DoubleQuotedStyle}
 	if strings.Contains(s, "\n") && literal(s) {
@@ -203,9 +194,8 @@ func text(s string) *yaml.Node {
 	return n
 }
 
-// literal reports whether s survives as a YAML literal block: it neither begins
-// nor ends with white space, has none before a line's end, and holds nothing
-// that YAML does not print as it is.
+// literal reports whether a YAML literal block gives s back: s has no white space at its
+// beginning, at its end or before a line's end, and nothing that YAML escapes.
 func literal(s string) bool {
 	if strings.TrimSpace(s) != s {
 		return false
@@ -223,6 +213,7 @@ func literal(s string) bool {
 	return true
 }
 
+// timeNode writes a time as the imported page wrote it, if that is still the same time.
 func timeNode(ms int64, written string, end bool) *yaml.Node {
 	value := weekfile.FormatTime(ms)
 	if again, ok := weekfile.ParseTime(written, end); ok && again == ms {

@@ -12,8 +12,9 @@ import (
 	"flyleaf/weekfile"
 )
 
-// WriteJSON writes everything a week shows, and what it hides, as weekfile.JSONFormat. Of
-// a withdrawn post the text is left out: its writer took it back.
+// WriteJSON writes everything that a week holds as weekfile.JSONFormat, hidden posts too. It
+// is a copy for the device's own person and not for publishing. The text of a withdrawn
+// post is left out: its writer took it back. Errors are those of writing to w.
 func WriteJSON(w io.Writer, week qa.Week) error {
 	out := weekfile.JSONWeek{Format: weekfile.JSONFormat, Event: week.Event, Threads: []weekfile.JSONThread{}}
 	for _, id := range slices.Sorted(maps.Keys(week.People)) {
@@ -30,9 +31,9 @@ func WriteJSON(w io.Writer, week qa.Week) error {
 	return encodeWeek(w, out)
 }
 
-// WritePublishedJSON writes what is published of a week (see Publish) as weekfile.JSONFormat:
-// names as people chose, no identities, no revisions, nothing that is withdrawn or
-// hidden. ReadJSON takes it in again.
+// WritePublishedJSON writes what is published of a week (see Publish) as weekfile.JSONFormat,
+// without identities and revisions. importer.ReadJSON reads it. Errors are those of writing
+// to w.
 func WritePublishedJSON(w io.Writer, week qa.Week) error {
 	p := Publish(week)
 	views := map[string]*qa.PostView{} // by published ID
@@ -50,14 +51,14 @@ func WritePublishedJSON(w io.Writer, week qa.Week) error {
 	post := func(x *PublishedPost) weekfile.JSONPost {
 		v := views[x.ID]
 		jp := weekfile.JSONPost{ID: qa.PostID(x.ID), Name: x.Name, Text: x.Text, At: x.AtMillis, Author: x.Author}
-		if v.ID != jp.ID { // named by its source, which an organiser set
+		if v.ID != jp.ID { // it is named by its source
 			jp.Source = v.Source
 		}
-		switch x.Gone {
-		case "withdrawn":
+		switch x.Withheld {
+		case Withdrawn:
 			jp.Withdrawn = true
-		case "hidden":
-			jp.Hidden = "hidden"
+		case Hidden:
+			jp.Hidden = "hidden" // not the moderator's reason
 		}
 		if rs, _ := qa.ReactionsX(x.Reactions); rs != "" {
 			jp.X = map[string]string{qa.XReactions: rs}

@@ -5,15 +5,16 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"flyleaf/qa"
 	"flyleaf/weekfile"
 )
 
-// WriteMarkdown writes what is published of a week (see Publish) as one Markdown
-// text for people: title, authors, days, description, links, then the threads.
-// Every post is a quotation, so that nothing in its text can pass for a part of the
-// page; a reply is a quotation in one. Errors are w's.
+// WriteMarkdown writes what is published of a week (see Publish) as one Markdown text for
+// people: title, authors, days, description, links, then the threads. Every post is a
+// quotation and every reply a quotation within one, so that no post's text can look like a
+// part of the page. Errors are those of writing to w.
 func WriteMarkdown(w io.Writer, week qa.Week) error {
 	var b bytes.Buffer
 	p := Publish(week)
@@ -23,7 +24,7 @@ func WriteMarkdown(w io.Writer, week qa.Week) error {
 		fmt.Fprintf(&b, "\nby %s\n", escapeLine(e.Authors))
 	}
 	if e.StartsAtMillis != 0 && e.EndsAtMillis != 0 {
-		fmt.Fprintf(&b, "\n%s to %s\n", weekfile.UTC(e.StartsAtMillis).Format("2 January 2006"), weekfile.UTC(e.EndsAtMillis).Format("2 January 2006"))
+		fmt.Fprintf(&b, "\n%s to %s\n", day(e, e.StartsAtMillis), day(e, e.EndsAtMillis))
 	}
 	if d := strings.TrimSpace(e.Description); d != "" {
 		b.WriteString("\n" + d + "\n")
@@ -64,16 +65,7 @@ func markdownPost(b *bytes.Buffer, p *PublishedPost, prefix, verb string) {
 	} else {
 		b.WriteString(">\n")
 	}
-	name, text := escapeLine(p.Name), p.Text
-	switch p.Gone {
-	case "withdrawn":
-		text = weekfile.WithdrawnQuestion
-	case "hidden":
-		text = weekfile.HiddenQuestion
-	default:
-		if name == "" {
-			name = "Somebody"
-		}
+	if p.Withheld == "" {
 		if p.Not != "" {
 			verb = "(" + p.Not + ") " + verb
 		}
@@ -81,14 +73,19 @@ func markdownPost(b *bytes.Buffer, p *PublishedPost, prefix, verb string) {
 		if p.AtMillis != 0 {
 			when = ", " + weekfile.UTC(p.AtMillis).Format("2 January 2006 15:04") + " UTC"
 		}
-		fmt.Fprintf(b, "%s**%s** %s%s:\n%s\n", prefix, name, verb, when, strings.TrimRight(prefix, " "))
+		fmt.Fprintf(b, "%s**%s** %s%s:\n%s\n", prefix, escapeLine(p.ShownName()), verb, when, strings.TrimRight(prefix, " "))
 	}
-	for line := range strings.SplitSeq(strings.Trim(text, "\n"), "\n") {
+	for line := range strings.SplitSeq(strings.Trim(p.Body(), "\n"), "\n") {
 		b.WriteString(strings.TrimRight(prefix+strings.TrimRight(line, "\r"), " ") + "\n")
 	}
 }
 
-// escapeLine makes a text one line in which Markdown finds no marks.
+// day writes the day of a time in the event's zone.
+func day(e *qa.Event, ms int64) string {
+	return time.UnixMilli(ms).In(e.Location()).Format("2 January 2006")
+}
+
+// escapeLine writes a text on one line, without anything that Markdown reads as markup.
 func escapeLine(s string) string {
 	var b strings.Builder
 	for _, r := range strings.Join(strings.Fields(s), " ") {

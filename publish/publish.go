@@ -18,53 +18,79 @@ import (
 	"flyleaf/weekfile"
 )
 
-// Published is a week as it leaves Flyleaf: what everybody may read, under the
-// names that people chose. Every format that is published is written from it, so
-// that nothing is left out in one and shown in another.
+// Published is what everybody may read of a week, under the names that people chose. Every
+// published format is written from it, so they all show the same.
 type Published struct {
 	Event   qa.Event
 	Threads []PublishedThread // in the week's order
 }
 
-// PublishedThread is a question with the replies to it that are shown.
+// PublishedThread is a question with its published replies.
 type PublishedThread struct {
 	PublishedPost
 	Replies  []PublishedPost
 	Answered bool
 	Wants    int
-	Won      bool // its writer gets a copy for it: chosen by the authors, or drawn
-	// DuplicateOf is the ID of the question this one repeats; "" when none, or
-	// when that one is not published.
+	Won      bool // the authors chose it, or it was drawn: its writer gets a copy
+	// DuplicateOf is the ID of the question that this one repeats; "" when there is none, or
+	// when that question is not published.
 	DuplicateOf string
 }
 
 // PublishedPost is a post as it is published.
 type PublishedPost struct {
-	// ID names the post within its week, for ever and in every format: the post's
-	// ID, or what an import named it by, so that a week that was exported, lost and
-	// imported again keeps its addresses. It is unique in its week and has no more
-	// than schema.MaxShort bytes, of any characters.
+	// ID names the post within its week, for ever and in every format. It is the post's ID,
+	// or for an imported post the name that it had in its source: a week that was exported,
+	// lost and imported again keeps its addresses. It is unique in the week and has at most
+	// schema.MaxShort bytes, of any characters.
 	ID       string
 	Name     string // as its writer wants to be published; "" when the name is not known
 	Text     string
 	AtMillis int64 // 0: not known
-	// BeforeMillis is a time by which it was written, also where AtMillis is not known.
+	// BeforeMillis is a time by which the post existed. It is known where AtMillis is not.
 	BeforeMillis int64
-	Author       bool   // an author's
-	Not          string // "not the author" of a name that only looks so; see people.Lookalike.Badge
-	ReplyTo      string // the published name, when this replies to a reply
-	Late         bool
-	// Gone is "withdrawn" or "hidden" for a question that keeps its place because of
-	// its replies. Name and Text are then "".
-	Gone      string
-	Reactions []qa.CarriedReaction // brought along by an import; nobody's votes here
+	Author       bool   // written by an author of the book
+	Not          string // a warning such as "not the author", for a name that looks like another's; see people.Lookalike.Badge
+	ReplyTo      string // for a reply to a reply, the published name of the writer of that reply
+	Late         bool   // written after the week was closed
+	// Withheld says why a question is not shown that keeps its place for its replies:
+	// Withdrawn or Hidden. Name and Text are then "". "" for every other post.
+	Withheld  string
+	Reactions []qa.CarriedReaction // given where an import took the post from; not votes
 }
 
-// Publish returns what of a week is published. A withdrawn, hidden, blocked or
-// (where an event approves, or after it was closed) unapproved post is left out; a question that is left
-// out while it has replies that are shown keeps its place. Writers who publish as
-// initials or without a name (people/publishAs) are named so, also where somebody
-// replies to them.
+// The values of PublishedPost.Withheld.
+const (
+	Withdrawn = "withdrawn" // by its writer
+	Hidden    = "hidden"    // by a moderator, or waiting for approval, or written by a blocked person
+)
+
+// Body returns the post's text, or for a withheld question the sentence that stands in its
+// place.
+func (p *PublishedPost) Body() string {
+	switch p.Withheld {
+	case Withdrawn:
+		return weekfile.WithdrawnQuestion
+	case Hidden:
+		return weekfile.HiddenQuestion
+	}
+	return p.Text
+}
+
+// ShownName returns the writer's name as readers see it.
+func (p *PublishedPost) ShownName() string {
+	if strings.TrimSpace(p.Name) == "" {
+		return "Somebody"
+	}
+	return p.Name
+}
+
+// Publish returns what may be published of a week. It leaves out posts that were withdrawn
+// or hidden, posts of blocked people, and posts that need an approval and have none: all
+// in an event that approves, and those from after the closing. A question that is left out
+// and has published replies keeps its place, without its words. Writers who publish as
+// initials or without a name (people/publishAs) are named so, also where somebody replies
+// to them.
 func Publish(week qa.Week) Published {
 	out := Published{Event: week.Event.Consistent(), Threads: []PublishedThread{}}
 	ids := publishedIDs(&week)
@@ -105,20 +131,20 @@ func Publish(week qa.Week) Published {
 			if len(pt.Replies) == 0 {
 				continue
 			}
-			gone := "hidden"
+			why := Hidden
 			if q.Withdrawn {
-				gone = "withdrawn"
+				why = Withdrawn
 			}
-			pt.PublishedPost = PublishedPost{ID: ids[q.ID], AtMillis: pt.AtMillis, Gone: gone}
+			pt.PublishedPost = PublishedPost{ID: ids[q.ID], AtMillis: pt.AtMillis, Withheld: why}
 		}
 		shown[t.Question.ID] = true
 		out.Threads = append(out.Threads, pt)
 	}
-	won := winners(&week)
+	won := week.Won()
 	n := 0
 	for i := range week.Threads {
 		if t := &week.Threads[i]; shown[t.Question.ID] {
-			out.Threads[n].Won = won[t.Question.ID] && out.Threads[n].Gone == ""
+			out.Threads[n].Won = won[t.Question.ID] && out.Threads[n].Withheld == ""
 			if shown[t.DuplicateOf] {
 				out.Threads[n].DuplicateOf = ids[t.DuplicateOf]
 			}
@@ -128,23 +154,8 @@ func Publish(week qa.Week) Published {
 	return out
 }
 
-// winners returns the questions that won.
-func winners(week *qa.Week) map[qa.PostID]bool {
-	e := &week.Event
-	var drawn qa.Drawn
-	if e.Draw != nil {
-		// A draw that cannot be run has drawn nobody; those chosen by hand stay.
-		drawn, _ = e.Draw.Run(e.ID, e.Founder, week.Entrants())
-	}
-	out := map[qa.PostID]bool{}
-	for _, p := range week.Prizes(drawn) {
-		out[p.Post] = true
-	}
-	return out
-}
-
-// publishedName is the name a writer wants to be published under; "" is the empty
-// name of an import.
+// publishedName returns the name under which a writer wants to be published; "" when an
+// import did not know it.
 func publishedName(week *qa.Week, p *qa.PostView) string {
 	if p.OnBehalfOf == qa.NoName && p.Source != "" {
 		return ""
@@ -174,9 +185,8 @@ func knownTime(e *qa.Event, p *qa.PostView, posts int) int64 {
 	return p.AtMillis
 }
 
-// publishedIDs names every post of a week, see PublishedPost.ID. Only what an
-// organiser brought in is named by its source: others can write any source into
-// their posts.
+// publishedIDs returns the PublishedPost.ID of every post of a week. Only an organiser's
+// posts are named by their source: anybody can write any source into a post of their own.
 func publishedIDs(week *qa.Week) map[qa.PostID]string {
 	ids := map[qa.PostID]string{}
 	used := map[string]bool{}
@@ -205,8 +215,8 @@ func publishedIDs(week *qa.Week) map[qa.PostID]string {
 // maxSlug bounds a slug in bytes: a file's name has no more than 255.
 const maxSlug = 100
 
-// Slug returns the name of a week in addresses: 20210308-the-title, by its first day
-// in its time zone, in letters, digits and hyphens, of at most 100 bytes.
+// Slug returns the name of a week in addresses, such as 20210308-the-title: its first day
+// in its time zone and its title, in letters, digits and hyphens, at most 100 bytes.
 func Slug(e *qa.Event) string {
 	s := weekfile.Hyphenated(e.Title)
 	if e.StartsAtMillis != 0 {

@@ -131,3 +131,15 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Errorf("%s is another now; look at it with -update and git diff.\n%s", name, got)
 	}
 }
+
+// The days of a week are those of its own calendar, as on every other page.
+func TestMarkdownDays(t *testing.T) {
+	week := testfixture.Lamplight()
+	week.Event.Zone = "Europe/Berlin"
+	week.Event.StartsAtMillis -= 3600_000 // Monday, 00:00 in Berlin
+	week.Event.EndsAtMillis -= 3600_000
+	var b bytes.Buffer
+	if err := WriteMarkdown(&b, week); err != nil || !strings.Contains(b.String(), "\n9 November 2026 to 13 November 2026\n") {
+		t.Errorf("%v\n%.300s", err, b.Bytes())
+	}
+}

@@ -480,6 +480,20 @@ type Prize struct {
 	ChosenBy []Identity `json:"chosenBy,omitempty"` // none: drawn
 }
 
+// Won returns the questions whose writers get a copy: those chosen by the authors, and
+// those drawn. A draw that cannot be run draws nobody.
+func (w *Week) Won() map[PostID]bool {
+	var drawn Drawn
+	if e := &w.Event; e.Draw != nil {
+		drawn, _ = e.Draw.Run(e.ID, e.Founder, w.Entrants())
+	}
+	out := map[PostID]bool{}
+	for _, p := range w.Prizes(drawn) {
+		out[p.Post] = true
+	}
+	return out
+}
+
 // Prizes returns who gets a copy: those chosen by hand, in the order of their
 // questions, and then, while copies are left, those drawn. Organisers and authors
 // get none, nor does anybody whose question is not shown, and nobody gets two.

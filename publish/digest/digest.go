@@ -1,9 +1,9 @@
-// Package digest tells somebody what is new in their weeks, in one text and one HTML
-// page: answers to their own questions first, then who won, new answers, new questions.
+// Package digest lists what is new for a person in their weeks, as plain text and as an HTML
+// page: replies to their own questions first, then winners, new answers and new questions.
 //
-// It is pure, and tells nothing twice: what was told before is for the caller to
-// remember (Digest.Told) and to hand back (Options.Told). What is withdrawn, hidden,
-// blocked or waiting for approval is not told, nor what the person wrote themself.
+// Its functions depend on their arguments alone. A digest lists nothing twice, if the
+// caller remembers what a digest listed (Digest.Told) and passes it to the next one
+// (Options.Told). It leaves out what may not be published, and what the person wrote.
 package digest
 
 import (
@@ -20,33 +20,32 @@ import (
 	"flyleaf/qa/people"
 )
 
-// MaxItems bounds what is told at length under one heading; of more, the number is
-// said.
+// MaxItems bounds the items of a section. Section.More counts the others.
 const MaxItems = 20
 
-// excerpt is how many characters of a post are told.
+// excerpt is how many characters of a post an item shows.
 const excerpt = 280
 
-// Options say for whom a digest is.
+// Options say for whom a digest is made, and from what time on.
 type Options struct {
 	// Me are the identities of the person: their own, and those of questions that they
-	// asked without their name.
+	// asked anonymously.
 	Me []qa.Identity
-	// Told reports whether something was told before: the ID of a post, or "won " and
-	// the ID of a question. nil: nothing was.
+	// Told reports whether an earlier digest listed something: a post by its ID, or a
+	// winning question by "won " and its ID. nil: none did.
 	Told func(event qa.EventID, what string) bool
-	// SinceMillis leaves out posts that were written before; 0 takes all. A post that
-	// builds on one that is told was not, whatever its writer's clock says.
+	// SinceMillis leaves out posts that were written before that time; 0 takes all. A post
+	// that builds on one from after that time is listed, whatever its writer's clock says.
 	SinceMillis int64
-	// Link gives the address of a post, "" where it has none; nil: none has.
+	// Link returns the address of a post, "" if it has none. nil: no post has one.
 	Link func(event qa.EventID, post qa.PostID) string
 }
 
-// Digest is what is new.
+// Digest is what is new for a person.
 type Digest struct {
 	Weeks []Week
-	// Told is what the digest tells or passes over as old, by event: to be remembered
-	// once it was read or sent.
+	// Told is what the digest lists or found to be old, by event, as Options.Told names it.
+	// The caller remembers it once the digest was read or sent.
 	Told map[qa.EventID][]string
 }
 
@@ -59,15 +58,15 @@ type Week struct {
 // Section is a list under one heading.
 type Section struct {
 	Items []Item
-	More  int // how many beyond MaxItems
+	More  int // items that MaxItems left out
 }
 
 // Item is a post, in short.
 type Item struct {
-	Name string // who wrote it
-	Not  string // whose name it is not, though it looks so: "not the author …"
+	Name string // of the writer
+	Not  string // a warning such as "not the author …", for a name that looks like another's
 	Text string // plain, one line
-	To   string // the question that it answers, plain, one line; "" for a question
+	To   string // the question that it replies to, plain, one line; "" for a question
 	Link string
 }
 
@@ -79,13 +78,13 @@ func (s *Section) add(i Item) {
 	s.Items = append(s.Items, i)
 }
 
-// Len is how many things the section tells.
+// Len returns the number of items, those left out too.
 func (s *Section) Len() int { return len(s.Items) + s.More }
 
 // Empty reports whether nothing is new.
 func (d *Digest) Empty() bool { return len(d.Weeks) == 0 }
 
-// New finds what is new in the weeks, which stand in the digest in the order given.
+// New finds what is new in the weeks. The digest has them in the order given.
 func New(weeks []qa.Week, o Options) Digest {
 	d := Digest{Told: map[qa.EventID][]string{}}
 	for i := range weeks {
@@ -100,18 +99,19 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 	id := week.Event.ID
 	w := Week{Title: week.Event.Title, Authors: week.Event.Authors}
 	look := people.NewLookalikes(week)
-	// A clock that is weeks behind makes a new post look old. Operations are counted upwards:
-	// whoever counts on from a post that was written since then has seen it, or as much.
+	// A writer's clock that is weeks behind makes a new post look old. But its operation's
+	// counter is higher than those of all posts that its writer had seen: a post with a higher
+	// counter than one from after SinceMillis is new.
 	first := uint64(math.MaxUint64)
 	each(week, func(p *qa.PostView) {
 		if p.AtMillis >= o.SinceMillis {
 			first = min(first, p.Op.Counter)
 		}
 	})
-	// news reports whether a post is to be told, and notes that it now is, or is old.
+	// news reports whether a post is to be listed, and notes it in Told.
 	news := func(p *qa.PostView) bool {
 		if !week.Event.Published(&p.Post) {
-			return false // it may be shown later, and is told then
+			return false // it may be shown later, and is listed then
 		}
 		d.Told[id] = append(d.Told[id], string(p.ID))
 		return !slices.Contains(o.Me, p.By) && (p.AtMillis >= o.SinceMillis || p.Op.Counter > first) && (o.Told == nil || !o.Told(id, string(p.ID)))
@@ -123,15 +123,7 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 		}
 		return i
 	}
-	won := map[qa.PostID]bool{}
-	var drawn qa.Drawn
-	if week.Event.Draw != nil {
-		// A draw that cannot be run has drawn nobody; those chosen by hand stay.
-		drawn, _ = week.Event.Draw.Run(id, week.Event.Founder, week.Entrants())
-	}
-	for _, p := range week.Prizes(drawn) {
-		won[p.Post] = true
-	}
+	won := week.Won()
 	for i := range week.Threads {
 		t := &week.Threads[i]
 		q := &t.Question
@@ -147,7 +139,7 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 			mine := slices.Contains(o.Me, q.By) && q.OnBehalfOf == ""
 			switch {
 			case !news(r):
-			case mine: // a reader's reply is news to who asked, too
+			case mine: // replies of other readers too
 				w.Yours.add(item(r, asked))
 			case r.ByAuthor:
 				w.Answers.add(item(r, asked))
@@ -174,7 +166,7 @@ func each(week *qa.Week, visit func(*qa.PostView)) {
 	}
 }
 
-// Subject is one line that says what is in it.
+// Subject returns one line that says what the digest lists, for a mail.
 func (d *Digest) Subject() string {
 	var yours, answers, questions, won int
 	for i := range d.Weeks {
@@ -212,13 +204,13 @@ func plural(n int, one, many string) string {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// heading is a section with its words.
+// heading is a section with its title.
 type heading struct {
 	Words string
 	Section
 }
 
-// Sections are the week's lists that hold something, in their order.
+// Sections returns the week's sections that have items, in their order.
 func (w *Week) Sections() []heading {
 	var out []heading
 	for _, h := range []heading{
@@ -234,7 +226,7 @@ func (w *Week) Sections() []heading {
 	return out
 }
 
-// Text renders the digest as plain text, wrapped at some 72 characters.
+// Text renders the digest as plain text, in lines of at most 72 characters.
 func (d *Digest) Text(until time.Time) string {
 	var b strings.Builder
 	b.WriteString("What is new, up to " + until.Format("Monday 2 January 2006") + "\n")
@@ -271,7 +263,8 @@ func (d *Digest) Text(until time.Time) string {
 	return b.String()
 }
 
-// wrap breaks a text at words into lines of at most 72 characters, ended by \n.
+// wrap breaks a text at words into lines of at most 72 characters, each ended by \n. first
+// stands before the first line, next before the others.
 func wrap(s, first, next string) string {
 	const width = 72
 	var b strings.Builder
@@ -297,8 +290,8 @@ var files embed.FS
 
 var page = template.Must(template.ParseFS(files, "digest.html"))
 
-// HTML renders the digest as a page of its own that fetches nothing: its style stands
-// in it, as programs that show mail want it.
+// HTML renders the digest as a page that fetches nothing. Its style sheet is part of it, as
+// mail programs need it. Errors are those of the template.
 func (d *Digest) HTML(until time.Time) (string, error) {
 	var b strings.Builder
 	err := page.Execute(&b, struct {

@@ -72,7 +72,7 @@ type post struct {
 	Name, Say string
 	Author    bool
 	Not       string // what its writer is not, though the name looks so
-	Gone      string
+	Withheld  string // the sentence in place of a withheld question; "" for others
 	Late      bool
 	To        string
 	Words     template.HTML
@@ -86,23 +86,15 @@ type rules struct {
 	Prizes string
 }
 
-// goneWords stand for a question that keeps its place because of its replies.
-var goneWords = map[string]string{
-	"withdrawn": "This question was withdrawn by its writer.",
-	"hidden":    "This question was hidden by the moderators.",
-}
-
-// shownName is the name on the page.
-func shownName(name string) string {
-	if strings.TrimSpace(name) == "" {
-		return "Somebody"
-	}
-	return name
+// withheldWords stand in the place of a withheld question (PublishedPost.Withheld).
+var withheldWords = map[string]string{
+	publish.Withdrawn: "This question was withdrawn by its writer.",
+	publish.Hidden:    "This question was hidden by the moderators.",
 }
 
 func postOf(e *qa.Event, p *publish.PublishedPost, say, lang string) post {
 	return post{
-		Anchor: weekfile.Anchor(p.ID), Lang: lang, Name: shownName(p.Name), Say: say, Author: p.Author, Not: p.Not, Gone: goneWords[p.Gone], Late: p.Late,
+		Anchor: weekfile.Anchor(p.ID), Lang: lang, Name: p.ShownName(), Say: say, Author: p.Author, Not: p.Not, Withheld: withheldWords[p.Withheld], Late: p.Late,
 		To: p.ReplyTo, Words: markdown.HTML(p.Text), At: written(e, p.AtMillis), Reactions: p.Reactions,
 	}
 }

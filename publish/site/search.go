@@ -117,12 +117,12 @@ func (b *builder) search() {
 		about := markdown.Text(w.event.Description)
 		add(searchDoc{i, "", 0, and(people.SplitNames(w.event.Authors)), beginning(about)}, w.event.Title, w.event.Authors, about)
 		post := func(p *publish.PublishedPost, kind int) {
-			if p.Gone != "" {
+			if p.Withheld != "" {
 				return
 			}
 			words := markdown.Text(p.Text)
 			at := weekfile.Anchor(p.ID)
-			add(searchDoc{i + max(w.at[at], 1) - 1, at, kind, shownName(p.Name), beginning(words)}, p.Name, words)
+			add(searchDoc{i + max(w.at[at], 1) - 1, at, kind, p.ShownName(), beginning(words)}, p.Name, words)
 		}
 		for j := range w.Published.Threads {
 			t := &w.Published.Threads[j]

@@ -214,7 +214,7 @@ func (b *builder) take(weeks []Week) {
 			t := &w.Published.Threads[i]
 			x.counts.replies += len(t.Replies)
 			x.counts.questions++
-			if !t.Answered && t.Gone == "" {
+			if !t.Answered && t.Withheld == "" {
 				x.counts.open++
 			}
 		}

@@ -121,8 +121,8 @@ func (b *builder) structured(w *week, p part) (template.JS, error) {
 			q.URL = q.ID
 		}
 		q.Headline = markdown.Line(t.Text, 110)
-		if t.Gone != "" {
-			q.Headline, q.Status = goneWords[t.Gone], "Deleted"
+		if t.Withheld != "" {
+			q.Headline, q.Status = withheldWords[t.Withheld], "Deleted"
 		}
 		if t.Wants > 0 {
 			q.Likes = &ldCount{"InteractionCounter", "https://schema.org/LikeAction", t.Wants}
@@ -155,8 +155,8 @@ func ldPostOf(page string, p *publish.PublishedPost, kind string) ldPost {
 	if p.AtMillis != 0 {
 		out.Published = time.UnixMilli(p.AtMillis).UTC().Format(time.RFC3339)
 	}
-	if p.Gone == "" {
-		out.Author = &ldPerson{"Person", shownName(p.Name)}
+	if p.Withheld == "" {
+		out.Author = &ldPerson{"Person", p.ShownName()}
 	}
 	return out
 }

@@ -1,9 +1,8 @@
-// Package syndication writes what is published as feeds: Atom (RFC 4287, with the threads of
-// RFC 4685) and JSON Feed 1.1.
+// Package syndication writes what is published as feeds for feed readers: Atom (RFC 4287,
+// with the threads of RFC 4685) and JSON Feed 1.1.
 //
-// It is pure: values in, bytes out. The same values give the same bytes; entries keep
-// their IDs whatever is published again, so that no reader shows one twice. Texts
-// stand in the feeds as HTML that package markdown has cleaned.
+// The same values give the same bytes. An entry keeps its ID when it is published again, so
+// that no feed reader shows it twice. Texts are HTML that package markdown made safe.
 package syndication
 
 import (
@@ -31,23 +30,23 @@ type Feed struct {
 	ID       string // an IRI that never changes
 	Title    string
 	Subtitle string
-	Home     string // the page that the feed is of
-	Self     string // where this feed stands
-	Language string // BCP 47; "" where it is not known
+	Home     string // address of the page that the feed is about
+	Self     string // address of this feed
+	Language string // BCP 47; "" when it is not known
 	Authors  []string
 	Entries  []Entry
 }
 
-// Entry is one thing in a feed.
+// Entry is one post in a feed.
 type Entry struct {
 	ID      string // an IRI that never changes
 	URL     string
 	Title   string // plain text
-	HTML    string // cleaned
+	HTML    string // safe, see package markdown
 	Summary string // plain text
 	Authors []string
 	Image   string // address of a picture, "" for none
-	// PublishedMillis is 0 when it is not known; UpdatedMillis is never 0.
+	// PublishedMillis is 0 when it is not known. UpdatedMillis is never 0.
 	PublishedMillis, UpdatedMillis int64
 	Tags                           []string
 	// ReplyTo and ReplyToURL name the entry that this one replies to.
@@ -108,7 +107,7 @@ type atomEntry struct {
 
 func rfc3339(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }
 
-// updated is the time of the feed: that of its newest entry.
+// updated returns the time of the newest entry.
 func (f *Feed) updated() int64 {
 	newest := int64(0)
 	for i := range f.Entries {
@@ -117,14 +116,14 @@ func (f *Feed) updated() int64 {
 	return newest
 }
 
-// WriteAtom writes f as Atom. Errors are w's.
+// WriteAtom writes f as Atom. Errors are those of writing to w.
 func WriteAtom(w io.Writer, f Feed) error {
 	out := atomFeed{
 		Thr: "http://purl.org/syndication/thread/1.0", Language: f.Language, ID: f.ID, Title: f.Title, Subtitle: f.Subtitle,
 		Updated: rfc3339(f.updated()), Made: "Flyleaf",
 		Links: []atomLink{{Rel: "self", Type: AtomType, Href: f.Self}, {Rel: "alternate", Type: "text/html", Href: f.Home}},
 	}
-	// Every entry needs an author, or the feed one.
+	// RFC 4287 wants an author for every entry, or else for the feed.
 	out.Authors = persons(f.Authors)
 	if len(out.Authors) == 0 {
 		out.Authors = []atomPerson{{f.Title}}
@@ -201,12 +200,12 @@ type jsonItem struct {
 	Thread    *jsonThread  `json:"_flyleaf,omitempty"`
 }
 
-// jsonThread is our extension: what the entry replies to.
+// jsonThread is an extension of JSON Feed: the entry that this one replies to.
 type jsonThread struct {
 	ReplyTo string `json:"in_reply_to"`
 }
 
-// WriteJSON writes f as JSON Feed 1.1. Errors are w's.
+// WriteJSON writes f as JSON Feed 1.1. Errors are those of writing to w.
 func WriteJSON(w io.Writer, f Feed) error {
 	out := jsonFeed{
 		Version: "https://jsonfeed.org/version/1.1", Title: f.Title, Home: f.Home, Self: f.Self, Description: f.Subtitle,
@@ -247,11 +246,11 @@ func authors(names []string) []jsonAuthor {
 	return out
 }
 
-// MaxEntries bounds the feed of a week: the newest are in it.
+// MaxEntries bounds the feed of a week. It has the newest entries.
 const MaxEntries = 200
 
-// OfWeek makes the feed of a week: its questions, and the replies to them. page is
-// the address of the week's page; id is an IRI that names the week for ever.
+// OfWeek returns the feed of a week: its questions and replies. page is the address of the
+// week's page, id an IRI that names the week for ever.
 func OfWeek(p publish.Published, id, page string) Feed {
 	e := &p.Event
 	f := Feed{ID: id, Title: e.Title, Subtitle: e.Authors, Home: page, Language: e.Language, Authors: people.SplitNames(e.Authors)}
@@ -259,20 +258,17 @@ func OfWeek(p publish.Published, id, page string) Feed {
 		f.Title += ", with " + e.Authors
 	}
 	add := func(q *publish.PublishedThread, x *publish.PublishedPost, reply bool) {
-		if x.Gone != "" {
+		if x.Withheld != "" {
 			return
 		}
 		at := x.AtMillis
 		if at == 0 {
 			at = e.StartsAtMillis
-			if x.BeforeMillis != 0 { // no feed is of the future, however far off the week is
+			if x.BeforeMillis != 0 { // the week may begin in the future, and no entry is from there
 				at = min(at, x.BeforeMillis)
 			}
 		}
-		name := x.Name
-		if name == "" {
-			name = "Somebody"
-		}
+		name := x.ShownName()
 		who := name
 		if x.Not != "" {
 			who += " (" + x.Not + ")"
