@@ -1,10 +1,9 @@
-// Package cover makes a picture of any common format small enough to travel in an
-// event: a JPEG of at most schema.MaxBlob bytes.
+// Package cover makes a picture of any common format small enough for an event: a JPEG of at
+// most schema.MaxBlob bytes.
 //
-// It guarantees that a picture is looked at before it is decoded, so that a small
-// file cannot claim more memory than MaxMemory, and that the result is a plain
-// JPEG: nothing of what the file said besides its pixels (places, cameras, names)
-// is in it.
+// It guarantees that decoding a file takes at most MaxMemory bytes, because it reads the
+// file's headers first; and that the result is a JPEG with nothing but the pixels: no
+// places, cameras or names that the file recorded.
 package cover
 
 import (
@@ -23,26 +22,26 @@ import (
 	"flyleaf/schema"
 )
 
-// Bounds of what is taken, and of what comes out.
+// Bounds of the file that is read and of the result.
 const (
 	MaxInput = 16 << 20 // bytes of a file
 	MaxEdge  = 900      // pixels of the longer edge of the result
-	minEdge  = 64       // below which nothing is tried any more
+	minEdge  = 64       // pixels; a smaller result is not tried
 )
 
 var (
-	// ErrFormat is returned for what is no JPEG, PNG, GIF or WebP, or a damaged one.
-	ErrFormat = errors.New("this is no picture that can be read (JPEG, PNG, GIF or WebP)")
-	// ErrTooLarge is returned for more than MaxInput bytes, and for a picture beyond
-	// MaxSide or MaxMemory.
+	// ErrFormat is returned for anything but a JPEG, PNG, GIF or WebP, and for a damaged one.
+	ErrFormat = errors.New("this cannot be read as a picture (JPEG, PNG, GIF or WebP)")
+	// ErrTooLarge is returned for more than MaxInput bytes, and for a picture that is larger
+	// than MaxSide or needs more than MaxMemory.
 	ErrTooLarge = errors.New("this picture is too large")
 	// ErrStubborn is returned for a picture that cannot be made small enough.
 	ErrStubborn = errors.New("this picture cannot be made small enough")
 )
 
-// Shrink returns the picture as a JPEG of at most schema.MaxBlob bytes and MaxEdge
-// pixels an edge. Transparent parts become white; of an animation the first frame
-// is taken.
+// Shrink returns the picture as a JPEG of at most schema.MaxBlob bytes, with edges of at most
+// MaxEdge pixels. Transparent parts become white. Of an animation it takes the first frame.
+// ErrFormat, ErrTooLarge or ErrStubborn is returned.
 func Shrink(b []byte) ([]byte, error) {
 	if len(b) > MaxInput {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxInput)
@@ -70,7 +69,7 @@ func Shrink(b []byte) ([]byte, error) {
 	return nil, ErrStubborn
 }
 
-// scale draws the picture on white so that its longer edge has that many pixels.
+// scale draws the picture on white. Its longer edge gets edge pixels.
 func scale(src image.Image, edge int) image.Image {
 	b := src.Bounds()
 	w, h := edge, edge

@@ -10,25 +10,25 @@ import (
 	"golang.org/x/image/draw"
 )
 
-// Bounds of what is decoded. A picture is held against them by what its headers say,
-// before anything is allocated for it.
+// Bounds of a picture that is decoded. They are compared with the picture's headers before
+// any memory is allocated for it.
 const (
-	// MaxSide is how many pixels an edge may have. What scales a picture takes memory
-	// for each pixel of an edge.
+	// MaxSide is how many pixels an edge may have. Scaling takes memory for each pixel of an
+	// edge.
 	MaxSide = 20_000
-	// MaxMemory is how many bytes the pixels of a picture that is read may take while
-	// it is decoded: 40 megapixels of four bytes, fewer where a format needs more.
+	// MaxMemory is how many bytes the pixels may take while they are decoded: 40 megapixels of
+	// four bytes, fewer where a format needs more.
 	MaxMemory = 200 << 20
-	// MaxShownSide and MaxShownMemory are the same of a picture that an event brings:
-	// any program may have put it there, and it is decoded by every reader's browser.
+	// MaxShownSide and MaxShownMemory are these bounds for a picture in an event. Any program
+	// may have put it there, and every reader's browser decodes it.
 	MaxShownSide   = 4_096
 	MaxShownMemory = 32 << 20
-	// maxScans is how often a JPEG may go over its pixels. Ordinary ones do ten times.
+	// maxScans is how many scans a JPEG may have. Ordinary ones have up to ten.
 	maxScans = 100
 )
 
-// Decode reads a picture whose edges have at most side pixels and whose decoding
-// takes at most memory bytes. ErrFormat or ErrTooLarge is returned for others.
+// Decode reads a picture whose edges have at most side pixels and whose decoding takes at
+// most memory bytes. ErrFormat or ErrTooLarge is returned for any other.
 func Decode(b []byte, side int, memory int64) (image.Image, error) {
 	if err := check(b, side, memory); err != nil {
 		return nil, err
@@ -43,8 +43,8 @@ func Decode(b []byte, side int, memory int64) (image.Image, error) {
 	return m, nil
 }
 
-// CheckShown returns nil for a picture that an event may bring: ErrFormat or
-// ErrTooLarge for what a reader's browser should not be given. It decodes nothing.
+// CheckShown returns nil for a picture that an event may have, and ErrFormat or ErrTooLarge
+// for one that a reader's browser should not be given. It decodes nothing.
 func CheckShown(b []byte) error { return check(b, MaxShownSide, MaxShownMemory) }
 
 func check(b []byte, side int, memory int64) error {
@@ -56,32 +56,32 @@ func check(b []byte, side int, memory int64) error {
 		return fmt.Errorf("%w: it has no pixels", ErrFormat)
 	}
 	if c.Width > side || c.Height > side {
-		return fmt.Errorf("%w: %d by %d pixels, at most %d an edge", ErrTooLarge, c.Width, c.Height, side)
+		return fmt.Errorf("%w: %d by %d pixels, an edge has at most %d", ErrTooLarge, c.Width, c.Height, side)
 	}
 	need, err := cost(b, format, &c)
 	if err != nil {
 		return err
 	}
 	if need > memory {
-		return fmt.Errorf("%w: %d by %d pixels, for which %d bytes of memory are needed and at most %d are taken", ErrTooLarge, c.Width, c.Height, need, memory)
+		return fmt.Errorf("%w: %d by %d pixels, which need %d bytes of memory; at most %d are used", ErrTooLarge, c.Width, c.Height, need, memory)
 	}
 	return nil
 }
 
-// cost returns how many bytes decoding takes, for the pixels alone and from above.
+// cost returns an upper bound of the bytes that the pixels take while they are decoded.
 func cost(b []byte, format string, c *image.Config) (int64, error) {
 	pixels := int64(c.Width) * int64(c.Height)
 	switch format {
 	case "jpeg":
 		return jpegCost(b)
 	case "png":
-		each := int64(4) // also where it says less: transparency makes four of one
+		each := int64(4) // also where the header says less: with transparency one byte becomes four
 		switch c.ColorModel {
 		case color.RGBA64Model, color.NRGBA64Model, color.Gray16Model:
 			each = 8
 		}
 		need := pixels * each
-		if len(b) > 28 && b[28] != 0 { // interlaced: its last pass, half of it, is made beside it
+		if len(b) > 28 && b[28] != 0 { // interlaced: the last pass, half of the pixels, is made in a copy
 			need += need / 2
 		}
 		return need, nil
@@ -93,8 +93,8 @@ func cost(b []byte, format string, c *image.Config) (int64, error) {
 	return 0, fmt.Errorf("%w: %s", ErrFormat, format)
 }
 
-// jpegCost reads the segments of a JPEG: what its components take, which a progressive
-// one takes again in coefficients of four bytes, and how many scans it has.
+// jpegCost returns the bytes that the components of a JPEG take; a progressive one also takes
+// four bytes a sample for its coefficients. It refuses a JPEG of more than maxScans scans.
 func jpegCost(b []byte) (need int64, err error) {
 	scans := 0
 	for i := 2; i+1 < len(b); {
@@ -131,7 +131,7 @@ func jpegCost(b []byte) (need int64, err error) {
 	return need, nil
 }
 
-// frameCost is what the frame header of a JPEG asks for.
+// frameCost returns the bytes that the frame header of a JPEG asks for.
 func frameCost(s []byte, progressive bool) (need int64, err error) {
 	bad := fmt.Errorf("%w: a JPEG with a frame that cannot be", ErrFormat)
 	if len(s) < 6 {
@@ -159,14 +159,14 @@ func frameCost(s []byte, progressive bool) (need int64, err error) {
 		}
 	}
 	if components == 4 {
-		need += 4 * width * height // turned into CMYK, in a picture of its own
+		need += 4 * width * height // converted to CMYK in a copy
 	}
 	return need, nil
 }
 
-// Scale draws a picture into a rectangle of another. Where it becomes much smaller it
-// is made so in two steps, which keeps the memory that this takes to that of a picture
-// of at most twice the edge, not of the one that is read.
+// Scale draws a picture into a rectangle of another. A picture that becomes much smaller is
+// scaled in two steps, so that the memory for it is that of a picture with at most twice
+// the edge of the result.
 func Scale(dst draw.Image, r image.Rectangle, src image.Image, op draw.Op) {
 	b := src.Bounds()
 	w, h := min(b.Dx(), 2*r.Dx()), min(b.Dy(), 2*r.Dy())

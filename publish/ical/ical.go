@@ -1,9 +1,9 @@
-// Package ical writes the days of a week as iCalendar (RFC 5545), for its readers and
-// for its authors.
+// Package ical writes the days of a week as iCalendar (RFC 5545), for its readers and for
+// its authors.
 //
-// It is pure. An entry keeps its UID for ever. Written again over what was written
-// before (Update), an entry that is the same keeps its bytes, and one that has changed
-// has a higher SEQUENCE, so that calendars take the new one.
+// An entry keeps its UID for ever. When a calendar is written again (Update), an unchanged
+// entry keeps its bytes, and a changed one gets a higher SEQUENCE, so that calendar programs
+// replace it.
 package ical
 
 import (
@@ -22,7 +22,7 @@ import (
 // Type is the media type of iCalendar.
 const Type = "text/calendar; charset=utf-8"
 
-// Calendar is a list of entries under a name.
+// Calendar is a list of entries with a name.
 type Calendar struct {
 	Name    string
 	Entries []Entry
@@ -34,25 +34,25 @@ type Entry struct {
 	Summary     string
 	Description string
 	URL         string
-	// An entry of whole days lasts from Start's day to End's day, both included, in
-	// their time zones; any other from Start to End.
+	// With Days the entry lasts from the day of Start to the day of End, both included, in
+	// their time zones. Without it lasts from Start to End.
 	Start, End time.Time
 	Days       bool
 	Alarms     []Alarm
 	Cancelled  bool
-	// Sequence is the least number that the entry may have.
+	// Sequence is the lowest SEQUENCE that the entry may have.
 	Sequence int
 }
 
-// Alarm reminds of an entry.
+// Alarm is a reminder of an entry.
 type Alarm struct {
-	After time.Duration // of its start; negative: before it
+	After time.Duration // after the entry's start; negative: before it
 	Text  string
 }
 
-// Readers returns what a week is in a reader's calendar: its days, with a reminder on
-// the first morning, and the choosing of winners where its time is set. id names the
-// week for ever (its event ID), url is where it is read.
+// Readers returns a week's entries for a reader's calendar: its days, with a reminder on the
+// first morning, and the choosing of winners if its time is set; none for a week without
+// days. id names the week for ever (its event ID), url is where it is read.
 func Readers(event *qa.Event, id, url string) []Entry {
 	consistent := event.Consistent()
 	e := &consistent
@@ -67,8 +67,8 @@ func Readers(event *qa.Event, id, url string) []Entry {
 	return append([]Entry{days}, moments(e, id, "readers", url)...)
 }
 
-// Authors returns what a week is in an author's calendar: its days, when the first
-// and the last answers are due, and when to choose winners.
+// Authors returns a week's entries for an author's calendar: its days, when the last answers
+// are due, and when to choose winners. See Readers for the arguments.
 func Authors(event *qa.Event, id, url string) []Entry {
 	consistent := event.Consistent()
 	e := &consistent
@@ -122,10 +122,9 @@ func about(e *qa.Event, what, url string) string {
 	return s
 }
 
-// Update writes a calendar. previous is what Update wrote into the same place before,
-// nil for nothing: an entry of it with the same UID that says the same stays as it was,
-// with its DTSTAMP; one that has changed gets the next SEQUENCE and now, in UTC, as
-// its DTSTAMP. Entries of previous that are not in c are left out.
+// Update writes a calendar. previous is what Update wrote the last time, nil for the first
+// time. An entry that is unchanged since keeps its bytes; a changed one gets the next
+// SEQUENCE, and now as its DTSTAMP. Entries of previous that are not in c are left out.
 func Update(previous []byte, c Calendar, now time.Time) []byte {
 	before := read(previous)
 	var b bytes.Buffer
@@ -166,7 +165,7 @@ func Update(previous []byte, c Calendar, now time.Time) []byte {
 
 const utcForm = "20060102T150405Z"
 
-// body writes what an entry says, all but its version.
+// body writes an entry without its UID and its version.
 func (e *Entry) body() []byte {
 	var b bytes.Buffer
 	if e.Days {
@@ -199,7 +198,7 @@ func (e *Entry) body() []byte {
 	return b.Bytes()
 }
 
-// duration writes whole minutes as RFC 5545 does: -PT15H, PT30M.
+// duration writes whole minutes as in RFC 5545: -PT15H, PT30M.
 func duration(d time.Duration) string {
 	sign := ""
 	if d < 0 {
@@ -224,7 +223,7 @@ func printable(r rune) rune {
 
 var escaper = strings.NewReplacer("\\", `\\`, ";", `\;`, ",", `\,`, "\n", `\n`)
 
-// escape writes a text value (RFC 5545, 3.3.11). Control characters have no place in one.
+// escape writes a text value (RFC 5545, 3.3.11), without control characters.
 func escape(s string) string {
 	s = strings.ReplaceAll(strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n"), "\r", "\n")
 	s = strings.Map(func(r rune) rune {
@@ -236,10 +235,10 @@ func escape(s string) string {
 	return escaper.Replace(s)
 }
 
-// maxLine is how many octets a line may have, its end not counted (RFC 5545, 3.1).
+// maxLine is how many bytes a line may have without its end (RFC 5545, 3.1).
 const maxLine = 75
 
-// line writes a content line, folded between characters.
+// line writes a content line, and folds it where it is too long, between characters.
 func line(b *bytes.Buffer, s string) {
 	limit := maxLine
 	for len(s) > limit {
@@ -253,17 +252,17 @@ func line(b *bytes.Buffer, s string) {
 	b.WriteString(s + "\r\n")
 }
 
-// version is what is remembered of an entry written before.
+// version is the version of an entry that was written before.
 type version struct {
 	stamp, hash string
 	sequence    int
 }
 
-// maxRead bounds what Update reads back.
+// maxRead bounds the bytes that Update reads back.
 const maxRead = 16 << 20
 
-// read finds the versions of the entries in a calendar that Update wrote. A file that
-// is another's, or broken, has none.
+// read finds the versions of the entries in a calendar that Update wrote. It finds none in
+// a file of another program and in a damaged one.
 func read(b []byte) map[string]version {
 	out := map[string]version{}
 	if len(b) > maxRead {

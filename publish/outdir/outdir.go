@@ -1,14 +1,15 @@
-// Package outdir writes a set of files into a directory, over what it wrote there
-// before.
+// Package outdir writes a set of files into a directory, and the next time brings them up to
+// date. The file Manifest lists what it wrote.
 //
-// Guarantees: a file is written only when its content differs; a file that was
-// written before and is no longer in the set is removed; a file that is somebody
-// else's is never changed or removed, and when one stands where a file is to be
-// written, nothing at all is. Every file is written whole or not: under another name
-// first, then renamed. Nothing outside the directory is touched, whatever links are in
-// it. What was written is kept in a file of its own, Manifest.
+// Guarantees:
+//   - A file is written only when its content differs.
+//   - A file that was written before and is no longer in the set is removed.
+//   - A file that is somebody else's is never changed or removed. If one stands where a file
+//     is to be written, nothing is written.
+//   - A file is written whole or not at all: under another name first, then renamed.
+//   - Nothing outside the directory is touched, whatever links are in it.
 //
-// It is the only package below publish that touches a disk.
+// It is the only package below publish that uses a disk.
 package outdir
 
 import (
@@ -26,10 +27,10 @@ import (
 	"strings"
 )
 
-// Manifest is the file that remembers what was written.
+// Manifest is the file that lists what was written.
 const Manifest = ".flyleaf-published.json"
 
-// maxManifest bounds what is read of it.
+// maxManifest bounds the bytes of a manifest, and of a file that is compared.
 const maxManifest = 64 << 20
 
 // File is one file to write. Path is relative, with slashes (fs.ValidPath).
@@ -43,13 +44,13 @@ type Report struct {
 	Written []string
 	Same    []string
 	Removed []string
-	// Kept are files that are no longer in the set and were changed by somebody else
-	// since they were written: they were left as they are, and are forgotten.
+	// Kept are files that are no longer in the set and that somebody else changed after they
+	// were written. They were not touched, and count as somebody else's from now on.
 	Kept []string
 }
 
-// ForeignError is returned when files that are not ours stand where files are to be
-// written. Nothing was changed.
+// ForeignError is returned when somebody else's files stand where files are to be written.
+// Nothing was changed.
 type ForeignError struct{ Paths []string }
 
 // Error names the files.
@@ -60,14 +61,14 @@ func (e *ForeignError) Error() string {
 		more = fmt.Sprintf(" and %d more", len(shown)-5)
 		shown = shown[:5]
 	}
-	return "these files are there already and were not written by Flyleaf: " + strings.Join(shown, ", ") + more +
+	return "these files exist already, and Flyleaf did not write them: " + strings.Join(shown, ", ") + more +
 		"; nothing was changed. Move them away, or publish into another directory"
 }
 
 // ErrBadManifest is returned when the manifest cannot be read. Nothing was changed.
-var ErrBadManifest = errors.New("the list of what was published before (" + Manifest + ") cannot be read; nothing was changed. Remove it to publish anew: files that differ then count as somebody else's")
+var ErrBadManifest = errors.New("the list of what was published before (" + Manifest + ") cannot be read; nothing was changed. To publish all files again, remove it; files that differ then count as somebody else's")
 
-// ErrBadPath is returned for a path that is not inside the directory, or that stands
+// ErrBadPath is returned for a path that is not inside the directory, and for one that is
 // twice in the set. Nothing was changed.
 var ErrBadPath = errors.New("a path that cannot be written")
 
@@ -75,7 +76,7 @@ var ErrBadPath = errors.New("a path that cannot be written")
 type manifest struct {
 	Version int               `json:"version"`
 	Files   map[string]string `json:"files"`
-	// Notes are what the writer of the files wants to remember.
+	// Notes are kept for the caller of Sync.
 	Notes map[string]string `json:"notes,omitempty"`
 }
 
@@ -87,7 +88,8 @@ type Dir struct {
 	was  manifest
 }
 
-// Open opens a directory, which is made when it is not there.
+// Open opens a directory, and makes it if it does not exist. ErrBadManifest is returned when
+// the manifest cannot be read.
 func Open(dir string) (*Dir, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -119,14 +121,14 @@ func Open(dir string) (*Dir, error) {
 	return d, nil
 }
 
-// Close gives the directory back.
+// Close releases the directory.
 func (d *Dir) Close() error { return d.root.Close() }
 
-// Notes returns what Sync was given to remember the last time.
+// Notes returns the notes of the last Sync.
 func (d *Dir) Notes() map[string]string { return maps.Clone(d.was.Notes) }
 
-// Ours returns the content of a file that was written before and is unchanged, nil for
-// any other.
+// Ours returns the content of a file that Sync wrote and that is unchanged; nil for any
+// other.
 func (d *Dir) Ours(p string) []byte {
 	sum, ok := d.was.Files[p]
 	if !ok {
@@ -154,14 +156,14 @@ func (d *Dir) read(p string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, fmt.Errorf("%s is no file of at most %d bytes", p, limit)
+		return nil, fmt.Errorf("%s is not a file of at most %d bytes", p, limit)
 	}
 	return d.root.ReadFile(p)
 }
 
-// Sync makes the directory hold files, and what is somebody else's. notes are kept for
-// the next time. A *ForeignError or ErrBadPath is returned before anything is changed;
-// after any other error Sync can be called again and goes on.
+// Sync makes the directory hold files, beside those of somebody else. notes are kept for the
+// next time. A *ForeignError or ErrBadPath is returned before anything is changed. After
+// any other error Sync can be called again, and goes on.
 func (d *Dir) Sync(files []File, notes map[string]string) (Report, error) {
 	var r Report
 	next := manifest{Version: manifestVersion, Files: make(map[string]string, len(files)), Notes: notes}
@@ -189,8 +191,8 @@ func (d *Dir) Sync(files []File, notes map[string]string) (Report, error) {
 		slices.Sort(foreign)
 		return Report{}, &ForeignError{foreign}
 	}
-	// The manifest is written first with all files, old and new: who stops in the
-	// middle still knows what is ours.
+	// The manifest is written first with all files, old and new, so that it lists all our
+	// files even if the program ends before it has written them.
 	both := manifest{Version: manifestVersion, Files: maps.Clone(d.was.Files), Notes: notes}
 	maps.Copy(both.Files, next.Files)
 	if len(write) > 0 {
@@ -237,7 +239,7 @@ func (d *Dir) Sync(files []File, notes map[string]string) (Report, error) {
 	return r, nil
 }
 
-// remember writes the manifest, if it is another.
+// remember writes the manifest, if it has changed.
 func (d *Dir) remember(m manifest) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -252,7 +254,7 @@ func (d *Dir) remember(m manifest) error {
 	return d.write(Manifest, b.Bytes())
 }
 
-// write writes a file whole: a reader sees the old one or the new one.
+// write replaces a file, so that a reader sees all of the old one or all of the new one.
 func (d *Dir) write(p string, body []byte) error {
 	if dir := path.Dir(p); dir != "." {
 		if err := d.root.MkdirAll(dir, 0o755); err != nil {

@@ -25,11 +25,11 @@ var templates = template.Must(template.New("").ParseFS(templateFiles, "templates
 // layout is what every page has.
 type layout struct {
 	Title, Site, Description string
-	Root                     string // the way to the site's first page: "" or "../"
-	Canonical, Picture       string // addresses; "" without a base
+	Root                     string // relative path of the site's folder: "", "../" or "../../"
+	Canonical, Picture       string // addresses; "" without a BaseURL
 	Previous, Next           string // pages of the same week, relative; "" for none
 	Atom, JSON, ICS          string // of this page, relative; "" for none
-	Here                     string // which entry of the navigation is this page
+	Here                     string // the entry of the navigation that is this page
 	Kind                     string // Open Graph's type
 	Structured               template.JS
 	Body                     any
@@ -38,7 +38,7 @@ type layout struct {
 // weekBody is the body of a week's page.
 type weekBody struct {
 	Title, By, Days, Cover string
-	Lang                   string // of the texts; "" is the pages' own, English
+	Lang                   string // of the posts; "" is English, as the page itself
 	Cloth                  int
 	State                  string
 	Description            template.HTML
@@ -48,21 +48,21 @@ type weekBody struct {
 	Rules                  rules
 	Calendar               string
 	Pager                  *pager // nil for a week on one page
-	Further                bool   // it is not the first page
+	Further                bool   // not the first page of the week
 }
 
-// Paged reports whether the week stands on more than one page.
+// Paged reports whether the week has more than one page.
 func (b weekBody) Paged() bool { return b.Pager != nil && b.Pager.Count > 1 }
 
 type thread struct {
-	Day       string // of the first question of a day
-	Beginning string // of the question, when that is on an earlier page
-	Continued string // where the question stands, when that is on an earlier page
-	GoesOn    string // where the thread goes on, when that is on the next page
+	Day       string // heading over the first question of a day; "" over others
+	Beginning string // first words of a question that is on an earlier page
+	Continued string // link to a question that is on an earlier page
+	GoesOn    string // link to the next reply, when it is on the next page
 	post
 	Wants     int
 	Won       bool
-	Duplicate string // leads to the question that it repeats
+	Duplicate string // link to the question that this one repeats
 	Replies   []post
 }
 
@@ -71,7 +71,7 @@ type post struct {
 	Lang      string // of its words; "" is the page's own
 	Name, Say string
 	Author    bool
-	Not       string // what its writer is not, though the name looks so
+	Not       string // PublishedPost.Not
 	Withheld  string // the sentence in place of a withheld question; "" for others
 	Late      bool
 	To        string
@@ -80,7 +80,7 @@ type post struct {
 	Reactions []qa.CarriedReaction
 }
 
-// rules are those of taking part: the usual ones, or Own.
+// rules are the rules of taking part: Own, or the usual ones if there are none.
 type rules struct {
 	Own    template.HTML
 	Prizes string
@@ -110,7 +110,7 @@ func (b *builder) rules(e *qa.Event) rules {
 	return r
 }
 
-// webAddress reports whether a link leads to a page or a mailbox.
+// webAddress reports whether a link is to a page or a mailbox.
 func webAddress(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") || u.Scheme == "mailto" && u.Opaque != "")
@@ -123,7 +123,7 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// phase says where a week is: "now", "coming" or "over".
+// phase returns "now", "coming" or "over".
 func (b *builder) phase(e *qa.Event) string {
 	listed := e.Listing()
 	now := b.Now.UnixMilli()
@@ -136,7 +136,7 @@ func (b *builder) phase(e *qa.Event) string {
 	return "now"
 }
 
-// weekPage writes one page of a week.
+// weekPage adds one page of a week.
 func (b *builder) weekPage(w *week, p part) error {
 	e, root := w.event, up(p.number)
 	body := weekBody{
@@ -206,7 +206,7 @@ func (b *builder) weekPage(w *week, p part) error {
 		l.Previous, l.Next = body.Pager.Previous, body.Pager.Next
 	}
 	if b.BaseURL != "" {
-		l.Canonical, l.Picture = b.abs(w.pagePath(p.number)), b.abs("pictures/"+w.slug+".png")
+		l.Canonical, l.Picture = b.address(w.pagePath(p.number)), b.address("pictures/"+w.slug+".png")
 		l.Atom, l.JSON = w.slug+".atom", w.slug+".json"
 		if body.Further {
 			l.Atom, l.JSON = "../"+l.Atom, "../"+l.JSON
@@ -215,7 +215,7 @@ func (b *builder) weekPage(w *week, p part) error {
 	return b.page("week.html", w.pagePath(p.number), l)
 }
 
-// aboutWeek adds what stands on the first page of a week alone.
+// aboutWeek adds what is on the first page of a week only.
 func (b *builder) aboutWeek(w *week, body *weekBody) {
 	e := w.event
 	body.Description, body.Rules = markdown.Prose(strings.TrimSpace(e.Description)), b.rules(e)
@@ -266,7 +266,7 @@ type year struct {
 	Books []book
 }
 
-// spines is how many books stand on the board of the first page.
+// spines is how many books the shelf on the first page shows.
 const spines = 12
 
 func (b *builder) indexPage() error {
@@ -316,12 +316,13 @@ func (b *builder) indexPage() error {
 	if b.BaseURL != "" {
 		l.Canonical, l.Atom, l.JSON = b.BaseURL, "feed.atom", "feed.json"
 		if len(b.weeks) > 0 {
-			l.Picture = b.abs("pictures/" + b.weeks[len(b.weeks)-1].slug + ".png")
+			l.Picture = b.address("pictures/" + b.weeks[len(b.weeks)-1].slug + ".png")
 		}
 	}
 	return b.page("index.html", "index.html", l)
 }
 
+// page renders a template as a file.
 func (b *builder) page(name, path string, l layout) error {
 	l.Site = b.Title
 	var out bytes.Buffer

@@ -8,43 +8,42 @@ import (
 	"flyleaf/weekfile"
 )
 
-// A week with more posts than a page should hold stands on several: books/SLUG.html and
-// books/SLUG/2.html and so on, in the order of the week. books/SLUG.html#ANCHOR is the
-// address of a post for ever: where the post stands on another page, or has moved to one
-// since, site.js finds it in books/SLUG/where.js and goes there. A page that once stood
-// there stays, and leads on, when the week has become shorter.
+// A long week has several pages: books/SLUG.html, books/SLUG/2.html and so on, in the order
+// of the week. books/SLUG.html#ANCHOR is the address of a post for ever: if the post is on
+// another page, site.js finds it in books/SLUG/where.js and goes there. When a week has
+// become shorter, the pages that it no longer needs stay, and link to the first one.
 
-// A page ends with the post that reaches one of these. The longest weeks of the archive
-// have some 400 posts and 80 KiB of words, and stay whole.
+// Bounds of a page. The longest weeks of the archive have some 400 posts and 80 KiB of text,
+// and fit on one page.
 const (
 	pagePosts = 500
-	pageBytes = 256 << 10 // of words
+	pageBytes = 256 << 10 // of text
 )
 
-// part is what stands on one page of a week.
+// part is the part of a week that is on one page.
 type part struct {
 	number  int // from 1
 	threads []threadPart
 }
 
-// threadPart is a thread, or that piece of a long one which stands on one page.
+// threadPart is a thread, or the part of a long one that is on one page.
 type threadPart struct {
 	*publish.PublishedThread
 	index    int // of the thread in the week
-	from, to int // its replies on this page
-	goesOn   bool
+	from, to int // its replies on this page, as indices: from ≤ i < to
+	later    bool // the question is on an earlier page
 }
 
-// continued reports whether the question stands on an earlier page.
-func (t *threadPart) continued() bool { return t.from > 0 || t.goesOn }
+// continued reports whether the question is on an earlier page.
+func (t *threadPart) continued() bool { return t.from > 0 || t.later }
 
-// divide lays a week out on pages. A thread begins on a new page when it does not fit
-// on the rest of this one and does on a page; a longer one is cut between replies.
+// divide puts threads on pages. A thread that does not fit on the rest of a page begins on
+// the next one. A thread that is longer than a page is cut between replies.
 func divide(threads []publish.PublishedThread) []part {
 	parts := []part{{number: 1}}
 	posts, bytes := 0, 0
 	full := func(p, b int) bool { return posts > 0 && (posts+p > pagePosts || bytes+b > pageBytes) }
-	turn := func() {
+	nextPage := func() {
 		parts = append(parts, part{number: len(parts) + 1})
 		posts, bytes = 0, 0
 	}
@@ -56,7 +55,7 @@ func divide(threads []publish.PublishedThread) []part {
 		}
 		whole := 1+len(t.Replies) <= pagePosts && words <= pageBytes
 		if whole && full(1+len(t.Replies), words) || !whole && full(1, len(t.Text)) {
-			turn()
+			nextPage()
 		}
 		piece := threadPart{PublishedThread: t, index: i}
 		posts, bytes = posts+1, bytes+len(t.Text)
@@ -64,8 +63,8 @@ func divide(threads []publish.PublishedThread) []part {
 			if !whole && full(1, len(t.Replies[j].Text)) {
 				last := &parts[len(parts)-1]
 				last.threads = append(last.threads, piece)
-				turn()
-				piece = threadPart{PublishedThread: t, index: i, from: j, to: j, goesOn: true}
+				nextPage()
+				piece = threadPart{PublishedThread: t, index: i, from: j, to: j, later: true}
 			}
 			piece.to = j + 1
 			posts, bytes = posts+1, bytes+len(t.Replies[j].Text)
@@ -76,7 +75,7 @@ func divide(threads []publish.PublishedThread) []part {
 	return parts
 }
 
-// pagePath is the path of a page of the week by its number.
+// pagePath is the path of a page of the week, by its number.
 func (w *week) pagePath(number int) string {
 	if number <= 1 {
 		return w.path()
@@ -84,33 +83,33 @@ func (w *week) pagePath(number int) string {
 	return "books/" + w.slug + "/" + strconv.Itoa(number) + ".html"
 }
 
-// place is where a post stands, as a path with a fragment.
-func (w *week) place(anchor string) string {
-	return escapePath(w.pagePath(w.at[anchor])) + "#" + anchor
+// postPath is the path of a post, with its fragment.
+func (w *week) postPath(anchor string) string {
+	return escapePath(w.pagePath(w.pageOf[anchor])) + "#" + anchor
 }
 
-// lay divides the week and notes where each post stands.
-func (w *week) lay() {
+// layOut divides the week into pages, and notes the page of each post.
+func (w *week) layOut() {
 	w.parts = divide(w.Published.Threads)
 	if len(w.parts) == 1 {
 		return
 	}
-	w.at = map[string]int{}
+	w.pageOf = map[string]int{}
 	for _, p := range w.parts {
 		for i := range p.threads {
 			t := &p.threads[i]
 			if !t.continued() {
-				w.at[weekfile.Anchor(t.ID)] = p.number
+				w.pageOf[weekfile.Anchor(t.ID)] = p.number
 			}
 			for j := t.from; j < t.to; j++ {
-				w.at[weekfile.Anchor(t.Replies[j].ID)] = p.number
+				w.pageOf[weekfile.Anchor(t.Replies[j].ID)] = p.number
 			}
 		}
 	}
 }
 
-// where writes the file by which site.js finds the page of a post: [path, [anchors]] for
-// each page, paths below books/.
+// where writes the file in which site.js finds the page of a post: [path, [anchors]] for
+// each page, with paths below books/.
 func (b *builder) where(w *week) {
 	type page [2]any
 	pages := make([]page, len(w.parts))
@@ -136,21 +135,21 @@ type pager struct {
 	Previous, Next   string // "" for none
 	Pages            []pageLink
 	First            string
-	WhereDir, Prefix string // of where.js, and what leads to books/
+	WhereDir, Prefix string // relative paths of the folder of where.js, and of books/
 }
 
 type pageLink struct {
 	Number int
 	Href   string // "" for this page
-	Gap    bool   // some pages are left out here
+	Gap    bool   // stands for several pages that have no link
 }
 
-// shownPages is how many pages on each side of this one are named.
+// shownPages is how many pages before and after this one have a link.
 const shownPages = 4
 
-// pagerOf makes the links of page number; nil for a week that has always been on one.
+// pagerOf makes the links of a page; nil for a week that has always had one page.
 func (w *week) pagerOf(number int) *pager {
-	if w.most <= 1 {
+	if w.kept <= 1 {
 		return nil
 	}
 	count := len(w.parts)
@@ -181,7 +180,7 @@ func (w *week) pagerOf(number int) *pager {
 	return p
 }
 
-// up leads from a page of a week to the site's folder.
+// up is the relative path from a page of a week to the site's folder.
 func up(number int) string {
 	if number > 1 {
 		return "../../"
@@ -189,46 +188,46 @@ func up(number int) string {
 	return "../"
 }
 
-// href leads from one page of the week to another.
+// href is the relative path from one page of the week to another.
 func (w *week) href(from, to int) string { return up(from) + escapePath(w.pagePath(to)) }
 
-// link leads from a page to a post of the week.
+// link is the relative address of a post, from a page of its week.
 func (w *week) link(from int, anchor string) string {
-	if at := max(w.at[anchor], 1); at != from {
+	if at := max(w.pageOf[anchor], 1); at != from {
 		return w.href(from, at) + "#" + anchor
 	}
 	return "#" + anchor
 }
 
-// remember keeps how many pages a week has had: none of them is taken away.
+// remember notes how many pages a week has had, because no page is ever removed.
 func (b *builder) remember(w *week) {
 	key := "pages " + w.Key
 	was, err := strconv.Atoi(b.Memory[key])
 	if err != nil || was < 0 || was > maxPagesKept {
 		was = 1
 	}
-	w.most = max(was, len(w.parts))
-	if w.most > 1 {
-		b.memory[key] = strconv.Itoa(w.most)
+	w.kept = max(was, len(w.parts))
+	if w.kept > 1 {
+		b.memory[key] = strconv.Itoa(w.kept)
 	}
 }
 
-// maxPagesKept bounds what a memory that somebody edited can ask for.
+// maxPagesKept bounds the pages that an edited memory can ask for.
 const maxPagesKept = 10_000
 
-// weekPages writes the pages of a week.
+// weekPages adds the pages of a week.
 func (b *builder) weekPages(w *week) error {
 	for _, p := range w.parts {
 		if err := b.weekPage(w, p); err != nil {
 			return fmt.Errorf("page %d: %w", p.number, err)
 		}
 	}
-	for n := len(w.parts) + 1; n <= w.most; n++ {
+	for n := len(w.parts) + 1; n <= w.kept; n++ {
 		if err := b.weekPage(w, part{number: n}); err != nil {
 			return fmt.Errorf("page %d: %w", n, err)
 		}
 	}
-	if w.most > 1 {
+	if w.kept > 1 {
 		b.where(w)
 	}
 	return nil

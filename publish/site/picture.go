@@ -21,26 +21,26 @@ import (
 	"flyleaf/cover"
 )
 
-// The picture by which a link to a week is shown elsewhere: 1200 by 630, the size that
-// Open Graph's readers expect.
+// The picture that other sites show beside a link to a week: 1200 by 630 pixels, the size
+// that readers of Open Graph expect.
 const (
 	pictureWidth, pictureHeight = 1200, 630
-	// pictureVersion changes when the drawing does, so that all are drawn anew.
+	// pictureVersion must change when the drawing does, so that all pictures are drawn again.
 	pictureVersion = "1"
 )
 
-// picture is what a picture says.
+// picture is what a picture shows.
 type picture struct {
 	Title, By, Club, Days string
 	Cloth                 int
 	cover                 []byte
 }
 
-// key is the same for the same picture.
+// key is the same for pictures that look the same.
 func (p *picture) key() string {
 	b, err := json.Marshal(p)
 	if err != nil {
-		return "" // strings and a number: it cannot fail
+		return "" // it cannot fail for strings and a number
 	}
 	h := sha256.New()
 	h.Write([]byte(pictureVersion))
@@ -60,16 +60,16 @@ var (
 	cloths = [4]color.RGBA{{0x24, 0x43, 0x3a, 0xff}, {0x5b, 0x4a, 0x2c, 0xff}, {0x31, 0x45, 0x5c, 0xff}, {0x6b, 0x3a, 0x33, 0xff}}
 )
 
-// faces are the fonts of the pictures, parsed once. A face is not safe for use by
-// several at once, so each picture makes its own from them.
+// faces are the fonts of the pictures, parsed once. A font.Face is not safe for concurrent
+// use, so each picture makes its own from them.
 var faces = sync.OnceValue(func() (f struct{ regular, italic *opentype.Font }) {
-	f.regular, _ = opentype.Parse(liberationserifregular.TTF) // our own bytes, held by a test
+	f.regular, _ = opentype.Parse(liberationserifregular.TTF) // a test checks that they parse
 	f.italic, _ = opentype.Parse(liberationserifitalic.TTF)
 	return f
 })
 
-// draw draws the picture as PNG. Words in a script that the fonts do not have are left
-// out: boxes tell nobody anything.
+// draw draws the picture as PNG. Characters that the fonts do not have are left out: boxes
+// would tell nobody anything.
 func (p *picture) draw() []byte {
 	img := image.NewRGBA(image.Rect(0, 0, pictureWidth, pictureHeight))
 	fill(img, img.Bounds(), paper)
@@ -100,12 +100,12 @@ func (p *picture) draw() []byte {
 	var out bytes.Buffer
 	enc := png.Encoder{CompressionLevel: png.DefaultCompression}
 	if enc.Encode(&out, img) != nil {
-		return nil // a writer of memory does not fail
+		return nil // it cannot fail for a buffer
 	}
 	return out.Bytes()
 }
 
-// drawBook draws the cover into a box, or a book bound in plain cloth.
+// drawBook draws the cover into a box, or a book in plain cloth if there is none.
 func (p *picture) drawBook(img *image.RGBA, box image.Rectangle) {
 	shadow := box.Add(image.Pt(9, 11))
 	fill(img, shadow, rule)
@@ -149,7 +149,7 @@ func face(f *opentype.Font, size float64) font.Face {
 	return out
 }
 
-// drawable leaves out what the font has no sign for.
+// drawable leaves out the characters that the font does not have.
 func drawable(f font.Face, s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if _, ok := f.GlyphAdvance(r); !ok {
@@ -159,8 +159,8 @@ func drawable(f font.Face, s string) string {
 	}, strings.Join(strings.Fields(s), " ")))
 }
 
-// wrap breaks a text into lines of at most width pixels. A word that is longer is cut
-// at the line's end.
+// wrap breaks a text into lines of at most width pixels. A word that is longer is cut at the
+// end of the line.
 func wrap(of *opentype.Font, size float64, width int, s string) []string {
 	f := face(of, size)
 	if f == nil {
@@ -192,7 +192,7 @@ func wrap(of *opentype.Font, size float64, width int, s string) []string {
 	return out
 }
 
-// text draws the first lines of a text, the last one of them cut with an ellipsis.
+// text draws at most most lines of a text, and an ellipsis if there are more.
 func text(img *image.RGBA, of *opentype.Font, size float64, c color.Color, x, y, width, most int, s string) {
 	lines := wrap(of, size, width, s)
 	if len(lines) > most {

@@ -16,41 +16,40 @@ import (
 	"flyleaf/weekfile"
 )
 
-// The search index. It is read by site.js, which asks for the few files that a query
-// needs, as scripts, so that it works from a disk too:
+// The search index. site.js loads the few files that a query needs, as scripts, so that
+// search also works in pages that are opened from a disk:
 //
 //	search/about.js    flyleaf("about", {shards, chunk, docs, weeks: [[title, path], …]}),
-//	                   an entry for each page of a week
+//	                   one entry of weeks for each page of a week
 //	search/tN.js       flyleaf("tN", {term: [gaps], …}): shard N of the terms
 //	search/dN.js       flyleaf("dN", [[week, anchor, kind, name, words], …]): documents
 //	                   N·chunk and following
 //
-// A document is a week (kind 0), a question (1), an author's answer (2) or another
-// reply (3); weeks stand in the order of their days, so that a week that is added
-// leaves the files of earlier ones as they are. A term stands in the shard
-// (a·31 + b) mod shards, of its first two code points (b is 0 where there is one), so
-// all terms with a common beginning of two stand together. Its documents are
-// ascending, each as the gap to the one before; 0 instead of a list says that the term
-// is in so many documents that it tells none apart.
+// A document is a week (kind 0), a question (1), an author's answer (2) or another reply
+// (3). Weeks are in the order of their days, so that a new week leaves the files of earlier
+// ones unchanged. The shard of a term is (a·31 + b) mod shards, where a and b are its first
+// two code points (b is 0 if there is one only), so all terms that begin with the same two
+// code points are in one file. The documents of a term ascend, each written as the gap to
+// the one before. 0 in place of the list says that the term is in too many documents to be
+// of use.
 
 // Sizes of the index's files.
 const (
 	searchChunk   = 256
-	shardPostings = 12_000  // aimed at; some 40 KiB
+	shardPostings = 12_000  // about 40 KiB; a shard may have more
 	maxShards     = 1 << 10 // files
-	maxWord       = 40      // code points of a term; the rest of it is not searched
+	maxWord       = 40      // code points of a term; the rest is cut off
 	excerpt       = 180     // code points of a document that are shown
-	// commonFrom and commonShare: a term in more than a part of many documents tells
-	// none apart.
+	// A term is of no use when it is in more than one of commonShare documents, of at least
+	// commonFrom.
 	commonFrom, commonShare = 2000, 4
 )
 
-// searchDoc is what is shown of a document: week, anchor, kind, name, words.
+// searchDoc is a document as results show it: week, anchor, kind, name, words.
 type searchDoc [5]any
 
-// terms returns the words of a text as they are searched, in any order and more than
-// once: decomposed, without marks, in lower case; signs of scripts without spaces each
-// for themselves. site.js does the same.
+// terms yields the words of a text as the index has them: decomposed (NFKD), without marks,
+// in lower case. In scripts without spaces each character is a word. site.js does the same.
 func terms(s string, yield func(string)) {
 	var b strings.Builder
 	n := 0
@@ -91,7 +90,7 @@ func shardOf(term string, shards int) int {
 	return int(r[0]*31+second) % shards
 }
 
-// search writes the index.
+// search adds the search index.
 func (b *builder) search() {
 	var docs []searchDoc
 	postings := map[string][]int{}
@@ -122,7 +121,7 @@ func (b *builder) search() {
 			}
 			words := markdown.Text(p.Text)
 			at := weekfile.Anchor(p.ID)
-			add(searchDoc{i + max(w.at[at], 1) - 1, at, kind, p.ShownName(), beginning(words)}, p.Name, words)
+			add(searchDoc{i + max(w.pageOf[at], 1) - 1, at, kind, p.ShownName(), beginning(words)}, p.Name, words)
 		}
 		for j := range w.Published.Threads {
 			t := &w.Published.Threads[j]
@@ -168,24 +167,24 @@ func (b *builder) search() {
 	b.script("about", map[string]any{"shards": shards, "chunk": searchChunk, "docs": len(docs), "weeks": weeks})
 }
 
-// script writes a file of the index.
+// script adds a file of the index.
 func (b *builder) script(name string, v any) { b.scriptAt("search/"+name+".js", name, v) }
 
-// scriptAt writes a file that hands a value to site.js under a name.
+// scriptAt adds a file that gives site.js a value under a name.
 func (b *builder) scriptAt(path, name string, v any) {
 	var out bytes.Buffer
 	out.WriteString(`flyleaf("` + name + `",`)
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	if enc.Encode(v) != nil {
-		return // numbers and strings alone: it cannot fail
+		return // it cannot fail for numbers and strings
 	}
 	out.Truncate(out.Len() - 1)
 	out.WriteString(");\n")
 	b.files[path] = out.Bytes()
 }
 
-// beginning returns the first words of a plain text, in one line.
+// beginning returns the first words of a plain text, on one line.
 func beginning(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	r := []rune(s)

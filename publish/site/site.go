@@ -1,29 +1,26 @@
-// Package site writes weeks as a static site: pages that any server, or a directory
-// opened from a disk, can show.
+// Package site writes weeks as a static site: pages that any server can show, or a browser
+// from a directory.
 //
-// It is pure: values in, files out. The same values give the same bytes, whatever
-// the order of the weeks. What stands on the pages is publish.Published, so names
-// follow what people chose, and what is withdrawn, hidden, blocked or not approved is
-// in no file. A page once published keeps its address while Memory is handed back: of
-// a week whose title changes the address stays. Pages are whole without scripts,
-// styles or a network; they fetch nothing from anywhere else, and say so in their
-// content security policy.
+// The same weeks, in any order, give the same bytes. The pages show publish.Published: names
+// are as people chose, and nothing that is withdrawn, hidden, blocked or not approved is in
+// any file. A published page keeps its address, also when the week's title changes, as long
+// as the caller passes Memory on. Pages are complete without scripts, styles or a network.
+// They fetch nothing from other sites, and their content security policy forbids it.
 //
 // Files:
 //
-//	index.html              what is now, what comes, the archive by year, search
+//	index.html              the current and coming weeks, the archive by year, search
 //	books/SLUG.html         a week, or the first page of a long one
-//	books/SLUG/2.html …     its further pages, see parts.go
-//	books/SLUG.atom, .json  its feeds; books/SLUG.ics its days
-//	feed.atom, feed.json    the newest of all weeks
+//	books/SLUG/2.html …     the other pages of a long week, see parts.go
+//	books/SLUG.atom, .json  the week's feeds; books/SLUG.ics its days
+//	feed.atom, feed.json    the newest posts of all weeks
 //	calendar.ics            the days of all weeks
-//	covers/, pictures/      covers, and the pictures that a link to a week is shown by
-//	search/                 the index that site.js reads, see search.go
-//	flyleaf.css, site.css   how the pages look; site.js, their one script
+//	covers/, pictures/      covers, and the pictures that other sites show beside a link
+//	search/                 the search index that site.js reads, see search.go
+//	flyleaf.css, site.css   the style sheets; site.js, the only script
 //	sitemap.xml, robots.txt
 //
-// Feeds, sitemap and pictures need the address at which the site will stand, and are
-// left out without one.
+// Feeds, sitemap and pictures need the address of the site. Without one they are left out.
 package site
 
 import (
@@ -56,21 +53,21 @@ import (
 	"flyleaf/style"
 )
 
-// Config says what the site says of itself.
+// Config says what a site is called and where it will be.
 type Config struct {
-	Title       string // of the club; "" takes "Book of the week"
+	Title       string // of the club; "" is "Book of the week"
 	Description string // Markdown
-	Language    string // BCP 47 of the pages' own words is English; this is the texts'; "" takes en
-	// Rules is Markdown that stands instead of the usual rules of taking part.
+	Language    string // BCP 47, of the posts; "" is en. The pages' own words are English.
+	// Rules is Markdown that replaces the usual rules of taking part.
 	Rules string
-	// BaseURL is where the site will stand, http or https, "" when that is not known.
+	// BaseURL is the address of the site, http or https; "" when it is not known.
 	BaseURL string
 	// Now decides which weeks are over.
 	Now time.Time
-	// Memory is what the last Build returned, nil for the first.
+	// Memory is what the last Build returned; nil the first time.
 	Memory map[string]string
-	// Ours returns the bytes of a file that was written before and is unchanged, nil
-	// for any other; nil stands for a function that knows none.
+	// Ours returns the bytes of a file that was published before and is unchanged since, nil
+	// for any other. nil is a function that always returns nil.
 	Ours func(path string) []byte
 }
 
@@ -79,7 +76,7 @@ type Week struct {
 	// Key names the week for ever: its event ID.
 	Key       string
 	Published publish.Published
-	Cover     []byte // PNG, JPEG, GIF or WebP; anything else is passed over
+	Cover     []byte // PNG, JPEG, GIF or WebP; anything else is ignored
 }
 
 // File is one file of the site. Path is relative, with slashes.
@@ -88,21 +85,20 @@ type File struct {
 	Body []byte
 }
 
-// Site is what Build made.
+// Site is the result of Build.
 type Site struct {
 	Files  []File            // ascending by path
-	Memory map[string]string // to be handed to the next Build
+	Memory map[string]string // for the next Build
 	// Pages are the paths of the weeks' pages by their key.
 	Pages map[string]string
 }
 
-// ErrBaseURL is returned when Config.BaseURL is no address of a site.
+// ErrBaseURL is returned when Config.BaseURL cannot be the address of a site.
 var ErrBaseURL = errors.New("the address of the site must begin with http:// or https:// and have neither ? nor #")
 
-// CheckBaseURL returns the address as it is used, with a slash at its end: a host name
-// with letters beyond ASCII as DNS and other programs know it (bücher.example is
-// xn--bcher-kva.example), a path with such letters escaped. ErrBaseURL is returned when
-// it is none.
+// CheckBaseURL returns the address of a site as it is used: with a slash at its end, a host
+// name in ASCII as DNS has it (bücher.example is xn--bcher-kva.example), and other letters
+// of the path escaped. ErrBaseURL is returned for what cannot be one.
 func CheckBaseURL(s string) (string, error) {
 	if s == "" {
 		return "", nil
@@ -113,13 +109,13 @@ func CheckBaseURL(s string) (string, error) {
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return "", fmt.Errorf("%.100q: there is no port %.20s; ports go from 1 to 65535: %w", s, port, ErrBaseURL)
+			return "", fmt.Errorf("%.100q: %.20s is not a port; ports go from 1 to 65535: %w", s, port, ErrBaseURL)
 		}
 	}
 	if name := u.Hostname(); strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		ascii, err := idna.Lookup.ToASCII(name)
 		if err != nil {
-			return "", fmt.Errorf("%.100q: %q is no name that a host can have: %w", s, name, ErrBaseURL)
+			return "", fmt.Errorf("%.100q: no host can have the name %q: %w", s, name, ErrBaseURL)
 		}
 		u.Host = ascii + strings.TrimPrefix(u.Host, name)
 	}
@@ -131,7 +127,7 @@ func CheckBaseURL(s string) (string, error) {
 //go:embed static/site.css static/site.js
 var static embed.FS
 
-// builder holds a site while it is made.
+// builder makes one site.
 type builder struct {
 	Config
 	weeks  []*week // ascending by first day, then by key
@@ -139,25 +135,24 @@ type builder struct {
 	memory map[string]string
 }
 
-// week is a Week on its way.
+// week is a Week with the places of its files.
 type week struct {
 	Week
 	slug   string
 	cover  string // path
 	event  *qa.Event
 	counts counts
-	parts  []part         // one, for most
-	at     map[string]int // of a week of many pages: the page of each post, by its anchor
-	most   int            // pages that it has or has had
+	parts  []part         // one for each page; most weeks have one
+	pageOf map[string]int // for a week of many pages: the page of each post, by its anchor
+	kept   int            // pages that the week has or once had
 }
 
-// path is where the week's page stands, as a path.
+// path is the path of the week's first page.
 func (w *week) path() string { return "books/" + w.slug + ".html" }
 
 type counts struct{ questions, open, replies int }
 
-// Build makes the site. ErrBaseURL is returned for an address that is none; any other
-// error says which page cannot be made.
+// Build makes the site. Errors are ErrBaseURL, or say which page cannot be made.
 func Build(c Config, weeks []Week) (Site, error) {
 	var err error
 	if c.BaseURL, err = CheckBaseURL(c.BaseURL); err != nil {
@@ -169,7 +164,7 @@ func Build(c Config, weeks []Week) (Site, error) {
 		c.Ours = func(string) []byte { return nil }
 	}
 	b := &builder{Config: c, files: map[string][]byte{}, memory: map[string]string{}}
-	b.take(weeks)
+	b.addWeeks(weeks)
 	b.files[style.Name] = style.Sheet
 	for _, name := range []string{"site.css", "site.js"} {
 		body, err := static.ReadFile("static/" + name)
@@ -204,9 +199,9 @@ func Build(c Config, weeks []Week) (Site, error) {
 	return out, nil
 }
 
-// take sorts the weeks and names their pages: as they were named before, else by day
-// and title. Of two that would have one name, the one with the later key gets a number.
-func (b *builder) take(weeks []Week) {
+// addWeeks sorts the weeks and names their pages: as they were named before, or else by day
+// and title. If two would have the same name, the one that comes later gets a number.
+func (b *builder) addWeeks(weeks []Week) {
 	for _, w := range weeks {
 		x := &week{Week: w}
 		x.event = &x.Published.Event
@@ -228,7 +223,7 @@ func (b *builder) take(weeks []Week) {
 	for _, w := range b.weeks {
 		here[w.Key] = true
 	}
-	for k, s := range b.Memory { // a week that comes back has its address again
+	for k, s := range b.Memory { // a week that is not published this time keeps its address
 		if key, ok := strings.CutPrefix(k, "page "); ok && !here[key] {
 			b.memory[k], used[s] = s, true
 			if n := b.Memory["pages "+key]; n != "" {
@@ -250,12 +245,12 @@ func (b *builder) take(weeks []Week) {
 			base = publish.Slug(w.event) + "-" + strconv.Itoa(n)
 		}
 		b.memory["page "+w.Key] = w.slug
-		w.lay()
+		w.layOut()
 		b.remember(w)
 	}
 }
 
-// pictures puts the covers into the site, and draws the picture of each week.
+// pictures adds the covers, and draws a picture of each week.
 func (b *builder) pictures() {
 	kinds := map[string]string{"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
 	type drawing struct {
@@ -280,7 +275,7 @@ func (b *builder) pictures() {
 		}
 		key := d.key()
 		b.memory["picture "+w.Key] = key
-		// Drawing takes longer than all else: what was drawn of the same is kept.
+		// Drawing takes longer than everything else, so an unchanged picture is kept.
 		if b.Memory["picture "+w.Key] == key {
 			if body := b.Ours(d.path); body != nil {
 				b.files[d.path] = body
@@ -289,7 +284,7 @@ func (b *builder) pictures() {
 		}
 		todo = append(todo, d)
 	}
-	// Each is drawn by itself, so as many at once as there are processors.
+	// Pictures are drawn in parallel.
 	next := make(chan *drawing)
 	var drawn sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -309,10 +304,10 @@ func (b *builder) pictures() {
 	}
 }
 
-// abs is the address of a path of the site; a path as it is when there is no base.
-func (b *builder) abs(path string) string { return b.BaseURL + escapePath(path) }
+// address is the address of a path of the site; the path itself when there is no BaseURL.
+func (b *builder) address(path string) string { return b.BaseURL + escapePath(path) }
 
-// escapePath writes a path as it stands in an address.
+// escapePath writes a path as a part of an address.
 func escapePath(path string) string {
 	parts := strings.Split(path, "/")
 	for i := range parts {
@@ -321,10 +316,11 @@ func escapePath(path string) string {
 	return strings.Join(parts, "/")
 }
 
-// placed gives an address of a post on the week's first page the page where it stands.
-func (b *builder) placed(w *week, address string) string {
-	if _, anchor, ok := strings.Cut(address, "#"); ok && w.at != nil {
-		return b.BaseURL + w.place(anchor)
+// onItsPage turns the address of a post on the week's first page into the address on the
+// page where the post is.
+func (b *builder) onItsPage(w *week, address string) string {
+	if _, anchor, ok := strings.Cut(address, "#"); ok && w.pageOf != nil {
+		return b.BaseURL + w.postPath(anchor)
 	}
 	return address
 }
@@ -332,7 +328,7 @@ func (b *builder) placed(w *week, address string) string {
 // feedEntries bounds the feed of all weeks.
 const feedEntries = 100
 
-// feeds writes the feed of each week and that of all.
+// feeds writes the feed of each week and the feed of all weeks.
 func (b *builder) feeds() error {
 	if b.BaseURL == "" {
 		return nil
@@ -342,11 +338,11 @@ func (b *builder) feeds() error {
 	}
 	write := func(path string, f syndication.Feed) error {
 		var atom, js bytes.Buffer
-		f.Self = b.abs(path + ".atom")
+		f.Self = b.address(path + ".atom")
 		if err := syndication.WriteAtom(&atom, f); err != nil {
 			return err
 		}
-		f.Self = b.abs(path + ".json")
+		f.Self = b.address(path + ".json")
 		if err := syndication.WriteJSON(&js, f); err != nil {
 			return err
 		}
@@ -354,9 +350,9 @@ func (b *builder) feeds() error {
 		return nil
 	}
 	for _, w := range b.weeks {
-		f := syndication.OfWeek(w.Published, "urn:flyleaf:"+w.Key, b.abs(w.path()))
+		f := syndication.OfWeek(w.Published, "urn:flyleaf:"+w.Key, b.address(w.path()))
 		for i := range f.Entries {
-			f.Entries[i].URL, f.Entries[i].ReplyToURL = b.placed(w, f.Entries[i].URL), b.placed(w, f.Entries[i].ReplyToURL)
+			f.Entries[i].URL, f.Entries[i].ReplyToURL = b.onItsPage(w, f.Entries[i].URL), b.onItsPage(w, f.Entries[i].ReplyToURL)
 		}
 		if err := write("books/"+w.slug, f); err != nil {
 			return err
@@ -373,15 +369,16 @@ func (b *builder) feeds() error {
 	return write("feed", all)
 }
 
-// calendarWeeks bounds the calendar of all weeks: the latest are in it.
+// calendarWeeks bounds the calendar of all weeks. It has the latest ones.
 const calendarWeeks = 200
 
+// calendars writes the calendar of each week and the calendar of all weeks.
 func (b *builder) calendars() {
 	all := ical.Calendar{Name: b.Title}
 	for i, w := range b.weeks {
 		url := ""
 		if b.BaseURL != "" {
-			url = b.abs(w.path())
+			url = b.address(w.path())
 		}
 		entries := ical.Readers(w.event, w.Key, url)
 		if len(entries) == 0 {

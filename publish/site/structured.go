@@ -13,9 +13,9 @@ import (
 	"flyleaf/weekfile"
 )
 
-// What the pages say to machines: schema.org as JSON-LD, and the sitemap. A finished
-// week with many questions is a list of DiscussionForumPostings with their Comments;
-// QAPage is for one question that readers can still answer.
+// What the pages say to other programs: JSON-LD in the vocabulary of schema.org, and the
+// sitemap. A week is a list of DiscussionForumPostings with their Comments; schema.org's
+// QAPage is for a single question that readers can still answer.
 
 type ldPerson struct {
 	Type string `json:"@type"`
@@ -37,7 +37,7 @@ type ldPost struct {
 	Text       string    `json:"text,omitempty"`
 	Published  string    `json:"datePublished,omitempty"`
 	Author     *ldPerson `json:"author,omitempty"`
-	Status     string    `json:"creativeWorkStatus,omitempty"` // "Deleted" where the words are gone
+	Status     string    `json:"creativeWorkStatus,omitempty"` // "Deleted" for a withheld question
 	Likes      *ldCount  `json:"interactionStatistic,omitempty"`
 	Replies    int       `json:"commentCount,omitempty"`
 	Comments   []ldPost  `json:"comment,omitempty"`
@@ -79,10 +79,10 @@ type ldList struct {
 	Count int      `json:"numberOfItems"`
 }
 
-// structured returns the JSON-LD of a page of a week: the week, and the posts on the page. encoding/json escapes <, > and &,
-// so nothing in it can end the element it stands in.
+// structured returns the JSON-LD of a page: the week, and the posts on the page.
+// encoding/json escapes <, > and &, so nothing in it can end the script element around it.
 func (b *builder) structured(w *week, p part) (template.JS, error) {
-	page, here := b.abs(w.path()), b.abs(w.pagePath(p.number))
+	page, here := b.address(w.path()), b.address(w.pagePath(p.number))
 	if b.BaseURL == "" {
 		page, here = escapePath(w.slug+".html"), ""
 		if p.number > 1 {
@@ -116,8 +116,8 @@ func (b *builder) structured(w *week, p part) (template.JS, error) {
 		t := &p.threads[i]
 		q := ldPostOf(here, &t.PublishedPost, "DiscussionForumPosting")
 		if t.continued() {
-			// Its words stand on an earlier page; here are further comments on it.
-			q = ldPost{Type: "DiscussionForumPosting", Identifier: t.ID, ID: w.ldPlace(b, p.number, weekfile.Anchor(t.ID))}
+			// Its text is on an earlier page; this page has further comments.
+			q = ldPost{Type: "DiscussionForumPosting", Identifier: t.ID, ID: w.postAddress(b, p.number, weekfile.Anchor(t.ID))}
 			q.URL = q.ID
 		}
 		q.Headline = markdown.Line(t.Text, 110)
@@ -141,10 +141,10 @@ func (b *builder) structured(w *week, p part) (template.JS, error) {
 	return template.JS(out), err //nolint:gosec // JSON with <, > and & escaped
 }
 
-// ldPlace is the address of a post: with a base whole, else as page number leads to it.
-func (w *week) ldPlace(b *builder, number int, anchor string) string {
+// postAddress is the address of a post; without a BaseURL relative to a page of its week.
+func (w *week) postAddress(b *builder, number int, anchor string) string {
 	if b.BaseURL != "" {
-		return b.placed(w, b.abs(w.path())+"#"+anchor)
+		return b.onItsPage(w, b.address(w.path())+"#"+anchor)
 	}
 	return w.link(number, anchor)
 }
@@ -166,7 +166,7 @@ type sitemapURL struct {
 	Mod string `xml:"lastmod,omitempty"`
 }
 
-// sitemap lists the pages, with the time of the newest word on each.
+// sitemap lists the pages, each with the day of the newest post of its week.
 func (b *builder) sitemap() {
 	if b.BaseURL == "" {
 		return
@@ -179,7 +179,7 @@ func (b *builder) sitemap() {
 	for _, w := range b.weeks {
 		at := w.event.StartsAtMillis
 		if at > b.Now.UnixMilli() {
-			at = 0 // nothing has changed then yet
+			at = 0 // nothing can have changed on a day that has not come
 		}
 		for i := range w.Published.Threads {
 			t := &w.Published.Threads[i]
@@ -188,21 +188,21 @@ func (b *builder) sitemap() {
 				at = max(at, t.Replies[j].AtMillis)
 			}
 		}
-		u := sitemapURL{Loc: b.abs(w.path())}
+		u := sitemapURL{Loc: b.address(w.path())}
 		if at > 0 {
 			u.Mod = time.UnixMilli(at).UTC().Format(time.DateOnly)
 			newest = max(newest, u.Mod)
 		}
 		for _, p := range w.parts {
-			u.Loc = b.abs(w.pagePath(p.number))
+			u.Loc = b.address(w.pagePath(p.number))
 			set.URLs = append(set.URLs, u)
 		}
 	}
 	set.URLs[0].Mod = newest
 	body, err := xml.MarshalIndent(set, "", " ")
 	if err != nil {
-		return // strings alone: it cannot fail
+		return // it cannot fail for strings
 	}
 	b.files["sitemap.xml"] = append([]byte(xml.Header), append(body, '\n')...)
-	b.files["robots.txt"] = []byte(strings.Join([]string{"User-agent: *", "Allow: /", "Sitemap: " + b.abs("sitemap.xml"), ""}, "\n"))
+	b.files["robots.txt"] = []byte(strings.Join([]string{"User-agent: *", "Allow: /", "Sitemap: " + b.address("sitemap.xml"), ""}, "\n"))
 }

@@ -3,7 +3,7 @@ package site
 import (
 	"strings"
 	"time"
-	_ "time/tzdata" // zones by name must be known where the system has no list of them
+	_ "time/tzdata" // time zones, for systems that have no list of them
 
 	"flyleaf/qa"
 )
@@ -30,11 +30,11 @@ func days(e *qa.Event) string {
 	return from.Format("2") + " to " + until.Format("2 January 2006")
 }
 
-// moment is a time for people and for machines.
+// moment is a time as people read it and as programs do.
 type moment struct{ Words, Machine string }
 
 // written writes the time of a post in the event's zone; the zero moment when it is not
-// known. Within the days of the week the weekday says enough.
+// known. Within the days of the week it has the weekday in place of the year.
 func written(e *qa.Event, ms int64) moment {
 	if ms == 0 {
 		return moment{}
@@ -47,7 +47,7 @@ func written(e *qa.Event, ms int64) moment {
 	return moment{t.Format(layout), t.UTC().Format(time.RFC3339)}
 }
 
-// day is the heading under which questions of one day stand.
+// day is the heading over the questions of a day.
 func day(e *qa.Event, ms int64) string {
 	if ms == 0 {
 		return ""
@@ -67,7 +67,7 @@ func and(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// cloth chooses one of four bindings for a book whose cover nobody has set.
+// cloth chooses one of four colours, from 1, for a book without a cover.
 func cloth(key string) int {
 	sum := 0
 	for _, c := range []byte(key) {
