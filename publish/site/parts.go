@@ -29,8 +29,8 @@ type part struct {
 // threadPart is a thread, or the part of a long one that is on one page.
 type threadPart struct {
 	*publish.PublishedThread
-	index    int // of the thread in the week
-	from, to int // its replies on this page, as indices: from ≤ i < to
+	index    int  // of the thread in the week
+	from, to int  // its replies on this page, as indices: from ≤ i < to
 	later    bool // the question is on an earlier page
 }
 
