@@ -38,17 +38,14 @@ func (d *draft) doAs(key keys.Key, act qa.Act) (crdt.Made, error) {
 		act.AtMillis = doc.node.cfg.Now().UnixMilli()
 	}
 	if key.Identity() != doc.node.Identity() {
-		back, err := doc.writeAs(key)
+		back, err := doc.engine.writeAs(key)
 		if err != nil {
 			return crdt.Made{}, err
 		}
 		defer back()
 	}
-	made, err := doc.engine.Do(act)
+	made, err := doc.engine.do(act)
 	if err != nil {
-		if errors.Is(err, crdt.ErrBroken) {
-			doc.discard()
-		}
 		return made, err
 	}
 	if !made.Nothing {
@@ -62,7 +59,7 @@ func (d *draft) doAs(key keys.Key, act qa.Act) (crdt.Made, error) {
 
 // reacts reports whether somebody's reaction is on.
 func (doc *document) reacts(post qa.PostID, by qa.Identity, emoji string) bool {
-	p, _ := doc.projection.Post(post)
+	p, _ := doc.contents.projection.Post(post)
 	return slices.Contains(p.Reactions, qa.Reaction{By: by, Emoji: emoji})
 }
 
@@ -74,43 +71,14 @@ func (d *draft) reactAnew(key keys.Key, act qa.Act) (crdt.Made, error) {
 	for _, on := range []bool{!act.On, act.On} {
 		act.On = on
 		var err error
-		if made, err = d.doc.engine.Do(act); err == nil && !made.Nothing {
+		if made, err = d.doc.engine.do(act); err == nil && !made.Nothing {
 			err = d.take(made, act, key)
-		}
-		if errors.Is(err, crdt.ErrBroken) {
-			d.doc.discard()
 		}
 		if err != nil {
 			return made, err
 		}
 	}
 	return made, nil
-}
-
-// writeAs makes another key the document's writer, until back is called.
-func (doc *document) writeAs(key keys.Key) (back func(), err error) {
-	actor := doc.others[key.Identity()]
-	if actor == "" {
-		doc.node.randMu.Lock()
-		actor, err = key.NewActor(doc.node.cfg.Rand)
-		doc.node.randMu.Unlock()
-		if err != nil {
-			return nil, err
-		}
-		if doc.others == nil {
-			doc.others = map[qa.Identity]wire.ActorID{}
-		}
-		doc.others[key.Identity()] = actor
-	}
-	if err := doc.engine.WriteAs(actor); err != nil {
-		doc.discard()
-		return nil, err
-	}
-	return func() {
-		if doc.engine != nil && doc.engine.WriteAs(doc.actor) != nil {
-			doc.discard()
-		}
-	}, nil
 }
 
 // take signs a new change, asks this device's own rules about it, and gives it to
@@ -137,7 +105,7 @@ func (d *draft) take(made crdt.Made, act qa.Act, key keys.Key) error {
 		Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, Bytes: made.Bytes, Signature: signature,
 		ReceivedAtMillis: now, Own: true, Act: kept,
 	})
-	added, err := doc.add(arrival{change: c, stranger: true, received: now})
+	added, err := doc.contents.add(pendingChange{change: c, received: now})
 	if err == nil && len(added) != 1 {
 		err = errors.New("it does not follow what is there")
 	}
@@ -159,7 +127,7 @@ func (d *draft) drop() {
 func (d *draft) save(ctx context.Context) error {
 	doc := d.doc
 	if len(d.entries) == 0 {
-		doc.rest()
+		doc.engine.used()
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -169,23 +137,22 @@ func (d *draft) save(ctx context.Context) error {
 	// From here on the caller's giving up must not leave it open whether the
 	// transaction was committed.
 	ctx = context.WithoutCancel(ctx)
-	views := doc.views()
+	views := doc.contents.views()
 	err := doc.node.store.Append(ctx, storage.Batch{Event: doc.id, Entries: d.entries, Views: views})
 	if err != nil && !d.saved(ctx) {
 		doc.discard()
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)
 	}
-	doc.loaded += len(d.entries)
-	doc.noteUnsent(d.entries)
+	doc.engine.loaded += len(d.entries)
+	doc.cached.wrote(d.entries)
 	for i := range d.entries {
-		doc.gone.noteReissue(d.entries[i].Act)
+		doc.excluded.noteReissue(d.entries[i].Act)
 	}
-	doc.hold(d.entries)
-	doc.showHeads()
-	doc.rest()
-	doc.node.updated(doc.id)
-	doc.node.notice(ctx, views)
-	doc.node.subs.notify(doc.update(views, true))
+	doc.withhold(d.entries)
+	doc.engine.used()
+	update := doc.committed(ctx, views, true)
+	doc.node.updated(doc.id) // the connection, before the writer knows
+	doc.node.subs.notify(update)
 	return nil
 }
 
@@ -208,7 +175,7 @@ func (n *Node) Do(ctx context.Context, id qa.EventID, act qa.Act) (qa.PostID, er
 	}
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
-	if err := doc.open(ctx); err != nil {
+	if err := doc.engine.open(ctx); err != nil {
 		return "", err
 	}
 	key, err := doc.writer(ctx, &act)
@@ -216,7 +183,7 @@ func (n *Node) Do(ctx context.Context, id qa.EventID, act qa.Act) (qa.PostID, er
 		return "", err
 	}
 	if act.Kind == qa.ActEvent {
-		here := doc.projection.Event()
+		here := doc.contents.projection.Event()
 		changed := here.With(&act)
 		if err := changed.CheckNew(&here); err != nil {
 			return "", err
@@ -240,7 +207,7 @@ func (n *Node) DoAll(ctx context.Context, id qa.EventID, acts []qa.Act) error {
 	}
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
-	if err := doc.open(ctx); err != nil {
+	if err := doc.engine.open(ctx); err != nil {
 		return err
 	}
 	d := &draft{doc: doc}
@@ -302,9 +269,9 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 		return nil, err
 	}
 	doc := n.newDocument(qa.EventIDFromGenesis([32]byte(made.Change.Hash)))
-	doc.actor = actor
-	doc.fresh()
-	doc.engine = engine
+	doc.engine.actor = actor
+	doc.contents = newContents(doc.id)
+	doc.engine.doc = engine
 	d := &draft{doc: doc}
 	if err := d.take(made, act, n.cfg.Key); err != nil {
 		d.drop()
@@ -325,12 +292,10 @@ func (n *Node) Rebuild(ctx context.Context, id qa.EventID) error {
 	if err := doc.load(ctx); err != nil {
 		return err
 	}
-	views := doc.allViews()
+	views := doc.contents.allViews()
 	if err := n.store.ReplaceViews(ctx, id, views); err != nil {
 		return err
 	}
-	doc.stir()
-	n.notice(ctx, views)
-	n.subs.notify(doc.update(views, true))
+	n.subs.notify(doc.committed(ctx, views, true))
 	return nil
 }

@@ -37,35 +37,35 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) 
 	switch act.Kind {
 	case qa.ActPost:
 		if !act.Anonymous {
-			if _, found = doc.questionKey(act.Parent); found && len(doc.held) > 0 {
+			if _, found = doc.keys.ofQuestion(act.Parent); found && len(doc.withheld) > 0 {
 				return own, ErrNotYetDelivered // the reply would show whose question it is
 			}
 			return own, nil
 		}
 		if act.Parent != "" {
-			if key, found = doc.questionKey(act.Parent); !found {
+			if key, found = doc.keys.ofQuestion(act.Parent); !found {
 				return own, ErrOnlyQuestions
 			}
 			act.Anonymous = false // with a key that is there: to the rules, a reply like others
 		}
 	case qa.ActEdit, qa.ActWithdraw, qa.ActReact:
-		key, found = doc.questionKey(act.Post)
+		key, found = doc.keys.ofQuestion(act.Post)
 	case qa.ActMark:
 		if act.Mark == "answered" {
-			key, found = doc.questionKey(act.Post)
+			key, found = doc.keys.ofQuestion(act.Post)
 		}
 	case qa.ActPerson:
 		if act.Person != nil && act.Person.ID != "" {
-			key, found = doc.question(act.Person.ID)
+			key, found = doc.keys.question(act.Person.ID)
 		}
 	case qa.ActContact:
-		key, found = doc.question(act.Identity)
+		key, found = doc.keys.question(act.Identity)
 	}
 	anonymous := act.Kind == qa.ActPost && act.Anonymous
 	if !found && !anonymous {
 		return own, nil
 	}
-	if doc.projection.Event().Access == "invited" {
+	if doc.contents.projection.Event().Access == "invited" {
 		return own, ErrInvitedOnly
 	}
 	unsent, err := doc.unsent(ctx)
@@ -84,11 +84,6 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) 
 	return key, err
 }
 
-func (doc *document) question(id qa.Identity) (keys.Key, bool) {
-	k, ok := doc.keys[id]
-	return k.key, ok && k.kind == keyQuestion
-}
-
 // newKey draws a key; reads of Config.Rand are kept apart.
 func (n *Node) newKey() (keys.Key, error) {
 	n.randMu.Lock()
@@ -96,72 +91,71 @@ func (n *Node) newKey() (keys.Key, error) {
 	return keys.NewKey(n.cfg.Rand)
 }
 
-// hold keeps new anonymous changes out of the document until a relay has them:
-// what this person writes meanwhile does not build on them.
-func (doc *document) hold(entries []storage.Entry) {
+// withhold keeps new anonymous changes out of the engine until a relay has them: what
+// this person writes meanwhile does not build on them.
+func (doc *document) withhold(entries []storage.Entry) {
 	for i := range entries {
-		if doc.isQuestion(entries[i].Actor) {
-			if doc.held == nil {
-				doc.held = map[wire.Hash]bool{}
+		if doc.keys.isQuestion(entries[i].Actor) {
+			if doc.withheld == nil {
+				doc.withheld = map[wire.Hash]bool{}
 			}
-			doc.held[entries[i].Hash] = true
+			doc.withheld[entries[i].Hash] = true
 		}
 	}
-	if len(doc.held) > 0 {
-		doc.dropDocument()
+	if len(doc.withheld) > 0 {
+		doc.engine.drop()
 	}
 }
 
-func (doc *document) buildsOnHeld(deps []wire.Hash) bool {
-	return len(doc.held) > 0 && slices.ContainsFunc(deps, func(d wire.Hash) bool { return doc.held[d] })
+func (doc *document) buildsOnWithheld(deps []wire.Hash) bool {
+	return len(doc.withheld) > 0 && slices.ContainsFunc(deps, func(d wire.Hash) bool { return doc.withheld[d] })
 }
 
-// release lets changes into the document that were held: a relay has them.
-func (doc *document) release(ctx context.Context, hashes []wire.Hash) error {
+// release lets changes into the engine that were withheld: a relay has them.
+func (doc *document) release(ctx context.Context, hashes []wire.Hash) {
 	free := map[wire.Hash]bool{}
 	for _, h := range hashes {
-		if doc.held[h] {
+		if doc.withheld[h] {
 			free[h] = true
-			delete(doc.held, h)
+			delete(doc.withheld, h)
 		}
 	}
 	if len(free) == 0 {
-		return nil
+		return
 	}
-	if doc.engine == nil || doc.graph == nil {
-		doc.dropDocument() // one that is being opened lacks them
-		return nil
+	if doc.engine.doc == nil || doc.contents == nil {
+		doc.engine.drop() // one that is being opened lacks them
+		return
 	}
-	for _, h := range doc.graph.NotAncestorsOf(nil) { // in causal order
+	for _, h := range doc.contents.graph.NotAncestorsOf(nil) { // in causal order
 		if !free[h] {
 			continue
 		}
 		en, err := doc.node.store.Entry(ctx, doc.id, h)
 		if err != nil {
-			doc.dropDocument() // loaded anew when it is needed
-			return nil
+			doc.engine.drop() // loaded anew when it is needed
+			return
 		}
-		doc.outside = append(doc.outside, en.Bytes)
+		doc.engine.fallBehind(en.Bytes)
 	}
-	return nil
 }
 
-// releaseAll is for when somebody else's change builds on what is held: then they
+// releaseAll is for when somebody else's change builds on what is withheld: then they
 // have it.
-func (doc *document) releaseAll(ctx context.Context) error {
-	return doc.release(ctx, slices.Collect(maps.Keys(doc.held)))
+func (doc *document) releaseAll(ctx context.Context) {
+	doc.release(ctx, slices.Collect(maps.Keys(doc.withheld)))
 }
 
-// headsWithoutHeld returns the heads that the document has without what is held.
-func (doc *document) headsWithoutHeld() []wire.Hash {
-	heads := doc.graph.Heads()
-	if len(doc.held) == 0 {
+// headsWithoutWithheld returns the heads that the engine has, without what is withheld.
+func (doc *document) headsWithoutWithheld() []wire.Hash {
+	heads := doc.contents.graph.Heads()
+	if len(doc.withheld) == 0 {
 		return heads
 	}
-	heads = slices.DeleteFunc(slices.Clone(heads), func(h wire.Hash) bool { return doc.held[h] })
-	for h := range doc.held {
-		for _, d := range doc.graph.Deps(nil, h) {
-			if doc.held[d] || slices.ContainsFunc(doc.graph.Dependents(d), func(x wire.Hash) bool { return !doc.held[x] }) {
+	heads = slices.DeleteFunc(slices.Clone(heads), func(h wire.Hash) bool { return doc.withheld[h] })
+	for h := range doc.withheld {
+		for _, d := range doc.contents.graph.Deps(nil, h) {
+			if doc.withheld[d] || slices.ContainsFunc(doc.contents.graph.Dependents(d), func(x wire.Hash) bool { return !doc.withheld[x] }) {
 				continue
 			}
 			heads = append(heads, d)
@@ -174,11 +168,11 @@ func (doc *document) headsWithoutHeld() []wire.Hash {
 // explainMissing says more than that a post is not there, when it is one's own
 // anonymous question on its way to the relay.
 func (doc *document) explainMissing(act *qa.Act, err error) error {
-	if len(doc.held) == 0 {
+	if len(doc.withheld) == 0 {
 		return err
 	}
 	for _, post := range []qa.PostID{act.Post, act.Parent} {
-		if _, held := doc.questionKey(post); held {
+		if _, held := doc.keys.ofQuestion(post); held {
 			return fmt.Errorf("%w (%w)", ErrNotYetDelivered, err)
 		}
 	}

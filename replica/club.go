@@ -94,8 +94,8 @@ func (h archiveHost) Unfinished(ctx context.Context, id qa.EventID) (bool, error
 	if err != nil {
 		return false, err
 	}
-	b, err := doc.brief(ctx)
-	return b.counts.Pending > 0 || b.counts.Last == 0, err
+	s, err := doc.summarize(ctx)
+	return s.counts.Pending > 0 || s.counts.Last == 0, err
 }
 
 // detach ends the exchange of an event with its relay.
@@ -122,7 +122,7 @@ func (n *Node) notice(ctx context.Context, v storage.ViewUpdate) {
 
 // noticeClub makes up for a notice that was lost with the process. mu is held.
 func (doc *document) noticeClub(ctx context.Context) error {
-	kind := doc.projection.Values(wire.OpID{}, "kind")
+	kind := doc.contents.projection.Values(wire.OpID{}, "kind")
 	if len(kind) == 0 {
 		return nil
 	}
@@ -132,7 +132,7 @@ func (doc *document) noticeClub(ctx context.Context) error {
 	if _, known := doc.node.clubs.Club(doc.id); known {
 		return nil
 	}
-	return doc.node.clubs.Look(ctx, doc.projection.Event())
+	return doc.node.clubs.Look(ctx, doc.contents.projection.Event())
 }
 
 // Visit says that somebody is looking at an event. One that only a club lists is

@@ -15,9 +15,6 @@ import (
 
 // The document as a connection to a relay sees it.
 
-// maxRelayRefused bounds the refusals of a relay that are remembered for an event.
-const maxRelayRefused = 1000
-
 // exchanged is a document as relayclient.Document.
 type exchanged struct{ doc *document }
 
@@ -29,11 +26,9 @@ func (x exchanged) ID() qa.EventID { return x.doc.id }
 func (x exchanged) Begin(ctx context.Context) error {
 	doc := x.doc
 	doc.mu.Lock()
-	doc.pardon()
+	doc.forgive()
 	doc.mu.Unlock()
-	doc.side.mu.Lock()
-	doc.side.relayRefused = nil
-	doc.side.mu.Unlock()
+	doc.cached.dropRelayRefusals()
 	return doc.tend(ctx)
 }
 
@@ -60,7 +55,7 @@ func (x exchanged) Receive(ctx context.Context, changes [][]byte, signatures []b
 	if err := doc.load(ctx); err != nil {
 		return nil, err
 	}
-	before := relayclient.Received{Heads: doc.graph.Heads(), Epoch: doc.epoch, AuthorityChanges: doc.policy.Rulings()}
+	before := relayclient.Received{Heads: doc.contents.graph.Heads(), Epoch: doc.excluded.epoch, AuthorityChanges: doc.contents.policy.Rulings()}
 	var err error
 	if st.update, err = doc.take(ctx, found); err != nil {
 		return nil, err
@@ -87,23 +82,13 @@ func (x exchanged) HearProof(ctx context.Context, p *repo.Proof) error {
 func (x exchanged) HearEphemeral(m *repo.Message) { x.doc.hearPresence(m) }
 
 // RelayRefusals implements relayclient.Document.
-func (x exchanged) RelayRefusals() []Refusal { return x.doc.relayRefusals() }
+func (x exchanged) RelayRefusals() []Refusal { return x.doc.cached.relayRefusals() }
 
 // End implements relayclient.Document: what is in memory of the event goes.
 func (x exchanged) End(ctx context.Context) {
 	x.doc.mu.Lock()
 	defer x.doc.mu.Unlock()
 	x.doc.unload(ctx)
-}
-
-func (doc *document) relayRefusals() []Refusal {
-	doc.side.mu.Lock()
-	defer doc.side.mu.Unlock()
-	out := make([]Refusal, 0, len(doc.side.relayRefused))
-	for _, r := range doc.side.relayRefused {
-		out = append(out, r)
-	}
-	return out
 }
 
 // exchangeState is a loaded, locked document as relayclient.State.
@@ -124,7 +109,7 @@ func (st *exchangeState) notify() {
 func (st *exchangeState) changed() { st.update.Event, st.update.Status = st.doc.id, true }
 
 // Graph implements sync.Source.
-func (st *exchangeState) Graph() *graph.Graph { return st.doc.graph }
+func (st *exchangeState) Graph() *graph.Graph { return st.doc.contents.graph }
 
 // Change implements sync.Source.
 func (st *exchangeState) Change(h wire.Hash) (sync.Change, error) {
@@ -133,7 +118,7 @@ func (st *exchangeState) Change(h wire.Hash) (sync.Change, error) {
 }
 
 // Epoch implements relayclient.State.
-func (st *exchangeState) Epoch() int { return st.doc.epoch }
+func (st *exchangeState) Epoch() int { return st.doc.excluded.epoch }
 
 // Refuses implements relayclient.State.
 func (st *exchangeState) Refuses(h wire.Hash) bool { return st.doc.unwanted(h) }
@@ -153,10 +138,10 @@ func (st *exchangeState) RefusedHere() (changes int, why string) {
 }
 
 // RelayRefusals implements relayclient.State.
-func (st *exchangeState) RelayRefusals() []Refusal { return st.doc.relayRefusals() }
+func (st *exchangeState) RelayRefusals() []Refusal { return st.doc.cached.relayRefusals() }
 
 // AuthorityChanges implements relayclient.State.
-func (st *exchangeState) AuthorityChanges() int { return st.doc.policy.Rulings() }
+func (st *exchangeState) AuthorityChanges() int { return st.doc.contents.policy.Rulings() }
 
 // AccessKeys implements relayclient.State.
 func (st *exchangeState) AccessKeys() []keys.Key { return st.doc.accessKeys() }
@@ -164,7 +149,7 @@ func (st *exchangeState) AccessKeys() []keys.Key { return st.doc.accessKeys() }
 // Proofs implements relayclient.State.
 func (st *exchangeState) Proofs(ctx context.Context, told map[wire.ActorID]uint64) ([]*repo.Proof, error) {
 	var out []*repo.Proof
-	for actor, proof := range st.doc.gone.proofs {
+	for actor, proof := range st.doc.excluded.proofs {
 		if seq, known := told[actor]; known && seq <= proof.seq {
 			continue
 		}
@@ -191,21 +176,15 @@ func (st *exchangeState) NoteDelivery(ctx context.Context, theirHeads []wire.Has
 // good, this device's own rules are asked.
 func (st *exchangeState) NoteRefused(ctx context.Context, refused []repo.Refused) error {
 	doc := st.doc
-	doc.side.mu.Lock()
-	if doc.side.relayRefused == nil {
-		doc.side.relayRefused = map[wire.Hash]Refusal{}
-	}
+	var noted []Refusal
 	for _, r := range refused {
-		if len(doc.side.relayRefused) >= maxRelayRefused {
-			break
-		}
 		h := wire.Hash(r.Hash)
 		// What was put off of others' is for their devices to offer again.
-		if m, here := doc.graph.Node(h); here && (!r.Deferred || doc.owns(m.Actor)) {
-			doc.side.relayRefused[h] = Refusal{Hash: h, Code: qa.CleanLine(r.Code), Reason: qa.CleanLine(r.Reason), Deferred: r.Deferred}
+		if m, here := doc.contents.graph.Node(h); here && (!r.Deferred || doc.owns(m.Actor)) {
+			noted = append(noted, Refusal{Hash: h, Code: qa.CleanLine(r.Code), Reason: qa.CleanLine(r.Reason), Deferred: r.Deferred})
 		}
 	}
-	doc.side.mu.Unlock()
+	doc.cached.addRelayRefusals(noted)
 	update, err := doc.confirm(ctx, refused)
 	if err != nil {
 		return err

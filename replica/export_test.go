@@ -12,10 +12,10 @@ func (n *Node) Loaded() (graphs, engines, attached int) {
 	attached = len(n.client.AllAttached())
 	for _, doc := range events {
 		doc.mu.Lock()
-		if doc.graph != nil {
+		if doc.contents != nil {
 			graphs++
 		}
-		if doc.engine != nil {
+		if doc.engine.doc != nil {
 			engines++
 		}
 		doc.mu.Unlock()

@@ -96,10 +96,10 @@ func (n *Node) importInto(ctx context.Context, id qa.EventID, week *qa.Imported)
 	}
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
-	if err := doc.open(ctx); err != nil {
+	if err := doc.engine.open(ctx); err != nil {
 		return ImportResult{}, err
 	}
-	here := doc.projection.Event()
+	here := doc.contents.projection.Event()
 	if !here.HasRole(n.Identity(), qa.RoleOrganiser) {
 		return ImportResult{}, ErrNotOrganiser
 	}
@@ -118,7 +118,7 @@ func (n *Node) importNew(ctx context.Context, event qa.Event, week qa.Imported, 
 		return ImportResult{}, err
 	}
 	d.doc.mu.Lock()
-	result, err := d.importPosts(d.doc.projection.Event(), &week)
+	result, err := d.importPosts(d.doc.contents.projection.Event(), &week)
 	if err != nil {
 		d.drop()
 	} else {
@@ -215,7 +215,7 @@ func (n *Node) importedBefore(ctx context.Context, source string) (qa.EventID, e
 // importPosts drafts one change for each post that is not there yet, and for each change of
 // one that is there which the person has chosen to bring in.
 func (d *draft) importPosts(event qa.Event, week *qa.Imported) (ImportResult, error) {
-	c := compareImport(d.doc.node.Identity(), event, d.doc.projection.Posts(), week)
+	c := compareImport(d.doc.node.Identity(), event, d.doc.contents.projection.Posts(), week)
 	result := ImportResult{Event: d.doc.id, Known: c.same, Changes: c.changes}
 	start := event.StartsAtMillis
 	if start == 0 { // so that no made-up time lies ahead of now

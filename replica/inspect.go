@@ -76,5 +76,5 @@ func (doc *document) inspect(changes [][]byte, signatures []byte) []inspected {
 func (doc *document) knows(h wire.Hash) bool {
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
-	return doc.graph != nil && doc.settled(h)
+	return doc.contents != nil && doc.settled(h)
 }

@@ -169,9 +169,9 @@ func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, erro
 		i, here := known[key]
 		s := qa.InviteOpen // the event, or the grant of the invitation, is not here yet
 		switch {
-		case !here && doc.graph.Len() > 0:
+		case !here && doc.contents.graph.Len() > 0:
 			s = qa.InviteRevoked
-		case here && doc.policy.HoldsRole(n.Identity(), i.role):
+		case here && doc.contents.policy.HoldsRole(n.Identity(), i.role):
 			s = qa.InviteGranted
 		case here && i.claimer != "" && i.claimer != n.Identity():
 			s = qa.InviteTaken
@@ -200,19 +200,19 @@ var invitedRoles = []qa.Role{qa.RoleAuthor, qa.RoleModerator, qa.RoleMember}
 // invites returns the event's invitations, in no order. mu is held and the event
 // is loaded.
 func (doc *document) invites() []invite {
-	roles, ok := doc.projection.Object("roles")
+	roles, ok := doc.contents.projection.Object("roles")
 	if !ok {
 		return nil
 	}
 	var out []invite
-	for _, id := range doc.projection.Keys(roles) {
-		of, ok := doc.projection.Object("roles", id)
+	for _, id := range doc.contents.projection.Keys(roles) {
+		of, ok := doc.contents.projection.Object("roles", id)
 		if !ok {
 			continue
 		}
 		for _, role := range invitedRoles {
 			as, _ := role.InvitedAs()
-			values := doc.projection.Values(of, string(as))
+			values := doc.contents.projection.Values(of, string(as))
 			if len(values) == 0 {
 				continue
 			}
@@ -221,8 +221,8 @@ func (doc *document) invites() []invite {
 			if len(claimers) > 0 {
 				i.claimer = claimers[0]
 			}
-			admitted := slices.IndexFunc(claimers, func(c qa.Identity) bool { return doc.policy.HoldsRole(c, role) })
-			switch active := doc.policy.HoldsRole(i.key, as); {
+			admitted := slices.IndexFunc(claimers, func(c qa.Identity) bool { return doc.contents.policy.HoldsRole(c, role) })
+			switch active := doc.contents.policy.HoldsRole(i.key, as); {
 			case active && i.claimer == "":
 				i.state = qa.InviteOpen
 			case active:
@@ -242,12 +242,12 @@ func (doc *document) invites() []invite {
 // each other, the one with the lowest operation stands first: only that one is
 // admitted.
 func (doc *document) claimers(key qa.Identity) []qa.Identity {
-	claims, ok := doc.projection.Object("claims")
+	claims, ok := doc.contents.projection.Object("claims")
 	if !ok {
 		return nil
 	}
 	var out []qa.Identity
-	for _, v := range doc.projection.Values(claims, string(key)) {
+	for _, v := range doc.contents.projection.Values(claims, string(key)) {
 		s, _ := v.Value.Str()
 		if id, err := qa.ParseIdentity(s); err == nil && identityOf(v.Op) == key {
 			out = append(out, id)
@@ -262,17 +262,17 @@ func identityOf(op wire.OpID) qa.Identity { return qa.IdentityOfActor([]byte(op.
 // says, with the invitation's key, who takes its place. mu is held and the event is
 // loaded; it may not be when claimInvitations returns.
 func (doc *document) claimInvitations(ctx context.Context) error {
-	if doc.policy.Newer() {
+	if doc.contents.policy.Newer() {
 		return nil
 	}
 	me := doc.node.Identity()
 	for id, k := range doc.keys {
-		if k.kind != keyInvitation || doc.tried[id] || doc.policy.HoldsRole(me, qa.RoleOrganiser) {
+		if k.kind != keyInvitation || doc.tried[id] || doc.contents.policy.HoldsRole(me, qa.RoleOrganiser) {
 			continue
 		}
 		for _, role := range invitedRoles {
 			as, _ := role.InvitedAs()
-			if !doc.policy.HoldsRole(id, as) || len(doc.claimers(id)) > 0 || doc.policy.HoldsRole(me, role) {
+			if !doc.contents.policy.HoldsRole(id, as) || len(doc.claimers(id)) > 0 || doc.contents.policy.HoldsRole(me, role) {
 				continue
 			}
 			if err := doc.byItself(ctx, id, k.key, qa.Act{Kind: qa.ActClaim, Identity: id, Successor: me}); err != nil {
@@ -287,18 +287,18 @@ func (doc *document) claimInvitations(ctx context.Context) error {
 // made by another of their devices: whoever claimed first gets the role.
 func (doc *document) answerClaims(ctx context.Context) error {
 	me := doc.node.Identity()
-	if doc.policy.Newer() || !doc.policy.HoldsRole(me, qa.RoleOrganiser) {
+	if doc.contents.policy.Newer() || !doc.contents.policy.HoldsRole(me, qa.RoleOrganiser) {
 		return nil
 	}
-	claims, ok := doc.projection.Object("claims")
+	claims, ok := doc.contents.projection.Object("claims")
 	waits := func(key string) bool {
-		return doc.policy.HoldsRole(qa.Identity(key), qa.RoleInviteAuthor, qa.RoleInviteModerator, qa.RoleInviteMember)
+		return doc.contents.policy.HoldsRole(qa.Identity(key), qa.RoleInviteAuthor, qa.RoleInviteModerator, qa.RoleInviteMember)
 	}
-	if !ok || !slices.ContainsFunc(doc.projection.Keys(claims), waits) {
+	if !ok || !slices.ContainsFunc(doc.contents.projection.Keys(claims), waits) {
 		return nil // the ordinary case
 	}
 	for _, i := range doc.invites() {
-		if i.state != qa.InviteClaimed || i.by != me || doc.tried[i.key] || doc.policy.Blocked(i.claimer) {
+		if i.state != qa.InviteClaimed || i.by != me || doc.tried[i.key] || doc.contents.policy.Blocked(i.claimer) {
 			continue
 		}
 		act := qa.Act{Kind: qa.ActAdmit, Invite: i.key, Identity: i.claimer, Role: i.role}
@@ -313,7 +313,7 @@ func (doc *document) answerClaims(ctx context.Context) error {
 // allow is tried once in a run: nobody could be told, and the reason will stay. An
 // error is returned when the disk did not take it.
 func (doc *document) byItself(ctx context.Context, about qa.Identity, key keys.Key, act qa.Act) error {
-	if err := doc.open(ctx); errors.Is(err, crdt.ErrNewerGate) {
+	if err := doc.engine.open(ctx); errors.Is(err, crdt.ErrNewerGate) {
 		return nil
 	} else if err != nil {
 		return err
@@ -340,7 +340,7 @@ func (doc *document) accessKeys() []keys.Key {
 		}
 	}
 	slices.SortFunc(invited, func(a, b keys.Key) int { return cmp.Compare(a.Identity(), b.Identity()) })
-	if doc.policy.AnyRole(doc.node.Identity()) {
+	if doc.contents.policy.AnyRole(doc.node.Identity()) {
 		return append(own, invited...)
 	}
 	return append(invited, own...)

@@ -27,6 +27,9 @@ type heldKey struct {
 	key  keys.Key
 }
 
+// keyring is the keys that this device holds in one event beside its person's own.
+type keyring map[qa.Identity]heldKey
+
 // storedKey is a heldKey in the settings, where a rebuild does not touch it.
 type storedKey struct {
 	Kind string `json:"kind"`
@@ -37,12 +40,12 @@ func keysPrefix(event qa.EventID) string { return "key/" + string(event) + "/" }
 
 // readKeys returns the keys that are held in an event. What cannot be read is
 // passed over with a word in the log: one broken row must not close the event.
-func (doc *document) readKeys(ctx context.Context) (map[qa.Identity]heldKey, error) {
+func (doc *document) readKeys(ctx context.Context) (keyring, error) {
 	rows, err := doc.node.store.Settings(ctx, keysPrefix(doc.id))
 	if err != nil {
 		return nil, err
 	}
-	out := map[qa.Identity]heldKey{}
+	out := keyring{}
 	for name, value := range rows {
 		var s storedKey
 		var key keys.Key
@@ -75,20 +78,27 @@ func (doc *document) keepKey(ctx context.Context, kind string, key keys.Key) err
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)
 	}
 	if doc.keys == nil {
-		doc.keys = map[qa.Identity]heldKey{}
+		doc.keys = keyring{}
 	}
 	doc.keys[key.Identity()] = heldKey{kind: kind, key: key}
 	return nil
 }
 
-func (doc *document) isQuestion(a wire.ActorID) bool {
-	k, ok := doc.keys[qa.IdentityOfActor([]byte(a))]
-	return ok && k.kind == keyQuestion
+// isQuestion reports whether an actor belongs to the key of an anonymous question.
+func (r keyring) isQuestion(a wire.ActorID) bool {
+	_, ok := r.question(qa.IdentityOfActor([]byte(a)))
+	return ok
 }
 
-// questionKey returns the one-question key that owns a post.
-func (doc *document) questionKey(post qa.PostID) (keys.Key, bool) {
-	for id, k := range doc.keys {
+// question returns the key of an anonymous question by its identity.
+func (r keyring) question(id qa.Identity) (keys.Key, bool) {
+	k, ok := r[id]
+	return k.key, ok && k.kind == keyQuestion
+}
+
+// ofQuestion returns the one-question key that owns a post.
+func (r keyring) ofQuestion(post qa.PostID) (keys.Key, bool) {
+	for id, k := range r {
 		if k.kind == keyQuestion && strings.HasPrefix(string(post), string(id[:16])+"-") {
 			return k.key, true
 		}

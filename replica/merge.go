@@ -48,7 +48,7 @@ func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
 	}
 	doc.mu.Lock()
 	err = doc.load(ctx)
-	held := maps.Clone(doc.held)
+	held := maps.Clone(doc.withheld)
 	doc.mu.Unlock()
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change
 		return Merged{}, err
 	}
 	doc.mu.Lock()
-	doc.pardon() // as for a new connection: a true signature may come now
+	doc.forgive() // as for a new connection: a true signature may come now
 	doc.mu.Unlock()
 	out := Merged{Event: id}
 	for len(changes) > 0 {
@@ -158,9 +158,9 @@ func (doc *document) mergeInspected(ctx context.Context, found []inspected, out 
 	}
 	known := map[wire.Hash]bool{}
 	for i := range found {
-		known[found[i].Hash] = doc.graph.Has(found[i].Hash)
+		known[found[i].Hash] = doc.contents.graph.Has(found[i].Hash)
 	}
-	waitingBefore := doc.graph.WaitingLen()
+	waitingBefore := doc.contents.graph.WaitingLen()
 	update, err := doc.take(ctx, found)
 	if err != nil {
 		return update, fmt.Errorf("taking a bundle in: %w", err)
@@ -168,7 +168,7 @@ func (doc *document) mergeInspected(ctx context.Context, found []inspected, out 
 	for i := range found {
 		h := found[i].Hash
 		r, refused := doc.refused[h]
-		_, left := doc.gone.out[h]
+		_, left := doc.excluded.out[h]
 		switch {
 		case left:
 			out.Left++
@@ -176,11 +176,11 @@ func (doc *document) mergeInspected(ctx context.Context, found []inspected, out 
 			out.Refused = append(out.Refused, r)
 		case known[h]:
 			out.Known++
-		case doc.graph.Has(h):
+		case doc.contents.graph.Has(h):
 			out.Taken++
 			known[h] = true // should it be there twice
 		}
 	}
-	out.Waiting += doc.graph.WaitingLen() - waitingBefore
+	out.Waiting += doc.contents.graph.WaitingLen() - waitingBefore
 	return update, nil
 }

@@ -228,11 +228,14 @@ func (n *Node) Close() error {
 // Identity returns who writes on this device.
 func (n *Node) Identity() qa.Identity { return n.cfg.Key.Identity() }
 
-// newActor draws an actor for this run; reads of Config.Rand are kept apart.
-func (n *Node) newActor() (wire.ActorID, error) {
+// newActor draws an actor of this person for this run.
+func (n *Node) newActor() (wire.ActorID, error) { return n.newActorOf(n.cfg.Key) }
+
+// newActorOf draws an actor of another key of this person's.
+func (n *Node) newActorOf(key keys.Key) (wire.ActorID, error) {
 	n.randMu.Lock()
 	defer n.randMu.Unlock()
-	return n.cfg.Key.NewActor(n.cfg.Rand)
+	return key.NewActor(n.cfg.Rand)
 }
 
 // random returns size random bytes. A source that ends gives zeros: jitter and

@@ -166,17 +166,17 @@ func (n *Node) status(ctx context.Context, id qa.EventID, whole bool) (qa.Status
 		return qa.Status{}, err
 	}
 	idle := relay.State == qa.RelayIdle
-	shown, err := doc.brief(ctx)
+	summary, err := doc.summarize(ctx)
 	if err != nil {
 		return qa.Status{}, err
 	}
-	counts := shown.counts
+	counts := summary.counts
 	heads, err := doc.heads(ctx, idle || !whole)
 	if err != nil {
 		return qa.Status{}, err
 	}
 	s := qa.Status{
-		Event: id, Title: shown.event.Title, Posts: counts.Posts, Pending: counts.Pending, Changes: counts.Changes,
+		Event: id, Title: summary.event.Title, Posts: counts.Posts, Pending: counts.Pending, Changes: counts.Changes,
 		Heads: make([]string, len(heads)), Relay: relay,
 	}
 	for i, h := range heads {
@@ -188,10 +188,8 @@ func (n *Node) status(ctx context.Context, id qa.EventID, whole bool) (qa.Status
 // heads returns the heads of what is on disk. The first call loads the document, unless
 // onlyKnown is set: then none are returned where it is not loaded.
 func (doc *document) heads(ctx context.Context, onlyKnown bool) ([]wire.Hash, error) {
-	doc.side.mu.Lock()
-	heads, loaded := doc.side.heads, doc.side.loaded
-	doc.side.mu.Unlock()
-	if loaded || onlyKnown {
+	heads, known := doc.cached.knownHeads()
+	if known || onlyKnown {
 		return heads, nil
 	}
 	doc.mu.Lock()
@@ -199,7 +197,7 @@ func (doc *document) heads(ctx context.Context, onlyKnown bool) ([]wire.Hash, er
 	if err := doc.load(ctx); err != nil {
 		return nil, err
 	}
-	return doc.graph.Heads(), nil
+	return doc.contents.graph.Heads(), nil
 }
 
 // relayURL returns where an event is synced: the relay this device chose, else
@@ -213,9 +211,9 @@ func (n *Node) relayURL(ctx context.Context, id qa.EventID) (string, error) {
 		return url, nil
 	}
 	if doc != nil {
-		b, err := doc.brief(ctx)
-		if err != nil || len(b.event.Relays) > 0 {
-			return append(slices.Clone(b.event.Relays), "")[0], err
+		s, err := doc.summarize(ctx)
+		if err != nil || len(s.event.Relays) > 0 {
+			return append(slices.Clone(s.event.Relays), "")[0], err
 		}
 	}
 	l, _ := n.clubs.Listed(id)
@@ -234,5 +232,5 @@ func (n *Node) Log(ctx context.Context, id qa.EventID) ([]qa.LogEntry, error) {
 	if err := doc.load(ctx); err != nil {
 		return nil, err
 	}
-	return doc.projection.Log(), nil
+	return doc.contents.projection.Log(), nil
 }

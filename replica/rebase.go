@@ -20,6 +20,27 @@ import (
 // for an event. Beyond them the second change is merely not taken.
 const maxProofs = 256
 
+// exclusions is what is known of changes that are in the ledger and not in the contents.
+type exclusions struct {
+	gone // follows from the ledger's rows, so it is found again at each load
+	// cut are changes of the ledger that an earlier version took and that the rules of
+	// this one refuse, with all that builds on them; only while the document is loaded.
+	cut map[wire.Hash]storage.Status
+	// unnoted is what was cut while the disk took no note of it; tried again whenever
+	// the document is asked for.
+	unnoted map[wire.Hash]storage.Status
+	reasons map[wire.Hash]error // why own acts could not be written anew
+	judged  bool                // the ledger was held against the rules, see confirm
+	epoch   int                 // counts the times that changes have left, see rebase
+}
+
+func newExclusions() exclusions {
+	return exclusions{gone: newGone(), reasons: map[wire.Hash]error{}}
+}
+
+// reset forgets what follows from the ledger's rows.
+func (x *exclusions) reset() { x.gone = newGone() }
+
 // gone is what is known of changes that are in the ledger and not in the document.
 // All of it follows from the ledger's rows, so it is found again at each load.
 type gone struct {
@@ -125,18 +146,18 @@ func (doc *document) prove(ctx context.Context, twins []twin) (Update, error) {
 	var all Update
 	for _, t := range twins {
 		actor, seq := t.a.Actor, t.a.Seq
-		if doc.gone.cutOff(actor, seq) {
+		if doc.excluded.cutOff(actor, seq) {
 			continue // more of the same
 		}
-		if _, known := doc.gone.proofs[actor]; !known && len(doc.gone.proofs) >= maxProofs {
+		if _, known := doc.excluded.proofs[actor]; !known && len(doc.excluded.proofs) >= maxProofs {
 			doc.node.cfg.Log.Warn("too many proofs of equivocation; one was not kept", "event", doc.id)
 			continue
 		}
 		doc.node.cfg.Log.Warn("a sequence number was used twice; what hangs on it leaves the event",
 			"event", doc.id, "actor", actor, "seq", seq)
 		roots := map[wire.Hash]storage.Status{}
-		for n := seq; n <= doc.graph.SeqOf(actor); n++ {
-			h, _ := doc.graph.BySeq(actor, n)
+		for n := seq; n <= doc.contents.graph.SeqOf(actor); n++ {
+			h, _ := doc.contents.graph.BySeq(actor, n)
 			roots[h] = storage.Left
 		}
 		rows := []storage.Entry{t.a, t.b}
@@ -181,14 +202,14 @@ func (doc *document) rebase(ctx context.Context, more []storage.Entry, roots map
 		}
 	}
 	batch := storage.Batch{Event: doc.id, Entries: more, Statuses: leaving}
-	before := doc.projection.Posts()
+	before := doc.contents.projection.Posts()
 	if inGraph {
 		if err := doc.rebuildWithout(ctx, leaving); err != nil {
 			doc.discard()
 			return Update{}, err
 		}
-		batch.Views, batch.Whole = doc.allViews(), true
-		doc.projection.Touched()
+		batch.Views, batch.Whole = doc.contents.allViews(), true
+		doc.contents.projection.Touched()
 	}
 	if err := doc.node.store.Append(ctx, batch); err != nil {
 		doc.discard()
@@ -200,11 +221,40 @@ func (doc *document) rebase(ctx context.Context, more []storage.Entry, roots map
 		return Update{}, err
 	}
 	for _, p := range before {
-		if _, still := doc.projection.Post(p.ID); !still {
+		if _, still := doc.contents.projection.Post(p.ID); !still {
 			u.Posts = append(u.Posts, p.ID)
 		}
 	}
 	return u, nil
+}
+
+// cutOut notes on disk what the ledger holds and the rules of this version refuse. What
+// this person wrote among it is written anew, see reissue. The contents are
+// without it already; so when the disk does not take the note, only the views show
+// it until the next time. mu is held.
+func (doc *document) cutOut(ctx context.Context) {
+	doc.node.cfg.Log.Warn("an earlier version of this program took changes that the event's rules refuse; they leave the event, with what builds on them",
+		"event", doc.id, "changes", len(doc.excluded.cut))
+	doc.excluded.unnoted = doc.excluded.cut
+	views := doc.noteCut(ctx)
+	u, err := doc.noteLeft(ctx, doc.excluded.cut, views)
+	if err != nil {
+		doc.node.cfg.Log.Warn("what left the event could not be read", "event", doc.id, "error", err)
+	}
+	doc.node.subs.notify(u)
+	doc.node.tendSoon(doc)
+}
+
+// noteCut notes on disk what was cut, and returns the views without it. mu is held.
+func (doc *document) noteCut(ctx context.Context) storage.ViewUpdate {
+	views := doc.contents.allViews()
+	batch := storage.Batch{Event: doc.id, Statuses: doc.excluded.unnoted, Views: views, Whole: true}
+	if err := doc.node.store.Append(context.WithoutCancel(ctx), batch); err != nil {
+		doc.node.cfg.Log.Warn("what leaves the event could not be noted on this device; it is tried again", "event", doc.id, "error", err)
+		return views
+	}
+	doc.excluded.unnoted = nil
+	return views
 }
 
 // noteLeft notes in memory what has left the document on disk. views are what the
@@ -213,19 +263,15 @@ func (doc *document) noteLeft(ctx context.Context, leaving map[wire.Hash]storage
 	if err := doc.noteGone(ctx, leaving); err != nil {
 		return Update{}, err
 	}
-	for h := range doc.gone.out {
+	for h := range doc.excluded.out {
 		delete(doc.refused, h)
 	}
-	doc.epoch++
-	doc.side.mu.Lock()
-	doc.side.pending = nil
+	doc.excluded.epoch++
+	doc.cached.invalidateDelivery()
 	for h := range leaving {
-		delete(doc.side.relayRefused, h)
+		doc.cached.dropRelayRefusal(h)
 	}
-	doc.side.mu.Unlock()
-	doc.showHeads()
-	doc.node.notice(ctx, views)
-	return doc.update(views, true), nil
+	return doc.committed(ctx, views, true), nil
 }
 
 // noteGone reads the rows that have left.
@@ -234,7 +280,7 @@ func (doc *document) noteGone(ctx context.Context, leaving map[wire.Hash]storage
 	for h, status := range leaving {
 		en, err := doc.node.store.Entry(ctx, doc.id, h)
 		if errors.Is(err, storage.ErrDamaged) || errors.Is(err, storage.ErrNotFound) {
-			doc.gone.out[h] = status
+			doc.excluded.out[h] = status
 			continue
 		}
 		if err != nil {
@@ -244,7 +290,7 @@ func (doc *document) noteGone(ctx context.Context, leaving map[wire.Hash]storage
 	}
 	slices.SortFunc(rows, func(a, b storage.Entry) int { return cmp.Compare(a.Position, b.Position) })
 	for i := range rows {
-		doc.gone.note(&rows[i])
+		doc.excluded.note(&rows[i])
 	}
 	return nil
 }
@@ -256,12 +302,12 @@ func (doc *document) withDescendants(roots map[wire.Hash]storage.Status) map[wir
 		return leaving
 	}
 	var deps []wire.Hash
-	for h := range doc.graph.Order() {
+	for h := range doc.contents.graph.Order() {
 		if status, root := roots[h]; root {
 			leaving[h] = status
 			continue
 		}
-		deps = doc.graph.Deps(deps[:0], h)
+		deps = doc.contents.graph.Deps(deps[:0], h)
 		if slices.ContainsFunc(deps, func(d wire.Hash) bool { _, out := leaving[d]; return out }) {
 			leaving[h] = storage.Left
 		}
@@ -272,9 +318,9 @@ func (doc *document) withDescendants(roots map[wire.Hash]storage.Status) map[wir
 // rebuildWithout builds graph and fold from the ledger without some changes, and
 // lets go of the document, whose actor is not used again.
 func (doc *document) rebuildWithout(ctx context.Context, leaving map[wire.Hash]storage.Status) error {
-	doc.dropDocument()
-	doc.actor, doc.others = "", nil
-	doc.fresh()
+	doc.engine.drop()
+	doc.engine.dropActors()
+	doc.contents = newContents(doc.id)
 	err := doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
 		if _, leaves := leaving[en.Hash]; leaves || en.Status != storage.InDocument {
 			return nil
@@ -342,8 +388,8 @@ func (doc *document) row(chunk, signature []byte) (storage.Entry, error) {
 }
 
 // twinOf pairs a change that was not taken with the one that has its place.
-func (doc *document) twinOf(ctx context.Context, a arrival) (twin, bool) {
-	h, ok := doc.graph.BySeq(a.change.Actor, a.change.Seq)
+func (doc *document) twinOf(ctx context.Context, a pendingChange) (twin, bool) {
+	h, ok := doc.contents.graph.BySeq(a.change.Actor, a.change.Seq)
 	if !ok {
 		return twin{}, false
 	}
@@ -361,17 +407,16 @@ func (doc *document) twinOf(ctx context.Context, a arrival) (twin, bool) {
 // either, because an older version of this program made it, leaves the document.
 func (doc *document) confirm(ctx context.Context, refused []repo.Refused) (Update, error) {
 	ours := slices.ContainsFunc(refused, func(r repo.Refused) bool {
-		m, ok := doc.graph.Node(wire.Hash(r.Hash))
+		m, ok := doc.contents.graph.Node(wire.Hash(r.Hash))
 		return ok && !r.Deferred && doc.owns(m.Actor)
 	})
-	if !ours || doc.judged {
+	if !ours || doc.excluded.judged {
 		return Update{}, nil
 	}
 	invalid := map[wire.Hash]storage.Status{}
-	judge := doc.node.newDocument(doc.id)
-	judge.fresh()
+	judge := newContents(doc.id)
 	err := doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
-		if !doc.graph.Has(en.Hash) {
+		if !doc.contents.graph.Has(en.Hash) {
 			return nil
 		}
 		c, err := wire.DecodeChange(en.Bytes)
@@ -379,21 +424,21 @@ func (doc *document) confirm(ctx context.Context, refused []repo.Refused) (Updat
 			return err
 		}
 		if err = keys.Verify(doc.id, c.Actor, c.Hash, en.Signature); err == nil {
-			_, err = judge.add(arrival{change: c, stranger: true})
+			_, err = judge.add(pendingChange{change: c})
 		}
 		switch {
-		case errors.Is(err, errFold):
+		case errors.Is(err, errInconsistent):
 			return err
 		case err != nil && !errors.Is(err, graph.ErrMissingDeps):
 			invalid[c.Hash] = storage.Refused
-			doc.reasons[c.Hash] = err
+			doc.excluded.reasons[c.Hash] = err
 		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, storage.ErrDamaged) {
 		return Update{}, err
 	}
-	doc.judged = true
+	doc.excluded.judged = true
 	if len(invalid) == 0 {
 		return Update{}, nil
 	}

@@ -22,8 +22,8 @@ const maxRefused = 4096
 // and the event is loaded.
 func (doc *document) take(ctx context.Context, changes []inspected) (Update, error) {
 	batch := storage.Batch{Event: doc.id}
-	var twins []arrival
-	onHeld := false
+	var twins []pendingChange
+	onWithheld := false
 	now := doc.node.cfg.Now().UnixMilli()
 	for i := range changes {
 		a, skip, refusal := doc.check(&changes[i])
@@ -31,14 +31,14 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 			continue
 		}
 		a.received = now
-		var applied []arrival
+		var applied []pendingChange
 		if refusal == nil {
 			var err error
-			applied, err = doc.add(a)
+			applied, err = doc.contents.add(a)
 			if errors.Is(err, graph.ErrWaitingFull) || errors.Is(err, graph.ErrFull) {
 				continue // it will be asked for again; it is not refused, whatever this device has room for
 			}
-			if errors.Is(err, errFold) {
+			if errors.Is(err, errInconsistent) {
 				doc.discard()
 				return Update{}, err
 			}
@@ -55,18 +55,17 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 				return Update{}, err
 			}
 		}
-		for _, r := range doc.graph.Rejected() {
-			if errors.Is(r.Err, graph.ErrDuplicateSeq) {
-				twins = append(twins, doc.arriving[r.Hash])
+		for _, r := range doc.contents.rejected() {
+			if errors.Is(r.err, graph.ErrDuplicateSeq) {
+				twins = append(twins, r.pendingChange)
 			}
-			delete(doc.arriving, r.Hash)
-			if err := doc.refuse(*explain(r.Hash, r.Err)); err != nil {
+			if err := doc.refuse(*explain(r.hash, r.err)); err != nil {
 				doc.discard()
 				return Update{}, err
 			}
 		}
 		for _, a := range applied {
-			onHeld = onHeld || doc.buildsOnHeld(a.change.Deps)
+			onWithheld = onWithheld || doc.buildsOnWithheld(a.change.Deps)
 			batch.Entries = append(batch.Entries, storage.Entry{
 				Hash: a.change.Hash, Actor: a.change.Actor, Seq: a.change.Seq,
 				Bytes: a.bytes, Signature: a.signature, ReceivedAtMillis: a.received,
@@ -75,24 +74,18 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 	}
 	var update Update
 	if len(batch.Entries) > 0 {
-		batch.Views = doc.views()
+		batch.Views = doc.contents.views()
 		if err := doc.node.store.Append(ctx, batch); err != nil {
 			doc.discard()
 			return Update{}, fmt.Errorf("what arrived could not be saved on this device: %w", err)
 		}
-		if onHeld { // somebody else has it
-			if err := doc.releaseAll(ctx); err != nil {
-				return Update{}, err
-			}
+		if onWithheld { // somebody else has it
+			doc.releaseAll(ctx)
 		}
-		if doc.engine != nil || doc.opening != nil {
-			for i := range batch.Entries {
-				doc.outside = append(doc.outside, batch.Entries[i].Bytes)
-			}
+		for i := range batch.Entries {
+			doc.engine.fallBehind(batch.Entries[i].Bytes)
 		}
-		doc.showHeads()
-		doc.node.notice(ctx, batch.Views)
-		update = doc.update(batch.Views, false)
+		update = doc.committed(ctx, batch.Views, false)
 	}
 	var proofs []twin
 	for _, a := range twins {
@@ -106,7 +99,7 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 
 // check says whether a change is to be added: skip is set for one that is here
 // already.
-func (doc *document) check(c *inspected) (a arrival, skip bool, refusal *Refusal) {
+func (doc *document) check(c *inspected) (a pendingChange, skip bool, refusal *Refusal) {
 	if c.Known || doc.settled(c.Hash) {
 		return a, true, nil
 	}
@@ -114,7 +107,7 @@ func (doc *document) check(c *inspected) (a arrival, skip bool, refusal *Refusal
 		return a, false, explain(c.Hash, c.Refusal)
 	}
 	if r, again := doc.refused[c.Hash]; again && r.Code == string(policy.CodeSignature) {
-		doc.pardon() // it was not the change's fault, nor that of what depends on it
+		doc.forgive() // it was not the change's fault, nor that of what depends on it
 	}
 	change := c.Change.Decoded
 	if change == nil {
@@ -123,7 +116,7 @@ func (doc *document) check(c *inspected) (a arrival, skip bool, refusal *Refusal
 			return a, false, explain(c.Hash, err)
 		}
 	}
-	if doc.gone.cutOff(change.Actor, change.Seq) {
+	if doc.excluded.cutOff(change.Actor, change.Seq) {
 		return a, false, explain(c.Hash, graph.ErrDuplicateSeq)
 	}
 	for _, d := range change.Deps {
@@ -131,15 +124,15 @@ func (doc *document) check(c *inspected) (a arrival, skip bool, refusal *Refusal
 			return a, false, explain(c.Hash, graph.ErrDependsOnRefused)
 		}
 	}
-	return arrival{change: change, bytes: c.Change.Bytes, signature: c.Change.Signature, stranger: true}, false, nil
+	return pendingChange{change: change, bytes: c.Change.Bytes, signature: c.Change.Signature}, false, nil
 }
 
 // settled reports whether nothing is to be done about a change. One that came with
 // a wrong signature may come again with the right one.
 func (doc *document) settled(h wire.Hash) bool {
 	r, refused := doc.refused[h]
-	_, out := doc.gone.out[h]
-	return out || refused && r.Code != string(policy.CodeSignature) || doc.graph.Has(h) || doc.graph.Waiting(h)
+	_, out := doc.excluded.out[h]
+	return out || refused && r.Code != string(policy.CodeSignature) || doc.contents.graph.Has(h) || doc.contents.graph.Waiting(h)
 }
 
 func explain(h wire.Hash, err error) *Refusal {
@@ -153,15 +146,15 @@ func (doc *document) refuse(r Refusal) error {
 		return relayclient.ErrTooManyRefused
 	}
 	doc.refused[r.Hash] = r
-	doc.graph.Refuse(r.Hash)
+	doc.contents.graph.Refuse(r.Hash)
 	doc.node.cfg.Log.Warn("a change from the relay was not taken", "event", doc.id, "change", r.Hash, "code", r.Code, "reason", r.Reason)
 	return nil
 }
 
-// pardon forgets, for a new connection, the refusals that were not the changes'
+// forgive forgets, for a new connection, the refusals that were not the changes'
 // own fault: a signature is not part of what a hash names, so whoever passes a
 // change on could otherwise have it shut out by a wrong one.
-func (doc *document) pardon() {
+func (doc *document) forgive() {
 	for h, r := range doc.refused {
 		if r.Code == string(policy.CodeSignature) || r.Code == string(policy.CodeDependsOn) {
 			delete(doc.refused, h)
@@ -172,7 +165,7 @@ func (doc *document) pardon() {
 // unwanted reports whether a change that is not here will not be taken.
 func (doc *document) unwanted(h wire.Hash) bool {
 	_, refused := doc.refused[h]
-	_, out := doc.gone.out[h]
+	_, out := doc.excluded.out[h]
 	return out || refused
 }
 
@@ -184,7 +177,7 @@ func (doc *document) unwanted(h wire.Hash) bool {
 func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossKnown bool) (known, changed bool, err error) {
 	all := true
 	for _, h := range theirs {
-		all = all && doc.graph.Has(h)
+		all = all && doc.contents.graph.Has(h)
 	}
 	// Heads that are not known here may have own changes in their past, so only
 	// when all are known does absence mean anything. No heads at all always do.
@@ -202,7 +195,7 @@ func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossK
 	if err != nil || len(unsent) == 0 {
 		return lossKnown, changed, err
 	}
-	past := doc.graph.Ancestors(theirs)
+	past := doc.contents.graph.Ancestors(theirs)
 	var held []wire.Hash
 	for h := range unsent {
 		if past.Has(h) {
@@ -216,8 +209,8 @@ func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossK
 // not in the past of the heads.
 func (doc *document) deliveredButMissing(ctx context.Context, theirs []wire.Hash) ([]wire.Hash, error) {
 	var out []wire.Hash
-	for _, h := range doc.graph.NotAncestorsOf(theirs) {
-		if m, ok := doc.graph.Node(h); !ok || !doc.owns(m.Actor) {
+	for _, h := range doc.contents.graph.NotAncestorsOf(theirs) {
+		if m, ok := doc.contents.graph.Node(h); !ok || !doc.owns(m.Actor) {
 			continue
 		}
 		en, err := doc.node.store.Entry(ctx, doc.id, h)
@@ -241,11 +234,11 @@ const maxHeads = 256
 // joinHeads writes an empty change on top of too many heads. mu is held and the
 // event is loaded.
 func (doc *document) joinHeads(ctx context.Context) error {
-	invited := doc.policy.Access() == "invited" && !doc.policy.AnyRole(doc.node.Identity())
-	if len(doc.graph.Heads()) <= maxHeads || invited || doc.policy.Newer() {
+	invited := doc.contents.policy.Access() == "invited" && !doc.contents.policy.AnyRole(doc.node.Identity())
+	if len(doc.contents.graph.Heads()) <= maxHeads || invited || doc.contents.policy.Newer() {
 		return nil // there is no need, or it is for others to do
 	}
-	if err := doc.open(ctx); err != nil {
+	if err := doc.engine.open(ctx); err != nil {
 		return err
 	}
 	d := &draft{doc: doc}
@@ -278,7 +271,7 @@ func (doc *document) tend(ctx context.Context) error {
 		if err := doc.load(ctx); err != nil { // a refused act has everything read anew
 			return err
 		}
-		if doc.graph.Len() == 0 {
+		if doc.contents.graph.Len() == 0 {
 			return nil
 		}
 		if err := do(ctx); err != nil {

@@ -61,7 +61,7 @@ func droppedPrefix(event qa.EventID) string { return "dropped/" + string(event) 
 // notReissued returns the lost acts that are still to be written anew, in the order
 // in which they were written. mu is held and the event is loaded.
 func (doc *document) notReissued(ctx context.Context) ([]lost, error) {
-	if len(doc.gone.lost) == 0 {
+	if len(doc.excluded.lost) == 0 {
 		return nil, nil
 	}
 	dropped, err := doc.node.store.Settings(ctx, droppedPrefix(doc.id))
@@ -69,9 +69,9 @@ func (doc *document) notReissued(ctx context.Context) ([]lost, error) {
 		return nil, err
 	}
 	var out []lost
-	for _, l := range doc.gone.lost {
+	for _, l := range doc.excluded.lost {
 		_, drop := dropped[droppedPrefix(doc.id)+l.hash.String()]
-		if !drop && !doc.gone.reissued[l.hash] {
+		if !drop && !doc.excluded.reissued[l.hash] {
 			out = append(out, l)
 		}
 	}
@@ -91,7 +91,7 @@ func (doc *document) reissue(ctx context.Context) {
 	}
 	for _, l := range waiting {
 		if err := doc.reissueOne(ctx, l); err != nil {
-			doc.reasons[l.hash] = err
+			doc.excluded.reasons[l.hash] = err
 			doc.node.cfg.Log.Warn("an act was not written anew", "event", doc.id, "change", l.hash, "error", err)
 			if errors.Is(err, ErrNotSaved) {
 				return
@@ -104,10 +104,10 @@ func (doc *document) reissue(ctx context.Context) {
 var errWaits = errors.New("it is about a post that is not part of the event at the moment; it is written again when that post is")
 
 func (doc *document) reissueOne(ctx context.Context, l lost) error {
-	if err := doc.open(ctx); err != nil {
+	if err := doc.engine.open(ctx); err != nil {
 		return err
 	}
-	if doc.gone.reissued[l.hash] {
+	if doc.excluded.reissued[l.hash] {
 		return nil // while this waited for the engine
 	}
 	act, ok := doc.translate(l.act)
@@ -168,12 +168,12 @@ func (doc *document) translate(act qa.Act) (qa.Act, bool) {
 // owner wrote anew. Nobody else can take its place: the ID holds its owner. Where a
 // cloned device made two posts of one ID, it is the one with the same words.
 func (doc *document) resolve(id qa.PostID) (qa.PostID, bool) {
-	if _, ok := doc.projection.Post(id); ok {
+	if _, ok := doc.contents.projection.Post(id); ok {
 		return id, true
 	}
-	was, known := doc.gone.posts[id]
+	was, known := doc.excluded.posts[id]
 	origin := cmp.Or(was.origin, id)
-	for _, p := range doc.projection.PostsFrom(origin) {
+	for _, p := range doc.contents.projection.PostsFrom(origin) {
 		ours := len(id) > 16 && string(p.ID[:16]) == string(id[:16])
 		if ours && (!known || len(p.Revisions) > 0 && p.Revisions[0].Text == was.text) {
 			return p.ID, true
@@ -209,14 +209,8 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, erro
 			Hash: l.hash.String(), Code: code, Reason: reason, Post: l.act.Post, Act: l.act, AtMillis: l.atMillis,
 		})
 	}
-	doc.side.mu.Lock()
-	byRelay := make([]Refusal, 0, len(doc.side.relayRefused))
-	for _, r := range doc.side.relayRefused {
-		byRelay = append(byRelay, r)
-	}
-	doc.side.mu.Unlock()
-	for _, r := range byRelay {
-		if _, left := doc.gone.out[r.Hash]; left {
+	for _, r := range doc.cached.relayRefusals() {
+		if _, left := doc.excluded.out[r.Hash]; left {
 			continue
 		}
 		en, err := n.store.Entry(ctx, id, r.Hash)
@@ -244,14 +238,11 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, erro
 // allTaken says, without reading the event whole, that nothing of it was refused: the
 // ordinary case, and asked for every page.
 func (doc *document) allTaken(ctx context.Context) (bool, error) {
-	doc.side.mu.Lock()
-	byRelay := len(doc.side.relayRefused)
-	doc.side.mu.Unlock()
-	if byRelay > 0 {
+	if len(doc.cached.relayRefusals()) > 0 {
 		return false, nil
 	}
-	b, err := doc.brief(ctx)
-	return b.counts.Outside == 0, err
+	s, err := doc.summarize(ctx)
+	return s.counts.Outside == 0, err
 }
 
 // whyLost says why a lost act's change is not in the document, or why it could not
@@ -261,7 +252,7 @@ func (doc *document) whyLost(l lost) (code, reason string) {
 	if l.status == storage.Refused {
 		code, reason = string(policy.CodeRole), "The event's rules do not allow it; an older version of this program wrote it."
 	}
-	if err := doc.reasons[l.hash]; err != nil {
+	if err := doc.excluded.reasons[l.hash]; err != nil {
 		reason += fmt.Sprintf(" It could not be written again: %v.", err)
 	}
 	return code, reason

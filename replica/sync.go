@@ -39,7 +39,10 @@ func (n *Node) Start(context.Context) {
 		defer n.work.Done()
 		n.scheduler.Run(n.ctx, n.client.NextChange)
 	}()
-	go n.briefs()
+	go func() {
+		defer n.work.Done()
+		n.summarizeAll()
+	}()
 }
 
 // Running reports whether Start was called.
@@ -235,7 +238,7 @@ func (n *Node) Refused(id qa.EventID) ([]Refusal, error) {
 }
 
 func (doc *document) refusals() []Refusal {
-	out := doc.relayRefusals()
+	out := doc.cached.relayRefusals()
 	doc.mu.Lock()
 	for _, r := range doc.refused {
 		out = append(out, r)

@@ -1,0 +1,332 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"flyleaf/crdt"
+	"flyleaf/crdt/wire"
+	"flyleaf/keys"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+const (
+	// snapshotFrom is how many changes are loaded one by one before a snapshot is worth
+	// its writing.
+	snapshotFrom = 200
+	// longHistory is how often a key may have been written before it is dearer to give
+	// the engine the changes one by one, which takes it quadratic time: 0.2 s for 4,000.
+	longHistory = 2000
+	// absorbLocked is how many changes the engine is given while the document is locked.
+	absorbLocked = 64
+)
+
+// engine is the CRDT engine of a document, which writes local changes. It is in memory
+// while somebody writes: loaded from a snapshot and the ledger, then given what others
+// wrote since. The ledger is the truth; the engine can be thrown away at any time.
+//
+// All of it is guarded by the document's mu, which is held at every call. Those that say
+// so unlock it while the engine works for long, so that nobody who reads waits for that:
+// what the caller knew before may not be so any more.
+type engine struct {
+	host   *document
+	doc    *crdt.Document // nil: not loaded, or at work without the lock
+	behind [][]byte       // on disk and in the contents, not yet in doc
+	busy   chan struct{}  // closed when the engine is free again; nil: it is free
+	// generation counts the times that what doc held, or would hold, was dropped.
+	generation int
+	// actor is this person's in this run, "" when a new one is to be drawn; actors are
+	// those of this person's other keys.
+	actor  wire.ActorID
+	actors map[qa.Identity]wire.ActorID
+	loaded int // changes that doc was loaded from, beyond its snapshot, and has gained since
+	idle   *time.Timer
+	uses   int // so that the timer knows whether it came too late
+}
+
+// open loads the engine for a local act, or brings it up to date. The lock is let go of
+// meanwhile; the document is loaded afterwards. ErrNotFetched and crdt.ErrNewerGate are
+// among the errors.
+func (e *engine) open(ctx context.Context) error {
+	for {
+		if err := e.host.load(ctx); err != nil {
+			return err
+		}
+		if e.host.contents.graph.Len() == 0 {
+			return ErrNotFetched
+		}
+		if e.host.contents.policy.Newer() {
+			return crdt.ErrNewerGate // the engine is not shown what nobody may write in
+		}
+		switch {
+		case e.busy != nil:
+			if err := e.await(ctx); err != nil {
+				return err
+			}
+		case e.doc == nil:
+			if err := e.loadNew(ctx); err != nil {
+				return err
+			}
+		case len(e.behind) > absorbLocked:
+			if err := e.absorbUnlocked(); err != nil {
+				return err
+			}
+		default:
+			return e.absorb()
+		}
+	}
+}
+
+// unlocked runs f, which may take long, while the document is unlocked. Whoever wants the
+// engine meanwhile waits in open.
+func (e *engine) unlocked(f func()) {
+	done := make(chan struct{})
+	e.busy = done
+	e.host.mu.Unlock()
+	defer func() {
+		e.host.mu.Lock()
+		e.busy = nil
+		close(done)
+	}()
+	if e.host.node.engineWork != nil {
+		e.host.node.engineWork()
+	}
+	f()
+}
+
+// await waits, while the document is unlocked, until the engine is free.
+func (e *engine) await(ctx context.Context) error {
+	free := e.busy
+	e.host.mu.Unlock()
+	defer e.host.mu.Lock()
+	select {
+	case <-free:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// loadNew loads doc from a snapshot and the ledger. Afterwards there is none still if
+// changes were excluded meanwhile.
+func (e *engine) loadNew(ctx context.Context) error {
+	if e.actor == "" {
+		actor, err := e.host.node.newActor()
+		if err != nil {
+			return err
+		}
+		e.actor = actor
+	}
+	snapshot, err := e.host.node.store.Snapshot(ctx, e.host.id)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrDamaged) {
+		return err
+	}
+	if err != nil {
+		snapshot = storage.Snapshot{}
+	}
+	generation := e.generation
+	err = e.loadFrom(ctx, snapshot)
+	if err != nil && snapshot.Position > 0 && e.generation == generation && !e.host.closed {
+		// A snapshot only makes loading faster; the ledger is the truth.
+		e.host.node.cfg.Log.Warn("a snapshot could not be used", "event", e.host.id, "error", err)
+		if err = e.host.load(ctx); err == nil {
+			err = e.loadFrom(ctx, storage.Snapshot{})
+		}
+	}
+	return err
+}
+
+func (e *engine) loadFrom(ctx context.Context, snapshot storage.Snapshot) error {
+	host := e.host
+	var changes [][]byte
+	err := host.node.store.Entries(ctx, host.id, snapshot.Position, func(en storage.Entry) error {
+		if en.Status == storage.InDocument && host.contents.graph.Has(en.Hash) && !host.withheld[en.Hash] {
+			changes = append(changes, en.Bytes)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, storage.ErrDamaged) { // loading the document has told of the damage
+		return err
+	}
+	heads, generation, actor := host.headsWithoutWithheld(), e.generation, e.actor
+	load := func() (*crdt.Document, error) { return crdt.Load(actor, snapshot.Bytes, changes) }
+	if snapshot.Position == 0 && host.contents.policy.LongestHistory() > longHistory {
+		load = func() (*crdt.Document, error) { return crdt.LoadAtOnce(actor, changes) }
+	}
+	var doc *crdt.Document
+	e.behind = nil // what comes from now on is not in changes
+	e.unlocked(func() { doc, err = load() })
+	if host.closed || e.generation != generation {
+		if doc != nil {
+			doc.Close()
+		}
+		return nil // and open finds that there is none
+	}
+	if err != nil {
+		return fmt.Errorf("opening event %s: %w", host.id, err)
+	}
+	if !slices.Equal(doc.Heads(), heads) {
+		doc.Close()
+		return fmt.Errorf("opening event %s: the engine and the ledger have different heads", host.id)
+	}
+	e.doc, e.loaded = doc, len(changes)
+	return nil
+}
+
+// isOpen reports whether doc is loaded or being loaded.
+func (e *engine) isOpen() bool { return e.doc != nil || e.busy != nil }
+
+// fallBehind notes changes that doc lacks: they are on disk and in the contents.
+func (e *engine) fallBehind(changes ...[]byte) {
+	if e.isOpen() {
+		e.behind = append(e.behind, changes...)
+	}
+}
+
+// absorb gives doc what it is behind.
+func (e *engine) absorb() error {
+	if len(e.behind) == 0 {
+		return nil
+	}
+	if err := e.doc.Absorb(e.behind); err != nil {
+		e.host.discard()
+		return fmt.Errorf("opening event %s: %w", e.host.id, err)
+	}
+	e.loaded += len(e.behind)
+	e.behind = nil
+	return nil
+}
+
+// absorbUnlocked is absorb, while the document is unlocked. Afterwards there is no doc if
+// changes were excluded meanwhile.
+func (e *engine) absorbUnlocked() error {
+	doc, batch, generation := e.doc, e.behind, e.generation
+	e.doc, e.behind = nil, nil
+	var err error
+	e.unlocked(func() { err = doc.Absorb(batch) })
+	if e.host.closed || e.generation != generation {
+		doc.Close()
+		return nil
+	}
+	if err != nil {
+		doc.Close()
+		e.host.discard()
+		return fmt.Errorf("opening event %s: %w", e.host.id, err)
+	}
+	e.doc, e.loaded = doc, e.loaded+len(batch)
+	return nil
+}
+
+// writeAs makes another of this person's keys the writer, until back is called.
+func (e *engine) writeAs(key keys.Key) (back func(), err error) {
+	actor := e.actors[key.Identity()]
+	if actor == "" {
+		if actor, err = e.host.node.newActorOf(key); err != nil {
+			return nil, err
+		}
+		if e.actors == nil {
+			e.actors = map[qa.Identity]wire.ActorID{}
+		}
+		e.actors[key.Identity()] = actor
+	}
+	if err := e.doc.WriteAs(actor); err != nil {
+		e.host.discard()
+		return nil, err
+	}
+	return func() {
+		if e.doc != nil && e.doc.WriteAs(e.actor) != nil {
+			e.host.discard()
+		}
+	}, nil
+}
+
+// do turns one act into a change. Nothing is saved yet.
+func (e *engine) do(act qa.Act) (crdt.Made, error) {
+	made, err := e.doc.Do(act)
+	if errors.Is(err, crdt.ErrBroken) {
+		e.host.discard()
+	}
+	return made, err
+}
+
+// used keeps doc in memory until nothing was written for Config.Idle.
+func (e *engine) used() {
+	e.uses++
+	if e.idle != nil {
+		e.idle.Stop()
+	}
+	host, uses := e.host, e.uses
+	e.idle = time.AfterFunc(host.node.cfg.Idle, func() {
+		host.mu.Lock()
+		defer host.mu.Unlock()
+		if e.uses == uses && !host.closed {
+			host.unload(host.node.ctx)
+		}
+	})
+	if e.doc != nil {
+		host.node.engineUsed(host)
+	}
+}
+
+// drop lets go of doc, also of one that is being loaded.
+func (e *engine) drop() {
+	if e.doc != nil {
+		e.doc.Close()
+	}
+	e.doc, e.behind = nil, nil
+	e.generation++
+}
+
+// dropActors makes the next local act draw new actors. It follows drop: doc writes with
+// the old ones.
+func (e *engine) dropActors() { e.actor, e.actors = "", nil }
+
+// close lets go of doc, after keeping a snapshot if it took long to load. The lock is let
+// go of while the snapshot is made.
+func (e *engine) close(ctx context.Context) {
+	if e.doc == nil {
+		return
+	}
+	if e.loaded >= snapshotFrom && len(e.behind) <= absorbLocked && e.absorb() == nil {
+		if err := e.keepSnapshot(ctx); err != nil {
+			e.host.node.cfg.Log.Warn("a snapshot could not be kept", "event", e.host.id, "error", err)
+		}
+	}
+	if e.busy == nil { // else somebody is at it again
+		e.drop()
+	}
+}
+
+// keepSnapshot keeps what doc holds, and lets go of doc.
+func (e *engine) keepSnapshot(ctx context.Context) error {
+	host := e.host
+	if host.contents.graph.WaitingLen() > 0 || len(host.withheld) > 0 {
+		return nil // doc lacks a part of the ledger; a snapshot would hide it
+	}
+	counts, err := host.node.store.Counts(ctx, host.id)
+	if err != nil {
+		return err
+	}
+	doc, generation := e.doc, e.generation
+	e.doc, e.behind = nil, nil
+	var saved []byte
+	e.unlocked(func() {
+		saved = doc.Save()
+		doc.Close()
+	})
+	if e.generation != generation {
+		return nil // something in it was excluded
+	}
+	return host.node.store.SaveSnapshot(ctx, host.id, storage.Snapshot{Position: counts.Last, Bytes: saved})
+}
+
+// stopIdle stops the timer that used starts.
+func (e *engine) stopIdle() {
+	if e.idle != nil {
+		e.idle.Stop()
+	}
+}

@@ -1,0 +1,287 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"maps"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/internal/lockorder"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// maxRelayRefused bounds the refusals of a relay that are remembered for an event.
+const maxRelayRefused = 1000
+
+// cachedSummary is what can be asked of a document without waiting for its lock. A list
+// of all events, the line about delivery on every page and the archive's scheduler look
+// at every followed event, a thousand of them; what they need of each is kept here, a few
+// hundred bytes an event, and read again after something was written.
+//
+// What is read from the store is kept only if nothing was written meanwhile, so mu is
+// not held while the store works.
+type cachedSummary struct {
+	mu      lockorder.Mutex[lockorder.Summary] // guards what follows
+	version int                                // counts what was written, and what may have been
+	heads   []wire.Hash                        // of what is on disk
+	loaded  bool                               // heads are known
+	unsent  map[wire.Hash]qa.PostID            // own changes that no relay holds; nil: to be read
+	summary *summary                           // nil: to be read
+	// relayRefused are own changes that the relay did not take.
+	relayRefused map[wire.Hash]Refusal
+}
+
+// summary is what lists of many events need of one.
+type summary struct {
+	event   qa.Event // without what only its own page shows
+	counts  storage.Counts
+	numbers *qa.Numbers // nil: nobody has asked yet
+}
+
+// invalidate drops what may not be on disk any more.
+func (c *cachedSummary) invalidate() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changed()
+}
+
+// changed is invalidate. mu is held.
+func (c *cachedSummary) changed() {
+	c.summary = nil
+	c.version++
+}
+
+// invalidateDelivery drops also what is known of the delivery of own changes.
+func (c *cachedSummary) invalidateDelivery() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unsent = nil
+	c.changed()
+}
+
+// setHeads notes the heads of what is on disk, after something was written.
+func (c *cachedSummary) setHeads(heads []wire.Hash) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.heads, c.loaded = heads, true
+	c.changed()
+}
+
+// knownHeads returns the heads of what is on disk; false when they are not known.
+func (c *cachedSummary) knownHeads() ([]wire.Hash, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heads, c.loaded
+}
+
+// wrote notes own changes that were written, and that no relay holds.
+func (c *cachedSummary) wrote(entries []storage.Entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unsent != nil {
+		for i := range entries {
+			c.unsent[entries[i].Hash] = postOf(entries[i])
+		}
+	}
+	c.changed()
+}
+
+// delivered notes own changes that a relay holds.
+func (c *cachedSummary) delivered(hashes []wire.Hash) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, h := range hashes {
+		delete(c.unsent, h)
+		delete(c.relayRefused, h)
+	}
+	c.changed()
+}
+
+// relayRefusals returns the own changes that the relay did not take, in no order.
+func (c *cachedSummary) relayRefusals() []Refusal {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make([]Refusal, 0, len(c.relayRefused))
+	for _, r := range c.relayRefused {
+		out = append(out, r)
+	}
+	return out
+}
+
+// addRelayRefusals notes own changes that the relay did not take, at most
+// maxRelayRefused in all.
+func (c *cachedSummary) addRelayRefusals(refusals []Refusal) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range refusals {
+		if len(c.relayRefused) >= maxRelayRefused {
+			return
+		}
+		if c.relayRefused == nil {
+			c.relayRefused = map[wire.Hash]Refusal{}
+		}
+		c.relayRefused[r.Hash] = r
+	}
+}
+
+// dropRelayRefusal forgets that the relay did not take a change.
+func (c *cachedSummary) dropRelayRefusal(h wire.Hash) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.relayRefused, h)
+}
+
+// dropRelayRefusals forgets what the relay did not take.
+func (c *cachedSummary) dropRelayRefusals() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.relayRefused = nil
+}
+
+// summarize returns what is on disk, from memory while nothing was written.
+func (doc *document) summarize(ctx context.Context) (summary, error) {
+	c := &doc.cached
+	c.mu.Lock()
+	known, version := c.summary, c.version
+	c.mu.Unlock()
+	if known != nil {
+		return *known, nil
+	}
+	shown, err := doc.node.read(ctx, doc.id)
+	if err != nil {
+		return summary{}, err
+	}
+	s := summary{event: shown}
+	s.event.Description, s.event.Links, s.event.X, s.event.Weeks = "", nil, nil, nil
+	s.event.Winners, s.event.Draw = nil, nil
+	if s.counts, err = doc.node.store.Counts(ctx, doc.id); err != nil {
+		return summary{}, err
+	}
+	c.keep(s, version)
+	return s, nil
+}
+
+// keep keeps what was read, unless something was written since version.
+func (c *cachedSummary) keep(s summary, version int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.version == version {
+		c.summary = &s
+	}
+}
+
+// unsent returns the own changes that no relay holds, and the posts they are about, ""
+// for those about no post.
+func (doc *document) unsent(ctx context.Context) (map[wire.Hash]qa.PostID, error) {
+	c := &doc.cached
+	c.mu.Lock()
+	known, version := maps.Clone(c.unsent), c.version
+	c.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	read := map[wire.Hash]qa.PostID{}
+	err := doc.node.store.Pending(ctx, doc.id, func(en storage.Entry) error {
+		read[en.Hash] = postOf(en)
+		return nil
+	})
+	if err != nil && !errors.Is(err, storage.ErrDamaged) {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.version == version {
+		c.unsent = maps.Clone(read)
+	}
+	return read, nil
+}
+
+// summarizeAll reads the summaries that are not in memory yet, so that the first page
+// does not wait for them. It runs until all are read or the node closes.
+func (n *Node) summarizeAll() {
+	n.mu.Lock()
+	ids := n.followed()
+	n.mu.Unlock()
+	for _, id := range ids {
+		if doc, err := n.document(id); err == nil {
+			if _, err := doc.summarize(n.ctx); err != nil {
+				return // whoever needs it is told
+			}
+		}
+	}
+}
+
+// Shelf returns the followed events as a list of many shows them, in the order they
+// were joined. Clubs are among them; what they list returns Clubs.
+func (n *Node) Shelf(ctx context.Context) ([]qa.Shelved, error) {
+	following, err := n.store.Following(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]qa.Shelved, 0, len(following))
+	for _, f := range following {
+		doc, err := n.document(f.Event)
+		if errors.Is(err, ErrUnknownEvent) {
+			continue // let go of meanwhile, as weeks of a club are
+		}
+		if err != nil {
+			return nil, err
+		}
+		s, err := doc.summarize(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, qa.Shelved{Event: s.event, Posts: s.counts.Posts})
+	}
+	return out, nil
+}
+
+// Clubs returns the followed clubs with what they list, in the order they were
+// joined.
+func (n *Node) Clubs(ctx context.Context) ([]qa.Event, error) {
+	following, err := n.store.Following(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []qa.Event
+	for _, f := range following {
+		if club, ok := n.clubs.Club(f.Event); ok {
+			out = append(out, club)
+		}
+	}
+	return out, nil
+}
+
+// Numbers counts an event's questions as this person sees them. It reads the whole
+// week the first time, and again after something was written. ErrUnknownEvent is
+// returned for an event that is not followed.
+func (n *Node) Numbers(ctx context.Context, id qa.EventID) (qa.Numbers, error) {
+	doc, err := n.document(id)
+	if err != nil {
+		return qa.Numbers{}, err
+	}
+	doc.cached.mu.Lock()
+	version := doc.cached.version
+	doc.cached.mu.Unlock()
+	s, err := doc.summarize(ctx)
+	if err != nil {
+		return qa.Numbers{}, err
+	}
+	if s.numbers != nil {
+		return *s.numbers, nil
+	}
+	week, err := n.Week(ctx, id)
+	if err != nil {
+		return qa.Numbers{}, err
+	}
+	keys, err := n.Keys(ctx, id)
+	if err != nil {
+		return qa.Numbers{}, err
+	}
+	week = week.For(keys...)
+	numbers := week.Numbers()
+	s.numbers = &numbers
+	doc.cached.keep(s, version)
+	return numbers, nil
+}
