@@ -52,7 +52,7 @@ func TestTimesAtTheEndsOf64Bits(t *testing.T) {
 	for _, format := range []string{"json", "jekyll"} {
 		out := filepath.Join(dir, "week."+format)
 		flyleaf("a", "export", "--format", format, "-o", out)
-		if said := flyleaf("b"+format, "import", out); !strings.Contains(said, "3 questions") {
+		if said := flyleaf("b"+format, "import", out); !strings.Contains(said, "3 new questions") {
 			t.Errorf("%s is taken again as %s", format, said)
 		}
 	}

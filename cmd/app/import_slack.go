@@ -16,8 +16,8 @@ import (
 	"flyleaf/qa"
 )
 
-// Importing from a Slack export: a ZIP or the directory it unpacks to, one channel of
-// it, all its weeks or one. What becomes of each message is said.
+// The command import slack: the weeks of one channel of a Slack export, which is a ZIP or
+// the folder that it unpacks to. It says what became of each message.
 
 // slackFlags say what to read of a Slack export.
 type slackFlags struct {
@@ -91,7 +91,7 @@ listed, and changed here only with --revise and --withdraw.`,
 type slackReport struct {
 	File    string             `json:"file"`
 	Channel string             `json:"channel"`
-	DryRun  bool               `json:"dryRun,omitempty"` // then nothing was taken
+	DryRun  bool               `json:"dryRun,omitempty"` // then nothing was imported
 	Club    qa.EventID         `json:"club,omitempty"`
 	Weeks   []slackWeek        `json:"weeks"`
 	Fates   map[slack.Fate]int `json:"fates"`
@@ -170,7 +170,7 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *im
 	}
 	for n, r := range taken {
 		if len(pages[n].week.Posts) == 0 && len(r.Changes) == 0 {
-			continue // nothing but deletions, of what is not here
+			continue // only deletions, of posts that were never imported
 		}
 		report.Weeks = append(report.Weeks, slackWeek{x.Weeks[n].Monday, r, append([]string{}, x.Weeks[n].Notes...)})
 	}
@@ -180,8 +180,8 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *im
 	return errors.Join(a.printSlack(&report), refusedPages(pages))
 }
 
-// readSlack reads an export without following a link out of it, and without waiting for
-// what is no file: os.Root holds to the one, slack.Read looks before it opens.
+// readSlack reads an export. It follows no link that leads out of a folder (os.Root), and does
+// not wait for a pipe (slack.Read looks before it opens).
 func readSlack(file string, opts slack.Options) (slack.Export, error) {
 	if isDir([]string{file}) {
 		root, err := os.OpenRoot(file)
@@ -213,7 +213,7 @@ func readSlack(file string, opts slack.Options) (slack.Export, error) {
 	return slack.Read(fsys, opts)
 }
 
-// fateWords say what became of messages, in the order in which they are told.
+// fateWords say what became of messages, in the order in which they are printed.
 var fateWords = []struct {
 	fate      slack.Fate
 	one, many string
@@ -221,7 +221,7 @@ var fateWords = []struct {
 	{slack.Question, "question", "questions"},
 	{slack.Reply, "reply", "replies"},
 	{slack.Proposed, "left out as an announcement", "left out as announcements"},
-	{slack.Skipped, "not taken", "not taken"},
+	{slack.Skipped, "not imported", "not imported"},
 	{slack.OtherWeek, "of other weeks", "of other weeks"},
 }
 
@@ -230,7 +230,7 @@ func (a *app) printSlack(r *slackReport) error {
 		return a.printJSON(r)
 	}
 	if r.DryRun {
-		a.printf("Nothing was taken; this is what would be:\n")
+		a.printf("Dry run: nothing was imported. This would be:\n")
 	}
 	var parts []string
 	for _, f := range fateWords {
@@ -241,11 +241,11 @@ func (a *app) printSlack(r *slackReport) error {
 	a.printf("#%s: %s: %s\n", plain(r.Channel), counted(len(r.Messages), "message", "messages"), strings.Join(parts, ", "))
 	for _, w := range r.Weeks {
 		if w.Refused != "" {
-			a.printf("%s: not taken: %s\n", w.Monday, plain(w.Refused))
+			a.printf("%s: not imported: %s\n", w.Monday, plain(w.Refused))
 			continue
 		}
 		a.printf("%s: %s\n", w.Monday, plain(w.Title))
-		a.printf("  %s and %s%s\n", counted(w.Questions, "question", "questions"), counted(w.Replies, "reply", "replies"), thereAlready(w.Known))
+		a.printf("  %s\n", newPosts(&w.importReport))
 		a.printChanges(&w.importReport)
 		if w.Event != "" {
 			a.printf("  event %s\n", w.Event)
@@ -261,19 +261,19 @@ func (a *app) printSlack(r *slackReport) error {
 		case o.Fate == slack.OtherWeek:
 			continue
 		case o.Fate == slack.Proposed, o.Fate == slack.Skipped && (o.Text != "" || len(o.Left) > 0):
-			a.printf("  not taken, %s: %s\n", o.Where(), strings.TrimSuffix(plain(o.Reason)+": "+plain(o.Text), ": "))
+			a.printf("  not imported, %s: %s\n", o.Where(), strings.TrimSuffix(plain(o.Reason)+": "+plain(o.Text), ": "))
 		case o.Fate == slack.Skipped:
 			quiet++
 		}
 		for _, l := range o.Left {
-			a.printf("  left out of %s (%s): %s\n", o.Where(), whose(&o), leftOut(l))
+			a.printf("  not imported from %s (%s): %s\n", o.Where(), whose(&o), leftOut(l))
 		}
 	}
 	if quiet > 0 {
-		a.printf("  %s without words not taken; --json lists all, with the reason\n", counted(quiet, "message", "messages"))
+		a.printf("  %s without text not imported; --json lists all, with the reason\n", counted(quiet, "message", "messages"))
 	}
 	for _, p := range r.PassedOver {
-		a.printf("  passed over, %s: %s\n", plain(p.File), plain(p.Reason))
+		a.printf("  skipped, %s: %s\n", plain(p.File), plain(p.Reason))
 	}
 	return nil
 }

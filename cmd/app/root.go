@@ -207,13 +207,13 @@ func between(least, most int) cobra.PositionalArgs {
 		case n >= least && n <= most:
 			return nil
 		case n < least && most > least:
-			return fmt.Errorf("at least %s needed, %s given", countedIs(least, "argument"), countedIs(n, ""))
+			return fmt.Errorf("at least %s needed, %s given", countedIs(least, "argument"), countedWas(n, ""))
 		case n < least:
-			return fmt.Errorf("%s needed, %s given", countedIs(least, "argument"), countedIs(n, ""))
+			return fmt.Errorf("%s needed, %s given", countedIs(least, "argument"), countedWas(n, ""))
 		case most == 0:
 			return fmt.Errorf("no argument is expected, and %q was given", args[0])
 		default:
-			return fmt.Errorf("at most %s expected, %s given; quote text that holds spaces", countedIs(most, "argument"), countedIs(n, ""))
+			return fmt.Errorf("at most %s expected, %s given; quote text that holds spaces", countedIs(most, "argument"), countedWas(n, ""))
 		}
 	}
 }
@@ -279,13 +279,15 @@ func (a *app) log() *slog.Logger {
 	return slog.New(slog.NewTextHandler(a.std.err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// countedIs is a number with its noun, if it has one, and the verb.
-func countedIs(n int, noun string) string {
-	verb := map[bool]string{true: "is", false: "are"}[n == 1]
+// countedIs is a number with its noun and "is" or "are".
+func countedIs(n int, noun string) string { return counted(n, noun+" is", noun+"s are") }
+
+// countedWas is a number with its noun, if it has one, and "was" or "were".
+func countedWas(n int, noun string) string {
 	if noun == "" {
-		return fmt.Sprint(n, " ", map[bool]string{true: "was", false: "were"}[n == 1])
+		return counted(n, "was", "were")
 	}
-	return counted(n, noun, noun+"s") + " " + verb
+	return counted(n, noun+" was", noun+"s were")
 }
 
 // counted is a number with its noun.

@@ -172,7 +172,7 @@ func TestEventsThatHoldAnything(t *testing.T) {
 		again, export := t.TempDir(), filepath.Join(t.TempDir(), "week."+format)
 		command(t, dir, exitOK, "export", "--format", format, "-o", export)
 		out, said := command(t, again, exitOK, "import", export)
-		if strings.Contains(out, "control characters") {
+		if strings.Contains(out, "control or invisible characters") {
 			t.Errorf("%s had to be cleaned again: %s", format, out+said)
 		}
 		gotN, got := posts(again)
@@ -210,7 +210,7 @@ func TestExportsOfBefore(t *testing.T) {
 		if !strings.Contains(out, "Mina  ") || !strings.Contains(out, "ab") {
 			t.Errorf("%s: %s", name, out)
 		}
-		if out, _ = command(t, dir, exitOK, "import", file); !strings.Contains(out, "1 post was there already") || !strings.Contains(out, "control characters") {
+		if out, _ = command(t, dir, exitOK, "import", file); !strings.Contains(out, "1 post was on this device already") || !strings.Contains(out, "control or invisible characters") {
 			t.Errorf("%s again: %s", name, out)
 		}
 	}

@@ -16,11 +16,11 @@ import (
 
 	"flyleaf/importer"
 	"flyleaf/node"
-	"flyleaf/publish"
 	"flyleaf/qa"
 )
 
-// The commands that bring weeks in and take them out: import, export.
+// The command import: what is said of each file. Folders are in import_club.go, Slack exports
+// in import_slack.go, bundles in export.go.
 
 // importReport is what `import --json` prints for each file.
 type importReport struct {
@@ -28,34 +28,34 @@ type importReport struct {
 	Event     qa.EventID   `json:"event"`
 	Title     string       `json:"title"`
 	Format    string       `json:"format"`
-	Questions int          `json:"questions"` // taken now
-	Replies   int          `json:"replies"`   // taken now
-	Known     int          `json:"known"`     // were there already, and are the same
+	Questions int          `json:"questions"` // new
+	Replies   int          `json:"replies"`   // new
+	Known     int          `json:"known"`     // posts that were on this device already, and are the same
 	Guesses   int          `json:"guesses"`   // messages of which it was guessed whether they open a thread
-	Cleaned   int          `json:"cleaned"`   // texts out of which characters were taken that cannot stand in a text
+	Cleaned   int          `json:"cleaned"`   // texts from which characters were removed that a text may not hold
 	Guessed   []guess      `json:"guessed"`   // which, and how
 	Skipped   []qa.Skipped `json:"skipped"`
-	// Changes are posts of earlier imports that the input has otherwise now, or no longer has.
+	// Changes are posts of earlier imports that differ in the file now, or are no longer in it.
 	Changes   []qa.ImportChange `json:"changes"`
-	Revised   int               `json:"revised"`           // of Changes, brought in now
-	Withdrawn int               `json:"withdrawn"`         // of Changes, brought in now
-	Remarks   []qa.Remark       `json:"remarks,omitempty"` // what to know of what was taken
-	// Refused says why the file was not taken, when others of the same import were.
+	Revised   int               `json:"revised"`           // of Changes: revised here now
+	Withdrawn int               `json:"withdrawn"`         // of Changes: withdrawn here now
+	Remarks   []qa.Remark       `json:"remarks,omitempty"` // about what was imported
+	// Refused says why the file was not imported, if others of the same import were.
 	Refused string `json:"refused,omitempty"`
 }
 
-// with adds what an import brought.
+// with adds the result of an import.
 func (r importReport) with(i node.ImportResult) importReport {
 	r.Event, r.Questions, r.Replies, r.Known, r.Revised, r.Withdrawn = i.Event, i.Questions, i.Replies, i.Known, i.Revised, i.Withdrawn
 	r.Changes = append(r.Changes, i.Changes...)
 	return r
 }
 
-// guess is a message whose place the format does not say.
+// guess is a message of which the format does not say whether it opens a thread.
 type guess struct {
 	Line  int    `json:"line"` // 1-based
 	Name  string `json:"name"`
-	Opens bool   `json:"opens"` // it was taken to open a thread
+	Opens bool   `json:"opens"` // the guess is that it opens a thread
 }
 
 func (a *app) importCmd() *cobra.Command {
@@ -161,14 +161,14 @@ the guesses, and correct them, before you import:
 	return c
 }
 
-// page is a file of an import: the week in it, or why it is not taken.
+// page is a file of an import: the week in it, or why it cannot be imported.
 type page struct {
 	file string
 	week qa.Imported
 	err  error
 }
 
-// takeWeeks takes each week into an event of its own, or all into the one that is named.
+// takeWeeks imports each week into an event of its own, or all into the event that is named.
 func (a *app) takeWeeks(ctx context.Context, b backend, event, relay string, pages []page) ([]importReport, error) {
 	var id qa.EventID
 	if event != "" {
@@ -180,8 +180,9 @@ func (a *app) takeWeeks(ctx context.Context, b backend, event, relay string, pag
 	return a.takePages(pages, func(week qa.Imported) (node.ImportResult, error) { return b.Import(ctx, id, week, relay) })
 }
 
-// takePages takes each week with do. One of several that is refused is reported, kept as
-// its page's err, and the others are taken; any other error stops, with the reports so far.
+// takePages imports each week with do. If one of several is refused, that is reported and kept
+// as its page's err, and the others are imported. Any other error ends the import; then the
+// reports so far are returned.
 func (a *app) takePages(pages []page, do func(qa.Imported) (node.ImportResult, error)) ([]importReport, error) {
 	reports := make([]importReport, 0, len(pages))
 	for i := range pages {
@@ -208,15 +209,15 @@ func (a *app) takePages(pages []page, do func(qa.Imported) (node.ImportResult, e
 	return reports, nil
 }
 
-// recognised is said of a page that is a week which is here under another title or day;
+// recognised is said of a page whose week is on this device under another title or day;
 // printChanges says which.
-const recognised = "By its messages this is a week that was imported before, and what is new was added to it."
+const recognised = "Its messages show that this week was imported before, so only new posts were added to it."
 
 func refusedReport(p *page) importReport {
 	return importReport{File: p.file, Refused: p.err.Error(), Guessed: []guess{}, Skipped: []qa.Skipped{}, Changes: []qa.ImportChange{}}
 }
 
-// refusedPages is the error of an import of which something was not taken; nil for none.
+// refusedPages is the error of an import of which something was refused; nil if nothing was.
 func refusedPages(pages []page) error {
 	n := 0
 	var first error
@@ -230,14 +231,14 @@ func refusedPages(pages []page) error {
 	case n == 0:
 		return nil
 	case n == len(pages) && n > 1:
-		return codedf(exitRefused, "none of the %d files can be taken; nothing was imported. The first: %w", n, first)
+		return codedf(exitRefused, "none of the %d files can be imported; nothing was changed. The first: %w", n, first)
 	case n == len(pages):
 		return first
 	}
-	return codedf(exitRefused, "%d of %d files %s not taken, the others were. Correct and import again: %w", n, len(pages), map[bool]string{true: "was", false: "were"}[n == 1], first)
+	return codedf(exitRefused, "%d of %d files %s not imported; the others were. Correct and import again: %w", n, len(pages), map[bool]string{true: "was", false: "were"}[n == 1], first)
 }
 
-// wouldTake is what an import of the week would bring where nothing of it is there.
+// wouldTake is what an import of the week would add, if nothing of it is on this device.
 func wouldTake(file string, week qa.Imported) importReport {
 	r := newImportReport(file, week)
 	for _, p := range week.Posts {
@@ -267,7 +268,7 @@ func newImportReport(file string, week qa.Imported) importReport {
 	return r
 }
 
-// readWeek reads a file in any format. Beside a Jekyll page lie its people.
+// readWeek reads a file in any format. The people of a Jekyll page are looked up beside it.
 func (a *app) readWeek(file string) (qa.Imported, error) {
 	var b []byte
 	var err error
@@ -283,6 +284,7 @@ func (a *app) readWeek(file string) (qa.Imported, error) {
 	return week, coded(exitRefused, err)
 }
 
+// readBounded reads at most limit bytes of a file.
 func readBounded(file string, limit int64) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -321,12 +323,12 @@ func wouldTakeAll(pages []page) []importReport {
 	return reports
 }
 
-// printWould prints what an import would take.
+// printWould prints what an import would add.
 func (a *app) printWould(reports []importReport) error {
 	if a.json {
 		return a.printReports(reports)
 	}
-	a.printf("Nothing was taken; this is what would be:\n")
+	a.printf("Dry run: nothing was imported. This would be:\n")
 	if err := a.printReports(reports); err != nil {
 		return err
 	}
@@ -336,7 +338,7 @@ func (a *app) printWould(reports []importReport) error {
 			if g.Opens {
 				what = "opens a thread"
 			}
-			a.printf("  guessed, %s line %d: %s %s\n", r.File, g.Line, plain(g.Name), what)
+			a.printf("  guess, %s line %d: %s %s\n", r.File, g.Line, plain(g.Name), what)
 		}
 	}
 	return nil
@@ -352,18 +354,17 @@ func (a *app) printReports(reports []importReport) error {
 	}
 	for _, r := range reports {
 		if r.Refused != "" {
-			a.printf("%s: not taken: %s\n", plain(r.File), plain(r.Refused))
+			a.printf("%s: not imported: %s\n", plain(r.File), plain(r.Refused))
 			continue
 		}
 		a.printf("%s: %s (%s)\n", plain(r.File), plain(r.Title), r.Format)
-		a.printf("  %s and %s taken", counted(r.Questions, "question", "questions"), counted(r.Replies, "reply", "replies"))
-		a.printf("%s\n", thereAlready(r.Known))
+		a.printf("  %s\n", newPosts(&r))
 		a.printChanges(&r)
 		if r.Event != "" {
 			a.printf("  event %s\n", r.Event)
 		}
 		if r.Guesses > 0 {
-			a.printf("  whether it opens a thread was guessed for %s; --dry-run -o FILE shows which\n", counted(r.Guesses, "message", "messages"))
+			a.printf("  for %s it was guessed whether they open a thread; --dry-run -o FILE shows which\n", counted(r.Guesses, "message", "messages"))
 		}
 		for _, m := range r.Remarks {
 			if m.Line > 0 {
@@ -374,7 +375,7 @@ func (a *app) printReports(reports []importReport) error {
 		}
 		a.printCleaned(r.Cleaned)
 		for _, s := range r.Skipped {
-			a.printf("  not taken, line %d: %s", s.Line, s.Reason)
+			a.printf("  not imported, line %d: %s", s.Line, s.Reason)
 			if s.Text != "" {
 				a.printf(": %s", plain(s.Text))
 			}
@@ -384,38 +385,37 @@ func (a *app) printReports(reports []importReport) error {
 	return nil
 }
 
-func thereAlready(known int) string {
-	switch known {
-	case 0:
-		return ""
-	case 1:
-		return ", 1 post was there already"
+// newPosts says how many posts an import added, and how many were on this device already.
+func newPosts(r *importReport) string {
+	s := fmt.Sprintf("%s and %s", counted(r.Questions, "new question", "new questions"), counted(r.Replies, "new reply", "new replies"))
+	if r.Known > 0 {
+		s += fmt.Sprintf("; %s on this device already", countedWas(r.Known, "post"))
 	}
-	return fmt.Sprintf(", %d posts were there already", known)
+	return s
 }
 
-// printCleaned says that texts are not to the letter what stands in the file.
+// printCleaned says that texts differ from those in the file by some characters.
 func (a *app) printCleaned(n int) {
 	if n > 0 {
-		a.printf("  out of %s control characters, or others that cannot stand in a text, were taken; no words were\n", counted(n, "text", "texts"))
+		a.printf("  control or invisible characters were removed from %s; all words were kept\n", counted(n, "text", "texts"))
 	}
 }
 
-// printChanges says what of earlier imports has changed or vanished where it came from, what
-// of it was brought in, and how the rest is.
+// printChanges says which posts of earlier imports differ in the file or are missing from it,
+// which of them were changed on this device, and why the others were not.
 func (a *app) printChanges(r *importReport) {
 	offered := map[string]int{}
 	for _, c := range r.Changes {
 		if c.Kind == qa.ChangedWeek {
 			if c.Is == c.Was { // the beginnings are the same
-				a.printf("  the %s there is longer or goes on otherwise than here; left as it is here: %s\n", c.Name, plain(c.Kept))
+				a.printf("  the %s in the file is longer or ends differently; not changed here: %s\n", c.Name, plain(c.Kept))
 			} else {
-				a.printf("  the %s there: %q, here: %q; left as it is here: %s\n", c.Name, plain(c.Is), plain(c.Was), plain(c.Kept))
+				a.printf("  the %s in the file is %q, on this device %q; not changed here: %s\n", c.Name, plain(c.Is), plain(c.Was), plain(c.Kept))
 			}
 			continue
 		}
 		where := fmt.Sprintf("%s, %s (%s)", plain(c.Name), time.UnixMilli(c.AtMillis).UTC().Format("2 January 2006 15:04 UTC"), c.Post)
-		done := "left as it is here"
+		done := "not changed here"
 		switch {
 		case c.Done && c.Kind == qa.ChangedText:
 			done = "revised here"
@@ -427,11 +427,11 @@ func (a *app) printChanges(r *importReport) {
 		}
 		switch c.Kind {
 		case qa.ChangedText:
-			a.printf("  edited there, %s: %q is now %q; %s\n", where, plain(c.Was), plain(c.Is), done)
+			a.printf("  edited, %s: %q is now %q; %s\n", where, plain(c.Was), plain(c.Is), done)
 		case qa.ChangedDeleted:
-			a.printf("  deleted there, %s: %q; %s\n", where, plain(c.Was), done)
+			a.printf("  deleted, %s: %q; %s\n", where, plain(c.Was), done)
 		case qa.ChangedMissing:
-			a.printf("  no longer there, %s: %q; %s\n", where, plain(c.Was), done)
+			a.printf("  missing, %s: %q; %s\n", where, plain(c.Was), done)
 		default:
 			offered[c.Kind]++
 			continue
@@ -441,11 +441,11 @@ func (a *app) printChanges(r *importReport) {
 		}
 	}
 	for _, o := range []struct{ kind, one, many string }{
-		{qa.ChangedText, "1 post was edited there and differs here; import again with --revise to bring the edit in as a revision", "%d posts were edited there and differ here; import again with --revise to bring the edits in as revisions"},
-		{qa.ChangedDeleted, "1 post that was deleted there stands here; import again with --withdraw to withdraw it", "%d posts that were deleted there stand here; import again with --withdraw to withdraw them"},
-		{qa.ChangedMissing, "1 post is missing there and stands here; if it was deleted, import again with --withdraw to withdraw it", "%d posts are missing there and stand here; if they were deleted, import again with --withdraw to withdraw them"},
-		{qa.ChangedName, "the writer of 1 post has another name there; a post keeps the name that it was imported with", "the writers of %d posts have other names there; posts keep the names that they were imported with"},
-		{qa.ChangedReactions, "1 post has other reactions there; a post keeps those that it was imported with", "%d posts have other reactions there; posts keep those that they were imported with"},
+		{qa.ChangedText, "1 post was edited since; import again with --revise to add the edit as a revision", "%d posts were edited since; import again with --revise to add the edits as revisions"},
+		{qa.ChangedDeleted, "1 post was deleted since; import again with --withdraw to withdraw it here", "%d posts were deleted since; import again with --withdraw to withdraw them here"},
+		{qa.ChangedMissing, "1 post is missing now; if it was deleted, import again with --withdraw to withdraw it here", "%d posts are missing now; if they were deleted, import again with --withdraw to withdraw them here"},
+		{qa.ChangedName, "the writer of 1 post has another name now; a post keeps the name that it was imported with", "the writers of %d posts have other names now; posts keep the names that they were imported with"},
+		{qa.ChangedReactions, "1 post has other reactions now; a post keeps those that it was imported with", "%d posts have other reactions now; posts keep those that they were imported with"},
 	} {
 		switch n := offered[o.kind]; n {
 		case 0:
@@ -455,49 +455,4 @@ func (a *app) printChanges(r *importReport) {
 			a.printf("  "+o.many+"\n", n)
 		}
 	}
-}
-
-func (a *app) exportCmd() *cobra.Command {
-	var event, format, out string
-	c := &cobra.Command{
-		Use:   "export --format json|jekyll|bundle|automerge [flags]",
-		Short: "Export a whole event, hidden posts included",
-		Long: `Export everything of an event, hidden posts included, to a file or to standard output: as data
-(json), as a page (jekyll), or with its history (bundle, automerge). A bundle holds all changes
-with their signatures: another device merges it with ` + "`flyleaf import`" + `, and
-` + "`flyleaf verify`" + ` checks it. An .automerge file holds the changes without signatures, for other
-programs that read Automerge. ` + "`flyleaf publish`" + ` writes only what everybody may read.`,
-		Example: "  flyleaf export --format jekyll -o 20261130-the-patient-ledger.md\n  flyleaf export --format bundle -o the-patient-ledger.bundle",
-		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if format == "bundle" || format == "automerge" {
-				if out == "" {
-					return codedf(exitUsage, "this format is not text: name a file with -o FILE, or use -o - for standard output")
-				}
-				return a.exportChanges(c.Context(), event, format, out)
-			}
-			write := map[string]func(io.Writer, qa.Week) error{"json": publish.WriteJSON, "jekyll": publish.WriteJekyll}[format]
-			if write == nil {
-				return codedf(exitUsage, "--format is json, jekyll, bundle or automerge, not %q", format)
-			}
-			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				week, err := b.Week(ctx, id)
-				if err != nil {
-					return err
-				}
-				if week.Event.Founder == "" {
-					return codedf(exitNotFound, "this event has not been fetched yet; try `flyleaf sync`")
-				}
-				var buf bytes.Buffer
-				if err := write(&buf, week); err != nil {
-					return err
-				}
-				return a.writeExport(out, buf.Bytes())
-			})
-		},
-	}
-	f := c.Flags()
-	f.StringVar(&format, "format", "", "the `format`: json, jekyll, bundle or automerge")
-	f.StringVarP(&out, "output", "o", "", "the `file` to write; standard output without it")
-	return eventFlag(c, &event)
 }

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"flyleaf/crdt/bundle"
+	"flyleaf/node"
+	"flyleaf/publish"
+	"flyleaf/qa"
+)
+
+// The command export, and bundles, which carry a whole event with its signatures without a
+// network: export writes them, import merges them.
+
+func (a *app) exportCmd() *cobra.Command {
+	var event, format, out string
+	c := &cobra.Command{
+		Use:   "export --format json|jekyll|bundle|automerge [flags]",
+		Short: "Export a whole event, hidden posts included",
+		Long: `Export everything of an event, hidden posts included, to a file or to standard output: as data
+(json), as a page (jekyll), or with its history (bundle, automerge). A bundle holds all changes
+with their signatures: another device merges it with ` + "`flyleaf import`" + `, and
+` + "`flyleaf verify`" + ` checks it. An .automerge file holds the changes without signatures, for other
+programs that read Automerge. ` + "`flyleaf publish`" + ` writes only what everybody may read.`,
+		Example: "  flyleaf export --format jekyll -o 20261130-the-patient-ledger.md\n  flyleaf export --format bundle -o the-patient-ledger.bundle",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if format == "bundle" || format == "automerge" {
+				if out == "" {
+					return codedf(exitUsage, "this format is not text: name a file with -o FILE, or use -o - for standard output")
+				}
+				return a.exportChanges(c.Context(), event, format, out)
+			}
+			write := map[string]func(io.Writer, qa.Week) error{"json": publish.WriteJSON, "jekyll": publish.WriteJekyll}[format]
+			if write == nil {
+				return codedf(exitUsage, "--format is json, jekyll, bundle or automerge, not %q", format)
+			}
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				week, err := b.Week(ctx, id)
+				if err != nil {
+					return err
+				}
+				if week.Event.Founder == "" {
+					return codedf(exitNotFound, "this event has not been fetched yet; try `flyleaf sync`")
+				}
+				var buf bytes.Buffer
+				if err := write(&buf, week); err != nil {
+					return err
+				}
+				return a.writeExport(out, buf.Bytes())
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&format, "format", "", "the `format`: json, jekyll, bundle or automerge")
+	f.StringVarP(&out, "output", "o", "", "the `file` to write; standard output without it")
+	return eventFlag(c, &event)
+}
+
+// mergeReport is what `import --json` prints for a bundle.
+type mergeReport struct {
+	File string `json:"file"`
+	node.Merged
+}
+
+// exportChanges writes an event's changes to a file or to standard output.
+func (a *app) exportChanges(ctx context.Context, event, format, out string) error {
+	return a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
+		buf, err := b.Bundle(ctx, id)
+		if err != nil {
+			return a.explain(err)
+		}
+		if format == "automerge" {
+			_, changes, err := bundle.Read(buf)
+			if err != nil {
+				return err
+			}
+			// Automerge reads changes one after another as it reads its own files.
+			chunks := make([][]byte, len(changes))
+			for i, c := range changes {
+				chunks[i] = c.Bytes
+			}
+			buf = bytes.Join(chunks, nil)
+		}
+		return a.writeExport(out, buf)
+	})
+}
+
+func (a *app) writeExport(out string, b []byte) error {
+	if out == "" || out == "-" {
+		_, err := a.std.out.Write(b)
+		return err
+	}
+	if err := writeOutput(out, b); err != nil {
+		return fmt.Errorf("writing the export: %w", err)
+	}
+	return nil
+}
+
+// readBundles reads the files if the first of them is a bundle; nil if it is not.
+func readBundles(files []string) ([][]byte, error) {
+	var out [][]byte
+	for i, file := range files {
+		b, err := readBounded(file, bundle.MaxSize+1)
+		switch {
+		case i == 0 && (err != nil || !bundle.Is(b)):
+			return nil, nil // a week, whose reader says better what is wrong with it
+		case err != nil:
+			return nil, coded(exitRefused, err)
+		case !bundle.Is(b):
+			return nil, codedf(exitUsage, "%s is not a bundle, but %s is; nothing was changed. Import them one after the other", file, files[0])
+		}
+		// Read before the first is taken, so that a damaged one stops nothing halfway.
+		if _, _, err := bundle.Read(b); err != nil {
+			return nil, codedf(exitRefused, "%s: %w; nothing was changed", file, err)
+		}
+		out = append(out, b)
+	}
+	return out, nil
+}
+
+// mergeBundles merges bundles into their events and says what was new.
+func (a *app) mergeBundles(ctx context.Context, files []string, bundles [][]byte) error {
+	results := []mergeReport{}
+	bad := 0
+	err := a.with(ctx, func(ctx context.Context, b backend) error {
+		for i, raw := range bundles {
+			m, err := b.Merge(ctx, raw)
+			if err != nil {
+				return a.explain(fmt.Errorf("%s: %w", files[i], err))
+			}
+			bad += len(m.Refused)
+			results = append(results, mergeReport{files[i], m})
+		}
+		return nil
+	})
+	if len(results) > 0 {
+		err = errors.Join(err, a.printMerged(results))
+	}
+	if err == nil && bad > 0 {
+		err = codedf(exitRefused, "%s not valid and not accepted; everything else in the event is safe", counted(bad, "change was", "changes were"))
+	}
+	return err
+}
+
+func (a *app) printMerged(results []mergeReport) error {
+	if a.json {
+		if len(results) == 1 {
+			return a.printJSON(results[0])
+		}
+		return a.printJSON(results)
+	}
+	for _, m := range results {
+		a.printf("%s: %s (bundle)\n", m.File, plain(m.Title))
+		a.printf("  %s, %s on this device already\n", counted(m.Taken, "new change", "new changes"), countedWas(m.Known, ""))
+		a.printf("  event %s\n", m.Event)
+		if m.Waiting > 0 {
+			a.printf("  %s for changes that are neither in the file nor on this device\n", counted(m.Waiting, "change waits", "changes wait"))
+		}
+		if m.Left > 0 {
+			a.printf("  %s kept and not shown: a writer gave one number to two changes\n", counted(m.Left, "change is", "changes are"))
+		}
+		for i, r := range m.Refused {
+			if i == maxListed {
+				a.printf("  and %d more not accepted; --json lists all\n", len(m.Refused)-i)
+				break
+			}
+			a.printf("  not accepted: %s  %s: %s\n", r.Hash, plain(r.Code), plain(r.Reason))
+		}
+	}
+	return nil
+}
