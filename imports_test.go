@@ -34,7 +34,7 @@ func init() {
 	may("crdt/register", "which writes of a key stand follows from their links alone")
 	may("crdt/policy", "permission is a pure function of a change and its causal past", "qa", "keys", "crdt/wire", "crdt/graph", "crdt/register", "crdt/authority", "crdt/projection")
 	may("crdt/policy/policytest", "hostile changes are made without automerge, so that the relay's tests need no cgo", "qa", "crdt/wire", "crdt/graph", "keys", "crdt/policy")
-	may("crdt/projection", "values come from decoded changes alone, without cgo or I/O", "qa", "crdt/wire", "crdt/graph", "crdt/authority")
+	may("crdt/projection", "values come from decoded changes alone, without cgo or I/O", "qa", "crdt/wire", "crdt/graph", "crdt/register", "crdt/authority")
 	may("crdt/sync", "the sync protocol does no I/O and does not know what a change means", "crdt/wire", "crdt/graph")
 	may("crdt/sync/repo", "the envelope carries bytes; what they mean is decided elsewhere")
 	may("crdt/wire", "bytes from strangers are read by code that depends on nothing")

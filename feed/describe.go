@@ -55,7 +55,7 @@ func describe(c *wire.Change, f *projection.Projection) []ChangeDescription {
 	made := map[string]int{} // index in out of each post that the change makes
 	for k := range c.Ops {
 		op := &c.Ops[k]
-		path, ok := f.Path(op.Obj)
+		path, ok := f.Path(c, op.Obj)
 		if !ok || op.Key.Kind != wire.MapKey {
 			continue
 		}

@@ -586,6 +586,8 @@ func (w *Week) whyPassed(who Entrant) string {
 		switch {
 		case q.Withdrawn:
 			return "the question was withdrawn"
+		case q.Void:
+			return "two versions of the question were signed"
 		case q.Marks.Hidden != "":
 			return "the question was hidden by " + w.nameOf(q.Marks.HiddenBy)
 		case q.Blocked:

@@ -35,8 +35,10 @@ type LogEntry struct {
 	Role     Role     `json:"role,omitempty"`
 	Text     string   `json:"text,omitempty"`
 	// InEffect: the writer's role counts. A line that is not in effect was
-	// written with a role that had been taken back, and changes nothing.
+	// written with a role that had been taken back, or is void, and changes nothing.
 	InEffect bool `json:"inEffect"`
+	// Void: the writer's device signed two versions of this, or of something earlier.
+	Void bool `json:"void,omitempty"`
 }
 
 // Blocks returns who is blocked, by a moderation log: for each the entry that blocked them.

@@ -181,8 +181,29 @@ type Post struct {
 	// Blocked: its writer is blocked, the block did not know of it, and nobody
 	// approved it. It is kept and not shown.
 	Blocked bool `json:"blocked,omitempty"`
+	// Void: its writer's device signed two versions of the change that made it, or of an
+	// earlier one, so its words do not count. It keeps its place, and with it what others
+	// said there.
+	Void bool `json:"void,omitempty"`
+	// VoidVersion is the version of a void post whose place it keeps: the hash of the
+	// change that made it, hex.
+	VoidVersion string `json:"voidVersion,omitempty"`
+	// Answers is, of a reply to a void post, what it stands below: the post with the
+	// version that its writer knew, the post that this version answers, and so on, at
+	// most MaxAnswers of them.
+	Answers []Answered `json:"answers,omitempty"`
 	// Reactions that are on, ascending by emoji, then identity.
 	Reactions []Reaction `json:"reactions,omitempty"`
+}
+
+// MaxAnswers is how many posts Post.Answers names.
+const MaxAnswers = 8
+
+// Answered is a post in one of its versions, of which there are several only if its
+// writer's device signed several.
+type Answered struct {
+	Post    PostID `json:"post"`
+	Version string `json:"version"` // the hash of the change that made it, hex
 }
 
 // Text returns the text to show: that of the revision with the highest operation.

@@ -88,9 +88,9 @@ func (v *PostView) ClockWrong() bool {
 func (e Event) Published(p *Post) bool { return p.Shown() && !e.awaits(p) && !e.afterClosing(p) }
 
 // Shown reports whether the post's text is in effect: neither withdrawn, nor
-// hidden, nor written by somebody blocked.
+// hidden, nor void, nor written by somebody blocked.
 func (p *Post) Shown() bool {
-	return !p.Withdrawn && p.Marks.Hidden == "" && !p.Blocked
+	return !p.Withdrawn && p.Marks.Hidden == "" && !p.Blocked && !p.Void
 }
 
 // slackMillis is how far outside the event's days a post's time may lie before it
@@ -225,9 +225,9 @@ func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 	for a.state == 0 {
 		a.state = 1
 		way = append(way, a)
-		up, ok := by[a.post.Parent]
+		up := above(by, a.post)
 		// state 1 above means a circle, which no valid document has; it is cut here.
-		if a.post.Parent == "" || !ok || up.state == 1 {
+		if up == nil || up.state == 1 {
 			break
 		}
 		a = up
@@ -237,7 +237,7 @@ func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 		op := a.post.Op
 		a.place = place{late: e.afterClosing(a.post), at: e.clamp(a.post.AtMillis), op: op, own: op}
 		a.root = a.post.ID
-		if up, ok := by[a.post.Parent]; ok && a.post.Parent != "" && up.state == 2 {
+		if up := above(by, a.post); up != nil && up.state == 2 {
 			a.root = up.root
 			a.place.late = a.place.late || up.place.late
 			a.place.at = max(a.place.at, up.place.at)
@@ -248,6 +248,22 @@ func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 		}
 		a.state = 2
 	}
+}
+
+// above returns the post below which a post stands, nil when there is none. That is the
+// one that it answers, but where it answers one version of a void post, and the void
+// post keeps the place of another: then it stands below what its own version answered.
+// So nobody moves what others wrote by signing another version.
+func above(by map[PostID]*arranged, p *Post) *arranged {
+	if p.Parent == "" {
+		return nil
+	}
+	for _, a := range p.Answers {
+		if up := by[a.Post]; up != nil && (!up.post.Void || up.post.VoidVersion == a.Version) {
+			return up
+		}
+	}
+	return by[p.Parent]
 }
 
 func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
@@ -264,7 +280,7 @@ func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 		v.ByAuthor = p.AuthorThen || w.Event.HasRole(p.By, RoleAuthor)
 	}
 	if a.place.depth > 1 {
-		v.ReplyTo = w.name(by[p.Parent].post)
+		v.ReplyTo = w.name(above(by, p).post)
 	}
 	return v
 }
@@ -333,8 +349,8 @@ func (w *Week) duplicates(by map[PostID]*arranged) {
 }
 
 // mergeWants counts with each question those who want one of its duplicates: their
-// voters, and their askers unless the question was taken back or is not shown because
-// its asker is blocked. Who asked the question itself is not one who wants it too,
+// voters, and their askers unless the question was taken back, is void, or is not shown
+// because its asker is blocked. Who asked the question itself is not one who wants it too,
 // unless by a vote.
 func (w *Week) mergeWants() {
 	at := map[PostID]int{}
@@ -363,7 +379,7 @@ func (w *Week) mergeWants() {
 		for _, i := range duplicates {
 			d := &w.Threads[i]
 			d.voters(all)
-			if !d.Question.Withdrawn && !d.Question.Blocked {
+			if !d.Question.Withdrawn && !d.Question.Blocked && !d.Question.Void {
 				all[EntrantOf(&d.Question.Post)] = true
 			}
 		}

@@ -18,6 +18,8 @@ import (
 type plainRules struct {
 	founder authority.Person
 	past    map[wire.Hash]map[wire.Hash]bool // of each change, without itself
+	changes map[wire.Hash]*wire.Change
+	twice   [][2]*wire.Change // pairs of one actor and number
 	said    []saying
 }
 
@@ -32,9 +34,21 @@ type saying struct {
 }
 
 func newPlainRules(changes []*wire.Change) *plainRules {
-	m := &plainRules{founder: authority.PersonOf(changes[0].Actor), past: map[wire.Hash]map[wire.Hash]bool{}}
-	paths := map[wire.OpID]string{}
+	m := &plainRules{
+		founder: authority.PersonOf(changes[0].Actor), past: map[wire.Hash]map[wire.Hash]bool{}, changes: map[wire.Hash]*wire.Change{},
+	}
+	type made struct {
+		change  wire.Hash
+		counter uint64
+	}
+	paths := map[made]string{}
 	for _, c := range changes {
+		for _, other := range m.changes {
+			if other.Actor == c.Actor && other.Seq == c.Seq {
+				m.twice = append(m.twice, [2]*wire.Change{other, c})
+			}
+		}
+		m.changes[c.Hash] = c
 		past := map[wire.Hash]bool{}
 		for _, d := range c.Deps {
 			past[d] = true
@@ -46,9 +60,17 @@ func newPlainRules(changes []*wire.Change) *plainRules {
 		for k := range c.Ops {
 			op := &c.Ops[k]
 			id := wire.OpID{Counter: c.StartOp + uint64(k), Actor: c.Actor}
-			path := paths[op.Obj] + "/" + op.Key.Prop
+			path := paths[made{c.Hash, op.Obj.Counter}]
+			if op.Obj.Actor != c.Actor || op.Obj.Counter < c.StartOp {
+				for h := range past {
+					if m.changes[h].Actor == op.Obj.Actor {
+						path += paths[made{h, op.Obj.Counter}] // one at most
+					}
+				}
+			}
+			path += "/" + op.Key.Prop
 			if op.Action == wire.MakeMap {
-				paths[id] = path
+				paths[made{c.Hash, id.Counter}] = path
 				continue
 			}
 			s := saying{change: c.Hash, writer: authority.PersonOf(c.Actor), op: id, on: op.Value.Kind == wire.True}
@@ -73,6 +95,14 @@ func newPlainRules(changes []*wire.Change) *plainRules {
 		}
 	}
 	return m
+}
+
+// void: by what is known, its actor has two changes with its number or an earlier one.
+func (m *plainRules) void(change wire.Hash, known map[wire.Hash]bool) bool {
+	c := m.changes[change]
+	return slices.ContainsFunc(m.twice, func(of [2]*wire.Change) bool {
+		return of[0].Actor == c.Actor && of[0].Seq <= c.Seq && known[of[0].Hash] && known[of[1].Hash]
+	})
 }
 
 // held: rule 3, of what is in known.
@@ -107,6 +137,8 @@ func (m *plainRules) stands(key string, about authority.Person, known map[wire.H
 // grantRank: rules 1 and 2, for a grant or revocation, by what countedIn knows.
 func (m *plainRules) grantRank(s saying, countedIn map[wire.Hash]bool) int {
 	switch {
+	case m.void(s.change, countedIn):
+		return 0
 	case s.writer == m.founder:
 		return 2
 	case s.key == string(qa.RoleOrganiser):
@@ -120,6 +152,9 @@ func (m *plainRules) grantRank(s saying, countedIn map[wire.Hash]bool) int {
 // authorizes: rule 2, for any act: held in its past by grants that count, and no
 // revocation that counts is concurrent.
 func (m *plainRules) authorizes(who authority.Person, change wire.Hash, role qa.Role, countedIn map[wire.Hash]bool) bool {
+	if m.void(change, countedIn) {
+		return false
+	}
 	if role == qa.RoleOrganiser && who == m.founder {
 		return true
 	}
@@ -138,6 +173,8 @@ func (m *plainRules) authorizes(who authority.Person, change wire.Hash, role qa.
 
 func (m *plainRules) rank(who authority.Person, change wire.Hash, countedIn map[wire.Hash]bool) int {
 	switch {
+	case m.void(change, countedIn):
+		return 0
 	case who == m.founder:
 		return int(authority.ByFounder)
 	case m.authorizes(who, change, qa.RoleOrganiser, countedIn):
@@ -251,7 +288,7 @@ func TestAuthorityIsWhatTheRulesSay(t *testing.T) {
 
 // rankAs is rank by one role, or as the founder.
 func (m *plainRules) rankAs(s saying, role qa.Role, countedIn map[wire.Hash]bool) int {
-	if s.writer == m.founder || m.authorizes(s.writer, s.change, role, countedIn) {
+	if !m.void(s.change, countedIn) && (s.writer == m.founder || m.authorizes(s.writer, s.change, role, countedIn)) {
 		return 1
 	}
 	return 0

@@ -20,18 +20,12 @@ func (f *Projection) winners() []qa.Winner {
 	var out []qa.Winner
 	for i := range all.props {
 		by := all.props[i].key
-		eachSaid(all, by, func(post string) {
-			var note *entry
-			eachMap(all, by, func(of *object) { // two devices of one person may each have made it
-				e := f.effective(of, post, "", organiser|author)
-				if e != nil && (note == nil || f.less(note.id, e.id)) {
-					note = e
-				}
-			})
-			if note.str() != "" {
+		of := child(all, by)
+		for post := range keys(of) {
+			if note := f.effective(of, post, "", organiser|author); note.str() != "" {
 				out = append(out, qa.Winner{Post: qa.PostID(post), By: qa.Identity(by), Note: note.str()})
 			}
-		})
+		}
 	}
 	slices.SortFunc(out, func(a, b qa.Winner) int { return cmp.Or(cmp.Compare(a.Post, b.Post), cmp.Compare(a.By, b.By)) })
 	return out
@@ -61,9 +55,9 @@ func (f *Projection) asOf(c *entry, o *object, key string, roles authority.Roles
 		return nil
 	}
 	var best *entry
-	for e := range f.ever(o, p) {
+	for e := range f.ever(p) {
 		// What was written in sight of another value has the higher operation.
-		if (best == nil || f.less(best.id, e.id)) && f.inPast(e.change, c.change) && f.countsFor(c.change, e, roles) {
+		if (best == nil || f.less(best.opID, e.opID)) && f.inPast(e.change, c.change) && f.countsFor(c.change, e, roles) {
 			best = e
 		}
 	}
@@ -81,7 +75,7 @@ func (f *Projection) countsFor(change uint32, e *entry, roles authority.Roles) b
 		past = f.graph.Past([]wire.Hash{f.changes[change].hash})
 		f.pasts[change] = past
 	}
-	return f.authority.RankKnownTo(&past, f.persons[e.id.actor], f.changes[e.change].hash, roles) != authority.NotCounted
+	return f.authority.RankKnownTo(&past, f.personOf(e.change), f.changes[e.change].hash, roles) != authority.NotCounted
 }
 
 // opening is a secret that fits its commitment, written after the closing that it
@@ -167,8 +161,8 @@ func (f *Projection) closings() []*entry {
 		return nil
 	}
 	last := map[uint32]*entry{}
-	for e := range f.ever(about, p) {
-		if l := last[e.change]; l == nil || f.less(l.id, e.id) {
+	for e := range f.ever(p) {
+		if l := last[e.change]; l == nil || f.less(l.opID, e.opID) {
 			last[e.change] = e
 		}
 	}
@@ -194,7 +188,7 @@ func (f *Projection) openings() []opening {
 	var ws []written
 	for i := range reveals.props {
 		p := &reveals.props[i]
-		for e := range f.ever(reveals, p) {
+		for e := range f.ever(p) {
 			if n := len(e.bytes()); n == qa.DrawSecretSize || n == qa.DrawOpeningSize {
 				ws = append(ws, written{e, p.key})
 			}
@@ -232,12 +226,12 @@ func (f *Projection) openings() []opening {
 		closing *entry
 		change  uint32
 	}
-	type device struct {
-		actor   uint32
+	type deviceFor struct {
+		device
 		closing *entry
 	}
 	var out, firsts []opening // firsts are each device's first for each closing: the others know of it
-	taken, begun := map[act]bool{}, map[device]bool{}
+	taken, begun := map[act]bool{}, map[deviceFor]bool{}
 	for _, w := range ws {
 		f.steps++
 		b := w.e.bytes()
@@ -257,12 +251,27 @@ func (f *Projection) openings() []opening {
 		}
 		taken[is] = true
 		out = append(out, o)
-		if of := (device{w.e.id.actor, c}); !begun[of] {
+		if of := (deviceFor{f.deviceOf(w.e.change), c}); !begun[of] {
 			begun[of] = true
 			firsts = append(firsts, o)
 		}
 	}
 	return out
+}
+
+// device is an actor, whose changes know of its earlier ones; of an actor that
+// equivocates each change stands for itself.
+type device struct {
+	actor uint32
+	void  uint32 // the change + 1, 0 for none
+}
+
+func (f *Projection) deviceOf(change uint32) device {
+	d := device{actor: f.changes[change].actor}
+	if f.isVoid(change) {
+		d.void = change + 1
+	}
+	return d
 }
 
 // closingMeant returns the closing that an opening is for which names none, as
@@ -316,7 +325,7 @@ func (f *Projection) draw() *qa.Draw {
 	}
 	for i := range w.openings {
 		o := &w.openings[i]
-		d.Openings = append(d.Openings, qa.Opening{By: o.by, Closing: f.changes[o.closing.change].hash.String(), ClosedBy: f.who[o.closing.id.actor]})
+		d.Openings = append(d.Openings, qa.Opening{By: o.by, Closing: f.changes[o.closing.change].hash.String(), ClosedBy: f.by(o.closing.change)})
 	}
 	mine := func(by qa.Identity) (out []*opening) {
 		for i := range w.openings {
@@ -349,10 +358,10 @@ func (f *Projection) draw() *qa.Draw {
 		m.TooEarly = f.openedBefore(c, reveals, by, hash)
 		// What knows of a later opening of a device knows of its first.
 		var firsts []*opening
-		begun := map[uint32]bool{}
+		begun := map[device]bool{}
 		for _, o := range opened {
-			if !begun[o.e.id.actor] {
-				begun[o.e.id.actor] = true
+			if of := f.deviceOf(o.e.change); !begun[of] {
+				begun[of] = true
 				firsts = append(firsts, o)
 			}
 		}
@@ -385,7 +394,7 @@ func (f *Projection) openedBefore(c *entry, reveals *object, by qa.Identity, has
 	if p == nil {
 		return false
 	}
-	for e := range f.ever(reveals, p) {
+	for e := range f.ever(p) {
 		b := e.bytes()
 		if (len(b) == qa.DrawSecretSize || len(b) == qa.DrawOpeningSize) && f.inPast(e.change, c.change) {
 			if want, err := qa.CommitDraw(f.event, by, b[:qa.DrawSecretSize]); err == nil && bytes.Equal(want, hash) {
@@ -408,7 +417,7 @@ func (f *Projection) written(reveals *object, by qa.Identity, hash []byte) *entr
 	}
 	var best *entry
 	bestFits := false
-	for e := range f.ever(reveals, p) {
+	for e := range f.ever(p) {
 		b := e.bytes()
 		if len(b) == 0 {
 			continue
@@ -418,7 +427,7 @@ func (f *Projection) written(reveals *object, by qa.Identity, hash []byte) *entr
 			want, err := qa.CommitDraw(f.event, by, b[:qa.DrawSecretSize])
 			fits = err == nil && bytes.Equal(want, hash)
 		}
-		if best == nil || fits && !bestFits || fits == bestFits && f.less(best.id, e.id) {
+		if best == nil || fits && !bestFits || fits == bestFits && f.less(best.opID, e.opID) {
 			best, bestFits = e, fits
 		}
 	}
@@ -445,9 +454,9 @@ func (f *Projection) touchDraw() {
 
 func (f *Projection) byID(a, b *entry) int {
 	switch {
-	case f.less(a.id, b.id):
+	case f.less(a.opID, b.opID):
 		return -1
-	case f.less(b.id, a.id):
+	case f.less(b.opID, a.opID):
 		return 1
 	}
 	return 0

@@ -5,6 +5,7 @@ import (
 
 	"flyleaf/crdt/authority"
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -31,7 +32,7 @@ func (f *Projection) touchEffect(id qa.Identity) {
 // touchActs notes what somebody did in a role.
 func (f *Projection) touchActs(id qa.Identity) {
 	f.eachPost(func(key string, o *object) {
-		if f.who[o.id.actor] == id {
+		if f.by(o.change) == id {
 			f.touched.posts[key] = struct{}{}
 		}
 		marks := child(o, "marks")
@@ -41,7 +42,7 @@ func (f *Projection) touchActs(id qa.Identity) {
 			}
 			for i := range m.props {
 				for k := range m.props[i].live {
-					if f.who[m.props[i].live[k].id.actor] == id {
+					if f.by(m.props[i].live[k].change) == id {
 						f.touched.posts[key] = struct{}{}
 					}
 				}
@@ -54,23 +55,21 @@ func (f *Projection) touchActs(id qa.Identity) {
 	if blocks := child(&f.root, "blocks"); blocks != nil {
 		for i := range blocks.props {
 			for k := range blocks.props[i].live {
-				if f.who[blocks.props[i].live[k].id.actor] == id {
+				if f.by(blocks.props[i].live[k].change) == id {
 					blocked[blocks.props[i].key] = true
 				}
 			}
 		}
 	}
-	for at, es := range f.ended {
-		for i := range es {
-			if f.who[es[i].id.actor] != id {
-				continue
-			}
-			switch at.in.slot {
-			case schema.MapMarks, schema.MapAssigned, schema.MapCandidate:
-				f.touched.posts[postOf(at.in)] = struct{}{}
-			case schema.MapBlocks:
-				blocked[at.key] = true
-			}
+	for _, at := range f.rewritten {
+		if !slices.ContainsFunc(at.in.props[at.key].history.all, func(e entry) bool { return f.by(e.change) == id }) {
+			continue
+		}
+		switch at.in.slot {
+		case schema.MapMarks, schema.MapAssigned, schema.MapCandidate:
+			f.touched.posts[postOf(at.in)] = struct{}{}
+		case schema.MapBlocks:
+			blocked[at.in.props[at.key].key] = true
 		}
 	}
 	for who := range blocked {
@@ -90,8 +89,8 @@ func (f *Projection) touchClosing(id qa.Identity) {
 	if p == nil {
 		return
 	}
-	for _, es := range [][]entry{p.live, f.ended[place{in: about, key: p.key}]} {
-		if slices.ContainsFunc(es, func(e entry) bool { return f.who[e.id.actor] == id }) {
+	for e := range f.ever(p) {
+		if f.by(e.change) == id {
 			f.touchLate()
 			return
 		}
@@ -112,23 +111,23 @@ func (f *Projection) inPast(a, b uint32) bool {
 
 // counts reports whether a privileged act is in effect: its writer is the founder
 // or the owner, or one of the roles authorizes it.
-func (f *Projection) counts(id opID, change uint32, owner qa.Identity, roles authority.Roles) bool {
-	return owner != "" && f.who[id.actor] == owner || f.rank(id, change, roles) != authority.NotCounted
+func (f *Projection) counts(change uint32, owner qa.Identity, roles authority.Roles) bool {
+	return owner != "" && f.by(change) == owner || f.rank(change, roles) != authority.NotCounted
 }
 
 // rank returns by what an act counts: the highest of the roles that authorizes it.
-func (f *Projection) rank(id opID, change uint32, roles authority.Roles) authority.Rank {
-	return f.authority.RankAt(f.persons[id.actor], f.changes[change].hash, roles)
+func (f *Projection) rank(change uint32, roles authority.Roles) authority.Rank {
+	return f.authority.RankAt(f.personOf(change), f.changes[change].hash, roles)
 }
 
 // authorThen reports whether a post is an author's by a role that counts; as says
 // that an organiser carried an author's words over.
-func (f *Projection) authorThen(id opID, change uint32, as bool) bool {
+func (f *Projection) authorThen(change uint32, as bool) bool {
 	role := author
 	if as {
 		role = organiser
 	}
-	return f.authority.Authorizes(f.persons[id.actor], f.changes[change].hash, role)
+	return f.authority.Authorizes(f.personOf(change), f.changes[change].hash, role)
 }
 
 // The roles that acts need, by short names.
@@ -138,9 +137,9 @@ const (
 	author    = authority.Author
 )
 
-// standing returns the values of a key that count and that nothing that counts has
-// overwritten, ascending. Ordinarily these are the live ones.
-func (f *Projection) standing(o *object, key string, counts func(*entry) bool) []*entry {
+// effective returns the value with the highest operation among those in effect, nil
+// when there is none. Should the acts that overwrote a value not count, it stands.
+func (f *Projection) effective(o *object, key string, owner qa.Identity, roles authority.Roles) *entry {
 	if o == nil {
 		return nil
 	}
@@ -148,43 +147,18 @@ func (f *Projection) standing(o *object, key string, counts func(*entry) bool) [
 	if p == nil {
 		return nil
 	}
-	out := make([]*entry, 0, 1)
+	counts := func(e *entry) bool { return f.counts(e.change, owner, roles) }
+	all := true
 	for i := range p.live {
-		if counts(&p.live[i]) {
-			out = append(out, &p.live[i])
-		}
+		all = all && counts(&p.live[i])
 	}
-	if len(out) == len(p.live) {
-		return out
+	if all {
+		return p.last()
 	}
-	ended := f.ended[place{in: o, key: p.key}]
-	for i := range ended {
-		if counts(&ended[i]) {
-			out = append(out, &ended[i])
-		}
+	if es := f.standing(p, counts); len(es) > 0 {
+		return es[len(es)-1]
 	}
-	all := slices.Clone(out)
-	out = slices.DeleteFunc(out, func(e *entry) bool {
-		return slices.ContainsFunc(all, func(x *entry) bool {
-			return e.change == x.change && f.less(e.id, x.id) || f.before(e.change, x.change)
-		})
-	})
-	slices.SortFunc(out, func(a, b *entry) int {
-		if f.less(a.id, b.id) {
-			return -1
-		}
-		return 1
-	})
-	return out
-}
-
-// effective returns the value with the highest operation among those in effect.
-func (f *Projection) effective(o *object, key string, owner qa.Identity, roles authority.Roles) *entry {
-	es := f.standing(o, key, func(e *entry) bool { return f.counts(e.id, e.change, owner, roles) })
-	if len(es) == 0 {
-		return nil
-	}
-	return es[len(es)-1]
+	return nil
 }
 
 // blockedOut reports whether what somebody wrote in a change is not shown because
@@ -202,12 +176,12 @@ func (f *Projection) blockedOut(who qa.Identity, change uint32) bool {
 func (f *Projection) touchBlock(id string) {
 	f.touched.people[id] = struct{}{}
 	f.eachPost(func(key string, o *object) {
-		if string(f.who[o.id.actor]) == id {
+		if string(f.by(o.change)) == id {
 			f.touched.posts[key] = struct{}{}
 		}
-		eachSaid(child(o, "reactions"), id, func(emoji string) {
+		for emoji := range keys(child(child(o, "reactions"), id)) {
 			f.touched.reactions[reactionKey{post: key, by: id, emoji: emoji}] = struct{}{}
-		})
+		}
 	})
 }
 
@@ -239,21 +213,19 @@ func (f *Projection) supersede(revisions *object, p *prop, e *entry) {
 	kept := open[:0]
 	for _, i := range open {
 		f.steps++
-		p := &revisions.props[i]
-		live := p.live
-		all := len(live) > 0
+		live := revisions.props[i].live
+		all := true // also of one that is void
 		for k := range live {
 			old := &live[k]
 			switch {
-			case old.superseded || old.id == e.id:
+			case old.superseded || old.opID == e.opID:
 			case old.change == e.change:
 				old.superseded = true
 			default:
 				if past == nil {
 					past = f.pastOf(e.change)
 				}
-				place, ok := f.graph.Place(f.changes[old.change].hash)
-				old.superseded = ok && past.Has(place)
+				old.superseded = f.has(past, old.change)
 			}
 			all = all && old.superseded
 		}
@@ -262,6 +234,43 @@ func (f *Projection) supersede(revisions *object, p *prop, e *entry) {
 		}
 	}
 	f.unsuperseded[revisions] = append(kept, newest)
+}
+
+// superseded works out again which revisions of a post are superseded: those that
+// another one which stands has in its past. It takes one way through the graph.
+func (f *Projection) superseded(revisions *object) {
+	var deps []wire.Hash
+	last := map[uint32]opID{} // of a change that wrote several
+	for i := range revisions.props {
+		for _, e := range revisions.props[i].live {
+			f.steps++
+			deps = f.graph.Deps(deps, f.changes[e.change].hash)
+			if l, ok := last[e.change]; !ok || f.less(l, e.opID) {
+				last[e.change] = e.opID
+			}
+		}
+	}
+	past := f.graph.Past(deps)
+	var open []int32
+	for i := range revisions.props {
+		live := revisions.props[i].live
+		all := true
+		for k := range live {
+			e := &live[k]
+			e.superseded = f.has(&past, e.change) || last[e.change] != e.opID
+			all = all && e.superseded
+		}
+		if !all {
+			open = append(open, int32(i))
+		}
+	}
+	f.unsuperseded[revisions] = open
+}
+
+// has reports whether a change is in a past.
+func (f *Projection) has(past *graph.Past, change uint32) bool {
+	place, ok := f.graph.Place(f.changes[change].hash)
+	return ok && past.Has(place)
 }
 
 // pastOf returns what a change has before it.

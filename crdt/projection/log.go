@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"bytes"
 	"slices"
 
 	"flyleaf/crdt/authority"
@@ -18,24 +19,28 @@ var logged = map[string]qa.LogKind{
 // What was overwritten since stays in it. What writers mark of their own questions
 // is none of it. It costs a look at every post.
 func (f *Projection) Log() []qa.LogEntry {
-	var out []qa.LogEntry
+	type line struct {
+		qa.LogEntry
+		change uint32
+	}
+	var lines []line
 	add := func(e *entry, l qa.LogEntry, roles authority.Roles) {
-		l.By, l.AtMillis, l.Op = f.who[e.id.actor], f.when(e.change, false), f.opID(e.id)
-		l.InEffect = f.counts(e.id, e.change, "", roles)
-		out = append(out, l)
+		l.By, l.AtMillis, l.Op = f.by(e.change), f.when(e.change, false), f.qaID(e.opID)
+		l.InEffect, l.Void = f.counts(e.change, "", roles), f.isVoid(e.change)
+		lines = append(lines, line{l, e.change})
 	}
 	f.eachPost(func(key string, o *object) {
 		marks := child(o, "marks")
 		if marks == nil {
 			return
 		}
-		owner := f.who[o.id.actor]
+		owner := f.by(o.change)
 		for i := range marks.props {
 			kind, ok := logged[marks.props[i].key]
 			if !ok {
 				continue
 			}
-			for e := range f.ever(marks, &marks.props[i]) {
+			for e := range f.ever(&marks.props[i]) {
 				l := qa.LogEntry{Kind: kind, Post: qa.PostID(key), On: e.isTrue()}
 				roles := organiser | moderator
 				switch kind {
@@ -44,7 +49,7 @@ func (f *Projection) Log() []qa.LogEntry {
 				case qa.LogDuplicate:
 					l.On, l.Of = e.str() != "", qa.PostID(e.str())
 				case qa.LogAnswered:
-					if f.who[e.id.actor] == owner {
+					if f.by(e.change) == owner {
 						continue
 					}
 					roles |= author
@@ -55,15 +60,17 @@ func (f *Projection) Log() []qa.LogEntry {
 	})
 	f.authority.Grants(func(g authority.Grant) {
 		place, _ := f.graph.Place(g.Change)
-		out = append(out, qa.LogEntry{
+		change, _ := f.applied(place)
+		lines = append(lines, line{qa.LogEntry{
 			Kind: qa.LogRole, Identity: g.To.Identity(), Role: g.Role, On: g.On, By: g.By.Identity(),
-			AtMillis: f.when(f.at[place], false), Op: qa.OpID{Counter: g.Op.Counter, Actor: g.Op.Actor.String()}, InEffect: g.InEffect,
-		})
+			AtMillis: f.when(change, false), Op: qa.OpID{Counter: g.Op.Counter, Actor: g.Op.Actor.String()},
+			InEffect: g.InEffect, Void: f.isVoid(change),
+		}, change})
 	})
 	if blocks := child(&f.root, "blocks"); blocks != nil {
 		for i := range blocks.props {
 			p := &blocks.props[i]
-			for e := range f.ever(blocks, p) {
+			for e := range f.ever(p) {
 				l := qa.LogEntry{Kind: qa.LogBlock, Identity: qa.Identity(p.key), On: e.str() != "", Text: qa.CleanReason(e.str())}
 				add(e, l, organiser|moderator)
 			}
@@ -72,32 +79,39 @@ func (f *Projection) Log() []qa.LogEntry {
 	if about := child(&f.root, "event"); about != nil {
 		for key, kind := range map[string]qa.LogKind{"closed": qa.LogClosed, "approve": qa.LogApprove} {
 			if p := about.find(key); p != nil {
-				for e := range f.ever(about, p) {
+				for e := range f.ever(p) {
 					add(e, qa.LogEntry{Kind: kind, On: e.isTrue()}, organiser)
 				}
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b qa.LogEntry) int {
+	slices.SortFunc(lines, func(a, b line) int {
 		switch {
 		case a.Op.Less(b.Op):
 			return -1
 		case b.Op.Less(a.Op):
 			return 1
 		}
-		return 0
+		x, y := f.changes[a.change].hash, f.changes[b.change].hash // of an actor that equivocates
+		return bytes.Compare(x[:], y[:])
 	})
+	out := make([]qa.LogEntry, len(lines))
+	for i := range lines {
+		out[i] = lines[i].LogEntry
+	}
 	return out
 }
 
-// ever yields all values that a key which needs a role ever had, in no order.
-func (f *Projection) ever(o *object, p *prop) func(func(*entry) bool) {
+// ever yields all values that a key ever had, void ones included, in no order.
+func (f *Projection) ever(p *prop) func(func(*entry) bool) {
+	all := p.live
+	if p.history != nil {
+		all = p.history.all
+	}
 	return func(yield func(*entry) bool) {
-		for _, es := range [][]entry{p.live, f.ended[place{in: o, key: p.key}]} {
-			for i := range es {
-				if !es[i].made && !yield(&es[i]) {
-					return
-				}
+		for i := range all {
+			if e := &all[i]; !e.made && !e.none && !yield(e) {
+				return
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"flyleaf/crdt/authority"
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/register"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/schema"
@@ -24,62 +25,110 @@ var (
 	ErrCounter = errors.New("projection: operation counter out of range")
 )
 
-// opID is a wire.OpID with the actor as an index into Fold.actors.
+// opID names an operation by its change, an index into Projection.changes, and its
+// counter: two changes of an actor that equivocates share counters.
 type opID struct {
 	counter uint32
-	actor   uint32
+	change  uint32
 }
 
-// entry is one live operation on a key.
+// entry is an operation on a key.
 type entry struct {
-	id     opID
-	change uint32 // index into Fold.changes
-	kind   wire.ValueKind
-	made   bool // a make operation; obj is what it made
+	opID
+	in   uint32 // the map that it was written into, an index into Projection.maps
+	kind wire.ValueKind
+	made bool // a make operation
+	none bool // it left nothing there
 	// superseded, of a revision: a later one was written in sight of it.
 	superseded bool
 	raw        string // the value's bytes
-	obj        *object
 }
 
-// prop is a key with its live operations, ascending. A key whose values were all
-// deleted stays, with none.
+// prop is a key with what stands at it, ascending. A key at which nothing stands any
+// more stays, with none.
 type prop struct {
-	key  string
-	live []entry
+	key     string
+	live    []entry
+	history *history // nil while nothing has been replaced and nothing is void
+	obj     *object  // of maps that were made there
 }
 
-// indexFrom is how many keys an object has before it is worth a map.
+// history is all that was ever written at a key, in the order of arrival.
+type history struct {
+	replaced register.Register
+	all      []entry
+	index    map[opID]int32 // into all, from indexFrom writes on
+}
+
+func (h *history) add(e entry, replaced ...int32) {
+	h.replaced.Add(replaced...)
+	h.all = append(h.all, e)
+	n := len(h.all)
+	if h.index != nil {
+		h.index[e.opID] = int32(n - 1)
+	} else if n > indexFrom {
+		h.index = make(map[opID]int32, 2*n)
+		for i := range h.all {
+			h.index[h.all[i].opID] = int32(i)
+		}
+	}
+}
+
+// find returns where an operation stands among all, -1 when it is not there.
+func (h *history) find(id opID) int32 {
+	if h.index != nil {
+		if i, ok := h.index[id]; ok {
+			return i
+		}
+		return -1
+	}
+	return int32(slices.IndexFunc(h.all, func(e entry) bool { return e.opID == id }))
+}
+
+// indexFrom is how many keys an object has, or writes a key, before a map is worth it.
 const indexFrom = 16
 
-// object is a map of the document, or something else that was made on a map key,
-// of which nothing is read.
+// object is what was made at a key: all maps together that ever were, void ones
+// included, since others may have written into any of them; or something else, of
+// which nothing is read.
 type object struct {
-	id     opID
-	change uint32
-	slot   schema.Map
-	up     *object
-	key    string // at which it was made in up
-	props  []prop
-	index  map[string]int32 // into props, from indexFrom keys on
+	opID  // of the map that was made first: by operation, of two versions by hash
+	slot  schema.Map
+	up    *object
+	key   string // at which it was made in up
+	props []prop
+	index map[string]int32 // into props, from indexFrom keys on
+
+	// Of a post: the change that made it, of several the one whose place it keeps, and
+	// whether it is a question there.
+	place            uint32
+	placed, question bool
 }
 
 func (o *object) find(key string) *prop {
-	if o.index != nil {
-		if i, ok := o.index[key]; ok {
-			return &o.props[i]
-		}
-		return nil
-	}
-	for i := range o.props {
-		if o.props[i].key == key {
-			return &o.props[i]
-		}
+	if i := o.at(key); i >= 0 {
+		return &o.props[i]
 	}
 	return nil
 }
 
-func (o *object) add(key string) *prop {
+// at returns where a key stands in props, -1 when it is not there.
+func (o *object) at(key string) int32 {
+	if o.index != nil {
+		if i, ok := o.index[key]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := range o.props {
+		if o.props[i].key == key {
+			return int32(i)
+		}
+	}
+	return -1
+}
+
+func (o *object) add(key string) int32 {
 	o.props = append(o.props, prop{key: key})
 	n := len(o.props)
 	if o.index != nil {
@@ -90,13 +139,19 @@ func (o *object) add(key string) *prop {
 			o.index[o.props[i].key] = int32(i)
 		}
 	}
-	return &o.props[n-1]
+	return int32(n - 1)
 }
 
 // place is a key of an object.
 type place struct {
 	in  *object
-	key string
+	key int32 // index into props
+}
+
+// mapOf is a map that an operation made: the object that it is part of, and its number.
+type mapOf struct {
+	object *object
+	number uint32
 }
 
 // changeInfo is what is kept of a change.
@@ -105,42 +160,49 @@ type changeInfo struct {
 	millis int64
 	// received is when this device received it, in ms; 0 where that is not known.
 	received int64
+	actor    uint32
+	seq      uint32
+	writes   uint32 // where its writes begin in Projection.writes; they end where the next one's begin
+	edits    bool   // it changes what the event says of itself
 }
 
-// Fold is the sum of an event's changes. It is not safe for concurrent use, not
+// Projection is the sum of an event's changes. It is not safe for concurrent use, not
 // even by readers alone: they share what they remember of the graph.
 type Projection struct {
-	event   qa.EventID
-	graph   *graph.Graph
-	actors  []wire.ActorID
-	who     []qa.Identity      // by actor; "" where an actor is not of 40 bytes
-	persons []authority.Person // by actor
-	seqs    []uint64           // by actor: the last one applied
-	actorIx map[wire.ActorID]uint32
-	changes []changeInfo
-	at      []uint32 // index into changes, by place in the graph
-	objects map[opID]*object
-	root    object
-	names   map[string]string // one copy of each key that repeats
+	event    qa.EventID
+	graph    *graph.Graph
+	actors   []wire.ActorID
+	who      []qa.Identity      // by actor; "" where an actor is not of 40 bytes
+	persons  []authority.Person // by actor
+	voidFrom []uint32           // by actor: the sequence number from which on its changes are void, 0 for none
+	actorIx  map[wire.ActorID]uint32
+	changes  []changeInfo
+	at       []uint32 // index into changes + 1, by place in the graph; 0: not applied
+	writes   []place  // of all changes, one after the other
+	objects  map[opID]mapOf
+	maps     uint32 // how many maps there are
+	root     object
+	names    map[string]string // one copy of each key that repeats
 
 	founder     qa.Identity
 	founderHash wire.Hash
 	founded     int64 // ms, the founder's clock or the receipt, whichever was earlier
 	authority   *authority.Authority
-	ended       map[place][]entry // of keys that need a role: what was overwritten
+	replies     map[string][]*object // by the post that they answer
+	rewritten   []place              // keys that need a role and have a history
 	// unsuperseded are, of the revisions of posts that were edited, as indexes into the
 	// map's keys, those that no later one was written in sight of.
 	unsuperseded map[*object][]int32
 	steps        int64
 	roots        int // changes without deps; a valid event has one
-	edits        int // changes, beside the first, to what the event says of itself
+	edits        int // changes, beside the first, to what the event says of itself, and those of them that turned out void
 	touched      touched
 	pasts        map[uint32]graph.Past // of closings, and of openings that name none
 	drawn        *drawing              // worked out when asked; see drawing
 	drawnFor     uint32                // the closing it was for when Touched was last asked: its change + 1, 0 for none
 }
 
-// New returns an empty fold of an event. g is the event's graph; a change is given
+// New returns an empty projection of an event. g is the event's graph; a change is given
 // to it before it is given to Apply. a is the event's authority, over the same graph;
 // Apply gives it the changes that it was not given before.
 func New(event qa.EventID, g *graph.Graph, a *authority.Authority) *Projection {
@@ -149,9 +211,10 @@ func New(event qa.EventID, g *graph.Graph, a *authority.Authority) *Projection {
 		graph:     g,
 		authority: a,
 		actorIx:   map[wire.ActorID]uint32{},
-		objects:   map[opID]*object{},
+		objects:   map[opID]mapOf{},
+		maps:      1, // the root
 		names:     map[string]string{},
-		ended:     map[place][]entry{},
+		replies:   map[string][]*object{},
 		pasts:     map[uint32]graph.Past{},
 
 		unsuperseded: map[*object][]int32{},
@@ -168,6 +231,9 @@ func (f *Projection) Steps() int64 { return f.steps }
 
 // Apply adds a change, in any order in which none comes before its past. A change
 // that was added before changes nothing. On an error nothing was added.
+//
+// A change by which its actor has used a sequence number twice makes void what the
+// actor wrote from there on. That costs what taking these changes again would.
 func (f *Projection) Apply(c *wire.Change) error { return f.ApplyReceived(c, 0) }
 
 // ApplyReceived is Apply of a change that this device received at a moment of its own
@@ -177,25 +243,33 @@ func (f *Projection) ApplyReceived(c *wire.Change, receivedMillis int64) error {
 	if c.StartOp > math.MaxUint32 || uint64(len(c.Ops)) > math.MaxUint32-c.StartOp {
 		return ErrCounter
 	}
-	if !f.graph.Has(c.Hash) {
+	at, ok := f.graph.Place(c.Hash)
+	if !ok {
 		return fmt.Errorf("%s is not in the graph: %w", c.Hash, ErrOrder)
 	}
-	actor := f.actorOf(c.Actor)
-	switch last := f.seqs[actor]; {
-	case c.Seq <= last:
+	if _, again := f.applied(at); again {
 		return nil
-	case c.Seq != last+1:
-		return fmt.Errorf("sequence number %d after %d: %w", c.Seq, last, ErrOrder)
 	}
+	for _, d := range c.Deps {
+		p, ok := f.graph.Place(d)
+		if _, known := f.applied(p); !ok || !known {
+			return fmt.Errorf("%s comes before %s: %w", c.Hash, d, ErrOrder)
+		}
+	}
+	actor := f.actorOf(c.Actor)
 	f.authority.Add(c)
-	f.seqs[actor] = c.Seq
+	if fork := uint32(f.graph.Fork(c.Actor)); fork != 0 && (f.voidFrom[actor] == 0 || fork < f.voidFrom[actor]) {
+		f.makeVoid(actor, fork)
+	}
 	change := uint32(len(f.changes))
-	f.changes = append(f.changes, changeInfo{hash: c.Hash, millis: qa.ClampMillis(c.TimeMillis), received: receivedMillis})
-	place, _ := f.graph.Place(c.Hash)
-	for len(f.at) <= place {
+	f.changes = append(f.changes, changeInfo{
+		hash: c.Hash, millis: qa.ClampMillis(c.TimeMillis), received: receivedMillis,
+		actor: actor, seq: uint32(c.Seq), writes: uint32(len(f.writes)),
+	})
+	for len(f.at) <= at {
 		f.at = append(f.at, 0)
 	}
-	f.at[place] = change
+	f.at[at] = change + 1
 	if len(c.Deps) == 0 {
 		f.roots++
 	}
@@ -209,21 +283,89 @@ func (f *Projection) ApplyReceived(c *wire.Change, receivedMillis int64) error {
 		f.founder = f.who[actor]
 		f.touched.event = true
 	}
-	edits := f.edits
+	a := applying{f: f, c: c, change: change, void: f.isVoid(change), past: f.graph.LazyPast(c.Deps)}
 	for k := range c.Ops {
-		f.apply(&c.Ops[k], opID{counter: uint32(c.StartOp) + uint32(k), actor: actor}, change)
+		a.apply(k)
 	}
 	// A change is one edit however many fields it sets, and the first is none.
-	if f.edits = min(f.edits, edits+1); len(c.Deps) == 0 {
-		f.edits = edits
+	if f.changes[change].edits = a.edits && len(c.Deps) > 0; f.changes[change].edits {
+		f.edits++
+		if a.void {
+			f.edits++
+		}
+		f.touched.event = true
 	}
 	return nil
+}
+
+// applied returns the change at a place of the graph, false when it was not applied.
+func (f *Projection) applied(place int) (change uint32, ok bool) {
+	if place >= len(f.at) || f.at[place] == 0 {
+		return 0, false
+	}
+	return f.at[place] - 1, true
+}
+
+// isVoid reports whether a change is void: its actor has written another one with its
+// sequence number, or with an earlier one.
+func (f *Projection) isVoid(change uint32) bool {
+	c := &f.changes[change]
+	from := f.voidFrom[c.actor]
+	return from != 0 && c.seq >= from
+}
+
+// makeVoid makes void what an actor wrote from a sequence number on.
+func (f *Projection) makeVoid(actor uint32, from uint32) {
+	var again []uint32
+	for _, p := range f.graph.ChangesFrom(f.actors[actor], uint64(from)) {
+		if change, ok := f.applied(int(p)); ok && !f.isVoid(change) {
+			again = append(again, change)
+		}
+	}
+	f.voidFrom[actor] = from
+	if len(again) == 0 {
+		return
+	}
+	// What a change wrote, and which revisions stand beside those that it wrote.
+	keys, revisions := map[place]struct{}{}, map[*object]struct{}{}
+	for _, change := range again {
+		c := &f.changes[change]
+		if c.edits {
+			f.edits++
+		}
+		end := uint32(len(f.writes))
+		if int(change)+1 < len(f.changes) {
+			end = f.changes[change+1].writes
+		}
+		for _, at := range f.writes[c.writes:end] {
+			keys[at] = struct{}{}
+			if at.in.slot == schema.MapRevisions {
+				revisions[at.in] = struct{}{}
+			}
+		}
+	}
+	for at := range keys {
+		p := f.remember(at)
+		f.stand(p)
+		f.touch(at.in, p, nil)
+	}
+	for o := range revisions {
+		f.superseded(o)
+	}
 }
 
 // when returns the time of a change, as far as it can be true.
 func (f *Projection) when(change uint32, imported bool) int64 {
 	c := &f.changes[change]
 	return qa.BelievedMillis(c.millis, c.received, f.founded, imported)
+}
+
+// by returns who wrote a change.
+func (f *Projection) by(change uint32) qa.Identity { return f.who[f.changes[change].actor] }
+
+// personOf returns who wrote a change.
+func (f *Projection) personOf(change uint32) authority.Person {
+	return f.persons[f.changes[change].actor]
 }
 
 func (f *Projection) actorOf(a wire.ActorID) uint32 {
@@ -235,99 +377,223 @@ func (f *Projection) actorOf(a wire.ActorID) uint32 {
 	f.actors = append(f.actors, a)
 	f.who = append(f.who, qa.IdentityOfActor([]byte(a)))
 	f.persons = append(f.persons, authority.PersonOf(a))
-	f.seqs = append(f.seqs, 0)
+	f.voidFrom = append(f.voidFrom, 0)
 	f.actorIx[a] = i
 	return i
 }
 
-// lookup turns an ID that an operation names into ours; false when its actor or
-// counter cannot be known.
-func (f *Projection) lookup(o wire.OpID) (opID, bool) {
-	i, ok := f.actorIx[o.Actor]
-	return opID{counter: uint32(o.Counter), actor: i}, ok && o.Counter <= math.MaxUint32
-}
-
+// less orders operations as Automerge does; two of one ID, which only an actor that
+// equivocates has, by the hashes of their changes.
 func (f *Projection) less(a, b opID) bool {
 	if a.counter != b.counter {
 		return a.counter < b.counter
 	}
-	return f.actors[a.actor] < f.actors[b.actor]
+	if a.change == b.change {
+		return false
+	}
+	x, y := &f.changes[a.change], &f.changes[b.change]
+	if x.actor != y.actor {
+		return f.actors[x.actor] < f.actors[y.actor]
+	}
+	return bytes.Compare(x.hash[:], y.hash[:]) < 0
+}
+
+// applying is a change that is being applied.
+type applying struct {
+	f      *Projection
+	c      *wire.Change
+	change uint32
+	void   bool
+	edits  bool // an operation changes what the event says of itself
+	past   graph.LazyPast
+}
+
+// resolve returns the operation that the change means by an ID: one of its own or of
+// its past. False when there is none.
+func (a *applying) resolve(id wire.OpID) (opID, bool) {
+	if id.Actor == a.c.Actor && id.Counter >= a.c.StartOp {
+		return opID{uint32(id.Counter), a.change}, id.Counter <= math.MaxUint32
+	}
+	return a.f.resolve(id, &a.past)
+}
+
+// resolve returns the operation that a change with this past means by an ID.
+func (f *Projection) resolve(id wire.OpID, past *graph.LazyPast) (opID, bool) {
+	op, ok := f.graph.Resolve(id, past)
+	if !ok {
+		return opID{}, false
+	}
+	change, ok := f.applied(int(op.Place))
+	return opID{op.Counter, change}, ok
 }
 
 // apply adds one operation. Operations on lists and texts, and on objects that are
 // not there, are passed over.
-func (f *Projection) apply(op *wire.Op, id opID, change uint32) {
+func (a *applying) apply(k int) {
+	f, op := a.f, &a.c.Ops[k]
 	if op.Key.Kind != wire.MapKey || op.Insert {
 		return
 	}
-	o := &f.root
+	in := mapOf{object: &f.root}
 	if op.Obj != (wire.OpID{}) {
-		at, ok := f.lookup(op.Obj)
-		if !ok {
-			return
-		}
-		if o = f.objects[at]; o == nil {
+		id, ok := a.resolve(op.Obj)
+		if in, ok = f.objects[id]; !ok {
 			return
 		}
 	}
-	switch op.Action {
-	case wire.Inc, wire.Mark: // neither ends nor adds a value
+	o := in.object
+	if op.Action == wire.Inc || op.Action == wire.Mark { // neither ends nor adds a value
 		return
 	}
-	if edits(o.slot) {
-		f.edits++
+	a.edits = a.edits || edits(o.slot)
+	i := o.at(op.Key.Prop)
+	if i < 0 {
+		i = o.add(f.name(o, op.Key.Prop))
 	}
-	p := o.find(op.Key.Prop)
-	had := p != nil && len(p.live) > 0
-	if p == nil {
-		p = o.add(f.name(o, op.Key.Prop))
-	}
-	for _, pred := range op.Pred {
-		if at, ok := f.lookup(pred); ok {
-			f.end(o, p, at)
-		}
-	}
-	e := entry{id: id, change: change}
+	p := &o.props[i]
+	f.writes = append(f.writes, place{o, i})
+	e := entry{opID: opID{uint32(a.c.StartOp) + uint32(k), a.change}, in: in.number}
 	switch op.Action {
 	case wire.MakeMap, wire.MakeList, wire.MakeText, wire.MakeTable:
 		e.made = true
-		e.obj = &object{id: id, change: change, up: o, key: p.key}
+		made := &object{opID: e.opID, up: o, key: p.key}
 		if op.Action == wire.MakeMap {
-			e.obj.slot = o.slot.Child(p.key)
+			made.slot = o.slot.Child(p.key)
 		}
-		f.objects[id] = e.obj
+		switch {
+		case p.obj == nil:
+			p.obj = made
+		case p.obj.slot != schema.NoMap && made.slot != schema.NoMap:
+			if made = p.obj; f.less(e.opID, made.opID) {
+				made.opID = e.opID
+			}
+		case made.slot != schema.NoMap:
+			p.obj = made // in place of a list, of which nothing is read
+		}
+		f.objects[e.opID] = mapOf{made, f.maps}
+		f.maps++
+		if o.slot == schema.MapPosts && made.slot == schema.MapPost {
+			f.keepPlace(made, a.change, false) // it may turn out to be a question
+		}
 	case wire.Set:
 		e.kind = op.Value.Kind
 		if o.slot != schema.MapBlobs { // the ledger has those; see Blob
 			e.raw = string(op.Value.Raw)
 		}
+		if o.slot == schema.MapPost && p.key == schema.KeyParent {
+			f.keepPlace(o, a.change, e.raw == "")
+			if e.raw != "" {
+				f.replies[e.raw] = append(f.replies[e.raw], o)
+			}
+		}
 	default: // Del, and actions that do not exist yet
-		f.touch(o, p, nil, had)
-		return
+		e.none = true
 	}
-	f.insert(p, e)
-	f.touch(o, p, &e, had)
+	a.write(place{o, i}, e, op.Pred)
+	switch {
+	case !a.void:
+		f.touch(o, p, &e)
+	case o.slot == schema.MapPeople: // that they have a map is all there is to see of it
+		f.touched.people[p.key] = struct{}{}
+	}
 }
 
-// end takes an operation off the live ones. Where writing needs a role it is still
-// remembered: should the act that ended it turn out not to count, it stands again.
-func (f *Projection) end(o *object, p *prop, id opID) {
-	i := f.find(p, id)
-	if i == len(p.live) || p.live[i].id != id {
+// write adds an operation to a key, with what it replaced.
+func (a *applying) write(at place, e entry, preds []wire.OpID) {
+	f, p := a.f, &at.in.props[at.key]
+	if len(preds) == 0 && p.history == nil && !a.void && !e.none {
+		f.insert(p, e)
 		return
 	}
-	if r := o.slot.Row(p.key); r != nil && r.Remembered() && !p.live[i].made {
-		k := place{in: o, key: p.key}
-		f.ended[k] = append(f.ended[k], p.live[i])
+	f.remember(at)
+	h := p.history
+	replaced := make([]int32, 0, 4)
+	behindVoid := false // it replaces something void, so perhaps also what that had replaced
+	for _, pred := range preds {
+		if id, ok := a.resolve(pred); ok {
+			if i := h.find(id); i >= 0 {
+				replaced = append(replaced, i)
+				behindVoid = behindVoid || f.isVoid(h.all[i].change)
+			}
+		}
 	}
-	p.live = append(p.live[:i], p.live[i+1:]...)
+	h.add(e, replaced...)
+	switch {
+	case a.void:
+	case behindVoid:
+		f.stand(p)
+	default:
+		for _, i := range replaced {
+			f.end(p, h.all[i].opID)
+		}
+		if !e.none {
+			f.insert(p, e)
+		}
+	}
+}
+
+// remember begins the history of a key, unless it has one. What stands there so far has
+// replaced nothing.
+func (f *Projection) remember(at place) *prop {
+	p := &at.in.props[at.key]
+	if p.history != nil {
+		return p
+	}
+	p.history = &history{}
+	for _, e := range p.live {
+		p.history.add(e)
+	}
+	if r := at.in.slot.Row(p.key); r != nil && r.Remembered() {
+		f.rewritten = append(f.rewritten, at)
+	}
+	return p
+}
+
+// stand works out what stands at a key from all that was ever written there.
+func (f *Projection) stand(p *prop) {
+	p.live = nil
+	for _, e := range f.standing(p, func(*entry) bool { return true }) {
+		p.live = append(p.live, *e)
+	}
+}
+
+// standing returns what stands at a key for whoever counts only some writes, ascending:
+// those that count and that nothing which counts has replaced. What is void never
+// counts.
+func (f *Projection) standing(p *prop, counts func(*entry) bool) []*entry {
+	out := make([]*entry, 0, 1)
+	h := p.history
+	if h == nil {
+		for i := range p.live {
+			if counts(&p.live[i]) {
+				out = append(out, &p.live[i])
+			}
+		}
+		return out
+	}
+	f.steps += int64(len(h.all))
+	var few [16]int32
+	for _, i := range h.replaced.Standing(few[:0], func(i int32) bool { e := &h.all[i]; return !f.isVoid(e.change) && counts(e) }) {
+		if !h.all[i].none {
+			out = append(out, &h.all[i])
+		}
+	}
+	slices.SortFunc(out, f.byID)
+	return out
+}
+
+// end takes an operation off those that stand.
+func (f *Projection) end(p *prop, id opID) {
+	if i := f.find(p, id); i < len(p.live) && p.live[i].opID == id {
+		p.live = append(p.live[:i], p.live[i+1:]...)
+	}
 }
 
 // find returns where an operation stands among the live ones of a key, or would.
 func (f *Projection) find(p *prop, id opID) int {
 	return sort.Search(len(p.live), func(i int) bool {
 		f.steps++
-		return !f.less(p.live[i].id, id)
+		return !f.less(p.live[i].opID, id)
 	})
 }
 
@@ -336,7 +602,7 @@ func (f *Projection) insert(p *prop, e entry) {
 		p.live = []entry{e}
 		return
 	}
-	i := f.find(p, e.id)
+	i := f.find(p, e.opID)
 	p.live = append(p.live, entry{})
 	copy(p.live[i+1:], p.live[i:])
 	p.live[i] = e
@@ -356,76 +622,41 @@ func (f *Projection) name(in *object, key string) string {
 	return key
 }
 
-// winner returns the value of a key that Automerge shows, nil when there is none.
+// winner returns the value of a key with the highest operation, nil when there is none.
 func winner(o *object, key string) *entry {
 	if o == nil {
 		return nil
 	}
-	p := o.find(key)
+	return o.find(key).last()
+}
+
+// last returns the value with the highest operation of those that stand.
+func (p *prop) last() *entry {
 	if p == nil || len(p.live) == 0 {
 		return nil
 	}
 	return &p.live[len(p.live)-1]
 }
 
-// child returns the map that stands at a key, nil when none does.
-func child(o *object, key string) *object {
-	if e := winner(o, key); e != nil && e.made && e.obj.slot != schema.NoMap {
-		return e.obj
+// keys yields the keys of a map.
+func keys(o *object) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for i := 0; o != nil && i < len(o.props) && yield(o.props[i].key); i++ {
+		}
 	}
-	return nil
 }
 
-// eachMap calls fn for every map that stands at a key: more than one where two
-// devices of one person made it at the same time.
-func eachMap(o *object, key string, fn func(*object)) {
+// child returns the maps that were made at a key as one, nil when none was. A void map
+// holds what others wrote into it, so it is read too.
+func child(o *object, key string) *object {
 	if o == nil {
-		return
+		return nil
 	}
 	p := o.find(key)
-	if p == nil {
-		return
+	if p == nil || p.obj == nil || p.obj.slot == schema.NoMap {
+		return nil
 	}
-	for i := range p.live {
-		if e := &p.live[i]; e.made && e.obj.slot != schema.NoMap {
-			fn(e.obj)
-		}
-	}
-}
-
-// said returns the value of a key in the map at id, which is one person's own to
-// write. Where their devices made it more than once it is the value with the
-// highest operation over all of them: what one device said is not lost because the
-// other made its map a moment later.
-func (f *Projection) said(o *object, id, key string) *entry {
-	var best *entry
-	eachMap(o, id, func(m *object) {
-		if e := winner(m, key); e != nil && (best == nil || f.less(best.id, e.id)) {
-			best = e
-		}
-	})
-	return best
-}
-
-// eachSaid calls fn for every key of the maps at id, each once.
-func eachSaid(o *object, id string, fn func(key string)) {
-	var first *object
-	var others []*object // hardly ever any
-	eachMap(o, id, func(m *object) {
-		for i := range m.props {
-			key := m.props[i].key
-			if first != nil && first.find(key) != nil ||
-				slices.ContainsFunc(others, func(b *object) bool { return b.find(key) != nil }) {
-				continue
-			}
-			fn(key)
-		}
-		if first == nil {
-			first = m
-		} else {
-			others = append(others, m)
-		}
-	})
+	return p.obj
 }
 
 func (e *entry) value() wire.Value {
@@ -469,81 +700,113 @@ type Live struct {
 	Made  bool       // an object; its ID is Op
 }
 
-// Values returns all live values of a key of an object, ascending: more than one
-// is a conflict, and the last is the one that Automerge shows. The zero OpID is
-// the root. nil is returned when there is no such object or key. Of blobs only the
-// kind is known, not the bytes; see Blob.
+// Values returns all values that stand at a key of a map, ascending: more than one is a
+// conflict, and the last is the one that Automerge shows. The zero OpID is the root.
+// nil is returned when there is no such map or key. Of blobs only the kind is known,
+// not the bytes; see Blob.
 func (f *Projection) Values(obj wire.OpID, key string) []Live {
-	o := f.object(obj)
-	if o == nil {
+	m, ok := f.mapAt(obj)
+	if !ok {
 		return nil
 	}
-	p := o.find(key)
+	p := m.object.find(key)
 	if p == nil {
 		return nil
 	}
 	var out []Live
 	for i := range p.live {
-		e := &p.live[i]
-		out = append(out, Live{Op: f.wireID(e.id), Value: e.value(), Made: e.made})
+		if e := &p.live[i]; e.in == m.number {
+			out = append(out, f.liveOf(e))
+		}
 	}
 	return out
 }
 
-// Keys returns the keys of an object that have a live value, in no order.
+// ValuesAt is Values at the end of a path, of all maps that were made on the way.
+func (f *Projection) ValuesAt(path ...string) []Live {
+	o := &f.root
+	for len(path) > 1 {
+		if o = child(o, path[0]); o == nil {
+			return nil
+		}
+		path = path[1:]
+	}
+	p := o.find(path[0])
+	if p == nil {
+		return nil
+	}
+	var out []Live
+	for i := range p.live {
+		out = append(out, f.liveOf(&p.live[i]))
+	}
+	return out
+}
+
+func (f *Projection) liveOf(e *entry) Live {
+	return Live{Op: f.wireID(e.opID), Value: e.value(), Made: e.made}
+}
+
+// Keys returns the keys of a map at which something stands, in no order.
 func (f *Projection) Keys(obj wire.OpID) []string {
-	o := f.object(obj)
-	if o == nil {
+	m, ok := f.mapAt(obj)
+	if !ok {
 		return nil
 	}
 	var out []string
-	for i := range o.props {
-		if len(o.props[i].live) > 0 {
-			out = append(out, o.props[i].key)
+	for i := range m.object.props {
+		p := &m.object.props[i]
+		if slices.ContainsFunc(p.live, func(e entry) bool { return e.in == m.number }) {
+			out = append(out, p.key)
 		}
 	}
 	return out
 }
 
-// Object follows a path of maps from the root, by their winners. false is returned
-// when something on the way is no map.
+// Object follows a path of maps from the root, each the one that Automerge shows.
+// False is returned when something on the way is no map.
 func (f *Projection) Object(path ...string) (wire.OpID, bool) {
-	o := &f.root
+	var at wire.OpID
 	for _, key := range path {
-		if o = child(o, key); o == nil {
+		values := f.Values(at, key)
+		if len(values) == 0 || !values[len(values)-1].Made {
+			return wire.OpID{}, false
+		}
+		at = values[len(values)-1].Op
+		if m, ok := f.mapAt(at); !ok || m.object.slot == schema.NoMap {
 			return wire.OpID{}, false
 		}
 	}
-	if o == &f.root {
-		return wire.OpID{}, true
-	}
-	return f.wireID(o.id), true
+	return at, true
 }
 
 // Owner returns the identity that made an object, "" for the root and for what is
 // not there.
 func (f *Projection) Owner(obj wire.OpID) qa.Identity {
-	o := f.object(obj)
-	if o == nil || o == &f.root {
+	if _, ok := f.mapAt(obj); !ok || obj == (wire.OpID{}) {
 		return ""
 	}
-	return f.who[o.id.actor]
+	return qa.IdentityOfActor([]byte(obj.Actor))
 }
 
-func (f *Projection) object(id wire.OpID) *object {
+// mapAt returns the map that an operation made, by the ID that one who knows all
+// changes means it by.
+func (f *Projection) mapAt(id wire.OpID) (mapOf, bool) {
 	if id == (wire.OpID{}) {
-		return &f.root
+		return mapOf{object: &f.root}, true
 	}
-	if at, ok := f.lookup(id); ok {
-		return f.objects[at]
+	past := f.graph.LazyPast(f.graph.Heads())
+	at, ok := f.resolve(id, &past)
+	if !ok {
+		return mapOf{}, false
 	}
-	return nil
+	m, ok := f.objects[at]
+	return m, ok
 }
 
 func (f *Projection) wireID(id opID) wire.OpID {
-	return wire.OpID{Counter: uint64(id.counter), Actor: f.actors[id.actor]}
+	return wire.OpID{Counter: uint64(id.counter), Actor: f.actors[f.changes[id.change].actor]}
 }
 
-func (f *Projection) opID(id opID) qa.OpID {
-	return qa.OpID{Counter: uint64(id.counter), Actor: f.actors[id.actor].String()}
+func (f *Projection) qaID(id opID) qa.OpID {
+	return qa.OpID{Counter: uint64(id.counter), Actor: f.actors[f.changes[id.change].actor].String()}
 }

@@ -60,7 +60,7 @@ func (f *Projection) Touched() Touched {
 	for _, k := range keys {
 		r := Reaction{Post: qa.PostID(k.post), Reaction: qa.Reaction{By: qa.Identity(k.by), Emoji: k.emoji}}
 		if po := child(child(&f.root, "posts"), k.post); po != nil {
-			e := f.said(child(po, "reactions"), k.by, k.emoji)
+			e := winner(child(child(po, "reactions"), k.by), k.emoji)
 			r.On = e.isTrue() && !f.blockedOut(r.By, e.change)
 		}
 		t.Reactions = append(t.Reactions, r)
@@ -79,9 +79,9 @@ func postOf(o *object) string {
 	return ""
 }
 
-// touch notes what an operation on a key has an effect on. e is nil when it only
-// took values away; had says whether there were values before.
-func (f *Projection) touch(o *object, p *prop, e *entry, had bool) {
+// touch notes what an operation on a key has an effect on: a new one, or with nil one
+// that is void.
+func (f *Projection) touch(o *object, p *prop, e *entry) {
 	t := &f.touched
 	switch o.slot.View() {
 	case schema.ViewEvent:
@@ -92,10 +92,6 @@ func (f *Projection) touch(o *object, p *prop, e *entry, had bool) {
 		t.posts[keyIn(schema.MapPosts, o, p)] = struct{}{}
 	}
 	switch o.slot {
-	case schema.MapRoot:
-		if had { // a root map made twice, which no valid event does
-			f.touchAll()
-		}
 	case schema.MapEvent:
 		if p.key == schema.KeyClosed {
 			f.touchLate()
@@ -105,20 +101,12 @@ func (f *Projection) touch(o *object, p *prop, e *entry, had bool) {
 	case schema.MapBlocks:
 		f.touchBlock(p.key)
 	case schema.MapPosts:
-		if had {
-			f.touchReactions(p.key, o)
-		}
-	case schema.MapPost:
-		if p.key == schema.KeyReactions && had {
-			f.touchReactions(o.key, o.up)
+		if e == nil {
+			f.touchReplies(p.key)
 		}
 	case schema.MapRevisions:
 		if e != nil {
 			f.supersede(o, p, e)
-		}
-	case schema.MapReactions:
-		if had {
-			f.touchReactions(postOf(o), o.up.up)
 		}
 	case schema.MapReactionsOf:
 		t.reactions[reactionKey{post: postOf(o), by: o.key, emoji: p.key}] = struct{}{}
@@ -139,35 +127,6 @@ func keyIn(in schema.Map, o *object, p *prop) string {
 // calendars count it.
 func edits(m schema.Map) bool {
 	return m.Act() == schema.ActEvent && m != schema.MapEventX && m != schema.MapClubX
-}
-
-// touchReactions notes all reactions that were ever made on a post: its map, or one
-// in it, was made twice, so that another may be the one to read.
-func (f *Projection) touchReactions(post string, posts *object) {
-	for _, o := range f.objects {
-		if o.slot == schema.MapReactionsOf && postOf(o) == post {
-			for i := range o.props {
-				f.touched.reactions[reactionKey{post: post, by: o.key, emoji: o.props[i].key}] = struct{}{}
-			}
-		}
-	}
-}
-
-// touchAll notes everything that was ever there.
-func (f *Projection) touchAll() {
-	for _, o := range f.objects {
-		switch o.slot {
-		case schema.MapPost:
-			f.touched.posts[o.key] = struct{}{}
-		case schema.MapPerson:
-			f.touched.people[o.key] = struct{}{}
-		case schema.MapReactionsOf:
-			post := postOf(o)
-			for i := range o.props {
-				f.touched.reactions[reactionKey{post: post, by: o.key, emoji: o.props[i].key}] = struct{}{}
-			}
-		}
-	}
 }
 
 // eachPost calls fn for every post.

@@ -112,12 +112,12 @@ func (f *Projection) grants() []qa.Grant {
 // Person returns what somebody says of themselves, false when they say nothing. What
 // they wrote after they were blocked is left out.
 func (f *Projection) Person(id qa.Identity) (qa.Person, bool) {
-	people := child(&f.root, "people")
-	if child(people, string(id)) == nil {
+	of := child(child(&f.root, "people"), string(id))
+	if of == nil {
 		return qa.Person{}, false
 	}
 	get := func(key string) string {
-		e := f.said(people, string(id), key)
+		e := winner(of, key)
 		if e == nil || f.blockedOut(id, e.change) {
 			return ""
 		}
@@ -184,9 +184,9 @@ func (f *Projection) post(key string, o *object) qa.Post {
 	p := qa.Post{
 		ID:         qa.PostID(key),
 		Parent:     qa.PostID(winner(o, "parent").str()),
-		By:         f.who[o.id.actor],
+		By:         f.by(o.change),
 		AtMillis:   winner(o, "at").millis(),
-		Op:         f.opID(o.id),
+		Op:         f.qaID(o.opID),
 		OnBehalfOf: winner(o, "onBehalfOf").str(),
 		Source:     winner(o, "source").str(),
 		Origin:     qa.PostID(winner(o, "origin").str()),
@@ -194,9 +194,10 @@ func (f *Projection) post(key string, o *object) qa.Post {
 		Tags:       qa.SplitTags(winner(o, "tags").str()),
 		X:          f.strings(child(o, "x"), 0),
 	}
-	p.AuthorThen = f.authorThen(o.id, o.change, p.AsAuthor)
+	p.AuthorThen = f.authorThen(o.change, p.AsAuthor)
+	p.Answers = f.answers(string(p.Parent), o.change)
 	// Only an organiser's sources say where something comes from: anybody can write one.
-	imported := p.Source != "" && f.authorThen(o.id, o.change, true)
+	imported := p.Source != "" && f.authorThen(o.change, true)
 	if received := f.changes[o.change].received; qa.BelievedMillis(p.AtMillis, received, f.founded, imported) != p.AtMillis {
 		p.ReceivedAtMillis = received
 	}
@@ -208,6 +209,10 @@ func (f *Projection) post(key string, o *object) qa.Post {
 	p.Late = f.late(o.change)
 	p.Revisions = f.revisions(child(o, "revisions"), p.By, p.Marks.Approved || p.Blocked, imported)
 	p.Reactions = f.reactions(child(o, "reactions"))
+	if f.voidPost(o) {
+		f.leave(&p, o)
+		p.Answers = f.answers(string(p.Parent), o.place)
+	}
 	p.Clean()
 	return p
 }
@@ -236,10 +241,10 @@ func (f *Projection) marks(o *object, owner qa.Identity) qa.Marks {
 	m.InDraw = f.inDraw(child(o, "candidate"))
 	if m.Hidden != "" {
 		e := get("hidden")
-		m.HiddenBy, m.HiddenAtMillis = f.who[e.id.actor], f.when(e.change, false)
+		m.HiddenBy, m.HiddenAtMillis = f.by(e.change), f.when(e.change, false)
 	}
 	if m.DuplicateOf != "" {
-		m.DuplicateBy = f.who[get("duplicateOf").id.actor]
+		m.DuplicateBy = f.by(get("duplicateOf").change)
 	}
 	return m
 }
@@ -266,7 +271,7 @@ func (f *Projection) revisions(o *object, owner qa.Identity, everything, importe
 		return nil
 	}
 	var taken []*entry
-	keys := map[opID]string{}
+	names := map[opID]string{}
 	left := false
 	for i := range o.props {
 		e := winner(o, o.props[i].key)
@@ -281,14 +286,9 @@ func (f *Projection) revisions(o *object, owner qa.Identity, everything, importe
 			continue
 		}
 		taken = append(taken, e)
-		keys[e.id] = o.props[i].key
+		names[e.opID] = o.props[i].key
 	}
-	slices.SortFunc(taken, func(a, b *entry) int {
-		if f.less(a.id, b.id) {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(taken, f.byID)
 	out := make([]qa.Revision, len(taken))
 	for i, e := range taken {
 		superseded := e.superseded
@@ -299,8 +299,8 @@ func (f *Projection) revisions(o *object, owner qa.Identity, everything, importe
 			})
 		}
 		out[i] = qa.Revision{
-			ID: qa.RevisionID(keys[e.id]), Text: e.raw, AtMillis: f.when(e.change, imported),
-			Op: f.opID(e.id), Superseded: superseded, Late: f.late(e.change),
+			ID: qa.RevisionID(names[e.opID]), Text: e.raw, AtMillis: f.when(e.change, imported),
+			Op: f.qaID(e.opID), Superseded: superseded, Late: f.late(e.change),
 		}
 	}
 	return out
@@ -313,12 +313,12 @@ func (f *Projection) reactions(o *object) []qa.Reaction {
 	var out []qa.Reaction
 	for i := range o.props {
 		by := qa.Identity(o.props[i].key)
-		eachSaid(o, string(by), func(emoji string) {
-			e := f.said(o, string(by), emoji)
-			if e.isTrue() && !f.blockedOut(by, e.change) {
+		of := child(o, string(by))
+		for emoji := range keys(of) {
+			if e := winner(of, emoji); e.isTrue() && !f.blockedOut(by, e.change) {
 				out = append(out, qa.Reaction{By: by, Emoji: emoji})
 			}
-		})
+		}
 	}
 	slices.SortFunc(out, func(a, b qa.Reaction) int {
 		return cmp.Or(cmp.Compare(a.Emoji, b.Emoji), cmp.Compare(a.By, b.By))
