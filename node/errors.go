@@ -70,6 +70,7 @@ var kinds = []struct {
 	{replica.ErrUnknownChange, NotFound},
 	{replica.ErrNoInvitation, NotFound},
 	{replica.ErrNoBlob, NotFound},
+	{crdt.ErrNoPost, NotFound},
 	{replica.ErrNotOrganiser, NotAllowed},
 	{replica.ErrNothingTaken, Invalid},
 	{replica.ErrNotYetDelivered, Invalid},

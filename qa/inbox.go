@@ -2,6 +2,7 @@ package qa
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -204,6 +205,18 @@ func (t *Thread) Parts() []QuestionPart {
 // reply says what it answers: in Markdown, so that every reader understands.
 func QuotePart(part, answer string) string {
 	return "> " + strings.Join(strings.Fields(part), " ") + "\n\n" + answer
+}
+
+// AnswerPart is an answer to a part of a question, counted from 1; 0 is the whole question.
+func AnswerPart(question string, part int, answer string) (string, error) {
+	if part == 0 {
+		return answer, nil
+	}
+	parts := SplitQuestion(question)
+	if part < 1 || part > len(parts) {
+		return "", fmt.Errorf("the question has %d parts, so there is no part %d; nothing was saved", len(parts), part)
+	}
+	return QuotePart(parts[part-1], answer), nil
 }
 
 // quotes returns the block quotes of a text, folded.

@@ -192,14 +192,6 @@ func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
 	s.page(w, r, http.StatusOK, "club", s.layout(r, p.Title, "library", p))
 }
 
-// listIn puts a week on a club's list; "" is no club.
-func (s *server) listIn(ctx context.Context, club qa.EventID, e qa.Event) error {
-	if club == "" {
-		return nil
-	}
-	return s.node.ListWeeks(ctx, club, []qa.ListedWeek{e.Listing()})
-}
-
 // searchPage is the body of what a search over all weeks found.
 type searchPage struct {
 	Query string

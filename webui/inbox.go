@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -303,30 +304,22 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 		fail(http.StatusUnprocessableEntity, "There is nothing written yet.")
 		return
 	}
-	text, err := withPart(p.Text(), r.PostForm.Get("part"), d.Text)
+	part, err := strconv.Atoi(cmp.Or(r.PostForm.Get("part"), "0"))
+	var text string
 	if err == nil {
-		_, err = s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActPost, Parent: p.ID, Text: text})
+		text, err = qa.AnswerPart(p.Text(), part, d.Text)
 	}
 	if err != nil {
+		fail(http.StatusUnprocessableEntity, sentence(err.Error())+" Your words are still in the box.")
+		return
+	}
+	if _, err := s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActPost, Parent: p.ID, Text: text}); err != nil {
 		fail(statusOf(err), notSavedWords(err, &d))
 		return
 	}
 	// The answer is saved. A draft left behind is a nuisance, not a loss.
 	_ = s.node.SetDraft(ctx, v.Event.ID, key, node.Draft{})
 	done(w, r, withoutOpen(back), "")
-}
-
-// withPart quotes the part of the question that is answered.
-func withPart(question, part, answer string) (string, error) {
-	if part == "" || part == "0" {
-		return answer, nil
-	}
-	for i, text := range qa.SplitQuestion(question) {
-		if part == strconv.Itoa(i+1) {
-			return qa.QuotePart(text, answer), nil
-		}
-	}
-	return "", &qa.FieldError{Field: "part", Err: qa.ErrBadValue}
 }
 
 // withoutOpen is the inbox with the next question open instead of this one.

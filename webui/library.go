@@ -235,20 +235,16 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 		}
 		e.Prizes = n
 	}
-	if f.Relay != "" {
-		e.Relays = []string{f.Relay}
-	}
-	inv, err := s.node.Found(r.Context(), e, f.Relay)
-	if err != nil {
+	inv, err := node.SetUp(r.Context(), s.node, node.NewWeek{Event: e, Relay: f.Relay, Club: qa.EventID(f.Club)})
+	switch {
+	case err != nil && inv.Event == "":
 		refuse(statusOf(err), "Not saved. "+notSaved(err))
 		return
-	}
-	e.ID = inv.Event
-	if err := s.listIn(r.Context(), qa.EventID(f.Club), e); err != nil {
+	case err != nil:
 		s.problem(w, r, statusOf(err), "The week is set up, and not on the club’s list", sentence(err.Error())+" Open the week from the shelf; it can be put on the list on its page “Set up”.")
 		return
 	}
-	done(w, r, eventPath(e.ID)+"/setup?new=1", "")
+	done(w, r, eventPath(inv.Event)+"/setup?new=1", "")
 }
 
 func (s *server) join(w http.ResponseWriter, r *http.Request) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"flyleaf/cover"
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -129,31 +130,27 @@ func (s *server) showSetup(w http.ResponseWriter, r *http.Request, status int, v
 	s.page(w, r, status, "setup", l)
 }
 
-// errPicture says what is wrong with an uploaded picture.
-var errPicture = errors.New("the picture")
-
-// saveSetup takes the form: what has changed becomes one change, a picture another
-// before it.
+// saveSetup takes the form: what it says of the week, and which clubs list it.
 func (s *server) saveSetup(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.organise(w, r)
 	if !ok {
 		return
 	}
-	typed := s.typedSetup(r)
-	acts, err := v.setupActs(r, s.zone)
+	want, err := v.typedEvent(r, s.zone)
+	var picture []byte
 	if err == nil {
-		var picture []qa.Act
-		if picture, err = pictureActs(r); err == nil {
-			acts = append(picture, acts...)
-		}
+		picture, err = typedPicture(r)
 	}
 	if err == nil {
-		err = s.node.DoAll(r.Context(), v.Event.ID, acts)
+		_, err = node.ChangeWeek(r.Context(), s.node, &v.Event, &want, picture)
 	}
-	if err == nil {
-		err = s.listChosen(r, v)
+	if err == nil && r.PostForm.Has("clubs") {
+		_, err = node.Relist(r.Context(), s.node, &want, func(club qa.EventID, _ bool) bool {
+			return slices.Contains(r.PostForm["club"], string(club))
+		})
 	}
 	if err != nil {
+		typed := s.typedSetup(r)
 		typed.Error = "Not saved. " + sentence(err.Error()) + " What you typed is still here. A picture has to be chosen again."
 		s.showSetup(w, r, http.StatusUnprocessableEntity, v, typed)
 		return
@@ -174,21 +171,20 @@ func (s *server) typedSetup(r *http.Request) setupPage {
 	return p
 }
 
-// setupActs returns the act that makes the week what the form says, none when it
-// is so already.
-func (v *weekView) setupActs(r *http.Request, here *time.Location) ([]qa.Act, error) {
+// typedEvent is the week as the form says that it shall be.
+func (v *weekView) typedEvent(r *http.Request, here *time.Location) (qa.Event, error) {
 	f := r.PostForm
 	text := func(key string) string { return strings.TrimSpace(qa.LineEnds(f.Get(key))) }
 	want := v.Event
 	want.Title, want.Authors, want.Description, want.Zone = text("title"), text("authors"), text("description"), text("zone")
 	if want.Title == "" {
-		return nil, errors.New("the week needs a title: that of the book")
+		return want, errors.New("the week needs a title: that of the book")
 	}
 	zone := here
 	if want.Zone != "" {
 		z, err := qa.LoadZone(want.Zone)
 		if err != nil {
-			return nil, fmt.Errorf("%w, or left empty", err)
+			return want, fmt.Errorf("%w, or left empty", err)
 		}
 		zone = z
 	}
@@ -196,29 +192,19 @@ func (v *weekView) setupActs(r *http.Request, here *time.Location) ([]qa.Act, er
 	if n := text("copies"); n != "" {
 		prizes, err := strconv.ParseUint(n, 10, 32)
 		if err != nil {
-			return nil, errors.New("how many copies there are to win is a number, or left empty")
+			return want, errors.New("how many copies there are to win is a number, or left empty")
 		}
 		want.Prizes = prizes
 	}
+	if r.PostForm.Get("nocover") == "1" {
+		want.Cover = ""
+	}
 	if err := setupTimesFrom(f, &want, v.cal, zone); err != nil {
-		return nil, err
+		return want, err
 	}
-	if err := want.CheckNew(&v.Event); err != nil { // before a picture is saved
-		return nil, err
-	}
-	fields := v.Event.Changes(&want)
 	links, err := qa.ParseLinks(strings.Split(text("links"), "\n"))
-	if err != nil {
-		return nil, err
-	}
-	act := qa.Act{Kind: qa.ActEvent, Fields: fields}
-	if !slices.Equal(links, v.Event.Links) {
-		act.Links = links
-	}
-	if len(fields) == 0 && act.Links == nil {
-		return nil, nil
-	}
-	return []qa.Act{act}, nil
+	want.Links = links
+	return want, err
 }
 
 // setupTimesFrom reads the times: of the template, when a first day is given, else
@@ -251,76 +237,22 @@ func setupTimesFrom(f url.Values, e *qa.Event, shown calendar, zone *time.Locati
 	return nil
 }
 
-// pictureActs makes the picture of the form small and returns what puts it into the
-// week: the picture in a change of its own, then the cover that names it.
-func pictureActs(r *http.Request) ([]qa.Act, error) {
-	if r.PostForm.Get("nocover") == "1" {
-		return []qa.Act{{Kind: qa.ActEvent, Fields: map[string]any{"cover": ""}}}, nil
-	}
-	if r.MultipartForm == nil || len(r.MultipartForm.File["cover"]) == 0 {
+// typedPicture is the file that was chosen as the cover; nil for none.
+func typedPicture(r *http.Request) ([]byte, error) {
+	if r.PostForm.Get("nocover") == "1" || r.MultipartForm == nil || len(r.MultipartForm.File["cover"]) == 0 {
 		return nil, nil
 	}
 	file, err := r.MultipartForm.File["cover"][0].Open()
 	if err != nil {
-		return nil, fmt.Errorf("%w could not be read: %w", errPicture, err)
+		return nil, fmt.Errorf("the picture could not be read: %w", err)
 	}
 	defer file.Close()
 	b, err := io.ReadAll(io.LimitReader(file, cover.MaxInput+1))
-	if err != nil {
-		return nil, fmt.Errorf("%w could not be read: %w", errPicture, err)
-	}
-	if len(b) == 0 {
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the picture could not be read: %w", err)
+	case len(b) == 0:
 		return nil, nil // no file was chosen
 	}
-	small, err := cover.Shrink(b)
-	if err != nil {
-		return nil, err
-	}
-	return []qa.Act{
-		{Kind: qa.ActBlob, Bytes: small},
-		{Kind: qa.ActEvent, Fields: map[string]any{"cover": qa.BlobKey(small)}},
-	}, nil
-}
-
-// listChosen puts the week on the lists of the clubs that are ticked, as it is now,
-// and takes it off the others'.
-func (s *server) listChosen(r *http.Request, v *weekView) error {
-	if !r.PostForm.Has("clubs") {
-		return nil
-	}
-	week, err := s.node.Week(r.Context(), v.Event.ID)
-	if err != nil {
-		return err
-	}
-	clubs, err := s.node.Clubs(r.Context())
-	if err != nil {
-		return err
-	}
-	week.Event.ID = v.Event.ID
-	listing := week.Event.Listing()
-	for _, e := range clubs {
-		if !e.HasRole(v.me, qa.RoleOrganiser) {
-			continue
-		}
-		var now *qa.ListedWeek
-		for i := range e.Weeks {
-			if e.Weeks[i].ID == v.Event.ID {
-				now = &e.Weeks[i]
-			}
-		}
-		wanted := false
-		for _, id := range r.PostForm["club"] {
-			wanted = wanted || id == string(e.ID)
-		}
-		switch {
-		case wanted && (now == nil || *now != listing):
-			err = s.node.ListWeeks(r.Context(), e.ID, []qa.ListedWeek{listing})
-		case !wanted && now != nil:
-			err = s.node.ListWeeks(r.Context(), e.ID, []qa.ListedWeek{{ID: v.Event.ID}})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return b, nil
 }

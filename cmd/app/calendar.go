@@ -37,25 +37,18 @@ others stay as they were.`,
 					return codedf(exitNotFound, "this event has not been fetched yet; try `flyleaf sync`")
 				}
 				a.warnOdd(&week.Event)
-				entries := ical.Readers(&week.Event, string(id), url)
-				if authors {
-					entries = ical.Authors(&week.Event, string(id), url)
-				}
-				if len(entries) == 0 {
-					return codedf(exitRefused, "this event has no dates yet, so there is nothing for a calendar; nothing was written. `flyleaf event set --starts` sets them")
-				}
 				var previous []byte
 				if out != "" && out != "-" {
 					if previous, err = readBounded(out, maxCalendar); err != nil && !errors.Is(err, fs.ErrNotExist) {
 						return coded(exitRefused, err)
 					}
 				}
-				for i := range entries {
-					if previous == nil { // which would say what number an entry had
-						entries[i].Sequence = week.Event.Edits
-					}
+				week.Event.ID = id
+				calendar := ical.OfWeek(&week.Event, authors, url, previous, time.Now())
+				if calendar == nil {
+					return codedf(exitRefused, "this event has no dates yet, so there is nothing for a calendar; nothing was written. `flyleaf event set --starts` sets them")
 				}
-				return a.writeExport(out, ical.Update(previous, ical.Calendar{Name: week.Event.Title, Entries: entries}, time.Now()))
+				return a.writeExport(out, calendar)
 			})
 		},
 	}

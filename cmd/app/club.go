@@ -201,7 +201,7 @@ func (a *app) clubShowCmd() *cobra.Command {
 				for _, o := range events {
 					here[o.ID] = o.Founder != ""
 				}
-				sorted := qa.NewClub(e, nowMillis())
+				sorted := qa.NewClub(e, time.Now().UnixMilli())
 				if a.json {
 					j := jsonClub{Club: e.ID, Title: e.Title, Now: list(sorted.Now), Upcoming: list(sorted.Upcoming), Archive: list(sorted.Archive), Fetched: []qa.EventID{}}
 					for _, w := range e.Weeks {

@@ -15,17 +15,9 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"flyleaf/node"
-	"flyleaf/publish/digest"
-	"flyleaf/qa"
 )
 
 // The digest: what is new, as a text or a page, written or sent by mail.
-
-const digestDays = 7
-
-// slackHours is how much earlier than a week after the last one a weekly digest may
-// come: whoever starts it by a clock does not do so to the second.
-const slackHours = 12
 
 func (a *app) digestCmd() *cobra.Command {
 	var event, since, out, url, config string
@@ -86,12 +78,17 @@ Mail is sent through the server in mail.yaml in the data directory:
 				if err != nil {
 					return err
 				}
-				last := time.UnixMilli(state.SentAtMillis)
-				if weekly && now.Sub(last) < digestDays*24*time.Hour-slackHours*time.Hour {
-					a.printf("The last digest is of %s; the next comes a week later.\n", last.Format("Monday 2 January 15:04"))
+				if weekly && !state.WeeklyDigestDue(now) {
+					a.printf("The last digest is of %s; the next comes a week later.\n", time.UnixMilli(state.SentAtMillis).Format("Monday 2 January 15:04"))
 					return nil
 				}
-				d, err := a.makeDigest(ctx, b, event, from, url, now, state)
+				o := node.DigestOptions{SinceMillis: from, Pages: url}
+				if event != "" {
+					if o.Event, err = resolveEvent(ctx, b, event); err != nil {
+						return err
+					}
+				}
+				d, err := node.MakeDigest(ctx, b, state, o, now)
 				if err != nil {
 					return err
 				}
@@ -118,7 +115,10 @@ Mail is sent through the server in mail.yaml in the data directory:
 				if err != nil || !send && (out == "" || out == "-") {
 					return err
 				}
-				return rememberDigest(ctx, b, state, d, now)
+				if err := node.RememberDigest(ctx, b, state, d, now); err != nil {
+					return fmt.Errorf("the digest is out, but could not be marked as told: %w; the next one tells the same again", err)
+				}
+				return nil
 			})
 		},
 	}
@@ -131,75 +131,6 @@ Mail is sent through the server in mail.yaml in the data directory:
 	f.StringVar(&config, "mail", "", "the `file` with the mail server (default: mail.yaml in the data directory)")
 	f.StringVar(&url, "url", "", "the web `address` that links lead to, such as http://127.0.0.1:7117")
 	return eventFlag(c, &event)
-}
-
-// makeDigest finds what is new; with no digest before, in the last days.
-func (a *app) makeDigest(ctx context.Context, b backend, event string, from int64, url string, now time.Time, state node.DigestState) (digest.Digest, error) {
-	events, err := b.Events(ctx)
-	if err != nil {
-		return digest.Digest{}, err
-	}
-	only := qa.EventID("")
-	if event != "" {
-		if only, err = resolveEvent(ctx, b, event); err != nil {
-			return digest.Digest{}, err
-		}
-	}
-	o := digest.Options{SinceMillis: from}
-	if from == 0 {
-		told := map[qa.EventID]map[string]bool{}
-		for id, list := range state.Told {
-			told[id] = map[string]bool{}
-			for _, what := range list {
-				told[id][what] = true
-			}
-		}
-		o.Told = func(event qa.EventID, what string) bool { return told[event][what] }
-		if state.SentAtMillis == 0 {
-			o.SinceMillis = now.AddDate(0, 0, -digestDays).UnixMilli()
-		}
-	}
-	if url != "" {
-		o.Link = func(event qa.EventID, post qa.PostID) string {
-			return strings.TrimRight(url, "/") + "/e/" + string(event) + "/p/" + string(post)
-		}
-	}
-	var weeks []qa.Week
-	for _, e := range events {
-		if e.Founder == "" || e.Kind == "club" || only != "" && e.ID != only {
-			continue
-		}
-		week, err := b.Week(ctx, e.ID)
-		if err != nil {
-			return digest.Digest{}, err
-		}
-		week.Event.ID = e.ID
-		keys, err := b.Keys(ctx, e.ID)
-		if err != nil {
-			return digest.Digest{}, err
-		}
-		o.Me = append(o.Me, keys...)
-		weeks = append(weeks, week)
-	}
-	return digest.New(weeks, o), nil
-}
-
-// rememberDigest keeps what was told. Of weeks that the digest did not look at, what
-// was told before stays.
-func rememberDigest(ctx context.Context, b backend, state node.DigestState, d digest.Digest, now time.Time) error {
-	state.SentAtMillis = now.UnixMilli()
-	if state.Told == nil {
-		state.Told = map[qa.EventID][]string{}
-	}
-	for id, list := range d.Told {
-		all := append(slices.Clone(state.Told[id]), list...)
-		slices.Sort(all)
-		state.Told[id] = slices.Compact(all)
-	}
-	if err := b.SetDigestState(ctx, state); err != nil {
-		return fmt.Errorf("the digest is out, but could not be marked as told: %w; the next one tells the same again", err)
-	}
-	return nil
 }
 
 // mailConfig is mail.yaml.

@@ -61,7 +61,7 @@ func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Do(t.Context(), inv.Event, qa.Act{Kind: qa.ActPost, Text: "Can it be read?", AtMillis: nowMillis()}); err != nil {
+	if _, err := b.Do(t.Context(), inv.Event, qa.Act{Kind: qa.ActPost, Text: "Can it be read?"}); err != nil {
 		t.Fatal(err)
 	}
 	// As a crash leaves it: the words are in the log alone.
@@ -84,7 +84,7 @@ func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
 	}
 	for what, err := range map[string]error{
 		"ask": func() error {
-			_, err := r.Do(t.Context(), inv.Event, qa.Act{Kind: qa.ActPost, Text: "no", AtMillis: nowMillis()})
+			_, err := r.Do(t.Context(), inv.Event, qa.Act{Kind: qa.ActPost, Text: "no"})
 			return err
 		}(),
 		"new":  func() error { _, err := r.Found(t.Context(), qa.Event{Title: "no"}, ""); return err }(),

@@ -148,43 +148,25 @@ func (a *app) importClub(ctx context.Context, dir, name, relay string, dryRun bo
 
 // takeIntoClub takes the weeks and puts them on the list of the club of that name.
 func (a *app) takeIntoClub(ctx context.Context, b backend, name, relay string, pages []page) (qa.Event, []importReport, error) {
-	club, err := ownClub(ctx, b, name, relay)
+	club, err := node.ImportIntoClub(ctx, b, name, relay)
 	if err != nil {
-		return club, nil, a.explain(err)
+		return qa.Event{}, nil, a.explain(err)
 	}
 	bar := a.progress(len(pages))
-	listed := make([]qa.ListedWeek, 0, len(pages))
 	reports, err := a.takePages(pages, func(week qa.Imported) (node.ImportResult, error) {
-		r, err := b.ImportListed(ctx, week, relay)
-		if err != nil {
-			return r, err
+		r, err := club.Take(ctx, week)
+		if err == nil {
+			bar.add()
 		}
-		bar.add()
-		if r.Was != nil {
-			listed = append(listed, *r.Was)
-			return r, nil
-		}
-		if r.Event == "" {
-			return r, nil // nothing but deletions, of what was never imported
-		}
-		e := week.Event
-		e.ID = r.Event
-		if relay != "" {
-			e.Relays = []string{relay}
-		}
-		listed = append(listed, e.Listing())
-		return r, nil
+		return r, err
 	})
 	if err != nil {
 		// What was taken so far is put on the list all the same.
-		err = fmt.Errorf("%w; the %d before it were taken, and doing it again goes on from there", err, len(listed))
-		return club, nil, errors.Join(a.explain(err), b.ListWeeks(ctx, club.ID, changedWeeks(club, listed)))
+		err = fmt.Errorf("%w; the %d before it were taken, and doing it again goes on from there", err, club.Taken())
+		return club.Club, nil, errors.Join(a.explain(err), club.Finish(ctx))
 	}
 	bar.end()
-	if err := b.ListWeeks(ctx, club.ID, changedWeeks(club, listed)); err != nil {
-		return club, nil, a.explain(err)
-	}
-	return club, reports, nil
+	return club.Club, reports, a.explain(club.Finish(ctx))
 }
 
 func (a *app) printFolder(r *clubReport) error {
@@ -209,41 +191,6 @@ func (a *app) printFolder(r *clubReport) error {
 		a.printf("  %s: %s\n", plain(p.File), plain(p.Reason))
 	}
 	return nil
-}
-
-// changedWeeks returns those that the club does not list so already.
-func changedWeeks(club qa.Event, weeks []qa.ListedWeek) []qa.ListedWeek {
-	var out []qa.ListedWeek
-	for _, w := range weeks {
-		if !slices.Contains(club.Weeks, w) {
-			out = append(out, w)
-		}
-	}
-	return out
-}
-
-// ownClub finds the club of a name that this person founded, or makes it.
-func ownClub(ctx context.Context, b backend, name, relay string) (qa.Event, error) {
-	me, err := b.Identity(ctx)
-	if err != nil {
-		return qa.Event{}, err
-	}
-	events, err := b.Events(ctx)
-	if err != nil {
-		return qa.Event{}, err
-	}
-	for _, e := range events {
-		if e.Kind == "club" && e.Founder == me && e.Title == name {
-			return e, nil
-		}
-	}
-	club := qa.Event{Kind: "club", Title: name}
-	if relay != "" {
-		club.Relays = []string{relay}
-	}
-	inv, err := b.Found(ctx, club, relay)
-	club.ID = inv.Event
-	return club, err
 }
 
 // progress is a bar on a terminal, and nothing anywhere else.

@@ -169,14 +169,11 @@ and the inbox shows which parts are still open.`,
 				if err != nil {
 					return a.explain(err)
 				}
-				if part != 0 {
-					parts := qa.SplitQuestion(p.Text())
-					if part < 1 || part > len(parts) {
-						return codedf(exitUsage, "the question has %d parts, so there is no part %d; nothing was saved. `flyleaf author inbox` lists them", len(parts), part)
-					}
-					text = qa.QuotePart(parts[part-1], text)
+				text, err := qa.AnswerPart(p.Text(), part, text)
+				if err != nil {
+					return codedf(exitUsage, "%w. `flyleaf author inbox` lists them", err)
 				}
-				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, AtMillis: nowMillis(), Parent: post, Text: text})
+				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, Parent: post, Text: text})
 			})
 		},
 	}
@@ -193,17 +190,8 @@ func (a *app) authorTakeCmd() *cobra.Command {
 		Example: "  flyleaf author take 0b1c2d3e4f5a6b7c-abcdefghijklm-24\n  flyleaf author take --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
 		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
-				me, err := b.Identity(ctx)
-				if err != nil {
-					return err
-				}
-				done := "Taken. The other authors see that you will answer."
-				if undo {
-					done = "No longer taken by you."
-				}
-				return a.act(ctx, b, id, qa.Act{Kind: qa.ActMark, AtMillis: nowMillis(), Post: post, Mark: "assigned", Identity: me, On: !undo}, done)
-			})
+			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "assigned", On: !undo},
+				unless(undo, "Taken. The other authors see that you will answer.", "No longer taken by you."))
 		},
 	}
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "leave the question to the others"), &event))
@@ -229,20 +217,11 @@ func (a *app) authorLaterCmd() *cobra.Command {
 						return err
 					}
 				}
-				switch {
-				case a.json:
-					return a.printJSON(struct {
-						Post    qa.PostID `json:"post"`
-						Changed bool      `json:"changed"`
-					}{post, changed})
-				case undo && !changed:
-					a.printf("The question is not saved for later; nothing was changed.\n")
-				case undo:
-					a.printf("Back in the inbox.\n")
-				default:
-					a.printf("Saved for later. `flyleaf author inbox` lists it under Later. Only this device knows.\n")
+				said := unless(undo, "Saved for later. `flyleaf author inbox` lists it under Later. Only this device knows.", "Back in the inbox.")
+				if undo && !changed {
+					said = "The question is not saved for later; nothing was changed."
 				}
-				return nil
+				return a.donePost(post, changed, said)
 			})
 		},
 	}

@@ -19,21 +19,9 @@ func (a *app) markCmd(c *cobra.Command, mark, undoes, done, undone string) *cobr
 	var undo bool
 	c.Args = exactly(1)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		said := done
-		if undo {
-			said = undone
-		}
-		return a.mark(c.Context(), event, args[0], qa.Act{Mark: mark, On: !undo}, said)
+		return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: mark, On: !undo}, unless(undo, done, undone))
 	}
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, undoes), &event))
-}
-
-// mark carries out a mark of one post.
-func (a *app) mark(ctx context.Context, event, post string, act qa.Act, done string) error {
-	return a.withPost(ctx, event, post, func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
-		act.Kind, act.AtMillis, act.Post = qa.ActMark, nowMillis(), post
-		return a.act(ctx, b, id, act, done)
-	})
 }
 
 func (a *app) modHideCmd() *cobra.Command {
@@ -50,13 +38,13 @@ can read (` + "`flyleaf mod log`" + `). Devices that have the post keep it: hidi
 		Args: unlessUndo(&undo, atLeast(2), exactly(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			if undo {
-				return a.mark(c.Context(), event, args[0], qa.Act{Mark: "hidden"}, "The post is shown again.")
+				return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "hidden"}, "The post is shown again.")
 			}
 			reason := strings.TrimSpace(strings.Join(args[1:], " "))
 			if reason == "" {
 				return codedf(exitUsage, "give a reason: the writer of the post is shown it")
 			}
-			return a.mark(c.Context(), event, args[0], qa.Act{Mark: "hidden", Text: reason}, "Hidden. `flyleaf mod hide --undo` shows the post again.")
+			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "hidden", Text: reason}, "Hidden. `flyleaf mod hide --undo` shows the post again.")
 		},
 	}
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "show the post again; no reason is needed"), &event))
@@ -102,7 +90,7 @@ answered is counted once, for the original.`,
 		Args: unlessUndo(&undo, exactly(2), exactly(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			if undo {
-				return a.mark(c.Context(), event, args[0], qa.Act{Mark: "duplicateOf"}, "No longer marked as a duplicate.")
+				return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "duplicateOf"}, "No longer marked as a duplicate.")
 			}
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 				of, err := resolvePost(ctx, b, id, args[1])
@@ -112,8 +100,7 @@ answered is counted once, for the original.`,
 				if of == post {
 					return codedf(exitUsage, "a question cannot be a duplicate of itself; nothing was changed")
 				}
-				act := qa.Act{Kind: qa.ActMark, AtMillis: nowMillis(), Post: post, Mark: "duplicateOf", Text: string(of)}
-				return a.act(ctx, b, id, act, "Marked as a duplicate.")
+				return a.act(ctx, b, id, qa.Act{Kind: qa.ActMark, Post: post, Mark: "duplicateOf", Text: string(of)}, "Marked as a duplicate.")
 			})
 		},
 	}

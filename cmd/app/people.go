@@ -95,7 +95,6 @@ With --undo the role is taken away again. What was done with it before stays in 
 
 // actOn does an act about somebody or about the event and prints what was done.
 func (a *app) actOn(ctx context.Context, b backend, event qa.EventID, act qa.Act, done string) error {
-	act.AtMillis = nowMillis()
 	why, err := a.doOrNot(ctx, b, event, act)
 	if err != nil {
 		return err

@@ -18,8 +18,6 @@ import (
 // The commands about posts: ask, reply, list, show, search, and of the group post: edit,
 // withdraw, react.
 
-func nowMillis() int64 { return time.Now().UnixMilli() }
-
 func (a *app) askCmd() *cobra.Command {
 	var event, behalf string
 	var tags []string
@@ -45,7 +43,7 @@ may recognise your style.`,
 				return err
 			}
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, AtMillis: nowMillis(), Text: text, OnBehalfOf: behalf, Tags: tags, Anonymous: anonymous})
+				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, Text: text, OnBehalfOf: behalf, Tags: tags, Anonymous: anonymous})
 			})
 		},
 	}
@@ -70,7 +68,7 @@ func (a *app) replyCmd() *cobra.Command {
 				return err
 			}
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
-				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, AtMillis: nowMillis(), Parent: post, Text: text, OnBehalfOf: behalf, Anonymous: anonymous})
+				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, Parent: post, Text: text, OnBehalfOf: behalf, Anonymous: anonymous})
 			})
 		},
 	}
@@ -109,13 +107,18 @@ func (a *app) act(ctx context.Context, b backend, event qa.EventID, act qa.Act, 
 	if err != nil {
 		return err
 	}
+	return a.donePost(act.Post, why == "", cmp.Or(why, done))
+}
+
+// donePost prints what was done about a post, or why nothing was changed.
+func (a *app) donePost(post qa.PostID, changed bool, said string) error {
 	if a.json {
 		return a.printJSON(struct {
 			Post    qa.PostID `json:"post"`
 			Changed bool      `json:"changed"`
-		}{act.Post, why == ""})
+		}{post, changed})
 	}
-	a.printf("%s\n", cmp.Or(why, done))
+	a.printf("%s\n", said)
 	return nil
 }
 
@@ -132,6 +135,22 @@ func (a *app) doOrNot(ctx context.Context, b backend, event qa.EventID, act qa.A
 	return "", a.explain(err)
 }
 
+// onPost is act for the post that a person named.
+func (a *app) onPost(ctx context.Context, event, typed string, act qa.Act, done string) error {
+	return a.withPost(ctx, event, typed, func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
+		act.Post = post
+		return a.act(ctx, b, id, act, done)
+	})
+}
+
+// unless chooses what is said of a command, or of its undoing.
+func unless(undo bool, done, undone string) string {
+	if undo {
+		return undone
+	}
+	return done
+}
+
 func (a *app) postEditCmd() *cobra.Command {
 	var event string
 	c := &cobra.Command{
@@ -146,9 +165,7 @@ func (a *app) postEditCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
-				return a.act(ctx, b, id, qa.Act{Kind: qa.ActEdit, AtMillis: nowMillis(), Post: post, Text: text}, "Edited.")
-			})
+			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActEdit, Text: text}, "Edited.")
 		},
 	}
 	return a.jsonFlag(eventFlag(c, &event))
@@ -166,13 +183,8 @@ replied. Devices that have the post keep the words in their copy.`,
   flyleaf post withdraw --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
 		Args: exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
-				done := "Withdrawn. `flyleaf post withdraw --undo` shows the post again."
-				if undo {
-					done = "The post is shown again."
-				}
-				return a.act(ctx, b, id, qa.Act{Kind: qa.ActWithdraw, AtMillis: nowMillis(), Post: post, On: !undo}, done)
-			})
+			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActWithdraw, On: !undo},
+				unless(undo, "Withdrawn. `flyleaf post withdraw --undo` shows the post again.", "The post is shown again."))
 		},
 	}
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "show the post again"), &event))
@@ -198,9 +210,7 @@ it says "me too": you want this question answered as well.`,
 					return err
 				}
 			}
-			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
-				return a.act(ctx, b, id, qa.Act{Kind: qa.ActReact, AtMillis: nowMillis(), Post: post, Emoji: emoji, On: !undo}, map[bool]string{false: "Reaction saved.", true: "Reaction removed."}[undo])
-			})
+			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActReact, Emoji: emoji, On: !undo}, unless(undo, "Reaction saved.", "Reaction removed."))
 		},
 	}
 	undoFlag(c, &undo, "remove the reaction")

@@ -1,23 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"flyleaf/publish"
+	"flyleaf/node"
 	"flyleaf/publish/outdir"
 	"flyleaf/publish/site"
-	"flyleaf/qa"
 	"flyleaf/schema"
 )
 
@@ -26,21 +23,15 @@ import (
 
 // publishReport is what `publish --json` prints.
 type publishReport struct {
-	Directory string     `json:"directory"`
-	Format    string     `json:"format"`
-	BaseURL   string     `json:"baseURL,omitempty"`
-	Weeks     int        `json:"weeks"`
-	Written   []string   `json:"written"`
-	Removed   []string   `json:"removed"`
-	Kept      []string   `json:"kept"` // no longer of the site, changed by somebody since: left as they are
-	Same      int        `json:"same"`
-	Missing   []notThere `json:"missing"` // weeks that a club lists and this device does not have
-}
-
-// notThere is a week that could not be published.
-type notThere struct {
-	Event qa.EventID `json:"event"`
-	Title string     `json:"title"`
+	Directory string             `json:"directory"`
+	Format    string             `json:"format"`
+	BaseURL   string             `json:"baseURL,omitempty"`
+	Weeks     int                `json:"weeks"`
+	Written   []string           `json:"written"`
+	Removed   []string           `json:"removed"`
+	Kept      []string           `json:"kept"` // no longer of the site, changed by somebody since: left as they are
+	Same      int                `json:"same"`
+	Missing   []node.MissingWeek `json:"missing"` // weeks that a club lists and this device does not have
 }
 
 // Notes that a directory remembers between two publications, beside those of site.
@@ -79,26 +70,33 @@ one file for each week.`,
 			if n := len(slices.DeleteFunc([]string{event, club, map[bool]string{true: "all"}[all]}, func(s string) bool { return s == "" })); n > 1 {
 				return codedf(exitUsage, "--event, --club and --all exclude each other")
 			}
-			write := weekWriters[format]
-			if write.ext == "" && format != "site" {
+			if !node.IsPublishFormat(format) {
 				return codedf(exitUsage, "--format is site, jekyll, json, csv or markdown, not %q", format)
 			}
 			base, err := site.CheckBaseURL(base)
 			if err != nil {
 				return coded(exitUsage, err)
 			}
-			cfg := site.Config{Title: title, Now: time.Now()}
+			p := node.Publication{Format: format, Site: site.Config{Title: title, Now: time.Now()}}
 			if rules != "" {
 				b, err := readBounded(rules, schema.MaxDescription)
 				if err != nil {
 					return coded(exitUsage, fmt.Errorf("--rules: %w", err))
 				}
-				cfg.Rules = string(b)
+				p.Site.Rules = string(b)
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				weeks, missing, err := a.toPublish(ctx, b, event, club, &cfg)
-				if err != nil {
-					return err
+				if event != "" {
+					if p.Event, err = resolveEvent(ctx, b, event); err != nil {
+						return err
+					}
+				}
+				if club != "" {
+					c, err := resolveClub(ctx, b, club)
+					if err != nil {
+						return err
+					}
+					p.Club = c.ID
 				}
 				d, err := outdir.Open(out)
 				if err != nil {
@@ -109,14 +107,19 @@ one file for each week.`,
 				if was := notes[noteFormat]; was != "" && was != format {
 					return codedf(exitUsage, "%s holds what was published as %s; nothing was changed. Publish as %s into another directory", out, was, format)
 				}
-				cfg.BaseURL = cmp.Or(base, notes[noteBase])
-				files, notes, err := publishFiles(ctx, b, d, cfg, format, weeks)
+				p.Site.BaseURL, p.Site.Memory, p.Site.Ours = cmp.Or(base, notes[noteBase]), notes, d.Ours
+				made, err := node.Publish(ctx, b, p)
 				if err != nil {
-					return coded(exitRefused, err)
+					return a.explain(err)
 				}
+				files := make([]outdir.File, len(made.Files))
+				for i, f := range made.Files {
+					files[i] = outdir.File(f)
+				}
+				notes = maps.Clone(made.Memory)
 				notes[noteFormat] = format
-				if cfg.BaseURL != "" {
-					notes[noteBase] = cfg.BaseURL
+				if p.Site.BaseURL != "" {
+					notes[noteBase] = p.Site.BaseURL
 				}
 				done, err := d.Sync(files, notes)
 				if err != nil {
@@ -127,7 +130,7 @@ one file for each week.`,
 					return fmt.Errorf("publishing into %s: %w; publish again to go on", out, err)
 				}
 				return a.printPublished(publishReport{
-					Directory: out, Format: format, BaseURL: cfg.BaseURL, Weeks: len(weeks), Same: len(done.Same), Missing: append([]notThere{}, missing...),
+					Directory: out, Format: format, BaseURL: p.Site.BaseURL, Weeks: made.Weeks, Same: len(done.Same), Missing: append([]node.MissingWeek{}, made.Missing...),
 					Written: append([]string{}, done.Written...), Removed: append([]string{}, done.Removed...), Kept: append([]string{}, done.Kept...),
 				})
 			})
@@ -141,139 +144,6 @@ one file for each week.`,
 	f.StringVar(&title, "title", "", "the site's `name` (default: the club's)")
 	f.StringVar(&rules, "rules", "", "a Markdown `file` with your rules of taking part, instead of the usual ones")
 	return a.jsonFlag(clubFlag(eventFlag(c, &event), &club))
-}
-
-// weekWriters write one week as a file with an ending.
-var weekWriters = map[string]struct {
-	ext   string
-	write func(io.Writer, qa.Week, string) error
-}{
-	"jekyll":   {".md", publish.WriteJekyllAt},
-	"json":     {".json", func(w io.Writer, week qa.Week, _ string) error { return publish.WritePublishedJSON(w, week) }},
-	"csv":      {".csv", func(w io.Writer, week qa.Week, _ string) error { return publish.WriteCSV(w, week) }},
-	"markdown": {".md", func(w io.Writer, week qa.Week, _ string) error { return publish.WriteMarkdown(w, week) }},
-}
-
-// toPublish finds the weeks, and lets a club name the site.
-func (a *app) toPublish(ctx context.Context, b backend, event, club string, cfg *site.Config) ([]qa.Week, []notThere, error) {
-	events, err := b.Events(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	var ids []qa.EventID
-	var missing []notThere
-	switch {
-	case event != "":
-		id, err := resolveEvent(ctx, b, event)
-		if err != nil {
-			return nil, nil, err
-		}
-		ids = append(ids, id)
-	case club != "":
-		shelf, err := resolveClub(ctx, b, club)
-		if err != nil {
-			return nil, nil, err
-		}
-		cfg.Title, cfg.Description, cfg.Language = cmp.Or(cfg.Title, shelf.Title), shelf.Description, shelf.Language
-		here := map[qa.EventID]bool{}
-		for _, e := range events {
-			here[e.ID] = e.Founder != ""
-		}
-		for _, w := range shelf.Weeks {
-			if here[w.ID] {
-				ids = append(ids, w.ID)
-			} else {
-				missing = append(missing, notThere{w.ID, w.Title})
-			}
-		}
-	default:
-		for _, e := range events {
-			if e.Founder != "" && e.Kind != "club" && e.Access != "invited" {
-				ids = append(ids, e.ID)
-			}
-		}
-	}
-	weeks := make([]qa.Week, 0, len(ids))
-	for _, id := range ids {
-		week, err := b.Week(ctx, id)
-		switch {
-		case err != nil:
-			return nil, nil, err
-		case week.Event.Founder == "" && event != "":
-			return nil, nil, codedf(exitNotFound, "this event has not been fetched yet; try `flyleaf sync`")
-		case week.Event.Kind == "club":
-			return nil, nil, codedf(exitUsage, "%s is a club; --club publishes its weeks", id)
-		case club != "" && week.Event.Access == "invited":
-			missing = append(missing, notThere{id, week.Event.Title})
-			continue
-		}
-		weeks = append(weeks, week)
-	}
-	if len(weeks) == 0 {
-		return nil, nil, codedf(exitNotFound, "there is no week to publish; nothing was written. `flyleaf event list` lists what is on this device")
-	}
-	return weeks, missing, nil
-}
-
-// publishFiles makes the files, and what the directory is to remember.
-func publishFiles(ctx context.Context, b backend, d *outdir.Dir, cfg site.Config, format string, weeks []qa.Week) ([]outdir.File, map[string]string, error) {
-	notes := map[string]string{}
-	var files []outdir.File
-	if format != "site" {
-		base, err := site.CheckBaseURL(cfg.BaseURL)
-		if err != nil {
-			return nil, nil, err
-		}
-		// The same names as on a site, kept in the same way.
-		names, err := site.Build(site.Config{Now: cfg.Now, Memory: d.Notes()}, published(weeks))
-		if err != nil {
-			return nil, nil, err
-		}
-		w := weekWriters[format]
-		for _, week := range weeks {
-			slug := strings.TrimSuffix(strings.TrimPrefix(names.Pages[string(week.Event.ID)], "books/"), ".html")
-			page := ""
-			if base != "" {
-				page = base + "books/" + slug + ".html"
-			}
-			var out bytes.Buffer
-			if err := w.write(&out, week, page); err != nil {
-				return nil, nil, fmt.Errorf("%s: %w", week.Event.Title, err)
-			}
-			files = append(files, outdir.File{Path: slug + w.ext, Body: out.Bytes()})
-		}
-		return files, names.Memory, nil
-	}
-	in := published(weeks)
-	for i := range weeks {
-		if key := weeks[i].Event.Cover; key != "" {
-			cover, err := b.Blob(ctx, weeks[i].Event.ID, key)
-			if err != nil && codeOf(err) != exitNotFound { // not here yet: a cover is drawn
-				return nil, nil, err
-			}
-			in[i].Cover = cover
-		}
-	}
-	cfg.Memory, cfg.Ours = d.Notes(), d.Ours
-	s, err := site.Build(cfg, in)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, f := range s.Files {
-		files = append(files, outdir.File(f))
-	}
-	for k, v := range s.Memory {
-		notes[k] = v
-	}
-	return files, notes, nil
-}
-
-func published(weeks []qa.Week) []site.Week {
-	out := make([]site.Week, len(weeks))
-	for i := range weeks {
-		out[i] = site.Week{Key: string(weeks[i].Event.ID), Published: publish.Publish(weeks[i])}
-	}
-	return out
 }
 
 func (a *app) printPublished(r publishReport) error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"flyleaf/cover"
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -120,15 +120,12 @@ func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 	return setDays(e, w.starts, zone)
 }
 
-// readCover reads a picture and makes it small; nil for "".
+// readCover reads a picture; nil for "".
 func readCover(file string) ([]byte, error) {
 	if file == "" {
 		return nil, nil
 	}
 	b, err := readBounded(file, cover.MaxInput+1)
-	if err == nil {
-		b, err = cover.Shrink(b)
-	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, codedf(exitNotFound, "there is no file %s; nothing was changed", file)
@@ -136,21 +133,6 @@ func readCover(file string) ([]byte, error) {
 		return nil, codedf(exitRefused, "%s: %w; nothing was changed", file, err)
 	}
 	return b, nil
-}
-
-// setCover puts a picture into an event, in a change of its own, and makes it the
-// cover.
-func setCover(ctx context.Context, b backend, event qa.EventID, picture []byte) error {
-	for _, act := range []qa.Act{
-		{Kind: qa.ActBlob, Bytes: picture},
-		{Kind: qa.ActEvent, Fields: map[string]any{"cover": qa.BlobKey(picture)}},
-	} {
-		act.AtMillis = nowMillis()
-		if _, err := b.Do(ctx, event, act); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (a *app) eventNewCmd() *cobra.Command {
@@ -201,23 +183,9 @@ and on the fifth they choose who wins. You can change everything later: ` + "`fl
 						relay = club.Relays[0]
 					}
 				}
-				if relay != "" {
-					e.Relays = []string{relay}
-				}
-				inv, err := b.Found(ctx, e, relay)
+				inv, err := node.SetUp(ctx, b, node.NewWeek{Event: e, Relay: relay, Picture: picture, Club: club.ID})
 				if err != nil {
 					return a.explain(err)
-				}
-				e.ID = inv.Event
-				if picture != nil {
-					if err := setCover(ctx, b, e.ID, picture); err != nil {
-						return a.explain(fmt.Errorf("the week %s is made, without its cover: %w", e.ID, err))
-					}
-				}
-				if club.ID != "" {
-					if err := b.ListWeeks(ctx, club.ID, []qa.ListedWeek{e.Listing()}); err != nil {
-						return a.explain(fmt.Errorf("the week %s is made, and not on the list of %s: %w", e.ID, plain(club.Title), err))
-					}
 				}
 				if a.json {
 					return a.printJSON(map[string]string{"event": string(inv.Event), "invitation": inv.String()})
@@ -364,23 +332,12 @@ func (a *app) setEvent(ctx context.Context, b backend, id qa.EventID, is, want *
 			return err
 		}
 	}
-	act := qa.Act{Kind: qa.ActEvent, AtMillis: nowMillis(), Fields: is.Changes(want)}
-	if !slices.Equal(is.Links, want.Links) {
-		act.Links = want.Links
+	is.ID, want.ID = id, id
+	changed, err := node.ChangeWeek(ctx, b, is, want, picture)
+	if err != nil {
+		return a.explain(err)
 	}
-	changed := len(act.Fields) > 0 || act.Links != nil
-	if changed {
-		if _, err := b.Do(ctx, id, act); err != nil {
-			return a.explain(err)
-		}
-	}
-	if picture != nil && qa.BlobKey(picture) != is.Cover {
-		if err := setCover(ctx, b, id, picture); err != nil {
-			return a.explain(err)
-		}
-		changed = true
-	}
-	listed, err := a.listAgain(ctx, b, id, want, to.ID)
+	listed, err := node.Relist(ctx, b, want, func(club qa.EventID, listed bool) bool { return listed || club == to.ID })
 	if err != nil {
 		return a.explain(err)
 	}
@@ -391,42 +348,6 @@ func (a *app) setEvent(ctx context.Context, b backend, id qa.EventID, is, want *
 		return a.done(id, "Saved, and on the list of the club.")
 	}
 	return a.done(id, "Saved.")
-}
-
-// listAgain has every club of this person's that lists the event say of it what it
-// says of itself now, and the club that is named list it.
-func (a *app) listAgain(ctx context.Context, b backend, id qa.EventID, want *qa.Event, to qa.EventID) (changed bool, err error) {
-	me, err := b.Identity(ctx)
-	if err != nil {
-		return false, err
-	}
-	events, err := b.Events(ctx)
-	if err != nil {
-		return false, err
-	}
-	e := *want
-	e.ID = id
-	for _, c := range events {
-		if c.Kind != "club" || c.ID != to && !c.HasRole(me, qa.RoleOrganiser) {
-			continue
-		}
-		i := slices.IndexFunc(c.Weeks, func(w qa.ListedWeek) bool { return w.ID == id })
-		if i < 0 && c.ID != to {
-			continue
-		}
-		listing := e.Listing()
-		if i >= 0 && c.Weeks[i].Relay != "" {
-			listing.Relay = c.Weeks[i].Relay // where the club says that it is
-		}
-		if i >= 0 && c.Weeks[i] == listing {
-			continue
-		}
-		if err := b.ListWeeks(ctx, c.ID, []qa.ListedWeek{listing}); err != nil {
-			return changed, err
-		}
-		changed = true
-	}
-	return changed, nil
 }
 
 // warnOdd says on standard error what in an event contradicts something else.

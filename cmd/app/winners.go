@@ -74,17 +74,8 @@ event mark candidates before the event is closed.`,
 		Example: "  flyleaf winners candidate 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
 		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
-				me, err := b.Identity(ctx)
-				if err != nil {
-					return err
-				}
-				done := "Marked as a candidate."
-				if undo {
-					done = "No longer marked as a candidate by you."
-				}
-				return a.act(ctx, b, id, qa.Act{Kind: qa.ActMark, AtMillis: nowMillis(), Post: post, Mark: "candidate", Identity: me, On: !undo}, done)
-			})
+			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "candidate", On: !undo},
+				unless(undo, "Marked as a candidate.", "No longer marked as a candidate by you."))
 		},
 	}
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "remove your mark"), &event))
@@ -215,15 +206,12 @@ func (a *app) winnersPickCmd() *cobra.Command {
   flyleaf winners pick --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
 		Args: exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
-				done := "Chosen."
-				if undo {
-					note, done = "", "No longer chosen by you."
-				} else if strings.TrimSpace(note) == "" {
-					return codedf(exitUsage, "--note says what is won, so it cannot be empty; nothing was changed")
-				}
-				return a.act(ctx, b, id, qa.Act{Kind: qa.ActWinner, AtMillis: nowMillis(), Post: post, Text: note}, done)
-			})
+			if undo {
+				note = ""
+			} else if strings.TrimSpace(note) == "" {
+				return codedf(exitUsage, "--note says what is won, so it cannot be empty; nothing was changed")
+			}
+			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActWinner, Text: note}, unless(undo, "Chosen.", "No longer chosen by you."))
 		},
 	}
 	c.Flags().StringVar(&note, "note", "a copy of the book", "what is won, or why, in a few `words`")
@@ -395,7 +383,7 @@ func (a *app) winnersRuleCmd() *cobra.Command {
 				if w.DrawFixed() {
 					return codedf(exitRefused, "the event was closed, so the rule of its draw is fixed; nothing was changed")
 				}
-				if _, err := b.Do(ctx, w.Event.ID, qa.Act{Kind: qa.ActDraw, AtMillis: nowMillis(), Mark: "rule", Text: args[0]}); err != nil {
+				if _, err := b.Do(ctx, w.Event.ID, qa.Act{Kind: qa.ActDraw, Mark: "rule", Text: args[0]}); err != nil {
 					return a.explain(err)
 				}
 				return a.done(w.Event.ID, "The rule is set.")

@@ -91,6 +91,25 @@ func Authors(event *qa.Event, id, url string) []Entry {
 	return append(out, moments(e, id, "authors", url)...)
 }
 
+// OfWeek writes the days of a week as a calendar, for its readers or its authors; nil when it has
+// none. Entries that have changed since previous, the calendar that was written before, get a
+// higher number; where there is none they get a number that grows with every change of the week.
+func OfWeek(e *qa.Event, authors bool, url string, previous []byte, now time.Time) []byte {
+	entries := Readers(e, string(e.ID), url)
+	if authors {
+		entries = Authors(e, string(e.ID), url)
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	if previous == nil {
+		for i := range entries {
+			entries[i].Sequence = e.Edits
+		}
+	}
+	return Update(previous, Calendar{Name: e.Title, Entries: entries}, now)
+}
+
 func weekDays(e *qa.Event) (Entry, bool) {
 	if e.StartsAtMillis == 0 {
 		return Entry{}, false

@@ -1,0 +1,93 @@
+package node
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"flyleaf/publish/digest"
+	"flyleaf/qa"
+)
+
+const (
+	digestEvery = 7 * 24 * time.Hour
+	// digestEarly is how much earlier a weekly digest may come: whoever starts it by a clock
+	// does not do so to the second.
+	digestEarly = 12 * time.Hour
+)
+
+// WeeklyDigestDue reports whether a weekly digest is due again.
+func (s *DigestState) WeeklyDigestDue(now time.Time) bool {
+	return now.Sub(time.UnixMilli(s.SentAtMillis)) >= digestEvery-digestEarly
+}
+
+// DigestOptions say what a digest tells.
+type DigestOptions struct {
+	Event qa.EventID // only this one; "" for all weeks on this device
+	// SinceMillis is ms since 1970: everything since then, told before or not. 0 is what no
+	// digest has told; where there was none, what is new in the last seven days.
+	SinceMillis int64
+	Pages       string // the address of this device's pages, for links; "" for none
+}
+
+// MakeDigest finds what is new.
+func MakeDigest(ctx context.Context, n Node, told DigestState, o DigestOptions, now time.Time) (digest.Digest, error) {
+	from := digest.Options{SinceMillis: o.SinceMillis}
+	if o.SinceMillis == 0 {
+		known := map[qa.EventID]map[string]bool{}
+		for id, list := range told.Told {
+			known[id] = map[string]bool{}
+			for _, what := range list {
+				known[id][what] = true
+			}
+		}
+		from.Told = func(event qa.EventID, what string) bool { return known[event][what] }
+		if told.SentAtMillis == 0 {
+			from.SinceMillis = now.AddDate(0, 0, -7).UnixMilli()
+		}
+	}
+	if o.Pages != "" {
+		from.Link = func(event qa.EventID, post qa.PostID) string {
+			return strings.TrimRight(o.Pages, "/") + "/e/" + string(event) + "/p/" + string(post)
+		}
+	}
+	events, err := n.Library(ctx)
+	if err != nil {
+		return digest.Digest{}, err
+	}
+	var weeks []qa.Week
+	for i := range events {
+		e := &events[i].Event
+		if !events[i].Here() || e.Kind == "club" || o.Event != "" && e.ID != o.Event {
+			continue
+		}
+		week, err := n.Week(ctx, e.ID)
+		if err != nil {
+			return digest.Digest{}, err
+		}
+		week.Event.ID = e.ID
+		keys, err := n.Keys(ctx, e.ID)
+		if err != nil {
+			return digest.Digest{}, err
+		}
+		from.Me = append(from.Me, keys...)
+		weeks = append(weeks, week)
+	}
+	return digest.New(weeks, from), nil
+}
+
+// RememberDigest keeps what a digest has told. What was told before of weeks that it did not
+// look at stays.
+func RememberDigest(ctx context.Context, n Node, told DigestState, d digest.Digest, now time.Time) error {
+	all := make(map[qa.EventID][]string, len(told.Told)+len(d.Told))
+	for id, list := range told.Told {
+		all[id] = list
+	}
+	for id, list := range d.Told {
+		both := slices.Concat(all[id], list)
+		slices.Sort(both)
+		all[id] = slices.Compact(both)
+	}
+	return n.SetDigestState(ctx, DigestState{SentAtMillis: now.UnixMilli(), Told: all})
+}

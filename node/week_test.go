@@ -1,0 +1,360 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"image"
+	"image/color"
+	"image/png"
+	"strings"
+	"testing"
+	"time"
+
+	"flyleaf/publish/site"
+	"flyleaf/qa"
+)
+
+func pictureOf(t *testing.T, c color.Color) []byte {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, 30, 40))
+	for y := range 40 {
+		for x := range 30 {
+			img.Set(x, y, c)
+		}
+	}
+	var b bytes.Buffer
+	must(t, png.Encode(&b, img))
+	return b.Bytes()
+}
+
+func weekOf(t *testing.T, n Node, event qa.EventID) qa.Week {
+	t.Helper()
+	w, err := n.Week(t.Context(), event)
+	must(t, err)
+	w.Event.ID = event
+	return w
+}
+
+func clubOf(t *testing.T, n Node, id qa.EventID) qa.Event {
+	t.Helper()
+	clubs, err := n.Clubs(t.Context())
+	must(t, err)
+	for _, c := range clubs {
+		if c.ID == id {
+			return c
+		}
+	}
+	t.Fatalf("no club %s", id)
+	return qa.Event{}
+}
+
+func TestSetUpAWeekWithCoverAndClub(t *testing.T) {
+	d := device(t)
+	club, err := d.Found(t.Context(), qa.Event{Kind: "club", Title: "The Lamplight"}, "")
+	must(t, err)
+	inv, err := SetUp(t.Context(), d, NewWeek{
+		Event: qa.Event{Title: "Small Weather", Authors: "Aino"}, Relay: "ws://relay.example:3030", Picture: pictureOf(t, color.White), Club: club.Event,
+	})
+	must(t, err)
+	e := weekOf(t, d, inv.Event).Event
+	if e.Title != "Small Weather" || len(e.Relays) != 1 || inv.Relay != "ws://relay.example:3030" {
+		t.Errorf("%+v, %+v", e, inv)
+	}
+	if b, err := d.Blob(t.Context(), inv.Event, e.Cover); err != nil || len(b) == 0 {
+		t.Errorf("the cover %q: %d bytes, %v", e.Cover, len(b), err)
+	}
+	if c := clubOf(t, d, club.Event); len(c.Weeks) != 1 || c.Weeks[0] != e.Listing() {
+		t.Errorf("listed %+v", c.Weeks)
+	}
+	// A picture that is none is refused before anything is made.
+	events, err := d.Events(t.Context())
+	must(t, err)
+	inv, err = SetUp(t.Context(), d, NewWeek{Event: qa.Event{Title: "Nothing"}, Picture: []byte("<svg>")})
+	after, _ := d.Events(t.Context())
+	if KindOf(err) != Invalid || inv.Event != "" || len(after) != len(events) {
+		t.Errorf("%v, %+v, %d events", err, inv, len(after))
+	}
+	// What cannot be listed is set up all the same, and said.
+	inv, err = SetUp(t.Context(), d, NewWeek{Event: qa.Event{Title: "Listed nowhere"}, Club: qa.MakeEventID([16]byte{9})})
+	if err == nil || inv.Event == "" || !strings.Contains(err.Error(), "is set up, and not on the club's list") {
+		t.Errorf("%v, %+v", err, inv)
+	}
+}
+
+func TestAChangeOfAWeekIsAllOrNothing(t *testing.T) {
+	d := device(t)
+	event := found(t, d, "A week")
+	now := weekOf(t, d, event).Event
+	if changed, err := ChangeWeek(t.Context(), d, &now, &now, nil); changed || err != nil {
+		t.Errorf("nothing was different: %v, %v", changed, err)
+	}
+	want := now
+	want.Title, want.Prizes, want.Links = "Another title", 3, []qa.Link{{URL: "https://example.org", Text: "The book"}}
+	changed, err := ChangeWeek(t.Context(), d, &now, &want, pictureOf(t, color.Black))
+	must(t, err)
+	got := weekOf(t, d, event).Event
+	if !changed || got.Title != want.Title || got.Prizes != 3 || len(got.Links) != 1 || got.Cover == "" {
+		t.Errorf("%v, %+v", changed, got)
+	}
+	// The same picture again is no change; links and cover are taken away.
+	again := got
+	if changed, err := ChangeWeek(t.Context(), d, &got, &again, pictureOf(t, color.Black)); changed || err != nil {
+		t.Errorf("the same picture: %v, %v", changed, err)
+	}
+	again.Links, again.Cover = []qa.Link{}, ""
+	if changed, err := ChangeWeek(t.Context(), d, &got, &again, nil); !changed || err != nil {
+		t.Errorf("%v, %v", changed, err)
+	}
+	if got = weekOf(t, d, event).Event; len(got.Links) != 0 || got.Cover != "" {
+		t.Errorf("%+v", got)
+	}
+	// A field that is refused keeps the others and the picture out.
+	before, err := d.Status(t.Context(), event)
+	must(t, err)
+	want = got
+	want.Title, want.Authors = strings.Repeat("x", 1000), "Somebody"
+	if _, err := ChangeWeek(t.Context(), d, &got, &want, pictureOf(t, color.White)); KindOf(err) != Invalid {
+		t.Errorf("%v", err)
+	}
+	after, err := d.Status(t.Context(), event)
+	must(t, err)
+	if before.Changes != after.Changes || weekOf(t, d, event).Event.Authors != "" {
+		t.Errorf("%d changes became %d", before.Changes, after.Changes)
+	}
+}
+
+func TestClubsSayOfAWeekWhatItSaysOfItself(t *testing.T) {
+	d := device(t)
+	var clubs [3]qa.EventID
+	for i, title := range []string{"Lists it", "Shall list it", "Neither"} {
+		inv, err := d.Found(t.Context(), qa.Event{Kind: "club", Title: title}, "")
+		must(t, err)
+		clubs[i] = inv.Event
+	}
+	event := found(t, d, "A week")
+	e := weekOf(t, d, event).Event
+	moved := e.Listing()
+	moved.Relay = "ws://where.the.club.says:1"
+	must(t, d.ListWeeks(t.Context(), clubs[0], []qa.ListedWeek{moved}))
+	e.Title = "Another title"
+	lists := func(club qa.EventID, listed bool) bool { return listed || club == clubs[1] }
+	changed, err := Relist(t.Context(), d, &e, lists)
+	if !changed || err != nil {
+		t.Errorf("%v, %v", changed, err)
+	}
+	for i, want := range []int{1, 1, 0} {
+		c := clubOf(t, d, clubs[i])
+		if len(c.Weeks) != want || want == 1 && c.Weeks[0].Title != "Another title" {
+			t.Errorf("club %d lists %+v", i, c.Weeks)
+		}
+	}
+	if c := clubOf(t, d, clubs[0]); c.Weeks[0].Relay != moved.Relay {
+		t.Errorf("the club says no more where it is: %+v", c.Weeks[0])
+	}
+	if changed, err = Relist(t.Context(), d, &e, lists); changed || err != nil {
+		t.Errorf("again: %v, %v", changed, err)
+	}
+	if changed, err = Relist(t.Context(), d, &e, func(qa.EventID, bool) bool { return false }); !changed || err != nil {
+		t.Errorf("off the lists: %v, %v", changed, err)
+	}
+	if c := clubOf(t, d, clubs[0]); len(c.Weeks) != 0 {
+		t.Errorf("it is listed still: %+v", c.Weeks)
+	}
+}
+
+// failing is a node whose club's list cannot be written.
+type failing struct {
+	Node
+	err error
+}
+
+func (f failing) ListWeeks(context.Context, qa.EventID, []qa.ListedWeek) error { return f.err }
+
+func TestWeeksAreImportedIntoOnesOwnClub(t *testing.T) {
+	d := device(t)
+	imported := func(title string) qa.Imported {
+		return qa.Imported{Format: "json", Source: "test/" + title, Event: qa.Event{Title: title}, Posts: []qa.ImportedPost{{Parent: -1, Name: "Ada", Text: "A question?", AtMillis: 1_700_000_000_000, Source: "test/" + title + "#1"}}}
+	}
+	run := func() (*ClubImport, error) {
+		c, err := ImportIntoClub(t.Context(), d, "The Lamplight", "")
+		must(t, err)
+		for _, title := range []string{"One", "Two"} {
+			_, err := c.Take(t.Context(), imported(title))
+			must(t, err)
+		}
+		return c, c.Finish(t.Context())
+	}
+	first, err := run()
+	must(t, err)
+	if got := clubOf(t, d, first.Club.ID); len(got.Weeks) != 2 || first.Taken() != 2 {
+		t.Errorf("%+v", got.Weeks)
+	}
+	second, err := run()
+	must(t, err)
+	if second.Club.ID != first.Club.ID {
+		t.Error("a second club was made")
+	}
+	if events, _ := d.Events(t.Context()); len(events) != 3 {
+		t.Errorf("%d events, want the club and two weeks", len(events))
+	}
+	// With nothing to list nothing is written.
+	c, err := ImportIntoClub(t.Context(), failing{d, errors.New("the disk is full")}, "The Lamplight", "")
+	must(t, err)
+	must(t, c.Finish(t.Context()))
+}
+
+func TestPublishing(t *testing.T) {
+	d := device(t)
+	open := found(t, d, "An open week")
+	ask(t, d, open, qa.Act{Text: "Is this published?"})
+	closed, err := d.Found(t.Context(), qa.Event{Title: "By invitation", Access: "invited"}, "")
+	must(t, err)
+	club, err := d.Found(t.Context(), qa.Event{Kind: "club", Title: "The Lamplight", Description: "One book a week."}, "")
+	must(t, err)
+	for _, id := range []qa.EventID{open, closed.Event} {
+		e := weekOf(t, d, id).Event
+		must(t, d.ListWeeks(t.Context(), club.Event, []qa.ListedWeek{e.Listing()}))
+	}
+	elsewhere := qa.ListedWeek{ID: qa.MakeEventID([16]byte{7}), Title: "Not here"}
+	must(t, d.ListWeeks(t.Context(), club.Event, []qa.ListedWeek{elsewhere}))
+
+	now := site.Config{Now: time.UnixMilli(1_790_000_000_000)}
+	files := func(p Publication) (Published, map[string]string) {
+		t.Helper()
+		p.Site.Now = now.Now
+		out, err := Publish(t.Context(), d, p)
+		must(t, err)
+		byPath := map[string]string{}
+		for _, f := range out.Files {
+			byPath[f.Path] = string(f.Body)
+		}
+		return out, byPath
+	}
+	all, byPath := files(Publication{Format: FormatSite})
+	if all.Weeks != 1 || !strings.Contains(byPath["books/an-open-week.html"], "Is this published?") || strings.Contains(byPath["index.html"], "By invitation") {
+		t.Errorf("%d weeks, %v", all.Weeks, all.Memory)
+	}
+	ofClub, byPath := files(Publication{Club: club.Event, Format: FormatSite})
+	if ofClub.Weeks != 1 || len(ofClub.Missing) != 2 || !strings.Contains(byPath["index.html"], "The Lamplight") {
+		t.Errorf("%d weeks, missing %v", ofClub.Weeks, ofClub.Missing)
+	}
+	// One by invitation is published when it is named; a week's page keeps its name.
+	_, byPath = files(Publication{Event: closed.Event, Format: "json"})
+	if len(byPath) != 1 || byPath["by-invitation.json"] == "" {
+		t.Errorf("%v", byPath)
+	}
+	if _, byPath = files(Publication{Event: open, Format: "markdown", Site: site.Config{Memory: all.Memory}}); byPath["an-open-week.md"] == "" {
+		t.Errorf("%v", byPath)
+	}
+	for what, p := range map[string]Publication{
+		"a club is no week": {Event: club.Event, Format: FormatSite},
+		"no such club":      {Club: open, Format: FormatSite},
+		"no such event":     {Event: qa.MakeEventID([16]byte{5}), Format: FormatSite},
+		"no such format":    {Event: open, Format: "pdf"},
+	} {
+		p.Site.Now = now.Now
+		if _, err := Publish(t.Context(), d, p); KindOf(err) != Invalid && KindOf(err) != NotFound {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, format := range []string{"site", "jekyll", "json", "csv", "markdown"} {
+		if !IsPublishFormat(format) {
+			t.Errorf("%s is no format", format)
+		}
+	}
+	if IsPublishFormat("pdf") {
+		t.Error("pdf is a format")
+	}
+}
+
+func TestADigestTellsThingsOnce(t *testing.T) {
+	host, me := device(t), device(t)
+	must(t, host.SetPerson(t.Context(), qa.Person{Name: "Ilse"}))
+	event := found(t, host, "A week")
+	carry(t, host, me, event)
+	mine := ask(t, me, event, qa.Act{Text: "Who answers?"})
+	carry(t, me, host, event)
+	ask(t, host, event, qa.Act{Parent: mine, Text: "I do."})
+	carry(t, host, me, event)
+
+	now := time.Now()
+	o := DigestOptions{Pages: "http://127.0.0.1:7117/"}
+	d, err := MakeDigest(t.Context(), me, DigestState{}, o, now)
+	must(t, err)
+	text := d.Text(now)
+	if d.Empty() || !strings.Contains(text, "I do.") || !strings.Contains(text, "http://127.0.0.1:7117/e/"+string(event)+"/p/") {
+		t.Errorf("tells %s", text)
+	}
+	must(t, RememberDigest(t.Context(), me, DigestState{}, d, now))
+	state, err := me.DigestState(t.Context())
+	must(t, err)
+	if d, err = MakeDigest(t.Context(), me, state, o, now); err != nil || !d.Empty() {
+		t.Errorf("told again: %s, %v", d.Text(now), err)
+	}
+	o.SinceMillis = now.Add(-time.Hour).UnixMilli()
+	if d, err = MakeDigest(t.Context(), me, state, o, now); err != nil || d.Empty() {
+		t.Errorf("what is asked for by its day is not told again: %v", err)
+	}
+	o.Event = qa.MakeEventID([16]byte{1})
+	if d, err = MakeDigest(t.Context(), me, state, o, now); err != nil || !d.Empty() {
+		t.Errorf("another event's digest tells of this one: %v", err)
+	}
+	// Of weeks that a digest did not look at, what was told stays.
+	told := len(state.Told[event])
+	must(t, RememberDigest(t.Context(), me, state, d, now.Add(time.Minute)))
+	if state, err = me.DigestState(t.Context()); err != nil || len(state.Told[event]) != told {
+		t.Errorf("%v, %v", state.Told, err)
+	}
+	for after, due := range map[time.Duration]bool{time.Hour: false, 6 * 24 * time.Hour: false, 7*24*time.Hour - time.Hour: true} {
+		if state.WeeklyDigestDue(time.UnixMilli(state.SentAtMillis).Add(after)) != due {
+			t.Errorf("%v after the last: due is not %v", after, due)
+		}
+	}
+	must(t, me.store.SetSetting(t.Context(), settingDigest, "{not JSON"))
+	if _, err := me.DigestState(t.Context()); err == nil {
+		t.Error("a state that cannot be read is taken for none")
+	}
+}
+
+func TestErrorsOfActsNameWhoMay(t *testing.T) {
+	host, me := device(t), device(t)
+	event := found(t, host, "A week")
+	post := ask(t, host, event, qa.Act{Text: "A question?"})
+	carry(t, host, me, event)
+	for what, c := range map[string]struct {
+		act  qa.Act
+		kind Kind
+		who  string
+	}{
+		"pin":       {qa.Act{Kind: qa.ActMark, Post: post, Mark: "pinned", On: true}, NotAllowed, "only a moderator or an organiser"},
+		"take":      {qa.Act{Kind: qa.ActMark, Post: post, Mark: "assigned", On: true}, NotAllowed, "only an author"},
+		"close":     {qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}}, NotAllowed, "only an organiser"},
+		"block":     {qa.Act{Kind: qa.ActBlock, Identity: host.replica.Identity(), Text: "no"}, NotAllowed, "only a moderator or an organiser"},
+		"pick":      {qa.Act{Kind: qa.ActWinner, Post: post, Text: "a copy"}, NotAllowed, "only an author or an organiser"},
+		"edit":      {qa.Act{Kind: qa.ActEdit, Post: post, Text: "mine now"}, Invalid, "only its writer"},
+		"too long":  {qa.Act{Kind: qa.ActPost, Text: strings.Repeat("x", 1<<20)}, Invalid, "is too long"},
+		"no post":   {qa.Act{Kind: qa.ActReact, Post: "0123456789abcdef-abcdefghijklm-1", Emoji: "🙏", On: true}, NotFound, "no such post"},
+		"no a post": {qa.Act{Kind: qa.ActReact, Post: "x", Emoji: "🙏", On: true}, Invalid, "post"},
+	} {
+		_, err := me.Do(t.Context(), event, c.act)
+		if err == nil || KindOf(err) != c.kind || !strings.Contains(err.Error(), c.who) {
+			t.Errorf("%s: %v, of kind %q", what, err, KindOf(err))
+		}
+		if err := me.DoAll(t.Context(), event, []qa.Act{c.act}); err == nil || KindOf(err) != c.kind {
+			t.Errorf("%s among several: %v, of kind %q", what, err, KindOf(err))
+		}
+	}
+	closed, err := host.Found(t.Context(), qa.Event{Title: "By invitation", Access: "invited"}, "")
+	must(t, err)
+	carry(t, host, me, closed.Event)
+	if _, err := me.Do(t.Context(), closed.Event, qa.Act{Kind: qa.ActPost, Text: "May I?"}); KindOf(err) != NotInvited {
+		t.Errorf("%v, of kind %q", err, KindOf(err))
+	}
+	if _, err := me.Week(t.Context(), qa.MakeEventID([16]byte{1})); KindOf(err) != NotFound {
+		t.Errorf("%v", err)
+	}
+	if err := me.Sync(t.Context(), event, time.Second); KindOf(err) != NotSynced {
+		t.Errorf("%v, of kind %q", err, KindOf(err))
+	}
+}
