@@ -84,7 +84,10 @@ func shrink(picture []byte) ([]byte, error) {
 		return nil, nil
 	}
 	small, err := cover.Shrink(picture)
-	return small, WithKind(Invalid, err)
+	if err != nil {
+		return nil, Errorf(Invalid, "%w; nothing was changed", err)
+	}
+	return small, nil
 }
 
 // Relist brings what clubs list of an event up to date: lists says of each followed club, and of
