@@ -71,7 +71,15 @@ func (d *Document) setBytes(p *plan, in handle, key string, b []byte) error {
 
 func (d *Document) planBlob(a *qa.Act) (*plan, error) {
 	sum := sha256.Sum256(a.Bytes)
-	return d.planBytes(schema.KeyBlobs, hex.EncodeToString(sum[:]), a.Bytes)
+	key := hex.EncodeToString(sum[:])
+	blobs, err := d.rootMap(schema.KeyBlobs)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, there, err := d.eng.get(blobs.obj, key); there || err != nil {
+		return &plan{}, err // the key says what it is, so it is the same
+	}
+	return d.planBytes(schema.KeyBlobs, key, a.Bytes)
 }
 
 // planWeek lists an event in a club.

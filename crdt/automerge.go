@@ -160,6 +160,22 @@ func (e *amEngine) change(h wire.Hash) ([]byte, error) {
 	return b, nil
 }
 
+// top is the highest among the heads, which have seen everything.
+func (e *amEngine) top() (top uint64, err error) {
+	for _, h := range e.heads() {
+		b, err := e.change(h)
+		if err != nil {
+			return 0, fmt.Errorf("read a head: %w", err)
+		}
+		c, err := wire.DecodeChange(b)
+		if err != nil {
+			return 0, fmt.Errorf("read a head: %w", err)
+		}
+		top = max(top, c.MaxOp())
+	}
+	return top, nil
+}
+
 func (e *amEngine) heads() []wire.Hash {
 	hs := e.doc.Heads()
 	letGo(int64(len(hs)) * costResult)

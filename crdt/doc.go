@@ -12,5 +12,8 @@
 // and the gate has let through (automerge-go ends the process on bad ones). It
 // never checks permissions beyond "is it one's own", and it reads no clock.
 //
+// No engine can hold an event in which an actor has signed two versions of a change.
+// There a document has no engine: Over writes from what graph and projection say.
+//
 // A Document lives in C memory that Go's collector does not see. Close it.
 package crdt

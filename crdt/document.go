@@ -17,14 +17,13 @@ const actorBytes = 40
 
 // Document is an event in memory. It is not safe for concurrent use.
 type Document struct {
-	eng   engine
-	actor wire.ActorID
-	me    qa.Identity
-	club  bool
-	gate  uint64
-	// top is the counter of the highest operation; 0 when it is not known and has
-	// to be read from the heads.
-	top    uint64
+	eng    engine
+	actor  wire.ActorID
+	me     qa.Identity
+	club   bool
+	gate   uint64
+	top    uint64 // counter of the highest operation; 0 when it is to be asked for
+	live   bool   // the engine has nothing of its own, see Over
 	broken bool
 }
 
@@ -186,7 +185,7 @@ func (d *Document) Absorb(changes [][]byte) error {
 	if err := d.usable(); err != nil {
 		return err
 	}
-	if len(changes) == 0 {
+	if len(changes) == 0 || d.live {
 		return nil
 	}
 	// One call with the chunks after one another: automerge-go's Apply takes
@@ -268,21 +267,14 @@ func (d *Document) Do(act qa.Act) (Made, error) {
 	return d.carryOut(p, act.AtMillis, start)
 }
 
-// startOp returns the counter that the next operation will have: one more than the
-// highest among the heads, which have seen everything.
+// startOp returns the counter that the next operation will have.
 func (d *Document) startOp() (uint64, error) {
-	if d.top == 0 {
-		for _, h := range d.eng.heads() {
-			b, err := d.eng.change(h)
-			if err != nil {
-				return 0, fmt.Errorf("read a head: %w", err)
-			}
-			c, err := wire.DecodeChange(b)
-			if err != nil {
-				return 0, fmt.Errorf("read a head: %w", err)
-			}
-			d.top = max(d.top, c.MaxOp())
+	if d.top == 0 || d.live {
+		top, err := d.eng.top()
+		if err != nil {
+			return 0, err
 		}
+		d.top = top
 	}
 	return d.top + 1, nil
 }

@@ -26,6 +26,8 @@ type engine interface {
 	commit(millis int64, empty bool) (h wire.Hash, made bool, err error)
 	// change returns the bytes of one change, as a type-1 chunk.
 	change(h wire.Hash) ([]byte, error)
+	// top returns the highest counter of an operation, 0 without any.
+	top() (uint64, error)
 	// heads returns the heads, ascending.
 	heads() []wire.Hash
 	// load applies concatenated chunks.

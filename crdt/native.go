@@ -21,7 +21,7 @@ type nativeEngine struct {
 	seqs    map[wire.ActorID]uint64
 	last    map[wire.ActorID]wire.Hash // the latest change of each actor
 	tops    map[wire.Hash]bool         // the heads
-	top     uint64                     // the highest counter of an operation
+	maxOp   uint64                     // the highest counter of an operation
 	chunks  [][]byte                   // in the order they were applied
 	places  map[wire.Hash]int          // into chunks
 
@@ -79,22 +79,45 @@ func (e *nativeEngine) get(in object, key string) (any, object, bool, error) {
 	if v.child != nil {
 		return nil, v.child, true, nil
 	}
-	if s, ok := v.value.Str(); ok {
-		return s, nil, true, nil
+	return scalarOf(v.value), nil, true, nil
+}
+
+// scalarOf returns a value as engine.get gives it; nil for a kind that an event does
+// not have.
+func scalarOf(v wire.Value) any {
+	if s, ok := v.Str(); ok {
+		return s
 	}
-	if b, ok := v.value.Bool(); ok {
-		return b, nil, true, nil
+	if b, ok := v.Bool(); ok {
+		return b
 	}
-	if n, ok := v.value.Int(); ok {
-		return n, nil, true, nil
+	if n, ok := v.Int(); ok {
+		return n
 	}
-	if n, ok := v.value.Uint(); ok {
-		return n, nil, true, nil
+	if n, ok := v.Uint(); ok {
+		return n
 	}
-	if b, ok := v.value.Bin(); ok {
-		return bytes.Clone(b), nil, true, nil
+	if b, ok := v.Bin(); ok {
+		return bytes.Clone(b)
 	}
-	return nil, nil, true, nil // a kind that schema 1 does not have
+	return nil
+}
+
+// valueOf returns a scalar of engine.set as it stands in a change.
+func valueOf(scalar any) (wire.Value, error) {
+	switch s := scalar.(type) {
+	case string:
+		return wire.StringValue(s), nil
+	case bool:
+		return wire.BoolValue(s), nil
+	case int64:
+		return wire.IntValue(s), nil
+	case uint64:
+		return wire.UintValue(s), nil
+	case []byte:
+		return wire.BytesValue(bytes.Clone(s)), nil
+	}
+	return wire.Value{}, fmt.Errorf("a %T is no value of an event", scalar)
 }
 
 func (e *nativeEngine) keys(in object) ([]string, error) {
@@ -111,20 +134,9 @@ func (e *nativeEngine) keys(in object) ([]string, error) {
 func (e *nativeEngine) begin() { e.ops = nil }
 
 func (e *nativeEngine) set(in object, key string, scalar any) error {
-	var v wire.Value
-	switch s := scalar.(type) {
-	case string:
-		v = wire.StringValue(s)
-	case bool:
-		v = wire.BoolValue(s)
-	case int64:
-		v = wire.IntValue(s)
-	case uint64:
-		v = wire.UintValue(s)
-	case []byte:
-		v = wire.BytesValue(bytes.Clone(s))
-	default:
-		return fmt.Errorf("a %T is no value of an event", scalar)
+	v, err := valueOf(scalar)
+	if err != nil {
+		return err
 	}
 	m := in.(*nativeMap)
 	if at := m.keys[key]; len(at) == 1 && at[0].child == nil && at[0].value.Kind == v.Kind && bytes.Equal(at[0].value.Raw, v.Raw) {
@@ -145,7 +157,7 @@ func (e *nativeEngine) put(m *nativeMap, key string, op wire.Op) *nativeMap {
 	for i := range m.keys[key] {
 		op.Pred = append(op.Pred, m.keys[key][i].id)
 	}
-	id := wire.OpID{Counter: e.top + 1 + uint64(len(e.ops)), Actor: e.actor}
+	id := wire.OpID{Counter: e.maxOp + 1 + uint64(len(e.ops)), Actor: e.actor}
 	e.ops = append(e.ops, op)
 	return e.apply(m, id, &op)
 }
@@ -173,10 +185,10 @@ func (e *nativeEngine) commit(millis int64, empty bool) (wire.Hash, bool, error)
 		return wire.Hash{}, false, nil
 	}
 	c := wire.Change{
-		Deps: e.heads(), Actor: e.actor, Seq: e.seqs[e.actor] + 1, StartOp: e.top + 1, TimeMillis: millis, Ops: e.ops,
+		Deps: e.heads(), Actor: e.actor, Seq: e.seqs[e.actor] + 1, StartOp: e.maxOp + 1, TimeMillis: millis, Ops: e.ops,
 	}
 	if own, ok := e.last[e.actor]; ok && !e.tops[own] {
-		i, _ := slices.BinarySearchFunc(c.Deps, own, func(a, b wire.Hash) int { return bytes.Compare(a[:], b[:]) })
+		i, _ := slices.BinarySearchFunc(c.Deps, own, compareHashes)
 		c.Deps = slices.Insert(c.Deps, i, own)
 	}
 	e.ops = nil
@@ -196,7 +208,7 @@ func (e *nativeEngine) follow(c *wire.Change, chunk []byte) {
 	}
 	e.tops[c.Hash] = true
 	e.seqs[c.Actor], e.last[c.Actor] = c.Seq, c.Hash
-	e.top = max(e.top, c.MaxOp())
+	e.maxOp = max(e.maxOp, c.MaxOp())
 	e.places[c.Hash] = len(e.chunks)
 	e.chunks = append(e.chunks, chunk)
 }
@@ -209,12 +221,14 @@ func (e *nativeEngine) change(h wire.Hash) ([]byte, error) {
 	return bytes.Clone(e.chunks[i]), nil
 }
 
+func (e *nativeEngine) top() (uint64, error) { return e.maxOp, nil }
+
 func (e *nativeEngine) heads() []wire.Hash {
 	out := make([]wire.Hash, 0, len(e.tops))
 	for h := range e.tops {
 		out = append(out, h)
 	}
-	slices.SortFunc(out, func(a, b wire.Hash) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(out, compareHashes)
 	return out
 }
 

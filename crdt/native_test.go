@@ -16,6 +16,9 @@ import (
 	"github.com/automerge/automerge-go"
 
 	"flyleaf/crdt"
+	"flyleaf/crdt/authority"
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/e2e/stockjs"
 	"flyleaf/qa"
@@ -23,11 +26,58 @@ import (
 
 var engineChanges = flag.Int("crdt.changes", 3_000, "changes that both engines are made to make")
 
-// both is one device of a random event, held twice: on this build's engine and on
-// the native one.
+// both is one device of a random event, held three times: on this build's engine, on
+// the native one, and over what graph and projection say.
 type both struct {
-	ours, native *crdt.Document
-	has          map[wire.Hash]bool
+	ours, native, over *crdt.Document
+	state              *state
+	has                map[wire.Hash]bool
+}
+
+// state is a crdt.State of graph and projection.
+type state struct {
+	t *testing.T
+	*projection.Projection
+	graph *graph.Graph
+}
+
+func newState(t *testing.T, changes ...[]byte) *state {
+	g := graph.New()
+	s := &state{t, projection.New(testEvent, g, authority.New(g)), g}
+	s.add(changes...)
+	return s
+}
+
+func (s *state) add(changes ...[]byte) {
+	s.t.Helper()
+	for _, b := range changes {
+		c, err := wire.DecodeChange(b)
+		if err == nil {
+			_, err = s.graph.Add(graph.MetaOf(c))
+		}
+		if err == nil {
+			err = s.Apply(c)
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func (s *state) Heads() []wire.Hash { return s.graph.Heads() }
+func (s *state) MaxOp() uint64      { return s.graph.MaxOp() }
+
+func (s *state) Last(a wire.ActorID) (uint64, wire.Hash) {
+	seq := s.graph.SeqOf(a)
+	h, _ := s.graph.BySeq(a, seq)
+	return seq, h
+}
+
+func (s *state) Values(in wire.OpID, key string) (out []crdt.StateValue) {
+	for _, v := range s.Projection.Values(in, key) {
+		out = append(out, crdt.StateValue{Op: v.Op, Value: v.Value, Map: v.Made})
+	}
+	return out
 }
 
 func (b *both) do(t *testing.T, seed uint64, a qa.Act) crdt.Made {
@@ -41,6 +91,15 @@ func (b *both) do(t *testing.T, seed uint64, a qa.Act) crdt.Made {
 		t.Fatalf("seed %d: %+v\nnative: %x\n%s: %x", seed, a, got.Bytes, crdt.EngineName, want.Bytes)
 	case !slices.Equal(b.native.Heads(), b.ours.Heads()):
 		t.Fatalf("seed %d: other heads", seed)
+	}
+	third, err := b.over.Do(a)
+	switch {
+	case fmt.Sprint(err) != fmt.Sprint(wantErr):
+		t.Fatalf("seed %d: %+v\nover a state: %v\n%s: %v", seed, a, err, crdt.EngineName, wantErr)
+	case third.Nothing != want.Nothing || third.Post != want.Post || third.Revision != want.Revision || !bytes.Equal(third.Bytes, want.Bytes):
+		t.Fatalf("seed %d: %+v\nover a state: %x\n%s: %x", seed, a, third.Bytes, crdt.EngineName, want.Bytes)
+	case len(third.Bytes) > 0:
+		b.state.add(third.Bytes)
 	}
 	if err != nil {
 		want.Nothing = true
@@ -68,11 +127,23 @@ func (b *both) pull(t *testing.T, h *history, r *rand.Rand) {
 			t.Fatal(err)
 		}
 	}
+	b.state.add(take...)
+}
+
+// loadOver begins again with another actor, over changes.
+func (b *both) loadOver(t *testing.T, actor wire.ActorID, changes ...[]byte) {
+	t.Helper()
+	b.state = newState(t, changes...)
+	var err error
+	if b.over, err = crdt.Over(actor, b.state); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (b *both) close() {
 	b.ours.Close()
 	b.native.Close()
+	b.over.Close()
 }
 
 // enginesAgree lets some devices act and merge at random, on both engines.
@@ -91,7 +162,8 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 		t.Fatalf("seed %d: another genesis: %v", seed, err)
 	}
 	h.add(t, made.Bytes)
-	devices := []*both{{ours, native, map[wire.Hash]bool{made.Change.Hash: true}}}
+	devices := []*both{{ours: ours, native: native, has: map[wire.Hash]bool{made.Change.Hash: true}}}
+	devices[0].loadOver(t, actorOf(1, 1), made.Bytes)
 	for i := 1; i < 2+r.IntN(4); i++ {
 		who := byte(1 + i - r.IntN(2)) // the second device of somebody, now and then
 		actor := actorOf(who, byte(10+i))
@@ -102,6 +174,7 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 		if b.native, err = crdt.LoadNative(actor, nil, h.bytes[:1]); err != nil {
 			t.Fatal(err)
 		}
+		b.loadOver(t, actor, h.bytes[0])
 		devices = append(devices, b)
 	}
 	defer func() {
@@ -136,8 +209,13 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 			if err != nil {
 				t.Fatalf("seed %d: %s does not load what the native engine saved: %v", seed, crdt.EngineName, err)
 			}
+			chunks, err := wire.SplitChunks(saved)
+			if err != nil {
+				t.Fatal(err)
+			}
 			b.close()
 			b.native, b.ours = fresh, other
+			b.loadOver(t, actor, chunks...)
 			kinds["reloaded"]++
 		}
 		a := randomActOfAll(r, b.ours.Identity(), posts)
