@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"flyleaf/markdown"
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -209,37 +210,27 @@ const maxFound = 50
 
 func (s *server) search(w http.ResponseWriter, r *http.Request) {
 	p := searchPage{Query: strings.TrimSpace(r.URL.Query().Get("q"))}
-	found, err := s.node.SearchAll(r.Context(), p.Query, maxFound+1)
+	hits, more, err := node.NewWeeks(s.node).Search(r.Context(), node.Query{Words: p.Query, Limit: maxFound})
 	if err != nil {
 		s.failed(w, r, err)
 		return
 	}
-	p.More = len(found) > maxFound
-	weeks := map[qa.EventID]*weekView{}
-	for _, f := range found[:min(len(found), maxFound)] {
-		v := weeks[f.Event]
+	p.More = more
+	views := map[*qa.Week]*weekView{}
+	for _, hit := range hits {
+		v := views[hit.Week]
 		if v == nil {
-			week, err := s.node.Week(r.Context(), f.Event)
+			keys, err := s.node.Keys(r.Context(), hit.Week.Event.ID)
 			if err != nil {
 				s.failed(w, r, err)
 				return
 			}
-			week.Event.ID = f.Event
-			keys, err := s.node.Keys(r.Context(), f.Event)
-			if err != nil {
-				s.failed(w, r, err)
-				return
-			}
-			v = s.arranged(week, keys)
-			weeks[f.Event] = v
+			v = s.arranged(*hit.Week, keys)
+			views[hit.Week] = v
 		}
-		t, i, ok := v.find(f.Post)
-		if !ok || !at(t, i).Shown() {
-			continue
-		}
-		post := at(t, i)
+		post := hit.Post
 		p.Found = append(p.Found, foundLine{
-			Who: upperFirst(v.who(post)), Not: upperFirstLetter(v.lookalikes().Post(post).String()), Words: excerpt(post.Text(), 200), URL: v.address(f.Post), Week: v.Event.Title, When: v.cal.moment(post.AtMillis),
+			Who: upperFirst(v.who(post)), Not: upperFirstLetter(v.lookalikes().Post(post).String()), Words: excerpt(post.Text(), 200), URL: v.address(post.ID), Week: v.Event.Title, When: v.cal.moment(post.AtMillis),
 		})
 	}
 	s.page(w, r, http.StatusOK, "search", s.layout(r, "Search", "library", p))

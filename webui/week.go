@@ -113,6 +113,7 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 
 // arranged is a week in the order of its page, with the reader's identities, their own first.
 func (s *server) arranged(week qa.Week, keys []qa.Identity) *weekView {
+	week.Threads = slices.Clone(week.Threads) // they are put in another order
 	v := &weekView{Week: week, keys: keys, cal: s.calendar(week.Event)}
 	if len(keys) > 0 {
 		v.me = keys[0]

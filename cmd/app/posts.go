@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/yuin/goldmark-emoji/definition"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 )
@@ -124,12 +125,12 @@ func (a *app) donePost(post qa.PostID, changed bool, said string) error {
 
 // doOrNot does an act, unless there is nothing to undo: then it says why not.
 func (a *app) doOrNot(ctx context.Context, b backend, event qa.EventID, act qa.Act) (why string, err error) {
-	why, err = nothingToUndo(ctx, b, event, &act)
+	why, err = node.NothingToUndo(ctx, b, event, &act)
 	if err != nil {
 		return "", a.explain(err)
 	}
 	if why != "" {
-		return why + unchanged, nil
+		return why + ", as far as this device knows; nothing was changed.", nil
 	}
 	_, err = b.Do(ctx, event, act)
 	return "", a.explain(err)

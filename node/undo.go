@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"context"
@@ -7,20 +7,20 @@ import (
 	"flyleaf/qa"
 )
 
-// nothingToUndo says what is not so, for an act that takes something back which this device
+// NothingToUndo says what is not so, for an act that takes something back which this device
 // knows not to be so: such an act would change nothing, and is not carried out. It is ""
 // for every other act.
-func nothingToUndo(ctx context.Context, b backend, event qa.EventID, act *qa.Act) (string, error) {
+func NothingToUndo(ctx context.Context, n Node, event qa.EventID, act *qa.Act) (string, error) {
 	if act.On || act.Text != "" || len(act.Bytes) > 0 {
 		return "", nil
 	}
-	me, err := b.Identity(ctx)
+	me, err := n.Identity(ctx)
 	if err != nil {
 		return "", err
 	}
 	switch act.Kind {
 	case qa.ActBlock:
-		log, err := b.Log(ctx, event)
+		log, err := n.Log(ctx, event)
 		if _, blocked := qa.Blocks(log)[act.Identity]; blocked || err != nil {
 			return "", err
 		}
@@ -29,7 +29,7 @@ func nothingToUndo(ctx context.Context, b backend, event qa.EventID, act *qa.Act
 	default:
 		return "", nil
 	}
-	w, err := b.Week(ctx, event)
+	w, err := n.Week(ctx, event)
 	if err != nil {
 		return "", err
 	}
@@ -72,6 +72,3 @@ func nothingToUndo(ctx context.Context, b backend, event qa.EventID, act *qa.Act
 	}
 	return "", nil
 }
-
-// unchanged is what is said after it.
-const unchanged = ", as far as this device knows; nothing was changed."
