@@ -24,6 +24,7 @@ import (
 	"fmt"
 
 	"flyleaf/crdt/authority"
+	"flyleaf/crdt/describe"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
@@ -38,11 +39,11 @@ const maxRows = 200
 // Entry is one change of an event, or a part of one.
 type Entry struct {
 	// Cursor is the position of the change: reading goes on after it.
-	Cursor int64               `json:"cursor"`
-	Change string              `json:"change"` // hash, hex
-	By     qa.Identity         `json:"by"`
-	At     int64               `json:"at"` // ms since 1970 UTC, by the writer's clock
-	Did    []ChangeDescription `json:"did,omitempty"`
+	Cursor int64                  `json:"cursor"`
+	Change string                 `json:"change"` // hash, hex
+	By     qa.Identity            `json:"by"`
+	At     int64                  `json:"at"` // ms since 1970 UTC, by the writer's clock
+	Did    []qa.ChangeDescription `json:"did,omitempty"`
 	// Reset: forget all rows of the event before those of this entry are applied.
 	Reset bool `json:"reset,omitempty"`
 	Now   Rows `json:"now"`
@@ -191,9 +192,9 @@ func (r *Reader) next(ctx context.Context, e storage.Entry, fn func(Entry) error
 	if err != nil || len(changes) == 0 {
 		return err
 	}
-	var did []ChangeDescription
+	var did []qa.ChangeDescription
 	for _, c := range changes {
-		did = append(did, describe(c, r.projection)...)
+		did = append(did, describe.Change(c, r.projection.Path)...)
 	}
 	entry := entryOf(e.Position, changes[0])
 	entry.Did = did

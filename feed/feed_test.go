@@ -24,6 +24,7 @@ import (
 	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
+	"flyleaf/schema"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
 )
@@ -301,7 +302,7 @@ func TestFollowLive(t *testing.T) {
 	if err := json.Unmarshal([]byte(asked["data"]), &e); err != nil {
 		t.Fatal(err)
 	}
-	want := []feed.ChangeDescription{{Kind: feed.KindAsk, Post: post, Text: "Is it live?"}}
+	want := []qa.ChangeDescription{{Kind: schema.DidAsk, Post: post, Text: "Is it live?"}}
 	if !slices.Equal(e.Did, want) || e.By != h.node.Identity() || len(e.Now.Posts) != 1 || e.Now.Posts[0].Text() != "Is it live?" {
 		t.Fatalf("%+v", e)
 	}
@@ -343,13 +344,13 @@ func TestFollowEndsWithItsSource(t *testing.T) {
 	h.do(qa.Act{Kind: qa.ActPost, Text: "Is it over?"})
 	var told []string
 	err := feed.Follow(t.Context(), closed{h}, h.event, 0, func(e feed.Entry) error {
-		told = append(told, e.Did[0].Kind)
+		told = append(told, string(e.Did[0].Kind))
 		return nil
 	}, func(news bool) error {
 		told = append(told, fmt.Sprint("news ", news))
 		return nil
 	})
-	if err != nil || !slices.Equal(told, []string{feed.KindFound, feed.KindAsk, "news true"}) {
+	if err != nil || !slices.Equal(told, []string{string(schema.DidFound), string(schema.DidAsk), "news true"}) {
 		t.Errorf("%q, %v", told, err)
 	}
 }
@@ -388,24 +389,24 @@ func TestWhatActsBecome(t *testing.T) {
 	h.do(qa.Act{Kind: qa.ActMark, Post: q, Mark: "pinned", On: true})
 	h.do(qa.Act{Kind: qa.ActMark, Post: q, Mark: "hidden", Text: "why"})
 	h.do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
-	var got []feed.ChangeDescription
+	var got []qa.ChangeDescription
 	read := feed.NewReader(h.store, h.event, 0)
 	if err := read.Read(t.Context(), func(e feed.Entry) error { got = append(got, e.Did...); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	me := h.node.Identity()
-	want := []feed.ChangeDescription{
-		{Kind: feed.KindFound},
-		{Kind: feed.KindAsk, Post: q, Text: "Q"},
-		{Kind: feed.KindReply, Post: r, Parent: q, Text: "R"},
-		{Kind: feed.KindEdit, Post: q, Text: "Q2"},
-		{Kind: feed.KindWithdraw, Post: r, On: true},
-		{Kind: feed.KindReact, Post: q, Key: "👍", On: true},
-		{Kind: feed.KindPerson, Person: me, Key: "name", Text: "Ada"},
-		{Kind: feed.KindRole, Person: other, Key: "author", On: true},
-		{Kind: feed.KindMark, Post: q, Key: "pinned", On: true},
-		{Kind: feed.KindMark, Post: q, Key: "hidden", Text: "why"},
-		{Kind: feed.KindEvent, Key: "closed", Value: true},
+	want := []qa.ChangeDescription{
+		{Kind: schema.DidFound},
+		{Kind: schema.DidAsk, Post: q, Text: "Q"},
+		{Kind: schema.DidReply, Post: r, Parent: q, Text: "R"},
+		{Kind: schema.DidEdit, Post: q, Text: "Q2"},
+		{Kind: schema.DidWithdraw, Post: r, On: true},
+		{Kind: schema.DidReact, Post: q, Key: "👍", On: true},
+		{Kind: schema.DidPerson, Person: me, Key: "name", Text: "Ada"},
+		{Kind: schema.DidRole, Person: other, Key: "author", On: true},
+		{Kind: schema.DidMark, Post: q, Key: "pinned", On: true},
+		{Kind: schema.DidMark, Post: q, Key: "hidden", Text: "why"},
+		{Kind: schema.DidEvent, Key: "closed", Value: true},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

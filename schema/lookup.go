@@ -49,6 +49,12 @@ func (r *Row) complete() {
 	}
 	r.Name = cmp.Or(r.Name, nameOf(r.Path))
 	r.Field = cmp.Or(r.Field, r.Key)
+	if m.own != nil {
+		r.Did = cmp.Or(r.Did, m.own.Did)
+	}
+	if r.Noun != "" && r.On == "" {
+		r.On, r.Off = "changed "+r.Noun+" to {value}", "removed "+r.Noun
+	}
 	r.Since = max(r.Since, 1)
 	if r.Keys != IsMap {
 		m.keyed = r

@@ -144,6 +144,34 @@ const (
 	Acts // how many there are
 )
 
+// Did is the kind under which a description of a change tells what it did. The kinds
+// are part of the change feed: none may be renamed.
+type Did string
+
+// The kinds. Which fields of a description each uses stands beside it.
+const (
+	DidFound    Did = "found"    // made the event
+	DidAsk      Did = "ask"      // Post, Text
+	DidReply    Did = "reply"    // Post, Parent, Text
+	DidEdit     Did = "edit"     // Post, Text
+	DidWithdraw Did = "withdraw" // Post, On (false takes the withdrawal back)
+	DidReact    Did = "react"    // Post, Key (the emoji), On
+	DidMark     Did = "mark"     // Post, Key (hidden, pinned, …), and On, Text or Person
+	DidTags     Did = "tags"     // Post, Text
+	DidExtra    Did = "extra"    // Post, Key, Text: what an import keeps with a post
+	DidPerson   Did = "person"   // Person, Key (name, about, …), Text
+	DidEvent    Did = "event"    // Key of event, club, links or relays, Value
+	DidRole     Did = "role"     // Person, Key (the role), On
+	DidBlock    Did = "block"    // Person, Text (the reason; "" lifts it)
+	DidClaim    Did = "claim"    // Person (the invitation), Text (the successor)
+	DidWinner   Did = "winner"   // Post, Person (who chose), Text
+	DidDraw     Did = "draw"     // Key (rule, commit, reveal), Person, Value
+	DidContact  Did = "contact"  // Person; what it says is encrypted
+	DidBlob     Did = "blob"     // Key (its SHA-256)
+	DidWeek     Did = "week"     // Text (the week's event ID), Key, Value
+	DidMerge    Did = "merge"    // only merged heads
+)
+
 // Row is one line of the table: what may stand at a path, and who may write it.
 type Row struct {
 	// Key is the key in its map. Where Keys is set it is a name for all keys of that
@@ -173,6 +201,15 @@ type Row struct {
 	Field  string // of what an event, club, week or person says: the name of the field that holds it; "": the key
 	Act    Act    // of a map: the kind of act; ActFounding: that of the map around it
 	View   View   // of a map at the root: what is made of it and of the maps in it
+
+	// How a description of a change tells of the value. Did is inherited by what stands
+	// in a map. On and Off are sentences without their subject, in which {post}, {person},
+	// {key} and {value} stand for those of the description; Off is for a value that says
+	// that something is not so, or is no more. Where both are empty, Noun makes them:
+	// "changed the title to {value}", "removed the title".
+	Did     Did
+	Noun    string
+	On, Off string
 
 	Path string // from the root, with slashes: "people/<identity>/name"
 	Name string // the path in errors and in acts: "people/name"

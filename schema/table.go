@@ -100,39 +100,39 @@ var table = []struct {
 		{Key: KeyKind, Type: Word, Words: []string{KindEvent, KindClub}, When: AtFounding, Required: true},
 		{Key: KeyGate, Type: Number, When: AtFounding, Required: true},
 		{Key: KeyAccess, Type: Word, Words: []string{AccessOpen, AccessInvited}, When: AtFounding, Required: true},
-		{Key: KeyEvent, Map: MapEvent, Only: KindEvent, When: AtFounding, Required: true, Act: ActEvent, View: ViewEvent},
-		{Key: KeyClub, Map: MapClub, Only: KindClub, When: AtFounding, Required: true, Act: ActEvent, View: ViewEvent},
-		{Key: KeyWeeks, Map: MapWeeks, Only: KindClub, When: AtFounding, Required: true, Act: ActWeek, View: ViewEvent},
-		{Key: KeyPeople, Map: MapPeople, When: AtFounding, Required: true, Act: ActPerson, View: ViewPerson},
-		{Key: KeyRoles, Map: MapRoles, When: AtFounding, Required: true, Act: ActRole, View: ViewEvent},
-		{Key: KeyBlocks, Map: MapBlocks, When: AtFounding, Required: true, Act: ActBlock},
-		{Key: KeyClaims, Map: MapClaims, When: AtFounding, Required: true, Act: ActClaim},
+		{Key: KeyEvent, Map: MapEvent, Only: KindEvent, When: AtFounding, Required: true, Act: ActEvent, View: ViewEvent, Did: DidEvent},
+		{Key: KeyClub, Map: MapClub, Only: KindClub, When: AtFounding, Required: true, Act: ActEvent, View: ViewEvent, Did: DidEvent},
+		{Key: KeyWeeks, Map: MapWeeks, Only: KindClub, When: AtFounding, Required: true, Act: ActWeek, View: ViewEvent, Did: DidWeek},
+		{Key: KeyPeople, Map: MapPeople, When: AtFounding, Required: true, Act: ActPerson, View: ViewPerson, Did: DidPerson},
+		{Key: KeyRoles, Map: MapRoles, When: AtFounding, Required: true, Act: ActRole, View: ViewEvent, Did: DidRole},
+		{Key: KeyBlocks, Map: MapBlocks, When: AtFounding, Required: true, Act: ActBlock, Did: DidBlock},
+		{Key: KeyClaims, Map: MapClaims, When: AtFounding, Required: true, Act: ActClaim, Did: DidClaim},
 		{Key: KeyPosts, Map: MapPosts, When: AtFounding, Required: true, Act: ActPost, View: ViewPost},
-		{Key: KeyWinners, Map: MapWinners, When: AtFounding, Required: true, Act: ActWinner, View: ViewEvent},
-		{Key: KeyDraw, Map: MapDraw, When: AtFounding, Required: true, Act: ActDraw, View: ViewEvent},
-		{Key: KeyContacts, Map: MapContacts, When: AtFounding, Required: true, Act: ActContact},
-		{Key: KeyBlobs, Map: MapBlobs, When: AtFounding, Required: true, Act: ActBlob, View: ViewEvent},
-		{Key: KeyRelays, Map: MapRelays, When: AtFounding, Required: true, Act: ActEvent, View: ViewEvent},
+		{Key: KeyWinners, Map: MapWinners, When: AtFounding, Required: true, Act: ActWinner, View: ViewEvent, Did: DidWinner},
+		{Key: KeyDraw, Map: MapDraw, When: AtFounding, Required: true, Act: ActDraw, View: ViewEvent, Did: DidDraw},
+		{Key: KeyContacts, Map: MapContacts, When: AtFounding, Required: true, Act: ActContact, Did: DidContact},
+		{Key: KeyBlobs, Map: MapBlobs, When: AtFounding, Required: true, Act: ActBlob, View: ViewEvent, Did: DidBlob},
+		{Key: KeyRelays, Map: MapRelays, When: AtFounding, Required: true, Act: ActEvent, View: ViewEvent, Did: DidEvent},
 	}},
 
 	// What an event says of itself.
 	{MapEvent, []Row{
-		{Key: KeyTitle, Type: Line, Max: MaxShort, By: Organiser},
-		{Key: KeyAuthors, Type: Line, Max: MaxShort, By: Organiser},
-		{Key: KeyLanguage, Type: Line, Max: MaxShort, By: Organiser},
-		{Key: KeyZone, Type: Line, Max: MaxShort, By: Organiser},
-		{Key: KeyDescription, Type: Text, Max: MaxDescription, By: Organiser},
-		{Key: KeySource, Type: Line, Max: MaxShort, By: Organiser},
-		{Key: KeyStartsAt, Type: Time, By: Organiser},
-		{Key: KeyEndsAt, Type: Time, By: Organiser},
-		{Key: KeyAnswersFrom, Type: Time, By: Organiser},
-		{Key: KeyAnswersUntil, Type: Time, By: Organiser},
-		{Key: KeyWinnersAt, Type: Time, By: Organiser},
-		{Key: KeyPrizes, Type: Number, By: Organiser},
-		{Key: KeyClosed, Type: Flag, By: Organiser},
-		{Key: KeyApprove, Type: Flag, By: Organiser},
-		{Key: KeyMovedTo, Type: EventID, Empty: true, By: Organiser},
-		{Key: KeyCover, Type: Hash, Empty: true, By: Organiser},
+		{Key: KeyTitle, Type: Line, Max: MaxShort, By: Organiser, Noun: "the title"},
+		{Key: KeyAuthors, Type: Line, Max: MaxShort, By: Organiser, Noun: "the authors"},
+		{Key: KeyLanguage, Type: Line, Max: MaxShort, By: Organiser, Noun: "the language"},
+		{Key: KeyZone, Type: Line, Max: MaxShort, By: Organiser, Noun: "the time zone"},
+		{Key: KeyDescription, Type: Text, Max: MaxDescription, By: Organiser, Noun: "the description"},
+		{Key: KeySource, Type: Line, Max: MaxShort, By: Organiser, Noun: "where the week was imported from"},
+		{Key: KeyStartsAt, Type: Time, By: Organiser, Noun: "the first day"},
+		{Key: KeyEndsAt, Type: Time, By: Organiser, Noun: "the last day"},
+		{Key: KeyAnswersFrom, Type: Time, By: Organiser, Noun: "when the authors begin to answer"},
+		{Key: KeyAnswersUntil, Type: Time, By: Organiser, Noun: "when the last answers are due"},
+		{Key: KeyWinnersAt, Type: Time, By: Organiser, Noun: "when the authors choose the winners"},
+		{Key: KeyPrizes, Type: Number, By: Organiser, Noun: "the number of copies"},
+		{Key: KeyClosed, Type: Flag, By: Organiser, On: "closed the event", Off: "opened the event again"},
+		{Key: KeyApprove, Type: Flag, By: Organiser, On: "made posts wait for approval", Off: "let posts appear without approval"},
+		{Key: KeyMovedTo, Type: EventID, Empty: true, By: Organiser, Noun: "where the event has moved"},
+		{Key: KeyCover, Type: Hash, Empty: true, By: Organiser, On: "changed the cover", Off: "removed the cover"},
 		{Key: KeyLinks, Map: MapLinks, By: Organiser},
 		{Key: KeyX, Map: MapEventX, By: Organiser},
 	}},
@@ -140,35 +140,41 @@ var table = []struct {
 		{Key: "<number>", Keys: Index, Most: MaxLinks, Map: MapLink, By: Organiser},
 	}},
 	{MapLink, []Row{
-		{Key: KeyText, Type: Line, Max: MaxShort, By: Organiser},
-		{Key: KeyURL, Type: Line, Max: MaxShort, By: Organiser},
+		{Key: KeyText, Type: Line, Max: MaxShort, By: Organiser, On: "changed the links", Off: "changed the links"},
+		{Key: KeyURL, Type: Line, Max: MaxShort, By: Organiser, On: "changed the links", Off: "changed the links"},
 	}},
 	{MapEventX, []Row{
-		{Key: "<name>", Keys: Name, Most: MaxXKeys, Type: Text, Max: MaxXValue, By: Organiser},
+		{
+			Key: "<name>", Keys: Name, Most: MaxXKeys, Type: Text, Max: MaxXValue, By: Organiser,
+			On: "set the extra field {key} to {value}", Off: "removed the extra field {key}",
+		},
 	}},
 	{MapRelays, []Row{
-		{Key: "<number>", Keys: Index, Most: MaxRelays, Type: Line, Max: MaxShort, By: Organiser},
+		{Key: "<number>", Keys: Index, Most: MaxRelays, Type: Line, Max: MaxShort, By: Organiser, On: "changed a relay to {value}", Off: "removed a relay"},
 	}},
 
 	// What a club says of itself, and the weeks that it lists.
 	{MapClub, []Row{
-		{Key: KeyTitle, Type: Line, Max: MaxShort, By: Organiser},
-		{Key: KeyAbout, Field: KeyDescription, Type: Text, Max: MaxDescription, By: Organiser},
-		{Key: KeyLanguage, Type: Line, Max: MaxShort, By: Organiser},
+		{Key: KeyTitle, Type: Line, Max: MaxShort, By: Organiser, Noun: "the title"},
+		{Key: KeyAbout, Field: KeyDescription, Type: Text, Max: MaxDescription, By: Organiser, Noun: "the description"},
+		{Key: KeyLanguage, Type: Line, Max: MaxShort, By: Organiser, Noun: "the language"},
 		{Key: KeyX, Map: MapClubX, By: Organiser},
 	}},
 	{MapClubX, []Row{
-		{Key: "<name>", Keys: Name, Most: MaxXKeys, Type: Text, Max: MaxXValue, By: Organiser},
+		{
+			Key: "<name>", Keys: Name, Most: MaxXKeys, Type: Text, Max: MaxXValue, By: Organiser,
+			On: "set the extra field {key} to {value}", Off: "removed the extra field {key}",
+		},
 	}},
 	{MapWeeks, []Row{
 		{Key: "<event>", Keys: EventID, Map: MapWeek, By: Organiser},
 	}},
 	{MapWeek, []Row{
-		{Key: KeyTitle, Type: Line, Max: MaxShort, By: Organiser},
-		{Key: KeyAuthors, Type: Line, Max: MaxShort, By: Organiser},
-		{Key: KeyStartsAt, Type: Time, By: Organiser},
-		{Key: KeyEndsAt, Type: Time, By: Organiser},
-		{Key: KeyRelay, Type: Line, Max: MaxShort, By: Organiser},
+		{Key: KeyTitle, Type: Line, Max: MaxShort, By: Organiser, On: "listed the week {value}", Off: "took a week off the list"},
+		{Key: KeyAuthors, Type: Line, Max: MaxShort, By: Organiser, Noun: "the authors of a listed week"},
+		{Key: KeyStartsAt, Type: Time, By: Organiser, Noun: "the first day of a listed week"},
+		{Key: KeyEndsAt, Type: Time, By: Organiser, Noun: "the last day of a listed week"},
+		{Key: KeyRelay, Type: Line, Max: MaxShort, By: Organiser, Noun: "the relay of a listed week"},
 	}},
 
 	// People, and what they may do.
@@ -176,31 +182,43 @@ var table = []struct {
 		{Key: "<identity>", Keys: Identity, Map: MapPerson, Self: true},
 	}},
 	{MapPerson, []Row{
-		{Key: KeyName, Type: Line, Max: MaxName, Owner: true},
-		{Key: KeyAbout, Type: Text, Max: MaxAbout, Owner: true},
-		{Key: KeyLink, Type: Line, Max: MaxPersonLink, Owner: true},
-		{Key: KeyPublishAs, Type: Word, Words: []string{PublishName, PublishInitials, PublishNothing}, Owner: true},
+		{Key: KeyName, Type: Line, Max: MaxName, Owner: true, Noun: "their name"},
+		{Key: KeyAbout, Type: Text, Max: MaxAbout, Owner: true, Noun: "what they say about themselves"},
+		{Key: KeyLink, Type: Line, Max: MaxPersonLink, Owner: true, Noun: "their link"},
+		{Key: KeyPublishAs, Type: Word, Words: []string{PublishName, PublishInitials, PublishNothing}, Owner: true, Noun: "how their name is published"},
 	}},
 	{MapRoles, []Row{
 		{Key: "<identity>", Keys: Identity, Map: MapRolesOf, By: Organiser},
 	}},
 	{MapRolesOf, []Row{
-		{Key: "organiser", Type: Flag, By: Founder, Grants: Organiser},
-		{Key: "author", Type: Flag, By: Organiser, Grants: Author},
-		{Key: "moderator", Type: Flag, By: Organiser, Grants: Moderator},
-		{Key: "member", Type: Flag, By: Organiser, Grants: Member},
-		{Key: "invite-author", Type: Flag, By: Organiser, Grants: InviteAuthor},
-		{Key: "invite-moderator", Type: Flag, By: Organiser, Grants: InviteModerator},
-		{Key: "invite-member", Type: Flag, By: Organiser, Grants: InviteMember},
+		{Key: "organiser", Type: Flag, By: Founder, Grants: Organiser, On: "made {person} an organiser", Off: "took the role of organiser from {person}"},
+		{Key: "author", Type: Flag, By: Organiser, Grants: Author, On: "made {person} an author", Off: "took the role of author from {person}"},
+		{Key: "moderator", Type: Flag, By: Organiser, Grants: Moderator, On: "made {person} a moderator", Off: "took the role of moderator from {person}"},
+		{Key: "member", Type: Flag, By: Organiser, Grants: Member, On: "made {person} a member", Off: "took the role of member from {person}"},
+		{
+			Key: "invite-author", Type: Flag, By: Organiser, Grants: InviteAuthor,
+			On: "made an invitation for an author", Off: "withdrew or answered an invitation for an author",
+		},
+		{
+			Key: "invite-moderator", Type: Flag, By: Organiser, Grants: InviteModerator,
+			On: "made an invitation for a moderator", Off: "withdrew or answered an invitation for a moderator",
+		},
+		{
+			Key: "invite-member", Type: Flag, By: Organiser, Grants: InviteMember,
+			On: "made an invitation for a member", Off: "withdrew or answered an invitation for a member",
+		},
 	}},
 	{MapBlocks, []Row{
-		{Key: "<identity>", Keys: Identity, Type: Text, Max: MaxReason, By: moderators},
+		{
+			Key: "<identity>", Keys: Identity, Type: Text, Max: MaxReason, By: moderators,
+			On: "blocked {person}: {value}", Off: "lifted the block of {person}",
+		},
 	}},
 	{MapClaims, []Row{
-		{Key: "<invitation>", Keys: Identity, Type: Identity, Self: true, Once: true},
+		{Key: "<invitation>", Keys: Identity, Type: Identity, Self: true, Once: true, On: "used an invitation as {claimer}"},
 	}},
 	{MapContacts, []Row{
-		{Key: "<identity>", Keys: Identity, Type: Bytes, Max: MaxContact, Self: true},
+		{Key: "<identity>", Keys: Identity, Type: Bytes, Max: MaxContact, Self: true, On: "told the founder how to be reached"},
 	}},
 
 	// Posts.
@@ -208,45 +226,63 @@ var table = []struct {
 		{Key: "<post>", Keys: ByOperation, Map: MapPost},
 	}},
 	{MapPost, []Row{
-		{Key: KeyParent, Type: PostID, Empty: true, Owner: true, When: AtMaking, Required: true},
+		{
+			Key: KeyParent, Type: PostID, Empty: true, Owner: true, When: AtMaking, Required: true,
+			Did: DidAsk, On: "replied to {parent} in {post}: {value}", Off: "asked {post}: {value}",
+		},
 		{Key: KeyAt, Type: Time, Owner: true, When: AtMaking, Required: true},
 		{Key: KeyOnBehalfOf, Type: Line, Max: MaxName, Owner: true, When: AtMaking},
 		{Key: KeySource, Type: Line, Max: MaxShort, Owner: true, When: AtMaking},
 		{Key: KeyOrigin, Type: PostID, Owner: true, When: AtMaking},
 		{Key: KeyAs, Type: Word, Words: []string{AsAuthor}, By: Organiser, Owner: true, When: AtMaking},
 		{Key: KeyRevisions, Map: MapRevisions, Owner: true, When: AtMaking, Required: true},
-		{Key: KeyReactions, Map: MapReactions, Owner: true, When: AtMaking, Required: true, Act: ActReact, View: ViewReaction},
-		{Key: KeyMarks, Map: MapMarks, Owner: true, When: AtMaking, Required: true, Act: ActMark},
-		{Key: KeyState, Type: Word, Words: []string{"", StateWithdrawn}, Owner: true},
-		{Key: KeyTags, Type: Line, Max: MaxTags, Owner: true},
-		{Key: KeyX, Map: MapPostX, Owner: true},
+		{Key: KeyReactions, Map: MapReactions, Owner: true, When: AtMaking, Required: true, Act: ActReact, View: ViewReaction, Did: DidReact},
+		{Key: KeyMarks, Map: MapMarks, Owner: true, When: AtMaking, Required: true, Act: ActMark, Did: DidMark},
+		{Key: KeyState, Type: Word, Words: []string{"", StateWithdrawn}, Owner: true, Did: DidWithdraw, On: "withdrew {post}", Off: "brought {post} back"},
+		{Key: KeyTags, Type: Line, Max: MaxTags, Owner: true, Did: DidTags, On: "changed the tags of {post} to {value}", Off: "removed the tags of {post}"},
+		{Key: KeyX, Map: MapPostX, Owner: true, Did: DidExtra},
 	}},
 	{MapRevisions, []Row{
-		{Key: "<revision>", Keys: ByOperation, Type: Text, Max: MaxText, Owner: true, Once: true, Required: true, Name: "post/text"},
+		{
+			Key: "<revision>", Keys: ByOperation, Type: Text, Max: MaxText, Owner: true, Once: true, Required: true, Name: "post/text",
+			Did: DidEdit, On: "edited {post}: {value}", Off: "emptied {post}",
+		},
 	}},
 	{MapReactions, []Row{
 		{Key: "<identity>", Keys: Identity, Map: MapReactionsOf, Self: true},
 	}},
 	{MapReactionsOf, []Row{
-		{Key: "<emoji>", Keys: Emoji, Most: MaxReactions, Type: Flag, Owner: true},
+		{
+			Key: "<emoji>", Keys: Emoji, Most: MaxReactions, Type: Flag, Owner: true,
+			On: "reacted {key} to {post}", Off: "took back the reaction {key} to {post}",
+		},
 	}},
 	{MapMarks, []Row{
-		{Key: KeyHidden, Type: Text, Max: MaxReason, By: moderators},
-		{Key: KeyPinned, Type: Flag, By: moderators},
-		{Key: KeyApproved, Type: Flag, By: moderators},
-		{Key: KeyDuplicateOf, Type: PostID, Empty: true, By: moderators},
-		{Key: KeyAnswered, Type: Flag, By: moderators | Author, OrOwner: true},
+		{Key: KeyHidden, Type: Text, Max: MaxReason, By: moderators, On: "hid {post}: {value}", Off: "showed {post} again"},
+		{Key: KeyPinned, Type: Flag, By: moderators, On: "pinned {post}", Off: "unpinned {post}"},
+		{Key: KeyApproved, Type: Flag, By: moderators, On: "approved {post}", Off: "took back the approval of {post}"},
+		{
+			Key: KeyDuplicateOf, Type: PostID, Empty: true, By: moderators,
+			On: "marked {post} as a duplicate of {of}", Off: "marked {post} as not a duplicate",
+		},
+		{Key: KeyAnswered, Type: Flag, By: moderators | Author, OrOwner: true, On: "marked {post} as answered", Off: "marked {post} as not answered"},
 		{Key: KeyAssigned, Map: MapAssigned, Owner: true, When: AtMaking, Required: true},
 		{Key: KeyCandidate, Map: MapCandidate, Owner: true, When: AtMaking, Required: true},
 	}},
 	{MapAssigned, []Row{
-		{Key: "<identity>", Keys: Identity, Type: Flag, By: Author},
+		{Key: "<identity>", Keys: Identity, Type: Flag, By: Author, On: "assigned {post} to {person}", Off: "took {post} from {person}"},
 	}},
 	{MapCandidate, []Row{
-		{Key: "<identity>", Keys: Identity, Type: Flag, By: Author, Self: true},
+		{
+			Key: "<identity>", Keys: Identity, Type: Flag, By: Author, Self: true,
+			On: "made the writer of {post} a candidate for a copy", Off: "made the writer of {post} no longer a candidate for a copy",
+		},
 	}},
 	{MapPostX, []Row{
-		{Key: "<name>", Keys: Name, Most: MaxXKeys, Type: Text, Max: MaxXValue, Owner: true},
+		{
+			Key: "<name>", Keys: Name, Most: MaxXKeys, Type: Text, Max: MaxXValue, Owner: true,
+			On: "set the extra field {key} of {post} to {value}", Off: "removed the extra field {key} of {post}",
+		},
 	}},
 
 	// Who gets a copy.
@@ -254,22 +290,31 @@ var table = []struct {
 		{Key: "<identity>", Keys: Identity, Map: MapWinnersOf, By: jury, Self: true},
 	}},
 	{MapWinnersOf, []Row{
-		{Key: "<post>", Keys: PostID, Type: Line, Max: MaxShort, By: jury, Owner: true},
+		{
+			Key: "<post>", Keys: PostID, Type: Line, Max: MaxShort, By: jury, Owner: true,
+			On: "gave a copy to the writer of {post}: {value}", Off: "took the copy back from the writer of {post}",
+		},
 	}},
 	{MapDraw, []Row{
 		{Key: KeyCommit, Map: MapCommit, By: jury},
 		{Key: KeyReveal, Map: MapReveal, By: jury},
-		{Key: KeyRule, Type: Text, Max: MaxAbout, By: Organiser},
+		{Key: KeyRule, Type: Text, Max: MaxAbout, By: Organiser, Noun: "the rule of the draw"},
 	}},
 	{MapCommit, []Row{
-		{Key: "<identity>", Keys: Identity, Type: Bytes, Max: MaxDraw, By: jury, Self: true},
+		{
+			Key: "<identity>", Keys: Identity, Type: Bytes, Max: MaxDraw, By: jury, Self: true,
+			On: "committed to a secret for the draw", Off: "took back the secret for the draw",
+		},
 	}},
 	{MapReveal, []Row{
-		{Key: "<identity>", Keys: Identity, Type: Bytes, Max: MaxDraw, By: jury, Self: true},
+		{
+			Key: "<identity>", Keys: Identity, Type: Bytes, Max: MaxDraw, By: jury, Self: true,
+			On: "opened the secret for the draw", Off: "took back the secret for the draw",
+		},
 	}},
 
 	// Pictures.
 	{MapBlobs, []Row{
-		{Key: "<hash>", Keys: Hash, Type: Bytes, Max: MaxBlob, By: Organiser},
+		{Key: "<hash>", Keys: Hash, Type: Bytes, Max: MaxBlob, By: Organiser, On: "added a picture"},
 	}},
 }

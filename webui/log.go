@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
 	"flyleaf/qa"
 )
@@ -22,15 +21,21 @@ type logPage struct {
 
 // logLine is one act of moderation as a sentence: who did what, to whom, why.
 type logLine struct {
-	Who, Verb string
-	After     string   // the rest of the verb, after the post
-	Post      *postRef // of the post it is about
-	Whose     string
-	Of        *postRef // the question it repeats
-	Whom      string
-	Reason    string
-	When      moment
-	NoEffect  bool
+	Who      string
+	Did      []phraseView
+	When     moment
+	NoEffect bool
+}
+
+// phraseView is a part of a sentence about a change.
+type phraseView struct {
+	Words string // as they stand
+	Post  string // words for a post, "a post"
+	URL   string // where it is, "" when it is not here
+	Whose string // the post's writer, "" when that is not said
+	Name  string // a person's
+	Quote string // what somebody wrote
+	When  moment
 }
 
 // linesOnPage is how many lines of the log one page shows.
@@ -79,65 +84,36 @@ func (s *server) showLog(w http.ResponseWriter, r *http.Request) {
 	s.page(w, r, http.StatusOK, "log", l)
 }
 
-// logVerbs says what was done: on, and taken back. What stands after the bar
-// follows the post.
-var logVerbs = map[qa.LogKind][2]string{
-	qa.LogHidden:    {"hid", "showed again"},
-	qa.LogPinned:    {"pinned", "unpinned"},
-	qa.LogApproved:  {"approved", "took back the approval of"},
-	qa.LogAnswered:  {"marked|as answered", "marked|as not answered"},
-	qa.LogDuplicate: {"marked|as asked before", "marked|as not asked before"},
-	qa.LogBlock:     {"blocked", "lifted the block of"},
-	qa.LogClosed:    {"closed the week", "opened the week again"},
-	qa.LogApprove:   {"switched on that posts wait for approval", "switched off that posts wait for approval"},
-}
-
 func (v *weekView) logLine(e qa.LogEntry) logLine {
-	verbs, known := logVerbs[e.Kind]
-	verb := verbs[0]
-	if !e.On {
-		verb = verbs[1]
-	}
-	if !known {
-		verb = "did something this version does not know"
-	}
-	verb, after, _ := strings.Cut(verb, "|")
-	line := logLine{Who: upperFirst(v.named(e.By)), Verb: verb, After: after, Reason: e.Text, When: v.cal.moment(e.AtMillis), NoEffect: !e.InEffect}
-	if e.Post != "" {
-		line.Post = &postRef{}
-		if t, i, ok := v.find(e.Post); ok {
-			line.Post = v.ref(e.Post)
-			if p := at(t, i); p.Shown() && !v.anonymous(p) { // the name of who is hidden is not held up here
-				line.Whose = v.named(p.By)
-			}
-		}
-	}
-	if e.Of != "" {
-		line.Of = v.ref(e.Of)
-	}
-	if e.Kind == qa.LogRole {
-		line.Verb = v.roleLine(e)
-	} else if e.Identity != "" {
-		line.Whom = v.named(e.Identity)
-	}
-	return line
+	d := e.Did()
+	return logLine{Who: upperFirst(v.named(e.By)), Did: v.phrases(&d, ""), When: v.cal.moment(e.AtMillis), NoEffect: !e.InEffect}
 }
 
-// roleLine says which role was given to whom, or taken back. An invitation's key
-// is nobody yet.
-func (v *weekView) roleLine(e qa.LogEntry) string {
-	who := v.named(e.Identity)
-	role, invited := strings.CutPrefix(string(e.Role), "invite-")
-	as := roleWords(qa.Role(role))
-	switch {
-	case invited && e.On:
-		return "made an invitation for " + as
-	case invited:
-		return "withdrew or answered an invitation for " + as
-	case e.On:
-		return "made " + who + " " + as
+// phrases returns the sentence that tells what a change did; self is the post that the
+// page is about, "" for none.
+func (v *weekView) phrases(d *qa.ChangeDescription, self qa.PostID) []phraseView {
+	var out []phraseView
+	for _, p := range d.Phrases() {
+		line := phraseView{Words: p.Words, Quote: p.Quote}
+		switch {
+		case p.Post != "" && p.Post == self:
+			line.Post = "the post"
+		case p.Post != "":
+			line.Post = "a post that is not here"
+			if t, i, ok := v.find(p.Post); ok {
+				line.Post, line.URL = "a post", v.ref(p.Post).URL
+				if post := at(t, i); post.Shown() && !v.anonymous(post) { // the name of who is hidden is not held up here
+					line.Whose = v.named(post.By)
+				}
+			}
+		case p.Person != "":
+			line.Name = v.named(p.Person)
+		case p.Millis != 0:
+			line.When = v.cal.moment(p.Millis)
+		}
+		out = append(out, line)
 	}
-	return "took back the role of " + role + " from " + who
+	return out
 }
 
 // named is what a person is called in a sentence; "you" for the reader.

@@ -235,16 +235,16 @@ func TestLogTellsEverybody(t *testing.T) {
 	page := s.get(s.week() + "/log")
 	for _, words := range []string{
 		`<b>Noor Adeyemi</b> hid <a href="` + s.week() + "/go/" + s.id(pHidden) + `">a post</a>: <q>an advertisement</q>.`,
-		`showed again <a href="` + s.week() + "/go/" + s.id(pQuestion) + `">a post</a> by Maren Holt.`,
-		"pinned <a", "<b>You</b> marked <a", "as asked before, see <a", "Maren Holt’s question</a>.", "made Ilse Marrow an author.", "took back the role of moderator from Teodor Anand.", "made an invitation for a member.", "withdrew or answered an invitation for an author.",
-		"Without effect", "blocked Obi Tamsin: <q>floods</q>.", "closed the week.", "switched off that posts wait for approval.", "pinned a post that is not here.",
-		"something this version does not know", `<time datetime="2026-11-11T10:27:00Z">Wed 10:27</time>`,
+		`showed <a href="` + s.week() + "/go/" + s.id(pQuestion) + `">a post</a> by Maren Holt again.`,
+		"pinned <a", "<b>You</b> marked <a", "as a duplicate of <a", "a post</a> by Maren Holt.", "made Ilse Marrow an author.", "took the role of moderator from Teodor Anand.", "made an invitation for a member.", "withdrew or answered an invitation for an author.",
+		"Without effect", "blocked Obi Tamsin: <q>floods</q>.", "closed the event.", "let posts appear without approval.", "pinned a post that is not here.",
+		"something that this version does not know", `<time datetime="2026-11-11T10:27:00Z">Wed 10:27</time>`,
 	} {
 		if !strings.Contains(page, words) {
 			t.Errorf("the log lacks %q\n%s", words, page)
 		}
 	}
-	if strings.Contains(page, "novelty") || strings.Index(page, "closed the week") > strings.Index(page, "an advertisement") {
+	if strings.Contains(page, "novelty") || strings.Index(page, "closed the event") > strings.Index(page, "an advertisement") {
 		t.Error("the newest does not stand first")
 	}
 

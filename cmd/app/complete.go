@@ -81,7 +81,7 @@ func (a *app) completeEvents(ctx context.Context, typed string) (out []cobra.Com
 		events, err := b.Events(ctx)
 		for _, e := range events {
 			if strings.HasPrefix(string(e.ID), typed) {
-				out = append(out, cobra.CompletionWithDesc(string(e.ID), oneLine(describeEvent(e))))
+				out = append(out, cobra.CompletionWithDesc(string(e.ID), qa.Beginning(describeEvent(e))))
 			}
 		}
 		return err
@@ -106,7 +106,7 @@ func (a *app) completeWeek(ctx context.Context, event string, fn func(qa.Week)) 
 func (a *app) completePosts(ctx context.Context, event, typed string) (out []cobra.Completion) {
 	add := func(p *qa.PostView) {
 		if strings.HasPrefix(string(p.ID), typed) && p.Shown() {
-			out = append(out, cobra.CompletionWithDesc(string(p.ID), oneLine(plain(p.Name+": "+p.Text()))))
+			out = append(out, cobra.CompletionWithDesc(string(p.ID), qa.Beginning(plain(p.Name+": "+p.Text()))))
 		}
 	}
 	a.completeWeek(ctx, event, func(w qa.Week) {
@@ -119,7 +119,7 @@ func (a *app) completePeople(ctx context.Context, event, typed string) (out []co
 	a.completeWeek(ctx, event, func(w qa.Week) {
 		for id, p := range w.People {
 			if strings.HasPrefix(string(id), typed) {
-				out = append(out, cobra.CompletionWithDesc(string(id), oneLine(plain(p.Name))))
+				out = append(out, cobra.CompletionWithDesc(string(id), qa.Beginning(plain(p.Name))))
 			}
 		}
 	})

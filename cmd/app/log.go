@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,61 +68,11 @@ func (a *app) printEntry(e feed.Entry) error {
 		return err
 	}
 	for _, d := range e.Did {
-		if _, err := fmt.Fprintf(a.std.out, "%6d  %s  %s  %s\n", e.Cursor, at, e.By.Short(), changeLine(d)); err != nil {
+		if _, err := fmt.Fprintf(a.std.out, "%6d  %s  %s  %s\n", e.Cursor, at, e.By.Short(), plainLine(d.String())); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// changeLine says in one line what a change did.
-func changeLine(d feed.ChangeDescription) string {
-	words := []string{d.Kind}
-	if d.Post != "" {
-		words = append(words, string(d.Post))
-	}
-	if d.Parent != "" {
-		words = append(words, "to "+string(d.Parent))
-	}
-	if d.Person != "" {
-		words = append(words, d.Person.Short())
-	}
-	if d.Key != "" {
-		words = append(words, d.Key)
-	}
-	switch d.Kind {
-	case feed.KindWithdraw, feed.KindReact, feed.KindRole:
-		if !d.On {
-			words = append(words, "off")
-		}
-	case feed.KindMark:
-		switch {
-		case d.Text != "":
-		case d.On:
-			words = append(words, "on")
-		default:
-			words = append(words, "off")
-		}
-	}
-	if text, ok := d.Value.(string); ok {
-		words = append(words, oneLine(text))
-	} else if d.Value != nil {
-		words = append(words, fmt.Sprint(d.Value))
-	}
-	if d.Text != "" {
-		words = append(words, oneLine(d.Text))
-	}
-	return plainLine(strings.Join(words, " "))
-}
-
-// oneLine shortens a text to the beginning of its first words, in quotes.
-func oneLine(text string) string {
-	const most = 60
-	runes := []rune(strings.Join(strings.Fields(text), " "))
-	if len(runes) > most {
-		runes = append(runes[:most-1], '…')
-	}
-	return strconv.Quote(string(runes))
 }
 
 func (a *app) serveTokenCmd() *cobra.Command {

@@ -137,7 +137,7 @@ closed the event, and when. Everybody can read this log.`,
 					if !l.InEffect {
 						note = "  (not applied: the role had been removed)"
 					}
-					a.printf("%s  %s %s%s\n", stamp(l.AtMillis), plainName(look.Call(l.By)), plainLine(logLine(look, &l)), note)
+					a.printf("%s  %s %s%s\n", stamp(l.AtMillis), plainName(look.Call(l.By)), plainLine(sentence(look, l.Did())), note)
 				}
 				return nil
 			})
@@ -146,42 +146,22 @@ closed the event, and when. Everybody can read this log.`,
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-// logLine says what a line of the moderation log tells, after who did it.
-func logLine(look *people.Lookalikes, l *qa.LogEntry) string {
-	either := func(on, off string) string {
-		if l.On {
-			return on
+// sentence says what a change did, with the names of people.
+func sentence(look *people.Lookalikes, d qa.ChangeDescription) string {
+	var b strings.Builder
+	for _, p := range d.Phrases() {
+		switch {
+		case p.Post != "":
+			b.WriteString(string(p.Post))
+		case p.Person != "":
+			b.WriteString(look.Call(p.Person))
+		case p.Quote != "":
+			b.WriteString(p.Quote)
+		case p.Millis != 0:
+			b.WriteString(stamp(p.Millis))
+		default:
+			b.WriteString(p.Words)
 		}
-		return off
 	}
-	switch l.Kind {
-	case qa.LogHidden:
-		if l.On {
-			return "hid " + string(l.Post) + ": " + l.Text
-		}
-		return "showed " + string(l.Post) + " again"
-	case qa.LogPinned:
-		return either("pinned ", "unpinned ") + string(l.Post)
-	case qa.LogApproved:
-		return either("approved ", "took back the approval of ") + string(l.Post)
-	case qa.LogAnswered:
-		return "marked " + string(l.Post) + either(" as answered", " as not answered")
-	case qa.LogDuplicate:
-		if l.On {
-			return "marked " + string(l.Post) + " as a duplicate of " + string(l.Of)
-		}
-		return "marked " + string(l.Post) + " as no duplicate"
-	case qa.LogRole:
-		return either("gave ", "took from ") + look.Call(l.Identity) + " the role " + string(l.Role)
-	case qa.LogBlock:
-		if l.On {
-			return "blocked " + look.Call(l.Identity) + ": " + l.Text
-		}
-		return "lifted the block of " + look.Call(l.Identity)
-	case qa.LogClosed:
-		return either("closed the event", "opened the event again")
-	case qa.LogApprove:
-		return either("made posts wait for approval", "ended that posts wait for approval")
-	}
-	return string(l.Kind)
+	return b.String()
 }
