@@ -66,6 +66,7 @@ func init() {
 	may("replica", "a node neither reads foreign files nor publishes, and never imports the relay", "qa", "crdt/...", "crdt", "storage/...", "storage", "keys", "crdt/policy", "replica/...", "internal/lockorder")
 	may("replica/relayclient", "a connection sees a document through the interface that it declares", "qa", "keys", "crdt/wire", "crdt/sync", "crdt/sync/repo", "storage", "internal/lockorder")
 	may("replica/archive", "which weeks are followed and exchanged is decided without their documents", "qa", "storage", "internal/lockorder")
+	may("replica/invitation", "what follows from invitations is a function of an event", "qa", "keys", "crdt/wire", "crdt/policy", "crdt/projection")
 	may("replica/presence", "who is answering for the moment needs no document and no store", "qa", "keys", "crdt/sync/repo", "internal/lockorder")
 	may("schema", "the one table of the document is plain data, for every package to read")
 	may("storage", "the contract does not know its implementations", "qa", "crdt/wire")

@@ -106,6 +106,18 @@ func (r keyring) ofQuestion(post qa.PostID) (keys.Key, bool) {
 	return keys.Key{}, false
 }
 
+// invitations returns the keys that came with invitations, ascending.
+func (r keyring) invitations() []qa.Identity {
+	var out []qa.Identity
+	for id, k := range r {
+		if k.kind == keyInvitation {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // keyOf returns the key of this person that an actor belongs to.
 func (doc *document) keyOf(a wire.ActorID) (keys.Key, bool) {
 	id := qa.IdentityOfActor([]byte(a))

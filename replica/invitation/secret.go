@@ -1,0 +1,48 @@
+package invitation
+
+import (
+	"encoding/hex"
+	"encoding/json"
+
+	"flyleaf/keys"
+	"flyleaf/qa"
+)
+
+// Secret is what the device that made an invitation keeps of it, in its settings.
+type Secret struct {
+	Role     qa.Role
+	Label    string // for whom it is, in the maker's words
+	Seed     []byte // of the invitation's key, keys.SeedSize bytes; the link holds it
+	AtMillis int64  // when it was made
+}
+
+// secretJSON is a Secret as it is stored.
+type secretJSON struct {
+	Role     qa.Role `json:"role"`
+	Label    string  `json:"label,omitempty"`
+	Seed     string  `json:"seed"` // hex
+	AtMillis int64   `json:"at"`
+}
+
+// SettingsPrefix is the prefix of the settings that hold an event's secrets; the
+// invitation's key follows.
+func SettingsPrefix(event qa.EventID) string { return "invite/" + string(event) + "/" }
+
+// Encode returns the secret as a setting.
+func (s Secret) Encode() (string, error) {
+	b, err := json.Marshal(secretJSON{Role: s.Role, Label: s.Label, Seed: hex.EncodeToString(s.Seed), AtMillis: s.AtMillis})
+	return string(b), err
+}
+
+// DecodeSecret reads a setting; it is false for one that holds no secret.
+func DecodeSecret(setting string) (Secret, bool) {
+	var j secretJSON
+	if json.Unmarshal([]byte(setting), &j) != nil {
+		return Secret{}, false
+	}
+	seed, err := hex.DecodeString(j.Seed)
+	if err != nil || len(seed) != keys.SeedSize {
+		return Secret{}, false
+	}
+	return Secret{Role: j.Role, Label: j.Label, Seed: seed, AtMillis: j.AtMillis}, true
+}

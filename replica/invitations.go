@@ -1,0 +1,211 @@
+package replica
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"flyleaf/crdt"
+	"flyleaf/keys"
+	"flyleaf/qa"
+	"flyleaf/replica/invitation"
+	"flyleaf/schema"
+)
+
+// ErrNoInvitation is returned for an invitation that the event does not have.
+var ErrNoInvitation = errors.New("the event has no such invitation; nothing was changed")
+
+// Invite makes an invitation that grants a role (author, moderator or member) to
+// the first who joins with it. label says for whom it is, at most schema.MaxName bytes;
+// it stays on this device. ErrNotAllowed is returned to anybody who is no organiser.
+func (n *Node) Invite(ctx context.Context, id qa.EventID, role qa.Role, label string) (qa.Invitation, error) {
+	if _, ok := role.InvitedAs(); !ok {
+		return qa.Invitation{}, &qa.FieldError{Field: "role", Err: fmt.Errorf("%w: nobody is invited as %.40q", qa.ErrBadValue, role)}
+	}
+	if len(label) > schema.MaxName {
+		return qa.Invitation{}, &qa.FieldError{Field: "label", Got: len(label), Max: schema.MaxName, Err: qa.ErrTooLong}
+	}
+	if _, err := n.document(id); err != nil {
+		return qa.Invitation{}, err
+	}
+	key, err := n.newKey()
+	if err != nil {
+		return qa.Invitation{}, err
+	}
+	kept, err := invitation.Secret{Role: role, Label: label, Seed: key.Seed(), AtMillis: n.cfg.Now().UnixMilli()}.Encode()
+	if err != nil {
+		return qa.Invitation{}, err
+	}
+	// The secret first: an invitation in the event without it could never be used.
+	setting := invitation.SettingsPrefix(id) + string(key.Identity())
+	if err := n.store.SetSetting(ctx, setting, kept); err != nil {
+		return qa.Invitation{}, fmt.Errorf("%w: %w", ErrNotSaved, err)
+	}
+	if _, err := n.Do(ctx, id, qa.Act{Kind: qa.ActInvite, Identity: key.Identity(), Role: role, On: true}); err != nil {
+		return qa.Invitation{}, errors.Join(err, n.store.DeleteSetting(context.WithoutCancel(ctx), setting))
+	}
+	url, err := n.relayURL(ctx, id)
+	return qa.Invitation{Event: id, Relay: url, Secret: key.Seed()}, err
+}
+
+// Invitations lists the event's invitations to roles, the newest last: all that
+// were ever made, with label and link where this device made them.
+func (n *Node) Invitations(ctx context.Context, id qa.EventID) ([]qa.InviteInfo, error) {
+	doc, err := n.document(id)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := n.store.Settings(ctx, invitation.SettingsPrefix(id))
+	if err != nil {
+		return nil, err
+	}
+	url, err := n.relayURL(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	all, err := doc.invitations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []qa.InviteInfo
+	for _, i := range all {
+		info := qa.InviteInfo{Key: i.Key, Role: i.Role, Claimer: i.Claimer, State: i.State}
+		if s, ok := invitation.DecodeSecret(kept[invitation.SettingsPrefix(id)+string(i.Key)]); ok {
+			info.Label, info.AtMillis = s.Label, s.AtMillis
+			info.Link = qa.Invitation{Event: id, Relay: url, Secret: s.Seed}
+		}
+		out = append(out, info)
+	}
+	slices.SortFunc(out, func(a, b qa.InviteInfo) int {
+		return cmp.Or(cmp.Compare(a.AtMillis, b.AtMillis), cmp.Compare(a.Key, b.Key))
+	})
+	return out, nil
+}
+
+// invitations returns the event's invitations, in no order.
+func (doc *document) invitations(ctx context.Context) ([]invitation.Invitation, error) {
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.load(ctx); err != nil {
+		return nil, err
+	}
+	return doc.invitationView().All(), nil
+}
+
+// invitationView returns the event as package invitation reads it. mu is held and the
+// document is loaded; the view is valid as long as it is.
+func (doc *document) invitationView() invitation.View {
+	return invitation.View{Policy: doc.contents.policy, Projection: doc.contents.projection}
+}
+
+// RevokeInvite takes back an invitation: nobody who was not granted the role before
+// gets it. ErrNoInvitation is returned for a key that is none.
+func (n *Node) RevokeInvite(ctx context.Context, id qa.EventID, key qa.Identity) error {
+	doc, err := n.document(id)
+	if err != nil {
+		return err
+	}
+	all, err := doc.invitations(ctx)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(all, func(i invitation.Invitation) bool { return i.Key == key })
+	if at < 0 {
+		return ErrNoInvitation
+	}
+	_, err = n.Do(ctx, id, qa.Act{Kind: qa.ActInvite, Identity: key, Role: all[at].Role})
+	return err
+}
+
+// Claims returns how far the invitation has come that this device joined an event
+// with: its role ("" while the event is not here) and one of the qa.Invite states,
+// "" when there is none. qa.InviteTaken says that somebody else used it.
+func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, error) {
+	doc, err := n.document(id)
+	if err != nil {
+		return "", "", err
+	}
+	held, err := doc.readKeys(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	if len(held.invitations()) == 0 { // asked for every page, which is not to wait until the event is read
+		return "", "", nil
+	}
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.load(ctx); err != nil {
+		return "", "", err
+	}
+	role, state := doc.invitationView().Claimed(n.Identity(), doc.keys.invitations(), doc.contents.graph.Len() > 0)
+	return role, state, nil
+}
+
+// claimInvitations uses the invitations that this device joined with, once they are here:
+// it says, with the invitation's key, who takes its place. mu is held, and let go of
+// while the engine works; the document is loaded before and after.
+func (doc *document) claimInvitations(ctx context.Context) error {
+	return doc.followUp(ctx, func(skip func(qa.Identity) bool) (about qa.Identity, key keys.Key, act qa.Act, ok bool) {
+		act, ok = doc.invitationView().NextClaim(doc.node.Identity(), doc.keys.invitations(), skip)
+		return act.Identity, doc.keys[act.Identity].key, act, ok
+	})
+}
+
+// answerClaims answers the claims of invitations that this person made. mu is held as in
+// claimInvitations.
+func (doc *document) answerClaims(ctx context.Context) error {
+	return doc.followUp(ctx, func(skip func(qa.Identity) bool) (about qa.Identity, key keys.Key, act qa.Act, ok bool) {
+		act, ok = doc.invitationView().NextAdmission(doc.node.Identity(), skip)
+		return act.Invite, doc.node.cfg.Key, act, ok
+	})
+}
+
+// followUp carries out, one after the other, the acts that next returns: each with a key,
+// about an invitation, and not about one that skip names. An act that the rules do not
+// allow is tried once in a run: nobody could be told, and the reason will stay. An error
+// is returned when the disk did not take one.
+func (doc *document) followUp(ctx context.Context, next func(skip func(qa.Identity) bool) (about qa.Identity, key keys.Key, act qa.Act, ok bool)) error {
+	done := map[qa.Identity]bool{} // an act that changed nothing would come again
+	for {
+		about, key, act, ok := next(func(id qa.Identity) bool { return doc.tried[id] || done[id] })
+		if !ok {
+			return nil
+		}
+		done[about] = true
+		if err := doc.engine.open(ctx); errors.Is(err, crdt.ErrNewerGate) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		d := &draft{doc: doc}
+		_, err := d.doAs(key, act)
+		if err == nil {
+			if err := d.save(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		d.drop()
+		doc.node.cfg.Log.Warn("an act that follows from an invitation was not possible", "event", doc.id, "act", act.Kind, "error", err)
+		doc.tried[about] = true
+		if err := doc.load(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// accessKeys returns the keys that may prove to a relay that this device may read
+// the event, the likeliest first.
+func (doc *document) accessKeys() []keys.Key {
+	own := []keys.Key{doc.node.cfg.Key}
+	var invited []keys.Key
+	for _, id := range doc.keys.invitations() {
+		invited = append(invited, doc.keys[id].key)
+	}
+	if doc.contents.policy.AnyRole(doc.node.Identity()) {
+		return append(own, invited...)
+	}
+	return append(invited, own...)
+}
