@@ -29,8 +29,9 @@ type inBrowser struct {
 	t       *testing.T
 	ctx     context.Context
 	srv     *httptest.Server
-	node    *fakeNode
+	node    *testNode
 	event   qa.EventID
+	arrived qa.PostID // the last post that a test put in
 	mu      sync.Mutex
 	dead    bool
 	outside []string // requests that left for somewhere else
@@ -53,11 +54,11 @@ func openBrowserOn(t *testing.T, options ...chromedp.ExecAllocatorOption) *inBro
 		t.Skip("a browser is slow; run without -short")
 	}
 	b := &inBrowser{t: t}
-	b.node, b.event = sample()
+	b.node, b.event = sample(t)
 	b.srv = httptest.NewUnstartedServer(nil)
 	handler := New(Config{
 		Node: b.node, Token: browserToken, Starts: &starts, Hosts: []string{b.srv.Listener.Addr().String()},
-		Now: func() time.Time { return fakeNow }, Zone: time.UTC,
+		Now: func() time.Time { return testNow }, Zone: time.UTC,
 	})
 	b.srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.mu.Lock()
@@ -227,17 +228,13 @@ func (b *inBrowser) week() string { return eventPath(b.event) }
 
 // question is the first question of the sample.
 func (b *inBrowser) question(n int) qa.PostID {
-	b.node.mu.Lock()
-	defer b.node.mu.Unlock()
-	return b.node.weeks[b.event].posts[n].ID
+	return b.node.sample[n]
 }
 
 // arrive is a post of somebody else that comes in now.
 func (b *inBrowser) arrive(p qa.Post, text string) qa.PostID {
-	p.AtMillis = fakeNow.UnixMilli()
-	id := b.node.put(b.event, p, text)
-	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{id}})
-	return id
+	p.AtMillis = testNow.UnixMilli()
+	return b.node.put(b.event, p, text)
 }
 
 func TestBrowserAskAndLiveReplyWhileTyping(t *testing.T) {
@@ -330,7 +327,7 @@ func TestBrowserWordsSurviveADeadServer(t *testing.T) {
 	b.setDead(false)
 	b.node.setFail(errors.New("the disk is full"))
 	b.run(click("#ask .primary"))
-	b.until("the reason", `document.querySelector('#ask .notice.grave')?.textContent.includes('The disk is full')`)
+	b.until("the reason", `document.querySelector('#ask .notice.grave')?.textContent.includes('the disk is full')`)
 	b.node.setFail(nil)
 	b.run(click("#ask .primary"))
 	b.until("the question to stand in the page", `[...document.querySelectorAll('.question .words')].some(w => w.textContent.includes('must stay'))`)
@@ -352,16 +349,7 @@ func TestBrowserChangesInPlace(t *testing.T) {
 	}
 
 	// An edit of somebody else does not change words under the reader's eyes.
-	b.node.mu.Lock()
-	w := b.node.weeks[b.event]
-	for i := range w.posts {
-		if w.posts[i].ID == q {
-			w.posts[i].Revisions = append(w.posts[i].Revisions, qa.Revision{ID: "999-z", Text: "Edited meanwhile.\n\nAnd longer.", AtMillis: fakeNow.UnixMilli(), Op: qa.OpID{Counter: 999, Actor: "02"}})
-			w.posts[i].Revisions[0].Superseded = true
-		}
-	}
-	b.node.mu.Unlock()
-	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{q}})
+	b.node.does(noor, b.event, qa.Act{Kind: qa.ActEdit, Post: q, Text: "Edited meanwhile.\n\nAnd longer."})
 	b.until("the bar to speak of it", `document.querySelector('#news').textContent === '1 changed. Show it'`)
 	words := value[string](b, elem+`.textContent`)
 	if strings.Contains(words, "Edited meanwhile") {
@@ -371,9 +359,10 @@ func TestBrowserChangesInPlace(t *testing.T) {
 	b.until("the new words", elem+`.textContent.includes('Edited meanwhile')`)
 
 	// The line at the top follows.
-	b.node.mu.Lock()
-	clear(w.pending)
-	b.node.mu.Unlock()
+	if err := b.node.store.SetDelivered(t.Context(), b.event, true); err != nil {
+		t.Fatal(err)
+	}
+	b.node.edit(b.event, func(w *shownWeek) { w.pending = new(int) })
 	b.node.notify(qa.Update{Event: b.event, Status: true})
 	b.until("the truth", `document.querySelector('#truth').textContent === 'Everything is on the relay'`)
 }
@@ -381,9 +370,9 @@ func TestBrowserChangesInPlace(t *testing.T) {
 func TestBrowserLooks(t *testing.T) {
 	b := openBrowserOn(t)
 	for i := range 7 {
-		e := qa.Event{ID: fakeEvent(byte(20 + i)), Title: fmt.Sprintf("Borrowed Clocks, volume %d", i), Authors: "Yara Devlin, Ask Moen", StartsAtMillis: fakeNow.AddDate(0, -i-1, 0).UnixMilli()}
+		e := qa.Event{ID: eventID(byte(20 + i)), Title: fmt.Sprintf("Borrowed Clocks, volume %d", i), Authors: "Yara Devlin, Ask Moen", StartsAtMillis: testNow.AddDate(0, -i-1, 0).UnixMilli()}
 		if i == 6 {
-			e.StartsAtMillis = fakeNow.AddDate(0, 1, 0).UnixMilli()
+			e.StartsAtMillis = testNow.AddDate(0, 1, 0).UnixMilli()
 		}
 		b.node.add(e)
 	}

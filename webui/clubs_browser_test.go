@@ -16,17 +16,17 @@ func TestBrowserLooksOfClubs(t *testing.T) {
 	s := &site{t: t, h: b.srv.Config.Handler, node: b.node, event: b.event}
 	club := clubbed(s)
 	b.node.give(b.event, qa.RoleOrganiser)
-	b.node.edit(club, func(w *fakeWeek) {
-		w.event.Founder = fakeMe
+	b.node.edit(club, func(w *shownWeek) {
+		w.event.Founder = reader
 		for n, title := range []string{"A Field Guide to Silence", "Borrowed Clocks", "The Honest Cache", "Rooms Without Servers", "Twelve Kinds of Maybe", "Letters to a Young Parser"} {
-			at := fakeNow.AddDate(0, 0, -30-14*n)
+			at := testNow.AddDate(0, 0, -30-14*n)
 			w.event.Weeks = append(w.event.Weeks, qa.ListedWeek{
 				ID: qa.MakeEventID([16]byte{8, byte(n)}), Title: title, Authors: "Tomasz Okell", StartsAtMillis: at.UnixMilli(), EndsAtMillis: at.AddDate(0, 0, 4).UnixMilli(),
 			})
 		}
 	})
 	picture := pngOf(t, 400, 600)
-	b.node.edit(b.event, func(w *fakeWeek) {
+	b.node.edit(b.event, func(w *shownWeek) {
 		w.blobs = map[string][]byte{qa.BlobKey(picture): picture}
 		w.event.Cover = qa.BlobKey(picture)
 	})

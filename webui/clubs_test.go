@@ -28,9 +28,9 @@ func TestLibraryCountsQuestions(t *testing.T) {
 // on pages of their own.
 func TestLibraryOfAHugeClub(t *testing.T) {
 	s := newSite(t, "")
-	id := fakeEvent(7)
-	w := s.node.add(qa.Event{ID: id, Kind: "club", Title: "The Lamplight Readers", Founder: noor})
-	day := func(n int) int64 { return fakeNow.AddDate(0, 0, n).UnixMilli() }
+	id := eventID(7)
+	club := qa.Event{ID: id, Kind: "club", Title: "The Lamplight Readers", Founder: noor}
+	day := func(n int) int64 { return testNow.AddDate(0, 0, n).UnixMilli() }
 	week := func(n int) qa.ListedWeek {
 		return qa.ListedWeek{ID: qa.MakeEventID([16]byte{5, byte(n >> 8), byte(n)}), Title: fmt.Sprintf("Volume %d", n)}
 	}
@@ -44,8 +44,9 @@ func TestLibraryOfAHugeClub(t *testing.T) {
 		default:
 			l.StartsAtMillis, l.EndsAtMillis = day(-n-10), day(-n-6)
 		}
-		w.event.Weeks = append(w.event.Weeks, l)
+		club.Weeks = append(club.Weeks, l)
 	}
+	s.node.add(club)
 	page := s.get("/")
 	if n := strings.Count(page, "Volume "); n > 200 {
 		t.Errorf("%d titles in the library", n)
@@ -61,7 +62,7 @@ func TestLibraryOfAHugeClub(t *testing.T) {
 	if len(seen) != 2_000 {
 		t.Errorf("%d weeks on 20 pages", len(seen))
 	}
-	if w := s.do(httptest.NewRequest("GET", "/club/"+string(fakeEvent(99)), nil)); w.Code != 404 {
+	if w := s.do(httptest.NewRequest("GET", "/club/"+string(eventID(99)), nil)); w.Code != 404 {
 		t.Errorf("%d", w.Code)
 	}
 }
@@ -116,13 +117,13 @@ func TestWeekIntoACalendar(t *testing.T) {
 		t.Errorf("%v", w.Header())
 	}
 	mustContain(t, w.Body.String(), "UID:"+string(s.event)+"-readers@flyleaf", "SEQUENCE:0", "SUMMARY:Book of the week: The Patient Ledger")
-	s.node.edit(s.event, func(w *fakeWeek) { w.event.Edits = 3 })
+	s.node.edit(s.event, func(w *shownWeek) { w.event.Edits = 3 })
 	mustContain(t, get("").Body.String(), "SEQUENCE:3")
 	mustContain(t, get("?for=authors").Body.String(), "Last answers: The Patient Ledger")
 	mustNotContain(t, s.get(s.week()), "calendar.ics?for=authors")
 	s.node.give(s.event, qa.RoleAuthor)
 	mustContain(t, s.get(s.week()), "calendar.ics?for=authors")
-	s.node.edit(s.event, func(w *fakeWeek) { w.event.StartsAtMillis, w.event.EndsAtMillis, w.event.WinnersAtMillis = 0, 0, 0 })
+	s.node.edit(s.event, func(w *shownWeek) { w.event.StartsAtMillis, w.event.EndsAtMillis, w.event.WinnersAtMillis = 0, 0, 0 })
 	mustNotContain(t, s.get(s.week()), "calendar.ics")
 	if w := get(""); w.Code != 404 {
 		t.Errorf("%d", w.Code)
@@ -133,18 +134,23 @@ func TestWeekIntoACalendar(t *testing.T) {
 // and counts the others.
 func TestSyncPageOfManyWeeks(t *testing.T) {
 	s := newSite(t, "")
+	var all []qa.Event
 	for n := range 500 {
-		s.node.add(qa.Event{ID: qa.MakeEventID([16]byte{6, byte(n >> 8), byte(n)}), Title: fmt.Sprintf("Volume %d", n), Founder: noor})
+		all = append(all, qa.Event{ID: qa.MakeEventID([16]byte{6, byte(n >> 8), byte(n)}), Title: fmt.Sprintf("Volume %d", n), Founder: noor})
 	}
-	s.node.edit(qa.MakeEventID([16]byte{6, 1, 200}), func(w *fakeWeek) { w.pending["x"] = true }) // 456
+	s.node.addAll(all)
+	one := 1
+	s.node.edit(all[456].ID, func(w *shownWeek) { w.pending = &one })
 	page := s.get("/sync")
 	mustContain(t, page, "Volume 456", "more, in which nothing of yours waits", "The Patient Ledger")
 	if n := strings.Count(page, "Volume "); n > 100 {
 		t.Errorf("%d weeks are listed", n)
 	}
-	for _, id := range s.node.order {
-		s.node.edit(id, func(w *fakeWeek) { w.pending["x"] = true })
+	s.node.mu.Lock()
+	for i := range all {
+		s.node.said[all[i].ID] = &shownWeek{pending: &one}
 	}
+	s.node.mu.Unlock()
 	page = s.get("/sync")
 	mustContain(t, page, "of them something of yours waits, too")
 	if n := strings.Count(page, "Volume "); n > 100 {

@@ -164,10 +164,8 @@ func TestBrowserRefusesOtherPages(t *testing.T) {
 			t.Errorf("%s: only %d attempts came here: %v", name, len(served), served)
 		}
 	}
-	b.node.mu.Lock()
-	defer b.node.mu.Unlock()
-	if len(b.node.acts) != 0 || len(b.node.settings) != 0 {
-		t.Errorf("another origin wrote %+v %v", b.node.acts, b.node.settings)
+	if len(b.node.told()) != 0 || b.node.settings() != 0 {
+		t.Errorf("another origin wrote %+v %v", b.node.told(), b.node.settings())
 	}
 }
 
@@ -199,23 +197,27 @@ func TestBrowserRefusesReboundNames(t *testing.T) {
 			t.Errorf("answered %s", line)
 		}
 	}
-	if len(b.node.acts) != 0 || len(b.node.settings) != 0 {
-		t.Errorf("something was changed: %v %v", b.node.acts, b.node.settings)
+	if len(b.node.told()) != 0 || b.node.settings() != 0 {
+		t.Errorf("something was changed: %v %v", b.node.told(), b.node.settings())
 	}
 }
 
 // hostile fills every place where somebody else's words can stand with a text.
-func hostile(b *inBrowser, i int, text string) {
+func hostile(w *shownWeek, i int, text string) {
 	short := func(n int) string { return text[:min(len(text), n)] }
-	w := b.node.weeks[b.event]
 	by := qa.Identity(fmt.Sprintf("%064x", 0xbad00+i))
 	w.people[by] = qa.Person{ID: by, Name: short(schema.MaxName), About: text, Link: short(schema.MaxPersonLink)}
-	at := fakeNow.UnixMilli() + int64(i)
-	id := b.node.put(b.event, qa.Post{
-		By: by, AtMillis: at, Tags: []string{short(schema.MaxTags)}, Reactions: []qa.Reaction{{By: by, Emoji: short(maxEmojiShown)}},
-	}, text)
-	b.node.put(b.event, qa.Post{By: by, AtMillis: at, Parent: id, OnBehalfOf: short(schema.MaxName), Source: text}, text)
-	b.node.put(b.event, qa.Post{By: by, AtMillis: at, Marks: qa.Marks{Hidden: short(schema.MaxReason), HiddenBy: by, HiddenAtMillis: at}}, text)
+	at := testNow.UnixMilli() + int64(i)
+	put := func(p qa.Post) qa.PostID {
+		p.By, p.AtMillis, p.Op = by, at, qa.OpID{Counter: uint64(10_000 + len(w.posts)), Actor: "01"}
+		p.ID = qa.PostID(fmt.Sprintf("%s-aaaaaaaaaaaaa-%d", by[:16], p.Op.Counter))
+		p.Revisions = []qa.Revision{{ID: "1-a", Text: text, AtMillis: at, Op: p.Op}}
+		w.posts = append(w.posts, p)
+		return p.ID
+	}
+	id := put(qa.Post{Tags: []string{short(schema.MaxTags)}, Reactions: []qa.Reaction{{By: by, Emoji: short(maxEmojiShown)}}})
+	put(qa.Post{Parent: id, OnBehalfOf: short(schema.MaxName), Source: text})
+	put(qa.Post{Marks: qa.Marks{Hidden: short(schema.MaxReason), HiddenBy: by, HiddenAtMillis: at}})
 	w.event.Links = append(w.event.Links, qa.Link{Text: text, URL: text}, qa.Link{Text: text, URL: "https://evil.example/" + text})
 	w.event.Roles = append(w.event.Roles, qa.Grant{ID: by, Role: qa.RoleAuthor})
 	w.log = append(w.log, qa.LogEntry{Kind: qa.LogBlock, By: by, Identity: by, On: true, Text: short(schema.MaxReason), AtMillis: at, InEffect: true})
@@ -297,16 +299,20 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 	}
 
 	b.node.give(b.event, qa.RoleOrganiser)
-	w := b.node.weeks[b.event]
-	w.verified = make(map[qa.PostID]qa.Verification)
-	for i, text := range testfixture.XSS {
-		hostile(b, i, text)
-	}
 	all := strings.Join(testfixture.XSS, "\n\n")
-	w.event.Title, w.event.Authors, w.event.Description = all, all, all
-	w.relay = qa.RelayStatus{URL: all, State: qa.RelayOffline, Why: all}
-	for _, key := range []string{"name", "about", "link"} {
-		b.node.settings[key] = all
+	var question, reply string
+	b.node.edit(b.event, func(w *shownWeek) {
+		w.verified = make(map[qa.PostID]qa.Verification)
+		for i, text := range testfixture.XSS {
+			hostile(w, i, text)
+		}
+		w.event.Title, w.event.Authors, w.event.Description = all, all, all
+		w.relay = &qa.RelayStatus{URL: all, State: qa.RelayOffline, Why: all}
+		n := len(w.posts)
+		question, reply = string(w.posts[n-3].ID), string(w.posts[n-2].ID)
+	})
+	for _, key := range []string{"name", "web/about", "web/link"} {
+		b.node.keep(key, all)
 	}
 	var canary atomic.Int64
 	if err := chromedp.Listen(b.ctx, func(ev any) {
@@ -327,8 +333,6 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 	b.size(1024, 800, false)
 	b.enter("/")
 
-	n := len(w.posts)
-	question, reply := string(w.posts[n-3].ID), string(w.posts[n-2].ID)
 	paths := []string{
 		"/", "/?join=%3Cscript%3Ewindow.ran=1%3C/script%3E", "/you", "/sync", b.week(), b.week() + "?page=2", b.week() + "?show=waiting", b.week() + "?show=unanswered", b.week() + "/people", b.week() + "/log",
 		b.week() + "/p/" + question, b.week() + "/p/" + reply, b.week() + "/p/" + question + "/moderate", b.week() + "/p/" + question + "/proof",
@@ -355,7 +359,14 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 	// And what arrives while the page is open.
 	b.run(chromedp.Navigate(b.url(b.week()+"/p/"+question)), main())
 	b.live()
-	b.arrive(qa.Post{By: fakeID('3'), Parent: qa.PostID(question)}, all)
+	// It was written by another version, so only the views can hold it.
+	b.node.edit(b.event, func(w *shownWeek) {
+		p := w.posts[len(w.posts)-2]
+		p.ID, p.Op.Counter = p.ID+"0", p.Op.Counter*10
+		w.posts = append(w.posts, p)
+		b.arrived = p.ID
+	})
+	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{b.arrived}})
 	b.until("the bar to speak of it", `document.querySelector('#news')?.textContent.includes('new')`)
 	b.run(click("#news a"))
 	b.until("it to be shown", `document.querySelector('#news').textContent === ''`)

@@ -14,7 +14,7 @@ import (
 // two parts that waits.
 func asAuthor(s *site) (parts qa.PostID) {
 	s.node.give(s.event, qa.RoleAuthor)
-	return s.node.put(s.event, qa.Post{By: maren, AtMillis: fakeNow.UnixMilli() - 1000, Reactions: []qa.Reaction{
+	return s.node.put(s.event, qa.Post{By: maren, AtMillis: testNow.UnixMilli() - 1000, Reactions: []qa.Reaction{
 		{By: obi, Emoji: qa.WantEmoji}, {By: ilse, Emoji: qa.WantEmoji}, {By: teodor, Emoji: qa.WantEmoji},
 	}}, "Two more:\n\n1. Who reads it?\n2. Who may close it?")
 }
@@ -28,12 +28,12 @@ func TestInboxIsForAuthors(t *testing.T) {
 		t.Error("a reader is shown the way to the inbox")
 	}
 	for _, path := range []string{"/answer", "/take"} {
-		if w := s.send(s.week()+"/p/"+string(s.node.weeks[s.event].posts[0].ID)+path, "body", "x", "take", "1"); w.Code != http.StatusForbidden {
+		if w := s.send(s.week()+"/p/"+string(s.node.sample[0])+path, "body", "x", "take", "1"); w.Code != http.StatusForbidden {
 			t.Errorf("%s: %d", path, w.Code)
 		}
 	}
-	if len(s.node.acts) != 0 {
-		t.Errorf("%+v", s.node.acts)
+	if len(s.node.told()) != 0 {
+		t.Errorf("%+v", s.node.told())
 	}
 }
 

@@ -9,16 +9,17 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
 // trusting makes the sample week one with everything about trust in it, seen by
 // its organiser.
 func trusting(b *inBrowser) {
-	n, id, at := b.node, b.event, fakeNow.UnixMilli()
+	n, id, at := b.node, b.event, testNow.UnixMilli()
 	n.give(id, qa.RoleOrganiser)
 	post := func(i int) qa.PostID { return b.question(i) }
-	n.edit(id, func(w *fakeWeek) {
+	n.edit(id, func(w *shownWeek) {
 		w.event.Approve = true
 		w.event.Roles = append(w.event.Roles, qa.Grant{ID: maren, Role: qa.RoleMember})
 		p := w.people[noor]
@@ -32,7 +33,7 @@ func trusting(b *inBrowser) {
 		w.posts[pMine].Marks.Pinned = true
 	})
 	q := []qa.PostID{post(pQuestion), post(pAnswer), post(pHidden), post(pDuplicate), post(pUnsent), post(pBehalf), post(pMine)}
-	n.edit(id, func(w *fakeWeek) {
+	n.edit(id, func(w *shownWeek) {
 		e := func(kind qa.LogKind, on bool, more qa.LogEntry) {
 			more.Kind, more.On, more.AtMillis = kind, on, at-int64(1e6)*int64(10-len(w.log))
 			more.InEffect = kind != qa.LogApproved
@@ -44,16 +45,16 @@ func trusting(b *inBrowser) {
 		e(qa.LogRole, true, qa.LogEntry{Identity: ilse, Role: qa.RoleAuthor})
 		e(qa.LogHidden, true, qa.LogEntry{Post: q[2], Text: "an advertisement, third time"})
 		e(qa.LogDuplicate, true, qa.LogEntry{Post: q[3], Of: q[0]})
-		e(qa.LogPinned, true, qa.LogEntry{Post: q[6], By: fakeMe})
+		e(qa.LogPinned, true, qa.LogEntry{Post: q[6], By: reader})
 		e(qa.LogApproved, true, qa.LogEntry{Post: q[5], By: teodor})
-		e(qa.LogBlock, true, qa.LogEntry{Identity: fakeID('1'), Text: "advertises in every week"})
-		e(qa.LogApprove, true, qa.LogEntry{By: fakeMe})
+		e(qa.LogBlock, true, qa.LogEntry{Identity: person('1'), Text: "advertises in every week"})
+		e(qa.LogApprove, true, qa.LogEntry{By: reader})
 		link := qa.Invitation{Event: id, Relay: "wss://relay.example.org", Secret: make([]byte, qa.SecretSize)}
 		w.invites = []qa.InviteInfo{
-			{Key: fakeKey(0), Role: qa.RoleAuthor, Label: "Ilse, by post", State: qa.InviteGranted, Claimer: ilse, AtMillis: at - 9e7},
-			{Key: fakeKey(1), Role: qa.RoleModerator, Label: "Obi", State: qa.InviteClaimed, Claimer: obi, AtMillis: at - 8e6},
-			{Key: fakeKey(2), Role: qa.RoleMember, State: qa.InviteRevoked, AtMillis: at - 7e6},
-			{Key: fakeKey(3), Role: qa.RoleAuthor, Label: "Teodor, who has lost the first one", State: qa.InviteOpen, Link: link, AtMillis: at},
+			{Key: person('5'), Role: qa.RoleAuthor, Label: "Ilse, by post", State: qa.InviteGranted, Claimer: ilse, AtMillis: at - 9e7},
+			{Key: person('6'), Role: qa.RoleModerator, Label: "Obi", State: qa.InviteClaimed, Claimer: obi, AtMillis: at - 8e6},
+			{Key: person('7'), Role: qa.RoleMember, State: qa.InviteRevoked, AtMillis: at - 7e6},
+			{Key: person('8'), Role: qa.RoleAuthor, Label: "Teodor, who has lost the first one", State: qa.InviteOpen, Link: link, AtMillis: at},
 		}
 		w.refusals = []qa.NotTaken{
 			{Hash: strings.Repeat("ab", 32), Code: "closed", Reason: "the week had been closed before this was written", Act: qa.Act{Kind: qa.ActPost, Text: "Would you let an accountant edit this book?\n\nDid one?"}, AtMillis: at},
@@ -64,10 +65,10 @@ func trusting(b *inBrowser) {
 			{Hash: strings.Repeat("0f3a", 16), By: ilse, Actor: string(ilse) + "0011223344556677", Seq: 4, AtMillis: at - 9e7, What: "writes the reply", Signed: true, Role: qa.RoleAuthor, GrantedBy: noor, GrantedAtMillis: at - 1e8},
 			{Hash: strings.Repeat("b71c", 16), By: ilse, Actor: string(ilse) + "8899aabbccddeeff", Seq: 9, AtMillis: at - 8e7, What: "changes its text", Signed: true},
 		}}}
-		w.claim = [2]string{"author", qa.InviteClaimed}
+		w.claim = &node.OwnInvitation{Role: qa.RoleAuthor, State: qa.InviteClaimed}
 	})
-	for key, value := range map[string]string{"name": "Wren Castellane", "about": "Keeps bees, and a ledger of them.", "link": "https://example.org/wren", "publishAs": "initials"} {
-		n.settings[key] = value
+	if err := n.SetPerson(b.t.Context(), qa.Person{Name: "Wren Castellane", About: "Keeps bees, and a ledger of them.", Link: "https://example.org/wren", PublishAs: "initials"}); err != nil {
+		b.t.Fatal(err)
 	}
 }
 
@@ -77,7 +78,7 @@ func TestBrowserLooksOfTrust(t *testing.T) {
 	b.enter("/")
 	q, a, mine := string(b.question(pQuestion)), string(b.question(pAnswer)), string(b.question(pUnsent))
 	for name, path := range map[string]string{
-		"week": b.week(), "people": b.week() + "/people?made=" + string(fakeKey(3)), "log": b.week() + "/log", "moderate": b.week() + "/p/" + q + "/moderate",
+		"week": b.week(), "people": b.week() + "/people?made=" + string(person('8')), "log": b.week() + "/log", "moderate": b.week() + "/p/" + q + "/moderate",
 		"moderate-dup": b.week() + "/p/" + string(b.question(pDuplicate)) + "/moderate",
 		"proof":        b.week() + "/p/" + a + "/proof", "proof-bad": b.week() + "/p/" + q + "/proof", "sync": "/sync", "you": "/you", "post": b.week() + "/p/" + mine, "approve": b.week() + "?show=waiting",
 	} {
@@ -92,12 +93,12 @@ func TestBrowserLooksOfTrust(t *testing.T) {
 		b.eval(`document.getElementById('reason').required = false, document.getElementById('reason').form.querySelector('button').click()`)
 		b.until("the refusal", `document.readyState === 'complete' && document.querySelector('.error')?.textContent.includes('A reason is needed')`)
 	})
-	b.node.edit(b.event, func(w *fakeWeek) { clear(w.pending); w.refusals = nil; w.event.Approve = false })
+	b.node.edit(b.event, func(w *shownWeek) { w.pending = new(int); w.refusals = []qa.NotTaken{}; w.event.Approve = false })
 	b.looks("trust-anonymous", func() {
 		b.run(chromedp.Navigate(b.url(b.week())), main())
 		b.eval(`document.getElementById('anonymous').scrollIntoView()`)
 	})
-	b.node.edit(b.event, func(w *fakeWeek) { w.event.Closed = true })
+	b.node.edit(b.event, func(w *shownWeek) { w.event.Closed = true })
 	b.looks("trust-closed", func() { b.run(chromedp.Navigate(b.url(b.week())), main()) })
 	b.nothingLeft()
 }
@@ -133,7 +134,7 @@ func TestBrowserKeyboardReachesEverything(t *testing.T) {
 func TestBrowserModerationIsLive(t *testing.T) {
 	b := openBrowserOn(t)
 	trusting(b)
-	b.node.edit(b.event, func(w *fakeWeek) { w.presence = nil })
+	b.node.edit(b.event, func(w *shownWeek) { w.presence = []qa.Presence{} })
 	b.size(1440, 900, false)
 	b.enter(b.week())
 	b.live()
@@ -143,15 +144,15 @@ func TestBrowserModerationIsLive(t *testing.T) {
 	b.run(click(`#p-` + string(dup) + ` button[name="approved"]`))
 	b.until("the approval to show", `!`+elem+`.textContent.includes('Waiting for approval') && !`+elem+`.querySelector('[name=approved]')`)
 	b.until("the count to follow", `[...document.querySelectorAll('#filters a')].some(a => a.textContent === 'To approve 0')`)
-	if act := b.node.acts[len(b.node.acts)-1]; act.Mark != "approved" || !act.On || act.Post != dup {
+	if act := b.node.told()[len(b.node.told())-1]; act.Mark != "approved" || !act.On || act.Post != dup {
 		t.Errorf("act = %+v", act)
 	}
-	b.node.edit(b.event, func(w *fakeWeek) {
+	b.node.edit(b.event, func(w *shownWeek) {
 		w.presence = []qa.Presence{{Kind: qa.PresenceAnswering, By: teodor, Post: dup}}
 	})
 	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{dup}})
 	b.until("who is answering", elem+`.querySelector('.presence')?.textContent === 'Teodor Anand is answering'`)
-	b.node.edit(b.event, func(w *fakeWeek) { w.presence = nil; w.claim = [2]string{} })
+	b.node.edit(b.event, func(w *shownWeek) { w.presence = []qa.Presence{}; w.claim = &node.OwnInvitation{} })
 	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{dup}, Status: true})
 	b.until("that nobody is any more", `!`+elem+`.querySelector('.presence')`)
 	b.until("the notice about the invitation to go", `!document.getElementById('claim')`)
@@ -162,11 +163,11 @@ func TestBrowserModerationIsLive(t *testing.T) {
 	// The list of invitations follows too, unless somebody types there.
 	b.run(chromedp.Navigate(b.url(b.week()+"/people")), main())
 	b.live()
-	b.node.edit(b.event, func(w *fakeWeek) { w.invites[3].State, w.invites[3].Claimer = qa.InviteGranted, teodor })
+	b.node.edit(b.event, func(w *shownWeek) { w.invites[3].State, w.invites[3].Claimer = qa.InviteGranted, teodor })
 	b.node.notify(qa.Update{Event: b.event, Status: true})
 	b.until("the grant", `document.querySelector('#main').textContent.includes('Granted: Teodor Anand')`)
 	b.run(keys("#i-label", "Somebody"))
-	b.node.edit(b.event, func(w *fakeWeek) { w.invites[1].State = qa.InviteRevoked })
+	b.node.edit(b.event, func(w *shownWeek) { w.invites[1].State = qa.InviteRevoked })
 	b.node.notify(qa.Update{Event: b.event, Status: true})
 	b.until("the line at the top to be read again", `document.body.dataset.live === 'yes'`)
 	if v := value[string](b, `document.getElementById('i-label').value`); v != "Somebody" {

@@ -28,7 +28,7 @@ func TestModeratorDecidesAboutAPost(t *testing.T) {
 
 	s.sent(s.post(pQuestion)+"/mark", "hidden", "1", "reason", "  not   about the book ")
 	act := s.lastAct(qa.ActMark)
-	if act.Mark != "hidden" || act.Text != "not about the book" || string(act.Post) != s.id(pQuestion) || act.AtMillis != fakeNow.UnixMilli() {
+	if act.Mark != "hidden" || act.Text != "not about the book" || string(act.Post) != s.id(pQuestion) {
 		t.Errorf("act = %+v", act)
 	}
 	a := article(t, s.get(s.week()), s.id(pQuestion))
@@ -81,8 +81,8 @@ func TestModerationThatIsNotTaken(t *testing.T) {
 		}
 		mustContain(t, w.Body.String(), "Not saved", "The post stands as it was", `role="alert"`)
 	}
-	if len(s.node.acts) != 0 {
-		t.Errorf("acts = %+v", s.node.acts)
+	if len(s.node.told()) != 0 {
+		t.Errorf("acts = %+v", s.node.told())
 	}
 	s.node.setFail(&qa.FieldError{Field: "post/marks/hidden", Got: 400, Max: 300, Err: qa.ErrTooLong})
 	w := s.send(s.post(pQuestion)+"/mark", "hidden", "1", "reason", "words that are kept")
@@ -104,8 +104,8 @@ func TestReadersCannotModerate(t *testing.T) {
 		if w := s.do(httptest.NewRequest("GET", s.post(pQuestion)+"/moderate", nil)); w.Code != http.StatusForbidden {
 			t.Errorf("%q reads the page: %d", role, w.Code)
 		}
-		if len(s.node.acts) != 0 {
-			t.Errorf("%q: %+v", role, s.node.acts)
+		if len(s.node.told()) != 0 {
+			t.Errorf("%q: %+v", role, s.node.told())
 		}
 	}
 	// Whether it is answered, who asked may say, and an author.
@@ -113,6 +113,7 @@ func TestReadersCannotModerate(t *testing.T) {
 	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "Mark as answered", s.post(pMine)+"/mark")
 	mustNotContain(t, article(t, s.get(s.week()), s.id(pQuestion)), "as answered")
 	s.sent(s.post(pMine)+"/mark", "answered", "1")
+	s.node.deliver(s.event)
 	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "Not answered after all", `data-state="answered"`)
 	if w := s.send(s.post(pBehalf)+"/mark", "answered", "1"); w.Code != http.StatusForbidden {
 		t.Errorf("another's question: %d", w.Code)
@@ -135,7 +136,7 @@ func TestBlockAndLift(t *testing.T) {
 	}
 	mustNotContain(t, s.get(s.week()+"/people"), "advertises")
 
-	before := len(s.node.acts)
+	before := len(s.node.told())
 	for name, path := range map[string]string{"oneself": s.post(pMine), "without a reason": s.post(pDuplicate), "an organiser": s.post(pBehalf)} {
 		why := "x"
 		if name == "without a reason" {
@@ -145,19 +146,20 @@ func TestBlockAndLift(t *testing.T) {
 			t.Errorf("%s: %d", name, w.Code)
 		}
 	}
-	if len(s.node.acts) != before {
-		t.Errorf("acts = %+v", s.node.acts[before:])
+	if len(s.node.told()) != before {
+		t.Errorf("acts = %+v", s.node.told()[before:])
 	}
 }
 
 func TestApproveBeforeOthersSeeIt(t *testing.T) {
 	s := newSite(t, "")
-	s.node.edit(s.event, func(w *fakeWeek) {
-		w.event.Approve = true
-		for i := range w.posts {
-			w.posts[i].Marks.Approved = i != pDuplicate && i != pMine && i != pReply
+	approve := []qa.Act{{Kind: qa.ActEvent, Fields: map[string]any{"approve": true}}}
+	for i, id := range s.node.sample {
+		if i != pDuplicate && i != pMine && i != pReply {
+			approve = append(approve, qa.Act{Kind: qa.ActMark, Post: id, Mark: "approved", On: true})
 		}
-	})
+	}
+	s.node.does(noor, s.event, approve...)
 	page := s.get(s.week())
 	mustNotContain(t, page, "already forgery", "Lock the sheet.<", "Approve</button>", "To approve")
 	mustContain(t, article(t, page, s.id(pMine)), "Waiting for approval", "Only you and the moderators")
@@ -185,7 +187,7 @@ func TestApproveBeforeOthersSeeIt(t *testing.T) {
 func TestLatePostsAndEditsWaitForAModerator(t *testing.T) {
 	s := newSite(t, "")
 	s.node.give(s.event, qa.RoleModerator)
-	s.node.edit(s.event, func(w *fakeWeek) {
+	s.node.edit(s.event, func(w *shownWeek) {
 		w.event.Closed = true
 		w.posts[pDuplicate].Late = true
 		q := &w.posts[pQuestion]
@@ -212,19 +214,21 @@ func TestLatePostsAndEditsWaitForAModerator(t *testing.T) {
 
 func TestLogTellsEverybody(t *testing.T) {
 	s := newSite(t, "")
+	mustContain(t, s.get(s.week()+"/log"), "made Ilse Marrow an author.") // what the sample's founder did
+	s.node.edit(s.event, func(w *shownWeek) { w.log = []qa.LogEntry{} })
 	mustContain(t, s.get(s.week()+"/log"), "Nothing yet")
-	at := fakeNow.UnixMilli()
+	at := testNow.UnixMilli()
 	q, dup := qa.PostID(s.id(pQuestion)), qa.PostID(s.id(pDuplicate))
-	s.node.edit(s.event, func(w *fakeWeek) {
+	s.node.edit(s.event, func(w *shownWeek) {
 		w.log = []qa.LogEntry{
 			{Kind: qa.LogHidden, By: noor, AtMillis: at, On: true, Post: qa.PostID(s.id(pHidden)), Text: "an advertisement", InEffect: true},
 			{Kind: qa.LogHidden, By: noor, AtMillis: at, Post: q, InEffect: true},
 			{Kind: qa.LogPinned, By: noor, AtMillis: at, On: true, Post: q, InEffect: true},
-			{Kind: qa.LogDuplicate, By: fakeMe, AtMillis: at, On: true, Post: dup, Of: q, InEffect: true},
+			{Kind: qa.LogDuplicate, By: reader, AtMillis: at, On: true, Post: dup, Of: q, InEffect: true},
 			{Kind: qa.LogRole, By: noor, AtMillis: at, On: true, Identity: ilse, Role: qa.RoleAuthor, InEffect: true},
 			{Kind: qa.LogRole, By: noor, AtMillis: at, Identity: teodor, Role: qa.RoleModerator, InEffect: true},
-			{Kind: qa.LogRole, By: noor, AtMillis: at, On: true, Identity: fakeKey(1), Role: qa.RoleInviteMember, InEffect: true},
-			{Kind: qa.LogRole, By: noor, AtMillis: at, Identity: fakeKey(1), Role: qa.RoleInviteAuthor, InEffect: true},
+			{Kind: qa.LogRole, By: noor, AtMillis: at, On: true, Identity: person('i'), Role: qa.RoleInviteMember, InEffect: true},
+			{Kind: qa.LogRole, By: noor, AtMillis: at, Identity: person('i'), Role: qa.RoleInviteAuthor, InEffect: true},
 			{Kind: qa.LogBlock, By: teodor, AtMillis: at, On: true, Identity: obi, Text: "floods", InEffect: false},
 			{Kind: qa.LogClosed, By: noor, AtMillis: at, On: true, InEffect: true},
 			{Kind: qa.LogApprove, By: noor, AtMillis: at, InEffect: true},
@@ -248,7 +252,7 @@ func TestLogTellsEverybody(t *testing.T) {
 		t.Error("the newest does not stand first")
 	}
 
-	s.node.edit(s.event, func(w *fakeWeek) {
+	s.node.edit(s.event, func(w *shownWeek) {
 		for i := range 2*linesOnPage + 10 {
 			w.log = append(w.log, qa.LogEntry{Kind: qa.LogHidden, By: noor, AtMillis: at, On: true, Post: q, Text: "number " + strconv.Itoa(i), InEffect: true})
 		}
@@ -264,8 +268,8 @@ func TestLogTellsEverybody(t *testing.T) {
 
 func TestGonePostsSayWhenAndByWhom(t *testing.T) {
 	s := newSite(t, "")
-	at := fakeNow.Add(-90 * 60 * 1e9).UnixMilli()
-	s.node.edit(s.event, func(w *fakeWeek) {
+	at := testNow.Add(-90 * 60 * 1e9).UnixMilli()
+	s.node.edit(s.event, func(w *shownWeek) {
 		w.posts[pWithdrawn].WithdrawnAtMillis = at
 		w.posts[pHidden].Marks.HiddenBy, w.posts[pHidden].Marks.HiddenAtMillis = noor, at
 		w.posts[pMine].Marks.Hidden, w.posts[pMine].Marks.HiddenBy = "please ask one thing at a time", noor

@@ -14,11 +14,10 @@ import (
 // no name reaches: in an element of its own.
 func TestNamesThatLookLikeAnAuthors(t *testing.T) {
 	s := newSite(t, "")
-	w := s.node.weeks[s.event]
 	for name, want := range map[string]string{
 		"Ilse\u200b Marrow": "Not the author Ilse Marrow", "IIse Marrow (author)": "Not the author Ilse Marrow", "Obi ✓ Author": "Not an author", "Obi Tamsin": "",
 	} {
-		w.people[obi] = qa.Person{ID: obi, Name: name}
+		s.node.edit(s.event, func(w *shownWeek) { w.people[obi] = qa.Person{ID: obi, Name: name} })
 		page := s.raw(s.week())
 		a := article(t, page, s.id(pReply))
 		if !strings.Contains(a, "<b><bdi>"+name+"</bdi></b>") || strings.Contains(a, `class="badge author"`) {
@@ -37,10 +36,11 @@ func TestNamesThatLookLikeAnAuthors(t *testing.T) {
 func TestWhatPeopleWroteIsIsolated(t *testing.T) {
 	s := newSite(t, "")
 	s.node.give(s.event, qa.RoleModerator)
-	w := s.node.weeks[s.event]
 	const name = "אורי"
-	w.people[obi] = qa.Person{ID: obi, Name: name}
-	w.people[ilse] = qa.Person{ID: ilse, Name: "עדה"}
+	s.node.edit(s.event, func(w *shownWeek) {
+		w.people[obi] = qa.Person{ID: obi, Name: name}
+		w.people[ilse] = qa.Person{ID: ilse, Name: "עדה"}
+	})
 	page := s.raw(s.week())
 	for _, part := range []string{
 		`<h1 dir="auto">The Patient Ledger</h1>`, "<b><bdi>\u2068" + name + "\u2069</bdi></b> <i>adds, to \u2068עדה\u2069</i>", `<div class="words" dir="auto">`, `<textarea dir="auto" id="q"`,
@@ -69,12 +69,13 @@ func TestWhatPeopleWroteIsIsolated(t *testing.T) {
 func TestModerationShowsWhoIsBlocked(t *testing.T) {
 	s := newSite(t, "")
 	s.node.give(s.event, qa.RoleModerator)
-	w := s.node.weeks[s.event]
-	for i := range w.posts {
-		if w.posts[i].By == obi && w.posts[i].Parent == "" {
-			w.posts[i].OnBehalfOf = "Ilse Marrow"
+	s.node.edit(s.event, func(w *shownWeek) {
+		for i := range w.posts {
+			if w.posts[i].By == obi && w.posts[i].Parent == "" {
+				w.posts[i].OnBehalfOf = "Ilse Marrow"
+			}
 		}
-	}
+	})
 	page := s.get(s.post(pDuplicate) + "/moderate")
 	mustContain(t, page, "Its writer, Obi Tamsin</h2>", string(obi), "no role. <b>Not the author Ilse Marrow</b>", "First wrote", "We did this for a housing co-op.")
 }
@@ -82,7 +83,7 @@ func TestModerationShowsWhoIsBlocked(t *testing.T) {
 // What no post may hold comes back without it, and nothing is saved.
 func TestWordsThatCannotStandInAPost(t *testing.T) {
 	s := newSite(t, "")
-	acts := len(s.node.acts)
+	acts := len(s.node.told())
 	for typed, want := range map[string]string{"a\x00b": "ab", "Why \u202ereversed?": "Why reversed?", "bell\a": "bell", "\u200b": ""} {
 		w := s.send(s.week()+"/ask", "body", typed)
 		if w.Code != http.StatusUnprocessableEntity {
@@ -103,8 +104,8 @@ func TestWordsThatCannotStandInAPost(t *testing.T) {
 	if w := s.send("/you", "name", "a\u202eb"); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "202E") {
 		t.Errorf("a name: %d", w.Code)
 	}
-	if len(s.node.acts) != acts {
-		t.Errorf("something was written: %+v", s.node.acts[acts:])
+	if len(s.node.told()) != acts {
+		t.Errorf("something was written: %+v", s.node.told()[acts:])
 	}
 	if w := s.send(s.week()+"/ask", "body", "two\r\nlines"); w.Code != http.StatusSeeOther || s.lastAct(qa.ActPost).Text != "two\nlines" {
 		t.Errorf("line ends of a form: %d", w.Code)
@@ -114,11 +115,11 @@ func TestWordsThatCannotStandInAPost(t *testing.T) {
 // A device keeps what an earlier version took as a name, and goes on.
 func TestNameOfAnEarlierVersion(t *testing.T) {
 	s := newSite(t, "")
-	s.node.settings["name"] = "Ti\x00no\n"
+	s.node.keep("name", "Ti\x00no\n")
 	if w := s.send(s.week()+"/ask", "body", "Still here?"); w.Code != http.StatusSeeOther {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	for _, a := range s.node.acts {
+	for _, a := range s.node.told() {
 		if a.Kind == qa.ActPerson && a.Person.Name != "Tino " && a.Person.Name != "Tino" {
 			t.Errorf("introduced as %q", a.Person.Name)
 		}
@@ -129,8 +130,9 @@ func TestNameOfAnEarlierVersion(t *testing.T) {
 func TestWinnersTellsTwoOfOneNameApart(t *testing.T) {
 	s := newSite(t, "")
 	s.node.give(s.event, qa.RoleAuthor)
-	w := s.node.weeks[s.event]
-	w.people[maren] = qa.Person{ID: maren, Name: "Obi Tamsin"}
-	w.people[obi] = qa.Person{ID: obi, Name: "Obi\u200b Tamsin"}
+	s.node.edit(s.event, func(w *shownWeek) {
+		w.people[maren] = qa.Person{ID: maren, Name: "Obi Tamsin"}
+		w.people[obi] = qa.Person{ID: obi, Name: "Obi\u200b Tamsin"}
+	})
 	mustContain(t, s.raw(s.week()+"/winners"), "Obi\u200b Tamsin ("+obi.Short()+")")
 }

@@ -7,15 +7,17 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
 func TestPeoplePageForEverybody(t *testing.T) {
 	s := newSite(t, "")
-	s.node.edit(s.event, func(w *fakeWeek) {
+	s.node.edit(s.event, func(w *shownWeek) {
 		p := w.people[noor]
 		p.Link = "https://example.org/noor"
 		w.people[noor] = p
@@ -26,20 +28,20 @@ func TestPeoplePageForEverybody(t *testing.T) {
 	page := s.get(s.week() + "/people")
 	mustContain(t, page, "Organisers", "Noor Adeyemi", "Authors", "Ilse Marrow", "Moderators", "Open: everybody", `href="https://example.org/noor" rel="noopener nofollow noreferrer"`, "javascript:alert(1)</span>")
 	mustNotContain(t, page, "Make an invitation", "Take back", "Close the week", `href="javascript`, "Members")
-	s.node.edit(s.event, func(w *fakeWeek) { w.event.Access = "invited" })
+	s.node.edit(s.event, func(w *shownWeek) { w.event.Access = "invited" })
 	mustContain(t, s.get(s.week()+"/people"), "By invitation: only those named here")
 	mustContain(t, s.get(s.week()), "to read it they need a role")
 }
 
 func TestOrganiserGivesAndTakesRoles(t *testing.T) {
 	s := asRole(t, qa.RoleOrganiser)
-	mustContain(t, s.get(s.week()+"/people"), "Make an invitation", "Take the role back from Ilse Marrow", "Maren Holt (dddddddd)", "Close the week")
+	mustContain(t, s.get(s.week()+"/people"), "Make an invitation", "Take the role back from Ilse Marrow", "Maren Holt ("+maren.Short()+")", "Close the week")
 	s.sent(s.week()+"/role", "identity", string(maren), "role", "moderator", "on", "1")
 	if act := s.lastAct(qa.ActRole); act.Identity != maren || act.Role != qa.RoleModerator || !act.On {
 		t.Errorf("act = %+v", act)
 	}
-	s.sent(s.week()+"/role", "identity", string(obi), "key", " "+string(fakeID('7'))+" ", "role", "member", "on", "1")
-	if act := s.lastAct(qa.ActRole); act.Identity != fakeID('7') {
+	s.sent(s.week()+"/role", "identity", string(obi), "key", " "+string(person('7'))+" ", "role", "member", "on", "1")
+	if act := s.lastAct(qa.ActRole); act.Identity != person('7') {
 		t.Errorf("a pasted key does not win: %+v", act)
 	}
 	s.sent(s.week()+"/role", "identity", string(ilse), "role", "author", "on", "0")
@@ -47,7 +49,7 @@ func TestOrganiserGivesAndTakesRoles(t *testing.T) {
 		t.Errorf("act = %+v", act)
 	}
 	mustNotContain(t, s.get(s.week()+"/people"), "Take the role back from Ilse Marrow")
-	before := len(s.node.acts)
+	before := len(s.node.told())
 	for _, fields := range [][]string{
 		{"identity", "", "role", "author", "on", "1"},
 		{"key", "abc", "role", "author", "on", "1"},
@@ -60,8 +62,8 @@ func TestOrganiserGivesAndTakesRoles(t *testing.T) {
 		}
 		mustContain(t, w.Body.String(), "Nothing was changed")
 	}
-	if len(s.node.acts) != before {
-		t.Errorf("acts = %+v", s.node.acts[before:])
+	if len(s.node.told()) != before {
+		t.Errorf("acts = %+v", s.node.told()[before:])
 	}
 }
 
@@ -69,7 +71,7 @@ func TestOnlyOrganisersOrganise(t *testing.T) {
 	s := asRole(t, qa.RoleModerator)
 	for path, fields := range map[string][]string{
 		"/role": {"identity", string(obi), "role", "author", "on", "1"}, "/switch": {"switch", "closed", "on", "1"},
-		"/invite": {"role", "author"}, "/invite/" + string(fakeKey(0)) + "/revoke": nil,
+		"/invite": {"role", "author"}, "/invite/" + string(s.invitation()) + "/revoke": nil,
 	} {
 		if w := s.send(s.week()+path, fields...); w.Code != http.StatusForbidden {
 			t.Errorf("%s: %d", path, w.Code)
@@ -79,43 +81,83 @@ func TestOnlyOrganisersOrganise(t *testing.T) {
 	if w := s.send(s.week()+"/unblock", "identity", string(obi)); w.Code != http.StatusForbidden {
 		t.Errorf("unblock: %d", w.Code)
 	}
-	if len(s.node.acts) != 0 || len(s.node.weeks[s.event].invites) != 0 {
+	if len(s.node.told()) != 0 || s.invitation() != noInvitation {
 		t.Error("something was changed")
 	}
+}
+
+// noInvitation stands for the key of an invitation where none was made.
+const noInvitation = qa.Identity("none")
+
+// invitation is the key of an invitation to a role in the sample week, not one of those known.
+func (s *site) invitation(known ...qa.Identity) qa.Identity {
+	s.t.Helper()
+	all, err := s.node.Node.Invitations(s.t.Context(), s.event)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, i := range all {
+		if !slices.Contains(known, i.Key) {
+			return i.Key
+		}
+	}
+	return noInvitation
+}
+
+// link is the newest invitation itself.
+func (s *site) link() string {
+	s.t.Helper()
+	all, err := s.node.Node.Invitations(s.t.Context(), s.event)
+	if err != nil || len(all) == 0 {
+		s.t.Fatal(err)
+	}
+	return all[len(all)-1].Link.String()
 }
 
 func TestInvitationsToARole(t *testing.T) {
 	s := asRole(t, qa.RoleOrganiser)
 	to := s.sent(s.week()+"/invite", "role", "author", "label", "  Ilse,  by post ")
-	if want := s.week() + "/people?made=" + string(fakeKey(0)) + "#invitations"; to != want {
+	key := s.invitation()
+	if want := s.week() + "/people?made=" + string(key) + "#invitations"; to != want {
 		t.Errorf("leads to %s, want %s", to, want)
 	}
 	path, _, _ := strings.Cut(to, "#")
 	page := s.get(path)
-	link := s.node.weeks[s.event].invites[0].Link.String()
-	if !strings.Contains(link, "#") {
-		t.Fatalf("%s has no secret", link)
+	all, err := s.node.Invitations(t.Context(), s.event)
+	if err != nil || len(all) != 1 || len(all[0].Link.Secret) == 0 {
+		t.Fatalf("%+v, %v", all, err)
 	}
-	mustContain(t, page, link, "Ilse, by post", "Not used yet", `<img src="`+s.week()+"/invite/"+string(fakeKey(0))+`.svg"`, "becomes author")
+	link := all[0].Link.String()
+	mustContain(t, page, link, "Ilse, by post", "Not used yet", `<img src="`+s.week()+"/invite/"+string(key)+`.svg"`, "becomes author")
 	for _, c := range []struct{ state, words string }{{qa.InviteClaimed, "Opened; your device answers by itself: Maren Holt"}, {qa.InviteGranted, "Granted: Maren Holt"}} {
-		s.node.edit(s.event, func(w *fakeWeek) { w.invites[0].State, w.invites[0].Claimer = c.state, maren })
+		s.node.edit(s.event, func(w *shownWeek) {
+			w.invites = slices.Clone(all)
+			w.invites[0].State, w.invites[0].Claimer = c.state, maren
+		})
 		page = s.get(path)
 		mustContain(t, page, c.words)
 		mustNotContain(t, page, link)
-		if w := s.do(httptest.NewRequest("GET", s.week()+"/invite/"+string(fakeKey(0))+".svg", nil)); w.Code != http.StatusNotFound {
+		if w := s.do(httptest.NewRequest("GET", s.week()+"/invite/"+string(key)+".svg", nil)); w.Code != http.StatusNotFound {
 			t.Errorf("%s: the code is still there: %d", c.state, w.Code)
 		}
 	}
+	s.node.edit(s.event, func(w *shownWeek) { w.invites = nil })
 	s.sent(s.week()+"/invite", "role", "moderator", "label", "")
-	s.sent(s.week() + "/invite/" + string(fakeKey(1)) + "/revoke")
+	s.sent(s.week() + "/invite/" + string(s.invitation(key)) + "/revoke")
 	mustContain(t, s.get(s.week()+"/people"), "Withdrawn", "Without a name")
 	for _, fields := range [][]string{{"role", "organiser"}, {"role", ""}, {"role", "author", "label", strings.Repeat("x", maxLabel+1)}} {
 		if w := s.send(s.week()+"/invite", fields...); w.Code != http.StatusUnprocessableEntity {
 			t.Errorf("%.40v: %d", fields, w.Code)
 		}
 	}
-	if w := s.send(s.week() + "/invite/nothing/revoke"); w.Code != http.StatusInternalServerError {
+	if w := s.send(s.week() + "/invite/nothing/revoke"); w.Code != http.StatusNotFound {
 		t.Errorf("an unknown invitation: %d", w.Code)
+	}
+	// Whoever opens it has the role once the organiser's device has answered, by itself.
+	s.node.by(maren, s.event, func(d *node.Device) error { return d.Join(t.Context(), all[0].Link) })
+	mustContain(t, s.get(path), "Granted: Maren Holt")
+	if page := s.get(s.week() + "/people"); !strings.Contains(page, "Take the role back from Maren Holt") {
+		t.Error("the role is not hers")
 	}
 }
 
@@ -123,7 +165,7 @@ func TestInvitationsToARole(t *testing.T) {
 func TestInvitationCodes(t *testing.T) {
 	s := asRole(t, qa.RoleOrganiser)
 	s.sent(s.week()+"/invite", "role", "author")
-	w := s.do(httptest.NewRequest("GET", s.week()+"/invite/"+string(fakeKey(0))+".svg", nil))
+	w := s.do(httptest.NewRequest("GET", s.week()+"/invite/"+string(s.invitation())+".svg", nil))
 	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "image/svg+xml" || w.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
@@ -142,19 +184,20 @@ func TestInvitationCodes(t *testing.T) {
 	if w := s.do(httptest.NewRequest("GET", s.week()+"/invite/all.svg", nil)); w.Code != http.StatusOK {
 		t.Errorf("the open invitation: %d", w.Code)
 	}
-	s.node.edit(s.event, func(w *fakeWeek) { w.event.Founder = noor })
-	for _, name := range []string{string(fakeKey(0)) + ".svg", "nothing.svg", "all.png", "all"} {
+	link := s.link()
+	s.node.does(noor, s.event, qa.Act{Kind: qa.ActRole, Identity: reader, Role: qa.RoleOrganiser})
+	for _, name := range []string{string(s.invitation()) + ".svg", "nothing.svg", "all.png", "all"} {
 		if w := s.do(httptest.NewRequest("GET", s.week()+"/invite/"+name, nil)); w.Code != http.StatusNotFound {
 			t.Errorf("%s for a reader: %d", name, w.Code)
 		}
 	}
-	mustNotContain(t, s.get(s.week()+"/people"), s.node.weeks[s.event].invites[0].Link.String())
+	mustNotContain(t, s.get(s.week()+"/people"), link)
 }
 
 // The code is read back module by module: what is dark in the picture is dark in
 // the code, inside the quiet edge.
 func TestQRPictureIsTheCode(t *testing.T) {
-	text := "flyleaf:" + string(fakeEvent(1)) + "@wss://relay.example.org/a/long/path#" + strings.Repeat("5", 48)
+	text := "flyleaf:" + string(eventID(1)) + "@wss://relay.example.org/a/long/path#" + strings.Repeat("5", 48)
 	svg, err := qrSVG(text)
 	if err != nil {
 		t.Fatal(err)
@@ -219,14 +262,14 @@ func TestWhoOpenedAnInvitationWaits(t *testing.T) {
 	for state, words := range map[string]string{
 		qa.InviteOpen: "Waiting for the organiser’s device", qa.InviteClaimed: "Waiting for the organiser’s device", qa.InviteRevoked: "was withdrawn", qa.InviteTaken: "Somebody else had already used",
 	} {
-		s.node.edit(s.event, func(w *fakeWeek) { w.claim = [2]string{"author", state} })
+		s.node.edit(s.event, func(w *shownWeek) { w.claim = &node.OwnInvitation{Role: qa.RoleAuthor, State: state} })
 		mustContain(t, s.get(s.week()), `id="claim"`, "to be an author", words)
 	}
-	s.node.edit(s.event, func(w *fakeWeek) { w.claim = [2]string{"author", qa.InviteGranted} })
+	s.node.edit(s.event, func(w *shownWeek) { w.claim = &node.OwnInvitation{Role: qa.RoleAuthor, State: qa.InviteGranted} })
 	mustNotContain(t, s.get(s.week()), `id="claim"`)
 	// Also before the event has arrived.
-	to := s.sent("/join", "invitation", "flyleaf:"+string(fakeEvent(77)))
-	s.node.edit(fakeEvent(77), func(w *fakeWeek) { w.claim = [2]string{"moderator", qa.InviteOpen} })
+	to := s.sent("/join", "invitation", "flyleaf:"+string(eventID(77)))
+	s.node.edit(eventID(77), func(w *shownWeek) { w.claim = &node.OwnInvitation{Role: qa.RoleModerator, State: qa.InviteOpen} })
 	mustContain(t, s.get(to), "This week has not arrived yet", "to be a moderator")
 }
 

@@ -60,8 +60,8 @@ func TestSetupIsForOrganisers(t *testing.T) {
 	if w := s.do(httptest.NewRequest("GET", s.week()+"/setup", nil)); w.Code != http.StatusForbidden {
 		t.Errorf("%d", w.Code)
 	}
-	if w := s.upload(s.week()+"/setup", pngOf(t, 9, 9), "title", "Mine now"); w.Code != http.StatusForbidden || len(s.node.acts) != 0 {
-		t.Errorf("%d %+v", w.Code, s.node.acts)
+	if w := s.upload(s.week()+"/setup", pngOf(t, 9, 9), "title", "Mine now"); w.Code != http.StatusForbidden || len(s.node.told()) != 0 {
+		t.Errorf("%d %+v", w.Code, s.node.told())
 	}
 }
 
@@ -69,17 +69,17 @@ func TestSetupIsForOrganisers(t *testing.T) {
 func TestSetupChangesOnlyWhatWasChanged(t *testing.T) {
 	s := newSite(t, "")
 	s.node.give(s.event, qa.RoleOrganiser)
-	s.node.edit(s.event, func(w *fakeWeek) { w.event.Links = w.event.Links[:1] })
+	s.node.does(noor, s.event, qa.Act{Kind: qa.ActEvent, Links: []qa.Link{{Text: "The book", URL: "https://example.org/ledger"}}})
 	form := func(change ...string) []string {
 		page := s.get(s.week() + "/setup")
-		fields := []string{"title", "The Patient Ledger", "authors", "Ilse Marrow, Teodor Anand", "description", s.node.weeks[s.event].event.Description, "zone", "UTC", "links", "https://example.org/ledger The book\r\n", "copies", "3"}
+		fields := []string{"title", "The Patient Ledger", "authors", "Ilse Marrow, Teodor Anand", "description", s.node.shown(s.event).event.Description, "zone", "UTC", "links", "https://example.org/ledger The book\r\n", "copies", "3"}
 		for _, time := range setupTimes {
 			fields = append(fields, time.key, between(t, page[strings.Index(page, `name="`+time.key+`"`):], `value="`, `"`))
 		}
 		return append(fields, change...)
 	}
-	if w := s.send(s.week()+"/setup", form()...); w.Code != http.StatusSeeOther || len(s.node.acts) != 0 {
-		t.Fatalf("%d %+v", w.Code, s.node.acts)
+	if w := s.send(s.week()+"/setup", form()...); w.Code != http.StatusSeeOther || len(s.node.told()) != 0 {
+		t.Fatalf("%d %+v", w.Code, s.node.told())
 	}
 	fields := form()
 	fields[1] = "The Impatient Ledger"
@@ -98,9 +98,9 @@ func TestSetupChangesOnlyWhatWasChanged(t *testing.T) {
 		t.Errorf("the authors choose at %v", at)
 	}
 	for _, bad := range [][]string{{"title", " "}, {"zone", "Mars/Olympus"}, {"copies", "many"}, {"links", "javascript:alert(1)"}, {"starts", "soon"}, {"startsAt", "soon"}} {
-		before := len(s.node.acts)
+		before := len(s.node.told())
 		w := s.send(s.week()+"/setup", append(append([]string{}, bad...), "title", "T", "description", "kept words")...)
-		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "kept words") || len(s.node.acts) != before {
+		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "kept words") || len(s.node.told()) != before {
 			t.Errorf("%v: %d", bad, w.Code)
 		}
 	}
@@ -113,7 +113,7 @@ func TestCover(t *testing.T) {
 	if w.Code != http.StatusSeeOther {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	key := s.node.weeks[s.event].event.Cover
+	key := s.node.shown(s.event).event.Cover
 	page := s.get(s.week())
 	if key == "" || !strings.Contains(page, `<img class="cover bound" src="`+s.week()+"/blob/"+key+`"`) {
 		t.Fatal("no picture on the page")
@@ -130,14 +130,14 @@ func TestCover(t *testing.T) {
 	}
 	// What somebody else's program put there is not served as a page.
 	html := []byte("<!doctype html><script>alert(1)</script>")
-	s.node.edit(s.event, func(w *fakeWeek) { w.blobs["html"] = html })
+	s.node.edit(s.event, func(w *shownWeek) { w.blobs = map[string][]byte{"html": html} })
 	if got := s.do(httptest.NewRequest("GET", s.week()+"/blob/html", nil)); got.Code != http.StatusUnsupportedMediaType || bytes.Contains(got.Body.Bytes(), html) {
 		t.Errorf("%d", got.Code)
 	}
 	large := pngOf(t, 1, 1)
 	binary.BigEndian.PutUint32(large[16:], 40_000_000)
 	binary.BigEndian.PutUint32(large[29:], crc32.ChecksumIEEE(large[12:29]))
-	s.node.edit(s.event, func(w *fakeWeek) { w.blobs["large"] = large })
+	s.node.edit(s.event, func(w *shownWeek) { w.blobs = map[string][]byte{"large": large} })
 	if got := s.do(httptest.NewRequest("GET", s.week()+"/blob/large", nil)); got.Code != http.StatusUnsupportedMediaType || !strings.Contains(got.Body.String(), "too large") {
 		t.Errorf("a picture of 40 megapixels an edge: %d", got.Code)
 	}
@@ -145,23 +145,23 @@ func TestCover(t *testing.T) {
 		t.Errorf("%d", got.Code)
 	}
 	s.send(s.week()+"/setup", "title", "The Patient Ledger", "nocover", "1")
-	if s.node.weeks[s.event].event.Cover != "" {
+	if s.node.shown(s.event).event.Cover != "" {
 		t.Error("the picture is still there")
 	}
 }
 
 // clubbed puts the sample week, and others that are not here, on a club's list.
 func clubbed(s *site) qa.EventID {
-	id := fakeEvent(7)
+	id := eventID(7)
 	day := func(y, m, d int) int64 { return time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC).UnixMilli() }
-	w := s.node.add(qa.Event{ID: id, Kind: "club", Title: "The Lamplight Readers", Founder: noor, Description: "One book *a week*."})
-	here := s.node.weeks[s.event].event
-	w.event.Weeks = []qa.ListedWeek{
+	here := s.node.shown(s.event).event
+	here.ID = s.event
+	s.node.add(qa.Event{ID: id, Kind: "club", Title: "The Lamplight Readers", Founder: noor, Description: "One book *a week*.", Weeks: []qa.ListedWeek{
 		here.Listing(),
-		{ID: fakeEvent(8), Title: "Small Weather", Authors: "Aino Berglund", StartsAtMillis: day(2026, 11, 16), EndsAtMillis: day(2026, 11, 20)},
-		{ID: fakeEvent(9), Title: "Slow Indexes", Authors: "Perpetua Lindqvist", StartsAtMillis: day(2026, 10, 26), EndsAtMillis: day(2026, 10, 30)},
-		{ID: fakeEvent(10), Title: "Twelve Folding Chairs", Authors: "Dovid Marsh", StartsAtMillis: day(2025, 10, 6), EndsAtMillis: day(2025, 10, 10)},
-	}
+		{ID: eventID(8), Title: "Small Weather", Authors: "Aino Berglund", StartsAtMillis: day(2026, 11, 16), EndsAtMillis: day(2026, 11, 20)},
+		{ID: eventID(9), Title: "Slow Indexes", Authors: "Perpetua Lindqvist", StartsAtMillis: day(2026, 10, 26), EndsAtMillis: day(2026, 10, 30)},
+		{ID: eventID(10), Title: "Twelve Folding Chairs", Authors: "Dovid Marsh", StartsAtMillis: day(2025, 10, 6), EndsAtMillis: day(2025, 10, 10)},
+	}})
 	return id
 }
 
@@ -174,25 +174,33 @@ func TestLibraryOfAClub(t *testing.T) {
 		t.Errorf("the week stands in the library %d times", n)
 	}
 	// Opening a week that only the club lists has it fetched.
-	s.do(httptest.NewRequest("GET", eventPath(fakeEvent(9)), nil))
-	if len(s.node.visited) != 1 || s.node.visited[0] != fakeEvent(9) {
+	s.do(httptest.NewRequest("GET", eventPath(eventID(9)), nil))
+	if len(s.node.visited) != 1 || s.node.visited[0] != eventID(9) {
 		t.Errorf("%v", s.node.visited)
 	}
 	if w := s.do(httptest.NewRequest("GET", eventPath(id), nil)); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/#club-"+string(id) {
 		t.Errorf("the club's own address: %d %s", w.Code, w.Header().Get("Location"))
 	}
-	// An organiser of it lists a new week, and takes it off again.
-	s.node.edit(id, func(w *fakeWeek) { w.event.Founder = fakeMe })
+}
+
+// TestOrganisersListTheirWeeks in clubs of theirs, and take them off again.
+func TestOrganisersListTheirWeeks(t *testing.T) {
+	s := newSite(t, "")
+	inv, err := s.node.Found(t.Context(), qa.Event{Kind: "club", Title: "Another circle"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := inv.Event
 	to := s.sent("/new", "title", "Borrowed Clocks", "starts", "2026-12-07", "club", string(id))
 	mustContain(t, s.get("/"), "Borrowed Clocks")
 	setup := strings.TrimSuffix(to, "?new=1")
 	mustContain(t, s.get(setup), `name="club" value="`+string(id)+`" checked`)
 	s.send(setup, "title", "Borrowed Clocks, again", "clubs", "1", "club", string(id))
-	if weeks := s.node.weeks[id].event.Weeks; weeks[len(weeks)-1].Title != "Borrowed Clocks, again" {
-		t.Errorf("the club still says %q", weeks[len(weeks)-1].Title)
+	if weeks := s.node.shown(id).event.Weeks; len(weeks) != 1 || weeks[0].Title != "Borrowed Clocks, again" {
+		t.Errorf("the club still says %+v", weeks)
 	}
 	s.send(setup, "title", "Borrowed Clocks, again", "clubs", "1")
-	if n := len(s.node.weeks[id].event.Weeks); n != 4 {
+	if n := len(s.node.shown(id).event.Weeks); n != 0 {
 		t.Errorf("%d weeks on the list", n)
 	}
 	s.node.setFail(errors.New("the disk is full"))
@@ -215,7 +223,7 @@ func TestAWeekThatContradictsItself(t *testing.T) {
 	s := newSite(t, "")
 	s.node.give(s.event, qa.RoleOrganiser)
 	start := time.Date(2026, 11, 9, 0, 0, 0, 0, time.UTC).UnixMilli()
-	s.node.edit(s.event, func(w *fakeWeek) {
+	s.node.edit(s.event, func(w *shownWeek) {
 		w.event.StartsAtMillis, w.event.EndsAtMillis = start, start-86_400_000
 		w.event.AnswersUntilMillis, w.event.WinnersAtMillis, w.event.Zone = 0, 1<<62, "UTC"
 	})
@@ -226,8 +234,8 @@ func TestAWeekThatContradictsItself(t *testing.T) {
 	mustContain(t, s.get(s.week()+"/calendar.ics"), "DTSTART;VALUE=DATE:20261109", "DTEND;VALUE=DATE:20261110")
 
 	w := s.upload(s.week()+"/setup", pngOf(t, 9, 9), "title", "The Patient Ledger", "zone", "UTC", "endsAt", "2026-11-01T09:00")
-	if w.Code != http.StatusUnprocessableEntity || len(s.node.acts) != 0 {
-		t.Errorf("%d %+v", w.Code, s.node.acts)
+	if w.Code != http.StatusUnprocessableEntity || len(s.node.told()) != 0 {
+		t.Errorf("%d %+v", w.Code, s.node.told())
 	}
 	// In words, where one looks: with the fields that it is about unfolded.
 	mustContain(t, w.Body.String(), "Not saved. The week ends on 1 November 2026, 09:00, before it begins", "2026-11-01T09:00",
@@ -242,9 +250,9 @@ func TestAWrongClockIsSaid(t *testing.T) {
 	if id.Code != http.StatusSeeOther {
 		t.Fatal(id.Code)
 	}
-	s.node.edit(s.event, func(w *fakeWeek) {
+	s.node.edit(s.event, func(w *shownWeek) {
 		p := &w.posts[len(w.posts)-1]
-		p.ReceivedAtMillis, p.AtMillis = fakeNow.UnixMilli(), fakeNow.AddDate(100, 0, 0).UnixMilli()
+		p.ReceivedAtMillis, p.AtMillis = testNow.UnixMilli(), testNow.AddDate(100, 0, 0).UnixMilli()
 	})
 	mustContain(t, s.get(s.week()), "Clock was wrong", "2126", "The time shown is when this device received it.")
 }

@@ -3,6 +3,7 @@ package webui
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -73,7 +74,12 @@ func TestStatesAreAsTheyWere(t *testing.T) {
 	for _, state := range []string{stateDraft, stateDevice, stateRelay, stateSeen, stateAnswered, stateRefused} {
 		b.WriteString(partial(t, "delivery", delivery{State: state, Words: deliveryWords[state]}) + "\n")
 	}
-	golden(t, "states.html", []byte(b.String()))
+	// The week and its posts have other IDs on every run.
+	names := []string{string(s.event), "EVENT", s.version(0), "VERSION-0", s.version(1), "VERSION-1"}
+	for i := range s.node.sample {
+		names = append(names, s.id(i), fmt.Sprintf("POST-%d", i))
+	}
+	golden(t, "states.html", []byte(strings.NewReplacer(names...).Replace(b.String())))
 }
 
 // What the parts are made of must be what was drawn: same elements, same classes.
@@ -162,7 +168,7 @@ func TestEveryClassIsStyled(t *testing.T) {
 	}
 	for _, m := range classOf.FindAllStringSubmatch(pages, -1) {
 		for _, class := range strings.Fields(m[1]) {
-			if strings.HasPrefix(class, "language-") {
+			if strings.HasPrefix(class, "language-") || class == "cloth-1" { // the look of a book that no style changes
 				continue
 			}
 			if !strings.Contains(css, "."+class) && !strings.Contains(js, "."+class) {

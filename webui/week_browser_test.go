@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -18,17 +19,21 @@ import (
 func deciding(b *inBrowser) (parts qa.PostID) {
 	n, id := b.node, b.event
 	n.give(id, qa.RoleAuthor)
-	parts = n.put(id, qa.Post{By: maren, AtMillis: fakeNow.UnixMilli() - 4e6, Reactions: []qa.Reaction{
+	parts = n.put(id, qa.Post{By: maren, AtMillis: testNow.UnixMilli() - 4e6, Reactions: []qa.Reaction{
 		{By: obi, Emoji: qa.WantEmoji}, {By: ilse, Emoji: qa.WantEmoji}, {By: teodor, Emoji: qa.WantEmoji},
 	}}, "Two more, about the people in it:\n\n1. Who reads a ledger that is correct, signed and boring?\n2. Who may close it?")
-	n.put(id, qa.Post{By: obi, AtMillis: fakeNow.UnixMilli() - 3e6, Marks: qa.Marks{Assigned: []qa.Identity{teodor}}}, "Would you let an accountant edit this book? Did one?")
-	n.put(id, qa.Post{By: fakeID('2'), AtMillis: fakeNow.UnixMilli() - 2e6, Marks: qa.Marks{Candidate: []qa.Identity{ilse}, InDraw: true}}, "Is there a reading order for people who only keep stock?")
-	n.edit(id, func(w *fakeWeek) {
-		w.people[fakeMe] = qa.Person{ID: fakeMe, Name: "Wren Castellane"}
-		w.people[fakeID('2')] = qa.Person{ID: fakeID('2'), Name: "Sunniva Jarl"}
-		w.presence = []qa.Presence{{Kind: qa.PresenceAnswering, By: teodor, Post: w.posts[pDuplicate].ID}}
-		w.event.Winners = []qa.Winner{{Post: parts, By: ilse, Note: "a copy"}, {Post: parts, By: teodor, Note: "a copy"}}
-		w.event.Draw = &qa.Draw{Commitments: []qa.Commitment{fakeSecret(id, ilse, false)}}
+	taken := n.put(id, qa.Post{By: obi, AtMillis: testNow.UnixMilli() - 3e6}, "Would you let an accountant edit this book? Did one?")
+	n.does(teodor, id, qa.Act{Kind: qa.ActMark, Post: taken, Mark: "assigned", On: true}, qa.Act{Kind: qa.ActWinner, Post: parts, Text: "a copy"})
+	sunniva := person('2')
+	n.does(sunniva, id, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Sunniva Jarl"}})
+	candidate := n.put(id, qa.Post{By: sunniva, AtMillis: testNow.UnixMilli() - 2e6}, "Is there a reading order for people who only keep stock?")
+	n.does(ilse, id, qa.Act{Kind: qa.ActMark, Post: candidate, Mark: "candidate", On: true}, qa.Act{Kind: qa.ActWinner, Post: parts, Text: "a copy"})
+	n.by(ilse, id, func(d *node.Device) error { return d.CommitDraw(b.t.Context(), id) })
+	if err := n.SetPerson(b.t.Context(), qa.Person{Name: "Wren Castellane"}); err != nil {
+		b.t.Fatal(err)
+	}
+	n.edit(id, func(w *shownWeek) {
+		w.presence = []qa.Presence{{Kind: qa.PresenceAnswering, By: teodor, Post: n.sample[pDuplicate]}}
 	})
 	return parts
 }
@@ -42,10 +47,10 @@ func TestBrowserLooksOfInboxAndWinners(t *testing.T) {
 	} {
 		b.looks("week-"+name, func() { b.run(chromedp.Navigate(b.url(b.week()+path)), main()) })
 	}
-	b.node.edit(b.event, func(w *fakeWeek) {
-		w.event.Founder, w.event.Closed = fakeMe, true
-		w.event.Draw = &qa.Draw{Closed: true, Commitments: []qa.Commitment{fakeSecret(b.event, ilse, true), fakeSecret(b.event, fakeMe, true)}}
-		w.event.Winners = append(w.event.Winners[:0:0], qa.Winner{Post: w.posts[pMine].ID, By: ilse, Note: "!"}, w.event.Winners[0])
+	b.node.edit(b.event, func(w *shownWeek) {
+		w.event.Founder, w.event.Closed = reader, true
+		w.event.Draw = &qa.Draw{Closed: true, Commitments: []qa.Commitment{secretOf(b.event, ilse, true), secretOf(b.event, reader, true)}}
+		w.event.Winners = append(w.event.Winners[:0:0], qa.Winner{Post: b.node.sample[pMine], By: ilse, Note: "!"}, w.event.Winners[0])
 		w.claims = []qa.Claim{{By: maren, Name: "Maren Holt", Contact: "Maren Holt\nLange Straße 1\nBremen", Won: true}}
 	})
 	b.looks("week-winners-drawn", func() { b.run(chromedp.Navigate(b.url(b.week()+"/winners")), main()) })
@@ -85,8 +90,7 @@ func TestBrowserInboxByKeyboard(t *testing.T) {
 	b.run(shortcut('r'))
 	b.until("the field has the focus", `document.activeElement.matches('.writing textarea')`)
 	b.run(chromedp.KeyEvent("The auditor, jtl."))
-	fresh := b.node.put(b.event, qa.Post{By: obi, AtMillis: fakeNow.UnixMilli()}, "Came in while you were writing?")
-	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{fresh}})
+	fresh := b.node.put(b.event, qa.Post{By: obi, AtMillis: testNow.UnixMilli()}, "Came in while you were writing?")
 	b.until("the news", `document.getElementById('news').textContent.includes('1 new')`)
 	if n := value[int](b, `document.querySelectorAll('#inbox .entry[data-post="`+string(fresh)+`"]').length`); n != 0 {
 		t.Error("it was put in unasked")
@@ -116,7 +120,7 @@ func TestBrowserLooksOfClubAndSetup(t *testing.T) {
 	clubbed(s)
 	b.node.give(b.event, qa.RoleOrganiser)
 	picture := pngOf(t, 300, 400)
-	b.node.edit(b.event, func(w *fakeWeek) {
+	b.node.edit(b.event, func(w *shownWeek) {
 		w.blobs = map[string][]byte{qa.BlobKey(picture): picture}
 		w.event.Cover = qa.BlobKey(picture)
 	})

@@ -1,12 +1,14 @@
 package webui
 
 import (
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -33,7 +35,7 @@ func TestWinnersListsEachPersonOnce(t *testing.T) {
 	if strings.Contains(page, "words that") {
 		t.Error("hidden or withdrawn words are shown")
 	}
-	if row := winnersRowOf(t, page, "aaaaaaaa") + winnersRowOf(t, page, "Priya Lund"); !strings.Contains(row, "through Noor Adeyemi") {
+	if row := winnersRowOf(t, page, reader.Short()) + winnersRowOf(t, page, "Priya Lund"); !strings.Contains(row, "through Noor Adeyemi") {
 		t.Error("who asked for whom")
 	}
 	if w := s.send(s.week()+"/winners/choose", "row", "x"); w.Code != http.StatusForbidden {
@@ -52,7 +54,7 @@ func TestWinnersOldAddressLeadsToThePage(t *testing.T) {
 func TestWinnersChoosesAndTakesBack(t *testing.T) {
 	s := newSite(t, "")
 	asAuthor(s)
-	first := string(s.node.weeks[s.event].posts[0].ID) // Maren's; her other one is wanted more
+	first := string(s.node.sample[0]) // Maren's; her other one is wanted more
 	page := s.get(s.week() + "/winners")
 	row := winnersRowOf(t, page, "Maren Holt")
 	post := between(t, row, `name="row" value="`, `"`)
@@ -69,13 +71,13 @@ func TestWinnersChoosesAndTakesBack(t *testing.T) {
 	if !strings.Contains(page, `<p class="name">Maren Holt</p>`) || !strings.Contains(page, "2 copies") {
 		t.Error("no plate, or not two copies left")
 	}
-	before := len(s.node.acts)
+	before := len(s.node.told())
 	s.send(s.week()+"/winners/choose", "row", post, "choose", post, "candidate", post)
-	if len(s.node.acts) != before {
-		t.Errorf("ticking the same again made %d acts", len(s.node.acts)-before)
+	if len(s.node.told()) != before {
+		t.Errorf("ticking the same again made %d acts", len(s.node.told())-before)
 	}
 	s.send(s.week() + "/winners/choose") // a page without rows changes nothing
-	if len(s.node.acts) != before {
+	if len(s.node.told()) != before {
 		t.Error("rows that were not on the page were taken back")
 	}
 	s.send(s.week()+"/winners/choose", "row", post)
@@ -84,23 +86,36 @@ func TestWinnersChoosesAndTakesBack(t *testing.T) {
 	}
 }
 
+// secretOf is a commitment of somebody to a secret, opened or not.
+func secretOf(event qa.EventID, by qa.Identity, open bool) qa.Commitment {
+	secret := []byte(by[:qa.DrawSecretSize])
+	hash, err := qa.CommitDraw(event, by, secret)
+	if err != nil {
+		panic(err)
+	}
+	c := qa.Commitment{By: by, Hash: hex.EncodeToString(hash)}
+	if open {
+		c.Secret = hex.EncodeToString(secret)
+	}
+	return c
+}
+
 func TestWinnersDraw(t *testing.T) {
 	s := newSite(t, "")
 	asAuthor(s)
-	s.node.edit(s.event, func(w *fakeWeek) { w.event.Founder = ilse })
 	page := s.get(s.week() + "/winners")
 	post := between(t, winnersRowOf(t, page, "Obi Tamsin"), `name="row" value="`, `"`)
 	s.send(s.week()+"/winners/choose", "row", post, "candidate", post)
 	if w := s.send(s.week()+"/winners/draw", "step", "open"); w.Code < 400 || !strings.Contains(w.Body.String(), "not closed") {
 		t.Errorf("opened too early: %d", w.Code)
 	}
-	s.send(s.week()+"/winners/draw", "step", "commit")
-	s.node.edit(s.event, func(w *fakeWeek) {
-		w.event.Draw.Commitments = append(w.event.Draw.Commitments, fakeSecret(s.event, ilse, false))
-		w.event.Closed, w.event.Draw.Closed = true, true
-	})
+	if w := s.send(s.week()+"/winners/draw", "step", "commit"); w.Code != http.StatusSeeOther {
+		t.Errorf("takes part: %d %s", w.Code, w.Body)
+	}
+	s.node.by(ilse, s.event, func(d *node.Device) error { return d.CommitDraw(t.Context(), s.event) })
+	s.node.does(noor, s.event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
 	page = s.get(s.week() + "/winners")
-	if !strings.Contains(page, "Open my secret") || !strings.Contains(page, "Ilse Marrow to open their secret") || strings.Contains(page, "Take part with a secret") {
+	if !strings.Contains(page, "Open my secret") || !strings.Contains(page, "Waiting for Ilse Marrow and "+reader.Short()+" to open their secret") || strings.Contains(page, "Take part with a secret") {
 		t.Error("after closing")
 	}
 	if !strings.Contains(page, "Whoever opens last") {
@@ -110,19 +125,7 @@ func TestWinnersDraw(t *testing.T) {
 	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "Ilse Marrow is the last to open") || strings.Contains(page, "Open my secret") {
 		t.Error("it is not said who is last")
 	}
-	s.node.edit(s.event, func(w *fakeWeek) {
-		w.event.Draw.Void = qa.VoidClosings
-		w.event.Draw.Openings = []qa.Opening{{By: ilse, Closing: strings.Repeat("a", 64), ClosedBy: ilse}, {By: fakeMe, Closing: strings.Repeat("b", 64), ClosedBy: ilse}}
-	})
-	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "Ilse Marrow for the one by Ilse Marrow (aaaaaaaa)") || strings.Contains(page, "<dt>Seed</dt>") {
-		t.Error("it is not said why there is no draw")
-	}
-	s.node.edit(s.event, func(w *fakeWeek) {
-		w.event.Draw.Void = ""
-		for i := range w.event.Draw.Commitments {
-			w.event.Draw.Commitments[i] = fakeSecret(s.event, w.event.Draw.Commitments[i].By, true)
-		}
-	})
+	s.node.by(ilse, s.event, func(d *node.Device) error { return d.RevealDraw(t.Context(), s.event) })
 	page = s.get(s.week() + "/winners")
 	for _, want := range []string{"<li>Obi Tamsin</li>", "drawn by lot", "<dt>Seed</dt>", "flyleaf winners verify --event " + string(s.event), "A copy of The Patient Ledger goes to Obi Tamsin"} {
 		if !strings.Contains(page, want) {
@@ -132,6 +135,13 @@ func TestWinnersDraw(t *testing.T) {
 	if w := s.send(s.week()+"/winners/draw", "step", "commit"); w.Code < 400 {
 		t.Errorf("took part after closing: %d", w.Code)
 	}
+	s.node.edit(s.event, func(w *shownWeek) {
+		w.event.Draw.Void = qa.VoidClosings
+		w.event.Draw.Openings = []qa.Opening{{By: ilse, Closing: strings.Repeat("a", 64), ClosedBy: ilse}, {By: reader, Closing: strings.Repeat("b", 64), ClosedBy: ilse}}
+	})
+	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "Ilse Marrow for the one by Ilse Marrow (aaaaaaaa)") || strings.Contains(page, "<dt>Seed</dt>") {
+		t.Error("it is not said why there is no draw")
+	}
 }
 
 func TestClaimIsForWinners(t *testing.T) {
@@ -139,8 +149,10 @@ func TestClaimIsForWinners(t *testing.T) {
 	if page := s.get(s.week() + "/winners"); strings.Contains(page, "You get a copy") {
 		t.Error("nobody has won yet")
 	}
-	mine := s.node.weeks[s.event].posts[10].ID
-	s.node.edit(s.event, func(w *fakeWeek) { w.event.Winners = []qa.Winner{{Post: mine, By: ilse, Note: "!"}} })
+	if w := s.send(s.week()+"/claim", "contact", "Lange Straße 1"); w.Code < 400 || !strings.Contains(w.Body.String(), "Lange Straße 1</textarea>") {
+		t.Errorf("words of somebody who has won nothing: %d", w.Code)
+	}
+	s.node.does(ilse, s.event, qa.Act{Kind: qa.ActWinner, Post: s.node.sample[pMine], Text: "!"})
 	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "You get a copy") || !strings.Contains(page, "encrypted to Noor Adeyemi’s key") {
 		t.Error("the winner is not told")
 	}
@@ -156,8 +168,24 @@ func TestClaimIsForWinners(t *testing.T) {
 	if page := s.get(s.week() + "/winners"); strings.Contains(page, "Lange") {
 		t.Error("somebody else's page shows the contact")
 	}
-	s.node.edit(s.event, func(w *fakeWeek) { w.event.Founder = fakeMe })
-	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "Lange Straße 1") {
+}
+
+// TestTheFounderReadsWhereCopiesGo and nobody else.
+func TestTheFounderReadsWhereCopiesGo(t *testing.T) {
+	s := newSite(t, "")
+	inv, err := s.node.Found(t.Context(), qa.Event{Title: "A week of the reader's", Prizes: 1}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.event = inv.Event
+	s.node.does(maren, s.event, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Maren Holt"}})
+	post := string(s.node.put(s.event, qa.Post{By: maren}, "May I have one?"))
+	s.send(s.week()+"/winners/choose", "row", post, "choose", post)
+	s.node.by(maren, s.event, func(d *node.Device) error {
+		_, err := d.ClaimPrize(t.Context(), s.event, "Lange Straße 1")
+		return err
+	})
+	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "Lange Straße 1") || !strings.Contains(page, "Maren Holt") {
 		t.Error("the founder does not see it")
 	}
 }

@@ -11,19 +11,20 @@ import (
 // them) in every other place where a person's words can stand.
 func TestPagesEscapeNamesTitlesAndTags(t *testing.T) {
 	s := newSite(t, "")
-	w := s.node.weeks[s.event]
 	s.node.give(s.event, qa.RoleAuthor)
 	for _, text := range testfixture.XSS {
-		w.event.Title, w.event.Authors, w.event.Description = text, text, text
-		w.event.Links = []qa.Link{{Text: text, URL: text}, {Text: text, URL: "https://example.org/" + text}}
-		w.people[obi] = qa.Person{ID: obi, Name: text}
-		w.posts[3].OnBehalfOf = text
-		w.posts[7].Marks.Hidden = text
-		w.posts[0].Tags = []string{text}
-		w.posts[0].Reactions = []qa.Reaction{{By: obi, Emoji: text}}
-		w.relay.Why, w.relay.URL, w.relay.State = text, text, qa.RelayOffline
-		s.node.settings["name"] = text
-		id := string(w.posts[0].ID)
+		s.node.edit(s.event, func(w *shownWeek) {
+			w.event.Title, w.event.Authors, w.event.Description = text, text, text
+			w.event.Links = []qa.Link{{Text: text, URL: text}, {Text: text, URL: "https://example.org/" + text}}
+			w.people[obi] = qa.Person{ID: obi, Name: text}
+			w.posts[3].OnBehalfOf = text
+			w.posts[7].Marks.Hidden = text
+			w.posts[0].Tags = []string{text}
+			w.posts[0].Reactions = []qa.Reaction{{By: obi, Emoji: text}}
+			w.relay = &qa.RelayStatus{Why: text, URL: text, State: qa.RelayOffline}
+		})
+		s.node.keep("name", text)
+		id := s.id(0)
 		for _, path := range []string{"/", "/you", "/sync", s.week(), s.week() + "/p/" + id, s.week() + "/inbox", s.week() + "/inbox?show=answered", s.week() + "/winners", s.week() + "/people", s.week() + "/log", "/?join=" + "%3Cscript%3Ewindow.ran=1%3C/script%3E"} {
 			page := s.get(path)
 			mustNotContain(t, page, "<script>", "<img src=x", "<img>", "<img/", "evil.example/pixel.gif\"", "<iframe", "<SCRIPT", "<svg onload", "<style", "<base", "<form action=https", "onerror=window.ran=1>", `" onmouseover="`, `href="javascript`, "ZgotmplZ")

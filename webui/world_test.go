@@ -1,0 +1,716 @@
+package webui
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	personkeys "flyleaf/keys"
+	"flyleaf/node"
+	"flyleaf/qa"
+	"flyleaf/storage"
+	"flyleaf/storage/mem"
+)
+
+// testNow is Wednesday 11 November 2026, 10:27 UTC.
+var testNow = time.Date(2026, 11, 11, 10, 27, 0, 0, time.UTC)
+
+// keyOf is the key of a person of these tests.
+func keyOf(c byte) personkeys.Key {
+	key, err := personkeys.KeyFromSeed(bytes.Repeat([]byte{c}, 32))
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// person is somebody of these tests, named by a letter. All have keys.
+func person(c byte) qa.Identity { return keyOf(c).Identity() }
+
+// eventID is the ID of an event of which there is nothing but an ID.
+func eventID(n byte) qa.EventID { return qa.MakeEventID([16]byte{n, 1, 2, 3}) }
+
+// The people of the sample week. The reader is who opens the pages; Noor founded the week.
+var (
+	reader                         = person('a')
+	ilse, teodor, maren, obi, noor = person('b'), person('c'), person('d'), person('e'), person('f')
+)
+
+// letters names everybody by their letter.
+var letters = func() map[qa.Identity]byte {
+	out := map[qa.Identity]byte{}
+	for c := byte('0'); c <= 'z'; c++ {
+		out[person(c)] = c
+	}
+	return out
+}()
+
+const sampleRelay = "ws://relay.example:3030"
+
+// openDevice is a node on a store, as a process that has just started.
+func openDevice(store storage.Store, key personkeys.Key) *node.Device {
+	d, err := node.Open(context.Background(), node.Config{Store: store, Key: key, Now: func() time.Time { return testNow }})
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
+// exchange brings all of an event from one device to another.
+func exchange(from, to node.Node, event qa.EventID) {
+	b, err := from.Bundle(context.Background(), event)
+	if err == nil {
+		_, err = to.Merge(context.Background(), b)
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+// sampleWeek is the sample as other devices have it: a bundle, and its posts in the order in
+// which they were written. The last one is missing, because the reader writes it on
+// the device of the test.
+type sampleWeek struct {
+	event  qa.EventID
+	posts  []qa.PostID
+	bundle []byte
+}
+
+func onDay(day, hour, minute int) int64 {
+	return time.Date(2026, 11, day, hour, minute, 0, 0, time.UTC).UnixMilli()
+}
+
+// sampleOnce writes the sample with a device for each of its people.
+var sampleOnce = sync.OnceValue(func() sampleWeek {
+	ctx := context.Background()
+	devices := map[qa.Identity]*node.Device{}
+	var last *node.Device
+	var out sampleWeek
+	as := func(who qa.Identity) *node.Device {
+		d := devices[who]
+		if d == nil {
+			d = openDevice(mem.New(), keyOf(letters[who]))
+			devices[who] = d
+		}
+		if last != nil && last != d {
+			exchange(last, d, out.event)
+		}
+		last = d
+		return d
+	}
+	do := func(who qa.Identity, act qa.Act) qa.PostID {
+		id, err := as(who).Do(ctx, out.event, act)
+		if err != nil {
+			panic(err)
+		}
+		return id
+	}
+	inv, err := as(noor).Found(ctx, qa.Event{
+		Kind: "event", Access: "open", Title: "The Patient Ledger", Authors: "Ilse Marrow, Teodor Anand",
+		Zone: "UTC", Description: "Append-only thinking for people who would *like to sleep* at night.",
+		StartsAtMillis: onDay(9, 0, 0), EndsAtMillis: onDay(13, 23, 59), AnswersUntilMillis: onDay(12, 12, 0), WinnersAtMillis: onDay(13, 10, 0), Prizes: 3,
+		Links: []qa.Link{{Text: "The book", URL: "https://example.org/ledger"}, {Text: "no", URL: "javascript:alert(1)"}}, Relays: []string{sampleRelay},
+	}, sampleRelay)
+	if err != nil {
+		panic(err)
+	}
+	out.event = inv.Event
+	for who, name := range map[qa.Identity]string{ilse: "Ilse Marrow", teodor: "Teodor Anand", maren: "Maren Holt", obi: "Obi Tamsin", noor: "Noor Adeyemi"} {
+		do(who, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: name}})
+	}
+	for who, role := range map[qa.Identity]qa.Role{ilse: qa.RoleAuthor, teodor: qa.RoleAuthor, noor: qa.RoleModerator} {
+		do(noor, qa.Act{Kind: qa.ActRole, Identity: who, Role: role, On: true})
+	}
+	say := func(who qa.Identity, act qa.Act) qa.PostID {
+		act.Kind = qa.ActPost
+		id := do(who, act)
+		out.posts = append(out.posts, id)
+		return id
+	}
+	react := func(post qa.PostID, emoji string, who ...qa.Identity) {
+		for _, id := range who {
+			do(id, qa.Act{Kind: qa.ActReact, Post: post, Emoji: emoji, On: true})
+		}
+	}
+	q := say(maren, qa.Act{AtMillis: onDay(9, 9, 4), Text: "I run the books of a small choir with 40 members and one bank account. Two things I cannot settle:\n\n1. At what size does an append-only ledger begin to pay?\n2. May nothing *ever* be changed?"})
+	react(q, "🙏", ilse)
+	react(q, "📒", reader, obi)
+	react(q, qa.WantEmoji, reader, obi)
+	a := say(ilse, qa.Act{Parent: q, AtMillis: onDay(9, 11, 40), Text: "A choir is exactly the right size, so thank you for opening the week with one.\n\n- Keep the spreadsheet for a month\n- Count who asked :smile:\n\n```\n02 Nov  fee      M. Hult  +20.00\n03 Nov  rename   M. Hult → M. Holt, and a line that is far too long to fit in any measure of ours\n```\n\nSee https://example.org/ledger and `fsync`."})
+	say(obi, qa.Act{Parent: a, AtMillis: onDay(9, 13, 15), Text: "We did this for a housing co-op. One trap: people delete the line *below* to make space. Lock the sheet."})
+	say(teodor, qa.Act{Parent: q, AtMillis: onDay(9, 16, 22), Text: "“Lock the sheet” should have been a chapter title."})
+	b := say(noor, qa.Act{OnBehalfOf: "Priya Lund", AtMillis: onDay(9, 15, 48), Text: "My grandmother kept the accounts of a fishing boat in pencil. Was she wrong?"})
+	say(ilse, qa.Act{Parent: b, AtMillis: onDay(9, 17, 30), Text: "Not if she crossed out instead of rubbing out."})
+	gone := say(obi, qa.Act{AtMillis: onDay(9, 18, 20), Text: "words that were taken back"})
+	do(obi, qa.Act{Kind: qa.ActWithdraw, Post: gone, On: true, AtMillis: onDay(9, 18, 40)})
+	hidden := say(person('1'), qa.Act{AtMillis: onDay(10, 11, 2), Text: "words that are hidden"})
+	do(noor, qa.Act{Kind: qa.ActMark, Post: hidden, Mark: "hidden", Text: "an advertisement, third time", AtMillis: onDay(10, 11, 30)})
+
+	// Two devices of the reader's edit one question without knowing of each other.
+	forked := say(reader, qa.Act{AtMillis: onDay(10, 12, 30), Text: "How long should we keep the ledger?"})
+	react(forked, qa.WantEmoji, obi)
+	laptop, phone := as(reader), openDevice(mem.New(), keyOf('a'))
+	exchange(laptop, phone, out.event)
+	for _, on := range []bool{true, false} { // so that the phone's text is the second on every run
+		if _, err := phone.Do(ctx, out.event, qa.Act{Kind: qa.ActReact, Post: forked, Emoji: "👍", On: on}); err != nil {
+			panic(err)
+		}
+	}
+	for i, d := range []*node.Device{laptop, phone} {
+		text := [...]string{"How long should a volunteer association keep its ledger?", "How long should a sports association keep its ledger?"}[i]
+		if _, err := d.Do(ctx, out.event, qa.Act{Kind: qa.ActEdit, Post: forked, Text: text, AtMillis: onDay(10, 18, 2+3*i)}); err != nil {
+			panic(err)
+		}
+	}
+	exchange(phone, laptop, out.event)
+
+	duplicate := say(obi, qa.Act{AtMillis: onDay(10, 21, 17), Text: "Can I fix a typo in an old booking, or is that already forgery?"})
+	do(noor, qa.Act{Kind: qa.ActMark, Post: duplicate, Mark: "duplicateOf", Text: string(q), AtMillis: onDay(10, 21, 30)})
+	say(reader, qa.Act{AtMillis: onDay(11, 9, 15), Text: "Is there a good way to close a ledger?"})
+	if out.bundle, err = last.Bundle(ctx, out.event); err != nil {
+		panic(err)
+	}
+	for _, d := range devices {
+		_ = d.Close()
+	}
+	_ = phone.Close()
+	return out
+})
+
+// testNode is a real node on storage/mem. What pages do to it is noted; and of what only a
+// network brings, or another program, a test can say what there is (edit).
+type testNode struct {
+	node.Node // the device of the reader's
+
+	store  *failingStore
+	cast   map[qa.Identity]*node.Device // of everybody else
+	sample []qa.PostID                  // the posts of the sample, in the order of their making
+
+	mu       sync.Mutex
+	acts     []qa.Act // that pages have carried out
+	woken    int
+	visited  []qa.EventID
+	spoken   []qa.Presence // what was announced
+	said     map[qa.EventID]*shownWeek
+	watchers map[int]watcher
+	next     int
+	endPump  context.CancelFunc
+}
+
+type watcher struct {
+	event qa.EventID
+	c     chan qa.Update
+}
+
+// shownWeek is what a node shows of an event. The first three are what its store holds
+// as views. Of the others nil says that the device is asked.
+type shownWeek struct {
+	event  qa.Event
+	posts  []qa.Post // in the order of their making
+	people map[qa.Identity]qa.Person
+
+	relay    *qa.RelayStatus
+	pending  *int               // changes that are only on this device
+	delivery map[qa.PostID]bool // and the posts that they are about
+	log      []qa.LogEntry
+	invites  []qa.InviteInfo
+	refusals []qa.NotTaken
+	presence []qa.Presence
+	verified map[qa.PostID]qa.Verification
+	claim    *node.OwnInvitation
+	claims   []qa.Claim // of prizes
+	blobs    map[string][]byte
+}
+
+// failingStore is a store whose disk does what a test says.
+type failingStore struct {
+	storage.Store
+	mu   sync.Mutex
+	fail error
+}
+
+func (s *failingStore) set(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = err
+}
+
+func (s *failingStore) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fail
+}
+
+func (s *failingStore) Append(ctx context.Context, b ...storage.Batch) error {
+	if err := s.failure(); err != nil {
+		return err
+	}
+	return s.Store.Append(ctx, b...)
+}
+
+func (s *failingStore) Follow(ctx context.Context, f storage.Following) error {
+	if err := s.failure(); err != nil {
+		return err
+	}
+	return s.Store.Follow(ctx, f)
+}
+
+func (s *failingStore) SetSetting(ctx context.Context, key, value string) error {
+	if err := s.failure(); err != nil {
+		return err
+	}
+	return s.Store.SetSetting(ctx, key, value)
+}
+
+func (s *failingStore) DeleteSetting(ctx context.Context, key string) error {
+	if err := s.failure(); err != nil {
+		return err
+	}
+	return s.Store.DeleteSetting(ctx, key)
+}
+
+// newNode is the node of a reader who has joined nothing yet.
+func newNode(t testing.TB) *testNode {
+	n := &testNode{store: &failingStore{Store: mem.New()}, cast: map[qa.Identity]*node.Device{}, said: map[qa.EventID]*shownWeek{}, watchers: map[int]watcher{}}
+	n.start()
+	t.Cleanup(func() {
+		n.endPump()
+		_ = n.Node.(*node.Device).Close()
+		for _, d := range n.cast {
+			_ = d.Close()
+		}
+	})
+	return n
+}
+
+// start opens the device, and again after what it has in memory was changed on its disk.
+func (n *testNode) start() {
+	if n.Node != nil {
+		n.endPump()
+		_ = n.Node.(*node.Device).Close()
+	}
+	d := openDevice(n.store, keyOf('a'))
+	n.Node = d
+	var ctx context.Context
+	ctx, n.endPump = context.WithCancel(context.Background())
+	begun := make(chan struct{})
+	go func() {
+		first := sync.OnceFunc(func() { close(begun) })
+		_ = d.Watch(ctx, "", func(u qa.Update) error {
+			first()
+			if u.Event != "" {
+				n.notify(u)
+			}
+			return nil
+		})
+	}()
+	<-begun
+}
+
+// sample is a node with one week in which every state occurs.
+func sample(t testing.TB) (*testNode, qa.EventID) {
+	week := sampleOnce()
+	n := newNode(t)
+	if _, err := n.Merge(context.Background(), week.bundle); err != nil {
+		t.Fatal(err)
+	}
+	last, err := n.Node.Do(context.Background(), week.event, qa.Act{Kind: qa.ActPost, Text: "On page 140 you `fsync` after every entry. Is once a minute a sin? 🙈", AtMillis: onDay(11, 10, 2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.sample = append(slices.Clone(week.posts), last)
+	n.said[week.event] = &shownWeek{relay: &qa.RelayStatus{URL: sampleRelay, State: qa.RelaySynced}}
+	return n, week.event
+}
+
+// by has somebody else do something in an event, on a device of theirs that knows all that
+// the reader's has; it arrives here at once.
+func (n *testNode) by(who qa.Identity, event qa.EventID, do func(*node.Device) error) {
+	d := n.cast[who]
+	if d == nil {
+		d = openDevice(mem.New(), keyOf(letters[who]))
+		n.cast[who] = d
+	}
+	// Nobody but a relay hands an anonymous question on, so what is pending is handed on as it is.
+	exchange(n.Node, d, event)
+	if err := do(d); err != nil {
+		panic(err)
+	}
+	exchange(d, n.Node, event)
+}
+
+// does is by for acts. It returns the last post that was made.
+func (n *testNode) does(who qa.Identity, event qa.EventID, acts ...qa.Act) (post qa.PostID) {
+	n.by(who, event, func(d *node.Device) error {
+		for _, act := range acts {
+			id, err := d.Do(context.Background(), event, act)
+			if err != nil {
+				return err
+			}
+			post = cmp.Or(id, post)
+		}
+		return nil
+	})
+	return post
+}
+
+// put is a post of somebody else, with reactions to it.
+func (n *testNode) put(event qa.EventID, p qa.Post, text string) qa.PostID {
+	id := n.does(p.By, event, qa.Act{
+		Kind: qa.ActPost, AtMillis: p.AtMillis, Parent: p.Parent, Text: text, OnBehalfOf: p.OnBehalfOf, Tags: p.Tags, Source: p.Source, X: p.X,
+	})
+	for _, r := range p.Reactions {
+		n.does(r.By, event, qa.Act{Kind: qa.ActReact, Post: id, Emoji: r.Emoji, On: true})
+	}
+	return id
+}
+
+// give has the founder of the sample give the reader a role.
+func (n *testNode) give(event qa.EventID, role qa.Role) {
+	n.does(noor, event, qa.Act{Kind: qa.ActRole, Identity: reader, Role: role, On: true})
+}
+
+// deliver says that a relay holds all that this device wrote in an event.
+func (n *testNode) deliver(event qa.EventID) {
+	if err := n.store.SetDelivered(context.Background(), event, true); err != nil {
+		panic(err)
+	}
+	n.start()
+}
+
+// edit changes what the node shows of an event, as another version of the program may have left
+// it, or strangers. What a change writes later over it is what the ledger says.
+func (n *testNode) edit(event qa.EventID, change func(w *shownWeek)) {
+	ctx := context.Background()
+	n.mu.Lock()
+	w := n.said[event]
+	if w == nil {
+		w = &shownWeek{}
+		n.said[event] = w
+	}
+	idle := len(n.watchers) == 0
+	w.event, w.posts, w.people = n.views(event)
+	change(w)
+	n.mu.Unlock()
+	if w.event.Title == "" && len(w.posts) == 0 {
+		return // nothing of it has arrived
+	}
+	update := storage.ViewUpdate{Event: &w.event, Posts: w.posts, People: slices.Collect(maps.Values(w.people))}
+	for i := range w.posts {
+		for _, r := range w.posts[i].Reactions {
+			update.Reactions = append(update.Reactions, storage.ReactionUpdate{Post: w.posts[i].ID, Reaction: r, On: true})
+		}
+	}
+	if err := n.store.ReplaceViews(ctx, event, update); err != nil {
+		panic(err)
+	}
+	if idle {
+		n.start()
+	}
+}
+
+func (n *testNode) views(event qa.EventID) (qa.Event, []qa.Post, map[qa.Identity]qa.Person) {
+	ctx := context.Background()
+	e, err := n.store.Event(ctx, event)
+	if err != nil {
+		e = qa.Event{}
+	}
+	posts, err := n.store.Posts(ctx, event)
+	if err != nil {
+		panic(err)
+	}
+	slices.SortFunc(posts, func(a, b qa.Post) int {
+		if a.Op.Less(b.Op) {
+			return -1
+		}
+		return 1
+	})
+	people, err := n.store.People(ctx, event)
+	if err != nil {
+		panic(err)
+	}
+	named := map[qa.Identity]qa.Person{}
+	for _, p := range people {
+		named[p.ID] = p
+	}
+	return e, posts, named
+}
+
+// shown is what the store holds of an event as views.
+func (n *testNode) shown(event qa.EventID) shownWeek {
+	var w shownWeek
+	w.event, w.posts, w.people = n.views(event)
+	return w
+}
+
+// add follows an event of which there is no change, but what pages show of it.
+func (n *testNode) add(e qa.Event) {
+	f := storage.Following{Event: e.ID, JoinedAtMillis: testNow.UnixMilli() + int64(len(n.said))}
+	if err := n.store.Follow(context.Background(), f); err != nil {
+		panic(err)
+	}
+	if e.Kind == "club" {
+		n.keep("node/club/"+string(e.ID), "1") // that it is one is noted when it arrives
+	}
+	n.start()
+	n.edit(e.ID, func(w *shownWeek) { w.event = e })
+}
+
+// addAll is add for many.
+func (n *testNode) addAll(all []qa.Event) {
+	for i := range all {
+		err := n.store.Follow(context.Background(), storage.Following{Event: all[i].ID, JoinedAtMillis: testNow.UnixMilli() + int64(i)})
+		if err == nil {
+			err = n.store.ReplaceViews(context.Background(), all[i].ID, storage.ViewUpdate{Event: &all[i]})
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+	n.start()
+}
+
+func (n *testNode) setFail(err error) { n.store.set(err) }
+
+// setting is a setting of the device, "" when it was never set.
+func (n *testNode) setting(key string) string {
+	v, err := n.store.Setting(context.Background(), key)
+	if err != nil {
+		return ""
+	}
+	return v
+}
+
+// settings counts the settings that pages have made.
+func (n *testNode) settings() int {
+	all, err := n.store.Settings(context.Background(), "")
+	if err != nil {
+		panic(err)
+	}
+	maps.DeleteFunc(all, func(key, _ string) bool { return strings.HasPrefix(key, "keys/") })
+	return len(all)
+}
+
+func (n *testNode) keep(key, value string) {
+	if err := n.store.SetSetting(context.Background(), key, value); err != nil {
+		panic(err)
+	}
+}
+
+func (n *testNode) told() []qa.Act {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.acts)
+}
+
+// override returns what a test says of an event.
+func (n *testNode) override(event qa.EventID) shownWeek {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if w := n.said[event]; w != nil {
+		return *w
+	}
+	return shownWeek{}
+}
+
+func (n *testNode) notify(u qa.Update) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, w := range n.watchers {
+		if w.event == "" || w.event == u.Event {
+			select {
+			case w.c <- u:
+			default:
+			}
+		}
+	}
+}
+
+func (n *testNode) subscribers() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.watchers)
+}
+
+func (n *testNode) Watch(ctx context.Context, event qa.EventID, fn func(qa.Update) error) error {
+	w := watcher{event, make(chan qa.Update, 64)}
+	n.mu.Lock()
+	n.next++
+	id := n.next
+	n.watchers[id] = w
+	n.mu.Unlock()
+	defer func() {
+		n.mu.Lock()
+		delete(n.watchers, id)
+		n.mu.Unlock()
+	}()
+	u := qa.Update{}
+	for {
+		if err := fn(u); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case u = <-w.c:
+		}
+	}
+}
+
+func (n *testNode) Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID, error) {
+	id, err := n.Node.Do(ctx, event, act)
+	n.note(err, act)
+	return id, err
+}
+
+func (n *testNode) DoAll(ctx context.Context, event qa.EventID, acts []qa.Act) error {
+	err := n.Node.DoAll(ctx, event, acts)
+	n.note(err, acts...)
+	return err
+}
+
+func (n *testNode) note(err error, acts ...qa.Act) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err == nil {
+		n.acts = append(n.acts, acts...)
+	}
+}
+
+func (n *testNode) status(s *qa.Status) {
+	w := n.override(s.Event)
+	if w.relay != nil {
+		s.Relay = *w.relay
+	}
+	if w.pending != nil {
+		s.Pending = *w.pending
+	}
+}
+
+func (n *testNode) Status(ctx context.Context, event qa.EventID) (qa.Status, error) {
+	s, err := n.Node.Status(ctx, event)
+	n.status(&s)
+	return s, err
+}
+
+func (n *testNode) Overview(ctx context.Context) ([]qa.Status, error) {
+	all, err := n.Node.Overview(ctx)
+	for i := range all {
+		n.status(&all[i])
+	}
+	return all, err
+}
+
+func (n *testNode) Summary(ctx context.Context) (node.Summary, error) {
+	all, err := n.Overview(ctx)
+	return node.Summarize(all), err
+}
+
+func (n *testNode) Log(ctx context.Context, event qa.EventID) ([]qa.LogEntry, error) {
+	if w := n.override(event); w.log != nil {
+		return slices.Clone(w.log), nil
+	}
+	return n.Node.Log(ctx, event)
+}
+
+func (n *testNode) Invitations(ctx context.Context, event qa.EventID) ([]qa.InviteInfo, error) {
+	if w := n.override(event); w.invites != nil {
+		return slices.Clone(w.invites), nil
+	}
+	return n.Node.Invitations(ctx, event)
+}
+
+func (n *testNode) OwnInvitation(ctx context.Context, event qa.EventID) (node.OwnInvitation, error) {
+	if w := n.override(event); w.claim != nil {
+		return *w.claim, nil
+	}
+	return n.Node.OwnInvitation(ctx, event)
+}
+
+func (n *testNode) PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim, error) {
+	if w := n.override(event); w.claims != nil {
+		return slices.Clone(w.claims), nil
+	}
+	return n.Node.PrizeClaims(ctx, event)
+}
+
+func (n *testNode) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error) {
+	if w := n.override(event); w.refusals != nil {
+		return slices.Clone(w.refusals), nil
+	}
+	return n.Node.Refusals(ctx, event)
+}
+
+func (n *testNode) TakeBack(ctx context.Context, event qa.EventID, hash string) error {
+	n.mu.Lock()
+	w := n.said[event]
+	if w != nil && slices.ContainsFunc(w.refusals, func(r qa.NotTaken) bool { return r.Hash == hash }) {
+		w.refusals = slices.DeleteFunc(w.refusals, func(r qa.NotTaken) bool { return r.Hash == hash })
+		n.mu.Unlock()
+		return nil
+	}
+	n.mu.Unlock()
+	return n.Node.TakeBack(ctx, event, hash)
+}
+
+func (n *testNode) Delivery(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
+	if w := n.override(event); w.delivery != nil {
+		return maps.Clone(w.delivery), nil
+	}
+	return n.Node.Delivery(ctx, event)
+}
+
+func (n *testNode) Presence(ctx context.Context, event qa.EventID) ([]qa.Presence, error) {
+	if w := n.override(event); w.presence != nil {
+		return slices.Clone(w.presence), nil
+	}
+	return n.Node.Presence(ctx, event)
+}
+
+func (n *testNode) VerifyPost(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Verification, error) {
+	if w := n.override(event); w.verified != nil {
+		return w.verified[post], nil
+	}
+	return n.Node.VerifyPost(ctx, event, post)
+}
+
+func (n *testNode) Blob(ctx context.Context, event qa.EventID, key string) ([]byte, error) {
+	if b, ok := n.override(event).blobs[key]; ok {
+		return b, nil
+	}
+	return n.Node.Blob(ctx, event, key)
+}
+
+func (n *testNode) Phrase(ctx context.Context) ([]string, error) {
+	if err := n.store.failure(); err != nil {
+		return nil, err
+	}
+	return n.Node.Phrase(ctx)
+}
+
+func (n *testNode) Wake(ctx context.Context) error {
+	n.mu.Lock()
+	n.woken++
+	n.mu.Unlock()
+	return n.Node.Wake(ctx)
+}
+
+func (n *testNode) Visit(ctx context.Context, event qa.EventID) error {
+	n.mu.Lock()
+	n.visited = append(n.visited, event)
+	n.mu.Unlock()
+	return n.Node.Visit(ctx, event)
+}
+
+func (n *testNode) Announce(ctx context.Context, event qa.EventID, kind string, post qa.PostID) error {
+	n.mu.Lock()
+	n.spoken = append(n.spoken, qa.Presence{Kind: kind, By: reader, Post: post})
+	n.mu.Unlock()
+	return n.Node.Announce(ctx, event, kind, post)
+}
