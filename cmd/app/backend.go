@@ -21,21 +21,20 @@ import (
 	"flyleaf/storage/sqlite"
 )
 
-// backend is the node that a command works on: of this process, or of the process that
-// serves the data directory.
+// backend is the node that a command works on: in this process, or in the process that serves
+// the data directory.
 type backend = node.Node
 
 // connection is a node for the length of a command.
 type connection struct {
 	node.Node
 	close func() error
-	// copied is the directory of the copy that is read, when the data directory cannot be
-	// written.
+	// copied is the copy that is read if the data directory cannot be written; "" otherwise.
 	copied string
 }
 
-// connect opens the data directory in this process, or reaches the process that
-// serves it. A directory that another short command has open is waited for.
+// connect opens the data directory in this process, or connects to the process that serves it.
+// If another command has the directory open, it waits up to busyFor.
 func connect(ctx context.Context, h home, log *slog.Logger) (connection, error) {
 	deadline := time.Now().Add(busyFor)
 	for {
@@ -64,7 +63,7 @@ func connect(ctx context.Context, h home, log *slog.Logger) (connection, error) 
 			}
 		}
 		if time.Now().After(deadline) {
-			return connection{}, codedf(exitBusy, "another flyleaf has the data directory %s open and does not answer; nothing was changed. Stop it, or wait and try again", h.dir)
+			return connection{}, codedf(exitBusy, "another flyleaf has the data directory %s open and does not answer; nothing was changed. Stop it, or try again later", h.dir)
 		}
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
 			return connection{}, err
@@ -72,7 +71,7 @@ func connect(ctx context.Context, h home, log *slog.Logger) (connection, error) 
 	}
 }
 
-// local is the node of this process, with its store and the lock under which it may run.
+// local is a node in this process, with its store and the lock of its data directory.
 type local struct {
 	*node.Device
 	store storage.Store
@@ -83,7 +82,7 @@ func openLocal(ctx context.Context, h home, lock *flock.Flock, log *slog.Logger)
 	return openLocalWith(ctx, h, h, lock, log, func(s storage.Store) storage.Store { return s })
 }
 
-// openLocalWith opens a node as the person whose key lies in the directory person.
+// openLocalWith opens the database of h with the key of person; wrap may wrap the store.
 func openLocalWith(ctx context.Context, person, h home, lock *flock.Flock, log *slog.Logger, wrap func(storage.Store) storage.Store) (*local, error) {
 	key, err := person.key()
 	if err != nil {
@@ -106,17 +105,17 @@ func diskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, storage.ErrFull)
 }
 
-// openReadOnly opens a data directory that cannot be written, on a read-only disk or of
-// somebody else: a copy of it, in a directory of this process that goes with it, so that
-// what a crash left in the database's log is read too. Nothing can be changed in it.
+// openReadOnly opens a data directory that cannot be written: it is on a read-only disk, on a
+// full one, or belongs to another user. It opens a temporary copy, because SQLite has to write
+// to read what a crash left in the write-ahead log. Nothing can be changed in the copy.
 func openReadOnly(ctx context.Context, h home, why error, log *slog.Logger) (_ connection, err error) {
 	const files = "flyleaf.db"
 	if _, err := os.Stat(h.path(files)); err != nil {
-		return connection{}, fmt.Errorf("the data directory %s cannot be written, and holds no events yet that could be read; nothing was changed. Name another with --data (%w)", h.dir, why)
+		return connection{}, fmt.Errorf("the data directory %s cannot be written, and there are no events in it to read; nothing was changed. Name another with --data (%w)", h.dir, why)
 	}
 	dir, err := os.MkdirTemp("", "flyleaf-read-") // mode 0700: only this user
 	if err != nil {
-		return connection{}, fmt.Errorf("the data directory %s cannot be written, nor can a copy of it be made to be read: %w", h.dir, err)
+		return connection{}, fmt.Errorf("the data directory %s cannot be written, and no copy of it could be made to read: %w; nothing was changed", h.dir, err)
 	}
 	defer func() {
 		if err != nil {
@@ -125,15 +124,14 @@ func openReadOnly(ctx context.Context, h home, why error, log *slog.Logger) (_ c
 	}()
 	for _, name := range []string{files, files + "-wal"} { // the key stays where it is
 		if err := copyFile(h.path(name), filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return connection{}, fmt.Errorf("the data directory %s cannot be written, and reading it failed: %w", h.dir, err)
+			return connection{}, fmt.Errorf("the data directory %s cannot be written, and reading it failed: %w; nothing was changed", h.dir, err)
 		}
 	}
 	var errno syscall.Errno
 	if errors.As(why, &errno) {
-		why = errno // the rest of it names the file that was tried
+		why = errno // without the name of the file
 	}
-	// A reader that goes away (… | head) is an error to be told, not the end of the
-	// process: the copy is to be removed.
+	// A reader that goes away (… | head) must not kill the process: the copy has to be removed.
 	signal.Ignore(syscall.SIGPIPE)
 	copied := home{dir: dir}
 	lock, _, err := copied.lock()
@@ -141,7 +139,7 @@ func openReadOnly(ctx context.Context, h home, why error, log *slog.Logger) (_ c
 		return connection{}, err
 	}
 	l, err := openLocalWith(ctx, h, copied, lock, log, func(s storage.Store) storage.Store {
-		return node.ReadOnlyStore(s, fmt.Errorf("this data directory can only be read: %s (%w). list, show, search and export work. To write, copy it to a place where you may, and name that with --data", h.dir, why))
+		return node.ReadOnlyStore(s, fmt.Errorf("the data directory %s cannot be written (%w), so nothing was changed; reading commands such as `flyleaf list` and `flyleaf export` work. To write, copy it to a place where you may write, and name that with --data", h.dir, why))
 	})
 	if err != nil {
 		_ = lock.Unlock()
@@ -164,7 +162,7 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// explainOpen says what a person can do about a database that is not taken.
+// explainOpen adds to the error of a database that cannot be opened what a person can do.
 func explainOpen(h home, err error) error {
 	switch {
 	case errors.Is(err, storage.ErrNewer):
@@ -172,12 +170,12 @@ func explainOpen(h home, err error) error {
 	case errors.Is(err, storage.ErrForeign):
 		return fmt.Errorf("%w: %s; nothing was changed. Use another --data directory", err, h.path("flyleaf.db"))
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the data directory %s may not be written: %w", h.dir, err)
+		return fmt.Errorf("the data directory %s cannot be written: %w", h.dir, err)
 	}
 	return err
 }
 
-// Close ends the node, closes its store and gives the data directory up.
+// Close closes the node and its store, and unlocks the data directory.
 func (l *local) Close() error {
 	return errors.Join(l.Device.Close(), l.store.Close(), l.lock.Unlock())
 }

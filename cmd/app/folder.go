@@ -14,9 +14,9 @@ import (
 	"flyleaf/importer"
 )
 
-// folder is a directory that somebody else filled. Nothing outside of it is read,
-// whatever links lie in it, and nothing but files: opening a pipe would wait for ever.
-// It is an fs.FS; names have slashes and are no patterns.
+// folder is a directory whose content is not trusted. Links do not lead out of it, and only
+// files and folders can be opened: opening a pipe would block. It is an fs.FS, so names have
+// slashes; they are taken literally, not as patterns.
 type folder struct {
 	root *os.Root
 	fs   fs.FS
@@ -30,7 +30,7 @@ func openFolder(dir string) (*folder, error) {
 	return &folder{root, root.FS()}, nil
 }
 
-// openFolderIn opens a folder of a site, which a link in the site does not lead out of.
+// openFolderIn opens a folder of a site. A link that leads out of the site is an error.
 func openFolderIn(site, name string) (*folder, error) {
 	outer, err := os.OpenRoot(site)
 	if err != nil {
@@ -46,8 +46,8 @@ func openFolderIn(site, name string) (*folder, error) {
 
 func (f *folder) Close() error { return f.root.Close() }
 
-// errNoFile is returned for what is neither a file nor a folder.
-var errNoFile = errors.New("it is no file, but a pipe, a socket or a device")
+// errNoFile is returned for anything that is neither a file nor a folder.
+var errNoFile = errors.New("it is not a file, but a pipe, a socket or a device")
 
 // Open opens a file or a folder. Any other kind is an error, at once.
 func (f *folder) Open(name string) (fs.File, error) {
@@ -57,7 +57,7 @@ func (f *folder) Open(name string) (fs.File, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}
-	// Without waiting, as a pipe may have taken a file's place since it was looked at.
+	// Non-blocking, because a pipe may have replaced the file since it was listed.
 	file, err := f.root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (f *folder) Stat(name string) (fs.FileInfo, error) { return fs.Stat(f.fs, n
 // ReadDir lists a folder, by name.
 func (f *folder) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(f.fs, name) }
 
-// read reads a file of less than limit bytes; of a larger one the first limit bytes.
+// read reads at most limit bytes of a file.
 func (f *folder) read(name string, limit int64) ([]byte, error) {
 	file, err := f.Open(name)
 	if err != nil {
@@ -92,14 +92,14 @@ func (f *folder) read(name string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// Bounds of what is read of a site beside its pages; a site has some 200 people.
+// Bounds of what is read of a site besides its pages. A real site has some 200 people.
 const (
 	maxPeople     = 10_000
 	maxPersonFile = 256 << 10 // bytes
 	maxSiteConfig = 1 << 20   // bytes
 )
 
-// readConfig reads the _config.yml of a site's folder; there may be none.
+// readConfig reads the _config.yml of a site. Without one it returns Jekyll's defaults.
 func readConfig(site string) (importer.SiteConfig, error) {
 	f, err := openFolder(site)
 	if err != nil {
@@ -126,8 +126,8 @@ func readConfig(site string) (importer.SiteConfig, error) {
 // peopleFolders are the names of the folders in which a site keeps its people.
 var peopleFolders = []string{"_people", "people"}
 
-// peopleOf reads the person pages of a site, or of a folder of its collections. None
-// found is no error: authors are then known by their names alone.
+// peopleOf reads the pages about people of a site. It is no error if there are none: authors
+// are then called by their short names.
 func peopleOf(site string, c importer.SiteConfig) map[string]string {
 	files := map[string][]byte{}
 	for _, dir := range peopleFolders {
@@ -152,11 +152,12 @@ func peopleOf(site string, c importer.SiteConfig) map[string]string {
 	return importer.PeopleFromFiles(files)
 }
 
-// maxLevels is how far above a page its site is looked for: _books/2025/spring/page.md.
+// maxLevels is how many folders above a page are searched for people, as for
+// _books/2025/spring/page.md.
 const maxLevels = 4
 
-// peopleBeside reads the person pages of the site that a single page belongs to: those in
-// the nearest folder above the page's that has people.
+// peopleBeside reads the pages about people of the site that a page belongs to: those of the
+// nearest folder above the page that has any.
 func peopleBeside(file string) map[string]string {
 	if file == "-" {
 		return nil

@@ -21,16 +21,16 @@ import (
 
 // home is a data directory:
 //
-//	flyleaf.db     ledger, views, and what is this device's own (SQLite)
-//	identity.key   who this person is: a key file of keys/identity, mode 0600
-//	lock           held by the one process that has the directory open
-//	serve.json     where the running process can be reached, while one serves
-//	web-secret     what cookies and keys for other programs are derived from, mode 0600
-//	start.html     takes the browser to the pages, once, mode 0600
+//	flyleaf.db     ledger, views, drafts and settings (SQLite)
+//	identity.key   the person's key, see keys/identity; mode 0600
+//	lock           locked by the process that has the directory open
+//	serve.json     while `flyleaf serve` runs, where it can be reached
+//	web-secret     cookies and keys for other programs are derived from it; mode 0600
+//	start.html     sends the browser to the pages, once; mode 0600
 type home struct {
 	dir string
-	// ask returns the passphrase that a key file is under; nil where nobody can be
-	// asked. What is being opened is said to the person.
+	// ask returns the passphrase of a key file, what is the file's name for the prompt. It is
+	// nil where nobody can be asked.
 	ask func(what string) (string, error)
 }
 
@@ -50,16 +50,16 @@ func (a *app) home(ctx context.Context) (home, error) {
 	return h, err
 }
 
-// defaultDir returns the user's own directory for Flyleaf. Without a home there is none:
-// guessing would put data at the root of the disk, or wherever a command is given.
+// defaultDir returns Flyleaf's directory in the user's data directory. Without a HOME it is an
+// error: a guess would put data at the root of the disk or into the working directory.
 func defaultDir() (string, error) {
-	if data := os.Getenv("XDG_DATA_HOME"); !filepath.IsAbs(data) && runtime.GOOS != "windows" { // a relative one is none, says its specification
+	if data := os.Getenv("XDG_DATA_HOME"); !filepath.IsAbs(data) && runtime.GOOS != "windows" { // the specification says to ignore a relative path
 		if userHome := os.Getenv("HOME"); !filepath.IsAbs(userHome) {
 			why := "is not set"
 			if userHome != "" {
-				why = fmt.Sprintf("is %q, which is no whole path", userHome)
+				why = fmt.Sprintf("is %q, which is not an absolute path", userHome)
 			}
-			return "", codedf(exitError, "the variable HOME %s, so it is not known where your data lies; nothing was made or changed. Name a directory with --data or FLYLEAF_DATA", why)
+			return "", codedf(exitError, "the variable HOME %s, so Flyleaf does not know where your data is; nothing was changed. Name a directory with --data or FLYLEAF_DATA", why)
 		}
 	}
 	xdg.Reload() // the environment may have changed since the program's start, in tests it does
@@ -76,26 +76,25 @@ func openHome(dir string) (home, error) {
 	case err == nil:
 		return home{dir: abs}, nil
 	case errors.Is(err, syscall.ENOTDIR):
-		err = fmt.Errorf("the data directory %s cannot be made: it, or what it would lie in, is a file; nothing was changed. Name another with --data or FLYLEAF_DATA (%w)", abs, err)
+		err = fmt.Errorf("the data directory %s cannot be created: there is a file in its place; nothing was changed. Name another directory with --data or FLYLEAF_DATA (%w)", abs, err)
 	case cannotWrite(err):
-		err = fmt.Errorf("the data directory %s cannot be made: %w; nothing was changed. Name another, which you may write to, with --data or FLYLEAF_DATA", abs, err)
+		err = fmt.Errorf("the data directory %s cannot be created: %w; nothing was changed. Name a directory that you may write to with --data or FLYLEAF_DATA", abs, err)
 	case errors.Is(err, syscall.ENOSPC):
-		err = fmt.Errorf("the data directory %s cannot be made, as the disk is full; nothing was changed (%w)", abs, err)
+		err = fmt.Errorf("the data directory %s cannot be created because the disk is full; nothing was changed (%w)", abs, err)
 	default:
-		err = fmt.Errorf("the data directory %s cannot be made; nothing was changed: %w", abs, err)
+		err = fmt.Errorf("the data directory %s cannot be created; nothing was changed: %w", abs, err)
 	}
 	return home{}, err
 }
 
-// cannotWrite reports whether something is not to be written at all: whose it is, or
-// what it lies on, does not allow it.
+// cannotWrite reports whether permissions or a read-only file system forbid writing.
 func cannotWrite(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
 func (h home) path(name string) string { return filepath.Join(h.dir, name) }
 
-// lock takes the directory for this process, or reports false when another has it.
+// lock locks the directory for this process. It returns false if another process has it.
 func (h home) lock() (*flock.Flock, bool, error) {
 	l := flock.New(h.path("lock"), flock.SetPermissions(0o600))
 	ok, err := l.TryLock()
@@ -105,12 +104,12 @@ func (h home) lock() (*flock.Flock, bool, error) {
 	return l, ok, nil
 }
 
-// secret returns what this device's cookies, and its keys for other programs, are derived
-// from. It never stands in an address. The one that earlier versions kept in web-token
-// did, so that browsers remember it: it is thrown away.
+// secret returns the secret that cookies and keys for other programs are derived from. It is
+// never part of an address. The secret of earlier versions, in web-token, was: browsers
+// remember it, so it is deleted.
 func (h home) secret() (string, error) {
-	if err := os.Remove(h.path("web-token")); err != nil && !errors.Is(err, fs.ErrNotExist) && !cannotWrite(err) { // it is of no use any more
-		return "", fmt.Errorf("throwing an old start link's token away: %w", err)
+	if err := os.Remove(h.path("web-token")); err != nil && !errors.Is(err, fs.ErrNotExist) && !cannotWrite(err) { // nothing uses it
+		return "", fmt.Errorf("deleting the start link's token of an earlier version: %w", err)
 	}
 	path := h.path("web-secret")
 	if b, err := os.ReadFile(path); err == nil && len(strings.TrimSpace(string(b))) >= 32 {
@@ -122,15 +121,15 @@ func (h home) secret() (string, error) {
 	}
 	secret := hex.EncodeToString(raw)
 	if err := writeFileSynced(path, []byte(secret+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("the secret from which this directory's addresses and tokens are made could not be saved; nothing was changed: %w", err)
+		return "", fmt.Errorf("the secret for tokens and addresses could not be saved; nothing was changed: %w", err)
 	}
 	return secret, nil
 }
 
-// startFile is the page that takes a browser to the pages; see webui.WriteStartPage.
+// startFile is the page that sends a browser to Flyleaf's pages; see webui.WriteStartPage.
 const startFile = "start.html"
 
-// serving says where the process that holds a directory can be reached.
+// serving says where the process that serves a data directory can be reached.
 type serving struct {
 	PID    int    `json:"pid"`
 	Socket string `json:"socket"`
@@ -154,8 +153,8 @@ func (h home) setServing(s serving) error {
 	return writeFileSynced(h.path("serve.json"), append(b, '\n'), 0o600)
 }
 
-// socketPath picks a short path for the local socket: paths over some 100 bytes
-// fail, and data directories can lie deep.
+// socketPath picks a short path for the local socket. Paths of more than some 100 bytes fail,
+// and data directories can have longer ones.
 func socketPath() (string, error) {
 	xdg.Reload()
 	for _, dir := range []string{xdg.RuntimeDir, os.TempDir(), "/tmp"} {
@@ -174,16 +173,16 @@ func socketPath() (string, error) {
 		}
 		_ = os.Remove(sub)
 	}
-	return "", errors.New("no directory is short enough for the local socket (tried the runtime directory and the temporary one)")
+	return "", errors.New("no directory has a path short enough for the local socket; nothing was changed. Set XDG_RUNTIME_DIR to a short path (the temporary directory was tried too)")
 }
 
-// writeFileSynced replaces a file whole: written beside, synced, renamed.
+// writeFileSynced replaces a file: it writes a new one beside it, syncs it and renames it.
 func writeFileSynced(path string, b []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already when the rename worked
+	defer func() { _ = os.Remove(f.Name()) }() // it is gone if the rename worked
 	err = f.Chmod(mode)
 	if err == nil {
 		_, err = f.Write(b)
@@ -206,9 +205,8 @@ func writeFileSynced(path string, b []byte, mode fs.FileMode) error {
 	return err
 }
 
-// writeOutput writes a file that a person asked for: whole or not at all when it is
-// a file, the one that a symbolic link names, and straight into anything else, such
-// as /dev/stdout, which must not be replaced.
+// writeOutput writes a file that a person named. A file is replaced whole or not at all; a
+// symbolic link is followed. Anything else, such as /dev/stdout, is written into.
 func writeOutput(path string, b []byte) error {
 	info, err := os.Stat(path)
 	switch {
@@ -238,7 +236,7 @@ func writeOutput(path string, b []byte) error {
 // busyFor is how long a command waits for another short command to finish.
 const busyFor = 10 * time.Second
 
-// pause waits a moment between two looks at a condition that nothing announces.
+// pause waits between two checks of a condition, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -22,7 +22,8 @@ import (
 	"flyleaf/storage/sqlite"
 )
 
-// The commands of the group identity: show, export, import, passphrase. They
+// The commands of the group identity: show, export, import, passphrase (name is in events.go).
+// They
 // work on the key file itself; what serves the directory keeps its key until it is
 // started again, so import and passphrase want the directory for themselves.
 
@@ -48,14 +49,14 @@ func (a *app) identityShowCmd() *cobra.Command {
 	})
 }
 
-// readKey returns the identity of the data directory, which is made if there is none.
+// readKey returns the key of the data directory, and makes one if there is none.
 func (a *app) readKey(ctx context.Context) (keys.Key, error) {
 	h, err := a.home(ctx)
 	if err != nil {
 		return keys.Key{}, err
 	}
 	if _, err := os.Stat(h.path(keyFile)); errors.Is(err, fs.ErrNotExist) {
-		// Opened as every command does it, so that two do not make two identities.
+		// Opened like for any command, under the lock, so that two commands do not make two keys.
 		if err := a.with(ctx, func(context.Context, backend) error { return nil }); err != nil {
 			return keys.Key{}, err
 		}
@@ -124,9 +125,9 @@ func (a *app) exportKeyFile(ctx context.Context, k keys.Key, out string, sealed 
 		_, err := a.std.out.Write(b)
 		return err
 	}
-	// A file that is there may be another identity, of which there is no second copy.
+	// An existing file may be another identity, of which there is no second copy.
 	if _, err := os.Lstat(out); err == nil {
-		return codedf(exitRefused, "%s exists; nothing was changed. Name another file", out)
+		return codedf(exitRefused, "%s exists already; nothing was changed. Name another file", out)
 	}
 	if err := writeFileSynced(out, b, 0o600); err != nil {
 		return fmt.Errorf("writing the key file: %w", err)
@@ -134,7 +135,7 @@ func (a *app) exportKeyFile(ctx context.Context, k keys.Key, out string, sealed 
 	if a.json {
 		return a.printJSON(map[string]string{"identity": string(k.Identity()), "file": out})
 	}
-	a.printf("%s holds the identity %s.\n", out, k.Identity().Short())
+	a.printf("Identity %[2]s saved to %[1]s.\n", out, k.Identity().Short())
 	return nil
 }
 
@@ -174,16 +175,16 @@ device had is never deleted, but kept beside the new one.`,
 					return a.printJSON(struct {
 						Identity qa.Identity `json:"identity"`
 						Changed  bool        `json:"changed"`
-						Kept     string      `json:"kept,omitempty"` // where the identity of before is
+						Kept     string      `json:"kept,omitempty"` // the file with the previous identity
 					}{k.Identity(), changed, aside})
 				}
 				if !changed {
-					a.printf("This device is %s already; nothing was changed.\n", k.Identity().Short())
+					a.printf("This device already has the identity %s; nothing was changed.\n", k.Identity().Short())
 					return nil
 				}
-				a.printf("This device is now %s.\n", k.Identity().Short())
+				a.printf("This device now has the identity %s.\n", k.Identity().Short())
 				if aside != "" {
-					a.printf("The identity it had is kept in %s.\n", aside)
+					a.printf("Its previous identity is kept in %s.\n", aside)
 				}
 				return nil
 			})
@@ -194,7 +195,7 @@ device had is never deleted, but kept beside the new one.`,
 	return a.jsonFlag(c)
 }
 
-// readIdentity reads a phrase or a key file, and the passphrase that the file is under.
+// readIdentity reads a recovery phrase or a key file; passphrase is that of the file.
 func (a *app) readIdentity(ctx context.Context, h home, args []string) (k keys.Key, passphrase string, err error) {
 	var b []byte
 	from := "standard input"
@@ -203,7 +204,7 @@ func (a *app) readIdentity(ctx context.Context, h home, args []string) (k keys.K
 		from = args[0]
 		b, err = readBounded(args[0], identity.MaxFile+1)
 	case a.std.isTerminal():
-		fmt.Fprintf(a.std.err, "Type the %d words of the recovery phrase; an empty line ends it.\n", identity.Words)
+		fmt.Fprintf(a.std.err, "Type the %d words of the recovery phrase, then an empty line.\n", identity.Words)
 		b, err = readWords(a.std.in)
 	default:
 		b, err = io.ReadAll(io.LimitReader(a.std.in, identity.MaxFile+1))
@@ -223,7 +224,7 @@ func (a *app) readIdentity(ctx context.Context, h home, args []string) (k keys.K
 	return k, "", err
 }
 
-// readWords reads lines until there are as many words as a phrase has, or one is empty.
+// readWords reads lines until a phrase is complete or a line is empty.
 func readWords(r io.Reader) ([]byte, error) {
 	var words []byte
 	lines := bufio.NewScanner(io.LimitReader(r, identity.MaxFile))
@@ -233,7 +234,7 @@ func readWords(r io.Reader) ([]byte, error) {
 	return words, lines.Err()
 }
 
-// alone runs fn with the data directory held by nobody else.
+// alone runs fn while no other process has the data directory open.
 func (h home) alone(ctx context.Context, fn func() error) error {
 	deadline := time.Now().Add(busyFor)
 	for {
@@ -246,7 +247,7 @@ func (h home) alone(ctx context.Context, fn func() error) error {
 			return errors.Join(err, lock.Unlock())
 		}
 		if s, err := h.serving(); err == nil && s.URL != "" || time.Now().After(deadline) {
-			return codedf(exitBusy, "another flyleaf has the data directory %s open; nothing was changed. Stop it, and try again", h.dir)
+			return codedf(exitBusy, "another flyleaf has the data directory %s open; nothing was changed. Stop it and try again", h.dir)
 		}
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
 			return err
@@ -254,8 +255,7 @@ func (h home) alone(ctx context.Context, fn func() error) error {
 	}
 }
 
-// importKey makes k the identity of this directory. The key it had is set aside,
-// under the name that is returned.
+// importKey makes k the identity of this directory. The previous key is kept in the file aside.
 func (h home) importKey(ctx context.Context, k keys.Key, passphrase string, replace bool) (changed bool, aside string, err error) {
 	b, err := os.ReadFile(h.path(keyFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -269,14 +269,14 @@ func (h home) importKey(ctx context.Context, k keys.Key, passphrase string, repl
 		case err == nil:
 			who = old.Identity().Short()
 		case !replace:
-			return false, "", fmt.Errorf("whether another identity would be lost cannot be known: %w; --replace takes the new one all the same and keeps that file", err)
+			return false, "", fmt.Errorf("this device has an identity that cannot be read, so nothing was changed: %w. --replace uses the new one all the same, and keeps that file", err)
 		}
 		wrote, err := h.wrote(ctx, k.Identity())
 		if err != nil {
 			return false, "", err
 		}
 		if wrote && !replace {
-			return false, "", codedf(exitRefused, "this device has written as %s; nothing was changed. Import into another --data directory, or say --replace: then what it wrote stays that person's, and their key is kept beside the new one", who)
+			return false, "", codedf(exitRefused, "this device has written as %s; nothing was changed. Import into another --data directory, or use --replace: then what it wrote stays theirs, and their key is kept beside the new one", who)
 		}
 		if aside, err = h.setKeyAside(b, who); err != nil {
 			return false, "", err
@@ -285,10 +285,9 @@ func (h home) importKey(ctx context.Context, k keys.Key, passphrase string, repl
 	return true, aside, h.keepKey(k, passphrase)
 }
 
-var errWrote = errors.New("there are changes of this device's own")
+var errWrote = errors.New("this device has made changes")
 
-// wrote reports whether the directory holds changes that were made on this device
-// by anybody but who.
+// wrote reports whether anybody but who has made changes on this device.
 func (h home) wrote(ctx context.Context, who qa.Identity) (bool, error) {
 	path := h.path("flyleaf.db")
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -337,7 +336,7 @@ the key is encrypted with it, not what you wrote.`,
 			if remove && newFile != "" {
 				return codedf(exitUsage, "--undo and --new-passphrase-file exclude each other")
 			}
-			if _, err := a.readKey(ctx); err != nil { // made here, if this is a new directory
+			if _, err := a.readKey(ctx); err != nil { // makes one in a new directory
 				return err
 			}
 			h, err := a.home(ctx)
@@ -363,7 +362,7 @@ the key is encrypted with it, not what you wrote.`,
 					passphrase, err = readPassphrase(newFile)
 				case old == "":
 					passphrase, err = a.newPassphrase(ctx)
-				default: // the given one is the old one
+				default: // --passphrase-file and the environment have the old one
 					passphrase, err = chooseHidden(ctx)
 				}
 				if err != nil {

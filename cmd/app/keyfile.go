@@ -14,14 +14,14 @@ import (
 // keyFile is the name of the identity in a data directory.
 const keyFile = "identity.key"
 
-// key reads the identity, or makes it on the first start. The file is written
-// whole and synced before it has its name, so a crash leaves none or a good one.
+// key reads the identity, or makes it on the first start. The file is synced before it gets
+// its name, so a crash leaves either no file or a good one.
 func (h home) key() (keys.Key, error) {
 	path := h.path(keyFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, dbErr := os.Stat(h.path("flyleaf.db")); dbErr == nil {
-			return keys.Key{}, fmt.Errorf("%s is missing, but this directory holds events: put the file back from a backup, or bring it back with `flyleaf identity import`; nothing was changed", path)
+			return keys.Key{}, fmt.Errorf("%s is missing, although this directory holds events; nothing was changed. Restore the file from a backup, or your identity with `flyleaf identity import`", path)
 		}
 		k, err := keys.NewKey(rand.Reader)
 		if err != nil {
@@ -38,14 +38,14 @@ func (h home) key() (keys.Key, error) {
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
 		if err := os.Chmod(path, 0o600); err != nil {
-			return keys.Key{}, fmt.Errorf("%s can be read by others and that cannot be changed: %w", path, err)
+			return keys.Key{}, fmt.Errorf("other users can read %s, and its permissions cannot be changed: %w", path, err)
 		}
 	}
 	return k, nil
 }
 
-// openKey reads a key file, and asks for its passphrase if it is under one. It
-// returns the passphrase too, "" for a plain file.
+// openKey reads a key file, and asks for the passphrase if the file is protected with one. It
+// returns the passphrase too; it is "" for a plain file.
 func (h home) openKey(b []byte, path string) (k keys.Key, passphrase string, err error) {
 	if identity.IsSealed(b) {
 		if h.ask == nil {
@@ -58,27 +58,27 @@ func (h home) openKey(b []byte, path string) (k keys.Key, passphrase string, err
 	k, err = identity.Open(b, passphrase)
 	switch {
 	case errors.Is(err, identity.ErrPassphrase):
-		err = codedf(exitRefused, "%w: %s; nothing was changed. Without the passphrase, the recovery phrase brings the identity back: `flyleaf identity import`", err, path)
+		err = codedf(exitRefused, "%w: %s; nothing was changed. If you have forgotten it, restore your identity from the recovery phrase with `flyleaf identity import`", err, path)
 	case errors.Is(err, identity.ErrFile):
-		err = codedf(exitRefused, "%s: %w; nothing was changed. Put it back from a backup, or bring it back from the recovery phrase with `flyleaf identity import`", path, err)
+		err = codedf(exitRefused, "%s: %w; nothing was changed. Restore it from a backup, or from the recovery phrase with `flyleaf identity import`", path, err)
 	}
 	return k, passphrase, err
 }
 
-// keepKey writes the identity of this directory.
+// keepKey writes the key file of this directory, protected if passphrase is not "".
 func (h home) keepKey(k keys.Key, passphrase string) error {
 	b, err := identity.Seal(k, passphrase)
 	if err == nil {
 		err = writeFileSynced(h.path(keyFile), b, 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("keeping the identity: %w", err)
+		return fmt.Errorf("saving the identity: %w", err)
 	}
 	return nil
 }
 
-// setKeyAside keeps an identity that another is about to replace, under a name of
-// its own, and returns that name: keys are never thrown away.
+// setKeyAside keeps the key file that another is about to replace, under a name that it
+// returns. Keys are never deleted.
 func (h home) setKeyAside(b []byte, who string) (string, error) {
 	path := h.path("identity-" + who + ".key")
 	if old, err := os.ReadFile(path); err == nil && string(old) == string(b) {
@@ -91,7 +91,7 @@ func (h home) setKeyAside(b []byte, who string) (string, error) {
 		path = h.path(fmt.Sprintf("identity-%s-%d.key", who, n))
 	}
 	if err := writeFileSynced(path, b, 0o600); err != nil {
-		return "", fmt.Errorf("setting the identity of this device aside: %w; nothing was changed", err)
+		return "", fmt.Errorf("keeping the previous identity of this device: %w; nothing was changed", err)
 	}
 	return path, nil
 }

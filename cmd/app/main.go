@@ -1,5 +1,6 @@
-// Command flyleaf keeps a week of questions and answers on this device: the
-// command line and, with `flyleaf serve`, the local web UI.
+// Command flyleaf is the command line of Flyleaf and, with `flyleaf serve`, its pages in the
+// browser. It parses flags, prints, and wires packages together; what a command does is a use
+// case of package node.
 package main
 
 import (
@@ -19,16 +20,16 @@ import (
 const (
 	exitOK        = 0
 	exitError     = 1 // something went wrong; nothing was lost
-	exitUsage     = 2 // the command's words are off
-	exitNotSynced = 3 // relay and device do not hold the same yet
-	exitNotFound  = 4 // no such event or post
-	exitRefused   = 5 // input that was not taken: an import, a text over a limit
+	exitUsage     = 2 // the command is mistyped
+	exitNotSynced = 3 // relay and device are not in sync yet
+	exitNotFound  = 4 // no such event, post or person
+	exitRefused   = 5 // not accepted: an import, a text over a limit, something the person may not do
 	exitBusy      = 6 // another flyleaf holds the data directory
-	exitDisagree  = 7 // relay and device do not agree: some changes were refused
+	exitDisagree  = 7 // relay and device disagree: some changes were refused
 	exitUnproven  = 8 // verify: something does not hold, or cannot be proven
 )
 
-// codedError is an error that decides the exit code.
+// codedError is an error with its exit code.
 type codedError struct {
 	code int
 	err  error
@@ -45,18 +46,19 @@ func coded(code int, err error) error {
 	return &codedError{code, err}
 }
 
+// codedf is fmt.Errorf with an exit code.
 func codedf(code int, format string, args ...any) error {
 	return &codedError{code, fmt.Errorf(format, args...)}
 }
 
-// streams are what a command reads and writes, so that tests can hold them.
+// streams are what a command reads from and writes to. Tests replace them.
 type streams struct {
 	in  io.Reader
 	out io.Writer
 	err io.Writer
 }
 
-// isTerminal reports whether a person types what is read.
+// isTerminal reports whether standard input is a terminal.
 func (s streams) isTerminal() bool {
 	in := s.in
 	if i, ok := in.(interruptible); ok {
@@ -99,7 +101,7 @@ func run(ctx context.Context, args []string, std streams) int {
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	if err == nil && out.err != nil {
-		err = fmt.Errorf("the command was carried out, but what it prints could not be written: %w", out.err)
+		err = fmt.Errorf("the command was carried out, but its output could not be written: %w", out.err)
 	}
 	if err == nil {
 		return exitOK

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/term"
 )
 
-// envPassphrase holds, for scripts, the passphrase of the key file.
+// envPassphrase is the environment variable with the key file's passphrase, for scripts.
 const envPassphrase = "FLYLEAF_PASSPHRASE"
 
 // maxPassphrase bounds a passphrase read from a file, in bytes.
@@ -19,8 +19,8 @@ const maxPassphrase = 4 << 10
 
 var errNoTerminal = errors.New("there is no terminal to ask on")
 
-// passphrase returns the passphrase of a key file: that of --passphrase-file, of
-// the environment, or what a person types.
+// passphrase returns the passphrase of a key file: from --passphrase-file, from the
+// environment, or typed by a person.
 func (a *app) passphrase(ctx context.Context, what string) (string, error) {
 	if s, ok, err := a.givenPassphrase(); ok || err != nil {
 		return s, err
@@ -30,12 +30,13 @@ func (a *app) passphrase(ctx context.Context, what string) (string, error) {
 	}
 	s, err := askHidden(ctx, fmt.Sprintf("Passphrase of %s: ", what))
 	if errors.Is(err, errNoTerminal) {
-		return "", codedf(exitRefused, "%s is under a passphrase, and %w; nothing was changed. Give it in the environment as %s, or with --passphrase-file FILE", what, err, envPassphrase)
+		return "", codedf(exitRefused, "%s is protected with a passphrase, and %w; nothing was changed. Give it in the environment as %s, or with --passphrase-file FILE", what, err, envPassphrase)
 	}
 	return s, err
 }
 
-// givenPassphrase is the one that needs no asking; ok is false when there is none.
+// givenPassphrase returns the passphrase of --passphrase-file or the environment; ok is false
+// if there is none.
 func (a *app) givenPassphrase() (s string, ok bool, err error) {
 	if a.passphraseFile != "" {
 		s, err := readPassphrase(a.passphraseFile)
@@ -45,8 +46,7 @@ func (a *app) givenPassphrase() (s string, ok bool, err error) {
 	return s, ok && s != "", nil
 }
 
-// newPassphrase returns a passphrase that is to be set: the given one, or what a
-// person types twice.
+// newPassphrase returns a passphrase to set: the given one, or one that a person types twice.
 func (a *app) newPassphrase(ctx context.Context) (string, error) {
 	if s, ok, err := a.givenPassphrase(); ok || err != nil {
 		return s, err
@@ -65,12 +65,12 @@ func chooseHidden(ctx context.Context) (string, error) {
 	if first == "" {
 		return "", codedf(exitRefused, "the passphrase is empty; nothing was changed")
 	}
-	again, err := askHidden(ctx, "The same again: ")
+	again, err := askHidden(ctx, "Repeat the passphrase: ")
 	if err != nil {
 		return "", err
 	}
 	if again != first {
-		return "", codedf(exitRefused, "these were two different passphrases; nothing was changed")
+		return "", codedf(exitRefused, "the two passphrases differ; nothing was changed")
 	}
 	return first, nil
 }
@@ -83,13 +83,13 @@ func readPassphrase(file string) (string, error) {
 	}
 	line, _, _ := strings.Cut(string(b), "\n")
 	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return "", codedf(exitUsage, "the first line of %s is empty: that is no passphrase; nothing was changed", file)
+		return "", codedf(exitUsage, "the first line of %s is empty, so it is not a passphrase; nothing was changed", file)
 	}
 	return line, nil
 }
 
-// askHidden asks on the terminal itself, since standard input may be the words of
-// a post, and shows nothing of what is typed.
+// askHidden asks on the terminal, not on standard input, which may be the text of a post. What
+// is typed is not shown.
 func askHidden(ctx context.Context, prompt string) (string, error) {
 	in, out := "/dev/tty", "/dev/tty"
 	if runtime.GOOS == "windows" {
@@ -124,7 +124,7 @@ func askHidden(ctx context.Context, prompt string) (string, error) {
 		fmt.Fprintln(to)
 		return l.text, l.err
 	case <-ctx.Done():
-		// The read goes on until the process ends; what is typed shows again.
+		// The read goes on until the process ends. From here on typing is visible again.
 		_ = term.Restore(int(tty.Fd()), state)
 		fmt.Fprintln(to)
 		return "", errors.New("interrupted; nothing was changed")

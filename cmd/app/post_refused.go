@@ -11,7 +11,7 @@ import (
 	"flyleaf/qa"
 )
 
-// maxListed bounds the refused changes that a message lists; --json has all.
+// maxListed is how many changes or files a message lists; --json has all.
 const maxListed = 20
 
 // refusedError is an exchange that cannot end well, with the changes at fault.

@@ -13,10 +13,10 @@ import (
 	"golang.org/x/term"
 )
 
-// quiet is the margin that a QR code needs on each side, in modules.
+// quiet is the margin that a QR code needs on each side, in modules (the "quiet zone").
 const quiet = 4
 
-// qrCode is a square of modules, true where it is dark, with its margin.
+// qrCode is a square of modules, with its margin. True is dark.
 type qrCode [][]bool
 
 func newQR(text string) (qrCode, error) {
@@ -37,9 +37,9 @@ func newQR(text string) (qrCode, error) {
 	return out, nil
 }
 
-// text draws the code with two modules in each character, light ones filled: dark
-// ones are the terminal's background. With colours it is black on white whatever
-// the terminal's colours are.
+// text draws the code with two modules in each character, one above the other. Light modules
+// are filled, dark ones are background. With colours it is black on white, whatever colours
+// the terminal has.
 func (q qrCode) text(colours bool) string {
 	var b strings.Builder
 	for y := 0; y < len(q); y += 2 {
@@ -60,7 +60,7 @@ func (q qrCode) text(colours bool) string {
 	return b.String()
 }
 
-// png draws the code with some pixels for each module.
+// png draws the code as a PNG, 8 pixels for each module.
 func (q qrCode) png() ([]byte, error) {
 	const scale = 8
 	img := image.NewPaletted(image.Rect(0, 0, len(q)*scale, len(q)*scale), color.Palette{color.White, color.Black})
@@ -78,7 +78,7 @@ func (q qrCode) png() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// colours reports whether what is printed goes to a terminal.
+// colours reports whether standard output is a terminal.
 func (s streams) colours() bool {
 	out := s.out
 	if c, ok := out.(*checkedWriter); ok {

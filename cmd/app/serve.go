@@ -21,10 +21,10 @@ import (
 	"flyleaf/webui"
 )
 
-// defaultListen is where the pages are served unless it is said otherwise.
+// defaultListen is where the pages are served by default.
 const defaultListen = "127.0.0.1:7117"
 
-// stopWithin bounds how long a stop waits for requests that are under way.
+// stopWithin is how long a stop waits for requests to finish.
 const stopWithin = 5 * time.Second
 
 func (a *app) serveCmd() *cobra.Command {
@@ -51,8 +51,8 @@ meanwhile: they go through this process.`,
 	return c
 }
 
-// serve runs until the context ends. Ready, when not nil, is called once the
-// pages can be opened, with the start link.
+// serve runs until the context ends. It calls ready, if it is not nil, with the start link once
+// the pages can be opened.
 func (a *app) serve(ctx context.Context, h home, address string, open bool, ready func(url string)) (err error) {
 	if err := listen.Check(address); err != nil {
 		return codedf(exitUsage, "--listen: %w", err)
@@ -68,7 +68,7 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	if err != nil {
 		_ = lock.Unlock()
 		if cannotWrite(err) {
-			err = fmt.Errorf("%w. `flyleaf serve` has to write there; list, show, search and export only read", err)
+			err = fmt.Errorf("%w. `flyleaf serve` has to write there; `flyleaf list`, show, search and export also work without", err)
 		}
 		return err
 	}
@@ -86,8 +86,8 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	base := "http://" + ln.Addr().String()
 	starts := &webui.StartTokens{}
 
-	// The lock is ours, so what an earlier process says of itself is over: it
-	// was killed, or it would have taken its socket away.
+	// This process has the lock, so an earlier process that left serve.json behind was killed,
+	// and its socket is left over.
 	if old, err := h.serving(); err == nil && strings.HasPrefix(filepath.Base(filepath.Dir(old.Socket)), "flyleaf-") {
 		removeSocket(old.Socket)
 	}
@@ -99,9 +99,9 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	if err := h.setServing(serving{PID: os.Getpid(), Socket: socket, URL: base}); err != nil {
 		return fmt.Errorf("saying where this process can be reached: %w", err)
 	}
-	defer func() { _ = os.Remove(h.path("serve.json")) }() // a stale one is harmless: its socket does not answer
+	defer func() { _ = os.Remove(h.path("serve.json")) }() // if it stays it is harmless: its socket does not answer
 
-	// Requests end with the process: streams would otherwise hold a stop up.
+	// Requests end when the process stops: streams would delay the stop otherwise.
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer endRequests()
 	inRequests := func(net.Listener) context.Context { return requests }
@@ -122,7 +122,7 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	if ready != nil {
 		ready(start)
 	}
-	_ = os.Unsetenv(envPassphrase) // it has been used; no program that is started from here needs it
+	_ = os.Unsetenv(envPassphrase) // programs that are started from here do not need it
 	if open {
 		browser.Stdout, browser.Stderr = a.std.err, a.std.err
 		if err := h.openBrowser(base, starts); err != nil {
@@ -141,21 +141,21 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	return errors.Join(err, web.Shutdown(grace), commands.Shutdown(grace))
 }
 
-// runsAlready says what to do when another process has the data directory: with a
-// fresh start link, when that process serves the pages.
+// runsAlready is the error when another process has the data directory. If that process serves
+// the pages, the error has a fresh start link.
 func runsAlready(ctx context.Context, h home) error {
 	if s, serr := h.serving(); serr == nil && s.URL != "" {
 		token, err := s.startToken(ctx)
 		if err != nil {
-			return codedf(exitBusy, "flyleaf already serves this data directory (process %d), and does not answer; its address is %s", s.PID, s.URL)
+			return codedf(exitBusy, "flyleaf already serves this data directory (process %d), but does not answer; its address is %s. Stop it and try again", s.PID, s.URL)
 		}
 		return codedf(exitBusy, "flyleaf already serves this data directory (process %d). This link lets one browser in, once: %s", s.PID, webui.StartURL(s.URL, token))
 	}
-	return codedf(exitBusy, "another flyleaf has the data directory %s open; wait for it and try again", h.dir)
+	return codedf(exitBusy, "another flyleaf has the data directory %s open; nothing was changed. Wait until it ends, and try again", h.dir)
 }
 
-// pagesOr sends what is for other programs to them. Each side decides for itself
-// which requests it hears at all, so nothing else looks at them before.
+// pagesOr sends requests for the API to programs and all others to pages. Each of them checks
+// by itself which requests it accepts.
 func pagesOr(programs, pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, feed.APIPrefix) {
@@ -183,9 +183,8 @@ func (h home) openBrowser(base string, starts *webui.StartTokens) error {
 	return browser.OpenFile(h.path(startFile))
 }
 
-// hostsOf lists the Host headers under which a listener's pages are served. A
-// listener on all interfaces is reached by names we cannot know, so that only
-// names of this machine's loopback are taken for it too.
+// hostsOf lists the Host headers that are accepted on a listener. For a listener on all
+// interfaces, too, these are only the names of the loopback: others cannot be known.
 func hostsOf(addr net.Addr) []string {
 	_, port, err := net.SplitHostPort(addr.String())
 	if err != nil {

@@ -44,7 +44,7 @@ func listenSocket() (net.Listener, string, error) {
 	return ln, path, nil
 }
 
-// removeSocket takes the socket and its directory away.
+// removeSocket removes the socket and its directory.
 func removeSocket(path string) {
 	_ = os.Remove(path)
 	_ = os.Remove(filepath.Dir(path))
@@ -59,7 +59,7 @@ func (s serving) httpClient() *http.Client {
 	}}
 }
 
-// dialRemote reaches the node of that process, and makes sure that it answers.
+// dialRemote connects to the node of the process that serves, and makes sure that it answers.
 func dialRemote(ctx context.Context, s serving) (connection, error) {
 	if _, err := os.Stat(s.Socket); err != nil {
 		return connection{}, err

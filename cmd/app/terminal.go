@@ -12,15 +12,14 @@ import (
 	"flyleaf/qa"
 )
 
-// What reaches the terminal. Names, titles, words, reasons and errors come from strangers,
-// and a terminal obeys control characters: so everything that is printed goes through
-// printf, printJSON or, for errors, plain.
+// Printing. Names, titles, texts and reasons come from strangers, and a terminal obeys control
+// characters. So everything is printed with printf or printJSON, and errors go through plain.
 
-// lines is text of several lines for printf, which makes one line of any other text.
+// lines is text of several lines. printf makes one line of any other text.
 type lines string
 
-// printf prints to standard output. Its arguments lose what a terminal would obey, and
-// what would turn the direction of a line.
+// printf prints to standard output. It removes control characters and characters that change
+// the direction of text from its arguments.
 func (a *app) printf(format string, args ...any) {
 	fmt.Fprintf(a.std.out, format, printable(args)...)
 }
@@ -47,13 +46,13 @@ func printable(args []any) []any {
 	return out
 }
 
-// plain takes out of strangers' words what a terminal would obey.
+// plain removes from a text what a terminal would obey.
 func plain(s string) string { return orSpaces(s, qa.CleanText(s)) }
 
-// plainLine is plain for what has one line.
+// plainLine is plain for text of one line.
 func plainLine(s string) string { return orSpaces(s, qa.CleanLine(s)) }
 
-// orSpaces keeps what is only there to set words apart, which cleaning makes nothing of.
+// orSpaces returns s if it is only spaces and line breaks: cleaning would remove them.
 func orSpaces(s, cleaned string) string {
 	if cleaned == "" && strings.Trim(s, " \n") == "" {
 		return s
@@ -61,11 +60,11 @@ func orSpaces(s, cleaned string) string {
 	return cleaned
 }
 
-// plainName is a name in a line with other things: with single spaces, so that it ends
-// where two follow.
+// plainName is a name for a line with other columns: with single spaces, because two spaces
+// separate columns.
 func plainName(s string) string { return strings.Join(strings.Fields(plainLine(s)), " ") }
 
-// printJSON prints v. What a terminal would obey is escaped, so that nothing is lost.
+// printJSON prints v. What a terminal would obey is escaped, not removed.
 func (a *app) printJSON(v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -78,8 +77,8 @@ func (a *app) printJSON(v any) error {
 	return err
 }
 
-// escapeJSON escapes the characters in JSON's strings that no line may hold. encoding/json
-// escapes the rest of them.
+// escapeJSON escapes the characters in JSON strings that a terminal would obey and that
+// encoding/json does not escape.
 func escapeJSON(b []byte) []byte {
 	var out []byte
 	done := 0

@@ -73,15 +73,15 @@ If something does not hold, or cannot be proven, the exit code is 8.`,
 func notProven(v *qa.Verification) error {
 	switch {
 	case v.Bad > 0:
-		return fmt.Errorf("%s not hold", counted(v.Bad, "change does", "changes do"))
+		return fmt.Errorf("%s not hold: not signed by the writer, or not permitted", counted(v.Bad, "change does", "changes do"))
 	case !v.Genesis:
-		return errors.New("the first change is missing, or the event's ID does not follow from it")
+		return errors.New("the first change is missing, or does not match the event's ID")
 	}
-	return errors.New("there are no signatures in this file, so nothing proves who wrote what; ask for a bundle")
+	return errors.New("this file has no signatures, so nothing proves who wrote what. Ask for a bundle")
 }
 
-// verified checks what the command names. A post of an event of this device may be
-// named by a part of its ID, which is completed.
+// verified checks the event or file that the command names. If post is a part of a post's ID
+// in an event on this device, it is replaced by the whole ID.
 func (a *app) verified(ctx context.Context, args []string, event string, post *string) (v qa.Verification, err error) {
 	if len(args) == 0 {
 		err = a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
@@ -101,7 +101,7 @@ func (a *app) verified(ctx context.Context, args []string, event string, post *s
 		return v, err
 	}
 	if event != "" {
-		return v, codedf(exitUsage, "name an event or a file, not both")
+		return v, codedf(exitUsage, "name an event or a file, not both; nothing was checked")
 	}
 	var b []byte
 	if args[0] == "-" {
@@ -145,9 +145,9 @@ func verifyAutomerge(ctx context.Context, b []byte) (qa.Verification, error) {
 	return v.Result(), nil
 }
 
-// automergeChanges returns the changes of an .automerge file. One that is not
-// merely changes one after another is read by automerge-go, which ends its process
-// on bad bytes, so that happens in a process of its own.
+// automergeChanges returns the changes of an .automerge file. If the file is more than changes
+// one after another, automerge-go reads it, in a process of its own, because automerge-go ends
+// its process on bad input.
 func automergeChanges(ctx context.Context, b []byte) ([][]byte, error) {
 	if len(b) > bundle.MaxSize {
 		return nil, bundle.ErrTooLarge
@@ -182,7 +182,7 @@ func automergeChanges(ctx context.Context, b []byte) ([][]byte, error) {
 
 const readDocumentCommand = "read-automerge-document"
 
-// readDocumentCmd is the other process of automergeChanges.
+// readDocumentCmd is what the other process of automergeChanges runs.
 func (a *app) readDocumentCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: readDocumentCommand, Hidden: true, Args: noArgs,
@@ -206,20 +206,20 @@ func (a *app) printVerification(v *qa.Verification, each bool) {
 	a.printf("%s\n", plain(v.Title))
 	switch {
 	case v.Unsigned:
-		a.printf("event    %s, if the file holds all of it\n", v.Event)
+		a.printf("event    %s, if the file is complete\n", v.Event)
 	case v.Genesis:
-		a.printf("event    %s, as follows from its first change\n", v.Event)
+		a.printf("event    %s, which matches its first change\n", v.Event)
 	default:
-		a.printf("event    %s; its first change is missing or another's\n", v.Event)
+		a.printf("event    %s; its first change is missing, or belongs to another event\n", v.Event)
 	}
 	good := len(v.Changes) - v.Bad
 	switch {
 	case v.Unsigned:
-		a.printf("changes  %d, of which %d are permitted if they are by whom they say; there are no signatures in this file\n", len(v.Changes), good)
+		a.printf("changes  %d, permitted: %d. This file has no signatures, so nothing proves who wrote them\n", len(v.Changes), good)
 	case v.Bad == 0:
 		a.printf("changes  %d, each signed by its writer and permitted\n", len(v.Changes))
 	default:
-		a.printf("changes  %d, of which %d are signed by their writer and permitted\n", len(v.Changes), good)
+		a.printf("changes  %d, signed by their writer and permitted: %d\n", len(v.Changes), good)
 	}
 	if !each {
 		for _, h := range v.Heads {
@@ -240,7 +240,7 @@ func (a *app) printVerification(v *qa.Verification, each bool) {
 		if p.Blocked {
 			roles = append(roles, "blocked")
 		}
-		// The name stands last, where it ends the line: before it nothing is the writer's.
+		// The name comes last, so that no name can look like another column.
 		said := ""
 		if not := look.Person(p.ID, p.Name).String(); not != "" {
 			said = "[" + not + "]  "
@@ -264,7 +264,7 @@ func (a *app) printVerification(v *qa.Verification, each bool) {
 	}
 }
 
-// lookalikesIn tells which names of an event that was checked look like another's.
+// lookalikesIn finds the names of an event that look like somebody else's.
 func lookalikesIn(v *qa.Verification) *people.Lookalikes {
 	w := qa.Week{People: map[qa.Identity]qa.Person{}}
 	for _, p := range v.People {
@@ -277,7 +277,7 @@ func lookalikesIn(v *qa.Verification) *people.Lookalikes {
 }
 
 func (a *app) printVerified(c *qa.VerifiedChange, names map[qa.Identity]string) {
-	// Names stand in quotes, with the identity before them.
+	// A name is in quotes, after the identity, so that it cannot look like anything else.
 	quoted := func(id qa.Identity) string {
 		if name := names[id]; name == "" || name == id.Short() {
 			return id.Short()
