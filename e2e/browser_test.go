@@ -68,7 +68,7 @@ func TestPageInARealBrowser(t *testing.T) {
 	_, url := reader.serve()
 	author.serve()
 
-	do(t, ctx, chromedp.Navigate(url), chromedp.WaitVisible(`main`))
+	do(t, ctx, chromedp.Navigate(url), chromedp.WaitVisible(`#main`))
 	shows(t, ctx, "The Patient Ledger")
 	do(t, ctx, chromedp.Click(`main a[href*="/e/"]`), chromedp.WaitVisible(`#q`),
 		chromedp.SendKeys(`#q`, "Is the bakery a *real* one? :bread:"),
@@ -142,7 +142,7 @@ func TestReadmePicture(t *testing.T) {
 	a := newDevice(t)
 	p := start(t, a.env(), "flyleaf", "demo", "--listen", "127.0.0.1:0", "--relay-listen", "127.0.0.1:0", "--no-open")
 	line := p.line("http://")
-	do(t, ctx, chromedp.Navigate(line[strings.Index(line, "http://"):]), chromedp.WaitVisible(`main`))
+	do(t, ctx, chromedp.Navigate(line[strings.Index(line, "http://"):]), chromedp.WaitVisible(`#main`))
 	do(t, ctx, chromedp.Click(`main a[href*="/e/"]`), chromedp.WaitVisible(`article.question`))
 	eventually(t, "the sample is on the relay", func() error {
 		if words := ask[string](t, ctx, `document.querySelector('#truth').innerText`); !strings.Contains(words, "on the relay") {

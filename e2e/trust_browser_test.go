@@ -28,7 +28,7 @@ func TestTrustInARealBrowser(t *testing.T) {
 	_, url := organiser.serve()
 	page := "/e/" + week.Event
 
-	do(t, ctx, chromedp.Navigate(url), chromedp.WaitVisible(`main`))
+	do(t, ctx, chromedp.Navigate(url), chromedp.WaitVisible(`#main`))
 	base := ask[string](t, ctx, `location.origin`)
 	do(t, ctx, chromedp.Navigate(base+page+"/people"), chromedp.WaitVisible(`#i-role`),
 		chromedp.SendKeys(`#i-label`, "Ilse, by post"), chromedp.Click(`form[action$="/invite"] button.primary`), chromedp.WaitVisible(`#fresh`))
