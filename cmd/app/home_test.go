@@ -2,11 +2,13 @@ package main
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"flyleaf/node"
 	"flyleaf/qa"
@@ -104,5 +106,33 @@ func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
 	}
 	if _, err := os.Stat(copied); err == nil {
 		t.Error("the copy is left")
+	}
+}
+
+// TestAnotherVersionThatServes is said to be one at once, and not waited for.
+func TestAnotherVersionThatServes(t *testing.T) {
+	h, err := openHome(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, ok, err := h.lock()
+	if err != nil || !ok {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Unlock() }()
+	ln, path, err := listenSocket()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer removeSocket(path)
+	older := &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Second}
+	go func() { _ = older.Serve(ln) }()
+	defer older.Close()
+	if err := h.setServing(serving{Socket: path, URL: "http://127.0.0.1:7117"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = connect(t.Context(), h, (&app{}).log())
+	if codeOf(explain(err)) != exitBusy || !strings.Contains(err.Error(), "another version") || !strings.Contains(err.Error(), "nothing was changed") {
+		t.Errorf("%v", err)
 	}
 }
