@@ -53,44 +53,6 @@ func (a *app) clubNewCmd() *cobra.Command {
 	return a.jsonFlag(c)
 }
 
-// clubFlag adds --club.
-func clubFlag(c *cobra.Command, club *string) *cobra.Command {
-	c.Flags().StringVar(club, "club", "", "the club's `ID`, or a beginning of it or of its name that fits only one")
-	return c
-}
-
-// resolveClub finds the one club whose ID or name begins with what was typed.
-func resolveClub(ctx context.Context, b backend, typed string) (qa.Event, error) {
-	events, err := b.Events(ctx)
-	if err != nil {
-		return qa.Event{}, err
-	}
-	var found []qa.Event
-	clubs := 0
-	for _, e := range events {
-		if e.Kind != "club" {
-			continue
-		}
-		clubs++
-		if strings.HasPrefix(string(e.ID), typed) || strings.HasPrefix(strings.ToLower(e.Title), strings.ToLower(typed)) {
-			found = append(found, e)
-		}
-	}
-	switch {
-	case len(found) == 1:
-		return found[0], nil
-	case clubs == 0:
-		return qa.Event{}, codedf(exitNotFound, "this device keeps no club yet: `flyleaf club new` makes one, `flyleaf join INVITATION` fetches one")
-	case len(found) == 0:
-		return qa.Event{}, codedf(exitNotFound, "no club begins with %q; `flyleaf event list` lists all", typed)
-	}
-	var list strings.Builder
-	for _, e := range found {
-		list.WriteString("\n  " + string(e.ID) + "  " + plain(e.Title))
-	}
-	return qa.Event{}, codedf(exitNotFound, "which club? Name it with --club ID:%s", list.String())
-}
-
 func (a *app) clubAddCmd() *cobra.Command {
 	var club string
 	var undo bool

@@ -22,8 +22,8 @@ import (
 	"flyleaf/storage/sqlite"
 )
 
-// The commands of the group identity: show, export, import, passphrase (name is in events.go).
-// They
+// The commands of the group identity: show, export, import, passphrase, name. The first
+// four
 // work on the key file itself; what serves the directory keeps its key until it is
 // started again, so import and passphrase want the directory for themselves.
 
@@ -384,4 +384,40 @@ the key is encrypted with it, not what you wrote.`,
 	oldFlag(c, "remove", "undo")
 	c.Flags().StringVar(&newFile, "new-passphrase-file", "", "a `file` whose first line is the new passphrase")
 	return c
+}
+
+func (a *app) identityNameCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "name [flags] [NAME]",
+		Short:   "Set the name that others see, or print it",
+		Example: "  flyleaf identity name \"Tino\"",
+		Args:    between(0, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				p, err := b.Person(ctx)
+				if err != nil {
+					return err
+				}
+				if len(args) == 1 {
+					if strings.TrimSpace(args[0]) == "" {
+						return codedf(exitUsage, "a name needs at least one letter")
+					}
+					p.Name = strings.TrimSpace(args[0])
+					if err := b.SetPerson(ctx, p); err != nil {
+						return a.explain(err)
+					}
+				}
+				if a.json {
+					return a.printJSON(map[string]string{"name": p.Name, "identity": string(p.ID)})
+				}
+				if p.Name == "" {
+					a.printf("No name yet. `flyleaf identity name \"Tino\"` sets one.\n")
+				} else {
+					a.printf("%s\n", plain(p.Name))
+				}
+				return nil
+			})
+		},
+	}
+	return a.jsonFlag(c)
 }

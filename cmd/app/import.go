@@ -19,7 +19,7 @@ import (
 	"flyleaf/qa"
 )
 
-// The command import: what is said of each file. Folders are in import_club.go, Slack exports
+// The command import: what is said of each file. Folders are in import_folder.go, Slack exports
 // in import_slack.go, bundles in export.go.
 
 // importReport is what `import --json` prints for each file.

@@ -128,17 +128,6 @@ func (a *app) winnersListCmd() *cobra.Command {
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-// withWeek is withEvent with the event's week.
-func (a *app) withWeek(ctx context.Context, event string, fn func(context.Context, backend, *qa.Week) error) error {
-	return a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
-		w, err := b.Week(ctx, id)
-		if err != nil {
-			return err
-		}
-		return fn(ctx, b, &w)
-	})
-}
-
 func (a *app) printPrizes(w *qa.Week, d *drawn) {
 	if len(d.Prizes) == 0 {
 		a.printf("Nobody has been chosen yet.\n")
@@ -238,15 +227,6 @@ secret is computed from your key and the event, so there is nothing to write dow
 		},
 	}
 	return a.jsonFlag(eventFlag(c, &event))
-}
-
-// done prints that something about an event was done.
-func (a *app) done(event qa.EventID, words string) error {
-	if a.json {
-		return a.printJSON(map[string]qa.EventID{"event": event})
-	}
-	a.printf("%s\n", words)
-	return nil
 }
 
 func (a *app) winnersDrawCmd() *cobra.Command {

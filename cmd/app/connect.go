@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,9 +14,6 @@ import (
 
 // The commands that connect this device with others (join, sync, status), and event list,
 // identity name, doctor.
-
-// notFetched is said of an event that this device knows by its ID alone.
-const notFetched = "This event has not been fetched from its relay yet. `flyleaf sync` fetches it."
 
 func (a *app) joinCmd() *cobra.Command {
 	var move bool
@@ -76,97 +72,6 @@ this device already, with a relay that its organisers do not name, is refused wi
 		},
 	}
 	c.Flags().BoolVar(&move, "move", false, "move an event that is on this device to the relay of the invitation")
-	return a.jsonFlag(c)
-}
-
-func (a *app) eventListCmd() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "list [flags]",
-		Short: "List the events and clubs on this device",
-		Args:  noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				events, err := b.Events(ctx)
-				if err != nil {
-					return err
-				}
-				if a.json {
-					type jsonEvent struct {
-						Event    qa.EventID  `json:"event"`
-						Title    string      `json:"title"`
-						Authors  string      `json:"authors"`
-						StartsAt int64       `json:"startsAt,omitempty"`
-						EndsAt   int64       `json:"endsAt,omitempty"`
-						Founder  qa.Identity `json:"founder,omitempty"`
-						Fetched  bool        `json:"fetched"`
-					}
-					out := []jsonEvent{}
-					for _, e := range events {
-						out = append(out, jsonEvent{e.ID, e.Title, e.Authors, e.StartsAtMillis, e.EndsAtMillis, e.Founder, e.Founder != ""})
-					}
-					return a.printJSON(out)
-				}
-				if len(events) == 0 {
-					a.printf("No events yet. `flyleaf event new` makes one, `flyleaf join INVITATION` fetches one.\n")
-				}
-				for _, e := range events {
-					a.printf("%s  %s\n", e.ID, plain(describeEvent(e)))
-				}
-				return nil
-			})
-		},
-	}
-	return a.jsonFlag(c)
-}
-
-func describeEvent(e qa.Event) string {
-	if e.Founder == "" {
-		return "(not fetched yet)"
-	}
-	e = e.Consistent()
-	s := e.Title
-	if e.Authors != "" {
-		s += ", by " + e.Authors
-	}
-	if e.StartsAtMillis != 0 {
-		s += ", from " + time.UnixMilli(e.StartsAtMillis).Format("Mon 2 Jan 2006")
-	}
-	return s
-}
-
-func (a *app) identityNameCmd() *cobra.Command {
-	c := &cobra.Command{
-		Use:     "name [flags] [NAME]",
-		Short:   "Set the name that others see, or print it",
-		Example: "  flyleaf identity name \"Tino\"",
-		Args:    between(0, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				p, err := b.Person(ctx)
-				if err != nil {
-					return err
-				}
-				if len(args) == 1 {
-					if strings.TrimSpace(args[0]) == "" {
-						return codedf(exitUsage, "a name needs at least one letter")
-					}
-					p.Name = strings.TrimSpace(args[0])
-					if err := b.SetPerson(ctx, p); err != nil {
-						return a.explain(err)
-					}
-				}
-				if a.json {
-					return a.printJSON(map[string]string{"name": p.Name, "identity": string(p.ID)})
-				}
-				if p.Name == "" {
-					a.printf("No name yet. `flyleaf identity name \"Tino\"` sets one.\n")
-				} else {
-					a.printf("%s\n", plain(p.Name))
-				}
-				return nil
-			})
-		},
-	}
 	return a.jsonFlag(c)
 }
 
@@ -270,40 +175,4 @@ device, and whether the relay can be reached.`,
 		},
 	}
 	return a.jsonFlag(c)
-}
-
-func (a *app) doctorCmd() *cobra.Command {
-	var event string
-	var rebuild bool
-	c := &cobra.Command{
-		Use:   "doctor --rebuild [flags]",
-		Short: "Rebuild the index that pages are made from",
-		Long: `Rebuild the index that pages, lists and search are made from, out of the changes that this
-device holds. Nothing is lost.`,
-		Example: "  flyleaf doctor --rebuild",
-		Args:    noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if !rebuild {
-				return codedf(exitUsage, "say what to do: --rebuild rebuilds the index")
-			}
-			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				events, err := b.Events(ctx)
-				if err != nil {
-					return err
-				}
-				for _, e := range events {
-					if event != "" && !strings.HasPrefix(string(e.ID), event) {
-						continue
-					}
-					if err := b.Rebuild(ctx, e.ID); err != nil {
-						return fmt.Errorf("rebuilding %s: %w", e.ID, err)
-					}
-					a.printf("%s rebuilt\n", e.ID)
-				}
-				return nil
-			})
-		},
-	}
-	c.Flags().BoolVar(&rebuild, "rebuild", false, "rebuild the index")
-	return eventFlag(c, &event)
 }

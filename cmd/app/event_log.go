@@ -75,29 +75,6 @@ func (a *app) printEntry(e feed.Entry) error {
 	return nil
 }
 
-func (a *app) serveTokenCmd() *cobra.Command {
-	return &cobra.Command{
-		Use:   "token",
-		Short: "Print the token that lets other programs read your events",
-		Long: `Print the token that lets other programs on this machine read this device's events while
-` + "`flyleaf serve`" + ` runs. They send it as "Authorization: Bearer TOKEN". Whoever has it can read
-everything on this device, and change nothing. /api/v1/openapi.yaml describes the API.`,
-		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			h, err := a.home(c.Context())
-			if err != nil {
-				return err
-			}
-			secret, err := h.secret()
-			if err != nil {
-				return err
-			}
-			a.printf("%s\n", feed.TokenFrom(secret))
-			return nil
-		},
-	}
-}
-
 // feedCmd prints the address of an event's feed on this device.
 func (a *app) eventFeedCmd() *cobra.Command {
 	var event string

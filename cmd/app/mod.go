@@ -67,16 +67,6 @@ before hearing of the block, and publishes a post that came after the event was 
 	}, "approved", "withdraw the approval", "Approved.", "The approval is withdrawn.")
 }
 
-func (a *app) postAnsweredCmd() *cobra.Command {
-	return a.markCmd(&cobra.Command{
-		Use: "answered [flags] POST", Short: "Mark a question as answered",
-		Long: `Mark a question as answered: one of your own, or any question if you are an author, a
-moderator or an organiser. A question that an author has replied to counts as answered
-without this.`,
-		Example: "  flyleaf post answered 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
-	}, "answered", "remove the mark", "Marked as answered.", "No longer marked as answered. It still counts as answered if an author has replied.")
-}
-
 func (a *app) modDuplicateCmd() *cobra.Command {
 	var event string
 	var undo bool
@@ -164,4 +154,40 @@ func sentence(look *people.Lookalikes, d qa.ChangeDescription) string {
 		}
 	}
 	return b.String()
+}
+
+func (a *app) modBlockCmd() *cobra.Command {
+	var event string
+	var yes, undo bool
+	c := &cobra.Command{
+		Use:   "block [flags] PERSON REASON…",
+		Short: "Block somebody, with a reason",
+		Long: `Block somebody, with a reason that everybody can read. What they wrote before stays. What
+they write from now on is not shown, and the relay does not pass it on; a moderator can
+approve single posts that they wrote before hearing of the block. With --undo they are
+unblocked, and what they wrote meanwhile is shown.
+
+` + personHelp,
+		Example: `  flyleaf mod block "A. Nonymous" "sells watches"
+  flyleaf mod block --undo "A. Nonymous"`,
+		Args: unlessUndo(&undo, atLeast(2), exactly(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			reason, question, done := "", "Unblock this person", "Unblocked."
+			if !undo {
+				reason = strings.TrimSpace(strings.Join(args[1:], " "))
+				question, done = "Block this person", "Blocked. `flyleaf mod block --undo` unblocks them."
+				if reason == "" {
+					return codedf(exitUsage, "give a reason: everybody can read it")
+				}
+			}
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				who, err := a.resolvePerson(ctx, b, id, args[0], question, yes)
+				if err != nil {
+					return err
+				}
+				return a.actOn(ctx, b, id, qa.Act{Kind: qa.ActBlock, Identity: who, Text: reason}, done)
+			})
+		},
+	}
+	return a.jsonFlag(yesFlag(eventFlag(undoFlag(c, &undo, "unblock the person; no reason is needed"), &event), &yes))
 }

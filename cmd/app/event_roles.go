@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"flyleaf/qa"
+	"flyleaf/qa/people"
+)
+
+// The commands about people: who holds which role, giving roles, blocking.
+
+func (a *app) eventRolesCmd() *cobra.Command {
+	var event string
+	c := &cobra.Command{
+		Use:   "roles [flags]",
+		Short: "Show who holds which role",
+		Long: `Show the organisers, authors, moderators and members of an event, with their identities.
+` + "`flyleaf event grant`" + ` gives a role, ` + "`flyleaf event invite --role`" + ` invites somebody to one.`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				week, err := b.Week(ctx, id)
+				if err != nil {
+					return err
+				}
+				grants := []qa.Grant{}
+				if week.Event.Founder != "" {
+					grants = append(grants, qa.Grant{ID: week.Event.Founder, Role: qa.RoleOrganiser})
+				}
+				for _, g := range week.Event.Roles {
+					if !strings.HasPrefix(string(g.Role), "invite-") { // see `flyleaf event invite list`
+						grants = append(grants, g)
+					}
+				}
+				if a.json {
+					return a.printJSON(grants)
+				}
+				if len(grants) == 0 {
+					a.printf("%s\n", notFetched)
+				}
+				for _, g := range grants {
+					a.printf("%-10s  %s  %s\n", g.Role, g.ID, plainName(week.People[g.ID].Name))
+				}
+				own, err := b.OwnInvitation(ctx, id)
+				if words := invitationState(own); words != "" && own.State != qa.InviteGranted {
+					a.printf("%s\n", words)
+				}
+				return err
+			})
+		},
+	}
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func (a *app) eventGrantCmd() *cobra.Command {
+	var event string
+	var yes, undo bool
+	c := &cobra.Command{
+		Use:   "grant [flags] PERSON ROLE",
+		Short: "Give somebody a role, or take it away",
+		Long: `Give somebody a role: author, moderator or member; the founder can also make organisers.
+With --undo the role is taken away again. What was done with it before stays in effect.
+
+` + personHelp,
+		Example: "  flyleaf event grant \"Ilse Marrow\" author\n  flyleaf event grant --undo \"Ilse Marrow\" author",
+		Args:    exactly(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				question, done := "Give this person the role "+args[1], "Granted. `flyleaf event grant --undo` takes the role away again."
+				if undo {
+					question, done = "Take the role "+args[1]+" from this person", "The role is taken away."
+				}
+				who, err := a.resolvePerson(ctx, b, id, args[0], question, yes)
+				if err != nil {
+					return err
+				}
+				return a.actOn(ctx, b, id, qa.Act{Kind: qa.ActRole, Identity: who, Role: qa.Role(args[1]), On: !undo}, done)
+			})
+		},
+	}
+	return a.jsonFlag(yesFlag(eventFlag(undoFlag(c, &undo, "take the role away"), &event), &yes))
+}
+
+// nameOf is somebody's name in a sentence, see people.Lookalikes.Call.
+func nameOf(w qa.Week, id qa.Identity) string { return people.NewLookalikes(&w).Call(id) }

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"flyleaf/qa"
+	"flyleaf/qa/people"
+)
+
+// What a command works on: the data directory, and the event, post, club or person that is
+// named.
+
+// with opens the data directory, or reaches the process that holds it, for the
+// length of fn.
+func (a *app) with(ctx context.Context, fn func(context.Context, backend) error) error {
+	home, err := a.home(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := connect(ctx, home, a.log())
+	if err != nil {
+		return err
+	}
+	if c.copied != "" {
+		fmt.Fprintf(a.std.err, "Note: %s cannot be written, so this reads a copy of it. Nothing can be changed there.\n", plain(home.dir))
+	}
+	err = fn(ctx, c.Node)
+	if cerr := c.close(); err == nil && cerr != nil {
+		err = cerr
+	}
+	return err
+}
+
+// withEvent is with, for one event named by a prefix of its ID.
+func (a *app) withEvent(ctx context.Context, prefix string, fn func(context.Context, backend, qa.EventID) error) error {
+	return a.with(ctx, func(ctx context.Context, b backend) error {
+		id, err := resolveEvent(ctx, b, prefix)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, b, id)
+	})
+}
+
+// resolveEvent finds the one event whose ID begins with prefix.
+func resolveEvent(ctx context.Context, b backend, prefix string) (qa.EventID, error) {
+	events, err := b.Events(ctx)
+	if err != nil {
+		return "", err
+	}
+	var found []qa.Event
+	add := func(e qa.Event) {
+		if !slices.ContainsFunc(found, func(f qa.Event) bool { return f.ID == e.ID }) {
+			found = append(found, e)
+		}
+	}
+	for _, e := range events {
+		if string(e.ID) == prefix {
+			return e.ID, b.Visit(ctx, e.ID)
+		}
+		// A club is an event that has to be named: its weeks are what is meant.
+		if strings.HasPrefix(string(e.ID), prefix) && (prefix != "" || e.Kind != "club") {
+			add(e)
+		}
+		for _, w := range e.Weeks {
+			if prefix != "" && strings.HasPrefix(string(w.ID), prefix) {
+				add(qa.Event{ID: w.ID, Title: w.Title})
+			}
+		}
+	}
+	switch {
+	case len(found) == 1:
+		// One that only a club lists is kept here from now on.
+		if err := b.Visit(ctx, found[0].ID); err != nil {
+			return "", err
+		}
+		return found[0].ID, nil
+	case len(events) == 0:
+		return "", codedf(exitNotFound, "there is no event on this device yet. `flyleaf event new` makes one, `flyleaf join INVITATION` fetches one")
+	case len(found) == 0 && prefix == "":
+		return "", codedf(exitNotFound, "there is a club on this device, but no week yet. `flyleaf club show` lists its weeks; name one with --event ID")
+	case len(found) == 0:
+		return "", codedf(exitNotFound, "no event begins with %q; `flyleaf event list` lists all", prefix)
+	}
+	var list strings.Builder
+	for _, e := range found {
+		fmt.Fprintf(&list, "\n  %s  %s", e.ID, e.Title)
+	}
+	return "", codedf(exitNotFound, "which event? Name it with --event ID:%s", list.String())
+}
+
+// resolvePost finds the one post of an event whose ID is, or ends or begins
+// uniquely with, what a person typed.
+func resolvePost(ctx context.Context, b backend, event qa.EventID, typed string) (qa.PostID, error) {
+	if _, err := b.Post(ctx, event, qa.PostID(typed)); err == nil {
+		return qa.PostID(typed), nil
+	}
+	week, err := b.Week(ctx, event)
+	if err != nil {
+		return "", err
+	}
+	var found []qa.PostID
+	week.EachPost(func(p *qa.PostView) {
+		if typed != "" && (strings.HasPrefix(string(p.ID), typed) || strings.HasSuffix(string(p.ID), typed)) {
+			found = append(found, p.ID)
+		}
+	})
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", codedf(exitNotFound, "there is no post %q in this event; `flyleaf list` shows the IDs", typed)
+	}
+	return "", codedf(exitNotFound, "%q fits %d posts; type more of the ID", typed, len(found))
+}
+
+// withPost is withEvent for a command about one post.
+func (a *app) withPost(ctx context.Context, event, typed string, fn func(context.Context, backend, qa.EventID, qa.PostID) error) error {
+	return a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
+		post, err := resolvePost(ctx, b, id, typed)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, b, id, post)
+	})
+}
+
+// withWeek is withEvent with the event's week.
+func (a *app) withWeek(ctx context.Context, event string, fn func(context.Context, backend, *qa.Week) error) error {
+	return a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
+		w, err := b.Week(ctx, id)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, b, &w)
+	})
+}
+
+// resolveClub finds the one club whose ID or name begins with what was typed.
+func resolveClub(ctx context.Context, b backend, typed string) (qa.Event, error) {
+	events, err := b.Events(ctx)
+	if err != nil {
+		return qa.Event{}, err
+	}
+	var found []qa.Event
+	clubs := 0
+	for _, e := range events {
+		if e.Kind != "club" {
+			continue
+		}
+		clubs++
+		if strings.HasPrefix(string(e.ID), typed) || strings.HasPrefix(strings.ToLower(e.Title), strings.ToLower(typed)) {
+			found = append(found, e)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case clubs == 0:
+		return qa.Event{}, codedf(exitNotFound, "this device keeps no club yet: `flyleaf club new` makes one, `flyleaf join INVITATION` fetches one")
+	case len(found) == 0:
+		return qa.Event{}, codedf(exitNotFound, "no club begins with %q; `flyleaf event list` lists all", typed)
+	}
+	var list strings.Builder
+	for _, e := range found {
+		list.WriteString("\n  " + string(e.ID) + "  " + plain(e.Title))
+	}
+	return qa.Event{}, codedf(exitNotFound, "which club? Name it with --club ID:%s", list.String())
+}
+
+// resolvePerson finds the one whom a person means, and shows who that is: identity, role
+// and first post. On a terminal it asks whether to go on, unless yes is set; an
+// identity typed in full needs no question.
+func (a *app) resolvePerson(ctx context.Context, b backend, event qa.EventID, typed, what string, yes bool) (qa.Identity, error) {
+	week, err := b.Week(ctx, event)
+	if err != nil {
+		return "", err
+	}
+	who, err := people.Resolve(&week, typed)
+	if errors.Is(err, people.ErrNobody) {
+		return "", codedf(exitNotFound, "nobody in this event is called %q, and no identity begins with that; nothing was changed. Give the 64 characters that `flyleaf identity show` prints on their device", typed)
+	}
+	if err != nil {
+		return "", coded(exitNotFound, err)
+	}
+	fmt.Fprintf(a.std.err, "%s\n", plainLine(who.String()))
+	if yes || typed == string(who.ID) || !a.std.isTerminal() {
+		return who.ID, nil
+	}
+	fmt.Fprintf(a.std.err, "%s? [y/N] ", what)
+	if answer := a.readLine(); answer != "y" && answer != "yes" {
+		return "", codedf(exitUsage, "not confirmed, so nothing was changed. If you meant somebody else, give their identity")
+	}
+	return who.ID, nil
+}
+
+// readLine reads one line of an answer, in small letters.
+func (a *app) readLine() string {
+	var b []byte
+	one := make([]byte, 1)
+	for len(b) < 100 {
+		n, err := a.std.in.Read(one)
+		if n == 1 && one[0] != '\n' {
+			b = append(b, one[0])
+		}
+		if err != nil || n == 1 && one[0] == '\n' {
+			break
+		}
+	}
+	return strings.ToLower(strings.TrimSpace(string(b)))
+}
+
+// personHelp says how a command takes a person.
+const personHelp = `PERSON is an identity (` + "`flyleaf identity show`" + ` prints yours), any beginning of one that fits
+only one person of the event, or somebody's name there. Names are compared by what they look
+like: where two names look alike nothing is done, and both people are listed with their
+identities. The person that was found is shown first; on a terminal you are asked to confirm.`
