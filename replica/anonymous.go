@@ -27,9 +27,9 @@ var (
 	ErrOnlyQuestions = errors.New("only questions can be asked anonymously, and replies given under one's own anonymous question; nothing was changed")
 )
 
-// writer returns the key that an act is carried out with: the person's own, or the
-// one-question key that the act's post belongs to, made now for a new question.
-// mu is held and the event is loaded.
+// writer returns the key that signs an act: the person's own, or the key of the anonymous
+// question that the act is about, which is made now for a new question. mu is held and the
+// document is loaded.
 func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) {
 	own := doc.node.cfg.Key
 	var key keys.Key
@@ -46,7 +46,7 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) 
 			if key, found = doc.keys.ofQuestion(act.Parent); !found {
 				return own, ErrOnlyQuestions
 			}
-			act.Anonymous = false // with a key that is there: to the rules, a reply like others
+			act.Anonymous = false // to the rules this is a reply as any other, by the key that is there
 		}
 	case qa.ActEdit, qa.ActWithdraw, qa.ActReact:
 		key, found = doc.keys.ofQuestion(act.Post)

@@ -2,7 +2,6 @@ package replica
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -182,42 +181,4 @@ func (doc *document) update(v storage.ViewUpdate, own bool) Update {
 		add(v.Reactions[i].Post)
 	}
 	return u
-}
-
-// setDelivered notes on disk, then in memory, whether a relay holds own changes. mu is
-// held.
-func (doc *document) setDelivered(ctx context.Context, delivered bool, hashes []wire.Hash) error {
-	if len(hashes) == 0 {
-		return nil // none would mean all
-	}
-	if err := doc.node.store.SetDelivered(ctx, doc.id, delivered, hashes...); err != nil {
-		return err
-	}
-	if !delivered {
-		doc.cached.invalidateDelivery()
-		return nil
-	}
-	doc.cached.delivered(hashes)
-	doc.release(ctx, hashes)
-	return nil
-}
-
-// postOf returns the post that an own change is about. The act is kept with the ID of
-// the post it made, see draft.take.
-func postOf(en storage.Entry) qa.PostID {
-	var a qa.Act
-	if json.Unmarshal(en.Act, &a) != nil {
-		return ""
-	}
-	return a.Post
-}
-
-// owns reports whether the actor belongs to this device's person, as the cheap
-// question before the ledger is asked.
-func (doc *document) owns(a wire.ActorID) bool {
-	if n := doc.node; len(a) == len(n.actor) && a[:32] == n.actor[:32] {
-		return true
-	}
-	_, ours := doc.keys[qa.IdentityOfActor([]byte(a))]
-	return ours
 }

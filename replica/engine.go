@@ -253,6 +253,9 @@ func (e *engine) do(act qa.Act) (crdt.Made, error) {
 	return made, err
 }
 
+// wrote notes that doc made changes that were saved.
+func (e *engine) wrote(changes int) { e.loaded += changes }
+
 // used keeps doc in memory until nothing was written for Config.Idle.
 func (e *engine) used() {
 	e.uses++

@@ -47,7 +47,7 @@ func (x exchanged) View(ctx context.Context, f func(relayclient.State) error) er
 // Receive implements relayclient.Document.
 func (x exchanged) Receive(ctx context.Context, changes [][]byte, signatures []byte, f func(relayclient.State, relayclient.Received) error) ([]qa.PostID, error) {
 	doc := x.doc
-	found := doc.inspect(changes, signatures)
+	found := inspect(doc.id, doc.knows, changes, signatures)
 	st := &exchangeState{doc: doc, ctx: ctx}
 	defer st.notify()
 	doc.mu.Lock()

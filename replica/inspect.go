@@ -8,11 +8,12 @@ import (
 	core "flyleaf/crdt/document"
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
+	"flyleaf/qa"
 )
 
-// heldOps bounds the decoded operations of one message that are kept from looking
+// maxDecodedOps bounds the decoded operations of one message that are kept from looking
 // at its changes until they are taken; what is beyond is decoded a second time.
-const heldOps = 200_000
+const maxDecodedOps = 200_000
 
 // inflatedBytes bounds what the deflated changes of one message may come to, in bytes.
 // Neither a relay of ours nor a stock client sends any. Those beyond are refused.
@@ -25,14 +26,14 @@ type inspected struct {
 	core.Inspected
 }
 
-// inspect looks at the changes of a message that are not settled, in parallel and
-// without holding mu: checking the signatures takes longer than all the rest of
-// taking an event in. There is one entry for each change, Known for those left out.
-func (doc *document) inspect(changes [][]byte, signatures []byte) []inspected {
+// inspect looks at the changes of a message, in parallel and while no document is locked:
+// checking the signatures takes longer than all the rest of taking an event in. known says
+// which changes need no look. There is one entry for each change.
+func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, signatures []byte) []inspected {
 	if len(signatures) != len(changes)*keys.SignatureSize {
 		signatures = nil // of a stock client, or of no use
 	}
-	inspector := core.Inspector{Event: doc.id, Known: doc.knows}
+	inspector := core.Inspector{Event: event, Known: known}
 	found := make([]inspected, len(changes))
 	inflation := core.NewInflation(inflatedBytes, inspector.Limits())
 	for i, chunk := range changes {
@@ -58,7 +59,7 @@ func (doc *document) inspect(changes [][]byte, signatures []byte) []inspected {
 				continue
 			}
 			f.Inspected, _ = inspector.Inspect(f.chunk, f.signature) // nothing is charged
-			if f.Change != nil && ops.Add(int64(f.Change.Ops())) > heldOps {
+			if f.Change != nil && ops.Add(int64(f.Change.Ops())) > maxDecodedOps {
 				f.Change.Decoded = nil
 			}
 		}

@@ -21,7 +21,7 @@ const mergeStep = 1000
 var (
 	// ErrNothingHere is returned by Bundle for an event of which this device has
 	// nothing yet.
-	ErrNothingHere = errors.New("this event has not been fetched from its relay yet, so there is nothing to write down")
+	ErrNothingHere = errors.New("this event has not been fetched from its relay yet, so there is nothing to save")
 	// ErrNothingTaken is returned by Merge for an event that this device does not
 	// follow, when the bundle does not begin with the event's first change.
 	ErrNothingTaken = errors.New("it does not begin with the first change of its event; nothing was changed")
@@ -33,14 +33,14 @@ type Merged struct {
 	Taken   int       // changes that are new here
 	Known   int       // that were here already
 	Waiting int       // that build on changes which neither the bundle nor this device has
-	Left    int       // that are kept and not part of the event: proof that a writer gave one number to two changes, and what builds on those
+	Left    int       // that are kept and excluded from the event: proof that a writer gave one number to two changes, and what builds on those
 	Refused []Refusal // that cannot be taken, in the order of the bundle
 }
 
-// Bundle writes an event as one file: its changes with their signatures. What
-// left the event, or was never taken, is not in it, nor is an anonymous question
-// that no relay has yet: in a file of this device it would tell who asks. ErrNothingHere is returned for
-// an event that has not been fetched.
+// Bundle writes an event as one file: its changes with their signatures. It leaves out
+// what was excluded or refused, and an anonymous question that no relay has yet: a file
+// from this device would show who asks. ErrNothingHere is returned for an event that has
+// not been fetched.
 func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
 	doc, err := n.document(id)
 	if err != nil {
@@ -48,7 +48,7 @@ func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
 	}
 	doc.mu.Lock()
 	err = doc.load(ctx)
-	held := maps.Clone(doc.withheld)
+	withheld := maps.Clone(doc.withheld)
 	doc.mu.Unlock()
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
 	}
 	written := false
 	err = n.store.Entries(ctx, id, 0, func(en storage.Entry) error {
-		if en.Status != storage.InDocument || held[en.Hash] {
+		if en.Status != storage.InDocument || withheld[en.Hash] {
 			return nil
 		}
 		written = true
@@ -91,7 +91,7 @@ func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change
 		return Merged{}, err
 	}
 	doc.mu.Lock()
-	doc.forgive() // as for a new connection: a true signature may come now
+	doc.forgive() // as for a new connection: the right signature may come now
 	doc.mu.Unlock()
 	out := Merged{Event: id}
 	for len(changes) > 0 {
@@ -114,7 +114,7 @@ func (n *Node) followBundle(ctx context.Context, id qa.EventID, changes []bundle
 	if len(changes) == 0 {
 		return nil, ErrNothingTaken
 	}
-	first := (&document{id: id}).inspect([][]byte{changes[0].Bytes}, changes[0].Signature)[0]
+	first := inspect(id, func(wire.Hash) bool { return false }, [][]byte{changes[0].Bytes}, changes[0].Signature)[0]
 	if first.Refusal != nil || !first.Change.Founds() {
 		return nil, ErrNothingTaken
 	}
@@ -142,7 +142,7 @@ func (doc *document) merge(ctx context.Context, changes []bundle.Change, out *Me
 	if err != nil {
 		return err
 	}
-	found := doc.inspect(chunks, signatures)
+	found := inspect(doc.id, doc.knows, chunks, signatures)
 	doc.mu.Lock()
 	update, err := doc.mergeInspected(ctx, found, out)
 	doc.mu.Unlock()

@@ -1,20 +1,18 @@
-// Package replica is one device's node: the events it follows, what their
-// ledgers add up to, and the links to their relays.
+// Package replica is one device's node: the events that the device follows, each as a
+// document, and the exchange of their changes with relays. DESIGN.md says how it is made.
 //
-// It guarantees that nothing is reported as done, shown to a subscriber or
-// offered to a relay before the transaction holding it is on disk; that a write
-// that failed leaves nothing behind, in memory or on disk; that pages are read
-// from the stored views alone; and that bytes from a relay reach a document
-// only after they have been decoded, found canonical, signed by their writer,
-// inside the schema, placed in the change graph and found permitted by what they
-// build on. A person's own acts pass the same rules before they are saved. Words
-// written here are never lost: what has to leave an event stays in the ledger, is
-// written anew where it can be, and is told by Refusals until then. Status tells
-// what is known, never what is hoped.
+// It guarantees that nothing is reported as done, shown to a subscriber or offered to a
+// relay before the transaction holding it is on disk; that a write that failed leaves
+// nothing behind, in memory or on disk; that pages are read from the stored views alone;
+// and that bytes from a relay reach the engine only after they were decoded, found
+// canonical, signed by their writer, inside the schema, placed in the change graph and
+// allowed by the event's rules. A person's own acts pass the same rules before they are
+// saved. Words written here are never lost: a change that has to be excluded from an event
+// stays in the ledger, is written again where that is possible, and is listed by Refusals
+// until then. Status says what is known to be so.
 //
-// It never waits for a relay in a local act, never keeps two documents of one
-// event, never writes with the actor of an earlier run, and never closes the
-// store it was given.
+// It never waits for a relay in a local act, never keeps two engines of one event, never
+// writes with the actor of an earlier run, and never closes the store it was given.
 package replica
 
 import (
@@ -48,10 +46,10 @@ var (
 	ErrNotFetched = errors.New("this event has not been fetched from its relay yet, so nothing can be written into it; nothing was changed. Try again when the relay is reachable")
 	// ErrUnknownPost is returned for a post that this device does not have.
 	ErrUnknownPost = errors.New("this device does not have that post")
-	// ErrNotOrganiser is returned by Import for an event of somebody else.
+	// ErrNotOrganiser is returned by Import for an event that this person does not organise.
 	ErrNotOrganiser = errors.New("only an organiser of the event can import into it; nothing was changed")
-	// ErrNotAllowed is returned for an act that the event's rules do not allow this
-	// person. The error says which rule.
+	// ErrNotAllowed is returned for an act that the event's rules do not allow this person.
+	// The error names the rule.
 	ErrNotAllowed = errors.New("the event's rules do not allow this")
 	// ErrNotSaved is wrapped around the store's error when an act could not be
 	// written to disk. Nothing of it was kept.
@@ -65,7 +63,7 @@ const (
 	DefaultRetryMax = 30 * time.Second
 )
 
-// Config is what a node needs.
+// Config is what a node is made of. Store and Key must be set.
 type Config struct {
 	Store storage.Store // stays the caller's: Close does not close it
 	Key   keys.Key
@@ -75,11 +73,11 @@ type Config struct {
 	Dial  relayclient.Dialer // nil: WebSocket, where the platform has it
 	// Offline keeps the node from opening any connection.
 	Offline bool
-	// Idle is how long an event's document stays in memory after the last local
-	// act; 0 is DefaultIdle.
+	// Idle is how long an event's engine stays in memory after the last local act; 0 is
+	// DefaultIdle.
 	Idle time.Duration
-	// Answering is how long somebody is shown as answering who does not say so
-	// again; 0 is DefaultAnswering.
+	// Answering is how long somebody is shown as answering after they said so last; 0 is
+	// DefaultAnswering.
 	Answering time.Duration
 	// RetryMin and RetryMax bound the waits between attempts to reach a relay; 0
 	// are the defaults.
@@ -90,19 +88,19 @@ type Config struct {
 type Node struct {
 	cfg       Config
 	store     storage.Store
-	actor     wire.ActorID // of this run; an event takes a new one after a failed write
+	actor     wire.ActorID // of this run; a document draws a new one after a failed write
 	subs      subscribers
 	client    *relayclient.Client
 	clubs     *archive.Clubs
 	scheduler *archive.Scheduler
 	engines   engines
 
-	// ctx ends with Close; everything in the background holds on to it.
+	// ctx ends with Close, and with it everything that runs in the background.
 	ctx  context.Context
 	stop context.CancelFunc
 	work sync.WaitGroup
 
-	engineWork func() // for tests: called before the engine does what may take long
+	engineWork func() // for tests: called before an engine does what may take long
 
 	randMu   lockorder.Mutex[lockorder.Random] // guards reads of cfg.Rand
 	importMu lockorder.Mutex[lockorder.Import] // held for the whole of an import
@@ -115,8 +113,8 @@ type Node struct {
 	relays    map[qa.EventID]string // chosen on this device; "" for none
 }
 
-// Open starts a node on a store. Links to relays are opened by Start, or by
-// Sync for one event. The store must not be open in another process.
+// Open starts a node on a store, which must not be open in another process. Start opens
+// connections to relays, Sync one for a single event.
 func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if cfg.Store == nil {
 		return nil, errors.New("replica: no store")
@@ -160,7 +158,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if n.actor, err = n.newActor(); err != nil {
 		return nil, err
 	}
-	if err := n.followOwn(ctx); err != nil {
+	if err := n.readFollowed(ctx); err != nil {
 		return nil, err
 	}
 	if err := n.clubs.Load(ctx, n.read); err != nil {
@@ -169,9 +167,9 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	return n, nil
 }
 
-// followOwn reads what the device follows. An event whose founding was cut off
+// readFollowed reads which events the device follows. An event whose founding was cut off
 // between its first change and the note to follow it is followed now.
-func (n *Node) followOwn(ctx context.Context) error {
+func (n *Node) readFollowed(ctx context.Context) error {
 	following, err := n.store.Following(ctx)
 	if err != nil {
 		return err
@@ -201,8 +199,8 @@ func (n *Node) followOwn(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the links, lets go of the documents and closes the channels of
-// subscribers. It waits for what is being written. The store stays open.
+// Close ends the connections, closes the documents and the channels of subscribers. It
+// waits for what is being written. The store stays open.
 func (n *Node) Close() error {
 	n.mu.Lock()
 	if n.closed {
@@ -225,7 +223,7 @@ func (n *Node) Close() error {
 	return nil
 }
 
-// Identity returns who writes on this device.
+// Identity returns this device's person.
 func (n *Node) Identity() qa.Identity { return n.cfg.Key.Identity() }
 
 // newActor draws an actor of this person for this run.
@@ -238,8 +236,8 @@ func (n *Node) newActorOf(key keys.Key) (wire.ActorID, error) {
 	return key.NewActor(n.cfg.Rand)
 }
 
-// random returns size random bytes. A source that ends gives zeros: jitter and
-// names of connections need no secrecy.
+// random returns size random bytes. A source that ends gives zeros: they are for jitter
+// and for names of connections, which need no secrecy.
 func (n *Node) random(size int) []byte {
 	n.randMu.Lock()
 	defer n.randMu.Unlock()
@@ -248,7 +246,8 @@ func (n *Node) random(size int) []byte {
 	return b
 }
 
-// event returns a followed event. ErrUnknownEvent or ErrClosed is returned.
+// document returns a followed event's document. ErrUnknownEvent and ErrClosed are its
+// errors.
 func (n *Node) document(id qa.EventID) (*document, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -262,8 +261,8 @@ func (n *Node) document(id qa.EventID) (*document, error) {
 	return doc, nil
 }
 
-// follow notes an event in the store and takes it into the node. An event that
-// is followed already gets the relay, if one is given.
+// follow begins to follow an event: on disk, then in memory. An event that is followed
+// already gets the relay, if one is given.
 func (n *Node) follow(ctx context.Context, doc *document, relay string) error {
 	f := storage.Following{Event: doc.id, Relay: relay, JoinedAtMillis: n.cfg.Now().UnixMilli()}
 	n.mu.Lock()

@@ -121,12 +121,12 @@ func (n *Node) Delivery(ctx context.Context, id qa.EventID) (map[qa.PostID]bool,
 	return out, nil
 }
 
-// Status returns how far each followed event's delivery has come, in the order
-// of Events. The first time it reads whole events, to know their heads.
+// Status returns how far the exchange of each followed event has come, in the order of
+// Events. The first call loads every document, to know its heads.
 func (n *Node) Status(ctx context.Context) ([]qa.Status, error) { return n.statuses(ctx, true) }
 
-// Overview is Status for who needs no heads and does not want to wait: it reads no
-// event whole, and has the heads only of those that were read.
+// Overview is a fast Status that does not load documents: it has the heads only of those
+// that are loaded.
 func (n *Node) Overview(ctx context.Context) ([]qa.Status, error) { return n.statuses(ctx, false) }
 
 // StatusOf is Overview for one event. ErrUnknownEvent is returned for an event that is not
@@ -144,7 +144,7 @@ func (n *Node) statuses(ctx context.Context, whole bool) ([]qa.Status, error) {
 	for _, f := range following {
 		s, err := n.status(ctx, f.Event, whole)
 		if errors.Is(err, ErrUnknownEvent) {
-			continue // let go of meanwhile, as weeks of a club are
+			continue // no longer followed; a club's weeks come and go
 		}
 		if err != nil {
 			return nil, err
@@ -159,8 +159,7 @@ func (n *Node) status(ctx context.Context, id qa.EventID, whole bool) (qa.Status
 	if err != nil {
 		return qa.Status{}, err
 	}
-	// The link's state first: what happens meanwhile makes the counts newer than
-	// it, never the other way round.
+	// The relay's state is read first, so that the counts are never older than it.
 	relay, err := n.relayStatus(ctx, id)
 	if err != nil {
 		return qa.Status{}, err

@@ -10,8 +10,8 @@ import (
 // Update tells a subscriber what changed; see qa.Update.
 type Update = qa.Update
 
-// subscribers hands updates on without ever waiting for anybody: what a slow
-// subscriber has not read yet is joined, one Update an event.
+// subscribers passes updates on without waiting for anybody: what a slow subscriber has
+// not read yet is joined into one Update for each event.
 type subscribers struct {
 	mu     lockorder.Mutex[lockorder.Subscribers] // guards what follows
 	closed bool
@@ -30,7 +30,7 @@ type subscription struct {
 	pending map[qa.EventID]*joined
 }
 
-// joined is what one event has pending for one subscriber.
+// joined is what one subscriber has not read yet about one event.
 type joined struct {
 	posts  map[qa.PostID]bool
 	order  []qa.PostID

@@ -212,8 +212,8 @@ func (n *Node) summarizeAll() {
 	}
 }
 
-// Shelf returns the followed events as a list of many shows them, in the order they
-// were joined. Clubs are among them; what they list returns Clubs.
+// Shelf returns the followed events as a list of many shows them, in the order they were
+// joined. Clubs are among them; Clubs returns what these list.
 func (n *Node) Shelf(ctx context.Context) ([]qa.Shelved, error) {
 	following, err := n.store.Following(ctx)
 	if err != nil {
@@ -223,7 +223,7 @@ func (n *Node) Shelf(ctx context.Context) ([]qa.Shelved, error) {
 	for _, f := range following {
 		doc, err := n.document(f.Event)
 		if errors.Is(err, ErrUnknownEvent) {
-			continue // let go of meanwhile, as weeks of a club are
+			continue // no longer followed; a club's weeks come and go
 		}
 		if err != nil {
 			return nil, err

@@ -1,0 +1,68 @@
+package replica
+
+import (
+	"context"
+
+	"flyleaf/qa"
+)
+
+// What the device does without being asked.
+
+// maxHeads is how many heads an event may have before this device joins them. Each head
+// is a dependency of the next change, and the dependencies of a change are bounded.
+const maxHeads = 256
+
+// joinHeads writes an empty change on top of too many heads. mu is held and the
+// document is loaded.
+func (doc *document) joinHeads(ctx context.Context) error {
+	invited := doc.contents.policy.Access() == "invited" && !doc.contents.policy.AnyRole(doc.node.Identity())
+	if len(doc.contents.graph.Heads()) <= maxHeads || invited || doc.contents.policy.Newer() {
+		return nil // there is no need, or it is for others to do
+	}
+	if err := doc.engine.open(ctx); err != nil {
+		return err
+	}
+	d := &draft{doc: doc}
+	if _, err := d.do(qa.Act{Kind: qa.ActMerge}); err != nil {
+		d.drop()
+		// The event may be of a newer version, say. Another device will join them.
+		doc.node.cfg.Log.Warn("the heads of an event could not be joined", "event", doc.id, "error", err)
+		return nil
+	}
+	return d.save(ctx)
+}
+
+// tendSoon tends an event from a goroutine of its own.
+func (n *Node) tendSoon(doc *document) {
+	n.background(func() {
+		if err := doc.tend(n.ctx); err != nil && n.ctx.Err() == nil {
+			n.cfg.Log.Warn("an event could not be tended", "event", doc.id, "error", err)
+		}
+	})
+}
+
+// tend does what this device does by itself when something has arrived, or when a
+// connection begins.
+func (doc *document) tend(ctx context.Context) error {
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	for _, do := range []func(context.Context) error{
+		doc.joinHeads, doc.claimInvitations, doc.answerClaims, doc.reissueWhatCan,
+	} {
+		if err := doc.load(ctx); err != nil { // a refused act discards what was loaded
+			return err
+		}
+		if doc.contents.graph.Len() == 0 {
+			return nil
+		}
+		if err := do(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (doc *document) reissueWhatCan(ctx context.Context) error {
+	doc.reissue(ctx)
+	return nil
+}

@@ -1,0 +1,164 @@
+package replica
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"flyleaf/crdt"
+	"flyleaf/crdt/wire"
+	"flyleaf/keys"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// draft is a number of local acts that are saved together or not at all. It is used while
+// the document is locked and its engine open, and ended by save or drop.
+type draft struct {
+	doc      *document
+	entries  []storage.Entry
+	reissues wire.Hash // the excluded change that is written again, if one is
+}
+
+// keptAct is an act as the ledger has it.
+type keptAct struct {
+	qa.Act
+	Reissues string `json:"reissues,omitempty"` // hash of the own change that this one replaces
+}
+
+// do turns one act into a change of this person. Nothing is saved yet.
+func (d *draft) do(act qa.Act) (crdt.Made, error) { return d.doAs(d.doc.node.cfg.Key, act) }
+
+// doAs is do with another of this person's keys.
+func (d *draft) doAs(key keys.Key, act qa.Act) (crdt.Made, error) {
+	doc := d.doc
+	if act.AtMillis == 0 {
+		act.AtMillis = doc.node.cfg.Now().UnixMilli()
+	}
+	if key.Identity() != doc.node.Identity() {
+		back, err := doc.engine.writeAs(key)
+		if err != nil {
+			return crdt.Made{}, err
+		}
+		defer back()
+	}
+	made, err := doc.engine.do(act)
+	if err != nil {
+		return made, err
+	}
+	if !made.Nothing {
+		return made, d.take(made, act, key)
+	}
+	if act.Kind == qa.ActReact && act.On != doc.reacts(act.Post, key.Identity(), act.Emoji) {
+		return d.reactAnew(key, act)
+	}
+	return made, nil
+}
+
+// reacts reports whether somebody's reaction is on.
+func (doc *document) reacts(post qa.PostID, by qa.Identity, emoji string) bool {
+	p, _ := doc.contents.projection.Post(post)
+	return slices.Contains(p.Reactions, qa.Reaction{By: by, Emoji: emoji})
+}
+
+// reactAnew switches a reaction to and fro. Two devices of one person may each have made a
+// map for the person's reactions. The engine shows one of these maps, where nothing is to
+// be changed, while the reaction is otherwise in the other. The change made here follows
+// both, so it decides.
+func (d *draft) reactAnew(key keys.Key, act qa.Act) (crdt.Made, error) {
+	var made crdt.Made
+	for _, on := range []bool{!act.On, act.On} {
+		act.On = on
+		var err error
+		if made, err = d.doc.engine.do(act); err == nil && !made.Nothing {
+			err = d.take(made, act, key)
+		}
+		if err != nil {
+			return made, err
+		}
+	}
+	return made, nil
+}
+
+// take signs a new change and adds it to the contents, if the event's rules allow it.
+func (d *draft) take(made crdt.Made, act qa.Act, key keys.Key) error {
+	doc, c := d.doc, made.Change
+	signature, err := keys.Sign(key, doc.id, c.Hash)
+	if err != nil {
+		return err
+	}
+	if act.Kind == qa.ActPost {
+		act.Post = made.Post // this kind of act does not need it; postOf does
+	}
+	k := keptAct{Act: act}
+	if d.reissues != (wire.Hash{}) {
+		k.Reissues = d.reissues.String()
+	}
+	kept, err := json.Marshal(k)
+	if err != nil {
+		return err
+	}
+	now := doc.node.cfg.Now().UnixMilli()
+	d.entries = append(d.entries, storage.Entry{
+		Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, Bytes: made.Bytes, Signature: signature,
+		ReceivedAtMillis: now, Own: true, Act: kept,
+	})
+	added, err := doc.contents.add(pendingChange{change: c, received: now})
+	if err == nil && len(added) != 1 {
+		err = errors.New("it does not follow what is there")
+	}
+	if err != nil {
+		return fmt.Errorf("%w; nothing was changed: %w", ErrNotAllowed, err)
+	}
+	return nil
+}
+
+// drop forgets the draft, with what engine and contents took of it.
+func (d *draft) drop() {
+	if len(d.entries) > 0 {
+		d.doc.discard()
+	}
+}
+
+// save writes the draft in one transaction and then tells of it. When it fails nothing of
+// the draft is left anywhere. ErrNotSaved is returned when the disk did not take it.
+func (d *draft) save(ctx context.Context) error {
+	doc := d.doc
+	if len(d.entries) == 0 {
+		doc.engine.used()
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		doc.discard()
+		return err
+	}
+	// From here on a caller that gives up must not leave it open whether the transaction
+	// was committed.
+	ctx = context.WithoutCancel(ctx)
+	views := doc.contents.views()
+	err := doc.node.store.Append(ctx, storage.Batch{Event: doc.id, Entries: d.entries, Views: views})
+	if err != nil && !d.saved(ctx) {
+		doc.discard()
+		return fmt.Errorf("%w: %w", ErrNotSaved, err)
+	}
+	doc.engine.wrote(len(d.entries))
+	doc.cached.wrote(d.entries)
+	for i := range d.entries {
+		doc.excluded.noteReissue(d.entries[i].Act)
+	}
+	doc.withhold(d.entries)
+	doc.engine.used()
+	update := doc.committed(ctx, views, true)
+	doc.node.updated(doc.id)
+	doc.node.subs.notify(update)
+	return nil
+}
+
+// saved asks the store whether a transaction that reported an error was
+// committed all the same, as can happen when the error came after the commit.
+func (d *draft) saved(ctx context.Context) bool {
+	_, err := d.doc.node.store.Entry(ctx, d.doc.id, d.entries[len(d.entries)-1].Hash)
+	return err == nil
+}
