@@ -1,0 +1,119 @@
+package presence
+
+import (
+	"crypto/rand"
+	"testing"
+	"time"
+
+	"flyleaf/keys"
+	"flyleaf/qa"
+)
+
+func newKey(t *testing.T) keys.Key {
+	t.Helper()
+	key, err := keys.NewKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+var (
+	event = qa.MakeEventID([16]byte{1})
+	start = time.UnixMilli(1_700_000_000_000)
+)
+
+func post(i byte) qa.PostID {
+	actor := make([]byte, 40)
+	return qa.MakePostID(qa.IdentityOfActor(actor), actor, uint64(i)+1)
+}
+
+// say has a board hear a signal of a key.
+func say(t *testing.T, b *Board, key keys.Key, kind string, of qa.PostID, count uint64, sent, heard time.Time) bool {
+	t.Helper()
+	m, err := Encode(Signal{Kind: kind, By: key.Identity(), Post: of}, key, event, "session", count, sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, isNew := b.Hear(event, m, heard)
+	return isNew
+}
+
+func TestASignalIsShownWhileItIsTrue(t *testing.T) {
+	var b Board
+	key := newKey(t)
+	if !say(t, &b, key, qa.PresenceAnswering, post(1), 1, start, start) {
+		t.Error("the first signal is not new")
+	}
+	if say(t, &b, key, qa.PresenceAnswering, post(1), 1, start, start) {
+		t.Error("the same message again is new")
+	}
+	if !say(t, &b, key, qa.PresenceSeen, post(1), 2, start, start) {
+		t.Error("another kind of signal is not new")
+	}
+	if got := b.List(start.Add(29*time.Second), 30*time.Second); len(got) != 2 {
+		t.Errorf("%+v", got)
+	}
+	if got := b.List(start.Add(30*time.Second), 30*time.Second); len(got) != 1 || got[0].Kind != qa.PresenceSeen {
+		t.Errorf("after the time of an answer: %+v", got)
+	}
+}
+
+func TestOldAndForeignSignalsAreNotShown(t *testing.T) {
+	var b Board
+	key := newKey(t)
+	for _, sent := range []time.Time{start.Add(-maxSkew - time.Millisecond), start.Add(maxSkew + time.Millisecond)} {
+		if say(t, &b, key, qa.PresenceSeen, post(1), 1, sent, start) {
+			t.Errorf("sent at %s, heard at %s", sent, start)
+		}
+	}
+	m, err := Encode(Signal{Kind: qa.PresenceSeen, By: newKey(t).Identity(), Post: post(1)}, key, event, "session", 1, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, isNew := b.Hear(event, m, start); isNew {
+		t.Error("somebody speaks for somebody else")
+	}
+	m, err = Encode(Signal{Kind: qa.PresenceSeen, By: key.Identity(), Post: post(1)}, key, event, "session", 1, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, isNew := b.Hear(qa.MakeEventID([16]byte{2}), m, start); isNew {
+		t.Error("a signal of another event is shown")
+	}
+}
+
+func TestExpireTellsOnce(t *testing.T) {
+	var b Board
+	now := start
+	say(t, &b, newKey(t), qa.PresenceAnswering, post(1), 1, now, now)
+	var told []qa.PostID
+	expire := func() {
+		b.Expire(func() time.Time { return now }, time.Hour, func(posts []qa.PostID) { told = append(told, posts...) })
+	}
+	expire()
+	if len(told) > 0 {
+		t.Fatalf("told too early: %v", told)
+	}
+	now = now.Add(time.Hour)
+	expire()
+	expire()
+	if len(told) != 1 || told[0] != post(1) {
+		t.Errorf("told %v", told)
+	}
+	b.Stop()
+}
+
+func TestReceiptsAreGivenOnce(t *testing.T) {
+	var b Board
+	var posts []qa.PostID
+	for i := range byte(MaxReceipts + 5) {
+		posts = append(posts, post(i))
+	}
+	if got := b.FirstTime(posts); len(got) != MaxReceipts || got[0] != post(5) {
+		t.Errorf("%d posts, the first %s", len(got), got[0])
+	}
+	if got := b.FirstTime(posts); len(got) > 0 {
+		t.Errorf("again: %v", got)
+	}
+}
