@@ -318,7 +318,7 @@ func (s *session) join(b []byte) error {
 // comes to the same as handle, without allocating. False means that b is anything
 // else, and that nothing was done.
 func (s *session) answered(b []byte) bool {
-	g, ok := repo.GlanceAt(b)
+	g, ok := repo.ReadUnsignedSync(b)
 	if !ok || string(g.SenderID) != s.peer {
 		return false
 	}

@@ -7,20 +7,20 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// checkGlance holds GlanceAt against Decode. It returns whether GlanceAt read it.
-func checkGlance(t *testing.T, b []byte) bool {
+// checkUnsignedSync holds ReadUnsignedSync against Decode. It returns whether ReadUnsignedSync read it.
+func checkUnsignedSync(t *testing.T, b []byte) bool {
 	t.Helper()
-	g, ok := GlanceAt(b)
+	g, ok := ReadUnsignedSync(b)
 	if !ok {
 		return false
 	}
 	m, err := Decode(b)
 	if err != nil {
-		t.Fatalf("a glance reads %x, Decode says %v", b, err)
+		t.Fatalf("the short way reads %x, Decode says %v", b, err)
 	}
 	want := &Message{Type: TypeSync, SenderID: string(g.SenderID), TargetID: string(g.TargetID), DocumentID: string(g.DocumentID), Data: g.Data}
 	if !equalMessages(m, want) {
-		t.Fatalf("%x: a glance reads %+v, Decode %+v", b, want, m)
+		t.Fatalf("%x: the short way reads %+v, Decode %+v", b, want, m)
 	}
 	return true
 }
@@ -65,19 +65,19 @@ func sample() []byte {
 	}, nil)
 }
 
-func TestGlanceReadsWhatClientsWrite(t *testing.T) {
+func TestUnsignedSyncReadsWhatClientsWrite(t *testing.T) {
 	ours, err := Encode(&Message{Type: TypeSync, SenderID: "a", TargetID: "b", DocumentID: "d", Data: []byte{0x42, 0, 0}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, b := range [][]byte{ours, sample()} {
-		if !checkGlance(t, b) {
+		if !checkUnsignedSync(t, b) {
 			t.Errorf("not read: %x", b)
 		}
 	}
 }
 
-func TestGlanceLeavesTheRestToDecode(t *testing.T) {
+func TestUnsignedSyncLeavesTheRestToDecode(t *testing.T) {
 	long := string(bytes.Repeat([]byte("x"), MaxID+1))
 	for name, m := range map[string]map[string]any{
 		"another type":  {"type": "request", "senderId": "a", "documentId": "d", "data": []byte{1}},
@@ -95,29 +95,29 @@ func TestGlanceLeavesTheRestToDecode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := GlanceAt(b); ok {
+		if _, ok := ReadUnsignedSync(b); ok {
 			t.Errorf("%s: read", name)
 		}
 	}
 	whole := sample()
 	for i := range whole {
-		if _, ok := GlanceAt(whole[:i]); ok {
+		if _, ok := ReadUnsignedSync(whole[:i]); ok {
 			t.Errorf("the first %d of %d bytes: read", i, len(whole))
 		}
 	}
-	if _, ok := GlanceAt(append(bytes.Clone(whole), 0)); ok {
+	if _, ok := ReadUnsignedSync(append(bytes.Clone(whole), 0)); ok {
 		t.Error("with a byte more: read")
 	}
 	twice := append(item(5, 0, 4, ""), bytes.Join([][]byte{text("type"), text("sync"), text("type"), text("sync"), text("senderId"), text("a"), text("documentId"), text("d")}, nil)...)
-	if _, ok := GlanceAt(twice); ok {
+	if _, ok := ReadUnsignedSync(twice); ok {
 		t.Error("a key twice: read")
 	}
 }
 
-func TestGlanceAllocatesNothing(t *testing.T) {
+func TestUnsignedSyncAllocatesNothing(t *testing.T) {
 	b := sample()
 	if n := testing.AllocsPerRun(100, func() {
-		if _, ok := GlanceAt(b); !ok {
+		if _, ok := ReadUnsignedSync(b); !ok {
 			t.Fatal("not read")
 		}
 	}); n > 0 {
@@ -125,7 +125,7 @@ func TestGlanceAllocatesNothing(t *testing.T) {
 	}
 }
 
-func FuzzGlance(f *testing.F) {
+func FuzzUnsignedSync(f *testing.F) {
 	whole := sample()
 	f.Add(whole)
 	for i := range whole {
@@ -134,5 +134,5 @@ func FuzzGlance(f *testing.F) {
 		b[i] ^= 0x21
 		f.Add(b)
 	}
-	f.Fuzz(func(t *testing.T, b []byte) { checkGlance(t, b) })
+	f.Fuzz(func(t *testing.T, b []byte) { checkUnsignedSync(t, b) })
 }

@@ -2,16 +2,16 @@ package repo
 
 import "unicode/utf8"
 
-// Glance is the envelope of a sync message as it stands in the frame, whose memory
-// it shares.
-type Glance struct {
+// UnsignedSync is the envelope of a sync message without signatures. It shares the memory
+// of the frame it was read from.
+type UnsignedSync struct {
 	SenderID, TargetID, DocumentID, Data []byte
 }
 
-// GlanceAt reads a sync message without signatures, in the layout that clients write,
-// without allocating anything. False means that the frame is something else, or
-// damaged: for Decode to read. When it is true, Decode would return the same.
-func GlanceAt(b []byte) (g Glance, ok bool) {
+// ReadUnsignedSync reads a sync message without signatures, in the layout that clients write,
+// without allocating anything. False means that the frame is something else or is
+// damaged, and that Decode is to read it. When it is true, Decode would return the same.
+func ReadUnsignedSync(b []byte) (g UnsignedSync, ok bool) {
 	r := cborReader{b}
 	pairs, ok := r.head(5)
 	if !ok || pairs > 5 {
