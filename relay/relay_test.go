@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -41,6 +42,12 @@ type server struct {
 
 func start(t testing.TB, cfg relay.Config) *server {
 	t.Helper()
+	return startWith(t, cfg, func(net.Conn) {})
+}
+
+// startWith is start that shows each connection of the server's when it is new.
+func startWith(t testing.TB, cfg relay.Config, accepted func(net.Conn)) *server {
+	t.Helper()
 	if cfg.Store == nil {
 		cfg.Store = mem.New()
 	}
@@ -48,7 +55,13 @@ func start(t testing.TB, cfg relay.Config) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{Relay: r, http: httptest.NewServer(r), t: t}
+	s := &server{Relay: r, http: httptest.NewUnstartedServer(r), t: t}
+	s.http.Config.ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			accepted(c)
+		}
+	}
+	s.http.Start()
 	s.url = "ws" + strings.TrimPrefix(s.http.URL, "http")
 	t.Cleanup(s.stop)
 	return s

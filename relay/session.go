@@ -106,10 +106,10 @@ func (s *session) run(conn net.Conn, deflate bool, from string) {
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		s.write()
+		s.runWriter()
 	}()
 
-	err := s.read()
+	err := s.runReader()
 	var f *failure
 	switch {
 	case errors.Is(err, errLeft):
@@ -238,8 +238,8 @@ func (s *session) setReadDeadline(deadline time.Time, about time.Duration) {
 	_ = s.conn.SetReadDeadline(deadline)
 }
 
-// read does the handshake, then handles messages until the session ends.
-func (s *session) read() error {
+// runReader does the handshake, then handles messages until the session ends.
+func (s *session) runReader() error {
 	l := s.relay.limits
 	defer s.letGo()
 	s.limit = MaxJoinFrame
@@ -546,9 +546,9 @@ func (s *session) enter(d *document) error {
 	return nil
 }
 
-// write sends what the outbox holds until the session has ended and the outbox
+// runWriter sends what the outbox holds until the session has ended and the outbox
 // is empty of frames, then closes the connection.
-func (s *session) write() {
+func (s *session) runWriter() {
 	defer func() {
 		s.out.finish()
 		if !s.farewell {

@@ -35,10 +35,34 @@ func (s *session) sendShared(m *wsframe.Shared, own []byte) error {
 		return err
 	}
 	if second == nil {
-		_, err := s.conn.Write(first)
+		return s.write(first)
+	}
+	return s.write(first, second)
+}
+
+// write writes to the connection, within the deadline that was set. The deadline also
+// passes while this goroutine does not get to run, and then a write fails at once though
+// the peer would take it. So a peer is too slow only if a second write of what is left,
+// with as much time as a small frame has, fails as well.
+func (s *session) write(parts ...[]byte) error {
+	left := net.Buffers(parts)
+	err := s.writeSome(&left)
+	if !isTimeout(err) || s.over() {
 		return err
 	}
-	parts := net.Buffers{first, second}
+	if err := s.setWriteDeadline(0); err != nil {
+		return err
+	}
+	return s.writeSome(&left)
+}
+
+// writeSome writes as much of parts as it can, and leaves the rest in parts.
+func (s *session) writeSome(parts *net.Buffers) error {
+	if len(*parts) == 1 {
+		n, err := s.conn.Write((*parts)[0])
+		(*parts)[0] = (*parts)[0][n:]
+		return err
+	}
 	_, err := parts.WriteTo(s.conn)
 	return err
 }
@@ -48,8 +72,7 @@ func (s *session) sendControl(op wsframe.Op, payload []byte) error {
 	if err := s.setWriteDeadline(wsframe.MaxControl); err != nil {
 		return err
 	}
-	_, err := s.conn.Write(wsframe.AppendFrame(nil, op, payload))
-	return err
+	return s.write(wsframe.AppendFrame(nil, op, payload))
 }
 
 // sendClose sends a close frame, the last one.
