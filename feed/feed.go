@@ -44,6 +44,10 @@ type Entry struct {
 	By     qa.Identity            `json:"by"`
 	At     int64                  `json:"at"` // ms since 1970 UTC, by the writer's clock
 	Did    []qa.ChangeDescription `json:"did,omitempty"`
+	// Void: what it did does not count, because its writer had signed two versions of it or
+	// of an earlier change. A change can also become void later; then an entry of a later
+	// change has the rows.
+	Void bool `json:"void,omitempty"`
 	// Reset: forget all rows of the event before those of this entry are applied.
 	Reset bool `json:"reset,omitempty"`
 	Now   Rows `json:"now"`
@@ -119,7 +123,7 @@ func (r *Reader) Read(ctx context.Context, fn func(Entry) error) error {
 
 // clear begins with an empty event.
 func (r *Reader) clear() {
-	r.graph = graph.New()
+	r.graph = graph.New(graph.Forks)
 	r.projection = projection.New(r.event, r.graph, authority.New(r.graph))
 	r.pending = map[wire.Hash]pendingChange{}
 }
@@ -197,7 +201,7 @@ func (r *Reader) next(ctx context.Context, e storage.Entry, fn func(Entry) error
 		did = append(did, describe.Change(c, r.projection.Path)...)
 	}
 	entry := entryOf(e.Position, changes[0])
-	entry.Did = did
+	entry.Did, entry.Void = did, r.projection.Void(changes[0].Hash)
 	return inParts(entry, r.touched(), fn)
 }
 

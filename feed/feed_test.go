@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"flyleaf/crdt/policy/policytest"
 	"flyleaf/crdt/wire"
 	"flyleaf/feed"
 	"flyleaf/keys"
@@ -436,8 +437,8 @@ func TestReset(t *testing.T) {
 	for id, p := range live.posts {
 		late.posts[id] = p
 	}
-	// As a proof of equivocation does it: the last change leaves, and so does the
-	// other one of the same writer, which comes now.
+	// As an earlier version did it for two versions of a change: the last change leaves,
+	// and so does the other one of the same writer, which comes now.
 	var last storage.Entry
 	if err := h.store.Entries(t.Context(), h.event, 0, func(e storage.Entry) error { last = e; return nil }); err != nil {
 		t.Fatal(err)
@@ -689,5 +690,43 @@ func TestTooManyStreams(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("no place became free")
 		}
+	}
+}
+
+// TestVoid: two versions of a change are told of as changes, and whoever applies the
+// entries has the rows as they are with both known.
+func TestVoid(t *testing.T) {
+	w := policytest.Found(policytest.About{})
+	liar, reader := w.Writer("liar"), w.Writer("reader")
+	other := liar.Clone()
+	var question, reply qa.PostID
+	on := w.Heads()
+	liar.Do(func(d *policytest.Draft) { question = d.Post("", "Honest?") })
+	reader.Do(func(d *policytest.Draft) { reply = d.Post(question, "A reply.") })
+	other.DoOn(on, func(d *policytest.Draft) { d.Post("", "Another?") })
+	store := mem.New()
+	for i, s := range w.Changes {
+		err := store.Append(t.Context(), storage.Batch{Event: w.Event, Entries: []storage.Entry{{
+			Hash: s.Change.Hash, Actor: s.Change.Actor, Seq: s.Change.Seq, Bytes: s.Bytes, Signature: s.Signature, ReceivedAtMillis: int64(i),
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := newOutside()
+	var entries []feed.Entry
+	err := feed.NewReader(store, w.Event, 0).Read(t.Context(), func(e feed.Entry) error {
+		o.take(e)
+		entries = append(entries, e)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 4 || entries[1].Void || entries[2].Void || !entries[3].Void || entries[3].Reset {
+		t.Fatalf("%+v", entries)
+	}
+	if q, r := o.posts[question], o.posts[reply]; !q.Void || q.Text() != "" || r.Void || r.Text() != "A reply." || len(o.posts) != 2 {
+		t.Errorf("%+v", o.posts)
 	}
 }

@@ -285,7 +285,7 @@ func finish(name string, im *qa.Imported) error {
 	im.Guesses = 0
 	for i := range im.Posts {
 		p := &im.Posts[i]
-		if p.Text == weekfile.WithdrawnQuestion || p.Text == weekfile.HiddenQuestion {
+		if p.Text == weekfile.WithdrawnQuestion || p.Text == weekfile.HiddenQuestion || p.Text == weekfile.VoidQuestion {
 			im.Absent = append(im.Absent, p.Source)
 		}
 		switch {

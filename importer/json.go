@@ -12,7 +12,7 @@ import (
 // ReadJSON reads weekfile.JSONFormat as an import. Posts become carried-over ones: written
 // by the importer on behalf of the name that was shown. A message keeps the
 // source it had, else it is named by its event and post ID, so that what was
-// imported once is known again. Withdrawn and hidden posts, and those
+// imported once is known again. Withdrawn, void and hidden posts, and those
 // that came after the week was closed and that nobody approved, are not taken; a
 // question among them stays, without its words, when it has replies that are.
 // An *InputError is returned when the file is refused.
@@ -59,7 +59,7 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 	}
 	// A later import is told what became of those that are not taken.
 	leave := func(p *weekfile.JSONPost) {
-		if p.Withdrawn {
+		if p.Withdrawn || p.Void {
 			im.Deleted = append(im.Deleted, source(p))
 		} else {
 			im.Present = append(im.Present, source(p))
@@ -110,9 +110,12 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 			if len(replies) == 0 {
 				continue
 			}
-			t.Name, t.Text = "", weekfile.WithdrawnQuestion
-			if !t.Withdrawn {
-				t.Text = weekfile.HiddenQuestion
+			t.Name, t.Text = "", weekfile.HiddenQuestion
+			switch {
+			case t.Void:
+				t.Text = weekfile.VoidQuestion
+			case t.Withdrawn:
+				t.Text = weekfile.WithdrawnQuestion
 			}
 		}
 		q := take(&t.JSONPost, -1)
@@ -136,6 +139,8 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 // leftOut says why a post is not taken; "" for one that is.
 func leftOut(p *weekfile.JSONPost) string {
 	switch {
+	case p.Void:
+		return "withdrawn: two versions were signed"
 	case p.Withdrawn:
 		return "withdrawn"
 	case p.Hidden != "":

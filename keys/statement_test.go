@@ -5,8 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"flyleaf/crdt/policy"
-	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
 )
@@ -120,57 +118,6 @@ func TestRelayAddress(t *testing.T) {
 		got, err := keys.RelayAddress(url)
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %q, %v; want %q", url, got, err, want)
-		}
-	}
-}
-
-func TestProofs(t *testing.T) {
-	event := qa.MakeEventID([16]byte{1})
-	k := keyOf(t, 1)
-	actor, err := k.NewActor(bytes.NewReader(make([]byte, 8)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	make1 := func(actor wire.ActorID, seq uint64, millis int64) []byte {
-		return (&wire.Change{Deps: []wire.Hash{{9}}, Actor: actor, Seq: seq, StartOp: 2, TimeMillis: millis, Ops: []wire.Op{
-			{Action: wire.Set, Key: wire.Key{Prop: "x"}, Value: wire.StringValue("y")},
-		}}).Encode()
-	}
-	sign := func(k keys.Key, event qa.EventID, b []byte) []byte {
-		h, err := wire.ReadHash(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sig, err := keys.Sign(k, event, h)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return sig
-	}
-	a, b := make1(actor, 3, 1), make1(actor, 3, 2)
-	good := policy.Proof{A: a, B: b, SigA: sign(k, event, a), SigB: sign(k, event, b)}
-	if who, seq, err := policy.CheckProof(event, good); err != nil || who != actor || seq != 3 {
-		t.Fatalf("%v, %d, %v", who, seq, err)
-	}
-	elsewhere := make1(actor, 4, 2)
-	stranger, err := keyOf(t, 2).NewActor(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := make1(stranger, 3, 2)
-	for name, p := range map[string]policy.Proof{
-		"one change twice":       {A: a, B: a, SigA: good.SigA, SigB: good.SigA},
-		"two sequence numbers":   {A: a, B: elsewhere, SigA: good.SigA, SigB: sign(k, event, elsewhere)},
-		"two actors":             {A: a, B: other, SigA: good.SigA, SigB: sign(keyOf(t, 2), event, other)},
-		"unsigned":               {A: a, B: b, SigA: good.SigA},
-		"signatures swapped":     {A: a, B: b, SigA: good.SigB, SigB: good.SigA},
-		"signed by somebody":     {A: a, B: b, SigA: good.SigA, SigB: sign(keyOf(t, 2), event, b)},
-		"signed for elsewhere":   {A: a, B: b, SigA: good.SigA, SigB: sign(k, qa.MakeEventID([16]byte{2}), b)},
-		"bytes that are nothing": {A: a, B: []byte{1}, SigA: good.SigA, SigB: good.SigB},
-		"nothing":                {},
-	} {
-		if _, _, err := policy.CheckProof(event, p); !errors.Is(err, policy.ErrProof) {
-			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

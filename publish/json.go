@@ -57,6 +57,8 @@ func WritePublishedJSON(w io.Writer, week qa.Week) error {
 		switch x.Withheld {
 		case Withdrawn:
 			jp.Withdrawn = true
+		case Void:
+			jp.Void = true
 		case Hidden:
 			jp.Hidden = "hidden" // not the moderator's reason
 		}
@@ -96,7 +98,7 @@ func toJSON(p *qa.PostView) weekfile.JSONPost {
 	out := weekfile.JSONPost{
 		ID: p.ID, Parent: p.Parent, Name: p.Name, By: p.By, Text: p.Text(), At: p.AtMillis,
 		Author: p.ByAuthor, AsAuthor: p.AsAuthor, Source: p.Source, Origin: p.Origin, Tags: p.Tags,
-		Withdrawn: p.Withdrawn, Hidden: p.Marks.Hidden, Pinned: p.Marks.Pinned, Reactions: p.Reactions,
+		Withdrawn: p.Withdrawn, Void: p.Void, Hidden: p.Marks.Hidden, Pinned: p.Marks.Pinned, Reactions: p.Reactions,
 		AfterClosing: p.AfterClosing, X: p.X,
 	}
 	if p.OnBehalfOf != "" {
@@ -105,7 +107,7 @@ func toJSON(p *qa.PostView) weekfile.JSONPost {
 	if len(p.Revisions) > 1 {
 		out.Revisions = p.Revisions
 	}
-	if p.Withdrawn {
+	if p.Withdrawn || p.Void {
 		out.Text, out.Revisions = "", nil
 	}
 	return out

@@ -54,7 +54,7 @@ type PublishedPost struct {
 	ReplyTo      string // for a reply to a reply, the published name of the writer of that reply
 	Late         bool   // written after the week was closed
 	// Withheld says why a question is not shown that keeps its place for its replies:
-	// Withdrawn or Hidden. Name and Text are then "". "" for every other post.
+	// Withdrawn, Hidden or Void. Name and Text are then "". "" for every other post.
 	Withheld  string
 	Reactions []qa.CarriedReaction // given where an import took the post from; not votes
 }
@@ -63,6 +63,7 @@ type PublishedPost struct {
 const (
 	Withdrawn = "withdrawn" // by its writer
 	Hidden    = "hidden"    // by a moderator, or waiting for approval, or written by a blocked person
+	Void      = "void"      // its writer's device signed two versions of it
 )
 
 // Body returns the post's text, or for a withheld question the sentence that stands in its
@@ -73,6 +74,8 @@ func (p *PublishedPost) Body() string {
 		return weekfile.WithdrawnQuestion
 	case Hidden:
 		return weekfile.HiddenQuestion
+	case Void:
+		return weekfile.VoidQuestion
 	}
 	return p.Text
 }
@@ -132,7 +135,10 @@ func Publish(week qa.Week) Published {
 				continue
 			}
 			why := Hidden
-			if q.Withdrawn {
+			switch {
+			case q.Void:
+				why = Void
+			case q.Withdrawn:
 				why = Withdrawn
 			}
 			pt.PublishedPost = PublishedPost{ID: ids[q.ID], AtMillis: pt.AtMillis, Withheld: why}

@@ -169,7 +169,7 @@ type Post struct {
 	// AuthorThen: its writer was an author when it was written, or with AsAuthor an
 	// organiser, by a role that counts, whatever became of the role since.
 	AuthorThen bool       `json:"authorThen,omitempty"`
-	Revisions  []Revision `json:"revisions"` // ascending by operation; at least one
+	Revisions  []Revision `json:"revisions"` // ascending by operation; at least one, unless Void
 	Withdrawn  bool       `json:"withdrawn,omitempty"`
 	// WithdrawnAtMillis is when it was taken back, by the writer's clock.
 	WithdrawnAtMillis int64             `json:"withdrawnAt,omitempty"`

@@ -331,6 +331,9 @@ func (w *Week) duplicates(by map[PostID]*arranged) {
 	taken := make(map[PostID]PostID)
 	for _, t := range newest {
 		of := t.Question.Marks.DuplicateOf
+		if of == "" && standsTwice(by, t) {
+			of = t.Question.Origin
+		}
 		if _, known := by[of]; of == "" || !known {
 			continue
 		}
@@ -346,6 +349,13 @@ func (w *Week) duplicates(by map[PostID]*arranged) {
 			t.DuplicateOf = of
 		}
 	}
+}
+
+// standsTwice reports whether a question was written anew by its writer, and the one that
+// it stands for counts all the same.
+func standsTwice(by map[PostID]*arranged, t *Thread) bool {
+	of, ok := by[t.Question.Origin]
+	return ok && of.post.By == t.Question.By && of.post.Parent == "" && of.post.ID != t.Question.ID && of.post.Shown()
 }
 
 // mergeWants counts with each question those who want one of its duplicates: their

@@ -51,13 +51,15 @@ type held struct {
 func (d *document) admit(m graph.Meta) error {
 	c := d.current
 	if c == nil || c.Hash != m.Hash { // it waited
-		w, ok := d.waiting[m.Hash]
-		if !ok {
-			return fmt.Errorf("relay: change %s comes from nowhere", m.Hash)
-		}
-		var err error
-		if c, err = wire.DecodeChange(w.bytes); err != nil {
-			return err
+		if c = d.early[m.Hash]; c == nil {
+			w, ok := d.waiting[m.Hash]
+			if !ok {
+				return fmt.Errorf("relay: change %s comes from nowhere", m.Hash)
+			}
+			var err error
+			if c, err = wire.DecodeChange(w.bytes); err != nil {
+				return err
+			}
 		}
 	}
 	judge := d.policy.Validate
@@ -75,10 +77,14 @@ func (d *document) admit(m graph.Meta) error {
 // noteClosing notes since when the event is closed, after changes were added to the
 // graph that came here at a time, in ms since 1970.
 func (d *document) noteClosing(at int64) {
-	if d.policy == nil || d.policy.Closings() == d.closings {
+	if d.policy == nil {
 		return
 	}
-	d.closings = d.policy.Closings()
+	known := d.policy.Closings() + d.graph.Forks() // a closing may have become void
+	if known == d.closings {
+		return
+	}
+	d.closings = known
 	switch closed := d.policy.Closed(); {
 	case !closed:
 		d.closedAt = 0
@@ -97,16 +103,12 @@ func (d *document) tooLate(now time.Time) bool {
 // document's batch, each after what it depends on: as many as the turn has left. It
 // reports whether that was all. d.mu is held, and stays so until they are stored.
 func (d *document) take(sub *submission) (finished bool) {
-	if sub.proof != nil {
-		d.takeProof(sub)
-		return true
-	}
 	m := d.reader(sub.from)
 	if m == nil {
 		return true
 	}
 	if !sub.begun {
-		sub.begun, sub.before = true, d.graph.Heads()
+		sub.begun, sub.before = true, d.graphFor(m).Heads()
 	}
 	m.sending = true
 	now := d.relay.cfg.Now()
@@ -141,8 +143,10 @@ func (d *document) take(sub *submission) (finished bool) {
 		d.deferring.Store(true)
 	}
 	m.sending = false
-	m.peer.Receive(d.graph, sub.message, sub.before, sub.refusedHashes)
-	m.takesWhole = amsync.TakesWhole(sub.message.Trailing)
+	if sub.message != nil {
+		m.peer.Receive(d.graphFor(m), sub.message, sub.before, sub.refusedHashes)
+		m.takesWhole = amsync.TakesWhole(sub.message.Trailing)
+	}
 	m.peer.Defer(sub.notNow...)
 	sub.looked += m.peer.Looked()
 	return true
@@ -169,7 +173,7 @@ func (d *document) offer(sub *submission, c *change, now time.Time) {
 	if d.graph.Has(h) || d.graph.Waiting(h) {
 		return
 	}
-	if why := d.excluded(c); why != nil {
+	if why := d.buildsOnRefused(c); why != nil {
 		d.refuse(h)
 		sub.refuse(h, why)
 		d.rejected(sub)
@@ -197,10 +201,6 @@ func (d *document) offer(sub *submission, c *change, now time.Time) {
 	switch {
 	case errors.Is(err, graph.ErrWaitingFull), errors.Is(err, graph.ErrFull):
 		sub.putOff = append(sub.putOff, putOff{change: c, hash: h, cost: d.costOf(c), why: quota.Deferral{Code: policy.RefusalOf(err).Code}})
-	case errors.Is(err, graph.ErrDuplicateSeq) && d.policy != nil:
-		sub.refuse(h, policy.RefusalOf(err))
-		d.refuse(h)
-		d.usedTwice(sub.from, c)
 	case err != nil:
 		sub.refuse(h, policy.RefusalOf(err))
 		d.refuse(h)
@@ -216,6 +216,13 @@ func (d *document) offer(sub *submission, c *change, now time.Time) {
 			d.quota.Begin(e.writer, now)
 		}
 		d.batch.Entries = append(d.batch.Entries, e.entry(now.UnixMilli(), storage.InDocument))
+		if _, is := d.returning[a]; is { // its row is there, as one that is excluded
+			delete(d.returning, a)
+			if d.batch.Statuses == nil {
+				d.batch.Statuses = map[wire.Hash]storage.Status{}
+			}
+			d.batch.Statuses[a] = storage.InDocument
+		}
 		d.fresh[a] = stored{e.bytes, e.signature}
 		if d.quota != nil {
 			d.quota.Add(e.writer, len(e.bytes))
@@ -385,21 +392,18 @@ func (d *document) refuse(h wire.Hash) {
 	d.graph.Refuse(h)
 }
 
-// excluded says whether a change cannot be part of the document, whatever it says.
-func (d *document) excluded(c *change) *policy.Refusal {
-	if n, lied := d.liars[c.meta.Actor]; lied && c.meta.Seq >= n.seq {
-		return policy.RefusalOf(graph.ErrDuplicateSeq)
-	}
+// buildsOnRefused says why a change cannot be part of the document, whatever it says.
+func (d *document) buildsOnRefused(c *change) *policy.Refusal {
 	if slices.ContainsFunc(c.meta.Deps, d.isOut) {
 		return policy.RefusalOf(graph.ErrDependsOnRefused)
 	}
 	return nil
 }
 
-// isOut reports whether a change was refused here, or has left the document.
+// isOut reports whether a change was refused here, or is excluded.
 func (d *document) isOut(h wire.Hash) bool {
-	_, left := d.left[h]
-	return left || d.refused.has(h)
+	_, excluded := d.excluded[h]
+	return excluded || d.refused.has(h)
 }
 
 // rejected tells those who sent them of waiting changes that were refused after
@@ -413,9 +417,6 @@ func (d *document) rejected(sub *submission) {
 		d.unhold(rejection.Hash)
 		d.refused.put(rejection.Hash, struct{}{})
 		why := policy.RefusalOf(rejection.Err)
-		if errors.Is(rejection.Err, graph.ErrDuplicateSeq) && d.policy != nil {
-			d.usedTwice(w.from, &w.change)
-		}
 		if sub != nil && w.from == sub.from {
 			sub.refuse(rejection.Hash, why)
 			continue

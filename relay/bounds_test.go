@@ -365,42 +365,6 @@ func TestOperationsAreBounded(t *testing.T) {
 	}
 }
 
-// Numbers used twice build an event again now and then, not each time; others' commits
-// go on; and in the end everybody is told of every proof.
-func TestRebuildsAreRare(t *testing.T) {
-	c := newClock()
-	s := start(t, relay.Config{Now: c.now, Quotas: quota.None, Limits: relay.Limits{Retry: time.Millisecond, Rebuild: time.Minute}})
-	event := relaytest.EventID("rebuilt")
-	e := relaytest.NewEvent("rebuilt", "open")
-	a, b, evil := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event), relaytest.NewDevice("evil", event)
-	first := write(t, a, 1)[0]
-	connect(t, s, a, b, evil)
-	until(t, b, changes(1))
-	until(t, evil, changes(1))
-	next := evil.NextOp()
-	const liars = 5 * relay.RebuildBurst
-	for i := range liars {
-		name := fmt.Sprint("liar ", i)
-		one, two := e.Post(name, 1, next, []wire.Hash{first}, "this"), e.Post(name, 1, next, []wire.Hash{first}, "that")
-		if err := evil.Offer(one, two); err != nil {
-			t.Fatal(err)
-		}
-		until(t, evil, func(s relaytest.State) bool { return len(s.Refused) > i })
-	}
-	write(t, b, 1)
-	until(t, a, func(s relaytest.State) bool { return a.Has(b.Order()[len(b.Order())-1]) || s.Changes > 1 })
-	if n := s.See().Rebuilt; n > relay.RebuildBurst {
-		t.Errorf("built again %d times", n)
-	}
-	c.advance(time.Hour)
-	until(t, b, func(s relaytest.State) bool { return len(s.Proofs) == liars })
-	until(t, a, func(s relaytest.State) bool { return len(s.Proofs) == liars })
-	if n := s.See().Rebuilt; n > relay.RebuildBurst+liars {
-		t.Errorf("built again %d times", n)
-	}
-	same(t, a, b)
-}
-
 // An organiser brings in 1,000 weeks from one address, at once.
 func TestAThousandWeeksOfOneOrganiser(t *testing.T) {
 	n := 1_000

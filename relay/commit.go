@@ -50,9 +50,8 @@ func (c *change) founds() bool { return len(c.meta.Deps) == 0 && c.meta.Seq == 1
 type submission struct {
 	from     *session
 	document *document
-	message  *wire.Message // nil when there is only a proof
+	message  *wire.Message // nil when the changes came in no sync message
 	changes  []change
-	proof    *provenProof
 	ops      int // of the changes, what counts towards the relay's decodedOps
 	cost     float64
 	looked   int // changes that were gone through to see whether the sender lacks them
@@ -103,7 +102,6 @@ func refused(h wire.Hash, why *policy.Refusal) repo.Refused {
 type ready struct {
 	document *document
 	done     []*submission // to be answered then
-	turn     bool          // of turns, which get it back; else of a rebuild
 }
 
 // runTurns gives documents their turns until there will be no more. Several run beside
@@ -139,7 +137,7 @@ func (r *Relay) turn(d *document) {
 		}
 	}
 	r.turnsTaken.Add(1)
-	r.ready <- &ready{document: d, done: done, turn: true}
+	r.ready <- &ready{document: d, done: done}
 }
 
 // runCommitter makes commits of what is ready until there will be no more. What
@@ -219,9 +217,7 @@ func (r *Relay) commit(turns []*ready) {
 			}
 		}
 		d.mu.Unlock()
-		if one.turn {
-			r.queue.back(d)
-		}
+		r.queue.back(d)
 	}
 	if err == nil && r.cfg.Committed != nil {
 		for _, b := range batches {

@@ -41,6 +41,9 @@ type document struct {
 	policy     *policy.Policy // nil in an open relay
 	members    map[*session]*member
 	fanout     amsync.Fanout
+	oneVersion oneVersion
+	// fanoutOne is fanout, to members to which the document is spoken of as oneVersion.
+	fanoutOne  amsync.Fanout
 	latest     *encoded                // the last small message, nil at first
 	waiting    map[wire.Hash]held      // what the graph has waiting
 	waits      map[*session]int        // how much of it came from whom
@@ -52,23 +55,25 @@ type document struct {
 	ephemerals quota.Bucket // bytes passed on, to each
 
 	quota    *quota.Event // nil in an open relay
-	closings int          // how often the event was closed and opened, as far as closedAt goes
+	closings int          // closings, openings and equivocations that closedAt knows of
 	closedAt int64        // when the relay learned that the event is closed, ms since 1970; 0: it is open
 
 	spent spent // of the turn under way
 
-	proofs   []twins                // in the order they became known
-	found    []provenProof          // not among them yet: the graph is to be built again for them
-	rebuilds quota.Bucket           // how often that was
-	stale    atomic.Bool            // there is something in found; set under mu
-	liars    map[wire.ActorID]twins // those with the lowest sequence number
-	left     map[wire.Hash]struct{} // changes that were taken out, and those that prove why
+	// excluded are changes of the ledger that the rules refuse, with what builds on them.
+	excluded map[wire.Hash]struct{}
+	// returning are changes of the ledger that an earlier version had excluded and that
+	// wait for others which are not here.
+	returning map[wire.Hash]struct{}
 
-	// Within a commit, and while the document is loaded or built again:
+	// Within a commit, and while the document is loaded:
 	batch    storage.Batch        // what is to be stored
 	fresh    map[wire.Hash]stored // the changes in it
 	current  *wire.Change         // what is being added
 	trusting bool                 // what is added comes from the ledger, where it was judged before
+	// early are rows of the ledger that stand before one that they build on; only while
+	// the document is loaded.
+	early map[wire.Hash]*wire.Change
 
 	// Changes of the ledger that an earlier version took and that the rules of this one
 	// refuse, with all that builds on them; only while the document is loaded.
@@ -77,15 +82,16 @@ type document struct {
 
 // member is one peer's place in a document.
 type member struct {
-	peer    *amsync.Peer
-	sending bool // a message of its is being taken, over several turns
+	peer *amsync.Peer
+	// takesVersions: it takes several versions of one change, as Flyleaf's devices do.
+	takesVersions bool
+	sending       bool // a message of its is being taken, over several turns
 
 	identity   qa.Identity // proven on this connection; "" for none
 	challenged bool        // was told to prove who it is, since it last spoke
 	takesWhole bool        // takes a whole document in place of changes
 	gotWhole   bool        // was sent one, or none can be made
 	whole      *whole      // was made for it, and is sent next
-	proofs     int         // of the document's proofs, those that it was told of
 	later      []putOff    // of it, to be asked for again; at most as many as peer defers
 }
 
@@ -95,7 +101,7 @@ func newDocument(r *Relay, event qa.EventID) *document {
 	d := &document{
 		relay: r, event: event, members: map[*session]*member{},
 		waiting: map[wire.Hash]held{}, waits: map[*session]int{}, seen: map[ephemeralKey]uint64{},
-		liars: map[wire.ActorID]twins{}, left: map[wire.Hash]struct{}{},
+		excluded: map[wire.Hash]struct{}{}, returning: map[wire.Hash]struct{}{},
 		fresh: map[wire.Hash]stored{}, batch: storage.Batch{Event: event},
 	}
 	d.loading.Store(true)
@@ -137,16 +143,13 @@ func (d *document) enter(s *session) error {
 		}
 	}
 	d.join(s)
-	if len(d.proofs) > 0 {
-		s.out.touch(d)
-	}
 	return nil
 }
 
 // join makes the session a member. d.mu is held.
 func (d *document) join(s *session) {
-	m := &member{peer: amsync.NewPeer()}
-	m.peer.RefusedBy(d.isOut)
+	m := &member{peer: amsync.NewPeer(), takesVersions: s.takesVersions}
+	m.peer.RefusedBy(func(h wire.Hash) bool { return d.isOut(h) || d.keptFrom(m, h) })
 	d.members[s] = m
 }
 
@@ -157,7 +160,7 @@ func (d *document) begin() {
 		return
 	}
 	d.closings, d.closedAt = 0, 0
-	d.graph = graph.New(graph.Admit(d.admit))
+	d.graph = graph.New(graph.Forks, graph.Admit(d.admit))
 	d.policy = policy.New(d.event, d.graph)
 }
 
@@ -168,19 +171,16 @@ func (d *document) load(ctx context.Context) error {
 	if d.policy != nil {
 		d.quota = d.relay.totals.Event(d.event)
 	}
-	d.trusting, d.cut = true, map[wire.Hash]storage.Status{}
-	defer func() { d.trusting, d.cut = false, nil }()
-	var left []storage.Entry // without their bytes
+	d.trusting, d.cut, d.early = true, map[wire.Hash]storage.Status{}, map[wire.Hash]*wire.Change{}
+	defer func() { d.trusting, d.cut, d.early = false, nil, nil }()
+	back := map[wire.Hash]storage.Status{} // taken back in
 	unusable := 0
 	err := d.relay.cfg.Store.Entries(ctx, d.event, 0, func(e storage.Entry) error {
-		if e.Status == storage.Left {
-			d.left[e.Hash] = struct{}{}
-			left = append(left, storage.Entry{Hash: e.Hash, Actor: e.Actor, Seq: e.Seq})
-		}
-		if e.Status != storage.InDocument {
+		if e.Status == storage.Left && d.takeBackIn(&e) {
+			back[e.Hash] = storage.InDocument
+		} else if e.Status != storage.InDocument {
 			return nil
-		}
-		if err := d.addStored(&e); err != nil {
+		} else if err := d.addStored(&e); err != nil {
 			// What depends on it waits, so peers are asked for it again.
 			if unusable++; unusable <= maxLogged {
 				d.relay.log.Error("a stored change cannot be used", "document", d.event, "change", e.Hash, "err", err)
@@ -214,10 +214,15 @@ func (d *document) load(ctx context.Context) error {
 			d.relay.log.Error("what leaves a document could not be noted", "document", d.event, "err", err)
 		}
 		for h := range d.cut {
-			d.left[h] = struct{}{}
+			d.excluded[h] = struct{}{}
 		}
 	}
-	d.findProofs(left)
+	if len(back) > 0 {
+		d.relay.log.Info("changes that an earlier version had excluded are part of the document again", "document", d.event, "changes", len(back))
+		if err := d.relay.cfg.Store.Append(ctx, storage.Batch{Event: d.event, Statuses: back}); err != nil {
+			d.relay.log.Error("what a document has back could not be noted", "document", d.event, "err", err)
+		}
+	}
 	d.loaded = true
 	d.loading.Store(false)
 	d.noteAccess()
@@ -243,8 +248,14 @@ func (d *document) addStored(e *storage.Entry) error {
 		return nil
 	}
 	d.current = c
-	_, err = d.graph.Add(graph.MetaOf(c))
+	added, err := d.graph.Add(graph.MetaOf(c))
 	d.current = nil
+	for _, h := range added {
+		delete(d.early, h)
+	}
+	if d.graph.Waiting(c.Hash) {
+		d.early[c.Hash] = c
+	}
 	var refusal *policy.Refusal
 	if d.cut != nil && errors.As(err, &refusal) {
 		d.cut[e.Hash] = storage.Left
@@ -252,6 +263,38 @@ func (d *document) addStored(e *storage.Entry) error {
 	}
 	d.noteClosing(e.ReceivedAtMillis)
 	return err
+}
+
+// takeBackIn adds a row to the graph that an earlier version had excluded: because an
+// actor had signed two versions of a change, which excluded both and all that was built
+// on either. Such rows are valid now. It reports whether the row is in the document; what
+// an exclusion still holds for is not. d.mu is held.
+func (d *document) takeBackIn(e *storage.Entry) bool {
+	c, err := wire.DecodeChange(e.Bytes)
+	if err != nil || d.policy == nil || c.Hash != e.Hash {
+		d.excluded[e.Hash] = struct{}{}
+		return false
+	}
+	for _, h := range c.Deps {
+		_, cut := d.cut[h]
+		switch _, out := d.excluded[h]; {
+		case out || cut:
+			d.excluded[e.Hash] = struct{}{}
+			return false
+		case !d.graph.Has(h):
+			d.returning[e.Hash] = struct{}{} // until somebody offers it again
+			return false
+		}
+	}
+	d.current, d.trusting = c, false
+	_, err = d.graph.Add(graph.MetaOf(c))
+	d.current, d.trusting = nil, true
+	if err != nil {
+		d.excluded[e.Hash] = struct{}{}
+		return false
+	}
+	d.noteClosing(e.ReceivedAtMillis)
+	return true
 }
 
 // leave ends the session's membership.
@@ -283,10 +326,11 @@ func (d *document) receive(sub *submission) {
 		return
 	}
 	defer func() { sub.looked += m.peer.Looked() }()
-	m.peer.Receive(d.graph, sub.message, d.graph.Heads(), sub.refusedHashes)
+	g := d.graphFor(m)
+	m.peer.Receive(g, sub.message, g.Heads(), sub.refusedHashes)
 	m.takesWhole = amsync.TakesWhole(sub.message.Trailing)
 	m.peer.Defer(sub.notNow...)
-	if !m.peer.Quiet(d.graph) { // the answers to a post are many, and the writers need not wake for them
+	if !m.peer.Quiet(g) { // the answers to a post are many, and the writers need not wake for them
 		sub.from.out.touch(d)
 	}
 }
@@ -301,10 +345,14 @@ func (d *document) agreed(s *session, heads, shared []byte) bool {
 		return false
 	}
 	m := d.reader(s)
-	if m == nil || !isList(heads, d.graph.Heads()) || !bytes.Equal(heads, shared) || !m.peer.ReceiveAgreed(d.graph) {
+	if m == nil {
 		return false
 	}
-	if !m.peer.Quiet(d.graph) {
+	g := d.graphFor(m)
+	if !isList(heads, g.Heads()) || !bytes.Equal(heads, shared) || !m.peer.ReceiveAgreed(g) {
+		return false
+	}
+	if !m.peer.Quiet(g) {
 		s.out.touch(d)
 	}
 	return true
@@ -323,65 +371,62 @@ func isList(list []byte, hashes []wire.Hash) bool {
 	return true
 }
 
-// next makes what is to be said next to the session's peer: a proof that it was not
-// told of, as a whole frame, or a sync message. Neither when there is nothing.
-func (d *document) next(s *session) (frame []byte, message *encoded, err error) {
+// next makes the sync message that is to be sent next to the session's peer, nil when
+// there is nothing to say.
+func (d *document) next(s *session) (*encoded, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.broken {
-		return nil, nil, nil
+		return nil, nil
 	}
 	m := d.reader(s)
 	if m == nil || m.sending {
-		return nil, nil, nil
-	}
-	if m.proofs < len(d.proofs) {
-		if frame := d.nextProof(s, m); frame != nil {
-			m.peer.Allow(2) // the peer may begin anew, and what it said before is under way
-			s.out.touch(d)  // for what comes after it
-			return frame, nil, nil
-		}
+		return nil, nil
 	}
 	if d.graph.Len() == 0 {
 		// Neither side has anything. Silence keeps a stock client's document
 		// "unavailable" until there is something to send.
 		if heads, known := m.peer.TheirHeads(); !known || len(heads) == 0 {
-			return nil, nil, nil
+			return nil, nil
 		}
 	}
 	if d.wantsWhole(m) {
 		w := d.wholeFor(m)
 		if w == nil {
-			return nil, nil, errNoWhole
+			return nil, errNoWhole
 		}
 		m.gotWhole, m.whole = true, nil
 		if w.chunk != nil {
-			message, err := d.encoded(m.peer.GenerateWhole(d.graph, w.chunk, w.changes), s.peer, true)
-			return nil, message, err
+			message, err := d.encoded(m.peer.GenerateWhole(d.graphFor(m), w.chunk, w.changes), s.peer, true)
+			return message, err
 		}
 	}
-	msg, ok, err := d.fanout.Generate(m.peer, source{d})
+	fanout, g := &d.fanout, d.graphFor(m)
+	if g != d.graph {
+		fanout = &d.fanoutOne
+	}
+	msg, ok, err := fanout.Generate(m.peer, source{d, g})
 	sent := 0
 	if ok {
 		sent = len(msg.Changes)
 	}
 	if costly := s.chargeLooked(m.peer.Looked(), sent); costly != nil {
-		return nil, nil, costly
+		return nil, costly
 	}
 	if err != nil || !ok {
-		return nil, nil, err
+		return nil, err
 	}
 	if m.peer.Ahead() {
 		s.out.touch(d) // for the next slice, once this one is sent
 	}
 	if d.latest != nil && d.latest.message == msg {
-		return nil, d.latest, nil
+		return d.latest, nil
 	}
-	message, err = d.encoded(msg, s.peer, false)
+	message, err := d.encoded(msg, s.peer, false)
 	if err == nil && message.frame.Len() < deflateFrom { // a post, and not so much that the document should not hold it
 		d.latest = message
 	}
-	return nil, message, err
+	return message, err
 }
 
 // stored returns a change of the ledger. storage.ErrDamaged is returned when
@@ -403,10 +448,13 @@ func (d *document) stored(h wire.Hash) (stored, error) {
 }
 
 // source is what sync messages are made from.
-type source struct{ document *document }
+type source struct {
+	document *document
+	graph    *graph.Graph
+}
 
 // Graph implements amsync.Source.
-func (s source) Graph() *graph.Graph { return s.document.graph }
+func (s source) Graph() *graph.Graph { return s.graph }
 
 // Change implements amsync.Source.
 func (s source) Change(h wire.Hash) (amsync.Change, error) {

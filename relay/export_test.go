@@ -11,7 +11,6 @@ type Seen struct {
 	Interests int
 	Unfounded int
 	Turns     int64
-	Rebuilt   int64
 	InLine    int // submissions that wait for a turn, of all documents
 }
 
@@ -20,7 +19,7 @@ func (r *Relay) See() (s Seen) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.Documents, s.Interests, s.Unfounded = len(r.documents), r.interests.count, len(r.unfounded)
-	s.Turns, s.Rebuilt = r.turnsTaken.Load(), r.rebuilt.Load()
+	s.Turns = r.turnsTaken.Load()
 	r.queue.mu.Lock()
 	defer r.queue.mu.Unlock()
 	for _, d := range r.documents {

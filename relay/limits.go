@@ -54,10 +54,6 @@ const (
 	// MaxLoadingFrom how many for one remote address.
 	MaxLoading     = 8
 	MaxLoadingFrom = 2
-	// RebuildBurst is how often a document is built again for proofs of equivocation
-	// at once; then once in RebuildEvery. What came meanwhile is taken together. Large
-	// ones count more.
-	RebuildBurst = 8
 	// MaxHeads is from how many heads on a change that adds another is deferred.
 	MaxHeads = 1_024
 	// MaxRemembered is how many refused changes a document remembers.
@@ -71,9 +67,6 @@ const (
 	// close the event a document may have: the gate's memory grows with the square, to
 	// 8 MB here.
 	MaxRulings = 1 << 13
-	// MaxProofs is how many proofs of equivocation a document keeps. Beyond them the
-	// second change with a sequence number is merely not taken.
-	MaxProofs = 256
 	// EphemeralBurst and EphemeralRate are how many ephemeral messages a connection
 	// may send at once, and each minute. Others are dropped.
 	EphemeralBurst = 60
@@ -120,8 +113,6 @@ const (
 	maxRefusalsTold = 2_000    // of one sync message
 	maxRetries      = 4_096    // deferred changes that a member is asked for at a time
 	maxLogged       = 10       // unusable changes of one document that are logged one by one
-	proofUnits      = 60       // what a proof costs in units of a rate: a document is built again for it
-	rebuildChanges  = 20_000   // changes for which building a document again counts once more
 	maxReplies      = 8        // to one who says to have a document of which nothing comes
 	maxAskedAgain   = 16       // such documents that an address is asked for at a time
 	slowestBytes    = 32 << 10 // bytes a second below which a peer is too slow that is sent something, or sends a large message
@@ -149,8 +140,6 @@ const (
 	// RetryEvery is how often it is looked whether what was deferred can be taken.
 	RetryEvery = 2 * time.Second
 
-	// RebuildEvery is how often a document is built again for proofs, beyond the first.
-	RebuildEvery = 10 * time.Second
 	// lingerWait is how long who was told why the connection ends has to read that.
 	lingerWait = time.Second
 	// closeWait is how long a close frame may take to be written.
@@ -177,7 +166,7 @@ type Limits struct {
 
 	AskedFromAddress int
 
-	Join, Ping, Pong, Write, Idle, Retry, Rebuild, Stall time.Duration
+	Join, Ping, Pong, Write, Idle, Retry, Stall time.Duration
 }
 
 func (l Limits) withDefaults(open bool) Limits {
@@ -197,7 +186,6 @@ func (l Limits) withDefaults(open bool) Limits {
 	setInt(&l.Asked, MaxAsked)
 	setInt(&l.AskedFromAddress, MaxAskedFromAddress)
 	setDuration(&l.Retry, RetryEvery)
-	setDuration(&l.Rebuild, RebuildEvery)
 	setDuration(&l.Stall, StallWait)
 	setDuration(&l.Join, JoinTimeout)
 	setDuration(&l.Ping, PingEvery)

@@ -117,10 +117,8 @@ type Relay struct {
 	disk       watched
 	totals     *quota.Totals
 	loads      loads
-	rebuilds   rebuilds
 	queue      *documentQueue
 	turnsTaken atomic.Int64
-	rebuilt    atomic.Int64
 	foundings  atomic.Int64 // documents that became founded in memory; grows under mu
 	takers     sync.WaitGroup
 	ready      chan *ready
@@ -335,7 +333,6 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 		if first {
 			r.queue.close()
 			r.takers.Wait()
-			r.rebuilds.close()
 			close(r.ready)
 		}
 		<-r.committed
@@ -407,7 +404,7 @@ func (r *Relay) forget(d *document) {
 func (r *Relay) dropIdle(after time.Duration) bool {
 	dropped := map[qa.EventID]bool{}
 	for _, d := range r.documents {
-		if d.users > 0 || d.stale.Load() {
+		if d.users > 0 {
 			continue
 		}
 		idle := time.Since(d.idleSince)
@@ -440,9 +437,6 @@ func (r *Relay) runRetries() {
 		for _, d := range r.documents {
 			if d.deferring.Load() {
 				deferring = append(deferring, d)
-			}
-			if d.stale.Load() {
-				r.rebuildSoon(d)
 			}
 		}
 		r.mu.Unlock()

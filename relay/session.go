@@ -39,11 +39,13 @@ var errLeft = errors.New("relay: the peer left")
 // session is one connection. Its reader is the goroutine that called run, its
 // writer a second one; nobody else writes to the connection, pongs included.
 type session struct {
-	relay   *Relay
-	out     *outbox
-	conn    net.Conn
-	peer    string // the peer's ID, from join
-	deflate bool   // compression was agreed on
+	relay *Relay
+	out   *outbox
+	conn  net.Conn
+	peer  string // the peer's ID, from join
+	// takesVersions: it takes several versions of one change, from join.
+	takesVersions bool
+	deflate       bool // compression was agreed on
 
 	in    *wsframe.Reader // reader only
 	buf   []byte          // reader only: a message as it travels
@@ -299,7 +301,7 @@ func (s *session) join(b []byte) error {
 	case m.SenderID == s.relay.id:
 		return violation("this is the relay's own peer ID")
 	}
-	s.peer = m.SenderID
+	s.peer, s.takesVersions = m.SenderID, m.PeerMetadata.TakesVersions
 	// No list at all is how clients before version 1 was numbered said it.
 	if v := m.SupportedProtocolVersions; len(v) > 0 && !slices.Contains(v, repo.ProtocolVersion) {
 		return violation("unsupported protocol version: this relay speaks version %q only", repo.ProtocolVersion)
@@ -437,25 +439,21 @@ func (s *session) submitChanges(sub *submission) error {
 	return s.charge(each * (garbage*float64(refused) + putOffShare*float64(deferred)))
 }
 
-// proof handles a proof of equivocation about a document that was spoken of before.
+// proof takes the two changes by which a device of an earlier version shows that an actor
+// has signed two versions of one. They are changes like any others.
 func (s *session) proof(m *repo.Message) error {
 	d, ok := s.documents[qa.EventID(m.DocumentID)]
 	if !ok || s.relay.cfg.Open || !d.mayRead(s) {
 		return nil
 	}
-	// A proof that proves nothing is garbage; one that is known here is sent by whoever
-	// has it, and costs what it takes.
-	if err := s.charge(garbage * costProof); err != nil {
+	changes := &wire.Message{Changes: [][]byte{m.Proof.A, m.Proof.B}}
+	sub, err := d.read(s, changes, slices.Concat(m.Proof.SigA, m.Proof.SigB))
+	defer sub.release()
+	if err != nil || len(sub.changes) == 0 {
 		return err
 	}
-	var p *provenProof
-	if err := s.turn(func() { p = d.readProof(m.Proof) }); err != nil || p == nil {
-		return err
-	}
-	if err := s.charge(costProof - garbage*costProof); err != nil {
-		return err
-	}
-	return s.submit(&submission{from: s, document: d, proof: p})
+	sub.message = nil // it says nothing of what the device has
+	return s.submitChanges(sub)
 }
 
 // notServed tells the peer that a document is not to be had here, and why.
@@ -580,7 +578,7 @@ func (s *session) runWriter() {
 			if s.suspect.Load() && s.turn(func() {}) != nil {
 				continue // it ends
 			}
-			proof, message, err := d.next(s)
+			message, err := d.next(s)
 			if f := (*failure)(nil); errors.As(err, &f) {
 				s.dismiss(f)
 				continue
@@ -590,20 +588,16 @@ func (s *session) runWriter() {
 				if s.over() {
 					continue // its turn did not come
 				}
-				proof, message, err = d.next(s)
+				message, err = d.next(s)
 			}
 			if err != nil {
 				s.relay.log.Warn("no sync message could be made", "document", d.event, "peer", s.peer, "err", err)
 				s.end(websocket.CloseTryAgainLater, "the relay cannot go on with "+string(d.event)+": connect again")
 			}
-			if message != nil {
-				err = s.sendSync(message)
-			} else if proof != nil {
-				err = s.send(proof)
-			} else {
+			if message == nil {
 				continue
 			}
-			if err != nil {
+			if err := s.sendSync(message); err != nil {
 				s.end(websocket.CloseNormalClosure, "")
 				return
 			}

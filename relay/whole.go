@@ -86,7 +86,7 @@ func (w *wholes) remove(d *document) {
 
 // wantsWhole says whether the member is to be sent a whole document. d.mu is held.
 func (d *document) wantsWhole(m *member) bool {
-	return m.takesWhole && !m.gotWhole && d.graph.Len() >= minWhole && m.peer.LacksAll()
+	return m.takesWhole && !m.gotWhole && d.graphFor(m).Len() >= minWhole && m.peer.LacksAll()
 }
 
 // wholeFor returns the document's whole document, or the one that was made for the member,
@@ -97,7 +97,7 @@ func (d *document) wholeFor(m *member) *whole {
 	if w == nil {
 		w = m.whole
 	}
-	if w == nil || w.graph != d.graph || d.graph.Len() > w.changes+w.changes/4 {
+	if g := d.graphFor(m); w == nil || w.graph != g || g.Len() > w.changes+w.changes/4 {
 		return nil
 	}
 	return w
@@ -123,8 +123,9 @@ func (d *document) makeWhole(s *session) {
 		d.mu.Unlock()
 		return
 	}
-	w := &whole{graph: d.graph, changes: d.graph.Len()}
-	hashes, heads := slices.Collect(d.graph.Order()), d.graph.Heads()
+	g := d.graphFor(m)
+	w := &whole{graph: g, changes: g.Len()}
+	hashes, heads := slices.Collect(g.Order()), g.Heads()
 	d.mu.Unlock()
 
 	chunk, size, err := d.encodeWhole(hashes, heads)

@@ -13,15 +13,14 @@ import (
 // need not be exact: it is charged before the work is done, for nobody knows yet
 // whether it comes to anything.
 const (
-	costMessage   = 5.0      // reading any message, beside its bytes
-	costKiB       = 2.0      // a KiB that is read or hashed
-	costInflated  = 6.0      // a KiB that is inflated, hashed, and copied
-	costSignature = 60.0     // checking a signature
-	costChange    = 20.0     // decoding a change, beside its operations
-	costOp        = 0.25     // decoding an operation
-	costLookUp    = 50.0     // looking whether a document is on disk
-	costLooked    = 0.3      // looking whether a peer lacks a change
-	costProof     = 4 * 60.0 // checking a proof of equivocation
+	costMessage   = 5.0  // reading any message, beside its bytes
+	costKiB       = 2.0  // a KiB that is read or hashed
+	costInflated  = 6.0  // a KiB that is inflated, hashed, and copied
+	costSignature = 60.0 // checking a signature
+	costChange    = 20.0 // decoding a change, beside its operations
+	costOp        = 0.25 // decoding an operation
+	costLookUp    = 50.0 // looking whether a document is on disk
+	costLooked    = 0.3  // looking whether a peer lacks a change
 
 	costWholeChange = 30.0 // a change that is made part of a whole document
 	costWholeKiB    = 30.0 // a KiB of these

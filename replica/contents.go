@@ -41,7 +41,7 @@ var errInconsistent = errors.New("replica: graph, policy and projection disagree
 // newContents returns the contents of a document without changes.
 func newContents(event qa.EventID) *contents {
 	c := &contents{pending: map[wire.Hash]pendingChange{}}
-	c.graph = graph.New(graph.Admit(c.admit))
+	c.graph = graph.New(graph.Forks, graph.Admit(c.admit))
 	c.policy = policy.New(event, c.graph)
 	c.projection = projection.New(event, c.graph, c.policy.Authority())
 	return c

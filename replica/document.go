@@ -54,7 +54,7 @@ func (doc *document) load(ctx context.Context) error {
 	}
 	if doc.contents != nil {
 		if len(doc.excluded.unnoted) > 0 {
-			doc.noteCut(ctx)
+			doc.noteStatuses(ctx)
 		}
 		return nil
 	}
@@ -71,6 +71,11 @@ func (doc *document) load(ctx context.Context) error {
 		if en.Own {
 			doc.excluded.noteReissue(en.Act)
 		}
+		if en.Status == storage.Left {
+			if in, err := doc.takeBackIn(&en); in || err != nil {
+				return err
+			}
+		}
 		if en.Status != storage.InDocument {
 			doc.excluded.note(&en)
 			return nil
@@ -81,13 +86,37 @@ func (doc *document) load(ctx context.Context) error {
 		doc.node.cfg.Log.Warn("part of an event is damaged on disk and will be fetched again from its relay", "event", doc.id, "error", err)
 		err = nil
 	}
+	for _, r := range doc.contents.rejected() {
+		if !doc.excluded.returning[r.hash] || err != nil {
+			continue
+		}
+		delete(doc.excluded.returning, r.hash)
+		var en storage.Entry
+		if en, err = doc.node.store.Entry(ctx, doc.id, r.hash); err == nil {
+			doc.excluded.note(&en)
+		}
+	}
 	if err != nil {
 		doc.forget()
 		return fmt.Errorf("reading the ledger of event %s: %w", doc.id, err)
 	}
 	doc.contents.projection.Touched() // the views have all of this
-	if len(doc.excluded.cut) > 0 {
+	switch {
+	case len(doc.excluded.cut) > 0:
 		doc.cutOut(ctx)
+	case len(doc.excluded.unnoted) > 0:
+		doc.node.cfg.Log.Info("changes that an earlier version of this program had excluded are part of the event again",
+			"event", doc.id, "changes", len(doc.excluded.unnoted))
+		doc.cached.invalidateDelivery()
+		doc.node.subs.notify(doc.committed(ctx, doc.noteStatuses(ctx), true))
+	}
+	if doc.contents.graph.Forks() > 0 {
+		for actor := range doc.contents.graph.Actors() {
+			if err := doc.noteVoid(ctx, actor); err != nil {
+				doc.forget()
+				return fmt.Errorf("reading the ledger of event %s: %w", doc.id, err)
+			}
+		}
 	}
 	doc.cached.setHeads(doc.contents.graph.Heads())
 	return doc.noticeClub(ctx)
@@ -105,7 +134,9 @@ func (doc *document) addStored(en *storage.Entry) error {
 		return nil
 	}
 	p := pendingChange{change: c, bytes: en.Bytes, signature: en.Signature, stored: true, received: en.ReceivedAtMillis}
-	if _, err := doc.contents.add(p); err != nil {
+	added, err := doc.contents.add(p)
+	doc.excluded.noteReturned(added)
+	if err != nil {
 		var refusal *policy.Refusal
 		if doc.excluded.cut != nil && errors.As(err, &refusal) {
 			doc.excluded.cut[en.Hash] = storage.Refused

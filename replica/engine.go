@@ -33,10 +33,12 @@ const (
 // so unlock it while the engine works for long, so that nobody who reads waits for that:
 // what the caller knew before may not be so any more.
 type engine struct {
-	host   *document
-	doc    *crdt.Document // nil: not loaded, or at work without the lock
-	behind [][]byte       // on disk and in the contents, not yet in doc
-	busy   chan struct{}  // closed when the engine is free again; nil: it is free
+	host *document
+	doc  *crdt.Document // nil: not loaded, or at work without the lock
+	// overState: doc holds nothing and writes from the contents, see openOverState.
+	overState bool
+	behind    [][]byte      // on disk and in the contents, not yet in doc
+	busy      chan struct{} // closed when the engine is free again; nil: it is free
 	// generation counts the times that what doc held, or would hold, was dropped.
 	generation int
 	// actor is this person's in this run, "" when a new one is to be drawn; actors are
@@ -62,9 +64,16 @@ func (e *engine) open(ctx context.Context) error {
 		if e.host.contents.policy.Newer() {
 			return crdt.ErrNewerGate // the engine is not shown what nobody may write in
 		}
+		forked := e.host.contents.graph.Forks() > 0
 		switch {
 		case e.busy != nil:
 			if err := e.await(ctx); err != nil {
+				return err
+			}
+		case e.doc != nil && forked && !e.overState:
+			e.drop()
+		case e.doc == nil && forked:
+			if err := e.openOverState(); err != nil {
 				return err
 			}
 		case e.doc == nil:
@@ -111,15 +120,37 @@ func (e *engine) await(ctx context.Context) error {
 	}
 }
 
+// drawActor draws a new actor for this person where there is none.
+func (e *engine) drawActor() error {
+	if e.actor != "" {
+		return nil
+	}
+	actor, err := e.host.node.newActor()
+	if err == nil {
+		e.actor = actor
+	}
+	return err
+}
+
+// openOverState opens a doc that writes from what the contents say: no engine can hold an
+// event in which an actor has signed two versions of a change.
+func (e *engine) openOverState() error {
+	if err := e.drawActor(); err != nil {
+		return err
+	}
+	doc, err := crdt.Over(e.actor, writtenFrom{e.host})
+	if err != nil {
+		return fmt.Errorf("opening event %s: %w", e.host.id, err)
+	}
+	e.doc, e.overState, e.behind, e.loaded = doc, true, nil, 0
+	return nil
+}
+
 // loadNew loads doc from a snapshot and the ledger. Afterwards there is none still if
 // changes were excluded meanwhile.
 func (e *engine) loadNew(ctx context.Context) error {
-	if e.actor == "" {
-		actor, err := e.host.node.newActor()
-		if err != nil {
-			return err
-		}
-		e.actor = actor
+	if err := e.drawActor(); err != nil {
+		return err
 	}
 	snapshot, err := e.host.node.store.Snapshot(ctx, e.host.id)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrDamaged) {
@@ -182,7 +213,7 @@ func (e *engine) isOpen() bool { return e.doc != nil || e.busy != nil }
 
 // fallBehind notes changes that doc lacks: they are on disk and in the contents.
 func (e *engine) fallBehind(changes ...[]byte) {
-	if e.isOpen() {
+	if e.isOpen() && !e.overState {
 		e.behind = append(e.behind, changes...)
 	}
 }
@@ -280,7 +311,7 @@ func (e *engine) drop() {
 	if e.doc != nil {
 		e.doc.Close()
 	}
-	e.doc, e.behind = nil, nil
+	e.doc, e.behind, e.overState = nil, nil, false
 	e.generation++
 }
 
@@ -294,7 +325,7 @@ func (e *engine) close(ctx context.Context) {
 	if e.doc == nil {
 		return
 	}
-	if e.loaded >= snapshotFrom && len(e.behind) <= absorbLocked && e.absorb() == nil {
+	if e.loaded >= snapshotFrom && !e.overState && len(e.behind) <= absorbLocked && e.absorb() == nil {
 		if err := e.keepSnapshot(ctx); err != nil {
 			e.host.node.cfg.Log.Warn("a snapshot could not be kept", "event", e.host.id, "error", err)
 		}

@@ -71,13 +71,6 @@ func (x exchanged) Respond(ctx context.Context, posts []qa.PostID) error {
 	return x.doc.tend(ctx)
 }
 
-// HearProof implements relayclient.Document.
-func (x exchanged) HearProof(ctx context.Context, p *repo.Proof) error {
-	update, err := x.doc.hear(ctx, p)
-	x.doc.node.subs.notify(update)
-	return err
-}
-
 // HearEphemeral implements relayclient.Document.
 func (x exchanged) HearEphemeral(m *repo.Message) { x.doc.hearPresence(m) }
 
@@ -145,23 +138,6 @@ func (st *exchangeState) AuthorityChanges() int { return st.doc.contents.policy.
 
 // AccessKeys implements relayclient.State.
 func (st *exchangeState) AccessKeys() []keys.Key { return st.doc.accessKeys() }
-
-// Proofs implements relayclient.State.
-func (st *exchangeState) Proofs(ctx context.Context, told map[wire.ActorID]uint64) ([]*repo.Proof, error) {
-	var out []*repo.Proof
-	for actor, proof := range st.doc.excluded.proofs {
-		if seq, known := told[actor]; known && seq <= proof.seq {
-			continue
-		}
-		p, err := st.doc.proofOf(ctx, proof)
-		if err != nil {
-			return nil, err
-		}
-		told[actor] = proof.seq
-		out = append(out, p)
-	}
-	return out, nil
-}
 
 // NoteDelivery implements relayclient.State.
 func (st *exchangeState) NoteDelivery(ctx context.Context, theirHeads []wire.Hash, lossKnown bool) (bool, error) {

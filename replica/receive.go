@@ -21,7 +21,6 @@ const maxRefused = 4096
 // and the event is loaded.
 func (doc *document) take(ctx context.Context, changes []inspected) (Update, error) {
 	batch := storage.Batch{Event: doc.id}
-	var twins []pendingChange
 	onWithheld := false
 	now := doc.node.cfg.Now().UnixMilli()
 	for i := range changes {
@@ -41,9 +40,6 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 				doc.discard()
 				return Update{}, err
 			}
-			if errors.Is(err, graph.ErrDuplicateSeq) {
-				twins = append(twins, a)
-			}
 			if err != nil {
 				refusal = explain(a.change.Hash, err)
 			}
@@ -55,9 +51,6 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 			}
 		}
 		for _, r := range doc.contents.rejected() {
-			if errors.Is(r.err, graph.ErrDuplicateSeq) {
-				twins = append(twins, r.pendingChange)
-			}
 			if err := doc.refuse(*explain(r.hash, r.err)); err != nil {
 				doc.discard()
 				return Update{}, err
@@ -69,6 +62,12 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 				Hash: a.change.Hash, Actor: a.change.Actor, Seq: a.change.Seq,
 				Bytes: a.bytes, Signature: a.signature, ReceivedAtMillis: a.received,
 			})
+			if h := a.change.Hash; doc.excluded.returning[h] {
+				if batch.Statuses == nil {
+					batch.Statuses = map[wire.Hash]storage.Status{}
+				}
+				batch.Statuses[h] = storage.InDocument
+			}
 		}
 	}
 	var update Update
@@ -78,6 +77,9 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 			doc.discard()
 			return Update{}, fmt.Errorf("what arrived could not be saved on this device: %w", err)
 		}
+		for h := range batch.Statuses {
+			delete(doc.excluded.returning, h)
+		}
 		if onWithheld { // somebody else has it
 			doc.releaseAll(ctx)
 		}
@@ -86,14 +88,12 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 		}
 		update = doc.committed(ctx, batch.Views, false)
 	}
-	var proofs []twin
-	for _, a := range twins {
-		if t, ok := doc.twinOf(ctx, a); ok {
-			proofs = append(proofs, t)
+	for i := range batch.Entries {
+		if err := doc.noteVoid(ctx, batch.Entries[i].Actor); err != nil {
+			return update, err
 		}
 	}
-	left, err := doc.prove(ctx, proofs)
-	return joinUpdates(update, left), err
+	return update, nil
 }
 
 // check says whether a change is to be added: skip is set for one that is here
@@ -114,9 +114,6 @@ func (doc *document) check(c *inspected) (a pendingChange, skip bool, refusal *R
 		if change, err = wire.DecodeChange(c.Change.Bytes); err != nil {
 			return a, false, explain(c.Hash, err)
 		}
-	}
-	if doc.excluded.cutOff(change.Actor, change.Seq) {
-		return a, false, explain(c.Hash, graph.ErrDuplicateSeq)
 	}
 	for _, d := range change.Deps {
 		if doc.unwanted(d) {

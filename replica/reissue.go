@@ -20,27 +20,33 @@ import (
 // refusals of the event.
 var ErrUnknownChange = errors.New("there is no such change among those that were not taken")
 
-// lost is an own act whose change is not in the document.
+// lost is an own act that does not count: its change is excluded, or void.
 type lost struct {
 	hash     wire.Hash
 	actor    wire.ActorID
 	act      qa.Act
-	status   storage.Status
-	atMillis int64 // when it was written, by this device's clock
+	status   storage.Status // InDocument: it is void
+	atMillis int64          // when it was written, by this device's clock
 }
 
-// noteLost takes in an own row that is not in the document. An empty change that
-// joined heads says nothing that could be lost.
-func (g *gone) noteLost(en *storage.Entry) {
+// noteLost takes in a row that is excluded or void: of an own one, the act. An empty
+// change that joined heads says nothing that could be lost.
+func (x *fromLedger) noteLost(en *storage.Entry) {
+	x.notePost(en.Bytes)
 	var act qa.Act
-	if json.Unmarshal(en.Act, &act) != nil || act.Kind == qa.ActMerge || act.Kind == qa.ActFound {
+	if !en.Own || json.Unmarshal(en.Act, &act) != nil || act.Kind == qa.ActMerge || act.Kind == qa.ActFound {
 		return
 	}
-	g.lost = append(g.lost, lost{hash: en.Hash, actor: en.Actor, act: act, status: en.Status, atMillis: en.ReceivedAtMillis})
+	l := lost{hash: en.Hash, actor: en.Actor, act: act, status: en.Status, atMillis: en.ReceivedAtMillis}
+	if i := slices.IndexFunc(x.lost, func(l lost) bool { return l.hash == en.Hash }); i >= 0 {
+		x.lost[i] = l
+		return
+	}
+	x.lost = append(x.lost, l)
 }
 
 // noteReissue notes, by an act from the ledger, which own change it stands for.
-func (g *gone) noteReissue(act []byte) {
+func (x *fromLedger) noteReissue(act []byte) {
 	if !bytes.Contains(act, []byte(`"reissues"`)) {
 		return // the ordinary case, not worth the reading
 	}
@@ -51,7 +57,7 @@ func (g *gone) noteReissue(act []byte) {
 		return
 	}
 	if h, err := wire.ParseHash(k.Reissues); err == nil {
-		g.reissued[h] = true
+		x.reissued[h] = true
 	}
 }
 
@@ -78,9 +84,9 @@ func (doc *document) notReissued(ctx context.Context) ([]lost, error) {
 	return out, nil
 }
 
-// reissue writes anew, each in a transaction of its own, the own acts that left the
-// document and can stand in it again. Those about posts that left wait until the
-// post is there again. What cannot be written now is tried again later: at the next
+// reissue writes anew, each in a transaction of its own, the own acts that do not count
+// and can count again. Those about posts that do not count wait until the post is
+// there again. What cannot be written now is tried again later: at the next
 // load, and when posts come. mu is held and the event is loaded; it may not be when
 // reissue returns.
 func (doc *document) reissue(ctx context.Context) {
@@ -100,7 +106,7 @@ func (doc *document) reissue(ctx context.Context) {
 	}
 }
 
-// errWaits is why an act about a post that left is not written anew yet.
+// errWaits is why an act about a post that does not count is not written anew yet.
 var errWaits = errors.New("it is about a post that is not part of the event at the moment; it is written again when that post is")
 
 func (doc *document) reissueOne(ctx context.Context, l lost) error {
@@ -168,23 +174,23 @@ func (doc *document) translate(act qa.Act) (qa.Act, bool) {
 // owner wrote anew. Nobody else can take its place: the ID holds its owner. Where a
 // cloned device made two posts of one ID, it is the one with the same words.
 func (doc *document) resolve(id qa.PostID) (qa.PostID, bool) {
-	if _, ok := doc.contents.projection.Post(id); ok {
+	if p, ok := doc.contents.projection.Post(id); ok && !p.Void {
 		return id, true
 	}
 	was, known := doc.excluded.posts[id]
 	origin := cmp.Or(was.origin, id)
 	for _, p := range doc.contents.projection.PostsFrom(origin) {
 		ours := len(id) > 16 && string(p.ID[:16]) == string(id[:16])
-		if ours && (!known || len(p.Revisions) > 0 && p.Revisions[0].Text == was.text) {
+		if ours && !p.Void && (!known || len(p.Revisions) > 0 && p.Revisions[0].Text == was.text) {
 			return p.ID, true
 		}
 	}
 	return "", false
 }
 
-// Refusals returns what this device wrote in an event and what was not taken: by
-// the relay, in which case it stays part of the event here and waits, or because it
-// hung on something that left the event. The words are kept. Oldest first.
+// Refusals returns what this device wrote in an event and what does not count: because
+// the relay did not take it, in which case it stays part of the event here and waits,
+// because it is excluded, or because it is void. The words are kept. Oldest first.
 func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, error) {
 	doc, err := n.document(id)
 	if err != nil {
@@ -210,7 +216,7 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, erro
 		})
 	}
 	for _, r := range doc.cached.relayRefusals() {
-		if _, left := doc.excluded.out[r.Hash]; left {
+		if _, excluded := doc.excluded.out[r.Hash]; excluded {
 			continue
 		}
 		en, err := n.store.Entry(ctx, id, r.Hash)
@@ -242,15 +248,17 @@ func (doc *document) allTaken(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	s, err := doc.summarize(ctx)
-	return s.counts.Outside == 0, err
+	return s.counts.Outside == 0 && !s.void, err
 }
 
-// whyLost says why a lost act's change is not in the document, or why it could not
-// be written anew.
+// whyLost says why a lost act does not count, or why it could not be written anew.
 func (doc *document) whyLost(l lost) (code, reason string) {
 	code, reason = string(policy.CodeDependsOn), "It was built on something that turned out not to be part of the event."
-	if l.status == storage.Refused {
+	switch l.status {
+	case storage.Refused:
 		code, reason = string(policy.CodeRole), "The event's rules do not allow it; an older version of this program wrote it."
+	case storage.InDocument:
+		code, reason = string(policy.CodeEquivocation), "A copy of this device, made while it ran, wrote something else in the same place; neither of the two counts."
 	}
 	if err := doc.excluded.reasons[l.hash]; err != nil {
 		reason += fmt.Sprintf(" It could not be written again: %v.", err)

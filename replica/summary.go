@@ -36,6 +36,7 @@ type cachedSummary struct {
 type summary struct {
 	event   qa.Event // without what only its own page shows
 	counts  storage.Counts
+	void    bool        // own acts are void, or were
 	numbers *qa.Numbers // nil: nobody has asked yet
 }
 
@@ -158,6 +159,10 @@ func (doc *document) summarize(ctx context.Context) (summary, error) {
 	if s.counts, err = doc.node.store.Counts(ctx, doc.id); err != nil {
 		return summary{}, err
 	}
+	if _, err = doc.node.store.Setting(ctx, voidKey(doc.id)); err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return summary{}, err
+	}
+	s.void = err == nil
 	c.keep(s, version)
 	return s, nil
 }

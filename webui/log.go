@@ -25,6 +25,7 @@ type logLine struct {
 	Did      []phraseView
 	When     moment
 	NoEffect bool
+	Void     bool // two versions of it were signed
 }
 
 // phraseView is a part of a sentence about a change.
@@ -86,7 +87,7 @@ func (s *server) showLog(w http.ResponseWriter, r *http.Request) {
 
 func (v *weekView) logLine(e qa.LogEntry) logLine {
 	d := e.Did()
-	return logLine{Who: upperFirst(v.named(e.By)), Did: v.phrases(&d, ""), When: v.cal.moment(e.AtMillis), NoEffect: !e.InEffect}
+	return logLine{Who: upperFirst(v.named(e.By)), Did: v.phrases(&d, ""), When: v.cal.moment(e.AtMillis), NoEffect: !e.InEffect, Void: e.Void}
 }
 
 // phrases returns the sentence that tells what a change did; self is the post that the

@@ -67,8 +67,8 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 		Event: v.Event, Path: eventPath(v.Event.ID), Back: v.address(p.ID), Thread: v.thread(t), Here: postElem(p.ID), Who: v.who(p),
 		Answered: t.Answered,
 	}
-	page.Thread.Open = false // the page has a box of its own
-	if !v.Event.Closed {
+	page.Thread.Open = false        // the page has a box of its own
+	if !v.Event.Closed && !p.Void { // nobody can answer what does not count
 		if c == nil {
 			c = &composer{Draft: v.drafts[string(p.ID)]}
 		}
@@ -76,7 +76,7 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 		c.Label, c.Button, c.Cancel = v.replyLabel(p), "Reply", page.Back
 		page.Compose = c
 	}
-	if p.Shown() || v.mine(p) || v.may.Moderate && !p.Withdrawn {
+	if p.Shown() || v.mine(p) || v.may.Moderate && !p.Withdrawn && !p.Void {
 		page.History = v.history(p)
 	}
 	l := s.layout(r, title(p, v), "week", nil)

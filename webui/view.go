@@ -438,6 +438,8 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 // gone fills in what stands where words are no longer shown.
 func (v *weekView) gone(p *qa.PostView, out *postView) bool {
 	switch {
+	case p.Void:
+		out.Gone = "void"
 	case p.Withdrawn:
 		out.Gone, out.WithdrawnByMe, out.At = "withdrawn", out.Mine, v.maybe(p.WithdrawnAtMillis)
 	case p.Marks.Hidden != "":

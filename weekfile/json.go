@@ -37,6 +37,7 @@ type JSONPost struct {
 	Origin     qa.PostID   `json:"origin,omitempty"`
 	Tags       []string    `json:"tags,omitempty"`
 	Withdrawn  bool        `json:"withdrawn,omitempty"`
+	Void       bool        `json:"void,omitempty"`   // two versions of it were signed
 	Hidden     string      `json:"hidden,omitempty"` // the reason
 	Pinned     bool        `json:"pinned,omitempty"`
 	// AfterClosing: it came after the week was closed, and no moderator approved it.

@@ -30,6 +30,7 @@ const (
 const (
 	WithdrawnQuestion = "(This question was withdrawn.)"
 	HiddenQuestion    = "(This question was hidden.)"
+	VoidQuestion      = "(This question was withdrawn: two versions of it were signed.)"
 )
 
 // Heading opens the messages.

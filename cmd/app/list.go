@@ -25,6 +25,7 @@ type jsonPost struct {
 	Clock      *int64         `json:"clock,omitempty"` // what the writer's clock said, when it was wrong
 	Author     bool           `json:"author"`
 	Withdrawn  bool           `json:"withdrawn,omitempty"`
+	Void       bool           `json:"void,omitempty"` // two versions of it were signed
 	Hidden     string         `json:"hidden,omitempty"`
 	HiddenBy   qa.Identity    `json:"hiddenBy,omitempty"`
 	Awaiting   bool           `json:"awaiting,omitempty"` // approval
@@ -80,7 +81,7 @@ type jsonReaction struct {
 func newJSONPost(p *qa.PostView) jsonPost {
 	j := jsonPost{
 		ID: p.ID, Name: p.Name, OnBehalfOf: p.OnBehalfOf, By: p.By, Text: p.Text(), At: p.AtMillis,
-		Author: p.ByAuthor, Withdrawn: p.Withdrawn, Hidden: p.Marks.Hidden, HiddenBy: p.Marks.HiddenBy, Tags: p.Tags,
+		Author: p.ByAuthor, Withdrawn: p.Withdrawn, Void: p.Void, Hidden: p.Marks.Hidden, HiddenBy: p.Marks.HiddenBy, Tags: p.Tags,
 		Awaiting: p.Awaiting, Pinned: p.Marks.Pinned, Blocked: p.Blocked, Late: p.Late,
 		Parent: p.Parent, Source: p.Source, Revisions: len(p.Revisions),
 	}
@@ -212,6 +213,8 @@ func (a *app) printPost(p *jsonPost, indent string) {
 	a.printf("%s%-9s  %s  %s  %s%s\n", indent, badge, plainName(p.Name), stamp(p.At), p.ID, state)
 	text := p.Text
 	switch {
+	case p.Void:
+		text = "(withdrawn: two versions were signed)"
 	case p.Withdrawn:
 		text = "(withdrawn)"
 	case p.Hidden != "" && p.hider != "":
@@ -282,7 +285,7 @@ func (a *app) showCmd() *cobra.Command {
 func (a *app) show(p jsonPost, revisions []qa.Revision) error {
 	if a.json {
 		history := revisions
-		if p.Withdrawn {
+		if p.Withdrawn || p.Void {
 			history = []qa.Revision{}
 		}
 		return a.printJSON(struct {
@@ -291,7 +294,7 @@ func (a *app) show(p jsonPost, revisions []qa.Revision) error {
 		}{p, history})
 	}
 	a.printThread(&p)
-	if (len(revisions) > 1 || p.Hidden != "") && !p.Withdrawn {
+	if (len(revisions) > 1 || p.Hidden != "") && !p.Withdrawn && !p.Void {
 		a.printf("Texts, the oldest first:\n")
 		for _, r := range revisions {
 			note := ""

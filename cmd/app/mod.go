@@ -124,7 +124,10 @@ closed the event, and when. Everybody can read this log.`,
 				}
 				for _, l := range lines {
 					note := ""
-					if !l.InEffect {
+					switch {
+					case l.Void:
+						note = "  (not applied: two versions of it were signed)"
+					case !l.InEffect:
 						note = "  (not applied: the role had been removed)"
 					}
 					a.printf("%s  %s %s%s\n", stamp(l.AtMillis), plainName(look.Call(l.By)), plainLine(sentence(look, l.Did())), note)

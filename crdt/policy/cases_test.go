@@ -14,7 +14,7 @@ import (
 func TestCases(t *testing.T) {
 	seen := map[string]bool{}
 	codes := map[policy.Code]int{}
-	cases := append(policytest.Cases(), policytest.Equivocations()...)
+	cases := policytest.Cases()
 	for _, c := range cases {
 		if seen[c.Name] {
 			t.Errorf("two cases are called %q", c.Name)
@@ -64,7 +64,7 @@ func TestCases(t *testing.T) {
 // TestBadChangesInAnyOrder: a bad change that comes before its past waits, and is
 // refused when that has come; what waits for it is refused with it.
 func TestBadChangesInAnyOrder(t *testing.T) {
-	for _, c := range append(policytest.Cases(), policytest.Equivocations()...) {
+	for _, c := range policytest.Cases() {
 		if len(c.Setup) == 0 || c.Code == policy.CodeSignature || c.Code == policy.CodeWeakKey || c.Code == policy.CodeMalformed || c.Code == policy.CodeTooLarge ||
 			c.Code == policy.CodeDuplicateSeq || c.Code == policy.CodeGenesis {
 			continue // refused at once, or not before another has come

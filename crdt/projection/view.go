@@ -181,11 +181,17 @@ func (f *Projection) Post(id qa.PostID) (qa.Post, bool) {
 }
 
 func (f *Projection) post(key string, o *object) qa.Post {
+	parent, at, made := winner(o, "parent"), winner(o, "at"), o.change
+	void := f.voidPost(o)
+	if void {
+		made = o.place
+		parent, at = f.said(o, "parent", made), f.said(o, "at", made)
+	}
 	p := qa.Post{
 		ID:         qa.PostID(key),
-		Parent:     qa.PostID(winner(o, "parent").str()),
-		By:         f.by(o.change),
-		AtMillis:   winner(o, "at").millis(),
+		Parent:     qa.PostID(parent.str()),
+		By:         f.by(made),
+		AtMillis:   at.millis(),
 		Op:         f.qaID(o.opID),
 		OnBehalfOf: winner(o, "onBehalfOf").str(),
 		Source:     winner(o, "source").str(),
@@ -194,24 +200,24 @@ func (f *Projection) post(key string, o *object) qa.Post {
 		Tags:       qa.SplitTags(winner(o, "tags").str()),
 		X:          f.strings(child(o, "x"), 0),
 	}
-	p.AuthorThen = f.authorThen(o.change, p.AsAuthor)
-	p.Answers = f.answers(string(p.Parent), o.change)
+	p.AuthorThen = f.authorThen(made, p.AsAuthor)
+	p.Answers = f.answers(string(p.Parent), made)
 	// Only an organiser's sources say where something comes from: anybody can write one.
-	imported := p.Source != "" && f.authorThen(o.change, true)
-	if received := f.changes[o.change].received; qa.BelievedMillis(p.AtMillis, received, f.founded, imported) != p.AtMillis {
+	imported := p.Source != "" && f.authorThen(made, true)
+	if received := f.changes[made].received; qa.BelievedMillis(p.AtMillis, received, f.founded, imported) != p.AtMillis {
 		p.ReceivedAtMillis = received
 	}
 	if state := winner(o, "state"); state.str() == "withdrawn" {
 		p.Withdrawn, p.WithdrawnAtMillis = true, f.when(state.change, false)
 	}
 	p.Marks = f.marks(child(o, "marks"), p.By)
-	p.Blocked = !p.Marks.Approved && f.blockedOut(p.By, o.change)
-	p.Late = f.late(o.change)
+	p.Blocked = !p.Marks.Approved && f.blockedOut(p.By, made)
+	p.Late = f.late(made)
 	p.Revisions = f.revisions(child(o, "revisions"), p.By, p.Marks.Approved || p.Blocked, imported)
 	p.Reactions = f.reactions(child(o, "reactions"))
-	if f.voidPost(o) {
-		f.leave(&p, o)
-		p.Answers = f.answers(string(p.Parent), o.place)
+	if void {
+		p.Void, p.VoidVersion = true, f.changes[made].hash.String()
+		p.OnBehalfOf = f.drawnFrom(o, p.Marks.InDraw)
 	}
 	p.Clean()
 	return p

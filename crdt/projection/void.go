@@ -3,6 +3,7 @@ package projection
 import (
 	"bytes"
 
+	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -21,6 +22,16 @@ func (f *Projection) keepPlace(o *object, change uint32, question bool) {
 // voidPost reports whether a post is void: all changes that made it are.
 func (f *Projection) voidPost(o *object) bool { return o.placed && f.isVoid(o.place) }
 
+// Void reports whether a change that was applied is void.
+func (f *Projection) Void(h wire.Hash) bool {
+	place, ok := f.graph.Place(h)
+	if !ok {
+		return false
+	}
+	change, ok := f.applied(place)
+	return ok && f.isVoid(change)
+}
+
 // said returns what a change wrote at a key, nil when it did not.
 func (f *Projection) said(o *object, key string, change uint32) *entry {
 	if p := o.find(key); p != nil {
@@ -34,19 +45,15 @@ func (f *Projection) said(o *object, key string, change uint32) *entry {
 	return nil
 }
 
-// leave leaves of a void post its place, and what others said there.
-func (f *Projection) leave(p *qa.Post, o *object) {
-	p.Void, p.VoidVersion = true, f.changes[o.place].hash.String()
-	p.Parent = qa.PostID(f.said(o, schema.KeyParent, o.place).str())
-	p.AtMillis = f.said(o, schema.KeyAt, o.place).millis()
-	if !p.Marks.InDraw {
-		return
+// drawnFrom returns for whom a void post was written, if it is among those of a draw: of
+// its versions, as that one said which the draw's closing knew.
+func (f *Projection) drawnFrom(o *object, inDraw bool) string {
+	if !inDraw {
+		return ""
 	}
-	// Whom a draw was among is what its closing knew.
-	c := f.drawing().closing
-	made := o.up.find(o.key)
+	c, made := f.drawing().closing, o.up.find(o.key)
 	if c == nil || made.history == nil {
-		return
+		return ""
 	}
 	var of *entry
 	for i := range made.history.all {
@@ -54,9 +61,10 @@ func (f *Projection) leave(p *qa.Post, o *object) {
 			of = e
 		}
 	}
-	if of != nil {
-		p.OnBehalfOf = f.said(o, schema.KeyOnBehalfOf, of.change).str()
+	if of == nil {
+		return ""
 	}
+	return f.said(o, schema.KeyOnBehalfOf, of.change).str()
 }
 
 // answers returns qa.Post.Answers of a post that was made in a change.

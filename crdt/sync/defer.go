@@ -101,18 +101,14 @@ func (p *Peer) noteAnswered(m *wire.Message) {
 	}
 }
 
-// Allow makes so many messages of the peer not count against MaxRounds: something
-// else that it was told may make it begin the conversation anew (rule 22).
-func (p *Peer) Allow(messages int) { p.allowed += messages }
-
-// Restart begins the conversation anew, on the same connection, after the graph
-// was built again without some changes (rule 22), which RefusedBy's function
-// knows. shared are heads of the new graph that the peer is known to hold; they
+// Restart begins the conversation anew, on the same connection: the peer may read now what
+// it could not before, or changes were excluded from the graph, which RefusedBy's
+// function knows (rule 22). shared are heads of the new graph that the peer is known to hold; they
 // only save work. What was deferred stays so.
 func (p *Peer) Restart(shared []wire.Hash) {
 	fresh := newPeer(shared)
 	fresh.refused, fresh.deferred, fresh.refusedBy = p.refused, p.deferred, p.refusedBy
-	fresh.limit, fresh.stock, fresh.allowed, fresh.looked = p.limit, p.stock, p.allowed, p.looked
+	fresh.limit, fresh.stock, fresh.looked = p.limit, p.stock, p.looked
 	*p = *fresh
 }
 

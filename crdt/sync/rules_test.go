@@ -767,28 +767,6 @@ func TestRule23OneResetForEachConversation(t *testing.T) {
 	}
 }
 
-// Messages that were to be expected do not count against the bound.
-func TestRule22AllowedMessagesAreNotCounted(t *testing.T) {
-	r := seeded(t)
-	a := newDevice()
-	a.write(t, actorOf(1), 1, r)
-	p := NewPeer()
-	p.Allow(100)
-	m := &wire.Message{Heads: []wire.Hash{{1}}, Have: []wire.Have{{}}}
-	for n := 0; ; n++ {
-		p.Receive(a.g, m, a.g.Heads(), nil)
-		if _, _, err := p.Generate(a); err != nil {
-			if n < 100+MaxRounds-2 || n > 100+MaxRounds+2 {
-				t.Errorf("ended after %d messages: %v", n, err)
-			}
-			return
-		}
-		if n > 1000 {
-			t.Fatal("does not end")
-		}
-	}
-}
-
 // A peer that holds no more than what both are known to hold can have of ours only what
 // was sent to it: each slice's filter is over that, and not over all that it lacks.
 func TestRule26FilterOverWhatWasSent(t *testing.T) {

@@ -96,7 +96,6 @@ type Peer struct {
 	probe *wire.Hash // asked for though we have it, to be answered
 
 	rounds   int                    // messages since something moved, with the heads of the one before
-	allowed  int                    // messages that are not to be counted
 	news     int                    // messages since something moved, with other heads
 	applied  int                    // length of our graph when something last moved
 	waiting  int                    // changes waiting then
@@ -527,12 +526,9 @@ func (p *Peer) count(g *graph.Graph, heads []wire.Hash, news bool) {
 			moved = true
 		}
 	}
-	switch {
-	case news:
+	if news {
 		p.news++
-	case p.allowed > 0:
-		p.allowed--
-	default:
+	} else {
 		p.rounds++
 	}
 	if moved {

@@ -90,6 +90,7 @@ type rules struct {
 var withheldWords = map[string]string{
 	publish.Withdrawn: "This question was withdrawn by its writer.",
 	publish.Hidden:    "This question was hidden by the moderators.",
+	publish.Void:      "This question was withdrawn: two versions of it were signed.",
 }
 
 func postOf(e *qa.Event, p *publish.PublishedPost, say, lang string) post {

@@ -66,12 +66,11 @@ type Device struct {
 	Unsigned bool
 	// Header goes with the upgrade request. Set before connecting.
 	Header http.Header
-	// Forgetful devices pass over proofs of equivocation, as stock clients do.
-	Forgetful bool
 	// Keys are who the device answers challenges as, each once; nil: KeyOf(Name).
 	Keys []keys.Key
 
 	actor wire.ActorID
+	stock bool
 	about *Event // nil for any other document
 
 	mu         sync.Mutex
@@ -79,8 +78,6 @@ type Device struct {
 	graph      *graph.Graph
 	policy     *policy.Policy // of an event
 	adding     *wire.Change
-	left       map[wire.Hash]bool // taken out by proofs
-	proofs     []repo.Proof
 	access     int                  // challenges answered
 	bytes      map[wire.Hash][]byte // applied and waiting
 	signatures map[wire.Hash][]byte
@@ -103,11 +100,20 @@ func NewDevice(name string, event qa.EventID) *Device {
 	d := &Device{
 		Name: name, Event: event, actor: Actor(name), changed: make(chan struct{}),
 		bytes: map[wire.Hash][]byte{}, signatures: map[wire.Hash][]byte{},
-		told: map[wire.Hash]bool{}, unsigned: map[wire.Hash]bool{}, left: map[wire.Hash]bool{},
+		told: map[wire.Hash]bool{}, unsigned: map[wire.Hash]bool{},
 	}
 	if e, ok := events.Load(event); ok {
 		d.about = e.(*Event)
 	}
+	d.begin()
+	return d
+}
+
+// NewStock returns a device that does not take several versions of a change, as stock
+// clients do not. What it is sent beyond that is an error.
+func NewStock(name string, event qa.EventID) *Device {
+	d := NewDevice(name, event)
+	d.stock = true
 	d.begin()
 	return d
 }
@@ -118,7 +124,10 @@ func (d *Device) begin() {
 		d.graph = graph.New()
 		return
 	}
-	d.graph = graph.New(graph.Admit(d.admit))
+	d.graph = graph.New(graph.Forks, graph.Admit(d.admit))
+	if d.stock {
+		d.graph = graph.New(graph.Admit(d.admit))
+	}
 	d.policy = policy.New(d.Event, d.graph)
 }
 
@@ -175,21 +184,21 @@ func (c *conn) send(m *repo.Message) error {
 
 // Dial connects a socket and does the handshake as the peer, without a device.
 func Dial(ctx context.Context, url, peer string) (ws *websocket.Conn, relay string, err error) {
-	return dial(ctx, url, peer, nil)
+	return dial(ctx, url, peer, nil, true)
 }
 
 // DialFrom is Dial with a header for the upgrade request.
 func DialFrom(ctx context.Context, url, peer string, header http.Header) (ws *websocket.Conn, relay string, err error) {
-	return dial(ctx, url, peer, header)
+	return dial(ctx, url, peer, header, true)
 }
 
-func dial(ctx context.Context, url, peer string, header http.Header) (ws *websocket.Conn, relay string, err error) {
+func dial(ctx context.Context, url, peer string, header http.Header, takesVersions bool) (ws *websocket.Conn, relay string, err error) {
 	ws, resp, err := websocket.DefaultDialer.DialContext(ctx, url, header)
 	if err != nil {
 		return nil, "", err
 	}
 	_ = resp.Body.Close()
-	join, err := repo.Encode(&repo.Message{Type: repo.TypeJoin, SenderID: peer, SupportedProtocolVersions: []string{"1"}, PeerMetadata: repo.PeerMetadata{IsEphemeral: true}})
+	join, err := repo.Encode(&repo.Message{Type: repo.TypeJoin, SenderID: peer, SupportedProtocolVersions: []string{"1"}, PeerMetadata: repo.PeerMetadata{IsEphemeral: true, TakesVersions: takesVersions}})
 	if err == nil {
 		err = ws.WriteMessage(websocket.BinaryMessage, join)
 	}
@@ -217,7 +226,7 @@ func dial(ctx context.Context, url, peer string, header http.Header) (ws *websoc
 
 // Connect joins the relay and begins to sync. Disconnect ends it.
 func (d *Device) Connect(ctx context.Context, url string) error {
-	ws, relay, err := dial(ctx, url, d.Name, d.Header)
+	ws, relay, err := dial(ctx, url, d.Name, d.Header, !d.stock)
 	if err != nil {
 		return err
 	}
@@ -286,10 +295,7 @@ func (d *Device) handle(c *conn, b []byte) error {
 	case repo.TypeEphemeral:
 		d.ephemeral = append(d.ephemeral, *m)
 	case repo.TypeProof:
-		d.proofs = append(d.proofs, *m.Proof)
-		if !d.Forgetful {
-			return d.believe(c, m.Proof)
-		}
+		return errors.New("a proof of equivocation, which only earlier versions send")
 	case repo.TypeAccess:
 		return d.answer(c, m)
 	case repo.TypeError:
@@ -312,7 +318,6 @@ func (d *Device) take(c *conn, m *repo.Message) error {
 		d.told[h], c.told[h] = true, true
 	}
 	before := d.graph.Heads()
-	var refused []wire.Hash
 	for i, b := range msg.Changes {
 		ch, err := wire.DecodeChange(b)
 		if err != nil {
@@ -328,10 +333,6 @@ func (d *Device) take(c *conn, m *repo.Message) error {
 		if d.about != nil {
 			err = keys.Verify(d.Event, ch.Actor, ch.Hash, signature)
 		}
-		if err == nil && (d.left[ch.Hash] || slices.ContainsFunc(ch.Deps, func(h wire.Hash) bool { return d.left[h] })) {
-			refused = append(refused, ch.Hash) // sent before the relay knew
-			continue
-		}
 		if err == nil {
 			err = d.add(ch, b, signature)
 		}
@@ -339,7 +340,7 @@ func (d *Device) take(c *conn, m *repo.Message) error {
 			return fmt.Errorf("the relay passed on a bad change: %w", err)
 		}
 	}
-	c.state.Receive(d.graph, msg, before, refused)
+	c.state.Receive(d.graph, msg, before, nil)
 	return d.speak(c)
 }
 
@@ -467,52 +468,6 @@ func (d *Device) Message(changes ...Signed) *repo.Message {
 	return &repo.Message{Type: repo.TypeSync, SenderID: d.Name, DocumentID: string(d.Event), Data: m.Encode(), Signatures: signatures}
 }
 
-// believe rebuilds the graph without what a proof takes out. d.mu is held.
-func (d *Device) believe(c *conn, p *repo.Proof) error {
-	actor, seq, err := policy.CheckProof(d.Event, policy.Proof{A: p.A, B: p.B, SigA: p.SigA, SigB: p.SigB})
-	if err != nil {
-		return fmt.Errorf("the relay passed on a proof that proves nothing: %w", err)
-	}
-	for _, b := range [][]byte{p.A, p.B} {
-		if ch, err := wire.DecodeChange(b); err == nil {
-			d.left[ch.Hash] = true
-			d.graph.Refuse(ch.Hash) // with what waits for it
-		}
-	}
-	out := d.graph.From(actor, seq)
-	for _, h := range out {
-		d.left[h] = true
-	}
-	c.state.RefusedBy(func(h wire.Hash) bool { return d.left[h] })
-	if len(out) == 0 {
-		return nil
-	}
-	old := d.graph
-	d.begin()
-	for h := range old.Order() {
-		if d.left[h] {
-			continue
-		}
-		ch, err := wire.DecodeChange(d.bytes[h])
-		if err == nil {
-			err = d.add(ch, d.bytes[h], nil)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if d.left[lastOf(old, d.actor)] {
-		d.actor = "" // a real device takes a new one; this one writes no more
-	}
-	c.state.Restart(nil)
-	return d.speak(c)
-}
-
-func lastOf(g *graph.Graph, a wire.ActorID) wire.Hash {
-	h, _ := g.BySeq(a, g.SeqOf(a))
-	return h
-}
-
 // answer answers a challenge with the next of the device's keys, and asks again.
 // Without one more it stops. d.mu is held.
 func (d *Device) answer(c *conn, m *repo.Message) error {
@@ -597,7 +552,6 @@ func (d *Device) Until(ctx context.Context, ok func(State) bool) error {
 type State struct {
 	Heads       []wire.Hash
 	Changes     int // of an event, the genesis is not counted
-	Proofs      []repo.Proof
 	Access      int // challenges answered
 	Connected   bool
 	CloseErr    error
@@ -622,8 +576,8 @@ func (d *Device) state() State {
 		changes--
 	}
 	return State{
-		Proofs: slices.Clone(d.proofs), Access: d.access,
-		Held: held, InSync: d.conn != nil && d.conn.state.InSync(d.graph),
+		Access: d.access,
+		Held:   held, InSync: d.conn != nil && d.conn.state.InSync(d.graph),
 
 		Heads: d.graph.Heads(), Changes: changes, Connected: d.conn != nil, CloseErr: d.closeErr,
 		Refused: slices.Clone(d.refused), Unavailable: d.unavailable, Ephemeral: slices.Clone(d.ephemeral),

@@ -38,10 +38,9 @@ type conversation struct {
 	askNext  bool      // the relay is to be made to answer, see messages
 	probedAt time.Time // when the relay was last asked what it holds now
 
-	lossKnown        bool                    // see State.NoteDelivery
-	proofsTold       map[wire.ActorID]uint64 // sent or heard, by the sequence number
-	authorityChanged bool                    // roles or blocks have changed; see offerAgain
-	retryAt          time.Time               // when the relay is offered again what it put off
+	lossKnown        bool      // see State.NoteDelivery
+	authorityChanged bool      // roles or blocks have changed; see offerAgain
+	retryAt          time.Time // when the relay is offered again what it put off
 	retries          int
 
 	keysTried      int  // how many of this device's keys have answered the challenge
@@ -51,7 +50,7 @@ type conversation struct {
 }
 
 func newConversation(s *session, doc Document) *conversation {
-	return &conversation{session: s, doc: doc, state: sync.NewPeer(), epoch: epochUnknown, proofsTold: map[wire.ActorID]uint64{}}
+	return &conversation{session: s, doc: doc, state: sync.NewPeer(), epoch: epochUnknown}
 }
 
 func (c *conversation) now() time.Time { return c.session.connection.client.cfg.Now() }
@@ -103,18 +102,11 @@ func (c *conversation) probe(ctx context.Context) error {
 	return c.speak(ctx)
 }
 
-// messages returns what there is to say about the event: proofs first, then the next
-// sync message, then the question what the relay holds.
+// messages returns what there is to say about the event: the next sync message, then the
+// question what the relay holds.
 func (c *conversation) messages(ctx context.Context, st State) ([]*repo.Message, error) {
 	c.catchUp(st, st.Epoch())
 	var out []*repo.Message
-	proofs, err := st.Proofs(ctx, c.proofsTold)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range proofs {
-		out = append(out, &repo.Message{Type: repo.TypeProof, DocumentID: string(c.doc.ID()), Proof: p})
-	}
 	m, err := c.nextSync(st)
 	if err != nil {
 		return nil, err
@@ -232,9 +224,14 @@ func (c *conversation) offerAgain(ctx context.Context, now bool) error {
 	return c.speak(ctx)
 }
 
-// hearProof takes in a proof of equivocation.
+// hearProof takes in the two changes by which a relay of an earlier version shows that an
+// actor has signed two versions of one. They are changes like any others.
 func (c *conversation) hearProof(ctx context.Context, proof *repo.Proof) error {
-	if err := c.doc.HearProof(ctx, proof); err != nil {
+	posts, err := c.doc.Receive(ctx, [][]byte{proof.A, proof.B}, slices.Concat(proof.SigA, proof.SigB), func(State, Received) error { return nil })
+	if err != nil {
+		return err
+	}
+	if err := c.doc.Respond(ctx, posts); err != nil {
 		return err
 	}
 	return c.speak(ctx)

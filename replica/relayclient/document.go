@@ -28,8 +28,6 @@ type Document interface {
 	Receive(ctx context.Context, changes [][]byte, signatures []byte, f func(State, Received) error) ([]qa.PostID, error)
 	// Respond does what the device does by itself after posts have changed.
 	Respond(ctx context.Context, posts []qa.PostID) error
-	// HearProof takes in a proof of equivocation. One that proves nothing is ignored.
-	HearProof(ctx context.Context, p *repo.Proof) error
 	// HearEphemeral takes in a message that is sent once and stored nowhere.
 	HearEphemeral(m *repo.Message)
 	// RelayRefusals returns what State.NoteRefused noted.
@@ -56,9 +54,6 @@ type State interface {
 	// AccessKeys returns the keys that may prove to a relay that this device may read
 	// the event, the likeliest first.
 	AccessKeys() []keys.Key
-	// Proofs returns the proofs of equivocation that are not in told, which has the
-	// sequence number that was proven for each actor, and notes them there.
-	Proofs(ctx context.Context, told map[wire.ActorID]uint64) ([]*repo.Proof, error)
 	// NoteDelivery notes which own changes a relay with these heads holds. lossKnown
 	// says whether it was found out on this connection if the relay has lost own
 	// changes; NoteDelivery returns whether that is known now.

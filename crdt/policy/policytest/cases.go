@@ -104,6 +104,7 @@ func Cases() []Case {
 	b.bytes()
 	b.shapes()
 	b.sequences()
+	b.equivocations()
 	b.beginnings()
 	b.objects()
 	b.keysAndValues()
@@ -112,14 +113,6 @@ func Cases() []Case {
 	b.owners()
 	b.invitations()
 	b.floods()
-	return b
-}
-
-// Equivocations returns cases in which two versions of a change are there before, so
-// that what one of them made is void.
-func Equivocations() []Case {
-	var b build
-	b.equivocations()
 	return b
 }
 

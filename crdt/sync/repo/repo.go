@@ -35,7 +35,8 @@ const (
 	TypeEphemeral   = "ephemeral"       // a message that nobody stores
 	TypeError       = "error"           // server → client, then the server closes
 	TypeRefused     = "flyleaf-refused" // which changes were not taken, and why
-	// TypeProof shows, in either direction, that an actor used a sequence number twice.
+	// TypeProof has two changes of one actor and sequence number. Earlier versions of
+	// Flyleaf send it, in either direction; to others they are changes like any others.
 	TypeProof = "flyleaf-proof"
 	// TypeAccess is about a document that not everybody may read. From the server
 	// it has a challenge, one for each connection; the client answers with an
@@ -81,6 +82,9 @@ var (
 type PeerMetadata struct {
 	StorageID   string `cbor:"storageId,omitempty"` // empty: none told
 	IsEphemeral bool   `cbor:"isEphemeral"`         // true: the peer keeps nothing between connections
+	// TakesVersions: the peer takes several changes of one actor and sequence number, and
+	// what builds on each of them. Stock clients do not, and do not say so.
+	TakesVersions bool `cbor:"flyleafVersions,omitempty"`
 }
 
 // Refused tells the sender of a change that it was not taken.
@@ -136,7 +140,7 @@ type Message struct {
 //
 //	{ "type": text, "senderId": text, "targetId": text, "documentId": text,
 //	  "data": bytes, "signatures": bytes,
-//	  "peerMetadata": {"storageId": text, "isEphemeral": bool},
+//	  "peerMetadata": {"storageId": text, "isEphemeral": bool, "flyleafVersions": bool},
 //	  "supportedProtocolVersions": [text], "selectedProtocolVersion": text,
 //	  "count": uint, "sessionId": text, "message": text,
 //	  "refused": [{"hash": bytes, "code": text, "reason": text, "deferred": bool}],

@@ -1,0 +1,55 @@
+package qa
+
+import "testing"
+
+// TestWrittenAnewBesideItself: a question that was written anew, because an earlier
+// version of the program had excluded it, and that counts again, is shown once.
+func TestWrittenAnewBesideItself(t *testing.T) {
+	post := func(id, origin PostID, by Identity, n uint64) Post {
+		return Post{ID: id, Origin: origin, By: by, Op: OpID{Counter: n, Actor: string(by)}, Revisions: []Revision{{Text: "Why?"}}}
+	}
+	first := post("a", "", "rita", 1)
+	again := post("b", "a", "rita", 2)
+	stranger := post("c", "a", "eve", 3)
+	w := NewWeek(Event{}, []Post{first, again, stranger}, nil)
+	for _, th := range w.Threads {
+		if want := map[PostID]PostID{"b": "a"}[th.Question.ID]; th.DuplicateOf != want {
+			t.Errorf("%s is a duplicate of %q, want %q", th.Question.ID, th.DuplicateOf, want)
+		}
+	}
+	first.Void = true
+	for _, th := range NewWeek(Event{}, []Post{first, again}, nil).Threads {
+		if th.DuplicateOf != "" {
+			t.Errorf("%s is a duplicate of %q, which is void", th.Question.ID, th.DuplicateOf)
+		}
+	}
+}
+
+// TestVoidIsNotShown: a void post keeps its place among the threads, and nothing of it
+// counts as words.
+func TestVoidIsNotShown(t *testing.T) {
+	void := Post{ID: "v", By: "liar", Void: true, VoidVersion: "one", Parent: "two", Op: OpID{Counter: 3}}
+	posts := []Post{
+		{ID: "one", By: "rita", Op: OpID{Counter: 1}},
+		{ID: "two", By: "rita", Op: OpID{Counter: 2}},
+		void,
+		{ID: "same", By: "rudi", Parent: "v", Op: OpID{Counter: 4}, Answers: []Answered{{"v", "one"}, {"two", "x"}}},
+		{ID: "other", By: "rudi", Parent: "v", Op: OpID{Counter: 5}, Answers: []Answered{{"v", "another"}, {"one", "x"}}},
+		{ID: "gone", By: "rudi", Parent: "v", Op: OpID{Counter: 6}, Answers: []Answered{{"v", "another"}}},
+	}
+	w := NewWeek(Event{}, posts, nil)
+	under := map[PostID]PostID{}
+	for _, th := range w.Threads {
+		for _, r := range th.Replies {
+			under[r.ID] = th.Question.ID
+		}
+	}
+	for id, want := range map[PostID]PostID{"v": "two", "same": "two", "other": "one", "gone": "two"} {
+		if under[id] != want {
+			t.Errorf("%s stands in the thread of %s, want %s", id, under[id], want)
+		}
+	}
+	if void.Shown() || (Event{}).Published(&void) {
+		t.Error("a void post is shown")
+	}
+}

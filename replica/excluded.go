@@ -1,0 +1,380 @@
+package replica
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/sync/repo"
+	"flyleaf/crdt/wire"
+	"flyleaf/keys"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// exclusions is what is known of changes that are in the ledger and not in the contents:
+// those that the event's rules refuse, with all that builds on them. An earlier version
+// of this program took them, or made them. And it is what is known of own acts that do
+// not count, for this reason or because they are void.
+type exclusions struct {
+	fromLedger
+	// cut are changes of the ledger that an earlier version took and that the rules of
+	// this one refuse, with all that builds on them; only while the document is loaded.
+	cut map[wire.Hash]storage.Status
+	// unnoted are statuses that the disk has not taken note of yet; tried again whenever
+	// the document is asked for.
+	unnoted map[wire.Hash]storage.Status
+	reasons map[wire.Hash]error // why own acts could not be written anew
+	judged  bool                // the ledger was held against the rules, see confirm
+	epoch   int                 // counts the times that changes were excluded, see exclude
+}
+
+func newExclusions() exclusions {
+	return exclusions{fromLedger: newFromLedger(), reasons: map[wire.Hash]error{}}
+}
+
+// reset forgets what follows from the ledger's rows.
+func (x *exclusions) reset() { x.fromLedger = newFromLedger() }
+
+// fromLedger is what follows from the ledger's rows, so it is found again at each load.
+type fromLedger struct {
+	out map[wire.Hash]storage.Status
+	// returning are changes that an earlier version had excluded and that wait, in the
+	// contents, for others that are damaged on disk.
+	returning map[wire.Hash]bool
+	// posts are those that the changes made which are out, and own ones that are void.
+	posts map[qa.PostID]formerPost
+	// lost are own acts that do not count, in the ledger's order; reissued are the changes
+	// of those that were written anew.
+	lost     []lost
+	reissued map[wire.Hash]bool
+}
+
+// formerPost is what is remembered of a post that is excluded or void.
+type formerPost struct {
+	origin qa.PostID // the post before it that it stood for, "" for none
+	text   string    // as it was first written
+}
+
+func newFromLedger() fromLedger {
+	return fromLedger{
+		out: map[wire.Hash]storage.Status{}, returning: map[wire.Hash]bool{},
+		posts: map[qa.PostID]formerPost{}, reissued: map[wire.Hash]bool{},
+	}
+}
+
+// note takes in a row that is not in the contents.
+func (x *fromLedger) note(en *storage.Entry) {
+	x.out[en.Hash] = en.Status
+	x.noteLost(en)
+}
+
+// notePost notes the post that a change made which does not count.
+func (x *fromLedger) notePost(chunk []byte) {
+	c, err := wire.DecodeChange(chunk)
+	if err != nil {
+		return
+	}
+	if id, p, ok := madePost(c); ok {
+		if _, again := x.posts[id]; !again {
+			x.posts[id] = p
+		}
+	}
+}
+
+// madePost returns the post that a change makes.
+func madePost(c *wire.Change) (id qa.PostID, p formerPost, ok bool) {
+	if len(c.Ops) == 0 || c.Ops[0].Action != wire.MakeMap {
+		return "", p, false
+	}
+	id, err := qa.ParsePostID(c.Ops[0].Key.Prop)
+	if err != nil {
+		return "", p, false
+	}
+	post := wire.OpID{Counter: c.StartOp, Actor: c.Actor}
+	for i := range c.Ops {
+		op := &c.Ops[i]
+		text, isText := op.Value.Str()
+		switch {
+		case op.Obj == post && op.Key.Prop == "origin":
+			p.origin = qa.PostID(text)
+		case op.Obj != post && isText:
+			p.text = text // the only one that is not the post's own: its revision
+		}
+	}
+	return id, p, true
+}
+
+func joinUpdates(a, b Update) Update {
+	if a.Event == "" {
+		return b
+	}
+	a.Status = a.Status || b.Status
+	for _, p := range b.Posts {
+		if !slices.Contains(a.Posts, p) {
+			a.Posts = append(a.Posts, p)
+		}
+	}
+	return a
+}
+
+// exclude takes changes out of the contents, and all that depends on them, in one
+// transaction that also replaces the views. What this person wrote among it is written
+// anew by reissue. When it fails, nothing has changed. mu is held and the event is
+// loaded.
+func (doc *document) exclude(ctx context.Context, refused map[wire.Hash]storage.Status) (Update, error) {
+	ctx = context.WithoutCancel(ctx)
+	leaving := doc.withDescendants(refused)
+	before := doc.contents.projection.Posts()
+	if err := doc.rebuildWithout(ctx, leaving); err != nil {
+		doc.discard()
+		return Update{}, err
+	}
+	batch := storage.Batch{Event: doc.id, Statuses: leaving, Views: doc.contents.allViews(), Whole: true}
+	doc.contents.projection.Touched()
+	if err := doc.node.store.Append(ctx, batch); err != nil {
+		doc.discard()
+		return Update{}, fmt.Errorf("what the event's rules refuse could not be noted on this device; nothing was changed: %w", err)
+	}
+	u, err := doc.noteExcluded(ctx, leaving, batch.Views)
+	if err != nil {
+		doc.discard() // on disk all is as it should be, and is read again from there
+		return Update{}, err
+	}
+	for _, p := range before {
+		if _, still := doc.contents.projection.Post(p.ID); !still {
+			u.Posts = append(u.Posts, p.ID)
+		}
+	}
+	return u, nil
+}
+
+// cutOut notes on disk what the ledger holds and the rules of this version refuse. What
+// this person wrote among it is written anew, see reissue. The contents are without it
+// already; so when the disk does not take the note, only the views show it until the
+// next time. mu is held.
+func (doc *document) cutOut(ctx context.Context) {
+	doc.node.cfg.Log.Warn("an earlier version of this program took changes that the event's rules refuse; they leave the event, with what builds on them",
+		"event", doc.id, "changes", len(doc.excluded.cut))
+	if doc.excluded.unnoted == nil {
+		doc.excluded.unnoted = map[wire.Hash]storage.Status{}
+	}
+	maps.Copy(doc.excluded.unnoted, doc.excluded.cut)
+	views := doc.noteStatuses(ctx)
+	u, err := doc.noteExcluded(ctx, doc.excluded.cut, views)
+	if err != nil {
+		doc.node.cfg.Log.Warn("what left the event could not be read", "event", doc.id, "error", err)
+	}
+	doc.node.subs.notify(u)
+	doc.node.tendSoon(doc)
+}
+
+// noteStatuses notes on disk what has no note there yet, with the views as they are, and
+// returns the views. mu is held.
+func (doc *document) noteStatuses(ctx context.Context) storage.ViewUpdate {
+	views := doc.contents.allViews()
+	batch := storage.Batch{Event: doc.id, Statuses: doc.excluded.unnoted, Views: views, Whole: true}
+	if err := doc.node.store.Append(context.WithoutCancel(ctx), batch); err != nil {
+		doc.node.cfg.Log.Warn("what belongs to the event, and what does not, could not be noted on this device; it is tried again", "event", doc.id, "error", err)
+		return views
+	}
+	doc.excluded.unnoted = nil
+	return views
+}
+
+// noteExcluded notes in memory what was excluded on disk. views are what the event shows
+// now. mu is held.
+func (doc *document) noteExcluded(ctx context.Context, excluded map[wire.Hash]storage.Status, views storage.ViewUpdate) (Update, error) {
+	var rows []storage.Entry
+	for h, status := range excluded {
+		en, err := doc.node.store.Entry(ctx, doc.id, h)
+		if errors.Is(err, storage.ErrDamaged) || errors.Is(err, storage.ErrNotFound) {
+			doc.excluded.out[h] = status
+			continue
+		}
+		if err != nil {
+			return Update{}, err
+		}
+		rows = append(rows, en)
+	}
+	slices.SortFunc(rows, func(a, b storage.Entry) int { return cmp.Compare(a.Position, b.Position) })
+	for i := range rows {
+		rows[i].Status = excluded[rows[i].Hash]
+		doc.excluded.note(&rows[i])
+	}
+	for h := range doc.excluded.out {
+		delete(doc.refused, h)
+	}
+	doc.excluded.epoch++
+	doc.cached.invalidateDelivery()
+	for h := range excluded {
+		doc.cached.dropRelayRefusal(h)
+	}
+	return doc.committed(ctx, views, true), nil
+}
+
+// withDescendants adds to changes all that depend on them; these have Left.
+func (doc *document) withDescendants(roots map[wire.Hash]storage.Status) map[wire.Hash]storage.Status {
+	leaving := map[wire.Hash]storage.Status{}
+	var deps []wire.Hash
+	for h := range doc.contents.graph.Order() {
+		if status, root := roots[h]; root {
+			leaving[h] = status
+			continue
+		}
+		deps = doc.contents.graph.Deps(deps[:0], h)
+		if slices.ContainsFunc(deps, func(d wire.Hash) bool { _, out := leaving[d]; return out }) {
+			leaving[h] = storage.Left
+		}
+	}
+	return leaving
+}
+
+// rebuildWithout builds the contents from the ledger without some changes, and lets go
+// of the engine, whose actor is not used again.
+func (doc *document) rebuildWithout(ctx context.Context, leaving map[wire.Hash]storage.Status) error {
+	doc.engine.drop()
+	doc.engine.dropActors()
+	doc.contents = newContents(doc.id)
+	err := doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
+		if _, leaves := leaving[en.Hash]; leaves || en.Status != storage.InDocument {
+			return nil
+		}
+		return doc.addStored(&en)
+	})
+	if errors.Is(err, storage.ErrDamaged) {
+		err = nil // load has told of it
+	}
+	return err
+}
+
+// takeBackIn adds a row to the contents that an earlier version had excluded: because an
+// actor had signed two versions of a change, which excluded both and all that was built
+// on either. Such rows are valid now. It reports whether the row is in the contents; what
+// an exclusion still holds for is not.
+func (doc *document) takeBackIn(en *storage.Entry) (bool, error) {
+	c, err := wire.DecodeChange(en.Bytes)
+	if err != nil || keys.Verify(doc.id, c.Actor, c.Hash, en.Signature) != nil {
+		return false, nil
+	}
+	stays := func(d wire.Hash) bool {
+		_, out := doc.excluded.out[d]
+		_, cut := doc.excluded.cut[d]
+		return out || cut
+	}
+	if slices.ContainsFunc(c.Deps, stays) {
+		return false, nil
+	}
+	added, err := doc.contents.add(pendingChange{change: c, bytes: en.Bytes, signature: en.Signature, received: en.ReceivedAtMillis})
+	if errors.Is(err, errInconsistent) {
+		return false, err
+	}
+	if err != nil {
+		return false, nil
+	}
+	doc.excluded.returning[c.Hash] = true
+	doc.excluded.noteReturned(added)
+	return true, nil
+}
+
+// noteReturned notes which of these changes are in the contents and excluded on disk.
+func (x *exclusions) noteReturned(added []pendingChange) {
+	for _, a := range added {
+		if h := a.change.Hash; x.returning[h] {
+			delete(x.returning, h)
+			if x.unnoted == nil {
+				x.unnoted = map[wire.Hash]storage.Status{}
+			}
+			x.unnoted[h] = storage.InDocument
+		}
+	}
+}
+
+// voidKey is the setting that says that own acts in an event are void, or were.
+func voidKey(event qa.EventID) string { return "void/" + string(event) }
+
+// noteVoid notes which of this device's own acts are void, because this actor is known
+// to have signed two versions of a change: another copy of this device, made while it
+// ran, goes on writing with its actor. They are written anew, see reissue. mu is held.
+func (doc *document) noteVoid(ctx context.Context, actor wire.ActorID) error {
+	g := doc.contents.graph
+	if !doc.owns(actor) {
+		return nil
+	}
+	fork := g.Fork(actor)
+	if fork == 0 {
+		return nil
+	}
+	if actor == doc.engine.actor || actor == doc.engine.actors[qa.IdentityOfActor([]byte(actor))] {
+		doc.engine.drop()
+		doc.engine.dropActors()
+	}
+	var rows []storage.Entry
+	for _, place := range g.ChangesFrom(actor, fork) {
+		en, err := doc.node.store.Entry(ctx, doc.id, g.HashAt(int(place)))
+		if errors.Is(err, storage.ErrDamaged) || errors.Is(err, storage.ErrNotFound) || err == nil && !en.Own {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		rows = append(rows, en)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	slices.SortFunc(rows, func(a, b storage.Entry) int { return cmp.Compare(a.Position, b.Position) })
+	for i := range rows {
+		doc.excluded.noteLost(&rows[i])
+	}
+	doc.cached.invalidate()
+	return doc.node.store.SetSetting(ctx, voidKey(doc.id), "own acts were void")
+}
+
+// confirm asks this device's own rules about own changes that a relay refused for
+// good. It holds the whole ledger against them, once in the life of the node: what
+// was written since was asked about before it was saved. What they do not allow
+// either, because an older version of this program made it, is excluded.
+func (doc *document) confirm(ctx context.Context, refused []repo.Refused) (Update, error) {
+	ours := slices.ContainsFunc(refused, func(r repo.Refused) bool {
+		m, ok := doc.contents.graph.Node(wire.Hash(r.Hash))
+		return ok && !r.Deferred && doc.owns(m.Actor)
+	})
+	if !ours || doc.excluded.judged {
+		return Update{}, nil
+	}
+	invalid := map[wire.Hash]storage.Status{}
+	judge := newContents(doc.id)
+	err := doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
+		if !doc.contents.graph.Has(en.Hash) {
+			return nil
+		}
+		c, err := wire.DecodeChange(en.Bytes)
+		if err != nil {
+			return err
+		}
+		if err = keys.Verify(doc.id, c.Actor, c.Hash, en.Signature); err == nil {
+			_, err = judge.add(pendingChange{change: c})
+		}
+		switch {
+		case errors.Is(err, errInconsistent):
+			return err
+		case err != nil && !errors.Is(err, graph.ErrMissingDeps):
+			invalid[c.Hash] = storage.Refused
+			doc.excluded.reasons[c.Hash] = err
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, storage.ErrDamaged) {
+		return Update{}, err
+	}
+	doc.excluded.judged = true
+	if len(invalid) == 0 {
+		return Update{}, nil
+	}
+	return doc.exclude(ctx, invalid)
+}

@@ -1,0 +1,67 @@
+package replica
+
+import (
+	"slices"
+
+	"flyleaf/crdt"
+	"flyleaf/crdt/wire"
+)
+
+// writtenFrom is a document as crdt.State: local changes are written from what the
+// contents say, without what is withheld. mu is held and the document is loaded.
+type writtenFrom struct{ doc *document }
+
+// Heads implements crdt.State.
+func (w writtenFrom) Heads() []wire.Hash { return w.doc.headsWithoutWithheld() }
+
+// MaxOp implements crdt.State: a counter is higher than all in its past.
+func (w writtenFrom) MaxOp() (top uint64) {
+	if len(w.doc.withheld) == 0 {
+		return w.doc.contents.graph.MaxOp()
+	}
+	for _, h := range w.Heads() {
+		if m, ok := w.doc.contents.graph.Node(h); ok {
+			top = max(top, m.MaxOp)
+		}
+	}
+	return top
+}
+
+// Last implements crdt.State.
+func (w writtenFrom) Last(actor wire.ActorID) (uint64, wire.Hash) {
+	seq := w.doc.contents.graph.SeqOf(actor)
+	h, _ := w.doc.contents.graph.BySeq(actor, seq)
+	return seq, h
+}
+
+// Values implements crdt.State.
+func (w writtenFrom) Values(in wire.OpID, key string) []crdt.StateValue {
+	live := w.doc.contents.projection.Values(in, key)
+	out := make([]crdt.StateValue, 0, len(live))
+	for _, v := range live {
+		if !w.withheld(v.Op) {
+			out = append(out, crdt.StateValue{Op: v.Op, Value: v.Value, Map: v.Made})
+		}
+	}
+	return out
+}
+
+// Keys implements crdt.State.
+func (w writtenFrom) Keys(in wire.OpID) []string {
+	keys := w.doc.contents.projection.Keys(in)
+	if len(w.doc.withheld) == 0 {
+		return keys
+	}
+	return slices.DeleteFunc(keys, func(key string) bool { return len(w.Values(in, key)) == 0 })
+}
+
+// withheld reports whether an operation is of a change that is withheld.
+func (w writtenFrom) withheld(op wire.OpID) bool {
+	if len(w.doc.withheld) == 0 {
+		return false
+	}
+	g := w.doc.contents.graph
+	past := g.LazyPast(g.Heads())
+	at, ok := g.Resolve(op, &past)
+	return ok && w.doc.withheld[g.HashAt(int(at.Place))]
+}
