@@ -8,9 +8,9 @@ import (
 	"flyleaf/qa"
 )
 
-// Carrying out an act, and printing what was done.
+// Carrying out acts, and printing what was done.
 
-// post does the act and prints the new post's ID.
+// post carries out an act that makes a post, and prints the post's ID.
 func (a *app) post(ctx context.Context, b backend, event qa.EventID, act qa.Act) error {
 	id, err := b.Do(ctx, event, act)
 	if err != nil {
@@ -23,17 +23,17 @@ func (a *app) post(ctx context.Context, b backend, event qa.EventID, act qa.Act)
 	return nil
 }
 
-// act does an act about a post and prints what was done.
+// act carries out an act about a post, and prints done.
 func (a *app) act(ctx context.Context, b backend, event qa.EventID, act qa.Act, done string) error {
-	why, err := a.doOrNot(ctx, b, event, act)
+	why, err := a.carryOut(ctx, b, event, act)
 	if err != nil {
 		return err
 	}
-	return a.donePost(act.Post, why == "", cmp.Or(why, done))
+	return a.printDone(act.Post, why == "", cmp.Or(why, done))
 }
 
-// donePost prints what was done about a post, or why nothing was changed.
-func (a *app) donePost(post qa.PostID, changed bool, said string) error {
+// printDone prints what was done about a post, or why nothing was changed.
+func (a *app) printDone(post qa.PostID, changed bool, said string) error {
 	if a.json {
 		return a.printJSON(struct {
 			Post    qa.PostID `json:"post"`
@@ -44,8 +44,9 @@ func (a *app) donePost(post qa.PostID, changed bool, said string) error {
 	return nil
 }
 
-// doOrNot does an act, unless there is nothing to undo: then it says why not.
-func (a *app) doOrNot(ctx context.Context, b backend, event qa.EventID, act qa.Act) (why string, err error) {
+// carryOut carries out an act. If the act would undo what is not so, it changes nothing and
+// returns why.
+func (a *app) carryOut(ctx context.Context, b backend, event qa.EventID, act qa.Act) (why string, err error) {
 	why, err = node.NothingToUndo(ctx, b, event, &act)
 	if err != nil {
 		return "", a.explain(err)
@@ -57,7 +58,7 @@ func (a *app) doOrNot(ctx context.Context, b backend, event qa.EventID, act qa.A
 	return "", a.explain(err)
 }
 
-// onPost is act for the post that a person named.
+// onPost is act for a post that is named by (a part of) its ID.
 func (a *app) onPost(ctx context.Context, event, typed string, act qa.Act, done string) error {
 	return a.withPost(ctx, event, typed, func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 		act.Post = post
@@ -65,17 +66,17 @@ func (a *app) onPost(ctx context.Context, event, typed string, act qa.Act, done 
 	})
 }
 
-// unless chooses what is said of a command, or of its undoing.
-func unless(undo bool, done, undone string) string {
+// doneWords returns undone if the command was called with --undo, else done.
+func doneWords(undo bool, done, undone string) string {
 	if undo {
 		return undone
 	}
 	return done
 }
 
-// actOn does an act about somebody or about the event and prints what was done.
+// actOn carries out an act about a person or about the event, and prints done.
 func (a *app) actOn(ctx context.Context, b backend, event qa.EventID, act qa.Act, done string) error {
-	why, err := a.doOrNot(ctx, b, event, act)
+	why, err := a.carryOut(ctx, b, event, act)
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func (a *app) actOn(ctx context.Context, b backend, event qa.EventID, act qa.Act
 	return nil
 }
 
-// done prints that something about an event was done.
+// done prints what was done about an event.
 func (a *app) done(event qa.EventID, words string) error {
 	if a.json {
 		return a.printJSON(map[string]qa.EventID{"event": event})

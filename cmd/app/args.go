@@ -14,10 +14,10 @@ import (
 	"flyleaf/qa"
 )
 
-// Arguments and flags that commands have in common, and what is said when they are wrong.
+// Arguments and flags that several commands have, and the errors about them.
 
-// onlyCommands refuses arguments where a command is expected, and names commands like it:
-// those below c if there are any, else those of the whole tree.
+// onlyCommands is the Args of a group: an argument is an unknown command. The error suggests
+// similar commands, of the group if it has any, else of the whole program.
 func (a *app) onlyCommands(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -33,8 +33,7 @@ func (a *app) onlyCommands(c *cobra.Command, args []string) error {
 	return err
 }
 
-// similarCommands returns the paths of the commands below c whose name is like the one
-// that was typed.
+// similarCommands returns the paths of the commands below c whose name is similar to typed.
 func similarCommands(c *cobra.Command, typed string) (paths []string) {
 	c.SuggestionsMinimumDistance = 1
 	if len(typed) > 3 {
@@ -51,7 +50,7 @@ func similarCommands(c *cobra.Command, typed string) (paths []string) {
 	return paths
 }
 
-// wrapArgs gives wrong arguments the usage exit code, in a command and below it.
+// wrapArgs gives errors about arguments the exit code for usage, in c and all commands below.
 func (a *app) wrapArgs(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
@@ -71,7 +70,7 @@ func (a *app) wrapArgs(c *cobra.Command) {
 	}
 }
 
-// between is a check that there are so many arguments.
+// between checks that there are at least least and at most most arguments.
 func between(least, most int) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		switch n := len(args); {
@@ -101,7 +100,7 @@ func undoFlag(c *cobra.Command, undo *bool, what string) *cobra.Command {
 	return c
 }
 
-// unlessUndo is for a command that takes other arguments with --undo than without.
+// unlessUndo checks the arguments of a command that takes other arguments with --undo.
 func unlessUndo(undo *bool, do, undone cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if *undo {
@@ -123,8 +122,7 @@ func eventFlag(c *cobra.Command, event *string) *cobra.Command {
 	return c
 }
 
-// flagError says in words what a flag takes, where its library gives the text of a
-// parser.
+// flagError says in words what value a flag takes, instead of the text of a parser.
 func flagError(err error) error {
 	var bad *pflag.InvalidValueError
 	if !errors.As(err, &bad) || !errors.Is(err, strconv.ErrSyntax) && !errors.Is(err, strconv.ErrRange) {
@@ -159,7 +157,8 @@ func countedWas(n int, noun string) string {
 	return counted(n, noun+" was", noun+"s were")
 }
 
-// textArg returns the words of a post: the arguments joined, or standard input for "-".
+// textArg returns the text of a post: the arguments, joined by spaces, or standard input if the
+// only argument is "-".
 func (a *app) textArg(args []string) (string, error) {
 	if len(args) == 1 && args[0] == "-" {
 		b, err := io.ReadAll(io.LimitReader(a.std.in, 1<<20))
@@ -181,7 +180,7 @@ func clubFlag(c *cobra.Command, club *string) *cobra.Command {
 	return c
 }
 
-// yesFlag adds --yes to a command that asks.
+// yesFlag adds --yes to a command that asks for confirmation.
 func yesFlag(c *cobra.Command, yes *bool) *cobra.Command {
 	c.Flags().BoolVar(yes, "yes", false, "do not ask for confirmation")
 	return c

@@ -60,7 +60,7 @@ when the relay can be reached.`,
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-// jsonInbox is an inbox as `inbox --json` prints it. The names are a contract.
+// jsonInbox is what `author inbox --json` prints. The names are a contract.
 type jsonInbox struct {
 	Waiting  []jsonInboxItem `json:"waiting"`
 	Others   []jsonInboxItem `json:"others"`
@@ -191,7 +191,7 @@ func (a *app) authorTakeCmd() *cobra.Command {
 		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "assigned", On: !undo},
-				unless(undo, "Taken. The other authors see that you will answer.", "No longer taken by you."))
+				doneWords(undo, "Taken. The other authors see that you will answer.", "No longer taken by you."))
 		},
 	}
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "leave the question to the others"), &event))
@@ -217,11 +217,11 @@ func (a *app) authorLaterCmd() *cobra.Command {
 						return err
 					}
 				}
-				said := unless(undo, "Saved for later. `flyleaf author inbox` lists it under Later. Only this device knows.", "Back in the inbox.")
+				said := doneWords(undo, "Saved for later. `flyleaf author inbox` lists it under Later. Only this device knows.", "Back in the inbox.")
 				if undo && !changed {
 					said = "The question is not saved for later; nothing was changed."
 				}
-				return a.donePost(post, changed, said)
+				return a.printDone(post, changed, said)
 			})
 		},
 	}

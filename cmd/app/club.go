@@ -23,7 +23,7 @@ func (a *app) clubNewCmd() *cobra.Command {
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if strings.TrimSpace(title) == "" {
-				return codedf(exitUsage, "a club needs a --title")
+				return codedf(exitUsage, "a club needs a --title; nothing was made")
 			}
 			e := qa.Event{Kind: "club", Title: title, Description: about, Language: language}
 			if relay != "" {
@@ -87,7 +87,7 @@ they are removed from the list; the weeks themselves stay on the devices that ha
 	return a.jsonFlag(clubFlag(undoFlag(c, &undo, "remove the weeks from the list"), &club))
 }
 
-// listingsOf returns what a club lists of events that are named.
+// listingsOf returns the list entries for the events that are named.
 func listingsOf(ctx context.Context, b backend, _ *qa.Event, named []string) ([]qa.ListedWeek, error) {
 	var weeks []qa.ListedWeek
 	for _, name := range named {
@@ -115,7 +115,7 @@ func listingsOf(ctx context.Context, b backend, _ *qa.Event, named []string) ([]
 	return weeks, nil
 }
 
-// unlistingsOf returns what takes weeks that a club lists off its list.
+// unlistingsOf returns entries that remove the named weeks from a club's list.
 func unlistingsOf(_ context.Context, _ backend, club *qa.Event, named []string) ([]qa.ListedWeek, error) {
 	var weeks []qa.ListedWeek
 	for _, name := range named {
@@ -133,14 +133,14 @@ func unlistingsOf(_ context.Context, _ backend, club *qa.Event, named []string) 
 	return weeks, nil
 }
 
-// jsonClub is a club as `club show --json` prints it. The names are a contract.
+// jsonClub is what `club show --json` prints. The names are a contract.
 type jsonClub struct {
 	Club     qa.EventID      `json:"club"`
 	Title    string          `json:"title"`
 	Now      []qa.ListedWeek `json:"now"`
 	Upcoming []qa.ListedWeek `json:"upcoming"`
 	Archive  []qa.ListedWeek `json:"archive"`
-	Fetched  []qa.EventID    `json:"fetched"` // those of which this device has something
+	Fetched  []qa.EventID    `json:"fetched"` // those that have been fetched
 }
 
 func (a *app) clubShowCmd() *cobra.Command {
@@ -182,7 +182,7 @@ func (a *app) clubShowCmd() *cobra.Command {
 	return a.jsonFlag(clubFlag(c, &club))
 }
 
-// list is the weeks as JSON has them: [] and not null.
+// list returns weeks, [] if there are none: JSON shall not have null.
 func list(weeks []qa.ListedWeek) []qa.ListedWeek { return append([]qa.ListedWeek{}, weeks...) }
 
 func (a *app) printClub(c *qa.Club, here map[qa.EventID]bool) {

@@ -9,10 +9,10 @@ import (
 	"flyleaf/qa"
 )
 
-// What a shell completes after Tab, as `flyleaf completion` sets it up: events,
-// posts, people, and words of which there are only a few.
+// Shell completion, which `flyleaf completion` sets up: events, posts, people, and flags with
+// a few possible values.
 
-// words are the values of flags that take one of a few.
+// words are the possible values of flags that have only a few.
 var words = map[string][]string{
 	"access":  {"open", "invited"},
 	"approve": {"on", "off"},
@@ -20,15 +20,15 @@ var words = map[string][]string{
 	"role":    {"author", "moderator", "member"},
 }
 
-// completions adds completion to a command and those below it, by what their flags
-// and arguments are called.
+// completions adds completion to c and all commands below, by the names of their flags and
+// arguments.
 func (a *app) completions(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		a.completions(sub)
 	}
 	for flag, values := range words {
 		if c.Flags().Lookup(flag) != nil {
-			_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // it is there
+			_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 		}
 	}
 	if c.LocalFlags().Lookup("event") != nil {
@@ -69,15 +69,15 @@ func (a *app) completions(c *cobra.Command) {
 	}
 }
 
-// quietly opens the data directory for a completion, which asks nothing and says
-// nothing when it does not work.
-func (a *app) quietly(ctx context.Context, fn func(context.Context, backend) error) {
-	a.asksNothing = true
+// withoutAsking opens the data directory for a completion. It never asks for a passphrase, and
+// drops errors.
+func (a *app) withoutAsking(ctx context.Context, fn func(context.Context, backend) error) {
+	a.neverAsk = true
 	_ = a.with(ctx, fn)
 }
 
 func (a *app) completeEvents(ctx context.Context, typed string) (out []cobra.Completion) {
-	a.quietly(ctx, func(ctx context.Context, b backend) error {
+	a.withoutAsking(ctx, func(ctx context.Context, b backend) error {
 		events, err := b.Events(ctx)
 		for _, e := range events {
 			if strings.HasPrefix(string(e.ID), typed) {
@@ -90,7 +90,7 @@ func (a *app) completeEvents(ctx context.Context, typed string) (out []cobra.Com
 }
 
 func (a *app) completeWeek(ctx context.Context, event string, fn func(qa.Week)) {
-	a.quietly(ctx, func(ctx context.Context, b backend) error {
+	a.withoutAsking(ctx, func(ctx context.Context, b backend) error {
 		id, err := resolveEvent(ctx, b, event)
 		if err != nil {
 			return err

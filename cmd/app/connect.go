@@ -12,8 +12,7 @@ import (
 	"flyleaf/qa"
 )
 
-// The commands that connect this device with others (join, sync, status), and event list,
-// identity name, doctor.
+// The commands that connect this device with others: join, sync, status.
 
 func (a *app) joinCmd() *cobra.Command {
 	var move bool
@@ -29,7 +28,7 @@ You may paste the text that the invitation came in. An invitation to an event th
 this device already, with a relay that its organisers do not name, is refused without
 --move: that relay would see what you read and write.`,
 		Example: "  flyleaf join flyleaf:2kuc5yuMvWnkErdeNjRzMrhYyHRG@wss://relay.example.org",
-		Args:    atLeast(1), // the words of the text that it stands in
+		Args:    atLeast(1), // the words of the text that contains the invitation
 		RunE: func(c *cobra.Command, args []string) error {
 			link, err := a.textArg(args)
 			if err != nil {

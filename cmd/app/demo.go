@@ -30,8 +30,7 @@ import (
 //go:embed sample.yaml
 var sampleYAML []byte
 
-// sample is the made-up week that the demo shows. Somebody's posts stand in the
-// order in which they were written; replies name the post they answer by key.
+// sample is the made-up week of the demo. Posts are in the order in which they were written.
 type sample struct {
 	Title       string
 	Authors     []string
@@ -45,7 +44,7 @@ type sample struct {
 
 type samplePost struct {
 	Key        string
-	Re         string // the key of the post this replies to; "" asks
+	Re         string // the key of the post that this replies to; "" is a question
 	By         string
 	OnBehalfOf string `yaml:"onBehalfOf"`
 	Tags       []string
@@ -143,14 +142,14 @@ func (a *app) demoRelay(ctx context.Context, dir, address string) (string, func(
 	return "ws://" + ln.Addr().String(), stop, nil
 }
 
-// The sample is made by the same code that real weeks are made with: everybody
-// in it is a node of its own that joins through the relay.
+// The sample is made with the code that real weeks are made with: everybody in it is a node of
+// their own, and joins through the relay.
 
-// castWait bounds one exchange between a member of the cast and the relay.
-const castWait = 30 * time.Second
+// castSyncTimeout bounds one sync of a member of the cast with the relay.
+const castSyncTimeout = 30 * time.Second
 
-// sampleHome returns the demo's data directory. It is written beside and gets
-// its name when it is whole, so that an interrupted start leaves no half week.
+// sampleHome returns the demo's data directory. It is written under another name and renamed
+// when it is complete, so that an interrupted start does not leave half a week.
 func (a *app) sampleHome(ctx context.Context, dir, relayURL string) (home, error) {
 	device := filepath.Join(dir, "device")
 	if _, err := os.Stat(device); errors.Is(err, fs.ErrNotExist) {
@@ -176,7 +175,7 @@ func (a *app) sampleHome(ctx context.Context, dir, relayURL string) (home, error
 	return h, a.pointAt(ctx, h, relayURL)
 }
 
-// pointAt lets the sample's events use the relay where it listens now.
+// pointAt sets the address at which the relay listens now for the sample's events.
 func (a *app) pointAt(ctx context.Context, h home, relayURL string) (err error) {
 	l, err := a.openLocked(ctx, h)
 	if err != nil {
@@ -205,7 +204,7 @@ func (a *app) openLocked(ctx context.Context, h home) (*local, error) {
 		return nil, err
 	}
 	if !ok {
-		return nil, codedf(exitBusy, "the demo runs already; stop it with Ctrl-C where it was started")
+		return nil, codedf(exitBusy, "the demo is running already; nothing was changed. Stop it with Ctrl-C where it was started")
 	}
 	l, err := openLocal(ctx, h, lock, a.log())
 	if err != nil {
@@ -225,7 +224,7 @@ func (a *app) writeSample(ctx context.Context, h home, relayURL string) (err err
 	if err != nil {
 		return err
 	}
-	a.printf("Writing the sample week …\n")
+	a.printf("Writing the sample week…\n")
 	if err := l.SetPerson(ctx, qa.Person{Name: s.You}); err != nil {
 		return err
 	}
@@ -240,8 +239,8 @@ func (a *app) writeSample(ctx context.Context, h home, relayURL string) (err err
 	return cast.play(ctx, s, began)
 }
 
-// sampleEvent puts the sample into the week that is under way, or into the last
-// one while it is too early on Monday for anything to have been said.
+// sampleEvent sets the sample's days to the current week, or on a Monday morning, when nobody
+// would have written yet, to the last one. It also returns when the posts begin.
 func sampleEvent(s sample, now time.Time) (qa.Event, time.Time) {
 	days := (int(now.Weekday()) + 6) % 7 // since Monday
 	monday := time.Date(now.Year(), now.Month(), now.Day()-days, 0, 0, 0, 0, now.Location())
@@ -249,14 +248,14 @@ func sampleEvent(s sample, now time.Time) (qa.Event, time.Time) {
 		monday = monday.AddDate(0, 0, -7)
 	}
 	e, err := newEvent(s.Title, strings.Join(s.Authors, ", "), monday.Format(time.DateOnly), now.Location())
-	if err != nil { // a formatted date parses
+	if err != nil { // cannot happen: a formatted date parses
 		panic(err)
 	}
 	e.Description, e.Links, e.Prizes = s.Description, s.Links, s.Prizes
 	return e, monday.Add(9 * time.Hour)
 }
 
-// cast is everybody in the sample: name to node.
+// cast is the people of the sample, each with a node.
 type cast struct {
 	app      *app
 	inv      qa.Invitation
@@ -288,7 +287,7 @@ func (c *cast) device(ctx context.Context, name string) (*node.Device, error) {
 }
 
 func (c *cast) sync(ctx context.Context, n *node.Device) error {
-	return n.Sync(ctx, c.inv.Event, castWait)
+	return n.Sync(ctx, c.inv.Event, castSyncTimeout)
 }
 
 func (c *cast) close() error {
@@ -299,8 +298,7 @@ func (c *cast) close() error {
 	return errors.Join(errs...)
 }
 
-// play lets the cast say the sample, a little after one another, between began
-// and now.
+// play has the cast write the sample's posts, some time apart, between began and now.
 func (c *cast) play(ctx context.Context, s sample, began time.Time) error {
 	event := c.inv.Event
 	step := min(time.Since(began)/time.Duration(len(s.Posts)+1), 97*time.Minute)
@@ -327,7 +325,7 @@ func (c *cast) play(ctx context.Context, s sample, began time.Time) error {
 	}
 	named := map[string]bool{c.yourName: true}
 	ids := map[string]qa.PostID{}
-	// do says one thing as somebody who has seen all that was said before.
+	// do carries out an act as somebody who has seen everything written before.
 	do := func(who string, act qa.Act) (qa.PostID, error) {
 		n, err := c.device(ctx, who)
 		if err != nil {

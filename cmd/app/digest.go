@@ -17,7 +17,7 @@ import (
 	"flyleaf/node"
 )
 
-// The digest: what is new, as a text or a page, written or sent by mail.
+// The command digest.
 
 func (a *app) digestCmd() *cobra.Command {
 	var event, since, out, url, config string
@@ -58,7 +58,7 @@ Mail is sent through the server in mail.yaml in the data directory:
 				return codedf(exitUsage, "--send and -o exclude each other")
 			}
 			if weekly && !send && out == "" {
-				return codedf(exitUsage, "--weekly goes with --send or -o FILE: what is only printed is not remembered")
+				return codedf(exitUsage, "--weekly goes with --send or -o FILE, because a digest that is only printed is not remembered")
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
 				var box mailConfig
@@ -79,7 +79,7 @@ Mail is sent through the server in mail.yaml in the data directory:
 					return err
 				}
 				if weekly && !state.WeeklyDigestDue(now) {
-					a.printf("The last digest is of %s; the next comes a week later.\n", time.UnixMilli(state.SentAtMillis).Format("Monday 2 January 15:04"))
+					a.printf("The last digest was on %s; the next is due a week later.\n", time.UnixMilli(state.SentAtMillis).Format("Monday 2 January 15:04"))
 					return nil
 				}
 				o := node.DigestOptions{SinceMillis: from, Pages: url}
@@ -104,7 +104,7 @@ Mail is sent through the server in mail.yaml in the data directory:
 				switch {
 				case send:
 					if err := sendMail(ctx, box, d.Subject(), text, page); err != nil {
-						return fmt.Errorf("the digest was not sent: %w; nothing was marked as told, so it can be sent again", err)
+						return fmt.Errorf("the digest was not sent: %w; everything in it still counts as new, so you can send it again", err)
 					}
 					a.printf("Sent to %s: %s\n", plain(box.To), plain(d.Subject()))
 				case html:
@@ -144,7 +144,8 @@ type mailConfig struct {
 	To       string `yaml:"to"`
 }
 
-// envMailPassword holds the mail server's password, where it shall not lie in a file.
+// envMailPassword is the environment variable with the mail server's password, for people who
+// do not want it in a file.
 const envMailPassword = "FLYLEAF_SMTP_PASSWORD"
 
 const maxMailConfig = 64 << 10
@@ -153,7 +154,7 @@ func readMailConfig(file string) (mailConfig, error) {
 	var m mailConfig
 	b, err := readBounded(file, maxMailConfig)
 	if errors.Is(err, os.ErrNotExist) {
-		return m, codedf(exitRefused, "there is no %s, so it is not known through which server to send; nothing was sent. `flyleaf digest --help` shows one", file)
+		return m, codedf(exitRefused, "there is no file %s with the mail server; nothing was sent. `flyleaf digest --help` shows an example", file)
 	}
 	if err != nil {
 		return m, coded(exitRefused, err)
@@ -178,12 +179,12 @@ func readMailConfig(file string) (mailConfig, error) {
 		return m, codedf(exitRefused, "%s: security is starttls, tls or none, not %q; nothing was sent", file, m.Security)
 	}
 	if m.Security == "none" && m.Username != "" {
-		return m, codedf(exitRefused, "%s: with security none the password would go over the network as it is; nothing was sent", file)
+		return m, codedf(exitRefused, "%s: with security none the password would be sent unencrypted; nothing was sent. Use starttls or tls", file)
 	}
 	return m, nil
 }
 
-// mailTimeout bounds one talk with a mail server.
+// mailTimeout bounds a connection to a mail server.
 const mailTimeout = 30 * time.Second
 
 func sendMail(ctx context.Context, m mailConfig, subject, text, page string) error {

@@ -19,7 +19,7 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// mailbox is a mail server that keeps what it is given.
+// mailbox is a mail server that keeps all mail.
 type mailbox struct {
 	mu   sync.Mutex
 	got  []string
@@ -55,7 +55,7 @@ func (s session) Data(r io.Reader) error {
 	return nil
 }
 
-// parts reads a mail with the standard library: its subject and its bodies by type.
+// parts reads a mail with the standard library. It returns the subject, and the bodies by type.
 func parts(t *testing.T, raw string) (string, map[string]string) {
 	t.Helper()
 	m, err := mail.ReadMessage(strings.NewReader(raw))
@@ -126,7 +126,7 @@ func TestDigestByMail(t *testing.T) {
 	if out := flyleaf(0, "digest", "--send"); !strings.Contains(out, "Nothing is new") || len(box.all()) != 0 {
 		t.Fatalf("%s\n%q", out, box.all())
 	}
-	// Somebody else's words arrive.
+	// Somebody else's post arrives.
 	other := t.TempDir()
 	flyleaf(0, "export", "--format", "bundle", "-o", filepath.Join(dir, "week.bundle"))
 	elsewhere := func(args ...string) {
@@ -148,7 +148,7 @@ func TestDigestByMail(t *testing.T) {
 	box.mu.Lock()
 	box.fail = true
 	box.mu.Unlock()
-	if out := flyleaf(1, "digest", "--send", "--weekly"); !strings.Contains(out, "box is full") || !strings.Contains(out, "can be sent again") {
+	if out := flyleaf(1, "digest", "--send", "--weekly"); !strings.Contains(out, "box is full") || !strings.Contains(out, "can send it again") {
 		t.Errorf("%s", out)
 	}
 	box.mu.Lock()

@@ -8,7 +8,7 @@ import (
 	"flyleaf/node"
 )
 
-// exitCodes gives kinds of errors their exit codes; exitError is that of every other.
+// exitCodes are the exit codes of kinds of errors. All other kinds have exitError.
 var exitCodes = map[node.Kind]int{
 	node.NotFound:     exitNotFound,
 	node.Invalid:      exitRefused,
@@ -20,11 +20,11 @@ var exitCodes = map[node.Kind]int{
 	node.OtherVersion: exitBusy,
 }
 
-// advice says which command helps, after an error of a kind.
+// advice is appended to errors of a kind: the command that helps.
 var advice = map[node.Kind]string{
 	node.NotAllowed: ". `flyleaf event roles` shows who is",
 	node.NotInvited: ". `flyleaf join` an invitation with a role, or wait until the organiser's device has granted yours",
-	node.OtherRelay: ". `flyleaf join --move` does",
+	node.OtherRelay: ". `flyleaf join --move` moves it",
 }
 
 // codeOf returns the exit code of an error.
@@ -41,7 +41,7 @@ func codeOf(err error) int {
 
 func (a *app) explain(err error) error { return explain(err) }
 
-// explain gives an error of the node its exit code, and the words of the command line.
+// explain gives an error of the node its exit code and advice.
 func explain(err error) error {
 	var c *codedError
 	switch {

@@ -12,7 +12,7 @@ import (
 	"flyleaf/qa"
 )
 
-// maxCalendar bounds what is read of a calendar that was written before.
+// maxCalendar is the largest earlier calendar file that is read, in bytes.
 const maxCalendar = 16 << 20
 
 func (a *app) eventCalendarCmd() *cobra.Command {
@@ -34,9 +34,9 @@ others stay as they were.`,
 					return err
 				}
 				if week.Event.Founder == "" {
-					return codedf(exitNotFound, "this event has not been fetched yet; try `flyleaf sync`")
+					return codedf(exitNotFound, "this event has not been fetched yet, so nothing was written; `flyleaf sync` fetches it")
 				}
-				a.warnOdd(&week.Event)
+				a.noteContradictions(&week.Event)
 				var previous []byte
 				if out != "" && out != "-" {
 					if previous, err = readBounded(out, maxCalendar); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -13,19 +13,19 @@ import (
 
 // The commands about invitations: event invite, event invite list.
 
-// linkFlags say in which ways a link is handed out.
+// linkFlags are the flags for printing a link as a QR code.
 type linkFlags struct {
 	qr     bool
 	qrFile string
 }
 
 func (l *linkFlags) add(c *cobra.Command) *cobra.Command {
-	c.Flags().BoolVar(&l.qr, "qr", false, "also draw it as a QR code")
-	c.Flags().StringVar(&l.qrFile, "qr-file", "", "also write it as a QR code into this PNG `file`")
+	c.Flags().BoolVar(&l.qr, "qr", false, "also print the link as a QR code")
+	c.Flags().StringVar(&l.qrFile, "qr-file", "", "also save the link as a QR code, in this PNG `file`")
 	return c
 }
 
-// printLink prints an invitation, as text and as a QR code if asked for.
+// printLink prints an invitation as text, and as a QR code if a flag says so.
 func (a *app) printLink(l *linkFlags, inv qa.Invitation, fields map[string]string) error {
 	text := inv.String()
 	code, err := newQR(text)
@@ -35,7 +35,7 @@ func (a *app) printLink(l *linkFlags, inv qa.Invitation, fields map[string]strin
 	if l.qrFile != "" {
 		b, err := code.png()
 		if err == nil && len(inv.Secret) > 0 {
-			err = writeFileSynced(l.qrFile, b, 0o600) // whoever can read it can take the role
+			err = writeFileSynced(l.qrFile, b, 0o600) // anybody who can read it can take the role
 		} else if err == nil {
 			err = writeOutput(l.qrFile, b)
 		}
@@ -116,7 +116,7 @@ the role away.`,
 	return a.jsonFlag(eventFlag(link.add(c), &event))
 }
 
-// inviteAll prints the invitation that anybody may have.
+// inviteAll prints the event's own invitation, for everybody.
 func (a *app) inviteAll(ctx context.Context, b backend, event qa.EventID, link *linkFlags, noRole bool) error {
 	week, err := b.Week(ctx, event)
 	if err != nil {
@@ -186,7 +186,7 @@ func madeAt(millis int64) string {
 	return stamp(millis)
 }
 
-// printInviteJSON prints the secrets of links only where they were asked for.
+// printInviteJSON prints links, which are secrets, only if asked for.
 func (a *app) printInviteJSON(all []qa.InviteInfo, links bool) error {
 	type jsonInvite struct {
 		Key        qa.Identity `json:"key"`

@@ -13,8 +13,7 @@ import (
 	"flyleaf/qa"
 )
 
-// The log of changes, for people and for other programs: event log, event feed, serve
-// token, and where a served device answers other programs.
+// The commands event log and event feed.
 
 func (a *app) eventLogCmd() *cobra.Command {
 	var event string
@@ -43,7 +42,7 @@ relays itself, and no other command can use the data directory until it ends.`,
 				return b.Changes(ctx, id, after, follow, a.printEntry)
 			})
 			if follow && c.Context().Err() != nil {
-				return nil // Ctrl-C is how following ends, and no failure
+				return nil // Ctrl-C is how people end --follow, not a failure
 			}
 			return err
 		},
@@ -75,7 +74,6 @@ func (a *app) printEntry(e feed.Entry) error {
 	return nil
 }
 
-// feedCmd prints the address of an event's feed on this device.
 func (a *app) eventFeedCmd() *cobra.Command {
 	var event string
 	var json bool

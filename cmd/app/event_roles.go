@@ -10,7 +10,7 @@ import (
 	"flyleaf/qa/people"
 )
 
-// The commands about people: who holds which role, giving roles, blocking.
+// The commands event roles and event grant.
 
 func (a *app) eventRolesCmd() *cobra.Command {
 	var event string
@@ -84,5 +84,5 @@ With --undo the role is taken away again. What was done with it before stays in 
 	return a.jsonFlag(yesFlag(eventFlag(undoFlag(c, &undo, "take the role away"), &event), &yes))
 }
 
-// nameOf is somebody's name in a sentence, see people.Lookalikes.Call.
+// nameOf is a person's name for a sentence, see people.Lookalikes.Call.
 func nameOf(w qa.Week, id qa.Identity) string { return people.NewLookalikes(&w).Call(id) }

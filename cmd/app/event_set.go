@@ -18,7 +18,7 @@ import (
 
 // The commands that set a week up, change it and close it: event new, set, close.
 
-// newEvent makes a week from its first day, as a calendar date in the zone.
+// newEvent makes a week from its first day, a date such as 2026-11-30 in the time zone.
 func newEvent(title, by, starts string, zone *time.Location) (qa.Event, error) {
 	e := qa.Event{Kind: "event", Access: "open", Title: title, Authors: by, Zone: zone.String()}
 	if e.Zone == "Local" {
@@ -27,14 +27,14 @@ func newEvent(title, by, starts string, zone *time.Location) (qa.Event, error) {
 	return e, setDays(&e, starts, zone)
 }
 
-// setDays lays the five days of a week over an event; "" leaves it as it is.
+// setDays sets the times of an event to the five days of a week; "" changes nothing.
 func setDays(e *qa.Event, starts string, zone *time.Location) error {
 	if starts == "" {
 		return nil
 	}
 	day, err := time.Parse(time.DateOnly, starts)
 	if err != nil {
-		return codedf(exitUsage, "--starts takes a date such as 2026-11-30, not %q", starts)
+		return codedf(exitUsage, "--starts takes a date such as 2026-11-30, not %q; nothing was changed", starts)
 	}
 	e.SetWeek(day.Year(), day.Month(), day.Day(), zone)
 	return nil
@@ -51,7 +51,7 @@ func loadZone(name string) (*time.Location, error) {
 	return zone, nil
 }
 
-// weekFlags are what `new` and `event set` take alike.
+// weekFlags are the flags that `event new` and `event set` have in common.
 type weekFlags struct {
 	title, by, starts, zone, description, language, cover, club string
 	links                                                       []string
@@ -74,7 +74,7 @@ func (w *weekFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&w.club, "club", "", clubName)
 }
 
-// apply makes e what the flags that were given say, its days in the zone it has then.
+// apply sets in e what the given flags say. Dates are in the time zone that e has afterwards.
 func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 	if _, err := loadZone(w.zone); err != nil {
 		return err
@@ -94,7 +94,7 @@ func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 		}
 	}
 	if strings.TrimSpace(e.Title) == "" {
-		return codedf(exitUsage, "an event needs a --title")
+		return codedf(exitUsage, "an event needs a --title; nothing was changed")
 	}
 	if given("copies") {
 		e.Prizes = w.copies
@@ -102,7 +102,7 @@ func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 	if given("approve") {
 		on, ok := map[string]bool{"on": true, "off": false}[w.approve]
 		if !ok {
-			return codedf(exitUsage, "--approve is on or off")
+			return codedf(exitUsage, "--approve is on or off; nothing was changed")
 		}
 		e.Approve = on
 	}
@@ -120,7 +120,7 @@ func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 	return setDays(e, w.starts, zone)
 }
 
-// readCover reads a picture; nil for "".
+// readCover reads a picture; it returns nil for "".
 func readCover(file string) ([]byte, error) {
 	if file == "" {
 		return nil, nil
@@ -162,7 +162,7 @@ and on the fifth they choose who wins. You can change everything later: ` + "`fl
 				return err
 			}
 			if e.Access = access; access != "open" && access != "invited" {
-				return codedf(exitUsage, "--access is open or invited, not %q", access)
+				return codedf(exitUsage, "--access is open or invited, not %q; nothing was changed", access)
 			}
 			if relay != "" {
 				if err := qa.CheckRelay(relay); err != nil {
@@ -202,7 +202,7 @@ and on the fifth they choose who wins. You can change everything later: ` + "`fl
 	return a.jsonFlag(c)
 }
 
-// timeFlags are the times of a week, each with its flag.
+// timeFlags are the flags of the times of a week.
 var timeFlags = []struct{ flag, key, what string }{
 	{"opens", "startsAt", "when the week begins"},
 	{"answers-from", "answersFrom", "when the authors begin to answer"},
@@ -243,7 +243,7 @@ them. That is a courtesy, not secrecy: every device and the relay have these pos
 				}
 				is := week.Event
 				if is.Founder == "" {
-					return codedf(exitNotFound, "this event has not been fetched yet, so nothing can be changed; try `flyleaf sync`")
+					return codedf(exitNotFound, "this event has not been fetched yet, so nothing was changed; `flyleaf sync` fetches it")
 				}
 				want := is
 				if err := w.apply(&want, given); err != nil {
@@ -298,7 +298,7 @@ hearing of the closing are shown as late. Editing, reacting and moderating go on
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "open the event again"), &event))
 }
 
-// setTimes sets the times that are given by themselves, in the event's zone.
+// setTimes sets the times that are given separately, in the event's time zone.
 func setTimes(e *qa.Event, times map[string]*string, given func(string) bool) error {
 	zone, err := loadZone(e.Zone)
 	if err != nil {
@@ -322,8 +322,8 @@ func setTimes(e *qa.Event, times map[string]*string, given func(string) bool) er
 	return nil
 }
 
-// setEvent makes the event what want says, then has the lists say so too: those of
-// this person's clubs that name it, and that of the club that is given.
+// setEvent changes the event to what want says, and then the entries about it in the lists of
+// this person's clubs, and of the club that is given.
 func (a *app) setEvent(ctx context.Context, b backend, id qa.EventID, is, want *qa.Event, picture []byte, club string) error {
 	var to qa.Event
 	if club != "" {
@@ -350,8 +350,8 @@ func (a *app) setEvent(ctx context.Context, b backend, id qa.EventID, is, want *
 	return a.done(id, "Saved.")
 }
 
-// warnOdd says on standard error what in an event contradicts something else.
-func (a *app) warnOdd(e *qa.Event) {
+// noteContradictions prints on standard error which settings of an event contradict others.
+func (a *app) noteContradictions(e *qa.Event) {
 	for _, c := range e.Contradictions() {
 		fmt.Fprintf(a.std.err, "Note: %s. The event is shown without it; an organiser can correct it with `flyleaf event set`.\n", plain(c.Words))
 	}

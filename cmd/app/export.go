@@ -47,7 +47,7 @@ programs that read Automerge. ` + "`flyleaf publish`" + ` writes only what every
 					return err
 				}
 				if week.Event.Founder == "" {
-					return codedf(exitNotFound, "this event has not been fetched yet; try `flyleaf sync`")
+					return codedf(exitNotFound, "this event has not been fetched yet, so nothing was written; `flyleaf sync` fetches it")
 				}
 				var buf bytes.Buffer
 				if err := write(&buf, week); err != nil {
@@ -81,7 +81,7 @@ func (a *app) exportChanges(ctx context.Context, event, format, out string) erro
 			if err != nil {
 				return err
 			}
-			// Automerge reads changes one after another as it reads its own files.
+			// Automerge reads changes one after another like its own files.
 			chunks := make([][]byte, len(changes))
 			for i, c := range changes {
 				chunks[i] = c.Bytes
@@ -98,25 +98,25 @@ func (a *app) writeExport(out string, b []byte) error {
 		return err
 	}
 	if err := writeOutput(out, b); err != nil {
-		return fmt.Errorf("writing the export: %w", err)
+		return fmt.Errorf("writing the file: %w; nothing was changed", err)
 	}
 	return nil
 }
 
-// readBundles reads the files if the first of them is a bundle; nil if it is not.
+// readBundles reads the files if the first is a bundle; otherwise it returns nil.
 func readBundles(files []string) ([][]byte, error) {
 	var out [][]byte
 	for i, file := range files {
 		b, err := readBounded(file, bundle.MaxSize+1)
 		switch {
 		case i == 0 && (err != nil || !bundle.Is(b)):
-			return nil, nil // a week, whose reader says better what is wrong with it
+			return nil, nil // readWeek says what is wrong with it
 		case err != nil:
 			return nil, coded(exitRefused, err)
 		case !bundle.Is(b):
 			return nil, codedf(exitUsage, "%s is not a bundle, but %s is; nothing was changed. Import them one after the other", file, files[0])
 		}
-		// Read before the first is taken, so that a damaged one stops nothing halfway.
+		// All are read before the first is merged, so that a damaged one leaves nothing half done.
 		if _, _, err := bundle.Read(b); err != nil {
 			return nil, codedf(exitRefused, "%s: %w; nothing was changed", file, err)
 		}

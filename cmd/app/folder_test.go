@@ -13,8 +13,8 @@ import (
 
 const aPage = "---\ntitle: %\nstart: 2026-03-09\nauthors: [ilsemarrow]\narchive:\n- name: Tino\n  text: When?\n---\n"
 
-// What is in a folder of pages and is no page of it is passed over: nothing waits for a
-// pipe, and no link leads out.
+// Files in a folder that are not pages are skipped: a pipe does not block, and no link leads
+// out of the folder.
 func TestFolderOfPages(t *testing.T) {
 	dir := t.TempDir()
 	site, outside := filepath.Join(dir, "site"), filepath.Join(dir, "outside")
@@ -74,7 +74,7 @@ func TestFolderOfPages(t *testing.T) {
 		t.Errorf("passed over: %+v", passed)
 	}
 
-	// What takes a page's place after it was looked at does not make anybody wait either.
+	// A pipe that replaces a page after it was listed does not block either.
 	f, err := openFolder(books)
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestFolderOfPages(t *testing.T) {
 	}
 }
 
-// A link in the place of _books is not followed, and not passed over in silence.
+// If _books is a link out of the site, it is not followed, and that is an error.
 func TestFolderOfPagesIsALink(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "site"), 0o755); err != nil {
@@ -113,7 +113,7 @@ func TestFolderOfPagesIsALink(t *testing.T) {
 	}
 }
 
-// The people of a site are found from any folder of its pages, whatever its name is.
+// The people of a site are found from any folder of pages, whatever its name.
 func TestPeopleBesideAPage(t *testing.T) {
 	site := filepath.Join(t.TempDir(), "site [2026] {a,b}*")
 	for _, dir := range []string{"_books/2025/spring", "_people/authors"} {

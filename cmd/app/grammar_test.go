@@ -23,15 +23,16 @@ func tree() *cobra.Command {
 	return root
 }
 
-// pathOf is a command without the name of the program.
+// pathOf is the path of a command without the name of the program.
 func pathOf(c *cobra.Command) string {
 	_, p, _ := strings.Cut(c.CommandPath(), " ")
 	return p
 }
 
-// Every command can be found, read and completed.
+// Every command has a short description, checks its arguments, is in a section of the help, and
+// shows an example if it takes arguments.
 func TestEveryCommandIsDescribed(t *testing.T) {
-	const widest = 60 // characters: help has them beside the names, on a terminal of 80 columns or a little more
+	const widest = 60 // characters, so that help fits a terminal
 	root := tree()
 	eachCommand(root, func(c *cobra.Command) {
 		p := pathOf(c)
@@ -83,8 +84,8 @@ func TestEveryCommandIsDescribed(t *testing.T) {
 	})
 }
 
-// What each command is about: whether it only reads, its act is undone by --undo, or it
-// cannot be undone, and why. A new command has to be put into one of these.
+// Every command either only reads, or is undone by --undo, or cannot be undone. The test fails
+// for a new command that is in none of these.
 var (
 	onlyReads = []string{
 		"list", "show", "search", "status", "serve", "serve token", "demo", "verify", "version",
@@ -114,7 +115,7 @@ var (
 	}
 )
 
-// There is one way to undo, wherever an act can be undone.
+// --undo is the only way to undo, and every command whose act can be undone has it.
 func TestOneWayToUndo(t *testing.T) {
 	known := map[string]bool{}
 	eachCommand(tree(), func(c *cobra.Command) {
@@ -146,7 +147,7 @@ func TestOneWayToUndo(t *testing.T) {
 	}
 }
 
-// meanings are the names that stand in more than one group, each for one thing.
+// meanings are the command names that several groups have, with their one meaning.
 var meanings = map[string]string{
 	"new":    "make one",
 	"list":   "print many, a line or a few each",
@@ -157,8 +158,7 @@ var meanings = map[string]string{
 	"export": "take out to elsewhere",
 }
 
-// No name is used for two meanings: neither that of two commands nor of a command and a
-// group, and no command undoes another.
+// No name has two meanings, no command undoes another, and no two names differ by one s.
 func TestNoNameHasTwoMeanings(t *testing.T) {
 	places := map[string][]string{}
 	eachCommand(tree(), func(c *cobra.Command) {
@@ -181,7 +181,7 @@ func TestNoNameHasTwoMeanings(t *testing.T) {
 	}
 }
 
-// A flag of one name has one kind of value everywhere, and one short letter.
+// A flag has the same type and the same short form in all commands.
 func TestFlagsAreTheSameEverywhere(t *testing.T) {
 	type kind struct{ value, short, at string }
 	seen := map[string]kind{}
@@ -201,8 +201,8 @@ func TestFlagsAreTheSameEverywhere(t *testing.T) {
 	})
 }
 
-// resolve checks the words after `flyleaf`: they are a command as help lists it, with
-// flags that it has. Groups are named alone.
+// resolve finds the command that words name. A problem is an unknown or old command, or a flag
+// that the command does not have.
 func resolve(root *cobra.Command, words []string) (c *cobra.Command, problem string) {
 	c = root
 	if len(words) > 0 && words[0] == cobra.ShellCompRequestCmd {
@@ -234,8 +234,8 @@ var (
 	typed  = regexp.MustCompile(`(?m)^(?:exec )?(?:[a-z]+=)?\s*(?:\$\()?flyleaf( [^|&;<>)\n]*)`)
 )
 
-// Every command that is named anywhere exists, in the spelling of today: in errors, in
-// help, on pages, in the documents, and in scripts.
+// Commands that are named in errors, in help, on pages, in documents and in scripts exist, and
+// are spelled as help spells them.
 func TestCommandsThatAreNamedExist(t *testing.T) {
 	root := tree()
 	named := 0
@@ -278,7 +278,7 @@ func TestCommandsThatAreNamedExist(t *testing.T) {
 	}
 }
 
-// The examples of the help are commands with arguments that fit.
+// The examples in the help have flags and arguments that the commands accept.
 func TestExamplesFit(t *testing.T) {
 	ran := 0
 	eachCommand(tree(), func(described *cobra.Command) {
@@ -315,7 +315,7 @@ func TestExamplesFit(t *testing.T) {
 	}
 }
 
-// splitWords splits a line as a shell does, with double quotes alone.
+// splitWords splits a line like a shell, with double quotes only.
 func splitWords(line string) (words []string) {
 	word, quoted, open := "", false, false
 	for _, r := range strings.TrimSpace(line) + " " {

@@ -127,14 +127,14 @@ the guesses, and correct them, before you import:
 			case bundles != nil:
 				return a.mergeBundles(c.Context(), args, bundles)
 			}
-			// All files are read before the first is taken, so that a bad one among those
-			// that a person named stops nothing halfway; all bad ones are told.
-			pages := make([]page, len(args))
+			// All files are read before the first is imported, so that a bad one leaves nothing half
+			// done. All bad ones are reported.
+			inputs := make([]input, len(args))
 			var bad []error
 			for n, file := range args {
-				pages[n].file = file
-				if pages[n].week, pages[n].err = a.readWeek(file); pages[n].err != nil {
-					bad = append(bad, pages[n].err)
+				inputs[n].file = file
+				if inputs[n].week, inputs[n].err = a.readWeek(file); inputs[n].err != nil {
+					bad = append(bad, inputs[n].err)
 				}
 			}
 			switch {
@@ -143,14 +143,14 @@ the guesses, and correct them, before you import:
 			case len(bad) > 0:
 				return codedf(exitRefused, "%d of %d files cannot be read, so none was imported. Leave them out, or name the folder: then the others are imported.\n%w", len(bad), len(args), errors.Join(bad...))
 			case i.dryRun:
-				return a.dryRun(pages, out)
+				return a.dryRun(inputs, out)
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				reports, err := a.takeWeeks(ctx, b, i.event, i.relay, pages)
+				reports, err := a.importWeeks(ctx, b, i.event, i.relay, inputs)
 				if err != nil {
 					return err
 				}
-				return errors.Join(a.printReports(reports), refusedPages(pages))
+				return errors.Join(a.printReports(reports), errorOfInputs(inputs))
 			})
 		},
 	}
@@ -161,15 +161,16 @@ the guesses, and correct them, before you import:
 	return c
 }
 
-// page is a file of an import: the week in it, or why it cannot be imported.
-type page struct {
+// input is one file of an import, or one week of a Slack export: the week in it, or why it
+// cannot be imported.
+type input struct {
 	file string
 	week qa.Imported
 	err  error
 }
 
-// takeWeeks imports each week into an event of its own, or all into the event that is named.
-func (a *app) takeWeeks(ctx context.Context, b backend, event, relay string, pages []page) ([]importReport, error) {
+// importWeeks imports each week into an event of its own, or all into the event that is named.
+func (a *app) importWeeks(ctx context.Context, b backend, event, relay string, inputs []input) ([]importReport, error) {
 	var id qa.EventID
 	if event != "" {
 		var err error
@@ -177,16 +178,16 @@ func (a *app) takeWeeks(ctx context.Context, b backend, event, relay string, pag
 			return nil, err
 		}
 	}
-	return a.takePages(pages, func(week qa.Imported) (node.ImportResult, error) { return b.Import(ctx, id, week, relay) })
+	return a.importEach(inputs, func(week qa.Imported) (node.ImportResult, error) { return b.Import(ctx, id, week, relay) })
 }
 
-// takePages imports each week with do. If one of several is refused, that is reported and kept
-// as its page's err, and the others are imported. Any other error ends the import; then the
+// importEach imports each week with do. If one of several is refused, that is reported and kept
+// as its err, and the others are imported. Any other error ends the import; then the
 // reports so far are returned.
-func (a *app) takePages(pages []page, do func(qa.Imported) (node.ImportResult, error)) ([]importReport, error) {
-	reports := make([]importReport, 0, len(pages))
-	for i := range pages {
-		p := &pages[i]
+func (a *app) importEach(inputs []input, do func(qa.Imported) (node.ImportResult, error)) ([]importReport, error) {
+	reports := make([]importReport, 0, len(inputs))
+	for i := range inputs {
+		p := &inputs[i]
 		if p.err == nil {
 			p.week.Accept = a.accept
 			r, err := do(p.week)
@@ -199,7 +200,7 @@ func (a *app) takePages(pages []page, do func(qa.Imported) (node.ImportResult, e
 				continue
 			}
 			err = a.explain(fmt.Errorf("%s: %w", p.file, err))
-			if len(pages) == 1 || codeOf(err) != exitRefused {
+			if len(inputs) == 1 || codeOf(err) != exitRefused {
 				return reports, err
 			}
 			p.err = err
@@ -213,33 +214,33 @@ func (a *app) takePages(pages []page, do func(qa.Imported) (node.ImportResult, e
 // printChanges says which.
 const recognised = "Its messages show that this week was imported before, so only new posts were added to it."
 
-func refusedReport(p *page) importReport {
+func refusedReport(p *input) importReport {
 	return importReport{File: p.file, Refused: p.err.Error(), Guessed: []guess{}, Skipped: []qa.Skipped{}, Changes: []qa.ImportChange{}}
 }
 
-// refusedPages is the error of an import of which something was refused; nil if nothing was.
-func refusedPages(pages []page) error {
+// errorOfInputs is the error of an import in which an input was refused; nil if none was.
+func errorOfInputs(inputs []input) error {
 	n := 0
 	var first error
-	for i := range pages {
-		if pages[i].err != nil {
+	for i := range inputs {
+		if inputs[i].err != nil {
 			n++
-			first = cmp.Or(first, pages[i].err)
+			first = cmp.Or(first, inputs[i].err)
 		}
 	}
 	switch {
 	case n == 0:
 		return nil
-	case n == len(pages) && n > 1:
+	case n == len(inputs) && n > 1:
 		return codedf(exitRefused, "none of the %d files can be imported; nothing was changed. The first: %w", n, first)
-	case n == len(pages):
+	case n == len(inputs):
 		return first
 	}
-	return codedf(exitRefused, "%d of %d files %s not imported; the others were. Correct and import again: %w", n, len(pages), map[bool]string{true: "was", false: "were"}[n == 1], first)
+	return codedf(exitRefused, "%d of %d files %s not imported; the others were. Correct and import again: %w", n, len(inputs), map[bool]string{true: "was", false: "were"}[n == 1], first)
 }
 
-// wouldTake is what an import of the week would add, if nothing of it is on this device.
-func wouldTake(file string, week qa.Imported) importReport {
+// preview reports what an import of the week would add to a device that has nothing of it.
+func preview(file string, week qa.Imported) importReport {
 	r := newImportReport(file, week)
 	for _, p := range week.Posts {
 		if p.Parent < 0 {
@@ -298,33 +299,33 @@ func readBounded(file string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-func (a *app) dryRun(pages []page, out string) error {
+func (a *app) dryRun(inputs []input, out string) error {
 	if out != "" {
 		var b bytes.Buffer
-		if err := importer.WriteOutline(&b, pages[0].week); err != nil {
+		if err := importer.WriteOutline(&b, inputs[0].week); err != nil {
 			return err
 		}
 		if err := writeOutput(out, b.Bytes()); err != nil {
 			return fmt.Errorf("writing the outline: %w", err)
 		}
 	}
-	return a.printWould(wouldTakeAll(pages))
+	return a.printPreview(previewAll(inputs))
 }
 
-func wouldTakeAll(pages []page) []importReport {
-	reports := make([]importReport, 0, len(pages))
-	for i := range pages {
-		if p := &pages[i]; p.err != nil {
+func previewAll(inputs []input) []importReport {
+	reports := make([]importReport, 0, len(inputs))
+	for i := range inputs {
+		if p := &inputs[i]; p.err != nil {
 			reports = append(reports, refusedReport(p))
 		} else {
-			reports = append(reports, wouldTake(p.file, p.week))
+			reports = append(reports, preview(p.file, p.week))
 		}
 	}
 	return reports
 }
 
-// printWould prints what an import would add.
-func (a *app) printWould(reports []importReport) error {
+// printPreview prints what an import would add.
+func (a *app) printPreview(reports []importReport) error {
 	if a.json {
 		return a.printReports(reports)
 	}

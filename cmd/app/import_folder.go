@@ -19,25 +19,25 @@ import (
 	"flyleaf/qa"
 )
 
-// Importing a whole folder of a site: each page a week, all of them on a club's list.
+// Importing a folder of a site: each page becomes a week, and all are added to a club's list.
 
-// maxPages bounds the pages of one folder; a hundred are two years of weeks.
+// maxPages is how many pages one folder may have. Two years of weeks are some hundred.
 const maxPages = 10_000
 
 // clubReport is what `import FOLDER --json` prints.
 type clubReport struct {
 	Folder string     `json:"folder"`
-	DryRun bool       `json:"dryRun,omitempty"` // then nothing was taken
+	DryRun bool       `json:"dryRun,omitempty"` // then nothing was imported
 	Club   qa.EventID `json:"club,omitempty"`
-	// Weeks has an entry for each page, those that were refused among them.
+	// Weeks has an entry for each page, refused ones included.
 	Weeks []importReport `json:"weeks"`
-	// PassedOver are the other files of the folder.
+	// PassedOver are the files that were skipped.
 	PassedOver []importer.PassedOver `json:"passedOver"`
 }
 
-// readFolder reads the pages of a site's folder: of _books when the folder given is the
-// one above it. What is passed over is named by its path, as pages are.
-func readFolder(dir string) (pages []page, passed []importer.PassedOver, err error) {
+// readFolder reads the pages of a site: of its folder _books if dir has one, else of dir. The
+// other files are returned with the reason why they were skipped.
+func readFolder(dir string) (inputs []input, passed []importer.PassedOver, err error) {
 	dir = filepath.Clean(dir)
 	config, configErr := readConfig(dir)
 	books := path.Join(".", config.CollectionsDir, "_books")
@@ -53,7 +53,7 @@ func readFolder(dir string) (pages []page, passed []importer.PassedOver, err err
 		}
 		site, books = filepath.Dir(whole), filepath.Base(whole)
 		config, configErr = readConfig(site)
-		config.CollectionsDir = "" // people stand beside it
+		config.CollectionsDir = "" // the folder with people is beside it
 		if f, err = openFolder(dir); err != nil {
 			return nil, nil, coded(exitRefused, err)
 		}
@@ -62,7 +62,7 @@ func readFolder(dir string) (pages []page, passed []importer.PassedOver, err err
 	}
 	defer f.Close()
 	if configErr != nil {
-		passed = append(passed, importer.PassedOver{File: filepath.Join(site, "_config.yml"), Reason: "it cannot be read (" + configErr.Error() + "), so Jekyll's usual settings were taken"})
+		passed = append(passed, importer.PassedOver{File: filepath.Join(site, "_config.yml"), Reason: "it cannot be read (" + configErr.Error() + "), so Jekyll's default settings were used"})
 	}
 	names, over, err := importer.SitePages(f, books, config)
 	if err != nil {
@@ -73,32 +73,32 @@ func readFolder(dir string) (pages []page, passed []importer.PassedOver, err err
 		passed = append(passed, p)
 	}
 	if len(names) > maxPages {
-		return nil, nil, codedf(exitRefused, "%s holds %d pages, at most %d are taken; nothing was imported", dir, len(names), maxPages)
+		return nil, nil, codedf(exitRefused, "%s holds %d pages, and at most %d can be imported at once; nothing was imported", dir, len(names), maxPages)
 	}
 	people := peopleOf(site, config)
 	for _, name := range names {
-		p := page{file: filepath.Join(dir, filepath.FromSlash(name))}
+		p := input{file: filepath.Join(dir, filepath.FromSlash(name))}
 		b, err := f.read(name, importer.MaxInput+1)
 		switch {
 		case err != nil:
 			p.err = codedf(exitRefused, "%s: it cannot be read: %s; nothing was imported from it", name, reasonOf(err))
 		case !importer.HasFrontMatter(b):
-			passed = append(passed, importer.PassedOver{File: p.file, Reason: "it has no front matter, so for Jekyll it is no page"})
+			passed = append(passed, importer.PassedOver{File: p.file, Reason: "it has no front matter, so Jekyll does not treat it as a page"})
 			continue
 		default:
 			p.week, p.err = importer.ReadJekyll(name, b, people)
 			p.err = coded(exitRefused, p.err)
 		}
 		if p.err == nil && p.week.Unpublished {
-			passed = append(passed, importer.PassedOver{File: p.file, Reason: "its front matter says published: false, so the site does not show it; import the file by itself to take it"})
+			passed = append(passed, importer.PassedOver{File: p.file, Reason: "its front matter says published: false, so the site does not show it; to import it, name the file"})
 			continue
 		}
-		pages = append(pages, p)
+		inputs = append(inputs, p)
 	}
-	return pages, passed, nil
+	return inputs, passed, nil
 }
 
-// reasonOf gives an error of a file system without the path, which is said beside it.
+// reasonOf returns the text of a file system's error without the path.
 func reasonOf(err error) string {
 	var p *fs.PathError
 	if errors.As(err, &p) {
@@ -107,7 +107,7 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// isDir reports whether the one argument of an import is a folder.
+// isDir reports whether there is one argument and it is a folder.
 func isDir(args []string) bool {
 	if len(args) != 1 || args[0] == "-" {
 		return false
@@ -116,44 +116,44 @@ func isDir(args []string) bool {
 	return err == nil && info.IsDir()
 }
 
-// importClub takes every page of a folder as a week and lists it in the club of the
-// name, which is made when this person has none. Each week is taken whole or not at
-// all; what was taken before is passed over, and so is what cannot be read.
+// importClub imports every page of a folder as a week and lists it in the club of that name,
+// which is made if this person has none. Each week is imported whole or not at all. Pages that
+// were imported before add only what is new; inputs that cannot be read are skipped.
 func (a *app) importClub(ctx context.Context, dir, name, relay string, dryRun bool) error {
 	if strings.TrimSpace(name) == "" && !dryRun {
-		return codedf(exitUsage, "a folder becomes a club: name it with --club NAME")
+		return codedf(exitUsage, "a folder becomes a club, so name it with --club NAME; nothing was imported")
 	}
-	pages, passed, err := readFolder(dir)
+	inputs, passed, err := readFolder(dir)
 	if err != nil {
 		return err
 	}
 	report := clubReport{Folder: dir, DryRun: dryRun, Weeks: []importReport{}, PassedOver: append([]importer.PassedOver{}, passed...)}
-	if dryRun || !slices.ContainsFunc(pages, func(p page) bool { return p.err == nil }) {
-		report.Weeks = wouldTakeAll(pages)
-		err := refusedPages(pages)
-		if len(pages) == 0 {
-			err = codedf(exitRefused, "%s holds no page: no file with front matter whose name ends as Markdown's do; nothing was imported. Files of other kinds, such as JSON, are imported by their names, without --club", dir)
+	if dryRun || !slices.ContainsFunc(inputs, func(p input) bool { return p.err == nil }) {
+		report.Weeks = previewAll(inputs)
+		err := errorOfInputs(inputs)
+		if len(inputs) == 0 {
+			err = codedf(exitRefused, "%s holds no page, that is, no Markdown file with front matter; nothing was imported. To import files of other kinds, such as JSON, name them, without --club", dir)
 		}
 		return errors.Join(a.printFolder(&report), err)
 	}
 	return a.with(ctx, func(ctx context.Context, b backend) error {
-		club, reports, err := a.takeIntoClub(ctx, b, name, relay, pages)
+		club, reports, err := a.importIntoClub(ctx, b, name, relay, inputs)
 		if err != nil {
 			return err
 		}
 		report.Club, report.Weeks = club.ID, reports
-		return errors.Join(a.printFolder(&report), refusedPages(pages))
+		return errors.Join(a.printFolder(&report), errorOfInputs(inputs))
 	})
 }
 
-// takeIntoClub takes the weeks and puts them on the list of the club of that name.
-func (a *app) takeIntoClub(ctx context.Context, b backend, name, relay string, pages []page) (qa.Event, []importReport, error) {
+// importIntoClub imports the weeks and adds them to the list of the club of that name.
+func (a *app) importIntoClub(ctx context.Context, b backend, name, relay string, inputs []input) (qa.Event, []importReport, error) {
 	club, err := node.ImportIntoClub(ctx, b, name, relay)
 	if err != nil {
 		return qa.Event{}, nil, a.explain(err)
 	}
-	bar := a.progress(len(pages))
-	reports, err := a.takePages(pages, func(week qa.Imported) (node.ImportResult, error) {
+	bar := a.progress(len(inputs))
+	reports, err := a.importEach(inputs, func(week qa.Imported) (node.ImportResult, error) {
 		r, err := club.Take(ctx, week)
 		if err == nil {
 			bar.add()
@@ -161,8 +161,8 @@ func (a *app) takeIntoClub(ctx context.Context, b backend, name, relay string, p
 		return r, err
 	})
 	if err != nil {
-		// What was taken so far is put on the list all the same.
-		err = fmt.Errorf("%w; the %d before it were taken, and doing it again goes on from there", err, club.Taken())
+		// What was imported so far is listed all the same.
+		err = fmt.Errorf("%w; the %d before it were imported. Import again to go on from there", err, club.Taken())
 		return club.Club, nil, errors.Join(a.explain(err), club.Finish(ctx))
 	}
 	bar.end()
@@ -175,13 +175,13 @@ func (a *app) printFolder(r *clubReport) error {
 	}
 	show := a.printReports
 	if r.DryRun {
-		show = a.printWould
+		show = a.printPreview
 	}
 	if err := show(r.Weeks); err != nil {
 		return err
 	}
 	if n := len(r.PassedOver); n > 0 {
-		a.printf("%s passed over, as Jekyll does:\n", counted(n, "file was", "files were"))
+		a.printf("%s skipped, as Jekyll does:\n", counted(n, "file was", "files were"))
 	}
 	for i, p := range r.PassedOver {
 		if i == maxListed {
@@ -193,7 +193,7 @@ func (a *app) printFolder(r *clubReport) error {
 	return nil
 }
 
-// progress is a bar on a terminal, and nothing anywhere else.
+// progress is a progress bar on a terminal. Elsewhere it prints nothing.
 type progress struct{ bar *progressbar.ProgressBar }
 
 func (a *app) progress(most int) progress {
@@ -205,7 +205,7 @@ func (a *app) progress(most int) progress {
 		progressbar.OptionSetDescription("weeks"), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())}
 }
 
-// The bar is for the eye: that it cannot be drawn is no failure of the import.
+// If the bar cannot be drawn, the import has not failed.
 func (p progress) add() {
 	if p.bar != nil {
 		_ = p.bar.Add(1)

@@ -87,7 +87,7 @@ listed, and changed here only with --revise and --withdraw.`,
 	return c
 }
 
-// slackReport is what `import --channel --json` prints.
+// slackReport is what `import slack --json` prints.
 type slackReport struct {
 	File    string             `json:"file"`
 	Channel string             `json:"channel"`
@@ -97,7 +97,7 @@ type slackReport struct {
 	Fates   map[slack.Fate]int `json:"fates"`
 	// Messages says what became of each message of the channel.
 	Messages []slack.Outcome `json:"messages"`
-	// PassedOver are files of the channel that gave no message.
+	// PassedOver are the channel's files that were skipped.
 	PassedOver []slack.PassedOver `json:"passedOver"`
 }
 
@@ -146,22 +146,22 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *im
 	if len(x.Weeks) == 0 {
 		return none()
 	}
-	pages := make([]page, len(x.Weeks))
+	inputs := make([]input, len(x.Weeks))
 	for n, w := range x.Weeks {
-		pages[n] = page{file: file + ", the week of " + w.Monday, week: w.Imported}
+		inputs[n] = input{file: file + ", the week of " + w.Monday, week: w.Imported}
 	}
 	var taken []importReport
 	if i.dryRun {
-		taken = wouldTakeAll(pages)
+		taken = previewAll(inputs)
 	} else {
 		err = a.with(ctx, func(ctx context.Context, b backend) error {
 			if i.club != "" {
 				var to qa.Event
-				to, taken, err = a.takeIntoClub(ctx, b, i.club, i.relay, pages)
+				to, taken, err = a.importIntoClub(ctx, b, i.club, i.relay, inputs)
 				report.Club = to.ID
 				return err
 			}
-			taken, err = a.takeWeeks(ctx, b, i.event, i.relay, pages)
+			taken, err = a.importWeeks(ctx, b, i.event, i.relay, inputs)
 			return err
 		})
 		if err != nil {
@@ -169,7 +169,7 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *im
 		}
 	}
 	for n, r := range taken {
-		if len(pages[n].week.Posts) == 0 && len(r.Changes) == 0 {
+		if len(inputs[n].week.Posts) == 0 && len(r.Changes) == 0 {
 			continue // only deletions, of posts that were never imported
 		}
 		report.Weeks = append(report.Weeks, slackWeek{x.Weeks[n].Monday, r, append([]string{}, x.Weeks[n].Notes...)})
@@ -177,7 +177,7 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *im
 	if len(report.Weeks) == 0 {
 		return none()
 	}
-	return errors.Join(a.printSlack(&report), refusedPages(pages))
+	return errors.Join(a.printSlack(&report), errorOfInputs(inputs))
 }
 
 // readSlack reads an export. It follows no link that leads out of a folder (os.Root), and does

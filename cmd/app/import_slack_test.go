@@ -12,9 +12,8 @@ import (
 	"flyleaf/importer/slack"
 )
 
-// An unpacked export is a folder that somebody made. What in it is a pipe would be waited
-// for without end, what is a link may lead to any file of this machine: both are refused,
-// as is a pipe in the place of the ZIP.
+// Nothing in an unpacked export is trusted: a pipe would block, and a link may lead to any file
+// of this machine. Both are refused, and so is a pipe instead of the ZIP.
 func TestSlackFolderStaysInside(t *testing.T) {
 	secret := filepath.Join(t.TempDir(), "secret.json")
 	if err := os.WriteFile(secret, []byte(`[{"type":"message","user":"U1","ts":"1773046800.000001","text":"Secret"}]`), 0o600); err != nil {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestInterruptedEndsAtLast: what does not listen to an interruption is ended; a
-// program that was not interrupted is not.
+// An interrupted program that does not end by itself is ended; a program that was not
+// interrupted is not.
 func TestInterruptedEndsAtLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -21,14 +21,14 @@ type jsonPost struct {
 	OnBehalfOf string         `json:"onBehalfOf"`
 	By         qa.Identity    `json:"by"`
 	Text       string         `json:"text"`
-	At         int64          `json:"at"`              // ms since 1970 UTC: the writer's clock, or when it was received
-	Clock      *int64         `json:"clock,omitempty"` // what the writer's clock said, when it was wrong
+	At         int64          `json:"at"`              // ms since 1970 UTC, by the writer's clock; time of receipt if that clock was wrong
+	Clock      *int64         `json:"clock,omitempty"` // the time by the writer's clock, if that was wrong
 	Author     bool           `json:"author"`
 	Withdrawn  bool           `json:"withdrawn,omitempty"`
 	Void       bool           `json:"void,omitempty"` // two versions of it were signed
 	Hidden     string         `json:"hidden,omitempty"`
 	HiddenBy   qa.Identity    `json:"hiddenBy,omitempty"`
-	Awaiting   bool           `json:"awaiting,omitempty"` // approval
+	Awaiting   bool           `json:"awaiting,omitempty"` // not approved yet
 	Pinned     bool           `json:"pinned,omitempty"`
 	Blocked    bool           `json:"blocked,omitempty"`
 	Late       bool           `json:"late,omitempty"`
@@ -42,16 +42,16 @@ type jsonPost struct {
 	Wants      int            `json:"wants,omitempty"`
 	Duplicate  qa.PostID      `json:"duplicateOf,omitempty"`
 	Replies    *[]jsonPost    `json:"replies,omitempty"` // questions only
-	// NotTheirs says whose name this is not, though it looks so: "not the author …".
+	// NotTheirs warns of a name that looks like somebody else's: "not the author …".
 	NotTheirs string `json:"notTheirs,omitempty"`
 
-	badge string // what the writer is, where tell looked it up; a reader has none
-	hider string // the name of who hid it, as badge
+	badge string // the writer's role, set by annotate; "" for a reader
+	hider string // the name of the person who hid it, set by annotate
 }
 
-// tell looks up what the post, and each reply to it, says besides its words: what its
-// writer is and is not, and who hid it.
-func (j *jsonPost) tell(w *qa.Week, l *people.Lookalikes) {
+// annotate sets the writer's role, the warning about the writer's name and the name of whoever
+// hid the post, for the post and its replies.
+func (j *jsonPost) annotate(w *qa.Week, l *people.Lookalikes) {
 	view := qa.PostView{Post: qa.Post{By: j.By, OnBehalfOf: j.OnBehalfOf}, Name: j.Name, ByAuthor: j.Author}
 	j.NotTheirs = l.Post(&view).String()
 	switch {
@@ -68,7 +68,7 @@ func (j *jsonPost) tell(w *qa.Week, l *people.Lookalikes) {
 	}
 	if j.Replies != nil {
 		for i := range *j.Replies {
-			(*j.Replies)[i].tell(w, l)
+			(*j.Replies)[i].annotate(w, l)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func newJSONPost(p *qa.PostView) jsonPost {
 		j.Clock = &p.ClockMillis
 	}
 	if p.OnBehalfOf != "" {
-		j.OnBehalfOf = p.Name // as it is shown
+		j.OnBehalfOf = p.Name // cleaned
 	}
 	if v := p.Versions(); len(v) > 1 {
 		j.Versions = v
@@ -102,7 +102,7 @@ func newJSONPost(p *qa.PostView) jsonPost {
 		}
 	}
 	if !p.Shown() {
-		j.Text = "" // the words are kept in the document; `show` prints hidden ones, to whoever looks for them
+		j.Text = "" // the text stays in the document; `show` prints that of hidden posts
 	}
 	return j
 }
@@ -140,10 +140,10 @@ Each post begins with the writer's role in this event, then name, time and post 
 						continue
 					}
 					j := newJSONThread(t)
-					j.tell(&week, look)
+					j.annotate(&week, look)
 					threads = append(threads, j)
 				}
-				a.warnOdd(&week.Event)
+				a.noteContradictions(&week.Event)
 				if a.json {
 					return a.printJSON(threads)
 				}
@@ -177,11 +177,11 @@ func (a *app) printThread(t *jsonPost) {
 	a.printf("\n")
 }
 
-// printPost prints a post after an indent of up to two columns. Words begin in the fifth
-// column or later, so that no line of them looks like the head of a reply.
+// printPost prints a post, indented by up to two columns. Its text is indented by at least four,
+// so that no line of it can look like the head line of a reply.
 func (a *app) printPost(p *jsonPost, indent string) {
-	// What somebody is stands before the name, in a column that is never empty: nothing
-	// that a name says looks like it.
+	// The role is a column of its own before the name, and never empty, so that no name can
+	// look like a role.
 	badge := p.badge
 	if badge == "" {
 		badge = "reader"
@@ -201,10 +201,10 @@ func (a *app) printPost(p *jsonPost, indent string) {
 		text string
 	}{
 		{p.Pinned, "pinned"},
-		{p.Awaiting, "waits for approval"},
+		{p.Awaiting, "waiting for approval"},
 		{p.Late, "late"},
 		{p.Duplicate != "", "duplicate of " + string(p.Duplicate)},
-		{p.Clock != nil, "clock was wrong: this is when it was received"},
+		{p.Clock != nil, "clock was wrong: time of receipt"},
 	} {
 		if note.is {
 			state += "  " + note.text
@@ -228,18 +228,18 @@ func (a *app) printPost(p *jsonPost, indent string) {
 		a.printf("%s    %s\n", indent, line)
 	}
 	if len(p.Versions) > 1 {
-		a.printf("%s    (edited at the same time on %d devices; `flyleaf show %s` shows all texts)\n", indent, len(p.Versions), p.ID)
+		a.printf("%s    (edited on %d devices while offline; `flyleaf show %s` shows all texts)\n", indent, len(p.Versions), p.ID)
 	}
 }
 
-// stamp writes a moment in this device's zone, with the year when it is not this one.
+// stamp writes a time in this device's zone, with the year unless it is the current one.
 func stamp(millis int64) string { return stampAt(millis, time.Now()) }
 
 func stampAt(millis int64, now time.Time) string {
 	t := time.UnixMilli(millis).In(now.Location())
 	switch y := t.Year(); {
 	case y < 1 || y > 9999:
-		return "(no time that a calendar has)"
+		return "(no valid time)"
 	case y != now.Year():
 		return t.Format("Mon 2 Jan 2006 15:04")
 	}
@@ -264,13 +264,13 @@ func (a *app) showCmd() *cobra.Command {
 					t := &week.Threads[i]
 					if t.Question.ID == post {
 						j := newJSONThread(t)
-						j.tell(&week, look)
+						j.annotate(&week, look)
 						return a.show(j, t.Question.Revisions)
 					}
 					for k := range t.Replies {
 						if t.Replies[k].ID == post {
 							j := newJSONPost(&t.Replies[k])
-							j.tell(&week, look)
+							j.annotate(&week, look)
 							return a.show(j, t.Replies[k].Revisions)
 						}
 					}

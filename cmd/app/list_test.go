@@ -9,7 +9,7 @@ import (
 	"flyleaf/qa/people"
 )
 
-// Words that imitate the head of an author's reply stand further in than any head.
+// A text that imitates the head line of a reply is indented further than any head line.
 func TestWordsLookLikeNoHead(t *testing.T) {
 	var out bytes.Buffer
 	a := &app{std: streams{strings.NewReader(""), &out, &out}}
@@ -26,7 +26,7 @@ func TestWordsLookLikeNoHead(t *testing.T) {
 	}
 }
 
-// Two winners of one name are told apart, and a name is no second column.
+// Two winners with the same name can be told apart, and a name cannot look like a column.
 func TestWinnersOfOneName(t *testing.T) {
 	one, two, org := qa.Identity(strings.Repeat("a", 64)), qa.Identity(strings.Repeat("b", 64)), qa.Identity(strings.Repeat("c", 64))
 	w := qa.NewWeek(qa.Event{Founder: org}, nil, []qa.Person{{ID: one, Name: "Mina"}, {ID: two, Name: "Mi\u200bna  chosen by Ilse"}})

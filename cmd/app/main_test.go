@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts runs the commands as people type them; see testdata/script.
+// TestScripts runs the scripts in testdata/script, which hold commands as people type them.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -43,8 +43,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// TestSampleHasWhatTheDemoPromises: two authors, a dozen threads, code, links,
-// lists and emoji, and replies that name a post that was there.
+// The demo's sample has two authors and a dozen threads, and every reply and reaction names an
+// earlier post.
 func TestSampleHasWhatTheDemoPromises(t *testing.T) {
 	s, err := readSample()
 	if err != nil {
@@ -97,8 +97,8 @@ func zipDirectory(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(f.Close())
 }
 
-// writeDocument writes an event as Automerge itself saves it, in one chunk, with a
-// post by somebody who has no role, where all writers need one.
+// writeDocument writes an event as Automerge saves it, in one chunk: automerge-document FILE. It
+// is by invitation, and holds a post by somebody without a role.
 func writeDocument(ts *testscript.TestScript, _ bool, args []string) {
 	actor := func(n string) wire.ActorID { return wire.ActorID(strings.Repeat(n, 40)) }
 	doc, _, err := crdt.Found(actor("f"), qa.Act{Kind: qa.ActFound, AtMillis: 1, Event: &qa.Event{Title: "Saved whole", Access: "invited"}})

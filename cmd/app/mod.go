@@ -10,16 +10,15 @@ import (
 	"flyleaf/qa/people"
 )
 
-// The commands of moderators and organisers about posts, and the moderation log. Who marks
-// a question as answered need not be one of them, but it is a mark like the others.
+// The commands of the group mod.
 
-// markCmd is a command that sets one mark of a post, and takes it back with --undo.
+// markCmd completes a command that sets a mark of a post, and removes it with --undo.
 func (a *app) markCmd(c *cobra.Command, mark, undoes, done, undone string) *cobra.Command {
 	var event string
 	var undo bool
 	c.Args = exactly(1)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: mark, On: !undo}, unless(undo, done, undone))
+		return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: mark, On: !undo}, doneWords(undo, done, undone))
 	}
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, undoes), &event))
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Spellings of the release before this one. They work as before, are left out of help and
-// completion, and print one line on standard error with the new spelling. They go with the
-// next release: delete this file, and the flags that are declared with oldFlag.
+// Spellings of the release before this one. They work as before, but are not in help or
+// completion, and print a line with the new spelling on standard error. The next release
+// removes them: delete this file, and the calls of oldFlag.
 
-// oldSpellings maps each command that moved to its new spelling: the words of a command,
-// then the flags that the old command stood for. A parent stands before its subcommands.
+// oldSpellings maps each command that moved to its new spelling, which may end with a flag that
+// the old command stands for. A parent comes before its subcommands.
 var oldSpellings = []struct{ old, now string }{
 	{"new", "event new"},
 	{"events", "event list"},
@@ -74,13 +74,13 @@ func (a *app) addOldSpellings(root *cobra.Command) {
 	}
 }
 
-// standFor makes old do what now does, with the flags of now, after a note with the new
-// spelling. Old is either a hidden command or a group that used to do something by itself.
+// standFor makes old print a note with the new spelling and then do what now does, with the
+// flags of now. Old is a hidden command, or a group that used to do something by itself.
 func (a *app) standFor(old, now *cobra.Command, spelling, set string) {
 	note := func(c *cobra.Command) {
 		fmt.Fprintf(a.std.err, "Note: `%s` is now `flyleaf %s`; the old spelling goes away in the next release.\n", c.CommandPath(), spelling)
 	}
-	onlyCommands := old.Args // of a group
+	onlyCommands := old.Args // nil unless old is a group
 	if old.Hidden {
 		old.ValidArgsFunction = now.ValidArgsFunction
 		old.SetHelpFunc(func(c *cobra.Command, _ []string) {
@@ -90,7 +90,7 @@ func (a *app) standFor(old, now *cobra.Command, spelling, set string) {
 	}
 	now.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
 		if !old.Hidden {
-			hidden := *f // with the same value
+			hidden := *f // shares the value
 			hidden.Hidden = true
 			f = &hidden
 		}
@@ -133,11 +133,11 @@ func child(c *cobra.Command, name string) *cobra.Command {
 	return nil
 }
 
-// oldFlagOf annotates a flag of an earlier spelling with the new one: what a line is to
-// say, or nothing for a flag that goes with another such flag.
+// oldFlagOf is the annotation of a flag that is an old spelling. It holds the new spelling for
+// the note; it is empty for a flag that is only used together with another such flag.
 const oldFlagOf = "flyleaf-now"
 
-// oldFlag keeps a flag's earlier name working, with the same value.
+// oldFlag adds old as a hidden name of the flag now.
 func oldFlag(c *cobra.Command, old, now string) {
 	f := *c.Flags().Lookup(now)
 	f.Name, f.Shorthand, f.Hidden = old, "", true
@@ -145,7 +145,7 @@ func oldFlag(c *cobra.Command, old, now string) {
 	c.Flags().AddFlag(&f)
 }
 
-// noteOldFlags prints a line for each flag that was given by an earlier name.
+// noteOldFlags prints a note for each flag that was given by its old name.
 func (a *app) noteOldFlags(c *cobra.Command) {
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		if now := f.Annotations[oldFlagOf]; f.Changed && len(now) == 1 {
@@ -154,7 +154,7 @@ func (a *app) noteOldFlags(c *cobra.Command) {
 	})
 }
 
-// addOldSlackFlags adds the flags of `import slack` to `import`, where they used to be.
+// addOldSlackFlags adds the flags of `import slack` to `import`, which used to have them.
 func addOldSlackFlags(c *cobra.Command, s *slackFlags) {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	s.add(flags)
@@ -170,7 +170,7 @@ func addOldSlackFlags(c *cobra.Command, s *slackFlags) {
 	})
 }
 
-// checkOldSlackFlags refuses those of these flags that go with --channel alone.
+// checkOldSlackFlags refuses these flags without --channel.
 func checkOldSlackFlags(c *cobra.Command, s *slackFlags) (err error) {
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		if _, old := f.Annotations[oldFlagOf]; old && f.Changed && s.channel == "" && f.Name != "channel" {

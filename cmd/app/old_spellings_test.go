@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// The commands of the release before this one, one a line with its flags, all exist with
-// these flags: under their old name or, hidden, as an old spelling of another command.
+// All commands of the release before this one still exist, with all their flags: under their
+// old name, or hidden as an old spelling of another command.
 func TestCommandsOfTheReleaseBefore(t *testing.T) {
 	root := newRoot(streams{strings.NewReader(""), io.Discard, io.Discard})
 	b, err := os.ReadFile("testdata/earlier-commands.txt")
@@ -58,7 +58,7 @@ func TestCommandsOfTheReleaseBefore(t *testing.T) {
 	}
 }
 
-// Every old spelling is run by a script, once at least, and nothing else runs one.
+// A script runs every old spelling and looks for the note.
 func TestOldSpellingsAreRun(t *testing.T) {
 	b, err := os.ReadFile("testdata/script/oldspellings.txtar")
 	if err != nil {
@@ -74,7 +74,7 @@ func TestOldSpellingsAreRun(t *testing.T) {
 	}
 }
 
-// Old spellings stand neither in help nor in what a shell completes.
+// Old spellings are neither in help nor in completion.
 func TestOldSpellingsAreHidden(t *testing.T) {
 	for _, s := range oldSpellings {
 		words := strings.Fields(s.old)
@@ -100,7 +100,7 @@ func TestOldSpellingsAreHidden(t *testing.T) {
 	}
 }
 
-// eachCommand calls fn with every command that help lists, the root first.
+// eachCommand calls fn with c and every command below that help lists.
 func eachCommand(c *cobra.Command, fn func(*cobra.Command)) {
 	fn(c)
 	for _, sub := range c.Commands() {

@@ -25,7 +25,7 @@ func (a *app) passphrase(ctx context.Context, what string) (string, error) {
 	if s, ok, err := a.givenPassphrase(); ok || err != nil {
 		return s, err
 	}
-	if a.asksNothing {
+	if a.neverAsk {
 		return "", errNoTerminal
 	}
 	s, err := askHidden(ctx, fmt.Sprintf("Passphrase of %s: ", what))

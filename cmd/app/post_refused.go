@@ -14,7 +14,7 @@ import (
 // maxListed is how many changes or files a message lists; --json has all.
 const maxListed = 20
 
-// refusedError is an exchange that cannot end well, with the changes at fault.
+// refusedError is the error of a sync in which changes were refused; its text lists them.
 type refusedError struct {
 	err     error
 	refused []node.Refusal
@@ -75,8 +75,8 @@ of them up, after printing it so that you can copy it.`,
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-// nothingRefused says what follows from an empty list of refusals: what no relay is
-// known to hold may be refused yet.
+// nothingRefused says what an empty list of refusals means: changes that the relay has not
+// confirmed yet may still be refused.
 func (a *app) nothingRefused(ctx context.Context, b backend, event qa.EventID) error {
 	s, err := b.Status(ctx, event)
 	if err != nil {
@@ -101,7 +101,7 @@ func are(changes int) string {
 }
 
 func (a *app) printNotTaken(n *qa.NotTaken) {
-	a.printf("%s  %s  change %.12s\n", stamp(n.AtMillis), plain(actWords(&n.Act)), n.Hash)
+	a.printf("%s  %s  change %.12s\n", stamp(n.AtMillis), plain(describeAct(&n.Act)), n.Hash)
 	by := "this device"
 	if n.ByRelay {
 		by = "the relay"
@@ -118,8 +118,8 @@ func (a *app) printNotTaken(n *qa.NotTaken) {
 	}
 }
 
-// actWords says what somebody did, in a few words.
-func actWords(act *qa.Act) string {
+// describeAct says in a few words what an act does.
+func describeAct(act *qa.Act) string {
 	switch act.Kind {
 	case qa.ActPost:
 		if act.Parent == "" {
@@ -159,7 +159,7 @@ func (a *app) discard(ctx context.Context, b backend, event qa.EventID, all []qa
 	case len(found) > 1:
 		return codedf(exitNotFound, "%q fits %d changes; nothing was discarded. Type more of the hash", typed, len(found))
 	}
-	// Printed first: whatever happens next, the words are on the screen.
+	// Printed first, so that the text is on the screen whatever happens next.
 	if a.json {
 		if err := a.printJSON(found[0]); err != nil {
 			return err

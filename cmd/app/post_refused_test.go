@@ -25,8 +25,8 @@ type refusing struct {
 
 func (r refusing) Sync(context.Context, qa.EventID, time.Duration) error { return r.err }
 
-// Exit code 7 and the list are the same from this process and from another one
-// that serves.
+// Exit code and list of refused changes are the same whether this process syncs or one that
+// serves.
 func TestRefusedChangesHaveTheirExitCode(t *testing.T) {
 	n := &replica.NotSyncedError{Event: "e", Relay: qa.RelayStatus{State: qa.RelaySyncing}, Err: replica.ErrDisagree, Pending: 2}
 	for i := range maxListed + 5 {

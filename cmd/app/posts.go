@@ -11,8 +11,7 @@ import (
 	"flyleaf/qa"
 )
 
-// The commands about posts: ask, reply, list, show, search, and of the group post: edit,
-// withdraw, react.
+// The commands ask and reply, and those of the group post but for post refused.
 
 func (a *app) askCmd() *cobra.Command {
 	var event, behalf string
@@ -106,7 +105,7 @@ replied. Devices that have the post keep the words in their copy.`,
 		Args: exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActWithdraw, On: !undo},
-				unless(undo, "Withdrawn. `flyleaf post withdraw --undo` shows the post again.", "The post is shown again."))
+				doneWords(undo, "Withdrawn. `flyleaf post withdraw --undo` shows the post again.", "The post is shown again."))
 		},
 	}
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "show the post again"), &event))
@@ -132,7 +131,7 @@ it says "me too": you want this question answered as well.`,
 					return err
 				}
 			}
-			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActReact, Emoji: emoji, On: !undo}, unless(undo, "Reaction saved.", "Reaction removed."))
+			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActReact, Emoji: emoji, On: !undo}, doneWords(undo, "Reaction saved.", "Reaction removed."))
 		},
 	}
 	undoFlag(c, &undo, "remove the reaction")
@@ -140,7 +139,7 @@ it says "me too": you want this question answered as well.`,
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-// readEmoji takes an emoji or its short code; either way the same is counted.
+// readEmoji returns the emoji for an emoji or a short code such as :pray:.
 func readEmoji(s string) (string, error) {
 	if code, ok := strings.CutPrefix(s, ":"); ok {
 		if e, ok := definition.Github().Get(strings.TrimSuffix(code, ":")); ok && len(e.Unicode) > 0 {

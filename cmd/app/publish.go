@@ -18,8 +18,7 @@ import (
 	"flyleaf/schema"
 )
 
-// publish writes what everybody may read into a directory: as a site, or in the
-// formats that other programs read.
+// The command publish.
 
 // publishReport is what `publish --json` prints.
 type publishReport struct {
@@ -29,12 +28,12 @@ type publishReport struct {
 	Weeks     int                `json:"weeks"`
 	Written   []string           `json:"written"`
 	Removed   []string           `json:"removed"`
-	Kept      []string           `json:"kept"` // no longer of the site, changed by somebody since: left as they are
+	Kept      []string           `json:"kept"` // no longer part of the site, but changed by somebody, so not removed
 	Same      int                `json:"same"`
-	Missing   []node.MissingWeek `json:"missing"` // weeks that a club lists and this device does not have
+	Missing   []node.MissingWeek `json:"missing"` // weeks on a club's list that are not on this device, or by invitation only
 }
 
-// Notes that a directory remembers between two publications, beside those of site.
+// Keys of the notes that a directory keeps between two publications; package site has more.
 const (
 	noteFormat = "format"
 	noteBase   = "base"

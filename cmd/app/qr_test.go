@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestQRCodeIsTheSameInBothForms: on the terminal, two modules in a character, and
-// as a picture, each with its margin. That it reads as the link is for cameras.
+// A QR code is the same on the terminal and as a picture. That cameras can read it is not
+// tested.
 func TestQRCodeIsTheSameInBothForms(t *testing.T) {
 	q, err := newQR("flyleaf:2kuc5yuMvWnkErdeNjRzMrhYyHRG@wss://relay.example#" + strings.Repeat("z", 49))
 	if err != nil {

@@ -15,7 +15,7 @@ var updateDocs = flag.Bool("update", false, "write docs/commands.md instead of c
 
 const referenceFile = "../../docs/commands.md"
 
-// TestCommandReference holds docs/commands.md to the tree of commands. `make docs` writes it.
+// docs/commands.md is what the commands say about themselves. `make docs` writes it.
 func TestCommandReference(t *testing.T) {
 	want := reference(tree())
 	if *updateDocs {
@@ -58,7 +58,7 @@ the pages [for participants](participants.md), [for authors](authors.md) and
 Spellings of the release before this one still work. They print one line with the new spelling.
 `
 
-// reference is the page about all commands that help lists.
+// reference is the text of docs/commands.md.
 func reference(root *cobra.Command) string {
 	var b strings.Builder
 	b.WriteString(grammar)
@@ -136,8 +136,8 @@ func describe(b *strings.Builder, c *cobra.Command, heading string) {
 	}
 }
 
-// markdownOf sets the tables and commands in a text of help, which are indented by two
-// spaces, further in: then they are shown as they are.
+// markdownOf indents the lines of a help text that are indented already: as Markdown they are
+// then shown literally.
 func markdownOf(help string) string {
 	var b strings.Builder
 	for line := range strings.Lines(help) {

@@ -11,11 +11,11 @@ import (
 	"flyleaf/qa/people"
 )
 
-// What a command works on: the data directory, and the event, post, club or person that is
-// named.
+// Finding what a command works on: the data directory, and the event, post, club or person
+// that is named.
 
-// with opens the data directory, or reaches the process that holds it, for the
-// length of fn.
+// with calls fn with the node: the data directory is opened in this process, or the process that
+// serves it is used.
 func (a *app) with(ctx context.Context, fn func(context.Context, backend) error) error {
 	home, err := a.home(ctx)
 	if err != nil {
@@ -35,7 +35,7 @@ func (a *app) with(ctx context.Context, fn func(context.Context, backend) error)
 	return err
 }
 
-// withEvent is with, for one event named by a prefix of its ID.
+// withEvent is with for an event that is named by a beginning of its ID.
 func (a *app) withEvent(ctx context.Context, prefix string, fn func(context.Context, backend, qa.EventID) error) error {
 	return a.with(ctx, func(ctx context.Context, b backend) error {
 		id, err := resolveEvent(ctx, b, prefix)
@@ -62,7 +62,7 @@ func resolveEvent(ctx context.Context, b backend, prefix string) (qa.EventID, er
 		if string(e.ID) == prefix {
 			return e.ID, b.Visit(ctx, e.ID)
 		}
-		// A club is an event that has to be named: its weeks are what is meant.
+		// Without a name, weeks are meant, not clubs.
 		if strings.HasPrefix(string(e.ID), prefix) && (prefix != "" || e.Kind != "club") {
 			add(e)
 		}
@@ -74,7 +74,7 @@ func resolveEvent(ctx context.Context, b backend, prefix string) (qa.EventID, er
 	}
 	switch {
 	case len(found) == 1:
-		// One that only a club lists is kept here from now on.
+		// An event that only a club lists is kept on this device from now on.
 		if err := b.Visit(ctx, found[0].ID); err != nil {
 			return "", err
 		}
@@ -93,8 +93,7 @@ func resolveEvent(ctx context.Context, b backend, prefix string) (qa.EventID, er
 	return "", codedf(exitNotFound, "which event? Name it with --event ID:%s", list.String())
 }
 
-// resolvePost finds the one post of an event whose ID is, or ends or begins
-// uniquely with, what a person typed.
+// resolvePost finds the post whose ID is typed, or the only one whose ID begins or ends with it.
 func resolvePost(ctx context.Context, b backend, event qa.EventID, typed string) (qa.PostID, error) {
 	if _, err := b.Post(ctx, event, qa.PostID(typed)); err == nil {
 		return qa.PostID(typed), nil
@@ -115,10 +114,10 @@ func resolvePost(ctx context.Context, b backend, event qa.EventID, typed string)
 	case 0:
 		return "", codedf(exitNotFound, "there is no post %q in this event; `flyleaf list` shows the IDs", typed)
 	}
-	return "", codedf(exitNotFound, "%q fits %d posts; type more of the ID", typed, len(found))
+	return "", codedf(exitNotFound, "%q fits %d posts; nothing was changed. Type more of the ID", typed, len(found))
 }
 
-// withPost is withEvent for a command about one post.
+// withPost is withEvent for a post of the event.
 func (a *app) withPost(ctx context.Context, event, typed string, fn func(context.Context, backend, qa.EventID, qa.PostID) error) error {
 	return a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
 		post, err := resolvePost(ctx, b, id, typed)
@@ -140,7 +139,7 @@ func (a *app) withWeek(ctx context.Context, event string, fn func(context.Contex
 	})
 }
 
-// resolveClub finds the one club whose ID or name begins with what was typed.
+// resolveClub finds the only club whose ID or name begins with typed.
 func resolveClub(ctx context.Context, b backend, typed string) (qa.Event, error) {
 	events, err := b.Events(ctx)
 	if err != nil {
@@ -161,7 +160,7 @@ func resolveClub(ctx context.Context, b backend, typed string) (qa.Event, error)
 	case len(found) == 1:
 		return found[0], nil
 	case clubs == 0:
-		return qa.Event{}, codedf(exitNotFound, "this device keeps no club yet: `flyleaf club new` makes one, `flyleaf join INVITATION` fetches one")
+		return qa.Event{}, codedf(exitNotFound, "there is no club on this device yet. `flyleaf club new` makes one, `flyleaf join INVITATION` fetches one")
 	case len(found) == 0:
 		return qa.Event{}, codedf(exitNotFound, "no club begins with %q; `flyleaf event list` lists all", typed)
 	}
@@ -172,9 +171,8 @@ func resolveClub(ctx context.Context, b backend, typed string) (qa.Event, error)
 	return qa.Event{}, codedf(exitNotFound, "which club? Name it with --club ID:%s", list.String())
 }
 
-// resolvePerson finds the one whom a person means, and shows who that is: identity, role
-// and first post. On a terminal it asks whether to go on, unless yes is set; an
-// identity typed in full needs no question.
+// resolvePerson finds the person that typed names, and prints who that is: identity, role, first
+// post. On a terminal it asks for confirmation, unless yes is set or typed is a whole identity.
 func (a *app) resolvePerson(ctx context.Context, b backend, event qa.EventID, typed, what string, yes bool) (qa.Identity, error) {
 	week, err := b.Week(ctx, event)
 	if err != nil {
@@ -198,7 +196,7 @@ func (a *app) resolvePerson(ctx context.Context, b backend, event qa.EventID, ty
 	return who.ID, nil
 }
 
-// readLine reads one line of an answer, in small letters.
+// readLine reads an answer of one line, in lower case.
 func (a *app) readLine() string {
 	var b []byte
 	one := make([]byte, 1)
@@ -214,7 +212,7 @@ func (a *app) readLine() string {
 	return strings.ToLower(strings.TrimSpace(string(b)))
 }
 
-// personHelp says how a command takes a person.
+// personHelp is the help about the argument PERSON.
 const personHelp = `PERSON is an identity (` + "`flyleaf identity show`" + ` prints yours), any beginning of one that fits
 only one person of the event, or somebody's name there. Names are compared by what they look
 like: where two names look alike nothing is done, and both people are listed with their

@@ -9,17 +9,17 @@ import (
 	"flyleaf/qa"
 )
 
-// app is what every command shares.
+// app is what all commands share: their global flags and streams.
 type app struct {
-	accept  qa.ImportChoice // flags of import: what an earlier import is brought up to date in
+	accept  qa.ImportChoice // flags of import: which changes since an earlier import are made here
 	std     streams
 	dataDir string // as given by --data; "" means the default
 	json    bool
 	verbose bool
-	// passphraseFile, as given by --passphrase-file, holds that of the key file.
+	// passphraseFile is the file with the key file's passphrase, as given by --passphrase-file.
 	passphraseFile string
-	// asksNothing: nobody is asked on the terminal, who is typing a command there.
-	asksNothing bool
+	// neverAsk: no question on the terminal, because a shell completes a command there.
+	neverAsk bool
 }
 
 const longHelp = `Flyleaf keeps the questions and answers of a "book of the week" on this device.
@@ -53,7 +53,7 @@ const exitCodesHelp = `Exit codes of flyleaf:
   8  verify: a signature or a permission does not hold, or cannot be proven`
 
 func newRoot(std streams) *cobra.Command {
-	cobra.EnableCommandSorting = false // commands are listed in the order in which they are added
+	cobra.EnableCommandSorting = false // help lists commands in the order in which they are added
 	a := &app{std: std}
 	root := &cobra.Command{
 		Use:           "flyleaf",
@@ -97,7 +97,7 @@ func newRoot(std streams) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	// A group is called with one of its commands, not by itself.
+	// The usage of a group does not show the group by itself.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", `{{if and .Runnable (ne (index .Annotations "is") "group")}}`, 1))
 	root.SetHelpCommandGroupID(aboutGroup)
 	root.SetCompletionCommandGroupID(aboutGroup)
@@ -114,7 +114,7 @@ func newRoot(std streams) *cobra.Command {
 // aboutGroup is the group of the commands about the program itself.
 const aboutGroup = "About this program"
 
-// group is a command that only holds others. By itself it prints its help.
+// group makes a command that only holds others. By itself it prints its help.
 func (a *app) group(use, short, long string, commands ...*cobra.Command) *cobra.Command {
 	g := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: a.onlyCommands, Annotations: map[string]string{"is": "group"},

@@ -14,7 +14,7 @@ import (
 	"flyleaf/qa/people"
 )
 
-// foundPost is a post as `search --json` prints it. The names are a contract.
+// foundPost is what `search --json` prints for a post. The names are a contract.
 type foundPost struct {
 	Event qa.EventID `json:"event"`
 	Week  string     `json:"week"` // its title
@@ -73,7 +73,7 @@ PERSON is an identity, a beginning of one, or a name, as for ` + "`flyleaf event
 						looks[hit.Week] = people.NewLookalikes(hit.Week)
 					}
 					j := newJSONPost(hit.Post)
-					j.tell(hit.Week, looks[hit.Week])
+					j.annotate(hit.Week, looks[hit.Week])
 					found[i] = foundPost{hit.Week.Event.ID, hit.Week.Event.Title, j}
 				}
 				if more {
@@ -92,8 +92,8 @@ PERSON is an identity, a beginning of one, or a name, as for ` + "`flyleaf event
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-// author finds the person that --by names. A name may be that of several people in
-// different weeks; then nobody is meant.
+// author finds the person that --by names. If different people have the name in different weeks,
+// that is an error.
 func (a *app) author(ctx context.Context, weeks *node.Weeks, only qa.EventID, typed string) (qa.Identity, error) {
 	events, err := weeks.Fetched(ctx, only)
 	if err != nil {

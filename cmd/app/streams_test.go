@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// TestInterruptEndsAReadOfStandardInput: Ctrl-C works while words are waited for.
+// Ctrl-C ends a command that waits for text on standard input.
 func TestInterruptEndsAReadOfStandardInput(t *testing.T) {
 	dir := t.TempDir()
 	if code := run(t.Context(), []string{"--data", dir, "new", "--title", "T"}, streams{strings.NewReader(""), io.Discard, io.Discard}); code != exitOK {
@@ -36,7 +36,7 @@ func TestInterruptEndsAReadOfStandardInput(t *testing.T) {
 	}
 }
 
-// TestWordsThatAreNoCommandAreAUsageError at each level of commands.
+// Unknown commands and arguments are usage errors, in groups too.
 func TestWordsThatAreNoCommandAreAUsageError(t *testing.T) {
 	for _, words := range []string{"bogus", "--bogus", "list bogus", "roles bogus", "identity bogus", "identity show bogus"} {
 		var said bytes.Buffer
@@ -51,17 +51,17 @@ type fullWriter struct{}
 
 func (fullWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
-// TestOutputThatCannotBeWrittenIsAnError, also for what is printed for people.
+// A command whose output cannot be written fails.
 func TestOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 	var said bytes.Buffer
-	code := run(t.Context(), []string{"--data", t.TempDir(), "events"}, streams{strings.NewReader(""), fullWriter{}, &said})
+	code := run(t.Context(), []string{"--data", t.TempDir(), "event", "list"}, streams{strings.NewReader(""), fullWriter{}, &said})
 	if code != exitError || !strings.Contains(said.String(), syscall.ENOSPC.Error()) {
 		t.Errorf("ended with %d, %q", code, said.String())
 	}
 }
 
-// TestOutputGoesIntoWhatIsNoFile: a pipe or a device is written to, a symbolic link
-// followed, and neither is replaced.
+// Output to a pipe or a device is written into it, and a symbolic link is followed; neither is
+// replaced.
 func TestOutputGoesIntoWhatIsNoFile(t *testing.T) {
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "fifo")

@@ -15,8 +15,7 @@ import (
 	"flyleaf/qa"
 )
 
-// command runs a command on a data directory and returns what it prints. It has to end
-// with the exit code.
+// command runs a command on a data directory, and fails unless it ends with the exit code.
 func command(t *testing.T, dir string, code int, args ...string) (out, said string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -26,8 +25,8 @@ func command(t *testing.T, dir string, code int, args ...string) (out, said stri
 	return stdout.String(), stderr.String()
 }
 
-// oldEvent writes a bundle of an event of version 1 of the rules that holds every string
-// which is no text, in every place that takes words.
+// oldEvent writes a bundle of an event under version 1 of the rules that holds every string of
+// trusttest.NoTexts wherever a text may be.
 func oldEvent(t *testing.T) (file string) {
 	t.Helper()
 	title := "A week\x1b[31m\nof \u202elies"
@@ -86,7 +85,7 @@ func oldEvent(t *testing.T) (file string) {
 	return file
 }
 
-// noneForATerminal fails when a terminal would obey something that was printed.
+// noneForATerminal fails if a terminal would obey something that was printed.
 func noneForATerminal(t *testing.T, what, printed string) {
 	t.Helper()
 	for i, line := range strings.Split(printed, "\n") {
@@ -96,9 +95,9 @@ func noneForATerminal(t *testing.T, what, printed string) {
 	}
 }
 
-// TestEventsThatHoldAnything: an event of an earlier version that holds control characters,
-// NUL, direction overrides and invisible names opens, is shown without what a terminal
-// would obey, and everything that is exported can be imported again.
+// An event of an earlier version with control characters, NUL, direction overrides and
+// invisible names opens. It is printed without what a terminal would obey, and its exports can
+// be imported again.
 func TestEventsThatHoldAnything(t *testing.T) {
 	dir := t.TempDir()
 	file := oldEvent(t)
@@ -106,26 +105,26 @@ func TestEventsThatHoldAnything(t *testing.T) {
 	for _, args := range [][]string{
 		{"list"},
 		{"list", "--json"},
-		{"events"},
-		{"events", "--json"},
+		{"event", "list"},
+		{"event", "list", "--json"},
 		{"status"},
 		{"verify"},
 		{"verify", "--json"},
 		{"verify", file},
-		{"moderation"},
-		{"moderation", "--json"},
-		{"roles"},
-		{"log"},
-		{"log", "--json"},
-		{"inbox"},
-		{"winners"},
+		{"mod", "log"},
+		{"mod", "log", "--json"},
+		{"event", "roles"},
+		{"event", "log"},
+		{"event", "log", "--json"},
+		{"author", "inbox"},
+		{"winners", "list"},
 		{"search", "NUL"},
 		{"digest", "--since", "2000-01-01"},
 		{"event"},
-		{"feed"},
-		{"ics"},
+		{"event", "feed"},
+		{"event", "calendar"},
 		{"__complete", "show", ""},
-		{"__complete", "roles", "grant", ""},
+		{"__complete", "event", "grant", ""},
 		{"__complete", "list", "--event", ""},
 	} {
 		var out, said bytes.Buffer
@@ -183,11 +182,12 @@ func TestEventsThatHoldAnything(t *testing.T) {
 			t.Errorf("from %s come back\n%s\nnot\n%s", format, got, words)
 		}
 	}
-	// Writing goes on, and what was said is not said again.
+	// The event can still be written to.
 	command(t, dir, exitOK, "ask", "A question of today")
 }
 
-// What was exported before, with a NUL in it, is read as well, and it is said.
+// Exports of earlier versions that hold NUL are read, and the report says that they were
+// cleaned.
 func TestExportsOfBefore(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{

@@ -61,7 +61,7 @@ If something does not hold, or cannot be proven, the exit code is 8.`,
 				a.printVerification(&v, post != "")
 			}
 			if err == nil && !v.Holds() {
-				err = coded(exitUnproven, notProven(&v))
+				err = coded(exitUnproven, whyUnproven(&v))
 			}
 			return err
 		},
@@ -70,7 +70,7 @@ If something does not hold, or cannot be proven, the exit code is 8.`,
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-func notProven(v *qa.Verification) error {
+func whyUnproven(v *qa.Verification) error {
 	switch {
 	case v.Bad > 0:
 		return fmt.Errorf("%s not hold: not signed by the writer, or not permitted", counted(v.Bad, "change does", "changes do"))

@@ -24,7 +24,7 @@ func (a *app) versionCmd() *cobra.Command {
 
 // version is what `version --json` prints. The names are a contract.
 type version struct {
-	Version string `json:"version"` // of the module; with the commit when it was built from a checkout
+	Version string `json:"version"` // of the module; includes the commit if built from a checkout
 	Go      string `json:"go"`      // of the compiler
 }
 

@@ -17,12 +17,12 @@ import (
 
 // The commands of the group winners.
 
-// drawn is a week's prizes, and the draw behind those that nobody chose.
-type drawn struct {
+// drawReport is who gets a copy, and the draw for copies without a chosen winner.
+type drawReport struct {
 	Prizes []namedPrize `json:"prizes"`
-	Copies uint64       `json:"copies"` // 0: the event does not say
+	Copies uint64       `json:"copies"` // 0: not set
 	Draw   qa.Drawn     `json:"draw"`
-	// Commitments are all of them, those that do not count included.
+	// Commitments are all commitments, those that do not count included.
 	Commitments []qa.Commitment `json:"commitments,omitempty"`
 	Rule        string          `json:"rule"`
 	Passed      []qa.Passed     `json:"passed,omitempty"`
@@ -33,13 +33,13 @@ type namedPrize struct {
 	Name string `json:"name"`
 }
 
-// runDraw runs the draw of a week and says who gets a copy.
-func runDraw(w *qa.Week) (drawn, error) {
+// reportDraw runs the draw of a week, and returns who gets a copy.
+func reportDraw(w *qa.Week) (drawReport, error) {
 	result, err := w.RunDraw()
 	if err != nil {
-		return drawn{}, err
+		return drawReport{}, err
 	}
-	out := drawn{Copies: w.Event.Prizes, Draw: result, Rule: qa.DrawAll, Prizes: []namedPrize{}}
+	out := drawReport{Copies: w.Event.Prizes, Draw: result, Rule: qa.DrawAll, Prizes: []namedPrize{}}
 	if d := w.Event.Draw; d != nil {
 		out.Commitments, out.Rule = d.Commitments, cmp.Or(d.Rule, qa.DrawAll)
 	}
@@ -50,8 +50,8 @@ func runDraw(w *qa.Week) (drawn, error) {
 	return out, nil
 }
 
-// callEntrant is what an entrant is called where the identity does not stand beside it,
-// see people.Lookalikes.Call.
+// callEntrant is the name of an entrant for a line without the identity, see
+// people.Lookalikes.Call.
 func callEntrant(w *qa.Week, look *people.Lookalikes, e qa.Entrant) string {
 	switch name := plainName(node.EntrantName(w, e)); {
 	case e.OnBehalfOf == "":
@@ -75,7 +75,7 @@ event mark candidates before the event is closed.`,
 		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "candidate", On: !undo},
-				unless(undo, "Marked as a candidate.", "No longer marked as a candidate by you."))
+				doneWords(undo, "Marked as a candidate.", "No longer marked as a candidate by you."))
 		},
 	}
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "remove your mark"), &event))
@@ -113,7 +113,7 @@ func (a *app) winnersListCmd() *cobra.Command {
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withWeek(c.Context(), event, func(_ context.Context, _ backend, w *qa.Week) error {
-				d, err := runDraw(w)
+				d, err := reportDraw(w)
 				if err != nil {
 					return err
 				}
@@ -128,7 +128,7 @@ func (a *app) winnersListCmd() *cobra.Command {
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-func (a *app) printPrizes(w *qa.Week, d *drawn) {
+func (a *app) printPrizes(w *qa.Week, d *drawReport) {
 	if len(d.Prizes) == 0 {
 		a.printf("Nobody has been chosen yet.\n")
 	}
@@ -159,8 +159,8 @@ func copies(n int) string {
 	return fmt.Sprintf("%d copies are", n)
 }
 
-// drawSentence says how far the draw has come.
-func drawSentence(w *qa.Week, d *drawn) string {
+// drawSentence describes the state of the draw.
+func drawSentence(w *qa.Week, d *drawReport) string {
 	switch d.Draw.State {
 	case qa.DrawOpen:
 		return fmt.Sprintf("The draw is open: %s so far, with %s. `flyleaf event close` fixes both.", counted(len(d.Commitments), "organiser or author takes part", "organisers and authors take part"), counted(len(d.Draw.Entrants), "candidate", "candidates"))
@@ -169,7 +169,7 @@ func drawSentence(w *qa.Week, d *drawn) string {
 		for i, id := range d.Draw.Waiting {
 			names[i] = node.PersonName(w, id)
 		}
-		return "The draw waits for " + strings.Join(names, " and ") + ", with `flyleaf winners draw`. " + w.LastWords(d.Draw)
+		return "The draw waits for " + strings.Join(names, " and ") + " to run `flyleaf winners draw`. " + w.LastWords(d.Draw)
 	case qa.DrawVoid:
 		return w.VoidWords()
 	case qa.DrawDone:
@@ -200,7 +200,7 @@ func (a *app) winnersPickCmd() *cobra.Command {
 			} else if strings.TrimSpace(note) == "" {
 				return codedf(exitUsage, "--note says what is won, so it cannot be empty; nothing was changed")
 			}
-			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActWinner, Text: note}, unless(undo, "Chosen.", "No longer chosen by you."))
+			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActWinner, Text: note}, doneWords(undo, "Chosen.", "No longer chosen by you."))
 		},
 	}
 	c.Flags().StringVar(&note, "note", "a copy of the book", "what is won, or why, in a few `words`")
@@ -254,7 +254,7 @@ func (a *app) winnersDrawCmd() *cobra.Command {
 						return err
 					}
 				}
-				d, err := runDraw(w)
+				d, err := reportDraw(w)
 				if err != nil {
 					return err
 				}
@@ -282,7 +282,7 @@ somebody with another program can check it too.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withWeek(c.Context(), event, func(_ context.Context, _ backend, w *qa.Week) error {
-				d, err := runDraw(w)
+				d, err := reportDraw(w)
 				if err != nil {
 					return err
 				}
@@ -301,8 +301,8 @@ somebody with another program can check it too.`,
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-// printDraw prints a draw so that somebody with another program can follow it.
-func (a *app) printDraw(w *qa.Week, d *drawn) {
+// printDraw prints everything that a draw is made of, so that another program can check it.
+func (a *app) printDraw(w *qa.Week, d *drawReport) {
 	a.printf("event       %s\nrule        %s\n", w.Event.ID, d.Rule)
 	if e := w.Event.Draw; e != nil && e.Closing != "" {
 		a.printf("closing     %s\n", e.Closing)
@@ -311,15 +311,15 @@ func (a *app) printDraw(w *qa.Week, d *drawn) {
 		}
 	}
 	for _, c := range d.Commitments {
-		state := "opened, and it fits"
+		state := "revealed, and it matches"
 		switch {
 		case c.TooEarly:
-			state = "left out: opened before the event was closed"
+			state = "left out: revealed before the event was closed"
 		case slices.Contains(d.Draw.LeftOut, c.By):
-			state = "left out: the founder opened without knowing it"
+			state = "left out: the founder revealed without knowing it"
 		case d.Draw.State == qa.DrawVoid && c.Opened():
 		case slices.Contains(d.Draw.Waiting, c.By):
-			state = "not opened, or it does not fit"
+			state = "not revealed, or it does not match"
 		}
 		a.printf("commitment  %s  %s  %s  %s\n", c.By, c.Hash, plainName(node.PersonName(w, c.By)), state)
 		if c.Secret != "" {

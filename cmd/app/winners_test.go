@@ -7,14 +7,15 @@ import (
 	"flyleaf/qa"
 )
 
-// An event that is not closed can still have a draw; one that is cannot any more.
+// Before the event is closed there can still be a draw; afterwards, without commitments, there
+// cannot.
 func TestDrawSentenceBeforeTheClosing(t *testing.T) {
 	w := &qa.Week{}
-	if s := drawSentence(w, &drawn{}); !strings.Contains(s, "yet") || strings.Contains(s, "was closed") {
+	if s := drawSentence(w, &drawReport{}); !strings.Contains(s, "yet") || strings.Contains(s, "was closed") {
 		t.Errorf("open: %s", s)
 	}
 	w.Event.Closed = true
-	if s := drawSentence(w, &drawn{}); !strings.Contains(s, "before the event was closed") {
+	if s := drawSentence(w, &drawReport{}); !strings.Contains(s, "before the event was closed") {
 		t.Errorf("closed: %s", s)
 	}
 }
