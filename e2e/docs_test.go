@@ -80,6 +80,9 @@ func TestDocsCommands(t *testing.T) {
 			if err := cmd.Run(); err != nil {
 				t.Errorf("%v\n%s\nafter\n%s", err, script.String(), out.String())
 			}
+			if strings.Contains(out.String(), "the old spelling goes away") {
+				t.Errorf("the page has an old spelling:\n%s", out.String())
+			}
 		})
 	}
 	if ran < 4 {

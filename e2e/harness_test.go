@@ -104,6 +104,9 @@ func (d *device) try(args ...string) (string, string, int) {
 	if err != nil && !errors.As(err, &exit) {
 		d.t.Fatalf("flyleaf %s: %v", strings.Join(args, " "), err)
 	}
+	if strings.Contains(errs.String(), "the old spelling goes away") {
+		d.t.Errorf("flyleaf %s is an old spelling: %s", strings.Join(args, " "), &errs)
+	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 

@@ -54,7 +54,7 @@ func TestTrustThroughARunningServe(t *testing.T) {
 	other.run("ask", "And what last?")
 	back := file("back")
 	other.run("export", "--format", "bundle", "-o", back)
-	if out := d.run("import", back); !strings.Contains(out, "1 change taken") {
+	if out := d.run("import", back); !strings.Contains(out, "1 new change") {
 		t.Error(out)
 	}
 	if _, errs, code := d.try("import", writeTo(t, file("cut"), a[:len(a)/2])); code != 5 || !strings.Contains(errs, "damaged") {
