@@ -152,7 +152,7 @@ func TestDemo(t *testing.T) {
 		events := decode[[]struct {
 			Event string `json:"event"`
 			Title string `json:"title"`
-		}](demo, "events")
+		}](demo, "event", "list")
 		if len(events) != 1 || events[0].Title != "The Patient Ledger" {
 			t.Fatalf("start %d shows %+v", i, events)
 		}

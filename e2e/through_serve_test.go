@@ -22,11 +22,11 @@ func TestTrustThroughARunningServe(t *testing.T) {
 	d.run("export", "--format", "bundle", "-o", before)
 
 	read := [][]string{
-		{"moderation"},
-		{"moderation", "--json"},
-		{"refused", "--json"},
-		{"roles", "--json"},
-		{"invite", "list", "--links", "--json"},
+		{"mod", "log"},
+		{"mod", "log", "--json"},
+		{"post", "refused", "--json"},
+		{"event", "roles", "--json"},
+		{"event", "invite", "list", "--links", "--json"},
 		{"verify"},
 		{"verify", "--json", "--post", question},
 		{"list", "--json"},
