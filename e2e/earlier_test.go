@@ -135,3 +135,50 @@ func opensAndGoesOn(t *testing.T, e earlier) {
 		t.Errorf("%d questions after a rebuild, %d before", n, asked)
 	}
 }
+
+// lieEvent is the event of earlier2 in which somebody signed two versions of a change.
+const lieEvent = "3q1eNFJVGH1hu8TCJof9BKG4XP5g"
+
+// TestEquivocationThatAnEarlierVersionRecorded: it had excluded both versions of a change
+// with all that was built on either. All of it is back, but the words of the one who
+// signed both, and it goes on, on a relay and on a new device.
+func TestEquivocationThatAnEarlierVersionRecorded(t *testing.T) {
+	e := earlier2
+	old := newDevice(t)
+	e.unpack(t, "device.db.gz", filepath.Join(old.dir, "flyleaf.db"))
+	e.unpack(t, "identity.key", filepath.Join(old.dir, "identity.key"))
+	b, err := os.ReadFile(filepath.Join("testdata", e.dir, "before-the-lie.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before []map[string]any
+	if err := json.Unmarshal(b, &before); err != nil {
+		t.Fatal(err)
+	}
+	lied := before[0]
+	lied["text"], lied["void"], lied["revisions"] = "", true, 0.0
+	want := make([]any, len(before))
+	for i := range before {
+		want[i] = before[i]
+	}
+	old.run("doctor", "--rebuild") // which reads the ledger, as the first page would
+	holds(t, "the old device", decode[any](old, "list", "--event", lieEvent), want)
+
+	r := newRelay(t)
+	e.unpack(t, "relay.db.gz", filepath.Join(r.dir, "relay.db"))
+	r.up()
+	old.run("join", "--move", "flyleaf:"+lieEvent+"@"+r.url())
+	old.run("sync", "--event", lieEvent) // the relay has the first change only
+	fresh := newDevice(t)
+	fresh.run("join", "flyleaf:"+lieEvent+"@"+r.url())
+	fresh.run("sync")
+	holds(t, "a new device", decode[any](fresh, "list"), want)
+	const question = "b9458afd93b2f121-tdo5kvhmqf4je-30"
+	fresh.run("post", "react", question, "👍")
+	fresh.run("sync")
+	old.run("sync", "--event", lieEvent)
+	reactions := decode[map[string]any](old, "show", "--event", lieEvent, question)["reactions"]
+	if want := []any{map[string]any{"emoji": "👍", "count": 1.0}}; !reflect.DeepEqual(reactions, want) {
+		t.Errorf("the old device shows the reactions %v", reactions)
+	}
+}

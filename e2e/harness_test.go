@@ -141,6 +141,7 @@ type post struct {
 	Answered   bool   `json:"answered"`
 	Author     bool   `json:"author"`
 	Withdrawn  bool   `json:"withdrawn"`
+	Void       bool   `json:"void"`
 	Versions   []struct {
 		Text string `json:"text"`
 	} `json:"versions"`

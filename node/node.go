@@ -259,7 +259,7 @@ type Merged struct {
 	Taken   int        `json:"taken"`   // changes that are new here
 	Known   int        `json:"known"`   // that were here already
 	Waiting int        `json:"waiting"` // that build on changes which are in neither
-	Left    int        `json:"left"`    // that are proof of a writer's lie, or build on it
+	Left    int        `json:"left"`    // that are excluded: they build on what the rules refuse and an earlier version took
 	Refused []Refusal  `json:"refused"` // that are not valid
 }
 

@@ -158,8 +158,9 @@ type VerifiedPerson struct {
 	Name    string   `json:"name,omitempty"`
 	Roles   []Role   `json:"roles,omitempty"` // held now
 	Blocked bool     `json:"blocked,omitempty"`
-	Changes int      `json:"changes"`       // that hold
-	Bad     int      `json:"bad,omitempty"` // that do not; if unsigned, whoever made them
+	Changes int      `json:"changes"`        // that hold
+	Bad     int      `json:"bad,omitempty"`  // that do not; if unsigned, whoever made them
+	Void    int      `json:"void,omitempty"` // of Changes, those that are void
 }
 
 // VerifiedChange is one change, checked.
@@ -174,6 +175,7 @@ type VerifiedChange struct {
 	Signed   bool     `json:"signed"`          // its signature is the writer's
 	Code     string   `json:"code,omitempty"`
 	Reason   string   `json:"reason,omitempty"` // why it is not permitted; "" when it is
+	Void     bool     `json:"void,omitempty"`   // it holds, and does not count: two versions of it or of an earlier one were signed
 	// Role is the role it needs and used, "" when it needs none; granted by whom,
 	// "" for the founder, who holds it from the beginning.
 	Role            Role     `json:"role,omitempty"`

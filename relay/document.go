@@ -41,7 +41,7 @@ type document struct {
 	policy     *policy.Policy // nil in an open relay
 	members    map[*session]*member
 	fanout     amsync.Fanout
-	oneVersion oneVersion
+	oneVersion graph.OneVersion
 	// fanoutOne is fanout, to members to which the document is spoken of as oneVersion.
 	fanoutOne  amsync.Fanout
 	latest     *encoded                // the last small message, nil at first

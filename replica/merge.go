@@ -33,7 +33,7 @@ type Merged struct {
 	Taken   int       // changes that are new here
 	Known   int       // that were here already
 	Waiting int       // that build on changes which neither the bundle nor this device has
-	Left    int       // that are kept and excluded from the event: proof that a writer gave one number to two changes, and what builds on those
+	Left    int       // that are in the ledger and excluded: they build on what the rules refuse and an earlier version took
 	Refused []Refusal // that cannot be taken, in the order of the bundle
 }
 

@@ -27,6 +27,7 @@ type proofLine struct {
 	Seq           uint64
 	When          moment
 	Signed, Right bool
+	Void          bool // two versions of it, or of an earlier change, were signed
 	Reason        string
 	Role          string
 	Granted       string // by whom, when
@@ -51,6 +52,9 @@ func (s *server) proof(w http.ResponseWriter, r *http.Request) {
 		line := proofLine{
 			What: c.What, Who: upperFirst(v.named(c.By)), Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, When: v.cal.moment(c.AtMillis),
 			Signed: c.Signed, Right: c.Reason == "" && c.Code == "", Reason: sentence(c.Reason),
+		}
+		if c.Void {
+			line.Void, page.Good = true, false
 		}
 		if c.Role != "" {
 			line.Role = string(c.Role)

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/crdt/bundle"
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/wire"
 	"flyleaf/node"
 	"flyleaf/publish"
 	"flyleaf/qa"
@@ -81,10 +83,21 @@ func (a *app) exportChanges(ctx context.Context, event, format, out string) erro
 			if err != nil {
 				return err
 			}
-			// Automerge reads changes one after another like its own files.
-			chunks := make([][]byte, len(changes))
-			for i, c := range changes {
-				chunks[i] = c.Bytes
+			// Automerge reads changes one after another as it reads its own files.
+			// Of two versions of a change it takes one.
+			var one graph.OneVersion
+			chunks := make([][]byte, 0, len(changes))
+			for _, c := range changes {
+				decoded, err := wire.DecodeChange(c.Bytes)
+				if err != nil {
+					return err
+				}
+				if one.Take(graph.MetaOf(decoded)) {
+					chunks = append(chunks, c.Bytes)
+				}
+			}
+			if n := len(changes) - len(chunks); n > 0 {
+				fmt.Fprintf(a.std.err, "Note: %s not in the file. A device signed two versions of a change, and Automerge can hold one of them.\n", countedIs(n, "change"))
 			}
 			buf = bytes.Join(chunks, nil)
 		}
@@ -164,7 +177,7 @@ func (a *app) printMerged(results []mergeReport) error {
 			a.printf("  %s for changes that are neither in the file nor on this device\n", counted(m.Waiting, "change waits", "changes wait"))
 		}
 		if m.Left > 0 {
-			a.printf("  %s kept and not shown: a writer gave one number to two changes\n", counted(m.Left, "change is", "changes are"))
+			a.printf("  %s kept and not part of the event: an earlier version of this program had accepted what they build on, and the rules do not allow it\n", counted(m.Left, "change is", "changes are"))
 		}
 		for i, r := range m.Refused {
 			if i == maxListed {

@@ -245,6 +245,9 @@ func (a *app) printVerification(v *qa.Verification, each bool) {
 		if not := look.Person(p.ID, p.Name).String(); not != "" {
 			said = "[" + not + "]  "
 		}
+		if p.Void > 0 {
+			said += fmt.Sprintf("[%d void: signed two versions]  ", p.Void)
+		}
 		a.printf("  %s  %-8s  %s  %s%s\n", p.ID.Short(), counted(p.Changes, "change", "changes"), cmp.Or(strings.Join(roles, ", "), "no role"), said, plainName(names[p.ID]))
 	}
 	shown := 0

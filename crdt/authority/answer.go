@@ -35,17 +35,18 @@ func (a *Authority) isVoid(c int32, v view) bool {
 	return a.graph.Forked(place)
 }
 
-// anyVoid reports whether any authority change is void by all that is known. It
-// forgets what was worked out before another fork became known.
+// anyVoid reports whether any authority change is void by all that is known. When
+// somebody equivocates who made one, it forgets what was worked out before.
 func (a *Authority) anyVoid() bool {
-	if forks := a.graph.Forks(); forks != a.forks {
-		a.forks, a.void = forks, false
-		clear(a.now)
-		clear(a.settled)
-		for i := range a.changes {
-			a.void = a.void || a.graph.Forked(int(a.changes[i].place))
+	for actor := range a.graph.ForksSince(a.forks) {
+		a.steps++
+		if a.makers[actor] {
+			a.void = true
+			clear(a.now)
+			clear(a.settled)
 		}
 	}
+	a.forks = a.graph.Forks()
 	return a.void
 }
 

@@ -149,8 +149,9 @@ type Authority struct {
 	now     map[Person]Roles
 	settled map[settledKey]bool
 	pasts   map[wire.Hash]graph.Set
-	forks   int  // Graph.Forks when now and settled were last emptied
-	void    bool // an authority change is void
+	makers  map[wire.ActorID]bool // who made authority changes
+	forks   int                   // Graph.Forks when void was found
+	void    bool                  // an actor equivocates that made an authority change, void or not
 }
 
 // change is an authority change.
@@ -215,7 +216,7 @@ func (s set) with(t set) set {
 func New(g *graph.Graph) *Authority {
 	return &Authority{
 		graph: g, maps: map[graph.Op]within{}, people: map[Person]*record{}, heldAt: map[int32]Roles{},
-		now: map[Person]Roles{}, settled: map[settledKey]bool{}, pasts: map[wire.Hash]graph.Set{},
+		makers: map[wire.ActorID]bool{}, now: map[Person]Roles{}, settled: map[settledKey]bool{}, pasts: map[wire.Hash]graph.Set{},
 	}
 }
 
@@ -337,7 +338,8 @@ func (a *Authority) changeOf(c *wire.Change, place int32) int32 {
 	a.changes = append(a.changes, n)
 	clear(a.now)
 	clear(a.settled)
-	a.forks = -1
+	a.void = a.void || a.graph.Fork(n.actor) != 0
+	a.makers[n.actor] = true
 	return int32(len(a.changes) - 1)
 }
 

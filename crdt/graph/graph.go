@@ -123,7 +123,7 @@ type Graph struct {
 	actor  map[wire.ActorID]int32
 	heads  headList
 	maxOp  uint64
-	forked int // changes whose number their actor had used before
+	forked []int32 // by whom a number was used again, each time, in the applied order
 
 	room     room
 	rejected []Rejection
@@ -416,7 +416,7 @@ func (g *Graph) IsHead(h wire.Hash) bool {
 
 // forkedBy notes a change whose number its actor has used before.
 func (g *Graph) forkedBy(by *actor, self int32) {
-	g.forked++
+	g.forked = append(g.forked, g.nodes[self].actor)
 	seq := g.nodes[self].seq
 	if by.fork == 0 || seq < by.fork {
 		by.fork = seq
@@ -427,7 +427,19 @@ func (g *Graph) forkedBy(by *actor, self int32) {
 
 // Forks returns how many changes have a number that their actor had used before. It
 // only grows, and while it stays the same no answer of Forked changes.
-func (g *Graph) Forks() int { return g.forked }
+func (g *Graph) Forks() int { return len(g.forked) }
+
+// ForksSince yields the actors that have used a number again since Forks returned n, one
+// for each time.
+func (g *Graph) ForksSince(n int) iter.Seq[wire.ActorID] {
+	return func(yield func(wire.ActorID) bool) {
+		for _, a := range g.forked[n:] {
+			if !yield(g.actors[a].id) {
+				return
+			}
+		}
+	}
+}
 
 // Fork returns the lowest sequence number of which an actor has two changes, 0 when
 // each number is used once.
@@ -557,34 +569,6 @@ func (g *Graph) ChangesFrom(id wire.ActorID, seq uint64) []int32 {
 // othersFrom returns an actor's further changes from a sequence number on.
 func (a *actor) othersFrom(g *Graph, seq uint32) []int32 {
 	return a.others[sort.Search(len(a.others), func(i int) bool { return g.nodes[a.others[i]].seq >= seq }):]
-}
-
-// From returns an actor's changes from a sequence number on, and all that depend on
-// them, in the order they were applied: what a proof that the number was used
-// twice takes out. It is nil when the actor has no such change.
-func (g *Graph) From(id wire.ActorID, seq uint64) []wire.Hash {
-	a, ok := g.actor[id]
-	if !ok || seq == 0 || seq > uint64(len(g.actors[a].chain)) {
-		return nil
-	}
-	first := g.actors[a].chain[seq-1]
-	out := newBitset(len(g.nodes))
-	out.add(first) // the rest of the chain depends on it
-	var r []wire.Hash
-	for i := first; int(i) < len(g.nodes); i++ {
-		if !out.has(i) {
-			for _, e := range g.out(i) {
-				if out.has(e.to) {
-					out.add(i)
-					break
-				}
-			}
-		}
-		if out.has(i) {
-			r = append(r, g.hashes[i])
-		}
-	}
-	return r
 }
 
 // Len returns the number of applied changes.

@@ -184,6 +184,9 @@ func (v *Verifier) Result() qa.Verification {
 	at := map[qa.Identity]int{}
 	for i := range out.Changes {
 		c := &out.Changes[i]
+		if h, err := wire.ParseHash(c.Hash); err == nil && c.Code == "" {
+			c.Void = v.projection.Void(h)
+		}
 		if c.By == "" {
 			continue
 		}
@@ -199,6 +202,9 @@ func (v *Verifier) Result() qa.Verification {
 			continue
 		}
 		p.Changes++
+		if c.Void {
+			p.Void++
+		}
 	}
 	return out
 }
