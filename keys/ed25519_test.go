@@ -15,6 +15,7 @@ import (
 
 	"flyleaf/crdt/bundle"
 	"flyleaf/crdt/policy"
+	"flyleaf/crdt/verify"
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
@@ -279,7 +280,7 @@ func TestSmallOrderBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := policy.NewVerifier(event)
+	v := verify.New(event)
 	var codes []string
 	for _, c := range changes {
 		codes = append(codes, v.Add(c.Bytes, c.Signature).Code)

@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"flyleaf/crdt/bundle"
-	"flyleaf/crdt/policy"
+	"flyleaf/crdt/verify"
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
@@ -19,7 +19,7 @@ func VerifyBundle(b []byte) (qa.Verification, error) {
 	if err != nil {
 		return qa.Verification{}, err
 	}
-	v := policy.NewVerifier(event)
+	v := verify.New(event)
 	for _, c := range changes {
 		v.Add(c.Bytes, c.Signature)
 	}
@@ -33,7 +33,7 @@ type verifiedEvent struct {
 	event    qa.EventID
 	outside  int   // rows that are not in the document: when their number changes, it begins anew
 	position int64 // of the last row that was checked
-	verifier *policy.Verifier
+	verifier *verify.Verifier
 	rows     int // that were checked, in all
 }
 
@@ -72,7 +72,7 @@ func (v *verifiedEvent) verify(ctx context.Context, store storage.Store, event q
 		return qa.Verification{}, err
 	}
 	if v.verifier == nil || v.event != event || v.outside != counts.Outside {
-		v.event, v.outside, v.position, v.verifier = event, counts.Outside, 0, policy.NewVerifier(event)
+		v.event, v.outside, v.position, v.verifier = event, counts.Outside, 0, verify.New(event)
 	}
 	err = store.Entries(ctx, event, v.position, func(en storage.Entry) error {
 		v.position = en.Position

@@ -242,6 +242,27 @@ func (d *ChangeDescription) String() string {
 	return CleanLine(b.String())
 }
 
+// Shorten cuts the texts of the description to what a log shows of them, so that who keeps
+// many descriptions keeps no long texts.
+func (d *ChangeDescription) Shorten() {
+	d.Text = shorten(d.Text)
+	if s, ok := d.Value.(string); ok {
+		d.Value = shorten(s)
+	}
+}
+
+// shorten cuts a text that is longer than any ID. The copy shares no memory with it.
+func shorten(s string) string {
+	const most = 100
+	runes := 0
+	for i := range s {
+		if runes++; runes > most {
+			return strings.Clone(s[:i])
+		}
+	}
+	return s
+}
+
 // Beginning returns the beginning of a text on one line, in quotation marks: up to 60
 // characters.
 func Beginning(text string) string {

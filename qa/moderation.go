@@ -170,12 +170,14 @@ type VerifiedChange struct {
 	Actor    string   `json:"actor"` // hex
 	Seq      uint64   `json:"seq"`
 	AtMillis int64    `json:"at"`
-	What     string   `json:"what"`            // what it does, in a few words
-	Posts    []PostID `json:"posts,omitempty"` // that it is about
-	Signed   bool     `json:"signed"`          // its signature is the writer's
-	Code     string   `json:"code,omitempty"`
-	Reason   string   `json:"reason,omitempty"` // why it is not permitted; "" when it is
-	Void     bool     `json:"void,omitempty"`   // it holds, and does not count: two versions of it or of an earlier one were signed
+	What     string   `json:"what"` // what it did, in one line
+	// Did is the same, one thing at a time; empty for what cannot be read.
+	Did    []ChangeDescription `json:"did,omitempty"`
+	Posts  []PostID            `json:"posts,omitempty"` // that it is about
+	Signed bool                `json:"signed"`          // its signature is the writer's
+	Code   string              `json:"code,omitempty"`
+	Reason string              `json:"reason,omitempty"` // why it is not permitted; "" when it is
+	Void   bool                `json:"void,omitempty"`   // it holds, and does not count: two versions of it or of an earlier one were signed
 	// Role is the role it needs and used, "" when it needs none; granted by whom,
 	// "" for the founder, who holds it from the beginning.
 	Role            Role     `json:"role,omitempty"`

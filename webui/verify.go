@@ -21,6 +21,7 @@ type proofPage struct {
 
 // proofLine is one change with what checking it has found.
 type proofLine struct {
+	Did           [][]phraseView
 	What, Who     string
 	Hash          string
 	Actor         string
@@ -55,6 +56,9 @@ func (s *server) proof(w http.ResponseWriter, r *http.Request) {
 		}
 		if c.Void {
 			line.Void, page.Good = true, false
+		}
+		for i := range c.Did {
+			line.Did = append(line.Did, v.phrases(&c.Did[i], p.ID))
 		}
 		if c.Role != "" {
 			line.Role = string(c.Role)

@@ -15,7 +15,7 @@ import (
 
 	"flyleaf/crdt"
 	"flyleaf/crdt/bundle"
-	"flyleaf/crdt/policy"
+	"flyleaf/crdt/verify"
 	"flyleaf/crdt/wire"
 	"flyleaf/node"
 	"flyleaf/qa"
@@ -138,7 +138,7 @@ func verifyAutomerge(ctx context.Context, b []byte) (qa.Verification, error) {
 	if err != nil {
 		return qa.Verification{}, fmt.Errorf("%w: %w", errNoChanges, err)
 	}
-	v := policy.NewUnsignedVerifier(qa.EventIDFromGenesis([32]byte(first.Hash)))
+	v := verify.NewUnsigned(qa.EventIDFromGenesis([32]byte(first.Hash)))
 	for _, c := range chunks {
 		v.Add(c, nil)
 	}

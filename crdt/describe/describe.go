@@ -5,6 +5,7 @@ package describe
 
 import (
 	"encoding/hex"
+	"iter"
 	"slices"
 	"strings"
 
@@ -13,75 +14,83 @@ import (
 	"flyleaf/schema"
 )
 
-// Change describes a change. path returns the keys that lead from the root to a map that
-// the change works in and did not make itself; what is written in a map that path does
-// not find is left out, and so is what readers do not need, such as a post's time.
-func Change(c *wire.Change, path func(*wire.Change, wire.OpID) ([]string, bool)) []qa.ChangeDescription {
+// Paths returns the keys that lead from the root to a map of a change's past.
+type Paths func(*wire.Change, wire.OpID) ([]string, bool)
+
+// Operation is one operation of a change.
+type Operation struct {
+	*wire.Op
+	Path []string    // from the root to its key
+	Row  *schema.Row // what the schema says of the path, nil: nothing
+}
+
+// Operations yields the operations of a change on keys of maps, in their order. What is
+// written in a map that neither the change nor its past has is passed over.
+func Operations(c *wire.Change, paths Paths) iter.Seq[Operation] {
+	return func(yield func(Operation) bool) {
+		made := map[uint64][]string{} // the maps that the change makes, by counter
+		for k := range c.Ops {
+			op := &c.Ops[k]
+			if op.Key.Kind != wire.MapKey {
+				continue
+			}
+			var in []string
+			if op.Obj != (wire.OpID{}) {
+				var ok bool
+				if op.Obj.Actor == c.Actor && op.Obj.Counter >= c.StartOp {
+					in, ok = made[op.Obj.Counter]
+				} else {
+					in, ok = paths(c, op.Obj)
+				}
+				if !ok {
+					continue
+				}
+			}
+			path := append(slices.Clone(in), strings.Clone(op.Key.Prop))
+			if op.Action == wire.MakeMap {
+				made[c.StartOp+uint64(k)] = path
+			}
+			if !yield(Operation{op, path, schema.Find(path...)}) {
+				return
+			}
+		}
+	}
+}
+
+// Change describes a change. What readers do not need, such as a post's time, is left
+// out.
+func Change(c *wire.Change, paths Paths) []qa.ChangeDescription {
 	if len(c.Ops) == 0 {
 		return []qa.ChangeDescription{{Kind: schema.DidMerge}}
 	}
 	if len(c.Deps) == 0 {
 		return []qa.ChangeDescription{{Kind: schema.DidFound}}
 	}
-	d := describing{c: c, path: path, made: map[uint64][]string{}, posts: map[string]int{}}
-	for k := range c.Ops {
-		d.op(k)
-	}
-	return d.out
-}
-
-// describing is one change that is being described.
-type describing struct {
-	c     *wire.Change
-	path  func(*wire.Change, wire.OpID) ([]string, bool)
-	made  map[uint64][]string // paths of the maps that the change makes, by counter
-	posts map[string]int      // the posts that it makes, as indexes into out
-	out   []qa.ChangeDescription
-}
-
-func (d *describing) op(k int) {
-	op := &d.c.Ops[k]
-	if op.Key.Kind != wire.MapKey {
-		return
-	}
-	in, ok := d.mapOf(op.Obj)
-	if !ok {
-		return
-	}
-	path := append(slices.Clone(in), op.Key.Prop)
-	r := schema.Find(path...)
-	if op.Action == wire.MakeMap {
-		d.made[d.c.StartOp+uint64(k)] = path
-		if r != nil && r.Map == schema.MapPost {
-			d.posts[op.Key.Prop] = len(d.out)
-			d.out = append(d.out, qa.ChangeDescription{Kind: schema.DidAsk, Post: qa.PostID(strings.Clone(op.Key.Prop))})
-		}
-		return
-	}
-	if r == nil || r.Map != schema.NoMap {
-		return
-	}
-	if len(path) > 1 && path[0] == schema.KeyPosts {
-		if i, ok := d.posts[path[1]]; ok {
-			addToPost(&d.out[i], r, op.Value)
-			return
+	var out []qa.ChangeDescription
+	posts := map[string]int{} // the posts that the change makes, as indexes into out
+	for op := range Operations(c, paths) {
+		r := op.Row
+		switch {
+		case r == nil:
+		case op.Action == wire.MakeMap:
+			if r.Map == schema.MapPost {
+				posts[op.Key.Prop] = len(out)
+				out = append(out, qa.ChangeDescription{Kind: schema.DidAsk, Post: qa.PostID(op.Path[1])})
+			}
+		case r.Map != schema.NoMap:
+		default:
+			if len(op.Path) > 1 && op.Path[0] == schema.KeyPosts {
+				if i, ok := posts[op.Path[1]]; ok {
+					addToPost(&out[i], r, op.Value)
+					continue
+				}
+			}
+			if r.Did != "" {
+				out = append(out, value(r, op.Path, op.Value))
+			}
 		}
 	}
-	if r.Did != "" {
-		d.out = append(d.out, value(r, path, op.Value))
-	}
-}
-
-// mapOf returns the path of a map.
-func (d *describing) mapOf(id wire.OpID) ([]string, bool) {
-	if id == (wire.OpID{}) {
-		return nil, true
-	}
-	if id.Actor == d.c.Actor && id.Counter >= d.c.StartOp {
-		path, ok := d.made[id.Counter]
-		return path, ok
-	}
-	return d.path(d.c, id)
+	return out
 }
 
 // addToPost adds what the change that makes a post says of it.

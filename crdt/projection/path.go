@@ -6,22 +6,15 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// Path returns the keys that lead from the root to the map that an applied change means
-// by an ID, nil for the root. False is returned when there is no such map.
+// Path returns the keys that lead from the root to the map that a change means by an ID,
+// nil for the root. False is returned when the change's past has no such map. The change
+// itself may be applied or not.
 func (f *Projection) Path(by *wire.Change, obj wire.OpID) ([]string, bool) {
 	if obj == (wire.OpID{}) {
 		return nil, true
 	}
-	place, ok := f.graph.Place(by.Hash)
-	if !ok {
-		return nil, false
-	}
-	change, ok := f.applied(place)
-	if !ok {
-		return nil, false
-	}
-	a := applying{f: f, c: by, change: change, past: f.graph.LazyPast(by.Deps)}
-	id, ok := a.resolve(obj)
+	past := f.graph.LazyPast(by.Deps)
+	id, ok := f.resolve(obj, &past)
 	if !ok {
 		return nil, false
 	}

@@ -1,4 +1,4 @@
-package crdt_test
+package verify_test
 
 import (
 	"bytes"
@@ -8,11 +8,13 @@ import (
 	"testing"
 
 	"flyleaf/crdt"
-	"flyleaf/crdt/policy"
+	"flyleaf/crdt/verify"
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
 )
+
+const monday = int64(1_790_000_000_000) // ms since 1970
 
 // signed is a change as a ledger holds it.
 type signed struct{ bytes, signature []byte }
@@ -76,7 +78,7 @@ func (p *people) do(who byte, a qa.Act) crdt.Made {
 }
 
 func (p *people) verify() qa.Verification {
-	v := policy.NewVerifier(p.event)
+	v := verify.New(p.event)
 	for _, c := range p.changes {
 		v.Add(c.bytes, c.signature)
 	}
@@ -100,7 +102,7 @@ func TestVerifyAWeek(t *testing.T) {
 	p.do('o', qa.Act{Kind: qa.ActInvite, Identity: p.id('i'), Role: qa.RoleAuthor, On: true})
 	p.do('i', qa.Act{Kind: qa.ActClaim, Identity: p.id('i'), Successor: p.id('a')})
 	p.do('o', qa.Act{Kind: qa.ActAdmit, Invite: p.id('i'), Identity: p.id('a'), Role: qa.RoleAuthor})
-	p.do('a', qa.Act{Kind: qa.ActPost, Parent: q.Post, Text: "So."})
+	reply := p.do('a', qa.Act{Kind: qa.ActPost, Parent: q.Post, Text: "So."}).Post
 
 	v := p.verify()
 	if !v.Holds() || v.Title != "The Patient Ledger" || len(v.Changes) != len(p.changes) || len(v.Heads) != 1 {
@@ -113,21 +115,21 @@ func TestVerifyAWeek(t *testing.T) {
 		granted byte
 		posts   []qa.PostID
 	}{
-		{'f', "makes the event", "", 0, nil},
-		{'f', "gives " + p.id('o').Short() + " the role organiser", qa.RoleOrganiser, 0, nil},
-		{'o', "gives " + p.id('m').Short() + " the role moderator", qa.RoleOrganiser, 'f', nil},
-		{'r', "says something of themselves", "", 0, nil},
-		{'r', "asks a question", "", 0, []qa.PostID{q.Post}},
-		{'s', "asks a question", "", 0, []qa.PostID{other.Post}},
-		{'r', "wants it answered too", "", 0, []qa.PostID{other.Post}},
-		{'r', "edits the text", "", 0, []qa.PostID{q.Post}},
-		{'m', "hides it", qa.RoleModerator, 'o', []qa.PostID{q.Post}},
-		{'r', "marks it as answered", "", 0, []qa.PostID{q.Post}},
-		{'f', "blocks " + p.id('s').Short(), qa.RoleOrganiser, 0, nil},
-		{'o', "invites an author", qa.RoleOrganiser, 'f', nil},
-		{'i', "takes up an invitation, as " + p.id('a').Short(), qa.RoleInviteAuthor, 'o', nil},
-		{'o', "gives " + p.id('a').Short() + " the role author, takes an invitation of an author back", qa.RoleOrganiser, 'f', nil},
-		{'a', "replies", "", 0, nil},
+		{'f', "founded the event", "", 0, nil},
+		{'f', "made " + p.id('o').Short() + " an organiser", qa.RoleOrganiser, 0, nil},
+		{'o', "made " + p.id('m').Short() + " a moderator", qa.RoleOrganiser, 'f', nil},
+		{'r', `changed their name to "Tino"`, "", 0, nil},
+		{'r', `asked ` + string(q.Post) + `: "Why?"`, "", 0, []qa.PostID{q.Post}},
+		{'s', `asked ` + string(other.Post) + `: "Where?"`, "", 0, []qa.PostID{other.Post}},
+		{'r', "asked for an answer to " + string(other.Post) + ", too", "", 0, []qa.PostID{other.Post}},
+		{'r', "edited " + string(q.Post) + `: "Why not?"`, "", 0, []qa.PostID{q.Post}},
+		{'m', "hid " + string(q.Post) + `: "rude"`, qa.RoleModerator, 'o', []qa.PostID{q.Post}},
+		{'r', "marked " + string(q.Post) + " as answered", "", 0, []qa.PostID{q.Post}},
+		{'f', "blocked " + p.id('s').Short() + `: "spam"`, qa.RoleOrganiser, 0, nil},
+		{'o', "made an invitation for an author", qa.RoleOrganiser, 'f', nil},
+		{'i', "used an invitation as " + p.id('a').Short(), qa.RoleInviteAuthor, 'o', nil},
+		{'o', "made " + p.id('a').Short() + " an author, withdrew or answered an invitation for an author", qa.RoleOrganiser, 'f', nil},
+		{'a', "replied to " + string(q.Post) + " in " + string(reply) + `: "So."`, "", 0, nil},
 	} {
 		c := v.Changes[i]
 		if c.By != p.id(want.by) || c.What != want.what || !c.Signed || c.Code != "" || c.Role != want.role {
@@ -224,7 +226,7 @@ func TestVerifyWithoutSignatures(t *testing.T) {
 	p.do('f', qa.Act{Kind: qa.ActRole, Identity: p.id('m'), Role: qa.RoleMember, On: true})
 	p.do('m', qa.Act{Kind: qa.ActPost, Text: "May I?"})
 	p.do('r', qa.Act{Kind: qa.ActPost, Text: "And I?"})
-	v := policy.NewUnsignedVerifier(p.event)
+	v := verify.NewUnsigned(p.event)
 	for _, c := range p.changes {
 		v.Add(c.bytes, nil)
 	}

@@ -1,17 +1,17 @@
-package policy_test
+package verify_test
 
 import (
 	"testing"
 
-	"flyleaf/crdt/policy"
 	"flyleaf/crdt/policy/policytest"
+	"flyleaf/crdt/verify"
 )
 
 // TestVerifierRefusesEveryHostileChange of the table, with its code, and finds
 // everything before it in order.
 func TestVerifierRefusesEveryHostileChange(t *testing.T) {
 	for _, c := range policytest.Cases() {
-		v := policy.NewVerifier(c.Event)
+		v := verify.New(c.Event)
 		for i, s := range c.Setup {
 			if f := v.Add(s.Bytes, s.Signature); f.Code != "" || !f.Signed || f.What == "" {
 				t.Errorf("%s: change %d, which is valid: %+v", c.Name, i, f)

@@ -1,11 +1,17 @@
-package policy
+// Package verify checks a whole event from its changes alone, as a stranger would who
+// trusts nobody's word for it. It does no I/O.
+package verify
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"flyleaf/crdt/authority"
+	"flyleaf/crdt/describe"
 	"flyleaf/crdt/graph"
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
@@ -21,28 +27,27 @@ import (
 type Verifier struct {
 	event      qa.EventID
 	graph      *graph.Graph
-	policy     *Policy
+	policy     *policy.Policy
 	projection *projection.Projection
 	unsigned   bool
-	about      map[wire.OpID]subject
 	out        qa.Verification
 }
 
-// NewVerifier returns a verifier of an event that has seen nothing yet.
-func NewVerifier(event qa.EventID) *Verifier {
+// New returns a verifier of an event that has seen nothing yet.
+func New(event qa.EventID) *Verifier {
 	g := graph.New(graph.Forks)
-	gate := New(event, g)
+	p := policy.New(event, g)
 	return &Verifier{
-		event: event, graph: g, policy: gate, projection: projection.New(event, g, gate.Authority()),
-		about: map[wire.OpID]subject{}, out: qa.Verification{Event: event, Changes: []qa.VerifiedChange{}},
+		event: event, graph: g, policy: p, projection: projection.New(event, g, p.Authority()),
+		out: qa.Verification{Event: event, Changes: []qa.VerifiedChange{}},
 	}
 }
 
-// NewUnsignedVerifier returns one for changes that come without signatures, as
+// NewUnsigned returns one for changes that come without signatures, as
 // Automerge's own files hold them: it says what is permitted if each change is by
 // whom it says, which nothing proves.
-func NewUnsignedVerifier(event qa.EventID) *Verifier {
-	v := NewVerifier(event)
+func NewUnsigned(event qa.EventID) *Verifier {
+	v := New(event)
 	v.unsigned, v.out.Unsigned = true, true
 	return v
 }
@@ -70,10 +75,13 @@ func (v *Verifier) check(chunk, signature []byte) qa.VerifiedChange {
 	}
 	if v.graph.Has(c.Hash) {
 		f.What = "the same change again"
-		return refused(f, &Refusal{CodeDuplicateSeq, "It is here twice."})
+		return refused(f, &policy.Refusal{Code: policy.CodeDuplicateSeq, Reason: "It is here twice."})
 	}
-	f.What, f.Posts = v.describe(c)
-	f.What = qa.CleanLine(f.What)
+	f.Did = describe.Change(c, v.projection.Path)
+	for i := range f.Did {
+		f.Did[i].Shorten()
+	}
+	f.What, f.Posts = summary(f.Did)
 	if !v.unsigned {
 		if err := keys.Verify(v.event, c.Actor, c.Hash, signature); err != nil {
 			return refused(f, err)
@@ -81,7 +89,7 @@ func (v *Verifier) check(chunk, signature []byte) qa.VerifiedChange {
 		f.Signed = true
 	}
 	if err := v.graph.Check(graph.MetaOf(c)); errors.Is(err, graph.ErrMissingDeps) {
-		return refused(f, &Refusal{CodeDependsOn, "It builds on a change that was refused, or is missing."})
+		return refused(f, &policy.Refusal{Code: policy.CodeDependsOn, Reason: "It builds on a change that was refused, or is missing."})
 	} else if err != nil {
 		return refused(f, err)
 	}
@@ -103,25 +111,47 @@ func (v *Verifier) take(c *wire.Change) error {
 	if err := v.policy.Add(c); err != nil {
 		return err
 	}
-	v.note(c)
 	return v.projection.Apply(c)
 }
 
 func refused(f qa.VerifiedChange, err error) qa.VerifiedChange {
-	r := RefusalOf(err)
+	r := policy.RefusalOf(err)
 	f.Code, f.Reason = string(r.Code), r.Reason
 	return f
 }
 
-// authorise says which role bore a change that needed one, and who had given it.
+// summary says what a change did in one line, and which posts it is about.
+func summary(did []qa.ChangeDescription) (string, []qa.PostID) {
+	const most = 4
+	var said []string
+	var posts []qa.PostID
+	for i := range did {
+		d := &did[i]
+		if d.Post != "" && !slices.Contains(posts, d.Post) {
+			posts = append(posts, d.Post)
+		}
+		if words := d.String(); !slices.Contains(said, words) {
+			said = append(said, words)
+		}
+	}
+	if n := len(said); n > most {
+		said = append(said[:most], fmt.Sprintf("and %d more", n-most))
+	}
+	if len(said) == 0 {
+		return "did something that an event has no place for", posts
+	}
+	return strings.Join(said, ", "), posts
+}
+
+// authorise says which role a change needed and its writer had, and who had given it.
 func (v *Verifier) authorise(c *wire.Change, f *qa.VerifiedChange) {
 	need := v.needed(c)
 	if need == 0 || len(c.Deps) == 0 {
 		return
 	}
-	a := v.policy.authority
+	a := v.policy.Authority()
 	who := authority.PersonOf(c.Actor)
-	past := v.policy.graph.Past(c.Deps)
+	past := v.graph.Past(c.Deps)
 	roles := authority.Names(a.RolesAt(who, &past) & need)
 	if len(roles) == 0 {
 		return
@@ -138,25 +168,12 @@ func (v *Verifier) authorise(c *wire.Change, f *qa.VerifiedChange) {
 // needed returns the roles of which a valid change needed one, 0 when it needed none.
 func (v *Verifier) needed(c *wire.Change) schema.Roles {
 	var need schema.Roles
-	past := v.graph.LazyPast(c.Deps)
-	for k := range c.Ops {
-		op := &c.Ops[k]
-		s := schema.MapRoot
-		if op.Obj != (wire.OpID{}) {
-			i, ok := v.policy.object(op.Obj, &past)
-			if !ok {
-				continue
-			}
-			s = v.policy.objects[i].slot
-			if r := lookup(s, op.Key.Prop); r != nil && r.OrOwner && authority.PersonOf(op.Obj.Actor) == authority.PersonOf(c.Actor) {
-				continue
-			}
-		}
-		r := lookup(s, op.Key.Prop)
+	for op := range describe.Operations(c, v.projection.Path) {
+		r := op.Row
 		switch {
-		case s == schema.MapClaims:
+		case r == nil || r.OrOwner && authority.PersonOf(op.Obj.Actor) == authority.PersonOf(c.Actor):
+		case r.In == schema.MapClaims:
 			need |= schema.Invites
-		case r == nil || r.By == 0:
 		case r.By == schema.Founder:
 			need |= schema.Organiser
 		default:
@@ -174,7 +191,7 @@ func (v *Verifier) needed(c *wire.Change) schema.Roles {
 func (v *Verifier) Result() qa.Verification {
 	out := v.out
 	out.Changes = slices.Clone(v.out.Changes)
-	out.Genesis = v.policy.genesis
+	out.Genesis = v.policy.Founder() != ""
 	for _, h := range v.graph.Heads() {
 		out.Heads = append(out.Heads, h.String())
 	}
@@ -215,8 +232,8 @@ func (v *Verifier) person(id qa.Identity) qa.VerifiedPerson {
 	if p, ok := v.projection.Person(id); ok {
 		out.Name = p.Name
 	}
-	if who, ok := authority.ParsePerson(string(id)); ok && v.policy.genesis {
-		out.Roles = authority.Names(v.policy.authority.Roles(who))
+	if who, ok := authority.ParsePerson(string(id)); ok && v.policy.Founder() != "" {
+		out.Roles = authority.Names(v.policy.Authority().Roles(who))
 	}
 	out.Blocked = v.policy.Blocked(id)
 	return out
