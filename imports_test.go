@@ -65,6 +65,7 @@ func init() {
 	may("relay/quota", "what people may make a relay keep is arithmetic, without I/O or a clock", "qa", "crdt/policy")
 	may("relay/wsframe", "WebSocket frames carry bytes; what they say and what reading them may cost is decided elsewhere")
 	may("replica", "a node neither reads foreign files nor publishes, and never imports the relay", "qa", "crdt/...", "crdt", "storage/...", "storage", "keys", "crdt/policy", "replica/...", "internal/lockorder")
+	may("replica/reimport", "whether something was imported before is decided from views, without documents", "qa", "schema", "storage", "internal/lockorder")
 	may("replica/relayclient", "a connection sees a document through the interface that it declares", "qa", "keys", "crdt/wire", "crdt/sync", "crdt/sync/repo", "storage", "internal/lockorder")
 	may("replica/archive", "which weeks are followed and exchanged is decided without their documents", "qa", "storage", "internal/lockorder")
 	may("replica/invitation", "what follows from invitations is a function of an event", "qa", "keys", "crdt/wire", "crdt/policy", "crdt/projection")

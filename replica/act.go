@@ -78,6 +78,7 @@ func (n *Node) Found(ctx context.Context, event qa.Event, relay string) (qa.Even
 	if err != nil {
 		return "", qa.Invitation{}, err
 	}
+	n.sources.Imported(&event, d.doc.id)
 	if err := n.follow(ctx, d.doc, relay); err != nil {
 		return "", qa.Invitation{}, err
 	}

@@ -106,12 +106,16 @@ func (n *Node) detach(id qa.EventID) {
 	}
 }
 
-// notice takes in what was just written of an event, when it is a club.
+// notice takes in the rows of an event that were written, as far as other events depend on
+// them: where it was imported from, and what it lists if it is a club.
 func (n *Node) notice(ctx context.Context, v storage.ViewUpdate) {
-	if v.Event != nil && v.Event.Source != "" {
-		n.forgetSources()
+	if v.Event == nil {
+		return
 	}
-	if v.Event == nil || v.Event.Kind != "club" {
+	if followed := (archiveHost{n}).Followed(v.Event.ID); v.Event.Source != "" && followed { // else it is being imported
+		n.sources.Forget()
+	}
+	if v.Event.Kind != "club" {
 		return
 	}
 	if err := n.clubs.Look(ctx, *v.Event); err != nil {

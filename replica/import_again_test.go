@@ -1,9 +1,11 @@
 package replica_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"flyleaf/qa"
@@ -243,5 +245,41 @@ func TestImportingAgainWhatAnotherOrganiserBroughtIn(t *testing.T) {
 	r, err := b.Import(bounded(t), id, w, "")
 	if err != nil || !slices.Equal(kinds(r), []string{"missing #5 kept", "text #1 kept"}) || r.Revised+r.Withdrawn+r.Questions+r.Replies != 0 {
 		t.Fatalf("%q, %+v, %v", kinds(r), r, err)
+	}
+}
+
+// countingStore counts how often events are read.
+type countingStore struct {
+	storage.Store
+	events atomic.Int64
+}
+
+func (s *countingStore) Event(ctx context.Context, id qa.EventID) (qa.Event, error) {
+	s.events.Add(1)
+	return s.Store.Event(ctx, id)
+}
+
+// Many imports after each other do not each read all the events before them.
+func TestManyImportsReadFewEvents(t *testing.T) {
+	store := &countingStore{Store: mem.New()}
+	n := openNode(t, replica.Config{Store: store, Offline: true})
+	read := func(from, to int) int64 {
+		before := store.events.Load()
+		for i := from; i < to; i++ {
+			w := imported(1)
+			w.Source = fmt.Sprint("page:", i)
+			if r, err := n.ImportListed(bounded(t), w, ""); err != nil || r.Questions != 1 {
+				t.Fatalf("%+v, %v", r, err)
+			}
+		}
+		return store.events.Load() - before
+	}
+	if first, later := read(0, 20), read(20, 40); later > first+20 {
+		t.Errorf("20 imports read %d events, the 20 after them %d", first, later)
+	}
+	w := imported(1)
+	w.Source = "page:3"
+	if r, err := n.Import(bounded(t), "", w, ""); err != nil || r.Known != 1 {
+		t.Errorf("the same again: %+v, %v", r, err)
 	}
 }

@@ -31,6 +31,7 @@ import (
 	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica/archive"
+	"flyleaf/replica/reimport"
 	"flyleaf/replica/relayclient"
 	"flyleaf/storage"
 )
@@ -104,7 +105,7 @@ type Node struct {
 
 	randMu   lockorder.Mutex[lockorder.Random] // guards reads of cfg.Rand
 	importMu lockorder.Mutex[lockorder.Import] // held for the whole of an import
-	sources  sources
+	sources  *reimport.Sources
 
 	mu        lockorder.Mutex[lockorder.Node] // guards what follows
 	closed    bool
@@ -152,6 +153,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		Dial: cfg.Dial, Now: cfg.Now, Random: n.random, Log: cfg.Log, RetryMin: cfg.RetryMin, RetryMax: cfg.RetryMax,
 		Changed: func(id qa.EventID) { n.subs.notify(Update{Event: id, Status: true}) },
 	})
+	n.sources = reimport.NewSources(n.store, n.Identity())
 	n.clubs = archive.NewClubs(n.store, archiveHost{n})
 	n.scheduler = archive.NewScheduler(archiveHost{n}, n.clubs)
 	var err error

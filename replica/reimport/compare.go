@@ -1,4 +1,7 @@
-package replica
+// Package reimport compares an input with what earlier imports made of it, so that
+// importing again adds nothing twice, and edits, deletions and corrected titles are
+// recognised. It writes nothing: the caller carries out the acts that Compare returns.
+package reimport
 
 import (
 	"slices"
@@ -10,7 +13,7 @@ import (
 	"flyleaf/qa"
 )
 
-// Why a change of an input was not brought in though that was asked for.
+// Why a change of an input was not brought in although the person asked for it.
 const (
 	keptEdited  = "it was edited here since it was imported"
 	keptOthers  = "another organiser imported it, and can alone change it"
@@ -18,27 +21,28 @@ const (
 	keptForever = "a post keeps the name and the reactions that it was imported with"
 )
 
-// comparison is an input beside the posts of an event that earlier imports made of it.
-type comparison struct {
-	ids     []qa.PostID // for each post of the input: the one that is there, "" for a new one
-	fresh   int         // new ones
-	same    int         // those that are there and are the same
-	changes []qa.ImportChange
-	acts    []qa.Act // what the person has chosen to bring in of changes
+// Comparison says how an input differs from the posts of an event that earlier imports made
+// of it.
+type Comparison struct {
+	IDs     []qa.PostID // for each post of the input: the post that is there, "" for a new one
+	New     int         // posts of the input that are not there
+	Same    int         // posts that are there and are the same
+	Changes []qa.ImportChange
+	Acts    []qa.Act // those of Changes that the person has chosen to bring in
 }
 
-// compareImport compares an input with the posts of an event.
+// Compare compares an input with the posts of an event, here, for the person me.
 //
-// A post that was imported is known by its source, which counts for organisers' posts alone.
-// A revision that an import wrote bears the time of the post itself, as its first one does;
-// what a person edits here bears the time of the edit. So it is known on every device whose
-// words stand in a post now, and a person's are not written over.
+// An imported post is recognised by its source, if an organiser wrote it. A revision that
+// an import wrote has the time of the post itself, as the post's first revision does; a
+// person's edit has the time of the edit. So every device can tell whether an import or a
+// person wrote the current text, and an import never replaces a person's words.
 //
-// A post is missing when the input no longer has it and would have it: its source is one of
-// this input, its time one that the input covers, and it is shown here.
-func compareImport(me qa.Identity, event qa.Event, here []qa.Post, week *qa.Imported) comparison {
-	c := comparison{ids: make([]qa.PostID, len(week.Posts))}
-	c.changes = changedFields(&event, week)
+// A post is missing if the input should have it and does not: its source is one of this
+// input, its time is within what the input covers, and it is shown here.
+func Compare(me qa.Identity, event qa.Event, here []qa.Post, week *qa.Imported) Comparison {
+	c := Comparison{IDs: make([]qa.PostID, len(week.Posts))}
+	c.Changes = changedFields(&event, week)
 	known := map[string]*qa.Post{}
 	for i := range here {
 		if p := &here[i]; p.Source != "" && event.HasRole(p.By, qa.RoleOrganiser) {
@@ -54,12 +58,12 @@ func compareImport(me qa.Identity, event qa.Event, here []qa.Post, week *qa.Impo
 		scopes[scopeOf(in.Source)] = true
 		if p := known[in.Source]; in.Source != "" && p != nil {
 			found[in.Source] = true
-			c.ids[i] = p.ID
+			c.IDs[i] = p.ID
 			switch {
 			case deleted[in.Source] && p.Text() != in.Text:
 				c.withdraw(me, p, qa.ChangedDeleted, week.Accept)
 			case absent[in.Source]:
-				c.same++
+				c.Same++
 			default:
 				c.compare(me, p, in, week.Accept)
 			}
@@ -87,12 +91,13 @@ func compareImport(me qa.Identity, event qa.Event, here []qa.Post, week *qa.Impo
 	for _, p := range missing {
 		c.withdraw(me, p, qa.ChangedMissing, week.Accept)
 	}
-	c.fresh = len(fresh)
+	c.New = len(fresh)
 	return c
 }
 
-// changedFields returns what an input says otherwise of the week that was imported from it.
-// What it does not say is no change. Of a channel these are guesses, and people correct them.
+// changedFields returns the fields of the week that the input has otherwise. A field that
+// the input does not have is no change. Of a Slack channel the fields are guesses, which
+// people correct, so they are not compared.
 func changedFields(here *qa.Event, week *qa.Imported) (out []qa.ImportChange) {
 	if week.Source != here.Source || week.Format == "slack" {
 		return nil
@@ -148,15 +153,15 @@ func scopeOf(source string) string {
 func byImport(p *qa.Post, r *qa.Revision) bool { return r.AtMillis == p.AtMillis }
 
 // compare compares a post that is here with what the input says of it.
-func (c *comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, accept qa.ImportChoice) {
+func (c *Comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, accept qa.ImportChoice) {
 	if p.Withdrawn {
-		c.same++ // somebody took it back here; what became of it there changes nothing
+		c.Same++ // somebody withdrew it here, which the input does not change
 		return
 	}
 	note := func(kind, was, is string) *qa.ImportChange {
 		was, is = fromDifference(was, is)
-		c.changes = append(c.changes, qa.ImportChange{Post: p.ID, Source: p.Source, Name: p.OnBehalfOf, AtMillis: p.AtMillis, Kind: kind, Was: beginningOf(was), Is: beginningOf(is)})
-		return &c.changes[len(c.changes)-1]
+		c.Changes = append(c.Changes, qa.ImportChange{Post: p.ID, Source: p.Source, Name: p.OnBehalfOf, AtMillis: p.AtMillis, Kind: kind, Was: beginningOf(was), Is: beginningOf(is)})
+		return &c.Changes[len(c.Changes)-1]
 	}
 	same := true
 	if in.Name != p.OnBehalfOf {
@@ -184,11 +189,11 @@ func (c *comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, ac
 			change.Kept = keptEdited
 		case accept.Revise:
 			change.Done = true
-			c.acts = append(c.acts, qa.Act{Kind: qa.ActEdit, AtMillis: p.AtMillis, Post: p.ID, Text: in.Text})
+			c.Acts = append(c.Acts, qa.Act{Kind: qa.ActEdit, AtMillis: p.AtMillis, Post: p.ID, Text: in.Text})
 		}
 	}
 	if same {
-		c.same++
+		c.Same++
 	}
 }
 
@@ -205,10 +210,10 @@ func plainSpace(r rune) rune {
 	return r
 }
 
-// withdraw notes that a post is no longer there.
-func (c *comparison) withdraw(me qa.Identity, p *qa.Post, kind string, accept qa.ImportChoice) {
+// withdraw notes that the input no longer has a post.
+func (c *Comparison) withdraw(me qa.Identity, p *qa.Post, kind string, accept qa.ImportChoice) {
 	if p.Withdrawn {
-		c.same++
+		c.Same++
 		return
 	}
 	change := qa.ImportChange{Post: p.ID, Source: p.Source, Name: p.OnBehalfOf, AtMillis: p.AtMillis, Kind: kind, Was: beginningOf(p.Text())}
@@ -217,18 +222,19 @@ func (c *comparison) withdraw(me qa.Identity, p *qa.Post, kind string, accept qa
 		change.Kept = keptOthers
 	case accept.Withdraw:
 		change.Done = true
-		c.acts = append(c.acts, qa.Act{Kind: qa.ActWithdraw, Post: p.ID, On: true})
+		c.Acts = append(c.Acts, qa.Act{Kind: qa.ActWithdraw, Post: p.ID, On: true})
 	}
-	c.changes = append(c.changes, change)
+	c.Changes = append(c.Changes, change)
 }
 
 // maxPairs bounds how many missing posts of one writer a new one is compared with.
 const maxPairs = 50
 
-// pair finds, among messages that are named by their words, the new ones that are an edited
-// form of one that is missing: by the same writer, and with half of the words in common.
-// It returns what is left of both.
-func (c *comparison) pair(me qa.Identity, week *qa.Imported, fresh []int, missing []*qa.Post) ([]int, []*qa.Post) {
+// pair finds the new messages that are an edited form of a missing one: by the same writer,
+// and with half of the words in common. Only messages that are named by their words need
+// this; others keep their source when they are edited. It returns what is left of fresh
+// and missing.
+func (c *Comparison) pair(me qa.Identity, week *qa.Imported, fresh []int, missing []*qa.Post) ([]int, []*qa.Post) {
 	byName := map[string][]*qa.Post{}
 	for _, p := range missing {
 		if qa.IsSourceByText(p.Source) {
@@ -257,7 +263,7 @@ func (c *comparison) pair(me qa.Identity, week *qa.Imported, fresh []int, missin
 			continue
 		}
 		paired[best] = true
-		c.ids[i] = best.ID
+		c.IDs[i] = best.ID
 		c.compare(me, best, in, week.Accept)
 	}
 	return left, slices.DeleteFunc(missing, func(p *qa.Post) bool { return paired[p] })
@@ -301,10 +307,10 @@ func beginningOf(s string) string {
 	return string(r[:limit-1]) + "…"
 }
 
-// fromDifference cuts from two texts the beginning that they share, where it is longer than
-// a report shows, so that it shows in what they differ.
+// fromDifference cuts off the beginning that two texts share, where it is longer than a
+// report shows, so that the report shows where they differ.
 func fromDifference(a, b string) (string, string) {
-	const before = 40 // bytes that are left of what they share
+	const before = 40 // bytes of the shared beginning that are kept
 	n := 0
 	for n < min(len(a), len(b)) && a[n] == b[n] {
 		n++

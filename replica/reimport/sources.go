@@ -1,0 +1,298 @@
+package reimport
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/agnivade/levenshtein"
+
+	"flyleaf/internal/lockorder"
+	"flyleaf/qa"
+	"flyleaf/schema"
+	"flyleaf/storage"
+)
+
+// Sources knows which events this person founded by an import, and from which sources, so
+// that a thousand imports do not each look through a thousand events. It is safe for
+// concurrent use.
+type Sources struct {
+	store storage.Store
+	me    qa.Identity
+
+	mu      lockorder.Mutex[lockorder.Sources] // guards what follows; not held while the store works
+	version int                                // counts the calls of Forget
+	index   *index                             // nil: to be read
+}
+
+// NewSources returns what the person me has imported into a store.
+func NewSources(store storage.Store, me qa.Identity) *Sources { return &Sources{store: store, me: me} }
+
+// index is the imported weeks by what they are looked for by.
+type index struct {
+	bySource map[string]qa.EventID
+	byDay    map[int64][]importedWeek  // by the first day, ms
+	byTitle  map[string][]importedWeek // by foldTitle
+}
+
+// importedWeek is an event that this person founded by an import.
+type importedWeek struct {
+	id      qa.EventID
+	format  string // what its source begins with
+	week    qa.ListedWeek
+	authors string
+}
+
+// add adds an event.
+func (x *index) add(e *qa.Event, id qa.EventID) {
+	if e.Source == "" {
+		return
+	}
+	format, _, _ := strings.Cut(e.Source, ":")
+	w := importedWeek{id: id, format: format, week: e.Listing(), authors: e.Authors}
+	w.week.ID = id
+	x.bySource[e.Source] = id
+	x.byDay[e.StartsAtMillis] = append(x.byDay[e.StartsAtMillis], w)
+	title := foldTitle(e.Title)
+	x.byTitle[title] = append(x.byTitle[title], w)
+}
+
+// read returns the index, from memory if it is there.
+func (s *Sources) read(ctx context.Context) (*index, error) {
+	s.mu.Lock()
+	known, version := s.index, s.version
+	s.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	following, err := s.store.Following(ctx)
+	if err != nil {
+		return nil, err
+	}
+	x := &index{bySource: map[string]qa.EventID{}, byDay: map[int64][]importedWeek{}, byTitle: map[string][]importedWeek{}}
+	for _, f := range slices.Backward(following) { // of two events from one source the one followed first counts
+		e, err := s.store.Event(ctx, f.Event)
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if e.Founder == s.me {
+			x.add(&e, f.Event)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.version == version {
+		s.index = x
+	}
+	return x, nil
+}
+
+// Imported notes an event that was just founded by an import.
+func (s *Sources) Imported(event *qa.Event, id qa.EventID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.index != nil {
+		s.index.add(event, id)
+	}
+}
+
+// Forget makes the next call read the store again: an event has come from elsewhere.
+func (s *Sources) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.index = nil
+	s.version++
+}
+
+// Find returns the event that this person founded from a source, "" when there is none.
+func (s *Sources) Find(ctx context.Context, source string) (qa.EventID, error) {
+	if source == "" {
+		return "", nil
+	}
+	x, err := s.read(ctx)
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return x.bySource[source], nil
+}
+
+// maxCandidates bounds the events whose messages are compared with those of one import.
+const maxCandidates = 20
+
+// sharedAlone is how many messages two weeks of one day must share to be the same whatever
+// their titles are. Fewer could be what people say everywhere ("Thank you!").
+const sharedAlone = 3
+
+// SameWeek finds the event that this person imported a week as, under another title or
+// first day: its source is made from both (qa.Imported.SourceFromTitle), so a correction
+// of either gives the week another source. It returns the event, with its ID "" when there
+// is none, or more than one that could be it.
+//
+// Two weeks are the same if their formats are, one of title and first day is the same or
+// alike, and they share half of the messages of the week with fewer; or, without messages,
+// if title, first day and authors are the same.
+func (s *Sources) SameWeek(ctx context.Context, week *qa.Imported) (qa.Event, error) {
+	if !week.SourceFromTitle {
+		return qa.Event{}, nil
+	}
+	x, err := s.read(ctx)
+	if err != nil {
+		return qa.Event{}, err
+	}
+	s.mu.Lock()
+	candidates := x.alike(week)
+	s.mu.Unlock()
+	names := messageNames(week.Source, func(yield func(string)) {
+		for i := range week.Posts {
+			yield(week.Posts[i].Source)
+		}
+	})
+	var best qa.Event
+	most, equals := -1, 0
+	for _, c := range candidates[:min(len(candidates), maxCandidates)] {
+		event, err := s.store.Event(ctx, c.id) // it may have been edited since
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return qa.Event{}, err
+		}
+		event.ID = c.id
+		event.Clean() // an earlier version may have written the view
+		posts, err := s.store.Posts(ctx, c.id)
+		if err != nil {
+			return qa.Event{}, err
+		}
+		here := messageNames(event.Source, func(yield func(string)) {
+			for i := range posts {
+				if event.HasRole(posts[i].By, qa.RoleOrganiser) {
+					yield(posts[i].Source)
+				}
+			}
+		})
+		shared := 0
+		for name := range names {
+			if here[name] {
+				shared++
+			}
+		}
+		fewer := min(len(names), len(here))
+		half := shared > 0 && 2*shared >= fewer
+		sameDay := event.StartsAtMillis == week.Event.StartsAtMillis
+		alike := alikeTitles(event.Title, week.Event.Title)
+		same := alike && half || sameDay && half && shared >= sharedAlone ||
+			alike && sameDay && fewer == 0 && event.Authors == week.Event.Authors
+		switch {
+		case !same || shared < most:
+		case shared == most:
+			equals++
+		default:
+			best, most, equals = event, shared, 1
+		}
+	}
+	if equals != 1 {
+		return qa.Event{}, nil
+	}
+	return best, nil
+}
+
+// messageNames returns the part of the messages' sources that follows the week's source.
+func messageNames(source string, each func(yield func(string))) map[string]bool {
+	out := map[string]bool{}
+	each(func(s string) {
+		if name, ok := strings.CutPrefix(s, source+"#"); ok {
+			out[name] = true
+		}
+	})
+	return out
+}
+
+// UseSource gives a week, and the messages that its import names, the sources that they have
+// in the event that was imported from the source is.
+func UseSource(week *qa.Imported, is string) {
+	rename := func(source string) string {
+		if name, ok := strings.CutPrefix(source, week.Source+"#"); ok && len(is)+1+len(name) <= schema.MaxShort {
+			return is + "#" + name
+		}
+		return source
+	}
+	week.Posts = slices.Clone(week.Posts)
+	for i := range week.Posts {
+		week.Posts[i].Source = rename(week.Posts[i].Source)
+	}
+	for _, list := range []*[]string{&week.Deleted, &week.Absent, &week.Present} {
+		*list = slices.Clone(*list)
+		for i, source := range *list {
+			(*list)[i] = rename(source)
+		}
+	}
+	week.Source = is
+}
+
+// alike returns the weeks that could be this one: of its format, and of its first day or
+// its title.
+func (x *index) alike(week *qa.Imported) []importedWeek {
+	var out []importedWeek
+	for _, list := range [][]importedWeek{x.byDay[week.Event.StartsAtMillis], x.byTitle[foldTitle(week.Event.Title)]} {
+		for _, w := range list {
+			if w.format == week.Format && !slices.ContainsFunc(out, func(o importedWeek) bool { return o.id == w.id }) {
+				out = append(out, w)
+			}
+		}
+	}
+	// The likely ones first, as there is a bound.
+	slices.SortStableFunc(out, func(a, b importedWeek) int {
+		x, y := alikeTitles(a.week.Title, week.Event.Title), alikeTitles(b.week.Title, week.Event.Title)
+		switch {
+		case x == y:
+			return 0
+		case x:
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// foldTitle returns the words of a title in lower case, between single spaces.
+func foldTitle(s string) string { return strings.Join(titleWords(s), " ") }
+
+func titleWords(s string) []string {
+	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
+}
+
+// mistyped is how many letters of a word may differ, and shortWord up to how many letters
+// none may: "Volume 2" is another book than "Volume 1".
+const (
+	mistyped  = 2
+	shortWord = 3
+)
+
+// alikeTitles reports whether one title is the other with letters mistyped, or with more
+// words behind it. Words of up to three letters, and numbers, have to be the same.
+func alikeTitles(a, b string) bool {
+	x, y := titleWords(a), titleWords(b)
+	if len(x) == 0 || len(y) == 0 {
+		return false
+	}
+	if strings.Join(x, "") == strings.Join(y, "") {
+		return true
+	}
+	for i := range min(len(x), len(y)) {
+		if x[i] == y[i] {
+			continue
+		}
+		if len(x[i]) > schema.MaxShort || len(y[i]) > schema.MaxShort || strings.ContainsFunc(x[i]+y[i], unicode.IsDigit) ||
+			min(len([]rune(x[i])), len([]rune(y[i]))) <= shortWord || levenshtein.ComputeDistance(x[i], y[i]) > mistyped {
+			return false
+		}
+	}
+	return true
+}
