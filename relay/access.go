@@ -14,9 +14,9 @@ import (
 	"flyleaf/qa"
 )
 
-// challenge returns what the session's peer has to sign to read events that not
+// challengeBytes returns what the session's peer has to sign to read events that not
 // everybody may read: 32 random bytes, the same for the whole connection.
-func (s *session) challenge() []byte {
+func (s *session) challengeBytes() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.challenged == nil {
@@ -75,29 +75,29 @@ func (d *document) noteAccess() {
 	}
 }
 
-// reader returns the session's membership; nil when it has none, or may not read the
+// readingMember returns the session's membership; nil when it has none, or may not read the
 // document now. It may have lost what it had: a role, or the event its openness
 // before there was one. Then it is told, once, how to prove itself. d.mu is held.
-func (d *document) reader(s *session) *member {
+func (d *document) readingMember(s *session) *member {
 	m := d.members[s]
 	if m == nil || d.policy == nil || d.policy.Access() != "invited" || m.identity != "" && d.policy.AnyRole(m.identity) {
 		return m
 	}
 	if !m.challenged {
-		d.demand(s, m)
+		d.challenge(s, m)
 	}
 	return nil
 }
 
-// demand tells the session's peer to prove itself. Stock clients pass over the
+// challenge tells the session's peer to prove itself. Stock clients pass over the
 // first message; the second makes them stop. d.mu is held.
-func (d *document) demand(s *session, m *member) {
+func (d *document) challenge(s *session, m *member) {
 	m.challenged = true
 	m.identity = ""
-	m.later = nil
+	m.deferred = nil
 	m.sending = false // a message that is under way is given up
 	m.peer.Restart(nil)
-	s.tell(&repo.Message{Type: repo.TypeAccess, TargetID: s.peer, DocumentID: string(d.event), Challenge: s.challenge(), Version: keys.AccessVersion, Message: s.accessRefused()})
+	s.tell(&repo.Message{Type: repo.TypeAccess, TargetID: s.peer, DocumentID: string(d.event), Challenge: s.challengeBytes(), Version: keys.AccessVersion, Message: s.accessRefused()})
 	s.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: string(d.event)})
 }
 
@@ -112,7 +112,7 @@ func (d *document) mayRead(s *session) bool {
 	if m := d.members[s]; m != nil {
 		m.challenged = false
 	}
-	return d.reader(s) != nil
+	return d.readingMember(s) != nil
 }
 
 // proveIdentity takes a peer's answer to the challenge. A wrong one, or one of somebody who
@@ -121,7 +121,7 @@ func (d *document) mayRead(s *session) bool {
 // the middle.
 func (d *document) proveIdentity(s *session, m *repo.Message) {
 	identity := qa.Identity(hex.EncodeToString(m.Identity))
-	a := keys.Access{Event: d.event, Challenge: s.challenge(), Device: s.peer, Relay: s.relay.id}
+	a := keys.Access{Event: d.event, Challenge: s.challengeBytes(), Device: s.peer, Relay: s.relay.id}
 	if m.Version != keys.AccessVersion {
 		s.logOnce("a device of an earlier version asks for an event by invitation; it has to be updated to read it here", "document", d.event)
 		return

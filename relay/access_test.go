@@ -75,7 +75,7 @@ func TestInvitedEventsAreForThoseWithARole(t *testing.T) {
 			t.Errorf("%s was told of %d changes in %d messages, connected %v", d.Name, len(d.Told()), st.Messages, st.Connected)
 		}
 	}
-	same(t, founder, member)
+	sameMessage(t, founder, member)
 
 	// A device of somebody with a role, with another key first, as after a claim.
 	two := relaytest.NewDevice("two keys", e.ID)

@@ -48,7 +48,7 @@ func TestAccountsAreForgottenWhenFull(t *testing.T) {
 }
 
 func TestRememberedHashesAreBounded(t *testing.T) {
-	var s remembered[int]
+	var s boundedMap[int]
 	h := func(i int) (h [32]byte) { h[0], h[1], h[2] = byte(i), byte(i>>8), byte(i>>16); return h }
 	for i := range 3 * MaxRemembered {
 		s.put(h(i), i)
@@ -77,11 +77,11 @@ func TestRememberedHashesAreBounded(t *testing.T) {
 func TestWhatIsRememberedOfARefusal(t *testing.T) {
 	var sub submission
 	one, two, three := wire.Hash{1}, wire.Hash{2}, wire.Hash{3}
-	sub.refuse(one, policy.RefusalOf(keys.ErrSignature))
-	sub.refuse(two, policy.RefusalOf(graph.ErrSeqGap))
-	sub.postpone(three, &policy.Refusal{Code: policy.CodeRate, Reason: deferredFor[policy.CodeRate]})
-	if !slices.Equal(sub.refusedHashes, []wire.Hash{two}) || !slices.Equal(sub.notNow, []wire.Hash{one, three}) {
-		t.Errorf("for good %v, not now %v", sub.refusedHashes, sub.notNow)
+	sub.noteRefused(one, policy.RefusalOf(keys.ErrSignature))
+	sub.noteRefused(two, policy.RefusalOf(graph.ErrSeqGap))
+	sub.noteDeferred(three, &policy.Refusal{Code: policy.CodeRate, Reason: deferralReasons[policy.CodeRate]})
+	if !slices.Equal(sub.refusedHashes, []wire.Hash{two}) || !slices.Equal(sub.notTaken, []wire.Hash{one, three}) {
+		t.Errorf("for good %v, not now %v", sub.refusedHashes, sub.notTaken)
 	}
 	for i, deferred := range []bool{false, false, true} {
 		if r := sub.refused[i]; r.Deferred != deferred || r.Reason == "" {

@@ -17,8 +17,8 @@ import (
 	"flyleaf/storage"
 )
 
-// putOff is a change that was deferred, until it may be taken.
-type putOff struct {
+// deferredChange is a change that was deferred, until it may be taken.
+type deferredChange struct {
 	change *change // only within the commit
 	hash   wire.Hash
 	cost   quota.Change
@@ -27,7 +27,7 @@ type putOff struct {
 
 // reasonFor says to a person why a change is not taken now.
 func reasonFor(why quota.Deferral) string {
-	text := deferredFor[why.Code]
+	text := deferralReasons[why.Code]
 	if why.After <= 0 {
 		return text
 	}
@@ -40,8 +40,8 @@ func reasonFor(why quota.Deferral) string {
 	return text + fmt.Sprintf(" That can be in about %d hours.", int(math.Ceil(why.After.Hours())))
 }
 
-// held is a change that waits for others, and who sent it.
-type held struct {
+// pendingChange is a change that waits for others, and who sent it.
+type pendingChange struct {
 	change
 	from *session
 }
@@ -49,10 +49,10 @@ type held struct {
 // admit is what the graph asks before it applies a change: all that it builds on
 // is there, and it fits.
 func (d *document) admit(m graph.Meta) error {
-	c := d.current
+	c := d.adding
 	if c == nil || c.Hash != m.Hash { // it waited
 		if c = d.early[m.Hash]; c == nil {
-			w, ok := d.waiting[m.Hash]
+			w, ok := d.pending[m.Hash]
 			if !ok {
 				return fmt.Errorf("relay: change %s comes from nowhere", m.Hash)
 			}
@@ -63,10 +63,10 @@ func (d *document) admit(m graph.Meta) error {
 		}
 	}
 	judge := d.policy.Validate
-	if d.trusting {
+	if d.fromLedger {
 		judge = d.policy.Recheck
 	} else {
-		d.spent.ops += len(c.Ops)
+		d.turn.ops += len(c.Ops)
 	}
 	if err := judge(c); err != nil {
 		return err
@@ -99,11 +99,11 @@ func (d *document) tooLate(now time.Time) bool {
 	return d.closedAt != 0 && now.UnixMilli()-d.closedAt >= LateFor.Milliseconds() && d.policy.Closed()
 }
 
-// take adds a submission's changes to the graph, and those to be stored to the
+// takeSubmission adds a submission's changes to the graph, and those to be stored to the
 // document's batch, each after what it depends on: as many as the turn has left. It
 // reports whether that was all. d.mu is held, and stays so until they are stored.
-func (d *document) take(sub *submission) (finished bool) {
-	m := d.reader(sub.from)
+func (d *document) takeSubmission(sub *submission) (finished bool) {
+	m := d.readingMember(sub.from)
 	if m == nil {
 		return true
 	}
@@ -113,33 +113,33 @@ func (d *document) take(sub *submission) (finished bool) {
 	m.sending = true
 	now := d.relay.cfg.Now()
 	for ; sub.next < len(sub.changes); sub.next++ {
-		if d.spent.all() {
+		if d.turn.exhausted() {
 			return false
 		}
-		d.offer(sub, &sub.changes[sub.next], now)
+		d.offerChange(sub, &sub.changes[sub.next], now)
 	}
 	// What was put off and is waited for by what came behind it is taken all the
 	// same, the last first: it waits for those before it in turn.
-	if !sub.turned {
-		sub.turned, sub.back = true, len(sub.putOff)-1
+	if !sub.allOffered {
+		sub.allOffered, sub.retryFrom = true, len(sub.deferred)-1
 	}
-	for ; sub.back >= 0; sub.back-- {
-		if d.spent.all() {
+	for ; sub.retryFrom >= 0; sub.retryFrom-- {
+		if d.turn.exhausted() {
 			return false
 		}
-		if p := sub.putOff[sub.back]; d.graph.Awaited(p.hash) {
-			sub.putOff = slices.Delete(sub.putOff, sub.back, sub.back+1)
-			d.offer(sub, p.change, now)
+		if p := sub.deferred[sub.retryFrom]; d.graph.Awaited(p.hash) {
+			sub.deferred = slices.Delete(sub.deferred, sub.retryFrom, sub.retryFrom+1)
+			d.offerChange(sub, p.change, now)
 		}
 	}
-	for i := range sub.putOff {
-		p := &sub.putOff[i]
-		d.below.put(p.hash, p.change.meta.Deps)
-		sub.postpone(p.hash, &policy.Refusal{Code: p.why.Code, Reason: reasonFor(p.why)})
+	for i := range sub.deferred {
+		p := &sub.deferred[i]
+		d.deferredDeps.put(p.hash, p.change.meta.Deps)
+		sub.noteDeferred(p.hash, &policy.Refusal{Code: p.why.Code, Reason: reasonFor(p.why)})
 		p.change = nil
 	}
-	m.later = append(m.later, sub.putOff...)
-	if len(sub.putOff) > 0 {
+	m.deferred = append(m.deferred, sub.deferred...)
+	if len(sub.deferred) > 0 {
 		d.deferring.Store(true)
 	}
 	m.sending = false
@@ -147,13 +147,13 @@ func (d *document) take(sub *submission) (finished bool) {
 		m.peer.Receive(d.graphFor(m), sub.message, sub.before, sub.refusedHashes)
 		m.takesWhole = amsync.TakesWhole(sub.message.Trailing)
 	}
-	m.peer.Defer(sub.notNow...)
-	sub.looked += m.peer.Looked()
+	m.peer.Defer(sub.notTaken...)
+	sub.searched += m.peer.Looked()
 	return true
 }
 
-// deferredFor says why, to a person.
-var deferredFor = map[policy.Code]string{
+// deferralReasons says why, to a person.
+var deferralReasons = map[policy.Code]string{
 	policy.CodeBlocked:     "Its writer is blocked in this event; it stays on the device that wrote it.",
 	policy.CodeRate:        "Too much was written in a short time; the relay asks for it again by itself.",
 	policy.CodeQuota:       "Its writer has written as much as one person without a role may, or the event holds as much as it can of people without one (an organiser can give its writer a role), or the events of its founder hold as much together as they may here. It stays on the device that wrote it.",
@@ -165,52 +165,52 @@ var deferredFor = map[policy.Code]string{
 	policy.CodeRelayFull:   "The relay's disk is nearly full; the relay asks for it again by itself once its operator has made room. It stays on the device that has it, and other relays can take it.",
 }
 
-// offer takes one change, lets it wait, defers or refuses it. d.mu is held.
-func (d *document) offer(sub *submission, c *change, now time.Time) {
+// offerChange takes one change, lets it wait, defers or refuses it. d.mu is held.
+func (d *document) offerChange(sub *submission, c *change, now time.Time) {
 	h := c.meta.Hash
-	d.spent.changes++
-	d.spent.bytes += len(c.bytes)
+	d.turn.changes++
+	d.turn.bytes += len(c.bytes)
 	if d.graph.Has(h) || d.graph.Waiting(h) {
 		return
 	}
 	if why := d.buildsOnRefused(c); why != nil {
-		d.refuse(h)
-		sub.refuse(h, why)
-		d.rejected(sub)
+		d.rememberRefused(h)
+		sub.noteRefused(h, why)
+		d.tellRefusedPending(sub)
 		return
 	}
 	if c.decoded == nil && d.policy != nil { // too much was decoded at a time to keep it
 		decoded, err := wire.DecodeChange(c.bytes)
 		if err != nil {
-			sub.refuse(h, policy.RefusalOf(err))
+			sub.noteRefused(h, policy.RefusalOf(err))
 			return
 		}
 		c.decoded = decoded
-		d.spent.ops += len(decoded.Ops) // also of what is then put off: the document is locked meanwhile
+		d.turn.ops += len(decoded.Ops) // also of what is then put off: the document is locked meanwhile
 		defer func() { c.decoded = nil }()
 	}
-	if why := d.notNow(sub.from, c, now); why.Code != "" {
-		sub.putOff = append(sub.putOff, putOff{change: c, hash: h, cost: d.costOf(c), why: why})
+	if why := d.deferralOf(sub.from, c, now); why.Code != "" {
+		sub.deferred = append(sub.deferred, deferredChange{change: c, hash: h, cost: d.costOf(c), why: why})
 		return
 	}
 	d.charge(sub.from, c, now)
-	d.current = c.decoded
+	d.adding = c.decoded
 	added, err := d.graph.Add(c.meta)
-	d.current = nil
+	d.adding = nil
 	d.noteClosing(now.UnixMilli())
 	switch {
 	case errors.Is(err, graph.ErrWaitingFull), errors.Is(err, graph.ErrFull):
-		sub.putOff = append(sub.putOff, putOff{change: c, hash: h, cost: d.costOf(c), why: quota.Deferral{Code: policy.RefusalOf(err).Code}})
+		sub.deferred = append(sub.deferred, deferredChange{change: c, hash: h, cost: d.costOf(c), why: quota.Deferral{Code: policy.RefusalOf(err).Code}})
 	case err != nil:
-		sub.refuse(h, policy.RefusalOf(err))
-		d.refuse(h)
+		sub.noteRefused(h, policy.RefusalOf(err))
+		d.rememberRefused(h)
 	}
 	for _, a := range added {
 		e := c
 		if a != h {
-			w := d.waiting[a]
+			w := d.pending[a]
 			e = &w.change
-			d.unhold(a)
+			d.removePending(a)
 		}
 		if d.quota != nil && len(d.batch.Entries) == 0 && !d.quota.Begun() {
 			d.quota.Begin(e.writer, now)
@@ -223,7 +223,7 @@ func (d *document) offer(sub *submission, c *change, now time.Time) {
 			}
 			d.batch.Statuses[a] = storage.InDocument
 		}
-		d.fresh[a] = stored{e.bytes, e.signature}
+		d.uncommitted[a] = storedChange{e.bytes, e.signature}
 		if d.quota != nil {
 			d.quota.Add(e.writer, len(e.bytes))
 		}
@@ -232,22 +232,22 @@ func (d *document) offer(sub *submission, c *change, now time.Time) {
 		c.decoded = nil // it takes more than its bytes, which are there
 	}
 	if d.graph.Waiting(h) {
-		d.hold(sub.from, c)
+		d.addPending(sub.from, c)
 	}
-	d.rejected(sub)
+	d.tellRefusedPending(sub)
 }
 
-// hold notes a change that the graph has waiting, and asks those who offered what
+// addPending notes a change that the graph has waiting, and asks those who offered what
 // it waits for before for that again.
-func (d *document) hold(from *session, c *change) {
-	d.waiting[c.meta.Hash] = held{*c, from}
-	d.waits[from]++
-	d.waitingOps += d.ops(c)
-	d.relay.held.Add(int64(len(c.bytes)))
+func (d *document) addPending(from *session, c *change) {
+	d.pending[c.meta.Hash] = pendingChange{*c, from}
+	d.pendingFrom[from]++
+	d.pendingOps += d.ops(c)
+	d.relay.pendingBytes.Add(int64(len(c.bytes)))
 	missing := d.withDeferred(d.graph.MissingFrom([]wire.Hash{c.meta.Hash}))
 	for s, m := range d.members {
 		if m.peer.Ask(missing...) {
-			s.out.touch(d)
+			s.out.schedule(d)
 		}
 	}
 }
@@ -256,10 +256,10 @@ func (d *document) hold(from *session, c *change) {
 // is known from having been deferred: what is asked for together comes together.
 func (d *document) withDeferred(missing []wire.Hash) []wire.Hash {
 	for i := 0; i < len(missing); i++ {
-		d.wanted.put(missing[i], struct{}{})
-		below, _ := d.below.take(missing[i]) // so each is gone through once
+		d.requested.put(missing[i], struct{}{})
+		below, _ := d.deferredDeps.take(missing[i]) // so each is gone through once
 		for _, h := range below {
-			if d.below.has(h) {
+			if d.deferredDeps.has(h) {
 				missing = append(missing, h)
 			}
 		}
@@ -267,24 +267,24 @@ func (d *document) withDeferred(missing []wire.Hash) []wire.Hash {
 	return missing
 }
 
-// unhold is the end of what hold began.
-func (d *document) unhold(h wire.Hash) {
-	w, ok := d.waiting[h]
+// removePending is the end of what hold began.
+func (d *document) removePending(h wire.Hash) {
+	w, ok := d.pending[h]
 	if !ok {
 		return
 	}
-	d.waitingOps -= d.ops(&w.change)
-	d.relay.held.Add(-int64(len(w.bytes)))
-	delete(d.waiting, h)
-	if d.waits[w.from]--; d.waits[w.from] <= 0 {
-		delete(d.waits, w.from)
+	d.pendingOps -= d.ops(&w.change)
+	d.relay.pendingBytes.Add(-int64(len(w.bytes)))
+	delete(d.pending, h)
+	if d.pendingFrom[w.from]--; d.pendingFrom[w.from] <= 0 {
+		delete(d.pendingFrom, w.from)
 	}
 }
 
-// notNow says whether a change is to be deferred, and why; "" when it is not. What
+// deferralOf says whether a change is to be deferred, and why; "" when it is not. What
 // is waited for is not: whoever wrote what waits was found to be in order, and is
 // not cut off by what it builds on.
-func (d *document) notNow(from *session, c *change, now time.Time) quota.Deferral {
+func (d *document) deferralOf(from *session, c *change, now time.Time) quota.Deferral {
 	h := c.meta.Hash
 	ready := !slices.ContainsFunc(c.meta.Deps, func(h wire.Hash) bool { return !d.graph.Has(h) })
 	if !ready && !d.freePendingSlot(from, c) {
@@ -293,11 +293,11 @@ func (d *document) notNow(from *session, c *change, now time.Time) quota.Deferra
 	if why := d.hardLimit(from.account, c.writer, d.begins(c), now); why.Code != "" {
 		return why
 	}
-	if _, wanted := d.wanted.take(h); wanted || d.graph.Awaited(h) {
+	if _, wanted := d.requested.take(h); wanted || d.graph.Awaited(h) {
 		return quota.Deferral{}
 	}
 	// After that: whoever builds on such a change would be cut off by it for good.
-	if d.policy != nil && d.policy.Rulings() >= d.relay.limits.Rulings && d.policy.Rules(c.decoded) {
+	if d.policy != nil && d.policy.Rulings() >= d.relay.limits.AuthorityChanges && d.policy.Rules(c.decoded) {
 		return quota.Deferral{Code: policy.CodeFull}
 	}
 	if ready && d.headsFull() && !d.replacesHead(c) {
@@ -358,26 +358,26 @@ func (d *document) replacesHead(c *change) bool {
 // too many, one of the session with the most has to go: who fills the waiting list cannot
 // keep the others out.
 func (d *document) freePendingSlot(from *session, c *change) bool {
-	if d.relay.held.Load()+int64(len(c.bytes)) > MaxWaitingBytes {
+	if d.relay.pendingBytes.Load()+int64(len(c.bytes)) > MaxPendingBytes {
 		return false
 	}
-	if len(d.waiting) < MaxWaiting && d.waitingOps+d.ops(c) <= MaxWaitingOps {
+	if len(d.pending) < MaxPending && d.pendingOps+d.ops(c) <= MaxPendingOps {
 		return true
 	}
 	var most *session
-	for s, n := range d.waits {
-		if most == nil || n > d.waits[most] {
+	for s, n := range d.pendingFrom {
+		if most == nil || n > d.pendingFrom[most] {
 			most = s
 		}
 	}
-	if d.waits[most] <= d.waits[from]+1 {
+	if d.pendingFrom[most] <= d.pendingFrom[from]+1 {
 		return false
 	}
-	for h, w := range d.waiting {
+	for h, w := range d.pending {
 		if w.from == most {
 			d.graph.Forget(h)
-			d.unhold(h)
-			if d.waitingOps+d.ops(c) <= MaxWaitingOps {
+			d.removePending(h)
+			if d.pendingOps+d.ops(c) <= MaxPendingOps {
 				return true
 			}
 		}
@@ -385,40 +385,40 @@ func (d *document) freePendingSlot(from *session, c *change) bool {
 	return false
 }
 
-// refuse remembers that a change is invalid, so that nobody is asked for it and
+// rememberRefused remembers that a change is invalid, so that nobody is asked for it and
 // what builds on it need not wait. d.mu is held.
-func (d *document) refuse(h wire.Hash) {
+func (d *document) rememberRefused(h wire.Hash) {
 	d.refused.put(h, struct{}{})
 	d.graph.Refuse(h)
 }
 
 // buildsOnRefused says why a change cannot be part of the document, whatever it says.
 func (d *document) buildsOnRefused(c *change) *policy.Refusal {
-	if slices.ContainsFunc(c.meta.Deps, d.isOut) {
+	if slices.ContainsFunc(c.meta.Deps, d.isRefusedOrExcluded) {
 		return policy.RefusalOf(graph.ErrDependsOnRefused)
 	}
 	return nil
 }
 
-// isOut reports whether a change was refused here, or is excluded.
-func (d *document) isOut(h wire.Hash) bool {
+// isRefusedOrExcluded reports whether a change was refused here, or is excluded.
+func (d *document) isRefusedOrExcluded(h wire.Hash) bool {
 	_, excluded := d.excluded[h]
 	return excluded || d.refused.has(h)
 }
 
-// rejected tells those who sent them of waiting changes that were refused after
+// tellRefusedPending tells those who sent them of waiting changes that were refused after
 // all. d.mu is held.
-func (d *document) rejected(sub *submission) {
+func (d *document) tellRefusedPending(sub *submission) {
 	for _, rejection := range d.graph.Rejected() {
-		w, ok := d.waiting[rejection.Hash]
+		w, ok := d.pending[rejection.Hash]
 		if !ok {
 			continue
 		}
-		d.unhold(rejection.Hash)
+		d.removePending(rejection.Hash)
 		d.refused.put(rejection.Hash, struct{}{})
 		why := policy.RefusalOf(rejection.Err)
 		if sub != nil && w.from == sub.from {
-			sub.refuse(rejection.Hash, why)
+			sub.noteRefused(rejection.Hash, why)
 			continue
 		}
 		if d.members[w.from] == nil {
@@ -431,9 +431,9 @@ func (d *document) rejected(sub *submission) {
 	}
 }
 
-// retry asks again for what was deferred and could be taken by now, of each change
+// askForDeferred asks again for what was deferred and could be taken by now, of each change
 // one of those who offered it.
-func (d *document) retry() {
+func (d *document) askForDeferred() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.loaded || d.broken {
@@ -441,35 +441,35 @@ func (d *document) retry() {
 	}
 	now := d.relay.cfg.Now()
 	left := false
-	plan := plan{document: d, now: now, asked: map[wire.Hash]bool{}}
+	plan := retryPlan{document: d, now: now, asked: map[wire.Hash]bool{}}
 	for s, m := range d.members {
 		if m.peer.Asking() { // what is under way is not counted yet
-			left = left || len(m.later) > 0
+			left = left || len(m.deferred) > 0
 			continue
 		}
 		var ask []wire.Hash
-		m.later = slices.DeleteFunc(m.later, func(p putOff) bool {
+		m.deferred = slices.DeleteFunc(m.deferred, func(p deferredChange) bool {
 			switch {
-			case d.graph.Has(p.hash), d.graph.Waiting(p.hash), d.isOut(p.hash):
+			case d.graph.Has(p.hash), d.graph.Waiting(p.hash), d.isRefusedOrExcluded(p.hash):
 				return true
 			case plan.asked[p.hash] || len(ask) >= maxRetries || !plan.fits(s, &p):
 				return false
 			}
 			plan.asked[p.hash] = true
-			d.below.take(p.hash) // no longer put off
+			d.deferredDeps.take(p.hash) // no longer put off
 			ask = append(ask, p.hash)
 			return true
 		})
-		left = left || len(m.later) > 0
+		left = left || len(m.deferred) > 0
 		if len(ask) > 0 && m.peer.Ask(ask...) {
-			s.out.touch(d)
+			s.out.schedule(d)
 		}
 	}
 	d.deferring.Store(left)
 }
 
-// plan is what retry is about to ask for.
-type plan struct {
+// retryPlan is what retry is about to ask for.
+type retryPlan struct {
 	document *document
 	now      time.Time
 	asked    map[wire.Hash]bool
@@ -479,12 +479,12 @@ type plan struct {
 
 // fits reports whether a deferred change would be taken now, beside all that was
 // planned before, and plans it if so.
-func (p *plan) fits(s *session, off *putOff) bool {
+func (p *retryPlan) fits(s *session, off *deferredChange) bool {
 	d := p.document
 	// Not before what it builds on: it would wait for that, and so bring all of it
 	// whatever there is room for.
-	below, _ := d.below.get(off.hash)
-	if slices.ContainsFunc(below, d.below.has) {
+	below, _ := d.deferredDeps.get(off.hash)
+	if slices.ContainsFunc(below, d.deferredDeps.has) {
 		return false
 	}
 	if why := d.hardLimit(s.account, off.cost.Writer, off.cost.Founds, p.now); why.Code != "" {
@@ -498,7 +498,7 @@ func (p *plan) fits(s *session, off *putOff) bool {
 			return false
 		}
 	case policy.CodeWaitingFull:
-		return len(d.waiting)+len(p.asked) < MaxWaiting/2
+		return len(d.pending)+len(p.asked) < MaxPending/2
 	case policy.CodeHeads:
 		if d.graph.HeadsLen()+p.heads >= MaxHeads {
 			return false
@@ -514,25 +514,25 @@ func (p *plan) fits(s *session, off *putOff) bool {
 	return p.quota.Add(d.quota, &off.cost, s.account.quota(), d.tier(off.cost.Writer), p.now)
 }
 
-// remembered holds at most MaxRemembered hashes with something about each. The
+// boundedMap holds at most MaxRemembered hashes with something about each. The
 // oldest go.
-type remembered[V any] struct {
+type boundedMap[V any] struct {
 	known map[wire.Hash]V
 	order []wire.Hash // a ring once it is full; what was dropped is still in it
 	next  int
 }
 
-func (s *remembered[V]) has(h wire.Hash) bool {
+func (s *boundedMap[V]) has(h wire.Hash) bool {
 	_, ok := s.known[h]
 	return ok
 }
 
-func (s *remembered[V]) get(h wire.Hash) (V, bool) {
+func (s *boundedMap[V]) get(h wire.Hash) (V, bool) {
 	v, ok := s.known[h]
 	return v, ok
 }
 
-func (s *remembered[V]) put(h wire.Hash, v V) {
+func (s *boundedMap[V]) put(h wire.Hash, v V) {
 	if s.has(h) {
 		s.known[h] = v
 		return
@@ -551,7 +551,7 @@ func (s *remembered[V]) put(h wire.Hash, v V) {
 }
 
 // take returns what is known of a hash, and forgets it.
-func (s *remembered[V]) take(h wire.Hash) (V, bool) {
+func (s *boundedMap[V]) take(h wire.Hash) (V, bool) {
 	v, ok := s.known[h]
 	delete(s.known, h)
 	return v, ok

@@ -16,7 +16,7 @@ func TestDemandEndsTheMessageUnderWay(t *testing.T) {
 	d := newDocument(r, "an event")
 	d.graph = graph.New()
 	d.members[s] = &member{peer: amsync.NewPeer(), sending: true, identity: "somebody"}
-	d.demand(s, d.members[s])
+	d.challenge(s, d.members[s])
 	if p := d.members[s]; p.sending || p.identity != "" {
 		t.Errorf("after the challenge: sending %t, identity %q", p.sending, p.identity)
 	}
@@ -33,7 +33,7 @@ func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
 		return s
 	}
 	first := from(busy)
-	if !r.wholes.making.take(first.lane(wholeLane), false, first.quit) {
+	if !r.wholes.making.acquire(first.lane(wholeLane), false, first.quit) {
 		t.Fatal("the first does not get its turn")
 	}
 	made := make(chan *account, 16)
@@ -83,7 +83,7 @@ func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
 	if ahead > 1 {
 		t.Errorf("%d addresses are ahead of the other one, of one", ahead)
 	}
-	r.wholes.making.give(first.lane(wholeLane))
+	r.wholes.making.release(first.lane(wholeLane))
 	for range 9 {
 		<-made
 	}

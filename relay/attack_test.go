@@ -197,7 +197,7 @@ func TestAttacksThatAreTakenComeToNothing(t *testing.T) {
 				all++
 			}
 			until(t, other, changes(all))
-			same(t, honest, other, evil)
+			sameMessage(t, honest, other, evil)
 			one, two := view(t, honest), view(t, other)
 			if !reflect.DeepEqual(one.Posts(), two.Posts()) || !reflect.DeepEqual(one.Event(), two.Event()) {
 				t.Error("two devices show different things")

@@ -81,13 +81,13 @@ func TestUnknownDocumentsTakeNoMemory(t *testing.T) {
 	if see := s.See(); see.Documents != 1 {
 		t.Errorf("%+v", see)
 	}
-	same(t, reader, writer)
+	sameMessage(t, reader, writer)
 }
 
 // What is kept of IDs that strangers think of is bounded; it is theirs that are
 // forgotten, not those of an address that asks for a few. Nothing is left when they go.
 func TestInterestsAreForgottenFairly(t *testing.T) {
-	s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{Asked: 200, AskedFromAddress: 150}})
+	s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{Interests: 200, InterestsFromAddress: 150}})
 	event := relaytest.EventID("asked for")
 	reader := relaytest.NewDevice("reader", event)
 	from("198.51.100.7", reader)
@@ -328,7 +328,7 @@ func TestOperationsAreBounded(t *testing.T) {
 	var waiting []relaytest.Signed
 	const each = 900
 	shared := ops(e, each, "somebody ")
-	for i := range relay.MaxWaitingOps/each + 5 {
+	for i := range relay.MaxPendingOps/each + 5 {
 		waiting = append(waiting, e.ByFounder(fmt.Sprint("w", i), 1, 1000, []wire.Hash{{9, byte(i)}}, shared...))
 	}
 	if err := a.Offer(waiting...); err != nil {
@@ -427,8 +427,8 @@ func TestFoundingsAreBounded(t *testing.T) {
 	}
 }
 
-// stored is what the ledger's changes of an event take, as quotas count it.
-func stored(t testing.TB, l storage.Ledger, events ...qa.EventID) (n int64) {
+// storedChange is what the ledger's changes of an event take, as quotas count it.
+func storedChange(t testing.TB, l storage.Ledger, events ...qa.EventID) (n int64) {
 	for _, event := range events {
 		for _, e := range rows(t, l, event) {
 			n += int64(len(e.Bytes)) + quota.RowBytes
@@ -459,7 +459,7 @@ func TestBytesFromAnAddressAreBounded(t *testing.T) {
 		connect(t, s, d)
 		until(t, d, func(s relaytest.State) bool { return s.Held || len(deferred(s)) > 0 })
 	}
-	if n := stored(t, store, events...); n > burst || n < burst/2 {
+	if n := storedChange(t, store, events...); n > burst || n < burst/2 {
 		t.Errorf("%d bytes are stored", n)
 	}
 	other := relaytest.NewDevice("other", events[0])
@@ -505,7 +505,7 @@ func TestWhatIsOwedIsBounded(t *testing.T) {
 			}
 			until(t, d, func(s relaytest.State) bool { return len(deferred(s)) > 10 })
 			quiet(t, d)
-			if n := stored(t, store, e.ID); n > 2*burst+2_000 {
+			if n := storedChange(t, store, e.ID); n > 2*burst+2_000 {
 				t.Errorf("%d bytes are stored", n)
 			}
 		})
@@ -543,7 +543,7 @@ func TestYoungEventsAreBoundedTogether(t *testing.T) {
 		connect(t, s, d)
 		until(t, d, func(s relaytest.State) bool { return s.Held || len(deferred(s)) > 0 })
 	}
-	if n := stored(t, store, events...); n > burst || n < burst/2 {
+	if n := storedChange(t, store, events...); n > burst || n < burst/2 {
 		t.Errorf("%d bytes are stored", n)
 	}
 	for range 40 {
@@ -605,7 +605,7 @@ func TestFullDisk(t *testing.T) {
 	const reserve = 1 << 20
 	var free atomic.Int64
 	free.Store(10 * reserve)
-	s := start(t, relay.Config{Limits: retrying, Disk: relay.Disk{Reserve: reserve, Look: func() (int64, int64, error) { return 0, free.Load(), nil }}})
+	s := start(t, relay.Config{Limits: retrying, Disk: relay.Disk{Reserve: reserve, Measure: func() (int64, int64, error) { return 0, free.Load(), nil }}})
 	event := relaytest.EventID("on a full disk")
 	founder, stranger := relaytest.NewDevice("founder of on a full disk", event), relaytest.NewDevice("stranger", event)
 	e := relaytest.NewEvent("on a full disk", "open")
@@ -672,12 +672,12 @@ func TestDiskLevels(t *testing.T) {
 		{relay.Disk{Max: 1000}, 1000, 0, 3},
 		{relay.Disk{Max: 1000, Reserve: 100}, 900, 150, 2},
 	} {
-		s := start(t, relay.Config{Disk: relay.Disk{Max: c.d.Max, Reserve: c.d.Reserve, Look: func() (int64, int64, error) { return c.used, c.free, nil }}})
+		s := start(t, relay.Config{Disk: relay.Disk{Max: c.d.Max, Reserve: c.d.Reserve, Measure: func() (int64, int64, error) { return c.used, c.free, nil }}})
 		if got := s.Scarcity(); got != c.want {
 			t.Errorf("%+v: %d, want %d", c, got, c.want)
 		}
 	}
-	s := start(t, relay.Config{Disk: relay.Disk{Reserve: 1, Look: func() (int64, int64, error) { return 0, 0, errors.New("no disk") }}})
+	s := start(t, relay.Config{Disk: relay.Disk{Reserve: 1, Measure: func() (int64, int64, error) { return 0, 0, errors.New("no disk") }}})
 	if s.Scarcity() != 0 {
 		t.Error("what cannot be seen counts as full")
 	}

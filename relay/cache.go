@@ -8,8 +8,8 @@ import (
 	"flyleaf/qa"
 )
 
-// stored is what the ledger holds of a change, as far as it is sent on.
-type stored struct {
+// storedChange is what the ledger holds of a change, as far as it is sent on.
+type storedChange struct {
 	bytes     []byte
 	signature []byte // nil when unsigned
 }
@@ -21,7 +21,7 @@ type cacheKey struct {
 
 type cacheItem struct {
 	key cacheKey
-	stored
+	storedChange
 }
 
 // cache keeps the changes that were used last, up to a number of bytes. It
@@ -41,18 +41,18 @@ func newCache(maxBytes int) *cache {
 // itemOverhead is roughly what an item costs beyond its bytes.
 const itemOverhead = 256
 
-func (c *cache) get(event qa.EventID, h wire.Hash) (stored, bool) {
+func (c *cache) get(event qa.EventID, h wire.Hash) (storedChange, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.items[cacheKey{event, h}]
 	if !ok {
-		return stored{}, false
+		return storedChange{}, false
 	}
 	c.order.MoveToFront(e)
-	return e.Value.(*cacheItem).stored, true
+	return e.Value.(*cacheItem).storedChange, true
 }
 
-func (c *cache) put(event qa.EventID, h wire.Hash, s stored) {
+func (c *cache) put(event qa.EventID, h wire.Hash, s storedChange) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := cacheKey{event, h}

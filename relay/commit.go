@@ -54,40 +54,40 @@ type submission struct {
 	changes  []change
 	ops      int // of the changes, what counts towards the relay's decodedOps
 	cost     float64
-	looked   int // changes that were gone through to see whether the sender lacks them
+	searched int // changes that were gone through to see whether the sender lacks them
 
 	// How far it has come, over several turns.
-	begun  bool
-	before []wire.Hash // the heads when it began
-	next   int         // the change that is offered next
-	turned bool        // all were offered; now those that were put off, from the last
-	back   int
+	begun      bool
+	before     []wire.Hash // the heads when it began
+	next       int         // the change that is offered next
+	allOffered bool        // all were offered; now those that were put off, from the last
+	retryFrom  int
 
 	refused       []repo.Refused
-	refusedHashes []wire.Hash // invalid for good
-	notNow        []wire.Hash // deferred, or not signed well: others may bring it signed
-	putOff        []putOff    // deferred, for the while
-	done          chan error  // gets one value when the changes are durable or not taken
+	refusedHashes []wire.Hash      // invalid for good
+	notTaken      []wire.Hash      // deferred, or not signed well: others may bring it signed
+	deferred      []deferredChange // deferred, for the while
+	done          chan error       // gets one value when the changes are durable or not taken
 }
 
-// refuse notes that a change is invalid.
-func (sub *submission) refuse(h wire.Hash, why *policy.Refusal) {
+// noteRefused notes that a change is invalid.
+func (sub *submission) noteRefused(h wire.Hash, why *policy.Refusal) {
 	if why.Code == policy.CodeSignature {
 		// It says nothing about the change, which its writer may have signed well.
-		sub.notNow = append(sub.notNow, h)
+		sub.notTaken = append(sub.notTaken, h)
 	} else {
 		sub.refusedHashes = append(sub.refusedHashes, h)
 	}
-	sub.note(h, why)
+	sub.addRefusal(h, why)
 }
 
-// postpone notes that a change is deferred.
-func (sub *submission) postpone(h wire.Hash, why *policy.Refusal) {
-	sub.notNow = append(sub.notNow, h)
-	sub.note(h, why)
+// noteDeferred notes that a change is deferred.
+func (sub *submission) noteDeferred(h wire.Hash, why *policy.Refusal) {
+	sub.notTaken = append(sub.notTaken, h)
+	sub.addRefusal(h, why)
 }
 
-func (sub *submission) note(h wire.Hash, why *policy.Refusal) {
+func (sub *submission) addRefusal(h wire.Hash, why *policy.Refusal) {
 	if len(sub.refused) < maxRefusalsTold {
 		sub.refused = append(sub.refused, refused(h, why))
 	}
@@ -97,9 +97,9 @@ func refused(h wire.Hash, why *policy.Refusal) repo.Refused {
 	return repo.Refused{Hash: h[:], Code: string(why.Code), Reason: clip(why.Reason), Deferred: why.Code.Deferred()}
 }
 
-// ready is a document whose turn is over: it is locked, and stays so until what it has
+// finishedTurn is a document whose turn is over: it is locked, and stays so until what it has
 // for the ledger is durable.
-type ready struct {
+type finishedTurn struct {
 	document *document
 	done     []*submission // to be answered then
 }
@@ -112,32 +112,32 @@ func (r *Relay) runTurns() {
 		if !ok {
 			return
 		}
-		r.turn(d)
+		r.runTurn(d)
 	}
 }
 
-// turn takes as much of what waits for a document as one turn may, and hands it to the
+// runTurn takes as much of what waits for a document as one turn may, and hands it to the
 // committer. What is left comes in the document's next turn, after everybody else's.
-func (r *Relay) turn(d *document) {
+func (r *Relay) runTurn(d *document) {
 	d.mu.Lock()
-	d.spent = spent{}
+	d.turn = turnWork{}
 	var done []*submission
-	for !d.spent.all() {
+	for !d.turn.exhausted() {
 		sub := r.queue.first(d)
 		if sub == nil {
 			break
 		}
-		finished := d.broken || d.take(sub)
+		finished := d.broken || d.takeSubmission(sub)
 		if finished {
 			done = append(done, sub)
 		}
-		r.queue.put(d, sub, finished)
+		r.queue.advance(d, sub, finished)
 		if !finished {
 			break
 		}
 	}
 	r.turnsTaken.Add(1)
-	r.ready <- &ready{document: d, done: done}
+	r.toCommit <- &finishedTurn{document: d, done: done}
 }
 
 // runCommitter makes commits of what is ready until there will be no more. What
@@ -145,18 +145,18 @@ func (r *Relay) turn(d *document) {
 // more a transaction holds.
 func (r *Relay) runCommitter() {
 	defer close(r.committed)
-	for first := range r.ready {
-		batch := []*ready{first}
-		changes, size := first.document.batched()
+	for first := range r.toCommit {
+		batch := []*finishedTurn{first}
+		changes, size := first.document.batchSize()
 	collect:
 		for changes < maxBatchChanges && size < maxBatchBytes {
 			select {
-			case next, ok := <-r.ready:
+			case next, ok := <-r.toCommit:
 				if !ok {
 					break collect
 				}
 				batch = append(batch, next)
-				c, n := next.document.batched()
+				c, n := next.document.batchSize()
 				changes += c
 				size += n
 			default:
@@ -167,9 +167,9 @@ func (r *Relay) runCommitter() {
 	}
 }
 
-// batched returns how many changes a document has for the ledger, and their bytes. d.mu
+// batchSize returns how many changes a document has for the ledger, and their bytes. d.mu
 // is held.
-func (d *document) batched() (changes, size int) {
+func (d *document) batchSize() (changes, size int) {
 	for i := range d.batch.Entries {
 		size += len(d.batch.Entries[i].Bytes)
 	}
@@ -180,10 +180,10 @@ func (d *document) batched() (changes, size int) {
 // locked until it is durable, so nothing that is not can be told to anybody. If it
 // cannot be stored, these documents are given up: their peers are disconnected and find
 // the ledger's state when they come back.
-func (r *Relay) commit(turns []*ready) {
+func (r *Relay) commit(turns []*finishedTurn) {
 	var batches []storage.Batch
 	for _, one := range turns {
-		if d := one.document; !d.broken && d.grown() {
+		if d := one.document; !d.broken && d.hasBatch() {
 			batches = append(batches, d.batch)
 		}
 	}
@@ -196,19 +196,19 @@ func (r *Relay) commit(turns []*ready) {
 				r.disk.stored.Add(int64(quota.OnDisk(int64(len(batches[i].Entries[j].Bytes)))))
 			}
 		}
-		if r.disk.stored.Load() >= lookAfter || errors.Is(err, storage.ErrFull) {
-			r.lookAtDisk()
+		if r.disk.stored.Load() >= checkAfter || errors.Is(err, storage.ErrFull) {
+			r.checkDisk()
 		}
 	}
 	for _, one := range turns {
 		d := one.document
-		if err != nil && d.grown() && !d.broken {
-			d.fail(err)
+		if err != nil && d.hasBatch() && !d.broken {
+			d.giveUp(err)
 		} else if !d.broken {
-			d.committed()
+			d.batchStored()
 		}
 		d.batch = storage.Batch{Event: d.event}
-		clear(d.fresh)
+		clear(d.uncommitted)
 		for _, sub := range one.done {
 			if d.broken {
 				sub.done <- ErrStore
@@ -217,7 +217,7 @@ func (r *Relay) commit(turns []*ready) {
 			}
 		}
 		d.mu.Unlock()
-		r.queue.back(d)
+		r.queue.endTurn(d)
 	}
 	if err == nil && r.cfg.Committed != nil {
 		for _, b := range batches {
@@ -226,23 +226,23 @@ func (r *Relay) commit(turns []*ready) {
 	}
 }
 
-// grown reports whether there is anything for the ledger. d.mu is held.
-func (d *document) grown() bool { return len(d.batch.Entries) > 0 || len(d.batch.Statuses) > 0 }
+// hasBatch reports whether there is anything for the ledger. d.mu is held.
+func (d *document) hasBatch() bool { return len(d.batch.Entries) > 0 || len(d.batch.Statuses) > 0 }
 
-// committed is called when what the document had for the ledger is durable. d.mu is held.
-func (d *document) committed() {
-	for h, c := range d.fresh {
+// batchStored is called when what the document had for the ledger is durable. d.mu is held.
+func (d *document) batchStored() {
+	for h, c := range d.uncommitted {
 		d.relay.cache.put(d.event, h, c)
 	}
 	d.noteAccess()
-	d.noteFounded()
+	d.announceFounded()
 	for s := range d.members {
-		s.out.touch(d)
+		s.out.schedule(d)
 	}
 }
 
-// fail gives the document up. d.mu is held.
-func (d *document) fail(err error) {
+// giveUp gives the document up. d.mu is held.
+func (d *document) giveUp(err error) {
 	d.relay.log.Error("changes could not be stored", "document", d.event, "err", err)
 	d.broken = true
 	d.relay.mu.Lock()

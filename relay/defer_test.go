@@ -103,7 +103,7 @@ func TestRateDefersAndAsksAgain(t *testing.T) {
 		quiet(t, b)
 	}
 	onDisk(t, a)
-	same(t, a, b)
+	sameMessage(t, a, b)
 }
 
 // What was put off comes in its own order, a few at a time, however often it was
@@ -127,7 +127,7 @@ func TestWhatIsAskedForAgainKeepsToTheRate(t *testing.T) {
 			t.Fatal("not in their order")
 		}
 	}
-	same(t, a, b)
+	sameMessage(t, a, b)
 }
 
 // What a deferred change's writer needs not wait for is that somebody builds on it.
@@ -169,7 +169,7 @@ func TestDeferredIsTakenWhenSomebodyBuildsOnIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, third, changes(21))
-	same(t, a, third)
+	sameMessage(t, a, third)
 	// It is owed: more of a's is deferred for longer than a minute's worth.
 	write(t, a, 1)
 	until(t, a, func(s relaytest.State) bool { return len(deferred(s)) == 16 })
@@ -388,7 +388,7 @@ func TestBlockedIsDeferred(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, founder, changes(7))
-	same(t, founder, eve, bob)
+	sameMessage(t, founder, eve, bob)
 }
 
 // Too many heads: those beyond are deferred, and come when others were merged.
@@ -415,7 +415,7 @@ func TestDeferredHeadsComeLater(t *testing.T) {
 	until(t, a, func(s relaytest.State) bool { return len(deferred(s)) >= beyond })
 	write(t, b, 1) // on top of all that b has
 	until(t, b, changes(relay.MaxHeads+beyond+1))
-	same(t, a, b)
+	sameMessage(t, a, b)
 }
 
 // Who fills the list of what waits cannot keep others out of it.
@@ -428,7 +428,7 @@ func TestWaitingListIsShared(t *testing.T) {
 	connect(t, s, a, b, evil)
 	until(t, b, changes(1))
 	var flood []relaytest.Signed
-	for i := range relay.MaxWaiting + 10 {
+	for i := range relay.MaxPending + 10 {
 		flood = append(flood, e.Post(fmt.Sprint("w", i), 1, 1000, []wire.Hash{{9, byte(i), byte(i >> 8)}}, "v"))
 	}
 	if err := evil.Offer(flood...); err != nil {
@@ -450,7 +450,7 @@ func TestWaitingListIsShared(t *testing.T) {
 	again := relaytest.NewDevice("again", event)
 	connect(t, s, again)
 	eventually(t, "room for as many", func() bool {
-		if err := again.Offer(flood[:relay.MaxWaiting/2]...); err != nil {
+		if err := again.Offer(flood[:relay.MaxPending/2]...); err != nil {
 			t.Fatal(err)
 		}
 		n := len(again.State().Refused)
@@ -544,7 +544,7 @@ func TestBytesAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		until(t, founder, changes(41))
-		same(t, founder, a)
+		sameMessage(t, founder, a)
 	})
 	t.Run("of an event", func(t *testing.T) {
 		s := start(t, relay.Config{Quotas: quota.Quotas{EventBytes: 2500}})
@@ -593,7 +593,7 @@ func TestRolesGetMore(t *testing.T) {
 
 // Changes that rule over others are taken up to a bound; all else goes on.
 func TestRulingsAreBounded(t *testing.T) {
-	s := start(t, relay.Config{Limits: relay.Limits{Rulings: 10}})
+	s := start(t, relay.Config{Limits: relay.Limits{AuthorityChanges: 10}})
 	event := relaytest.EventID("rulings")
 	e := relaytest.NewEvent("rulings", "open")
 	founder, reader := relaytest.NewDevice("founder of rulings", event), relaytest.NewDevice("reader", event)

@@ -12,9 +12,9 @@ import (
 // Disk is what the relay's data may take. The zero value sets no bound: then a full
 // disk is noticed when a commit fails.
 type Disk struct {
-	// Look returns how many bytes the data takes, and how many are free beside it. It
+	// Measure returns how many bytes the data takes, and how many are free beside it. It
 	// is called every few seconds, and after each few MiB. nil: nothing is known.
-	Look func() (used, free int64, err error)
+	Measure func() (used, free int64, err error)
 	// Max is how many bytes the data may take; 0: any number. From 90 % of it on no
 	// event is begun, from 95 % on nobody without a role is let write.
 	Max int64
@@ -26,81 +26,81 @@ type Disk struct {
 // DiskReserve is how many bytes syncserver leaves free unless it is told otherwise.
 const DiskReserve = 256 << 20
 
-// lookAfter is after how many bytes stored the disk is looked at again.
-const lookAfter = 4 << 20
+// checkAfter is after how many bytes stored the disk is looked at again.
+const checkAfter = 4 << 20
 
-// scarcity is how little room there is on the disk.
-type scarcity int32
+// diskLevel is how little room there is on the disk.
+type diskLevel int32
 
 const (
-	plenty      scarcity = iota
-	noFounding           // no event is begun
-	noStrangers          // nobody without a role is let write
-	nothing              // nothing is stored
+	diskFree        diskLevel = iota
+	diskNoFounding            // no event is begun
+	diskNoStrangers           // nobody without a role is let write
+	diskFull                  // nothing is stored
 )
 
-func (d *Disk) scarcity(used, free int64) scarcity {
-	level := plenty
+func (d *Disk) level(used, free int64) diskLevel {
+	level := diskFree
 	switch {
 	case d.Reserve <= 0:
 	case free < d.Reserve:
-		level = nothing
+		level = diskFull
 	case free/2 < d.Reserve:
-		level = noStrangers
+		level = diskNoStrangers
 	case free/3 < d.Reserve:
-		level = noFounding
+		level = diskNoFounding
 	}
 	switch {
 	case d.Max <= 0:
 	case used >= d.Max:
-		level = nothing
+		level = diskFull
 	case used >= d.Max-d.Max/20:
-		level = max(level, noStrangers)
+		level = max(level, diskNoStrangers)
 	case used >= d.Max-d.Max/10:
-		level = max(level, noFounding)
+		level = max(level, diskNoFounding)
 	}
 	return level
 }
 
-// watched is what was seen of the disk last.
-type watched struct {
+// diskState is what was seen of the disk last.
+type diskState struct {
 	level  atomic.Int32 // a scarcity
 	stored atomic.Int64 // bytes, since it was looked
 }
 
-// lookAtDisk sees how much room there is. What cannot be seen is as it was.
-func (r *Relay) lookAtDisk() {
-	if r.cfg.Disk.Look == nil {
+// checkDisk sees how much room there is. What cannot be seen is as it was.
+func (r *Relay) checkDisk() {
+	if r.cfg.Disk.Measure == nil {
 		return
 	}
 	r.disk.stored.Store(0)
-	used, free, err := r.cfg.Disk.Look()
+	used, free, err := r.cfg.Disk.Measure()
 	if err != nil {
 		r.log.Error("how much room the disk has cannot be seen", "err", err)
 		return
 	}
-	level := r.cfg.Disk.scarcity(used, free)
-	if before := scarcity(r.disk.level.Swap(int32(level))); before == level {
+	level := r.cfg.Disk.level(used, free)
+	if before := diskLevel(r.disk.level.Swap(int32(level))); before == level {
 		return
 	}
-	says := map[scarcity]string{
-		plenty:      "the disk has room again; everything is taken",
-		noFounding:  "the disk is filling up: no events are begun any more",
-		noStrangers: "the disk is nearly full: nobody without a role is let write any more",
-		nothing:     "the disk is full: nothing is taken any more",
+	says := map[diskLevel]string{
+		diskFree:        "the disk has room again; everything is taken",
+		diskNoFounding:  "the disk is filling up: no events are begun any more",
+		diskNoStrangers: "the disk is nearly full: nobody without a role is let write any more",
+		diskFull:        "the disk is full: nothing is taken any more",
 	}
 	r.log.Warn(says[level], "used", used, "free", free)
 }
 
-func (r *Relay) scarcity() scarcity { return scarcity(r.disk.level.Load()) }
+func (r *Relay) diskLevel() diskLevel { return diskLevel(r.disk.level.Load()) }
 
 // hardLimit returns why something is not taken even if others build on it: the disk has
 // no space, its address or all young events have too much debt, or the address began too
 // many events. d.mu is held.
 func (d *document) hardLimit(from *account, who qa.Identity, founds bool, now time.Time) quota.Deferral {
-	switch level := d.relay.scarcity(); {
-	case level == plenty:
-	case level == nothing, founds, level == noStrangers && (d.policy == nil || d.tier(who) == quota.Stranger):
+	switch level := d.relay.diskLevel(); {
+	case level == diskFree:
+	case level == diskFull, founds, level == diskNoStrangers && (d.policy == nil || d.tier(who) == quota.Stranger):
 		return quota.Deferral{Code: policy.CodeRelayFull}
 	}
 	if d.policy == nil {
@@ -114,7 +114,7 @@ func (d *document) hardLimit(from *account, who qa.Identity, founds bool, now ti
 
 // mayFound returns whether one event more may be begun now from an address.
 func (r *Relay) mayFound(from *account, now time.Time) quota.Deferral {
-	if r.scarcity() != plenty {
+	if r.diskLevel() != diskFree {
 		return quota.Deferral{Code: policy.CodeRelayFull}
 	}
 	if r.cfg.Open {

@@ -43,22 +43,22 @@ type document struct {
 	fanout     amsync.Fanout
 	oneVersion graph.OneVersion
 	// fanoutOne is fanout, to members to which the document is spoken of as oneVersion.
-	fanoutOne  amsync.Fanout
-	latest     *encoded                // the last small message, nil at first
-	waiting    map[wire.Hash]held      // what the graph has waiting
-	waits      map[*session]int        // how much of it came from whom
-	waitingOps int                     // operations of what waits
-	refused    remembered[struct{}]    // not valid
-	below      remembered[[]wire.Hash] // what deferred changes build on
-	wanted     remembered[struct{}]    // asked for, since something that waits builds on it
-	seen       map[ephemeralKey]uint64
-	ephemerals quota.Bucket // bytes passed on, to each
+	fanoutOne       amsync.Fanout
+	latestSmall     *encodedMessage             // the last small message, nil at first
+	pending         map[wire.Hash]pendingChange // what the graph has waiting
+	pendingFrom     map[*session]int            // how much of it came from whom
+	pendingOps      int                         // operations of what waits
+	refused         boundedMap[struct{}]        // not valid
+	deferredDeps    boundedMap[[]wire.Hash]     // what deferred changes build on
+	requested       boundedMap[struct{}]        // asked for, since something that waits builds on it
+	ephemeralCounts map[ephemeralKey]uint64
+	ephemerals      quota.Bucket // bytes passed on, to each
 
 	quota    *quota.Event // nil in an open relay
 	closings int          // closings, openings and equivocations that closedAt knows of
 	closedAt int64        // when the relay learned that the event is closed, ms since 1970; 0: it is open
 
-	spent spent // of the turn under way
+	turn turnWork // of the turn under way
 
 	// excluded are changes of the ledger that the rules refuse, with what builds on them.
 	excluded map[wire.Hash]struct{}
@@ -67,17 +67,17 @@ type document struct {
 	returning map[wire.Hash]struct{}
 
 	// Within a commit, and while the document is loaded:
-	batch    storage.Batch        // what is to be stored
-	fresh    map[wire.Hash]stored // the changes in it
-	current  *wire.Change         // what is being added
-	trusting bool                 // what is added comes from the ledger, where it was judged before
+	batch       storage.Batch              // what is to be stored
+	uncommitted map[wire.Hash]storedChange // the changes in it
+	adding      *wire.Change               // what is being added
+	fromLedger  bool                       // what is added comes from the ledger, where it was judged before
 	// early are rows of the ledger that stand before one that they build on; only while
 	// the document is loaded.
 	early map[wire.Hash]*wire.Change
 
 	// Changes of the ledger that an earlier version took and that the rules of this one
 	// refuse, with all that builds on them; only while the document is loaded.
-	cut map[wire.Hash]storage.Status
+	newlyExcluded map[wire.Hash]storage.Status
 }
 
 // member is one peer's place in a document.
@@ -87,12 +87,12 @@ type member struct {
 	takesVersions bool
 	sending       bool // a message of its is being taken, over several turns
 
-	identity   qa.Identity // proven on this connection; "" for none
-	challenged bool        // was told to prove who it is, since it last spoke
-	takesWhole bool        // takes a whole document in place of changes
-	gotWhole   bool        // was sent one, or none can be made
-	whole      *whole      // was made for it, and is sent next
-	later      []putOff    // of it, to be asked for again; at most as many as peer defers
+	identity   qa.Identity      // proven on this connection; "" for none
+	challenged bool             // was told to prove who it is, since it last spoke
+	takesWhole bool             // takes a whole document in place of changes
+	gotWhole   bool             // was sent one, or none can be made
+	whole      *whole           // was made for it, and is sent next
+	deferred   []deferredChange // of it, to be asked for again; at most as many as peer defers
 }
 
 type ephemeralKey struct{ sender, session string }
@@ -100,9 +100,9 @@ type ephemeralKey struct{ sender, session string }
 func newDocument(r *Relay, event qa.EventID) *document {
 	d := &document{
 		relay: r, event: event, members: map[*session]*member{},
-		waiting: map[wire.Hash]held{}, waits: map[*session]int{}, seen: map[ephemeralKey]uint64{},
+		pending: map[wire.Hash]pendingChange{}, pendingFrom: map[*session]int{}, ephemeralCounts: map[ephemeralKey]uint64{},
 		excluded: map[wire.Hash]struct{}{}, returning: map[wire.Hash]struct{}{},
-		fresh: map[wire.Hash]stored{}, batch: storage.Batch{Event: event},
+		uncommitted: map[wire.Hash]storedChange{}, batch: storage.Batch{Event: event},
 	}
 	d.loading.Store(true)
 	return d
@@ -111,8 +111,8 @@ func newDocument(r *Relay, event qa.EventID) *document {
 // release gives back what the document counts towards relay-wide bounds. Nobody
 // uses the document any more.
 func (d *document) release() {
-	for h := range d.waiting {
-		d.unhold(h)
+	for h := range d.pending {
+		d.removePending(h)
 	}
 	d.relay.wholes.drop(d)
 }
@@ -130,7 +130,7 @@ func (d *document) size() int {
 // MaxLoadingFrom documents are loaded at a time, and takers in all.
 func (d *document) enter(s *session) error {
 	if d.loading.Load() {
-		defer d.relay.mayLoad(s.account)()
+		defer d.relay.acquireLoadSlot(s.account)()
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -149,7 +149,7 @@ func (d *document) enter(s *session) error {
 // join makes the session a member. d.mu is held.
 func (d *document) join(s *session) {
 	m := &member{peer: amsync.NewPeer(), takesVersions: s.takesVersions}
-	m.peer.RefusedBy(func(h wire.Hash) bool { return d.isOut(h) || d.keptFrom(m, h) })
+	m.peer.RefusedBy(func(h wire.Hash) bool { return d.isRefusedOrExcluded(h) || d.keptFrom(m, h) })
 	d.members[s] = m
 }
 
@@ -171,8 +171,8 @@ func (d *document) load(ctx context.Context) error {
 	if d.policy != nil {
 		d.quota = d.relay.totals.Event(d.event)
 	}
-	d.trusting, d.cut, d.early = true, map[wire.Hash]storage.Status{}, map[wire.Hash]*wire.Change{}
-	defer func() { d.trusting, d.cut, d.early = false, nil, nil }()
+	d.fromLedger, d.newlyExcluded, d.early = true, map[wire.Hash]storage.Status{}, map[wire.Hash]*wire.Change{}
+	defer func() { d.fromLedger, d.newlyExcluded, d.early = false, nil, nil }()
 	back := map[wire.Hash]storage.Status{} // taken back in
 	unusable := 0
 	err := d.relay.cfg.Store.Entries(ctx, d.event, 0, func(e storage.Entry) error {
@@ -187,7 +187,7 @@ func (d *document) load(ctx context.Context) error {
 			}
 			return nil
 		}
-		if _, out := d.cut[e.Hash]; out {
+		if _, out := d.newlyExcluded[e.Hash]; out {
 			return nil
 		}
 		if d.quota != nil {
@@ -197,7 +197,7 @@ func (d *document) load(ctx context.Context) error {
 			}
 			d.quota.Add(writer, len(e.Bytes))
 		}
-		d.relay.cache.put(d.event, e.Hash, stored{e.Bytes, e.Signature})
+		d.relay.cache.put(d.event, e.Hash, storedChange{e.Bytes, e.Signature})
 		return nil
 	})
 	if err != nil {
@@ -206,14 +206,14 @@ func (d *document) load(ctx context.Context) error {
 	if unusable > maxLogged {
 		d.relay.log.Error("stored changes cannot be used", "document", d.event, "changes", unusable)
 	}
-	if len(d.cut) > 0 {
+	if len(d.newlyExcluded) > 0 {
 		d.relay.log.Warn("changes that an earlier version took are refused by the event's rules; they leave the document, with what builds on them",
-			"document", d.event, "changes", len(d.cut))
-		if err := d.relay.cfg.Store.Append(ctx, storage.Batch{Event: d.event, Statuses: d.cut}); err != nil {
+			"document", d.event, "changes", len(d.newlyExcluded))
+		if err := d.relay.cfg.Store.Append(ctx, storage.Batch{Event: d.event, Statuses: d.newlyExcluded}); err != nil {
 			// A full disk is no reason not to pass on what is there; it is noted the next time.
 			d.relay.log.Error("what leaves a document could not be noted", "document", d.event, "err", err)
 		}
-		for h := range d.cut {
+		for h := range d.newlyExcluded {
 			d.excluded[h] = struct{}{}
 		}
 	}
@@ -226,7 +226,7 @@ func (d *document) load(ctx context.Context) error {
 	d.loaded = true
 	d.loading.Store(false)
 	d.noteAccess()
-	d.noteFounded()
+	d.announceFounded()
 	return nil
 }
 
@@ -243,13 +243,13 @@ func (d *document) addStored(e *storage.Entry) error {
 	if c.Hash != e.Hash {
 		return storage.ErrDamaged
 	}
-	if slices.ContainsFunc(c.Deps, func(h wire.Hash) bool { _, out := d.cut[h]; return out }) {
-		d.cut[e.Hash] = storage.Left
+	if slices.ContainsFunc(c.Deps, func(h wire.Hash) bool { _, out := d.newlyExcluded[h]; return out }) {
+		d.newlyExcluded[e.Hash] = storage.Left
 		return nil
 	}
-	d.current = c
+	d.adding = c
 	added, err := d.graph.Add(graph.MetaOf(c))
-	d.current = nil
+	d.adding = nil
 	for _, h := range added {
 		delete(d.early, h)
 	}
@@ -257,8 +257,8 @@ func (d *document) addStored(e *storage.Entry) error {
 		d.early[c.Hash] = c
 	}
 	var refusal *policy.Refusal
-	if d.cut != nil && errors.As(err, &refusal) {
-		d.cut[e.Hash] = storage.Left
+	if d.newlyExcluded != nil && errors.As(err, &refusal) {
+		d.newlyExcluded[e.Hash] = storage.Left
 		return nil
 	}
 	d.noteClosing(e.ReceivedAtMillis)
@@ -276,7 +276,7 @@ func (d *document) takeBackIn(e *storage.Entry) bool {
 		return false
 	}
 	for _, h := range c.Deps {
-		_, cut := d.cut[h]
+		_, cut := d.newlyExcluded[h]
 		switch _, out := d.excluded[h]; {
 		case out || cut:
 			d.excluded[e.Hash] = struct{}{}
@@ -286,9 +286,9 @@ func (d *document) takeBackIn(e *storage.Entry) bool {
 			return false
 		}
 	}
-	d.current, d.trusting = c, false
+	d.adding, d.fromLedger = c, false
 	_, err = d.graph.Add(graph.MetaOf(c))
-	d.current, d.trusting = nil, true
+	d.adding, d.fromLedger = nil, true
 	if err != nil {
 		d.excluded[e.Hash] = struct{}{}
 		return false
@@ -301,11 +301,11 @@ func (d *document) takeBackIn(e *storage.Entry) bool {
 func (d *document) leave(s *session) {
 	d.mu.Lock()
 	delete(d.members, s)
-	if d.waits[s] > 0 { // offered again on its next connection
-		for h, w := range d.waiting {
+	if d.pendingFrom[s] > 0 { // offered again on its next connection
+		for h, w := range d.pending {
 			if w.from == s {
 				d.graph.Forget(h)
-				d.unhold(h)
+				d.removePending(h)
 			}
 		}
 	}
@@ -321,45 +321,45 @@ func (d *document) receive(sub *submission) {
 	if d.broken {
 		return
 	}
-	m := d.reader(sub.from)
+	m := d.readingMember(sub.from)
 	if m == nil {
 		return
 	}
-	defer func() { sub.looked += m.peer.Looked() }()
+	defer func() { sub.searched += m.peer.Looked() }()
 	g := d.graphFor(m)
 	m.peer.Receive(g, sub.message, g.Heads(), sub.refusedHashes)
 	m.takesWhole = amsync.TakesWhole(sub.message.Trailing)
-	m.peer.Defer(sub.notNow...)
+	m.peer.Defer(sub.notTaken...)
 	if !m.peer.Quiet(g) { // the answers to a post are many, and the writers need not wake for them
-		sub.from.out.touch(d)
+		sub.from.out.schedule(d)
 	}
 }
 
-// agreed is receive for an answer that has nothing but heads and what is shared, 32
+// receiveAgreed is receive for an answer that has nothing but heads and what is shared, 32
 // bytes each. False means that these are not the document's heads, or that there is
 // more to it, and that nothing was done.
-func (d *document) agreed(s *session, heads, shared []byte) bool {
+func (d *document) receiveAgreed(s *session, heads, shared []byte) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.broken {
 		return false
 	}
-	m := d.reader(s)
+	m := d.readingMember(s)
 	if m == nil {
 		return false
 	}
 	g := d.graphFor(m)
-	if !isList(heads, g.Heads()) || !bytes.Equal(heads, shared) || !m.peer.ReceiveAgreed(g) {
+	if !equalHashes(heads, g.Heads()) || !bytes.Equal(heads, shared) || !m.peer.ReceiveAgreed(g) {
 		return false
 	}
 	if !m.peer.Quiet(g) {
-		s.out.touch(d)
+		s.out.schedule(d)
 	}
 	return true
 }
 
-// isList says whether list is these hashes, end to end.
-func isList(list []byte, hashes []wire.Hash) bool {
+// equalHashes says whether list is these hashes, end to end.
+func equalHashes(list []byte, hashes []wire.Hash) bool {
 	if len(list) != len(hashes)*len(wire.Hash{}) {
 		return false
 	}
@@ -371,15 +371,15 @@ func isList(list []byte, hashes []wire.Hash) bool {
 	return true
 }
 
-// next makes the sync message that is to be sent next to the session's peer, nil when
+// nextMessage makes the sync message that is to be sent next to the session's peer, nil when
 // there is nothing to say.
-func (d *document) next(s *session) (*encoded, error) {
+func (d *document) nextMessage(s *session) (*encodedMessage, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.broken {
 		return nil, nil
 	}
-	m := d.reader(s)
+	m := d.readingMember(s)
 	if m == nil || m.sending {
 		return nil, nil
 	}
@@ -397,7 +397,7 @@ func (d *document) next(s *session) (*encoded, error) {
 		}
 		m.gotWhole, m.whole = true, nil
 		if w.chunk != nil {
-			message, err := d.encoded(m.peer.GenerateWhole(d.graphFor(m), w.chunk, w.changes), s.peer, true)
+			message, err := d.encodedMessage(m.peer.GenerateWhole(d.graphFor(m), w.chunk, w.changes), s.peer, true)
 			return message, err
 		}
 	}
@@ -410,39 +410,39 @@ func (d *document) next(s *session) (*encoded, error) {
 	if ok {
 		sent = len(msg.Changes)
 	}
-	if costly := s.chargeLooked(m.peer.Looked(), sent); costly != nil {
+	if costly := s.chargeSearch(m.peer.Looked(), sent); costly != nil {
 		return nil, costly
 	}
 	if err != nil || !ok {
 		return nil, err
 	}
 	if m.peer.Ahead() {
-		s.out.touch(d) // for the next slice, once this one is sent
+		s.out.schedule(d) // for the next slice, once this one is sent
 	}
-	if d.latest != nil && d.latest.message == msg {
-		return d.latest, nil
+	if d.latestSmall != nil && d.latestSmall.message == msg {
+		return d.latestSmall, nil
 	}
-	message, err := d.encoded(msg, s.peer, false)
+	message, err := d.encodedMessage(msg, s.peer, false)
 	if err == nil && message.frame.Len() < deflateFrom { // a post, and not so much that the document should not hold it
-		d.latest = message
+		d.latestSmall = message
 	}
 	return message, err
 }
 
-// stored returns a change of the ledger. storage.ErrDamaged is returned when
+// storedChange returns a change of the ledger. storage.ErrDamaged is returned when
 // its bytes are not those of its hash.
-func (d *document) stored(h wire.Hash) (stored, error) {
+func (d *document) storedChange(h wire.Hash) (storedChange, error) {
 	if c, ok := d.relay.cache.get(d.event, h); ok {
 		return c, nil
 	}
 	e, err := d.relay.cfg.Store.Entry(context.Background(), d.event, h)
 	if err != nil {
-		return stored{}, err
+		return storedChange{}, err
 	}
 	if got, err := wire.ReadHash(e.Bytes); err != nil || got != h {
-		return stored{}, fmt.Errorf("change %s: %w", h, errors.Join(storage.ErrDamaged, err))
+		return storedChange{}, fmt.Errorf("change %s: %w", h, errors.Join(storage.ErrDamaged, err))
 	}
-	c := stored{e.Bytes, e.Signature}
+	c := storedChange{e.Bytes, e.Signature}
 	d.relay.cache.put(d.event, h, c)
 	return c, nil
 }
@@ -458,6 +458,6 @@ func (s source) Graph() *graph.Graph { return s.graph }
 
 // Change implements amsync.Source.
 func (s source) Change(h wire.Hash) (amsync.Change, error) {
-	c, err := s.document.stored(h)
+	c, err := s.document.storedChange(h)
 	return amsync.Change{Bytes: c.bytes, Signature: c.signature}, err
 }

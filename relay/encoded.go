@@ -17,32 +17,32 @@ const (
 	// for peers that take it so: live posts stay below it, first pulls do not.
 	deflateFrom = 16 << 10
 
-	maxEncodings     = 128
-	maxEncodingBytes = 12 << 20
+	maxRecentMessages = 128
+	maxRecentBytes    = 12 << 20
 )
 
-// encoded is a sync message as it goes to every peer of a document that is in the same
+// encodedMessage is a sync message as it goes to every peer of a document that is in the same
 // state. The frames differ only in the peer's name.
-type encoded struct {
+type encodedMessage struct {
 	message *amsync.Message
 	frame   *wsframe.Shared
 }
 
-// encoded returns the frame of a message to the peer, made anew or a moment ago.
+// encodedMessage returns the frame of a message to the peer, made anew or a moment ago.
 // whole says that the message's one change is a whole document.
-func (d *document) encoded(m *amsync.Message, peer string, whole bool) (*encoded, error) {
-	if e := d.relay.encodings.get(d.event, m); e != nil {
+func (d *document) encodedMessage(m *amsync.Message, peer string, whole bool) (*encodedMessage, error) {
+	if e := d.relay.recentMessages.get(d.event, m); e != nil {
 		return e, nil
 	}
 	e, err := d.encode(m, peer, whole)
 	if err == nil {
-		d.relay.encodings.put(d.event, e)
+		d.relay.recentMessages.put(d.event, e)
 	}
 	return e, err
 }
 
 // encode makes the frame of a message to the peer, in its parts.
-func (d *document) encode(m *amsync.Message, peer string, whole bool) (*encoded, error) {
+func (d *document) encode(m *amsync.Message, peer string, whole bool) (*encodedMessage, error) {
 	data := m.Encode()
 	if whole {
 		data[0] = messageV2
@@ -56,33 +56,33 @@ func (d *document) encode(m *amsync.Message, peer string, whole bool) (*encoded,
 		return nil, err
 	}
 	compress := !whole && len(tail) >= deflateFrom // what is in a whole document is compressed already
-	return &encoded{message: m, frame: wsframe.NewShared(head, tail, compress)}, nil
+	return &encodedMessage{message: m, frame: wsframe.NewShared(head, tail, compress)}, nil
 }
 
-// encodings keeps messages that were made a moment ago for the next peer that is
+// recentMessages keeps messages that were made a moment ago for the next peer that is
 // to get the same: a post goes out to all, and those who join cold get the same
 // slices. Made in a moment, they are forgotten in the order they came.
-type encodings struct {
+type recentMessages struct {
 	mu    sync.Mutex
-	known map[encodingKey]*encoded
-	order []encodingKey // oldest first
+	known map[messageKey]*encodedMessage
+	order []messageKey // oldest first
 	bytes int
 }
 
-// encodingKey finds a message that may be the same; same decides. Changes come
+// messageKey finds a message that may be the same; same decides. Changes come
 // from the cache, so the same change is the same memory, mostly.
-type encodingKey struct {
+type messageKey struct {
 	event        qa.EventID
 	head, shared wire.Hash
 	first        *byte
 	changes      int
 }
 
-func keyOf(event qa.EventID, m *amsync.Message) (k encodingKey, ok bool) {
+func keyOf(event qa.EventID, m *amsync.Message) (k messageKey, ok bool) {
 	if len(m.Changes) == 0 || len(m.Changes[0]) == 0 {
 		return k, false
 	}
-	k = encodingKey{event: event, first: &m.Changes[0][0], changes: len(m.Changes)}
+	k = messageKey{event: event, first: &m.Changes[0][0], changes: len(m.Changes)}
 	if len(m.Heads) > 0 {
 		k.head = m.Heads[0]
 	}
@@ -92,8 +92,8 @@ func keyOf(event qa.EventID, m *amsync.Message) (k encodingKey, ok bool) {
 	return k, true
 }
 
-// same says whether the messages are the same bytes. It may say no of equal ones.
-func same(a, b *amsync.Message) bool {
+// sameMessage says whether the messages are the same bytes. It may say no of equal ones.
+func sameMessage(a, b *amsync.Message) bool {
 	return slices.Equal(a.Heads, b.Heads) && slices.Equal(a.Need, b.Need) &&
 		slices.EqualFunc(a.Have, b.Have, func(a, b wire.Have) bool {
 			return slices.Equal(a.LastSync, b.LastSync) && a.Filter.Entries == b.Filter.Entries &&
@@ -106,7 +106,7 @@ func same(a, b *amsync.Message) bool {
 		bytes.Equal(a.Trailing, b.Trailing)
 }
 
-func (c *encodings) get(event qa.EventID, m *amsync.Message) *encoded {
+func (c *recentMessages) get(event qa.EventID, m *amsync.Message) *encodedMessage {
 	k, ok := keyOf(event, m)
 	if !ok {
 		return nil
@@ -114,13 +114,13 @@ func (c *encodings) get(event qa.EventID, m *amsync.Message) *encoded {
 	c.mu.Lock()
 	e := c.known[k]
 	c.mu.Unlock()
-	if e == nil || !same(e.message, m) {
+	if e == nil || !sameMessage(e.message, m) {
 		return nil
 	}
 	return e
 }
 
-func (c *encodings) put(event qa.EventID, e *encoded) {
+func (c *recentMessages) put(event qa.EventID, e *encodedMessage) {
 	k, ok := keyOf(event, e.message)
 	if !ok {
 		return
@@ -131,13 +131,13 @@ func (c *encodings) put(event qa.EventID, e *encoded) {
 		c.bytes += e.frame.Len() - old.frame.Len()
 	} else {
 		if c.known == nil {
-			c.known = map[encodingKey]*encoded{}
+			c.known = map[messageKey]*encodedMessage{}
 		}
 		c.order = append(c.order, k)
 		c.bytes += e.frame.Len()
 	}
 	c.known[k] = e
-	for len(c.order) > 1 && (len(c.order) > maxEncodings || c.bytes > maxEncodingBytes) {
+	for len(c.order) > 1 && (len(c.order) > maxRecentMessages || c.bytes > maxRecentBytes) {
 		c.bytes -= c.known[c.order[0]].frame.Len()
 		delete(c.known, c.order[0])
 		c.order = slices.Delete(c.order, 0, 1)
@@ -145,7 +145,7 @@ func (c *encodings) put(event qa.EventID, e *encoded) {
 }
 
 // drop forgets everything, when nobody has pulled anything for a while.
-func (c *encodings) drop() {
+func (c *recentMessages) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.known, c.order, c.bytes = nil, nil, 0

@@ -53,21 +53,21 @@ func (s *session) ephemeral(m *repo.Message) {
 func (d *document) pass(from *session, speaker qa.Identity, m *repo.Message) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.reader(from) == nil || speaker != "" && d.policy.Blocked(speaker) {
+	if d.readingMember(from) == nil || speaker != "" && d.policy.Blocked(speaker) {
 		return
 	}
 	key := ephemeralKey{m.SenderID, m.SessionID}
-	last, known := d.seen[key]
+	last, known := d.ephemeralCounts[key]
 	if known && m.Count <= last {
 		return
 	}
-	if !known && len(d.seen) >= MaxEphemeralSessions {
-		for k := range d.seen { // any: forgetting one can at worst let a repeat pass
-			delete(d.seen, k)
+	if !known && len(d.ephemeralCounts) >= MaxEphemeralSessions {
+		for k := range d.ephemeralCounts { // any: forgetting one can at worst let a repeat pass
+			delete(d.ephemeralCounts, k)
 			break
 		}
 	}
-	d.seen[key] = m.Count
+	d.ephemeralCounts[key] = m.Count
 	now := d.relay.cfg.Now()
 	to, size := quota.PerSecond(EphemeralEventBurst, EphemeralEventRate), ephemeralSize(m)
 	if !d.ephemerals.Has(to, now, size, 0) {
@@ -75,13 +75,13 @@ func (d *document) pass(from *session, speaker qa.Identity, m *repo.Message) {
 	}
 	d.ephemerals.Spend(size)
 	for s := range d.members {
-		if s == from || d.reader(s) == nil {
+		if s == from || d.readingMember(s) == nil {
 			continue
 		}
 		copied := *m
 		copied.TargetID = s.peer
 		if b, err := repo.Encode(&copied); err == nil {
-			s.out.ephemeral(b, now)
+			s.out.queueEphemeral(b, now)
 		}
 	}
 }

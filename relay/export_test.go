@@ -23,7 +23,7 @@ func (r *Relay) See() (s Seen) {
 	r.queue.mu.Lock()
 	defer r.queue.mu.Unlock()
 	for _, d := range r.documents {
-		s.InLine += len(d.queueEntry.waiting)
+		s.InLine += len(d.queueEntry.submissions)
 	}
 	return s
 }
@@ -36,7 +36,7 @@ func (r *Relay) Asked(event qa.EventID) int {
 }
 
 // Scarcity is how little room the disk has, from 0 to 3.
-func (r *Relay) Scarcity() int { return int(r.scarcity()) }
+func (r *Relay) Scarcity() int { return int(r.diskLevel()) }
 
 // PeakReading is the most memory, in bytes, that messages took that were being read and
 // handled, and Reading what they take now.
@@ -62,8 +62,8 @@ func (r *Relay) Decoded() int64 { return r.decodedOps.Load() - maxDecodedOps }
 // InflatedForWaste is how many KiB of garbage a connection, and an address, can make
 // the relay inflate at once.
 var (
-	InflatedForWaste          = quota.ConnectionWaste.Burst / (garbage * costInflated)
-	InflatedForWasteOfAddress = quota.AddressWaste.Burst / (garbage * costInflated)
+	InflatedForWaste          = quota.ConnectionWaste.Burst / (wasteFactor * costInflated)
+	InflatedForWasteOfAddress = quota.AddressWaste.Burst / (wasteFactor * costInflated)
 )
 
 // LookUpsForWaste is how often a connection can make the relay look for a document that
@@ -71,7 +71,7 @@ var (
 var LookUpsForWaste = int(quota.ConnectionWaste.Burst / costLookUp)
 
 // SignaturesForWaste is the same of signatures that are wrong.
-var SignaturesForWaste = quota.ConnectionWaste.Burst / (garbage * costSignature)
+var SignaturesForWaste = quota.ConnectionWaste.Burst / (wasteFactor * costSignature)
 
 // Made is how many whole documents were made.
 func (r *Relay) Made() int {

@@ -161,7 +161,7 @@ func TestViolations(t *testing.T) {
 	a, b := relaytest.NewDevice("a", relaytest.EventID("violations")), relaytest.NewDevice("b", relaytest.EventID("violations"))
 	write(t, a, 2)
 	connect(t, s, a, b)
-	same(t, a, b)
+	sameMessage(t, a, b)
 	empty := (&wire.Message{}).Encode()
 	sync := func(m repo.Message) []byte {
 		if m.Type == "" {
@@ -231,7 +231,7 @@ func TestForgedEphemeral(t *testing.T) {
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	write(t, a, 1)
 	connect(t, s, a, b)
-	same(t, a, b)
+	sameMessage(t, a, b)
 	err := a.Send(&repo.Message{Type: repo.TypeEphemeral, SenderID: "b", DocumentID: string(event), Data: []byte{1}, SessionID: "s", Count: 9})
 	if err != nil {
 		t.Fatal(err)
@@ -344,7 +344,7 @@ func TestSlowReader(t *testing.T) {
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	write(t, a, 1)
 	connect(t, s, a, b)
-	same(t, a, b)
+	sameMessage(t, a, b)
 	for i := range stalled {
 		ws := dial(t, s, fmt.Sprint("stalled-", i))
 		if err := ws.NetConn().(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
@@ -361,7 +361,7 @@ func TestSlowReader(t *testing.T) {
 	}
 	t.Logf("%d changes of %d bytes took %v to the other reader", n, len(text), time.Since(began))
 	eventually(t, "the stalled ones are cut", func() bool { return s.Connections() == 2 })
-	same(t, a, b)
+	sameMessage(t, a, b)
 	late := relaytest.NewDevice("stalled-0", event) // and is caught up on return
 	connect(t, s, late)
 	until(t, late, changes(n+1))
@@ -431,7 +431,7 @@ func TestHostileBytes(t *testing.T) {
 			a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 			write(t, a, 3)
 			connect(t, s, a, b)
-			same(t, a, b)
+			sameMessage(t, a, b)
 			files := hostile(t)
 			round := func() {
 				for name, b := range files {
@@ -479,7 +479,7 @@ func TestHostileBytes(t *testing.T) {
 			}
 			write(t, b, 2)
 			until(t, a, changes(5))
-			same(t, a, b)
+			sameMessage(t, a, b)
 		})
 	}
 }
@@ -502,7 +502,7 @@ func TestDamagedFrames(t *testing.T) {
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	first := write(t, a, 1)[0]
 	connect(t, s, a, b)
-	same(t, a, b)
+	sameMessage(t, a, b)
 	c := relaytest.NewEvent("damaged", "open").Post("evil", 1, a.NextOp(), []wire.Hash{first}, "v")
 	m := &wire.Message{Heads: []wire.Hash{c.Hash}, Need: []wire.Hash{first}, Have: []wire.Have{{LastSync: []wire.Hash{first}, Filter: wire.NewFilter([]wire.Hash{c.Hash})}}, Changes: [][]byte{c.Encode()}}
 	whole, err := repo.Encode(&repo.Message{Type: repo.TypeSync, SenderID: "evil", DocumentID: string(event), Data: m.Encode(), Signatures: c.Signature})
@@ -522,7 +522,7 @@ func TestDamagedFrames(t *testing.T) {
 		assault(t, s, frame)
 	}
 	write(t, a, 1)
-	same(t, a, b)
+	sameMessage(t, a, b)
 }
 
 // Changes that wait for others for ever are taken up to a bound; beyond it they
@@ -534,7 +534,7 @@ func TestWaitingIsBounded(t *testing.T) {
 	connect(t, s, a, b)
 	e := relaytest.NewEvent("waiting", "open")
 	sent := 0
-	for sent < relay.MaxWaiting+500 {
+	for sent < relay.MaxPending+500 {
 		var all []relaytest.Signed
 		for range 1000 {
 			sent++
@@ -544,7 +544,7 @@ func TestWaitingIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	until(t, a, func(st relaytest.State) bool { return len(st.Refused) == sent-relay.MaxWaiting })
+	until(t, a, func(st relaytest.State) bool { return len(st.Refused) == sent-relay.MaxPending })
 	for _, r := range a.State().Refused {
 		if !r.Deferred || policy.Code(r.Code) != policy.CodeWaitingFull {
 			t.Fatalf("refusal %+v", r)

@@ -22,13 +22,13 @@ import (
 // here: enough to tell it when there is one. No graph and no sync state is
 // kept, so it does not matter how many IDs strangers think of. Guarded by relay.mu.
 type interest struct {
-	session  *session
-	event    qa.EventID
-	asking   bool // sent a request that is not answered by anything yet
-	answered bool // was told that the document is unavailable
-	has      bool // says that it has some of it
-	again    bool // offered what could not be taken, and is to be asked for it again
-	replies  int  // to what it said that it has
+	session   *session
+	event     qa.EventID
+	requested bool // sent a request that is not answered by anything yet
+	answered  bool // was told that the document is unavailable
+	hasSome   bool // says that it has some of it
+	again     bool // offered what could not be taken, and is to be asked for it again
+	replies   int  // to what it said that it has
 }
 
 // interests are those of all connections. Guarded by relay.mu.
@@ -67,8 +67,8 @@ func (r *Relay) interest(s *session, event qa.EventID) *interest {
 		return i
 	}
 	all := &r.interests
-	switch full, mine := all.count >= r.limits.Asked, all.from[s.account]; {
-	case !full && mine < r.limits.AskedFromAddress:
+	switch full, mine := all.count >= r.limits.Interests, all.from[s.account]; {
+	case !full && mine < r.limits.InterestsFromAddress:
 	case len(s.interests) > 0 && (!full || mine*len(all.from) >= all.count):
 		// Its own, if its address has its share: who asks without end should not cost
 		// a look at everybody each time.
@@ -118,50 +118,50 @@ func (r *Relay) answerRequests(event qa.EventID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := r.interests.of[event]
-	if slices.ContainsFunc(list, func(i *interest) bool { return i.has }) {
+	if slices.ContainsFunc(list, func(i *interest) bool { return i.hasSome }) {
 		return
 	}
 	for _, i := range list {
-		if i.asking && !i.answered {
+		if i.requested && !i.answered {
 			i.answered = true
 			i.session.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: i.session.peer, DocumentID: string(event)})
 		}
 	}
 }
 
-// absent handles a sync message about a document that is not here. One that brings
+// handleAbsent handles a sync message about a document that is not here. One that brings
 // what it begins with puts the document into memory, and so does one that brings what may wait for
 // that, of which there are few.
 // Looked is how many documents had been founded before it was looked for this one.
-func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID, looked int64) (*document, error) {
+func (s *session) handleAbsent(m *repo.Message, msg *wire.Message, event qa.EventID, looked int64) (*document, error) {
 	r := s.relay
 	s.out.waitForSpace() // who has 1,000 weeks asks for them all at once
 	if len(msg.Changes) > 0 {
-		begins, err := s.begins(msg, event)
+		begins, err := s.bringsFirstChange(msg, event)
 		if err != nil {
 			return nil, err
 		}
 		why := quota.Deferral{Code: policy.CodeWaitingFull}
 		if begins {
 			why = r.mayFound(s.account, r.cfg.Now())
-		} else if r.mayWait(s.account, nil) {
+		} else if r.mayKeepUnfounded(s.account, nil) {
 			why = quota.Deferral{}
 		}
 		if why.Code == "" {
-			return s.found(event)
+			return s.startDocument(event)
 		}
-		s.putOffAll(msg, event, why)
-		return nil, s.lookAgain(event, looked)
+		s.deferAll(msg, event, why)
+		return nil, s.joinIfFounded(event, looked)
 	}
 	r.mu.Lock()
 	i := r.interest(s, event)
-	i.has = len(msg.Heads) > 0
-	reply := i.has && i.replies < maxReplies
+	i.hasSome = len(msg.Heads) > 0
+	reply := i.hasSome && i.replies < maxReplies
 	if reply {
 		i.replies++
 	}
 	if m.Type == repo.TypeRequest {
-		i.asking, i.answered = true, false
+		i.requested, i.answered = true, false
 	}
 	missed := r.foundings.Load() != looked
 	r.mu.Unlock()
@@ -171,15 +171,15 @@ func (s *session) absent(m *repo.Message, msg *wire.Message, event qa.EventID, l
 		}
 	}
 	if reply {
-		s.hello(msg, event)
+		s.answerWithNothing(msg, event)
 	}
 	r.answerRequests(event)
 	return nil, nil
 }
 
-// begins says whether one of a message's changes begins the document, or any may. Hashing
+// bringsFirstChange says whether one of a message's changes begins the document, or any may. Hashing
 // them is charged first, and given back as it is for a change that is put off.
-func (s *session) begins(msg *wire.Message, event qa.EventID) (found bool, err error) {
+func (s *session) bringsFirstChange(msg *wire.Message, event qa.EventID) (found bool, err error) {
 	if s.relay.cfg.Open {
 		return true, nil
 	}
@@ -188,10 +188,10 @@ func (s *session) begins(msg *wire.Message, event qa.EventID) (found bool, err e
 		size += len(b)
 	}
 	cost := costMessage + costKiB*float64(size)/1024
-	if err := s.charge(garbage * cost); err != nil {
+	if err := s.charge(wasteFactor * cost); err != nil {
 		return false, err
 	}
-	if err := s.turn(func() {
+	if err := s.inTurn(func() {
 		found = slices.ContainsFunc(msg.Changes, func(b []byte) bool {
 			h, err := wire.ReadHash(b)
 			return err == nil && qa.EventIDFromGenesis(h) == event
@@ -200,27 +200,27 @@ func (s *session) begins(msg *wire.Message, event qa.EventID) (found bool, err e
 		return false, err
 	}
 	if found {
-		return true, s.charge(-garbage * cost)
+		return true, s.charge(-wasteFactor * cost)
 	}
-	return false, s.charge((putOffShare - garbage) * cost)
+	return false, s.charge((deferredShare - wasteFactor) * cost)
 }
 
-// lookAgain makes the session a member of a document that was founded after it was
+// joinIfFounded makes the session a member of a document that was founded after it was
 // looked for, and before the session's interest was noted.
-func (s *session) lookAgain(event qa.EventID, looked int64) error {
+func (s *session) joinIfFounded(event qa.EventID, looked int64) error {
 	if s.relay.foundings.Load() == looked {
 		return nil
 	}
 	d, _, err := s.document(string(event))
 	if d != nil {
-		s.out.touch(d)
+		s.out.schedule(d)
 	}
 	return err
 }
 
-// hello answers what somebody says that they have of a document of which nothing is
+// answerWithNothing answers what somebody says that they have of a document of which nothing is
 // here, as a peer that has nothing does.
-func (s *session) hello(msg *wire.Message, event qa.EventID) {
+func (s *session) answerWithNothing(msg *wire.Message, event qa.EventID) {
 	g, p := graph.New(), amsync.NewPeer()
 	if msg != nil {
 		p.Receive(g, msg, nil, nil)
@@ -243,9 +243,9 @@ func (s emptySource) Change(wire.Hash) (amsync.Change, error) {
 	return amsync.Change{}, errors.New("relay: nothing is here")
 }
 
-// putOffAll tells the peer that none of a message's changes is taken now. It is asked
+// deferAll tells the peer that none of a message's changes is taken now. It is asked
 // for them again when they can be.
-func (s *session) putOffAll(msg *wire.Message, event qa.EventID, why quota.Deferral) {
+func (s *session) deferAll(msg *wire.Message, event qa.EventID, why quota.Deferral) {
 	var told []repo.Refused
 	for _, b := range msg.Changes[:min(len(msg.Changes), maxRefusals)] {
 		if h, err := wire.ReadHash(b); err == nil {
@@ -254,7 +254,7 @@ func (s *session) putOffAll(msg *wire.Message, event qa.EventID, why quota.Defer
 	}
 	s.relay.mu.Lock()
 	i := s.relay.interest(s, event)
-	i.has = true
+	i.hasSome = true
 	if why.Code == policy.CodeWaitingFull {
 		i.replies++ // without a beginning it may be put off again and again
 	}
@@ -265,9 +265,9 @@ func (s *session) putOffAll(msg *wire.Message, event qa.EventID, why quota.Defer
 	s.tell(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: string(event), Refused: told})
 }
 
-// askAgain asks for what could not be taken before anything of its document was here:
+// askInterested asks for what could not be taken before anything of its document was here:
 // a few of each address at a time.
-func (r *Relay) askAgain() {
+func (r *Relay) askInterested() {
 	now := r.cfg.Now()
 	asked := map[*account]int{}
 	var ask []*interest
@@ -284,12 +284,12 @@ func (r *Relay) askAgain() {
 	}
 	r.mu.Unlock()
 	for _, i := range ask {
-		i.session.hello(nil, i.event)
+		i.session.answerWithNothing(nil, i.event)
 	}
 }
 
-// found puts a document that is not here into memory, for what the session brings.
-func (s *session) found(event qa.EventID) (*document, error) {
+// startDocument puts a document that is not here into memory, for what the session brings.
+func (s *session) startDocument(event qa.EventID) (*document, error) {
 	d, err := s.relay.acquireDocument(s, event)
 	if err != nil {
 		return nil, err
@@ -300,46 +300,46 @@ func (s *session) found(event qa.EventID) (*document, error) {
 	return d, nil
 }
 
-// settle is called when the session has offered something for a document that may not
+// leaveUnlessFounded is called when the session has offered something for a document that may not
 // be here yet. If nothing of it could be taken, or let wait, the document is given up, and
 // what is left is an interest.
-func (s *session) settle(d *document, has, asks bool) error {
+func (s *session) leaveUnlessFounded(d *document, has, asks bool) error {
 	if d.founded.Load() {
 		return nil
 	}
 	looked := s.relay.foundings.Load()
 	d.mu.Lock()
-	waits, later := len(d.waiting) > 0, false
+	waits, later := len(d.pending) > 0, false
 	if m := d.members[s]; m != nil {
-		later = len(m.later) > 0
+		later = len(m.deferred) > 0
 	}
 	here := d.graph != nil && d.graph.Len() > 0
 	d.mu.Unlock()
-	if here || waits && s.relay.mayWait(s.account, d) {
+	if here || waits && s.relay.mayKeepUnfounded(s.account, d) {
 		return nil
 	}
 	delete(s.documents, d.event)
 	d.leave(s)
 	s.relay.mu.Lock()
 	i := s.relay.interest(s, d.event)
-	i.has = has && (waits || later)
+	i.hasSome = has && (waits || later)
 	if i.again = waits || later; i.again {
 		s.relay.interests.again[i] = true
 	}
 	if asks {
-		i.asking, i.answered = true, false
+		i.requested, i.answered = true, false
 	}
 	s.relay.mu.Unlock()
-	if err := s.lookAgain(d.event, looked); err != nil {
+	if err := s.joinIfFounded(d.event, looked); err != nil {
 		return err
 	}
 	s.relay.answerRequests(d.event)
 	return nil
 }
 
-// mayWait says whether something may wait for the beginning of a document: nil for
+// mayKeepUnfounded says whether something may wait for the beginning of a document: nil for
 // one more, or a document, which is counted from then on until it is gone or founded.
-func (r *Relay) mayWait(from *account, d *document) bool {
+func (r *Relay) mayKeepUnfounded(from *account, d *document) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if d != nil {
@@ -362,9 +362,9 @@ func (r *Relay) mayWait(from *account, d *document) bool {
 	return true
 }
 
-// noteFounded makes known that there is something of the document on disk: those who
+// announceFounded makes known that there is something of the document on disk: those who
 // asked for it become members. d.mu is held.
-func (d *document) noteFounded() {
+func (d *document) announceFounded() {
 	if d.founded.Load() || d.graph.Len() == 0 {
 		return
 	}
@@ -384,7 +384,7 @@ func (d *document) noteFounded() {
 		s.inUse++
 		d.join(s)
 		s.founded = append(s.founded, d)
-		s.out.touch(d)
+		s.out.schedule(d)
 	}
 }
 
@@ -417,16 +417,16 @@ func (s *session) leaveAll() {
 	}
 }
 
-// isHere reports whether the ledger has anything of a document.
-func (r *Relay) isHere(event qa.EventID) (bool, error) {
-	err := r.cfg.Store.Entries(context.Background(), event, 0, func(storage.Entry) error { return errSome })
-	if errors.Is(err, errSome) || errors.Is(err, storage.ErrDamaged) {
+// isStored reports whether the ledger has anything of a document.
+func (r *Relay) isStored(event qa.EventID) (bool, error) {
+	err := r.cfg.Store.Entries(context.Background(), event, 0, func(storage.Entry) error { return errFoundEntry })
+	if errors.Is(err, errFoundEntry) || errors.Is(err, storage.ErrDamaged) {
 		return true, nil
 	}
 	return false, err
 }
 
-var errSome = errors.New("relay: there is something")
+var errFoundEntry = errors.New("relay: there is something")
 
 // freeDocumentSlot makes space for one more document in use, when there are as many as there
 // may be: idle ones go first, then a connection of the address that uses the most is
@@ -462,18 +462,18 @@ func (r *Relay) freeDocumentSlot(s *session) bool {
 	return true
 }
 
-// loads are how many documents are being read from the ledger, by address.
-type loads struct {
+// loadSlots are how many documents are being read from the ledger, by address.
+type loadSlots struct {
 	mu    sync.Mutex
 	free  sync.Cond
 	count int
 	from  map[*account]int
 }
 
-// mayLoad waits until the address may have one more document read, and returns what is
+// acquireLoadSlot waits until the address may have one more document read, and returns what is
 // to be called when that is done.
-func (r *Relay) mayLoad(from *account) (done func()) {
-	l := &r.loads
+func (r *Relay) acquireLoadSlot(from *account) (done func()) {
+	l := &r.loadSlots
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.count >= MaxLoading || from != nil && l.from[from] >= MaxLoadingFrom {

@@ -31,21 +31,21 @@ const (
 	// MaxEphemeralSessions is how many ephemeral sessions a document remembers
 	// the last count of.
 	MaxEphemeralSessions = 1_024
-	// MaxWaiting is how many changes of one document may wait for what they
+	// MaxPending is how many changes of one document may wait for what they
 	// depend on.
-	MaxWaiting = 4_096
-	// MaxWaitingBytes is how much the waiting changes of all documents together
+	MaxPending = 4_096
+	// MaxPendingBytes is how much the waiting changes of all documents together
 	// may add up to, in bytes.
-	MaxWaitingBytes = 64 << 20
-	// MaxWaitingOps is how many operations those of one document may have: when what
+	MaxPendingBytes = 64 << 20
+	// MaxPendingOps is how many operations those of one document may have: when what
 	// they wait for comes, they are judged in one turn.
-	MaxWaitingOps = 1 << 16
-	// MaxAsked is how many documents that are not here connections may have asked for,
+	MaxPendingOps = 1 << 16
+	// MaxInterests is how many documents that are not here connections may have asked for,
 	// in all: each takes some 300 bytes. Beyond it one of the address with the most is
 	// forgotten.
-	MaxAsked = 200_000
-	// MaxAskedFromAddress is how many of them are one address's.
-	MaxAskedFromAddress = 20_000
+	MaxInterests = 200_000
+	// MaxInterestsFromAddress is how many of them are one address's.
+	MaxInterestsFromAddress = 20_000
 	// MaxUnfounded is how many documents there may be of which only such changes came
 	// as wait for the beginning; MaxUnfoundedFrom is how many of one remote address.
 	MaxUnfounded     = 1_024
@@ -63,10 +63,10 @@ const (
 	// been on their way. Later ones are deferred until a moderator approves them or the
 	// event is opened again. That they are deferred says nothing about their validity.
 	LateFor = 14 * 24 * time.Hour
-	// MaxRulings is how many changes that grant or revoke a role, block somebody or
+	// MaxAuthorityChanges is how many changes that grant or revoke a role, block somebody or
 	// close the event a document may have: the gate's memory grows with the square, to
 	// 8 MB here.
-	MaxRulings = 1 << 13
+	MaxAuthorityChanges = 1 << 13
 	// EphemeralBurst and EphemeralRate are how many ephemeral messages a connection
 	// may send at once, and each minute. Others are dropped.
 	EphemeralBurst = 60
@@ -89,34 +89,34 @@ const (
 	MaxFromAddress = 500
 	// MaxCacheBytes is how much of the ledger is kept in memory for sending.
 	MaxCacheBytes = 32 << 20
-	// MaxBigFrames is how many messages beyond bigFrame bytes are being read or handled
+	// MaxLargeMessages is how many messages beyond largeMessage bytes are being read or handled
 	// at a time, one of each address; further ones wait in the network for their turn.
-	MaxBigFrames = 4
-	// MaxReading is how much all messages together that are being read and handled may
+	MaxLargeMessages = 4
+	// MaxMessageMemory is how much all messages together that are being read and handled may
 	// take of memory, in bytes: buffers, what they inflate to, and copies. Where Frame
 	// is larger it is readingOfAll times that. Those of up to 4 KiB are not counted.
-	MaxReading = 96 << 20
+	MaxMessageMemory = 96 << 20
 
-	bigFrame        = 1 << 20
-	bulkyChange     = 1 << 20  // bytes of a change, inflated, from which one is decoded at a time
-	maxDecodedOps   = 1 << 18  // operations, of some 150 bytes each, that wait for the committer; changes beyond are decoded again there
-	readingOfFrame  = 4        // frames that the messages of one address may take of memory
-	readingOfAll    = 6        // likewise, of all addresses, where that is more than MaxReading
-	inflateStep     = 64 << 10 // bytes that are inflated in one turn
-	keptBuffer      = 4 << 10  // bytes of the buffer that a reader keeps between frames
-	firstBuffer     = 512      // bytes of it to begin with
-	maxBatchChanges = 4_096    // in one commit, before the message that goes beyond it
-	maxBatchBytes   = 16 << 20 // likewise
-	maxRefusals     = 500      // in one flyleaf-refused message, and malformed changes in one sync message
-	inspectAtATime  = 256      // changes of a message, before it is looked whether too many are malformed
-	inspectAlone    = 8        // changes for which a further processor is not worth it
-	maxRefusalsTold = 2_000    // of one sync message
-	maxRetries      = 4_096    // deferred changes that a member is asked for at a time
-	maxLogged       = 10       // unusable changes of one document that are logged one by one
-	maxReplies      = 8        // to one who says to have a document of which nothing comes
-	maxAskedAgain   = 16       // such documents that an address is asked for at a time
-	slowestBytes    = 32 << 10 // bytes a second below which a peer is too slow that is sent something, or sends a large message
-	slowestSender   = 4 << 10  // likewise, one that sends a smaller message
+	largeMessage      = 1 << 20
+	bulkyChange       = 1 << 20  // bytes of a change, inflated, from which one is decoded at a time
+	maxDecodedOps     = 1 << 18  // operations, of some 150 bytes each, that wait for the committer; changes beyond are decoded again there
+	framesFromAddress = 4        // frames that the messages of one address may take of memory
+	framesOfAll       = 6        // likewise, of all addresses, where that is more than MaxMessageMemory
+	inflateStep       = 64 << 10 // bytes that are inflated in one turn
+	keptBuffer        = 4 << 10  // bytes of the buffer that a reader keeps between frames
+	firstBuffer       = 512      // bytes of it to begin with
+	maxBatchChanges   = 4_096    // in one commit, before the message that goes beyond it
+	maxBatchBytes     = 16 << 20 // likewise
+	maxRefusals       = 500      // in one flyleaf-refused message, and malformed changes in one sync message
+	inspectAtATime    = 256      // changes of a message, before it is looked whether too many are malformed
+	inspectAlone      = 8        // changes for which a further processor is not worth it
+	maxRefusalsTold   = 2_000    // of one sync message
+	maxRetries        = 4_096    // deferred changes that a member is asked for at a time
+	maxLogged         = 10       // unusable changes of one document that are logged one by one
+	maxReplies        = 8        // to one who says to have a document of which nothing comes
+	maxAskedAgain     = 16       // such documents that an address is asked for at a time
+	slowestReceiver   = 32 << 10 // bytes a second below which a peer is too slow that is sent something, or sends a large message
+	slowestSender     = 4 << 10  // likewise, one that sends a smaller message
 )
 
 // How long things may take.
@@ -153,18 +153,18 @@ const (
 // Limits are bounds that a Config may set. Zero means the constant of that name, or its
 // like.
 type Limits struct {
-	Frame          int // bytes
-	Connections    int
-	Documents      int // per connection
-	DocumentsInUse int
-	Queue          int // frames per connection
-	FromAddress    int // connections
-	Rulings        int // per document
-	Asked          int // documents that are not here, in all
-	Reading        int // bytes of memory for all messages that are being read and handled
-	FromReading    int // of it, for those of one address
+	Frame                    int // bytes
+	Connections              int
+	Documents                int // per connection
+	DocumentsInUse           int
+	Queue                    int // frames per connection
+	FromAddress              int // connections
+	AuthorityChanges         int // per document
+	Interests                int // documents that are not here, in all
+	MessageMemory            int // bytes of memory for all messages that are being read and handled
+	MessageMemoryFromAddress int // of it, for those of one address
 
-	AskedFromAddress int
+	InterestsFromAddress int
 
 	Join, Ping, Pong, Write, Idle, Retry, Stall time.Duration
 }
@@ -175,16 +175,16 @@ func (l Limits) withDefaults(open bool) Limits {
 		frame = MaxFrameOpen
 	}
 	setInt(&l.Frame, frame)
-	setInt(&l.Reading, max(MaxReading, readingOfAll*l.Frame))
-	setInt(&l.FromReading, readingOfFrame*l.Frame)
+	setInt(&l.MessageMemory, max(MaxMessageMemory, framesOfAll*l.Frame))
+	setInt(&l.MessageMemoryFromAddress, framesFromAddress*l.Frame)
 	setInt(&l.Connections, MaxConnections)
 	setInt(&l.Documents, MaxDocuments)
 	setInt(&l.DocumentsInUse, MaxDocumentsInUse)
 	setInt(&l.Queue, MaxQueue)
 	setInt(&l.FromAddress, MaxFromAddress)
-	setInt(&l.Rulings, MaxRulings)
-	setInt(&l.Asked, MaxAsked)
-	setInt(&l.AskedFromAddress, MaxAskedFromAddress)
+	setInt(&l.AuthorityChanges, MaxAuthorityChanges)
+	setInt(&l.Interests, MaxInterests)
+	setInt(&l.InterestsFromAddress, MaxInterestsFromAddress)
 	setDuration(&l.Retry, RetryEvery)
 	setDuration(&l.Stall, StallWait)
 	setDuration(&l.Join, JoinTimeout)

@@ -59,10 +59,10 @@ var (
 func (m *memory) take(s *session, n int, reading bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s.held.reading = reading
+	s.memory.reading = reading
 	share := s.share()
 	for {
-		if s.over() || s.held.leaving {
+		if s.hasEnded() || s.memory.leaving {
 			return errFullOfMessages // it was told why, or is about to be
 		}
 		own, all := share.bytes+int64(n) > m.each, m.used+int64(n) > m.most
@@ -70,7 +70,7 @@ func (m *memory) take(s *session, n int, reading bool) error {
 			m.used += int64(n)
 			m.peak = max(m.peak, m.used)
 			share.bytes += int64(n)
-			s.held.bytes += int64(n)
+			s.memory.bytes += int64(n)
 			m.holders[s] = true
 			return nil
 		}
@@ -81,12 +81,12 @@ func (m *memory) take(s *session, n int, reading bool) error {
 			}
 			victim := m.slowest(s, own)
 			switch {
-			case victim == s, victim == nil && !s.held.reading:
+			case victim == s, victim == nil && !s.memory.reading:
 				return why
 			case victim != nil:
-				victim.held.leaving = true
-				m.leaving += victim.held.bytes
-				victim.share().leaving += victim.held.bytes
+				victim.memory.leaving = true
+				m.leaving += victim.memory.bytes
+				victim.share().leaving += victim.memory.bytes
 				m.mu.Unlock() // which comes before the session's, never after it
 				victim.end(why.code, why.text)
 				m.mu.Lock()
@@ -102,7 +102,7 @@ func (s *session) share() *share {
 	if s.account != nil {
 		return &s.account.share
 	}
-	return &s.held.share
+	return &s.memory.share
 }
 
 // slowest returns the session, of the same address or of all, whose unfinished message
@@ -110,10 +110,10 @@ func (s *session) share() *share {
 func (m *memory) slowest(s *session, sameAddress bool) *session {
 	var slowest *session
 	consider := func(o *session) {
-		if !o.held.reading || o.held.leaving || sameAddress && o != s && (o.account == nil || o.account != s.account) {
+		if !o.memory.reading || o.memory.leaving || sameAddress && o != s && (o.account == nil || o.account != s.account) {
 			return
 		}
-		if slowest == nil || o.held.due.Load() < slowest.held.due.Load() {
+		if slowest == nil || o.memory.due.Load() < slowest.memory.due.Load() {
 			slowest = o
 		}
 	}
@@ -136,12 +136,12 @@ func (m *memory) give(s *session, n int) {
 	share := s.share()
 	m.used -= int64(n)
 	share.bytes -= int64(n)
-	s.held.bytes -= int64(n)
-	if s.held.leaving {
+	s.memory.bytes -= int64(n)
+	if s.memory.leaving {
 		m.leaving -= int64(n)
 		share.leaving -= int64(n)
 	}
-	if s.held.bytes == 0 {
+	if s.memory.bytes == 0 {
 		delete(m.holders, s)
 	}
 	m.freed.Broadcast()
@@ -149,20 +149,20 @@ func (m *memory) give(s *session, n int) {
 
 // giveAll gives back whatever the session has. Only its own reader takes and gives, so
 // that what it has does not change meanwhile.
-func (m *memory) giveAll(s *session) { m.give(s, int(s.held.bytes)) }
+func (m *memory) giveAll(s *session) { m.give(s, int(s.memory.bytes)) }
 
-// whole notes that the session's message is all there: it is not told to go any more.
-func (m *memory) whole(s *session) {
-	if s.held.bytes == 0 { // as most; nobody else changes it
+// complete notes that the session's message is all there: it is not told to go any more.
+func (m *memory) complete(s *session) {
+	if s.memory.bytes == 0 { // as most; nobody else changes it
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s.held.reading = false
+	s.memory.reading = false
 }
 
-// wake makes who waits look again.
-func (m *memory) wake() {
+// wakeWaiting makes who waits look again.
+func (m *memory) wakeWaiting() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.freed.Broadcast()

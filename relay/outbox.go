@@ -16,17 +16,17 @@ import (
 type outbox struct {
 	wake chan struct{} // holds one token when there may be work
 
-	mu        sync.Mutex
-	drained   sync.Cond // the queue has become half empty, or finished
-	max       int       // frames
-	frames    [][]byte
-	bytes     int
-	documents []*document  // each once
-	space     []*document  // memory for documents when there are none
-	passing   [][]byte     // ephemeral messages, the oldest first
-	passed    int          // bytes of these
-	given     quota.Bucket // bytes of ephemeral messages
-	finished  bool
+	mu              sync.Mutex
+	drained         sync.Cond // the queue has become half empty, or finished
+	max             int       // frames
+	frames          [][]byte
+	bytes           int
+	documents       []*document  // each once
+	spare           []*document  // memory for documents when there are none
+	ephemerals      [][]byte     // ephemeral messages, the oldest first
+	ephemeralSize   int          // bytes of these
+	ephemeralBucket quota.Bucket // bytes of ephemeral messages
+	finished        bool
 }
 
 func newOutbox(maxFrames int) *outbox {
@@ -48,16 +48,16 @@ func (o *outbox) waitForSpace() {
 
 func (o *outbox) crowded() bool { return len(o.frames) > o.max/2 || o.bytes > MaxQueueBytes/2 }
 
-func (o *outbox) nudge() {
+func (o *outbox) wakeWriter() {
 	select {
 	case o.wake <- struct{}{}:
 	default:
 	}
 }
 
-// frame queues a frame. It returns false, and queues nothing, when the queue is
+// queueFrame queues a frame. It returns false, and queues nothing, when the queue is
 // full or the outbox is finished.
-func (o *outbox) frame(b []byte) bool {
+func (o *outbox) queueFrame(b []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.finished || len(o.frames) >= o.max || o.bytes > 0 && o.bytes+len(b) > MaxQueueBytes {
@@ -65,38 +65,38 @@ func (o *outbox) frame(b []byte) bool {
 	}
 	o.frames = append(o.frames, b)
 	o.bytes += len(b)
-	o.nudge()
+	o.wakeWriter()
 	return true
 }
 
-// ephemeral queues an ephemeral message, in place of the oldest where there are too
+// queueEphemeral queues an ephemeral message, in place of the oldest where there are too
 // many. One that comes too fast is dropped.
-func (o *outbox) ephemeral(b []byte, now time.Time) {
+func (o *outbox) queueEphemeral(b []byte, now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	r, size := quota.PerSecond(EphemeralReaderBurst, EphemeralReaderRate), float64(len(b))
-	if o.finished || !o.given.Has(r, now, size, 0) {
+	if o.finished || !o.ephemeralBucket.Has(r, now, size, 0) {
 		return
 	}
-	o.given.Spend(size)
-	o.passing = append(o.passing, b)
-	o.passed += len(b)
-	for len(o.passing) > MaxEphemeralQueue || o.passed > MaxEphemeralQueueBytes && len(o.passing) > 1 {
-		o.oldest()
+	o.ephemeralBucket.Spend(size)
+	o.ephemerals = append(o.ephemerals, b)
+	o.ephemeralSize += len(b)
+	for len(o.ephemerals) > MaxEphemeralQueue || o.ephemeralSize > MaxEphemeralQueueBytes && len(o.ephemerals) > 1 {
+		o.popEphemeral()
 	}
-	o.nudge()
+	o.wakeWriter()
 }
 
-func (o *outbox) oldest() (b []byte) {
-	b = o.passing[0]
-	o.passing[0] = nil
-	o.passing = o.passing[1:]
-	o.passed -= len(b)
+func (o *outbox) popEphemeral() (b []byte) {
+	b = o.ephemerals[0]
+	o.ephemerals[0] = nil
+	o.ephemerals = o.ephemerals[1:]
+	o.ephemeralSize -= len(b)
 	return b
 }
 
-// touch says that there may be a sync message to make about the document.
-func (o *outbox) touch(d *document) {
+// schedule says that there may be a sync message to make about the document.
+func (o *outbox) schedule(d *document) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.finished || slices.Contains(o.documents, d) { // one or none, mostly
@@ -104,9 +104,9 @@ func (o *outbox) touch(d *document) {
 	}
 	o.documents = append(o.documents, d)
 	if len(o.documents) == 1 {
-		o.space = o.documents
+		o.spare = o.documents
 	}
-	o.nudge()
+	o.wakeWriter()
 }
 
 // next takes what is to be done next: a frame, or else a document, or else an ephemeral
@@ -128,20 +128,20 @@ func (o *outbox) next() (frame []byte, d *document, over bool) {
 		d = o.documents[0]
 		o.documents[0] = nil
 		if o.documents = o.documents[1:]; len(o.documents) == 0 {
-			o.documents = o.space[:0]
+			o.documents = o.spare[:0]
 		}
 	}
-	if d == nil && !o.finished && len(o.passing) > 0 {
-		return o.oldest(), nil, false
+	if d == nil && !o.finished && len(o.ephemerals) > 0 {
+		return o.popEphemeral(), nil, false
 	}
 	return nil, d, d == nil && o.finished
 }
 
-// finish makes the outbox take nothing more.
-func (o *outbox) finish() {
+// close makes the outbox take nothing more.
+func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.finished = true
 	o.drained.Broadcast()
-	o.nudge()
+	o.wakeWriter()
 }

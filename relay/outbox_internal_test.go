@@ -10,11 +10,11 @@ import (
 func TestEphemeralMessagesGoLastAndFirst(t *testing.T) {
 	o, now := newOutbox(4), time.Unix(1000, 0)
 	for i := range MaxEphemeralQueue + 10 {
-		o.ephemeral([]byte{byte(i)}, now)
+		o.queueEphemeral([]byte{byte(i)}, now)
 	}
 	d := &document{}
-	o.touch(d)
-	if !o.frame([]byte("frame")) {
+	o.schedule(d)
+	if !o.queueFrame([]byte("frame")) {
 		t.Fatal("no room for a frame")
 	}
 	if frame, _, _ := o.next(); string(frame) != "frame" {
@@ -28,29 +28,29 @@ func TestEphemeralMessagesGoLastAndFirst(t *testing.T) {
 			t.Fatalf("then %v", frame)
 		}
 	}
-	if frame, d, _ := o.next(); frame != nil || d != nil || o.passed != 0 {
-		t.Errorf("%v left, %d bytes", frame, o.passed)
+	if frame, d, _ := o.next(); frame != nil || d != nil || o.ephemeralSize != 0 {
+		t.Errorf("%v left, %d bytes", frame, o.ephemeralSize)
 	}
 
 	// In bytes, of the queue and over time.
 	big := make([]byte, 50<<10)
 	queued := 0
 	for range 100 {
-		o.ephemeral(big, now)
-		queued = max(queued, o.passed)
+		o.queueEphemeral(big, now)
+		queued = max(queued, o.ephemeralSize)
 	}
 	if queued > MaxEphemeralQueueBytes {
 		t.Errorf("%d bytes wait", queued)
 	}
-	for len(o.passing) > 0 {
+	for len(o.ephemerals) > 0 {
 		o.next()
 	}
-	o.ephemeral(big, now)
-	if len(o.passing) != 0 {
+	o.queueEphemeral(big, now)
+	if len(o.ephemerals) != 0 {
 		t.Error("more than the burst was passed")
 	}
-	o.ephemeral(big, now.Add(10*time.Second))
-	if len(o.passing) != 1 {
+	o.queueEphemeral(big, now.Add(10*time.Second))
+	if len(o.ephemerals) != 1 {
 		t.Error("nothing is passed any more")
 	}
 }
@@ -63,7 +63,7 @@ func TestReaderWaitsForItsWriter(t *testing.T) {
 		n := 0
 		for range 100 {
 			o.waitForSpace()
-			if o.frame([]byte{1}) {
+			if o.queueFrame([]byte{1}) {
 				n++
 			}
 		}
@@ -79,7 +79,7 @@ func TestReaderWaitsForItsWriter(t *testing.T) {
 			sent++
 		}
 	}
-	o.finish()
+	o.close()
 	if n := <-told; n < 96 {
 		t.Errorf("%d of 100 were queued", n)
 	}

@@ -44,7 +44,7 @@ func TestDatabaseThatTheRulesRefuseNow(t *testing.T) {
 		until(t, a, changes(good-1+run))
 		write(t, a, 1)
 		until(t, c, changes(good+run))
-		same(t, a, c)
+		sameMessage(t, a, c)
 		evil := relaytest.NewDevice("evil", w.Event)
 		connect(t, s, evil)
 		if err := evil.Send(envelope("evil", w.Event, w.Changes[good:]...)); err != nil {

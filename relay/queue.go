@@ -6,7 +6,7 @@ import "sync"
 // the few that take turns is busy; some 50 ms of work on a slow core.
 const (
 	// TurnChanges is how many changes of a document one turn takes, but for those that
-	// waited for the last of them (MaxWaiting).
+	// waited for the last of them (MaxPending).
 	TurnChanges = 1_024
 	// TurnOps is how many operations of changes one turn judges, but for the last
 	// change's and those that waited for it (MaxWaitingOps).
@@ -14,14 +14,14 @@ const (
 	// TurnBytes is how many bytes of changes one turn takes, but for the last change's.
 	TurnBytes = 2 << 20
 
-	// takers is how many turns run at a time.
-	takers = 8
+	// maxTurns is how many turns run at a time.
+	maxTurns = 8
 )
 
-// spent is what a document's turn has taken so far.
-type spent struct{ changes, ops, bytes int }
+// turnWork is what a document's turn has taken so far.
+type turnWork struct{ changes, ops, bytes int }
 
-func (s *spent) all() bool {
+func (s *turnWork) exhausted() bool {
 	return s.changes >= TurnChanges || s.ops >= TurnOps || s.bytes >= TurnBytes
 }
 
@@ -29,20 +29,20 @@ func (s *spent) all() bool {
 // time; then it goes to the end of the line.
 type documentQueue struct {
 	mu     sync.Mutex
-	come   sync.Cond
-	line   []*document // each once
+	wake   sync.Cond
+	order  []*document // each once
 	closed bool
 }
 
 // queueEntry is what the line knows of a document; guarded by documentQueue.mu.
 type queueEntry struct {
-	waiting []*submission // one of each session at most, since it waits for the answer
-	queued  bool          // in line, or having its turn
+	submissions []*submission // one of each session at most, since it waits for the answer
+	queued      bool          // in line, or having its turn
 }
 
 func newDocumentQueue() *documentQueue {
 	l := &documentQueue{}
-	l.come.L = &l.mu
+	l.wake.L = &l.mu
 	return l
 }
 
@@ -51,17 +51,17 @@ func (l *documentQueue) add(sub *submission) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := sub.document
-	d.queueEntry.waiting = append(d.queueEntry.waiting, sub)
+	d.queueEntry.submissions = append(d.queueEntry.submissions, sub)
 	l.queue(d)
 }
 
 func (l *documentQueue) queue(d *document) {
-	if d.queueEntry.queued || len(d.queueEntry.waiting) == 0 {
+	if d.queueEntry.queued || len(d.queueEntry.submissions) == 0 {
 		return
 	}
 	d.queueEntry.queued = true
-	l.line = append(l.line, d)
-	l.come.Signal()
+	l.order = append(l.order, d)
+	l.wake.Signal()
 }
 
 // next returns the document whose turn it is. It waits for one; false when there will be
@@ -69,15 +69,15 @@ func (l *documentQueue) queue(d *document) {
 func (l *documentQueue) next() (*document, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.line) == 0 {
+	for len(l.order) == 0 {
 		if l.closed {
 			return nil, false
 		}
-		l.come.Wait()
+		l.wake.Wait()
 	}
-	d := l.line[0]
-	l.line[0] = nil
-	l.line = l.line[1:]
+	d := l.order[0]
+	l.order[0] = nil
+	l.order = l.order[1:]
 	return d, true
 }
 
@@ -85,24 +85,24 @@ func (l *documentQueue) next() (*document, bool) {
 func (l *documentQueue) first(d *document) *submission {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(d.queueEntry.waiting) == 0 {
+	if len(d.queueEntry.submissions) == 0 {
 		return nil
 	}
-	return d.queueEntry.waiting[0]
+	return d.queueEntry.submissions[0]
 }
 
-// put takes the document's first submission away, or puts it behind the others.
-func (l *documentQueue) put(d *document, sub *submission, finished bool) {
+// advance takes the document's first submission away, or puts it behind the others.
+func (l *documentQueue) advance(d *document, sub *submission, finished bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	d.queueEntry.waiting = append(d.queueEntry.waiting[:0], d.queueEntry.waiting[1:]...)
+	d.queueEntry.submissions = append(d.queueEntry.submissions[:0], d.queueEntry.submissions[1:]...)
 	if !finished {
-		d.queueEntry.waiting = append(d.queueEntry.waiting, sub)
+		d.queueEntry.submissions = append(d.queueEntry.submissions, sub)
 	}
 }
 
-// back ends the document's turn.
-func (l *documentQueue) back(d *document) {
+// endTurn ends the document's turn.
+func (l *documentQueue) endTurn(d *document) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d.queueEntry.queued = false
@@ -114,5 +114,5 @@ func (l *documentQueue) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	l.come.Broadcast()
+	l.wake.Broadcast()
 }

@@ -22,10 +22,10 @@ var (
 // sets the deadline for the first byte of a frame between messages; end is when a
 // message has to be there at the latest, zero for FrameWait from its first byte.
 //
-// What it holds is taken from the relay's memory, and messages beyond bigFrame take
-// their turn: both until letGo, when the message has been handled.
+// What it holds is taken from the relay's memory, and messages beyond largeMessage take
+// their turn: both until releaseMessage, when the message has been handled.
 func (s *session) message(wait func(), end time.Time) ([]byte, error) {
-	s.letGo()
+	s.releaseMessage()
 	if s.buf == nil {
 		s.buf = make([]byte, 0, firstBuffer)
 	}
@@ -33,7 +33,7 @@ func (s *session) message(wait func(), end time.Time) ([]byte, error) {
 	begun, deflated := false, false
 	for {
 		if begun {
-			s.waitForMore()
+			s.setMessageDeadline()
 		} else {
 			wait()
 		}
@@ -45,7 +45,7 @@ func (s *session) message(wait func(), end time.Time) ([]byte, error) {
 			begun = true
 			s.begin(end)
 			if s.in.Buffered() < wsframe.MaxHeader {
-				s.waitForMore()
+				s.setMessageDeadline()
 			}
 		}
 		h, err := s.in.Next()
@@ -68,7 +68,7 @@ func (s *session) message(wait func(), end time.Time) ([]byte, error) {
 			break
 		}
 	}
-	s.relay.memory.whole(s)
+	s.relay.memory.complete(s)
 	if !deflated {
 		return s.buf, nil
 	}
@@ -83,7 +83,7 @@ func (s *session) begin(end time.Time) {
 		end = now.Add(FrameWait)
 	}
 	s.pace.begin(now, s.relay.limits.Stall, end)
-	s.held.due.Store(s.pace.due.UnixNano())
+	s.memory.due.Store(s.pace.due.UnixNano())
 }
 
 // readError is what ends the session after an error of reading.
@@ -119,7 +119,7 @@ func (s *session) payload(h wsframe.Header, deflated bool) error {
 			}
 		}
 		if s.in.Buffered() == 0 {
-			s.waitForMore()
+			s.setMessageDeadline()
 		}
 		n, err := s.in.Read(s.buf[len(s.buf):min(cap(s.buf), len(s.buf)+left)])
 		s.buf = s.buf[:len(s.buf)+n]
@@ -129,13 +129,13 @@ func (s *session) payload(h wsframe.Header, deflated bool) error {
 		}
 		if cap(s.buf) > keptBuffer {
 			rate := slowestSender
-			if s.slot {
-				rate = slowestBytes
+			if s.hasLargeSlot {
+				rate = slowestReceiver
 			}
 			s.pace.arrived(time.Now(), n, s.relay.limits.Stall, rate)
-			s.held.due.Store(s.pace.due.UnixNano())
+			s.memory.due.Store(s.pace.due.UnixNano())
 		}
-		if err := s.takeSlot(len(s.buf)); err != nil {
+		if err := s.acquireLargeSlot(len(s.buf)); err != nil {
 			return err
 		}
 	}
@@ -164,22 +164,22 @@ func (s *session) grow(b []byte, need, factor int, reading bool) ([]byte, error)
 	return bigger, nil
 }
 
-// takeSlot waits for the session's turn to have a large message, once it is one.
-func (s *session) takeSlot(size int) error {
-	if s.slot || size <= bigFrame {
+// acquireLargeSlot waits for the session's turn to have a large message, once it is one.
+func (s *session) acquireLargeSlot(size int) error {
+	if s.hasLargeSlot || size <= largeMessage {
 		return nil
 	}
 	began := time.Now()
-	if !s.relay.large.take(s.lane(largeLane), s.suspect.Load(), s.quit) {
+	if !s.relay.largeMessages.acquire(s.lane(largeLane), s.suspect.Load(), s.quit) {
 		return ErrClosed
 	}
-	s.slot = true
+	s.hasLargeSlot = true
 	s.pace.waited(time.Since(began))
 	return nil
 }
 
-// letGo gives back what the last message took.
-func (s *session) letGo() {
+// releaseMessage gives back what the last message took.
+func (s *session) releaseMessage() {
 	if cap(s.buf) > keptBuffer {
 		s.buf = nil
 	}
@@ -187,14 +187,14 @@ func (s *session) letGo() {
 		s.plain = nil
 	}
 	s.relay.memory.giveAll(s)
-	if s.slot {
-		s.slot = false
-		s.relay.large.give(s.lane(largeLane))
+	if s.hasLargeSlot {
+		s.hasLargeSlot = false
+		s.relay.largeMessages.release(s.lane(largeLane))
 	}
 }
 
-// waitForMore sets the deadline for the rest of a message.
-func (s *session) waitForMore() { s.setReadDeadline(s.pace.due, s.relay.limits.Stall/64) }
+// setMessageDeadline sets the deadline for the rest of a message.
+func (s *session) setMessageDeadline() { s.setReadDeadline(s.pace.due, s.relay.limits.Stall/64) }
 
 // control handles a control frame.
 func (s *session) control(op wsframe.Op) error {
@@ -205,7 +205,7 @@ func (s *session) control(op wsframe.Op) error {
 	switch op {
 	case wsframe.Ping:
 		s.pong.Store(&payload) // the last counts, RFC 6455, section 5.5.3
-		s.out.nudge()
+		s.out.wakeWriter()
 	case wsframe.Close:
 		return errClosed
 	}
@@ -225,7 +225,7 @@ func (s *session) inflate() ([]byte, error) {
 		s.plain = make([]byte, 0, firstBuffer)
 	}
 	s.plain = s.plain[:0]
-	fair := fairRatio*len(s.buf) + keptBuffer
+	fair := freeInflation*len(s.buf) + keptBuffer
 	for ended := false; !ended; {
 		if len(s.plain) == cap(s.plain) {
 			var err error
@@ -235,12 +235,12 @@ func (s *session) inflate() ([]byte, error) {
 		}
 		step := s.plain[len(s.plain):min(cap(s.plain), len(s.plain)+inflateStep)]
 		cost := costMessage + costInflated*float64(len(step))/1024
-		if err := s.charge(garbage * cost); err != nil {
+		if err := s.charge(wasteFactor * cost); err != nil {
 			return nil, err
 		}
 		n := 0
 		var err error
-		if stopped := s.turn(func() { n, err = f.Read(step) }); stopped != nil {
+		if stopped := s.inTurn(func() { n, err = f.Read(step) }); stopped != nil {
 			return nil, stopped
 		}
 		s.plain = s.plain[:len(s.plain)+n]
@@ -252,10 +252,10 @@ func (s *session) inflate() ([]byte, error) {
 			return nil, errTooLarge
 		}
 		beyond := float64(max(0, min(n, len(s.plain)-fair)))
-		if err := s.charge(garbage * (costInflated*beyond/1024 - cost)); err != nil {
+		if err := s.charge(wasteFactor * (costInflated*beyond/1024 - cost)); err != nil {
 			return nil, err
 		}
-		if err := s.takeSlot(len(s.plain)); err != nil {
+		if err := s.acquireLargeSlot(len(s.plain)); err != nil {
 			return nil, err
 		}
 	}

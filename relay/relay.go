@@ -96,35 +96,35 @@ type Config struct {
 // Relay is an http.Handler. A WebSocket upgrade at any path joins it; a plain GET
 // of / says what it is; /healthz answers 200 while it takes connections.
 type Relay struct {
-	cfg       Config
-	limits    Limits
-	id        string
-	addresses []string // as keys.RelayAddress writes them
-	log       *slog.Logger
-	upgrader  websocket.Upgrader
-	cache     *cache
-	encodings encodings
-	wholes    wholes
-	memory    *memory
-	large     *turns // of messages beyond bigFrame
-	workers   *turns // of what takes a processor's time
-	bulky     *turns // of changes that take a lot of memory while they are decoded
-	accounts  accounts
-	held      atomic.Int64 // bytes of waiting changes in all documents
+	cfg            Config
+	limits         Limits
+	id             string
+	addresses      []string // as keys.RelayAddress writes them
+	log            *slog.Logger
+	upgrader       websocket.Upgrader
+	cache          *cache
+	recentMessages recentMessages
+	wholes         wholes
+	memory         *memory
+	largeMessages  *fairLimiter // of messages beyond largeMessage
+	processors     *fairLimiter // of what takes a processor's time
+	bulkyChanges   *fairLimiter // of changes that take a lot of memory while they are decoded
+	accounts       accounts
+	pendingBytes   atomic.Int64 // bytes of waiting changes in all documents
 
 	decodedOps atomic.Int64 // operations of changes that are decoded and wait for the committer
 
-	disk       watched
-	totals     *quota.Totals
-	loads      loads
-	queue      *documentQueue
-	turnsTaken atomic.Int64
-	foundings  atomic.Int64 // documents that became founded in memory; grows under mu
-	takers     sync.WaitGroup
-	ready      chan *ready
-	committed  chan struct{} // closed when the committer has ended
-	stop       chan struct{} // closed when Shutdown begins
-	work       sync.WaitGroup
+	disk        diskState
+	totals      *quota.Totals
+	loadSlots   loadSlots
+	queue       *documentQueue
+	turnsTaken  atomic.Int64
+	foundings   atomic.Int64 // documents that became founded in memory; grows under mu
+	turnWorkers sync.WaitGroup
+	toCommit    chan *finishedTurn
+	committed   chan struct{} // closed when the committer has ended
+	stop        chan struct{} // closed when Shutdown begins
+	work        sync.WaitGroup
 
 	mu        sync.Mutex // innermost: taken with or without a document's, never the other way round
 	closing   bool
@@ -173,32 +173,32 @@ func New(cfg Config) (*Relay, error) {
 	}
 	limits := cfg.Limits.withDefaults(cfg.Open)
 	r := &Relay{
-		cfg:       cfg,
-		limits:    limits,
-		id:        cfg.ID,
-		addresses: addresses,
-		log:       cfg.Log,
-		totals:    quota.NewTotals(cfg.Quotas),
-		cache:     newCache(MaxCacheBytes),
-		memory:    newMemory(int64(limits.Reading), int64(limits.FromReading)),
-		large:     newTurns(MaxBigFrames, 1),
-		workers:   newTurns(runtime.GOMAXPROCS(0), 0),
-		bulky:     newTurns(1, 0),
-		wholes:    wholes{making: newTurns(1, 0)},
-		queue:     newDocumentQueue(),
-		ready:     make(chan *ready),
-		committed: make(chan struct{}),
-		stop:      make(chan struct{}),
-		sessions:  map[*session]bool{},
-		documents: map[qa.EventID]*document{},
-		inUse:     map[*account]int{},
-		ending:    map[*session]bool{},
-		unfounded: map[*document]*account{},
-		interests: newInterests(),
+		cfg:           cfg,
+		limits:        limits,
+		id:            cfg.ID,
+		addresses:     addresses,
+		log:           cfg.Log,
+		totals:        quota.NewTotals(cfg.Quotas),
+		cache:         newCache(MaxCacheBytes),
+		memory:        newMemory(int64(limits.MessageMemory), int64(limits.MessageMemoryFromAddress)),
+		largeMessages: newFairLimiter(MaxLargeMessages, 1),
+		processors:    newFairLimiter(runtime.GOMAXPROCS(0), 0),
+		bulkyChanges:  newFairLimiter(1, 0),
+		wholes:        wholes{making: newFairLimiter(1, 0)},
+		queue:         newDocumentQueue(),
+		toCommit:      make(chan *finishedTurn),
+		committed:     make(chan struct{}),
+		stop:          make(chan struct{}),
+		sessions:      map[*session]bool{},
+		documents:     map[qa.EventID]*document{},
+		inUse:         map[*account]int{},
+		ending:        map[*session]bool{},
+		unfounded:     map[*document]*account{},
+		interests:     newInterests(),
 	}
 	r.accounts.other.spent.Shared = true
-	r.loads.free.L, r.loads.from = &r.loads.mu, map[*account]int{}
-	r.lookAtDisk()
+	r.loadSlots.free.L, r.loadSlots.from = &r.loadSlots.mu, map[*account]int{}
+	r.checkDisk()
 	r.upgrader = websocket.Upgrader{
 		HandshakeTimeout: JoinTimeout,
 		// Only the handshake is this library's; its buffers go with it.
@@ -210,8 +210,8 @@ func New(cfg Config) (*Relay, error) {
 		CheckOrigin: func(*http.Request) bool { return true },
 	}
 	go r.runCommitter()
-	for range takers {
-		r.takers.Go(r.runTurns)
+	for range maxTurns {
+		r.turnWorkers.Go(r.runTurns)
 	}
 	r.work.Go(r.runJanitor)
 	r.work.Go(r.runRetries)
@@ -332,8 +332,8 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 		r.work.Wait() // all readers: nobody submits any more
 		if first {
 			r.queue.close()
-			r.takers.Wait()
-			close(r.ready)
+			r.turnWorkers.Wait()
+			close(r.toCommit)
 		}
 		<-r.committed
 		close(ended)
@@ -343,7 +343,7 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		for _, s := range open {
-			s.cut()
+			s.closeConn()
 		}
 		return ctx.Err()
 	}
@@ -430,8 +430,8 @@ func (r *Relay) runRetries() {
 			return
 		case <-tick.C:
 		}
-		r.lookAtDisk()
-		r.askAgain()
+		r.checkDisk()
+		r.askInterested()
 		var deferring []*document
 		r.mu.Lock()
 		for _, d := range r.documents {
@@ -441,7 +441,7 @@ func (r *Relay) runRetries() {
 		}
 		r.mu.Unlock()
 		for _, d := range deferring {
-			d.retry()
+			d.askForDeferred()
 		}
 	}
 }
@@ -462,7 +462,7 @@ func (r *Relay) runJanitor() {
 			dropped := r.dropIdle(r.limits.Idle)
 			left := len(r.documents)
 			r.mu.Unlock()
-			r.encodings.drop()
+			r.recentMessages.drop()
 			r.accounts.forget(r.totals.Quotas(), r.cfg.Now())
 			if dropped && held-left >= manyDocuments {
 				held = left

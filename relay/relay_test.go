@@ -107,7 +107,7 @@ func write(t testing.TB, d *relaytest.Device, n int) (hashes []wire.Hash) {
 	return hashes
 }
 
-func same(t testing.TB, devices ...*relaytest.Device) {
+func sameMessage(t testing.TB, devices ...*relaytest.Device) {
 	t.Helper()
 	if err := relaytest.SameHeads(context20(t), devices...); err != nil {
 		t.Fatal(err)
@@ -180,13 +180,13 @@ func TestTwoDevicesConverge(t *testing.T) {
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	write(t, a, 3)
 	connect(t, s, a, b)
-	same(t, a, b)
+	sameMessage(t, a, b)
 	write(t, b, 1)
 	until(t, a, changes(4))
 	write(t, a, 2)
 	write(t, b, 2)
 	until(t, a, changes(8))
-	same(t, a, b)
+	sameMessage(t, a, b)
 	for _, d := range []*relaytest.Device{a, b} {
 		if n := d.State().Unsigned; n != 0 {
 			t.Errorf("%s got %d changes without their signature", d.Name, n)
@@ -209,7 +209,7 @@ func TestOfflineMerge(t *testing.T) {
 	onDisk(t, a)
 	connect(t, s, b)
 	until(t, a, changes(71))
-	same(t, a, b)
+	sameMessage(t, a, b)
 	if n := len(a.State().Heads); n != 2 {
 		t.Errorf("%d heads, the two histories should meet in none", n)
 	}
@@ -261,7 +261,7 @@ func TestRestartKeepsAll(t *testing.T) {
 	defer s.stop() // before the store
 	connect(t, s, b)
 	until(t, b, changes(200))
-	same(t, a, b)
+	sameMessage(t, a, b)
 	for _, h := range hashes {
 		if !slices.Equal(b.SignatureOf(h), a.SignatureOf(h)) {
 			t.Fatalf("the signature of %s did not survive", h)
@@ -276,7 +276,7 @@ func TestLostDisk(t *testing.T) {
 	s := start(t, relay.Config{})
 	hashes := write(t, a, 20)
 	connect(t, s, a, b)
-	same(t, a, b)
+	sameMessage(t, a, b)
 	a.Disconnect()
 	s.stop()
 	b.Disconnect()
@@ -287,7 +287,7 @@ func TestLostDisk(t *testing.T) {
 	b.Disconnect()
 	connect(t, s, c)
 	until(t, c, changes(20))
-	same(t, a, c)
+	sameMessage(t, a, c)
 	for _, h := range hashes {
 		if !slices.Equal(c.SignatureOf(h), a.SignatureOf(h)) {
 			t.Fatalf("the signature of %s was lost", h)
@@ -346,7 +346,7 @@ func TestEphemeral(t *testing.T) {
 	write(t, a, 1)
 	write(t, c, 1)
 	connect(t, s, a, b, c)
-	same(t, a, b)
+	sameMessage(t, a, b)
 	onDisk(t, c)
 	for _, count := range []uint64{1, 1, 2, 1, 3} {
 		err := a.Send(&repo.Message{
@@ -359,7 +359,7 @@ func TestEphemeral(t *testing.T) {
 	}
 	until(t, b, func(s relaytest.State) bool { return len(s.Ephemeral) >= 3 })
 	write(t, a, 1) // what comes after it shows that nothing more came before
-	same(t, a, b)
+	sameMessage(t, a, b)
 	got := b.State().Ephemeral
 	if len(got) != 3 {
 		t.Fatalf("%d ephemeral messages, repeats should be dropped", len(got))
@@ -381,7 +381,7 @@ func TestRefusals(t *testing.T) {
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	first := write(t, a, 1)[0]
 	connect(t, s, a, b)
-	same(t, a, b)
+	sameMessage(t, a, b)
 
 	e := relaytest.NewEvent("refusals", "open")
 	next := a.NextOp()
@@ -694,7 +694,7 @@ func TestIdleDocumentsAreReloaded(t *testing.T) {
 		}
 		b.Disconnect()
 	}
-	same(t, a, b)
+	sameMessage(t, a, b)
 }
 
 // No goroutine of the relay's is left after Shutdown, whatever the peers were at.

@@ -47,22 +47,22 @@ type session struct {
 	takesVersions bool
 	deflate       bool // compression was agreed on
 
-	in    *wsframe.Reader // reader only
-	buf   []byte          // reader only: a message as it travels
-	plain []byte          // reader only: a message that was deflated
-	pace  pace            // reader only: of the message that was begun
-	slot  bool            // reader only: it has its turn for a large message
-	limit int             // reader only: bytes of a message, as it travels and inflated
-	held  holding
-	quit  chan struct{} // closed when the session is to end
+	in           *wsframe.Reader // reader only
+	buf          []byte          // reader only: a message as it travels
+	plain        []byte          // reader only: a message that was deflated
+	pace         pace            // reader only: of the message that was begun
+	hasLargeSlot bool            // reader only: it has its turn for a large message
+	limit        int             // reader only: bytes of a message, as it travels and inflated
+	memory       holding
+	quit         chan struct{} // closed when the session is to end
 
-	farewell bool                   // the writer has sent a close frame; for the reader when the writer has ended
-	writeBy  time.Time              // writer only: the deadline that was set last, zero if another may have been
-	pong     atomic.Pointer[[]byte] // what the peer's last ping asks to be answered
+	closeSent bool                   // the writer has sent a close frame; for the reader when the writer has ended
+	writeBy   time.Time              // writer only: the deadline that was set last, zero if another may have been
+	pong      atomic.Pointer[[]byte] // what the peer's last ping asks to be answered
 
-	// allowance is the time, in Unix nanoseconds, until which what was written
+	// sentUntil is the time, in Unix nanoseconds, until which what was written
 	// may still be on its way to a slow peer, so that its pong cannot be back.
-	allowance atomic.Int64
+	sentUntil atomic.Int64
 	documents map[qa.EventID]*document // reader only
 
 	interests map[qa.EventID]*interest // guarded by relay.mu
@@ -121,10 +121,10 @@ func (s *session) run(conn net.Conn, deflate bool, from string) {
 	default: // the network's: nobody to tell
 		s.end(websocket.CloseNormalClosure, "")
 	}
-	s.out.finish()
+	s.out.close()
 	<-written
 	s.leaveAll()
-	s.linger()
+	s.drain()
 	log.Debug("connection ended", "peer", s.peer, "err", err)
 }
 
@@ -142,13 +142,13 @@ func (s *session) end(code int, text string) {
 	}
 	s.mu.Unlock()
 	if first {
-		s.out.nudge()
-		s.relay.memory.wake()
+		s.out.wakeWriter()
+		s.relay.memory.wakeWaiting()
 	}
 }
 
-// over reports whether the session is to end, without waiting for s.mu.
-func (s *session) over() bool {
+// hasEnded reports whether the session is to end, without waiting for s.mu.
+func (s *session) hasEnded() bool {
 	select {
 	case <-s.quit:
 		return true
@@ -181,21 +181,21 @@ func (s *session) isEnded() bool {
 	return s.ended
 }
 
-// linger reads what the peer was sending when it was told why its session ends, until
+// drain reads what the peer was sending when it was told why its session ends, until
 // it has read that: a connection that is closed with bytes unread is reset, and what was
 // sent last is lost on the way.
-func (s *session) linger() {
-	defer s.cut()
+func (s *session) drain() {
+	defer s.closeConn()
 	conn, ok := s.conn.(interface{ CloseWrite() error })
-	if !s.farewell || !ok || conn.CloseWrite() != nil {
+	if !s.closeSent || !ok || conn.CloseWrite() != nil {
 		return
 	}
 	_ = s.conn.SetReadDeadline(time.Now().Add(lingerWait))
 	_, _ = io.CopyN(io.Discard, s.conn, int64(s.relay.limits.Frame))
 }
 
-// cut closes the connection under whoever uses it.
-func (s *session) cut() {
+// closeConn closes the connection under whoever uses it.
+func (s *session) closeConn() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.attached {
@@ -212,16 +212,16 @@ func (s *session) tell(m *repo.Message) {
 		s.relay.log.Error("a message of the relay's own cannot be encoded", "type", m.Type, "err", err)
 		return
 	}
-	if !s.out.frame(b) {
+	if !s.out.queueFrame(b) {
 		s.end(websocket.ClosePolicyViolation, "too slow: the relay has more to say than you take")
 	}
 }
 
-// waitForPeer sets the read deadline: d from now, or from when what was sent
+// setPeerDeadline sets the read deadline: d from now, or from when what was sent
 // should have arrived. An ended session keeps the deadline that stops it.
-func (s *session) waitForPeer(d time.Duration) {
+func (s *session) setPeerDeadline(d time.Duration) {
 	deadline := time.Now()
-	if sent := time.Unix(0, s.allowance.Load()); sent.After(deadline) {
+	if sent := time.Unix(0, s.sentUntil.Load()); sent.After(deadline) {
 		deadline = sent
 	}
 	s.setReadDeadline(deadline.Add(d), d/64)
@@ -243,10 +243,10 @@ func (s *session) setReadDeadline(deadline time.Time, about time.Duration) {
 // runReader does the handshake, then handles messages until the session ends.
 func (s *session) runReader() error {
 	l := s.relay.limits
-	defer s.letGo()
+	defer s.releaseMessage()
 	s.limit = MaxJoinFrame
 	last := time.Now().Add(l.Join)
-	b, err := s.message(func() { s.waitForPeer(time.Until(last)) }, last)
+	b, err := s.message(func() { s.setPeerDeadline(time.Until(last)) }, last)
 	if err != nil {
 		if isTimeout(err) || err == error(errTooSlow) {
 			return &failure{websocket.ClosePolicyViolation, "no join in time"}
@@ -258,11 +258,11 @@ func (s *session) runReader() error {
 	}
 	s.limit = l.Frame
 	for {
-		b, err := s.message(func() { s.waitForPeer(l.Ping + l.Pong) }, time.Time{})
+		b, err := s.message(func() { s.setPeerDeadline(l.Ping + l.Pong) }, time.Time{})
 		if err != nil {
 			return err
 		}
-		if s.answered(b) {
+		if s.handleAnswer(b) {
 			continue
 		}
 		m, err := s.decode(b)
@@ -278,16 +278,16 @@ func (s *session) runReader() error {
 // decode reads the envelope of a message.
 func (s *session) decode(b []byte) (m *repo.Message, err error) {
 	cost := costMessage + costKiB*float64(len(b))/1024
-	if err := s.charge(garbage * cost); err != nil {
+	if err := s.charge(wasteFactor * cost); err != nil {
 		return nil, err
 	}
-	if err := s.turn(func() { m, err = repo.DecodeWithin(b, s.relay.limits.Frame) }); err != nil {
+	if err := s.inTurn(func() { m, err = repo.DecodeWithin(b, s.relay.limits.Frame) }); err != nil {
 		return nil, err
 	}
 	if err != nil {
 		return nil, violation("not a message of the automerge-repo protocol: %v", err)
 	}
-	return m, s.charge(-garbage * cost)
+	return m, s.charge(-wasteFactor * cost)
 }
 
 // join does the handshake.
@@ -315,11 +315,11 @@ func (s *session) join(b []byte) error {
 	return nil
 }
 
-// answered handles the answer that each of a post's readers gives: a sync message
+// handleAnswer handles the answer that each of a post's readers gives: a sync message
 // that says, of a document spoken about before, that all that is here has come. It
 // comes to the same as handle, without allocating. False means that b is anything
 // else, and that nothing was done.
-func (s *session) answered(b []byte) bool {
+func (s *session) handleAnswer(b []byte) bool {
 	g, ok := repo.ReadUnsignedSync(b)
 	if !ok || string(g.SenderID) != s.peer {
 		return false
@@ -329,7 +329,7 @@ func (s *session) answered(b []byte) bool {
 		return false
 	}
 	heads, shared, ok := wire.ReadAnswer(g.Data)
-	return ok && d.agreed(s, heads, shared)
+	return ok && d.receiveAgreed(s, heads, shared)
 }
 
 // handle does what one message asks for. It returns when that is done and
@@ -367,7 +367,7 @@ func (s *session) handle(m *repo.Message) error {
 func (s *session) sync(m *repo.Message) error {
 	var msg *wire.Message
 	var err error
-	if stopped := s.turn(func() { msg, err = s.relay.decode(m.Data) }); stopped != nil {
+	if stopped := s.inTurn(func() { msg, err = s.relay.decode(m.Data) }); stopped != nil {
 		return stopped
 	}
 	if err != nil {
@@ -379,7 +379,7 @@ func (s *session) sync(m *repo.Message) error {
 	looked := s.relay.foundings.Load()
 	d, event, err := s.document(m.DocumentID)
 	if err == nil && d == nil {
-		d, err = s.absent(m, msg, event, looked)
+		d, err = s.handleAbsent(m, msg, event, looked)
 		if err == nil && d == nil {
 			return nil
 		}
@@ -405,12 +405,12 @@ func (s *session) sync(m *repo.Message) error {
 		s.tell(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: m.DocumentID, Refused: refused})
 	}
 	if err == nil {
-		err = s.chargeLooked(sub.looked, 0)
+		err = s.chargeSearch(sub.searched, 0)
 	}
 	if err != nil {
 		return err
 	}
-	if err := s.settle(d, len(msg.Heads) > 0, m.Type == repo.TypeRequest); err != nil {
+	if err := s.leaveUnlessFounded(d, len(msg.Heads) > 0, m.Type == repo.TypeRequest); err != nil {
 		return s.notServed(m.DocumentID, err)
 	}
 	return nil
@@ -432,11 +432,11 @@ func (s *session) submitChanges(sub *submission) error {
 	if err := s.submit(sub); err != nil {
 		return err
 	}
-	refused, deferred := len(sub.refusedHashes)-malformed, len(sub.putOff)
+	refused, deferred := len(sub.refusedHashes)-malformed, len(sub.deferred)
 	if refused+deferred == 0 {
 		return nil
 	}
-	return s.charge(each * (garbage*float64(refused) + putOffShare*float64(deferred)))
+	return s.charge(each * (wasteFactor*float64(refused) + deferredShare*float64(deferred)))
 }
 
 // proof takes the two changes by which a device of an earlier version shows that an actor
@@ -512,12 +512,12 @@ func (s *session) document(id string) (*document, qa.EventID, error) {
 	return d, event, nil
 }
 
-// lookUp is isHere in a turn, and charged unless the document is here.
+// lookUp is isStored in a turn, and charged unless the document is here.
 func (s *session) lookUp(event qa.EventID) (here bool, err error) {
 	if err := s.charge(costLookUp); err != nil {
 		return false, err
 	}
-	if stopped := s.turn(func() { here, err = s.relay.isHere(event) }); stopped != nil || err != nil || !here {
+	if stopped := s.inTurn(func() { here, err = s.relay.isStored(event) }); stopped != nil || err != nil || !here {
 		return false, errors.Join(stopped, err)
 	}
 	return true, s.charge(-costLookUp)
@@ -548,14 +548,14 @@ func (s *session) enter(d *document) error {
 // is empty of frames, then closes the connection.
 func (s *session) runWriter() {
 	defer func() {
-		s.out.finish()
-		if !s.farewell {
-			s.cut()
+		s.out.close()
+		if !s.closeSent {
+			s.closeConn()
 		}
 	}()
 	l := s.relay.limits
 	// Waiting for one channel is cheaper than for two, and is done for each post.
-	tick := time.AfterFunc(l.Ping, s.out.nudge)
+	tick := time.AfterFunc(l.Ping, s.out.wakeWriter)
 	defer tick.Stop()
 	pinged := time.Now()
 	for {
@@ -575,20 +575,20 @@ func (s *session) runWriter() {
 		}
 		frame, d, over := s.out.next()
 		if d != nil {
-			if s.suspect.Load() && s.turn(func() {}) != nil {
+			if s.suspect.Load() && s.inTurn(func() {}) != nil {
 				continue // it ends
 			}
-			message, err := d.next(s)
+			message, err := d.nextMessage(s)
 			if f := (*failure)(nil); errors.As(err, &f) {
 				s.dismiss(f)
 				continue
 			}
 			if errors.Is(err, errNoWhole) {
 				d.makeWhole(s)
-				if s.over() {
+				if s.hasEnded() {
 					continue // its turn did not come
 				}
-				message, err = d.next(s)
+				message, err = d.nextMessage(s)
 			}
 			if err != nil {
 				s.relay.log.Warn("no sync message could be made", "document", d.event, "peer", s.peer, "err", err)
@@ -614,7 +614,7 @@ func (s *session) runWriter() {
 			s.mu.Lock()
 			why := s.why
 			s.mu.Unlock()
-			s.farewell = s.sendClose(why) == nil
+			s.closeSent = s.sendClose(why) == nil
 			return
 		}
 		<-s.out.wake

@@ -117,7 +117,7 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 	for _, addresses := range []int{1, 7} {
 		for name, part := range starts(t, size) {
 			t.Run(fmt.Sprintf("%s, %d addresses", name, addresses), func(t *testing.T) {
-				s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{Reading: most, FromReading: each}})
+				s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{MessageMemory: most, MessageMemoryFromAddress: each}})
 				var ended atomic.Int64
 				for i := range 40 {
 					ws, _ := join(t, s, fmt.Sprint("half ", i), fmt.Sprint("203.0.113.", i%addresses))
@@ -407,7 +407,7 @@ func TestTooManyDecodedOperations(t *testing.T) {
 	write(t, a, 20)
 	connect(t, s, a, b)
 	until(t, b, changes(20))
-	same(t, a, b)
+	sameMessage(t, a, b)
 	onDisk(t, a)
 	eventually(t, "none are counted", func() bool { return s.Decoded() == 0 })
 	if r := a.State().Refused; len(r) > 0 {
@@ -418,7 +418,7 @@ func TestTooManyDecodedOperations(t *testing.T) {
 // What deflated changes inflate to is held within the same memory, in an open relay too.
 func TestInflatedChangesAreBounded(t *testing.T) {
 	const most, each, size = 8 << 20, 2 << 20, 300 << 10
-	s := start(t, relay.Config{Open: true, BehindProxy: true, Limits: relay.Limits{Reading: most, FromReading: each}})
+	s := start(t, relay.Config{Open: true, BehindProxy: true, Limits: relay.Limits{MessageMemory: most, MessageMemoryFromAddress: each}})
 	frames := make([][]byte, 30)
 	for i := range frames {
 		var m wire.Message

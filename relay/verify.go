@@ -41,7 +41,7 @@ func (d *document) read(from *session, m *wire.Message, signatures []byte) (*sub
 		for i := range some {
 			switch f := &some[i]; {
 			case f.why != nil:
-				sub.refuse(f.change.meta.Hash, f.why)
+				sub.noteRefused(f.change.meta.Hash, f.why)
 			case !f.known:
 				sub.add(f)
 			}
@@ -108,7 +108,7 @@ func (d *document) inflate(from *session, f *inspected, inflation *core.Inflatio
 		return nil
 	}
 	cost := costInflated * float64(most) / 1024
-	if err := from.charge(garbage * cost); err != nil {
+	if err := from.charge(wasteFactor * cost); err != nil {
 		return err
 	}
 	// It is there twice for a moment.
@@ -116,7 +116,7 @@ func (d *document) inflate(from *session, f *inspected, inflation *core.Inflatio
 		return err
 	}
 	var plain []byte
-	err = from.turnFor(most, func() {
+	err = from.inTurnFor(most, func() {
 		var err error
 		if plain, err = wire.Inflate(f.chunk, most); err != nil {
 			f.refuse(core.Unreadable(f.chunk, err))
@@ -128,7 +128,7 @@ func (d *document) inflate(from *session, f *inspected, inflation *core.Inflatio
 	}
 	inflation.Release(most - len(plain))
 	f.chunk = plain
-	return from.charge(-garbage * cost)
+	return from.charge(-wasteFactor * cost)
 }
 
 // inspectAll inspects changes, many of them on all processors.
@@ -166,7 +166,7 @@ func (d *document) inspectSome(from *session, found []inspected, next *atomic.In
 	if i >= len(found) {
 		return true, nil
 	}
-	stopped := from.turnFor(len(found[i].chunk), func() {
+	stopped := from.inTurnFor(len(found[i].chunk), func() {
 		for spent := 0.0; ; i = int(next.Add(1)) - 1 {
 			if done = i >= len(found); done {
 				return
@@ -178,7 +178,7 @@ func (d *document) inspectSome(from *session, found []inspected, next *atomic.In
 				}
 			}
 			spent += f.cost
-			if spent >= turnCost {
+			if spent >= stepCost {
 				return
 			}
 			// The next may be one that needs another kind of turn.
@@ -198,7 +198,7 @@ func (d *document) inspector(from *session, f *inspected) *core.Inspector {
 		Charge: func(w core.Work) error {
 			cost := costKiB*float64(w.Bytes)/1024 + costSignature*float64(w.Signatures) + costChange*float64(w.Changes) + costOp*float64(w.Ops)
 			f.cost += cost
-			return from.charge(garbage * cost)
+			return from.charge(wasteFactor * cost)
 		},
 	}
 }
@@ -213,7 +213,7 @@ func (d *document) inspect(from *session, f *inspected) error {
 	switch {
 	case found.Known:
 		f.known = true
-		return from.charge(f.cost - garbage*f.cost)
+		return from.charge(f.cost - wasteFactor*f.cost)
 	case found.Refusal != nil:
 		f.refuse(found)
 		return nil
@@ -223,7 +223,7 @@ func (d *document) inspect(from *session, f *inspected) error {
 	if !d.relay.cfg.Open {
 		f.change.decoded, f.change.writer = c.Decoded, c.Writer()
 	}
-	return from.charge(-garbage * f.cost)
+	return from.charge(-wasteFactor * f.cost)
 }
 
 // knows says whether the change is applied or waits already; false when that

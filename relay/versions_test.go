@@ -82,7 +82,7 @@ func TestEquivocation(t *testing.T) {
 	for _, d := range []*relaytest.Device{a, b, c} {
 		until(t, d, changes(7))
 	}
-	same(t, a, b, c)
+	sameMessage(t, a, b, c)
 	// On top of both versions: not for those who take one.
 	onBoth := write(t, c, 1)
 	until(t, a, changes(8))
@@ -125,8 +125,8 @@ func TestEquivocation(t *testing.T) {
 	connect(t, s, late, lateStock, stock, a, c)
 	until(t, late, changes(9))
 	until(t, lateStock, changes(7))
-	same(t, a, c, late)
-	same(t, stock, lateStock)
+	sameMessage(t, a, c, late)
+	sameMessage(t, stock, lateStock)
 	write(t, late, 1)
 	until(t, a, changes(10))
 	// A client that takes one version can still write on top of what it has.
@@ -211,7 +211,7 @@ func TestProofsOfEarlierDevices(t *testing.T) {
 	until(t, b, changes(4))
 	write(t, b, 1)
 	until(t, a, changes(5))
-	same(t, a, b)
+	sameMessage(t, a, b)
 	inDocument(t, store, event, 1+5)
 }
 
@@ -237,7 +237,7 @@ func TestEquivocationAmongWhatWaits(t *testing.T) {
 	until(t, b, changes(5))
 	write(t, b, 1)
 	until(t, a, changes(6))
-	same(t, a, b)
+	sameMessage(t, a, b)
 	inDocument(t, store, event, 1+6)
 }
 
@@ -267,7 +267,7 @@ func TestManyVersions(t *testing.T) {
 	late := relaytest.NewDevice("late", event)
 	connect(t, s, late)
 	until(t, late, changes(1+300+600+1))
-	same(t, a, b, late)
+	sameMessage(t, a, b, late)
 	if r := a.State().Refused; len(r) > 0 {
 		t.Errorf("refused %+v", r[0])
 	}

@@ -38,7 +38,7 @@ type whole struct {
 // wholes keeps whole documents, up to a number of bytes; the oldest goes first. It
 // is safe for concurrent use.
 type wholes struct {
-	making *turns // one is made at a time, turn by turn between addresses
+	making *fairLimiter // one is made at a time, turn by turn between addresses
 
 	mu    sync.Mutex
 	made  int // since the relay started
@@ -108,9 +108,9 @@ func (d *document) wholeFor(m *member) *whole {
 // charged to the address, since who asks for many documents in turn has them made again
 // and again: beyond what it may spend its clients get the changes one by one.
 func (d *document) makeWhole(s *session) {
-	mine := d.relay.wholes.making.take(s.lane(wholeLane), s.suspect.Load(), s.quit)
+	mine := d.relay.wholes.making.acquire(s.lane(wholeLane), s.suspect.Load(), s.quit)
 	if mine {
-		defer d.relay.wholes.making.give(s.lane(wholeLane))
+		defer d.relay.wholes.making.release(s.lane(wholeLane))
 	}
 	d.mu.Lock()
 	m := d.members[s]
@@ -148,7 +148,7 @@ func (d *document) encodeWhole(hashes, heads []wire.Hash) (chunk []byte, size in
 	changes := make([]*wire.Change, 0, len(hashes))
 	ops := 0
 	for _, h := range hashes {
-		s, err := d.stored(h)
+		s, err := d.storedChange(h)
 		if err != nil {
 			return nil, size, err
 		}

@@ -20,22 +20,22 @@ const (
 	costChange    = 20.0 // decoding a change, beside its operations
 	costOp        = 0.25 // decoding an operation
 	costLookUp    = 50.0 // looking whether a document is on disk
-	costLooked    = 0.3  // looking whether a peer lacks a change
+	costSearched  = 0.3  // looking whether a peer lacks a change
 
 	costWholeChange = 30.0 // a change that is made part of a whole document
 	costWholeKiB    = 30.0 // a KiB of these
 
-	// garbage is how much dearer work is that comes to nothing, and putOffShare what part
+	// wasteFactor is how much dearer work is that comes to nothing, and putOffShare what part
 	// of it is charged for what was well made and cannot be taken now.
-	garbage     = 4
-	putOffShare = 0.25
+	wasteFactor   = 4
+	deferredShare = 0.25
 
-	// fairRatio is how many times its bytes a message may inflate to without that being
+	// freeInflation is how many times its bytes a message may inflate to without that being
 	// charged; words come to less than ten.
-	fairRatio = 16
-	// turnCost is about how much work is done in one turn, so that others do not wait
+	freeInflation = 16
+	// stepCost is about how much work is done in one turn, so that others do not wait
 	// for longer.
-	turnCost = 2_000.0
+	stepCost = 2_000.0
 )
 
 const (
@@ -70,47 +70,47 @@ func (s *session) charge(cost float64) error {
 	return nil
 }
 
-// lookedPerChange is how many changes may be gone through, to see whether a peer lacks
+// freeSearches is how many changes may be gone through, to see whether a peer lacks
 // them, for each that is then sent, without that being charged.
-const lookedPerChange = 16
+const freeSearches = 16
 
-// chargeLooked charges going through an event's changes to see which of them a peer
+// chargeSearch charges going through an event's changes to see which of them a peer
 // lacks, which it asks for in a few bytes. It is known only when it is done; one step is bounded by the event's size.
-func (s *session) chargeLooked(looked, sent int) error {
-	if n := looked - lookedPerChange*sent; n > 0 {
-		return s.charge(costLooked * float64(n))
+func (s *session) chargeSearch(looked, sent int) error {
+	if n := looked - freeSearches*sent; n > 0 {
+		return s.charge(costSearched * float64(n))
 	}
 	return nil
 }
 
-// turn does work when it is the session's turn. It must not wait for anything.
-func (s *session) turn(work func()) error {
-	if !s.relay.workers.take(s.lane(workLane), s.suspect.Load(), s.quit) {
+// inTurn does work when it is the session's turn. It must not wait for anything.
+func (s *session) inTurn(work func()) error {
+	if !s.relay.processors.acquire(s.lane(workLane), s.suspect.Load(), s.quit) {
 		return ErrClosed
 	}
-	defer s.relay.workers.give(s.lane(workLane))
+	defer s.relay.processors.release(s.lane(workLane))
 	work()
 	return nil
 }
 
-// turnFor is turn for work on a change of so many bytes: of large ones, which take
+// inTurnFor is turn for work on a change of so many bytes: of large ones, which take
 // several times their bytes while they are decoded, one is at work at a time.
-func (s *session) turnFor(size int, work func()) error {
+func (s *session) inTurnFor(size int, work func()) error {
 	if size <= bulkyChange {
-		return s.turn(work)
+		return s.inTurn(work)
 	}
-	if !s.relay.bulky.take(s.lane(bulkyLane), s.suspect.Load(), s.quit) {
+	if !s.relay.bulkyChanges.acquire(s.lane(bulkyLane), s.suspect.Load(), s.quit) {
 		return ErrClosed
 	}
-	defer s.relay.bulky.give(s.lane(bulkyLane))
-	return s.turn(work)
+	defer s.relay.bulkyChanges.release(s.lane(bulkyLane))
+	return s.inTurn(work)
 }
 
 // Lanes of an address, or of a connection without one: one for each of the things that
 // are done in turns.
 const (
 	workLane  = iota // work of a processor
-	largeLane        // reading and handling a message beyond bigFrame
+	largeLane        // reading and handling a message beyond largeMessage
 	bulkyLane        // decoding a change beyond bulkyChange
 	wholeLane        // making a whole document
 	lanes

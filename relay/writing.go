@@ -20,7 +20,7 @@ func (s *session) send(message []byte) error {
 }
 
 // sendSync sends a sync message that goes to other peers as well.
-func (s *session) sendSync(e *encoded) error {
+func (s *session) sendSync(e *encodedMessage) error {
 	var name [3 + repo.MaxID]byte
 	return s.sendShared(e.frame, repo.AppendTarget(name[:0], s.peer))
 }
@@ -30,7 +30,7 @@ func (s *session) sendShared(m *wsframe.Shared, own []byte) error {
 	defer frameBuffers.Put(buf)
 	first, second := m.Frame((*buf)[:0], own, s.deflate)
 	*buf = first[:0]
-	s.expectPause(len(first) + len(second))
+	s.allowSilence(len(first) + len(second))
 	if err := s.setWriteDeadline(len(first) + len(second)); err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (s *session) sendShared(m *wsframe.Shared, own []byte) error {
 func (s *session) write(parts ...[]byte) error {
 	left := net.Buffers(parts)
 	err := s.writeSome(&left)
-	if !isTimeout(err) || s.over() {
+	if !isTimeout(err) || s.hasEnded() {
 		return err
 	}
 	if err := s.setWriteDeadline(0); err != nil {
@@ -84,15 +84,15 @@ func (s *session) sendClose(why failure) error {
 	return err
 }
 
-// expectPause lets the peer be silent for as long as n bytes may be on their way to it:
+// allowSilence lets the peer be silent for as long as n bytes may be on their way to it:
 // its answer to a ping comes after them.
-func (s *session) expectPause(n int) {
-	s.allowance.Store(time.Now().Add(flight(n)).UnixNano())
-	s.waitForPeer(s.relay.limits.Ping + s.relay.limits.Pong)
+func (s *session) allowSilence(n int) {
+	s.sentUntil.Store(time.Now().Add(flight(n)).UnixNano())
+	s.setPeerDeadline(s.relay.limits.Ping + s.relay.limits.Pong)
 }
 
 // flight is how long n bytes may be on their way.
-func flight(n int) time.Duration { return time.Duration(n) * time.Second / slowestBytes }
+func flight(n int) time.Duration { return time.Duration(n) * time.Second / slowestReceiver }
 
 // setWriteDeadline gives the next n bytes the time that they may take.
 func (s *session) setWriteDeadline(n int) error {

@@ -16,12 +16,12 @@ import (
 
 // waitFor starts one that waits in the lane, and returns when it does. It sends name
 // when its turn has come, and keeps the turn until give.
-func waitFor(t *turns, l *lane, suspect bool, quit chan struct{}, came chan<- *lane) {
+func waitFor(t *fairLimiter, l *lane, suspect bool, quit chan struct{}, came chan<- *lane) {
 	t.mu.Lock()
 	before := len(l.waiting)
 	t.mu.Unlock()
 	go func() {
-		if t.take(l, suspect, quit) {
+		if t.acquire(l, suspect, quit) {
 			came <- l
 		} else {
 			came <- nil
@@ -36,10 +36,10 @@ func waitFor(t *turns, l *lane, suspect bool, quit chan struct{}, came chan<- *l
 
 // However many of one address wait, somebody of another waits for one turn of each.
 func TestTurnsGoRound(t *testing.T) {
-	turns, quit, came := newTurns(1, 0), make(chan struct{}), make(chan *lane)
+	turns, quit, came := newFairLimiter(1, 0), make(chan struct{}), make(chan *lane)
 	lanes := make([]lane, 3)
 	busy, other, honest := &lanes[0], &lanes[1], &lanes[2]
-	if !turns.take(busy, false, quit) {
+	if !turns.acquire(busy, false, quit) {
 		t.Fatal("no turn though all are free")
 	}
 	for range 50 {
@@ -51,7 +51,7 @@ func TestTurnsGoRound(t *testing.T) {
 	waitFor(turns, honest, false, quit, came)
 	holder, before := busy, 0
 	for i := range 101 {
-		turns.give(holder)
+		turns.release(holder)
 		if holder = <-came; holder == honest {
 			before = i
 		}
@@ -59,7 +59,7 @@ func TestTurnsGoRound(t *testing.T) {
 	if before > 2 {
 		t.Errorf("waited for %d turns of two others", before)
 	}
-	turns.give(holder)
+	turns.release(holder)
 	if turns.free != 1 || len(turns.ready[0]) > 0 {
 		t.Errorf("%d free, %d ready at the end", turns.free, len(turns.ready[0]))
 	}
@@ -67,9 +67,9 @@ func TestTurnsGoRound(t *testing.T) {
 
 // Who has sent garbage waits for the others, and is not forgotten.
 func TestSuspectsWait(t *testing.T) {
-	turns, quit, came := newTurns(1, 0), make(chan struct{}), make(chan *lane)
+	turns, quit, came := newFairLimiter(1, 0), make(chan struct{}), make(chan *lane)
 	var clean, suspect lane
-	turns.take(&clean, false, quit)
+	turns.acquire(&clean, false, quit)
 	for range 40 {
 		waitFor(turns, &suspect, true, quit, came)
 	}
@@ -78,7 +78,7 @@ func TestSuspectsWait(t *testing.T) {
 	}
 	holder, first, lastClean := &clean, 0, 0
 	for i := range 80 {
-		turns.give(holder)
+		turns.release(holder)
 		holder = <-came
 		if holder == &suspect && first == 0 {
 			first = i + 1
@@ -96,14 +96,14 @@ func TestSuspectsWait(t *testing.T) {
 }
 
 func TestTurnsOfOneLane(t *testing.T) {
-	turns, quit, came := newTurns(4, 1), make(chan struct{}), make(chan *lane, 2)
+	turns, quit, came := newFairLimiter(4, 1), make(chan struct{}), make(chan *lane, 2)
 	var one, two lane
-	turns.take(&one, false, quit)
+	turns.acquire(&one, false, quit)
 	waitFor(turns, &one, false, quit, came)
-	if !turns.take(&two, false, quit) || turns.free != 2 {
+	if !turns.acquire(&two, false, quit) || turns.free != 2 {
 		t.Error("another lane has to wait")
 	}
-	turns.give(&one)
+	turns.release(&one)
 	if <-came != &one {
 		t.Error("no second turn")
 	}
@@ -112,9 +112,9 @@ func TestTurnsOfOneLane(t *testing.T) {
 	if <-came != nil {
 		t.Error("a turn for who has given up")
 	}
-	turns.give(&one)
-	turns.give(&two)
-	if turns.free != 4 || len(one.waiting) > 0 || one.held+two.held > 0 {
+	turns.release(&one)
+	turns.release(&two)
+	if turns.free != 4 || len(one.waiting) > 0 || one.running+two.running > 0 {
 		t.Errorf("%d free at the end, lanes %+v %+v", turns.free, one, two)
 	}
 }
@@ -137,7 +137,7 @@ func TestMemoryIsTakenFromTheSlowest(t *testing.T) {
 	connect := func(a *account, due int64) *session {
 		s := newSession(r)
 		s.account = a
-		s.held.due.Store(due)
+		s.memory.due.Store(due)
 		return s
 	}
 	take := func(s *session, n int, reading bool) {
@@ -164,7 +164,7 @@ func TestMemoryIsTakenFromTheSlowest(t *testing.T) {
 	if err := <-got; err != nil {
 		t.Fatal(err)
 	}
-	if slow.over() || handled.over() {
+	if slow.hasEnded() || handled.hasEnded() {
 		t.Error("another had to go too")
 	}
 	// The address has 30 of 60, and its slowest is the one that wants more.
@@ -191,7 +191,7 @@ func TestWhoBeginsIsNotTheSlowest(t *testing.T) {
 	s := newTestSession(r, frame)
 	for range 2 { // the second with what is left of the first
 		stalled := newSession(r)
-		stalled.held.due.Store(time.Now().Add(r.limits.Stall / 2).UnixNano())
+		stalled.memory.due.Store(time.Now().Add(r.limits.Stall / 2).UnixNano())
 		if err := r.memory.take(stalled, 1<<20, true); err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +202,7 @@ func TestWhoBeginsIsNotTheSlowest(t *testing.T) {
 		if m, err := s.message(func() {}, time.Time{}); err != nil || len(m) != len(payload) {
 			t.Fatalf("%d bytes, %v", len(m), err)
 		}
-		s.letGo()
+		s.releaseMessage()
 		s.in = wsframe.NewReader(bytes.NewReader(frame), true)
 	}
 }
@@ -232,12 +232,12 @@ func TestMemoryNeverExceeds(t *testing.T) {
 				s := newSession(r)
 				s.account = &accounts[random.IntN(len(accounts))]
 				for range random.IntN(5) {
-					s.held.due.Store(random.Int64N(100))
+					s.memory.due.Store(random.Int64N(100))
 					if r.memory.take(s, random.IntN(200), true) != nil {
 						break
 					}
 				}
-				r.memory.whole(s)
+				r.memory.complete(s)
 				if random.IntN(2) == 0 {
 					_ = r.memory.take(s, random.IntN(200), false)
 				}
@@ -324,12 +324,12 @@ func FuzzFrames(f *testing.F) {
 				t.Fatalf("a message of %d bytes", len(m))
 			}
 		}
-		if cap(s.buf) > keptBuffer && s.held.bytes < int64(cap(s.buf)) || cap(s.plain) > keptBuffer && s.held.bytes < int64(cap(s.plain)) {
-			t.Errorf("buffers of %d and %d bytes, %d taken", cap(s.buf), cap(s.plain), s.held.bytes)
+		if cap(s.buf) > keptBuffer && s.memory.bytes < int64(cap(s.buf)) || cap(s.plain) > keptBuffer && s.memory.bytes < int64(cap(s.plain)) {
+			t.Errorf("buffers of %d and %d bytes, %d taken", cap(s.buf), cap(s.plain), s.memory.bytes)
 		}
-		s.letGo()
-		if s.held.bytes != 0 || s.slot {
-			t.Errorf("%d bytes are still held", s.held.bytes)
+		s.releaseMessage()
+		if s.memory.bytes != 0 || s.hasLargeSlot {
+			t.Errorf("%d bytes are still held", s.memory.bytes)
 		}
 	})
 }
@@ -432,9 +432,9 @@ func TestWhoWasToldToGoTakesNothing(t *testing.T) {
 	if err := r.memory.take(s, 100, true); err != nil {
 		t.Fatal(err)
 	}
-	s.held.leaving = true
-	r.memory.leaving += s.held.bytes
-	s.share().leaving += s.held.bytes
+	s.memory.leaving = true
+	r.memory.leaving += s.memory.bytes
+	s.share().leaving += s.memory.bytes
 	if err := r.memory.take(s, 50, true); err == nil {
 		t.Error("it took more")
 	}
