@@ -89,12 +89,12 @@ listed, and changed here only with --revise and --withdraw.`,
 
 // slackReport is what `import slack --json` prints.
 type slackReport struct {
-	File    string             `json:"file"`
-	Channel string             `json:"channel"`
-	DryRun  bool               `json:"dryRun,omitempty"` // then nothing was imported
-	Club    qa.EventID         `json:"club,omitempty"`
-	Weeks   []slackWeek        `json:"weeks"`
-	Fates   map[slack.Fate]int `json:"fates"`
+	File    string               `json:"file"`
+	Channel string               `json:"channel"`
+	DryRun  bool                 `json:"dryRun,omitempty"` // then nothing was imported
+	Club    qa.EventID           `json:"club,omitempty"`
+	Weeks   []slackWeek          `json:"weeks"`
+	Fates   map[slack.Result]int `json:"fates"`
 	// Messages says what became of each message of the channel.
 	Messages []slack.Outcome `json:"messages"`
 	// PassedOver are the channel's files that were skipped.
@@ -133,9 +133,9 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *im
 	if err != nil {
 		return coded(exitRefused, err)
 	}
-	report := slackReport{File: file, Channel: x.Channel, DryRun: i.dryRun, Weeks: []slackWeek{}, Fates: map[slack.Fate]int{}, Messages: append([]slack.Outcome{}, x.Outcomes...), PassedOver: append([]slack.PassedOver{}, x.PassedOver...)}
+	report := slackReport{File: file, Channel: x.Channel, DryRun: i.dryRun, Weeks: []slackWeek{}, Fates: map[slack.Result]int{}, Messages: append([]slack.Outcome{}, x.Outcomes...), PassedOver: append([]slack.PassedOver{}, x.PassedOver...)}
 	for _, o := range x.Outcomes {
-		report.Fates[o.Fate]++
+		report.Fates[o.Result]++
 	}
 	none := func() error {
 		if s.week != "" {
@@ -213,9 +213,9 @@ func readSlack(file string, opts slack.Options) (slack.Export, error) {
 	return slack.Read(fsys, opts)
 }
 
-// fateWords say what became of messages, in the order in which they are printed.
-var fateWords = []struct {
-	fate      slack.Fate
+// resultWords say what was done with messages, in the order in which they are printed.
+var resultWords = []struct {
+	result    slack.Result
 	one, many string
 }{
 	{slack.Question, "question", "questions"},
@@ -233,8 +233,8 @@ func (a *app) printSlack(r *slackReport) error {
 		a.printf("Dry run: nothing was imported. This would be:\n")
 	}
 	var parts []string
-	for _, f := range fateWords {
-		if n := r.Fates[f.fate]; n > 0 {
+	for _, f := range resultWords {
+		if n := r.Fates[f.result]; n > 0 {
 			parts = append(parts, counted(n, f.one, f.many))
 		}
 	}
@@ -258,14 +258,14 @@ func (a *app) printSlack(r *slackReport) error {
 	quiet := 0
 	for _, o := range r.Messages {
 		switch {
-		case o.Fate == slack.OtherWeek:
+		case o.Result == slack.OtherWeek:
 			continue
-		case o.Fate == slack.Proposed, o.Fate == slack.Skipped && (o.Text != "" || len(o.Left) > 0):
+		case o.Result == slack.Proposed, o.Result == slack.Skipped && (o.Text != "" || len(o.Omitted) > 0):
 			a.printf("  not imported, %s: %s\n", o.Where(), strings.TrimSuffix(plain(o.Reason)+": "+plain(o.Text), ": "))
-		case o.Fate == slack.Skipped:
+		case o.Result == slack.Skipped:
 			quiet++
 		}
-		for _, l := range o.Left {
+		for _, l := range o.Omitted {
 			a.printf("  not imported from %s (%s): %s\n", o.Where(), whose(&o), leftOut(l))
 		}
 	}
@@ -290,7 +290,7 @@ func whose(o *slack.Outcome) string {
 	return name
 }
 
-func leftOut(l slack.Left) string {
+func leftOut(l slack.Omitted) string {
 	s := plain(l.Kind)
 	if l.Count > 1 {
 		s = fmt.Sprintf("%d times a %s", l.Count, s)

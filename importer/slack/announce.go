@@ -9,8 +9,8 @@ import (
 	"flyleaf/schema"
 )
 
-// What announcements of a channel look like, in Markdown. A greeting alone makes
-// none: readers greet too, and then ask.
+// What announcements look like, in Markdown. A greeting alone is no sign of one: readers also
+// greet, and then ask.
 var (
 	bookOf  = regexp.MustCompile(`(?i)\bbook of (?:this|the) week\b(?:\W{0,4}(?:is|:)|\W{0,4}(?:on|for) )`)
 	winners = regexp.MustCompile(`(?i)\b(?:the )?lucky winners?\b|\bsend (?:me|us) your e-?mails? (?:in|by|via) (?:a )?(?:dm|direct message)|\bwinners? (?:of|for) (?:this|the) week(?:['’]s)? (?:book|event)?|\bcongratulations to (?:the|our) winners\b`)
@@ -18,14 +18,16 @@ var (
 	toAll   = regexp.MustCompile(`(?:^|\s)@(?:channel|here|everyone)\b`)
 )
 
+// namesABook reports whether title and authors of a book can be read out of words.
 func namesABook(words string) bool {
 	_, _, ok := titleAndAuthors(words)
 	return ok
 }
 
+// announcesBook reports whether words are the announcement of a book.
 func announcesBook(words string) bool { return bookOf.MatchString(words) }
 
-// announcement says what kind of announcement a message is, "" for none.
+// announcement says which kind of announcement a message looks like, "" for none.
 func announcement(words string) string {
 	switch {
 	case winners.MatchString(words):
@@ -38,10 +40,10 @@ func announcement(words string) string {
 	return ""
 }
 
-// The announcement names the book: "The book of this week is TITLE by AUTHORS".
+// beforeTitle matches what is before the title in "The book of this week is TITLE by AUTHORS".
 var beforeTitle = regexp.MustCompile(`(?i)\bbook of (?:this|the) week\b[*_~]{0,3}\s*(?:is|:)?\s*[:—–-]*\s*`)
 
-// maxTitle bounds in bytes how far from where the title begins its "by" is looked for.
+// maxTitle bounds the bytes of a title.
 const maxTitle = 300
 
 var (
@@ -49,8 +51,8 @@ var (
 	marks        = strings.NewReplacer("*", "", "_", "", "~", "", "`", "", "“", "", "”", "", `"`, "", "«", "", "»", "", "„", "", "\\", "")
 )
 
-// titleAndAuthors reads the book out of an announcement, in Markdown. authors is nil when
-// no name of a person follows the "by".
+// titleAndAuthors reads title and authors of the book out of an announcement, in Markdown.
+// authors is nil when no name of a person follows the "by". ok is false without a title.
 func titleAndAuthors(words string) (title string, authors []string, ok bool) {
 	at := beforeTitle.FindStringIndex(words)
 	if at == nil {
@@ -69,7 +71,8 @@ func titleAndAuthors(words string) (title string, authors []string, ok bool) {
 	return title, authors, title != ""
 }
 
-// book finds title and authors in a week's announcement; from is where.
+// book finds title and authors in a week's announcements. from is the announcement, which
+// has them.
 func (r *reader) book(threads []*thread) (title, authors string, from Outcome) {
 	for _, t := range threads {
 		m := t.lead

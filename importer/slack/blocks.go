@@ -12,18 +12,18 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of the pieces of one message.
+// Bounds of one message.
 const (
-	maxBlocks = 10_000 // of blocks, their elements and cells together
-	maxList   = 200    // blocks, or attachments, side by side; Slack allows 100 at most
-	maxDepth  = 8      // of blocks in blocks, lists in lists, attachments in attachments
+	maxBlocks = 10_000 // blocks, elements and cells together
+	maxList   = 200    // blocks in one list, or attachments; Slack allows at most 100
+	maxDepth  = 8      // levels of blocks, lists and attachments inside each other
 )
 
 // piece is one block of a message as Markdown.
 type piece struct {
 	words string
-	// parts are the bare letters of its pieces of text, where the block is one that Slack
-	// writes beside a message's text to say the same with formatting; nil for others.
+	// parts are the letters of its pieces of text, for a block with which Slack repeats the
+	// message's text with formatting; nil for others.
 	parts []string
 }
 
@@ -31,13 +31,13 @@ type piece struct {
 type blockReader struct {
 	r     *reader
 	w     *writer
-	left  int // of maxBlocks
+	left  int // how many of maxBlocks are left; -1 when that was noted
 	typed map[string]int
-	m     *message // where what is decided, and what is not taken, is noted
-	parts []string // of the rich text at hand
+	m     *message // gets the notes
+	parts []string // piece.parts of the current rich text
 }
 
-// blocks writes blocks as Markdown. What it does not take it leaves in the message's account.
+// blocks writes blocks as Markdown, and notes in the message what it omits.
 func (b *blockReader) blocks(list []node, depth int) []piece {
 	var out []piece
 	for _, n := range list {
@@ -56,11 +56,11 @@ func (b *blockReader) blocks(list []node, depth int) []piece {
 	return out
 }
 
-// count takes one from what may still be read, and notes when that was all.
+// count counts a piece, and returns false when no more may be read.
 func (b *blockReader) count(depth int) bool {
 	if b.left <= 0 || depth > maxDepth {
 		if b.left > -1 {
-			b.m.leave("rest", sprintf("it has more than %d pieces, or more than %d in one another", maxBlocks, maxDepth))
+			b.m.omit("rest", sprintf("it has more than %d pieces, or more than %d levels of them", maxBlocks, maxDepth))
 			b.left = -1
 		}
 		return false
@@ -69,12 +69,13 @@ func (b *blockReader) count(depth int) bool {
 	return true
 }
 
-// knownOfSection and knownOfTable are the fields of these blocks that are read, or hold no words.
+// knownOfSection and knownOfTable are the fields of these blocks that are read or have no words.
 var (
 	knownOfSection = setOf("type text fields accessory expand block_id level")
 	knownOfTable   = setOf("type rows caption column_settings cells")
 )
 
+// block writes one block as Markdown.
 func (b *blockReader) block(n node, depth int) string {
 	switch kind := n.text("type"); kind {
 	case "rich_text":
@@ -106,7 +107,7 @@ func (b *blockReader) block(n node, depth int) string {
 		}
 		return paragraphs(out)
 	case "markdown":
-		return n.text("text") // Markdown as others know it
+		return n.text("text") // ordinary Markdown
 	case "table", "data_table":
 		return b.table(n, depth+1)
 	case "image":
@@ -116,7 +117,7 @@ func (b *blockReader) block(n node, depth int) string {
 		out := []string{"(Video: " + link(cmp.Or(n.text("title_url"), n.text("video_url")), cmp.Or(title, n.text("alt_text"), "no title")) + ")"}
 		alt := oneLine(n.text("alt_text"))
 		if alt == title || title == "" {
-			alt = "" // it says the same, or stands for the title
+			alt = "" // it was written already
 		}
 		out = append(out, escape(b.plainIn(n, "description")), escape(alt),
 			escape(strings.Join(nonEmpty(oneLine(n.text("author_name")), oneLine(n.text("provider_name"))), ", ")))
@@ -124,40 +125,40 @@ func (b *blockReader) block(n node, depth int) string {
 	case "divider":
 		return ""
 	case "file":
-		b.m.leave("file from elsewhere", strings.Join(nonEmpty(b.wordsIn(n, "source"), n.text("external_id")), ", "))
+		b.m.omit("file from elsewhere", strings.Join(nonEmpty(b.wordsIn(n, "source"), n.text("external_id")), ", "))
 		return ""
 	case "call":
-		b.m.leave("call", b.wordsIn(n))
+		b.m.omit("call", b.wordsIn(n))
 		return ""
 	default:
 		return b.unknown(kind, n)
 	}
 }
 
-// unknown takes the words of a piece of a kind that is not known, without formatting.
+// unknown writes the words of a piece of an unknown kind, without formatting.
 func (b *blockReader) unknown(kind string, n node) string {
-	words := b.strangers(n)
+	words := b.unknownText(n)
 	if b.left <= 0 {
 		b.count(0) // notes that there was more
 	}
 	if words == "" {
-		b.m.leave(sprintf("block of the kind %q", beginning(kind)), "")
+		b.m.omit(sprintf("block of the kind %q", beginning(kind)), "")
 	} else {
-		b.m.noteOnce("a block of the kind %q is not known here; its words were taken without their formatting", beginning(kind))
+		b.m.noteOnce("blocks of the kind %q are not known; its words were taken without their formatting", beginning(kind))
 	}
 	return words
 }
 
-// strangers returns the words of a piece of a kind that is not known.
-func (b *blockReader) strangers(n node) string {
-	words := strangersWords(n.src, &b.left)
+// unknownText returns the words of a piece of an unknown kind, each on a line.
+func (b *blockReader) unknownText(n node) string {
+	words := unknownWords(n.src, &b.left)
 	for i := range words {
 		words[i] = escape(clean(words[i]))
 	}
 	return strings.Join(words, "\n")
 }
 
-// wordsIn returns the words of a piece that is not taken, without the fields in but.
+// wordsIn returns the words of an omitted piece, without those of the fields in but.
 func (b *blockReader) wordsIn(n node, but ...string) string {
 	var words []string
 	dec := json.NewDecoder(bytes.NewReader(n.src))
@@ -176,12 +177,12 @@ func (b *blockReader) wordsIn(n node, but ...string) string {
 		if k, _ := key.(string); isWordless(k) || slices.Contains(but, k) {
 			continue
 		}
-		words = append(words, strangersWords(v, &b.left)...)
+		words = append(words, unknownWords(v, &b.left)...)
 	}
 	return strings.Join(words, ", ")
 }
 
-// element writes an element of a context, or what stands beside a section.
+// element writes an element of a context, or the accessory of a section.
 func (b *blockReader) element(n node) string {
 	switch kind := n.text("type"); kind {
 	case "mrkdwn", "plain_text":
@@ -192,8 +193,8 @@ func (b *blockReader) element(n node) string {
 		return b.block(n, maxDepth-2)
 	case "":
 		return b.textIn(n, "text")
-	default: // what people press or choose
-		b.m.leave(strings.ReplaceAll(kind, "_", " "), cmp.Or(b.wordsIn(n), n.text("action_id")))
+	default: // buttons, menus and the like
+		b.m.omit(strings.ReplaceAll(kind, "_", " "), cmp.Or(b.wordsIn(n), n.text("action_id")))
 		return ""
 	}
 }
@@ -202,13 +203,13 @@ func (b *blockReader) picture(n node) string {
 	words := strings.Join(nonEmpty(b.plainIn(n, "title"), oneLine(n.text("alt_text"))), ", ")
 	url := n.text("image_url")
 	if words == "" && url == "" {
-		b.m.leave("picture", "")
+		b.m.omit("picture", "")
 		return ""
 	}
 	return "(Picture: " + link(url, cmp.Or(words, "no title")) + ")"
 }
 
-// textIn turns the text object, or the string, in a field.
+// textIn writes the text object, or the string, in a field.
 func (b *blockReader) textIn(n node, key string) string {
 	if v := n.value(key); len(v) > 0 && v[0] == '{' {
 		return b.textObject(n.object(key))
@@ -231,14 +232,14 @@ func (b *blockReader) plainIn(n node, key string) string {
 	return oneLine(n.text(key))
 }
 
-// table writes the rows of a table, of which the first is its head.
+// table writes a table. Its first row is the head.
 func (b *blockReader) table(n node, depth int) string {
 	var rows [][]string
 	width := 0
 	b.unread(n.unread(knownOfTable), "")
 	for _, raw := range n.list("rows") {
 		row := node{raw: map[string]json.RawMessage{"cells": raw}, odd: n.odd, path: n.name("rows")}
-		if o, ok := newNode(raw); ok { // a row as an object that holds its cells
+		if o, ok := newNode(raw); ok { // the row is an object with its cells
 			row = o
 		}
 		var cells []string
@@ -255,7 +256,7 @@ func (b *blockReader) table(n node, depth int) string {
 			case "mrkdwn":
 				s = b.textObject(cell)
 			default:
-				s = b.strangers(cell)
+				s = b.unknownText(cell)
 			}
 			s = strings.Join(strings.Fields(strings.ReplaceAll(s, "\n", " / ")), " ")
 			cells = append(cells, strings.ReplaceAll(strings.ReplaceAll(s, `\|`, "|"), "|", `\|`))
@@ -264,7 +265,7 @@ func (b *blockReader) table(n node, depth int) string {
 		width = max(width, len(cells))
 	}
 	if width == 0 {
-		return b.strangers(n)
+		return b.unknownText(n)
 	}
 	var out strings.Builder
 	if c := b.plainIn(n, "caption"); c != "" {
@@ -324,7 +325,7 @@ func (b *blockReader) part(n node, depth int) string {
 	}
 }
 
-// listItem writes an item of a list: a section, or what stands there in its place.
+// listItem writes an item of a list: a section, or a single element.
 func (b *blockReader) listItem(n node, depth int) string {
 	if len(n.list("elements")) == 0 {
 		return strings.TrimSpace(b.inlineElement(n))
@@ -386,8 +387,8 @@ func (b *blockReader) inlineElement(e node) string {
 	}
 }
 
-// emojiElement writes an emoji of a rich text: by its name, else by the characters that
-// Slack gives as numbers in base 16.
+// emojiElement writes an emoji of a rich text: by its name, or else by its code points, which
+// Slack gives in hex.
 func emojiElement(e node) string {
 	name := e.text("name")
 	if t := e.count("skin_tone"); t > 0 {
@@ -407,8 +408,8 @@ func emojiElement(e node) string {
 	return string(out)
 }
 
-// styled writes a piece of text. Markdown's signs stand at words, so the spaces
-// around them stay outside.
+// styled writes a piece of formatted text. Markdown's signs must touch the words, so spaces at
+// both ends stay outside.
 func styled(s string, style node) string {
 	core := strings.TrimSpace(s)
 	if core == "" {
@@ -432,7 +433,7 @@ func styled(s string, style node) string {
 	return before + core + after
 }
 
-// quote writes a text as one that somebody else said.
+// quote writes a text as a quotation.
 func quote(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, l := range lines {
@@ -441,7 +442,7 @@ func quote(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// paragraphs joins what is not empty.
+// paragraphs joins the parts that are not empty, with empty lines between them.
 func paragraphs(parts []string) string { return strings.Join(nonEmpty(parts...), "\n\n") }
 
 func nonEmpty(parts ...string) []string {
@@ -454,14 +455,14 @@ func nonEmpty(parts ...string) []string {
 	return out
 }
 
-// bareWords returns the words of a text, a space around each, by which it is compared with
-// another way of writing it. A text without words is one space.
+// bareWords returns the words of a text in lower case with spaces around each, to compare
+// texts with different formatting. For a text without words it is one space.
 func bareWords(s string) string {
 	words := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
 	return " " + strings.ToLower(strings.Join(append(words, ""), " "))
 }
 
-// letters returns the letters and digits of a text in one run.
+// letters returns the letters and digits of a text, in lower case, without anything between.
 func letters(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {

@@ -10,27 +10,26 @@ import (
 	"strings"
 )
 
-// markdown returns the words of a message, "" for none. What is in the message and is
-// not taken is noted with it.
+// markdown returns the words of a message as Markdown, "" if there are none, and notes the
+// pieces of it that are not taken.
 func (r *reader) markdown(m *message) string {
 	b := &blockReader{r: r, w: &writer{r: r}, left: maxBlocks, m: m}
 	body := m.body
-	body.raw = copyOf(body.raw, m.Text) // a comment on a file stands elsewhere
+	body.raw = withText(body.raw, m.Text) // a comment on a file is in another field
 	out := b.content(body, 0)
 	if !m.notice {
 		b.unread(m.unread, out)
 	}
 	if m.body.odd != nil {
 		for _, name := range *m.body.odd {
-			m.leave("field that is not as Slack writes it", name)
+			m.omit("field of an unexpected type", name)
 		}
 		*m.body.odd = nil
 	}
 	return out
 }
 
-// unread accounts for words in fields that are not known, as far as they are not among what
-// was taken.
+// unread notes the words in unknown fields that are not among the words that were taken.
 func (b *blockReader) unread(fields map[string]string, taken string) {
 	if len(fields) == 0 {
 		return
@@ -38,12 +37,13 @@ func (b *blockReader) unread(fields map[string]string, taken string) {
 	run := letters(taken)
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		if !strings.Contains(run, letters(fields[key])) {
-			b.m.leave(sprintf("field %q", beginning(key)), fields[key])
+			b.m.omit(sprintf("field %q", beginning(key)), fields[key])
 		}
 	}
 }
 
-func copyOf(fields map[string]json.RawMessage, text string) map[string]json.RawMessage {
+// withText returns a copy of fields with another text.
+func withText(fields map[string]json.RawMessage, text string) map[string]json.RawMessage {
 	out := map[string]json.RawMessage{}
 	for k, v := range fields {
 		out[k] = v
@@ -54,15 +54,15 @@ func copyOf(fields map[string]json.RawMessage, text string) map[string]json.RawM
 	return out
 }
 
-// content writes what stands in a message, in one that is quoted, or in an attachment:
-// its text, its blocks as far as they say more, what is attached.
+// content returns the words of a message, of a quoted message or of an attachment: its text,
+// those of its blocks that say more, and its attachments and files.
 func (b *blockReader) content(n node, depth int) string {
 	if depth > maxDepth {
-		b.m.leave("quote in quotes", "")
+		b.m.omit("quote in quotes", "")
 		return ""
 	}
 	blocks := n.objects("blocks")
-	for _, q := range n.objects("message_blocks") { // of a quoted message
+	for _, q := range n.objects("message_blocks") { // the blocks of a quoted message
 		blocks = append(blocks, q.object("message").objects("blocks")...)
 		if q.text("type") != "" {
 			blocks = append(blocks, q)
@@ -72,7 +72,7 @@ func (b *blockReader) content(n node, depth int) string {
 	b.typed = typedEmoji(blocks)
 	text := b.r.mrkdwn(n.text("text"), b.typed)
 	out := joined(text, b.blocks(b.firstOnes(blocks, "block"), depth))
-	for _, q := range n.objects("message_blocks") { // what the quoted message holds beside its blocks
+	for _, q := range n.objects("message_blocks") { // what the quoted message has beside its blocks
 		quoted := q.object("message")
 		beside := node{raw: map[string]json.RawMessage{}, path: quoted.path, odd: quoted.odd}
 		for _, key := range []string{"text", "attachments", "files"} {
@@ -97,7 +97,7 @@ func (b *blockReader) content(n node, depth int) string {
 	return strings.TrimSpace(paragraphs(out))
 }
 
-// typedEmoji counts by name the emoji that the rich texts among the blocks hold.
+// typedEmoji counts the emoji in the rich texts among the blocks, by name.
 func typedEmoji(blocks []node) map[string]int {
 	var out map[string]int
 	var walk func(n node, depth int)
@@ -127,19 +127,19 @@ func typedEmoji(blocks []node) map[string]int {
 	return out
 }
 
-// firstOnes bounds the blocks or attachments of one message.
+// firstOnes returns at most maxList blocks or attachments, and notes those left out.
 func (b *blockReader) firstOnes(list []node, what string) []node {
 	if len(list) > maxList {
 		for range list[maxList:] {
-			b.m.leave(what, sprintf("only the first %d are read", maxList))
+			b.m.omit(what, sprintf("only the first %d are read", maxList))
 		}
 		return list[:maxList]
 	}
 	return list
 }
 
-// joined joins a text and blocks. Slack writes the same words into both, and programs put
-// a summary into the text: what one of them says already is not said again.
+// joined joins a text and blocks, without what one of them says already: Slack writes the same
+// words into both, and programs put a summary of the blocks into the text.
 func joined(text string, blocks []piece) []string {
 	bare, run := bareWords(text), letters(text)
 	out := []string{text}
@@ -148,7 +148,7 @@ func joined(text string, blocks []piece) []string {
 		switch {
 		case text != "" && (own == " " || strings.Contains(bare, own) || inOrder(run, p.parts)):
 		case bare != " " && out[0] != "" && strings.Contains(own, bare):
-			out[0] = "" // the block says all of it, and more
+			out[0] = "" // the block says the same and more
 			out = append(out, p.words)
 		default:
 			out = append(out, p.words)
@@ -157,9 +157,8 @@ func joined(text string, blocks []piece) []string {
 	return nonEmpty(out...)
 }
 
-// inOrder reports whether the parts of a rich text stand in a text, one after the
-// other, and are most of it. Between them stand mentions, emoji and the numbers of lists, which the
-// two write differently.
+// inOrder reports whether a text has the parts of a rich text, one after the other, and little
+// else. Mentions, emoji and the numbers of lists are written differently in the two.
 func inOrder(text string, parts []string) bool {
 	if parts == nil {
 		return false
@@ -176,28 +175,28 @@ func inOrder(text string, parts []string) bool {
 	return 2*n >= len(text)
 }
 
-// knownOfAttachment are the fields of an attachment that are read, or say again what others do.
+// knownOfAttachment are the fields of an attachment that are read, or that repeat others.
 var knownOfAttachment = setOf(`actions is_share is_msg_unfurl is_reply_unfurl is_thread_root_unfurl message_blocks from_url
 	original_url title author_name author_subname footer pretext text blocks attachments files fields image_url image_alt
 	fallback mrkdwn_in video_html audio_html callback_id ts channel_team author_team attachment_type`)
 
-// attachment writes what Slack hangs on a message: a message that was forwarded or
-// quoted, what a program added, the preview of a page. text is that of the message, and
-// before are the bare words of what of it was taken.
+// attachment returns the words of an attachment: a forwarded or quoted message, what a program
+// added, the preview of a page. text is the text of the message, before the bare words that
+// were already taken of the message.
 func (b *blockReader) attachment(a node, text, before string, depth int) string {
 	for _, x := range a.objects("actions") {
-		b.m.leave(cmp.Or(x.text("type"), "button"), cmp.Or(b.wordsIn(x, "name"), x.text("name")))
+		b.m.omit(cmp.Or(x.text("type"), "button"), cmp.Or(b.wordsIn(x, "name"), x.text("name")))
 	}
 	quoted := a.flag("is_share") || a.flag("is_msg_unfurl") || a.flag("is_reply_unfurl") || a.flag("is_thread_root_unfurl") || len(a.list("message_blocks")) > 0
 	from := cmp.Or(a.text("from_url"), a.text("original_url"))
 	title := oneLine(decoder.Replace(a.text("title")))
 	if !quoted && from != "" && strings.Contains(decoder.Replace(text), from) {
-		b.m.leave("preview of a page that its text links to", strings.Join(nonEmpty(title, from), ", "))
+		b.m.omit("preview of a page to which the text has a link", strings.Join(nonEmpty(title, from), ", "))
 		return ""
 	}
 	var out []string
 	add := func(s string) {
-		// The text of a message often begins with what its attachment repeats.
+		// An attachment often repeats the beginning of the message.
 		if l := bareWords(s); quoted || l != " " && !strings.Contains(before, l) {
 			out = append(out, s)
 		}
@@ -255,24 +254,24 @@ func (b *blockReader) attachment(a node, text, before string, depth int) string 
 	b.unread(a.unread(knownOfAttachment), text+s+pretext)
 	if quoted && s != "" {
 		if words == "" {
-			b.m.leave("quoted message without words", "")
+			b.m.omit("quoted message without words", "")
 		}
 		s = quote(s)
 	}
 	return paragraphs([]string{pretext, s})
 }
 
-// files names what is attached, and takes the words of it that the export holds.
+// files returns the names of attached files, and those of their words that the export has.
 func (b *blockReader) files(n node) []string {
 	files := n.objects("files")
 	idOf := func(f node) string { return cmp.Or(f.text("id"), f.text("title"), f.text("name")) }
 	there := map[string]bool{}
-	withoutID := false // a file of which the export does not say the ID
+	withoutID := false // for one of the files the export has no ID
 	for _, f := range files {
 		there[idOf(f)] = true
 		withoutID = withoutID || f.text("id") == ""
 	}
-	for _, f := range n.objects("file") { // of old exports
+	for _, f := range n.objects("file") { // in old exports
 		if !there[idOf(f)] {
 			files = append(files, f)
 			withoutID = withoutID || f.text("id") == ""
@@ -280,7 +279,7 @@ func (b *blockReader) files(n node) []string {
 	}
 	for _, id := range n.texts("x_files") {
 		if !there[id] && !withoutID {
-			b.m.leave("file of which the export holds the ID alone", id)
+			b.m.omit("file of which the export has only the ID", id)
 		}
 	}
 	var names, out []string
@@ -288,7 +287,7 @@ func (b *blockReader) files(n node) []string {
 		name := cmp.Or(oneLine(f.text("title")), oneLine(f.text("name")))
 		mode := f.text("mode")
 		if mode == "tombstone" || mode == "hidden_by_limit" {
-			b.m.leave("file that is gone from Slack", name)
+			b.m.omit("file that was removed from Slack", name)
 			continue
 		}
 		label := escape(cmp.Or(name, "a file"))
@@ -300,7 +299,7 @@ func (b *blockReader) files(n node) []string {
 			out = append(out, escape(subject))
 		}
 		for _, from := range f.objects("from") {
-			b.m.leave("sender of an attached e-mail", cmp.Or(from.text("original"), from.text("name"), from.text("address")))
+			b.m.omit("sender of an attached e-mail", cmp.Or(from.text("original"), from.text("name"), from.text("address")))
 		}
 		if s := b.r.mrkdwn(f.object("initial_comment").text("comment"), nil); s != "" && !strings.Contains(bareWords(n.text("text")), bareWords(s)) {
 			out = append(out, s)
@@ -309,7 +308,7 @@ func (b *blockReader) files(n node) []string {
 		switch words := cmp.Or(f.text("plain_text"), f.text("preview_plain_text"), f.text("preview")); {
 		case words == "" || f.text("plain_text") == "" && (mode == "quip" || mode == "canvas" || f.text("filetype") == "html"):
 			if words != "" {
-				b.m.leave("text of an attached page", strings.Join(nonEmpty(name, words), ": "))
+				b.m.omit("text of an attached page", strings.Join(nonEmpty(name, words), ": "))
 			}
 		case mode == "snippet":
 			out = append(out, fence(strings.Trim(clean(words), "\n")))
@@ -320,25 +319,25 @@ func (b *blockReader) files(n node) []string {
 		}
 		if t := f.object("transcription").object("preview"); t.text("content") != "" {
 			out = append(out, quote(escapeLines(clean(t.text("content")))))
-			b.m.noteOnce("Slack's transcription of a recording was taken as its words")
+			b.m.noteOnce("the words of a recording are Slack's transcription")
 			whole = whole && !t.flag("has_more")
 		}
 		if !whole {
-			b.m.leave("rest of a file of which the export holds the beginning", name)
+			b.m.omit("rest of a file of which the export has only the beginning", name)
 		}
 	}
 	if len(names) > 0 {
 		if len(names) == 1 {
-			b.m.noteOnce("1 attached file is named in the text; the file stays in Slack")
+			b.m.noteOnce("1 attached file is named in the text; the file itself stays in Slack")
 		} else {
-			b.m.noteOnce("%d attached files are named in the text; the files stay in Slack", len(names))
+			b.m.noteOnce("%d attached files are named in the text; the files themselves stay in Slack", len(names))
 		}
 		out = append(out, fmt.Sprintf("(Attached: %s)", strings.Join(names, ", ")))
 	}
 	return out
 }
 
-// escapeLines escapes lines of plain text.
+// escapeLines writes lines of plain text as Markdown.
 func escapeLines(s string) string {
 	w := &writer{}
 	lines := strings.Split(strings.TrimSpace(s), "\n")

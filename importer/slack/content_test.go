@@ -61,7 +61,7 @@ func TestWordsWhereverTheyStand(t *testing.T) {
 			name: "the preview of a page that is linked is not what was said",
 			raw:  `{"text":"See <https://a.example/?x=1&amp;y=2>","attachments":[{"from_url":"https://a.example/?x=1&y=2","service_name":"A","title":"Buy now","text":"Long words of the page"}]}`,
 			want: "See https://a.example/?x=1&y=2",
-			left: []string{"preview of a page that its text links to×1: Buy now, https://a.example/?x=1&y=2"},
+			left: []string{"preview of a page to which the text has a link×1: Buy now, https://a.example/?x=1&y=2"},
 		},
 		{
 			name: "a preview of what the text does not link to is taken",
@@ -126,7 +126,7 @@ func TestWordsWhereverTheyStand(t *testing.T) {
 			raw: `{"text":"","files":[{"mode":"snippet","title":"a.go","preview":"func main() {\n}","preview_is_truncated":true},{"mode":"hosted","name":"voice.m4a","transcription":{"status":"complete","preview":{"content":"Is it *out*?","has_more":false}}},` +
 				`{"mode":"email","title":"Re: book","plain_text":"Dear all"},{"mode":"hosted","title":"Graph","alt_txt":"growth over time"},{"mode":"hidden_by_limit","name":"old.png"},{"id":"F1","mode":"tombstone"}]}`,
 			want: "```\nfunc main() {\n}\n```\n\n> Is it **out**?\n\n> Dear all\n\n(Attached: a.go, voice.m4a, Re: book, Graph, growth over time)",
-			left: []string{"rest of a file of which the export holds the beginning×1: a.go", "file that is gone from Slack×2: old.png"},
+			left: []string{"rest of a file of which the export has only the beginning×1: a.go", "file that was removed from Slack×2: old.png"},
 		},
 		{
 			name: "files of old exports",
@@ -142,7 +142,7 @@ func TestWordsWhereverTheyStand(t *testing.T) {
 			name: "fields of a type that nobody expects",
 			raw:  `{"user":"U1","text":"Still here","blocks":{"type":"header","text":"H"},"attachments":"none","files":[5,null,{"title":["x"]}],"reactions":{"name":"tada","users":null,"count":"2"},"edited":true,"user_profile":[]}`,
 			want: "Still here\n\nH\n\n(Attached: a file)",
-			left: []string{"field that is not as Slack writes it×5: user_profile; edited; attachments: none; files; files.title: x"},
+			left: []string{"field of an unexpected type×5: user_profile; edited; attachments: none; files; files.title: x"},
 		},
 	} {
 		m := one(t, c.raw)
@@ -150,7 +150,7 @@ func TestWordsWhereverTheyStand(t *testing.T) {
 			t.Errorf("%s:\n got %q\nwant %q", c.name, m.words, c.want)
 		}
 		var left []string
-		for _, l := range m.left {
+		for _, l := range m.omitted {
 			left = append(left, fmt.Sprintf("%s×%d: %s", l.Kind, l.Count, l.Text))
 		}
 		if !slices.Equal(left, c.left) {
@@ -169,7 +169,7 @@ func TestPiecesAreBounded(t *testing.T) {
 	cells := `{"text":"","blocks":[{"type":"table","rows":[` + strings.Repeat(`[{"type":"raw_text","text":"c"}],`, 2*maxBlocks) + `[]]}]}`
 	for name, raw := range map[string]string{"deep": deep, "wide": wide, "cells": cells} {
 		m := one(t, raw)
-		if len(m.left) == 0 {
+		if len(m.omitted) == 0 {
 			t.Errorf("%s: nothing is said to be left out", name)
 		}
 		if len(m.words) > 200_000 {

@@ -8,21 +8,21 @@ import (
 	"github.com/kyokomi/emoji/v2"
 )
 
-// codes maps the names of emoji to themselves.
+// codes maps the names of emoji, between colons, to emoji.
 var codes = sync.OnceValue(emoji.CodeMap)
 
-// others are names that Slack has and the library does not.
+// others are the names of Slack that the library does not have.
 var others = map[string]string{
 	"simple_smile": "🙂", "grinning_face_with_star_eyes": "🤩", "hand": "✋", "man-woman-boy": "👪", "flag-england": "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
 }
 
 var flagCode = regexp.MustCompile(`^flag-([a-z])([a-z])$`)
 
-// tones are the skin tones by Slack's numbers, 2 to 6.
+// tones are the skin tones with Slack's numbers 2 to 6.
 var tones = []string{"🏻", "🏼", "🏽", "🏾", "🏿"}
 
-// unicodeEmoji returns the emoji of a name as Slack writes it, between its colons:
-// thumbsup, +1::skin-tone-3, flag-de. false is returned for a workspace's own.
+// unicodeEmoji returns the emoji that Slack calls by a name, without the outer colons:
+// thumbsup, +1::skin-tone-3, flag-de. It returns false for an emoji of a workspace.
 func unicodeEmoji(name string) (string, bool) {
 	base, tone, toned := strings.Cut(name, "::skin-tone-")
 	e := others[base]
@@ -30,7 +30,7 @@ func unicodeEmoji(name string) (string, bool) {
 		const a = '🇦'
 		e = string([]rune{a + rune(m[1][0]-'a'), a + rune(m[2][0]-'a')})
 	}
-	for _, try := range []string{base, strings.ReplaceAll(base, "-", "_"), manly(base)} {
+	for _, try := range []string{base, strings.ReplaceAll(base, "-", "_"), libraryName(base)} {
 		if e == "" {
 			e = strings.TrimSpace(codes()[":"+try+":"])
 		}
@@ -42,7 +42,7 @@ func unicodeEmoji(name string) (string, bool) {
 		if len(tone) != 1 || tone[0] < '2' || tone[0] > '6' {
 			return "", false
 		}
-		// The tone stands behind the person, before what joins something to it.
+		// The tone comes after the person, and before a joiner.
 		r := []rune(e)
 		rest := strings.TrimPrefix(string(r[1:]), "\ufe0f")
 		e = string(r[0]) + tones[tone[0]-'2'] + rest
@@ -50,8 +50,8 @@ func unicodeEmoji(name string) (string, bool) {
 	return e, true
 }
 
-// manly writes Slack's male-teacher and female-teacher as the library's names.
-func manly(name string) string {
+// libraryName writes names such as male-teacher and female-teacher as the library does.
+func libraryName(name string) string {
 	for from, to := range map[string]string{"male-": "man_", "female-": "woman_"} {
 		if rest, ok := strings.CutPrefix(name, from); ok {
 			return to + strings.ReplaceAll(rest, "-", "_")

@@ -9,23 +9,23 @@ import (
 	"strings"
 )
 
-// node is a JSON object that is read field by field. A field that is absent or null
-// has its zero value. One whose value is of a type that does not fit has it too, and is
-// named in odd, so that a single strange field costs no message and is not passed
-// over in silence.
+// node is a JSON object that is read field by field. An absent field, and one that is null, has
+// its zero value. So has a field whose value is of an unexpected type; odd lists those, so
+// that they are reported and the rest of the message is read.
 type node struct {
 	raw  map[string]json.RawMessage
 	src  json.RawMessage
 	path string    // of the object in its message, "" at the top
-	odd  *[]string // names of the fields that did not fit
+	odd  *[]string // fields of an unexpected type, with their words
 }
 
-// newNode reads an object; false is returned when raw is none.
+// newNode reads an object, and returns false for any other value.
 func newNode(raw json.RawMessage) (node, bool) {
 	n := node{src: raw, odd: new([]string)}
 	return n, json.Unmarshal(raw, &n.raw) == nil && n.raw != nil
 }
 
+// name is the path of a field in its message.
 func (n node) name(key string) string {
 	if n.path == "" {
 		return key
@@ -33,25 +33,25 @@ func (n node) name(key string) string {
 	return n.path + "." + key
 }
 
-// misfit names a field that does not fit, with the words in it.
+// misfit notes a field of an unexpected type, with the words in it.
 func (n node) misfit(key string, v json.RawMessage) {
 	if n.odd == nil || len(*n.odd) >= 20 {
 		return
 	}
 	left := maxUnknown
-	said := strings.Join(nonEmpty(n.name(key), strings.Join(strangersWords(v, &left), ", ")), ": ")
+	said := strings.Join(nonEmpty(n.name(key), strings.Join(unknownWords(v, &left), ", ")), ": ")
 	if !slices.Contains(*n.odd, said) { // a field may be read twice
 		*n.odd = append(*n.odd, said)
 	}
 }
 
-// maxUnknown bounds how many tokens are looked at of a field that is not known.
+// maxUnknown bounds the tokens that are read of an unknown field.
 const maxUnknown = 1000
 
-// opaque is a string that only programs read: an ID, an address, a number, a hash.
+// opaque matches a string for programs: an ID, an address, a number, a hash.
 var opaque = regexp.MustCompile(`^(?:[A-Z][A-Z0-9]{5,}|[a-z][a-z0-9+.-]*:\S*|[\d.:/-]+|[0-9a-f-]{16,})$`)
 
-// unread returns the words in the fields of an object that are not among known, by field.
+// unread returns the words in the unknown fields of an object, by field.
 func (n node) unread(known map[string]bool) map[string]string {
 	var out map[string]string
 	for key, v := range n.raw {
@@ -59,7 +59,7 @@ func (n node) unread(known map[string]bool) map[string]string {
 			continue
 		}
 		left := maxUnknown
-		words := slices.DeleteFunc(strangersWords(v, &left), opaque.MatchString)
+		words := slices.DeleteFunc(unknownWords(v, &left), opaque.MatchString)
 		if len(words) == 0 {
 			continue
 		}
@@ -80,6 +80,7 @@ func setOf(words string) map[string]bool {
 	return out
 }
 
+// value returns the value of a field, nil for null and for an absent field.
 func (n node) value(key string) json.RawMessage {
 	v := n.raw[key]
 	if string(v) == "null" {
@@ -88,7 +89,7 @@ func (n node) value(key string) json.RawMessage {
 	return v
 }
 
-// text returns a string, or a number as it is written.
+// text returns a string, or a number as it was written.
 func (n node) text(key string) string {
 	v := n.value(key)
 	if len(v) == 0 {
@@ -107,7 +108,7 @@ func (n node) text(key string) string {
 	return ""
 }
 
-// flag returns whether a field is true; 1 and "true" are.
+// flag returns true for true, 1 and "true".
 func (n node) flag(key string) bool {
 	v := n.value(key)
 	switch string(v) {
@@ -134,7 +135,7 @@ func (n node) count(key string) int {
 	return i
 }
 
-// object returns the object in a field, an empty one when there is none.
+// object returns the object in a field, or an empty one.
 func (n node) object(key string) node {
 	v := n.value(key)
 	out := node{src: v, path: n.name(key), odd: n.odd}
@@ -145,7 +146,7 @@ func (n node) object(key string) node {
 	return out
 }
 
-// list returns the values of a list. A single object stands for a list of it.
+// list returns the values of a list. A single object counts as a list of one.
 func (n node) list(key string) []json.RawMessage {
 	v := n.value(key)
 	if len(v) == 0 {
@@ -196,9 +197,8 @@ func (n node) texts(key string) []string {
 	return out
 }
 
-// wordless are the keys, in blocks of kinds that are not known, whose strings are not
-// written for people to read, unless there is a space in them. Keys that end in _id, _url,
-// _icon and _link are none either.
+// wordless are the keys, in blocks of an unknown kind, whose strings are not for people to
+// read, unless they have a space. So are keys that end in _id, _url, _icon and _link.
 var wordless = map[string]bool{
 	"type": true, "id": true, "url": true, "style": true, "color": true, "ts": true, "value": true, "unicode": true, "team": true,
 	"severity": true, "status": true, "icon": true, "slack_icon": true, "mimetype": true, "range": true, "dispatch_action_config": true,
@@ -208,9 +208,9 @@ func isWordless(key string) bool {
 	return wordless[key] || strings.HasSuffix(key, "_id") || strings.HasSuffix(key, "_url") || strings.HasSuffix(key, "_link") || strings.HasSuffix(key, "_icon")
 }
 
-// strangersWords returns the strings of a piece of JSON of a kind that is not known,
-// in their order, as far as people may read them.
-func strangersWords(raw json.RawMessage, left *int) []string {
+// unknownWords returns the strings in a piece of JSON of an unknown kind that may be for
+// people to read, in their order. left is how many tokens may still be read.
+func unknownWords(raw json.RawMessage, left *int) []string {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	type level struct {
 		object, key, skip bool

@@ -80,10 +80,10 @@ func TestNoWordIsLostInSilence(t *testing.T) {
 			t.Fatal(name, raw)
 		}
 		m := one(t, raw)
-		said := m.words + fmt.Sprint(m.left, m.reasons)
+		said := m.words + fmt.Sprint(m.omitted, m.reasons)
 		for _, w := range regexp.MustCompile(`zq\d+`).FindAllString(raw, -1) {
 			if !regexp.MustCompile(w + `\b`).MatchString(said) {
-				t.Errorf("%s: %s is lost: %q %v %q", name, w, m.words, m.left, m.reasons)
+				t.Errorf("%s: %s is lost: %q %v %q", name, w, m.words, m.omitted, m.reasons)
 			}
 		}
 	}

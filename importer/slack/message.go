@@ -13,7 +13,7 @@ import (
 	"flyleaf/qa"
 )
 
-// message is one element of a day's file, and what becomes of it.
+// message is one element of a file, and the result of reading it.
 type message struct {
 	Type, Subtype, User, BotID, Username, Text, TS, ThreadTS, DeletedTS string
 
@@ -21,28 +21,28 @@ type message struct {
 	Edited      bool
 	EditedTS    string
 	Reactions   []reaction
-	// body are the fields that hold words; they are decoded when they are needed.
+	// body has the fields that can have words. They are decoded when they are needed.
 	body node
-	// copies are messages that this one brings along: the root of a thread that it was
-	// also sent to the channel from, or a message as an edit left it.
+	// copies are other messages inside this one: the question of a reply that was also sent to
+	// the channel, or a message as an edit left it.
 	copies []json.RawMessage
 
-	// unread are words in fields that are not known, by field.
+	// unread are the words in unknown fields, by field.
 	unread map[string]string
 
 	file     string
 	index    int
-	within   string // where in the element it stands, when it is not the element itself
-	fate     Fate
+	within   string // see Outcome.Within
+	result   Result // "": not yet decided
 	reasons  []string
-	left     []Left
+	omitted  []Omitted
 	week     string
 	position int    // in reader.messages
 	words    string // Markdown
-	notice   bool   // nobody's words: counted, not listed
-	deleted  bool   // a tombstone, or said to be deleted elsewhere
-	name     string // where it is not the user's: a bot's
-	botName  string // as its profile says, which stands with newer messages
+	notice   bool   // written by Slack itself: counted, not listed
+	deleted  bool   // a tombstone, or another entry says that it was deleted
+	name     string // of a bot, or of a writer without a user; "": see reader.users
+	botName  string // in the bot's profile, which newer messages have
 }
 
 type reaction struct {
@@ -51,18 +51,18 @@ type reaction struct {
 	Count int
 }
 
-// spoke are the fields of a message in which words can stand.
-var spoke = []string{"text", "blocks", "attachments", "files", "file", "x_files"}
+// wordFields are the fields of a message that can have words.
+var wordFields = []string{"text", "blocks", "attachments", "files", "file", "x_files"}
 
-// knownOfMessage are the fields of a message that are read, or that hold nobody's words.
+// knownOfMessage are the fields of a message that are read or have no words of a person.
 var knownOfMessage = setOf(`type subtype user bot_id username text ts thread_ts deleted_ts bot_profile user_profile edited
 	reactions blocks attachments files file x_files root message comment previous_message
 	client_msg_id team user_team source_team parent_user_id reply_count reply_users reply_users_count latest_reply replies
 	subscribed last_read is_locked is_starred pinned_to pinned_info permalink icons channel event_ts hidden display_as_bot
 	upload upload_reply_to inviter members no_notifications saved slackdump_thread_replies`)
 
-// readMessage reads one element, field by field. One that is no message is accounted
-// for as such.
+// readMessage reads one element, field by field. One that is not a message is skipped, with
+// that reason.
 func readMessage(file string, index int, raw json.RawMessage) *message {
 	m := &message{file: file, index: index}
 	n, ok := newNode(raw)
@@ -72,7 +72,7 @@ func readMessage(file string, index int, raw json.RawMessage) *message {
 	}
 	m.Type, m.Subtype, m.BotID = n.text("type"), n.text("subtype"), n.text("bot_id")
 	p := n.object("user_profile")
-	if v := n.value("user"); len(v) > 0 && v[0] == '{' { // of programs that put the entry of users.json in its place
+	if v := n.value("user"); len(v) > 0 && v[0] == '{' { // some programs put the entry of users.json there
 		u := n.object("user")
 		m.User = u.text("id")
 		if len(p.raw) == 0 {
@@ -93,7 +93,7 @@ func readMessage(file string, index int, raw json.RawMessage) *message {
 		m.Reactions = append(m.Reactions, reaction{Name: x.text("name"), Users: x.texts("users"), Count: x.count("count")})
 	}
 	m.body = node{raw: map[string]json.RawMessage{}, odd: n.odd}
-	for _, key := range spoke {
+	for _, key := range wordFields {
 		if v := n.value(key); len(v) > 0 {
 			m.body.raw[key] = v
 		}
@@ -114,8 +114,8 @@ func readMessage(file string, index int, raw json.RawMessage) *message {
 	return m
 }
 
-// threadReplies are the replies that programs nest in the message that opens a thread:
-// slackdump, and others where Slack itself lists only who replied and when.
+// threadReplies returns the replies that slackdump and other programs nest in the message
+// that opens a thread. Slack itself lists only who replied and when.
 func threadReplies(raw json.RawMessage) []json.RawMessage {
 	if !bytes.Contains(raw, []byte(`replies"`)) {
 		return nil
@@ -130,55 +130,57 @@ func threadReplies(raw json.RawMessage) []json.RawMessage {
 	return out
 }
 
+// skip decides that the message is not taken, and why.
 func (m *message) skip(format string, args ...any) {
-	m.fate = Skipped
+	m.result = Skipped
 	m.note(format, args...)
 }
 
+// note adds a reason to the message's outcome.
 func (m *message) note(format string, args ...any) {
 	m.reasons = append(m.reasons, sprintf(format, args...))
 }
 
-// noteOnce is note of what several pieces of a message can bring about.
+// noteOnce is note for a reason that several pieces of a message can have.
 func (m *message) noteOnce(format string, args ...any) {
 	if s := sprintf(format, args...); !slices.Contains(m.reasons, s) {
 		m.reasons = append(m.reasons, s)
 	}
 }
 
-// maxKinds bounds the kinds of pieces that are told apart in the account of one message.
+// maxKinds bounds the kinds of omitted pieces of one message. Others have a kind in common.
 const maxKinds = 50
 
-// maxLeft is how many characters are told of one piece that is not taken: the options of a
-// poll should be among them.
-const maxLeft = 500
+// maxOmitted is how many characters an outcome has of an omitted piece: enough for the options
+// of a poll.
+const maxOmitted = 500
 
-// leave accounts for a piece of the message that is not taken.
-func (m *message) leave(kind, text string) {
-	text = beginningOf(text, maxLeft)
-	if len(m.left) >= maxKinds {
+// omit notes a piece of the message that is not taken.
+func (m *message) omit(kind, text string) {
+	text = beginningOf(text, maxOmitted)
+	if len(m.omitted) >= maxKinds {
 		kind = "other piece"
 	}
-	for i := range m.left {
-		if l := &m.left[i]; l.Kind == kind {
+	for i := range m.omitted {
+		if l := &m.omitted[i]; l.Kind == kind {
 			l.Count++
-			if text != "" && len(l.Text) < 2*maxLeft {
+			if text != "" && len(l.Text) < 2*maxOmitted {
 				l.Text = strings.Join(nonEmpty(l.Text, text), "; ")
 			}
 			return
 		}
 	}
-	m.left = append(m.left, Left{Kind: kind, Count: 1, Text: text})
+	m.omitted = append(m.omitted, Omitted{Kind: kind, Count: 1, Text: text})
 }
 
 // taken reports whether the message is, or may still become, a post.
-func (m *message) taken() bool { return m.fate == "" || m.fate == Question || m.fate == Reply }
+func (m *message) taken() bool { return m.result == "" || m.result == Question || m.result == Reply }
 
-// stamp is how Slack writes a time: seconds and a part that makes it unique.
+// stamp matches a ts: seconds since 1970, and a part that makes it unique.
 var stamp = regexp.MustCompile(`^(\d{1,11})\.(\d{1,9})$`)
 
-// canonicalTS writes a ts as Slack does, with six digits behind the point: programs that
-// took it for a number have cut zeros off. What is no time stays as it is.
+// canonicalTS writes a ts as Slack does, with six digits after the point. Programs that read
+// it as a number have removed zeros. A ts that is not a time is returned as it is.
 func canonicalTS(ts string) string {
 	whole, frac, _ := strings.Cut(ts, ".")
 	if strings.ContainsAny(ts, "eE") {
@@ -195,7 +197,7 @@ func canonicalTS(ts string) string {
 	return ts
 }
 
-// millis returns the time that a ts says.
+// millis returns the time of a ts in milliseconds since 1970, and false if it is not a time.
 func millis(ts string) (int64, bool) {
 	p := stamp.FindStringSubmatch(ts)
 	if p == nil {
@@ -212,7 +214,8 @@ func millis(ts string) (int64, bool) {
 // slackbot writes notices and tombstones.
 const slackbot = "USLACKBOT"
 
-// notices are the subtypes that no person's words are in.
+// notices are the subtypes of messages without words of a person, each with the reason why
+// it is not taken.
 var notices = map[string]string{
 	"channel_join": "somebody joined", "group_join": "somebody joined",
 	"channel_leave": "somebody left", "group_leave": "somebody left",
@@ -227,19 +230,19 @@ var notices = map[string]string{
 	"reminder_add": "a notice of the chat", "reminder": "a notice of the chat", "sh_room_created": "a notice of the chat", "huddle_thread": "a notice of the chat",
 	"tabbed_canvas_updated": "a notice of the chat", "channel_canvas_updated": "a notice of the chat", "bot_disable": "a notice of the chat", "bot_enable": "a notice of the chat",
 	"slackbot_response": "Slackbot's words", "ekm_access_denied": "its words are encrypted",
-	"reply_broadcast": "it only points to a reply, which stands in its thread", "message_replied": "it only says that there is a reply",
+	"reply_broadcast": "it only points to a reply, which is in its thread", "message_replied": "it only says that there is a reply",
 	"thread_locked": "a notice of the chat",
 }
 
-// spoken are the subtypes that are people's words.
-var spoken = map[string]bool{
+// personal are the subtypes of messages that people wrote.
+var personal = map[string]bool{
 	"": true, "thread_broadcast": true, "me_message": true, "file_share": true, "file_mention": true, "document_mention": true, "channel_mention": true,
 	"file_comment": true,
 }
 
-// judge decides what a message is before anything is known of its thread. deleted
-// and edited collect what other entries say of earlier ones.
-func (r *reader) judge(m *message, deleted map[string]bool, edited map[string]*message) {
+// classify decides what a message is, without looking at its thread. It adds to deleted and
+// edited what the message says of other messages, by their ts.
+func (r *reader) classify(m *message, deleted map[string]bool, edited map[string]*message) {
 	if !m.taken() {
 		return
 	}
@@ -254,11 +257,11 @@ func (r *reader) judge(m *message, deleted map[string]bool, edited map[string]*m
 			now = readMessage(m.file, m.index, m.copies[len(m.copies)-1])
 		}
 		if now == nil || now.TS == "" {
-			m.skip("it says that a message was edited, and not which")
+			m.skip("it says that a message was edited, but not which one")
 			return
 		}
 		edited[now.TS] = now
-		m.skip("it says that the message %s was edited; that one has the new text", now.TS)
+		m.skip("it says that the message %s was edited; that message has the new text", now.TS)
 		return
 	case "message_deleted":
 		deleted[m.DeletedTS] = true
@@ -267,14 +270,14 @@ func (r *reader) judge(m *message, deleted map[string]bool, edited map[string]*m
 		return
 	}
 	if _, ok := millis(m.TS); !ok {
-		m.skip("its ts %q is no time", beginning(m.TS))
+		m.skip("its ts %q is not a time", beginning(m.TS))
 		return
 	}
 	if first := r.byTS[m.TS]; first != nil {
 		if first.taken() && m.EditedTS > first.EditedTS && m.Subtype != "tombstone" {
 			first.Text, first.body, first.Edited, first.EditedTS = m.Text, m.body, true, m.EditedTS
 		}
-		m.skip("the same message once more (%s)", first.where())
+		m.skip("the same message again (%s)", first.where())
 		return
 	}
 	r.byTS[m.TS] = m
@@ -295,19 +298,19 @@ func (r *reader) judge(m *message, deleted map[string]bool, edited map[string]*m
 	case m.Subtype == "bot_message" || m.User == "" && m.BotID != "" || known && u.Bot:
 		m.name = cmp.Or(oneLine(m.Username), m.botName)
 		if !r.opts.KeepBots {
-			m.skip("a bot's words (--bots takes them)")
+			m.skip("it was written by a bot (--bots takes such messages)")
 		}
 	case m.User == "" && m.UserProfile.name() != "":
 		m.name = m.UserProfile.name()
 	case m.User == "":
 		m.skip("it names no writer")
-	case !spoken[m.Subtype]:
-		m.note("of the subtype %q, which is not known; taken, as a person wrote it", beginning(m.Subtype))
+	case !personal[m.Subtype]:
+		m.note("its subtype %q is not known; it was taken because a person wrote it", beginning(m.Subtype))
 	}
 }
 
-// adoptCopies takes messages that the export holds only inside of others: the question
-// of a reply that was also sent to the channel, a message that an edit tells of.
+// adoptCopies adds messages that the export has only as copies inside other messages: the
+// question of a reply that was also sent to the channel, a message that was edited.
 func (r *reader) adoptCopies(deleted map[string]bool, edited map[string]*message) {
 	var all []*message
 	for _, m := range r.messages {
@@ -319,8 +322,8 @@ func (r *reader) adoptCopies(deleted map[string]bool, edited map[string]*message
 				continue
 			}
 			c.Type, c.within, c.copies = "message", "copy", nil
-			if r.judge(c, deleted, edited); c.taken() {
-				c.note("it is in the export only as a copy inside of this entry")
+			if r.classify(c, deleted, edited); c.taken() {
+				c.note("the export has it only as a copy inside this entry")
 			}
 			all = append(all, c)
 		}
@@ -328,26 +331,25 @@ func (r *reader) adoptCopies(deleted map[string]bool, edited map[string]*message
 	r.messages = all
 }
 
-// where says where in the export the message stands.
+// where says where in the export the message is.
 func (m *message) where() string {
 	o := Outcome{File: m.file, Index: m.index, Within: m.within}
 	return o.Where()
 }
 
-// thread is a question with its replies, all in the order of the files, which is that
-// of time.
+// thread is a question with its replies, by time.
 type thread struct {
 	ts      string
 	at      int64
-	lead    *message // nil when the export does not hold it
+	lead    *message // the question; nil when the export does not have it
 	replies []*message
 }
 
-// thread puts the messages into threads, by thread_ts alone.
-func (r *reader) thread() {
+// buildThreads puts the messages into threads, by thread_ts alone.
+func (r *reader) buildThreads() {
 	deleted, edited := map[string]bool{}, map[string]*message{}
 	for _, m := range r.messages {
-		r.judge(m, deleted, edited)
+		r.classify(m, deleted, edited)
 	}
 	r.adoptCopies(deleted, edited)
 	r.deleted = deleted
@@ -364,11 +366,11 @@ func (r *reader) thread() {
 	}
 	for i, m := range r.messages {
 		m.position = i
-		if m.words = r.markdown(m); m.fate != "" || m.deleted {
+		if m.words = r.markdown(m); m.result != "" || m.deleted {
 			continue
 		}
 		if m.Edited {
-			m.note("edited in Slack; the export holds the last text only")
+			m.note("edited in Slack; the export has the last text only")
 		}
 	}
 	by := map[string]*thread{}
@@ -384,21 +386,21 @@ func (r *reader) thread() {
 	}
 	for _, m := range r.messages {
 		if r.byTS[m.TS] != m {
-			continue // once more, or no time: accounted for
+			continue // it appears twice, or its ts is not a time; its outcome says so
 		}
 		if m.ThreadTS == "" || m.ThreadTS == m.TS {
 			open(m.TS)
 			continue
 		}
 		if _, ok := millis(m.ThreadTS); !ok {
-			m.note("its thread_ts %q is no time; taken as a question", beginning(m.ThreadTS))
+			m.note("its thread_ts %q is not a time; it was taken as a question", beginning(m.ThreadTS))
 			open(m.TS)
 			continue
 		}
 		t := open(m.ThreadTS)
 		t.replies = append(t.replies, m)
 	}
-	// A reply that is itself replied to by thread_ts opens no second thread.
+	// Replies to a reply, by thread_ts, belong to the thread of that reply.
 	kept := r.threads[:0]
 	for _, t := range r.threads {
 		if t.lead != nil && t.lead.ThreadTS != "" && t.lead.ThreadTS != t.ts && by[t.lead.ThreadTS] != nil && by[t.lead.ThreadTS] != t {
@@ -410,7 +412,7 @@ func (r *reader) thread() {
 		kept = append(kept, t)
 	}
 	r.threads = kept
-	for _, t := range r.threads { // several folders, or an archive, are not in the order of time
+	for _, t := range r.threads { // with several folders, or an archive, files are not in the order of time
 		slices.SortStableFunc(t.replies, func(a, b *message) int {
 			at, _ := millis(a.TS)
 			bt, _ := millis(b.TS)
@@ -419,7 +421,7 @@ func (r *reader) thread() {
 	}
 }
 
-// writer names who wrote: a user, or a bot by its name.
+// writer identifies who wrote the message: a user by ID, or a bot by its ID and name.
 func (m *message) writer() string {
 	if m.User != "" && m.User != slackbot && m.name == "" {
 		return m.User
@@ -427,8 +429,8 @@ func (m *message) writer() string {
 	return "bot " + m.BotID + m.name
 }
 
-// nameWriters chooses the name under which each writer is shown: the display name,
-// else the real one. Two writers with one name are told apart.
+// nameWriters chooses the name of each writer: the display name, or else the real name. Two
+// writers with the same name get an addition.
 func (r *reader) nameWriters() {
 	r.names = map[string]string{}
 	who := map[string]user{}
@@ -479,7 +481,7 @@ func (r *reader) monday(ms int64) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day()-back, 0, 0, 0, 0, r.opts.Zone)
 }
 
-// carriedOver gives the reactions of a message as they are kept.
+// carriedOver returns the reactions of a message as the x of its post.
 func (r *reader) carriedOver(m *message) map[string]string {
 	var rs []qa.CarriedReaction
 	for _, x := range m.Reactions {
@@ -497,11 +499,11 @@ func (r *reader) carriedOver(m *message) map[string]string {
 	}
 	value, left := qa.ReactionsX(rs)
 	if left > 0 {
-		m.note("%d kinds of reactions were left out: they do not fit", left)
+		m.note("%d kinds of reactions were left out, because they do not fit", left)
 	}
 	if value == "" {
 		return nil
 	}
-	m.note("%d kinds of reactions are kept as they were in Slack; nobody votes here by them", len(rs)-left)
+	m.note("%d kinds of reactions are kept as reactions in Slack; they are not votes", len(rs)-left)
 	return map[string]string{qa.XReactions: value}
 }

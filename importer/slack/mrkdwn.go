@@ -10,12 +10,16 @@ import (
 	"flyleaf/markdown"
 )
 
-// Slack's mrkdwn becomes Markdown in four steps: what must not be touched (code,
-// links, mentions, emoji) is taken out and a mark is left in its place; formatting is
-// turned (*a* to **a**, ~a~ to ~~a~~) and what only looks like Markdown is escaped;
-// lines become lists and quotes; what was taken out is put back.
+// Slack's mrkdwn becomes Markdown in four steps:
+//
+//  1. Code, links, mentions and emoji, which must not be changed, are replaced by marks.
+//  2. Formatting is converted (*a* to **a**, ~a~ to ~~a~~), and characters that only look
+//     like Markdown are escaped.
+//  3. Lines become items of lists and quotes.
+//  4. Marks are replaced by what they stand for.
 
-// The marks: characters that Unicode sets aside for such use inside a program.
+// A mark is a number between these noncharacters, which Unicode reserves for use inside a
+// program.
 const (
 	markOpen  = '\ufdd0'
 	markClose = '\ufdd1'
@@ -29,23 +33,25 @@ var (
 	marked   = regexp.MustCompile(string(markOpen) + `(\d+)` + string(markClose))
 )
 
-// decoder decodes the three characters that Slack encodes, once.
+// decoder decodes the three characters that Slack encodes.
 var decoder = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">")
 
-// writer turns one text.
+// writer converts one text.
 type writer struct {
-	r     *reader
-	typed map[string]int // how many emoji of each name Slack says are in the text
-	taken []string
+	r      *reader
+	typed  map[string]int // how many emoji of each name are in the text, as Slack says
+	marked []string       // what the marks stand for, by their numbers
 }
+
+// put returns a mark for s.
 
 func (w *writer) put(s string) string {
-	w.taken = append(w.taken, s)
-	return string(markOpen) + strconv.Itoa(len(w.taken)-1) + string(markClose)
+	w.marked = append(w.marked, s)
+	return string(markOpen) + strconv.Itoa(len(w.marked)-1) + string(markClose)
 }
 
-// restore puts back what was taken out; what is put back may hold marks itself, as
-// the words of a link do, but only of what was taken out before it.
+// restore replaces marks by what they stand for. That may have marks itself, as the words of a
+// link do, but only earlier ones.
 func (w *writer) restore(s string) string {
 	for range 3 {
 		if !strings.ContainsRune(s, markOpen) {
@@ -53,29 +59,29 @@ func (w *writer) restore(s string) string {
 		}
 		s = marked.ReplaceAllStringFunc(s, func(m string) string {
 			i, err := strconv.Atoi(m[len(string(markOpen)) : len(m)-len(string(markClose))])
-			if err != nil || i >= len(w.taken) {
+			if err != nil || i >= len(w.marked) {
 				return ""
 			}
-			return w.taken[i]
+			return w.marked[i]
 		})
 	}
 	return s
 }
 
-// clean takes out what no text of a post may hold.
+// clean removes what the text of a post cannot have, and the marks.
 func clean(s string) string {
 	s = strings.NewReplacer("\x00", "", string(markOpen), "", string(markClose), "", "\r\n", "\n", "\r", "\n").Replace(s)
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// mrkdwn turns a text of Slack's. typed says which emoji Slack has in it, and how many of each:
-// when a code stands in it as often, each is one, even inside of a word. nil when Slack does not say.
+// mrkdwn converts a text of Slack. typed counts the emoji in it by name, if Slack says so, and
+// is else nil: a code that appears as often as that is an emoji, even inside a word.
 func (r *reader) mrkdwn(text string, typed map[string]int) string {
 	w := &writer{r: r, typed: typed}
 	s := clean(text)
 	s = fenced.ReplaceAllStringFunc(s, func(m string) string {
 		body := strings.Trim(w.plainEntities(m[3:len(m)-3]), "\n")
-		// A fence stands on lines of its own, and is longer than any in it.
+		// A fence needs lines of its own.
 		return "\n" + w.put(fence(body)) + "\n"
 	})
 	s = code.ReplaceAllStringFunc(s, func(m string) string { return w.put("`" + w.plainEntities(m[1:len(m)-1]) + "`") })
@@ -83,7 +89,7 @@ func (r *reader) mrkdwn(text string, typed map[string]int) string {
 	s = w.emojiCodes(s)
 
 	var lines []string
-	quoted := false // >>> quotes all that follows
+	quoted := false // after >>> all lines are quoted
 	for line := range strings.SplitSeq(s, "\n") {
 		quote := ""
 		if rest, ok := strings.CutPrefix(line, "&gt;&gt;&gt;"); ok {
@@ -99,7 +105,7 @@ func (r *reader) mrkdwn(text string, typed map[string]int) string {
 	return strings.TrimSpace(squeeze(w.restore(strings.Join(apart(lines), "\n"))))
 }
 
-// fence writes a block of code.
+// fence writes a block of code. The fence is longer than any in the code.
 func fence(body string) string {
 	ticks := "```"
 	for strings.Contains(body, ticks) {
@@ -108,7 +114,7 @@ func fence(body string) string {
 	return ticks + "\n" + body + "\n" + ticks
 }
 
-// plainEntities writes what stands in code: links and mentions as their words.
+// plainEntities writes the inside of code, with the words of links and mentions.
 func (w *writer) plainEntities(s string) string {
 	s = entity.ReplaceAllStringFunc(s, func(m string) string {
 		in := m[1 : len(m)-1]
@@ -124,8 +130,7 @@ func (w *writer) plainEntities(s string) string {
 	return decoder.Replace(s)
 }
 
-// emojiCodes turns emoji codes into emoji. One of an emoji that is not known stays as it
-// is, untouched by what follows.
+// emojiCodes converts emoji codes to emoji. The code of an unknown emoji is kept as it is.
 func (w *writer) emojiCodes(s string) string {
 	var out strings.Builder
 	done := 0
@@ -156,7 +161,7 @@ func (w *writer) emojiCodes(s string) string {
 // maxEmojiRef bounds in bytes the name of an emoji with its colons.
 const maxEmojiRef = 100
 
-// mention names whom or what <@U…>, <#C…|name>, <!here> and their like mean.
+// mention returns the name in <@U…>, <#C…|name>, <!here> and the like. in is the inside.
 func (w *writer) mention(in string) string {
 	id, label, _ := strings.Cut(in[1:], "|")
 	label = oneLine(decoder.Replace(label))
@@ -190,10 +195,10 @@ func (w *writer) mention(in string) string {
 	return "@" + id
 }
 
-// web are the addresses that become links.
+// web matches the addresses that become links.
 var web = regexp.MustCompile(`(?i)^(https?://|mailto:)[^\s]+$`)
 
-// entity turns what stands between < and >.
+// entity converts what is between < and >.
 func (w *writer) entity(in string) string {
 	if strings.ContainsAny(in[:1], "@#!") {
 		return w.put(escape(w.mention(in)))
@@ -203,14 +208,14 @@ func (w *writer) entity(in string) string {
 	return w.put(link(target, label))
 }
 
-// link writes an address with its words, and an address alone as it is.
+// link writes a link with its words. An address without words stays as it is.
 func link(target, label string) string {
 	label = strings.TrimSpace(strings.ReplaceAll(label, "\n", " "))
 	bare := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(target, "mailto:"), "http://"), "https://")
 	switch {
 	case !web.MatchString(target):
 		if label != "" {
-			return escape(label) // tel: and others: the words are enough
+			return escape(label) // tel: and others; the words are enough
 		}
 		return escape(target)
 	case label == "" || label == target || label == bare || label == strings.TrimSuffix(bare, "/"):
@@ -230,7 +235,7 @@ var (
 	delimiters = regexp.MustCompile(`^[ \t|:-]*-[ \t|:-]*$`)
 )
 
-// line turns the inside of one line: bullets, then formatting.
+// line converts one line: its bullet, then its formatting.
 func (w *writer) line(s string) string {
 	indent := ""
 	if m := bullet.FindStringSubmatch(s); m != nil {
@@ -251,7 +256,7 @@ func (w *writer) line(s string) string {
 			indent, s = m[1]+m[2], s[len(m[0]):]
 		}
 	} else if trimmed := strings.TrimLeft(s, " \t"); len(s)-len(trimmed) >= 4 || strings.HasPrefix(s, "\t") {
-		s = trimmed // four spaces would make it code
+		s = trimmed // four spaces would make the line code
 	}
 	if strings.Contains(s, "|") && delimiters.MatchString(s) {
 		return indent + strings.ReplaceAll(s, "|", `\|`)
@@ -259,20 +264,20 @@ func (w *writer) line(s string) string {
 	return indent + w.format(s, 0)
 }
 
-// turned are Slack's signs and what Markdown has for them.
-var turned = map[rune]string{'*': "**", '_': "_", '~': "~~"}
+// formatSigns are Slack's signs of formatting, each with that of Markdown.
+var formatSigns = map[rune]string{'*': "**", '_': "_", '~': "~~"}
 
-// maxFormats bounds formatting in formatting.
+// maxFormats bounds formatting inside formatting.
 const maxFormats = 4
 
-// format turns *bold*, _italic_ and ~struck~ and escapes the rest.
+// format converts *bold*, _italic_ and ~struck~, and escapes the rest.
 func (w *writer) format(s string, depth int) string {
 	var b strings.Builder
-	plain := 0 // where the text begins that is not yet written
+	plain := 0 // start of the text that is not yet written
 	prev := ' '
 	for i := 0; i < len(s); {
 		c, size := utf8.DecodeRuneInString(s[i:])
-		to, is := turned[c]
+		to, is := formatSigns[c]
 		if is && depth < maxFormats && !wordy(prev) && prev != c {
 			if end := closing(s[i+1:], byte(c)); end > 0 {
 				inner := s[i+1 : i+1+end]
@@ -290,8 +295,8 @@ func (w *writer) format(s string, depth int) string {
 	return b.String()
 }
 
-// closing returns where the sign c closes what it opened before s, 0 when it does
-// not: on the same line, after no space, before no letter.
+// closing returns the index in s of the sign c that closes the one before s, 0 if none does. A
+// closing sign is on the same line, and has no space before it and no letter after it.
 func closing(s string, c byte) int {
 	if s == "" || s[0] == ' ' || s[0] == c {
 		return 0
@@ -311,12 +316,13 @@ func closing(s string, c byte) int {
 	return 0
 }
 
+// wordy reports whether a character is part of a word.
 func wordy(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 var reference = regexp.MustCompile(`^&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});`)
 
-// escape puts a backslash before what Markdown would take for more than a character.
-// What it leaves alone Markdown leaves alone.
+// escape writes plain text as Markdown: with a backslash before every character that Markdown
+// would read as markup.
 func escape(s string) string {
 	var b strings.Builder
 	r := []rune(s)
@@ -338,7 +344,7 @@ func escape(s string) string {
 		case '~':
 			esc = prev == '~' || next == '~'
 		case '\\':
-			// At the end of a piece a sign may follow.
+			// After the last character of a piece there may be a sign.
 			esc = i == len(r)-1 || next < utf8.RuneSelf && (unicode.IsPunct(next) || unicode.IsSymbol(next))
 		case ']':
 			esc = next == '(' || next == '['
@@ -357,8 +363,8 @@ func escape(s string) string {
 
 var listItem = regexp.MustCompile(`^ *(?:[-+*]|\d{1,9}[.)]) `)
 
-// apart puts an empty line where a list or a quote ends, which else would take in
-// the line below it.
+// apart adds an empty line after each list and quote, which would otherwise include the line
+// below.
 func apart(lines []string) []string {
 	var out []string
 	kind := func(s string) string {
@@ -384,7 +390,7 @@ func apart(lines []string) []string {
 	return out
 }
 
-// squeeze leaves one empty line where several stand, outside code.
+// squeeze replaces several empty lines by one, outside code.
 func squeeze(s string) string {
 	var out []string
 	fence := ""

@@ -23,11 +23,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// ErrNoFolder is returned when an export holds no messages of the channel that is wanted.
+// ErrNoFolder is returned when an export has no messages of the wanted channel.
 var ErrNoFolder = errors.New("there is no folder for this channel")
 
-// OpenZip returns the files of a ZIP, without unpacking it. An *importer.InputError
-// is returned when it is no ZIP, holds more than MaxEntries files, or is encrypted.
+// OpenZip returns the files of a ZIP, without unpacking it. An *importer.InputError is returned
+// for anything but a ZIP, for more than MaxEntries files, and for an encrypted ZIP.
 func OpenZip(name string, r io.ReaderAt, size int64) (fs.FS, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
@@ -40,8 +40,8 @@ func OpenZip(name string, r io.ReaderAt, size int64) (fs.FS, error) {
 	if slices.ContainsFunc(z.File, func(f *zip.File) bool { return f.Flags&encrypted != 0 }) {
 		return nil, refuse(name, importer.ErrSyntax, "it is encrypted; unpack it and import the directory")
 	}
-	for _, f := range z.File { // before the first is opened, which makes the list of them
-		f.Name = strings.ReplaceAll(f.Name, `\`, "/") // of programs on Windows
+	for _, f := range z.File { // before the first file is opened, when package zip indexes the names
+		f.Name = strings.ReplaceAll(f.Name, `\`, "/") // as programs on Windows write it
 		if !utf8.ValidString(f.Name) {
 			if s, err := charmap.CodePage437.NewDecoder().String(f.Name); err == nil {
 				f.Name = s
@@ -51,8 +51,8 @@ func OpenZip(name string, r io.ReaderAt, size int64) (fs.FS, error) {
 	return z, nil
 }
 
-// findRoot returns the directory that holds the channels: the one with their lists, or
-// with a channel's files, at the top or in the only directory there.
+// findRoot returns the directory with the channels: the one that has their lists or a
+// channel's files. It is the top, or the only directory in it.
 func findRoot(fsys fs.FS) (fs.FS, error) {
 	top := fsys
 	for range 3 {
@@ -66,7 +66,7 @@ func findRoot(fsys fs.FS) (fs.FS, error) {
 			case slices.Contains(lists, name) || slices.Contains(userLists, name) || dayFile.MatchString(name):
 				return fsys, nil
 			case strings.HasPrefix(name, "slackdump.sqlite"):
-				return nil, refuse(name, importer.ErrUnknownFormat, "it is a database of slackdump's; `slackdump convert -f export` makes an export of it that can be read")
+				return nil, refuse(name, importer.ErrUnknownFormat, "it is a database of slackdump; `slackdump convert -f export` makes an export of it that can be read")
 			case e.IsDir() && name != "__MACOSX" && !strings.HasPrefix(name, "."):
 				dirs = append(dirs, name)
 			}
@@ -78,7 +78,7 @@ func findRoot(fsys fs.FS) (fs.FS, error) {
 			return nil, refuse(dirs[0], importer.ErrSyntax, "%v", err)
 		}
 	}
-	// No lists: channels as directories of days, or one file for each.
+	// No lists: each channel is a directory of days, or a file.
 	for _, pattern := range []string{"*/????-??-??.json", "*.json", "*.json.gz"} {
 		if found, err := fs.Glob(top, pattern); err == nil && len(found) > 0 {
 			return top, nil
@@ -93,16 +93,16 @@ var userLists = []string{"users.json", "org_users.json", "users.json.gz"}
 // lists are the files that name an export's channels.
 var lists = []string{"channels.json", "groups.json", "mpims.json", "dms.json", "channels.json.gz"}
 
-// bounded reads a file of an export. It fails with errTooBig when the file is
-// larger than it may be, or a single element of it.
+// bounded reads a file of an export. It fails with errTooBig when the file, or a single
+// element of it, is larger than allowed.
 type bounded struct {
 	r       io.Reader
-	left    *int64 // of the file, or of several together
-	element int64  // bytes until the element at hand is too big
+	left    *int64 // bytes that may still be read of the file, or of several together
+	element int64  // bytes that may still be read of the current element
 }
 
-// leadsOut says what is wrong with a link that is not followed.
-const leadsOut = "it is a link that leads out of the export, or nowhere; put the file itself in its place, or remove the link"
+// badLink says what is wrong with a link that is not followed.
+const badLink = "it is a link that leads out of the export, or nowhere; put the file itself in its place, or remove the link"
 
 var errTooBig = errors.New("too big")
 
@@ -116,19 +116,20 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// each decodes the JSON array in a file and gives its elements to do, one at a time.
-// The list may also be a member of an object, as APIs and slackdump write it: the first of
-// members that is a list is taken, and the object's strings are returned. No list at all (an
-// empty file, null, or {}) is an empty one. A file that ends in .gz is one of slackdump's archives:
-// compressed, with any number of such objects in a row.
+// each decodes the JSON array in a file and calls do with each element.
+//
+// The array may also be a member of an object, as APIs and slackdump write it: then members
+// are the possible names of it, of which the first found is read, and the object's strings
+// are returned. An empty file, null and {} are empty arrays. A file that ends in .gz is an
+// archive of slackdump: compressed, with any number of such objects, one after the other.
 func each(fsys fs.FS, name string, left *int64, members []string, do func(i int, raw json.RawMessage) error) (about map[string]string, err error) {
 	if s, err := fs.Stat(fsys, name); err != nil {
 		if l, err := fs.Lstat(fsys, name); err == nil && l.Mode()&fs.ModeSymlink != 0 {
-			return nil, refuse(name, importer.ErrSyntax, "%s", leadsOut)
+			return nil, refuse(name, importer.ErrSyntax, "%s", badLink)
 		}
 		return nil, refuse(name, importer.ErrSyntax, "it cannot be opened: %v", err)
 	} else if !s.Mode().IsRegular() {
-		return nil, refuse(name, importer.ErrSyntax, "it is no regular file, but a link, a pipe or a device")
+		return nil, refuse(name, importer.ErrSyntax, "it is not a regular file, but a link, a pipe or a device")
 	}
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -142,11 +143,11 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 			return nil, refuse(name, importer.ErrSyntax, "%v", err)
 		}
 	}
-	// A byte order mark says how the file is encoded, and is no part of it.
+	// A byte order mark says how the file is encoded.
 	dec := json.NewDecoder(transform.NewReader(b, unicode.BOMOverride(transform.Nop)))
 	broken := func(err error) error {
 		if errors.Is(err, errTooBig) {
-			return refuse(name, importer.ErrTooBig, "an element of more than %d bytes, or more altogether than are read of such files", MaxElement)
+			return refuse(name, importer.ErrTooBig, "an element of it has more than %d bytes, or all files of this kind together have more than are read", MaxElement)
 		}
 		return refuse(name, importer.ErrSyntax, "%v", err)
 	}
@@ -175,7 +176,7 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 	case err != nil:
 		return nil, broken(err)
 	case t == json.Delim('['):
-		for { // programs that append to a file leave several lists in it
+		for { // programs that append to a file leave several arrays in it
 			if err := list(); err != nil {
 				return nil, err
 			}
@@ -237,7 +238,7 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 		if !archive {
 			break
 		}
-		// One object follows the other.
+		// Objects follow each other.
 		if _, err := dec.Token(); err != nil {
 			return nil, broken(err)
 		}
@@ -248,7 +249,7 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 		case err != nil:
 			return nil, broken(err)
 		case t != json.Delim('{'):
-			return nil, refuse(name, importer.ErrSyntax, "it is no archive of slackdump's")
+			return nil, refuse(name, importer.ErrSyntax, "it is not an archive of slackdump")
 		}
 	}
 	if _, err := dec.Token(); err != nil {
@@ -265,14 +266,13 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 	return about, nil
 }
 
-// exists reports whether there is something of that name, were it one that cannot be
-// opened: that is then said.
+// exists reports whether there is a file of that name. It may be one that cannot be opened.
 func exists(fsys fs.FS, name string) bool {
 	_, err := fs.Stat(fsys, name)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// user is who wrote, as the export knows them.
+// user is a writer as the export describes them.
 type user struct {
 	Display, Real, Handle string
 	Bot                   bool
@@ -297,7 +297,7 @@ func (r *reader) readUsers(root fs.FS) error {
 			u, ok := newNode(raw)
 			id := u.text("id")
 			if !ok || id == "" {
-				return nil // a writer without an entry is shown as the messages name them
+				return nil // the messages name the writer
 			}
 			if len(r.users) >= MaxUsers {
 				return refuse(file, importer.ErrTooBig, "more than %d users", MaxUsers)
@@ -316,10 +316,10 @@ func (r *reader) readUsers(root fs.FS) error {
 	return nil
 }
 
-// channel is one of an export's lists.
+// channel is an entry of one of the lists of channels.
 type channel struct {
 	id, name string
-	earlier  []string // names that it had before
+	earlier  []string // former names
 }
 
 // readChannels reads the lists of channels.
@@ -339,12 +339,12 @@ func (r *reader) readChannels(root fs.FS) ([]channel, error) {
 			if len(out) >= MaxEntries {
 				return refuse(file, importer.ErrTooBig, "more than %d channels", MaxEntries)
 			}
-			// Direct messages have no name; their directory is the ID.
-			name := sameName(cmp.Or(c.text("name"), c.text("name_normalized"), id))
+			// Direct messages have no name; their directory is named by the ID.
+			name := composed(cmp.Or(c.text("name"), c.text("name_normalized"), id))
 			r.channels[id] = name
 			one := channel{id: id, name: name}
 			for _, n := range append(c.texts("previous_names"), c.text("name_normalized")) {
-				if n = sameName(n); n != "" && n != name {
+				if n = composed(n); n != "" && n != name {
 					one.earlier = append(one.earlier, n)
 				}
 			}
@@ -358,22 +358,21 @@ func (r *reader) readChannels(root fs.FS) ([]channel, error) {
 	return out, nil
 }
 
-// sameName writes a channel's name as names are compared: file systems and ZIP programs
-// take accents apart.
-func sameName(s string) string { return norm.NFC.String(strings.TrimSpace(s)) }
+// composed returns a channel's name in Unicode's composed form (NFC), for comparisons: file
+// systems and ZIP programs separate letters from their accents.
+func composed(s string) string { return norm.NFC.String(strings.TrimSpace(s)) }
 
-// findChannel finds the channel that is wanted, and its files.
+// findChannel finds the wanted channel and its files.
 func (r *reader) findChannel(root fs.FS) error {
-	want := sameName(strings.TrimPrefix(strings.TrimSpace(r.opts.Channel), "#"))
+	want := composed(strings.TrimPrefix(strings.TrimSpace(r.opts.Channel), "#"))
 	if want == "" {
-		return refuse("", importer.ErrSyntax, "which channel is wanted? An export holds many")
+		return refuse("", importer.ErrSyntax, "no channel is named, and an export has many")
 	}
 	all, err := r.readChannels(root)
 	if err != nil {
 		return err
 	}
-	// An ID or a name of today comes before a name of earlier days, which may since have
-	// been given to another channel.
+	// IDs and current names come before former names, which another channel may have now.
 	var found *channel
 	for _, fits := range []func(c *channel) bool{
 		func(c *channel) bool { return c.id == want || c.name == want },
@@ -398,8 +397,8 @@ func (r *reader) findChannel(root fs.FS) error {
 	return r.findFiles(root, names)
 }
 
-// findFiles finds what holds the messages of the channel that has one of the names: its
-// directory, or a file of its own.
+// findFiles finds the directories and files with the messages of the channel, which has one
+// of the names.
 func (r *reader) findFiles(root fs.FS, names []string) error {
 	entries, err := fs.ReadDir(root, ".")
 	if err != nil {
@@ -414,28 +413,28 @@ func (r *reader) findFiles(root fs.FS, names []string) error {
 		name := e.Name()
 		isDir := e.IsDir()
 		if s, err := fs.Stat(root, name); err == nil {
-			isDir = s.IsDir() // what a link leads to
-		} else if e.Type()&fs.ModeSymlink != 0 && named(sameName(name)) {
-			return refuse(name, importer.ErrSyntax, "%s", leadsOut)
+			isDir = s.IsDir() // of the target, if it is a link
+		} else if e.Type()&fs.ModeSymlink != 0 && named(composed(name)) {
+			return refuse(name, importer.ErrSyntax, "%s", badLink)
 		}
 		stem, isJSON := strings.CutSuffix(strings.TrimSuffix(name, ".gz"), ".json")
-		switch plain := sameName(name); {
+		switch plain := composed(name); {
 		case strings.HasPrefix(name, ".") || strings.HasPrefix(name, "__"):
 		case isDir:
 			there = append(there, plain)
 			if named(plain) {
 				r.dirs = append(r.dirs, name)
 			}
-		case dayFile.MatchString(name): // the directory is that of one channel
+		case dayFile.MatchString(name): // this is the directory of a single channel
 			if !slices.Contains(r.dirs, ".") {
 				r.dirs = append(r.dirs, ".")
 			}
 		case isJSON && !slices.Contains(notChannels, name):
 			if e.Type().IsRegular() {
-				there = append(there, sameName(stem))
+				there = append(there, composed(stem))
 			}
 			id, _, _ := strings.Cut(stem, "-") // slackdump: ID, or ID-THREAD for a single thread
-			if named(sameName(stem)) || slices.Contains(names, id) && threadFile.MatchString(stem) {
+			if named(composed(stem)) || slices.Contains(names, id) && threadFile.MatchString(stem) {
 				r.files = append(r.files, name)
 			}
 		}
@@ -451,21 +450,21 @@ func (r *reader) findFiles(root fs.FS, names []string) error {
 		there = append(there[:20], "…")
 	}
 	if len(there) == 0 {
-		return refuse("", ErrNoFolder, "%q has none, and there are no folders of other channels either; is this the whole export?", r.channel)
+		return refuse("", ErrNoFolder, "%q has none, and no other channel has one; is this the whole export?", r.channel)
 	}
-	return refuse("", ErrNoFolder, "%q has none, so nobody has written in it, or it had another name; there are %s. Name one of these as the channel", r.channel, strings.Join(there, ", "))
+	return refuse("", ErrNoFolder, "%q has none, because nobody has written in it or because it had another name; there are folders for %s. Name one of these as the channel", r.channel, strings.Join(there, ", "))
 }
 
-// notChannels are the files at the top of an export that hold no messages, beside its lists.
+// notChannels are the files at the top of an export that have no messages.
 var notChannels = slices.Concat(lists, userLists, []string{
 	"integration_logs.json", "canvases.json", "huddle_transcripts.json", "file_conversations.json", "lists.json", "manifest.json", "workspace.json",
 	"workspace.json.gz", "files.json.gz", "search.json.gz",
 })
 
-// threadFile is how slackdump names the file of one thread.
+// threadFile matches the name of slackdump's file of one thread, without its ending.
 var threadFile = regexp.MustCompile(`^[A-Z0-9]+-\d+\.\d+$`)
 
-// findInside looks for a file that says inside that it holds the channel.
+// findInside looks for a file whose content says that it has the channel's messages.
 func (r *reader) findInside(root fs.FS, entries []fs.DirEntry, names []string) error {
 	left := int64(MaxChannel)
 	for _, e := range entries {
@@ -478,9 +477,9 @@ func (r *reader) findInside(root fs.FS, entries []fs.DirEntry, names []string) e
 			return err
 		}
 		if err != nil {
-			continue // whatever it is, it is not asked for
+			continue // the file of another channel, or no file of messages
 		}
-		if n, id := sameName(about["name"]), about["channel_id"]; slices.Contains(names, n) || slices.Contains(names, id) {
+		if n, id := composed(about["name"]), about["channel_id"]; slices.Contains(names, n) || slices.Contains(names, id) {
 			r.files = append(r.files, name)
 			r.channel, r.channelID = cmp.Or(n, r.channel), cmp.Or(id, r.channelID)
 		}
@@ -490,6 +489,7 @@ func (r *reader) findInside(root fs.FS, entries []fs.DirEntry, names []string) e
 
 var dayFile = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}\.(?:json|JSON)$`)
 
+// readDays reads the messages in the channel's directories and files.
 func (r *reader) readDays(root fs.FS) error {
 	r.byTS = map[string]*message{}
 	var files []string
@@ -499,23 +499,23 @@ func (r *reader) readDays(root fs.FS) error {
 			return refuse(dir, importer.ErrSyntax, "it cannot be listed: %v", err)
 		}
 		var days, others []string
-		for _, e := range entries { // in the order of their names: of the days
+		for _, e := range entries { // by name, which is the order of the days
 			switch file := path.Join(dir, e.Name()); {
 			case dayFile.MatchString(e.Name()):
 				days = append(days, file)
-			case len(r.files) > 0: // the directory of what was attached
-				r.passOver(file, "it is no file of messages")
+			case len(r.files) > 0: // the directory of attached files
+				r.passOver(file, "it is not a file of messages")
 			case strings.HasSuffix(e.Name(), ".json") && dir != "." && !strings.HasPrefix(e.Name(), "canvas"):
 				others = append(others, file)
 			case dir != ".":
-				r.passOver(file, "it is no file of messages")
+				r.passOver(file, "it is not a file of messages")
 			}
 		}
-		if len(days) == 0 { // one file for all days
+		if len(days) == 0 { // one file has all days
 			days, others = others, nil
 		}
 		for _, file := range others {
-			r.passOver(file, "its name is no day, such as 2021-03-08.json")
+			r.passOver(file, "its name is not a day, such as 2021-03-08.json")
 		}
 		files = append(files, days...)
 	}
@@ -536,17 +536,17 @@ func (r *reader) readDays(root fs.FS) error {
 			r.channelID = about["channel_id"]
 		}
 		if len(r.messages) == before {
-			r.passOver(file, "it holds no message")
+			r.passOver(file, "it has no message")
 		}
 	}
 	return nil
 }
 
-// add takes an element of a file, and the replies that are nested in it.
+// add adds an element of a file, and the replies that are nested in it.
 func (r *reader) add(file string, i int, raw json.RawMessage) error {
 	m := readMessage(file, i, raw)
 	if strings.HasSuffix(file, ".gz") {
-		// An archive has each question twice: in the channel, and before its replies.
+		// An archive has each question twice: in the channel and before its replies.
 		if r.inArchive == nil {
 			r.inArchive = map[string]bool{}
 		}
@@ -560,7 +560,7 @@ func (r *reader) add(file string, i int, raw json.RawMessage) error {
 		one := readMessage(file, i, reply)
 		one.within = fmt.Sprintf("reply %d", j)
 		if one.TS == m.TS {
-			continue // the question once more, as Slack's API gives it
+			continue // the question again, as Slack's API repeats it
 		}
 		one.ThreadTS = cmp.Or(one.ThreadTS, m.TS)
 		all = append(all, one)
@@ -571,11 +571,12 @@ func (r *reader) add(file string, i int, raw json.RawMessage) error {
 	return nil
 }
 
-// passOver accounts for a file of the channel that gave no message.
+// passOver notes a file of the channel in which no message was found.
 func (r *reader) passOver(file, reason string) {
 	r.passed = append(r.passed, PassedOver{file, reason})
 }
 
+// oneLine returns s without line ends, and with single spaces.
 func oneLine(s string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(s, "\x00", "")), " ")
 }

@@ -238,7 +238,7 @@ func TestFilesPassedOver(t *testing.T) {
 	for _, p := range x.PassedOver {
 		got = append(got, p.File+": "+p.Reason)
 	}
-	if want := "books/canvas_in_the_conversation.json: it is no file of messages|books/notes.json: its name is no day, such as 2021-03-08.json|books/2026-03-11.json: it holds no message"; strings.Join(got, "|") != want {
+	if want := "books/canvas_in_the_conversation.json: it is not a file of messages|books/notes.json: its name is not a day, such as 2021-03-08.json|books/2026-03-11.json: it has no message"; strings.Join(got, "|") != want {
 		t.Errorf("%q", got)
 	}
 }
@@ -308,7 +308,7 @@ func TestWhereNestedMessagesStand(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := x.Outcomes[len(x.Outcomes)-1]
-	if got := last.Where(); got != "books/2026-03-10.json[0] (reply 0)" || last.Fate != Reply {
+	if got := last.Where(); got != "books/2026-03-10.json[0] (reply 0)" || last.Result != Reply {
 		b, _ := json.Marshal(last)
 		t.Errorf("%s", b)
 	}
@@ -323,7 +323,7 @@ func TestBots(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o := x.Outcomes[3:]; o[0].Fate != Skipped || o[0].Text != "Is it out?" || o[0].Name != "Form" || o[1].Name != "Bridge" || o[1].Text != "From elsewhere: hello?" {
+	if o := x.Outcomes[3:]; o[0].Result != Skipped || o[0].Text != "Is it out?" || o[0].Name != "Form" || o[1].Name != "Bridge" || o[1].Text != "From elsewhere: hello?" {
 		t.Errorf("%+v", o)
 	}
 	if x, err = Read(f, Options{Channel: "books", KeepBots: true}); err != nil || len(x.Weeks[0].Posts) != 5 || x.Weeks[0].Posts[3].Name != "Form" || x.Weeks[0].Posts[3].Text != "Is it out?" {

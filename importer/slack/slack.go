@@ -1,29 +1,27 @@
 // Package slack reads weeks out of a Slack export.
 //
-// An export is a ZIP, or the directory it unpacks to: users.json (org_users.json on
-// Enterprise Grid), channels.json, groups.json, and for each channel a directory of
-// files YYYY-MM-DD.json, each a JSON array of messages. What other programs make of it
-// is read too: one JSON file for each channel, slackdump's dumps with their nested threads, its
-// compressed archives,
-// lists that are null or inside of an object, a byte order mark. Read takes one channel of
-// it and gives the weeks it holds, as qa.Imported.
+// An export is a ZIP, or the directory that it unpacks to: users.json (org_users.json on
+// Enterprise Grid), channels.json, groups.json, and for each channel a directory of files
+// YYYY-MM-DD.json, each a JSON array of messages. Read also takes what other programs make
+// of it: one JSON file for each channel, dumps and archives of slackdump, lists that are
+// null or inside an object, files with a byte order mark. It reads one channel and returns
+// its weeks as qa.Imported.
 //
-// Words are taken from wherever Slack puts them: text, blocks of every kind, forwarded and
-// quoted messages, what programs attached, snippets and transcriptions. What of a message
-// is not taken stands in its Outcome. A field of an unexpected type costs
-// that field, not the message.
+// The words of a message are taken from everywhere Slack puts them: text, blocks of every
+// kind, forwarded and quoted messages, attachments of programs, snippets, transcriptions.
+// The message's Outcome lists what was not taken. A field of an unexpected type loses that
+// field only, not the message.
 //
-// Guarantees: every message of the channel has one Outcome, which says what became
-// of it and why; nothing is dropped in silence. Threads are built from thread_ts
-// alone, so replies that lie in files of later days and weeks stand under their
-// question, and a question that was deleted keeps its place above the replies that
-// live. The same export gives the same weeks, with the same sources, on every
-// device. Nobody's reaction becomes a vote: reactions are kept as what they were
-// (qa.XReactions).
+// Guarantees:
+//   - Every message of the channel has one Outcome, which says whether it was taken and why.
+//   - Threads are built from thread_ts alone. So a reply in the file of a later day or week
+//     is under its question, and a deleted question keeps its place if it has replies.
+//   - The same export gives the same weeks, with the same sources, on every device.
+//   - Reactions are kept as reactions in Slack (qa.XReactions). They never become votes.
 //
-// The export is hostile until read: the number of files and messages, their
-// inflated size and the size of each message are bounded, and a bound that is
-// reached is an error with a name. Nothing is unpacked to a disk.
+// The export may be hostile: the number of files and messages, their inflated size and the
+// size of each message are bounded. A bound that is exceeded is an error with a name.
+// Nothing is unpacked to a disk.
 package slack
 
 import (
@@ -36,11 +34,11 @@ import (
 	"flyleaf/qa"
 )
 
-// Format is qa.Imported.Format of what this package reads.
+// Format is the qa.Imported.Format of weeks that this package reads.
 const Format = "slack"
 
-// Bounds of one export. A channel of five years has some 20,000 messages and 20 MiB;
-// the users of a workspace of 80,000 people take 150 MiB.
+// Bounds of one export. A channel of five years has some 20,000 messages and 20 MiB. The
+// users of a workspace of 80,000 people take 150 MiB.
 const (
 	MaxEntries  = 1_000_000 // files in a ZIP
 	MaxDayFiles = 20_000    // of one channel
@@ -51,36 +49,36 @@ const (
 	MaxUserFile = 2 << 30   // bytes of users.json, inflated
 )
 
-// Options say what of an export is wanted.
+// Options say what to read.
 type Options struct {
 	// Channel is the name of the channel (with or without #) or its ID.
 	Channel string
-	// Day chooses the week that holds it, in Zone; the zero time: all weeks.
+	// Day chooses the week that it is in, in Zone; the zero time: all weeks.
 	Day time.Time
-	// Zone is where the weeks begin on Monday; nil: UTC.
+	// Zone is the time zone in which weeks begin on Monday; nil: UTC.
 	Zone *time.Location
-	// KeepAnnouncements takes what looks like an announcement too.
+	// KeepAnnouncements also takes messages that look like announcements.
 	KeepAnnouncements bool
-	// KeepBots takes what programs wrote too: the questions of a form, what a bridge brings
-	// from another chat.
+	// KeepBots also takes messages by programs: questions from a form, messages that a bridge
+	// brings from another chat.
 	KeepBots bool
-	// Title and Authors, where not "", stand instead of what an announcement says;
-	// they go with Day. Authors are names, separated by commas.
+	// Title and Authors, if not "", replace those of the announcement. They need Day. Authors
+	// are names, separated by commas.
 	Title, Authors string
 }
 
 // Export is what was read.
 type Export struct {
 	Channel string // its name
-	// Weeks ascend. They have a question, or at least a message that was deleted: then they
-	// hold no posts, and say only that (qa.Imported.Deleted).
+	// Weeks ascend. Each has a question, or at least a deleted message. One with deleted
+	// messages only has no posts (see qa.Imported.Deleted).
 	Weeks    []Week
 	Outcomes []Outcome
-	// PassedOver are the files of the channel that gave no message, and why.
+	// PassedOver are the files of the channel in which no message was found, and why.
 	PassedOver []PassedOver
 }
 
-// PassedOver is a file that was not read, or holds no message.
+// PassedOver is a file that was not read, or that has no message.
 type PassedOver struct {
 	File   string `json:"file"`
 	Reason string `json:"reason"`
@@ -90,46 +88,46 @@ type PassedOver struct {
 type Week struct {
 	qa.Imported
 	Monday string   // 2021-03-08
-	Notes  []string // what the reader decided, or did not find, for a person to check
+	Notes  []string // what the reader decided or did not find, for a person to check
 }
 
-// Fate says what became of a message.
-type Fate string
+// Result says what was done with a message.
+type Result string
 
-// What becomes of messages.
+// The results of messages.
 const (
-	Question  Fate = "question"  // taken, opens a thread
-	Reply     Fate = "reply"     // taken
-	Proposed  Fate = "proposed"  // an announcement: left out unless KeepAnnouncements
-	Skipped   Fate = "skipped"   // not taken; Reason says why
-	OtherWeek Fate = "otherWeek" // not of the week that is wanted
+	Question  Result = "question"  // taken; opens a thread
+	Reply     Result = "reply"     // taken
+	Proposed  Result = "proposed"  // an announcement: left out unless Options.KeepAnnouncements
+	Skipped   Result = "skipped"   // not taken; Outcome.Reason says why
+	OtherWeek Result = "otherWeek" // in another week than Options.Day
 )
 
-// Outcome accounts for one message of the channel, in the order of the files.
+// Outcome says what was done with one message of the channel.
 type Outcome struct {
 	File  string `json:"file"`
 	Index int    `json:"index"` // in the file's array, from 0
-	// Within is where in that element the message stands, when it is not the element
-	// itself: a reply that is nested in its question, or a copy inside of another message.
+	// Within says where in the element the message is, when it is not the element itself: a
+	// reply nested in its question, or a copy inside another message.
 	Within string `json:"within,omitempty"`
 	TS     string `json:"ts,omitempty"`
 	Name   string `json:"name,omitempty"`
-	Fate   Fate   `json:"fate"`
-	Week   string `json:"week,omitempty"`   // the Monday, of what was taken or proposed
-	Reason string `json:"reason,omitempty"` // why not, or what was changed
-	Text   string `json:"text,omitempty"`   // the beginning
-	// Left is what of the message, taken or not, is not among its words here.
-	Left []Left `json:"left,omitempty"`
+	Result Result `json:"fate"`
+	Week   string `json:"week,omitempty"`   // its Monday
+	Reason string `json:"reason,omitempty"` // why it was not taken, or what was changed
+	Text   string `json:"text,omitempty"`   // its first words
+	// Omitted are the pieces of the message that are not among the words of the post.
+	Omitted []Omitted `json:"left,omitempty"`
 }
 
-// Left is what stood in a message and was not taken: buttons, a file, the preview of a page.
-type Left struct {
+// Omitted is a piece of a message that was not taken: a button, a file, the preview of a page.
+type Omitted struct {
 	Kind  string `json:"kind"` // what it is, in words
 	Count int    `json:"count"`
-	Text  string `json:"text,omitempty"` // what it says or is called, the beginning
+	Text  string `json:"text,omitempty"` // the first words of what it says, or its name
 }
 
-// Where says where in the export the message stands.
+// Where says where in the export the message is.
 func (o *Outcome) Where() string {
 	if o.Within != "" {
 		return fmt.Sprintf("%s[%d] (%s)", o.File, o.Index, o.Within)
@@ -138,17 +136,17 @@ func (o *Outcome) Where() string {
 }
 
 // AtMillis returns when the message was written, in milliseconds since 1970 UTC, and false
-// when its ts is no time.
+// when its ts is not a time.
 func (o *Outcome) AtMillis() (int64, bool) { return millis(o.TS) }
 
-// Read reads the channel that opts name. An *importer.InputError is returned when
-// the export is refused; fsys is then as it was, like always.
+// Read reads the channel that opts name. It changes nothing in fsys. An *importer.InputError
+// is returned when the export is refused.
 func Read(fsys fs.FS, opts Options) (Export, error) {
 	if opts.Zone == nil {
 		opts.Zone = time.UTC
 	}
 	if (opts.Title != "" || opts.Authors != "") && opts.Day.IsZero() {
-		return Export{}, refuse("", importer.ErrSyntax, "a title or authors go with one week")
+		return Export{}, refuse("", importer.ErrSyntax, "a title and authors need a week, which a day of it names")
 	}
 	r := &reader{opts: opts, users: map[string]user{}, channels: map[string]string{}}
 	root, err := findRoot(fsys)
@@ -164,7 +162,7 @@ func Read(fsys fs.FS, opts Options) (Export, error) {
 	if err := r.readDays(root); err != nil {
 		return Export{}, err
 	}
-	r.thread()
+	r.buildThreads()
 	r.nameWriters()
 	weeks, err := r.weeks()
 	if err != nil {
@@ -183,31 +181,31 @@ type reader struct {
 	users     map[string]user
 	channels  map[string]string // ID → name
 	dirs      []string          // of the channel: one, or several after it was renamed
-	files     []string          // of the channel, outside of directories
+	files     []string          // of the channel, outside its directories
 	passed    []PassedOver
-	inArchive map[string]bool // ts of what one of slackdump's archives has given
+	inArchive map[string]bool // ts of messages that were read from archives of slackdump
 	channel   string          // its name
 	channelID string          // "" when the export does not say
 	messages  []*message      // in the order of the files
 	byTS      map[string]*message
 	threads   []*thread
-	deleted   map[string]bool // ts of messages that an entry says were deleted
+	deleted   map[string]bool // ts of messages that another entry says were deleted
 	from, to  int64           // of the first and the last message, milliseconds since 1970
-	// near are, by week, the messages that are or may once have been in it.
+	// near are, by Monday, the ts of messages that are in the week or may once have been.
 	near  map[string][]string
 	names map[string]string // writer → the name shown
 }
 
-// outcomes returns what became of each message.
+// outcomes returns the outcome of each message, in the order of the files.
 func (r *reader) outcomes() []Outcome {
 	out := make([]Outcome, len(r.messages))
 	for i, m := range r.messages {
-		out[i] = Outcome{File: m.file, Index: m.index, Within: m.within, TS: m.TS, Name: r.nameOf(m), Fate: m.fate, Week: m.week, Reason: strings.Join(m.reasons, "; "), Text: beginning(m.words), Left: m.left}
+		out[i] = Outcome{File: m.file, Index: m.index, Within: m.within, TS: m.TS, Name: r.nameOf(m), Result: m.result, Week: m.week, Reason: strings.Join(m.reasons, "; "), Text: beginning(m.words), Omitted: m.omitted}
 	}
 	return out
 }
 
-// beginning returns the first words of s.
+// beginning returns the first words of s, for a report.
 func beginning(s string) string { return beginningOf(s, 80) }
 
 // beginningOf returns the first words of s, at most limit characters.

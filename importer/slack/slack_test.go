@@ -73,8 +73,8 @@ func TestGoldenExport(t *testing.T) {
 				for _, o := range x.Outcomes {
 					if o.File == file && o.Index == i {
 						found++
-						if o.Fate == "" || o.Fate == Skipped && o.Reason == "" {
-							t.Errorf("%s has no fate: %+v", o.Where(), o)
+						if o.Result == "" || o.Result == Skipped && o.Reason == "" {
+							t.Errorf("%s has no result: %+v", o.Where(), o)
 						}
 					}
 				}
@@ -221,7 +221,7 @@ func TestAnnouncements(t *testing.T) {
 	s := week()
 	x := mustRead(t, s, Options{Channel: "C1", KeepAnnouncements: true})
 	for _, o := range x.Outcomes {
-		if o.Fate == Proposed {
+		if o.Result == Proposed {
 			t.Errorf("left out: %+v", o)
 		}
 	}
@@ -330,7 +330,7 @@ func TestLongMessages(t *testing.T) {
 	if whole != strings.TrimSpace(text) {
 		t.Error("words were lost")
 	}
-	if !strings.Contains(x.Outcomes[0].Reason, "goes on in 2 replies") {
+	if !strings.Contains(x.Outcomes[0].Reason, "continues in 2 replies") {
 		t.Errorf("%+v", x.Outcomes[0])
 	}
 }
@@ -371,7 +371,7 @@ func TestRefused(t *testing.T) {
 	if _, err := OpenZip("x", bytes.NewReader([]byte("PK\x03\x04")), 4); !errors.Is(err, importer.ErrSyntax) {
 		t.Errorf("%v", err)
 	}
-	if _, err := Read(broken(func(*sample) {}), Options{Channel: "random"}); err == nil || !strings.Contains(err.Error(), "there are book-of-the-week.") {
+	if _, err := Read(broken(func(*sample) {}), Options{Channel: "random"}); err == nil || !strings.Contains(err.Error(), "there are folders for book-of-the-week.") {
 		t.Errorf("which folders there are is not said: %v", err)
 	}
 }
@@ -414,8 +414,8 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		for _, o := range x.Outcomes {
-			if o.Fate == "" {
-				t.Fatalf("no fate: %+v", o)
+			if o.Result == "" {
+				t.Fatalf("no result: %+v", o)
 			}
 		}
 		sources := map[string]bool{}

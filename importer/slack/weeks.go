@@ -18,20 +18,20 @@ const maxEmoji = schema.MaxEmoji
 
 func sprintf(format string, args ...any) string { return fmt.Sprintf(format, args...) }
 
-// What stands for a question whose words are not there while replies to it are.
+// The texts of questions that have replies and no words of their own.
 const (
 	deletedQuestion = "(This question was deleted in Slack.)"
 	absentQuestion  = "(This question is not in the export.)"
 	wordlessLead    = "(A message without words.)"
 )
 
-// weeks makes the weeks of the threads.
+// weeks puts the threads into weeks, and returns the wanted ones.
 func (r *reader) weeks() ([]Week, error) {
 	starts := r.announced()
 	by := map[string][]*thread{}
 	for _, t := range r.threads {
 		monday := r.monday(t.at)
-		// What is said after a book was announced at a weekend is about that book.
+		// After the announcement of a book at a weekend, people write about that book.
 		if at, ok := starts[monday.Format(time.DateOnly)]; ok && t.at >= at {
 			monday = monday.AddDate(0, 0, 7)
 		}
@@ -49,7 +49,7 @@ func (r *reader) weeks() ([]Week, error) {
 			for _, t := range by[monday] {
 				for _, m := range t.all() {
 					if m.taken() {
-						m.fate, m.week = OtherWeek, monday
+						m.result, m.week = OtherWeek, monday
 					}
 				}
 			}
@@ -66,6 +66,7 @@ func (r *reader) weeks() ([]Week, error) {
 	return out, nil
 }
 
+// all returns the question, if there is one, and the replies.
 func (t *thread) all() []*message {
 	if t.lead == nil {
 		return t.replies
@@ -83,7 +84,8 @@ func inFileOrder(threads []*thread) []*message {
 	return out
 }
 
-// announced returns, by the Monday before, when a book was announced at a weekend.
+// announced returns the times at which books were announced at a weekend, by the Monday of
+// the week that ends with it. Times are in milliseconds since 1970.
 func (r *reader) announced() map[string]int64 {
 	out := map[string]int64{}
 	for _, t := range r.threads {
@@ -101,6 +103,7 @@ func (r *reader) announced() map[string]int64 {
 	return out
 }
 
+// week makes the week that begins on a Monday.
 func (r *reader) week(monday string, threads []*thread) (Week, error) {
 	start, err := time.ParseInLocation(time.DateOnly, monday, r.opts.Zone)
 	if err != nil {
@@ -122,21 +125,21 @@ func (r *reader) week(monday string, threads []*thread) (Week, error) {
 	switch {
 	case e.Title == "":
 		e.Title = "Book of the week, " + start.Format("2 January 2006")
-		w.Notes = append(w.Notes, "No announcement says which book it was; the week is named by its date. --title gives it another name.")
+		w.Notes = append(w.Notes, "No announcement names the book, so the week is named by its date. --title gives it another name.")
 	case r.opts.Title == "":
-		w.Notes = append(w.Notes, "Title and authors were read from the announcement at "+from.Where()+"; look whether they are right.")
+		w.Notes = append(w.Notes, "Title and authors were read from the announcement at "+from.Where()+". Check whether they are right.")
 	}
 	if e.Authors == "" {
 		w.Notes = append(w.Notes, "The authors are not known, so no reply is marked as an author's. --by names them.")
 	}
 	for _, t := range threads {
-		r.take(&w, t)
+		r.addThread(&w, t)
 	}
 	r.tellLaterImports(&w)
 	notices := 0
 	for _, m := range inFileOrder(threads) {
 		switch {
-		case m.fate == Question || m.fate == Reply:
+		case m.result == Question || m.result == Reply:
 			continue
 		case m.notice:
 			notices++
@@ -146,9 +149,9 @@ func (r *reader) week(monday string, threads []*thread) (Week, error) {
 	}
 	switch {
 	case notices == 1:
-		w.Notes = append(w.Notes, "1 notice of the chat itself (who joined, what was pinned) was passed over.")
+		w.Notes = append(w.Notes, "1 notice of Slack itself (who joined, what was pinned) was left out.")
 	case notices > 1:
-		w.Notes = append(w.Notes, fmt.Sprintf("%d notices of the chat itself (who joined, what was pinned) were passed over.", notices))
+		w.Notes = append(w.Notes, fmt.Sprintf("%d notices of Slack itself (who joined, what was pinned) were left out.", notices))
 	}
 	if len(w.Posts)+len(w.Deleted) == 0 {
 		return w, nil
@@ -157,14 +160,14 @@ func (r *reader) week(monday string, threads []*thread) (Week, error) {
 		return Week{}, err
 	}
 	if e.Authors != "" && !slices.ContainsFunc(w.Posts, func(p qa.ImportedPost) bool { return p.AsAuthor }) {
-		w.Notes = append(w.Notes, "None of the writers has the name of an author ("+e.Authors+"), so no reply is marked as one. --by names them as they are shown.")
+		w.Notes = append(w.Notes, "No writer has the name of an author ("+e.Authors+"), so no reply is marked as an author's. Give the authors' names as they are in Slack with --by.")
 	}
 	return w, nil
 }
 
-// tellLaterImports says of the messages that may once have been in a week, and are not among
-// its posts, whether they were deleted; that depends on how the export was read then: in
-// which zone, with announcements or without.
+// tellLaterImports fills in Deleted, Absent and Present for messages that an earlier import may
+// have put into the week. Which ones it did depends on its options: the time zone, with
+// announcements or without.
 func (r *reader) tellLaterImports(w *Week) {
 	w.FromMillis, w.ToMillis = r.from, r.to
 	taken := map[string]bool{}
@@ -184,7 +187,8 @@ func (r *reader) tellLaterImports(w *Week) {
 	}
 }
 
-// nearWeeks notes for each week what was written in it, in its threads, or about then.
+// nearWeeks fills in reader.near: messages of the week's threads, and messages written in the
+// week or in the ones beside it.
 func (r *reader) nearWeeks(by map[string][]*thread) {
 	r.near = map[string][]string{}
 	note := func(monday, ts string) { r.near[monday] = append(r.near[monday], ts) }
@@ -222,12 +226,12 @@ func (r *reader) nearWeeks(by map[string][]*thread) {
 	}
 }
 
-// take takes a thread into a week.
-func (r *reader) take(w *Week, t *thread) {
+// addThread adds a thread to a week, and decides the results of its messages.
+func (r *reader) addThread(w *Week, t *thread) {
 	for _, m := range t.all() {
 		m.week = w.Monday
 		if m.taken() && m.words == "" {
-			m.skip("it holds no words")
+			m.skip("it has no words")
 		}
 	}
 	var replies []*message
@@ -241,19 +245,19 @@ func (r *reader) take(w *Week, t *thread) {
 		if what := announcement(lead.words); what != "" && !r.opts.KeepAnnouncements {
 			if !slices.ContainsFunc(replies, func(m *message) bool { return strings.Contains(m.words, "?") }) {
 				for _, m := range append([]*message{lead}, replies...) {
-					m.fate = Proposed
-					m.note("%s; it is left out unless --announcements is given", cmp.Or(map[bool]string{m != lead: "a reply to an announcement, and asks nothing"}[true], what))
+					m.result = Proposed
+					m.note("%s; --announcements takes it", cmp.Or(map[bool]string{m != lead: "a reply to an announcement, without a question"}[true], what))
 				}
 				return
 			}
-			lead.note("%s; taken, as a reply to it asks something", what)
+			lead.note("%s; it was taken because a reply to it asks something", what)
 		}
 	}
 	at := -1
 	switch {
 	case lead != nil && lead.taken():
-		lead.fate = Question
-		at = r.post(w, lead, -1)
+		lead.result = Question
+		at = r.addPost(w, lead, -1)
 	case len(replies) == 0:
 		return
 	default:
@@ -262,31 +266,31 @@ func (r *reader) take(w *Week, t *thread) {
 		case lead == nil:
 		case lead.deleted:
 			stands.Text = deletedQuestion
-			lead.note("its replies are kept, under a line that says so")
+			lead.note("its replies were taken, under a line that says so")
 		case lead.words != "":
-			// A bot or a notice that people replied to: without it they make no sense.
+			// Without the words of a bot or a notice, the replies to it make no sense.
 			stands.Name, stands.Text = cmp.Or(r.nameOf(lead), qa.NoName), clipText(lead.words)
-			lead.fate = Question
-			lead.note("taken all the same, as people replied to it")
+			lead.result = Question
+			lead.note("it was taken because people replied to it")
 		default:
 			stands.Text = wordlessLead
-			lead.note("its replies are kept, under a line that says so")
+			lead.note("its replies were taken, under a line that says so")
 		}
 		at = len(w.Posts)
 		w.Posts = append(w.Posts, stands)
 	}
 	for _, m := range replies {
-		m.fate = Reply
-		r.post(w, m, at)
+		m.result = Reply
+		r.addPost(w, m, at)
 	}
 }
 
-// post takes a message, and returns its index. importer.Finish makes one that is
-// longer than a post may be go on in replies.
-func (r *reader) post(w *Week, m *message, parent int) int {
+// addPost adds a message as a post, and returns its index. importer.Finish splits one that is
+// longer than a post may be.
+func (r *reader) addPost(w *Week, m *message, parent int) int {
 	ms, _ := millis(m.TS)
 	if n := len(importer.SplitText(m.words)); n > 1 {
-		m.note("longer than %d bytes, so it goes on in %d replies", schema.MaxText, n-1)
+		m.note("it is longer than %d bytes, so it continues in %d replies", schema.MaxText, n-1)
 	}
 	w.Posts = append(w.Posts, qa.ImportedPost{
 		Parent: parent, Name: r.nameOf(m), Text: m.words, AtMillis: ms, Source: w.Source + "#" + m.TS, X: r.carriedOver(m),
@@ -294,12 +298,13 @@ func (r *reader) post(w *Week, m *message, parent int) int {
 	return len(w.Posts) - 1
 }
 
-// clipText is the first piece of a text.
+// clipText returns as much of a text as a post can have.
 func clipText(s string) string { return importer.SplitText(s)[0] }
 
-// clip makes a name fit.
+// clip returns as much of a name as a post can have.
 func clip(name string) string { return cut(name, schema.MaxName) }
 
+// cut returns at most limit bytes of s, with an ellipsis if it is longer.
 func cut(s string, limit int) string {
 	if len(s) <= limit {
 		return s
