@@ -14,11 +14,11 @@ import (
 	"flyleaf/schema"
 )
 
-// PeopleFromFiles returns the names of people by their ID, from the person pages
-// of a Jekyll site: path to content. The ID is the `short` of the front matter,
-// else the file's base name without its ending, in Unicode's composed form (NFC), as
-// some systems keep file names apart into letters and marks; the name is `title`. Files
-// that are no person pages are left out.
+// PeopleFromFiles returns the names of people by their ID. files are the person pages of a
+// Jekyll site: path to content. The ID is `short` in the front matter, or else the file's
+// base name without its ending; the name is `title`. IDs are in Unicode's composed form
+// (NFC), because some systems separate letters from marks in file names. Other files are
+// ignored.
 func PeopleFromFiles(files map[string][]byte) map[string]string {
 	out := make(map[string]string, len(files))
 	for path, b := range files {
@@ -58,15 +58,15 @@ func PeopleFromFiles(files map[string][]byte) map[string]string {
 	return out
 }
 
-// words returns the words of a name, folded: lower case, Latin letters without
-// their marks, nothing but letters and digits. "Ondřej Bothe" is [ondrej bothe].
+// words returns the words of a name for comparisons: letters and digits only, in lower case,
+// Latin letters without their marks. "Ondřej Bothe" is [ondrej bothe].
 func words(name string) []string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(name) {
 		switch {
 		case unicode.IsMark(r):
 		case unicode.IsLetter(r) || unicode.IsDigit(r):
-			if plain, ok := foldLatin[r]; ok {
+			if plain, ok := plainLatin[r]; ok {
 				b.WriteString(plain)
 			} else {
 				b.WriteRune(r)
@@ -79,8 +79,8 @@ func words(name string) []string {
 	return strings.Fields(b.String())
 }
 
-// foldLatin takes the marks off Latin letters, as names are typed without them.
-var foldLatin = func() map[rune]string {
+// plainLatin maps Latin letters with marks to those without, as people type names.
+var plainLatin = func() map[rune]string {
 	m := map[rune]string{'ß': "ss", 'æ': "ae", 'œ': "oe", 'ø': "o", 'ð': "d", 'þ': "th", 'ł': "l", 'đ': "d", 'ı': "i"}
 	for plain, marked := range map[string]string{
 		"a": "àáâãäåāăąǎ", "c": "çćĉċč", "d": "ď", "e": "èéêëēĕėęě", "g": "ĝğġģ", "h": "ĥħ", "i": "ìíîïĩīĭįǐ",
@@ -94,15 +94,17 @@ var foldLatin = func() map[rune]string {
 	return m
 }()
 
+// squash returns the words of a name without spaces.
 func squash(name string) string { return strings.Join(words(name), "") }
 
-// author is one author of a week: the name shown and the ID of the person page.
+// author is an author of a week: the name that is shown, and the ID of the person page, if
+// the page of the week has it.
 type author struct {
 	name, id string
 }
 
-// authorIndex finds authors by name: the same letters whatever their case, marks
-// and spaces as a name or person ID, or the same words as a name in another order.
+// authorIndex finds authors by name: by the letters of their name or person ID, whatever the
+// case, marks and spaces, and by the words of their name in any order.
 type authorIndex map[string][]int // key → indices of authors
 
 func indexAuthors(authors []author) authorIndex {
@@ -118,8 +120,8 @@ func indexAuthors(authors []author) authorIndex {
 	return x
 }
 
-// anyOrder returns one key for the words in any order. The space before it keeps
-// it apart from a name's letters.
+// anyOrder returns a key that is the same for the words in any order. It begins with a space,
+// as no name does.
 func anyOrder(words []string) string {
 	if len(words) == 0 {
 		return ""
@@ -127,7 +129,7 @@ func anyOrder(words []string) string {
 	return " " + strings.Join(slices.Sorted(slices.Values(words)), " ")
 }
 
-// find returns the authors whose name writer is.
+// find returns the indices of the authors with that name.
 func (x authorIndex) find(writer string) []int {
 	if len(x) == 0 || len(writer) > schema.MaxName {
 		return nil
@@ -139,12 +141,11 @@ func (x authorIndex) find(writer string) []int {
 	return x[anyOrder(w)]
 }
 
-// closeName reports whether writer may well be a under a shorter name: all words
-// of it are words of a's name ("Gant", "Ajay Arasanipalai"), or the last words
-// are the same and the first ones begin alike ("Mike Munn", Michael Munn), or a
-// is known by ID alone and that begins with the name ("Kevin", kevinhuo).
-//
-// Both are given by their words.
+// closeName reports whether a writer's name may be a shorter form of a's: all its words are
+// words of a's name ("Gant", "Ajay Arasanipalai"), or the last words are the same and the
+// first ones begin with the same letter ("Mike Munn", Michael Munn), or only a's ID is known
+// and it begins with the name ("Kevin", kevinhuo). w are the words of the writer's name, n
+// those of a's.
 func (a author) closeName(w, n []string) bool {
 	if len(w) == 0 || len(n) == 0 {
 		return false
@@ -170,15 +171,14 @@ func sameInitial(a, b string) bool {
 
 // isAuthor decides which writers of a week are its authors.
 //
-// A writer whose name is an author's name or person ID (authorIndex) is that
-// author. Only for an author whom no writer matches so, a writer with a close
-// name (closeName) is taken, if it is the only one, if it is close to this
-// author alone, and if it behaves like an author: it replied in at least three
-// threads that others opened, or in half of them. A reader who shares a first
-// name with the author so stays a reader.
+// A writer whose name is an author's name or person ID (authorIndex) is that author. For an
+// author whom no writer matches in this way, a writer with a close name (closeName) is taken
+// if no other writer has one, if the name is close to this author only, and if the writer
+// replied in at least three threads that others opened, or in half of them. So a reader
+// with the author's first name is not taken for the author.
 //
-// While threads are not known (every post opens one), messages that follow
-// another writer's stand for replies.
+// When threads are not known yet (every post opens one), a message after another writer's
+// message counts as a reply to it.
 func isAuthor(authors []author, posts []qa.ImportedPost) func(writer string) bool {
 	flat := !slices.ContainsFunc(posts, func(p qa.ImportedPost) bool { return p.Parent >= 0 })
 	is := map[string]bool{}
@@ -240,7 +240,7 @@ func isAuthor(authors []author, posts []qa.ImportedPost) func(writer string) boo
 	return func(writer string) bool { return is[writer] }
 }
 
-// markAuthors sets AsAuthor on the authors' replies.
+// markAuthors sets AsAuthor of the authors' replies.
 func markAuthors(authors []author, posts []qa.ImportedPost) {
 	by := isAuthor(authors, posts)
 	for i := range posts {
@@ -248,7 +248,7 @@ func markAuthors(authors []author, posts []qa.ImportedPost) {
 	}
 }
 
-// splitAuthors reads a list of names, whose person IDs nobody has said.
+// splitAuthors reads a list of names without person IDs.
 func splitAuthors(list string) []author {
 	var out []author
 	for _, name := range people.SplitNames(list) {
@@ -257,8 +257,8 @@ func splitAuthors(list string) []author {
 	return out
 }
 
-// checkAuthors refuses more authors than an event can name before anything is
-// compared with them.
+// checkAuthors refuses more authors than an event can name. It is called before writers are
+// compared with them, to bound that work.
 func checkAuthors(name string, authors []author) error {
 	if n := len(joinAuthors(authors)); n > schema.MaxShort {
 		return refuse(name, 0, ErrLimit, "event/authors is too long: %d, at most %d", n, schema.MaxShort)

@@ -10,13 +10,14 @@ import (
 	"flyleaf/qa/people"
 )
 
-// SplitByline reads "TITLE by AUTHORS", followed by anything, as announcements and
-// page descriptions write it. Of several "by" the one is taken that names of people
-// follow: in "Design by Contract by Ilse Marrow. Recommended by Tino" the second. A
-// title in quotation marks or between asterisks ends where these do. A mention ("@ilse") is
-// a name however it is written. names is nil when
-// nobody's name follows any "by"; then title is what stands before the first "by", and
-// rest what stands behind it. ok is false without a "by". It looks at the first 2 KiB.
+// SplitByline reads "TITLE by AUTHORS", followed by anything, as announcements and page
+// descriptions have it. Of several "by" it takes the one before names of people: the second
+// in "Design by Contract by Ilse Marrow. Recommended by Tino". A title in quotation marks or
+// between asterisks ends with them. A mention ("@ilse") is a name, whatever its case.
+//
+// rest is what follows the names. names is nil when no "by" is before names; then title is
+// what is before the first "by", and rest what is after it. ok is false without a "by". Only
+// the first 2 KiB are read.
 func SplitByline(s string) (title string, names []string, rest string, ok bool) {
 	s = strings.TrimSpace(head(s, maxByline))
 	found := byWord.FindAllStringIndex(s, -1)
@@ -28,7 +29,7 @@ func SplitByline(s string) (title string, names []string, rest string, ok bool) 
 	marked := markedTitle(s)
 	for i, at := range found {
 		if at[0] < marked {
-			continue // inside of the title
+			continue // inside the title
 		}
 		if strings.TrimSpace(s[:at[0]]) == "" {
 			continue
@@ -47,7 +48,7 @@ func SplitByline(s string) (title string, names []string, rest string, ok bool) 
 		if len(list) == 0 {
 			continue
 		}
-		// A name of two words is surer than one: "Learning by Doing: … by Rosa Lind".
+		// Two words are more certainly a name than one: "Learning by Doing: … by Rosa Lind".
 		if best < 0 || !fullName(bestNames[0]) && fullName(list[0]) {
 			best, bestNames = i, list
 		}
@@ -62,19 +63,19 @@ func SplitByline(s string) (title string, names []string, rest string, ok bool) 
 	return strings.TrimSpace(s[:found[best][0]]), bestNames, s[found[best][1]:], true
 }
 
-// otherRole ends what stands before a "by" that names somebody who is no author.
+// otherRole matches what is before a "by" that names somebody other than an author.
 var otherRole = regexp.MustCompile(`(?i)\b(?:translated|edited|published|illustrated|narrated|read|foreword|preface|introduction|recommended|suggested|chosen|sponsored|provided|hosted|organi[sz]ed|named)$`)
 
 var byWord = regexp.MustCompile(`(?i)(?:,?[\s\x{a0}]+written)?[\s\x{a0}]+by[:\s\x{a0}]+`)
 
-// titleMarks are what titles stand between: opening to closing.
+// titleMarks are the marks around titles: opening to closing.
 var titleMarks = map[rune]rune{'*': '*', '_': '_', '"': '"', '“': '”', '„': '“', '«': '»', '‘': '’', '\'': '\'', '`': '`', '「': '」', '『': '』', '《': '》'}
 
-// afterMark is what stands between a title's closing mark and its authors.
+// afterMark matches what is between a title's closing mark and its authors.
 var afterMark = regexp.MustCompile(`^[,;:)\]]?(?:,?[\s\x{a0}]+written)?[\s\x{a0}]+(?i:by)[:\s\x{a0}]`)
 
-// markedTitle returns in bytes where a title ends that s begins with, that stands between
-// marks, and that a "by" follows; 0 when there is none.
+// markedTitle returns the length in bytes of a title between marks at the beginning of s, with
+// a "by" after it; 0 when there is none.
 func markedTitle(s string) int {
 	opening, size := utf8.DecodeRuneInString(s)
 	closing, ok := titleMarks[opening]
@@ -93,26 +94,26 @@ func fullName(name string) bool { return strings.Contains(name, " ") }
 
 // How a list of names ends.
 const (
-	endAtWord     = iota // something that is no name
+	endAtWord     = iota // a word that is not a name
 	endAtBy              // the word "by"
-	endOfSentence        // a sentence's or the text's end
+	endOfSentence        // the end of a sentence or of the text
 )
 
 // Bounds of a byline.
 const (
-	maxByline    = 2 << 10 // bytes that are looked at
+	maxByline    = 2 << 10 // bytes that are read
 	maxNames     = 20
 	maxNameWords = 7
 )
 
-// abbreviated are words in names that a full stop ends and no sentence.
+// abbreviated are words in names whose full stop does not end a sentence.
 var abbreviated = map[string]bool{
 	"dr": true, "prof": true, "st": true, "jr": true, "sr": true, "mr": true, "mrs": true, "ms": true, "ph.d": true, "phd": true, "m.d": true, "msc": true, "m.sc": true, "b.sc": true, "mag": true, "ing": true,
 }
 
-// leadingNames reads the names of people at the beginning of s: words that begin with
-// a capital letter, or belong to a script without capitals, between commas, "and" and
-// "&". Initials ("S. K. Rao") and "Jr." end nothing.
+// leadingNames reads the names of people at the beginning of s: words with a capital letter,
+// or in a script without capitals, between commas, "and" and "&". The full stops of initials
+// ("S. K. Rao") and of "Jr." do not end the list. end says what does.
 func leadingNames(s string) (names []string, end int) {
 	var name []string
 	done := func() {
@@ -186,8 +187,8 @@ func leadingNames(s string) (names []string, end int) {
 	return names, endOfSentence
 }
 
-// beginsSentence reports whether a word behind "Jr." begins a sentence rather than going
-// on with the list of names.
+// beginsSentence reports whether a word after "Jr." begins a sentence, and is not a part of
+// the list of names.
 func beginsSentence(token string) bool {
 	first, _ := utf8.DecodeRuneInString(token)
 	return unicode.IsUpper(first)

@@ -27,41 +27,41 @@ import (
 	"flyleaf/weekfile"
 )
 
-// Bounds of one input. A week of the archive has some 400 messages and 200 KiB.
+// Bounds of one input. A large week has some 400 messages and 200 KiB.
 const (
 	MaxInput    = 4 << 20 // bytes
 	MaxMessages = 10_000
-	MaxDepth    = 50 // replies to replies to …
+	MaxDepth    = 50 // levels of replies
 )
 
-// The reasons why an input is refused. A refused input has changed nothing.
+// The reasons why an input is refused. Nothing is imported from it then.
 var (
-	// ErrUnknownFormat is returned by Detect when the bytes are in no format that is read.
-	ErrUnknownFormat = errors.New("no week can be read from it")
-	// ErrTooBig is returned for inputs over MaxInput bytes or MaxMessages messages.
+	// ErrUnknownFormat is returned for bytes in a format that is not read.
+	ErrUnknownFormat = errors.New("this is not a format that can be imported")
+	// ErrTooBig is returned for inputs of more than MaxInput bytes or MaxMessages messages, and
+	// for other bounds of a format.
 	ErrTooBig = errors.New("the file is too big")
 	// ErrNotUTF8 is returned for inputs that are not UTF-8 text.
 	ErrNotUTF8 = errors.New("the file is not UTF-8 text")
-	// ErrSyntax is returned when the input breaks the rules of its own format.
+	// ErrSyntax is returned for an input that breaks the rules of its format.
 	ErrSyntax = errors.New("the file cannot be read as this format")
-	// ErrLimit is returned when something is larger than an event may hold.
-	ErrLimit = errors.New("it does not fit into an event")
+	// ErrLimit is returned when something is larger than an event can have.
+	ErrLimit = errors.New("this does not fit into an event")
 	// ErrDates is returned for a week whose times contradict each other.
 	ErrDates = errors.New("the dates contradict each other")
 	// ErrNoTitle is returned when no title is found.
 	ErrNoTitle = errors.New("the week has no title")
 )
 
-// InputError says which file was refused, where and why. It wraps one of the
-// reasons above.
+// InputError says which file was refused, where and why. It wraps one of the reasons above.
 type InputError struct {
-	Name   string // the input's name, as it was given
-	Line   int    // 1-based; 0: the whole file
+	Name   string // of the input, as the caller gave it
+	Line   int    // from 1; 0: the whole file
 	Detail string
 	Err    error
 }
 
-// Error says what happened, where, and that nothing was taken.
+// Error says what happened, where, and that nothing was imported.
 func (e *InputError) Error() string {
 	var b strings.Builder
 	if e.Name != "" {
@@ -88,26 +88,26 @@ func refuse(name string, line int, err error, format string, args ...any) error 
 	return &InputError{Name: name, Line: line, Err: err, Detail: fmt.Sprintf(format, args...)}
 }
 
-// otherFiles are kinds of files that people give to an import and that are no week of
-// text, by their first bytes: each is told what it is.
+// otherFiles are other kinds of files that people try to import, by their first bytes, each
+// with what to do in its place.
 var otherFiles = []struct{ begins, says string }{
-	{"PK\x03\x04", "it is a ZIP file; a Slack export is read with its channel named, another ZIP has to be unpacked"},
-	{"\x85\x6f\x4a\x83", "it is an Automerge file, which holds changes without their signatures, so nobody can tell who wrote what; `flyleaf export --format bundle` writes the event with them, and that is imported"},
-	{"SQLite format 3\x00", "it is a database; `flyleaf export` writes what a data directory holds, event by event"},
+	{"PK\x03\x04", "it is a ZIP file; import a Slack export with the name of a channel, and unpack any other ZIP"},
+	{"\x85\x6f\x4a\x83", "it is an Automerge file, which has changes without their signatures, so nobody can tell who wrote what; import the bundle that `flyleaf export --format bundle` writes of the event"},
+	{"SQLite format 3\x00", "it is a database; `flyleaf export` writes each event of a data directory as a file that can be imported"},
 	{"\xff\xfe", "it is text in UTF-16; save it as UTF-8 and import it again"},
 	{"\xfe\xff", "it is text in UTF-16; save it as UTF-8 and import it again"},
-	{"%PDF-", "it is a PDF; copy its text into a file, or import the page it was made from"},
+	{"%PDF-", "it is a PDF; copy its text into a file, or import the page that it was made from"},
 	{"\x1f\x8b", "it is compressed (gzip); unpack it first"},
 	{"\x89PNG", "it is a picture"},
 	{"\xff\xd8\xff", "it is a picture"},
-	{"<!doctype html", "it is a page as HTML; open it in a browser and save its text, or import the file it was made from"},
-	{"<!DOCTYPE html", "it is a page as HTML; open it in a browser and save its text, or import the file it was made from"},
-	{"<html", "it is a page as HTML; open it in a browser and save its text, or import the file it was made from"},
-	{"BEGIN:VCALENDAR", "it is a calendar, which holds the days of a week and not what was said in it"},
+	{"<!doctype html", "it is an HTML page; open it in a browser and save its text, or import the file that it was made from"},
+	{"<!DOCTYPE html", "it is an HTML page; open it in a browser and save its text, or import the file that it was made from"},
+	{"<html", "it is an HTML page; open it in a browser and save its text, or import the file that it was made from"},
+	{"BEGIN:VCALENDAR", "it is a calendar, which has the days of a week and none of its questions"},
 }
 
-// Detect says which format b is in, by its content; the name serves only the
-// error. ErrUnknownFormat, ErrNotUTF8 or ErrTooBig is returned.
+// Detect returns the format of b, by its content; the name is only for errors. An *InputError
+// with ErrUnknownFormat, ErrNotUTF8 or ErrTooBig is returned.
 func Detect(name string, b []byte) (weekfile.Format, error) {
 	for _, known := range otherFiles {
 		if bytes.HasPrefix(b, []byte(known.begins)) {
@@ -128,18 +128,18 @@ func Detect(name string, b []byte) (weekfile.Format, error) {
 	}
 	switch {
 	case weekfile.IsCSV(s):
-		return "", refuse(name, 0, ErrUnknownFormat, "it is CSV as Flyleaf publishes it, for spreadsheets; import the week's Jekyll page, JSON or bundle")
+		return "", refuse(name, 0, ErrUnknownFormat, "it is CSV as Flyleaf publishes it, for spreadsheets; import the week's Jekyll page, JSON or bundle in its place")
 	case weekfile.IsMarkdown(s):
-		return "", refuse(name, 0, ErrUnknownFormat, "it is Markdown as Flyleaf publishes it, for readers; import the week's Jekyll page, JSON or bundle")
+		return "", refuse(name, 0, ErrUnknownFormat, "it is Markdown as Flyleaf publishes it, for readers; import the week's Jekyll page, JSON or bundle in its place")
 	case looksLikePage(s):
 		return weekfile.FormatPage, nil
 	}
 	return "", refuse(name, 0, ErrUnknownFormat,
-		"it is neither a Jekyll page (which begins with a line ---), nor the text of a week's page (with %q or the week's dates), nor an outline, nor Flyleaf's JSON", weekfile.Heading)
+		"it is not a Jekyll page (which begins with a line ---), the text of a week's page (with %q or the week's dates), an outline or Flyleaf's JSON", weekfile.Heading)
 }
 
-// Read reads b in whatever format Detect finds. people is what PeopleFromFiles
-// returns, and may be nil.
+// Read reads b in the format that Detect finds. people is what PeopleFromFiles returns, and
+// may be nil. An *InputError is returned when the input is refused.
 func Read(name string, b []byte, people map[string]string) (qa.Imported, error) {
 	f, err := Detect(name, b)
 	if err != nil {
@@ -157,8 +157,8 @@ func Read(name string, b []byte, people map[string]string) (qa.Imported, error) 
 	}
 }
 
-// clean checks size and encoding, takes a byte order mark off and makes every
-// line end in \n, so that the same page gives the same week from any system.
+// clean checks size and encoding, removes a byte order mark and makes every line end with \n,
+// so that the same page gives the same week on any system.
 func clean(name string, b []byte) (string, error) {
 	if len(b) > MaxInput {
 		return "", refuse(name, 0, ErrTooBig, "%d bytes, at most %d are read", len(b), MaxInput)
@@ -172,7 +172,7 @@ func clean(name string, b []byte) (string, error) {
 		}
 	}
 	if i := bytes.IndexByte(b, 0); i >= 0 && bytes.Count(b, []byte{0}) > len(b)/10 {
-		return "", refuse(name, 1+bytes.Count(b[:i], []byte("\n")), ErrNotUTF8, "it is full of NUL bytes, as UTF-16 is; save it as UTF-8 and import it again")
+		return "", refuse(name, 1+bytes.Count(b[:i], []byte("\n")), ErrNotUTF8, "it has many NUL bytes, as UTF-16 has; save it as UTF-8 and import it again")
 	}
 	s := strings.ReplaceAll(string(b), "\r\n", "\n")
 	return strings.Map(func(r rune) rune {
@@ -186,9 +186,8 @@ func clean(name string, b []byte) (string, error) {
 	}, s), nil
 }
 
-// standIn takes the place of a control character in a file, of which YAML and JSON
-// would refuse the whole for it. It cannot stand in a text either, so that finish takes
-// it out and counts the text.
+// standIn replaces control characters, for which YAML and JSON would refuse the whole file. No
+// text may have it, so finish removes it and counts the text as cleaned.
 const standIn = '\u202c'
 
 func firstLine(s string) string {
@@ -196,7 +195,7 @@ func firstLine(s string) string {
 	return line
 }
 
-// beginning returns the first words of s, to show in a report.
+// beginning returns the first words of s, for a report.
 func beginning(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	const limit = 60
@@ -207,9 +206,9 @@ func beginning(s string) string {
 	return string(r[:limit-1]) + "…"
 }
 
-// nameSources gives every post its source. One that the reader has named keeps it,
-// if it is the first of that name. Any other is named by qa.SourceByText, with a counter
-// where the same person wrote the same again.
+// nameSources gives every post its source. A post that the reader gave one keeps it, if it is
+// the first with that source. Others get one by qa.SourceByText, with a number if the same
+// person wrote the same text more than once.
 func nameSources(im *qa.Imported) {
 	used := make(map[string]bool, len(im.Posts))
 	for i := range im.Posts {
@@ -237,11 +236,10 @@ func nameSources(im *qa.Imported) {
 	}
 }
 
-// Finish completes an import that another package has read, as every reader of
-// this one does: it marks the replies of the week's authors (im.Event.Authors), names
-// the week and the messages that have no source yet, counts the guesses and holds
-// everything to the limits of an event. An *InputError is returned when something
-// is beyond them.
+// Finish completes an import that another package has read: it marks the replies of the
+// week's authors (im.Event.Authors), gives sources to the week and to messages without one,
+// counts the guesses, and checks the limits of an event. An *InputError is returned when
+// something exceeds them.
 func Finish(name string, im *qa.Imported) error {
 	authors := splitAuthors(im.Event.Authors)
 	if err := checkAuthors(name, authors); err != nil {
@@ -251,14 +249,14 @@ func Finish(name string, im *qa.Imported) error {
 	return finish(name, im)
 }
 
-// nameWeek gives a week whose input does not name it its source.
+// nameWeek gives a week its source, if the input has none.
 func nameWeek(im *qa.Imported) {
 	if derived := weekfile.Source(im.Format, &im.Event); im.Source == "" || im.Source == derived {
 		im.Source, im.SourceFromTitle = derived, true
 	}
 }
 
-// finish does what is common to all readers: sources, limits, counts.
+// finish does what all readers have in common: sources, limits, counts.
 func finish(name string, im *qa.Imported) error {
 	nameWeek(im)
 	splitLong(im)
@@ -269,8 +267,8 @@ func finish(name string, im *qa.Imported) error {
 		im.Posts = []qa.ImportedPost{}
 	}
 	cleanImport(im)
-	// Sources are made of the words as they are taken: an outline, which holds them so,
-	// names the same message the same.
+	// Sources are computed from the words as they are imported. An outline has these words, so
+	// it gives the same message the same source.
 	nameSources(im)
 	if im.Event.Title == "" {
 		return refuse(name, 0, ErrNoTitle, "give it one and import it again")
@@ -303,8 +301,8 @@ func finish(name string, im *qa.Imported) error {
 	return nil
 }
 
-// cleanImport makes all that was read texts and lines, and counts what it changed. What
-// shows nothing, such as a message of spaces, becomes nothing and is not counted.
+// cleanImport removes from texts and lines what they may not have, and counts those that it
+// changed. A text that shows nothing, such as spaces, becomes empty and is not counted.
 func cleanImport(im *qa.Imported) {
 	clean := func(s *string, form func(string) string) {
 		was := *s
@@ -322,7 +320,7 @@ func cleanImport(im *qa.Imported) {
 		clean(&e.Links[i].Text, qa.CleanLine)
 		clean(&e.Links[i].URL, qa.CleanLine)
 	}
-	e.Clean() // x, which nobody reads
+	e.Clean() // what is left: x
 	for i := range im.Posts {
 		p := &im.Posts[i]
 		named := p.Name != ""
@@ -341,8 +339,8 @@ func cleanImport(im *qa.Imported) {
 	}
 }
 
-// checkDates refuses a week whose times contradict each other: the reader does not
-// know which of two is wrong, and a calendar cannot be made of them.
+// checkDates refuses a week whose times contradict each other: the importer cannot know which
+// of them is wrong, and no calendar can show them.
 func checkDates(name string, line int, e *qa.Event) error {
 	times := e.Times()
 	for _, c := range e.Contradictions() {

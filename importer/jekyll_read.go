@@ -20,10 +20,10 @@ import (
 	"flyleaf/weekfile"
 )
 
-// ReadJekyll reads a Jekyll page. people gives the names of person IDs in
-// `authors` (see PeopleFromFiles) and may be nil: an ID that is not in it is then
-// shown by the name of a writer, or a name in the description, whose letters it
-// is, else as it stands. An *InputError is returned when the page is refused.
+// ReadJekyll reads a Jekyll page, in the layout that package weekfile describes. people has
+// the names of person IDs in `authors` (see PeopleFromFiles), and may be nil. An ID that is
+// not in it is shown by the name with the same letters of a writer or in the description, or
+// else as it is. An *InputError is returned when the page is refused.
 func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, error) {
 	s, err := clean(name, b)
 	if err != nil {
@@ -35,8 +35,8 @@ func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, e
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(front), &doc); err != nil {
-		// With no-break spaces and line separators out of a browser or a word processor it
-		// is often no YAML.
+		// A browser or a word processor may have added no-break spaces and line separators,
+		// with which it is not YAML.
 		doc = yaml.Node{}
 		if yaml.Unmarshal([]byte(plainIndents(front)), &doc) != nil {
 			line, what := yamlLine(err, first)
@@ -89,29 +89,30 @@ func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, e
 	return r.im, nil
 }
 
-// besideKeys are no-break spaces where YAML wants plain ones: before a key or a dash, and
-// behind them. Those in texts stay.
+// besideKeys matches spaces around keys and dashes, where YAML needs plain ones. No-break
+// spaces in texts are not matched.
 var besideKeys = regexp.MustCompile(`(?m)^[ \x{a0}\x{202f}]*(?:-[ \x{a0}\x{202f}]+)*(?:[A-Za-z_][\w-]*:[ \x{a0}\x{202f}]+)?`)
 
+// plainIndents replaces no-break spaces around keys by plain ones.
 func plainIndents(front string) string {
-	front = strings.NewReplacer("\u2028", " ", "\u2029", " ", "\u0085", " ").Replace(front) // line ends for YAML
+	front = strings.NewReplacer("\u2028", " ", "\u2029", " ", "\u0085", " ").Replace(front) // YAML reads these as line ends
 	return besideKeys.ReplaceAllStringFunc(front, func(s string) string {
 		return strings.NewReplacer("\u00a0", " ", "\u202f", " ").Replace(s)
 	})
 }
 
-// isFence reports whether line opens a front matter.
+// isFence reports whether a line begins a front matter.
 func isFence(line string) bool { return strings.TrimRight(line, " \t") == "---" }
 
-// HasFrontMatter reports whether a file begins as a Jekyll page does. One that does not
-// is no page for Jekyll.
+// HasFrontMatter reports whether a file begins with a front matter. Jekyll takes no other
+// files for pages.
 func HasFrontMatter(b []byte) bool {
 	line, _, _ := bytes.Cut(bytes.TrimLeft(bytes.TrimPrefix(b, []byte(weekfile.ByteOrderMark)), "\r\n"), []byte("\n"))
 	return isFence(strings.TrimRight(string(line), "\r"))
 }
 
-// splitFront cuts a page into front matter and body; first is the line number of
-// the front matter's first line.
+// splitFront splits a page into front matter and body. first is the line number of the first
+// line of the front matter.
 func splitFront(s string) (front, body string, first int, ok bool) {
 	first = 1
 	for strings.HasPrefix(s, "\n") {
@@ -142,8 +143,8 @@ func splitFront(s string) (front, body string, first int, ok bool) {
 
 var yamlErrorLine = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s*)?line (\d+): `)
 
-// yamlLine takes the line number out of one of the YAML library's errors and
-// makes it the file's.
+// yamlLine returns the line of the file in an error of the YAML library, and the error
+// without it.
 func yamlLine(err error, first int) (int, string) {
 	s := err.Error()
 	m := yamlErrorLine.FindStringSubmatch(s)
@@ -160,9 +161,9 @@ type jekyllReader struct {
 	people    map[string]string
 	authors   []author
 	authorsAt *yaml.Node
-	ids       []int // indices of authors that are IDs without a known name
+	ids       []int // indices of authors of whom only the ID is known
 	ends      *yaml.Node
-	liquid    bool // the body is run through Liquid
+	liquid    bool // Jekyll runs the body through Liquid
 	im        qa.Imported
 	visits    int
 }
@@ -177,11 +178,11 @@ func (r *jekyllReader) skip(n *yaml.Node, text, reason string, args ...any) {
 	r.im.Skipped = append(r.im.Skipped, qa.Skipped{Line: r.line(n), Reason: fmt.Sprintf(reason, args...), Text: beginning(text)})
 }
 
-// maxVisits bounds the walk: each YAML node is visited once, and again for each
-// alias that leads to it.
+// maxVisits bounds the visits of YAML nodes: one for each node, and one more for each alias of
+// it.
 const maxVisits = 40 * MaxMessages
 
-// real follows an alias and counts, so that aliases cannot multiply the work.
+// real follows an alias. It counts visits, so that aliases cannot multiply the work.
 func (r *jekyllReader) real(n *yaml.Node) (*yaml.Node, error) {
 	r.visits++
 	if r.visits > maxVisits || len(r.im.Skipped) > MaxMessages {
@@ -195,8 +196,7 @@ func (r *jekyllReader) real(n *yaml.Node) (*yaml.Node, error) {
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
-// scalar returns the text of a scalar as it stands there: 007 stays "007". A
-// null is "".
+// scalar returns the text of a scalar as it was written: 007 stays "007". null is "".
 func (r *jekyllReader) scalar(n *yaml.Node, what string) (string, error) {
 	n, err := r.real(n)
 	if err != nil {
@@ -213,8 +213,8 @@ func (r *jekyllReader) scalar(n *yaml.Node, what string) (string, error) {
 	return n.Value, nil
 }
 
-// pairs calls do for each key of a map, and refuses keys that stand twice. Keys that
-// a merge (<<: *defaults) brings in come after the map's own, which win.
+// pairs calls do for each key of a map, and refuses a map that has a key twice. Keys of a
+// merge (<<: *defaults) come after the map's own, and only if the map does not have them.
 func (r *jekyllReader) pairs(n *yaml.Node, do func(key string, k, v *yaml.Node) error) error {
 	own := map[string]bool{}
 	var merges []*yaml.Node
@@ -229,7 +229,7 @@ func (r *jekyllReader) pairs(n *yaml.Node, do func(key string, k, v *yaml.Node) 
 			return err
 		}
 		if own[key] {
-			return r.refuse(k, ErrSyntax, "the key %q stands there twice", beginning(key))
+			return r.refuse(k, ErrSyntax, "the key %q is there twice", beginning(key))
 		}
 		own[key] = true
 		if err := do(key, k, v); err != nil {
@@ -244,18 +244,18 @@ func (r *jekyllReader) pairs(n *yaml.Node, do func(key string, k, v *yaml.Node) 
 	return nil
 }
 
-// isMerge reports whether k is YAML's merge key. A quoted "<<" is none.
+// isMerge reports whether k is YAML's merge key. A quoted "<<" is an ordinary key.
 func isMerge(k *yaml.Node) bool { return k.Kind == yaml.ScalarNode && k.ShortTag() == "!!merge" }
 
-// merged calls do for the keys of what is merged into a map: another map, or a list of
-// them, of which earlier ones win. It skips keys in seen and adds to it.
+// merged calls do for the keys of what is merged into a map: another map, or a list of maps,
+// of which earlier ones take precedence. It skips keys in seen, and adds to seen.
 func (r *jekyllReader) merged(n *yaml.Node, seen map[string]bool, depth int, do func(key string, k, v *yaml.Node) error) error {
 	n, err := r.real(n)
 	if err != nil {
 		return err
 	}
 	if depth > MaxDepth {
-		return r.refuse(n, ErrTooBig, "maps merged more than %d deep", MaxDepth)
+		return r.refuse(n, ErrTooBig, "maps are merged more than %d levels deep", MaxDepth)
 	}
 	switch n.Kind {
 	case yaml.SequenceNode:
@@ -296,7 +296,7 @@ func (r *jekyllReader) merged(n *yaml.Node, seen map[string]bool, depth int, do 
 	return nil
 }
 
-// items returns the entries of a list; null is an empty one.
+// items returns the entries of a list. null, an empty text and an empty map are empty lists.
 func (r *jekyllReader) items(n *yaml.Node, what string) ([]*yaml.Node, error) {
 	n, err := r.real(n)
 	if err != nil {
@@ -311,6 +311,7 @@ func (r *jekyllReader) items(n *yaml.Node, what string) ([]*yaml.Node, error) {
 	return n.Content, nil
 }
 
+// front reads the front matter.
 func (r *jekyllReader) front(n *yaml.Node) error {
 	e := &r.im.Event
 	var author *yaml.Node
@@ -365,20 +366,20 @@ func (r *jekyllReader) front(n *yaml.Node) error {
 		if v.Kind == yaml.ScalarNode {
 			text = v.Value
 		}
-		r.skip(k, key+": "+text, "a week has no place for the key %q", beginning(key))
+		r.skip(k, key+": "+text, "there is no place in a week for the key %q", beginning(key))
 		return nil
 	})
 	switch {
 	case err != nil || author == nil:
 		return err
 	case len(r.authors) > 0:
-		r.skip(author, author.Value, "the page has authors, so its author is left out")
+		r.skip(author, author.Value, "the page has authors, so its author was left out")
 		return nil
 	}
 	return r.readAuthors(author)
 }
 
-// keep puts a value into x, for the export to give back.
+// keep puts a value into the event's x, from which WriteJekyll writes it again.
 func (r *jekyllReader) keep(x, key string, k, v *yaml.Node) error {
 	s, err := r.scalar(v, key)
 	if err != nil {
@@ -392,9 +393,9 @@ func (r *jekyllReader) keepX(x, value string, at *yaml.Node) {
 	switch {
 	case value == "":
 	case len(value) > schema.MaxXValue:
-		r.skip(at, value, "it is longer than the %d bytes that an event keeps of it", schema.MaxXValue)
+		r.skip(at, value, "it is longer than the %d bytes that an event can keep", schema.MaxXValue)
 	case len(r.im.Event.X) >= schema.MaxXKeys:
-		r.skip(at, value, "an event keeps no more than %d such values", schema.MaxXKeys)
+		r.skip(at, value, "an event can keep only %d such values", schema.MaxXKeys)
 	default:
 		r.im.Event.X[x] = value
 	}
@@ -407,7 +408,7 @@ func (r *jekyllReader) time(n *yaml.Node, key, x string, end bool, to *int64) er
 	}
 	ms, ok := weekfile.ParseTime(s, end)
 	if !ok {
-		return r.refuse(n, ErrSyntax, "%s is %q, a time like 2021-03-08 00:00:00 is wanted", key, beginning(s))
+		return r.refuse(n, ErrSyntax, "%s is %q, which is not a time such as 2021-03-08 00:00:00", key, beginning(s))
 	}
 	*to = ms
 	if weekfile.FormatTime(ms) != s {
@@ -461,8 +462,8 @@ func (r *jekyllReader) readAuthors(n *yaml.Node) error {
 	return nil
 }
 
-// nameAuthors finds names for IDs without a person page: a name in the
-// description after "by", else a writer, with exactly the ID's letters.
+// nameAuthors finds names for IDs without a person page: a name with exactly the ID's letters,
+// after "by" in the description or else among the writers.
 func (r *jekyllReader) nameAuthors() {
 	if len(r.ids) == 0 {
 		return
@@ -495,8 +496,7 @@ func (r *jekyllReader) nameAuthors() {
 	}
 }
 
-// keepAuthors keeps how the page wrote its authors, where that is not how they
-// are shown.
+// keepAuthors keeps how the page wrote its authors.
 func (r *jekyllReader) keepAuthors() error {
 	was := weekfile.WrittenAuthors{Shown: r.im.Event.Authors}
 	for _, a := range r.authors {
@@ -530,7 +530,7 @@ func (r *jekyllReader) links(n *yaml.Node) error {
 		case item.Kind == yaml.ScalarNode:
 			l = qa.Link{Text: item.Value, URL: item.Value}
 		case item.Kind != yaml.MappingNode:
-			return r.refuse(item, ErrSyntax, "a link is a map with text and link")
+			return r.refuse(item, ErrSyntax, "a link must be a map with text and link")
 		default:
 			err = r.pairs(item, func(key string, k, v *yaml.Node) (err error) {
 				switch key {
@@ -538,11 +538,11 @@ func (r *jekyllReader) links(n *yaml.Node) error {
 					l.Text, err = r.scalar(v, "a link's text")
 				case "link", "list", "url", "href":
 					if l.URL != "" {
-						return r.refuse(k, ErrSyntax, "a link with two addresses")
+						return r.refuse(k, ErrSyntax, "a link has two addresses")
 					}
 					l.URL, err = r.scalar(v, "a link's address")
 				default:
-					r.skip(k, v.Value, "a link has no place for the key %q", beginning(key))
+					r.skip(k, v.Value, "there is no place in a link for the key %q", beginning(key))
 				}
 				return err
 			})
@@ -560,12 +560,13 @@ func (r *jekyllReader) links(n *yaml.Node) error {
 		}
 		r.keepX(weekfile.XLink+strconv.Itoa(i), string(b), item)
 		if _, kept := r.im.Event.X[weekfile.XLink+strconv.Itoa(i)]; kept {
-			r.skip(item, l.URL, "an event has %d links of at most %d bytes; this one is kept for the export, but not shown", schema.MaxLinks, schema.MaxShort)
+			r.skip(item, l.URL, "an event can have %d links of at most %d bytes; this one is kept for the export, and is not shown", schema.MaxLinks, schema.MaxShort)
 		}
 	}
 	return nil
 }
 
+// messages reads the archive, or the replies to a message (parent, -1 for the archive).
 func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 	what := "archive"
 	if parent >= 0 {
@@ -576,7 +577,7 @@ func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 		return err
 	}
 	if len(list) > 0 && depth > MaxDepth {
-		return r.refuse(n, ErrTooBig, "replies to replies more than %d deep", MaxDepth)
+		return r.refuse(n, ErrTooBig, "replies are more than %d levels deep", MaxDepth)
 	}
 	for _, item := range list {
 		line := r.line(item)
@@ -585,7 +586,7 @@ func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 			return err
 		}
 		if item.Kind != yaml.MappingNode {
-			return refuse(r.name, line, ErrSyntax, "an entry of %s is not a map with name and text", what)
+			return refuse(r.name, line, ErrSyntax, "an entry of %s must be a map with name and text", what)
 		}
 		if len(r.im.Posts) >= MaxMessages {
 			return refuse(r.name, line, ErrTooBig, "more than %d messages", MaxMessages)
@@ -612,7 +613,7 @@ func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 				if ms, ok := weekfile.ParseTime(s, false); ok {
 					p.AtMillis = ms
 				} else {
-					r.skip(k, s, "the time of a message is not understood")
+					r.skip(k, s, "the time of a message could not be read")
 				}
 			case "id":
 				s, err := r.scalar(v, "an id")
@@ -625,7 +626,7 @@ func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 			case "replies":
 				replies = v
 			default:
-				r.skip(k, v.Value, "a message has no place for the key %q", beginning(key))
+				r.skip(k, v.Value, "there is no place in a message for the key %q", beginning(key))
 			}
 			return nil
 		})
@@ -633,9 +634,9 @@ func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 			return err
 		}
 		if address != nil {
-			// Ours says nothing that the id does not.
+			// An address that WriteJekyll wrote says nothing that the id does not say.
 			if _, fragment, _ := strings.Cut(address.Value, "#"); r.im.Posts[at].Source == "" || fragment != weekfile.Anchor(r.im.Posts[at].Source) {
-				r.skip(address, address.Value, "a message has no place for the key %q", "url")
+				r.skip(address, address.Value, "there is no place in a message for the key %q", "url")
 			}
 		}
 		if p := &r.im.Posts[at]; p.Name == "" {
@@ -651,7 +652,7 @@ func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 	return nil
 }
 
-// reactions reads what people gave a message where it was written first.
+// reactions reads the reactions that a message had where it was written first.
 func (r *jekyllReader) reactions(n *yaml.Node, at int) error {
 	list, err := r.items(n, "reactions")
 	if err != nil {
@@ -665,14 +666,14 @@ func (r *jekyllReader) reactions(n *yaml.Node, at int) error {
 		}
 		var one qa.CarriedReaction
 		if item.Kind != yaml.MappingNode || item.Decode(&one) != nil || one.Emoji == "" || len(one.Emoji) > schema.MaxEmoji || one.Count < 1 {
-			r.skip(item, item.Value, "a reaction is a map with emoji and count")
+			r.skip(item, item.Value, "a reaction must be a map with emoji and count")
 			continue
 		}
 		rs = append(rs, one)
 	}
 	value, left := qa.ReactionsX(rs)
 	if left > 0 {
-		r.skip(n, "", "a message keeps reactions of at most %d bytes; %d were left out", schema.MaxXValue, left)
+		r.skip(n, "", "a message can keep reactions of at most %d bytes; %d were left out", schema.MaxXValue, left)
 	}
 	if value != "" {
 		r.im.Posts[at].X = map[string]string{qa.XReactions: value}
