@@ -37,7 +37,7 @@ func TestStockAutomergeReadsAnExport(t *testing.T) {
 
 	js.Line("save", file, saved)
 	out, errs, code := d.try("verify", saved)
-	if code != 8 || !strings.Contains(out, "3 are permitted if they are by whom they say") || !strings.Contains(out, week.Event) || !strings.Contains(errs, "no signatures") {
+	if code != 8 || !strings.Contains(out, "permitted: 3. This file has no signatures") || !strings.Contains(out, week.Event) || !strings.Contains(errs, "no signatures") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }

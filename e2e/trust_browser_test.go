@@ -61,7 +61,7 @@ func TestTrustInARealBrowser(t *testing.T) {
 		return errors.New("not yet")
 	})
 	do(t, ctx, chromedp.Click(`.answer a.proof`), chromedp.WaitVisible(`.proof-of`))
-	shows(t, ctx, "Every change of this post is signed by who made it")
+	shows(t, ctx, "Every change to this post is signed by the person who made it")
 	shows(t, ctx, "by the key of Ilse Marrow")
 
 	do(t, ctx, chromedp.Navigate(base+page+"/p/"+question+"/moderate"), chromedp.WaitVisible(`#reason`),
@@ -78,7 +78,7 @@ func TestTrustInARealBrowser(t *testing.T) {
 	shows(t, ctx, "You hid a post: an advertisement")
 
 	do(t, ctx, chromedp.Navigate(base+page+"/people"), chromedp.WaitVisible(`#week`), chromedp.Click(`#week ~ .facts button`))
-	shows(t, ctx, "Open it again")
+	shows(t, ctx, "Reopen the week")
 
 	do(t, ctx, chromedp.Navigate(base+"/you"), chromedp.WaitVisible(`#name`), chromedp.Click(`form[action="/you/phrase"] button`), chromedp.WaitVisible(`.phrase`))
 	phrase := ask[string](t, ctx, `[...document.querySelectorAll('.phrase li')].map(e => e.textContent).join(' ')`)

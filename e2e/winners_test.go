@@ -91,7 +91,7 @@ func TestWinners(t *testing.T) {
 		t.Errorf("seeds %q", seeds)
 	}
 
-	if out := reader.run("winners", "verify"); !strings.Contains(out, "Orla opened last, and could have kept the draw from being held") {
+	if out := reader.run("winners", "verify"); !strings.Contains(out, "Orla revealed last, and could have stopped the draw") {
 		t.Errorf("it is not said who was last: %s", out)
 	}
 	// Opening the event again, more candidates, and closing it again change nothing.

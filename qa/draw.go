@@ -358,11 +358,11 @@ func (w *Week) RunDraw() (Drawn, error) {
 
 // Errors of MayOpen.
 var (
-	ErrDrawNotFixed = errors.New("the event is not closed: until then neither who takes part nor the candidates are fixed")
-	ErrDrawVoid     = errors.New("there is no draw any more in which a secret could be opened")
-	ErrDrawNotMine  = errors.New("you take no part in this draw: you had not committed to a secret when the event was closed")
-	ErrDrawOpened   = errors.New("your secret is open already")
-	ErrDrawTooEarly = errors.New("your secret was opened before the event was closed, so it does not count")
+	ErrDrawNotFixed = errors.New("the week is not closed: until then neither who takes part nor the candidates are fixed")
+	ErrDrawVoid     = errors.New("there is no draw any more in which a secret could be revealed")
+	ErrDrawNotMine  = errors.New("you do not take part in this draw: you had not committed to a secret when the week was closed")
+	ErrDrawOpened   = errors.New("your secret is already revealed")
+	ErrDrawTooEarly = errors.New("your secret was revealed before the week was closed, so it does not count")
 )
 
 // DrawFixed reports whether what the draw is made of is fixed: the event is closed,
@@ -415,13 +415,13 @@ func (w *Week) LastWords(d Drawn) string {
 	who := w.namesOf(d.Last)
 	switch {
 	case d.State == DrawWaiting && len(d.Last) == 1:
-		return who + " is the last to open, so can know the end before anybody else, and can keep the draw from being held by not opening. Nobody can change who wins."
+		return who + " is the last to reveal, so can know the result before anyone else, and can stop the draw by not revealing. Nobody can change who wins."
 	case d.State == DrawWaiting:
-		return "Whoever opens last can know the end before anybody else, and can keep the draw from being held by not opening. Nobody can change who wins."
+		return "Whoever reveals last can know the result before anyone else, and can stop the draw by not revealing. Nobody can change who wins."
 	case d.State == DrawDone && len(d.Last) == 1:
-		return who + " opened last, and could have kept the draw from being held by not opening."
+		return who + " revealed last, and could have stopped the draw by not revealing."
 	case d.State == DrawDone && len(d.Last) > 1:
-		return "Nobody can tell who opened last: " + who + " did not know of each other’s secrets. Whoever it was could have kept the draw from being held by not opening."
+		return "Nobody can tell who revealed last: " + who + " did not know of each other’s secrets. Whoever it was could have stopped the draw by not revealing."
 	}
 	return ""
 }
@@ -446,13 +446,13 @@ func (w *Week) VoidWords() string {
 					by = append(by, x.By)
 				}
 			}
-			parts = append(parts, fmt.Sprintf("%s for the one by %s (%.8s)", w.namesOf(by), w.nameOf(o.ClosedBy), o.Closing))
+			parts = append(parts, fmt.Sprintf("%s for the closing by %s (%.8s)", w.namesOf(by), w.nameOf(o.ClosedBy), o.Closing))
 		}
-		return "There is no draw: the event was closed more than once, and not all secrets were opened for the same closing. They were opened by " +
+		return "There is no draw: the week was closed more than once, and not all secrets were revealed for the same closing. They were revealed by " +
 			strings.Join(parts, "; ") + ". The authors choose by hand."
 	case VoidFounder:
-		return "There is no draw: by the rule founder-last the founder’s opening decides whose secrets count, and " + w.nameOf(w.Event.Founder) +
-			" opened more than once, knowing of different secrets. The authors choose by hand."
+		return "There is no draw: under the rule founder-last the founder’s secret decides whose secrets count, and " + w.nameOf(w.Event.Founder) +
+			" revealed it more than once, knowing of different secrets. The authors choose by hand."
 	}
 	return ""
 }

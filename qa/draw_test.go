@@ -227,10 +227,10 @@ func TestWhoCouldPreventTheDraw(t *testing.T) {
 	last := func(c Commitment) Commitment { c.Last = true; return c }
 	closed := func(c Commitment) Commitment { c.Secret = ""; return c }
 	for want, got := range map[string]string{
-		"Orla opened last":                say(last(one), two),
-		"Nobody can tell who opened last": say(last(one), last(two)),
-		"Ilse is the last to open":        say(one, closed(two)),
-		"Whoever opens last":              say(closed(one), closed(two)),
+		"Orla revealed last":                say(last(one), two),
+		"Nobody can tell who revealed last": say(last(one), last(two)),
+		"Ilse is the last to reveal":        say(one, closed(two)),
+		"Whoever reveals last":              say(closed(one), closed(two)),
 	} {
 		if !strings.HasPrefix(got, want) {
 			t.Errorf("%q, want %q…", got, want)
@@ -239,14 +239,14 @@ func TestWhoCouldPreventTheDraw(t *testing.T) {
 	w.Event = Event{Founder: person(1), Draw: &Draw{Void: VoidClosings, Openings: []Opening{
 		{By: person(1), Closing: strings.Repeat("a", 64), ClosedBy: person(1)}, {By: person(2), Closing: strings.Repeat("b", 64), ClosedBy: person(1)},
 	}}}
-	if got := w.VoidWords(); !strings.Contains(got, "Orla for the one by Orla (aaaaaaaa); Ilse for the one by Orla (bbbbbbbb)") {
+	if got := w.VoidWords(); !strings.Contains(got, "Orla for the closing by Orla (aaaaaaaa); Ilse for the closing by Orla (bbbbbbbb)") {
 		t.Error(got)
 	}
 	if got := run(t, *w.Event.Draw); got.State != DrawNobody {
 		t.Error(got.State)
 	}
 	w.Event.Draw.Void, w.Event.Draw.Closed, w.Event.Draw.Commitments = VoidFounder, true, []Commitment{one, two}
-	if got := run(t, *w.Event.Draw, entrants(10)...); got.State != DrawVoid || got.Order != nil || !strings.Contains(w.VoidWords(), "Orla opened more than once") {
+	if got := run(t, *w.Event.Draw, entrants(10)...); got.State != DrawVoid || got.Order != nil || !strings.Contains(w.VoidWords(), "Orla revealed it more than once") {
 		t.Errorf("%+v %s", got, w.VoidWords())
 	}
 }

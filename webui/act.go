@@ -12,7 +12,7 @@ import (
 	"flyleaf/schema"
 )
 
-var errEmpty = errors.New("there is nothing written yet")
+var errEmpty = errors.New("there is no text yet")
 
 func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
@@ -70,7 +70,7 @@ func (s *server) posted(w http.ResponseWriter, r *http.Request, v *weekView, par
 func (s *server) notAsked(w http.ResponseWriter, r *http.Request, v *weekView, d node.Draft, err error) {
 	status, words := statusOf(err), notSavedWords(err, &d)
 	if errors.Is(err, errEmpty) {
-		status, words = http.StatusUnprocessableEntity, "There is nothing written yet."
+		status, words = http.StatusUnprocessableEntity, "There is no text yet."
 	}
 	if wantsJSON(r) {
 		refuseForm(w, status, words, d)
@@ -123,7 +123,7 @@ func (s *server) reply(w http.ResponseWriter, r *http.Request) {
 func (s *server) notReplied(w http.ResponseWriter, r *http.Request, v *weekView, t *qa.Thread, i int, d node.Draft, err error) {
 	status, words := statusOf(err), notSavedWords(err, &d)
 	if errors.Is(err, errEmpty) {
-		status, words = http.StatusUnprocessableEntity, "There is nothing written yet."
+		status, words = http.StatusUnprocessableEntity, "There is no text yet."
 	}
 	if wantsJSON(r) {
 		refuseForm(w, status, words, d)
@@ -146,7 +146,7 @@ func (s *server) react(w http.ResponseWriter, r *http.Request) {
 		act.Emoji = f.Get("off")
 	}
 	if act.Emoji == "" || len(act.Emoji) > schema.MaxEmoji {
-		s.problem(w, r, http.StatusUnprocessableEntity, "This is not a reaction", "Nothing was changed. Go back and choose one of the signs.")
+		s.problem(w, r, http.StatusUnprocessableEntity, "This is not a reaction", "Nothing was changed. Go back and choose an emoji.")
 		return
 	}
 	if _, err := s.node.Do(r.Context(), event, act); err != nil {

@@ -20,7 +20,7 @@ func (s *server) ics(w http.ResponseWriter, r *http.Request) {
 	}
 	calendar := ical.OfWeek(&v.Event, authors, "", nil, s.now())
 	if calendar == nil {
-		s.problem(w, r, http.StatusNotFound, "This week has no days yet", "There is nothing for a calendar. Its organiser can give it days on the page “Set up the week”.")
+		s.problem(w, r, http.StatusNotFound, "This week has no dates yet", "There is nothing to add to a calendar. An organiser can set the dates under “Week settings”.")
 		return
 	}
 	w.Header().Set("Content-Type", ical.Type)

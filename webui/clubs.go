@@ -93,7 +93,7 @@ func (s *server) books(weeks []qa.ListedWeek, most int, here map[qa.EventID]qa.E
 }
 
 // notFetched stands in place of numbers for a week that is not on this device.
-const notFetched = "not fetched yet"
+const notFetched = "not downloaded yet"
 
 // listedBook is what the library shows of a week that a club lists: what the week
 // says of itself where it is here, else what the club says.
@@ -139,7 +139,7 @@ func (s *server) count(ctx context.Context, books []book) {
 		}
 		b.Bold = plural(n.Questions, "question")
 		if n.Open > 0 {
-			b.Posts = fmt.Sprintf("%d open", n.Open)
+			b.Posts = fmt.Sprintf("%d unanswered", n.Open)
 		}
 	}
 }
@@ -165,7 +165,7 @@ func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
 	}
 	i := slices.IndexFunc(clubs, func(e qa.Event) bool { return e.ID == id })
 	if i < 0 {
-		s.problem(w, r, http.StatusNotFound, "This club is not on this device", "To join it, paste its invitation on the shelf.")
+		s.problem(w, r, http.StatusNotFound, "This club is not on this device", "To join it, paste its invitation under “Your weeks”.")
 		return
 	}
 	shelved, err := s.node.Library(ctx)

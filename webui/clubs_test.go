@@ -21,7 +21,7 @@ func TestLibraryCountsQuestions(t *testing.T) {
 	}
 	n := week.Numbers()
 	page := s.get("/")
-	mustContain(t, page, fmt.Sprintf("<b>%d questions</b>, %d open.", n.Questions, n.Open), "This week, Wednesday of five days", `<span class="count">not fetched yet</span>`)
+	mustContain(t, page, fmt.Sprintf("<b>%d questions</b>, %d unanswered.", n.Questions, n.Open), "This week, day 3 of 5", `<span class="count">not downloaded yet</span>`)
 }
 
 // However many weeks a club's organisers list, the library stays a page; all of them are
@@ -86,11 +86,11 @@ func TestWeekSaysWhatComesNext(t *testing.T) {
 		zone *time.Location
 		want string
 	}{
-		{at(20, 9), berlin, "Next, questions open: Monday 23 March, 00:00."},
-		{at(25, 9), berlin, "Next, the last answers are due: Friday 27 March, 00:00."},
-		{at(25, 9), auckland, "Next, the last answers are due: Friday 27 March, 12:00 where you are."},
-		{at(27, 9), auckland, "Next, the authors choose who wins: Saturday 28 March, 00:00 where you are."},
-		{at(27, 13), berlin, "Next, the week ends: Saturday 28 March, 00:00."},
+		{at(20, 9), berlin, "Questions open: Monday 23 March, 00:00."},
+		{at(25, 9), berlin, "Last answers: Thursday 26 March, end of day."},
+		{at(25, 9), auckland, "Last answers: Friday 27 March, 12:00 (your time)."},
+		{at(27, 9), auckland, "Winners are chosen: Saturday 28 March, 00:00 (your time)."},
+		{at(27, 13), berlin, "Week ends: Friday 27 March, end of day."},
 		{at(29, 9), berlin, ""},
 	} {
 		s := &server{zone: c.zone, now: func() time.Time { return c.now }}
@@ -142,7 +142,7 @@ func TestSyncPageOfManyWeeks(t *testing.T) {
 	one := 1
 	s.node.edit(all[456].ID, func(w *shownWeek) { w.pending = &one })
 	page := s.get("/sync")
-	mustContain(t, page, "Volume 456", "more, in which nothing of yours waits", "The Patient Ledger")
+	mustContain(t, page, "Volume 456", "with nothing waiting to be sent", "The Patient Ledger")
 	if n := strings.Count(page, "Volume "); n > 100 {
 		t.Errorf("%d weeks are listed", n)
 	}
@@ -152,7 +152,7 @@ func TestSyncPageOfManyWeeks(t *testing.T) {
 	}
 	s.node.mu.Unlock()
 	page = s.get("/sync")
-	mustContain(t, page, "of them something of yours waits, too")
+	mustContain(t, page, "something waiting to be sent")
 	if n := strings.Count(page, "Volume "); n > 100 {
 		t.Errorf("%d weeks are listed", n)
 	}

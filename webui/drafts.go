@@ -28,7 +28,7 @@ func draftFrom(r *http.Request) node.Draft {
 func (s *server) keepDraft(w http.ResponseWriter, r *http.Request) {
 	key := r.PostForm.Get("key")
 	if key == "" || len(key) > maxDraftID {
-		s.problem(w, r, http.StatusBadRequest, "This draft has no place", "Nothing was changed. Reload the page; your words are kept in it.")
+		s.problem(w, r, http.StatusBadRequest, "The draft was not saved", "The page did not say what it is a draft of. Copy your words, reload the page and paste them.")
 		return
 	}
 	event := qa.EventID(r.PathValue("event"))
@@ -38,11 +38,11 @@ func (s *server) keepDraft(w http.ResponseWriter, r *http.Request) {
 	}
 	d := draftFrom(r)
 	if len(d.Text) > 2*schema.MaxText {
-		s.problem(w, r, http.StatusUnprocessableEntity, "This draft is too long to be kept", "It stays in the box as long as the page is open.")
+		s.problem(w, r, http.StatusUnprocessableEntity, "This draft is too long to save", "It stays in the box as long as the page is open.")
 		return
 	}
 	if err := s.node.SetDraft(r.Context(), event, key, d); err != nil {
-		s.problem(w, r, http.StatusInternalServerError, "The draft was not kept", sentence(err.Error())+" It stays in the box as long as the page is open.")
+		s.problem(w, r, http.StatusInternalServerError, "The draft was not saved", sentence(err.Error())+" It stays in the box as long as the page is open.")
 		return
 	}
 	s.writing(r.Context(), event, key, d)

@@ -123,7 +123,7 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 			w.Header().Set(key, value)
 		}
 		if !g.knows(r.Host) {
-			http.Error(w, "Flyleaf does not answer under this name. Open the address that flyleaf printed when it started.", http.StatusForbidden)
+			http.Error(w, "Flyleaf does not answer at this address. Open the address that flyleaf printed when it started.", http.StatusForbidden)
 			return
 		}
 		if g.token != "" && r.Method == http.MethodPost && r.URL.Path == startPath {
@@ -132,7 +132,7 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 		}
 		if o := r.Header.Get("Origin"); o != "" && o != "http://"+r.Host && o != "https://"+r.Host {
 			s.refuse(w, r, "This request came from another page",
-				"A page of another address tried to use your Flyleaf. Nothing was read or changed. If it was you, open Flyleaf’s own address and try again there.")
+				"A page at another address tried to use your Flyleaf. Nothing was read or changed. If it was you, open Flyleaf’s own address and try again there.")
 			return
 		}
 		if elsewhere(r) || r.Header.Get("Upgrade") != "" {
@@ -163,13 +163,13 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 		}
 		if changes {
 			if err := parseForm(w, r); err != nil {
-				s.problem(w, r, http.StatusRequestEntityTooLarge, "That was too much at once",
-					"The form could not be read: "+err.Error()+". Nothing was changed. Go back, where your words still are, and shorten them.")
+				s.problem(w, r, http.StatusRequestEntityTooLarge, "The form is too large",
+					"The form could not be read: "+err.Error()+". Nothing was changed. Go back; your words are still there. Shorten them and try again.")
 				return
 			}
 			if g.token != "" && !same(r.PostForm.Get("csrf"), g.form) {
-				s.refuse(w, r, "This form is from an earlier start",
-					"Flyleaf was started anew since this page was opened, so it cannot tell whether the form is its own. Nothing was changed. Go back, copy your words, reload the page and send them again.")
+				s.refuse(w, r, "This page is out of date",
+					"Flyleaf was restarted after this page was opened. Nothing was changed. Go back, copy your words, reload the page and send them again.")
 				return
 			}
 		}
@@ -250,7 +250,7 @@ func localPath(p string) string {
 func (s *server) locked(w http.ResponseWriter, r *http.Request) {
 	if wantsJSON(r) || r.Method != http.MethodGet || r.Header.Get("Accept") == "text/event-stream" {
 		s.refuse(w, r, "Flyleaf does not know this browser any more",
-			"Nothing was changed. Give the command that started Flyleaf once more: it prints a link for this browser. Then try again.")
+			"Nothing was changed. Run the command that started Flyleaf again: it prints a link for this browser. Then try again.")
 		return
 	}
 	s.render.plain(w, http.StatusUnauthorized, "locked", nil)

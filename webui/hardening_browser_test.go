@@ -181,7 +181,7 @@ func TestBrowserRefusesReboundNames(t *testing.T) {
 	b.leave()
 	b.recording(true)
 	b.run(chromedp.Navigate("http://rebound.example:" + port + "/?token=" + starts.New()))
-	b.until("the refusal", `document.body.innerText.includes('does not answer under this name')`)
+	b.until("the refusal", `document.body.innerText.includes('does not answer at this address')`)
 	b.eval(`window.ends = [], fetch('/you').then(r => ends.push(r.status)), fetch('/you', {method: 'POST', body: new URLSearchParams({name: 'forged'})}).then(r => ends.push(r.status)),
 		Object.assign(new EventSource('/stream'), {onopen: () => ends.push('OPEN'), onerror: e => { ends.push('closed'); e.target.close() }}),
 		Object.assign(new WebSocket('ws://' + location.host + '/stream'), {onopen: () => ends.push('OPEN'), onerror: () => ends.push('closed')})`)

@@ -37,6 +37,7 @@ type entryView struct {
 	Path, Week string // of the post's forms, and where it stands in the week
 	URL        string // opens it
 	Who, Not   string
+	Label      string // what a button or a link is about, for who hears the page
 	Excerpt    string
 	Open       bool
 	Words      template.HTML
@@ -111,7 +112,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 
 	path := eventPath(v.Event.ID)
 	p := inboxPage{Event: v.Event, Path: path, Inbox: path + "/inbox", CSRF: v.csrf, Others: v.whereabouts()}
-	p.Heading = waitWords(len(in.Waiting))
+	p.Heading = toAnswerWords(len(in.Waiting))
 	p.Lede = v.progress(&in)
 	address := func(show string, order qa.InboxOrder, open qa.PostID) string {
 		to := url.Values{}
@@ -129,7 +130,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 		}
 		return p.Inbox + "?" + to.Encode()
 	}
-	for i, name := range []string{"Waiting", "Mine", "Taken by others", "Later", "Answered"} {
+	for i, name := range []string{"To answer", "Mine", "Taken by others", "Saved for later", "Answered"} {
 		p.Filters = append(p.Filters, filter{
 			Name: name, URL: address(inboxShows[i], order, ""), Count: len(lists[inboxShows[i]]), Counted: true, Here: show == inboxShows[i],
 		})
@@ -137,7 +138,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 	for _, o := range []struct {
 		order qa.InboxOrder
 		name  string
-	}{{qa.InboxWanted, "most wanted"}, {qa.InboxAge, "oldest"}, {qa.InboxAsker, "who has no answer yet"}} {
+	}{{qa.InboxWanted, "most wanted"}, {qa.InboxAge, "oldest"}, {qa.InboxAsker, "people without an answer"}} {
 		p.Orders = append(p.Orders, filter{Name: o.name, URL: address(show, o.order, ""), Here: o.order == order})
 	}
 	open := qa.PostID(q.Get("open"))
@@ -165,8 +166,8 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 	}
 	if len(p.Entries) == 0 {
 		p.Empty = map[string]string{
-			"waiting": "Nothing waits for an answer.", "mine": "You have taken no question.",
-			"others": "No other author has taken a question.", "later": "You have put nothing off.", "answered": "Nothing is answered yet.",
+			"waiting": "No questions to answer.", "mine": "You have not taken any questions.",
+			"others": "Other authors have not taken any questions.", "later": "Nothing saved for later.", "answered": "No questions are answered yet.",
 		}[show]
 	}
 	l := s.layout(r, "Inbox, "+v.Event.Title, "inbox", p)
@@ -175,24 +176,18 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 	s.page(w, r, status, "inbox", l)
 }
 
-func waitWords(n int) string {
-	switch n {
-	case 0:
-		return "Nothing waits for you"
-	case 1:
-		return "One waits for you"
+func toAnswerWords(n int) string {
+	if n == 0 {
+		return "No questions to answer"
 	}
-	if words := []string{"Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve"}; n-2 < len(words) {
-		return words[n-2] + " wait for you"
-	}
-	return plural(n, "question") + " wait for you"
+	return plural(n, "question") + " to answer"
 }
 
-// progress says how far the week is, and until when answers are hoped for.
+// progress says how many questions are answered, and until when authors are asked to answer.
 func (v *weekView) progress(in *qa.Inbox) string {
 	all := len(in.Answered) + len(in.Waiting) + len(in.Others) + len(in.Later)
 	if all == 0 {
-		return "Nobody has asked yet."
+		return "No questions yet."
 	}
 	is := "are"
 	if len(in.Answered) == 1 {
@@ -203,7 +198,7 @@ func (v *weekView) progress(in *qa.Inbox) string {
 	case v.Event.Closed:
 		words += " The week is closed."
 	case until != 0 && until > v.cal.now.UnixMilli():
-		words += " Answers are hoped for until " + v.cal.at(until).Format("Monday, 15:04") + "."
+		words += " Please answer by " + v.cal.dayAndTime(v.cal.at(until), true) + "."
 	}
 	return words
 }
@@ -218,7 +213,7 @@ func (v *weekView) whereabouts() []string {
 		}
 		for _, p := range list {
 			if p.Kind == qa.PresenceAnswering && p.By != v.me && v.Event.HasRole(p.By, qa.RoleAuthor) {
-				out = append(out, v.person(p.By)+" is at "+v.who(&t.Question)+"’s question")
+				out = append(out, v.person(p.By)+" is answering "+v.possessive(&t.Question)+" question")
 			}
 		}
 	}
@@ -230,7 +225,7 @@ func (v *weekView) entry(item *qa.InboxItem, address func(string, qa.InboxOrder,
 	t, q := item.Thread, &item.Thread.Question
 	e := entryView{
 		ID: q.ID, Elem: postElem(q.ID), Path: postPath(v.Event.ID, q.ID), Week: v.address(q.ID), URL: address(show, order, q.ID) + "#" + postElem(q.ID),
-		Who: upperFirst(v.who(q)), Not: upperFirstLetter(v.lookalikes().Post(q).String()), Excerpt: excerpt(q.Text(), 240), Open: q.ID == open, Wants: t.Wants, When: v.cal.moment(q.AtMillis),
+		Who: upperFirst(v.who(q)), Not: upperFirstLetter(v.lookalikes().Post(q).String()), Excerpt: excerpt(q.Text(), 240), Open: q.ID == open, Wants: t.Wants, When: v.cal.moment(q.AtMillis), Label: v.label(q, v.cal.moment(q.AtMillis)),
 		First: item.FirstOfAsker && !t.Answered, Mine: slices.Contains(item.TakenBy, v.me), Presence: v.answering(q.ID),
 		Versions: len(q.Versions()) > 1, Late: q.Late, Later: later[q.ID], Answered: t.Answered,
 		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], CSRF: v.csrf, Me: v.person(v.me),
@@ -301,7 +296,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if strings.TrimSpace(d.Text) == "" {
-		fail(http.StatusUnprocessableEntity, "There is nothing written yet.")
+		fail(http.StatusUnprocessableEntity, "There is no text yet.")
 		return
 	}
 	part, err := strconv.Atoi(cmp.Or(r.PostForm.Get("part"), "0"))
@@ -348,7 +343,7 @@ func (s *server) take(w http.ResponseWriter, r *http.Request) {
 	acts := []qa.Act{{Identity: v.me, On: r.PostForm.Get("take") == "1"}}
 	if to := qa.Identity(r.PostForm.Get("give")); r.PostForm.Has("give") {
 		if !v.Event.HasRole(to, qa.RoleAuthor) {
-			s.problem(w, r, http.StatusUnprocessableEntity, "Not given", "Choose one of the week’s authors. Nothing was changed.")
+			s.problem(w, r, http.StatusUnprocessableEntity, "Not assigned", "Choose one of the week’s authors. Nothing was changed.")
 			return
 		}
 		acts = []qa.Act{{Identity: to, On: true}}
@@ -360,7 +355,7 @@ func (s *server) take(w http.ResponseWriter, r *http.Request) {
 		acts[i].Kind, acts[i].Post, acts[i].Mark = qa.ActMark, p.ID, "assigned"
 	}
 	if err := s.node.DoAll(r.Context(), v.Event.ID, acts); err != nil {
-		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" Who answers the question stands as it was.")
+		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" Nothing was changed.")
 		return
 	}
 	done(w, r, localPath(r.PostForm.Get("back")), p.ID)

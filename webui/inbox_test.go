@@ -21,7 +21,7 @@ func asAuthor(s *site) (parts qa.PostID) {
 
 func TestInboxIsForAuthors(t *testing.T) {
 	s := newSite(t, "")
-	if w := s.do(httptest.NewRequest("GET", s.week()+"/inbox", nil)); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "This is for authors") {
+	if w := s.do(httptest.NewRequest("GET", s.week()+"/inbox", nil)); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "Only authors can do this") {
 		t.Errorf("%d", w.Code)
 	}
 	if page := s.get(s.week()); strings.Contains(page, "/inbox") {
@@ -41,13 +41,13 @@ func TestInboxShowsWhatWaits(t *testing.T) {
 	s := newSite(t, "")
 	id := asAuthor(s)
 	page := s.get(s.week() + "/inbox")
-	if !strings.Contains(page, "wait for you") || !strings.Contains(s.get(s.week()), s.week()+"/inbox") {
+	if !strings.Contains(page, "to answer") || !strings.Contains(s.get(s.week()), s.week()+"/inbox") {
 		t.Error("no heading, or no way there")
 	}
 	// The most wanted is open, with its parts and the form.
 	open := page[strings.Index(page, `id="`+postElem(id)+`"`):]
 	open = open[:strings.Index(open, "</article>")]
-	for _, want := range []string{"Who may close it?", "part 2", `action="` + s.week() + "/p/" + string(id) + `/answer"`, "Take it", "Give"} {
+	for _, want := range []string{"Who may close it?", "part 2", `action="` + s.week() + "/p/" + string(id) + `/answer"`, "Take<", "Assign"} {
 		if !strings.Contains(open, want) {
 			t.Errorf("the open question lacks %q", want)
 		}
@@ -98,7 +98,7 @@ func TestAnswerThatIsNotSaved(t *testing.T) {
 		t.Errorf("%d", w.Code)
 	}
 	s.node.setFail(nil)
-	if w := s.send(path, "body", "  ", "back", s.week()+"/inbox"); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "nothing written") {
+	if w := s.send(path, "body", "  ", "back", s.week()+"/inbox"); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "no text") {
 		t.Errorf("an empty answer: %d", w.Code)
 	}
 	s.send(path, "body", "Half of it", "draft", "1", "back", s.week()+"/inbox")
@@ -112,11 +112,11 @@ func TestTakeGiveAndLater(t *testing.T) {
 	id := asAuthor(s)
 	path, inbox := s.week()+"/p/"+string(id), s.week()+"/inbox"
 	s.send(path+"/take", "take", "1", "back", inbox)
-	if page := s.get(inbox); !strings.Contains(page, "You have taken this one") || !strings.Contains(page, "Put back") {
+	if page := s.get(inbox); !strings.Contains(page, "Taken by you") || !strings.Contains(page, "Release") {
 		t.Error("not taken")
 	}
 	s.send(path+"/take", "give", string(teodor), "back", inbox)
-	if page := s.get(inbox + "?show=others"); !strings.Contains(page, "Teodor Anand took it") || strings.Contains(s.get(inbox), postElem(id)) {
+	if page := s.get(inbox + "?show=others"); !strings.Contains(page, "Taken by Teodor Anand") || strings.Contains(s.get(inbox), postElem(id)) {
 		t.Error("not given")
 	}
 	if w := s.send(path+"/take", "give", string(maren), "back", inbox); w.Code != http.StatusUnprocessableEntity {
@@ -128,7 +128,7 @@ func TestTakeGiveAndLater(t *testing.T) {
 	if !strings.Contains(page, `id="later"`) || strings.Contains(page, `id="`+postElem(id)+`"`) {
 		t.Error("not put off")
 	}
-	if page := s.get(inbox + "?show=later"); !strings.Contains(page, "Back into the inbox") || !strings.Contains(page, "kept") {
+	if page := s.get(inbox + "?show=later"); !strings.Contains(page, "Move to inbox") || !strings.Contains(page, "kept") {
 		t.Error("what was put off has lost its words, or its way back")
 	}
 	s.send(path+"/answer", "later", "0", "body", "kept", "back", inbox+"?show=later")

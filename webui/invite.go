@@ -28,9 +28,9 @@ type inviteView struct {
 // inviteWords says in what state an invitation is.
 var inviteWords = map[string]string{
 	qa.InviteOpen:    "Not used yet",
-	qa.InviteClaimed: "Opened; your device answers by itself",
+	qa.InviteClaimed: "Opened; the role is being granted",
 	qa.InviteGranted: "Granted",
-	qa.InviteRevoked: "Withdrawn",
+	qa.InviteRevoked: "Revoked",
 }
 
 func (v *weekView) invites(all []qa.InviteInfo) []inviteView {
@@ -73,7 +73,7 @@ func (s *server) invite(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if len(label) > maxLabel {
-		refuse(http.StatusUnprocessableEntity, "This name is too long. What you typed is still there; shorten it.")
+		refuse(http.StatusUnprocessableEntity, "This note is too long. Shorten it and try again.")
 		return
 	}
 	before, err := s.node.Invitations(r.Context(), v.Event.ID)
@@ -81,7 +81,7 @@ func (s *server) invite(w http.ResponseWriter, r *http.Request) {
 		_, err = s.node.Invite(r.Context(), v.Event.ID, role, label)
 	}
 	if err != nil {
-		refuse(statusOf(err), "Not made. "+sentence(err.Error())+" Nothing was changed.")
+		refuse(statusOf(err), "Not created. "+sentence(err.Error())+" Nothing was changed.")
 		return
 	}
 	to := eventPath(v.Event.ID) + "/people"
@@ -102,7 +102,7 @@ func (s *server) revokeInvite(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.node.RevokeInvite(r.Context(), v.Event.ID, qa.Identity(r.PathValue("key"))); err != nil {
-		s.problem(w, r, statusOf(err), "The invitation was not withdrawn", sentence(err.Error())+" Nothing was changed.")
+		s.problem(w, r, statusOf(err), "The invitation was not revoked", sentence(err.Error())+" Nothing was changed.")
 		return
 	}
 	done(w, r, eventPath(v.Event.ID)+"/people#invitations", "")

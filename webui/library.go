@@ -107,7 +107,7 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 		b := s.book(e)
 		switch {
 		case e.Title == "":
-			b.Title = "A week on its way"
+			b.Title = "A week"
 			bold, rest := relayNow(states[e.ID].Relay)
 			b.Why = bold + ". " + rest
 			p.Waiting = append(p.Waiting, b)
@@ -120,7 +120,7 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 	}
 	p.arrange()
 	s.countBooks(ctx, &p)
-	l := s.layout(r, "The shelf", "library", p)
+	l := s.layout(r, "Your weeks", "library", p)
 	l.Truth = truthOf(node.Summarize(all))
 	s.page(w, r, status, "library", l)
 }
@@ -135,7 +135,7 @@ func (s *server) book(e qa.Event) book {
 		Cover: coverPath(e), id: e.ID, starts: e.StartsAtMillis,
 	}
 	b.Line = c.weekline(e)
-	b.Today = c.today(b.Line)
+	b.Today = today(b.Line)
 	if e.StartsAtMillis != 0 {
 		b.Day = c.at(e.StartsAtMillis).Format("Jan 2")
 	}
@@ -165,7 +165,7 @@ func (p *libraryPage) arrange() {
 // byYear puts books that are sorted by their days under their years.
 func byYear(books []book) (out []year) {
 	for _, b := range books {
-		name := "Without a date"
+		name := "No date"
 		if b.starts != 0 {
 			name = time.UnixMilli(b.starts).UTC().Format("2006")
 		}
@@ -197,7 +197,7 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 		s.showLibrary(w, r, status, f)
 	}
 	if f.Title == "" {
-		refuse(http.StatusUnprocessableEntity, "The week needs a title: that of the book.")
+		refuse(http.StatusUnprocessableEntity, "The week needs the title of the book.")
 		return
 	}
 	if f.Access != "invited" {
@@ -205,7 +205,7 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 	}
 	if f.Relay != "" {
 		if err := qa.CheckRelay(f.Relay); err != nil {
-			refuse(http.StatusUnprocessableEntity, "The "+err.Error()+". A relay’s address is like ws://127.0.0.1:3030. Leave it empty to work without one for now.")
+			refuse(http.StatusUnprocessableEntity, "The "+err.Error()+". A relay address looks like ws://127.0.0.1:3030. Leave it empty to work without a relay for now.")
 			return
 		}
 	}
@@ -222,7 +222,7 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 	if f.Starts != "" {
 		day, err := time.ParseInLocation(time.DateOnly, f.Starts, zone)
 		if err != nil {
-			refuse(http.StatusUnprocessableEntity, "The first day is written like 2026-11-30, or left empty.")
+			refuse(http.StatusUnprocessableEntity, "Write the first day like 2026-11-30, or leave it empty.")
 			return
 		}
 		e.SetWeek(day.Year(), day.Month(), day.Day(), zone)
@@ -230,7 +230,7 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 	if f.Copies != "" {
 		n, err := strconv.ParseUint(f.Copies, 10, 32)
 		if err != nil {
-			refuse(http.StatusUnprocessableEntity, "How many copies there are to win is a number, or left empty.")
+			refuse(http.StatusUnprocessableEntity, "The number of copies to win must be a number, or empty.")
 			return
 		}
 		e.Prizes = n
@@ -241,7 +241,7 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 		refuse(statusOf(err), "Not saved. "+notSaved(err))
 		return
 	case err != nil:
-		s.problem(w, r, statusOf(err), "The week is set up, and not on the club’s list", sentence(err.Error())+" Open the week from the shelf; it can be put on the list on its page “Set up”.")
+		s.problem(w, r, statusOf(err), "The week is set up, but not on the club’s list", sentence(err.Error())+" Open the week under “Your weeks” and choose the club under “Week settings”.")
 		return
 	}
 	done(w, r, eventPath(inv.Event)+"/setup?new=1", "")
@@ -251,7 +251,7 @@ func (s *server) join(w http.ResponseWriter, r *http.Request) {
 	f := libraryForms{Open: "join", Invitation: strings.TrimSpace(r.PostForm.Get("invitation"))}
 	inv, err := qa.ParseInvitation(f.Invitation)
 	if err != nil {
-		f.JoinError = "Not joined. " + sentence(err.Error()) + " What you pasted is still there."
+		f.JoinError = "Not joined. " + sentence(err.Error()) + " What you pasted is still in the box."
 		s.showLibrary(w, r, http.StatusUnprocessableEntity, f)
 		return
 	}

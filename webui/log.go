@@ -79,7 +79,7 @@ func (s *server) showLog(w http.ResponseWriter, r *http.Request) {
 	for _, e := range all[(number-1)*linesOnPage : min(number*linesOnPage, len(all))] {
 		page.Lines = append(page.Lines, v.logLine(e))
 	}
-	l := s.layout(r, "What moderators did", "week", nil)
+	l := s.layout(r, "Moderation log", "week", nil)
 	v.nav(&l)
 	l.Body, l.Event, l.Stream, l.Whole = page, page.Path, page.Path+"/stream", true
 	s.page(w, r, http.StatusOK, "log", l)
@@ -100,7 +100,7 @@ func (v *weekView) phrases(d *qa.ChangeDescription, self qa.PostID) []phraseView
 		case p.Post != "" && p.Post == self:
 			line.Post = "the post"
 		case p.Post != "":
-			line.Post = "a post that is not here"
+			line.Post = "a post that is not on this device"
 			if t, i, ok := v.find(p.Post); ok {
 				line.Post, line.URL = "a post", v.ref(p.Post).URL
 				if post := at(t, i); post.Shown() && !v.anonymous(post) { // the name of who is hidden is not held up here

@@ -70,8 +70,8 @@ func (s *server) loadModeration(w http.ResponseWriter, r *http.Request) (v *week
 }
 
 func (s *server) notAllowed(w http.ResponseWriter, r *http.Request, who string) {
-	s.problem(w, r, http.StatusForbidden, "This is for "+who,
-		"You do not hold that role in this week, and every device would refuse the change. Nothing was changed. The organisers can give you the role.")
+	s.problem(w, r, http.StatusForbidden, "Only "+who+" can do this",
+		"You do not have that role in this week. Nothing was changed. An organiser can give you the role.")
 }
 
 func (s *server) moderation(w http.ResponseWriter, r *http.Request) {
@@ -107,7 +107,7 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	if page.BlockReason == "" {
 		page.BlockReason = block.Text
 	}
-	l := s.layout(r, "Decide about a post", "week", nil)
+	l := s.layout(r, "Moderate a post", "week", nil)
 	v.nav(&l)
 	l.Body, l.Event = page, eventPath(v.Event.ID)
 	s.page(w, r, status, "moderate", l)
@@ -127,7 +127,7 @@ func (v *weekView) questions(but, chosen qa.PostID) []choice {
 	return out[max(0, len(out)-maxQuestions):]
 }
 
-var errNoReason = errors.New("a reason is needed: its writer and everybody else will read it")
+var errNoReason = errors.New("a reason is needed: its writer and everyone else will read it")
 
 // markFrom reads the button that was pressed: its name is the mark.
 func markFrom(form url.Values) (act qa.Act, err error) {
@@ -172,16 +172,16 @@ func (s *server) mark(w http.ResponseWriter, r *http.Request) {
 	act.Post = p.ID
 	if err == nil && act.Mark == "duplicateOf" && act.Text != "" {
 		if of, j, known := v.find(qa.PostID(act.Text)); !known || j >= 0 || of == t {
-			err = errors.New("choose the question that was asked before")
+			err = errors.New("choose the original question")
 		}
 	}
 	if err == nil {
 		_, err = s.node.Do(r.Context(), v.Event.ID, act)
 	}
 	if err != nil {
-		words := "Not saved. " + sentence(err.Error()) + " The post stands as it was."
+		words := "Not saved. " + sentence(err.Error()) + " The post was not changed."
 		if wantsJSON(r) || !v.may.Moderate {
-			s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The post stands as it was. Go back and try again.")
+			s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The post was not changed. Go back and try again.")
 			return
 		}
 		status := statusOf(err)

@@ -24,7 +24,7 @@ func TestModeratorDecidesAboutAPost(t *testing.T) {
 	s := asRole(t, qa.RoleModerator)
 	page := article(t, s.get(s.week()), s.id(pQuestion))
 	mustContain(t, page, s.post(pQuestion)+"/moderate")
-	mustContain(t, s.get(s.post(pQuestion)+"/moderate"), "Hide it", "Pin it", "It was asked before", "Block this person")
+	mustContain(t, s.get(s.post(pQuestion)+"/moderate"), ">Hide<", ">Pin<", "Mark as duplicate", "Block this person")
 
 	s.sent(s.post(pQuestion)+"/mark", "hidden", "1", "reason", "  not   about the book ")
 	act := s.lastAct(qa.ActMark)
@@ -32,7 +32,7 @@ func TestModeratorDecidesAboutAPost(t *testing.T) {
 		t.Errorf("act = %+v", act)
 	}
 	a := article(t, s.get(s.week()), s.id(pQuestion))
-	mustContain(t, a, "Hidden by you", "<q>not about the book</q>", "Wed 10:27", s.week()+"/log", "What it says", "I run the books")
+	mustContain(t, a, "Hidden by you", "<q>not about the book</q>", "Wed 10:27", s.week()+"/log", "Show the words", "I run the books")
 	s.sent(s.post(pQuestion)+"/mark", "hidden", "0")
 	if act := s.lastAct(qa.ActMark); act.Text != "" {
 		t.Errorf("lifting: %+v", act)
@@ -58,7 +58,7 @@ func TestModeratorDecidesAboutAPost(t *testing.T) {
 	if act := s.lastAct(qa.ActMark); act.Mark != "duplicateOf" || act.Text != s.id(pMine) {
 		t.Errorf("act = %+v", act)
 	}
-	mustContain(t, article(t, s.get(s.week()), s.id(pBehalf)), "Asked before", "/go/"+s.id(pMine))
+	mustContain(t, article(t, s.get(s.week()), s.id(pBehalf)), "Duplicate of", "/go/"+s.id(pMine))
 	s.sent(s.post(pBehalf)+"/mark", "duplicateOf", "0", "of", s.id(pMine))
 	if act := s.lastAct(qa.ActMark); act.Text != "" {
 		t.Errorf("act = %+v", act)
@@ -79,7 +79,7 @@ func TestModerationThatIsNotTaken(t *testing.T) {
 		if w.Code < 400 {
 			t.Errorf("%s: %d", name, w.Code)
 		}
-		mustContain(t, w.Body.String(), "Not saved", "The post stands as it was", `role="alert"`)
+		mustContain(t, w.Body.String(), "Not saved", "The post was not changed", `role="alert"`)
 	}
 	if len(s.node.told()) != 0 {
 		t.Errorf("acts = %+v", s.node.told())
@@ -114,7 +114,7 @@ func TestReadersCannotModerate(t *testing.T) {
 	mustNotContain(t, article(t, s.get(s.week()), s.id(pQuestion)), "as answered")
 	s.sent(s.post(pMine)+"/mark", "answered", "1")
 	s.node.deliver(s.event)
-	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "Not answered after all", `data-state="answered"`)
+	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "Mark as unanswered", `data-state="answered"`)
 	if w := s.send(s.post(pBehalf)+"/mark", "answered", "1"); w.Code != http.StatusForbidden {
 		t.Errorf("another's question: %d", w.Code)
 	}
@@ -128,8 +128,8 @@ func TestBlockAndLift(t *testing.T) {
 	if act := s.lastAct(qa.ActBlock); act.Identity != obi || act.Text != "advertises" {
 		t.Errorf("act = %+v", act)
 	}
-	mustContain(t, s.get(s.week()+"/people"), "Obi Tamsin", "advertises", "Lift")
-	mustContain(t, s.get(s.post(pDuplicate)+"/moderate"), "Lift the block", "advertises")
+	mustContain(t, s.get(s.week()+"/people"), "Obi Tamsin", "advertises", "Unblock")
+	mustContain(t, s.get(s.post(pDuplicate)+"/moderate"), "Unblock", "advertises")
 	s.sent(s.week()+"/unblock", "identity", string(obi))
 	if act := s.lastAct(qa.ActBlock); act.Identity != obi || act.Text != "" {
 		t.Errorf("act = %+v", act)
@@ -161,8 +161,8 @@ func TestApproveBeforeOthersSeeIt(t *testing.T) {
 	}
 	s.node.does(noor, s.event, approve...)
 	page := s.get(s.week())
-	mustNotContain(t, page, "already forgery", "Lock the sheet.<", "Approve</button>", "To approve")
-	mustContain(t, article(t, page, s.id(pMine)), "Waiting for approval", "Only you and the moderators")
+	mustNotContain(t, page, "already forgery", "Lock the sheet.<", "Approve<span", "To approve")
+	mustContain(t, article(t, page, s.id(pMine)), "Waiting for approval", "Only you and moderators")
 	if w := s.do(httptest.NewRequest("GET", s.post(pDuplicate), nil)); w.Code != http.StatusNotFound {
 		t.Errorf("the page of a post that waits, of somebody else: %d", w.Code)
 	}
@@ -171,7 +171,7 @@ func TestApproveBeforeOthersSeeIt(t *testing.T) {
 	s.node.give(s.event, qa.RoleModerator)
 	page = s.get(s.week())
 	mustContain(t, page, `To approve <span class="count">2</span>`)
-	mustContain(t, article(t, page, s.id(pDuplicate)), "already forgery", "Waiting for approval", "Approve</button>")
+	mustContain(t, article(t, page, s.id(pDuplicate)), "already forgery", "Waiting for approval", "Approve<span")
 	queue := s.get(s.week() + "?show=waiting")
 	if n := strings.Count(queue, `<section class="thread`); n != 2 {
 		t.Errorf("%d threads wait", n)
@@ -179,7 +179,7 @@ func TestApproveBeforeOthersSeeIt(t *testing.T) {
 	s.sent(s.post(pDuplicate)+"/mark", "approved", "1")
 	s.sent(s.post(pReply)+"/mark", "approved", "1")
 	page = s.get(s.week() + "?show=waiting")
-	mustContain(t, page, "Nothing waits for approval")
+	mustContain(t, page, "Nothing to approve")
 }
 
 // TestLatePostsAndEditsWaitForAModerator also in a week that approves nothing else: the
@@ -194,12 +194,12 @@ func TestLatePostsAndEditsWaitForAModerator(t *testing.T) {
 		q.Revisions = []qa.Revision{{Text: q.Text(), Superseded: true}, {Text: "Buy lamps at night", Late: true}}
 	})
 	for post, says := range map[int]string{
-		pDuplicate: "It came after the week was closed. Until somebody approves it, it is not published",
-		pQuestion:  "It was edited after the week was closed. Until somebody approves it, the words from before are published.",
+		pDuplicate: "Written after the week was closed. Until someone approves it, it is not published",
+		pQuestion:  "Edited after the week was closed. Until someone approves the edit, the earlier words are published.",
 	} {
 		page := s.get(s.post(post) + "/moderate")
-		mustContain(t, page, says, "Approve it</button>")
-		mustNotContain(t, page, "Take the approval back")
+		mustContain(t, page, says, "Approve</button>")
+		mustNotContain(t, page, "Withdraw approval")
 	}
 	mustContain(t, s.get(s.week()), `To approve <span class="count">2</span>`)
 	if n := strings.Count(s.get(s.week()+"?show=waiting"), `<section class="thread`); n != 2 {
@@ -207,7 +207,7 @@ func TestLatePostsAndEditsWaitForAModerator(t *testing.T) {
 	}
 	for _, post := range []int{pDuplicate, pQuestion} {
 		s.sent(s.post(post)+"/mark", "approved", "1")
-		mustContain(t, s.get(s.post(post)+"/moderate"), "Take the approval back")
+		mustContain(t, s.get(s.post(post)+"/moderate"), "Withdraw approval")
 	}
 	mustNotContain(t, s.get(s.week()), "To approve")
 }
@@ -241,7 +241,7 @@ func TestLogTellsEverybody(t *testing.T) {
 		`<b>Noor Adeyemi</b> hid <a href="` + s.week() + "/go/" + s.id(pHidden) + `">a post</a>: <q>an advertisement</q>.`,
 		`showed <a href="` + s.week() + "/go/" + s.id(pQuestion) + `">a post</a> by Maren Holt again.`,
 		"pinned <a", "<b>You</b> marked <a", "as a duplicate of <a", "a post</a> by Maren Holt.", "made Ilse Marrow an author.", "took the role of moderator from Teodor Anand.", "made an invitation for a member.", "withdrew or answered an invitation for an author.",
-		"Without effect", "blocked Obi Tamsin: <q>floods</q>.", "closed the event.", "let posts appear without approval.", "pinned a post that is not here.",
+		"Not applied", "blocked Obi Tamsin: <q>floods</q>.", "closed the event.", "let posts appear without approval.", "pinned a post that is not on this device.",
 		"something that this version does not know", `<time datetime="2026-11-11T10:27:00Z">Wed 10:27</time>`,
 	} {
 		if !strings.Contains(page, words) {
@@ -278,5 +278,5 @@ func TestGonePostsSayWhenAndByWhom(t *testing.T) {
 	mustContain(t, article(t, page, s.id(pWithdrawn)), "Withdrawn by its writer, <time", "Wed 08:57")
 	mustContain(t, article(t, page, s.id(pHidden)), "Hidden by Noor Adeyemi, <time", "Wed 08:57", "an advertisement, third time")
 	mine := article(t, page, s.id(pMine))
-	mustContain(t, mine, "Hidden by Noor Adeyemi: <q>please ask one thing at a time</q>", "You still see your words", "a good way to close a ledger", s.week()+"/log")
+	mustContain(t, mine, "Hidden by Noor Adeyemi: <q>please ask one thing at a time</q>", "You can still see your words", "a good way to close a ledger", s.week()+"/log")
 }

@@ -134,7 +134,7 @@ func TestBrowserModules(t *testing.T) {
 
 	t.Run("server.js says what was not saved", func(t *testing.T) {
 		refused := module[string](b, "server.js", `m.send(`+"`"+b.week()+"/ask`"+`, new URLSearchParams({body: " "})).then(() => "taken", e => e.message)`)
-		if refused != "Not saved. There is nothing written yet." {
+		if refused != "Not saved. There is no text yet." {
 			t.Errorf("a refusal: %q", refused)
 		}
 		b.mu.Lock()

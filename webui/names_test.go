@@ -77,7 +77,7 @@ func TestModerationShowsWhoIsBlocked(t *testing.T) {
 		}
 	})
 	page := s.get(s.post(pDuplicate) + "/moderate")
-	mustContain(t, page, "Its writer, Obi Tamsin</h2>", string(obi), "no role. <b>Not the author Ilse Marrow</b>", "First wrote", "We did this for a housing co-op.")
+	mustContain(t, page, "Block Obi Tamsin</h2>", string(obi), "no role. <b>Not the author Ilse Marrow</b>", "First post", "We did this for a housing co-op.")
 }
 
 // What no post may hold comes back without it, and nothing is saved.
@@ -90,7 +90,7 @@ func TestWordsThatCannotStandInAPost(t *testing.T) {
 			t.Fatalf("%q: %d", typed, w.Code)
 		}
 		page := w.Body.String()
-		mustContain(t, page, "Not saved.", "taken out of the words in the box", ">"+want+"</textarea>")
+		mustContain(t, page, "Not saved.", "removed from the box", ">"+want+"</textarea>")
 		r := httptest.NewRequest("POST", s.week()+"/ask", strings.NewReader(url.Values{"body": {typed}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Accept", "application/json")
@@ -99,7 +99,7 @@ func TestWordsThatCannotStandInAPost(t *testing.T) {
 			t.Errorf("%q: %d %s", typed, w.Code, w.Body)
 		}
 		w = s.send(s.post(pQuestion)+"/reply", "body", typed)
-		mustContain(t, w.Body.String(), "taken out of the words in the box")
+		mustContain(t, w.Body.String(), "removed from the box")
 	}
 	if w := s.send("/you", "name", "a\u202eb"); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "202E") {
 		t.Errorf("a name: %d", w.Code)

@@ -66,10 +66,10 @@ func contactOf(link string) contact {
 }
 
 var roleGroups = []roleGroup{
-	{Name: "Organisers", Role: qa.RoleOrganiser, What: "set up the week, give roles, close it"},
-	{Name: "Authors", Role: qa.RoleAuthor, What: "answer, with a badge that cannot be forged, and choose who wins"},
-	{Name: "Moderators", Role: qa.RoleModerator, What: "hide, pin, approve, and block"},
-	{Name: "Members", Role: qa.RoleMember, What: "may read and post where an invitation is needed"},
+	{Name: "Organisers", Role: qa.RoleOrganiser, What: "can set up the week, give roles and close it"},
+	{Name: "Authors", Role: qa.RoleAuthor, What: "can answer with a verified badge and choose winners"},
+	{Name: "Moderators", Role: qa.RoleModerator, What: "can hide, pin and approve posts, and block people"},
+	{Name: "Members", Role: qa.RoleMember, What: "can read and post in a week that is by invitation"},
 }
 
 func (s *server) people(w http.ResponseWriter, r *http.Request) {
@@ -120,7 +120,7 @@ func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, 
 			}
 		}
 	}
-	l := s.layout(r, "Who may do what", "week", nil)
+	l := s.layout(r, "People and roles", "week", nil)
 	v.nav(&l)
 	l.Body, l.Event, l.Stream, l.Whole = page, page.Path, page.Path+"/stream", r.Method == http.MethodGet
 	s.page(w, r, status, "people", l)
@@ -128,9 +128,9 @@ func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, 
 
 func accessWords(e qa.Event) string {
 	if e.Access == "invited" {
-		return "By invitation: only those named here may read and post. The relay asks each device to prove that it is one of theirs."
+		return "By invitation: only the people named here can read and post. The relay checks this for each device."
 	}
-	return "Open: everybody who has the invitation can read and post. Nobody needs a role for that."
+	return "Open: everyone with the invitation can read and post. Nobody needs a role for that."
 }
 
 func (v *weekView) roles() []roleGroup {
@@ -228,7 +228,7 @@ func (s *server) unblock(w http.ResponseWriter, r *http.Request) {
 		_, err = s.node.Do(r.Context(), v.Event.ID, qa.Act{Kind: qa.ActBlock, Identity: id})
 	}
 	if err != nil {
-		s.problem(w, r, statusOf(err), "The block was not lifted", sentence(err.Error())+" Nothing was changed.")
+		s.problem(w, r, statusOf(err), "The person was not unblocked", sentence(err.Error())+" Nothing was changed.")
 		return
 	}
 	done(w, r, eventPath(v.Event.ID)+"/people#blocked", "")
@@ -242,12 +242,12 @@ func (s *server) turn(w http.ResponseWriter, r *http.Request) {
 	}
 	key := r.PostForm.Get("switch")
 	if key != "closed" && key != "approve" {
-		s.problem(w, r, http.StatusUnprocessableEntity, "There is no such switch", "Nothing was changed. Reload the page and try again.")
+		s.problem(w, r, http.StatusUnprocessableEntity, "Unknown setting", "Nothing was changed. Reload the page and try again.")
 		return
 	}
 	act := qa.Act{Kind: qa.ActEvent, Fields: map[string]any{key: r.PostForm.Get("on") == "1"}}
 	if _, err := s.node.Do(r.Context(), v.Event.ID, act); err != nil {
-		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The week is as it was.")
+		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The week was not changed.")
 		return
 	}
 	to := eventPath(v.Event.ID) + "/people#week"

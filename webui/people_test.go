@@ -26,16 +26,16 @@ func TestPeoplePageForEverybody(t *testing.T) {
 		w.people[ilse] = p
 	})
 	page := s.get(s.week() + "/people")
-	mustContain(t, page, "Organisers", "Noor Adeyemi", "Authors", "Ilse Marrow", "Moderators", "Open: everybody", `href="https://example.org/noor" rel="noopener nofollow noreferrer"`, "javascript:alert(1)</span>")
-	mustNotContain(t, page, "Make an invitation", "Take back", "Close the week", `href="javascript`, "Members")
+	mustContain(t, page, "Organisers", "Noor Adeyemi", "Authors", "Ilse Marrow", "Moderators", "Open: everyone", `href="https://example.org/noor" rel="noopener nofollow noreferrer"`, "javascript:alert(1)</span>")
+	mustNotContain(t, page, "Create invitation", ">Remove<", "Close the week", `href="javascript`, "Members")
 	s.node.edit(s.event, func(w *shownWeek) { w.event.Access = "invited" })
-	mustContain(t, s.get(s.week()+"/people"), "By invitation: only those named here")
-	mustContain(t, s.get(s.week()), "to read it they need a role")
+	mustContain(t, s.get(s.week()+"/people"), "By invitation: only the people named here")
+	mustContain(t, s.get(s.week()), "To read it, they also need a role")
 }
 
 func TestOrganiserGivesAndTakesRoles(t *testing.T) {
 	s := asRole(t, qa.RoleOrganiser)
-	mustContain(t, s.get(s.week()+"/people"), "Make an invitation", "Take the role back from Ilse Marrow", "Maren Holt ("+maren.Short()+")", "Close the week")
+	mustContain(t, s.get(s.week()+"/people"), "Create invitation", "Remove the role author from Ilse Marrow", "Maren Holt ("+maren.Short()+")", "Close the week")
 	s.sent(s.week()+"/role", "identity", string(maren), "role", "moderator", "on", "1")
 	if act := s.lastAct(qa.ActRole); act.Identity != maren || act.Role != qa.RoleModerator || !act.On {
 		t.Errorf("act = %+v", act)
@@ -48,7 +48,7 @@ func TestOrganiserGivesAndTakesRoles(t *testing.T) {
 	if act := s.lastAct(qa.ActRole); act.On {
 		t.Errorf("act = %+v", act)
 	}
-	mustNotContain(t, s.get(s.week()+"/people"), "Take the role back from Ilse Marrow")
+	mustNotContain(t, s.get(s.week()+"/people"), "Remove the role author from Ilse Marrow")
 	before := len(s.node.told())
 	for _, fields := range [][]string{
 		{"identity", "", "role", "author", "on", "1"},
@@ -129,7 +129,7 @@ func TestInvitationsToARole(t *testing.T) {
 	}
 	link := all[0].Link.String()
 	mustContain(t, page, link, "Ilse, by post", "Not used yet", `<img src="`+s.week()+"/invite/"+string(key)+`.svg"`, "becomes author")
-	for _, c := range []struct{ state, words string }{{qa.InviteClaimed, "Opened; your device answers by itself: Maren Holt"}, {qa.InviteGranted, "Granted: Maren Holt"}} {
+	for _, c := range []struct{ state, words string }{{qa.InviteClaimed, "Opened; the role is being granted: Maren Holt"}, {qa.InviteGranted, "Granted: Maren Holt"}} {
 		s.node.edit(s.event, func(w *shownWeek) {
 			w.invites = slices.Clone(all)
 			w.invites[0].State, w.invites[0].Claimer = c.state, maren
@@ -144,7 +144,7 @@ func TestInvitationsToARole(t *testing.T) {
 	s.node.edit(s.event, func(w *shownWeek) { w.invites = nil })
 	s.sent(s.week()+"/invite", "role", "moderator", "label", "")
 	s.sent(s.week() + "/invite/" + string(s.invitation(key)) + "/revoke")
-	mustContain(t, s.get(s.week()+"/people"), "Withdrawn", "Without a name")
+	mustContain(t, s.get(s.week()+"/people"), "Revoked", "No name")
 	for _, fields := range [][]string{{"role", "organiser"}, {"role", ""}, {"role", "author", "label", strings.Repeat("x", maxLabel+1)}} {
 		if w := s.send(s.week()+"/invite", fields...); w.Code != http.StatusUnprocessableEntity {
 			t.Errorf("%.40v: %d", fields, w.Code)
@@ -156,7 +156,7 @@ func TestInvitationsToARole(t *testing.T) {
 	// Whoever opens it has the role once the organiser's device has answered, by itself.
 	s.node.by(maren, s.event, func(d *node.Device) error { return d.Join(t.Context(), all[0].Link) })
 	mustContain(t, s.get(path), "Granted: Maren Holt")
-	if page := s.get(s.week() + "/people"); !strings.Contains(page, "Take the role back from Maren Holt") {
+	if page := s.get(s.week() + "/people"); !strings.Contains(page, "Remove the role author from Maren Holt") {
 		t.Error("the role is not hers")
 	}
 }
@@ -246,11 +246,11 @@ func TestCloseAndOpenAgain(t *testing.T) {
 	}
 	mustContain(t, s.get(s.week()), "This week is closed")
 	mustNotContain(t, s.get(s.week()), `id="ask"`)
-	mustContain(t, s.get(s.week()+"/people"), "Open it again")
+	mustContain(t, s.get(s.week()+"/people"), "Reopen the week")
 	s.sent(s.week()+"/switch", "switch", "closed", "on", "0")
 	mustContain(t, s.get(s.week()), `id="ask"`)
 	s.sent(s.week()+"/switch", "switch", "approve", "on", "1")
-	mustContain(t, s.get(s.week()+"/people"), "Posts wait for approval")
+	mustContain(t, s.get(s.week()+"/people"), "Posts need approval")
 	if w := s.send(s.week()+"/switch", "switch", "title", "on", "1"); w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("another field: %d", w.Code)
 	}
@@ -260,7 +260,7 @@ func TestWhoOpenedAnInvitationWaits(t *testing.T) {
 	s := newSite(t, "")
 	mustNotContain(t, s.get(s.week()), `id="claim"`)
 	for state, words := range map[string]string{
-		qa.InviteOpen: "Waiting for the organiser’s device", qa.InviteClaimed: "Waiting for the organiser’s device", qa.InviteRevoked: "was withdrawn", qa.InviteTaken: "Somebody else had already used",
+		qa.InviteOpen: "The role is granted automatically", qa.InviteClaimed: "The role is granted automatically", qa.InviteRevoked: "was revoked", qa.InviteTaken: "Someone else already used",
 	} {
 		s.node.edit(s.event, func(w *shownWeek) { w.claim = &node.OwnInvitation{Role: qa.RoleAuthor, State: state} })
 		mustContain(t, s.get(s.week()), `id="claim"`, "to be an author", words)
@@ -270,7 +270,7 @@ func TestWhoOpenedAnInvitationWaits(t *testing.T) {
 	// Also before the event has arrived.
 	to := s.sent("/join", "invitation", "flyleaf:"+string(eventID(77)))
 	s.node.edit(eventID(77), func(w *shownWeek) { w.claim = &node.OwnInvitation{Role: qa.RoleModerator, State: qa.InviteOpen} })
-	mustContain(t, s.get(to), "This week has not arrived yet", "to be a moderator")
+	mustContain(t, s.get(to), "This week is being downloaded", "to be a moderator")
 }
 
 func TestFoundByInvitation(t *testing.T) {
@@ -278,5 +278,5 @@ func TestFoundByInvitation(t *testing.T) {
 	to := s.sent("/new", "title", "Quiet Week", "access", "invited")
 	mustContain(t, s.get(strings.TrimSuffix(to, "/setup?new=1")+"/people"), "By invitation")
 	to = s.sent("/new", "title", "Loud Week", "access", "nonsense")
-	mustContain(t, s.get(strings.TrimSuffix(to, "/setup?new=1")+"/people"), "Open: everybody")
+	mustContain(t, s.get(strings.TrimSuffix(to, "/setup?new=1")+"/people"), "Open: everyone")
 }

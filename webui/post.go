@@ -117,9 +117,9 @@ func (v *weekView) history(p *qa.PostView) []version {
 		header := v.cal.moment(rev.AtMillis).Words
 		switch {
 		case n == 0:
-			header = "As first written, " + header
+			header = "First version, " + header
 		case !rev.Superseded:
-			header = "Now, " + header
+			header = "Current version, " + header
 		}
 		out = append(out, version{Header: header, ID: rev.ID, Words: markdown.HTML(rev.Text)})
 	}
@@ -174,9 +174,9 @@ func (s *server) editor(w http.ResponseWriter, r *http.Request) {
 func (s *server) showEditor(w http.ResponseWriter, r *http.Request, status int, v *weekView, t *qa.Thread, i int, c composer) {
 	p := at(t, i)
 	c.Action, c.CSRF, c.Key = postPath(v.Event.ID, p.ID)+"/edit", v.csrf, editKey+string(p.ID)
-	c.Label, c.Button, c.Cancel = "Your words", "Save the change", v.address(p.ID)
-	c.Note = "The earlier text is kept, and everybody can look it up. If you change this post on another device at the same time, both texts are kept."
-	page := editPage{Event: v.Event, Path: eventPath(v.Event.ID), Title: "Change what you wrote", Compose: c, Back: c.Cancel}
+	c.Label, c.Button, c.Cancel = "Text", "Save changes", v.address(p.ID)
+	c.Note = "The earlier version is kept, and everyone can see it. If you edit this post on another device at the same time, both versions are kept."
+	page := editPage{Event: v.Event, Path: eventPath(v.Event.ID), Title: "Edit your post", Compose: c, Back: c.Cancel}
 	l := s.layout(r, page.Title, "week", nil)
 	v.nav(&l)
 	l.Body, l.Event = page, page.Path
@@ -223,7 +223,7 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 		}
 		d.Text = p.Revisions[n].Text
 	case strings.TrimSpace(d.Text) == "":
-		fail(http.StatusUnprocessableEntity, "There is nothing written. To take a post back, use “Take back” instead.")
+		fail(http.StatusUnprocessableEntity, "There is no text. To remove the post, use “Withdraw” instead.")
 		return
 	}
 	_, err := s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActEdit, Post: p.ID, Text: d.Text})
@@ -242,7 +242,7 @@ func (s *server) withdrawal(w http.ResponseWriter, r *http.Request) {
 	}
 	p := at(t, i)
 	page := editPage{
-		Event: v.Event, Path: eventPath(v.Event.ID), Title: "Take this post back?", Post: v.post(t, i),
+		Event: v.Event, Path: eventPath(v.Event.ID), Title: "Withdraw this post?", Post: v.post(t, i),
 		Act: postPath(v.Event.ID, p.ID) + "/withdraw", CSRF: v.csrf, Back: v.address(p.ID), On: "1",
 	}
 	if p.Withdrawn {
@@ -264,7 +264,7 @@ func (s *server) withdraw(w http.ResponseWriter, r *http.Request) {
 		Kind: qa.ActWithdraw, Post: p.ID, On: r.PostForm.Get("on") != "0",
 	})
 	if err != nil {
-		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The post stands as it was. Go back and try again.")
+		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The post was not changed. Go back and try again.")
 		return
 	}
 	done(w, r, v.address(p.ID), p.ID)

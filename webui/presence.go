@@ -104,7 +104,7 @@ func (v *weekView) seen(post qa.PostID) string {
 		if p.Kind != qa.PresenceSeen || p.By == v.me || !v.Event.HasRole(p.By, qa.RoleAuthor) {
 			continue
 		}
-		if words := "Seen by " + isolated(firstName(cmp.Or(v.People[p.By].Name, p.By.Short()))) + "’s device"; len([]rune(words)) <= maxStateWords {
+		if words := "Delivered to " + isolated(firstName(cmp.Or(v.People[p.By].Name, p.By.Short()))); len([]rune(words)) <= maxStateWords {
 			return words
 		}
 		return deliveryWords[stateSeen]

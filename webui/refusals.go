@@ -62,11 +62,11 @@ func (v *weekView) refusal(n qa.NotTaken, csrf string, organisers []personLine) 
 	}
 	switch {
 	case n.ByRelay && n.Deferred:
-		r.Next = "The relay will not take it now. It is saved here and offered again by itself."
+		r.Next = "The relay does not accept it now. It is saved here and will be sent again automatically."
 	case n.ByRelay:
-		r.Next = "Only this relay will not take it; this device finds nothing wrong with it. It is saved here, stays as it is, and another relay may take it."
+		r.Next = "Only this relay rejects it; this device finds nothing wrong with it. It is saved here, and another relay may accept it."
 	default:
-		r.Next = "No device takes it, so the others will not see it. Your words are kept here until you take them back."
+		r.Next = "Other devices reject it, so nobody else will see it. Your words are kept here until you discard them."
 		r.TakeBack = path + "/refused/" + n.Hash
 	}
 	return r
@@ -85,29 +85,29 @@ func actWords(a qa.Act) string {
 		}
 		return "Your reply"
 	case qa.ActEdit:
-		return "Your change of a post"
+		return "Your edit of a post"
 	case qa.ActWithdraw:
 		if a.On {
-			return "Your taking a post back"
+			return "Your withdrawal of a post"
 		}
-		return "Your showing a post again"
+		return "Your restoring of a post"
 	case qa.ActReact:
 		if a.Emoji == qa.WantEmoji {
 			return "Your “me too”"
 		}
 		return "Your reaction " + excerpt(a.Emoji, maxEmojiShown)
 	case qa.ActPerson:
-		return "What you say about yourself"
+		return "Your profile"
 	case qa.ActMark:
-		return "Your mark on a post"
+		return "Your change to a post’s status"
 	case qa.ActRole, qa.ActInvite, qa.ActAdmit:
-		return "A role you gave or took"
+		return "Your change of a role"
 	case qa.ActClaim:
 		return "Your invitation"
 	case qa.ActBlock:
-		return "Your block of a person"
+		return "Your blocking of a person"
 	case qa.ActEvent, qa.ActFound:
-		return "Your change of the week"
+		return "Your change to the week’s settings"
 	}
 	return "Something you did"
 }
@@ -126,7 +126,7 @@ func wordsOf(a qa.Act) string {
 
 func (s *server) takeBack(w http.ResponseWriter, r *http.Request) {
 	if err := s.node.TakeBack(r.Context(), qa.EventID(r.PathValue("event")), r.PathValue("hash")); err != nil {
-		s.problem(w, r, statusOf(err), "It was not taken back", sentence(err.Error())+" Your words are still kept on this device.")
+		s.problem(w, r, statusOf(err), "It was not discarded", sentence(err.Error())+" Your words are still kept on this device.")
 		return
 	}
 	done(w, r, "/sync", "")

@@ -49,7 +49,7 @@ func newTemplates() *templates {
 func write(w http.ResponseWriter, status int, t *template.Template, name string, data any) {
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, name, data); err != nil {
-		http.Error(w, "This page could not be put together: "+err.Error()+". Nothing was changed.", http.StatusInternalServerError)
+		http.Error(w, "This page could not be shown: "+err.Error()+". Nothing was changed.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -99,7 +99,7 @@ func (s *server) page(w http.ResponseWriter, r *http.Request, status int, name s
 func (s *server) truth(ctx context.Context) truth {
 	sum, err := s.node.Summary(ctx)
 	if err != nil {
-		return truth{State: stateDraft, Words: "State unknown"}
+		return truth{State: stateDraft, Words: "Status unknown"}
 	}
 	return truthOf(sum)
 }
@@ -120,14 +120,14 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, status int, tit
 }
 
 func (s *server) nowhere(w http.ResponseWriter, r *http.Request) {
-	s.problem(w, r, http.StatusNotFound, "There is no such page",
-		"The address may be cut short. Everything you have is on the shelf.")
+	s.problem(w, r, http.StatusNotFound, "Page not found",
+		"The address may be incomplete. All your weeks are under “Your weeks”.")
 }
 
 // failed is the page for a node that could not read what it has.
 func (s *server) failed(w http.ResponseWriter, r *http.Request, err error) {
 	s.problem(w, r, http.StatusInternalServerError, "This could not be read",
-		sentence(err.Error())+" What you wrote before is on this device’s disk and was not touched. Reload the page; if it stays, start Flyleaf again.")
+		sentence(err.Error())+" What you wrote before is saved on this device and was not touched. Reload the page; if that does not help, restart Flyleaf.")
 }
 
 // notSaved says why an act was not taken, and what has become of the words.
@@ -136,11 +136,11 @@ func notSaved(err error) string {
 	if errors.As(err, &field) {
 		if errors.Is(err, qa.ErrTooLong) {
 			return "It " + qa.ErrTooLong.Error() + ": " + plural(field.Got, "byte") + ", and at most " + plural(field.Max, "byte") +
-				" fit. Your words are still in the box; shorten them or make two posts of them."
+				" fit. Your words are still in the box; shorten them or split them into two posts."
 		}
 		return sentence(err.Error()) + " Your words are still in the box."
 	}
-	return strings.TrimSuffix(sentence(err.Error()), ".") + ". Your words are still in the box and will stay there. Nothing else has changed. Try again when the reason is gone."
+	return strings.TrimSuffix(sentence(err.Error()), ".") + ". Your words are still in the box. Nothing else was changed. Try again later."
 }
 
 // notSavedWords is notSaved for a form with words in it. What cannot stand in a post,
@@ -151,7 +151,7 @@ func notSavedWords(err error, d *node.Draft) string {
 	}
 	d.Text, d.OnBehalfOf, d.Tags = qa.CleanText(d.Text), qa.CleanLine(d.OnBehalfOf), qa.CleanLine(d.Tags)
 	why, _, _ := strings.Cut(err.Error(), ". Take it out")
-	return sentence(strings.TrimSuffix(why, "; nothing was changed")) + " What cannot stand there was taken out of the words in the box. Look at them, and send them again."
+	return sentence(strings.TrimSuffix(why, "; nothing was changed")) + " The characters that are not allowed were removed from the box. Check your words and send them again."
 }
 
 // refuseForm answers a script whose form was not taken, with the words for the box.

@@ -22,7 +22,7 @@ func (s *server) setTheme(w http.ResponseWriter, r *http.Request) {
 		theme = ""
 	}
 	if err := s.node.SetSetting(r.Context(), settingTheme, theme); err != nil {
-		s.problem(w, r, http.StatusInternalServerError, "The paper was not changed", sentence(err.Error())+" Nothing else has changed.")
+		s.problem(w, r, http.StatusInternalServerError, "The theme was not changed", sentence(err.Error())+" Nothing else has changed.")
 		return
 	}
 	done(w, r, localPathOr(r.PostForm.Get("back"), "/"), "")

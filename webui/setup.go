@@ -37,7 +37,7 @@ func (s *server) blob(w http.ResponseWriter, r *http.Request) {
 	switch kind {
 	case "image/jpeg", "image/png", "image/gif", "image/webp":
 	default:
-		s.problem(w, r, http.StatusUnsupportedMediaType, "This is no picture", "The event holds something else in its place. It is not shown.")
+		s.problem(w, r, http.StatusUnsupportedMediaType, "This is not a picture", "The week has something else in its place. It is not shown.")
 		return
 	}
 	if err := cover.CheckShown(b); err != nil {
@@ -74,10 +74,10 @@ type setupTime struct{ Key, Words, Value string }
 
 var setupTimes = []struct{ key, words string }{
 	{"startsAt", "Questions open"},
-	{"answersFrom", "The authors begin to answer"},
+	{"answersFrom", "Authors start answering"},
 	{"answersUntil", "Last answers"},
-	{"winnersAt", "The authors choose"},
-	{"endsAt", "The week ends"},
+	{"winnersAt", "Authors choose winners"},
+	{"endsAt", "Week ends"},
 }
 
 func (s *server) setup(w http.ResponseWriter, r *http.Request) {
@@ -124,7 +124,7 @@ func (s *server) showSetup(w http.ResponseWriter, r *http.Request, status int, v
 			p.Clubs = append(p.Clubs, choice{ID: string(e.ID), Words: e.Title, Chosen: listed})
 		}
 	}
-	l := s.layout(r, "Set up, "+v.Event.Title, "week", p)
+	l := s.layout(r, "Week settings, "+v.Event.Title, "week", p)
 	v.nav(&l)
 	l.Event = p.Path
 	s.page(w, r, status, "setup", l)
@@ -151,7 +151,7 @@ func (s *server) saveSetup(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		typed := s.typedSetup(r)
-		typed.Error = "Not saved. " + sentence(err.Error()) + " What you typed is still here. A picture has to be chosen again."
+		typed.Error = "Not saved. " + sentence(err.Error()) + " What you typed is still here. Choose the image again."
 		s.showSetup(w, r, http.StatusUnprocessableEntity, v, typed)
 		return
 	}
@@ -178,7 +178,7 @@ func (v *weekView) typedEvent(r *http.Request, here *time.Location) (qa.Event, e
 	want := v.Event
 	want.Title, want.Authors, want.Description, want.Zone = text("title"), text("authors"), text("description"), text("zone")
 	if want.Title == "" {
-		return want, errors.New("the week needs a title: that of the book")
+		return want, errors.New("the week needs the title of the book")
 	}
 	zone := here
 	if want.Zone != "" {
@@ -192,7 +192,7 @@ func (v *weekView) typedEvent(r *http.Request, here *time.Location) (qa.Event, e
 	if n := text("copies"); n != "" {
 		prizes, err := strconv.ParseUint(n, 10, 32)
 		if err != nil {
-			return want, errors.New("how many copies there are to win is a number, or left empty")
+			return want, errors.New("the number of copies to win must be a number, or empty")
 		}
 		want.Prizes = prizes
 	}
@@ -214,7 +214,7 @@ func setupTimesFrom(f url.Values, e *qa.Event, shown calendar, zone *time.Locati
 	if day := strings.TrimSpace(f.Get("starts")); day != "" {
 		t, err := time.ParseInLocation(time.DateOnly, day, zone)
 		if err != nil {
-			return errors.New("the first day is written like 2026-11-30, or left empty")
+			return errors.New("write the first day like 2026-11-30, or leave it empty")
 		}
 		e.SetWeek(t.Year(), t.Month(), t.Day(), zone)
 		return nil

@@ -169,7 +169,7 @@ func TestLibraryOfAClub(t *testing.T) {
 	s := newSite(t, "")
 	id := clubbed(s)
 	page := s.get("/")
-	mustContain(t, page, "<h1>The Lamplight Readers</h1>", "One book <em>a week</em>.", "The Patient Ledger", ">Next<", "Small Weather", ">2025<", "Twelve Folding Chairs", "not fetched yet", "Invite somebody to the club")
+	mustContain(t, page, "<h1>The Lamplight Readers</h1>", "One book <em>a week</em>.", "The Patient Ledger", ">Upcoming<", "Small Weather", ">2025<", "Twelve Folding Chairs", "not downloaded yet", "Invite someone to the club")
 	if n := strings.Count(page, "The Patient Ledger</a>"); n != 1 {
 		t.Errorf("the week stands in the library %d times", n)
 	}
@@ -212,7 +212,7 @@ func TestOrganisersListTheirWeeks(t *testing.T) {
 func TestSearchOverAllWeeks(t *testing.T) {
 	s := newSite(t, "")
 	mustContain(t, s.get("/search?q=accounts"), "1 post", "Priya Lund", "fishing boat", s.week()+"#p-", "The Patient Ledger")
-	mustContain(t, s.get("/search?q=nothingofthekind"), "Nothing found", `value="nothingofthekind"`)
+	mustContain(t, s.get("/search?q=nothingofthekind"), "No results", `value="nothingofthekind"`)
 	mustNotContain(t, s.get("/search?q=words+that"), "words that are hidden", "words that were taken back")
 	mustContain(t, s.get("/search"), "<h1>Search</h1>")
 }

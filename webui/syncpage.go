@@ -76,10 +76,10 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 		}
 		state := weekState{
 			Title: st.Title, Path: eventPath(st.Event), Posts: plural(st.Posts, "post") + ", " + plural(st.Changes, "change"),
-			Relay: st.Relay.URL, Delivery: delivery{State: stateRelay, Words: "All of yours is on the relay"},
+			Relay: st.Relay.URL, Delivery: delivery{State: stateRelay, Words: "Your posts are on the relay"},
 		}
 		if st.Title == "" {
-			state.Title = "A week on its way"
+			state.Title = "A week that is being downloaded"
 		}
 		switch {
 		case st.Pending > 0:
@@ -105,7 +105,7 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 			p.Clock = sentence(words)
 		}
 	}
-	l := s.layout(r, "Where everything is", "sync", p)
+	l := s.layout(r, "Sync status", "sync", p)
 	l.Whole, l.Truth = true, truthOf(node.Summarize(all))
 	s.page(w, r, http.StatusOK, "sync", l)
 }
@@ -170,13 +170,13 @@ func whereEverything(all []qa.Status, pending int) (title, lede string) {
 	t := deliveryTruth(node.Summarize(all))
 	switch {
 	case len(all) == 0:
-		return "Nothing here yet", "There is no week on this device. Join one, or set one up, on the shelf."
+		return "Nothing here yet", "There are no weeks on this device. Join one or set one up under “Your weeks”."
 	case pending == 1:
-		return "One of your changes is only here", "It is saved on this device’s disk. A lost device would lose it, until the relay has it too."
+		return "1 change only on this device", "It is saved on this device. Until the relay has it too, losing the device would lose it."
 	case pending > 1:
-		return fmt.Sprintf("%d of your changes are only here", pending), "They are saved on this device’s disk. A lost device would lose them, until the relay has them too."
+		return fmt.Sprintf("%d changes only on this device", pending), "They are saved on this device. Until the relay has them too, losing the device would lose them."
 	}
-	return t.Words, "Everything you wrote is saved on this device’s disk, and what has a relay is on the relay’s disk as well."
+	return t.Words, "Everything you wrote is saved on this device; weeks with a relay are saved there too."
 }
 
 func (s *server) tryNow(w http.ResponseWriter, r *http.Request) {

@@ -28,17 +28,17 @@ func TestRefusedWordsAreKeptAndShown(t *testing.T) {
 	refuse(s, qa.NotTaken{Hash: strings.Repeat("ef", 32), Code: "schema", Reason: "it has a key that is not known", ByRelay: true, Act: qa.Act{Kind: qa.ActEdit, Text: "An edit"}})
 
 	page := s.get("/sync")
-	mustContain(t, page, `id="not-taken"`, "Your question in", "The week was closed before this was written.", "Words &lt;b&gt;that&lt;/b&gt; are kept</textarea>",
-		"/refused/"+strings.Repeat("ab", 32), "Take it back", `<a href="mailto:noor@example.org"`, ">noor@example.org</a>", "closed "+strings.Repeat("ab", 32),
-		"offered again by itself", "another relay may take it", "Your change of a post", s.week()+"/go/"+string(mine))
-	if n := strings.Count(page, "Take it back</button>"); n != 1 {
+	mustContain(t, page, `id="not-accepted"`, "Your question in", "The week was closed before this was written.", "Words &lt;b&gt;that&lt;/b&gt; are kept</textarea>",
+		"/refused/"+strings.Repeat("ab", 32), "Discard", `<a href="mailto:noor@example.org"`, ">noor@example.org</a>", "closed "+strings.Repeat("ab", 32),
+		"sent again automatically", "another relay may accept it", "Your edit of a post", s.week()+"/go/"+string(mine))
+	if n := strings.Count(page, "Discard</button>"); n != 1 {
 		t.Errorf("%d can be taken back, want only the one that no device takes", n)
 	}
 	week := s.get(s.week())
-	mustContain(t, week, "3 things you wrote here were not taken", `href="/sync#not-taken"`)
+	mustContain(t, week, "3 of your changes here were not accepted", `href="/sync#not-accepted"`)
 	a := article(t, week, s.id(pUnsent))
-	mustContain(t, a, `data-state="refused"`, "Refused by the relay", "This person has written too much today", `href="/sync#`+refusalElem(strings.Repeat("cd", 32))+`"`)
-	mustNotContain(t, a, "Goes out by itself")
+	mustContain(t, a, `data-state="refused"`, "Not accepted by the relay", "This person has written too much today", `href="/sync#`+refusalElem(strings.Repeat("cd", 32))+`"`)
+	mustNotContain(t, a, "Sent automatically")
 	mustContain(t, page, `id="`+refusalElem(strings.Repeat("cd", 32))+`"`)
 
 	if to := s.sent(s.week() + "/refused/" + strings.Repeat("ab", 32)); to != "/sync" {
@@ -141,10 +141,10 @@ func TestPhraseIsShownOnlyWhenAskedFor(t *testing.T) {
 func TestAskWithoutAName(t *testing.T) {
 	s := newSite(t, "")
 	// Something of the reader's is not on the relay yet: it would tell who asked.
-	mustContain(t, s.get(s.week()), "as soon as everything you wrote here is on the relay")
+	mustContain(t, s.get(s.week()), "once everything you wrote here is on the relay")
 	mustNotContain(t, s.get(s.week()), `name="anonymous"`)
 	s.node.deliver(s.event)
-	mustContain(t, s.get(s.week()), `name="anonymous"`, "The relay sees which connection it came through")
+	mustContain(t, s.get(s.week()), `name="anonymous"`, "The relay still sees your connection")
 
 	s.node.keep("name", "Wren")
 	to := s.sent(s.week()+"/ask", "body", "Is it a sin to like the villain?", "anonymous", "1")
@@ -153,14 +153,14 @@ func TestAskWithoutAName(t *testing.T) {
 	}
 	_, elem, _ := strings.Cut(to, "#p-")
 	a := article(t, s.get(s.week()), elem)
-	mustContain(t, a, "<b>You</b> <i>asked, without your name</i>", "Edit", "Only on this device")
+	mustContain(t, a, "<b>You</b> <i>asked without your name</i>", "Edit", "Only on this device")
 	mustContain(t, s.get(s.week()+"?show=mine"), "villain")
 
 	w := s.send(s.week()+"/ask", "body", "And this?", "anonymous", "1", "onBehalfOf", "Priya")
 	if w.Code < 400 {
 		t.Errorf("anonymous and for somebody else: %d", w.Code)
 	}
-	mustContain(t, w.Body.String(), "carries your name", "And this?</textarea>")
+	mustContain(t, w.Body.String(), "shows your name", "And this?</textarea>")
 	s.node.deliver(s.event)
 	s.node.edit(s.event, func(w *shownWeek) { w.event.Access = "invited" })
 	mustNotContain(t, s.get(s.week()), `name="anonymous"`, "as soon as everything")
@@ -171,9 +171,9 @@ func TestBadgeLeadsToTheProof(t *testing.T) {
 	id := qa.PostID(s.id(pAnswer))
 	mustContain(t, article(t, s.get(s.week()), s.id(pAnswer)), `href="`+s.post(pAnswer)+`/proof"`)
 	// The real one: each of its changes is checked from its bytes.
-	mustContain(t, s.get(s.post(pAnswer)+"/proof"), "Every change of this post is signed", "<b>Valid</b>, by the key of Ilse Marrow", string(ilse))
+	mustContain(t, s.get(s.post(pAnswer)+"/proof"), "Every change to this post is signed", "<b>Valid</b>, by the key of Ilse Marrow", string(ilse))
 	s.node.edit(s.event, func(w *shownWeek) { w.verified = map[qa.PostID]qa.Verification{} })
-	mustContain(t, s.get(s.post(pAnswer)+"/proof"), "nothing of this post on this device to check", "Do not rely on it")
+	mustContain(t, s.get(s.post(pAnswer)+"/proof"), "has nothing of this post to check", "Do not rely on this post")
 	good := qa.VerifiedChange{
 		Hash: strings.Repeat("12", 32), By: ilse, Actor: string(ilse) + "0011223344556677", Seq: 3, AtMillis: testNow.UnixMilli(), What: "replies",
 		Signed: true, Role: qa.RoleAuthor, GrantedBy: noor, GrantedAtMillis: testNow.UnixMilli(),
@@ -183,16 +183,16 @@ func TestBadgeLeadsToTheProof(t *testing.T) {
 	}
 	set(good)
 	page := s.get(s.post(pAnswer) + "/proof")
-	mustContain(t, page, "Every change of this post is signed", "<b>Valid</b>, by the key of Ilse Marrow", "<b>As author</b>, given by Noor Adeyemi, Wed 10:27", good.Hash, good.Actor+", change 3", string(ilse))
+	mustContain(t, page, "Every change to this post is signed", "<b>Valid</b>, by the key of Ilse Marrow", "<b>As author</b>, given by Noor Adeyemi, Wed 10:27", good.Hash, good.Actor+", change 3", string(ilse))
 	mustNotContain(t, page, "grave", "Do not rely")
 
 	forged, forbidden := good, good
 	forged.Signed = false
 	forbidden.Code, forbidden.Reason = "role", "its writer is no author"
-	for words, change := range map[string]qa.VerifiedChange{"<b>Not valid.</b>": forged, "<b>Not permitted.</b> Its writer is no author.": forbidden} {
+	for words, change := range map[string]qa.VerifiedChange{"<b>Not valid.</b>": forged, "<b>Not allowed.</b> Its writer is no author.": forbidden} {
 		set(good, change)
 		page = s.get(s.post(pAnswer) + "/proof")
-		mustContain(t, page, words, "Not everything about this post is in order", "notice grave")
+		mustContain(t, page, words, "Something is wrong with this post", "notice grave")
 		mustNotContain(t, page, "Checked just now")
 	}
 }
@@ -214,7 +214,7 @@ func TestPresenceIsShownOfAuthorsOnly(t *testing.T) {
 	page := s.get(s.week())
 	mustContain(t, article(t, page, s.id(pDuplicate)), "Ilse Marrow and Teodor Anand are answering")
 	mustNotContain(t, article(t, page, s.id(pMine)), "answering")
-	mustContain(t, article(t, page, s.id(pMine)), `data-state="seen"`, "Seen by Ilse’s device", "not the same as read")
+	mustContain(t, article(t, page, s.id(pMine)), `data-state="seen"`, "Delivered to Ilse", "may not have been read")
 	mustContain(t, article(t, page, s.id(pForked)), `data-state="relay"`)
 	// What is only on this device has been seen by nobody.
 	s.node.edit(s.event, func(w *shownWeek) {
@@ -225,7 +225,7 @@ func TestPresenceIsShownOfAuthorsOnly(t *testing.T) {
 	})
 	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), `data-state="device"`)
 	s.node.edit(s.event, func(w *shownWeek) { w.delivery = map[qa.PostID]bool{} })
-	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "Seen by an author’s device")
+	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "Delivered to an author")
 }
 
 func TestOnlyAuthorsAnnounceThatTheyWrite(t *testing.T) {
@@ -267,7 +267,7 @@ func TestCarriedReactionsAreNoVotes(t *testing.T) {
 	})
 	page := s.get(s.week())
 	a := article(t, page, s.id(pMine))
-	mustContain(t, a, `<span title="Ada and Bo, where it was first written">🐝 7</span>`, `<span title="1 person where it was first written">🍯 1</span>`, "<b>0</b>")
+	mustContain(t, a, `<span title="Ada and Bo, where it was first posted">🐝 7</span>`, `<span title="1 person where it was first posted">🍯 1</span>`, "<b>0</b>")
 	mustNotContain(t, a, `value="🐝"`)
 	mustNotContain(t, article(t, page, s.id(pSecond)), "carried")
 }

@@ -62,7 +62,7 @@ func (s *server) proof(w http.ResponseWriter, r *http.Request) {
 		}
 		if c.Role != "" {
 			line.Role = string(c.Role)
-			line.Granted = "by setting up the week"
+			line.Granted = "as the founder of the week"
 			if c.GrantedBy != "" {
 				line.Granted = "given by " + v.named(c.GrantedBy)
 				if c.GrantedAtMillis != 0 {
@@ -73,7 +73,7 @@ func (s *server) proof(w http.ResponseWriter, r *http.Request) {
 		page.Good = page.Good && line.Signed && line.Right
 		page.Changes = append(page.Changes, line)
 	}
-	l := s.layout(r, "Who signed this", "week", nil)
+	l := s.layout(r, "Signatures of a post", "week", nil)
 	v.nav(&l)
 	l.Body, l.Event = page, eventPath(v.Event.ID)
 	s.page(w, r, http.StatusOK, "proof", l)

@@ -44,9 +44,9 @@ func carriedBy(x map[string]string) []carried {
 		if len([]rune(r.Emoji)) > maxEmojiShown {
 			continue
 		}
-		words := plural(r.Count, "person", "people") + " where it was first written"
+		words := plural(r.Count, "person", "people") + " where it was first posted"
 		if len(r.By) > 0 {
-			words = and(r.By) + ", where it was first written"
+			words = and(r.By) + ", where it was first posted"
 		}
 		out = append(out, carried{fmt.Sprintf("%s %d", r.Emoji, r.Count), words})
 	}
@@ -61,6 +61,7 @@ type postView struct {
 	Thread        string // element of the thread it stands in
 	Kind          string // "question", "answer", "reply"
 	Class         string
+	Label         string // what a button or a link is about, for who hears the page
 	Who, Verb     string
 	Author, Mine  bool
 	Open          bool   // the event takes changes
@@ -229,9 +230,23 @@ func (v *weekView) replyBox(p *qa.PostView) replyBox {
 
 func (v *weekView) replyLabel(p *qa.PostView) string {
 	if v.mine(p) && p.OnBehalfOf == "" {
-		return "Add to what you wrote"
+		return "Add to your post"
 	}
 	return "Your reply to " + v.who(p)
+}
+
+// possessive says whose a post is: "Maren Holt’s" or "your".
+func (v *weekView) possessive(p *qa.PostView) string {
+	if who := v.who(p); who != "you" {
+		return who + "’s"
+	}
+	return "your"
+}
+
+// label names a post where nothing else on the line does, for who hears the page:
+// "Maren Holt’s question, Mon 09:04".
+func (v *weekView) label(p *qa.PostView, when moment) string {
+	return v.possessive(p) + " " + kindOf(p) + ", " + when.Words
 }
 
 func (v *weekView) who(p *qa.PostView) string {
@@ -254,6 +269,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 		When: v.cal.moment(p.AtMillis), Palette: palette, Replyable: i >= 0,
 	}
 	out.Who = upperFirst(v.who(p))
+	out.Label = v.label(p, out.When)
 	out.Verb = v.verb(t, i)
 	out.Class = out.Kind
 	if !mine {
@@ -328,8 +344,8 @@ func (v *weekView) verb(t *qa.Thread, i int) string {
 			}
 			if before := &t.Replies[i-1]; before.By != p.By || before.Name != p.Name {
 				verb += " too"
-			} else if verb = "goes on"; you(p) {
-				verb = "go on"
+			} else if verb = "adds"; you(p) {
+				verb = "add"
 			}
 		case you(p):
 			verb = "added"
@@ -342,7 +358,7 @@ func (v *weekView) verb(t *qa.Thread, i int) string {
 	} else if you(p) {
 		verb = "asked"
 		if v.anonymous(p) {
-			verb = "asked, without your name"
+			verb = "asked without your name"
 		}
 	}
 	if p.OnBehalfOf != "" && p.Source == "" {
@@ -402,7 +418,7 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 	if p.Awaiting {
 		out.Badges = append(out.Badges, "Waiting for approval")
 		if v.mine(p) {
-			out.Notes = append(out.Notes, "Only you and the moderators are shown it until one of them approves it.")
+			out.Notes = append(out.Notes, "Only you and moderators can see it until a moderator approves it.")
 		}
 	}
 	if p.Late {
@@ -423,7 +439,7 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 		if p.By != v.me {
 			by = v.person(p.By)
 		}
-		out.Notes = append(out.Notes, "Brought in by "+by)
+		out.Notes = append(out.Notes, "Imported by "+by)
 	}
 	for _, tag := range p.Tags {
 		if tag = strings.TrimSpace(tag); tag != "" {
@@ -431,7 +447,7 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 		}
 	}
 	if _, refused := v.refused[p.ID]; v.pending[p.ID] && v.mine(p) && !refused && v.relay.State != qa.RelayNone {
-		out.Notes = append(out.Notes, "Goes out by itself when the relay can be reached.")
+		out.Notes = append(out.Notes, "Sent automatically when the relay can be reached.")
 	}
 }
 
@@ -448,8 +464,10 @@ func (v *weekView) gone(p *qa.PostView, out *postView) bool {
 			out.By = v.named(p.Marks.HiddenBy)
 		}
 		out.Log = eventPath(v.Event.ID) + "/log"
+		out.hideName()
 	case p.Blocked:
 		out.Gone = "blocked"
+		out.hideName()
 	default:
 		return false
 	}
@@ -459,6 +477,13 @@ func (v *weekView) gone(p *qa.PostView, out *postView) bool {
 	out.Class += " gone"
 	out.Badges = nil
 	return true
+}
+
+// hideName takes the name of somebody else out of what names a post that is hidden.
+func (p *postView) hideName() {
+	if !p.Mine {
+		p.Label = "hidden " + p.Kind + ", " + p.When.Words
+	}
 }
 
 // maybe is the moment, or nil when it is not known.
@@ -477,12 +502,8 @@ func (v *weekView) text(p *qa.PostView, out *postView) {
 		return
 	}
 	for i, r := range versions {
-		keep := fmt.Sprintf("Keep number %d", i+1)
-		if i < 2 {
-			keep = [...]string{"Keep the first", "Keep the second"}[i]
-		}
-		out.Versions = append(out.Versions, version{
-			Header: "Written " + v.cal.moment(r.AtMillis).Words, Keep: keep, ID: r.ID, Words: markdown.HTML(r.Text),
+				out.Versions = append(out.Versions, version{
+			Header: "Written " + v.cal.moment(r.AtMillis).Words, Keep: fmt.Sprintf("Keep version %d", i+1), ID: r.ID, Words: markdown.HTML(r.Text),
 		})
 	}
 }

@@ -215,12 +215,12 @@ func TestStatesOfPosts(t *testing.T) {
 		{"reply to a reply", pReply, []string{`<b>Obi Tamsin</b> <i>adds, to Ilse Marrow</i>`}, []string{"badge"}},
 		{"a second answer", pSecond, []string{`<i>answers</i>`, "badge author"}, nil},
 		{"on behalf of", pBehalf, []string{`<b>Priya Lund</b> <i>asks, through Noor Adeyemi</i>`}, []string{"badge"}},
-		{"withdrawn", pWithdrawn, []string{"took this question back", "Withdrawn by its writer"}, []string{"words that were taken back", "deleted", "want", "☺"}},
+		{"withdrawn", pWithdrawn, []string{"withdrew this question", "Withdrawn by its writer"}, []string{"words that were taken back", "deleted", "want", "☺"}},
 		{"hidden", pHidden, []string{"<b>A post</b> <i>is hidden</i>", "an advertisement, third time"}, []string{"words that are hidden", "11111111 ", "☺"}},
-		{"two versions", pForked, []string{"volunteer", "sports", "Keep the first", `formaction="` + s.week() + "/p/" + s.id(pForked) + `/edit" name="keep" value="` + s.version(0) + `"`, "until you choose", "3 versions", "Edit", "wants this"}, []string{`<button class="want"`}},
-		{"duplicate", pDuplicate, []string{"Asked before", "/go/" + s.id(pQuestion), "Maren Holt"}, []string{"Not answered yet", `class="want"`}},
-		{"own, on the relay", pMine, []string{"<b>You</b> <i>asked</i>", `data-state="relay"`, "On the relay", "On the disk of relay.example:3030", "Not answered yet"}, []string{"Only on this device"}},
-		{"own, only here", pUnsent, []string{`data-state="device"`, "Only on this device", "Not yet on the relay"}, nil},
+		{"two versions", pForked, []string{"volunteer", "sports", "Keep version 1", `formaction="` + s.week() + "/p/" + s.id(pForked) + `/edit" name="keep" value="` + s.version(0) + `"`, "until you choose", "3 versions", "Edit", "wants this"}, []string{`<button class="want"`}},
+		{"duplicate", pDuplicate, []string{"Duplicate of", "/go/" + s.id(pQuestion), "Maren Holt"}, []string{"Not answered yet", `class="want"`}},
+		{"own, on the relay", pMine, []string{"<b>You</b> <i>asked</i>", `data-state="relay"`, "On the relay", "Saved on relay.example:3030", "Not answered yet"}, []string{"Only on this device"}},
+		{"own, only here", pUnsent, []string{`data-state="device"`, "Only on this device", "Not on the relay yet"}, nil},
 	} {
 		a := article(t, page, s.id(c.n))
 		for _, has := range c.has {
@@ -260,7 +260,7 @@ func TestFilters(t *testing.T) {
 	empty := newNode(t)
 	empty.add(qa.Event{ID: s.event, Title: "Empty", Authors: "A"})
 	s.serve(empty)
-	mustContain(t, s.get(s.week()), "Nobody has asked yet")
+	mustContain(t, s.get(s.week()), "No questions yet")
 	mustContain(t, s.get(s.week()+"?show=mine"), "You have not asked")
 }
 
@@ -272,7 +272,7 @@ func TestEditKeepWithdrawReact(t *testing.T) {
 		t.Errorf("leads to %s", to)
 	}
 	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "<em>kind</em>", "2 versions", "Only on this device")
-	mustContain(t, s.get(mine), "Its versions", "As first written", "Is there a good way")
+	mustContain(t, s.get(mine), "Versions", "First version", "Is there a good way")
 
 	forked := s.week() + "/p/" + s.id(pForked)
 	mustContain(t, s.get(forked+"/edit?merge=1"), "volunteer association keep its ledger?\n\n---\n\nHow long should a sports")
@@ -284,10 +284,10 @@ func TestEditKeepWithdrawReact(t *testing.T) {
 		t.Errorf("an unknown version: %d", w.Code)
 	}
 
-	mustContain(t, s.get(mine+"/withdraw"), "Take it back")
+	mustContain(t, s.get(mine+"/withdraw"), "Withdraw")
 	s.sent(mine+"/withdraw", "on", "1")
 	page := article(t, s.get(s.week()), s.id(pMine))
-	mustContain(t, page, "took this question back", "Show it again", "What you wrote")
+	mustContain(t, page, "withdrew this question", "Show again", "Show what you wrote")
 	mustContain(t, s.get(mine+"/withdraw"), "Show this post again?")
 	s.sent(mine+"/withdraw", "on", "0")
 	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "<em>kind</em>")
@@ -382,7 +382,7 @@ func TestDraftsAndPreview(t *testing.T) {
 		t.Fatalf("a draft was posted: %+v", s.node.told())
 	}
 	page := s.get(s.week())
-	mustContain(t, page, "half a &lt;thought&gt;</textarea>", `value="Priya"`, "Throw the draft away", `<details class="reply-box" open>`, "half a reply</textarea>")
+	mustContain(t, page, "half a &lt;thought&gt;</textarea>", `value="Priya"`, "Delete draft", `<details class="reply-box" open>`, "half a reply</textarea>")
 	mustContain(t, s.get(s.week()+"/p/"+s.id(pQuestion)), "half a reply</textarea>")
 
 	// What the script sends while somebody types.
@@ -405,12 +405,12 @@ func TestDraftsAndPreview(t *testing.T) {
 	s.sent(s.week()+"/ask", "body", "a whole thought, asked")
 	s.sent(reply, "body", "a whole reply")
 	page = s.get(s.week())
-	mustNotContain(t, page, "a whole thought</textarea>", "half a reply", "Throw the draft away")
+	mustNotContain(t, page, "a whole thought</textarea>", "half a reply", "Delete draft")
 }
 
 func TestName(t *testing.T) {
 	s := newSite(t, "")
-	mustContain(t, s.get(s.week()), "You have not said")
+	mustContain(t, s.get(s.week()), "You have not set")
 	s.sent("/you", "name", "  Wren   Castellane ")
 	if got := s.node.setting("name"); got != "Wren Castellane" {
 		t.Errorf("name = %q", got)
@@ -435,9 +435,9 @@ func TestFoundAndJoin(t *testing.T) {
 	s := newSite(t, "")
 	mustContain(t, s.get("/"), "The Patient Ledger", `value="2026-11-16"`)
 	to := s.sent("/new", "title", "Small Weather", "authors", "Aino Berglund", "starts", "2026-11-30", "zone", "Europe/Helsinki", "relay", "ws://r.example:1", "description", "On **rain**.", "copies", "3")
-	mustContain(t, s.get(to), "Set up the week", `value="Small Weather"`, `value="3"`) // to go on with, or not
+	mustContain(t, s.get(to), "Week settings", `value="Small Weather"`, `value="3"`) // to go on with, or not
 	page := s.get(strings.TrimSuffix(to, "/setup?new=1"))
-	mustContain(t, page, "Small Weather", "Aino Berglund", "30 November to 4 December 2026", "Opens on Monday 30 November", "<strong>rain</strong>", "Times here are those of Europe/Helsinki", "Mon 30")
+	mustContain(t, page, "Small Weather", "Aino Berglund", "30 November to 4 December 2026", "Opens on Monday 30 November", "<strong>rain</strong>", "Times are in the Europe/Helsinki time zone", "Mon 30")
 	mustContain(t, s.get("/"), "Small Weather")
 	for field, value := range map[string]string{"title": " ", "zone": "Nowhere/Atall", "starts": "soon", "relay": "http://r.example"} {
 		fields := map[string]string{"title": "T", "authors": "A"}
@@ -458,9 +458,9 @@ func TestFoundAndJoin(t *testing.T) {
 	if to != eventPath(eventID(77)) {
 		t.Errorf("leads to %s", to)
 	}
-	mustContain(t, s.get(to), "This week has not arrived yet", "No connection to the relay was opened")
-	mustContain(t, s.get("/"), "A week on its way")
-	mustContain(t, s.get("/sync"), "A week on its way")
+	mustContain(t, s.get(to), "This week is being downloaded", "No connection to the relay was opened")
+	mustContain(t, s.get("/"), "A week")
+	mustContain(t, s.get("/sync"), "A week")
 	w := s.send("/join", "invitation", "hello")
 	if w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("%d", w.Code)
@@ -496,11 +496,11 @@ func TestTruth(t *testing.T) {
 		{[]qa.Status{st(0, qa.RelaySynced)}, truth{"relay", "Everything is on the relay"}},
 		{[]qa.Status{st(0, qa.RelaySynced), st(1, qa.RelaySynced)}, truth{"device", "1 change only on this device"}},
 		{[]qa.Status{st(2, qa.RelayNone), st(1, qa.RelayOffline)}, truth{"device", "3 changes only on this device"}},
-		{[]qa.Status{st(0, qa.RelaySynced), st(0, qa.RelayOffline)}, truth{"relay", "All sent. Relay out of reach"}},
-		{[]qa.Status{st(0, qa.RelayConnecting)}, truth{"relay", "All sent. Meeting the relay"}},
-		{[]qa.Status{st(0, qa.RelaySyncing)}, truth{"relay", "All sent. Meeting the relay"}},
+		{[]qa.Status{st(0, qa.RelaySynced), st(0, qa.RelayOffline)}, truth{"relay", "All sent. Relay unreachable"}},
+		{[]qa.Status{st(0, qa.RelayConnecting)}, truth{"relay", "All sent. Connecting…"}},
+		{[]qa.Status{st(0, qa.RelaySyncing)}, truth{"relay", "All sent. Connecting…"}},
 		{[]qa.Status{st(0, qa.RelayNone)}, truth{"draft", "No relay"}},
-		{[]qa.Status{st(0, qa.RelayNone), st(0, qa.RelaySynced)}, truth{"relay", "All yours is on the relay"}},
+		{[]qa.Status{st(0, qa.RelayNone), st(0, qa.RelaySynced)}, truth{"relay", "Your posts are on the relay"}},
 	} {
 		if got := truthOf(node.Summarize(c.all)); got != c.want {
 			t.Errorf("%+v: %+v, want %+v", c.all, got, c.want)
@@ -515,11 +515,11 @@ func TestTruth(t *testing.T) {
 	s := newSite(t, "")
 	relay := func(r qa.RelayStatus) { s.node.edit(s.event, func(w *shownWeek) { w.relay = &r }) }
 	relay(qa.RelayStatus{URL: sampleRelay, State: qa.RelayOffline, Why: "no route to host", SinceMillis: testNow.UnixMilli()})
-	mustContain(t, s.get("/sync"), "One of your changes is only here", "On page 140 you", "No route to host.", "Cannot be reached", "ws://relay.example:3030", "1 change only on this device")
-	mustContain(t, s.get("/sync"), "It still goes out")
+	mustContain(t, s.get("/sync"), "1 change only on this device", "On page 140 you", "No route to host.", "Cannot be reached", "ws://relay.example:3030", "1 change only on this device")
+	mustContain(t, s.get("/sync"), "Flyleaf sends it the next time")
 	relay(qa.RelayStatus{State: qa.RelayNone})
-	mustContain(t, s.get("/sync"), "only here", "On page 140 you")
-	mustNotContain(t, s.get("/sync"), "It still goes out") // it has nowhere to go
+	mustContain(t, s.get("/sync"), "only on this device", "On page 140 you")
+	mustNotContain(t, s.get("/sync"), "Flyleaf sends it the next time") // it has nowhere to go
 	relay(qa.RelayStatus{URL: sampleRelay, State: qa.RelayOffline})
 	s.sent("/sync/try")
 	if s.node.woken != 1 {
@@ -528,7 +528,7 @@ func TestTruth(t *testing.T) {
 	s.node.deliver(s.event)
 	relay(qa.RelayStatus{URL: sampleRelay, State: qa.RelaySynced})
 	mustContain(t, s.get("/sync"), "Everything is on the relay")
-	mustNotContain(t, s.get("/sync"), "only here")
+	mustNotContain(t, s.get("/sync"), "only on this device")
 }
 
 func TestClosedWeekTakesNothing(t *testing.T) {

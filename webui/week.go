@@ -130,7 +130,7 @@ func (s *server) notHere(w http.ResponseWriter, r *http.Request, event qa.EventI
 	switch {
 	case node.KindOf(statusErr) == node.NotFound:
 		s.problem(w, r, http.StatusNotFound, "This week is not on this device",
-			"To join it, paste its invitation on the shelf.")
+			"To join it, paste its invitation under “Your weeks”.")
 		return
 	case statusErr != nil:
 		s.failed(w, r, statusErr)
@@ -140,7 +140,7 @@ func (s *server) notHere(w http.ResponseWriter, r *http.Request, event qa.EventI
 		return
 	}
 	bold, rest := relayNow(st.Relay)
-	l := s.layout(r, "On its way", "week", weekPage{Event: qa.Event{ID: event}, Path: eventPath(event), Waiting: bold + ". " + rest, Claim: s.claimWords(r.Context(), event)})
+	l := s.layout(r, "Downloading", "week", weekPage{Event: qa.Event{ID: event}, Path: eventPath(event), Waiting: bold + ". " + rest, Claim: s.claimWords(r.Context(), event)})
 	l.Stream = eventPath(event) + "/stream"
 	s.page(w, r, http.StatusOK, "waiting", l)
 }
@@ -304,13 +304,13 @@ func (p *weekPage) cut(chosen []*qa.Thread, q url.Values) {
 func emptyWords(show string, all int) string {
 	switch {
 	case show == "waiting":
-		return "Nothing waits for approval."
+		return "Nothing to approve."
 	case show == "unanswered" && all > 0:
-		return "All answered. Nothing waits."
+		return "All questions are answered."
 	case show == "mine":
-		return "You have not asked or replied here yet. What you write is kept on this device first."
+		return "You have not asked or replied here yet."
 	}
-	return "Nobody has asked yet. Yours can be the first."
+	return "No questions yet. Ask the first one."
 }
 
 // address is where a post stands: page and place of its week.
@@ -341,7 +341,7 @@ func (s *server) goTo(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) noPost(w http.ResponseWriter, r *http.Request) {
 	s.problem(w, r, http.StatusNotFound, "This post is not on this device",
-		"It may not have arrived yet, or the address is cut short. The week has all that is here.")
+		"It may not have arrived yet, or the address may be incomplete. Open the week to see what is here.")
 }
 
 // cloth chooses the binding of a book that has no cover: always the same one.

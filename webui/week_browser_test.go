@@ -85,7 +85,7 @@ func TestBrowserInboxByKeyboard(t *testing.T) {
 	b.run(shortcut('k'))
 	b.until("the first is open again", `document.readyState === 'complete' && document.querySelectorAll('.entry')[0].matches('.here')`)
 	b.run(shortcut('t'))
-	b.until("it is taken", `document.readyState === 'complete' && document.querySelector('.entry.here .foot')?.textContent.includes('You have taken this one')`)
+	b.until("it is taken", `document.readyState === 'complete' && document.querySelector('.entry.here .foot')?.textContent.includes('Taken by you')`)
 	// While it is open another author answers: nothing moves, a link says so.
 	b.run(shortcut('r'))
 	b.until("the field has the focus", `document.activeElement.matches('.writing textarea')`)

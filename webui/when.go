@@ -38,7 +38,7 @@ func (c calendar) at(millis int64) time.Time { return time.UnixMilli(millis).In(
 func (c calendar) moment(millis int64) moment {
 	t := c.at(millis)
 	if y := t.UTC().Year(); y < 1 || y > 9998 {
-		return moment{Words: "at a time that no calendar has"}
+		return moment{Words: "at an invalid time"}
 	}
 	layout := "Mon 15:04"
 	if d := c.now.Sub(t); d > 6*24*time.Hour || d < -6*24*time.Hour {
@@ -111,7 +111,7 @@ func (c calendar) weekline(e qa.Event) []weekday {
 	}
 	mark(e.StartsAtMillis, "opens")
 	mark(e.AnswersUntilMillis, "last answers")
-	mark(e.WinnersAtMillis, "the authors choose")
+	mark(e.WinnersAtMillis, "winners chosen")
 	var out []weekday
 	for d := time.Date(from.Year(), from.Month(), from.Day(), 12, 0, 0, 0, c.zone); ; d = d.AddDate(0, 0, 1) {
 		key := d.Format(time.DateOnly)
@@ -136,24 +136,23 @@ func (c calendar) weekline(e qa.Event) []weekday {
 	return out
 }
 
-// today says where in its line a week is: "Wednesday of five days".
-func (c calendar) today(line []weekday) string {
-	words := []string{"one", "two", "three", "four", "five", "six", "seven"}
-	for _, d := range line {
+// today says which day of a week it is: "day 3 of 5"; "" outside of the week.
+func today(line []weekday) string {
+	for i, d := range line {
 		if d.Today && len(line) > 1 {
-			return c.now.In(c.zone).Format("Monday") + " of " + words[len(line)-1] + " days"
+			return fmt.Sprintf("day %d of %d", i+1, len(line))
 		}
 	}
 	return ""
 }
 
-// begins says what begins with a phase.
+// begins says what the beginning of a phase is for the readers of a week.
 var begins = map[qa.Phase]string{
-	qa.PhaseOpen:      "questions open",
-	qa.PhaseAnswering: "the authors begin to answer",
-	qa.PhaseChoosing:  "the last answers are due",
-	qa.PhaseChosen:    "the authors choose who wins",
-	qa.PhaseOver:      "the week ends",
+	qa.PhaseOpen:      "Questions open",
+	qa.PhaseAnswering: "Authors start answering",
+	qa.PhaseChoosing:  "Last answers",
+	qa.PhaseChosen:    "Winners are chosen",
+	qa.PhaseOver:      "Week ends",
 }
 
 // comes says what comes next in the week, by the reader's clock; "" when the clock
@@ -163,16 +162,26 @@ func (s *server) comes(e qa.Event, c calendar) string {
 	if next == "" {
 		return ""
 	}
-	// A day that ends with its last millisecond ends at midnight.
-	t := time.UnixMilli(at).In(s.zone)
-	if next == qa.PhaseOver {
-		t = t.Add(time.Millisecond)
-	}
-	words := "Next, " + begins[next] + ": " + c.dayOf(t) + t.Format(", 15:04")
+	ends := next == qa.PhaseChoosing || next == qa.PhaseOver
+	words := begins[next] + ": " + c.dayAndTime(time.UnixMilli(at).In(s.zone), ends)
 	if s.elsewhere(e, c) != "" {
-		words += " where you are"
+		words += " (your time)"
 	}
 	return words + "."
+}
+
+// dayAndTime writes "Monday 2 January, 15:04". A time at which something ends is the end
+// of a day at midnight, and at the day's last millisecond.
+func (c calendar) dayAndTime(t time.Time, ends bool) string {
+	if ends {
+		if next := t.Add(time.Millisecond); next.Format("15:04") == "00:00" && t.Format("15:04") == "23:59" {
+			t = next
+		}
+		if t.Format("15:04") == "00:00" {
+			return c.dayOf(t.AddDate(0, 0, -1)) + ", end of day"
+		}
+	}
+	return c.dayOf(t) + t.Format(", 15:04")
 }
 
 // dayOf writes "Monday 2 January", with the year when it is not this one.
@@ -190,11 +199,11 @@ func (c calendar) phase(e qa.Event) (bold, rest string) {
 	full := func(millis int64) string { return c.dayOf(c.at(millis)) }
 	switch {
 	case e.Closed:
-		return "This week is closed.", "It can be read; nothing more is taken."
+		return "This week is closed.", "Read-only: no new posts."
 	case e.StartsAtMillis != 0 && now < e.StartsAtMillis:
-		return "Opens on " + full(e.StartsAtMillis) + ".", "What you ask before is kept and stands here already."
+		return "Opens on " + full(e.StartsAtMillis) + ".", "You can ask now."
 	case e.EndsAtMillis != 0 && now > e.EndsAtMillis:
-		return "The week is over,", "and still open to questions and replies until the organiser closes it."
+		return "The week is over.", "Questions and replies are still accepted until an organiser closes it."
 	case e.EndsAtMillis != 0:
 		return "Questions are open", "until " + full(e.EndsAtMillis) + "." + prizes(e)
 	}

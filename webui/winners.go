@@ -132,7 +132,7 @@ func (s *server) showWinners(w http.ResponseWriter, r *http.Request, status int,
 		}
 		page.ShowClaims = len(prizes)+len(page.Claims) > 0
 	}
-	l := s.layout(r, "Who gets a copy, "+v.Event.Title, "winners", page)
+	l := s.layout(r, "Winners, "+v.Event.Title, "winners", page)
 	v.nav(&l)
 	l.Event, l.Winners, l.Stream, l.Whole = path, true, path+"/stream", r.Method == http.MethodGet
 	s.page(w, r, status, "winners", l)
@@ -145,14 +145,14 @@ func (v *weekView) nav(l *layout) {
 }
 
 func (v *weekView) copiesLede() string {
-	by := "The authors choose whose question made the book better"
+	by := "The authors choose the winners"
 	switch v.Event.Prizes {
 	case 0:
 		return by + "."
 	case 1:
-		return "One copy. " + by + "; if nobody is chosen, it is drawn by lot."
+		return "One copy. " + by + "; if they choose nobody, it is drawn at random."
 	}
-	return strings.TrimSpace(strings.Replace(prizes(v.Event), " to win.", ".", 1)) + " " + by + "; what nobody chooses is drawn by lot."
+	return strings.TrimSpace(strings.Replace(prizes(v.Event), " to win.", ".", 1)) + " " + by + "; remaining copies are drawn at random."
 }
 
 // choosers are the authors, the reader if an organiser, and every organiser who
@@ -209,7 +209,7 @@ func (v *weekView) winnersRows(choosers []chooser) (rows []winnersRow, mine int)
 			rows = append(rows, winnersRow{Who: name})
 			chosen[who] = map[qa.Identity]bool{}
 			if q.OnBehalfOf == "" && (v.Event.HasRole(q.By, qa.RoleAuthor) || v.Event.HasRole(q.By, qa.RoleOrganiser)) {
-				rows[k].Excluded = "organisers and authors win nothing"
+				rows[k].Excluded = "organisers and authors cannot win"
 			}
 		}
 		row := &rows[k]
@@ -245,7 +245,7 @@ func (v *weekView) entrant(e qa.Entrant) string {
 }
 
 func (v *weekView) plate(p qa.Prize) plate {
-	out := plate{Name: v.entrant(p.Entrant), How: "drawn by lot"}
+	out := plate{Name: v.entrant(p.Entrant), How: "drawn at random"}
 	if len(p.ChosenBy) > 0 {
 		var names []string
 		for _, id := range p.ChosenBy {
@@ -254,7 +254,7 @@ func (v *weekView) plate(p qa.Prize) plate {
 		out.How = "chosen by " + and(names)
 	}
 	if p.OnBehalfOf != "" {
-		out.Through = "the copy goes through " + v.person(p.By) + ", who asked for them"
+		out.Through = "sent through " + v.person(p.By) + ", who asked for them"
 	}
 	return out
 }
@@ -315,21 +315,21 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 	}
 	switch d.State {
 	case qa.DrawOpen:
-		out.Words = "Who takes part, and who is a candidate, is fixed when the week is closed."
+		out.Words = "Participants and candidates are fixed when the week is closed."
 	case qa.DrawWaiting:
-		out.Words = "Waiting for " + names(d.Waiting) + " to open their secret."
+		out.Words = "Waiting for " + names(d.Waiting) + " to reveal their secret."
 	case qa.DrawVoid:
 		out.Words = v.VoidWords()
 	case qa.DrawDone:
-		out.Words = "Drawn. Copies that nobody was chosen for go out in this order."
+		out.Words = "Drawn. The remaining copies go out in this order."
 	default:
 		switch {
 		case len(commitments) == 0 && v.Event.Closed:
 			out.Words = "There is no draw: nobody took part before the week was closed."
 		case len(commitments) == 0:
-			out.Words = "Nobody takes part yet. Each organiser and author adds a secret; with one secret alone, its owner could know the end beforehand."
+			out.Words = "Nobody takes part yet. Organisers and authors each add a secret. With only one secret, its owner could predict the result."
 		default:
-			out.Words = "There is no candidate yet: authors mark them in the table."
+			out.Words = "No candidates yet. Authors mark them in the table."
 		}
 	}
 	return out

@@ -29,7 +29,7 @@ func TestWinnersListsEachPersonOnce(t *testing.T) {
 	if n := strings.Count(page, `class="who"`); n != 4 { // Maren, Priya through Noor, Obi, the reader
 		t.Errorf("%d rows", n)
 	}
-	if strings.Contains(page, "type=\"checkbox\"") || strings.Contains(page, "Sign my choices") {
+	if strings.Contains(page, "type=\"checkbox\"") || strings.Contains(page, "Save my choices") {
 		t.Error("a reader can tick")
 	}
 	if strings.Contains(page, "words that") {
@@ -107,7 +107,7 @@ func TestWinnersDraw(t *testing.T) {
 	post := between(t, winnersRowOf(t, page, "Obi Tamsin"), `name="row" value="`, `"`)
 	s.send(s.week()+"/winners/choose", "row", post, "candidate", post)
 	if w := s.send(s.week()+"/winners/draw", "step", "open"); w.Code < 400 || !strings.Contains(w.Body.String(), "not closed") {
-		t.Errorf("opened too early: %d", w.Code)
+		t.Errorf("revealed too early: %d", w.Code)
 	}
 	if w := s.send(s.week()+"/winners/draw", "step", "commit"); w.Code != http.StatusSeeOther {
 		t.Errorf("takes part: %d %s", w.Code, w.Body)
@@ -115,19 +115,19 @@ func TestWinnersDraw(t *testing.T) {
 	s.node.by(ilse, s.event, func(d *node.Device) error { return d.CommitDraw(t.Context(), s.event) })
 	s.node.does(noor, s.event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
 	page = s.get(s.week() + "/winners")
-	if !strings.Contains(page, "Open my secret") || !strings.Contains(page, "Waiting for Ilse Marrow and "+reader.Short()+" to open their secret") || strings.Contains(page, "Take part with a secret") {
+	if !strings.Contains(page, "Reveal my secret") || !strings.Contains(page, "Waiting for Ilse Marrow and "+reader.Short()+" to reveal their secret") || strings.Contains(page, "Take part with a secret") {
 		t.Error("after closing")
 	}
-	if !strings.Contains(page, "Whoever opens last") {
-		t.Error("it is not said what who opens last can do")
+	if !strings.Contains(page, "Whoever reveals last") {
+		t.Error("it is not said what who reveals last can do")
 	}
 	s.send(s.week()+"/winners/draw", "step", "open")
-	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "Ilse Marrow is the last to open") || strings.Contains(page, "Open my secret") {
+	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "Ilse Marrow is the last to reveal") || strings.Contains(page, "Reveal my secret") {
 		t.Error("it is not said who is last")
 	}
 	s.node.by(ilse, s.event, func(d *node.Device) error { return d.RevealDraw(t.Context(), s.event) })
 	page = s.get(s.week() + "/winners")
-	for _, want := range []string{"<li>Obi Tamsin</li>", "drawn by lot", "<dt>Seed</dt>", "flyleaf winners verify --event " + string(s.event), "A copy of The Patient Ledger goes to Obi Tamsin"} {
+	for _, want := range []string{"<li>Obi Tamsin</li>", "drawn at random", "<dt>Seed</dt>", "flyleaf winners verify --event " + string(s.event), "A copy of The Patient Ledger goes to Obi Tamsin"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q", want)
 		}
@@ -139,21 +139,21 @@ func TestWinnersDraw(t *testing.T) {
 		w.event.Draw.Void = qa.VoidClosings
 		w.event.Draw.Openings = []qa.Opening{{By: ilse, Closing: strings.Repeat("a", 64), ClosedBy: ilse}, {By: reader, Closing: strings.Repeat("b", 64), ClosedBy: ilse}}
 	})
-	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "Ilse Marrow for the one by Ilse Marrow (aaaaaaaa)") || strings.Contains(page, "<dt>Seed</dt>") {
+	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "Ilse Marrow for the closing by Ilse Marrow (aaaaaaaa)") || strings.Contains(page, "<dt>Seed</dt>") {
 		t.Error("it is not said why there is no draw")
 	}
 }
 
 func TestClaimIsForWinners(t *testing.T) {
 	s := newSite(t, "")
-	if page := s.get(s.week() + "/winners"); strings.Contains(page, "You get a copy") {
+	if page := s.get(s.week() + "/winners"); strings.Contains(page, "You won a copy") {
 		t.Error("nobody has won yet")
 	}
 	if w := s.send(s.week()+"/claim", "contact", "Lange Straße 1"); w.Code < 400 || !strings.Contains(w.Body.String(), "Lange Straße 1</textarea>") {
 		t.Errorf("words of somebody who has won nothing: %d", w.Code)
 	}
 	s.node.does(ilse, s.event, qa.Act{Kind: qa.ActWinner, Post: s.node.sample[pMine], Text: "!"})
-	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "You get a copy") || !strings.Contains(page, "encrypted to Noor Adeyemi’s key") {
+	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "You won a copy") || !strings.Contains(page, "encrypted for Noor Adeyemi") {
 		t.Error("the winner is not told")
 	}
 	s.node.setFail(errors.New("the disk is full"))
@@ -162,7 +162,7 @@ func TestClaimIsForWinners(t *testing.T) {
 	}
 	s.node.setFail(nil)
 	w := s.send(s.week()+"/claim", "contact", "Lange Straße 1")
-	if w.Code != http.StatusSeeOther || !strings.Contains(s.get(strings.Split(w.Header().Get("Location"), "#")[0]), "Sealed, and saved") {
+	if w.Code != http.StatusSeeOther || !strings.Contains(s.get(strings.Split(w.Header().Get("Location"), "#")[0]), "Encrypted and saved") {
 		t.Errorf("%d", w.Code)
 	}
 	if page := s.get(s.week() + "/winners"); strings.Contains(page, "Lange") {

@@ -24,12 +24,12 @@ const (
 // deliveryWords says where a post is. At most 26 characters each, so that the
 // line keeps its place whatever the state.
 var deliveryWords = map[string]string{
-	stateDraft:    "A draft, not posted",
+	stateDraft:    "Draft, not posted",
 	stateDevice:   "Only on this device",
 	stateRelay:    "On the relay",
-	stateSeen:     "Seen by an author’s device",
+	stateSeen:     "Delivered to an author",
 	stateAnswered: "Answered",
-	stateRefused:  "Refused by the relay",
+	stateRefused:  "Not accepted by the relay",
 }
 
 // delivery is the state of one post as the page shows it. State "" has words only.
@@ -72,17 +72,17 @@ func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStat
 	if d.State == stateSeen {
 		d.Words = seen
 	}
-	d.Record = append(d.Record, step{Words: "Saved on this device, written " + saved})
+	d.Record = append(d.Record, step{Words: "Saved on this device, " + saved})
 	switch {
 	case pending && answered: // the answer shows that the question had got out
-		d.Words = "Your change is only here"
-		d.Record = append(d.Record, step{Words: "What you last did is not yet on the relay: " + relayWhy(relay), Todo: true})
+		d.Words = "Change only on this device"
+		d.Record = append(d.Record, step{Words: "Your last change is not on the relay yet: " + relayWhy(relay), Todo: true})
 	case pending:
-		d.Record = append(d.Record, step{Words: "Not yet on the relay: " + relayWhy(relay), Todo: true})
+		d.Record = append(d.Record, step{Words: "Not on the relay yet: " + relayWhy(relay), Todo: true})
 	default:
-		d.Record = append(d.Record, step{Words: "On the disk of " + relayName(relay)})
+		d.Record = append(d.Record, step{Words: "Saved on " + relayName(relay)})
 		if seen != "" {
-			d.Record = append(d.Record, step{Words: seen + ": it is there, which is not the same as read"})
+			d.Record = append(d.Record, step{Words: seen + "; may not have been read"})
 		}
 	}
 	if question {
@@ -97,10 +97,10 @@ func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStat
 
 // refusedDelivery is the state of an own post of which something was not taken.
 func refusedDelivery(d delivery, n qa.NotTaken) delivery {
-	d.State, d.Words = stateRefused, "Not taken"
-	words := "Not taken: "
+	d.State, d.Words = stateRefused, "Not accepted"
+	words := "Not accepted: "
 	if n.ByRelay {
-		d.Words, words = deliveryWords[stateRefused], "The relay will not take it: "
+		d.Words, words = deliveryWords[stateRefused], "Not accepted by the relay: "
 	}
 	kept := []step{{Words: "Your words are kept on this device"}, {Words: words + sentence(n.Reason), Todo: true}}
 	if len(d.Record) > 0 {
@@ -127,30 +127,30 @@ func relayWhy(r qa.RelayStatus) string {
 	case qa.RelayNone, "":
 		return "this week has no relay"
 	case qa.RelayConnecting:
-		return "connecting to it now"
+		return "connecting"
 	case qa.RelaySyncing, qa.RelaySynced:
-		return "on its way"
+		return "being sent"
 	}
 	if r.Why != "" {
 		return r.Why
 	}
-	return "it cannot be reached"
+	return "the relay cannot be reached"
 }
 
 // relayNow says the same in a sentence of its own.
 func relayNow(r qa.RelayStatus) (bold, rest string) {
 	switch r.State {
 	case qa.RelaySynced:
-		return "Connected", "It holds the same as this device."
+		return "Connected", "Up to date."
 	case qa.RelaySyncing:
-		return "Connected", "Exchanging what one has and the other has not."
+		return "Connected", "Syncing."
 	case qa.RelayConnecting:
 		return "Connecting", r.Why
 	case qa.RelayNone, "":
-		return "No relay", "This week is on this device only, until somebody names a relay for it."
+		return "No relay", "This week is only on this device until an organiser adds a relay."
 	}
 	if r.Why == "" {
-		return "Cannot be reached", "Flyleaf keeps trying by itself."
+		return "Cannot be reached", "Flyleaf keeps trying."
 	}
 	return "Cannot be reached", sentence(r.Why)
 }
@@ -173,7 +173,7 @@ type truth struct{ State, Words string }
 func truthOf(s node.Summary) truth {
 	t := deliveryTruth(s)
 	if s.ClockOff {
-		t.Words += ". Look at your clock"
+		t.Words += ". Check your clock"
 	}
 	return t
 }
@@ -191,11 +191,11 @@ func deliveryTruth(s node.Summary) truth {
 	case s.WithoutRelay == s.Events:
 		return truth{stateDraft, "No relay"}
 	case s.Offline > 0:
-		return truth{stateRelay, "All sent. Relay out of reach"}
+		return truth{stateRelay, "All sent. Relay unreachable"}
 	case s.Synced+s.WithoutRelay == s.Events:
-		return truth{stateRelay, "All yours is on the relay"}
+		return truth{stateRelay, "Your posts are on the relay"}
 	}
-	return truth{stateRelay, "All sent. Meeting the relay"}
+	return truth{stateRelay, "All sent. Connecting…"}
 }
 
 // plural is the number with its word; the word for many is one + "s" unless given.

@@ -87,7 +87,7 @@ func (s *server) mayAskAnonymously(v *weekView) (ok bool, why string) {
 		return false, ""
 	}
 	if v.undelivered > 0 {
-		return false, "You can ask without your name as soon as everything you wrote here is on the relay: until then what this device sends together would tell who asked."
+		return false, "You can ask without your name once everything you wrote here is on the relay. Until then, what this device sends together could show who asked."
 	}
 	return true, ""
 }
@@ -95,7 +95,7 @@ func (s *server) mayAskAnonymously(v *weekView) (ok bool, why string) {
 // checkAnonymous refuses what would give the asker away.
 func checkAnonymous(a qa.Act) error {
 	if a.OnBehalfOf != "" {
-		return errors.New("a question for somebody else carries your name, so it cannot be asked without it; empty one of the two")
+		return errors.New("a question for someone else shows your name, so you cannot ask it without your name; clear one of the two")
 	}
 	return nil
 }
@@ -109,11 +109,11 @@ func (s *server) claimWords(ctx context.Context, event qa.EventID) string {
 	role := own.Role
 	switch own.State {
 	case qa.InviteOpen, qa.InviteClaimed:
-		return "You opened an invitation to be " + roleWords(role) + ". Waiting for the organiser’s device: it answers by itself when it is next switched on. Until then you can read and ask."
+		return "You opened an invitation to be " + roleWords(role) + ". The role is granted automatically when the organiser’s device is next online. Until then you can read and ask."
 	case qa.InviteTaken:
-		return "Somebody else had already used the invitation you opened, to be " + roleWords(role) + ". It works once. Ask the organisers for another."
+		return "Someone else already used the invitation you opened, to be " + roleWords(role) + ". It works once. Ask an organiser for another."
 	case qa.InviteRevoked:
-		return "The invitation you opened, to be " + roleWords(role) + ", was withdrawn. Ask the organisers for another."
+		return "The invitation you opened, to be " + roleWords(role) + ", was revoked. Ask an organiser for another."
 	}
 	return ""
 }

@@ -149,9 +149,9 @@ func (b *builder) weekPage(w *week, p part) error {
 	}
 	switch b.phase(e) {
 	case "coming":
-		body.State = "This week has not begun."
+		body.State = "This week has not started yet."
 	case "now":
-		body.State = "This week is under way: questions and answers may be added."
+		body.State = "This week is in progress: questions and answers may be added."
 	}
 	if e.StartsAtMillis != 0 {
 		body.Calendar = root + "books/" + escapePath(w.slug) + ".ics"
@@ -239,7 +239,7 @@ func countWords(c counts) string {
 	}
 	s := plural(c.questions, "question", "questions")
 	if c.open > 0 {
-		s += fmt.Sprintf(", %d open", c.open)
+		s += fmt.Sprintf(", %d unanswered", c.open)
 	}
 	return s
 }
@@ -293,7 +293,7 @@ func (b *builder) indexPage() error {
 			body.Coming = append([]book{x}, body.Coming...) // the next one first
 			continue
 		}
-		name := "Without a date"
+		name := "No date"
 		if at := cmp.Or(e.StartsAtMillis, e.EndsAtMillis); at != 0 {
 			t := time.UnixMilli(at).In(e.Location())
 			x.Short, name = t.Format("Jan 2"), t.Format("2006")

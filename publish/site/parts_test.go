@@ -158,7 +158,7 @@ func TestALongWeekStandsOnManyPages(t *testing.T) {
 			}
 		})
 	}
-	if !strings.Contains(files[pages[len(pages)-1]], `<a href="../../`+first+`#p-post1">Asked before</a>`) {
+	if !strings.Contains(files[pages[len(pages)-1]], `<a href="../../`+first+`#p-post1">Duplicate of an earlier question</a>`) {
 		t.Error("the question that repeats the first does not lead to it")
 	}
 	for _, want := range []string{`rel="next"`, `aria-current="page">1<`, "page 1 of"} {

@@ -152,7 +152,7 @@ func TestSite(t *testing.T) {
 		}
 	}
 	index := files["index.html"]
-	for _, want := range []string{"This week", "Small Weather", "Next", "Cartographer", ">2026<", "4 questions", "covers/", `href="books/20261109-the-patient-ledger.html"`} {
+	for _, want := range []string{"This week", "Small Weather", "Upcoming", "Cartographer", ">2026<", "4 questions", "covers/", `href="books/20261109-the-patient-ledger.html"`} {
 		if !strings.Contains(index, want) {
 			t.Errorf("the first page does not hold %q", want)
 		}

@@ -116,9 +116,9 @@
       return li;
     }));
     const n = found.count;
-    status.textContent = n < 0 ? "These words are nearly everywhere; add another one."
-      : n === 0 ? "Nothing has all these words."
-      : n === 1 ? "1 is found." : n > most ? `${n} are found; here are the best ${most}.` : `${n} are found.`;
+    status.textContent = n < 0 ? "These words are in nearly every post; add another word."
+      : n === 0 ? "No results."
+      : n === 1 ? "1 result." : n > most ? `${n} results; the best ${most} are shown.` : `${n} results.`;
   };
 
   let turn = 0;
