@@ -502,7 +502,7 @@ func (v *weekView) text(p *qa.PostView, out *postView) {
 		return
 	}
 	for i, r := range versions {
-				out.Versions = append(out.Versions, version{
+		out.Versions = append(out.Versions, version{
 			Header: "Written " + v.cal.moment(r.AtMillis).Words, Keep: fmt.Sprintf("Keep version %d", i+1), ID: r.ID, Words: markdown.HTML(r.Text),
 		})
 	}
