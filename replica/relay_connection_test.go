@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -109,4 +110,68 @@ func TestWhyARelayCannotBeReached(t *testing.T) {
 			t.Errorf("%v is explained as %q", err, got)
 		}
 	}
+}
+
+// heldDialer holds the next write of its connections back until it is let go, and fails
+// all later writes of that connection.
+type heldDialer struct {
+	relayclient.Dialer
+	hold      atomic.Bool
+	held, let chan struct{}
+}
+
+func (d *heldDialer) Dial(ctx context.Context, url string) (relayclient.Conn, error) {
+	conn, err := d.Dialer.Dial(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	return &heldConn{Conn: conn, dialer: d}, nil
+}
+
+type heldConn struct {
+	relayclient.Conn
+	dialer *heldDialer
+	broken bool
+}
+
+func (c *heldConn) Write(frame []byte) error {
+	if c.broken {
+		return io.ErrClosedPipe
+	}
+	if c.dialer.hold.CompareAndSwap(true, false) {
+		c.broken = true
+		close(c.dialer.held)
+		<-c.dialer.let
+	}
+	return c.Conn.Write(frame)
+}
+
+// TestAskedWhileAConnectionIsLost: a relay is to be asked what it holds, and the
+// connection is lost while a message that nobody keeps is sent before that. The next
+// connection answers the question all the same.
+func TestAskedWhileAConnectionIsLost(t *testing.T) {
+	host := startRelay(t)
+	dial := &heldDialer{Dialer: relayclient.WebSocket{}, held: make(chan struct{}), let: make(chan struct{})}
+	n := openNode(t, quick(replica.Config{Store: mem.New(), Dial: dial}))
+	n.Start(t.Context())
+	id := found(t, n, host.url())
+	settled(t, n, id, 0)
+
+	dial.hold.Store(true)
+	question := ask(t, n, id, "Is anybody there?")
+	select {
+	case <-dial.held:
+	case <-bounded(t).Done():
+		t.Fatal("nothing was sent")
+	}
+	if err := n.Announce(t.Context(), id, qa.PresenceAnswering, question); err != nil {
+		t.Fatal(err)
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := n.Sync(over, id); err == nil { // it has asked by then
+		t.Fatal("synced before anything was sent")
+	}
+	close(dial.let)
+	settled(t, n, id, 1)
 }

@@ -36,7 +36,7 @@ type conversation struct {
 	// answered says that the relay has sent a sync message.
 	answered bool
 	askNext  bool      // the relay is to be made to answer, see messages
-	probedAt time.Time // when the relay was last asked what it holds now
+	probedAt time.Time // when the relay was last asked what it holds now; by time.Now, since a wait has nothing to do with what a person's clock says
 
 	lossKnown        bool      // see State.NoteDelivery
 	authorityChanged bool      // roles or blocks have changed; see offerAgain
@@ -52,8 +52,6 @@ type conversation struct {
 func newConversation(s *session, doc Document) *conversation {
 	return &conversation{session: s, doc: doc, state: sync.NewPeer(), epoch: epochUnknown}
 }
-
-func (c *conversation) now() time.Time { return c.session.connection.client.cfg.Now() }
 
 // restart begins the conversation anew, on the same connection.
 func (c *conversation) restart() {
@@ -115,7 +113,7 @@ func (c *conversation) messages(ctx context.Context, st State) ([]*repo.Message,
 		out = append(out, m)
 	}
 	if c.askNext {
-		c.askNext, c.probedAt = false, c.now()
+		c.askNext, c.probedAt = false, time.Now()
 		if m, ok := c.state.Probe(st.Graph()); ok {
 			out = append(out, &repo.Message{Type: repo.TypeSync, DocumentID: string(c.doc.ID()), Data: m.Encode()})
 		}
@@ -207,7 +205,7 @@ func (c *conversation) offerAgain(ctx context.Context, now bool) error {
 		c.retryAt, c.retries = time.Time{}, 0
 		return nil
 	}
-	at := c.now()
+	at := time.Now()
 	wait := min(offerAfter<<min(c.retries, 10), offerMax)
 	switch {
 	case now:

@@ -134,6 +134,9 @@ func (s *session) handle(ctx context.Context, b []byte) error {
 		}
 		s.relay = m.SenderID
 		for _, doc := range s.connection.documents() {
+			// A first exchange says all that a probe would. Who asked while the connection
+			// before this one was lost is answered by it too.
+			s.connection.takeAsked(doc.ID())
 			if err := s.begin(ctx, doc); err != nil {
 				return err
 			}
@@ -192,7 +195,7 @@ func (s *session) lookAtDirty(ctx context.Context) error {
 			c.doc.End(ctx)
 		case doc == nil:
 		case c == nil:
-			s.connection.takeAsked(id) // a first exchange says all that a probe would
+			s.connection.takeAsked(id) // as when a session begins
 			err = s.begin(ctx, doc)
 		case s.connection.takeAsked(id):
 			err = c.probe(ctx)
@@ -228,7 +231,7 @@ func (s *session) askAgain(ctx context.Context) error {
 		if err := c.offerAgain(ctx, false); err != nil {
 			return err
 		}
-		if c.state.Probing() && c.now().Sub(c.probedAt) >= askAgainEvery {
+		if c.state.Probing() && time.Since(c.probedAt) >= askAgainEvery {
 			return &relayError{"the relay did not say what it holds; asking again", nil}
 		}
 		if !c.unavailable {
