@@ -33,14 +33,19 @@ func TestInABrowser(t *testing.T) {
 	} {
 		run(name)
 	}
-	quota := 4e6 // bytes
-	if _, err := chromedp.Run(ctx, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
-		_, err := cdp.Call(ctx, target, storage.OverrideQuotaForOrigin, storage.OverrideQuotaForOriginParams{
-			Origin: strings.TrimSuffix(w.URL, "/"), QuotaSize: &quota,
-		})
-		return chromedp.Void{}, err
-	}); err != nil {
-		t.Fatal(err)
+	room := func(bytes *float64) {
+		if _, err := chromedp.Run(ctx, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+			_, err := cdp.Call(ctx, target, storage.OverrideQuotaForOrigin, storage.OverrideQuotaForOriginParams{
+				Origin: strings.TrimSuffix(w.URL, "/"), QuotaSize: bytes,
+			})
+			return chromedp.Void{}, err
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
+	little := 4e6
+	room(&little)
 	run("TestNoRoom")
+	room(nil)
+	run("TestRoomAgain")
 }

@@ -23,7 +23,12 @@ func fresh(t *testing.T) *idb.Store {
 // open opens the test's database.
 func open(t *testing.T) *idb.Store {
 	t.Helper()
-	s, err := idb.Open(context.Background(), t.Name())
+	return openNamed(t, t.Name())
+}
+
+func openNamed(t *testing.T, name string) *idb.Store {
+	t.Helper()
+	s, err := idb.Open(context.Background(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
