@@ -18,20 +18,9 @@ var ledgerStores = []any{storeMeta, storeChanges, storePosts, storeReactions, st
 
 // Append implements storage.Ledger.
 func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
-	rows := make([]viewRows, len(batches))
-	work := false
-	for i := range batches {
-		for j := range batches[i].Entries {
-			if err := storage.CheckEntry(&batches[i].Entries[j]); err != nil {
-				return err
-			}
-		}
-		var err error
-		if rows[i], err = encodeViews(batches[i].Views); err != nil {
-			return err
-		}
-		rows[i].whole = batches[i].Whole
-		work = work || len(batches[i].Entries) > 0 || len(batches[i].Statuses) > 0 || !rows[i].empty()
+	rows, work, err := storage.Prepare(batches)
+	if err != nil {
+		return err
 	}
 	stores := ledgerStores
 	if !work {
@@ -170,46 +159,18 @@ func (t *tx) changeRow(event string, v js.Value, f func(*storage.Entry) bool) {
 	}
 }
 
-// entryPage is how many rows a walk holds at a time.
-const entryPage = 256
-
-// walk reads page by page, so that fn may take its time and call the store.
 func (s *Store) walk(ctx context.Context, index string, event qa.EventID, after int64, fn func(storage.Entry) error) error {
-	var damaged []wire.Hash
-	for {
-		page := make([]storage.Entry, 0, entryPage)
-		rows := 0
-		err := s.do(ctx, false, []any{storeChanges}, func(t *tx) error {
-			page, rows = page[:0], 0
+	return storage.Walk(event, after, func(after int64, limit int, page *storage.Page) error {
+		return s.do(ctx, false, []any{storeChanges}, func(t *tx) error {
+			*page = storage.Page{} // do may run this twice
 			next := keyRange("bound", []any{string(event), after}, []any{string(event), []any{}}, true, true)
-			return t.each(storeChanges, index, next, entryPage, func(v js.Value) error {
+			return t.each(storeChanges, index, next, limit, func(v js.Value) error {
 				e, _, sound := entryOf(v)
-				rows++
-				after = e.Position
-				if sound {
-					page = append(page, e)
-				} else {
-					damaged = append(damaged, e.Hash)
-				}
+				page.Add(e, sound)
 				return nil
 			})
 		})
-		if err != nil {
-			return err
-		}
-		for _, e := range page {
-			if err := fn(e); err != nil {
-				return err
-			}
-		}
-		if rows < entryPage {
-			break
-		}
-	}
-	if damaged != nil {
-		return &storage.DamagedError{Event: event, Hashes: damaged}
-	}
-	return nil
+	}, fn)
 }
 
 // Entries implements storage.Ledger.

@@ -5,8 +5,6 @@ package idb
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"syscall/js"
 
@@ -14,104 +12,49 @@ import (
 	"flyleaf/storage"
 )
 
-// viewRows is a ViewUpdate as it will stand in the object stores.
-type viewRows struct {
-	event     []byte // JSON; nil: none
-	posts     []postRow
-	reactions []storage.ReactionUpdate
-	people    []personRow
-	whole     bool // what was there before goes
-}
-
-type postRow struct {
-	id    string
-	json  []byte
-	words []any
-}
-
-type personRow struct {
-	id   string
-	json []byte
-}
-
-func (v *viewRows) empty() bool {
-	return !v.whole && v.event == nil && len(v.posts) == 0 && len(v.reactions) == 0 && len(v.people) == 0
-}
-
-// encodeViews does what can be done before the transaction.
-func encodeViews(u storage.ViewUpdate) (v viewRows, err error) {
-	v.reactions = u.Reactions
-	if u.Event != nil {
-		if v.event, err = json.Marshal(u.Event); err != nil {
-			return v, fmt.Errorf("storage: %w", err)
-		}
-	}
-	for _, p := range u.Posts {
-		p.Reactions = nil
-		row := postRow{id: string(p.ID)}
-		for _, w := range storage.Words(storage.SearchText(&p)) {
-			row.words = append(row.words, w)
-		}
-		if row.json, err = json.Marshal(&p); err != nil {
-			return v, fmt.Errorf("storage: post %s: %w", p.ID, err)
-		}
-		v.posts = append(v.posts, row)
-	}
-	for _, p := range u.People {
-		b, err := json.Marshal(&p)
-		if err != nil {
-			return v, fmt.Errorf("storage: person %s: %w", p.ID, err)
-		}
-		v.people = append(v.people, personRow{string(p.ID), b})
-	}
-	return v, nil
-}
-
-func (t *tx) putViews(event string, v *viewRows) error {
-	if v.whole {
+func (t *tx) putViews(event string, v *storage.ViewRows) error {
+	if v.Whole {
 		for _, store := range []string{storePosts, storeReactions, storePeople} {
 			t.delete(store, under(event))
 		}
 		t.delete(storeEvents, event)
 	}
-	if v.event != nil {
-		t.put(storeEvents, map[string]any{"e": event, "v": bytesTo(v.event)})
+	if v.Event != nil {
+		t.put(storeEvents, map[string]any{"e": event, "v": bytesTo(v.Event)})
 	}
-	for i := range v.posts {
-		p := &v.posts[i]
-		t.put(storePosts, map[string]any{"e": event, "id": p.id, "v": bytesTo(p.json), "w": p.words})
+	for i := range v.Posts {
+		p := &v.Posts[i]
+		words := make([]any, len(p.Words))
+		for k, w := range p.Words {
+			words[k] = w
+		}
+		t.put(storePosts, map[string]any{"e": event, "id": string(p.ID), "v": bytesTo(p.JSON), "w": words})
 	}
-	for _, r := range v.reactions {
+	for _, r := range v.Reactions {
 		if r.On {
 			t.put(storeReactions, map[string]any{"e": event, "p": string(r.Post), "m": r.Emoji, "b": string(r.By)})
 		} else {
 			t.delete(storeReactions, []any{event, string(r.Post), r.Emoji, string(r.By)})
 		}
 	}
-	for _, p := range v.people {
-		t.put(storePeople, map[string]any{"e": event, "id": p.id, "v": bytesTo(p.json)})
+	for _, p := range v.People {
+		t.put(storePeople, map[string]any{"e": event, "id": string(p.ID), "v": bytesTo(p.JSON)})
 	}
 	return t.failed
 }
 
 // ReplaceViews implements storage.Views.
 func (s *Store) ReplaceViews(ctx context.Context, event qa.EventID, u storage.ViewUpdate) error {
-	rows, err := encodeViews(u)
+	rows, err := storage.EncodeViews(u)
 	if err != nil {
 		return err
 	}
-	rows.whole = true
+	rows.Whole = true
 	return s.do(ctx, true, ledgerStores, func(t *tx) error { return t.putViews(string(event), &rows) })
 }
 
-// decode reads a row of a view. Such a row can only be damaged; a rebuild of the views
-// mends it.
-func decode(row js.Value, into any) error {
-	if err := json.Unmarshal(bytesOf(row.Get("v")), into); err != nil {
-		return fmt.Errorf("%w: a view; rebuilding the views mends it (%w)", storage.ErrDamaged, err)
-	}
-	return nil
-}
+// decode reads a row of a view.
+func decode(row js.Value, into any) error { return storage.DecodeView(bytesOf(row.Get("v")), into) }
 
 // Event implements storage.Views.
 func (s *Store) Event(ctx context.Context, event qa.EventID) (qa.Event, error) {

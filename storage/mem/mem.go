@@ -10,7 +10,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"sort"
@@ -104,21 +103,13 @@ func cloneEntry(e *storage.Entry) storage.Entry {
 
 // Append implements storage.Ledger.
 func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
+	rows, _, err := storage.Prepare(batches)
+	if err != nil {
+		return err
+	}
 	return s.write(ctx, func() error {
-		ready := make([]prepared, len(batches))
-		for i := range batches {
-			for j := range batches[i].Entries {
-				if err := storage.CheckEntry(&batches[i].Entries[j]); err != nil {
-					return err
-				}
-			}
-			var err error
-			if ready[i], err = prepare(batches[i].Views); err != nil {
-				return err
-			}
-		}
 		for i, b := range batches {
-			if len(b.Entries) == 0 && len(b.Statuses) == 0 && !b.Whole && ready[i].empty() {
+			if b.Empty(&rows[i]) {
 				continue
 			}
 			d := s.document(b.Event)
@@ -137,10 +128,7 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 					e.Status = status
 				}
 			}
-			if b.Whole {
-				d.views = newViews()
-			}
-			d.views.apply(ready[i])
+			d.views.apply(&rows[i])
 		}
 		return nil
 	})
@@ -350,11 +338,7 @@ func (s *Store) Snapshot(ctx context.Context, event qa.EventID) (snap storage.Sn
 	return snap, err
 }
 
-// encode keeps a value as JSON, so that the caller's slices and maps stay the
-// caller's and both implementations give back the same.
-func encode(v any) ([]byte, error) { return json.Marshal(v) }
-
 func decode[T any](b []byte) (v T, err error) {
-	err = json.Unmarshal(b, &v)
+	err = storage.DecodeView(b, &v)
 	return v, err
 }

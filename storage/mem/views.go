@@ -12,67 +12,30 @@ import (
 // views are one document's rows.
 type views struct {
 	event     []byte // JSON; nil: none
-	posts     map[qa.PostID]post
+	posts     map[qa.PostID]storage.PostRow
 	reactions map[qa.PostID]map[qa.Reaction]bool
-	people    map[qa.Identity]qa.Person
-}
-
-type post struct {
-	json  []byte // without reactions
-	words []string
+	people    map[qa.Identity][]byte // JSON
 }
 
 func newViews() views {
 	return views{
-		posts:     map[qa.PostID]post{},
+		posts:     map[qa.PostID]storage.PostRow{},
 		reactions: map[qa.PostID]map[qa.Reaction]bool{},
-		people:    map[qa.Identity]qa.Person{},
+		people:    map[qa.Identity][]byte{},
 	}
 }
 
-// prepared is a ViewUpdate that can no longer fail.
-type prepared struct {
-	event     []byte
-	posts     map[qa.PostID]post
-	reactions []storage.ReactionUpdate
-	people    []qa.Person
-}
-
-func (p *prepared) empty() bool {
-	return p.event == nil && len(p.posts) == 0 && len(p.reactions) == 0 && len(p.people) == 0
-}
-
-func prepare(u storage.ViewUpdate) (prepared, error) {
-	p := prepared{
-		posts:     make(map[qa.PostID]post, len(u.Posts)),
-		reactions: slices.Clone(u.Reactions),
-		people:    slices.Clone(u.People),
+func (v *views) apply(rows *storage.ViewRows) {
+	if rows.Whole {
+		*v = newViews()
 	}
-	var err error
-	if u.Event != nil {
-		if p.event, err = encode(u.Event); err != nil {
-			return p, err
-		}
+	if rows.Event != nil {
+		v.event = rows.Event
 	}
-	for _, v := range u.Posts {
-		v.Reactions = nil
-		b, err := encode(v)
-		if err != nil {
-			return p, err
-		}
-		p.posts[v.ID] = post{json: b, words: storage.Words(storage.SearchText(&v))}
+	for _, row := range rows.Posts {
+		v.posts[row.ID] = row
 	}
-	return p, nil
-}
-
-func (v *views) apply(p prepared) {
-	if p.event != nil {
-		v.event = p.event
-	}
-	for id, row := range p.posts {
-		v.posts[id] = row
-	}
-	for _, r := range p.reactions {
+	for _, r := range rows.Reactions {
 		if !r.On {
 			delete(v.reactions[r.Post], r.Reaction)
 			continue
@@ -82,8 +45,8 @@ func (v *views) apply(p prepared) {
 		}
 		v.reactions[r.Post][r.Reaction] = true
 	}
-	for _, person := range p.people {
-		v.people[person.ID] = person
+	for _, row := range rows.People {
+		v.people[row.ID] = row.JSON
 	}
 }
 
@@ -92,7 +55,7 @@ func (v *views) post(id qa.PostID) (qa.Post, error) {
 	if !ok {
 		return qa.Post{}, storage.ErrNotFound
 	}
-	p, err := decode[qa.Post](row.json)
+	p, err := decode[qa.Post](row.JSON)
 	if err != nil {
 		return qa.Post{}, err
 	}
@@ -156,7 +119,11 @@ func (s *Store) Post(ctx context.Context, event qa.EventID, id qa.PostID) (p qa.
 func (s *Store) People(ctx context.Context, event qa.EventID) (people []qa.Person, err error) {
 	err = s.read(ctx, func() error {
 		if d := s.docs[event]; d != nil {
-			for _, p := range d.views.people {
+			for _, b := range d.views.people {
+				p, err := decode[qa.Person](b)
+				if err != nil {
+					return err
+				}
 				people = append(people, p)
 			}
 		}
@@ -196,7 +163,7 @@ func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.Ev
 				continue
 			}
 			for id, p := range d.views.posts {
-				if score := storage.Score(p.words, terms); score > 0 {
+				if score := storage.Score(p.Words, terms); score > 0 {
 					hits = append(hits, hit{storage.Found{Event: event, Post: id}, score})
 				}
 			}
@@ -214,14 +181,13 @@ func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.Ev
 
 // ReplaceViews implements storage.Views.
 func (s *Store) ReplaceViews(ctx context.Context, event qa.EventID, u storage.ViewUpdate) error {
+	rows, err := storage.EncodeViews(u)
+	if err != nil {
+		return err
+	}
+	rows.Whole = true
 	return s.write(ctx, func() error {
-		p, err := prepare(u)
-		if err != nil {
-			return err
-		}
-		d := s.document(event)
-		d.views = newViews()
-		d.views.apply(p)
+		s.document(event).views.apply(&rows)
 		return nil
 	})
 }

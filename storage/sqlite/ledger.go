@@ -35,20 +35,9 @@ const insertChange = `INSERT INTO changes
 
 // Append implements storage.Ledger.
 func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
-	rows := make([]viewRows, len(batches))
-	work := false
-	for i := range batches {
-		for j := range batches[i].Entries {
-			if err := storage.CheckEntry(&batches[i].Entries[j]); err != nil {
-				return err
-			}
-		}
-		var err error
-		if rows[i], err = encodeViews(batches[i].Views); err != nil {
-			return err
-		}
-		rows[i].whole = batches[i].Whole
-		work = work || len(batches[i].Entries) > 0 || len(batches[i].Statuses) > 0 || !rows[i].empty()
+	rows, work, err := storage.Prepare(batches)
+	if err != nil {
+		return err
 	}
 	if !work {
 		done, err := s.enter()
@@ -60,7 +49,7 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 	return s.update(ctx, func(t *tx) error {
 		actors := map[wire.ActorID]int64{}
 		for i, b := range batches {
-			if len(b.Entries) == 0 && len(b.Statuses) == 0 && rows[i].empty() {
+			if b.Empty(&rows[i]) {
 				continue
 			}
 			doc, err := t.document(b.Event)
@@ -134,8 +123,6 @@ const selectFrom = `SELECT c.position, c.hash, a.actor, c.seq, c.received_at, c.
 const (
 	selectEntry = selectFrom + `LEFT JOIN actors a ON a.id = c.actor`
 
-	entryPage = 256 // rows that a walk holds at a time
-
 	selectEntries = selectFrom + `INDEXED BY changes_in_order LEFT JOIN actors a ON a.id = c.actor
 	WHERE c.document = (SELECT id FROM documents WHERE event = ?) AND c.position > ?
 	ORDER BY c.position LIMIT ?`
@@ -165,45 +152,19 @@ func sound(e *storage.Entry, sum int64) bool {
 	return sum == int64(uint32(sum)) && storage.Sound(e, uint32(sum))
 }
 
-// walk reads page by page, so that fn may take its time and call the store
-// without holding a connection.
 func (s *Store) walk(ctx context.Context, query string, event qa.EventID, after int64, fn func(storage.Entry) error) error {
-	var damaged []wire.Hash
-	for {
-		page := make([]storage.Entry, 0, entryPage)
-		rows := 0
-		err := s.view(ctx, func(t *tx) error {
-			return t.each(query, []any{string(event), after, entryPage}, func(scan func(...any) error) error {
+	return storage.Walk(event, after, func(after int64, limit int, page *storage.Page) error {
+		return s.view(ctx, func(t *tx) error {
+			return t.each(query, []any{string(event), after, limit}, func(scan func(...any) error) error {
 				e, sum, err := scanEntry(scan)
 				if err != nil {
 					return err
 				}
-				rows++
-				after = e.Position
-				if sound(&e, sum) {
-					page = append(page, e)
-				} else {
-					damaged = append(damaged, e.Hash)
-				}
+				page.Add(e, sound(&e, sum))
 				return nil
 			})
 		})
-		if err != nil {
-			return err
-		}
-		for _, e := range page {
-			if err := fn(e); err != nil {
-				return err
-			}
-		}
-		if rows < entryPage {
-			break
-		}
-	}
-	if damaged != nil {
-		return &storage.DamagedError{Event: event, Hashes: damaged}
-	}
-	return nil
+	}, fn)
 }
 
 // Entries implements storage.Ledger.

@@ -44,15 +44,13 @@ func readWords(ctx context.Context, t *sql.Tx, after int64) (ids []int64, words 
 			return nil, nil, err
 		}
 		var p qa.Post
-		if decode(b, &p) != nil {
+		if storage.DecodeView(b, &p) != nil {
 			p = qa.Post{}
 		}
-		ids, words = append(ids, id), append(words, searchWords(&p))
+		ids, words = append(ids, id), append(words, searchWords(storage.Words(storage.SearchText(&p))))
 	}
 	return ids, words, rows.Err()
 }
 
-// searchWords are a post's words as the index has them.
-func searchWords(p *qa.Post) string {
-	return strings.Join(storage.Words(storage.SearchText(p)), " ")
-}
+// searchWords are words as the index has them.
+func searchWords(words []string) string { return strings.Join(words, " ") }

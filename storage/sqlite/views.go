@@ -2,70 +2,14 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strings"
 
 	"flyleaf/qa"
 	"flyleaf/storage"
 )
 
-// viewRows is a ViewUpdate as it will stand in the tables.
-type viewRows struct {
-	event     []byte // JSON; nil: none
-	posts     []postRow
-	reactions []storage.ReactionUpdate
-	people    []personRow
-	whole     bool // what was there before goes
-}
-
-type postRow struct {
-	id, parent qa.PostID
-	at         int64
-	json       []byte
-	words      string
-}
-
-type personRow struct {
-	id   qa.Identity
-	json []byte
-}
-
-func (v *viewRows) empty() bool {
-	return !v.whole && v.event == nil && len(v.posts) == 0 && len(v.reactions) == 0 && len(v.people) == 0
-}
-
-// encodeViews does what can be done before it is this call's turn to write.
-func encodeViews(u storage.ViewUpdate) (v viewRows, err error) {
-	v.reactions = u.Reactions
-	if u.Event != nil {
-		if v.event, err = json.Marshal(u.Event); err != nil {
-			return v, fmt.Errorf("storage: %w", err)
-		}
-	}
-	for _, p := range u.Posts {
-		p.Reactions = nil
-		row := postRow{
-			id: p.ID, parent: p.Parent, at: p.AtMillis,
-			words: searchWords(&p),
-		}
-		if row.json, err = json.Marshal(&p); err != nil {
-			return v, fmt.Errorf("storage: post %s: %w", p.ID, err)
-		}
-		v.posts = append(v.posts, row)
-	}
-	for _, p := range u.People {
-		b, err := json.Marshal(&p)
-		if err != nil {
-			return v, fmt.Errorf("storage: person %s: %w", p.ID, err)
-		}
-		v.people = append(v.people, personRow{p.ID, b})
-	}
-	return v, nil
-}
-
-func (t *tx) putViews(ctx context.Context, doc int64, v *viewRows) error {
-	if v.whole {
+func (t *tx) putViews(ctx context.Context, doc int64, v *storage.ViewRows) error {
+	if v.Whole {
 		for _, query := range []string{
 			"DELETE FROM search WHERE rowid IN (SELECT id FROM posts WHERE document = ?)",
 			"DELETE FROM posts WHERE document = ?",
@@ -78,24 +22,24 @@ func (t *tx) putViews(ctx context.Context, doc int64, v *viewRows) error {
 			}
 		}
 	}
-	if v.event != nil {
+	if v.Event != nil {
 		if _, err := t.exec(`INSERT INTO events (document, json) VALUES (?, ?)
-			ON CONFLICT DO UPDATE SET json = excluded.json`, doc, v.event); err != nil {
+			ON CONFLICT DO UPDATE SET json = excluded.json`, doc, v.Event); err != nil {
 			return err
 		}
 	}
-	ids := make([]int64, len(v.posts))
-	for i, p := range v.posts {
+	ids := make([]int64, len(v.Posts))
+	for i, p := range v.Posts {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if err := t.row(`INSERT INTO posts (document, post, parent, at, json) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (document, post) DO UPDATE SET parent = excluded.parent, at = excluded.at, json = excluded.json
-			RETURNING id`, []any{doc, string(p.id), string(p.parent), p.at, p.json}, &ids[i]); err != nil {
+			RETURNING id`, []any{doc, string(p.ID), string(p.Parent), p.AtMillis, p.JSON}, &ids[i]); err != nil {
 			return err
 		}
 	}
-	for _, r := range v.reactions {
+	for _, r := range v.Reactions {
 		query := "DELETE FROM reactions WHERE document = ? AND post = ? AND emoji = ? AND identity = ?"
 		if r.On {
 			query = "INSERT INTO reactions (document, post, emoji, identity) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -104,19 +48,19 @@ func (t *tx) putViews(ctx context.Context, doc int64, v *viewRows) error {
 			return err
 		}
 	}
-	for _, p := range v.people {
+	for _, p := range v.People {
 		if _, err := t.exec(`INSERT INTO people (document, identity, json) VALUES (?, ?, ?)
-			ON CONFLICT DO UPDATE SET json = excluded.json`, doc, string(p.id), p.json); err != nil {
+			ON CONFLICT DO UPDATE SET json = excluded.json`, doc, string(p.ID), p.JSON); err != nil {
 			return err
 		}
 	}
 	// The words last: before a statement of the other kinds, the index would write
 	// down what it has gathered so far, and put thousands of small pieces together.
-	for i, p := range v.posts {
+	for i, p := range v.Posts {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if _, err := t.exec("INSERT OR REPLACE INTO search (rowid, words) VALUES (?, ?)", ids[i], p.words); err != nil {
+		if _, err := t.exec("INSERT OR REPLACE INTO search (rowid, words) VALUES (?, ?)", ids[i], searchWords(p.Words)); err != nil {
 			return err
 		}
 	}
@@ -125,11 +69,11 @@ func (t *tx) putViews(ctx context.Context, doc int64, v *viewRows) error {
 
 // ReplaceViews implements storage.Views.
 func (s *Store) ReplaceViews(ctx context.Context, event qa.EventID, u storage.ViewUpdate) error {
-	rows, err := encodeViews(u)
+	rows, err := storage.EncodeViews(u)
 	if err != nil {
 		return err
 	}
-	rows.whole = true
+	rows.Whole = true
 	return s.update(ctx, func(t *tx) error {
 		doc, err := t.document(event)
 		if err != nil {
@@ -137,15 +81,6 @@ func (s *Store) ReplaceViews(ctx context.Context, event qa.EventID, u storage.Vi
 		}
 		return t.putViews(ctx, doc, &rows)
 	})
-}
-
-// decode reads a row of a view. Such a row can only be damaged; a rebuild of
-// the views mends it.
-func decode(b []byte, into any) error {
-	if err := json.Unmarshal(b, into); err != nil {
-		return fmt.Errorf("%w: a view; rebuilding the views mends it (%w)", storage.ErrDamaged, err)
-	}
-	return nil
 }
 
 // Event implements storage.Views.
@@ -158,7 +93,7 @@ func (s *Store) Event(ctx context.Context, event qa.EventID) (qa.Event, error) {
 		if err != nil {
 			return err
 		}
-		return decode(b, &e)
+		return storage.DecodeView(b, &e)
 	})
 	if err != nil {
 		return qa.Event{}, err
@@ -192,7 +127,7 @@ func (s *Store) Posts(ctx context.Context, event qa.EventID) ([]qa.Post, error) 
 					return err
 				}
 				var p qa.Post
-				if err := decode(b, &p); err != nil {
+				if err := storage.DecodeView(b, &p); err != nil {
 					return err
 				}
 				p.Reactions = reactions[p.ID]
@@ -216,7 +151,7 @@ func (s *Store) Post(ctx context.Context, event qa.EventID, id qa.PostID) (qa.Po
 		if err != nil {
 			return err
 		}
-		if err := decode(b, &p); err != nil {
+		if err := storage.DecodeView(b, &p); err != nil {
 			return err
 		}
 		return t.each(`SELECT emoji, identity FROM reactions
@@ -246,7 +181,7 @@ func (s *Store) People(ctx context.Context, event qa.EventID) (people []qa.Perso
 					return err
 				}
 				var p qa.Person
-				if err := decode(b, &p); err != nil {
+				if err := storage.DecodeView(b, &p); err != nil {
 					return err
 				}
 				people = append(people, p)
