@@ -21,6 +21,7 @@ type step struct{ pkg, does string }
 // reader, through the relay.
 var postsWay = []step{
 	{"webui", "a form is sent"},
+	{"node", "asking is one of the things that a person can do"},
 	{"replica", "the act is carried out in its event"},
 	{"crdt", "the engine makes a change of it"},
 	{"keys", "its hash is signed"},
@@ -28,7 +29,8 @@ var postsWay = []step{
 	{"crdt/projection", "it is added to what the event says"},
 	{"storage", "ledger and views are on disk in one transaction: saved"},
 	{"crdt/sync", "the relay is told of the new head, and asks for it"},
-	{"relay", "it is checked again, stored, and only then passed on; the reader's device does steps 5 to 7"},
+	{"crdt/document", "the relay looks at its bytes and its signature"},
+	{"relay", "it is validated there too, stored, and only then passed on; the reader's device does steps 9 and 6 to 8"},
 }
 
 // leftOut reports whether a package is left out of the picture: what only tests need,

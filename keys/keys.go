@@ -152,7 +152,7 @@ func Sign(k Key, event qa.EventID, h wire.Hash) ([]byte, error) {
 
 // Verify returns nil when sig is the signature of the actor's person over the
 // change in this event. ErrActor, ErrWeakKey or ErrSignature is returned when it is
-// not, and qa's error for an event ID that is not one. DESIGN.md says exactly which
+// not, and qa's error for an event ID that is not one. crdt/policy/DESIGN.md says exactly which
 // signatures fit.
 func Verify(event qa.EventID, actor wire.ActorID, h wire.Hash, sig []byte) error {
 	if len(actor) != ActorSize {

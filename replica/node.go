@@ -1,5 +1,5 @@
 // Package replica is one device's node: the events that the device follows, each as a
-// document, and the exchange of their changes with relays. DESIGN.md says how it is made.
+// document, and the exchange of their changes with relays.
 //
 // It guarantees that nothing is reported as done, shown to a subscriber or offered to a
 // relay before the transaction holding it is on disk; that a write that failed leaves
