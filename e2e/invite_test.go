@@ -51,7 +51,7 @@ func TestInvitationMakesAnAuthor(t *testing.T) {
 	if out := organiser.run("event", "invite", "list"); !strings.Contains(out, "granted by Ilse Marrow") {
 		t.Error(out)
 	}
-	if out := organiser.run("verify", "--post", answer); !strings.Contains(out, "replies") || !strings.Contains(out, "signed, permitted") {
+	if out := organiser.run("verify", "--post", answer); !strings.Contains(out, "replied to") || !strings.Contains(out, "signed, permitted") {
 		t.Error(out)
 	}
 

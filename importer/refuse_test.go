@@ -62,7 +62,7 @@ func TestRefused(t *testing.T) {
 		{"no time", page("title: T\nstart: next Monday\n"), 3, ErrSyntax, "next Monday"},
 		{"no real day", page("title: T\nstart: 2026-02-30\n"), 3, ErrSyntax, "2026-02-30"},
 		{"archive is a map", page("title: T\narchive:\n  name: A\n"), 4, ErrSyntax, "archive is not a list"},
-		{"entry is a text", page("title: T\narchive:\n- A\n"), 4, ErrSyntax, "not a map"},
+		{"entry is a text", page("title: T\narchive:\n- A\n"), 4, ErrSyntax, "must be a map"},
 		{"text is a list", page("title: T\narchive:\n- name: A\n  text: [a]\n"), 5, ErrSyntax, "must be text"},
 		{"replies are a text", page("title: T\narchive:\n- name: A\n  text: a\n  replies: none\n"), 6, ErrSyntax, "replies is not a list"},
 		{"description too long", page("title: T\n") + long(16<<10+1), 0, ErrLimit, "16385"},

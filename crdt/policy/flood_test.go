@@ -7,7 +7,7 @@ import (
 	"flyleaf/crdt/projection"
 )
 
-// TestFloodsCostFewSteps: however often somebody writes the same, what gate and fold
+// TestFloodsCostFewSteps: however often somebody writes the same, what policy and projection
 // look at for one operation stays within a bound. Where the bound of the policy is
 // reached it is that: 500 writes of a key by one person. Only for devices of one person
 // that do not know of each other it grows with their number; see the table in DESIGN.md.
@@ -42,10 +42,10 @@ func TestFloodsCostFewSteps(t *testing.T) {
 		}
 		n := float64(f.Operations() + len(f.Many))
 		gate, views := float64(r.Gate.Steps())/n, float64(w.Steps())/n
-		t.Logf("%-60s %4d changes, %5d operations, %6d bytes: %7.1f steps of the gate and %6.1f of the fold for each", f.Name, len(f.Many), f.Operations(), f.Bytes(), gate, views)
+		t.Logf("%-60s %4d changes, %5d operations, %6d bytes: %7.1f steps of the policy and %6.1f of the projection for each", f.Name, len(f.Many), f.Operations(), f.Bytes(), gate, views)
 		b, ok := bounds[f.Name]
 		if !ok || gate > b.policy || views > b.projection {
-			t.Errorf("%s: %.1f steps of the gate and %.1f of the fold for each operation, at most %.1f and %.1f", f.Name, gate, views, b.policy, b.projection)
+			t.Errorf("%s: %.1f steps of the policy and %.1f of the projection for each operation, at most %.1f and %.1f", f.Name, gate, views, b.policy, b.projection)
 		}
 	}
 }

@@ -205,7 +205,7 @@ func TestInTheBrowser(t *testing.T) {
 			p.until("the question", "location.pathname.includes('/books/') && document.querySelector(':target') && document.querySelector(':target').innerText.includes('choir')")
 			p.look("/index.html", 1440, 900, "light")
 			p.run(chromedp.SendKeys(chromedp.CSS("#find"), "hiddenwords"))
-			p.until("nothing", "document.getElementById('found').textContent === 'Nothing has all these words.'")
+			p.until("nothing", "document.getElementById('found').textContent === 'No results.'")
 
 			p.mu.Lock()
 			defer p.mu.Unlock()
