@@ -9,7 +9,7 @@
 // it cannot roll back: on an error of that kind the document is as it was.
 //
 // It never checks bytes: Load and Absorb are for bytes that crdt/wire has decoded
-// and the gate has let through (automerge-go ends the process on bad ones). It
+// and the policy has let through (automerge-go ends the process on bad ones). It
 // never checks permissions beyond "is it one's own", and it reads no clock.
 //
 // No engine can hold an event in which an actor has signed two versions of a change.

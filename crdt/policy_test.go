@@ -16,7 +16,7 @@ import (
 	"flyleaf/schema"
 )
 
-// gated is what a replica keeps of an event whose changes go through the gate.
+// gated is what a replica keeps of an event whose changes go through the policy.
 type gated struct {
 	g      *graph.Graph
 	policy *policy.Policy
@@ -48,7 +48,7 @@ type member struct {
 }
 
 // TestWhatOurWriterMakesIsValid: acts of every kind by people who may do them, on
-// devices that hear of each other now and then. Each change passes the gate of its
+// devices that hear of each other now and then. Each change passes the policy of its
 // writer and, in any order, that of everybody else; what others try is refused for
 // want of the role, or because it is somebody else's.
 func TestWhatOurWriterMakesIsValid(t *testing.T) {
@@ -66,7 +66,7 @@ func TestWhatOurWriterMakesIsValid(t *testing.T) {
 			}
 		}
 		compareNow(t, s, h, event, r)
-		check(t, h, r) // the fold against automerge-go, and its views kept by what was touched
+		check(t, h, r) // the projection against automerge-go, and its views kept by what was touched
 	}
 	t.Logf("taken: %v; refused: %v", kinds, refused)
 	for _, k := range []qa.ActKind{
@@ -86,7 +86,7 @@ func TestWhatOurWriterMakesIsValid(t *testing.T) {
 	}
 }
 
-// gatedEvent lets people act at random and keeps what the gate takes.
+// gatedEvent lets people act at random and keeps what the policy takes.
 func gatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]int, refused map[policy.Code]int) (*history, qa.EventID) {
 	t.Helper()
 	e := qa.Event{
@@ -232,7 +232,7 @@ func randomActOfAll(r *rand.Rand, me qa.Identity, posts []qa.PostID) qa.Act {
 	return a
 }
 
-// compareNow holds what the gate says of now against the fold, which says it from
+// compareNow holds what the policy says of now against the projection, which says it from
 // all values.
 func compareNow(t *testing.T, s uint64, h *history, event qa.EventID, r *rand.Rand) {
 	t.Helper()

@@ -97,7 +97,7 @@ func (h *history) shuffle(r *rand.Rand) []int {
 
 const testEvent = qa.EventID("an event")
 
-// view is what the fold says, kept from what it says was touched.
+// view is what the projection says, kept from what it says was touched.
 type view struct {
 	Event     qa.Event
 	Posts     map[qa.PostID]qa.Post
@@ -177,7 +177,7 @@ func weekOf(f *projection.Projection) []byte {
 	return b
 }
 
-// compare walks a document as automerge-go reads it and the fold beside it.
+// compare walks a document as automerge-go reads it and the projection beside it.
 func compare(t *testing.T, f *projection.Projection, m *automerge.Map, path ...string) (conflicts int) {
 	t.Helper()
 	obj, ok := f.Object(path...)
@@ -218,7 +218,7 @@ func compare(t *testing.T, f *projection.Projection, m *automerge.Map, path ...s
 			continue
 		}
 		if slices.Equal(path, []string{"blobs"}) {
-			continue // the fold leaves those bytes to the ledger
+			continue // the projection leaves those bytes to the ledger
 		}
 		var got any
 		switch last.Value.Kind {

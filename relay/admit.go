@@ -297,7 +297,7 @@ func (d *document) deferralOf(from *session, c *change, now time.Time) quota.Def
 		return quota.Deferral{}
 	}
 	// After that: whoever builds on such a change would be cut off by it for good.
-	if d.policy != nil && d.policy.Rulings() >= d.relay.limits.AuthorityChanges && d.policy.Rules(c.decoded) {
+	if d.policy != nil && d.policy.AuthorityChanges() >= d.relay.limits.AuthorityChanges && d.policy.ChangesAuthority(c.decoded) {
 		return quota.Deferral{Code: policy.CodeFull}
 	}
 	if ready && d.headsFull() && !d.replacesHead(c) {

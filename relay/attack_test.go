@@ -36,7 +36,7 @@ func newPlay(name string) *play {
 	return p
 }
 
-// view is what a device shows: the fold of what it holds.
+// view is what a device shows: the projection of what it holds.
 func view(t testing.TB, d *relaytest.Device) *projection.Projection {
 	t.Helper()
 	g := graph.New()

@@ -64,7 +64,7 @@ const (
 	// event is opened again. That they are deferred says nothing about their validity.
 	LateFor = 14 * 24 * time.Hour
 	// MaxAuthorityChanges is how many changes that grant or revoke a role, block somebody or
-	// close the event a document may have: the gate's memory grows with the square, to
+	// close the event a document may have: the policy's memory grows with the square, to
 	// 8 MB here.
 	MaxAuthorityChanges = 1 << 13
 	// EphemeralBurst and EphemeralRate are how many ephemeral messages a connection

@@ -55,7 +55,7 @@ func (x exchanged) Receive(ctx context.Context, changes [][]byte, signatures []b
 	if err := doc.load(ctx); err != nil {
 		return nil, err
 	}
-	before := relayclient.Received{Heads: doc.contents.graph.Heads(), Epoch: doc.excluded.epoch, AuthorityChanges: doc.contents.policy.Rulings()}
+	before := relayclient.Received{Heads: doc.contents.graph.Heads(), Epoch: doc.excluded.epoch, AuthorityChanges: doc.contents.policy.AuthorityChanges()}
 	var err error
 	if st.update, err = doc.take(ctx, found); err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func (st *exchangeState) RefusedHere() (changes int, why string) {
 func (st *exchangeState) RelayRefusals() []Refusal { return st.doc.cached.relayRefusals() }
 
 // AuthorityChanges implements relayclient.State.
-func (st *exchangeState) AuthorityChanges() int { return st.doc.contents.policy.Rulings() }
+func (st *exchangeState) AuthorityChanges() int { return st.doc.contents.policy.AuthorityChanges() }
 
 // AccessKeys implements relayclient.State.
 func (st *exchangeState) AccessKeys() []keys.Key { return st.doc.accessKeys() }

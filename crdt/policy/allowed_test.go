@@ -203,8 +203,8 @@ func TestOlderGenesis(t *testing.T) {
 
 func TestAClub(t *testing.T) {
 	p := newParty(t, policytest.About{Kind: "club"})
-	if p.r.Gate.Kind() != "club" || p.r.Gate.Access() != "open" || p.r.Gate.Founder() != p.founder.ID() || p.r.Gate.Newer() {
-		t.Errorf("%s, %s, %s", p.r.Gate.Kind(), p.r.Gate.Access(), p.r.Gate.Founder())
+	if p.r.Policy.Kind() != "club" || p.r.Policy.Access() != "open" || p.r.Policy.Founder() != p.founder.ID() || p.r.Policy.Newer() {
+		t.Errorf("%s, %s, %s", p.r.Policy.Kind(), p.r.Policy.Access(), p.r.Policy.Founder())
 	}
 	p.do(p.organiser, func(d *policytest.Draft) {
 		d.Str("club/title", "A club")
@@ -226,7 +226,7 @@ func TestNewerRules(t *testing.T) {
 	w := policytest.Found(policytest.About{Gate: schema.RulesVersion + 1, More: func(d *policytest.Draft) { d.Map("secrets") }})
 	p := &party{World: w, t: t, r: policytest.NewReplica(w.Event)}
 	p.take(w.Changes[0])
-	if !p.r.Gate.Newer() {
+	if !p.r.Policy.Newer() {
 		t.Error("a later version is not newer")
 	}
 	eve := w.Writer("eve")

@@ -221,7 +221,7 @@ func TestAuthorityIsWhatTheRulesSay(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		a := x.Gate.Authority()
+		a := x.Policy.Authority()
 		for _, c := range all {
 			past := x.Graph.Past(c.Deps)
 			for p := range people {

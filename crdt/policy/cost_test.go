@@ -166,7 +166,7 @@ func BenchmarkJudge(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := c.r.Gate.Validate(ch); err != nil {
+				if err := c.r.Policy.Validate(ch); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -296,9 +296,9 @@ func TestHostileChangesStayCheap(t *testing.T) {
 			}
 			return ops
 		})
-		before := c.r.Gate.Steps()
-		err := c.r.Gate.Validate(bad)
-		steps := c.r.Gate.Steps() - before
+		before := c.r.Policy.Steps()
+		err := c.r.Policy.Validate(bad)
+		steps := c.r.Policy.Steps() - before
 		t.Logf("a change that knows of %s: %d steps, %v", name, steps, err)
 		if (err == nil) != (name == "none") {
 			t.Errorf("a change that knows of %s: %v", name, err)
@@ -309,7 +309,7 @@ func TestHostileChangesStayCheap(t *testing.T) {
 	}
 }
 
-// Thousands of rulings about one person do not stop the gate.
+// Thousands of authority changes about one person do not stop the policy.
 func TestManyRulingsStayCheap(t *testing.T) {
 	w := policytest.Found(policytest.About{})
 	c := &crowd{tb: t, w: w, r: policytest.NewReplica(w.Event), past: []*wire.Change{w.Changes[0].Change}}
@@ -344,13 +344,13 @@ func TestManyRulingsStayCheap(t *testing.T) {
 			return []wire.Op{op}
 		}))
 	}
-	t.Logf("%v for each of %d rulings", time.Since(start)/n, n)
-	if c.r.Gate.Rulings() != n+1 {
-		t.Errorf("%d rulings", c.r.Gate.Rulings())
+	t.Logf("%v for each of %d authority changes", time.Since(start)/n, n)
+	if c.r.Policy.AuthorityChanges() != n+1 {
+		t.Errorf("%d authority changes", c.r.Policy.AuthorityChanges())
 	}
-	before := c.r.Gate.Steps()
+	before := c.r.Policy.Steps()
 	for range 10 {
-		if !c.r.Gate.HoldsRole(x.id, qa.RoleModerator) || c.r.Gate.Blocked(x.id) {
+		if !c.r.Policy.HoldsRole(x.id, qa.RoleModerator) || c.r.Policy.Blocked(x.id) {
 			t.Fatal("the last grant does not stand")
 		}
 	}
@@ -358,11 +358,11 @@ func TestManyRulingsStayCheap(t *testing.T) {
 	d := w.Writer("reader").Draft(behind.Hash)
 	d.Bool("blocks/"+string(x.id), true)
 	for range 10 {
-		_ = c.r.Gate.Validate(d.Change) // whose past lacks nearly all of them
+		_ = c.r.Policy.Validate(d.Change) // whose past lacks nearly all of them
 	}
-	// A look at each ruling, and for each at the few grants of who made it.
-	if steps := c.r.Gate.Steps() - before; steps > 20*n { // and none for what was asked before
-		t.Errorf("%d steps for 20 questions of roles, with %d rulings", steps, n)
+	// A look at each authority change, and for each at the few grants of who made it.
+	if steps := c.r.Policy.Steps() - before; steps > 20*n { // and none for what was asked before
+		t.Errorf("%d steps for 20 questions of roles, with %d authority changes", steps, n)
 	} else {
 		t.Logf("%d steps for 20 questions of roles", steps)
 	}

@@ -31,7 +31,7 @@ func TestFloodsCostFewSteps(t *testing.T) {
 	}
 	for _, f := range policytest.Floods(500) {
 		r := policytest.NewReplica(f.Event)
-		w := projection.New(f.Event, r.Graph, r.Gate.Authority())
+		w := projection.New(f.Event, r.Graph, r.Policy.Authority())
 		for i, s := range append(f.Setup, f.Many...) {
 			if err := r.Take(s); err != nil || len(r.Taken) != i+1 {
 				t.Fatalf("%s: change %d: %v", f.Name, i, err)
@@ -41,7 +41,7 @@ func TestFloodsCostFewSteps(t *testing.T) {
 			}
 		}
 		n := float64(f.Operations() + len(f.Many))
-		gate, views := float64(r.Gate.Steps())/n, float64(w.Steps())/n
+		gate, views := float64(r.Policy.Steps())/n, float64(w.Steps())/n
 		t.Logf("%-60s %4d changes, %5d operations, %6d bytes: %7.1f steps of the policy and %6.1f of the projection for each", f.Name, len(f.Many), f.Operations(), f.Bytes(), gate, views)
 		b, ok := bounds[f.Name]
 		if !ok || gate > b.policy || views > b.projection {

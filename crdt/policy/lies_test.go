@@ -23,12 +23,12 @@ func TestLiesCostFewSteps(t *testing.T) {
 	steps := func(t *testing.T, event qa.EventID, changes []policytest.Signed, many int) (policy, views float64) {
 		t.Helper()
 		r := policytest.NewReplica(event)
-		w := projection.New(event, r.Graph, r.Gate.Authority())
+		w := projection.New(event, r.Graph, r.Policy.Authority())
 		var before, beforeViews int64
 		for i, s := range changes {
 			if i == len(changes)-many {
 				w.Touched()
-				before, beforeViews = r.Gate.Steps(), w.Steps()
+				before, beforeViews = r.Policy.Steps(), w.Steps()
 			}
 			if err := r.Take(s); err != nil || len(r.Taken) != i+1 {
 				t.Fatalf("change %d: %v", i, err)
@@ -36,10 +36,10 @@ func TestLiesCostFewSteps(t *testing.T) {
 			if err := w.Apply(r.Taken[i]); err != nil {
 				t.Fatal(err)
 			}
-			r.Gate.Authority().Closed() // a question of the pages, after each change
+			r.Policy.Authority().Closed() // a question of the pages, after each change
 		}
 		w.Touched()
-		return float64(r.Gate.Steps()-before) / float64(many), float64(w.Steps()-beforeViews) / float64(many)
+		return float64(r.Policy.Steps()-before) / float64(many), float64(w.Steps()-beforeViews) / float64(many)
 	}
 	for name, lies := range map[string]func(w *policytest.World) []policytest.Signed{
 		"honest posts, to compare": func(w *policytest.World) (out []policytest.Signed) {

@@ -186,7 +186,7 @@ func TestOneViewInAnyOrder(t *testing.T) {
 				t.Fatalf("seed %d, set %d, order %d: %d taken and %d wait of %d valid changes",
 					seed, set, i, x.Graph.Len(), x.Graph.WaitingLen(), len(w.Changes))
 			}
-			f := projection.New(w.Event, x.Graph, x.Gate.Authority())
+			f := projection.New(w.Event, x.Graph, x.Policy.Authority())
 			for _, c := range x.Taken {
 				if err := f.Apply(c); err != nil {
 					t.Fatal(err)
@@ -202,7 +202,7 @@ func TestOneViewInAnyOrder(t *testing.T) {
 				Week qa.Week
 				Log  []qa.LogEntry
 				Gate []bool
-			}{qa.NewWeek(e, f.Posts(), f.People()), f.Log(), saysGate(x.Gate, f)})
+			}{qa.NewWeek(e, f.Posts(), f.People()), f.Log(), saysGate(x.Policy, f)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -303,7 +303,7 @@ func sameWhenGrown(event qa.EventID, changes []*wire.Change, whole *projection.P
 	return nil
 }
 
-// saysGate is what the gate says of now.
+// saysGate is what the policy says of now.
 func saysGate(g *policy.Policy, f *projection.Projection) []bool {
 	var out []bool
 	e := f.Event()

@@ -22,9 +22,9 @@ import (
 	"flyleaf/schema"
 )
 
-// ErrOrder is returned by Validate and Add for a change whose deps the gate has not
+// ErrOrder is returned by Validate and Add for a change whose deps the policy has not
 // been given: a fault of the caller.
-var ErrOrder = errors.New("policy: the gate was not given what the change builds on")
+var ErrOrder = errors.New("policy: the policy was not given what the change builds on")
 
 // Policy holds what the rules need to know of an event's changes: who made which
 // maps, which operations stand at which keys, and who was given which role. See
@@ -100,7 +100,7 @@ type written struct {
 	next     int32              // another key of the map, -1: none
 }
 
-// New returns the gate of an event, without any change. g is the event's graph.
+// New returns the policy of an event, without any change. g is the event's graph.
 func New(event qa.EventID, g *graph.Graph) *Policy {
 	return &Policy{
 		event: event, graph: g, authority: authority.New(g),
@@ -124,7 +124,7 @@ func (g *Policy) Newer() bool { return g.newer }
 // by whomever, concurrent writes included.
 func (g *Policy) LongestHistory() int { return g.longest }
 
-// Steps returns how many writes, keys and rulings were looked at since the beginning:
+// Steps returns how many writes, keys and authority changes were looked at since the beginning:
 // what grows with the history of a key. What it costs to find a causal past is the
 // graph's. Tests hold it to bounds.
 func (g *Policy) Steps() int64 { return g.steps + g.authority.Steps() }

@@ -50,7 +50,7 @@ func TestGateWantsWhatAChangeBuildsOn(t *testing.T) {
 	if gate.HoldsRole(nobody, qa.RoleOrganiser) || gate.AnyRole(nobody) || gate.Blocked(nobody) || gate.HoldsRole("nobody", qa.RoleOrganiser) {
 		t.Error("somebody holds a role in an event that has not begun")
 	}
-	if gate.Founder() != "" || gate.Kind() != "" || gate.Access() != "" || gate.Rulings() != 0 {
+	if gate.Founder() != "" || gate.Kind() != "" || gate.Access() != "" || gate.AuthorityChanges() != 0 {
 		t.Error("an empty gate knows of an event")
 	}
 	if err := gate.Add(w.Changes[0].Change); err != nil {
@@ -106,7 +106,7 @@ func holders(g *policy.Policy, role qa.Role, of ...*policytest.Writer) string {
 
 func TestRolesOfNow(t *testing.T) {
 	p := newParty(t, policytest.About{Access: "invited"})
-	gate := p.r.Gate
+	gate := p.r.Policy
 	eve, key := p.Writer("eve"), p.Writer("invitation")
 	everybody := []*policytest.Writer{p.founder, p.organiser, p.author, p.moderator, p.reader, eve}
 	for role, want := range map[qa.Role]string{
@@ -154,23 +154,23 @@ func TestRolesOfNow(t *testing.T) {
 	if gate.HoldsRole(eve.ID(), qa.RoleMember) || !gate.HoldsRole(eve.ID(), qa.RoleAuthor) {
 		t.Error("one role for another")
 	}
-	if n := gate.Rulings(); n != 6 {
-		t.Errorf("%d rulings", n)
+	if n := gate.AuthorityChanges(); n != 6 {
+		t.Errorf("%d authority changes", n)
 	}
 }
 
-// Rules knows a ruling before it is added, and takes nothing else for one.
+// ChangesAuthority knows an authority change before it is added, and takes nothing else for one.
 func TestRulesKnowsARuling(t *testing.T) {
 	w := policytest.Found(policytest.About{})
 	r := policytest.NewReplica(w.Event)
 	take := func(s policytest.Signed) {
 		t.Helper()
-		before := r.Gate.Rulings()
-		says := r.Gate.Rules(s.Change)
+		before := r.Policy.AuthorityChanges()
+		says := r.Policy.ChangesAuthority(s.Change)
 		if err := r.Take(s); err != nil {
 			t.Fatal(err)
 		}
-		if is := r.Gate.Rulings() > before; is != says {
+		if is := r.Policy.AuthorityChanges() > before; is != says {
 			t.Errorf("said %v of %+v, and it is %v", says, s.Change.Ops[0], is)
 		}
 	}
@@ -192,8 +192,8 @@ func TestRulesKnowsARuling(t *testing.T) {
 		d.Bool("event/closed", true)
 	}))
 	take(w.Founder.Do(func(d *policytest.Draft) { d.Str("posts/"+string(q)+"/marks/hidden", "no") }))
-	if n := r.Gate.Rulings(); n != 4 {
-		t.Errorf("%d rulings", n)
+	if n := r.Policy.AuthorityChanges(); n != 4 {
+		t.Errorf("%d authority changes", n)
 	}
 }
 
@@ -227,7 +227,7 @@ func TestAnInvitationsKeyWithARole(t *testing.T) {
 // and who was given the role again, gives again.
 func TestRevokedOrganisers(t *testing.T) {
 	p := newParty(t, policytest.About{})
-	gate, eve, bob := p.r.Gate, p.Writer("eve"), p.Writer("bob")
+	gate, eve, bob := p.r.Policy, p.Writer("eve"), p.Writer("bob")
 	p.do(p.organiser, func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleModerator, true) })
 	on := p.Heads()
 	p.take(p.founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, false) }))
@@ -249,7 +249,7 @@ func TestRevokedOrganisers(t *testing.T) {
 
 func TestBlocksByRank(t *testing.T) {
 	p := newParty(t, policytest.About{})
-	gate := p.r.Gate
+	gate := p.r.Policy
 	reader := "blocks/" + string(p.reader.ID())
 	// The moderator's lifting has the higher operation, the organiser's block the rank.
 	on := p.Heads()
@@ -397,7 +397,7 @@ func TestTiesOfRulings(t *testing.T) {
 		}
 		p.take(a)
 		p.take(b)
-		if p.r.Gate.Blocked(p.reader.ID()) {
+		if p.r.Policy.Blocked(p.reader.ID()) {
 			t.Errorf("the lower actor's word stands (first: %v)", first)
 		}
 	}
@@ -410,7 +410,7 @@ func TestARevocationThatDoesNotCount(t *testing.T) {
 	p.take(p.founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, false) }))
 	p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) }))
 	p.take(p.moderator.DoOn(on, func(d *policytest.Draft) { d.Str("blocks/"+string(p.reader.ID()), "spam") }))
-	if !p.r.Gate.Blocked(p.reader.ID()) || !p.r.Gate.HoldsRole(p.moderator.ID(), qa.RoleModerator) {
+	if !p.r.Policy.Blocked(p.reader.ID()) || !p.r.Policy.HoldsRole(p.moderator.ID(), qa.RoleModerator) {
 		t.Error("a revoked organiser's revocation counts")
 	}
 }
@@ -427,7 +427,7 @@ func TestReadingIdentitiesAndTheGenesis(t *testing.T) {
 	}})
 	p := &party{World: w, t: t, r: policytest.NewReplica(w.Event)}
 	p.take(w.Changes[0])
-	gate := p.r.Gate
+	gate := p.r.Policy
 	if gate.Kind() != "event" || gate.Access() != "open" || gate.Newer() {
 		t.Errorf("%s, %s, newer: %v", gate.Kind(), gate.Access(), gate.Newer())
 	}
@@ -471,7 +471,7 @@ func TestRecheck(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := r.Gate.Recheck(ch); err != nil {
+			if err := r.Policy.Recheck(ch); err != nil {
 				t.Fatalf("%s: a valid change: %v", c.Name, err)
 			}
 			if err := r.Take(s); err != nil {
@@ -481,7 +481,7 @@ func TestRecheck(t *testing.T) {
 		switch c.Code {
 		case policy.CodeRepeated, policy.CodeOperations, policy.CodeTooOften:
 			found++
-			if err := r.Gate.Recheck(c.Bad.Change); err == nil || policy.RefusalOf(err).Code != c.Code {
+			if err := r.Policy.Recheck(c.Bad.Change); err == nil || policy.RefusalOf(err).Code != c.Code {
 				t.Errorf("%s: %v", c.Name, err)
 			}
 		}
@@ -500,11 +500,11 @@ func TestRecheckRefusesWeakKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := *w.Writer("eve").Do(func(d *policytest.Draft) { d.Post("", "?") }).Change
-	if err := r.Gate.Recheck(&c); err != nil {
+	if err := r.Policy.Recheck(&c); err != nil {
 		t.Fatalf("an ordinary change: %v", err)
 	}
 	c.Actor = wire.ActorID("\x01" + strings.Repeat("\x00", 31) + "8 bytes.") // y = 1: the neutral element
-	if err := r.Gate.Recheck(&c); policy.RefusalOf(err) == nil || policy.RefusalOf(err).Code != policy.CodeWeakKey {
+	if err := r.Policy.Recheck(&c); policy.RefusalOf(err) == nil || policy.RefusalOf(err).Code != policy.CodeWeakKey {
 		t.Errorf("a weak key: %v", err)
 	}
 }

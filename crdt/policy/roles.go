@@ -31,14 +31,14 @@ func (g *Policy) Posts(c *wire.Change) bool {
 	return false
 }
 
-// Rulings returns how many changes bear on what others may do. What the gate takes
+// AuthorityChanges returns how many changes bear on what others may do. What the policy takes
 // of time and memory grows with the square of it, in the worst event that somebody
 // can make on purpose; so a relay takes only so many.
-func (g *Policy) Rulings() int { return g.authority.Len() }
+func (g *Policy) AuthorityChanges() int { return g.authority.Len() }
 
-// Rules reports whether a change would be a ruling. It costs a look at each operation,
+// ChangesAuthority reports whether a change would be an authority change. It costs a look at each operation,
 // and says nothing about whether the change is valid.
-func (g *Policy) Rules(c *wire.Change) bool { return g.authority.Concerns(c) }
+func (g *Policy) ChangesAuthority(c *wire.Change) bool { return g.authority.Concerns(c) }
 
 // HoldsRole reports whether somebody holds one of the roles now, in effect.
 func (g *Policy) HoldsRole(id qa.Identity, some ...qa.Role) bool {

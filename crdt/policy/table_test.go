@@ -213,7 +213,7 @@ func TestEveryLineOfTheTable(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					return p.r.Gate.Validate(c)
+					return p.r.Policy.Validate(c)
 				}
 				put := func(v wire.Value) error {
 					return judge(func(d *policytest.Draft, path string) {
@@ -270,7 +270,7 @@ func TestLengthsOfANewPost(t *testing.T) {
 			at := "posts/" + string(d.Post("", "Hello"))
 			d.Str(at+"/"+key, strings.Repeat("x", limit+over))
 			d.Sign()
-			if err := p.r.Gate.Validate(d.Change); (err == nil) != (over == 0) {
+			if err := p.r.Policy.Validate(d.Change); (err == nil) != (over == 0) {
 				t.Errorf("%s of %d bytes: %v", key, limit+over, err)
 			}
 		}
@@ -279,7 +279,7 @@ func TestLengthsOfANewPost(t *testing.T) {
 		d := p.founder.Clone().Draft()
 		d.Str("event/x/"+strings.Repeat("n", n), "A")
 		d.Sign()
-		if err := p.r.Gate.Validate(d.Change); (err == nil) != (n == 64) {
+		if err := p.r.Policy.Validate(d.Change); (err == nil) != (n == 64) {
 			t.Errorf("a name of %d bytes in x: %v", n, err)
 		}
 	}
@@ -287,7 +287,7 @@ func TestLengthsOfANewPost(t *testing.T) {
 		d := p.reader.Clone().Draft()
 		d.React(p.question, strings.Repeat("e", n), true)
 		d.Sign()
-		if err := p.r.Gate.Validate(d.Change); (err == nil) != (n == 32) {
+		if err := p.r.Policy.Validate(d.Change); (err == nil) != (n == 32) {
 			t.Errorf("an emoji of %d bytes: %v", n, err)
 		}
 	}

@@ -38,7 +38,7 @@ func TestTextsThatAreTaken(t *testing.T) {
 // when it was founded, so that what was written by an earlier program still opens.
 func TestVersion1TakesWhatItTook(t *testing.T) {
 	p := newParty(t, policytest.About{Gate: 1})
-	if p.r.Gate.Newer() {
+	if p.r.Policy.Newer() {
 		t.Fatal("version 1 is shown read-only")
 	}
 	for _, texts := range []map[string]string{policytest.NoTexts, policytest.NoLines} {

@@ -16,7 +16,7 @@ import (
 	"flyleaf/schema"
 )
 
-// judging is one change before the gate. The gate keeps it, so that its memory is
+// judging is one change before the policy. The gate keeps it, so that its memory is
 // used again.
 type judging struct {
 	g       *Policy

@@ -30,7 +30,7 @@ func shown(t *testing.T, w *policytest.World) *projection.Projection {
 		for _, c := range x.Graph.Rejected() {
 			t.Fatal(c.Err)
 		}
-		f = projection.New(w.Event, x.Graph, x.Gate.Authority())
+		f = projection.New(w.Event, x.Graph, x.Policy.Authority())
 		for _, c := range x.Taken {
 			if err := f.Apply(c); err != nil {
 				t.Fatal(err)

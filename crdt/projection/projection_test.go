@@ -136,7 +136,7 @@ func (d *device) genesis() *wire.Change {
 	)
 }
 
-// post makes a post named key; the fold takes any name.
+// post makes a post named key; the projection takes any name.
 func (d *device) post(key string) {
 	d.t.Helper()
 	p := "posts/" + key
@@ -436,7 +436,7 @@ func TestApplyRefusesDisorder(t *testing.T) {
 	}
 }
 
-// TestNothingPanics gives the fold random changes of every shape that decodes, with
+// TestNothingPanics gives the projection random changes of every shape that decodes, with
 // objects, keys and predecessors from here and there.
 func TestNothingPanics(t *testing.T) {
 	keys := []string{"event", "posts", "people", "roles", "blocks", "reactions", "revisions", "marks", "links", "closed", "0", "organiser", strings.Repeat("09", 32)}
@@ -514,7 +514,7 @@ func readAll(f *projection.Projection) {
 	f.Object("posts", "x", "y")
 }
 
-// TestForeignChanges gives the fold what other programs wrote: texts, lists,
+// TestForeignChanges gives the projection what other programs wrote: texts, lists,
 // counters, marks.
 func TestForeignChanges(t *testing.T) {
 	_, here, _, _ := runtime.Caller(0)

@@ -15,7 +15,7 @@ import (
 type Replica struct {
 	Event   qa.EventID
 	Graph   *graph.Graph
-	Gate    *policy.Policy
+	Policy  *policy.Policy
 	Taken   []*wire.Change // in the order they were applied
 	pending map[wire.Hash]*wire.Change
 }
@@ -24,16 +24,16 @@ type Replica struct {
 func NewReplica(event qa.EventID) *Replica {
 	r := &Replica{Event: event, pending: map[wire.Hash]*wire.Change{}}
 	r.Graph = graph.New(graph.Forks, graph.Admit(r.admit))
-	r.Gate = policy.New(event, r.Graph)
+	r.Policy = policy.New(event, r.Graph)
 	return r
 }
 
 func (r *Replica) admit(m graph.Meta) error {
 	c := r.pending[m.Hash]
-	if err := r.Gate.Validate(c); err != nil {
+	if err := r.Policy.Validate(c); err != nil {
 		return err
 	}
-	if err := r.Gate.Add(c); err != nil {
+	if err := r.Policy.Add(c); err != nil {
 		return fmt.Errorf("what was judged cannot be added: %w", err)
 	}
 	r.Taken = append(r.Taken, c)

@@ -1,7 +1,7 @@
 // Package policytest builds events and hostile changes for tests, without automerge:
 // changes are written operation by operation, each right as far as the test does not
 // make it wrong. What stands at a key in a past is worked out by the definition,
-// slowly, so that it is a check of what the gate works out fast.
+// slowly, so that it is a check of what the policy works out fast.
 //
 // Cases is a table of changes that nobody may take, each with the code that it is
 // refused with; relay and device are to be held to it alike.
