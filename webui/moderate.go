@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyleaf/markdown"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 )
@@ -86,7 +87,7 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	page.Event, page.CSRF, page.Back, page.Log = v.Event, v.csrf, v.address(p.ID), eventPath(v.Event.ID)+"/log"
 	page.Mark, page.Block = path+"/mark", path+"/block"
 	page.Post, page.Who, page.Question = v.post(t, i), v.who(p), i < 0
-	page.Words = excerpt(p.Text(), 240)
+	page.Words = markdown.Line(p.Text(), 240)
 	page.Hidden, page.Pinned, page.Answered = p.Marks.Hidden != "", p.Marks.Pinned, p.Marks.Answered
 	page.ByAuthor = t.Answered && !p.Marks.Answered
 	page.Awaiting, page.AfterClosing, page.EditedAfterClosing = p.Awaiting, p.AfterClosing, p.EditedAfterClosing
@@ -121,7 +122,7 @@ func (v *weekView) questions(but, chosen qa.PostID) []choice {
 	for k := range v.Threads {
 		q := &v.Threads[k].Question
 		if q.ID != but && q.Shown() && v.Threads[k].DuplicateOf == "" || q.ID == chosen && chosen != "" {
-			out = append(out, choice{ID: string(q.ID), Words: excerpt(q.Name+": "+q.Text(), 90), Chosen: q.ID == chosen})
+			out = append(out, choice{ID: string(q.ID), Words: markdown.Line(q.Name+": "+q.Text(), 90), Chosen: q.ID == chosen})
 		}
 	}
 	return out[max(0, len(out)-maxQuestions):]

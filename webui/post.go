@@ -92,7 +92,7 @@ func title(p *qa.PostView, v *weekView) string {
 	if !p.Shown() || text == "" {
 		return "A post in " + v.Event.Title
 	}
-	return excerpt(text, 60) + " · " + v.Event.Title
+	return markdown.Line(text, 60) + " · " + v.Event.Title
 }
 
 // excerpt cuts a text to at most n characters, at a word where it can.

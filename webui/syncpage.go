@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"flyleaf/markdown"
 	"flyleaf/node"
 	"flyleaf/qa"
 )
@@ -160,7 +161,7 @@ func (v *weekView) waits(post *qa.PostView, st qa.Status, pending map[qa.PostID]
 		state, why = delivery{State: stateRefused, Words: deliveryWords[stateRefused]}, sentence(n.Reason)
 	}
 	p.Waits = append(p.Waits, waiting{
-		Excerpt: excerpt(post.Text(), 100), URL: eventPath(st.Event) + "/go/" + string(post.ID), Week: v.Event.Title,
+		Excerpt: markdown.Line(post.Text(), 100), URL: eventPath(st.Event) + "/go/" + string(post.ID), Week: v.Event.Title,
 		Delivery: state, When: v.cal.moment(post.ShownMillis()), Why: why,
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyleaf/markdown"
 	"flyleaf/node"
 	"flyleaf/qa"
 )
@@ -213,7 +214,7 @@ func (v *weekView) winnersRows(choosers []chooser) (rows []winnersRow, mine int)
 			}
 		}
 		row := &rows[k]
-		row.Asked = append(row.Asked, askedLine{Words: excerpt(q.Text(), 120), URL: v.address(q.ID)})
+		row.Asked = append(row.Asked, askedLine{Words: markdown.Line(q.Text(), 120), URL: v.address(q.ID)})
 		row.Wants += t.Wants
 		if row.Post == "" || t.Wants > best[who] {
 			row.Post, best[who] = q.ID, t.Wants

@@ -200,3 +200,23 @@ func between(t *testing.T, s, from, to string) string {
 	out, _, _ := strings.Cut(rest, to)
 	return out
 }
+
+// TestListsShowWordsAndNotMarkdown: where a post stands in one line of a list, what its
+// writer made bold or a link is plain words.
+func TestListsShowWordsAndNotMarkdown(t *testing.T) {
+	s := newSite(t, "")
+	asAuthor(s)
+	s.node.give(s.event, qa.RoleModerator)
+	id := s.node.put(s.event, qa.Post{By: maren, AtMillis: testNow.UnixMilli() - 2000}, "Is the **ledger** [kept](https://books.example/)\n\n- by _hand_?")
+	for _, path := range []string{"/winners", "/inbox", "/p/" + string(id) + "/moderate"} {
+		page := s.get(s.week() + path)
+		if !strings.Contains(page, "Is the ledger kept") {
+			t.Errorf("%s does not show the words", path)
+		}
+		for _, raw := range []string{"**ledger**", "](https", "_hand_"} {
+			if strings.Contains(page, raw) {
+				t.Errorf("%s shows %q", path, raw)
+			}
+		}
+	}
+}
