@@ -20,7 +20,7 @@ func TestEphemeralMessagesGoLastAndFirst(t *testing.T) {
 	if frame, _, _ := o.next(); string(frame) != "frame" {
 		t.Errorf("first %q", frame)
 	}
-	if _, d, _ := o.next(); d != d {
+	if _, next, _ := o.next(); next != d {
 		t.Error("the sync message does not go before ephemeral ones")
 	}
 	for i := range MaxEphemeralQueue {

@@ -44,14 +44,6 @@ func shown(t *testing.T, w *policytest.World) *projection.Projection {
 	return f
 }
 
-// twice writes two versions of a writer's next change, on top of the same heads.
-func twice(w *policytest.World, x *policytest.Writer, first, second func(*policytest.Draft)) (a, b policytest.Signed) {
-	other, on := x.Clone(), w.Heads()
-	a = x.DoOn(on, first)
-	b = other.DoOn(on, second)
-	return a, b
-}
-
 func week(f *projection.Projection) qa.Week { return qa.NewWeek(f.Event(), f.Posts(), f.People()) }
 
 // TestVoidPostKeepsItsPlace: a question of which there are two versions shows no words;

@@ -437,6 +437,9 @@ func (a *applying) apply(k int) {
 	in := mapOf{object: &f.root}
 	if op.Obj != (wire.OpID{}) {
 		id, ok := a.resolve(op.Obj)
+		if !ok {
+			return
+		}
 		if in, ok = f.objects[id]; !ok {
 			return
 		}
