@@ -51,6 +51,7 @@ native: ## the tests of what writes changes, on the native engine
 
 docs: ## what docs/ shows of the code: the table of packages, its picture, all commands
 	$(GO) test -count=1 -run TestArchitectureIsDescribed . -update
+	$(GO) test -count=1 -run TestSchemaIsDescribed ./schema -update
 	$(GO) test -count=1 -run TestCommandReference ./cmd/app -update
 
 clean:

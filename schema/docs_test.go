@@ -1,0 +1,108 @@
+package schema_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"flyleaf/schema"
+)
+
+var update = flag.Bool("update", false, "write docs/schema.md instead of checking it")
+
+var types = map[schema.Type]string{
+	schema.IsMap: "map", schema.Text: "text", schema.Line: "line", schema.Word: "word", schema.Identity: "identity", schema.Hash: "hash",
+	schema.EventID: "event ID", schema.PostID: "post ID", schema.Time: "time", schema.Number: "number", schema.Flag: "true or false", schema.Bytes: "bytes",
+}
+
+var roleNames = []struct {
+	role schema.Roles
+	name string
+}{
+	{schema.Founder, "founder"}, {schema.Organiser, "organiser"}, {schema.Moderator, "moderator"}, {schema.Author, "author"}, {schema.Member, "member"},
+}
+
+// writer says who may write at a path.
+func writer(r *schema.Row) string {
+	var who []string
+	for _, n := range roleNames {
+		if r.By&n.role != 0 {
+			who = append(who, n.name)
+		}
+	}
+	if r.By&schema.Invites != 0 {
+		who = append(who, "who was invited")
+	}
+	switch {
+	case r.Self:
+		who = append(who, "the person named by the key")
+	case r.Owner:
+		who = append(who, "who made the map")
+	case r.OrOwner:
+		who = append(who, "who made the map")
+	}
+	if r.When == schema.AtFounding {
+		return "founder, in the first change"
+	}
+	if len(who) == 0 {
+		return "anybody"
+	}
+	return strings.Join(who, ", ")
+}
+
+func limit(r *schema.Row) string {
+	var parts []string
+	if r.Max > 0 {
+		parts = append(parts, fmt.Sprintf("%d bytes", r.Max))
+	}
+	if r.Most > 0 {
+		parts = append(parts, fmt.Sprintf("%d keys", r.Most))
+	}
+	if len(r.Words) > 0 {
+		parts = append(parts, "`"+strings.Join(r.Words, "`, `")+"`")
+	}
+	return strings.Join(parts, "; ")
+}
+
+// TestSchemaIsDescribed holds docs/schema.md to the table. With -update it writes it.
+func TestSchemaIsDescribed(t *testing.T) {
+	const page = "../docs/schema.md"
+	var b strings.Builder
+	b.WriteString(`# The event document
+
+What may stand in an event's Automerge document, or a club's, and who may write it. This page is
+written from package ` + "`schema`" + ` by ` + "`make docs`" + `. The rules that hold for more than one path are numbered in
+[the policy](../crdt/policy/DESIGN.md).
+
+`)
+	fmt.Fprintf(&b, "The newest version of the rules is %d.\n\n", schema.RulesVersion)
+	b.WriteString("| path | holds | at most | written by | once | since version |\n|---|---|---|---|---|---|\n")
+	seen := map[string]bool{}
+	for _, r := range schema.Rows() {
+		kind, ok := types[r.Type]
+		if !ok {
+			t.Fatalf("%s: the type %d has no name here", r.Path, r.Type)
+		}
+		key := r.Only + r.Path
+		if r.Path == "" || seen[key] {
+			t.Errorf("the path %q stands twice, or is empty", r.Path)
+		}
+		seen[key] = true
+		once := ""
+		if r.WrittenOnce() {
+			once = "yes"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %d |\n", r.Path, kind, limit(r), writer(r), once, r.Since)
+	}
+	if *update {
+		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if got, err := os.ReadFile(page); err != nil || string(got) != b.String() {
+		t.Errorf("%s does not show the table as it is: run make docs", page)
+	}
+}
