@@ -14,7 +14,7 @@ func (d *document) graphFor(m *member) *graph.Graph {
 	if m.takesVersions || d.graph.Forks() == 0 {
 		return d.graph
 	}
-	return d.oneVersion.Of(d.graph)
+	return d.oneVersion.Update(d.graph)
 }
 
 // keptFrom reports whether a change is in the document and not for a member.

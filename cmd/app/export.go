@@ -92,7 +92,7 @@ func (a *app) exportChanges(ctx context.Context, event, format, out string) erro
 				if err != nil {
 					return err
 				}
-				if one.Take(graph.MetaOf(decoded)) {
+				if one.Add(graph.MetaOf(decoded)) {
 					chunks = append(chunks, c.Bytes)
 				}
 			}

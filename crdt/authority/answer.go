@@ -227,7 +227,7 @@ func (a *Authority) Roles(p Person) Roles {
 
 // RolesAt returns what somebody holds for whoever knows a past.
 func (a *Authority) RolesAt(p Person, past *graph.Past) Roles {
-	if a.knowsAll(past) && (!a.anyVoid() || past.Whole(a.graph.Len()-1)) {
+	if a.knowsAll(past) && (!a.anyVoid() || past.ContainsAllBefore(a.graph.Len()-1)) {
 		return a.Roles(p)
 	}
 	return a.roles(p, view{past: past})
@@ -237,7 +237,7 @@ func (a *Authority) RolesAt(p Person, past *graph.Past) Roles {
 func (a *Authority) knowsAll(past *graph.Past) bool {
 	for i := len(a.changes) - 1; i >= 0; i-- {
 		place := int(a.changes[i].place)
-		if past.Whole(place) {
+		if past.ContainsAllBefore(place) {
 			return true
 		}
 		if !past.Has(place) {

@@ -112,7 +112,7 @@ func TestForks(t *testing.T) {
 				} else if got {
 					known++
 				}
-				// Of what the past holds, an operation's change is found; of two, one of them.
+				// Update what the past holds, an operation's change is found; of two, one of them.
 				for c := x.StartOp; c <= x.MaxOp; c++ {
 					holders := 0
 					for _, y := range all {

@@ -1,13 +1,12 @@
-// Package graph is the graph of one document's changes: who came after whom,
-// which are heads, what lies in whose past, and which changes wait for others.
+// Package graph is the graph of one document's changes: dependencies, heads, ancestry,
+// and the changes that wait for missing dependencies.
 //
-// It guarantees that every applied change has all its deps applied, that each
-// actor's changes form one chain without gaps or repeats, each change naming
-// the actor's previous one as a dep, and that operation counters rise along
-// every edge (section 6 of the format's description). A change that breaks
-// these rules is refused by a named error and leaves no trace. Adding is
-// idempotent, and independent of the order in which changes arrive: one that
-// comes before its deps waits in a room of bounded size.
+// It guarantees that every applied change has all its deps applied, that each actor's
+// changes form one chain without gaps or repeats, each change naming the actor's
+// previous one as a dep, and that operation counters rise along every edge. A change
+// that breaks these rules is refused with a named error and leaves no trace. Adding is
+// idempotent, and independent of the order in which changes arrive: a change that
+// arrives before its deps is held in a pending buffer of bounded size.
 //
 // It never holds the bytes of changes, never checks signatures or operations,
 // and does no I/O. A Graph is not safe for concurrent use; methods that only
@@ -36,20 +35,20 @@ const (
 	MaxCounter      = math.MaxUint32 // of an operation; automerge cannot count further
 	MaxActor        = 1024           // bytes of an actor ID
 	MaxChanges      = 1 << 24        // applied changes
-	MaxWaiting      = 8192           // changes in the waiting room
+	MaxWaiting      = 8192           // changes in the pending buffer
 	MaxWaitingBytes = 8 << 20        // memory they may take, as counted by waitingSize
 )
 
 var (
-	// ErrMalformed is returned for a change that no writer makes: no seq or no
-	// startOp, counters out of range, deps that are unsorted, repeated or too many.
+	// ErrMalformed is returned for a change that no correct writer produces: no seq or
+	// no startOp, counters out of range, deps that are unsorted, repeated or too many.
 	ErrMalformed = errors.New("graph: malformed change")
-	// ErrMissingDeps is returned by Check when not all deps are applied. Add
-	// lets such a change wait instead.
+	// ErrMissingDeps is returned by Check when not all deps are applied. Add keeps such
+	// a change pending instead.
 	ErrMissingDeps = errors.New("graph: deps are missing")
-	// ErrDuplicateSeq is returned when the actor already has another change
-	// with this seq: the actor forked its own history. With Forks, only when that
-	// other change lies in the past of this one.
+	// ErrDuplicateSeq is returned when the actor already has another change with this
+	// seq: the actor forked its own history. With the option Forks it is returned only
+	// when that other change lies in the past of this one.
 	ErrDuplicateSeq = errors.New("graph: actor used this sequence number before")
 	// ErrSeqGap is returned when the actor's previous change is not applied
 	// though all deps are.
@@ -60,17 +59,17 @@ var (
 	// ErrStartOp is returned when startOp is not one more than the highest
 	// counter in the change's past; from a Lenient graph only when it is lower.
 	ErrStartOp = errors.New("graph: wrong startOp")
-	// ErrWaitingFull is returned when a change would have to wait and the
-	// waiting room is full. The change can be sent again later.
-	ErrWaitingFull = errors.New("graph: too many changes wait for others")
+	// ErrWaitingFull is returned when a change would have to wait and the pending
+	// buffer is full. The change can be sent again later.
+	ErrWaitingFull = errors.New("graph: too many changes wait for dependencies")
 	// ErrFull is returned when the graph holds MaxChanges changes.
 	ErrFull = errors.New("graph: too many changes")
-	// ErrDependsOnRefused is the reason in Rejected for a change that waited
-	// for one that was refused.
+	// ErrDependsOnRefused is the reason in Rejected for a pending change that depends
+	// on a refused one.
 	ErrDependsOnRefused = errors.New("graph: depends on a refused change")
 )
 
-// Meta is what the graph needs to know of a change. MaxOp of a change without
+// Meta is the part of a change that the graph uses. MaxOp of a change without
 // operations is StartOp-1.
 type Meta struct {
 	Hash           wire.Hash
@@ -85,14 +84,14 @@ func MetaOf(c *wire.Change) Meta {
 	return Meta{Hash: c.Hash, Deps: c.Deps, Actor: c.Actor, Seq: c.Seq, StartOp: c.StartOp, MaxOp: c.MaxOp()}
 }
 
-// Rejection is a change that waited and was refused when its deps had come.
+// Rejection is a pending change that was refused once its deps had arrived.
 type Rejection struct {
 	Hash wire.Hash
 	Err  error
 }
 
-// node holds the fixed fields of an applied change. Its index in Graph.nodes
-// is its place in the applied order, so a dep has a lower index, always.
+// node holds the fixed fields of an applied change. Its index in Graph.nodes is its
+// place in the applied order, so a dep always has a lower index.
 type node struct {
 	actor          int32
 	seq            uint32
@@ -101,8 +100,8 @@ type node struct {
 	lastDependent  int32  // the newest edge that points here, -1: none (a head)
 }
 
-// edge is one dep of one change, and a link of the list of all edges that
-// point to the same change.
+// edge is one dep of one change. The edges that point to the same change form a linked
+// list.
 type edge struct {
 	to   int32
 	next int32 // index of an older edge to the same change, -1: none
@@ -110,10 +109,10 @@ type edge struct {
 
 // Graph is the graph of one document's changes. Use New.
 type Graph struct {
-	lenient bool
-	forks   bool
-	admit   func(Meta) error
-	most    int // changes; MaxChanges outside of tests
+	lenient    bool
+	forks      bool
+	admit      func(Meta) error
+	maxChanges int // changes; MaxChanges outside of tests
 
 	hashes []wire.Hash
 	nodes  []node
@@ -123,17 +122,18 @@ type Graph struct {
 	actor  map[wire.ActorID]int32
 	heads  headList
 	maxOp  uint64
-	forked []int32 // by whom a number was used again, each time, in the applied order
+	forked []int32 // actors that reused a sequence number, one entry for each reuse, in the applied order
 
-	room     room
+	pending  pendingBuffer
 	rejected []Rejection
 
 	steps *steps
 }
 
-// actor is an actor and its changes by seq-1: of those that share a number, with
-// Forks, the one that was applied first. others are the further ones, ascending by
-// seq, then by place; fork is the lowest number that is used twice, 0 for none.
+// actor is an actor and its changes. chain holds them by seq-1; where changes share a
+// number (option Forks), it holds the one that was applied first, and others holds the
+// further ones, ascending by seq, then by place. fork is the lowest number that is used
+// twice, 0 for none.
 type actor struct {
 	id     wire.ActorID
 	chain  []int32
@@ -141,62 +141,62 @@ type actor struct {
 	fork   uint32
 }
 
-// Option changes what a new Graph does.
+// Option configures a new Graph.
 type Option func(*Graph)
 
-// Lenient makes a graph take changes whose startOp is higher than it need be.
+// Lenient makes a graph accept changes whose startOp is higher than necessary.
 // JavaScript's changeAt makes such changes; all other rules stay.
 func Lenient(g *Graph) { g.lenient = true }
 
-// Forks makes a graph take two changes with one actor and sequence number: both are
-// nodes, and the past of whatever builds on either stays whole. Such an actor
-// equivocates; see Fork and ForkedIn. By its own past each change still has its
-// actor's next number, and names the actor's previous change among its deps.
+// Forks makes a graph accept two changes with one actor and sequence number. Both
+// become nodes, and the past of a change that depends on either stays complete. Such an
+// actor equivocates; see Fork and ForkedIn. Within its own past, each change still has
+// its actor's next number and names the actor's previous change among its deps.
 func Forks(g *Graph) { g.forks = true }
 
-// Admit makes a graph ask f before it applies a change, also one that waited.
-// All deps are applied then and the graph's own rules hold. The error f
-// returns refuses the change and is returned by Add or found in Rejected. f
-// may read the graph, not change it.
+// Admit makes a graph call f before it applies a change, also a pending one. At that
+// point all deps are applied and the graph's own rules hold. An error of f refuses the
+// change, and is returned by Add or found in Rejected. f may read the graph but not
+// change it.
 func Admit(f func(Meta) error) Option { return func(g *Graph) { g.admit = f } }
 
 // New returns an empty graph.
 func New(options ...Option) *Graph {
-	g := &Graph{most: MaxChanges, index: newIndex(), actor: map[wire.ActorID]int32{}, room: newRoom()}
+	g := &Graph{maxChanges: MaxChanges, index: newIndex(), actor: map[wire.ActorID]int32{}, pending: newPendingBuffer()}
 	for _, o := range options {
 		o(g)
 	}
 	return g
 }
 
-// Add applies a change, or lets it wait when deps are missing. It returns the
-// changes that were applied through it, in causal order: this one and those
-// that waited for it; none if it is known already or has to wait. An error is
-// about c itself: one of Check's but ErrMissingDeps, ErrWaitingFull, ErrFull,
-// or what Admit's function returned. Changes that waited for a refused one are
-// refused with it; see Rejected.
+// Add applies a change, or keeps it pending when deps are missing. It returns the
+// changes that this call applied, in causal order: c and the changes that waited for
+// it; none if c is known already or is pending now. An error is about c itself: one of
+// Check's except ErrMissingDeps, ErrWaitingFull, ErrFull, or the error of Admit's
+// function. Pending changes that depend on a refused one are refused with it; see
+// Rejected.
 func (g *Graph) Add(c Meta) (added []wire.Hash, err error) {
 	if g.Has(c.Hash) || g.Waiting(c.Hash) {
 		return nil, nil
 	}
 	switch err := g.Check(c); {
 	case errors.Is(err, ErrMissingDeps):
-		return nil, g.room.put(c, g.Has)
+		return nil, g.pending.put(c, g.Has)
 	case err != nil:
 		g.Refuse(c.Hash)
 		return nil, err
 	}
 	if err := g.admitted(c); err != nil {
-		if !errors.Is(err, ErrFull) { // which says nothing of the change, or of what waits for it
+		if !errors.Is(err, ErrFull) { // ErrFull is not the change's fault, so what depends on it stays pending
 			g.Refuse(c.Hash)
 		}
 		return nil, err
 	}
 	g.apply(c)
 	added = append(added, c.Hash)
-	// added is also the queue of changes for which others may have waited.
+	// added is also the queue of changes for which others may be waiting.
 	for i := 0; i < len(added); i++ {
-		for _, w := range g.room.arrived(added[i]) {
+		for _, w := range g.pending.takeReady(added[i]) {
 			err := g.Check(w)
 			if err == nil {
 				err = g.admitted(w)
@@ -214,7 +214,7 @@ func (g *Graph) Add(c Meta) (added []wire.Hash, err error) {
 }
 
 func (g *Graph) admitted(c Meta) error {
-	if len(g.nodes) >= g.most || len(g.edges)+len(c.Deps) > math.MaxInt32 {
+	if len(g.nodes) >= g.maxChanges || len(g.edges)+len(c.Deps) > math.MaxInt32 {
 		return ErrFull
 	}
 	if g.admit == nil {
@@ -223,11 +223,11 @@ func (g *Graph) admitted(c Meta) error {
 	return g.admit(c)
 }
 
-// Refuse tells the graph that a change will not be taken: what waits for it,
-// directly or not, leaves the waiting room and is added to Rejected.
+// Refuse tells the graph that a change will not be accepted. Pending changes that
+// depend on it, directly or not, are removed and added to Rejected.
 func (g *Graph) Refuse(h wire.Hash) {
-	g.room.drop(h)
-	for _, w := range g.room.dropDependents(h) {
+	g.pending.drop(h)
+	for _, w := range g.pending.dropDependents(h) {
 		g.reject(w, ErrDependsOnRefused)
 	}
 }
@@ -239,18 +239,18 @@ func (g *Graph) reject(h wire.Hash, err error) {
 	g.rejected = append(g.rejected, Rejection{h, err})
 }
 
-// Rejected returns the changes that left the waiting room refused since the
-// last call, of at most MaxWaiting the newest. To be called after Add.
+// Rejected returns the pending changes that were refused since the last call, at most
+// the newest MaxWaiting. Call it after Add.
 func (g *Graph) Rejected() []Rejection {
 	r := g.rejected
 	g.rejected = nil
 	return r
 }
 
-// Check says whether c could be applied now: nil if so, also if it is applied
-// already; ErrMissingDeps if it would have to wait; else ErrMalformed,
-// ErrDuplicateSeq, ErrSeqGap, ErrOwnPrevious or ErrStartOp. It does not ask
-// Admit's function.
+// Check reports whether c could be applied now. It returns nil if so, also if c is
+// applied already; ErrMissingDeps if c would have to wait; else ErrMalformed,
+// ErrDuplicateSeq, ErrSeqGap, ErrOwnPrevious or ErrStartOp. It does not call Admit's
+// function.
 func (g *Graph) Check(c Meta) error {
 	if g.Has(c.Hash) {
 		return nil
@@ -296,8 +296,8 @@ func (g *Graph) Check(c Meta) error {
 	return nil
 }
 
-// namesPrevious reports whether a change has one of its actor's with the number
-// before its own among its deps, which are applied.
+// namesPrevious reports whether the deps of a change, which are applied, contain a
+// change of the same actor with the number before its own.
 func (g *Graph) namesPrevious(c Meta) bool {
 	a, ok := g.actor[c.Actor]
 	if !ok {
@@ -309,8 +309,8 @@ func (g *Graph) namesPrevious(c Meta) bool {
 	})
 }
 
-// usedInPast reports whether the past of a change, which is applied, holds a change
-// of its actor with its number. A higher number in the past implies that.
+// usedInPast reports whether the past of an applied change contains another change of
+// its actor with the same number. A higher number in the past implies that.
 func (g *Graph) usedInPast(c Meta) bool {
 	a, ok := g.actor[c.Actor]
 	if !ok {
@@ -372,37 +372,36 @@ func (g *Graph) Has(h wire.Hash) bool {
 	return ok
 }
 
-// Waiting reports whether h is in the waiting room.
-func (g *Graph) Waiting(h wire.Hash) bool { return g.room.has(h) }
+// Waiting reports whether h is pending.
+func (g *Graph) Waiting(h wire.Hash) bool { return g.pending.has(h) }
 
-// Awaited reports whether a waiting change names h as a dep and h is not applied.
-func (g *Graph) Awaited(h wire.Hash) bool { return g.room.by[h] != nil }
+// Awaited reports whether a pending change names h as a dep and h is not applied.
+func (g *Graph) Awaited(h wire.Hash) bool { return g.pending.by[h] != nil }
 
-// Forget takes a change out of the waiting room, as if it had never come. What
-// waits for it goes on waiting.
-func (g *Graph) Forget(h wire.Hash) { g.room.drop(h) }
+// Forget removes a change from the pending buffer. Its dependents stay pending.
+func (g *Graph) Forget(h wire.Hash) { g.pending.drop(h) }
 
-// WaitingLen returns how many changes wait.
-func (g *Graph) WaitingLen() int { return g.room.len() }
+// WaitingLen returns the number of pending changes.
+func (g *Graph) WaitingLen() int { return g.pending.len() }
 
-// Missing returns the deps of waiting changes that are neither applied nor
-// waiting, ascending.
-func (g *Graph) Missing() []wire.Hash { return g.room.missing() }
+// Missing returns the deps of pending changes that are neither applied nor pending,
+// ascending.
+func (g *Graph) Missing() []wire.Hash { return g.pending.missing() }
 
-// MissingFrom returns what is neither applied nor waiting among the given
-// hashes and what they wait for, directly or not; ascending.
+// MissingFrom follows the given hashes through pending changes and returns the hashes
+// that are neither applied nor pending, ascending.
 func (g *Graph) MissingFrom(hashes []wire.Hash) []wire.Hash {
 	for _, h := range hashes {
 		if !g.Has(h) {
-			return g.room.missingFrom(hashes, g.Has)
+			return g.pending.missingFrom(hashes, g.Has)
 		}
 	}
-	return nil // the common case, and asked for each message to each peer
+	return nil // the common case; called for every message to every peer
 }
 
 // Heads returns the applied changes that no applied change depends on, ascending.
-// The slice is shared by all who ask, and stays as it is when the graph grows: it
-// is not to be changed.
+// Callers share the slice and must not modify it; it stays as it is when the graph
+// grows.
 func (g *Graph) Heads() []wire.Hash { return g.heads.all() }
 
 // HeadsLen returns how many heads there are.
@@ -414,7 +413,7 @@ func (g *Graph) IsHead(h wire.Hash) bool {
 	return ok && g.nodes[i].lastDependent < 0
 }
 
-// forkedBy notes a change whose number its actor has used before.
+// forkedBy records a change that reuses a sequence number of its actor.
 func (g *Graph) forkedBy(by *actor, self int32) {
 	g.forked = append(g.forked, g.nodes[self].actor)
 	seq := g.nodes[self].seq
@@ -425,12 +424,12 @@ func (g *Graph) forkedBy(by *actor, self int32) {
 	by.others = slices.Insert(by.others, i, self)
 }
 
-// Forks returns how many changes have a number that their actor had used before. It
-// only grows, and while it stays the same no answer of Forked changes.
+// Forks returns the number of changes that reuse a sequence number of their actor. It
+// only grows; while it stays the same, Forked gives the same answers.
 func (g *Graph) Forks() int { return len(g.forked) }
 
-// ForksSince yields the actors that have used a number again since Forks returned n, one
-// for each time.
+// ForksSince yields the actors that have reused a number since Forks returned n, one
+// entry for each reuse.
 func (g *Graph) ForksSince(n int) iter.Seq[wire.ActorID] {
 	return func(yield func(wire.ActorID) bool) {
 		for _, a := range g.forked[n:] {
@@ -441,8 +440,8 @@ func (g *Graph) ForksSince(n int) iter.Seq[wire.ActorID] {
 	}
 }
 
-// Fork returns the lowest sequence number of which an actor has two changes, 0 when
-// each number is used once.
+// Fork returns the lowest sequence number for which an actor has two changes, 0 when
+// every number is used once.
 func (g *Graph) Fork(id wire.ActorID) uint64 {
 	if a, ok := g.actor[id]; ok {
 		return uint64(g.actors[a].fork)
@@ -450,18 +449,17 @@ func (g *Graph) Fork(id wire.ActorID) uint64 {
 	return 0
 }
 
-// Forked reports whether the change at a place is one that its actor wrote from its
-// fork on: it has this number, or a lower one, twice.
+// Forked reports whether the change at a place is void: its actor has two changes with
+// this sequence number or with a lower one.
 func (g *Graph) Forked(place int) bool {
 	n := &g.nodes[place]
 	fork := g.actors[n.actor].fork
 	return fork != 0 && n.seq >= fork
 }
 
-// ForkedIn is Forked by what a past holds: whoever knows that past, and no more, has
-// seen both changes of a number. The first question about an actor costs a look at
-// each of its further changes until two of one number are found; the past remembers
-// the answer.
+// ForkedIn is like Forked, but considers only changes in past. The first question about
+// an actor looks at each of its further changes until it finds two with one number;
+// past keeps the answer.
 func (g *Graph) ForkedIn(place int, past *Past) bool {
 	if !g.Forked(place) {
 		return false
@@ -471,7 +469,7 @@ func (g *Graph) ForkedIn(place int, past *Past) bool {
 	return fork != 0 && n.seq >= fork
 }
 
-// forkIn returns the lowest sequence number of which a past holds two changes of an
+// forkIn returns the lowest sequence number for which past contains two changes of an
 // actor, 0 for none.
 func (g *Graph) forkIn(a int32, past *Past) uint32 {
 	if fork, known := past.forks[a]; known {
@@ -479,7 +477,7 @@ func (g *Graph) forkIn(a int32, past *Past) uint32 {
 	}
 	by := &g.actors[a]
 	fork := uint32(0)
-	var known uint32 // the number of the change before that is in the past
+	var known uint32 // the number of the last change seen that is in the past
 	for _, i := range by.others {
 		g.steps.add(1)
 		if !past.Has(int(i)) {
@@ -499,18 +497,18 @@ func (g *Graph) forkIn(a int32, past *Past) uint32 {
 	return fork
 }
 
-// Op names an operation by its change, since two changes of an actor that
-// equivocates share counters.
+// Op identifies an operation by its change and counter, because two changes of an actor
+// that equivocates share counters.
 type Op struct {
 	Place   int32  // of the change in the applied order
 	Counter uint32 // of the operation
 }
 
-// Resolve returns which operation a change means by an ID, of those that are applied;
-// false when no applied change has an operation with it. past is the past of the
-// change that names it. It is worked out only where more than one operation may have
-// the ID: then the one that the past holds is returned, and false when it holds none.
-// Otherwise it is for the caller to see whether the past holds it.
+// Resolve returns the applied operation with the given ID, and false when there is
+// none. past is the past of the change that refers to it. If an equivocation makes the
+// ID ambiguous, Resolve returns the operation that is in past, and false when none is;
+// past is computed only then. Otherwise the caller must check that the operation is in
+// the past.
 func (g *Graph) Resolve(id wire.OpID, past *LazyPast) (Op, bool) {
 	a, ok := g.actor[id.Actor]
 	if !ok || id.Counter == 0 || id.Counter > MaxCounter {
@@ -518,11 +516,11 @@ func (g *Graph) Resolve(id wire.OpID, past *LazyPast) (Op, bool) {
 	}
 	by := &g.actors[a]
 	counter := uint32(id.Counter)
-	straight := by.chain // where counters ascend
+	unforked := by.chain // where counters ascend
 	if by.fork != 0 {
-		straight = by.chain[:by.fork-1]
-		for _, rest := range [][]int32{by.chain[by.fork-1:], by.others} {
-			for _, i := range rest {
+		unforked = by.chain[:by.fork-1]
+		for _, forked := range [][]int32{by.chain[by.fork-1:], by.others} {
+			for _, i := range forked {
 				g.steps.add(1)
 				if n := &g.nodes[i]; n.startOp <= counter && counter <= n.maxOp && past.Get().Has(int(i)) {
 					return Op{i, counter}, true
@@ -530,14 +528,14 @@ func (g *Graph) Resolve(id wire.OpID, past *LazyPast) (Op, bool) {
 			}
 		}
 	}
-	k := sort.Search(len(straight), func(k int) bool { return g.nodes[straight[k]].startOp > counter }) - 1
-	if k < 0 || counter > g.nodes[straight[k]].maxOp {
+	k := sort.Search(len(unforked), func(k int) bool { return g.nodes[unforked[k]].startOp > counter }) - 1
+	if k < 0 || counter > g.nodes[unforked[k]].maxOp {
 		return Op{}, false
 	}
-	return Op{straight[k], counter}, true
+	return Op{unforked[k], counter}, true
 }
 
-// ID returns the ID of an operation on the wire.
+// ID returns the operation's ID as in the wire format.
 func (g *Graph) ID(op Op) wire.OpID {
 	return wire.OpID{Counter: uint64(op.Counter), Actor: g.ActorAt(int(op.Place))}
 }
@@ -577,8 +575,8 @@ func (g *Graph) Len() int { return len(g.nodes) }
 // MaxOp returns the highest operation counter applied, 0 if there is none.
 func (g *Graph) MaxOp() uint64 { return g.maxOp }
 
-// Place returns where h stands in the applied order, from 0. A dep stands
-// before what depends on it; the place of an applied change never changes.
+// Place returns the index of h in the applied order, from 0. A dep comes before its
+// dependents; the place of an applied change never changes.
 func (g *Graph) Place(h wire.Hash) (int, bool) {
 	i, ok := g.find(h)
 	return int(i), ok
@@ -600,7 +598,7 @@ func (g *Graph) Node(h wire.Hash) (Meta, bool) {
 // Deps appends the deps of an applied change to buf, ascending.
 func (g *Graph) Deps(buf []wire.Hash, h wire.Hash) []wire.Hash {
 	if i, ok := g.find(h); ok {
-		for _, e := range g.out(i) {
+		for _, e := range g.depsOf(i) {
 			buf = append(buf, g.hashes[e.to])
 		}
 	}
@@ -624,8 +622,8 @@ func (g *Graph) Dependents(h wire.Hash) []wire.Hash {
 	return r
 }
 
-// BySeq returns an actor's change by its sequence number, of two the one that was
-// applied first.
+// BySeq returns an actor's change by its sequence number. Of two changes with one
+// number it returns the one applied first.
 func (g *Graph) BySeq(id wire.ActorID, seq uint64) (wire.Hash, bool) {
 	a, ok := g.actor[id]
 	if !ok || seq == 0 || seq > uint64(len(g.actors[a].chain)) {
@@ -654,7 +652,7 @@ func (g *Graph) Actors() iter.Seq[wire.ActorID] {
 }
 
 // Order returns all applied changes in the order they were applied, which is
-// a causal order. Changes added meanwhile are not seen.
+// a causal order. It does not see changes added during the iteration.
 func (g *Graph) Order() iter.Seq[wire.Hash] {
 	hashes := g.hashes
 	return func(yield func(wire.Hash) bool) {
@@ -668,8 +666,8 @@ func (g *Graph) Order() iter.Seq[wire.Hash] {
 
 func (g *Graph) find(h wire.Hash) (int32, bool) { return g.index.find(g.hashes, h) }
 
-// out returns the edges of a node to its deps.
-func (g *Graph) out(i int32) []edge {
+// depsOf returns the edges of a node to its deps.
+func (g *Graph) depsOf(i int32) []edge {
 	end := len(g.edges)
 	if int(i)+1 < len(g.nodes) {
 		end = int(g.nodes[i+1].deps)

@@ -112,8 +112,8 @@ func TestAgainstPlainDefinitions(t *testing.T) {
 				}
 			}
 		}
-		if g.Len() != len(h.all) || len(applied) != len(h.all) || g.WaitingLen() != 0 || g.room.bytes != 0 || len(g.room.by) != 0 {
-			t.Fatalf("seed %d: %d applied, %d waiting, %d bytes", seed, g.Len(), g.WaitingLen(), g.room.bytes)
+		if g.Len() != len(h.all) || len(applied) != len(h.all) || g.WaitingLen() != 0 || g.pending.bytes != 0 || len(g.pending.by) != 0 {
+			t.Fatalf("seed %d: %d applied, %d waiting, %d bytes", seed, g.Len(), g.WaitingLen(), g.pending.bytes)
 		}
 		compareWithHistory(t, seed, h, g)
 	}
@@ -377,14 +377,14 @@ func TestFullIsNotRefused(t *testing.T) {
 	c := chain(4, 1)
 	mustAdd(t, g, c[0])
 	mustAdd(t, g, c[3]) // it waits
-	g.most = 1
+	g.maxChanges = 1
 	if _, err := g.Add(c[1]); !errors.Is(err, ErrFull) {
 		t.Fatal(err)
 	}
 	if len(g.Rejected()) != 0 || !g.Waiting(c[3].Hash) {
 		t.Fatal("what waits was refused")
 	}
-	g.most = MaxChanges
+	g.maxChanges = MaxChanges
 	mustAdd(t, g, c[1])
 	mustAdd(t, g, c[2])
 	if g.Len() != 4 {
@@ -414,8 +414,8 @@ func TestWaitingRoomIsBounded(t *testing.T) {
 	for n, err = 0, nil; err == nil && n < MaxWaiting; n++ {
 		_, err = g.Add(orphan(n, 4000))
 	}
-	if !errors.Is(err, ErrWaitingFull) || g.room.bytes > MaxWaitingBytes {
-		t.Errorf("%d large changes, %d bytes: %v", n, g.room.bytes, err)
+	if !errors.Is(err, ErrWaitingFull) || g.pending.bytes > MaxWaitingBytes {
+		t.Errorf("%d large changes, %d bytes: %v", n, g.pending.bytes, err)
 	}
 	g.Refuse(orphan(0, 4000).Deps[0])
 	if g.Waiting(orphan(0, 4000).Hash) {

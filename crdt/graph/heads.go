@@ -11,20 +11,20 @@ import (
 // headBlock is how many heads a block of a headList holds at most.
 const headBlock = 512
 
-// headList holds the heads ascending, in blocks, so that one of a hundred
-// thousand heads comes and goes without moving all the others.
+// headList holds the heads ascending, in blocks, so that inserting or removing one of a
+// hundred thousand heads moves only the heads of its block.
 type headList struct {
 	blocks [][]wire.Hash // none empty
 	n      int
 	steps  *steps
 
-	// list is what all returned, nil after a change. Readers may run beside each
-	// other, so each may put it there.
+	// list caches the result of all, nil after a change. Readers may run concurrently,
+	// so each may store it.
 	list atomic.Pointer[[]wire.Hash]
 }
 
-// find returns the block where h is or belongs, its place in it, and whether it is
-// there.
+// find returns the block that h is in or belongs into, its index there, and whether it
+// is present.
 func (l *headList) find(h wire.Hash) (block, at int, ok bool) {
 	block = sort.Search(len(l.blocks), func(i int) bool { return compare(l.blocks[i][0], h) > 0 }) - 1
 	if block < 0 {
@@ -68,7 +68,7 @@ func (l *headList) drop(h wire.Hash) {
 	}
 }
 
-// all returns the heads, in memory that stays as it is.
+// all returns the heads in a slice that is never modified.
 func (l *headList) all() []wire.Hash {
 	if l.n == 0 {
 		return nil

@@ -77,7 +77,7 @@ func build(t testing.TB, changes []Meta) *Graph {
 func counted() (*Graph, *steps) {
 	n := new(steps)
 	g := New()
-	g.steps, g.heads.steps, g.room.steps = n, n, n
+	g.steps, g.heads.steps, g.pending.steps = n, n, n
 	return g, n
 }
 
@@ -181,8 +181,8 @@ func TestHostileWaitingRoomStaysLinear(t *testing.T) {
 		if most := 4 * filled; took > most && (name != "arrived" || took > most+int64(n)*headBlock) {
 			t.Errorf("%s: %d steps, to fill it took %d", name, took, filled)
 		}
-		if g.WaitingLen() != 0 || len(g.Missing()) != 0 || len(g.room.by) != 0 || g.room.bytes != 0 {
-			t.Errorf("%s: %d wait, %d lists, %d bytes", name, g.WaitingLen(), len(g.room.by), g.room.bytes)
+		if g.WaitingLen() != 0 || len(g.Missing()) != 0 || len(g.pending.by) != 0 || g.pending.bytes != 0 {
+			t.Errorf("%s: %d wait, %d lists, %d bytes", name, g.WaitingLen(), len(g.pending.by), g.pending.bytes)
 		}
 	}
 }

@@ -6,9 +6,8 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// index finds a node by its hash: an open table of node numbers, so that the
-// hashes are held once. Its hash function is seeded, since who makes changes
-// can choose among their hashes.
+// index finds a node by its hash: an open table of node numbers, so that each hash is
+// stored once. Its hash function is seeded, because an attacker can choose hashes.
 type index struct {
 	seed  maphash.Seed
 	slots []int32 // node number + 1, 0: free; a power of two, at most 3/4 full

@@ -1,16 +1,17 @@
 package graph
 
-// OneVersion is the part of a graph with Forks that Automerge's own libraries can load,
-// where an actor has one change with each number: of several versions of a change the
-// one that was taken first, without what builds on the others. The zero value is empty.
+// OneVersion is the subgraph that Automerge's own libraries can load, in which an actor
+// has one change with each number. Where an actor signed several versions of a change,
+// it keeps the one that was applied first and drops the others with their dependents.
+// The zero value is empty.
 type OneVersion struct {
 	graph *Graph
-	seen  int // of the whole graph
+	seen  int // how many changes of the whole graph were looked at
 }
 
-// Take adds a change unless it is a second version or builds on what was left out, and
-// reports whether it was added. Changes are taken in a causal order.
-func (v *OneVersion) Take(c Meta) bool {
+// Add adds a change unless it is a second version or depends on a dropped change, and
+// reports whether it was added. Add changes in causal order.
+func (v *OneVersion) Add(c Meta) bool {
 	if v.graph == nil {
 		v.graph = New()
 	}
@@ -21,15 +22,15 @@ func (v *OneVersion) Take(c Meta) bool {
 	return err == nil && len(added) == 1
 }
 
-// Of takes what a whole graph has applied since it was last given, and returns the part.
-// It is to be given the same graph each time.
-func (v *OneVersion) Of(whole *Graph) *Graph {
+// Update adds the changes that whole has applied since the last call, and returns the
+// subgraph. Always pass the same graph.
+func (v *OneVersion) Update(whole *Graph) *Graph {
 	if v.graph == nil {
 		v.graph = New()
 	}
 	for ; v.seen < whole.Len(); v.seen++ {
 		c, _ := whole.Node(whole.HashAt(v.seen))
-		v.Take(c)
+		v.Add(c)
 	}
 	return v.graph
 }

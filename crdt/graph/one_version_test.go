@@ -26,7 +26,7 @@ func TestOneVersion(t *testing.T) {
 			if r.Intn(3) > 0 && i+1 < len(all) {
 				continue // several at once
 			}
-			g := part.Of(whole)
+			g := part.Update(whole)
 			for h := range whole.Order() {
 				m, _ := whole.Node(h)
 				if place, ok := whole.Place(h); !ok || place < len(kept)+left {
@@ -46,7 +46,7 @@ func TestOneVersion(t *testing.T) {
 				}
 			}
 		}
-		if g := part.Of(whole); g.Len() != len(kept) || g.WaitingLen() != 0 || left == 0 {
+		if g := part.Update(whole); g.Len() != len(kept) || g.WaitingLen() != 0 || left == 0 {
 			t.Fatalf("seed %d: %d of %d, %d wait, %d left out", seed, g.Len(), len(kept), g.WaitingLen(), left)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// Set is a set of applied changes of one graph, one bit each. It stays what it
-// is when the graph grows.
+// Set is a set of applied changes of one graph, one bit each. It does not change when
+// the graph grows.
 type Set struct {
 	g    *Graph
 	bits bitset
@@ -41,7 +41,7 @@ func (b bitset) has(i int32) bool {
 	return int(i>>6) < len(b) && b[i>>6]&(1<<(i&63)) != 0
 }
 
-// without takes what is in c out of b.
+// without removes the members of c from b.
 func (b bitset) without(c bitset) bitset {
 	for i := range b {
 		b[i] &^= c[i]
@@ -49,26 +49,26 @@ func (b bitset) without(c bitset) bitset {
 	return b
 }
 
-// add reports whether i was new.
+// add adds i and reports whether it was new.
 func (b bitset) add(i int32) bool {
 	old := b[i>>6]
 	b[i>>6] |= 1 << (i & 63)
 	return old != b[i>>6]
 }
 
-// IsAncestor reports whether a is in the past of the change of, both being
-// applied. No change is its own ancestor.
+// IsAncestor reports whether ancestor is in the past of descendant, both being applied.
+// No change is its own ancestor.
 //
-// The search goes no further than it must: ancestors have lower numbers in the
-// applied order and lower counters, and of one actor's changes the earlier is
-// in the past of the later, so any change of a's actor ends the search in its
-// direction, unless it has used a number twice.
-func (g *Graph) IsAncestor(a, of wire.Hash) bool {
-	x, ok := g.find(a)
+// The search is pruned: ancestors have lower numbers in the applied order and lower
+// counters, and of one actor's changes the earlier is in the past of the later. So the
+// search stops at every change of the ancestor's actor, unless that actor has used a
+// number twice.
+func (g *Graph) IsAncestor(ancestor, descendant wire.Hash) bool {
+	x, ok := g.find(ancestor)
 	if !ok {
 		return false
 	}
-	y, ok := g.find(of)
+	y, ok := g.find(descendant)
 	if !ok || y <= x {
 		return false
 	}
@@ -82,15 +82,15 @@ func (g *Graph) IsAncestor(a, of wire.Hash) bool {
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		g.steps.add(1 + len(g.out(i)))
-		for _, e := range g.out(i) {
+		g.steps.add(1 + len(g.depsOf(i)))
+		for _, e := range g.depsOf(i) {
 			n := &g.nodes[e.to]
 			switch {
 			case e.to < x:
 			case e.to == x, chained(n):
 				return true // x itself or a later one of its actor
 			case n.startOp <= target.maxOp:
-			case len(g.out(e.to)) == 0:
+			case len(g.depsOf(e.to)) == 0:
 			default:
 				if seen == nil {
 					seen = newBitset(int(y - x))
@@ -104,8 +104,8 @@ func (g *Graph) IsAncestor(a, of wire.Hash) bool {
 	return false
 }
 
-// Ancestors returns the given changes and everything in their past. Hashes
-// that are not applied are passed over.
+// Ancestors returns the given changes and everything in their past. Hashes that are not
+// applied are ignored.
 func (g *Graph) Ancestors(heads []wire.Hash) Set {
 	top := int32(-1)
 	for _, h := range heads {
@@ -122,8 +122,8 @@ func (g *Graph) Ancestors(heads []wire.Hash) Set {
 	for i := top; i >= 0; i-- {
 		g.steps.add(1)
 		if b.has(i) {
-			g.steps.add(len(g.out(i)))
-			for _, e := range g.out(i) {
+			g.steps.add(len(g.depsOf(i)))
+			for _, e := range g.depsOf(i) {
 				b.add(e.to)
 			}
 		}
@@ -131,10 +131,9 @@ func (g *Graph) Ancestors(heads []wire.Hash) Set {
 	return Set{g, b}
 }
 
-// NotAncestorsOf returns the applied changes that are neither among the given
-// ones nor in their past, in the order they were applied. Hashes that are not
-// applied are passed over. The cost is that of the difference, not of the
-// whole graph.
+// NotAncestorsOf returns the applied changes that are neither among the given ones nor
+// in their past, in the order they were applied. Hashes that are not applied are
+// ignored. The cost is proportional to the difference, not to the whole graph.
 func (g *Graph) NotAncestorsOf(heads []wire.Hash) []wire.Hash {
 	if g.heads.equal(heads) {
 		return nil
@@ -143,8 +142,8 @@ func (g *Graph) NotAncestorsOf(heads []wire.Hash) []wire.Hash {
 	if len(known) == 0 {
 		return slices.Clone(g.hashes)
 	}
-	// Mostly the difference is the newest few: then a few words will do. Of few
-	// heads only, since each look below the window goes through them.
+	// Usually only the newest few changes differ, so two small bitsets suffice. Only
+	// with few heads, because every step compares with all the heads below the window.
 	if from := int32(len(g.nodes)) - window; from > 0 && len(known) <= 16 {
 		var a, b [window / 64]uint64
 		if r, ok := g.notInPast(known, from, a[:], b[:], true); ok {
@@ -155,7 +154,7 @@ func (g *Graph) NotAncestorsOf(heads []wire.Hash) []wire.Hash {
 	return r
 }
 
-// places returns where the applied ones of these changes stand.
+// places returns the places of those of these changes that are applied.
 func (g *Graph) places(hashes []wire.Hash) []int32 {
 	known := make([]int32, 0, 8)
 	for _, h := range hashes {
@@ -166,18 +165,18 @@ func (g *Graph) places(hashes []wire.Hash) []int32 {
 	return known
 }
 
-// Past is what a change has before it: its deps and their ancestors. It is held as
-// what is not in it, which mostly is little. It stays what it is when the graph
-// grows. It is not safe for concurrent use, since it remembers what ForkedIn found.
+// Past is the past of a change: its deps and their ancestors. It is stored as its
+// complement, which is usually small. It does not change when the graph grows. It is
+// not safe for concurrent use, because it caches the results of ForkedIn.
 type Past struct {
-	end   int32 // how many changes were applied
-	from  int32 // all before it are in the past
-	not   bitset
-	forks map[int32]uint32 // by actor, what forkIn returned
+	end     int32            // changes that were applied when the past was computed
+	from    int32            // all before it are in the past
+	missing bitset           // changes not in the past, counted from from
+	forks   map[int32]uint32 // by actor, the result of forkIn
 }
 
-// Past returns the past of a change with these deps. Hashes that are not applied
-// are passed over. The cost is that of NotAncestorsOf.
+// Past returns the past of a change with these deps. Hashes that are not applied are
+// ignored. It costs as much as NotAncestorsOf.
 func (g *Graph) Past(deps []wire.Hash) Past {
 	end := int32(len(g.nodes))
 	if g.heads.equal(deps) {
@@ -191,16 +190,16 @@ func (g *Graph) Past(deps []wire.Hash) Past {
 		b := make(bitset, 2*window/64)
 		past, not := b[:window/64], b[window/64:]
 		if _, ok := g.notInPast(known, from, past, not, false); ok {
-			return Past{end: end, from: from, not: not.without(past)}
+			return Past{end: end, from: from, missing: not.without(past)}
 		}
 	}
 	past, not := newBitset(len(g.nodes)), newBitset(len(g.nodes))
 	g.notInPast(known, 0, past, not, false)
-	return Past{end: end, not: not.without(past)}
+	return Past{end: end, missing: not.without(past)}
 }
 
-// LazyPast is the past of a change, worked out when it is first asked for: of most
-// changes nobody asks.
+// LazyPast is the past of a change, computed on first use. Most changes never need
+// theirs.
 type LazyPast struct {
 	g     *Graph
 	deps  []wire.Hash
@@ -211,7 +210,7 @@ type LazyPast struct {
 // LazyPast returns the past of a change with these deps, which are applied.
 func (g *Graph) LazyPast(deps []wire.Hash) LazyPast { return LazyPast{g: g, deps: deps} }
 
-// Get returns the past. It is of the moment of the first call.
+// Get returns the past as of the first call.
 func (p *LazyPast) Get() *Past {
 	if !p.known {
 		p.past, p.known = p.g.Past(p.deps), true
@@ -219,28 +218,29 @@ func (p *LazyPast) Get() *Past {
 	return &p.past
 }
 
-// Whole reports whether everything up to a place of the applied order is in the
-// past, as far as that is known without looking.
-func (p *Past) Whole(place int) bool { return place < int(p.from) }
+// ContainsAllBefore reports whether everything up to a place of the applied order is in
+// the past. It is a cheap check: false may also mean unknown.
+func (p *Past) ContainsAllBefore(place int) bool { return place < int(p.from) }
 
 // Has reports whether the change at a place of the applied order is in the past.
 func (p *Past) Has(place int) bool {
-	return place < int(p.end) && (place < int(p.from) || !p.not.has(int32(place)-p.from))
+	return place < int(p.end) && (place < int(p.from) || !p.missing.has(int32(place)-p.from))
 }
 
-// window is how many of the newest changes NotAncestorsOf looks at first.
+// window is the number of newest changes in which NotAncestorsOf looks first.
 const window = 512
 
-// notInPast is NotAncestorsOf for changes that are applied, looking only at nodes
-// from a number on, which past and new count from. False when that is not enough.
-// What it finds is in new and not in past afterwards, and in r if a list is wanted.
+// notInPast is NotAncestorsOf for applied changes. It walks only nodes with an index of
+// at least from; past and new are bitsets that count from there. enough is false if the
+// walk would have to go further. Afterwards the result is new without past, and r lists
+// it if list is set.
 func (g *Graph) notInPast(known []int32, from int32, past, new bitset, list bool) (r []wire.Hash, enough bool) {
 	for _, i := range known {
 		if i >= from {
 			past.add(i - from)
 		}
 	}
-	open := 0 // changes in new, not in past, that the walk has yet to reach
+	open := 0 // changes in new and not in past that the walk has not reached yet
 	g.steps.add(g.heads.n)
 	for h := range g.heads.each {
 		i, _ := g.find(h)
@@ -252,14 +252,14 @@ func (g *Graph) notInPast(known []int32, from int32, past, new bitset, list bool
 			return nil, false
 		}
 	}
-	// Down the applied order: all dependents of a change come before it, so
-	// when the walk reaches it, it is known which of the two it is.
+	// Down the applied order: the walk visits all dependents of a change before the
+	// change, so whether the change is in the past is known when the walk reaches it.
 	for i := int32(len(g.nodes)) - 1 - from; open > 0; i-- {
-		g.steps.add(1 + len(g.out(i+from)))
+		g.steps.add(1 + len(g.depsOf(i+from)))
 		switch {
 		case past.has(i):
-			for _, e := range g.out(i + from) {
-				// What is below from is in new never, so it does not matter here.
+			for _, e := range g.depsOf(i + from) {
+				// Changes below from are never in new, so they do not matter here.
 				if to := e.to - from; to >= 0 && past.add(to) && new.has(to) {
 					open--
 				}
@@ -269,7 +269,7 @@ func (g *Graph) notInPast(known []int32, from int32, past, new bitset, list bool
 			if list {
 				r = append(r, g.hashes[i+from])
 			}
-			for _, e := range g.out(i + from) {
+			for _, e := range g.depsOf(i + from) {
 				to := e.to - from
 				if to < 0 {
 					if slices.Contains(known, e.to) {

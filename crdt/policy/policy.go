@@ -436,7 +436,7 @@ func (g *Policy) live(buf []graph.Op, k uint32, past *graph.Past) []graph.Op {
 		return buf
 	}
 	var few [16]int32
-	for _, i := range w.replaced.Standing(few[:0], counts) {
+	for _, i := range w.replaced.Current(few[:0], counts) {
 		buf = append(buf, w.writes[i])
 	}
 	slices.SortFunc(buf, g.compare)

@@ -576,7 +576,7 @@ func (f *Projection) standing(p *prop, counts func(*entry) bool) []*entry {
 	}
 	f.steps += int64(len(h.all))
 	var few [16]int32
-	for _, i := range h.replaced.Standing(few[:0], func(i int32) bool { e := &h.all[i]; return !f.isVoid(e.change) && counts(e) }) {
+	for _, i := range h.replaced.Current(few[:0], func(i int32) bool { e := &h.all[i]; return !f.isVoid(e.change) && counts(e) }) {
 		if !h.all[i].none {
 			out = append(out, &h.all[i])
 		}

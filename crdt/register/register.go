@@ -1,13 +1,13 @@
-// Package register is the history of one key of a map: which of its writes replaced
-// which others, and which of them stand for whoever counts only some of them. Policy
-// and projection both ask it, each with its own idea of what counts.
+// Package register keeps the write history of one map key and returns its current
+// writes when some writes are ignored. Policy ignores writes that are void or outside a
+// change's past; projection ignores void writes.
 package register
 
-// Register holds the writes of one key by their numbers, from 0 in the order in which
-// they were added. A write is added after all that it replaced. The zero value has no
-// writes. It takes 4 bytes for a write that replaced at most one other.
+// Register holds the writes of one key. They are numbered from 0 in the order in which
+// they were added; a write is added after all the writes that it replaced. The zero
+// value has no writes. A write that replaced at most one other takes 4 bytes.
 type Register struct {
-	replaced []int32           // by write: the one that it replaced, none or several
+	replaced []int32           // by write: the number of the write that it replaced, or none or several
 	several  map[int32][]int32 // of writes that replaced more than one
 }
 
@@ -19,7 +19,7 @@ const (
 // Len returns how many writes there are.
 func (r *Register) Len() int { return len(r.replaced) }
 
-// Add adds a write that replaced these, which were added before.
+// Add adds a write and the earlier writes that it replaced.
 func (r *Register) Add(replaced ...int32) {
 	switch len(replaced) {
 	case 0:
@@ -35,36 +35,36 @@ func (r *Register) Add(replaced ...int32) {
 	}
 }
 
-// Standing appends to buf the writes that stand, in the order in which they were
-// added: each that counts and that none which counts has replaced. A write that does
-// not count replaces nothing, but whoever replaced it has replaced what it stood in
-// place of, too. So a value comes back when only writes that do not count have
-// replaced it, and does not when somebody who counts wrote in sight of it.
+// Current appends to buf the current writes, in the order in which they were added: the
+// writes that count and that no counting write has replaced. Replacement is transitive
+// through ignored writes: when A was replaced by an ignored write, and that by a
+// counting one, A is not current. So an earlier value reappears if only ignored writes
+// replaced it.
 //
-// It costs a look at each write.
-func (r *Register) Standing(buf []int32, counts func(write int32) bool) []int32 {
+// It takes time in proportion to the number of writes.
+func (r *Register) Current(buf []int32, counts func(write int32) bool) []int32 {
 	var small [4]uint64
-	over := small[:] // replaced by one that counts, one bit each
+	replaced := small[:] // writes that a counting write replaced, one bit each
 	if n := (len(r.replaced) + 63) / 64; n > len(small) {
-		over = make([]uint64, n)
+		replaced = make([]uint64, n)
 	}
 	first := len(buf)
 	for i := int32(len(r.replaced)) - 1; i >= 0; i-- {
-		is := over[i/64]&(1<<(i%64)) != 0
+		isReplaced := replaced[i/64]&(1<<(i%64)) != 0
 		switch c := counts(i); {
-		case c && !is:
+		case c && !isReplaced:
 			buf = append(buf, i)
-		case !c && !is:
+		case !c && !isReplaced:
 			continue
 		}
 		switch by := r.replaced[i]; by {
 		case none:
 		case several:
 			for _, b := range r.several[i] {
-				over[b/64] |= 1 << (b % 64)
+				replaced[b/64] |= 1 << (b % 64)
 			}
 		default:
-			over[by/64] |= 1 << (by % 64)
+			replaced[by/64] |= 1 << (by % 64)
 		}
 	}
 	for i, k := first, len(buf)-1; i < k; i, k = i+1, k-1 {

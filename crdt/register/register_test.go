@@ -31,12 +31,12 @@ func TestStandingIsWhatNothingThatCountsHasSeen(t *testing.T) {
 					}
 				}
 			}
-			g.Add(g.Standing(nil, func(w int32) bool { return past[i][w] })...)
+			g.Add(g.Current(nil, func(w int32) bool { return past[i][w] })...)
 		}
 		if g.Len() != n {
 			t.Fatalf("%d writes of %d", g.Len(), n)
 		}
-		all := g.Standing(nil, func(int32) bool { return true })
+		all := g.Current(nil, func(int32) bool { return true })
 		counts := make([]bool, n)
 		for i := range counts {
 			counts[i] = r.IntN(3) > 0
@@ -56,7 +56,7 @@ func TestStandingIsWhatNothingThatCountsHasSeen(t *testing.T) {
 				kept++
 			}
 		}
-		if got := g.Standing(nil, func(w int32) bool { return counts[w] }); !slices.Equal(got, want) {
+		if got := g.Current(nil, func(w int32) bool { return counts[w] }); !slices.Equal(got, want) {
 			t.Fatalf("seed %d: %v stand, want %v", seed, got, want)
 		}
 	}
@@ -70,7 +70,7 @@ func TestStandingAppends(t *testing.T) {
 	r.Add()
 	r.Add(0)
 	r.Add()
-	if got := r.Standing([]int32{7}, func(int32) bool { return true }); !slices.Equal(got, []int32{7, 1, 2}) {
+	if got := r.Current([]int32{7}, func(int32) bool { return true }); !slices.Equal(got, []int32{7, 1, 2}) {
 		t.Error(got)
 	}
 }

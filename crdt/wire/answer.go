@@ -1,14 +1,13 @@
 package wire
 
-// ReadAnswer reads a message that has nothing but heads and what is shared, which is
-// how a peer answers when it has got what it lacked:
+// ReadAnswer reads the message by which a peer says that it is up to date: heads, no
+// need, one have entry with an empty filter, and no changes:
 //
 //	42 | heads | 00 | 01 | lastSync | 00 | 00 | trailing
 //
-// that is no need, one have entry with an empty filter, and no changes. The lists are
-// returned as they are in b, 32 bytes a hash, and nothing is allocated. False means
-// that b is something else, or damaged, for DecodeMessage to say. The first byte is
-// not looked at: versions 1 and 2 differ in changes alone.
+// It returns the two lists as they are in b, 32 bytes a hash, and allocates nothing. ok
+// is false for any other message and for a damaged one; call DecodeMessage then. The
+// first byte is not checked: versions 1 and 2 differ only in how they write changes.
 func ReadAnswer(b []byte) (heads, lastSync []byte, ok bool) {
 	if len(b) > maxAnyMessage || len(b) == 0 {
 		return nil, nil, false
@@ -34,7 +33,8 @@ func ReadAnswer(b []byte) (heads, lastSync []byte, ok bool) {
 	return heads, lastSync, true
 }
 
-// rawHashes is hashes without reading them, or a word on what is wrong.
+// rawHashes skips a list of hashes and returns its bytes. ok is false when the list is
+// malformed.
 func (r *reader) rawHashes() ([]byte, bool) {
 	n, k := uleb(r.b[r.pos:])
 	if k <= 0 || n > MaxHashes || n*uint64(len(Hash{})) > uint64(r.left()-k) {

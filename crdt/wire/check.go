@@ -2,18 +2,18 @@ package wire
 
 import "fmt"
 
-// checkOp refuses what operation i says wrong and can be seen without history,
-// where encoding it again would give the same bytes.
+// checkOp checks operation i for the errors that can be seen without history and that
+// comparing with the canonical encoding would not find.
 func checkOp(c *Change, i int) error {
 	op := &c.Ops[i]
 	if err := checkAction(op); err != nil {
 		return fail(err, fmt.Sprintf("operation %d", i), -1)
 	}
-	if !knows(c, i, op.Obj) || op.Key.Kind == ElemKey && !knows(c, i, op.Key.Elem) {
+	if !canReference(c, i, op.Obj) || op.Key.Kind == ElemKey && !canReference(c, i, op.Key.Elem) {
 		return fail(ErrOpID, fmt.Sprintf("operation %d", i), -1)
 	}
 	for _, p := range op.Pred {
-		if !knows(c, i, p) {
+		if !canReference(c, i, p) {
 			return fail(ErrOpID, fmt.Sprintf("preds of operation %d", i), -1)
 		}
 	}
@@ -25,10 +25,10 @@ func checkOp(c *Change, i int) error {
 	return nil
 }
 
-// knows says whether operation i can name id. Its counter exceeds all that its
-// writer knew, so what it names comes before it; itself and later ones of this
-// change do not. A change without dependencies knows only its own.
-func knows(c *Change, i int, id OpID) bool {
+// canReference reports whether operation i may refer to id. The counter of id must be
+// lower than the operation's own. A change without dependencies can refer only to its
+// own operations.
+func canReference(c *Change, i int, id OpID) bool {
 	switch {
 	case id == OpID{}:
 		return true // the root
@@ -40,7 +40,7 @@ func knows(c *Change, i int, id OpID) bool {
 	return true
 }
 
-// checkAction returns the sentinel for an operation whose parts do not fit.
+// checkAction returns the sentinel for an operation whose fields contradict its action.
 func checkAction(op *Op) error {
 	if op.Action != Mark && (op.Expand || op.MarkName != nil) {
 		return ErrMark
@@ -80,12 +80,12 @@ func checkAction(op *Op) error {
 // and 8 random bytes.
 const ActorLen = 40
 
-// CheckSchemaShape refuses, with ErrShape, a decoded change that no event
-// document may hold whatever its history: every actor has ActorLen bytes; there
-// is a time, no message and no extra bytes; at least one operation, or at least
-// two dependencies (a merge); only makeMap and set on map keys; only strings,
-// integers, truth values and bytes. Which keys and sizes are allowed depends on
-// the object and is not checked here. c must come from DecodeChange.
+// CheckSchemaShape refuses, with ErrShape, a decoded change that is invalid in an event
+// document regardless of its history. A valid change has only actors of ActorLen bytes;
+// a time, no message and no extra bytes; at least one operation, or at least two
+// dependencies (a merge); only makeMap and set on map keys; only strings, integers,
+// truth values and bytes. Which keys and sizes are allowed depends on the object and is
+// not checked here. c must come from DecodeChange.
 func CheckSchemaShape(c *Change) error {
 	bad := func(format string, args ...any) error {
 		return fail(ErrShape, fmt.Sprintf(format, args...), -1)

@@ -23,7 +23,7 @@ const (
 	chunkBundle   = 3
 
 	chunkTypeAt = 8  // where the type byte is, and the hashed part begins
-	minChunk    = 10 // header of an empty body
+	minChunk    = 10 // length of the header when the body is empty
 )
 
 var magic = [4]byte{0x85, 0x6f, 0x4a, 0x83}
@@ -56,7 +56,7 @@ func (r *reader) chunk() (chunk, error) {
 	return chunk{kind: kind, all: r.b[start:r.pos:r.pos], body: body}, nil
 }
 
-// oneChunk reads the frame of a chunk that is all there is.
+// oneChunk reads the frame of a chunk and refuses bytes after it.
 func oneChunk(b []byte) (chunk, error) {
 	r := reader{b: b}
 	c, err := r.chunk()
@@ -110,18 +110,19 @@ func IsDeflated(b []byte) bool {
 	return len(b) > chunkTypeAt && [4]byte(b) == magic && b[chunkTypeAt] == chunkDeflated
 }
 
-// MostInflated is the most, in bytes, that n bytes of a deflate stream come to.
+// MostInflated returns an upper bound for the size, in bytes, to which n bytes of a
+// deflate stream can inflate.
 func MostInflated(n int) int { return n * maxRatio }
 
-// maxRatio is the best that DEFLATE does: 258 bytes for two bits.
+// maxRatio is the highest compression ratio of DEFLATE: 258 bytes in two bits.
 const maxRatio = 1032
 
-// Inflate returns the type-1 chunk that a deflated change stands for, whose checksum is
-// right and which has at most most bytes. Nothing else of it is checked. It returns
-// ErrTooLarge for one that comes to more, after inflating no more than that,
-// ErrDeflate, ErrTruncated or ErrTrailing for a damaged stream, ErrChecksum,
-// ErrChunkType for another chunk, and the errors of SplitChunks.
-func Inflate(b []byte, most int) ([]byte, error) {
+// Inflate returns the type-1 chunk, of at most limit bytes, to which a deflated change
+// inflates. It checks the frame and the checksum and nothing else. It returns
+// ErrTooLarge for a larger chunk and never inflates more than limit bytes; ErrDeflate,
+// ErrTruncated or ErrTrailing for a damaged stream; ErrChecksum; ErrChunkType for
+// another chunk; and the errors of SplitChunks.
+func Inflate(b []byte, limit int) ([]byte, error) {
 	c, err := oneChunk(b)
 	if err != nil {
 		return nil, err
@@ -129,20 +130,20 @@ func Inflate(b []byte, most int) ([]byte, error) {
 	if c.kind != chunkDeflated {
 		return nil, fail(ErrChunkType, "chunk header", chunkTypeAt)
 	}
-	if c, _, err = inflate(c, max(0, most-minChunk)); err != nil {
+	if c, _, err = inflate(c, max(0, limit-minChunk)); err != nil {
 		return nil, err
 	}
-	if len(c.all) > most {
+	if len(c.all) > limit {
 		return nil, fail(ErrTooLarge, "deflated change", -1)
 	}
 	return c.all, nil
 }
 
-// sealChange puts a type-1 header before a body.
-func sealChange(body []byte) ([]byte, Hash) { return seal(chunkChange, body) }
+// frameChange puts a type-1 header before a body.
+func frameChange(body []byte) ([]byte, Hash) { return frameChunk(chunkChange, body) }
 
-// seal puts a header before a body.
-func seal(kind byte, body []byte) ([]byte, Hash) {
+// frameChunk puts a header before a body.
+func frameChunk(kind byte, body []byte) ([]byte, Hash) {
 	b := make([]byte, chunkTypeAt, minChunk+9+len(body))
 	copy(b, magic[:])
 	b = append(b, kind)
@@ -170,16 +171,16 @@ func inflate(c chunk, max int) (chunk, Hash, error) {
 	if err != nil {
 		return chunk{}, Hash{}, err
 	}
-	all, h := sealChange(body)
+	all, h := frameChange(body)
 	if [4]byte(h[:]) != [4]byte(c.all[len(magic):]) {
 		return chunk{}, Hash{}, fail(ErrChecksum, "chunk header", len(magic))
 	}
 	return chunk{kind: chunkChange, all: all, body: all[len(all)-len(body):]}, h, nil
 }
 
-// inflateBody produces at most max+1 bytes, for DEFLATE can blow a byte up a
-// thousandfold. It goes through the bytes twice, first to learn how many come out: a
-// buffer that grew with them would take several times their size on the way.
+// inflateBody produces at most max+1 bytes, because DEFLATE can expand a byte a
+// thousandfold. It inflates twice: first to count the bytes, then into a buffer of that
+// size. A growing buffer would need several times the memory.
 func inflateBody(c chunk, max int) ([]byte, error) {
 	const where = "deflated change"
 	f := inflaters.Get().(*inflater)
@@ -203,7 +204,7 @@ func inflateBody(c chunk, max int) ([]byte, error) {
 	case n > int64(max):
 		return nil, fail(ErrTooLarge, where, c.bodyAt())
 	case f.in.Len() > 0:
-		// bytes.Reader is a ByteReader, so flate has read no byte too many.
+		// bytes.Reader is a ByteReader, so flate has not read past the stream.
 		return nil, fail(ErrTrailing, where, len(c.all)-f.in.Len())
 	}
 	body := make([]byte, n)

@@ -51,8 +51,8 @@ var columnNames = [256]string{
 type rle struct {
 	reader
 	where  string
-	rows   int // rows not yet begun by a run
-	run    int // rows left of the run at hand
+	rows   int // rows that no run has covered yet
+	run    int // rows left in the current run
 	form   int8
 	absent bool
 	num    uint64 // the repeated value
@@ -75,8 +75,8 @@ func newRLE(col column, spec byte, rows int) rle {
 	}
 }
 
-// begin starts the next run and says whether a repeated value is to be read.
-func (c *rle) begin() (bool, error) {
+// nextRun starts the next run and reports whether a repeated value has to be read.
+func (c *rle) nextRun() (bool, error) {
 	if c.absent {
 		c.form, c.run, c.rows = formNull, c.rows, 0
 		return false, nil
@@ -115,7 +115,7 @@ func (c *rle) begin() (bool, error) {
 // uint returns the next row, and whether it is not null.
 func (c *rle) uint() (uint64, bool, error) {
 	if c.run == 0 {
-		repeat, err := c.begin()
+		repeat, err := c.nextRun()
 		if err != nil {
 			return 0, false, err
 		}
@@ -136,10 +136,10 @@ func (c *rle) uint() (uint64, bool, error) {
 	return 0, false, nil
 }
 
-// int is uint for a column of signed values.
+// int is like uint, for a column of signed values.
 func (c *rle) int() (int64, bool, error) {
 	if c.run == 0 {
-		repeat, err := c.begin()
+		repeat, err := c.nextRun()
 		if err != nil {
 			return 0, false, err
 		}
@@ -162,11 +162,11 @@ func (c *rle) int() (int64, bool, error) {
 	return 0, false, nil
 }
 
-// text is uint for a column of strings. The column was copied to a string once,
-// all, so that its values need no allocation of their own.
+// text is like uint, for a column of strings. all is the whole column as one string;
+// the values are substrings of it, so that they need no allocations of their own.
 func (c *rle) text(all string) (string, bool, error) {
 	if c.run == 0 {
-		repeat, err := c.begin()
+		repeat, err := c.nextRun()
 		if err != nil {
 			return "", false, err
 		}
@@ -221,7 +221,7 @@ func (d *delta) next() (uint64, bool, error) {
 	if err != nil || !ok {
 		return 0, false, err
 	}
-	// Both are within ±2^32 or refused, so that the sum cannot wrap.
+	// Both are within ±2^32 or refused, so the sum cannot wrap.
 	if v < -maxCounter || v > maxCounter {
 		return 0, false, fail(ErrOpID, d.where, d.base+at)
 	}

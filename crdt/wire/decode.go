@@ -25,11 +25,11 @@ func DecodeChange(b []byte) (*Change, error) { return DecodeChangeLimits(b, Even
 //
 // The change does not alias b. Its Encode gives the type-1 chunk.
 //
-// Every error wraps a sentinel of this package: ErrChecksum when the checksum
-// is not that of the (inflated) change, ErrTooLarge, ErrTooManyOps,
-// ErrTooManyPreds, ErrTooManyHashes and ErrExtra when it exceeds the limits,
-// ErrNotCanonical when it says nothing wrong but would be written in other
-// bytes, and the sentinel of the part that is damaged otherwise.
+// Every error wraps a sentinel of this package: ErrChecksum when the checksum is not
+// that of the (inflated) change, ErrTooLarge, ErrTooManyOps, ErrTooManyPreds,
+// ErrTooManyHashes and ErrExtra when it exceeds the limits, ErrNotCanonical when it is
+// well-formed but not canonically encoded, and otherwise the sentinel of the damaged
+// part.
 func DecodeChangeLimits(b []byte, lim Limits) (*Change, error) {
 	c := new(Change)
 	ch, err := openChange(b, lim, &c.Hash)
@@ -38,8 +38,8 @@ func DecodeChangeLimits(b []byte, lim Limits) (*Change, error) {
 	}
 	d := decoder{reader: reader{b: ch.body, base: ch.bodyAt()}, lim: lim, c: c}
 	err = d.body(len(ch.all))
-	if d.expands {
-		expanding.Unlock()
+	if d.holdsExpanding {
+		expandingMu.Unlock()
 	}
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func openChange(b []byte, lim Limits, h *Hash) (chunk, error) {
 	if err != nil {
 		return chunk{}, err
 	}
-	// Before hashing, so that the size of a stranger's work is bounded too.
+	// Before hashing, so that a peer cannot make us hash a chunk of any size.
 	if len(ch.all) > lim.Inflated {
 		return chunk{}, fail(ErrTooLarge, "change", -1)
 	}
@@ -74,7 +74,7 @@ func openChange(b []byte, lim Limits, h *Hash) (chunk, error) {
 	return chunk{}, fail(ErrChunkType, "chunk header", chunkTypeAt)
 }
 
-// Header is what can be said of a change without decoding its operations.
+// Header is the part of a change that can be read without decoding its operations.
 type Header struct {
 	Hash  Hash    // zero while the checksum is not known to be right
 	Actor ActorID // whose signature it needs
@@ -82,12 +82,12 @@ type Header struct {
 	Ops   int // how many operations DecodeChangeLimits would make
 }
 
-// ReadHeader reads a type-1 chunk as far as that takes no more time than hashing it:
-// who wrote it can be checked, and what it takes to decode it be charged, before that
-// is done. The operations are counted without expanding them. What it returns an error
-// for, DecodeChangeLimits returns the same error for; the opposite does not hold. A
-// deflated change is ErrChunkType: Inflate comes first. With an error the Header has
-// what is known: the hash, unless the chunk itself is damaged or too large.
+// ReadHeader reads the parts of a type-1 chunk that cost no more time than hashing it,
+// so that a caller can check the writer and charge for decoding before decoding. It
+// counts the operations without expanding them. Every error of ReadHeader is also an
+// error of DecodeChangeLimits, but not the reverse. A deflated change is ErrChunkType:
+// call Inflate first. With an error, the Header has the fields that are known, such as
+// the hash unless the chunk itself is damaged or too large.
 func ReadHeader(b []byte, lim Limits) (h Header, err error) {
 	if IsDeflated(b) {
 		return h, fail(ErrChunkType, "chunk header", chunkTypeAt)
@@ -113,11 +113,12 @@ func ReadHeader(b []byte, lim Limits) (h Header, err error) {
 	return h, err
 }
 
-// expanding is held while a change is decoded that has far more operations than
-// bytes.
-var expanding sync.Mutex
+// expandingMu is held while a change with far more operations than bytes is decoded, so
+// that only one such change takes memory at a time.
+var expandingMu sync.Mutex
 
-// expandsFrom is how many operations more than bytes a change needs to be one.
+// expandsFrom is by how much operations must exceed bytes for a change to need
+// expandingMu.
 const expandsFrom = 4096
 
 // column is the data of one column and where it began.
@@ -130,14 +131,14 @@ type decoder struct {
 	reader
 	lim Limits
 	c   *Change
-	// expands: holds the lock of the changes that have more operations than bytes
-	expands bool
-	actors  []ActorID // the author, then the others
-	used    []bool    // which of actors an operation names
-	room    [2]ActorID
-	cols    [14]column
-	specs   [14]byte
-	ncols   int
+
+	holdsExpanding bool      // this decoder holds expandingMu
+	actors         []ActorID // the author, then the others
+	used           []bool    // which of actors an operation refers to
+	actorBuf       [2]ActorID
+	cols           [14]column
+	specs          [14]byte
+	ncols          int
 }
 
 func (d *decoder) body(size int) error {
@@ -170,7 +171,7 @@ func (d *decoder) body(size int) error {
 	return d.canonical()
 }
 
-// header reads all that stands before the columns.
+// header reads everything before the columns.
 func (d *decoder) header(size int) error {
 	c := d.c
 	var err error
@@ -214,7 +215,7 @@ func (d *decoder) header(size int) error {
 	if err != nil {
 		return err
 	}
-	d.actors = append(d.room[:0], c.Actor)
+	d.actors = append(d.actorBuf[:0], c.Actor)
 	for i := range others {
 		at := d.base + d.pos
 		b, err := d.bytes("others")
@@ -266,7 +267,7 @@ func (d *decoder) columns() error {
 		case length == 0:
 			return fail(ErrColumnEmpty, columnNames[spec], at)
 		}
-		// Ascending and known, so there are never more than cols has room for.
+		// Specs are ascending and known, so cols has room for all of them.
 		d.specs[d.ncols], lengths[d.ncols], last = byte(spec), length, spec
 		d.ncols++
 	}
@@ -289,7 +290,7 @@ func (d *decoder) column(spec byte) column {
 	return column{at: -1}
 }
 
-// need is column for one that every change with operations has.
+// need is like column, for a column that every change with operations has.
 func (d *decoder) need(spec byte) (column, error) {
 	col := d.column(spec)
 	if len(col.b) == 0 {
@@ -310,8 +311,8 @@ func (d *decoder) ops() error {
 		return fail(ErrStartOp, "startOp", -1)
 	}
 	if n > expandsFrom+len(d.b) {
-		expanding.Lock()
-		d.expands = true
+		expandingMu.Lock()
+		d.holdsExpanding = true
 	}
 	if n > 0 {
 		c.Ops = make([]Op, n)
@@ -336,13 +337,13 @@ func (d *decoder) ops() error {
 
 // countRows sums the runs of the action column up, without expanding them.
 func (d *decoder) countRows() (int, error) {
-	max := min(d.lim.Ops, d.lim.Free+len(d.b))
+	max := min(d.lim.Ops, d.lim.BaseOps+len(d.b))
 	col := d.column(colAction)
 	r := newRLE(col, colAction, max+1)
 	rows := 0
 	for r.left() > 0 {
 		at := r.pos
-		repeat, err := r.begin()
+		repeat, err := r.nextRun()
 		if err == nil && r.form == formNull {
 			err = fail(ErrAction, r.where, r.base+at)
 		}
@@ -529,7 +530,7 @@ func (d *decoder) opValues(ops []Op) error {
 	metas := newRLE(d.column(colValueMeta), colValueMeta, len(ops))
 	col := d.column(colValue)
 	where := columnNames[colValue]
-	raw := bytes.Clone(col.b) // one copy for all values, so that the change does not hold on to the frame it came in
+	raw := bytes.Clone(col.b) // one copy for all values, so that the change does not hold on to the frame that it came in
 	pos := 0
 	for i := range ops {
 		meta, has, err := metas.uint()
@@ -572,7 +573,7 @@ func (d *decoder) opPreds(ops []Op) error {
 	}
 	col := d.column(colPredCount)
 	counts := newRLE(col, colPredCount, len(ops))
-	max, total := min(d.lim.Preds, d.lim.Free+len(d.b)), 0
+	max, total := min(d.lim.Preds, d.lim.BaseOps+len(d.b)), 0
 	for range ops {
 		n, has, err := counts.uint()
 		if err != nil {
@@ -634,8 +635,8 @@ func (d *decoder) opPreds(ops []Op) error {
 	return nil
 }
 
-// canonical writes the change again and compares. The encoder sorts nothing that
-// the decoder kept in order, so what must be ordered has been checked before.
+// canonical encodes the change again and compares the bytes. The encoder does not sort,
+// so the decoder must have checked the order of every list before.
 func (d *decoder) canonical() error {
 	e := encoders.Get().(*encoder)
 	defer e.release()

@@ -11,10 +11,10 @@
 //   - A change that DecodeChange returns is canonical: Encode gives back the
 //     same type-1 chunk, byte for byte, and therefore the same hash. automerge-rs
 //     accepts bytes that are not canonical and then cannot load what it saved.
-//   - Whatever a change can get wrong without looking at its history is refused:
-//     order of lists, ranges of actor indexes and counters, shapes of values.
+//   - Every error that can be detected without a change's history is refused: order
+//     of lists, ranges of actor indexes and counters, shapes of values.
 //
-// It never looks at history (that is for crdt/graph and crdt/fold), never checks
-// signatures or permissions, never reads document chunks (type 0), and never
-// logs or does I/O.
+// It never looks at history (see crdt/graph and crdt/policy), never checks signatures
+// or permissions, writes document chunks (type 0) but never reads them, and never logs
+// or does I/O.
 package wire

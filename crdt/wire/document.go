@@ -9,23 +9,23 @@ import (
 	"sort"
 )
 
-// A document chunk holds many changes as one: the operations of all of them, each
-// once and in the order of the document, with those that came after named in place
-// of those before. Hashes of changes are not in it; a reader makes the changes again
-// and finds them. Its body is
+// A document chunk holds many changes as one: each of their operations once, in
+// document order, with its successors instead of its predecessors. Hashes of changes
+// are not stored; a reader reconstructs the changes and computes them. The body is
 //
 //	actors           uLEB count, bytes each; ascending
 //	heads            uLEB count, hashes; ascending
 //	change columns   uLEB count, then (spec, length) each
 //	op columns       likewise
 //	column data      of the changes, then of the operations
-//	head indexes     uLEB for each head: its place among the changes
+//	head indexes     uLEB for each head: its index among the changes
 //
-// A row of the change columns is a change, in an order in which deps come first. A
-// row of the op columns is an operation that is no delete: by object, the root first
-// and the others by ID; in a map by key and then ID; in a list by the element's place
-// and then ID, each deleted element still in its place. succ are the operations that
-// name the row's as a pred. Deletes are told from what is named only there.
+// A row of the change columns is a change; dependencies come first. A row of the op
+// columns is an operation other than a delete, ordered by object (the root first, the
+// others by ID), then in a map by key and ID, and in a list by the position of the
+// element and ID; a deleted element keeps its position. succ are the operations that
+// have the row's operation as a pred. Deletes have no row: a reader infers a delete
+// from an ID that appears only in succ.
 //
 // Columns of deflateColumn bytes and more are deflated singly.
 const (
@@ -35,7 +35,7 @@ const (
 	docTime      = 0x23 // delta
 	docMessage   = 0x35 // RLE of string; null for none
 	docDepsCount = 0x40 // RLE of uLEB
-	docDeps      = 0x43 // delta, a row for each dep: its place
+	docDeps      = 0x43 // delta, a row for each dep: its index
 	docExtraMeta = 0x56 // RLE of uLEB: length << 4 | Bytes
 	docExtra     = 0x57 // the bytes
 
@@ -49,20 +49,20 @@ const (
 	documentLevel = 6 // of the deflated columns
 )
 
-// EncodeDocument returns a document chunk of the changes, which must be all of a
-// document up to the heads, each after what it depends on, as DecodeChange returns
-// them. ErrDocument is returned for changes of which no document can be made, like
-// an operation on what is not there: their graph is whole, their operations are not.
-// It takes time in proportion to n log n operations, and some 300 bytes for each.
+// EncodeDocument returns a document chunk of changes, which must be all changes up to
+// heads, in causal order, as DecodeChange returns them. It returns ErrDocument when an
+// operation refers to something that does not exist: a complete graph does not imply
+// that operations are valid. It takes O(n log n) time for n operations, and about 300
+// bytes of memory for each.
 //
-// A change can say a long key once for many operations, which the document's order
-// tears apart, so that few bytes could make a document of any size. ErrDocumentSize
-// is returned, before anything is made, when the keys, names of marks and values of
-// all operations, as if each said its own, and the changes' messages add up to more
-// than maxText bytes.
+// In a change, many operations can share one run-length encoded long key; in document
+// order the key may have to be repeated, so a few bytes of changes could make a
+// document of any size. EncodeDocument therefore first adds up the bytes of keys, mark
+// names and values of all operations, without run-length encoding, and of the changes'
+// messages. It returns ErrDocumentSize when they exceed maxText bytes.
 func EncodeDocument(changes []*Change, heads []Hash, maxText int) ([]byte, error) {
-	d := document{changes: changes, place: make(map[Hash]int, len(changes))}
-	if textOf(changes) > uint64(max(maxText, 0)) {
+	d := documentEncoder{changes: changes, place: make(map[Hash]int, len(changes))}
+	if textSize(changes) > uint64(max(maxText, 0)) {
 		return nil, fail(ErrDocumentSize, "operations", -1)
 	}
 	if err := d.index(); err != nil {
@@ -96,12 +96,13 @@ func EncodeDocument(changes []*Change, heads []Hash, maxText int) ([]byte, error
 		}
 		body = appendUleb(body, uint64(i))
 	}
-	b, _ := seal(chunkDocument, body)
+	b, _ := frameChunk(chunkDocument, body)
 	return b, nil
 }
 
-// textOf is how many bytes the changes say, each operation for itself.
-func textOf(changes []*Change) (n uint64) {
+// textSize returns the total bytes of keys, mark names, values and messages, without
+// run-length encoding.
+func textSize(changes []*Change) (n uint64) {
 	for _, c := range changes {
 		n += uint64(len(c.Message) + len(c.Extra))
 		for i := range c.Ops {
@@ -115,17 +116,17 @@ func textOf(changes []*Change) (n uint64) {
 	return n
 }
 
-// document is a document on its way into a chunk. Operations are numbered in the
-// order of the changes.
-type document struct {
+// documentEncoder encodes one document chunk. It numbers operations in the order of the
+// changes.
+type documentEncoder struct {
 	changes []*Change
 	place   map[Hash]int
 	actors  []ActorID // ascending
 	number  map[ActorID]uint32
 	chains  [][]int // by actor: its changes, in order
-	first   []int   // by change: the number of its first operation, and one more at the end
+	first   []int   // by change: the number of its first operation, plus a final entry: the number of all operations
 	ops     []docOp
-	succs   []succ // by what they follow
+	succs   []succ // sorted by the operation that they succeed
 	rows    []int32
 }
 
@@ -143,7 +144,7 @@ type docOp struct {
 	*Op
 	id     docID
 	obj    docID // zero: the root
-	elem   int32 // the operation that inserted the element it is about; -1: a map key
+	elem   int32 // the operation that inserted the element that this one is about; -1: a map key
 	at     int32 // an insert's place in its list
 	object int32 // the operation that made obj, -1: the root
 }
@@ -154,7 +155,7 @@ type succ struct {
 }
 
 // index numbers actors and operations.
-func (d *document) index() error {
+func (d *documentEncoder) index() error {
 	d.number = map[ActorID]uint32{}
 	for i, c := range d.changes {
 		d.place[c.Hash] = i
@@ -181,8 +182,8 @@ func (d *document) index() error {
 	return nil
 }
 
-// find returns the number of the operation with the ID, and its ID in numbers.
-func (d *document) find(id OpID) (n int32, short docID, ok bool) {
+// find returns the number of the operation with the ID, and its docID.
+func (d *documentEncoder) find(id OpID) (n int32, short docID, ok bool) {
 	a, ok := d.number[id.Actor]
 	if !ok {
 		return 0, short, false
@@ -197,7 +198,7 @@ func (d *document) find(id OpID) (n int32, short docID, ok bool) {
 }
 
 // link finds for each operation its object, its element, and what follows it.
-func (d *document) link() error {
+func (d *documentEncoder) link() error {
 	for i, c := range d.changes {
 		for k := range c.Ops {
 			op := docOp{Op: &c.Ops[k], id: docID{uint32(c.StartOp) + uint32(k), d.number[c.Actor]}, elem: -1, object: -1}
@@ -219,9 +220,9 @@ func (d *document) link() error {
 			}
 			for _, p := range op.Pred {
 				of, _, ok := d.find(p)
-				// A delete is not written, so nothing can follow it; and what follows
-				// an operation is about the same place, which is all that is known of a
-				// delete.
+				// A delete has no row, so it cannot have successors. A successor must
+				// be about the same key or element: that is all that a reader knows of
+				// a delete.
 				if !ok || int(of) >= n || d.ops[of].Action == Del || !d.samePlace(of, int32(n)) {
 					return fail(ErrDocument, "pred", -1)
 				}
@@ -236,7 +237,7 @@ func (d *document) link() error {
 		return a.id.compare(b.id)
 	})
 	for i := range d.ops {
-		if err := d.fits(&d.ops[i]); err != nil {
+		if err := d.checkKeyKind(&d.ops[i]); err != nil {
 			return err
 		}
 	}
@@ -244,7 +245,7 @@ func (d *document) link() error {
 }
 
 // samePlace says whether two operations are about the same key or element.
-func (d *document) samePlace(x, y int32) bool {
+func (d *documentEncoder) samePlace(x, y int32) bool {
 	a, b := &d.ops[x], &d.ops[y]
 	if a.obj != b.obj || (a.Key.Kind == MapKey) != (b.Key.Kind == MapKey) {
 		return false
@@ -256,15 +257,16 @@ func (d *document) samePlace(x, y int32) bool {
 }
 
 // element is the operation that inserted the element which n is about.
-func (d *document) element(n int32) int32 {
+func (d *documentEncoder) element(n int32) int32 {
 	if d.ops[n].Insert {
 		return n
 	}
 	return d.ops[n].elem
 }
 
-// fits says whether the operation's key is one of its object's.
-func (d *document) fits(op *docOp) error {
+// checkKeyKind reports whether the operation's key is of the kind that its object has:
+// map key or list position.
+func (d *documentEncoder) checkKeyKind(op *docOp) error {
 	list := false
 	if op.object >= 0 {
 		switch d.ops[op.object].Action {
@@ -285,7 +287,7 @@ func (d *document) fits(op *docOp) error {
 }
 
 // arrange puts the rows into the document's order.
-func (d *document) arrange() error {
+func (d *documentEncoder) arrange() error {
 	if err := d.placeElements(); err != nil {
 		return err
 	}
@@ -312,27 +314,28 @@ func (d *document) arrange() error {
 	return nil
 }
 
-// position is the place in its list of the element that an operation is about.
-func (d *document) position(n int32) int32 { return d.ops[d.element(n)].at }
+// position returns the index, in its list, of the element that an operation is about.
+func (d *documentEncoder) position(n int32) int32 { return d.ops[d.element(n)].at }
 
-// placeElements gives every insert its place: after what it names, the later of two
-// that name the same first.
-func (d *document) placeElements() error {
+// placeElements gives every insert its index in its list: after the element that it
+// refers to. Of several inserts after one element, the one with the highest ID comes
+// first.
+func (d *documentEncoder) placeElements() error {
 	const none = -1
 	// The elements after another form a list, linked from the highest ID on.
-	next := make([]int32, len(d.ops))  // the next that names the same
-	child := make([]int32, len(d.ops)) // the first that names this one
+	next := make([]int32, len(d.ops))  // the next insert after the same element
+	child := make([]int32, len(d.ops)) // the first insert after this element
 	for i := range child {
 		child[i] = none
 	}
-	head := map[docID]int32{} // the first of a list that names its head
+	head := map[docID]int32{} // by list: the first insert at its start
 	var inserts []int32
 	for i := range d.ops {
 		if d.ops[i].Insert {
 			inserts = append(inserts, int32(i))
 		}
 	}
-	// From the lowest ID on, so that each goes before those that are there.
+	// In ascending order of IDs, because each goes before those already placed.
 	slices.SortFunc(inserts, func(a, b int32) int { return d.ops[a].id.compare(d.ops[b].id) })
 	for _, n := range inserts {
 		op := &d.ops[n]
@@ -364,13 +367,13 @@ func (d *document) placeElements() error {
 			}
 		}
 	}
-	if placed != len(inserts) { // some name each other in a circle
+	if placed != len(inserts) { // some refer to each other in a circle
 		return fail(ErrDocument, "element", -1)
 	}
 	return nil
 }
 
-func (d *document) changeColumns(e *encoder) (meta, data []byte, err error) {
+func (d *documentEncoder) changeColumns(e *encoder) (meta, data []byte, err error) {
 	e.data, e.cols = e.data[:0], e.cols[:0]
 	for _, c := range d.changes {
 		e.num(uint64(d.number[c.Actor]), true)
@@ -386,7 +389,7 @@ func (d *document) changeColumns(e *encoder) (meta, data []byte, err error) {
 	e.deltas(docMaxOp)
 	var last int64
 	for _, c := range d.changes {
-		// Readers do not agree on what a difference beyond 64 bits comes to.
+		// Implementations differ on a difference of times that overflows 64 bits.
 		if t := c.TimeMillis; last < 0 && t > math.MaxInt64+last || last > 0 && t < math.MinInt64+last {
 			return nil, nil, fail(ErrDocument, "time", -1)
 		}
@@ -419,11 +422,11 @@ func (d *document) changeColumns(e *encoder) (meta, data []byte, err error) {
 	for _, c := range d.changes {
 		e.data = append(e.data, c.Extra...)
 	}
-	e.done(docExtra)
+	e.endColumn(docExtra)
 	return e.deflated()
 }
 
-func (d *document) opColumns(e *encoder) (meta, data []byte, err error) {
+func (d *documentEncoder) opColumns(e *encoder) (meta, data []byte, err error) {
 	e.data, e.cols = e.data[:0], e.cols[:0]
 	each := func(column func(*docOp)) {
 		for _, n := range d.rows {
@@ -453,7 +456,7 @@ func (d *document) opColumns(e *encoder) (meta, data []byte, err error) {
 	each(func(op *docOp) { e.num(uint64(len(op.Value.Raw))<<4|uint64(op.Value.Kind), true) })
 	e.ulebs(colValueMeta)
 	each(func(op *docOp) { e.data = append(e.data, op.Value.Raw...) })
-	e.done(colValue)
+	e.endColumn(colValue)
 
 	for _, n := range d.rows {
 		e.num(uint64(len(d.succsOf(n))), true)
@@ -486,15 +489,15 @@ func (d *document) opColumns(e *encoder) (meta, data []byte, err error) {
 	return e.deflated()
 }
 
-func (d *document) elemID(op *docOp) docID {
+func (d *documentEncoder) elemID(op *docOp) docID {
 	if op.elem < 0 {
 		return docID{}
 	}
 	return d.ops[op.elem].id
 }
 
-// succsOf returns what follows an operation.
-func (d *document) succsOf(n int32) []succ {
+// succsOf returns the successors of an operation.
+func (d *documentEncoder) succsOf(n int32) []succ {
 	from, _ := slices.BinarySearchFunc(d.succs, n, func(s succ, n int32) int { return cmp.Compare(s.of, n) })
 	to := from
 	for to < len(d.succs) && d.succs[to].of == n {
@@ -503,7 +506,7 @@ func (d *document) succsOf(n int32) []succ {
 	return d.succs[from:to]
 }
 
-func (d *document) bools(e *encoder, spec byte, get func(*docOp) bool) {
+func (d *documentEncoder) bools(e *encoder, spec byte, get func(*docOp) bool) {
 	value, run := false, uint64(0)
 	for _, n := range d.rows {
 		if get(&d.ops[n]) != value {
@@ -515,7 +518,7 @@ func (d *document) bools(e *encoder, spec byte, get func(*docOp) bool) {
 	if run > 0 {
 		e.data = appendUleb(e.data, run)
 	}
-	e.done(spec)
+	e.endColumn(spec)
 }
 
 // deflated returns the columns' list and their bytes, the longer ones deflated.

@@ -12,7 +12,7 @@ import (
 func (c *Change) Encode() []byte {
 	e := encoders.Get().(*encoder)
 	defer e.release()
-	b, _ := sealChange(e.encodeBody(c, actorTable(c)))
+	b, _ := frameChange(e.encodeBody(c, actorTable(c)))
 	return b
 }
 
@@ -50,29 +50,29 @@ type cell[T comparable] struct {
 	ok bool // false: null
 }
 
-// encoder holds buffers that are used again.
+// encoder holds buffers that are reused.
 type encoder struct {
 	body   []byte
 	data   []byte // the columns
-	cols   []written
+	cols   []encodedColumn
 	nums   []cell[uint64]
 	strs   []cell[string]
 	table  []ActorID
 	lookup map[ActorID]uint64 // for large tables
 }
 
-type written struct {
+type encodedColumn struct {
 	spec byte
 	end  int // in data
 }
 
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
-// A buffer that one huge change has grown is not kept for the small ones.
+// A buffer larger than this is not kept, so that one huge change does not hold memory.
 const maxPooled = 1 << 20
 
 func (e *encoder) release() {
-	clear(e.strs) // let go of the keys
+	clear(e.strs) // so that the keys can be freed
 	e.table, e.lookup = nil, nil
 	if cap(e.body)+cap(e.data)+32*cap(e.nums)+32*cap(e.strs) <= maxPooled {
 		encoders.Put(e)
@@ -132,14 +132,14 @@ func (e *encoder) index(a ActorID) uint64 {
 	return 0
 }
 
-// done lists a column unless nothing was written for it.
-func (e *encoder) done(spec byte) {
+// endColumn adds the column to the list unless it is empty.
+func (e *encoder) endColumn(spec byte) {
 	start := 0
 	if n := len(e.cols); n > 0 {
 		start = e.cols[n-1].end
 	}
 	if len(e.data) > start {
-		e.cols = append(e.cols, written{spec, len(e.data)})
+		e.cols = append(e.cols, encodedColumn{spec, len(e.data)})
 	}
 }
 
@@ -160,7 +160,7 @@ func (e *encoder) str(s string, ok bool) {
 func (e *encoder) ulebs(spec byte) {
 	e.data = appendRLE(e.data, e.nums, appendUleb)
 	e.nums = e.nums[:0]
-	e.done(spec)
+	e.endColumn(spec)
 }
 
 // deltas writes the column's values as differences.
@@ -173,14 +173,14 @@ func (e *encoder) deltas(spec byte) {
 	}
 	e.data = appendRLE(e.data, e.nums, func(b []byte, v uint64) []byte { return appendSleb(b, int64(v)) })
 	e.nums = e.nums[:0]
-	e.done(spec)
+	e.endColumn(spec)
 }
 
 func (e *encoder) strings(spec byte) {
 	e.data = appendRLE(e.data, e.strs, appendBytes[string])
 	clear(e.strs)
 	e.strs = e.strs[:0]
-	e.done(spec)
+	e.endColumn(spec)
 }
 
 // columns writes the operations' columns in the order of their specs.
@@ -209,7 +209,7 @@ func (e *encoder) columns(ops []Op) {
 	e.strings(colKeyString)
 
 	e.data = appendBools(e.data, ops, func(op *Op) bool { return op.Insert })
-	e.done(colInsert)
+	e.endColumn(colInsert)
 	for i := range ops {
 		e.num(uint64(ops[i].Action), true)
 	}
@@ -223,7 +223,7 @@ func (e *encoder) columns(ops []Op) {
 	for i := range ops {
 		e.data = append(e.data, ops[i].Value.Raw...)
 	}
-	e.done(colValue)
+	e.endColumn(colValue)
 
 	for i := range ops {
 		e.num(uint64(len(ops[i].Pred)), true)
@@ -244,7 +244,7 @@ func (e *encoder) columns(ops []Op) {
 
 	if slices.ContainsFunc(ops, func(op Op) bool { return op.Expand }) {
 		e.data = appendBools(e.data, ops, func(op *Op) bool { return op.Expand })
-		e.done(colExpand)
+		e.endColumn(colExpand)
 	}
 	for i := range ops {
 		if name := ops[i].MarkName; name != nil {

@@ -5,14 +5,14 @@ import (
 	"fmt"
 )
 
-// The reasons for which bytes are refused. Every error that this package
-// returns is an *Error wrapping exactly one of them; test with errors.Is.
+// The reasons why bytes are refused. Every error that this package returns is an *Error
+// that wraps exactly one of them; test with errors.Is.
 var (
 	// Framing and integers.
 	ErrTruncated     = errors.New("ends too early")
 	ErrOverlong      = errors.New("integer is not in its shortest form or exceeds 64 bits")
 	ErrMagic         = errors.New("wrong magic bytes")
-	ErrChunkType     = errors.New("chunk type cannot be taken here")
+	ErrChunkType     = errors.New("unexpected chunk type")
 	ErrChecksum      = errors.New("checksum does not match")
 	ErrTrailing      = errors.New("unexpected bytes after the end")
 	ErrDeflate       = errors.New("deflated data is damaged")
@@ -38,15 +38,15 @@ var (
 	// What an operation or a change says.
 	ErrActor      = errors.New("actor is empty, or has the wrong length")
 	ErrActorIndex = errors.New("actor index out of range")
-	ErrOtherActor = errors.New("other actors hold the author or an actor that nothing refers to")
-	ErrSeq        = errors.New("sequence number is zero, or not the first though nothing comes before")
+	ErrOtherActor = errors.New("the other actors contain the author, or an actor that nothing refers to")
+	ErrSeq        = errors.New("sequence number is zero, or above 1 in a change without dependencies")
 	ErrStartOp    = errors.New("operation counters are outside 1 to 2^32-1")
-	ErrOpID       = errors.New("operation ID is incomplete or zero, or names what cannot come before")
+	ErrOpID       = errors.New("operation ID is incomplete or zero, or refers to a later operation")
 	ErrKey        = errors.New("key is empty, or neither a map key nor an element")
 	ErrAction     = errors.New("unknown or refused action")
 	ErrInsert     = errors.New("insert does not fit the action or the key")
 	ErrMark       = errors.New("mark name or expand does not fit the action")
-	ErrValueType  = errors.New("unknown or unfitting value type")
+	ErrValueType  = errors.New("value type unknown or not allowed here")
 	ErrValue      = errors.New("value bytes do not fit their type")
 	ErrNoPred     = errors.New("delete without predecessor")
 
@@ -54,19 +54,19 @@ var (
 	ErrShape = errors.New("not allowed in an event document")
 
 	// Whole documents.
-	ErrDocument     = errors.New("changes of which no document can be made")
+	ErrDocument     = errors.New("the changes do not form a valid document")
 	ErrDocumentSize = errors.New("the document would be too large")
 
 	// Sync messages.
 	ErrVersion = errors.New("not a sync message of version 1")
-	ErrFilter  = errors.New("filter's numbers are out of bounds or do not fit its bits")
+	ErrFilter  = errors.New("invalid Bloom filter parameters")
 )
 
 // Error says why and where bytes were refused.
 type Error struct {
 	Err    error  // one of this package's sentinels
 	Where  string // the part of the format, such as "deps" or "column 0x42"
-	Offset int    // bytes from the start of what was decoded (inflated, if it was deflated); -1 if no one place is to blame
+	Offset int    // bytes from the start of what was decoded (inflated, if it was deflated); -1 if unknown
 }
 
 // Error implements error.

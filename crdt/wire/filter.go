@@ -8,13 +8,13 @@ import "encoding/binary"
 //	entries uLEB | bitsPerEntry uLEB | probes uLEB | bits
 //
 // with ceil(entries × bitsPerEntry / 8) bytes of bits; bit i is
-// bits[i >> 3] & (1 << (i & 7)). It names about 1 % of all hashes by mistake.
+// bits[i >> 3] & (1 << (i & 7)). The rate of false positives is about 1 %.
 type Filter struct {
 	Entries, BitsPerEntry, Probes uint32
 	Bits                          []byte
 }
 
-// What every implementation writes.
+// The parameters that every Automerge implementation uses.
 const (
 	filterBitsPerEntry = 10
 	filterProbes       = 7
@@ -40,7 +40,7 @@ func NewFilter(hashes []Hash) Filter {
 	return f
 }
 
-// Contains says whether the filter names h, by mistake or not.
+// Contains reports whether h is in the filter. False positives are possible.
 func (f *Filter) Contains(h Hash) bool {
 	if f.Entries == 0 || len(f.Bits) == 0 {
 		return false

@@ -39,7 +39,7 @@ func checksumOfInflated(c chunk) []byte {
 	if err != nil {
 		return sum[:]
 	}
-	_, h := sealChange(body)
+	_, h := frameChange(body)
 	return h[:4]
 }
 

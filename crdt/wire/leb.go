@@ -2,8 +2,8 @@ package wire
 
 import "unicode/utf8"
 
-// reader walks over bytes from a stranger. base is the offset of b[0] in what
-// the caller of the package handed in, for errors.
+// reader reads bytes from an untrusted peer. base is the offset of b[0] in the bytes
+// given to the package, for errors.
 type reader struct {
 	b    []byte
 	pos  int
@@ -83,7 +83,8 @@ func (r *reader) text(where string) ([]byte, error) {
 	return b, err
 }
 
-// hashes reads a list of at most max hashes; strict ones ascend without repeats.
+// hashes reads a list of at most max hashes. If strict is set, the list must ascend
+// without repeats.
 func (r *reader) hashes(max int, strict bool, where string) ([]Hash, error) {
 	at := r.pos
 	n, err := r.count(len(Hash{}), where)
@@ -126,7 +127,7 @@ func uleb(b []byte) (uint64, int) {
 	return 0, 0
 }
 
-// sleb is uleb for signed integers.
+// sleb is like uleb, for signed integers.
 func sleb(b []byte) (int64, int) {
 	var v int64
 	for i, c := range b {
@@ -136,7 +137,7 @@ func sleb(b []byte) (int64, int) {
 		v |= int64(c&0x7f) << (7 * i)
 		if c < 0x80 {
 			if i > 0 {
-				// The last group must not be a mere continuation of the sign.
+				// The last group must not only repeat the sign.
 				sign := b[i-1] & 0x40
 				if c == 0 && sign == 0 || c == 0x7f && sign != 0 {
 					return 0, -1

@@ -29,7 +29,7 @@ type Limits struct {
 	Change   int // bytes without dependencies
 	Inflated int // bytes with dependencies
 	Ops      int // operations
-	Free     int // operations, and predecessors, beyond one for each byte: keeps a few bytes from claiming as many as Ops and Preds allow
+	BaseOps  int // a change of n bytes may have at most BaseOps+n operations, and as many predecessors
 	Deps     int // dependencies
 	Preds    int // predecessors, all operations together
 	Extra    int // bytes after the columns
@@ -40,20 +40,20 @@ var EventLimits = Limits{
 	Change:   MaxChange,
 	Inflated: MaxInflated,
 	Ops:      MaxOps,
-	Free:     MaxOps,
+	BaseOps:  MaxOps,
 	Deps:     MaxDeps,
 	Preds:    MaxPreds,
 }
 
-// OpenLimits are for relays that carry any Automerge document. Stock clients erase
-// a whole text in a few bytes, so a small change can become Free operations, which
-// take about 20 MB while they are decoded; such changes are decoded one at a time,
-// so that many of them, on many connections, take no more than one.
+// OpenLimits are for relays that carry any Automerge document. Stock clients erase a
+// whole text in a few bytes, so a small change may expand to BaseOps operations, which
+// take about 20 MB while they are decoded. Such changes are decoded one at a time, so
+// that many of them, on many connections, use the memory of one.
 var OpenLimits = Limits{
 	Change:   16 << 20,
 	Inflated: 16 << 20,
 	Ops:      1 << 20,
-	Free:     1 << 16, // a text of 65,536 characters can be erased by one change of 150 bytes
+	BaseOps:  1 << 16, // a text of 65,536 characters can be erased by one change of 150 bytes
 	Deps:     1 << 16,
 	Preds:    1 << 20,
 	Extra:    64 << 10,

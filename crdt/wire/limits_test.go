@@ -154,7 +154,7 @@ func TestBombs(t *testing.T) {
 		for i := 1; i < len(cols); i += 2 {
 			b = append(b, cols[i].([]byte)...)
 		}
-		chunk, _ := sealChange(b)
+		chunk, _ := frameChange(b)
 		return chunk
 	}
 	run := func(n int64, v ...byte) []byte { return append(appendSleb(nil, n), v...) }
@@ -184,7 +184,7 @@ func TestBombs(t *testing.T) {
 			colValueMeta, run(n, 0), colPredCount, run(n, 0)), want}
 	}
 	// 32 MiB of zeros in 32 KiB.
-	zeros, _ := sealChange(make([]byte, 32<<20))
+	zeros, _ := frameChange(make([]byte, 32<<20))
 	bombs["inflates to 32 MiB"] = struct {
 		b    []byte
 		want error
@@ -214,7 +214,7 @@ func TestErasedText(t *testing.T) {
 		}
 		return c.Encode()
 	}
-	chunk := erase(int64(OpenLimits.Free))
+	chunk := erase(int64(OpenLimits.BaseOps))
 	if len(chunk) > 200 {
 		t.Fatalf("%d bytes", len(chunk))
 	}
@@ -225,7 +225,7 @@ func TestErasedText(t *testing.T) {
 	}); n > 24<<20 {
 		t.Errorf("%d bytes took %d", len(chunk), n)
 	}
-	if _, err := DecodeChangeLimits(erase(int64(OpenLimits.Free)+300), OpenLimits); !errors.Is(err, ErrTooManyOps) {
+	if _, err := DecodeChangeLimits(erase(int64(OpenLimits.BaseOps)+300), OpenLimits); !errors.Is(err, ErrTooManyOps) {
 		t.Errorf("beyond the bound: %v", err)
 	}
 	if _, err := DecodeChange(chunk); !errors.Is(err, ErrTooManyOps) {

@@ -5,8 +5,8 @@ import "bytes"
 // messageV1 is the first byte of a sync message.
 const messageV1 = 0x42
 
-// Have says what a peer has: everything up to LastSync, and of what came after
-// it the changes that Filter contains.
+// Have says what a peer has: all changes up to LastSync, and those later ones that
+// match Filter.
 type Have struct {
 	LastSync []Hash
 	Filter   Filter
@@ -26,12 +26,12 @@ type Message struct {
 	Heads, Need []Hash
 	Have        []Have
 	Changes     [][]byte // type-1 chunks; as received, so DecodeChange must see them
-	Trailing    []byte   // nil in all that we send: any makes JS 3.x answer in version 2
+	Trailing    []byte   // nil in everything we send: any bytes make JS 3.x answer in version 2
 }
 
-// DecodeMessage reads a message. Its Changes alias b and are not looked into:
-// one bad change must not cost the others, so each is for DecodeChange to judge.
-// Everything else is copied.
+// DecodeMessage reads a message. Its Changes alias b and are not decoded, so that one
+// bad change does not affect the others; call DecodeChange for each. Everything else is
+// copied.
 //
 // It returns ErrVersion when b is not a message of version 1, ErrTooLarge when b
 // exceeds the 64 MiB that the largest frame may have, ErrTooManyHashes, ErrCount

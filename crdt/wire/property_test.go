@@ -220,7 +220,7 @@ func TestFilterNamesItsOwn(t *testing.T) {
 		seed := rapid.Uint64().Draw(t, "seed")
 		hash := func(i int) Hash {
 			b := fmt.Appendf(nil, "%d %d", seed, i)
-			_, h := sealChange(b)
+			_, h := frameChange(b)
 			return h
 		}
 		var in []Hash

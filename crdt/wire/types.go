@@ -16,7 +16,7 @@ type ActorID string
 func (a ActorID) String() string { return hex.EncodeToString([]byte(a)) }
 
 // OpID is an operation's ID. The zero OpID stands for the root object, the list
-// head, or "none", depending on where it stands.
+// head, or "none", depending on the field.
 type OpID struct {
 	Counter uint64
 	Actor   ActorID
@@ -62,7 +62,7 @@ const (
 	Timestamp
 )
 
-// Value is a scalar: its kind and its raw bytes as they stand in the value
+// Value is a scalar: its kind and its raw bytes as in the value
 // column (uLEB for Uint, sLEB for Int, Counter and Timestamp, 8 bytes little
 // endian for F64, empty for Null, False and True). Raw is not to be modified.
 type Value struct {
@@ -80,7 +80,7 @@ const (
 	ElemKey
 )
 
-// Key is where in its object an operation works.
+// Key is the map key or list position to which an operation applies.
 type Key struct {
 	Kind KeyKind
 	Prop string // MapKey

@@ -47,13 +47,13 @@ func rawValue(k ValueKind, raw []byte) Value {
 	return Value{Kind: k, Raw: raw}
 }
 
-// Str returns the string, and false if the value is none.
+// Str returns the string, and false if the value is not a string.
 func (v Value) Str() (string, bool) { return string(v.Raw), v.Kind == String }
 
-// Bin returns the bytes, not to be modified, and false if the value is none.
+// Bin returns the bytes, which must not be modified, and false if the value is not bytes.
 func (v Value) Bin() ([]byte, bool) { return v.Raw, v.Kind == Bytes }
 
-// Bool returns the truth value, and false if the value is neither.
+// Bool returns the truth value, and false if the value is not one.
 func (v Value) Bool() (value, ok bool) { return v.Kind == True, v.Kind == True || v.Kind == False }
 
 // Uint returns the integer, and false if the value is not of kind Uint.
@@ -75,7 +75,7 @@ func (v Value) Int() (int64, bool) {
 	return n, size > 0
 }
 
-// Float returns the float, and false if the value is none.
+// Float returns the float, and false if the value is not a float.
 func (v Value) Float() (float64, bool) {
 	if v.Kind != F64 || len(v.Raw) != 8 {
 		return 0, false
@@ -83,7 +83,7 @@ func (v Value) Float() (float64, bool) {
 	return math.Float64frombits(binary.LittleEndian.Uint64(v.Raw)), true
 }
 
-// check returns the sentinel for bytes that do not fit their kind.
+// check returns the sentinel for bytes that are invalid for their kind.
 func (v Value) check() error {
 	ok := true
 	switch v.Kind {
