@@ -161,7 +161,7 @@ func (h house) table() string {
 	return b.String()
 }
 
-// picture draws the boxes, their imports and the way of a post, as SVG.
+// picture draws the boxes, their imports and the path of a post, as SVG.
 func (h house) picture(t *testing.T) string {
 	const (
 		width, margin = 1180, 20
@@ -214,7 +214,7 @@ func (h house) picture(t *testing.T) string {
 	for i, s := range postsWay {
 		b, ok := boxes[room(s.pkg)]
 		if !ok {
-			t.Fatalf("the way of a post leads through %s, which is no package", s.pkg)
+			t.Fatalf("the path of a post leads through %s, which is no package", s.pkg)
 		}
 		x := b.x + 4 + float64(count[room(s.pkg)])*22
 		count[room(s.pkg)]++
@@ -225,7 +225,7 @@ func (h house) picture(t *testing.T) string {
 	}
 	height += 24 * len(postsWay)
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="ui-sans-serif, system-ui, sans-serif" font-size="12" text-anchor="middle">
-<title>Flyleaf's packages, what each imports, and the way of a post</title>
+<title>Flyleaf's packages, what each imports, and the path of a post</title>
 <style>
 svg { background: #fff }
 text { fill: #222 }
