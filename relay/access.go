@@ -80,7 +80,7 @@ func (d *document) noteAccess() {
 // before there was one. Then it is told, once, how to prove itself. d.mu is held.
 func (d *document) readingMember(s *session) *member {
 	m := d.members[s]
-	if m == nil || d.policy == nil || d.policy.Access() != "invited" || m.identity != "" && d.policy.AnyRole(m.identity) {
+	if m == nil || d.policy == nil || d.policy.Access() != "invited" || m.identity != "" && d.policy.MayRead(m.identity) {
 		return m
 	}
 	if !m.challenged {
@@ -139,7 +139,7 @@ func (d *document) proveIdentity(s *session, m *repo.Message) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if p := d.members[s]; p != nil && d.policy != nil && d.policy.AnyRole(identity) && p.identity != identity {
+	if p := d.members[s]; p != nil && d.policy != nil && d.policy.MayRead(identity) && p.identity != identity {
 		p.identity, p.challenged = identity, false
 		p.peer.Restart(nil)
 	}

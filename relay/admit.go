@@ -145,10 +145,10 @@ func (d *document) takeSubmission(sub *submission) (finished bool) {
 	m.sending = false
 	if sub.message != nil {
 		m.peer.Receive(d.graphFor(m), sub.message, sub.before, sub.refusedHashes)
-		m.takesWhole = amsync.TakesWhole(sub.message.Trailing)
+		m.takesWhole = amsync.AcceptsDocument(sub.message.Trailing)
 	}
 	m.peer.Defer(sub.notTaken...)
-	sub.searched += m.peer.Looked()
+	sub.searched += m.peer.Scanned()
 	return true
 }
 

@@ -325,10 +325,10 @@ func (d *document) receive(sub *submission) {
 	if m == nil {
 		return
 	}
-	defer func() { sub.searched += m.peer.Looked() }()
+	defer func() { sub.searched += m.peer.Scanned() }()
 	g := d.graphFor(m)
 	m.peer.Receive(g, sub.message, g.Heads(), sub.refusedHashes)
-	m.takesWhole = amsync.TakesWhole(sub.message.Trailing)
+	m.takesWhole = amsync.AcceptsDocument(sub.message.Trailing)
 	m.peer.Defer(sub.notTaken...)
 	if !m.peer.Quiet(g) { // the answers to a post are many, and the writers need not wake for them
 		sub.from.out.schedule(d)
@@ -397,7 +397,7 @@ func (d *document) nextMessage(s *session) (*encodedMessage, error) {
 		}
 		m.gotWhole, m.whole = true, nil
 		if w.chunk != nil {
-			message, err := d.encodedMessage(m.peer.GenerateWhole(d.graphFor(m), w.chunk, w.changes), s.peer, true)
+			message, err := d.encodedMessage(m.peer.GenerateDocument(d.graphFor(m), w.chunk, w.changes), s.peer, true)
 			return message, err
 		}
 	}
@@ -410,13 +410,13 @@ func (d *document) nextMessage(s *session) (*encodedMessage, error) {
 	if ok {
 		sent = len(msg.Changes)
 	}
-	if costly := s.chargeSearch(m.peer.Looked(), sent); costly != nil {
+	if costly := s.chargeSearch(m.peer.Scanned(), sent); costly != nil {
 		return nil, costly
 	}
 	if err != nil || !ok {
 		return nil, err
 	}
-	if m.peer.Ahead() {
+	if m.peer.CanSendNext() {
 		s.out.schedule(d) // for the next slice, once this one is sent
 	}
 	if d.latestSmall != nil && d.latestSmall.message == msg {

@@ -86,7 +86,7 @@ func (w *wholes) remove(d *document) {
 
 // wantsWhole says whether the member is to be sent a whole document. d.mu is held.
 func (d *document) wantsWhole(m *member) bool {
-	return m.takesWhole && !m.gotWhole && d.graphFor(m).Len() >= minWhole && m.peer.LacksAll()
+	return m.takesWhole && !m.gotWhole && d.graphFor(m).Len() >= minWhole && m.peer.HasNothing()
 }
 
 // wholeFor returns the document's whole document, or the one that was made for the member,

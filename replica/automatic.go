@@ -15,7 +15,7 @@ const maxHeads = 256
 // joinHeads writes an empty change on top of too many heads. mu is held and the
 // document is loaded.
 func (doc *document) joinHeads(ctx context.Context) error {
-	invited := doc.contents.policy.Access() == "invited" && !doc.contents.policy.AnyRole(doc.node.Identity())
+	invited := doc.contents.policy.Access() == "invited" && !doc.contents.policy.MayRead(doc.node.Identity())
 	if len(doc.contents.graph.Heads()) <= maxHeads || invited || doc.contents.policy.Newer() {
 		return nil // there is no need, or it is for others to do
 	}

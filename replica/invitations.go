@@ -204,7 +204,7 @@ func (doc *document) accessKeys() []keys.Key {
 	for _, id := range doc.keys.invitations() {
 		invited = append(invited, doc.keys[id].key)
 	}
-	if doc.contents.policy.AnyRole(doc.node.Identity()) {
+	if doc.contents.policy.MayRead(doc.node.Identity()) {
 		return append(own, invited...)
 	}
 	return append(invited, own...)

@@ -6,8 +6,9 @@ import (
 	"flyleaf/qa"
 )
 
-// view is which authority changes somebody knows of: those in a past, those that
-// another authority change has seen, or, as its zero value, all.
+// view selects authority changes: those in a past, those that another authority change
+// has seen, or, as the zero value, all. An authority change is "in v" when v selects
+// it.
 type view struct {
 	past *graph.Past
 	seen *set
@@ -25,8 +26,8 @@ func (a *Authority) in(v view, c int32) bool {
 	return true
 }
 
-// isVoid reports whether an authority change is void for whoever knows v: its actor
-// has written another change with its sequence number, or with an earlier one.
+// isVoid reports whether an authority change is void in v: v has another change of its
+// actor with its sequence number, or with an earlier one.
 func (a *Authority) isVoid(c int32, v view) bool {
 	place := int(a.changes[c].place)
 	if v.past != nil {
@@ -35,19 +36,20 @@ func (a *Authority) isVoid(c int32, v view) bool {
 	return a.graph.Forked(place)
 }
 
-// anyVoid reports whether any authority change is void by all that is known. When
-// somebody equivocates who made one, it forgets what was worked out before.
-func (a *Authority) anyVoid() bool {
+// refreshVoid reports whether any authority change may be void by all known changes.
+// When an actor that made an authority change turns out to equivocate, it clears the
+// caches.
+func (a *Authority) refreshVoid() bool {
 	for actor := range a.graph.ForksSince(a.forks) {
 		a.steps++
 		if a.makers[actor] {
-			a.void = true
+			a.mayBeVoid = true
 			clear(a.now)
 			clear(a.settled)
 		}
 	}
 	a.forks = a.graph.Forks()
-	return a.void
+	return a.mayBeVoid
 }
 
 // later reports whether one act comes after another as Automerge orders operations.
@@ -58,15 +60,16 @@ func (a *Authority) later(x, y *act) bool {
 	return a.changes[x.change].actor > a.changes[y.change].actor
 }
 
-// current returns, of the acts on a role (0: on any) that count and that v knows of,
-// the one that stands: of those that none of these has seen, the one of the highest
-// rank, then of the highest operation. nil is returned when there is none.
+// current returns the act that decides in v about a role (role 0: about a block or the
+// closing), nil when there is none. Of the acts that count and are in v, it considers
+// those that no other of these acts has seen, and picks the highest rank, then the
+// highest operation ID.
 func (a *Authority) current(of []act, role Roles, v view, rank func(*act) Rank) *act {
 	var best *act
 	var bestRank Rank
 	var seen set
 	a.steps += int64(len(of))
-	for i := len(of) - 1; i >= 0; i-- { // what has seen others came after them
+	for i := len(of) - 1; i >= 0; i-- { // an act arrived after the acts that it has seen
 		x := &of[i]
 		if x.role != role || !a.in(v, x.change) || seen.has(x.change) {
 			continue
@@ -83,66 +86,66 @@ func (a *Authority) current(of []act, role Roles, v view, rank func(*act) Rank) 
 	return best
 }
 
-// moment is where a change stands among the authority changes.
-type moment interface {
-	knows(c int32) bool   // c is in its past
-	knownBy(c int32) bool // it is c, or in c's past
+// causalPosition is the position of a change relative to the authority changes.
+type causalPosition interface {
+	inPast(c int32) bool   // c is in the past of the change
+	notAfter(c int32) bool // the change is c, or is in c's past
 }
 
-// authorityMoment is the moment of an authority change.
-type authorityMoment struct {
+// authorityPosition is the causalPosition of an authority change.
+type authorityPosition struct {
 	a *Authority
 	n int32
 }
 
-func (m authorityMoment) knows(c int32) bool   { return m.a.changes[m.n].seen.has(c) }
-func (m authorityMoment) knownBy(c int32) bool { return c == m.n || m.a.changes[c].seen.has(m.n) }
+func (m authorityPosition) inPast(c int32) bool   { return m.a.changes[m.n].seen.has(c) }
+func (m authorityPosition) notAfter(c int32) bool { return c == m.n || m.a.changes[c].seen.has(m.n) }
 
-// changeMoment is the moment of any change.
-type changeMoment struct {
+// changePosition is the causalPosition of any change.
+type changePosition struct {
 	a    *Authority
 	hash wire.Hash
 	past graph.Set // with the change itself
 }
 
-func (m changeMoment) knows(c int32) bool {
+func (m changePosition) inPast(c int32) bool {
 	h := m.a.changes[c].hash
 	return h != m.hash && m.past.Has(h)
 }
 
-func (m changeMoment) knownBy(c int32) bool {
+func (m changePosition) notAfter(c int32) bool {
 	h := m.a.changes[c].hash
 	return h == m.hash || m.a.graph.IsAncestor(m.hash, h)
 }
 
-// authorizes reports whether a role authorizes what its holder did at a moment, for
-// whoever knows v: the writer held it in the past of the moment, by grants that
-// count, and no revocation that counts is concurrent with the moment. So the act is
-// in the past of each revocation, or after a later grant.
-func (a *Authority) authorizes(of []act, role Roles, at moment, v view) bool {
+// authorizes reports whether a role authorizes what its holder did at a position, in v:
+// the writer held the role in the past of the position, by grants that count, and no
+// revocation that counts is concurrent with the position. So for each revocation the
+// change is either in its past, or after a later grant.
+func (a *Authority) authorizes(of []act, role Roles, at causalPosition, v view) bool {
 	held := a.current(of, role, v, func(x *act) Rank {
-		if !at.knows(x.change) {
+		if !at.inPast(x.change) {
 			return NotCounted
 		}
 		return a.grantRank(x, v)
 	})
-	if held == nil || !held.on {
+	if held == nil || !held.granted {
 		return false
 	}
 	a.steps += int64(len(of))
 	for i := range of {
 		x := &of[i]
-		if !x.on && x.role == role && a.in(v, x.change) && !at.knows(x.change) &&
-			!at.knownBy(x.change) && a.grantRank(x, v) != NotCounted {
+		if !x.granted && x.role == role && a.in(v, x.change) && !at.inPast(x.change) &&
+			!at.notAfter(x.change) && a.grantRank(x, v) != NotCounted {
 			return false
 		}
 	}
 	return true
 }
 
-// rankOf returns by what an authority change counts for whoever knows v: by the
-// highest of the roles in some that authorizes it.
-func (a *Authority) rankOf(c int32, some Roles, v view) Rank {
+// rankOf returns the rank of an authority change in v: the highest of these roles that
+// authorizes it.
+func (a *Authority) rankOf(c int32, roles Roles, v view) Rank {
 	writer := a.changes[c].writer
 	if a.isVoid(c, v) {
 		return NotCounted
@@ -154,21 +157,22 @@ func (a *Authority) rankOf(c int32, some Roles, v view) Rank {
 	if r == nil {
 		return NotCounted
 	}
-	return highest(some, func(role Roles) bool { return a.authorizes(r.grants, role, authorityMoment{a, c}, v) })
+	return highest(roles, func(role Roles) bool { return a.authorizes(r.grants, role, authorityPosition{a, c}, v) })
 }
 
-// highest returns the rank of the highest of some roles that authorizes.
-func highest(some Roles, authorizes func(Roles) bool) Rank {
+// highest returns the rank of the highest of these roles for which authorizes returns
+// true.
+func highest(roles Roles, authorizes func(Roles) bool) Rank {
 	for i := range byHeight {
-		if h := &byHeight[i]; some&h.role != 0 && authorizes(h.role) {
+		if h := &byHeight[i]; roles&h.role != 0 && authorizes(h.role) {
 			return h.rank
 		}
 	}
 	return NotCounted
 }
 
-// grantRank is rankOf for a grant or revocation: the organiser's role is the
-// founder's to give, the others are any organiser's. So this ends after one step.
+// grantRank is rankOf for a grant or revocation: only the founder gives the organiser's
+// role, and any organiser gives the others. So the recursion is at most one level deep.
 func (a *Authority) grantRank(x *act, v view) Rank {
 	if x.role == Organiser {
 		return a.rankOf(x.change, 0, v)
@@ -184,7 +188,7 @@ func (a *Authority) roles(p Person, v view) Roles {
 	return out
 }
 
-// given returns the roles that somebody was given and holds for whoever knows v.
+// given returns the roles that a person was given and holds in v.
 func (a *Authority) given(p Person, v view) Roles {
 	var out, done Roles
 	r := a.people[p]
@@ -197,7 +201,7 @@ func (a *Authority) given(p Person, v view) Roles {
 			continue
 		}
 		done |= role
-		if x := a.currentGrant(r, role, v); x != nil && x.on {
+		if x := a.currentGrant(r, role, v); x != nil && x.granted {
 			out |= role
 		}
 	}
@@ -208,13 +212,13 @@ func (a *Authority) currentGrant(r *record, role Roles, v view) *act {
 	return a.current(r.grants, role, v, func(x *act) Rank { return a.grantRank(x, v) })
 }
 
-// Named reports whether any authority change is about somebody.
+// Named reports whether any authority change is about a person.
 func (a *Authority) Named(p Person) bool { return a.people[p] != nil }
 
-// Roles returns what somebody holds now.
+// Roles returns the roles that a person holds now.
 func (a *Authority) Roles(p Person) Roles {
-	a.anyVoid()
-	if !a.Named(p) { // strangers who ask leave nothing behind
+	a.refreshVoid()
+	if !a.Named(p) { // people about whom nothing is known are not cached: there may be any number of them
 		return a.roles(p, everything)
 	}
 	r, ok := a.now[p]
@@ -225,15 +229,15 @@ func (a *Authority) Roles(p Person) Roles {
 	return r
 }
 
-// RolesAt returns what somebody holds for whoever knows a past.
+// RolesAt returns the roles that a person holds as of a past.
 func (a *Authority) RolesAt(p Person, past *graph.Past) Roles {
-	if a.knowsAll(past) && (!a.anyVoid() || past.ContainsAllBefore(a.graph.Len()-1)) {
+	if a.knowsAll(past) && (!a.refreshVoid() || past.ContainsAllBefore(a.graph.Len()-1)) {
 		return a.Roles(p)
 	}
 	return a.roles(p, view{past: past})
 }
 
-// knowsAll reports whether a past has every authority change, as most have.
+// knowsAll reports whether a past contains every authority change, as most do.
 func (a *Authority) knowsAll(past *graph.Past) bool {
 	for i := len(a.changes) - 1; i >= 0; i-- {
 		place := int(a.changes[i].place)
@@ -247,8 +251,8 @@ func (a *Authority) knowsAll(past *graph.Past) bool {
 	return true
 }
 
-// HeldAt returns what the writer of a change that was added held in its past, by
-// that past alone: what the policy went by when it validated the change.
+// HeldAt returns the roles that the writer of an added change held as of that change's
+// past: the roles that the policy used when it validated the change.
 func (a *Authority) HeldAt(writer Person, change wire.Hash) Roles {
 	if a.founded && writer == a.founder {
 		return Founder | Organiser | a.heldAt[a.place(change)]
@@ -263,16 +267,16 @@ func (a *Authority) place(change wire.Hash) int32 {
 	return -1
 }
 
-// RankAt returns by what an act counts, by all that is known: by the highest of the
-// roles in some that authorizes what its writer did in a change that was added.
-func (a *Authority) RankAt(writer Person, change wire.Hash, some Roles) Rank {
-	return a.rankAt(writer, change, some, everything)
+// RankAt returns the rank of what a person did in an added change, by all known
+// changes: the highest of these roles that authorizes it.
+func (a *Authority) RankAt(writer Person, change wire.Hash, roles Roles) Rank {
+	return a.rankAt(writer, change, roles, everything)
 }
 
-// RankKnownTo is RankAt by what is known to a past, which the change is in: the
-// answer is the same for good, whatever becomes known later.
-func (a *Authority) RankKnownTo(past *graph.Past, writer Person, change wire.Hash, some Roles) Rank {
-	return a.rankAt(writer, change, some, view{past: past})
+// RankIn is RankAt as of a past that contains the change. The answer never changes,
+// whatever becomes known later.
+func (a *Authority) RankIn(past *graph.Past, writer Person, change wire.Hash, roles Roles) Rank {
+	return a.rankAt(writer, change, roles, view{past: past})
 }
 
 func (a *Authority) rankAt(writer Person, change wire.Hash, some Roles, v view) Rank {
@@ -285,9 +289,9 @@ func (a *Authority) rankAt(writer Person, change wire.Hash, some Roles, v view) 
 	return highest(some, func(role Roles) bool { return a.authorizesChange(writer, change, role, v) })
 }
 
-// Authorizes reports whether a role, one alone, authorizes what its writer did in a
-// change that was added, by all that is known. What the founder may do without any
-// role does not count here.
+// Authorizes reports whether a single role authorizes what its writer did in an added
+// change, by all known changes. What the founder may do without any role does not count
+// here.
 func (a *Authority) Authorizes(writer Person, change wire.Hash, role Roles) bool {
 	return !a.changeIsVoid(change, everything) && a.authorizesChange(writer, change, role, everything)
 }
@@ -300,13 +304,13 @@ func (a *Authority) authorizesChange(writer Person, change wire.Hash, role Roles
 	switch {
 	case r == nil:
 		return false
-	case a.isSettled(writer, r, role): // then what the past says stands, and is known
+	case a.isSettled(writer, r, role): // then the answer as of the change's past is final, and it is known
 		return a.heldAt[a.place(change)]&role != 0
 	}
-	return a.authorizes(r.grants, role, changeMoment{a, change, a.pastOf(change)}, v)
+	return a.authorizes(r.grants, role, changePosition{a, change, a.pastOf(change)}, v)
 }
 
-// changeIsVoid is isVoid for any change that was added.
+// changeIsVoid is like isVoid, for any added change.
 func (a *Authority) changeIsVoid(change wire.Hash, v view) bool {
 	place := int(a.place(change))
 	switch {
@@ -318,17 +322,17 @@ func (a *Authority) changeIsVoid(change wire.Hash, v view) bool {
 	return a.graph.Forked(place)
 }
 
-// isSettled reports whether a role of somebody was only ever granted, by grants that
-// all count.
+// isSettled reports whether a person's role was only ever granted, by grants that all
+// count.
 func (a *Authority) isSettled(p Person, r *record, role Roles) bool {
-	a.anyVoid()
+	a.refreshVoid()
 	key := settledKey{p, role}
 	is, ok := a.settled[key]
 	if !ok {
 		is = true
 		for i := range r.grants {
 			if x := &r.grants[i]; x.role == role {
-				is = is && x.on && a.grantRank(x, everything) != NotCounted
+				is = is && x.granted && a.grantRank(x, everything) != NotCounted
 			}
 		}
 		a.settled[key] = is
@@ -336,8 +340,8 @@ func (a *Authority) isSettled(p Person, r *record, role Roles) bool {
 	return is
 }
 
-// Settled reports whether somebody's roles were only ever granted, by grants that
-// all count. Then nothing that they did in a role is out of effect.
+// Settled reports whether a person's roles were only ever granted, by grants that all
+// count. Then everything that the person did in a role is in effect.
 func (a *Authority) Settled(p Person) bool {
 	r := a.people[p]
 	if r == nil {
@@ -351,12 +355,12 @@ func (a *Authority) Settled(p Person) bool {
 	return true
 }
 
-// pastOf returns a change and what is in its past. It is kept, because every act of
-// somebody whose role was revoked is asked about.
+// pastOf returns the set of a change and its past. It is cached, because it is needed
+// for every act of a person whose role was revoked.
 func (a *Authority) pastOf(change wire.Hash) graph.Set {
 	s, ok := a.pasts[change]
 	if !ok {
-		const keep = 512 // sets of one bit a change
+		const keep = 512 // sets with one bit for each change
 		if len(a.pasts) >= keep {
 			clear(a.pasts)
 		}
@@ -366,11 +370,14 @@ func (a *Authority) pastOf(change wire.Hash) graph.Set {
 	return s
 }
 
-// InPast reports whether a change is another one or in its past. For few different
-// values of of, such as closings and blocks, it costs a look-up.
-func (a *Authority) InPast(change, of wire.Hash) bool { return a.pastOf(of).Has(change) }
+// InPast reports whether change is descendant or in its past. It is a look-up as long
+// as descendant has few different values, such as closings and blocks.
+func (a *Authority) InPast(change, descendant wire.Hash) bool {
+	return a.pastOf(descendant).Has(change)
+}
 
-// EverInvited reports whether somebody was made an invitation's key in a past.
+// EverInvited reports whether, as of a past, a person was ever the key of an
+// invitation.
 func (a *Authority) EverInvited(p Person, past *graph.Past) bool {
 	r := a.people[p]
 	if r == nil {
@@ -378,21 +385,21 @@ func (a *Authority) EverInvited(p Person, past *graph.Past) bool {
 	}
 	for i := range r.grants {
 		x, v := &r.grants[i], view{past: past}
-		if x.role&Invites != 0 && x.on && a.in(v, x.change) && !a.isVoid(x.change, v) {
+		if x.role&Invites != 0 && x.granted && a.in(v, x.change) && !a.isVoid(x.change, v) {
 			return true
 		}
 	}
 	return false
 }
 
-// ClosedAt reports whether the event is closed for whoever knows a past.
+// ClosedAt reports whether the event is closed as of a past.
 func (a *Authority) ClosedAt(past *graph.Past) bool { return a.closed(view{past: past}) }
 
-// Closed reports whether the event is closed, by all that is known.
+// Closed reports whether the event is closed, by all known changes.
 func (a *Authority) Closed() bool { return a.closed(view{}) }
 
-// Closings returns how many operations have closed the event or opened it again,
-// whether they count or not.
+// Closings returns how many operations have closed or reopened the event, whether they
+// count or not.
 func (a *Authority) Closings() int { return len(a.closings) }
 
 func (a *Authority) closed(v view) bool {
@@ -400,33 +407,33 @@ func (a *Authority) closed(v view) bool {
 		return false
 	}
 	x := a.current(a.closings, 0, v, func(x *act) Rank { return min(a.rankOf(x.change, Organiser, v), ByOther) })
-	return x != nil && x.on
+	return x != nil && x.granted
 }
 
-// Block returns the change that blocked somebody, false when they are not blocked
-// now. The founder cannot be.
+// Block returns the change that blocked a person, and false when the person is not
+// blocked now. The founder cannot be blocked.
 func (a *Authority) Block(p Person) (wire.Hash, bool) {
 	r := a.people[p]
 	if r == nil || len(r.blocks) == 0 || a.founded && p == a.founder {
 		return wire.Hash{}, false
 	}
 	x := a.current(r.blocks, 0, everything, func(x *act) Rank { return a.rankOf(x.change, Organiser|Moderator, everything) })
-	if x == nil || !x.on {
+	if x == nil || !x.granted {
 		return wire.Hash{}, false
 	}
 	return a.changes[x.change].hash, true
 }
 
-// Grant is a grant or revocation of a role that was ever made.
+// Grant is one grant or revocation of a role.
 type Grant struct {
 	To       Person
 	Role     qa.Role
 	On       bool
 	By       Person
 	Change   wire.Hash
-	AtMillis int64 // by the clock of who made it, since 1970 UTC
+	AtMillis int64 // by the clock of the person who made it, since 1970 UTC
 	Op       wire.OpID
-	InEffect bool // it counts, by all that is known
+	InEffect bool // it counts, by all known changes
 }
 
 // Grants calls fn for every grant and revocation, in no order.
@@ -441,28 +448,28 @@ func (a *Authority) Grants(fn func(Grant)) {
 func (a *Authority) grant(to Person, x *act) Grant {
 	c := &a.changes[x.change]
 	return Grant{
-		To: to, Role: Names(x.role)[0], On: x.on, By: c.writer, Change: c.hash, AtMillis: c.millis,
+		To: to, Role: Names(x.role)[0], On: x.granted, By: c.writer, Change: c.hash, AtMillis: c.millis,
 		Op: wire.OpID{Counter: uint64(x.counter), Actor: c.actor}, InEffect: a.grantRank(x, everything) != NotCounted,
 	}
 }
 
-// GrantAt returns the grant by which somebody holds one role for whoever knows a
-// past; false when they do not hold it by a grant.
+// GrantAt returns the grant by which a person holds a role as of a past; false when the
+// person does not hold it by a grant.
 func (a *Authority) GrantAt(p Person, role qa.Role, past *graph.Past) (Grant, bool) {
 	r := a.people[p]
 	if r == nil {
 		return Grant{}, false
 	}
 	x := a.currentGrant(r, RolesOf(role), view{past: past})
-	if x == nil || !x.on {
+	if x == nil || !x.granted {
 		return Grant{}, false
 	}
 	return a.grant(p, x), true
 }
 
-// Holders calls fn for everybody about whom there is an authority change, with the
-// roles that they were given and hold now, in no order. What the founder holds by
-// having made the event is not among them.
+// Holders calls fn for every person about whom there is an authority change, with the
+// roles that the person was given and holds now, in no order. The founder's role by
+// having made the event is not included.
 func (a *Authority) Holders(fn func(Person, Roles)) {
 	for p := range a.people {
 		fn(p, a.given(p, everything))

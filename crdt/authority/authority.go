@@ -1,13 +1,13 @@
-// Package authority says who held which role at a change, who is blocked, whether
-// the event is closed, and by which role an act counts. The policy asks what follows
-// from a change's causal past; the projection asks what follows from all that is
-// known. Both get their answers here, and have no role algorithm of their own.
+// Package authority computes who held which role when a change was made, who is
+// blocked, whether the event is closed, and which role authorizes a change. The policy
+// asks what follows from a change's causal past; the projection asks what follows from
+// all known changes. Neither has a role algorithm of its own.
 //
 // An answer depends on the set of authority changes asked about, never on the order
 // in which they arrived. The rules are numbered in crdt/policy/DESIGN.md, under Roles.
 //
-// It does not say whether a change is valid: it counts acts of people who held the
-// role, and passes over the acts of people who did not.
+// It does not validate changes: it counts the authority changes of people who held the
+// required role, and ignores the others.
 package authority
 
 import (
@@ -52,7 +52,7 @@ func unhex(c byte) byte {
 	return 0xff
 }
 
-// PersonOf returns the person whose actor it is.
+// PersonOf returns the person to whom an actor belongs.
 func PersonOf(a wire.ActorID) (p Person) {
 	copy(p[:], a)
 	return p
@@ -91,7 +91,7 @@ var byHeight = []struct {
 	{InviteMember, qa.RoleInviteMember, ByOther},
 }
 
-// RolesOf returns the set of the given roles; names that are no role are passed over.
+// RolesOf returns the set of the given roles; it ignores names that are not roles.
 func RolesOf(names ...qa.Role) (r Roles) {
 	for _, name := range names {
 		for i := range byHeight {
@@ -113,7 +113,8 @@ func Names(r Roles) (names []qa.Role) {
 	return names
 }
 
-// Rank is by which role an act counts. Of concurrent acts the higher rank decides.
+// Rank orders authority changes by the role that authorized them. Of concurrent ones
+// the higher rank wins.
 type Rank uint8
 
 // The ranks, ascending.
@@ -126,10 +127,10 @@ const (
 )
 
 // Authority holds an event's authority changes: those that grant or revoke a role,
-// block somebody, or close the event. There are few. It takes R²/8 bytes for R of
-// them, and some 20 bytes for each change of a person who holds a role.
+// block somebody, or close the event. There are few. For R of them it takes R²/8 bytes,
+// and about 20 bytes for each change of a person who holds a role.
 //
-// It is not safe for concurrent use, not even by readers alone.
+// It is not safe for concurrent use, not even for concurrent reads: reads fill caches.
 type Authority struct {
 	graph       *graph.Graph
 	founder     Person
@@ -139,19 +140,19 @@ type Authority struct {
 	added    []uint64            // by place in the graph, one bit each
 	maps     map[graph.Op]within // the maps in which authority changes are written
 	changes  []change            // the authority changes, in the order of arrival
-	people   map[Person]*record  // those whom one of them is about
+	people   map[Person]*record  // by person, what authority changes say about them
 	closings []act
 
-	steps  int64           // acts that were looked at
-	heldAt map[int32]Roles // what the writer held in the past of a change, by its place; nothing: no role
+	steps  int64           // acts that were examined
+	heldAt map[int32]Roles // by a change's place, the roles that its writer held in its past; no entry: no role
 
-	// What follows from all that is known; forgotten at every authority change.
-	now     map[Person]Roles
-	settled map[settledKey]bool
-	pasts   map[wire.Hash]graph.Set
-	makers  map[wire.ActorID]bool // who made authority changes
-	forks   int                   // Graph.Forks when void was found
-	void    bool                  // an actor equivocates that made an authority change, void or not
+	// Caches of what follows from all known changes; cleared by every authority change.
+	now       map[Person]Roles
+	settled   map[settledKey]bool
+	pasts     map[wire.Hash]graph.Set
+	makers    map[wire.ActorID]bool // who made authority changes
+	forks     int                   // Graph.Forks when mayBeVoid was computed
+	mayBeVoid bool                  // some actor that made an authority change equivocates; the change itself may be valid
 }
 
 // change is an authority change.
@@ -164,16 +165,16 @@ type change struct {
 	seen   set // the authority changes in its past
 }
 
-// act is what an authority change says of one role of somebody, of somebody's block,
-// or of the event's end.
+// act is one statement of an authority change: about one role of a person, a person's
+// block, or the event's closing.
 type act struct {
 	change  int32 // index into Authority.changes
 	counter uint32
 	role    Roles // of a grant or revocation
-	on      bool
+	granted bool
 }
 
-// record is what was ever said about one person, in the order of arrival.
+// record holds everything that was ever said about one person, in the order of arrival.
 type record struct {
 	grants []act
 	blocks []act
@@ -184,7 +185,7 @@ type settledKey struct {
 	role Roles
 }
 
-// within is what a map is in which authority changes are written.
+// within describes a map in which authority changes are written.
 type within struct {
 	is    uint8
 	about Person // of inRolesOf
@@ -220,19 +221,19 @@ func New(g *graph.Graph) *Authority {
 	}
 }
 
-// Founder returns who made the event, false before its first change.
+// Founder returns the person who made the event, and false before its first change.
 func (a *Authority) Founder() (Person, bool) { return a.founder, a.founded }
 
-// Len returns how many authority changes there are. Memory grows with the square of
-// it, so a relay takes only so many.
+// Len returns the number of authority changes. Memory grows with its square, so a relay
+// limits it.
 func (a *Authority) Len() int { return len(a.changes) }
 
-// Steps returns how many acts were looked at, since the beginning. Tests hold it to
-// bounds.
+// Steps returns how many acts were examined so far. Tests check it against bounds.
 func (a *Authority) Steps() int64 { return a.steps }
 
-// Add takes a change of the event. It is in the graph, or the next that the graph
-// applies; what it builds on was added before. Adding again changes nothing.
+// Add adds a change of the event. The change must be in the graph, or be the next one
+// that the graph applies, and its dependencies must have been added. Adding it again
+// changes nothing.
 func (a *Authority) Add(c *wire.Change) {
 	place, ok := a.graph.Place(c.Hash)
 	if !ok {
@@ -247,7 +248,8 @@ func (a *Authority) Add(c *wire.Change) {
 	a.added[place/64] |= 1 << (place % 64)
 	writer := PersonOf(c.Actor)
 	if len(c.Deps) == 0 && (!a.founded || bytes.Compare(c.Hash[:], a.founderHash[:]) < 0) {
-		// A valid event has one first change. Should there be two, all agree on one.
+		// A valid event has one first change. If there were two, every device picks the
+		// same one.
 		a.founded, a.founder, a.founderHash = true, writer, c.Hash
 	}
 	if a.Named(writer) {
@@ -296,8 +298,8 @@ func (a *Authority) op(c *wire.Change, k int, place int32) {
 // rootMaps are the maps at the root in which authority changes are written.
 var rootMaps = map[string]uint8{"roles": inRoles, "blocks": inBlocks, "event": inEvent}
 
-// mapOf returns what a map is that a change at a place writes into; false when no
-// authority change is written there.
+// mapOf describes the map into which a change at a place writes; false when that map
+// cannot contain authority changes.
 func (a *Authority) mapOf(c *wire.Change, obj wire.OpID, place int32) (in within, ok bool) {
 	if obj.Actor == c.Actor && obj.Counter >= c.StartOp {
 		in, ok = a.maps[graph.Op{Place: place, Counter: uint32(obj.Counter)}]
@@ -320,7 +322,8 @@ func (a *Authority) record(p Person) *record {
 	return r
 }
 
-// changeOf returns the index of an authority change, noted at its first act.
+// changeOf returns the index of an authority change, and adds the change at its first
+// act.
 func (a *Authority) changeOf(c *wire.Change, place int32) int32 {
 	if n := len(a.changes); n > 0 && a.changes[n-1].place == place {
 		return int32(n - 1)
@@ -338,12 +341,13 @@ func (a *Authority) changeOf(c *wire.Change, place int32) int32 {
 	a.changes = append(a.changes, n)
 	clear(a.now)
 	clear(a.settled)
-	a.void = a.void || a.graph.Fork(n.actor) != 0
+	a.mayBeVoid = a.mayBeVoid || a.graph.Fork(n.actor) != 0
 	a.makers[n.actor] = true
 	return int32(len(a.changes) - 1)
 }
 
-// note adds an act. Of several that one change does to one thing the last counts.
+// note adds an act. When one change says several things about one subject, the last
+// wins.
 func note(acts []act, n act) []act {
 	for i := len(acts) - 1; i >= 0 && acts[i].change == n.change; i-- {
 		if acts[i].role == n.role {
@@ -354,14 +358,15 @@ func note(acts []act, n act) []act {
 	return append(acts, n)
 }
 
-// Concerns reports whether a change would be an authority change, or makes the map
-// for one. It costs a look at each operation, and says nothing about validity.
-func (a *Authority) Concerns(c *wire.Change) bool {
+// IsAuthorityChange reports whether a change would be an authority change, or makes a
+// map for authority changes. It looks at each operation once and does not check
+// validity.
+func (a *Authority) IsAuthorityChange(c *wire.Change) bool {
 	for k := range c.Ops {
 		op := &c.Ops[k]
 		in := op.Obj
 		if in.Actor == c.Actor && in.Counter >= c.StartOp {
-			if at := in.Counter - c.StartOp; at < uint64(k) { // a map of its own: of somebody's roles?
+			if at := in.Counter - c.StartOp; at < uint64(k) { // the change made this map itself; it may be the map of a person's roles
 				in = c.Ops[at].Obj
 			}
 		}

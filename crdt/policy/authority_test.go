@@ -105,7 +105,7 @@ func (m *plainRules) void(change wire.Hash, known map[wire.Hash]bool) bool {
 	})
 }
 
-// held: rule 3, of what is in known.
+// heldRoles: rule 3, of what is in known.
 func (m *plainRules) held(p authority.Person, role qa.Role, known, countedIn map[wire.Hash]bool) bool {
 	if p == m.founder && role == qa.RoleOrganiser {
 		return true
@@ -251,7 +251,7 @@ func TestAuthorityIsWhatTheRulesSay(t *testing.T) {
 					continue
 				}
 				past := x.Graph.Past(later.Deps)
-				got := a.RankKnownTo(&past, who, c.Hash, authority.Organiser|authority.Moderator)
+				got := a.RankIn(&past, who, c.Hash, authority.Organiser|authority.Moderator)
 				if want := plain.rank(who, c.Hash, known); int(got) != want {
 					t.Fatalf("seed %d, set %d: rank of %s as %s knows %d, want %d", seed, set, c.Hash, later.Hash, got, want)
 				}

@@ -9,46 +9,46 @@ import (
 	"flyleaf/keys"
 )
 
-// Code says for programs why a change is not taken. Codes are stable: they travel
-// to the change's sender and are kept in ledgers.
+// Code is the machine-readable reason why a change is not accepted. Codes are stable:
+// they are sent to the change's sender and stored in ledgers.
 type Code string
 
-// Refused: the change is invalid, and is so for good and everywhere. What one of
-// these covers is told rule by rule in DESIGN.md.
+// Refused: the change is invalid, for good and on every device. DESIGN.md says rule by
+// rule which code applies.
 const (
-	CodeMalformed    Code = "malformed"           // no change that a canonical writer makes
-	CodeTooLarge     Code = "too-large"           // beyond the limits of a change
-	CodeSchema       Code = "schema"              // not of the shape that an event's changes have
+	CodeMalformed    Code = "malformed"           // not a change that a correct writer produces
+	CodeTooLarge     Code = "too-large"           // exceeds the limits of a change
+	CodeSchema       Code = "schema"              // does not have the shape of an event's changes
 	CodeSignature    Code = "signature"           // not signed by its writer for this event
-	CodeGenesis      Code = "genesis"             // a beginning that is not this event's, or is incomplete
+	CodeGenesis      Code = "genesis"             // a founding change of another event, or an incomplete one
 	CodeSequence     Code = "sequence"            // wrong sequence number, operation counter or deps
-	CodeDuplicateSeq Code = "duplicate-seq"       // builds on another change of its actor with its sequence number
-	CodeDependsOn    Code = "depends-on-refused"  // one that it depends on is refused
-	CodeObject       Code = "object"              // works in a map that is not in its past
-	CodePreds        Code = "preds"               // does not replace exactly what stands at the key in its past
+	CodeDuplicateSeq Code = "duplicate-seq"       // depends on another change with the same actor and sequence number
+	CodeDependsOn    Code = "depends-on-refused"  // depends on a refused change
+	CodeObject       Code = "object"              // writes into a map that is not in its past
+	CodePreds        Code = "preds"               // does not replace exactly the values that are current at the key in its past
 	CodeKey          Code = "key"                 // the schema has no such key there
-	CodeValue        Code = "value"               // the value has another type or form than the key wants
+	CodeValue        Code = "value"               // the value has the wrong type or form for the key
 	CodeLimit        Code = "limit"               // too long, or too many
-	CodeOnce         Code = "once"                // sets again, or later, what is set once
-	CodePost         Code = "post"                // a post that is not made whole
-	CodePostID       Code = "post-id"             // the ID is not that of the operation
-	CodeRevisionID   Code = "revision-id"         // the same of a revision
-	CodeParent       Code = "parent"              // answers a post that is not in its past
+	CodeOnce         Code = "once"                // sets a key again, or late, that is set once
+	CodePost         Code = "post"                // an incomplete post
+	CodePostID       Code = "post-id"             // the post ID does not match the operation that created the post
+	CodeRevisionID   Code = "revision-id"         // the revision ID does not match the operation that wrote it
+	CodeParent       Code = "parent"              // replies to a post that is not in its past
 	CodeRole         Code = "role"                // its writer does not hold the role in its past
-	CodeOwner        Code = "owner"               // belongs to somebody else
+	CodeOwner        Code = "owner"               // changes something that belongs to another person
 	CodeClosed       Code = "closed"              // a new post in an event that is closed in its past
-	CodeClaim        Code = "claim"               // an invitation key writes its claim, once, and nothing else
-	CodeBlob         Code = "blob"                // a blob that is not alone, or not what its key says
+	CodeClaim        Code = "claim"               // an invalid claim, or another change by an invitation key
+	CodeBlob         Code = "blob"                // a blob with other operations in its change, or one that does not match its key
 	CodeRepeated     Code = "repeated"            // writes one key twice
-	CodeOperations   Code = "too-many-operations" // more than an act of that kind needs
-	CodeWeakKey      Code = "weak-key"            // its writer's key is one for which anybody can sign
-	CodeText         Code = "text"                // holds characters that no text may hold, or nothing that can be seen
-	CodeEquivocation Code = "equivocation"        // refers to what is void in its past, since its writer signed two versions
-	CodeTooOften     Code = "too-often"           // its writer has written that key too often, or too many versions of one text
+	CodeOperations   Code = "too-many-operations" // more operations of a kind than any act makes
+	CodeWeakKey      Code = "weak-key"            // anybody can sign for its writer's key
+	CodeText         Code = "text"                // contains forbidden characters, or no visible character
+	CodeEquivocation Code = "equivocation"        // refers to something that is void in its past, because its writer signed two versions
+	CodeTooOften     Code = "too-often"           // its writer wrote the key too often, or a text has too many versions
 )
 
-// Deferred: whoever says this does not take the change now and may take it later.
-// It says nothing about the change's validity.
+// Deferred: the relay or device that gives this reason did not accept the change now
+// and may accept it later. It says nothing about validity.
 const (
 	CodeWaitingFull Code = "waiting-full"
 	CodeHeads       Code = "too-many-heads"
@@ -56,13 +56,13 @@ const (
 	CodeBlocked     Code = "blocked"
 	CodeRate        Code = "rate"
 	CodeQuota       Code = "quota"
-	CodeLate        Code = "late"       // a post that came long after the event was closed
-	CodeFounding    Code = "founding"   // too many events were begun from one address
-	CodeRelayFull   Code = "relay-full" // the relay's disk has no room for it
+	CodeLate        Code = "late"       // a post that arrived long after the event was closed
+	CodeFounding    Code = "founding"   // too many events were created from one address
+	CodeRelayFull   Code = "relay-full" // the relay's disk is too full
 )
 
-// Deferred reports whether a change that is not taken for this reason may be taken
-// later.
+// Deferred reports whether a change that is not accepted for this reason may be
+// accepted later.
 func (c Code) Deferred() bool {
 	switch c {
 	case CodeWaitingFull, CodeHeads, CodeFull, CodeBlocked, CodeRate, CodeQuota, CodeLate, CodeFounding, CodeRelayFull:
@@ -71,7 +71,7 @@ func (c Code) Deferred() bool {
 	return false
 }
 
-// Refusal is returned for a change that is not taken.
+// Refusal is the error for a change that is not accepted.
 type Refusal struct {
 	Code   Code
 	Reason string // one sentence, for a person
@@ -84,33 +84,32 @@ func refuse(code Code, format string, args ...any) error {
 	return &Refusal{code, fmt.Sprintf(format, args...)}
 }
 
-// codes says what the errors of the packages below mean. The first that fits counts.
+// codes maps the errors of the packages below to codes. The first match counts.
 var codes = []struct {
 	err    error
 	code   Code
 	reason string
 }{
-	{graph.ErrDuplicateSeq, CodeDuplicateSeq, "It builds on another change that its writer has given the same number."},
-	{graph.ErrSeqGap, CodeSequence, "Its writer's earlier change is missing from what it builds on."},
-	{graph.ErrOwnPrevious, CodeSequence, "It does not build on its writer's own previous change."},
-	{graph.ErrStartOp, CodeSequence, "Its operations are not numbered after those that it builds on."},
-	{graph.ErrMalformed, CodeMalformed, "It is not a change that an event can hold."},
-	{graph.ErrDependsOnRefused, CodeDependsOn, "It builds on a change that was refused."},
-	{graph.ErrWaitingFull, CodeWaitingFull, "Too many changes wait for others that have not arrived; it will be asked for again."},
-	{graph.ErrFull, CodeFull, "The event holds as many changes as it can."},
-	{keys.ErrSignature, CodeSignature, "It is not signed by its writer for this event."},
-	{keys.ErrWeakKey, CodeWeakKey, "Its writer's key is one for which anybody can sign, so it is nobody's."},
-	{keys.ErrActor, CodeSignature, "It does not say by whom it was written."},
-	{wire.ErrTooLarge, CodeTooLarge, "It is larger than a change may be."},
-	{wire.ErrTooManyOps, CodeTooLarge, "It holds more operations than a change may."},
-	{wire.ErrTooManyPreds, CodeTooLarge, "It replaces more values than a change may."},
-	{wire.ErrTooManyHashes, CodeTooLarge, "It builds on more changes at once than a change may."},
-	{wire.ErrShape, CodeSchema, "It does something that an event has no place for."},
+	{graph.ErrDuplicateSeq, CodeDuplicateSeq, "This change depends on another change with the same number by the same writer."},
+	{graph.ErrSeqGap, CodeSequence, "This change does not depend on its writer's earlier change."},
+	{graph.ErrOwnPrevious, CodeSequence, "This change does not name its writer's previous change as a dependency."},
+	{graph.ErrStartOp, CodeSequence, "The operations of this change are not numbered after those that it depends on."},
+	{graph.ErrMalformed, CodeMalformed, "This is not a valid change of an event."},
+	{graph.ErrDependsOnRefused, CodeDependsOn, "This change depends on a change that was refused."},
+	{graph.ErrWaitingFull, CodeWaitingFull, "Too many changes are waiting for changes that have not arrived. This change will be requested again."},
+	{graph.ErrFull, CodeFull, "The event has reached its limit of changes."},
+	{keys.ErrSignature, CodeSignature, "This change is not signed by its writer for this event."},
+	{keys.ErrWeakKey, CodeWeakKey, "The writer's key is unsafe: anybody can sign for it."},
+	{keys.ErrActor, CodeSignature, "This change does not name its writer."},
+	{wire.ErrTooLarge, CodeTooLarge, "This change is too large."},
+	{wire.ErrTooManyOps, CodeTooLarge, "This change has too many operations."},
+	{wire.ErrTooManyPreds, CodeTooLarge, "This change replaces too many values."},
+	{wire.ErrTooManyHashes, CodeTooLarge, "This change depends on too many changes."},
+	{wire.ErrShape, CodeSchema, "This change does something that an event does not allow."},
 }
 
-// RefusalOf turns an error about a change, of wire's decoder, of the graph, of
-// Verify or of a Policy, into a refusal with its code. What it does not know is
-// malformed. nil gives nil.
+// RefusalOf turns an error of wire's decoder, the graph, Verify or a Policy into a
+// refusal with its code. An unknown error becomes malformed, and nil stays nil.
 func RefusalOf(err error) *Refusal {
 	if err == nil {
 		return nil

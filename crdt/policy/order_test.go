@@ -313,7 +313,7 @@ func saysGate(g *policy.Policy, f *projection.Projection) []bool {
 		if blocked != f.Blocked(id) {
 			panic(fmt.Sprintf("gate and fold disagree on whether %s is blocked", name))
 		}
-		out = append(out, blocked, g.AnyRole(id))
+		out = append(out, blocked, g.MayRead(id))
 		for _, role := range []qa.Role{qa.RoleOrganiser, qa.RoleModerator, qa.RoleAuthor} {
 			holds := g.HoldsRole(id, role)
 			if holds != e.HasRole(id, role) {

@@ -22,14 +22,14 @@ import (
 	"flyleaf/schema"
 )
 
-// ErrOrder is returned by Validate and Add for a change whose deps the policy has not
-// been given: a fault of the caller.
-var ErrOrder = errors.New("policy: the policy was not given what the change builds on")
+// ErrOrder is returned by Validate and Add for a change whose dependencies were not
+// added: the caller made a mistake.
+var ErrOrder = errors.New("policy: the dependencies of the change were not added")
 
-// Policy holds what the rules need to know of an event's changes: who made which
-// maps, which operations stand at which keys, and who was given which role. See
-// DESIGN.md for the rules, and for what it takes of time and memory: about 300
-// bytes for a post, 250 for a reaction, and nothing of their texts.
+// Policy holds what the rules need to know of an event's changes: who made which maps,
+// which operations wrote which keys, and who was given which role. See DESIGN.md for
+// the rules and for the cost in time and memory: about 300 bytes for a post, 250 for a
+// reaction, and no bytes of their texts.
 //
 // It is not safe for concurrent use.
 type Policy struct {
@@ -37,32 +37,32 @@ type Policy struct {
 	graph *graph.Graph
 
 	kind, access string
-	newer        bool // the event's rules are of a later version
-	forms        bool // and hold strings to the forms of texts: version 2
+	newerRules   bool // the event's rules are of a later version
+	checksText   bool // the event's rules check the form of texts (version 2)
 	founder      authority.Person
-	genesis      bool // it has come
+	hasGenesis   bool // the genesis was added
 
-	actors  []writer
-	actorIx map[wire.ActorID]uint32
-	tags    map[tag]uint32   // the first actor with this tag
-	objects []object         // ascending by their operations
-	keys    map[place]uint32 // index into written
-	names   map[string]uint32
-	written []written
-	revised map[graph.Op][]int32 // by the map of revisions: the places of the changes that added one to a post after it was made
+	actors         []writer
+	actorIx        map[wire.ActorID]uint32
+	tags           map[postIDActor]uint32 // the first actor with this tag
+	objects        []object               // ascending by the operations that made them
+	keys           map[mapKey]uint32      // index into written
+	names          map[string]uint32
+	written        []keyHistory
+	revisionPlaces map[graph.Op][]int32 // by revisions map: the places of the changes that added a revision to an existing post
 
-	steps     int64    // see Steps
-	longest   int      // writes of the key that was written most often
-	added     []uint64 // by place in the graph, one bit each: the changes that are in
-	authority *authority.Authority
-	judging   judging
+	steps      int64    // see Steps
+	longest    int      // the number of writes of the most written key
+	added      []uint64 // the changes that were added, one bit for each place in the graph
+	authority  *authority.Authority
+	validation validation
 }
 
-// tag is what a post ID says of the actor: the first 8 bytes of the identity, and
-// the last 8 of the actor.
-type tag [16]byte
+// postIDActor is the part of an actor that a post ID contains: the first 8 bytes of the
+// identity, and the last 8 bytes of the actor.
+type postIDActor [16]byte
 
-func tagOf(a wire.ActorID) (t tag) {
+func tagOf(a wire.ActorID) (t postIDActor) {
 	copy(t[:8], a)
 	copy(t[8:], a[len(a)-8:])
 	return t
@@ -79,13 +79,13 @@ const noActor = ^uint32(0)
 // object is a map, made by an operation.
 type object struct {
 	op    graph.Op
-	first int32 // the key in it that was first written last, as an index into written; -1: none
+	first int32 // head of the list of its keys: the newest key, as an index into Policy.written; -1: none
 	slot  schema.Map
 }
 
-// place is a key of a map: the operation that made the map, and the key's number in
+// mapKey is a key of a map: the operation that made the map, and the key's number in
 // Policy.names.
-type place struct {
+type mapKey struct {
 	in  graph.Op
 	key uint32
 }
@@ -93,8 +93,8 @@ type place struct {
 // rootOp stands for the root map, which no operation made.
 var rootOp = graph.Op{Place: -1}
 
-// written is what was ever written at a key, in the order of arrival.
-type written struct {
+// keyHistory is all writes of one key, in the order of arrival.
+type keyHistory struct {
 	writes   []graph.Op
 	replaced *register.Register // which write replaced which; nil for a single write
 	next     int32              // another key of the map, -1: none
@@ -104,50 +104,49 @@ type written struct {
 func New(event qa.EventID, g *graph.Graph) *Policy {
 	return &Policy{
 		event: event, graph: g, authority: authority.New(g),
-		actorIx: map[wire.ActorID]uint32{}, tags: map[tag]uint32{},
-		keys: map[place]uint32{}, names: map[string]uint32{},
-		revised: map[graph.Op][]int32{},
+		actorIx: map[wire.ActorID]uint32{}, tags: map[postIDActor]uint32{},
+		keys: map[mapKey]uint32{}, names: map[string]uint32{},
+		revisionPlaces: map[graph.Op][]int32{},
 	}
 }
 
 // Kind returns "event" or "club", "" before the genesis.
-func (g *Policy) Kind() string { return g.kind }
+func (p *Policy) Kind() string { return p.kind }
 
 // Access returns "open" or "invited", "" before the genesis.
-func (g *Policy) Access() string { return g.access }
+func (p *Policy) Access() string { return p.access }
 
-// Newer reports whether the event follows rules of a later version. Its changes are
-// held only against what keeps automerge alive then; it is to be shown read-only.
-func (g *Policy) Newer() bool { return g.newer }
+// Newer reports whether the event follows a later version of the rules. Then only the
+// rules that keep automerge from aborting apply, and the event must be shown read-only.
+func (p *Policy) Newer() bool { return p.newerRules }
 
-// LongestHistory returns how often the key was written that was written most often,
-// by whomever, concurrent writes included.
-func (g *Policy) LongestHistory() int { return g.longest }
+// LongestHistory returns the number of writes of the most written key, by all writers,
+// concurrent writes included.
+func (p *Policy) LongestHistory() int { return p.longest }
 
-// Steps returns how many writes, keys and authority changes were looked at since the beginning:
-// what grows with the history of a key. What it costs to find a causal past is the
-// graph's. Tests hold it to bounds.
-func (g *Policy) Steps() int64 { return g.steps + g.authority.Steps() }
+// Steps returns how many writes, keys and authority changes were examined so far: the
+// cost that grows with the history of a key. The cost of finding a causal past is the
+// graph's. Tests check it against bounds.
+func (p *Policy) Steps() int64 { return p.steps + p.authority.Steps() }
 
-// Founder returns who made the event, "" before the genesis.
-func (g *Policy) Founder() qa.Identity {
-	if !g.genesis {
+// Founder returns the person who made the event, "" before the genesis.
+func (p *Policy) Founder() qa.Identity {
+	if !p.hasGenesis {
 		return ""
 	}
-	return g.founder.Identity()
+	return p.founder.Identity()
 }
 
-// Add takes a change into the policy: one that Validate found valid, or one of the
-// device's own ledger. Adding again changes nothing. c is in the graph, or is the
-// next that the graph applies, as within graph's Admit. ErrOrder is returned when
-// one that it builds on was not added, or when it works in a map that is not
-// there; nothing was added then.
-func (g *Policy) Add(c *wire.Change) error {
-	at, ok := g.graph.Place(c.Hash)
+// Add adds a change that Validate found valid, or one of this device's ledger. Adding
+// it again changes nothing. The change must be in the graph, or be the next that the
+// graph applies, as in graph's Admit. ErrOrder is returned, and nothing added, when a
+// dependency was not added, or when the change writes into a map that does not exist.
+func (p *Policy) Add(c *wire.Change) error {
+	at, ok := p.graph.Place(c.Hash)
 	if !ok {
-		at = g.graph.Len()
+		at = p.graph.Len()
 	}
-	if g.knows(at) {
+	if p.knows(at) {
 		return nil
 	}
 	if len(c.Actor) != keys.ActorSize {
@@ -155,46 +154,46 @@ func (g *Policy) Add(c *wire.Change) error {
 	}
 	follows := c.Seq == 1
 	for _, d := range c.Deps {
-		p, ok := g.graph.Place(d)
-		if !ok || !g.knows(p) {
+		place, ok := p.graph.Place(d)
+		if !ok || !p.knows(place) {
 			return fmt.Errorf("%w: %s", ErrOrder, d)
 		}
-		follows = follows || g.graph.SeqAt(p) == c.Seq-1 && g.graph.ActorAt(p) == c.Actor
+		follows = follows || p.graph.SeqAt(place) == c.Seq-1 && p.graph.ActorAt(place) == c.Actor
 	}
 	if !follows {
 		return fmt.Errorf("%w: number %d of %s", ErrOrder, c.Seq, c.Actor)
 	}
-	past := g.graph.LazyPast(c.Deps)
+	past := p.graph.LazyPast(c.Deps)
 	for k := range c.Ops {
 		if o := c.Ops[k].Obj; o != (wire.OpID{}) && !(o.Actor == c.Actor && o.Counter >= c.StartOp) {
-			if _, ok := g.object(o, &past); !ok {
+			if _, ok := p.object(o, &past); !ok {
 				return fmt.Errorf("%w: operation %d", ErrOrder, k)
 			}
 		}
 	}
-	g.noteActor(c.Actor)
+	p.noteActor(c.Actor)
 	if len(c.Deps) == 0 {
-		g.begin(c)
+		p.setGenesis(c)
 	}
-	g.authority.Add(c)
+	p.authority.Add(c)
 	for k := range c.Ops {
-		g.addOp(c, k, int32(at), &past)
+		p.addOp(c, k, int32(at), &past)
 	}
-	for len(g.added) <= at/64 {
-		g.added = append(g.added, 0)
+	for len(p.added) <= at/64 {
+		p.added = append(p.added, 0)
 	}
-	g.added[at/64] |= 1 << (at % 64)
+	p.added[at/64] |= 1 << (at % 64)
 	return nil
 }
 
-func (g *Policy) knows(place int) bool {
-	return place/64 < len(g.added) && g.added[place/64]&(1<<(place%64)) != 0
+func (p *Policy) knows(place int) bool {
+	return place/64 < len(p.added) && p.added[place/64]&(1<<(place%64)) != 0
 }
 
-// begin notes what the genesis says once for all.
-func (g *Policy) begin(c *wire.Change) {
-	g.genesis = true
-	copy(g.founder[:], c.Actor)
+// setGenesis stores the kind, access and rules version, which only the genesis sets.
+func (p *Policy) setGenesis(c *wire.Change) {
+	p.hasGenesis = true
+	copy(p.founder[:], c.Actor)
 	for k := range c.Ops {
 		op := &c.Ops[k]
 		if op.Obj != (wire.OpID{}) {
@@ -202,129 +201,129 @@ func (g *Policy) begin(c *wire.Change) {
 		}
 		switch op.Key.Prop {
 		case schema.KeyKind:
-			g.kind, _ = op.Value.Str()
+			p.kind, _ = op.Value.Str()
 		case schema.KeyAccess:
-			g.access, _ = op.Value.Str()
+			p.access, _ = op.Value.Str()
 		case schema.KeyGate:
 			n, _ := op.Value.Uint()
-			g.newer, g.forms = n > schema.RulesVersion, n >= schema.TextRules
+			p.newerRules, p.checksText = n > schema.RulesVersion, n >= schema.TextRules
 		}
 	}
 }
 
-// noteActor lets posts of an actor be found by their IDs.
-func (g *Policy) noteActor(a wire.ActorID) {
-	if _, ok := g.actorIx[a]; ok {
+// noteActor makes it possible to find posts of an actor by their IDs.
+func (p *Policy) noteActor(a wire.ActorID) {
+	if _, ok := p.actorIx[a]; ok {
 		return
 	}
-	i := uint32(len(g.actors))
+	i := uint32(len(p.actors))
 	a = wire.ActorID(strings.Clone(string(a)))
 	n := writer{id: a, next: noActor}
-	if first, ok := g.tags[tagOf(a)]; ok {
-		n.next = g.actors[first].next
-		g.actors[first].next = i
+	if first, ok := p.tags[tagOf(a)]; ok {
+		n.next = p.actors[first].next
+		p.actors[first].next = i
 	} else {
-		g.tags[tagOf(a)] = i
+		p.tags[tagOf(a)] = i
 	}
-	g.actors = append(g.actors, n)
-	g.actorIx[a] = i
+	p.actors = append(p.actors, n)
+	p.actorIx[a] = i
 }
 
-func (g *Policy) addOp(c *wire.Change, k int, at int32, past *graph.LazyPast) {
+func (p *Policy) addOp(c *wire.Change, k int, at int32, past *graph.LazyPast) {
 	op := &c.Ops[k]
 	id := graph.Op{Place: at, Counter: uint32(c.StartOp) + uint32(k)}
 	in, parent := rootOp, -1
 	s := schema.MapRoot
 	if op.Obj != (wire.OpID{}) {
-		id, _ := g.resolve(c, op.Obj, at, past)
-		i, ok := g.objectAt(id)
+		id, _ := p.resolve(c, op.Obj, at, past)
+		i, ok := p.objectAt(id)
 		if !ok {
-			return // of an operation of this change that made no map
+			return // the object is an operation of this change that made no map
 		}
 		parent = i
-		in, s = g.objects[i].op, g.objects[i].slot
+		in, s = p.objects[i].op, p.objects[i].slot
 		if s == schema.MapRevisions && in.Place != at {
-			g.revised[in] = append(g.revised[in], at)
+			p.revisionPlaces[in] = append(p.revisionPlaces[in], at)
 		}
 	}
 	var r *schema.Row
-	if !g.newer {
+	if !p.newerRules {
 		r = lookup(s, op.Key.Prop)
 	}
-	if !writtenOnce(r) {
+	if !needsNoHistory(r) {
 		if r == nil || !r.Keys.IsWords() {
-			parent = -1 // only where keys are counted are they listed
+			parent = -1 // keys are listed only for maps whose keys are counted
 		}
-		g.addWrite(parent, place{in, g.name(op.Key.Prop)}, id, c, op.Pred, past)
+		p.addWrite(parent, mapKey{in, p.name(op.Key.Prop)}, id, c, op.Pred, past)
 	}
 	if op.Action == wire.MakeMap {
 		o := object{op: id, first: -1, slot: schema.Unknown}
 		if r != nil && r.Map != schema.NoMap {
 			o.slot = r.Map
 		}
-		g.addObject(o)
+		p.addObject(o)
 	}
 }
 
 // addObject adds a map. Changes are nearly always added in the order of the graph.
-func (g *Policy) addObject(o object) {
-	i := len(g.objects)
-	if i > 0 && !before(g.objects[i-1].op, o.op) {
-		i = g.search(o.op)
+func (p *Policy) addObject(o object) {
+	i := len(p.objects)
+	if i > 0 && !before(p.objects[i-1].op, o.op) {
+		i = p.search(o.op)
 	}
-	g.objects = slices.Insert(g.objects, i, o)
+	p.objects = slices.Insert(p.objects, i, o)
 }
 
-// writtenOnce reports whether a valid change writes the key only while it makes
-// the map or the event, or under the operation's own name: nothing is kept of it,
-// since nobody ever replaces it.
-func writtenOnce(r *schema.Row) bool {
+// needsNoHistory reports whether a valid change writes the key only while it makes the
+// map or the event, or under the operation's own ID. No history is kept of such keys,
+// because nobody ever replaces their values.
+func needsNoHistory(r *schema.Row) bool {
 	return r != nil && (r.When != schema.AnyTime || r.Keys == schema.ByOperation)
 }
 
-func (g *Policy) name(key string) uint32 {
-	if n, ok := g.names[key]; ok {
+func (p *Policy) name(key string) uint32 {
+	if n, ok := p.names[key]; ok {
 		return n
 	}
-	n := uint32(len(g.names))
-	g.names[strings.Clone(key)] = n
+	n := uint32(len(p.names))
+	p.names[strings.Clone(key)] = n
 	return n
 }
 
-// addWrite notes a write at a key. in is the map whose keys are listed, as an index
+// addWrite records a write of a key. in is the map whose keys are listed, as an index
 // into objects, or -1.
-func (g *Policy) addWrite(in int, at place, op graph.Op, c *wire.Change, preds []wire.OpID, past *graph.LazyPast) {
-	k, ok := g.keys[at]
+func (p *Policy) addWrite(in int, at mapKey, op graph.Op, c *wire.Change, preds []wire.OpID, past *graph.LazyPast) {
+	k, ok := p.keys[at]
 	if !ok {
-		k = uint32(len(g.written))
-		g.keys[at] = k
-		n := written{next: -1}
+		k = uint32(len(p.written))
+		p.keys[at] = k
+		n := keyHistory{next: -1}
 		if in >= 0 {
-			n.next, g.objects[in].first = g.objects[in].first, int32(k)
+			n.next, p.objects[in].first = p.objects[in].first, int32(k)
 		}
-		g.written = append(g.written, n)
+		p.written = append(p.written, n)
 	}
-	w := &g.written[k]
+	w := &p.written[k]
 	if len(w.writes) > 0 {
 		if w.replaced == nil {
 			w.replaced = &register.Register{}
 			w.replaced.Add()
 		}
-		w.replaced.Add(g.replaced(w.writes, preds, c, op.Place, past)...)
+		w.replaced.Add(p.replaced(w.writes, preds, c, op.Place, past)...)
 	}
 	w.writes = append(w.writes, op)
-	g.longest = max(g.longest, len(w.writes))
+	p.longest = max(p.longest, len(w.writes))
 }
 
-// replaced returns which writes of a key a change, which is being added at a place,
-// means by these IDs.
-func (g *Policy) replaced(ws []graph.Op, preds []wire.OpID, c *wire.Change, at int32, past *graph.LazyPast) []int32 {
+// replaced resolves the preds of a change at a place to indexes into ws, the writes of
+// the key.
+func (p *Policy) replaced(ws []graph.Op, preds []wire.OpID, c *wire.Change, at int32, past *graph.LazyPast) []int32 {
 	if len(preds) == 0 {
 		return nil
 	}
 	find := func(id graph.Op) int {
 		for i := len(ws) - 1; i >= 0; i-- {
-			g.steps++
+			p.steps++
 			if ws[i] == id {
 				return i
 			}
@@ -332,7 +331,7 @@ func (g *Policy) replaced(ws []graph.Op, preds []wire.OpID, c *wire.Change, at i
 		return -1
 	}
 	if len(preds) > 1 {
-		g.steps += int64(len(ws))
+		p.steps += int64(len(ws))
 		by := make(map[graph.Op]int, len(ws))
 		for i := range ws {
 			by[ws[i]] = i
@@ -345,8 +344,8 @@ func (g *Policy) replaced(ws []graph.Op, preds []wire.OpID, c *wire.Change, at i
 		}
 	}
 	out := make([]int32, 0, 4)
-	for _, p := range preds {
-		if id, ok := g.resolve(c, p, at, past); ok {
+	for _, pred := range preds {
+		if id, ok := p.resolve(c, pred, at, past); ok {
 			if i := find(id); i >= 0 {
 				out = append(out, int32(i))
 			}
@@ -355,79 +354,79 @@ func (g *Policy) replaced(ws []graph.Op, preds []wire.OpID, c *wire.Change, at i
 	return out
 }
 
-// is reports whether an operation is the one that a change names, of those that the
-// change has in its past.
-func (g *Policy) is(op graph.Op, named wire.OpID) bool {
-	return uint64(op.Counter) == named.Counter && g.graph.ActorAt(int(op.Place)) == named.Actor
+// matchesID reports whether an operation, which is in the past of a change, has the ID
+// that the change refers to.
+func (p *Policy) matchesID(op graph.Op, named wire.OpID) bool {
+	return uint64(op.Counter) == named.Counter && p.graph.ActorAt(int(op.Place)) == named.Actor
 }
 
-// writerOf returns who made a change, by its place.
-func (g *Policy) writerOf(place int32) authority.Person {
-	return authority.PersonOf(g.graph.ActorAt(int(place)))
+// writerOf returns the person who made the change at a place.
+func (p *Policy) writerOf(place int32) authority.Person {
+	return authority.PersonOf(p.graph.ActorAt(int(place)))
 }
 
 func before(a, b graph.Op) bool {
 	return a.Place < b.Place || a.Place == b.Place && a.Counter < b.Counter
 }
 
-// search returns where the map of an operation stands in objects, or would.
-func (g *Policy) search(op graph.Op) int {
-	return sort.Search(len(g.objects), func(i int) bool { return !before(g.objects[i].op, op) })
+// search returns the index of the map of an operation in objects, or the index where it
+// would be inserted.
+func (p *Policy) search(op graph.Op) int {
+	return sort.Search(len(p.objects), func(i int) bool { return !before(p.objects[i].op, op) })
 }
 
-// objectAt finds the map that an operation made, as an index into objects.
-func (g *Policy) objectAt(op graph.Op) (int, bool) {
-	i := g.search(op)
-	return i, i < len(g.objects) && g.objects[i].op == op
+// objectAt returns the map that an operation made, as an index into objects.
+func (p *Policy) objectAt(op graph.Op) (int, bool) {
+	i := p.search(op)
+	return i, i < len(p.objects) && p.objects[i].op == op
 }
 
-// object finds the map that an operation made, by the ID that a change with this past
-// names it by.
-func (g *Policy) object(id wire.OpID, past *graph.LazyPast) (int, bool) {
-	op, ok := g.graph.Resolve(id, past)
+// object returns the map to which an ID refers in a change with this past, as an index
+// into objects.
+func (p *Policy) object(id wire.OpID, past *graph.LazyPast) (int, bool) {
+	op, ok := p.graph.Resolve(id, past)
 	if !ok {
 		return 0, false
 	}
-	return g.objectAt(op)
+	return p.objectAt(op)
 }
 
-// resolve returns which operation a change, which is being added at a place, means by
-// an ID: one of its own, or one of its past.
-func (g *Policy) resolve(c *wire.Change, id wire.OpID, at int32, past *graph.LazyPast) (graph.Op, bool) {
+// resolve returns the operation to which an ID refers in a change at a place: one of
+// the change itself, or one in its past.
+func (p *Policy) resolve(c *wire.Change, id wire.OpID, at int32, past *graph.LazyPast) (graph.Op, bool) {
 	if id.Actor == c.Actor && id.Counter >= c.StartOp {
 		return graph.Op{Place: at, Counter: uint32(id.Counter)}, true
 	}
-	return g.graph.Resolve(id, past)
+	return p.graph.Resolve(id, past)
 }
 
-// post returns the operation that made a post, by the ID that a change with this past
-// names it by. is says whether there is such a post.
-func (g *Policy) post(id string, past *graph.LazyPast) (op graph.Op, is bool) {
+// post returns the operation that made the post to which an ID refers in a change with
+// this past, and whether there is such a post.
+func (p *Policy) post(id string, past *graph.LazyPast) (op graph.Op, found bool) {
 	t, counter, ok := postOp(id)
 	if !ok {
 		return op, false
 	}
-	a, ok := g.tags[t]
+	a, ok := p.tags[t]
 	for ok && a != noActor {
-		if op, found := g.graph.Resolve(wire.OpID{Counter: counter, Actor: g.actors[a].id}, past); found {
-			if i, made := g.objectAt(op); made && g.objects[i].slot == schema.MapPost {
+		if op, found := p.graph.Resolve(wire.OpID{Counter: counter, Actor: p.actors[a].id}, past); found {
+			if i, made := p.objectAt(op); made && p.objects[i].slot == schema.MapPost {
 				return op, true
 			}
 		}
-		a = g.actors[a].next
+		a = p.actors[a].next
 	}
 	return op, false
 }
 
-// live appends the operations that stand at a key for whoever has this past: those
-// in it that are not void there, and that none such has replaced. Ascending, as
-// changes name them.
-func (g *Policy) live(buf []graph.Op, k uint32, past *graph.Past) []graph.Op {
-	w := &g.written[k]
-	g.steps += int64(len(w.writes))
+// current appends the writes of a key that are current in a past, ignoring those that
+// are void there. They are in the order of preds.
+func (p *Policy) current(buf []graph.Op, k uint32, past *graph.Past) []graph.Op {
+	w := &p.written[k]
+	p.steps += int64(len(w.writes))
 	counts := func(i int32) bool {
 		place := int(w.writes[i].Place)
-		return past.Has(place) && !g.graph.ForkedIn(place, past)
+		return past.Has(place) && !p.graph.ForkedIn(place, past)
 	}
 	if w.replaced == nil {
 		if counts(0) {
@@ -439,37 +438,37 @@ func (g *Policy) live(buf []graph.Op, k uint32, past *graph.Past) []graph.Op {
 	for _, i := range w.replaced.Current(few[:0], counts) {
 		buf = append(buf, w.writes[i])
 	}
-	slices.SortFunc(buf, g.compare)
+	slices.SortFunc(buf, p.compare)
 	return buf
 }
 
-// writesBy returns how often somebody wrote a key in a past.
-func (g *Policy) writesBy(who authority.Person, k uint32, past *graph.Past) (n int) {
-	g.steps += int64(len(g.written[k].writes))
-	for _, w := range g.written[k].writes {
-		if g.writerOf(w.Place) == who && past.Has(int(w.Place)) {
+// writesBy returns how often a person wrote a key in a past.
+func (p *Policy) writesBy(who authority.Person, k uint32, past *graph.Past) (n int) {
+	p.steps += int64(len(p.written[k].writes))
+	for _, w := range p.written[k].writes {
+		if p.writerOf(w.Place) == who && past.Has(int(w.Place)) {
 			n++
 		}
 	}
 	return n
 }
 
-// compare orders operations as changes name them: of those that stand in one past no
-// two have one counter and actor.
-func (g *Policy) compare(a, b graph.Op) int {
+// compare orders operations as preds are ordered. Counter and actor are unique within
+// one past.
+func (p *Policy) compare(a, b graph.Op) int {
 	if a.Counter != b.Counter {
 		return cmp.Compare(a.Counter, b.Counter)
 	}
-	return strings.Compare(string(g.graph.ActorAt(int(a.Place))), string(g.graph.ActorAt(int(b.Place))))
+	return strings.Compare(string(p.graph.ActorAt(int(a.Place))), string(p.graph.ActorAt(int(b.Place))))
 }
 
-// keysIn returns how many keys of a map, an index into objects, have something in a
-// past, void or not; no more than limit are counted.
-func (g *Policy) keysIn(i int, past *graph.Past, limit int) int {
+// keysIn returns how many keys of a map, an index into objects, have a write in a past,
+// void or not. It counts to limit at most.
+func (p *Policy) keysIn(i int, past *graph.Past, limit int) int {
 	n := 0
-	for k := g.objects[i].first; k >= 0 && n < limit; k = g.written[k].next {
-		for _, w := range g.written[k].writes {
-			g.steps++
+	for k := p.objects[i].first; k >= 0 && n < limit; k = p.written[k].next {
+		for _, w := range p.written[k].writes {
+			p.steps++
 			if past.Has(int(w.Place)) {
 				n++
 				break

@@ -7,23 +7,23 @@ import (
 	"flyleaf/schema"
 )
 
-// Authority says who holds which role, and who is blocked, by the changes that the
-// gate was given.
-func (g *Policy) Authority() *authority.Authority { return g.authority }
+// Authority returns who holds which role and who is blocked, by the changes that were
+// added.
+func (p *Policy) Authority() *authority.Authority { return p.authority }
 
-// Closed reports whether the event is closed, from all that is known.
-func (g *Policy) Closed() bool { return g.authority.Closed() }
+// Closed reports whether the event is closed, by all known changes.
+func (p *Policy) Closed() bool { return p.authority.Closed() }
 
-// Closings returns how many operations have ever closed the event or opened it again.
-func (g *Policy) Closings() int { return g.authority.Closings() }
+// Closings returns how many operations have closed or reopened the event.
+func (p *Policy) Closings() int { return p.authority.Closings() }
 
-// Posts reports whether a change makes a post, or would. It costs a look at each
-// operation, and says nothing about whether the change is valid.
-func (g *Policy) Posts(c *wire.Change) bool {
-	past := g.graph.LazyPast(c.Deps)
+// Posts reports whether a change creates a post, or would if it were valid. It
+// looks at each operation once and does not check validity.
+func (p *Policy) Posts(c *wire.Change) bool {
+	past := p.graph.LazyPast(c.Deps)
 	for k := range c.Ops {
 		if op := &c.Ops[k]; op.Action == wire.MakeMap && op.Obj != (wire.OpID{}) {
-			if i, ok := g.object(op.Obj, &past); ok && g.objects[i].slot == schema.MapPosts {
+			if i, ok := p.object(op.Obj, &past); ok && p.objects[i].slot == schema.MapPosts {
 				return true
 			}
 		}
@@ -31,35 +31,34 @@ func (g *Policy) Posts(c *wire.Change) bool {
 	return false
 }
 
-// AuthorityChanges returns how many changes bear on what others may do. What the policy takes
-// of time and memory grows with the square of it, in the worst event that somebody
-// can make on purpose; so a relay takes only so many.
-func (g *Policy) AuthorityChanges() int { return g.authority.Len() }
+// AuthorityChanges returns the number of authority changes. In the worst event that an
+// attacker can make, time and memory grow with the square of it, so a relay limits it.
+func (p *Policy) AuthorityChanges() int { return p.authority.Len() }
 
-// ChangesAuthority reports whether a change would be an authority change. It costs a look at each operation,
-// and says nothing about whether the change is valid.
-func (g *Policy) ChangesAuthority(c *wire.Change) bool { return g.authority.Concerns(c) }
+// ChangesAuthority reports whether a change would be an authority change. It looks at
+// each operation once and does not check validity.
+func (p *Policy) ChangesAuthority(c *wire.Change) bool { return p.authority.IsAuthorityChange(c) }
 
-// HoldsRole reports whether somebody holds one of the roles now, in effect.
-func (g *Policy) HoldsRole(id qa.Identity, some ...qa.Role) bool {
-	p, ok := authority.ParsePerson(string(id))
-	return ok && g.genesis && g.authority.Roles(p)&authority.RolesOf(some...) != 0
+// HoldsRole reports whether a person holds one of the roles now.
+func (p *Policy) HoldsRole(id qa.Identity, roles ...qa.Role) bool {
+	who, ok := authority.ParsePerson(string(id))
+	return ok && p.hasGenesis && p.authority.Roles(who)&authority.RolesOf(roles...) != 0
 }
 
-// AnyRole reports whether somebody is the founder, holds a role now, or is the key
-// of an invitation that is not revoked: who may read an invited event. A key that
-// has made its claim still reads, to learn that the claim was answered.
-func (g *Policy) AnyRole(id qa.Identity) bool {
-	p, ok := authority.ParsePerson(string(id))
-	return ok && g.genesis && g.authority.Roles(p) != 0
+// MayRead reports whether a person may read an invited event: the founder, a person who
+// holds a role now, or the key of an invitation that is not revoked. A key that has
+// made its claim may still read, to learn the answer to the claim.
+func (p *Policy) MayRead(id qa.Identity) bool {
+	who, ok := authority.ParsePerson(string(id))
+	return ok && p.hasGenesis && p.authority.Roles(who) != 0
 }
 
-// Blocked reports whether somebody is blocked now, in effect. The founder cannot be.
-func (g *Policy) Blocked(id qa.Identity) bool {
-	p, ok := authority.ParsePerson(string(id))
+// Blocked reports whether a person is blocked now. The founder cannot be blocked.
+func (p *Policy) Blocked(id qa.Identity) bool {
+	who, ok := authority.ParsePerson(string(id))
 	if !ok {
 		return false
 	}
-	_, blocked := g.authority.Block(p)
+	_, blocked := p.authority.Block(who)
 	return blocked
 }

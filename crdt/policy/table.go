@@ -6,7 +6,7 @@ import (
 	"flyleaf/schema"
 )
 
-// lookup returns the schema's line for a key of a map, nil when the map has no such key.
+// lookup returns the schema's row for a key of a map, nil when the map has no such key.
 func lookup(in schema.Map, key string) *schema.Row {
 	r := in.Row(key)
 	if r == nil || r.Keys != schema.IsMap && !qa.HasKey(r, key) {

@@ -75,7 +75,7 @@ func (f *Projection) countsFor(change uint32, e *entry, roles authority.Roles) b
 		past = f.graph.Past([]wire.Hash{f.changes[change].hash})
 		f.pasts[change] = past
 	}
-	return f.authority.RankKnownTo(&past, f.personOf(e.change), f.changes[e.change].hash, roles) != authority.NotCounted
+	return f.authority.RankIn(&past, f.personOf(e.change), f.changes[e.change].hash, roles) != authority.NotCounted
 }
 
 // opening is a secret that fits its commitment, written after the closing that it

@@ -7,13 +7,13 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// maxUnheard is how many messages of a peer that bring nothing of what was asked for
-// again end the asking.
-const maxUnheard = 3
+// maxUnanswered is after how many messages of a peer without any re-requested change we
+// stop requesting those changes.
+const maxUnanswered = 3
 
-// Defer makes the peer not be asked for these changes until Ask names them (rule
-// 20): they were offered and not taken now. What waits for them stays where it
-// is. It is to be called before the next Generate.
+// Defer stops requesting these changes, which the peer offered and we did not accept
+// now, until Ask is called for them (rule 20). Pending changes that depend on them stay
+// pending. Call it before the next Generate.
 func (p *Peer) Defer(hashes ...wire.Hash) {
 	for _, h := range hashes {
 		if len(p.deferred) > MaxRefused {
@@ -23,14 +23,13 @@ func (p *Peer) Defer(hashes ...wire.Hash) {
 			p.deferred = map[wire.Hash]struct{}{}
 		}
 		p.deferred[h] = struct{}{}
-		delete(p.again, h)
+		delete(p.rerequested, h)
 	}
 }
 
-// Ask ends the deferral of those changes that were deferred, and asks for them
-// with the next message, which Generate makes even if one is under way already.
-// Changes that this peer never offered are passed over. It reports whether there
-// is anything to ask for.
+// Ask ends the deferral of these changes and requests them with the next message, which
+// Generate makes even if another message is unanswered. It ignores changes that this
+// peer never offered. It reports whether there is anything to request.
 func (p *Peer) Ask(hashes ...wire.Hash) bool {
 	if len(p.deferred) == 0 {
 		hashes = nil
@@ -40,24 +39,25 @@ func (p *Peer) Ask(hashes ...wire.Hash) bool {
 			continue
 		}
 		delete(p.deferred, h)
-		if p.again == nil {
-			p.again = map[wire.Hash]struct{}{}
+		if p.rerequested == nil {
+			p.rerequested = map[wire.Hash]struct{}{}
 		}
-		p.again[h] = struct{}{}
-		p.askNow, p.unheard = true, 0
+		p.rerequested[h] = struct{}{}
+		p.askNow, p.unansweredRequests = true, 0
 	}
-	return len(p.again) > 0
+	return len(p.rerequested) > 0
 }
 
-// Asking reports whether something that was deferred is asked for and has not come.
-func (p *Peer) Asking() bool { return len(p.again) > 0 }
+// Asking reports whether a change that was deferred has been requested again and has
+// not arrived.
+func (p *Peer) Asking() bool { return len(p.rerequested) > 0 }
 
-// RefusedBy makes the peer ask f, too, whether a change was refused for good, so
-// that what a whole document refuses is held once and not for each peer (rule
-// 21). f is called while Receive and Generate run.
+// RefusedBy sets a function that reports whether the document refused a change for
+// good, so that such changes are stored once and not for each peer (rule 21). f is
+// called during Receive and Generate.
 func (p *Peer) RefusedBy(f func(wire.Hash) bool) { p.refusedBy = f }
 
-// unwanted reports whether a change that we lack is not to be asked for.
+// unwanted reports whether a change that we lack must not be requested.
 func (p *Peer) unwanted(h wire.Hash) bool {
 	if _, no := p.refused[h]; no {
 		return true
@@ -68,11 +68,11 @@ func (p *Peer) unwanted(h wire.Hash) bool {
 	return p.refusedBy != nil && p.refusedBy(h)
 }
 
-// withAgain adds to need what was deferred and is wanted now.
-func (p *Peer) withAgain(g *graph.Graph, need []wire.Hash) []wire.Hash {
-	for h := range p.again {
+// withRerequested adds to need the deferred changes that are wanted now.
+func (p *Peer) withRerequested(g *graph.Graph, need []wire.Hash) []wire.Hash {
+	for h := range p.rerequested {
 		if g.Has(h) || g.Waiting(h) || p.unwanted(h) {
-			delete(p.again, h)
+			delete(p.rerequested, h)
 			continue
 		}
 		need = append(need, h)
@@ -80,39 +80,39 @@ func (p *Peer) withAgain(g *graph.Graph, need []wire.Hash) []wire.Hash {
 	return sortedSet(need)
 }
 
-// noteAnswered looks whether a message brings any of what was asked for again. It
-// may come in several messages; a peer that brings nothing of it in a few no longer
-// holds it.
-func (p *Peer) noteAnswered(m *wire.Message) {
-	if len(p.again) == 0 || p.askNow {
+// noteRerequested checks whether a message contains any re-requested change. They may
+// arrive in several messages; after a few messages without any of them the peer is
+// taken not to have them any more.
+func (p *Peer) noteRerequested(m *wire.Message) {
+	if len(p.rerequested) == 0 || p.askNow {
 		return
 	}
-	p.unheard++
+	p.unansweredRequests++
 	for _, b := range m.Changes {
 		if h, err := wire.ReadHash(b); err == nil {
-			if _, ok := p.again[h]; ok {
-				p.unheard = 0
-				delete(p.again, h)
+			if _, ok := p.rerequested[h]; ok {
+				p.unansweredRequests = 0
+				delete(p.rerequested, h)
 			}
 		}
 	}
-	if p.unheard > maxUnheard {
-		clear(p.again)
+	if p.unansweredRequests > maxUnanswered {
+		clear(p.rerequested)
 	}
 }
 
-// Restart begins the conversation anew, on the same connection: the peer may read now what
-// it could not before, or changes were excluded from the graph, which RefusedBy's
-// function knows (rule 22). shared are heads of the new graph that the peer is known to hold; they
-// only save work. What was deferred stays so.
+// Restart starts the conversation again on the same connection, because the peer may
+// now read what it could not before, or because changes were excluded from the graph;
+// RefusedBy's function knows these (rule 22). shared are heads of the new graph that
+// the peer is known to hold; they only save work. Deferred changes stay deferred.
 func (p *Peer) Restart(shared []wire.Hash) {
 	fresh := newPeer(shared)
 	fresh.refused, fresh.deferred, fresh.refusedBy = p.refused, p.deferred, p.refusedBy
-	fresh.limit, fresh.stock, fresh.looked = p.limit, p.stock, p.looked
+	fresh.limit, fresh.stock, fresh.scanned = p.limit, p.stock, p.scanned
 	*p = *fresh
 }
 
-// Deferred returns what was deferred and not asked for since, ascending.
+// Deferred returns the changes that were deferred and not requested since, ascending.
 func (p *Peer) Deferred() []wire.Hash {
 	r := make([]wire.Hash, 0, len(p.deferred))
 	for h := range p.deferred {

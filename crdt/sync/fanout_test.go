@@ -15,7 +15,7 @@ import (
 func cloned(p *Peer) *Peer {
 	q := *p
 	q.sent, q.refused, q.asked = maps.Clone(p.sent), maps.Clone(p.refused), maps.Clone(p.asked)
-	q.deferred, q.again = maps.Clone(p.deferred), maps.Clone(p.again)
+	q.deferred, q.rerequested = maps.Clone(p.deferred), maps.Clone(p.rerequested)
 	q.theirNeed, q.theirHave, q.agreedHave = slices.Clone(p.theirNeed), slices.Clone(p.theirHave), nil
 	return &q
 }
@@ -26,7 +26,7 @@ func wantSameState(t testing.TB, what string, long, short *Peer) {
 	a, b := cloned(long), cloned(short)
 	for _, p := range []*Peer{a, b} {
 		p.refusedBy = nil // a function, and nobody changes it
-		p.looked = 0      // the short way is the one that looks less
+		p.scanned = 0     // the short way is the one that looks less
 		// Empty or nil is all the same.
 		p.theirNeed, p.theirHeads, p.shared, p.lastSent = append([]wire.Hash{}, p.theirNeed...), append([]wire.Hash{}, p.theirHeads...), append([]wire.Hash{}, p.shared...), append([]wire.Hash{}, p.lastSent...)
 		for i := range p.theirHave {
@@ -144,10 +144,10 @@ func TestRule24WholeDocumentThatDidNotHelp(t *testing.T) {
 	}
 	pa, pb := NewPeer(), NewPeer()
 	a.receive(t, pa, b.say(t, pb))
-	if !pa.LacksAll() {
+	if !pa.HasNothing() {
 		t.Fatal("an empty device lacks all")
 	}
-	m := pa.GenerateWhole(a.g, []byte("a document"), a.g.Len())
+	m := pa.GenerateDocument(a.g, []byte("a document"), a.g.Len())
 	if _, ok, err := pa.Generate(a); ok || err != nil {
 		t.Fatalf("more is said before the answer: %v, %v", ok, err)
 	}
@@ -162,7 +162,7 @@ func TestTakesWhole(t *testing.T) {
 		"": false, "\x00": false, "\x02\x02\x84": true, "\x01\x01": false, "\x01\x02": true, "\x02\x84\x02\xff": true,
 		"\x03\x02\x84": false, "\x80\x00\x02": false, "\xff": false,
 	} {
-		if got := TakesWhole([]byte(trailing)); got != want {
+		if got := AcceptsDocument([]byte(trailing)); got != want {
 			t.Errorf("%x: %v", trailing, got)
 		}
 	}
@@ -184,14 +184,14 @@ func TestRule25TwoSlicesAtOnce(t *testing.T) {
 		for m := a.say(t, pa); m != nil; m = a.say(t, pa) {
 			under = append(under, m)
 			sent += len(decode(t, m).Changes)
-			if !pa.Ahead() && pa.cut && len(under) < window {
+			if !pa.CanSendNext() && pa.truncated && len(under) < maxInFlight {
 				t.Fatalf("no more is said with %d under way", len(under))
 			}
 		}
-		if len(under) > window {
+		if len(under) > maxInFlight {
 			t.Fatalf("%d slices are under way", len(under))
 		}
-		if len(under) == window {
+		if len(under) == maxInFlight {
 			twice++
 		}
 		if len(under) == 0 {
@@ -204,7 +204,7 @@ func TestRule25TwoSlicesAtOnce(t *testing.T) {
 		}
 	}
 	// The head is asked for while it is under way.
-	if sent > 100+window || twice < 5 {
+	if sent > 100+maxInFlight || twice < 5 {
 		t.Errorf("%d changes were sent for 100; two slices were under way %d times", sent, twice)
 	}
 	converse(t, a, b, pa, pb)

@@ -148,7 +148,7 @@ func TestRule24WholeDocumentToJavaScript(t *testing.T) {
 		}
 		first := unhex(t, j.Do("generate"))
 		m := d.receive(t, p, first)
-		if !TakesWhole(m.Trailing) || !p.LacksAll() {
+		if !AcceptsDocument(m.Trailing) || !p.HasNothing() {
 			t.Fatalf("stock JavaScript does not say that it takes a whole document: %x", first)
 		}
 		var changes []*wire.Change
@@ -165,9 +165,9 @@ func TestRule24WholeDocumentToJavaScript(t *testing.T) {
 		}
 		n := d.g.Len()
 		d.write(t, actorOf(9), 10, r) // after the document was made
-		whole := p.GenerateWhole(d.g, chunk, n).Encode()
+		whole := p.GenerateDocument(d.g, chunk, n).Encode()
 		whole[0] = 0x43
-		if p.LacksAll() {
+		if p.HasNothing() {
 			t.Error("a second whole document would be sent")
 		}
 		d.write(t, actorOf(9), 10, r) // while it is under way

@@ -7,31 +7,35 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// What a message says is kept until the next one comes, for each peer and document. So
-// that this stays in proportion to the document, and a few bytes where there is none:
+// The contents of a message are kept, for each peer and document, until the next
+// message. These bounds keep that memory in proportion to the document, and small where
+// there is none.
 const (
-	// maxStrange is how many hashes that we lack are kept of each list. Those
-	// beyond are named again by the next message, when these have come.
-	maxStrange = 32
-	// maxHave is how many entries of have count, since each is looked into for each of
-	// our changes. Every implementation sends one; who gives more is sent what they name.
+	// maxUnknownHashes is how many hashes that we lack are kept of each list. The next
+	// message, when these have arrived, names the others again.
+	maxUnknownHashes = 32
+	// maxHave is how many have entries are used, because each is looked up for each of
+	// our changes. Every implementation sends one. A peer that sends more gets changes
+	// that the ignored entries contain.
 	maxHave = 2
-	// What is kept of filters is at most so much, and filterPerChange bytes for each
-	// of our changes. Peers that have what we have and twice as much stay below it.
+	// The bytes of filters that are kept are at most filterLeast, plus filterPerChange
+	// for each of our changes. A peer with up to three times our changes stays under
+	// this limit.
 	filterLeast     = 4 << 10
 	filterPerChange = 4
 )
 
-// claims are places in the applied order, as bits: the changes that filters claim.
+// claims is a set of places in the applied order, one bit each: the changes that
+// filters contain.
 type claims []uint64
 
 func (c claims) has(i int) bool { return i>>6 < len(c) && c[i>>6]&(1<<(i&63)) != 0 }
 
-// keep returns the hashes, ascending, without those that we lack beyond maxStrange. If
-// we lack any, at least one of them stays.
+// keep returns the hashes, ascending, with at most maxUnknownHashes that we lack. If we
+// lack any, at least one of them is kept.
 func (p *Peer) keep(g *graph.Graph, hashes []wire.Hash) []wire.Hash {
 	r := sortedSet(hashes)
-	if len(r) <= maxStrange || p.stock {
+	if len(r) <= maxUnknownHashes || p.stock {
 		return r
 	}
 	strange, unwanted := 0, false
@@ -39,20 +43,20 @@ func (p *Peer) keep(g *graph.Graph, hashes []wire.Hash) []wire.Hash {
 		if g.Has(h) {
 			return false
 		}
-		if p.unwanted(h) { // one stands for all of them
+		if p.unwanted(h) { // one unwanted hash represents all of them
 			first := !unwanted
 			unwanted = true
 			return !first
 		}
 		strange++
-		return strange > maxStrange
+		return strange > maxUnknownHashes
 	})
 	return slices.Clone(r)
 }
 
-// keepHave returns what is to be kept of have. Filters that are larger than our graph
-// warrants are looked up now, for all that we have (what comes later is in none of them,
-// rule 11); their bits are not kept.
+// keepHave returns the part of have that is kept. Filters larger than the limit for our
+// graph are evaluated now for all our changes (later changes are in none of them, rule
+// 11), and their bits are dropped.
 func (p *Peer) keepHave(g *graph.Graph, have []wire.Have) ([]wire.Have, claims) {
 	if p.stock {
 		return have, nil
@@ -73,7 +77,7 @@ func (p *Peer) keepHave(g *graph.Graph, have []wire.Have) ([]wire.Have, claims) 
 		}
 		i++
 	}
-	p.looked += i
+	p.scanned += i
 	for i := range have {
 		have[i].Filter.Bits = nil
 	}

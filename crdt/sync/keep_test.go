@@ -72,7 +72,7 @@ func TestRule27StrangeHashes(t *testing.T) {
 	p := NewPeer()
 	p.Receive(a.g, m, a.g.Heads(), refused)
 	for name, kept := range map[string][]wire.Hash{"heads": p.theirHeads, "need": p.theirNeed, "lastSync": p.theirHave[0].LastSync} {
-		if len(kept) != 200+maxStrange+1 || cap(kept) > 2*len(kept) {
+		if len(kept) != 200+maxUnknownHashes+1 || cap(kept) > 2*len(kept) {
 			t.Errorf("%d of the %s are kept, in room for %d", len(kept), name, cap(kept))
 		}
 	}
@@ -81,7 +81,7 @@ func TestRule27StrangeHashes(t *testing.T) {
 	}
 	a.say(t, p) // the reset message
 	p.Receive(a.g, &wire.Message{Heads: m.Heads}, a.g.Heads(), nil)
-	if got := decode(t, a.say(t, p)); len(got.Need) != maxStrange {
+	if got := decode(t, a.say(t, p)); len(got.Need) != maxUnknownHashes {
 		t.Errorf("%d asked for", len(got.Need))
 	}
 }

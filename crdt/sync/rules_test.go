@@ -342,12 +342,12 @@ func TestRule15NewsIsProgress(t *testing.T) {
 		m.Heads = []wire.Hash{{byte(n), byte(n >> 8), 1}}
 		pb.Receive(b.g, m, b.g.Heads(), nil)
 		if _, _, err := pb.Generate(b); err != nil {
-			if n < MaxNews-10*MaxRounds || n > MaxNews+1 {
+			if n < MaxRoundsNewHeads-10*MaxRounds || n > MaxRoundsNewHeads+1 {
 				t.Errorf("ended after %d messages: %v", n, err)
 			}
 			return
 		}
-		if n > 2*MaxNews {
+		if n > 2*MaxRoundsNewHeads {
 			t.Fatal("does not end")
 		}
 	}
@@ -615,7 +615,7 @@ func TestRule20AskedForTogether(t *testing.T) {
 		t.Errorf("%d messages", n)
 	}
 	wantEqual(t, a, b)
-	if len(pb.Deferred()) > 0 || len(pb.again) > 0 {
+	if len(pb.Deferred()) > 0 || len(pb.rerequested) > 0 {
 		t.Error("something is still noted")
 	}
 	if pb.Ask(wire.Hash{1}) {

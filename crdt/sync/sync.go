@@ -1,16 +1,17 @@
-// Package sync is the Automerge sync protocol, message V1, as a state machine
-// without I/O: who holds a document's graph asks a Peer what to say, and tells
-// it what was heard. DESIGN.md has the rules by number, and why they are so.
+// Package sync is the Automerge sync protocol, message V1, as a state machine without
+// I/O. The caller owns the document's graph; Peer.Generate returns the next message for
+// a peer, and Peer.Receive processes a message from it. In this package "the peer" is
+// the other side; Peer is our state about it. DESIGN.md has the rules by number, with
+// their reasons.
 //
-// It guarantees that two sides that follow it over a reliable, ordered channel
-// end with equal heads and then fall silent, whatever false positives the
-// filters have; that a message it makes stays near wire.MaxMessage; that what
-// it remembers of a peer is bounded; and that a conversation that gets nowhere
-// ends in an error instead of going on for ever.
+// It guarantees that two sides that follow it over a reliable, ordered channel end with
+// equal heads and then fall silent, whatever false positives the filters have; that a
+// message it makes stays near wire.MaxMessage; that the memory for a peer is bounded;
+// and that a conversation without progress ends in an error.
 //
-// It never takes changes into the graph, never judges them, and never claims
-// to hold what is not in the graph: so the graph must hold only what is on
-// disk. A Peer is not safe for concurrent use and belongs to one connection.
+// It does not modify the graph or validate changes. It announces everything in the
+// graph as held, so the graph must contain only changes that are on disk. A Peer is not
+// safe for concurrent use and belongs to one connection.
 package sync
 
 import (
@@ -25,30 +26,30 @@ import (
 
 // Bounds.
 const (
-	MaxRounds  = 32      // messages in a row that bring neither side forward
-	MaxNews    = 4096    // the same of messages with other heads than the one before
-	MaxRefused = 1 << 14 // hashes that one peer offered and that were refused; as many may be deferred
-	MaxNeed    = 4096    // hashes asked for in one message
+	MaxRounds         = 32      // consecutive messages of the peer without progress on either side
+	MaxRoundsNewHeads = 4096    // the same, for messages whose heads differ from those of the message before
+	MaxRefused        = 1 << 14 // refused hashes kept for one peer; as many again may be deferred
+	MaxNeed           = 4096    // hashes asked for in one message
 
-	leastChange = 64 // bytes of a change, about
+	minChangeSize = 64 // bytes, roughly the smallest change
 
-	window = 2 // slices under way to a peer at once
+	maxInFlight = 2 // messages sent to a peer and not answered yet
 )
 
 var (
-	// ErrNoProgress is returned by Generate when the peer has sent MaxRounds
-	// messages in a row though nothing moved on either side. The connection
-	// is to be closed; a new Peer starts afresh.
+	// ErrNoProgress is returned by Generate when the peer has sent MaxRounds messages
+	// in a row without progress on either side. Close the connection; a new Peer starts
+	// from scratch.
 	ErrNoProgress = errors.New("sync: no progress")
-	// ErrTooManyRefused is returned by Generate when more than MaxRefused of
-	// the peer's changes were refused, or deferred. The connection is to be closed.
+	// ErrTooManyRefused is returned by Generate when more than MaxRefused of the peer's
+	// changes were refused, or deferred. Close the connection.
 	ErrTooManyRefused = errors.New("sync: too many refused changes")
 )
 
-// Source is a document as Generate reads it.
+// Source is a document, as far as Generate needs it.
 type Source interface {
-	// Graph returns the document's graph. It may be built anew between calls
-	// as long as the applied order stays the same.
+	// Graph returns the document's graph. It may be rebuilt between calls as long as
+	// the applied order stays the same.
 	Graph() *graph.Graph
 	// Change returns a change that is in the graph.
 	Change(h wire.Hash) (Change, error)
@@ -60,53 +61,53 @@ type Change struct {
 	Signature []byte // of its writer, opaque here; nil for an unsigned change
 }
 
-// Message is a message to a peer, with the signatures of the changes in it. These
+// Message is a message to a peer, with the signatures of the changes in it. Signatures
 // travel beside the message, in the envelope (repo.Message.Signatures).
 type Message struct {
 	wire.Message
 	Signatures [][]byte // one for each of Changes, nil for an unsigned change
 }
 
-// Peer is the conversation with one peer about one document.
+// Peer is the state of the conversation with one peer about one document.
 type Peer struct {
 	shared       []wire.Hash // heads that both sides hold; ascending
 	lastSent     []wire.Hash // our heads in the last message
 	sent         map[wire.Hash]struct{}
-	sentBelow    int  // the first changes of the applied order, sent as a whole: as if in sent
-	inFlight     bool // a message is under way that the peer will answer
-	unanswered   int  // how many are, at most
-	cut          bool // the last message did not hold all there was to send
-	responded    bool // we have said anything at all
-	resetSent    bool // the reset message has answered the last message
-	wentBack     bool // the reset message was sent before the last message came
+	sentBelow    int  // so many first changes of the applied order were sent as one document; they count as in sent
+	inFlight     bool // a message that the peer will answer has not been answered yet
+	unanswered   int  // an upper bound for the number of such messages
+	truncated    bool // the last message did not contain everything that there was to send
+	responded    bool // we have sent a message
+	resetSent    bool // we have answered the last message with the reset message
+	resetBefore  bool // the reset message was sent before the last message arrived
 	theirHeads   []wire.Hash
 	theirNeed    []wire.Hash
 	theirHave    []wire.Have
 	heard        bool   // theirHeads, theirNeed and theirHave are set
-	claimed      claims // of our changes, by theirHave's filters, where their bits are not kept
-	learntBefore int    // places in the applied order from here on were learnt after theirHave was made
+	claimed      claims // our changes that theirHave's filters contain, for filters whose bits are not kept
+	learntBefore int    // the changes from this place of the applied order on were added after theirHave was made
 
-	refused   map[wire.Hash]struct{}
-	refusedBy func(wire.Hash) bool   // what the document refused; may be nil
-	deferred  map[wire.Hash]struct{} // not to be asked for now
-	again     map[wire.Hash]struct{} // was deferred, and is asked for until it comes
-	askNow    bool                   // some of it was not asked for yet
-	unheard   int                    // messages of the peer since, that brought nothing of it
+	refused            map[wire.Hash]struct{}
+	refusedBy          func(wire.Hash) bool   // whether the document refused a change; may be nil
+	deferred           map[wire.Hash]struct{} // changes that are not to be requested now
+	rerequested        map[wire.Hash]struct{} // changes that were deferred and are requested until they arrive
+	askNow             bool                   // some of rerequested has not been requested yet
+	unansweredRequests int                    // messages of the peer since then that contained none of rerequested
 
-	probe *wire.Hash // asked for though we have it, to be answered
+	probe *wire.Hash // a change that we have and request, so that the peer must answer
 
-	rounds   int                    // messages since something moved, with the heads of the one before
-	news     int                    // messages since something moved, with other heads
-	applied  int                    // length of our graph when something last moved
-	waiting  int                    // changes waiting then
-	theyLack int                    // fewest changes the peer lacked since our graph last grew
-	asked    map[wire.Hash]struct{} // those of our changes that the peer ever asked for
+	rounds         int                    // messages without progress that had the same heads as the message before
+	roundsNewHeads int                    // messages without progress that had other heads than the message before
+	applied        int                    // length of our graph at the last progress
+	waiting        int                    // pending changes at the last progress
+	theyLack       int                    // fewest changes the peer lacked since our graph last grew
+	asked          map[wire.Hash]struct{} // our changes that the peer has ever requested
 
-	looked int // see Looked
+	scanned int // see Looked
 
-	agreedHave []wire.Have // of one entry: memory for theirHave, where that is all it says
+	agreedHave []wire.Have // reused memory for a theirHave of one entry
 
-	limit int // bytes of a message, wire.MaxMessage but in tests
+	limit int // bytes of a message; wire.MaxMessage outside of tests
 
 	// stock turns off rules 10 to 27, those beyond automerge 3.x. For tests.
 	stock bool
@@ -115,8 +116,8 @@ type Peer struct {
 // NewPeer returns the state for a new connection.
 func NewPeer() *Peer { return newPeer(nil) }
 
-// newPeer begins with the heads that both sides are believed to hold. They only
-// save work: wrong ones do no harm.
+// newPeer starts with the heads that both sides are believed to hold. They are a hint
+// that saves work; wrong heads are harmless.
 func newPeer(shared []wire.Hash) *Peer {
 	return &Peer{
 		shared: sortedSet(shared), sent: map[wire.Hash]struct{}{}, refused: map[wire.Hash]struct{}{},
@@ -125,10 +126,11 @@ func newPeer(shared []wire.Hash) *Peer {
 	}
 }
 
-// Looked returns how many of our changes were gone through since it was called last, to
-// see whether the peer lacks them: what it can make us do with a few bytes.
-func (p *Peer) Looked() (n int) {
-	n, p.looked = p.looked, 0
+// Scanned returns, and resets, the number of our changes that were examined to see
+// whether the peer lacks them. A peer can cause this work with a few bytes, so callers
+// charge it.
+func (p *Peer) Scanned() (n int) {
+	n, p.scanned = p.scanned, 0
 	return n
 }
 
@@ -141,30 +143,29 @@ func (p *Peer) InSync(g *graph.Graph) bool {
 	return p.heard && slices.Equal(p.theirHeads, g.Heads())
 }
 
-// Quiet reports whether Generate would surely say nothing: both are known to
-// hold the same, that was said, and nothing is asked for. It is cheap, and false
-// is no promise that there is something to say.
+// Quiet is a cheap check: true means that Generate would return nothing, because both
+// sides are known to hold the same, that has been said, and nothing is requested. False
+// means unknown.
 func (p *Peer) Quiet(g *graph.Graph) bool {
-	if !p.responded || !p.heard || len(p.theirNeed) > 0 || p.probe != nil || p.rounds > 0 || len(p.again) > 0 || p.flooded() {
+	if !p.responded || !p.heard || len(p.theirNeed) > 0 || p.probe != nil || p.rounds > 0 || len(p.rerequested) > 0 || p.flooded() {
 		return false
 	}
 	if heads := g.Heads(); !slices.Equal(p.lastSent, heads) || !slices.Equal(p.theirHeads, heads) {
 		return false
 	}
-	return len(p.theirHave) == 0 || hasAll(g, p.theirHave[0].LastSync) // else a reset may be due
+	return len(p.theirHave) == 0 || hasAll(g, p.theirHave[0].LastSync) // otherwise a reset may be necessary
 }
 
-// Generate returns the next message for the peer, or false when there is
-// nothing to say. It is to be called at the start of a connection, after every
-// Receive, and after the graph has grown; calling it more often does no harm.
-// On an error from Source nothing has changed; ErrNoProgress and
-// ErrTooManyRefused are returned from then on.
+// Generate returns the next message for the peer, or false when there is nothing to
+// say. Call it at the start of a connection, after every Receive, and after the graph
+// has grown; extra calls are harmless. When Source returns an error, nothing has
+// changed. ErrNoProgress and ErrTooManyRefused are returned from every later call too.
 func (p *Peer) Generate(s Source) (*Message, bool, error) {
 	g := s.Graph()
 	heads := g.Heads()
 	if !p.stock {
-		if p.rounds > MaxRounds || p.news > MaxNews {
-			return nil, false, fmt.Errorf("%w: %d messages", ErrNoProgress, p.rounds+p.news)
+		if p.rounds > MaxRounds || p.roundsNewHeads > MaxRoundsNewHeads {
+			return nil, false, fmt.Errorf("%w: %d messages", ErrNoProgress, p.rounds+p.roundsNewHeads)
 		}
 		if p.flooded() {
 			return nil, false, ErrTooManyRefused
@@ -174,7 +175,7 @@ func (p *Peer) Generate(s Source) (*Message, bool, error) {
 		}
 	}
 	need := p.need(g)
-	if len(p.theirHave) > 0 && (p.stock || !p.wentBack) && !hasAll(g, p.theirHave[0].LastSync) {
+	if len(p.theirHave) > 0 && (p.stock || !p.resetBefore) && !hasAll(g, p.theirHave[0].LastSync) {
 		if p.resetSent {
 			return nil, false, nil
 		}
@@ -186,21 +187,21 @@ func (p *Peer) Generate(s Source) (*Message, bool, error) {
 		switch {
 		case len(send) == 0 && p.heard && slices.Equal(p.theirHeads, heads):
 			return nil, false, nil
-		case p.inFlight && !p.askNow && !(p.Ahead() && len(send) > 0 && len(need) == 0):
+		case p.inFlight && !p.askNow && !(p.CanSendNext() && len(send) > 0 && len(need) == 0):
 			return nil, false, nil
 		case !p.stock && len(send) == 0 && len(need) == 0 && p.heard && !hasAll(g, p.theirHeads):
-			// All they have beyond us was refused or deferred: nothing to ask for.
+			// Everything that only the peer has was refused or deferred: nothing to request.
 			return nil, false, nil
 		}
 	}
 	m := &Message{Message: wire.Message{Heads: heads, Need: need}}
 	size := 16 + 32*(len(heads)+len(need))
-	// Stock peers leave this out while they need what is no head, and then
-	// get a long gap behind a waiting change one by one.
-	lately := p.hasOnlyOurs()
+	// A stock peer sends no filter while it needs changes that are not heads. Without
+	// ours, it would receive a long gap behind a pending change one by one.
+	filterSent := p.hasOnlyOurs()
 	if !p.stock || subset(need, p.theirHeads) {
 		h := wire.Have{LastSync: slices.Clone(p.shared)}
-		if lately {
+		if filterSent {
 			size += 2 * len(p.sent) // of the filter, which is made below
 		} else {
 			h.Filter = wire.NewFilter(g.NotAncestorsOf(p.shared))
@@ -214,7 +215,7 @@ func (p *Peer) Generate(s Source) (*Message, bool, error) {
 		if err != nil {
 			return nil, false, fmt.Errorf("sync: change %s: %w", h, err)
 		}
-		// The first goes in any case, or the conversation would stop.
+		// Always send at least one change, or the conversation would stop.
 		if size += len(c.Bytes) + 7; i > 0 && size > p.limit {
 			send = send[:i]
 			break
@@ -222,11 +223,11 @@ func (p *Peer) Generate(s Source) (*Message, bool, error) {
 		m.Changes = append(m.Changes, c.Bytes)
 		m.Signatures = append(m.Signatures, c.Signature)
 	}
-	if lately {
-		m.Have[0].Filter = p.filterLately(g, send)
+	if filterSent {
+		m.Have[0].Filter = p.filterOfSent(g, send)
 	}
 	if !p.stock && len(p.theirNeed) > 0 {
-		// What was asked for once is answered once.
+		// Each request is answered once.
 		now := make(map[wire.Hash]struct{}, len(send))
 		for _, h := range send {
 			now[h] = struct{}{}
@@ -234,20 +235,20 @@ func (p *Peer) Generate(s Source) (*Message, bool, error) {
 		p.theirNeed = slices.DeleteFunc(p.theirNeed, func(h wire.Hash) bool { _, ok := now[h]; return ok })
 	}
 	p.askNow = false
-	p.said(send, heads)
-	p.cut = len(send) < all
+	p.noteSent(send, heads)
+	p.truncated = len(send) < all
 	return m, true, nil
 }
 
-// hasOnlyOurs reports whether all that the peer has, by its last message, lies in what
-// both are known to hold, so that whatever else it comes to have of ours we sent it.
+// hasOnlyOurs reports whether everything that the peer has, by its last message, is in
+// what both sides are known to hold. Then the peer can learn more of ours only from us.
 func (p *Peer) hasOnlyOurs() bool {
 	return !p.stock && p.heard && p.sentBelow == 0 && slices.Equal(p.shared, p.theirHeads)
 }
 
-// filterLately is a filter over what the peer may have of ours beyond shared (rule
-// 26): what is on its way, now included.
-func (p *Peer) filterLately(g *graph.Graph, send []wire.Hash) wire.Filter {
+// filterOfSent is a filter over the changes beyond shared that we have sent to the
+// peer, including those of the message being made (rule 26).
+func (p *Peer) filterOfSent(g *graph.Graph, send []wire.Hash) wire.Filter {
 	if slices.Equal(g.Heads(), p.shared) {
 		return wire.Filter{}
 	}
@@ -260,16 +261,16 @@ func (p *Peer) filterLately(g *graph.Graph, send []wire.Hash) wire.Filter {
 
 func (p *Peer) flooded() bool { return len(p.refused) > MaxRefused || len(p.deferred) > MaxRefused }
 
-// Ahead reports whether Generate would make the next slice of what the peer lacks
-// though the one before is not answered yet (rule 25): it is to be called again when
-// that one has been sent.
-func (p *Peer) Ahead() bool { return p.cut && p.unanswered < window && !p.stock }
+// CanSendNext reports whether Generate would make the next message with changes that
+// the peer lacks although the previous one is not answered yet (rule 25). Call Generate
+// again when the previous one has been sent.
+func (p *Peer) CanSendNext() bool { return p.truncated && p.unanswered < maxInFlight && !p.stock }
 
-// Probe returns a message that a peer answers in any case, also when both hold
-// the same (rule 19): it asks for a change that both have. Until Probing reports
-// false again, what the peer is known to hold may be from before: a message of it
-// may have been under way when something changed there. False is returned for an
-// empty graph, of which nothing can be asked.
+// Probe returns a message that a peer answers in any case, also when both hold the same
+// (rule 19): it requests a change that both have. Until Probing reports false again,
+// what the peer is known to hold may be out of date, because the peer may have sent it
+// before something changed there. It returns false for an empty graph, which has no
+// change to request.
 func (p *Peer) Probe(g *graph.Graph) (*wire.Message, bool) {
 	heads := g.Heads()
 	if len(heads) == 0 {
@@ -285,9 +286,9 @@ func (p *Peer) Probe(g *graph.Graph) (*wire.Message, bool) {
 // Probing reports whether a probe has not been answered yet.
 func (p *Peer) Probing() bool { return p.probe != nil }
 
-// noteAnswer ends the probe when m answers it: it carries the change asked for,
-// or is the reset message of a peer that does not have it.
-func (p *Peer) noteAnswer(m *wire.Message) {
+// noteProbeAnswered ends the probe when m answers it: m carries the requested change,
+// or is the reset message of a peer that does not have that change.
+func (p *Peer) noteProbeAnswered(m *wire.Message) {
 	if p.probe == nil {
 		return
 	}
@@ -302,27 +303,27 @@ func (p *Peer) noteAnswer(m *wire.Message) {
 	}
 }
 
-// need returns what to ask for: what lacks between the peer's heads and us.
+// need returns what to request: the changes that we lack of the peer's history.
 func (p *Peer) need(g *graph.Graph) []wire.Hash {
 	need := g.MissingFrom(p.theirHeads)
 	if p.stock {
 		return need
 	}
 	need = slices.DeleteFunc(need, p.unwanted)
-	if len(p.again) > 0 {
-		need = p.withAgain(g, need)
-		p.askNow = p.askNow && len(p.again) > 0
+	if len(p.rerequested) > 0 {
+		need = p.withRerequested(g, need)
+		p.askNow = p.askNow && len(p.rerequested) > 0
 	}
 	need = need[:min(len(need), MaxNeed)]
 	if p.probe != nil {
-		// A later message takes the place of the probe where both are read
-		// before either is answered, so it asks again.
+		// A peer that reads two of our messages before it answers either answers only
+		// the second, so every message must repeat the probe.
 		need = sortedSet(append(need, *p.probe))
 	}
 	return need
 }
 
-// toSend returns what the peer lacks for all we know, in causal order.
+// toSend returns the changes that the peer lacks as far as we know, in causal order.
 func (p *Peer) toSend(g *graph.Graph, heads []wire.Hash) []wire.Hash {
 	if !p.heard {
 		return nil
@@ -341,8 +342,8 @@ func (p *Peer) toSend(g *graph.Graph, heads []wire.Hash) []wire.Hash {
 		}
 		if !p.stock {
 			known = append(known, p.theirHeads...)
-			if p.wentBack && !hasAll(g, p.theirHave[0].LastSync) {
-				known = append(known, p.shared...) // in place of what we lack
+			if p.resetBefore && !hasAll(g, p.theirHave[0].LastSync) {
+				known = append(known, p.shared...) // in place of the heads that we lack
 			}
 		}
 		candidates := g.NotAncestorsOf(sortedSet(known))
@@ -352,11 +353,12 @@ func (p *Peer) toSend(g *graph.Graph, heads []wire.Hash) []wire.Hash {
 		}
 		var deps []wire.Hash
 		for _, h := range candidates {
-			// More than fit into a message, and what is below them is known.
-			if !p.stock && len(inOrder) > p.limit/leastChange {
+			// There are more changes than fit into a message, and what lies below them
+			// is known.
+			if !p.stock && len(inOrder) > p.limit/minChangeSize {
 				break
 			}
-			p.looked++
+			p.scanned++
 			deps = g.Deps(deps[:0], h)
 			if !p.inFilters(g, h) || slices.ContainsFunc(deps, isChosen) {
 				i, _ := g.Place(h)
@@ -367,7 +369,7 @@ func (p *Peer) toSend(g *graph.Graph, heads []wire.Hash) []wire.Hash {
 			}
 		}
 	}
-	// What they ask for is sent again, too: it may have been lost.
+	// Requested changes are sent again, too: they may have been lost.
 	asked := len(inOrder)
 	for _, h := range p.theirNeed {
 		_, before := p.sent[h]
@@ -388,8 +390,9 @@ func (p *Peer) toSend(g *graph.Graph, heads []wire.Hash) []wire.Hash {
 	return inOrder
 }
 
-// inFilters reports whether any of the peer's filters claims h. A filter cannot
-// know what we learnt after it was made; if it claims that, it is wrong.
+// inFilters reports whether any of the peer's filters contains h. A filter cannot
+// contain a change that we got after it was made, so such an answer is a false
+// positive.
 func (p *Peer) inFilters(g *graph.Graph, h wire.Hash) bool {
 	if i, _ := g.Place(h); !p.stock && i >= p.learntBefore {
 		return false
@@ -405,22 +408,21 @@ func (p *Peer) inFilters(g *graph.Graph, h wire.Hash) bool {
 	return false
 }
 
-// Receive takes in a message. It is to be called after m's changes were taken
-// (into the graph and onto disk), or refused: before are our heads as they were
-// then, refused those of m's changes, or of what waited for them, that will
-// never be taken. A change that was neither taken nor refused nor deferred (see
-// Defer) will be asked for again.
+// Receive processes a message. Call it after m's changes were accepted (into the graph
+// and onto disk) or refused. before are our heads before that; refused are the changes,
+// of m or pending until now, that will never be accepted. A change of m that was
+// neither accepted nor refused nor deferred (see Defer) will be requested again.
 func (p *Peer) Receive(g *graph.Graph, m *wire.Message, before, refused []wire.Hash) {
 	p.Refuse(refused...)
 	heads, theirs := g.Heads(), sortedSet(m.Heads)
 	before = sortedSet(before)
-	p.wentBack = p.wentBack || p.resetSent
+	p.resetBefore = p.resetBefore || p.resetSent
 	p.inFlight, p.resetSent = false, false
 	if p.unanswered = max(0, p.unanswered-1); slices.Equal(heads, theirs) {
 		p.unanswered = 0
 	}
-	p.noteAnswer(m)
-	p.noteAnswered(m)
+	p.noteProbeAnswered(m)
+	p.noteRerequested(m)
 	if len(m.Changes) > 0 {
 		p.shared = advance(g, heads, before, m, p.shared, p.stock)
 	}
@@ -448,11 +450,11 @@ func (p *Peer) Receive(g *graph.Graph, m *wire.Message, before, refused []wire.H
 	p.theirHeads, p.theirNeed = theirs, p.keep(g, m.Need)
 	p.theirHave, p.claimed = p.keepHave(g, m.Have)
 	p.heard, p.learntBefore = true, g.Len()
-	p.count(g, heads, news)
+	p.trackProgress(g, heads, news)
 }
 
-// Refuse makes the peer never be asked for these changes. Receive does it for
-// those it is given; this is for refusals known from earlier.
+// Refuse excludes changes from all later requests to this peer. Receive does so for its
+// refused changes; Refuse is for refusals known from earlier.
 func (p *Peer) Refuse(hashes ...wire.Hash) {
 	for _, h := range hashes {
 		if len(p.refused) > MaxRefused {
@@ -462,8 +464,8 @@ func (p *Peer) Refuse(hashes ...wire.Hash) {
 	}
 }
 
-// advance returns the shared heads after m's changes were taken: those of them
-// that became heads, and the old ones that still are.
+// advance returns the shared heads after m's changes were accepted: the changes of m
+// that became heads, and the old shared heads that still are heads.
 func advance(g *graph.Graph, heads, before []wire.Hash, m *wire.Message, shared []wire.Hash, stock bool) []wire.Hash {
 	came := make(map[wire.Hash]struct{}, len(m.Changes))
 	for _, b := range m.Changes {
@@ -481,7 +483,7 @@ func advance(g *graph.Graph, heads, before []wire.Hash, m *wire.Message, shared 
 	return r
 }
 
-// forget drops from sent what the peer shows to have: its heads and their past.
+// forget removes from sent what the peer has acknowledged: its heads and their past.
 func (p *Peer) forget(g *graph.Graph, heads, theirs []wire.Hash) {
 	if len(p.sent) == 0 && p.sentBelow == 0 {
 		return
@@ -503,18 +505,18 @@ func (p *Peer) forget(g *graph.Graph, heads, theirs []wire.Hash) {
 	p.sent, p.sentBelow = still, below
 }
 
-// count counts the messages that brought neither side forward. A side comes
-// forward when our graph or waiting room changes, when the peer lacks fewer of
-// our changes than ever since, or asks for one it never asked for before. News
-// says that the message has other heads than the one before: a peer that writes
-// faster than we answer brings nothing forward yet, and is not idle either.
-func (p *Peer) count(g *graph.Graph, heads []wire.Hash, news bool) {
+// trackProgress counts the messages without progress. Progress is: our graph or pending
+// buffer changes; the peer lacks fewer of our changes than ever since our graph last
+// grew; or it requests a change for the first time. news says that the message has
+// other heads than the one before: a peer that writes faster than we answer makes no
+// progress yet, but is not idle either.
+func (p *Peer) trackProgress(g *graph.Graph, heads []wire.Hash, news bool) {
 	if slices.Equal(heads, p.theirHeads) {
-		p.rounds, p.news = 0, 0 // it will not be answered
+		p.rounds, p.roundsNewHeads = 0, 0 // the message will not be answered
 		return
 	}
 	lack := len(g.NotAncestorsOf(p.theirHeads))
-	p.looked += lack
+	p.scanned += lack
 	moved := lack < p.theyLack
 	if g.Len() != p.applied || g.WaitingLen() != p.waiting {
 		p.applied, p.waiting = g.Len(), g.WaitingLen()
@@ -527,12 +529,12 @@ func (p *Peer) count(g *graph.Graph, heads []wire.Hash, news bool) {
 		}
 	}
 	if news {
-		p.news++
+		p.roundsNewHeads++
 	} else {
 		p.rounds++
 	}
 	if moved {
-		p.theyLack, p.rounds, p.news = lack, 0, 0
+		p.theyLack, p.rounds, p.roundsNewHeads = lack, 0, 0
 	}
 }
 
@@ -561,7 +563,7 @@ func subset(of, sorted []wire.Hash) bool {
 	return true
 }
 
-// sortedSet returns the hashes ascending, each once, in memory of its own.
+// sortedSet returns the hashes ascending, each once, in a new slice.
 func sortedSet(hashes []wire.Hash) []wire.Hash {
 	r := slices.Clone(hashes)
 	slices.SortFunc(r, compare)

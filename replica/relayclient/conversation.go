@@ -319,7 +319,7 @@ func (c *conversation) disagreement(st State, byRelay []Refusal) error {
 		return nil
 	}
 	var deps []wire.Hash
-	for _, h := range g.NotAncestorsOf(c.state.Holds()) { // deps come first
+	for _, h := range g.NotAncestorsOf(c.state.KnownHeads()) { // deps come first
 		if refused[h] {
 			continue
 		}
