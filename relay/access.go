@@ -14,8 +14,8 @@ import (
 	"flyleaf/qa"
 )
 
-// challengeBytes returns what the session's peer has to sign to read events that not
-// everybody may read: 32 random bytes, the same for the whole connection.
+// challengeBytes returns what the session's peer has to sign to read invitation-only
+// events: 32 random bytes, the same for the whole connection.
 func (s *session) challengeBytes() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -29,8 +29,8 @@ func (s *session) challengeBytes() []byte {
 	return s.challenged
 }
 
-// accessRefused says why the last answer to the challenge was not taken, "" when there
-// is nothing to say.
+// accessRefused returns why the last answer to the challenge was rejected, "" when
+// there is nothing to say.
 func (s *session) accessRefused() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,12 +40,12 @@ func (s *session) accessRefused() string {
 	return ""
 }
 
-// MaxOwnAddresses is how many addresses a relay may be told that it has.
+// MaxOwnAddresses is the most addresses that a relay can be configured with.
 const MaxOwnAddresses = 16
 
-// addressesOf returns the addresses at which a device that is on this connection may
-// have dialled the relay: those that it was told, and the one that the connection came
-// to. A name in the request is not one: whoever is in the middle writes it.
+// addressesOf returns the addresses at which the device on this connection may have
+// dialled the relay: the configured ones, and the local address of the connection. The
+// Host header is not trusted: a man in the middle could set it.
 func (r *Relay) addressesOf(req *http.Request) []string {
 	out := slices.Clone(r.addresses)
 	if r.cfg.BehindProxy {
@@ -68,16 +68,17 @@ func (r *Relay) addressesOf(req *http.Request) []string {
 	return out
 }
 
-// noteAccess makes known without the lock whether everybody may read. d.mu is held.
-func (d *document) noteAccess() {
+// cacheAccess stores whether everybody may read in an atomic variable, for readers
+// without the lock. d.mu is held.
+func (d *document) cacheAccess() {
 	if d.policy != nil {
 		d.invited.Store(d.policy.Access() == "invited")
 	}
 }
 
-// readingMember returns the session's membership; nil when it has none, or may not read the
-// document now. It may have lost what it had: a role, or the event its openness
-// before there was one. Then it is told, once, how to prove itself. d.mu is held.
+// readingMember returns the session's membership; nil when it has none, or may not read
+// the document now. The member may have lost its role, or the document may only now be
+// known to be invitation-only. Then the challenge is sent, once. d.mu is held.
 func (d *document) readingMember(s *session) *member {
 	m := d.members[s]
 	if m == nil || d.policy == nil || d.policy.Access() != "invited" || m.identity != "" && d.policy.MayRead(m.identity) {
@@ -89,23 +90,23 @@ func (d *document) readingMember(s *session) *member {
 	return nil
 }
 
-// challenge tells the session's peer to prove itself. Stock clients pass over the
-// first message; the second makes them stop. d.mu is held.
+// challenge tells the session's peer to prove its identity. Stock clients ignore the
+// first of the two messages; the second makes them stop. d.mu is held.
 func (d *document) challenge(s *session, m *member) {
 	m.challenged = true
 	m.identity = ""
 	m.deferred = nil
-	m.sending = false // a message that is under way is given up
+	m.sending = false // stop a message that is being sent
 	m.peer.Restart(nil)
-	s.tell(&repo.Message{Type: repo.TypeAccess, TargetID: s.peer, DocumentID: string(d.event), Challenge: s.challengeBytes(), Version: keys.AccessVersion, Message: s.accessRefused()})
-	s.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: string(d.event)})
+	s.queueMessage(&repo.Message{Type: repo.TypeAccess, TargetID: s.peer, DocumentID: string(d.event), Challenge: s.challengeBytes(), Version: keys.AccessVersion, Message: s.accessRefused()})
+	s.queueMessage(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: string(d.event)})
 }
 
-// mayRead says whether a sync message of the session is to be looked at. One who may
-// not read is told so for each of them.
+// mayRead reports whether a sync message of the session may be processed. A peer that
+// may not read is told so for each message.
 func (d *document) mayRead(s *session) bool {
 	if !d.invited.Load() {
-		return true // and no waiting for a commit
+		return true // without waiting for a commit to release d.mu
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -115,10 +116,10 @@ func (d *document) mayRead(s *session) bool {
 	return d.readingMember(s) != nil
 }
 
-// proveIdentity takes a peer's answer to the challenge. A wrong one, or one of somebody who
-// may not read, changes nothing: the next sync message is answered by the
-// challenge again. So is one for another relay's address: it came here by somebody in
-// the middle.
+// proveIdentity processes a peer's answer to the challenge. A wrong answer, or an
+// answer of a person who may not read, changes nothing: the next sync message gets the
+// challenge again. An answer for another relay's address is treated as wrong too: a man
+// in the middle forwarded it.
 func (d *document) proveIdentity(s *session, m *repo.Message) {
 	identity := qa.Identity(hex.EncodeToString(m.Identity))
 	a := keys.Access{Event: d.event, Challenge: s.challengeBytes(), Device: s.peer, Relay: s.relay.id}

@@ -7,12 +7,12 @@ import (
 	"flyleaf/relay/quota"
 )
 
-// MaxAddresses is how many remote addresses are told apart at a time. Those beyond
-// share one account.
+// MaxAddresses is how many remote addresses have accounts of their own at a time.
+// Further addresses share one account.
 const MaxAddresses = 1 << 16
 
-// account is what the connections of a remote address share. The nil account is of this
-// machine, whose connections share nothing and have no quotas.
+// account is the state that the connections of a remote address share. The nil account
+// is this machine, whose connections share nothing and have no quotas.
 type account struct {
 	connections int   // guarded by accounts.mu
 	share       share // guarded by the relay's memory
@@ -20,7 +20,7 @@ type account struct {
 	spent       quota.Address
 }
 
-// quota returns what the address has left.
+// quota returns the quota of the address.
 func (a *account) quota() *quota.Address {
 	if a == nil {
 		return nil
@@ -28,17 +28,17 @@ func (a *account) quota() *quota.Address {
 	return &a.spent
 }
 
-// accounts are those of all remote addresses.
+// accounts holds the accounts of all remote addresses.
 type accounts struct {
-	mu    sync.Mutex // innermost but for those of quota
+	mu    sync.Mutex // only the locks of quota are taken while it is held
 	known map[string]*account
-	other account // of those beyond MaxAddresses
+	other account // shared by addresses beyond MaxAddresses
 }
 
-// open returns the account of a remote address for one connection more, nil for the
-// address "", which has no bounds; false when it has as many as it may. close is to
-// be called with the same address.
-func (a *accounts) open(address string, most int) (*account, bool) {
+// open returns the account of a remote address for one more connection, and nil for the
+// address "", which has no bounds. It returns false when the address has maxConnections
+// already. Call close with the same address later.
+func (a *accounts) open(address string, maxConnections int) (*account, bool) {
 	if address == "" {
 		return nil, true
 	}
@@ -55,7 +55,7 @@ func (a *accounts) open(address string, most int) (*account, bool) {
 		one = &account{}
 		a.known[address] = one
 	}
-	if one.connections >= most {
+	if one.connections >= maxConnections {
 		return nil, false
 	}
 	one.connections++
@@ -70,7 +70,7 @@ func (a *accounts) close(address string) {
 	}
 }
 
-// forget drops accounts without connections that have spent nothing.
+// forget drops accounts that have no connections and full quotas.
 func (a *accounts) forget(q *quota.Quotas, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

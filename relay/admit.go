@@ -424,7 +424,7 @@ func (d *document) tellRefusedPending(sub *submission) {
 		if d.members[w.from] == nil {
 			continue
 		}
-		w.from.tell(&repo.Message{
+		w.from.queueMessage(&repo.Message{
 			Type: repo.TypeRefused, TargetID: w.from.peer, DocumentID: string(d.event),
 			Refused: []repo.Refused{refused(rejection.Hash, why)},
 		})
@@ -550,7 +550,7 @@ func (s *boundedMap[V]) put(h wire.Hash, v V) {
 	s.next = (s.next + 1) % MaxRemembered
 }
 
-// take returns what is known of a hash, and forgets it.
+// reserve returns what is known of a hash, and forgets it.
 func (s *boundedMap[V]) take(h wire.Hash) (V, bool) {
 	v, ok := s.known[h]
 	delete(s.known, h)

@@ -43,7 +43,7 @@ func asksUntilCut(t testing.TB, ws *websocket.Conn, most int, frame func(i int) 
 	if !errors.As(err, &c) {
 		t.Errorf("after %d messages it ended with %v", sent, err)
 	}
-	return sent, c != nil && c.Code == websocket.ClosePolicyViolation && strings.HasPrefix(c.Text, "what you send costs")
+	return sent, c != nil && c.Code == websocket.ClosePolicyViolation && strings.HasPrefix(c.Text, "you sent too much data")
 }
 
 // A filter that claims everything makes the relay look for each change of an event and
@@ -184,7 +184,7 @@ func TestRefusalsAreToldBeforeTheEnd(t *testing.T) {
 		_, b, err := ws.ReadMessage()
 		if err != nil {
 			var c *websocket.CloseError
-			if !errors.As(err, &c) || !strings.HasPrefix(c.Text, "what you send costs") {
+			if !errors.As(err, &c) || !strings.HasPrefix(c.Text, "you sent too much data") {
 				t.Errorf("ended with %v", err)
 			}
 			break

@@ -15,10 +15,10 @@ import (
 	"flyleaf/storage"
 )
 
-// change is a decoded change as far as the relay needs it.
+// change is a decoded change, as far as the relay needs it.
 type change struct {
 	meta      graph.Meta
-	decoded   *wire.Change // of a document with a gate, until the change waits or is in
+	decoded   *wire.Change // nil in an open relay, and once the change is pending or applied
 	writer    qa.Identity  // "" in an open relay
 	bytes     []byte       // the type-1 chunk
 	signature []byte       // nil when unsigned
@@ -34,7 +34,8 @@ func (c *change) entry(now int64, status storage.Status) storage.Entry {
 // ops returns how many operations the change has.
 func (c *change) ops() int { return int(c.meta.MaxOp + 1 - c.meta.StartOp) }
 
-// ops returns how many operations of a change are judged: none in an open relay.
+// ops returns how many operations of a change have to be validated: none in an open
+// relay.
 func (d *document) ops(c *change) int {
 	if d.policy == nil {
 		return 0
@@ -42,38 +43,39 @@ func (d *document) ops(c *change) int {
 	return c.ops()
 }
 
-// founds reports whether the change has nothing before it: it begins the document.
+// founds reports whether the change has no dependencies: it creates the document.
 func (c *change) founds() bool { return len(c.meta.Deps) == 0 && c.meta.Seq == 1 }
 
-// submission is what one message brings, on its way to the ledger. refused grows
-// on the way.
+// submission is the changes of one message on their way to the ledger. Its lists of
+// refused and deferred changes grow during its turns.
 type submission struct {
 	from     *session
 	document *document
 	message  *wire.Message // nil when the changes came in no sync message
 	changes  []change
-	ops      int // of the changes, what counts towards the relay's decodedOps
+	ops      int // the operations of its changes that count in the relay's decodedOps
 	cost     float64
-	searched int // changes that were gone through to see whether the sender lacks them
+	searched int // changes that were examined to see whether the sender lacks them
 
-	// How far it has come, over several turns.
+	// Progress, over several turns.
 	begun      bool
-	before     []wire.Hash // the heads when it began
-	next       int         // the change that is offered next
-	allOffered bool        // all were offered; now those that were put off, from the last
+	before     []wire.Hash // the heads at its first turn
+	next       int         // the next change to offer to the graph
+	allOffered bool        // all were offered; now the deferred ones are tried again, last first
 	retryFrom  int
 
 	refused       []repo.Refused
 	refusedHashes []wire.Hash      // invalid for good
-	notTaken      []wire.Hash      // deferred, or not signed well: others may bring it signed
-	deferred      []deferredChange // deferred, for the while
-	done          chan error       // gets one value when the changes are durable or not taken
+	notTaken      []wire.Hash      // deferred, or without a valid signature: others may send it with one
+	deferred      []deferredChange // deferred while the submission is processed
+	done          chan error       // receives one value when the changes are durable or were not accepted
 }
 
-// noteRefused notes that a change is invalid.
+// noteRefused records that a change is invalid.
 func (sub *submission) noteRefused(h wire.Hash, why *policy.Refusal) {
 	if why.Code == policy.CodeSignature {
-		// It says nothing about the change, which its writer may have signed well.
+		// A bad signature does not mean that the change is invalid; its writer may have
+		// signed it correctly.
 		sub.notTaken = append(sub.notTaken, h)
 	} else {
 		sub.refusedHashes = append(sub.refusedHashes, h)
@@ -81,7 +83,7 @@ func (sub *submission) noteRefused(h wire.Hash, why *policy.Refusal) {
 	sub.addRefusal(h, why)
 }
 
-// noteDeferred notes that a change is deferred.
+// noteDeferred records that a change is deferred.
 func (sub *submission) noteDeferred(h wire.Hash, why *policy.Refusal) {
 	sub.notTaken = append(sub.notTaken, h)
 	sub.addRefusal(h, why)
@@ -97,15 +99,15 @@ func refused(h wire.Hash, why *policy.Refusal) repo.Refused {
 	return repo.Refused{Hash: h[:], Code: string(why.Code), Reason: clip(why.Reason), Deferred: why.Code.Deferred()}
 }
 
-// finishedTurn is a document whose turn is over: it is locked, and stays so until what it has
-// for the ledger is durable.
+// finishedTurn is a document whose turn has ended. The document stays locked until its
+// batch is durable.
 type finishedTurn struct {
 	document *document
-	done     []*submission // to be answered then
+	done     []*submission // submissions to answer after the commit
 }
 
-// runTurns gives documents their turns until there will be no more. Several run beside
-// each other, so that a document whose lock is held does not keep the others waiting.
+// runTurns runs turns of documents until the queue is closed. Several run concurrently,
+// so that a document whose lock is held does not make the others wait.
 func (r *Relay) runTurns() {
 	for {
 		d, ok := r.queue.next()
@@ -116,8 +118,9 @@ func (r *Relay) runTurns() {
 	}
 }
 
-// runTurn takes as much of what waits for a document as one turn may, and hands it to the
-// committer. What is left comes in the document's next turn, after everybody else's.
+// runTurn processes as many of a document's submissions as one turn allows, and hands
+// the document to the committer. The rest is processed in the document's next turn,
+// after the other documents'.
 func (r *Relay) runTurn(d *document) {
 	d.mu.Lock()
 	d.turn = turnWork{}
@@ -140,9 +143,8 @@ func (r *Relay) runTurn(d *document) {
 	r.toCommit <- &finishedTurn{document: d, done: done}
 }
 
-// runCommitter makes commits of what is ready until there will be no more. What
-// becomes ready during one commit goes into the next: the more there is to do, the
-// more a transaction holds.
+// runCommitter commits what is ready until the queue is closed. What becomes ready
+// during one commit goes into the next, so transactions grow with the load.
 func (r *Relay) runCommitter() {
 	defer close(r.committed)
 	for first := range r.toCommit {
@@ -167,8 +169,8 @@ func (r *Relay) runCommitter() {
 	}
 }
 
-// batchSize returns how many changes a document has for the ledger, and their bytes. d.mu
-// is held.
+// batchSize returns how many changes, and how many bytes of them, a document has for
+// the ledger. d.mu is held.
 func (d *document) batchSize() (changes, size int) {
 	for i := range d.batch.Entries {
 		size += len(d.batch.Entries[i].Bytes)
@@ -176,10 +178,10 @@ func (d *document) batchSize() (changes, size int) {
 	return len(d.batch.Entries), size
 }
 
-// commit stores what documents have for the ledger, in one transaction. The documents stay
-// locked until it is durable, so nothing that is not can be told to anybody. If it
-// cannot be stored, these documents are given up: their peers are disconnected and find
-// the ledger's state when they come back.
+// commit stores the batches of documents in one transaction. The documents stay locked
+// until it is durable, so no uncommitted change can be announced. If the transaction
+// fails, these documents are dropped from memory: their peers are disconnected, and
+// find the ledger's state when they reconnect.
 func (r *Relay) commit(turns []*finishedTurn) {
 	var batches []storage.Batch
 	for _, one := range turns {
@@ -189,7 +191,7 @@ func (r *Relay) commit(turns []*finishedTurn) {
 	}
 	var err error
 	if len(batches) > 0 {
-		// Not to be given up halfway: Shutdown waits for it.
+		// This must not be cancelled halfway: Shutdown waits for it.
 		err = r.cfg.Store.Append(context.Background(), batches...)
 		for i := range batches {
 			for j := range batches[i].Entries {
@@ -229,19 +231,19 @@ func (r *Relay) commit(turns []*finishedTurn) {
 // hasBatch reports whether there is anything for the ledger. d.mu is held.
 func (d *document) hasBatch() bool { return len(d.batch.Entries) > 0 || len(d.batch.Statuses) > 0 }
 
-// batchStored is called when what the document had for the ledger is durable. d.mu is held.
+// batchStored is called when the document's batch is durable. d.mu is held.
 func (d *document) batchStored() {
 	for h, c := range d.uncommitted {
 		d.relay.cache.put(d.event, h, c)
 	}
-	d.noteAccess()
+	d.cacheAccess()
 	d.announceFounded()
 	for s := range d.members {
 		s.out.schedule(d)
 	}
 }
 
-// giveUp gives the document up. d.mu is held.
+// giveUp drops the document from memory and disconnects its peers. d.mu is held.
 func (d *document) giveUp(err error) {
 	d.relay.log.Error("changes could not be stored", "document", d.event, "err", err)
 	d.broken = true
@@ -249,7 +251,7 @@ func (d *document) giveUp(err error) {
 	d.relay.forget(d)
 	d.relay.mu.Unlock()
 	for s := range d.members {
-		s.tell(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(ErrStore.Error())})
+		s.queueMessage(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(ErrStore.Error())})
 		s.end(websocket.CloseTryAgainLater, ErrStore.Error())
 	}
 }

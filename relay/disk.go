@@ -9,33 +9,33 @@ import (
 	"flyleaf/relay/quota"
 )
 
-// Disk is what the relay's data may take. The zero value sets no bound: then a full
-// disk is noticed when a commit fails.
+// Disk bounds the disk space of the relay's data. The zero value sets no bound: then a
+// full disk is noticed when a commit fails.
 type Disk struct {
-	// Measure returns how many bytes the data takes, and how many are free beside it. It
+	// Measure returns how many bytes the data uses, and how many more are free. It
 	// is called every few seconds, and after each few MiB. nil: nothing is known.
 	Measure func() (used, free int64, err error)
-	// Max is how many bytes the data may take; 0: any number. From 90 % of it on no
-	// event is begun, from 95 % on nobody without a role is let write.
+	// Max is how many bytes the data may use; 0: no limit. From 90 % of it on no new
+	// event is accepted, from 95 % on no change of a person without a role.
 	Max int64
-	// Reserve is how many bytes are left free. Below three times as many no event is
-	// begun, below two times nobody without a role is let write.
+	// Reserve is how many bytes are left free on the disk. Below three times as many no
+	// new event is accepted, below two times no change of a person without a role.
 	Reserve int64
 }
 
-// DiskReserve is how many bytes syncserver leaves free unless it is told otherwise.
+// DiskReserve is the default of syncserver for Reserve, in bytes.
 const DiskReserve = 256 << 20
 
-// checkAfter is after how many bytes stored the disk is looked at again.
+// checkAfter is the number of stored bytes after which the disk is measured again.
 const checkAfter = 4 << 20
 
-// diskLevel is how little room there is on the disk.
+// diskLevel says how full the disk is, and so what is accepted.
 type diskLevel int32
 
 const (
 	diskFree        diskLevel = iota
-	diskNoFounding            // no event is begun
-	diskNoStrangers           // nobody without a role is let write
+	diskNoFounding            // no new events
+	diskNoStrangers           // no changes of people without a role
 	diskFull                  // nothing is stored
 )
 
@@ -62,13 +62,13 @@ func (d *Disk) level(used, free int64) diskLevel {
 	return level
 }
 
-// diskState is what was seen of the disk last.
+// diskState is the result of the last measurement of the disk.
 type diskState struct {
-	level  atomic.Int32 // a scarcity
-	stored atomic.Int64 // bytes, since it was looked
+	level  atomic.Int32 // a diskLevel
+	stored atomic.Int64 // bytes since the last measurement
 }
 
-// checkDisk sees how much room there is. What cannot be seen is as it was.
+// checkDisk measures the disk. On an error the level is kept.
 func (r *Relay) checkDisk() {
 	if r.cfg.Disk.Measure == nil {
 		return
@@ -76,7 +76,7 @@ func (r *Relay) checkDisk() {
 	r.disk.stored.Store(0)
 	used, free, err := r.cfg.Disk.Measure()
 	if err != nil {
-		r.log.Error("how much room the disk has cannot be seen", "err", err)
+		r.log.Error("cannot measure the free disk space", "err", err)
 		return
 	}
 	level := r.cfg.Disk.level(used, free)
@@ -84,19 +84,19 @@ func (r *Relay) checkDisk() {
 		return
 	}
 	says := map[diskLevel]string{
-		diskFree:        "the disk has room again; everything is taken",
-		diskNoFounding:  "the disk is filling up: no events are begun any more",
-		diskNoStrangers: "the disk is nearly full: nobody without a role is let write any more",
-		diskFull:        "the disk is full: nothing is taken any more",
+		diskFree:        "the disk has space again: accepting everything",
+		diskNoFounding:  "the disk is filling up: not accepting new events",
+		diskNoStrangers: "the disk is nearly full: accepting changes only from people with a role",
+		diskFull:        "the disk is full: accepting nothing",
 	}
 	r.log.Warn(says[level], "used", used, "free", free)
 }
 
 func (r *Relay) diskLevel() diskLevel { return diskLevel(r.disk.level.Load()) }
 
-// hardLimit returns why something is not taken even if others build on it: the disk has
-// no space, its address or all young events have too much debt, or the address began too
-// many events. d.mu is held.
+// hardLimit returns why a change is deferred even if others depend on it: the disk has
+// no space, its address or all new events together have too much debt, or the address
+// created too many events. d.mu is held.
 func (d *document) hardLimit(from *account, who qa.Identity, founds bool, now time.Time) quota.Deferral {
 	switch level := d.relay.diskLevel(); {
 	case level == diskFree:
@@ -112,7 +112,7 @@ func (d *document) hardLimit(from *account, who qa.Identity, founds bool, now ti
 	return d.quota.InDebt(from.quota(), now)
 }
 
-// mayFound returns whether one event more may be begun now from an address.
+// mayFound returns whether an address may create one more event now.
 func (r *Relay) mayFound(from *account, now time.Time) quota.Deferral {
 	if r.diskLevel() != diskFree {
 		return quota.Deferral{Code: policy.CodeRelayFull}

@@ -149,7 +149,7 @@ func (d *document) enter(s *session) error {
 // join makes the session a member. d.mu is held.
 func (d *document) join(s *session) {
 	m := &member{peer: amsync.NewPeer(), takesVersions: s.takesVersions}
-	m.peer.RefusedBy(func(h wire.Hash) bool { return d.isRefusedOrExcluded(h) || d.keptFrom(m, h) })
+	m.peer.RefusedBy(func(h wire.Hash) bool { return d.isRefusedOrExcluded(h) || d.hiddenFrom(m, h) })
 	d.members[s] = m
 }
 
@@ -225,7 +225,7 @@ func (d *document) load(ctx context.Context) error {
 	}
 	d.loaded = true
 	d.loading.Store(false)
-	d.noteAccess()
+	d.cacheAccess()
 	d.announceFounded()
 	return nil
 }

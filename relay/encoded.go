@@ -14,22 +14,22 @@ import (
 
 const (
 	// deflateFrom is the size, in bytes, from which a sync message is compressed
-	// for peers that take it so: live posts stay below it, first pulls do not.
+	// for peers that accept compression. Live posts are smaller, first downloads larger.
 	deflateFrom = 16 << 10
 
 	maxRecentMessages = 128
 	maxRecentBytes    = 12 << 20
 )
 
-// encodedMessage is a sync message as it goes to every peer of a document that is in the same
-// state. The frames differ only in the peer's name.
+// encodedMessage is a sync message as it is sent to every peer of a document that is in
+// the same state. The frames differ only in the peer's name.
 type encodedMessage struct {
 	message *amsync.Message
 	frame   *wsframe.Shared
 }
 
-// encodedMessage returns the frame of a message to the peer, made anew or a moment ago.
-// whole says that the message's one change is a whole document.
+// encodedMessage returns the frame of a message to the peer, from the cache if
+// possible. whole says that the message's one change is a document chunk.
 func (d *document) encodedMessage(m *amsync.Message, peer string, whole bool) (*encodedMessage, error) {
 	if e := d.relay.recentMessages.get(d.event, m); e != nil {
 		return e, nil
@@ -47,7 +47,7 @@ func (d *document) encode(m *amsync.Message, peer string, whole bool) (*encodedM
 	if whole {
 		data[0] = messageV2
 	}
-	// One change as large as a frame may be, with what goes around it, is more.
+	// A change of the largest allowed size, with its envelope, exceeds the frame limit.
 	head, tail, err := repo.EncodeForMany(&repo.Message{
 		Type: repo.TypeSync, SenderID: d.relay.id, TargetID: peer, DocumentID: string(d.event),
 		Data: data, Signatures: repo.JoinSignatures(m.Signatures),
@@ -55,13 +55,13 @@ func (d *document) encode(m *amsync.Message, peer string, whole bool) (*encodedM
 	if err != nil {
 		return nil, err
 	}
-	compress := !whole && len(tail) >= deflateFrom // what is in a whole document is compressed already
+	compress := !whole && len(tail) >= deflateFrom // document chunks are already compressed
 	return &encodedMessage{message: m, frame: wsframe.NewShared(head, tail, compress)}, nil
 }
 
-// recentMessages keeps messages that were made a moment ago for the next peer that is
-// to get the same: a post goes out to all, and those who join cold get the same
-// slices. Made in a moment, they are forgotten in the order they came.
+// recentMessages caches encoded messages for other peers that need the same: every
+// reader of a post, and those who download an event at the same time. The oldest are
+// dropped first.
 type recentMessages struct {
 	mu    sync.Mutex
 	known map[messageKey]*encodedMessage
@@ -69,8 +69,9 @@ type recentMessages struct {
 	bytes int
 }
 
-// messageKey finds a message that may be the same; same decides. Changes come
-// from the cache, so the same change is the same memory, mostly.
+// messageKey is the key under which a message is cached. Two messages of one key may
+// differ; sameMessage compares them. Changes come from the cache, so equal changes
+// usually share memory.
 type messageKey struct {
 	event        qa.EventID
 	head, shared wire.Hash
@@ -92,7 +93,8 @@ func keyOf(event qa.EventID, m *amsync.Message) (k messageKey, ok bool) {
 	return k, true
 }
 
-// sameMessage says whether the messages are the same bytes. It may say no of equal ones.
+// sameMessage reports whether two messages have the same bytes. It may return false for
+// equal messages.
 func sameMessage(a, b *amsync.Message) bool {
 	return slices.Equal(a.Heads, b.Heads) && slices.Equal(a.Need, b.Need) &&
 		slices.EqualFunc(a.Have, b.Have, func(a, b wire.Have) bool {
@@ -144,7 +146,7 @@ func (c *recentMessages) put(event qa.EventID, e *encodedMessage) {
 	}
 }
 
-// drop forgets everything, when nobody has pulled anything for a while.
+// drop clears the cache. It is called when nobody has downloaded anything for a while.
 func (c *recentMessages) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

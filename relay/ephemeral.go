@@ -9,15 +9,16 @@ import (
 	"flyleaf/relay/quota"
 )
 
-// ephemeral passes an ephemeral message on to the document's other peers. It is
-// dropped when the sender has not spoken about the document before, when it
+// ephemeral forwards an ephemeral message to the document's other peers. It drops the
+// message when the sender has not synced the document before, or when the message
 // repeats, is too large, or comes too fast: by number or bytes, from this connection,
-// its address, or to the document. Stock clients hand on what others sent
-// them, to the relay too, under the first sender's ID: anybody could say that, so
-// it is dropped as well, but is no reason to end the connection.
+// its address, or to the document. Stock clients forward messages of others, also to
+// the relay, under the first sender's ID. Since anybody can claim such an ID, these
+// messages are dropped too, but the connection stays open.
 //
-// In an event, what claims to be somebody's has to be signed by them. What claims
-// nothing, as of stock clients, is passed; no device of ours shows it.
+// In an event, a message that names a person must be signed by that person. A message
+// that names nobody, as stock clients send, is forwarded; Flyleaf's devices do not show
+// it.
 func (s *session) ephemeral(m *repo.Message) {
 	d, ok := s.documents[qa.EventID(m.DocumentID)]
 	if !ok || m.SenderID != s.peer || len(m.Data) > MaxEphemeral {
@@ -46,10 +47,9 @@ func (s *session) ephemeral(m *repo.Message) {
 	d.pass(s, speaker, m)
 }
 
-// pass hands an ephemeral message to the other members, unchanged but for the
-// target. A message that is not newer than the last of its session is dropped,
-// and so is one of somebody who is blocked. A peer that is slow, or is sent too much,
-// misses some.
+// pass forwards an ephemeral message to the other members, changing only the target. A
+// message that is not newer than the last of its session is dropped, and so is one of a
+// blocked person. A peer that is slow, or gets too many messages, misses some.
 func (d *document) pass(from *session, speaker qa.Identity, m *repo.Message) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -62,7 +62,7 @@ func (d *document) pass(from *session, speaker qa.Identity, m *repo.Message) {
 		return
 	}
 	if !known && len(d.ephemeralCounts) >= MaxEphemeralSessions {
-		for k := range d.ephemeralCounts { // any: forgetting one can at worst let a repeat pass
+		for k := range d.ephemeralCounts { // any one: at worst, a repeated message is forwarded once
 			delete(d.ephemeralCounts, k)
 			break
 		}
@@ -86,7 +86,7 @@ func (d *document) pass(from *session, speaker qa.Identity, m *repo.Message) {
 	}
 }
 
-// ephemeralSize is what an ephemeral message is counted as, in bytes.
+// ephemeralSize is the size, in bytes, that is charged for an ephemeral message.
 func ephemeralSize(m *repo.Message) float64 {
 	return float64(len(m.Data) + len(m.SessionID) + len(m.Signatures))
 }

@@ -18,23 +18,23 @@ import (
 	"flyleaf/storage"
 )
 
-// interest is what is kept of a connection that spoke about a document that is not
-// here: enough to tell it when there is one. No graph and no sync state is
-// kept, so it does not matter how many IDs strangers think of. Guarded by relay.mu.
+// interest is a connection's interest in a document that the relay does not have:
+// enough to answer when the document appears. It holds no graph and no sync state, so
+// it does not matter how many IDs strangers make up. Guarded by relay.mu.
 type interest struct {
 	session   *session
 	event     qa.EventID
-	requested bool // sent a request that is not answered by anything yet
+	requested bool // sent a request that has not been answered yet
 	answered  bool // was told that the document is unavailable
-	hasSome   bool // says that it has some of it
-	again     bool // offered what could not be taken, and is to be asked for it again
-	replies   int  // to what it said that it has
+	hasSome   bool // says that it has changes of the document
+	again     bool // offered changes that could not be accepted, and will be asked for them again
+	replies   int  // answers to messages in which it said that it has changes
 }
 
-// interests are those of all connections. Guarded by relay.mu.
+// interests holds the interests of all connections. Guarded by relay.mu.
 type interests struct {
 	of    map[qa.EventID][]*interest
-	from  map[*account]int // how many, by address; nil is this machine
+	from  map[*account]int // number by address; the nil account is this machine
 	count int
 	again map[*interest]bool
 }
@@ -58,10 +58,10 @@ func (all *interests) drop(i *interest) {
 	}
 }
 
-// interest returns the session's interest in a document that is not here, noted now if
-// it was not. When there are too many of an address, or in all, one of the address with
-// the most is forgotten: its peer is not told when the event is begun, unless it asks
-// again. r.mu is held.
+// interest returns the session's interest in a document that the relay does not have,
+// and records it if it is new. When an address, or all together, have too many, one
+// interest of the address with the most is dropped: that peer is not told when the
+// event is created, unless it asks again. r.mu is held.
 func (r *Relay) interest(s *session, event qa.EventID) *interest {
 	if i := s.interests[event]; i != nil {
 		return i
@@ -70,8 +70,9 @@ func (r *Relay) interest(s *session, event qa.EventID) *interest {
 	switch full, mine := all.count >= r.limits.Interests, all.from[s.account]; {
 	case !full && mine < r.limits.InterestsFromAddress:
 	case len(s.interests) > 0 && (!full || mine*len(all.from) >= all.count):
-		// Its own, if its address has its share: who asks without end should not cost
-		// a look at everybody each time.
+		// If the address has its share, drop an interest of this session, so that a
+		// peer that asks without end does not cause a search over all sessions each
+		// time.
 		for _, i := range s.interests {
 			all.drop(i)
 			break
@@ -95,7 +96,7 @@ func (r *Relay) interest(s *session, event qa.EventID) *interest {
 	return i
 }
 
-// forgetInterest forgets one of the address's, of its connection with the most.
+// forgetInterest drops an interest of an address, of its connection with the most.
 func (r *Relay) forgetInterest(of *account) {
 	var most *session
 	for s := range r.sessions {
@@ -112,8 +113,9 @@ func (r *Relay) forgetInterest(of *account) {
 	}
 }
 
-// answerRequests tells those who asked for a document that is not here that it is
-// unavailable, unless somebody who is connected has said that they have some of it.
+// answerRequests tells the peers that requested a document which the relay does not
+// have that it is unavailable, unless a connected peer has said that it has changes of
+// it.
 func (r *Relay) answerRequests(event qa.EventID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -124,18 +126,19 @@ func (r *Relay) answerRequests(event qa.EventID) {
 	for _, i := range list {
 		if i.requested && !i.answered {
 			i.answered = true
-			i.session.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: i.session.peer, DocumentID: string(event)})
+			i.session.queueMessage(&repo.Message{Type: repo.TypeUnavailable, TargetID: i.session.peer, DocumentID: string(event)})
 		}
 	}
 }
 
-// handleAbsent handles a sync message about a document that is not here. One that brings
-// what it begins with puts the document into memory, and so does one that brings what may wait for
-// that, of which there are few.
-// Looked is how many documents had been founded before it was looked for this one.
-func (s *session) handleAbsent(m *repo.Message, msg *wire.Message, event qa.EventID, looked int64) (*document, error) {
+// handleAbsent handles a sync message about a document that the relay does not have. A
+// message with the document's first change creates the document in memory. So does a
+// message with changes that wait for the first one, but only for a few documents at a
+// time. foundingsBefore is the value of relay.foundings from before this document was
+// foundingsBefore up.
+func (s *session) handleAbsent(m *repo.Message, msg *wire.Message, event qa.EventID, foundingsBefore int64) (*document, error) {
 	r := s.relay
-	s.out.waitForSpace() // who has 1,000 weeks asks for them all at once
+	s.out.waitForSpace() // a device with 1,000 weeks requests them all at once
 	if len(msg.Changes) > 0 {
 		begins, err := s.bringsFirstChange(msg, event)
 		if err != nil {
@@ -151,7 +154,7 @@ func (s *session) handleAbsent(m *repo.Message, msg *wire.Message, event qa.Even
 			return s.startDocument(event)
 		}
 		s.deferAll(msg, event, why)
-		return nil, s.joinIfFounded(event, looked)
+		return nil, s.joinIfFounded(event, foundingsBefore)
 	}
 	r.mu.Lock()
 	i := r.interest(s, event)
@@ -163,9 +166,9 @@ func (s *session) handleAbsent(m *repo.Message, msg *wire.Message, event qa.Even
 	if m.Type == repo.TypeRequest {
 		i.requested, i.answered = true, false
 	}
-	missed := r.foundings.Load() != looked
+	missed := r.foundings.Load() != foundingsBefore
 	r.mu.Unlock()
-	if missed { // perhaps this one, before the interest was noted
+	if missed { // perhaps this document was created before the interest was recorded
 		if d, _, err := s.document(string(event)); d != nil || err != nil {
 			return d, err
 		}
@@ -177,8 +180,8 @@ func (s *session) handleAbsent(m *repo.Message, msg *wire.Message, event qa.Even
 	return nil, nil
 }
 
-// bringsFirstChange says whether one of a message's changes begins the document, or any may. Hashing
-// them is charged first, and given back as it is for a change that is put off.
+// bringsFirstChange reports whether one of a message's changes creates the document.
+// Hashing them is charged first, and partly refunded, as for a deferred change.
 func (s *session) bringsFirstChange(msg *wire.Message, event qa.EventID) (found bool, err error) {
 	if s.relay.cfg.Open {
 		return true, nil
@@ -205,10 +208,10 @@ func (s *session) bringsFirstChange(msg *wire.Message, event qa.EventID) (found 
 	return false, s.charge((deferredShare - wasteFactor) * cost)
 }
 
-// joinIfFounded makes the session a member of a document that was founded after it was
-// looked for, and before the session's interest was noted.
-func (s *session) joinIfFounded(event qa.EventID, looked int64) error {
-	if s.relay.foundings.Load() == looked {
+// joinIfFounded makes the session a member of a document that was created after it was
+// foundingsBefore up and before the session's interest was recorded.
+func (s *session) joinIfFounded(event qa.EventID, foundingsBefore int64) error {
+	if s.relay.foundings.Load() == foundingsBefore {
 		return nil
 	}
 	d, _, err := s.document(string(event))
@@ -218,8 +221,8 @@ func (s *session) joinIfFounded(event qa.EventID, looked int64) error {
 	return err
 }
 
-// answerWithNothing answers what somebody says that they have of a document of which nothing is
-// here, as a peer that has nothing does.
+// answerWithNothing answers, as a peer that has no changes does, a peer that has
+// changes of a document of which the relay has none.
 func (s *session) answerWithNothing(msg *wire.Message, event qa.EventID) {
 	g, p := graph.New(), amsync.NewPeer()
 	if msg != nil {
@@ -229,10 +232,10 @@ func (s *session) answerWithNothing(msg *wire.Message, event qa.EventID) {
 	if err != nil || !ok {
 		return
 	}
-	s.tell(&repo.Message{Type: repo.TypeSync, TargetID: s.peer, DocumentID: string(event), Data: answer.Encode()})
+	s.queueMessage(&repo.Message{Type: repo.TypeSync, TargetID: s.peer, DocumentID: string(event), Data: answer.Encode()})
 }
 
-// emptySource is what hello is made from.
+// emptySource is a document without changes, for answerWithNothing.
 type emptySource struct{ g *graph.Graph }
 
 // Graph implements amsync.Source.
@@ -243,8 +246,8 @@ func (s emptySource) Change(wire.Hash) (amsync.Change, error) {
 	return amsync.Change{}, errors.New("relay: nothing is here")
 }
 
-// deferAll tells the peer that none of a message's changes is taken now. It is asked
-// for them again when they can be.
+// deferAll tells the peer that none of a message's changes is accepted now. It is asked
+// for them again when they can be accepted.
 func (s *session) deferAll(msg *wire.Message, event qa.EventID, why quota.Deferral) {
 	var told []repo.Refused
 	for _, b := range msg.Changes[:min(len(msg.Changes), maxRefusals)] {
@@ -256,17 +259,17 @@ func (s *session) deferAll(msg *wire.Message, event qa.EventID, why quota.Deferr
 	i := s.relay.interest(s, event)
 	i.hasSome = true
 	if why.Code == policy.CodeWaitingFull {
-		i.replies++ // without a beginning it may be put off again and again
+		i.replies++ // without the first change the message may be deferred again and again
 	}
 	if i.again = i.replies < maxReplies; i.again {
 		s.relay.interests.again[i] = true
 	}
 	s.relay.mu.Unlock()
-	s.tell(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: string(event), Refused: told})
+	s.queueMessage(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: string(event), Refused: told})
 }
 
-// askInterested asks for what could not be taken before anything of its document was here:
-// a few of each address at a time.
+// askInterested requests the changes that could not be accepted before the document had
+// any: from a few documents of each address at a time.
 func (r *Relay) askInterested() {
 	now := r.cfg.Now()
 	asked := map[*account]int{}
@@ -288,7 +291,7 @@ func (r *Relay) askInterested() {
 	}
 }
 
-// startDocument puts a document that is not here into memory, for what the session brings.
+// startDocument creates a document in memory for the changes that the session sent.
 func (s *session) startDocument(event qa.EventID) (*document, error) {
 	d, err := s.relay.acquireDocument(s, event)
 	if err != nil {
@@ -300,14 +303,14 @@ func (s *session) startDocument(event qa.EventID) (*document, error) {
 	return d, nil
 }
 
-// leaveUnlessFounded is called when the session has offered something for a document that may not
-// be here yet. If nothing of it could be taken, or let wait, the document is given up, and
-// what is left is an interest.
+// leaveUnlessFounded is called when the session has offered changes for a document that
+// the relay may not have. If none was accepted or is pending, the session leaves the
+// document, and an interest remains.
 func (s *session) leaveUnlessFounded(d *document, has, asks bool) error {
 	if d.founded.Load() {
 		return nil
 	}
-	looked := s.relay.foundings.Load()
+	foundingsBefore := s.relay.foundings.Load()
 	d.mu.Lock()
 	waits, later := len(d.pending) > 0, false
 	if m := d.members[s]; m != nil {
@@ -330,15 +333,16 @@ func (s *session) leaveUnlessFounded(d *document, has, asks bool) error {
 		i.requested, i.answered = true, false
 	}
 	s.relay.mu.Unlock()
-	if err := s.joinIfFounded(d.event, looked); err != nil {
+	if err := s.joinIfFounded(d.event, foundingsBefore); err != nil {
 		return err
 	}
 	s.relay.answerRequests(d.event)
 	return nil
 }
 
-// mayKeepUnfounded says whether something may wait for the beginning of a document: nil for
-// one more, or a document, which is counted from then on until it is gone or founded.
+// mayKeepUnfounded reports whether the changes of a document may wait for its first
+// one. d is nil to ask about one more document; otherwise d counts from then on until
+// it is dropped or founded.
 func (r *Relay) mayKeepUnfounded(from *account, d *document) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -362,8 +366,8 @@ func (r *Relay) mayKeepUnfounded(from *account, d *document) bool {
 	return true
 }
 
-// announceFounded makes known that there is something of the document on disk: those who
-// asked for it become members. d.mu is held.
+// announceFounded is called when the first changes of a document are on disk: the peers
+// that asked for it become members. d.mu is held.
 func (d *document) announceFounded() {
 	if d.founded.Load() || d.graph.Len() == 0 {
 		return
@@ -372,7 +376,7 @@ func (d *document) announceFounded() {
 	d.relay.mu.Lock()
 	defer d.relay.mu.Unlock()
 	delete(d.relay.unfounded, d)
-	d.relay.foundings.Add(1) // who notes an interest from here on looks again
+	d.relay.foundings.Add(1) // sessions that record an interest from here on look the document up again
 	for _, i := range slices.Clone(d.relay.interests.of[d.event]) {
 		s := i.session
 		d.relay.interests.drop(i)
@@ -388,7 +392,8 @@ func (d *document) announceFounded() {
 	}
 }
 
-// takeFounded takes what has become of the session's interests into its documents.
+// takeFounded moves documents that were created meanwhile from the session's interests
+// to its documents.
 func (s *session) takeFounded() {
 	s.relay.mu.Lock()
 	defer s.relay.mu.Unlock()
@@ -398,7 +403,7 @@ func (s *session) takeFounded() {
 	s.founded = nil
 }
 
-// gone is the end of the session's interests and memberships. Its reader has ended.
+// leaveAll ends the session's interests and memberships. Its reader has ended.
 func (s *session) leaveAll() {
 	r := s.relay
 	r.mu.Lock()
@@ -408,16 +413,16 @@ func (s *session) leaveAll() {
 		events = append(events, event)
 	}
 	r.mu.Unlock()
-	s.takeFounded() // nothing comes any more
+	s.takeFounded() // no more are added after this
 	for _, d := range s.documents {
 		d.leave(s)
 	}
 	for _, event := range events {
-		r.answerRequests(event) // this one may have been the last hope
+		r.answerRequests(event) // this session may have been the last one with changes of the document
 	}
 }
 
-// isStored reports whether the ledger has anything of a document.
+// isStored reports whether the ledger has any change of a document.
 func (r *Relay) isStored(event qa.EventID) (bool, error) {
 	err := r.cfg.Store.Entries(context.Background(), event, 0, func(storage.Entry) error { return errFoundEntry })
 	if errors.Is(err, errFoundEntry) || errors.Is(err, storage.ErrDamaged) {
@@ -428,11 +433,11 @@ func (r *Relay) isStored(event qa.EventID) (bool, error) {
 
 var errFoundEntry = errors.New("relay: there is something")
 
-// freeDocumentSlot makes space for one more document in use, when there are as many as there
-// may be: idle ones go first, then a connection of the address that uses the most is
-// ended, if the one that asks uses fewer. r.mu is held.
+// freeDocumentSlot makes space for one more document in use when the limit is reached:
+// it drops idle documents, or else ends a connection of the address that uses the most,
+// if the asking address uses fewer. r.mu is held.
 func (r *Relay) freeDocumentSlot(s *session) bool {
-	ending := 0 // documents of connections that have been told to end
+	ending := 0 // documents of sessions that were told to end
 	for o := range r.ending {
 		ending += o.inUse
 	}
@@ -462,7 +467,7 @@ func (r *Relay) freeDocumentSlot(s *session) bool {
 	return true
 }
 
-// loadSlots are how many documents are being read from the ledger, by address.
+// loadSlots counts the documents that are being read from the ledger, by address.
 type loadSlots struct {
 	mu    sync.Mutex
 	free  sync.Cond
@@ -470,8 +475,8 @@ type loadSlots struct {
 	from  map[*account]int
 }
 
-// acquireLoadSlot waits until the address may have one more document read, and returns what is
-// to be called when that is done.
+// acquireLoadSlot waits until the address may have one more document read. Call done
+// after reading.
 func (r *Relay) acquireLoadSlot(from *account) (done func()) {
 	l := &r.loadSlots
 	l.mu.Lock()

@@ -5,27 +5,26 @@ import (
 	"sync"
 )
 
-// fairLimiter lets a few do something at a time, and those who wait go turn by turn between
-// lanes: a lane is an address (or a connection that has none), and however many of one
-// lane wait, the next of another lane waits for one turn of each lane before it.
-// Lanes that are suspect, since what they sent before came to nothing, get one turn in
-// suspectShare while others wait.
+// fairLimiter is a semaphore that is fair between lanes. A lane is an address, or a
+// connection without one. Waiters of different lanes are served round-robin, however
+// many wait in one lane. Suspect lanes, whose earlier input was rejected, get one turn
+// in suspectShare while others wait.
 //
-// It is bounded by who calls it: a connection waits for at most one turn for each
-// processor.
+// The number of waiters is bounded by the number of connections: each waits for one
+// turn at a time.
 type fairLimiter struct {
-	perLane int // of one lane at a time; 0: no bound of its own
+	perLane int // turns of one lane at a time; 0: no bound per lane
 
 	mu      sync.Mutex
 	free    int
-	ready   [2][]*lane // lanes that have somebody waiting who may go; the suspect ones second
-	granted int        // turns that were given to who had waited
+	ready   [2][]*lane // lanes with a waiter that may start; index 1: suspect lanes
+	granted int        // turns that were given to waiters
 }
 
-// suspectShare is how many turns are given while one of them goes to a suspect lane.
+// suspectShare: while others wait, one in so many turns goes to a suspect lane.
 const suspectShare = 8
 
-// lane is those who wait for turns under one name. A lane belongs to one turns.
+// lane is the waiters of one address or connection. A lane belongs to one fairLimiter.
 type lane struct {
 	running int // turns it has now
 	waiting []*waiter
@@ -33,16 +32,16 @@ type lane struct {
 	queued  bool // in ready
 }
 
-// waiter is one who waits.
+// waiter is one call of acquire that waits.
 type waiter struct {
-	ready   chan struct{} // closed when it has come
+	ready   chan struct{} // closed when the turn is granted
 	granted bool
 }
 
 func newFairLimiter(n, most int) *fairLimiter { return &fairLimiter{free: n, perLane: most} }
 
-// acquire waits for a turn. False means that quit was closed first. After true give is to
-// be called.
+// acquire waits for a turn. It returns false if quit was closed first. After true, call
+// release.
 func (t *fairLimiter) acquire(l *lane, suspect bool, quit <-chan struct{}) bool {
 	t.mu.Lock()
 	l.suspect = suspect

@@ -142,7 +142,7 @@ func TestMemoryIsTakenFromTheSlowest(t *testing.T) {
 	}
 	take := func(s *session, n int, reading bool) {
 		t.Helper()
-		if err := r.memory.take(s, n, reading); err != nil {
+		if err := r.memory.reserve(s, n, reading); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -153,14 +153,14 @@ func TestMemoryIsTakenFromTheSlowest(t *testing.T) {
 	take(slower, 30, true)
 	honest := connect(b, 30)
 	got := make(chan error)
-	go func() { got <- r.memory.take(honest, 25, true) }()
+	go func() { got <- r.memory.reserve(honest, 25, true) }()
 	<-slower.quit
 	select {
 	case err := <-got:
 		t.Fatalf("taken before it was given back: %v", err)
 	default:
 	}
-	r.memory.giveAll(slower)
+	r.memory.releaseAll(slower)
 	if err := <-got; err != nil {
 		t.Fatal(err)
 	}
@@ -168,14 +168,14 @@ func TestMemoryIsTakenFromTheSlowest(t *testing.T) {
 		t.Error("another had to go too")
 	}
 	// The address has 30 of 60, and its slowest is the one that wants more.
-	if err := r.memory.take(slow, 31, true); err != error(errFullOfYours) {
+	if err := r.memory.reserve(slow, 31, true); err != error(errFullOfYours) {
 		t.Errorf("beyond what an address may have: %v", err)
 	}
 	if r.memory.used != 95 || a.share.bytes != 30 || b.share.bytes != 25 {
 		t.Errorf("%d used, %d and %d of the addresses", r.memory.used, a.share.bytes, b.share.bytes)
 	}
 	for _, s := range []*session{handled, slow, honest} {
-		r.memory.giveAll(s)
+		r.memory.releaseAll(s)
 	}
 	if r.memory.used != 0 || len(r.memory.holders) != 0 || a.share != (share{}) {
 		t.Errorf("%d used at the end by %d", r.memory.used, len(r.memory.holders))
@@ -192,12 +192,12 @@ func TestWhoBeginsIsNotTheSlowest(t *testing.T) {
 	for range 2 { // the second with what is left of the first
 		stalled := newSession(r)
 		stalled.memory.due.Store(time.Now().Add(r.limits.Stall / 2).UnixNano())
-		if err := r.memory.take(stalled, 1<<20, true); err != nil {
+		if err := r.memory.reserve(stalled, 1<<20, true); err != nil {
 			t.Fatal(err)
 		}
 		go func() {
 			<-stalled.quit
-			r.memory.giveAll(stalled)
+			r.memory.releaseAll(stalled)
 		}()
 		if m, err := s.message(func() {}, time.Time{}); err != nil || len(m) != len(payload) {
 			t.Fatalf("%d bytes, %v", len(m), err)
@@ -219,7 +219,7 @@ func TestMemoryNeverExceeds(t *testing.T) {
 	for i := range 4 { // so that there is little left
 		s := newSession(r)
 		s.account = &accounts[i]
-		if err := r.memory.take(s, 200, false); err != nil {
+		if err := r.memory.reserve(s, 200, false); err != nil {
 			t.Fatal(err)
 		}
 		held = append(held, s)
@@ -233,26 +233,26 @@ func TestMemoryNeverExceeds(t *testing.T) {
 				s.account = &accounts[random.IntN(len(accounts))]
 				for range random.IntN(5) {
 					s.memory.due.Store(random.Int64N(100))
-					if r.memory.take(s, random.IntN(200), true) != nil {
+					if r.memory.reserve(s, random.IntN(200), true) != nil {
 						break
 					}
 				}
 				r.memory.complete(s)
 				if random.IntN(2) == 0 {
-					_ = r.memory.take(s, random.IntN(200), false)
+					_ = r.memory.reserve(s, random.IntN(200), false)
 				}
 				r.memory.mu.Lock()
 				if s.account.share.bytes > each {
 					t.Errorf("%d bytes of an address", s.account.share.bytes)
 				}
 				r.memory.mu.Unlock()
-				r.memory.giveAll(s)
+				r.memory.releaseAll(s)
 			}
 		})
 	}
 	all.Wait()
 	for _, s := range held {
-		r.memory.giveAll(s)
+		r.memory.releaseAll(s)
 	}
 	if r.memory.used != 0 || r.memory.leaving != 0 || r.memory.peak > most || r.memory.peak <= 800 {
 		t.Errorf("%d used at the end, %d of those who left, %d at the most", r.memory.used, r.memory.leaving, r.memory.peak)
@@ -276,7 +276,7 @@ func TestPace(t *testing.T) {
 		{"fast, for ever", time.Second, 1 << 20, FrameWait},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var p pace
+			var p messageDeadline
 			p.begin(start, grace, start.Add(FrameWait))
 			now := start
 			for now.Add(c.every).Before(p.due) {
@@ -289,7 +289,7 @@ func TestPace(t *testing.T) {
 		})
 	}
 	// What came fast before does not let it stand still for longer.
-	var p pace
+	var p messageDeadline
 	p.begin(start, grace, start.Add(FrameWait))
 	p.arrived(start.Add(time.Second), 1<<20, grace, 4*kib)
 	if got := p.due.Sub(start); got != 11*time.Second {
@@ -429,16 +429,16 @@ func TestWhoWasToldToGoTakesNothing(t *testing.T) {
 	r := newTestRelay(t)
 	r.memory = newMemory(1000, 1000)
 	s := newSession(r)
-	if err := r.memory.take(s, 100, true); err != nil {
+	if err := r.memory.reserve(s, 100, true); err != nil {
 		t.Fatal(err)
 	}
 	s.memory.leaving = true
 	r.memory.leaving += s.memory.bytes
 	s.share().leaving += s.memory.bytes
-	if err := r.memory.take(s, 50, true); err == nil {
+	if err := r.memory.reserve(s, 50, true); err == nil {
 		t.Error("it took more")
 	}
-	r.memory.giveAll(s)
+	r.memory.releaseAll(s)
 	if r.memory.used != 0 || r.memory.leaving != 0 || s.share().leaving != 0 {
 		t.Errorf("%d used, %d leaving", r.memory.used, r.memory.leaving)
 	}

@@ -8,64 +8,64 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// memory is what messages may take while they are being read and handled: buffers,
-// what they inflate to, and the copies that are made of them. A connection takes of it
-// as its message grows, before it allocates, and gives all back when the message is
-// dealt with. Messages of up to keptBuffer bytes are not counted.
+// memory bounds the memory of messages while they are read and handled: buffers,
+// inflated bytes, and copies of them. A connection reserves memory as its message
+// grows, before it allocates, and releases all of it when the message is done. Messages
+// of up to keptBuffer bytes are not counted.
 //
-// When there is no more, for an address or for all, the unfinished message that is the
-// closest to being too slow has to go, so that those who leave messages unfinished
-// cannot keep out who sends one now.
+// When an address, or all together, reach the limit, the unfinished message that would
+// be too slow first is dropped with its connection. So peers that leave messages
+// unfinished cannot keep out a peer that sends one now.
 type memory struct {
-	most int64 // bytes, of all connections
-	each int64 // bytes, of those of one address, or of one connection without an address
+	limit      int64 // bytes, of all connections
+	perAddress int64 // bytes, of the connections of one address, or of one connection without an address
 
 	mu      sync.Mutex
-	freed   sync.Cond // signalled when some was given back, or a session ended
+	freed   sync.Cond // signalled when memory was released, or a session ended
 	used    int64
-	peak    int64 // the most that was used
-	leaving int64 // of it, that of sessions that were told to go
+	peak    int64 // the highest use so far, for tests and the status
+	leaving int64 // the part that is used by sessions that were told to end
 	holders map[*session]bool
 }
 
-// share is what the sessions of an address have of it, or a session without one.
+// share is the memory used by the sessions of an address, or by a session without one.
 type share struct {
 	bytes   int64
-	leaving int64 // of it, that of sessions that were told to go
+	leaving int64 // the part that is used by sessions that were told to end
 }
 
-// holding is what a session has of it. The memory's mu guards it, but for due.
+// holding is the memory used by a session. The memory's mu guards all of it except due.
 type holding struct {
 	bytes   int64
-	reading bool         // its message is unfinished, so it can be told to go
-	leaving bool         // it was
+	reading bool         // its message is unfinished, so the session can be told to end
+	leaving bool         // the session was told to end
 	due     atomic.Int64 // Unix nanoseconds at which its message will be too slow
-	share   share        // of a session without an address
+	share   share        // used by a session without an address
 }
 
-func newMemory(most, each int64) *memory {
-	m := &memory{most: most, each: each, holders: map[*session]bool{}}
+func newMemory(limit, perAddress int64) *memory {
+	m := &memory{limit: limit, perAddress: perAddress, holders: map[*session]bool{}}
 	m.freed.L = &m.mu
 	return m
 }
 
 var (
-	errFullOfMessages = &failure{websocket.CloseTryAgainLater, "the relay holds too many unfinished messages; nothing of this one was taken: send it again later"}
-	errFullOfYours    = &failure{websocket.CloseTryAgainLater, "too many unfinished messages from your address; nothing of this one was taken: send it again later"}
+	errFullOfMessages = &closeReason{websocket.CloseTryAgainLater, "the relay holds too many unfinished messages. This message was discarded: send it again later"}
+	errFullOfYours    = &closeReason{websocket.CloseTryAgainLater, "too many unfinished messages from your address. This message was discarded: send it again later"}
 )
 
-// take waits until the session may have n bytes more; reading says whether its message
-// is unfinished. An error means that it may not, or was told to go meanwhile.
-func (m *memory) take(s *session, n int, reading bool) error {
+// reserve waits until the session may use n more bytes; reading says whether its
+// message is unfinished. An error means that it may not, or was told to end meanwhile.
+func (m *memory) reserve(s *session, n int, reading bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s.memory.reading = reading
 	share := s.share()
 	for {
 		if s.hasEnded() || s.memory.leaving {
-			return errFullOfMessages // it was told why, or is about to be
+			return errFullOfMessages // the session was told the reason, or is about to be
 		}
-		own, all := share.bytes+int64(n) > m.each, m.used+int64(n) > m.most
+		own, all := share.bytes+int64(n) > m.perAddress, m.used+int64(n) > m.limit
 		if !own && !all {
 			m.used += int64(n)
 			m.peak = max(m.peak, m.used)
@@ -74,7 +74,7 @@ func (m *memory) take(s *session, n int, reading bool) error {
 			m.holders[s] = true
 			return nil
 		}
-		if own && share.bytes-share.leaving+int64(n) > m.each || all && m.used-m.leaving+int64(n) > m.most {
+		if own && share.bytes-share.leaving+int64(n) > m.perAddress || all && m.used-m.leaving+int64(n) > m.limit {
 			why := errFullOfMessages
 			if own {
 				why = errFullOfYours
@@ -87,12 +87,13 @@ func (m *memory) take(s *session, n int, reading bool) error {
 				victim.memory.leaving = true
 				m.leaving += victim.memory.bytes
 				victim.share().leaving += victim.memory.bytes
-				m.mu.Unlock() // which comes before the session's, never after it
+				m.mu.Unlock() // memory.mu must not be held while a session's mu is locked
 				victim.end(why.code, why.text)
 				m.mu.Lock()
 				continue
 			}
-			// All of it is of messages that are being handled, which wait for none.
+			// All memory is used by complete messages, which are being handled and
+			// never wait for memory.
 		}
 		m.freed.Wait()
 	}
@@ -126,8 +127,8 @@ func (m *memory) slowest(s *session, sameAddress bool) *session {
 	return slowest
 }
 
-// give gives n bytes back.
-func (m *memory) give(s *session, n int) {
+// release releases n bytes.
+func (m *memory) release(s *session, n int) {
 	if n == 0 {
 		return
 	}
@@ -147,13 +148,14 @@ func (m *memory) give(s *session, n int) {
 	m.freed.Broadcast()
 }
 
-// giveAll gives back whatever the session has. Only its own reader takes and gives, so
-// that what it has does not change meanwhile.
-func (m *memory) giveAll(s *session) { m.give(s, int(s.memory.bytes)) }
+// releaseAll releases everything that the session holds. Only its own reader reserves
+// and releases, so the amount does not change meanwhile.
+func (m *memory) releaseAll(s *session) { m.release(s, int(s.memory.bytes)) }
 
-// complete notes that the session's message is all there: it is not told to go any more.
+// complete records that the session's message was received completely: the session is
+// not told to end for it any more.
 func (m *memory) complete(s *session) {
-	if s.memory.bytes == 0 { // as most; nobody else changes it
+	if s.memory.bytes == 0 { // as for most messages; only this goroutine changes it
 		return
 	}
 	m.mu.Lock()
@@ -161,34 +163,34 @@ func (m *memory) complete(s *session) {
 	s.memory.reading = false
 }
 
-// wakeWaiting makes who waits look again.
+// wakeWaiting makes waiting sessions check again.
 func (m *memory) wakeWaiting() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.freed.Broadcast()
 }
 
-// pace is how long a message may take from its first byte: it may stand still for
-// grace, and has to come at a rate on the whole, however it is cut into frames. Pings
-// and pongs among its parts change nothing.
-type pace struct {
-	due time.Time // when it is too slow
-	end time.Time // when it is over, however fast it came
+// messageDeadline is the time that a message may take from its first byte: it may pause
+// for grace, and must arrive at a minimum rate on the whole, however it is cut into
+// frames. Pings and pongs between its frames change nothing.
+type messageDeadline struct {
+	due time.Time // when the message is too slow
+	end time.Time // when the message must be complete at any rate
 }
 
-// begin starts the clock.
-func (p *pace) begin(now time.Time, grace time.Duration, end time.Time) {
+// begin starts the time of a message.
+func (p *messageDeadline) begin(now time.Time, grace time.Duration, end time.Time) {
 	p.due, p.end = earlier(now.Add(grace), end), end
 }
 
-// arrived notes n bytes of a message that has to come at rate bytes a second.
-func (p *pace) arrived(now time.Time, n int, grace time.Duration, rate int) {
+// arrived records n bytes of a message that must arrive at rate bytes per second.
+func (p *messageDeadline) arrived(now time.Time, n int, grace time.Duration, rate int) {
 	more := time.Duration(n) * time.Second / time.Duration(rate)
 	p.due = earlier(earlier(p.due.Add(more), now.Add(grace)), p.end)
 }
 
-// waited takes a time out of it that the relay let the sender wait.
-func (p *pace) waited(d time.Duration) {
+// waited excludes a time in which the relay made the sender wait.
+func (p *messageDeadline) waited(d time.Duration) {
 	p.due, p.end = p.due.Add(d), p.end.Add(d)
 }
 

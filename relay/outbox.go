@@ -8,21 +8,20 @@ import (
 	"flyleaf/relay/quota"
 )
 
-// outbox is what waits to be sent to one peer: frames that are ready, bounded,
-// documents about which there may be something to say, and, after all of these,
-// ephemeral messages. A sync message is made
-// only when it can be sent, so a slow peer costs one reference however much
-// happens meanwhile, and gets it all in one message later.
+// outbox is the queue of one peer: a bounded number of frames; documents for which a
+// sync message may have to be made; and, after all of these, ephemeral messages. A sync
+// message is made only when it can be sent, so a slow peer costs one reference for each
+// document, and gets everything in one message later.
 type outbox struct {
 	wake chan struct{} // holds one token when there may be work
 
 	mu              sync.Mutex
-	drained         sync.Cond // the queue has become half empty, or finished
+	drained         sync.Cond // signalled when the queue is half empty, or finished
 	max             int       // frames
 	frames          [][]byte
 	bytes           int
 	documents       []*document  // each once
-	spare           []*document  // memory for documents when there are none
+	spare           []*document  // reused memory for documents
 	ephemerals      [][]byte     // ephemeral messages, the oldest first
 	ephemeralSize   int          // bytes of these
 	ephemeralBucket quota.Bucket // bytes of ephemeral messages
@@ -35,9 +34,10 @@ func newOutbox(maxFrames int) *outbox {
 	return o
 }
 
-// waitForSpace waits while the queue of frames is half full, so that a peer that asks
-// for much at once is answered as fast as it takes the answers, and not cut off. It is
-// for the session's reader alone; the writer ends it, or the end of the outbox.
+// waitForSpace waits while the queue of frames is half full, so that a peer that
+// requests much at once is served as fast as it reads, and not disconnected. Only the
+// session's reader may call it. It returns when the writer has made space, or the
+// outbox is closed.
 func (o *outbox) waitForSpace() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -95,11 +95,11 @@ func (o *outbox) popEphemeral() (b []byte) {
 	return b
 }
 
-// schedule says that there may be a sync message to make about the document.
+// schedule records that there may be a sync message to make for the document.
 func (o *outbox) schedule(d *document) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.finished || slices.Contains(o.documents, d) { // one or none, mostly
+	if o.finished || slices.Contains(o.documents, d) { // usually zero or one document
 		return
 	}
 	o.documents = append(o.documents, d)
@@ -109,9 +109,9 @@ func (o *outbox) schedule(d *document) {
 	o.wakeWriter()
 }
 
-// next takes what is to be done next: a frame, or else a document, or else an ephemeral
-// message's frame, or nothing; over says that nothing will come any more.
-func (o *outbox) next() (frame []byte, d *document, over bool) {
+// next removes and returns what to do next: a frame, or else a document, or else an
+// ephemeral message's frame, or nothing. closed says that nothing more will come.
+func (o *outbox) next() (frame []byte, d *document, closed bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.frames) > 0 {
@@ -137,7 +137,7 @@ func (o *outbox) next() (frame []byte, d *document, over bool) {
 	return nil, d, d == nil && o.finished
 }
 
-// close makes the outbox take nothing more.
+// close makes the outbox accept nothing more.
 func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -2,31 +2,33 @@ package relay
 
 import "sync"
 
-// How much one document may do in one turn. Within a turn its lock is held, and one of
-// the few that take turns is busy; some 50 ms of work on a slow core.
+// What one document may do in one turn: about 50 ms of work on a slow core. During a
+// turn the document is locked, and one of maxTurns workers is busy.
 const (
-	// TurnChanges is how many changes of a document one turn takes, but for those that
-	// waited for the last of them (MaxPending).
+	// TurnChanges is how many changes of a document one turn processes; pending changes
+	// that the last of them completes are added to that (MaxPending).
 	TurnChanges = 1_024
-	// TurnOps is how many operations of changes one turn judges, but for the last
-	// change's and those that waited for it (MaxWaitingOps).
+	// TurnOps is how many operations one turn validates; the operations of the last
+	// change, and of the pending changes that it completes, are added to that
+	// (MaxPendingOps).
 	TurnOps = 16_384
-	// TurnBytes is how many bytes of changes one turn takes, but for the last change's.
+	// TurnBytes is how many bytes of changes one turn processes; the last change may
+	// exceed it.
 	TurnBytes = 2 << 20
 
-	// maxTurns is how many turns run at a time.
+	// maxTurns is how many turns run concurrently.
 	maxTurns = 8
 )
 
-// turnWork is what a document's turn has taken so far.
+// turnWork is what a document's turn has processed so far.
 type turnWork struct{ changes, ops, bytes int }
 
 func (s *turnWork) exhausted() bool {
 	return s.changes >= TurnChanges || s.ops >= TurnOps || s.bytes >= TurnBytes
 }
 
-// documentQueue is the documents that have something to do, and what. A document has one turn at a
-// time; then it goes to the end of the line.
+// documentQueue is the queue of documents that have submissions. A document has one
+// turn at a time; then it goes to the end of the queue.
 type documentQueue struct {
 	mu     sync.Mutex
 	wake   sync.Cond
@@ -34,10 +36,10 @@ type documentQueue struct {
 	closed bool
 }
 
-// queueEntry is what the line knows of a document; guarded by documentQueue.mu.
+// queueEntry is the queue's state of a document; guarded by documentQueue.mu.
 type queueEntry struct {
-	submissions []*submission // one of each session at most, since it waits for the answer
-	queued      bool          // in line, or having its turn
+	submissions []*submission // at most one of each session, because a session waits for the answer
+	queued      bool          // in the queue, or having its turn
 }
 
 func newDocumentQueue() *documentQueue {
@@ -46,7 +48,7 @@ func newDocumentQueue() *documentQueue {
 	return l
 }
 
-// add puts a submission behind the others of its document.
+// add adds a submission after the others of its document.
 func (l *documentQueue) add(sub *submission) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -64,8 +66,8 @@ func (l *documentQueue) queue(d *document) {
 	l.wake.Signal()
 }
 
-// next returns the document whose turn it is. It waits for one; false when there will be
-// none any more.
+// next waits for and returns the document whose turn it is. It returns false when the
+// queue is closed and empty.
 func (l *documentQueue) next() (*document, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -81,7 +83,7 @@ func (l *documentQueue) next() (*document, bool) {
 	return d, true
 }
 
-// first returns what of the document has waited longest, nil for nothing.
+// first returns the oldest submission of the document, nil if there is none.
 func (l *documentQueue) first(d *document) *submission {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -91,7 +93,7 @@ func (l *documentQueue) first(d *document) *submission {
 	return d.queueEntry.submissions[0]
 }
 
-// advance takes the document's first submission away, or puts it behind the others.
+// advance removes the document's first submission, or moves it behind the others.
 func (l *documentQueue) advance(d *document, sub *submission, finished bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -109,7 +111,7 @@ func (l *documentQueue) endTurn(d *document) {
 	l.queue(d)
 }
 
-// close lets next return false once the line is empty.
+// close makes next return false once the queue is empty.
 func (l *documentQueue) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,16 +14,17 @@ import (
 var errClosed = errors.New("relay: the peer closed the connection")
 
 var (
-	errTooLarge = &failure{websocket.CloseMessageTooBig, "message too large"}
-	errTooSlow  = &failure{websocket.ClosePolicyViolation, "too slow: a message was begun and did not come on; nothing of it was taken"}
+	errTooLarge = &closeReason{websocket.CloseMessageTooBig, "message too large"}
+	errTooSlow  = &closeReason{websocket.ClosePolicyViolation, "too slow: a message was not completed in time and was discarded"}
 )
 
-// message reads one binary message, inflated, which is valid until the next call. wait
-// sets the deadline for the first byte of a frame between messages; end is when a
-// message has to be there at the latest, zero for FrameWait from its first byte.
+// message reads one binary message and inflates it. The result is valid until the next
+// call. wait sets the deadline for the first byte of a frame between messages. end is
+// when the message must be complete; zero means FrameWait after its first byte.
 //
-// What it holds is taken from the relay's memory, and messages beyond largeMessage take
-// their turn: both until releaseMessage, when the message has been handled.
+// Its buffers are reserved from the relay's memory, and a message larger than
+// largeMessage needs a slot. Both are kept until releaseMessage, when the message has
+// been handled.
 func (s *session) message(wait func(), end time.Time) ([]byte, error) {
 	s.releaseMessage()
 	if s.buf == nil {
@@ -75,8 +76,8 @@ func (s *session) message(wait func(), end time.Time) ([]byte, error) {
 	return s.inflate()
 }
 
-// begin starts the clock of a message, of which the first byte is there. It has to be
-// there at end at the latest, zero for FrameWait from now.
+// begin starts the time of a message whose first byte has arrived. end is when the
+// message must be complete; zero means FrameWait from now.
 func (s *session) begin(end time.Time) {
 	now := time.Now()
 	if end.IsZero() {
@@ -86,10 +87,10 @@ func (s *session) begin(end time.Time) {
 	s.memory.due.Store(s.pace.due.UnixNano())
 }
 
-// readError is what ends the session after an error of reading.
+// readError returns the reason for ending the session after an error of reading.
 func (s *session) readError(err error, begun bool) error {
 	if v := (*wsframe.Violation)(nil); errors.As(err, &v) {
-		return &failure{v.Code, v.Text}
+		return &closeReason{v.Code, v.Text}
 	}
 	if begun && isTimeout(err) {
 		return errTooSlow
@@ -104,13 +105,14 @@ func (s *session) payload(h wsframe.Header, deflated bool) error {
 	}
 	for left := int(h.Length); left > 0; {
 		if len(s.buf) == cap(s.buf) {
-			// What is not deflated is copied when it is decoded, and its changes again.
+			// A message that is not deflated is copied when it is decoded, and its
+			// changes are copied again.
 			factor := 3
 			if deflated {
 				factor = 2
 			}
 			need := len(s.buf) + left
-			if !h.Final { // more comes: a buffer that grew frame by frame would be copied for each
+			if !h.Final { // more frames follow: growing the buffer for each frame would copy it each time
 				need = s.limit
 			}
 			var err error
@@ -142,10 +144,11 @@ func (s *session) payload(h wsframe.Header, deflated bool) error {
 	return nil
 }
 
-// grow makes room for more in a buffer that may become need bytes long, in steps as it
-// is filled, each twice the last: what a frame says of its length is not believed. It takes factor times
-// the buffer from the memory. The two buffers that there are for a moment are within
-// that. It must not be called within a turn, since it may wait.
+// grow makes room for more in a buffer that may become need bytes long. It doubles the
+// buffer as it fills, because the declared length of a frame is not trusted. It
+// reserves factor times the buffer from the memory; during growth, when there are two
+// buffers, both are within that. It must not be called within a turn, because it may
+// wait.
 func (s *session) grow(b []byte, need, factor int, reading bool) ([]byte, error) {
 	size := min(max(2*cap(b), firstBuffer), max(need, keptBuffer))
 	if size > keptBuffer {
@@ -154,7 +157,7 @@ func (s *session) grow(b []byte, need, factor int, reading bool) ([]byte, error)
 			before = 0
 		}
 		began := time.Now()
-		if err := s.relay.memory.take(s, factor*(size-before), reading); err != nil {
+		if err := s.relay.memory.reserve(s, factor*(size-before), reading); err != nil {
 			return b, err
 		}
 		s.pace.waited(time.Since(began))
@@ -164,7 +167,8 @@ func (s *session) grow(b []byte, need, factor int, reading bool) ([]byte, error)
 	return bigger, nil
 }
 
-// acquireLargeSlot waits for the session's turn to have a large message, once it is one.
+// acquireLargeSlot waits for the session's slot for a large message, when the message
+// has become one.
 func (s *session) acquireLargeSlot(size int) error {
 	if s.hasLargeSlot || size <= largeMessage {
 		return nil
@@ -178,7 +182,7 @@ func (s *session) acquireLargeSlot(size int) error {
 	return nil
 }
 
-// releaseMessage gives back what the last message took.
+// releaseMessage releases what the last message took.
 func (s *session) releaseMessage() {
 	if cap(s.buf) > keptBuffer {
 		s.buf = nil
@@ -186,7 +190,7 @@ func (s *session) releaseMessage() {
 	if cap(s.plain) > keptBuffer {
 		s.plain = nil
 	}
-	s.relay.memory.giveAll(s)
+	s.relay.memory.releaseAll(s)
 	if s.hasLargeSlot {
 		s.hasLargeSlot = false
 		s.relay.largeMessages.release(s.lane(largeLane))
@@ -204,7 +208,7 @@ func (s *session) control(op wsframe.Op) error {
 	}
 	switch op {
 	case wsframe.Ping:
-		s.pong.Store(&payload) // the last counts, RFC 6455, section 5.5.3
+		s.pong.Store(&payload) // only the last ping needs an answer, RFC 6455, section 5.5.3
 		s.out.wakeWriter()
 	case wsframe.Close:
 		return errClosed
@@ -212,9 +216,9 @@ func (s *session) control(op wsframe.Op) error {
 	return nil
 }
 
-// inflate returns what the message in buf inflates to. It is charged before each step,
-// and steps are turns. What it inflates to beyond fairRatio times its bytes stays
-// charged, as what came to nothing.
+// inflate inflates the message in buf. The cost is charged before each step, and each
+// step is a turn. Inflating up to freeInflation times the message's bytes is refunded;
+// the rest stays charged as waste.
 func (s *session) inflate() ([]byte, error) {
 	f, err := wsframe.NewInflater(s.buf)
 	defer f.Release()
@@ -261,7 +265,7 @@ func (s *session) inflate() ([]byte, error) {
 	}
 	if n := cap(s.buf); n > keptBuffer {
 		s.buf = nil
-		s.relay.memory.give(s, 2*n)
+		s.relay.memory.release(s, 2*n)
 	}
 	return s.plain, nil
 }

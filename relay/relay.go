@@ -2,34 +2,38 @@
 // speaks the automerge-repo protocol, version 1, so a stock automerge-repo client
 // can open an event by its document ID and follow it live.
 //
-// It guarantees that what it tells anybody to hold is on disk: heads are sent,
-// and changes passed on, only after the ledger has stored them durably. So a
-// device may say "on the relay", and that survives kill -9 and a power cut.
-// Whatever a peer sends, the relay holds a bounded amount of it, and one peer
-// that is slow, silent or hostile is disconnected without harm to the others.
+// It guarantees that everything it reports as stored is on disk: it sends heads, and
+// passes changes on, only after the ledger has stored them durably. So a device may say
+// "on the relay", and that survives kill -9 and a power cut. Whatever a peer sends, the
+// relay holds a bounded amount of it, and a peer that is slow, silent or hostile is
+// disconnected without harm to the others.
 //
 // Unless it is open, it serves events only: what it stores and passes on is signed by
 // its writer, and was found valid in its causal past, by the same rules and with the
-// same codes as on every device (package policy). It decides about nothing else: what
-// it will not take now, it defers, and takes as soon as somebody builds on it. Events
-// by invitation are served to those who prove that they hold a role.
+// same codes as on every device (package policy). It has no rules of its own except
+// quotas: a change that it cannot accept now is deferred, and is accepted as soon as
+// another change depends on it. Invitation-only events are served to peers that prove
+// that they hold a role.
 //
-// It never runs automerge (it needs no cgo), never changes a change, and keeps
-// nothing that another relay could not be given again by any device.
+// It never runs automerge (it needs no cgo), never modifies a change, and stores only
+// data that any device can upload again.
 //
-// How it works: each connection has a goroutine that reads and one that writes.
-// A document in use is held in memory: its change graph and its peers' sync states, under
-// one mutex. Readers decode and check; documents take turns, in
-// which a bounded part of what waits for them is added to their graphs; one committer
-// goroutine appends what the turns have brought in one transaction, until which the
-// documents stay locked, so nobody can be told of a change before it is durable. What is
-// asked for and is not here takes no such memory (interest.go). Then every peer of the document is told to look whether it
-// has something to say; its writer makes the message when it can send it.
+// How it works: each connection has one goroutine that reads and one that writes. A
+// document in use is held in memory, its change graph and its peers' sync states, under
+// one mutex. Readers decode and check changes and submit them. Documents with
+// submissions take turns; in a turn, a bounded part of the document's submissions is
+// added to its graph. One committer goroutine stores the results of many turns in one
+// transaction. A document stays locked from its turn until that transaction is durable,
+// so no peer can learn of a change before. Then the writers of the document's peers are
+// told that there may be something to send; a writer makes the message when it can send
+// it. A request for a document that the relay does not have takes no such memory
+// (interest.go).
 //
-// What a stranger can make it spend: readers read frames themselves (reading.go),
-// within a memory that all share (memory.go); inflating, decoding and checking
-// signatures are charged to connection and address first (work.go), and done in turns
-// that go round between addresses (turns.go).
+// Bounds against strangers: readers read frames themselves (reading.go), within a
+// memory that all connections share (memory.go). Inflating, decoding and checking
+// signatures are charged to connection and address first (work.go), and done by turns
+// that go round between addresses (limiter.go). DESIGN.md has the parts, the lock order
+// and the bounds.
 package relay
 
 import (
@@ -67,34 +71,35 @@ var (
 	// documents in use.
 	ErrTooManyInUse = errors.New("relay: too many documents in use, try again later")
 	// ErrStore is sent to peers whose changes could not be stored.
-	ErrStore = errors.New("relay: changes could not be stored and were not taken; the device that made them still has them and should send them again later")
+	ErrStore = errors.New("relay: changes could not be stored. Nothing is lost: the device that made them still has them and sends them again later")
 )
 
-// Config is what a Relay is made of.
+// Config configures a Relay.
 type Config struct {
 	Store  storage.Ledger
-	Open   bool // serve any Automerge document, with looser limits, unsigned and unjudged
+	Open   bool // serve any Automerge document, with looser limits, and without checking signatures and policy
 	Limits Limits
-	Quotas quota.Quotas     // of what people write; none in an open relay
-	Disk   Disk             // what the data may take
+	Quotas quota.Quotas     // for what people write; an open relay has none
+	Disk   Disk             // how much disk the data may use
 	Log    *slog.Logger     // nil: discarded
-	Now    func() time.Time // nil: time.Now; stands in the ledger, and quotas are counted by it
-	// BehindProxy: all connections come through a proxy, which says in
-	// X-Forwarded-For from where.
+	Now    func() time.Time // nil: time.Now. The ledger stores this time, and quotas use it.
+	// BehindProxy reports that all connections come through a proxy, which sets
+	// X-Forwarded-For.
 	BehindProxy bool
 	ID          string // the peer ID told to clients; "": a random one
 	// Addresses are the ws:// and wss:// URLs by which devices reach the relay, at most
-	// MaxOwnAddresses. Who proves a role in an event by invitation names the relay that they
-	// dialled; besides these, only the address and port that a connection came to is this
-	// relay's. So a relay behind a proxy, or reached by a name, needs them for such events.
+	// MaxOwnAddresses. A device that proves a role in an invitation-only event signs
+	// the address that it dialled. Without Addresses the relay accepts only the address
+	// and port to which the connection came. So a relay behind a proxy, or with a host
+	// name, needs Addresses for such events.
 	Addresses []string
-	// Committed, if not nil, is called after changes of a document have become
-	// durable. It must not wait for anything.
+	// Committed, if not nil, is called after changes of a document have become durable.
+	// It must not block.
 	Committed func(qa.EventID)
 }
 
-// Relay is an http.Handler. A WebSocket upgrade at any path joins it; a plain GET
-// of / says what it is; /healthz answers 200 while it takes connections.
+// Relay is an http.Handler. A WebSocket upgrade at any path connects to it; a plain GET
+// of / returns a description; /healthz answers 200 while it accepts connections.
 type Relay struct {
 	cfg            Config
 	limits         Limits
@@ -106,13 +111,13 @@ type Relay struct {
 	recentMessages recentMessages
 	wholes         wholes
 	memory         *memory
-	largeMessages  *fairLimiter // of messages beyond largeMessage
-	processors     *fairLimiter // of what takes a processor's time
-	bulkyChanges   *fairLimiter // of changes that take a lot of memory while they are decoded
+	largeMessages  *fairLimiter // for messages larger than largeMessage
+	processors     *fairLimiter // for work that takes CPU time
+	bulkyChanges   *fairLimiter // for changes that take a lot of memory while they are decoded
 	accounts       accounts
-	pendingBytes   atomic.Int64 // bytes of waiting changes in all documents
+	pendingBytes   atomic.Int64 // bytes of pending changes in all documents
 
-	decodedOps atomic.Int64 // operations of changes that are decoded and wait for the committer
+	decodedOps atomic.Int64 // operations of decoded changes that wait for the committer
 
 	disk        diskState
 	totals      *quota.Totals
@@ -126,14 +131,14 @@ type Relay struct {
 	stop        chan struct{} // closed when Shutdown begins
 	work        sync.WaitGroup
 
-	mu        sync.Mutex // innermost: taken with or without a document's, never the other way round
+	mu        sync.Mutex // may be locked while a document's mu is held, never the other way round; see DESIGN.md
 	closing   bool
 	sessions  map[*session]bool
 	documents map[qa.EventID]*document
-	// Of what they use:
-	inUse     map[*account]int       // documents, by address; nil is this machine
-	ending    map[*session]bool      // told to end, to make space
-	unfounded map[*document]*account // documents in which something waits for the beginning, and whose
+	// Who uses what, for bounds by address:
+	inUse     map[*account]int       // number of documents in use, by address; the nil account is this machine
+	ending    map[*session]bool      // sessions that were told to end, to make space for another
+	unfounded map[*document]*account // documents that have only pending changes, and the address that sent them
 	interests interests
 }
 
@@ -167,8 +172,8 @@ func New(cfg Config) (*Relay, error) {
 		if _, err := rand.Read(b[:]); err != nil {
 			return nil, fmt.Errorf("relay: peer ID: %w", err)
 		}
-		// A new one for each start: what a client remembers of an earlier run
-		// is then not held against this one.
+		// A new ID for each start, so that clients do not reuse sync state of an
+		// earlier run.
 		cfg.ID = "flyleaf-relay-" + hex.EncodeToString(b[:])
 	}
 	limits := cfg.Limits.withDefaults(cfg.Open)
@@ -201,12 +206,12 @@ func New(cfg Config) (*Relay, error) {
 	r.checkDisk()
 	r.upgrader = websocket.Upgrader{
 		HandshakeTimeout: JoinTimeout,
-		// Only the handshake is this library's; its buffers go with it.
+		// Only the handshake is done by this library; its buffers are freed after it.
 		ReadBufferSize: 1,
 		// Peers may compress, and get large messages compressed.
 		EnableCompression: true,
-		// The relay knows no cookies or other credentials of the browser's, so
-		// a page of any origin can do no more than a program can.
+		// The relay uses no cookies or other credentials of a browser, so a page of any
+		// origin can do no more than a program can.
 		CheckOrigin: func(*http.Request) bool { return true },
 	}
 	go r.runCommitter()
@@ -221,8 +226,8 @@ func New(cfg Config) (*Relay, error) {
 // ID is the peer ID that clients see.
 func (r *Relay) ID() string { return r.id }
 
-// Connections is how many connections are open now, those that have not said
-// join yet included.
+// Connections returns the number of open connections, including those that have not
+// sent join yet.
 func (r *Relay) Connections() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -261,8 +266,9 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// AddressOf returns what a request's sender is counted by: its IPv4 address, or the
-// /64 of its IPv6 address; "" for this machine, whose quotas of an address do not hold.
+// AddressOf returns the key by which a request's sender is counted: its IPv4 address,
+// or the /64 of its IPv6 address; "" for this machine, to which per-address quotas do
+// not apply.
 func (r *Relay) AddressOf(req *http.Request) string { return quota.AddressOf(req, r.cfg.BehindProxy) }
 
 // serveSocket upgrades the connection and runs its session to the end.
@@ -272,14 +278,14 @@ func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 	account, ok := r.accounts.open(address, r.limits.FromAddress)
 	if !ok {
 		w.Header().Set("Retry-After", "60")
-		http.Error(w, "The relay has as many connections from your address as it takes.", http.StatusTooManyRequests)
+		http.Error(w, "Too many connections from your address.", http.StatusTooManyRequests)
 		return
 	}
 	defer r.accounts.close(address)
 	s.account, s.addresses = account, r.addressesOf(req)
-	if d := account.quota().KeptOutFor(r.cfg.Now()); d > 0 {
+	if d := account.quota().BannedFor(r.cfg.Now()); d > 0 {
 		w.Header().Set("Retry-After", retryAfter(d))
-		http.Error(w, "What came from your address cost the relay a lot of work and came to nothing. Try again later.", http.StatusTooManyRequests)
+		http.Error(w, "Your address sent too much data that was rejected. Try again later.", http.StatusTooManyRequests)
 		return
 	}
 	r.mu.Lock()
@@ -308,10 +314,10 @@ func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 	s.run(conn, deflate, req.RemoteAddr)
 }
 
-// Shutdown takes no more connections, lets changes that were received be
-// committed, tells every peer that the relay goes away (close code 1001), and
-// returns when all goroutines have ended. When ctx ends first, connections are
-// cut and its error is returned. The ledger stays open: it is the caller's.
+// Shutdown accepts no more connections, lets received changes be committed, tells every
+// peer that the relay goes away (close code 1001), and returns when all goroutines have
+// ended. When ctx ends first, connections are cut and the error of ctx is returned. The
+// ledger stays open: it is the caller's.
 func (r *Relay) Shutdown(ctx context.Context) error {
 	r.mu.Lock()
 	first := !r.closing
@@ -329,7 +335,7 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 	}
 	ended := make(chan struct{})
 	go func() {
-		r.work.Wait() // all readers: nobody submits any more
+		r.work.Wait() // wait for all readers, so that nothing is submitted any more
 		if first {
 			r.queue.close()
 			r.turnWorkers.Wait()
@@ -349,8 +355,8 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 	}
 }
 
-// acquireDocument returns the document in memory, and counts the session as a user of it until
-// releaseDocument.
+// acquireDocument returns the document in memory, and counts the session as a user of
+// it until releaseDocument.
 func (r *Relay) acquireDocument(s *session, event qa.EventID) (*document, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -368,12 +374,12 @@ func (r *Relay) acquireDocument(s *session, event qa.EventID) (*document, error)
 	return d, nil
 }
 
-// releaseDocument is the end of what acquireDocument began. When it was the last user, a document
-// without data is dropped at once.
+// releaseDocument ends the session's use of the document. When it was the last user, a
+// document without data is dropped at once.
 func (r *Relay) releaseDocument(s *session, d *document, empty bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.unuse(s, d)
+	r.removeUse(s, d)
 	d.idleSince = time.Now()
 	if d.users == 0 && (empty || r.documents[d.event] != d) {
 		r.forget(d)
@@ -381,8 +387,8 @@ func (r *Relay) releaseDocument(s *session, d *document, empty bool) {
 	}
 }
 
-// unuse counts a session as a user of a document once less. r.mu is held.
-func (r *Relay) unuse(s *session, d *document) {
+// removeUse counts a session as a user of a document no more. r.mu is held.
+func (r *Relay) removeUse(s *session, d *document) {
 	d.users--
 	s.inUse--
 	if r.inUse[s.account]--; r.inUse[s.account] <= 0 {
@@ -390,7 +396,7 @@ func (r *Relay) unuse(s *session, d *document) {
 	}
 }
 
-// forget takes a document out of the map, if it is still there. r.mu is held.
+// forget removes a document from the map, if it is still there. r.mu is held.
 func (r *Relay) forget(d *document) {
 	if r.documents[d.event] == d {
 		delete(r.documents, d.event)
@@ -398,9 +404,8 @@ func (r *Relay) forget(d *document) {
 	delete(r.unfounded, d)
 }
 
-// dropIdle forgets documents that had no user for the duration, small ones for a
-// part of it since they are read again in no time, and says whether there were
-// any. r.mu is held.
+// dropIdle drops documents that had no user for the duration, small ones sooner because
+// they reload quickly, and reports whether there were any. r.mu is held.
 func (r *Relay) dropIdle(after time.Duration) bool {
 	dropped := map[qa.EventID]bool{}
 	for _, d := range r.documents {
@@ -420,7 +425,7 @@ func (r *Relay) dropIdle(after time.Duration) bool {
 	return len(dropped) > 0
 }
 
-// runRetries asks for what was deferred, when it can be taken, until Shutdown.
+// runRetries re-requests deferred changes once they can be accepted, until Shutdown.
 func (r *Relay) runRetries() {
 	tick := time.NewTicker(r.limits.Retry)
 	defer tick.Stop()
@@ -446,12 +451,12 @@ func (r *Relay) runRetries() {
 	}
 }
 
-// runJanitor drops idle documents now and then until Shutdown, and gives memory back
-// to the system where many were dropped: without that it stays for minutes.
+// runJanitor drops idle documents from time to time until Shutdown. Where many were
+// dropped it returns memory to the system, which would otherwise take minutes.
 func (r *Relay) runJanitor() {
 	tick := time.NewTicker(max(r.limits.Idle/smallIdleShare/2, time.Millisecond))
 	defer tick.Stop()
-	held := 0 // most documents since memory was given back
+	held := 0 // the most documents in memory since memory was last returned to the system
 	for {
 		select {
 		case <-r.stop:

@@ -20,20 +20,20 @@ import (
 	"flyleaf/relay/wsframe"
 )
 
-// failure is why a session ends: the peer is told the text, then the connection
-// is closed with the code.
-type failure struct {
+// closeReason is why a session ends: the peer is told the text, then the connection is
+// closed with the code.
+type closeReason struct {
 	code int // WebSocket close code
 	text string
 }
 
-func (f *failure) Error() string { return f.text }
+func (f *closeReason) Error() string { return f.text }
 
 func violation(format string, args ...any) error {
-	return &failure{websocket.CloseProtocolError, fmt.Sprintf(format, args...)}
+	return &closeReason{websocket.CloseProtocolError, fmt.Sprintf(format, args...)}
 }
 
-// errLeft ends a session whose peer said leave.
+// errLeft ends a session whose peer sent leave.
 var errLeft = errors.New("relay: the peer left")
 
 // session is one connection. Its reader is the goroutine that called run, its
@@ -43,58 +43,58 @@ type session struct {
 	out   *outbox
 	conn  net.Conn
 	peer  string // the peer's ID, from join
-	// takesVersions: it takes several versions of one change, from join.
+	// takesVersions reports whether the peer accepts several versions of one change; set by join.
 	takesVersions bool
 	deflate       bool // compression was agreed on
 
 	in           *wsframe.Reader // reader only
-	buf          []byte          // reader only: a message as it travels
+	buf          []byte          // reader only: a message as received
 	plain        []byte          // reader only: a message that was deflated
-	pace         pace            // reader only: of the message that was begun
-	hasLargeSlot bool            // reader only: it has its turn for a large message
-	limit        int             // reader only: bytes of a message, as it travels and inflated
+	pace         messageDeadline // reader only: of the unfinished message
+	hasLargeSlot bool            // reader only: the session has a slot for a large message
+	limit        int             // reader only: the most bytes of a message, both as received and inflated
 	memory       holding
 	quit         chan struct{} // closed when the session is to end
 
 	closeSent bool                   // the writer has sent a close frame; for the reader when the writer has ended
-	writeBy   time.Time              // writer only: the deadline that was set last, zero if another may have been
-	pong      atomic.Pointer[[]byte] // what the peer's last ping asks to be answered
+	writeBy   time.Time              // writer only: the deadline that the writer set last, zero if another may have been set since
+	pong      atomic.Pointer[[]byte] // payload of the peer's last ping, to be answered
 
-	// sentUntil is the time, in Unix nanoseconds, until which what was written
-	// may still be on its way to a slow peer, so that its pong cannot be back.
+	// sentUntil is the time, in Unix nanoseconds, until which frames may still be on
+	// their way to a slow peer, so that its pong may not have arrived yet.
 	sentUntil atomic.Int64
 	documents map[qa.EventID]*document // reader only
 
 	interests map[qa.EventID]*interest // guarded by relay.mu
-	founded   []*document              // that were interests, not in documents yet; guarded by relay.mu
+	founded   []*document              // documents that were founded since, to be moved from interests to documents; guarded by relay.mu
 	inUse     int                      // documents; guarded by relay.mu
 
 	lanes   [lanes]lane
-	suspect atomic.Bool // what it or its address sent before came to nothing
+	suspect atomic.Bool // much of what it or its address sent was rejected
 
 	workMu sync.Mutex
-	waste  quota.Bucket // what was spent on what came to nothing, in microseconds
+	waste  quota.Bucket // CPU time spent on rejected input, in microseconds
 
 	account        *account     // of its remote address; nil for none
-	addresses      []string     // by which its peer may have dialled the relay
+	addresses      []string     // addresses by which its peer may have dialled the relay
 	ephemerals     quota.Bucket // reader only
 	ephemeralBytes quota.Bucket // likewise
 
 	mu           sync.Mutex
-	logged       bool   // something was logged once
+	logged       bool   // one violation was logged
 	misaddressed bool   // an answer to the challenge was for another relay's address
-	challenged   []byte // what the peer has to sign to read what not everybody may; nil until asked for
+	challenged   []byte // what the peer has to sign to read invitation-only events; nil until needed
 	attached     bool   // conn is set
 	ended        bool
-	readBy       time.Time // the read deadline
-	why          failure   // set with ended
+	readBy       time.Time   // the read deadline
+	why          closeReason // set with ended
 }
 
 func newSession(r *Relay) *session {
 	return &session{relay: r, out: newOutbox(r.limits.Queue), documents: map[qa.EventID]*document{}, interests: map[qa.EventID]*interest{}, quit: make(chan struct{})}
 }
 
-// run is the session's whole life after the upgrade.
+// run serves the connection from the upgrade to its end.
 func (s *session) run(conn net.Conn, deflate bool, from string) {
 	s.mu.Lock()
 	s.conn, s.deflate, s.attached = conn, deflate, true
@@ -112,13 +112,13 @@ func (s *session) run(conn net.Conn, deflate bool, from string) {
 	}()
 
 	err := s.runReader()
-	var f *failure
+	var f *closeReason
 	switch {
 	case errors.Is(err, errLeft):
 		s.end(websocket.CloseNormalClosure, "")
-	case errors.As(err, &f) && !s.isEnded(): // else the other end of it has told already
-		s.dismiss(f)
-	default: // the network's: nobody to tell
+	case errors.As(err, &f) && !s.isEnded(): // otherwise the peer was already told
+		s.disconnect(f)
+	default: // a network error: nobody can be told
 		s.end(websocket.CloseNormalClosure, "")
 	}
 	s.out.close()
@@ -128,13 +128,13 @@ func (s *session) run(conn net.Conn, deflate bool, from string) {
 	log.Debug("connection ended", "peer", s.peer, "err", err)
 }
 
-// end asks the session to stop: its reader after what it is doing, its writer
-// after what is queued. Only the first call counts. It never blocks.
+// end asks the session to stop: its reader after the current message, its writer after
+// the queued frames. Only the first call counts. It never blocks.
 func (s *session) end(code int, text string) {
 	s.mu.Lock()
 	first := !s.ended
 	if first {
-		s.ended, s.why = true, failure{code, text}
+		s.ended, s.why = true, closeReason{code, text}
 		if s.attached {
 			_ = s.conn.SetReadDeadline(time.Now())
 		}
@@ -147,7 +147,7 @@ func (s *session) end(code int, text string) {
 	}
 }
 
-// hasEnded reports whether the session is to end, without waiting for s.mu.
+// hasEnded reports whether the session was asked to end, without locking s.mu.
 func (s *session) hasEnded() bool {
 	select {
 	case <-s.quit:
@@ -157,14 +157,14 @@ func (s *session) hasEnded() bool {
 	}
 }
 
-// dismiss ends the session, telling its peer why.
-func (s *session) dismiss(f *failure) {
-	s.tell(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(f.text)})
+// disconnect ends the session and tells its peer why.
+func (s *session) disconnect(f *closeReason) {
+	s.queueMessage(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(f.text)})
 	s.end(f.code, f.text)
 }
 
-// logOnce logs the first of the things that a peer does wrong: it could do
-// them again and again, and fill the operator's disk.
+// logOnce logs only the first violation of a peer, which could otherwise fill the
+// operator's disk.
 func (s *session) logOnce(text string, about ...any) {
 	s.mu.Lock()
 	first := !s.logged
@@ -181,9 +181,8 @@ func (s *session) isEnded() bool {
 	return s.ended
 }
 
-// drain reads what the peer was sending when it was told why its session ends, until
-// it has read that: a connection that is closed with bytes unread is reset, and what was
-// sent last is lost on the way.
+// drain reads what the peer was sending until it has read why its session ends: closing
+// a connection with unread bytes resets it, and the last frames sent would be lost.
 func (s *session) drain() {
 	defer s.closeConn()
 	conn, ok := s.conn.(interface{ CloseWrite() error })
@@ -194,7 +193,7 @@ func (s *session) drain() {
 	_, _ = io.CopyN(io.Discard, s.conn, int64(s.relay.limits.Frame))
 }
 
-// closeConn closes the connection under whoever uses it.
+// closeConn closes the connection, also while it is used.
 func (s *session) closeConn() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -203,9 +202,9 @@ func (s *session) closeConn() {
 	}
 }
 
-// tell queues a message from the relay. A peer whose queue is full is
+// queueMessage queues a message of the relay. A peer whose queue is full is
 // disconnected.
-func (s *session) tell(m *repo.Message) {
+func (s *session) queueMessage(m *repo.Message) {
 	m.SenderID = s.relay.id
 	b, err := repo.Encode(m)
 	if err != nil {
@@ -213,12 +212,12 @@ func (s *session) tell(m *repo.Message) {
 		return
 	}
 	if !s.out.queueFrame(b) {
-		s.end(websocket.ClosePolicyViolation, "too slow: the relay has more to say than you take")
+		s.end(websocket.ClosePolicyViolation, "too slow: messages for you arrive faster than you read them")
 	}
 }
 
-// setPeerDeadline sets the read deadline: d from now, or from when what was sent
-// should have arrived. An ended session keeps the deadline that stops it.
+// setPeerDeadline sets the read deadline: d from now, or from when the frames that were
+// sent should have arrived. An ended session keeps the deadline that stops it.
 func (s *session) setPeerDeadline(d time.Duration) {
 	deadline := time.Now()
 	if sent := time.Unix(0, s.sentUntil.Load()); sent.After(deadline) {
@@ -227,12 +226,13 @@ func (s *session) setPeerDeadline(d time.Duration) {
 	s.setReadDeadline(deadline.Add(d), d/64)
 }
 
-// setReadDeadline sets the read deadline, unless one stands that is so much off at most.
+// setReadDeadline sets the read deadline, unless the current one differs by at most the
+// tolerance.
 func (s *session) setReadDeadline(deadline time.Time, about time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// Setting a deadline costs as much as decoding a message, so one that is
-	// about right is left standing.
+	// Setting a deadline costs as much as decoding a message, so a deadline that is
+	// about right is kept.
 	if off := deadline.Sub(s.readBy).Abs(); s.ended || off < about {
 		return
 	}
@@ -249,7 +249,7 @@ func (s *session) runReader() error {
 	b, err := s.message(func() { s.setPeerDeadline(time.Until(last)) }, last)
 	if err != nil {
 		if isTimeout(err) || err == error(errTooSlow) {
-			return &failure{websocket.ClosePolicyViolation, "no join in time"}
+			return &closeReason{websocket.ClosePolicyViolation, "no join in time"}
 		}
 		return err
 	}
@@ -302,23 +302,22 @@ func (s *session) join(b []byte) error {
 		return violation("this is the relay's own peer ID")
 	}
 	s.peer, s.takesVersions = m.SenderID, m.PeerMetadata.TakesVersions
-	// No list at all is how clients before version 1 was numbered said it.
+	// Clients from before version 1 had a number send no list.
 	if v := m.SupportedProtocolVersions; len(v) > 0 && !slices.Contains(v, repo.ProtocolVersion) {
 		return violation("unsupported protocol version: this relay speaks version %q only", repo.ProtocolVersion)
 	}
-	s.tell(&repo.Message{
+	s.queueMessage(&repo.Message{
 		Type: repo.TypePeer, TargetID: s.peer, SelectedProtocolVersion: repo.ProtocolVersion,
-		// Ephemeral and without a storage ID, so that clients store nothing about
-		// this relay: one that lost its disk is then like any new one.
+		// Ephemeral and without a storage ID, so that clients store nothing about this
+		// relay: to them, a relay that lost its disk is a new one.
 		PeerMetadata: repo.PeerMetadata{IsEphemeral: true},
 	})
 	return nil
 }
 
-// handleAnswer handles the answer that each of a post's readers gives: a sync message
-// that says, of a document spoken about before, that all that is here has come. It
-// comes to the same as handle, without allocating. False means that b is anything
-// else, and that nothing was done.
+// handleAnswer handles the acknowledgement that each reader of a post sends: a sync
+// message which says that everything we have has arrived. It has the effect of handle,
+// without allocating. It returns false, and does nothing, for any other message.
 func (s *session) handleAnswer(b []byte) bool {
 	g, ok := repo.ReadUnsignedSync(b)
 	if !ok || string(g.SenderID) != s.peer {
@@ -332,13 +331,13 @@ func (s *session) handleAnswer(b []byte) bool {
 	return ok && d.receiveAgreed(s, heads, shared)
 }
 
-// handle does what one message asks for. It returns when that is done and
-// durable, so a peer that sends faster than the disk takes it waits in the network.
+// handle processes one message. It returns when the result is durable, so a peer that
+// sends faster than the disk can store waits in the network.
 func (s *session) handle(m *repo.Message) error {
 	switch m.Type {
 	case repo.TypeRequest, repo.TypeSync, repo.TypeLeave, repo.TypeProof, repo.TypeAccess:
 		if m.SenderID != s.peer {
-			return &failure{websocket.ClosePolicyViolation, "senderId is not the one this connection joined with"}
+			return &closeReason{websocket.ClosePolicyViolation, "senderId is not the one this connection joined with"}
 		}
 	}
 	switch m.Type {
@@ -350,7 +349,7 @@ func (s *session) handle(m *repo.Message) error {
 		return s.proof(m)
 	case repo.TypeAccess:
 		if d, ok := s.documents[qa.EventID(m.DocumentID)]; ok && len(m.Identity) > 0 {
-			if err := s.charge(costSignature * float64(max(1, len(s.addresses)))); err != nil { // one for each, at worst
+			if err := s.charge(costSignature * float64(max(1, len(s.addresses)))); err != nil { // at worst, one signature check for each address
 				return err
 			}
 			d.proveIdentity(s, m)
@@ -360,7 +359,7 @@ func (s *session) handle(m *repo.Message) error {
 	case repo.TypeJoin:
 		return violation("joined already")
 	}
-	return nil // of later versions, or of no concern to a relay
+	return nil // messages of later versions, or not meant for a relay
 }
 
 // sync handles a sync message, with or without changes.
@@ -385,7 +384,7 @@ func (s *session) sync(m *repo.Message) error {
 		}
 	}
 	if err != nil {
-		return s.notServed(m.DocumentID, err)
+		return s.sendUnavailable(m.DocumentID, err)
 	}
 	if !d.mayRead(s) {
 		return nil
@@ -400,9 +399,10 @@ func (s *session) sync(m *repo.Message) error {
 	} else {
 		err = s.submitChanges(sub)
 	}
-	// Also to who is disconnected for what this cost: they should not bring it again.
+	// Send the refusals also to a peer that is disconnected for the cost, so that it
+	// does not send the same changes again.
 	for refused := range slices.Chunk(sub.refused, maxRefusals) {
-		s.tell(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: m.DocumentID, Refused: refused})
+		s.queueMessage(&repo.Message{Type: repo.TypeRefused, TargetID: s.peer, DocumentID: m.DocumentID, Refused: refused})
 	}
 	if err == nil {
 		err = s.chargeSearch(sub.searched, 0)
@@ -411,7 +411,7 @@ func (s *session) sync(m *repo.Message) error {
 		return err
 	}
 	if err := s.leaveUnlessFounded(d, len(msg.Heads) > 0, m.Type == repo.TypeRequest); err != nil {
-		return s.notServed(m.DocumentID, err)
+		return s.sendUnavailable(m.DocumentID, err)
 	}
 	return nil
 }
@@ -419,14 +419,14 @@ func (s *session) sync(m *repo.Message) error {
 // submit waits until the submission is durable.
 func (s *session) submit(sub *submission) error {
 	sub.done = make(chan error, 1)
-	s.relay.queue.add(sub) // the line outlives all readers
+	s.relay.queue.add(sub) // the queue outlives all readers
 	if err := <-sub.done; err != nil {
-		return &failure{websocket.CloseTryAgainLater, err.Error()}
+		return &closeReason{websocket.CloseTryAgainLater, err.Error()}
 	}
 	return nil
 }
 
-// submitChanges is submit, and charges what the changes cost that were not taken.
+// submitChanges is submit, and charges the cost of the changes that were not accepted.
 func (s *session) submitChanges(sub *submission) error {
 	malformed, each := len(sub.refusedHashes), sub.cost/float64(len(sub.changes))
 	if err := s.submit(sub); err != nil {
@@ -439,8 +439,8 @@ func (s *session) submitChanges(sub *submission) error {
 	return s.charge(each * (wasteFactor*float64(refused) + deferredShare*float64(deferred)))
 }
 
-// proof takes the two changes by which a device of an earlier version shows that an actor
-// has signed two versions of one. They are changes like any others.
+// proof handles the two changes by which a device of an earlier version proves that an
+// actor has signed two versions of one change. They are handled like other changes.
 func (s *session) proof(m *repo.Message) error {
 	d, ok := s.documents[qa.EventID(m.DocumentID)]
 	if !ok || s.relay.cfg.Open || !d.mayRead(s) {
@@ -452,30 +452,30 @@ func (s *session) proof(m *repo.Message) error {
 	if err != nil || len(sub.changes) == 0 {
 		return err
 	}
-	sub.message = nil // it says nothing of what the device has
+	sub.message = nil // the message says nothing about what the device has
 	return s.submitChanges(sub)
 }
 
-// notServed tells the peer that a document is not to be had here, and why.
-func (s *session) notServed(document string, err error) error {
-	if f := (*failure)(nil); errors.As(err, &f) || errors.Is(err, ErrClosed) {
+// sendUnavailable tells the peer that a document is not available here, and why.
+func (s *session) sendUnavailable(document string, err error) error {
+	if f := (*closeReason)(nil); errors.As(err, &f) || errors.Is(err, ErrClosed) {
 		return err
 	}
 	if errors.Is(err, qa.ErrBadID) {
 		return violation("%v", err)
 	}
-	s.tell(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(err.Error())})
-	s.tell(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: document})
+	s.queueMessage(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(err.Error())})
+	s.queueMessage(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: document})
 	if !errors.Is(err, ErrTooManyDocuments) && !errors.Is(err, ErrTooManyInUse) {
 		s.relay.log.Error("document cannot be read", "document", document, "err", err)
 	}
 	return nil
 }
 
-// document returns the document of that ID, which the session enters on first use; nil when
-// the document is not here.
+// document returns the document with an ID, which the session enters on first use; nil
+// when the relay does not have it.
 func (s *session) document(id string) (*document, qa.EventID, error) {
-	if d, ok := s.documents[qa.EventID(id)]; ok { // mostly, and reading the ID takes longer
+	if d, ok := s.documents[qa.EventID(id)]; ok { // the usual case, and faster than parsing the ID
 		return d, d.event, nil
 	}
 	event, err := qa.ParseEventID(id)
@@ -512,7 +512,7 @@ func (s *session) document(id string) (*document, qa.EventID, error) {
 	return d, event, nil
 }
 
-// lookUp is isStored in a turn, and charged unless the document is here.
+// lookUp is isStored within a turn, charged unless the relay has the document.
 func (s *session) lookUp(event qa.EventID) (here bool, err error) {
 	if err := s.charge(costLookUp); err != nil {
 		return false, err
@@ -523,7 +523,7 @@ func (s *session) lookUp(event qa.EventID) (here bool, err error) {
 	return true, s.charge(-costLookUp)
 }
 
-// enter makes the session a member of a document, of which it is a user already.
+// enter makes the session a member of a document that it already uses.
 func (s *session) enter(d *document) error {
 	if err := d.enter(s); err != nil {
 		s.relay.releaseDocument(s, d, true)
@@ -537,15 +537,15 @@ func (s *session) enter(d *document) error {
 	}
 	if n := len(s.founded); n > 0 {
 		s.founded = slices.DeleteFunc(s.founded, func(o *document) bool { return o == d })
-		if len(s.founded) < n { // founded meanwhile, and counted twice
-			s.relay.unuse(s, d)
+		if len(s.founded) < n { // it was founded meanwhile, and counted twice
+			s.relay.removeUse(s, d)
 		}
 	}
 	return nil
 }
 
-// runWriter sends what the outbox holds until the session has ended and the outbox
-// is empty of frames, then closes the connection.
+// runWriter sends what the outbox contains until the session has ended and no frames
+// are left, then closes the connection.
 func (s *session) runWriter() {
 	defer func() {
 		s.out.close()
@@ -554,7 +554,7 @@ func (s *session) runWriter() {
 		}
 	}()
 	l := s.relay.limits
-	// Waiting for one channel is cheaper than for two, and is done for each post.
+	// Waiting on one channel is cheaper than on two, and happens for each post.
 	tick := time.AfterFunc(l.Ping, s.out.wakeWriter)
 	defer tick.Stop()
 	pinged := time.Now()
@@ -573,20 +573,20 @@ func (s *session) runWriter() {
 				return
 			}
 		}
-		frame, d, over := s.out.next()
+		frame, d, closed := s.out.next()
 		if d != nil {
 			if s.suspect.Load() && s.inTurn(func() {}) != nil {
-				continue // it ends
+				continue // the session is ending
 			}
 			message, err := d.nextMessage(s)
-			if f := (*failure)(nil); errors.As(err, &f) {
-				s.dismiss(f)
+			if f := (*closeReason)(nil); errors.As(err, &f) {
+				s.disconnect(f)
 				continue
 			}
 			if errors.Is(err, errNoWhole) {
 				d.makeWhole(s)
 				if s.hasEnded() {
-					continue // its turn did not come
+					continue // the session ended before its turn
 				}
 				message, err = d.nextMessage(s)
 			}
@@ -610,7 +610,7 @@ func (s *session) runWriter() {
 			}
 			continue
 		}
-		if over { // the reader has ended
+		if closed { // the reader has ended
 			s.mu.Lock()
 			why := s.why
 			s.mu.Unlock()
@@ -626,7 +626,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &n) && n.Timeout()
 }
 
-// clip shortens what goes into an error message.
+// clip shortens text for an error message.
 func clip(s string) string { return clipTo(s, 500) }
 
 func clipTo(s string, n int) string {

@@ -269,7 +269,7 @@ func untilCut(t testing.TB, ws *websocket.Conn, frame []byte) (taken int) {
 			_, b, err := ws.ReadMessage()
 			var closed *websocket.CloseError
 			if errors.As(err, &closed) {
-				if closed.Code != websocket.ClosePolicyViolation || !strings.HasPrefix(closed.Text, "what you send costs") {
+				if closed.Code != websocket.ClosePolicyViolation || !strings.HasPrefix(closed.Text, "you sent too much data") {
 					t.Errorf("closed with %d %q", closed.Code, closed.Text)
 				}
 				return taken

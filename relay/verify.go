@@ -112,7 +112,7 @@ func (d *document) inflate(from *session, f *inspected, inflation *core.Inflatio
 		return err
 	}
 	// It is there twice for a moment.
-	if err := d.relay.memory.take(from, 2*most, false); err != nil {
+	if err := d.relay.memory.reserve(from, 2*most, false); err != nil {
 		return err
 	}
 	var plain []byte
@@ -122,7 +122,7 @@ func (d *document) inflate(from *session, f *inspected, inflation *core.Inflatio
 			f.refuse(core.Unreadable(f.chunk, err))
 		}
 	})
-	d.relay.memory.give(from, 2*most-len(plain))
+	d.relay.memory.release(from, 2*most-len(plain))
 	if err != nil || f.why != nil {
 		return err
 	}

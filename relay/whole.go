@@ -10,38 +10,39 @@ import (
 )
 
 const (
-	// minWhole is from how many changes on who has nothing gets a whole document.
+	// minWhole is the number of changes from which on a client with an empty document
+	// gets a document chunk.
 	minWhole = 64
-	// maxWholeOps is of how many operations one is made at most: it takes some 300
-	// bytes for each while it is made. One is made at a time.
+	// maxWholeOps is the most operations of a document chunk: encoding takes about 300
+	// bytes for each. One is encoded at a time.
 	maxWholeOps = 1 << 19
-	// maxWholeText is how much these may say, in bytes, each for itself; and how much
-	// the changes may take that it is made of.
+	// maxWholeText is the most bytes of text in a document chunk, without run-length
+	// encoding, and the most bytes of the changes that it is made of.
 	maxWholeText = 128 << 20
-	// maxWholeBytes is how much of them, in bytes, is kept for who comes next.
+	// maxWholeBytes is how many bytes of document chunks are cached.
 	maxWholeBytes = 32 << 20
 )
 
-// errNoWhole is returned by next when a whole document is to be made first.
+// errNoWhole is returned by nextMessage when a document chunk has to be made first.
 var errNoWhole = errors.New("relay: the whole document is to be made first")
 
 var errTooLargeForOne = errors.New("relay: the document is too large for one message")
 
-// whole is a document chunk of a document's first changes. It can be older than the
-// document: what came since goes after it.
+// whole is a document chunk of a document's first changes. It may be older than the
+// document: later changes are sent after it.
 type whole struct {
-	graph   *graph.Graph // whose changes these are
+	graph   *graph.Graph // the graph whose first changes these are
 	changes int
-	chunk   []byte // nil: none can be made
+	chunk   []byte // nil: this document has no chunk, because encoding failed or exceeded a limit
 }
 
-// wholes keeps whole documents, up to a number of bytes; the oldest goes first. It
-// is safe for concurrent use.
+// wholes caches document chunks, up to a number of bytes; the oldest is dropped first.
+// It is safe for concurrent use.
 type wholes struct {
-	making *fairLimiter // one is made at a time, turn by turn between addresses
+	making *fairLimiter // one chunk is made at a time, by turns between addresses
 
 	mu    sync.Mutex
-	made  int // since the relay started
+	made  int // chunks made since the relay started
 	known map[*document]*whole
 	order []*document // oldest first
 	bytes int
@@ -69,7 +70,7 @@ func (w *wholes) put(d *document, x *whole) {
 	}
 }
 
-// drop forgets a document's.
+// drop removes a document's chunk.
 func (w *wholes) drop(d *document) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -84,14 +85,14 @@ func (w *wholes) remove(d *document) {
 	}
 }
 
-// wantsWhole says whether the member is to be sent a whole document. d.mu is held.
+// wantsWhole reports whether the member should be sent a document chunk. d.mu is held.
 func (d *document) wantsWhole(m *member) bool {
 	return m.takesWhole && !m.gotWhole && d.graphFor(m).Len() >= minWhole && m.peer.HasNothing()
 }
 
-// wholeFor returns the document's whole document, or the one that was made for the member,
-// which others may have pushed out meanwhile; nil if there is none or one that is much
-// older than the document. d.mu is held.
+// wholeFor returns the document's cached chunk, or the chunk made for the member, which
+// others may have pushed out of the cache; nil if there is none or it is much older
+// than the document. d.mu is held.
 func (d *document) wholeFor(m *member) *whole {
 	w := d.relay.wholes.get(d)
 	if w == nil {
@@ -103,10 +104,10 @@ func (d *document) wholeFor(m *member) *whole {
 	return w
 }
 
-// makeWhole makes the document's whole document for a session's peer. That takes a while,
-// some 30 µs a change, and is done beside everything else but others like it. It is
-// charged to the address, since who asks for many documents in turn has them made again
-// and again: beyond what it may spend its clients get the changes one by one.
+// makeWhole makes the document's chunk for a session's peer. It takes about 30 µs a
+// change, and runs concurrently with everything except other chunks. It is charged to
+// the address, because a peer can cause it again and again by requesting many documents
+// in turn: beyond its quota, the address's clients get single changes.
 func (d *document) makeWhole(s *session) {
 	mine := d.relay.wholes.making.acquire(s.lane(wholeLane), s.suspect.Load(), s.quit)
 	if mine {
@@ -114,7 +115,7 @@ func (d *document) makeWhole(s *session) {
 	}
 	d.mu.Lock()
 	m := d.members[s]
-	if m == nil || d.broken || d.wholeFor(m) != nil { // made while this waited
+	if m == nil || d.broken || d.wholeFor(m) != nil { // another session made it while this one waited
 		d.mu.Unlock()
 		return
 	}
@@ -131,7 +132,7 @@ func (d *document) makeWhole(s *session) {
 	chunk, size, err := d.encodeWhole(hashes, heads)
 	s.account.quota().MadeWhole(float64(len(hashes))*costWholeChange + float64(size)/1024*costWholeKiB)
 	if err != nil {
-		// Not of ours, or beyond what is made here: the changes go one by one.
+		// The document has no valid chunk, or exceeds a limit: send the changes one by one.
 		d.relay.log.Info("no whole document can be made", "document", d.event, "changes", len(hashes), "err", err)
 	}
 	w.chunk = chunk
@@ -143,7 +144,8 @@ func (d *document) makeWhole(s *session) {
 	}
 }
 
-// documentOf returns the changes as one document, and how many bytes of them were read.
+// encodeWhole returns the changes as one document chunk, and how many bytes of changes
+// were read.
 func (d *document) encodeWhole(hashes, heads []wire.Hash) (chunk []byte, size int, err error) {
 	changes := make([]*wire.Change, 0, len(hashes))
 	ops := 0

@@ -10,55 +10,56 @@ import (
 )
 
 // What work costs, in microseconds of a processor as measured on one core of 2026. It
-// need not be exact: it is charged before the work is done, for nobody knows yet
-// whether it comes to anything.
+// need not be exact: it is charged before the work is done, when it is unknown whether
+// the result will be accepted.
 const (
-	costMessage   = 5.0  // reading any message, beside its bytes
-	costKiB       = 2.0  // a KiB that is read or hashed
-	costInflated  = 6.0  // a KiB that is inflated, hashed, and copied
+	costMessage   = 5.0  // reading any message, in addition to its bytes
+	costKiB       = 2.0  // for each KiB that is read or hashed
+	costInflated  = 6.0  // for each KiB that is inflated, hashed, and copied
 	costSignature = 60.0 // checking a signature
-	costChange    = 20.0 // decoding a change, beside its operations
+	costChange    = 20.0 // decoding a change, in addition to its operations
 	costOp        = 0.25 // decoding an operation
-	costLookUp    = 50.0 // looking whether a document is on disk
-	costSearched  = 0.3  // looking whether a peer lacks a change
+	costLookUp    = 50.0 // checking whether a document is on disk
+	costSearched  = 0.3  // checking whether a peer lacks a change
 
-	costWholeChange = 30.0 // a change that is made part of a whole document
-	costWholeKiB    = 30.0 // a KiB of these
+	costWholeChange = 30.0 // encoding a change into a document chunk
+	costWholeKiB    = 30.0 // for each KiB of these changes
 
-	// wasteFactor is how much dearer work is that comes to nothing, and putOffShare what part
-	// of it is charged for what was well made and cannot be taken now.
+	// wasteFactor multiplies the cost of work whose result is rejected. putOffShare is
+	// the part of it that is charged for valid input that cannot be accepted now.
 	wasteFactor   = 4
 	deferredShare = 0.25
 
-	// freeInflation is how many times its bytes a message may inflate to without that being
-	// charged; words come to less than ten.
+	// freeInflation is by which factor a message may inflate without being charged;
+	// text inflates to less than ten times its bytes.
 	freeInflation = 16
-	// stepCost is about how much work is done in one turn, so that others do not wait
-	// for longer.
+	// stepCost is about how much work one turn does, so that others do not wait longer.
 	stepCost = 2_000.0
 )
 
 const (
-	// wasteSuspect is the waste, in microseconds, from which on others go first.
+	// wasteSuspect is the waste, in microseconds, from which on a session's lane is
+	// suspect.
 	wasteSuspect = 200_000.0
-	// wasteTolerated is the waste of a connection that is let go on although its address
-	// has spent all: others may be behind the address.
+	// wasteTolerated is the waste up to which a connection continues although its
+	// address has spent all of its waste: other people may be behind the address.
 	wasteTolerated = 50_000.0
 )
 
-// errCostly ends a session.
+// errCostly ends a session whose rejected input cost too much work.
 func errCostly() error {
-	return &failure{websocket.ClosePolicyViolation, "what you send costs a lot of work and comes to nothing; what was taken is kept. Connect again in a minute"}
+	return &closeReason{websocket.ClosePolicyViolation, "you sent too much data that was rejected. Accepted changes are kept. Connect again in a minute"}
 }
 
-// charge takes the cost of work that is about to be done. What turns out to be worth
-// it is given back with a negative cost. An error means that it is not to be done.
+// charge charges the cost of work before it is done. If the result is accepted, the
+// caller refunds it with a negative cost. An error means that the work must not be
+// done.
 func (s *session) charge(cost float64) error {
 	now := s.relay.cfg.Now()
 	s.workMu.Lock()
 	spent := s.waste.Charge(quota.ConnectionWaste, now, cost)
 	s.workMu.Unlock()
-	ofAddress := s.account.quota().Waste(cost, now)
+	ofAddress := s.account.quota().ChargeWaste(cost, now)
 	if cost > 0 && (spent > quota.ConnectionWaste.Burst || ofAddress > quota.AddressWaste.Burst && spent > wasteTolerated) {
 		return errCostly()
 	}
@@ -70,12 +71,13 @@ func (s *session) charge(cost float64) error {
 	return nil
 }
 
-// freeSearches is how many changes may be gone through, to see whether a peer lacks
-// them, for each that is then sent, without that being charged.
+// freeSearches is how many changes may be examined, to see whether a peer lacks them,
+// for each change that is then sent, without a charge.
 const freeSearches = 16
 
-// chargeSearch charges going through an event's changes to see which of them a peer
-// lacks, which it asks for in a few bytes. It is known only when it is done; one step is bounded by the event's size.
+// chargeSearch charges examining an event's changes for those that a peer lacks, which
+// a peer can cause with a few bytes. The cost is known only afterwards; one step is
+// bounded by the event's size.
 func (s *session) chargeSearch(looked, sent int) error {
 	if n := looked - freeSearches*sent; n > 0 {
 		return s.charge(costSearched * float64(n))
@@ -83,7 +85,7 @@ func (s *session) chargeSearch(looked, sent int) error {
 	return nil
 }
 
-// inTurn does work when it is the session's turn. It must not wait for anything.
+// inTurn does work when it is the session's turn. The work must not wait for anything.
 func (s *session) inTurn(work func()) error {
 	if !s.relay.processors.acquire(s.lane(workLane), s.suspect.Load(), s.quit) {
 		return ErrClosed
@@ -93,8 +95,8 @@ func (s *session) inTurn(work func()) error {
 	return nil
 }
 
-// inTurnFor is turn for work on a change of so many bytes: of large ones, which take
-// several times their bytes while they are decoded, one is at work at a time.
+// inTurnFor is inTurn for work on a change of so many bytes. Large changes take several
+// times their bytes while they are decoded, so only one is worked on at a time.
 func (s *session) inTurnFor(size int, work func()) error {
 	if size <= bulkyChange {
 		return s.inTurn(work)
@@ -106,10 +108,9 @@ func (s *session) inTurnFor(size int, work func()) error {
 	return s.inTurn(work)
 }
 
-// Lanes of an address, or of a connection without one: one for each of the things that
-// are done in turns.
+// Lanes of an address, or of a connection without one: one for each limiter.
 const (
-	workLane  = iota // work of a processor
+	workLane  = iota // CPU work
 	largeLane        // reading and handling a message beyond largeMessage
 	bulkyLane        // decoding a change beyond bulkyChange
 	wholeLane        // making a whole document

@@ -9,17 +9,18 @@ import (
 	"flyleaf/relay/wsframe"
 )
 
-// Only the session's writer calls what is here: frames of several goroutines would mix.
+// Only the session's writer may call these functions: frames written by several
+// goroutines would be mixed up.
 
-// frameBuffers are for what is written at once.
+// frameBuffers are the buffers that are written with one system call.
 var frameBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// send sends one message. A peer that takes it too slowly is given up.
+// send sends one message. A peer that reads it too slowly is disconnected.
 func (s *session) send(message []byte) error {
 	return s.sendShared(wsframe.NewShared(nil, message, false), nil)
 }
 
-// sendSync sends a sync message that goes to other peers as well.
+// sendSync sends a sync message whose frame other peers get too.
 func (s *session) sendSync(e *encodedMessage) error {
 	var name [3 + repo.MaxID]byte
 	return s.sendShared(e.frame, repo.AppendTarget(name[:0], s.peer))
@@ -40,10 +41,10 @@ func (s *session) sendShared(m *wsframe.Shared, own []byte) error {
 	return s.write(first, second)
 }
 
-// write writes to the connection, within the deadline that was set. The deadline also
-// passes while this goroutine does not get to run, and then a write fails at once though
-// the peer would take it. So a peer is too slow only if a second write of what is left,
-// with as much time as a small frame has, fails as well.
+// write writes to the connection, within the deadline. The deadline can also pass while
+// this goroutine does not get to run, and then a write fails at once although the peer
+// would read it. So a peer counts as too slow only if a second write of the rest, with
+// the time of a small frame, fails as well.
 func (s *session) write(parts ...[]byte) error {
 	left := net.Buffers(parts)
 	err := s.writeSome(&left)
@@ -56,7 +57,7 @@ func (s *session) write(parts ...[]byte) error {
 	return s.writeSome(&left)
 }
 
-// writeSome writes as much of parts as it can, and leaves the rest in parts.
+// writeSome writes as much of parts as possible, and leaves the rest in parts.
 func (s *session) writeSome(parts *net.Buffers) error {
 	if len(*parts) == 1 {
 		n, err := s.conn.Write((*parts)[0])
@@ -76,7 +77,7 @@ func (s *session) sendControl(op wsframe.Op, payload []byte) error {
 }
 
 // sendClose sends a close frame, the last one.
-func (s *session) sendClose(why failure) error {
+func (s *session) sendClose(why closeReason) error {
 	if err := s.conn.SetWriteDeadline(time.Now().Add(closeWait)); err != nil {
 		return err
 	}
@@ -84,21 +85,21 @@ func (s *session) sendClose(why failure) error {
 	return err
 }
 
-// allowSilence lets the peer be silent for as long as n bytes may be on their way to it:
-// its answer to a ping comes after them.
+// allowSilence extends the read deadline by the time that n bytes may be on their way
+// to the peer: its answer to a ping follows them.
 func (s *session) allowSilence(n int) {
-	s.sentUntil.Store(time.Now().Add(flight(n)).UnixNano())
+	s.sentUntil.Store(time.Now().Add(transferTime(n)).UnixNano())
 	s.setPeerDeadline(s.relay.limits.Ping + s.relay.limits.Pong)
 }
 
-// flight is how long n bytes may be on their way.
-func flight(n int) time.Duration { return time.Duration(n) * time.Second / slowestReceiver }
+// transferTime is how long n bytes may be on their way.
+func transferTime(n int) time.Duration { return time.Duration(n) * time.Second / slowestReceiver }
 
-// setWriteDeadline gives the next n bytes the time that they may take.
+// setWriteDeadline sets the write deadline for the next n bytes.
 func (s *session) setWriteDeadline(n int) error {
-	// Setting a deadline costs a tenth of sending a post, so a little more time
-	// than need be is left standing.
-	least := time.Now().Add(s.relay.limits.Write + flight(n))
+	// Setting a deadline costs a tenth of sending a post, so a deadline that is a
+	// little too late is kept.
+	least := time.Now().Add(s.relay.limits.Write + transferTime(n))
 	if spare := s.writeBy.Sub(least); spare >= 0 && spare <= s.relay.limits.Write/8 {
 		return nil
 	}

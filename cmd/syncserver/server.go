@@ -126,9 +126,9 @@ func (m *Main) Run(ctx context.Context) (err error) {
 	return errors.Join(err, stopErr)
 }
 
-// bodiesWithin gives requests that say they have a body so long to send it, and no
-// further request on the connection. Nothing here reads a body, but the HTTP server
-// waits for it before it answers, and would wait for ever.
+// bodiesWithin limits the time in which a request may send its body. No handler reads a
+// body, but the HTTP server waits for it before it answers, and would otherwise wait
+// for ever.
 func bodiesWithin(d time.Duration, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 { // -1: it does not say how long

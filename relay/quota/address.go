@@ -13,39 +13,39 @@ import (
 	"flyleaf/qa"
 )
 
-// What may be spent on work that comes to nothing, in microseconds of a processor; it is
-// given back at the rate.
+// The CPU budget for rejected input, in microseconds, and its refill rate.
 var (
-	// ConnectionWaste is the waste of one connection.
+	// ConnectionWaste is the budget of one connection.
 	ConnectionWaste = PerSecond(2_000_000.0, 10_000)
-	// AddressWaste is the waste of all connections of a remote address.
+	// AddressWaste is the budget of all connections of a remote address.
 	AddressWaste = PerSecond(6_000_000.0, 50_000)
 )
 
-// wasteReturned is the share of an address's waste that is given back before the address
-// may connect again once all is spent.
+// wasteReturned is the share of an address's budget that must be refilled before the
+// address may connect again once the budget is spent.
 const wasteReturned = 0.25
 
-// WholeWork is what a remote address may have whole documents made for, in microseconds
-// of a processor: ten seconds at once, and then a tenth of a processor.
+// WholeWork is the CPU budget for making document chunks for a remote address, in
+// microseconds: ten seconds at once, and then a tenth of a processor.
 var WholeWork = PerSecond(10_000_000.0, 100_000)
 
-// Of ephemeral messages, the bytes from a remote address.
+// Bytes of ephemeral messages from a remote address.
 const (
 	EphemeralAddressBurst = 256 << 10
-	EphemeralAddressRate  = 32 << 10 // each second
+	EphemeralAddressRate  = 32 << 10 // per second
 )
 
 var addressEphemerals = PerSecond(EphemeralAddressBurst, EphemeralAddressRate)
 
-// maxFounders is how many of those who began events from an address are remembered.
+// maxFounders is how many people who created events from an address are remembered.
 const maxFounders = 16
 
-// Address is what a remote address has left, in all events together. It is safe for
-// concurrent use. The nil Address has no bounds; the zero Address has spent nothing.
+// Address is the quota state of a remote address, in all events together. It is safe
+// for concurrent use. The nil Address has no limits; the zero Address has spent
+// nothing.
 type Address struct {
-	// Shared is set, before the Address is used, for one that stands for many addresses:
-	// it is not kept out for what some of them sent.
+	// Shared is set, before the Address is used, for an Address that stands for many
+	// addresses: it is never banned for what some of them sent.
 	Shared bool
 
 	mu                          sync.Mutex
@@ -54,11 +54,12 @@ type Address struct {
 	ephemerals                  Bucket
 	waste, wholes               Bucket
 	founders                    []qa.Identity // at most maxFounders, the latest last
-	keptOut                     bool          // until some of the waste is given back
+	keptOut                     bool          // banned until wasteReturned of the budget is refilled
 }
 
-// beyond returns which bound of the address a change is beyond, beside what is planned.
-func (a *Address) beyond(q *Quotas, c *Change, tier Tier, newcomer bool, planned planned, now time.Time) Deferral {
+// exceeded returns which limit of the address a change exceeds, in addition to what is
+// planned.
+func (a *Address) exceeded(q *Quotas, c *Change, tier Tier, newcomer bool, planned planned, now time.Time) Deferral {
 	if a == nil {
 		return Deferral{}
 	}
@@ -82,8 +83,8 @@ func (a *Address) beyond(q *Quotas, c *Change, tier Tier, newcomer bool, planned
 	return Deferral{}
 }
 
-// Affords reports whether the address has so many units left for something that a
-// stranger has the relay do.
+// Affords reports whether the address has so many units left for work that a stranger
+// requests from the relay.
 func (a *Address) Affords(q *Quotas, units float64, now time.Time) bool {
 	if a == nil {
 		return true
@@ -94,8 +95,8 @@ func (a *Address) Affords(q *Quotas, units float64, now time.Time) bool {
 		a.bytes.Has(q.addressBytes(), now, 0, 0) // no debt
 }
 
-// Spend takes the units of something that a stranger had the relay do, as debt where
-// they are not left.
+// Spend spends the units of work that a stranger requested from the relay, going into
+// debt if necessary.
 func (a *Address) Spend(units float64) {
 	if a == nil {
 		return
@@ -106,8 +107,8 @@ func (a *Address) Spend(units float64) {
 	a.strangers.Spend(units)
 }
 
-// spend takes what a change costs, as debt where it is not left.
-func (a *Address) spend(c *Change, tier Tier, newcomer bool) {
+// spendChange spends the cost of a change, going into debt if necessary.
+func (a *Address) spendChange(c *Change, tier Tier, newcomer bool) {
 	if a == nil {
 		return
 	}
@@ -123,8 +124,8 @@ func (a *Address) spend(c *Change, tier Tier, newcomer bool) {
 	}
 }
 
-// inDebt returns whether the address has so much debt that nothing is taken from it any
-// more, whoever builds on it.
+// inDebt returns whether the address has so much debt that nothing from it is accepted,
+// even if others depend on it.
 func (a *Address) inDebt(q *Quotas, now time.Time) Deferral {
 	if a == nil {
 		return Deferral{}
@@ -142,7 +143,7 @@ func inDebt(b *Bucket, r Rate, now time.Time) Deferral {
 	return Deferral{policy.CodeRate, b.Wait(r, now, 1)}
 }
 
-// mayFound returns whether one event more may be begun from the address.
+// mayFound returns whether one more event may be created from the address.
 func (a *Address) mayFound(q *Quotas, now time.Time) Deferral {
 	if a == nil {
 		return Deferral{}
@@ -155,18 +156,20 @@ func (a *Address) mayFound(q *Quotas, now time.Time) Deferral {
 	return Deferral{policy.CodeFounding, a.foundings.Wait(q.foundings(), now, 1)}
 }
 
-// FoundingsLeft returns how many events may be begun from the address now, at most most.
-func (a *Address) FoundingsLeft(q *Quotas, most int, now time.Time) int {
+// FoundingsLeft returns how many events may be created from the address now, at most
+// limit.
+func (a *Address) FoundingsLeft(q *Quotas, limit int, now time.Time) int {
 	if a == nil {
-		return most
+		return limit
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return int(max(0, min(float64(most), a.foundings.Left(q.foundings(), now))))
+	return int(max(0, min(float64(limit), a.foundings.Left(q.foundings(), now))))
 }
 
-// found notes that somebody begins an event from the address. They are remembered, so
-// that whoever begins many weeks is not somebody new in each.
+// found records that a person creates an event from the address. The person is
+// remembered, so that a person who creates many weeks does not count as a newcomer in
+// each.
 func (a *Address) found(who qa.Identity) {
 	if a == nil {
 		return
@@ -180,7 +183,7 @@ func (a *Address) found(who qa.Identity) {
 	}
 }
 
-// knows reports whether somebody began an event from the address a short while ago.
+// knows reports whether a person recently created an event from the address.
 func (a *Address) knows(who qa.Identity) bool {
 	if a == nil {
 		return false
@@ -190,8 +193,8 @@ func (a *Address) knows(who qa.Identity) bool {
 	return slices.Contains(a.founders, who)
 }
 
-// PassEphemeral takes the bytes of an ephemeral message, and reports whether the address
-// had so many left.
+// PassEphemeral spends the bytes of an ephemeral message, and reports whether the
+// address had so many left.
 func (a *Address) PassEphemeral(bytes float64, now time.Time) bool {
 	if a == nil {
 		return true
@@ -205,8 +208,8 @@ func (a *Address) PassEphemeral(bytes float64, now time.Time) bool {
 	return true
 }
 
-// MayMakeWhole reports whether a whole document may be made for the address. What that
-// costs is known only afterwards, so there is debt for one at most.
+// MayMakeWhole reports whether a document chunk may be made for the address. The cost
+// is known only afterwards, so there may be debt for one chunk.
 func (a *Address) MayMakeWhole(now time.Time) bool {
 	if a == nil {
 		return true
@@ -216,7 +219,7 @@ func (a *Address) MayMakeWhole(now time.Time) bool {
 	return a.wholes.Left(WholeWork, now) > 0
 }
 
-// MadeWhole takes what making a whole document cost, in microseconds.
+// MadeWhole spends the cost of a document chunk, in microseconds.
 func (a *Address) MadeWhole(cost float64) {
 	if a == nil {
 		return
@@ -226,9 +229,9 @@ func (a *Address) MadeWhole(cost float64) {
 	a.wholes.Spend(cost)
 }
 
-// Waste adds a cost, in microseconds, to what the address has spent on work that came to
-// nothing, and returns that; 0 for the nil Address. A negative cost is given back.
-func (a *Address) Waste(cost float64, now time.Time) (spent float64) {
+// ChargeWaste adds a cost, in microseconds, to the address's spent budget for rejected
+// input, and returns the sum; 0 for the nil Address. A negative cost is a refund.
+func (a *Address) ChargeWaste(cost float64, now time.Time) (spent float64) {
 	if a == nil {
 		return 0
 	}
@@ -240,9 +243,9 @@ func (a *Address) Waste(cost float64, now time.Time) (spent float64) {
 	return spent
 }
 
-// KeptOutFor returns for how long the address may not connect, since all its waste is
+// BannedFor returns for how long the address may not connect because its budget is
 // spent; 0 when it may.
-func (a *Address) KeptOutFor(now time.Time) time.Duration {
+func (a *Address) BannedFor(now time.Time) time.Duration {
 	if a == nil {
 		return 0
 	}
@@ -256,7 +259,7 @@ func (a *Address) KeptOutFor(now time.Time) time.Duration {
 	return time.Duration(missing / AddressWaste.Each * float64(AddressWaste.Per))
 }
 
-// Unspent reports whether nothing is lost when the address is forgotten.
+// Unspent reports whether the address can be forgotten without losing anything.
 func (a *Address) Unspent(q *Quotas, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -266,9 +269,9 @@ func (a *Address) Unspent(q *Quotas, now time.Time) bool {
 		a.ephemerals.Full(addressEphemerals, now)
 }
 
-// AddressOf returns what a request's sender is counted by: its IPv4 address, or the
-// /64 of its IPv6 address; "" for this machine. Behind a proxy it is the last
-// address in X-Forwarded-For, which is the one that the proxy itself saw.
+// AddressOf returns the key by which a request's sender is counted: its IPv4 address,
+// or the /64 of its IPv6 address; "" for this machine. Behind a proxy it is the last
+// address in X-Forwarded-For, which the proxy itself saw.
 func AddressOf(req *http.Request, behindProxy bool) string {
 	host, _, err := net.SplitHostPort(req.RemoteAddr)
 	if err != nil {
@@ -288,7 +291,8 @@ func AddressOf(req *http.Request, behindProxy bool) string {
 			if h, _, err := net.SplitHostPort(last); err == nil {
 				last = h
 			}
-			// What cannot be read is the proxy's fault, and counted as the proxy.
+			// An unreadable header is the proxy's fault, so the request counts as the
+			// proxy's.
 			if through, err := netip.ParseAddr(strings.Trim(last, "[]")); err == nil {
 				return prefixOf(through)
 			}

@@ -8,17 +8,17 @@ import (
 	"flyleaf/qa"
 )
 
-// Change is a change as far as quotas count it.
+// Change is the part of a change that quotas count.
 type Change struct {
 	Writer qa.Identity
 	Units  float64 // see Units
 	Size   int64   // bytes
-	Founds bool    // the event begins with it
+	Founds bool    // the change creates the event
 }
 
-// Totals is what a relay counts of all its events together: what young events took, and
-// what the events of each founder take that were in use since the relay started. It is
-// safe for concurrent use. It grows with the ledger, by some 100 bytes an event.
+// Totals are the counts of all events of a relay together: the bytes of young events,
+// and for each founder the bytes of events that were in use since the relay started. It
+// is safe for concurrent use. It grows with the ledger, by about 100 bytes an event.
 type Totals struct {
 	quotas Quotas
 
@@ -33,26 +33,25 @@ type usage struct {
 	bytes   int64
 }
 
-// NewTotals returns Totals of a relay that has these quotas, with the defaults in place
-// of zeros.
+// NewTotals returns the Totals of a relay with these quotas; zeros become the defaults.
 func NewTotals(q Quotas) *Totals {
 	return &Totals{quotas: q.WithDefaults(), events: map[qa.EventID]*usage{}, founders: map[qa.Identity]int64{}}
 }
 
-// Quotas returns the relay's quotas, which are not to be changed.
+// Quotas returns the relay's quotas, which must not be modified.
 func (t *Totals) Quotas() *Quotas { return &t.quotas }
 
-// MayFound returns whether one event more may be begun from an address.
+// MayFound returns whether one more event may be created from an address.
 func (t *Totals) MayFound(from *Address, now time.Time) Deferral {
-	if why := t.youngBeyond(RowBytes, 0, now); why.Code != "" {
+	if why := t.youngExceeded(RowBytes, 0, now); why.Code != "" {
 		return why
 	}
 	return from.mayFound(&t.quotas, now)
 }
 
-// youngBeyond returns whether young events may not take so many bytes, beside those that
-// are planned.
-func (t *Totals) youngBeyond(stored, planned float64, now time.Time) Deferral {
+// youngExceeded returns whether so many bytes, in addition to the planned ones, exceed
+// the limit of young events.
+func (t *Totals) youngExceeded(stored, planned float64, now time.Time) Deferral {
 	r := t.quotas.youngBytes()
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -75,7 +74,7 @@ func (t *Totals) spendYoung(stored float64, now time.Time) {
 	t.young.Spend(stored)
 }
 
-// reset begins to count an event anew.
+// reset starts counting an event again.
 func (t *Totals) reset(event qa.EventID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -85,7 +84,7 @@ func (t *Totals) reset(event qa.EventID) {
 	}
 }
 
-// add counts bytes of an event of the founder's.
+// add counts bytes of an event of a founder.
 func (t *Totals) add(event qa.EventID, founder qa.Identity, n int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -98,8 +97,9 @@ func (t *Totals) add(event qa.EventID, founder qa.Identity, n int64) {
 	t.founders[e.founder] += n
 }
 
-// founderBeyond reports whether the founder of an event has no room for so many bytes more.
-func (t *Totals) founderBeyond(event qa.EventID, n int64) bool {
+// founderExceeded reports whether so many more bytes exceed the limit of the event's
+// founder.
+func (t *Totals) founderExceeded(event qa.EventID, n int64) bool {
 	if t.quotas.FounderBytes < 0 {
 		return false
 	}
@@ -109,35 +109,35 @@ func (t *Totals) founderBeyond(event qa.EventID, n int64) bool {
 	return e != nil && t.founders[e.founder]+n > t.quotas.FounderBytes
 }
 
-// Event is what is counted of one event. It is not safe for concurrent use.
+// Event is the usage of one event. It is not safe for concurrent use.
 type Event struct {
 	totals  *Totals
 	id      qa.EventID
-	people  map[qa.Identity]*person // who has written here
-	bytes   int64                   // of the changes in it
+	people  map[qa.Identity]*person // people who have written in the event
+	bytes   int64                   // bytes of the event's changes
 	founder qa.Identity
-	born    time.Time // when it was begun here; zero before
+	born    time.Time // when the event was created here; zero before
 }
 
-// person is what is counted of somebody in one event.
+// person is the usage of one person in one event.
 type person struct {
 	units Bucket
-	bytes int64 // of the changes in the event
+	bytes int64 // bytes of the person's changes in the event
 }
 
-// Event returns what is counted of an event, of which nothing is read yet.
+// Event returns the usage of an event of which nothing has been read yet.
 func (t *Totals) Event(id qa.EventID) *Event {
 	t.reset(id)
 	return &Event{totals: t, id: id, people: map[qa.Identity]*person{}}
 }
 
-// Begun reports whether it is known when the event was begun here.
+// Begun reports whether it is known when the event was created here.
 func (e *Event) Begun() bool { return !e.born.IsZero() }
 
-// Begin notes by whom and when the event was begun here.
+// Begin records who created the event here, and when.
 func (e *Event) Begin(founder qa.Identity, at time.Time) { e.founder, e.born = founder, at }
 
-// Add counts bytes that somebody has in the event.
+// Add counts bytes of a person in the event.
 func (e *Event) Add(who qa.Identity, n int) {
 	p := e.person(who)
 	if p != nil {
@@ -147,7 +147,7 @@ func (e *Event) Add(who qa.Identity, n int) {
 	e.totals.add(e.id, e.founder, int64(n))
 }
 
-// person returns what is counted of somebody, nil if there are too many people.
+// person returns the usage of a person, nil if there are too many people.
 func (e *Event) person(who qa.Identity) *person {
 	p := e.people[who]
 	if p == nil && len(e.people) < MaxPeople {
@@ -157,11 +157,11 @@ func (e *Event) person(who qa.Identity) *person {
 	return p
 }
 
-// young reports whether the event was begun here a short while ago, or is being begun.
+// young reports whether the event was recently created here, or is being created.
 func (e *Event) young(now time.Time) bool { return e.born.IsZero() || now.Sub(e.born) < YoungFor }
 
-// InDebt returns whether young events, if this is one, or the address have so much debt
-// that nothing more is taken, whoever builds on it.
+// InDebt returns a Deferral when young events (if this is one) or the address have so
+// much debt that nothing more is accepted, even if others depend on it.
 func (e *Event) InDebt(from *Address, now time.Time) Deferral {
 	if e.young(now) {
 		if why := e.totals.youngInDebt(now); why.Code != "" {
@@ -171,7 +171,7 @@ func (e *Event) InDebt(from *Address, now time.Time) Deferral {
 	return from.inDebt(&e.totals.quotas, now)
 }
 
-// Beyond returns which quota a change from an address is beyond, of a writer of that
+// Exceeded returns which quota a change from an address exceeds, for a writer of that
 // tier.
 func (e *Event) Beyond(c *Change, from *Address, tier Tier, now time.Time) Deferral {
 	return e.beyond(c, from, tier, planned{}, now)
@@ -200,29 +200,29 @@ func (e *Event) beyond(c *Change, from *Address, tier Tier, planned planned, now
 			return Deferral{Code: policy.CodeQuota}
 		}
 	}
-	if e.totals.founderBeyond(e.id, c.Size) {
+	if e.totals.founderExceeded(e.id, c.Size) {
 		return Deferral{Code: policy.CodeQuota}
 	}
 	if e.young(now) {
-		if why := e.totals.youngBeyond(OnDisk(c.Size), planned.young, now); why.Code != "" {
+		if why := e.totals.youngExceeded(OnDisk(c.Size), planned.young, now); why.Code != "" {
 			return why
 		}
 	}
-	return from.beyond(q, c, tier, e.newcomer(from, c.Writer, tier), planned, now)
+	return from.exceeded(q, c, tier, e.newcomer(from, c.Writer, tier), planned, now)
 }
 
-// newcomer reports whether somebody counts as new here.
+// newcomer reports whether a person counts as new here.
 func (e *Event) newcomer(from *Address, who qa.Identity, tier Tier) bool {
 	return tier == Stranger && e.people[who] == nil && !from.knows(who)
 }
 
-// Charge takes what a change costs, as debt where it is not left.
+// Charge spends the cost of a change, going into debt if necessary.
 func (e *Event) Charge(c *Change, from *Address, tier Tier, now time.Time) {
 	if c.Founds {
 		from.found(c.Writer)
 		tier = Organiser
 	}
-	from.spend(c, tier, e.newcomer(from, c.Writer, tier))
+	from.spendChange(c, tier, e.newcomer(from, c.Writer, tier))
 	if e.young(now) {
 		e.totals.spendYoung(OnDisk(c.Size), now)
 	}
@@ -234,15 +234,15 @@ func (e *Event) Charge(c *Change, from *Address, tier Tier, now time.Time) {
 	}
 }
 
-// Spend takes units of somebody who has written in the event, as debt where they are
-// not left.
+// Spend spends units of a person who has written in the event, going into debt if
+// necessary.
 func (e *Event) Spend(who qa.Identity, units float64) {
 	if p := e.people[who]; p != nil {
 		p.units.Spend(units)
 	}
 }
 
-// Plan is what is about to be asked for of an event, and so not counted yet. The zero
+// Plan is what is about to be requested for an event and is not counted yet. The zero
 // Plan is empty.
 type Plan struct {
 	people    map[qa.Identity]float64 // units
@@ -252,16 +252,15 @@ type Plan struct {
 
 type fromAddress struct{ units, bytes float64 }
 
-// planned is what is planned of the writer and the address of one change, and of young
-// events.
+// planned is the planned use of one change's writer and address, and of young events.
 type planned struct {
 	ofWriter float64 // units
 	fromAddress
 	young float64 // bytes
 }
 
-// Add plans a change from an address, and reports whether it is within the quotas beside
-// all that is planned before. If it is not, nothing is planned.
+// Add plans a change from an address, and reports whether it is within the quotas in
+// addition to everything planned before. If not, it plans nothing.
 func (p *Plan) Add(e *Event, c *Change, from *Address, tier Tier, now time.Time) bool {
 	before := planned{p.people[c.Writer], p.addresses[from], p.young}
 	if e.beyond(c, from, tier, before, now).Code != "" {

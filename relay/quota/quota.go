@@ -1,13 +1,12 @@
-// Package quota decides how much people may make a relay keep and pass on, and how much
-// work they may make it do for nothing: of one person, of one remote address, of one
-// event, of one founder, and of all events that were begun a short while ago.
+// Package quota sets rate limits and quotas for storage, traffic and rejected work: per
+// person, remote address, event and founder, and for all recently created events
+// together.
 //
-// Nobody is cut off by a quota. A change that is beyond one is deferred, and asked for
-// again when there is room for it. A change that somebody else builds on is taken at once,
-// and charged to its writer and address as debt.
+// A change beyond a quota is deferred, not refused, and is requested again when the
+// quota allows it. A change that another change depends on is accepted at once, and
+// charged to its writer and address as debt, up to a debt limit.
 //
-// Whether a change is valid is not decided here, and nothing here does I/O or reads a
-// clock.
+// The package does not validate changes, does no I/O and has no clock.
 //
 // Locks: an Event belongs to a document and is guarded by the document's lock. Address
 // and Totals have locks of their own, which are innermost: nothing else is locked while
@@ -20,51 +19,49 @@ import (
 	"flyleaf/crdt/policy"
 )
 
-// Quotas are the bounds. Zero means the default, a negative number that there is no
-// such bound.
+// Quotas are the limits. Zero means the default, a negative number means no limit.
 //
-// Rates are in units: a change is one, and one more for each UnitBytes and for each
-// UnitOperations of it. They are token buckets: so many units at once, and so many more
-// each minute.
+// Rates are in units: a change costs one, plus one for each UnitBytes and for each
+// UnitOperations of it. They are token buckets with a burst and a rate per minute.
 //
-// Founders and organisers have the bounds of an address, of a founder and of young
-// events only. A nil *Address has no bounds: it stands for this very machine, from which
-// the operator writes, or a proxy.
+// For founders and organisers, only the per-address, per-founder and young-event limits
+// apply. A nil *Address has no limits: it is this machine, where the operator writes or
+// a proxy runs.
 type Quotas struct {
-	// Of a person without a role, in one event.
+	// A person without a role, in one event.
 	PersonBurst, PersonRate int
 	PersonBytes             int64
-	// Of a person with a role in the event: author, moderator, member.
+	// A person with a role in the event: author, moderator, member.
 	RoleBurst, RoleRate int
 	RoleBytes           int64
-	// Of a remote address, in all events together. Of IPv6, a /64 is one address.
+	// A remote address, in all events together. An IPv6 /64 is one address.
 	AddressBurst, AddressRate int
-	// The same of what people without a role write.
+	// The same, for changes of people without a role only.
 	StrangersBurst, StrangersRate int
 	// People who write in an event for the first time, of one address in all events
-	// together; the rate is for an hour. Who has a role is not counted, nor is who
-	// began an event from this address a short while ago.
+	// together; the rate is per hour. People with a role are not counted, nor are
+	// people who recently created an event from this address.
 	NewcomersBurst, NewcomersRate int
 	// Bytes from a remote address, in all events together, whoever wrote them; the rate
-	// is for an hour. A change counts RowBytes beside its own. The debt, of what is taken
-	// because somebody builds on it, is at most as much as the burst.
+	// is per hour. A change counts RowBytes in addition to its own. The debt, for
+	// changes that others depend on, is at most the burst.
 	AddressBytesBurst, AddressBytesRate int64
-	// Events begun from a remote address; the rate is for an hour.
+	// Events created from a remote address; the rate is per hour.
 	FoundingBurst, FoundingRate int
-	// Bytes of all events that were begun here less than YoungFor ago, from everywhere;
-	// the rate is for an hour. It is what strangers can make of the relay together,
-	// with however many addresses and names.
+	// Bytes of all events that were created here less than YoungFor ago, from all
+	// addresses; the rate is per hour. This is the total that strangers may use, with
+	// any number of addresses and names.
 	YoungBytesBurst, YoungBytesRate int64
-	// FounderBytes is how large the events that one person began may be together, of
-	// those that were in use since the relay started.
+	// FounderBytes is how large the events of one founder may be together, of those
+	// that were in use since the relay started.
 	FounderBytes int64
-	// EventBytes is how large an event may grow by people without a role.
+	// EventBytes is up to which size people without a role may let an event grow.
 	EventBytes int64
 }
 
 // Defaults are generous to people: what one reader writes in a month of being offline
-// passes at once. All keys that one machine can draw write a few thousand words at
-// once, and then a few each second.
+// passes at once. A machine that makes up any number of keys can write a few thousand
+// posts at once, and then a few per second.
 var Defaults = Quotas{
 	PersonBurst: 600, PersonRate: 60, PersonBytes: 8 << 20,
 	RoleBurst: 20_000, RoleRate: 1_200, RoleBytes: 512 << 20,
@@ -72,14 +69,14 @@ var Defaults = Quotas{
 	StrangersBurst: 3_000, StrangersRate: 300,
 	NewcomersBurst: 200, NewcomersRate: 120,
 	EventBytes: 512 << 20,
-	// An archive of 1,000 weeks is some 70 MiB, from one address within minutes.
+	// An archive of 1,000 weeks has about 70 MiB, and is uploaded from one address within minutes.
 	AddressBytesBurst: 64 << 20, AddressBytesRate: 32 << 20,
 	FoundingBurst: 1_500, FoundingRate: 60,
 	YoungBytesBurst: 1 << 30, YoungBytesRate: 256 << 20,
 	FounderBytes: 2 << 30,
 }
 
-// None bounds nothing.
+// None sets no limits.
 var None = Quotas{
 	PersonBurst: -1, PersonBytes: -1, RoleBurst: -1, RoleBytes: -1,
 	AddressBurst: -1, StrangersBurst: -1, NewcomersBurst: -1, EventBytes: -1,
@@ -87,22 +84,22 @@ var None = Quotas{
 }
 
 const (
-	// UnitBytes is how many bytes of a change make a further unit of a rate.
+	// UnitBytes is the number of bytes of a change that costs one more unit.
 	UnitBytes = 4 << 10
-	// UnitOperations is how many operations of a change make a further unit of a rate.
+	// UnitOperations is the number of operations of a change that costs one more unit.
 	// A question has 9 to 15.
 	UnitOperations = 16
-	// RowBytes is roughly what a change takes on disk beyond its bytes.
+	// RowBytes is roughly what a change takes on disk in addition to its bytes.
 	RowBytes = 256
-	// YoungFor is how long an event counts as young after it was begun here. That is
-	// read from the ledger, so a restart makes no event young again.
+	// YoungFor is how long an event counts as young after it was created here. The time
+	// is read from the ledger, so a restart makes no event young again.
 	YoungFor = 24 * time.Hour
 	// MaxPeople is how many people may have written in one event.
 	MaxPeople = 1 << 17
 )
 
-// Units returns what a change of so many bytes and operations costs. Bytes alone would
-// not say it: a thousand operations can take 149 of them.
+// Units returns the cost of a change of so many bytes and operations. Bytes alone do
+// not measure it: a thousand operations can fit into 149 bytes.
 func Units(bytes, operations int) float64 {
 	return float64(1 + bytes/UnitBytes + operations/UnitOperations)
 }
@@ -116,13 +113,13 @@ type Tier uint8
 const (
 	Stranger   Tier = iota
 	RoleHolder      // author, moderator or member
-	Organiser       // also whoever founds the event
+	Organiser       // also the founder
 )
 
-// Deferral is why something is not taken now.
+// Deferral is the reason for deferring a change.
 type Deferral struct {
-	Code  policy.Code   // "" when it is taken
-	After time.Duration // when it could be taken if nothing else comes; 0 when that is not known
+	Code  policy.Code   // "" when the change is accepted
+	After time.Duration // after which time it can be accepted if nothing else arrives; 0 when unknown
 }
 
 func (q *Quotas) address() Rate   { return PerMinute(q.AddressBurst, q.AddressRate) }

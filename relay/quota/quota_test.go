@@ -382,26 +382,26 @@ func TestFoundersBytesAreCountedOnce(t *testing.T) {
 func TestWaste(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	var a Address
-	if spent := a.Waste(AddressWaste.Burst, now); spent != AddressWaste.Burst || a.KeptOutFor(now) != 0 {
-		t.Errorf("%v spent, kept out for %v", spent, a.KeptOutFor(now))
+	if spent := a.ChargeWaste(AddressWaste.Burst, now); spent != AddressWaste.Burst || a.BannedFor(now) != 0 {
+		t.Errorf("%v spent, kept out for %v", spent, a.BannedFor(now))
 	}
-	if spent := a.Waste(-1000, now); spent != AddressWaste.Burst-1000 {
+	if spent := a.ChargeWaste(-1000, now); spent != AddressWaste.Burst-1000 {
 		t.Errorf("%v spent after some was given back", spent)
 	}
-	a.Waste(2000, now)
-	if got := a.KeptOutFor(now); got < 30*time.Second || got > 31*time.Second {
+	a.ChargeWaste(2000, now)
+	if got := a.BannedFor(now); got < 30*time.Second || got > 31*time.Second {
 		t.Errorf("kept out for %v", got)
 	}
-	if got := a.KeptOutFor(now.Add(31 * time.Second)); got != 0 {
+	if got := a.BannedFor(now.Add(31 * time.Second)); got != 0 {
 		t.Errorf("kept out for %v more", got)
 	}
 	shared := Address{Shared: true}
-	shared.Waste(2*AddressWaste.Burst, now)
-	if got := shared.KeptOutFor(now); got != 0 {
+	shared.ChargeWaste(2*AddressWaste.Burst, now)
+	if got := shared.BannedFor(now); got != 0 {
 		t.Errorf("many addresses are kept out for %v for what one sent", got)
 	}
 	var none *Address
-	if none.Waste(1e9, now) != 0 || none.KeptOutFor(now) != 0 || !none.Affords(&Defaults, 1e9, now) || !none.PassEphemeral(1e9, now) || !none.MayMakeWhole(now) {
+	if none.ChargeWaste(1e9, now) != 0 || none.BannedFor(now) != 0 || !none.Affords(&Defaults, 1e9, now) || !none.PassEphemeral(1e9, now) || !none.MayMakeWhole(now) {
 		t.Error("this machine has a bound")
 	}
 	none.Spend(1)

@@ -14,7 +14,7 @@ var ErrSetting = errors.New("quota: not a setting")
 type Setting struct {
 	Name string
 	Help string
-	of   func(*Quotas) (*int, *int64) // one of them
+	of   func(*Quotas) (*int, *int64) // returns the field; one of the two results is nil
 }
 
 func count(f func(*Quotas) *int) func(*Quotas) (*int, *int64) {
@@ -27,26 +27,26 @@ func size(f func(*Quotas) *int64) func(*Quotas) (*int, *int64) {
 
 // Settings are all quotas, in the order in which they are explained.
 var Settings = []Setting{
-	{"person-burst", "changes of a person without a role in an event, at once", count(func(q *Quotas) *int { return &q.PersonBurst })},
-	{"person-rate", "and so many more each minute", count(func(q *Quotas) *int { return &q.PersonRate })},
-	{"person-bytes", "bytes that such a person may have in an event", size(func(q *Quotas) *int64 { return &q.PersonBytes })},
-	{"role-burst", "the same of authors, moderators and members; founder and organisers have no such bound", count(func(q *Quotas) *int { return &q.RoleBurst })},
-	{"role-rate", "and so many more each minute", count(func(q *Quotas) *int { return &q.RoleRate })},
-	{"role-bytes", "bytes that such a person may have in an event", size(func(q *Quotas) *int64 { return &q.RoleBytes })},
-	{"address-burst", "changes from one remote address, in all events together, at once", count(func(q *Quotas) *int { return &q.AddressBurst })},
-	{"address-rate", "and so many more each minute", count(func(q *Quotas) *int { return &q.AddressRate })},
-	{"strangers-burst", "of these, changes of people without a role", count(func(q *Quotas) *int { return &q.StrangersBurst })},
-	{"strangers-rate", "and so many more each minute", count(func(q *Quotas) *int { return &q.StrangersRate })},
-	{"newcomers-burst", "people from one remote address that write in an event for the first time, at once", count(func(q *Quotas) *int { return &q.NewcomersBurst })},
-	{"newcomers-rate", "and so many more each hour", count(func(q *Quotas) *int { return &q.NewcomersRate })},
-	{"address-bytes-burst", "bytes from one remote address, in all events together, at once", size(func(q *Quotas) *int64 { return &q.AddressBytesBurst })},
-	{"address-bytes-rate", "and so many more each hour", size(func(q *Quotas) *int64 { return &q.AddressBytesRate })},
-	{"founding-burst", "events begun from one remote address, at once", count(func(q *Quotas) *int { return &q.FoundingBurst })},
-	{"founding-rate", "and so many more each hour", count(func(q *Quotas) *int { return &q.FoundingRate })},
-	{"young-bytes-burst", "bytes of all events begun here within the last day, at once", size(func(q *Quotas) *int64 { return &q.YoungBytesBurst })},
-	{"young-bytes-rate", "and so many more each hour", size(func(q *Quotas) *int64 { return &q.YoungBytesRate })},
-	{"founder-bytes", "bytes that the events of one founder may have together", size(func(q *Quotas) *int64 { return &q.FounderBytes })},
-	{"event-bytes", "bytes to which people without a role may let an event grow", size(func(q *Quotas) *int64 { return &q.EventBytes })},
+	{"person-burst", "changes of a person without a role, per event, at once", count(func(q *Quotas) *int { return &q.PersonBurst })},
+	{"person-rate", "changes of a person without a role, per event, each minute", count(func(q *Quotas) *int { return &q.PersonRate })},
+	{"person-bytes", "bytes of a person without a role, per event", size(func(q *Quotas) *int64 { return &q.PersonBytes })},
+	{"role-burst", "changes of an author, moderator or member, per event, at once; organisers have no such limit", count(func(q *Quotas) *int { return &q.RoleBurst })},
+	{"role-rate", "changes of an author, moderator or member, per event, each minute", count(func(q *Quotas) *int { return &q.RoleRate })},
+	{"role-bytes", "bytes of an author, moderator or member, per event", size(func(q *Quotas) *int64 { return &q.RoleBytes })},
+	{"address-burst", "changes from one remote address, in all events, at once", count(func(q *Quotas) *int { return &q.AddressBurst })},
+	{"address-rate", "changes from one remote address, in all events, each minute", count(func(q *Quotas) *int { return &q.AddressRate })},
+	{"strangers-burst", "changes of people without a role from one remote address, at once", count(func(q *Quotas) *int { return &q.StrangersBurst })},
+	{"strangers-rate", "changes of people without a role from one remote address, each minute", count(func(q *Quotas) *int { return &q.StrangersRate })},
+	{"newcomers-burst", "people from one remote address who write in an event for the first time, at once", count(func(q *Quotas) *int { return &q.NewcomersBurst })},
+	{"newcomers-rate", "people from one remote address who write in an event for the first time, each hour", count(func(q *Quotas) *int { return &q.NewcomersRate })},
+	{"address-bytes-burst", "bytes from one remote address, in all events, at once", size(func(q *Quotas) *int64 { return &q.AddressBytesBurst })},
+	{"address-bytes-rate", "bytes from one remote address, in all events, each hour", size(func(q *Quotas) *int64 { return &q.AddressBytesRate })},
+	{"founding-burst", "events created from one remote address, at once", count(func(q *Quotas) *int { return &q.FoundingBurst })},
+	{"founding-rate", "events created from one remote address, each hour", count(func(q *Quotas) *int { return &q.FoundingRate })},
+	{"young-bytes-burst", "bytes of all events created here within the last day, at once", size(func(q *Quotas) *int64 { return &q.YoungBytesBurst })},
+	{"young-bytes-rate", "bytes of all events created here within the last day, each hour", size(func(q *Quotas) *int64 { return &q.YoungBytesRate })},
+	{"founder-bytes", "bytes of all events of one founder", size(func(q *Quotas) *int64 { return &q.FounderBytes })},
+	{"event-bytes", "bytes up to which people without a role may let an event grow", size(func(q *Quotas) *int64 { return &q.EventBytes })},
 }
 
 // Default returns a quota's default.
