@@ -25,8 +25,17 @@ func planGenesis(e *qa.Event) *plan {
 		p.makeMap(rootHandle, schema.KeyWeeks)
 	}
 	fields := e.Fields()
+	inX := maps.Clone(e.X)
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if r := schema.FieldOf(kind, name); r != nil { // a club has few of an event's
+		r := schema.FieldOf(kind, name)
+		switch {
+		case r == nil: // a club has few of an event's
+		case r.In == schema.MapEventX:
+			if inX == nil {
+				inX = map[string]string{}
+			}
+			inX[r.Key], _ = fields[name].(string)
+		default:
 			p.set(about, r.Key, fields[name])
 		}
 	}
@@ -37,8 +46,8 @@ func planGenesis(e *qa.Event) *plan {
 		}
 	}
 	x := p.makeMap(about, schema.KeyX)
-	for _, key := range slices.Sorted(maps.Keys(e.X)) {
-		p.set(x, key, e.X[key])
+	for _, key := range slices.Sorted(maps.Keys(inX)) {
+		p.set(x, key, inX[key])
 	}
 	made := map[string]handle{}
 	for _, r := range schema.MapRoot.Maps() {
@@ -438,12 +447,22 @@ func (d *Document) planEvent(a *qa.Act) (*plan, error) {
 		return nil, err
 	}
 	p := &plan{}
+	x := handle{}
 	for _, field := range slices.Sorted(maps.Keys(a.Fields)) {
 		r := schema.FieldOf(d.kind(), field)
 		if r == nil {
 			return nil, &qa.FieldError{Field: "club/" + field, Err: fmt.Errorf("%w: a club has no such field", qa.ErrBadValue)}
 		}
-		if err := d.setOn(p, about, r.Key, a.Fields[field], qa.Zero(r.Type)); err != nil {
+		in := about
+		if r.In == schema.MapEventX {
+			if x == (handle{}) {
+				if x, _, err = d.child(p, about, schema.KeyX); err != nil {
+					return nil, err
+				}
+			}
+			in = x
+		}
+		if err := d.setOn(p, in, r.Key, a.Fields[field], qa.Zero(r.Type)); err != nil {
 			return nil, err
 		}
 	}

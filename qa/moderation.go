@@ -9,7 +9,8 @@ import "slices"
 // block, or one of the two switches of an event.
 type LogKind string
 
-// The kinds of lines.
+// The kinds of lines. Marks and the event's switches have the names of their keys in the
+// schema.
 const (
 	LogHidden    LogKind = "hidden"      // Post; Text is the reason. Off lifts it
 	LogPinned    LogKind = "pinned"      // Post

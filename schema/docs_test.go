@@ -78,7 +78,7 @@ written from package ` + "`schema`" + ` by ` + "`make docs`" + `. The rules that
 
 `)
 	fmt.Fprintf(&b, "The newest version of the rules is %d.\n\n", schema.RulesVersion)
-	b.WriteString("| path | holds | at most | written by | once | since version |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| path | holds | at most | written by | once |\n|---|---|---|---|---|\n")
 	seen := map[string]bool{}
 	for _, r := range schema.Rows() {
 		kind, ok := types[r.Type]
@@ -94,7 +94,7 @@ written from package ` + "`schema`" + ` by ` + "`make docs`" + `. The rules that
 		if r.WrittenOnce() {
 			once = "yes"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %d |\n", r.Path, kind, limit(r), writer(r), once, r.Since)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", r.Path, kind, limit(r), writer(r), once)
 	}
 	if *update {
 		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {

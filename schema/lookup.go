@@ -17,8 +17,10 @@ type mapInfo struct {
 }
 
 var (
-	rows  []*Row
-	infos [Maps]mapInfo
+	rows []*Row
+	// eventFields are Fields of an event: those that stand in its x come last.
+	eventFields []*Row
+	infos       [Maps]mapInfo
 	// postParts is Row.Part of all that a post must have.
 	postParts uint32
 	// genesisParts is Row.Part of all that the genesis of a kind must have.
@@ -38,6 +40,7 @@ func init() {
 		}
 	}
 	mostOperations = countOperations()
+	eventFields = append(append(eventFields, MapEvent.Values()...), MapEventX.Values()...)
 }
 
 // complete works out what follows from where the row stands.
@@ -55,7 +58,6 @@ func (r *Row) complete() {
 	if r.Noun != "" && r.On == "" {
 		r.On, r.Off = "changed "+r.Noun+" to {value}", "removed "+r.Noun
 	}
-	r.Since = max(r.Since, 1)
 	if r.Keys != IsMap {
 		m.keyed = r
 	} else {
@@ -119,6 +121,16 @@ func (m Map) Row(key string) *Row {
 	return i.keyed
 }
 
+// Rule returns the row that a change has to keep at a key of the map. It is that of Row,
+// but for fields that stand in an x: earlier versions hold them to the row of all its
+// keys, and all versions have to agree on what is valid.
+func (m Map) Rule(key string) *Row {
+	if r := infos[m].keyed; r != nil {
+		return r
+	}
+	return infos[m].fixed[key]
+}
+
 // Keyed returns the line of all keys of a map whose keys are names, nil for other maps.
 func (m Map) Keyed() *Row { return infos[m].keyed }
 
@@ -155,7 +167,7 @@ func Fields(kind string) []*Row {
 	if kind == KindClub {
 		return MapClub.Values()
 	}
-	return MapEvent.Values()
+	return eventFields
 }
 
 // FieldOf returns the line of Fields that has a field's name, nil when there is none.
@@ -167,6 +179,10 @@ func FieldOf(kind, field string) *Row {
 	}
 	return nil
 }
+
+// IsField reports whether the key of an x is a field of its own, and not one that only
+// other programs know.
+func (m Map) IsField(key string) bool { return infos[m].fixed[key] != nil }
 
 // Act returns the kind of act that operations in the map belong to.
 func (m Map) Act() Act { return infos[m].act }

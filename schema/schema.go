@@ -195,7 +195,6 @@ type Row struct {
 	Once     bool   // a value that is never written again; see WrittenOnce
 	Required bool   // the genesis, or a post, is not whole without it
 	Only     string // KindEvent or KindClub: in documents of that kind; "": in both
-	Since    uint64 // the version of the rules that has it first; 0: the first
 
 	Grants Roles  // the role that true gives
 	Field  string // of what an event, club, week or person says: the name of the field that holds it; "": the key

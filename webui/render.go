@@ -12,6 +12,7 @@ import (
 
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // templates holds the parsed templates: the partials, and one set for each page.
@@ -31,6 +32,8 @@ func newTemplates() *templates {
 			}{c, clubs > 1}
 		},
 		"static": staticAddress,
+		// The most bytes that the document takes at a path of the schema.
+		"limit": func(path string) int { return schema.Find(strings.Split(path, "/")...).Max },
 	}
 	r := &templates{pages: make(map[string]*template.Template)}
 	r.partials = template.Must(template.New("").Funcs(funcs).ParseFS(files, "templates/partials/*.html"))

@@ -290,13 +290,13 @@ func (a *Authority) op(c *wire.Change, k int, place int32) {
 			r := a.record(about)
 			r.blocks = note(r.blocks, act{a.changeOf(c, place), id.Counter, 0, op.Value.Kind == wire.String && len(op.Value.Raw) > 0})
 		}
-	case in.is == inEvent && op.Key.Prop == "closed":
+	case in.is == inEvent && op.Key.Prop == schema.KeyClosed:
 		a.closings = note(a.closings, act{a.changeOf(c, place), id.Counter, 0, op.Value.Kind == wire.True})
 	}
 }
 
 // rootMaps are the maps at the root in which authority changes are written.
-var rootMaps = map[string]uint8{"roles": inRoles, "blocks": inBlocks, "event": inEvent}
+var rootMaps = map[string]uint8{schema.KeyRoles: inRoles, schema.KeyBlocks: inBlocks, schema.KeyEvent: inEvent}
 
 // mapOf describes the map into which a change at a place writes; false when that map
 // cannot contain authority changes.
@@ -370,7 +370,7 @@ func (a *Authority) IsAuthorityChange(c *wire.Change) bool {
 				in = c.Ops[at].Obj
 			}
 		}
-		if m, ok := a.mapOf(c, in, -1); ok && (m.is != inEvent || op.Key.Prop == "closed") {
+		if m, ok := a.mapOf(c, in, -1); ok && (m.is != inEvent || op.Key.Prop == schema.KeyClosed) {
 			return true
 		}
 	}

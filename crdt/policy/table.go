@@ -6,9 +6,10 @@ import (
 	"flyleaf/schema"
 )
 
-// lookup returns the schema's row for a key of a map, nil when the map has no such key.
+// lookup returns the schema's row that a change has to keep at a key of a map, nil when
+// the map has no such key.
 func lookup(in schema.Map, key string) *schema.Row {
-	r := in.Row(key)
+	r := in.Rule(key)
 	if r == nil || r.Keys != schema.IsMap && !qa.HasKey(r, key) {
 		return nil
 	}

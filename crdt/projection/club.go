@@ -3,6 +3,7 @@ package projection
 import (
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // weeks returns what a club lists, nil when this is none. A week whose title is
@@ -16,18 +17,15 @@ func (f *Projection) weeks() []qa.ListedWeek {
 	for i := range weeks.props {
 		id := weeks.props[i].key
 		of := child(weeks, id)
-		get := func(key string) *entry { return f.effective(of, key, "", organiser) }
-		title := get("title").str()
-		if title == "" {
+		w := qa.ListedWeek{ID: qa.EventID(id)}
+		for _, r := range schema.MapWeek.Values() {
+			qa.SetField(&w, r.Field, f.effective(of, r.Key, "", r.By).as(r))
+		}
+		if w.Title == "" {
 			continue
 		}
-		w := qa.ListedWeek{
-			ID: qa.EventID(id), Title: title, Authors: get("authors").str(),
-			StartsAtMillis: get("startsAt").millis(), EndsAtMillis: get("endsAt").millis(),
-		}
-		// An address that is none is as good as none given.
-		if relay := get("relay").str(); qa.CheckRelay(relay) == nil {
-			w.Relay = relay
+		if qa.CheckRelay(w.Relay) != nil { // an address that is none is as good as none given
+			w.Relay = ""
 		}
 		out = append(out, w)
 	}

@@ -6,13 +6,8 @@ import (
 
 	"flyleaf/crdt/authority"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
-
-// logged are the marks that the log of moderation tells of, by their keys.
-var logged = map[string]qa.LogKind{
-	"hidden": qa.LogHidden, "pinned": qa.LogPinned, "approved": qa.LogApproved,
-	"answered": qa.LogAnswered, "duplicateOf": qa.LogDuplicate,
-}
 
 // Log returns the log of moderation, the newest last by operation: who hid, pinned,
 // approved, marked, blocked, granted, revoked or closed what, and whether it counts.
@@ -36,25 +31,22 @@ func (f *Projection) Log() []qa.LogEntry {
 		}
 		owner := f.by(o.change)
 		for i := range marks.props {
-			kind, ok := logged[marks.props[i].key]
-			if !ok {
+			r := schema.MapMarks.Row(marks.props[i].key)
+			if r == nil || r.Map != schema.NoMap {
 				continue
 			}
 			for e := range f.ever(&marks.props[i]) {
-				l := qa.LogEntry{Kind: kind, Post: qa.PostID(key), On: e.isTrue()}
-				roles := organiser | moderator
-				switch kind {
-				case qa.LogHidden:
-					l.On, l.Text = e.str() != "", qa.CleanReason(e.str())
-				case qa.LogDuplicate:
-					l.On, l.Of = e.str() != "", qa.PostID(e.str())
-				case qa.LogAnswered:
-					if f.by(e.change) == owner {
-						continue
-					}
-					roles |= author
+				if r.OrOwner && f.by(e.change) == owner {
+					continue
 				}
-				add(e, l, roles)
+				l := qa.LogEntry{Kind: qa.LogKind(r.Key), Post: qa.PostID(key), On: e.isTrue() || e.str() != ""}
+				switch r.Type {
+				case schema.Text:
+					l.Text = qa.CleanReason(e.str())
+				case schema.PostID:
+					l.Of = qa.PostID(e.str())
+				}
+				add(e, l, r.By)
 			}
 		}
 	})
@@ -77,10 +69,10 @@ func (f *Projection) Log() []qa.LogEntry {
 		}
 	}
 	if about := child(&f.root, "event"); about != nil {
-		for key, kind := range map[string]qa.LogKind{"closed": qa.LogClosed, "approve": qa.LogApprove} {
-			if p := about.find(key); p != nil {
+		for _, r := range schema.MapEvent.Values() {
+			if p := about.find(r.Key); r.Type == schema.Flag && p != nil {
 				for e := range f.ever(p) {
-					add(e, qa.LogEntry{Kind: kind, On: e.isTrue()}, organiser)
+					add(e, qa.LogEntry{Kind: qa.LogKind(r.Key), On: e.isTrue()}, r.By)
 				}
 			}
 		}

@@ -448,7 +448,7 @@ func (a *applying) apply(k int) {
 	if op.Action == wire.Inc || op.Action == wire.Mark { // neither ends nor adds a value
 		return
 	}
-	a.edits = a.edits || edits(o.slot)
+	a.edits = a.edits || edits(o.slot, op.Key.Prop)
 	i := o.at(op.Key.Prop)
 	if i < 0 {
 		i = o.add(f.name(o, op.Key.Prop))
@@ -694,6 +694,20 @@ func (e *entry) uint() uint64 {
 	}
 	n, _ := e.value().Uint()
 	return n
+}
+
+// as returns the value that stands at a row of the schema, or the one that absence
+// stands for: a string, int64, uint64 or bool.
+func (e *entry) as(r *schema.Row) any {
+	switch r.Type {
+	case schema.Time:
+		return e.millis()
+	case schema.Number:
+		return e.uint()
+	case schema.Flag:
+		return e.isTrue()
+	}
+	return e.str()
 }
 
 // Live is one live value of a key.

@@ -123,10 +123,10 @@ func keyIn(in schema.Map, o *object, p *prop) string {
 	return key
 }
 
-// edits reports whether writing in such a map changes what an event says of itself, as
-// calendars count it.
-func edits(m schema.Map) bool {
-	return m.Act() == schema.ActEvent && m != schema.MapEventX && m != schema.MapClubX
+// edits reports whether writing a key of such a map changes what an event says of itself,
+// as calendars count it. What an x holds for other programs is none of that.
+func edits(m schema.Map, key string) bool {
+	return m.Act() == schema.ActEvent && (m != schema.MapEventX && m != schema.MapClubX || m.IsField(key))
 }
 
 // eachPost calls fn for every post.

@@ -23,32 +23,20 @@ func (f *Projection) Event() qa.Event {
 	if e.Kind == "club" {
 		about = child(&f.root, "club")
 	}
-	get := func(key string) *entry { return f.effective(about, key, "", organiser) }
-	e.Title = get("title").str()
-	e.Authors = get("authors").str()
-	e.Language = get("language").str()
-	e.Zone = get("zone").str()
-	e.Description = get("description").str()
-	if e.Kind == "club" {
-		e.Description = get("about").str()
+	x := child(about, schema.KeyX)
+	for _, r := range schema.Fields(e.Kind) {
+		in := about
+		if r.In == schema.MapEventX {
+			in = x
+		}
+		qa.SetField(&e, r.Field, f.effective(in, r.Key, "", r.By).as(r))
 	}
-	e.Source = get("source").str()
-	e.StartsAtMillis = get("startsAt").millis()
-	e.EndsAtMillis = get("endsAt").millis()
-	e.AnswersFromMillis = get("answersFrom").millis()
-	e.AnswersUntilMillis = get("answersUntil").millis()
-	e.WinnersAtMillis = get("winnersAt").millis()
-	e.Prizes = get("prizes").uint()
-	e.Closed = get("closed").isTrue()
-	e.Approve = get("approve").isTrue()
-	e.MovedTo = qa.EventID(get("movedTo").str())
-	e.Cover = get("cover").str()
 	links := child(about, "links")
 	for i := range schema.MaxLinks {
 		at := child(links, strconv.Itoa(i))
-		l := qa.Link{
-			Text: f.effective(at, "text", "", organiser).str(),
-			URL:  f.effective(at, "url", "", organiser).str(),
+		var l qa.Link
+		for _, r := range schema.MapLink.Values() {
+			qa.SetField(&l, r.Field, f.effective(at, r.Key, "", r.By).as(r))
 		}
 		if l != (qa.Link{}) {
 			e.Links = append(e.Links, l)
@@ -60,7 +48,7 @@ func (f *Projection) Event() qa.Event {
 			e.Relays = append(e.Relays, r)
 		}
 	}
-	e.X = f.strings(child(about, "x"), organiser)
+	e.X = f.strings(x, organiser)
 	e.Roles = f.grants()
 	e.Winners = f.winners()
 	e.Draw = f.draw()
@@ -73,8 +61,8 @@ func (f *Projection) Event() qa.Event {
 	return e
 }
 
-// strings returns the texts of an x map, nil when there are none: those that one of
-// the roles authorizes, or with none those that stand.
+// strings returns the texts of an x map that are no fields, nil when there are none: those
+// that one of the roles authorizes, or with none those that stand.
 func (f *Projection) strings(o *object, roles authority.Roles) map[string]string {
 	if o == nil {
 		return nil
@@ -82,6 +70,9 @@ func (f *Projection) strings(o *object, roles authority.Roles) map[string]string
 	var out map[string]string
 	for i := range o.props {
 		key := o.props[i].key
+		if o.slot.IsField(key) {
+			continue
+		}
 		e := winner(o, key)
 		if roles != 0 {
 			e = f.effective(o, key, "", roles)
@@ -116,14 +107,12 @@ func (f *Projection) Person(id qa.Identity) (qa.Person, bool) {
 	if of == nil {
 		return qa.Person{}, false
 	}
-	get := func(key string) string {
-		e := winner(of, key)
-		if e == nil || f.blockedOut(id, e.change) {
-			return ""
+	p := qa.Person{ID: id}
+	for _, r := range schema.MapPerson.Values() {
+		if e := winner(of, r.Key); e != nil && !f.blockedOut(id, e.change) {
+			qa.SetField(&p, r.Field, e.as(r))
 		}
-		return e.str()
 	}
-	p := qa.Person{ID: id, Name: get("name"), About: get("about"), Link: get("link"), PublishAs: get("publishAs")}
 	p.Clean()
 	return p, true
 }
