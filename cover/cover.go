@@ -1,9 +1,8 @@
-// Package cover makes a picture of any common format small enough for an event: a JPEG of at
-// most schema.MaxBlob bytes.
+// Package cover shrinks a cover picture to a JPEG that fits in an event (at most schema.MaxBlob
+// bytes). It reads JPEG, PNG, GIF and WebP.
 //
-// It guarantees that decoding a file takes at most MaxMemory bytes, because it reads the
-// file's headers first; and that the result is a JPEG with nothing but the pixels: no
-// places, cameras or names that the file recorded.
+// It reads the headers first, so decoding a file takes at most MaxMemory bytes. The result is a
+// JPEG without metadata (location, camera, names).
 package cover
 
 import (
@@ -12,7 +11,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	_ "image/gif" // read, like those below
+	_ "image/gif" // registers the decoder
 	"image/jpeg"
 	_ "image/png"
 

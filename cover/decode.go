@@ -19,8 +19,8 @@ const (
 	// MaxMemory is how many bytes the pixels may take while they are decoded: 40 megapixels of
 	// four bytes, fewer where a format needs more.
 	MaxMemory = 200 << 20
-	// MaxShownSide and MaxShownMemory are these bounds for a picture in an event. Any program
-	// may have put it there, and every reader's browser decodes it.
+	// MaxShownSide and MaxShownMemory are the stricter bounds for a picture that is already in an
+	// event, which any program may have written and every reader's browser decodes.
 	MaxShownSide   = 4_096
 	MaxShownMemory = 32 << 20
 	// maxScans is how many scans a JPEG may have. Ordinary ones have up to ten.
@@ -43,8 +43,8 @@ func Decode(b []byte, side int, memory int64) (image.Image, error) {
 	return m, nil
 }
 
-// CheckShown returns nil for a picture that an event may have, and ErrFormat or ErrTooLarge
-// for one that a reader's browser should not be given. It decodes nothing.
+// CheckShown reports whether a picture in an event is safe to show in a browser. It decodes
+// nothing.
 func CheckShown(b []byte) error { return check(b, MaxShownSide, MaxShownMemory) }
 
 func check(b []byte, side int, memory int64) error {
@@ -63,7 +63,7 @@ func check(b []byte, side int, memory int64) error {
 		return err
 	}
 	if need > memory {
-		return fmt.Errorf("%w: %d by %d pixels, which need %d bytes of memory; at most %d are used", ErrTooLarge, c.Width, c.Height, need, memory)
+		return fmt.Errorf("%w: %d by %d pixels need %d bytes of memory; the limit is %d", ErrTooLarge, c.Width, c.Height, need, memory)
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func jpegCost(b []byte) (need int64, err error) {
 
 // frameCost returns the bytes that the frame header of a JPEG asks for.
 func frameCost(s []byte, progressive bool) (need int64, err error) {
-	bad := fmt.Errorf("%w: a JPEG with a frame that cannot be", ErrFormat)
+	bad := fmt.Errorf("%w: a JPEG with an invalid frame header", ErrFormat)
 	if len(s) < 6 {
 		return 0, bad
 	}
@@ -164,9 +164,9 @@ func frameCost(s []byte, progressive bool) (need int64, err error) {
 	return need, nil
 }
 
-// Scale draws a picture into a rectangle of another. A picture that becomes much smaller is
-// scaled in two steps, so that the memory for it is that of a picture with at most twice
-// the edge of the result.
+// Scale draws a picture into a rectangle of another. A picture that becomes much smaller is scaled
+// in two steps, so that the second step needs memory only for a picture of at most twice the
+// result's size.
 func Scale(dst draw.Image, r image.Rectangle, src image.Image, op draw.Op) {
 	b := src.Bounds()
 	w, h := min(b.Dx(), 2*r.Dx()), min(b.Dy(), 2*r.Dy())

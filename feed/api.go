@@ -37,15 +37,16 @@ type APIConfig struct {
 	// Node is nil on a relay, which has change feeds and no pages.
 	Node   Node
 	Source Source
-	// Token must stand in the Authorization header ("Bearer …"). A relay has none, "".
+	// Requests must send Token in the Authorization header ("Bearer …"). A relay has none, "".
 	Token string
-	// Hosts are the values of the Host header that are answered; none: all. A device
-	// must set it, or pages of other sites can reach it under a name of their own.
+	// Hosts are the values of the Host header that are answered; none: all. A device must set it,
+	// to prevent DNS rebinding: otherwise a page of another site could reach the API through a host
+	// name of its own.
 	Hosts []string
 	// Stop ends all streams when it is closed. nil: never.
 	Stop <-chan struct{}
-	// Client tells clients apart, by their address or the like, to bound the streams of
-	// each (MaxStreamsPerClient). "" has no bound of its own. nil: all are "".
+	// Client returns a key for the client (such as its IP address), for the limit
+	// MaxStreamsPerClient. "" has no bound of its own. nil: all are "".
 	Client func(*http.Request) string
 }
 
@@ -54,7 +55,7 @@ type API struct {
 	config  APIConfig
 	handler http.Handler
 	streams openStreams
-	minIdle time.Duration // MinIdle, but in tests
+	minIdle time.Duration // MinIdle, except in tests
 }
 
 // NewAPI returns the API of a device or a relay.
@@ -77,7 +78,7 @@ func NewAPI(c APIConfig) *API {
 	mux.HandleFunc(APIPrefix, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
-			fail(w, http.StatusMethodNotAllowed, "nothing can be changed through this API")
+			fail(w, http.StatusMethodNotAllowed, "this API is read-only")
 			return
 		}
 		fail(w, http.StatusNotFound, "there is nothing here; "+APIPrefix+"openapi.yaml says what there is")
@@ -92,11 +93,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 	if hosts := a.config.Hosts; len(hosts) > 0 {
 		if !slices.Contains(hosts, strings.ToLower(r.Host)) {
-			fail(w, http.StatusForbidden, "Flyleaf does not answer under this name")
+			fail(w, http.StatusForbidden, "unknown name in the Host header")
 			return
 		}
 		if o := r.Header.Get("Origin"); o != "" && o != "http://"+r.Host && o != "https://"+r.Host {
-			fail(w, http.StatusForbidden, "this request came from a page of another address")
+			fail(w, http.StatusForbidden, "requests from pages of other sites are not allowed")
 			return
 		}
 	}
@@ -120,7 +121,7 @@ func (a *API) withToken(next http.HandlerFunc) http.HandlerFunc {
 		given, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if token := a.config.Token; token != "" && (!bearer || !hmac.Equal([]byte(given), []byte(token))) {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="flyleaf"`)
-			fail(w, http.StatusUnauthorized, "this needs the token that `flyleaf serve token` prints, as Authorization: Bearer TOKEN")
+			fail(w, http.StatusUnauthorized, "missing or wrong token. Run `flyleaf serve token` and send Authorization: Bearer TOKEN")
 			return
 		}
 		next(w, r)
@@ -138,7 +139,7 @@ func event(w http.ResponseWriter, r *http.Request) (qa.EventID, bool) {
 	return id, true
 }
 
-// readable is event for one that the source lets the client read.
+// readableEvent is like eventID, and also checks that the client may read the event.
 func (a *API) readable(w http.ResponseWriter, r *http.Request) (qa.EventID, bool) {
 	id, ok := event(w, r)
 	return id, ok && a.allowed(w, r, id)

@@ -38,11 +38,11 @@ const (
 // line, or as server-sent events with the cursor as their ID to clients that accept
 // text/event-stream. Query parameters:
 //
-//	after=CURSOR  where to go on; 0, or none, is the beginning
-//	follow=1      go on with what happens from now on
+//	after=CURSOR  resume after this cursor (default 0: from the start)
+//	follow=1      keep the stream open for new changes
 //
-// A stream of server-sent events always follows, and begins after Last-Event-ID where the
-// client sends one. What ends a stream early is its last line, or an event named error:
+// A stream of server-sent events always follows, and begins after Last-Event-ID where the client
+// sends one. If a stream ends because of an error, its last line (or an event named error) is
 // {"error": text}.
 func (a *API) changes(w http.ResponseWriter, req *http.Request) {
 	event, ok := a.readable(w, req)
@@ -68,7 +68,7 @@ func (a *API) changes(w http.ResponseWriter, req *http.Request) {
 	})
 	if open == nil {
 		w.Header().Set("Retry-After", "10")
-		fail(w, status, "too many programs read changes here now; try again later")
+		fail(w, status, "too many open change streams; try again later")
 		return
 	}
 	defer a.streams.remove(open)
@@ -116,7 +116,7 @@ func parameters(req *http.Request) (after int64, follow, sse bool, err error) {
 	}
 	if text != "" {
 		if after, err = strconv.ParseInt(text, 10, 64); err != nil || after < 0 {
-			return 0, false, false, errors.New("after takes a cursor, which is a whole number of 0 or more")
+			return 0, false, false, errors.New("after must be a cursor (a whole number, 0 or more)")
 		}
 	}
 	switch q.Get("follow") {
@@ -187,8 +187,8 @@ func (s *stream) line(b []byte, name, id string) error {
 	return nil
 }
 
-// pause sends what was written. Without news it also sends what clients ignore, an empty
-// line or a comment, so that both sides notice a broken connection.
+// pause sends what was written. If nothing is new, it sends a keep-alive (an empty line or a
+// comment), so that both sides notice a broken connection.
 func (s *stream) pause(news bool) error {
 	if !news {
 		keepAlive := "\n"
@@ -202,7 +202,7 @@ func (s *stream) pause(news bool) error {
 	return s.flush()
 }
 
-// fail says why the stream ends. A client that cannot be told notices the end.
+// fail says why the stream ends. If writing fails, the client sees the stream end.
 func (s *stream) fail(text string) {
 	b, err := json.Marshal(failure{text})
 	if err == nil && s.line(b, "error", "") == nil {

@@ -1,16 +1,16 @@
-// Package feed tells other programs what happens in an event: who did what to which post,
-// with the new text, and the rows that each change touched. Reader reads the change feed
-// from a ledger, on a device or on a relay; NewAPI serves it over HTTP, with the events
-// of a device beside it. openapi.yaml describes version 1 of that API.
+// Package feed reports the changes of an event to other programs: who did what to which post, the
+// new text, and the event, posts and people that each change modified. Reader reads the change feed
+// from a ledger, on a device or on a relay. NewAPI serves the feed and the device's events over
+// HTTP. openapi.yaml describes version 1 of that API.
 //
-// The change feed guarantees that a program which applies the entries in order, starting
-// after any cursor at which it stopped, has exactly the views that Flyleaf has: an Entry's
-// rows replace the rows of the same ID. A cursor is the position of a change in the ledger.
-// It stays valid across restarts, and belongs to the ledger of that device or relay alone.
+// A program that applies the entries in order, from any cursor at which it stopped, ends up with
+// the same event, posts and people as Flyleaf: an Entry's rows replace the rows of the same ID. A
+// cursor is the position of a change in the ledger. It stays valid across restarts, and belongs to
+// the ledger of that device or relay alone.
 //
-// An entry holds the rows as they were after its change, not as they are now. When changes
-// are excluded from the event, an entry says Reset: forget all rows of the event; the rows
-// that follow are all there are.
+// An entry holds the rows as they were after its change, not as they are now. When changes are
+// excluded from the event, an entry with Reset tells the reader to delete all rows of the event.
+// The following rows are the complete new state.
 //
 // No request changes anything. The API of a device needs its token for everything but the
 // description and an event's Atom and JSON feeds, which have a key of their own, and
@@ -32,8 +32,8 @@ import (
 	"flyleaf/storage"
 )
 
-// maxRows bounds the posts and people of one Entry. One change can touch all of an event,
-// and a client reads an entry whole before it can use it.
+// maxRows bounds the posts and people of one Entry. One change can touch all of an event, and a
+// client must read a whole entry before using it.
 const maxRows = 200
 
 // Entry is one change of an event, or a part of one.
@@ -44,28 +44,27 @@ type Entry struct {
 	By     qa.Identity            `json:"by"`
 	At     int64                  `json:"at"` // ms since 1970 UTC, by the writer's clock
 	Did    []qa.ChangeDescription `json:"did,omitempty"`
-	// Void: what it did does not count, because its writer had signed two versions of it or
-	// of an earlier change. A change can also become void later; then an entry of a later
-	// change has the rows.
+	// Void: the change has no effect, because its writer signed two different versions of it or of
+	// an earlier change. If a change becomes void later, the entry of the change that revealed the
+	// equivocation has the updated rows.
 	Void bool `json:"void,omitempty"`
 	// Reset: forget all rows of the event before those of this entry are applied.
 	Reset bool `json:"reset,omitempty"`
 	Now   Rows `json:"now"`
-	// More: another entry with the same cursor follows, and both are of one change. Who
-	// stops in between goes on from the cursor before.
+	// More: another entry with the same cursor follows, and both are of one change. A reader that
+	// stops between them must resume from the previous cursor.
 	More bool `json:"more,omitempty"`
 }
 
-// Rows are the rows that a change touched, as they are after it. Each replaces the row of
-// the same ID.
+// Rows are the rows that a change modified, in their state after the change.
 type Rows struct {
 	Event  *qa.Event   `json:"event,omitempty"`
 	Posts  []qa.Post   `json:"posts,omitempty"` // with their reactions
 	People []qa.Person `json:"people,omitempty"`
 }
 
-// Ledger gives the ledger's rows of an event after a position, in order. storage.Ledger
-// has it.
+// Ledger gives the ledger's rows of an event after a position, in order. storage.Ledger implements
+// it.
 type Ledger interface {
 	Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error
 }
@@ -78,7 +77,7 @@ type Reader struct {
 	cursor     int64
 	graph      *graph.Graph // nil: to be built up to the cursor
 	projection *projection.Projection
-	// pending are changes whose dependencies are not there: rows of the ledger were damaged.
+	// pending are changes whose dependencies are missing because ledger rows were damaged.
 	pending map[wire.Hash]pendingChange
 }
 
@@ -95,10 +94,9 @@ func NewReader(ledger Ledger, event qa.EventID, after int64) *Reader {
 // Cursor returns the position up to which the feed was read.
 func (r *Reader) Cursor() int64 { return r.cursor }
 
-// Read calls fn with each entry after the cursor, in order, and returns when there is no
-// more; a later Read goes on from there. The first Read also reads all changes up to the
-// cursor, without telling fn. An error of fn or of the ledger is returned, and the entry
-// at which it happened is read again the next time.
+// Read calls fn with each entry after the cursor, in order, and returns when there is no more; a
+// later Read goes on from there. The first Read also reads all changes up to the cursor, without
+// calling fn. An error of fn or of the ledger is returned, and the next Read repeats that entry.
 //
 // storage.ErrDamaged is returned after all that could be read when rows of the ledger are
 // damaged. They come back at their old positions once they have been fetched again, so the
@@ -121,7 +119,7 @@ func (r *Reader) Read(ctx context.Context, fn func(Entry) error) error {
 	})
 }
 
-// clear begins with an empty event.
+// clear resets the reader to an empty event.
 func (r *Reader) clear() {
 	r.graph = graph.New(graph.Forks)
 	r.projection = projection.New(r.event, r.graph, authority.New(r.graph))

@@ -591,7 +591,7 @@ func TestSilentStreamsGiveWay(t *testing.T) {
 	follow(t, url, "203.0.113.1", feed.MaxStreamsPerClient)
 	for _, res := range one {
 		b, err := io.ReadAll(res.Body) // it has ended
-		if err != nil || !strings.Contains(string(b), "other programs wait") {
+		if err != nil || !strings.Contains(string(b), "make room for others") {
 			t.Fatalf("it ended with %q, %v", b, err)
 		}
 	}
@@ -607,7 +607,7 @@ func TestSilentStreamsOfOneMachineGiveWay(t *testing.T) {
 	url := s.URL + "/api/v1/events/" + string(h.event) + "/changes?follow=1"
 	first := follow(t, url, "", 1)[0]
 	follow(t, url, "", feed.MaxStreams)
-	if b, err := io.ReadAll(first.Body); err != nil || !strings.Contains(string(b), "other programs wait") {
+	if b, err := io.ReadAll(first.Body); err != nil || !strings.Contains(string(b), "make room for others") {
 		t.Errorf("it ended with %q, %v", b, err)
 	}
 }

@@ -14,12 +14,11 @@ import (
 // read them.
 type Source interface {
 	Ledger
-	// Allowed returns nil when the event's feed may be read, ErrNoEvent when the source
-	// has no such event or does not tell that it has it, or ErrForbidden.
+	// Allowed returns nil when the event's feed may be read, ErrNoEvent when the source has no such
+	// event or must not reveal that it has it, or ErrForbidden.
 	Allowed(ctx context.Context, event qa.EventID) error
-	// Watch returns a channel that receives a value when the event's ledger may have
-	// grown, and is closed when it will not grow any more; and a function that ends the
-	// watching.
+	// Watch returns a channel that receives a value when the event's ledger may have grown, and is
+	// closed when it will not grow any more; and a function that stops watching.
 	Watch(event qa.EventID) (<-chan struct{}, func())
 }
 
@@ -36,9 +35,9 @@ const idleInterval = 15 * time.Second
 // from now on, until ctx ends or the source's event no longer grows. It does not ask
 // whether the event may be read.
 //
-// pause is called when fn has had everything there is, and then whenever nothing
-// happened for 15 seconds; news tells the two apart. It may be nil. An error of fn or
-// pause ends Follow, and is returned; so are those of Reader.Read, and ctx's.
+// pause(true) is called when fn has received all entries; pause(false) after every 15 idle seconds.
+// pause may be nil. An error of fn or pause ends Follow, and is returned; so are those of
+// Reader.Read, and ctx's.
 func Follow(ctx context.Context, source Source, event qa.EventID, after int64, fn func(Entry) error, pause func(news bool) error) error {
 	grown, end := source.Watch(event) // before the first read, so that nothing is missed in between
 	defer end()
@@ -113,8 +112,8 @@ func (w *Watchers) Grown(event qa.EventID) {
 	}
 }
 
-// Access returns who may read an event, "open" or "invited". The event's first change says
-// so, and nothing can change it. ErrNoEvent is returned when the ledger has no such event.
+// Access returns who may read an event, "open" or "invited". The event's first change sets it for
+// ever. ErrNoEvent is returned when the ledger has no such event.
 func Access(ctx context.Context, ledger Ledger, event qa.EventID) (string, error) {
 	access := ""
 	err := ledger.Entries(ctx, event, 0, func(e storage.Entry) error {
@@ -123,8 +122,8 @@ func Access(ctx context.Context, ledger Ledger, event qa.EventID) (string, error
 		}
 		r := NewReader(ledger, event, 0)
 		r.clear()
-		// Of changes that wait for the first one, because it was damaged and comes again
-		// later, the event is not yet there.
+		// If the first change is damaged, later changes are pending and the event does not exist
+		// yet.
 		if changes, err := r.add(e); err != nil || len(changes) == 0 {
 			return err
 		}

@@ -8,9 +8,9 @@ import (
 )
 
 // errEvicted ends a stream to make room for another.
-var errEvicted = errors.New("nothing was new here for a while, and other programs wait for their turn; nothing is lost: ask again later, after the last cursor")
+var errEvicted = errors.New("this stream was idle and was closed to make room for others. Nothing is lost: reconnect with the last cursor")
 
-// openStream is one of the answers that are being written. Each holds its event in memory.
+// openStream is an open change stream. Each stream keeps its event in memory.
 type openStream struct {
 	client  string
 	end     func() // never blocks

@@ -14,11 +14,10 @@ import (
 	"flyleaf/schema"
 )
 
-// PeopleFromFiles returns the names of people by their ID. files are the person pages of a
-// Jekyll site: path to content. The ID is `short` in the front matter, or else the file's
-// base name without its ending; the name is `title`. IDs are in Unicode's composed form
-// (NFC), because some systems separate letters from marks in file names. Other files are
-// ignored.
+// PeopleFromFiles returns the names of people by their ID. files maps the path of each person page
+// to its content. The ID is `short` in the front matter, or else the file's base name without its
+// ending; the name is `title`. IDs are in Unicode's composed form (NFC), because some systems
+// separate letters from marks in file names. Other files are ignored.
 func PeopleFromFiles(files map[string][]byte) map[string]string {
 	out := make(map[string]string, len(files))
 	for path, b := range files {
@@ -97,14 +96,14 @@ var plainLatin = func() map[rune]string {
 // squash returns the words of a name without spaces.
 func squash(name string) string { return strings.Join(words(name), "") }
 
-// author is an author of a week: the name that is shown, and the ID of the person page, if
-// the page of the week has it.
+// author is an author of a week: name is shown, id is the person's ID as the week's page gives it,
+// or empty.
 type author struct {
 	name, id string
 }
 
-// authorIndex finds authors by name: by the letters of their name or person ID, whatever the
-// case, marks and spaces, and by the words of their name in any order.
+// authorIndex finds authors by name: ignoring case, accents and spaces, and by the words of their
+// name in any order.
 type authorIndex map[string][]int // key → indices of authors
 
 func indexAuthors(authors []author) authorIndex {
@@ -120,8 +119,8 @@ func indexAuthors(authors []author) authorIndex {
 	return x
 }
 
-// anyOrder returns a key that is the same for the words in any order. It begins with a space,
-// as no name does.
+// anyOrder returns a key that is the same for the words in any order. The key begins with a space
+// so that it cannot equal the key of a name.
 func anyOrder(words []string) string {
 	if len(words) == 0 {
 		return ""
@@ -177,8 +176,7 @@ func sameInitial(a, b string) bool {
 // replied in at least three threads that others opened, or in half of them. So a reader
 // with the author's first name is not taken for the author.
 //
-// When threads are not known yet (every post opens one), a message after another writer's
-// message counts as a reply to it.
+// In an input without threads, a message counts as a reply to the message before it.
 func isAuthor(authors []author, posts []qa.ImportedPost) func(writer string) bool {
 	flat := !slices.ContainsFunc(posts, func(p qa.ImportedPost) bool { return p.Parent >= 0 })
 	is := map[string]bool{}
@@ -261,7 +259,7 @@ func splitAuthors(list string) []author {
 // compared with them, to bound that work.
 func checkAuthors(name string, authors []author) error {
 	if n := len(joinAuthors(authors)); n > schema.MaxShort {
-		return refuse(name, 0, ErrLimit, "event/authors is too long: %d, at most %d", n, schema.MaxShort)
+		return refuse(name, 0, ErrLimit, "the authors' names have %d bytes, at most %d are allowed", n, schema.MaxShort)
 	}
 	return nil
 }

@@ -11,13 +11,14 @@ import (
 )
 
 // SplitByline reads "TITLE by AUTHORS", followed by anything, as announcements and page
-// descriptions have it. Of several "by" it takes the one before names of people: the second
-// in "Design by Contract by Ilse Marrow. Recommended by Tino". A title in quotation marks or
-// between asterisks ends with them. A mention ("@ilse") is a name, whatever its case.
+// descriptions have it. If there are several "by", it uses the one that is followed by a person's
+// name, such as the second in "Design by Contract by Ilse Marrow. Recommended by Tino". If the
+// title is quoted or between asterisks, the title ends at the closing mark. A mention ("@ilse") is
+// a name, whatever its case.
 //
-// rest is what follows the names. names is nil when no "by" is before names; then title is
-// what is before the first "by", and rest what is after it. ok is false without a "by". Only
-// the first 2 KiB are read.
+// rest is what follows the names. names is nil when no "by" is followed by a name; then title is
+// what is before the first "by", and rest what is after it. ok is false without a "by". Only the
+// first 2 KiB are read.
 func SplitByline(s string) (title string, names []string, rest string, ok bool) {
 	s = strings.TrimSpace(head(s, maxByline))
 	found := byWord.FindAllStringIndex(s, -1)
@@ -63,7 +64,7 @@ func SplitByline(s string) (title string, names []string, rest string, ok bool) 
 	return strings.TrimSpace(s[:found[best][0]]), bestNames, s[found[best][1]:], true
 }
 
-// otherRole matches what is before a "by" that names somebody other than an author.
+// otherRole matches text that ends with a role other than author, as in "translated by".
 var otherRole = regexp.MustCompile(`(?i)\b(?:translated|edited|published|illustrated|narrated|read|foreword|preface|introduction|recommended|suggested|chosen|sponsored|provided|hosted|organi[sz]ed|named)$`)
 
 var byWord = regexp.MustCompile(`(?i)(?:,?[\s\x{a0}]+written)?[\s\x{a0}]+by[:\s\x{a0}]+`)
@@ -111,9 +112,9 @@ var abbreviated = map[string]bool{
 	"dr": true, "prof": true, "st": true, "jr": true, "sr": true, "mr": true, "mrs": true, "ms": true, "ph.d": true, "phd": true, "m.d": true, "msc": true, "m.sc": true, "b.sc": true, "mag": true, "ing": true,
 }
 
-// leadingNames reads the names of people at the beginning of s: words with a capital letter,
-// or in a script without capitals, between commas, "and" and "&". The full stops of initials
-// ("S. K. Rao") and of "Jr." do not end the list. end says what does.
+// leadingNames reads the names of people at the beginning of s: words with a capital letter, or in
+// a script without capitals, between commas, "and" and "&". The full stops of initials ("S. K.
+// Rao") and of "Jr." do not end the list. end says why the list ended (endAtWord and so on).
 func leadingNames(s string) (names []string, end int) {
 	var name []string
 	done := func() {

@@ -40,7 +40,7 @@ func TestArchiveComesBack(t *testing.T) {
 		}
 		sources[im.Source] = name
 		for _, s := range im.Skipped {
-			if !strings.Contains(s.Reason, "kept for the export") {
+			if !strings.Contains(s.Reason, "kept for export") {
 				t.Errorf("%s: skipped %+v", name, s)
 			}
 		}

@@ -1,14 +1,15 @@
 // Package importer reads a week from other formats: Jekyll pages (ReadJekyll), the plain
-// text of a week's web page (ReadPage), an import that a person has corrected
-// (ReadOutline) and Flyleaf's own JSON (ReadJSON); package slack reads Slack exports.
+// text of a week's web page (ReadPage), outlines, the text form of an import that a person can
+// correct (ReadOutline), and Flyleaf's own JSON (ReadJSON). Package slack reads Slack exports.
 // Each reader returns a qa.Imported: a week before it becomes changes.
 //
 // Guarantees:
 //   - A file is read whole or refused whole. An error names the line where it is known.
-//   - What was understood and not taken is listed in Imported.Skipped.
+//   - Parts of the input that are not imported are listed in Imported.Skipped.
 //   - Everything in an Imported keeps the limits of the event document (qa.Event.Validate).
 //   - The same bytes give the same Imported, with the same sources, on every device.
-//   - What the reader decided and the file does not say is marked and counted.
+//   - A guess (for example who replied to whom) sets ImportedPost.Guessed and is counted in
+//     Imported.Guesses.
 //
 // Input may be hostile: size, number of messages, depth and the work that YAML aliases
 // make are bounded. The package uses no network, disk or clock.
@@ -34,9 +35,9 @@ const (
 	MaxDepth    = 50 // levels of replies
 )
 
-// The reasons why an input is refused. Nothing is imported from it then.
+// Reasons for rejecting an input. A rejected input changes nothing.
 var (
-	// ErrUnknownFormat is returned for bytes in a format that is not read.
+	// ErrUnknownFormat is returned for input in an unsupported format.
 	ErrUnknownFormat = errors.New("this is not a format that can be imported")
 	// ErrTooBig is returned for inputs of more than MaxInput bytes or MaxMessages messages, and
 	// for other bounds of a format.
@@ -46,7 +47,7 @@ var (
 	// ErrSyntax is returned for an input that breaks the rules of its format.
 	ErrSyntax = errors.New("the file cannot be read as this format")
 	// ErrLimit is returned when something is larger than an event can have.
-	ErrLimit = errors.New("this does not fit into an event")
+	ErrLimit = errors.New("too long for an event")
 	// ErrDates is returned for a week whose times contradict each other.
 	ErrDates = errors.New("the dates contradict each other")
 	// ErrNoTitle is returned when no title is found.
@@ -77,7 +78,7 @@ func (e *InputError) Error() string {
 	if e.Detail != "" {
 		b.WriteString(": " + e.Detail)
 	}
-	b.WriteString("; nothing was imported from it")
+	b.WriteString("; nothing was imported")
 	return b.String()
 }
 
@@ -91,8 +92,8 @@ func refuse(name string, line int, err error, format string, args ...any) error 
 // otherFiles are other kinds of files that people try to import, by their first bytes, each
 // with what to do in its place.
 var otherFiles = []struct{ begins, says string }{
-	{"PK\x03\x04", "it is a ZIP file; import a Slack export with the name of a channel, and unpack any other ZIP"},
-	{"\x85\x6f\x4a\x83", "it is an Automerge file, which has changes without their signatures, so nobody can tell who wrote what; import the bundle that `flyleaf export --format bundle` writes of the event"},
+	{"PK\x03\x04", "this is a ZIP file. For a Slack export, also give the channel (--channel NAME). Unpack any other ZIP first"},
+	{"\x85\x6f\x4a\x83", "this is an Automerge file without signatures, so nobody can tell who wrote what. Export a bundle instead: flyleaf export --format bundle"},
 	{"SQLite format 3\x00", "it is a database; `flyleaf export` writes each event of a data directory as a file that can be imported"},
 	{"\xff\xfe", "it is text in UTF-16; save it as UTF-8 and import it again"},
 	{"\xfe\xff", "it is text in UTF-16; save it as UTF-8 and import it again"},
@@ -103,7 +104,7 @@ var otherFiles = []struct{ begins, says string }{
 	{"<!doctype html", "it is an HTML page; open it in a browser and save its text, or import the file that it was made from"},
 	{"<!DOCTYPE html", "it is an HTML page; open it in a browser and save its text, or import the file that it was made from"},
 	{"<html", "it is an HTML page; open it in a browser and save its text, or import the file that it was made from"},
-	{"BEGIN:VCALENDAR", "it is a calendar, which has the days of a week and none of its questions"},
+	{"BEGIN:VCALENDAR", "this is a calendar file; it contains no questions"},
 }
 
 // Detect returns the format of b, by its content; the name is only for errors. An *InputError
@@ -128,9 +129,9 @@ func Detect(name string, b []byte) (weekfile.Format, error) {
 	}
 	switch {
 	case weekfile.IsCSV(s):
-		return "", refuse(name, 0, ErrUnknownFormat, "it is CSV as Flyleaf publishes it, for spreadsheets; import the week's Jekyll page, JSON or bundle in its place")
+		return "", refuse(name, 0, ErrUnknownFormat, "this is a CSV export, which cannot be imported. Import the week's Jekyll page, JSON or bundle instead")
 	case weekfile.IsMarkdown(s):
-		return "", refuse(name, 0, ErrUnknownFormat, "it is Markdown as Flyleaf publishes it, for readers; import the week's Jekyll page, JSON or bundle in its place")
+		return "", refuse(name, 0, ErrUnknownFormat, "this is a Markdown export, which cannot be imported. Import the week's Jekyll page, JSON or bundle instead")
 	case looksLikePage(s):
 		return weekfile.FormatPage, nil
 	}
@@ -161,7 +162,7 @@ func Read(name string, b []byte, people map[string]string) (qa.Imported, error) 
 // so that the same page gives the same week on any system.
 func clean(name string, b []byte) (string, error) {
 	if len(b) > MaxInput {
-		return "", refuse(name, 0, ErrTooBig, "%d bytes, at most %d are read", len(b), MaxInput)
+		return "", refuse(name, 0, ErrTooBig, "the file has %d bytes; the maximum is %d", len(b), MaxInput)
 	}
 	b = bytes.TrimPrefix(b, []byte(weekfile.ByteOrderMark))
 	if !utf8.Valid(b) {
@@ -186,8 +187,8 @@ func clean(name string, b []byte) (string, error) {
 	}, s), nil
 }
 
-// standIn replaces control characters, for which YAML and JSON would refuse the whole file. No
-// text may have it, so finish removes it and counts the text as cleaned.
+// placeholder replaces control characters, because YAML and JSON reject files that have them. Valid
+// text never contains it, so finish removes it and counts the text as cleaned.
 const standIn = '\u202c'
 
 func firstLine(s string) string {
@@ -206,9 +207,9 @@ func beginning(s string) string {
 	return string(r[:limit-1]) + "…"
 }
 
-// nameSources gives every post its source. A post that the reader gave one keeps it, if it is
-// the first with that source. Others get one by qa.SourceByText, with a number if the same
-// person wrote the same text more than once.
+// nameSources gives every post its source. A post keeps the source that the reader set, unless an
+// earlier post has the same source. Other posts get a source from qa.SourceByText, with a number if
+// the same person wrote the same text more than once.
 func nameSources(im *qa.Imported) {
 	used := make(map[string]bool, len(im.Posts))
 	for i := range im.Posts {
@@ -261,7 +262,7 @@ func finish(name string, im *qa.Imported) error {
 	nameWeek(im)
 	splitLong(im)
 	if len(im.Posts) > MaxMessages {
-		return refuse(name, 0, ErrTooBig, "%d messages, at most %d are read", len(im.Posts), MaxMessages)
+		return refuse(name, 0, ErrTooBig, "%d messages; the maximum is %d", len(im.Posts), MaxMessages)
 	}
 	if im.Posts == nil {
 		im.Posts = []qa.ImportedPost{}
@@ -339,8 +340,8 @@ func cleanImport(im *qa.Imported) {
 	}
 }
 
-// checkDates refuses a week whose times contradict each other: the importer cannot know which
-// of them is wrong, and no calendar can show them.
+// checkDates refuses a week whose times contradict each other, because the importer cannot know
+// which time is wrong.
 func checkDates(name string, line int, e *qa.Event) error {
 	times := e.Times()
 	for _, c := range e.Contradictions() {

@@ -20,10 +20,10 @@ import (
 	"flyleaf/weekfile"
 )
 
-// ReadJekyll reads a Jekyll page, in the layout that package weekfile describes. people has
-// the names of person IDs in `authors` (see PeopleFromFiles), and may be nil. An ID that is
-// not in it is shown by the name with the same letters of a writer or in the description, or
-// else as it is. An *InputError is returned when the page is refused.
+// ReadJekyll reads a Jekyll page, in the layout that package weekfile describes. people has the
+// names of person IDs in `authors` (see PeopleFromFiles), and may be nil. For an unknown ID, it
+// uses a writer's name, or a name in the description, that has the same letters as the ID.
+// Otherwise it shows the ID. An *InputError is returned when the page is refused.
 func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, error) {
 	s, err := clean(name, b)
 	if err != nil {
@@ -35,8 +35,8 @@ func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, e
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(front), &doc); err != nil {
-		// A browser or a word processor may have added no-break spaces and line separators,
-		// with which it is not YAML.
+		// A browser or a word processor may have added no-break spaces and line separators, which
+		// make the front matter invalid YAML.
 		doc = yaml.Node{}
 		if yaml.Unmarshal([]byte(plainIndents(front)), &doc) != nil {
 			line, what := yamlLine(err, first)
@@ -101,11 +101,11 @@ func plainIndents(front string) string {
 	})
 }
 
-// isFence reports whether a line begins a front matter.
+// isFence reports whether a line starts front matter.
 func isFence(line string) bool { return strings.TrimRight(line, " \t") == "---" }
 
-// HasFrontMatter reports whether a file begins with a front matter. Jekyll takes no other
-// files for pages.
+// HasFrontMatter reports whether a file begins with a front matter. Jekyll ignores files without
+// it.
 func HasFrontMatter(b []byte) bool {
 	line, _, _ := bytes.Cut(bytes.TrimLeft(bytes.TrimPrefix(b, []byte(weekfile.ByteOrderMark)), "\r\n"), []byte("\n"))
 	return isFence(strings.TrimRight(string(line), "\r"))
@@ -186,7 +186,7 @@ const maxVisits = 40 * MaxMessages
 func (r *jekyllReader) real(n *yaml.Node) (*yaml.Node, error) {
 	r.visits++
 	if r.visits > maxVisits || len(r.im.Skipped) > MaxMessages {
-		return nil, r.refuse(n, ErrTooBig, "more than %d pieces, counting what YAML aliases repeat", maxVisits)
+		return nil, r.refuse(n, ErrTooBig, "more than %d YAML nodes, counting aliases", maxVisits)
 	}
 	if n.Kind == yaml.AliasNode {
 		return n.Alias, nil
@@ -229,7 +229,7 @@ func (r *jekyllReader) pairs(n *yaml.Node, do func(key string, k, v *yaml.Node) 
 			return err
 		}
 		if own[key] {
-			return r.refuse(k, ErrSyntax, "the key %q is there twice", beginning(key))
+			return r.refuse(k, ErrSyntax, "the key %q appears twice", beginning(key))
 		}
 		own[key] = true
 		if err := do(key, k, v); err != nil {
@@ -354,7 +354,7 @@ func (r *jekyllReader) front(n *yaml.Node) error {
 			s, err := r.scalar(v, key)
 			if s == "false" {
 				r.im.Unpublished = true
-				r.im.Remarks = append(r.im.Remarks, qa.Remark{Line: r.line(k), Text: "The page says published: false, so its own site does not show it."})
+				r.im.Remarks = append(r.im.Remarks, qa.Remark{Line: r.line(k), Text: "The page has `published: false`, so Jekyll does not publish it."})
 			}
 			return err
 		case "render_with_liquid":
@@ -366,20 +366,20 @@ func (r *jekyllReader) front(n *yaml.Node) error {
 		if v.Kind == yaml.ScalarNode {
 			text = v.Value
 		}
-		r.skip(k, key+": "+text, "there is no place in a week for the key %q", beginning(key))
+		r.skip(k, key+": "+text, "the key %q is not imported", beginning(key))
 		return nil
 	})
 	switch {
 	case err != nil || author == nil:
 		return err
 	case len(r.authors) > 0:
-		r.skip(author, author.Value, "the page has authors, so its author was left out")
+		r.skip(author, author.Value, "`author` was ignored because the page also has `authors`")
 		return nil
 	}
 	return r.readAuthors(author)
 }
 
-// keep puts a value into the event's x, from which WriteJekyll writes it again.
+// keep stores a value in Event.X, so that WriteJekyll can write it back.
 func (r *jekyllReader) keep(x, key string, k, v *yaml.Node) error {
 	s, err := r.scalar(v, key)
 	if err != nil {
@@ -393,9 +393,9 @@ func (r *jekyllReader) keepX(x, value string, at *yaml.Node) {
 	switch {
 	case value == "":
 	case len(value) > schema.MaxXValue:
-		r.skip(at, value, "it is longer than the %d bytes that an event can keep", schema.MaxXValue)
+		r.skip(at, value, "longer than %d bytes, the maximum for an extra value", schema.MaxXValue)
 	case len(r.im.Event.X) >= schema.MaxXKeys:
-		r.skip(at, value, "an event can keep only %d such values", schema.MaxXKeys)
+		r.skip(at, value, "more than %d extra values", schema.MaxXKeys)
 	default:
 		r.im.Event.X[x] = value
 	}
@@ -560,13 +560,13 @@ func (r *jekyllReader) links(n *yaml.Node) error {
 		}
 		r.keepX(weekfile.XLink+strconv.Itoa(i), string(b), item)
 		if _, kept := r.im.Event.X[weekfile.XLink+strconv.Itoa(i)]; kept {
-			r.skip(item, l.URL, "an event can have %d links of at most %d bytes; this one is kept for the export, and is not shown", schema.MaxLinks, schema.MaxShort)
+			r.skip(item, l.URL, "an event can have %d links of at most %d bytes; this link is kept for export but not shown", schema.MaxLinks, schema.MaxShort)
 		}
 	}
 	return nil
 }
 
-// messages reads the archive, or the replies to a message (parent, -1 for the archive).
+// readPosts reads the posts under the key `archive` (parent -1), or the replies to post parent.
 func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 	what := "archive"
 	if parent >= 0 {
@@ -634,7 +634,7 @@ func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 			return err
 		}
 		if address != nil {
-			// An address that WriteJekyll wrote says nothing that the id does not say.
+			// WriteJekyll derives url from id, so such a url need not be kept.
 			if _, fragment, _ := strings.Cut(address.Value, "#"); r.im.Posts[at].Source == "" || fragment != weekfile.Anchor(r.im.Posts[at].Source) {
 				r.skip(address, address.Value, "there is no place in a message for the key %q", "url")
 			}
@@ -652,7 +652,7 @@ func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 	return nil
 }
 
-// reactions reads the reactions that a message had where it was written first.
+// reactions reads the reactions that a message had in its original channel.
 func (r *jekyllReader) reactions(n *yaml.Node, at int) error {
 	list, err := r.items(n, "reactions")
 	if err != nil {
@@ -673,7 +673,7 @@ func (r *jekyllReader) reactions(n *yaml.Node, at int) error {
 	}
 	value, left := qa.ReactionsX(rs)
 	if left > 0 {
-		r.skip(n, "", "a message can keep reactions of at most %d bytes; %d were left out", schema.MaxXValue, left)
+		r.skip(n, "", "%d reactions were left out: a message can keep %d bytes of them", schema.MaxXValue, left)
 	}
 	if value != "" {
 		r.im.Posts[at].X = map[string]string{qa.XReactions: value}

@@ -13,20 +13,20 @@ import (
 // Which files of a Jekyll collection are pages, by Jekyll's own rules (its EntryFilter
 // and Collection):
 //
-//   - a name, or a path within the collection, that begins with "_", ".", "#" or "~" is
-//     none, nor one that ends with "~": templates, drafts, what editors leave behind;
-//   - what the site's `exclude` names is none; what `include` names is one all the same;
-//   - folders below the collection's are looked through;
-//   - a file without front matter is copied as it is, and is no page. (ReadJekyll finds
-//     that out; a page whose front matter says `published: false` as well.)
+//   - A file is not a page if its name, or its path within the collection, begins with "_", ".",
+//     "#" or "~", or if its name ends with "~" (templates, drafts, editor backup files).
+//   - Files matched by `exclude` are not pages; files matched by `include` are pages in any case.
+//   - Subfolders of the collection's folder are searched too.
+//   - Jekyll copies a file without front matter unchanged; it is not a page. ReadJekyll detects
+//     such files, and pages whose front matter says `published: false`.
 //
-// Of the pages those are weeks whose name ends as Markdown's do, in `markdown_ext`.
+// Only pages with a Markdown extension (`markdown_ext`) are weeks.
 
-// SiteConfig is what of a site's _config.yml decides which files are pages.
+// SiteConfig holds the settings of _config.yml that decide which files are pages.
 type SiteConfig struct {
 	Exclude, Include []string // patterns, of paths below the site's folder
 	MarkdownExt      []string // endings without a dot, in lower case
-	CollectionsDir   string   // where the collections' folders lie; "" is the site's folder
+	CollectionsDir   string   // the parent folder of the collections; "" is the site's folder
 }
 
 // markdownExt are Jekyll's endings of Markdown.
@@ -35,8 +35,8 @@ var markdownExt = []string{"markdown", "mkdown", "mkdn", "mkd", "md"}
 // maxPatterns bounds the patterns that are taken from a configuration.
 const maxPatterns = 1000
 
-// ReadSiteConfig reads a site's _config.yml, nil for none. An *InputError is returned when
-// it cannot be read; the SiteConfig is then that of a site without one.
+// ReadSiteConfig reads a site's _config.yml. With b == nil, or on an error, it returns the
+// defaults. An *InputError is returned when b cannot be read.
 func ReadSiteConfig(name string, b []byte) (SiteConfig, error) {
 	c := SiteConfig{MarkdownExt: markdownExt}
 	if b == nil {
@@ -46,7 +46,7 @@ func ReadSiteConfig(name string, b []byte) (SiteConfig, error) {
 	if err != nil {
 		return c, err
 	}
-	// Lists or a single text: Jekyll takes both.
+	// Jekyll accepts a list or a single string.
 	var in struct {
 		Exclude, Include yaml.Node
 		MarkdownExt      string `yaml:"markdown_ext"`
@@ -80,8 +80,8 @@ func ReadSiteConfig(name string, b []byte) (SiteConfig, error) {
 	return c, nil
 }
 
-// matches reports whether a pattern of `exclude` or `include` names a path: as a whole, as
-// its beginning, or as a pattern in which * stands for slashes too.
+// matches reports whether a pattern of `exclude` or `include` names a path: if the pattern equals
+// the path, is a prefix of it, or matches it as a glob whose * also matches slashes.
 func (SiteConfig) matches(patterns []string, name string) bool {
 	slashes := strings.NewReplacer("/", "\x00", "[!", "[^")
 	for _, p := range patterns {
@@ -99,7 +99,7 @@ func (SiteConfig) matches(patterns []string, name string) bool {
 	return false
 }
 
-// PassedOver is a file of a site that is no page to be read, and why.
+// SkippedFile is a file that is not imported, with the reason.
 type PassedOver struct {
 	File   string `json:"file"` // with slashes, below the folder
 	Reason string `json:"reason"`
@@ -109,13 +109,12 @@ type PassedOver struct {
 const maxEntries = 100_000
 
 // ErrTooManyFiles is returned by SitePages for a folder with more files than it looks at.
-var ErrTooManyFiles = errors.New("the folder holds more than 100,000 files; nothing was read from it")
+var ErrTooManyFiles = errors.New("the folder has more than 100,000 files. Nothing was read")
 
-// SitePages returns the pages of a collection's folder by path, ascending, and what was
-// passed over. collection is the folder's name within its site, such as _books. Links are
-// followed to files, never to folders, and only as far as fsys follows them. Errors are
-// fsys's, of the folder itself, or ErrTooManyFiles; what cannot be looked at below it is
-// passed over.
+// SitePages returns the pages of a collection's folder by path, ascending, and what was passed
+// over. collection is the folder's name within its site, such as _books. Symbolic links to files
+// are followed if fsys allows it; links to folders are not. An error is returned only if the folder
+// itself cannot be read, or ErrTooManyFiles. Files and subfolders that cannot be read are skipped.
 func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, passed []PassedOver, err error) {
 	n := 0
 	pass := func(name, reason string) { passed = append(passed, PassedOver{name, reason}) }
@@ -124,7 +123,7 @@ func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, pas
 		case err != nil && name == ".":
 			return err
 		case err != nil:
-			pass(name, "it cannot be looked at: "+reasonOf(err))
+			pass(name, "cannot be read:   "+reasonOf(err))
 			return nil
 		case name == ".":
 			return nil
@@ -133,8 +132,8 @@ func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, pas
 			return ErrTooManyFiles
 		}
 		if d.IsDir() {
-			// Jekyll looks at a hidden folder's files all the same, and leaves out those of
-			// one at the top, whose path begins so. Those are counted as one.
+			// Jekyll skips every file below a hidden top-level folder, because the path starts with
+			// a dot. Report the folder once instead of each file.
 			if !strings.Contains(name, "/") && special(name) && len(c.Include) == 0 {
 				pass(name+"/", specialReason(name))
 				return fs.SkipDir
@@ -168,13 +167,13 @@ func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, pas
 				pass(name, "it is a link to something that is not in this folder")
 				return nil
 			case info.IsDir():
-				pass(name, "it is a link to a folder; its pages are read where they lie")
+				pass(name, "a link to a folder. Pages in that folder are imported only if it is inside this folder")
 				return nil
 			}
 			mode = info.Mode().Type()
 		}
 		if !mode.IsRegular() {
-			pass(name, "it is no file, but a pipe, a socket or a device")
+			pass(name, "not a regular file, but a pipe, a socket or a device")
 			return nil
 		}
 		ext := strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
@@ -192,7 +191,7 @@ func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, pas
 	return pages, passed, nil
 }
 
-// special reports whether Jekyll keeps a name for itself or for others.
+// isIgnored reports whether Jekyll ignores files and folders whose names begin like this.
 func special(name string) bool { return strings.IndexByte("._#~", name[0]) >= 0 }
 
 func specialReason(name string) string {

@@ -9,13 +9,12 @@ import (
 	"flyleaf/weekfile"
 )
 
-// ReadJSON reads weekfile.JSONFormat as an import. Posts become carried-over ones: written
-// by the importer on behalf of the name that was shown. A message keeps the
-// source it had, else it is named by its event and post ID, so that what was
-// imported once is known again. Withdrawn, void and hidden posts, and those
-// that came after the week was closed and that nobody approved, are not taken; a
-// question among them stays, without its words, when it has replies that are.
-// An *InputError is returned when the file is refused.
+// ReadJSON reads weekfile.JSONFormat as an import. Posts become imported posts: the importer signs
+// them, and they show the original writer's name. A message keeps its source. Without one, the
+// source is made from event ID and post ID, so that a second import recognises it. Withdrawn, void,
+// hidden and unapproved late posts are not imported. If such a question has replies that are
+// imported, a placeholder takes its place. An
+// *InputError is returned when the file is refused.
 func ReadJSON(name string, b []byte) (qa.Imported, error) {
 	s, err := clean(name, b)
 	if err != nil {
@@ -47,7 +46,7 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 	if len(im.Source) > weekfile.MaxSource {
 		im.Source = weekfile.Source(string(weekfile.FormatJSON), e)
 	}
-	// What belongs to the old event's document, and means nothing in a new one.
+	// Drop the fields that belong to the old event's document.
 	id := e.ID
 	e.ID, e.Founder, e.Roles, e.Relays, e.MovedTo, e.Cover, e.Gate, e.Closed = "", "", nil, nil, "", "", 0, false
 	e.Winners, e.Draw = nil, nil
@@ -57,7 +56,7 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 		}
 		return p.Source
 	}
-	// A later import is told what became of those that are not taken.
+	// Record posts that are not imported, so that a later import knows whether they still exist.
 	leave := func(p *weekfile.JSONPost) {
 		if p.Withdrawn || p.Void {
 			im.Deleted = append(im.Deleted, source(p))
@@ -65,7 +64,8 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 			im.Present = append(im.Present, source(p))
 		}
 	}
-	// Events that earlier versions let through must come back out of their exports.
+	// Earlier versions accepted events with contradictory dates. Their exports must still import,
+	// so drop the later of two contradictory values.
 	for _, c := range e.Contradictions() {
 		im.Remarks = append(im.Remarks, qa.Remark{Text: "The export says that " + c.Words + "; the later of what does not go together was left out."})
 	}
@@ -81,7 +81,7 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 			AsAuthor: p.Author && parent >= 0,
 		})
 		if p.TimeMadeUp(&week.Event, posts) {
-			im.Posts[at].AtMillis = 0 // its place in the file says as much
+			im.Posts[at].AtMillis = 0 // the position in the file gives the same order
 		}
 		im.Posts[at].Source = source(p)
 		if rs, _ := qa.ReactionsX(qa.Carried(p.X)); rs != "" {
@@ -136,7 +136,7 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 	return im, nil
 }
 
-// leftOut says why a post is not taken; "" for one that is.
+// skipReason returns why a post is not imported, or "" if it is.
 func leftOut(p *weekfile.JSONPost) string {
 	switch {
 	case p.Void:
@@ -146,7 +146,7 @@ func leftOut(p *weekfile.JSONPost) string {
 	case p.Hidden != "":
 		return "hidden"
 	case p.AfterClosing:
-		return "written after the week was closed, and approved by nobody"
+		return "written after closing and not approved"
 	}
 	return ""
 }

@@ -42,7 +42,7 @@ func TestLatePostsAreNotPublished(t *testing.T) {
 		t.Errorf("%v %s", err, b.String())
 	}
 	im, err := ReadJSON("week.json", b.Bytes())
-	if err != nil || len(im.Posts) != 1 || len(im.Skipped) != 2 || !strings.Contains(im.Skipped[0].Reason, "after the week was closed") {
+	if err != nil || len(im.Posts) != 1 || len(im.Skipped) != 2 || !strings.Contains(im.Skipped[0].Reason, "after closing") {
 		t.Errorf("%v %+v", err, im)
 	}
 }

@@ -16,9 +16,9 @@ import (
 	"flyleaf/weekfile"
 )
 
-// An outline is an import as text that a person can correct before it is taken.
-// It is complete: it is imported in place of the file it was made from, and its
-// messages keep their sources, so importing both adds nothing twice.
+// An outline is an import as editable text. A person corrects it, then imports the outline instead
+// of the original file. Its messages keep their sources, so importing both files adds nothing
+// twice.
 //
 //	flyleaf outline 1
 //	# comment                       any line that begins with # and stands between messages
@@ -28,39 +28,37 @@ import (
 //	authors: …
 //	starts: 2021-03-08 00:00:00     UTC
 //	ends: …
-//	link: {"text":…,"url":…}        JSON; as often as there are links
+//	link: {"text":…,"url":…}        JSON; repeated for each link
 //	x NAME: "…"                     JSON; as often as there are such values
 //	description:
 //	    lines of text               indented by four spaces
 //
 //	Q 21: Name                      a question; 21 is the line of the file it was made from
 //	    lines of text
-//	  R? 25: Name                   a reply; ? says that this was guessed, ?? narrowly so
+//	  R? 25: Name                   a reply; ? marks a guess, ?? an uncertain guess
 //	    lines of text
 //	  RR: Name                      a reply to that reply, and so on
 //
-// What a person changes: Q to R or back. An R replies to the question above it,
-// an RR to the reply above it. Up to three spaces before the letter, the marks ?
-// and the line numbers mean nothing; what comes back is taken as decided.
+// To correct a guess, change Q to R or R to Q. The reader ignores indentation of up to three
+// spaces, the marks ? and the line numbers, and treats every decision as confirmed.
 const outlineMagic = "flyleaf outline "
 
 const outlineVersion = outlineMagic + "1"
 
 const outlineHelp = `# Correct what was guessed, then import this file in place of the page.
 # A line "Q" opens a thread; a line "R" replies in the thread above it. Change the letter.
-# "?" was guessed; "??" was a near thing: look at those first. The marks may stay.
+# "?" marks a guess, "??" an uncertain one: check those first. You need not remove the marks.
 # The number is the line in the page. Texts are indented by four spaces.
 `
 
 // textIndent stands before every line of a text.
 const textIndent = "    "
 
-// ErrNoOutline is returned by WriteOutline for what was read from JSON: nothing
-// in it is guessed, and its messages have names of their own that an outline
-// does not hold.
-var ErrNoOutline = errors.New("an import from JSON has no outline: its threads are written in it, import it as it is")
+// ErrNoOutline is returned by WriteOutline for an import from JSON. Such an import has no guesses,
+// and its messages have sources that an outline cannot store.
+var ErrNoOutline = errors.New("a JSON import has no outline: the JSON already gives the threads. Import the JSON file itself")
 
-// WriteOutline writes im as an outline. Errors are w's, or ErrNoOutline.
+// WriteOutline writes im as an outline. It returns ErrNoOutline, or the error of w.
 func WriteOutline(w io.Writer, im qa.Imported) error {
 	if im.Format == string(weekfile.FormatJSON) {
 		return ErrNoOutline
@@ -125,8 +123,7 @@ func WriteOutline(w io.Writer, im qa.Imported) error {
 	return nil
 }
 
-// nameLine writes a name on one line: as it is, or as JSON where it would not
-// come back.
+// nameLine writes a name on one line: as JSON if plain text would not be read back unchanged.
 func nameLine(name string) string {
 	if name == strings.Join(strings.Fields(name), " ") && !strings.HasPrefix(name, `"`) {
 		return name
@@ -145,8 +142,8 @@ func toLine(v any) string {
 	return strings.TrimSpace(b.String())
 }
 
-// writeText writes the lines of a text. Text that begins or ends with empty
-// lines, or holds what ends lines elsewhere, is written as one line of JSON.
+// writeText writes the lines of a text. Text that begins or ends with empty lines, or contains
+// other line-break characters, is written as one line of JSON.
 func writeText(b *bytes.Buffer, text string) {
 	if text == "" {
 		return
@@ -180,15 +177,14 @@ func bare(text string) bool {
 // jsonText says that a text follows as JSON.
 const jsonText = "json: "
 
-// narrow is the distance in points at which a guess is marked ??.
+// uncertain is the greatest score margin at which a guess is marked ??.
 const narrow = 1
 
 // Letters, line number, name.
 var outlinePost = regexp.MustCompile(`^ {0,3}([Qq]|[Rr]+)\?{0,2}(?: +(\d{1,9}))? *:(.*)$`)
 
-// ReadOutline reads an outline that WriteOutline wrote and a person may have
-// corrected. Nothing in it counts as guessed any more. An *InputError with the
-// line is returned when it is refused.
+// ReadOutline reads an outline that WriteOutline wrote and a person may have corrected. The result
+// has no guesses. An *InputError with the line is returned when the outline is refused.
 func ReadOutline(name string, b []byte) (qa.Imported, error) {
 	s, err := clean(name, b)
 	if err != nil {
@@ -243,7 +239,7 @@ func (r *outlineReader) take(n int, line string) error {
 		return nil
 	case !r.begun:
 		if strings.TrimSpace(line) != outlineVersion {
-			return r.refuse(n, "the first line is %q, %q is read", beginning(line), outlineVersion)
+			return r.refuse(n, "the first line is %q, but must be %q", beginning(line), outlineVersion)
 		}
 		r.begun = true
 		return nil
@@ -259,7 +255,7 @@ func (r *outlineReader) take(n int, line string) error {
 	}
 	if rest, ok := strings.CutPrefix(line, textIndent); ok {
 		if r.into == nil {
-			return r.refuse(n, "there is text here that belongs to no message and no description")
+			return r.refuse(n, "text outside of a message or the description")
 		}
 		if r.text == nil {
 			r.textAt = n
@@ -276,7 +272,7 @@ func (r *outlineReader) take(n int, line string) error {
 	return r.head(n, line)
 }
 
-// flush gives the lines read so far to what they belong to.
+// flush stores the lines read so far in the target.
 func (r *outlineReader) flush() error {
 	if r.text == nil {
 		r.into = nil
@@ -285,7 +281,7 @@ func (r *outlineReader) flush() error {
 	text := strings.TrimRight(strings.Join(r.text, "\n"), "\n")
 	if rest, ok := strings.CutPrefix(text, jsonText); ok {
 		if err := json.Unmarshal([]byte(rest), &text); err != nil {
-			return r.refuse(r.textAt, "after %q one text as JSON is wanted: %v", jsonText, err)
+			return r.refuse(r.textAt, "after %q there must be a JSON string: %v", jsonText, err)
 		}
 	}
 	*r.into, r.into, r.text = text, nil, nil
@@ -303,7 +299,7 @@ func (r *outlineReader) post(n int, m []string) error {
 	p := qa.ImportedPost{Parent: -1, Line: n, Name: strings.TrimSpace(m[3])}
 	if strings.HasPrefix(p.Name, `"`) {
 		if err := json.Unmarshal([]byte(p.Name), &p.Name); err != nil {
-			return r.refuse(n, "a name that begins with a quotation mark is JSON: %v", err)
+			return r.refuse(n, "a name that begins with a quotation mark must be a JSON string: %v", err)
 		}
 	}
 	if p.Name == "" {
@@ -318,11 +314,11 @@ func (r *outlineReader) post(n int, m []string) error {
 	}
 	switch {
 	case depth > MaxDepth:
-		return r.refuse(n, "replies to replies more than %d deep", MaxDepth)
+		return r.refuse(n, "replies nested more than %d levels deep", MaxDepth)
 	case depth > len(r.path) && depth == 1:
-		return r.refuse(n, "a reply stands before the first question; make it a Q")
+		return r.refuse(n, "a reply before the first question; change R to Q")
 	case depth > len(r.path):
-		return r.refuse(n, "there is no %s over this %s for it to reply to", strings.Repeat("R", depth-1), strings.Repeat("R", depth))
+		return r.refuse(n, "no %s above this %s to reply to", strings.Repeat("R", depth-1), strings.Repeat("R", depth))
 	case depth > 0:
 		p.Parent = r.path[depth-1]
 	}
@@ -370,7 +366,7 @@ func (r *outlineReader) head(n int, line string) error {
 	case isX:
 		var v string
 		if err := json.Unmarshal([]byte(value), &v); err != nil {
-			return r.refuse(n, "a value of x is a text as JSON: %v", err)
+			return r.refuse(n, "an `x` value must be a JSON string: %v", err)
 		}
 		if e.X == nil {
 			e.X = map[string]string{}
@@ -379,7 +375,7 @@ func (r *outlineReader) head(n int, line string) error {
 	case key == "description" && value == "":
 		r.into = &e.Description
 	default:
-		return r.refuse(n, "there is no key %q here", beginning(key))
+		return r.refuse(n, "unknown key %q", beginning(key))
 	}
 	return nil
 }

@@ -9,8 +9,7 @@ import (
 	"flyleaf/publish"
 )
 
-// What Flyleaf publishes for readers and spreadsheets is told what it is, and which file to
-// import in its place; as the text of a page all its messages would be lost.
+// A CSV or Markdown export is recognised, and the error says what to import instead.
 func TestOwnFilesThatAreNotRead(t *testing.T) {
 	week, err := ReadJekyll("week.md", []byte("---\ntitle: The Patient Ledger\nauthors: [Ilse Marrow]\nstart: 2026-03-09\nend: 2026-03-13\narchive:\n- name: Tino\n  text: When?\n- name: Ada\n  text: Where?\n---\n"), nil)
 	if err != nil {
@@ -25,7 +24,7 @@ func TestOwnFilesThatAreNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, b := range map[string][]byte{"week.csv": csv.Bytes(), "week.md": md.Bytes()} {
-		if _, err := Read(name, b, nil); err == nil || !strings.Contains(err.Error(), "as Flyleaf publishes it") || !strings.Contains(err.Error(), "Jekyll page") {
+		if _, err := Read(name, b, nil); err == nil || !strings.Contains(err.Error(), "cannot be imported") || !strings.Contains(err.Error(), "Jekyll page") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

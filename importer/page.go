@@ -15,7 +15,7 @@ import (
 
 // The plain text of a week's web page:
 //
-//	lines of the site itself                  skipped
+//	is used as the heading
 //	Title
 //	by Author, Author and Author
 //	The book of the week from 08 Mar 2021 to 12 Mar 2021
@@ -31,19 +31,18 @@ import (
 // without blank lines between them. Where none is found, a short line over a name is
 // taken for it (guessHeading), and the import says so.
 //
-// Blank lines stand around paragraphs, not around lists: after a list the next
-// name follows at once, and a message that is a list follows its name at once. A
-// message without text leaves two names on adjacent lines.
+// Paragraphs have blank lines around them; lists do not. The line after a list may be the next
+// name. A message without text leaves two names on adjacent lines.
 //
-// The page's text has lost its Markdown; what is left is taken as it stands,
-// bullets as •, with a list's common indentation taken off.
+// The text is imported unchanged: bullets stay •, and only the common indentation of a list is
+// removed.
 
 var (
 	headingLine = regexp.MustCompile(`(?i)^(questions\s*(and|&)\s*answers|q\s*&\s*a):?$`)
 	listLine    = regexp.MustCompile(`^\s+([•◦▪‣·*+–-]|\d{1,3}[.)]|[a-z][.)])\s`)
 )
 
-// footers begin what the site says under the messages, the surest first.
+// footers are the beginnings of site text below the messages, most reliable first.
 var footers = []string{
 	"to take part in the book of the week",
 	"to see other books, check",
@@ -86,7 +85,7 @@ func (u *unit) text() string {
 	return strings.Join(out, "\n")
 }
 
-// single returns the unit's line if it has but one, "" otherwise.
+// single returns the unit's line if it has exactly one, "" otherwise.
 func (u *unit) single() string {
 	if len(u.lines) != 1 || u.list {
 		return ""
@@ -94,8 +93,8 @@ func (u *unit) single() string {
 	return qa.PlainSpaces(u.lines[0])
 }
 
-// cutUnits cuts the page. Lines in alone, by number, are units of their own. Between blank lines, a list is a unit, and so are the
-// lines before and after it; indented lines after a list belong to it.
+// Lines whose number is in alone are separate units. Between blank lines, a list is a unit, and so
+// are the lines before and after it; indented lines after a list belong to it.
 func cutUnits(s string, alone map[int]bool) []unit {
 	var out []unit
 	blank := true
@@ -125,7 +124,7 @@ func cutUnits(s string, alone map[int]bool) []unit {
 	return out
 }
 
-// maxUnits bounds what is weighed: some paragraphs for each message there may be.
+// maxUnits bounds the work of findNames: ten paragraphs per message.
 const maxUnits = 10 * MaxMessages
 
 // standAlone returns the numbers of the lines at the top of a page that are no part of
@@ -144,7 +143,7 @@ func standAlone(s string) map[int]bool {
 		}
 		if _, _, ok := readDates(line); ok && dates == 0 {
 			dates, alone[n] = n, true
-			// What stands over the dates in one paragraph is title and authors.
+			// The line above the dates, in the same paragraph, has the title and the authors.
 			if before != "" && by != n-1 {
 				alone[n-1] = true
 				if byElsewhere.MatchString(before) {
@@ -159,11 +158,9 @@ func standAlone(s string) map[int]bool {
 	return alone
 }
 
-// ReadPage reads the plain text of a week's web page. Each message is taken with
-// its writer's name and its whole text, in order; which messages open a thread is
-// not written in the page and is guessed (see guessThreads). What the site says
-// around the week is skipped and reported. An *InputError is returned when the
-// page is refused.
+// ReadPage reads the plain text of a week's web page. The page does not say which messages open a
+// thread; guessThreads guesses that. What the site says around the week is skipped and reported. An
+// *InputError is returned when the page is refused.
 func ReadPage(name string, b []byte) (qa.Imported, error) {
 	s, err := clean(name, b)
 	if err != nil {
@@ -188,7 +185,7 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 		top, below = units[:h.heading], units[h.heading+1:end]
 		if h.guessed {
 			im.Remarks = append(im.Remarks, qa.Remark{Line: units[h.heading].line, Text: fmt.Sprintf(
-				"%q was taken for the heading over the messages. If it is not, put a line %q over the first message and import the page again.", beginning(units[h.heading].single()), weekfile.Heading)})
+				"%q was used as the heading above the messages. If that is wrong, put a line %q above the first message and import again.", beginning(units[h.heading].single()), weekfile.Heading)})
 		}
 	}
 	if h.title < 0 || h.title >= len(top) {
@@ -206,7 +203,7 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 		}
 	}
 	if t := im.Event.Title; len(t) > 2 && strings.Contains("*_", t[:1]) && t[len(t)-1] == t[0] {
-		im.Event.Title = strings.Trim(t, t[:1]+" ") // Markdown's, not the title's
+		im.Event.Title = strings.Trim(t, t[:1]+" ") // remove Markdown emphasis
 	}
 	im.Event.StartsAtMillis, im.Event.EndsAtMillis = h.from, h.to
 	if h.dates >= 0 {
@@ -222,7 +219,7 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 
 	posts, nobodys := messages(below, authors)
 	im.Posts = posts
-	skip(nobodys, "no writer's name was found over it")
+	skip(nobodys, "no writer's name above this text")
 	if len(posts) == 0 {
 		im.Remarks = append(im.Remarks, noMessages(h, nobodys))
 		if n := len(im.Event.Description); n > schema.MaxDescription {
@@ -240,7 +237,7 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 	return im, nil
 }
 
-// noMessages says why a page gave none, and what to do.
+// noMessages explains why no message was found and what to do.
 func noMessages(h pageTop, nobodys []unit) qa.Remark {
 	switch {
 	case h.heading < 0:
@@ -249,10 +246,10 @@ func noMessages(h pageTop, nobodys []unit) qa.Remark {
 	case len(nobodys) > 0:
 		return qa.Remark{Line: nobodys[0].line, Text: "No message was found: under the heading no line looks like a writer's name. Put each name on a line of its own, with a blank line before and after it, and import the page again."}
 	}
-	return qa.Remark{Text: "No message was found: nothing stands under the heading."}
+	return qa.Remark{Text: "No message was found: there is nothing below the heading."}
 }
 
-// pageTop is where the lines at the top of a page stand, as indices of units; -1: nowhere.
+// pageTop holds the unit indices of the lines at the top of a page, -1 if missing.
 type pageTop struct {
 	title, by, dates, heading int
 	guessed                   bool // heading is a guess
@@ -272,7 +269,7 @@ func readHead(units []unit) pageTop {
 	if h.heading >= 0 {
 		return h
 	}
-	// Under the title a heading of another language, or what looks like one.
+	// Look for a heading in another language below the title.
 	from := max(h.title, h.by, h.dates) + 1
 	if h.title < 0 {
 		from = 1
@@ -292,9 +289,9 @@ func readHead(units []unit) pageTop {
 	return h
 }
 
-// guessHeading looks for a heading in words that are not known: the last short line that
-// has under it a name and then a text, before the first line that is the name of an
-// author or stands there twice. -1 is returned when there is none.
+// It picks the last short line that is followed by a name and a text, and that comes before the
+// first certain name (an author's name, or a line that occurs twice). -1 is returned when there is
+// none.
 func guessHeading(units []unit, from int, authors []author) int {
 	index := indexAuthors(authors)
 	seen := map[string]int{}
@@ -320,8 +317,8 @@ func guessHeading(units []unit, from int, authors []author) int {
 	return -1
 }
 
-// footerAt returns the index of the unit from which on the site speaks, or
-// len(units). Of several it is the last, as messages may quote the site.
+// footerAt returns the index of the first unit of the site's footer, or len(units). If several
+// units look like a footer, the last counts, because messages may quote the site.
 func footerAt(units []unit, from int) int {
 	for _, f := range footers {
 		for i := len(units) - 1; i > from; i-- {
@@ -333,7 +330,7 @@ func footerAt(units []unit, from int) int {
 	return len(units)
 }
 
-// readTop finds title, authors and dates in what stands over the messages.
+// readTop finds title, authors and dates in the units above the messages.
 func (h *pageTop) readTop(top []unit) {
 	h.dates, h.by, h.authors = -1, -1, nil
 	for i := range top {
@@ -387,8 +384,8 @@ func joinUnits(units []unit) string {
 	return strings.TrimSpace(b.String())
 }
 
-// messages tells names from text and returns the messages, all opening threads,
-// and what stands before the first name.
+// messages separates names from text and returns the messages, all opening threads, and what stands before
+// the first name.
 func messages(units []unit, authors []author) (posts []qa.ImportedPost, nobodys []unit) {
 	index := indexAuthors(authors)
 	units = splitEmpty(splitNamed(units), index)
@@ -411,9 +408,9 @@ func messages(units []unit, authors []author) (posts []qa.ImportedPost, nobodys 
 // unlikely is the cost of a line that cannot be a name.
 const unlikely = 1000.0
 
-// nameCost says how unlike a name a unit is; 0 is a line such as "Ada Lovelace".
-// A name is one line that is no sentence: short, without sentence punctuation, not
-// opening as messages do, its words capitalised or only one.
+// nameCost rates how unlikely it is that a unit is a name: 0 for "Ada Lovelace". A name is one
+// short line without sentence punctuation that does not begin as messages do, with capitalised
+// words or a single word.
 func nameCost(u *unit) float64 {
 	s := u.single()
 	if s == "" || len(s) > schema.MaxName || utf8.RuneCountInString(s) > 80 || u.lines[0][0] == ' ' || u.lines[0][0] == '\t' {
@@ -462,12 +459,11 @@ var (
 	}
 )
 
-// What the pieces cost when a page is read as names and texts; the cheapest
-// reading of the whole page is taken. The numbers were set on pages made from
-// the archive: see TestPagesFromTheArchive.
+// Costs for findNames (dynamic programming over the page). The reading of the whole page with the
+// lowest cost is used. The numbers were tuned on known pages (TestPagesFromTheArchive).
 const (
 	costName      = 1.0  // a name seen once
-	costAgain     = 3.0  // taken off for a name that stands on the page again
+	costAgain     = 3.0  // subtracted for a name that occurs more than once
 	costOwnName   = 6.0  // an author's name read as text
 	costParagraph = 3.0  // a further paragraph of a message
 	costList      = 0.25 // a list in a message
@@ -475,9 +471,8 @@ const (
 	costAdjacent  = 0.5  // the same, where splitEmpty found the names on adjacent lines
 )
 
-// findNames marks the units that are names, by the cheapest reading of all of
-// them: every message begins with a name, mostly has one paragraph, and most
-// writers write more than once.
+// findNames decides which units are names, by minimising the total cost: every message begins with
+// a name, mostly has one paragraph, and most writers write more than once.
 func findNames(units []unit, authors authorIndex) []bool {
 	n := len(units)
 	is := make([]bool, n)
@@ -542,17 +537,16 @@ func findNames(units []unit, authors authorIndex) []bool {
 			name = asText[i].from
 		}
 	}
-	// The first unit opens the first message, whatever it looks like; a unit that
-	// no name can be has a message before it that has none.
+	// The first unit is a name, whatever it looks like, unless it cannot be one; then the text
+	// before the first name is unattributed.
 	if nameCost(&units[0]) >= unlikely {
 		is[0] = false
 	}
 	return is
 }
 
-// splitNamed takes the name off the message it stands over without a blank line between
-// them. It does so only on a page that is written so throughout: where at least two
-// paragraphs, and half of them, begin with a line that looks like a name.
+// splitNamed splits a paragraph whose first line is a name. It does so only if at least two
+// paragraphs, and at least half of all, begin with a name.
 func splitNamed(units []unit) []unit {
 	named := func(u *unit) bool {
 		if u.list || len(u.lines) < 2 {
@@ -585,9 +579,8 @@ func splitNamed(units []unit) []unit {
 	return out
 }
 
-// splitEmpty takes lines apart that stand together because a message between
-// them has no text: all of them look like names and the last is known to be one,
-// as an author or because it stands alone elsewhere.
+// splitEmpty splits a paragraph whose lines are all names (messages without text). All lines must
+// look like names, and the last must be an author's name or occur alone elsewhere.
 func splitEmpty(units []unit, authors authorIndex) []unit {
 	known := map[string]bool{}
 	for i := range units {

@@ -11,8 +11,8 @@ import (
 
 // The days of a week as people write them on its page, in several languages and orders.
 
-// monthWords are how the words for months begin, by the month; in lower case. A word of
-// a language that is not here leaves the page without its days, never with wrong ones.
+// monthWords has prefixes of month names, by month. An unknown language yields no dates, never
+// wrong ones.
 var monthWords = [12][]string{
 	{"jan", "jän", "ene", "gen", "янв", "січ", "sty", "sau", "ocak"},
 	{"feb", "fév", "fev", "fév", "фев", "лют", "lut", "şub"},
@@ -57,8 +57,8 @@ var (
 	maxWeekSpan = 62 * 24 * time.Hour // the longest week whose days may be read out of 08/03/2021
 )
 
-// readDates reads a line that says from when to when the week is. A first day without
-// a year is the last one before the last day.
+// readDates reads a date range. If the first date has no year, the year is chosen so that it is the
+// latest date before the last day.
 func readDates(line string) (from, to int64, ok bool) {
 	if len(line) > 200 || !strings.ContainsAny(line, "0123456789") {
 		return 0, 0, false
@@ -92,8 +92,8 @@ func readDays(first, last string) (from, to int64, ok bool) {
 	return from, to, ok
 }
 
-// readSlashed reads 08/03/2021, which is a day in March or in August: the two days tell
-// when only one of both makes a week of them.
+// readSlashed reads dates such as 08/03/2021, which is 8 March or August 3. It succeeds only if
+// exactly one reading gives a range of at most maxWeekSpan.
 func readSlashed(a, b []string) (from, to int64, ok bool) {
 	found := 0
 	for _, at := range [][2]int{{1, 2}, {2, 1}} {
@@ -107,7 +107,7 @@ func readSlashed(a, b []string) (from, to int64, ok bool) {
 	return from, to, found == 1
 }
 
-// englishDates writes the dates of a line as weekfile.ParseTime knows them.
+// englishDates rewrites dates in other languages into the form that weekfile.ParseTime reads.
 func englishDates(line string) string {
 	line = eastAsian.ReplaceAllString(line, "$1-$2-$3")
 	line = anyWord.ReplaceAllStringFunc(line, func(word string) string {

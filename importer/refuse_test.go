@@ -57,7 +57,7 @@ func TestRefused(t *testing.T) {
 		{"title is a list", page("title: [a]\n"), 2, ErrSyntax, "must be text"},
 		{"title too long", page("title: " + long(301) + "\n"), 0, ErrLimit, "event/title is too long: 301, at most 300"},
 		{"two titles", page("title: T\ntitle: U\n"), 3, ErrSyntax, "twice"},
-		{"authors too long", page("title: T\nauthors: [" + long(200) + ", " + long(99) + "]\n"), 0, ErrLimit, "event/authors"},
+		{"authors too long", page("title: T\nauthors: [" + long(200) + ", " + long(99) + "]\n"), 0, ErrLimit, "authors' names"},
 		{"description too long", page("title: T\n") + long(16<<10+1), 0, ErrLimit, "event/description"},
 		{"no time", page("title: T\nstart: next Monday\n"), 3, ErrSyntax, "next Monday"},
 		{"no real day", page("title: T\nstart: 2026-02-30\n"), 3, ErrSyntax, "2026-02-30"},

@@ -55,7 +55,7 @@ func splitLong(im *qa.Imported) {
 		pieces := SplitText(p.Text)
 		if n := len(pieces); n > 1 {
 			im.Remarks = append(im.Remarks, qa.Remark{Line: p.Line, Text: fmt.Sprintf(
-				"The message by %s has %d bytes and a post at most %d, so it goes on in %d more.", beginning(p.Name), len(p.Text), schema.MaxText, n-1)})
+				"The message by %s has %d bytes (maximum %d) and was split into %d posts.", beginning(p.Name), len(p.Text), schema.MaxText, n-1)})
 		}
 		for j, piece := range pieces {
 			next := p

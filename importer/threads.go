@@ -26,9 +26,8 @@ import (
 //	-3   it begins with the name of somebody else in the thread
 //	+1   an author's message follows; +1 more when it has a question mark
 //
-// The points are rounded weights of a logistic regression over the pages that we
-// have with their threads; on those this rule is right for 91 messages of 100
-// (TestPagesFromTheArchive measures it).
+// The points are rounded weights of a logistic regression over pages whose threads are known. On
+// those the rule classifies 91 % of the messages correctly.
 const (
 	pointsStart        = -3
 	pointsGreets       = 3
@@ -57,7 +56,7 @@ var (
 	opensAsk = regexp.MustCompile(`(?i)^[^\pL\pN]*(what|how|why|which|who|when|where|do|does|did|is|are|can|could|would|should|will|have|has|in your|from your|any|i have|i was|i wonder|i've|i’ve|as a|with|given|for)\b`)
 )
 
-// thread is what is known of the thread that is open while a page is read.
+// thread is the current thread of the page being read.
 type thread struct {
 	at      int                        // index of its question
 	writers map[string]bool            // names
@@ -130,8 +129,7 @@ func head(s string, n int) string {
 	return s
 }
 
-// firstName returns the first word of a name, "" when it is too short to be told
-// from other words.
+// firstName returns the first word of a name, "" if the word is too short to be distinctive.
 func firstName(name string) string {
 	if w := words(name); len(w) > 0 && len(w[0]) > 2 {
 		return w[0]

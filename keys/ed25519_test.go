@@ -250,8 +250,7 @@ func TestEd25519Rules(t *testing.T) {
 	}
 }
 
-// TestWeakKeysProveNothing: neither do they answer a relay's challenge, nor sign what
-// passes by.
+// TestWeakKeysProveNothing: weak keys are rejected in access statements and ephemeral messages.
 func TestWeakKeysProveNothing(t *testing.T) {
 	event := qa.MakeEventID([16]byte{1})
 	weak := qa.Identity(hex.EncodeToString(little(1)))

@@ -1,16 +1,15 @@
-// Package keys says who wrote a change: keys, actors and signatures.
+// Package keys holds people's key pairs, makes actor IDs, and signs and verifies changes.
 //
-// A person is an Ed25519 key pair. An actor is the person's public key and
-// eight random bytes, so who wrote a change, and who made an object, is not a
-// field that can lie: it is the actor of the operation. A signature is made
-// over the event and the hash of the change, so that it cannot be carried to
-// another event, and the hash covers the change's whole past.
+// A person is an Ed25519 key pair. The writer of a change is its actor, which contains the public
+// key. There is no separate writer field that could be forged. A signature is made over the event
+// and the hash of the change, so that it is not valid for another event. The hash covers the change
+// and all its ancestors.
 //
 // It also signs and checks messages that are relayed without being stored, and
 // proofs that a relay may serve an event (statement.go).
 //
-// The package does no I/O, keeps no state, and never writes a private key
-// anywhere: keeping keys is for the program.
+// The package does no I/O and keeps no state. Storing keys is the caller's task (see
+// keys/identity).
 package keys
 
 import (
@@ -40,11 +39,11 @@ const context = "flyleaf change v1"
 
 // Errors of this package.
 var (
-	// ErrActor is returned when an actor is not 40 bytes, and so names nobody.
+	// ErrActor is returned when an actor ID is not 40 bytes long.
 	ErrActor = errors.New("keys: the actor is not a public key and eight bytes")
 	// ErrSignature is returned by Verify when the signature is not the actor's
 	// over this change of this event.
-	ErrSignature = errors.New("keys: the signature is not that of the change's writer")
+	ErrSignature = errors.New("keys: the change's signature is wrong")
 	// ErrWeakKey is returned by Verify for a writer whose key is not sound (qa.SoundKey):
 	// anybody can make a signature that fits it.
 	ErrWeakKey = errors.New("keys: the writer's key is one for which anybody can sign")
@@ -99,10 +98,9 @@ func (k Key) Identity() qa.Identity {
 	return qa.Identity(hex.EncodeToString(k.public()))
 }
 
-// NewActor draws a new actor of this person: public key ‖ 8 bytes of random,
-// crypto/rand when random is nil. An actor is for one run of a program and is
-// never taken up again, so that a copied or restored data directory cannot
-// write a second change with the same actor and sequence number.
+// NewActor draws a new actor of this person: public key ‖ 8 bytes of random, crypto/rand when
+// random is nil. Each run of the program uses a new actor ID, so that a copied or restored data
+// directory cannot write a second change with the same actor and sequence number.
 func (k Key) NewActor(random io.Reader) (wire.ActorID, error) {
 	if k.IsZero() {
 		return "", ErrNoKey
@@ -150,10 +148,9 @@ func Sign(k Key, event qa.EventID, h wire.Hash) ([]byte, error) {
 	return ed25519.Sign(k.private, b), nil
 }
 
-// Verify returns nil when sig is the signature of the actor's person over the
-// change in this event. ErrActor, ErrWeakKey or ErrSignature is returned when it is
-// not, and qa's error for an event ID that is not one. crdt/policy/DESIGN.md says exactly which
-// signatures fit.
+// Verify checks that sig is a valid signature of the change by the actor's key, for this event. It
+// returns ErrActor, ErrWeakKey or ErrSignature if not, and qa's error for an invalid event ID.
+// crdt/policy/DESIGN.md has the exact rules.
 func Verify(event qa.EventID, actor wire.ActorID, h wire.Hash, sig []byte) error {
 	if len(actor) != ActorSize {
 		return fmt.Errorf("%w (it has %d)", ErrActor, len(actor))

@@ -7,11 +7,10 @@ import (
 	"flyleaf/qa"
 )
 
-// DrawSecret returns the 32 bytes that a person puts into an event's draw (see
-// qa.Draw): HMAC-SHA256 of the key's seed over "flyleaf draw secret v1" ‖ event ID 16.
-// It follows from the key, so it cannot be lost with a device, cannot be chosen to
-// suit, and every device of the person can open it; before that, nobody else can
-// know it. ErrNoKey is returned for the zero Key.
+// DrawSecret returns the 32 bytes that a person puts into an event's draw (see qa.Draw):
+// HMAC-SHA256 of the key's seed over "flyleaf draw secret v1" ‖ event ID 16. The secret is derived
+// from the key. So it survives the loss of a device, cannot be chosen, and any device of the person
+// can reveal it. Nobody else can compute it. ErrNoKey is returned for the zero Key.
 func DrawSecret(k Key, event qa.EventID) ([]byte, error) {
 	if k.IsZero() {
 		return nil, ErrNoKey

@@ -17,8 +17,7 @@ import (
 	"flyleaf/qa"
 )
 
-// What a key signs beside changes. Each has a prefix of its own, so that none can
-// be taken for another.
+// Domain separation prefixes of the other signed messages.
 const (
 	ephemeralContext = "flyleaf ephemeral v1"
 	accessContext    = "flyleaf access v2"
@@ -30,10 +29,10 @@ const ChallengeSize = 32
 
 // ErrStatement is returned by VerifyEphemeral and VerifyAccess when the signature
 // is not that person's over what was said.
-var ErrStatement = errors.New("keys: not signed by whom it claims to be from")
+var ErrStatement = errors.New("keys: wrong signature")
 
-// ephemeral returns what a signature of a passing message covers. The lengths keep
-// the parts apart:
+// ephemeral returns what a signature of an ephemeral message covers. The lengths keep the parts
+// apart:
 //
 //	"flyleaf ephemeral v1" (20) | document ID (16) | length of session (8, big endian) | session | count (8, big endian) | body
 func ephemeral(event qa.EventID, session string, count uint64, body []byte) ([]byte, error) {
@@ -48,13 +47,13 @@ func ephemeral(event qa.EventID, session string, count uint64, body []byte) ([]b
 	return append(b, body...), nil
 }
 
-// AccessVersion is the version of the statement that SignAccess signs. A relay says
-// with its challenge that it asks for it; one that does not is of before.
+// AccessVersion is the version of the statement that SignAccess signs. A relay announces in its
+// challenge that it accepts version 2. Older relays do not.
 const AccessVersion = 2
 
-// Access is what a device tells a relay that asks who it is: on which connection, and
-// to which relay it believes to speak. A relay in the middle that passes a challenge
-// on is answered for its own address, which opens nothing elsewhere.
+// Access is the statement with which a device identifies itself to a relay. It names the connection
+// and the relay's address, so that a malicious relay cannot forward another relay's challenge and
+// use the answer.
 type Access struct {
 	Event     qa.EventID
 	Challenge []byte // ChallengeSize bytes, the relay's, new for each connection
@@ -80,8 +79,8 @@ func (a *Access) statement() ([]byte, error) {
 	return b, nil
 }
 
-// access returns the parts of the statement that were there in version 1, where they
-// were all of it: context | challenge (32) | document ID (16).
+// access returns the common prefix of both versions; version 1 has nothing else: context |
+// challenge (32) | document ID (16).
 func access(context string, event qa.EventID, challenge []byte) ([]byte, error) {
 	doc, err := event.Bytes()
 	if err != nil {
@@ -93,10 +92,10 @@ func access(context string, event qa.EventID, challenge []byte) ([]byte, error) 
 	return append(append([]byte(context), challenge...), doc[:]...), nil
 }
 
-// RelayAddress returns the host and port of a relay's URL in the one form that is
-// signed: "host:port" in lower case, a name that is not ASCII in punycode, without a
-// final dot, IPv6 in brackets, and the port that the scheme stands for where none is
-// written. An error is returned for what is no ws:// or wss:// URL with a host.
+// RelayAddress returns the host and port of a relay's URL in the one form that is signed:
+// "host:port" in lower case, a name that is not ASCII in punycode, without a final dot, IPv6 in
+// brackets, and the scheme's default port if the URL has none. An error is returned for what is no
+// ws:// or wss:// URL with a host.
 func RelayAddress(relay string) (string, error) {
 	u, err := url.Parse(relay)
 	if err != nil {
@@ -117,13 +116,13 @@ func RelayAddress(relay string) (string, error) {
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	if ip, err := netip.ParseAddr(host); err == nil {
 		host = ip.Unmap().WithZone("").String()
-	} else if !isASCII(host) { // others are dialled as they stand, with a "_" too
+	} else if !isASCII(host) { // ASCII names are used unchanged, even with "_"
 		if host, err = idna.Lookup.ToASCII(host); err != nil {
 			host = ""
 		}
 	}
 	if host == "" {
-		return "", fmt.Errorf("the relay's address %.80q names no host", relay)
+		return "", fmt.Errorf("the relay's address %.80q has no host", relay)
 	}
 	return net.JoinHostPort(host, port), nil
 }
@@ -152,9 +151,9 @@ func VerifyEphemeral(event qa.EventID, by qa.Identity, session string, count uin
 	return verifyBy(by, b, sig)
 }
 
-// SignAccess returns the 64-byte signature that proves to a relay who asks for an
-// event. ErrStatement is returned for a challenge that is not ChallengeSize bytes:
-// nothing else is signed for a stranger.
+// SignAccess returns the 64-byte signature that proves to a relay who asks for an event.
+// ErrStatement is returned for a challenge that is not ChallengeSize bytes: so that a relay cannot
+// make the device sign something else.
 func SignAccess(k Key, a Access) ([]byte, error) {
 	b, err := a.statement()
 	if err != nil {
@@ -163,8 +162,8 @@ func SignAccess(k Key, a Access) ([]byte, error) {
 	return k.sign(b)
 }
 
-// SignOldAccess is SignAccess for a relay that does not ask for AccessVersion. What it
-// signs names no relay; a relay that does ask takes nothing of it.
+// SignOldAccess is SignAccess for a relay that does not ask for AccessVersion. The statement names
+// no relay. Relays that know version 2 reject it.
 func SignOldAccess(k Key, event qa.EventID, challenge []byte) ([]byte, error) {
 	b, err := access(oldAccessContext, event, challenge)
 	if err != nil {

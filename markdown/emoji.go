@@ -31,8 +31,7 @@ var (
 // another code, and letters of a script that is written without spaces. Behind any other
 // letter or digit it is a code only if its name is of several words (:thank_you:).
 //
-// The work is bounded, whatever stands around i. Whether an emoji has that name is not
-// looked at.
+// The work is bounded. The function does not check whether such an emoji exists.
 func EmojiCode(s string, i int) int {
 	m := emojiCodeHere.FindStringSubmatch(s[i:min(len(s), i+maxEmojiCode)])
 	if m == nil {
@@ -63,7 +62,7 @@ func EmojiCode(s string, i int) int {
 	return len(m[0])
 }
 
-// joins reports whether a character makes one word with a letter beside it.
+// joinsWord reports whether r belongs to the same word as an adjacent letter.
 func joins(r rune) bool {
 	return (unicode.IsLetter(r) || unicode.IsDigit(r)) &&
 		!unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
@@ -82,7 +81,7 @@ func (emojiCodes) Extend(m goldmark.Markdown) {
 	m.Parser().AddOptions(parser.WithInlineParsers(util.Prioritized(emojiParser{emoji.NewParser()}, 999)))
 }
 
-// emojiParser is the library's parser, which takes a code wherever it stands.
+// emojiParser is the library's parser, which would accept a code anywhere.
 type emojiParser struct{ parser.InlineParser }
 
 // Parse is called by goldmark at every colon.

@@ -1,12 +1,11 @@
-// Package markdown shows what people write: Markdown as safe HTML, and as plain text.
+// Package markdown renders posts: Markdown as safe HTML, and as plain text.
 //
-// The web UI, the published pages, the feeds and the digest all show words through
-// it, so that a text is the same everywhere, and is cleaned in one place.
+// The web UI, the published pages, the feeds and the digest all use this package, so a text looks
+// the same everywhere and is sanitised in one place.
 //
-// It guarantees that the HTML holds no element, attribute or address of the
-// writer's but those of a short list, that showing it fetches nothing and runs
-// nothing, and that no word of the text is left out. Its work is bounded for any
-// text of schema.MaxText bytes.
+// The HTML contains only allow-listed elements, attributes and URL schemes; displaying it loads and
+// runs nothing; no word of the text is lost. Its work is bounded for any text of schema.MaxText
+// bytes.
 package markdown
 
 import (
@@ -36,20 +35,19 @@ const LinkRel = "noopener nofollow noreferrer"
 // every level, and nobody reads them.
 const maxNesting = 40
 
-// maxLinks is how many links a text may seem to have to be read as Markdown:
-// openings that are never closed cost the square of their number.
+// maxLinks is the maximum number of "](" in a text. Texts with more are shown as plain text,
+// because unclosed links take quadratic time.
 const maxLinks = 1000
 
 var (
-	// In posts a line ended is a line ended, as where people chat; in prose it is
-	// where the writer's editor broke it.
+	// In posts a line end is a line break, as in a chat. In prose it is a space, as in Markdown.
 	chat  = sync.OnceValue(func() goldmark.Markdown { return newParser(html.WithHardWraps()) })
 	prose = sync.OnceValue(func() goldmark.Markdown { return newParser() })
 )
 
 func newParser(lines ...renderer.Option) goldmark.Markdown {
-	// HTML is not Markdown here: without its parsers "<b>" and "List<String>" are
-	// words like others, and no word is lost.
+	// HTML is not supported: without its parsers "<b>" and "List<String>" are words like others,
+	// and no word is lost.
 	blocks := without(parser.DefaultBlockParsers(), parser.NewHTMLBlockParser())
 	inlines := without(parser.DefaultInlineParsers(), parser.NewRawHTMLParser())
 	return goldmark.New(
@@ -100,10 +98,10 @@ var sanitiser = sync.OnceValue(func() *bluemonday.Policy {
 	return p
 })
 
-// HTML renders what a person wrote: Markdown with fenced code, tables,
-// strike-through, bare links and :emoji: codes. The result holds no HTML of the
-// writer's, no picture (a link to it instead), no heading, and no link but http,
-// https and mailto. It is safe to stand in a page, and showing it fetches nothing.
+// HTML renders what a person wrote: Markdown with fenced code, tables, strike-through, bare links
+// and :emoji: codes. The result holds no HTML of the writer's, no picture (a link to it instead),
+// no heading, and no link but http, https and mailto. It is safe to embed in a page, and showing it
+// fetches nothing.
 func HTML(text string) template.HTML {
 	return words.get(text)
 }
@@ -176,8 +174,8 @@ func insideLink(n ast.Node) bool {
 	return false
 }
 
-// renderImage makes a picture a link to it: showing it would tell its server who
-// reads this page, and when.
+// renderImage renders a link instead of the image, because loading the image would tell its server
+// who reads the page and when.
 func renderImage(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 	img := n.(*ast.Image)
 	if insideLink(n) { // its words are part of the link around it
@@ -226,8 +224,8 @@ func renderAutoLink(w util.BufWriter, source []byte, n ast.Node, entering bool) 
 	return ast.WalkContinue, nil
 }
 
-// renderHeading makes a heading a bold line: the headings of the page are the
-// page's, and those who move by them shall find posts.
+// renderHeading renders a heading as bold text, so that the page's own headings stay usable for
+// navigation with a screen reader.
 func renderHeading(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.WalkStatus, error) {
 	if entering {
 		_, _ = w.WriteString("<p><strong>")
@@ -241,8 +239,8 @@ func renderHeading(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.W
 // never change.
 var words = wordCache{limit: 8 << 20}
 
-// wordCache holds two generations of at most limit bytes each. When the young
-// one is full it becomes the old one, so what is used stays.
+// renderCache holds two generations of at most limit bytes each. When the young generation is full,
+// it replaces the old one. Entries in use are copied back to the young one.
 type wordCache struct {
 	limit      int
 	mu         sync.Mutex

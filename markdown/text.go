@@ -40,9 +40,8 @@ func Line(text string, limit int) string {
 	return strings.TrimRight(string(r[:cut]), " ,;:.") + "…"
 }
 
-// lines returns the text of what stands in n, line by line. What it walks is
-// rendered by HTML: the elements are those of the sanitiser's list, and their
-// depth is bounded.
+// lines returns the text of n, line by line. n must be parsed from the result of HTML, so that its
+// elements are those of the sanitiser's list, and their depth is bounded.
 func lines(n *xhtml.Node, pre bool) []string {
 	var out []string
 	var line strings.Builder
@@ -52,7 +51,7 @@ func lines(n *xhtml.Node, pre bool) []string {
 			line.Reset()
 		}
 	}
-	// block appends lines of their own, with a blank one before them.
+	// block appends lines as a block, with an empty line before it.
 	block := func(apart bool, more []string) {
 		flush()
 		if apart && len(out) > 0 {

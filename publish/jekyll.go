@@ -19,15 +19,14 @@ import (
 // WriteJekyll writes what is published of a week (see Publish) as a Jekyll page, in the
 // layout that package weekfile describes. importer.ReadJekyll reads it.
 //
-// The archive holds questions and, one level below, all their replies in reading order. In
-// names and texts the HTML entities of &, < and > are encoded, and nothing else is changed.
-// Liquid finds nothing to run in the description (see weekfile.EscapeLiquid). Keys for
-// which an event has no field come from event/x, where ReadJekyll put them.
+// The archive holds questions and, one level below, all their replies in reading order. In names
+// and texts the HTML entities of &, < and > are encoded, and nothing else is changed. Liquid syntax
+// in the description is escaped (see weekfile.EscapeLiquid). Other keys come from Event.X, where
+// ReadJekyll stored them.
 //
-// Each message has keys that ordinary pages do not have, so that nothing is lost: id, time
-// (UTC, where it is known), and reactions where an import brought some. A week that was
-// imported keeps its source. Errors are those of writing to w, or say that the week cannot
-// be written.
+// Each message has extra keys: id, time (UTC, if known) and reactions (of imported messages). A
+// week that was imported keeps its source. Errors are those of writing to w, or say that the week
+// cannot be written.
 func WriteJekyll(w io.Writer, week qa.Week) error { return WriteJekyllAt(w, week, "") }
 
 // WriteJekyllAt is WriteJekyll for a week that is published at the address page, which must
@@ -112,8 +111,8 @@ func jekyllAuthors(e *qa.Event) []string {
 	return people.SplitNames(e.Authors)
 }
 
-// jekyllLinks returns the links of the imported page: the event's, and in their places
-// those that an event cannot hold.
+// jekyllLinks returns the links of the imported page: the event's links, plus the links that were
+// too long for the event, at their original positions.
 func jekyllLinks(e *qa.Event) []qa.Link {
 	links := append([]qa.Link(nil), e.Links...)
 	for i := 0; i < len(e.Links)+schema.MaxXKeys; i++ {
@@ -182,10 +181,9 @@ func encode(s string) string { return encoder.Replace(s) }
 
 func plain(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
 
-// text returns a node that every YAML reader reads as the same string. It is always quoted:
-// Ruby reads a plain `:+1:` as a symbol, a plain `yes` as true and a plain 1:30 as a
-// number. A text of several lines is a literal block, which people can edit, if that loses
-// nothing.
+// text returns a node that every YAML reader reads as the same string. It is always quoted: Ruby
+// reads a plain `:+1:` as a symbol, a plain `yes` as true and a plain 1:30 as a number. A text of
+// several lines becomes a literal block, which is easier to edit, if the text survives it.
 func text(s string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s, Style: yaml.DoubleQuotedStyle}
 	if strings.Contains(s, "\n") && literal(s) {

@@ -12,9 +12,9 @@ import (
 	"flyleaf/weekfile"
 )
 
-// WriteJSON writes everything that a week holds as weekfile.JSONFormat, hidden posts too. It
-// is a copy for the device's own person and not for publishing. The text of a withdrawn
-// post is left out: its writer took it back. Errors are those of writing to w.
+// WriteJSON writes everything that a week holds as weekfile.JSONFormat, hidden posts too. It is a
+// private copy for the user, not for publishing. The text of a withdrawn post is left out: its
+// writer took it back. Errors are those of writing to w.
 func WriteJSON(w io.Writer, week qa.Week) error {
 	out := weekfile.JSONWeek{Format: weekfile.JSONFormat, Event: week.Event, Threads: []weekfile.JSONThread{}}
 	for _, id := range slices.Sorted(maps.Keys(week.People)) {
@@ -51,7 +51,7 @@ func WritePublishedJSON(w io.Writer, week qa.Week) error {
 	post := func(x *PublishedPost) weekfile.JSONPost {
 		v := views[x.ID]
 		jp := weekfile.JSONPost{ID: qa.PostID(x.ID), Name: x.Name, Text: x.Text, At: x.AtMillis, Author: x.Author}
-		if v.ID != jp.ID { // it is named by its source
+		if v.ID != jp.ID { // its published ID is its source
 			jp.Source = v.Source
 		}
 		switch x.Withheld {

@@ -7,8 +7,8 @@ import (
 	"flyleaf/qa"
 )
 
-// TestEditsAfterTheClosingAreNotPublished: of somebody without a role the words from
-// before the closing stand in what is published, until a moderator approves the post.
+// TestEditsAfterTheClosingAreNotPublished: for writers without a role, the text from before closing
+// is published.
 func TestEditsAfterTheClosingAreNotPublished(t *testing.T) {
 	founder, stranger := qa.Identity(strings.Repeat("1a", 32)), qa.Identity(strings.Repeat("2b", 32))
 	week := func(by qa.Identity, approved bool) qa.Week {

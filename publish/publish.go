@@ -3,8 +3,7 @@
 // (publish/site), Atom and JSON feeds (publish/syndication), calendars (publish/ical) and
 // digests (publish/digest), and a directory of files (publish/outdir).
 //
-// All but outdir are functions of values: the same week gives the same bytes, and they use
-// no network, disk or clock.
+// Except for outdir, these packages do no I/O and use no clock: equal input gives equal bytes.
 package publish
 
 import (
@@ -39,24 +38,24 @@ type PublishedThread struct {
 
 // PublishedPost is a post as it is published.
 type PublishedPost struct {
-	// ID names the post within its week, for ever and in every format. It is the post's ID,
-	// or for an imported post the name that it had in its source: a week that was exported,
-	// lost and imported again keeps its addresses. It is unique in the week and has at most
-	// schema.MaxShort bytes, of any characters.
+	// ID names the post within its week, for ever and in every format. It is the post's ID, or for
+	// an imported post the ID that it had in its source: a week that was exported, lost and
+	// imported again keeps its addresses. It is unique in the week and has at most schema.MaxShort
+	// bytes, of any characters.
 	ID       string
 	Name     string // as its writer wants to be published; "" when the name is not known
 	Text     string
 	AtMillis int64 // 0: not known
-	// BeforeMillis is a time by which the post existed. It is known where AtMillis is not.
+	// BeforeMillis is an upper bound of the time. It is set even if AtMillis is unknown.
 	BeforeMillis int64
 	Author       bool   // written by an author of the book
 	Not          string // a warning such as "not the author", for a name that looks like another's; see people.Lookalike.Badge
 	ReplyTo      string // for a reply to a reply, the published name of the writer of that reply
 	Late         bool   // written after the week was closed
-	// Withheld says why a question is not shown that keeps its place for its replies:
-	// Withdrawn, Hidden or Void. Name and Text are then "". "" for every other post.
+	// Withheld is the reason why a question is replaced by a placeholder: Withdrawn, Hidden or
+	// Void. Name and Text are then "". "" for every other post.
 	Withheld  string
-	Reactions []qa.CarriedReaction // given where an import took the post from; not votes
+	Reactions []qa.CarriedReaction // reactions in the original chat; they do not count as votes
 }
 
 // The values of PublishedPost.Withheld.
@@ -66,8 +65,7 @@ const (
 	Void      = "void"      // its writer's device signed two versions of it
 )
 
-// Body returns the post's text, or for a withheld question the sentence that stands in its
-// place.
+// Body returns the post's text, or for a withheld question the placeholder text.
 func (p *PublishedPost) Body() string {
 	switch p.Withheld {
 	case Withdrawn:
@@ -88,12 +86,11 @@ func (p *PublishedPost) ShownName() string {
 	return p.Name
 }
 
-// Publish returns what may be published of a week. It leaves out posts that were withdrawn
-// or hidden, posts of blocked people, and posts that need an approval and have none: all
-// in an event that approves, and those from after the closing. A question that is left out
-// and has published replies keeps its place, without its words. Writers who publish as
-// initials or without a name (people/publishAs) are named so, also where somebody replies
-// to them.
+// Publish returns what may be published of a week. It leaves out posts that were withdrawn or
+// hidden, posts of blocked people, and unapproved posts (in an event with approval, any post;
+// otherwise posts written after closing). If such a question has published replies, a placeholder
+// takes its place. Writers who publish as initials or without a name (people/publishAs) are named
+// so, also where somebody replies to them.
 func Publish(week qa.Week) Published {
 	out := Published{Event: week.Event.Consistent(), Threads: []PublishedThread{}}
 	ids := publishedIDs(&week)
@@ -191,8 +188,8 @@ func knownTime(e *qa.Event, p *qa.PostView, posts int) int64 {
 	return p.AtMillis
 }
 
-// publishedIDs returns the PublishedPost.ID of every post of a week. Only an organiser's
-// posts are named by their source: anybody can write any source into a post of their own.
+// publishedIDs returns the PublishedPost.ID of every post of a week. Only an organiser's posts use
+// their source as ID, because anyone can put any source into a post.
 func publishedIDs(week *qa.Week) map[qa.PostID]string {
 	ids := map[qa.PostID]string{}
 	used := map[string]bool{}

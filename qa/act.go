@@ -28,10 +28,9 @@ const (
 	ActWeek    ActKind = "week"    // of a club. Event: ID, Title, Authors, StartsAtMillis, EndsAtMillis, the first of Relays
 )
 
-// Act is one thing a person did, before it is a change. Acts of this device are
-// kept in the ledger beside the changes they became, so that they can be
-// re-issued when a change is not taken. Which fields a kind reads stands beside
-// the kind.
+// Act is a user action before it is written as a change. The ledger keeps the acts of this device
+// with their changes, so that an act can be issued again if its change is rejected. See ActKind for
+// the fields that each kind uses.
 type Act struct {
 	Kind       ActKind  `json:"kind"`
 	AtMillis   int64    `json:"at"`
@@ -56,23 +55,21 @@ type Act struct {
 	// Fields of `event` by their key in the document: values are string,
 	// int64 (times), uint64 (prizes) or bool.
 	Fields map[string]any `json:"fields,omitempty"`
-	// Links replaces all links: none by an empty list, nil leaves them as they are.
+	// Links replaces all links. nil: unchanged; empty: removes them.
 	Links  []Link   `json:"links,omitzero"`
 	Relays []string `json:"relays,omitempty"`
 
 	// Origin is the post that this one stands for, when it is re-issued because
 	// the first did not stay in the document.
 	Origin PostID `json:"origin,omitempty"`
-	// Anonymous asks with a key that was made for this one question, or replies
-	// under such a question of one's own with its key.
+	// Anonymous signs a question with a key of its own, and replies below it with the same key.
 	Anonymous bool     `json:"anonymous,omitempty"`
 	Invite    Identity `json:"invite,omitempty"`    // the public key of an invitation
 	Successor Identity `json:"successor,omitempty"` // who claims it
 	Bytes     []byte   `json:"bytes,omitempty"`
 }
 
-// InvitedAs returns the role that an invitation key holds until somebody with
-// this role has taken its place, and false for a role that nobody is invited to.
+// InvitedAs returns the role of an invitation key that grants r, such as invite-author for author.
 func (r Role) InvitedAs() (Role, bool) {
 	switch r {
 	case RoleAuthor, RoleModerator, RoleMember:

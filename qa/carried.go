@@ -7,9 +7,8 @@ import (
 	"flyleaf/schema"
 )
 
-// CarriedReaction is an emoji that people gave a message where it was written
-// first. They are not people here, so it is no vote: it is kept in the post's x
-// (XReactions), and shown as what it is.
+// CarriedReaction is a reaction in the original chat. The people who reacted have no identity here,
+// so it does not count as a vote.
 type CarriedReaction struct {
 	Emoji string   `json:"emoji" yaml:"emoji"`
 	Count int      `json:"count" yaml:"count"`
@@ -23,9 +22,9 @@ const XReactions = "reactions"
 // maxCarried bounds the reactions of one post; Slack allows 23 kinds.
 const maxCarried = 50
 
-// ReactionsX returns the value of XReactions for rs, "" for none. It leaves names
-// out, of the last reactions first, until it fits into schema.MaxXValue bytes, and
-// then whole reactions; left is how many reactions it had to leave out whole.
+// ReactionsX returns the value of XReactions for rs, "" for none. To fit into schema.MaxXValue
+// bytes it leaves out names, of the last reactions first, and then whole reactions; left is the
+// number of reactions that did not fit.
 func ReactionsX(rs []CarriedReaction) (value string, left int) {
 	kept := slices.Clone(rs[:min(len(rs), maxCarried)])
 	for len(kept) > 0 {
@@ -48,7 +47,7 @@ func ReactionsX(rs []CarriedReaction) (value string, left int) {
 	return "", len(rs)
 }
 
-// Carried reads XReactions of a post's x. A value of another shape is nobody's reaction.
+// Carried reads XReactions of a post's x. An invalid value gives no reactions.
 func Carried(x map[string]string) []CarriedReaction {
 	var out []CarriedReaction
 	if s := x[XReactions]; s == "" || json.Unmarshal([]byte(s), &out) != nil || len(out) > maxCarried {
@@ -83,10 +82,9 @@ const (
 // madeUpGapMillis lies between the times that an import makes up, in ms.
 const madeUpGapMillis = 1000
 
-// MadeUpMillis returns the time that an import gives to a message of which nobody knows
-// when it was written, in ms: one second for each place after the week's first moment, so
-// that a longer version of the input puts its new messages between the old ones. place is
-// the message's index in Imported.Posts.
+// MadeUpMillis returns the time for an imported message without a time: start of the week plus one
+// second per position. So a longer version of the input puts its new messages between the old ones.
+// place is the message's index in Imported.Posts.
 func MadeUpMillis(startsAtMillis int64, place int) int64 {
 	return startsAtMillis + int64(place+1)*madeUpGapMillis
 }
@@ -110,8 +108,8 @@ func (p *ImportedPost) Act(startsAtMillis int64, place int) Act {
 // TimeMadeUp reports whether an import made up the post's time. e is its event, posts the
 // number of posts in it.
 //
-// Where the post does not say (XTime), the earlier rule decides, which can be wrong: a time
-// is made up when it is one of those that MadeUpMillis gives to the event's posts.
+// Posts of older versions have no XTime; for them the time counts as guessed if MadeUpMillis could
+// have produced it.
 func (p *Post) TimeMadeUp(e *Event, posts int) bool {
 	if p.Source == "" || p.OnBehalfOf == "" {
 		return false

@@ -8,8 +8,7 @@ func (e *Event) Times() map[string]*int64 {
 	}
 }
 
-// Changes returns the fields of an act that makes e what want is: those that differ,
-// those that were emptied included.
+// Changes returns the fields to set so that e becomes want.
 func (e *Event) Changes(want *Event) map[string]any {
 	out := map[string]any{}
 	before, after := e.Fields(), want.Fields()

@@ -8,12 +8,11 @@ import (
 	"flyleaf/schema"
 )
 
-// What events of version 1 hold, and what other programs write, may be no text. The
-// functions below make of it what is shown, printed and exported, so that everything
-// that is exported can be imported again. Who has nothing to clean pays for one look.
+// Events of version 1 and other programs may contain invalid text. The functions below turn it into
+// valid text for display and export. Valid text is returned unchanged after one check.
 
-// unreadable stands where words were that show nothing, in places where no words
-// would mean something else: a post that is hidden for "" is not hidden.
+// unreadable replaces a text without visible characters in fields where the empty string has a
+// meaning (an empty Hidden means not hidden).
 const unreadable = "\ufffd"
 
 // CleanReason is CleanText for a text that says by being there that something is so.
@@ -67,7 +66,7 @@ func (e *Event) Clean() {
 
 func (l Link) clean() Link { return Link{Text: CleanLine(l.Text), URL: CleanLine(l.URL)} }
 
-// cleanX leaves out what has no key that can be written.
+// cleanX drops entries with invalid keys.
 func cleanX(x map[string]string) map[string]string {
 	dirty := false
 	for key, v := range x {
@@ -88,9 +87,8 @@ func cleanX(x map[string]string) map[string]string {
 // Clean makes what somebody says about themselves texts and lines.
 func (p *Person) Clean() { cleanFields(p, schema.MapPerson.Values()) }
 
-// Clean makes a post's words texts and lines, but for OnBehalfOf: a draw is held among
-// those whom it names byte by byte. It is shown as CleanMention has it, which is what
-// stands in PostView.Name.
+// Clean cleans the text and one-line fields of a post. OnBehalfOf is not cleaned, because the draw
+// uses its exact bytes. PostView.Name has the cleaned name.
 func (p *Post) Clean() {
 	p.Source, p.Marks.Hidden = CleanLine(p.Source), CleanReason(p.Marks.Hidden)
 	if slices.ContainsFunc(p.Tags, func(s string) bool { return !IsLine(s) }) {

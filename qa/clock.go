@@ -2,18 +2,15 @@ package qa
 
 import "time"
 
-// Times are the writer's clock, and clocks are wrong: of a battery that was empty, of a
-// person who set it by hand, of an attacker. No permission and no validity depends on
-// one, and the order of posts only within bounds (see NewWeek). What is shown is decided
-// here, from the one other clock that there is, that of this device: a time that cannot
-// be true is replaced by the time at which the device received the change.
+// Times come from the writer's clock, which may be wrong or forged. Permissions and validity never
+// depend on it, and the order of posts only within bounds. If a time cannot be true, this device's
+// receive time is shown instead.
 
 const (
 	// ClockTolerance is how far two clocks, in ms, may differ before one is said to be
 	// wrong: 5 minutes.
 	ClockTolerance = 5 * 60 * 1000
-	// firstClock is before the first version of this program, in ms: no post was
-	// written with it then, whatever the founder's clock said.
+	// firstClock is before the first release, in ms; earlier times are wrong.
 	firstClock = 1_577_836_800_000 // 2020-01-01
 )
 
@@ -44,8 +41,8 @@ func (p *Post) ShownMillis() int64 {
 	return p.AtMillis
 }
 
-// ClockWrong reports whether the writer's clock, or this device's when it received the
-// post, was so far off that it has to be said.
+// ClockWrong reports whether the writer's clock, or this device's when it received the post, is so
+// far off that the page should say so.
 func (p *Post) ClockWrong() bool {
 	return p.ReceivedAtMillis != 0 && apart(p.AtMillis, p.ReceivedAtMillis)
 }
@@ -63,9 +60,8 @@ func apart(a, b int64) bool {
 // clocks may.
 func ClocksApart(here, there time.Time) bool { return apart(here.UnixMilli(), there.UnixMilli()) }
 
-// ShownUntil caps the times at which posts are shown at a moment of this device's
-// clock, in place. Posts whose views an earlier version made have no time of receipt,
-// and a clock that was set back makes even that one lie ahead.
+// ShownUntil replaces shown times after nowMillis by nowMillis. Such times come from older
+// versions' views, or from a clock that was set back.
 func ShownUntil(posts []Post, nowMillis int64) {
 	for i := range posts {
 		if p := &posts[i]; p.ShownMillis() > nowMillis {

@@ -67,9 +67,9 @@ func TestNothingIsShownAsWrittenLaterThanNow(t *testing.T) {
 func TestClockWords(t *testing.T) {
 	for off, want := range map[int64]string{
 		0:                   "",
-		3_600_000:           "this device’s clock is 60 minutes ahead of the relay’s: one of them is wrong, and what you write carries the time of yours",
-		-3 * 3_600_000:      "this device’s clock is 3 hours behind the relay’s: one of them is wrong, and what you write carries the time of yours",
-		-30 * 365 * 86400e3: "this device’s clock is 10950 days behind the relay’s: one of them is wrong, and what you write carries the time of yours",
+		3_600_000:           "this device’s clock is 60 minutes ahead of the relay’s. One of them is wrong. Your posts use this device’s time",
+		-3 * 3_600_000:      "this device’s clock is 3 hours behind the relay’s. One of them is wrong. Your posts use this device’s time",
+		-30 * 365 * 86400e3: "this device’s clock is 10950 days behind the relay’s. One of them is wrong. Your posts use this device’s time",
 	} {
 		if got := (&RelayStatus{ClockOffMillis: off}).ClockWords(); got != want {
 			t.Errorf("%d: %q", off, got)

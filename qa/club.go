@@ -8,8 +8,7 @@ import (
 	"flyleaf/schema"
 )
 
-// ListedWeek is what a club says of one of its weeks. The week itself is an event of
-// its own, which says the rest.
+// ListedWeek is a club's entry for one of its weeks.
 type ListedWeek struct {
 	ID             EventID `json:"id"`
 	Title          string  `json:"title"` // never empty: an empty title takes a week off the list
@@ -51,14 +50,14 @@ func (w *ListedWeek) end() int64 {
 	return 0
 }
 
-// days returns the first and the last moment, each 0 when it is not set or cannot be
-// meant; see Event.Consistent.
+// days returns the first and the last moment, each 0 when it is not set or contradictory; see
+// Event.Consistent.
 func (w *ListedWeek) days() (start, end int64) {
 	e := Event{StartsAtMillis: w.StartsAtMillis, EndsAtMillis: w.EndsAtMillis}.dated()
 	return e.StartsAtMillis, e.EndsAtMillis
 }
 
-// Over reports whether the week has ended. One without dates never has.
+// Over reports whether the week has ended. A week without dates is never over.
 func (w *ListedWeek) Over(nowMillis int64) bool {
 	end := w.end()
 	return end != 0 && end < nowMillis
@@ -142,8 +141,7 @@ func (c *Club) Followed(nowMillis int64) []ListedWeek {
 	return out
 }
 
-// Listing returns what a club that lists the event says of it: of its days, those that
-// can stand together.
+// Listing returns the entry for the event in a club's list, without contradictory dates.
 func (e *Event) Listing() ListedWeek {
 	dated := e.dated()
 	w := ListedWeek{

@@ -11,9 +11,8 @@ import (
 	"golang.org/x/text/language"
 )
 
-// The times of an event lie between these moments, in ms since 1970: the years 1900
-// to 2199. What lies outside is a slip of the pen, and no calendar format writes a
-// year of five digits.
+// The times of an event lie between these moments, in ms since 1970: the years 1900 to 2199. Other
+// times are typing errors.
 var (
 	firstTime = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 	lastTime  = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() - 1
@@ -89,7 +88,7 @@ func (e *Event) Contradictions() []Contradiction {
 		}
 	}
 	if e.Prizes > MaxPrizes {
-		add("prizes", "%d copies to win, at most %d can be", e.Prizes, MaxPrizes)
+		add("prizes", "%d copies; the maximum is %d", e.Prizes, MaxPrizes)
 	}
 	if e.MovedTo != "" && e.MovedTo == e.ID {
 		add("movedTo", "the event has moved to itself")
@@ -118,9 +117,8 @@ func plainRelay(s string) string {
 	return u.Scheme + "://" + strings.TrimSuffix(strings.ToLower(u.Hostname()), ".") + ":" + port + strings.TrimSuffix(u.EscapedPath(), "/")
 }
 
-// CheckNew checks that the fields of an event do not contradict each other, except as
-// they did in before, the event until now: what an earlier version let through is no
-// reason to refuse a change of something else. A *FieldError is returned.
+// CheckNew rejects contradictions that before does not have. Existing ones do not block other
+// changes. A *FieldError is returned.
 func (e *Event) CheckNew(before *Event) error {
 	var old []Contradiction
 	if before != nil {
@@ -138,8 +136,7 @@ func (e *Event) CheckNew(before *Event) error {
 	return nil
 }
 
-// With returns the event as an act of kind ActEvent makes it. Fields of a wrong type
-// are passed over; Act.Validate refuses them.
+// With returns e after the act. Fields of a wrong type are passed over; Act.Validate refuses them.
 func (e Event) With(a *Act) Event {
 	for key, v := range a.Fields {
 		switch v := v.(type) {
@@ -171,9 +168,8 @@ func (e Event) With(a *Act) Event {
 	return e
 }
 
-// Consistent returns the event without what contradicts something: of two fields that
-// do not go together the later one goes, so that a week that ends before it begins is
-// shown from its first day on. Calendars and exports are made from it.
+// Consistent clears contradictory fields: of two conflicting fields, the later one. Calendars and
+// exports are made from it.
 func (e Event) Consistent() Event {
 	e = e.dated()
 	if _, err := LoadZone(e.Zone); err != nil {
@@ -227,8 +223,8 @@ func LoadZone(name string) (*time.Location, error) {
 	return zone, nil
 }
 
-// zones are those that were loaded: each is read from a file, and lists of many weeks
-// ask for them again and again. There are some 600 names.
+// zones caches loaded time zones, because each is read from a file, and lists of many weeks use
+// them often. There are some 600 names.
 var zones sync.Map
 
 // Location returns the event's time zone, UTC where it has none that is known here.
@@ -239,12 +235,11 @@ func (e *Event) Location() *time.Location {
 	return time.UTC
 }
 
-// WallClock is how a person types a time: as the clock on the wall shows it.
+// WallClock is the format in which people type a time.
 const WallClock = "2006-01-02T15:04"
 
-// ParseWallClock reads a time as the clock of a zone shows it. An hour that comes twice
-// is the first. The error says in words what is wrong: no such day, or an hour that
-// clocks skip when they go forward.
+// ParseWallClock reads a local time of a zone. If the hour occurs twice (end of daylight saving time), the first is used. The error says in
+// words what is wrong: no such day, or an hour that clocks skip when they go forward.
 func ParseWallClock(typed string, zone *time.Location) (ms int64, err error) {
 	t, err := time.ParseInLocation(WallClock, typed, zone)
 	if err != nil {

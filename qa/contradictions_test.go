@@ -33,7 +33,7 @@ func contradictory() map[string]struct {
 		"local":        {Event{Zone: "Local"}, `no time zone "Local"`},
 		"zone's path":  {Event{Zone: "../../etc/passwd"}, "no time zone"},
 		"language":     {Event{Language: "Klingonese of old"}, "a tag, such as en"},
-		"prizes":       {Event{Prizes: 1 << 52}, "at most 10000 can be"},
+		"prizes":       {Event{Prizes: 1 << 52}, "the maximum is 10000"},
 		"relays":       {Event{Relays: []string{"wss://relay.example", "", "wss://Relay.example:443/"}}, "named twice"},
 		"movedTo":      {Event{ID: "x", MovedTo: "x"}, "moved to itself"},
 	}

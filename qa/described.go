@@ -131,7 +131,7 @@ func (d *ChangeDescription) value(r *schema.Row) Phrase {
 	return Phrase{Words: strconv.FormatInt(n, 10)}
 }
 
-// isOn reports whether the change said that something is so, and not that it is no more.
+// isOn reports whether the change set the value, rather than cleared it.
 func (d *ChangeDescription) isOn() bool {
 	switch d.Kind {
 	case schema.DidReply:
@@ -242,8 +242,8 @@ func (d *ChangeDescription) String() string {
 	return CleanLine(b.String())
 }
 
-// Shorten cuts the texts of the description to what a log shows of them, so that who keeps
-// many descriptions keeps no long texts.
+// Shorten cuts the texts of the description to what a log shows of them, so that stored
+// descriptions stay small.
 func (d *ChangeDescription) Shorten() {
 	d.Text = shorten(d.Text)
 	if s, ok := d.Value.(string); ok {
@@ -274,7 +274,7 @@ func Beginning(text string) string {
 	return strconv.Quote(string(runes))
 }
 
-// Did returns what a line of the moderation log tells of as the description of a change.
+// Did converts a moderation log entry to a change description.
 func (l *LogEntry) Did() ChangeDescription {
 	switch l.Kind {
 	case LogRole:

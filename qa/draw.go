@@ -12,8 +12,7 @@ import (
 	"strings"
 )
 
-// The draw of copies, so that anybody can run it again and nobody can have known
-// its end:
+// The draw of copies is verifiable and unpredictable:
 //
 //  1. Before the event is closed, the organiser and each author who wants to take
 //     part writes the hash of a secret of 32 random bytes (draw/commit).
@@ -35,14 +34,12 @@ import (
 // modulo their number; a value from the incomplete last round is tried again.
 // Integers are big-endian, names are UTF-8.
 //
-// The draw is for the one closing that everybody who opened a secret opened it for. If
-// there is none there is no draw: so an organiser who knows the secrets cannot have a
-// second closing count, which knows of other candidates. Who opens last knows the end
-// before opening, and can keep the draw from being held by not opening; nothing more.
+// All revealed secrets must name the same closing; otherwise there is no draw. So an organiser who
+// has seen secrets cannot close again with other candidates. Whoever reveals last knows the result
+// first and can prevent the draw by not revealing, but cannot change who wins.
 //
-// The order is of all candidates. Who holds no claim to a copy any more (an
-// organiser or author, somebody chosen by hand, somebody whose question was
-// withdrawn or hidden) is passed over, which moves nobody else out of turn.
+// The order is of all candidates. People who can no longer win are skipped; the order of the others
+// does not change.
 
 // Sizes in bytes, and the rules for a secret that is missing.
 const (
@@ -52,9 +49,8 @@ const (
 	// DrawAll is the rule where draw/rule says nothing: every commitment has to be
 	// opened. If one never is, there is no draw, and the authors choose by hand.
 	DrawAll = "all"
-	// DrawFounderLast leaves out the secrets that the founder's own does not know
-	// of. The founder opens last then, and could have waited or not: so who was
-	// left out is shown.
+	// DrawFounderLast counts only secrets revealed before the founder revealed theirs. The founder
+	// can thus exclude people by revealing early, so the page shows who was excluded.
 	DrawFounderLast = "founder-last"
 )
 
@@ -91,17 +87,16 @@ type Commitment struct {
 	By     Identity `json:"by"`
 	Hash   string   `json:"hash"`             // 64 hex characters; see CommitDraw
 	Secret string   `json:"secret,omitempty"` // 64 hex characters once opened, "" before
-	// TooEarly: the secret was opened before the event was closed, so that others
-	// could reckon with it. It does not count.
+	// TooEarly: the secret was revealed before the event was closed, so others could take it into
+	// account. It does not count.
 	TooEarly bool `json:"tooEarly,omitempty"`
 	// KnownToFounder: opened before the founder opened theirs.
 	KnownToFounder bool `json:"knownToFounder,omitempty"`
 	// NotForClosing: what was written does not open the commitment for the closing that
 	// the draw is for. It does not count, and can be written again.
 	NotForClosing bool `json:"notForClosing,omitempty"`
-	// Last: nobody's opening knew of this one, so whoever wrote it knew all the secrets,
-	// or all that were known at the time. Of a draw that was held it is who could have
-	// kept it from being held.
+	// Last: no other reveal has this one in its past. Its writer may have known all secrets, and
+	// could have prevented the draw.
 	Last bool `json:"last,omitempty"`
 }
 
@@ -164,11 +159,11 @@ func (e Entrant) compare(o Entrant) int {
 	return cmp.Or(cmp.Compare(e.By, o.By), cmp.Compare(e.OnBehalfOf, o.OnBehalfOf))
 }
 
-// EntrantOf returns whose question a post is.
+// EntrantOf returns the entrant of a question.
 func EntrantOf(p *Post) Entrant { return Entrant{p.By, p.OnBehalfOf} }
 
-// Entrants returns who was a candidate when the event was closed, ascending. Before
-// that it is who would be.
+// Entrants returns who was a candidate when the event was closed, ascending. While the event is
+// open: the current candidates.
 func (w *Week) Entrants() []Entrant {
 	var out []Entrant
 	for i := range w.Threads {
@@ -201,9 +196,8 @@ type Drawn struct {
 	Entrants []Entrant  `json:"entrants,omitempty"` // ascending
 	Seed     string     `json:"seed,omitempty"`     // 64 hex characters
 	Order    []Entrant  `json:"order,omitempty"`    // all entrants, as drawn
-	// Last is who could or can keep the draw from being held, knowing its end, by not
-	// opening: who opened last, or the only one who has not. Several where nobody can
-	// tell which of them was last.
+	// Last is who could prevent the draw by not revealing: the person who revealed last, or the
+	// only one who has not revealed yet. Several people if nobody can tell which of them was last.
 	Last []Identity `json:"last,omitempty"`
 }
 
@@ -359,14 +353,14 @@ func (w *Week) RunDraw() (Drawn, error) {
 // Errors of MayOpen.
 var (
 	ErrDrawNotFixed = errors.New("the week is not closed: until then neither who takes part nor the candidates are fixed")
-	ErrDrawVoid     = errors.New("there is no draw any more in which a secret could be revealed")
+	ErrDrawVoid     = errors.New("the draw is no longer possible")
 	ErrDrawNotMine  = errors.New("you do not take part in this draw: you had not committed to a secret when the week was closed")
 	ErrDrawOpened   = errors.New("your secret is already revealed")
 	ErrDrawTooEarly = errors.New("your secret was revealed before the week was closed, so it does not count")
 )
 
-// DrawFixed reports whether what the draw is made of is fixed: the event is closed,
-// or secrets were opened for a closing, which stays so when it is opened again.
+// DrawFixed reports whether what the draw is made of is fixed: the event is closed, or secrets were
+// revealed for a closing. It stays fixed if the event is reopened.
 func (w *Week) DrawFixed() bool {
 	return w.Event.Closed || w.Event.Draw != nil && w.Event.Draw.Closed
 }
@@ -543,16 +537,14 @@ func (w *Week) Prizes(drawn Drawn) []Prize {
 	return out
 }
 
-// Passed is somebody whom the order of a draw came to and who gets no copy all the
-// same.
+// Passed is a drawn person who gets no copy.
 type Passed struct {
 	Entrant
 	Why string `json:"why"` // the end of a sentence
 }
 
-// PassedOver returns whom a draw passed over before its copies were given out, in the
-// order of the draw: since hiding a question after the draw moves the copy on to
-// somebody else, it is told, and by whom. Who was chosen by hand is not among them.
+// PassedOver lists drawn people who get no copy, and why (for example because a moderator hid the
+// question after the draw).
 func (w *Week) PassedOver(drawn Drawn) []Passed {
 	byHand := map[Entrant]bool{} // who gets a copy, and whether they were chosen
 	left := 0                    // copies that the draw gives out
@@ -594,7 +586,7 @@ func (w *Week) whyPassed(who Entrant) string {
 			return "its writer is blocked"
 		}
 	}
-	return "organisers and authors win nothing"
+	return "organisers and authors cannot win"
 }
 
 // mayWin reports whether a question can bring its writer a copy.

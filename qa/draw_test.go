@@ -315,7 +315,7 @@ func TestPrizes(t *testing.T) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
 	passed := w.PassedOver(drawn)
-	if len(passed) != 2 || passed[0].By != author || passed[0].Why != "organisers and authors win nothing" || passed[1].By != person(14) || passed[1].Why != "the question was withdrawn" {
+	if len(passed) != 2 || passed[0].By != author || passed[0].Why != "organisers and authors cannot win" || passed[1].By != person(14) || passed[1].Why != "the question was withdrawn" {
 		t.Errorf("passed over %+v", passed)
 	}
 	hidden := slices.Clone(posts)

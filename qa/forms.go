@@ -8,8 +8,8 @@ import (
 	"flyleaf/schema"
 )
 
-// The forms of the schema's keys and values. All are decided by their bytes alone, in a
-// way that no library's next version changes: what is valid once is valid for good.
+// The forms of the schema's keys and values.
+// Validity depends only on the bytes, never on a library version.
 
 // HasKey reports whether a key has the form that a line of the schema wants.
 func HasKey(r *schema.Row, key string) bool {
@@ -27,9 +27,8 @@ func HasKey(r *schema.Row, key string) bool {
 	return checkID(r.Keys, key) == nil
 }
 
-// HasForm reports whether a string is one that a line of the schema wants: of a Word
-// one of the words, of an ID its form. Of a Text and a Line, see IsText and IsLine, and
-// of its length this says nothing.
+// HasForm reports whether s is a valid Word or ID for r. It checks neither length nor Text and Line
+// (see IsText).
 func HasForm(r *schema.Row, s string) bool { return checkForm(r, s) == nil }
 
 // checkForm is HasForm with a reason.

@@ -57,8 +57,8 @@ func ParseEventID(s string) (EventID, error) {
 	return id, nil
 }
 
-// Bytes returns the 16 bytes that id stands for. ErrBadID is returned when id is
-// not valid, or not the one way of writing these bytes.
+// Bytes returns the 16 bytes that id stands for. ErrBadID is returned when id is not valid, or not
+// in canonical form.
 func (id EventID) Bytes() ([16]byte, error) {
 	var out [16]byte
 	if id == "" || len(id) > maxEventID {
@@ -66,7 +66,7 @@ func (id EventID) Bytes() ([16]byte, error) {
 	}
 	raw, err := base58.Decode(string(id))
 	if err != nil {
-		return out, fmt.Errorf("event ID %q has characters that no ID has: %w", string(id), ErrBadID)
+		return out, fmt.Errorf("event ID %q has invalid characters: %w", string(id), ErrBadID)
 	}
 	if len(raw) != eventIDBytes+checksumBytes {
 		return out, fmt.Errorf("event ID %q has the wrong length: %w", string(id), ErrBadID)
@@ -121,9 +121,9 @@ func IdentityOfActor(actor []byte) Identity {
 	return Identity(hex.EncodeToString(actor[:32]))
 }
 
-// MakePostID returns the ID of the post whose map was made by the operation
-// (counter, actor): "<first 16 of identity>-<base32 of the actor's last 8
-// bytes>-<counter>". A shorter identity or actor is taken as it is.
+// MakePostID returns the ID of the post whose map was made by the operation (counter, actor):
+// "<first 16 of identity>-<base32 of the actor's last 8 bytes>-<counter>". A shorter identity or
+// actor is used unchanged.
 func MakePostID(identity Identity, actor []byte, counter uint64) PostID {
 	if len(identity) > 16 {
 		identity = identity[:16]
@@ -144,8 +144,8 @@ func actorTail(actor []byte) string {
 	return lower32.EncodeToString(actor)
 }
 
-// ParsePostID checks the shape of a post ID. ErrBadID is returned when it does
-// not have it. Whether such a post exists is another question.
+// ParsePostID checks the shape of a post ID; it returns ErrBadID if the shape is wrong. It does not
+// check that the post exists.
 func ParsePostID(s string) (PostID, error) {
 	id, rest, ok := strings.Cut(s, "-")
 	if ok && len(s) <= 64 && len(id) == 16 && isLowerHex(id) {
@@ -168,7 +168,7 @@ func isLowerHex(s string) bool {
 
 func isTail(s string) bool {
 	raw, err := lower32.DecodeString(s)
-	// Encoding again refuses a last character with bits that stand for nothing.
+	// Re-encoding rejects a non-canonical last character.
 	return err == nil && lower32.EncodeToString(raw) == s
 }
 

@@ -6,10 +6,10 @@ import (
 	"regexp"
 )
 
-// Imported is a week as an exchange format holds it, before it becomes changes.
+// Imported is a week that was read from a file or export, before it is written as changes.
 type Imported struct {
 	Format string // "jekyll", "page", "json", "slack"
-	// Source names the input in a way that is the same wherever it is imported.
+	// Source identifies the input; it is the same on every device.
 	Source string
 	// SourceFromTitle says that the input has no name of its own: Source was made from
 	// the format, the first day and the title, so that a corrected title or day gives
@@ -23,8 +23,8 @@ type Imported struct {
 	Remarks []Remark `json:"Remarks,omitempty"`
 	// Unpublished says that the input is a page that its own site does not show.
 	Unpublished bool `json:"Unpublished,omitempty"`
-	// Cleaned counts the texts out of which characters were taken that cannot stand in
-	// a text: control characters, what turns the direction of a line, and the like.
+	// Cleaned counts the texts from which invalid characters were removed (control characters,
+	// direction overrides).
 	Cleaned int `json:"Cleaned,omitempty"`
 	// Guesses counts what the format does not say and the reader decided.
 	Guesses int
@@ -46,8 +46,7 @@ type Imported struct {
 	Accept ImportChoice `json:",omitzero"`
 }
 
-// ImportChoice is what a person who imports again has chosen to bring in. Nothing of it is
-// done without being asked for.
+// ImportChoice selects which differences a repeated import applies. By default none.
 type ImportChoice struct {
 	Revise   bool // edits, as revisions
 	Withdraw bool // deletions, as withdrawals
@@ -76,7 +75,7 @@ type ImportChange struct {
 	Is  string `json:"is,omitempty"`
 	// Done: it was brought in now.
 	Done bool `json:"done,omitempty"`
-	// Kept says why it can not, or was not, brought in though that was asked for.
+	// Kept is the reason why a requested difference was not applied.
 	Kept string `json:"kept,omitempty"`
 }
 
@@ -87,7 +86,7 @@ type ImportedPost struct {
 	Text     string
 	AtMillis int64  // 0: not known; the importer then spreads posts over the week in order
 	Source   string // names this message within Imported.Source, stable across imports; ≤ 300 bytes
-	AsAuthor bool   // a carried-over answer of one of the week's authors
+	AsAuthor bool   // an imported answer by an author of the week
 	Line     int    // 1-based line of the input, for the report
 	Guessed  bool   // whether it opens a thread was guessed
 	// X is kept with the post as its x: what came with the message and is no act of
@@ -103,9 +102,9 @@ type Skipped struct {
 	Where  string `json:"where,omitempty"` // in an input of many files: which, and where in it
 }
 
-// SourceByText names a message that has no name of its own by its writer and its words. It
-// depends on neither place nor nesting, so a page that has grown, or whose threads somebody has
-// corrected, adds only what is new; an edited message has another name.
+// SourceByText makes a source from writer and text, for messages without an ID. It does not depend
+// on position or nesting. So if a page has grown, or somebody has corrected its threads, an import
+// adds only new messages. An edited message gets another source.
 func SourceByText(week, name, text string) string {
 	sum := sha256.Sum256([]byte(name + "\x00" + text))
 	return week + "#" + hex.EncodeToString(sum[:8])

@@ -15,7 +15,7 @@ type InboxOrder string
 const (
 	InboxWanted InboxOrder = "wanted" // most wanted first, then the older
 	InboxAge    InboxOrder = "age"    // the oldest first
-	InboxAsker  InboxOrder = "asker"  // by the asker's name, and who has no answer at all yet first
+	InboxAsker  InboxOrder = "asker"  // people without any answer first, then by name
 )
 
 // InboxItem is a question in an author's inbox.
@@ -29,10 +29,10 @@ type InboxItem struct {
 	TakenBy []Identity `json:"takenBy,omitempty"`
 }
 
-// Inbox is what waits for an author, and what does not any more.
+// Inbox is an author's list of questions, answered ones included.
 type Inbox struct {
-	// Waiting are those that nobody answered, or not in all parts, that were not put
-	// off, and that nobody else alone has taken.
+	// Waiting: not (completely) answered, not postponed, and not assigned only to others. Mine is
+	// the subset of Waiting assigned to this author.
 	Waiting  []InboxItem `json:"waiting"`
 	Mine     []InboxItem `json:"mine"`   // unanswered and taken by this author
 	Others   []InboxItem `json:"others"` // unanswered and taken by others alone
@@ -40,9 +40,8 @@ type Inbox struct {
 	Answered []InboxItem `json:"answered"`
 }
 
-// NewInbox sorts a week's questions for one author. later are those this author
-// put off, which only their device knows. Questions that are not shown, and those
-// marked as a duplicate, are left out: a duplicate is answered where it points.
+// NewInbox sorts a week's questions for one author. later has the questions that the author
+// postponed on this device. Questions that are not shown, and duplicates, are left out.
 func (w *Week) NewInbox(me Identity, later map[PostID]bool, order InboxOrder) Inbox {
 	heard := map[Entrant]bool{} // askers with an answer
 	for i := range w.Threads {
@@ -82,7 +81,7 @@ func (w *Week) NewInbox(me Identity, later map[PostID]bool, order InboxOrder) In
 	return in
 }
 
-// open reports whether parts of a question that asks several things wait.
+// open reports whether parts of a question that asks several things are unanswered.
 func (i *InboxItem) open() bool {
 	return slices.ContainsFunc(i.Parts, func(p QuestionPart) bool { return !p.Answered })
 }
@@ -120,10 +119,9 @@ const maxParts = 20
 
 var numbered = regexp.MustCompile(`^\s{0,3}(?:\d{1,2}[.)]|[-*+])\s+(\S.*)$`)
 
-// SplitQuestion returns the parts of a question that asks several things: the items
-// of its list when they are two or more, else its paragraphs that end in a question
-// mark when those are. nil is returned for a question that asks one thing. Code is
-// passed over.
+// SplitQuestion returns the parts of a question that asks several things: the items of its list if
+// there are at least two; otherwise its paragraphs that end in "?", if there are at least two. nil
+// is returned for a question that asks one thing. Code is passed over.
 func SplitQuestion(text string) []string {
 	var items, paragraphs []string
 	var paragraph []string

@@ -34,21 +34,20 @@ type Invitation struct {
 	// bytes; nil for an invitation that anybody may have. Whoever has it can take
 	// the role, once.
 	Secret []byte `json:"secret,omitempty"`
-	// Move: the person has agreed that an event that is followed already moves to Relay.
-	// It is no part of the text.
+	// Move: the person has agreed that an event that is followed already moves to Relay. It is not
+	// part of the link.
 	Move bool `json:"move,omitempty"`
 }
 
-// OtherRelayError is returned for an invitation to an event that is followed on another
-// relay: whoever made the link may only want to be the one that it is synced through. The
-// person is asked, and nothing has changed.
+// OtherRelayError: the invitation names another relay than the one in use. The link may be an
+// attempt to route the event through that relay, so the user must confirm.
 type OtherRelayError struct {
 	Event    EventID
 	From, To string
 }
 
 func (e *OtherRelayError) Error() string {
-	return fmt.Sprintf("you follow this event already, on the relay %s, and this invitation would move it to %s; nothing was changed. From then on that relay sees and carries what you read and write in it: move it only if somebody whom you trust said so", e.From, e.To)
+	return fmt.Sprintf("this event already uses the relay %s, and the invitation would switch it to %s; nothing was changed. The new relay could see what you read and write in it: switch only if somebody you trust asked you to", e.From, e.To)
 }
 
 const invitationScheme = "flyleaf:"
@@ -59,8 +58,8 @@ const invitationScheme = "flyleaf:"
 //
 //	base58( seed 32 | first 4 bytes of SHA-256(SHA-256(seed)) )
 //
-// It stands in the fragment, which browsers send to no server. What String
-// returns is as secret as Secret: see Public.
+// It is in the fragment, which browsers do not send to servers. What String returns is as secret as
+// Secret: see Public.
 func (i Invitation) String() string {
 	s := invitationScheme + string(i.Event)
 	if i.Relay != "" {
@@ -93,10 +92,10 @@ func CheckRelay(s string) error {
 		return bad("relay", "%.80q is not a ws:// or wss:// address", s)
 	}
 	if strings.Count(u.Host, ":") > 1 && !strings.HasPrefix(u.Host, "[") {
-		return bad("relay", "%.80q: an IPv6 address stands in brackets, as in ws://[::1]:3030", s)
+		return bad("relay", "%.80q: put an IPv6 address in brackets, as in ws://[::1]:3030", s)
 	}
 	if strings.HasSuffix(u.Host, ":") {
-		return bad("relay", "%.80q ends before its port; leave the last : out, or name the port", s)
+		return bad("relay", "%.80q has a colon but no port; add the port or remove the colon", s)
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {

@@ -30,11 +30,9 @@ var (
 	// entities are characters as HTML source has them.
 	entities = regexp.MustCompile(`&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});`)
 	escaped  = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
-	// relayStart is as much of an address as can only be a relay's. Brackets stand in
-	// it around an IPv6 address, and nowhere else.
+	// relayStart matches the longest prefix that can belong to a relay address.
 	relayStart = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:/*(?:\[[0-9a-fA-F:.%]*\])?[^\s#&<>"'()\[\]{}|\\^` + "`" + `«»“”„‘’‹›–—，。、；！？）】」]*`)
-	// looseAt is an @ with spaces about it, which only stands for itself when an address
-	// follows.
+	// looseAt is an @ surrounded by spaces. It counts only if a ws address follows.
 	looseAt = regexp.MustCompile(`^ *@ *((?i:wss?):)`)
 	// lineBreak is what stands between the halves of a line that a mail program broke:
 	// the soft break of quoted-printable, and the marks of a quoted mail.
@@ -135,8 +133,8 @@ var closing = map[rune]string{
 	'‹': "›", '›': "‹", '‘': "’", '‚': "‘’", '（': "）", '【': "】", '「': "」",
 }
 
-// enclosed takes the line breaks out of an invitation that stands between brackets or
-// quotes, of which before is the first: they say where it ends, as it does not itself.
+// enclosed joins the lines of an invitation in brackets or quotes. before is the opening mark; the
+// closing mark shows where the invitation ends.
 func enclosed(before rune, rest string) string {
 	end, ok := closing[before]
 	if !ok {
@@ -153,11 +151,11 @@ func enclosed(before rune, rest string) string {
 	return joined[:n] + " "
 }
 
-// maxEnclosed is the longest invitation in bytes, and some.
+// maxEnclosed is an upper bound for the length of an invitation, in bytes.
 const maxEnclosed = schema.MaxShort + 128
 
-// unescape undoes percent-encoding, twice where an address stood in another one.
-// What is no encoding stays.
+// unescape undoes percent-encoding, twice where an address stood in another one. Invalid escapes
+// stay.
 func unescape(s string) string {
 	for range 3 {
 		s = escaped.ReplaceAllStringFunc(s, func(x string) string {
@@ -171,8 +169,8 @@ func unescape(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// bareInvitations finds event IDs without a scheme: whole words, as nothing else says
-// that they are meant.
+// bareInvitations finds event IDs without a scheme: only whole words, because there is no other
+// sign.
 func bareInvitations(text string) (found []Invitation, wrong error) {
 	words := strings.Fields(text)
 	for _, word := range words {
@@ -195,8 +193,8 @@ func isBase58(c byte) bool {
 	return c >= '1' && c <= '9' || c >= 'A' && c <= 'Z' && c != 'I' && c != 'O' || c >= 'a' && c <= 'z' && c != 'l'
 }
 
-// gather collects characters of base58 over line breaks until done says that they are
-// whole, at most limit. It returns them and what follows.
+// gather collects base58 characters, across line breaks, until done(word) is true or limit is
+// reached. It returns them and what follows.
 func gather(s string, limit int, done func(string) bool) (word, rest string, ok bool) {
 	for len(word) < limit && s != "" {
 		if at := lineBreak.FindString(s); at != "" && word != "" {
@@ -251,12 +249,12 @@ func readInvitation(s string) (Invitation, error) {
 	r, size := utf8.DecodeRuneInString(rest)
 	next, _ := utf8.DecodeRuneInString(rest[size:])
 	if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("@#%?=/", r) && (unicode.IsLetter(next) || unicode.IsDigit(next)) {
-		return Invitation{}, fmt.Errorf("%w: something follows it that is no part of it; put a space behind the invitation, or copy it again", ErrBadInvitation)
+		return Invitation{}, fmt.Errorf("%w: the invitation is followed by other characters. Add a space after it, or copy it again", ErrBadInvitation)
 	}
 	return i, nil
 }
 
-// skipBreak skips a line break, if what was expected follows it; with "" at any.
+// skipBreak skips a line break that is followed by want.
 func skipBreak(s, want string) string {
 	if at := lineBreak.FindString(s); at != "" && strings.HasPrefix(s[len(at):], want) {
 		return s[len(at):]
@@ -277,7 +275,7 @@ func readRelay(s string) (relay, rest string, err error) {
 		number := oneNumber.MatchString(next) && !portStart.MatchString(relay)
 		if !incomplete && (!lineRest.MatchString(next) || number) {
 			if perhapsRest.MatchString(next) || strings.HasSuffix(relay, "-") {
-				return "", "", fmt.Errorf("%w: it cannot be told whether the relay's address %.80q goes on in the next line; paste the invitation in one line, and alone", ErrBadInvitation, relay)
+				return "", "", fmt.Errorf("%w: the relay address %.80q may continue on the next line. Paste the invitation alone, on one line", ErrBadInvitation, relay)
 			}
 			break
 		}
@@ -306,15 +304,15 @@ func badID(s, word, rest string) error {
 	r, _ := utf8.DecodeRuneInString(rest)
 	switch {
 	case strings.TrimSpace(s) == "":
-		return fmt.Errorf("%w: nothing follows the flyleaf: in it; was it cut off?", ErrBadInvitation)
+		return fmt.Errorf("%w: nothing follows \"flyleaf:\". Was the link cut off?", ErrBadInvitation)
 	case word == "":
 		return fmt.Errorf("%w: what follows the flyleaf: is no event ID", ErrBadInvitation)
 	case len(word) < maxEventID && strings.ContainsRune("0OIl", r) && r != utf8.RuneError:
-		return fmt.Errorf("%w: its event ID has the character %q, which no ID has; copy it again instead of typing it", ErrBadInvitation, r)
+		return fmt.Errorf("%w: its event ID has the character %q, which is not allowed in IDs; copy it again instead of typing it", ErrBadInvitation, r)
 	case len(word) < maxEventID-2:
 		return fmt.Errorf("%w: its event ID has only %d of its %d characters; was it cut off?", ErrBadInvitation, len(word), maxEventID)
 	case len(word) == maxEventID && isBase58Next(rest):
-		return fmt.Errorf("%w: its event ID is longer than any; was something else copied with it?", ErrBadInvitation)
+		return fmt.Errorf("%w: its event ID is too long. Did you copy other text with it?", ErrBadInvitation)
 	}
 	return fmt.Errorf("%w: a character of its event ID is missing or mistyped, as its checksum says; copy it again", ErrBadInvitation)
 }

@@ -105,8 +105,8 @@ func TestWhatIsWrongWithAnInvitation(t *testing.T) {
 		"flyleaf:" + id[:15]:                   "has only 15 of its 28 characters",
 		"flyleaf:" + id[:9] + "0" + id[10:]:    "the character '0'",
 		"flyleaf:" + id[:len(id)-1] + "x":      "missing or mistyped",
-		"flyleaf:" + id + "xyz":                "something follows it",
-		"flyleaf:" + strings.Repeat("a", 45):   "longer than any",
+		"flyleaf:" + id + "xyz":                "is followed by other characters",
+		"flyleaf:" + strings.Repeat("a", 45):   "is too long",
 		"flyleaf:" + id + "@":                  "where the relay's address should follow",
 		"flyleaf:" + id + "@https://r":         "is not a ws:// or wss:// address",
 		"flyleaf:" + id + "@wss://r?x=1":       "is not a ws:// or wss:// address",
@@ -117,11 +117,11 @@ func TestWhatIsWrongWithAnInvitation(t *testing.T) {
 		"flyleaf: the program of our club":     "event ID",
 		"flyleaf:" + id + "@relay.example.org": "does not begin with ws://",
 		// Where an address ends is not guessed: joined would be another relay.
-		"flyleaf:" + id + "@wss://relay.exam\nple.org\nSee you there!": "goes on in the next line",
-		"flyleaf:" + id + "@wss://relay.example.\norg":                 "goes on in the next line",
-		"flyleaf:" + id + "@wss://relay.example.o\nrg":                 "goes on in the next line",
-		"flyleaf:" + id + "@wss://relay.example.org\n10:30":            "goes on in the next line",
-		"flyleaf:" + id + "@wss://relay.example.org\n2026-11-30":       "goes on in the next line",
+		"flyleaf:" + id + "@wss://relay.exam\nple.org\nSee you there!": "may continue on the next line",
+		"flyleaf:" + id + "@wss://relay.example.\norg":                 "may continue on the next line",
+		"flyleaf:" + id + "@wss://relay.example.o\nrg":                 "may continue on the next line",
+		"flyleaf:" + id + "@wss://relay.example.org\n10:30":            "may continue on the next line",
+		"flyleaf:" + id + "@wss://relay.example.org\n2026-11-30":       "may continue on the next line",
 		"flyleaf:" + id + " or " + other.String():                      "Paste the one you want:\n  flyleaf:" + id + "\n  " + other.Public().String() + "  (to a role)",
 	} {
 		_, err := ParseInvitation(text)

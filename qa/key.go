@@ -50,8 +50,8 @@ func SoundKey(public []byte) bool {
 	return false
 }
 
-// Sound is SoundKey for an identity. An identity that is not sound is still shown,
-// where an earlier version took what it wrote.
+// Sound is SoundKey for an identity. An identity that is not sound is still shown, if an earlier
+// version accepted its changes.
 func (id Identity) Sound() bool {
 	b, err := hex.DecodeString(string(id))
 	return err == nil && SoundKey(b)

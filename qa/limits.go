@@ -14,7 +14,7 @@ var (
 	ErrMissing  = errors.New("is missing")
 )
 
-// contradictionReason is an ErrBadValue in words that say all of it.
+// contradictionReason is a complete sentence that wraps ErrBadValue.
 type contradictionReason string
 
 func (c contradictionReason) Error() string { return string(c) }
@@ -24,7 +24,7 @@ func (c contradictionReason) Is(target error) bool { return target == ErrBadValu
 // FieldError is returned when one field of an act or event is refused. It wraps
 // one of the reasons above. Nothing has been changed when it is returned.
 type FieldError struct {
-	Field string // as document.md names it: "event/title", "post/text", …
+	Field string // as docs/schema.md names it: "event/title", "post/text", …
 	Got   int    // bytes or number, where a limit was passed
 	Max   int
 	Err   error

@@ -24,8 +24,8 @@ func LeadsElsewhere(s string) bool {
 	return false
 }
 
-// ParseLinks reads links as people type them: each is its address, a space, and the words
-// for it. Empty ones are left out, so that none is an empty list, and never nil.
+// ParseLinks reads links as people type them: each is its address, a space, and the words for it.
+// Empty lines are ignored. The result is never nil.
 func ParseLinks(typed []string) ([]Link, error) {
 	links := []Link{}
 	for _, line := range typed {
@@ -35,7 +35,7 @@ func ParseLinks(typed []string) ([]Link, error) {
 		}
 		address, words, _ := strings.Cut(line, " ")
 		if !LeadsElsewhere(address) {
-			return nil, fmt.Errorf("a link begins with its address, such as https://example.org, and may go on with a space and its words; %.60q does not", line)
+			return nil, fmt.Errorf("write a link as: address, space, text; %.60q does not start with a web address", line)
 		}
 		links = append(links, Link{URL: address, Text: strings.TrimSpace(words)})
 	}

@@ -2,8 +2,7 @@ package qa
 
 import "slices"
 
-// What moderation, roles and refusals look like to whoever shows them. These are
-// plain values; what they claim is decided elsewhere.
+// Plain values for pages that show moderation, roles and rejected changes.
 
 // LogKind names what a line of the moderation log tells of: a mark, a role, a
 // block, or one of the two switches of an event.
@@ -63,7 +62,7 @@ const (
 	InviteClaimed = "claimed" // somebody has; an organiser's device has not answered yet
 	InviteGranted = "granted"
 	InviteRevoked = "revoked"
-	// InviteTaken is what the person sees whose invitation somebody else used first.
+	// InviteTaken is shown to somebody whose invitation was used by another person.
 	InviteTaken = "taken"
 )
 
@@ -94,7 +93,7 @@ type NotTaken struct {
 	AtMillis int64  `json:"at,omitempty"`
 }
 
-// Presence says what somebody's device said of itself, signed, for a short while.
+// Presence is a signed, short-lived message about what a person is doing.
 type Presence struct {
 	Kind string   `json:"kind"` // PresenceAnswering or PresenceSeen
 	By   Identity `json:"by"`
@@ -119,7 +118,7 @@ type Verification struct {
 	// made them; only permissions were checked.
 	Unsigned bool             `json:"unsigned,omitempty"`
 	Changes  []VerifiedChange `json:"changes"`
-	Bad      int              `json:"bad"`              // how many are not all right
+	Bad      int              `json:"bad"`              // number of invalid changes
 	People   []VerifiedPerson `json:"people,omitempty"` // in the order of their first change
 	Heads    []string         `json:"heads,omitempty"`  // hex, ascending
 }
@@ -178,7 +177,7 @@ type VerifiedChange struct {
 	Signed bool                `json:"signed"`          // its signature is the writer's
 	Code   string              `json:"code,omitempty"`
 	Reason string              `json:"reason,omitempty"` // why it is not permitted; "" when it is
-	Void   bool                `json:"void,omitempty"`   // it holds, and does not count: two versions of it or of an earlier one were signed
+	Void   bool                `json:"void,omitempty"`   // valid but without effect: two versions of it or of an earlier change were signed
 	// Role is the role it needs and used, "" when it needs none; granted by whom,
 	// "" for the founder, who holds it from the beginning.
 	Role            Role     `json:"role,omitempty"`
@@ -186,9 +185,8 @@ type VerifiedChange struct {
 	GrantedAtMillis int64    `json:"grantedAt,omitempty"`
 }
 
-// For returns the week as one person sees it, who may write with several keys:
-// without the posts that wait for approval, unless they are the viewer's own or
-// the viewer may approve them. A question that waits keeps its place, without its
+// For returns the week as one person sees it: without the posts that wait for approval, unless they
+// are the viewer's own or the viewer may approve them. viewer has the keys of that person. A question that waits keeps its place, without its
 // text, when the viewer has replied to it.
 func (w Week) For(viewer ...Identity) Week {
 	if !w.Event.Approve || w.Event.moderates(viewer...) {
@@ -238,14 +236,14 @@ func (e Event) moderates(ids ...Identity) bool {
 // organisers write does not: they were chosen by name.
 func (e Event) awaits(p *Post) bool { return e.Approve && e.unapproved(p) }
 
-// afterClosing reports whether a post came after the event was closed, or while it was
-// being closed, and nobody has approved it: anybody can write such posts for ever, on
-// top of what the event was before. They are not published and stand last.
+// afterClosing reports whether a post was written after the closing, or without knowing of it, and
+// no moderator approved it. Anyone can keep adding such posts to the state before closing. They are
+// not published and are sorted last.
 func (e Event) afterClosing(p *Post) bool { return p.Late && e.unapproved(p) }
 
-// PublishedText returns the words of a post that are published: its last version, but
-// of somebody without a role no version from after the closing that nobody approved. A
-// post that has none from before the closing is not published at all (AfterClosing).
+// PublishedText returns the words of a post that are published: the last revision; for a writer
+// without a role, the last revision before closing, unless a moderator approved the post. A post
+// that has none from before the closing is not published at all (AfterClosing).
 func (e Event) PublishedText(p *Post) string {
 	if e.unapproved(p) {
 		for i := len(p.Revisions) - 1; i >= 0; i-- {

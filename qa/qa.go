@@ -74,8 +74,7 @@ type Event struct {
 	// CoverIn is the hash of the change that holds the cover's bytes, 64 hex
 	// characters; "" while that change is not here.
 	CoverIn string `json:"coverIn,omitempty"`
-	// Edits counts the changes, beside the first, to what the event says of itself.
-	// It only grows.
+	// Edits counts the later changes to the event's own fields.
 	Edits int `json:"edits,omitempty"`
 }
 
@@ -147,8 +146,8 @@ type Marks struct {
 	HiddenBy       Identity `json:"hiddenBy,omitempty"`
 	HiddenAtMillis int64    `json:"hiddenAt,omitempty"`
 	DuplicateBy    Identity `json:"duplicateBy,omitempty"`
-	// InDraw: an author had marked it as a candidate by the time the event was
-	// closed; while it is open, by now.
+	// InDraw: the post takes part in the draw: it was marked as a candidate before the event was
+	// closed (or is marked now, while the event is open).
 	InDraw bool `json:"inDraw,omitempty"`
 }
 
@@ -157,7 +156,7 @@ type Post struct {
 	ID       PostID   `json:"id"`
 	Parent   PostID   `json:"parent,omitempty"`
 	By       Identity `json:"by"`
-	AtMillis int64    `json:"at"` // the writer's clock, not to be trusted for authority
+	AtMillis int64    `json:"at"` // the writer's clock, permissions never depend on it
 	// ReceivedAtMillis is when this device received the post, by its own clock; only set
 	// where AtMillis cannot be true, see BelievedMillis.
 	ReceivedAtMillis int64  `json:"received,omitempty"`
@@ -166,8 +165,8 @@ type Post struct {
 	Source           string `json:"source,omitempty"` // where an import took it from
 	Origin           PostID `json:"origin,omitempty"`
 	AsAuthor         bool   `json:"asAuthor,omitempty"` // a carried-over answer of an author
-	// AuthorThen: its writer was an author when it was written, or with AsAuthor an
-	// organiser, by a role that counts, whatever became of the role since.
+	// AuthorThen: at the time of writing, the writer held the author role (with AsAuthor: the
+	// organiser role). Later revocations do not matter.
 	AuthorThen bool       `json:"authorThen,omitempty"`
 	Revisions  []Revision `json:"revisions"` // ascending by operation; at least one, unless Void
 	Withdrawn  bool       `json:"withdrawn,omitempty"`
@@ -178,19 +177,16 @@ type Post struct {
 	X                 map[string]string `json:"x,omitempty"`
 	// Late: written without knowing that the event was closed elsewhere.
 	Late bool `json:"late,omitempty"`
-	// Blocked: its writer is blocked, the block did not know of it, and nobody
+	// Blocked: the writer is blocked, the post is not in the past of the block, and no moderator
 	// approved it. It is kept and not shown.
 	Blocked bool `json:"blocked,omitempty"`
-	// Void: its writer's device signed two versions of the change that made it, or of an
-	// earlier one, so its words do not count. It keeps its place, and with it what others
-	// said there.
+	// Void: its writer's device signed two versions of the change that made it, or of an earlier
+	// one, so its text is not shown. Replies of others stay visible below it.
 	Void bool `json:"void,omitempty"`
-	// VoidVersion is the version of a void post whose place it keeps: the hash of the
-	// change that made it, hex.
+	// VoidVersion is the hash of the change whose version of the post determines its position.
 	VoidVersion string `json:"voidVersion,omitempty"`
-	// Answers is, of a reply to a void post, what it stands below: the post with the
-	// version that its writer knew, the post that this version answers, and so on, at
-	// most MaxAnswers of them.
+	// For a reply to a void post, Answers lists its ancestors as its writer saw them: each post
+	// with the version, at most MaxAnswers of them.
 	Answers []Answered `json:"answers,omitempty"`
 	// Reactions that are on, ascending by emoji, then identity.
 	Reactions []Reaction `json:"reactions,omitempty"`

@@ -48,8 +48,8 @@ const (
 	PhaseClosed    Phase = "closed"    // nothing more is taken
 )
 
-// Phase returns where the event is, which phase comes next and when. A next phase
-// is "" where the clock brings no other: closing is somebody's act.
+// Phase returns where the event is, which phase comes next and when. next is "" if no later phase
+// starts by itself.
 func (e *Event) Phase(nowMillis int64) (now, next Phase, atMillis int64) {
 	if e.Closed {
 		return PhaseClosed, "", 0

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// PlainSpaces makes each kind of space that a browser copies (no-break, thin, of fixed
-// width) a plain one, takes out what has no width, and spaces at both ends.
+// PlainSpaces makes each kind of space that a browser copies (no-break, thin, of fixed width) a
+// plain one, removes zero-width characters and trims.
 func PlainSpaces(s string) string {
 	ascii := true
 	for i := range len(s) {

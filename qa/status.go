@@ -12,7 +12,7 @@ type Status struct {
 	Posts   int         `json:"posts"`
 	Pending int         `json:"pending"` // own changes that are only on this device
 	Changes int         `json:"changes"`
-	Heads   []string    `json:"heads"` // hex, ascending; not read of a week at rest
+	Heads   []string    `json:"heads"` // hex, ascending; empty for an idle week
 	Relay   RelayStatus `json:"relay"`
 }
 
@@ -53,5 +53,5 @@ func (r *RelayStatus) ClockWords() string {
 	case off >= 2*time.Hour:
 		n, unit = int64(off/time.Hour), "hours"
 	}
-	return fmt.Sprintf("this device’s clock is %d %s %s the relay’s: one of them is wrong, and what you write carries the time of yours", n, unit, way)
+	return fmt.Sprintf("this device’s clock is %d %s %s the relay’s. One of them is wrong. Your posts use this device’s time", n, unit, way)
 }

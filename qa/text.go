@@ -9,12 +9,10 @@ import (
 
 // What a text is.
 //
-// There are two kinds. A text has lines: posts, descriptions, reasons, what people say
-// about themselves. A line has none: names, titles, authors, tags, addresses, the texts
-// of links. Both are valid UTF-8 without control characters, without the characters
-// that turn the direction of what stands around them, and without the code points
-// that Unicode keeps for no character. Both are empty, or hold something that can be
-// seen.
+// There are two kinds. A text has lines: posts, descriptions, reasons, what people say about
+// themselves. A line has none: names, titles, authors, tags, addresses, the texts of links. Both
+// are valid UTF-8 without control characters, without bidirectional control characters and
+// noncharacters. Both are empty, or hold something that can be seen.
 //
 // The answer follows from the bytes and from the tables in this file alone, because
 // the policy decides by it which changes are valid. The tables may never change for
@@ -23,12 +21,12 @@ import (
 // The reasons why a text is refused; FieldError says in which field.
 var (
 	// ErrCharacter is returned for a character that no text, or no line, may hold.
-	ErrCharacter = errors.New("holds a character that cannot stand there")
+	ErrCharacter = errors.New("contains a character that is not allowed")
 	// ErrInvisible is returned for a text that is not empty and shows nothing.
-	ErrInvisible = errors.New("holds nothing that can be seen")
+	ErrInvisible = errors.New("has no visible characters")
 )
 
-// IsText reports whether s may stand where a text of several lines can.
+// IsText reports whether s is valid multi-line text.
 func IsText(s string) bool { return CheckText(s) == nil }
 
 // IsLine reports whether s may stand where a text of one line can.
@@ -198,7 +196,7 @@ var attachedRanges = [...][2]rune{
 	{0xfe20, 0xfe2f},
 }
 
-// attached reports whether a character shows nothing unless another stands before it.
+// attached reports whether a character is drawn on the preceding character.
 func attached(r rune) bool { return in(attachedRanges[:], r) }
 
 // in reports whether r is in one of the ranges, which ascend.

@@ -42,8 +42,8 @@ func TestCleanText(t *testing.T) {
 	}
 }
 
-// TestCleanIsText: what was cleaned is a text, is cleaned for good, and a text stays
-// as it is; and cleaning makes nothing longer that was UTF-8.
+// TestCleanIsText: cleaning is idempotent, its result is valid, valid text is unchanged, and the result is never
+// longer.
 func TestCleanIsText(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -108,7 +108,7 @@ func TestActsHoldTexts(t *testing.T) {
 		}
 	}
 	a := qa.Act{Kind: qa.ActPost, AtMillis: 1, Text: "a question\x00"}
-	if err := a.Validate(); err == nil || err.Error() != "post/text holds a character that cannot stand there: NUL (U+0000), character 11. Take it out, or paste the text without its formatting; nothing was changed" {
+	if err := a.Validate(); err == nil || err.Error() != "post/text contains a character that is not allowed: NUL (U+0000), character 11. Take it out, or paste the text without its formatting; nothing was changed" {
 		t.Errorf("%v", err)
 	}
 	a.Text = "two\nlines\tand a tab, שלום\u200f!"

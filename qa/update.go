@@ -1,8 +1,7 @@
 package qa
 
-// Update tells a page what changed in an event on this device. Updates are
-// joined while nobody reads them, so one may stand for many changes; it is
-// sent after what it tells of is on disk.
+// Update tells a page what changed in an event on this device. Unread updates are merged, so one
+// update may cover several changes. It is sent after the changes are on disk.
 type Update struct {
 	Event EventID
 	// Posts that are new, or whose text, replies, reactions or marks changed.

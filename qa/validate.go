@@ -237,7 +237,7 @@ func SplitTags(s string) []string {
 // where the act becomes a change.
 func (a *Act) Validate() error {
 	if a.AtMillis <= 0 || a.AtMillis > schema.MaxInteger {
-		return bad("at", "%d, it is milliseconds since 1970", a.AtMillis)
+		return bad("at", "%d is not a time in milliseconds since 1970", a.AtMillis)
 	}
 	switch a.Kind {
 	case ActFound:
@@ -265,7 +265,7 @@ func (a *Act) Validate() error {
 		}
 		for _, key := range a.Clear {
 			if key != schema.KeyAbout && key != schema.KeyLink {
-				return bad("people", "%.40q is nothing that can be emptied", key)
+				return bad("people", "%q cannot be cleared", key)
 			}
 		}
 		return a.Person.Validate()
@@ -312,7 +312,7 @@ func (a *Act) validatePost() error {
 		}
 	}
 	if a.Anonymous && (a.OnBehalfOf != "" || a.AsAuthor) {
-		return bad("post", "what is said anonymously is said for nobody else")
+		return bad("post", "an anonymous post cannot be on behalf of somebody else")
 	}
 	if err := checkX(schema.MapPostX.Keyed(), a.X); err != nil {
 		return err
@@ -363,7 +363,7 @@ func (a *Act) validateTrust() error {
 		}
 	}
 	if _, ok := a.Role.InvitedAs(); !ok {
-		return bad("roles", "nobody is invited as %.40q; it is author, moderator or member", string(a.Role))
+		return bad("roles", "no invitation can grant %q; choose author, moderator or member", string(a.Role))
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func (w *Week) EachPost(fn func(*PostView)) {
 	}
 }
 
-// Post returns the post with an ID, nil when the week has none. The post is the week's own.
+// Post returns the post with an ID, nil when the week has none. The result points into the week.
 func (w *Week) Post(id PostID) (found *PostView) {
 	w.EachPost(func(p *PostView) {
 		if p.ID == id {
@@ -35,12 +35,12 @@ func (w *Week) Post(id PostID) (found *PostView) {
 	return found
 }
 
-// Thread is a question with its replies, two levels deep. Withdrawn and hidden
-// posts keep their place; it is for the page to say what is shown of them.
+// Thread is a question with its replies, two levels deep. Withdrawn and hidden posts keep their
+// place; the page decides what to show.
 type Thread struct {
 	Question PostView   `json:"question"`
 	Replies  []PostView `json:"replies"`
-	// Answered: marked so, or a reply by an author is in effect.
+	// Answered: marked as answered, or has a visible reply by an author.
 	Answered bool `json:"answered"`
 	// Wants is how many people want this answered too: who voted for it, and who
 	// asked or voted for one of its duplicates, each once.
@@ -50,8 +50,8 @@ type Thread struct {
 	DuplicateOf PostID `json:"duplicateOf,omitempty"`
 }
 
-// PostView is a post with what the rest of the week says about it. Its AtMillis is the
-// time to show (Post.ShownMillis): all that is rendered of a week has it from here.
+// PostView is a post with what the rest of the week says about it. Its AtMillis is the time to show
+// (Post.ShownMillis): all renderers use it.
 type PostView struct {
 	Post
 	// ClockMillis is what the writer's clock said, where another time is shown
@@ -66,7 +66,7 @@ type PostView struct {
 	// AfterClosing: late, by somebody without a role, and approved by nobody. It is not
 	// published, and stands after all others until a moderator approves it.
 	AfterClosing bool `json:"afterClosing,omitempty"`
-	// EditedAfterClosing: what is published are its words from before; see PublishedText.
+	// EditedAfterClosing: the published text is the revision before closing; see PublishedText.
 	EditedAfterClosing bool `json:"editedAfterClosing,omitempty"`
 }
 
@@ -78,7 +78,7 @@ func (v *PostView) WriterMillis() int64 {
 	return v.AtMillis
 }
 
-// ClockWrong is Post.ClockWrong, of the time that the view does not show.
+// ClockWrong reports whether the writer's clock was wrong (see Post.ClockWrong).
 func (v *PostView) ClockWrong() bool {
 	return v.ReceivedAtMillis != 0 && apart(v.ClockMillis, v.ReceivedAtMillis)
 }
@@ -93,9 +93,8 @@ func (p *Post) Shown() bool {
 	return !p.Withdrawn && p.Marks.Hidden == "" && !p.Blocked && !p.Void
 }
 
-// slackMillis is how far outside the event's days a post's time may lie before it
-// no longer decides the order: clocks are wrong, and nobody shall stand first
-// for ever by setting theirs back.
+// slackMillis is how far outside the event's days a post's time may lie before it no longer decides
+// the order: clocks are wrong, and nobody can pin a post to the top by setting their clock back.
 const slackMillis = 90 * 24 * 60 * 60 * 1000
 
 // HasRole reports whether id holds the role. The founder is an organiser.
@@ -106,7 +105,7 @@ func (e Event) HasRole(id Identity, role Role) bool {
 	return slices.Contains(e.Roles, Grant{ID: id, Role: role})
 }
 
-// clamp returns at, moved into the event's days ± 90.
+// clamp limits at to the event's days plus or minus 90 days.
 func (e Event) clamp(at int64) int64 {
 	from, until := inRange(e.StartsAtMillis), inRange(e.EndsAtMillis)
 	if from == 0 {
@@ -124,8 +123,7 @@ func (e Event) clamp(at int64) int64 {
 	return min(max(at, from-slackMillis), until+slackMillis)
 }
 
-// AskedBefore reports whether a question stands before one that somebody asks now, at
-// atMillis, knowing the whole week.
+// AskedBefore reports whether t is sorted before a new question asked at atMillis.
 func (w *Week) AskedBefore(t *Thread, atMillis int64) bool {
 	return !t.Question.AfterClosing && w.Event.clamp(t.Question.AtMillis) <= w.Event.clamp(atMillis)
 }
@@ -159,7 +157,7 @@ func compareOp(a, b OpID) int {
 	return cmp.Or(cmp.Compare(a.Counter, b.Counter), cmp.Compare(a.Actor, b.Actor))
 }
 
-// arranged is a post on its way into a Week.
+// arranged is a post while NewWeek sorts.
 type arranged struct {
 	post  *Post
 	place place
@@ -167,11 +165,11 @@ type arranged struct {
 	state uint8 // 0 new, 1 being placed, 2 placed
 }
 
-// NewWeek arranges posts into threads. Questions, and replies within a thread,
-// stand in the order of their time, clamped to the event's days ± 90, then of
-// their operations, those after closing last; a reply never stands before its parent. A reply whose parent
-// is not known opens a thread of its own. The order of posts and people does not
-// matter; of two posts with one ID the later in the slice is taken.
+// NewWeek arranges posts into threads. Questions, and replies within a thread, stand in the order
+// of their time, clamped to the event's days ± 90, then of their operations, those after closing
+// last; a reply never stands before its parent. A reply whose parent is not known opens a thread of
+// its own. The order of posts and people does not matter; of two posts with one ID the later in the
+// slice is taken.
 func NewWeek(e Event, posts []Post, people []Person) Week {
 	w := Week{Event: e, People: make(map[Identity]Person, len(people)), Threads: []Thread{}}
 	for _, p := range people {
@@ -218,8 +216,8 @@ func NewWeek(e Event, posts []Post, people []Person) Week {
 	return w
 }
 
-// placeUp places a and all posts above it. It climbs with a list, not by calling
-// itself: a chain of replies is as long as people like.
+// placeUp places a and all posts above it. It is iterative, because a chain of replies can be
+// arbitrarily long.
 func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 	var way []*arranged
 	for a.state == 0 {
@@ -250,10 +248,9 @@ func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 	}
 }
 
-// above returns the post below which a post stands, nil when there is none. That is the
-// one that it answers, but where it answers one version of a void post, and the void
-// post keeps the place of another: then it stands below what its own version answered.
-// So nobody moves what others wrote by signing another version.
+// above returns the parent for sorting, nil when there is none. If a post replies to a version of a
+// void post that is not the displayed version, its parent is the nearest ancestor that is displayed
+// in the version its writer saw. So an equivocating writer cannot move other people's replies.
 func above(by map[PostID]*arranged, p *Post) *arranged {
 	if p.Parent == "" {
 		return nil
@@ -358,10 +355,9 @@ func standsTwice(by map[PostID]*arranged, t *Thread) bool {
 	return ok && of.post.By == t.Question.By && of.post.Parent == "" && of.post.ID != t.Question.ID && of.post.Shown()
 }
 
-// mergeWants counts with each question those who want one of its duplicates: their
-// voters, and their askers unless the question was taken back, is void, or is not shown
-// because its asker is blocked. Who asked the question itself is not one who wants it too,
-// unless by a vote.
+// mergeWants counts for each question the people who want one of its duplicates: its voters, and
+// its asker unless the duplicate was withdrawn, is void, or is not shown because its asker is
+// blocked. The asker of the question itself is not counted, unless they also voted.
 func (w *Week) mergeWants() {
 	at := map[PostID]int{}
 	merged := map[PostID][]int{} // threads that repeat a question, by that question

@@ -3,8 +3,7 @@
 // imports nothing of Flyleaf, so that every package can read it.
 package schema
 
-// The limits, in bytes of UTF-8 unless they say otherwise. What is at the limit is
-// taken; what is above it is refused by every device.
+// The limits, in bytes of UTF-8 unless they say otherwise. A value may have exactly the limit.
 const (
 	MaxShort       = 300      // title, authors, language, zone, source, link text and URL, relay, winner note
 	MaxDescription = 16 << 10 // event/description
@@ -14,11 +13,11 @@ const (
 	MaxText        = 32 << 10 // one revision
 	MaxTags        = 300      // a post's tags, joined by ", "
 	MaxEmoji       = 32       // a reaction's emoji
-	MaxReactions   = 20       // emoji of one identity on one post, those turned off included
+	MaxReactions   = 20       // including removed ones
 	MaxReason      = 300      // marks/hidden, blocks
 	MaxLinks       = 20       // event/links
 	MaxRelays      = 8        // relays
-	MaxXKeys       = 20       // x/<name> in one place
+	MaxXKeys       = 20       // extra fields of one event or post
 	MaxXName       = 64       // an x key
 	MaxXValue      = 1 << 10  // an x value
 	MaxBlob        = 40 << 10 // one blob
@@ -28,8 +27,7 @@ const (
 	MaxRevisions   = 250      // texts that one post ever had
 )
 
-// MaxKey returns how long a key of a type may be: a name, an emoji, or the name of an
-// operation. 0: the type's form bounds it.
+// MaxKey returns how many bytes a key of a type may have; 0 if the type fixes the length.
 func MaxKey(t Type) int {
 	switch t {
 	case Name:
@@ -42,7 +40,7 @@ func MaxKey(t Type) int {
 	return 0
 }
 
-// maxOperationName bounds a key before it is held against the operation's name.
+// maxOperationName bounds a key before it is compared with the operation's ID.
 const maxOperationName = 64
 
 // MaxInteger is the highest integer of the document, and -MaxInteger the lowest:
@@ -53,6 +51,5 @@ const MaxInteger = 1<<53 - 1
 // highest that this program knows.
 const RulesVersion = 2
 
-// TextRules is the first version of the rules that holds strings to the forms of a
-// text and a line.
+// TextRules is the first rules version that checks the characters of strings (qa.CheckText).
 const TextRules = 2

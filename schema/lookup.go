@@ -43,7 +43,7 @@ func init() {
 	eventFields = append(append(eventFields, MapEvent.Values()...), MapEventX.Values()...)
 }
 
-// complete works out what follows from where the row stands.
+// complete fills in the derived fields of a row.
 func (r *Row) complete() {
 	m := &infos[r.In]
 	r.Path = r.Key
@@ -91,7 +91,7 @@ func (r *Row) complete() {
 	}
 }
 
-// nameOf returns a path without the keys that are names: "post/marks/hidden".
+// nameOf returns a path without variable keys:  "post/marks/hidden".
 func nameOf(path string) string {
 	var out []string
 	for key := range strings.SplitSeq(path, "/") {
@@ -110,9 +110,8 @@ func nameOf(path string) string {
 // shared: nobody may change them.
 func Rows() []*Row { return rows }
 
-// Row returns the line of a key of the map, nil when the map has none. Of a map whose
-// keys are names it is the one line of all its keys; whether the key has the right
-// form is for the caller to check.
+// Row returns the line of a key of the map, nil when the map has none. For a map with variable keys
+// it returns their common row. It does not check the form of key.
 func (m Map) Row(key string) *Row {
 	i := &infos[m]
 	if r := i.fixed[key]; r != nil {
@@ -134,8 +133,7 @@ func (m Map) Rule(key string) *Row {
 // Keyed returns the line of all keys of a map whose keys are names, nil for other maps.
 func (m Map) Keyed() *Row { return infos[m].keyed }
 
-// Child returns which map stands at a key of the map: Unknown when the schema has none
-// there.
+// Child returns the map at a key of the map: Unknown when the schema has none there.
 func (m Map) Child(key string) Map {
 	if r := m.Row(key); r != nil && r.Map != NoMap {
 		return r.Map
@@ -162,7 +160,7 @@ func (m Map) Values() []*Row { return infos[m].values }
 // Maps returns the lines of the maps that the map has by name.
 func (m Map) Maps() []*Row { return infos[m].maps }
 
-// Fields returns the lines of what an event, or a club, says of itself in single values.
+// Fields returns the scalar fields of an event or a club.
 func Fields(kind string) []*Row {
 	if kind == KindClub {
 		return MapClub.Values()
@@ -187,7 +185,7 @@ func (m Map) IsField(key string) bool { return infos[m].fixed[key] != nil }
 // Act returns the kind of act that operations in the map belong to.
 func (m Map) Act() Act { return infos[m].act }
 
-// View returns what is to be read again when something is written in the map.
+// View returns the view row to rebuild after a write to the map.
 func (m Map) View() View { return infos[m].view }
 
 // PartsOfPost returns Row.Part of all that a post must have.
@@ -196,9 +194,9 @@ func PartsOfPost() uint32 { return postParts }
 // PartsOfGenesis returns Row.Part of all that the genesis of a kind must have.
 func PartsOfGenesis(kind string) uint32 { return genesisParts[kind] }
 
-// MostOperations returns how many operations of a kind of act one change may hold: at
-// least what the largest act of our own writer makes, which a test of package crdt
-// holds it to. The first change of an event has the bound of any change alone.
+// MostOperations returns how many operations of a kind of act one change may hold: at least as many
+// as Flyleaf's largest action; a test in package crdt checks this. The first change of an event has
+// the bound of any change alone.
 func MostOperations(a Act) int { return mostOperations[a] }
 
 var mostOperations [Acts]int
@@ -210,7 +208,7 @@ func countOperations() (most [Acts]int) {
 	// A map, and each of its keys.
 	most[ActWeek] = 1 + keys(MapWeek)
 	most[ActPerson] = 1 + keys(MapPerson)
-	most[ActRole] = 2 * keys(MapRolesOf) // our writer: an invitation answered, 3
+	most[ActRole] = 2 * keys(MapRolesOf) // Flyleaf needs at most 3 (granting an invitation)
 	most[ActBlock] = 4
 	most[ActClaim] = 1
 	// The map with each of its keys, the two maps of the marks, a revision and an x.

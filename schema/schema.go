@@ -4,8 +4,8 @@ package schema
 // each person's, has the same keys.
 type Map uint8
 
-// The maps. NoMap is a value, and an object that is no map. Unknown is a map that the
-// schema does not have: events with later rules may hold some.
+// The maps. NoMap: a value, or an object other than a map. Unknown is a map that the schema does
+// not have: events with later rules may hold some.
 const (
 	NoMap Map = iota
 	Unknown
@@ -44,12 +44,10 @@ const (
 	Maps // how many there are
 )
 
-// Type is what stands at a path: a map, or a value of one type and form. Keys that are
-// names rather than fixed words have one of these types, too.
+// Type is the type of a value or of a variable key.
 type Type uint8
 
-// The types. Text to PostID are strings of Automerge, Time is its int, Number its uint,
-// Flag its two truth values. The last four are types of keys only.
+// The types. Text to PostID are Automerge strings, Time is an int, Number a uint, Flag a boolean. The last four are types of keys only.
 const (
 	IsMap    Type = iota
 	Text          // words of any number of lines
@@ -82,8 +80,7 @@ func (t Type) IsWords() bool { return t == Name || t == Emoji }
 // Roles is a set of roles.
 type Roles uint16
 
-// The roles, and two sets of them. Founder is who made the event: they hold the
-// organiser's role for good, and nobody can be given theirs.
+// The roles, and two sets of them. The founder always holds the organiser role. The founder's own role cannot be granted.
 const (
 	Founder Roles = 1 << iota
 	Organiser
@@ -101,15 +98,14 @@ const (
 // When says when a path may be written.
 type When uint8
 
-// The moments. AtMaking is in the change that makes the map that the key is in.
+// The moments. AtMaking: only in the change that creates the map of the key.
 const (
 	AnyTime When = iota
 	AtFounding
 	AtMaking
 )
 
-// View is the kind of row that pages are drawn from. It is read again when something
-// is written in the maps that it is made of.
+// View is a kind of view row. It is rebuilt after writes to the maps it depends on.
 type View uint8
 
 // The kinds of view rows.
@@ -144,8 +140,8 @@ const (
 	Acts // how many there are
 )
 
-// Did is the kind under which a description of a change tells what it did. The kinds
-// are part of the change feed: none may be renamed.
+// Did is the kind of a change description (qa.ChangeDescription.Kind). The kinds are part of the
+// change feed: none may be renamed.
 type Did string
 
 // The kinds. Which fields of a description each uses stands beside it.
@@ -174,8 +170,7 @@ const (
 
 // Row is one line of the table: what may stand at a path, and who may write it.
 type Row struct {
-	// Key is the key in its map. Where Keys is set it is a name for all keys of that
-	// type, in angle brackets: <identity>.
+	// Key is the key in its map. If Keys is set, Key is a placeholder such as <identity>.
 	Key  string
 	Keys Type
 	Most int // how many keys the map may have; 0: no bound of its own
@@ -184,7 +179,7 @@ type Row struct {
 	Type  Type     // of a value
 	Max   int      // bytes of a string or of bytes; 0: its type bounds it
 	Words []string // that a Word may be
-	Empty bool     // "" may stand there as well
+	Empty bool     // the empty string is also allowed
 
 	By      Roles // one of them is needed; 0: none
 	OrOwner bool  // who made the map needs none of them
@@ -196,16 +191,12 @@ type Row struct {
 	Required bool   // the genesis, or a post, is not whole without it
 	Only     string // KindEvent or KindClub: in documents of that kind; "": in both
 
-	Grants Roles  // the role that true gives
-	Field  string // of what an event, club, week or person says: the name of the field that holds it; "": the key
+	Grants Roles  // the role granted by the value true
+	Field  string // name of the Go struct's JSON field, if different from Key; "": the key
 	Act    Act    // of a map: the kind of act; ActFounding: that of the map around it
 	View   View   // of a map at the root: what is made of it and of the maps in it
 
-	// How a description of a change tells of the value. Did is inherited by what stands
-	// in a map. On and Off are sentences without their subject, in which {post}, {person},
-	// {key} and {value} stand for those of the description; Off is for a value that says
-	// that something is not so, or is no more. Where both are empty, Noun makes them:
-	// "changed the title to {value}", "removed the title".
+	// How logs describe the value. Did is inherited by the rows below a map. On (value set) and Off (value cleared) are sentences without their subject, in which {post}, {person}, {key} and {value} are replaced. If both are empty, they are made from Noun: "changed the title to {value}", "removed the title".
 	Did     Did
 	Noun    string
 	On, Off string
@@ -213,14 +204,12 @@ type Row struct {
 	Path string // from the root, with slashes: "people/<identity>/name"
 	Name string // the path in errors and in acts: "people/name"
 	In   Map    // the map that the key is in
-	Part uint32 // of what is required: a bit of its own among the genesis's, or a post's
+	Part uint32 // Part is this row's bit in PartsOfGenesis or PartsOfPost, if Required.
 }
 
-// WrittenOnce reports whether nothing is ever written again at the path: maps, what
-// stands from the beginning, and values that say so.
+// WrittenOnce reports whether the path can be written only once.
 func (r *Row) WrittenOnce() bool { return r.Map != NoMap || r.When != AnyTime || r.Once }
 
-// Remembered reports whether a value counts only while the role does that its writer
-// used: values that it replaced may stand again. What the key itself determines, as a
-// picture's hash, cannot be replaced by something else.
+// Revocable reports whether a value loses its effect when its writer's role is revoked with effect
+// on it; then the previous value applies again.
 func (r *Row) Remembered() bool { return r.Map == NoMap && r.By != 0 && r.Keys != Hash }

@@ -70,7 +70,7 @@ const (
 	KeyRule   = "rule"
 )
 
-// The words that may stand at some of the keys.
+// Enumeration values.
 const (
 	KindEvent = "event"
 	KindClub  = "club"
@@ -91,7 +91,7 @@ const (
 	jury       = Author | Organiser
 )
 
-// table is the document. Maps come before what stands in them.
+// table describes the document, parents first.
 var table = []struct {
 	in   Map
 	rows []Row
@@ -170,7 +170,7 @@ var table = []struct {
 		{Key: "<event>", Keys: EventID, Map: MapWeek, By: Organiser},
 	}},
 	{MapWeek, []Row{
-		{Key: KeyTitle, Type: Line, Max: MaxShort, By: Organiser, On: "listed the week {value}", Off: "took a week off the list"},
+		{Key: KeyTitle, Type: Line, Max: MaxShort, By: Organiser, On: "listed the week {value}", Off: "removed a week from the list"},
 		{Key: KeyAuthors, Type: Line, Max: MaxShort, By: Organiser, Noun: "the authors of a listed week"},
 		{Key: KeyStartsAt, Type: Time, By: Organiser, Noun: "the first day of a listed week"},
 		{Key: KeyEndsAt, Type: Time, By: Organiser, Noun: "the last day of a listed week"},
@@ -191,13 +191,13 @@ var table = []struct {
 		{Key: "<identity>", Keys: Identity, Map: MapRolesOf, By: Organiser},
 	}},
 	{MapRolesOf, []Row{
-		{Key: "organiser", Type: Flag, By: Founder, Grants: Organiser, On: "made {person} an organiser", Off: "took the role of organiser from {person}"},
+		{Key: "organiser", Type: Flag, By: Founder, Grants: Organiser, On: "made {person} an organiser", Off: "removed {person} as organiser"},
 		{Key: "author", Type: Flag, By: Organiser, Grants: Author, On: "made {person} an author", Off: "took the role of author from {person}"},
 		{Key: "moderator", Type: Flag, By: Organiser, Grants: Moderator, On: "made {person} a moderator", Off: "took the role of moderator from {person}"},
 		{Key: "member", Type: Flag, By: Organiser, Grants: Member, On: "made {person} a member", Off: "took the role of member from {person}"},
 		{
 			Key: "invite-author", Type: Flag, By: Organiser, Grants: InviteAuthor,
-			On: "made an invitation for an author", Off: "withdrew or answered an invitation for an author",
+			On: "made an invitation for an author", Off: "revoked or used up an author invitation",
 		},
 		{
 			Key: "invite-moderator", Type: Flag, By: Organiser, Grants: InviteModerator,
@@ -211,14 +211,14 @@ var table = []struct {
 	{MapBlocks, []Row{
 		{
 			Key: "<identity>", Keys: Identity, Type: Text, Max: MaxReason, By: moderators,
-			On: "blocked {person}: {value}", Off: "lifted the block of {person}",
+			On: "blocked {person}: {value}", Off: "unblocked {person}",
 		},
 	}},
 	{MapClaims, []Row{
 		{Key: "<invitation>", Keys: Identity, Type: Identity, Self: true, Once: true, On: "used an invitation as {claimer}"},
 	}},
 	{MapContacts, []Row{
-		{Key: "<identity>", Keys: Identity, Type: Bytes, Max: MaxContact, Self: true, On: "told the founder how to be reached"},
+		{Key: "<identity>", Keys: Identity, Type: Bytes, Max: MaxContact, Self: true, On: "sent contact details to the founder"},
 	}},
 
 	// Posts.
@@ -258,7 +258,7 @@ var table = []struct {
 		},
 	}},
 	{MapMarks, []Row{
-		{Key: KeyHidden, Type: Text, Max: MaxReason, By: moderators, On: "hid {post}: {value}", Off: "showed {post} again"},
+		{Key: KeyHidden, Type: Text, Max: MaxReason, By: moderators, On: "hid {post}: {value}", Off: "unhid {post}"},
 		{Key: KeyPinned, Type: Flag, By: moderators, On: "pinned {post}", Off: "unpinned {post}"},
 		{Key: KeyApproved, Type: Flag, By: moderators, On: "approved {post}", Off: "took back the approval of {post}"},
 		{
@@ -270,12 +270,12 @@ var table = []struct {
 		{Key: KeyCandidate, Map: MapCandidate, Owner: true, When: AtMaking, Required: true},
 	}},
 	{MapAssigned, []Row{
-		{Key: "<identity>", Keys: Identity, Type: Flag, By: Author, On: "assigned {post} to {person}", Off: "took {post} from {person}"},
+		{Key: "<identity>", Keys: Identity, Type: Flag, By: Author, On: "assigned {post} to {person}", Off: "unassigned {post} from {person}"},
 	}},
 	{MapCandidate, []Row{
 		{
 			Key: "<identity>", Keys: Identity, Type: Flag, By: Author, Self: true,
-			On: "made the writer of {post} a candidate for a copy", Off: "made the writer of {post} no longer a candidate for a copy",
+			On: "made the writer of {post} a candidate for a copy", Off: "removed the writer of {post} as a candidate",
 		},
 	}},
 	{MapPostX, []Row{

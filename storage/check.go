@@ -10,9 +10,9 @@ import (
 	"flyleaf/qa"
 )
 
-// DamagedError names changes whose stored bytes are not what was stored. It is
-// ErrDamaged. Appending a named change again, fetched from a relay or another
-// device, repairs it.
+// DamagedError lists changes whose stored bytes do not match their checksum. errors.Is(err,
+// ErrDamaged) is true. Appending a named change again, fetched from a relay or another device,
+// repairs it.
 type DamagedError struct {
 	Event  qa.EventID
 	Hashes []wire.Hash // ascending by position
@@ -33,15 +33,15 @@ func (e *DamagedError) Error() string {
 		}
 		b.WriteString("change " + h.String())
 	}
-	b.WriteString("); everything else is sound, and syncing with a relay or a device that has the event fetches what is damaged again")
+	b.WriteString("); everything else is intact. Sync with a relay or another device that has the event to repair the damaged changes")
 	return b.String()
 }
 
 // Is reports that every DamagedError is ErrDamaged.
 func (e *DamagedError) Is(target error) bool { return target == ErrDamaged }
 
-// CheckBytes returns ErrMismatch when b is not a type-1 chunk with that hash.
-// It looks at no operation: that is the caller's part, before Append.
+// CheckBytes returns ErrMismatch when b is not a type-1 chunk with that hash. It does not decode
+// operations; the caller does that before Append.
 func CheckBytes(hash wire.Hash, b []byte) error {
 	got, err := wire.ReadHash(b)
 	if err != nil {
@@ -66,8 +66,7 @@ func IsPending(e *Entry) bool { return e.Own && !e.Delivered && e.Status == InDo
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Checksum is the CRC-32C of what never changes of an entry and is not covered by the
-// change's hash:
+// Checksum is the CRC-32C of the immutable fields that the change hash does not cover:
 //
 //	seq (8, big endian) | received_at (8) | own (1) | signature length (1) | signature | actor length (1) | actor | act
 func Checksum(e *Entry) uint32 {
@@ -88,10 +87,9 @@ func Checksum(e *Entry) uint32 {
 // Sound reports whether an entry is what was stored with that checksum.
 func Sound(e *Entry, sum uint32) bool { return sum == Checksum(e) && CheckEntry(e) == nil }
 
-// Repair returns what takes the place of a damaged entry when its change was fetched
-// again. What this device alone knew of it is kept where its checksum still holds, and
-// otherwise is as the fetched one says: damage is never sealed with a new checksum.
-// Position, status and delivery stay as they are stored.
+// Repair merges a damaged stored entry with the refetched one. Local fields (Own, received time,
+// act) are kept only if the stored checksum matches; otherwise the fetched values are used, so that
+// damage never gets a valid checksum. Position, status and delivery stay as they are stored.
 func Repair(stored *Entry, sum uint32, fetched *Entry) Entry {
 	fixed := *fetched
 	if sum == Checksum(stored) {

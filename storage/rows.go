@@ -15,7 +15,7 @@ type ViewRows struct {
 	Posts     []PostRow
 	Reactions []ReactionUpdate
 	People    []PersonRow
-	Whole     bool // what was there before goes
+	Whole     bool // delete the old rows first
 }
 
 // PostRow is a post without its reactions.
@@ -92,7 +92,7 @@ func Prepare(batches []Batch) (rows []ViewRows, work bool, err error) {
 	return rows, work, nil
 }
 
-// Empty reports whether nothing is to be written of a batch, whose rows these are.
+// Empty reports whether b, with its encoded rows, writes nothing.
 func (b *Batch) Empty(rows *ViewRows) bool {
 	return len(b.Entries) == 0 && len(b.Statuses) == 0 && rows.Empty()
 }

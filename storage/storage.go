@@ -28,7 +28,7 @@ var (
 	// ErrMismatch is returned by Append when an entry's bytes are not a change
 	// chunk of the hash it claims, or its signature has a length other than 0
 	// and 64. It is a mistake of the caller; nothing of the call was stored.
-	ErrMismatch = errors.New("storage: the bytes are not the change they are said to be")
+	ErrMismatch = errors.New("storage: the bytes do not match the hash")
 	// ErrDamaged is returned when stored bytes do not match their checksum. For
 	// changes it is a *DamagedError, which names them.
 	ErrDamaged = errors.New("storage: stored data is damaged")
@@ -41,7 +41,7 @@ var (
 	ErrClosed = errors.New("storage: closed")
 )
 
-// Status says where a change stands.
+// Status is the state of a change in the ledger.
 type Status uint8
 
 // The statuses. Only changes InDocument are part of the event.
@@ -64,18 +64,17 @@ type Entry struct {
 	Status           Status
 	Own              bool   // made on this device
 	Act              []byte // own changes: the act as JSON, otherwise nil
-	Delivered        bool   // own changes: a relay has said that it holds it
+	Delivered        bool   // own changes: a relay confirmed receipt
 }
 
-// Batch is what one document gains in one transaction.
+// Batch is the writes to one document in one transaction.
 type Batch struct {
 	Event   qa.EventID
 	Entries []Entry // a parent before its children; Position is ignored
-	// Statuses changes what is known of changes, of those in Entries too. Hashes
-	// that the document does not have are passed over.
+	// Statuses sets the status of changes, including those in Entries. Unknown hashes are ignored.
 	Statuses map[wire.Hash]Status
 	Views    ViewUpdate
-	// Whole: Views are all there is; what the document's views held before goes.
+	// Whole: delete the document's old views first.
 	Whole bool
 }
 
@@ -112,8 +111,8 @@ type Ledger interface {
 	// appended during the walk may or may not be visited. Damaged entries are
 	// passed over: the walk goes on, and then returns a *DamagedError naming them.
 	Entries(ctx context.Context, event qa.EventID, after int64, fn func(Entry) error) error
-	// Pending is Entries for the own changes in the document that no relay holds.
-	// It costs what it visits, however long the ledger is.
+	// Pending is Entries for the own changes in the document that no relay holds. Its cost depends
+	// only on the number of entries visited.
 	Pending(ctx context.Context, event qa.EventID, fn func(Entry) error) error
 	// Entry returns one change. ErrNotFound when the document does not have it.
 	Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (Entry, error)
@@ -146,11 +145,9 @@ type Views interface {
 	Posts(ctx context.Context, event qa.EventID) ([]qa.Post, error)
 	Post(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Post, error)
 	People(ctx context.Context, event qa.EventID) ([]qa.Person, error)
-	// Search returns the posts whose text holds all that the query looks for, best
-	// first, at most limit. What that is says Terms, and of a text Words: words by
-	// their beginnings, without case and accents, and any part of a run in a script
-	// without spaces. Operators and quotes are not words, so that no query is an
-	// error. A query of no words finds nothing.
+	// Search returns the posts that match all terms of the query, best first. See Terms and Words:
+	// prefix match, ignoring case and accents. Operators and quotes are not words, so that no query
+	// is an error. A query of no words finds nothing.
 	Search(ctx context.Context, event qa.EventID, query string, limit int) ([]qa.PostID, error)
 	// SearchAll is Search over all documents.
 	SearchAll(ctx context.Context, query string, limit int) ([]Found, error)
@@ -158,7 +155,7 @@ type Views interface {
 	ReplaceViews(ctx context.Context, event qa.EventID, views ViewUpdate) error
 }
 
-// Following is an event that this device keeps.
+// Following is a followed event.
 type Following struct {
 	Event          qa.EventID
 	Relay          string // ws:// or wss:// URL, "" for none
@@ -171,11 +168,10 @@ type Snapshot struct {
 	Bytes    []byte
 }
 
-// Local is what only this device cares about.
+// Local is data of this device only: followed events, settings, drafts, snapshots.
 type Local interface {
 	Follow(ctx context.Context, f Following) error // insert or replace
-	// Unfollow ends the following. Ledger, views and settings stay: nothing that
-	// no relay holds yet is lost by it.
+	// Unfollow ends the following. Ledger, views and settings stay, so unsent changes are not lost.
 	Unfollow(ctx context.Context, event qa.EventID) error
 	Following(ctx context.Context) ([]Following, error) // ascending by JoinedAtMillis, then event
 
@@ -193,7 +189,7 @@ type Local interface {
 	Snapshot(ctx context.Context, event qa.EventID) (Snapshot, error)
 }
 
-// Store is all three, in one file.
+// Store combines Ledger, Views and Local.
 type Store interface {
 	Ledger
 	Views

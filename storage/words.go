@@ -12,7 +12,7 @@ import (
 	"flyleaf/qa"
 )
 
-// MaxQuery and MaxQueryWords bound a search; what is beyond them is not read.
+// MaxQuery and MaxQueryWords bound a search; the rest of the query is ignored.
 const (
 	MaxQuery      = 1000 // bytes
 	MaxQueryWords = 20   // words, or runs of a script without spaces
@@ -46,10 +46,10 @@ func Words(text string) []string {
 	return append(words, also...)
 }
 
-// Phrase is words that follow each other, the last one a beginning of a word.
+// Phrase is a sequence of words; the last one matches as a prefix.
 type Phrase []string
 
-// Term is one thing that is looked for: any of the phrases.
+// Term is a list of alternatives: a text matches if it contains any of the phrases.
 type Term []Phrase
 
 // Terms returns what a query looks for, all of it: within MaxQuery, at most
@@ -78,7 +78,7 @@ func Terms(query string) []Term {
 	return terms
 }
 
-// How a word hangs together with the one before it.
+// How a word is connected to the previous word.
 const (
 	linkNone  = iota
 	linkNext  // directly behind it: the next character of a run, or after _ / @
@@ -105,8 +105,7 @@ func alone(r rune) bool {
 	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan)
 }
 
-// plainLetters are letters that are no base letter with a mark to Unicode, and that
-// people type without it all the same.
+// plainLetters are letters that NFKD does not decompose but that people type without the mark.
 var plainLetters = strings.NewReplacer("ł", "l", "đ", "d", "ø", "o", "ħ", "h", "ŧ", "t", "ı", "i", "æ", "ae", "œ", "oe")
 
 // The characters below are for private use: no text has a reason to hold them.
@@ -165,7 +164,7 @@ func cut(text string) []token {
 	runes := []rune(norm.NFKD.String(text))
 	for i := 0; i < len(runes); i++ {
 		switch r := runes[i]; {
-		case unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Sk, r): // invisible, or a shade of the sign before it
+		case unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Sk, r): // invisible, or a modifier
 		case alone(r) && !unicode.IsMark(r) && (unicode.IsLetter(r) || unicode.IsNumber(r)):
 			flush()
 			one := []rune{r}
@@ -231,8 +230,8 @@ func fold(word []rune) string {
 	}, s))
 }
 
-// SearchText returns what search looks through for a post: all texts that are
-// shown, so that neither of two concurrent edits is lost to it.
+// SearchText returns what search looks through for a post: all texts that are shown, so both of two
+// concurrent edits are searchable.
 func SearchText(p *qa.Post) string {
 	versions := p.Versions()
 	if len(versions) == 0 {
@@ -245,8 +244,8 @@ func SearchText(p *qa.Post) string {
 	return strings.Join(texts, "\n")
 }
 
-// Score says how well words, as Words returns them, fit terms: how often they hold them
-// for their number. It is 0 when a term is missing, or when there are no terms.
+// Score rates a match: number of hits divided by the number of words. It is 0 when a term is
+// missing, or when there are no terms.
 func Score(words []string, terms []Term) float64 {
 	total := 0
 	for _, term := range terms {

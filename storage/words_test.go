@@ -76,7 +76,7 @@ func TestDamagedError(t *testing.T) {
 	if !errors.Is(err, storage.ErrDamaged) || errors.Is(err, storage.ErrFull) {
 		t.Error(err)
 	}
-	for _, want := range []string{"event ev", wire.Hash{1}.String(), wire.Hash{3}.String(), "…", "sound"} {
+	for _, want := range []string{"event ev", wire.Hash{1}.String(), wire.Hash{3}.String(), "…", "intact"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not say %q", err, want)
 		}

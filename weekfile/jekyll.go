@@ -11,7 +11,7 @@ package weekfile
 //	authors: [id or name, …]   event/authors by name, x/jekyll.authors as written; author
 //	                           where there is no authors
 //	published: false           Imported.Unpublished
-//	render_with_liquid: false  the description is as it stands
+//	render_with_liquid: false  the description is not processed by Liquid
 //	links:                     event/links
 //	- text: …
 //	  link: …                  one page in the wild says list:
@@ -21,24 +21,24 @@ package weekfile
 //	  text: …                  HTML entities are decoded once, in names too
 //	  id: …                    names the message for ever (PublishedPost.ID)
 //	  time: 2021-03-08 09:30:00
-//	  url: …                   where WriteJekyll's page stood; nothing is read from it
+//	  url: …                   address of the message on the published page; ignored when reading
 //	  reactions: [{emoji: …, count: 2, by: [names]}]
 //	  replies:
 //	  - name: …
 //	    text: …
-//	    replies: …             deeper replies are read as what they are
+//	    replies: …             nested replies keep their depth
 //	---
 //	the description            event/description, Markdown; Liquid is not run, but what
 //	                           WriteJekyll escaped of it is read back
 //
 // Every other key is reported as skipped.
 
-// Keys of event/x that hold what of a Jekyll page an event has no field for.
+// Keys of Event.X for Jekyll fields that an event does not have.
 const (
 	XDescription = "jekyll.description"
 	XCover       = "jekyll.cover"
 	XImage       = "jekyll.image"
-	XStart       = "jekyll.start"   // as written, where FormatTime writes it otherwise
+	XStart       = "jekyll.start"   // as written, if different from FormatTime
 	XEnd         = "jekyll.end"     //
 	XAuthors     = "jekyll.authors" // JSON of WrittenAuthors
 	XLink        = "jekyll.link."   // + index: JSON of a link that an event's links cannot hold

@@ -2,8 +2,7 @@ package weekfile
 
 import "flyleaf/qa"
 
-// JSONFormat is the first value of Flyleaf's own JSON. A reader that meets
-// another number after the last slash must not read on.
+// JSONFormat is the first value of Flyleaf's own JSON. Readers must reject other version numbers.
 const JSONFormat = "flyleaf/week/1"
 
 // JSONWeek is the layout of JSONFormat. Times are milliseconds since 1970 UTC.

@@ -2,9 +2,9 @@ package weekfile
 
 import "strings"
 
-// Jekyll runs what stands under the front matter through Liquid, in code and quotations
-// too, so "{{ x }}" in a description would vanish and "{% include x %}" would stop the
-// whole site. Values of the front matter are not run.
+// Jekyll runs the text after the front matter through Liquid, in code and quotations too, so
+// "{{x}}" in a description would vanish and "{% include x %}" would stop the whole site. Values of
+// the front matter are not run.
 //
 // Escaped is the first brace of each "{{" and "{%", as an output of Liquid: all versions
 // of Jekyll and of Liquid write it as a brace. Neither "render_with_liquid: false", which
@@ -12,7 +12,7 @@ import "strings"
 // text with {% endraw %} would end, does that.
 const LiquidBrace = `{{ "{" }}`
 
-// EscapeLiquid makes s stand under a front matter as it is. UnescapeLiquid undoes it.
+// EscapeLiquid escapes s so that Jekyll outputs it unchanged. UnescapeLiquid undoes it.
 func EscapeLiquid(s string) string {
 	if !strings.Contains(s, "{{") && !strings.Contains(s, "{%") {
 		return s

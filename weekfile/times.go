@@ -10,7 +10,7 @@ func UTC(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 // DateTime is how Jekyll pages write a time; without a zone it is UTC.
 const DateTime = "2006-01-02 15:04:05"
 
-// The forms of a time that are understood, the exact ones first.
+// Accepted time formats, most exact first.
 var timeForms = []string{
 	DateTime, "2006-01-02T15:04:05",
 	"2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -07:00", "2006-01-02 15:04:05 Z07:00", "2006-01-02 15:04:05 MST",
@@ -22,9 +22,9 @@ var dayForms = []string{
 	"2006-01-02", "2006-1-2", "2 Jan 2006", "2 January 2006", "Jan 2, 2006", "January 2, 2006", "Jan 2 2006", "January 2 2006", "2006/01/02", "2.1.2006",
 }
 
-// ParseTime reads a time in milliseconds since 1970. A form without a zone is
-// UTC. A day alone is its beginning, or with end its last second. A zone by name
-// other than UTC or GMT is not understood: its offset would be made up.
+// ParseTime reads a time in milliseconds since 1970. A form without a zone is UTC. A date without a
+// time means 00:00:00, or 23:59:59 if end is true. Other zone names than UTC and GMT are rejected,
+// because their offsets are ambiguous.
 func ParseTime(s string, end bool) (int64, bool) {
 	s = strings.Join(strings.Fields(s), " ")
 	for _, f := range timeForms {

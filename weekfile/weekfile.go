@@ -1,7 +1,5 @@
-// Package weekfile holds what reading and writing a week's files share: the layouts of
-// the formats, how a week and its posts are named in them, and how times are written.
-// Package importer reads the formats, package publish writes them; each rule of a format
-// is here, once.
+// Package weekfile defines the file formats of a week for importer and publish: layouts, IDs of
+// weeks and posts, and time formats.
 package weekfile
 
 import (
@@ -22,25 +20,25 @@ type Format string
 const (
 	FormatJekyll  Format = "jekyll"  // YAML front matter, then Markdown
 	FormatPage    Format = "page"    // the plain text of a week's web page
-	FormatOutline Format = "outline" // an import on its way through a person's editor
+	FormatOutline Format = "outline" // an import as text, for correcting by hand
 	FormatJSON    Format = "json"    // Flyleaf's own, see JSONFormat
 )
 
-// What stands for a question that is not shown while replies to it are.
+// Placeholder texts of questions that are not shown but have replies.
 const (
 	WithdrawnQuestion = "(This question was withdrawn.)"
 	HiddenQuestion    = "(This question was hidden.)"
 	VoidQuestion      = "(This question was withdrawn: two versions of it were signed.)"
 )
 
-// Heading opens the messages.
+// Heading is the heading above the posts.
 const Heading = "Questions and Answers"
 
 // CSVHeader names the columns of WriteCSV.
 var CSVHeader = []string{"week", "id", "thread", "kind", "name", "author", "time", "text", "answered", "wants"}
 
 // ByteOrderMark tells spreadsheets that a file is UTF-8: without it Excel reads an é as
-// two other letters. Readers of text skip it.
+// two other letters. Text readers skip it.
 const ByteOrderMark = "\xef\xbb\xbf"
 
 // markdownPost matches the first post that publish.WriteMarkdown writes under its heading;
@@ -93,17 +91,16 @@ func Hyphenated(s string) string {
 	return b.String()
 }
 
-// MaxSource bounds a week's source, so that there is room behind it for the
-// names of its messages.
+// MaxSource bounds a week's source, so that a post's source (week source + "#" + ID) fits
+// schema.MaxShort.
 const MaxSource = 200
 
-// IsLocalID reports whether id names a post within its week alone. One with a colon
-// is a whole source.
+// IsLocalID reports whether id identifies a post only within its week. An ID with a colon is a
+// complete source.
 func IsLocalID(id string) bool { return id != "" && !strings.Contains(id, ":") }
 
-// Anchor returns the fragment under which a post with this ID stands on its page:
-// "p-" and, where the ID holds nothing but letters, digits, "-", "_" and ".", the
-// ID itself, else a hash of it.
+// Anchor returns the URL fragment of a post: "p-"+ID, or "p-"+hash if the ID has other characters
+// than.
 func Anchor(id string) string {
 	for i := range len(id) {
 		c := id[i]

@@ -81,7 +81,7 @@ func readFolder(dir string) (inputs []input, passed []importer.PassedOver, err e
 		b, err := f.read(name, importer.MaxInput+1)
 		switch {
 		case err != nil:
-			p.err = codedf(exitRefused, "%s: it cannot be read: %s; nothing was imported from it", name, reasonOf(err))
+			p.err = codedf(exitRefused, "%s: it cannot be read: %s; nothing was imported", name, reasonOf(err))
 		case !importer.HasFrontMatter(b):
 			passed = append(passed, importer.PassedOver{File: p.file, Reason: "it has no front matter, so Jekyll does not treat it as a page"})
 			continue

@@ -33,7 +33,7 @@ func TestSlackFolderStaysInside(t *testing.T) {
 		"a link in place of a list": {func(_ *testing.T, dir string) error { return os.Symlink(secret, filepath.Join(dir, "groups.json")) }, "groups.json"},
 		"a link in place of the channel": {func(_ *testing.T, dir string) error {
 			return os.Symlink(filepath.Dir(secret), filepath.Join(dir, "other"))
-		}, "a link that leads out"},
+		}, "a symbolic link to a file outside"},
 		"a link to a device": {func(_ *testing.T, dir string) error {
 			return os.Symlink("/dev/zero", filepath.Join(dir, "books/2026-03-10.json"))
 		}, "2026-03-10.json"},

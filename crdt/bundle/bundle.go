@@ -1,10 +1,9 @@
 // Package bundle is the portable form of an event: one file with all its changes
 // and their signatures, to be carried where no network is.
 //
-// It guarantees that a file that was cut off or damaged anywhere is refused whole,
-// that reading is bounded by the file's size and MaxSize, and that what Write
-// writes Read reads back. It does not look into the changes: they are a
-// stranger's, and pass the same checks as those from a relay before they are kept.
+// A truncated or damaged file is rejected as a whole. Reading is bounded by the file's size and
+// MaxSize. The package does not decode the changes; the caller must check them like changes from a
+// relay.
 package bundle
 
 import (
@@ -25,7 +24,7 @@ import (
 //	magic       8   f1 "FLY" 0d 0a 1a 0a
 //	version     1   01
 //	document   16   the event's document ID
-//	for each change, a change after those that it depends on:
+//	for each change, dependencies first:
 //	  length    4   of the chunk, 1 to wire.MaxInflated
 //	  chunk         the change as a type-1 chunk
 //	  signature 64  zeros when there is none
@@ -33,8 +32,8 @@ import (
 //	count       4   of the changes
 //	checksum   32   SHA-256 of everything before it
 //
-// The magic has what is lost when a file is carried as text: a byte above 0x7f,
-// both line ends, and the end-of-file of old systems.
+// The magic contains bytes that a text-mode transfer corrupts (as in PNG): a byte above 0x7f, both
+// line ends, and the end-of-file of old systems.
 const (
 	magic   = "\xf1FLY\r\n\x1a\n"
 	version = 1
@@ -51,7 +50,7 @@ const (
 )
 
 var (
-	// ErrNotBundle is returned for bytes that do not begin as a bundle does.
+	// ErrNotBundle is returned for bytes without the magic.
 	ErrNotBundle = errors.New("this is not a Flyleaf bundle")
 	// ErrVersion is returned for a bundle of a later version.
 	ErrVersion = errors.New("this bundle was written by a newer Flyleaf; update to read it")
@@ -77,8 +76,7 @@ type Writer struct {
 	count uint32
 }
 
-// NewWriter begins a bundle of an event. qa.ErrBadID is returned for an ID that
-// is none.
+// NewWriter begins a bundle of an event. It returns qa.ErrBadID for an invalid ID.
 func NewWriter(w io.Writer, event qa.EventID) (*Writer, error) {
 	doc, err := event.Bytes()
 	if err != nil {
@@ -99,8 +97,8 @@ func (b *Writer) write(parts ...[]byte) error {
 	return nil
 }
 
-// Add writes a change. Changes are added in a causal order. ErrTooLarge is
-// returned when the bundle would pass its bounds; it cannot be ended then.
+// Add writes a change. Add dependencies first. After ErrTooLarge the bundle is incomplete; do not
+// call Close.
 func (b *Writer) Add(c Change) error {
 	if len(c.Bytes) == 0 || len(c.Bytes) > wire.MaxInflated || b.count >= MaxChanges ||
 		b.size+4+len(c.Bytes)+signatureSize+trailerSize > MaxSize {
@@ -148,7 +146,7 @@ func Read(b []byte) (qa.EventID, []Change, error) {
 		return "", nil, err
 	}
 	if binary.BigEndian.Uint32(b[len(b)-trailerSize:]) != 0 {
-		return "", nil, fmt.Errorf("%w: there is something after the last change", ErrDamaged)
+		return "", nil, fmt.Errorf("%w: unexpected data after the last change", ErrDamaged)
 	}
 	return event, changes, nil
 }

@@ -14,7 +14,7 @@ import (
 	"flyleaf/schema"
 )
 
-// Paths returns the keys that lead from the root to a map of a change's past.
+// Paths returns the path of a map that was made by the change's ancestors; false if unknown.
 type Paths func(*wire.Change, wire.OpID) ([]string, bool)
 
 // Operation is one operation of a change.
@@ -24,8 +24,8 @@ type Operation struct {
 	Row  *schema.Row // what the schema says of the path, nil: nothing
 }
 
-// Operations yields the operations of a change on keys of maps, in their order. What is
-// written in a map that neither the change nor its past has is passed over.
+// Operations yields the operations of a change on keys of maps, in their order.
+// Operations in unknown maps are skipped.
 func Operations(c *wire.Change, paths Paths) iter.Seq[Operation] {
 	return func(yield func(Operation) bool) {
 		made := map[uint64][]string{} // the maps that the change makes, by counter
@@ -93,7 +93,7 @@ func Change(c *wire.Change, paths Paths) []qa.ChangeDescription {
 	return out
 }
 
-// addToPost adds what the change that makes a post says of it.
+// addToPost adds text and parent to the description of a new post.
 func addToPost(d *qa.ChangeDescription, r *schema.Row, v wire.Value) {
 	s, _ := v.Str()
 	switch {

@@ -9,8 +9,8 @@ import (
 	"flyleaf/schema"
 )
 
-// What announcements look like, in Markdown. A greeting alone is no sign of one: readers also
-// greet, and then ask.
+// What announcements look like, in Markdown. A greeting alone does not make an announcement,
+// because readers also greet and then ask.
 var (
 	bookOf  = regexp.MustCompile(`(?i)\bbook of (?:this|the) week\b(?:\W{0,4}(?:is|:)|\W{0,4}(?:on|for) )`)
 	winners = regexp.MustCompile(`(?i)\b(?:the )?lucky winners?\b|\bsend (?:me|us) your e-?mails? (?:in|by|via) (?:a )?(?:dm|direct message)|\bwinners? (?:of|for) (?:this|the) week(?:['’]s)? (?:book|event)?|\bcongratulations to (?:the|our) winners\b`)
@@ -71,8 +71,7 @@ func titleAndAuthors(words string) (title string, authors []string, ok bool) {
 	return title, authors, title != ""
 }
 
-// book finds title and authors in a week's announcements. from is the announcement, which
-// has them.
+// book finds title and authors in a week's announcements. from is the announcement that names them.
 func (r *reader) book(threads []*thread) (title, authors string, from Outcome) {
 	for _, t := range threads {
 		m := t.lead

@@ -22,8 +22,8 @@ const (
 // piece is one block of a message as Markdown.
 type piece struct {
 	words string
-	// parts are the letters of its pieces of text, for a block with which Slack repeats the
-	// message's text with formatting; nil for others.
+	// parts has the letters of each text element of a rich_text block, to find out whether the
+	// block repeats the message's text. nil for other blocks.
 	parts []string
 }
 
@@ -69,7 +69,7 @@ func (b *blockReader) count(depth int) bool {
 	return true
 }
 
-// knownOfSection and knownOfTable are the fields of these blocks that are read or have no words.
+// knownOfSection and knownOfTable are the fields that are read, or that contain no text.
 var (
 	knownOfSection = setOf("type text fields accessory expand block_id level")
 	knownOfTable   = setOf("type rows caption column_settings cells")
@@ -125,7 +125,7 @@ func (b *blockReader) block(n node, depth int) string {
 	case "divider":
 		return ""
 	case "file":
-		b.m.omit("file from elsewhere", strings.Join(nonEmpty(b.wordsIn(n, "source"), n.text("external_id")), ", "))
+		b.m.omit("external file", strings.Join(nonEmpty(b.wordsIn(n, "source"), n.text("external_id")), ", "))
 		return ""
 	case "call":
 		b.m.omit("call", b.wordsIn(n))
@@ -144,7 +144,7 @@ func (b *blockReader) unknown(kind string, n node) string {
 	if words == "" {
 		b.m.omit(sprintf("block of the kind %q", beginning(kind)), "")
 	} else {
-		b.m.noteOnce("blocks of the kind %q are not known; its words were taken without their formatting", beginning(kind))
+		b.m.noteOnce("unknown block type %q: its text was imported without formatting", beginning(kind))
 	}
 	return words
 }

@@ -138,8 +138,8 @@ func (b *blockReader) firstOnes(list []node, what string) []node {
 	return list
 }
 
-// joined joins a text and blocks, without what one of them says already: Slack writes the same
-// words into both, and programs put a summary of the blocks into the text.
+// joined joins text and blocks and drops duplicates: Slack writes the same words into both, and
+// programs put a summary of the blocks into the text.
 func joined(text string, blocks []piece) []string {
 	bare, run := bareWords(text), letters(text)
 	out := []string{text}
@@ -261,7 +261,8 @@ func (b *blockReader) attachment(a node, text, before string, depth int) string 
 	return paragraphs([]string{pretext, s})
 }
 
-// files returns the names of attached files, and those of their words that the export has.
+// files returns the names of attached files, and the parts of their content that the export
+// includes.
 func (b *blockReader) files(n node) []string {
 	files := n.objects("files")
 	idOf := func(f node) string { return cmp.Or(f.text("id"), f.text("title"), f.text("name")) }

@@ -82,7 +82,7 @@ func TestWordsWhereverTheyStand(t *testing.T) {
 			name: "what can be pressed is named",
 			raw:  `{"text":"Poll","blocks":[{"type":"header","text":{"type":"plain_text","text":"Poll"}},{"type":"section","text":{"type":"mrkdwn","text":"Tides"},"accessory":{"type":"button","text":{"type":"plain_text","text":"Vote"}}},{"type":"actions","elements":[{"type":"static_select","placeholder":{"type":"plain_text","text":"Choose"}}]},{"type":"divider"},{"type":"call","call_id":"R1"},{"type":"file","external_id":"ABC"}]}`,
 			want: "Poll\n\nTides",
-			left: []string{"button×1: Vote", "static select×1: Choose", "call×1: ", "file from elsewhere×1: ABC"},
+			left: []string{"button×1: Vote", "static select×1: Choose", "call×1: ", "external file×1: ABC"},
 		},
 		{
 			name: "Markdown, a picture, a video",

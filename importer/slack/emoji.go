@@ -11,7 +11,7 @@ import (
 // codes maps the names of emoji, between colons, to emoji.
 var codes = sync.OnceValue(emoji.CodeMap)
 
-// others are the names of Slack that the library does not have.
+// extraEmoji maps Slack names that the library lacks.
 var others = map[string]string{
 	"simple_smile": "🙂", "grinning_face_with_star_eyes": "🤩", "hand": "✋", "man-woman-boy": "👪", "flag-england": "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
 }
@@ -21,8 +21,8 @@ var flagCode = regexp.MustCompile(`^flag-([a-z])([a-z])$`)
 // tones are the skin tones with Slack's numbers 2 to 6.
 var tones = []string{"🏻", "🏼", "🏽", "🏾", "🏿"}
 
-// unicodeEmoji returns the emoji that Slack calls by a name, without the outer colons:
-// thumbsup, +1::skin-tone-3, flag-de. It returns false for an emoji of a workspace.
+// unicodeEmoji returns the emoji that Slack calls by a name, without the outer colons: thumbsup,
+// +1::skin-tone-3, flag-de. It returns false for a custom emoji of the workspace.
 func unicodeEmoji(name string) (string, bool) {
 	base, tone, toned := strings.Cut(name, "::skin-tone-")
 	e := others[base]

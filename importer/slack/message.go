@@ -61,8 +61,7 @@ var knownOfMessage = setOf(`type subtype user bot_id username text ts thread_ts 
 	subscribed last_read is_locked is_starred pinned_to pinned_info permalink icons channel event_ts hidden display_as_bot
 	upload upload_reply_to inviter members no_notifications saved slackdump_thread_replies`)
 
-// readMessage reads one element, field by field. One that is not a message is skipped, with
-// that reason.
+// readMessage reads one element, field by field. An element that is not a message is skipped.
 func readMessage(file string, index int, raw json.RawMessage) *message {
 	m := &message{file: file, index: index}
 	n, ok := newNode(raw)
@@ -99,7 +98,7 @@ func readMessage(file string, index int, raw json.RawMessage) *message {
 		}
 	}
 	m.unread = n.unread(knownOfMessage)
-	for _, key := range []string{"root", "message"} { // the second of message_changed and message_replied
+	for _, key := range []string{"root", "message"} { // "message" occurs in message_changed and message_replied
 		if v := n.value(key); len(v) > 0 {
 			m.copies = append(m.copies, v)
 		}
@@ -148,10 +147,11 @@ func (m *message) noteOnce(format string, args ...any) {
 	}
 }
 
-// maxKinds bounds the kinds of omitted pieces of one message. Others have a kind in common.
+// maxKinds bounds the kinds of omitted pieces of one message. Further kinds are counted together as
+// "other piece".
 const maxKinds = 50
 
-// maxOmitted is how many characters an outcome has of an omitted piece: enough for the options
+// maxOmitted is the maximum number of characters kept of an omitted piece: enough for the options
 // of a poll.
 const maxOmitted = 500
 
@@ -240,8 +240,8 @@ var personal = map[string]bool{
 	"file_comment": true,
 }
 
-// classify decides what a message is, without looking at its thread. It adds to deleted and
-// edited what the message says of other messages, by their ts.
+// classify decides what a message is, without looking at its thread. If the message reports that
+// another message was deleted or edited, it records that in deleted or edited.
 func (r *reader) classify(m *message, deleted map[string]bool, edited map[string]*message) {
 	if !m.taken() {
 		return
@@ -303,7 +303,7 @@ func (r *reader) classify(m *message, deleted map[string]bool, edited map[string
 	case m.User == "" && m.UserProfile.name() != "":
 		m.name = m.UserProfile.name()
 	case m.User == "":
-		m.skip("it names no writer")
+		m.skip("no writer")
 	case !personal[m.Subtype]:
 		m.note("its subtype %q is not known; it was taken because a person wrote it", beginning(m.Subtype))
 	}
@@ -499,11 +499,11 @@ func (r *reader) carriedOver(m *message) map[string]string {
 	}
 	value, left := qa.ReactionsX(rs)
 	if left > 0 {
-		m.note("%d kinds of reactions were left out, because they do not fit", left)
+		m.note("%d kinds of reactions were dropped: too many for one post", left)
 	}
 	if value == "" {
 		return nil
 	}
-	m.note("%d kinds of reactions are kept as reactions in Slack; they are not votes", len(rs)-left)
+	m.note("%d kinds of reactions are shown as Slack reactions and do not count as votes", len(rs)-left)
 	return map[string]string{qa.XReactions: value}
 }

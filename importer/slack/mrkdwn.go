@@ -50,8 +50,8 @@ func (w *writer) put(s string) string {
 	return string(markOpen) + strconv.Itoa(len(w.marked)-1) + string(markClose)
 }
 
-// restore replaces marks by what they stand for. That may have marks itself, as the words of a
-// link do, but only earlier ones.
+// restore replaces marks by what they stand for. A replacement may itself contain marks, but only
+// marks with lower numbers.
 func (w *writer) restore(s string) string {
 	for range 3 {
 		if !strings.ContainsRune(s, markOpen) {
@@ -74,8 +74,8 @@ func clean(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// mrkdwn converts a text of Slack. typed counts the emoji in it by name, if Slack says so, and
-// is else nil: a code that appears as often as that is an emoji, even inside a word.
+// mrkdwn converts a text of Slack. typed has the number of emoji by name as Slack's rich text lists
+// them, or nil: a code that appears as often as that is an emoji, even inside a word.
 func (r *reader) mrkdwn(text string, typed map[string]int) string {
 	w := &writer{r: r, typed: typed}
 	s := clean(text)

@@ -101,8 +101,8 @@ type bounded struct {
 	element int64  // bytes that may still be read of the current element
 }
 
-// badLink says what is wrong with a link that is not followed.
-const badLink = "it is a link that leads out of the export, or nowhere; put the file itself in its place, or remove the link"
+// badLink is the error text for a symbolic link out of the export.
+const badLink = "a symbolic link to a file outside the export, or to no file. Replace the link by the file, or remove it"
 
 var errTooBig = errors.New("too big")
 
@@ -366,7 +366,7 @@ func composed(s string) string { return norm.NFC.String(strings.TrimSpace(s)) }
 func (r *reader) findChannel(root fs.FS) error {
 	want := composed(strings.TrimPrefix(strings.TrimSpace(r.opts.Channel), "#"))
 	if want == "" {
-		return refuse("", importer.ErrSyntax, "no channel is named, and an export has many")
+		return refuse("", importer.ErrSyntax, "name a channel (--channel): an export has many")
 	}
 	all, err := r.readChannels(root)
 	if err != nil {
@@ -450,9 +450,9 @@ func (r *reader) findFiles(root fs.FS, names []string) error {
 		there = append(there[:20], "…")
 	}
 	if len(there) == 0 {
-		return refuse("", ErrNoFolder, "%q has none, and no other channel has one; is this the whole export?", r.channel)
+		return refuse("", ErrNoFolder, "%q has no folder here, and neither has any other channel. Is this the whole export?", r.channel)
 	}
-	return refuse("", ErrNoFolder, "%q has none, because nobody has written in it or because it had another name; there are folders for %s. Name one of these as the channel", r.channel, strings.Join(there, ", "))
+	return refuse("", ErrNoFolder, "no messages of %q in this export. It has messages of: %s. Choose one of these", r.channel, strings.Join(there, ", "))
 }
 
 // notChannels are the files at the top of an export that have no messages.

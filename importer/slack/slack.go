@@ -53,7 +53,7 @@ const (
 type Options struct {
 	// Channel is the name of the channel (with or without #) or its ID.
 	Channel string
-	// Day chooses the week that it is in, in Zone; the zero time: all weeks.
+	// Day selects the week that contains it (in Zone).
 	Day time.Time
 	// Zone is the time zone in which weeks begin on Monday; nil: UTC.
 	Zone *time.Location
@@ -146,7 +146,7 @@ func Read(fsys fs.FS, opts Options) (Export, error) {
 		opts.Zone = time.UTC
 	}
 	if (opts.Title != "" || opts.Authors != "") && opts.Day.IsZero() {
-		return Export{}, refuse("", importer.ErrSyntax, "a title and authors need a week, which a day of it names")
+		return Export{}, refuse("", importer.ErrSyntax, "--title and --by need --day, because they belong to one week")
 	}
 	r := &reader{opts: opts, users: map[string]user{}, channels: map[string]string{}}
 	root, err := findRoot(fsys)
@@ -191,7 +191,8 @@ type reader struct {
 	threads   []*thread
 	deleted   map[string]bool // ts of messages that another entry says were deleted
 	from, to  int64           // of the first and the last message, milliseconds since 1970
-	// near are, by Monday, the ts of messages that are in the week or may once have been.
+	// near maps a Monday to the ts of messages that an earlier import, with other options, may have
+	// put into that week.
 	near  map[string][]string
 	names map[string]string // writer → the name shown
 }

@@ -371,7 +371,7 @@ func TestRefused(t *testing.T) {
 	if _, err := OpenZip("x", bytes.NewReader([]byte("PK\x03\x04")), 4); !errors.Is(err, importer.ErrSyntax) {
 		t.Errorf("%v", err)
 	}
-	if _, err := Read(broken(func(*sample) {}), Options{Channel: "random"}); err == nil || !strings.Contains(err.Error(), "there are folders for book-of-the-week.") {
+	if _, err := Read(broken(func(*sample) {}), Options{Channel: "random"}); err == nil || !strings.Contains(err.Error(), "It has messages of: book-of-the-week.") {
 		t.Errorf("which folders there are is not said: %v", err)
 	}
 }

@@ -17,10 +17,9 @@ import (
 	"flyleaf/schema"
 )
 
-// A winner's contact is written into the event, which everybody holds, so it is
-// encrypted to the founder alone: an age file (age-encryption.org/v1) with one
-// ssh-ed25519 recipient, the founder's public key. It says nothing of who wrote
-// it; that is the change that carries it.
+// A winner's contact is written into the event, which every device holds, so it is encrypted to the
+// founder alone: an age file (age-encryption.org/v1) with one ssh-ed25519 recipient, the founder's
+// public key. The ciphertext does not name the sender; the signed change does.
 
 // MaxContact is how many bytes of UTF-8 a contact may have, so that it fits into
 // schema.MaxContact when it is encrypted.
@@ -71,8 +70,8 @@ func SealContact(founder qa.Identity, contact string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// OpenContact decrypts a contact with the founder's key. ErrNotForYou is returned
-// when it is not encrypted to it.
+// OpenContact decrypts a contact with the founder's key. ErrNotForYou is returned when the contact
+// is encrypted for another key.
 func OpenContact(k keys.Key, sealed []byte) (string, error) {
 	if k.IsZero() {
 		return "", keys.ErrNoKey

@@ -25,8 +25,9 @@ import (
 // MaxFile bounds a key file, in bytes.
 const MaxFile = 16 << 10
 
-// The cost of a passphrase, as a power of two: what is written (128 MiB of memory,
-// well under a second), and the most that is taken from a file of somebody else's.
+// The cost of a passphrase, as a power of two: what is written (128 MiB of memory, well under a
+// second), and the maximum accepted when reading a file, so that a hostile file cannot use more
+// memory.
 const (
 	workFactor    = 17
 	maxWorkFactor = 18
@@ -38,7 +39,7 @@ var (
 	// ErrNoPassphrase is returned by Open for a file under a passphrase when none
 	// is given.
 	ErrNoPassphrase = errors.New("the key file is under a passphrase")
-	// ErrPassphrase is returned by Open when the passphrase is not the one.
+	// ErrPassphrase is returned by Open when the passphrase is wrong.
 	ErrPassphrase = errors.New("this is not the key file's passphrase")
 )
 
@@ -101,7 +102,7 @@ func Open(b []byte, passphrase string) (keys.Key, error) {
 			continue
 		}
 		if seed != "" {
-			return keys.Key{}, fmt.Errorf("%w: it holds more than one line", ErrFile)
+			return keys.Key{}, fmt.Errorf("%w: it has more than one key", ErrFile)
 		}
 		seed = line
 	}
@@ -111,7 +112,7 @@ func Open(b []byte, passphrase string) (keys.Key, error) {
 	}
 	k, err := keys.KeyFromSeed(raw)
 	if err == nil && owner != "" && owner != string(k.Identity()) {
-		return keys.Key{}, fmt.Errorf("%w: the key is not that of the person it names, so it was damaged", ErrFile)
+		return keys.Key{}, fmt.Errorf("%w: the key does not match the identity in the file, so the file is damaged", ErrFile)
 	}
 	return k, err
 }

@@ -1,11 +1,8 @@
-// Package identity holds a person's key outside of a running program: as a
-// recovery phrase of 24 words, and as the bytes of a key file, plain or under a
-// passphrase.
+// Package identity encodes a person's key for keeping: as 24 words, or as a key file, with or
+// without a passphrase.
 //
-// It guarantees that what it writes it reads back, and that a word or file that
-// was damaged is noticed instead of becoming another person: the phrase has a
-// checksum, a file under a passphrase is authenticated. It does no I/O and keeps
-// nothing; errors never repeat a secret, except a word that is not in the list.
+// Damage is detected: a wrong word or a changed file gives an error, never another key. It does no
+// I/O and keeps nothing; errors never repeat a secret, except a word that is not in the list.
 package identity
 
 import (
@@ -58,19 +55,19 @@ func FromPhrase(s string) (keys.Key, error) {
 		if near := nearest(w); near != "" {
 			hint = fmt.Sprintf("; did you mean %q?", near)
 		}
-		return keys.Key{}, fmt.Errorf("%w: word %d, %.40q, is not in the list of words%s", ErrPhrase, i+1, w, hint)
+		return keys.Key{}, fmt.Errorf("%w: word %d, %.40q, is not a recovery word%s", ErrPhrase, i+1, w, hint)
 	}
 	if len(words) != Words {
 		return keys.Key{}, fmt.Errorf("%w: it has %d words, not %d", ErrPhrase, len(words), Words)
 	}
 	seed, err := bip39.EntropyFromMnemonic(strings.Join(words, " "))
 	if err != nil {
-		return keys.Key{}, fmt.Errorf("%w: each word is in the list, but they do not fit together; is one of them another word, or are two swapped?", ErrPhrase)
+		return keys.Key{}, fmt.Errorf("%w: the checksum is wrong. One word may be wrong, or two may be swapped", ErrPhrase)
 	}
 	return keys.KeyFromSeed(seed)
 }
 
-// splitWords returns the words in lower case, without what people write around them.
+// splitWords returns the words in lower case, without numbers and punctuation.
 func splitWords(s string) []string {
 	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
 		return r < 'a' || r > 'z' && r < 0x80 || unicode.IsSpace(r)

@@ -34,8 +34,8 @@ type Options struct {
 	// Told reports whether an earlier digest listed something: a post by its ID, or a
 	// winning question by "won " and its ID. nil: none did.
 	Told func(event qa.EventID, what string) bool
-	// SinceMillis leaves out posts that were written before that time; 0 takes all. A post
-	// that builds on one from after that time is listed, whatever its writer's clock says.
+	// SinceMillis leaves out posts that were written before that time; 0 takes all. A post that
+	// depends on a later post counts as later, even if its writer's clock is slow.
 	SinceMillis int64
 	// Link returns the address of a post, "" if it has none. nil: no post has one.
 	Link func(event qa.EventID, post qa.PostID) string
@@ -44,8 +44,8 @@ type Options struct {
 // Digest is what is new for a person.
 type Digest struct {
 	Weeks []Week
-	// Told is what the digest lists or found to be old, by event, as Options.Told names it.
-	// The caller remembers it once the digest was read or sent.
+	// Listed has the keys that the next digest must skip, as Options.Told names it. The caller
+	// remembers it once the digest was read or sent.
 	Told map[qa.EventID][]string
 }
 
@@ -78,7 +78,7 @@ func (s *Section) add(i Item) {
 	s.Items = append(s.Items, i)
 }
 
-// Len returns the number of items, those left out too.
+// Len returns the number of items, including the omitted ones.
 func (s *Section) Len() int { return len(s.Items) + s.More }
 
 // Empty reports whether nothing is new.
@@ -99,9 +99,9 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 	id := week.Event.ID
 	w := Week{Title: week.Event.Title, Authors: week.Event.Authors}
 	look := people.NewLookalikes(week)
-	// A writer's clock that is weeks behind makes a new post look old. But its operation's
-	// counter is higher than those of all posts that its writer had seen: a post with a higher
-	// counter than one from after SinceMillis is new.
+	// A writer's clock that is weeks behind makes a new post look old. Lamport counters only grow.
+	// If a post's counter is above the lowest counter of all posts since SinceMillis, treat it as
+	// new: this may list an old concurrent post, but misses none.
 	first := uint64(math.MaxUint64)
 	each(week, func(p *qa.PostView) {
 		if p.AtMillis >= o.SinceMillis {
@@ -215,7 +215,7 @@ func (w *Week) Sections() []heading {
 	var out []heading
 	for _, h := range []heading{
 		{"Replies to you", w.Yours},
-		{"Who gets a copy", w.Won},
+		{"Winners", w.Won},
 		{"New answers", w.Answers},
 		{"New questions", w.Question},
 	} {

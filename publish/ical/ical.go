@@ -40,7 +40,7 @@ type Entry struct {
 	Days       bool
 	Alarms     []Alarm
 	Cancelled  bool
-	// Sequence is the lowest SEQUENCE that the entry may have.
+	// Sequence is the minimum SEQUENCE to write.
 	Sequence int
 }
 
@@ -50,9 +50,9 @@ type Alarm struct {
 	Text  string
 }
 
-// Readers returns a week's entries for a reader's calendar: its days, with a reminder on the
-// first morning, and the choosing of winners if its time is set; none for a week without
-// days. id names the week for ever (its event ID), url is where it is read.
+// Readers returns a week's entries for a reader's calendar: its days, with a reminder on the first
+// morning, and the choosing of winners if its time is set; none for a week without days. id is the
+// event ID; url is the address of the week's page.
 func Readers(event *qa.Event, id, url string) []Entry {
 	consistent := event.Consistent()
 	e := &consistent
@@ -92,8 +92,8 @@ func Authors(event *qa.Event, id, url string) []Entry {
 }
 
 // OfWeek writes the days of a week as a calendar, for its readers or its authors; nil when it has
-// none. Entries that have changed since previous, the calendar that was written before, get a
-// higher number; where there is none they get a number that grows with every change of the week.
+// none. Changed entries get a higher SEQUENCE than in previous. Without previous, SEQUENCE is
+// Event.Edits.
 func OfWeek(e *qa.Event, authors bool, url string, previous []byte, now time.Time) []byte {
 	entries := Readers(e, string(e.ID), url)
 	if authors {

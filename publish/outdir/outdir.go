@@ -44,8 +44,8 @@ type Report struct {
 	Written []string
 	Same    []string
 	Removed []string
-	// Kept are files that are no longer in the set and that somebody else changed after they
-	// were written. They were not touched, and count as somebody else's from now on.
+	// Kept are files that are no longer needed but were edited by somebody else. They stay, and
+	// Flyleaf no longer manages them.
 	Kept []string
 }
 
@@ -66,7 +66,7 @@ func (e *ForeignError) Error() string {
 }
 
 // ErrBadManifest is returned when the manifest cannot be read. Nothing was changed.
-var ErrBadManifest = errors.New("the list of what was published before (" + Manifest + ") cannot be read; nothing was changed. To publish all files again, remove it; files that differ then count as somebody else's")
+var ErrBadManifest = errors.New("the list of published files (" + Manifest + ") is damaged; nothing was changed. Delete it and publish again; you may then have to move files that differ")
 
 // ErrBadPath is returned for a path that is not inside the directory, and for one that is
 // twice in the set. Nothing was changed.
@@ -161,9 +161,9 @@ func (d *Dir) read(p string, limit int64) ([]byte, error) {
 	return d.root.ReadFile(p)
 }
 
-// Sync makes the directory hold files, beside those of somebody else. notes are kept for the
-// next time. A *ForeignError or ErrBadPath is returned before anything is changed. After
-// any other error Sync can be called again, and goes on.
+// Sync writes files into the directory and removes those that it wrote before and that are not in
+// files. A *ForeignError or ErrBadPath is returned before anything is changed. After any other
+// error Sync can be called again, and goes on.
 func (d *Dir) Sync(files []File, notes map[string]string) (Report, error) {
 	var r Report
 	next := manifest{Version: manifestVersion, Files: make(map[string]string, len(files)), Notes: notes}

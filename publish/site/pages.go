@@ -22,7 +22,7 @@ var templateFiles embed.FS
 
 var templates = template.Must(template.New("").ParseFS(templateFiles, "templates/*.html"))
 
-// layout is what every page has.
+// layout has the template data common to all pages.
 type layout struct {
 	Title, Site, Description string
 	Root                     string // relative path of the site's folder: "", "../" or "../../"
@@ -80,7 +80,7 @@ type post struct {
 	Reactions []qa.CarriedReaction
 }
 
-// rules are the rules of taking part: Own, or the usual ones if there are none.
+// rules are the participation rules: Own, or the standard rules if Own is empty.
 type rules struct {
 	Own    template.HTML
 	Prizes string

@@ -13,8 +13,8 @@ import (
 // another page, site.js finds it in books/SLUG/where.js and goes there. When a week has
 // become shorter, the pages that it no longer needs stay, and link to the first one.
 
-// Bounds of a page. The longest weeks of the archive have some 400 posts and 80 KiB of text,
-// and fit on one page.
+// Bounds of a page. The longest known weeks have some 400 posts and 80 KiB of text, and fit on one
+// page.
 const (
 	pagePosts = 500
 	pageBytes = 256 << 10 // of text

@@ -21,8 +21,8 @@ import (
 	"flyleaf/cover"
 )
 
-// The picture that other sites show beside a link to a week: 1200 by 630 pixels, the size
-// that readers of Open Graph expect.
+// The Open Graph preview image of a week: 1200 by 630 pixels, the size that readers of Open Graph
+// expect.
 const (
 	pictureWidth, pictureHeight = 1200, 630
 	// pictureVersion must change when the drawing does, so that all pictures are drawn again.
@@ -68,8 +68,8 @@ var faces = sync.OnceValue(func() (f struct{ regular, italic *opentype.Font }) {
 	return f
 })
 
-// draw draws the picture as PNG. Characters that the fonts do not have are left out: boxes
-// would tell nobody anything.
+// draw draws the picture as PNG. Characters that the fonts lack are dropped, rather than drawn as
+// boxes.
 func (p *picture) draw() []byte {
 	img := image.NewRGBA(image.Rect(0, 0, pictureWidth, pictureHeight))
 	fill(img, img.Bounds(), paper)

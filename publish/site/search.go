@@ -40,8 +40,8 @@ const (
 	maxShards     = 1 << 10 // files
 	maxWord       = 40      // code points of a term; the rest is cut off
 	excerpt       = 180     // code points of a document that are shown
-	// A term is of no use when it is in more than one of commonShare documents, of at least
-	// commonFrom.
+	// A term is not indexed if the site has more than commonFrom documents and the term is in more
+	// than 1/commonShare of them.
 	commonFrom, commonShare = 2000, 4
 )
 

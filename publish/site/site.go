@@ -1,11 +1,11 @@
-// Package site writes weeks as a static site: pages that any server can show, or a browser
-// from a directory.
+// Package site writes weeks as a static site: pages that any web server can serve, and that also
+// work from a local directory.
 //
-// The same weeks, in any order, give the same bytes. The pages show publish.Published: names
-// are as people chose, and nothing that is withdrawn, hidden, blocked or not approved is in
-// any file. A published page keeps its address, also when the week's title changes, as long
-// as the caller passes Memory on. Pages are complete without scripts, styles or a network.
-// They fetch nothing from other sites, and their content security policy forbids it.
+// The same weeks, in any order, give the same bytes. The pages show publish.Published: names are as
+// people chose, and nothing that is withdrawn, hidden, blocked or not approved is in any file. A
+// published page keeps its address, also when the week's title changes, if the caller passes the
+// Memory of the last Build. Pages are complete without scripts, styles or a network. They fetch
+// nothing from other sites, and their content security policy forbids it.
 //
 // Files:
 //
@@ -115,7 +115,7 @@ func CheckBaseURL(s string) (string, error) {
 	if name := u.Hostname(); strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		ascii, err := idna.Lookup.ToASCII(name)
 		if err != nil {
-			return "", fmt.Errorf("%.100q: no host can have the name %q: %w", s, name, ErrBaseURL)
+			return "", fmt.Errorf("%.100q: %q is not a valid host name: %w", s, name, ErrBaseURL)
 		}
 		u.Host = ascii + strings.TrimPrefix(u.Host, name)
 	}

@@ -179,7 +179,7 @@ func (b *builder) sitemap() {
 	for _, w := range b.weeks {
 		at := w.event.StartsAtMillis
 		if at > b.Now.UnixMilli() {
-			at = 0 // nothing can have changed on a day that has not come
+			at = 0 // a future start is not a modification date
 		}
 		for i := range w.Published.Threads {
 			t := &w.Published.Threads[i]

@@ -1,5 +1,5 @@
-// Package syndication writes what is published as feeds for feed readers: Atom (RFC 4287,
-// with the threads of RFC 4685) and JSON Feed 1.1.
+// Package syndication writes what is published as feeds for feed readers: Atom (RFC 4287) with
+// in-reply-to links (RFC 4685), and JSON Feed 1.1.
 //
 // The same values give the same bytes. An entry keeps its ID when it is published again, so
 // that no feed reader shows it twice. Texts are HTML that package markdown made safe.
@@ -264,7 +264,7 @@ func OfWeek(p publish.Published, id, page string) Feed {
 		at := x.AtMillis
 		if at == 0 {
 			at = e.StartsAtMillis
-			if x.BeforeMillis != 0 { // the week may begin in the future, and no entry is from there
+			if x.BeforeMillis != 0 { // the start may lie in the future; an entry's date must not
 				at = min(at, x.BeforeMillis)
 			}
 		}

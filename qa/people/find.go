@@ -11,15 +11,14 @@ import (
 	"flyleaf/qa"
 )
 
-// Found is somebody of a week, with what tells them from others of the same name.
+// Found is a person in a week, with details to distinguish people of the same name.
 type Found struct {
 	ID    qa.Identity
 	Name  string // as they call themselves; "" when they do not
 	Roles []qa.Role
 	// First is the first post that they wrote, nil when there is none.
 	First *qa.PostView
-	// Behalf is the name that fitted when it is not their own: one in whose name they
-	// wrote a post.
+	// Behalf is the matching name if it is not the person's own but one they wrote on behalf of.
 	Behalf string
 }
 
@@ -92,7 +91,7 @@ func beginning(p *qa.PostView) string {
 }
 
 // ErrNobody is returned by Resolve when what was typed fits nobody.
-var ErrNobody = errors.New("nobody in this event is called so, and no identity begins so")
+var ErrNobody = errors.New("nobody in this event has this name or identity")
 
 // AmbiguousError is returned by Resolve when what was typed fits more than one.
 type AmbiguousError struct {
@@ -103,7 +102,7 @@ type AmbiguousError struct {
 // Error lists whom it fits.
 func (e *AmbiguousError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%q fits %d people, whose names look alike; nothing was changed. Give the identity of the one you mean:", e.Typed, len(e.Found))
+	fmt.Fprintf(&b, "%q matches %d people, whose names look alike; nothing was changed. Use one of these identities:", e.Typed, len(e.Found))
 	for i, f := range e.Found {
 		if i == maxListed {
 			fmt.Fprintf(&b, "\n  and %d more", len(e.Found)-i)
@@ -120,9 +119,8 @@ const maxListed = 20
 // leastPrefix is how many characters of an identity are taken for its beginning.
 const leastPrefix = 4
 
-// Find returns everybody of the week whom a text may mean, ascending by identity: whose
-// identity is or begins so, whose name looks so, and who wrote in such a name. What
-// an organiser wrote on behalf of others, imports above all, fits nobody.
+// Find returns the people that typed may mean: by identity or its beginning, by a look-alike name,
+// or by a name they wrote on behalf of (not for organisers, whose imports would match).
 func Find(w *qa.Week, typed string) []Found {
 	typed = strings.TrimSpace(typed)
 	if id, err := qa.ParseIdentity(typed); err == nil {

@@ -8,14 +8,13 @@ import (
 	"flyleaf/qa"
 )
 
-// Lookalike says whose name a name could be taken for, and is not. The zero value is
-// for one that looks like nobody's.
+// Lookalike says which important person a name imitates. Role and Name are those of the imitated
+// person. The zero value is for a name that looks like nobody's.
 type Lookalike struct {
-	Role qa.Role // of whom it is not; "" for nobody
-	// Name is theirs; "" where a name only claims a role.
-	Name string
-	// Held: somebody of that name holds the role. Else the week only names them.
-	Held bool
+	Role qa.Role // "" for nobody
+	Name string  // "" if the name only claims a role
+	// HoldsRole is false if the event only names the imitated person as an author.
+	HoldsRole bool
 }
 
 // Badge says in a few words what somebody is not, without a name; "" for nothing.
@@ -36,7 +35,7 @@ func (l Lookalike) String() string {
 	switch {
 	case l.Name == "":
 		return l.Badge()
-	case l.Held:
+	case l.HoldsRole:
 		return l.Badge() + " " + l.Name
 	}
 	return l.Badge() + " " + l.Name + ", as far as the organisers have said"
@@ -85,8 +84,7 @@ func NewLookalikes(w *qa.Week) *Lookalikes {
 	return l
 }
 
-// Post says whom a post's writer is not, though the name that it is shown under looks
-// so.
+// Post checks the name a post is shown under.
 func (l *Lookalikes) Post(p *qa.PostView) Lookalike {
 	e := l.event
 	switch {

@@ -1,10 +1,7 @@
-// Package people finds people of a week by what somebody typed, and tells names that
-// look like another's.
+// Package people finds people of a week by what somebody typed, and detects look-alike names.
 //
-// Anybody can call themselves anything, so a name is never enough to act upon: Find
-// compares what names look like, not their bytes, and whoever acts does so on the one
-// identity that was found, or on none. Nothing here decides whether a change is
-// valid; what looks alike may change with the tables of Unicode.
+// Anybody can call themselves anything, so commands act on identities, never on names. Nothing here
+// decides whether a change is valid; what looks alike may change with the tables of Unicode.
 package people
 
 import (
@@ -50,7 +47,7 @@ func Skeleton(name string) string {
 		return r
 	}, s)
 	if words == "" {
-		return s // a name of nothing but punctuation, or of accents, which is somebody's too
+		return s // a name may consist of punctuation only
 	}
 	return words
 }
@@ -81,9 +78,8 @@ var smallCapitals = func() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }()
 
-// withoutAccents takes away the marks on letters and the rings around them: those that
-// belong to no script, and on a Latin letter those of any. Elsewhere a mark can be a
-// vowel, or make another letter.
+// withoutAccents removes accents and enclosing marks: script-neutral marks everywhere, and all
+// marks on Latin letters. Elsewhere a mark can be a vowel, or make another letter.
 func withoutAccents(s string) string {
 	latin, out := false, strings.Builder{}
 	for _, r := range norm.NFD.String(s) {

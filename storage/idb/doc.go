@@ -7,5 +7,5 @@
 // to it: the store opens it again by itself, and returns storage.ErrGone when what it
 // held is no longer there.
 //
-// Besides the browser's own code it needs js and wasm; elsewhere the package is empty.
+// It builds for js/wasm only; on other platforms the package is empty.
 package idb

@@ -53,8 +53,8 @@ func fill(t *testing.T, s *idb.Store, n int) {
 
 const killed = "killed"
 
-// TestKilledAnywhere ends the worker that writes at any moment, again and again: what it
-// has said to be stored is there, and of what it was about to store all or nothing.
+// TestKilledAnywhere ends the worker that writes at any moment, again and again: acknowledged
+// batches are present, unacknowledged ones complete or absent.
 func TestKilledAnywhere(t *testing.T) {
 	if err := idb.Delete(t.Context(), killed); err != nil {
 		t.Fatal(err)

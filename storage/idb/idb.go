@@ -40,7 +40,7 @@ const (
 // Store is a storage.Store. It is safe for concurrent use.
 type Store struct {
 	name string
-	id   string // drawn when the database was made; another one says that it was deleted
+	id   string // random ID of the database; if it differs after reopening, the database was deleted meanwhile
 
 	mu      sync.Mutex
 	db      js.Value // undefined: to be opened again
@@ -73,7 +73,7 @@ func factory() js.Value { return js.Global().Get("indexedDB") }
 func (s *Store) open(ctx context.Context) error {
 	f := factory()
 	if !f.Truthy() {
-		return errors.New("storage: this browser keeps no data: it has no IndexedDB, or does not allow it here")
+		return errors.New("storage: this browser does not provide IndexedDB (private window?), so Flyleaf cannot save data")
 	}
 	request := f.Call("open", s.name, version)
 	var upgraded error
@@ -112,8 +112,8 @@ func (s *Store) open(ctx context.Context) error {
 	return nil
 }
 
-// watch lets go of a connection that the browser closes, or that another version of the
-// program has to have out of its way.
+// watch drops the connection when the browser closes it, or when a newer Flyleaf tab needs to
+// upgrade the database.
 func (s *Store) watch(db js.Value) {
 	lost := js.FuncOf(func(js.Value, []js.Value) any {
 		db.Call("close")
@@ -144,7 +144,7 @@ func (s *Store) drop(db js.Value) {
 	s.release = nil
 }
 
-// makeSchema makes what a version of the schema lacks.
+// makeSchema creates the missing object stores.
 func makeSchema(db js.Value, old int) {
 	if old >= 1 {
 		return
@@ -201,9 +201,9 @@ func (s *Store) connection(ctx context.Context) (js.Value, error) {
 	return s.db, nil
 }
 
-// do runs f in a transaction over these object stores, durably if it writes. f may wait
-// for nothing but the transaction's own requests. When the connection turns out to be
-// closed, f runs again on a new one, once.
+// do runs f in a transaction over these object stores, durably if it writes. f must not block on
+// anything except requests of this transaction. When the connection turns out to be closed, f runs
+// again on a new one, once.
 func (s *Store) do(ctx context.Context, write bool, stores []any, f func(*tx) error) error {
 	s.mu.Lock()
 	if s.closed {
@@ -295,7 +295,7 @@ func await(ctx context.Context, request js.Value) (js.Value, error) {
 	done := make(chan error, 1)
 	success := js.FuncOf(func(js.Value, []js.Value) any { done <- nil; return nil })
 	failure := js.FuncOf(func(_ js.Value, args []js.Value) any {
-		args[0].Call("preventDefault") // of Firefox's: an error event in the console
+		args[0].Call("preventDefault") // avoids an error message in Firefox's console
 		done <- errorOf(request.Get("error"))
 		return nil
 	})

@@ -135,8 +135,8 @@ func keysOf(m map[wire.Hash]storage.Status) []wire.Hash {
 	return all
 }
 
-// change lets f change what is known of the document's changes with these hashes, and
-// stores those for which it returns true. What never changes, f leaves as it is.
+// change calls f for each entry and stores it if f returns true. f must not modify immutable
+// fields.
 func (t *tx) change(event string, hashes []wire.Hash, f func(*storage.Entry) bool) error {
 	for _, h := range hashes {
 		v, err := t.await(func() js.Value {
@@ -212,7 +212,7 @@ func (s *Store) Documents(ctx context.Context) (events []qa.EventID, err error) 
 		events = nil
 		after := js.Undefined()
 		for {
-			// The first key behind all of the event before: one look for each document.
+			// Skip to the first key after the previous event: one lookup per document.
 			cursor, err := t.await(func() js.Value { return t.store(storeChanges).Call("openKeyCursor", after) })
 			if err != nil {
 				return err

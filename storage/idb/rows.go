@@ -26,7 +26,7 @@ func bytesTo(b []byte) js.Value {
 // pack makes the bytes that a row of changes holds, in this order, numbers as uLEB:
 //
 //	seq | received at, in ms, zigzag | status | own + 2 delivered | checksum |
-//	length of and: actor | signature | act | bytes
+//	length-prefixed: actor | signature | act | bytes
 func pack(e *storage.Entry, sum uint32) []byte {
 	b := make([]byte, 0, 48+len(e.Actor)+len(e.Signature)+len(e.Act)+len(e.Bytes))
 	b = binary.AppendUvarint(b, e.Seq)

@@ -46,12 +46,11 @@ func (s *Store) run(ctx context.Context, db js.Value, write bool, stores []any, 
 	if err != nil {
 		_ = catch(func() { t.v.Call("abort") }) // it may have ended already
 	} else if write {
-		// What is not waited for is on its way all the same; this only spares the time
-		// until the browser notices that nothing more comes.
+		// Pending puts complete anyway. commit() only saves the delay until the browser commits by
+		// itself.
 		_ = catch(func() { t.v.Call("commit") })
 	}
-	// The outcome is waited for whatever ctx says: whether something was stored has to
-	// be known. A transaction ends soon, since nobody has it wait.
+	// Wait even if ctx is cancelled, because the caller must know whether data was stored.
 	if ok := <-ended; ok && err == nil {
 		return nil
 	}
@@ -86,7 +85,7 @@ func (t *tx) get(store string, key any) (js.Value, error) {
 	return t.await(func() js.Value { return t.store(store).Call("get", key) })
 }
 
-// put writes a row. Nobody waits for it: an error fails the transaction.
+// put writes a row. put does not wait.
 func (t *tx) put(store string, row any) {
 	t.write(func() js.Value { return t.store(store).Call("put", row) })
 }

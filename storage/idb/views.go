@@ -206,8 +206,7 @@ func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.Ev
 	return found, err
 }
 
-// candidates returns the posts that hold, of each term, the words of one of its phrases,
-// wherever they stand.
+// candidates returns the posts that contain, for each term, a word of one of its phrases.
 func (t *tx) candidates(terms []storage.Term, in func(qa.EventID) bool) ([]storage.Found, error) {
 	var all map[storage.Found]bool
 	for _, term := range terms {

@@ -76,7 +76,7 @@ func (s *Store) write(ctx context.Context, fn func() error) error {
 	return fn()
 }
 
-// document returns the event's document, made when there is none.
+// document returns the event's document, creating it if needed.
 func (s *Store) document(event qa.EventID) *document {
 	d := s.docs[event]
 	if d == nil {

@@ -7,8 +7,8 @@ import (
 	"errors"
 )
 
-// conn is one connection with its prepared statements, for one user at a time.
-// It connects when it is first used.
+// conn is one connection with its prepared statements, for one goroutine at a time. It connects
+// when it is first used.
 type conn struct {
 	db       *sql.DB
 	begin    string
@@ -40,9 +40,8 @@ func (c *conn) transact(ctx context.Context, fn func(*tx) error) error {
 		_, err = whole.exec("COMMIT")
 	}
 	if err != nil {
-		// SQLite rolls back by itself after some errors and not after others, a
-		// COMMIT for which there was no room among them. Where it already has,
-		// this fails and that is as good.
+		// SQLite rolls back by itself after some errors (for example a COMMIT on a full disk). Then
+		// this ROLLBACK fails, which is fine.
 		_, _ = whole.exec("ROLLBACK")
 	}
 	return err

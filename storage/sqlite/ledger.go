@@ -10,7 +10,7 @@ import (
 	"flyleaf/storage"
 )
 
-// document returns the event's number, given when it has none.
+// documentID returns the row ID of the event, inserting it if needed.
 func (t *tx) document(event qa.EventID) (id int64, err error) {
 	return t.number("SELECT id FROM documents WHERE event = ?",
 		"INSERT INTO documents (event) VALUES (?) RETURNING id", string(event))
@@ -108,7 +108,7 @@ func (t *tx) repair(doc, actor int64, e *storage.Entry) error {
 	return err
 }
 
-// blob makes nothing NULL.
+// blob returns nil (NULL) for empty b.
 func blob(b []byte) any {
 	if len(b) == 0 {
 		return nil
@@ -146,8 +146,7 @@ func scanEntry(scan func(...any) error) (e storage.Entry, sum int64, err error) 
 	return e, sum, nil
 }
 
-// sound says whether a row is what was stored. An actor that was not found is
-// empty, which the checksum does not forgive.
+// sound says whether a row is what was stored. A missing actor is empty and fails the checksum.
 func sound(e *storage.Entry, sum int64) bool {
 	return sum == int64(uint32(sum)) && storage.Sound(e, uint32(sum))
 }

@@ -44,8 +44,8 @@ func run(name string) func(context.Context, *sql.Tx) error {
 	}
 }
 
-// inspect reads the file's header, without SQLite, and decides whether it is
-// ours to open. A file that is absent or empty is. SQLite's header, big endian:
+// inspect reads the file's header, without SQLite, and decides whether Flyleaf may open the file.
+// A missing or empty file may be opened. SQLite's header, big endian:
 //
 //	 0 "SQLite format 3\0"
 //	60 user_version: the schema's version
@@ -87,7 +87,7 @@ func inspect(path string) error {
 	owner := binary.BigEndian.Uint32(h[68:])
 	cells := binary.BigEndian.Uint16(h[103:])
 	if owner == 0 && version == 0 && h[100] == 13 && cells == 0 && !exists(path+"-wal") {
-		return nil // a database in which nobody has made anything
+		return nil // an empty database
 	}
 	return whose(path, owner, version)
 }
@@ -121,7 +121,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	}
 	fresh := owner == 0 && version == 0 && tables == 0
 	if fresh {
-		// Before the write-ahead log, so that it stands in the file's own header.
+		// Set this before the write-ahead log, so that it is written to the main file.
 		if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
 			return err
 		}

@@ -1,14 +1,13 @@
 // Package sqlite is storage in one SQLite file.
 //
-// It guarantees that what a call has returned for is on disk: write-ahead log,
-// synchronous=FULL, and on macOS F_FULLFSYNC, so that it survives the process
-// and a power cut. Writes take turns on one connection; reads have a pool of
-// their own and are never kept waiting by a write. Every stored change is held
-// against its hash when it is read.
+// When a call returns, its data is on disk: write-ahead log, synchronous=FULL, and on macOS
+// F_FULLFSYNC, so that it survives the process and a power cut. Writes take turns on one
+// connection; reads have a pool of their own and are never kept waiting by a write. Every stored
+// change is held against its hash when it is read.
 //
-// It never opens another program's file, a file of a newer Flyleaf, or a file
-// that is no database: it leaves them as they are and says so. It does not
-// guard against a second process on the same file; who opens it does.
+// It never opens another program's file, a file of a newer Flyleaf, or a file that is no database:
+// it leaves them as they are and returns an error. It does not guard against a second process on
+// the same file; the caller must.
 package sqlite
 
 import (
@@ -47,7 +46,7 @@ type Store struct {
 	closed bool
 	calls  sync.WaitGroup // under way
 
-	writer  chan *conn // one: who holds it has the turn to write
+	writer  chan *conn // holds one connection; receiving it is the write lock
 	readers chan *conn
 	writeDB *sql.DB
 	readDB  *sql.DB
@@ -55,12 +54,12 @@ type Store struct {
 
 var _ storage.Store = (*Store)(nil)
 
-// Open opens the database at path and makes it when it is not there, though
-// not its directory. An older file is migrated.
+// Open opens the database at path and creates the file if needed, but not its directory. An older
+// file is migrated.
 //
-// ErrNotDatabase, ErrForeign and ErrNewer are returned for files that are not
-// ours to open; not a byte of them is changed. ErrDamaged is returned when the
-// file is ours and not sound, ErrFull when there is no room for it.
+// ErrNotDatabase, ErrForeign and ErrNewer are returned for files that Flyleaf must not open; not a
+// byte of them is changed. ErrDamaged is returned when the file is Flyleaf's but damaged, ErrFull
+// when there is no room for it.
 func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) {
 	if opts.Readers <= 0 {
 		opts.Readers = 4
@@ -107,7 +106,7 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 	return s, nil
 }
 
-// dsn names the file so that no character of its path is taken for a parameter.
+// dsn escapes the path so that no character of it is taken for a parameter.
 func dsn(path string, opts Options, more ...string) string {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
@@ -177,17 +176,16 @@ func (s *Store) closeAll() error {
 	return nil
 }
 
-// update runs fn in a transaction that is on disk when update returns nil, and
-// has left nothing when it returns an error. The statements are not interrupted:
-// the caller's context is looked at before, and by long calls in between, so
-// that a batch of many costs no watcher for each.
+// update runs fn in a transaction that is on disk when update returns nil, and has left nothing
+// when it returns an error. ctx is checked before and between statements, not during them: this
+// avoids one watcher goroutine per statement.
 func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
 	return s.with(ctx, s.writer, func(c *conn) error {
 		return c.transact(context.WithoutCancel(ctx), fn)
 	})
 }
 
-// view runs fn in a transaction, so that all its queries see the same moment.
+// view runs fn in a transaction, so that all its queries see the same snapshot.
 func (s *Store) view(ctx context.Context, fn func(*tx) error) error {
 	return s.with(ctx, s.readers, func(c *conn) error { return c.transact(ctx, fn) })
 }
@@ -239,11 +237,11 @@ func openError(path string, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, storage.ErrFull):
 		return err
 	case errors.Is(err, storage.ErrDamaged):
-		return fmt.Errorf("%w: %s; move it aside and start again: every event is fetched again from its relay or from other devices, and what was written here and sent nowhere is still in the file that was moved", err, path)
+		return fmt.Errorf("%w: %s; move it aside and start again. Events are downloaded again from their relays or from other devices. Posts that were not sent remain only in the moved file", err, path)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("storage: the directory of %s does not exist: %w", path, err)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("storage: %s cannot be opened for writing; nothing was changed; check whose it and its directory are: %w", path, err)
+		return fmt.Errorf("storage: %s cannot be opened for writing; nothing was changed; check the owner and permissions of the file and its directory: %w", path, err)
 	}
 	return fmt.Errorf("storage: %s cannot be opened; nothing that was stored in it is lost: %w", path, err)
 }

@@ -54,8 +54,8 @@ func (t *tx) putViews(ctx context.Context, doc int64, v *storage.ViewRows) error
 			return err
 		}
 	}
-	// The words last: before a statement of the other kinds, the index would write
-	// down what it has gathered so far, and put thousands of small pieces together.
+	// FTS flushes its in-memory index before other statements; interleaving would create many small
+	// segments.
 	for i, p := range v.Posts {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -205,7 +205,7 @@ func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]stora
 	return s.find(ctx, query, limit, "")
 }
 
-// find searches the documents that the condition leaves.
+// find searches the documents that match the condition.
 func (s *Store) find(ctx context.Context, query string, limit int, condition string, args ...any) (found []storage.Found, err error) {
 	// Words are letters, digits and marks, so the quotes cannot be ended from
 	// within, and inside them AND, OR, NOT, NEAR and * are words like others.

@@ -1,7 +1,6 @@
 // Package storagetest is the suite that every storage.Store passes.
 //
-// It holds an implementation against the contract alone: what only one
-// implementation promises, such as surviving kill -9, is tested beside it.
+// It checks only the common contract.
 package storagetest
 
 import (
