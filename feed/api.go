@@ -81,7 +81,7 @@ func NewAPI(c APIConfig) *API {
 			fail(w, http.StatusMethodNotAllowed, "this API is read-only")
 			return
 		}
-		fail(w, http.StatusNotFound, "there is nothing here; "+APIPrefix+"openapi.yaml says what there is")
+		fail(w, http.StatusNotFound, "unknown path; "+APIPrefix+"openapi.yaml lists the paths")
 	})
 	a.handler = mux
 	return a

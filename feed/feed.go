@@ -203,8 +203,7 @@ func (r *Reader) next(ctx context.Context, e storage.Entry, fn func(Entry) error
 	return inParts(entry, r.touched(), fn)
 }
 
-// rebuilt calls fn with the whole event, as it is without an excluded change and all that
-// depend on it, which were excluded with it.
+// rebuilt calls fn with the complete event after a change and its dependents were excluded.
 func (r *Reader) rebuilt(ctx context.Context, e storage.Entry, fn func(Entry) error) error {
 	c, err := decode(&e)
 	if err != nil {

@@ -24,8 +24,8 @@ type Source interface {
 
 // Errors of a Source.
 var (
-	ErrNoEvent   = errors.New("there is no such event here")
-	ErrForbidden = errors.New("the changes of this event cannot be read here")
+	ErrNoEvent   = errors.New("unknown event")
+	ErrForbidden = errors.New("this client may not read this event")
 )
 
 // idleInterval is how often Follow says that nothing happened.
@@ -72,8 +72,8 @@ func Follow(ctx context.Context, source Source, event qa.EventID, after int64, f
 	}
 }
 
-// Watchers tells those who watch an event that its ledger has grown. The zero value is
-// ready. It is safe for concurrent use.
+// Watchers notifies the watchers of an event when its ledger grows. The zero value is ready. It is
+// safe for concurrent use.
 type Watchers struct {
 	mu sync.Mutex
 	by map[qa.EventID]map[chan struct{}]bool

@@ -496,7 +496,7 @@ func (r *jekyllReader) nameAuthors() {
 	}
 }
 
-// keepAuthors keeps how the page wrote its authors.
+// keepAuthors stores the authors as written on the page.
 func (r *jekyllReader) keepAuthors() error {
 	was := weekfile.WrittenAuthors{Shown: r.im.Event.Authors}
 	for _, a := range r.authors {

@@ -61,8 +61,7 @@ func looksLikePage(s string) bool {
 	return false
 }
 
-// unit is a piece of the page that is a name or a part of one message: the lines
-// of one paragraph or of one list.
+// unit is one paragraph or one list of the page: either a writer's name or part of a message.
 type unit struct {
 	line  int  // 1-based, of its first line
 	blank bool // a blank line stands before it
@@ -178,7 +177,7 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 	}
 	h := readHead(units)
 	end := footerAt(units, max(h.heading, h.title, 0))
-	skip(units[end:], "the site's own lines under the week")
+	skip(units[end:], "site text below the week")
 	top := units[:end]
 	var below []unit
 	if h.heading >= 0 && h.heading < end {

@@ -122,7 +122,7 @@ func renderWith(md goldmark.Markdown, text string) template.HTML {
 		b.WriteString("</code></pre>")
 	}
 	clean := sanitiser().SanitizeBytes(b.Bytes())
-	// Every "<" of a writer's is escaped by now, so these are our own elements.
+	// Every "<" that the writer typed is escaped by now, so these are our own elements.
 	out := strings.ReplaceAll(string(clean), "<pre>", `<pre tabindex="0">`)
 	return template.HTML(out) //nolint:gosec // sanitised above
 }

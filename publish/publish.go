@@ -1,7 +1,7 @@
-// Package publish decides what of a week may be published (Publish), and writes it as a
-// Jekyll page, Markdown, CSV and JSON. The packages below it write a static site
-// (publish/site), Atom and JSON feeds (publish/syndication), calendars (publish/ical) and
-// digests (publish/digest), and a directory of files (publish/outdir).
+// Package publish selects the publishable content of a week (Publish), and writes it as a Jekyll
+// page, Markdown, CSV and JSON. The packages below it write a static site (publish/site), Atom and
+// JSON feeds (publish/syndication), calendars (publish/ical) and digests (publish/digest), and a
+// directory of files (publish/outdir).
 //
 // Except for outdir, these packages do no I/O and use no clock: equal input gives equal bytes.
 package publish

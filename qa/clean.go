@@ -15,8 +15,8 @@ import (
 // meaning (an empty Hidden means not hidden).
 const unreadable = "\ufffd"
 
-// CleanReason is CleanText for a text that says by being there that something is so.
-// Only "" becomes "".
+// CleanReason is like CleanText, but returns "" only for "", because a non-empty reason means
+// that the post is hidden.
 func CleanReason(s string) string {
 	if s == "" {
 		return ""

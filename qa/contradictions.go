@@ -60,7 +60,7 @@ func (e *Event) Contradictions() []Contradiction {
 	times := e.Times()
 	for _, key := range []string{"startsAt", "endsAt", "answersFrom", "answersUntil", "winnersAt"} {
 		if ms := *times[key]; ms != 0 && inRange(ms) == 0 {
-			add(key, "%s in a year that no calendar of ours has; years go from 1900 to 2199", timeWords[key])
+			add(key, "%s in a year outside of 1900 to 2199", timeWords[key])
 		}
 	}
 	start, end := inRange(e.StartsAtMillis), inRange(e.EndsAtMillis)
@@ -84,7 +84,7 @@ func (e *Event) Contradictions() []Contradiction {
 	}
 	if e.Language != "" {
 		if _, err := language.Parse(e.Language); err != nil {
-			add("language", "there is no language %.40q; it is written as a tag, such as en or pt-BR", e.Language)
+			add("language", "unknown language %.40q; use a tag such as en or pt-BR", e.Language)
 		}
 	}
 	if e.Prizes > MaxPrizes {
@@ -217,7 +217,7 @@ func LoadZone(name string) (*time.Location, error) {
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" {
-		return nil, fmt.Errorf("there is no time zone %.60q; it is written like Europe/Lisbon", name)
+		return nil, fmt.Errorf("unknown time zone %.60q; use a name such as Europe/Lisbon", name)
 	}
 	zones.Store(name, zone)
 	return zone, nil
@@ -243,7 +243,7 @@ const WallClock = "2006-01-02T15:04"
 func ParseWallClock(typed string, zone *time.Location) (ms int64, err error) {
 	t, err := time.ParseInLocation(WallClock, typed, zone)
 	if err != nil {
-		return 0, fmt.Errorf("%.40q is no time; it is written like 2026-11-30T09:00", typed)
+		return 0, fmt.Errorf("%.40q is not a time; write it like 2026-11-30T09:00", typed)
 	}
 	if t.Format(WallClock) != typed {
 		return 0, fmt.Errorf("there is no %.40s in %s: clocks go forward then", typed, zone)

@@ -110,9 +110,9 @@ func TestWallClockKnowsWhenClocksChange(t *testing.T) {
 		"2026-03-29T03:30": "2026-03-29T01:30:00Z",
 		"2026-10-25T02:30": "2026-10-25T00:30:00Z", // it comes twice; the first
 		"2026-03-29T02:30": "clocks go forward then",
-		"2026-02-30T09:00": "is no time",
-		"tomorrow":         "is no time",
-		"2026-11-30":       "is no time",
+		"2026-02-30T09:00": "is not a time",
+		"tomorrow":         "is not a time",
+		"2026-11-30":       "is not a time",
 	} {
 		ms, err := ParseWallClock(typed, berlin)
 		got := time.UnixMilli(ms).UTC().Format(time.RFC3339)

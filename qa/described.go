@@ -10,7 +10,7 @@ import (
 	"flyleaf/schema"
 )
 
-// ChangeDescription says one thing that a change did; Kind says which fields are set.
+// ChangeDescription describes one effect of a change; Kind says which fields are set.
 type ChangeDescription struct {
 	Kind   schema.Did `json:"kind"`
 	Post   PostID     `json:"post,omitempty"`
@@ -47,7 +47,7 @@ func (d *ChangeDescription) Phrases() []Phrase {
 	case schema.DidFound:
 		return []Phrase{{Words: "founded the event"}}
 	case schema.DidMerge:
-		return []Phrase{{Words: "brought together what others had written apart"}}
+		return []Phrase{{Words: "merged concurrent changes"}}
 	}
 	r := d.row()
 	if r == nil {

@@ -13,8 +13,8 @@ func TestSentences(t *testing.T) {
 	who := Identity(strings.Repeat("ab", 32))
 	const post, other = PostID("p1"), PostID("p2")
 	for want, d := range map[string]ChangeDescription{
-		`founded the event`: {Kind: schema.DidFound},
-		`brought together what others had written apart`: {Kind: schema.DidMerge},
+		`founded the event`:                             {Kind: schema.DidFound},
+		`merged concurrent changes`:                     {Kind: schema.DidMerge},
 		`asked p1: "Why?"`:                              {Kind: schema.DidAsk, Post: post, Text: "Why?"},
 		`asked p1`:                                      {Kind: schema.DidAsk, Post: post},
 		`replied to p2 in p1: "So."`:                    {Kind: schema.DidReply, Post: post, Parent: other, Text: "So."},

@@ -35,7 +35,7 @@ func (o OpID) Less(p OpID) bool {
 	return o.Actor < p.Actor
 }
 
-// Event is what the page of a week says about itself.
+// Event holds the metadata of a week or a club: title, dates, settings, roles.
 type Event struct {
 	ID      EventID  `json:"id"`
 	Kind    string   `json:"kind"`   // "event" or "club"
@@ -134,7 +134,7 @@ const WantEmoji = "want"
 
 // Marks are what moderators, authors and organisers say about a post.
 type Marks struct {
-	Hidden      string     `json:"hidden,omitempty"` // the reason; "" is shown
+	Hidden      string     `json:"hidden,omitempty"` // the reason for hiding; empty if the post is visible
 	Pinned      bool       `json:"pinned,omitempty"`
 	Approved    bool       `json:"approved,omitempty"`
 	DuplicateOf PostID     `json:"duplicateOf,omitempty"`

@@ -39,13 +39,13 @@ type Phase string
 // The phases, in their order. An event without dates is in PhaseOpen until it is
 // closed.
 const (
-	PhaseBefore    Phase = "before"    // it has not begun; questions are taken all the same
+	PhaseBefore    Phase = "before"    // it has not begun, but questions are accepted
 	PhaseOpen      Phase = "open"      // questions are open
 	PhaseAnswering Phase = "answering" // and the authors answer
 	PhaseChoosing  Phase = "choosing"  // the answers are given; the authors are about to choose
 	PhaseChosen    Phase = "chosen"    // the hour of choosing has come; questions are still open
 	PhaseOver      Phase = "over"      // the last day has passed
-	PhaseClosed    Phase = "closed"    // nothing more is taken
+	PhaseClosed    Phase = "closed"    // no new posts; late posts from other devices need approval
 )
 
 // Phase returns where the event is, which phase comes next and when. next is "" if no later phase

@@ -351,7 +351,7 @@ func (a *Act) validateTrust() error {
 			return err
 		}
 		if a.Successor == a.Identity {
-			return bad("claims", "an invitation cannot take its own place")
+			return bad("claims", "the invitation key cannot claim its own invitation")
 		}
 		return nil
 	case ActAdmit:
@@ -359,7 +359,7 @@ func (a *Act) validateTrust() error {
 			return err
 		}
 		if a.Invite == a.Identity {
-			return bad("roles", "an invitation cannot take its own place")
+			return bad("roles", "an invitation cannot grant the role to its own key")
 		}
 	}
 	if _, ok := a.Role.InvitedAs(); !ok {
@@ -422,7 +422,7 @@ func checkNewIdentity(field string, id Identity) error {
 		return err
 	}
 	if !id.Sound() {
-		return bad(field, "%.8s… is nobody's key: a signature for it can be made by anybody", string(id))
+		return bad(field, "%.8s… is a weak key: anyone can forge its signatures", string(id))
 	}
 	return nil
 }

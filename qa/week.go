@@ -316,9 +316,8 @@ func (t *Thread) voters(to map[Entrant]bool) map[Entrant]bool {
 	return to
 }
 
-// duplicates takes the duplicateOf marks of questions, the newest question first,
-// and ignores each that would close a circle with those already taken. So of two
-// that name each other, the newer is the duplicate.
+// duplicates applies the duplicateOf marks of questions, the newest question first, and ignores
+// marks that would create a cycle. So of two that name each other, the newer is the duplicate.
 func (w *Week) duplicates(by map[PostID]*arranged) {
 	newest := make([]*Thread, len(w.Threads))
 	for i := range w.Threads {

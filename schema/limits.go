@@ -1,6 +1,6 @@
-// Package schema is the one table of the event document: which paths it has, what may
-// stand there and how long it may be, and who may write it. It holds plain data and
-// imports nothing of Flyleaf, so that every package can read it.
+// Package schema defines the event document in one table: its paths, the type and maximum length of
+// each value, and who may write it. It holds plain data and imports nothing of Flyleaf, so that
+// every package can read it.
 package schema
 
 // The limits, in bytes of UTF-8 unless they say otherwise. A value may have exactly the limit.

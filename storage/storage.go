@@ -1,4 +1,4 @@
-// Package storage is the contract of what Flyleaf keeps on disk: the ledger of
+// Package storage defines the Store interface for what Flyleaf keeps on disk: the ledger of
 // changes, the views derived from it, and what belongs to this device alone.
 //
 // The ledger is the truth. Views can be dropped and rebuilt from it and are
@@ -49,7 +49,7 @@ const (
 	InDocument Status = iota
 	Deferred          // the relay will not take it now
 	Refused           // invalid
-	Left              // was in the document, taken out by a proof of equivocation
+	Left              // was in the document; the policy rejects it now
 )
 
 // Entry is one row of the ledger: a change and what this device knows of it.

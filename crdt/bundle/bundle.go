@@ -1,5 +1,5 @@
-// Package bundle is the portable form of an event: one file with all its changes
-// and their signatures, to be carried where no network is.
+// Package bundle reads and writes bundles: one file with all changes of an event and their
+// signatures, for moving an event without a network.
 //
 // A truncated or damaged file is rejected as a whole. Reading is bounded by the file's size and
 // MaxSize. The package does not decode the changes; the caller must check them like changes from a

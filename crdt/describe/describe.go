@@ -1,6 +1,6 @@
-// Package describe says what a change did, as values that every log shows in the same
-// words: the change feed, the log of an event, its verification. It reads operations and
-// the schema, and decides nothing.
+// Package describe describes what a change did, as values. The change feed, `event log` and
+// `verify` print these values, so they use the same words. It reads operations and the schema, and
+// decides nothing.
 package describe
 
 import (

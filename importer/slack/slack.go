@@ -19,9 +19,9 @@
 //   - The same export gives the same weeks, with the same sources, on every device.
 //   - Reactions are kept as reactions in Slack (qa.XReactions). They never become votes.
 //
-// The export may be hostile: the number of files and messages, their inflated size and the
-// size of each message are bounded. A bound that is exceeded is an error with a name.
-// Nothing is unpacked to a disk.
+// The export may be hostile: the number of files and messages, their inflated size and the size of
+// each message are bounded. Exceeding a bound returns importer.ErrTooBig. Nothing is unpacked to a
+// disk.
 package slack
 
 import (

@@ -38,7 +38,7 @@ var (
 	ErrFile = errors.New("this is not a key file")
 	// ErrNoPassphrase is returned by Open for a file under a passphrase when none
 	// is given.
-	ErrNoPassphrase = errors.New("the key file is under a passphrase")
+	ErrNoPassphrase = errors.New("the key file is encrypted with a passphrase")
 	// ErrPassphrase is returned by Open when the passphrase is wrong.
 	ErrPassphrase = errors.New("this is not the key file's passphrase")
 )
@@ -54,7 +54,7 @@ func Seal(k keys.Key, passphrase string) ([]byte, error) {
 	}
 	to, err := age.NewScryptRecipient(passphrase)
 	if err != nil {
-		return nil, fmt.Errorf("putting the key under a passphrase: %w", err)
+		return nil, fmt.Errorf("encrypting the key with a passphrase: %w", err)
 	}
 	to.SetWorkFactor(workFactor)
 	var out bytes.Buffer
@@ -70,7 +70,7 @@ func Seal(k keys.Key, passphrase string) ([]byte, error) {
 		err = armored.Close()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("putting the key under a passphrase: %w", err)
+		return nil, fmt.Errorf("encrypting the key with a passphrase: %w", err)
 	}
 	return out.Bytes(), nil
 }

@@ -1,5 +1,5 @@
-// Package outdir writes a set of files into a directory, and the next time brings them up to
-// date. The file Manifest lists what it wrote.
+// Package outdir writes a set of files into a directory. A later run updates them, and deletes
+// those that are no longer in the set. The file Manifest lists what it wrote.
 //
 // Guarantees:
 //   - A file is written only when its content differs.

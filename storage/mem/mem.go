@@ -1,9 +1,8 @@
-// Package mem is storage in memory, for tests and for where there is no disk,
-// such as a browser tab.
+// Package mem is storage in memory, for tests.
 //
-// It keeps the whole contract of storage but one promise: what is in it ends
-// with the process. It shares no memory with its caller: what goes in is
-// copied, what comes out may be changed. It never touches a file.
+// It fulfils the Store contract except for durability: the data ends with the process. It shares no
+// memory with its caller: what goes in is copied, what comes out may be changed. It never touches a
+// file.
 package mem
 
 import (
@@ -50,7 +49,7 @@ func New() *Store {
 	}
 }
 
-// read runs fn while nobody writes.
+// read runs fn with a shared lock.
 func (s *Store) read(ctx context.Context, fn func() error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -63,7 +62,7 @@ func (s *Store) read(ctx context.Context, fn func() error) error {
 	return fn()
 }
 
-// write runs fn alone. fn must check everything before it changes anything.
+// write runs fn with an exclusive lock. fn must check everything before it changes anything.
 func (s *Store) write(ctx context.Context, fn func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

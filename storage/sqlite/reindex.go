@@ -12,7 +12,7 @@ import (
 // reindexBatch is how many posts are read at a time.
 const reindexBatch = 500
 
-// reindex makes the search index again from the posts, in the migration's transaction.
+// reindex rebuilds the search index from the posts, in the migration's transaction.
 func reindex(ctx context.Context, t *sql.Tx) error {
 	last := int64(0)
 	for {

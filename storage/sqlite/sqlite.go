@@ -3,7 +3,7 @@
 // When a call returns, its data is on disk: write-ahead log, synchronous=FULL, and on macOS
 // F_FULLFSYNC, so that it survives the process and a power cut. Writes take turns on one
 // connection; reads have a pool of their own and are never kept waiting by a write. Every stored
-// change is held against its hash when it is read.
+// change is verified against its hash when it is read.
 //
 // It never opens another program's file, a file of a newer Flyleaf, or a file that is no database:
 // it leaves them as they are and returns an error. It does not guard against a second process on
