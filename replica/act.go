@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"flyleaf/crdt"
+	core "flyleaf/crdt/document"
 	"flyleaf/qa"
 )
 
@@ -27,7 +28,7 @@ func (n *Node) Do(ctx context.Context, id qa.EventID, act qa.Act) (qa.PostID, er
 		return "", err
 	}
 	if act.Kind == qa.ActEvent {
-		here := doc.contents.projection.Event()
+		here := doc.contents.Projection().Event()
 		changed := here.With(&act)
 		if err := changed.CheckNew(&here); err != nil {
 			return "", err
@@ -115,7 +116,7 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 	}
 	doc := n.newDocument(qa.EventIDFromGenesis([32]byte(made.Change.Hash)))
 	doc.engine.actor = actor
-	doc.contents = newContents(doc.id)
+	doc.contents = core.New(doc.id, core.Options{Projection: true, Refusals: doc.refused})
 	doc.engine.doc = engine
 	d := &draft{doc: doc}
 	if err := d.take(made, act, n.cfg.Key); err != nil {
@@ -137,7 +138,7 @@ func (n *Node) Rebuild(ctx context.Context, id qa.EventID) error {
 	if err := doc.load(ctx); err != nil {
 		return err
 	}
-	views := doc.contents.allViews()
+	views := doc.contents.Views()
 	if err := n.store.ReplaceViews(ctx, id, views); err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) 
 	if !found && !anonymous {
 		return own, nil
 	}
-	if doc.contents.projection.Event().Access == "invited" {
+	if doc.contents.Projection().Event().Access == "invited" {
 		return own, ErrInvitedOnly
 	}
 	unsent, err := doc.unsent(ctx)
@@ -127,7 +127,7 @@ func (doc *document) release(ctx context.Context, hashes []wire.Hash) {
 		doc.engine.drop() // one that is being opened lacks them
 		return
 	}
-	for _, h := range doc.contents.graph.NotAncestorsOf(nil) { // in causal order
+	for _, h := range doc.contents.Graph().NotAncestorsOf(nil) { // in causal order
 		if !free[h] {
 			continue
 		}
@@ -148,14 +148,14 @@ func (doc *document) releaseAll(ctx context.Context) {
 
 // headsWithoutWithheld returns the heads that the engine has, without what is withheld.
 func (doc *document) headsWithoutWithheld() []wire.Hash {
-	heads := doc.contents.graph.Heads()
+	heads := doc.contents.Graph().Heads()
 	if len(doc.withheld) == 0 {
 		return heads
 	}
 	heads = slices.DeleteFunc(slices.Clone(heads), func(h wire.Hash) bool { return doc.withheld[h] })
 	for h := range doc.withheld {
-		for _, d := range doc.contents.graph.Deps(nil, h) {
-			if doc.withheld[d] || slices.ContainsFunc(doc.contents.graph.Dependents(d), func(x wire.Hash) bool { return !doc.withheld[x] }) {
+		for _, d := range doc.contents.Graph().Deps(nil, h) {
+			if doc.withheld[d] || slices.ContainsFunc(doc.contents.Graph().Dependents(d), func(x wire.Hash) bool { return !doc.withheld[x] }) {
 				continue
 			}
 			heads = append(heads, d)

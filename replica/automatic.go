@@ -15,8 +15,8 @@ const maxHeads = 256
 // joinHeads writes an empty change on top of too many heads. mu is held and the
 // document is loaded.
 func (doc *document) joinHeads(ctx context.Context) error {
-	invited := doc.contents.policy.Access() == "invited" && !doc.contents.policy.MayRead(doc.node.Identity())
-	if len(doc.contents.graph.Heads()) <= maxHeads || invited || doc.contents.policy.Newer() {
+	invited := doc.contents.Policy().Access() == "invited" && !doc.contents.Policy().MayRead(doc.node.Identity())
+	if len(doc.contents.Graph().Heads()) <= maxHeads || invited || doc.contents.Policy().Newer() {
 		return nil // there is no need, or it is for others to do
 	}
 	if err := doc.engine.open(ctx); err != nil {
@@ -52,7 +52,7 @@ func (doc *document) tend(ctx context.Context) error {
 		if err := doc.load(ctx); err != nil { // a refused act discards what was loaded
 			return err
 		}
-		if doc.contents.graph.Len() == 0 {
+		if doc.contents.Graph().Len() == 0 {
 			return nil
 		}
 		if err := do(ctx); err != nil {

@@ -38,7 +38,7 @@ func (n *Node) Blob(ctx context.Context, id qa.EventID, key string) ([]byte, err
 			return nil, err
 		}
 		var ok bool
-		in, ok = doc.contents.projection.Blob(key)
+		in, ok = doc.contents.Projection().Blob(key)
 		doc.mu.Unlock()
 		if !ok {
 			return nil, fmt.Errorf("%.80q: %w", key, ErrNoBlob)

@@ -126,7 +126,7 @@ func (n *Node) notice(ctx context.Context, v storage.ViewUpdate) {
 
 // noticeClub makes up for a notice that was lost with the process. mu is held.
 func (doc *document) noticeClub(ctx context.Context) error {
-	kind := doc.contents.projection.Values(wire.OpID{}, "kind")
+	kind := doc.contents.Projection().Values(wire.OpID{}, "kind")
 	if len(kind) == 0 {
 		return nil
 	}
@@ -136,7 +136,7 @@ func (doc *document) noticeClub(ctx context.Context) error {
 	if _, known := doc.node.clubs.Club(doc.id); known {
 		return nil
 	}
-	return doc.node.clubs.Look(ctx, doc.contents.projection.Event())
+	return doc.node.clubs.Look(ctx, doc.contents.Projection().Event())
 }
 
 // Visit says that somebody is looking at an event. One that only a club lists is

@@ -18,5 +18,5 @@ func (n *Node) Contacts(ctx context.Context, id qa.EventID) (map[qa.Identity][]b
 	if err := doc.load(ctx); err != nil {
 		return nil, err
 	}
-	return doc.contents.projection.Contacts(), nil
+	return doc.contents.Projection().Contacts(), nil
 }

@@ -19,7 +19,7 @@ import (
 func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossKnown bool) (known, changed bool, err error) {
 	all := true
 	for _, h := range theirs {
-		all = all && doc.contents.graph.Has(h)
+		all = all && doc.contents.Graph().Has(h)
 	}
 	// Heads that are not known here may have own changes in their past. So a change counts
 	// as lost only if all heads are known here, or there are none.
@@ -37,7 +37,7 @@ func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossK
 	if err != nil || len(unsent) == 0 {
 		return lossKnown, changed, err
 	}
-	past := doc.contents.graph.Ancestors(theirs)
+	past := doc.contents.Graph().Ancestors(theirs)
 	var held []wire.Hash
 	for h := range unsent {
 		if past.Has(h) {
@@ -51,8 +51,8 @@ func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossK
 // not in the past of the heads.
 func (doc *document) deliveredButMissing(ctx context.Context, theirs []wire.Hash) ([]wire.Hash, error) {
 	var out []wire.Hash
-	for _, h := range doc.contents.graph.NotAncestorsOf(theirs) {
-		if m, ok := doc.contents.graph.Node(h); !ok || !doc.owns(m.Actor) {
+	for _, h := range doc.contents.Graph().NotAncestorsOf(theirs) {
+		if m, ok := doc.contents.Graph().Node(h); !ok || !doc.owns(m.Actor) {
 			continue
 		}
 		en, err := doc.node.store.Entry(ctx, doc.id, h)

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
-	"flyleaf/crdt/policy"
+	core "flyleaf/crdt/document"
 	"flyleaf/crdt/wire"
 	"flyleaf/internal/lockorder"
 	"flyleaf/qa"
@@ -27,11 +26,11 @@ type document struct {
 	// something is sent.
 	mu       lockorder.Mutex[lockorder.Document] // guards what follows
 	closed   bool                                // with the node, or because the event is not followed any more
-	contents *contents                           // nil: not loaded
+	contents *core.Document                      // nil: not loaded
 	engine   engine
-	refused  map[wire.Hash]Refusal // not asked for again in this run; but see forgive
-	excluded exclusions            // what is in the ledger and not in the contents
-	keys     keyring               // this person's other keys in the event
+	refused  *core.Refusals // not asked for again in this run; but see core.Refusals.Forgive
+	excluded exclusions     // what is in the ledger and not in the contents
+	keys     keyring        // this person's other keys in the event
 	// withheld are anonymous changes that no relay has yet. The engine is kept without
 	// them, so that nothing of this person's is built on them.
 	withheld map[wire.Hash]bool
@@ -40,7 +39,7 @@ type document struct {
 
 func (n *Node) newDocument(id qa.EventID) *document {
 	doc := &document{
-		node: n, id: id, refused: map[wire.Hash]Refusal{}, excluded: newExclusions(), tried: map[qa.Identity]bool{},
+		node: n, id: id, refused: core.NewRefusals(maxRefused), excluded: newExclusions(), tried: map[qa.Identity]bool{},
 	}
 	doc.engine = engine{host: doc, actor: n.actor}
 	return doc
@@ -62,93 +61,92 @@ func (doc *document) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	doc.keys, doc.withheld = keys, map[wire.Hash]bool{}
-	doc.excluded.reset()
-	doc.excluded.cut = map[wire.Hash]storage.Status{}
-	defer func() { doc.excluded.cut = nil }()
-	doc.contents = newContents(doc.id)
-	err = doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
-		if en.Own {
-			doc.excluded.noteReissue(en.Act)
-		}
-		if en.Status == storage.Left {
-			if in, err := doc.takeBackIn(&en); in || err != nil {
-				return err
-			}
-		}
-		if en.Status != storage.InDocument {
-			doc.excluded.note(&en)
-			return nil
-		}
-		return doc.addStored(&en)
-	})
+	doc.keys = keys
+	loaded, err := doc.readLedger(ctx, nil)
 	if errors.Is(err, storage.ErrDamaged) {
 		doc.node.cfg.Log.Warn("part of an event is damaged on disk and will be fetched again from its relay", "event", doc.id, "error", err)
 		err = nil
 	}
-	for _, r := range doc.contents.rejected() {
-		if !doc.excluded.returning[r.hash] || err != nil {
-			continue
-		}
-		delete(doc.excluded.returning, r.hash)
-		var en storage.Entry
-		if en, err = doc.node.store.Entry(ctx, doc.id, r.hash); err == nil {
-			doc.excluded.note(&en)
-		}
+	if err == nil {
+		err = doc.noteLoaded(ctx, &loaded)
 	}
 	if err != nil {
 		doc.forget()
 		return fmt.Errorf("reading the ledger of event %s: %w", doc.id, err)
 	}
-	doc.contents.projection.Touched() // the views have all of this
-	switch {
-	case len(doc.excluded.cut) > 0:
-		doc.cutOut(ctx)
-	case len(doc.excluded.unnoted) > 0:
-		doc.node.cfg.Log.Info("changes that an earlier version of this program had excluded are part of the event again",
-			"event", doc.id, "changes", len(doc.excluded.unnoted))
-		doc.cached.invalidateDelivery()
-		doc.node.subs.notify(doc.committed(ctx, doc.noteStatuses(ctx), true))
-	}
-	if doc.contents.graph.Forks() > 0 {
-		for actor := range doc.contents.graph.Actors() {
-			if err := doc.noteVoid(ctx, actor); err != nil {
-				doc.forget()
-				return fmt.Errorf("reading the ledger of event %s: %w", doc.id, err)
-			}
-		}
-	}
-	doc.cached.setHeads(doc.contents.graph.Heads())
+	doc.cached.setHeads(doc.contents.Graph().Heads())
 	return doc.noticeClub(ctx)
 }
 
-// addStored adds a row of the ledger to the contents. A change that depends on a damaged
-// one waits until that one has been fetched again.
-func (doc *document) addStored(en *storage.Entry) error {
-	c, err := wire.DecodeChange(en.Bytes)
-	if err != nil {
-		return fmt.Errorf("change %s: %w", en.Hash, err)
-	}
-	if slices.ContainsFunc(c.Deps, func(d wire.Hash) bool { _, out := doc.excluded.cut[d]; return out }) {
-		doc.excluded.cut[en.Hash] = storage.Left
-		return nil
-	}
-	p := pendingChange{change: c, bytes: en.Bytes, signature: en.Signature, stored: true, received: en.ReceivedAtMillis}
-	added, err := doc.contents.add(p)
-	doc.excluded.noteReturned(added)
-	if err != nil {
-		var refusal *policy.Refusal
-		if doc.excluded.cut != nil && errors.As(err, &refusal) {
-			doc.excluded.cut[en.Hash] = storage.Refused
-			doc.excluded.reasons[en.Hash] = err
-			return nil
+// readLedger makes the contents from the ledger without the rows that are given, and
+// notes what follows from its rows. An error that is storage.ErrDamaged says that the
+// contents are there without the rows that are damaged. mu is held.
+func (doc *document) readLedger(ctx context.Context, without map[wire.Hash]storage.Status) (core.Loaded, error) {
+	doc.excluded.reset()
+	doc.withheld = map[wire.Hash]bool{}
+	doc.contents = core.New(doc.id, core.Options{Projection: true, Refusals: doc.refused})
+	loader := doc.contents.Load(without)
+	damaged := doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
+		if en.Own {
+			doc.excluded.noteReissue(en.Act)
 		}
-		return fmt.Errorf("change %s: %w", en.Hash, err)
+		c, err := loader.Row(&en)
+		if err != nil {
+			return fmt.Errorf("change %s: %w", en.Hash, err)
+		}
+		switch {
+		case c == nil:
+			en.Status = doc.contents.Excluded()[en.Hash]
+			doc.excluded.noteLost(&en)
+		case en.Own && !en.Delivered && doc.keys.isQuestion(en.Actor):
+			doc.withheld[en.Hash] = true
+		case doc.buildsOnWithheld(c.Meta.Deps):
+			clear(doc.withheld)
+		}
+		return nil
+	})
+	if damaged != nil && !errors.Is(damaged, storage.ErrDamaged) {
+		return core.Loaded{}, damaged
 	}
-	if en.Own && !en.Delivered && doc.keys.isQuestion(en.Actor) {
-		doc.withheld[en.Hash] = true
-	} else if doc.buildsOnWithheld(c.Deps) {
-		clear(doc.withheld)
+	loaded, err := loader.Finish()
+	if err != nil {
+		return loaded, err
+	}
+	for _, h := range loaded.Late {
+		en, err := doc.node.store.Entry(ctx, doc.id, h)
+		if err != nil {
+			return loaded, err
+		}
+		en.Status = doc.contents.Excluded()[h]
+		doc.excluded.noteLost(&en)
+	}
+	return loaded, damaged
+}
+
+// noteLoaded notes where the contents differ from the ledger that they were read from,
+// here and on disk.
+func (doc *document) noteLoaded(ctx context.Context, loaded *core.Loaded) error {
+	for h, why := range loaded.Reasons {
+		doc.excluded.reasons[h] = why
+	}
+	if len(loaded.Statuses) > 0 {
+		doc.excluded.unnoted = loaded.Statuses
+	}
+	switch {
+	case loaded.Excludes():
+		doc.cutOut(ctx)
+	case len(loaded.Statuses) > 0:
+		doc.node.cfg.Log.Info("changes that an earlier version of this program had excluded are part of the event again",
+			"event", doc.id, "changes", len(loaded.Statuses))
+		doc.cached.invalidateDelivery()
+		doc.node.subs.notify(doc.committed(ctx, doc.noteStatuses(ctx), true))
+	}
+	if doc.contents.Graph().Forks() > 0 {
+		for actor := range doc.contents.Graph().Actors() {
+			if err := doc.noteVoid(ctx, actor); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -190,7 +188,7 @@ func (doc *document) close() {
 // archive if the event is a club. It returns what pages have to look at again. own says
 // that this person wrote. mu is held.
 func (doc *document) committed(ctx context.Context, v storage.ViewUpdate, own bool) Update {
-	doc.cached.setHeads(doc.contents.graph.Heads())
+	doc.cached.setHeads(doc.contents.Graph().Heads())
 	doc.node.notice(ctx, v)
 	return doc.update(v, own)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"flyleaf/crdt"
+	core "flyleaf/crdt/document"
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
@@ -59,7 +60,7 @@ func (d *draft) doAs(key keys.Key, act qa.Act) (crdt.Made, error) {
 
 // reacts reports whether somebody's reaction is on.
 func (doc *document) reacts(post qa.PostID, by qa.Identity, emoji string) bool {
-	p, _ := doc.contents.projection.Post(post)
+	p, _ := doc.contents.Projection().Post(post)
 	return slices.Contains(p.Reactions, qa.Reaction{By: by, Emoji: emoji})
 }
 
@@ -105,8 +106,11 @@ func (d *draft) take(made crdt.Made, act qa.Act, key keys.Key) error {
 		Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, Bytes: made.Bytes, Signature: signature,
 		ReceivedAtMillis: now, Own: true, Act: kept,
 	})
-	added, err := doc.contents.add(pendingChange{change: c, received: now})
-	if err == nil && len(added) != 1 {
+	added, err := doc.contents.Add(core.NewChange(c, made.Bytes, signature, now))
+	switch {
+	case err == nil && added.Refusal != nil:
+		err = added.Refusal
+	case err == nil && len(added.Applied) != 1:
 		err = errors.New("it does not follow what is there")
 	}
 	if err != nil {
@@ -137,7 +141,7 @@ func (d *draft) save(ctx context.Context) error {
 	// From here on a caller that gives up must not leave it open whether the transaction
 	// was committed.
 	ctx = context.WithoutCancel(ctx)
-	views := doc.contents.views()
+	views := doc.contents.Touched()
 	err := doc.node.store.Append(ctx, storage.Batch{Event: doc.id, Entries: d.entries, Views: views})
 	if err != nil && !d.saved(ctx) {
 		doc.discard()

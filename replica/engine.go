@@ -58,13 +58,13 @@ func (e *engine) open(ctx context.Context) error {
 		if err := e.host.load(ctx); err != nil {
 			return err
 		}
-		if e.host.contents.graph.Len() == 0 {
+		if e.host.contents.Graph().Len() == 0 {
 			return ErrNotFetched
 		}
-		if e.host.contents.policy.Newer() {
+		if e.host.contents.Policy().Newer() {
 			return crdt.ErrNewerGate // the engine is not shown what nobody may write in
 		}
-		forked := e.host.contents.graph.Forks() > 0
+		forked := e.host.contents.Graph().Forks() > 0
 		switch {
 		case e.busy != nil:
 			if err := e.await(ctx); err != nil {
@@ -175,7 +175,7 @@ func (e *engine) loadFrom(ctx context.Context, snapshot storage.Snapshot) error 
 	host := e.host
 	var changes [][]byte
 	err := host.node.store.Entries(ctx, host.id, snapshot.Position, func(en storage.Entry) error {
-		if en.Status == storage.InDocument && host.contents.graph.Has(en.Hash) && !host.withheld[en.Hash] {
+		if en.Status == storage.InDocument && host.contents.Graph().Has(en.Hash) && !host.withheld[en.Hash] {
 			changes = append(changes, en.Bytes)
 		}
 		return nil
@@ -185,7 +185,7 @@ func (e *engine) loadFrom(ctx context.Context, snapshot storage.Snapshot) error 
 	}
 	heads, generation, actor := host.headsWithoutWithheld(), e.generation, e.actor
 	load := func() (*crdt.Document, error) { return crdt.Load(actor, snapshot.Bytes, changes) }
-	if snapshot.Position == 0 && host.contents.policy.LongestHistory() > longHistory {
+	if snapshot.Position == 0 && host.contents.Policy().LongestHistory() > longHistory {
 		load = func() (*crdt.Document, error) { return crdt.LoadAtOnce(actor, changes) }
 	}
 	var doc *crdt.Document
@@ -338,7 +338,7 @@ func (e *engine) close(ctx context.Context) {
 // keepSnapshot keeps what doc holds, and lets go of doc.
 func (e *engine) keepSnapshot(ctx context.Context) error {
 	host := e.host
-	if host.contents.graph.WaitingLen() > 0 || len(host.withheld) > 0 {
+	if host.contents.Graph().WaitingLen() > 0 || len(host.withheld) > 0 {
 		return nil // doc lacks a part of the ledger; a snapshot would hide it
 	}
 	counts, err := host.node.store.Counts(ctx, host.id)

@@ -26,7 +26,7 @@ func (x exchanged) ID() qa.EventID { return x.doc.id }
 func (x exchanged) Begin(ctx context.Context) error {
 	doc := x.doc
 	doc.mu.Lock()
-	doc.forgive()
+	doc.refused.Forgive()
 	doc.mu.Unlock()
 	doc.cached.dropRelayRefusals()
 	return doc.tend(ctx)
@@ -55,7 +55,7 @@ func (x exchanged) Receive(ctx context.Context, changes [][]byte, signatures []b
 	if err := doc.load(ctx); err != nil {
 		return nil, err
 	}
-	before := relayclient.Received{Heads: doc.contents.graph.Heads(), Epoch: doc.excluded.epoch, AuthorityChanges: doc.contents.policy.AuthorityChanges()}
+	before := relayclient.Received{Heads: doc.contents.Graph().Heads(), Epoch: doc.excluded.epoch, AuthorityChanges: doc.contents.Policy().AuthorityChanges()}
 	var err error
 	if st.update, err = doc.take(ctx, found); err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (st *exchangeState) notify() {
 func (st *exchangeState) changed() { st.update.Event, st.update.Status = st.doc.id, true }
 
 // Graph implements sync.Source.
-func (st *exchangeState) Graph() *graph.Graph { return st.doc.contents.graph }
+func (st *exchangeState) Graph() *graph.Graph { return st.doc.contents.Graph() }
 
 // Change implements sync.Source.
 func (st *exchangeState) Change(h wire.Hash) (sync.Change, error) {
@@ -114,27 +114,27 @@ func (st *exchangeState) Change(h wire.Hash) (sync.Change, error) {
 func (st *exchangeState) Epoch() int { return st.doc.excluded.epoch }
 
 // Refuses implements relayclient.State.
-func (st *exchangeState) Refuses(h wire.Hash) bool { return st.doc.unwanted(h) }
+func (st *exchangeState) Refuses(h wire.Hash) bool { return st.doc.contents.Unwanted(h) }
 
 // RefusedHere implements relayclient.State. A refusal that only follows from another is
 // not given as the reason where there is that other.
 func (st *exchangeState) RefusedHere() (changes int, why string) {
-	for _, r := range st.doc.refused {
-		if why == "" || r.Code != string(policy.CodeDependsOn) {
+	for _, r := range st.doc.refused.All() {
+		if why == "" || r.Code != policy.CodeDependsOn {
 			why = r.Reason
 		}
-		if r.Code != string(policy.CodeDependsOn) {
+		if r.Code != policy.CodeDependsOn {
 			break
 		}
 	}
-	return len(st.doc.refused), why
+	return st.doc.refused.Len(), why
 }
 
 // RelayRefusals implements relayclient.State.
 func (st *exchangeState) RelayRefusals() []Refusal { return st.doc.cached.relayRefusals() }
 
 // AuthorityChanges implements relayclient.State.
-func (st *exchangeState) AuthorityChanges() int { return st.doc.contents.policy.AuthorityChanges() }
+func (st *exchangeState) AuthorityChanges() int { return st.doc.contents.Policy().AuthorityChanges() }
 
 // AccessKeys implements relayclient.State.
 func (st *exchangeState) AccessKeys() []keys.Key { return st.doc.accessKeys() }
@@ -156,7 +156,7 @@ func (st *exchangeState) NoteRefused(ctx context.Context, refused []repo.Refused
 	for _, r := range refused {
 		h := wire.Hash(r.Hash)
 		// What was put off of others' is for their devices to offer again.
-		if m, here := doc.contents.graph.Node(h); here && (!r.Deferred || doc.owns(m.Actor)) {
+		if m, here := doc.contents.Graph().Node(h); here && (!r.Deferred || doc.owns(m.Actor)) {
 			noted = append(noted, Refusal{Hash: h, Code: qa.CleanLine(r.Code), Reason: qa.CleanLine(r.Reason), Deferred: r.Deferred})
 		}
 	}

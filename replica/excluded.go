@@ -8,7 +8,8 @@ import (
 	"maps"
 	"slices"
 
-	"flyleaf/crdt/graph"
+	core "flyleaf/crdt/document"
+	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
@@ -16,15 +17,12 @@ import (
 	"flyleaf/storage"
 )
 
-// exclusions is what is known of changes that are in the ledger and not in the contents:
-// those that the event's rules refuse, with all that builds on them. An earlier version
-// of this program took them, or made them. And it is what is known of own acts that do
-// not count, for this reason or because they are void.
+// exclusions is what is known of changes that are excluded, which contents names: they
+// are in the ledger, and the event's rules refuse them or something that they depend on.
+// An earlier version of this program took them, or made them. And it is what is known of
+// own acts that do not count, for this reason or because they are void.
 type exclusions struct {
 	fromLedger
-	// cut are changes of the ledger that an earlier version took and that the rules of
-	// this one refuse, with all that builds on them; only while the document is loaded.
-	cut map[wire.Hash]storage.Status
 	// unnoted are statuses that the disk has not taken note of yet; tried again whenever
 	// the document is asked for.
 	unnoted map[wire.Hash]storage.Status
@@ -42,11 +40,7 @@ func (x *exclusions) reset() { x.fromLedger = newFromLedger() }
 
 // fromLedger is what follows from the ledger's rows, so it is found again at each load.
 type fromLedger struct {
-	out map[wire.Hash]storage.Status
-	// returning are changes that an earlier version had excluded and that wait, in the
-	// contents, for others that are damaged on disk.
-	returning map[wire.Hash]bool
-	// posts are those that the changes made which are out, and own ones that are void.
+	// posts are those that excluded changes made, and own ones that are void.
 	posts map[qa.PostID]formerPost
 	// lost are own acts that do not count, in the ledger's order; reissued are the changes
 	// of those that were written anew.
@@ -61,16 +55,7 @@ type formerPost struct {
 }
 
 func newFromLedger() fromLedger {
-	return fromLedger{
-		out: map[wire.Hash]storage.Status{}, returning: map[wire.Hash]bool{},
-		posts: map[qa.PostID]formerPost{}, reissued: map[wire.Hash]bool{},
-	}
-}
-
-// note takes in a row that is not in the contents.
-func (x *fromLedger) note(en *storage.Entry) {
-	x.out[en.Hash] = en.Status
-	x.noteLost(en)
+	return fromLedger{posts: map[qa.PostID]formerPost{}, reissued: map[wire.Hash]bool{}}
 }
 
 // notePost notes the post that a change made which does not count.
@@ -129,24 +114,21 @@ func joinUpdates(a, b Update) Update {
 func (doc *document) exclude(ctx context.Context, refused map[wire.Hash]storage.Status) (Update, error) {
 	ctx = context.WithoutCancel(ctx)
 	leaving := doc.withDescendants(refused)
-	before := doc.contents.projection.Posts()
-	if err := doc.rebuildWithout(ctx, leaving); err != nil {
+	before := doc.contents.Projection().Posts()
+	doc.engine.drop()
+	doc.engine.dropActors() // they are not used again
+	if _, err := doc.readLedger(ctx, leaving); err != nil && !errors.Is(err, storage.ErrDamaged) {
 		doc.discard()
 		return Update{}, err
 	}
-	batch := storage.Batch{Event: doc.id, Statuses: leaving, Views: doc.contents.allViews(), Whole: true}
-	doc.contents.projection.Touched()
+	batch := storage.Batch{Event: doc.id, Statuses: leaving, Views: doc.contents.Views(), Whole: true}
 	if err := doc.node.store.Append(ctx, batch); err != nil {
 		doc.discard()
 		return Update{}, fmt.Errorf("what the event's rules refuse could not be noted on this device; nothing was changed: %w", err)
 	}
-	u, err := doc.noteExcluded(ctx, leaving, batch.Views)
-	if err != nil {
-		doc.discard() // on disk all is as it should be, and is read again from there
-		return Update{}, err
-	}
+	u := doc.noteExcluded(ctx, leaving, batch.Views)
 	for _, p := range before {
-		if _, still := doc.contents.projection.Post(p.ID); !still {
+		if _, still := doc.contents.Projection().Post(p.ID); !still {
 			u.Posts = append(u.Posts, p.ID)
 		}
 	}
@@ -158,25 +140,18 @@ func (doc *document) exclude(ctx context.Context, refused map[wire.Hash]storage.
 // already; so when the disk does not take the note, only the views show it until the
 // next time. mu is held.
 func (doc *document) cutOut(ctx context.Context) {
+	cut := maps.Clone(doc.excluded.unnoted)
+	maps.DeleteFunc(cut, func(_ wire.Hash, status storage.Status) bool { return status == storage.InDocument })
 	doc.node.cfg.Log.Warn("an earlier version of this program took changes that the event's rules refuse; they leave the event, with what builds on them",
-		"event", doc.id, "changes", len(doc.excluded.cut))
-	if doc.excluded.unnoted == nil {
-		doc.excluded.unnoted = map[wire.Hash]storage.Status{}
-	}
-	maps.Copy(doc.excluded.unnoted, doc.excluded.cut)
-	views := doc.noteStatuses(ctx)
-	u, err := doc.noteExcluded(ctx, doc.excluded.cut, views)
-	if err != nil {
-		doc.node.cfg.Log.Warn("what left the event could not be read", "event", doc.id, "error", err)
-	}
-	doc.node.subs.notify(u)
+		"event", doc.id, "changes", len(cut))
+	doc.node.subs.notify(doc.noteExcluded(ctx, cut, doc.noteStatuses(ctx)))
 	doc.node.tendSoon(doc)
 }
 
 // noteStatuses notes on disk what has no note there yet, with the views as they are, and
 // returns the views. mu is held.
 func (doc *document) noteStatuses(ctx context.Context) storage.ViewUpdate {
-	views := doc.contents.allViews()
+	views := doc.contents.Views()
 	batch := storage.Batch{Event: doc.id, Statuses: doc.excluded.unnoted, Views: views, Whole: true}
 	if err := doc.node.store.Append(context.WithoutCancel(ctx), batch); err != nil {
 		doc.node.cfg.Log.Warn("what belongs to the event, and what does not, could not be noted on this device; it is tried again", "event", doc.id, "error", err)
@@ -186,112 +161,35 @@ func (doc *document) noteStatuses(ctx context.Context) storage.ViewUpdate {
 	return views
 }
 
-// noteExcluded notes in memory what was excluded on disk. views are what the event shows
-// now. mu is held.
-func (doc *document) noteExcluded(ctx context.Context, excluded map[wire.Hash]storage.Status, views storage.ViewUpdate) (Update, error) {
-	var rows []storage.Entry
-	for h, status := range excluded {
-		en, err := doc.node.store.Entry(ctx, doc.id, h)
-		if errors.Is(err, storage.ErrDamaged) || errors.Is(err, storage.ErrNotFound) {
-			doc.excluded.out[h] = status
-			continue
-		}
-		if err != nil {
-			return Update{}, err
-		}
-		rows = append(rows, en)
-	}
-	slices.SortFunc(rows, func(a, b storage.Entry) int { return cmp.Compare(a.Position, b.Position) })
-	for i := range rows {
-		rows[i].Status = excluded[rows[i].Hash]
-		doc.excluded.note(&rows[i])
-	}
-	for h := range doc.excluded.out {
-		delete(doc.refused, h)
+// noteExcluded notes in memory what was excluded. views are what the event shows now. mu
+// is held.
+func (doc *document) noteExcluded(ctx context.Context, excluded map[wire.Hash]storage.Status, views storage.ViewUpdate) Update {
+	for h := range doc.contents.Excluded() {
+		doc.refused.Forget(h)
 	}
 	doc.excluded.epoch++
 	doc.cached.invalidateDelivery()
 	for h := range excluded {
 		doc.cached.dropRelayRefusal(h)
 	}
-	return doc.committed(ctx, views, true), nil
+	return doc.committed(ctx, views, true)
 }
 
 // withDescendants adds to changes all that depend on them; these have Left.
 func (doc *document) withDescendants(roots map[wire.Hash]storage.Status) map[wire.Hash]storage.Status {
 	leaving := map[wire.Hash]storage.Status{}
 	var deps []wire.Hash
-	for h := range doc.contents.graph.Order() {
+	for h := range doc.contents.Graph().Order() {
 		if status, root := roots[h]; root {
 			leaving[h] = status
 			continue
 		}
-		deps = doc.contents.graph.Deps(deps[:0], h)
+		deps = doc.contents.Graph().Deps(deps[:0], h)
 		if slices.ContainsFunc(deps, func(d wire.Hash) bool { _, out := leaving[d]; return out }) {
 			leaving[h] = storage.Left
 		}
 	}
 	return leaving
-}
-
-// rebuildWithout builds the contents from the ledger without some changes, and lets go
-// of the engine, whose actor is not used again.
-func (doc *document) rebuildWithout(ctx context.Context, leaving map[wire.Hash]storage.Status) error {
-	doc.engine.drop()
-	doc.engine.dropActors()
-	doc.contents = newContents(doc.id)
-	err := doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
-		if _, leaves := leaving[en.Hash]; leaves || en.Status != storage.InDocument {
-			return nil
-		}
-		return doc.addStored(&en)
-	})
-	if errors.Is(err, storage.ErrDamaged) {
-		err = nil // load has told of it
-	}
-	return err
-}
-
-// takeBackIn adds a row to the contents that an earlier version had excluded: because an
-// actor had signed two versions of a change, which excluded both and all that was built
-// on either. Such rows are valid now. It reports whether the row is in the contents; what
-// an exclusion still holds for is not.
-func (doc *document) takeBackIn(en *storage.Entry) (bool, error) {
-	c, err := wire.DecodeChange(en.Bytes)
-	if err != nil || keys.Verify(doc.id, c.Actor, c.Hash, en.Signature) != nil {
-		return false, nil
-	}
-	stays := func(d wire.Hash) bool {
-		_, out := doc.excluded.out[d]
-		_, cut := doc.excluded.cut[d]
-		return out || cut
-	}
-	if slices.ContainsFunc(c.Deps, stays) {
-		return false, nil
-	}
-	added, err := doc.contents.add(pendingChange{change: c, bytes: en.Bytes, signature: en.Signature, received: en.ReceivedAtMillis})
-	if errors.Is(err, errInconsistent) {
-		return false, err
-	}
-	if err != nil {
-		return false, nil
-	}
-	doc.excluded.returning[c.Hash] = true
-	doc.excluded.noteReturned(added)
-	return true, nil
-}
-
-// noteReturned notes which of these changes are in the contents and excluded on disk.
-func (x *exclusions) noteReturned(added []pendingChange) {
-	for _, a := range added {
-		if h := a.change.Hash; x.returning[h] {
-			delete(x.returning, h)
-			if x.unnoted == nil {
-				x.unnoted = map[wire.Hash]storage.Status{}
-			}
-			x.unnoted[h] = storage.InDocument
-		}
-	}
 }
 
 // voidKey is the setting that says that own acts in an event are void, or were.
@@ -301,7 +199,7 @@ func voidKey(event qa.EventID) string { return "void/" + string(event) }
 // to have signed two versions of a change: another copy of this device, made while it
 // ran, goes on writing with its actor. They are written anew, see reissue. mu is held.
 func (doc *document) noteVoid(ctx context.Context, actor wire.ActorID) error {
-	g := doc.contents.graph
+	g := doc.contents.Graph()
 	if !doc.owns(actor) {
 		return nil
 	}
@@ -341,31 +239,33 @@ func (doc *document) noteVoid(ctx context.Context, actor wire.ActorID) error {
 // either, because an older version of this program made it, is excluded.
 func (doc *document) confirm(ctx context.Context, refused []repo.Refused) (Update, error) {
 	ours := slices.ContainsFunc(refused, func(r repo.Refused) bool {
-		m, ok := doc.contents.graph.Node(wire.Hash(r.Hash))
+		m, ok := doc.contents.Graph().Node(wire.Hash(r.Hash))
 		return ok && !r.Deferred && doc.owns(m.Actor)
 	})
 	if !ours || doc.excluded.judged {
 		return Update{}, nil
 	}
 	invalid := map[wire.Hash]storage.Status{}
-	judge := newContents(doc.id)
+	again := core.New(doc.id, core.Options{})
 	err := doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
-		if !doc.contents.graph.Has(en.Hash) {
+		if !doc.contents.Graph().Has(en.Hash) {
 			return nil
 		}
 		c, err := wire.DecodeChange(en.Bytes)
 		if err != nil {
 			return err
 		}
-		if err = keys.Verify(doc.id, c.Actor, c.Hash, en.Signature); err == nil {
-			_, err = judge.add(pendingChange{change: c})
+		why := policy.RefusalOf(keys.Verify(doc.id, c.Actor, c.Hash, en.Signature))
+		if why == nil {
+			added, err := again.Add(core.NewChange(c, en.Bytes, en.Signature, en.ReceivedAtMillis))
+			if err != nil {
+				return err
+			}
+			why = added.Refusal
 		}
-		switch {
-		case errors.Is(err, errInconsistent):
-			return err
-		case err != nil && !errors.Is(err, graph.ErrMissingDeps):
+		if why != nil {
 			invalid[c.Hash] = storage.Refused
-			doc.excluded.reasons[c.Hash] = err
+			doc.excluded.reasons[c.Hash] = why
 		}
 		return nil
 	})

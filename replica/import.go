@@ -95,7 +95,7 @@ func (n *Node) importInto(ctx context.Context, id qa.EventID, week *qa.Imported)
 	if err := doc.engine.open(ctx); err != nil {
 		return ImportResult{}, err
 	}
-	here := doc.contents.projection.Event()
+	here := doc.contents.Projection().Event()
 	if !here.HasRole(n.Identity(), qa.RoleOrganiser) {
 		return ImportResult{}, ErrNotOrganiser
 	}
@@ -114,7 +114,7 @@ func (n *Node) importNew(ctx context.Context, event qa.Event, week qa.Imported, 
 		return ImportResult{}, err
 	}
 	d.doc.mu.Lock()
-	result, err := d.importPosts(d.doc.contents.projection.Event(), &week)
+	result, err := d.importPosts(d.doc.contents.Projection().Event(), &week)
 	if err != nil {
 		d.drop()
 	} else {
@@ -153,7 +153,7 @@ func (n *Node) allKnown(ctx context.Context, id qa.EventID, week *qa.Imported) (
 // importPosts drafts one change for each post that is not there yet, and one for each
 // difference that the person has chosen to bring in.
 func (d *draft) importPosts(event qa.Event, week *qa.Imported) (ImportResult, error) {
-	c := reimport.Compare(d.doc.node.Identity(), event, d.doc.contents.projection.Posts(), week)
+	c := reimport.Compare(d.doc.node.Identity(), event, d.doc.contents.Projection().Posts(), week)
 	result := ImportResult{Event: d.doc.id, Known: c.Same, Changes: c.Changes}
 	start := event.StartsAtMillis
 	if start == 0 { // so that no made-up time lies ahead of now

@@ -77,5 +77,5 @@ func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, sig
 func (doc *document) knows(h wire.Hash) bool {
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
-	return doc.contents != nil && doc.settled(h)
+	return doc.contents != nil && doc.contents.Settled(h)
 }

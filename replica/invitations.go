@@ -97,7 +97,7 @@ func (doc *document) invitations(ctx context.Context) ([]invitation.Invitation, 
 // invitationView returns the event as package invitation reads it. mu is held and the
 // document is loaded; the view is valid as long as it is.
 func (doc *document) invitationView() invitation.View {
-	return invitation.View{Policy: doc.contents.policy, Projection: doc.contents.projection}
+	return invitation.View{Policy: doc.contents.Policy(), Projection: doc.contents.Projection()}
 }
 
 // RevokeInvite takes back an invitation: nobody who was not granted the role before
@@ -139,7 +139,7 @@ func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, erro
 	if err := doc.load(ctx); err != nil {
 		return "", "", err
 	}
-	role, state := doc.invitationView().Claimed(n.Identity(), doc.keys.invitations(), doc.contents.graph.Len() > 0)
+	role, state := doc.invitationView().Claimed(n.Identity(), doc.keys.invitations(), doc.contents.Graph().Len() > 0)
 	return role, state, nil
 }
 
@@ -204,7 +204,7 @@ func (doc *document) accessKeys() []keys.Key {
 	for _, id := range doc.keys.invitations() {
 		invited = append(invited, doc.keys[id].key)
 	}
-	if doc.contents.policy.MayRead(doc.node.Identity()) {
+	if doc.contents.Policy().MayRead(doc.node.Identity()) {
 		return append(own, invited...)
 	}
 	return append(invited, own...)

@@ -91,7 +91,7 @@ func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change
 		return Merged{}, err
 	}
 	doc.mu.Lock()
-	doc.forgive() // as for a new connection: the right signature may come now
+	doc.refused.Forgive() // as for a new connection: the right signature may come now
 	doc.mu.Unlock()
 	out := Merged{Event: id}
 	for len(changes) > 0 {
@@ -158,29 +158,29 @@ func (doc *document) mergeInspected(ctx context.Context, found []inspected, out 
 	}
 	known := map[wire.Hash]bool{}
 	for i := range found {
-		known[found[i].Hash] = doc.contents.graph.Has(found[i].Hash)
+		known[found[i].Hash] = doc.contents.Graph().Has(found[i].Hash)
 	}
-	waitingBefore := doc.contents.graph.WaitingLen()
+	waitingBefore := doc.contents.Graph().WaitingLen()
 	update, err := doc.take(ctx, found)
 	if err != nil {
 		return update, fmt.Errorf("taking a bundle in: %w", err)
 	}
 	for i := range found {
 		h := found[i].Hash
-		r, refused := doc.refused[h]
-		_, left := doc.excluded.out[h]
+		why, refused := doc.refused.Get(h)
+		_, left := doc.contents.Excluded()[h]
 		switch {
 		case left:
 			out.Left++
 		case refused:
-			out.Refused = append(out.Refused, r)
+			out.Refused = append(out.Refused, refusalOf(h, why))
 		case known[h]:
 			out.Known++
-		case doc.contents.graph.Has(h):
+		case doc.contents.Graph().Has(h):
 			out.Taken++
 			known[h] = true // should it be there twice
 		}
 	}
-	out.Waiting += doc.contents.graph.WaitingLen() - waitingBefore
+	out.Waiting += doc.contents.Graph().WaitingLen() - waitingBefore
 	return update, nil
 }

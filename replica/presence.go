@@ -27,7 +27,7 @@ func (n *Node) Presence(_ context.Context, id qa.EventID) ([]qa.Presence, error)
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
 	return slices.DeleteFunc(out, func(p qa.Presence) bool {
-		return p.By == n.Identity() || doc.contents != nil && doc.contents.policy.Blocked(p.By)
+		return p.By == n.Identity() || doc.contents != nil && doc.contents.Policy().Blocked(p.By)
 	}), nil
 }
 
@@ -56,7 +56,7 @@ func (doc *document) hearPresence(m *repo.Message) {
 		return
 	}
 	doc.mu.Lock()
-	blocked := doc.contents != nil && doc.contents.policy.Blocked(s.By)
+	blocked := doc.contents != nil && doc.contents.Policy().Blocked(s.By)
 	doc.mu.Unlock()
 	changed := func(posts []qa.PostID) { n.subs.notify(Update{Event: doc.id, Posts: posts}) }
 	if !blocked {
@@ -71,7 +71,7 @@ func (doc *document) hearPresence(m *repo.Message) {
 // their questions have arrived.
 func (doc *document) sendReceipts(ctx context.Context, posts []qa.PostID) error {
 	doc.mu.Lock()
-	author := doc.contents != nil && doc.contents.policy.HoldsRole(doc.node.Identity(), qa.RoleAuthor)
+	author := doc.contents != nil && doc.contents.Policy().HoldsRole(doc.node.Identity(), qa.RoleAuthor)
 	doc.mu.Unlock()
 	if !author {
 		return nil

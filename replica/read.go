@@ -196,7 +196,7 @@ func (doc *document) heads(ctx context.Context, onlyKnown bool) ([]wire.Hash, er
 	if err := doc.load(ctx); err != nil {
 		return nil, err
 	}
-	return doc.contents.graph.Heads(), nil
+	return doc.contents.Graph().Heads(), nil
 }
 
 // relayURL returns where an event is synced: the relay this device chose, else
@@ -231,5 +231,5 @@ func (n *Node) Log(ctx context.Context, id qa.EventID) ([]qa.LogEntry, error) {
 	if err := doc.load(ctx); err != nil {
 		return nil, err
 	}
-	return doc.contents.projection.Log(), nil
+	return doc.contents.Projection().Log(), nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	core "flyleaf/crdt/document"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
@@ -12,7 +13,7 @@ import (
 	"flyleaf/storage"
 )
 
-// maxRefused bounds the refused changes that are remembered for an event.
+// maxRefused bounds the refused changes of an event: a connection that brings more ends.
 const maxRefused = 4096
 
 // take checks inspected changes against what is here and saves those that fit, in
@@ -24,61 +25,22 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 	onWithheld := false
 	now := doc.node.cfg.Now().UnixMilli()
 	for i := range changes {
-		a, skip, refusal := doc.check(&changes[i])
-		if skip {
-			continue
+		added, err := doc.offer(&changes[i], now)
+		if err != nil {
+			doc.discard()
+			return Update{}, err
 		}
-		a.received = now
-		var applied []pendingChange
-		if refusal == nil {
-			var err error
-			applied, err = doc.contents.add(a)
-			if errors.Is(err, graph.ErrWaitingFull) || errors.Is(err, graph.ErrFull) {
-				continue // it will be asked for again; it is not refused, whatever this device has room for
-			}
-			if errors.Is(err, errInconsistent) {
-				doc.discard()
-				return Update{}, err
-			}
-			if err != nil {
-				refusal = explain(a.change.Hash, err)
-			}
+		for _, a := range added.Applied {
+			onWithheld = onWithheld || doc.buildsOnWithheld(a.Meta.Deps)
 		}
-		if refusal != nil {
-			if err := doc.refuse(*refusal); err != nil {
-				doc.discard()
-				return Update{}, err
-			}
-		}
-		for _, r := range doc.contents.rejected() {
-			if err := doc.refuse(*explain(r.hash, r.err)); err != nil {
-				doc.discard()
-				return Update{}, err
-			}
-		}
-		for _, a := range applied {
-			onWithheld = onWithheld || doc.buildsOnWithheld(a.change.Deps)
-			batch.Entries = append(batch.Entries, storage.Entry{
-				Hash: a.change.Hash, Actor: a.change.Actor, Seq: a.change.Seq,
-				Bytes: a.bytes, Signature: a.signature, ReceivedAtMillis: a.received,
-			})
-			if h := a.change.Hash; doc.excluded.returning[h] {
-				if batch.Statuses == nil {
-					batch.Statuses = map[wire.Hash]storage.Status{}
-				}
-				batch.Statuses[h] = storage.InDocument
-			}
-		}
+		added.AppendTo(&batch, now)
 	}
 	var update Update
 	if len(batch.Entries) > 0 {
-		batch.Views = doc.contents.views()
+		batch.Views = doc.contents.Touched()
 		if err := doc.node.store.Append(ctx, batch); err != nil {
 			doc.discard()
 			return Update{}, fmt.Errorf("what arrived could not be saved on this device: %w", err)
-		}
-		for h := range batch.Statuses {
-			delete(doc.excluded.returning, h)
 		}
 		if onWithheld { // somebody else has it
 			doc.releaseAll(ctx)
@@ -96,71 +58,52 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 	return update, nil
 }
 
-// check says whether a change is to be added: skip is set for one that is here
-// already.
-func (doc *document) check(c *inspected) (a pendingChange, skip bool, refusal *Refusal) {
-	if c.Known || doc.settled(c.Hash) {
-		return a, true, nil
+// offer adds a change to the contents unless it is here or refused. The error says that
+// the contents are of no use any more, or that too much was refused; what this device
+// has no room for is passed over, since it will be asked for again.
+func (doc *document) offer(found *inspected, now int64) (core.Added, error) {
+	if found.Known || doc.contents.Settled(found.Hash) {
+		return core.Added{}, nil
 	}
-	if c.Refusal != nil {
-		return a, false, explain(c.Hash, c.Refusal)
+	why := found.Refusal
+	if why == nil {
+		if r, again := doc.refused.Get(found.Hash); again && r.Code == policy.CodeSignature {
+			doc.refused.Forgive() // it was not the change's fault, nor that of what depends on it
+		}
+		why = doc.contents.RefusedBefore(found.Change)
 	}
-	if r, again := doc.refused[c.Hash]; again && r.Code == string(policy.CodeSignature) {
-		doc.forgive() // it was not the change's fault, nor that of what depends on it
+	if why != nil {
+		doc.contents.Refuse(found.Hash, why)
 	}
-	change := c.Change.Decoded
-	if change == nil {
+	var added core.Added
+	if why == nil {
 		var err error
-		if change, err = wire.DecodeChange(c.Change.Bytes); err != nil {
-			return a, false, explain(c.Hash, err)
+		found.Change.ReceivedAtMillis = now
+		added, err = doc.contents.Add(found.Change)
+		if errors.Is(err, graph.ErrWaitingFull) || errors.Is(err, graph.ErrFull) {
+			return core.Added{}, nil
 		}
-	}
-	for _, d := range change.Deps {
-		if doc.unwanted(d) {
-			return a, false, explain(c.Hash, graph.ErrDependsOnRefused)
+		if err != nil {
+			return core.Added{}, err
 		}
+		why = added.Refusal
 	}
-	return pendingChange{change: change, bytes: c.Change.Bytes, signature: c.Change.Signature}, false, nil
-}
-
-// settled reports whether nothing is to be done about a change. One that came with
-// a wrong signature may come again with the right one.
-func (doc *document) settled(h wire.Hash) bool {
-	r, refused := doc.refused[h]
-	_, out := doc.excluded.out[h]
-	return out || refused && r.Code != string(policy.CodeSignature) || doc.contents.graph.Has(h) || doc.contents.graph.Waiting(h)
-}
-
-func explain(h wire.Hash, err error) *Refusal {
-	r := policy.RefusalOf(err)
-	return &Refusal{Hash: h, Code: string(r.Code), Reason: r.Reason}
-}
-
-// refuse remembers a refused change; what waits for it is refused with it.
-func (doc *document) refuse(r Refusal) error {
-	if _, again := doc.refused[r.Hash]; !again && len(doc.refused) >= maxRefused {
-		return relayclient.ErrTooManyRefused
+	if why != nil {
+		doc.logRefused(found.Hash, why)
 	}
-	doc.refused[r.Hash] = r
-	doc.contents.graph.Refuse(r.Hash)
-	doc.node.cfg.Log.Warn("a change from the relay was not taken", "event", doc.id, "change", r.Hash, "code", r.Code, "reason", r.Reason)
-	return nil
-}
-
-// forgive forgets, for a new connection, the refusals that were not the changes'
-// own fault: a signature is not part of what a hash names, so whoever passes a
-// change on could otherwise have it shut out by a wrong one.
-func (doc *document) forgive() {
-	for h, r := range doc.refused {
-		if r.Code == string(policy.CodeSignature) || r.Code == string(policy.CodeDependsOn) {
-			delete(doc.refused, h)
-		}
+	for _, r := range added.Rejected {
+		doc.logRefused(r.Change.Meta.Hash, r.Refusal)
 	}
+	if doc.refused.Len() >= maxRefused {
+		return core.Added{}, relayclient.ErrTooManyRefused
+	}
+	return added, nil
 }
 
-// unwanted reports whether a change that is not here will not be taken.
-func (doc *document) unwanted(h wire.Hash) bool {
-	_, refused := doc.refused[h]
-	_, out := doc.excluded.out[h]
-	return out || refused
+func (doc *document) logRefused(h wire.Hash, why *policy.Refusal) {
+	doc.node.cfg.Log.Warn("a change from the relay was not taken", "event", doc.id, "change", h, "code", why.Code, "reason", why.Reason)
+}
+
+func refusalOf(h wire.Hash, why *policy.Refusal) Refusal {
+	return Refusal{Hash: h, Code: string(why.Code), Reason: why.Reason}
 }

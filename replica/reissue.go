@@ -174,12 +174,12 @@ func (doc *document) translate(act qa.Act) (qa.Act, bool) {
 // owner wrote anew. Nobody else can take its place: the ID holds its owner. Where a
 // cloned device made two posts of one ID, it is the one with the same words.
 func (doc *document) resolve(id qa.PostID) (qa.PostID, bool) {
-	if p, ok := doc.contents.projection.Post(id); ok && !p.Void {
+	if p, ok := doc.contents.Projection().Post(id); ok && !p.Void {
 		return id, true
 	}
 	was, known := doc.excluded.posts[id]
 	origin := cmp.Or(was.origin, id)
-	for _, p := range doc.contents.projection.PostsFrom(origin) {
+	for _, p := range doc.contents.Projection().PostsFrom(origin) {
 		ours := len(id) > 16 && string(p.ID[:16]) == string(id[:16])
 		if ours && !p.Void && (!known || len(p.Revisions) > 0 && p.Revisions[0].Text == was.text) {
 			return p.ID, true
@@ -216,7 +216,7 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, erro
 		})
 	}
 	for _, r := range doc.cached.relayRefusals() {
-		if _, excluded := doc.excluded.out[r.Hash]; excluded {
+		if _, excluded := doc.contents.Excluded()[r.Hash]; excluded {
 			continue
 		}
 		en, err := n.store.Entry(ctx, id, r.Hash)

@@ -240,8 +240,8 @@ func (n *Node) Refused(id qa.EventID) ([]Refusal, error) {
 func (doc *document) refusals() []Refusal {
 	out := doc.cached.relayRefusals()
 	doc.mu.Lock()
-	for _, r := range doc.refused {
-		out = append(out, r)
+	for h, why := range doc.refused.All() {
+		out = append(out, refusalOf(h, why))
 	}
 	doc.mu.Unlock()
 	slices.SortFunc(out, func(a, b Refusal) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })

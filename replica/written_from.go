@@ -17,10 +17,10 @@ func (w writtenFrom) Heads() []wire.Hash { return w.doc.headsWithoutWithheld() }
 // MaxOp implements crdt.State: a counter is higher than all in its past.
 func (w writtenFrom) MaxOp() (top uint64) {
 	if len(w.doc.withheld) == 0 {
-		return w.doc.contents.graph.MaxOp()
+		return w.doc.contents.Graph().MaxOp()
 	}
 	for _, h := range w.Heads() {
-		if m, ok := w.doc.contents.graph.Node(h); ok {
+		if m, ok := w.doc.contents.Graph().Node(h); ok {
 			top = max(top, m.MaxOp)
 		}
 	}
@@ -29,14 +29,14 @@ func (w writtenFrom) MaxOp() (top uint64) {
 
 // Last implements crdt.State.
 func (w writtenFrom) Last(actor wire.ActorID) (uint64, wire.Hash) {
-	seq := w.doc.contents.graph.SeqOf(actor)
-	h, _ := w.doc.contents.graph.BySeq(actor, seq)
+	seq := w.doc.contents.Graph().SeqOf(actor)
+	h, _ := w.doc.contents.Graph().BySeq(actor, seq)
 	return seq, h
 }
 
 // Values implements crdt.State.
 func (w writtenFrom) Values(in wire.OpID, key string) []crdt.StateValue {
-	live := w.doc.contents.projection.Values(in, key)
+	live := w.doc.contents.Projection().Values(in, key)
 	out := make([]crdt.StateValue, 0, len(live))
 	for _, v := range live {
 		if !w.withheld(v.Op) {
@@ -48,7 +48,7 @@ func (w writtenFrom) Values(in wire.OpID, key string) []crdt.StateValue {
 
 // Keys implements crdt.State.
 func (w writtenFrom) Keys(in wire.OpID) []string {
-	keys := w.doc.contents.projection.Keys(in)
+	keys := w.doc.contents.Projection().Keys(in)
 	if len(w.doc.withheld) == 0 {
 		return keys
 	}
@@ -60,7 +60,7 @@ func (w writtenFrom) withheld(op wire.OpID) bool {
 	if len(w.doc.withheld) == 0 {
 		return false
 	}
-	g := w.doc.contents.graph
+	g := w.doc.contents.Graph()
 	past := g.LazyPast(g.Heads())
 	at, ok := g.Resolve(op, &past)
 	return ok && w.doc.withheld[g.HashAt(int(at.Place))]

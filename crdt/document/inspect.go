@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 
-	"flyleaf/crdt/graph"
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
@@ -30,6 +29,9 @@ type Inspector struct {
 	// Open is for any Automerge document: changes have wire.OpenLimits, need no
 	// signature and may have any shape.
 	Open bool
+	// Unsigned takes an event's changes without their signatures. Nothing proves who
+	// wrote them.
+	Unsigned bool
 	// Known reports whether a change needs no look. nil stands for none.
 	Known func(wire.Hash) bool
 	// Charge is told of each step before it is done; its error ends the inspection.
@@ -77,7 +79,7 @@ func (in *Inspector) Inspect(chunk, signature []byte) (Inspected, error) {
 	}
 	// The signature comes before all that takes longer: what is not signed by its
 	// writer is nobody's.
-	if !in.Open {
+	if !in.Open && !in.Unsigned {
 		if len(signature) > 0 {
 			if err := charge(Work{Signatures: 1}); err != nil {
 				return Inspected{}, err
@@ -97,9 +99,7 @@ func (in *Inspector) Inspect(chunk, signature []byte) (Inspected, error) {
 	if err != nil {
 		return refused(h.Hash, err), nil
 	}
-	return Inspected{Hash: c.Hash, Change: &Change{
-		Meta: graph.MetaOf(c), Decoded: c, Bytes: bytes.Clone(chunk), Signature: bytes.Clone(signature),
-	}}, nil
+	return Inspected{Hash: c.Hash, Change: NewChange(c, bytes.Clone(chunk), bytes.Clone(signature), 0)}, nil
 }
 
 // checkShape refuses what no event can hold, whatever the change's past is.

@@ -3,18 +3,15 @@
 package verify
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"flyleaf/crdt/authority"
 	"flyleaf/crdt/describe"
-	"flyleaf/crdt/graph"
+	core "flyleaf/crdt/document"
 	"flyleaf/crdt/policy"
-	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
-	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -25,21 +22,17 @@ import (
 // what it builds on. It takes one change after another and keeps no texts but the
 // names of people.
 type Verifier struct {
-	event      qa.EventID
-	graph      *graph.Graph
-	policy     *policy.Policy
-	projection *projection.Projection
-	unsigned   bool
-	out        qa.Verification
+	document  *core.Document
+	inspector core.Inspector
+	out       qa.Verification
 }
 
 // New returns a verifier of an event that has seen nothing yet.
 func New(event qa.EventID) *Verifier {
-	g := graph.New(graph.Forks)
-	p := policy.New(event, g)
 	return &Verifier{
-		event: event, graph: g, policy: p, projection: projection.New(event, g, p.Authority()),
-		out: qa.Verification{Event: event, Changes: []qa.VerifiedChange{}},
+		document:  core.New(event, core.Options{Projection: true}),
+		inspector: core.Inspector{Event: event},
+		out:       qa.Verification{Event: event, Changes: []qa.VerifiedChange{}},
 	}
 }
 
@@ -48,7 +41,7 @@ func New(event qa.EventID) *Verifier {
 // whom it says, which nothing proves.
 func NewUnsigned(event qa.EventID) *Verifier {
 	v := New(event)
-	v.unsigned, v.out.Unsigned = true, true
+	v.inspector.Unsigned, v.out.Unsigned = true, true
 	return v
 }
 
@@ -57,7 +50,7 @@ func NewUnsigned(event qa.EventID) *Verifier {
 // before what it builds on is refused.
 func (v *Verifier) Add(chunk, signature []byte) qa.VerifiedChange {
 	f := v.check(chunk, signature)
-	if f.Code != "" || !f.Signed && !v.unsigned {
+	if f.Code != "" || !f.Signed && !v.out.Unsigned {
 		v.out.Bad++
 	}
 	v.out.Changes = append(v.out.Changes, f)
@@ -73,45 +66,35 @@ func (v *Verifier) check(chunk, signature []byte) qa.VerifiedChange {
 	f := qa.VerifiedChange{
 		Hash: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), Actor: c.Actor.String(), Seq: c.Seq, AtMillis: qa.ClampMillis(c.TimeMillis),
 	}
-	if v.graph.Has(c.Hash) {
+	if v.document.Graph().Has(c.Hash) {
 		f.What = "the same change again"
 		return refused(f, &policy.Refusal{Code: policy.CodeDuplicateSeq, Reason: "It is here twice."})
 	}
-	f.Did = describe.Change(c, v.projection.Path)
+	f.Did = describe.Change(c, v.document.Projection().Path)
 	for i := range f.Did {
 		f.Did[i].Shorten()
 	}
 	f.What, f.Posts = summary(f.Did)
-	if !v.unsigned {
-		if err := keys.Verify(v.event, c.Actor, c.Hash, signature); err != nil {
-			return refused(f, err)
-		}
-		f.Signed = true
+	found, err := v.inspector.Inspect(chunk, signature)
+	if err != nil {
+		return refused(f, err)
 	}
-	if err := v.graph.Check(graph.MetaOf(c)); errors.Is(err, graph.ErrMissingDeps) {
+	if found.Refusal != nil {
+		f.Signed = !v.out.Unsigned && found.Refusal.Code != policy.CodeSignature
+		return refused(f, found.Refusal)
+	}
+	f.Signed = !v.out.Unsigned
+	switch added, err := v.document.Add(found.Change); {
+	case err != nil:
+		return refused(f, err)
+	case added.Refusal != nil:
+		return refused(f, added.Refusal)
+	case len(added.Applied) == 0:
+		v.document.Forget(c.Hash)
 		return refused(f, &policy.Refusal{Code: policy.CodeDependsOn, Reason: "It builds on a change that was refused, or is missing."})
-	} else if err != nil {
-		return refused(f, err)
-	}
-	if err := v.policy.Validate(c); err != nil {
-		return refused(f, err)
-	}
-	if err := v.take(c); err != nil {
-		return refused(f, err)
 	}
 	v.authorise(c, &f)
 	return f
-}
-
-// take adds a change that was found valid.
-func (v *Verifier) take(c *wire.Change) error {
-	if _, err := v.graph.Add(graph.MetaOf(c)); err != nil {
-		return err
-	}
-	if err := v.policy.Add(c); err != nil {
-		return err
-	}
-	return v.projection.Apply(c)
 }
 
 func refused(f qa.VerifiedChange, err error) qa.VerifiedChange {
@@ -149,9 +132,9 @@ func (v *Verifier) authorise(c *wire.Change, f *qa.VerifiedChange) {
 	if need == 0 || len(c.Deps) == 0 {
 		return
 	}
-	a := v.policy.Authority()
+	a := v.document.Policy().Authority()
 	who := authority.PersonOf(c.Actor)
-	past := v.graph.Past(c.Deps)
+	past := v.document.Graph().Past(c.Deps)
 	roles := authority.Names(a.RolesAt(who, &past) & need)
 	if len(roles) == 0 {
 		return
@@ -168,7 +151,7 @@ func (v *Verifier) authorise(c *wire.Change, f *qa.VerifiedChange) {
 // needed returns the roles of which a valid change needed one, 0 when it needed none.
 func (v *Verifier) needed(c *wire.Change) schema.Roles {
 	var need schema.Roles
-	for op := range describe.Operations(c, v.projection.Path) {
+	for op := range describe.Operations(c, v.document.Projection().Path) {
 		r := op.Row
 		switch {
 		case r == nil || r.OrOwner && authority.PersonOf(op.Obj.Actor) == authority.PersonOf(c.Actor):
@@ -180,7 +163,7 @@ func (v *Verifier) needed(c *wire.Change) schema.Roles {
 			need |= r.By
 		}
 	}
-	if need == 0 && v.policy.Access() == schema.AccessInvited {
+	if need == 0 && v.document.Policy().Access() == schema.AccessInvited {
 		need = schema.Ordinary &^ schema.Founder
 	}
 	return need
@@ -191,18 +174,18 @@ func (v *Verifier) needed(c *wire.Change) schema.Roles {
 func (v *Verifier) Result() qa.Verification {
 	out := v.out
 	out.Changes = slices.Clone(v.out.Changes)
-	out.Genesis = v.policy.Founder() != ""
-	for _, h := range v.graph.Heads() {
+	out.Genesis = v.document.Policy().Founder() != ""
+	for _, h := range v.document.Graph().Heads() {
 		out.Heads = append(out.Heads, h.String())
 	}
 	if out.Genesis {
-		out.Title = v.projection.Event().Title
+		out.Title = v.document.Projection().Event().Title
 	}
 	at := map[qa.Identity]int{}
 	for i := range out.Changes {
 		c := &out.Changes[i]
 		if h, err := wire.ParseHash(c.Hash); err == nil && c.Code == "" {
-			c.Void = v.projection.Void(h)
+			c.Void = v.document.Projection().Void(h)
 		}
 		if c.By == "" {
 			continue
@@ -214,7 +197,7 @@ func (v *Verifier) Result() qa.Verification {
 			out.People = append(out.People, v.person(c.By))
 		}
 		p := &out.People[k]
-		if c.Code != "" || !c.Signed && !v.unsigned {
+		if c.Code != "" || !c.Signed && !v.out.Unsigned {
 			p.Bad++
 			continue
 		}
@@ -229,12 +212,12 @@ func (v *Verifier) Result() qa.Verification {
 // person says who somebody is in the event as it stands.
 func (v *Verifier) person(id qa.Identity) qa.VerifiedPerson {
 	out := qa.VerifiedPerson{ID: id}
-	if p, ok := v.projection.Person(id); ok {
+	if p, ok := v.document.Projection().Person(id); ok {
 		out.Name = p.Name
 	}
-	if who, ok := authority.ParsePerson(string(id)); ok && v.policy.Founder() != "" {
-		out.Roles = authority.Names(v.policy.Authority().Roles(who))
+	if who, ok := authority.ParsePerson(string(id)); ok && v.document.Policy().Founder() != "" {
+		out.Roles = authority.Names(v.document.Policy().Authority().Roles(who))
 	}
-	out.Blocked = v.policy.Blocked(id)
+	out.Blocked = v.document.Policy().Blocked(id)
 	return out
 }
