@@ -34,7 +34,7 @@ func init() {
 	may("crdt/register", "which writes of a key stand follows from their links alone")
 	may("crdt/describe", "what a change did follows from its operations and the schema", "qa", "crdt/wire")
 	may("crdt/policy", "permission is a pure function of a change and its causal past", "qa", "keys", "crdt/wire", "crdt/graph", "crdt/register", "crdt/authority")
-	may("crdt/policy/policytest", "hostile changes are made without automerge, so that the relay's tests need no cgo", "qa", "crdt/wire", "crdt/graph", "keys", "crdt/policy")
+	may("crdt/policy/policytest", "hostile changes are made without automerge, so that the relay's tests need no cgo", "qa", "crdt/wire", "crdt/graph", "crdt/document", "keys", "crdt/policy")
 	may("crdt/projection", "values come from decoded changes alone, without cgo or I/O", "qa", "crdt/wire", "crdt/graph", "crdt/register", "crdt/authority")
 	may("crdt/verify", "an audit is a function of changes and signatures", "qa", "crdt/wire", "crdt/graph", "crdt/authority", "crdt/document", "crdt/policy", "crdt/describe")
 	may("crdt/sync", "the sync protocol does no I/O and does not know what a change means", "crdt/wire", "crdt/graph")

@@ -47,31 +47,6 @@ func TestAccountsAreForgottenWhenFull(t *testing.T) {
 	}
 }
 
-func TestRememberedHashesAreBounded(t *testing.T) {
-	var s boundedMap[int]
-	h := func(i int) (h [32]byte) { h[0], h[1], h[2] = byte(i), byte(i>>8), byte(i>>16); return h }
-	for i := range 3 * MaxRemembered {
-		s.put(h(i), i)
-		s.put(h(i), i+1)
-	}
-	if len(s.known) != MaxRemembered || len(s.order) != MaxRemembered {
-		t.Errorf("%d remembered", len(s.known))
-	}
-	if s.has(h(2*MaxRemembered-1)) || !s.has(h(2*MaxRemembered)) || !s.has(h(3*MaxRemembered-1)) {
-		t.Error("it is not the oldest that go")
-	}
-	last := h(3*MaxRemembered - 1)
-	if v, ok := s.take(last); v != 3*MaxRemembered || !ok || s.has(last) {
-		t.Errorf("taken %d, %v", v, ok)
-	}
-	for i := range MaxRemembered {
-		s.put(h(i), i) // what was taken is passed over when its turn comes
-	}
-	if len(s.known) > MaxRemembered || len(s.order) != MaxRemembered {
-		t.Errorf("%d remembered", len(s.known))
-	}
-}
-
 // A bad signature is no refusal for good, nor anything that is asked for at once; all
 // else that is refused is for good.
 func TestWhatIsRememberedOfARefusal(t *testing.T) {

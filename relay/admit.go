@@ -7,19 +7,18 @@ import (
 	"slices"
 	"time"
 
-	"flyleaf/crdt/graph"
+	core "flyleaf/crdt/document"
 	"flyleaf/crdt/policy"
 	amsync "flyleaf/crdt/sync"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/relay/quota"
-	"flyleaf/storage"
 )
 
 // deferredChange is a change that was deferred, until it may be taken.
 type deferredChange struct {
-	change *change // only within the commit
+	change *core.Change // only within the commit
 	hash   wire.Hash
 	cost   quota.Change
 	why    quota.Deferral
@@ -42,36 +41,8 @@ func reasonFor(why quota.Deferral) string {
 
 // pendingChange is a change that waits for others, and who sent it.
 type pendingChange struct {
-	change
+	*core.Change
 	from *session
-}
-
-// admit is what the graph asks before it applies a change: all that it builds on
-// is there, and it fits.
-func (d *document) admit(m graph.Meta) error {
-	c := d.adding
-	if c == nil || c.Hash != m.Hash { // it waited
-		if c = d.early[m.Hash]; c == nil {
-			w, ok := d.pending[m.Hash]
-			if !ok {
-				return fmt.Errorf("relay: change %s comes from nowhere", m.Hash)
-			}
-			var err error
-			if c, err = wire.DecodeChange(w.bytes); err != nil {
-				return err
-			}
-		}
-	}
-	judge := d.policy.Validate
-	if d.fromLedger {
-		judge = d.policy.Recheck
-	} else {
-		d.turn.ops += len(c.Ops)
-	}
-	if err := judge(c); err != nil {
-		return err
-	}
-	return d.policy.Add(c)
 }
 
 // noteClosing notes since when the event is closed, after changes were added to the
@@ -112,18 +83,18 @@ func (d *document) takeSubmission(sub *submission) (finished bool) {
 	}
 	m.sending = true
 	now := d.relay.cfg.Now()
-	for ; sub.next < len(sub.changes); sub.next++ {
+	for ; sub.next < len(sub.changes) && !d.broken; sub.next++ {
 		if d.turn.exhausted() {
 			return false
 		}
-		d.offerChange(sub, &sub.changes[sub.next], now)
+		d.offerChange(sub, sub.changes[sub.next], now)
 	}
 	// What was put off and is waited for by what came behind it is taken all the
 	// same, the last first: it waits for those before it in turn.
 	if !sub.allOffered {
 		sub.allOffered, sub.retryFrom = true, len(sub.deferred)-1
 	}
-	for ; sub.retryFrom >= 0; sub.retryFrom-- {
+	for ; sub.retryFrom >= 0 && !d.broken; sub.retryFrom-- {
 		if d.turn.exhausted() {
 			return false
 		}
@@ -134,7 +105,7 @@ func (d *document) takeSubmission(sub *submission) (finished bool) {
 	}
 	for i := range sub.deferred {
 		p := &sub.deferred[i]
-		d.deferredDeps.put(p.hash, p.change.meta.Deps)
+		d.deferredDeps.Put(p.hash, p.change.Meta.Deps)
 		sub.noteDeferred(p.hash, &policy.Refusal{Code: p.why.Code, Reason: reasonFor(p.why)})
 		p.change = nil
 	}
@@ -166,85 +137,74 @@ var deferralReasons = map[policy.Code]string{
 }
 
 // offerChange takes one change, lets it wait, defers or refuses it. d.mu is held.
-func (d *document) offerChange(sub *submission, c *change, now time.Time) {
-	h := c.meta.Hash
+func (d *document) offerChange(sub *submission, c *core.Change, now time.Time) {
+	h := c.Meta.Hash
 	d.turn.changes++
-	d.turn.bytes += len(c.bytes)
-	if d.graph.Has(h) || d.graph.Waiting(h) {
+	d.turn.bytes += len(c.Bytes)
+	if d.contents.Holds(h) {
 		return
 	}
-	if why := d.buildsOnRefused(c); why != nil {
-		d.rememberRefused(h)
+	if why := d.contents.RefusedBefore(c); why != nil {
+		d.contents.Refuse(h, why)
 		sub.noteRefused(h, why)
-		d.tellRefusedPending(sub)
 		return
 	}
-	if c.decoded == nil && d.policy != nil { // too much was decoded at a time to keep it
-		decoded, err := wire.DecodeChange(c.bytes)
-		if err != nil {
+	if c.Decoded == nil && d.policy != nil { // too much was decoded at a time to keep it
+		if err := c.Decode(); err != nil {
 			sub.noteRefused(h, policy.RefusalOf(err))
 			return
 		}
-		c.decoded = decoded
-		d.turn.ops += len(decoded.Ops) // also of what is then put off: the document is locked meanwhile
-		defer func() { c.decoded = nil }()
+		d.turn.ops += c.Ops() // also of what is then put off: the document is locked meanwhile
+		defer func() { c.Decoded = nil }()
 	}
 	if why := d.deferralOf(sub.from, c, now); why.Code != "" {
 		sub.deferred = append(sub.deferred, deferredChange{change: c, hash: h, cost: d.costOf(c), why: why})
 		return
 	}
 	d.charge(sub.from, c, now)
-	d.adding = c.decoded
-	added, err := d.graph.Add(c.meta)
-	d.adding = nil
+	added, err := d.contents.Add(c)
 	d.noteClosing(now.UnixMilli())
 	switch {
-	case errors.Is(err, graph.ErrWaitingFull), errors.Is(err, graph.ErrFull):
+	case errors.Is(err, core.ErrInconsistent):
+		d.giveUp(err)
+		return
+	case err != nil: // there is no room for it
 		sub.deferred = append(sub.deferred, deferredChange{change: c, hash: h, cost: d.costOf(c), why: quota.Deferral{Code: policy.RefusalOf(err).Code}})
-	case err != nil:
-		sub.noteRefused(h, policy.RefusalOf(err))
-		d.rememberRefused(h)
+		return
 	}
-	for _, a := range added {
-		e := c
-		if a != h {
-			w := d.pending[a]
-			e = &w.change
-			d.removePending(a)
+	if added.Refusal != nil {
+		sub.noteRefused(h, added.Refusal)
+	}
+	for _, a := range added.Applied {
+		if a != c {
+			d.turn.ops += d.ops(a)
+			d.removePending(a.Meta.Hash)
 		}
-		if d.quota != nil && len(d.batch.Entries) == 0 && !d.quota.Begun() {
-			d.quota.Begin(e.writer, now)
-		}
-		d.batch.Entries = append(d.batch.Entries, e.entry(now.UnixMilli(), storage.InDocument))
-		if _, is := d.returning[a]; is { // its row is there, as one that is excluded
-			delete(d.returning, a)
-			if d.batch.Statuses == nil {
-				d.batch.Statuses = map[wire.Hash]storage.Status{}
-			}
-			d.batch.Statuses[a] = storage.InDocument
-		}
-		d.uncommitted[a] = storedChange{e.bytes, e.signature}
 		if d.quota != nil {
-			d.quota.Add(e.writer, len(e.bytes))
+			if len(d.batch.Entries) == 0 && !d.quota.Begun() {
+				d.quota.Begin(a.Writer(), now)
+			}
+			d.quota.Add(a.Writer(), len(a.Bytes))
 		}
+		d.uncommitted[a.Meta.Hash] = storedChange{a.Bytes, a.Signature}
 	}
-	if d.graph.Has(h) || d.graph.Waiting(h) {
-		c.decoded = nil // it takes more than its bytes, which are there
-	}
+	added.AppendTo(&d.batch, now.UnixMilli())
 	if d.graph.Waiting(h) {
 		d.addPending(sub.from, c)
+	} else {
+		d.turn.ops += d.ops(c)
 	}
-	d.tellRefusedPending(sub)
+	d.tellRejected(sub, added.Rejected)
 }
 
 // addPending notes a change that the graph has waiting, and asks those who offered what
 // it waits for before for that again.
-func (d *document) addPending(from *session, c *change) {
-	d.pending[c.meta.Hash] = pendingChange{*c, from}
+func (d *document) addPending(from *session, c *core.Change) {
+	d.pending[c.Meta.Hash] = pendingChange{c, from}
 	d.pendingFrom[from]++
 	d.pendingOps += d.ops(c)
-	d.relay.pendingBytes.Add(int64(len(c.bytes)))
-	missing := d.withDeferred(d.graph.MissingFrom([]wire.Hash{c.meta.Hash}))
+	d.relay.pendingBytes.Add(int64(len(c.Bytes)))
+	missing := d.withDeferred(d.graph.MissingFrom([]wire.Hash{c.Meta.Hash}))
 	for s, m := range d.members {
 		if m.peer.Ask(missing...) {
 			s.out.schedule(d)
@@ -256,10 +216,10 @@ func (d *document) addPending(from *session, c *change) {
 // is known from having been deferred: what is asked for together comes together.
 func (d *document) withDeferred(missing []wire.Hash) []wire.Hash {
 	for i := 0; i < len(missing); i++ {
-		d.requested.put(missing[i], struct{}{})
-		below, _ := d.deferredDeps.take(missing[i]) // so each is gone through once
+		d.requested.Put(missing[i], struct{}{})
+		below, _ := d.deferredDeps.Take(missing[i]) // so each is gone through once
 		for _, h := range below {
-			if d.deferredDeps.has(h) {
+			if d.deferredDeps.Has(h) {
 				missing = append(missing, h)
 			}
 		}
@@ -273,8 +233,8 @@ func (d *document) removePending(h wire.Hash) {
 	if !ok {
 		return
 	}
-	d.pendingOps -= d.ops(&w.change)
-	d.relay.pendingBytes.Add(-int64(len(w.bytes)))
+	d.pendingOps -= d.ops(w.Change)
+	d.relay.pendingBytes.Add(-int64(len(w.Bytes)))
 	delete(d.pending, h)
 	if d.pendingFrom[w.from]--; d.pendingFrom[w.from] <= 0 {
 		delete(d.pendingFrom, w.from)
@@ -284,20 +244,20 @@ func (d *document) removePending(h wire.Hash) {
 // deferralOf says whether a change is to be deferred, and why; "" when it is not. What
 // is waited for is not: whoever wrote what waits was found to be in order, and is
 // not cut off by what it builds on.
-func (d *document) deferralOf(from *session, c *change, now time.Time) quota.Deferral {
-	h := c.meta.Hash
-	ready := !slices.ContainsFunc(c.meta.Deps, func(h wire.Hash) bool { return !d.graph.Has(h) })
+func (d *document) deferralOf(from *session, c *core.Change, now time.Time) quota.Deferral {
+	h := c.Meta.Hash
+	ready := !slices.ContainsFunc(c.Meta.Deps, func(h wire.Hash) bool { return !d.graph.Has(h) })
 	if !ready && !d.freePendingSlot(from, c) {
 		return quota.Deferral{Code: policy.CodeWaitingFull}
 	}
-	if why := d.hardLimit(from.account, c.writer, d.begins(c), now); why.Code != "" {
+	if why := d.hardLimit(from.account, c.Writer(), d.begins(c), now); why.Code != "" {
 		return why
 	}
-	if _, wanted := d.requested.take(h); wanted || d.graph.Awaited(h) {
+	if _, wanted := d.requested.Take(h); wanted || d.graph.Awaited(h) {
 		return quota.Deferral{}
 	}
 	// After that: whoever builds on such a change would be cut off by it for good.
-	if d.policy != nil && d.policy.AuthorityChanges() >= d.relay.limits.AuthorityChanges && d.policy.ChangesAuthority(c.decoded) {
+	if d.policy != nil && d.policy.AuthorityChanges() >= d.relay.limits.AuthorityChanges && d.policy.ChangesAuthority(c.Decoded) {
 		return quota.Deferral{Code: policy.CodeFull}
 	}
 	if ready && d.headsFull() && !d.replacesHead(c) {
@@ -306,14 +266,14 @@ func (d *document) deferralOf(from *session, c *change, now time.Time) quota.Def
 	if d.policy == nil {
 		return quota.Deferral{}
 	}
-	if d.policy.Blocked(c.writer) {
+	if d.policy.Blocked(c.Writer()) {
 		return quota.Deferral{Code: policy.CodeBlocked}
 	}
-	if d.tooLate(now) && d.tier(c.writer) == quota.Stranger && d.policy.Posts(c.decoded) {
+	if d.tooLate(now) && d.tier(c.Writer()) == quota.Stranger && d.policy.Posts(c.Decoded) {
 		return quota.Deferral{Code: policy.CodeLate}
 	}
 	cost := d.costOf(c)
-	return d.quota.Beyond(&cost, from.account.quota(), d.tier(c.writer), now)
+	return d.quota.Beyond(&cost, from.account.quota(), d.tier(c.Writer()), now)
 }
 
 // tier returns what somebody's quotas depend on. d.mu is held.
@@ -328,20 +288,20 @@ func (d *document) tier(who qa.Identity) quota.Tier {
 }
 
 // begins reports whether a change is what the document begins with. d.mu is held.
-func (d *document) begins(c *change) bool { return c.founds() && d.graph.Len() == 0 }
+func (d *document) begins(c *core.Change) bool { return c.Founds() && d.graph.Len() == 0 }
 
 // costOf returns what a change costs of the quotas. d.mu is held.
-func (d *document) costOf(c *change) quota.Change {
-	return quota.Change{Writer: c.writer, Units: quota.Units(len(c.bytes), c.ops()), Size: int64(len(c.bytes)), Founds: d.begins(c)}
+func (d *document) costOf(c *core.Change) quota.Change {
+	return quota.Change{Writer: c.Writer(), Units: quota.Units(len(c.Bytes), c.Ops()), Size: int64(len(c.Bytes)), Founds: d.begins(c)}
 }
 
 // charge takes what a change costs, as debt where it is not left. d.mu is held.
-func (d *document) charge(from *session, c *change, now time.Time) {
+func (d *document) charge(from *session, c *core.Change, now time.Time) {
 	if d.policy == nil {
 		return
 	}
 	cost := d.costOf(c)
-	d.quota.Charge(&cost, from.account.quota(), d.tier(c.writer), now)
+	d.quota.Charge(&cost, from.account.quota(), d.tier(c.Writer()), now)
 }
 
 // headsFull reports whether there are as many heads as there may be.
@@ -350,15 +310,15 @@ func (d *document) headsFull() bool {
 	return d.graph.Len() >= MaxHeads && d.graph.HeadsLen() >= MaxHeads
 }
 
-func (d *document) replacesHead(c *change) bool {
-	return slices.ContainsFunc(c.meta.Deps, d.graph.IsHead)
+func (d *document) replacesHead(c *core.Change) bool {
+	return slices.ContainsFunc(c.Meta.Deps, d.graph.IsHead)
 }
 
 // freePendingSlot reports whether one more change of a session may wait. When there are
 // too many, one of the session with the most has to go: who fills the waiting list cannot
 // keep the others out.
-func (d *document) freePendingSlot(from *session, c *change) bool {
-	if d.relay.pendingBytes.Load()+int64(len(c.bytes)) > MaxPendingBytes {
+func (d *document) freePendingSlot(from *session, c *core.Change) bool {
+	if d.relay.pendingBytes.Load()+int64(len(c.Bytes)) > MaxPendingBytes {
 		return false
 	}
 	if len(d.pending) < MaxPending && d.pendingOps+d.ops(c) <= MaxPendingOps {
@@ -375,7 +335,7 @@ func (d *document) freePendingSlot(from *session, c *change) bool {
 	}
 	for h, w := range d.pending {
 		if w.from == most {
-			d.graph.Forget(h)
+			d.contents.Forget(h)
 			d.removePending(h)
 			if d.pendingOps+d.ops(c) <= MaxPendingOps {
 				return true
@@ -385,40 +345,19 @@ func (d *document) freePendingSlot(from *session, c *change) bool {
 	return false
 }
 
-// rememberRefused remembers that a change is invalid, so that nobody is asked for it and
-// what builds on it need not wait. d.mu is held.
-func (d *document) rememberRefused(h wire.Hash) {
-	d.refused.put(h, struct{}{})
-	d.graph.Refuse(h)
-}
-
-// buildsOnRefused says why a change cannot be part of the document, whatever it says.
-func (d *document) buildsOnRefused(c *change) *policy.Refusal {
-	if slices.ContainsFunc(c.meta.Deps, d.isRefusedOrExcluded) {
-		return policy.RefusalOf(graph.ErrDependsOnRefused)
-	}
-	return nil
-}
-
-// isRefusedOrExcluded reports whether a change was refused here, or is excluded.
-func (d *document) isRefusedOrExcluded(h wire.Hash) bool {
-	_, excluded := d.excluded[h]
-	return excluded || d.refused.has(h)
-}
-
-// tellRefusedPending tells those who sent them of waiting changes that were refused after
-// all. d.mu is held.
-func (d *document) tellRefusedPending(sub *submission) {
-	for _, rejection := range d.graph.Rejected() {
-		w, ok := d.pending[rejection.Hash]
-		if !ok {
+// tellRejected tells those who sent them of waiting changes that were rejected. d.mu is
+// held.
+func (d *document) tellRejected(sub *submission, rejected []core.Rejection) {
+	for _, r := range rejected {
+		h := r.Change.Meta.Hash
+		w, ok := d.pending[h]
+		if !ok { // of the ledger
 			continue
 		}
-		d.removePending(rejection.Hash)
-		d.refused.put(rejection.Hash, struct{}{})
-		why := policy.RefusalOf(rejection.Err)
-		if sub != nil && w.from == sub.from {
-			sub.noteRefused(rejection.Hash, why)
+		d.turn.ops += d.ops(r.Change)
+		d.removePending(h)
+		if w.from == sub.from {
+			sub.noteRefused(h, r.Refusal)
 			continue
 		}
 		if d.members[w.from] == nil {
@@ -426,7 +365,7 @@ func (d *document) tellRefusedPending(sub *submission) {
 		}
 		w.from.queueMessage(&repo.Message{
 			Type: repo.TypeRefused, TargetID: w.from.peer, DocumentID: string(d.event),
-			Refused: []repo.Refused{refused(rejection.Hash, why)},
+			Refused: []repo.Refused{refused(h, r.Refusal)},
 		})
 	}
 }
@@ -450,13 +389,13 @@ func (d *document) askForDeferred() {
 		var ask []wire.Hash
 		m.deferred = slices.DeleteFunc(m.deferred, func(p deferredChange) bool {
 			switch {
-			case d.graph.Has(p.hash), d.graph.Waiting(p.hash), d.isRefusedOrExcluded(p.hash):
+			case d.contents.Holds(p.hash), d.contents.Unwanted(p.hash):
 				return true
 			case plan.asked[p.hash] || len(ask) >= maxRetries || !plan.fits(s, &p):
 				return false
 			}
 			plan.asked[p.hash] = true
-			d.deferredDeps.take(p.hash) // no longer put off
+			d.deferredDeps.Take(p.hash) // no longer put off
 			ask = append(ask, p.hash)
 			return true
 		})
@@ -483,8 +422,8 @@ func (p *retryPlan) fits(s *session, off *deferredChange) bool {
 	d := p.document
 	// Not before what it builds on: it would wait for that, and so bring all of it
 	// whatever there is room for.
-	below, _ := d.deferredDeps.get(off.hash)
-	if slices.ContainsFunc(below, d.deferredDeps.has) {
+	below, _ := d.deferredDeps.Get(off.hash)
+	if slices.ContainsFunc(below, d.deferredDeps.Has) {
 		return false
 	}
 	if why := d.hardLimit(s.account, off.cost.Writer, off.cost.Founds, p.now); why.Code != "" {
@@ -512,47 +451,4 @@ func (p *retryPlan) fits(s *session, off *deferredChange) bool {
 		return false
 	}
 	return p.quota.Add(d.quota, &off.cost, s.account.quota(), d.tier(off.cost.Writer), p.now)
-}
-
-// boundedMap holds at most MaxRemembered hashes with something about each. The
-// oldest go.
-type boundedMap[V any] struct {
-	known map[wire.Hash]V
-	order []wire.Hash // a ring once it is full; what was dropped is still in it
-	next  int
-}
-
-func (s *boundedMap[V]) has(h wire.Hash) bool {
-	_, ok := s.known[h]
-	return ok
-}
-
-func (s *boundedMap[V]) get(h wire.Hash) (V, bool) {
-	v, ok := s.known[h]
-	return v, ok
-}
-
-func (s *boundedMap[V]) put(h wire.Hash, v V) {
-	if s.has(h) {
-		s.known[h] = v
-		return
-	}
-	if s.known == nil {
-		s.known = map[wire.Hash]V{}
-	}
-	s.known[h] = v
-	if len(s.order) < MaxRemembered {
-		s.order = append(s.order, h)
-		return
-	}
-	delete(s.known, s.order[s.next])
-	s.order[s.next] = h
-	s.next = (s.next + 1) % MaxRemembered
-}
-
-// reserve returns what is known of a hash, and forgets it.
-func (s *boundedMap[V]) take(h wire.Hash) (V, bool) {
-	v, ok := s.known[h]
-	delete(s.known, h)
-	return v, ok
 }

@@ -6,45 +6,22 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"flyleaf/crdt/graph"
+	core "flyleaf/crdt/document"
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
-	"flyleaf/qa"
 	"flyleaf/relay/quota"
 	"flyleaf/storage"
 )
 
-// change is a decoded change, as far as the relay needs it.
-type change struct {
-	meta      graph.Meta
-	decoded   *wire.Change // nil in an open relay, and once the change is pending or applied
-	writer    qa.Identity  // "" in an open relay
-	bytes     []byte       // the type-1 chunk
-	signature []byte       // nil when unsigned
-}
-
-func (c *change) entry(now int64, status storage.Status) storage.Entry {
-	return storage.Entry{
-		Hash: c.meta.Hash, Actor: c.meta.Actor, Seq: c.meta.Seq, Bytes: c.bytes, Signature: c.signature,
-		ReceivedAtMillis: now, Status: status,
-	}
-}
-
-// ops returns how many operations the change has.
-func (c *change) ops() int { return int(c.meta.MaxOp + 1 - c.meta.StartOp) }
-
 // ops returns how many operations of a change have to be validated: none in an open
 // relay.
-func (d *document) ops(c *change) int {
+func (d *document) ops(c *core.Change) int {
 	if d.policy == nil {
 		return 0
 	}
-	return c.ops()
+	return c.Ops()
 }
-
-// founds reports whether the change has no dependencies: it creates the document.
-func (c *change) founds() bool { return len(c.meta.Deps) == 0 && c.meta.Seq == 1 }
 
 // submission is the changes of one message on their way to the ledger. Its lists of
 // refused and deferred changes grow during its turns.
@@ -52,7 +29,7 @@ type submission struct {
 	from     *session
 	document *document
 	message  *wire.Message // nil when the changes came in no sync message
-	changes  []change
+	changes  []*core.Change
 	ops      int // the operations of its changes that count in the relay's decodedOps
 	cost     float64
 	searched int // changes that were examined to see whether the sender lacks them

@@ -5,15 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	core "flyleaf/crdt/document"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/policy"
 	amsync "flyleaf/crdt/sync"
 	"flyleaf/crdt/wire"
+	"flyleaf/internal/bounded"
 	"flyleaf/qa"
 	"flyleaf/relay/quota"
 	"flyleaf/storage"
@@ -36,21 +37,21 @@ type document struct {
 
 	mu         sync.Mutex
 	loaded     bool
-	broken     bool // a commit failed: the graph is ahead of the disk and must not be used
-	graph      *graph.Graph
-	policy     *policy.Policy // nil in an open relay
+	broken     bool           // a commit failed: the graph is ahead of the disk and must not be used
+	contents   *core.Document // without a projection; nil until it is loaded
+	graph      *graph.Graph   // the contents'
+	policy     *policy.Policy // the contents'; nil in an open relay
 	members    map[*session]*member
 	fanout     amsync.Fanout
 	oneVersion graph.OneVersion
 	// fanoutOne is fanout, to members to which the document is spoken of as oneVersion.
 	fanoutOne       amsync.Fanout
-	latestSmall     *encodedMessage             // the last small message, nil at first
-	pending         map[wire.Hash]pendingChange // what the graph has waiting
-	pendingFrom     map[*session]int            // how much of it came from whom
-	pendingOps      int                         // operations of what waits
-	refused         boundedMap[struct{}]        // not valid
-	deferredDeps    boundedMap[[]wire.Hash]     // what deferred changes build on
-	requested       boundedMap[struct{}]        // asked for, since something that waits builds on it
+	latestSmall     *encodedMessage                      // the last small message, nil at first
+	pending         map[wire.Hash]pendingChange          // what the graph has waiting
+	pendingFrom     map[*session]int                     // how much of it came from whom
+	pendingOps      int                                  // operations of what waits
+	deferredDeps    *bounded.Map[wire.Hash, []wire.Hash] // what deferred changes build on
+	requested       *bounded.Map[wire.Hash, struct{}]    // asked for, since something that waits builds on it
 	ephemeralCounts map[ephemeralKey]uint64
 	ephemerals      quota.Bucket // bytes passed on, to each
 
@@ -60,24 +61,9 @@ type document struct {
 
 	turn turnWork // of the turn under way
 
-	// excluded are changes of the ledger that the rules refuse, with what builds on them.
-	excluded map[wire.Hash]struct{}
-	// returning are changes of the ledger that an earlier version had excluded and that
-	// wait for others which are not here.
-	returning map[wire.Hash]struct{}
-
-	// Within a commit, and while the document is loaded:
+	// Within a commit:
 	batch       storage.Batch              // what is to be stored
 	uncommitted map[wire.Hash]storedChange // the changes in it
-	adding      *wire.Change               // what is being added
-	fromLedger  bool                       // what is added comes from the ledger, where it was judged before
-	// early are rows of the ledger that stand before one that they build on; only while
-	// the document is loaded.
-	early map[wire.Hash]*wire.Change
-
-	// Changes of the ledger that an earlier version took and that the rules of this one
-	// refuse, with all that builds on them; only while the document is loaded.
-	newlyExcluded map[wire.Hash]storage.Status
 }
 
 // member is one peer's place in a document.
@@ -101,7 +87,7 @@ func newDocument(r *Relay, event qa.EventID) *document {
 	d := &document{
 		relay: r, event: event, members: map[*session]*member{},
 		pending: map[wire.Hash]pendingChange{}, pendingFrom: map[*session]int{}, ephemeralCounts: map[ephemeralKey]uint64{},
-		excluded: map[wire.Hash]struct{}{}, returning: map[wire.Hash]struct{}{},
+		deferredDeps: bounded.New[wire.Hash, []wire.Hash](MaxRemembered), requested: bounded.New[wire.Hash, struct{}](MaxRemembered),
 		uncommitted: map[wire.Hash]storedChange{}, batch: storage.Batch{Event: event},
 	}
 	d.loading.Store(true)
@@ -149,78 +135,65 @@ func (d *document) enter(s *session) error {
 // join makes the session a member. d.mu is held.
 func (d *document) join(s *session) {
 	m := &member{peer: amsync.NewPeer(), takesVersions: s.takesVersions}
-	m.peer.RefusedBy(func(h wire.Hash) bool { return d.isRefusedOrExcluded(h) || d.hiddenFrom(m, h) })
+	m.peer.RefusedBy(func(h wire.Hash) bool { return d.contents.Unwanted(h) || d.hiddenFrom(m, h) })
 	d.members[s] = m
 }
 
-// begin makes an empty graph, and a gate in front of it unless the relay is open.
+// begin makes empty contents.
 func (d *document) begin() {
-	if d.relay.cfg.Open {
-		d.graph = graph.New(graph.Lenient)
-		return
-	}
+	d.contents = core.New(d.event, core.Options{Open: d.relay.cfg.Open, Refusals: core.NewRefusals(MaxRemembered)})
+	d.graph, d.policy = d.contents.Graph(), d.contents.Policy()
 	d.closings, d.closedAt = 0, 0
-	d.graph = graph.New(graph.Forks, graph.Admit(d.admit))
-	d.policy = policy.New(d.event, d.graph)
 }
 
-// load builds graph and gate from the ledger. What is in it was judged before it
-// was stored, and is held only against rules that are new. d.mu is held.
+// load builds the contents from the ledger. d.mu is held.
 func (d *document) load(ctx context.Context) error {
 	d.begin()
 	if d.policy != nil {
 		d.quota = d.relay.totals.Event(d.event)
 	}
-	d.fromLedger, d.newlyExcluded, d.early = true, map[wire.Hash]storage.Status{}, map[wire.Hash]*wire.Change{}
-	defer func() { d.fromLedger, d.newlyExcluded, d.early = false, nil, nil }()
-	back := map[wire.Hash]storage.Status{} // taken back in
+	loader := d.contents.Load(nil)
 	unusable := 0
 	err := d.relay.cfg.Store.Entries(ctx, d.event, 0, func(e storage.Entry) error {
-		if e.Status == storage.Left && d.takeBackIn(&e) {
-			back[e.Hash] = storage.InDocument
-		} else if e.Status != storage.InDocument {
-			return nil
-		} else if err := d.addStored(&e); err != nil {
+		c, err := loader.Row(&e)
+		switch {
+		case errors.Is(err, core.ErrInconsistent):
+			return err
+		case err != nil:
 			// What depends on it waits, so peers are asked for it again.
 			if unusable++; unusable <= maxLogged {
 				d.relay.log.Error("a stored change cannot be used", "document", d.event, "change", e.Hash, "err", err)
 			}
 			return nil
-		}
-		if _, out := d.newlyExcluded[e.Hash]; out {
+		case c == nil:
 			return nil
 		}
+		d.noteClosing(e.ReceivedAtMillis)
 		if d.quota != nil {
-			writer := qa.IdentityOfActor([]byte(e.Actor))
 			if !d.quota.Begun() {
-				d.quota.Begin(writer, time.UnixMilli(e.ReceivedAtMillis))
+				d.quota.Begin(c.Writer(), time.UnixMilli(e.ReceivedAtMillis))
 			}
-			d.quota.Add(writer, len(e.Bytes))
+			d.quota.Add(c.Writer(), len(e.Bytes))
 		}
 		d.relay.cache.put(d.event, e.Hash, storedChange{e.Bytes, e.Signature})
 		return nil
 	})
+	var loaded core.Loaded
+	if err == nil {
+		loaded, err = loader.Finish()
+	}
 	if err != nil {
 		return fmt.Errorf("relay: reading the ledger: %w", err)
 	}
 	if unusable > maxLogged {
 		d.relay.log.Error("stored changes cannot be used", "document", d.event, "changes", unusable)
 	}
-	if len(d.newlyExcluded) > 0 {
-		d.relay.log.Warn("changes that an earlier version took are refused by the event's rules; they leave the document, with what builds on them",
-			"document", d.event, "changes", len(d.newlyExcluded))
-		if err := d.relay.cfg.Store.Append(ctx, storage.Batch{Event: d.event, Statuses: d.newlyExcluded}); err != nil {
+	if len(loaded.Statuses) > 0 {
+		d.relay.log.Warn("an earlier version took changes that the event's rules refuse, or excluded some that are valid; what depends on them goes with them",
+			"document", d.event, "changes", len(loaded.Statuses), "excluded", loaded.Excludes())
+		if err := d.relay.cfg.Store.Append(ctx, storage.Batch{Event: d.event, Statuses: loaded.Statuses}); err != nil {
 			// A full disk is no reason not to pass on what is there; it is noted the next time.
-			d.relay.log.Error("what leaves a document could not be noted", "document", d.event, "err", err)
-		}
-		for h := range d.newlyExcluded {
-			d.excluded[h] = struct{}{}
-		}
-	}
-	if len(back) > 0 {
-		d.relay.log.Info("changes that an earlier version had excluded are part of the document again", "document", d.event, "changes", len(back))
-		if err := d.relay.cfg.Store.Append(ctx, storage.Batch{Event: d.event, Statuses: back}); err != nil {
-			d.relay.log.Error("what a document has back could not be noted", "document", d.event, "err", err)
+			d.relay.log.Error("what belongs to a document could not be noted", "document", d.event, "err", err)
 		}
 	}
 	d.loaded = true
@@ -230,73 +203,6 @@ func (d *document) load(ctx context.Context) error {
 	return nil
 }
 
-// addStored adds a change of the ledger to the graph.
-func (d *document) addStored(e *storage.Entry) error {
-	limits := wire.EventLimits
-	if d.policy == nil {
-		limits = wire.OpenLimits
-	}
-	c, err := wire.DecodeChangeLimits(e.Bytes, limits)
-	if err != nil {
-		return err
-	}
-	if c.Hash != e.Hash {
-		return storage.ErrDamaged
-	}
-	if slices.ContainsFunc(c.Deps, func(h wire.Hash) bool { _, out := d.newlyExcluded[h]; return out }) {
-		d.newlyExcluded[e.Hash] = storage.Left
-		return nil
-	}
-	d.adding = c
-	added, err := d.graph.Add(graph.MetaOf(c))
-	d.adding = nil
-	for _, h := range added {
-		delete(d.early, h)
-	}
-	if d.graph.Waiting(c.Hash) {
-		d.early[c.Hash] = c
-	}
-	var refusal *policy.Refusal
-	if d.newlyExcluded != nil && errors.As(err, &refusal) {
-		d.newlyExcluded[e.Hash] = storage.Left
-		return nil
-	}
-	d.noteClosing(e.ReceivedAtMillis)
-	return err
-}
-
-// takeBackIn adds a row to the graph that an earlier version had excluded: because an
-// actor had signed two versions of a change, which excluded both and all that was built
-// on either. Such rows are valid now. It reports whether the row is in the document; what
-// an exclusion still holds for is not. d.mu is held.
-func (d *document) takeBackIn(e *storage.Entry) bool {
-	c, err := wire.DecodeChange(e.Bytes)
-	if err != nil || d.policy == nil || c.Hash != e.Hash {
-		d.excluded[e.Hash] = struct{}{}
-		return false
-	}
-	for _, h := range c.Deps {
-		_, cut := d.newlyExcluded[h]
-		switch _, out := d.excluded[h]; {
-		case out || cut:
-			d.excluded[e.Hash] = struct{}{}
-			return false
-		case !d.graph.Has(h):
-			d.returning[e.Hash] = struct{}{} // until somebody offers it again
-			return false
-		}
-	}
-	d.adding, d.fromLedger = c, false
-	_, err = d.graph.Add(graph.MetaOf(c))
-	d.adding, d.fromLedger = nil, true
-	if err != nil {
-		d.excluded[e.Hash] = struct{}{}
-		return false
-	}
-	d.noteClosing(e.ReceivedAtMillis)
-	return true
-}
-
 // leave ends the session's membership.
 func (d *document) leave(s *session) {
 	d.mu.Lock()
@@ -304,7 +210,7 @@ func (d *document) leave(s *session) {
 	if d.pendingFrom[s] > 0 { // offered again on its next connection
 		for h, w := range d.pending {
 			if w.from == s {
-				d.graph.Forget(h)
+				d.contents.Forget(h)
 				d.removePending(h)
 			}
 		}

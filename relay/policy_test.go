@@ -61,8 +61,15 @@ func TestDatabaseThatTheRulesRefuseNow(t *testing.T) {
 		s.stop()
 		got := statuses(t, store, w.Event)
 		for i, change := range w.Changes {
-			if out := got[change.Change.Hash] == storage.Left; out != (i >= good) {
-				t.Errorf("change %d has status %d", i, got[change.Change.Hash])
+			want := storage.InDocument
+			switch {
+			case i == good:
+				want = storage.Refused
+			case i > good:
+				want = storage.Left
+			}
+			if status := got[change.Change.Hash]; status != want {
+				t.Errorf("change %d has status %d, want %d", i, status, want)
 			}
 		}
 	}

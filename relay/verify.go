@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	core "flyleaf/crdt/document"
-	"flyleaf/crdt/graph"
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
@@ -41,7 +40,7 @@ func (d *document) read(from *session, m *wire.Message, signatures []byte) (*sub
 		for i := range some {
 			switch f := &some[i]; {
 			case f.why != nil:
-				sub.noteRefused(f.change.meta.Hash, f.why)
+				sub.noteRefused(f.hash, f.why)
 			case !f.known:
 				sub.add(f)
 			}
@@ -57,24 +56,25 @@ func (d *document) read(from *session, m *wire.Message, signatures []byte) (*sub
 type inspected struct {
 	chunk, signature []byte
 
-	change change // of one that is refused, only meta.Hash
+	hash   wire.Hash
+	change *core.Change // nil: refused, or known
 	cost   float64
 	known  bool
 	why    *policy.Refusal
 }
 
 func (f *inspected) refuse(found core.Inspected) {
-	f.change, f.why = change{meta: graph.Meta{Hash: found.Hash}}, found.Refusal
+	f.hash, f.why = found.Hash, found.Refusal
 }
 
 // add takes a change that was found to be well made. It stays decoded until the commit
 // if the relay does not hold too many operations so; else it is decoded there again.
 func (sub *submission) add(f *inspected) {
-	if ops := f.change.heldOps(); ops > 0 {
+	if ops := heldOps(f.change); ops > 0 {
 		decoded := &sub.document.relay.decodedOps
 		if decoded.Add(int64(ops)) > maxDecodedOps {
 			decoded.Add(-int64(ops))
-			f.change.decoded = nil
+			f.change.Decoded = nil
 		} else {
 			sub.ops += ops
 		}
@@ -88,11 +88,11 @@ func (sub *submission) release() { sub.document.relay.decodedOps.Add(-int64(sub.
 
 // heldOps returns what the change counts towards decodedOps: its operations and one,
 // while it is held decoded.
-func (c *change) heldOps() int {
-	if c.decoded == nil {
+func heldOps(c *core.Change) int {
+	if c.Decoded == nil {
 		return 0
 	}
-	return len(c.decoded.Ops) + 1
+	return len(c.Decoded.Ops) + 1
 }
 
 // inflate inflates a deflated change of a message. No stock client sends any, and they
@@ -218,10 +218,9 @@ func (d *document) inspect(from *session, f *inspected) error {
 		f.refuse(found)
 		return nil
 	}
-	c := found.Change
-	f.change = change{meta: c.Meta, bytes: c.Bytes, signature: c.Signature}
-	if !d.relay.cfg.Open {
-		f.change.decoded, f.change.writer = c.Decoded, c.Writer()
+	f.hash, f.change = found.Hash, found.Change
+	if d.relay.cfg.Open {
+		f.change.Decoded = nil // nobody looks at it again
 	}
 	return from.charge(-wasteFactor * f.cost)
 }
@@ -233,5 +232,5 @@ func (d *document) knows(h wire.Hash) bool {
 		return false // waiting here would keep this change out of the next commit
 	}
 	defer d.mu.Unlock()
-	return d.graph.Has(h) || d.graph.Waiting(h)
+	return d.contents.Holds(h)
 }

@@ -62,14 +62,12 @@ func (l *Loader) Row(e *storage.Entry) (*Change, error) {
 		return nil, nil
 	}
 	if e.Status != storage.InDocument && e.Status != storage.Left {
-		d.excluded[e.Hash] = e.Status
-		return nil, nil
+		return nil, l.stay(e.Hash, e.Status)
 	}
 	c, err := d.readRow(e)
 	if e.Status == storage.Left {
 		if err != nil {
-			d.excluded[e.Hash] = e.Status
-			return nil, nil
+			return nil, l.stay(e.Hash, e.Status)
 		}
 		return l.takeBack(c)
 	}
@@ -113,8 +111,14 @@ func (l *Loader) takeBack(c *Change) (*Change, error) {
 		}
 		delete(d.returning, h)
 	}
-	d.excluded[h] = storage.Left
-	return nil, nil
+	return nil, l.stay(h, storage.Left)
+}
+
+// stay excludes a row as it is on disk.
+func (l *Loader) stay(h wire.Hash, status storage.Status) error {
+	l.document.excluded[h] = status
+	l.document.graph.Refuse(h)
+	return l.excludeRejected()
 }
 
 // readRow decodes a row. storage.ErrDamaged is returned when its bytes are another

@@ -83,9 +83,8 @@ func TestBadChangesInAnyOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rejected := r.Graph.Rejected()
-		if len(rejected) != 1 || rejected[0].Hash != h || policy.RefusalOf(rejected[0].Err).Code != c.Code {
-			t.Errorf("%s: %v", c.Name, rejected)
+		if len(r.Rejected) != 1 || r.Rejected[0].Change.Meta.Hash != h || r.Rejected[0].Refusal.Code != c.Code {
+			t.Errorf("%s: %v", c.Name, r.Rejected)
 		}
 		if r.Graph.Len() != len(c.Setup) {
 			t.Errorf("%s: %d of %d were taken", c.Name, r.Graph.Len(), len(c.Setup))

@@ -2,7 +2,7 @@
 // as a graph and its bytes, authors small changes, and speaks the relay's
 // protocol. It is not the replica: it keeps nothing on disk, and writes its changes
 // operation by operation, so no automerge and no cgo is needed. A device of an event
-// writes posts and holds what it is sent against signature and gate; one of another
+// writes posts and validates what it is sent; one of another
 // document, for open relays, sets keys in the root.
 //
 // What a device authors is decided by its name and what it holds, so a test
@@ -23,8 +23,8 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	core "flyleaf/crdt/document"
 	"flyleaf/crdt/graph"
-	"flyleaf/crdt/policy"
 	amsync "flyleaf/crdt/sync"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
@@ -75,9 +75,8 @@ type Device struct {
 
 	mu         sync.Mutex
 	changed    chan struct{} // closed and replaced when anything changes
-	graph      *graph.Graph
-	policy     *policy.Policy // of an event
-	adding     *wire.Change
+	document   *core.Document
+	graph      *graph.Graph         // the document's
 	access     int                  // challenges answered
 	bytes      map[wire.Hash][]byte // applied and waiting
 	signatures map[wire.Hash][]byte
@@ -118,43 +117,26 @@ func NewStock(name string, event qa.EventID) *Device {
 	return d
 }
 
-// begin makes an empty graph.
+// begin makes an empty document.
 func (d *Device) begin() {
-	if d.about == nil {
-		d.graph = graph.New()
-		return
-	}
-	d.graph = graph.New(graph.Forks, graph.Admit(d.admit))
-	if d.stock {
-		d.graph = graph.New(graph.Admit(d.admit))
-	}
-	d.policy = policy.New(d.Event, d.graph)
+	d.document = core.New(d.Event, core.Options{Open: d.about == nil, OneVersion: d.stock})
+	d.graph = d.document.Graph()
 }
 
-func (d *Device) admit(m graph.Meta) error {
-	c := d.adding
-	if c == nil || c.Hash != m.Hash {
-		var err error
-		if c, err = wire.DecodeChange(d.bytes[m.Hash]); err != nil {
-			return err
-		}
-	}
-	if err := d.policy.Validate(c); err != nil {
-		return err
-	}
-	return d.policy.Add(c)
-}
-
-// add takes a change into the graph.
+// add takes a change into the document, or lets it wait there.
 func (d *Device) add(c *wire.Change, b, signature []byte) error {
 	d.bytes[c.Hash] = b
-	d.adding = c
-	_, err := d.graph.Add(graph.MetaOf(c))
-	d.adding = nil
-	if err == nil && signature != nil {
+	added, err := d.document.Add(core.NewChange(c, b, signature, 0))
+	if err != nil {
+		return err
+	}
+	if added.Refusal != nil {
+		return added.Refusal
+	}
+	if signature != nil {
 		d.signatures[c.Hash] = bytes.Clone(signature)
 	}
-	return err
+	return nil
 }
 
 // conn is one connection of a device.

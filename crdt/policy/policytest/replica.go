@@ -1,63 +1,65 @@
 package policytest
 
 import (
-	"fmt"
-
+	core "flyleaf/crdt/document"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
-	"flyleaf/keys"
 	"flyleaf/qa"
 )
 
 // Replica takes changes as a relay and a device do: decoded, signed, in their place
 // in the graph, valid. What comes before its past waits.
 type Replica struct {
-	Event   qa.EventID
-	Graph   *graph.Graph
-	Policy  *policy.Policy
-	Taken   []*wire.Change // in the order they were applied
-	pending map[wire.Hash]*wire.Change
+	Event  qa.EventID
+	Graph  *graph.Graph
+	Policy *policy.Policy
+	Taken  []*wire.Change // in the order they were applied
+	// Rejected are changes that waited and were refused when their turn came.
+	Rejected []core.Rejection
+
+	document  *core.Document
+	inspector core.Inspector
 }
 
 // NewReplica returns a replica without changes.
 func NewReplica(event qa.EventID) *Replica {
-	r := &Replica{Event: event, pending: map[wire.Hash]*wire.Change{}}
-	r.Graph = graph.New(graph.Forks, graph.Admit(r.admit))
-	r.Policy = policy.New(event, r.Graph)
-	return r
-}
-
-func (r *Replica) admit(m graph.Meta) error {
-	c := r.pending[m.Hash]
-	if err := r.Policy.Validate(c); err != nil {
-		return err
-	}
-	if err := r.Policy.Add(c); err != nil {
-		return fmt.Errorf("what was judged cannot be added: %w", err)
-	}
-	r.Taken = append(r.Taken, c)
-	return nil
+	d := core.New(event, core.Options{})
+	return &Replica{Event: event, Graph: d.Graph(), Policy: d.Policy(), document: d, inspector: core.Inspector{Event: event}}
 }
 
 // Take takes a change as it travels. A *policy.Refusal is returned when it is not
 // taken, nil when it is or when it waits.
 func (r *Replica) Take(s Signed) error {
-	c, err := wire.DecodeChange(s.Bytes)
-	if err == nil {
-		err = keys.Verify(r.Event, c.Actor, c.Hash, s.Signature)
-	}
+	found, err := r.inspector.Inspect(s.Bytes, s.Signature)
 	if err != nil {
-		return policy.RefusalOf(err)
+		return err
 	}
-	return r.TakeChange(c)
+	if found.Refusal != nil {
+		return found.Refusal
+	}
+	return r.take(found.Change)
 }
 
 // TakeChange is Take for a change that was decoded and whose signature was checked.
 func (r *Replica) TakeChange(c *wire.Change) error {
-	r.pending[c.Hash] = c
-	if _, err := r.Graph.Add(graph.MetaOf(c)); err != nil {
+	return r.take(core.NewChange(c, nil, nil, 0))
+}
+
+func (r *Replica) take(c *core.Change) error {
+	added, err := r.document.Add(c)
+	if err != nil {
 		return policy.RefusalOf(err)
+	}
+	r.Rejected = append(r.Rejected, added.Rejected...)
+	for _, a := range added.Applied {
+		if err := a.Decode(); err != nil {
+			return err
+		}
+		r.Taken = append(r.Taken, a.Decoded)
+	}
+	if added.Refusal != nil {
+		return added.Refusal
 	}
 	return nil
 }

@@ -1,0 +1,369 @@
+package document_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"flyleaf/crdt/document"
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/policy/policytest"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
+// device is a document with the ledger that its owner would keep.
+type device struct {
+	t         *testing.T
+	event     qa.EventID
+	d         *document.Document
+	ledger    []storage.Entry
+	inspector document.Inspector
+	rejected  map[wire.Hash]policy.Code
+	refused   map[wire.Hash]policy.Code
+}
+
+func newDevice(t *testing.T, event qa.EventID) *device {
+	return &device{
+		t: t, event: event, d: document.New(event, document.Options{Projection: true}),
+		inspector: document.Inspector{Event: event},
+		rejected:  map[wire.Hash]policy.Code{}, refused: map[wire.Hash]policy.Code{},
+	}
+}
+
+// take does with a change what devices and relays do.
+func (x *device) take(s policytest.Signed) document.Added {
+	x.t.Helper()
+	found, err := x.inspector.Inspect(s.Bytes, s.Signature)
+	if err != nil || found.Refusal != nil {
+		x.t.Fatal(err, found.Refusal)
+	}
+	if x.d.Settled(found.Hash) {
+		return document.Added{}
+	}
+	if why := x.d.RefusedBefore(found.Change); why != nil {
+		x.d.Refuse(found.Hash, why)
+		x.refused[found.Hash] = why.Code
+		return document.Added{}
+	}
+	added, err := x.d.Add(found.Change)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	if added.Refusal != nil {
+		x.refused[found.Hash] = added.Refusal.Code
+	}
+	for _, r := range added.Rejected {
+		if _, again := x.rejected[r.Change.Meta.Hash]; again {
+			x.t.Errorf("%s was rejected twice", r.Change.Meta.Hash)
+		}
+		x.rejected[r.Change.Meta.Hash] = r.Refusal.Code
+	}
+	var b storage.Batch
+	added.AppendTo(&b, 1000)
+	for _, e := range b.Entries {
+		if status, set := b.Statuses[e.Hash]; set {
+			e.Status = status
+		}
+		x.ledger = append(x.ledger, e)
+	}
+	return added
+}
+
+// load makes a document of rows.
+func load(t *testing.T, event qa.EventID, without map[wire.Hash]storage.Status, rows []storage.Entry) (*document.Document, document.Loaded) {
+	t.Helper()
+	d := document.New(event, document.Options{Projection: true})
+	l := d.Load(without)
+	for i := range rows {
+		if _, err := l.Row(&rows[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loaded, err := l.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, loaded
+}
+
+// week is an event with changes that are invalid and changes that depend on these.
+type week struct {
+	*policytest.World
+	invalid map[wire.Hash]bool // not allowed
+	after   map[wire.Hash]bool // fine but for what they depend on
+}
+
+func newWeek() *week {
+	w := &week{policytest.Found(policytest.About{}), map[wire.Hash]bool{}, map[wire.Hash]bool{}}
+	ann, eve := w.Writer("ann"), w.Writer("eve")
+	var question qa.PostID
+	for range 10 {
+		ann.Do(func(d *policytest.Draft) { question = d.Post("", "What came first?") })
+	}
+	valid := w.Heads()
+	bad := eve.DoOn(valid, func(d *policytest.Draft) { d.Str("event/title", "mine now") })
+	w.invalid[bad.Change.Hash] = true
+	late := eve.DoOn([]wire.Hash{bad.Change.Hash}, func(d *policytest.Draft) { d.Post(question, "on top of it") })
+	w.after[late.Change.Hash] = true
+	ann.DoOn(valid, func(d *policytest.Draft) { d.Post(question, "The title.") })
+	return w
+}
+
+// views returns what a document shows, without the order of its rows.
+func views(d *document.Document) (qa.Event, map[qa.PostID]qa.Post) {
+	v := d.Views()
+	posts := map[qa.PostID]qa.Post{}
+	for _, p := range v.Posts {
+		posts[p.ID] = p
+	}
+	return *v.Event, posts
+}
+
+// TestAnyOrder: in whatever order changes come, the same ones are part of the document,
+// and whatever is not allowed, or depends on it, is refused or rejected once.
+func TestAnyOrder(t *testing.T) {
+	w := newWeek()
+	first := newDevice(t, w.Event)
+	for _, s := range w.Changes {
+		first.take(s)
+	}
+	event, posts := views(first.d)
+	if len(posts) != 11 || len(first.refused) != 2 || len(first.rejected) != 0 {
+		t.Fatalf("%d posts, %d refused, %d rejected", len(posts), len(first.refused), len(first.rejected))
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	waited := 0
+	for range 200 {
+		changes := slices.Clone(w.Changes)
+		random.Shuffle(len(changes), func(i, j int) { changes[i], changes[j] = changes[j], changes[i] })
+		x := newDevice(t, w.Event)
+		for _, s := range changes {
+			if added := x.take(s); len(added.Applied) == 0 && added.Refusal == nil {
+				waited++
+			}
+			x.take(s) // a second time: it is settled, or waits already
+		}
+		if e, p := views(x.d); !reflect.DeepEqual(e, event) || !reflect.DeepEqual(p, posts) {
+			t.Fatal("the order of arrival changes what is shown")
+		}
+		if !slices.Equal(x.d.Graph().Heads(), first.d.Graph().Heads()) || x.d.Graph().WaitingLen() != 0 {
+			t.Fatal("the order of arrival changes what is part of the document")
+		}
+		for h := range w.invalid {
+			if code := max(x.refused[h], x.rejected[h]); code != policy.CodeRole || x.refused[h] != "" && x.rejected[h] != "" || !x.d.Unwanted(h) {
+				t.Errorf("an invalid change: refused %q, rejected %q", x.refused[h], x.rejected[h])
+			}
+		}
+		for h := range w.after {
+			if code := max(x.refused[h], x.rejected[h]); code != policy.CodeDependsOn || !x.d.Unwanted(h) {
+				t.Errorf("a change after an invalid one: refused %q, rejected %q", x.refused[h], x.rejected[h])
+			}
+		}
+		again, loaded := load(t, w.Event, nil, x.ledger)
+		if e, p := views(again); !reflect.DeepEqual(e, event) || len(p) != len(posts) || len(loaded.Statuses) != 0 {
+			t.Fatal("the ledger loads as something else")
+		}
+	}
+	if waited == 0 {
+		t.Error("nothing ever waited")
+	}
+}
+
+// earlier are the rows of a ledger to which an earlier version took everything.
+func (w *week) earlier() (rows []storage.Entry) {
+	for _, s := range w.Changes {
+		rows = append(rows, storage.Entry{
+			Hash: s.Change.Hash, Actor: s.Change.Actor, Seq: s.Change.Seq, Bytes: s.Bytes, Signature: s.Signature, ReceivedAtMillis: 7,
+		})
+	}
+	return rows
+}
+
+// spam returns a week whose ledger holds what Recheck refuses, which is not all that
+// Validate does.
+func spam() *week {
+	w := &week{policytest.Found(policytest.About{}), map[wire.Hash]bool{}, map[wire.Hash]bool{}}
+	eve, ann := w.Writer("eve"), w.Writer("ann")
+	var post qa.PostID
+	eve.Do(func(d *policytest.Draft) { post = d.Post("", "spam") })
+	valid := w.Heads()
+	bad := eve.Toggle("posts/"+string(post)+"/state", 1000)
+	w.invalid[bad.Change.Hash] = true
+	after := ann.Do(func(d *policytest.Draft) { d.Post("", "on top of it") })
+	w.after[after.Change.Hash] = true
+	w.Writer("ben").DoOn(valid, func(d *policytest.Draft) { d.Post("", "beside it") })
+	return w
+}
+
+// TestLedgerOfAnEarlierVersion: what this version's rules refuse is excluded, with what
+// depends on it, whatever the order of the rows; the ledger that is told so loads without
+// a difference.
+func TestLedgerOfAnEarlierVersion(t *testing.T) {
+	w := spam()
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 50 {
+		rows := w.earlier()
+		random.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+		d, loaded := load(t, w.Event, nil, rows)
+		if len(loaded.Statuses) != 2 || !loaded.Excludes() || !reflect.DeepEqual(d.Excluded(), loaded.Statuses) || d.Graph().Len() != len(w.Changes)-2 {
+			t.Fatalf("%v of %d", loaded.Statuses, d.Graph().Len())
+		}
+		for i := range rows {
+			h := rows[i].Hash
+			switch {
+			case w.invalid[h]:
+				if loaded.Statuses[h] != storage.Refused || loaded.Reasons[h].Code != policy.CodeRepeated {
+					t.Errorf("status %v for %v", loaded.Statuses[h], loaded.Reasons[h])
+				}
+			case w.after[h]:
+				if loaded.Statuses[h] != storage.Left || loaded.Reasons[h] != nil {
+					t.Errorf("status %v for %v", loaded.Statuses[h], loaded.Reasons[h])
+				}
+			}
+			if status, set := loaded.Statuses[h]; set {
+				rows[i].Status = status
+			}
+		}
+		d, again := load(t, w.Event, nil, rows)
+		if len(again.Statuses) != 0 || len(d.Excluded()) != 2 {
+			t.Fatalf("loaded again, it has %v to note", again.Statuses)
+		}
+		if v := d.Touched(); len(v.Posts) > 0 || v.Event != nil {
+			t.Error("loading touched rows that are there")
+		}
+	}
+}
+
+// TestRowsComeBack: a row that an earlier version excluded, and that is valid, is part of
+// the document again; unless its signature is not its writer's, or what it depends on
+// stays excluded.
+func TestRowsComeBack(t *testing.T) {
+	w := newWeek()
+	rows := w.earlier()
+	var valid []storage.Entry
+	for _, row := range rows {
+		if !w.invalid[row.Hash] && !w.after[row.Hash] {
+			valid = append(valid, row)
+		}
+	}
+	out := valid[3:]
+	for i := range out {
+		out[i].Status = storage.Left
+	}
+	d, loaded := load(t, w.Event, nil, valid)
+	if len(loaded.Statuses) != len(out) || loaded.Excludes() || len(d.Excluded()) != 0 || d.Graph().Len() != len(valid) {
+		t.Fatalf("%v came back", loaded.Statuses)
+	}
+	// One with another's signature stays, with all that depends on it.
+	out[0].Signature = out[1].Signature
+	d, loaded = load(t, w.Event, nil, valid)
+	if len(loaded.Statuses) != 0 || len(d.Excluded()) != len(out) || d.Graph().Len() != 3 {
+		t.Fatalf("%v came back on a wrong signature", loaded.Statuses)
+	}
+	// One whose past is missing waits, and comes back with it.
+	missing := w.Changes[3]
+	valid = append(slices.Clone(valid[:3]), out[1:]...)
+	d, loaded = load(t, w.Event, nil, valid)
+	if len(loaded.Statuses) != 0 || len(d.Excluded()) != 0 || d.Graph().WaitingLen() != len(out)-1 {
+		t.Fatalf("%v came back before their past", loaded.Statuses)
+	}
+	found, err := (&document.Inspector{Event: w.Event}).Inspect(missing.Bytes, missing.Signature)
+	if err != nil {
+		t.Fatal(err)
+	}
+	added, err := d.Add(found.Change)
+	if err != nil || len(added.Applied) != len(out) {
+		t.Fatal(err, len(added.Applied))
+	}
+	var b storage.Batch
+	added.AppendTo(&b, 9)
+	if len(b.Statuses) != len(out)-1 || len(b.Entries) != len(out) || b.Entries[0].ReceivedAtMillis != 9 || b.Entries[1].ReceivedAtMillis != 7 {
+		t.Errorf("the batch has %d rows and %v", len(b.Entries), b.Statuses)
+	}
+	for _, status := range b.Statuses {
+		if status != storage.InDocument {
+			t.Errorf("status %v", status)
+		}
+	}
+}
+
+// TestRowsThatWaitAreExcludedLate: a row that waits for a damaged one is excluded when the
+// rules refuse what came in its place of the ledger, and the caller is told.
+func TestRowsThatWaitAreExcludedLate(t *testing.T) {
+	w := spam()
+	rows := w.earlier()
+	slices.Reverse(rows)
+	d, loaded := load(t, w.Event, nil, rows)
+	if len(loaded.Late) != 2 || len(d.Excluded()) != 2 {
+		t.Fatalf("late: %v of %v", loaded.Late, d.Excluded())
+	}
+	for _, h := range loaded.Late {
+		if !w.invalid[h] && !w.after[h] {
+			t.Errorf("%s is late", h)
+		}
+	}
+}
+
+// TestLoadWithout: rows that are given are excluded, with the statuses that are given,
+// and what depends on them waits for nothing.
+func TestLoadWithout(t *testing.T) {
+	w := newWeek()
+	rows := w.earlier()
+	without := map[wire.Hash]storage.Status{rows[9].Hash: storage.Refused}
+	for _, row := range rows[10:] {
+		without[row.Hash] = storage.Left
+	}
+	d, loaded := load(t, w.Event, without, rows)
+	if d.Graph().Len() != 9 || !reflect.DeepEqual(d.Excluded(), without) || len(loaded.Statuses) != 0 {
+		t.Errorf("%d changes, %d excluded", d.Graph().Len(), len(d.Excluded()))
+	}
+}
+
+// TestBytesOfAnotherChange: a row whose bytes are another change's is an error, and
+// nothing of it is taken.
+func TestBytesOfAnotherChange(t *testing.T) {
+	w := newWeek()
+	rows := w.earlier()
+	d := document.New(w.Event, document.Options{})
+	l := d.Load(nil)
+	if _, err := l.Row(&rows[0]); err != nil {
+		t.Fatal(err)
+	}
+	wrong := rows[1]
+	wrong.Bytes = rows[2].Bytes
+	if c, err := l.Row(&wrong); err == nil || c != nil || d.Graph().Len() != 1 {
+		t.Errorf("taken: %v, %v", c, err)
+	}
+	wrong.Bytes = bytes.Clone(rows[1].Bytes[:20])
+	if c, err := l.Row(&wrong); err == nil || c != nil {
+		t.Errorf("taken: %v, %v", c, err)
+	}
+}
+
+// TestRefusalsAreForgiven: a wrong signature says nothing about a change, nor about what
+// depends on it; all other refusals are for good.
+func TestRefusalsAreForgiven(t *testing.T) {
+	r := document.NewRefusals(3)
+	d := document.New("e", document.Options{Refusals: r})
+	signature, depends, role, newest := wire.Hash{1}, wire.Hash{2}, wire.Hash{3}, wire.Hash{4}
+	d.Refuse(signature, &policy.Refusal{Code: policy.CodeSignature})
+	d.Refuse(depends, &policy.Refusal{Code: policy.CodeDependsOn})
+	d.Refuse(role, &policy.Refusal{Code: policy.CodeRole})
+	if !d.Unwanted(signature) || d.Settled(signature) || !d.Settled(depends) || !d.Settled(role) {
+		t.Error("only what came with a wrong signature may come again")
+	}
+	r.Forgive()
+	if d.Unwanted(signature) || d.Unwanted(depends) || !d.Unwanted(role) || r.Len() != 1 {
+		t.Error("not forgiven, or too much")
+	}
+	for _, h := range []wire.Hash{signature, depends, newest} {
+		d.Refuse(h, &policy.Refusal{Code: policy.CodeRole})
+	}
+	if r.Len() != 3 || r.Has(role) || !r.Has(newest) {
+		t.Error("it is not the oldest that is forgotten")
+	}
+}
