@@ -2,16 +2,214 @@
 
 package relayclient
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"syscall/js"
+	"time"
 
-// PlatformDialer returns a Dialer whose Dial returns ErrNoDialer: a browser build
-// brings its own.
-func PlatformDialer() Dialer { return noDialer{} }
+	"flyleaf/crdt/wire"
+)
+
+// Browser dials relays by the browser's own WebSocket. A browser does not say why a
+// connection failed, nor let a program ping: a half-open connection is noticed when
+// the browser does.
+type Browser struct{}
+
+// PlatformDialer returns a Browser.
+func PlatformDialer() Dialer { return Browser{} }
 
 // addresses returns "": a browser does not show the device's addresses. It has an event
 // for their change, upon which the program calls Client.Wake.
 func addresses() string { return "" }
 
-type noDialer struct{}
+const (
+	// mostUnread bounds the bytes of frames that wait to be read: a browser takes
+	// what comes, however slowly it is read.
+	mostUnread = 8 * wire.MaxFrame
+	// mostUnsent is how many bytes may wait in the browser before Write waits for
+	// the other side to take some.
+	mostUnsent = 1 << 20
+	takenEvery = 20 * time.Millisecond // between two looks whether it has
+	takenIn    = 10 * time.Second
+)
 
-func (noDialer) Dial(context.Context, string) (Conn, error) { return nil, ErrNoDialer }
+var (
+	errNoRelay   = errors.New("no relay answers there, or the network does not let it")
+	errUnread    = errors.New("the relay sends faster than this device can take it")
+	errUnsent    = errors.New("the relay does not take what is sent")
+	errTextFrame = errors.New("what answers at this address is not a relay")
+	errFrameSize = errors.New("the relay sends more in one message than it may")
+)
+
+// Dial implements Dialer.
+func (Browser) Dial(ctx context.Context, url string) (Conn, error) {
+	c := &browserConn{opened: make(chan error, 1), arrived: make(chan struct{}, 1), done: make(chan struct{})}
+	if err := c.begin(url); err != nil {
+		return nil, err
+	}
+	select {
+	case err := <-c.opened:
+		if err != nil {
+			_ = c.Close()
+			return nil, err
+		}
+		return c, nil
+	case <-ctx.Done():
+		_ = c.Close()
+		return nil, ctx.Err()
+	}
+}
+
+type browserConn struct {
+	ws      js.Value
+	funcs   []js.Func
+	opened  chan error
+	arrived chan struct{} // something was added to frames, or err was set
+	done    chan struct{} // closed by Close
+
+	mu     sync.Mutex
+	frames [][]byte
+	unread int   // bytes of frames
+	err    error // nothing comes any more
+	once   sync.Once
+}
+
+// begin makes the WebSocket. A page served over https may not reach ws:// addresses but
+// those of this machine, which the browser says by an exception.
+func (c *browserConn) begin(url string) (err error) {
+	defer func() {
+		if e, ok := recover().(js.Error); ok {
+			err = fmt.Errorf("the browser does not allow a connection to this relay: %s", e.Get("message").String())
+		}
+	}()
+	c.ws = js.Global().Get("WebSocket").New(url)
+	c.ws.Set("binaryType", "arraybuffer")
+	c.on("open", func(js.Value) { c.opened <- nil })
+	c.on("message", func(e js.Value) { c.take(e.Get("data")) })
+	c.on("close", func(e js.Value) {
+		select {
+		case c.opened <- errNoRelay:
+		default:
+		}
+		c.fail(io.EOF)
+	})
+	return nil
+}
+
+func (c *browserConn) on(event string, f func(js.Value)) {
+	fn := js.FuncOf(func(_ js.Value, args []js.Value) any { f(args[0]); return nil })
+	c.funcs = append(c.funcs, fn)
+	c.ws.Call("addEventListener", event, fn)
+}
+
+func (c *browserConn) take(data js.Value) {
+	if data.Type() == js.TypeString {
+		c.fail(errTextFrame)
+		return
+	}
+	size := data.Get("byteLength").Int()
+	c.mu.Lock()
+	unread := c.unread + size
+	c.mu.Unlock()
+	switch {
+	case size > wire.MaxFrame:
+		c.fail(errFrameSize)
+		return
+	case unread > mostUnread:
+		c.fail(errUnread)
+		return
+	}
+	frame := make([]byte, size)
+	js.CopyBytesToGo(frame, js.Global().Get("Uint8Array").New(data))
+	c.mu.Lock()
+	c.frames, c.unread = append(c.frames, frame), unread
+	c.mu.Unlock()
+	c.notify()
+}
+
+// fail ends the connection for Read, once the frames that came before are read.
+func (c *browserConn) fail(err error) {
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = err
+	}
+	c.mu.Unlock()
+	c.notify()
+}
+
+func (c *browserConn) notify() {
+	select {
+	case c.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// Read implements Conn.
+func (c *browserConn) Read() ([]byte, error) {
+	for {
+		c.mu.Lock()
+		if len(c.frames) > 0 {
+			frame := c.frames[0]
+			c.frames[0], c.frames = nil, c.frames[1:]
+			c.unread -= len(frame)
+			c.mu.Unlock()
+			return frame, nil
+		}
+		err := c.err
+		c.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-c.arrived:
+		case <-c.done:
+			return nil, io.ErrClosedPipe
+		}
+	}
+}
+
+// Write implements Conn.
+func (c *browserConn) Write(frame []byte) error {
+	c.mu.Lock()
+	err := c.err
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	b := js.Global().Get("Uint8Array").New(len(frame))
+	js.CopyBytesToJS(b, frame)
+	c.ws.Call("send", b) // drops it when the connection is closing; Read says so
+	began := time.Now()
+	for c.ws.Get("bufferedAmount").Int() > mostUnsent {
+		if time.Since(began) > takenIn {
+			c.fail(errUnsent)
+			return errUnsent
+		}
+		select {
+		case <-time.After(takenEvery):
+		case <-c.done:
+			return io.ErrClosedPipe
+		}
+	}
+	return nil
+}
+
+// Close implements Conn.
+func (c *browserConn) Close() error {
+	c.once.Do(func() {
+		close(c.done)
+		c.ws.Call("close")
+		// Listeners that are released would be called for what is still to come.
+		for i, event := range []string{"open", "message", "close"} {
+			if i < len(c.funcs) {
+				c.ws.Call("removeEventListener", event, c.funcs[i])
+				c.funcs[i].Release()
+			}
+		}
+	})
+	return nil
+}
