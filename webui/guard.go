@@ -34,7 +34,7 @@ func StartURL(base, token string) string {
 	return base + "?" + url.Values{"token": {token}}.Encode()
 }
 
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // headers stand on every answer.
@@ -71,6 +71,7 @@ type guard struct {
 	cookie, form string // derived from it, so that neither gives it away
 	starts       *StartTokens
 	hosts        []string
+	browser      bool // see Config.Browser
 }
 
 func newGuard(token string, starts *StartTokens, hosts []string) guard {
@@ -144,7 +145,7 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if g.token != "" {
+		if g.token != "" && !g.browser {
 			// A browser that only looks ahead is not who the link was given to.
 			ahead := r.Method == http.MethodHead || strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch")
 			if t := r.URL.Query().Get("token"); t != "" && !changes && !ahead && g.starts.use(t) {

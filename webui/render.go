@@ -76,6 +76,7 @@ type layout struct {
 	Event   string // path of the event the page belongs to, or ""
 	Author  bool   // the reader answers in it: the inbox is named
 	Winners bool   // the winners page is linked: the reader chooses, or somebody has won
+	Browser bool   // see Config.Browser
 	Whole   bool   // the page is read again as a whole when something changes
 	Truth   truth
 	Body    any
@@ -83,7 +84,7 @@ type layout struct {
 
 func (s *server) layout(r *http.Request, title, nav string, body any) layout {
 	l := layout{
-		Title: title, Nav: nav, Here: r.URL.RequestURI(), CSRF: s.guard.form, Stream: "/stream",
+		Title: title, Nav: nav, Here: r.URL.RequestURI(), CSRF: s.guard.form, Stream: "/stream", Browser: s.browser,
 		Theme: s.theme(r.Context()), Body: body,
 	}
 	if r.Method != http.MethodGet { // a form that came back with its words

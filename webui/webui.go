@@ -38,6 +38,12 @@ type Config struct {
 	Now func() time.Time
 	// Zone is where the reader is; nil is time.Local.
 	Zone *time.Location
+	// Base is the path below which the pages stand, such as "/flyleaf"; "" is the root.
+	Base string
+	// Browser says that the program runs in the reader's browser, which hands it the
+	// requests of its own pages only: no cookie is asked for, and pages hear of changes
+	// from the program's worker.
+	Browser bool
 }
 
 // ThreadsOnPage is how many threads one page of a week shows.
@@ -50,11 +56,12 @@ const maxUpload = cover.MaxInput + maxForm
 const maxForm = 512 << 10
 
 type server struct {
-	node   node.Node
-	guard  guard
-	now    func() time.Time
-	zone   *time.Location
-	render *templates
+	node    node.Node
+	guard   guard
+	now     func() time.Time
+	zone    *time.Location
+	render  *templates
+	browser bool // see Config.Browser
 
 	announced announcer
 }
@@ -62,13 +69,14 @@ type server struct {
 // New returns the handler of the whole UI. Every answer it gives carries a
 // Content-Security-Policy without inline scripts or styles.
 func New(c Config) http.Handler {
-	s := &server{node: c.Node, guard: newGuard(c.Token, c.Starts, c.Hosts), now: c.Now, zone: c.Zone, render: newTemplates()}
+	s := &server{node: c.Node, guard: newGuard(c.Token, c.Starts, c.Hosts), browser: c.Browser, now: c.Now, zone: c.Zone, render: newTemplates()}
 	if s.now == nil {
 		s.now = time.Now
 	}
 	if s.zone == nil {
 		s.zone = time.Local
 	}
+	s.guard.browser = c.Browser
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+staticPath+"{version}/{name}", static)
 	mux.HandleFunc("GET "+staticPath, http.NotFound) // no cookie was asked for, so no page of ours
@@ -132,5 +140,5 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /you/phrase", s.phrase)
 	mux.HandleFunc("POST /you/theme", s.setTheme)
 	mux.HandleFunc("GET /", s.nowhere)
-	return s.guard.wrap(mux, s)
+	return below(c.Base, s.guard.wrap(mux, s))
 }

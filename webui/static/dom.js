@@ -4,6 +4,9 @@ export const one = (selector, root = document) => root.querySelector(selector);
 export const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 export const byID = (id, doc = document) => doc.getElementById(id);
 
+// root is the path below which all pages stand, with a slash at its end.
+export const root = document.body.dataset.root;
+
 // eventPath is the path of the event the page belongs to; undefined on other pages.
 export const eventPath = document.body.dataset.event;
 

@@ -1,5 +1,5 @@
 // Forms that stay in the page: their words are in the box until the program has saved them.
-import { all, byID, comparable, here, one, replaceFilters } from './dom.js';
+import { all, byID, comparable, here, one, replaceFilters, root } from './dom.js';
 import { forgetDraft, leavingByForm, stopSaving } from './drafts.js';
 import { focusPost } from './place.js';
 import { readPosts, replacePost, showMissing } from './posts.js';
@@ -92,7 +92,7 @@ async function press(button) {
 
 async function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
-  await send('/you/theme', new URLSearchParams({ theme })).catch(() => {});
+  await send(root + 'you/theme', new URLSearchParams({ theme })).catch(() => {});
 }
 
 export function startForms() {

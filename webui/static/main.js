@@ -8,9 +8,11 @@ import { startDrafts } from './drafts.js';
 import { startForms } from './forms.js';
 import { startInboxKeys } from './inbox.js';
 import { startStream } from './stream.js';
+import { startWorker } from './worker.js';
 
 addCopyButtons(document);
 startInboxKeys();
 startStream();
+startWorker();
 startForms();
 startDrafts();

@@ -117,7 +117,7 @@ function runAfter(step) { running = running.then(step).catch(() => {}) }
 
 async function readChanged() {
   if (byID('waiting')) {
-    location.reload();
+    await readWaiting();
     return;
   }
   if (!changed.size) return;
@@ -131,8 +131,17 @@ async function readChanged() {
   showNews();
 }
 
+// readWaiting reads the page of an event that is being downloaded again. It opens the event
+// once it is here.
+async function readWaiting() {
+  const doc = await readPage(here());
+  if (!byID('waiting', doc)) location.reload();
+  else if (comparable(byID('main')) !== comparable(byID('main', doc))) byID('main').replaceChildren(...adopt(byID('main', doc)).childNodes);
+}
+
 // compareAll reads the whole page again: after a break, or when much has changed.
 async function compareAll() {
+  if (byID('waiting')) await readWaiting();
   if (!byID('threads')) return;
   for (const now of all('#threads .post', await readPage(here()))) take(now);
   showNews();

@@ -1,6 +1,6 @@
 // The line at the top that says whether everything was sent, and the pages that are read
 // again as a whole when something changes.
-import { adopt, all, byID, comparable, here, one } from './dom.js';
+import { adopt, all, byID, comparable, here, one, root } from './dom.js';
 import { addCopyButtons } from './copy.js';
 import { keepPlace } from './place.js';
 import { readPage } from './server.js';
@@ -15,7 +15,7 @@ export async function refreshStatus() {
   }
   checking = true;
   try {
-    const now = one('#truth', await readPage('/truth')), old = byID('truth');
+    const now = one('#truth', await readPage(root + 'truth')), old = byID('truth');
     if (old && old.outerHTML !== now.outerHTML) {
       old.dataset.state = now.dataset.state;
       old.replaceChildren(...adopt(now).childNodes);

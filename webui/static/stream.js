@@ -4,6 +4,33 @@ import { byID, eventPath } from './dom.js';
 import { refreshInbox } from './inbox.js';
 import { postsChanged, reconnected } from './posts.js';
 import { isWhole, refreshStatus } from './status.js';
+import { inWorker, listen } from './worker.js';
+
+// somePosts is called with the IDs of posts that have changed.
+function somePosts(posts) {
+  if (isWhole()) refreshStatus();
+  else if (byID('inbox')) refreshInbox().catch(() => {});
+  else if (eventPath) postsChanged(posts);
+}
+
+// newStatus is called when delivery, the relay or the event itself has changed.
+function newStatus() {
+  refreshStatus();
+  if (byID('waiting')) postsChanged();
+}
+
+// heard takes what the worker tells, of all events.
+function heard({ event, posts, status }) {
+  const ours = !eventPath || eventPath.endsWith('/' + event);
+  if (posts.length && ours) somePosts(posts);
+  if (status) newStatus();
+}
+
+// catchUp reads what may have changed while this page heard of nothing.
+function catchUp() {
+  reconnected();
+  refreshStatus();
+}
 
 let stream = null, connectedBefore = false;
 
@@ -11,22 +38,12 @@ function open() {
   if (stream || document.hidden) return;
   stream = new EventSource(document.body.dataset.stream);
   stream.addEventListener('hello', () => {
-    if (connectedBefore) {
-      reconnected();
-      refreshStatus();
-    }
+    if (connectedBefore || byID('waiting')) catchUp(); // it may have come before the stream was open
     connectedBefore = true;
     document.body.dataset.live = 'yes';
   });
-  stream.addEventListener('posts', e => {
-    if (isWhole()) refreshStatus();
-    else if (byID('inbox')) refreshInbox().catch(() => {});
-    else if (eventPath) postsChanged(JSON.parse(e.data).posts);
-  });
-  stream.addEventListener('status', () => {
-    refreshStatus();
-    if (byID('waiting')) postsChanged();
-  });
+  stream.addEventListener('posts', e => somePosts(JSON.parse(e.data).posts));
+  stream.addEventListener('status', newStatus);
   stream.addEventListener('error', () => {
     document.body.dataset.live = 'no';
     refreshStatus();
@@ -39,6 +56,13 @@ function close() {
 }
 
 export function startStream() {
+  if (inWorker) {
+    listen(heard);
+    document.addEventListener('visibilitychange', () => { if (!document.hidden) catchUp() });
+    document.body.dataset.live = 'yes';
+    catchUp(); // the worker may have told of changes before this page listened
+    return;
+  }
   document.addEventListener('visibilitychange', () => { if (document.hidden) close(); else open() });
   addEventListener('pagehide', close);
   addEventListener('pageshow', open);

@@ -1,0 +1,73 @@
+// In a browser tab there is no program besides the browser: it runs in this site's Service
+// Worker, which the browser ends when nothing needs it. While somebody looks at a page,
+// the page keeps the worker alive and hears from it what has changed.
+import { byID } from './dom.js';
+
+// inWorker says that this page came from the worker.
+export const inWorker = document.body.dataset.worker !== undefined;
+
+const pingEvery = 10_000; // ms; a worker without anything to do is ended after some 30 s
+
+// ask asks the worker for something and returns its answer.
+export function ask(question, value) {
+  return new Promise((resolve, reject) => {
+    const worker = navigator.serviceWorker.controller;
+    if (!worker) return reject(new Error('Flyleaf does not run in this browser. Reload the page.'));
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = e => { if (e.data.error) reject(new Error(e.data.error)); else resolve(e.data.result) };
+    worker.postMessage({ ask: question, value }, [port2]);
+  });
+}
+
+// listen calls update with what the worker tells of changes: {event, posts, status}.
+export function listen(update) {
+  navigator.serviceWorker.addEventListener('message', e => { if (e.data.posts) update(e.data) });
+  navigator.serviceWorker.startMessages();
+}
+
+// startWorker keeps the worker alive, has it try its relays when there is reason to, and
+// opens the week of an address such as /#EVENT@wss://RELAY.
+export function startWorker() {
+  if (!inWorker) return;
+  setInterval(() => { if (!document.hidden) ask('ping').catch(() => {}) }, pingEvery);
+  const wake = () => ask('wake').catch(() => {});
+  addEventListener('online', wake);
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) wake() });
+  addEventListener('hashchange', join);
+  join();
+  offerUpdate();
+}
+
+async function join() {
+  const invitation = decodeURIComponent(location.hash.slice(1));
+  if (!/^(flyleaf:)?[0-9A-Za-z]{20,40}@/.test(invitation)) return;
+  try {
+    location.replace(await ask('join', invitation));
+  } catch (error) {
+    const box = byID('update');
+    box.textContent = error.message;
+    box.hidden = false;
+  }
+}
+
+// offerUpdate offers a new version of the program. It is never taken by itself: somebody
+// may be in the middle of a sentence.
+async function offerUpdate() {
+  const registration = await navigator.serviceWorker.ready;
+  const offer = () => {
+    const box = byID('update');
+    if (!registration.waiting || !box) return;
+    const button = document.createElement('button');
+    button.textContent = 'Reload';
+    button.addEventListener('click', () => {
+      navigator.serviceWorker.addEventListener('controllerchange', () => location.reload());
+      registration.waiting.postMessage({ ask: 'skipWaiting' });
+    });
+    box.replaceChildren('A new version of Flyleaf is here. ', button);
+    box.hidden = false;
+  };
+  offer();
+  registration.addEventListener('updatefound', () => {
+    registration.installing?.addEventListener('statechange', offer);
+  });
+}
