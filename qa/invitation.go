@@ -72,6 +72,21 @@ func (i Invitation) String() string {
 	return s
 }
 
+// WebLink writes the invitation as the address that opens it in a browser, at a relay
+// that serves Flyleaf for the browser: "https://HOST/join/<event ID>#<secret>"; http://
+// for a ws:// relay. It returns "" without a relay. ParseInvitation reads it as well.
+func (i Invitation) WebLink() string {
+	host, ok := strings.CutPrefix(i.Relay, "ws")
+	if !ok {
+		return ""
+	}
+	link := "http" + strings.TrimRight(host, "/") + "/join/" + string(i.Event)
+	if _, secret, ok := strings.Cut(i.String(), "#"); ok {
+		link += "#" + secret
+	}
+	return link
+}
+
 // Public returns the invitation without its secret.
 func (i Invitation) Public() Invitation {
 	return Invitation{Event: i.Event, Relay: i.Relay}

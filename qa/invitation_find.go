@@ -53,6 +53,10 @@ var (
 // trailing is punctuation that belongs to the sentence and not to the address before it.
 const trailing = ".,;:!?*_~&…"
 
+// webLinks finds what Invitation.WebLink writes, up to the event ID: s of https, host and
+// path of the relay, event.
+var webLinks = regexp.MustCompile(`(?i)\bhttp(s?)://([^\s/?#@<>"]+(?:/[^\s?#@<>"/]+)*)/join/([0-9A-Za-z]+)`)
+
 // ParseInvitation finds the invitation in a text that a person pasted: as String
 // writes it, in a sentence, in brackets or quotes, broken over lines, with invisible
 // characters, in the address of a web page; also "automerge:<event ID>" and a bare
@@ -83,6 +87,7 @@ func ParseInvitation(text string) (Invitation, error) {
 	if escapedScheme.MatchString(text) {
 		text = unescape(text)
 	}
+	text = webLinks.ReplaceAllString(text, "flyleaf:$3@ws$1://$2")
 	var found []Invitation
 	var wrong error
 	add := func(i Invitation, err error) {

@@ -133,3 +133,32 @@ func TestWhatIsWrongWithAnInvitation(t *testing.T) {
 		}
 	}
 }
+
+// TestWebLink: the address that opens an invitation in a browser is read as the invitation,
+// alone and in a sentence, with and without a secret.
+func TestWebLink(t *testing.T) {
+	event := MakeEventID([16]byte{4, 5, 6})
+	secret := bytes.Repeat([]byte{7}, SecretSize)
+	for _, c := range []struct{ relay, link string }{
+		{"ws://127.0.0.1:3030", "http://127.0.0.1:3030/join/"},
+		{"wss://relay.example", "https://relay.example/join/"},
+		{"wss://example.org/flyleaf/relay", "https://example.org/flyleaf/relay/join/"},
+	} {
+		for _, i := range []Invitation{{Event: event, Relay: c.relay}, {Event: event, Relay: c.relay, Secret: secret}} {
+			link := i.WebLink()
+			if !strings.HasPrefix(link, c.link+string(event)) {
+				t.Errorf("%s: %s", c.relay, link)
+			}
+			got, err := ParseInvitation("Come and ask: <" + link + ">. See you there!")
+			if err != nil || !reflect.DeepEqual(got, i) {
+				t.Errorf("%s is read as %v, %v", link, got, err)
+			}
+			if both, err := ParseInvitation(link + "\n" + i.String()); err != nil || !reflect.DeepEqual(both, i) {
+				t.Errorf("%s twice is read as %v, %v", link, both, err)
+			}
+		}
+	}
+	if link := (Invitation{Event: event}).WebLink(); link != "" {
+		t.Errorf("without a relay: %s", link)
+	}
+}

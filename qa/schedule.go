@@ -85,3 +85,26 @@ func (e *Event) Phase(nowMillis int64) (now, next Phase, atMillis int64) {
 	}
 	return now, next, atMillis
 }
+
+// Days says on which days an event is, by the calendar of a zone: "9 to 13 November
+// 2026"; "" when that is not set.
+func (e Event) Days(zone *time.Location) string {
+	e = e.Consistent()
+	if e.StartsAtMillis == 0 {
+		return ""
+	}
+	from := time.UnixMilli(e.StartsAtMillis).In(zone)
+	if e.EndsAtMillis <= e.StartsAtMillis {
+		return from.Format("2 January 2006")
+	}
+	until := time.UnixMilli(e.EndsAtMillis).In(zone)
+	switch {
+	case from.Year() != until.Year():
+		return from.Format("2 January 2006") + " to " + until.Format("2 January 2006")
+	case from.Month() != until.Month():
+		return from.Format("2 January") + " to " + until.Format("2 January 2006")
+	case from.Day() == until.Day():
+		return from.Format("2 January 2006")
+	}
+	return from.Format("2") + " to " + until.Format("2 January 2006")
+}

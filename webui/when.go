@@ -65,26 +65,7 @@ func (c calendar) day(millis int64) (key, title string) {
 }
 
 // days writes "9 to 13 November 2026".
-func (c calendar) days(e qa.Event) string {
-	e = e.Consistent()
-	if e.StartsAtMillis == 0 {
-		return ""
-	}
-	from := c.at(e.StartsAtMillis)
-	if e.EndsAtMillis <= e.StartsAtMillis {
-		return from.Format("2 January 2006")
-	}
-	until := c.at(e.EndsAtMillis)
-	switch {
-	case from.Year() != until.Year():
-		return from.Format("2 January 2006") + " to " + until.Format("2 January 2006")
-	case from.Month() != until.Month():
-		return from.Format("2 January") + " to " + until.Format("2 January 2006")
-	case from.Day() == until.Day():
-		return from.Format("2 January 2006")
-	}
-	return fmt.Sprintf("%d to %s", from.Day(), until.Format("2 January 2006"))
-}
+func (c calendar) days(e qa.Event) string { return e.Days(c.zone) }
 
 // weekday is one point of the week's line.
 type weekday struct {

@@ -8,27 +8,8 @@ import (
 	"flyleaf/qa"
 )
 
-// days writes "9 to 13 November 2026" in the event's zone; "" when no day is set.
-func days(e *qa.Event) string {
-	if e.StartsAtMillis == 0 {
-		return ""
-	}
-	zone := e.Location()
-	from := time.UnixMilli(e.StartsAtMillis).In(zone)
-	if e.EndsAtMillis <= e.StartsAtMillis {
-		return from.Format("2 January 2006")
-	}
-	until := time.UnixMilli(e.EndsAtMillis).In(zone)
-	switch {
-	case from.Year() != until.Year():
-		return from.Format("2 January 2006") + " to " + until.Format("2 January 2006")
-	case from.Month() != until.Month():
-		return from.Format("2 January") + " to " + until.Format("2 January 2006")
-	case from.Day() == until.Day():
-		return from.Format("2 January 2006")
-	}
-	return from.Format("2") + " to " + until.Format("2 January 2006")
-}
+// days says on which days an event is, in its own zone.
+func days(e *qa.Event) string { return e.Days(e.Location()) }
 
 // moment is a time as people read it and as programs do.
 type moment struct{ Words, Machine string }
