@@ -22,6 +22,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"flyleaf/crdt/authority"
 	"flyleaf/crdt/describe"
@@ -103,7 +104,7 @@ func (r *Reader) Cursor() int64 { return r.cursor }
 // feed must then be read again from 0.
 func (r *Reader) Read(ctx context.Context, fn func(Entry) error) error {
 	if r.graph == nil {
-		if err := r.build(ctx, r.cursor); err != nil {
+		if err := r.build(ctx, r.cursor, math.MaxInt); err != nil {
 			r.graph = nil
 			return err
 		}
@@ -126,8 +127,8 @@ func (r *Reader) clear() {
 	r.pending = map[wire.Hash]pendingChange{}
 }
 
-// build adds the changes up to a position to an empty event.
-func (r *Reader) build(ctx context.Context, until int64) error {
+// build adds the changes up to a position, at most so many, to an empty event.
+func (r *Reader) build(ctx context.Context, until int64, most int) error {
 	r.clear()
 	err := r.ledger.Entries(ctx, r.event, 0, func(e storage.Entry) error {
 		if e.Position > until {
@@ -135,6 +136,9 @@ func (r *Reader) build(ctx context.Context, until int64) error {
 		}
 		if e.Status != storage.InDocument {
 			return nil
+		}
+		if r.graph.Len() >= most {
+			return ErrTooLong
 		}
 		_, err := r.add(e)
 		return err
@@ -145,6 +149,9 @@ func (r *Reader) build(ctx context.Context, until int64) error {
 	r.projection.Touched()
 	return err
 }
+
+// ErrTooLong is returned for an event of more changes than were to be read.
+var ErrTooLong = errors.New("feed: the event has more changes than are read for this")
 
 // errStop ends Ledger.Entries early.
 var errStop = errors.New("feed: stop")
@@ -209,7 +216,7 @@ func (r *Reader) rebuilt(ctx context.Context, e storage.Entry, fn func(Entry) er
 	if err != nil {
 		return err
 	}
-	if err := r.build(ctx, e.Position); err != nil {
+	if err := r.build(ctx, e.Position, math.MaxInt); err != nil {
 		return err
 	}
 	var all Rows

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -137,4 +138,21 @@ func Access(ctx context.Context, ledger Ledger, event qa.EventID) (string, error
 		return "", ErrNoEvent
 	}
 	return "", err
+}
+
+// About returns what an event says of itself. It reads the whole ledger of the event, of
+// at most so many changes; ErrTooLong is returned for a longer one, and ErrNoEvent when
+// the ledger has no such event.
+func About(ctx context.Context, ledger Ledger, event qa.EventID, most int) (qa.Event, error) {
+	r := NewReader(ledger, event, 0)
+	err := r.build(ctx, math.MaxInt64, most)
+	switch {
+	case errors.Is(err, storage.ErrDamaged):
+	case err != nil:
+		return qa.Event{}, err
+	}
+	if r.graph.Len() == 0 {
+		return qa.Event{}, ErrNoEvent
+	}
+	return r.projection.Event(), nil
 }
