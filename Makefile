@@ -4,15 +4,21 @@ GO ?= go
 # now and then Go's fuzzer reports the end of it as a failure of its own.
 FUZZTIME ?= 10000x
 
-.PHONY: run build test race lint fuzz bench microbench wasm nocgo native docs clean
+.PHONY: run build web test race lint fuzz bench microbench wasm nocgo native docs clean
 
-run: build ## a relay and the app on a sample week
+run: ## a relay and the app on a sample week; in the desktop pages and in a browser tab
+	$(GO) run ./internal/buildweb -embed -fast -out webapp/dist
+	@$(MAKE) --no-print-directory build
 	./bin/flyleaf demo $(ARGS)
 
 build: ## bin/flyleaf and bin/syncserver
 	@mkdir -p bin
 	$(GO) build -o bin/flyleaf ./cmd/app
 	CGO_ENABLED=0 $(GO) build -o bin/syncserver ./cmd/syncserver
+
+web: ## Flyleaf for the browser: bin/web for any static host, webapp/dist to be built into the relay
+	$(GO) run ./internal/buildweb -out bin/web
+	$(GO) run ./internal/buildweb -embed -out webapp/dist
 
 test: ## all tests; those that need Chromium or Node skip without them
 	$(GO) test ./...
@@ -39,7 +45,7 @@ microbench: ## benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchmem ./crdt/... ./storage/... ./webui/... ./importer/... ./publish/...
 
 wasm: ## what must run in a browser tab later, builds for it now
-	GOOS=js GOARCH=wasm $(GO) build ./schema ./qa ./crdt/wire ./crdt/graph ./crdt/projection ./crdt/sync/... ./crdt/bundle ./keys ./crdt/policy ./crdt/describe ./crdt/verify ./keys/identity ./storage ./storage/mem ./storage/idb ./replica/... ./feed ./node/... ./importer/... ./publish/... ./webui
+	GOOS=js GOARCH=wasm $(GO) build ./schema ./qa ./crdt/wire ./crdt/graph ./crdt/projection ./crdt/sync/... ./crdt/bundle ./keys ./crdt/policy ./crdt/describe ./crdt/verify ./keys/identity ./storage ./storage/mem ./storage/idb ./replica/... ./feed ./node/... ./importer/... ./publish/... ./webui ./cmd/web
 
 nocgo: ## both programs without cgo, the app on the native engine; for Windows too
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/syncserver

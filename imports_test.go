@@ -45,6 +45,7 @@ func init() {
 	may("importer/slack", "a reader gives the domain its values, as the readers of importer do", "qa", "importer", "markdown")
 	may("internal/bounded", "a map knows nothing of what it holds")
 	may("internal/browsertest", "what starts a browser knows nothing of what it shows")
+	may("internal/buildweb", "what puts the app together reads its files, not its code")
 	may("internal/listen", "what is wrong with an address is the same for both programs")
 	may("internal/lockorder", "the order of the node's locks depends on no part of the node")
 	may("internal/testfixture", "shared test helpers", "qa", "crdt/wire")
@@ -78,6 +79,7 @@ func init() {
 	may("storage/sqlite", "an adapter imports the contract, never another adapter", "qa", "crdt/wire", "storage")
 	may("storage/storagetest", "the suite tests the contract, not one implementation", "qa", "crdt/wire", "storage")
 	may("style", "how pages look depends on nothing")
+	may("webapp", "the app's files are served as they are; of an event only what its link's page says is read, from the relay's ledger", "qa", "feed", "storage")
 	may("webui", "pages are made from what the node's interface gives", "qa", "qa/people", "markdown", "cover", "publish/ical", "style", "node")
 	may("weekfile", "the layouts of files, shared by reading and writing, are functions of the domain's values", "qa")
 }

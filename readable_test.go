@@ -33,7 +33,7 @@ func TestTemplatesStylesAndScriptsCanBeRead(t *testing.T) {
 		}
 		if d.IsDir() {
 			name := d.Name()
-			if path != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules" || name == "bin") {
+			if path != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules" || name == "bin" || name == "dist") {
 				return filepath.SkipDir
 			}
 			return nil

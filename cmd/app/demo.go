@@ -25,6 +25,7 @@ import (
 	"flyleaf/replica/relayclient"
 	"flyleaf/storage/mem"
 	"flyleaf/storage/sqlite"
+	"flyleaf/webapp"
 )
 
 //go:embed sample.yaml
@@ -101,6 +102,14 @@ func (a *app) demo(ctx context.Context, dir, listen, relayListen string, open bo
 	if err != nil {
 		return fmt.Errorf("the sample week: %w", err)
 	}
+	event, err := a.pointAt(ctx, h, relayURL)
+	if err != nil {
+		return fmt.Errorf("the sample week: %w", err)
+	}
+	if webapp.Built() {
+		link := qa.Invitation{Event: event, Relay: relayURL}.WebLink()
+		a.printf("As a reader in a browser tab, with nothing installed: %s\n", link)
+	}
 	return a.serve(ctx, h, listen, open, nil)
 }
 
@@ -132,7 +141,11 @@ func (a *app) demoRelay(ctx context.Context, dir, address string) (string, func(
 	if err != nil {
 		return "", nil, errors.Join(err, ln.Close(), store.Close(), lock.Unlock())
 	}
-	server := &http.Server{Handler: r, ReadHeaderTimeout: 10 * time.Second}
+	site, err := webapp.Site(r, store, "")
+	if err != nil {
+		return "", nil, errors.Join(err, ln.Close(), store.Close(), lock.Unlock())
+	}
+	server := &http.Server{Handler: site, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(ln) }() // ends with Shutdown below
 	stop := func() error {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
@@ -168,34 +181,34 @@ func (a *app) sampleHome(ctx context.Context, dir, relayURL string) (home, error
 			return home{}, err
 		}
 	}
-	h, err := openHome(device)
-	if err != nil {
-		return home{}, err
-	}
-	return h, a.pointAt(ctx, h, relayURL)
+	return openHome(device)
 }
 
-// pointAt sets the address at which the relay listens now for the sample's events.
-func (a *app) pointAt(ctx context.Context, h home, relayURL string) (err error) {
+// pointAt sets the address at which the relay listens now for the sample's events, and
+// returns the first of them: the sample week.
+func (a *app) pointAt(ctx context.Context, h home, relayURL string) (event qa.EventID, err error) {
 	l, err := a.openLocked(ctx, h)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	following, err := l.store.Following(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	for _, f := range following {
+		if event == "" {
+			event = f.Event
+		}
 		if f.Relay == relayURL {
 			continue
 		}
 		f.Relay = relayURL
 		if err := l.store.Follow(ctx, f); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return event, nil
 }
 
 func (a *app) openLocked(ctx context.Context, h home) (*local, error) {

@@ -79,13 +79,14 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 		return fallback
 	}
 	m := &Main{Stdout: stdout}
-	var open, api, proxy, level string
+	var open, api, web, proxy, level string
 	fs := flag.NewFlagSet("syncserver", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&m.Listen, "listen", or("SYNCSERVER_LISTEN", "127.0.0.1:3030"), "`address` to listen on; port 0: any free port (SYNCSERVER_LISTEN)")
 	fs.StringVar(&m.Data, "data", env("SYNCSERVER_DATA"), "`directory` for the events; created if missing\n(SYNCSERVER_DATA; default flyleaf-relay in the user's data directory)")
 	fs.BoolFunc("open", "serve any Automerge document, with looser limits (SYNCSERVER_OPEN)", func(s string) error { open = s; return nil })
 	fs.BoolFunc("api", "answer GET /api/v1/events/EVENT/changes with the change feed of open events, for anybody\nwho knows the ID (SYNCSERVER_API)", func(s string) error { api = s; return nil })
+	fs.BoolFunc("web", "serve Flyleaf for the browser at /, so that a reader needs only a link; --web=false:\nthe relay alone; --web=DIRECTORY: from what make web wrote there (SYNCSERVER_WEB; default true)", func(s string) error { web = s; return nil })
 	fs.Func("quota", "`NAME=NUMBER`: set a quota; off for no limit. May be repeated (SYNCSERVER_QUOTAS,\nseparated by commas); the names are listed below", m.Quotas.Set)
 	fs.Func("address", "the ws:// or wss:// `URL` by which devices reach the relay; required for\ninvitation-only events if devices use a host name or a proxy. May be repeated (SYNCSERVER_ADDRESSES,\nseparated by commas)", func(s string) error { return m.addAddress(s) })
 	fs.Func("disk-max", "`bytes` that the data may use, such as 20G; off: no limit\n(SYNCSERVER_DISK_MAX; default off)", func(v string) (err error) { m.DiskMax, err = quota.ParseBytes(v); return err })
@@ -94,6 +95,7 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 	fs.StringVar(&level, "log-level", or("SYNCSERVER_LOG_LEVEL", "info"), "debug, info, warn or error, to standard error (SYNCSERVER_LOG_LEVEL)")
 	open = or("SYNCSERVER_OPEN", "false")
 	api = or("SYNCSERVER_API", "false")
+	web = or("SYNCSERVER_WEB", "true")
 	proxy = or("SYNCSERVER_BEHIND_PROXY", "false")
 	if urls := env("SYNCSERVER_ADDRESSES"); urls != "" {
 		for url := range strings.SplitSeq(urls, ",") {
@@ -139,6 +141,9 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 	}
 	if m.API, err = parseBool("api", api); err != nil {
 		return nil, err
+	}
+	if m.Web, err = parseBool("web", web); err != nil {
+		m.Web, m.WebDir = true, web
 	}
 	if m.BehindProxy, err = parseBool("behind-proxy", proxy); err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ import (
 	"flyleaf/relay"
 	"flyleaf/relay/quota"
 	"flyleaf/storage/sqlite"
+	"flyleaf/webapp"
 )
 
 const (
@@ -44,9 +45,11 @@ type Main struct {
 	BehindProxy bool
 	// Addresses are the URLs by which devices reach the relay.
 	Addresses   []string
-	DiskMax     int64 // bytes that the data may take; 0 or less: any number
-	DiskReserve int64 // bytes that are left free; 0: relay.DiskReserve, less: none
-	API         bool  // answer other programs with the logs of open events
+	DiskMax     int64  // bytes that the data may take; 0 or less: any number
+	DiskReserve int64  // bytes that are left free; 0: relay.DiskReserve, less: none
+	Web         bool   // serve Flyleaf for the browser
+	WebDir      string // from this directory; "": from inside this program
+	API         bool   // answer other programs with the logs of open events
 	Log         *slog.Logger
 	Stdout      io.Writer // gets the one line that says where the relay listens
 }
@@ -88,6 +91,11 @@ func (m *Main) Run(ctx context.Context) (err error) {
 	var handler http.Handler = r
 	if m.API {
 		handler = withAPI(r, openFeeds{store, watchers}, ctx.Done())
+	}
+	if m.Web {
+		if handler, err = webapp.Site(handler, store, m.WebDir); err != nil {
+			return fmt.Errorf("%w (--web)", err)
+		}
 	}
 	listener, err := listen.TCP(ctx, m.Listen)
 	if err != nil {

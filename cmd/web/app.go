@@ -1,0 +1,122 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"syscall/js"
+
+	"flyleaf/keys"
+	"flyleaf/node"
+	"flyleaf/qa"
+	"flyleaf/replica/relayclient"
+	"flyleaf/storage"
+	"flyleaf/storage/idb"
+	"flyleaf/webui"
+)
+
+// database is the name of the IndexedDB database of an origin's path, which it is
+// followed by: two copies of the program on one host do not share one.
+const database = "flyleaf:"
+
+// Settings of the store that are this build's own.
+const (
+	settingSeed  = "browser/seed"  // the person's key, as hex
+	settingForms = "browser/forms" // the secret from which the token of the forms is derived
+)
+
+// app is the program in a Service Worker.
+type app struct {
+	device *node.Device
+	pages  http.Handler
+	base   string // path of the worker's scope without its last slash; "" at the root
+	host   string
+}
+
+func open(ctx context.Context) (*app, error) {
+	location := js.Global().Get("location")
+	a := &app{base: js.Global().Get("flyleafBase").String(), host: location.Get("host").String()}
+	store, err := idb.Open(ctx, database+a.base)
+	if err != nil {
+		return nil, err
+	}
+	seed, err := secret(ctx, store, settingSeed, keys.SeedSize)
+	if err != nil {
+		return nil, err
+	}
+	key, err := keys.KeyFromSeed(seed)
+	if err != nil {
+		return nil, err
+	}
+	forms, err := secret(ctx, store, settingForms, 32)
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	a.device, err = node.Open(ctx, node.Config{Store: store, Key: key, Log: log, Dial: relayclient.Browser{}})
+	if err != nil {
+		return nil, err
+	}
+	a.pages = webui.New(webui.Config{
+		Node: a.device, Token: hex.EncodeToString(forms), Hosts: []string{a.host}, Base: a.base, Browser: true,
+	})
+	a.device.Start(ctx)
+	return a, nil
+}
+
+// secret returns the bytes kept under a setting, drawn when there are none.
+func secret(ctx context.Context, store storage.Store, key string, size int) ([]byte, error) {
+	text, err := store.Setting(ctx, key)
+	if errors.Is(err, storage.ErrNotFound) {
+		b := make([]byte, size)
+		_, _ = rand.Read(b) // never fails
+		return b, store.SetSetting(ctx, key, hex.EncodeToString(b))
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != size {
+		return nil, fmt.Errorf("%w: the setting %s of this browser", storage.ErrDamaged, key)
+	}
+	return b, nil
+}
+
+// join follows the event of an invitation, and returns the path of its page.
+func (a *app) join(args []js.Value) (any, error) {
+	invitation, err := qa.ParseInvitation(args[0].String())
+	if err != nil {
+		return nil, err
+	}
+	if err := a.device.Join(context.Background(), invitation); err != nil {
+		return nil, err
+	}
+	return a.base + "/e/" + string(invitation.Event), nil
+}
+
+// wake has the connections to relays tried again at once: the network is back, or
+// somebody looks at a page after a while.
+func (a *app) wake([]js.Value) (any, error) { return nil, a.device.Wake(context.Background()) }
+
+// watch tells all tabs what changes.
+func (a *app) watch(ctx context.Context) {
+	tell := js.Global().Get("flyleafTell")
+	err := a.device.Watch(ctx, "", func(u qa.Update) error {
+		posts := make([]any, len(u.Posts))
+		for i, p := range u.Posts {
+			posts[i] = string(p)
+		}
+		tell.Invoke(map[string]any{"event": string(u.Event), "posts": posts, "status": u.Status})
+		return nil
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "flyleaf: pages are not told of changes any more:", err)
+	}
+}

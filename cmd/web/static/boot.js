@@ -1,0 +1,57 @@
+// The first page of somebody who has only a link: it installs the Service Worker, says
+// how far that is, and then opens the week of the link.
+'use strict';
+
+const status = document.getElementById('status');
+const bar = document.getElementById('bar');
+
+function fail(text) {
+  status.textContent = text;
+  bar.hidden = true;
+  document.getElementById('other').hidden = false;
+}
+
+// ask asks the worker and waits for its answer.
+function ask(worker, message) {
+  return new Promise((resolve, reject) => {
+    const {port1, port2} = new MessageChannel();
+    port1.onmessage = e => e.data.error ? reject(new Error(e.data.error)) : resolve(e.data.result);
+    worker.postMessage(message, [port2]);
+  });
+}
+
+// invitationOf returns the invitation of an address: behind its #, or, of /join/EVENT, to the
+// relay that served the page, with the secret behind its # if it has one; "" when there is none.
+function invitationOf({hash, pathname, protocol, host}) {
+  const [, base, event] = pathname.match(/^(.*)\/join\/([0-9A-Za-z]+)$/) ?? [];
+  if (event) return `flyleaf:${event}@${protocol === 'https:' ? 'wss' : 'ws'}://${host}${base}${hash.length > 1 ? hash : ''}`;
+  return hash.length > 1 ? decodeURIComponent(hash.slice(1)) : '';
+}
+
+async function boot() {
+  if (!('serviceWorker' in navigator) || !('indexedDB' in globalThis) || !('WebAssembly' in globalThis)) {
+    return fail('This browser cannot keep Flyleaf. It may be a private window, or one that is too old.');
+  }
+  navigator.serviceWorker.addEventListener('message', e => {
+    if (!e.data.loaded) return;
+    bar.max = e.data.of;
+    bar.value = e.data.loaded;
+    status.textContent = e.data.loaded < e.data.of ? 'Loading Flyleaf, once …' : 'Starting …';
+  });
+  const registration = await navigator.serviceWorker.register(new URL('sw.js', import.meta.url), {updateViaCache: 'none'});
+  const worker = registration.installing ?? registration.waiting ?? registration.active;
+  await new Promise((resolve, reject) => {
+    const look = () => {
+      if (worker.state === 'activated') resolve();
+      if (worker.state === 'redundant') reject(new Error('Loading did not come to an end. Is there a network?'));
+    };
+    worker.addEventListener('statechange', look);
+    look();
+  });
+  const invitation = invitationOf(location);
+  if (!invitation) return location.reload();
+  status.textContent = 'Opening the week …';
+  location.replace(await ask(worker, {ask: 'join', value: invitation}));
+}
+
+boot().catch(error => fail(error.message));

@@ -1,0 +1,127 @@
+// The Service Worker: it keeps the program's files, runs the program, and hands it the
+// requests of all tabs. The browser ends it after some 30 seconds without anything to
+// do, and starts it again for the next request.
+'use strict';
+importScripts('wasm_exec.js');
+
+const version = '{{version}}';
+const files = ['boot.js', 'boot.css', 'app.wasm', 'wasm_exec.js', 'manifest.webmanifest', 'icon.svg'];
+const scope = new URL(registration.scope).pathname;
+const cacheName = `flyleaf ${scope} ${version}`;
+
+globalThis.flyleafBase = scope.replace(/\/$/, '');
+
+addEventListener('install', event => event.waitUntil(keepFiles()));
+
+// keepFiles loads the program's files into a cache of this version, and tells the pages
+// how far it is.
+async function keepFiles() {
+  const cache = await caches.open(cacheName);
+  for (const name of files) {
+    const response = await fetch(name, {cache: 'no-cache'});
+    if (!response.ok) throw new Error(`${name}: ${response.status}`);
+    await cache.put(name, name === 'app.wasm' ? await progress(response) : response);
+  }
+}
+
+// progress passes a response on and tells the pages how many bytes have come. Of how
+// many is in a header of ours: Content-Length is that of the compressed file.
+async function progress(response) {
+  const parts = [];
+  let got = 0;
+  const reader = response.body.getReader();
+  for (;;) {
+    const {done, value} = await reader.read();
+    if (done) break;
+    parts.push(value);
+    got += value.length;
+    await tell({loaded: got, of: {{size}}});
+  }
+  return new Response(new Blob(parts, {type: 'application/wasm'}), {headers: {'Content-Type': 'application/wasm'}});
+}
+
+addEventListener('activate', event => event.waitUntil((async () => {
+  for (const name of await caches.keys()) {
+    if (name.startsWith(`flyleaf ${scope} `) && name !== cacheName) await caches.delete(name);
+  }
+  await clients.claim();
+})()));
+
+async function tell(message) {
+  for (const client of await clients.matchAll({includeUncontrolled: true, type: 'window'})) client.postMessage(message);
+}
+globalThis.flyleafTell = message => { tell(message); };
+
+// program starts the program once, and again after a start that failed.
+let starting;
+function program() {
+  starting ??= start().catch(error => { starting = undefined; throw error; });
+  return starting;
+}
+
+async function start() {
+  const cached = await (await caches.open(cacheName)).match('app.wasm');
+  const go = new Go();
+  const {instance} = await WebAssembly.instantiateStreaming(cached ?? fetch('app.wasm'), go.importObject);
+  return new Promise((resolve, reject) => {
+    globalThis.flyleafReady = (program, error) => { error ? reject(new Error(error)) : resolve(program); };
+    go.run(instance).then(() => { starting = undefined; reject(new Error('the program ended')); }, reject);
+  });
+}
+
+addEventListener('fetch', event => {
+  const url = new URL(event.request.url);
+  if (url.origin !== location.origin || !url.pathname.startsWith(scope)) return;
+  const name = url.pathname.slice(scope.length);
+  if (name === 'sw.js') return;
+  if (files.includes(name)) {
+    event.respondWith(caches.open(cacheName).then(cache => cache.match(name)).then(found => found ?? fetch(event.request)));
+    return;
+  }
+  event.respondWith(answer(event.request));
+});
+
+async function answer(request) {
+  try {
+    const app = await program();
+    const {pathname, hash} = new URL(request.url);
+    const [, event] = request.mode === 'navigate' && pathname.slice(scope.length).match(/^join\/([0-9A-Za-z]+)$/) || [];
+    if (event) {
+      const relay = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${flyleafBase}`;
+      // The # keeps the secret of an invitation out of the address that follows.
+      return Response.redirect(await app.join(`flyleaf:${event}@${relay}${hash.length > 1 ? hash : ''}`) + '#', 303);
+    }
+    const body = request.method === 'GET' || request.method === 'HEAD' ? null : new Uint8Array(await request.arrayBuffer());
+    const got = await app.handle({method: request.method, url: request.url, headers: [...request.headers], body});
+    const empty = got.status === 204 || got.status === 304 || got.status >= 300 && got.status < 400;
+    return new Response(empty ? null : got.body, {status: got.status, headers: got.headers});
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+// failed is the page that says why there is none.
+function failed(error) {
+  const text = String(error.message ?? error).replace(/[&<>]/g, c => ({'&': '&amp;', '<': '&lt;', '>': '&gt;'})[c]);
+  return new Response(`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Flyleaf</title><link rel="stylesheet" href="${scope}boot.css"><main><h1>Flyleaf cannot open what this browser keeps</h1>
+<p>${text}</p><p>Nothing was changed. Reload the page to try again.</p></main>`,
+  {status: 500, headers: {'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': "default-src 'none'; style-src 'self'"}});
+}
+
+// A page asks with a port for the answer, or pings so that the worker stays while
+// somebody looks.
+addEventListener('message', event => {
+  const {ask, value} = event.data ?? {};
+  const port = event.ports[0];
+  if (ask === 'skipWaiting') { skipWaiting(); return; }
+  event.waitUntil((async () => {
+    try {
+      const app = await program();
+      const result = ask === 'join' ? await app.join(value) : ask === 'wake' ? await app.wake() : null;
+      port?.postMessage({result});
+    } catch (error) {
+      port?.postMessage({error: String(error.message ?? error)});
+    }
+  })());
+});

@@ -1,0 +1,114 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/serviceworker"
+	"github.com/chromedp/chromedp"
+)
+
+// webApp is the directory of Flyleaf for the browser, built once for all tests.
+var webApp = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(bin, "web") // goes with the binaries
+	cmd := exec.Command("go", "run", "./internal/buildweb", "-fast", "-out", dir)
+	cmd.Dir = ".."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building Flyleaf for the browser: %w\n%s", err, out)
+	}
+	return dir, nil
+})
+
+// upWithWeb starts the relay with Flyleaf for the browser.
+func (r *relay) upWithWeb() *relay {
+	r.t.Helper()
+	dir, err := webApp()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return r.up("--web=" + dir)
+}
+
+// endWorkers ends the browser's Service Workers, as the browser itself does now and then.
+func endWorkers(t *testing.T, ctx context.Context) {
+	t.Helper()
+	if _, err := chromedp.Run(ctx, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		if _, err := cdp.Call(ctx, target, serviceworker.Enable, cdp.Empty{}); err != nil {
+			return chromedp.Void{}, err
+		}
+		_, err := cdp.Call(ctx, target, serviceworker.StopAllWorkers, cdp.Empty{})
+		return chromedp.Void{}, err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestALinkIsEnough: somebody with nothing but a link reads what the week is, asks, goes
+// on without the relay and after the browser has ended the program, and gets the answer
+// that was written on a desktop meanwhile.
+func TestALinkIsEnough(t *testing.T) {
+	ctx := browser(t)
+	relay := newRelay(t).upWithWeb()
+	author := newDevice(t)
+	week := author.found(relay.url())
+	author.run("identity", "name", "Ilse Marrow")
+	author.run("sync")
+	page := "http://" + relay.addr
+
+	do(t, ctx, chromedp.Navigate(page+"/join/"+week.Event))
+	shows(t, ctx, "The Patient Ledger")
+	do(t, ctx, chromedp.WaitVisible(`#q`), chromedp.SendKeys(`#q`, "May nothing ever be changed?"),
+		chromedp.Click(`#ask button.primary`), chromedp.WaitVisible(`article.question`))
+	shows(t, ctx, "May nothing ever be changed?")
+
+	var question post
+	eventually(t, "the question is on the author's device", func() error {
+		author.run("sync")
+		l := author.list(week.Event)
+		if len(l) != 1 {
+			return fmt.Errorf("%d questions", len(l))
+		}
+		question = l[0]
+		return nil
+	})
+
+	// The relay is gone, and the browser ends the program: what was asked is here, and
+	// more can be asked.
+	relay.stop()
+	endWorkers(t, ctx)
+	do(t, ctx, chromedp.Navigate(page+"/e/"+week.Event), chromedp.WaitVisible(`#q`))
+	shows(t, ctx, "May nothing ever be changed?")
+	do(t, ctx, chromedp.SendKeys(`#q`, "And who says so?"), chromedp.Click(`#ask button.primary`))
+	shows(t, ctx, "And who says so?")
+	endWorkers(t, ctx)
+
+	author.run("author", "answer", "--event", week.Event, question.ID, "Everything may, as long as it shows.")
+	relay.upWithWeb()
+	author.run("sync")
+	do(t, ctx, chromedp.Navigate(page+"/e/"+week.Event))
+	const answer = "Everything may, as long as it shows."
+	eventually(t, "the page shows the answer, or offers it", func() error {
+		// What comes while the page is open is offered, so that nothing moves under its reader.
+		if ask[bool](t, ctx, `(() => { const offer = document.querySelector("#news a"); offer?.click(); return document.body.innerText.includes("`+answer+`") })()`) {
+			return nil
+		}
+		return errors.New("it does not")
+	})
+	eventually(t, "the second question is on the author's device", func() error {
+		author.run("sync")
+		if n := len(author.list(week.Event)); n != 2 {
+			return fmt.Errorf("%d questions", n)
+		}
+		return nil
+	})
+	if text := ask[string](t, ctx, `document.body.innerText`); strings.Contains(text, "cannot open") {
+		t.Error(text)
+	}
+}

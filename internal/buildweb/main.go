@@ -1,0 +1,173 @@
+// Buildweb puts Flyleaf for the browser together: a directory that any web server can
+// serve, below any path. Beside each file that gains by it stand its compressed forms,
+// name.br and name.gz.
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+)
+
+func main() {
+	out := flag.String("out", "bin/web", "the `directory` to write; everything in it but .gitignore is replaced")
+	embed := flag.Bool("embed", false, "leave out what the relay does not need inside it: the program uncompressed, and gzip")
+	fast := flag.Bool("fast", false, "compress less, for tests and make run")
+	flag.Parse()
+	if err := build(*out, options{*embed, *fast}); err != nil {
+		fmt.Fprintln(os.Stderr, "buildweb:", err)
+		os.Exit(1)
+	}
+}
+
+const static = "cmd/web/static"
+
+type options struct{ embed, fast bool }
+
+// versionFile says which build a directory holds, so that the same one is not written again.
+const versionFile = ".version"
+
+func build(out string, o options) error {
+	files := map[string][]byte{}
+	entries, err := os.ReadDir(static)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if files[e.Name()], err = os.ReadFile(filepath.Join(static, e.Name())); err != nil {
+			return err
+		}
+	}
+	if files["icon.svg"], err = os.ReadFile("webui/static/icon.svg"); err != nil {
+		return err
+	}
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return err
+	}
+	if files["wasm_exec.js"], err = os.ReadFile(filepath.Join(strings.TrimSpace(string(root)), "lib", "wasm", "wasm_exec.js")); err != nil {
+		return err
+	}
+	if files["app.wasm"], err = program(); err != nil {
+		return err
+	}
+	version := stamp(files)
+	if had, err := os.ReadFile(filepath.Join(out, versionFile)); err == nil {
+		// A better compressed build of the same files will do as well.
+		if is := string(had); is == (options{o.embed, false}).describe(version) || is == o.describe(version) {
+			return nil
+		}
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	old, err := os.ReadDir(out)
+	if err != nil {
+		return err
+	}
+	for _, e := range old {
+		if e.Name() != ".gitignore" {
+			if err := os.Remove(filepath.Join(out, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	for name, b := range files {
+		if err := write(filepath.Join(out, name), b, o); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(out, versionFile), []byte(o.describe(version)), 0o644)
+}
+
+func (o options) describe(version string) string {
+	return fmt.Sprintf("%s embed=%t fast=%t\n", version, o.embed, o.fast)
+}
+
+// program builds the program for js and wasm.
+func program() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "flyleaf-web-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "app.wasm")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "./cmd/web")
+	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("building cmd/web: %w", err)
+	}
+	return os.ReadFile(path)
+}
+
+// stamp writes into the worker which version it is, so that the browser notices when
+// any file changes, and how large the program is. It returns the version.
+func stamp(files map[string][]byte) string {
+	h := sha256.New()
+	names := make([]string, 0, len(files))
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		fmt.Fprintf(h, "%s %d\n", name, len(files[name]))
+		h.Write(files[name])
+	}
+	version := hex.EncodeToString(h.Sum(nil)[:8])
+	sw := files["sw.js"]
+	sw = bytes.ReplaceAll(sw, []byte("{{version}}"), []byte(version))
+	files["sw.js"] = bytes.ReplaceAll(sw, []byte("{{size}}"), []byte(strconv.Itoa(len(files["app.wasm"]))))
+	return version
+}
+
+// write writes a file and, where they are smaller, its compressed forms.
+func write(path string, b []byte, o options) error {
+	if !o.embed || filepath.Ext(path) != ".wasm" {
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			return err
+		}
+	}
+	level, gz := brotli.BestCompression, gzip.BestCompression
+	if o.fast {
+		level, gz = 5, gzip.BestSpeed
+	}
+	for suffix, compressor := range map[string]func(io.Writer) (io.WriteCloser, error){
+		".br": func(w io.Writer) (io.WriteCloser, error) { return brotli.NewWriterLevel(w, level), nil },
+		".gz": func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriterLevel(w, gz) },
+	} {
+		if o.embed && suffix == ".gz" {
+			continue
+		}
+		var packed bytes.Buffer
+		w, err := compressor(&packed)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+		if err := w.Close(); err != nil {
+			return err
+		}
+		if packed.Len() >= len(b) {
+			continue
+		}
+		if err := os.WriteFile(path+suffix, packed.Bytes(), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
