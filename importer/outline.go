@@ -350,11 +350,11 @@ func (r *outlineReader) head(n int, line string) error {
 		e.Authors = value
 	case key == "starts" && value != "":
 		if e.StartsAtMillis, ok = weekfile.ParseTime(value, false); !ok {
-			return r.refuse(n, "%q is no time like 2021-03-08 00:00:00", beginning(value))
+			return r.refuse(n, "%q is not a time such as 2021-03-08 00:00:00", beginning(value))
 		}
 	case key == "ends" && value != "":
 		if e.EndsAtMillis, ok = weekfile.ParseTime(value, true); !ok {
-			return r.refuse(n, "%q is no time like 2021-03-08 00:00:00", beginning(value))
+			return r.refuse(n, "%q is not a time such as 2021-03-08 00:00:00", beginning(value))
 		}
 	case key == "starts" || key == "ends":
 	case key == "link":

@@ -214,7 +214,7 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 	if h.title+1 < len(top) {
 		im.Event.Description = joinUnits(top[min(max(h.title, h.by, h.dates)+1, len(top)):])
 	}
-	skip(top[:h.title-h.over], "the site's own lines over the week")
+	skip(top[:h.title-h.over], "site text above the week")
 
 	posts, nobodys := messages(below, authors)
 	im.Posts = posts

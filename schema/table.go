@@ -192,20 +192,20 @@ var table = []struct {
 	}},
 	{MapRolesOf, []Row{
 		{Key: "organiser", Type: Flag, By: Founder, Grants: Organiser, On: "made {person} an organiser", Off: "removed {person} as organiser"},
-		{Key: "author", Type: Flag, By: Organiser, Grants: Author, On: "made {person} an author", Off: "took the role of author from {person}"},
-		{Key: "moderator", Type: Flag, By: Organiser, Grants: Moderator, On: "made {person} a moderator", Off: "took the role of moderator from {person}"},
-		{Key: "member", Type: Flag, By: Organiser, Grants: Member, On: "made {person} a member", Off: "took the role of member from {person}"},
+		{Key: "author", Type: Flag, By: Organiser, Grants: Author, On: "made {person} an author", Off: "removed {person} as author"},
+		{Key: "moderator", Type: Flag, By: Organiser, Grants: Moderator, On: "made {person} a moderator", Off: "removed {person} as moderator"},
+		{Key: "member", Type: Flag, By: Organiser, Grants: Member, On: "made {person} a member", Off: "removed {person} as member"},
 		{
 			Key: "invite-author", Type: Flag, By: Organiser, Grants: InviteAuthor,
 			On: "made an invitation for an author", Off: "revoked or used up an author invitation",
 		},
 		{
 			Key: "invite-moderator", Type: Flag, By: Organiser, Grants: InviteModerator,
-			On: "made an invitation for a moderator", Off: "withdrew or answered an invitation for a moderator",
+			On: "made an invitation for a moderator", Off: "revoked or used up a moderator invitation",
 		},
 		{
 			Key: "invite-member", Type: Flag, By: Organiser, Grants: InviteMember,
-			On: "made an invitation for a member", Off: "withdrew or answered an invitation for a member",
+			On: "made an invitation for a member", Off: "revoked or used up a member invitation",
 		},
 	}},
 	{MapBlocks, []Row{

@@ -240,7 +240,7 @@ func TestLogTellsEverybody(t *testing.T) {
 	for _, words := range []string{
 		`<b>Noor Adeyemi</b> hid <a href="` + s.week() + "/go/" + s.id(pHidden) + `">a post</a>: <q>an advertisement</q>.`,
 		`unhid <a href="` + s.week() + "/go/" + s.id(pQuestion) + `">a post</a> by Maren Holt.`,
-		"pinned <a", "<b>You</b> marked <a", "as a duplicate of <a", "a post</a> by Maren Holt.", "made Ilse Marrow an author.", "took the role of moderator from Teodor Anand.", "made an invitation for a member.", "withdrew or answered an invitation for an author.",
+		"pinned <a", "<b>You</b> marked <a", "as a duplicate of <a", "a post</a> by Maren Holt.", "made Ilse Marrow an author.", "removed Teodor Anand as moderator.", "made an invitation for a member.", "revoked or used up an author invitation.",
 		"Not applied", "blocked Obi Tamsin: <q>floods</q>.", "closed the event.", "let posts appear without approval.", "pinned a post that is not on this device.",
 		"something that this version does not know", `<time datetime="2026-11-11T10:27:00Z">Wed 10:27</time>`,
 	} {

@@ -472,7 +472,7 @@ func TestFoundAndJoin(t *testing.T) {
 	if w.Code != http.StatusConflict {
 		t.Errorf("%d", w.Code)
 	}
-	mustContain(t, w.Body.String(), "would move it to wss://theirs.example; nothing was changed", `aria-describedby="inv-e" autofocus`, `name="move" value="1"`, "@wss://theirs.example</textarea>")
+	mustContain(t, w.Body.String(), "would switch it to wss://theirs.example; nothing was changed", `aria-describedby="inv-e" autofocus`, `name="move" value="1"`, "@wss://theirs.example</textarea>")
 }
 
 func TestNotThere(t *testing.T) {

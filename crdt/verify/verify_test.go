@@ -128,7 +128,7 @@ func TestVerifyAWeek(t *testing.T) {
 		{'f', "blocked " + p.id('s').Short() + `: "spam"`, qa.RoleOrganiser, 0, nil},
 		{'o', "made an invitation for an author", qa.RoleOrganiser, 'f', nil},
 		{'i', "used an invitation as " + p.id('a').Short(), qa.RoleInviteAuthor, 'o', nil},
-		{'o', "made " + p.id('a').Short() + " an author, withdrew or answered an invitation for an author", qa.RoleOrganiser, 'f', nil},
+		{'o', "made " + p.id('a').Short() + " an author, revoked or used up an author invitation", qa.RoleOrganiser, 'f', nil},
 		{'a', "replied to " + string(q.Post) + " in " + string(reply) + `: "So."`, "", 0, nil},
 	} {
 		c := v.Changes[i]
