@@ -16,7 +16,7 @@ import (
 	"flyleaf/relay/quota"
 )
 
-// deferredChange is a change that was deferred, until it may be taken.
+// deferredChange is a change that was deferred, until it may be accepted.
 type deferredChange struct {
 	change *core.Change // only within the commit
 	hash   wire.Hash
@@ -24,29 +24,29 @@ type deferredChange struct {
 	why    quota.Deferral
 }
 
-// reasonFor says to a person why a change is not taken now.
+// reasonFor tells a person why a change is not accepted now.
 func reasonFor(why quota.Deferral) string {
 	text := deferralReasons[why.Code]
 	if why.After <= 0 {
 		return text
 	}
 	if why.After < 2*time.Minute {
-		return text + " That can be within two minutes."
+		return text + " It should be possible within two minutes."
 	}
 	if why.After < 2*time.Hour {
-		return text + fmt.Sprintf(" That can be in about %d minutes.", int(math.Ceil(why.After.Minutes())))
+		return text + fmt.Sprintf(" It should be possible in about %d minutes.", int(math.Ceil(why.After.Minutes())))
 	}
-	return text + fmt.Sprintf(" That can be in about %d hours.", int(math.Ceil(why.After.Hours())))
+	return text + fmt.Sprintf(" It should be possible in about %d hours.", int(math.Ceil(why.After.Hours())))
 }
 
-// pendingChange is a change that waits for others, and who sent it.
+// pendingChange is a change that waits for its dependencies, and who sent it.
 type pendingChange struct {
 	*core.Change
 	from *session
 }
 
-// noteClosing notes since when the event is closed, after changes were added to the
-// graph that came here at a time, in ms since 1970.
+// noteClosing notes since when the event is closed. It is called after changes were
+// added to the graph, with the time at which they arrived, in ms since 1970.
 func (d *document) noteClosing(at int64) {
 	if d.policy == nil {
 		return
@@ -65,7 +65,8 @@ func (d *document) noteClosing(at int64) {
 }
 
 // tooLate reports whether the event was closed so long ago that posts of people
-// without a role, which cannot know of that or they would be invalid, are deferred.
+// without a role are deferred. Such a post does not have the closing in its past, or it
+// would be invalid.
 func (d *document) tooLate(now time.Time) bool {
 	return d.closedAt != 0 && now.UnixMilli()-d.closedAt >= LateFor.Milliseconds() && d.policy.Closed()
 }
@@ -89,8 +90,8 @@ func (d *document) takeSubmission(sub *submission) (finished bool) {
 		}
 		d.offerChange(sub, sub.changes[sub.next], now)
 	}
-	// What was put off and is waited for by what came behind it is taken all the
-	// same, the last first: it waits for those before it in turn.
+	// Deferred changes that later changes of this message depend on are accepted after
+	// all, last first, because they may depend on earlier deferred ones.
 	if !sub.allOffered {
 		sub.allOffered, sub.retryFrom = true, len(sub.deferred)-1
 	}
@@ -123,20 +124,20 @@ func (d *document) takeSubmission(sub *submission) (finished bool) {
 	return true
 }
 
-// deferralReasons says why, to a person.
+// deferralReasons tell a person why a change is deferred.
 var deferralReasons = map[policy.Code]string{
-	policy.CodeBlocked:     "Its writer is blocked in this event; it stays on the device that wrote it.",
-	policy.CodeRate:        "Too much was written in a short time; the relay asks for it again by itself.",
-	policy.CodeQuota:       "Its writer has written as much as one person without a role may, or the event holds as much as it can of people without one (an organiser can give its writer a role), or the events of its founder hold as much together as they may here. It stays on the device that wrote it.",
-	policy.CodeHeads:       "Too much was written at the same time by people who did not have each other's words yet; the relay asks for it again by itself.",
-	policy.CodeWaitingFull: "Too many changes wait for others that have not arrived; the relay asks for it again by itself.",
-	policy.CodeLate:        "The event was closed before this was written, or while it was on its way, and that is long ago; it stays on the device that wrote it until an organiser opens the event again.",
-	policy.CodeFull:        "The event holds as many changes of that kind as it can.",
-	policy.CodeFounding:    "More events were begun from one address than this relay takes at a time; the relay asks for it again by itself, and nothing is lost.",
-	policy.CodeRelayFull:   "The relay's disk is nearly full; the relay asks for it again by itself once its operator has made room. It stays on the device that has it, and other relays can take it.",
+	policy.CodeBlocked:     "Its writer is blocked in this event. It stays on the device that wrote it.",
+	policy.CodeRate:        "Too much was written in a short time. The relay will request it again by itself.",
+	policy.CodeQuota:       "A quota is used up: that of its writer, who has no role, that of all people without a role in this event, or that of all events of one founder on this relay. An organiser can give its writer a role. It stays on the device that wrote it.",
+	policy.CodeHeads:       "Too many people wrote at the same time without having synced. The relay will request it again by itself.",
+	policy.CodeWaitingFull: "Too many changes wait for others that have not arrived. The relay will request it again by itself.",
+	policy.CodeLate:        "The event has been closed for longer than the relay accepts late posts. It stays on the device that wrote it until an organiser reopens the event.",
+	policy.CodeFull:        "The event already holds as many changes of this kind as it can.",
+	policy.CodeFounding:    "Too many new events came from one address at a time. The relay will request it again by itself, and nothing is lost.",
+	policy.CodeRelayFull:   "The relay's disk is nearly full. The relay will request it again by itself once its operator has made room. It stays on the device that wrote it, and other relays may accept it.",
 }
 
-// offerChange takes one change, lets it wait, defers or refuses it. d.mu is held.
+// offerChange accepts one change, lets it wait, defers it or refuses it. d.mu is held.
 func (d *document) offerChange(sub *submission, c *core.Change, now time.Time) {
 	h := c.Meta.Hash
 	d.turn.changes++
@@ -149,12 +150,12 @@ func (d *document) offerChange(sub *submission, c *core.Change, now time.Time) {
 		sub.noteRefused(h, why)
 		return
 	}
-	if c.Decoded == nil && d.policy != nil { // too much was decoded at a time to keep it
+	if c.Decoded == nil && d.policy != nil { // it was not kept decoded, to save memory
 		if err := c.Decode(); err != nil {
 			sub.noteRefused(h, policy.RefusalOf(err))
 			return
 		}
-		d.turn.ops += c.Ops() // also of what is then put off: the document is locked meanwhile
+		d.turn.ops += c.Ops() // even if it is deferred: the document is locked while it is decoded
 		defer func() { c.Decoded = nil }()
 	}
 	if why := d.deferralOf(sub.from, c, now); why.Code != "" {
@@ -227,7 +228,7 @@ func (d *document) withDeferred(missing []wire.Hash) []wire.Hash {
 	return missing
 }
 
-// removePending is the end of what hold began.
+// removePending undoes addPending.
 func (d *document) removePending(h wire.Hash) {
 	w, ok := d.pending[h]
 	if !ok {
@@ -241,9 +242,9 @@ func (d *document) removePending(h wire.Hash) {
 	}
 }
 
-// deferralOf says whether a change is to be deferred, and why; "" when it is not. What
-// is waited for is not: whoever wrote what waits was found to be in order, and is
-// not cut off by what it builds on.
+// deferralOf returns why a change is to be deferred; the code is "" when it is not. A
+// change that a pending one depends on is deferred by hard limits only, so that the
+// pending one, which was accepted, is not cut off.
 func (d *document) deferralOf(from *session, c *core.Change, now time.Time) quota.Deferral {
 	h := c.Meta.Hash
 	ready := !slices.ContainsFunc(c.Meta.Deps, func(h wire.Hash) bool { return !d.graph.Has(h) })
@@ -256,7 +257,8 @@ func (d *document) deferralOf(from *session, c *core.Change, now time.Time) quot
 	if _, wanted := d.requested.Take(h); wanted || d.graph.Awaited(h) {
 		return quota.Deferral{}
 	}
-	// After that: whoever builds on such a change would be cut off by it for good.
+	// Only for changes that nothing waits for: what depends on such a change would be cut
+	// off for good.
 	if d.policy != nil && d.policy.AuthorityChanges() >= d.relay.limits.AuthorityChanges && d.policy.ChangesAuthority(c.Decoded) {
 		return quota.Deferral{Code: policy.CodeFull}
 	}
@@ -295,7 +297,7 @@ func (d *document) costOf(c *core.Change) quota.Change {
 	return quota.Change{Writer: c.Writer(), Units: quota.Units(len(c.Bytes), c.Ops()), Size: int64(len(c.Bytes)), Founds: d.begins(c)}
 }
 
-// charge takes what a change costs, as debt where it is not left. d.mu is held.
+// charge takes what a change costs from the quotas, which may go into debt. d.mu is held.
 func (d *document) charge(from *session, c *core.Change, now time.Time) {
 	if d.policy == nil {
 		return
@@ -306,7 +308,7 @@ func (d *document) charge(from *session, c *core.Change, now time.Time) {
 
 // headsFull reports whether there are as many heads as there may be.
 func (d *document) headsFull() bool {
-	// Fewer changes, fewer heads; to count them is dearer.
+	// A graph of fewer changes cannot have so many heads, and counting them costs more.
 	return d.graph.Len() >= MaxHeads && d.graph.HeadsLen() >= MaxHeads
 }
 
@@ -314,9 +316,9 @@ func (d *document) replacesHead(c *core.Change) bool {
 	return slices.ContainsFunc(c.Meta.Deps, d.graph.IsHead)
 }
 
-// freePendingSlot reports whether one more change of a session may wait. When there are
-// too many, one of the session with the most has to go: who fills the waiting list cannot
-// keep the others out.
+// freePendingSlot reports whether one more change of a session may wait. When too many
+// wait, it drops one of the session that has the most, so that no session can keep the
+// others out.
 func (d *document) freePendingSlot(from *session, c *core.Change) bool {
 	if d.relay.pendingBytes.Load()+int64(len(c.Bytes)) > MaxPendingBytes {
 		return false
@@ -345,7 +347,7 @@ func (d *document) freePendingSlot(from *session, c *core.Change) bool {
 	return false
 }
 
-// tellRejected tells those who sent them of waiting changes that were rejected. d.mu is
+// tellRejected tells the senders of pending changes that these were rejected. d.mu is
 // held.
 func (d *document) tellRejected(sub *submission, rejected []core.Rejection) {
 	for _, r := range rejected {
@@ -407,7 +409,7 @@ func (d *document) askForDeferred() {
 	d.deferring.Store(left)
 }
 
-// retryPlan is what retry is about to ask for.
+// retryPlan is what askForDeferred is about to ask for.
 type retryPlan struct {
 	document *document
 	now      time.Time

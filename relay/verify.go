@@ -83,7 +83,7 @@ func (sub *submission) add(f *inspected) {
 	sub.cost += f.cost
 }
 
-// release is the end of a submission.
+// release stops counting the submission's decoded operations.
 func (sub *submission) release() { sub.document.relay.decodedOps.Add(-int64(sub.ops)) }
 
 // heldOps returns what the change counts towards decodedOps: its operations and one,
@@ -111,7 +111,7 @@ func (d *document) inflate(from *session, f *inspected, inflation *core.Inflatio
 	if err := from.charge(wasteFactor * cost); err != nil {
 		return err
 	}
-	// It is there twice for a moment.
+	// Both forms are in memory for a moment.
 	if err := d.relay.memory.reserve(from, 2*most, false); err != nil {
 		return err
 	}
@@ -226,7 +226,7 @@ func (d *document) inspect(from *session, f *inspected) error {
 }
 
 // knows says whether the change is applied or waits already; false when that
-// cannot be said without waiting for a commit. take looks again.
+// cannot be said without waiting for a commit. takeSubmission looks again.
 func (d *document) knows(h wire.Hash) bool {
 	if !d.mu.TryLock() {
 		return false // waiting here would keep this change out of the next commit

@@ -1,5 +1,4 @@
-// Package verify checks a whole event from its changes alone, as a stranger would who
-// trusts nobody's word for it. It does no I/O.
+// Package verify audits an event from its changes alone. It does no I/O.
 package verify
 
 import (
@@ -16,18 +15,16 @@ import (
 	"flyleaf/schema"
 )
 
-// Verifier checks a whole event from its changes alone, as a stranger would who
-// trusts nobody's word for it: that the event's ID follows from the first change,
-// that each change is its writer's, and that its writer was allowed to make it by
-// what it builds on. It takes one change after another and keeps no texts but the
-// names of people.
+// Verifier checks an event from its changes: that the event's ID matches the first
+// change, that every signature is valid, and that every change was permitted given its
+// past. Of texts it keeps only the names of people.
 type Verifier struct {
 	document  *core.Document
 	inspector core.Inspector
 	out       qa.Verification
 }
 
-// New returns a verifier of an event that has seen nothing yet.
+// New returns a verifier without changes.
 func New(event qa.EventID) *Verifier {
 	return &Verifier{
 		document:  core.New(event, core.Options{Projection: true}),
@@ -36,9 +33,8 @@ func New(event qa.EventID) *Verifier {
 	}
 }
 
-// NewUnsigned returns one for changes that come without signatures, as
-// Automerge's own files hold them: it says what is permitted if each change is by
-// whom it says, which nothing proves.
+// NewUnsigned returns a verifier for unsigned changes, as Automerge's own files hold
+// them. It checks permissions only, assuming that each change was written by its actor.
 func NewUnsigned(event qa.EventID) *Verifier {
 	v := New(event)
 	v.inspector.Unsigned, v.out.Unsigned = true, true
@@ -46,8 +42,8 @@ func NewUnsigned(event qa.EventID) *Verifier {
 }
 
 // Add checks the next change, as a chunk with its signature (nil for none), and
-// returns what was found. Changes are given in a causal order; one that comes
-// before what it builds on is refused.
+// returns what was found. Changes are given in a causal order; one that comes before
+// its dependencies is refused.
 func (v *Verifier) Add(chunk, signature []byte) qa.VerifiedChange {
 	f := v.check(chunk, signature)
 	if f.Code != "" || !f.Signed && !v.out.Unsigned {
@@ -61,14 +57,14 @@ func (v *Verifier) check(chunk, signature []byte) qa.VerifiedChange {
 	c, err := wire.DecodeChange(chunk)
 	if err != nil {
 		h, _ := wire.ReadHash(chunk)
-		return refused(qa.VerifiedChange{Hash: h.String(), What: "nothing that can be read"}, err)
+		return refused(qa.VerifiedChange{Hash: h.String(), What: "unreadable change"}, err)
 	}
 	f := qa.VerifiedChange{
 		Hash: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), Actor: c.Actor.String(), Seq: c.Seq, AtMillis: qa.ClampMillis(c.TimeMillis),
 	}
 	if v.document.Graph().Has(c.Hash) {
-		f.What = "the same change again"
-		return refused(f, &policy.Refusal{Code: policy.CodeDuplicateSeq, Reason: "It is here twice."})
+		f.What = "duplicate change"
+		return refused(f, &policy.Refusal{Code: policy.CodeDuplicateSeq, Reason: "It occurs twice."})
 	}
 	f.Did = describe.Change(c, v.document.Projection().Path)
 	for i := range f.Did {
@@ -91,9 +87,9 @@ func (v *Verifier) check(chunk, signature []byte) qa.VerifiedChange {
 		return refused(f, added.Refusal)
 	case len(added.Applied) == 0:
 		v.document.Forget(c.Hash)
-		return refused(f, &policy.Refusal{Code: policy.CodeDependsOn, Reason: "It builds on a change that was refused, or is missing."})
+		return refused(f, &policy.Refusal{Code: policy.CodeDependsOn, Reason: "It depends on a change that was refused, or is missing."})
 	}
-	v.authorise(c, &f)
+	v.explainRole(c, &f)
 	return f
 }
 
@@ -121,13 +117,13 @@ func summary(did []qa.ChangeDescription) (string, []qa.PostID) {
 		said = append(said[:most], fmt.Sprintf("and %d more", n-most))
 	}
 	if len(said) == 0 {
-		return "did something that an event has no place for", posts
+		return "wrote fields that events do not have", posts
 	}
 	return strings.Join(said, ", "), posts
 }
 
-// authorise says which role a change needed and its writer had, and who had given it.
-func (v *Verifier) authorise(c *wire.Change, f *qa.VerifiedChange) {
+// explainRole notes which role of its writer permitted a change, and who had granted it.
+func (v *Verifier) explainRole(c *wire.Change, f *qa.VerifiedChange) {
 	need := v.needed(c)
 	if need == 0 || len(c.Deps) == 0 {
 		return
@@ -148,7 +144,8 @@ func (v *Verifier) authorise(c *wire.Change, f *qa.VerifiedChange) {
 	}
 }
 
-// needed returns the roles of which a valid change needed one, 0 when it needed none.
+// needed returns the roles that permit a valid change, of which any one is enough; 0 if
+// it needs none.
 func (v *Verifier) needed(c *wire.Change) schema.Roles {
 	var need schema.Roles
 	for op := range describe.Operations(c, v.document.Projection().Path) {
@@ -209,7 +206,7 @@ func (v *Verifier) Result() qa.Verification {
 	return out
 }
 
-// person says who somebody is in the event as it stands.
+// person returns the name and the current roles of somebody, and whether they are blocked.
 func (v *Verifier) person(id qa.Identity) qa.VerifiedPerson {
 	out := qa.VerifiedPerson{ID: id}
 	if p, ok := v.document.Projection().Person(id); ok {
