@@ -34,13 +34,13 @@ var (
 	// ErrTooLarge is returned for more than MaxInput bytes, and for a picture that is larger
 	// than MaxSide or needs more than MaxMemory.
 	ErrTooLarge = errors.New("this picture is too large")
-	// ErrStubborn is returned for a picture that cannot be made small enough.
-	ErrStubborn = errors.New("this picture cannot be made small enough")
+	// ErrCannotShrink is returned for a picture that cannot be made small enough.
+	ErrCannotShrink = errors.New("this picture cannot be made small enough")
 )
 
 // Shrink returns the picture as a JPEG of at most schema.MaxBlob bytes, with edges of at most
 // MaxEdge pixels. Transparent parts become white. Of an animation it takes the first frame.
-// ErrFormat, ErrTooLarge or ErrStubborn is returned.
+// ErrFormat, ErrTooLarge or ErrCannotShrink is returned.
 func Shrink(b []byte) ([]byte, error) {
 	if len(b) > MaxInput {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxInput)
@@ -65,7 +65,7 @@ func Shrink(b []byte) ([]byte, error) {
 			break
 		}
 	}
-	return nil, ErrStubborn
+	return nil, ErrCannotShrink
 }
 
 // scale draws the picture on white. Its longer edge gets edge pixels.

@@ -60,7 +60,7 @@ var (
 type thread struct {
 	at      int                        // index of its question
 	writers map[string]bool            // names
-	byFirst map[string]map[string]bool // first name → names of writers who are no authors
+	byFirst map[string]map[string]bool // first name → names of writers who are not authors
 }
 
 func (t *thread) join(name string, author bool) {
@@ -76,7 +76,7 @@ func (t *thread) join(name string, author bool) {
 	}
 }
 
-// points judges message i, by a writer who is no author, while t is open.
+// points scores message i, by a writer who is not an author, while t is the open thread.
 func points(posts []qa.ImportedPost, i int, t *thread, firstNames map[string]bool, isAuthor func(string) bool, newcomer bool) int {
 	p := &posts[i]
 	n := pointsStart

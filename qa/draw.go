@@ -105,7 +105,7 @@ func (c *Commitment) Opened() bool { return c.Secret != "" && !c.NotForClosing }
 
 // CommitDraw returns what somebody writes to take part with a secret of 32 bytes:
 // SHA-256("flyleaf draw commit v1" ‖ event ID 16 ‖ identity 32 ‖ secret).
-// ErrBadID is returned for an event or identity that is none, ErrBadValue for a
+// ErrBadID is returned for an invalid event ID or identity, ErrBadValue for a
 // secret of another size.
 func CommitDraw(event EventID, by Identity, secret []byte) ([]byte, error) {
 	doc, err := event.Bytes()

@@ -37,7 +37,7 @@ var (
 	// lineBreak is what stands between the halves of a line that a mail program broke:
 	// the soft break of quoted-printable, and the marks of a quoted mail.
 	lineBreak = regexp.MustCompile(`^=?[ \t]*\r?\n[> \t|]*`)
-	// lineRest is the end of a broken address, which is no word of a sentence.
+	// lineRest is the end of a broken address, which is not a word of a sentence.
 	lineRest = regexp.MustCompile(`^[a-z0-9:/.-]*[0-9:/.][a-z0-9:/.-]*(?:#|\s*$)`)
 	// lineBreaks are all of them, wherever they stand.
 	lineBreaks = regexp.MustCompile(`=?[ \t]*\r?\n[> \t|]*`)

@@ -32,11 +32,11 @@ func IsText(s string) bool { return CheckText(s) == nil }
 // IsLine reports whether s may stand where a text of one line can.
 func IsLine(s string) bool { return CheckLine(s) == nil }
 
-// CheckText says why s is no text: an error that wraps ErrNotUTF8, ErrCharacter or
+// CheckText says why s is not a valid multi-line text: an error that wraps ErrNotUTF8, ErrCharacter or
 // ErrInvisible; nil when it is one.
 func CheckText(s string) error { return check(s, false) }
 
-// CheckLine says why s is no line: an error that wraps ErrNotUTF8, ErrCharacter or
+// CheckLine says why s is not a valid single line: an error that wraps ErrNotUTF8, ErrCharacter or
 // ErrInvisible; nil when it is one.
 func CheckLine(s string) error { return check(s, true) }
 

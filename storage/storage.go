@@ -23,7 +23,7 @@ var (
 	ErrForeign = errors.New("storage: this database belongs to another program")
 	// ErrNewer is returned by Open when the file was written by a newer Flyleaf.
 	ErrNewer = errors.New("storage: this database was written by a newer version of Flyleaf")
-	// ErrNotDatabase is returned by Open when the file is no database at all.
+	// ErrNotDatabase is returned by Open when the file is not a database.
 	ErrNotDatabase = errors.New("storage: this file is not a database")
 	// ErrMismatch is returned by Append when an entry's bytes are not a change
 	// chunk of the hash it claims, or its signature has a length other than 0

@@ -9,7 +9,7 @@ package weekfile
 //	start: 2021-03-08 00:00:00 event/startsAt, UTC when no zone is given
 //	end: 2021-03-12 22:59:58   event/endsAt
 //	authors: [id or name, …]   event/authors by name, x/jekyll.authors as written; author
-//	                           where there is no authors
+//	                           if `authors` is missing
 //	published: false           Imported.Unpublished
 //	render_with_liquid: false  the description is not processed by Liquid
 //	links:                     event/links

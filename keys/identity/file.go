@@ -34,7 +34,7 @@ const (
 )
 
 var (
-	// ErrFile is returned for bytes that are no key file.
+	// ErrFile is returned for bytes that are not a key file.
 	ErrFile = errors.New("this is not a key file")
 	// ErrNoPassphrase is returned by Open for a file under a passphrase when none
 	// is given.

@@ -19,7 +19,7 @@ import (
 // Words is how many words a phrase has: 256 bits and a checksum of 8, 11 bits a word.
 const Words = 24
 
-// ErrPhrase is returned for words that are no recovery phrase. It says which
+// ErrPhrase is returned for words that are not a recovery phrase. It says which
 // word is wrong, where that can be known.
 var ErrPhrase = errors.New("this is not a recovery phrase")
 

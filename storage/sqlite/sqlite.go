@@ -5,7 +5,7 @@
 // connection; reads have a pool of their own and are never kept waiting by a write. Every stored
 // change is verified against its hash when it is read.
 //
-// It never opens another program's file, a file of a newer Flyleaf, or a file that is no database:
+// It never opens another program's file, a file of a newer Flyleaf, or a file that is not a database:
 // it leaves them as they are and returns an error. It does not guard against a second process on
 // the same file; the caller must.
 package sqlite
