@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"flyleaf/schema"
 )
@@ -33,9 +34,17 @@ func CleanMention(s string) string {
 	return cmp.Or(CleanLine(s), unreadable)
 }
 
-// Clean makes what the event says of itself texts and lines.
+// Clean makes what the event says of itself texts and lines. A field that X holds goes to
+// its place: exports of versions that do not know the field have it in X.
 func (e *Event) Clean() {
+	e.takeFromX()
 	cleanFields(e, schema.Fields(schema.KindEvent))
+	for _, r := range schema.MapEventX.Values() {
+		// Other programs may write a field of X at any length that X allows.
+		if s, _ := Field(e, r.Field).(string); len(s) > r.Max {
+			SetField(e, r.Field, strings.TrimSpace(strings.ToValidUTF8(s[:r.Max], "")))
+		}
+	}
 	if slices.ContainsFunc(e.Links, func(l Link) bool { return l != l.clean() }) {
 		e.Links = slices.Clone(e.Links)
 		for i := range e.Links {
@@ -62,6 +71,31 @@ func (e *Event) Clean() {
 		}
 	}
 	e.X = cleanX(e.X)
+}
+
+// takeFromX moves what X holds of the event's fields to them, unless they are set.
+func (e *Event) takeFromX() {
+	for key, v := range e.X {
+		if !e.mapOfX().IsField(key) {
+			continue
+		}
+		if r := schema.MapEventX.Row(key); Field(e, r.Field) == "" {
+			SetField(e, r.Field, v)
+		}
+		rest := maps.Clone(e.X)
+		if delete(rest, key); len(rest) == 0 {
+			rest = nil
+		}
+		e.X = rest
+	}
+}
+
+// mapOfX is the schema's map of X.
+func (e *Event) mapOfX() schema.Map {
+	if e.Kind == schema.KindClub {
+		return schema.MapClubX
+	}
+	return schema.MapEventX
 }
 
 func (l Link) clean() Link { return Link{Text: CleanLine(l.Text), URL: CleanLine(l.URL)} }

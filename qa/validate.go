@@ -122,7 +122,7 @@ func (e *Event) Validate() error {
 	if err := checkRelays(e.Relays); err != nil {
 		return err
 	}
-	if err := checkX(schema.MapEventX.Keyed(), e.X); err != nil {
+	if err := checkX(e.mapOfX(), e.X); err != nil {
 		return err
 	}
 	for _, g := range e.Roles {
@@ -133,12 +133,16 @@ func (e *Event) Validate() error {
 	return e.CheckNew(nil)
 }
 
-// checkX checks the keys and values of an x, of which keyed is the schema's line.
-func checkX(keyed *schema.Row, x map[string]string) error {
+// checkX checks the keys and values of an x. Its fields are no part of them.
+func checkX(in schema.Map, x map[string]string) error {
+	keyed := in.Keyed()
 	if err := checkCount(keyed.Name, len(x), keyed.Most); err != nil {
 		return err
 	}
 	for key, v := range x {
+		if in.IsField(key) {
+			return bad(keyed.Name+"/"+key, "it is a field of its own")
+		}
 		if err := checkKey(keyed, key); err != nil {
 			return err
 		}
@@ -314,7 +318,7 @@ func (a *Act) validatePost() error {
 	if a.Anonymous && (a.OnBehalfOf != "" || a.AsAuthor) {
 		return bad("post", "an anonymous post cannot be on behalf of somebody else")
 	}
-	if err := checkX(schema.MapPostX.Keyed(), a.X); err != nil {
+	if err := checkX(schema.MapPostX, a.X); err != nil {
 		return err
 	}
 	for _, t := range a.Tags {

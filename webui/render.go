@@ -32,7 +32,8 @@ func newTemplates() *templates {
 			}{c, clubs > 1}
 		},
 		"static": staticAddress,
-		// The most bytes that the document takes at a path of the schema.
+		// The most bytes that the document takes at a path of the schema, in which any word
+		// stands for keys that are names: people/IDENTITY/name.
 		"limit": func(path string) int { return schema.Find(strings.Split(path, "/")...).Max },
 	}
 	r := &templates{pages: make(map[string]*template.Template)}
