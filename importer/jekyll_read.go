@@ -389,13 +389,16 @@ func (r *jekyllReader) keep(x, key string, k, v *yaml.Node) error {
 	return nil
 }
 
+// keptInX is how many values are kept in an event's x. The rest of it is for its fields.
+var keptInX = schema.MaxXKeys - len(schema.MapEventX.Values())
+
 func (r *jekyllReader) keepX(x, value string, at *yaml.Node) {
 	switch {
 	case value == "":
 	case len(value) > schema.MaxXValue:
 		r.skip(at, value, "longer than %d bytes, the maximum for an extra value", schema.MaxXValue)
-	case len(r.im.Event.X) >= schema.MaxXKeys:
-		r.skip(at, value, "more than %d extra values", schema.MaxXKeys)
+	case len(r.im.Event.X) >= keptInX:
+		r.skip(at, value, "more than %d extra values", keptInX)
 	default:
 		r.im.Event.X[x] = value
 	}

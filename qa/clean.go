@@ -90,6 +90,16 @@ func (e *Event) takeFromX() {
 	}
 }
 
+// fieldsInX returns how many fields are set that the document keeps in an x.
+func (e *Event) fieldsInX() (n int) {
+	for _, r := range schema.MapEventX.Values() {
+		if e.mapOfX() == schema.MapEventX && Field(e, r.Field) != Zero(r.Type) {
+			n++
+		}
+	}
+	return n
+}
+
 // mapOfX is the schema's map of X.
 func (e *Event) mapOfX() schema.Map {
 	if e.Kind == schema.KindClub {

@@ -122,7 +122,7 @@ func (e *Event) Validate() error {
 	if err := checkRelays(e.Relays); err != nil {
 		return err
 	}
-	if err := checkX(e.mapOfX(), e.X); err != nil {
+	if err := checkX(e.mapOfX(), e.X, e.fieldsInX()); err != nil {
 		return err
 	}
 	for _, g := range e.Roles {
@@ -133,10 +133,11 @@ func (e *Event) Validate() error {
 	return e.CheckNew(nil)
 }
 
-// checkX checks the keys and values of an x. Its fields are no part of them.
-func checkX(in schema.Map, x map[string]string) error {
+// checkX checks the keys and values of an x. Its fields are no part of them, but
+// count: so many are set.
+func checkX(in schema.Map, x map[string]string, fields int) error {
 	keyed := in.Keyed()
-	if err := checkCount(keyed.Name, len(x), keyed.Most); err != nil {
+	if err := checkCount(keyed.Name, len(x)+fields, keyed.Most); err != nil {
 		return err
 	}
 	for key, v := range x {
@@ -318,7 +319,7 @@ func (a *Act) validatePost() error {
 	if a.Anonymous && (a.OnBehalfOf != "" || a.AsAuthor) {
 		return bad("post", "an anonymous post cannot be on behalf of somebody else")
 	}
-	if err := checkX(schema.MapPostX, a.X); err != nil {
+	if err := checkX(schema.MapPostX, a.X, 0); err != nil {
 		return err
 	}
 	for _, t := range a.Tags {
