@@ -313,7 +313,7 @@ func cleanImport(im *qa.Imported) {
 		}
 	}
 	e := &im.Event
-	for _, s := range []*string{&e.Title, &e.Authors, &e.Language, &e.Zone, &e.Source, &im.Source} {
+	for _, s := range []*string{&e.Title, &e.Subtitle, &e.Authors, &e.Language, &e.Zone, &e.Source, &im.Source} {
 		clean(s, qa.CleanLine)
 	}
 	clean(&e.Description, qa.CleanText)

@@ -321,6 +321,10 @@ func (r *jekyllReader) front(n *yaml.Node) error {
 			s, err := r.scalar(v, key)
 			e.Title = strings.TrimSpace(s)
 			return err
+		case "subtitle":
+			s, err := r.scalar(v, key)
+			e.Subtitle = strings.TrimSpace(s)
+			return err
 		case "description":
 			return r.keep(weekfile.XDescription, key, k, v)
 		case "cover":

@@ -25,6 +25,7 @@ import (
 //	format: page                    the head: key, colon, value
 //	source: page:20210308-title
 //	title: …
+//	subtitle: …
 //	authors: …
 //	starts: 2021-03-08 00:00:00     UTC
 //	ends: …
@@ -74,6 +75,7 @@ func WriteOutline(w io.Writer, im qa.Imported) error {
 	head("format", im.Format)
 	head("source", im.Source)
 	head("title", e.Title)
+	head("subtitle", e.Subtitle)
 	head("authors", e.Authors)
 	if e.StartsAtMillis != 0 {
 		head("starts", weekfile.FormatTime(e.StartsAtMillis))
@@ -346,6 +348,8 @@ func (r *outlineReader) head(n int, line string) error {
 		r.im.Source = value
 	case key == "title":
 		e.Title = value
+	case key == "subtitle":
+		e.Subtitle = value
 	case key == "authors":
 		e.Authors = value
 	case key == "starts" && value != "":

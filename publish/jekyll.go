@@ -61,6 +61,9 @@ func jekyllPage(week qa.Week, url string) *yaml.Node {
 		page.Content = append(page.Content, plain(key), value)
 	}
 	add("title", text(e.Title))
+	if e.Subtitle != "" {
+		add("subtitle", text(e.Subtitle))
+	}
 	description := e.X[weekfile.XDescription]
 	if description == "" && e.Authors != "" {
 		description = e.Title + " by " + e.Authors

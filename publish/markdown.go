@@ -12,7 +12,7 @@ import (
 )
 
 // WriteMarkdown writes what is published of a week (see Publish) as one Markdown text for
-// people: title, authors, days, description, links, then the threads. Every post is a
+// people: title, subtitle, authors, days, description, links, then the threads. Every post is a
 // quotation and every reply a quotation within one, so that no post's text can look like a
 // part of the page. Errors are those of writing to w.
 func WriteMarkdown(w io.Writer, week qa.Week) error {
@@ -20,6 +20,9 @@ func WriteMarkdown(w io.Writer, week qa.Week) error {
 	p := Publish(week)
 	e := &p.Event
 	fmt.Fprintf(&b, "# %s\n", escapeLine(e.Title))
+	if e.Subtitle != "" {
+		fmt.Fprintf(&b, "\n%s\n", escapeLine(e.Subtitle))
+	}
 	if e.Authors != "" {
 		fmt.Fprintf(&b, "\nby %s\n", escapeLine(e.Authors))
 	}

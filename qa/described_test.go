@@ -36,6 +36,7 @@ func TestSentences(t *testing.T) {
 		`used an invitation as abababab`:                {Kind: schema.DidClaim, Text: string(who)},
 		`changed the title to "A book"`:                 {Kind: schema.DidEvent, Key: "title", Value: "A book"},
 		`removed the title`:                             {Kind: schema.DidEvent, Key: "title", Value: ""},
+		`changed the subtitle to "Data"`:                {Kind: schema.DidEvent, Key: "x/subtitle", Value: "Data"},
 		`closed the event`:                              {Kind: schema.DidEvent, Key: "closed", Value: true},
 		`opened the event again`:                        {Kind: schema.DidEvent, Key: "closed", Value: false},
 		`changed the links`:                             {Kind: schema.DidEvent, Key: "links/0/url", Value: "https://a"},

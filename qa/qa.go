@@ -44,6 +44,7 @@ type Event struct {
 	Founder Identity `json:"founder"`
 
 	Title       string `json:"title"`
+	Subtitle    string `json:"subtitle,omitempty"`
 	Authors     string `json:"authors"` // names, separated by ", "
 	Language    string `json:"language,omitempty"`
 	Zone        string `json:"zone,omitempty"` // IANA name

@@ -76,6 +76,9 @@ What may stand in an event's Automerge document, or a club's, and who may write 
 written from package ` + "`schema`" + ` by ` + "`make docs`" + `. The rules that hold for more than one path are numbered in
 [the policy](../crdt/policy/DESIGN.md).
 
+A field in ` + "`event/x`" + ` was added after version 2 of the rules. Programs that do not know the field keep it and ignore it. Flyleaf
+writes it by its own row; the policy holds changes to the row of ` + "`event/x/<name>`" + `, as these programs do.
+
 `)
 	fmt.Fprintf(&b, "The newest version of the rules is %d.\n\n", schema.RulesVersion)
 	b.WriteString("| path | holds | at most | written by | once |\n|---|---|---|---|---|\n")

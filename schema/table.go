@@ -21,6 +21,7 @@ const (
 
 	KeyTitle        = "title"
 	KeyAuthors      = "authors"
+	KeySubtitle     = "subtitle"
 	KeyLanguage     = "language"
 	KeyZone         = "zone"
 	KeyDescription  = "description"
@@ -143,7 +144,9 @@ var table = []struct {
 		{Key: KeyText, Type: Line, Max: MaxShort, By: Organiser, On: "changed the links", Off: "changed the links"},
 		{Key: KeyURL, Type: Line, Max: MaxShort, By: Organiser, On: "changed the links", Off: "changed the links"},
 	}},
+	// Fields of an event that version 2 of the rules does not name. Whoever goes by it keeps them.
 	{MapEventX, []Row{
+		{Key: KeySubtitle, Type: Line, Max: MaxShort, By: Organiser, Noun: "the subtitle"},
 		{
 			Key: "<name>", Keys: Name, Most: MaxXKeys, Type: Text, Max: MaxXValue, By: Organiser,
 			On: "set the extra field {key} to {value}", Off: "removed the extra field {key}",

@@ -58,6 +58,7 @@ type setupPage struct {
 	Cloth       int
 	By          string
 	Title       string
+	Subtitle    string
 	Authors     string
 	Description string
 	Links       string // one a line: the address, then its words
@@ -89,7 +90,7 @@ func (s *server) setup(w http.ResponseWriter, r *http.Request) {
 // setupOf fills the form with what the week says now.
 func (s *server) setupOf(v *weekView) setupPage {
 	e := v.Event
-	p := setupPage{Title: e.Title, Authors: e.Authors, Description: e.Description, Zone: e.Zone}
+	p := setupPage{Title: e.Title, Subtitle: e.Subtitle, Authors: e.Authors, Description: e.Description, Zone: e.Zone}
 	for _, l := range e.Links {
 		p.Links += strings.TrimSpace(l.URL+" "+l.Text) + "\n"
 	}
@@ -162,7 +163,7 @@ func (s *server) saveSetup(w http.ResponseWriter, r *http.Request) {
 func (s *server) typedSetup(r *http.Request) setupPage {
 	f := r.PostForm
 	p := setupPage{
-		Title: f.Get("title"), Authors: f.Get("authors"), Description: f.Get("description"), Links: f.Get("links"),
+		Title: f.Get("title"), Subtitle: f.Get("subtitle"), Authors: f.Get("authors"), Description: f.Get("description"), Links: f.Get("links"),
 		Zone: f.Get("zone"), Starts: f.Get("starts"), Copies: f.Get("copies"),
 	}
 	for _, t := range setupTimes {
@@ -176,7 +177,8 @@ func (v *weekView) typedEvent(r *http.Request, here *time.Location) (qa.Event, e
 	f := r.PostForm
 	text := func(key string) string { return strings.TrimSpace(qa.LineEnds(f.Get(key))) }
 	want := v.Event
-	want.Title, want.Authors, want.Description, want.Zone = text("title"), text("authors"), text("description"), text("zone")
+	want.Title, want.Subtitle, want.Authors = text("title"), text("subtitle"), text("authors")
+	want.Description, want.Zone = text("description"), text("zone")
 	if want.Title == "" {
 		return want, errors.New("the week needs the title of the book")
 	}

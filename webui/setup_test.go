@@ -87,7 +87,16 @@ func TestSetupChangesOnlyWhatWasChanged(t *testing.T) {
 	if act := s.lastAct(qa.ActEvent); len(act.Fields) != 1 || act.Fields["title"] != "The Impatient Ledger" || act.Links != nil {
 		t.Errorf("%+v", act)
 	}
-	fields = form()
+	s.send(s.week()+"/setup", form("subtitle", "Data & the Years")...)
+	if act := s.lastAct(qa.ActEvent); act.Fields["subtitle"] != "Data & the Years" {
+		t.Errorf("%+v", act)
+	}
+	for _, path := range []string{"", "/setup"} {
+		if page := s.get(s.week() + path); !strings.Contains(page, "Data &amp; the Years") {
+			t.Errorf("no subtitle on %q", path)
+		}
+	}
+	fields = form("subtitle", "Data & the Years")
 	fields[1], fields[9], fields[11] = "The Impatient Ledger", "https://example.org/ledger\nmailto:a@example.org Write to us", ""
 	s.send(s.week()+"/setup", append(fields, "starts", "2026-03-23", "clubs", "1")...)
 	act := s.lastAct(qa.ActEvent)

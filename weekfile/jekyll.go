@@ -4,6 +4,7 @@ package weekfile
 //
 //	---
 //	title: …                   event/title
+//	subtitle: …                event/x/subtitle
 //	description: …             x/jekyll.description
 //	cover: …, image: …         x/jekyll.cover, x/jekyll.image
 //	start: 2021-03-08 00:00:00 event/startsAt, UTC when no zone is given

@@ -26,6 +26,7 @@ func (a *app) eventListCmd() *cobra.Command {
 					type jsonEvent struct {
 						Event    qa.EventID  `json:"event"`
 						Title    string      `json:"title"`
+						Subtitle string      `json:"subtitle,omitempty"`
 						Authors  string      `json:"authors"`
 						StartsAt int64       `json:"startsAt,omitempty"`
 						EndsAt   int64       `json:"endsAt,omitempty"`
@@ -34,7 +35,7 @@ func (a *app) eventListCmd() *cobra.Command {
 					}
 					out := []jsonEvent{}
 					for _, e := range events {
-						out = append(out, jsonEvent{e.ID, e.Title, e.Authors, e.StartsAtMillis, e.EndsAtMillis, e.Founder, e.Founder != ""})
+						out = append(out, jsonEvent{e.ID, e.Title, e.Subtitle, e.Authors, e.StartsAtMillis, e.EndsAtMillis, e.Founder, e.Founder != ""})
 					}
 					return a.printJSON(out)
 				}
@@ -57,6 +58,9 @@ func describeEvent(e qa.Event) string {
 	}
 	e = e.Consistent()
 	s := e.Title
+	if e.Subtitle != "" {
+		s += ": " + e.Subtitle
+	}
 	if e.Authors != "" {
 		s += ", by " + e.Authors
 	}

@@ -53,14 +53,15 @@ func loadZone(name string) (*time.Location, error) {
 
 // weekFlags are the flags that `event new` and `event set` have in common.
 type weekFlags struct {
-	title, by, starts, zone, description, language, cover, club string
-	links                                                       []string
-	copies                                                      uint64
-	approve                                                     string
+	title, subtitle, by, starts, zone, description, language, cover, club string
+	links                                                                 []string
+	copies                                                                uint64
+	approve                                                               string
 }
 
 func (w *weekFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&w.title, "title", "", "the book's `title`")
+	f.StringVar(&w.subtitle, "subtitle", "", "the book's `subtitle`")
 	f.StringVar(&w.by, "by", "", "its `authors`, separated by commas")
 	f.StringVar(&w.starts, "starts", "", "the first `day`, such as 2026-11-30; the week runs five days")
 	f.StringVar(&w.zone, "zone", "", "the time `zone` of the week, such as Europe/Lisbon (default for a new week: this device's)")
@@ -84,6 +85,7 @@ func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 		field       *string
 	}{
 		{"title", w.title, &e.Title},
+		{"subtitle", w.subtitle, &e.Subtitle},
 		{"by", w.by, &e.Authors},
 		{"description", w.description, &e.Description},
 		{"language", w.language, &e.Language},

@@ -27,7 +27,7 @@ func Lamplight() qa.Week {
 	q2.Marks.DuplicateOf = q1.ID
 	q2.Reactions = []qa.Reaction{{By: maren, Emoji: qa.WantEmoji}}
 	return qa.NewWeek(qa.Event{
-		ID: "2DRjgbdxWZHAVXMnvWNDcQGVsjmL", Title: "The Patient Ledger", Authors: "Ilse Marrow, Teodor Anand", Founder: maren,
+		ID: "2DRjgbdxWZHAVXMnvWNDcQGVsjmL", Title: "The Patient Ledger", Subtitle: "Data & the Years", Authors: "Ilse Marrow, Teodor Anand", Founder: maren,
 		StartsAtMillis: monday, EndsAtMillis: monday + 5*24*3600_000 - 1000, Description: "About *books* that remember.",
 		Links: []qa.Link{{Text: "The publisher’s page", URL: "https://example.org/ledger"}},
 		Roles: []qa.Grant{{ID: ilse, Role: qa.RoleAuthor}},

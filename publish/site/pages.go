@@ -37,18 +37,18 @@ type layout struct {
 
 // weekBody is the body of a week's page.
 type weekBody struct {
-	Title, By, Days, Cover string
-	Lang                   string // of the posts; "" is English, as the page itself
-	Cloth                  int
-	State                  string
-	Description            template.HTML
-	Links                  []qa.Link
-	Count                  string
-	Threads                []thread
-	Rules                  rules
-	Calendar               string
-	Pager                  *pager // nil for a week on one page
-	Further                bool   // not the first page of the week
+	Title, Subtitle, By, Days, Cover string
+	Lang                             string // of the posts; "" is English, as the page itself
+	Cloth                            int
+	State                            string
+	Description                      template.HTML
+	Links                            []qa.Link
+	Count                            string
+	Threads                          []thread
+	Rules                            rules
+	Calendar                         string
+	Pager                            *pager // nil for a week on one page
+	Further                          bool   // not the first page of the week
 }
 
 // Paged reports whether the week has more than one page.
@@ -141,7 +141,7 @@ func (b *builder) phase(e *qa.Event) string {
 func (b *builder) weekPage(w *week, p part) error {
 	e, root := w.event, up(p.number)
 	body := weekBody{
-		Title: e.Title, By: and(people.SplitNames(e.Authors)), Days: days(e), Cloth: cloth(w.Key),
+		Title: e.Title, Subtitle: e.Subtitle, By: and(people.SplitNames(e.Authors)), Days: days(e), Cloth: cloth(w.Key),
 		Count: countWords(w.counts), Lang: cmp.Or(e.Language, b.Language), Pager: w.pagerOf(p.number), Further: p.number > 1,
 	}
 	if body.Lang == "en" {

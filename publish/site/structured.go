@@ -52,6 +52,7 @@ type ldItem struct {
 type ldBook struct {
 	Type    string     `json:"@type"`
 	Name    string     `json:"name"`
+	Second  string     `json:"alternativeHeadline,omitempty"` // the subtitle
 	Authors []ldPerson `json:"author,omitempty"`
 }
 
@@ -89,7 +90,7 @@ func (b *builder) structured(w *week, p part) (template.JS, error) {
 			page = "../" + page
 		}
 	}
-	book := ldBook{Type: "Book", Name: w.event.Title}
+	book := ldBook{Type: "Book", Name: w.event.Title, Second: w.event.Subtitle}
 	for _, n := range people.SplitNames(w.event.Authors) {
 		book.Authors = append(book.Authors, ldPerson{"Person", n})
 	}

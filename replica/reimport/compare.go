@@ -109,6 +109,7 @@ func changedFields(here *qa.Event, week *qa.Imported) (out []qa.ImportChange) {
 		}
 	}
 	differs("title", here.Title, there.Title)
+	differs("subtitle", here.Subtitle, there.Subtitle)
 	// One word may be the ID of a person whose page was not beside this input.
 	if !slices.ContainsFunc(strings.Split(there.Authors, ", "), func(name string) bool { return !strings.Contains(name, " ") }) {
 		differs("authors", here.Authors, there.Authors)
