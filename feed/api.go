@@ -140,7 +140,7 @@ func event(w http.ResponseWriter, r *http.Request) (qa.EventID, bool) {
 }
 
 // readableEvent is like eventID, and also checks that the client may read the event.
-func (a *API) readable(w http.ResponseWriter, r *http.Request) (qa.EventID, bool) {
+func (a *API) readableEvent(w http.ResponseWriter, r *http.Request) (qa.EventID, bool) {
 	id, ok := event(w, r)
 	return id, ok && a.allowed(w, r, id)
 }
@@ -174,7 +174,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) week(w http.ResponseWriter, r *http.Request) {
-	id, ok := a.readable(w, r)
+	id, ok := a.readableEvent(w, r)
 	if !ok {
 		return
 	}

@@ -45,7 +45,7 @@ const (
 // sends one. If a stream ends because of an error, its last line (or an event named error) is
 // {"error": text}.
 func (a *API) changes(w http.ResponseWriter, req *http.Request) {
-	event, ok := a.readable(w, req)
+	event, ok := a.readableEvent(w, req)
 	if !ok {
 		return
 	}

@@ -181,7 +181,7 @@ func clean(name string, b []byte) (string, error) {
 		case r == '\r', r == '\v', r == '\f':
 			return '\n'
 		case r < ' ' && r != '\n' && r != '\t', r == 0x7f:
-			return standIn
+			return placeholder
 		}
 		return r
 	}, s), nil
@@ -189,7 +189,7 @@ func clean(name string, b []byte) (string, error) {
 
 // placeholder replaces control characters, because YAML and JSON reject files that have them. Valid
 // text never contains it, so finish removes it and counts the text as cleaned.
-const standIn = '\u202c'
+const placeholder = '\u202c'
 
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")

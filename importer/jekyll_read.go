@@ -353,7 +353,7 @@ func (r *jekyllReader) front(n *yaml.Node) error {
 			}
 			return err
 		case "archive":
-			return r.messages(v, -1, 1)
+			return r.readPosts(v, -1, 1)
 		case "published":
 			s, err := r.scalar(v, key)
 			if s == "false" {
@@ -574,7 +574,7 @@ func (r *jekyllReader) links(n *yaml.Node) error {
 }
 
 // readPosts reads the posts under the key `archive` (parent -1), or the replies to post parent.
-func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
+func (r *jekyllReader) readPosts(n *yaml.Node, parent, depth int) error {
 	what := "archive"
 	if parent >= 0 {
 		what = "replies"
@@ -651,7 +651,7 @@ func (r *jekyllReader) messages(n *yaml.Node, parent, depth int) error {
 			r.skip(item, p.Text, "the message has no writer's name; it is shown as %s", qa.NoName)
 		}
 		if replies != nil {
-			if err := r.messages(replies, at, depth+1); err != nil {
+			if err := r.readPosts(replies, at, depth+1); err != nil {
 				return err
 			}
 		}

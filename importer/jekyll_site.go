@@ -134,7 +134,7 @@ func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, pas
 		if d.IsDir() {
 			// Jekyll skips every file below a hidden top-level folder, because the path starts with
 			// a dot. Report the folder once instead of each file.
-			if !strings.Contains(name, "/") && special(name) && len(c.Include) == 0 {
+			if !strings.Contains(name, "/") && isIgnored(name) && len(c.Include) == 0 {
 				pass(name+"/", specialReason(name))
 				return fs.SkipDir
 			}
@@ -149,10 +149,10 @@ func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, pas
 		case !included && c.matches(c.Exclude, inSite):
 			pass(name, "the site's _config.yml excludes it")
 			return nil
-		case !included && special(name):
+		case !included && isIgnored(name):
 			pass(name, specialReason(name))
 			return nil
-		case !included && special(path.Base(name)):
+		case !included && isIgnored(path.Base(name)):
 			pass(name, specialReason(path.Base(name)))
 			return nil
 		case !included && strings.HasSuffix(name, "~"):
@@ -192,7 +192,7 @@ func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, pas
 }
 
 // isIgnored reports whether Jekyll ignores files and folders whose names begin like this.
-func special(name string) bool { return strings.IndexByte("._#~", name[0]) >= 0 }
+func isIgnored(name string) bool { return strings.IndexByte("._#~", name[0]) >= 0 }
 
 func specialReason(name string) string {
 	what := map[byte]string{'_': "templates and drafts", '.': "hidden files", '#': "copies that editors make", '~': "copies that editors make"}

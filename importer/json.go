@@ -97,14 +97,14 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 		shown := map[qa.PostID]int{}
 		replies := t.Replies[:0:0]
 		for _, r := range t.Replies {
-			if why := leftOut(&r); why != "" {
+			if why := skipReason(&r); why != "" {
 				im.Skipped = append(im.Skipped, qa.Skipped{Reason: "a reply that was " + why, Text: string(r.ID)})
 				leave(&r)
 				continue
 			}
 			replies = append(replies, r)
 		}
-		if why := leftOut(&t.JSONPost); why != "" {
+		if why := skipReason(&t.JSONPost); why != "" {
 			im.Skipped = append(im.Skipped, qa.Skipped{Reason: "a question that was " + why, Text: string(t.ID)})
 			leave(&t.JSONPost)
 			if len(replies) == 0 {
@@ -137,7 +137,7 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 }
 
 // skipReason returns why a post is not imported, or "" if it is.
-func leftOut(p *weekfile.JSONPost) string {
+func skipReason(p *weekfile.JSONPost) string {
 	switch {
 	case p.Void:
 		return "withdrawn: two versions were signed"

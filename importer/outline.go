@@ -109,7 +109,7 @@ func WriteOutline(w io.Writer, im qa.Imported) error {
 		}
 		if p.Guessed {
 			letters += "?"
-			if i < len(distance) && distance[i] <= narrow {
+			if i < len(distance) && distance[i] <= uncertain {
 				letters += "?"
 			}
 		}
@@ -180,7 +180,7 @@ func bare(text string) bool {
 const jsonText = "json: "
 
 // uncertain is the greatest score margin at which a guess is marked ??.
-const narrow = 1
+const uncertain = 1
 
 // Letters, line number, name.
 var outlinePost = regexp.MustCompile(`^ {0,3}([Qq]|[Rr]+)\?{0,2}(?: +(\d{1,9}))? *:(.*)$`)

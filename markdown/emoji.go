@@ -39,13 +39,13 @@ func EmojiCode(s string, i int) int {
 	}
 	end := i + len(m[0])
 	after, _ := utf8.DecodeRuneInString(s[end:])
-	if end < len(s) && (joins(after) || after == ':' && emojiCodeHere.FindString(s[end:min(len(s), end+maxEmojiCode)]) == "") {
+	if end < len(s) && (joinsWord(after) || after == ':' && emojiCodeHere.FindString(s[end:min(len(s), end+maxEmojiCode)]) == "") {
 		return 0
 	}
 	before, _ := utf8.DecodeLastRuneInString(s[:i])
 	switch {
 	case i == 0:
-	case joins(before):
+	case joinsWord(before):
 		if !strings.ContainsAny(m[1], "_-") {
 			return 0
 		}
@@ -55,7 +55,7 @@ func EmojiCode(s string, i int) int {
 		if earlier == "" {
 			return 0
 		}
-		if first, _ := utf8.DecodeLastRuneInString(s[:i-len(earlier)]); i > len(earlier) && joins(first) && !strings.ContainsAny(earlier, "_-") {
+		if first, _ := utf8.DecodeLastRuneInString(s[:i-len(earlier)]); i > len(earlier) && joinsWord(first) && !strings.ContainsAny(earlier, "_-") {
 			return 0
 		}
 	}
@@ -63,7 +63,7 @@ func EmojiCode(s string, i int) int {
 }
 
 // joinsWord reports whether r belongs to the same word as an adjacent letter.
-func joins(r rune) bool {
+func joinsWord(r rune) bool {
 	return (unicode.IsLetter(r) || unicode.IsDigit(r)) &&
 		!unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }

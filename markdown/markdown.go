@@ -237,18 +237,18 @@ func renderHeading(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.W
 
 // words keeps what was rendered lately: a week is shown many times and its texts
 // never change.
-var words = wordCache{limit: 8 << 20}
+var words = renderCache{limit: 8 << 20}
 
 // renderCache holds two generations of at most limit bytes each. When the young generation is full,
 // it replaces the old one. Entries in use are copied back to the young one.
-type wordCache struct {
+type renderCache struct {
 	limit      int
 	mu         sync.Mutex
 	young, old map[string]template.HTML
 	size       int
 }
 
-func (c *wordCache) get(text string) template.HTML {
+func (c *renderCache) get(text string) template.HTML {
 	c.mu.Lock()
 	h, ok := c.young[text]
 	if !ok {
@@ -267,7 +267,7 @@ func (c *wordCache) get(text string) template.HTML {
 	return h
 }
 
-func (c *wordCache) put(text string, h template.HTML) {
+func (c *renderCache) put(text string, h template.HTML) {
 	if c.young == nil || c.size+len(text)+len(h) > c.limit {
 		c.old, c.young, c.size = c.young, make(map[string]template.HTML), 0
 	}

@@ -111,7 +111,7 @@ func depth(html string) int {
 }
 
 func TestWordCacheIsBoundedAndRight(t *testing.T) {
-	c := wordCache{limit: 2000}
+	c := renderCache{limit: 2000}
 	var wait sync.WaitGroup
 	for g := range 4 {
 		wait.Go(func() {

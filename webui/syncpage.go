@@ -11,7 +11,7 @@ import (
 	"flyleaf/qa"
 )
 
-// syncPage is the body of the page that tells where everything is.
+// syncPageBody is the body of the page that tells where everything is.
 type syncPageBody struct {
 	Clock       string // that this device's clock is off
 	Title, Lede string

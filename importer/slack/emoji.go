@@ -12,7 +12,7 @@ import (
 var codes = sync.OnceValue(emoji.CodeMap)
 
 // extraEmoji maps Slack names that the library lacks.
-var others = map[string]string{
+var extraEmoji = map[string]string{
 	"simple_smile": "🙂", "grinning_face_with_star_eyes": "🤩", "hand": "✋", "man-woman-boy": "👪", "flag-england": "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
 }
 
@@ -25,7 +25,7 @@ var tones = []string{"🏻", "🏼", "🏽", "🏾", "🏿"}
 // +1::skin-tone-3, flag-de. It returns false for a custom emoji of the workspace.
 func unicodeEmoji(name string) (string, bool) {
 	base, tone, toned := strings.Cut(name, "::skin-tone-")
-	e := others[base]
+	e := extraEmoji[base]
 	if m := flagCode.FindStringSubmatch(base); e == "" && m != nil {
 		const a = '🇦'
 		e = string([]rune{a + rune(m[1][0]-'a'), a + rune(m[2][0]-'a')})

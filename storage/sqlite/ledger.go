@@ -11,7 +11,7 @@ import (
 )
 
 // documentID returns the row ID of the event, inserting it if needed.
-func (t *tx) document(event qa.EventID) (id int64, err error) {
+func (t *tx) documentID(event qa.EventID) (id int64, err error) {
 	return t.number("SELECT id FROM documents WHERE event = ?",
 		"INSERT INTO documents (event) VALUES (?) RETURNING id", string(event))
 }
@@ -52,7 +52,7 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 			if b.Empty(&rows[i]) {
 				continue
 			}
-			doc, err := t.document(b.Event)
+			doc, err := t.documentID(b.Event)
 			if err != nil {
 				return err
 			}

@@ -75,7 +75,7 @@ func (s *Store) ReplaceViews(ctx context.Context, event qa.EventID, u storage.Vi
 	}
 	rows.Whole = true
 	return s.update(ctx, func(t *tx) error {
-		doc, err := t.document(event)
+		doc, err := t.documentID(event)
 		if err != nil {
 			return err
 		}
