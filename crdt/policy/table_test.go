@@ -58,6 +58,7 @@ func lines(question, reply qa.PostID, other, somebody qa.Identity) []line {
 		{path: "event/links/1/text", value: "", limit: 300, by: organisers},
 		{path: "event/links/1/url", value: "", limit: 300, by: organisers},
 		{path: "event/x/a", value: "", limit: 1 << 10, by: organisers},
+		{path: "event/x/subtitle", value: "", limit: 1 << 10, by: organisers},
 		{path: "relays/0", value: "", limit: 300, by: organisers},
 		{path: "relays/7", value: "", limit: 300, by: organisers},
 
@@ -88,6 +89,7 @@ func lines(question, reply qa.PostID, other, somebody qa.Identity) []line {
 		{path: q + "reactions/me", by: "*"},
 		{path: q + "reactions/me/want", value: true, by: "*", ready: q + "reactions/me"},
 		{path: q + "reactions/" + string(other), by: ""},
+		{path: q + "reactions/" + string(other) + "/want", value: true, by: ""},
 		{path: q + "marks/hidden", value: "", limit: 300, by: moderators},
 		{path: q + "marks/pinned", value: true, by: moderators},
 		{path: q + "marks/approved", value: true, by: moderators},
@@ -183,7 +185,10 @@ func TestEveryLineOfTheTable(t *testing.T) {
 				d.Map("weeks/" + string(qa.MakeEventID([16]byte{1})))
 			}
 		})
-		p.do(other, func(d *policytest.Draft) { d.Map("people/" + string(other.ID())) })
+		p.do(other, func(d *policytest.Draft) {
+			d.Map("people/" + string(other.ID()))
+			d.Map("posts/" + string(p.question) + "/reactions/" + string(other.ID()))
+		})
 		table := clubLines()
 		if kind == "event" {
 			table = lines(p.question, reply, other.ID(), p.Writer("somebody").ID())
