@@ -90,7 +90,7 @@ func (o InboxOrder) compare(a, b InboxItem) int {
 	if late := compareBool(a.Thread.Question.AfterClosing, b.Thread.Question.AfterClosing); late != 0 {
 		return late
 	}
-	age := cmp.Or(cmp.Compare(a.Thread.Question.AtMillis, b.Thread.Question.AtMillis), compareOp(a.Thread.Question.Op, b.Thread.Question.Op))
+	age := cmp.Or(cmp.Compare(a.Thread.Question.AtMillis, b.Thread.Question.AtMillis), a.Thread.Question.Op.Compare(b.Thread.Question.Op))
 	switch o {
 	case InboxAge:
 		return age

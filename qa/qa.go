@@ -6,6 +6,8 @@
 // Limits are bytes of UTF-8 unless they say otherwise.
 package qa
 
+import "cmp"
+
 // Identity is a person: an Ed25519 public key as 64 lower-case hex characters.
 type Identity string
 
@@ -27,13 +29,13 @@ type OpID struct {
 	Actor   string `json:"actor"` // lower-case hex
 }
 
-// Less reports whether o comes before p: by counter, then by actor bytes.
-func (o OpID) Less(p OpID) bool {
-	if o.Counter != p.Counter {
-		return o.Counter < p.Counter
-	}
-	return o.Actor < p.Actor
+// Compare orders operations as Automerge does: by counter, then by actor bytes.
+func (o OpID) Compare(p OpID) int {
+	return cmp.Or(cmp.Compare(o.Counter, p.Counter), cmp.Compare(o.Actor, p.Actor))
 }
+
+// Less reports whether o comes before p.
+func (o OpID) Less(p OpID) bool { return o.Compare(p) < 0 }
 
 // Event holds the metadata of a week or a club: title, dates, settings, roles.
 type Event struct {

@@ -139,7 +139,7 @@ type place struct {
 }
 
 func (a place) compare(b place) int {
-	return cmp.Or(compareBool(a.late, b.late), cmp.Compare(a.at, b.at), compareOp(a.op, b.op), cmp.Compare(a.depth, b.depth), compareOp(a.own, b.own))
+	return cmp.Or(compareBool(a.late, b.late), cmp.Compare(a.at, b.at), a.op.Compare(b.op), cmp.Compare(a.depth, b.depth), a.own.Compare(b.own))
 }
 
 // compareBool puts false first.
@@ -151,10 +151,6 @@ func compareBool(a, b bool) int {
 		return -1
 	}
 	return 1
-}
-
-func compareOp(a, b OpID) int {
-	return cmp.Or(cmp.Compare(a.Counter, b.Counter), cmp.Compare(a.Actor, b.Actor))
 }
 
 // arranged is a post while NewWeek sorts.
@@ -186,7 +182,7 @@ func NewWeek(e Event, posts []Post, people []Person) Week {
 	// From a fixed beginning, so that a circle of parents is cut at the same place
 	// everywhere.
 	slices.SortFunc(order, func(a, b *arranged) int {
-		return cmp.Or(compareOp(a.post.Op, b.post.Op), cmp.Compare(a.post.ID, b.post.ID))
+		return cmp.Or(a.post.Op.Compare(b.post.Op), cmp.Compare(a.post.ID, b.post.ID))
 	})
 	for _, a := range order {
 		e.placeUp(by, a)
@@ -323,7 +319,7 @@ func (w *Week) duplicates(by map[PostID]*arranged) {
 	for i := range w.Threads {
 		newest[i] = &w.Threads[i]
 	}
-	slices.SortFunc(newest, func(a, b *Thread) int { return compareOp(b.Question.Op, a.Question.Op) })
+	slices.SortFunc(newest, func(a, b *Thread) int { return b.Question.Op.Compare(a.Question.Op) })
 	taken := make(map[PostID]PostID)
 	for _, t := range newest {
 		of := t.Question.Marks.DuplicateOf

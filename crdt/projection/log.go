@@ -2,6 +2,7 @@ package projection
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"flyleaf/crdt/authority"
@@ -55,7 +56,7 @@ func (f *Projection) Log() []qa.LogEntry {
 		change, _ := f.applied(place)
 		lines = append(lines, line{qa.LogEntry{
 			Kind: qa.LogRole, Identity: g.To.Identity(), Role: g.Role, On: g.On, By: g.By.Identity(),
-			AtMillis: f.when(change, false), Op: qa.OpID{Counter: g.Op.Counter, Actor: g.Op.Actor.String()},
+			AtMillis: f.when(change, false), Op: asQA(g.Op),
 			InEffect: g.InEffect, Void: f.isVoid(change),
 		}, change})
 	})
@@ -78,14 +79,8 @@ func (f *Projection) Log() []qa.LogEntry {
 		}
 	}
 	slices.SortFunc(lines, func(a, b line) int {
-		switch {
-		case a.Op.Less(b.Op):
-			return -1
-		case b.Op.Less(a.Op):
-			return 1
-		}
 		x, y := f.changes[a.change].hash, f.changes[b.change].hash // of an actor that equivocates
-		return bytes.Compare(x[:], y[:])
+		return cmp.Or(a.Op.Compare(b.Op), bytes.Compare(x[:], y[:]))
 	})
 	out := make([]qa.LogEntry, len(lines))
 	for i := range lines {

@@ -824,6 +824,8 @@ func (f *Projection) wireID(id opID) wire.OpID {
 	return wire.OpID{Counter: uint64(id.counter), Actor: f.actors[f.changes[id.change].actor]}
 }
 
-func (f *Projection) qaID(id opID) qa.OpID {
-	return qa.OpID{Counter: uint64(id.counter), Actor: f.actors[f.changes[id.change].actor].String()}
+func (f *Projection) qaID(id opID) qa.OpID { return asQA(f.wireID(id)) }
+
+func asQA(id wire.OpID) qa.OpID {
+	return qa.OpID{Counter: id.Counter, Actor: id.Actor.String()}
 }

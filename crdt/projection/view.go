@@ -156,7 +156,7 @@ func (f *Projection) PostsFrom(origin qa.PostID) []qa.Post {
 
 func sortPosts(posts []qa.Post) {
 	slices.SortFunc(posts, func(a, b qa.Post) int {
-		return cmp.Or(cmp.Compare(a.Op.Counter, b.Op.Counter), cmp.Compare(a.Op.Actor, b.Op.Actor))
+		return a.Op.Compare(b.Op)
 	})
 }
 
