@@ -87,7 +87,7 @@ func (m *memory) reserve(s *session, n int, reading bool) error {
 				victim.memory.leaving = true
 				m.leaving += victim.memory.bytes
 				victim.share().leaving += victim.memory.bytes
-				m.mu.Unlock() // memory.mu must not be held while a session's mu is locked
+				m.mu.Unlock() // end locks memory.mu
 				victim.end(why.code, why.text)
 				m.mu.Lock()
 				continue

@@ -131,7 +131,13 @@ type Relay struct {
 	stop        chan struct{} // closed when Shutdown begins
 	work        sync.WaitGroup
 
-	mu        sync.Mutex // may be locked while a document's mu is held, never the other way round; see DESIGN.md
+	// Lock order: document.mu, then Relay.mu, then at most one of the leaf locks, each of
+	// which guards one part for a moment: session.mu, session.workMu, outbox.mu, memory.mu,
+	// documentQueue.mu, cache.mu, wholes.mu, recentMessages.mu, loadSlots.mu,
+	// fairLimiter.mu, accounts.mu and those of package quota (accounts.mu before quota's).
+	// No goroutine locks a second document while it holds one; the committer receives
+	// documents that are already locked.
+	mu        sync.Mutex
 	closing   bool
 	sessions  map[*session]bool
 	documents map[qa.EventID]*document

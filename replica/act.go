@@ -8,11 +8,10 @@ import (
 	"flyleaf/qa"
 )
 
-// Do carries out one act in an event: it is on disk when Do returns. It returns
-// the new post's ID for qa.ActPost, "" for others. An act that changes nothing
-// is not an error. *qa.FieldError and the errors of package crdt are returned
-// for acts that are not allowed, ErrNotSaved when the disk did not take it; in
-// both cases nothing has changed.
+// Do carries out one act in an event: it is on disk when Do returns. It returns the new
+// post's ID for qa.ActPost, "" for others. An act that changes nothing is not an error.
+// *qa.FieldError and the errors of package crdt are returned for acts that are not
+// allowed, ErrNotSaved when the disk failed; in both cases nothing has changed.
 func (n *Node) Do(ctx context.Context, id qa.EventID, act qa.Act) (qa.PostID, error) {
 	doc, err := n.document(id)
 	if err != nil {
@@ -65,9 +64,9 @@ func (n *Node) DoAll(ctx context.Context, id qa.EventID, acts []qa.Act) error {
 	return d.save(ctx)
 }
 
-// Found makes a new event with this device's person as its organiser and follows
-// it. ID and Founder of the event given are ignored; the relay, if any, becomes
-// the first of its relays.
+// Found creates a new event with this device's person as its organiser and follows it.
+// It ignores the ID and Founder of the given event; the relay, if any, becomes the
+// first of its relays.
 func (n *Node) Found(ctx context.Context, event qa.Event, relay string) (qa.EventID, qa.Invitation, error) {
 	d, err := n.genesis(event, relay)
 	if err != nil {
@@ -104,8 +103,8 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 	}
 	event.ID, event.Founder = "", ""
 	act := qa.Act{Kind: qa.ActFound, AtMillis: n.cfg.Now().UnixMilli(), Event: &event}
-	// An actor of its own makes the first change unlike any other, and so the
-	// event's ID: the same words may be founded twice in one moment.
+	// A new actor makes the first change, and so the event's ID, unique: the same event
+	// may be created twice in one moment.
 	actor, err := n.newActor()
 	if err != nil {
 		return nil, err
@@ -119,7 +118,7 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 	doc.contents = core.New(doc.id, core.Options{Projection: true, Refusals: doc.refused})
 	doc.engine.doc = engine
 	d := &draft{doc: doc}
-	if err := d.take(made, act, n.cfg.Key); err != nil {
+	if err := d.accept(made, act, n.cfg.Key); err != nil {
 		d.drop()
 		return nil, err
 	}

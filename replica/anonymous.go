@@ -16,12 +16,12 @@ import (
 
 // Errors of anonymous questions.
 var (
-	// ErrNotYetDelivered is returned for an anonymous act while the relay does not
-	// hold everything that this device wrote: each change names what it builds on,
-	// so words that nobody else has yet would tell who asked.
+	// ErrNotYetDelivered is returned for an anonymous act while the relay does not have
+	// everything that this device wrote: each change names its dependencies, so
+	// depending on a change that nobody else has yet would reveal who asked.
 	ErrNotYetDelivered = errors.New("not everything that you wrote here has reached the relay yet, and an anonymous question built on that would show who asked. Nothing was changed; try again when all is sent")
-	// ErrInvitedOnly is returned for an anonymous question in an event of invited
-	// people: a key that nobody was invited with may not post there.
+	// ErrInvitedOnly is returned for an anonymous question in an invitation-only event:
+	// the question's key has no role there.
 	ErrInvitedOnly = errors.New("only people who were invited by name can write in this event, so nobody can ask anonymously; nothing was changed")
 	// ErrOnlyQuestions is returned for an anonymous reply to a post of others.
 	ErrOnlyQuestions = errors.New("only questions can be asked anonymously, and replies given under one's own anonymous question; nothing was changed")
@@ -38,7 +38,7 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) 
 	case qa.ActPost:
 		if !act.Anonymous {
 			if _, found = doc.keys.ofQuestion(act.Parent); found && len(doc.withheld) > 0 {
-				return own, ErrNotYetDelivered // the reply would show whose question it is
+				return own, ErrNotYetDelivered // the reply would reveal whose question it is
 			}
 			return own, nil
 		}
@@ -46,7 +46,7 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) 
 			if key, found = doc.keys.ofQuestion(act.Parent); !found {
 				return own, ErrOnlyQuestions
 			}
-			act.Anonymous = false // to the rules this is a reply as any other, by the key that is there
+			act.Anonymous = false // for the rules this is an ordinary reply by an existing key
 		}
 	case qa.ActEdit, qa.ActWithdraw, qa.ActReact:
 		key, found = doc.keys.ofQuestion(act.Post)
@@ -84,15 +84,15 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) 
 	return key, err
 }
 
-// newKey draws a key; reads of Config.Rand are kept apart.
+// newKey draws a key; reads of Config.Rand are serialised.
 func (n *Node) newKey() (keys.Key, error) {
 	n.randMu.Lock()
 	defer n.randMu.Unlock()
 	return keys.NewKey(n.cfg.Rand)
 }
 
-// withhold keeps new anonymous changes out of the engine until a relay has them: what
-// this person writes meanwhile does not build on them.
+// withhold keeps new anonymous changes out of the engine until a relay has them, so
+// that what this person writes meanwhile does not depend on them.
 func (doc *document) withhold(entries []storage.Entry) {
 	for i := range entries {
 		if doc.keys.isQuestion(entries[i].Actor) {
@@ -111,7 +111,7 @@ func (doc *document) buildsOnWithheld(deps []wire.Hash) bool {
 	return len(doc.withheld) > 0 && slices.ContainsFunc(deps, func(d wire.Hash) bool { return doc.withheld[d] })
 }
 
-// release lets changes into the engine that were withheld: a relay has them.
+// release gives withheld changes to the engine, because a relay has them.
 func (doc *document) release(ctx context.Context, hashes []wire.Hash) {
 	free := map[wire.Hash]bool{}
 	for _, h := range hashes {
@@ -124,7 +124,7 @@ func (doc *document) release(ctx context.Context, hashes []wire.Hash) {
 		return
 	}
 	if doc.engine.doc == nil || doc.contents == nil {
-		doc.engine.drop() // one that is being opened lacks them
+		doc.engine.drop() // an engine that is being opened lacks them
 		return
 	}
 	for _, h := range doc.contents.Graph().NotAncestorsOf(nil) { // in causal order
@@ -133,20 +133,21 @@ func (doc *document) release(ctx context.Context, hashes []wire.Hash) {
 		}
 		en, err := doc.node.store.Entry(ctx, doc.id, h)
 		if err != nil {
-			doc.engine.drop() // loaded anew when it is needed
+			doc.engine.drop() // it is loaded again when needed
 			return
 		}
 		doc.engine.fallBehind(en.Bytes)
 	}
 }
 
-// releaseAll is for when somebody else's change builds on what is withheld: then they
-// have it.
+// releaseAll releases all withheld changes. It is called when another device's change
+// depends on one of them, so others already have them.
 func (doc *document) releaseAll(ctx context.Context) {
 	doc.release(ctx, slices.Collect(maps.Keys(doc.withheld)))
 }
 
-// headsWithoutWithheld returns the heads that the engine has, without what is withheld.
+// headsWithoutWithheld returns the heads that the engine has, which lacks the withheld
+// changes.
 func (doc *document) headsWithoutWithheld() []wire.Hash {
 	heads := doc.contents.Graph().Heads()
 	if len(doc.withheld) == 0 {
@@ -165,8 +166,8 @@ func (doc *document) headsWithoutWithheld() []wire.Hash {
 	return slices.Compact(heads)
 }
 
-// explainMissing says more than that a post is not there, when it is one's own
-// anonymous question on its way to the relay.
+// explainMissing explains a missing post when it is this person's own anonymous
+// question that has not reached the relay.
 func (doc *document) explainMissing(act *qa.Act, err error) error {
 	if len(doc.withheld) == 0 {
 		return err

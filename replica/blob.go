@@ -13,8 +13,8 @@ import (
 // ErrNoBlob is returned by Blob when this device does not have it.
 var ErrNoBlob = errors.New("this device does not have that picture")
 
-// Blob returns the bytes that an event keeps under a key, read from the ledger.
-// ErrNoBlob is returned when they are not here.
+// Blob returns the bytes that an event stores under a key, read from the ledger.
+// ErrNoBlob is returned when this device does not have them.
 func (n *Node) Blob(ctx context.Context, id qa.EventID, key string) ([]byte, error) {
 	doc, err := n.document(id)
 	if err != nil {
@@ -26,8 +26,8 @@ func (n *Node) Blob(ctx context.Context, id qa.EventID, key string) ([]byte, err
 	}
 	var in wire.Hash
 	if shown.Cover == key && shown.CoverIn != "" {
-		// The cover is what pages ask for, and its view says where it is: a shelf of
-		// covers needs no event in memory.
+		// Pages ask for the cover, and the event's view says where it is, so a page of
+		// many covers loads no event.
 		if in, err = wire.ParseHash(shown.CoverIn); err != nil {
 			return nil, err
 		}

@@ -10,7 +10,7 @@ import (
 	"flyleaf/storage"
 )
 
-// archiveHost is the node as archive.Host.
+// archiveHost implements archive.Host with the node.
 type archiveHost struct{ n *Node }
 
 // Now implements archive.Host.
@@ -39,9 +39,9 @@ func (h archiveHost) Unfollow(ctx context.Context, id qa.EventID) error {
 	delete(n.documents, id)
 	delete(n.relays, id)
 	n.mu.Unlock()
-	n.detach(id) // after it was let go of, see attach
+	n.detach(id) // after the document was removed, see attach
 	if doc != nil {
-		go doc.close() // whoever holds it right now is not waited for
+		go doc.close() // in a goroutine, so that nobody waits for a current user of the document
 	}
 	n.subs.notify(qa.Update{Event: id, Status: true})
 	return nil
@@ -106,25 +106,26 @@ func (n *Node) detach(id qa.EventID) {
 	}
 }
 
-// notice takes in the rows of an event that were written, as far as other events depend on
-// them: where it was imported from, and what it lists if it is a club.
+// notice passes on what other events need from rows that were written to an event:
+// its source, and the list if it is a club.
 func (n *Node) notice(ctx context.Context, v storage.ViewUpdate) {
 	if v.Event == nil {
 		return
 	}
-	if followed := (archiveHost{n}).Followed(v.Event.ID); v.Event.Source != "" && followed { // else it is being imported
+	if followed := (archiveHost{n}).Followed(v.Event.ID); v.Event.Source != "" && followed { // otherwise the event is being imported
 		n.sources.Forget()
 	}
 	if v.Event.Kind != "club" {
 		return
 	}
 	if err := n.clubs.Look(ctx, *v.Event); err != nil {
-		// It is on disk; the next look, at the latest that of the next start, does it.
+		// The rows are on disk, so the next call passes them on, at the latest after
+		// the next start.
 		n.cfg.Log.Warn("the weeks of a club could not be followed", "club", v.Event.ID, "error", err)
 	}
 }
 
-// noticeClub makes up for a notice that was lost with the process. mu is held.
+// noticeClub repeats a notice that was lost when the process ended. mu is held.
 func (doc *document) noticeClub(ctx context.Context) error {
 	kind := doc.contents.Projection().Values(wire.OpID{}, "kind")
 	if len(kind) == 0 {
@@ -139,9 +140,9 @@ func (doc *document) noticeClub(ctx context.Context) error {
 	return doc.node.clubs.Look(ctx, doc.contents.Projection().Event())
 }
 
-// Visit says that somebody is looking at an event. One that only a club lists is
-// followed from now on; one that is idle is fetched, and kept in sync with its relay for
-// a while. It returns at once: what is on this device can be read meanwhile.
+// Visit records that a person looks at an event. An event that only a club lists is
+// followed from now on; an idle one is fetched, and kept in sync with its relay for a
+// while. Visit returns at once: what is on this device can be read meanwhile.
 // ErrUnknownEvent is returned for an event that is neither followed nor listed.
 func (n *Node) Visit(ctx context.Context, id qa.EventID) error {
 	n.mu.Lock()
@@ -173,8 +174,8 @@ func (n *Node) Visit(ctx context.Context, id qa.EventID) error {
 	return nil
 }
 
-// Listed returns what a followed club says of a week, and which club that is; false
-// when none lists it.
+// Listed returns the entry of a week in a followed club, and the club; false when no
+// followed club lists the week.
 func (n *Node) Listed(id qa.EventID) (w qa.ListedWeek, club qa.EventID, ok bool) {
 	l, ok := n.clubs.Listed(id)
 	return l.ListedWeek, l.Club, ok

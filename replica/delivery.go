@@ -10,32 +10,33 @@ import (
 	"flyleaf/storage"
 )
 
-// What a relay holds of what this person wrote.
+// Which of this person's changes a relay has.
 
-// noteDelivery notes which own changes a relay holds: its heads, theirs, and everything in
-// their past are on its disk. lossKnown says whether it was found out on this connection
-// if the relay has lost own changes; known says whether that is found out now. changed
-// says that something was noted. mu is held and the document is loaded.
-func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossKnown bool) (known, changed bool, err error) {
+// noteDelivery records which of this person's changes a relay has: its heads, theirs,
+// and everything in their past are on its disk. lossChecked says whether this
+// connection has already checked for changes that the relay lost; checked is its new
+// value. changed says that something was recorded. mu is held and the document is
+// loaded.
+func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossChecked bool) (checked, changed bool, err error) {
 	all := true
 	for _, h := range theirs {
 		all = all && doc.contents.Graph().Has(h)
 	}
-	// Heads that are not known here may have own changes in their past. So a change counts
-	// as lost only if all heads are known here, or there are none.
-	if all && (!lossKnown || len(theirs) == 0) {
+	// Unknown heads may have own changes in their past. So a change counts as lost only
+	// if all heads are known here, or there are none.
+	if all && (!lossChecked || len(theirs) == 0) {
 		missing, err := doc.deliveredButMissing(ctx, theirs)
 		if err != nil {
-			return lossKnown, false, err
+			return lossChecked, false, err
 		}
 		if err := doc.setDelivered(ctx, false, missing); err != nil {
-			return lossKnown, false, err
+			return lossChecked, false, err
 		}
-		changed, lossKnown = len(missing) > 0, true
+		changed, lossChecked = len(missing) > 0, true
 	}
 	unsent, err := doc.unsent(ctx)
 	if err != nil || len(unsent) == 0 {
-		return lossKnown, changed, err
+		return lossChecked, changed, err
 	}
 	past := doc.contents.Graph().Ancestors(theirs)
 	var held []wire.Hash
@@ -44,11 +45,11 @@ func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossK
 			held = append(held, h)
 		}
 	}
-	return lossKnown, changed || len(held) > 0, doc.setDelivered(ctx, true, held)
+	return lossChecked, changed || len(held) > 0, doc.setDelivered(ctx, true, held)
 }
 
-// deliveredButMissing returns own changes that are marked as delivered and are
-// not in the past of the heads.
+// deliveredButMissing returns this person's changes that are marked as delivered and
+// are not in the past of the heads.
 func (doc *document) deliveredButMissing(ctx context.Context, theirs []wire.Hash) ([]wire.Hash, error) {
 	var out []wire.Hash
 	for _, h := range doc.contents.Graph().NotAncestorsOf(theirs) {
@@ -69,11 +70,11 @@ func (doc *document) deliveredButMissing(ctx context.Context, theirs []wire.Hash
 	return out, nil
 }
 
-// setDelivered notes on disk, then in memory, whether a relay holds own changes. mu is
-// held.
+// setDelivered records on disk, then in memory, whether a relay has these changes of
+// this person. mu is held.
 func (doc *document) setDelivered(ctx context.Context, delivered bool, hashes []wire.Hash) error {
 	if len(hashes) == 0 {
-		return nil // none would mean all
+		return nil // an empty list would mean all changes
 	}
 	if err := doc.node.store.SetDelivered(ctx, doc.id, delivered, hashes...); err != nil {
 		return err
@@ -87,8 +88,8 @@ func (doc *document) setDelivered(ctx context.Context, delivered bool, hashes []
 	return nil
 }
 
-// postOf returns the post that an own change is about. The act is kept with the ID of
-// the post it made, see draft.take.
+// postOf returns the post that a change of this person is about. The act is stored with
+// the ID of the post it created, see draft.take.
 func postOf(en storage.Entry) qa.PostID {
 	var a qa.Act
 	if json.Unmarshal(en.Act, &a) != nil {
@@ -98,7 +99,7 @@ func postOf(en storage.Entry) qa.PostID {
 }
 
 // owns reports whether an actor belongs to this device's person. It is cheap, so it is
-// asked before the ledger is.
+// checked before the ledger is read.
 func (doc *document) owns(a wire.ActorID) bool {
 	if n := doc.node; len(a) == len(n.actor) && a[:32] == n.actor[:32] {
 		return true

@@ -15,24 +15,24 @@ import (
 	"flyleaf/storage"
 )
 
-// draft is a number of local acts that are saved together or not at all. It is used while
-// the document is locked and its engine open, and ended by save or drop.
+// draft is a transaction of local acts, which are saved together or not at all. It is
+// used while the document is locked and its engine open, and ended by save or drop.
 type draft struct {
 	doc      *document
 	entries  []storage.Entry
-	reissues wire.Hash // the excluded change that is written again, if one is
+	reissues wire.Hash // the excluded change that is reissued, if any
 }
 
-// keptAct is an act as the ledger has it.
+// keptAct is an act as stored in the ledger.
 type keptAct struct {
 	qa.Act
 	Reissues string `json:"reissues,omitempty"` // hash of the own change that this one replaces
 }
 
-// do turns one act into a change of this person. Nothing is saved yet.
+// do makes one act a change of this person. Nothing is saved yet.
 func (d *draft) do(act qa.Act) (crdt.Made, error) { return d.doAs(d.doc.node.cfg.Key, act) }
 
-// doAs is do with another of this person's keys.
+// doAs is like do, with another of this person's keys.
 func (d *draft) doAs(key keys.Key, act qa.Act) (crdt.Made, error) {
 	doc := d.doc
 	if act.AtMillis == 0 {
@@ -50,10 +50,10 @@ func (d *draft) doAs(key keys.Key, act qa.Act) (crdt.Made, error) {
 		return made, err
 	}
 	if !made.Nothing {
-		return made, d.take(made, act, key)
+		return made, d.accept(made, act, key)
 	}
 	if act.Kind == qa.ActReact && act.On != doc.reacts(act.Post, key.Identity(), act.Emoji) {
-		return d.reactAnew(key, act)
+		return d.reactTwice(key, act)
 	}
 	return made, nil
 }
@@ -64,17 +64,17 @@ func (doc *document) reacts(post qa.PostID, by qa.Identity, emoji string) bool {
 	return slices.Contains(p.Reactions, qa.Reaction{By: by, Emoji: emoji})
 }
 
-// reactAnew switches a reaction to and fro. Two devices of one person may each have made a
-// map for the person's reactions. The engine shows one of these maps, where nothing is to
-// be changed, while the reaction is otherwise in the other. The change made here follows
-// both, so it decides.
-func (d *draft) reactAnew(key keys.Key, act qa.Act) (crdt.Made, error) {
+// reactTwice toggles a reaction twice, so that it keeps its value. Two devices of one
+// person may each have made a map for the person's reactions. The engine shows only one
+// of them, in which the reaction may already have the wanted value, while the other map
+// has the opposite. The change made here is later than both, so it decides.
+func (d *draft) reactTwice(key keys.Key, act qa.Act) (crdt.Made, error) {
 	var made crdt.Made
 	for _, on := range []bool{!act.On, act.On} {
 		act.On = on
 		var err error
 		if made, err = d.doc.engine.do(act); err == nil && !made.Nothing {
-			err = d.take(made, act, key)
+			err = d.accept(made, act, key)
 		}
 		if err != nil {
 			return made, err
@@ -83,15 +83,15 @@ func (d *draft) reactAnew(key keys.Key, act qa.Act) (crdt.Made, error) {
 	return made, nil
 }
 
-// take signs a new change and adds it to the contents, if the event's rules allow it.
-func (d *draft) take(made crdt.Made, act qa.Act, key keys.Key) error {
+// accept signs a new change and adds it to the contents, if the event's rules allow it.
+func (d *draft) accept(made crdt.Made, act qa.Act, key keys.Key) error {
 	doc, c := d.doc, made.Change
 	signature, err := keys.Sign(key, doc.id, c.Hash)
 	if err != nil {
 		return err
 	}
 	if act.Kind == qa.ActPost {
-		act.Post = made.Post // this kind of act does not need it; postOf does
+		act.Post = made.Post // only postOf needs the post of this kind of act
 	}
 	k := keptAct{Act: act}
 	if d.reissues != (wire.Hash{}) {
@@ -119,15 +119,16 @@ func (d *draft) take(made crdt.Made, act qa.Act, key keys.Key) error {
 	return nil
 }
 
-// drop forgets the draft, with what engine and contents took of it.
+// drop undoes the draft in the engine and the contents.
 func (d *draft) drop() {
 	if len(d.entries) > 0 {
 		d.doc.discard()
 	}
 }
 
-// save writes the draft in one transaction and then tells of it. When it fails nothing of
-// the draft is left anywhere. ErrNotSaved is returned when the disk did not take it.
+// save writes the draft in one transaction and then notifies subscribers and the relay
+// connection. When it fails, no part of the draft is kept. ErrNotSaved is returned when
+// the disk failed.
 func (d *draft) save(ctx context.Context) error {
 	doc := d.doc
 	if len(d.entries) == 0 {
@@ -138,8 +139,8 @@ func (d *draft) save(ctx context.Context) error {
 		doc.discard()
 		return err
 	}
-	// From here on a caller that gives up must not leave it open whether the transaction
-	// was committed.
+	// From here on a caller's cancellation must not make it unclear whether the
+	// transaction was committed.
 	ctx = context.WithoutCancel(ctx)
 	views := doc.contents.Touched()
 	err := doc.node.store.Append(ctx, storage.Batch{Event: doc.id, Entries: d.entries, Views: views})
@@ -160,8 +161,8 @@ func (d *draft) save(ctx context.Context) error {
 	return nil
 }
 
-// saved asks the store whether a transaction that reported an error was
-// committed all the same, as can happen when the error came after the commit.
+// saved checks whether a transaction that reported an error was committed after all, as
+// can happen when the error came after the commit.
 func (d *draft) saved(ctx context.Context) bool {
 	_, err := d.doc.node.store.Entry(ctx, d.doc.id, d.entries[len(d.entries)-1].Hash)
 	return err == nil

@@ -15,43 +15,46 @@ import (
 )
 
 const (
-	// snapshotFrom is how many changes are loaded one by one before a snapshot is worth
-	// its writing.
+	// snapshotFrom is the number of changes loaded one by one from which on writing a
+	// snapshot pays.
 	snapshotFrom = 200
-	// longHistory is how often a key may have been written before it is dearer to give
-	// the engine the changes one by one, which takes it quadratic time: 0.2 s for 4,000.
+	// longHistory is the number of writes of one key from which on giving the engine
+	// single changes is too slow: it takes quadratic time, 0.2 s for 4,000.
 	longHistory = 2000
-	// absorbLocked is how many changes the engine is given while the document is locked.
-	absorbLocked = 64
+	// applyLocked is up to how many changes are given to the engine while the document
+	// is locked.
+	applyLocked = 64
 )
 
 // engine is the CRDT engine of a document, which writes local changes. It is in memory
-// while somebody writes: loaded from a snapshot and the ledger, then given what others
-// wrote since. The ledger is the truth; the engine can be thrown away at any time.
+// while a person writes: loaded from a snapshot and the ledger, then given the changes
+// that others wrote since. The ledger is authoritative; the engine can be dropped at
+// any time.
 //
-// All of it is guarded by the document's mu, which is held at every call. Those that say
-// so unlock it while the engine works for long, so that nobody who reads waits for that:
-// what the caller knew before may not be so any more.
+// The document's mu guards all of it and is held at every call. Methods that say so
+// unlock mu during long engine work, so that readers do not wait; afterwards the caller
+// must not rely on what it read before.
 type engine struct {
 	host *document
-	doc  *crdt.Document // nil: not loaded, or at work without the lock
-	// overState: doc holds nothing and writes from the contents, see openOverState.
+	doc  *crdt.Document // nil: not loaded, or in use by a method that has unlocked mu
+	// overState reports that doc holds no changes and writes from the contents, see
+	// openOverState.
 	overState bool
-	behind    [][]byte      // on disk and in the contents, not yet in doc
+	pending   [][]byte      // changes on disk and in the contents that doc lacks
 	busy      chan struct{} // closed when the engine is free again; nil: it is free
-	// generation counts the times that what doc held, or would hold, was dropped.
+	// generation counts how often doc, or a doc that was being loaded, was dropped.
 	generation int
-	// actor is this person's in this run, "" when a new one is to be drawn; actors are
-	// those of this person's other keys.
+	// actor is this person's actor in this run, "" when a new one has to be drawn;
+	// actors are those of this person's other keys.
 	actor  wire.ActorID
 	actors map[qa.Identity]wire.ActorID
-	loaded int // changes that doc was loaded from, beyond its snapshot, and has gained since
+	loaded int // changes given to doc since its snapshot
 	idle   *time.Timer
-	uses   int // so that the timer knows whether it came too late
+	uses   int // counts uses, so that an outdated timer does nothing
 }
 
-// open loads the engine for a local act, or brings it up to date. The lock is let go of
-// meanwhile; the document is loaded afterwards. ErrNotFetched and crdt.ErrNewerGate are
+// open loads the engine for a local act, or brings it up to date. It unlocks mu
+// meanwhile; afterwards the document is loaded. ErrNotFetched and crdt.ErrNewerGate are
 // among the errors.
 func (e *engine) open(ctx context.Context) error {
 	for {
@@ -80,18 +83,18 @@ func (e *engine) open(ctx context.Context) error {
 			if err := e.loadNew(ctx); err != nil {
 				return err
 			}
-		case len(e.behind) > absorbLocked:
-			if err := e.absorbUnlocked(); err != nil {
+		case len(e.pending) > applyLocked:
+			if err := e.applyPendingUnlocked(); err != nil {
 				return err
 			}
 		default:
-			return e.absorb()
+			return e.applyPending()
 		}
 	}
 }
 
-// unlocked runs f, which may take long, while the document is unlocked. Whoever wants the
-// engine meanwhile waits in open.
+// unlocked runs f, which may take long, while mu is unlocked. Others that need the
+// engine wait in open.
 func (e *engine) unlocked(f func()) {
 	done := make(chan struct{})
 	e.busy = done
@@ -107,7 +110,7 @@ func (e *engine) unlocked(f func()) {
 	f()
 }
 
-// await waits, while the document is unlocked, until the engine is free.
+// await waits, with mu unlocked, until the engine is free.
 func (e *engine) await(ctx context.Context) error {
 	free := e.busy
 	e.host.mu.Unlock()
@@ -120,7 +123,7 @@ func (e *engine) await(ctx context.Context) error {
 	}
 }
 
-// drawActor draws a new actor for this person where there is none.
+// drawActor draws a new actor for this person if there is none.
 func (e *engine) drawActor() error {
 	if e.actor != "" {
 		return nil
@@ -132,21 +135,21 @@ func (e *engine) drawActor() error {
 	return err
 }
 
-// openOverState opens a doc that writes from what the contents say: no engine can hold an
-// event in which an actor has signed two versions of a change.
+// openOverState opens a doc that writes from the contents: no engine can hold an event
+// in which an actor has signed two versions of a change.
 func (e *engine) openOverState() error {
 	if err := e.drawActor(); err != nil {
 		return err
 	}
-	doc, err := crdt.Over(e.actor, writtenFrom{e.host})
+	doc, err := crdt.Over(e.actor, stateView{e.host})
 	if err != nil {
 		return fmt.Errorf("opening event %s: %w", e.host.id, err)
 	}
-	e.doc, e.overState, e.behind, e.loaded = doc, true, nil, 0
+	e.doc, e.overState, e.pending, e.loaded = doc, true, nil, 0
 	return nil
 }
 
-// loadNew loads doc from a snapshot and the ledger. Afterwards there is none still if
+// loadNew loads doc from a snapshot and the ledger. There is still no doc afterwards if
 // changes were excluded meanwhile.
 func (e *engine) loadNew(ctx context.Context) error {
 	if err := e.drawActor(); err != nil {
@@ -162,7 +165,7 @@ func (e *engine) loadNew(ctx context.Context) error {
 	generation := e.generation
 	err = e.loadFrom(ctx, snapshot)
 	if err != nil && snapshot.Position > 0 && e.generation == generation && !e.host.closed {
-		// A snapshot only makes loading faster; the ledger is the truth.
+		// A snapshot only makes loading faster; the ledger is authoritative.
 		e.host.node.cfg.Log.Warn("a snapshot could not be used", "event", e.host.id, "error", err)
 		if err = e.host.load(ctx); err == nil {
 			err = e.loadFrom(ctx, storage.Snapshot{})
@@ -180,7 +183,7 @@ func (e *engine) loadFrom(ctx context.Context, snapshot storage.Snapshot) error 
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, storage.ErrDamaged) { // loading the document has told of the damage
+	if err != nil && !errors.Is(err, storage.ErrDamaged) { // loading the document has already reported the damage
 		return err
 	}
 	heads, generation, actor := host.headsWithoutWithheld(), e.generation, e.actor
@@ -189,13 +192,13 @@ func (e *engine) loadFrom(ctx context.Context, snapshot storage.Snapshot) error 
 		load = func() (*crdt.Document, error) { return crdt.LoadAtOnce(actor, changes) }
 	}
 	var doc *crdt.Document
-	e.behind = nil // what comes from now on is not in changes
+	e.pending = nil // changes from now on are not in the list read before
 	e.unlocked(func() { doc, err = load() })
 	if host.closed || e.generation != generation {
 		if doc != nil {
 			doc.Close()
 		}
-		return nil // and open finds that there is none
+		return nil // open finds that there is no doc
 	}
 	if err != nil {
 		return fmt.Errorf("opening event %s: %w", host.id, err)
@@ -211,32 +214,32 @@ func (e *engine) loadFrom(ctx context.Context, snapshot storage.Snapshot) error 
 // isOpen reports whether doc is loaded or being loaded.
 func (e *engine) isOpen() bool { return e.doc != nil || e.busy != nil }
 
-// fallBehind notes changes that doc lacks: they are on disk and in the contents.
+// fallBehind records changes that doc lacks: they are on disk and in the contents.
 func (e *engine) fallBehind(changes ...[]byte) {
 	if e.isOpen() && !e.overState {
-		e.behind = append(e.behind, changes...)
+		e.pending = append(e.pending, changes...)
 	}
 }
 
-// absorb gives doc what it is behind.
-func (e *engine) absorb() error {
-	if len(e.behind) == 0 {
+// applyPending gives doc the changes that it lacks.
+func (e *engine) applyPending() error {
+	if len(e.pending) == 0 {
 		return nil
 	}
-	if err := e.doc.Absorb(e.behind); err != nil {
+	if err := e.doc.Absorb(e.pending); err != nil {
 		e.host.discard()
 		return fmt.Errorf("opening event %s: %w", e.host.id, err)
 	}
-	e.loaded += len(e.behind)
-	e.behind = nil
+	e.loaded += len(e.pending)
+	e.pending = nil
 	return nil
 }
 
-// absorbUnlocked is absorb, while the document is unlocked. Afterwards there is no doc if
+// applyPendingUnlocked is applyPending with mu unlocked. Afterwards there is no doc if
 // changes were excluded meanwhile.
-func (e *engine) absorbUnlocked() error {
-	doc, batch, generation := e.doc, e.behind, e.generation
-	e.doc, e.behind = nil, nil
+func (e *engine) applyPendingUnlocked() error {
+	doc, batch, generation := e.doc, e.pending, e.generation
+	e.doc, e.pending = nil, nil
 	var err error
 	e.unlocked(func() { err = doc.Absorb(batch) })
 	if e.host.closed || e.generation != generation {
@@ -275,7 +278,7 @@ func (e *engine) writeAs(key keys.Key) (back func(), err error) {
 	}, nil
 }
 
-// do turns one act into a change. Nothing is saved yet.
+// do makes one act a change. Nothing is saved yet.
 func (e *engine) do(act qa.Act) (crdt.Made, error) {
 	made, err := e.doc.Do(act)
 	if errors.Is(err, crdt.ErrBroken) {
@@ -284,7 +287,7 @@ func (e *engine) do(act qa.Act) (crdt.Made, error) {
 	return made, err
 }
 
-// wrote notes that doc made changes that were saved.
+// wrote records that changes made by doc were saved.
 func (e *engine) wrote(changes int) { e.loaded += changes }
 
 // used keeps doc in memory until nothing was written for Config.Idle.
@@ -306,36 +309,36 @@ func (e *engine) used() {
 	}
 }
 
-// drop lets go of doc, also of one that is being loaded.
+// drop drops doc, also one that is being loaded.
 func (e *engine) drop() {
 	if e.doc != nil {
 		e.doc.Close()
 	}
-	e.doc, e.behind, e.overState = nil, nil, false
+	e.doc, e.pending, e.overState = nil, nil, false
 	e.generation++
 }
 
-// dropActors makes the next local act draw new actors. It follows drop: doc writes with
+// dropActors makes the next local act draw new actors. Call drop first: doc writes with
 // the old ones.
 func (e *engine) dropActors() { e.actor, e.actors = "", nil }
 
-// close lets go of doc, after keeping a snapshot if it took long to load. The lock is let
-// go of while the snapshot is made.
+// close drops doc, after storing a snapshot if loading took long. mu is unlocked while
+// the snapshot is made.
 func (e *engine) close(ctx context.Context) {
 	if e.doc == nil {
 		return
 	}
-	if e.loaded >= snapshotFrom && !e.overState && len(e.behind) <= absorbLocked && e.absorb() == nil {
+	if e.loaded >= snapshotFrom && !e.overState && len(e.pending) <= applyLocked && e.applyPending() == nil {
 		if err := e.keepSnapshot(ctx); err != nil {
 			e.host.node.cfg.Log.Warn("a snapshot could not be kept", "event", e.host.id, "error", err)
 		}
 	}
-	if e.busy == nil { // else somebody is at it again
+	if e.busy == nil { // otherwise the engine is in use again
 		e.drop()
 	}
 }
 
-// keepSnapshot keeps what doc holds, and lets go of doc.
+// keepSnapshot stores a snapshot of doc, and drops doc.
 func (e *engine) keepSnapshot(ctx context.Context) error {
 	host := e.host
 	if host.contents.Graph().WaitingLen() > 0 || len(host.withheld) > 0 {
@@ -346,14 +349,14 @@ func (e *engine) keepSnapshot(ctx context.Context) error {
 		return err
 	}
 	doc, generation := e.doc, e.generation
-	e.doc, e.behind = nil, nil
+	e.doc, e.pending = nil, nil
 	var saved []byte
 	e.unlocked(func() {
 		saved = doc.Save()
 		doc.Close()
 	})
 	if e.generation != generation {
-		return nil // something in it was excluded
+		return nil // a change in it was excluded
 	}
 	return host.node.store.SaveSnapshot(ctx, host.id, storage.Snapshot{Position: counts.Last, Bytes: saved})
 }

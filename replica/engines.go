@@ -6,18 +6,18 @@ import (
 	"flyleaf/internal/lockorder"
 )
 
-// maxEngines is how many engines are in memory at the same time, whoever writes into how
-// many events; those of documents that are in use right now are not counted.
+// maxEngines is how many engines are in memory at the same time, for all events; those
+// in use right now are not counted.
 const maxEngines = 16
 
 // engines knows which documents have an engine in memory.
 type engines struct {
 	mu       lockorder.Mutex[lockorder.Engines] // guards what follows
-	lastUsed []*document                        // the most lately used last
+	lastUsed []*document                        // the most recently used last
 }
 
-// use notes that a document's engine is used now. It returns the documents whose engines
-// are to be closed.
+// use records that a document's engine is used now. It returns the documents whose
+// engines must be closed.
 func (e *engines) use(doc *document) []*document {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -31,9 +31,9 @@ func (e *engines) use(doc *document) []*document {
 	return old
 }
 
-// engineUsed notes that a document's engine is used, and closes those that were not used
-// for longest. It does not wait for that: the caller holds the lock of a document, and
-// closing needs that of another.
+// engineUsed records that a document's engine is used, and closes the least recently
+// used ones beyond maxEngines. It does not wait for that: the caller holds the lock of
+// a document, and closing needs the lock of another.
 func (n *Node) engineUsed(doc *document) {
 	old := n.engines.use(doc)
 	if len(old) == 0 {
@@ -41,7 +41,7 @@ func (n *Node) engineUsed(doc *document) {
 	}
 	n.background(func() {
 		for _, d := range old {
-			// One that is in use is closed when it has been idle.
+			// An engine that is in use is closed when it has been idle.
 			if d.mu.TryLock() {
 				d.unload(n.ctx)
 				d.mu.Unlock()
@@ -50,8 +50,7 @@ func (n *Node) engineUsed(doc *document) {
 	})
 }
 
-// background runs f in a goroutine of its own, which Close waits for. After Close it
-// does nothing.
+// background runs f in a goroutine that Close waits for. After Close it does nothing.
 func (n *Node) background(f func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

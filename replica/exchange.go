@@ -13,23 +13,23 @@ import (
 	"flyleaf/replica/relayclient"
 )
 
-// The document as a connection to a relay sees it.
+// The document, as a connection to a relay uses it.
 
-// exchanged is a document as relayclient.Document.
+// exchanged implements relayclient.Document with a document.
 type exchanged struct{ doc *document }
 
 // ID implements relayclient.Document.
 func (x exchanged) ID() qa.EventID { return x.doc.id }
 
-// Begin implements relayclient.Document. What another relay refused, or this one at an
-// earlier time, is offered again.
+// Begin implements relayclient.Document. Changes that another relay refused, or this
+// one earlier, are offered again.
 func (x exchanged) Begin(ctx context.Context) error {
 	doc := x.doc
 	doc.mu.Lock()
 	doc.refused.Forgive()
 	doc.mu.Unlock()
 	doc.cached.dropRelayRefusals()
-	return doc.tend(ctx)
+	return doc.runAutomatic(ctx)
 }
 
 // View implements relayclient.Document.
@@ -68,7 +68,7 @@ func (x exchanged) Respond(ctx context.Context, posts []qa.PostID) error {
 	if err := x.doc.sendReceipts(ctx, posts); err != nil {
 		return err
 	}
-	return x.doc.tend(ctx)
+	return x.doc.runAutomatic(ctx)
 }
 
 // HearEphemeral implements relayclient.Document.
@@ -77,7 +77,7 @@ func (x exchanged) HearEphemeral(m *repo.Message) { x.doc.hearPresence(m) }
 // RelayRefusals implements relayclient.Document.
 func (x exchanged) RelayRefusals() []Refusal { return x.doc.cached.relayRefusals() }
 
-// End implements relayclient.Document: what is in memory of the event goes.
+// End implements relayclient.Document: the event is unloaded from memory.
 func (x exchanged) End(ctx context.Context) {
 	x.doc.mu.Lock()
 	defer x.doc.mu.Unlock()
@@ -88,17 +88,17 @@ func (x exchanged) End(ctx context.Context) {
 type exchangeState struct {
 	doc    *document
 	ctx    context.Context
-	update Update // to be told to pages once the document is unlocked
+	update Update // sent to subscribers once the document is unlocked
 }
 
-// notify tells pages what has changed. The document is not locked.
+// notify tells subscribers what has changed. The document is not locked.
 func (st *exchangeState) notify() {
 	if st.update.Status || len(st.update.Posts) > 0 {
 		st.doc.node.subs.notify(st.update)
 	}
 }
 
-// changed notes that the status of the event has changed.
+// changed records that the status of the event has changed.
 func (st *exchangeState) changed() { st.update.Event, st.update.Status = st.doc.id, true }
 
 // Graph implements sync.Source.
@@ -116,8 +116,8 @@ func (st *exchangeState) Epoch() int { return st.doc.excluded.epoch }
 // Refuses implements relayclient.State.
 func (st *exchangeState) Refuses(h wire.Hash) bool { return st.doc.contents.Unwanted(h) }
 
-// RefusedHere implements relayclient.State. A refusal that only follows from another is
-// not given as the reason where there is that other.
+// RefusedHere implements relayclient.State. If a refusal only follows from the refusal
+// of a dependency, it gives the reason of the dependency.
 func (st *exchangeState) RefusedHere() (changes int, why string) {
 	for _, r := range st.doc.refused.All() {
 		if why == "" || r.Code != policy.CodeDependsOn {
@@ -140,16 +140,16 @@ func (st *exchangeState) AuthorityChanges() int { return st.doc.contents.Policy(
 func (st *exchangeState) AccessKeys() []keys.Key { return st.doc.accessKeys() }
 
 // NoteDelivery implements relayclient.State.
-func (st *exchangeState) NoteDelivery(ctx context.Context, theirHeads []wire.Hash, lossKnown bool) (bool, error) {
-	known, changed, err := st.doc.noteDelivery(ctx, theirHeads, lossKnown)
+func (st *exchangeState) NoteDelivery(ctx context.Context, theirHeads []wire.Hash, lossChecked bool) (bool, error) {
+	known, changed, err := st.doc.noteDelivery(ctx, theirHeads, lossChecked)
 	if changed {
 		st.changed()
 	}
 	return known, err
 }
 
-// NoteRefused implements relayclient.State. Of the changes that the relay refused for
-// good, this device's own rules are asked.
+// NoteRefused implements relayclient.State. Changes that the relay refused for good are
+// checked against this device's own rules.
 func (st *exchangeState) NoteRefused(ctx context.Context, refused []repo.Refused) error {
 	doc := st.doc
 	var noted []Refusal
@@ -170,7 +170,7 @@ func (st *exchangeState) NoteRefused(ctx context.Context, refused []repo.Refused
 		if err := doc.load(ctx); err != nil {
 			return err
 		}
-		doc.node.updated(doc.id) // what is left is another graph: the conversation begins anew
+		doc.node.updated(doc.id) // the graph is another one now, so the conversation starts again
 	}
 	st.update = joinUpdates(st.update, update)
 	st.changed()

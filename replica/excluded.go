@@ -35,30 +35,30 @@ func newExclusions() exclusions {
 	return exclusions{fromLedger: newFromLedger(), reasons: map[wire.Hash]error{}}
 }
 
-// reset forgets what follows from the ledger's rows.
+// reset drops what was computed from the ledger's rows.
 func (x *exclusions) reset() { x.fromLedger = newFromLedger() }
 
-// fromLedger is what follows from the ledger's rows, so it is found again at each load.
+// fromLedger is computed from the ledger's rows at each load.
 type fromLedger struct {
 	// posts are those that excluded changes made, and own ones that are void.
 	posts map[qa.PostID]formerPost
-	// lost are own acts that do not count, in the ledger's order; reissued are the changes
-	// of those that were written anew.
+	// lost are own acts that do not count, in the ledger's order; reissued are the
+	// changes whose acts were written again.
 	lost     []lost
 	reissued map[wire.Hash]bool
 }
 
-// formerPost is what is remembered of a post that is excluded or void.
+// formerPost is a post that is excluded or void.
 type formerPost struct {
-	origin qa.PostID // the post before it that it stood for, "" for none
-	text   string    // as it was first written
+	origin qa.PostID // the earlier post of which it is a reissue, "" for none
+	text   string    // its first version
 }
 
 func newFromLedger() fromLedger {
 	return fromLedger{posts: map[qa.PostID]formerPost{}, reissued: map[wire.Hash]bool{}}
 }
 
-// notePost notes the post that a change made which does not count.
+// notePost records the post of a change that does not count.
 func (x *fromLedger) notePost(chunk []byte) {
 	c, err := wire.DecodeChange(chunk)
 	if err != nil {
@@ -88,7 +88,7 @@ func madePost(c *wire.Change) (id qa.PostID, p formerPost, ok bool) {
 		case op.Obj == post && op.Key.Prop == "origin":
 			p.origin = qa.PostID(text)
 		case op.Obj != post && isText:
-			p.text = text // the only one that is not the post's own: its revision
+			p.text = text // the only text that is not a field of the post itself: its revision
 		}
 	}
 	return id, p, true
@@ -107,10 +107,9 @@ func joinUpdates(a, b Update) Update {
 	return a
 }
 
-// exclude takes changes out of the contents, and all that depends on them, in one
-// transaction that also replaces the views. What this person wrote among it is written
-// anew by reissue. When it fails, nothing has changed. mu is held and the event is
-// loaded.
+// exclude removes changes and their dependents from the contents, in one transaction
+// that also replaces the views. This person's acts among them are reissued later. When
+// it fails, nothing has changed. mu is held and the event is loaded.
 func (doc *document) exclude(ctx context.Context, refused map[wire.Hash]storage.Status) (Update, error) {
 	ctx = context.WithoutCancel(ctx)
 	leaving := doc.withDescendants(refused)
@@ -135,21 +134,20 @@ func (doc *document) exclude(ctx context.Context, refused map[wire.Hash]storage.
 	return u, nil
 }
 
-// cutOut notes on disk what the ledger holds and the rules of this version refuse. What
-// this person wrote among it is written anew, see reissue. The contents are without it
-// already; so when the disk does not take the note, only the views show it until the
-// next time. mu is held.
+// cutOut records on disk that the rules of this version refuse changes of the ledger.
+// This person's acts among them are reissued later. The contents already lack them, so
+// if the disk fails, only the views show them until the next time. mu is held.
 func (doc *document) cutOut(ctx context.Context) {
 	cut := maps.Clone(doc.excluded.unnoted)
 	maps.DeleteFunc(cut, func(_ wire.Hash, status storage.Status) bool { return status == storage.InDocument })
 	doc.node.cfg.Log.Warn("an earlier version of this program took changes that the event's rules refuse; they leave the event, with what builds on them",
 		"event", doc.id, "changes", len(cut))
 	doc.node.subs.notify(doc.noteExcluded(ctx, cut, doc.noteStatuses(ctx)))
-	doc.node.tendSoon(doc)
+	doc.node.runAutomaticSoon(doc)
 }
 
-// noteStatuses notes on disk what has no note there yet, with the views as they are, and
-// returns the views. mu is held.
+// noteStatuses saves the statuses that are not on disk yet, together with the current
+// views, and returns the views. mu is held.
 func (doc *document) noteStatuses(ctx context.Context) storage.ViewUpdate {
 	views := doc.contents.Views()
 	batch := storage.Batch{Event: doc.id, Statuses: doc.excluded.unnoted, Views: views, Whole: true}
@@ -175,7 +173,8 @@ func (doc *document) noteExcluded(ctx context.Context, excluded map[wire.Hash]st
 	return doc.committed(ctx, views, true)
 }
 
-// withDescendants adds to changes all that depend on them; these have Left.
+// withDescendants adds to changes everything that depends on them; these get the status
+// Left.
 func (doc *document) withDescendants(roots map[wire.Hash]storage.Status) map[wire.Hash]storage.Status {
 	leaving := map[wire.Hash]storage.Status{}
 	var deps []wire.Hash
@@ -195,9 +194,9 @@ func (doc *document) withDescendants(roots map[wire.Hash]storage.Status) map[wir
 // voidKey is the setting that says that own acts in an event are void, or were.
 func voidKey(event qa.EventID) string { return "void/" + string(event) }
 
-// noteVoid notes which of this device's own acts are void, because this actor is known
-// to have signed two versions of a change: another copy of this device, made while it
-// ran, goes on writing with its actor. They are written anew, see reissue. mu is held.
+// noteVoid records which acts of this device are void because its actor signed two
+// versions of a change: another copy of this device's data was used at the same time.
+// The acts are reissued later. mu is held.
 func (doc *document) noteVoid(ctx context.Context, actor wire.ActorID) error {
 	g := doc.contents.Graph()
 	if !doc.owns(actor) {
@@ -233,10 +232,10 @@ func (doc *document) noteVoid(ctx context.Context, actor wire.ActorID) error {
 	return doc.node.store.SetSetting(ctx, voidKey(doc.id), "own acts were void")
 }
 
-// confirm asks this device's own rules about own changes that a relay refused for
-// good. It holds the whole ledger against them, once in the life of the node: what
-// was written since was asked about before it was saved. What they do not allow
-// either, because an older version of this program made it, is excluded.
+// confirm checks this device's own changes that a relay refused for good against this
+// device's rules. It checks the whole ledger, once in the life of the node: what was
+// written since was validated before it was saved. Changes that these rules refuse too,
+// because an older version of this program made them, are excluded.
 func (doc *document) confirm(ctx context.Context, refused []repo.Refused) (Update, error) {
 	ours := slices.ContainsFunc(refused, func(r repo.Refused) bool {
 		m, ok := doc.contents.Graph().Node(wire.Hash(r.Hash))

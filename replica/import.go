@@ -14,35 +14,35 @@ type ImportResult struct {
 	Event     qa.EventID
 	Questions int
 	Replies   int
-	Known     int // posts that were there already, and are the same in the input
-	// Was is the week as it is here, if it was recognised by its messages although the
-	// input has another title or first day now. The import leaves title and day as they are.
+	Known     int // posts that exist already and are the same in the input
+	// Was is the existing week, if it was recognised by its messages although the input
+	// has another title or first day. The import does not change title and day.
 	Was *qa.ListedWeek
 
 	// Changes are where the input differs from earlier imports of it.
 	Changes   []qa.ImportChange
-	Revised   int // of Changes, brought in now
-	Withdrawn int // of Changes, brought in now
+	Revised   int // of Changes, applied by this import
+	Withdrawn int // of Changes, applied by this import
 }
 
-// ErrBadImport is returned by Import for a week in which a reply stands before what it
-// replies to.
+// ErrBadImport is returned by Import for a week in which a reply comes before the post
+// it replies to.
 var ErrBadImport = errors.New("what was read does not fit together; nothing was changed")
 
-// Import imports a week into an event, whole or not at all, in one transaction. If id is ""
-// the week goes into the event that this person founded from the same source before, or
-// into a new one. Posts that are there already are recognised by their source and not added
-// again; where the input differs from them now, the difference is reported, and brought in
-// if week.Accept says so. An input that has only deletions makes no new event: the result
+// Import imports a week into an event, whole or not at all, in one transaction. If id
+// is "" it uses the event that this person created from the same source before, or
+// creates one. Posts that exist already are recognised by their source and not added
+// again; where the input differs from them, the difference is reported, and applied if
+// week.Accept says so. An input that has only deletions creates no event: the result
 // then names none. ErrNotOrganiser is returned for an event that this person does not
 // organise.
 func (n *Node) Import(ctx context.Context, id qa.EventID, week qa.Imported, relay string) (ImportResult, error) {
 	return n.importWeek(ctx, id, week, relay, false)
 }
 
-// ImportListed is Import for a week that a club is about to list. If the week is over, it
-// waits for its turn to be exchanged from the beginning, so that a thousand weeks are not
-// exchanged at once.
+// ImportListed is Import for a week that a club is about to list. If the week is over,
+// the archive scheduler handles it from the start, so that a thousand weeks are not
+// synced at once.
 func (n *Node) ImportListed(ctx context.Context, week qa.Imported, relay string) (ImportResult, error) {
 	return n.importWeek(ctx, "", week, relay, true)
 }
@@ -62,7 +62,7 @@ func (n *Node) importWeek(ctx context.Context, id qa.EventID, week qa.Imported, 
 		id = found
 	}
 	if id == "" && len(week.Posts) == 0 && len(week.Deleted) > 0 {
-		return ImportResult{}, nil // it has deletions from an earlier import, and there was none
+		return ImportResult{}, nil // the input has only deletions, and there was no earlier import
 	}
 	if id == "" {
 		same, err := n.sources.SameWeek(ctx, &week)
@@ -81,7 +81,7 @@ func (n *Node) importWeek(ctx context.Context, id qa.EventID, week qa.Imported, 
 	return n.importInto(ctx, id, &week)
 }
 
-// importInto takes a week's posts into an event that is here.
+// importInto imports a week's posts into an existing event.
 func (n *Node) importInto(ctx context.Context, id qa.EventID, week *qa.Imported) (ImportResult, error) {
 	doc, err := n.document(id)
 	if err != nil {
@@ -132,8 +132,8 @@ func (n *Node) importNew(ctx context.Context, event qa.Event, week qa.Imported, 
 	return result, n.follow(ctx, d.doc, relay)
 }
 
-// allKnown reports whether an import would add and change nothing, and returns its result
-// then. It reads the views alone.
+// allKnown reports whether an import would change nothing, and then returns its result.
+// It reads only the views.
 func (n *Node) allKnown(ctx context.Context, id qa.EventID, week *qa.Imported) (ImportResult, bool, error) {
 	event, err := n.read(ctx, id)
 	if err != nil || !event.HasRole(n.Identity(), qa.RoleOrganiser) {
@@ -150,13 +150,13 @@ func (n *Node) allKnown(ctx context.Context, id qa.EventID, week *qa.Imported) (
 	return ImportResult{Event: id, Known: c.Same, Changes: c.Changes}, true, nil
 }
 
-// importPosts drafts one change for each post that is not there yet, and one for each
-// difference that the person has chosen to bring in.
+// importPosts drafts one change for each new post, and one for each difference that the
+// person has chosen to apply.
 func (d *draft) importPosts(event qa.Event, week *qa.Imported) (ImportResult, error) {
 	c := reimport.Compare(d.doc.node.Identity(), event, d.doc.contents.Projection().Posts(), week)
 	result := ImportResult{Event: d.doc.id, Known: c.Same, Changes: c.Changes}
 	start := event.StartsAtMillis
-	if start == 0 { // so that no made-up time lies ahead of now
+	if start == 0 { // so that no made-up time is in the future
 		now := d.doc.node.cfg.Now().UnixMilli()
 		start = now - qa.MadeUpMillis(0, len(week.Posts))
 	}

@@ -11,27 +11,28 @@ import (
 	"flyleaf/qa"
 )
 
-// maxDecodedOps bounds the decoded operations of one message that are kept from looking
-// at its changes until they are taken; what is beyond is decoded a second time.
+// maxDecodedOps bounds the decoded operations of one message that are kept between
+// inspection and admission; changes beyond it are decoded a second time.
 const maxDecodedOps = 200_000
 
-// inflatedBytes bounds what the deflated changes of one message may come to, in bytes.
-// Neither a relay of ours nor a stock client sends any. Those beyond are refused.
+// inflatedBytes bounds the inflated size of a message's deflated changes, in bytes.
+// Neither Flyleaf relays nor stock clients send deflated changes. Those beyond the
+// bound are refused.
 const inflatedBytes = 8 << 20
 
-// inspected is a change of a message, and what an inspection found about it.
+// inspected is a change of a message with the result of its inspection.
 type inspected struct {
-	chunk     []byte // as it came, inflated
-	signature []byte // nil: there was none
+	chunk     []byte // as received, inflated
+	signature []byte // nil: unsigned
 	core.Inspected
 }
 
-// inspect looks at the changes of a message, in parallel and while no document is locked:
-// checking the signatures takes longer than all the rest of taking an event in. known says
-// which changes need no look. There is one entry for each change.
+// inspect inspects the changes of a message, in parallel and without a document's lock,
+// because checking signatures takes most of the time of receiving an event. known says
+// which changes need no inspection. There is one entry for each change.
 func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, signatures []byte) []inspected {
 	if len(signatures) != len(changes)*keys.SignatureSize {
-		signatures = nil // of a stock client, or of no use
+		signatures = nil // from a stock client, or unusable
 	}
 	inspector := core.Inspector{Event: event, Known: known}
 	found := make([]inspected, len(changes))
@@ -73,7 +74,7 @@ func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, sig
 	return found
 }
 
-// knows reports whether nothing is to be done about a change, as far as that is known.
+// knows reports whether a change needs no processing, as far as that is known.
 func (doc *document) knows(h wire.Hash) bool {
 	doc.mu.Lock()
 	defer doc.mu.Unlock()

@@ -17,9 +17,10 @@ import (
 // ErrNoInvitation is returned for an invitation that the event does not have.
 var ErrNoInvitation = errors.New("the event has no such invitation; nothing was changed")
 
-// Invite makes an invitation that grants a role (author, moderator or member) to
-// the first who joins with it. label says for whom it is, at most schema.MaxName bytes;
-// it stays on this device. ErrNotAllowed is returned to anybody who is no organiser.
+// Invite creates an invitation that grants a role (author, moderator or member) to the
+// first person who joins with it. label says whom it is for, at most schema.MaxName
+// bytes; it stays on this device. ErrNotAllowed is returned to anybody who is not an
+// organiser.
 func (n *Node) Invite(ctx context.Context, id qa.EventID, role qa.Role, label string) (qa.Invitation, error) {
 	if _, ok := role.InvitedAs(); !ok {
 		return qa.Invitation{}, &qa.FieldError{Field: "role", Err: fmt.Errorf("%w: nobody is invited as %.40q", qa.ErrBadValue, role)}
@@ -38,7 +39,8 @@ func (n *Node) Invite(ctx context.Context, id qa.EventID, role qa.Role, label st
 	if err != nil {
 		return qa.Invitation{}, err
 	}
-	// The secret first: an invitation in the event without it could never be used.
+	// Store the secret first: an invitation in the event without its secret could never
+	// be used.
 	setting := invitation.SettingsPrefix(id) + string(key.Identity())
 	if err := n.store.SetSetting(ctx, setting, kept); err != nil {
 		return qa.Invitation{}, fmt.Errorf("%w: %w", ErrNotSaved, err)
@@ -100,8 +102,8 @@ func (doc *document) invitationView() invitation.View {
 	return invitation.View{Policy: doc.contents.Policy(), Projection: doc.contents.Projection()}
 }
 
-// RevokeInvite takes back an invitation: nobody who was not granted the role before
-// gets it. ErrNoInvitation is returned for a key that is none.
+// RevokeInvite revokes an invitation: from then on it grants nobody the role.
+// ErrNoInvitation is returned for a key that is not an invitation's.
 func (n *Node) RevokeInvite(ctx context.Context, id qa.EventID, key qa.Identity) error {
 	doc, err := n.document(id)
 	if err != nil {
@@ -119,9 +121,9 @@ func (n *Node) RevokeInvite(ctx context.Context, id qa.EventID, key qa.Identity)
 	return err
 }
 
-// Claims returns how far the invitation has come that this device joined an event
-// with: its role ("" while the event is not here) and one of the qa.Invite states,
-// "" when there is none. qa.InviteTaken says that somebody else used it.
+// Claims returns the state of the invitation with which this device joined an event:
+// its role ("" while the event is not here) and one of the qa.Invite states, "" when
+// there is none. qa.InviteTaken means that another person used it.
 func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, error) {
 	doc, err := n.document(id)
 	if err != nil {
@@ -131,7 +133,7 @@ func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, erro
 	if err != nil {
 		return "", "", err
 	}
-	if len(held.invitations()) == 0 { // asked for every page, which is not to wait until the event is read
+	if len(held.invitations()) == 0 { // called for every page, which must not wait for loading the event
 		return "", "", nil
 	}
 	doc.mu.Lock()
@@ -143,9 +145,9 @@ func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, erro
 	return role, state, nil
 }
 
-// claimInvitations uses the invitations that this device joined with, once they are here:
-// it says, with the invitation's key, who takes its place. mu is held, and let go of
-// while the engine works; the document is loaded before and after.
+// claimInvitations uses the invitations with which this device joined, once they are
+// here: it writes, with the invitation's key, the person who accepts it. mu is held,
+// and unlocked while the engine works; the document is loaded before and after.
 func (doc *document) claimInvitations(ctx context.Context) error {
 	return doc.followUp(ctx, func(skip func(qa.Identity) bool) (about qa.Identity, key keys.Key, act qa.Act, ok bool) {
 		act, ok = doc.invitationView().NextClaim(doc.node.Identity(), doc.keys.invitations(), skip)
@@ -153,8 +155,8 @@ func (doc *document) claimInvitations(ctx context.Context) error {
 	})
 }
 
-// answerClaims answers the claims of invitations that this person made. mu is held as in
-// claimInvitations.
+// answerClaims grants the roles of claimed invitations that this person created. mu is
+// held as in claimInvitations.
 func (doc *document) answerClaims(ctx context.Context) error {
 	return doc.followUp(ctx, func(skip func(qa.Identity) bool) (about qa.Identity, key keys.Key, act qa.Act, ok bool) {
 		act, ok = doc.invitationView().NextAdmission(doc.node.Identity(), skip)
@@ -162,12 +164,12 @@ func (doc *document) answerClaims(ctx context.Context) error {
 	})
 }
 
-// followUp carries out, one after the other, the acts that next returns: each with a key,
-// about an invitation, and not about one that skip names. An act that the rules do not
-// allow is tried once in a run: nobody could be told, and the reason will stay. An error
-// is returned when the disk did not take one.
+// followUp carries out, one after the other, the acts that next returns, each with its
+// key and invitation. It skips the invitations in skip. An act that the rules do not
+// allow is tried once in a run: nobody could be told, and the reason will stay. An
+// error is returned when the disk failed.
 func (doc *document) followUp(ctx context.Context, next func(skip func(qa.Identity) bool) (about qa.Identity, key keys.Key, act qa.Act, ok bool)) error {
-	done := map[qa.Identity]bool{} // an act that changed nothing would come again
+	done := map[qa.Identity]bool{} // next would return an act that changed nothing again
 	for {
 		about, key, act, ok := next(func(id qa.Identity) bool { return doc.tried[id] || done[id] })
 		if !ok {
@@ -196,8 +198,8 @@ func (doc *document) followUp(ctx context.Context, next func(skip func(qa.Identi
 	}
 }
 
-// accessKeys returns the keys that may prove to a relay that this device may read
-// the event, the likeliest first.
+// accessKeys returns the keys that may prove to a relay that this device may read the
+// event, the most likely first.
 func (doc *document) accessKeys() []keys.Key {
 	own := []keys.Key{doc.node.cfg.Key}
 	var invited []keys.Key

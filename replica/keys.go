@@ -38,8 +38,8 @@ type storedKey struct {
 
 func keysPrefix(event qa.EventID) string { return "key/" + string(event) + "/" }
 
-// readKeys returns the keys that are held in an event. What cannot be read is
-// passed over with a word in the log: one broken row must not close the event.
+// readKeys returns the keys that are stored for an event. Unreadable keys are skipped
+// and logged: one broken row must not close the event.
 func (doc *document) readKeys(ctx context.Context) (keyring, error) {
 	rows, err := doc.node.store.Settings(ctx, keysPrefix(doc.id))
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"flyleaf/storage"
 )
 
-// mergeStep is how many changes of a bundle are taken in one transaction.
+// mergeStep is how many changes of a bundle are processed in one transaction.
 const mergeStep = 1000
 
 // Errors of Bundle and Merge.
@@ -27,14 +27,14 @@ var (
 	ErrNothingTaken = errors.New("it does not begin with the first change of its event; nothing was changed")
 )
 
-// Merged says what a bundle brought.
+// Merged is the result of a merge.
 type Merged struct {
 	Event   qa.EventID
 	Taken   int       // changes that are new here
-	Known   int       // that were here already
-	Waiting int       // that build on changes which neither the bundle nor this device has
-	Left    int       // that are in the ledger and excluded: they build on what the rules refuse and an earlier version took
-	Refused []Refusal // that cannot be taken, in the order of the bundle
+	Known   int       // changes that were here already
+	Waiting int       // pending changes: a dependency is neither in the bundle nor on this device
+	Left    int       // excluded changes: they depend on changes that an earlier version accepted and the rules refuse
+	Refused []Refusal // changes that cannot be accepted, in the order of the bundle
 }
 
 // Bundle writes an event as one file: its changes with their signatures. It leaves out
@@ -74,11 +74,10 @@ func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
 	return b.Close()
 }
 
-// Merge takes the changes of a bundle into their event, each through the same
-// checks as one from a relay, and follows the event from then on. No network is
-// needed. Merging again takes nothing. When an error is returned some of the
-// changes may have been taken: those that were are valid, and the rest follow when
-// it is merged again.
+// Merge adds the changes of a bundle to their event, each with the same checks as a
+// change from a relay, and follows the event from then on. It needs no network. Merging
+// again adds nothing. After an error some of the changes may have been added: these are
+// valid, and merging again adds the rest.
 func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change) (Merged, error) {
 	if _, err := qa.ParseEventID(string(id)); err != nil {
 		return Merged{}, err
@@ -105,7 +104,7 @@ func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change
 		return out, nil
 	}
 	n.updated(id)
-	return out, doc.tend(ctx)
+	return out, doc.runAutomatic(ctx)
 }
 
 // followBundle follows the event of a bundle, if it begins with that event's first
@@ -124,7 +123,7 @@ func (n *Node) followBundle(ctx context.Context, id qa.EventID, changes []bundle
 	return n.document(id)
 }
 
-// merge takes some of a bundle's changes.
+// merge processes some of a bundle's changes.
 func (doc *document) merge(ctx context.Context, changes []bundle.Change, out *Merged) error {
 	chunks := make([][]byte, len(changes))
 	signatures := make([]byte, 0, len(changes)*keys.SignatureSize)
@@ -178,7 +177,7 @@ func (doc *document) mergeInspected(ctx context.Context, found []inspected, out 
 			out.Known++
 		case doc.contents.Graph().Has(h):
 			out.Taken++
-			known[h] = true // should it be there twice
+			known[h] = true // in case the bundle has it twice
 		}
 	}
 	out.Waiting += doc.contents.Graph().WaitingLen() - waitingBefore

@@ -2,14 +2,15 @@
 // document, and the exchange of their changes with relays.
 //
 // It guarantees that nothing is reported as done, shown to a subscriber or offered to a
-// relay before the transaction holding it is on disk; that a write that failed leaves
-// nothing behind, in memory or on disk; that pages are read from the stored views alone;
-// and that bytes from a relay reach the engine only after they were decoded, found
-// canonical, signed by their writer, inside the schema, placed in the change graph and
-// allowed by the event's rules. A person's own acts pass the same rules before they are
-// saved. Words written here are never lost: a change that has to be excluded from an event
-// stays in the ledger, is written again where that is possible, and is listed by Refusals
-// until then. Status says what is known to be so.
+// relay before the transaction holding it is on disk; that a failed write leaves
+// nothing behind, in memory or on disk; that pages are read from the stored views
+// alone; and that bytes from a relay reach the engine only after they were decoded,
+// found canonical, signed by their writer, inside the schema, placed in the change
+// graph and allowed by the event's rules. A person's own acts pass the same rules
+// before they are saved. Text written on this device is never lost: a change that has
+// to be excluded from an event stays in the ledger, is reissued (written again as a new
+// change) where that is possible, and is listed by Refusals until then. DESIGN.md has
+// the parts, the lock order and the bounds.
 //
 // It never waits for a relay in a local act, never keeps two engines of one event, never
 // writes with the actor of an earlier run, and never closes the store it was given.
@@ -42,8 +43,8 @@ var (
 	ErrClosed = errors.New("this node is closed")
 	// ErrUnknownEvent is returned for an event that this device does not follow.
 	ErrUnknownEvent = errors.New("this device does not follow that event; join it with its invitation first")
-	// ErrNotFetched is returned when something is to be written into an event of
-	// which this device has nothing yet.
+	// ErrNotFetched is returned for an act in an event of which this device has no
+	// changes yet.
 	ErrNotFetched = errors.New("this event has not been fetched from its relay yet, so nothing can be written into it; nothing was changed. Try again when the relay is reachable")
 	// ErrUnknownPost is returned for a post that this device does not have.
 	ErrUnknownPost = errors.New("this device does not have that post")
@@ -52,8 +53,8 @@ var (
 	// ErrNotAllowed is returned for an act that the event's rules do not allow this person.
 	// The error names the rule.
 	ErrNotAllowed = errors.New("the event's rules do not allow this")
-	// ErrNotSaved is wrapped around the store's error when an act could not be
-	// written to disk. Nothing of it was kept.
+	// ErrNotSaved is wrapped around the store's error when an act could not be written
+	// to disk. No part of the act was kept.
 	ErrNotSaved = errors.New("this could not be saved on this device; nothing was changed")
 )
 
@@ -64,7 +65,7 @@ const (
 	DefaultRetryMax = 30 * time.Second
 )
 
-// Config is what a node is made of. Store and Key must be set.
+// Config configures a Node. Store and Key must be set.
 type Config struct {
 	Store storage.Store // stays the caller's: Close does not close it
 	Key   keys.Key
@@ -89,7 +90,7 @@ type Config struct {
 type Node struct {
 	cfg       Config
 	store     storage.Store
-	actor     wire.ActorID // of this run; a document draws a new one after a failed write
+	actor     wire.ActorID // used in this run; a document draws a new one after a failed write
 	subs      subscribers
 	client    *relayclient.Client
 	clubs     *archive.Clubs
@@ -169,8 +170,8 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	return n, nil
 }
 
-// readFollowed reads which events the device follows. An event whose founding was cut off
-// between its first change and the note to follow it is followed now.
+// readFollowed reads which events the device follows. If the program stopped between
+// creating an event and recording that it is followed, the event is followed now.
 func (n *Node) readFollowed(ctx context.Context) error {
 	following, err := n.store.Following(ctx)
 	if err != nil {
@@ -201,8 +202,8 @@ func (n *Node) readFollowed(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the connections, closes the documents and the channels of subscribers. It
-// waits for what is being written. The store stays open.
+// Close ends the connections, and closes the documents and the channels of subscribers.
+// It waits for writes in progress. The store stays open.
 func (n *Node) Close() error {
 	n.mu.Lock()
 	if n.closed {
@@ -238,8 +239,8 @@ func (n *Node) newActorOf(key keys.Key) (wire.ActorID, error) {
 	return key.NewActor(n.cfg.Rand)
 }
 
-// random returns size random bytes. A source that ends gives zeros: they are for jitter
-// and for names of connections, which need no secrecy.
+// random returns size random bytes. A source that ends gives zeros: the bytes are for
+// jitter and names of connections, which need no secrecy.
 func (n *Node) random(size int) []byte {
 	n.randMu.Lock()
 	defer n.randMu.Unlock()
@@ -248,8 +249,8 @@ func (n *Node) random(size int) []byte {
 	return b
 }
 
-// document returns a followed event's document. ErrUnknownEvent and ErrClosed are its
-// errors.
+// document returns a followed event's document. Its errors are ErrUnknownEvent and
+// ErrClosed.
 func (n *Node) document(id qa.EventID) (*document, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -263,8 +264,8 @@ func (n *Node) document(id qa.EventID) (*document, error) {
 	return doc, nil
 }
 
-// follow begins to follow an event: on disk, then in memory. An event that is followed
-// already gets the relay, if one is given.
+// follow starts following an event: on disk, then in memory. If the event is followed
+// already and a relay is given, the event gets that relay.
 func (n *Node) follow(ctx context.Context, doc *document, relay string) error {
 	f := storage.Following{Event: doc.id, Relay: relay, JoinedAtMillis: n.cfg.Now().UnixMilli()}
 	n.mu.Lock()
@@ -304,11 +305,11 @@ func (n *Node) follow(ctx context.Context, doc *document, relay string) error {
 	return nil
 }
 
-// Join follows an event. It returns as soon as that is noted; the event is
-// fetched in the background, and the role claimed that the invitation is for, if it
-// has a secret. Joining again changes the relay, if the invitation names one: one that
-// the event's organisers do not name only with its Move set, else *qa.OtherRelayError is
-// returned and nothing has changed.
+// Join follows an event. It returns as soon as that is stored; in the background the
+// event is fetched and, if the invitation has a secret, its role claimed. Joining again
+// with an invitation that names a relay changes the event's relay. A relay that the
+// organisers have not named is accepted only if inv.Move is set; otherwise
+// *qa.OtherRelayError is returned and nothing has changed.
 func (n *Node) Join(ctx context.Context, inv qa.Invitation) error {
 	if _, err := qa.ParseEventID(string(inv.Event)); err != nil {
 		return err
@@ -346,11 +347,11 @@ func (n *Node) Join(ctx context.Context, inv qa.Invitation) error {
 	if err := n.follow(ctx, doc, inv.Relay); err != nil || len(inv.Secret) == 0 {
 		return err
 	}
-	return doc.tend(ctx) // it may be here already
+	return doc.runAutomatic(ctx) // it may be here already
 }
 
-// checkRelay returns *qa.OtherRelayError when an invitation would move an event that is
-// followed to a relay that is neither its own nor named by its organisers.
+// checkRelay returns *qa.OtherRelayError when an invitation would move a followed event
+// to a relay that is neither its current one nor named by its organisers.
 func (n *Node) checkRelay(ctx context.Context, inv qa.Invitation) error {
 	now, err := n.relayURL(ctx, inv.Event)
 	if err != nil || inv.Relay == "" || now == "" || qa.SameRelay(now, inv.Relay) {

@@ -9,15 +9,15 @@ import (
 	"flyleaf/replica/presence"
 )
 
-// DefaultAnswering is how long "is answering" is shown without being said again.
+// DefaultAnswering is how long "is answering" is shown after its last message.
 const DefaultAnswering = presence.DefaultAnswering
 
 // ErrBadPresence is returned by Announce for a kind of presence that does not exist.
 var ErrBadPresence = presence.ErrBadKind
 
-// Presence returns what others' devices said of themselves in an event and what is
-// not out of date, the newest last: who is answering which post, and on whose
-// device a post has arrived. What blocked people say is left out.
+// Presence returns the current presence messages of other devices in an event, the
+// newest last: who is answering which post, and on whose device a post has arrived.
+// Messages of blocked people are left out.
 func (n *Node) Presence(_ context.Context, id qa.EventID) ([]qa.Presence, error) {
 	doc, err := n.document(id)
 	if err != nil {
@@ -31,9 +31,9 @@ func (n *Node) Presence(_ context.Context, id qa.EventID) ([]qa.Presence, error)
 	}), nil
 }
 
-// Announce tells the others who follow an event, signed, that this person is
-// answering a post or that it has arrived here. It is said once and stored nowhere;
-// when the relay cannot be reached it is not said at all, which is no error.
+// Announce sends a signed presence message to the others who follow an event: this
+// person is answering a post, or it has arrived here. The message is sent once and
+// stored nowhere; if the relay cannot be reached it is dropped, which is not an error.
 func (n *Node) Announce(_ context.Context, id qa.EventID, kind string, post qa.PostID) error {
 	s := presence.Signal{Kind: kind, By: n.Identity(), Post: post}
 	if err := s.Check(); err != nil {
@@ -48,7 +48,7 @@ func (n *Node) Announce(_ context.Context, id qa.EventID, kind string, post qa.P
 	return nil
 }
 
-// hearPresence takes in a message of presence from a relay.
+// hearPresence processes a presence message from a relay.
 func (doc *document) hearPresence(m *repo.Message) {
 	n := doc.node
 	s, isNew := doc.presence.Hear(doc.id, m, n.cfg.Now())

@@ -16,11 +16,12 @@ import (
 	"flyleaf/storage"
 )
 
-// ErrUnknownChange is returned by TakeBack for a change that is not among the
-// refusals of the event.
+// ErrUnknownChange is returned by TakeBack for a change that is not among the refusals
+// of the event.
 var ErrUnknownChange = errors.New("there is no such change among those that were not taken")
 
-// lost is an own act that does not count: its change is excluded, or void.
+// lost is an act of this person that does not count, because its change is excluded or
+// void.
 type lost struct {
 	hash     wire.Hash
 	actor    wire.ActorID
@@ -29,8 +30,8 @@ type lost struct {
 	atMillis int64          // when it was written, by this device's clock
 }
 
-// noteLost takes in a row that is excluded or void: of an own one, the act. An empty
-// change that joined heads says nothing that could be lost.
+// noteLost records the act of an excluded or void row, if it is this person's. An empty
+// change that joined heads has no text that could be lost.
 func (x *fromLedger) noteLost(en *storage.Entry) {
 	x.notePost(en.Bytes)
 	var act qa.Act
@@ -45,10 +46,10 @@ func (x *fromLedger) noteLost(en *storage.Entry) {
 	x.lost = append(x.lost, l)
 }
 
-// noteReissue notes, by an act from the ledger, which own change it stands for.
+// noteReissue records, from an act in the ledger, which own change it reissues.
 func (x *fromLedger) noteReissue(act []byte) {
 	if !bytes.Contains(act, []byte(`"reissues"`)) {
-		return // the ordinary case, not worth the reading
+		return // the ordinary case; parsing is not necessary
 	}
 	var k struct {
 		Reissues string `json:"reissues"`
@@ -61,11 +62,12 @@ func (x *fromLedger) noteReissue(act []byte) {
 	}
 }
 
-// Settings that end an act's wait: what was taken back, or proved to say nothing new.
+// Settings which end the waiting of an act: it was discarded, or reissuing it would
+// change nothing.
 func droppedPrefix(event qa.EventID) string { return "dropped/" + string(event) + "/" }
 
-// notReissued returns the lost acts that are still to be written anew, in the order
-// in which they were written. mu is held and the event is loaded.
+// notReissued returns the lost acts that still have to be reissued, in the order in
+// which they were written. mu is held and the event is loaded.
 func (doc *document) notReissued(ctx context.Context) ([]lost, error) {
 	if len(doc.excluded.lost) == 0 {
 		return nil, nil
@@ -84,11 +86,11 @@ func (doc *document) notReissued(ctx context.Context) ([]lost, error) {
 	return out, nil
 }
 
-// reissue writes anew, each in a transaction of its own, the own acts that do not count
-// and can count again. Those about posts that do not count wait until the post is
-// there again. What cannot be written now is tried again later: at the next
-// load, and when posts come. mu is held and the event is loaded; it may not be when
-// reissue returns.
+// reissue writes own acts that do not count again, each in a transaction of its own,
+// where the rules allow it. Acts about posts that do not count wait until the post is
+// reissued. Acts that cannot be written now are tried again at the next load and when
+// posts arrive. mu is held and the event is loaded; afterwards the event may be
+// unloaded.
 func (doc *document) reissue(ctx context.Context) {
 	waiting, err := doc.notReissued(ctx)
 	if err != nil {
@@ -106,7 +108,7 @@ func (doc *document) reissue(ctx context.Context) {
 	}
 }
 
-// errWaits is why an act about a post that does not count is not written anew yet.
+// errWaits is why an act about a post that does not count is not reissued yet.
 var errWaits = errors.New("it is about a post that is not part of the event at the moment; it is written again when that post is")
 
 func (doc *document) reissueOne(ctx context.Context, l lost) error {
@@ -133,14 +135,14 @@ func (doc *document) reissueOne(ctx context.Context, l lost) error {
 		d.drop()
 		return err
 	}
-	if made.Nothing { // it is so already
+	if made.Nothing { // the act would change nothing
 		return doc.node.store.SetSetting(ctx, droppedPrefix(doc.id)+l.hash.String(), "nothing new")
 	}
 	return d.save(ctx)
 }
 
-// translate makes an act be about the posts as they are now. It is false when one
-// of them is not there.
+// translate replaces the posts that an act is about by their reissues. It is false when
+// one of them does not exist.
 func (doc *document) translate(act qa.Act) (qa.Act, bool) {
 	ok := true
 	move := func(id qa.PostID) qa.PostID {
@@ -151,7 +153,7 @@ func (doc *document) translate(act qa.Act) (qa.Act, bool) {
 		ok = ok && found
 		return now
 	}
-	act.Clean() // an earlier version wrote what this one would not
+	act.Clean() // an earlier version may have written invalid text
 	switch act.Kind {
 	case qa.ActPost:
 		if act.Origin == "" {
@@ -170,9 +172,9 @@ func (doc *document) translate(act qa.Act) (qa.Act, bool) {
 	return act, ok
 }
 
-// resolve returns the post that stands for id now: itself, or the one that its
-// owner wrote anew. Nobody else can take its place: the ID holds its owner. Where a
-// cloned device made two posts of one ID, it is the one with the same words.
+// resolve returns the current post for id: the post itself, or the reissue by its
+// owner. Nobody else can replace it: the ID contains its owner. Where a copied device
+// made two posts with one ID, it is the one with the same text.
 func (doc *document) resolve(id qa.PostID) (qa.PostID, bool) {
 	if p, ok := doc.contents.Projection().Post(id); ok && !p.Void {
 		return id, true
@@ -188,9 +190,9 @@ func (doc *document) resolve(id qa.PostID) (qa.PostID, bool) {
 	return "", false
 }
 
-// Refusals returns what this device wrote in an event and what does not count: because
-// the relay did not take it, in which case it stays part of the event here and waits,
-// because it is excluded, or because it is void. The words are kept. Oldest first.
+// Refusals returns this device's acts in an event that do not count: because the relay
+// did not accept them, in which case they stay part of the event here and wait; because
+// they are excluded; or because they are void. Their text is kept. Oldest first.
 func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, error) {
 	doc, err := n.document(id)
 	if err != nil {
@@ -241,8 +243,8 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, erro
 	return out, nil
 }
 
-// allTaken says, without reading the event whole, that nothing of it was refused: the
-// ordinary case, and asked for every page.
+// allTaken reports, without loading the event, that nothing of it was refused: the
+// ordinary case, checked for every page.
 func (doc *document) allTaken(ctx context.Context) (bool, error) {
 	if len(doc.cached.relayRefusals()) > 0 {
 		return false, nil
@@ -251,7 +253,7 @@ func (doc *document) allTaken(ctx context.Context) (bool, error) {
 	return s.counts.Outside == 0 && !s.void, err
 }
 
-// whyLost says why a lost act does not count, or why it could not be written anew.
+// whyLost returns why a lost act does not count, or why it could not be reissued.
 func (doc *document) whyLost(l lost) (code, reason string) {
 	code, reason = string(policy.CodeDependsOn), "It was built on something that turned out not to be part of the event."
 	switch l.status {
@@ -266,10 +268,10 @@ func (doc *document) whyLost(l lost) (code, reason string) {
 	return code, reason
 }
 
-// TakeBack forgets something that was not taken, by its hash in hex as Refusals
-// gives it: it is not shown any more and not written anew. Of a post that only the
-// relay does not take, the text is withdrawn, because it is part of the event here.
-// ErrUnknownChange is returned for a hash that is not among the refusals.
+// TakeBack discards an act that was not accepted, by its hash in hex as Refusals gives
+// it: it is no longer listed and not reissued. If only the relay did not accept a post,
+// its text is withdrawn, because it is part of the event here. ErrUnknownChange is
+// returned for a hash that is not among the refusals.
 func (n *Node) TakeBack(ctx context.Context, id qa.EventID, hash string) error {
 	all, err := n.Refusals(ctx, id)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 // Update tells a subscriber what changed; see qa.Update.
 type Update = qa.Update
 
-// subscribers passes updates on without waiting for anybody: what a slow subscriber has
-// not read yet is joined into one Update for each event.
+// subscribers delivers updates without blocking: updates that a slow subscriber has not
+// read yet are merged into one Update for each event.
 type subscribers struct {
 	mu     lockorder.Mutex[lockorder.Subscribers] // guards what follows
 	closed bool
@@ -27,11 +27,11 @@ type subscription struct {
 
 	mu      lockorder.Mutex[lockorder.Subscription] // guards what follows
 	order   []qa.EventID
-	pending map[qa.EventID]*joined
+	pending map[qa.EventID]*mergedUpdate
 }
 
-// joined is what one subscriber has not read yet about one event.
-type joined struct {
+// mergedUpdate is what one subscriber has not read yet about one event.
+type mergedUpdate struct {
 	posts  map[qa.PostID]bool
 	order  []qa.PostID
 	status bool
@@ -44,7 +44,7 @@ type joined struct {
 func (n *Node) Subscribe(event qa.EventID) (<-chan Update, func()) {
 	s := &subscription{
 		event: event, out: make(chan Update), more: make(chan struct{}, 1),
-		done: make(chan struct{}), ended: make(chan struct{}), pending: map[qa.EventID]*joined{},
+		done: make(chan struct{}), ended: make(chan struct{}), pending: map[qa.EventID]*mergedUpdate{},
 	}
 	n.subs.mu.Lock()
 	defer n.subs.mu.Unlock()
@@ -60,7 +60,7 @@ func (n *Node) Subscribe(event qa.EventID) (<-chan Update, func()) {
 	return s.out, func() { n.subs.end(s) }
 }
 
-// notify hands an update on; one of no event says nothing.
+// notify delivers an update; one without an event is ignored.
 func (s *subscribers) notify(u Update) {
 	if u.Event == "" {
 		return
@@ -101,7 +101,7 @@ func (s *subscription) add(u Update) {
 	s.mu.Lock()
 	j := s.pending[u.Event]
 	if j == nil {
-		j = &joined{posts: map[qa.PostID]bool{}}
+		j = &mergedUpdate{posts: map[qa.PostID]bool{}}
 		s.pending[u.Event] = j
 		s.order = append(s.order, u.Event)
 	}

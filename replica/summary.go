@@ -14,16 +14,16 @@ import (
 // maxRelayRefused bounds the refusals of a relay that are remembered for an event.
 const maxRelayRefused = 1000
 
-// cachedSummary is what can be asked of a document without waiting for its lock. A list
-// of all events, the line about delivery on every page and the archive's scheduler look
-// at every followed event, a thousand of them; what they need of each is kept here, a few
-// hundred bytes an event, and read again after something was written.
+// cachedSummary caches what can be read of a document without its lock. A list of all
+// events, the line about delivery on every page and the archive's scheduler read every
+// followed event, up to a thousand; this cache holds what they need, a few hundred
+// bytes an event, and is read again from the store after a write.
 //
-// What is read from the store is kept only if nothing was written meanwhile, so mu is
+// A value read from the store is kept only if nothing was written meanwhile, so mu is
 // not held while the store works.
 type cachedSummary struct {
 	mu      lockorder.Mutex[lockorder.Summary] // guards what follows
-	version int                                // counts what was written, and what may have been
+	version int                                // counts writes, and writes that may have happened
 	heads   []wire.Hash                        // of what is on disk
 	loaded  bool                               // heads are known
 	unsent  map[wire.Hash]qa.PostID            // own changes that no relay holds; nil: to be read
@@ -40,15 +40,15 @@ type summary struct {
 	numbers *qa.Numbers // nil: nobody has asked yet
 }
 
-// invalidate drops what may not be on disk any more.
+// invalidate locks mu and drops cached values that may be out of date.
 func (c *cachedSummary) invalidate() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.changed()
+	c.invalidateLocked()
 }
 
-// changed is invalidate. mu is held.
-func (c *cachedSummary) changed() {
+// invalidateLocked drops cached values that may be out of date. mu is held.
+func (c *cachedSummary) invalidateLocked() {
 	c.summary = nil
 	c.version++
 }
@@ -58,7 +58,7 @@ func (c *cachedSummary) invalidateDelivery() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.unsent = nil
-	c.changed()
+	c.invalidateLocked()
 }
 
 // setHeads notes the heads of what is on disk, after something was written.
@@ -66,7 +66,7 @@ func (c *cachedSummary) setHeads(heads []wire.Hash) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.heads, c.loaded = heads, true
-	c.changed()
+	c.invalidateLocked()
 }
 
 // knownHeads returns the heads of what is on disk; false when they are not known.
@@ -85,7 +85,7 @@ func (c *cachedSummary) wrote(entries []storage.Entry) {
 			c.unsent[entries[i].Hash] = postOf(entries[i])
 		}
 	}
-	c.changed()
+	c.invalidateLocked()
 }
 
 // delivered notes own changes that a relay holds.
@@ -96,7 +96,7 @@ func (c *cachedSummary) delivered(hashes []wire.Hash) {
 		delete(c.unsent, h)
 		delete(c.relayRefused, h)
 	}
-	c.changed()
+	c.invalidateLocked()
 }
 
 // relayRefusals returns the own changes that the relay did not take, in no order.
@@ -217,8 +217,8 @@ func (n *Node) summarizeAll() {
 	}
 }
 
-// Shelf returns the followed events as a list of many shows them, in the order they were
-// joined. Clubs are among them; Clubs returns what these list.
+// Shelf returns short entries for the followed events, in the order they were joined.
+// Clubs are among them; Clubs returns what these list.
 func (n *Node) Shelf(ctx context.Context) ([]qa.Shelved, error) {
 	following, err := n.store.Following(ctx)
 	if err != nil {
@@ -258,9 +258,9 @@ func (n *Node) Clubs(ctx context.Context) ([]qa.Event, error) {
 	return out, nil
 }
 
-// Numbers counts an event's questions as this person sees them. It reads the whole
-// week the first time, and again after something was written. ErrUnknownEvent is
-// returned for an event that is not followed.
+// Numbers counts an event's questions as this person sees them. It reads the whole week
+// the first time, and again after a write. ErrUnknownEvent is returned for an event
+// that is not followed.
 func (n *Node) Numbers(ctx context.Context, id qa.EventID) (qa.Numbers, error) {
 	doc, err := n.document(id)
 	if err != nil {

@@ -11,12 +11,12 @@ import (
 	"flyleaf/replica/relayclient"
 )
 
-// ErrDisagree ends Sync early when nothing but refused changes keeps relay and
-// device apart: each has what the other will not take, so waiting is of no use.
+// ErrDisagree ends Sync early when only refused changes keep relay and device apart:
+// each has changes that the other refuses, so waiting does not help.
 // NotSyncedError.Refused names the changes.
 var ErrDisagree = relayclient.ErrDisagree
 
-// Refusal is a change that was not taken, and why.
+// Refusal is a change that was not accepted, and why.
 type Refusal = relayclient.Refusal
 
 // Start keeps connections to the relays of all followed events, those joined later
@@ -52,8 +52,8 @@ func (n *Node) Running() bool {
 	return n.running
 }
 
-// Wake makes all connections that wait before their next attempt begin it now: the
-// network has come back, or a person is asking.
+// Wake makes all connections that wait before their next attempt retry now: the network
+// is back, or a person asked for it.
 func (n *Node) Wake() { n.client.Wake() }
 
 // followed returns the followed events, in no order. n.mu is held.
@@ -65,8 +65,8 @@ func (n *Node) followed() []qa.EventID {
 	return ids
 }
 
-// attach begins to exchange an event with its relay. It returns false for an event
-// without a relay, for one that is not followed, and while the device stays offline.
+// attach starts syncing an event with its relay. It returns false for an event without
+// a relay, for one that is not followed, and while the device is offline.
 func (n *Node) attach(id qa.EventID) bool {
 	url, err := n.relayURL(n.ctx, id)
 	if err != nil || url == "" || n.cfg.Offline {
@@ -77,7 +77,7 @@ func (n *Node) attach(id qa.EventID) bool {
 		return false
 	}
 	n.client.Attach(exchanged{doc}, url)
-	if now, err := n.document(id); err != nil || now != doc { // let go of meanwhile
+	if now, err := n.document(id); err != nil || now != doc { // unfollowed meanwhile
 		n.client.Detach(id)
 		return false
 	}
@@ -86,7 +86,7 @@ func (n *Node) attach(id qa.EventID) bool {
 
 // updated tells the connection that an event has a new change, before the writer is
 // told that the change is saved: relay and device differ from now on. An event that is
-// not attached is, in its turn.
+// not attached is attached when the archive scheduler allows it.
 func (n *Node) updated(id qa.EventID) {
 	if n.client.Updated(id) {
 		return
@@ -127,7 +127,7 @@ type NotSyncedError struct {
 	Event   qa.EventID
 	Relay   qa.RelayStatus
 	Pending int       // own changes that no relay holds
-	Refused []Refusal // by the relay or by this device
+	Refused []Refusal // changes refused by the relay or by this device
 	Err     error     // why waiting ended; nil when there was nothing to wait for
 }
 
@@ -161,17 +161,17 @@ func (e *NotSyncedError) Error() string {
 // Unwrap returns why waiting ended.
 func (e *NotSyncedError) Unwrap() error { return e.Err }
 
-// Disagrees reports whether refused changes, or a conversation that gets nowhere,
-// keep relay and device apart, and not merely distance or time.
+// Disagrees reports whether refused changes, or a conversation without progress, keep
+// relay and device apart, and not only distance or time.
 func (e *NotSyncedError) Disagrees() bool {
 	return relayclient.IsDeadEnd(e.Err) || e.Relay.State == qa.RelaySyncing && len(e.Refused) > 0
 }
 
-// Sync returns nil once relay and device hold the same heads of an event, by what
-// the relay says after the call began, opening a connection if there is none; what this
-// device answers by itself to what has come, a claim of an invitation say, included.
-// *NotSyncedError is returned when ctx ends before, when the event has no relay,
-// and at once when waiting is of no use: then Disagrees is true.
+// Sync returns nil once relay and device hold the same heads of an event, by messages
+// that the relay sent after the call began. It opens a connection if there is none. The
+// automatic acts of this device, such as granting a claimed role, are synced too.
+// *NotSyncedError is returned when ctx ends before, when the event has no relay, and at
+// once when waiting does not help: then Disagrees is true.
 func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 	doc, err := n.document(id)
 	if err != nil {
@@ -189,9 +189,9 @@ func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 			return err
 		}
 		if status.State == qa.RelaySynced {
-			// What this device says to what has come, it says before the caller goes: a
-			// program that syncs and ends would else never give anybody their role.
-			if err := doc.tend(ctx); err != nil {
+			// Carry out the automatic acts before the caller ends: otherwise a program
+			// that only syncs would never grant anybody a claimed role.
+			if err := doc.runAutomatic(ctx); err != nil {
 				return n.notSynced(doc, status, err)
 			}
 			if status, err = n.relayStatus(ctx, id); err != nil && ctx.Err() == nil {
@@ -219,7 +219,7 @@ func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 
 func (n *Node) notSynced(doc *document, status qa.RelayStatus, why error) error {
 	out := &NotSyncedError{Event: doc.id, Relay: status, Err: why}
-	// ctx has ended; the count is wanted all the same.
+	// ctx has ended; the count is needed anyway.
 	if counts, err := n.store.Counts(context.WithoutCancel(n.ctx), doc.id); err == nil {
 		out.Pending = counts.Pending
 	}
@@ -227,8 +227,8 @@ func (n *Node) notSynced(doc *document, status qa.RelayStatus, why error) error 
 	return out
 }
 
-// Refused returns the changes of an event that its relay, or this device, did not
-// take since the node was opened, ascending by hash.
+// Refused returns the changes of an event that its relay or this device did not accept
+// since the node was opened, ascending by hash.
 func (n *Node) Refused(id qa.EventID) ([]Refusal, error) {
 	doc, err := n.document(id)
 	if err != nil {

@@ -7,15 +7,15 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// writtenFrom is a document as crdt.State: local changes are written from what the
-// contents say, without what is withheld. mu is held and the document is loaded.
-type writtenFrom struct{ doc *document }
+// stateView implements crdt.State: local changes are written from the contents,
+// without the withheld changes. mu is held and the document is loaded.
+type stateView struct{ doc *document }
 
 // Heads implements crdt.State.
-func (w writtenFrom) Heads() []wire.Hash { return w.doc.headsWithoutWithheld() }
+func (w stateView) Heads() []wire.Hash { return w.doc.headsWithoutWithheld() }
 
 // MaxOp implements crdt.State: a counter is higher than all in its past.
-func (w writtenFrom) MaxOp() (top uint64) {
+func (w stateView) MaxOp() (top uint64) {
 	if len(w.doc.withheld) == 0 {
 		return w.doc.contents.Graph().MaxOp()
 	}
@@ -28,14 +28,14 @@ func (w writtenFrom) MaxOp() (top uint64) {
 }
 
 // Last implements crdt.State.
-func (w writtenFrom) Last(actor wire.ActorID) (uint64, wire.Hash) {
+func (w stateView) Last(actor wire.ActorID) (uint64, wire.Hash) {
 	seq := w.doc.contents.Graph().SeqOf(actor)
 	h, _ := w.doc.contents.Graph().BySeq(actor, seq)
 	return seq, h
 }
 
 // Values implements crdt.State.
-func (w writtenFrom) Values(in wire.OpID, key string) []crdt.StateValue {
+func (w stateView) Values(in wire.OpID, key string) []crdt.StateValue {
 	live := w.doc.contents.Projection().Values(in, key)
 	out := make([]crdt.StateValue, 0, len(live))
 	for _, v := range live {
@@ -47,7 +47,7 @@ func (w writtenFrom) Values(in wire.OpID, key string) []crdt.StateValue {
 }
 
 // Keys implements crdt.State.
-func (w writtenFrom) Keys(in wire.OpID) []string {
+func (w stateView) Keys(in wire.OpID) []string {
 	keys := w.doc.contents.Projection().Keys(in)
 	if len(w.doc.withheld) == 0 {
 		return keys
@@ -55,8 +55,8 @@ func (w writtenFrom) Keys(in wire.OpID) []string {
 	return slices.DeleteFunc(keys, func(key string) bool { return len(w.Values(in, key)) == 0 })
 }
 
-// withheld reports whether an operation is of a change that is withheld.
-func (w writtenFrom) withheld(op wire.OpID) bool {
+// withheld reports whether an operation belongs to a withheld change.
+func (w stateView) withheld(op wire.OpID) bool {
 	if len(w.doc.withheld) == 0 {
 		return false
 	}
