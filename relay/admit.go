@@ -146,8 +146,8 @@ func (d *document) offerChange(sub *submission, c *core.Change, now time.Time) {
 		return
 	}
 	if why := d.contents.RefusedBefore(c); why != nil {
-		d.contents.Refuse(h, why)
 		sub.noteRefused(h, why)
+		d.tellRejected(sub, d.contents.Refuse(h, why))
 		return
 	}
 	if c.Decoded == nil && d.policy != nil { // it was not kept decoded, to save memory
@@ -181,7 +181,7 @@ func (d *document) offerChange(sub *submission, c *core.Change, now time.Time) {
 			d.turn.ops += d.ops(a)
 			d.removePending(a.Meta.Hash)
 		}
-		if d.quota != nil {
+		if d.quota != nil && !a.FromLedger() { // which was counted when it was loaded
 			if len(d.batch.Entries) == 0 && !d.quota.Begun() {
 				d.quota.Begin(a.Writer(), now)
 			}

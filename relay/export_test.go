@@ -95,3 +95,17 @@ func (r *Relay) ForgetWholes() {
 func WholesAtOnce(changes, bytes int) int {
 	return int(quota.WholeWork.Burst / (float64(changes)*costWholeChange + float64(bytes)/1024*costWholeKiB))
 }
+
+// Kept is how much of an event counts in the relay's memory and quotas: the bytes of its
+// changes, and how many changes wait for others.
+func (r *Relay) Kept(event qa.EventID) (bytes int64, pending int) {
+	r.mu.Lock()
+	d := r.documents[event]
+	r.mu.Unlock()
+	if d == nil {
+		return 0, 0
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.quota.Bytes(), len(d.pending)
+}

@@ -26,13 +26,6 @@ func (n *Node) Do(ctx context.Context, id qa.EventID, act qa.Act) (qa.PostID, er
 	if err != nil {
 		return "", err
 	}
-	if act.Kind == qa.ActEvent {
-		here := doc.contents.Projection().Event()
-		changed := here.With(&act)
-		if err := changed.CheckNew(&here); err != nil {
-			return "", err
-		}
-	}
 	d := &draft{doc: doc}
 	made, err := d.doAs(key, act)
 	if err != nil {

@@ -39,7 +39,7 @@ type document struct {
 
 func (n *Node) newDocument(id qa.EventID) *document {
 	doc := &document{
-		node: n, id: id, refused: core.NewRefusals(maxRefused), excluded: newExclusions(), tried: map[qa.Identity]bool{},
+		node: n, id: id, refused: core.NewRefusals(maxRefused + 1), excluded: newExclusions(), tried: map[qa.Identity]bool{},
 	}
 	doc.engine = engine{host: doc, actor: n.actor}
 	return doc
@@ -67,13 +67,11 @@ func (doc *document) load(ctx context.Context) error {
 		doc.node.cfg.Log.Warn("part of an event is damaged on disk and will be fetched again from its relay", "event", doc.id, "error", err)
 		err = nil
 	}
-	if err == nil {
-		err = doc.noteLoaded(ctx, &loaded)
-	}
 	if err != nil {
 		doc.forget()
 		return fmt.Errorf("reading the ledger of event %s: %w", doc.id, err)
 	}
+	doc.noteLoaded(ctx, &loaded)
 	doc.cached.setHeads(doc.contents.Graph().Heads())
 	return doc.noticeClub(ctx)
 }
@@ -120,12 +118,19 @@ func (doc *document) readLedger(ctx context.Context, without map[wire.Hash]stora
 		en.Status = doc.contents.Excluded()[h]
 		doc.excluded.noteLost(&en)
 	}
+	if doc.contents.Graph().Forks() > 0 {
+		for actor := range doc.contents.Graph().Actors() {
+			if err := doc.noteVoid(ctx, actor); err != nil {
+				return loaded, err
+			}
+		}
+	}
 	return loaded, damaged
 }
 
 // noteLoaded notes where the contents differ from the ledger that they were read from,
 // here and on disk.
-func (doc *document) noteLoaded(ctx context.Context, loaded *core.Loaded) error {
+func (doc *document) noteLoaded(ctx context.Context, loaded *core.Loaded) {
 	for h, why := range loaded.Reasons {
 		doc.excluded.reasons[h] = why
 	}
@@ -141,14 +146,6 @@ func (doc *document) noteLoaded(ctx context.Context, loaded *core.Loaded) error 
 		doc.cached.invalidateDelivery()
 		doc.node.subs.notify(doc.committed(ctx, doc.noteStatuses(ctx), true))
 	}
-	if doc.contents.Graph().Forks() > 0 {
-		for actor := range doc.contents.Graph().Actors() {
-			if err := doc.noteVoid(ctx, actor); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // discard throws away everything in memory, so that it is built again from the ledger.

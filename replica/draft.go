@@ -38,6 +38,13 @@ func (d *draft) doAs(key keys.Key, act qa.Act) (crdt.Made, error) {
 	if act.AtMillis == 0 {
 		act.AtMillis = doc.node.cfg.Now().UnixMilli()
 	}
+	if act.Kind == qa.ActEvent {
+		here := doc.contents.Projection().Event()
+		changed := here.With(&act)
+		if err := changed.CheckNew(&here); err != nil {
+			return crdt.Made{}, err
+		}
+	}
 	if key.Identity() != doc.node.Identity() {
 		back, err := doc.engine.writeAs(key)
 		if err != nil {
@@ -109,6 +116,7 @@ func (d *draft) accept(made crdt.Made, act qa.Act, key keys.Key) error {
 	added, err := doc.contents.Add(core.NewChange(c, made.Bytes, signature, now))
 	switch {
 	case err == nil && added.Refusal != nil:
+		doc.refused.Forget(c.Hash) // it is in no ledger, and nobody offers it
 		err = added.Refusal
 	case err == nil && len(added.Applied) != 1:
 		err = errors.New("it does not follow what is there")

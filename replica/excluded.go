@@ -116,9 +116,14 @@ func (doc *document) exclude(ctx context.Context, refused map[wire.Hash]storage.
 	before := doc.contents.Projection().Posts()
 	doc.engine.drop()
 	doc.engine.dropActors() // they are not used again
-	if _, err := doc.readLedger(ctx, leaving); err != nil && !errors.Is(err, storage.ErrDamaged) {
+	loaded, err := doc.readLedger(ctx, leaving)
+	if err != nil && !errors.Is(err, storage.ErrDamaged) {
 		doc.discard()
 		return Update{}, err
+	}
+	maps.Copy(leaving, loaded.Statuses)
+	for h, why := range loaded.Reasons {
+		doc.excluded.reasons[h] = why
 	}
 	batch := storage.Batch{Event: doc.id, Statuses: leaving, Views: doc.contents.Views(), Whole: true}
 	if err := doc.node.store.Append(ctx, batch); err != nil {

@@ -1,5 +1,14 @@
 package replica
 
+import (
+	"context"
+
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/storage"
+)
+
 // Loaded counts the events with a graph and with an engine in memory, and those
 // that are attached to a relay.
 func (n *Node) Loaded() (graphs, engines, attached int) {
@@ -29,3 +38,34 @@ const MaxEngines = maxEngines
 // BeforeEngineWork has f called before an engine does what may take long, without any
 // lock. It is set before the node is used.
 func (n *Node) BeforeEngineWork(f func()) { n.engineWork = f }
+
+// FillRefused has as many changes refused as an event may have.
+func (n *Node) FillRefused(id qa.EventID) error {
+	doc, err := n.document(id)
+	if err != nil {
+		return err
+	}
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	for i := range maxRefused {
+		doc.contents.Refuse(wire.Hash{1, byte(i), byte(i >> 8)}, &policy.Refusal{Code: policy.CodeRole})
+	}
+	return nil
+}
+
+// Exclude excludes a change, and returns how many own acts are known to be lost before
+// and after.
+func (n *Node) Exclude(ctx context.Context, id qa.EventID, h wire.Hash) (before, after int, err error) {
+	doc, err := n.document(id)
+	if err != nil {
+		return 0, 0, err
+	}
+	doc.mu.Lock()
+	defer doc.mu.Unlock()
+	if err := doc.load(ctx); err != nil {
+		return 0, 0, err
+	}
+	before = len(doc.excluded.lost)
+	_, err = doc.exclude(ctx, map[wire.Hash]storage.Status{h: storage.Refused})
+	return before, len(doc.excluded.lost), err
+}

@@ -72,11 +72,10 @@ func (doc *document) offer(found *inspected, now int64) (core.Added, error) {
 		}
 		why = doc.contents.RefusedBefore(found.Change)
 	}
-	if why != nil {
-		doc.contents.Refuse(found.Hash, why)
-	}
 	var added core.Added
-	if why == nil {
+	if why != nil {
+		added.Rejected = doc.contents.Refuse(found.Hash, why)
+	} else {
 		var err error
 		found.Change.ReceivedAtMillis = now
 		added, err = doc.contents.Add(found.Change)
@@ -94,7 +93,7 @@ func (doc *document) offer(found *inspected, now int64) (core.Added, error) {
 	for _, r := range added.Rejected {
 		doc.logRefused(r.Change.Meta.Hash, r.Refusal)
 	}
-	if doc.refused.Len() >= maxRefused {
+	if (why != nil || len(added.Rejected) > 0) && doc.refused.Len() > maxRefused {
 		return core.Added{}, relayclient.ErrTooManyRefused
 	}
 	return added, nil

@@ -21,8 +21,9 @@ type Change struct {
 	// ReceivedAtMillis is when it came to this device, in ms since 1970.
 	ReceivedAtMillis int64
 
-	writer qa.Identity
-	stored bool // it is from the ledger, so it was found valid once
+	writer     qa.Identity
+	fromLedger bool
+	stored     bool // it is from the ledger, which has it as part of the document
 }
 
 // NewChange returns a change that was made here, or is known to be sound. It shares the
@@ -38,6 +39,9 @@ func (c *Change) Writer() qa.Identity {
 	}
 	return c.writer
 }
+
+// FromLedger reports whether the change was a row that waited when its document was loaded.
+func (c *Change) FromLedger() bool { return c.fromLedger }
 
 // Ops returns how many operations the change has.
 func (c *Change) Ops() int { return int(c.Meta.MaxOp + 1 - c.Meta.StartOp) }

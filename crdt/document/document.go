@@ -137,6 +137,7 @@ type Added struct {
 	Rejected []Rejection
 
 	returned map[wire.Hash]struct{} // of Applied, those that are excluded on disk
+	err      error                  // what Refusal was made from
 }
 
 // Rejection is a change that waited, and that is refused.
@@ -180,12 +181,10 @@ func (d *Document) Add(c *Change) (Added, error) {
 		return a, err
 	}
 	if a.Refusal != nil {
-		d.Refuse(c.Meta.Hash, a.Refusal)
+		a.Rejected = d.Refuse(c.Meta.Hash, a.Refusal)
+		return a, nil
 	}
 	a.Rejected, err = d.rejected()
-	for _, r := range a.Rejected {
-		d.Refuse(r.Change.Meta.Hash, r.Refusal)
-	}
 	return a, err
 }
 
@@ -201,8 +200,9 @@ func (d *Document) add(c *Change) (Added, error) {
 	for _, h := range hashes {
 		a.Applied = append(a.Applied, d.pending[h])
 		delete(d.pending, h)
-		if _, returns := d.returning[h]; returns {
+		if _, returns := d.returning[h]; returns || d.isExcluded(h) {
 			delete(d.returning, h)
+			delete(d.excluded, h)
 			if a.returned == nil {
 				a.returned = map[wire.Hash]struct{}{}
 			}
@@ -216,18 +216,23 @@ func (d *Document) add(c *Change) (Added, error) {
 	if errors.Is(err, graph.ErrWaitingFull) || errors.Is(err, graph.ErrFull) || errors.Is(err, ErrInconsistent) {
 		return a, err
 	}
-	a.Refusal = policy.RefusalOf(err)
+	a.Refusal, a.err = policy.RefusalOf(err), err
 	return a, nil
 }
 
-// rejected returns the changes that waited and that the graph rejected since the last
-// call.
+// rejected remembers and returns the changes that waited and that the graph has rejected.
+// To be called whenever the graph may have done so: else a change could be taken for
+// rejected that came again.
 func (d *Document) rejected() (out []Rejection, err error) {
 	for _, r := range d.graph.Rejected() {
 		if errors.Is(r.Err, ErrInconsistent) {
 			err = r.Err
 		}
-		out = append(out, Rejection{d.pending[r.Hash], policy.RefusalOf(r.Err)})
+		why := policy.RefusalOf(r.Err)
+		d.refusals.known.Put(r.Hash, why)
+		if c, waited := d.pending[r.Hash]; waited {
+			out = append(out, Rejection{c, why})
+		}
 		delete(d.pending, r.Hash)
 		delete(d.returning, r.Hash)
 	}
@@ -282,10 +287,12 @@ func (d *Document) project() error {
 }
 
 // Refuse remembers that a change is refused: it is not asked for, and what depends on it
-// is refused too. What waits for it is in the Rejected of the next Add.
-func (d *Document) Refuse(h wire.Hash, why *policy.Refusal) {
+// is refused too. It returns the changes that waited for it, which are refused with it.
+func (d *Document) Refuse(h wire.Hash, why *policy.Refusal) []Rejection {
 	d.refusals.known.Put(h, why)
 	d.graph.Refuse(h)
+	rejected, _ := d.rejected() // none was admitted meanwhile, so there is no error
+	return rejected
 }
 
 // Forget takes a change that waits out of the document, as if it had never come.

@@ -43,6 +43,7 @@ type Inspector struct {
 type Inspected struct {
 	// Hash is the SHA-256 of the bytes where they hold no change.
 	Hash    wire.Hash
+	Signed  bool            // the signature is its writer's
 	Known   bool            // the Inspector's Known said so, and nothing else was looked at
 	Refusal *policy.Refusal // nil: Change is well formed and signed by its writer
 	Change  *Change
@@ -89,6 +90,7 @@ func (in *Inspector) Inspect(chunk, signature []byte) (Inspected, error) {
 			return refused(h.Hash, err), nil
 		}
 	}
+	signed := !in.Open && !in.Unsigned
 	if err := charge(Work{Changes: 1, Ops: h.Ops, Bytes: len(chunk)}); err != nil {
 		return Inspected{}, err
 	}
@@ -97,9 +99,11 @@ func (in *Inspector) Inspect(chunk, signature []byte) (Inspected, error) {
 		err = in.checkShape(c)
 	}
 	if err != nil {
-		return refused(h.Hash, err), nil
+		found := refused(h.Hash, err)
+		found.Signed = signed
+		return found, nil
 	}
-	return Inspected{Hash: c.Hash, Change: NewChange(c, bytes.Clone(chunk), bytes.Clone(signature), 0)}, nil
+	return Inspected{Hash: c.Hash, Signed: signed, Change: NewChange(c, bytes.Clone(chunk), bytes.Clone(signature), 0)}, nil
 }
 
 // checkShape refuses what no event can hold, whatever the change's past is.

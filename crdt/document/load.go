@@ -85,6 +85,10 @@ func (l *Loader) Row(e *storage.Entry) (*Change, error) {
 	}
 	l.noteReturned(a)
 	if a.Refusal != nil {
+		var refusal *policy.Refusal
+		if !errors.As(a.err, &refusal) {
+			return nil, a.err // no version's rules would have let it in: the ledger is at fault
+		}
 		l.exclude(c, a.Refusal)
 		return nil, nil
 	}
@@ -135,7 +139,9 @@ func (d *Document) readRow(e *storage.Entry) (*Change, error) {
 	if decoded.Hash != e.Hash {
 		return nil, storage.ErrDamaged
 	}
-	return NewChange(decoded, e.Bytes, e.Signature, e.ReceivedAtMillis), nil
+	c := NewChange(decoded, e.Bytes, e.Signature, e.ReceivedAtMillis)
+	c.fromLedger = true
+	return c, nil
 }
 
 func (d *Document) isExcluded(h wire.Hash) bool {

@@ -75,11 +75,10 @@ func (v *Verifier) check(chunk, signature []byte) qa.VerifiedChange {
 	if err != nil {
 		return refused(f, err)
 	}
+	f.Signed = found.Signed
 	if found.Refusal != nil {
-		f.Signed = !v.out.Unsigned && found.Refusal.Code != policy.CodeSignature
 		return refused(f, found.Refusal)
 	}
-	f.Signed = !v.out.Unsigned
 	switch added, err := v.document.Add(found.Change); {
 	case err != nil:
 		return refused(f, err)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"flyleaf/crdt"
+	"flyleaf/crdt/policy"
+	"flyleaf/crdt/policy/policytest"
 	"flyleaf/crdt/verify"
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
@@ -251,4 +253,26 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*len(p.changes)), "µs/change")
+}
+
+// TestWeakKeysDoNotSign: a signature that fits a key of which everybody can make
+// signatures is none.
+func TestWeakKeysDoNotSign(t *testing.T) {
+	seen := 0
+	for _, c := range policytest.Cases() {
+		if c.Code != policy.CodeWeakKey {
+			continue
+		}
+		v := verify.New(c.Event)
+		for _, s := range c.Setup {
+			v.Add(s.Bytes, s.Signature)
+		}
+		seen++
+		if f := v.Add(c.Bad.Bytes, c.Bad.Signature); f.Signed || f.Code != string(policy.CodeWeakKey) {
+			t.Errorf("%s: code %s, signed %v", c.Name, f.Code, f.Signed)
+		}
+	}
+	if seen == 0 {
+		t.Error("no weak keys were tried")
+	}
 }

@@ -137,6 +137,9 @@ func (e *Event) Begun() bool { return !e.born.IsZero() }
 // Begin records who created the event here, and when.
 func (e *Event) Begin(founder qa.Identity, at time.Time) { e.founder, e.born = founder, at }
 
+// Bytes returns how many bytes of changes the event has.
+func (e *Event) Bytes() int64 { return e.bytes }
+
 // Add counts bytes of a person in the event.
 func (e *Event) Add(who qa.Identity, n int) {
 	p := e.person(who)

@@ -1,0 +1,98 @@
+package replica_test
+
+import (
+	"slices"
+	"testing"
+
+	"flyleaf/crdt/wire"
+	"flyleaf/qa"
+	"flyleaf/replica"
+	"flyleaf/storage/mem"
+)
+
+// TestForgedParentBehindItsChild: a bundle in which a change stands before the one that it
+// depends on, and that one is forged, shuts neither out: the true bundle heals it.
+func TestForgedParentBehindItsChild(t *testing.T) {
+	a := openNode(t, replica.Config{Store: mem.New(), Offline: true})
+	id := found(t, a, "")
+	for _, text := range []string{"one", "two", "three"} {
+		ask(t, a, id, text)
+	}
+	all := bundled(t, a, id)
+	forged := slices.Clone(all)
+	forged[2], forged[3] = all[3], all[2]
+	forged[3].Signature = all[1].Signature
+	b := openNode(t, replica.Config{Store: mem.New(), Offline: true})
+	got, err := b.Merge(bounded(t), id, forged)
+	if err != nil || got.Taken != 2 || len(got.Refused)+got.Waiting != 2 {
+		t.Errorf("the forged bundle: %+v, %v", got, err)
+	}
+	if got, err := b.Merge(bounded(t), id, all); err != nil || got.Taken != 2 || got.Known != 2 {
+		t.Errorf("the true bundle: %+v, %v", got, err)
+	}
+}
+
+// TestOwnActThatIsNotAllowedIsForgotten: an own act that the rules refuse is in no ledger,
+// and not among the changes that somebody sent and this device does not take.
+func TestOwnActThatIsNotAllowedIsForgotten(t *testing.T) {
+	a, b := openNode(t, replica.Config{Store: mem.New(), Offline: true}), openNode(t, replica.Config{Store: mem.New(), Offline: true})
+	id := found(t, a, "")
+	question := ask(t, a, id, "one")
+	if _, err := b.Merge(bounded(t), id, bundled(t, a, id)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Do(bounded(t), id, qa.Act{Kind: qa.ActMark, Post: question, Mark: "hidden", Text: "I dislike it"}); err == nil {
+		t.Fatal("allowed")
+	}
+	if r := refusedBy(b, id); len(r) != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestValidChangesAfterManyRefusals: what is valid is taken though no further refusal
+// would be remembered.
+func TestValidChangesAfterManyRefusals(t *testing.T) {
+	a, b := openNode(t, replica.Config{Store: mem.New(), Offline: true}), openNode(t, replica.Config{Store: mem.New(), Offline: true})
+	id := found(t, a, "")
+	ask(t, a, id, "one")
+	if _, err := b.Merge(bounded(t), id, bundled(t, a, id)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.FillRefused(id); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, a, id, "two")
+	if got, err := b.Merge(bounded(t), id, bundled(t, a, id)); err != nil || got.Taken != 1 {
+		t.Errorf("a valid change: %+v, %v", got, err)
+	}
+}
+
+// TestVoidActsAreKnownAfterAnExclusion: own acts that are void because the device was
+// copied are still known as such when something else is excluded.
+func TestVoidActsAreKnownAfterAnExclusion(t *testing.T) {
+	a := attack(t)
+	id := a.puppet.event
+	before := ask(t, a.node, id, "before the copy was made")
+	ask(t, a.node, id, "written here")
+	do(t, a.node, id, qa.Act{Kind: qa.ActPost, Parent: before, Text: "and a reply"})
+	do(t, a.node, id, qa.Act{Kind: qa.ActEdit, Post: before, Text: "edited here"})
+	rows := entries(t, a.store, id)
+	first, err := wire.DecodeChange(rows[3].Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := *first
+	other.Ops = slices.Clone(first.Ops)
+	other.Ops[len(other.Ops)-1].Value = wire.StringValue("written there")
+	copied := a.done(&other)
+	a.puppet.keys[a.own.Identity()] = a.own
+	a.puppet.sync([]wire.Hash{copied.Hash}, nil, copied.Encode())
+	eventually(t, a.node, "the words' return", func() bool {
+		return slices.Equal(texts(weekOf(t, a.node, id)), []string{"honest", "edited here", "  ", "  and a reply", "", "written here"})
+	})
+	rows = entries(t, a.store, id)
+	lost, after, err := a.node.Exclude(t.Context(), id, rows[len(rows)-1].Hash)
+	if err != nil || lost == 0 || after < lost {
+		t.Errorf("%d lost acts before, %d after, %v", lost, after, err)
+	}
+}
