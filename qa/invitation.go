@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -37,6 +38,8 @@ type Invitation struct {
 	// Move: the person has agreed that an event that is followed already moves to Relay. It is not
 	// part of the link.
 	Move bool `json:"move,omitempty"`
+	// Web: Relay has said that it serves Flyleaf for the browser. It is not part of the link.
+	Web bool `json:"web,omitempty"`
 }
 
 // OtherRelayError: the invitation names another relay than the one in use. The link may be an
@@ -85,6 +88,22 @@ func (i Invitation) WebLink() string {
 		link += "#" + secret
 	}
 	return link
+}
+
+// Links returns the invitation as text, the link to offer first. That is WebLink where the
+// relay serves Flyleaf for the browser and a browser can run it there: browsers allow the
+// app only over https://, or from their own machine. What String returns is always the
+// last.
+func (i Invitation) Links() []string {
+	if u, err := url.Parse(i.Relay); i.Web && err == nil && (u.Scheme == "wss" || isLoopback(u.Hostname())) {
+		return []string{i.WebLink(), i.String()}
+	}
+	return []string{i.String()}
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Public returns the invitation without its secret.

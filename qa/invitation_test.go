@@ -162,3 +162,28 @@ func TestWebLink(t *testing.T) {
 		t.Errorf("without a relay: %s", link)
 	}
 }
+
+// A browser's link comes first where the relay says that it serves the app and a browser
+// can run it there.
+func TestLinks(t *testing.T) {
+	event := MakeEventID([16]byte{4, 5, 6})
+	for _, c := range []struct {
+		relay string
+		web   bool
+		first string
+	}{
+		{"wss://relay.example", true, "https://relay.example/join/"},
+		{"ws://127.0.0.1:3030", true, "http://127.0.0.1:3030/join/"},
+		{"ws://[::1]:3030", true, "http://[::1]:3030/join/"},
+		{"ws://localhost:3030", true, "http://localhost:3030/join/"},
+		{"ws://192.0.2.7:3030", true, ""}, // browsers do not run the app there
+		{"wss://relay.example", false, ""},
+		{"", true, ""},
+	} {
+		i := Invitation{Event: event, Relay: c.relay, Web: c.web, Secret: bytes.Repeat([]byte{7}, SecretSize)}
+		links := i.Links()
+		if links[len(links)-1] != i.String() || (len(links) > 1) != (c.first != "") || !strings.HasPrefix(links[0], c.first) {
+			t.Errorf("%s, %v: %q", c.relay, c.web, links)
+		}
+	}
+}

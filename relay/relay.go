@@ -53,6 +53,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"flyleaf/crdt/sync/repo"
 	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/relay/quota"
@@ -96,6 +97,9 @@ type Config struct {
 	// Committed, if not nil, is called after changes of a document have become durable.
 	// It must not block.
 	Committed func(qa.EventID)
+	// ServesApp reports that Flyleaf for the browser is served at the relay's address.
+	// The relay tells devices, which then offer links that open in a browser.
+	ServesApp bool
 }
 
 // Relay is an http.Handler. A WebSocket upgrade at any path connects to it; a plain GET
@@ -312,7 +316,11 @@ func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 		r.mu.Unlock()
 	}()
 	// The time, as on every answer over HTTP, so that a device can see that its clock is off.
-	conn, deflate, err := wsframe.Upgrade(&r.upgrader, w, req, http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}})
+	header := http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}}
+	if r.cfg.ServesApp {
+		header.Set(repo.AppHeader, repo.AppPath)
+	}
+	conn, deflate, err := wsframe.Upgrade(&r.upgrader, w, req, header)
 	if err != nil {
 		r.log.Debug("no upgrade", "from", req.RemoteAddr, "err", err)
 		return

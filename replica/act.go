@@ -75,7 +75,7 @@ func (n *Node) Found(ctx context.Context, event qa.Event, relay string) (qa.Even
 	if err := n.follow(ctx, d.doc, relay); err != nil {
 		return "", qa.Invitation{}, err
 	}
-	return d.doc.id, qa.Invitation{Event: d.doc.id, Relay: relay}, nil
+	return d.doc.id, n.invitationAt(ctx, d.doc.id, relay), nil
 }
 
 // genesis drafts the first change of a new event. Nothing is saved or followed yet.

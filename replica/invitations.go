@@ -49,7 +49,39 @@ func (n *Node) Invite(ctx context.Context, id qa.EventID, role qa.Role, label st
 		return qa.Invitation{}, errors.Join(err, n.store.DeleteSetting(context.WithoutCancel(ctx), setting))
 	}
 	url, err := n.relayURL(ctx, id)
-	return qa.Invitation{Event: id, Relay: url, Secret: key.Seed()}, err
+	inv := n.invitationAt(ctx, id, url)
+	inv.Secret = key.Seed()
+	return inv, err
+}
+
+// appPrefix and a relay's URL are the setting that says that the relay serves Flyleaf for
+// the browser, so that links can be offered offline, too.
+const appPrefix = "app/"
+
+// noteApp remembers whether a relay serves Flyleaf for the browser.
+func (n *Node) noteApp(ctx context.Context, url string, serves bool) {
+	var err error
+	switch known := n.servesApp(ctx, url); {
+	case serves && !known:
+		err = n.store.SetSetting(ctx, appPrefix+url, "yes")
+	case !serves && known:
+		err = n.store.DeleteSetting(ctx, appPrefix+url)
+	}
+	if err != nil {
+		n.cfg.Log.Warn("whether the relay serves the app was not saved", "relay", url, "error", err)
+	}
+}
+
+// servesApp reports whether the relay at url, when last dialled, said that it serves
+// Flyleaf for the browser. Where that cannot be read, links are offered without it.
+func (n *Node) servesApp(ctx context.Context, url string) bool {
+	_, err := n.store.Setting(ctx, appPrefix+url)
+	return err == nil
+}
+
+// invitationAt returns the invitation to an event at a relay, without a secret.
+func (n *Node) invitationAt(ctx context.Context, id qa.EventID, url string) qa.Invitation {
+	return qa.Invitation{Event: id, Relay: url, Web: url != "" && n.servesApp(ctx, url)}
 }
 
 // Invitations lists the event's invitations to roles, the newest last: all that
@@ -71,12 +103,14 @@ func (n *Node) Invitations(ctx context.Context, id qa.EventID) ([]qa.InviteInfo,
 	if err != nil {
 		return nil, err
 	}
+	link := n.invitationAt(ctx, id, url)
 	var out []qa.InviteInfo
 	for _, i := range all {
 		info := qa.InviteInfo{Key: i.Key, Role: i.Role, Claimer: i.Claimer, State: i.State}
 		if s, ok := invitation.DecodeSecret(kept[invitation.SettingsPrefix(id)+string(i.Key)]); ok {
 			info.Label, info.AtMillis = s.Label, s.AtMillis
-			info.Link = qa.Invitation{Event: id, Relay: url, Secret: s.Seed}
+			info.Link = link
+			info.Link.Secret = s.Seed
 		}
 		out = append(out, info)
 	}

@@ -295,3 +295,53 @@ func TestAccessIsProven(t *testing.T) {
 		t.Fatal(claim.Actor)
 	}
 }
+
+// A device remembers whether its relay serves Flyleaf for the browser, and offers a link
+// that opens there only as long as the relay says so.
+func TestInvitationSaysWhetherTheRelayServesTheApp(t *testing.T) {
+	host := startRelay(t)
+	store, key := mem.New(), newKey(t)
+	open := func() *replica.Node {
+		return openNode(t, quick(replica.Config{Store: store, Key: key}))
+	}
+	n := open()
+	n.Start(t.Context())
+	id := found(t, n, host.url())
+	settled(t, n, id, 0)
+	check := func(n *replica.Node, want bool, when string) {
+		t.Helper()
+		all, err := n.Invitation(bounded(t), id)
+		if err != nil || all.Web != want {
+			t.Errorf("%s: %+v, %v", when, all, err)
+		}
+		one := invite(t, n, id, qa.RoleAuthor, when)
+		list, err := n.Invitations(bounded(t), id)
+		if err != nil || one.Web != want || list[0].Link.Web != want {
+			t.Errorf("%s: %+v, %+v, %v", when, one, list, err)
+		}
+	}
+	again := func(app bool) {
+		t.Helper()
+		host.stop()
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		host.app = app
+		host.start()
+		n = open()
+		n.Start(t.Context())
+		settled(t, n, id, 0)
+	}
+	check(n, false, "a relay alone")
+	again(true)
+	check(n, true, "a relay with the app")
+	host.stop()
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n = open()
+	check(n, true, "offline")
+	host.start()
+	again(false)
+	check(n, false, "without the app again")
+}

@@ -24,6 +24,7 @@ import (
 // relayHost is a relay at an address that stays, which can be stopped, started
 // again, and given another disk.
 type relayHost struct {
+	app   bool // the relay says that it serves Flyleaf for the browser
 	t     testing.TB
 	addr  string
 	disk  storage.Store
@@ -49,7 +50,7 @@ func (h *relayHost) start() {
 		h.t.Fatal(err)
 	}
 	h.addr = listener.Addr().String()
-	if h.relay, err = relay.New(relay.Config{Store: h.disk}); err != nil {
+	if h.relay, err = relay.New(relay.Config{Store: h.disk, ServesApp: h.app}); err != nil {
 		h.t.Fatal(err)
 	}
 	h.http = &http.Server{Handler: h.relay}

@@ -152,7 +152,8 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.client = relayclient.New(relayclient.Config{
 		Dial: cfg.Dial, Now: cfg.Now, Random: n.random, Log: cfg.Log, RetryMin: cfg.RetryMin, RetryMax: cfg.RetryMax,
-		Changed: func(id qa.EventID) { n.subs.notify(Update{Event: id, Status: true}) },
+		Changed:   func(id qa.EventID) { n.subs.notify(Update{Event: id, Status: true}) },
+		ServesApp: n.noteApp,
 	})
 	n.sources = reimport.NewSources(n.store, n.Identity())
 	n.clubs = archive.NewClubs(n.store, archiveHost{n})

@@ -47,7 +47,7 @@ func (n *Node) Invitation(ctx context.Context, id qa.EventID) (qa.Invitation, er
 		return qa.Invitation{}, err
 	}
 	url, err := n.relayURL(ctx, id)
-	return qa.Invitation{Event: id, Relay: url}, err
+	return n.invitationAt(ctx, id, url), err
 }
 
 // Week returns an event with its posts in the order people read, from the views

@@ -30,6 +30,9 @@ func Built() bool {
 	return err == nil
 }
 
+// Available reports whether Site with this directory serves the app.
+func Available(dir string) bool { return dir != "" || Built() }
+
 // built returns the app's files; they are not there unless Built.
 func built() fs.FS {
 	files, err := fs.Sub(dist, "dist")

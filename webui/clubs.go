@@ -28,6 +28,7 @@ type clubSection struct {
 	Count      int    // of all weeks
 	All        string // the page with all of them, where the library does not show them
 	Invitation string
+	Program    string // the flyleaf: link, where Invitation opens in a browser
 }
 
 // How much of a club the library shows, whatever its organisers list. The rest is on
@@ -49,7 +50,7 @@ func (s *server) clubSections(ctx context.Context, me qa.Identity, clubs []qa.Ev
 			section.About = markdown.Prose(e.Description)
 		}
 		if inv, err := s.node.Invitation(ctx, e.ID); err == nil {
-			section.Invitation = inv.String()
+			section.Invitation, section.Program = offered(inv)
 		}
 		for i := range e.Weeks {
 			listed[e.Weeks[i].ID] = true

@@ -20,6 +20,7 @@ type inviteView struct {
 	Role         string
 	State, Words string
 	Claimer      string
+	Program      string // the flyleaf: link, where Link opens in a browser
 	Link, QR     string // "" where this device does not have the secret, or it is of no use any more
 	Revocable    bool
 	When         *moment
@@ -48,12 +49,22 @@ func (v *weekView) invites(all []qa.InviteInfo) []inviteView {
 			view.When = &at
 		}
 		if in.State == qa.InviteOpen && in.Link.Event != "" {
-			view.Link = in.Link.String()
+			view.Link, view.Program = offered(in.Link)
 			view.QR = eventPath(v.Event.ID) + "/invite/" + string(in.Key) + ".svg"
 		}
 		out = append(out, view)
 	}
 	return out
+}
+
+// offered returns the link to show first and, where that opens in a browser, the one for
+// the program.
+func offered(inv qa.Invitation) (link, program string) {
+	links := inv.Links()
+	if len(links) == 1 {
+		return links[0], ""
+	}
+	return links[0], links[1]
 }
 
 // maxLabel bounds what an organiser writes to tell invitations apart, in bytes.
@@ -121,7 +132,7 @@ func (s *server) inviteCode(w http.ResponseWriter, r *http.Request) {
 	case !isSVG:
 	case name == "all":
 		if inv, err := s.node.Invitation(r.Context(), v.Event.ID); err == nil {
-			link = inv.String()
+			link, _ = offered(inv)
 		}
 	case v.may.Organise:
 		all, err := s.node.Invitations(r.Context(), v.Event.ID)

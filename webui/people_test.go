@@ -280,3 +280,23 @@ func TestFoundByInvitation(t *testing.T) {
 	to = s.sent("/new", "title", "Loud Week", "access", "nonsense")
 	mustContain(t, s.get(strings.TrimSuffix(to, "/setup?new=1")+"/people"), "Open: everyone")
 }
+
+// The link that opens in a browser is offered first, and is the QR code's.
+func TestInvitationThatOpensInABrowser(t *testing.T) {
+	s := asRole(t, qa.RoleOrganiser)
+	s.sent(s.week()+"/invite", "role", "author", "label", "Ilse")
+	all, err := s.node.Invitations(t.Context(), s.event)
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	all[0].Link.Relay, all[0].Link.Web = "wss://relay.example", true
+	s.node.edit(s.event, func(w *shownWeek) { w.invites = all })
+	page := s.get(s.week() + "/people?made=" + string(all[0].Key))
+	link, program := all[0].Link.WebLink(), all[0].Link.String()
+	mustContain(t, page, `<input id="fresh" readonly value="`+link+`"`, `<input id="fresh-program" readonly value="`+program+`"`,
+		`<input id="l-`+string(all[0].Key)+`" readonly value="`+link+`"`, `<input id="p-`+string(all[0].Key)+`" readonly value="`+program+`"`)
+	svg, err := qrSVG(link)
+	if err != nil || s.get(s.week()+"/invite/"+string(all[0].Key)+".svg") != string(svg) {
+		t.Errorf("the QR code is not the link's: %v", err)
+	}
+}

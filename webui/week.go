@@ -34,19 +34,21 @@ type weekPage struct {
 	Cover      string // the address of its picture; "" has none
 	Setup      bool   // the reader may set the week up
 	Invitation string
-	Ask        askBox
-	Filters    []filter
-	Threads    []threadView
-	Empty      string
-	Pages      []pageLink
-	Page, Last int
-	Act        actForm
-	Waiting    string // the event has not arrived yet: why
-	Claim      string // an invitation of this device's that is not granted yet: what happens
-	NotTaken   int    // own words that were not taken
-	InviteQR   string
-	Invited    bool
-	CSRF       string
+	// InvitationProgram is the flyleaf: link, where Invitation opens in a browser.
+	InvitationProgram string
+	Ask               askBox
+	Filters           []filter
+	Threads           []threadView
+	Empty             string
+	Pages             []pageLink
+	Page, Last        int
+	Act               actForm
+	Waiting           string // the event has not arrived yet: why
+	Claim             string // an invitation of this device's that is not granted yet: what happens
+	NotTaken          int    // own words that were not taken
+	InviteQR          string
+	Invited           bool
+	CSRF              string
 }
 
 // actForm is the one form that the small buttons of all posts belong to.
@@ -179,7 +181,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		}
 	}
 	if inv, err := s.node.Invitation(r.Context(), e.ID); err == nil {
-		p.Invitation = inv.String()
+		p.Invitation, p.InvitationProgram = offered(inv)
 		p.InviteQR = p.Path + "/invite/all.svg"
 	}
 	p.Claim = s.claimWords(r.Context(), e.ID)

@@ -137,7 +137,7 @@ func (a *app) demoRelay(ctx context.Context, dir, address string) (string, func(
 		_ = lock.Unlock()
 		return "", nil, err
 	}
-	r, err := relay.New(relay.Config{Store: store, Log: a.log()})
+	r, err := relay.New(relay.Config{Store: store, Log: a.log(), ServesApp: webapp.Built()})
 	if err != nil {
 		return "", nil, errors.Join(err, ln.Close(), store.Close(), lock.Unlock())
 	}

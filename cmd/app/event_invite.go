@@ -25,9 +25,11 @@ func (l *linkFlags) add(c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// printLink prints an invitation as text, and as a QR code if a flag says so.
+// printLink prints an invitation's links, the one that opens in a browser first, and the
+// first as a QR code if a flag says so.
 func (a *app) printLink(l *linkFlags, inv qa.Invitation, fields map[string]string) error {
-	text := inv.String()
+	links := inv.Links()
+	text := links[0]
 	code, err := newQR(text)
 	if err != nil {
 		return err
@@ -44,10 +46,15 @@ func (a *app) printLink(l *linkFlags, inv qa.Invitation, fields map[string]strin
 		}
 	}
 	if a.json {
-		fields["event"], fields["invitation"] = string(inv.Event), text
+		fields["event"], fields["invitation"] = string(inv.Event), inv.String()
+		if len(links) > 1 {
+			fields["web"] = text
+		}
 		return a.printJSON(fields)
 	}
-	a.printf("%s\n", text)
+	for _, link := range links {
+		a.printf("%s\n", link)
+	}
 	if l.qr {
 		a.printf("\n%s", code.text(a.std.colours()))
 	}
@@ -62,6 +69,8 @@ func (a *app) eventInviteCmd() *cobra.Command {
 		Use:   "invite [flags] [INVITATION]",
 		Short: "Print an invitation link, or revoke one",
 		Long: `Print an invitation link. Without --role it is the link of the event itself, for everybody.
+Two lines are two forms of one link: the first, if the relay serves Flyleaf for the browser,
+opens there; the flyleaf: link is for the program.
 
 With --role the link is for one person, and only the first who opens it gets the role: give
 it to nobody else, whoever has the link can take the role. Your device grants the role by
@@ -168,7 +177,9 @@ being granted), granted, or revoked.`,
 					}
 					a.printf("%s  %-9s  %-8s  %s  %s\n", i.Key.Short(), i.Role, plain(state), madeAt(i.AtMillis), plain(i.Label))
 					if links && len(i.Link.Secret) > 0 && i.State == qa.InviteOpen {
-						a.printf("  %s\n", i.Link)
+						for _, link := range i.Link.Links() {
+							a.printf("  %s\n", link)
+						}
 					}
 				}
 				return nil

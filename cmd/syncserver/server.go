@@ -84,6 +84,7 @@ func (m *Main) Run(ctx context.Context) (err error) {
 	r, err := relay.New(relay.Config{
 		Store: store, Disk: relay.Disk{Measure: func() (int64, int64, error) { return diskOf(dir) }, Max: m.DiskMax, Reserve: cmp.Or(m.DiskReserve, relay.DiskReserve)},
 		Open: m.Open, Quotas: m.Quotas, BehindProxy: m.BehindProxy, Addresses: m.Addresses, Log: m.Log, Committed: watchers.Grown,
+		ServesApp: m.Web && webapp.Available(m.WebDir),
 	})
 	if err != nil {
 		return err

@@ -34,6 +34,9 @@ type Config struct {
 	// Changed is called when the status of an event has changed. The event's document
 	// may be locked meanwhile.
 	Changed func(qa.EventID)
+	// ServesApp is called after each dial at which the relay at url said whether it
+	// serves Flyleaf for the browser. No lock is held meanwhile.
+	ServesApp func(ctx context.Context, url string, serves bool)
 }
 
 // Client has the connections of one device. It is safe for concurrent use.

@@ -305,6 +305,11 @@ func (c *connection) connect(ctx context.Context) error {
 	c.mu.Lock()
 	c.clockOff = ClockOff(conn, c.client.cfg.Now())
 	c.mu.Unlock()
+	if teller, ok := conn.(AppTeller); ok {
+		if serves, known := teller.ServesApp(); known {
+			c.client.cfg.ServesApp(ctx, c.url, serves)
+		}
+	}
 	return newSession(c, conn).run(ctx)
 }
 

@@ -45,6 +45,9 @@ func ClockOff(conn Conn, now time.Time) int64 {
 	return now.UnixMilli() - c.RelayTime().UnixMilli()
 }
 
+// AppTeller is a Conn that may know whether its relay serves Flyleaf for the browser.
+type AppTeller interface{ ServesApp() (serves, known bool) }
+
 // ErrNoDialer is returned where the platform has no way to reach a relay.
 var ErrNoDialer = errors.New("this build has no way to reach a relay")
 

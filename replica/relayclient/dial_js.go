@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
+	"strings"
 	"sync"
 	"syscall/js"
 	"time"
@@ -98,6 +100,15 @@ func (c *browserConn) begin(url string) (err error) {
 		c.fail(io.EOF)
 	})
 	return nil
+}
+
+// ServesApp implements AppTeller. A browser does not show a program the answer to the
+// upgrade, so only the relay that served this program is known to serve it.
+func (c *browserConn) ServesApp() (serves, known bool) {
+	u, err := url.Parse(c.ws.Get("url").String())
+	page := js.Global().Get("location")
+	serves = err == nil && page.Truthy() && strings.Trim(u.Path, "/") == "" && u.Host == page.Get("host").String()
+	return serves, serves
 }
 
 func (c *browserConn) on(event string, f func(js.Value)) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 )
 
@@ -79,6 +80,7 @@ func (w WebSocket) Dial(ctx context.Context, url string) (Conn, error) {
 	c := &webSocketConn{ws: ws, silence: w.Silence, done: make(chan struct{})}
 	if response != nil {
 		c.relayTime, _ = http.ParseTime(response.Header.Get("Date"))
+		c.servesApp = response.Header.Get(repo.AppHeader) == repo.AppPath
 	}
 	ws.SetReadLimit(wire.MaxFrame)
 	c.alive()
@@ -93,6 +95,7 @@ func (w WebSocket) Dial(ctx context.Context, url string) (Conn, error) {
 type webSocketConn struct {
 	ws        *websocket.Conn
 	relayTime time.Time // as it said when it was dialled; zero: it did not
+	servesApp bool      // as it said when it was dialled
 	silence   time.Duration
 	once      sync.Once
 	done      chan struct{}
@@ -101,6 +104,9 @@ type webSocketConn struct {
 
 // RelayTime implements Clocked.
 func (c *webSocketConn) RelayTime() time.Time { return c.relayTime }
+
+// ServesApp implements AppTeller.
+func (c *webSocketConn) ServesApp() (serves, known bool) { return c.servesApp, true }
 
 func (c *webSocketConn) alive() { _ = c.ws.SetReadDeadline(time.Now().Add(c.silence)) }
 

@@ -48,6 +48,14 @@ const (
 	AccessAddress = "address"
 )
 
+// A relay that serves Flyleaf for the browser says so in its answer to the WebSocket
+// upgrade: AppHeader is AppPath, where the app is below the relay's address. Without the
+// app the relay leaves the header out.
+const (
+	AppHeader = "Flyleaf-App"
+	AppPath   = "/"
+)
+
 // Bounds of what Decode takes.
 const (
 	MaxFrame     = 8 << 20 // bytes of a frame
