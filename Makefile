@@ -44,7 +44,7 @@ bench: ## the relay beside other sync servers, into bench/RESULTS.md; ARGS="-h" 
 microbench: ## benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchmem ./crdt/... ./storage/... ./webui/... ./importer/... ./publish/...
 
-wasm: ## what must run in a browser tab later, builds for it now
+wasm: ## what runs in a browser tab builds for it
 	GOOS=js GOARCH=wasm $(GO) build ./schema ./qa ./crdt/wire ./crdt/graph ./crdt/projection ./crdt/sync/... ./crdt/bundle ./keys ./crdt/policy ./crdt/describe ./crdt/verify ./keys/identity ./storage ./storage/mem ./storage/idb ./replica/... ./feed ./node/... ./importer/... ./publish/... ./webui ./cmd/web
 
 nocgo: ## both programs without cgo, the app on the native engine; for Windows too
@@ -55,7 +55,7 @@ nocgo: ## both programs without cgo, the app on the native engine; for Windows t
 native: ## the tests of what writes changes, on the native engine
 	$(GO) test -short -tags native ./crdt ./replica
 
-docs: ## what docs/ shows of the code: the table of packages, its picture, all commands
+docs: ## what docs/ shows of the code: the packages and their picture, the schema, all commands
 	$(GO) test -count=1 -run TestArchitectureIsDescribed . -update
 	$(GO) test -count=1 -run TestSchemaIsDescribed ./schema -update
 	$(GO) test -count=1 -run TestCommandReference ./cmd/app -update

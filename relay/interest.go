@@ -135,7 +135,7 @@ func (r *Relay) answerRequests(event qa.EventID) {
 // message with the document's first change creates the document in memory. So does a
 // message with changes that wait for the first one, but only for a few documents at a
 // time. foundingsBefore is the value of relay.foundings from before this document was
-// foundingsBefore up.
+// looked up.
 func (s *session) handleAbsent(m *repo.Message, msg *wire.Message, event qa.EventID, foundingsBefore int64) (*document, error) {
 	r := s.relay
 	s.out.waitForSpace() // a device with 1,000 weeks requests them all at once
@@ -209,7 +209,7 @@ func (s *session) bringsFirstChange(msg *wire.Message, event qa.EventID) (found 
 }
 
 // joinIfFounded makes the session a member of a document that was created after it was
-// foundingsBefore up and before the session's interest was recorded.
+// looked up and before the session's interest was recorded.
 func (s *session) joinIfFounded(event qa.EventID, foundingsBefore int64) error {
 	if s.relay.foundings.Load() == foundingsBefore {
 		return nil

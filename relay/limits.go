@@ -32,7 +32,6 @@ const (
 	// the last count of.
 	MaxEphemeralSessions = 1_024
 	// MaxPending is how many changes of one document may wait for their dependencies.
-
 	MaxPending = 4_096
 	// MaxPendingBytes is how many bytes the pending changes of all documents may have
 	// together.

@@ -212,4 +212,4 @@ func (r *Row) WrittenOnce() bool { return r.Map != NoMap || r.When != AnyTime ||
 
 // Revocable reports whether a value loses its effect when its writer's role is revoked with effect
 // on it; then the previous value applies again.
-func (r *Row) Remembered() bool { return r.Map == NoMap && r.By != 0 && r.Keys != Hash }
+func (r *Row) Revocable() bool { return r.Map == NoMap && r.By != 0 && r.Keys != Hash }

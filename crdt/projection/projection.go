@@ -546,7 +546,7 @@ func (f *Projection) remember(at place) *prop {
 	for _, e := range p.live {
 		p.history.add(e)
 	}
-	if r := at.in.slot.Row(p.key); r != nil && r.Remembered() {
+	if r := at.in.slot.Row(p.key); r != nil && r.Revocable() {
 		f.rewritten = append(f.rewritten, at)
 	}
 	return p
