@@ -53,6 +53,9 @@ func build(out string, o options) error {
 	if files["icon.svg"], err = os.ReadFile("webui/static/icon.svg"); err != nil {
 		return err
 	}
+	if files["flyleaf.css"], err = os.ReadFile("style/flyleaf.css"); err != nil {
+		return err
+	}
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		return err

@@ -5,7 +5,7 @@
 importScripts('wasm_exec.js');
 
 const version = '{{version}}';
-const files = ['boot.js', 'boot.css', 'app.wasm', 'wasm_exec.js', 'manifest.webmanifest', 'icon.svg'];
+const files = ['boot.js', 'boot.css', 'flyleaf.css', 'app.wasm', 'wasm_exec.js', 'manifest.webmanifest', 'icon.svg'];
 const scope = new URL(registration.scope).pathname;
 const cacheName = `flyleaf ${scope} ${version}`;
 
