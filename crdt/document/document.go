@@ -240,8 +240,8 @@ func (d *Document) rejected() (out []Rejection, err error) {
 }
 
 // admit is called by the graph before it applies a change, also one that waited.
-// Those it was called for before are applied by now, so the projection takes them first:
-// it has to know the past of what is validated.
+// Those it was called for before are applied by now, so the projection takes them first,
+// and no more than one is decoded at a time however many waited.
 func (d *Document) admit(m graph.Meta) error {
 	if err := d.project(); err != nil {
 		return err

@@ -2,12 +2,14 @@ package document_test
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
 
 	"flyleaf/crdt/document"
+	"flyleaf/crdt/graph"
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/policy/policytest"
 	"flyleaf/crdt/wire"
@@ -281,6 +283,11 @@ func TestRowsComeBack(t *testing.T) {
 	}
 	var b storage.Batch
 	added.AppendTo(&b, 9)
+	for i, c := range added.Applied {
+		if c.FromLedger() != (i > 0) || c.Decoded != nil {
+			t.Errorf("change %d: from the ledger %v, decoded %v", i, c.FromLedger(), c.Decoded != nil)
+		}
+	}
 	if len(b.Statuses) != len(out)-1 || len(b.Entries) != len(out) || b.Entries[0].ReceivedAtMillis != 9 || b.Entries[1].ReceivedAtMillis != 7 {
 		t.Errorf("the batch has %d rows and %v", len(b.Entries), b.Statuses)
 	}
@@ -320,6 +327,45 @@ func TestLoadWithout(t *testing.T) {
 	d, loaded := load(t, w.Event, without, rows)
 	if d.Graph().Len() != 9 || !reflect.DeepEqual(d.Excluded(), without) || len(loaded.Statuses) != 0 {
 		t.Errorf("%d changes, %d excluded", d.Graph().Len(), len(d.Excluded()))
+	}
+}
+
+// TestStoredRowsAreRechecked: what the ledger has was validated when it was stored, so it
+// stays, even where Validate would say something else now; Recheck alone can exclude it.
+func TestStoredRowsAreRechecked(t *testing.T) {
+	w := newWeek()
+	d, loaded := load(t, w.Event, nil, w.earlier())
+	if d.Graph().Len() != len(w.Changes) || len(loaded.Statuses) != 0 {
+		t.Errorf("%d of %d rows are left, %v", d.Graph().Len(), len(w.Changes), loaded.Statuses)
+	}
+}
+
+// TestRowsThatFitNoGraph: a row that no version can have taken is an error, and is not
+// noted as refused by the rules.
+func TestRowsThatFitNoGraph(t *testing.T) {
+	w := policytest.Found(policytest.About{})
+	first := w.Changes[0].Change
+	c := *w.Writer("ann").Do(func(d *policytest.Draft) { d.Post("", "first") }).Change
+	c.Seq, c.Deps = 3, []wire.Hash{first.Hash}
+	chunk := c.Encode()
+	h, err := wire.ReadHash(chunk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := document.New(w.Event, document.Options{})
+	l := d.Load(nil)
+	rows := []storage.Entry{
+		{Hash: first.Hash, Actor: first.Actor, Seq: first.Seq, Bytes: w.Changes[0].Bytes},
+		{Hash: h, Actor: c.Actor, Seq: 3, Bytes: chunk},
+	}
+	if _, err := l.Row(&rows[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := l.Row(&rows[1]); !errors.Is(err, graph.ErrSeqGap) || got != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+	if loaded, err := l.Finish(); err != nil || len(loaded.Statuses) != 0 || len(d.Excluded()) != 0 {
+		t.Errorf("%v, %v", loaded, err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/policy/policytest"
 	"flyleaf/crdt/wire"
+	"flyleaf/keys"
 )
 
 // deflate makes the deflated chunk of a change.
@@ -92,6 +93,32 @@ func TestInspect(t *testing.T) {
 				t.Error("the change found is not the one that came")
 			}
 		})
+	}
+}
+
+// TestSigned: an inspection says of every change whether its signature is its writer's,
+// also of one that is refused for something else.
+func TestSigned(t *testing.T) {
+	refused := 0
+	for _, c := range policytest.Cases() {
+		h, err := wire.ReadHeader(c.Bad.Bytes, wire.EventLimits)
+		if err != nil {
+			continue // no change
+		}
+		in := document.Inspector{Event: c.Event}
+		found, err := in.Inspect(c.Bad.Bytes, c.Bad.Signature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := keys.Verify(c.Event, h.Actor, h.Hash, c.Bad.Signature) == nil; found.Signed != want {
+			t.Errorf("%s: signed %v, want %v", c.Name, found.Signed, want)
+		}
+		if found.Signed && found.Refusal != nil {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("no signed change was refused")
 	}
 }
 
