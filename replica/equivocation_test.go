@@ -400,14 +400,15 @@ func TestWhatAnEarlierVersionExcludedComesBack(t *testing.T) {
 	}
 }
 
-// TestACopyThatRanOn: another copy of this device, made while it ran, wrote with its
-// actor. What this device wrote since then is void, and written anew with a fresh one.
-func TestACopyThatRanOn(t *testing.T) {
-	a := attack(t)
+// copyThatRanOn is a device of which another copy, made while it ran, wrote with its
+// actor. What this device wrote since then is void, and written anew: mine, and a reply.
+func copyThatRanOn(t *testing.T) (a *attacked, mine, reply qa.PostID) {
+	t.Helper()
+	a = attack(t)
 	id := a.puppet.event
 	before := ask(t, a.node, id, "before the copy was made")
-	mine := ask(t, a.node, id, "written here")
-	reply := do(t, a.node, id, qa.Act{Kind: qa.ActPost, Parent: before, Text: "and a reply"})
+	mine = ask(t, a.node, id, "written here")
+	reply = do(t, a.node, id, qa.Act{Kind: qa.ActPost, Parent: before, Text: "and a reply"})
 	do(t, a.node, id, qa.Act{Kind: qa.ActEdit, Post: before, Text: "edited here"})
 	rows := entries(t, a.store, id)
 	first, err := wire.DecodeChange(rows[3].Bytes)
@@ -423,6 +424,13 @@ func TestACopyThatRanOn(t *testing.T) {
 	eventually(t, a.node, "the words' return", func() bool {
 		return slices.Equal(texts(weekOf(t, a.node, id)), []string{"honest", "edited here", "  ", "  and a reply", "", "written here"})
 	})
+	return a, mine, reply
+}
+
+// TestACopyThatRanOn: what is written anew has a fresh actor, and is known as what it was.
+func TestACopyThatRanOn(t *testing.T) {
+	a, mine, reply := copyThatRanOn(t)
+	id := a.puppet.event
 	w := weekOf(t, a.node, id)
 	again := w.Threads[3].Question
 	if again.Origin != mine || again.Void || w.Threads[2].Question.ID != mine || !w.Threads[2].Question.Void ||

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"testing"
 
-	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage/mem"
@@ -70,27 +69,9 @@ func TestValidChangesAfterManyRefusals(t *testing.T) {
 // TestVoidActsAreKnownAfterAnExclusion: own acts that are void because the device was
 // copied are still known as such when something else is excluded.
 func TestVoidActsAreKnownAfterAnExclusion(t *testing.T) {
-	a := attack(t)
+	a, _, _ := copyThatRanOn(t)
 	id := a.puppet.event
-	before := ask(t, a.node, id, "before the copy was made")
-	ask(t, a.node, id, "written here")
-	do(t, a.node, id, qa.Act{Kind: qa.ActPost, Parent: before, Text: "and a reply"})
-	do(t, a.node, id, qa.Act{Kind: qa.ActEdit, Post: before, Text: "edited here"})
 	rows := entries(t, a.store, id)
-	first, err := wire.DecodeChange(rows[3].Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := *first
-	other.Ops = slices.Clone(first.Ops)
-	other.Ops[len(other.Ops)-1].Value = wire.StringValue("written there")
-	copied := a.done(&other)
-	a.puppet.keys[a.own.Identity()] = a.own
-	a.puppet.sync([]wire.Hash{copied.Hash}, nil, copied.Encode())
-	eventually(t, a.node, "the words' return", func() bool {
-		return slices.Equal(texts(weekOf(t, a.node, id)), []string{"honest", "edited here", "  ", "  and a reply", "", "written here"})
-	})
-	rows = entries(t, a.store, id)
 	lost, after, err := a.node.Exclude(t.Context(), id, rows[len(rows)-1].Hash)
 	if err != nil || lost == 0 || after < lost {
 		t.Errorf("%d lost acts before, %d after, %v", lost, after, err)
