@@ -40,7 +40,7 @@ func init() {
 	may("crdt/sync", "the sync protocol does no I/O and does not know what a change means", "crdt/wire", "crdt/graph")
 	may("crdt/sync/repo", "the envelope carries bytes; what they mean is decided elsewhere")
 	may("crdt/wire", "bytes from strangers are read by code that depends on nothing")
-	may("feed", "the change feed is read from a ledger, on a device or on the relay, which has no cgo; the node arrives as an interface that feed declares", "qa", "crdt/wire", "crdt/graph", "crdt/authority", "crdt/describe", "crdt/projection", "storage", "publish", "publish/syndication")
+	may("feed", "the change feed is read from a ledger, on a device or on the relay, which has no cgo; the node arrives as an interface that feed declares", "qa", "crdt/wire", "crdt/document", "crdt/describe", "storage", "publish", "publish/syndication")
 	may("importer", "reading a file does not depend on what may be published", "qa", "qa/people", "weekfile")
 	may("importer/slack", "a reader gives the domain its values, as the readers of importer do", "qa", "importer", "markdown")
 	may("internal/bounded", "a map knows nothing of what it holds")

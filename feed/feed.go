@@ -24,10 +24,8 @@ import (
 	"fmt"
 	"math"
 
-	"flyleaf/crdt/authority"
 	"flyleaf/crdt/describe"
-	"flyleaf/crdt/graph"
-	"flyleaf/crdt/projection"
+	"flyleaf/crdt/document"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
@@ -73,18 +71,10 @@ type Ledger interface {
 // Reader reads the change feed of one event. It is not safe for concurrent use. It holds
 // the event in memory.
 type Reader struct {
-	ledger     Ledger
-	event      qa.EventID
-	cursor     int64
-	graph      *graph.Graph // nil: to be built up to the cursor
-	projection *projection.Projection
-	// pending are changes whose dependencies are missing because ledger rows were damaged.
-	pending map[wire.Hash]pendingChange
-}
-
-type pendingChange struct {
-	*wire.Change
-	receivedAtMillis int64
+	ledger   Ledger
+	event    qa.EventID
+	cursor   int64
+	document *document.Document // nil: must be built up to the cursor
 }
 
 // NewReader returns a reader that goes on after a cursor; 0 is the beginning.
@@ -103,16 +93,16 @@ func (r *Reader) Cursor() int64 { return r.cursor }
 // damaged. They come back at their old positions once they have been fetched again, so the
 // feed must then be read again from 0.
 func (r *Reader) Read(ctx context.Context, fn func(Entry) error) error {
-	if r.graph == nil {
+	if r.document == nil {
 		if err := r.build(ctx, r.cursor, math.MaxInt); err != nil {
-			r.graph = nil
+			r.document = nil
 			return err
 		}
 	}
 	return r.ledger.Entries(ctx, r.event, r.cursor, func(e storage.Entry) error {
 		err := r.next(ctx, e, fn)
 		if err != nil {
-			r.graph = nil // it is ahead of the cursor now
+			r.document = nil // it is ahead of the cursor now
 			return err
 		}
 		r.cursor = e.Position
@@ -120,16 +110,16 @@ func (r *Reader) Read(ctx context.Context, fn func(Entry) error) error {
 	})
 }
 
-// clear resets the reader to an empty event.
-func (r *Reader) clear() {
-	r.graph = graph.New(graph.Forks)
-	r.projection = projection.New(r.event, r.graph, authority.New(r.graph))
-	r.pending = map[wire.Hash]pendingChange{}
+// empty returns the event's document before its first change. The owner of the ledger has
+// validated the changes.
+func (r *Reader) empty() *document.Document {
+	return document.New(r.event, document.Options{Projection: true, Validated: true})
 }
 
-// build adds the changes up to a position, at most so many, to an empty event.
+// build makes the document of the changes up to a position. ErrTooLong is returned for more than
+// most changes.
 func (r *Reader) build(ctx context.Context, until int64, most int) error {
-	r.clear()
+	r.document = r.empty()
 	err := r.ledger.Entries(ctx, r.event, 0, func(e storage.Entry) error {
 		if e.Position > until {
 			return errStop
@@ -137,7 +127,7 @@ func (r *Reader) build(ctx context.Context, until int64, most int) error {
 		if e.Status != storage.InDocument {
 			return nil
 		}
-		if r.graph.Len() >= most {
+		if r.document.Graph().Len() >= most {
 			return ErrTooLong
 		}
 		_, err := r.add(e)
@@ -146,7 +136,7 @@ func (r *Reader) build(ctx context.Context, until int64, most int) error {
 	if errors.Is(err, errStop) {
 		err = nil
 	}
-	r.projection.Touched()
+	r.document.Projection().Touched()
 	return err
 }
 
@@ -156,28 +146,22 @@ var ErrTooLong = errors.New("feed: the event has more changes than are read for 
 // errStop ends Ledger.Entries early.
 var errStop = errors.New("feed: stop")
 
-// add adds a change to the event, and returns it with the pending ones that it completes.
-// It returns none when the change itself is pending.
-func (r *Reader) add(e storage.Entry) ([]*wire.Change, error) {
+// add adds a row to the document. It returns the row's change, followed by those that were waiting
+// for it because rows of the ledger were damaged; none if the row's change has to wait itself.
+func (r *Reader) add(e storage.Entry) ([]*document.Change, error) {
 	c, err := decode(&e)
 	if err != nil {
 		return nil, err
 	}
-	r.pending[c.Hash] = pendingChange{c, e.ReceivedAtMillis}
-	added, err := r.graph.Add(graph.MetaOf(c))
+	// Without its bytes, the document leaves the change decoded.
+	added, err := r.document.Add(document.NewChange(c, nil, nil, e.ReceivedAtMillis))
+	if err == nil && added.Refusal != nil {
+		err = added.Refusal
+	}
 	if err != nil {
 		return nil, fmt.Errorf("change %s at position %d: %w", e.Hash, e.Position, err)
 	}
-	var out []*wire.Change
-	for _, h := range added {
-		c := r.pending[h]
-		delete(r.pending, h)
-		if err := r.projection.ApplyReceived(c.Change, c.receivedAtMillis); err != nil {
-			return nil, err
-		}
-		out = append(out, c.Change)
-	}
-	return out, nil
+	return added.Applied, nil
 }
 
 func decode(e *storage.Entry) (*wire.Change, error) {
@@ -201,12 +185,13 @@ func (r *Reader) next(ctx context.Context, e storage.Entry, fn func(Entry) error
 	if err != nil || len(changes) == 0 {
 		return err
 	}
+	p := r.document.Projection()
 	var did []qa.ChangeDescription
 	for _, c := range changes {
-		did = append(did, describe.Change(c, r.projection.Path)...)
+		did = append(did, describe.Change(c.Decoded, p.Path)...)
 	}
-	entry := entryOf(e.Position, changes[0])
-	entry.Did, entry.Void = did, r.projection.Void(changes[0].Hash)
+	entry := entryOf(e.Position, changes[0].Decoded)
+	entry.Did, entry.Void = did, p.Void(changes[0].Meta.Hash)
 	return inParts(entry, r.touched(), fn)
 }
 
@@ -219,50 +204,30 @@ func (r *Reader) rebuilt(ctx context.Context, e storage.Entry, fn func(Entry) er
 	if err := r.build(ctx, e.Position, math.MaxInt); err != nil {
 		return err
 	}
-	var all Rows
-	if r.graph.Len() > 0 {
-		event := r.projection.Event()
-		all = Rows{Event: &event, Posts: r.projection.Posts(), People: r.projection.People()}
-	}
+	all := r.document.Views()
 	entry := entryOf(e.Position, c)
 	entry.Reset = true
-	return inParts(entry, all, fn)
+	return inParts(entry, Rows{Event: all.Event, Posts: all.Posts, People: all.People}, fn)
 }
 
 func entryOf(cursor int64, c *wire.Change) Entry {
 	return Entry{Cursor: cursor, Change: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), At: qa.ClampMillis(c.TimeMillis)}
 }
 
-// touched returns the rows that the last change touched.
+// touched returns the rows that the last change touched. A post whose reactions changed is one.
 func (r *Reader) touched() Rows {
-	t := r.projection.Touched()
-	var out Rows
-	if t.Event {
-		event := r.projection.Event()
-		out.Event = &event
-	}
+	t := r.document.Touched()
 	seen := map[qa.PostID]bool{}
-	post := func(id qa.PostID) {
-		if seen[id] {
-			return
-		}
-		seen[id] = true
-		if p, ok := r.projection.Post(id); ok {
-			out.Posts = append(out.Posts, p)
-		}
-	}
-	for _, id := range t.Posts {
-		post(id)
+	for i := range t.Posts {
+		seen[t.Posts[i].ID] = true
 	}
 	for _, re := range t.Reactions {
-		post(re.Post)
-	}
-	for _, id := range t.People {
-		if p, ok := r.projection.Person(id); ok {
-			out.People = append(out.People, p)
+		if p, ok := r.document.Projection().Post(re.Post); ok && !seen[re.Post] {
+			seen[re.Post] = true
+			t.Posts = append(t.Posts, p)
 		}
 	}
-	return out
+	return Rows{Event: t.Event, Posts: t.Posts, People: t.People}
 }
 
 // inParts calls fn with an entry, in parts of at most maxRows rows.

@@ -122,13 +122,13 @@ func Access(ctx context.Context, ledger Ledger, event qa.EventID) (string, error
 			return nil
 		}
 		r := NewReader(ledger, event, 0)
-		r.clear()
+		r.document = r.empty()
 		// If the first change is damaged, later changes are pending and the event does not exist
 		// yet.
 		if changes, err := r.add(e); err != nil || len(changes) == 0 {
 			return err
 		}
-		access = r.projection.Event().Access
+		access = r.document.Projection().Event().Access
 		return errStop
 	})
 	switch {
@@ -151,8 +151,8 @@ func About(ctx context.Context, ledger Ledger, event qa.EventID, most int) (qa.E
 	case err != nil:
 		return qa.Event{}, err
 	}
-	if r.graph.Len() == 0 {
+	if r.document.Graph().Len() == 0 {
 		return qa.Event{}, ErrNoEvent
 	}
-	return r.projection.Event(), nil
+	return r.document.Projection().Event(), nil
 }

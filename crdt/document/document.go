@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"slices"
 
+	"flyleaf/crdt/authority"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/projection"
@@ -37,6 +38,9 @@ type Options struct {
 	Open bool
 	// Projection keeps what pages show. A relay needs none.
 	Projection bool
+	// Validated is for readers of a ledger whose owner has validated every change:
+	// changes are added in causal order, and the event's rules are not checked again.
+	Validated bool
 	// OneVersion refuses the second of two changes to which an actor gave one sequence
 	// number, as stock Automerge clients do. Otherwise both are part of the document.
 	OneVersion bool
@@ -50,7 +54,7 @@ type Options struct {
 type Document struct {
 	event      qa.EventID
 	graph      *graph.Graph
-	policy     *policy.Policy         // nil: open
+	policy     *policy.Policy         // nil: open, or Options.Validated
 	projection *projection.Projection // nil: without
 
 	// pending holds the change being added, and those that wait in the graph.
@@ -83,9 +87,15 @@ func New(event qa.EventID, o Options) *Document {
 		options = append(options, graph.Forks)
 	}
 	d.graph = graph.New(options...)
-	d.policy = policy.New(event, d.graph)
+	var roles *authority.Authority
+	if o.Validated {
+		roles = authority.New(d.graph)
+	} else {
+		d.policy = policy.New(event, d.graph)
+		roles = d.policy.Authority()
+	}
 	if o.Projection {
-		d.projection = projection.New(event, d.graph, d.policy.Authority())
+		d.projection = projection.New(event, d.graph, roles)
 	}
 	return d
 }
@@ -94,7 +104,8 @@ func New(event qa.EventID, o Options) *Document {
 // only.
 func (d *Document) Graph() *graph.Graph { return d.graph }
 
-// Policy returns the event's rules as they stand; nil of an open document.
+// Policy returns the event's rules as they stand; nil for an open document and with
+// Options.Validated.
 func (d *Document) Policy() *policy.Policy { return d.policy }
 
 // Projection returns what the changes add up to; nil of a document without.
@@ -254,21 +265,31 @@ func (d *Document) admit(m graph.Meta) error {
 	if err != nil {
 		return err
 	}
-	validate := d.policy.Validate
-	if p.stored {
-		validate = d.policy.Recheck
+	if d.policy != nil {
+		if err := d.validate(c, p.stored); err != nil {
+			return err
+		}
 	}
-	if err := validate(c); errors.Is(err, policy.ErrOrder) {
+	if d.projection != nil {
+		p.Decoded = c
+		d.unprojected = append(d.unprojected, p)
+	}
+	return nil
+}
+
+// validate checks a change against the event's rules and adds it to the policy.
+func (d *Document) validate(c *wire.Change, stored bool) error {
+	check := d.policy.Validate
+	if stored {
+		check = d.policy.Recheck
+	}
+	if err := check(c); errors.Is(err, policy.ErrOrder) {
 		return fmt.Errorf("%w: %w", ErrInconsistent, err)
 	} else if err != nil {
 		return err
 	}
 	if err := d.policy.Add(c); err != nil {
 		return fmt.Errorf("%w: %w", ErrInconsistent, err)
-	}
-	if d.projection != nil {
-		p.Decoded = c
-		d.unprojected = append(d.unprojected, p)
 	}
 	return nil
 }

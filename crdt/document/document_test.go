@@ -413,3 +413,33 @@ func TestRefusalsAreForgiven(t *testing.T) {
 		t.Error("it is not the oldest that is forgotten")
 	}
 }
+
+// TestValidatedChangesAreNotCheckedAgain: a reader of a ledger whose owner has validated the
+// changes shows what a device shows, and shows a change that a device would refuse.
+func TestValidatedChangesAreNotCheckedAgain(t *testing.T) {
+	w := newWeek()
+	device := newDevice(t, w.Event)
+	for _, s := range w.Changes {
+		device.take(s)
+	}
+	reader := func(refusedToo bool) *document.Document {
+		d := document.New(w.Event, document.Options{Projection: true, Validated: true})
+		for _, s := range w.Changes {
+			if h := s.Change.Hash; (w.invalid[h] || w.after[h]) && !refusedToo {
+				continue
+			}
+			a, err := d.Add(document.NewChange(s.Change, nil, nil, 1000))
+			if err != nil || len(a.Applied) != 1 || a.Applied[0].Decoded == nil {
+				t.Fatalf("%+v, %v", a, err)
+			}
+		}
+		return d
+	}
+	wantEvent, wantPosts := views(device.d)
+	if e, p := views(reader(false)); !reflect.DeepEqual(e, wantEvent) || len(p) != len(wantPosts) {
+		t.Errorf("a reader of the ledger shows %q with %d posts, a device %q with %d", e.Title, len(p), wantEvent.Title, len(wantPosts))
+	}
+	if d := reader(true); d.Graph().Len() != len(w.Changes) {
+		t.Errorf("%d of %d changes", d.Graph().Len(), len(w.Changes))
+	}
+}
