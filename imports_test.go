@@ -29,7 +29,7 @@ func init() {
 	may("crdt", "the one importer of automerge-go, kept small enough to replace", "qa", "crdt/wire")
 	may("crdt/authority", "who held which role follows from changes and the graph alone", "qa", "crdt/wire", "crdt/graph")
 	may("crdt/bundle", "the portable file carries changes; whether they are taken is decided elsewhere", "qa", "crdt/wire")
-	may("crdt/document", "what a document takes is a function of changes alone, on a device, a relay and in an audit", "qa", "keys", "crdt/wire", "crdt/graph", "crdt/policy", "crdt/projection", "storage", "internal/bounded")
+	may("crdt/document", "what a document takes is a function of changes alone, on a device, a relay and in an audit", "qa", "keys", "crdt/wire", "crdt/graph", "crdt/authority", "crdt/policy", "crdt/projection", "storage", "internal/bounded")
 	may("crdt/graph", "the change graph knows hashes, not meaning", "crdt/wire")
 	may("crdt/register", "which writes of a key stand follows from their links alone")
 	may("crdt/describe", "what a change did follows from its operations and the schema", "qa", "crdt/wire")
