@@ -86,8 +86,8 @@ func TestActsSetWhatTheyName(t *testing.T) {
 				continue
 			}
 			made := do(t, d, c.act)
-			if made.Nothing != (c.want == nil) {
-				t.Errorf("%s: nothing is %v, want %q", c.act.Kind, made.Nothing, c.want)
+			if made.NoChange != (c.want == nil) {
+				t.Errorf("%s: nothing is %v, want %q", c.act.Kind, made.NoChange, c.want)
 				continue
 			}
 			// Automerge itself leaves out a value that stands already.
@@ -102,7 +102,7 @@ func TestActsSetWhatTheyName(t *testing.T) {
 					t.Errorf("%s set %q, want %q", c.act.Kind, got, c.want)
 				}
 			}
-			if c.want != nil && !do(t, d, c.act).Nothing {
+			if c.want != nil && !do(t, d, c.act).NoChange {
 				t.Errorf("%s again is not nothing", c.act.Kind)
 			}
 		}
@@ -127,7 +127,7 @@ func TestAClaimIsWrittenByTheInvitation(t *testing.T) {
 	if c := made.Change; c.Actor != actorOf(8, 1) || c.Seq != 1 || !slices.Equal(written(c), []string{string(idOf(8)) + "=" + string(idOf(9))}) {
 		t.Fatalf("the claim is %+v", c)
 	}
-	if !do(t, d, claim).Nothing {
+	if !do(t, d, claim).NoChange {
 		t.Error("the same claim again is not nothing")
 	}
 	claim.Successor = idOf(7)

@@ -90,7 +90,7 @@ func writeAtRandom(t *testing.T, seed uint64, take func([]byte) *wire.Change) {
 	for i := range r.IntN(6) {
 		e.Roles = append(e.Roles, qa.Grant{ID: idOf(byte(2 + i)), Role: qa.RoleModerator})
 	}
-	first, made, err := crdt.Found(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
+	first, made, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
 	if err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
@@ -119,7 +119,7 @@ func writeAtRandom(t *testing.T, seed uint64, take func([]byte) *wire.Change) {
 		switch {
 		case errors.Is(err, crdt.ErrBroken):
 			t.Fatalf("seed %d: %s: %v", seed, a.Kind, err)
-		case err != nil || m.Nothing: // a post that this party has not seen, or is another's
+		case err != nil || m.NoChange: // a post that this party has not seen, or is another's
 			continue
 		}
 		p.has[add(m.Bytes).Hash] = true

@@ -13,7 +13,7 @@
 // never checks permissions beyond "is it one's own", and it reads no clock.
 //
 // No engine can hold an event in which an actor has signed two versions of a change.
-// There a document has no engine: Over writes from what graph and projection say.
+// There a document has no engine: FromState writes from what graph and projection say.
 //
 // A Document lives in C memory that Go's collector does not see. Close it.
 package crdt

@@ -23,7 +23,7 @@ type Document struct {
 	club   bool
 	gate   uint64
 	top    uint64 // counter of the highest operation; 0 when it is to be asked for
-	live   bool   // the engine has nothing of its own, see Over
+	live   bool   // the engine has nothing of its own, see FromState
 	broken bool
 }
 
@@ -33,21 +33,21 @@ type Made struct {
 	Bytes    []byte        // the change as a type-1 chunk
 	Post     qa.PostID     // of ActPost
 	Revision qa.RevisionID // of ActPost and ActEdit
-	// Nothing: all was already so, and no change was made.
-	Nothing bool
+	// NoChange: the document already says what the act wants, so no change was made.
+	NoChange bool
 }
 
-// Found makes a new event: its genesis change holds all root maps and what
+// Create makes a new event: its genesis change holds all root maps and what
 // act.Event says. The event's ID is qa.EventIDFromGenesis of the change's hash.
 // A *qa.FieldError is returned when something in the event is refused.
-func Found(actor wire.ActorID, act qa.Act) (*Document, Made, error) {
-	return foundWith(newEngine, actor, act)
+func Create(actor wire.ActorID, act qa.Act) (*Document, Made, error) {
+	return createWith(newEngine, actor, act)
 }
 
 // opener starts an engine.
 type opener func(actor wire.ActorID, snapshot []byte) (engine, error)
 
-func foundWith(open opener, actor wire.ActorID, act qa.Act) (*Document, Made, error) {
+func createWith(open opener, actor wire.ActorID, act qa.Act) (*Document, Made, error) {
 	if len(actor) != actorBytes {
 		return nil, Made{}, ErrBadActor
 	}
@@ -234,7 +234,7 @@ func (d *Document) usable() error {
 	return nil
 }
 
-// Do turns one act into one change. Made.Nothing is set when all was already as
+// Do turns one act into one change. Made.NoChange is set when all was already as
 // the act wants it. Nothing has changed when an error is returned, except with
 // ErrBroken.
 func (d *Document) Do(act qa.Act) (Made, error) {
@@ -242,7 +242,7 @@ func (d *Document) Do(act qa.Act) (Made, error) {
 		return Made{}, err
 	}
 	if d.gate > schema.RulesVersion {
-		return Made{}, ErrNewerGate
+		return Made{}, ErrNewerRules
 	}
 	if err := act.Validate(); err != nil {
 		return Made{}, err
@@ -259,7 +259,7 @@ func (d *Document) Do(act qa.Act) (Made, error) {
 		return Made{}, err
 	}
 	if len(p.steps) == 0 {
-		return Made{Nothing: true}, nil
+		return Made{NoChange: true}, nil
 	}
 	if err := p.check(); err != nil {
 		return Made{}, err
@@ -281,7 +281,7 @@ func (d *Document) startOp() (uint64, error) {
 
 func (d *Document) merge(millis int64) (Made, error) {
 	if len(d.eng.heads()) < 2 {
-		return Made{Nothing: true}, nil
+		return Made{NoChange: true}, nil
 	}
 	start, err := d.startOp()
 	if err != nil {
@@ -311,7 +311,7 @@ func (d *Document) try(p *plan, millis int64, start uint64) (Made, error) {
 		return Made{}, err
 	}
 	if !done {
-		return Made{Nothing: true}, nil
+		return Made{NoChange: true}, nil
 	}
 	b, err := d.eng.change(h)
 	if err != nil {

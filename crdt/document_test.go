@@ -32,7 +32,7 @@ const monday = int64(1_790_000_000_000)
 
 func found(t *testing.T, e qa.Event) (*crdt.Document, crdt.Made) {
 	t.Helper()
-	d, made, err := crdt.Found(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
+	d, made, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func do(t *testing.T, d *crdt.Document, a qa.Act) crdt.Made {
 	if err != nil {
 		t.Fatalf("%s: %v", a.Kind, err)
 	}
-	if !made.Nothing {
+	if !made.NoChange {
 		checkShape(t, made)
 	}
 	return made
@@ -181,7 +181,7 @@ func TestNothing(t *testing.T) {
 	}
 	heads := d.Heads()
 	for i, a := range off {
-		if !do(t, d, a).Nothing {
+		if !do(t, d, a).NoChange {
 			t.Errorf("act %d (%s) on a fresh post made a change", i, a.Kind)
 		}
 	}
@@ -189,10 +189,10 @@ func TestNothing(t *testing.T) {
 		t.Fatal("the heads moved though nothing was made")
 	}
 	for i, a := range set {
-		if do(t, d, a).Nothing {
+		if do(t, d, a).NoChange {
 			t.Errorf("act %d (%s) made no change the first time", i, a.Kind)
 		}
-		if a.Kind != qa.ActEdit && !do(t, d, a).Nothing {
+		if a.Kind != qa.ActEdit && !do(t, d, a).NoChange {
 			t.Errorf("act %d (%s) made a change the second time", i, a.Kind)
 		}
 	}
@@ -200,7 +200,7 @@ func TestNothing(t *testing.T) {
 		if a.Kind == qa.ActPerson {
 			continue
 		}
-		if do(t, d, a).Nothing {
+		if do(t, d, a).NoChange {
 			t.Errorf("taking back %d (%s) made no change", i, a.Kind)
 		}
 	}
@@ -219,7 +219,7 @@ func TestMergeJoinsHeads(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := do(t, a, qa.Act{Kind: qa.ActMerge})
-	if m.Nothing || len(m.Change.Deps) != 2 || len(a.Heads()) != 1 {
+	if m.NoChange || len(m.Change.Deps) != 2 || len(a.Heads()) != 1 {
 		t.Fatalf("merge: %+v, %d heads", m.Change, len(a.Heads()))
 	}
 	do(t, a, qa.Act{Kind: qa.ActPost, Text: "after an empty change"})
@@ -313,7 +313,7 @@ func TestTwentyReactions(t *testing.T) {
 	if !errors.Is(err, qa.ErrTooMany) {
 		t.Fatalf("the 21st emoji: %v", err)
 	}
-	if do(t, d, qa.Act{Kind: qa.ActReact, Post: q.Post, Emoji: "e3"}).Nothing {
+	if do(t, d, qa.Act{Kind: qa.ActReact, Post: q.Post, Emoji: "e3"}).NoChange {
 		t.Fatal("one of the twenty could not be turned off")
 	}
 }
@@ -358,7 +358,7 @@ func TestRefusalsThatNeedTheDocument(t *testing.T) {
 	if _, err := crdt.Load(actorOf(2, 2), nil, nil); !errors.Is(err, crdt.ErrNotEvent) {
 		t.Errorf("an empty document: %v", err)
 	}
-	if _, _, err := crdt.Found("short", qa.Act{}); !errors.Is(err, crdt.ErrBadActor) {
+	if _, _, err := crdt.Create("short", qa.Act{}); !errors.Is(err, crdt.ErrBadActor) {
 		t.Errorf("a short actor: %v", err)
 	}
 }
@@ -368,7 +368,7 @@ func TestTooBigForOneChange(t *testing.T) {
 	for i := range 600 {
 		e.Roles = append(e.Roles, qa.Grant{ID: qa.Identity(fmt.Sprintf("%064x", i+256)), Role: qa.RoleMember})
 	}
-	_, _, err := crdt.Found(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
+	_, _, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
 	if !errors.Is(err, crdt.ErrTooBig) {
 		t.Fatalf("600 grants: %v", err)
 	}

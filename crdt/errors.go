@@ -13,9 +13,9 @@ var (
 	ErrSnapshot = errors.New("the snapshot is not one that this engine saved")
 	// ErrNotEvent is returned by Load when the document is not an event of schema 1.
 	ErrNotEvent = errors.New("the document is not a Flyleaf event")
-	// ErrNewerGate is returned by Do when the event follows rules this version does
+	// ErrNewerRules is returned by Do when the event follows rules this version does
 	// not know. It can be read.
-	ErrNewerGate = errors.New("the event follows newer rules: nothing was changed; update Flyleaf to write in it")
+	ErrNewerRules = errors.New("the event follows newer rules: nothing was changed; update Flyleaf to write in it")
 	// ErrBroken is returned after automerge-go failed half-way or made another
 	// change than it was asked for. The document is not used any more: close it and
 	// load it again from the ledger, which does not have the failed change.

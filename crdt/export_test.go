@@ -5,9 +5,9 @@ import (
 	"flyleaf/qa"
 )
 
-// FoundNative is Found on the native engine, whatever this build's own is.
-func FoundNative(actor wire.ActorID, act qa.Act) (*Document, Made, error) {
-	return foundWith(newNative, actor, act)
+// CreateNative is Found on the native engine, whatever this build's own is.
+func CreateNative(actor wire.ActorID, act qa.Act) (*Document, Made, error) {
+	return createWith(newNative, actor, act)
 }
 
 // LoadNative is Load on the native engine.

@@ -199,7 +199,7 @@ func TestOurSyncConvergesWithAutomerge(t *testing.T) {
 		if a, b := l.g.Heads(), headsOf(theirs); !slices.Equal(a, b) {
 			t.Fatalf("seed %d: %d heads here, %d there", seed, len(a), len(b))
 		}
-		if l.g.WaitingLen() > 0 {
+		if l.g.PendingLen() > 0 {
 			t.Fatalf("seed %d: changes wait", seed)
 		}
 	}

@@ -87,7 +87,7 @@ func (b *both) do(t *testing.T, seed uint64, a qa.Act) crdt.Made {
 	switch {
 	case fmt.Sprint(err) != fmt.Sprint(wantErr):
 		t.Fatalf("seed %d: %+v\nnative: %v\n%s: %v", seed, a, err, crdt.EngineName, wantErr)
-	case got.Nothing != want.Nothing || got.Post != want.Post || got.Revision != want.Revision || !bytes.Equal(got.Bytes, want.Bytes):
+	case got.NoChange != want.NoChange || got.Post != want.Post || got.Revision != want.Revision || !bytes.Equal(got.Bytes, want.Bytes):
 		t.Fatalf("seed %d: %+v\nnative: %x\n%s: %x", seed, a, got.Bytes, crdt.EngineName, want.Bytes)
 	case !slices.Equal(b.native.Heads(), b.ours.Heads()):
 		t.Fatalf("seed %d: other heads", seed)
@@ -96,13 +96,13 @@ func (b *both) do(t *testing.T, seed uint64, a qa.Act) crdt.Made {
 	switch {
 	case fmt.Sprint(err) != fmt.Sprint(wantErr):
 		t.Fatalf("seed %d: %+v\nover a state: %v\n%s: %v", seed, a, err, crdt.EngineName, wantErr)
-	case third.Nothing != want.Nothing || third.Post != want.Post || third.Revision != want.Revision || !bytes.Equal(third.Bytes, want.Bytes):
+	case third.NoChange != want.NoChange || third.Post != want.Post || third.Revision != want.Revision || !bytes.Equal(third.Bytes, want.Bytes):
 		t.Fatalf("seed %d: %+v\nover a state: %x\n%s: %x", seed, a, third.Bytes, crdt.EngineName, want.Bytes)
 	case len(third.Bytes) > 0:
 		b.state.add(third.Bytes)
 	}
 	if err != nil {
-		want.Nothing = true
+		want.NoChange = true
 	}
 	return want
 }
@@ -135,7 +135,7 @@ func (b *both) loadOver(t *testing.T, actor wire.ActorID, changes ...[]byte) {
 	t.Helper()
 	b.state = newState(t, changes...)
 	var err error
-	if b.over, err = crdt.Over(actor, b.state); err != nil {
+	if b.over, err = crdt.FromState(actor, b.state); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -153,11 +153,11 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 	h := &history{}
 	e := qa.Event{Title: "A book", StartsAtMillis: monday, EndsAtMillis: monday + 4*day, Kind: []string{"", "club"}[r.IntN(8)/7]}
 	act := qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e}
-	ours, made, err := crdt.Found(actorOf(1, 1), act)
+	ours, made, err := crdt.Create(actorOf(1, 1), act)
 	if err != nil {
 		t.Fatal(err)
 	}
-	native, again, err := crdt.FoundNative(actorOf(1, 1), act)
+	native, again, err := crdt.CreateNative(actorOf(1, 1), act)
 	if err != nil || !bytes.Equal(made.Bytes, again.Bytes) {
 		t.Fatalf("seed %d: another genesis: %v", seed, err)
 	}
@@ -191,7 +191,7 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 			b.pull(t, h, r)
 		case 3:
 			m := b.do(t, seed, qa.Act{Kind: qa.ActMerge, AtMillis: monday})
-			if !m.Nothing {
+			if !m.NoChange {
 				h.add(t, m.Bytes)
 				b.has[m.Change.Hash] = true
 				kinds["merge"]++
@@ -226,7 +226,7 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 			}
 		}
 		m := b.do(t, seed, a)
-		if m.Nothing {
+		if m.NoChange {
 			continue
 		}
 		h.add(t, m.Bytes)
@@ -312,9 +312,9 @@ func BenchmarkEngines(b *testing.B) {
 		found func(wire.ActorID, qa.Act) (*crdt.Document, crdt.Made, error)
 		load  func(wire.ActorID, []byte, [][]byte) (*crdt.Document, error)
 	}
-	engines := []engine{{"native", crdt.FoundNative, crdt.LoadNative}}
+	engines := []engine{{"native", crdt.CreateNative, crdt.LoadNative}}
 	if crdt.EngineName != "native" {
-		engines = append(engines, engine{crdt.EngineName, crdt.Found, crdt.Load})
+		engines = append(engines, engine{crdt.EngineName, crdt.Create, crdt.Load})
 	}
 	write := func(e engine) (all [][]byte) {
 		d, made, err := e.found(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &qa.Event{Title: "A book"}})

@@ -195,8 +195,8 @@ func (p *pair) equal(most int) {
 	if !slices.Equal(ours, theirs) {
 		p.t.Fatalf("%d heads here, %d there", len(ours), len(theirs))
 	}
-	if p.l.g.Len() != p.edits || p.l.g.WaitingLen() > 0 {
-		p.t.Fatalf("%d changes of %d edits, %d wait", p.l.g.Len(), p.edits, p.l.g.WaitingLen())
+	if p.l.g.Len() != p.edits || p.l.g.PendingLen() > 0 {
+		p.t.Fatalf("%d changes of %d edits, %d wait", p.l.g.Len(), p.edits, p.l.g.PendingLen())
 	}
 	if !p.l.peer.InSync(p.l.g) {
 		p.t.Fatal("silent and equal, but we do not know it")

@@ -105,7 +105,7 @@ func gatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]int, 
 			}
 		}
 	}
-	first, made, err := crdt.Found(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
+	first, made, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func gatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]int, 
 		a := randomActOfAll(r, m.doc.Identity(), posts)
 		before := m.doc.Save()
 		got, err := m.doc.Do(a)
-		if err != nil || got.Nothing {
+		if err != nil || got.NoChange {
 			continue
 		}
 		if err := m.take(got.Change); err != nil {
@@ -294,7 +294,7 @@ func TestOurLargestActsAreValid(t *testing.T) {
 	}
 	most := map[qa.ActKind]int{}
 	play := func(event *qa.Event, acts func(do func(qa.Act) crdt.Made)) {
-		d, made, err := crdt.Found(actor, qa.Act{Kind: qa.ActFound, AtMillis: 1, Event: event})
+		d, made, err := crdt.Create(actor, qa.Act{Kind: qa.ActFound, AtMillis: 1, Event: event})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -307,8 +307,8 @@ func TestOurLargestActsAreValid(t *testing.T) {
 			t.Helper()
 			a.AtMillis = 5
 			made, err := d.Do(a)
-			if err != nil || made.Nothing {
-				t.Fatalf("%s: %v, nothing: %v", a.Kind, err, made.Nothing)
+			if err != nil || made.NoChange {
+				t.Fatalf("%s: %v, nothing: %v", a.Kind, err, made.NoChange)
 			}
 			if err := gate.take(made.Change); err != nil {
 				t.Fatalf("%s: %v", a.Kind, err)

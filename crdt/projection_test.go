@@ -316,7 +316,7 @@ func randomEvent(t *testing.T, r *rand.Rand) *history {
 			e.Roles = append(e.Roles, qa.Grant{ID: idOf(byte(1 + i)), Role: qa.RoleModerator})
 		}
 	}
-	first, made, err := crdt.Found(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
+	first, made, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +343,7 @@ func randomEvent(t *testing.T, r *rand.Rand) *history {
 		}
 		a := randomAct(r, p.doc.Identity(), posts)
 		m, err := p.doc.Do(a)
-		if err != nil || m.Nothing { // a post that this party has not seen, or is another's
+		if err != nil || m.NoChange { // a post that this party has not seen, or is another's
 			continue
 		}
 		checkShape(t, m)

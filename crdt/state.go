@@ -9,7 +9,7 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// State is what an event's changes add up to, kept by whoever calls Over: it is asked
+// State is what an event's changes add up to, kept by whoever calls FromState: it is asked
 // anew for every act. Operations are named by IDs; what is void has none.
 type State interface {
 	// Heads returns the changes that the next one builds on, ascending.
@@ -35,11 +35,11 @@ type StateValue struct {
 	Map   bool
 }
 
-// Over returns a document that holds nothing itself: it makes the same changes as any
+// FromState returns a document that holds nothing itself: it makes the same changes as any
 // other, byte for byte, from what a state says. It is for an event that no engine can
 // hold, because an actor has signed two versions of a change. What Do returns is for the
 // caller to add to the state. Absorb does nothing, and Save returns nil.
-func Over(actor wire.ActorID, s State) (*Document, error) {
+func FromState(actor wire.ActorID, s State) (*Document, error) {
 	if len(actor) != actorBytes {
 		return nil, ErrBadActor
 	}
@@ -68,7 +68,7 @@ type stateKey struct {
 	key string
 }
 
-var errNotOver = errors.New("there is nothing to load into a document that holds nothing")
+var errNothingToLoad = errors.New("there is nothing to load into a document that holds nothing")
 
 func (e *stateEngine) root() object { return wire.OpID{} }
 
@@ -166,7 +166,7 @@ func (e *stateEngine) top() (uint64, error) { return e.state.MaxOp(), nil }
 
 func (e *stateEngine) heads() []wire.Hash { return e.state.Heads() }
 
-func (e *stateEngine) load([]byte) error { return errNotOver }
+func (e *stateEngine) load([]byte) error { return errNothingToLoad }
 
 func (e *stateEngine) save() []byte { return nil }
 

@@ -52,7 +52,7 @@ type lied struct {
 }
 
 func lie(questions int) *lied {
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	l := &lied{World: w, reader: w.Writer("reader"), wantBefore: map[string]stockPost{}, wantAfterward: map[string]stockPost{}}
 	post := func(x *policytest.Writer, parent qa.PostID, text string) (id qa.PostID) {
 		x.Do(func(d *policytest.Draft) { id = d.Post(parent, text) })

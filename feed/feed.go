@@ -191,7 +191,7 @@ func (r *Reader) next(ctx context.Context, e storage.Entry, fn func(Entry) error
 		did = append(did, describe.Change(c.Decoded, p.Path)...)
 	}
 	entry := entryOf(e.Position, changes[0].Decoded)
-	entry.Did, entry.Void = did, p.Void(changes[0].Meta.Hash)
+	entry.Did, entry.Void = did, p.IsVoid(changes[0].Meta.Hash)
 	return inParts(entry, r.touched(), fn)
 }
 

@@ -696,7 +696,7 @@ func TestTooManyStreams(t *testing.T) {
 // TestVoid: two versions of a change are told of as changes, and whoever applies the
 // entries has the rows as they are with both known.
 func TestVoid(t *testing.T) {
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	liar, reader := w.Writer("liar"), w.Writer("reader")
 	other := liar.Clone()
 	var question, reply qa.PostID

@@ -99,7 +99,7 @@ func (d *document) takeSubmission(sub *submission) (finished bool) {
 		if d.turn.exhausted() {
 			return false
 		}
-		if p := sub.deferred[sub.retryFrom]; d.graph.Awaited(p.hash) {
+		if p := sub.deferred[sub.retryFrom]; d.graph.NeededByPending(p.hash) {
 			sub.deferred = slices.Delete(sub.deferred, sub.retryFrom, sub.retryFrom+1)
 			d.offerChange(sub, p.change, now)
 		}
@@ -130,7 +130,7 @@ var deferralReasons = map[policy.Code]string{
 	policy.CodeRate:        "Too much was written in a short time. The relay will request it again by itself.",
 	policy.CodeQuota:       "A quota is used up: that of its writer, who has no role, that of all people without a role in this event, or that of all events of one founder on this relay. An organiser can give its writer a role. It stays on the device that wrote it.",
 	policy.CodeHeads:       "Too many people wrote at the same time without having synced. The relay will request it again by itself.",
-	policy.CodeWaitingFull: "Too many changes wait for others that have not arrived. The relay will request it again by itself.",
+	policy.CodePendingFull: "Too many changes wait for others that have not arrived. The relay will request it again by itself.",
 	policy.CodeLate:        "The event has been closed for longer than the relay accepts late posts. It stays on the device that wrote it until an organiser reopens the event.",
 	policy.CodeFull:        "The event already holds as many changes of this kind as it can.",
 	policy.CodeFounding:    "Too many new events came from one address at a time. The relay will request it again by itself, and nothing is lost.",
@@ -142,10 +142,10 @@ func (d *document) offerChange(sub *submission, c *core.Change, now time.Time) {
 	h := c.Meta.Hash
 	d.turn.changes++
 	d.turn.bytes += len(c.Bytes)
-	if d.contents.Holds(h) {
+	if d.contents.HasOrPending(h) {
 		return
 	}
-	if why := d.contents.RefusedBefore(c); why != nil {
+	if why := d.contents.RefusalFromDeps(c); why != nil {
 		sub.noteRefused(h, why)
 		d.tellRejected(sub, d.contents.Refuse(h, why))
 		return
@@ -190,7 +190,7 @@ func (d *document) offerChange(sub *submission, c *core.Change, now time.Time) {
 		d.uncommitted[a.Meta.Hash] = storedChange{a.Bytes, a.Signature}
 	}
 	added.AppendTo(&d.batch, now.UnixMilli())
-	if d.graph.Waiting(h) {
+	if d.graph.IsPending(h) {
 		d.addPending(sub.from, c)
 	} else {
 		d.turn.ops += d.ops(c)
@@ -249,12 +249,12 @@ func (d *document) deferralOf(from *session, c *core.Change, now time.Time) quot
 	h := c.Meta.Hash
 	ready := !slices.ContainsFunc(c.Meta.Deps, func(h wire.Hash) bool { return !d.graph.Has(h) })
 	if !ready && !d.freePendingSlot(from, c) {
-		return quota.Deferral{Code: policy.CodeWaitingFull}
+		return quota.Deferral{Code: policy.CodePendingFull}
 	}
 	if why := d.hardLimit(from.account, c.Writer(), d.begins(c), now); why.Code != "" {
 		return why
 	}
-	if _, wanted := d.requested.Take(h); wanted || d.graph.Awaited(h) {
+	if _, wanted := d.requested.Take(h); wanted || d.graph.NeededByPending(h) {
 		return quota.Deferral{}
 	}
 	// Only for changes that nothing waits for: what depends on such a change would be cut
@@ -271,7 +271,7 @@ func (d *document) deferralOf(from *session, c *core.Change, now time.Time) quot
 	if d.policy.Blocked(c.Writer()) {
 		return quota.Deferral{Code: policy.CodeBlocked}
 	}
-	if d.tooLate(now) && d.tier(c.Writer()) == quota.Stranger && d.policy.Posts(c.Decoded) {
+	if d.tooLate(now) && d.tier(c.Writer()) == quota.Stranger && d.policy.CreatesPost(c.Decoded) {
 		return quota.Deferral{Code: policy.CodeLate}
 	}
 	cost := d.costOf(c)
@@ -290,7 +290,7 @@ func (d *document) tier(who qa.Identity) quota.Tier {
 }
 
 // begins reports whether a change is what the document begins with. d.mu is held.
-func (d *document) begins(c *core.Change) bool { return c.Founds() && d.graph.Len() == 0 }
+func (d *document) begins(c *core.Change) bool { return c.IsGenesis() && d.graph.Len() == 0 }
 
 // costOf returns what a change costs of the quotas. d.mu is held.
 func (d *document) costOf(c *core.Change) quota.Change {
@@ -367,7 +367,7 @@ func (d *document) tellRejected(sub *submission, rejected []core.Rejection) {
 		}
 		w.from.queueMessage(&repo.Message{
 			Type: repo.TypeRefused, TargetID: w.from.peer, DocumentID: string(d.event),
-			Refused: []repo.Refused{refused(h, r.Refusal)},
+			Refused: []repo.Refusal{refused(h, r.Refusal)},
 		})
 	}
 }
@@ -391,7 +391,7 @@ func (d *document) askForDeferred() {
 		var ask []wire.Hash
 		m.deferred = slices.DeleteFunc(m.deferred, func(p deferredChange) bool {
 			switch {
-			case d.contents.Holds(p.hash), d.contents.Unwanted(p.hash):
+			case d.contents.HasOrPending(p.hash), d.contents.Unwanted(p.hash):
 				return true
 			case plan.asked[p.hash] || len(ask) >= maxRetries || !plan.fits(s, &p):
 				return false
@@ -438,7 +438,7 @@ func (p *retryPlan) fits(s *session, off *deferredChange) bool {
 		if d.tooLate(p.now) && d.tier(off.cost.Writer) == quota.Stranger {
 			return false
 		}
-	case policy.CodeWaitingFull:
+	case policy.CodePendingFull:
 		return len(d.pending)+len(p.asked) < MaxPending/2
 	case policy.CodeHeads:
 		if d.graph.HeadsLen()+p.heads >= MaxHeads {

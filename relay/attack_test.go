@@ -26,7 +26,7 @@ type play struct {
 func (p *play) at(rest string) string { return "posts/" + string(p.question) + "/" + rest }
 
 func newPlay(name string) *play {
-	p := &play{World: policytest.Found(policytest.About{More: func(d *policytest.Draft) { d.Str("event/title", name) }})}
+	p := &play{World: policytest.NewWorld(policytest.Options{More: func(d *policytest.Draft) { d.Str("event/title", name) }})}
 	p.author, p.moderator, p.reader, p.eve = p.Writer("author"), p.Writer("moderator"), p.Writer("reader"), p.Writer("eve")
 	p.Founder.Do(func(d *policytest.Draft) {
 		d.Role(p.author.ID(), qa.RoleAuthor, true)

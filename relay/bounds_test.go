@@ -125,7 +125,7 @@ type speaker struct {
 	ws                *websocket.Conn
 
 	mu      sync.Mutex
-	refused []repo.Refused
+	refused []repo.Refusal
 	held    map[string][]wire.Hash // the heads that the relay told last
 }
 
@@ -173,7 +173,7 @@ func (sp *speaker) offer(t testing.TB, e *relaytest.Event, changes ...relaytest.
 	send(t, sp.ws, m)
 }
 
-func (sp *speaker) told() (refused []repo.Refused, held int) {
+func (sp *speaker) told() (refused []repo.Refusal, held int) {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	for _, heads := range sp.held {
@@ -199,7 +199,7 @@ func TestDocumentsWithoutBeginningAreFew(t *testing.T) {
 	})
 	refused, _ := d.told()
 	for _, r := range refused {
-		if policy.Code(r.Code) != policy.CodeWaitingFull || !r.Deferred {
+		if policy.Code(r.Code) != policy.CodePendingFull || !r.Deferred {
 			t.Errorf("told %+v", r)
 		}
 	}
@@ -336,7 +336,7 @@ func TestOperationsAreBounded(t *testing.T) {
 	}
 	until(t, a, func(s relaytest.State) bool { return len(s.Refused) == 5 })
 	for _, code := range deferred(a.State()) {
-		if code != policy.CodeWaitingFull {
+		if code != policy.CodePendingFull {
 			t.Errorf("deferred as %q", code)
 		}
 	}

@@ -41,7 +41,7 @@ type submission struct {
 	allOffered bool        // all were offered; now the deferred ones are tried again, last first
 	retryFrom  int
 
-	refused       []repo.Refused
+	refused       []repo.Refusal
 	refusedHashes []wire.Hash      // invalid for good
 	notTaken      []wire.Hash      // deferred, or without a valid signature: others may send it with one
 	deferred      []deferredChange // deferred while the submission is processed
@@ -72,8 +72,8 @@ func (sub *submission) addRefusal(h wire.Hash, why *policy.Refusal) {
 	}
 }
 
-func refused(h wire.Hash, why *policy.Refusal) repo.Refused {
-	return repo.Refused{Hash: h[:], Code: string(why.Code), Reason: clip(why.Reason), Deferred: why.Code.Deferred()}
+func refused(h wire.Hash, why *policy.Refusal) repo.Refusal {
+	return repo.Refusal{Hash: h[:], Code: string(why.Code), Reason: clip(why.Reason), Deferred: why.Code.Deferred()}
 }
 
 // finishedTurn is a document whose turn has ended. The document stays locked until its

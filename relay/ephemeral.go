@@ -33,7 +33,7 @@ func (s *session) ephemeral(m *repo.Message) {
 	s.ephemeralBytes.Spend(size)
 	var speaker qa.Identity
 	if !s.relay.cfg.Open {
-		id, err := repo.Speaker(m.Data)
+		id, err := repo.IdentityIn(m.Data)
 		if err != nil {
 			return
 		}

@@ -546,7 +546,7 @@ func TestWaitingIsBounded(t *testing.T) {
 	}
 	until(t, a, func(st relaytest.State) bool { return len(st.Refused) == sent-relay.MaxPending })
 	for _, r := range a.State().Refused {
-		if !r.Deferred || policy.Code(r.Code) != policy.CodeWaitingFull {
+		if !r.Deferred || policy.Code(r.Code) != policy.CodePendingFull {
 			t.Fatalf("refusal %+v", r)
 		}
 	}

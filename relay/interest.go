@@ -144,7 +144,7 @@ func (s *session) handleAbsent(m *repo.Message, msg *wire.Message, event qa.Even
 		if err != nil {
 			return nil, err
 		}
-		why := quota.Deferral{Code: policy.CodeWaitingFull}
+		why := quota.Deferral{Code: policy.CodePendingFull}
 		if begins {
 			why = r.mayFound(s.account, r.cfg.Now())
 		} else if r.mayKeepUnfounded(s.account, nil) {
@@ -249,7 +249,7 @@ func (s emptySource) Change(wire.Hash) (amsync.Change, error) {
 // deferAll tells the peer that none of a message's changes is accepted now. It is asked
 // for them again when they can be accepted.
 func (s *session) deferAll(msg *wire.Message, event qa.EventID, why quota.Deferral) {
-	var told []repo.Refused
+	var told []repo.Refusal
 	for _, b := range msg.Changes[:min(len(msg.Changes), maxRefusals)] {
 		if h, err := wire.ReadHash(b); err == nil {
 			told = append(told, refused(h, &policy.Refusal{Code: why.Code, Reason: reasonFor(why)}))
@@ -258,7 +258,7 @@ func (s *session) deferAll(msg *wire.Message, event qa.EventID, why quota.Deferr
 	s.relay.mu.Lock()
 	i := s.relay.interest(s, event)
 	i.hasSome = true
-	if why.Code == policy.CodeWaitingFull {
+	if why.Code == policy.CodePendingFull {
 		i.replies++ // without the first change the message may be deferred again and again
 	}
 	if i.again = i.replies < maxReplies; i.again {

@@ -16,7 +16,7 @@ import (
 // with changes which the rules refuse now. They leave the document, with what builds
 // on them; who offers them is told why; everybody else goes on.
 func TestDatabaseThatTheRulesRefuseNow(t *testing.T) {
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	eve, ann := w.Writer("eve"), w.Writer("ann")
 	var spam qa.PostID
 	eve.Do(func(d *policytest.Draft) { spam = d.Post("", "spam") })

@@ -301,7 +301,7 @@ func (s *session) join(b []byte) error {
 	case m.SenderID == s.relay.id:
 		return violation("this is the relay's own peer ID")
 	}
-	s.peer, s.takesVersions = m.SenderID, m.PeerMetadata.TakesVersions
+	s.peer, s.takesVersions = m.SenderID, m.PeerMetadata.AcceptsVersions
 	// Clients from before version 1 had a number send no list.
 	if v := m.SupportedProtocolVersions; len(v) > 0 && !slices.Contains(v, repo.ProtocolVersion) {
 		return violation("unsupported protocol version: this relay speaks version %q only", repo.ProtocolVersion)

@@ -20,7 +20,7 @@ import (
 // well, or when what it sent has cost too much. The submission is to be released.
 func (d *document) read(from *session, m *wire.Message, signatures []byte) (*submission, error) {
 	sub := &submission{from: from, document: d, message: m}
-	inflation := core.NewInflation(d.relay.limits.Frame, d.inspector(from, nil).Limits())
+	inflation := core.NewInflationBudget(d.relay.limits.Frame, d.inspector(from, nil).Limits())
 	found := make([]inspected, min(len(m.Changes), inspectAtATime))
 	for first := 0; first < len(m.Changes); first += inspectAtATime {
 		some := found[:min(len(m.Changes)-first, inspectAtATime)]
@@ -98,7 +98,7 @@ func heldOps(c *core.Change) int {
 // inflate inflates a deflated change of a message. No stock client sends any, and they
 // can come to a thousand times their bytes, so those of a message come to no more than
 // a frame.
-func (d *document) inflate(from *session, f *inspected, inflation *core.Inflation) error {
+func (d *document) inflate(from *session, f *inspected, inflation *core.InflationBudget) error {
 	if !wire.IsDeflated(f.chunk) {
 		return nil
 	}
@@ -232,5 +232,5 @@ func (d *document) knows(h wire.Hash) bool {
 		return false // waiting here would keep this change out of the next commit
 	}
 	defer d.mu.Unlock()
-	return d.contents.Holds(h)
+	return d.contents.HasOrPending(h)
 }

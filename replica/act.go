@@ -102,7 +102,7 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, made, err := crdt.Found(actor, act)
+	engine, made, err := crdt.Create(actor, act)
 	if err != nil {
 		return nil, err
 	}

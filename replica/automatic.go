@@ -16,7 +16,7 @@ const maxHeads = 256
 // mu is held and the document is loaded.
 func (doc *document) joinHeads(ctx context.Context) error {
 	invited := doc.contents.Policy().Access() == "invited" && !doc.contents.Policy().MayRead(doc.node.Identity())
-	if len(doc.contents.Graph().Heads()) <= maxHeads || invited || doc.contents.Policy().Newer() {
+	if len(doc.contents.Graph().Heads()) <= maxHeads || invited || doc.contents.Policy().HasNewerRules() {
 		return nil // there is no need, or it is for others to do
 	}
 	if err := doc.engine.open(ctx); err != nil {

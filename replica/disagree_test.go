@@ -53,7 +53,7 @@ func TestSyncEndsWhenTheRelayRefused(t *testing.T) {
 	ask(t, a.node, id, "on top of it")
 	refusal := &repo.Message{
 		Type: repo.TypeRefused, DocumentID: string(id),
-		Refused: []repo.Refused{{Hash: own[:], Code: "schema", Reason: "not allowed in an event document"}},
+		Refused: []repo.Refusal{{Hash: own[:], Code: "schema", Reason: "not allowed in an event document"}},
 	}
 	err := syncWhile(t, a, func() {
 		a.puppet.sync([]wire.Hash{a.last.Hash}, nil)
@@ -117,7 +117,7 @@ func TestSyncWaitsForWhatIsPutOff(t *testing.T) {
 	own := entries(t, a.store, id)[2].Hash
 	a.puppet.tell(&repo.Message{
 		Type: repo.TypeRefused, DocumentID: string(id),
-		Refused: []repo.Refused{{Hash: own[:], Code: "quota", Reason: "too much at once", Deferred: true}},
+		Refused: []repo.Refusal{{Hash: own[:], Code: "quota", Reason: "too much at once", Deferred: true}},
 	})
 	rounds := 0
 	err := syncWhile(t, a, func() {

@@ -28,7 +28,7 @@ type document struct {
 	closed   bool                                // with the node, or because the event is not followed any more
 	contents *core.Document                      // nil: not loaded
 	engine   engine
-	refused  *core.Refusals // not asked for again in this run; but see core.Refusals.Forgive
+	refused  *core.Refusals // not asked for again in this run; but see core.Refusals.ForgetRetryable
 	excluded exclusions     // what is in the ledger and not in the contents
 	keys     keyring        // this person's other keys in the event
 	// withheld are anonymous changes that no relay has yet. The engine is kept without

@@ -56,7 +56,7 @@ func (d *draft) doAs(key keys.Key, act qa.Act) (crdt.Made, error) {
 	if err != nil {
 		return made, err
 	}
-	if !made.Nothing {
+	if !made.NoChange {
 		return made, d.accept(made, act, key)
 	}
 	if act.Kind == qa.ActReact && act.On != doc.reacts(act.Post, key.Identity(), act.Emoji) {
@@ -80,7 +80,7 @@ func (d *draft) reactTwice(key keys.Key, act qa.Act) (crdt.Made, error) {
 	for _, on := range []bool{!act.On, act.On} {
 		act.On = on
 		var err error
-		if made, err = d.doc.engine.do(act); err == nil && !made.Nothing {
+		if made, err = d.doc.engine.do(act); err == nil && !made.NoChange {
 			err = d.accept(made, act, key)
 		}
 		if err != nil {

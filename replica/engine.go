@@ -54,7 +54,7 @@ type engine struct {
 }
 
 // open loads the engine for a local act, or brings it up to date. It unlocks mu
-// meanwhile; afterwards the document is loaded. ErrNotFetched and crdt.ErrNewerGate are
+// meanwhile; afterwards the document is loaded. ErrNotFetched and crdt.ErrNewerRules are
 // among the errors.
 func (e *engine) open(ctx context.Context) error {
 	for {
@@ -64,8 +64,8 @@ func (e *engine) open(ctx context.Context) error {
 		if e.host.contents.Graph().Len() == 0 {
 			return ErrNotFetched
 		}
-		if e.host.contents.Policy().Newer() {
-			return crdt.ErrNewerGate // the engine is not shown what nobody may write in
+		if e.host.contents.Policy().HasNewerRules() {
+			return crdt.ErrNewerRules // the engine is not shown what nobody may write in
 		}
 		forked := e.host.contents.Graph().Forks() > 0
 		switch {
@@ -141,7 +141,7 @@ func (e *engine) openOverState() error {
 	if err := e.drawActor(); err != nil {
 		return err
 	}
-	doc, err := crdt.Over(e.actor, stateView{e.host})
+	doc, err := crdt.FromState(e.actor, stateView{e.host})
 	if err != nil {
 		return fmt.Errorf("opening event %s: %w", e.host.id, err)
 	}
@@ -341,7 +341,7 @@ func (e *engine) close(ctx context.Context) {
 // keepSnapshot stores a snapshot of doc, and drops doc.
 func (e *engine) keepSnapshot(ctx context.Context) error {
 	host := e.host
-	if host.contents.Graph().WaitingLen() > 0 || len(host.withheld) > 0 {
+	if host.contents.Graph().PendingLen() > 0 || len(host.withheld) > 0 {
 		return nil // doc lacks a part of the ledger; a snapshot would hide it
 	}
 	counts, err := host.node.store.Counts(ctx, host.id)

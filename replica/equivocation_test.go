@@ -61,7 +61,7 @@ func textsOf(t *testing.T, n *replica.Node, event qa.EventID) (out []string) {
 // the same number on Friday takes nothing away of what others wrote: their questions
 // and answers stay, and so does the draw.
 func TestLieAfterTheDraw(t *testing.T) {
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	mallory := w.Writer("mallory")
 	kept := mallory.Clone()
 	genesis := w.Heads()
@@ -194,7 +194,7 @@ func TestLieAfterTheDrawAsTried(t *testing.T) {
 // devices with the same.
 func TestManyEquivocations(t *testing.T) {
 	const proofs = 256 // what a device of an earlier version kept for an event
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	genesis := w.Heads()
 	twins := func(name string) (a, b policytest.Signed) {
 		one := w.Writer(name)

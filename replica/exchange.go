@@ -26,7 +26,7 @@ func (x exchanged) ID() qa.EventID { return x.doc.id }
 func (x exchanged) Begin(ctx context.Context) error {
 	doc := x.doc
 	doc.mu.Lock()
-	doc.refused.Forgive()
+	doc.refused.ForgetRetryable()
 	doc.mu.Unlock()
 	doc.cached.dropRelayRefusals()
 	return doc.runAutomatic(ctx)
@@ -150,7 +150,7 @@ func (st *exchangeState) NoteDelivery(ctx context.Context, theirHeads []wire.Has
 
 // NoteRefused implements relayclient.State. Changes that the relay refused for good are
 // checked against this device's own rules.
-func (st *exchangeState) NoteRefused(ctx context.Context, refused []repo.Refused) error {
+func (st *exchangeState) NoteRefused(ctx context.Context, refused []repo.Refusal) error {
 	doc := st.doc
 	var noted []Refusal
 	for _, r := range refused {

@@ -241,8 +241,8 @@ func (doc *document) noteVoid(ctx context.Context, actor wire.ActorID) error {
 // device's rules. It checks the whole ledger, once in the life of the node: what was
 // written since was validated before it was saved. Changes that these rules refuse too,
 // because an older version of this program made them, are excluded.
-func (doc *document) confirm(ctx context.Context, refused []repo.Refused) (Update, error) {
-	ours := slices.ContainsFunc(refused, func(r repo.Refused) bool {
+func (doc *document) confirm(ctx context.Context, refused []repo.Refusal) (Update, error) {
+	ours := slices.ContainsFunc(refused, func(r repo.Refusal) bool {
 		m, ok := doc.contents.Graph().Node(wire.Hash(r.Hash))
 		return ok && !r.Deferred && doc.owns(m.Actor)
 	})

@@ -76,7 +76,7 @@ func againstTheRules(t *testing.T) (a *attacked, bad *wire.Change) {
 func (a *attacked) refusal(bad *wire.Change) *repo.Message {
 	return &repo.Message{
 		Type: repo.TypeRefused, DocumentID: string(a.puppet.event),
-		Refused: []repo.Refused{{Hash: bad.Hash[:], Code: "role", Reason: "no organiser"}},
+		Refused: []repo.Refusal{{Hash: bad.Hash[:], Code: "role", Reason: "no organiser"}},
 	}
 }
 
@@ -192,7 +192,7 @@ func TestARefusalThatThisDeviceDoesNotConfirm(t *testing.T) {
 	own := entries(t, a.store, id)[2].Hash
 	a.puppet.tell(&repo.Message{
 		Type: repo.TypeRefused, DocumentID: string(id),
-		Refused: []repo.Refused{{Hash: own[:], Code: "whim", Reason: "because"}, {Hash: a.last.Hash[:], Code: "whim", Reason: "because"}},
+		Refused: []repo.Refusal{{Hash: own[:], Code: "whim", Reason: "because"}, {Hash: a.last.Hash[:], Code: "whim", Reason: "because"}},
 	})
 	eventually(t, a.node, "the refusal", func() bool { return len(refusalsOf(t, a.node, id)) == 1 })
 	r := refusalsOf(t, a.node, id)[0]

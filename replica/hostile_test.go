@@ -548,7 +548,7 @@ func TestWhatTheRelayRefusesIsTold(t *testing.T) {
 	own := entries(t, a.store, id)[2].Hash
 	a.puppet.tell(&repo.Message{
 		Type: repo.TypeRefused, DocumentID: string(id),
-		Refused: []repo.Refused{{Hash: own[:], Code: "blocked", Reason: "its writer is blocked", Deferred: true}},
+		Refused: []repo.Refusal{{Hash: own[:], Code: "blocked", Reason: "its writer is blocked", Deferred: true}},
 	})
 	eventually(t, a.node, "the relay's refusal", func() bool {
 		s := statusOf(t, a.node, id)

@@ -36,7 +36,7 @@ func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, sig
 	}
 	inspector := core.Inspector{Event: event, Known: known}
 	found := make([]inspected, len(changes))
-	inflation := core.NewInflation(inflatedBytes, inspector.Limits())
+	inflation := core.NewInflationBudget(inflatedBytes, inspector.Limits())
 	for i, chunk := range changes {
 		f := &found[i]
 		if signatures != nil {
@@ -78,5 +78,5 @@ func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, sig
 func (doc *document) knows(h wire.Hash) bool {
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
-	return doc.contents != nil && doc.contents.Settled(h)
+	return doc.contents != nil && doc.contents.CanSkip(h)
 }

@@ -210,7 +210,7 @@ func (doc *document) followUp(ctx context.Context, next func(skip func(qa.Identi
 			return nil
 		}
 		done[about] = true
-		if err := doc.engine.open(ctx); errors.Is(err, crdt.ErrNewerGate) {
+		if err := doc.engine.open(ctx); errors.Is(err, crdt.ErrNewerRules) {
 			return nil
 		} else if err != nil {
 			return err

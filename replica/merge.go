@@ -90,7 +90,7 @@ func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change
 		return Merged{}, err
 	}
 	doc.mu.Lock()
-	doc.refused.Forgive() // as for a new connection: the right signature may come now
+	doc.refused.ForgetRetryable() // as for a new connection: the right signature may come now
 	doc.mu.Unlock()
 	out := Merged{Event: id}
 	for len(changes) > 0 {
@@ -114,7 +114,7 @@ func (n *Node) followBundle(ctx context.Context, id qa.EventID, changes []bundle
 		return nil, ErrNothingTaken
 	}
 	first := inspect(id, func(wire.Hash) bool { return false }, [][]byte{changes[0].Bytes}, changes[0].Signature)[0]
-	if first.Refusal != nil || !first.Change.Founds() {
+	if first.Refusal != nil || !first.Change.IsGenesis() {
 		return nil, ErrNothingTaken
 	}
 	if err := n.follow(ctx, n.newDocument(id), ""); err != nil {
@@ -159,7 +159,7 @@ func (doc *document) mergeInspected(ctx context.Context, found []inspected, out 
 	for i := range found {
 		known[found[i].Hash] = doc.contents.Graph().Has(found[i].Hash)
 	}
-	waitingBefore := doc.contents.Graph().WaitingLen()
+	waitingBefore := doc.contents.Graph().PendingLen()
 	update, err := doc.take(ctx, found)
 	if err != nil {
 		return update, fmt.Errorf("taking a bundle in: %w", err)
@@ -180,6 +180,6 @@ func (doc *document) mergeInspected(ctx context.Context, found []inspected, out 
 			known[h] = true // in case the bundle has it twice
 		}
 	}
-	out.Waiting += doc.contents.Graph().WaitingLen() - waitingBefore
+	out.Waiting += doc.contents.Graph().PendingLen() - waitingBefore
 	return update, nil
 }

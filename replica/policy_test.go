@@ -25,7 +25,7 @@ import (
 // "reader", and others wrote before them and on top of them.
 func flooded(t *testing.T, store storage.Store, changes int) qa.EventID {
 	t.Helper()
-	w := policytest.Found(policytest.About{More: func(d *policytest.Draft) { d.Str("event/title", "Flooded") }})
+	w := policytest.NewWorld(policytest.Options{More: func(d *policytest.Draft) { d.Str("event/title", "Flooded") }})
 	own := map[int]qa.Act{}
 	post := func(x *policytest.Writer, parent qa.PostID, text string) (id qa.PostID) {
 		x.Do(func(d *policytest.Draft) { id = d.Post(parent, text) })

@@ -62,15 +62,15 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 // the contents are of no use any more, or that too much was refused; what this device
 // has no room for is passed over, since it will be asked for again.
 func (doc *document) offer(found *inspected, now int64) (core.Added, error) {
-	if found.Known || doc.contents.Settled(found.Hash) {
+	if found.Known || doc.contents.CanSkip(found.Hash) {
 		return core.Added{}, nil
 	}
 	why := found.Refusal
 	if why == nil {
 		if r, again := doc.refused.Get(found.Hash); again && r.Code == policy.CodeSignature {
-			doc.refused.Forgive() // it was not the change's fault, nor that of what depends on it
+			doc.refused.ForgetRetryable() // it was not the change's fault, nor that of what depends on it
 		}
-		why = doc.contents.RefusedBefore(found.Change)
+		why = doc.contents.RefusalFromDeps(found.Change)
 	}
 	var added core.Added
 	if why != nil {
@@ -79,7 +79,7 @@ func (doc *document) offer(found *inspected, now int64) (core.Added, error) {
 		var err error
 		found.Change.ReceivedAtMillis = now
 		added, err = doc.contents.Add(found.Change)
-		if errors.Is(err, graph.ErrWaitingFull) || errors.Is(err, graph.ErrFull) {
+		if errors.Is(err, graph.ErrPendingFull) || errors.Is(err, graph.ErrFull) {
 			return core.Added{}, nil
 		}
 		if err != nil {

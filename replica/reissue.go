@@ -135,7 +135,7 @@ func (doc *document) reissueOne(ctx context.Context, l lost) error {
 		d.drop()
 		return err
 	}
-	if made.Nothing { // the act would change nothing
+	if made.NoChange { // the act would change nothing
 		return doc.node.store.SetSetting(ctx, droppedPrefix(doc.id)+l.hash.String(), "nothing new")
 	}
 	return d.save(ctx)
@@ -181,7 +181,7 @@ func (doc *document) resolve(id qa.PostID) (qa.PostID, bool) {
 	}
 	was, known := doc.excluded.posts[id]
 	origin := cmp.Or(was.origin, id)
-	for _, p := range doc.contents.Projection().PostsFrom(origin) {
+	for _, p := range doc.contents.Projection().PostsWithOrigin(origin) {
 		ours := len(id) > 16 && string(p.ID[:16]) == string(id[:16])
 		if ours && !p.Void && (!known || len(p.Revisions) > 0 && p.Revisions[0].Text == was.text) {
 			return p.ID, true

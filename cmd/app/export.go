@@ -122,11 +122,11 @@ func readBundles(files []string) ([][]byte, error) {
 	for i, file := range files {
 		b, err := readBounded(file, bundle.MaxSize+1)
 		switch {
-		case i == 0 && (err != nil || !bundle.Is(b)):
+		case i == 0 && (err != nil || !bundle.IsBundle(b)):
 			return nil, nil // readWeek says what is wrong with it
 		case err != nil:
 			return nil, coded(exitRefused, err)
-		case !bundle.Is(b):
+		case !bundle.IsBundle(b):
 			return nil, codedf(exitUsage, "%s is not a bundle, but %s is; nothing was changed. Import them one after the other", file, files[0])
 		}
 		// All are read before the first is merged, so that a damaged one leaves nothing half done.

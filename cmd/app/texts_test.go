@@ -26,11 +26,11 @@ func command(t *testing.T, dir string, code int, args ...string) (out, said stri
 }
 
 // oldEvent writes a bundle of an event under version 1 of the rules that holds every string of
-// trusttest.NoTexts wherever a text may be.
+// trusttest.InvalidTexts wherever a text may be.
 func oldEvent(t *testing.T) (file string) {
 	t.Helper()
 	title := "A week\x1b[31m\nof \u202elies"
-	w := policytest.Found(policytest.About{Gate: 1, More: func(d *policytest.Draft) {
+	w := policytest.NewWorld(policytest.Options{RulesVersion: 1, More: func(d *policytest.Draft) {
 		d.Str("event/title", title)
 		d.Str("event/authors", "Ilse\x00 Marrow")
 		d.Str("event/description", "About\x00 it\r\nand more\u009b31m")
@@ -47,7 +47,7 @@ func oldEvent(t *testing.T) (file string) {
 	})
 	var question qa.PostID
 	eve.Do(func(d *policytest.Draft) { question = d.Post("", "one\x00 NUL\x1b]0;title\a") })
-	for name, s := range policytest.NoTexts {
+	for name, s := range policytest.InvalidTexts {
 		eve.Do(func(d *policytest.Draft) {
 			id := d.Post(question, name+" "+s+" end")
 			d.Str("posts/"+string(id)+"/onBehalfOf", s)
@@ -164,7 +164,7 @@ func TestEventsThatHoldAnything(t *testing.T) {
 		return n, words
 	}
 	n, words := posts(dir)
-	if n < 2*len(policytest.NoTexts) {
+	if n < 2*len(policytest.InvalidTexts) {
 		t.Fatalf("%d posts", n)
 	}
 	for _, format := range []string{"json", "jekyll"} {

@@ -111,7 +111,7 @@ func (a *app) verified(ctx context.Context, args []string, event string, post *s
 	}
 	switch {
 	case err != nil:
-	case bundle.Is(b):
+	case bundle.IsBundle(b):
 		v, err = node.VerifyBundle(b)
 	default:
 		v, err = verifyAutomerge(ctx, b)

@@ -120,8 +120,8 @@ func (b *Writer) Close() error {
 	return b.write(b.sum.Sum(nil))
 }
 
-// Is reports whether b begins as a bundle of any version does.
-func Is(b []byte) bool { return bytes.HasPrefix(b, []byte(magic)) }
+// IsBundle reports whether b begins as a bundle of any version does.
+func IsBundle(b []byte) bool { return bytes.HasPrefix(b, []byte(magic)) }
 
 // Read reads a bundle whole. The changes share b's memory. ErrNotBundle,
 // ErrVersion, ErrTooLarge or ErrDamaged is returned for one that cannot be taken.
@@ -129,7 +129,7 @@ func Read(b []byte) (qa.EventID, []Change, error) {
 	switch {
 	case len(b) > MaxSize:
 		return "", nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxSize)
-	case !Is(b):
+	case !IsBundle(b):
 		return "", nil, ErrNotBundle
 	case len(b) > len(magic) && b[len(magic)] != version:
 		return "", nil, fmt.Errorf("%w (version %d)", ErrVersion, b[len(magic)])

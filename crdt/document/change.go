@@ -46,8 +46,9 @@ func (c *Change) FromLedger() bool { return c.fromLedger }
 // Ops returns how many operations the change has.
 func (c *Change) Ops() int { return int(c.Meta.MaxOp + 1 - c.Meta.StartOp) }
 
-// Founds reports whether the change has nothing before it: a document begins with it.
-func (c *Change) Founds() bool { return len(c.Meta.Deps) == 0 && c.Meta.Seq == 1 }
+// IsGenesis reports whether the change is the first of a document: it depends on nothing and is its
+// actor's first.
+func (c *Change) IsGenesis() bool { return len(c.Meta.Deps) == 0 && c.Meta.Seq == 1 }
 
 // Decode decodes the change if it is not decoded. The error is one of
 // wire.DecodeChange's; a change of an Inspector has none.

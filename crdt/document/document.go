@@ -115,8 +115,8 @@ func (d *Document) Projection() *projection.Projection { return d.projection }
 // status that they have or should have on disk. It is not to be changed.
 func (d *Document) Excluded() map[wire.Hash]storage.Status { return d.excluded }
 
-// Holds reports whether a change is part of the document, or waits to be.
-func (d *Document) Holds(h wire.Hash) bool { return d.graph.Has(h) || d.graph.Waiting(h) }
+// HasOrPending reports whether a change is part of the document, or waits to be.
+func (d *Document) HasOrPending(h wire.Hash) bool { return d.graph.Has(h) || d.graph.IsPending(h) }
 
 // Unwanted reports whether a change is not part of the document, and is not to be asked
 // for: it was refused, or is excluded.
@@ -125,15 +125,15 @@ func (d *Document) Unwanted(h wire.Hash) bool {
 	return excluded || d.refusals.Has(h)
 }
 
-// Settled reports whether nothing is to be done about a change that is offered: the
+// CanSkip reports whether nothing is to be done about a change that is offered: the
 // document holds it, or does not want it. One that was refused for its signature may
 // come again with the right one.
-func (d *Document) Settled(h wire.Hash) bool {
+func (d *Document) CanSkip(h wire.Hash) bool {
 	if r, refused := d.refusals.Get(h); refused && r.Code != policy.CodeSignature {
 		return true
 	}
 	_, excluded := d.excluded[h]
-	return excluded || d.Holds(h)
+	return excluded || d.HasOrPending(h)
 }
 
 // Added is what followed from adding a change.
@@ -171,9 +171,9 @@ func (a *Added) AppendTo(b *storage.Batch, now int64) {
 	}
 }
 
-// RefusedBefore returns why a change cannot be part of the document whatever it says:
+// RefusalFromDeps returns why a change cannot be part of the document whatever it says:
 // something that it depends on was refused, or is excluded. nil if there is no such thing.
-func (d *Document) RefusedBefore(c *Change) *policy.Refusal {
+func (d *Document) RefusalFromDeps(c *Change) *policy.Refusal {
 	if slices.ContainsFunc(c.Meta.Deps, d.Unwanted) {
 		return policy.RefusalOf(graph.ErrDependsOnRefused)
 	}
@@ -182,9 +182,9 @@ func (d *Document) RefusedBefore(c *Change) *policy.Refusal {
 
 // Add adds a change that an Inspector has passed, or that was made here. What it refuses
 // it remembers, see Refuse; what was refused before is the caller's to ask for, with
-// RefusedBefore.
+// RefusalFromDeps.
 //
-// An error says that nothing was added: graph.ErrWaitingFull or graph.ErrFull, when the
+// An error says that nothing was added: graph.ErrPendingFull or graph.ErrFull, when the
 // change may be offered again, or ErrInconsistent.
 func (d *Document) Add(c *Change) (Added, error) {
 	a, err := d.add(c)
@@ -221,10 +221,10 @@ func (d *Document) add(c *Change) (Added, error) {
 		}
 	}
 	c.forgetDecoded()
-	if err != nil || !d.graph.Waiting(h) {
+	if err != nil || !d.graph.IsPending(h) {
 		delete(d.pending, h)
 	}
-	if errors.Is(err, graph.ErrWaitingFull) || errors.Is(err, graph.ErrFull) || errors.Is(err, ErrInconsistent) {
+	if errors.Is(err, graph.ErrPendingFull) || errors.Is(err, graph.ErrFull) || errors.Is(err, ErrInconsistent) {
 		return a, err
 	}
 	a.Refusal, a.err = policy.RefusalOf(err), err

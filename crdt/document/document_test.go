@@ -43,10 +43,10 @@ func (x *device) take(s policytest.Signed) document.Added {
 	if err != nil || found.Refusal != nil {
 		x.t.Fatal(err, found.Refusal)
 	}
-	if x.d.Settled(found.Hash) {
+	if x.d.CanSkip(found.Hash) {
 		return document.Added{}
 	}
-	if why := x.d.RefusedBefore(found.Change); why != nil {
+	if why := x.d.RefusalFromDeps(found.Change); why != nil {
 		x.d.Refuse(found.Hash, why)
 		x.refused[found.Hash] = why.Code
 		return document.Added{}
@@ -100,7 +100,7 @@ type week struct {
 }
 
 func newWeek() *week {
-	w := &week{policytest.Found(policytest.About{}), map[wire.Hash]bool{}, map[wire.Hash]bool{}}
+	w := &week{policytest.NewWorld(policytest.Options{}), map[wire.Hash]bool{}, map[wire.Hash]bool{}}
 	ann, eve := w.Writer("ann"), w.Writer("eve")
 	var question qa.PostID
 	for range 10 {
@@ -152,7 +152,7 @@ func TestAnyOrder(t *testing.T) {
 		if e, p := views(x.d); !reflect.DeepEqual(e, event) || !reflect.DeepEqual(p, posts) {
 			t.Fatal("the order of arrival changes what is shown")
 		}
-		if !slices.Equal(x.d.Graph().Heads(), first.d.Graph().Heads()) || x.d.Graph().WaitingLen() != 0 {
+		if !slices.Equal(x.d.Graph().Heads(), first.d.Graph().Heads()) || x.d.Graph().PendingLen() != 0 {
 			t.Fatal("the order of arrival changes what is part of the document")
 		}
 		for h := range w.invalid {
@@ -188,7 +188,7 @@ func (w *week) earlier() (rows []storage.Entry) {
 // spam returns a week whose ledger holds what Recheck refuses, which is not all that
 // Validate does.
 func spam() *week {
-	w := &week{policytest.Found(policytest.About{}), map[wire.Hash]bool{}, map[wire.Hash]bool{}}
+	w := &week{policytest.NewWorld(policytest.Options{}), map[wire.Hash]bool{}, map[wire.Hash]bool{}}
 	eve, ann := w.Writer("eve"), w.Writer("ann")
 	var post qa.PostID
 	eve.Do(func(d *policytest.Draft) { post = d.Post("", "spam") })
@@ -270,7 +270,7 @@ func TestRowsComeBack(t *testing.T) {
 	missing := w.Changes[3]
 	valid = append(slices.Clone(valid[:3]), out[1:]...)
 	d, loaded = load(t, w.Event, nil, valid)
-	if len(loaded.Statuses) != 0 || len(d.Excluded()) != 0 || d.Graph().WaitingLen() != len(out)-1 {
+	if len(loaded.Statuses) != 0 || len(d.Excluded()) != 0 || d.Graph().PendingLen() != len(out)-1 {
 		t.Fatalf("%v came back before their past", loaded.Statuses)
 	}
 	found, err := (&document.Inspector{Event: w.Event}).Inspect(missing.Bytes, missing.Signature)
@@ -343,7 +343,7 @@ func TestStoredRowsAreRechecked(t *testing.T) {
 // TestRowsThatFitNoGraph: a row that no version can have taken is an error, and is not
 // noted as refused by the rules.
 func TestRowsThatFitNoGraph(t *testing.T) {
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	first := w.Changes[0].Change
 	c := *w.Writer("ann").Do(func(d *policytest.Draft) { d.Post("", "first") }).Change
 	c.Seq, c.Deps = 3, []wire.Hash{first.Hash}
@@ -399,10 +399,10 @@ func TestRefusalsAreForgiven(t *testing.T) {
 	d.Refuse(signature, &policy.Refusal{Code: policy.CodeSignature})
 	d.Refuse(depends, &policy.Refusal{Code: policy.CodeDependsOn})
 	d.Refuse(role, &policy.Refusal{Code: policy.CodeRole})
-	if !d.Unwanted(signature) || d.Settled(signature) || !d.Settled(depends) || !d.Settled(role) {
+	if !d.Unwanted(signature) || d.CanSkip(signature) || !d.CanSkip(depends) || !d.CanSkip(role) {
 		t.Error("only what came with a wrong signature may come again")
 	}
-	r.Forgive()
+	r.ForgetRetryable()
 	if d.Unwanted(signature) || d.Unwanted(depends) || !d.Unwanted(role) || r.Len() != 1 {
 		t.Error("not forgiven, or too much")
 	}

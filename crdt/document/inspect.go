@@ -57,7 +57,7 @@ func (in *Inspector) Limits() wire.Limits {
 	return wire.EventLimits
 }
 
-// Inspect looks at a type-1 chunk (a deflated change comes from Inflation first) with
+// Inspect looks at a type-1 chunk (a deflated change comes from InflationBudget first) with
 // its signature, the cheapest step first. The change found does not alias chunk. An
 // error is only ever Charge's.
 func (in *Inspector) Inspect(chunk, signature []byte) (Inspected, error) {
@@ -126,37 +126,37 @@ func refused(h wire.Hash, err error) Inspected {
 	return Inspected{Hash: h, Refusal: policy.RefusalOf(err)}
 }
 
-// Inflation bounds what the deflated changes of one message come to, all together:
+// InflationBudget bounds what the deflated changes of one message come to, all together:
 // each can come to a thousand times its own size, and no known client sends any.
-type Inflation struct {
+type InflationBudget struct {
 	limits wire.Limits
 	most   int // bytes
 	left   int // bytes
 }
 
-// NewInflation returns an Inflation of at most so many bytes.
-func NewInflation(most int, limits wire.Limits) *Inflation {
-	return &Inflation{limits: limits, most: most, left: most}
+// NewInflationBudget returns an InflationBudget of at most so many bytes.
+func NewInflationBudget(most int, limits wire.Limits) *InflationBudget {
+	return &InflationBudget{limits: limits, most: most, left: most}
 }
 
 // Reserve sets aside what a deflated change could come to, in bytes. Inflate may use
 // no more, and Release gives back what it did not use. The error, wire.ErrTooLarge,
 // says that nothing is left for the message.
-func (i *Inflation) Reserve(chunk []byte) (most int, err error) {
+func (i *InflationBudget) Reserve(chunk []byte) (most int, err error) {
 	if i.left <= 0 {
 		return 0, fmt.Errorf("the deflated changes of this message inflate to more than %d bytes: %w", i.most, wire.ErrTooLarge)
 	}
-	most = min(i.limits.Inflated, i.left, wire.MostInflated(len(chunk))+len(chunk))
+	most = min(i.limits.Inflated, i.left, wire.MaxInflatedSize(len(chunk))+len(chunk))
 	i.left -= most
 	return most, nil
 }
 
 // Release gives back bytes of what Reserve set aside.
-func (i *Inflation) Release(unused int) { i.left += unused }
+func (i *InflationBudget) Release(unused int) { i.left += unused }
 
 // Inflate returns the type-1 chunk of a change that may be deflated. An error refuses
 // the change; it is one of wire.Inflate's or Reserve's.
-func (i *Inflation) Inflate(chunk []byte) ([]byte, error) {
+func (i *InflationBudget) Inflate(chunk []byte) ([]byte, error) {
 	if !wire.IsDeflated(chunk) {
 		return chunk, nil
 	}

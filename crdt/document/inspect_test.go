@@ -38,8 +38,8 @@ func deflate(t *testing.T, plain []byte) []byte {
 // TestInspect: what an inspection finds, and the work that was charged for by then: what
 // is cheap to see is seen before anything dear is done.
 func TestInspect(t *testing.T) {
-	w := policytest.Found(policytest.About{})
-	other := policytest.Found(policytest.About{By: "somebody else"})
+	w := policytest.NewWorld(policytest.Options{})
+	other := policytest.NewWorld(policytest.Options{By: "somebody else"})
 	post := w.Writer("reader").Do(func(d *policytest.Draft) { d.Post("", "May nothing ever be changed?") })
 	wrong := bytes.Clone(post.Signature)
 	wrong[3] ^= 1
@@ -124,7 +124,7 @@ func TestSigned(t *testing.T) {
 
 // TestInspectStopsWhenTheChargeFails: nothing is done that was not paid for.
 func TestInspectStopsWhenTheChargeFails(t *testing.T) {
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	s := w.Changes[0]
 	broke := errors.New("nothing left")
 	for most := range 3 {
@@ -147,7 +147,7 @@ func TestInflation(t *testing.T) {
 	c := &wire.Change{Actor: wire.ActorID(strings.Repeat("a", 40)), Seq: 1, StartOp: 1, Message: strings.Repeat("x", 60<<10)}
 	plain := c.Encode()
 	deflated := deflate(t, plain)
-	in := document.NewInflation(10*len(plain), wire.EventLimits)
+	in := document.NewInflationBudget(10*len(plain), wire.EventLimits)
 	if got, err := in.Inflate(plain); err != nil || &got[0] != &plain[0] {
 		t.Fatalf("a change that is not deflated: %v", err)
 	}

@@ -34,10 +34,10 @@ func (r *Refusals) Forget(h wire.Hash) { r.known.Take(h) }
 // All yields the refused changes, in no order.
 func (r *Refusals) All() iter.Seq2[wire.Hash, *policy.Refusal] { return r.known.All() }
 
-// Forgive forgets the refusals that were not the changes' own fault: those for a
+// ForgetRetryable forgets the refusals that were not the changes' own fault: those for a
 // signature, and those of changes that depend on another. A hash does not cover the
 // signature, so whoever passes a change on could otherwise have it shut out by a wrong one.
-func (r *Refusals) Forgive() {
+func (r *Refusals) ForgetRetryable() {
 	for h, why := range r.known.All() {
 		if why.Code == policy.CodeSignature || why.Code == policy.CodeDependsOn {
 			r.known.Take(h)

@@ -19,7 +19,7 @@ type family struct {
 }
 
 func newFamily() *family {
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	ann := w.Writer("ann")
 	var question qa.PostID
 	f := &family{World: w, refusals: document.NewRefusals(100)}
@@ -72,7 +72,7 @@ func (f *family) orphan(t *testing.T) {
 	if len(rejected) != 1 || rejected[0].Change.Meta.Hash != f.child.Change.Hash || rejected[0].Refusal.Code != policy.CodeDependsOn {
 		t.Fatalf("what waited: %+v", rejected)
 	}
-	if !f.d.Unwanted(f.child.Change.Hash) || f.d.Holds(f.child.Change.Hash) {
+	if !f.d.Unwanted(f.child.Change.Hash) || f.d.HasOrPending(f.child.Change.Hash) {
 		t.Error("the child is not refused with its parent")
 	}
 }
@@ -94,7 +94,7 @@ func TestForgivenChangesComeBack(t *testing.T) {
 	for _, childFirst := range []bool{true, false} {
 		f := newFamily()
 		f.orphan(t)
-		f.refusals.Forgive()
+		f.refusals.ForgetRetryable()
 		order := []policytest.Signed{f.parent, f.child}
 		if childFirst {
 			order = []policytest.Signed{f.child, f.parent}
@@ -133,7 +133,7 @@ func TestExcludedRowIsOfferedAgain(t *testing.T) {
 	if len(added.Applied) != 1 || f.d.Unwanted(f.parent.Change.Hash) || b.Statuses[f.parent.Change.Hash] != storage.InDocument || len(b.Statuses) != 1 {
 		t.Errorf("%+v with %v", added, b.Statuses)
 	}
-	if why := f.d.RefusedBefore(f.inspect(t, f.child)); why != nil {
+	if why := f.d.RefusalFromDeps(f.inspect(t, f.child)); why != nil {
 		t.Errorf("what depends on it: %v", why)
 	}
 }

@@ -72,7 +72,7 @@ func TestForks(t *testing.T) {
 				t.Fatalf("seed %d: a change that knows of another with its number: %v", seed, err)
 			}
 		}
-		if g.Len() != len(all) || g.WaitingLen() != 0 {
+		if g.Len() != len(all) || g.PendingLen() != 0 {
 			t.Fatalf("seed %d: %d of %d changes", seed, g.Len(), len(all))
 		}
 		// twice returns the lowest number of an actor that a set has twice.

@@ -29,14 +29,14 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// Bounds. Beyond them Add returns ErrMalformed, ErrFull or ErrWaitingFull.
+// Bounds. Beyond them Add returns ErrMalformed, ErrFull or ErrPendingFull.
 const (
 	MaxDeps         = 1 << 16        // deps of one change; events allow fewer, see wire.MaxDeps
 	MaxCounter      = math.MaxUint32 // of an operation; automerge cannot count further
 	MaxActor        = 1024           // bytes of an actor ID
 	MaxChanges      = 1 << 24        // applied changes
-	MaxWaiting      = 8192           // changes in the pending buffer
-	MaxWaitingBytes = 8 << 20        // memory they may take, as counted by waitingSize
+	MaxPending      = 8192           // changes in the pending buffer
+	MaxPendingBytes = 8 << 20        // memory they may take, as counted by waitingSize
 )
 
 var (
@@ -59,9 +59,9 @@ var (
 	// ErrStartOp is returned when startOp is not one more than the highest
 	// counter in the change's past; from a Lenient graph only when it is lower.
 	ErrStartOp = errors.New("graph: wrong startOp")
-	// ErrWaitingFull is returned when a change would have to wait and the pending
+	// ErrPendingFull is returned when a change would have to wait and the pending
 	// buffer is full. The change can be sent again later.
-	ErrWaitingFull = errors.New("graph: too many changes wait for dependencies")
+	ErrPendingFull = errors.New("graph: too many changes wait for dependencies")
 	// ErrFull is returned when the graph holds MaxChanges changes.
 	ErrFull = errors.New("graph: too many changes")
 	// ErrDependsOnRefused is the reason in Rejected for a pending change that depends
@@ -172,11 +172,11 @@ func New(options ...Option) *Graph {
 // Add applies a change, or keeps it pending when deps are missing. It returns the
 // changes that this call applied, in causal order: c and the changes that waited for
 // it; none if c is known already or is pending now. An error is about c itself: one of
-// Check's except ErrMissingDeps, ErrWaitingFull, ErrFull, or the error of Admit's
+// Check's except ErrMissingDeps, ErrPendingFull, ErrFull, or the error of Admit's
 // function. Pending changes that depend on a refused one are refused with it; see
 // Rejected.
 func (g *Graph) Add(c Meta) (added []wire.Hash, err error) {
-	if g.Has(c.Hash) || g.Waiting(c.Hash) {
+	if g.Has(c.Hash) || g.IsPending(c.Hash) {
 		return nil, nil
 	}
 	switch err := g.Check(c); {
@@ -233,14 +233,14 @@ func (g *Graph) Refuse(h wire.Hash) {
 }
 
 func (g *Graph) reject(h wire.Hash, err error) {
-	if len(g.rejected) >= MaxWaiting {
-		g.rejected = slices.Delete(g.rejected, 0, MaxWaiting/2)
+	if len(g.rejected) >= MaxPending {
+		g.rejected = slices.Delete(g.rejected, 0, MaxPending/2)
 	}
 	g.rejected = append(g.rejected, Rejection{h, err})
 }
 
 // Rejected returns the pending changes that were refused since the last call, at most
-// the newest MaxWaiting. Call it after Add.
+// the newest MaxPending. Call it after Add.
 func (g *Graph) Rejected() []Rejection {
 	r := g.rejected
 	g.rejected = nil
@@ -372,17 +372,17 @@ func (g *Graph) Has(h wire.Hash) bool {
 	return ok
 }
 
-// Waiting reports whether h is pending.
-func (g *Graph) Waiting(h wire.Hash) bool { return g.pending.has(h) }
+// IsPending reports whether h is pending.
+func (g *Graph) IsPending(h wire.Hash) bool { return g.pending.has(h) }
 
-// Awaited reports whether a pending change names h as a dep and h is not applied.
-func (g *Graph) Awaited(h wire.Hash) bool { return g.pending.by[h] != nil }
+// NeededByPending reports whether a pending change names h as a dep and h is not applied.
+func (g *Graph) NeededByPending(h wire.Hash) bool { return g.pending.by[h] != nil }
 
 // Forget removes a change from the pending buffer. Its dependents stay pending.
 func (g *Graph) Forget(h wire.Hash) { g.pending.drop(h) }
 
-// WaitingLen returns the number of pending changes.
-func (g *Graph) WaitingLen() int { return g.pending.len() }
+// PendingLen returns the number of pending changes.
+func (g *Graph) PendingLen() int { return g.pending.len() }
 
 // Missing returns the deps of pending changes that are neither applied nor pending,
 // ascending.

@@ -107,13 +107,13 @@ func TestAgainstPlainDefinitions(t *testing.T) {
 			}
 			if !applied[h.all[i].Hash] {
 				waited++
-				if !g.Waiting(h.all[i].Hash) || g.Has(h.all[i].Hash) {
+				if !g.IsPending(h.all[i].Hash) || g.Has(h.all[i].Hash) {
 					t.Fatalf("seed %d: neither applied nor waiting", seed)
 				}
 			}
 		}
-		if g.Len() != len(h.all) || len(applied) != len(h.all) || g.WaitingLen() != 0 || g.pending.bytes != 0 || len(g.pending.by) != 0 {
-			t.Fatalf("seed %d: %d applied, %d waiting, %d bytes", seed, g.Len(), g.WaitingLen(), g.pending.bytes)
+		if g.Len() != len(h.all) || len(applied) != len(h.all) || g.PendingLen() != 0 || g.pending.bytes != 0 || len(g.pending.by) != 0 {
+			t.Fatalf("seed %d: %d applied, %d waiting, %d bytes", seed, g.Len(), g.PendingLen(), g.pending.bytes)
 		}
 		compareWithHistory(t, seed, h, g)
 	}
@@ -273,7 +273,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		if c.want == ErrMissingDeps {
 			continue
 		}
-		if _, err := g.Add(m); !errors.Is(err, c.want) || g.Len() != 3 || g.Has(m.Hash) || g.Waiting(m.Hash) {
+		if _, err := g.Add(m); !errors.Is(err, c.want) || g.Len() != 3 || g.Has(m.Hash) || g.IsPending(m.Hash) {
 			t.Errorf("%s: Add: %v", c.name, err)
 		}
 	}
@@ -327,7 +327,7 @@ func TestRefusedTakesWaitingAlong(t *testing.T) {
 		}
 		gone = append(gone, r.Hash)
 	}
-	if !slices.Equal(gone, []wire.Hash{a2.Hash, a3.Hash}) || g.Waiting(a2.Hash) || g.Waiting(a3.Hash) || g.Rejected() != nil {
+	if !slices.Equal(gone, []wire.Hash{a2.Hash, a3.Hash}) || g.IsPending(a2.Hash) || g.IsPending(a3.Hash) || g.Rejected() != nil {
 		t.Errorf("gone: %v", gone)
 	}
 	if added := mustAdd(t, g, b1); len(added) != 2 {
@@ -381,7 +381,7 @@ func TestFullIsNotRefused(t *testing.T) {
 	if _, err := g.Add(c[1]); !errors.Is(err, ErrFull) {
 		t.Fatal(err)
 	}
-	if len(g.Rejected()) != 0 || !g.Waiting(c[3].Hash) {
+	if len(g.Rejected()) != 0 || !g.IsPending(c[3].Hash) {
 		t.Fatal("what waits was refused")
 	}
 	g.maxChanges = MaxChanges
@@ -404,21 +404,21 @@ func TestWaitingRoomIsBounded(t *testing.T) {
 	}
 	var err error
 	n := 0
-	for ; err == nil && n < 2*MaxWaiting; n++ {
+	for ; err == nil && n < 2*MaxPending; n++ {
 		_, err = g.Add(orphan(n, 1))
 	}
-	if !errors.Is(err, ErrWaitingFull) || n != MaxWaiting+1 {
+	if !errors.Is(err, ErrPendingFull) || n != MaxPending+1 {
 		t.Errorf("%d small changes: %v", n, err)
 	}
 	g = New()
-	for n, err = 0, nil; err == nil && n < MaxWaiting; n++ {
+	for n, err = 0, nil; err == nil && n < MaxPending; n++ {
 		_, err = g.Add(orphan(n, 4000))
 	}
-	if !errors.Is(err, ErrWaitingFull) || g.pending.bytes > MaxWaitingBytes {
+	if !errors.Is(err, ErrPendingFull) || g.pending.bytes > MaxPendingBytes {
 		t.Errorf("%d large changes, %d bytes: %v", n, g.pending.bytes, err)
 	}
 	g.Refuse(orphan(0, 4000).Deps[0])
-	if g.Waiting(orphan(0, 4000).Hash) {
+	if g.IsPending(orphan(0, 4000).Hash) {
 		t.Error("it still waits")
 	}
 	if _, err := g.Add(orphan(n, 4000)); err != nil {

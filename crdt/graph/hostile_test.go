@@ -152,7 +152,7 @@ func TestHostileWaitingRoomStaysLinear(t *testing.T) {
 			}
 		},
 		"refused one by one": func(g *Graph) {
-			for i := range MaxWaiting {
+			for i := range MaxPending {
 				g.Refuse(hashOf(uint64(i)))
 			}
 		},
@@ -170,7 +170,7 @@ func TestHostileWaitingRoomStaysLinear(t *testing.T) {
 				break
 			}
 		}
-		if n < MaxWaiting {
+		if n < MaxPending {
 			t.Fatalf("only %d wait", n)
 		}
 		filled := taken.n.Load()
@@ -181,8 +181,8 @@ func TestHostileWaitingRoomStaysLinear(t *testing.T) {
 		if most := 4 * filled; took > most && (name != "arrived" || took > most+int64(n)*headBlock) {
 			t.Errorf("%s: %d steps, to fill it took %d", name, took, filled)
 		}
-		if g.WaitingLen() != 0 || len(g.Missing()) != 0 || len(g.pending.by) != 0 || g.pending.bytes != 0 {
-			t.Errorf("%s: %d wait, %d lists, %d bytes", name, g.WaitingLen(), len(g.pending.by), g.pending.bytes)
+		if g.PendingLen() != 0 || len(g.Missing()) != 0 || len(g.pending.by) != 0 || g.pending.bytes != 0 {
+			t.Errorf("%s: %d wait, %d lists, %d bytes", name, g.PendingLen(), len(g.pending.by), g.pending.bytes)
 		}
 	}
 }

@@ -46,8 +46,8 @@ func TestOneVersion(t *testing.T) {
 				}
 			}
 		}
-		if g := part.Update(whole); g.Len() != len(kept) || g.WaitingLen() != 0 || left == 0 {
-			t.Fatalf("seed %d: %d of %d, %d wait, %d left out", seed, g.Len(), len(kept), g.WaitingLen(), left)
+		if g := part.Update(whole); g.Len() != len(kept) || g.PendingLen() != 0 || left == 0 {
+			t.Fatalf("seed %d: %d of %d, %d wait, %d left out", seed, g.Len(), len(kept), g.PendingLen(), left)
 		}
 	}
 }

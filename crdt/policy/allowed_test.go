@@ -24,8 +24,8 @@ type party struct {
 	question                                      qa.PostID
 }
 
-func newParty(t *testing.T, about policytest.About) *party {
-	w := policytest.Found(about)
+func newParty(t *testing.T, about policytest.Options) *party {
+	w := policytest.NewWorld(about)
 	p := &party{
 		World: w, t: t, r: policytest.NewReplica(w.Event), founder: w.Founder, organiser: w.Writer("organiser"),
 		author: w.Writer("author"), moderator: w.Writer("moderator"), reader: w.Writer("reader"),
@@ -43,7 +43,7 @@ func newParty(t *testing.T, about policytest.About) *party {
 
 func (p *party) take(s policytest.Signed) policytest.Signed {
 	p.t.Helper()
-	if err := p.r.Take(s); err != nil {
+	if err := p.r.Apply(s); err != nil {
 		p.t.Errorf("refused: %v", err)
 	}
 	return s
@@ -58,7 +58,7 @@ func (p *party) do(x *policytest.Writer, f func(d *policytest.Draft)) policytest
 func TestWhatIsAllowed(t *testing.T) {
 	text := func(n int) wire.Value { return wire.StringValue(strings.Repeat("é", n/2)) }
 	for _, access := range []string{"open", "invited"} {
-		p := newParty(t, policytest.About{Access: access})
+		p := newParty(t, policytest.Options{Access: access})
 		at := "posts/" + string(p.question)
 		p.do(p.organiser, func(d *policytest.Draft) {
 			for _, key := range []string{"title", "authors", "language", "zone", "source"} {
@@ -188,13 +188,13 @@ func TestOlderGenesis(t *testing.T) {
 		{"event", "event/x", "organiser", "author"},
 		{"club", "club/x", "founder", "author"},
 	} {
-		p := newParty(t, policytest.About{Kind: c.kind, Without: c.path})
+		p := newParty(t, policytest.Options{Kind: c.kind, Without: c.path})
 		people := map[string]*policytest.Writer{
 			"founder": p.founder, "organiser": p.organiser, "author": p.author, "moderator": p.moderator, "reader": p.reader,
 		}
 		d := people[c.not].Clone().Draft()
 		d.Map(c.path)
-		if err := p.r.Take(d.Sign()); err == nil || policy.RefusalOf(err).Code != policy.CodeRole {
+		if err := p.r.Apply(d.Sign()); err == nil || policy.RefusalOf(err).Code != policy.CodeRole {
 			t.Errorf("%s, made by %s: %v", c.path, c.not, err)
 		}
 		p.do(people[c.by], func(d *policytest.Draft) { d.Map(c.path) })
@@ -202,8 +202,8 @@ func TestOlderGenesis(t *testing.T) {
 }
 
 func TestAClub(t *testing.T) {
-	p := newParty(t, policytest.About{Kind: "club"})
-	if p.r.Policy.Kind() != "club" || p.r.Policy.Access() != "open" || p.r.Policy.Founder() != p.founder.ID() || p.r.Policy.Newer() {
+	p := newParty(t, policytest.Options{Kind: "club"})
+	if p.r.Policy.Kind() != "club" || p.r.Policy.Access() != "open" || p.r.Policy.Founder() != p.founder.ID() || p.r.Policy.HasNewerRules() {
 		t.Errorf("%s, %s, %s", p.r.Policy.Kind(), p.r.Policy.Access(), p.r.Policy.Founder())
 	}
 	p.do(p.organiser, func(d *policytest.Draft) {
@@ -223,10 +223,10 @@ func TestAClub(t *testing.T) {
 
 // An event of later rules is held only against what keeps automerge alive.
 func TestNewerRules(t *testing.T) {
-	w := policytest.Found(policytest.About{Gate: schema.RulesVersion + 1, More: func(d *policytest.Draft) { d.Map("secrets") }})
+	w := policytest.NewWorld(policytest.Options{RulesVersion: schema.RulesVersion + 1, More: func(d *policytest.Draft) { d.Map("secrets") }})
 	p := &party{World: w, t: t, r: policytest.NewReplica(w.Event)}
 	p.take(w.Changes[0])
-	if !p.r.Policy.Newer() {
+	if !p.r.Policy.HasNewerRules() {
 		t.Error("a later version is not newer")
 	}
 	eve := w.Writer("eve")
@@ -239,12 +239,12 @@ func TestNewerRules(t *testing.T) {
 	p.do(eve, func(d *policytest.Draft) { d.Str("secrets/a/b", "C") })
 	d := eve.Draft()
 	d.Str("secrets/a/b", "D").Pred = nil
-	if err := p.r.Take(d.Sign()); err == nil {
+	if err := p.r.Apply(d.Sign()); err == nil {
 		t.Error("wrong predecessors were taken")
 	}
 	d = w.Writer("bob").Draft()
 	d.Str("secrets/a/b", "D").Obj.Counter++
-	if err := p.r.Take(d.Sign()); err == nil {
+	if err := p.r.Apply(d.Sign()); err == nil {
 		t.Error("a map that is none was taken")
 	}
 }

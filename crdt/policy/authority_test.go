@@ -217,7 +217,7 @@ func TestAuthorityIsWhatTheRulesSay(t *testing.T) {
 		r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
 		x := policytest.NewReplica(w.Event)
 		for _, c := range all {
-			if err := x.TakeChange(c); err != nil {
+			if err := x.ApplyChange(c); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -24,14 +24,14 @@ func TestCases(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			r := policytest.NewReplica(c.Event)
 			for i, s := range c.Setup {
-				if err := r.Take(s); err != nil {
+				if err := r.Apply(s); err != nil {
 					t.Fatalf("what comes before, %d: %v", i, err)
 				}
 			}
-			if len(r.Taken) != len(c.Setup) {
-				t.Fatalf("%d of %d changes were taken", len(r.Taken), len(c.Setup))
+			if len(r.Applied) != len(c.Setup) {
+				t.Fatalf("%d of %d changes were taken", len(r.Applied), len(c.Setup))
 			}
-			err := r.Take(c.Bad)
+			err := r.Apply(c.Bad)
 			var why *policy.Refusal
 			if !errors.As(err, &why) {
 				t.Fatalf("it was taken, or waits: %v", err)
@@ -39,7 +39,7 @@ func TestCases(t *testing.T) {
 			if why.Code != c.Code {
 				t.Errorf("refused as %s, not as %s: %v", why.Code, c.Code, why)
 			}
-			if r.Graph.Len() != len(c.Setup) || r.Graph.WaitingLen() != 0 {
+			if r.Graph.Len() != len(c.Setup) || r.Graph.PendingLen() != 0 {
 				t.Error("it left something behind")
 			}
 		})
@@ -70,11 +70,11 @@ func TestBadChangesInAnyOrder(t *testing.T) {
 			continue // refused at once, or not before another has come
 		}
 		r := policytest.NewReplica(c.Event)
-		if err := r.Take(c.Bad); err != nil {
+		if err := r.Apply(c.Bad); err != nil {
 			continue
 		}
 		for i := len(c.Setup) - 1; i >= 0; i-- {
-			if err := r.Take(c.Setup[i]); err != nil {
+			if err := r.Apply(c.Setup[i]); err != nil {
 				t.Fatalf("%s: %v", c.Name, err)
 			}
 		}

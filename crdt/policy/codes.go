@@ -50,7 +50,7 @@ const (
 // Deferred: the relay or device that gives this reason did not accept the change now
 // and may accept it later. It says nothing about validity.
 const (
-	CodeWaitingFull Code = "waiting-full"
+	CodePendingFull Code = "waiting-full"
 	CodeHeads       Code = "too-many-heads"
 	CodeFull        Code = "document-full"
 	CodeBlocked     Code = "blocked"
@@ -65,7 +65,7 @@ const (
 // accepted later.
 func (c Code) Deferred() bool {
 	switch c {
-	case CodeWaitingFull, CodeHeads, CodeFull, CodeBlocked, CodeRate, CodeQuota, CodeLate, CodeFounding, CodeRelayFull:
+	case CodePendingFull, CodeHeads, CodeFull, CodeBlocked, CodeRate, CodeQuota, CodeLate, CodeFounding, CodeRelayFull:
 		return true
 	}
 	return false
@@ -96,7 +96,7 @@ var codes = []struct {
 	{graph.ErrStartOp, CodeSequence, "The operations of this change are not numbered after those that it depends on."},
 	{graph.ErrMalformed, CodeMalformed, "This is not a valid change of an event."},
 	{graph.ErrDependsOnRefused, CodeDependsOn, "This change depends on a change that was refused."},
-	{graph.ErrWaitingFull, CodeWaitingFull, "Too many changes are waiting for changes that have not arrived. This change will be requested again."},
+	{graph.ErrPendingFull, CodePendingFull, "Too many changes are waiting for changes that have not arrived. This change will be requested again."},
 	{graph.ErrFull, CodeFull, "The event has reached its limit of changes."},
 	{keys.ErrSignature, CodeSignature, "This change is not signed by its writer for this event."},
 	{keys.ErrWeakKey, CodeWeakKey, "The writer's key is unsafe: anybody can sign for it."},

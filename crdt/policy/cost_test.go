@@ -25,10 +25,10 @@ type crowd struct {
 	past  []*wire.Change
 }
 
-func newCrowd(tb testing.TB, about policytest.About) *crowd {
-	w := policytest.Found(about)
+func newCrowd(tb testing.TB, about policytest.Options) *crowd {
+	w := policytest.NewWorld(about)
 	c := &crowd{tb: tb, w: w, r: policytest.NewReplica(w.Event)}
-	if err := c.r.Take(w.Changes[0]); err != nil {
+	if err := c.r.Apply(w.Changes[0]); err != nil {
 		tb.Fatal(err)
 	}
 	d := w.Founder.Draft()
@@ -72,7 +72,7 @@ func (c *crowd) change(x *device, on []*wire.Change, ops func(start uint64) []wi
 
 func (c *crowd) take(x *device, ch *wire.Change) *wire.Change {
 	c.tb.Helper()
-	if err := c.r.TakeChange(ch); err != nil {
+	if err := c.r.ApplyChange(ch); err != nil {
 		c.tb.Fatal(err)
 	}
 	if !c.r.Graph.Has(ch.Hash) {
@@ -118,7 +118,7 @@ func react(x *device, post *wire.Change) func(start uint64) []wire.Op {
 
 // filled is an event of n changes by 100 devices: posts, and reactions to them.
 func filled(tb testing.TB, n int) (*crowd, []*device, []*wire.Change) {
-	c := newCrowd(tb, policytest.About{})
+	c := newCrowd(tb, policytest.Options{})
 	var devices []*device
 	for i := range 100 {
 		devices = append(devices, newDevice(i))
@@ -183,7 +183,7 @@ func BenchmarkJudge(b *testing.B) {
 }
 
 func BenchmarkAdd(b *testing.B) {
-	c := newCrowd(b, policytest.About{})
+	c := newCrowd(b, policytest.Options{})
 	var all []*wire.Change
 	x := newDevice(1)
 	for len(all) < 5000 {
@@ -213,7 +213,7 @@ func BenchmarkAdd(b *testing.B) {
 
 // TestMemoryOfAChange holds the numbers in DESIGN.md.
 func TestMemoryOfAChange(t *testing.T) {
-	c := newCrowd(t, policytest.About{})
+	c := newCrowd(t, policytest.Options{})
 	const n = 4000
 	var posts, reactions []*wire.Change
 	var devices []*device
@@ -265,7 +265,7 @@ func heap() int64 {
 // As bad as an event can be made for one change: a thousand operations at keys that
 // hold a thousand concurrent values each, on top of hundreds of deps.
 func TestHostileChangesStayCheap(t *testing.T) {
-	c := newCrowd(t, policytest.About{Gate: schema.RulesVersion + 1}) // rules of later: anybody writes anywhere, which is worse
+	c := newCrowd(t, policytest.Options{RulesVersion: schema.RulesVersion + 1}) // rules of later: anybody writes anywhere, which is worse
 	root := c.past[0]
 	const keys, writers = 900, 500
 	value := func(in wire.OpID, key string, pred ...wire.OpID) wire.Op {
@@ -311,9 +311,9 @@ func TestHostileChangesStayCheap(t *testing.T) {
 
 // Thousands of authority changes about one person do not stop the policy.
 func TestManyRulingsStayCheap(t *testing.T) {
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	c := &crowd{tb: t, w: w, r: policytest.NewReplica(w.Event), past: []*wire.Change{w.Changes[0].Change}}
-	if err := c.r.Take(w.Changes[0]); err != nil {
+	if err := c.r.Apply(w.Changes[0]); err != nil {
 		t.Fatal(err)
 	}
 	x := newDevice(1)
@@ -327,7 +327,7 @@ func TestManyRulingsStayCheap(t *testing.T) {
 			d.Role(y.id, qa.RoleOrganiser, true)
 		}
 	})
-	if err := c.r.Take(made); err != nil {
+	if err := c.r.Apply(made); err != nil {
 		t.Fatal(err)
 	}
 	organisers[0].seq, organisers[0].last = 2, made.Change

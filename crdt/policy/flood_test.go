@@ -33,10 +33,10 @@ func TestFloodsCostFewSteps(t *testing.T) {
 		r := policytest.NewReplica(f.Event)
 		w := projection.New(f.Event, r.Graph, r.Policy.Authority())
 		for i, s := range append(f.Setup, f.Many...) {
-			if err := r.Take(s); err != nil || len(r.Taken) != i+1 {
+			if err := r.Apply(s); err != nil || len(r.Applied) != i+1 {
 				t.Fatalf("%s: change %d: %v", f.Name, i, err)
 			}
-			if err := w.Apply(r.Taken[i]); err != nil {
+			if err := w.Apply(r.Applied[i]); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -30,10 +30,10 @@ func TestLiesCostFewSteps(t *testing.T) {
 				w.Touched()
 				before, beforeViews = r.Policy.Steps(), w.Steps()
 			}
-			if err := r.Take(s); err != nil || len(r.Taken) != i+1 {
+			if err := r.Apply(s); err != nil || len(r.Applied) != i+1 {
 				t.Fatalf("change %d: %v", i, err)
 			}
-			if err := w.Apply(r.Taken[i]); err != nil {
+			if err := w.Apply(r.Applied[i]); err != nil {
 				t.Fatal(err)
 			}
 			r.Policy.Authority().Closed() // a question of the pages, after each change
@@ -103,7 +103,7 @@ func TestLiesCostFewSteps(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := policytest.Found(policytest.About{})
+			w := policytest.NewWorld(policytest.Options{})
 			for i := range n {
 				w.Writer(fmt.Sprint("reader ", i)).Do(post("What for?"))
 			}

@@ -33,9 +33,9 @@ var (
 // changes that are not valid. Now and then a device goes on from an earlier change of
 // its own, as a second copy of it would: then there are two versions of the next.
 func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
-	w := policytest.Found(policytest.About{Gate: uint64(1 + r.IntN(schema.RulesVersion))})
+	w := policytest.NewWorld(policytest.Options{RulesVersion: uint64(1 + r.IntN(schema.RulesVersion))})
 	judge := policytest.NewReplica(w.Event)
-	if err := judge.Take(w.Changes[0]); err != nil {
+	if err := judge.Apply(w.Changes[0]); err != nil {
 		panic(err)
 	}
 	people := []*policytest.Writer{w.Founder}
@@ -48,7 +48,7 @@ func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
 			d.Role(policytest.KeyOf(name).Identity(), grants[name], true)
 		}
 	})
-	if err := judge.Take(first); err != nil {
+	if err := judge.Apply(first); err != nil {
 		panic(err)
 	}
 	var posts []qa.PostID
@@ -131,7 +131,7 @@ func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
 			continue
 		}
 		s := d.Sign()
-		if err := judge.Take(s); err != nil {
+		if err := judge.Apply(s); err != nil {
 			if code := policy.RefusalOf(err).Code; code == policy.CodePreds || code == policy.CodeObject {
 				panic(fmt.Sprintf("what stands by the definition is refused: %v", err))
 			}
@@ -180,20 +180,20 @@ func TestOneViewInAnyOrder(t *testing.T) {
 			r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
 			x := policytest.NewReplica(w.Event)
 			for _, c := range all {
-				_ = x.TakeChange(c) // what was taken is looked at below
+				_ = x.ApplyChange(c) // what was taken is looked at below
 			}
-			if x.Graph.Len() != len(w.Changes) || x.Graph.WaitingLen() != 0 {
+			if x.Graph.Len() != len(w.Changes) || x.Graph.PendingLen() != 0 {
 				t.Fatalf("seed %d, set %d, order %d: %d taken and %d wait of %d valid changes",
-					seed, set, i, x.Graph.Len(), x.Graph.WaitingLen(), len(w.Changes))
+					seed, set, i, x.Graph.Len(), x.Graph.PendingLen(), len(w.Changes))
 			}
 			f := projection.New(w.Event, x.Graph, x.Policy.Authority())
-			for _, c := range x.Taken {
+			for _, c := range x.Applied {
 				if err := f.Apply(c); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if i%8 == 0 {
-				if err := sameWhenGrown(w.Event, x.Taken, f, r); err != nil {
+				if err := sameWhenGrown(w.Event, x.Applied, f, r); err != nil {
 					t.Fatalf("seed %d, set %d, order %d: %v", seed, set, i, err)
 				}
 			}
@@ -335,7 +335,7 @@ func TestTooOftenInAnyOrder(t *testing.T) {
 	}
 	t.Logf("seed %d: go test ./crdt/policy -run TooOften -policy.seed=%d", seed, seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	one, two := w.Writer("rita"), w.Writer("rita/2")
 	var id qa.PostID
 	post := one.Do(func(d *policytest.Draft) { id = d.Post("", "Why?") })
@@ -361,9 +361,9 @@ func TestTooOftenInAnyOrder(t *testing.T) {
 		r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
 		x := policytest.NewReplica(w.Event)
 		for _, c := range all {
-			_ = x.TakeChange(c) // looked at below
+			_ = x.ApplyChange(c) // looked at below
 		}
-		if x.Graph.Len() != valid || x.Graph.Has(bad.Hash) || x.Graph.WaitingLen() != 0 {
+		if x.Graph.Len() != valid || x.Graph.Has(bad.Hash) || x.Graph.PendingLen() != 0 {
 			t.Fatalf("seed %d: %d taken of %d that are valid, the bad one: %v", seed, x.Graph.Len(), valid, x.Graph.Has(bad.Hash))
 		}
 	}

@@ -116,9 +116,9 @@ func (p *Policy) Kind() string { return p.kind }
 // Access returns "open" or "invited", "" before the genesis.
 func (p *Policy) Access() string { return p.access }
 
-// Newer reports whether the event follows a later version of the rules. Then only the
+// HasNewerRules reports whether the event follows a later version of the rules. Then only the
 // rules that keep automerge from aborting apply, and the event must be shown read-only.
-func (p *Policy) Newer() bool { return p.newerRules }
+func (p *Policy) HasNewerRules() bool { return p.newerRules }
 
 // LongestHistory returns the number of writes of the most written key, by all writers,
 // concurrent writes included.

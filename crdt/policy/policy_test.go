@@ -17,7 +17,7 @@ import (
 // A gate that was not given what a change builds on says that it is the caller's
 // fault, and takes nothing of the change.
 func TestGateWantsWhatAChangeBuildsOn(t *testing.T) {
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	first := w.Founder.Do(func(d *policytest.Draft) { d.Str("event/title", "A") })
 	second := w.Founder.Do(func(d *policytest.Draft) { d.Str("event/title", "B") })
 	g := graph.New()
@@ -105,7 +105,7 @@ func holders(g *policy.Policy, role qa.Role, of ...*policytest.Writer) string {
 }
 
 func TestRolesOfNow(t *testing.T) {
-	p := newParty(t, policytest.About{Access: "invited"})
+	p := newParty(t, policytest.Options{Access: "invited"})
 	gate := p.r.Policy
 	eve, key := p.Writer("eve"), p.Writer("invitation")
 	everybody := []*policytest.Writer{p.founder, p.organiser, p.author, p.moderator, p.reader, eve}
@@ -161,13 +161,13 @@ func TestRolesOfNow(t *testing.T) {
 
 // ChangesAuthority knows an authority change before it is added, and takes nothing else for one.
 func TestRulesKnowsARuling(t *testing.T) {
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	r := policytest.NewReplica(w.Event)
 	take := func(s policytest.Signed) {
 		t.Helper()
 		before := r.Policy.AuthorityChanges()
 		says := r.Policy.ChangesAuthority(s.Change)
-		if err := r.Take(s); err != nil {
+		if err := r.Apply(s); err != nil {
 			t.Fatal(err)
 		}
 		if is := r.Policy.AuthorityChanges() > before; is != says {
@@ -175,7 +175,7 @@ func TestRulesKnowsARuling(t *testing.T) {
 		}
 	}
 	for _, s := range w.Changes {
-		if err := r.Take(s); err != nil {
+		if err := r.Apply(s); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -199,7 +199,7 @@ func TestRulesKnowsARuling(t *testing.T) {
 
 // Two claims that do not know of each other are both valid: the organiser answers one.
 func TestConcurrentClaims(t *testing.T) {
-	p := newParty(t, policytest.About{})
+	p := newParty(t, policytest.Options{})
 	one, two := p.Writer("invitation"), p.Writer("invitation/2")
 	p.do(p.organiser, func(d *policytest.Draft) { d.Role(one.ID(), qa.RoleInviteAuthor, true) })
 	on := p.Heads()
@@ -209,7 +209,7 @@ func TestConcurrentClaims(t *testing.T) {
 
 // A key that was given a role itself is a person like any other.
 func TestAnInvitationsKeyWithARole(t *testing.T) {
-	p := newParty(t, policytest.About{})
+	p := newParty(t, policytest.Options{})
 	key := p.Writer("invitation")
 	p.do(p.organiser, func(d *policytest.Draft) {
 		d.Role(key.ID(), qa.RoleInviteAuthor, true)
@@ -226,7 +226,7 @@ func TestAnInvitationsKeyWithARole(t *testing.T) {
 // What an organiser gave before the role was revoked stands; concurrently it does not;
 // and who was given the role again, gives again.
 func TestRevokedOrganisers(t *testing.T) {
-	p := newParty(t, policytest.About{})
+	p := newParty(t, policytest.Options{})
 	gate, eve, bob := p.r.Policy, p.Writer("eve"), p.Writer("bob")
 	p.do(p.organiser, func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleModerator, true) })
 	on := p.Heads()
@@ -248,7 +248,7 @@ func TestRevokedOrganisers(t *testing.T) {
 }
 
 func TestBlocksByRank(t *testing.T) {
-	p := newParty(t, policytest.About{})
+	p := newParty(t, policytest.Options{})
 	gate := p.r.Policy
 	reader := "blocks/" + string(p.reader.ID())
 	// The moderator's lifting has the higher operation, the organiser's block the rank.
@@ -302,7 +302,7 @@ func TestBlocksByRank(t *testing.T) {
 // both; who has seen one only goes by that.
 func TestClosedInThePast(t *testing.T) {
 	for _, higher := range []bool{true, false} {
-		p := newParty(t, policytest.About{})
+		p := newParty(t, policytest.Options{})
 		on := p.Heads()
 		one := p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Bool("event/closed", !higher) }))
 		two := p.take(p.founder.DoOn(on, func(d *policytest.Draft) {
@@ -318,7 +318,7 @@ func TestClosedInThePast(t *testing.T) {
 		} {
 			d := p.Writer("reader/" + name).Draft(c.on...)
 			d.Post("", "Hello")
-			err := p.r.Take(d.Sign())
+			err := p.r.Apply(d.Sign())
 			if (err != nil) != c.closed || err != nil && policy.RefusalOf(err).Code != policy.CodeClosed {
 				t.Errorf("with %s in its past: %v", name, err)
 			}
@@ -328,7 +328,7 @@ func TestClosedInThePast(t *testing.T) {
 
 // The rules of later versions are not guessed at, for strangers either.
 func TestNewerRulesOfAnInvitedEvent(t *testing.T) {
-	w := policytest.Found(policytest.About{Gate: schema.RulesVersion + 1, Access: "invited"})
+	w := policytest.NewWorld(policytest.Options{RulesVersion: schema.RulesVersion + 1, Access: "invited"})
 	p := &party{World: w, t: t, r: policytest.NewReplica(w.Event)}
 	p.take(w.Changes[0])
 	p.do(w.Writer("eve"), func(d *policytest.Draft) { d.Str("event/title", "Mine") })
@@ -345,7 +345,7 @@ func TestRefusalOf(t *testing.T) {
 		graph.ErrStartOp:          policy.CodeSequence,
 		graph.ErrMalformed:        policy.CodeMalformed,
 		graph.ErrDependsOnRefused: policy.CodeDependsOn,
-		graph.ErrWaitingFull:      policy.CodeWaitingFull,
+		graph.ErrPendingFull:      policy.CodePendingFull,
 		graph.ErrFull:             policy.CodeFull,
 		keys.ErrSignature:         policy.CodeSignature,
 		keys.ErrActor:             policy.CodeSignature,
@@ -365,7 +365,7 @@ func TestRefusalOf(t *testing.T) {
 		}
 	}
 	for _, c := range []policy.Code{
-		policy.CodeWaitingFull, policy.CodeHeads, policy.CodeFull, policy.CodeBlocked, policy.CodeRate, policy.CodeQuota, policy.CodeLate,
+		policy.CodePendingFull, policy.CodeHeads, policy.CodeFull, policy.CodeBlocked, policy.CodeRate, policy.CodeQuota, policy.CodeLate,
 		policy.CodeFounding, policy.CodeRelayFull,
 	} {
 		if !c.Deferred() {
@@ -378,7 +378,7 @@ func TestRefusalOf(t *testing.T) {
 // first.
 func TestTiesOfRulings(t *testing.T) {
 	for _, first := range []bool{true, false} {
-		p := newParty(t, policytest.About{})
+		p := newParty(t, policytest.Options{})
 		one, two := p.organiser, p.Writer("organiser/2")
 		if two.Actor < one.Actor {
 			one, two = two, one
@@ -405,7 +405,7 @@ func TestTiesOfRulings(t *testing.T) {
 
 // A revocation by somebody who was revoked meanwhile takes nothing out of effect.
 func TestARevocationThatDoesNotCount(t *testing.T) {
-	p := newParty(t, policytest.About{})
+	p := newParty(t, policytest.Options{})
 	on := p.Heads()
 	p.take(p.founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, false) }))
 	p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) }))
@@ -419,7 +419,7 @@ func TestARevocationThatDoesNotCount(t *testing.T) {
 // of hex are somebody.
 func TestReadingIdentitiesAndTheGenesis(t *testing.T) {
 	all := qa.Identity(strings.Repeat("f", 64))
-	w := policytest.Found(policytest.About{More: func(d *policytest.Draft) {
+	w := policytest.NewWorld(policytest.Options{More: func(d *policytest.Draft) {
 		d.Str("event/x/kind", "club")
 		d.Str("event/x/access", "invited")
 		d.Set("event/x/gate", wire.StringValue("2"))
@@ -428,8 +428,8 @@ func TestReadingIdentitiesAndTheGenesis(t *testing.T) {
 	p := &party{World: w, t: t, r: policytest.NewReplica(w.Event)}
 	p.take(w.Changes[0])
 	gate := p.r.Policy
-	if gate.Kind() != "event" || gate.Access() != "open" || gate.Newer() {
-		t.Errorf("%s, %s, newer: %v", gate.Kind(), gate.Access(), gate.Newer())
+	if gate.Kind() != "event" || gate.Access() != "open" || gate.HasNewerRules() {
+		t.Errorf("%s, %s, newer: %v", gate.Kind(), gate.Access(), gate.HasNewerRules())
 	}
 	if !gate.HoldsRole(all, qa.RoleAuthor) {
 		t.Error("a role of the genesis")
@@ -443,7 +443,7 @@ func TestReadingIdentitiesAndTheGenesis(t *testing.T) {
 
 // Two actors whose posts' names begin and end alike are told apart by the operation.
 func TestActorsWithOneTag(t *testing.T) {
-	c := newCrowd(t, policytest.About{})
+	c := newCrowd(t, policytest.Options{})
 	tail := "00000001"
 	one := &device{actor: wire.ActorID(strings.Repeat("a", 32) + tail)}
 	two := &device{actor: wire.ActorID(strings.Repeat("a", 31) + "b" + tail)}
@@ -474,7 +474,7 @@ func TestRecheck(t *testing.T) {
 			if err := r.Policy.Recheck(ch); err != nil {
 				t.Fatalf("%s: a valid change: %v", c.Name, err)
 			}
-			if err := r.Take(s); err != nil {
+			if err := r.Apply(s); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -494,9 +494,9 @@ func TestRecheck(t *testing.T) {
 // A ledger of an earlier version may hold changes of a key for which anybody can sign:
 // they leave, with what builds on them, as every other replica refuses them.
 func TestRecheckRefusesWeakKeys(t *testing.T) {
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	r := policytest.NewReplica(w.Event)
-	if err := r.Take(w.Changes[0]); err != nil {
+	if err := r.Apply(w.Changes[0]); err != nil {
 		t.Fatal(err)
 	}
 	c := *w.Writer("eve").Do(func(d *policytest.Draft) { d.Post("", "?") }).Change

@@ -17,9 +17,9 @@ func (p *Policy) Closed() bool { return p.authority.Closed() }
 // Closings returns how many operations have closed or reopened the event.
 func (p *Policy) Closings() int { return p.authority.Closings() }
 
-// Posts reports whether a change creates a post, or would if it were valid. It
+// CreatesPost reports whether a change creates a post, or would if it were valid. It
 // looks at each operation once and does not check validity.
-func (p *Policy) Posts(c *wire.Change) bool {
+func (p *Policy) CreatesPost(c *wire.Change) bool {
 	past := p.graph.LazyPast(c.Deps)
 	for k := range c.Ops {
 		if op := &c.Ops[k]; op.Action == wire.MakeMap && op.Obj != (wire.OpID{}) {

@@ -84,8 +84,8 @@ func TestRowsOfAFounding(t *testing.T) {
 				continue // without the map named after the kind, no draft can be written
 			}
 			founding := func(without string, more func(*policytest.Draft)) error {
-				w := policytest.Found(policytest.About{Kind: kind, Without: without, More: more})
-				return policytest.NewReplica(w.Event).Take(w.Changes[0])
+				w := policytest.NewWorld(policytest.Options{Kind: kind, Without: without, More: more})
+				return policytest.NewReplica(w.Event).Apply(w.Changes[0])
 			}
 			if err := founding("", nil); err != nil {
 				t.Fatal(err)
@@ -108,7 +108,7 @@ func TestRowsOfAFounding(t *testing.T) {
 					t.Errorf("a %s was founded with %q at %s", kind, v.Raw, r.Path)
 				}
 			}
-			p := newParty(t, policytest.About{Kind: kind})
+			p := newParty(t, policytest.Options{Kind: kind})
 			for _, x := range []*policytest.Writer{p.founder, p.organiser, p.reader} {
 				d := x.Clone().Draft()
 				if r.Map == schema.NoMap {
@@ -116,7 +116,7 @@ func TestRowsOfAFounding(t *testing.T) {
 				} else {
 					d.Map(r.Path)
 				}
-				if p.r.Take(d.Sign()) == nil {
+				if p.r.Apply(d.Sign()) == nil {
 					t.Errorf("%s was written after the founding", r.Path)
 				}
 			}
@@ -127,7 +127,7 @@ func TestRowsOfAFounding(t *testing.T) {
 // TestRowsOfANewPost: what is written when a post is made fits its row, and is written by
 // whoever makes the post, then and never again.
 func TestRowsOfANewPost(t *testing.T) {
-	p := newParty(t, policytest.About{})
+	p := newParty(t, policytest.Options{})
 	for _, r := range schema.Rows() {
 		if r.When != schema.AtMaking {
 			continue

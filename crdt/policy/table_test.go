@@ -172,7 +172,7 @@ func others(v wire.Value) []wire.Value {
 // nobody can at a byte more, with a value of another kind, or with a map for a value.
 func TestEveryLineOfTheTable(t *testing.T) {
 	for _, kind := range []string{"event", "club"} {
-		p := newParty(t, policytest.About{Kind: kind})
+		p := newParty(t, policytest.Options{Kind: kind})
 		eve := p.Writer("eve")
 		var reply qa.PostID
 		p.do(p.author, func(d *policytest.Draft) { reply = d.Post(p.question, "Because.") })
@@ -268,7 +268,7 @@ func TestEveryLineOfTheTable(t *testing.T) {
 
 // What is written while a post is made has its lengths too.
 func TestLengthsOfANewPost(t *testing.T) {
-	p := newParty(t, policytest.About{})
+	p := newParty(t, policytest.Options{})
 	for key, limit := range map[string]int{"onBehalfOf": 200, "source": 300} {
 		for over := range 2 {
 			d := p.reader.Clone().Draft()

@@ -16,7 +16,7 @@ var oddTexts = []string{
 // TestTextsThatAreTaken: version 2 takes what people write in their scripts; in a
 // text that has lines also line breaks, tabs and the marks of a direction.
 func TestTextsThatAreTaken(t *testing.T) {
-	p := newParty(t, policytest.About{})
+	p := newParty(t, policytest.Options{})
 	me := "people/" + string(p.founder.ID())
 	for _, s := range oddTexts {
 		p.do(p.founder, func(d *policytest.Draft) {
@@ -37,11 +37,11 @@ func TestTextsThatAreTaken(t *testing.T) {
 // TestVersion1TakesWhatItTook: an event of version 1 takes every string that it took
 // when it was founded, so that what was written by an earlier program still opens.
 func TestVersion1TakesWhatItTook(t *testing.T) {
-	p := newParty(t, policytest.About{Gate: 1})
-	if p.r.Policy.Newer() {
+	p := newParty(t, policytest.Options{RulesVersion: 1})
+	if p.r.Policy.HasNewerRules() {
 		t.Fatal("version 1 is shown read-only")
 	}
-	for _, texts := range []map[string]string{policytest.NoTexts, policytest.NoLines} {
+	for _, texts := range []map[string]string{policytest.InvalidTexts, policytest.InvalidLines} {
 		for _, s := range texts {
 			p.do(p.founder, func(d *policytest.Draft) {
 				id := d.Post("", s)

@@ -23,7 +23,7 @@ func shown(t *testing.T, w *policytest.World) *projection.Projection {
 	for range 8 {
 		x := policytest.NewReplica(w.Event)
 		for _, c := range all {
-			if err := x.TakeChange(c); err != nil {
+			if err := x.ApplyChange(c); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -31,12 +31,12 @@ func shown(t *testing.T, w *policytest.World) *projection.Projection {
 			t.Fatal(c.Err)
 		}
 		f = projection.New(w.Event, x.Graph, x.Policy.Authority())
-		for _, c := range x.Taken {
+		for _, c := range x.Applied {
 			if err := f.Apply(c); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := sameWhenGrown(w.Event, x.Taken, f, r); err != nil {
+		if err := sameWhenGrown(w.Event, x.Applied, f, r); err != nil {
 			t.Fatal(err)
 		}
 		r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
@@ -49,7 +49,7 @@ func week(f *projection.Projection) qa.Week { return qa.NewWeek(f.Event(), f.Pos
 // TestVoidPostKeepsItsPlace: a question of which there are two versions shows no words;
 // what others said below it, and their votes, stay where they were.
 func TestVoidPostKeepsItsPlace(t *testing.T) {
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	liar, reader, author := w.Writer("liar"), w.Writer("reader"), w.Writer("author")
 	w.Founder.Do(func(d *policytest.Draft) { d.Role(author.ID(), qa.RoleAuthor, true) })
 	var before, question, after, reply, below qa.PostID
@@ -110,7 +110,7 @@ func TestRepliesStayWithTheirVersion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inFirst := 0
 			for hash := range 12 { // whichever of the two hashes is lower
-				w := policytest.Found(policytest.About{})
+				w := policytest.NewWorld(policytest.Options{})
 				liar, reader, third := w.Writer("liar"), w.Writer("reader"), w.Writer("third")
 				var one, two, a, b qa.PostID
 				reader.Do(func(d *policytest.Draft) { one = d.Post("", "One?") })
@@ -148,7 +148,7 @@ func TestRepliesStayWithTheirVersion(t *testing.T) {
 // TestVoidWritesReplaceNothing: what a void write had replaced stands again, unless
 // somebody who counts wrote in sight of it; and with the void post's own later branches.
 func TestVoidWritesReplaceNothing(t *testing.T) {
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	liar, mod := w.Writer("liar"), w.Writer("mod")
 	w.Founder.Do(func(d *policytest.Draft) {
 		d.Role(liar.ID(), qa.RoleOrganiser, true).Role(mod.ID(), qa.RoleOrganiser, true)
@@ -225,7 +225,7 @@ func TestVoidWritesReplaceNothing(t *testing.T) {
 // TestOthersEntriesInVoidMaps: what others, and another device of the same person, wrote
 // into a map that a void change made still counts.
 func TestOthersEntriesInVoidMaps(t *testing.T) {
-	w := policytest.Found(policytest.About{})
+	w := policytest.NewWorld(policytest.Options{})
 	liar, boss := w.Writer("liar"), w.Writer("boss")
 	w.Founder.Do(func(d *policytest.Draft) {
 		d.Role(liar.ID(), qa.RoleOrganiser, true).Role(boss.ID(), qa.RoleOrganiser, true)

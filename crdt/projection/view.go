@@ -141,9 +141,9 @@ func (f *Projection) Posts() []qa.Post {
 	return out
 }
 
-// PostsFrom returns the posts that say that they stand for another, by their operations
+// PostsWithOrigin returns the posts that say that they stand for another, by their operations
 // ascending. Unlike Posts it reads only these.
-func (f *Projection) PostsFrom(origin qa.PostID) []qa.Post {
+func (f *Projection) PostsWithOrigin(origin qa.PostID) []qa.Post {
 	var out []qa.Post
 	f.eachPost(func(key string, o *object) {
 		if winner(o, "origin").str() == string(origin) {

@@ -22,8 +22,8 @@ func (f *Projection) keepPlace(o *object, change uint32, question bool) {
 // voidPost reports whether a post is void: all changes that made it are.
 func (f *Projection) voidPost(o *object) bool { return o.placed && f.isVoid(o.place) }
 
-// Void reports whether a change that was applied is void.
-func (f *Projection) Void(h wire.Hash) bool {
+// IsVoid reports whether a change that was applied is void.
+func (f *Projection) IsVoid(h wire.Hash) bool {
 	place, ok := f.graph.Place(h)
 	if !ok {
 		return false

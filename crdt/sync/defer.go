@@ -71,7 +71,7 @@ func (p *Peer) unwanted(h wire.Hash) bool {
 // withRerequested adds to need the deferred changes that are wanted now.
 func (p *Peer) withRerequested(g *graph.Graph, need []wire.Hash) []wire.Hash {
 	for h := range p.rerequested {
-		if g.Has(h) || g.Waiting(h) || p.unwanted(h) {
+		if g.Has(h) || g.IsPending(h) || p.unwanted(h) {
 			delete(p.rerequested, h)
 			continue
 		}

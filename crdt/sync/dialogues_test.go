@@ -214,7 +214,7 @@ func TestScenesEndEqual(t *testing.T) {
 				if !slices.Equal(a.g.Heads(), b.g.Heads()) {
 					t.Errorf("heads differ: %v, %v", a.g.Heads(), b.g.Heads())
 				}
-				if a.g.WaitingLen()+b.g.WaitingLen() > 0 {
+				if a.g.PendingLen()+b.g.PendingLen() > 0 {
 					t.Error("changes still wait")
 				}
 			})

@@ -362,7 +362,7 @@ func TestRule16GapBehindAWaitingChange(t *testing.T) {
 	}
 	copyTo(t, a.rebuilt(t, 50), b)
 	b.take(t, [][]byte{a.bytes[a.log[399]]})
-	if b.g.WaitingLen() != 1 {
+	if b.g.PendingLen() != 1 {
 		t.Fatal("nothing waits")
 	}
 	pa, pb := NewPeer(), NewPeer()
@@ -370,7 +370,7 @@ func TestRule16GapBehindAWaitingChange(t *testing.T) {
 		t.Errorf("%d messages", n)
 	}
 	wantEqual(t, a, b)
-	if b.g.WaitingLen() != 0 {
+	if b.g.PendingLen() != 0 {
 		t.Error("it still waits")
 	}
 }
@@ -536,7 +536,7 @@ func TestRule20DeferredUntilSomebodyBuildsOnIt(t *testing.T) {
 				t.Errorf("%d messages", n)
 			}
 			for _, h := range late {
-				if b.g.Has(h) || b.g.Waiting(h) || slices.Contains(pb.need(b.g), h) {
+				if b.g.Has(h) || b.g.IsPending(h) || slices.Contains(pb.need(b.g), h) {
 					t.Error("the deferred change is had or needed")
 				}
 			}

@@ -324,7 +324,7 @@ func (w *world) deliver(l *link) {
 			x.receive(w.t, p, b)
 			w.ask(x)
 		}
-		w.saw.waits += min(1, x.g.WaitingLen())
+		w.saw.waits += min(1, x.g.PendingLen())
 		if !w.fault {
 			w.saw.maxRounds = max(w.saw.maxRounds, p.rounds)
 		}
@@ -377,8 +377,8 @@ func (w *world) settle() {
 			w.t.Errorf("device %d has %d heads, %d changes; device 0 %d heads, %d changes", i, len(x.g.Heads()), x.g.Len(), len(heads), w.nodes[0].g.Len())
 		}
 		// What a rollback lost for good may be waited for, for good.
-		if x.g.WaitingLen() > 0 && !w.lostForGood {
-			w.t.Errorf("on device %d %d changes wait", i, x.g.WaitingLen())
+		if x.g.PendingLen() > 0 && !w.lostForGood {
+			w.t.Errorf("on device %d %d changes wait", i, x.g.PendingLen())
 		}
 	}
 	for _, l := range w.links {

@@ -518,8 +518,8 @@ func (p *Peer) trackProgress(g *graph.Graph, heads []wire.Hash, news bool) {
 	lack := len(g.NotAncestorsOf(p.theirHeads))
 	p.scanned += lack
 	moved := lack < p.theyLack
-	if g.Len() != p.applied || g.WaitingLen() != p.waiting {
-		p.applied, p.waiting = g.Len(), g.WaitingLen()
+	if g.Len() != p.applied || g.PendingLen() != p.waiting {
+		p.applied, p.waiting = g.Len(), g.PendingLen()
 		moved = true
 	}
 	for _, h := range p.theirNeed {

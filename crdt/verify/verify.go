@@ -181,7 +181,7 @@ func (v *Verifier) Result() qa.Verification {
 	for i := range out.Changes {
 		c := &out.Changes[i]
 		if h, err := wire.ParseHash(c.Hash); err == nil && c.Code == "" {
-			c.Void = v.document.Projection().Void(h)
+			c.Void = v.document.Projection().IsVoid(h)
 		}
 		if c.By == "" {
 			continue

@@ -44,7 +44,7 @@ func newPeople(t testing.TB, e qa.Event) *people {
 		}
 		p.keys[n] = k
 	}
-	doc, made, err := crdt.Found(p.actors['f'], qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
+	doc, made, err := crdt.Create(p.actors['f'], qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,8 +72,8 @@ func (p *people) do(who byte, a qa.Act) crdt.Made {
 		p.t.Fatal(err)
 	}
 	made, err := p.doc.Do(a)
-	if err != nil || made.Nothing {
-		p.t.Fatalf("%s by %c: nothing is %v, %v", a.Kind, who, made.Nothing, err)
+	if err != nil || made.NoChange {
+		p.t.Fatalf("%s by %c: nothing is %v, %v", a.Kind, who, made.NoChange, err)
 	}
 	p.keep(who, made)
 	return made

@@ -110,9 +110,9 @@ func IsDeflated(b []byte) bool {
 	return len(b) > chunkTypeAt && [4]byte(b) == magic && b[chunkTypeAt] == chunkDeflated
 }
 
-// MostInflated returns an upper bound for the size, in bytes, to which n bytes of a
+// MaxInflatedSize returns an upper bound for the size, in bytes, to which n bytes of a
 // deflate stream can inflate.
-func MostInflated(n int) int { return n * maxRatio }
+func MaxInflatedSize(n int) int { return n * maxRatio }
 
 // maxRatio is the highest compression ratio of DEFLATE: 258 bytes in two bits.
 const maxRatio = 1032

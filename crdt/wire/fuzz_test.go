@@ -103,7 +103,7 @@ func headerAgrees(t *testing.T, chunk []byte, lim Limits, c *Change, decoded err
 			}
 			return
 		}
-		if len(plain) > MostInflated(len(chunk))+len(chunk) {
+		if len(plain) > MaxInflatedSize(len(chunk))+len(chunk) {
 			t.Fatalf("%x inflates to %d bytes", chunk, len(plain))
 		}
 		if again, err := Inflate(chunk, len(plain)); err != nil || !bytes.Equal(again, plain) {

@@ -82,7 +82,7 @@ type Device struct {
 	signatures map[wire.Hash][]byte
 	conn       *conn
 
-	refused     []repo.Refused
+	refused     []repo.Refusal
 	unavailable int
 	ephemeral   []repo.Message
 	failures    []string           // texts of error messages
@@ -180,7 +180,7 @@ func dial(ctx context.Context, url, peer string, header http.Header, takesVersio
 		return nil, "", err
 	}
 	_ = resp.Body.Close()
-	join, err := repo.Encode(&repo.Message{Type: repo.TypeJoin, SenderID: peer, SupportedProtocolVersions: []string{"1"}, PeerMetadata: repo.PeerMetadata{IsEphemeral: true, TakesVersions: takesVersions}})
+	join, err := repo.Encode(&repo.Message{Type: repo.TypeJoin, SenderID: peer, SupportedProtocolVersions: []string{"1"}, PeerMetadata: repo.PeerMetadata{IsEphemeral: true, AcceptsVersions: takesVersions}})
 	if err == nil {
 		err = ws.WriteMessage(websocket.BinaryMessage, join)
 	}
@@ -537,7 +537,7 @@ type State struct {
 	Access      int // challenges answered
 	Connected   bool
 	CloseErr    error
-	Refused     []repo.Refused
+	Refused     []repo.Refusal
 	Unavailable int
 	Ephemeral   []repo.Message
 	Failures    []string

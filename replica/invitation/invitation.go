@@ -107,7 +107,7 @@ func writer(op wire.OpID) qa.Identity { return qa.IdentityOfActor([]byte(op.Acto
 // which are those of the invitations that this device joined with. skip says which keys
 // are not to be tried. It returns false when there is nothing to claim.
 func (v View) NextClaim(me qa.Identity, keys []qa.Identity, skip func(qa.Identity) bool) (qa.Act, bool) {
-	if v.Policy.Newer() || v.Policy.HoldsRole(me, qa.RoleOrganiser) {
+	if v.Policy.HasNewerRules() || v.Policy.HoldsRole(me, qa.RoleOrganiser) {
 		return qa.Act{}, false
 	}
 	for _, key := range keys {
@@ -125,7 +125,7 @@ func (v View) NextClaim(me qa.Identity, keys []qa.Identity, skip func(qa.Identit
 // another of my devices: whoever claimed first gets the role. skip says which invitations
 // are not to be tried. It returns false when there is nothing to answer.
 func (v View) NextAdmission(me qa.Identity, skip func(qa.Identity) bool) (qa.Act, bool) {
-	if v.Policy.Newer() || !v.Policy.HoldsRole(me, qa.RoleOrganiser) {
+	if v.Policy.HasNewerRules() || !v.Policy.HoldsRole(me, qa.RoleOrganiser) {
 		return qa.Act{}, false
 	}
 	claims, ok := v.Projection.Object("claims")

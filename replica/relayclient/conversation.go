@@ -253,7 +253,7 @@ func (c *conversation) hearUnavailable(ctx context.Context) error {
 }
 
 // hearRefused takes in which own changes the relay did not take.
-func (c *conversation) hearRefused(ctx context.Context, refused []repo.Refused) error {
+func (c *conversation) hearRefused(ctx context.Context, refused []repo.Refusal) error {
 	return c.doc.View(ctx, func(st State) error {
 		if err := st.NoteRefused(ctx, refused); err != nil {
 			return err

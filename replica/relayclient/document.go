@@ -59,7 +59,7 @@ type State interface {
 	// changes; NoteDelivery returns whether that is known now.
 	NoteDelivery(ctx context.Context, theirHeads []wire.Hash, lossKnown bool) (bool, error)
 	// NoteRefused notes which own changes the relay did not take.
-	NoteRefused(ctx context.Context, refused []repo.Refused) error
+	NoteRefused(ctx context.Context, refused []repo.Refusal) error
 }
 
 // Received says what a document was before changes were taken.

@@ -60,7 +60,7 @@ func (s *session) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { _ = s.conn.Close() })()
 
 	err := s.send(&repo.Message{
-		Type: repo.TypeJoin, PeerMetadata: repo.PeerMetadata{IsEphemeral: true, TakesVersions: true},
+		Type: repo.TypeJoin, PeerMetadata: repo.PeerMetadata{IsEphemeral: true, AcceptsVersions: true},
 		SupportedProtocolVersions: []string{repo.ProtocolVersion},
 	})
 	if err != nil {

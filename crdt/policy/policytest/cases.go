@@ -32,8 +32,8 @@ type scene struct {
 	byEve                                 qa.PostID // a question of Eve's
 }
 
-func play(about About) *scene {
-	s := &scene{World: Found(about)}
+func newScene(o Options) *scene {
+	s := &scene{World: NewWorld(o)}
 	s.founder = s.Founder
 	s.organiser, s.author, s.moderator = s.Writer("organiser"), s.Writer("author"), s.Writer("moderator")
 	s.reader, s.eve = s.Writer("reader"), s.Writer("eve")
@@ -41,13 +41,13 @@ func play(about About) *scene {
 		d.Role(s.organiser.ID(), qa.RoleOrganiser, true)
 		d.Role(s.author.ID(), qa.RoleAuthor, true)
 		d.Role(s.moderator.ID(), qa.RoleModerator, true)
-		if about.Access == "invited" {
+		if o.Access == "invited" {
 			d.Role(s.reader.ID(), qa.RoleMember, true)
 		}
 	})
 	s.reader.Do(func(d *Draft) { s.question = d.Post("", "Why?") })
 	s.author.Do(func(d *Draft) { s.reply = d.Post(s.question, "Because.") })
-	if about.Access != "invited" {
+	if o.Access != "invited" {
 		s.eve.Do(func(d *Draft) { s.byEve = d.Post("", "And I?") })
 	}
 	return s
@@ -60,17 +60,17 @@ type build []Case
 
 // add adds a case that is set in a scene. make returns the bad change.
 func (b *build) add(code policy.Code, name string, make func(s *scene) Signed) {
-	b.in(About{}, code, name, make)
+	b.addIn(Options{}, code, name, make)
 }
 
-func (b *build) in(about About, code policy.Code, name string, make func(s *scene) Signed) {
-	s := play(about)
+func (b *build) addIn(o Options, code policy.Code, name string, make func(s *scene) Signed) {
+	s := newScene(o)
 	bad := make(s)
 	*b = append(*b, Case{Name: name, Code: code, Event: s.Event, Setup: s.Changes, Bad: bad})
 }
 
-// by adds a case in which somebody drafts the bad change on the scene's heads.
-func (b *build) by(who func(*scene) *Writer, code policy.Code, name string, f func(s *scene, d *Draft)) {
+// addBy adds a case in which somebody drafts the bad change on the scene's heads.
+func (b *build) addBy(who func(*scene) *Writer, code policy.Code, name string, f func(s *scene, d *Draft)) {
 	b.add(code, name, func(s *scene) Signed {
 		d := who(s).Draft()
 		f(s, d)
@@ -78,10 +78,10 @@ func (b *build) by(who func(*scene) *Writer, code policy.Code, name string, f fu
 	})
 }
 
-// genesis adds a case whose bad change begins the event.
-func (b *build) genesis(code policy.Code, name string, about About, f func(d *Draft)) {
+// addGenesis adds a case whose bad change begins the event.
+func (b *build) addGenesis(code policy.Code, name string, o Options, f func(d *Draft)) {
 	w := &World{}
-	d := Genesis(w, about)
+	d := Genesis(w, o)
 	if f != nil {
 		f(d)
 	}
@@ -199,14 +199,14 @@ func (b *build) signatures() {
 		d := write(s)
 		d.Actor, d.Seq = "0123456789abcdef", 1
 		d.Ops = nil
-		d.Str0("k", "v")
+		d.StrAtRoot("k", "v")
 		return d.Sign()
 	})
 }
 
 func (b *build) bytes() {
 	spoil := func(code policy.Code, name string, f func(c *wire.Change)) {
-		b.by(founder, code, name, func(s *scene, d *Draft) {
+		b.addBy(founder, code, name, func(s *scene, d *Draft) {
 			d.Str("event/title", "A")
 			f(d.Change)
 		})
@@ -246,7 +246,7 @@ func (b *build) bytes() {
 
 func (b *build) shapes() {
 	shape := func(name string, f func(d *Draft)) {
-		b.by(founder, policy.CodeSchema, name, func(_ *scene, d *Draft) {
+		b.addBy(founder, policy.CodeSchema, name, func(_ *scene, d *Draft) {
 			d.Str("event/title", "A")
 			f(d)
 		})
@@ -271,7 +271,7 @@ func (b *build) shapes() {
 }
 
 func (b *build) sequences() {
-	b.by(founder, policy.CodeSequence, "a number left out", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeSequence, "a number left out", func(_ *scene, d *Draft) {
 		d.Str("event/title", "A")
 		d.Seq++
 	})
@@ -291,11 +291,11 @@ func (b *build) sequences() {
 		d.Post("", "Hello")
 		return d.Sign()
 	})
-	b.by(eve, policy.CodeSequence, "a high counter, to win", func(_ *scene, d *Draft) {
+	b.addBy(eve, policy.CodeSequence, "a high counter, to win", func(_ *scene, d *Draft) {
 		d.StartOp += 1000
 		d.Post("", "Hello")
 	})
-	b.by(eve, policy.CodeSequence, "back-dated: a counter below its past's", func(_ *scene, d *Draft) {
+	b.addBy(eve, policy.CodeSequence, "back-dated: a counter below its past's", func(_ *scene, d *Draft) {
 		d.StartOp--
 		d.Post("", "Hello")
 	})
@@ -304,40 +304,40 @@ func (b *build) sequences() {
 func (b *build) beginnings() {
 	b.add(policy.CodeGenesis, "a second beginning", func(s *scene) Signed {
 		w := &World{Event: s.Event}
-		return Genesis(w, About{By: "eve/2"}).Sign()
+		return Genesis(w, Options{By: "eve/2"}).Sign()
 	})
 	{
-		w := Found(About{})
-		bad := Genesis(&World{Event: w.Event}, About{By: "eve"}).Sign()
+		w := NewWorld(Options{})
+		bad := Genesis(&World{Event: w.Event}, Options{By: "eve"}).Sign()
 		*b = append(*b, Case{Name: "the beginning of another event", Code: policy.CodeGenesis, Event: w.Event, Bad: bad})
 	}
 	for _, part := range []string{"kind", "gate", "access", "people", "roles", "blocks", "claims", "posts", "winners", "draw", "contacts", "blobs", "relays"} {
-		b.genesis(policy.CodeGenesis, "a beginning without "+part, About{Without: part}, nil)
+		b.addGenesis(policy.CodeGenesis, "a beginning without "+part, Options{Without: part}, nil)
 	}
-	b.genesis(policy.CodeGenesis, "an event without its own map", About{Without: "event"}, nil)
-	b.genesis(policy.CodeGenesis, "a club without weeks", About{Kind: "club", Without: "weeks"}, nil)
-	b.genesis(policy.CodeGenesis, "an event with the weeks of a club", About{}, func(d *Draft) { d.Map("weeks") })
-	b.genesis(policy.CodeGenesis, "an event with the map of a club", About{}, func(d *Draft) { d.Map("club") })
-	b.genesis(policy.CodeGenesis, "a club with the map of an event", About{Kind: "club"}, func(d *Draft) { d.Map("event") })
-	b.genesis(policy.CodeGenesis, "rules of version 0", About{Without: "gate"}, func(d *Draft) { d.Set("gate", wire.UintValue(0)) })
-	b.genesis(policy.CodeGenesis, "rules of a version that is a text", About{Without: "gate"}, func(d *Draft) { d.Str("gate", "1") })
-	b.genesis(policy.CodeValue, "a kind that is none", About{Kind: "party", Without: "party"}, nil)
-	b.genesis(policy.CodeValue, "an access that is none", About{Access: "secret"}, nil)
-	b.genesis(policy.CodeOnce, "a root map made twice", About{}, func(d *Draft) { d.Map("posts") })
-	b.genesis(policy.CodeKey, "a root key that the schema lacks", About{}, func(d *Draft) { d.Map("secrets") })
-	b.genesis(policy.CodeObject, "a beginning that works in no map", About{}, func(d *Draft) {
+	b.addGenesis(policy.CodeGenesis, "an event without its own map", Options{Without: "event"}, nil)
+	b.addGenesis(policy.CodeGenesis, "a club without weeks", Options{Kind: "club", Without: "weeks"}, nil)
+	b.addGenesis(policy.CodeGenesis, "an event with the weeks of a club", Options{}, func(d *Draft) { d.Map("weeks") })
+	b.addGenesis(policy.CodeGenesis, "an event with the map of a club", Options{}, func(d *Draft) { d.Map("club") })
+	b.addGenesis(policy.CodeGenesis, "a club with the map of an event", Options{Kind: "club"}, func(d *Draft) { d.Map("event") })
+	b.addGenesis(policy.CodeGenesis, "rules of version 0", Options{Without: "gate"}, func(d *Draft) { d.Set("gate", wire.UintValue(0)) })
+	b.addGenesis(policy.CodeGenesis, "rules of a version that is a text", Options{Without: "gate"}, func(d *Draft) { d.Str("gate", "1") })
+	b.addGenesis(policy.CodeValue, "a kind that is none", Options{Kind: "party", Without: "party"}, nil)
+	b.addGenesis(policy.CodeValue, "an access that is none", Options{Access: "secret"}, nil)
+	b.addGenesis(policy.CodeOnce, "a root map made twice", Options{}, func(d *Draft) { d.Map("posts") })
+	b.addGenesis(policy.CodeKey, "a root key that the schema lacks", Options{}, func(d *Draft) { d.Map("secrets") })
+	b.addGenesis(policy.CodeObject, "a beginning that works in no map", Options{}, func(d *Draft) {
 		op := d.Str("event/title", "A")
 		op.Obj = wire.OpID{Counter: 1, Actor: d.Actor} // the operation that sets kind
 	})
 	for _, key := range []string{
 		"event", "people", "roles", "blocks", "claims", "posts", "winners", "draw", "contacts", "blobs", "relays", "club", "weeks",
 	} {
-		b.by(founder, policy.CodeOnce, "made later: "+key, func(_ *scene, d *Draft) { d.Map(key) })
+		b.addBy(founder, policy.CodeOnce, "made later: "+key, func(_ *scene, d *Draft) { d.Map(key) })
 	}
 	for key, v := range map[string]wire.Value{"kind": wire.StringValue("club"), "access": wire.StringValue("invited"), "gate": wire.UintValue(2)} {
-		b.by(founder, policy.CodeOnce, "changed later: "+key, func(_ *scene, d *Draft) { d.Set(key, v) })
+		b.addBy(founder, policy.CodeOnce, "changed later: "+key, func(_ *scene, d *Draft) { d.Set(key, v) })
 	}
-	b.by(founder, policy.CodeKey, "a root key made later", func(_ *scene, d *Draft) { d.Map("secrets") })
+	b.addBy(founder, policy.CodeKey, "a root key made later", func(_ *scene, d *Draft) { d.Map("secrets") })
 }
 
 // equivocations are changes by people who know that an actor has signed two versions,
@@ -412,13 +412,13 @@ func (b *build) equivocations() {
 }
 
 func (b *build) objects() {
-	b.by(founder, policy.CodeObject, "into a map of nobody", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeObject, "into a map of nobody", func(_ *scene, d *Draft) {
 		d.Str("event/title", "A").Obj = wire.OpID{Counter: 2, Actor: d.x.w.Writer("nobody").Actor}
 	})
-	b.by(founder, policy.CodeObject, "into an operation that made no map", func(s *scene, d *Draft) {
+	b.addBy(founder, policy.CodeObject, "into an operation that made no map", func(s *scene, d *Draft) {
 		d.Str("event/title", "A").Obj = wire.OpID{Counter: 1, Actor: s.founder.Actor}
 	})
-	b.by(founder, policy.CodeObject, "into its own operation that made no map", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeObject, "into its own operation that made no map", func(_ *scene, d *Draft) {
 		at := d.Next()
 		d.Str("event/title", "A")
 		d.Str("event/zone", "B").Obj = at
@@ -480,7 +480,7 @@ func (b *build) objects() {
 		d.Str("event/title", "C").Pred = old
 		return d.Sign()
 	})
-	b.by(reader, policy.CodePreds, "a new post that replaces something", func(s *scene, d *Draft) {
+	b.addBy(reader, policy.CodePreds, "a new post that replaces something", func(s *scene, d *Draft) {
 		d.Post("", "Hello")
 		d.Ops[0].Pred = []wire.OpID{d.Obj("posts/" + string(s.question))}
 	})
@@ -489,15 +489,15 @@ func (b *build) objects() {
 // floods are changes that say more than a person could, and what costs others more
 // than it costs its writer.
 func (b *build) floods() {
-	b.by(reader, policy.CodeRepeated, "a key twice", func(s *scene, d *Draft) {
+	b.addBy(reader, policy.CodeRepeated, "a key twice", func(s *scene, d *Draft) {
 		d.Str(s.at("tags"), "a")
 		d.Str(s.at("tags"), "b")
 	})
-	b.by(founder, policy.CodeRepeated, "a key twice, not replacing what it wrote itself", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeRepeated, "a key twice, not replacing what it wrote itself", func(_ *scene, d *Draft) {
 		d.Str("event/title", "A")
 		d.Str("event/title", "B").Pred = nil
 	})
-	b.by(founder, policy.CodeRepeated, "a key twice, among many", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeRepeated, "a key twice, among many", func(_ *scene, d *Draft) {
 		d.Str("event/title", "A")
 		for i := range schema.MaxLinks {
 			d.Map(fmt.Sprint("event/links/", i))
@@ -505,43 +505,43 @@ func (b *build) floods() {
 		}
 		d.Str("event/title", "B")
 	})
-	b.by(eve, policy.CodeRepeated, "1,000 operations on one key", func(s *scene, d *Draft) {
+	b.addBy(eve, policy.CodeRepeated, "1,000 operations on one key", func(s *scene, d *Draft) {
 		at := "posts/" + string(s.byEve)
 		for i := range wire.MaxOps {
 			d.Str(at+"/state", []string{"withdrawn", ""}[i%2])
 		}
 	})
-	b.genesis(policy.CodeRepeated, "founding with a title twice", About{}, func(d *Draft) {
+	b.addGenesis(policy.CodeRepeated, "founding with a title twice", Options{}, func(d *Draft) {
 		d.Str("event/title", "A")
 		d.Str("event/title", "B")
 	})
-	b.by(reader, policy.CodeOperations, "many versions at once", func(s *scene, d *Draft) {
+	b.addBy(reader, policy.CodeOperations, "many versions at once", func(s *scene, d *Draft) {
 		for range 40 {
 			d.Str(s.at("revisions/"+d.RevisionID()), "again")
 		}
 	})
-	b.by(reader, policy.CodeOperations, "many posts at once", func(_ *scene, d *Draft) {
+	b.addBy(reader, policy.CodeOperations, "many posts at once", func(_ *scene, d *Draft) {
 		for range 5 {
 			d.Post("", "again")
 		}
 	})
-	b.by(reader, policy.CodeOperations, "reactions to many posts at once", func(s *scene, d *Draft) {
+	b.addBy(reader, policy.CodeOperations, "reactions to many posts at once", func(s *scene, d *Draft) {
 		for i := range schema.MaxReactions / 2 {
 			d.React(s.reply, fmt.Sprint("e", i), true)
 			d.React(s.question, fmt.Sprint("e", i), true)
 		}
 	})
-	b.by(moderator, policy.CodeOperations, "many people blocked at once", func(_ *scene, d *Draft) {
+	b.addBy(moderator, policy.CodeOperations, "many people blocked at once", func(_ *scene, d *Draft) {
 		for i := range 5 {
 			d.Str("blocks/"+string(KeyOf(fmt.Sprint(i)).Identity()), "spam")
 		}
 	})
-	b.by(founder, policy.CodeOperations, "roles for many at once", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeOperations, "roles for many at once", func(_ *scene, d *Draft) {
 		for i := range 20 {
 			d.Role(KeyOf(fmt.Sprint(i)).Identity(), qa.RoleMember, true)
 		}
 	})
-	b.by(moderator, policy.CodeOperations, "marks of many posts at once", func(s *scene, d *Draft) {
+	b.addBy(moderator, policy.CodeOperations, "marks of many posts at once", func(s *scene, d *Draft) {
 		for _, id := range []qa.PostID{s.question, s.reply, s.byEve} {
 			for _, mark := range []string{"hidden", "pinned", "approved", "answered"} {
 				if mark == "hidden" {
@@ -594,7 +594,7 @@ func (b *build) keysAndValues() {
 		"event/x/" + strings.Repeat("n", 65): "a long name in x",
 	}
 	for path, name := range keys {
-		b.by(founder, policy.CodeKey, name, func(_ *scene, d *Draft) {
+		b.addBy(founder, policy.CodeKey, name, func(_ *scene, d *Draft) {
 			if strings.HasPrefix(path, "event/") && !strings.HasPrefix(path, "event/links") {
 				d.Str(path, "A")
 			} else {
@@ -613,22 +613,22 @@ func (b *build) keysAndValues() {
 		"roles/" + me + "/king":   "a role that is none",
 		"people/" + me + "/phone": "something else about a person",
 	} {
-		b.by(founder, policy.CodeKey, name, func(_ *scene, d *Draft) {
+		b.addBy(founder, policy.CodeKey, name, func(_ *scene, d *Draft) {
 			if up, _ := split(path); strings.Contains(up, "/") {
 				d.Path(up)
 			}
 			d.Str(path, "A")
 		})
 	}
-	b.by(reader, policy.CodeKey, "something else of a post", func(s *scene, d *Draft) { d.Str(s.at("colour"), "red") })
-	b.by(moderator, policy.CodeKey, "a mark that is none", func(s *scene, d *Draft) { d.Bool(s.at("marks/great"), true) })
-	b.by(reader, policy.CodeKey, "an emoji of 33 bytes", func(s *scene, d *Draft) { d.React(s.reply, strings.Repeat("x", 33), true) })
-	b.in(About{Kind: "club"}, policy.CodeKey, "a club's week that is no event", func(s *scene) Signed {
+	b.addBy(reader, policy.CodeKey, "something else of a post", func(s *scene, d *Draft) { d.Str(s.at("colour"), "red") })
+	b.addBy(moderator, policy.CodeKey, "a mark that is none", func(s *scene, d *Draft) { d.Bool(s.at("marks/great"), true) })
+	b.addBy(reader, policy.CodeKey, "an emoji of 33 bytes", func(s *scene, d *Draft) { d.React(s.reply, strings.Repeat("x", 33), true) })
+	b.addIn(Options{Kind: "club"}, policy.CodeKey, "a club's week that is no event", func(s *scene) Signed {
 		d := s.founder.Draft()
 		d.Map("weeks/next")
 		return d.Sign()
 	})
-	b.in(About{Kind: "club"}, policy.CodeKey, "the closing of a club", func(s *scene) Signed {
+	b.addIn(Options{Kind: "club"}, policy.CodeKey, "the closing of a club", func(s *scene) Signed {
 		d := s.founder.Draft()
 		d.Bool("club/closed", true)
 		return d.Sign()
@@ -651,26 +651,26 @@ func (b *build) keysAndValues() {
 		"people/" + me:                 wire.StringValue("me"),
 		"winners/" + me + "/" + postID: wire.BoolValue(true),
 	} {
-		b.by(founder, policy.CodeValue, "a value of another kind at "+strings.ReplaceAll(strings.ReplaceAll(path, me, "<id>"), me[1:]+"0", "<id>"), func(_ *scene, d *Draft) {
+		b.addBy(founder, policy.CodeValue, "a value of another kind at "+strings.ReplaceAll(strings.ReplaceAll(path, me, "<id>"), me[1:]+"0", "<id>"), func(_ *scene, d *Draft) {
 			if up, _ := split(path); strings.Contains(up, "/") {
 				d.Path(up)
 			}
 			d.Set(path, v)
 		})
 	}
-	b.by(founder, policy.CodeValue, "a map for a value", func(_ *scene, d *Draft) { d.Map("event/title") })
-	b.by(moderator, policy.CodeValue, "hidden without words", func(s *scene, d *Draft) { d.Bool(s.at("marks/hidden"), true) })
-	b.by(moderator, policy.CodeValue, "a duplicate of something that is no post", func(s *scene, d *Draft) { d.Str(s.at("marks/duplicateOf"), "that") })
-	b.by(reader, policy.CodeValue, "a state that is none", func(s *scene, d *Draft) { d.Str(s.at("state"), "lost") })
-	b.by(reader, policy.CodeValue, "a reaction in words", func(s *scene, d *Draft) {
+	b.addBy(founder, policy.CodeValue, "a map for a value", func(_ *scene, d *Draft) { d.Map("event/title") })
+	b.addBy(moderator, policy.CodeValue, "hidden without words", func(s *scene, d *Draft) { d.Bool(s.at("marks/hidden"), true) })
+	b.addBy(moderator, policy.CodeValue, "a duplicate of something that is no post", func(s *scene, d *Draft) { d.Str(s.at("marks/duplicateOf"), "that") })
+	b.addBy(reader, policy.CodeValue, "a state that is none", func(s *scene, d *Draft) { d.Str(s.at("state"), "lost") })
+	b.addBy(reader, policy.CodeValue, "a reaction in words", func(s *scene, d *Draft) {
 		at := "posts/" + string(s.reply) + "/reactions/" + string(s.reader.ID())
 		d.Path(at).Str(at+"/want", "very much")
 	})
-	b.by(founder, policy.CodeValue, "a post as somebody else", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeValue, "a post as somebody else", func(_ *scene, d *Draft) {
 		id := d.Post("", "Hello")
 		d.Str("posts/"+string(id)+"/as", "king")
 	})
-	b.by(founder, policy.CodeValue, "an origin that is no post", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeValue, "an origin that is no post", func(_ *scene, d *Draft) {
 		id := d.Post("", "Hello")
 		d.Str("posts/"+string(id)+"/origin", "that")
 	})
@@ -693,7 +693,7 @@ func (b *build) keysAndValues() {
 		"event/prizes":                 wire.UintValue(1 << 53),
 		"winners/" + me + "/" + postID: long(schema.MaxShort + 1),
 	} {
-		b.by(founder, policy.CodeLimit, "over-long: "+strings.ReplaceAll(path, me, "<id>"), func(_ *scene, d *Draft) {
+		b.addBy(founder, policy.CodeLimit, "over-long: "+strings.ReplaceAll(path, me, "<id>"), func(_ *scene, d *Draft) {
 			if up, _ := split(path); strings.Contains(up, "/") {
 				d.Path(up)
 			}
@@ -701,19 +701,19 @@ func (b *build) keysAndValues() {
 		})
 	}
 	b.texts()
-	b.by(eve, policy.CodeLimit, "over-long: a text of 32 KiB and a byte", func(_ *scene, d *Draft) { d.Post("", strings.Repeat("x", schema.MaxText+1)) })
-	b.by(reader, policy.CodeLimit, "over-long: tags", func(s *scene, d *Draft) { d.Set(s.at("tags"), long(schema.MaxTags+1)) })
-	b.by(moderator, policy.CodeLimit, "over-long: a reason", func(s *scene, d *Draft) { d.Set(s.at("marks/hidden"), long(schema.MaxReason+1)) })
-	b.by(founder, policy.CodeLimit, "over-long: on whose behalf", func(_ *scene, d *Draft) {
+	b.addBy(eve, policy.CodeLimit, "over-long: a text of 32 KiB and a byte", func(_ *scene, d *Draft) { d.Post("", strings.Repeat("x", schema.MaxText+1)) })
+	b.addBy(reader, policy.CodeLimit, "over-long: tags", func(s *scene, d *Draft) { d.Set(s.at("tags"), long(schema.MaxTags+1)) })
+	b.addBy(moderator, policy.CodeLimit, "over-long: a reason", func(s *scene, d *Draft) { d.Set(s.at("marks/hidden"), long(schema.MaxReason+1)) })
+	b.addBy(founder, policy.CodeLimit, "over-long: on whose behalf", func(_ *scene, d *Draft) {
 		id := d.Post("", "Hello")
 		d.Set("posts/"+string(id)+"/onBehalfOf", long(schema.MaxName+1))
 	})
-	b.by(reader, policy.CodeLimit, "21 emoji at once", func(s *scene, d *Draft) {
+	b.addBy(reader, policy.CodeLimit, "21 emoji at once", func(s *scene, d *Draft) {
 		for i := range schema.MaxReactions + 1 {
 			d.React(s.reply, fmt.Sprint("e", i), true)
 		}
 	})
-	b.by(founder, policy.CodeLimit, "21 x among other things", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeLimit, "21 x among other things", func(_ *scene, d *Draft) {
 		for i := range schema.MaxLinks {
 			d.Map(fmt.Sprint("event/links/", i))
 		}
@@ -731,12 +731,12 @@ func (b *build) keysAndValues() {
 		d.React(s.reply, "one more", true)
 		return d.Sign()
 	})
-	b.by(founder, policy.CodeLimit, "21 names in the event's x", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeLimit, "21 names in the event's x", func(_ *scene, d *Draft) {
 		for i := range schema.MaxXKeys + 1 {
 			d.Str(fmt.Sprint("event/x/", i), "A")
 		}
 	})
-	b.by(reader, policy.CodeLimit, "21 names in a post's x", func(s *scene, d *Draft) {
+	b.addBy(reader, policy.CodeLimit, "21 names in a post's x", func(s *scene, d *Draft) {
 		d.Map(s.at("x"))
 		for i := range schema.MaxXKeys + 1 {
 			d.Str(s.at(fmt.Sprint("x/", i)), "A")
@@ -747,8 +747,8 @@ func (b *build) keysAndValues() {
 // postID is a post ID of nobody's.
 var postID = string(qa.MakePostID("0123456789abcdef", []byte("01234567"), 7))
 
-// NoTexts are strings that an event of version 2 takes nowhere, by what is wrong.
-var NoTexts = map[string]string{
+// InvalidTexts are strings that an event of version 2 takes nowhere, by what is wrong.
+var InvalidTexts = map[string]string{
 	"NUL":                                   "a\x00b",
 	"escape":                                "a\x1b[31mb",
 	"a carriage return":                     "a\r\nb",
@@ -771,8 +771,8 @@ var NoTexts = map[string]string{
 	"an invisible operator and a word join": "\u2062\u2060",
 }
 
-// NoLines are texts that an event of version 2 does not take where it wants a line.
-var NoLines = map[string]string{
+// InvalidLines are texts that an event of version 2 does not take where it wants a line.
+var InvalidLines = map[string]string{
 	"a line break":            "a\nb",
 	"a tab":                   "a\tb",
 	"a line separator":        "a\u2028b",
@@ -783,47 +783,47 @@ var NoLines = map[string]string{
 
 // texts are strings that are no texts, or no lines.
 func (b *build) texts() {
-	for name, s := range NoTexts {
-		b.by(eve, policy.CodeText, "a question with "+name, func(_ *scene, d *Draft) { d.Post("", s) })
-		b.by(eve, policy.CodeText, "a name with "+name, func(x *scene, d *Draft) {
+	for name, s := range InvalidTexts {
+		b.addBy(eve, policy.CodeText, "a question with "+name, func(_ *scene, d *Draft) { d.Post("", s) })
+		b.addBy(eve, policy.CodeText, "a name with "+name, func(x *scene, d *Draft) {
 			me := "people/" + string(x.eve.ID())
 			d.Path(me).Str(me+"/name", s)
 		})
 	}
-	for name, s := range NoLines {
-		b.by(founder, policy.CodeText, "a title with "+name, func(_ *scene, d *Draft) { d.Str("event/title", s) })
+	for name, s := range InvalidLines {
+		b.addBy(founder, policy.CodeText, "a title with "+name, func(_ *scene, d *Draft) { d.Str("event/title", s) })
 	}
 	const line = "a\nb"
-	b.by(founder, policy.CodeText, "authors on two lines", func(_ *scene, d *Draft) { d.Str("event/authors", line) })
-	b.by(founder, policy.CodeText, "a relay on two lines", func(_ *scene, d *Draft) { d.Str("relays/0", line) })
-	b.by(founder, policy.CodeText, "a link's text on two lines", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeText, "authors on two lines", func(_ *scene, d *Draft) { d.Str("event/authors", line) })
+	b.addBy(founder, policy.CodeText, "a relay on two lines", func(_ *scene, d *Draft) { d.Str("relays/0", line) })
+	b.addBy(founder, policy.CodeText, "a link's text on two lines", func(_ *scene, d *Draft) {
 		d.Path("event/links/0").Str("event/links/0/text", line)
 	})
-	b.by(reader, policy.CodeText, "tags on two lines", func(s *scene, d *Draft) { d.Str(s.at("tags"), line) })
-	b.by(eve, policy.CodeText, "on behalf of somebody on two lines", func(_ *scene, d *Draft) {
+	b.addBy(reader, policy.CodeText, "tags on two lines", func(s *scene, d *Draft) { d.Str(s.at("tags"), line) })
+	b.addBy(eve, policy.CodeText, "on behalf of somebody on two lines", func(_ *scene, d *Draft) {
 		id := d.Post("", "Hello")
 		d.Str("posts/"+string(id)+"/onBehalfOf", line)
 	})
-	b.by(moderator, policy.CodeText, "a reason with NUL", func(s *scene, d *Draft) { d.Str(s.at("marks/hidden"), "a\x00b") })
-	b.by(moderator, policy.CodeText, "a block whose reason cannot be seen", func(s *scene, d *Draft) { d.Str("blocks/"+string(s.eve.ID()), "\u200b") })
-	b.by(founder, policy.CodeText, "a description with NUL", func(_ *scene, d *Draft) { d.Str("event/description", "a\x00b") })
-	b.by(founder, policy.CodeText, "a key of x with a line break", func(_ *scene, d *Draft) { d.Str("event/x/a\nb", "A") })
-	b.by(reader, policy.CodeText, "an emoji that cannot be seen", func(s *scene, d *Draft) { d.React(s.reply, "\u200d\ufe0f", true) })
-	b.in(About{Kind: "club"}, policy.CodeText, "a club's week with NUL in its title", func(s *scene) Signed {
+	b.addBy(moderator, policy.CodeText, "a reason with NUL", func(s *scene, d *Draft) { d.Str(s.at("marks/hidden"), "a\x00b") })
+	b.addBy(moderator, policy.CodeText, "a block whose reason cannot be seen", func(s *scene, d *Draft) { d.Str("blocks/"+string(s.eve.ID()), "\u200b") })
+	b.addBy(founder, policy.CodeText, "a description with NUL", func(_ *scene, d *Draft) { d.Str("event/description", "a\x00b") })
+	b.addBy(founder, policy.CodeText, "a key of x with a line break", func(_ *scene, d *Draft) { d.Str("event/x/a\nb", "A") })
+	b.addBy(reader, policy.CodeText, "an emoji that cannot be seen", func(s *scene, d *Draft) { d.React(s.reply, "\u200d\ufe0f", true) })
+	b.addIn(Options{Kind: "club"}, policy.CodeText, "a club's week with NUL in its title", func(s *scene) Signed {
 		week := "weeks/" + string(qa.MakeEventID([16]byte{1}))
 		d := s.founder.Draft()
 		d.Map(week)
 		d.Str(week+"/title", "a\x00b")
 		return d.Sign()
 	})
-	b.genesis(policy.CodeText, "a beginning with a title that cannot be seen", About{More: func(d *Draft) { d.Str("event/title", "\u200b") }}, nil)
+	b.addGenesis(policy.CodeText, "a beginning with a title that cannot be seen", Options{More: func(d *Draft) { d.Str("event/title", "\u200b") }}, nil)
 }
 
 func (b *build) posts() {
 	for _, part := range []string{"revisions", "reactions", "marks", "marks/assigned", "marks/candidate", "parent", "at", "revision"} {
-		b.by(eve, policy.CodePost, "a post without "+part, func(_ *scene, d *Draft) { d.Post("", "Hello", part) })
+		b.addBy(eve, policy.CodePost, "a post without "+part, func(_ *scene, d *Draft) { d.Post("", "Hello", part) })
 	}
-	b.by(eve, policy.CodePost, "a post with two versions of its text", func(_ *scene, d *Draft) {
+	b.addBy(eve, policy.CodePost, "a post with two versions of its text", func(_ *scene, d *Draft) {
 		at := "posts/" + string(d.Post("", "Hello"))
 		d.Str(at+"/revisions/"+d.RevisionID(), "Hello again")
 	})
@@ -843,9 +843,9 @@ func (b *build) posts() {
 		},
 		"a post by no name": func(*scene, *Draft) string { return "first" },
 	} {
-		b.by(eve, policy.CodePostID, name, func(s *scene, d *Draft) { d.Map("posts/" + id(s, d)) })
+		b.addBy(eve, policy.CodePostID, name, func(s *scene, d *Draft) { d.Map("posts/" + id(s, d)) })
 	}
-	b.by(reader, policy.CodeRevisionID, "a version of a text written over another", func(s *scene, d *Draft) {
+	b.addBy(reader, policy.CodeRevisionID, "a version of a text written over another", func(s *scene, d *Draft) {
 		at := s.at("revisions")
 		for _, c := range d.past {
 			for _, op := range c.Ops {
@@ -856,14 +856,14 @@ func (b *build) posts() {
 			}
 		}
 	})
-	b.by(reader, policy.CodeRevisionID, "a version by the name of a later operation", func(s *scene, d *Draft) {
+	b.addBy(reader, policy.CodeRevisionID, "a version by the name of a later operation", func(s *scene, d *Draft) {
 		d.Str(s.at("revisions/"+string(qa.MakeRevisionID([]byte(d.Actor), d.Next().Counter+1))), "A")
 	})
-	b.by(reader, policy.CodeRevisionID, "a version by the name of another's operation", func(s *scene, d *Draft) {
+	b.addBy(reader, policy.CodeRevisionID, "a version by the name of another's operation", func(s *scene, d *Draft) {
 		d.Str(s.at("revisions/"+string(qa.MakeRevisionID([]byte(s.eve.Actor), d.Next().Counter))), "A")
 	})
 	parent := func(name string, id func(s *scene, d *Draft) qa.PostID) {
-		b.by(eve, policy.CodeParent, name, func(s *scene, d *Draft) { d.Post(id(s, d), "Hello") })
+		b.addBy(eve, policy.CodeParent, name, func(s *scene, d *Draft) { d.Post(id(s, d), "Hello") })
 	}
 	parent("an answer to a post of nobody", func(*scene, *Draft) qa.PostID { return qa.PostID(postID) })
 	parent("an answer to itself", func(_ *scene, d *Draft) qa.PostID { return d.PostID() })
@@ -881,17 +881,17 @@ func (b *build) posts() {
 		d.Post(other, "I see you")
 		return d.Sign()
 	})
-	b.by(eve, policy.CodeValue, "an answer to something that is no ID", func(_ *scene, d *Draft) { d.Post("that one", "Hello") })
+	b.addBy(eve, policy.CodeValue, "an answer to something that is no ID", func(_ *scene, d *Draft) { d.Post("that one", "Hello") })
 	later := map[string]wire.Value{
 		"parent": wire.StringValue(""), "at": wire.IntValue(5), "onBehalfOf": wire.StringValue("Ann"),
 		"source": wire.StringValue("a page"), "origin": wire.StringValue(postID),
 	}
 	for key, v := range later {
-		b.by(reader, policy.CodeOnce, "back-dated: "+key+" of a post that is there", func(s *scene, d *Draft) { d.Set(s.at(key), v) })
+		b.addBy(reader, policy.CodeOnce, "back-dated: "+key+" of a post that is there", func(s *scene, d *Draft) { d.Set(s.at(key), v) })
 	}
-	b.by(founder, policy.CodeOnce, "made an author's later", func(s *scene, d *Draft) { d.Str(s.at("as"), "author") })
-	b.by(reader, policy.CodeOnce, "a post's map made again", func(s *scene, d *Draft) { d.Map(s.at("reactions")) })
-	b.by(eve, policy.CodeOnce, "a post's time twice", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeOnce, "made an author's later", func(s *scene, d *Draft) { d.Str(s.at("as"), "author") })
+	b.addBy(reader, policy.CodeOnce, "a post's map made again", func(s *scene, d *Draft) { d.Map(s.at("reactions")) })
+	b.addBy(eve, policy.CodeOnce, "a post's time twice", func(_ *scene, d *Draft) {
 		at := "posts/" + string(d.Post("", "Hello"))
 		d.Set(at+"/at", wire.IntValue(5))
 	})
@@ -953,14 +953,14 @@ func (b *build) roles() {
 			d.Str(at+"/as", "author")
 		}},
 	} {
-		b.by(a.who, policy.CodeRole, a.name, a.f)
+		b.addBy(a.who, policy.CodeRole, a.name, a.f)
 	}
-	b.in(About{Kind: "club"}, policy.CodeRole, "a reader lists a week in a club", func(s *scene) Signed {
+	b.addIn(Options{Kind: "club"}, policy.CodeRole, "a reader lists a week in a club", func(s *scene) Signed {
 		d := s.reader.Draft()
 		d.Map("weeks/" + string(qa.MakeEventID([16]byte{3})))
 		return d.Sign()
 	})
-	b.in(About{Kind: "club"}, policy.CodeRole, "a reader renames a club", func(s *scene) Signed {
+	b.addIn(Options{Kind: "club"}, policy.CodeRole, "a reader renames a club", func(s *scene) Signed {
 		d := s.reader.Draft()
 		d.Str("club/title", "Mine")
 		return d.Sign()
@@ -1012,7 +1012,7 @@ func (b *build) roles() {
 		return d.Sign()
 	})
 	stranger := func(name string, f func(s *scene, d *Draft)) {
-		b.in(About{Access: "invited"}, policy.CodeRole, name, func(s *scene) Signed {
+		b.addIn(Options{Access: "invited"}, policy.CodeRole, name, func(s *scene) Signed {
 			d := s.eve.Draft()
 			f(s, d)
 			return d.Sign()
@@ -1021,13 +1021,13 @@ func (b *build) roles() {
 	stranger("a stranger asks in an invited event", func(_ *scene, d *Draft) { d.Post("", "May I?") })
 	stranger("a stranger reacts in an invited event", func(s *scene, d *Draft) { d.React(s.question, "want", true) })
 	stranger("a stranger names themselves in an invited event", func(s *scene, d *Draft) { d.Map("people/" + string(s.eve.ID())) })
-	b.in(About{Access: "invited"}, policy.CodeRole, "a stranger merges in an invited event", func(s *scene) Signed {
+	b.addIn(Options{Access: "invited"}, policy.CodeRole, "a stranger merges in an invited event", func(s *scene) Signed {
 		before := s.Heads()
 		s.author.DoOn(before, func(d *Draft) { d.React(s.question, "a", true) })
 		s.reader.DoOn(before, func(d *Draft) { d.React(s.question, "b", true) })
 		return s.eve.Draft().Sign()
 	})
-	b.in(About{Access: "invited"}, policy.CodeRole, "a member who was put out asks", func(s *scene) Signed {
+	b.addIn(Options{Access: "invited"}, policy.CodeRole, "a member who was put out asks", func(s *scene) Signed {
 		s.founder.Do(func(d *Draft) { d.Role(s.reader.ID(), qa.RoleMember, false) })
 		d := s.reader.Draft()
 		d.Post("", "Still there?")
@@ -1052,12 +1052,12 @@ func (b *build) owners() {
 		"somebody else's contact":           func(s *scene, d *Draft) { d.Set("contacts/"+string(s.reader.ID()), wire.BytesValue([]byte{1})) },
 		"an invitation claimed for another": func(s *scene, d *Draft) { d.Str("claims/"+string(s.reader.ID()), string(s.eve.ID())) },
 	} {
-		b.by(eve, policy.CodeOwner, name, f)
+		b.addBy(eve, policy.CodeOwner, name, f)
 	}
-	b.by(founder, policy.CodeOwner, "an organiser edits a post", func(s *scene, d *Draft) { d.Str(s.at("revisions/"+d.RevisionID()), "Edited") })
-	b.by(author, policy.CodeOwner, "a candidate named for another author", func(s *scene, d *Draft) { d.Bool(s.at("marks/candidate/"+string(s.eve.ID())), true) })
-	b.by(author, policy.CodeOwner, "winners chosen for another author", func(s *scene, d *Draft) { d.Map("winners/" + string(s.founder.ID())) })
-	b.by(author, policy.CodeOwner, "another's part in the draw", func(s *scene, d *Draft) {
+	b.addBy(founder, policy.CodeOwner, "an organiser edits a post", func(s *scene, d *Draft) { d.Str(s.at("revisions/"+d.RevisionID()), "Edited") })
+	b.addBy(author, policy.CodeOwner, "a candidate named for another author", func(s *scene, d *Draft) { d.Bool(s.at("marks/candidate/"+string(s.eve.ID())), true) })
+	b.addBy(author, policy.CodeOwner, "winners chosen for another author", func(s *scene, d *Draft) { d.Map("winners/" + string(s.founder.ID())) })
+	b.addBy(author, policy.CodeOwner, "another's part in the draw", func(s *scene, d *Draft) {
 		d.Set("draw/reveal/"+string(s.founder.ID()), wire.BytesValue([]byte{1}))
 	})
 	for name, path := range map[string]string{"name": "people/%s/name", "a choice": "winners/%s/" + postID} {
@@ -1087,7 +1087,7 @@ func (b *build) owners() {
 func (b *build) invitations() {
 	invited := func(code policy.Code, name string, f func(s *scene, key *Writer) Signed) {
 		for _, access := range []string{"open", "invited"} {
-			b.in(About{Access: access}, code, name+", "+access, func(s *scene) Signed {
+			b.addIn(Options{Access: access}, code, name+", "+access, func(s *scene) Signed {
 				key := s.Writer("invitation")
 				s.organiser.Do(func(d *Draft) { d.Role(key.ID(), qa.RoleInviteAuthor, true) })
 				return f(s, key)
@@ -1141,17 +1141,17 @@ func (b *build) invitations() {
 		d.Map("people/" + string(s.author.ID()))
 		return d.Sign()
 	})
-	b.by(eve, policy.CodeClaim, "a claim of what is no invitation", func(s *scene, d *Draft) { claim(s.eve, d, s.reader.ID()) })
-	b.by(founder, policy.CodeClaim, "a founder's claim of nothing, with something else", func(s *scene, d *Draft) {
+	b.addBy(eve, policy.CodeClaim, "a claim of what is no invitation", func(s *scene, d *Draft) { claim(s.eve, d, s.reader.ID()) })
+	b.addBy(founder, policy.CodeClaim, "a founder's claim of nothing, with something else", func(s *scene, d *Draft) {
 		claim(s.founder, d, s.reader.ID())
 		d.Str("event/title", "A")
 	})
-	b.by(founder, policy.CodeBlob, "a picture that is not what its name says", func(_ *scene, d *Draft) { picture(d, "a picture", "another") })
-	b.by(founder, policy.CodeBlob, "a picture that is not alone", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeBlob, "a picture that is not what its name says", func(_ *scene, d *Draft) { picture(d, "a picture", "another") })
+	b.addBy(founder, policy.CodeBlob, "a picture that is not alone", func(_ *scene, d *Draft) {
 		picture(d, "a picture", "a picture")
 		d.Str("event/title", "A")
 	})
-	b.by(founder, policy.CodeLimit, "over-long: a picture", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeLimit, "over-long: a picture", func(_ *scene, d *Draft) {
 		big := strings.Repeat("x", schema.MaxBlob+1)
 		picture(d, big, big)
 	})

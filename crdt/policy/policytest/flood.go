@@ -77,7 +77,7 @@ func (f *flood) set(x *Writer, in wire.OpID, key string, v wire.Value, start uin
 func Floods(n int) []Flood {
 	var out []Flood
 	add := func(name string, write func(f *flood, n int)) {
-		f := &flood{World: Found(About{}), maxs: map[wire.Hash]uint64{}, live: map[string][]wire.OpID{}}
+		f := &flood{World: NewWorld(Options{}), maxs: map[wire.Hash]uint64{}, live: map[string][]wire.OpID{}}
 		eve := f.Writer("eve")
 		f.Founder.Do(func(d *Draft) { d.Role(f.Writer("moderator").ID(), qa.RoleModerator, true) })
 		eve.Do(func(d *Draft) { d.Post("", "spam") })

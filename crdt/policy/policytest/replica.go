@@ -11,10 +11,10 @@ import (
 // Replica takes changes as a relay and a device do: decoded, signed, in their place
 // in the graph, valid. What comes before its past waits.
 type Replica struct {
-	Event  qa.EventID
-	Graph  *graph.Graph
-	Policy *policy.Policy
-	Taken  []*wire.Change // in the order they were applied
+	Event   qa.EventID
+	Graph   *graph.Graph
+	Policy  *policy.Policy
+	Applied []*wire.Change // in the order they were applied
 	// Rejected are changes that waited and were refused when their turn came.
 	Rejected []core.Rejection
 
@@ -28,9 +28,9 @@ func NewReplica(event qa.EventID) *Replica {
 	return &Replica{Event: event, Graph: d.Graph(), Policy: d.Policy(), document: d, inspector: core.Inspector{Event: event}}
 }
 
-// Take takes a change as it travels. A *policy.Refusal is returned when it is not
+// Apply adds a change as it travels. A *policy.Refusal is returned when it is not
 // taken, nil when it is or when it waits.
-func (r *Replica) Take(s Signed) error {
+func (r *Replica) Apply(s Signed) error {
 	found, err := r.inspector.Inspect(s.Bytes, s.Signature)
 	if err != nil {
 		return err
@@ -38,15 +38,15 @@ func (r *Replica) Take(s Signed) error {
 	if found.Refusal != nil {
 		return found.Refusal
 	}
-	return r.take(found.Change)
+	return r.add(found.Change)
 }
 
-// TakeChange is Take for a change that was decoded and whose signature was checked.
-func (r *Replica) TakeChange(c *wire.Change) error {
-	return r.take(core.NewChange(c, nil, nil, 0))
+// ApplyChange is Apply for a change that was decoded and whose signature was checked.
+func (r *Replica) ApplyChange(c *wire.Change) error {
+	return r.add(core.NewChange(c, nil, nil, 0))
 }
 
-func (r *Replica) take(c *core.Change) error {
+func (r *Replica) add(c *core.Change) error {
 	added, err := r.document.Add(c)
 	if err != nil {
 		return policy.RefusalOf(err)
@@ -56,7 +56,7 @@ func (r *Replica) take(c *core.Change) error {
 		if err := a.Decode(); err != nil {
 			return err
 		}
-		r.Taken = append(r.Taken, a.Decoded)
+		r.Applied = append(r.Applied, a.Decoded)
 	}
 	if added.Refusal != nil {
 		return added.Refusal

@@ -77,19 +77,19 @@ func (w *World) Writer(name string) *Writer {
 	return &Writer{w: w, Key: k, Actor: a}
 }
 
-// About are the parts of a genesis.
-type About struct {
+// Options are the parts of a genesis.
+type Options struct {
 	Kind, Access string // "event" and "open" when empty
-	Gate         uint64 // schema.RulesVersion when 0
+	RulesVersion uint64 // schema.RulesVersion when 0
 	By           string // "founder" when empty
 	Without      string // a path that is left out
 	More         func(*Draft)
 }
 
-// Found returns an event founded by "founder".
-func Found(about About) *World {
+// NewWorld returns an event founded by "founder".
+func NewWorld(o Options) *World {
 	w := &World{by: map[wire.Hash]*wire.Change{}}
-	d := Genesis(w, about)
+	d := Genesis(w, o)
 	s := d.Sign()
 	w.Add(s)
 	return w
@@ -97,18 +97,18 @@ func Found(about About) *World {
 
 // Genesis drafts the first change of a world, and gives the world its ID when it is
 // signed.
-func Genesis(w *World, about About) *Draft {
+func Genesis(w *World, o Options) *Draft {
 	if w.by == nil {
 		w.by = map[wire.Hash]*wire.Change{}
 	}
-	kind, access := about.Kind, about.Access
+	kind, access := o.Kind, o.Access
 	if kind == "" {
 		kind = "event"
 	}
 	if access == "" {
 		access = "open"
 	}
-	by := about.By
+	by := o.By
 	if by == "" {
 		by = "founder"
 	}
@@ -116,12 +116,12 @@ func Genesis(w *World, about About) *Draft {
 	d := w.Founder.Draft()
 	d.found = true
 	set := func(path string, v wire.Value) {
-		if path != about.Without {
+		if path != o.Without {
 			d.Set(path, v)
 		}
 	}
 	set("kind", wire.StringValue(kind))
-	set("gate", wire.UintValue(cmp.Or(about.Gate, schema.RulesVersion)))
+	set("gate", wire.UintValue(cmp.Or(o.RulesVersion, schema.RulesVersion)))
 	set("access", wire.StringValue(access))
 	maps := []string{kind, kind + "/x", "people", "roles", "blocks", "claims", "posts", "winners", "draw", "draw/commit", "draw/reveal", "contacts", "blobs", "relays"}
 	switch kind {
@@ -131,12 +131,12 @@ func Genesis(w *World, about About) *Draft {
 		maps = append(maps, "event/links")
 	}
 	for _, path := range maps {
-		if path != about.Without && !strings.HasPrefix(path, about.Without+"/") {
+		if path != o.Without && !strings.HasPrefix(path, o.Without+"/") {
 			d.Map(path)
 		}
 	}
-	if about.More != nil {
-		about.More(d)
+	if o.More != nil {
+		o.More(d)
 	}
 	return d
 }
@@ -535,8 +535,8 @@ func (x *Writer) DoOn(on []wire.Hash, f func(*Draft)) Signed {
 	return x.w.Add(d.Sign())
 }
 
-// Str0 sets a text in the root, without a look at what stands there.
-func (d *Draft) Str0(key, s string) {
+// StrAtRoot sets a text in the root, without a look at what stands there.
+func (d *Draft) StrAtRoot(key, s string) {
 	d.Ops = append(d.Ops, wire.Op{Action: wire.Set, Key: wire.Key{Prop: key}, Value: wire.StringValue(s)})
 }
 

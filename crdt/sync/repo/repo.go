@@ -58,19 +58,19 @@ const (
 
 // Bounds of what Decode takes.
 const (
-	MaxFrame     = 8 << 20 // bytes of a frame
-	MaxID        = 256     // bytes of a type, peer ID, document ID, session ID, storage ID or protocol version
-	MaxText      = 4096    // bytes of an error's message, a refusal's code or its reason
-	MaxVersions  = 16      // protocol versions in a join
-	MaxRefused   = 8192    // refusals in one message
-	MaxCount     = 1<<53 - 1
-	MaxProofSide = 256 << 10 // bytes of each of the two changes of a proof; a change of events with all its deps is less
-	maxNesting   = 8
-	maxMapPairs  = 1024
-	SignatureLen = 64 // bytes of one signature in Signatures
-	HashLen      = 32 // bytes of Refused.Hash
-	ChallengeLen = 32 // bytes of Challenge
-	IdentityLen  = 32 // bytes of Identity
+	MaxFrame       = 8 << 20 // bytes of a frame
+	MaxID          = 256     // bytes of a type, peer ID, document ID, session ID, storage ID or protocol version
+	MaxText        = 4096    // bytes of an error's message, a refusal's code or its reason
+	MaxVersions    = 16      // protocol versions in a join
+	MaxRefusals    = 8192    // refusals in one message
+	MaxCount       = 1<<53 - 1
+	MaxProofChange = 256 << 10 // bytes of each of the two changes of a proof; a change of events with all its deps is less
+	maxNesting     = 8
+	maxMapPairs    = 1024
+	SignatureLen   = 64 // bytes of one signature in Signatures
+	HashLen        = 32 // bytes of Refusal.Hash
+	ChallengeLen   = 32 // bytes of Challenge
+	IdentityLen    = 32 // bytes of Identity
 )
 
 var (
@@ -90,13 +90,13 @@ var (
 type PeerMetadata struct {
 	StorageID   string `cbor:"storageId,omitempty"` // empty: none told
 	IsEphemeral bool   `cbor:"isEphemeral"`         // true: the peer keeps nothing between connections
-	// TakesVersions: the peer takes several changes of one actor and sequence number, and
+	// AcceptsVersions: the peer takes several changes of one actor and sequence number, and
 	// what builds on each of them. Stock clients do not, and do not say so.
-	TakesVersions bool `cbor:"flyleafVersions,omitempty"`
+	AcceptsVersions bool `cbor:"flyleafVersions,omitempty"`
 }
 
-// Refused tells the sender of a change that it was not taken.
-type Refused struct {
+// Refusal tells the sender of a change that it was not taken.
+type Refusal struct {
 	Hash     []byte `cbor:"hash"` // HashLen bytes: the change
 	Code     string `cbor:"code"` // for programs; stable
 	Reason   string `cbor:"reason"`
@@ -135,7 +135,7 @@ type Message struct {
 	SessionID string // ephemeral
 
 	Message string    // error; flyleaf-access of the server: AccessAddress or empty
-	Refused []Refused // flyleaf-refused
+	Refused []Refusal // flyleaf-refused
 	Proof   *Proof    // flyleaf-proof
 
 	Challenge []byte // flyleaf-access of the server: ChallengeLen bytes
@@ -169,7 +169,7 @@ type frame struct {
 	Count                     any           `cbor:"count,omitempty"`
 	SessionID                 string        `cbor:"sessionId,omitempty"`
 	Message                   string        `cbor:"message,omitempty"`
-	Refused                   []Refused     `cbor:"refused,omitempty"`
+	Refused                   []Refusal     `cbor:"refused,omitempty"`
 	Proof                     *Proof        `cbor:"proof,omitempty"`
 	Challenge                 []byte        `cbor:"challenge,omitempty"`
 	Identity                  []byte        `cbor:"identity,omitempty"`
@@ -183,7 +183,7 @@ var (
 		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
 		MaxNestedLevels:   maxNesting,
 		MaxMapPairs:       maxMapPairs,
-		MaxArrayElements:  MaxRefused,
+		MaxArrayElements:  MaxRefusals,
 		FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
 	}.DecMode())
 )
@@ -329,7 +329,7 @@ func (m *Message) check() error {
 	if m.Count > MaxCount {
 		return fmt.Errorf("%w: count %d", ErrBound, m.Count)
 	}
-	if len(m.Refused) > MaxRefused {
+	if len(m.Refused) > MaxRefusals {
 		return fmt.Errorf("%w: %d refusals", ErrBound, len(m.Refused))
 	}
 	for _, r := range m.Refused {
@@ -337,7 +337,7 @@ func (m *Message) check() error {
 			return fmt.Errorf("%w: refusal", ErrBound)
 		}
 	}
-	if p := m.Proof; p != nil && (len(p.A) > MaxProofSide || len(p.B) > MaxProofSide || len(p.SigA) != SignatureLen || len(p.SigB) != SignatureLen) {
+	if p := m.Proof; p != nil && (len(p.A) > MaxProofChange || len(p.B) > MaxProofChange || len(p.SigA) != SignatureLen || len(p.SigB) != SignatureLen) {
 		return fmt.Errorf("%w: proof", ErrBound)
 	}
 	for _, f := range []struct {
@@ -378,10 +378,10 @@ func (m *Message) complete() error {
 	return nil
 }
 
-// Speaker returns the identity that the body of an ephemeral message of ours speaks
+// IdentityIn returns the identity that the body of an ephemeral message of ours speaks
 // for: IdentityLen bytes at "id" of a CBOR map; nil when there is no "id", as in
 // bodies of other programs. ErrMalformed is returned when that is no identity.
-func Speaker(body []byte) ([]byte, error) {
+func IdentityIn(body []byte) ([]byte, error) {
 	if len(body) == 0 || body[0]>>5 != 5 {
 		return nil, nil
 	}

@@ -69,7 +69,7 @@ var stock = []struct {
 // ours are the messages that stock clients do not know.
 var ours = []Message{
 	{Type: TypeProof, SenderID: "r", TargetID: "a", DocumentID: "d", Proof: &Proof{
-		A: []byte{1}, SigA: bytes.Repeat([]byte{2}, SignatureLen), B: bytes.Repeat([]byte{3}, MaxProofSide), SigB: bytes.Repeat([]byte{4}, SignatureLen),
+		A: []byte{1}, SigA: bytes.Repeat([]byte{2}, SignatureLen), B: bytes.Repeat([]byte{3}, MaxProofChange), SigB: bytes.Repeat([]byte{4}, SignatureLen),
 	}},
 	{Type: TypeAccess, SenderID: "r", TargetID: "a", DocumentID: "d", Challenge: bytes.Repeat([]byte{5}, ChallengeLen), Version: 2},
 	{
@@ -113,7 +113,7 @@ func TestRoundTrip(t *testing.T) {
 		{Type: TypeEphemeral, SenderID: "a", TargetID: "r", DocumentID: "d", Data: []byte{0xf6}, SessionID: "s", Count: MaxCount},
 		{Type: TypeEphemeral, SenderID: "a", TargetID: "r", DocumentID: "d", Data: []byte{0xf6}, SessionID: "s"},
 		{Type: TypeError, SenderID: "r", TargetID: "a", Message: "unsupported protocol version"},
-		{Type: TypeRefused, SenderID: "r", TargetID: "a", DocumentID: "d", Refused: []Refused{
+		{Type: TypeRefused, SenderID: "r", TargetID: "a", DocumentID: "d", Refused: []Refusal{
 			{Hash: hash, Code: "signature", Reason: "not signed", Deferred: true},
 			{Hash: hash, Code: "x"},
 		}},
@@ -196,13 +196,13 @@ func TestDecodeRefuses(t *testing.T) {
 		{"odd signatures", sync(func(m *Message) { m.Signatures = make([]byte, 65) }), ErrBound},
 		{"long message", sync(func(m *Message) { m.Message = strings.Repeat("a", MaxText+1) }), ErrBound},
 		{"many versions", sync(func(m *Message) { m.SupportedProtocolVersions = make([]string, MaxVersions+1) }), ErrBound},
-		{"short hash", sync(func(m *Message) { m.Refused = []Refused{{Hash: []byte{1}}} }), ErrBound},
+		{"short hash", sync(func(m *Message) { m.Refused = []Refusal{{Hash: []byte{1}}} }), ErrBound},
 		{"no proof", sync(func(m *Message) { m.Type = TypeProof }), ErrMissing},
 		{"half a proof", sync(func(m *Message) { *m = ours[0]; m.Proof = &Proof{A: []byte{1}, SigA: m.Proof.SigA, SigB: m.Proof.SigB} }), ErrMissing},
 		{"a proof without a signature", sync(func(m *Message) { *m = ours[0]; m.Proof = &Proof{A: []byte{1}, B: []byte{2}, SigA: m.Proof.SigA} }), ErrBound},
 		{"a proof of a large change", sync(func(m *Message) {
 			*m = ours[0]
-			m.Proof = &Proof{A: make([]byte, MaxProofSide+1), B: []byte{2}, SigA: m.Proof.SigA, SigB: m.Proof.SigB}
+			m.Proof = &Proof{A: make([]byte, MaxProofChange+1), B: []byte{2}, SigA: m.Proof.SigA, SigB: m.Proof.SigB}
 		}), ErrBound},
 		{"access of nobody", sync(func(m *Message) { m.Type = TypeAccess }), ErrMissing},
 		{"access without signature", sync(func(m *Message) { *m = ours[2]; m.Signature = nil }), ErrMissing},

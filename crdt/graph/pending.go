@@ -41,8 +41,8 @@ func (b *pendingBuffer) len() int             { return len(b.waits) }
 
 func (b *pendingBuffer) put(c Meta, applied func(wire.Hash) bool) error {
 	size := waitingSize(c)
-	if len(b.waits) >= MaxWaiting || b.bytes+size > MaxWaitingBytes {
-		return fmt.Errorf("%w: %d changes, %d bytes", ErrWaitingFull, len(b.waits), b.bytes)
+	if len(b.waits) >= MaxPending || b.bytes+size > MaxPendingBytes {
+		return fmt.Errorf("%w: %d changes, %d bytes", ErrPendingFull, len(b.waits), b.bytes)
 	}
 	b.steps.add(1 + len(c.Deps))
 	c.Deps = slices.Clone(c.Deps)
