@@ -35,19 +35,19 @@ func ImportIntoClub(ctx context.Context, n Node, name, relay string) (*ClubImpor
 	if relay != "" {
 		club.Relays = []string{relay}
 	}
-	inv, err := n.Found(ctx, club, relay)
+	inv, err := n.CreateEvent(ctx, club, relay)
 	club.ID = inv.Event
 	return &ClubImport{Club: club, node: n, relay: relay}, err
 }
 
-// Take imports a week, whole or not at all. Finish puts it on the list.
-func (c *ClubImport) Take(ctx context.Context, week qa.Imported) (ImportResult, error) {
+// Import imports a week, whole or not at all. Finish puts it on the list.
+func (c *ClubImport) Import(ctx context.Context, week qa.Imported) (ImportResult, error) {
 	r, err := c.node.ImportListed(ctx, week, c.relay)
 	switch {
 	case err != nil || r.Event == "": // nothing but deletions, of what was never imported
 		return r, err
-	case r.Was != nil:
-		c.listed = append(c.listed, *r.Was)
+	case r.Existing != nil:
+		c.listed = append(c.listed, *r.Existing)
 		return r, nil
 	}
 	e := week.Event
@@ -59,8 +59,8 @@ func (c *ClubImport) Take(ctx context.Context, week qa.Imported) (ImportResult, 
 	return r, nil
 }
 
-// Taken is how many weeks have been imported.
-func (c *ClubImport) Taken() int { return len(c.listed) }
+// Count is how many weeks have been imported.
+func (c *ClubImport) Count() int { return len(c.listed) }
 
 // Finish puts the weeks that were imported on the list, as far as it does not say the same
 // already. It is called after an error, too: what was imported is in the club then.

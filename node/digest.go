@@ -36,7 +36,7 @@ func MakeDigest(ctx context.Context, n Node, told DigestState, o DigestOptions, 
 	from := digest.Options{SinceMillis: o.SinceMillis}
 	if o.SinceMillis == 0 {
 		known := map[qa.EventID]map[string]bool{}
-		for id, list := range told.Told {
+		for id, list := range told.Reported {
 			known[id] = map[string]bool{}
 			for _, what := range list {
 				known[id][what] = true
@@ -80,8 +80,8 @@ func MakeDigest(ctx context.Context, n Node, told DigestState, o DigestOptions, 
 // RememberDigest keeps what a digest has told. What was told before of weeks that it did not
 // look at stays.
 func RememberDigest(ctx context.Context, n Node, told DigestState, d digest.Digest, now time.Time) error {
-	all := make(map[qa.EventID][]string, len(told.Told)+len(d.Told))
-	for id, list := range told.Told {
+	all := make(map[qa.EventID][]string, len(told.Reported)+len(d.Told))
+	for id, list := range told.Reported {
 		all[id] = list
 	}
 	for id, list := range d.Told {
@@ -89,5 +89,5 @@ func RememberDigest(ctx context.Context, n Node, told DigestState, d digest.Dige
 		slices.Sort(both)
 		all[id] = slices.Compact(both)
 	}
-	return n.SetDigestState(ctx, DigestState{SentAtMillis: now.UnixMilli(), Told: all})
+	return n.SetDigestState(ctx, DigestState{SentAtMillis: now.UnixMilli(), Reported: all})
 }

@@ -18,18 +18,18 @@ type Kind string
 
 // The kinds. Failed is every error that is none of the others: a disk, a mistake of ours.
 const (
-	Failed       Kind = ""
-	NotFound     Kind = "not-found"     // there is no such event, post, picture …
-	Invalid      Kind = "invalid"       // the input is not taken: a limit, a rule, a file that cannot be read
-	NotAllowed   Kind = "not-allowed"   // the person holds no role that may do this
-	NotInvited   Kind = "not-invited"   // the event is by invitation and the person holds no role in it
-	OtherRelay   Kind = "other-relay"   // joining would move an event to another relay; Invitation.Move allows it
-	NotSynced    Kind = "not-synced"    // relay and device do not hold the same yet
-	Disagree     Kind = "disagree"      // they never will: one refuses changes of the other
-	NotTold      Kind = "not-told"      // saved on this device, but an event could not be told
-	ReadOnly     Kind = "read-only"     // the store can only be read
-	OtherVersion Kind = "other-version" // the process that serves the data directory is another version of Flyleaf
-	Unreachable  Kind = "unreachable"   // that process does not answer
+	Failed           Kind = ""
+	NotFound         Kind = "not-found"     // there is no such event, post, picture …
+	Invalid          Kind = "invalid"       // the input is not taken: a limit, a rule, a file that cannot be read
+	NotAllowed       Kind = "not-allowed"   // the person holds no role that may do this
+	NotInvited       Kind = "not-invited"   // the event is by invitation and the person holds no role in it
+	OtherRelay       Kind = "other-relay"   // joining would move an event to another relay; Invitation.Move allows it
+	NotSynced        Kind = "not-synced"    // relay and device do not hold the same yet
+	Disagree         Kind = "disagree"      // they never will: one refuses changes of the other
+	ProfileNotShared Kind = "not-told"      // saved on this device, but an event could not be told
+	ReadOnly         Kind = "read-only"     // the store can only be read
+	OtherVersion     Kind = "other-version" // the process that serves the data directory is another version of Flyleaf
+	Unreachable      Kind = "unreachable"   // that process does not answer
 )
 
 // Error is an error whose kind has been decided, or that came from another process.

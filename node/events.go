@@ -50,7 +50,7 @@ func (d *Device) Blob(ctx context.Context, event qa.EventID, key string) ([]byte
 	return d.replica.Blob(ctx, event, key)
 }
 
-func (d *Device) Found(ctx context.Context, e qa.Event, relay string) (qa.Invitation, error) {
+func (d *Device) CreateEvent(ctx context.Context, e qa.Event, relay string) (qa.Invitation, error) {
 	id, inv, err := d.replica.Found(ctx, e, relay)
 	if err != nil {
 		return inv, err

@@ -48,7 +48,7 @@ func (d *Device) SetSetting(ctx context.Context, key, value string) error {
 	return d.setSetting(ctx, settingPages+key, value)
 }
 
-func (d *Device) Later(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
+func (d *Device) SavedForLater(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
 	prefix := settingLater + string(event) + "/"
 	all, err := d.store.Settings(ctx, prefix)
 	if err != nil {
@@ -61,7 +61,7 @@ func (d *Device) Later(ctx context.Context, event qa.EventID) (map[qa.PostID]boo
 	return out, nil
 }
 
-func (d *Device) SetLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error {
+func (d *Device) SaveForLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error {
 	key, value := settingLater+string(event)+"/"+string(post), ""
 	if on {
 		value = strconv.FormatInt(d.nowMillis(), 10)

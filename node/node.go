@@ -41,10 +41,10 @@ type Node interface {
 	Person(ctx context.Context) (qa.Person, error)
 	// SetPerson keeps it, and tells every event in which this person takes part. Another event
 	// is told with the first post there, and one that could not be told with the next; then
-	// the error is of kind NotTold.
+	// the error is of kind ProfileNotShared.
 	SetPerson(ctx context.Context, p qa.Person) error
-	// Phrase returns the 24 words of the recovery phrase of this device's key.
-	Phrase(ctx context.Context) ([]string, error)
+	// RecoveryPhrase returns the 24 words of the recovery phrase of this device's key.
+	RecoveryPhrase(ctx context.Context) ([]string, error)
 
 	// Events, read.
 
@@ -74,8 +74,8 @@ type Node interface {
 
 	// Events, made and followed.
 
-	// Found makes an event with this person as its founder; relay may be "".
-	Found(ctx context.Context, e qa.Event, relay string) (qa.Invitation, error)
+	// CreateEvent makes an event with this person as its founder; relay may be "".
+	CreateEvent(ctx context.Context, e qa.Event, relay string) (qa.Invitation, error)
 	// Join follows an event from now on. It does not wait for the relay: JoinAndFetch does.
 	Join(ctx context.Context, inv qa.Invitation) error
 	// Visit says that somebody is looking at an event. An event that only a club lists is
@@ -119,22 +119,22 @@ type Node interface {
 	Statuses(ctx context.Context) ([]qa.Status, error)
 	// Summary is Overview in one line.
 	Summary(ctx context.Context) (Summary, error)
-	// Delivery returns the posts about which this device has written something that no
+	// Undelivered returns the posts about which this device has written something that no
 	// relay is known to hold.
-	Delivery(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error)
+	Undelivered(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error)
 	// Sync returns nil once relay and device hold the same. An error of kind NotSynced or
 	// Disagree says why not; Refused lists the changes at fault.
 	Sync(ctx context.Context, event qa.EventID, timeout time.Duration) error
-	// Reach says whether a relay can be reached now: from the connection to it, if there is
+	// CheckRelay says whether a relay can be reached now: from the connection to it, if there is
 	// one, else by dialling it for a moment.
-	Reach(ctx context.Context, relay string) (qa.RelayStatus, error)
-	// Wake makes waiting connections try again at once.
-	Wake(ctx context.Context) error
+	CheckRelay(ctx context.Context, relay string) (qa.RelayStatus, error)
+	// ReconnectNow makes waiting connections try again at once.
+	ReconnectNow(ctx context.Context) error
 	// Refusals lists what this device wrote in an event and what is known not to have been
-	// taken, the oldest first. AskRefusals asks the relay before.
+	// taken, the oldest first. RefreshRefusals asks the relay before.
 	Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error)
-	// TakeBack gives one of them up, by the hash of its change.
-	TakeBack(ctx context.Context, event qa.EventID, hash string) error
+	// DiscardRefusal gives one of them up, by the hash of its change.
+	DiscardRefusal(ctx context.Context, event qa.EventID, hash string) error
 	// Presence lists what others' devices said of themselves and is not out of date.
 	Presence(ctx context.Context, event qa.EventID) ([]qa.Presence, error)
 	// Announce tells the others, if they can be reached; nothing is kept.
@@ -168,9 +168,9 @@ type Node interface {
 
 	// What only this device knows.
 
-	// Later are the questions that were put off.
-	Later(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error)
-	SetLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error
+	// SavedForLater are the questions that were put off.
+	SavedForLater(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error)
+	SaveForLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error
 	// Drafts returns what was begun and not posted, by its key. Drafts that cannot be read
 	// are none.
 	Drafts(ctx context.Context, event qa.EventID) (map[string]Draft, error)
@@ -240,10 +240,10 @@ type ImportResult struct {
 	Event     qa.EventID
 	Questions int // taken now
 	Replies   int // taken now
-	Known     int // posts that were there already, and are the same in the input
-	// Was is the week as it is here, when it was recognised by its messages although the
+	Unchanged int // posts that were there already, and are the same in the input
+	// Existing is the week as it is here, when it was recognised by its messages although the
 	// input has another title or first day by now; these stay as they are.
-	Was *qa.ListedWeek
+	Existing *qa.ListedWeek
 
 	// Changes are posts of earlier imports that the input has otherwise now, or no longer has.
 	Changes   []qa.ImportChange
@@ -253,14 +253,14 @@ type ImportResult struct {
 
 // Merged says what a bundle brought.
 type Merged struct {
-	Event   qa.EventID `json:"event"`
-	Title   string     `json:"title"`
-	Format  string     `json:"format"`  // "bundle"
-	Taken   int        `json:"taken"`   // changes that are new here
-	Known   int        `json:"known"`   // that were here already
-	Waiting int        `json:"waiting"` // that build on changes which are in neither
-	Left    int        `json:"left"`    // that are excluded: they build on what the rules refuse and an earlier version took
-	Refused []Refusal  `json:"refused"` // that are not valid
+	Event               qa.EventID `json:"event"`
+	Title               string     `json:"title"`
+	Format              string     `json:"format"`  // "bundle"
+	Added               int        `json:"taken"`   // changes that are new here
+	Known               int        `json:"known"`   // that were here already
+	MissingDependencies int        `json:"waiting"` // that build on changes which are in neither
+	Excluded            int        `json:"left"`    // that are excluded: they build on what the rules refuse and an earlier version took
+	Refused             []Refusal  `json:"refused"` // that are not valid
 }
 
 // Refusal is a change that the relay, or this device, did not take.
@@ -282,5 +282,5 @@ type Draft struct {
 // DigestState is what is remembered of the digests that were written or sent.
 type DigestState struct {
 	SentAtMillis int64                   `json:"sentAt"`
-	Told         map[qa.EventID][]string `json:"told"`
+	Reported     map[qa.EventID][]string `json:"told"`
 }

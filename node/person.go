@@ -27,7 +27,7 @@ func (d *Device) Keys(ctx context.Context, event qa.EventID) ([]qa.Identity, err
 	return d.replica.Keys(ctx, event)
 }
 
-func (d *Device) Phrase(context.Context) ([]string, error) {
+func (d *Device) RecoveryPhrase(context.Context) ([]string, error) {
 	phrase, err := identity.Phrase(d.key)
 	return strings.Fields(phrase), err
 }
@@ -119,7 +119,7 @@ func (d *Device) SetPerson(ctx context.Context, p qa.Person) error {
 		}
 	}
 	if len(failed) > 0 {
-		return Errorf(NotTold, "it is saved on this device, but %d of your events could not be told, because %w. Each is told again with your next post there", len(failed), failed[0])
+		return Errorf(ProfileNotShared, "it is saved on this device, but %d of your events could not be told, because %w. Each is told again with your next post there", len(failed), failed[0])
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func device(t *testing.T, key ...keys.Key) *Device {
 // found makes an event and returns its ID.
 func found(t *testing.T, d *Device, title string) qa.EventID {
 	t.Helper()
-	inv, err := d.Found(t.Context(), qa.Event{Title: title}, "")
+	inv, err := d.CreateEvent(t.Context(), qa.Event{Title: title}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,10 +38,10 @@ func (d *Device) Statuses(ctx context.Context) ([]qa.Status, error) {
 	return statuses, nil
 }
 
-// LookFor bounds how long Reach, Statuses and AskRefusals wait for a relay.
-const LookFor = 2 * time.Second
+// RelayCheckTimeout bounds how long CheckRelay, Statuses and RefreshRefusals wait for a relay.
+const RelayCheckTimeout = 2 * time.Second
 
-func (d *Device) Reach(ctx context.Context, relay string) (qa.RelayStatus, error) {
+func (d *Device) CheckRelay(ctx context.Context, relay string) (qa.RelayStatus, error) {
 	if d.replica.Running() {
 		all, err := d.replica.Overview(ctx)
 		if err != nil {
@@ -60,7 +60,7 @@ func (d *Device) Reach(ctx context.Context, relay string) (qa.RelayStatus, error
 // dialed says whether a relay answers.
 func (d *Device) dialed(ctx context.Context, relay string) qa.RelayStatus {
 	s := qa.RelayStatus{URL: relay, State: qa.RelayOffline, SinceMillis: d.nowMillis()}
-	ctx, cancel := context.WithTimeout(ctx, LookFor)
+	ctx, cancel := context.WithTimeout(ctx, RelayCheckTimeout)
 	defer cancel()
 	conn, err := d.dial.Dial(ctx, relay)
 	if err != nil {
@@ -76,7 +76,7 @@ func (d *Device) dialed(ctx context.Context, relay string) qa.RelayStatus {
 // Reachable is the state of a relay that answers and to which no connection is kept.
 const Reachable = "reachable"
 
-func (d *Device) Delivery(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
+func (d *Device) Undelivered(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
 	return d.replica.Delivery(ctx, event)
 }
 
@@ -86,7 +86,7 @@ func (d *Device) Sync(ctx context.Context, event qa.EventID, timeout time.Durati
 	return d.replica.Sync(ctx, event)
 }
 
-func (d *Device) Wake(context.Context) error {
+func (d *Device) ReconnectNow(context.Context) error {
 	d.replica.Wake()
 	return nil
 }
@@ -95,7 +95,7 @@ func (d *Device) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken,
 	return d.replica.Refusals(ctx, event)
 }
 
-func (d *Device) TakeBack(ctx context.Context, event qa.EventID, hash string) error {
+func (d *Device) DiscardRefusal(ctx context.Context, event qa.EventID, hash string) error {
 	return d.replica.TakeBack(ctx, event, hash)
 }
 
@@ -107,8 +107,8 @@ func (d *Device) Announce(ctx context.Context, event qa.EventID, kind string, po
 	return d.replica.Announce(ctx, event, kind, post)
 }
 
-// JoinWait bounds each exchange of JoinAndFetch and Deliver with a relay.
-const JoinWait = 5 * time.Second
+// RelaySyncTimeout bounds each exchange of JoinAndFetch and SyncWithRelay with a relay.
+const RelaySyncTimeout = 5 * time.Second
 
 // JoinAndFetch joins an event and fetches it if its relay can be reached now; why says why
 // it could not be fetched, "" when it was. It is joined either way, and fetched later.
@@ -119,49 +119,49 @@ func JoinAndFetch(ctx context.Context, n Node, inv qa.Invitation) (why string, e
 	if inv.Relay == "" {
 		return "the invitation names no relay", nil
 	}
-	if why, err = Deliver(ctx, n, inv); why == "" && err == nil && len(inv.Secret) > 0 {
+	if why, err = SyncWithRelay(ctx, n, inv); why == "" && err == nil && len(inv.Secret) > 0 {
 		// Now that the event is here the invitation has been claimed, and the claim has to be
 		// sent. If it does not go now it goes later.
-		_ = n.Sync(ctx, inv.Event, JoinWait)
+		_ = n.Sync(ctx, inv.Event, RelaySyncTimeout)
 	}
 	return why, err
 }
 
-// Deliver exchanges an event with the relay of its invitation; why says why that could not
+// SyncWithRelay exchanges an event with the relay of its invitation; why says why that could not
 // be done now, "" when it was.
-func Deliver(ctx context.Context, n Node, inv qa.Invitation) (why string, err error) {
+func SyncWithRelay(ctx context.Context, n Node, inv qa.Invitation) (why string, err error) {
 	if inv.Relay == "" {
 		return "the event has no relay yet", nil
 	}
-	relay, err := n.Reach(ctx, inv.Relay)
+	relay, err := n.CheckRelay(ctx, inv.Relay)
 	if err != nil || relay.State == qa.RelayOffline {
 		return relay.Why, err
 	}
-	if err := n.Sync(ctx, inv.Event, JoinWait); err != nil {
+	if err := n.Sync(ctx, inv.Event, RelaySyncTimeout); err != nil {
 		return err.Error(), ctx.Err()
 	}
 	return "", nil
 }
 
-// RelayClock says whether this device's clock and that of an event's relay differ; see
+// RelayClockWarning says whether this device's clock and that of an event's relay differ; see
 // qa.RelayStatus.ClockWords.
-func RelayClock(ctx context.Context, n Node, event qa.EventID) (string, error) {
+func RelayClockWarning(ctx context.Context, n Node, event qa.EventID) (string, error) {
 	s, err := n.Status(ctx, event)
 	if err != nil {
 		return "", err
 	}
 	if s.Relay.ClockOffMillis == 0 && s.Relay.URL != "" {
-		if s.Relay, err = n.Reach(ctx, s.Relay.URL); err != nil {
+		if s.Relay, err = n.CheckRelay(ctx, s.Relay.URL); err != nil {
 			return "", err
 		}
 	}
 	return s.Relay.ClockWords(), nil
 }
 
-// AskRefusals is Refusals after asking the relay, for a moment, about what no relay is
+// RefreshRefusals is Refusals after asking the relay, for a moment, about what no relay is
 // known to hold: what it refused an earlier process is not kept, because it may take it by
 // now. The relay is not asked when it is known to have refused something.
-func AskRefusals(ctx context.Context, n Node, event qa.EventID) ([]qa.NotTaken, error) {
+func RefreshRefusals(ctx context.Context, n Node, event qa.EventID) ([]qa.NotTaken, error) {
 	all, err := n.Refusals(ctx, event)
 	if err != nil || slices.ContainsFunc(all, func(n qa.NotTaken) bool { return n.ByRelay }) {
 		return all, err
@@ -170,7 +170,7 @@ func AskRefusals(ctx context.Context, n Node, event qa.EventID) ([]qa.NotTaken, 
 	if err != nil || s.Pending == 0 {
 		return all, err
 	}
-	if err := n.Sync(ctx, event, LookFor); err != nil && ctx.Err() != nil {
+	if err := n.Sync(ctx, event, RelayCheckTimeout); err != nil && ctx.Err() != nil {
 		return nil, err
 	}
 	return n.Refusals(ctx, event)

@@ -7,18 +7,18 @@ import (
 	"flyleaf/qa"
 )
 
-// Weeks loads weeks, each once. It is for the length of one page or command, and for one
+// WeekCache loads weeks, each once. It is for the length of one page or command, and for one
 // goroutine.
-type Weeks struct {
+type WeekCache struct {
 	node   Node
 	loaded map[qa.EventID]*qa.Week
 }
 
-// NewWeeks returns the weeks of a node, none of them loaded yet.
-func NewWeeks(n Node) *Weeks { return &Weeks{n, map[qa.EventID]*qa.Week{}} }
+// NewWeekCache returns the weeks of a node, none of them loaded yet.
+func NewWeekCache(n Node) *WeekCache { return &WeekCache{n, map[qa.EventID]*qa.Week{}} }
 
 // Get returns a week.
-func (w *Weeks) Get(ctx context.Context, id qa.EventID) (*qa.Week, error) {
+func (w *WeekCache) Get(ctx context.Context, id qa.EventID) (*qa.Week, error) {
 	if w.loaded[id] == nil {
 		week, err := w.node.Week(ctx, id)
 		if err != nil {
@@ -32,7 +32,7 @@ func (w *Weeks) Get(ctx context.Context, id qa.EventID) (*qa.Week, error) {
 
 // Fetched lists the weeks of which something has been fetched, without clubs; or only one that
 // is named.
-func (w *Weeks) Fetched(ctx context.Context, only qa.EventID) (ids []qa.EventID, err error) {
+func (w *WeekCache) Fetched(ctx context.Context, only qa.EventID) (ids []qa.EventID, err error) {
 	if only != "" {
 		return []qa.EventID{only}, nil
 	}
@@ -65,7 +65,7 @@ const notShown = 1000
 
 // Search returns the posts that are found, best first, and whether there are more. Only
 // posts that are shown are found.
-func (w *Weeks) Search(ctx context.Context, q Query) (hits []Hit, more bool, err error) {
+func (w *WeekCache) Search(ctx context.Context, q Query) (hits []Hit, more bool, err error) {
 	found, err := w.candidates(ctx, &q)
 	if err != nil {
 		return nil, false, err
@@ -88,7 +88,7 @@ func (w *Weeks) Search(ctx context.Context, q Query) (hits []Hit, more bool, err
 }
 
 // candidates lists the posts that may be meant: those with the words, or all of one person.
-func (w *Weeks) candidates(ctx context.Context, q *Query) (found []FoundPost, err error) {
+func (w *WeekCache) candidates(ctx context.Context, q *Query) (found []FoundPost, err error) {
 	most := q.Limit + 1 + notShown
 	if q.By != "" {
 		most = math.MaxInt32 // theirs may be the last

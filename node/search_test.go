@@ -24,7 +24,7 @@ func TestASearchFindsWhatIsShown(t *testing.T) {
 		if q.Limit == 0 {
 			q.Limit = 10
 		}
-		hits, more, err := NewWeeks(host).Search(t.Context(), q)
+		hits, more, err := NewWeekCache(host).Search(t.Context(), q)
 		must(t, err)
 		var out []string
 		for _, h := range hits {

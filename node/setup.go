@@ -17,10 +17,10 @@ type NewWeek struct {
 	Club    qa.EventID // puts it on its list; "" for none
 }
 
-// SetUp makes a week with its cover and puts it on a club's list. The picture is checked before
+// SetUpWeek makes a week with its cover and puts it on a club's list. The picture is checked before
 // anything is made. When an error comes with an invitation, the week is made and the error says
 // what of the rest is not done.
-func SetUp(ctx context.Context, n Node, w NewWeek) (qa.Invitation, error) {
+func SetUpWeek(ctx context.Context, n Node, w NewWeek) (qa.Invitation, error) {
 	picture, err := shrink(w.Picture)
 	if err != nil {
 		return qa.Invitation{}, err
@@ -28,7 +28,7 @@ func SetUp(ctx context.Context, n Node, w NewWeek) (qa.Invitation, error) {
 	if w.Relay != "" {
 		w.Event.Relays = []string{w.Relay}
 	}
-	inv, err := n.Found(ctx, w.Event, w.Relay)
+	inv, err := n.CreateEvent(ctx, w.Event, w.Relay)
 	if err != nil {
 		return qa.Invitation{}, err
 	}
@@ -90,10 +90,10 @@ func shrink(picture []byte) ([]byte, error) {
 	return small, nil
 }
 
-// Relist brings what clubs list of an event up to date: lists says of each followed club, and of
+// UpdateClubLists brings what clubs list of an event up to date: lists says of each followed club, and of
 // whether it lists the event now, whether it shall. What a club lists already is only
 // changed in the clubs that this person organises. It reports whether any list was different.
-func Relist(ctx context.Context, n Node, e *qa.Event, lists func(club qa.EventID, listed bool) bool) (changed bool, err error) {
+func UpdateClubLists(ctx context.Context, n Node, e *qa.Event, lists func(club qa.EventID, listed bool) bool) (changed bool, err error) {
 	me, err := n.Identity(ctx)
 	if err != nil {
 		return false, err

@@ -22,7 +22,7 @@ func TestAFurtherProofChecksWhatIsNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer n.Close()
-	inv, err := n.Found(t.Context(), qa.Event{Title: "A week"}, "")
+	inv, err := n.CreateEvent(t.Context(), qa.Event{Title: "A week"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

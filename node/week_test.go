@@ -51,9 +51,9 @@ func clubOf(t *testing.T, n Node, id qa.EventID) qa.Event {
 
 func TestSetUpAWeekWithCoverAndClub(t *testing.T) {
 	d := device(t)
-	club, err := d.Found(t.Context(), qa.Event{Kind: "club", Title: "The Lamplight"}, "")
+	club, err := d.CreateEvent(t.Context(), qa.Event{Kind: "club", Title: "The Lamplight"}, "")
 	must(t, err)
-	inv, err := SetUp(t.Context(), d, NewWeek{
+	inv, err := SetUpWeek(t.Context(), d, NewWeek{
 		Event: qa.Event{Title: "Small Weather", Authors: "Aino"}, Relay: "ws://relay.example:3030", Picture: pictureOf(t, color.White), Club: club.Event,
 	})
 	must(t, err)
@@ -70,13 +70,13 @@ func TestSetUpAWeekWithCoverAndClub(t *testing.T) {
 	// A picture that is none is refused before anything is made.
 	events, err := d.Events(t.Context())
 	must(t, err)
-	inv, err = SetUp(t.Context(), d, NewWeek{Event: qa.Event{Title: "Nothing"}, Picture: []byte("<svg>")})
+	inv, err = SetUpWeek(t.Context(), d, NewWeek{Event: qa.Event{Title: "Nothing"}, Picture: []byte("<svg>")})
 	after, _ := d.Events(t.Context())
 	if KindOf(err) != Invalid || inv.Event != "" || len(after) != len(events) {
 		t.Errorf("%v, %+v, %d events", err, inv, len(after))
 	}
 	// What cannot be listed is set up all the same, and said.
-	inv, err = SetUp(t.Context(), d, NewWeek{Event: qa.Event{Title: "Listed nowhere"}, Club: qa.MakeEventID([16]byte{9})})
+	inv, err = SetUpWeek(t.Context(), d, NewWeek{Event: qa.Event{Title: "Listed nowhere"}, Club: qa.MakeEventID([16]byte{9})})
 	if err == nil || inv.Event == "" || !strings.Contains(err.Error(), "is set up, and not on the club's list") {
 		t.Errorf("%v, %+v", err, inv)
 	}
@@ -128,7 +128,7 @@ func TestClubsSayOfAWeekWhatItSaysOfItself(t *testing.T) {
 	d := device(t)
 	var clubs [3]qa.EventID
 	for i, title := range []string{"Lists it", "Shall list it", "Neither"} {
-		inv, err := d.Found(t.Context(), qa.Event{Kind: "club", Title: title}, "")
+		inv, err := d.CreateEvent(t.Context(), qa.Event{Kind: "club", Title: title}, "")
 		must(t, err)
 		clubs[i] = inv.Event
 	}
@@ -139,7 +139,7 @@ func TestClubsSayOfAWeekWhatItSaysOfItself(t *testing.T) {
 	must(t, d.ListWeeks(t.Context(), clubs[0], []qa.ListedWeek{moved}))
 	e.Title = "Another title"
 	lists := func(club qa.EventID, listed bool) bool { return listed || club == clubs[1] }
-	changed, err := Relist(t.Context(), d, &e, lists)
+	changed, err := UpdateClubLists(t.Context(), d, &e, lists)
 	if !changed || err != nil {
 		t.Errorf("%v, %v", changed, err)
 	}
@@ -152,10 +152,10 @@ func TestClubsSayOfAWeekWhatItSaysOfItself(t *testing.T) {
 	if c := clubOf(t, d, clubs[0]); c.Weeks[0].Relay != moved.Relay {
 		t.Errorf("the club says no more where it is: %+v", c.Weeks[0])
 	}
-	if changed, err = Relist(t.Context(), d, &e, lists); changed || err != nil {
+	if changed, err = UpdateClubLists(t.Context(), d, &e, lists); changed || err != nil {
 		t.Errorf("again: %v, %v", changed, err)
 	}
-	if changed, err = Relist(t.Context(), d, &e, func(qa.EventID, bool) bool { return false }); !changed || err != nil {
+	if changed, err = UpdateClubLists(t.Context(), d, &e, func(qa.EventID, bool) bool { return false }); !changed || err != nil {
 		t.Errorf("off the lists: %v, %v", changed, err)
 	}
 	if c := clubOf(t, d, clubs[0]); len(c.Weeks) != 0 {
@@ -180,14 +180,14 @@ func TestWeeksAreImportedIntoOnesOwnClub(t *testing.T) {
 		c, err := ImportIntoClub(t.Context(), d, "The Lamplight", "")
 		must(t, err)
 		for _, title := range []string{"One", "Two"} {
-			_, err := c.Take(t.Context(), imported(title))
+			_, err := c.Import(t.Context(), imported(title))
 			must(t, err)
 		}
 		return c, c.Finish(t.Context())
 	}
 	first, err := run()
 	must(t, err)
-	if got := clubOf(t, d, first.Club.ID); len(got.Weeks) != 2 || first.Taken() != 2 {
+	if got := clubOf(t, d, first.Club.ID); len(got.Weeks) != 2 || first.Count() != 2 {
 		t.Errorf("%+v", got.Weeks)
 	}
 	second, err := run()
@@ -208,9 +208,9 @@ func TestPublishing(t *testing.T) {
 	d := device(t)
 	open := found(t, d, "An open week")
 	ask(t, d, open, qa.Act{Text: "Is this published?"})
-	closed, err := d.Found(t.Context(), qa.Event{Title: "By invitation", Access: "invited"}, "")
+	closed, err := d.CreateEvent(t.Context(), qa.Event{Title: "By invitation", Access: "invited"}, "")
 	must(t, err)
-	club, err := d.Found(t.Context(), qa.Event{Kind: "club", Title: "The Lamplight", Description: "One book a week."}, "")
+	club, err := d.CreateEvent(t.Context(), qa.Event{Kind: "club", Title: "The Lamplight", Description: "One book a week."}, "")
 	must(t, err)
 	for _, id := range []qa.EventID{open, closed.Event} {
 		e := weekOf(t, d, id).Event
@@ -301,10 +301,10 @@ func TestADigestTellsThingsOnce(t *testing.T) {
 		t.Errorf("another event's digest tells of this one: %v", err)
 	}
 	// Of weeks that a digest did not look at, what was told stays.
-	told := len(state.Told[event])
+	told := len(state.Reported[event])
 	must(t, RememberDigest(t.Context(), me, state, d, now.Add(time.Minute)))
-	if state, err = me.DigestState(t.Context()); err != nil || len(state.Told[event]) != told {
-		t.Errorf("%v, %v", state.Told, err)
+	if state, err = me.DigestState(t.Context()); err != nil || len(state.Reported[event]) != told {
+		t.Errorf("%v, %v", state.Reported, err)
 	}
 	for after, due := range map[time.Duration]bool{time.Hour: false, 6 * 24 * time.Hour: false, 7*24*time.Hour - time.Hour: true} {
 		if state.WeeklyDigestDue(time.UnixMilli(state.SentAtMillis).Add(after)) != due {
@@ -345,7 +345,7 @@ func TestErrorsOfActsNameWhoMay(t *testing.T) {
 			t.Errorf("%s among several: %v, of kind %q", what, err, KindOf(err))
 		}
 	}
-	closed, err := host.Found(t.Context(), qa.Event{Title: "By invitation", Access: "invited"}, "")
+	closed, err := host.CreateEvent(t.Context(), qa.Event{Title: "By invitation", Access: "invited"}, "")
 	must(t, err)
 	carry(t, host, me, closed.Event)
 	if _, err := me.Do(t.Context(), closed.Event, qa.Act{Kind: qa.ActPost, Text: "May I?"}); KindOf(err) != NotInvited {

@@ -14,10 +14,10 @@ type ImportResult struct {
 	Event     qa.EventID
 	Questions int
 	Replies   int
-	Known     int // posts that exist already and are the same in the input
-	// Was is the existing week, if it was recognised by its messages although the input
+	Unchanged int // posts that exist already and are the same in the input
+	// Existing is the existing week, if it was recognised by its messages although the input
 	// has another title or first day. The import does not change title and day.
-	Was *qa.ListedWeek
+	Existing *qa.ListedWeek
 
 	// Changes are where the input differs from earlier imports of it.
 	Changes   []qa.ImportChange
@@ -73,7 +73,7 @@ func (n *Node) importWeek(ctx context.Context, id qa.EventID, week qa.Imported, 
 			reimport.UseSource(&week, same.Source)
 			result, err := n.importInto(ctx, same.ID, &week)
 			was := same.Listing()
-			result.Was = &was
+			result.Existing = &was
 			return result, err
 		}
 		return n.importNew(ctx, event, week, relay, listed)
@@ -147,14 +147,14 @@ func (n *Node) allKnown(ctx context.Context, id qa.EventID, week *qa.Imported) (
 	if c.New > 0 || len(c.Acts) > 0 {
 		return ImportResult{}, false, nil
 	}
-	return ImportResult{Event: id, Known: c.Same, Changes: c.Changes}, true, nil
+	return ImportResult{Event: id, Unchanged: c.Same, Changes: c.Changes}, true, nil
 }
 
 // importPosts drafts one change for each new post, and one for each difference that the
 // person has chosen to apply.
 func (d *draft) importPosts(event qa.Event, week *qa.Imported) (ImportResult, error) {
 	c := reimport.Compare(d.doc.node.Identity(), event, d.doc.contents.Projection().Posts(), week)
-	result := ImportResult{Event: d.doc.id, Known: c.Same, Changes: c.Changes}
+	result := ImportResult{Event: d.doc.id, Unchanged: c.Same, Changes: c.Changes}
 	start := event.StartsAtMillis
 	if start == 0 { // so that no made-up time is in the future
 		now := d.doc.node.cfg.Now().UnixMilli()
@@ -170,7 +170,7 @@ func (d *draft) importPosts(event qa.Event, week *qa.Imported) (ImportResult, er
 		}
 		if id, ok := taken[p.Source]; ok && p.Source != "" {
 			c.IDs[i] = id
-			result.Known++
+			result.Unchanged++
 			continue
 		}
 		act := p.Act(start, i)

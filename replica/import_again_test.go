@@ -80,7 +80,7 @@ func TestImportingAgainTellsWhatChanged(t *testing.T) {
 
 		before, changes := texts(weekOf(t, n, id)), len(entries(t, store, id))
 		r := again(later)
-		if got := kinds(r); !slices.Equal(got, want) || r.Known != 1 || r.Revised+r.Withdrawn+r.Questions+r.Replies != 0 {
+		if got := kinds(r); !slices.Equal(got, want) || r.Unchanged != 1 || r.Revised+r.Withdrawn+r.Questions+r.Replies != 0 {
 			t.Fatalf("%q, %+v", got, r)
 		}
 		if got := texts(weekOf(t, n, id)); !slices.Equal(got, before) || len(entries(t, store, id)) != changes {
@@ -102,7 +102,7 @@ func TestImportingAgainTellsWhatChanged(t *testing.T) {
 		}
 		changes = len(entries(t, store, id))
 		for range 2 {
-			if r = again(later); r.Revised+r.Withdrawn != 0 || !slices.Equal(kinds(r), []string{"name #3 kept", "reactions #5 kept"}) || r.Known != 3 {
+			if r = again(later); r.Revised+r.Withdrawn != 0 || !slices.Equal(kinds(r), []string{"name #3 kept", "reactions #5 kept"}) || r.Unchanged != 3 {
 				t.Fatalf("%q, %+v", kinds(r), r)
 			}
 		}
@@ -153,7 +153,7 @@ func TestImportingAgainKeepsEditsMadeHere(t *testing.T) {
 		// Nothing changed there: the edit here is no difference to report.
 		w := lateWeek()
 		w.Accept = qa.ImportChoice{Revise: true, Withdraw: true}
-		if r, err = n.Import(bounded(t), "", w, ""); err != nil || len(r.Changes) != 0 || r.Known != 6 {
+		if r, err = n.Import(bounded(t), "", w, ""); err != nil || len(r.Changes) != 0 || r.Unchanged != 6 {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		w.Posts[1].Text = "text 1, as its writer has it now"
@@ -221,7 +221,7 @@ func TestImportingAgainWhatIsNamedByItsWords(t *testing.T) {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		for range 2 {
-			if r, err = n.Import(bounded(t), "", edited, ""); err != nil || len(r.Changes) != 0 || r.Questions != 0 || r.Known != 2 {
+			if r, err = n.Import(bounded(t), "", edited, ""); err != nil || len(r.Changes) != 0 || r.Questions != 0 || r.Unchanged != 2 {
 				t.Fatalf("%+v, %v", r, err)
 			}
 		}
@@ -279,7 +279,7 @@ func TestManyImportsReadFewEvents(t *testing.T) {
 	}
 	w := imported(1)
 	w.Source = "page:3"
-	if r, err := n.Import(bounded(t), "", w, ""); err != nil || r.Known != 1 {
+	if r, err := n.Import(bounded(t), "", w, ""); err != nil || r.Unchanged != 1 {
 		t.Errorf("the same again: %+v, %v", r, err)
 	}
 }

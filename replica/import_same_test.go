@@ -50,7 +50,7 @@ func TestACorrectedTitleIsTheSameWeek(t *testing.T) {
 					t.Fatal(err)
 				}
 				first, err := n.Import(bounded(t), "", c.is, "")
-				if err != nil || first.Event == other.Event || first.Was != nil {
+				if err != nil || first.Event == other.Event || first.Existing != nil {
 					t.Fatalf("%+v, %v", first, err)
 				}
 				again, err := n.Import(bounded(t), "", c.then, "")
@@ -63,7 +63,7 @@ func TestACorrectedTitleIsTheSameWeek(t *testing.T) {
 				if !c.same {
 					return
 				}
-				if again.Was == nil || again.Was.Title != c.is.Event.Title || again.Was.ID != first.Event || again.Known != len(c.is.Posts) {
+				if again.Existing == nil || again.Existing.Title != c.is.Event.Title || again.Existing.ID != first.Event || again.Unchanged != len(c.is.Posts) {
 					t.Fatalf("%+v", again)
 				}
 				w := weekOf(t, n, first.Event)

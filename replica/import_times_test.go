@@ -43,7 +43,7 @@ func TestImportStoresWhatTimesAre(t *testing.T) {
 			t.Errorf("made up, with another first moment: %s", got)
 		}
 		again, err := n.Import(bounded(t), r.Event, w, "")
-		if err != nil || again.Known != 4 || again.Questions+again.Replies != 0 {
+		if err != nil || again.Unchanged != 4 || again.Questions+again.Replies != 0 {
 			t.Errorf("again: %+v, %v", again, err)
 		}
 	})
@@ -72,7 +72,7 @@ func TestImportingAgainWhatAnEarlierVersionImported(t *testing.T) {
 		}
 	}
 	r, err := n.Import(bounded(t), id, w, "")
-	if err != nil || r.Known != 3 || r.Questions+r.Replies != 0 {
+	if err != nil || r.Unchanged != 3 || r.Questions+r.Replies != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	for _, c := range r.Changes {

@@ -173,14 +173,14 @@ func TestImportingAgainAddsNothing(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		n := openNode(t, replica.Config{Store: store})
 		r, err := n.Import(bounded(t), "", imported(9), "")
-		if err != nil || r.Questions != 3 || r.Replies != 6 || r.Known != 0 {
+		if err != nil || r.Questions != 3 || r.Replies != 6 || r.Unchanged != 0 {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		first := weekOf(t, n, r.Event)
 		changes := len(entries(t, store, r.Event))
 		for _, into := range []qa.EventID{"", r.Event} {
 			again, err := n.Import(bounded(t), into, imported(9), "")
-			if err != nil || !reflect.DeepEqual(again, replica.ImportResult{Event: r.Event, Known: 9}) {
+			if err != nil || !reflect.DeepEqual(again, replica.ImportResult{Event: r.Event, Unchanged: 9}) {
 				t.Fatalf("into %q: %+v, %v", into, again, err)
 			}
 		}
@@ -192,7 +192,7 @@ func TestImportingAgainAddsNothing(t *testing.T) {
 		}
 		// A longer version of the file adds what is new, in its place.
 		more, err := n.Import(bounded(t), "", imported(12), "")
-		if err != nil || more.Event != r.Event || more.Questions != 1 || more.Replies != 2 || more.Known != 9 {
+		if err != nil || more.Event != r.Event || more.Questions != 1 || more.Replies != 2 || more.Unchanged != 9 {
 			t.Fatalf("%+v, %v", more, err)
 		}
 		want := make([]string, 12)

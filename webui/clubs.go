@@ -211,7 +211,7 @@ const maxFound = 50
 
 func (s *server) search(w http.ResponseWriter, r *http.Request) {
 	p := searchPage{Query: strings.TrimSpace(r.URL.Query().Get("q"))}
-	hits, more, err := node.NewWeeks(s.node).Search(r.Context(), node.Query{Words: p.Query, Limit: maxFound})
+	hits, more, err := node.NewWeekCache(s.node).Search(r.Context(), node.Query{Words: p.Query, Limit: maxFound})
 	if err != nil {
 		s.failed(w, r, err)
 		return

@@ -95,7 +95,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 			q = back.Query()
 		}
 	}
-	later, err := s.node.Later(r.Context(), v.Event.ID)
+	later, err := s.node.SavedForLater(r.Context(), v.Event.ID)
 	if err != nil {
 		s.failed(w, r, err)
 		return
@@ -286,7 +286,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 	case r.PostForm.Has("later"):
 		err := s.node.SetDraft(ctx, v.Event.ID, key, d)
 		if err == nil {
-			err = s.node.SetLater(ctx, v.Event.ID, p.ID, r.PostForm.Get("later") == "1")
+			err = s.node.SaveForLater(ctx, v.Event.ID, p.ID, r.PostForm.Get("later") == "1")
 		}
 		if err != nil {
 			fail(statusOf(err), notSaved(err))

@@ -125,7 +125,7 @@ func wordsOf(a qa.Act) string {
 }
 
 func (s *server) takeBack(w http.ResponseWriter, r *http.Request) {
-	if err := s.node.TakeBack(r.Context(), qa.EventID(r.PathValue("event")), r.PathValue("hash")); err != nil {
+	if err := s.node.DiscardRefusal(r.Context(), qa.EventID(r.PathValue("event")), r.PathValue("hash")); err != nil {
 		s.problem(w, r, statusOf(err), "It was not discarded", sentence(err.Error())+" Your words are still kept on this device.")
 		return
 	}

@@ -146,7 +146,7 @@ func (s *server) saveSetup(w http.ResponseWriter, r *http.Request) {
 		_, err = node.ChangeWeek(r.Context(), s.node, &v.Event, &want, picture)
 	}
 	if err == nil && r.PostForm.Has("clubs") {
-		_, err = node.Relist(r.Context(), s.node, &want, func(club qa.EventID, _ bool) bool {
+		_, err = node.UpdateClubLists(r.Context(), s.node, &want, func(club qa.EventID, _ bool) bool {
 			return slices.Contains(r.PostForm["club"], string(club))
 		})
 	}

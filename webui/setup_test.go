@@ -195,7 +195,7 @@ func TestLibraryOfAClub(t *testing.T) {
 // TestOrganisersListTheirWeeks in clubs of theirs, and take them off again.
 func TestOrganisersListTheirWeeks(t *testing.T) {
 	s := newSite(t, "")
-	inv, err := s.node.Found(t.Context(), qa.Event{Kind: "club", Title: "Another circle"}, "")
+	inv, err := s.node.CreateEvent(t.Context(), qa.Event{Kind: "club", Title: "Another circle"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,7 +132,7 @@ func (s *server) unsent(ctx context.Context, st qa.Status, p *syncPageBody, post
 	if !posts {
 		return nil
 	}
-	pending, err := s.node.Delivery(ctx, st.Event)
+	pending, err := s.node.Undelivered(ctx, st.Event)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func whereEverything(all []qa.Status, pending int) (title, lede string) {
 }
 
 func (s *server) tryNow(w http.ResponseWriter, r *http.Request) {
-	if err := s.node.Wake(r.Context()); err != nil {
+	if err := s.node.ReconnectNow(r.Context()); err != nil {
 		s.failed(w, r, err)
 		return
 	}

@@ -111,7 +111,7 @@ func TestPhraseIsShownOnlyWhenAskedFor(t *testing.T) {
 	s := newSite(t, testToken)
 	s.letIn()
 	mustContain(t, s.get("/you"), "Show the words", "flyleaf identity import")
-	words, err := s.node.Phrase(t.Context())
+	words, err := s.node.RecoveryPhrase(t.Context())
 	if err != nil || len(words) != 24 {
 		t.Fatalf("%d words, %v", len(words), err)
 	}

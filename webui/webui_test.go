@@ -608,7 +608,7 @@ func TestFragmentIsThePostOfThePage(t *testing.T) {
 func big(tb testing.TB) (*testNode, qa.EventID) {
 	tb.Helper()
 	n := newNode(tb)
-	inv, err := n.Found(tb.Context(), qa.Event{Title: "A long week", Authors: "A", StartsAtMillis: testNow.UnixMilli(), EndsAtMillis: testNow.UnixMilli() + 1}, "")
+	inv, err := n.CreateEvent(tb.Context(), qa.Event{Title: "A long week", Authors: "A", StartsAtMillis: testNow.UnixMilli(), EndsAtMillis: testNow.UnixMilli() + 1}, "")
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 	v.presence = s.attendance(ctx, event)
 	v.notTaken, _ = s.node.Refusals(ctx, event)
 	v.refused = byPost(v.notTaken)
-	if v.pending, err = s.node.Delivery(ctx, event); err != nil {
+	if v.pending, err = s.node.Undelivered(ctx, event); err != nil {
 		s.failed(w, r, err)
 		return nil, false
 	}

@@ -173,7 +173,7 @@ func TestClaimIsForWinners(t *testing.T) {
 // TestTheFounderReadsWhereCopiesGo and nobody else.
 func TestTheFounderReadsWhereCopiesGo(t *testing.T) {
 	s := newSite(t, "")
-	inv, err := s.node.Found(t.Context(), qa.Event{Title: "A week of the reader's", Prizes: 1}, "")
+	inv, err := s.node.CreateEvent(t.Context(), qa.Event{Title: "A week of the reader's", Prizes: 1}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,7 +111,7 @@ var sampleOnce = sync.OnceValue(func() sampleWeek {
 		}
 		return id
 	}
-	inv, err := as(noor).Found(ctx, qa.Event{
+	inv, err := as(noor).CreateEvent(ctx, qa.Event{
 		Kind: "event", Access: "open", Title: "The Patient Ledger", Authors: "Ilse Marrow, Teodor Anand",
 		Zone: "UTC", Description: "Append-only thinking for people who would *like to sleep* at night.",
 		StartsAtMillis: onDay(9, 0, 0), EndsAtMillis: onDay(13, 23, 59), AnswersUntilMillis: onDay(12, 12, 0), WinnersAtMillis: onDay(13, 10, 0), Prizes: 3,
@@ -647,7 +647,7 @@ func (n *testNode) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTake
 	return n.Node.Refusals(ctx, event)
 }
 
-func (n *testNode) TakeBack(ctx context.Context, event qa.EventID, hash string) error {
+func (n *testNode) DiscardRefusal(ctx context.Context, event qa.EventID, hash string) error {
 	n.mu.Lock()
 	w := n.said[event]
 	if w != nil && slices.ContainsFunc(w.refusals, func(r qa.NotTaken) bool { return r.Hash == hash }) {
@@ -656,14 +656,14 @@ func (n *testNode) TakeBack(ctx context.Context, event qa.EventID, hash string) 
 		return nil
 	}
 	n.mu.Unlock()
-	return n.Node.TakeBack(ctx, event, hash)
+	return n.Node.DiscardRefusal(ctx, event, hash)
 }
 
-func (n *testNode) Delivery(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
+func (n *testNode) Undelivered(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
 	if w := n.override(event); w.delivery != nil {
 		return maps.Clone(w.delivery), nil
 	}
-	return n.Node.Delivery(ctx, event)
+	return n.Node.Undelivered(ctx, event)
 }
 
 func (n *testNode) Presence(ctx context.Context, event qa.EventID) ([]qa.Presence, error) {
@@ -687,18 +687,18 @@ func (n *testNode) Blob(ctx context.Context, event qa.EventID, key string) ([]by
 	return n.Node.Blob(ctx, event, key)
 }
 
-func (n *testNode) Phrase(ctx context.Context) ([]string, error) {
+func (n *testNode) RecoveryPhrase(ctx context.Context) ([]string, error) {
 	if err := n.store.failure(); err != nil {
 		return nil, err
 	}
-	return n.Node.Phrase(ctx)
+	return n.Node.RecoveryPhrase(ctx)
 }
 
-func (n *testNode) Wake(ctx context.Context) error {
+func (n *testNode) ReconnectNow(ctx context.Context) error {
 	n.mu.Lock()
 	n.woken++
 	n.mu.Unlock()
-	return n.Node.Wake(ctx)
+	return n.Node.ReconnectNow(ctx)
 }
 
 func (n *testNode) Visit(ctx context.Context, event qa.EventID) error {

@@ -57,7 +57,7 @@ func (s *server) setPerson(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := s.node.SetPerson(ctx, p); err != nil {
 		words := "Not saved. " + sentence(err.Error()) + " What you typed is still there."
-		if node.KindOf(err) == node.NotTold {
+		if node.KindOf(err) == node.ProfileNotShared {
 			words = sentence(err.Error())
 		}
 		s.showYou(w, r, statusOf(err), youPage{Person: p, Error: words})
@@ -70,7 +70,7 @@ func (s *server) setPerson(w http.ResponseWriter, r *http.Request) {
 // address, history or prefetch can bring it up; the guard forbids every cache.
 func (s *server) phrase(w http.ResponseWriter, r *http.Request) {
 	p := youPage{Person: s.person(r.Context())}
-	words, err := s.node.Phrase(r.Context())
+	words, err := s.node.RecoveryPhrase(r.Context())
 	if err != nil {
 		p.PhraseError = sentence(err.Error()) + " Nothing was changed."
 		s.showYou(w, r, http.StatusInternalServerError, p)

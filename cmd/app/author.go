@@ -42,7 +42,7 @@ when the relay can be reached.`,
 				if err != nil {
 					return err
 				}
-				later, err := b.Later(ctx, id)
+				later, err := b.SavedForLater(ctx, id)
 				if err != nil {
 					return err
 				}
@@ -207,13 +207,13 @@ func (a *app) authorLaterCmd() *cobra.Command {
 		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
-				later, err := b.Later(ctx, id)
+				later, err := b.SavedForLater(ctx, id)
 				if err != nil {
 					return err
 				}
 				changed := later[post] == undo
 				if changed {
-					if err := b.SetLater(ctx, id, post, !undo); err != nil {
+					if err := b.SaveForLater(ctx, id, post, !undo); err != nil {
 						return err
 					}
 				}

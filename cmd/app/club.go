@@ -33,7 +33,7 @@ func (a *app) clubNewCmd() *cobra.Command {
 				e.Relays = []string{relay}
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				inv, err := b.Found(ctx, e, relay)
+				inv, err := b.CreateEvent(ctx, e, relay)
 				if err != nil {
 					return a.explain(err)
 				}

@@ -104,7 +104,7 @@ later. If one side refuses changes of the other, the exit code is 7, and they ar
 					}{id, true})
 				}
 				a.printf("In sync with the relay.\n")
-				words, err := node.RelayClock(ctx, b, id)
+				words, err := node.RelayClockWarning(ctx, b, id)
 				if err == nil && words != "" {
 					fmt.Fprintf(a.std.err, "Note: %s.\n", words)
 				}

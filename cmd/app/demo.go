@@ -243,7 +243,7 @@ func (a *app) writeSample(ctx context.Context, h home, relayURL string) (err err
 	}
 	event, began := sampleEvent(s, time.Now())
 	event.Relays = []string{relayURL}
-	inv, err := l.Found(ctx, event, relayURL)
+	inv, err := l.CreateEvent(ctx, event, relayURL)
 	if err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ the role away.`,
 				if err := a.printLink(&link, inv, map[string]string{"role": role}); err != nil {
 					return err
 				}
-				why, err := node.Deliver(ctx, b, inv)
+				why, err := node.SyncWithRelay(ctx, b, inv)
 				if err != nil {
 					return err
 				}

@@ -185,7 +185,7 @@ and on the fifth they choose who wins. You can change everything later: ` + "`fl
 						relay = club.Relays[0]
 					}
 				}
-				inv, err := node.SetUp(ctx, b, node.NewWeek{Event: e, Relay: relay, Picture: picture, Club: club.ID})
+				inv, err := node.SetUpWeek(ctx, b, node.NewWeek{Event: e, Relay: relay, Picture: picture, Club: club.ID})
 				if err != nil {
 					return a.explain(err)
 				}
@@ -339,7 +339,7 @@ func (a *app) setEvent(ctx context.Context, b backend, id qa.EventID, is, want *
 	if err != nil {
 		return a.explain(err)
 	}
-	listed, err := node.Relist(ctx, b, want, func(club qa.EventID, listed bool) bool { return listed || club == to.ID })
+	listed, err := node.UpdateClubLists(ctx, b, want, func(club qa.EventID, listed bool) bool { return listed || club == to.ID })
 	if err != nil {
 		return a.explain(err)
 	}

@@ -171,13 +171,13 @@ func (a *app) printMerged(results []mergeReport) error {
 	}
 	for _, m := range results {
 		a.printf("%s: %s (bundle)\n", m.File, plain(m.Title))
-		a.printf("  %s, %s on this device already\n", counted(m.Taken, "new change", "new changes"), countedWas(m.Known, ""))
+		a.printf("  %s, %s on this device already\n", counted(m.Added, "new change", "new changes"), countedWas(m.Known, ""))
 		a.printf("  event %s\n", m.Event)
-		if m.Waiting > 0 {
-			a.printf("  %s for changes that are neither in the file nor on this device\n", counted(m.Waiting, "change waits", "changes wait"))
+		if m.MissingDependencies > 0 {
+			a.printf("  %s for changes that are neither in the file nor on this device\n", counted(m.MissingDependencies, "change waits", "changes wait"))
 		}
-		if m.Left > 0 {
-			a.printf("  %s kept and not part of the event: an earlier version of this program had accepted what they build on, and the rules do not allow it\n", counted(m.Left, "change is", "changes are"))
+		if m.Excluded > 0 {
+			a.printf("  %s kept and not part of the event: an earlier version of this program had accepted what they build on, and the rules do not allow it\n", counted(m.Excluded, "change is", "changes are"))
 		}
 		for i, r := range m.Refused {
 			if i == maxListed {

@@ -59,7 +59,7 @@ func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inv, err := b.Found(t.Context(), qa.Event{Title: "On a CD"}, "")
+	inv, err := b.CreateEvent(t.Context(), qa.Event{Title: "On a CD"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
 			_, err := r.Do(t.Context(), inv.Event, qa.Act{Kind: qa.ActPost, Text: "no"})
 			return err
 		}(),
-		"new":  func() error { _, err := r.Found(t.Context(), qa.Event{Title: "no"}, ""); return err }(),
+		"new":  func() error { _, err := r.CreateEvent(t.Context(), qa.Event{Title: "no"}, ""); return err }(),
 		"join": r.Join(t.Context(), qa.Invitation{Event: qa.MakeEventID([16]byte{1})}),
 		"name": r.SetPerson(t.Context(), qa.Person{Name: "No"}),
 	} {

@@ -46,7 +46,7 @@ type importReport struct {
 
 // with adds the result of an import.
 func (r importReport) with(i node.ImportResult) importReport {
-	r.Event, r.Questions, r.Replies, r.Known, r.Revised, r.Withdrawn = i.Event, i.Questions, i.Replies, i.Known, i.Revised, i.Withdrawn
+	r.Event, r.Questions, r.Replies, r.Known, r.Revised, r.Withdrawn = i.Event, i.Questions, i.Replies, i.Unchanged, i.Revised, i.Withdrawn
 	r.Changes = append(r.Changes, i.Changes...)
 	return r
 }
@@ -193,7 +193,7 @@ func (a *app) importEach(inputs []input, do func(qa.Imported) (node.ImportResult
 			r, err := do(p.week)
 			if err == nil {
 				report := newImportReport(p.file, p.week).with(r)
-				if r.Was != nil {
+				if r.Existing != nil {
 					report.Remarks = append(slices.Clip(report.Remarks), qa.Remark{Text: recognised})
 				}
 				reports = append(reports, report)

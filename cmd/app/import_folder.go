@@ -154,7 +154,7 @@ func (a *app) importIntoClub(ctx context.Context, b backend, name, relay string,
 	}
 	bar := a.progress(len(inputs))
 	reports, err := a.importEach(inputs, func(week qa.Imported) (node.ImportResult, error) {
-		r, err := club.Take(ctx, week)
+		r, err := club.Import(ctx, week)
 		if err == nil {
 			bar.add()
 		}
@@ -162,7 +162,7 @@ func (a *app) importIntoClub(ctx context.Context, b backend, name, relay string,
 	})
 	if err != nil {
 		// What was imported so far is listed all the same.
-		err = fmt.Errorf("%w; the %d before it were imported. Import again to go on from there", err, club.Taken())
+		err = fmt.Errorf("%w; the %d before it were imported. Import again to go on from there", err, club.Count())
 		return club.Club, nil, errors.Join(a.explain(err), club.Finish(ctx))
 	}
 	bar.end()

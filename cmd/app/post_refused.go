@@ -50,7 +50,7 @@ of them up, after printing it so that you can copy it.`,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				all, err := node.AskRefusals(ctx, b, id)
+				all, err := node.RefreshRefusals(ctx, b, id)
 				if err != nil {
 					return a.explain(err)
 				}
@@ -167,7 +167,7 @@ func (a *app) discard(ctx context.Context, b backend, event qa.EventID, all []qa
 	} else {
 		a.printNotTaken(found[0])
 	}
-	if err := b.TakeBack(ctx, event, found[0].Hash); err != nil {
+	if err := b.DiscardRefusal(ctx, event, found[0].Hash); err != nil {
 		return a.explain(err)
 	}
 	if !a.json {

@@ -55,7 +55,7 @@ PERSON is an identity, a beginning of one, or a name, as for ` + "`flyleaf event
 					}
 					q.Event = id
 				}
-				weeks := node.NewWeeks(b)
+				weeks := node.NewWeekCache(b)
 				if by != "" {
 					who, err := a.author(ctx, weeks, q.Event, by)
 					if err != nil {
@@ -94,7 +94,7 @@ PERSON is an identity, a beginning of one, or a name, as for ` + "`flyleaf event
 
 // author finds the person that --by names. If different people have the name in different weeks,
 // that is an error.
-func (a *app) author(ctx context.Context, weeks *node.Weeks, only qa.EventID, typed string) (qa.Identity, error) {
+func (a *app) author(ctx context.Context, weeks *node.WeekCache, only qa.EventID, typed string) (qa.Identity, error) {
 	events, err := weeks.Fetched(ctx, only)
 	if err != nil {
 		return "", err

@@ -30,6 +30,11 @@ func (c *Client) Changes(ctx context.Context, a0 qa.EventID, a1 int64, a2 bool, 
 	return stream(ctx, c, "Changes", []any{a0, a1, a2}, fn)
 }
 
+func (c *Client) CheckRelay(ctx context.Context, a0 string) (r0 qa.RelayStatus, err error) {
+	err = c.call(ctx, "CheckRelay", []any{a0}, &r0)
+	return
+}
+
 func (c *Client) ClaimPrize(ctx context.Context, a0 qa.EventID, a1 string) (r0 []qa.Identity, err error) {
 	err = c.call(ctx, "ClaimPrize", []any{a0, a1}, &r0)
 	return
@@ -45,13 +50,18 @@ func (c *Client) CommitDraw(ctx context.Context, a0 qa.EventID) (err error) {
 	return
 }
 
-func (c *Client) Delivery(ctx context.Context, a0 qa.EventID) (r0 map[qa.PostID]bool, err error) {
-	err = c.call(ctx, "Delivery", []any{a0}, &r0)
+func (c *Client) CreateEvent(ctx context.Context, a0 qa.Event, a1 string) (r0 qa.Invitation, err error) {
+	err = c.call(ctx, "CreateEvent", []any{a0, a1}, &r0)
 	return
 }
 
 func (c *Client) DigestState(ctx context.Context) (r0 node.DigestState, err error) {
 	err = c.call(ctx, "DigestState", nil, &r0)
+	return
+}
+
+func (c *Client) DiscardRefusal(ctx context.Context, a0 qa.EventID, a1 string) (err error) {
+	err = c.call(ctx, "DiscardRefusal", []any{a0, a1})
 	return
 }
 
@@ -72,11 +82,6 @@ func (c *Client) Drafts(ctx context.Context, a0 qa.EventID) (r0 map[string]node.
 
 func (c *Client) Events(ctx context.Context) (r0 []qa.Event, err error) {
 	err = c.call(ctx, "Events", nil, &r0)
-	return
-}
-
-func (c *Client) Found(ctx context.Context, a0 qa.Event, a1 string) (r0 qa.Invitation, err error) {
-	err = c.call(ctx, "Found", []any{a0, a1}, &r0)
 	return
 }
 
@@ -120,11 +125,6 @@ func (c *Client) Keys(ctx context.Context, a0 qa.EventID) (r0 []qa.Identity, err
 	return
 }
 
-func (c *Client) Later(ctx context.Context, a0 qa.EventID) (r0 map[qa.PostID]bool, err error) {
-	err = c.call(ctx, "Later", []any{a0}, &r0)
-	return
-}
-
 func (c *Client) Library(ctx context.Context) (r0 []qa.Shelved, err error) {
 	err = c.call(ctx, "Library", nil, &r0)
 	return
@@ -165,11 +165,6 @@ func (c *Client) Person(ctx context.Context) (r0 qa.Person, err error) {
 	return
 }
 
-func (c *Client) Phrase(ctx context.Context) (r0 []string, err error) {
-	err = c.call(ctx, "Phrase", nil, &r0)
-	return
-}
-
 func (c *Client) Post(ctx context.Context, a0 qa.EventID, a1 qa.PostID) (r0 qa.Post, err error) {
 	err = c.call(ctx, "Post", []any{a0, a1}, &r0)
 	return
@@ -185,13 +180,18 @@ func (c *Client) PrizeClaims(ctx context.Context, a0 qa.EventID) (r0 []qa.Claim,
 	return
 }
 
-func (c *Client) Reach(ctx context.Context, a0 string) (r0 qa.RelayStatus, err error) {
-	err = c.call(ctx, "Reach", []any{a0}, &r0)
+func (c *Client) Rebuild(ctx context.Context, a0 qa.EventID) (err error) {
+	err = c.call(ctx, "Rebuild", []any{a0})
 	return
 }
 
-func (c *Client) Rebuild(ctx context.Context, a0 qa.EventID) (err error) {
-	err = c.call(ctx, "Rebuild", []any{a0})
+func (c *Client) ReconnectNow(ctx context.Context) (err error) {
+	err = c.call(ctx, "ReconnectNow", nil)
+	return
+}
+
+func (c *Client) RecoveryPhrase(ctx context.Context) (r0 []string, err error) {
+	err = c.call(ctx, "RecoveryPhrase", nil, &r0)
 	return
 }
 
@@ -207,6 +207,16 @@ func (c *Client) RevealDraw(ctx context.Context, a0 qa.EventID) (err error) {
 
 func (c *Client) RevokeInvite(ctx context.Context, a0 qa.EventID, a1 qa.Identity) (err error) {
 	err = c.call(ctx, "RevokeInvite", []any{a0, a1})
+	return
+}
+
+func (c *Client) SaveForLater(ctx context.Context, a0 qa.EventID, a1 qa.PostID, a2 bool) (err error) {
+	err = c.call(ctx, "SaveForLater", []any{a0, a1, a2})
+	return
+}
+
+func (c *Client) SavedForLater(ctx context.Context, a0 qa.EventID) (r0 map[qa.PostID]bool, err error) {
+	err = c.call(ctx, "SavedForLater", []any{a0}, &r0)
 	return
 }
 
@@ -227,11 +237,6 @@ func (c *Client) SetDigestState(ctx context.Context, a0 node.DigestState) (err e
 
 func (c *Client) SetDraft(ctx context.Context, a0 qa.EventID, a1 string, a2 node.Draft) (err error) {
 	err = c.call(ctx, "SetDraft", []any{a0, a1, a2})
-	return
-}
-
-func (c *Client) SetLater(ctx context.Context, a0 qa.EventID, a1 qa.PostID, a2 bool) (err error) {
-	err = c.call(ctx, "SetLater", []any{a0, a1, a2})
 	return
 }
 
@@ -270,8 +275,8 @@ func (c *Client) Sync(ctx context.Context, a0 qa.EventID, a1 time.Duration) (err
 	return
 }
 
-func (c *Client) TakeBack(ctx context.Context, a0 qa.EventID, a1 string) (err error) {
-	err = c.call(ctx, "TakeBack", []any{a0, a1})
+func (c *Client) Undelivered(ctx context.Context, a0 qa.EventID) (r0 map[qa.PostID]bool, err error) {
+	err = c.call(ctx, "Undelivered", []any{a0}, &r0)
 	return
 }
 
@@ -282,11 +287,6 @@ func (c *Client) VerifyPost(ctx context.Context, a0 qa.EventID, a1 qa.PostID) (r
 
 func (c *Client) Visit(ctx context.Context, a0 qa.EventID) (err error) {
 	err = c.call(ctx, "Visit", []any{a0})
-	return
-}
-
-func (c *Client) Wake(ctx context.Context) (err error) {
-	err = c.call(ctx, "Wake", nil)
 	return
 }
 

@@ -53,7 +53,7 @@ func (t to) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestWhatOneSideDoesTheOtherReads(t *testing.T) {
 	here, there, _ := pair(t)
 	ctx := t.Context()
-	inv, err := there.Found(ctx, qa.Event{Title: "A week", Links: []qa.Link{{URL: "https://example.org", Text: "The book"}}, Prizes: 3}, "")
+	inv, err := there.CreateEvent(ctx, qa.Event{Title: "A week", Links: []qa.Link{{URL: "https://example.org", Text: "The book"}}, Prizes: 3}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,10 +81,10 @@ func TestWhatOneSideDoesTheOtherReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, other, _ := pair(t)
-	if m, err := other.Merge(ctx, bundle); err != nil || m.Taken != 3 || m.Title != "A week" || m.Refused == nil {
+	if m, err := other.Merge(ctx, bundle); err != nil || m.Added != 3 || m.Title != "A week" || m.Refused == nil {
 		t.Errorf("%+v, %v", m, err)
 	}
-	if later, err := there.Later(ctx, inv.Event); err != nil || later == nil {
+	if later, err := there.SavedForLater(ctx, inv.Event); err != nil || later == nil {
 		t.Errorf("%v, %v", later, err)
 	}
 	if v, err := there.VerifyPost(ctx, inv.Event, post); err != nil || len(v.Changes) != 1 || !v.Changes[0].Signed {
@@ -135,7 +135,7 @@ func TestErrorsKeepTheirKind(t *testing.T) {
 
 func TestStreams(t *testing.T) {
 	_, there, _ := pair(t)
-	inv, err := there.Found(t.Context(), qa.Event{Title: "A week"}, "")
+	inv, err := there.CreateEvent(t.Context(), qa.Event{Title: "A week"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
