@@ -103,7 +103,7 @@ func (a *app) join(args []js.Value) (any, error) {
 
 // wake has the connections to relays tried again at once: the network is back, or
 // somebody looks at a page after a while.
-func (a *app) wake([]js.Value) (any, error) { return nil, a.device.Wake(context.Background()) }
+func (a *app) wake([]js.Value) (any, error) { return nil, a.device.ReconnectNow(context.Background()) }
 
 // watch tells all tabs what changes.
 func (a *app) watch(ctx context.Context) {
