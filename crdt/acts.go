@@ -18,7 +18,7 @@ func planGenesis(e *qa.Event) *plan {
 	p := &plan{exact: true}
 	kind, access := cmp.Or(e.Kind, schema.KindEvent), cmp.Or(e.Access, schema.AccessOpen)
 	p.set(rootHandle, schema.KeyKind, kind)
-	p.set(rootHandle, schema.KeyGate, uint64(schema.RulesVersion))
+	p.set(rootHandle, schema.KeyRulesVersion, uint64(schema.RulesVersion))
 	p.set(rootHandle, schema.KeyAccess, access)
 	about := p.makeMap(rootHandle, kind)
 	if kind == schema.KindClub {

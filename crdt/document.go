@@ -145,7 +145,7 @@ func (d *Document) look() error {
 	if err != nil {
 		return err
 	}
-	gate, _, _, err := d.eng.get(d.eng.root(), schema.KeyGate)
+	gate, _, _, err := d.eng.get(d.eng.root(), schema.KeyRulesVersion)
 	if err != nil {
 		return err
 	}

@@ -167,7 +167,7 @@ func TestSimulatedWeek(t *testing.T) {
 	orla := enter("Orla")
 	week := qa.Event{Title: "The Patient Ledger", Authors: "Ilse Marrow, Teodor Anand", Zone: "UTC", Prizes: 2, Description: "Append-only thinking."}
 	week.SetWeek(2026, time.November, 23, time.UTC)
-	event, open, err := orla.node.Found(t.Context(), week, url)
+	event, open, err := orla.node.CreateEvent(t.Context(), week, url)
 	if err != nil {
 		t.Fatal(err)
 	}

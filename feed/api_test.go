@@ -67,7 +67,7 @@ func newFixture(t *testing.T, onRelay bool) *fixture {
 	}
 	t.Cleanup(func() { _ = node.Close() })
 	f := &fixture{forbidden: qa.MakeEventID([16]byte{9})}
-	f.event, _, err = node.Found(t.Context(), qa.Event{Title: "A Week", Authors: "Ada", StartsAtMillis: 1, EndsAtMillis: 2, Links: []qa.Link{{Text: "a", URL: "https://example.org"}}}, "ws://127.0.0.1:1")
+	f.event, _, err = node.CreateEvent(t.Context(), qa.Event{Title: "A Week", Authors: "Ada", StartsAtMillis: 1, EndsAtMillis: 2, Links: []qa.Link{{Text: "a", URL: "https://example.org"}}}, "ws://127.0.0.1:1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -176,7 +176,7 @@ func decode(e *storage.Entry) (*wire.Change, error) {
 func (r *Reader) next(ctx context.Context, e storage.Entry, fn func(Entry) error) error {
 	switch e.Status {
 	case storage.InDocument:
-	case storage.Left:
+	case storage.Excluded:
 		return r.rebuilt(ctx, e, fn)
 	default:
 		return nil

@@ -56,7 +56,7 @@ func newHouse(t *testing.T, seed uint64) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = h.node.Close() })
-	if h.event, _, err = h.node.Found(t.Context(), qa.Event{Title: "A Week"}, ""); err != nil {
+	if h.event, _, err = h.node.CreateEvent(t.Context(), qa.Event{Title: "A Week"}, ""); err != nil {
 		t.Fatal(err)
 	}
 	return h
@@ -351,7 +351,7 @@ func TestFollowEndsWithItsSource(t *testing.T) {
 		told = append(told, fmt.Sprint("news ", news))
 		return nil
 	})
-	if err != nil || !slices.Equal(told, []string{string(schema.DidFound), string(schema.DidAsk), "news true"}) {
+	if err != nil || !slices.Equal(told, []string{string(schema.DidCreate), string(schema.DidAsk), "news true"}) {
 		t.Errorf("%q, %v", told, err)
 	}
 }
@@ -397,7 +397,7 @@ func TestWhatActsBecome(t *testing.T) {
 	}
 	me := h.node.Identity()
 	want := []qa.ChangeDescription{
-		{Kind: schema.DidFound},
+		{Kind: schema.DidCreate},
 		{Kind: schema.DidAsk, Post: q, Text: "Q"},
 		{Kind: schema.DidReply, Post: r, Parent: q, Text: "R"},
 		{Kind: schema.DidEdit, Post: q, Text: "Q2"},
@@ -443,7 +443,7 @@ func TestReset(t *testing.T) {
 	if err := h.store.Entries(t.Context(), h.event, 0, func(e storage.Entry) error { last = e; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.store.Append(t.Context(), storage.Batch{Event: h.event, Statuses: map[wire.Hash]storage.Status{last.Hash: storage.Left}}); err != nil {
+	if err := h.store.Append(t.Context(), storage.Batch{Event: h.event, Statuses: map[wire.Hash]storage.Status{last.Hash: storage.Excluded}}); err != nil {
 		t.Fatal(err)
 	}
 	twin := newHouse(t, 1)
@@ -451,7 +451,7 @@ func TestReset(t *testing.T) {
 	if err := twin.store.Entries(t.Context(), twin.event, 0, func(e storage.Entry) error { other = e; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	other.Status = storage.Left
+	other.Status = storage.Excluded
 	if err := h.store.Append(t.Context(), storage.Batch{Event: h.event, Entries: []storage.Entry{other}}); err != nil {
 		t.Fatal(err)
 	}

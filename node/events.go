@@ -8,7 +8,7 @@ import (
 
 func (d *Device) Events(ctx context.Context) ([]qa.Event, error) { return d.replica.Events(ctx) }
 
-func (d *Device) Library(ctx context.Context) ([]qa.Shelved, error) { return d.replica.Shelf(ctx) }
+func (d *Device) Library(ctx context.Context) ([]qa.Shelved, error) { return d.replica.Library(ctx) }
 
 func (d *Device) Clubs(ctx context.Context) ([]qa.Event, error) { return d.replica.Clubs(ctx) }
 
@@ -51,7 +51,7 @@ func (d *Device) Blob(ctx context.Context, event qa.EventID, key string) ([]byte
 }
 
 func (d *Device) CreateEvent(ctx context.Context, e qa.Event, relay string) (qa.Invitation, error) {
-	id, inv, err := d.replica.Found(ctx, e, relay)
+	id, inv, err := d.replica.CreateEvent(ctx, e, relay)
 	if err != nil {
 		return inv, err
 	}

@@ -104,7 +104,7 @@ func (d *Device) SetPerson(ctx context.Context, p qa.Person) error {
 			return err
 		}
 	}
-	events, err := d.replica.Shelf(ctx)
+	events, err := d.replica.Library(ctx)
 	if err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ func (d *Device) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken,
 }
 
 func (d *Device) DiscardRefusal(ctx context.Context, event qa.EventID, hash string) error {
-	return d.replica.TakeBack(ctx, event, hash)
+	return d.replica.DiscardRefusal(ctx, event, hash)
 }
 
 func (d *Device) Presence(ctx context.Context, event qa.EventID) ([]qa.Presence, error) {

@@ -31,7 +31,7 @@ func (d *Device) Merge(ctx context.Context, b []byte) (Merged, error) {
 	}
 	m, err := d.replica.Merge(ctx, event, changes)
 	out := Merged{
-		Event: event, Format: "bundle", Added: m.Taken, Known: m.Known, MissingDependencies: m.Waiting, Excluded: m.Left, Refused: refusals(m.Refused),
+		Event: event, Format: "bundle", Added: m.Added, Known: m.Known, MissingDependencies: m.MissingDependencies, Excluded: m.Excluded, Refused: refusals(m.Refused),
 	}
 	if err != nil {
 		return out, err

@@ -71,8 +71,8 @@ func (v *verifiedEvent) verify(ctx context.Context, store storage.Store, event q
 	if err != nil {
 		return qa.Verification{}, err
 	}
-	if v.verifier == nil || v.event != event || v.outside != counts.Outside {
-		v.event, v.outside, v.position, v.verifier = event, counts.Outside, 0, verify.New(event)
+	if v.verifier == nil || v.event != event || v.outside != counts.NotInDocument {
+		v.event, v.outside, v.position, v.verifier = event, counts.NotInDocument, 0, verify.New(event)
 	}
 	err = store.Entries(ctx, event, v.position, func(en storage.Entry) error {
 		v.position = en.Position

@@ -44,7 +44,7 @@ type Phrase struct {
 // the change did.
 func (d *ChangeDescription) Phrases() []Phrase {
 	switch d.Kind {
-	case schema.DidFound:
+	case schema.DidCreate:
 		return []Phrase{{Words: "founded the event"}}
 	case schema.DidMerge:
 		return []Phrase{{Words: "merged concurrent changes"}}

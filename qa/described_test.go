@@ -13,7 +13,7 @@ func TestSentences(t *testing.T) {
 	who := Identity(strings.Repeat("ab", 32))
 	const post, other = PostID("p1"), PostID("p2")
 	for want, d := range map[string]ChangeDescription{
-		`founded the event`:                             {Kind: schema.DidFound},
+		`founded the event`:                             {Kind: schema.DidCreate},
 		`merged concurrent changes`:                     {Kind: schema.DidMerge},
 		`asked p1: "Why?"`:                              {Kind: schema.DidAsk, Post: post, Text: "Why?"},
 		`asked p1`:                                      {Kind: schema.DidAsk, Post: post},

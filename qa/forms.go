@@ -17,7 +17,7 @@ func HasKey(r *schema.Row, key string) bool {
 	case schema.IsMap:
 		return key == r.Key
 	case schema.Index:
-		return numberBelow(key, r.Most)
+		return numberBelow(key, r.MaxKeys)
 	case schema.Name, schema.Emoji:
 		return key != "" && len(key) <= schema.MaxKey(r.Keys)
 	case schema.ByOperation:

@@ -137,7 +137,7 @@ func (e *Event) Validate() error {
 // count: so many are set.
 func checkX(in schema.Map, x map[string]string, fields int) error {
 	keyed := in.Keyed()
-	if err := checkCount(keyed.Name, len(x)+fields, keyed.Most); err != nil {
+	if err := checkCount(keyed.Name, len(x)+fields, keyed.MaxKeys); err != nil {
 		return err
 	}
 	for key, v := range x {

@@ -66,7 +66,7 @@ func TestDatabaseThatTheRulesRefuseNow(t *testing.T) {
 			case i == good:
 				want = storage.Refused
 			case i > good:
-				want = storage.Left
+				want = storage.Excluded
 			}
 			if status := got[change.Change.Hash]; status != want {
 				t.Errorf("change %d has status %d, want %d", i, status, want)

@@ -62,7 +62,7 @@ func TestSenderOfAWaitingChangeLeaves(t *testing.T) {
 // TestQuotaCountsARowOnce: a row of the ledger that waits when its document is loaded
 // counts once in the quotas, however late what it waits for comes.
 func TestQuotaCountsARowOnce(t *testing.T) {
-	for _, status := range []storage.Status{storage.Left, storage.InDocument} {
+	for _, status := range []storage.Status{storage.Excluded, storage.InDocument} {
 		store := mem.New()
 		event, e := relaytest.EventID("once"), relaytest.NewEvent("once", "open")
 		a := relaytest.NewDevice("a", event)

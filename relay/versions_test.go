@@ -297,7 +297,7 @@ func TestWhatAnEarlierVersionExcludedComesBack(t *testing.T) {
 	batch.Event = event
 	for _, c := range []relaytest.Signed{one, honest, invalid, below, above, two} { // the second version came last
 		batch.Entries = append(batch.Entries, storage.Entry{
-			Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, Bytes: c.Encode(), Signature: c.Signature, Status: storage.Left,
+			Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, Bytes: c.Encode(), Signature: c.Signature, Status: storage.Excluded,
 		})
 	}
 	if err := store.Append(t.Context(), batch); err != nil {
@@ -315,7 +315,7 @@ func TestWhatAnEarlierVersionExcludedComesBack(t *testing.T) {
 		}
 		got := statuses(t, store, event)
 		if got[one.Hash] != storage.InDocument || got[honest.Hash] != storage.InDocument || got[two.Hash] != storage.InDocument ||
-			got[invalid.Hash] != storage.Left || got[below.Hash] != storage.Left {
+			got[invalid.Hash] != storage.Excluded || got[below.Hash] != storage.Excluded {
 			t.Errorf("statuses %v", got)
 		}
 		if restart == 0 { // what waited is there when what it waited for has come

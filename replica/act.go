@@ -57,10 +57,10 @@ func (n *Node) DoAll(ctx context.Context, id qa.EventID, acts []qa.Act) error {
 	return d.save(ctx)
 }
 
-// Found creates a new event with this device's person as its organiser and follows it.
+// CreateEvent creates a new event with this device's person as its organiser and follows it.
 // It ignores the ID and Founder of the given event; the relay, if any, becomes the
 // first of its relays.
-func (n *Node) Found(ctx context.Context, event qa.Event, relay string) (qa.EventID, qa.Invitation, error) {
+func (n *Node) CreateEvent(ctx context.Context, event qa.Event, relay string) (qa.EventID, qa.Invitation, error) {
 	d, err := n.genesis(event, relay)
 	if err != nil {
 		return "", qa.Invitation{}, err

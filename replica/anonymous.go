@@ -79,7 +79,7 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) 
 		if key, err = doc.node.newKey(); err != nil {
 			return own, err
 		}
-		err = doc.keepKey(ctx, keyQuestion, key)
+		err = doc.storeKey(ctx, keyQuestion, key)
 	}
 	return key, err
 }
@@ -136,7 +136,7 @@ func (doc *document) release(ctx context.Context, hashes []wire.Hash) {
 			doc.engine.drop() // it is loaded again when needed
 			return
 		}
-		doc.engine.fallBehind(en.Bytes)
+		doc.engine.addPending(en.Bytes)
 	}
 }
 

@@ -47,7 +47,7 @@ func (doc *document) runAutomatic(ctx context.Context) error {
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
 	for _, do := range []func(context.Context) error{
-		doc.joinHeads, doc.claimInvitations, doc.answerClaims, doc.reissueWhatCan,
+		doc.joinHeads, doc.claimInvitations, doc.answerClaims, doc.reissuePossible,
 	} {
 		if err := doc.load(ctx); err != nil { // a refused act discards what was loaded
 			return err
@@ -62,7 +62,7 @@ func (doc *document) runAutomatic(ctx context.Context) error {
 	return nil
 }
 
-func (doc *document) reissueWhatCan(ctx context.Context) error {
+func (doc *document) reissuePossible(ctx context.Context) error {
 	doc.reissue(ctx)
 	return nil
 }

@@ -31,7 +31,7 @@ func TestClocksThatAreYearsOff(t *testing.T) {
 	host := node(now.Add(-time.Hour))
 	e := week
 	e.SetWeek(2026, 11, 9, time.UTC)
-	id, _, err := host.Found(bounded(t), e, "")
+	id, _, err := host.CreateEvent(bounded(t), e, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,25 +108,25 @@ func (n *Node) detach(id qa.EventID) {
 
 // notice passes on what other events need from rows that were written to an event:
 // its source, and the list if it is a club.
-func (n *Node) notice(ctx context.Context, v storage.ViewUpdate) {
+func (n *Node) eventWritten(ctx context.Context, v storage.ViewUpdate) {
 	if v.Event == nil {
 		return
 	}
 	if followed := (archiveHost{n}).Followed(v.Event.ID); v.Event.Source != "" && followed { // otherwise the event is being imported
-		n.sources.Forget()
+		n.sources.Invalidate()
 	}
 	if v.Event.Kind != "club" {
 		return
 	}
-	if err := n.clubs.Look(ctx, *v.Event); err != nil {
+	if err := n.clubs.Update(ctx, *v.Event); err != nil {
 		// The rows are on disk, so the next call passes them on, at the latest after
 		// the next start.
 		n.cfg.Log.Warn("the weeks of a club could not be followed", "club", v.Event.ID, "error", err)
 	}
 }
 
-// noticeClub repeats a notice that was lost when the process ended. mu is held.
-func (doc *document) noticeClub(ctx context.Context) error {
+// ensureClubKnown repeats a notice that was lost when the process ended. mu is held.
+func (doc *document) ensureClubKnown(ctx context.Context) error {
 	kind := doc.contents.Projection().Values(wire.OpID{}, "kind")
 	if len(kind) == 0 {
 		return nil
@@ -137,7 +137,7 @@ func (doc *document) noticeClub(ctx context.Context) error {
 	if _, known := doc.node.clubs.Club(doc.id); known {
 		return nil
 	}
-	return doc.node.clubs.Look(ctx, doc.contents.Projection().Event())
+	return doc.node.clubs.Update(ctx, doc.contents.Projection().Event())
 }
 
 // Visit records that a person looks at an event. An event that only a club lists is

@@ -38,7 +38,7 @@ func weekFrom(title string, days int) qa.Event {
 
 func newClub(t *testing.T, n *replica.Node, relay string) qa.EventID {
 	t.Helper()
-	id, _, err := n.Found(bounded(t), qa.Event{Kind: "club", Title: "The Lamplight Readers"}, relay)
+	id, _, err := n.CreateEvent(bounded(t), qa.Event{Kind: "club", Title: "The Lamplight Readers"}, relay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func newClub(t *testing.T, n *replica.Node, relay string) qa.EventID {
 
 func newWeek(t *testing.T, n *replica.Node, e qa.Event, relay string) qa.EventID {
 	t.Helper()
-	id, _, err := n.Found(bounded(t), e, relay)
+	id, _, err := n.CreateEvent(bounded(t), e, relay)
 	if err != nil {
 		t.Fatal(err)
 	}

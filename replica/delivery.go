@@ -53,7 +53,7 @@ func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossC
 func (doc *document) deliveredButMissing(ctx context.Context, theirs []wire.Hash) ([]wire.Hash, error) {
 	var out []wire.Hash
 	for _, h := range doc.contents.Graph().NotAncestorsOf(theirs) {
-		if m, ok := doc.contents.Graph().Node(h); !ok || !doc.owns(m.Actor) {
+		if m, ok := doc.contents.Graph().Node(h); !ok || !doc.isOwn(m.Actor) {
 			continue
 		}
 		en, err := doc.node.store.Entry(ctx, doc.id, h)
@@ -83,7 +83,7 @@ func (doc *document) setDelivered(ctx context.Context, delivered bool, hashes []
 		doc.cached.invalidateDelivery()
 		return nil
 	}
-	doc.cached.delivered(hashes)
+	doc.cached.noteDelivered(hashes)
 	doc.release(ctx, hashes)
 	return nil
 }
@@ -98,9 +98,9 @@ func postOf(en storage.Entry) qa.PostID {
 	return a.Post
 }
 
-// owns reports whether an actor belongs to this device's person. It is cheap, so it is
+// isOwn reports whether an actor belongs to this device's person. It is cheap, so it is
 // checked before the ledger is read.
-func (doc *document) owns(a wire.ActorID) bool {
+func (doc *document) isOwn(a wire.ActorID) bool {
 	if n := doc.node; len(a) == len(n.actor) && a[:32] == n.actor[:32] {
 		return true
 	}

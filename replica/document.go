@@ -33,13 +33,13 @@ type document struct {
 	keys     keyring        // this person's other keys in the event
 	// withheld are anonymous changes that no relay has yet. The engine is kept without
 	// them, so that nothing of this person's is built on them.
-	withheld map[wire.Hash]bool
-	tried    map[qa.Identity]bool // invitations that were found to be of no use, in this run
+	withheld          map[wire.Hash]bool
+	failedInvitations map[qa.Identity]bool // invitations that were found to be of no use, in this run
 }
 
 func (n *Node) newDocument(id qa.EventID) *document {
 	doc := &document{
-		node: n, id: id, refused: core.NewRefusals(maxRefused + 1), excluded: newExclusions(), tried: map[qa.Identity]bool{},
+		node: n, id: id, refused: core.NewRefusals(maxRefused + 1), excluded: newExclusions(), failedInvitations: map[qa.Identity]bool{},
 	}
 	doc.engine = engine{host: doc, actor: n.actor}
 	return doc
@@ -52,8 +52,8 @@ func (doc *document) load(ctx context.Context) error {
 		return ErrClosed
 	}
 	if doc.contents != nil {
-		if len(doc.excluded.unnoted) > 0 {
-			doc.noteStatuses(ctx)
+		if len(doc.excluded.unsavedStatuses) > 0 {
+			doc.saveStatuses(ctx)
 		}
 		return nil
 	}
@@ -73,7 +73,7 @@ func (doc *document) load(ctx context.Context) error {
 	}
 	doc.noteLoaded(ctx, &loaded)
 	doc.cached.setHeads(doc.contents.Graph().Heads())
-	return doc.noticeClub(ctx)
+	return doc.ensureClubKnown(ctx)
 }
 
 // readLedger makes the contents from the ledger without the rows that are given, and
@@ -95,7 +95,7 @@ func (doc *document) readLedger(ctx context.Context, without map[wire.Hash]stora
 		switch {
 		case c == nil:
 			en.Status = doc.contents.Excluded()[en.Hash]
-			doc.excluded.noteLost(&en)
+			doc.excluded.noteIneffective(&en)
 		case en.Own && !en.Delivered && doc.keys.isQuestion(en.Actor):
 			doc.withheld[en.Hash] = true
 		case doc.buildsOnWithheld(c.Meta.Deps):
@@ -116,7 +116,7 @@ func (doc *document) readLedger(ctx context.Context, without map[wire.Hash]stora
 			return loaded, err
 		}
 		en.Status = doc.contents.Excluded()[h]
-		doc.excluded.noteLost(&en)
+		doc.excluded.noteIneffective(&en)
 	}
 	if doc.contents.Graph().Forks() > 0 {
 		for actor := range doc.contents.Graph().Actors() {
@@ -135,16 +135,16 @@ func (doc *document) noteLoaded(ctx context.Context, loaded *core.Loaded) {
 		doc.excluded.reasons[h] = why
 	}
 	if len(loaded.Statuses) > 0 {
-		doc.excluded.unnoted = loaded.Statuses
+		doc.excluded.unsavedStatuses = loaded.Statuses
 	}
 	switch {
 	case loaded.Excludes():
-		doc.cutOut(ctx)
+		doc.excludeOnDisk(ctx)
 	case len(loaded.Statuses) > 0:
 		doc.node.cfg.Log.Info("changes that an earlier version of this program had excluded are part of the event again",
 			"event", doc.id, "changes", len(loaded.Statuses))
 		doc.cached.invalidateDelivery()
-		doc.node.subs.notify(doc.committed(ctx, doc.noteStatuses(ctx), true))
+		doc.node.subs.notify(doc.committed(ctx, doc.saveStatuses(ctx), true))
 	}
 }
 
@@ -168,7 +168,7 @@ func (doc *document) unload(ctx context.Context) {
 }
 
 // forget lets go of the contents.
-func (doc *document) forget() { doc.contents, doc.excluded.unnoted = nil, nil }
+func (doc *document) forget() { doc.contents, doc.excluded.unsavedStatuses = nil, nil }
 
 // close ends the use of the document.
 func (doc *document) close() {
@@ -186,7 +186,7 @@ func (doc *document) close() {
 // that this person wrote. mu is held.
 func (doc *document) committed(ctx context.Context, v storage.ViewUpdate, own bool) Update {
 	doc.cached.setHeads(doc.contents.Graph().Heads())
-	doc.node.notice(ctx, v)
+	doc.node.eventWritten(ctx, v)
 	return doc.update(v, own)
 }
 

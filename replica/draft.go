@@ -23,8 +23,8 @@ type draft struct {
 	reissues wire.Hash // the excluded change that is reissued, if any
 }
 
-// keptAct is an act as stored in the ledger.
-type keptAct struct {
+// storedAct is an act as stored in the ledger.
+type storedAct struct {
 	qa.Act
 	Reissues string `json:"reissues,omitempty"` // hash of the own change that this one replaces
 }
@@ -100,7 +100,7 @@ func (d *draft) accept(made crdt.Made, act qa.Act, key keys.Key) error {
 	if act.Kind == qa.ActPost {
 		act.Post = made.Post // only postOf needs the post of this kind of act
 	}
-	k := keptAct{Act: act}
+	k := storedAct{Act: act}
 	if d.reissues != (wire.Hash{}) {
 		k.Reissues = d.reissues.String()
 	}
@@ -140,7 +140,7 @@ func (d *draft) drop() {
 func (d *draft) save(ctx context.Context) error {
 	doc := d.doc
 	if len(d.entries) == 0 {
-		doc.engine.used()
+		doc.engine.restartIdleTimer()
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -156,13 +156,13 @@ func (d *draft) save(ctx context.Context) error {
 		doc.discard()
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)
 	}
-	doc.engine.wrote(len(d.entries))
-	doc.cached.wrote(d.entries)
+	doc.engine.noteWritten(len(d.entries))
+	doc.cached.noteWritten(d.entries)
 	for i := range d.entries {
 		doc.excluded.noteReissue(d.entries[i].Act)
 	}
 	doc.withhold(d.entries)
-	doc.engine.used()
+	doc.engine.restartIdleTimer()
 	update := doc.committed(ctx, views, true)
 	doc.node.updated(doc.id)
 	doc.node.subs.notify(update)

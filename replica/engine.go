@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// snapshotFrom is the number of changes loaded one by one from which on writing a
+	// minForSnapshot is the number of changes loaded one by one from which on writing a
 	// snapshot pays.
-	snapshotFrom = 200
+	minForSnapshot = 200
 	// longHistory is the number of writes of one key from which on giving the engine
 	// single changes is too slow: it takes quadratic time, 0.2 s for 4,000.
 	longHistory = 2000
-	// applyLocked is up to how many changes are given to the engine while the document
+	// maxAppliedLocked is up to how many changes are given to the engine while the document
 	// is locked.
-	applyLocked = 64
+	maxAppliedLocked = 64
 )
 
 // engine is the CRDT engine of a document, which writes local changes. It is in memory
@@ -46,11 +46,11 @@ type engine struct {
 	generation int
 	// actor is this person's actor in this run, "" when a new one has to be drawn;
 	// actors are those of this person's other keys.
-	actor  wire.ActorID
-	actors map[qa.Identity]wire.ActorID
-	loaded int // changes given to doc since its snapshot
-	idle   *time.Timer
-	uses   int // counts uses, so that an outdated timer does nothing
+	actor         wire.ActorID
+	actors        map[qa.Identity]wire.ActorID
+	sinceSnapshot int // changes given to doc since its snapshot
+	idle          *time.Timer
+	uses          int // counts uses, so that an outdated timer does nothing
 }
 
 // open loads the engine for a local act, or brings it up to date. It unlocks mu
@@ -70,7 +70,7 @@ func (e *engine) open(ctx context.Context) error {
 		forked := e.host.contents.Graph().Forks() > 0
 		switch {
 		case e.busy != nil:
-			if err := e.await(ctx); err != nil {
+			if err := e.awaitFree(ctx); err != nil {
 				return err
 			}
 		case e.doc != nil && forked && !e.overState:
@@ -83,7 +83,7 @@ func (e *engine) open(ctx context.Context) error {
 			if err := e.loadNew(ctx); err != nil {
 				return err
 			}
-		case len(e.pending) > applyLocked:
+		case len(e.pending) > maxAppliedLocked:
 			if err := e.applyPendingUnlocked(); err != nil {
 				return err
 			}
@@ -93,9 +93,9 @@ func (e *engine) open(ctx context.Context) error {
 	}
 }
 
-// unlocked runs f, which may take long, while mu is unlocked. Others that need the
+// withoutLock runs f, which may take long, while mu is unlocked. Others that need the
 // engine wait in open.
-func (e *engine) unlocked(f func()) {
+func (e *engine) withoutLock(f func()) {
 	done := make(chan struct{})
 	e.busy = done
 	e.host.mu.Unlock()
@@ -110,8 +110,8 @@ func (e *engine) unlocked(f func()) {
 	f()
 }
 
-// await waits, with mu unlocked, until the engine is free.
-func (e *engine) await(ctx context.Context) error {
+// awaitFree waits, with mu unlocked, until the engine is free.
+func (e *engine) awaitFree(ctx context.Context) error {
 	free := e.busy
 	e.host.mu.Unlock()
 	defer e.host.mu.Lock()
@@ -145,7 +145,7 @@ func (e *engine) openOverState() error {
 	if err != nil {
 		return fmt.Errorf("opening event %s: %w", e.host.id, err)
 	}
-	e.doc, e.overState, e.pending, e.loaded = doc, true, nil, 0
+	e.doc, e.overState, e.pending, e.sinceSnapshot = doc, true, nil, 0
 	return nil
 }
 
@@ -193,7 +193,7 @@ func (e *engine) loadFrom(ctx context.Context, snapshot storage.Snapshot) error 
 	}
 	var doc *crdt.Document
 	e.pending = nil // changes from now on are not in the list read before
-	e.unlocked(func() { doc, err = load() })
+	e.withoutLock(func() { doc, err = load() })
 	if host.closed || e.generation != generation {
 		if doc != nil {
 			doc.Close()
@@ -207,15 +207,15 @@ func (e *engine) loadFrom(ctx context.Context, snapshot storage.Snapshot) error 
 		doc.Close()
 		return fmt.Errorf("opening event %s: the engine and the ledger have different heads", host.id)
 	}
-	e.doc, e.loaded = doc, len(changes)
+	e.doc, e.sinceSnapshot = doc, len(changes)
 	return nil
 }
 
 // isOpen reports whether doc is loaded or being loaded.
 func (e *engine) isOpen() bool { return e.doc != nil || e.busy != nil }
 
-// fallBehind records changes that doc lacks: they are on disk and in the contents.
-func (e *engine) fallBehind(changes ...[]byte) {
+// addPending records changes that doc lacks: they are on disk and in the contents.
+func (e *engine) addPending(changes ...[]byte) {
 	if e.isOpen() && !e.overState {
 		e.pending = append(e.pending, changes...)
 	}
@@ -230,7 +230,7 @@ func (e *engine) applyPending() error {
 		e.host.discard()
 		return fmt.Errorf("opening event %s: %w", e.host.id, err)
 	}
-	e.loaded += len(e.pending)
+	e.sinceSnapshot += len(e.pending)
 	e.pending = nil
 	return nil
 }
@@ -241,7 +241,7 @@ func (e *engine) applyPendingUnlocked() error {
 	doc, batch, generation := e.doc, e.pending, e.generation
 	e.doc, e.pending = nil, nil
 	var err error
-	e.unlocked(func() { err = doc.Absorb(batch) })
+	e.withoutLock(func() { err = doc.Absorb(batch) })
 	if e.host.closed || e.generation != generation {
 		doc.Close()
 		return nil
@@ -251,7 +251,7 @@ func (e *engine) applyPendingUnlocked() error {
 		e.host.discard()
 		return fmt.Errorf("opening event %s: %w", e.host.id, err)
 	}
-	e.doc, e.loaded = doc, e.loaded+len(batch)
+	e.doc, e.sinceSnapshot = doc, e.sinceSnapshot+len(batch)
 	return nil
 }
 
@@ -287,11 +287,11 @@ func (e *engine) do(act qa.Act) (crdt.Made, error) {
 	return made, err
 }
 
-// wrote records that changes made by doc were saved.
-func (e *engine) wrote(changes int) { e.loaded += changes }
+// noteWritten records that changes made by doc were saved.
+func (e *engine) noteWritten(changes int) { e.sinceSnapshot += changes }
 
-// used keeps doc in memory until nothing was written for Config.Idle.
-func (e *engine) used() {
+// restartIdleTimer keeps doc in memory until nothing was written for Config.Idle.
+func (e *engine) restartIdleTimer() {
 	e.uses++
 	if e.idle != nil {
 		e.idle.Stop()
@@ -305,7 +305,7 @@ func (e *engine) used() {
 		}
 	})
 	if e.doc != nil {
-		host.node.engineUsed(host)
+		host.node.noteEngineUsed(host)
 	}
 }
 
@@ -328,8 +328,8 @@ func (e *engine) close(ctx context.Context) {
 	if e.doc == nil {
 		return
 	}
-	if e.loaded >= snapshotFrom && !e.overState && len(e.pending) <= applyLocked && e.applyPending() == nil {
-		if err := e.keepSnapshot(ctx); err != nil {
+	if e.sinceSnapshot >= minForSnapshot && !e.overState && len(e.pending) <= maxAppliedLocked && e.applyPending() == nil {
+		if err := e.saveSnapshot(ctx); err != nil {
 			e.host.node.cfg.Log.Warn("a snapshot could not be kept", "event", e.host.id, "error", err)
 		}
 	}
@@ -338,8 +338,8 @@ func (e *engine) close(ctx context.Context) {
 	}
 }
 
-// keepSnapshot stores a snapshot of doc, and drops doc.
-func (e *engine) keepSnapshot(ctx context.Context) error {
+// saveSnapshot stores a snapshot of doc, and drops doc.
+func (e *engine) saveSnapshot(ctx context.Context) error {
 	host := e.host
 	if host.contents.Graph().PendingLen() > 0 || len(host.withheld) > 0 {
 		return nil // doc lacks a part of the ledger; a snapshot would hide it
@@ -351,7 +351,7 @@ func (e *engine) keepSnapshot(ctx context.Context) error {
 	doc, generation := e.doc, e.generation
 	e.doc, e.pending = nil, nil
 	var saved []byte
-	e.unlocked(func() {
+	e.withoutLock(func() {
 		saved = doc.Save()
 		doc.Close()
 	})

@@ -31,10 +31,10 @@ func (e *engines) use(doc *document) []*document {
 	return old
 }
 
-// engineUsed records that a document's engine is used, and closes the least recently
+// noteEngineUsed records that a document's engine is used, and closes the least recently
 // used ones beyond maxEngines. It does not wait for that: the caller holds the lock of
 // a document, and closing needs the lock of another.
-func (n *Node) engineUsed(doc *document) {
+func (n *Node) noteEngineUsed(doc *document) {
 	old := n.engines.use(doc)
 	if len(old) == 0 {
 		return

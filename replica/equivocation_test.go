@@ -380,12 +380,12 @@ func TestWhatAnEarlierVersionExcludedComesBack(t *testing.T) {
 	}
 	second := a.second()
 	rows := entries(t, a.store, id)
-	batch := storage.Batch{Event: id, Whole: true, Statuses: map[wire.Hash]storage.Status{}, Entries: []storage.Entry{{
+	batch := storage.Batch{Event: id, ReplaceViews: true, Statuses: map[wire.Hash]storage.Status{}, Entries: []storage.Entry{{
 		Hash: second.Hash, Actor: second.Actor, Seq: second.Seq, Bytes: second.Encode(),
-		Signature: a.puppet.sign(second.Encode()), Status: storage.Left,
+		Signature: a.puppet.sign(second.Encode()), Status: storage.Excluded,
 	}}}
 	for _, en := range rows[1:] {
-		batch.Statuses[en.Hash] = storage.Left
+		batch.Statuses[en.Hash] = storage.Excluded
 	}
 	if err := a.store.Append(t.Context(), batch); err != nil {
 		t.Fatal(err)
@@ -468,7 +468,7 @@ func TestFalseProofsChangeNothing(t *testing.T) {
 	a.puppet.sync([]wire.Hash{a.last.Hash}, nil) // read after them
 	ask(t, a.node, id, "still here")
 	synced := entries(t, a.store, id)
-	if len(synced) != len(before)+1 || statuses(synced)[storage.Left] != 0 {
+	if len(synced) != len(before)+1 || statuses(synced)[storage.Excluded] != 0 {
 		t.Fatalf("%v", statuses(synced))
 	}
 }

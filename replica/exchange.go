@@ -15,15 +15,15 @@ import (
 
 // The document, as a connection to a relay uses it.
 
-// exchanged implements relayclient.Document with a document.
-type exchanged struct{ doc *document }
+// relayDocument implements relayclient.Document with a document.
+type relayDocument struct{ doc *document }
 
 // ID implements relayclient.Document.
-func (x exchanged) ID() qa.EventID { return x.doc.id }
+func (x relayDocument) ID() qa.EventID { return x.doc.id }
 
 // Begin implements relayclient.Document. Changes that another relay refused, or this
 // one earlier, are offered again.
-func (x exchanged) Begin(ctx context.Context) error {
+func (x relayDocument) Begin(ctx context.Context) error {
 	doc := x.doc
 	doc.mu.Lock()
 	doc.refused.ForgetRetryable()
@@ -33,8 +33,8 @@ func (x exchanged) Begin(ctx context.Context) error {
 }
 
 // View implements relayclient.Document.
-func (x exchanged) View(ctx context.Context, f func(relayclient.State) error) error {
-	st := &exchangeState{doc: x.doc, ctx: ctx}
+func (x relayDocument) View(ctx context.Context, f func(relayclient.State) error) error {
+	st := &relayState{doc: x.doc, ctx: ctx}
 	defer st.notify()
 	x.doc.mu.Lock()
 	defer x.doc.mu.Unlock()
@@ -45,10 +45,10 @@ func (x exchanged) View(ctx context.Context, f func(relayclient.State) error) er
 }
 
 // Receive implements relayclient.Document.
-func (x exchanged) Receive(ctx context.Context, changes [][]byte, signatures []byte, f func(relayclient.State, relayclient.Received) error) ([]qa.PostID, error) {
+func (x relayDocument) Receive(ctx context.Context, changes [][]byte, signatures []byte, f func(relayclient.State, relayclient.Received) error) ([]qa.PostID, error) {
 	doc := x.doc
 	found := inspect(doc.id, doc.knows, changes, signatures)
-	st := &exchangeState{doc: doc, ctx: ctx}
+	st := &relayState{doc: doc, ctx: ctx}
 	defer st.notify()
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
@@ -57,68 +57,68 @@ func (x exchanged) Receive(ctx context.Context, changes [][]byte, signatures []b
 	}
 	before := relayclient.Received{Heads: doc.contents.Graph().Heads(), Epoch: doc.excluded.epoch, AuthorityChanges: doc.contents.Policy().AuthorityChanges()}
 	var err error
-	if st.update, err = doc.take(ctx, found); err != nil {
+	if st.update, err = doc.addInspected(ctx, found); err != nil {
 		return nil, err
 	}
 	return st.update.Posts, f(st, before)
 }
 
 // Respond implements relayclient.Document.
-func (x exchanged) Respond(ctx context.Context, posts []qa.PostID) error {
+func (x relayDocument) Respond(ctx context.Context, posts []qa.PostID) error {
 	if err := x.doc.sendReceipts(ctx, posts); err != nil {
 		return err
 	}
 	return x.doc.runAutomatic(ctx)
 }
 
-// HearEphemeral implements relayclient.Document.
-func (x exchanged) HearEphemeral(m *repo.Message) { x.doc.hearPresence(m) }
+// ReceiveEphemeral implements relayclient.Document.
+func (x relayDocument) ReceiveEphemeral(m *repo.Message) { x.doc.hearPresence(m) }
 
 // RelayRefusals implements relayclient.Document.
-func (x exchanged) RelayRefusals() []Refusal { return x.doc.cached.relayRefusals() }
+func (x relayDocument) RelayRefusals() []Refusal { return x.doc.cached.relayRefusals() }
 
 // End implements relayclient.Document: the event is unloaded from memory.
-func (x exchanged) End(ctx context.Context) {
+func (x relayDocument) End(ctx context.Context) {
 	x.doc.mu.Lock()
 	defer x.doc.mu.Unlock()
 	x.doc.unload(ctx)
 }
 
-// exchangeState is a loaded, locked document as relayclient.State.
-type exchangeState struct {
+// relayState is a loaded, locked document as relayclient.State.
+type relayState struct {
 	doc    *document
 	ctx    context.Context
 	update Update // sent to subscribers once the document is unlocked
 }
 
 // notify tells subscribers what has changed. The document is not locked.
-func (st *exchangeState) notify() {
+func (st *relayState) notify() {
 	if st.update.Status || len(st.update.Posts) > 0 {
 		st.doc.node.subs.notify(st.update)
 	}
 }
 
-// changed records that the status of the event has changed.
-func (st *exchangeState) changed() { st.update.Event, st.update.Status = st.doc.id, true }
+// statusChanged records that the status of the event has changed.
+func (st *relayState) statusChanged() { st.update.Event, st.update.Status = st.doc.id, true }
 
 // Graph implements sync.Source.
-func (st *exchangeState) Graph() *graph.Graph { return st.doc.contents.Graph() }
+func (st *relayState) Graph() *graph.Graph { return st.doc.contents.Graph() }
 
 // Change implements sync.Source.
-func (st *exchangeState) Change(h wire.Hash) (sync.Change, error) {
+func (st *relayState) Change(h wire.Hash) (sync.Change, error) {
 	en, err := st.doc.node.store.Entry(st.ctx, st.doc.id, h)
 	return sync.Change{Bytes: en.Bytes, Signature: en.Signature}, err
 }
 
 // Epoch implements relayclient.State.
-func (st *exchangeState) Epoch() int { return st.doc.excluded.epoch }
+func (st *relayState) Epoch() int { return st.doc.excluded.epoch }
 
 // Refuses implements relayclient.State.
-func (st *exchangeState) Refuses(h wire.Hash) bool { return st.doc.contents.Unwanted(h) }
+func (st *relayState) Refuses(h wire.Hash) bool { return st.doc.contents.Unwanted(h) }
 
 // RefusedHere implements relayclient.State. If a refusal only follows from the refusal
 // of a dependency, it gives the reason of the dependency.
-func (st *exchangeState) RefusedHere() (changes int, why string) {
+func (st *relayState) RefusedHere() (changes int, why string) {
 	for _, r := range st.doc.refused.All() {
 		if why == "" || r.Code != policy.CodeDependsOn {
 			why = r.Reason
@@ -131,37 +131,37 @@ func (st *exchangeState) RefusedHere() (changes int, why string) {
 }
 
 // RelayRefusals implements relayclient.State.
-func (st *exchangeState) RelayRefusals() []Refusal { return st.doc.cached.relayRefusals() }
+func (st *relayState) RelayRefusals() []Refusal { return st.doc.cached.relayRefusals() }
 
 // AuthorityChanges implements relayclient.State.
-func (st *exchangeState) AuthorityChanges() int { return st.doc.contents.Policy().AuthorityChanges() }
+func (st *relayState) AuthorityChanges() int { return st.doc.contents.Policy().AuthorityChanges() }
 
 // AccessKeys implements relayclient.State.
-func (st *exchangeState) AccessKeys() []keys.Key { return st.doc.accessKeys() }
+func (st *relayState) AccessKeys() []keys.Key { return st.doc.accessKeys() }
 
 // NoteDelivery implements relayclient.State.
-func (st *exchangeState) NoteDelivery(ctx context.Context, theirHeads []wire.Hash, lossChecked bool) (bool, error) {
+func (st *relayState) NoteDelivery(ctx context.Context, theirHeads []wire.Hash, lossChecked bool) (bool, error) {
 	known, changed, err := st.doc.noteDelivery(ctx, theirHeads, lossChecked)
 	if changed {
-		st.changed()
+		st.statusChanged()
 	}
 	return known, err
 }
 
 // NoteRefused implements relayclient.State. Changes that the relay refused for good are
 // checked against this device's own rules.
-func (st *exchangeState) NoteRefused(ctx context.Context, refused []repo.Refusal) error {
+func (st *relayState) NoteRefused(ctx context.Context, refused []repo.Refusal) error {
 	doc := st.doc
 	var noted []Refusal
 	for _, r := range refused {
 		h := wire.Hash(r.Hash)
 		// What was put off of others' is for their devices to offer again.
-		if m, here := doc.contents.Graph().Node(h); here && (!r.Deferred || doc.owns(m.Actor)) {
+		if m, here := doc.contents.Graph().Node(h); here && (!r.Deferred || doc.isOwn(m.Actor)) {
 			noted = append(noted, Refusal{Hash: h, Code: qa.CleanLine(r.Code), Reason: qa.CleanLine(r.Reason), Deferred: r.Deferred})
 		}
 	}
 	doc.cached.addRelayRefusals(noted)
-	update, err := doc.confirm(ctx, refused)
+	update, err := doc.confirmRefusals(ctx, refused)
 	if err != nil {
 		return err
 	}
@@ -173,6 +173,6 @@ func (st *exchangeState) NoteRefused(ctx context.Context, refused []repo.Refusal
 		doc.node.updated(doc.id) // the graph is another one now, so the conversation starts again
 	}
 	st.update = joinUpdates(st.update, update)
-	st.changed()
+	st.statusChanged()
 	return nil
 }

@@ -22,30 +22,30 @@ import (
 // An earlier version of this program took them, or made them. And it is what is known of
 // own acts that do not count, for this reason or because they are void.
 type exclusions struct {
-	fromLedger
-	// unnoted are statuses that the disk has not taken note of yet; tried again whenever
+	reissueState
+	// unsavedStatuses are statuses that the disk has not taken note of yet; tried again whenever
 	// the document is asked for.
-	unnoted map[wire.Hash]storage.Status
-	reasons map[wire.Hash]error // why own acts could not be written anew
-	judged  bool                // the ledger was held against the rules, see confirm
-	epoch   int                 // counts the times that changes were excluded, see exclude
+	unsavedStatuses map[wire.Hash]storage.Status
+	reasons         map[wire.Hash]error // why own acts could not be written anew
+	ledgerChecked   bool                // the ledger was held against the rules, see confirm
+	epoch           int                 // counts the times that changes were excluded, see exclude
 }
 
 func newExclusions() exclusions {
-	return exclusions{fromLedger: newFromLedger(), reasons: map[wire.Hash]error{}}
+	return exclusions{reissueState: newReissueState(), reasons: map[wire.Hash]error{}}
 }
 
 // reset drops what was computed from the ledger's rows.
-func (x *exclusions) reset() { x.fromLedger = newFromLedger() }
+func (x *exclusions) reset() { x.reissueState = newReissueState() }
 
-// fromLedger is computed from the ledger's rows at each load.
-type fromLedger struct {
+// reissueState is computed from the ledger's rows at each load.
+type reissueState struct {
 	// posts are those that excluded changes made, and own ones that are void.
 	posts map[qa.PostID]formerPost
-	// lost are own acts that do not count, in the ledger's order; reissued are the
+	// ineffectiveAct are own acts that do not count, in the ledger's order; reissued are the
 	// changes whose acts were written again.
-	lost     []lost
-	reissued map[wire.Hash]bool
+	ineffective []ineffectiveAct
+	reissued    map[wire.Hash]bool
 }
 
 // formerPost is a post that is excluded or void.
@@ -54,12 +54,12 @@ type formerPost struct {
 	text   string    // its first version
 }
 
-func newFromLedger() fromLedger {
-	return fromLedger{posts: map[qa.PostID]formerPost{}, reissued: map[wire.Hash]bool{}}
+func newReissueState() reissueState {
+	return reissueState{posts: map[qa.PostID]formerPost{}, reissued: map[wire.Hash]bool{}}
 }
 
 // notePost records the post of a change that does not count.
-func (x *fromLedger) notePost(chunk []byte) {
+func (x *reissueState) notePost(chunk []byte) {
 	c, err := wire.DecodeChange(chunk)
 	if err != nil {
 		return
@@ -125,7 +125,7 @@ func (doc *document) exclude(ctx context.Context, refused map[wire.Hash]storage.
 	for h, why := range loaded.Reasons {
 		doc.excluded.reasons[h] = why
 	}
-	batch := storage.Batch{Event: doc.id, Statuses: leaving, Views: doc.contents.Views(), Whole: true}
+	batch := storage.Batch{Event: doc.id, Statuses: leaving, Views: doc.contents.Views(), ReplaceViews: true}
 	if err := doc.node.store.Append(ctx, batch); err != nil {
 		doc.discard()
 		return Update{}, fmt.Errorf("what the event's rules refuse could not be noted on this device; nothing was changed: %w", err)
@@ -139,28 +139,28 @@ func (doc *document) exclude(ctx context.Context, refused map[wire.Hash]storage.
 	return u, nil
 }
 
-// cutOut records on disk that the rules of this version refuse changes of the ledger.
+// excludeOnDisk records on disk that the rules of this version refuse changes of the ledger.
 // This person's acts among them are reissued later. The contents already lack them, so
 // if the disk fails, only the views show them until the next time. mu is held.
-func (doc *document) cutOut(ctx context.Context) {
-	cut := maps.Clone(doc.excluded.unnoted)
+func (doc *document) excludeOnDisk(ctx context.Context) {
+	cut := maps.Clone(doc.excluded.unsavedStatuses)
 	maps.DeleteFunc(cut, func(_ wire.Hash, status storage.Status) bool { return status == storage.InDocument })
 	doc.node.cfg.Log.Warn("an earlier version of this program took changes that the event's rules refuse; they leave the event, with what builds on them",
 		"event", doc.id, "changes", len(cut))
-	doc.node.subs.notify(doc.noteExcluded(ctx, cut, doc.noteStatuses(ctx)))
+	doc.node.subs.notify(doc.noteExcluded(ctx, cut, doc.saveStatuses(ctx)))
 	doc.node.runAutomaticSoon(doc)
 }
 
-// noteStatuses saves the statuses that are not on disk yet, together with the current
+// saveStatuses saves the statuses that are not on disk yet, together with the current
 // views, and returns the views. mu is held.
-func (doc *document) noteStatuses(ctx context.Context) storage.ViewUpdate {
+func (doc *document) saveStatuses(ctx context.Context) storage.ViewUpdate {
 	views := doc.contents.Views()
-	batch := storage.Batch{Event: doc.id, Statuses: doc.excluded.unnoted, Views: views, Whole: true}
+	batch := storage.Batch{Event: doc.id, Statuses: doc.excluded.unsavedStatuses, Views: views, ReplaceViews: true}
 	if err := doc.node.store.Append(context.WithoutCancel(ctx), batch); err != nil {
 		doc.node.cfg.Log.Warn("what belongs to the event, and what does not, could not be noted on this device; it is tried again", "event", doc.id, "error", err)
 		return views
 	}
-	doc.excluded.unnoted = nil
+	doc.excluded.unsavedStatuses = nil
 	return views
 }
 
@@ -179,7 +179,7 @@ func (doc *document) noteExcluded(ctx context.Context, excluded map[wire.Hash]st
 }
 
 // withDescendants adds to changes everything that depends on them; these get the status
-// Left.
+// Excluded.
 func (doc *document) withDescendants(roots map[wire.Hash]storage.Status) map[wire.Hash]storage.Status {
 	leaving := map[wire.Hash]storage.Status{}
 	var deps []wire.Hash
@@ -190,21 +190,21 @@ func (doc *document) withDescendants(roots map[wire.Hash]storage.Status) map[wir
 		}
 		deps = doc.contents.Graph().Deps(deps[:0], h)
 		if slices.ContainsFunc(deps, func(d wire.Hash) bool { _, out := leaving[d]; return out }) {
-			leaving[h] = storage.Left
+			leaving[h] = storage.Excluded
 		}
 	}
 	return leaving
 }
 
-// voidKey is the setting that says that own acts in an event are void, or were.
-func voidKey(event qa.EventID) string { return "void/" + string(event) }
+// voidSetting is the setting that says that own acts in an event are void, or were.
+func voidSetting(event qa.EventID) string { return "void/" + string(event) }
 
 // noteVoid records which acts of this device are void because its actor signed two
 // versions of a change: another copy of this device's data was used at the same time.
 // The acts are reissued later. mu is held.
 func (doc *document) noteVoid(ctx context.Context, actor wire.ActorID) error {
 	g := doc.contents.Graph()
-	if !doc.owns(actor) {
+	if !doc.isOwn(actor) {
 		return nil
 	}
 	fork := g.Fork(actor)
@@ -231,22 +231,22 @@ func (doc *document) noteVoid(ctx context.Context, actor wire.ActorID) error {
 	}
 	slices.SortFunc(rows, func(a, b storage.Entry) int { return cmp.Compare(a.Position, b.Position) })
 	for i := range rows {
-		doc.excluded.noteLost(&rows[i])
+		doc.excluded.noteIneffective(&rows[i])
 	}
 	doc.cached.invalidate()
-	return doc.node.store.SetSetting(ctx, voidKey(doc.id), "own acts were void")
+	return doc.node.store.SetSetting(ctx, voidSetting(doc.id), "own acts were void")
 }
 
-// confirm checks this device's own changes that a relay refused for good against this
+// confirmRefusals checks this device's own changes that a relay refused for good against this
 // device's rules. It checks the whole ledger, once in the life of the node: what was
 // written since was validated before it was saved. Changes that these rules refuse too,
 // because an older version of this program made them, are excluded.
-func (doc *document) confirm(ctx context.Context, refused []repo.Refusal) (Update, error) {
+func (doc *document) confirmRefusals(ctx context.Context, refused []repo.Refusal) (Update, error) {
 	ours := slices.ContainsFunc(refused, func(r repo.Refusal) bool {
 		m, ok := doc.contents.Graph().Node(wire.Hash(r.Hash))
-		return ok && !r.Deferred && doc.owns(m.Actor)
+		return ok && !r.Deferred && doc.isOwn(m.Actor)
 	})
-	if !ours || doc.excluded.judged {
+	if !ours || doc.excluded.ledgerChecked {
 		return Update{}, nil
 	}
 	invalid := map[wire.Hash]storage.Status{}
@@ -276,7 +276,7 @@ func (doc *document) confirm(ctx context.Context, refused []repo.Refusal) (Updat
 	if err != nil && !errors.Is(err, storage.ErrDamaged) {
 		return Update{}, err
 	}
-	doc.excluded.judged = true
+	doc.excluded.ledgerChecked = true
 	if len(invalid) == 0 {
 		return Update{}, nil
 	}

@@ -142,7 +142,7 @@ func TestExcludingSurvivesBeingCutOffAnywhere(t *testing.T) {
 			t.Fatalf("step %d: %+v", step, r)
 		}
 		// Genesis, the founder's question and the three written anew are in.
-		if got := statuses(entries(t, a.store, id)); got[storage.InDocument] != 5 || got[storage.Left] != 3 || got[storage.Refused] != 1 {
+		if got := statuses(entries(t, a.store, id)); got[storage.InDocument] != 5 || got[storage.Excluded] != 3 || got[storage.Refused] != 1 {
 			t.Fatalf("step %d: %v", step, got)
 		}
 		samePostsAfterRebuild(t, n, id)
@@ -202,10 +202,10 @@ func TestARefusalThatThisDeviceDoesNotConfirm(t *testing.T) {
 	if s := statusOf(t, a.node, id); s.Pending != 1 || s.Posts != 2 {
 		t.Fatalf("%+v", s)
 	}
-	if err := a.node.TakeBack(bounded(t), id, a.last.Hash.String()); !errors.Is(err, replica.ErrUnknownChange) {
+	if err := a.node.DiscardRefusal(bounded(t), id, a.last.Hash.String()); !errors.Is(err, replica.ErrUnknownChange) {
 		t.Fatalf("somebody else's change: %v", err)
 	}
-	if err := a.node.TakeBack(bounded(t), id, r.Hash); err != nil {
+	if err := a.node.DiscardRefusal(bounded(t), id, r.Hash); err != nil {
 		t.Fatal(err)
 	}
 	if p, err := a.node.Post(bounded(t), id, post); err != nil || !p.Withdrawn {
@@ -225,7 +225,7 @@ func TestTakingBackWhatIsExcluded(t *testing.T) {
 		return len(refusalsOf(t, n, id)) == 1 && statuses(entries(t, a.store, id))[storage.Refused] == 1
 	})
 	r := refusalsOf(t, n, id)[0]
-	if err := n.TakeBack(bounded(t), id, r.Hash); err != nil {
+	if err := n.DiscardRefusal(bounded(t), id, r.Hash); err != nil {
 		t.Fatal(err)
 	}
 	if left := refusalsOf(t, n, id); len(left) != 0 {

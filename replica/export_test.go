@@ -65,7 +65,7 @@ func (n *Node) Exclude(ctx context.Context, id qa.EventID, h wire.Hash) (before,
 	if err := doc.load(ctx); err != nil {
 		return 0, 0, err
 	}
-	before = len(doc.excluded.lost)
+	before = len(doc.excluded.ineffective)
 	_, err = doc.exclude(ctx, map[wire.Hash]storage.Status{h: storage.Refused})
-	return before, len(doc.excluded.lost), err
+	return before, len(doc.excluded.ineffective), err
 }

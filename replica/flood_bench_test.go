@@ -36,7 +36,7 @@ func BenchmarkFloods(b *testing.B) {
 					}
 					start := time.Now()
 					got, err := n.Merge(b.Context(), f.Event, changes)
-					if err != nil || got.Taken != len(all) {
+					if err != nil || got.Added != len(all) {
 						b.Fatal(got, err)
 					}
 					return time.Since(start)

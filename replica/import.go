@@ -70,7 +70,7 @@ func (n *Node) importWeek(ctx context.Context, id qa.EventID, week qa.Imported, 
 			return ImportResult{}, err
 		}
 		if same.ID != "" {
-			reimport.UseSource(&week, same.Source)
+			reimport.RenameSource(&week, same.Source)
 			result, err := n.importInto(ctx, same.ID, &week)
 			was := same.Listing()
 			result.Existing = &was
@@ -87,7 +87,7 @@ func (n *Node) importInto(ctx context.Context, id qa.EventID, week *qa.Imported)
 	if err != nil {
 		return ImportResult{}, err
 	}
-	if result, all, err := n.allKnown(ctx, id, week); err != nil || all {
+	if result, all, err := n.importChangesNothing(ctx, id, week); err != nil || all {
 		return result, err
 	}
 	doc.mu.Lock()
@@ -132,9 +132,9 @@ func (n *Node) importNew(ctx context.Context, event qa.Event, week qa.Imported, 
 	return result, n.follow(ctx, d.doc, relay)
 }
 
-// allKnown reports whether an import would change nothing, and then returns its result.
+// importChangesNothing reports whether an import would change nothing, and then returns its result.
 // It reads only the views.
-func (n *Node) allKnown(ctx context.Context, id qa.EventID, week *qa.Imported) (ImportResult, bool, error) {
+func (n *Node) importChangesNothing(ctx context.Context, id qa.EventID, week *qa.Imported) (ImportResult, bool, error) {
 	event, err := n.read(ctx, id)
 	if err != nil || !event.HasRole(n.Identity(), qa.RoleOrganiser) {
 		return ImportResult{}, false, err

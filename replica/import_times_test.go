@@ -53,7 +53,7 @@ func TestImportStoresWhatTimesAre(t *testing.T) {
 // version did not store what the times are.
 func TestImportingAgainWhatAnEarlierVersionImported(t *testing.T) {
 	n := openNode(t, replica.Config{Store: mem.New()})
-	id, _, err := n.Found(bounded(t), qa.Event{Title: week.Title, Authors: week.Authors, StartsAtMillis: week.StartsAtMillis, Source: imported(1).Source}, "")
+	id, _, err := n.CreateEvent(bounded(t), qa.Event{Title: week.Title, Authors: week.Authors, StartsAtMillis: week.StartsAtMillis, Source: imported(1).Source}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,10 +15,10 @@ import (
 // inspection and admission; changes beyond it are decoded a second time.
 const maxDecodedOps = 200_000
 
-// inflatedBytes bounds the inflated size of a message's deflated changes, in bytes.
+// maxInflatedBytes bounds the inflated size of a message's deflated changes, in bytes.
 // Neither Flyleaf relays nor stock clients send deflated changes. Those beyond the
 // bound are refused.
-const inflatedBytes = 8 << 20
+const maxInflatedBytes = 8 << 20
 
 // inspected is a change of a message with the result of its inspection.
 type inspected struct {
@@ -36,7 +36,7 @@ func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, sig
 	}
 	inspector := core.Inspector{Event: event, Known: known}
 	found := make([]inspected, len(changes))
-	inflation := core.NewInflationBudget(inflatedBytes, inspector.Limits())
+	inflation := core.NewInflationBudget(maxInflatedBytes, inspector.Limits())
 	for i, chunk := range changes {
 		f := &found[i]
 		if signatures != nil {

@@ -35,7 +35,7 @@ func TestDeflatedChangesOfAMessageAreBounded(t *testing.T) {
 			looked++
 		}
 	}
-	if most := inflatedBytes/(60<<10) + 3; looked == 0 || looked > most {
+	if most := maxInflatedBytes/(60<<10) + 3; looked == 0 || looked > most {
 		t.Errorf("%d were inflated, at most %d should be", looked, most)
 	}
 }

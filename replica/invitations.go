@@ -175,7 +175,7 @@ func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, erro
 	if err := doc.load(ctx); err != nil {
 		return "", "", err
 	}
-	role, state := doc.invitationView().Claimed(n.Identity(), doc.keys.invitations(), doc.contents.Graph().Len() > 0)
+	role, state := doc.invitationView().ClaimState(n.Identity(), doc.keys.invitations(), doc.contents.Graph().Len() > 0)
 	return role, state, nil
 }
 
@@ -205,7 +205,7 @@ func (doc *document) answerClaims(ctx context.Context) error {
 func (doc *document) followUp(ctx context.Context, next func(skip func(qa.Identity) bool) (about qa.Identity, key keys.Key, act qa.Act, ok bool)) error {
 	done := map[qa.Identity]bool{} // next would return an act that changed nothing again
 	for {
-		about, key, act, ok := next(func(id qa.Identity) bool { return doc.tried[id] || done[id] })
+		about, key, act, ok := next(func(id qa.Identity) bool { return doc.failedInvitations[id] || done[id] })
 		if !ok {
 			return nil
 		}
@@ -225,7 +225,7 @@ func (doc *document) followUp(ctx context.Context, next func(skip func(qa.Identi
 		}
 		d.drop()
 		doc.node.cfg.Log.Warn("an act that follows from an invitation was not possible", "event", doc.id, "act", act.Kind, "error", err)
-		doc.tried[about] = true
+		doc.failedInvitations[about] = true
 		if err := doc.load(ctx); err != nil {
 			return err
 		}

@@ -215,7 +215,7 @@ func TestAccessIsProven(t *testing.T) {
 	founder := openNode(t, replica.Config{Store: origin, Key: boss})
 	invited := week
 	invited.Access = "invited"
-	id, _, err := founder.Found(bounded(t), invited, "")
+	id, _, err := founder.CreateEvent(bounded(t), invited, "")
 	if err != nil {
 		t.Fatal(err)
 	}

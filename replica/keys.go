@@ -68,8 +68,8 @@ func (doc *document) readKeys(ctx context.Context) (keyring, error) {
 	return out, nil
 }
 
-// keepKey stores a key before anything is written with it.
-func (doc *document) keepKey(ctx context.Context, kind string, key keys.Key) error {
+// storeKey stores a key before anything is written with it.
+func (doc *document) storeKey(ctx context.Context, kind string, key keys.Key) error {
 	value, err := json.Marshal(storedKey{Kind: kind, Seed: hex.EncodeToString(key.Seed())})
 	if err != nil {
 		return err

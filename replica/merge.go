@@ -19,27 +19,27 @@ const mergeStep = 1000
 
 // Errors of Bundle and Merge.
 var (
-	// ErrNothingHere is returned by Bundle for an event of which this device has
+	// ErrNothingToBundle is returned by Bundle for an event of which this device has
 	// nothing yet.
-	ErrNothingHere = errors.New("this event has not been fetched from its relay yet, so there is nothing to save")
-	// ErrNothingTaken is returned by Merge for an event that this device does not
+	ErrNothingToBundle = errors.New("this event has not been fetched from its relay yet, so there is nothing to save")
+	// ErrNoFirstChange is returned by Merge for an event that this device does not
 	// follow, when the bundle does not begin with the event's first change.
-	ErrNothingTaken = errors.New("it does not begin with the first change of its event; nothing was changed")
+	ErrNoFirstChange = errors.New("it does not begin with the first change of its event; nothing was changed")
 )
 
-// Merged is the result of a merge.
-type Merged struct {
-	Event   qa.EventID
-	Taken   int       // changes that are new here
-	Known   int       // changes that were here already
-	Waiting int       // pending changes: a dependency is neither in the bundle nor on this device
-	Left    int       // excluded changes: they depend on changes that an earlier version accepted and the rules refuse
-	Refused []Refusal // changes that cannot be accepted, in the order of the bundle
+// MergeResult is the result of a merge.
+type MergeResult struct {
+	Event               qa.EventID
+	Added               int       // changes that are new here
+	Known               int       // changes that were here already
+	MissingDependencies int       // pending changes: a dependency is neither in the bundle nor on this device
+	Excluded            int       // excluded changes: they depend on changes that an earlier version accepted and the rules refuse
+	Refused             []Refusal // changes that cannot be accepted, in the order of the bundle
 }
 
 // Bundle writes an event as one file: its changes with their signatures. It leaves out
 // what was excluded or refused, and an anonymous question that no relay has yet: a file
-// from this device would show who asks. ErrNothingHere is returned for an event that has
+// from this device would show who asks. ErrNothingToBundle is returned for an event that has
 // not been fetched.
 func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
 	doc, err := n.document(id)
@@ -69,7 +69,7 @@ func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
 		return err
 	}
 	if !written {
-		return ErrNothingHere
+		return ErrNothingToBundle
 	}
 	return b.Close()
 }
@@ -78,21 +78,21 @@ func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
 // change from a relay, and follows the event from then on. It needs no network. Merging
 // again adds nothing. After an error some of the changes may have been added: these are
 // valid, and merging again adds the rest.
-func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change) (Merged, error) {
+func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change) (MergeResult, error) {
 	if _, err := qa.ParseEventID(string(id)); err != nil {
-		return Merged{}, err
+		return MergeResult{}, err
 	}
 	doc, err := n.document(id)
 	if errors.Is(err, ErrUnknownEvent) {
 		doc, err = n.followBundle(ctx, id, changes)
 	}
 	if err != nil {
-		return Merged{}, err
+		return MergeResult{}, err
 	}
 	doc.mu.Lock()
 	doc.refused.ForgetRetryable() // as for a new connection: the right signature may come now
 	doc.mu.Unlock()
-	out := Merged{Event: id}
+	out := MergeResult{Event: id}
 	for len(changes) > 0 {
 		step := changes[:min(mergeStep, len(changes))]
 		changes = changes[len(step):]
@@ -100,7 +100,7 @@ func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change
 			return out, err
 		}
 	}
-	if out.Taken == 0 {
+	if out.Added == 0 {
 		return out, nil
 	}
 	n.updated(id)
@@ -111,11 +111,11 @@ func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change
 // change.
 func (n *Node) followBundle(ctx context.Context, id qa.EventID, changes []bundle.Change) (*document, error) {
 	if len(changes) == 0 {
-		return nil, ErrNothingTaken
+		return nil, ErrNoFirstChange
 	}
 	first := inspect(id, func(wire.Hash) bool { return false }, [][]byte{changes[0].Bytes}, changes[0].Signature)[0]
 	if first.Refusal != nil || !first.Change.IsGenesis() {
-		return nil, ErrNothingTaken
+		return nil, ErrNoFirstChange
 	}
 	if err := n.follow(ctx, n.newDocument(id), ""); err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (n *Node) followBundle(ctx context.Context, id qa.EventID, changes []bundle
 }
 
 // merge processes some of a bundle's changes.
-func (doc *document) merge(ctx context.Context, changes []bundle.Change, out *Merged) error {
+func (doc *document) merge(ctx context.Context, changes []bundle.Change, out *MergeResult) error {
 	chunks := make([][]byte, len(changes))
 	signatures := make([]byte, 0, len(changes)*keys.SignatureSize)
 	for i, c := range changes {
@@ -151,7 +151,7 @@ func (doc *document) merge(ctx context.Context, changes []bundle.Change, out *Me
 	return err
 }
 
-func (doc *document) mergeInspected(ctx context.Context, found []inspected, out *Merged) (Update, error) {
+func (doc *document) mergeInspected(ctx context.Context, found []inspected, out *MergeResult) (Update, error) {
 	if err := doc.load(ctx); err != nil {
 		return Update{}, err
 	}
@@ -160,7 +160,7 @@ func (doc *document) mergeInspected(ctx context.Context, found []inspected, out 
 		known[found[i].Hash] = doc.contents.Graph().Has(found[i].Hash)
 	}
 	waitingBefore := doc.contents.Graph().PendingLen()
-	update, err := doc.take(ctx, found)
+	update, err := doc.addInspected(ctx, found)
 	if err != nil {
 		return update, fmt.Errorf("taking a bundle in: %w", err)
 	}
@@ -170,16 +170,16 @@ func (doc *document) mergeInspected(ctx context.Context, found []inspected, out 
 		_, left := doc.contents.Excluded()[h]
 		switch {
 		case left:
-			out.Left++
+			out.Excluded++
 		case refused:
 			out.Refused = append(out.Refused, refusalOf(h, why))
 		case known[h]:
 			out.Known++
 		case doc.contents.Graph().Has(h):
-			out.Taken++
+			out.Added++
 			known[h] = true // in case the bundle has it twice
 		}
 	}
-	out.Waiting += doc.contents.Graph().PendingLen() - waitingBefore
+	out.MissingDependencies += doc.contents.Graph().PendingLen() - waitingBefore
 	return update, nil
 }

@@ -35,16 +35,16 @@ func TestMergeCarriesAnEvent(t *testing.T) {
 		id := found(t, a, "")
 		q := ask(t, a, id, "Why?")
 		first := bundled(t, a, id)
-		if got, err := b.Merge(bounded(t), id, first); err != nil || got.Taken != 2 || got.Known != 0 || len(got.Refused) != 0 {
+		if got, err := b.Merge(bounded(t), id, first); err != nil || got.Added != 2 || got.Known != 0 || len(got.Refused) != 0 {
 			t.Fatalf("%+v, %v", got, err)
 		}
 		do(t, b, id, qa.Act{Kind: qa.ActPost, Parent: q, Text: "So."})
 		ask(t, a, id, "And where?")
 		back := bundled(t, b, id)
-		if got, err := a.Merge(bounded(t), id, back); err != nil || got.Taken != 1 || got.Known != 2 {
+		if got, err := a.Merge(bounded(t), id, back); err != nil || got.Added != 1 || got.Known != 2 {
 			t.Fatalf("%+v, %v", got, err)
 		}
-		if got, err := b.Merge(bounded(t), id, bundled(t, a, id)); err != nil || got.Taken != 1 || got.Known != 3 {
+		if got, err := b.Merge(bounded(t), id, bundled(t, a, id)); err != nil || got.Added != 1 || got.Known != 3 {
 			t.Fatalf("%+v, %v", got, err)
 		}
 		want := []string{"Why?", "  So.", "And where?"}
@@ -53,7 +53,7 @@ func TestMergeCarriesAnEvent(t *testing.T) {
 				t.Errorf("%q, want %q", got, want)
 			}
 		}
-		if got, err := b.Merge(bounded(t), id, first); err != nil || got.Taken != 0 || got.Known != 2 {
+		if got, err := b.Merge(bounded(t), id, first); err != nil || got.Added != 0 || got.Known != 2 {
 			t.Errorf("the first bundle again: %+v, %v", got, err)
 		}
 		if all := entries(t, store, id); len(all) != 4 {
@@ -76,26 +76,26 @@ func TestMergeChecksEachChange(t *testing.T) {
 	store := mem.New()
 	b := openNode(t, replica.Config{Store: store, Offline: true})
 	got, err := b.Merge(bounded(t), id, forged)
-	if err != nil || got.Taken != 2 || len(got.Refused) != 2 || got.Refused[0].Code != "signature" {
+	if err != nil || got.Added != 2 || len(got.Refused) != 2 || got.Refused[0].Code != "signature" {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if got := texts(weekOf(t, b, id)); !slices.Equal(got, []string{"one"}) {
 		t.Errorf("%q", got)
 	}
 	// The true ones heal it: a forged signature shuts nothing out.
-	if got, err := b.Merge(bounded(t), id, all); err != nil || got.Taken != 2 || got.Known != 2 {
+	if got, err := b.Merge(bounded(t), id, all); err != nil || got.Added != 2 || got.Known != 2 {
 		t.Errorf("%+v, %v", got, err)
 	}
 
 	// Without what others build on, they wait and are not lost; or are not taken at all.
 	c := openNode(t, replica.Config{Store: mem.New(), Offline: true})
-	if _, err := c.Merge(bounded(t), id, all[1:]); !errors.Is(err, replica.ErrNothingTaken) {
+	if _, err := c.Merge(bounded(t), id, all[1:]); !errors.Is(err, replica.ErrNoFirstChange) {
 		t.Errorf("without its beginning: %v", err)
 	}
 	if events, err := c.Events(bounded(t)); err != nil || len(events) != 0 {
 		t.Errorf("it follows %v, %v", events, err)
 	}
-	if got, err := c.Merge(bounded(t), id, slices.Concat(all[:1], all[2:])); err != nil || got.Taken != 1 || got.Waiting != 2 {
+	if got, err := c.Merge(bounded(t), id, slices.Concat(all[:1], all[2:])); err != nil || got.Added != 1 || got.MissingDependencies != 2 {
 		t.Errorf("with a gap: %+v, %v", got, err)
 	}
 	if got, err := c.Merge(bounded(t), id, all); err != nil || len(got.Refused) != 0 || len(texts(weekOf(t, c, id))) != 3 {
@@ -104,7 +104,7 @@ func TestMergeChecksEachChange(t *testing.T) {
 
 	// Another event's changes under this one's name.
 	other := found(t, a, "")
-	if _, err := b.Merge(bounded(t), other, all); !errors.Is(err, replica.ErrNothingTaken) {
+	if _, err := b.Merge(bounded(t), other, all); !errors.Is(err, replica.ErrNoFirstChange) {
 		t.Errorf("another event's changes: %v", err)
 	}
 }
@@ -118,7 +118,7 @@ func TestBundleOfNothing(t *testing.T) {
 	if err := n.Join(bounded(t), qa.Invitation{Event: id}); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Bundle(bounded(t), id, &bytes.Buffer{}); !errors.Is(err, replica.ErrNothingHere) {
+	if err := n.Bundle(bounded(t), id, &bytes.Buffer{}); !errors.Is(err, replica.ErrNothingToBundle) {
 		t.Error(err)
 	}
 }
@@ -138,15 +138,15 @@ func TestMergeRefusesEveryHostileChange(t *testing.T) {
 		n := openNode(t, replica.Config{Store: store, Offline: true})
 		got, err := n.Merge(bounded(t), c.Event, changes)
 		if len(c.Setup) == 0 {
-			if !errors.Is(err, replica.ErrNothingTaken) && (err != nil || got.Taken != 0) {
+			if !errors.Is(err, replica.ErrNoFirstChange) && (err != nil || got.Added != 0) {
 				t.Errorf("%s: %+v, %v", c.Name, got, err)
 			}
-		} else if c.Code == policy.CodeDuplicateSeq && err == nil && got.Left > 0 {
+		} else if c.Code == policy.CodeDuplicateSeq && err == nil && got.Excluded > 0 {
 			// Two are proof: neither is part of the event, nor what builds on them.
-			if got.Taken+got.Left != len(changes) || len(entries(t, store, c.Event)) != len(changes) {
+			if got.Added+got.Excluded != len(changes) || len(entries(t, store, c.Event)) != len(changes) {
 				t.Errorf("%s: %+v", c.Name, got)
 			}
-		} else if err != nil || got.Taken != len(c.Setup) || len(got.Refused) != 1 || got.Refused[0].Code != string(c.Code) {
+		} else if err != nil || got.Added != len(c.Setup) || len(got.Refused) != 1 || got.Refused[0].Code != string(c.Code) {
 			t.Errorf("%s: %+v, %v; %d were valid, want %s", c.Name, got, err, len(c.Setup), c.Code)
 		}
 		if err := n.Close(); err != nil {

@@ -15,7 +15,7 @@ func TestALinkMovesNoEventByItself(t *testing.T) {
 	n := openNode(t, replica.Config{Store: mem.New()})
 	e := week
 	e.Relays = []string{"wss://ours.example", "wss://second.example"}
-	id, _, err := n.Found(bounded(t), e, "wss://ours.example")
+	id, _, err := n.CreateEvent(bounded(t), e, "wss://ours.example")
 	if err != nil {
 		t.Fatal(err)
 	}

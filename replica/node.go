@@ -339,7 +339,7 @@ func (n *Node) Join(ctx context.Context, inv qa.Invitation) error {
 			return err
 		}
 		doc.mu.Lock()
-		err = doc.keepKey(ctx, keyInvitation, key)
+		err = doc.storeKey(ctx, keyInvitation, key)
 		doc.mu.Unlock()
 		if err != nil {
 			return err

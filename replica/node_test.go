@@ -88,7 +88,7 @@ var week = qa.Event{Title: "A week", Authors: "Ann Author, Bob Writer", StartsAt
 
 func found(t *testing.T, n *replica.Node, relay string) qa.EventID {
 	t.Helper()
-	id, inv, err := n.Found(bounded(t), week, relay)
+	id, inv, err := n.CreateEvent(bounded(t), week, relay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestLedgerHoldsSignedChangesOfFreshActors(t *testing.T) {
 func TestPagesLoadNothing(t *testing.T) {
 	store, key := mem.New(), newKey(t)
 	x := openNode(t, replica.Config{Store: store, Key: key})
-	id, _, err := x.Found(t.Context(), qa.Event{Title: "A week"}, "")
+	id, _, err := x.CreateEvent(t.Context(), qa.Event{Title: "A week"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

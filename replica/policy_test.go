@@ -81,7 +81,7 @@ func TestLedgerThatTheRulesRefuseNow(t *testing.T) {
 		}
 		s := statuses(entries(t, store, id))
 		// The first toggle is refused, the others and two replies hang on it.
-		if s[storage.Refused] != 1 || s[storage.Left] != toggles-1+2 || s[storage.InDocument] != 3+2 {
+		if s[storage.Refused] != 1 || s[storage.Excluded] != toggles-1+2 || s[storage.InDocument] != 3+2 {
 			t.Fatalf("%v", s)
 		}
 		samePostsAfterRebuild(t, n, id)
@@ -137,8 +137,8 @@ func TestTogglesInABundle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Taken != 2 || len(got.Refused) != len(changes)-2 || got.Refused[0].Code != "repeated" {
-			t.Fatalf("%d taken, %d refused, %+v", got.Taken, len(got.Refused), got.Refused[0])
+		if got.Added != 2 || len(got.Refused) != len(changes)-2 || got.Refused[0].Code != "repeated" {
+			t.Fatalf("%d taken, %d refused, %+v", got.Added, len(got.Refused), got.Refused[0])
 		}
 		ask(t, n, event, "hello?")
 		if posts := texts(weekOf(t, n, event)); !slices.Contains(posts, "hello?") || strings.Join(posts, "") == "hello?" {
@@ -187,7 +187,7 @@ func TestNobodyWhoReadsWaitsForTheEngine(t *testing.T) {
 			"status":      func() error { _, err := n.Status(ctx); return err },
 			"overview":    func() error { _, err := n.Overview(ctx); return err },
 			"log":         func() error { _, err := n.Log(ctx, id); return err },
-			"shelf":       func() error { _, err := n.Shelf(ctx); return err },
+			"shelf":       func() error { _, err := n.Library(ctx); return err },
 			"numbers":     func() error { _, err := n.Numbers(ctx, id); return err },
 			"refusals":    func() error { _, err := n.Refusals(ctx, id); return err },
 			"contacts":    func() error { _, err := n.Contacts(ctx, id); return err },

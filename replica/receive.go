@@ -16,16 +16,16 @@ import (
 // maxRefused bounds the refused changes of an event: a connection that brings more ends.
 const maxRefused = 4096
 
-// take checks inspected changes against what is here and saves those that fit, in
+// addInspected checks inspected changes against what is here and saves those that fit, in
 // one transaction. Changes that cannot be taken are noted in refused and are no
 // error. When an error is returned nothing of the message was kept. mu is held
 // and the event is loaded.
-func (doc *document) take(ctx context.Context, changes []inspected) (Update, error) {
+func (doc *document) addInspected(ctx context.Context, changes []inspected) (Update, error) {
 	batch := storage.Batch{Event: doc.id}
 	onWithheld := false
 	now := doc.node.cfg.Now().UnixMilli()
 	for i := range changes {
-		added, err := doc.offer(&changes[i], now)
+		added, err := doc.addOne(&changes[i], now)
 		if err != nil {
 			doc.discard()
 			return Update{}, err
@@ -46,7 +46,7 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 			doc.releaseAll(ctx)
 		}
 		for i := range batch.Entries {
-			doc.engine.fallBehind(batch.Entries[i].Bytes)
+			doc.engine.addPending(batch.Entries[i].Bytes)
 		}
 		update = doc.committed(ctx, batch.Views, false)
 	}
@@ -58,10 +58,10 @@ func (doc *document) take(ctx context.Context, changes []inspected) (Update, err
 	return update, nil
 }
 
-// offer adds a change to the contents unless it is here or refused. The error says that
+// addOne adds a change to the contents unless it is here or refused. The error says that
 // the contents are of no use any more, or that too much was refused; what this device
 // has no room for is passed over, since it will be asked for again.
-func (doc *document) offer(found *inspected, now int64) (core.Added, error) {
+func (doc *document) addOne(found *inspected, now int64) (core.Added, error) {
 	if found.Known || doc.contents.CanSkip(found.Hash) {
 		return core.Added{}, nil
 	}

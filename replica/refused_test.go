@@ -23,10 +23,10 @@ func TestForgedParentBehindItsChild(t *testing.T) {
 	forged[3].Signature = all[1].Signature
 	b := openNode(t, replica.Config{Store: mem.New(), Offline: true})
 	got, err := b.Merge(bounded(t), id, forged)
-	if err != nil || got.Taken != 2 || len(got.Refused)+got.Waiting != 2 {
+	if err != nil || got.Added != 2 || len(got.Refused)+got.MissingDependencies != 2 {
 		t.Errorf("the forged bundle: %+v, %v", got, err)
 	}
-	if got, err := b.Merge(bounded(t), id, all); err != nil || got.Taken != 2 || got.Known != 2 {
+	if got, err := b.Merge(bounded(t), id, all); err != nil || got.Added != 2 || got.Known != 2 {
 		t.Errorf("the true bundle: %+v, %v", got, err)
 	}
 }
@@ -61,7 +61,7 @@ func TestValidChangesAfterManyRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask(t, a, id, "two")
-	if got, err := b.Merge(bounded(t), id, bundled(t, a, id)); err != nil || got.Taken != 1 {
+	if got, err := b.Merge(bounded(t), id, bundled(t, a, id)); err != nil || got.Added != 1 {
 		t.Errorf("a valid change: %+v, %v", got, err)
 	}
 }

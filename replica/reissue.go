@@ -16,13 +16,13 @@ import (
 	"flyleaf/storage"
 )
 
-// ErrUnknownChange is returned by TakeBack for a change that is not among the refusals
+// ErrUnknownChange is returned by DiscardRefusal for a change that is not among the refusals
 // of the event.
 var ErrUnknownChange = errors.New("there is no such change among those that were not taken")
 
-// lost is an act of this person that does not count, because its change is excluded or
+// ineffectiveAct is an act of this person that does not count, because its change is excluded or
 // void.
-type lost struct {
+type ineffectiveAct struct {
 	hash     wire.Hash
 	actor    wire.ActorID
 	act      qa.Act
@@ -30,24 +30,24 @@ type lost struct {
 	atMillis int64          // when it was written, by this device's clock
 }
 
-// noteLost records the act of an excluded or void row, if it is this person's. An empty
+// noteIneffective records the act of an excluded or void row, if it is this person's. An empty
 // change that joined heads has no text that could be lost.
-func (x *fromLedger) noteLost(en *storage.Entry) {
+func (x *reissueState) noteIneffective(en *storage.Entry) {
 	x.notePost(en.Bytes)
 	var act qa.Act
 	if !en.Own || json.Unmarshal(en.Act, &act) != nil || act.Kind == qa.ActMerge || act.Kind == qa.ActFound {
 		return
 	}
-	l := lost{hash: en.Hash, actor: en.Actor, act: act, status: en.Status, atMillis: en.ReceivedAtMillis}
-	if i := slices.IndexFunc(x.lost, func(l lost) bool { return l.hash == en.Hash }); i >= 0 {
-		x.lost[i] = l
+	l := ineffectiveAct{hash: en.Hash, actor: en.Actor, act: act, status: en.Status, atMillis: en.ReceivedAtMillis}
+	if i := slices.IndexFunc(x.ineffective, func(l ineffectiveAct) bool { return l.hash == en.Hash }); i >= 0 {
+		x.ineffective[i] = l
 		return
 	}
-	x.lost = append(x.lost, l)
+	x.ineffective = append(x.ineffective, l)
 }
 
 // noteReissue records, from an act in the ledger, which own change it reissues.
-func (x *fromLedger) noteReissue(act []byte) {
+func (x *reissueState) noteReissue(act []byte) {
 	if !bytes.Contains(act, []byte(`"reissues"`)) {
 		return // the ordinary case; parsing is not necessary
 	}
@@ -64,21 +64,21 @@ func (x *fromLedger) noteReissue(act []byte) {
 
 // Settings which end the waiting of an act: it was discarded, or reissuing it would
 // change nothing.
-func droppedPrefix(event qa.EventID) string { return "dropped/" + string(event) + "/" }
+func discardedPrefix(event qa.EventID) string { return "dropped/" + string(event) + "/" }
 
-// notReissued returns the lost acts that still have to be reissued, in the order in
+// notReissued returns the ineffective acts that still have to be reissued, in the order in
 // which they were written. mu is held and the event is loaded.
-func (doc *document) notReissued(ctx context.Context) ([]lost, error) {
-	if len(doc.excluded.lost) == 0 {
+func (doc *document) notReissued(ctx context.Context) ([]ineffectiveAct, error) {
+	if len(doc.excluded.ineffective) == 0 {
 		return nil, nil
 	}
-	dropped, err := doc.node.store.Settings(ctx, droppedPrefix(doc.id))
+	dropped, err := doc.node.store.Settings(ctx, discardedPrefix(doc.id))
 	if err != nil {
 		return nil, err
 	}
-	var out []lost
-	for _, l := range doc.excluded.lost {
-		_, drop := dropped[droppedPrefix(doc.id)+l.hash.String()]
+	var out []ineffectiveAct
+	for _, l := range doc.excluded.ineffective {
+		_, drop := dropped[discardedPrefix(doc.id)+l.hash.String()]
 		if !drop && !doc.excluded.reissued[l.hash] {
 			out = append(out, l)
 		}
@@ -111,7 +111,7 @@ func (doc *document) reissue(ctx context.Context) {
 // errWaits is why an act about a post that does not count is not reissued yet.
 var errWaits = errors.New("it is about a post that is not part of the event at the moment; it is written again when that post is")
 
-func (doc *document) reissueOne(ctx context.Context, l lost) error {
+func (doc *document) reissueOne(ctx context.Context, l ineffectiveAct) error {
 	if err := doc.engine.open(ctx); err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (doc *document) reissueOne(ctx context.Context, l lost) error {
 		return err
 	}
 	if made.NoChange { // the act would change nothing
-		return doc.node.store.SetSetting(ctx, droppedPrefix(doc.id)+l.hash.String(), "nothing new")
+		return doc.node.store.SetSetting(ctx, discardedPrefix(doc.id)+l.hash.String(), "nothing new")
 	}
 	return d.save(ctx)
 }
@@ -198,7 +198,7 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, erro
 	if err != nil {
 		return nil, err
 	}
-	if none, err := doc.allTaken(ctx); none || err != nil {
+	if none, err := doc.noneRefused(ctx); none || err != nil {
 		return nil, err
 	}
 	doc.mu.Lock()
@@ -212,7 +212,7 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, erro
 	}
 	var out []qa.NotTaken
 	for _, l := range waiting {
-		code, reason := doc.whyLost(l)
+		code, reason := doc.whyIneffective(l)
 		out = append(out, qa.NotTaken{
 			Hash: l.hash.String(), Code: code, Reason: reason, Post: l.act.Post, Act: l.act, AtMillis: l.atMillis,
 		})
@@ -243,18 +243,18 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, erro
 	return out, nil
 }
 
-// allTaken reports, without loading the event, that nothing of it was refused: the
+// noneRefused reports, without loading the event, that nothing of it was refused: the
 // ordinary case, checked for every page.
-func (doc *document) allTaken(ctx context.Context) (bool, error) {
+func (doc *document) noneRefused(ctx context.Context) (bool, error) {
 	if len(doc.cached.relayRefusals()) > 0 {
 		return false, nil
 	}
 	s, err := doc.summarize(ctx)
-	return s.counts.Outside == 0 && !s.void, err
+	return s.counts.NotInDocument == 0 && !s.void, err
 }
 
-// whyLost returns why a lost act does not count, or why it could not be reissued.
-func (doc *document) whyLost(l lost) (code, reason string) {
+// whyIneffective returns why an ineffective act does not count, or why it could not be reissued.
+func (doc *document) whyIneffective(l ineffectiveAct) (code, reason string) {
 	code, reason = string(policy.CodeDependsOn), "It was built on something that turned out not to be part of the event."
 	switch l.status {
 	case storage.Refused:
@@ -268,11 +268,11 @@ func (doc *document) whyLost(l lost) (code, reason string) {
 	return code, reason
 }
 
-// TakeBack discards an act that was not accepted, by its hash in hex as Refusals gives
+// DiscardRefusal discards an act that was not accepted, by its hash in hex as Refusals gives
 // it: it is no longer listed and not reissued. If only the relay did not accept a post,
 // its text is withdrawn, because it is part of the event here. ErrUnknownChange is
 // returned for a hash that is not among the refusals.
-func (n *Node) TakeBack(ctx context.Context, id qa.EventID, hash string) error {
+func (n *Node) DiscardRefusal(ctx context.Context, id qa.EventID, hash string) error {
 	all, err := n.Refusals(ctx, id)
 	if err != nil {
 		return err
@@ -282,7 +282,7 @@ func (n *Node) TakeBack(ctx context.Context, id qa.EventID, hash string) error {
 		return ErrUnknownChange
 	}
 	if !all[i].ByRelay {
-		err := n.store.SetSetting(ctx, droppedPrefix(id)+hash, "taken back")
+		err := n.store.SetSetting(ctx, discardedPrefix(id)+hash, "taken back")
 		if err == nil {
 			n.subs.notify(qa.Update{Event: id, Status: true})
 		}

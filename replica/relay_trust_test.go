@@ -151,7 +151,7 @@ func TestAnInvitedEvent(t *testing.T) {
 	boss := device(t, mem.New())
 	closed := week
 	closed.Access = "invited"
-	id, _, err := boss.Found(bounded(t), closed, host.url())
+	id, _, err := boss.CreateEvent(bounded(t), closed, host.url())
 	if err != nil {
 		t.Fatal(err)
 	}

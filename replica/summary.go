@@ -22,12 +22,12 @@ const maxRelayRefused = 1000
 // A value read from the store is kept only if nothing was written meanwhile, so mu is
 // not held while the store works.
 type cachedSummary struct {
-	mu      lockorder.Mutex[lockorder.Summary] // guards what follows
-	version int                                // counts writes, and writes that may have happened
-	heads   []wire.Hash                        // of what is on disk
-	loaded  bool                               // heads are known
-	unsent  map[wire.Hash]qa.PostID            // own changes that no relay holds; nil: to be read
-	summary *summary                           // nil: to be read
+	mu         lockorder.Mutex[lockorder.Summary] // guards what follows
+	version    int                                // counts writes, and writes that may have happened
+	heads      []wire.Hash                        // of what is on disk
+	headsKnown bool                               // heads are known
+	unsent     map[wire.Hash]qa.PostID            // own changes that no relay holds; nil: to be read
+	summary    *summary                           // nil: to be read
 	// relayRefused are own changes that the relay did not take.
 	relayRefused map[wire.Hash]Refusal
 }
@@ -65,7 +65,7 @@ func (c *cachedSummary) invalidateDelivery() {
 func (c *cachedSummary) setHeads(heads []wire.Hash) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.heads, c.loaded = heads, true
+	c.heads, c.headsKnown = heads, true
 	c.invalidateLocked()
 }
 
@@ -73,11 +73,11 @@ func (c *cachedSummary) setHeads(heads []wire.Hash) {
 func (c *cachedSummary) knownHeads() ([]wire.Hash, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.heads, c.loaded
+	return c.heads, c.headsKnown
 }
 
-// wrote notes own changes that were written, and that no relay holds.
-func (c *cachedSummary) wrote(entries []storage.Entry) {
+// noteWritten notes own changes that were written, and that no relay holds.
+func (c *cachedSummary) noteWritten(entries []storage.Entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.unsent != nil {
@@ -88,8 +88,8 @@ func (c *cachedSummary) wrote(entries []storage.Entry) {
 	c.invalidateLocked()
 }
 
-// delivered notes own changes that a relay holds.
-func (c *cachedSummary) delivered(hashes []wire.Hash) {
+// noteDelivered notes own changes that a relay holds.
+func (c *cachedSummary) noteDelivered(hashes []wire.Hash) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, h := range hashes {
@@ -159,7 +159,7 @@ func (doc *document) summarize(ctx context.Context) (summary, error) {
 	if s.counts, err = doc.node.store.Counts(ctx, doc.id); err != nil {
 		return summary{}, err
 	}
-	if _, err = doc.node.store.Setting(ctx, voidKey(doc.id)); err != nil && !errors.Is(err, storage.ErrNotFound) {
+	if _, err = doc.node.store.Setting(ctx, voidSetting(doc.id)); err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return summary{}, err
 	}
 	s.void = err == nil
@@ -217,9 +217,9 @@ func (n *Node) summarizeAll() {
 	}
 }
 
-// Shelf returns short entries for the followed events, in the order they were joined.
+// Library returns short entries for the followed events, in the order they were joined.
 // Clubs are among them; Clubs returns what these list.
-func (n *Node) Shelf(ctx context.Context) ([]qa.Shelved, error) {
+func (n *Node) Library(ctx context.Context) ([]qa.Shelved, error) {
 	following, err := n.store.Following(ctx)
 	if err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ func TestShelfFollowsEveryWrite(t *testing.T) {
 	week := newWeek(t, a, weekFrom("The Patient Ledger", 0), host.url())
 	shelved := func(n *replica.Node, id qa.EventID) qa.Shelved {
 		t.Helper()
-		all, err := n.Shelf(t.Context())
+		all, err := n.Library(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

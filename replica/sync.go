@@ -76,7 +76,7 @@ func (n *Node) attach(id qa.EventID) bool {
 	if err != nil {
 		return false
 	}
-	n.client.Attach(exchanged{doc}, url)
+	n.client.Attach(relayDocument{doc}, url)
 	if now, err := n.document(id); err != nil || now != doc { // unfollowed meanwhile
 		n.client.Detach(id)
 		return false
@@ -192,7 +192,7 @@ func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 			// Carry out the automatic acts before the caller ends: otherwise a program
 			// that only syncs would never grant anybody a claimed role.
 			if err := doc.runAutomatic(ctx); err != nil {
-				return n.notSynced(doc, status, err)
+				return n.notSyncedError(doc, status, err)
 			}
 			if status, err = n.relayStatus(ctx, id); err != nil && ctx.Err() == nil {
 				return err
@@ -202,22 +202,22 @@ func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 			}
 		}
 		if !attached {
-			return n.notSynced(doc, status, nil)
+			return n.notSyncedError(doc, status, nil)
 		}
 		if why := n.client.DeadEnd(id); why != nil {
-			return n.notSynced(doc, status, why)
+			return n.notSyncedError(doc, status, why)
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return n.notSynced(doc, status, ctx.Err())
+			return n.notSyncedError(doc, status, ctx.Err())
 		case <-n.ctx.Done():
 			return ErrClosed
 		}
 	}
 }
 
-func (n *Node) notSynced(doc *document, status qa.RelayStatus, why error) error {
+func (n *Node) notSyncedError(doc *document, status qa.RelayStatus, why error) error {
 	out := &NotSyncedError{Event: doc.id, Relay: status, Err: why}
 	// ctx has ended; the count is needed anyway.
 	if counts, err := n.store.Counts(context.WithoutCancel(n.ctx), doc.id); err == nil {

@@ -64,7 +64,7 @@ func TestFailedWriteLeavesNothingAndTheNextOneWorks(t *testing.T) {
 				t.Fatalf("a failed write gave %v", err)
 			}
 		}
-		if _, _, err := n.Found(bounded(t), week, ""); !errors.Is(err, replica.ErrNotSaved) {
+		if _, _, err := n.CreateEvent(bounded(t), week, ""); !errors.Is(err, replica.ErrNotSaved) {
 			t.Fatalf("a failed founding gave %v", err)
 		}
 		select {

@@ -32,7 +32,7 @@ func writer(r *schema.Row) string {
 			who = append(who, n.name)
 		}
 	}
-	if r.By&schema.Invites != 0 {
+	if r.By&schema.InvitationRoles != 0 {
 		who = append(who, "who was invited")
 	}
 	switch {
@@ -40,10 +40,10 @@ func writer(r *schema.Row) string {
 		who = append(who, "the person named by the key")
 	case r.Owner:
 		who = append(who, "who made the map")
-	case r.OrOwner:
+	case r.OwnerExempt:
 		who = append(who, "who made the map")
 	}
-	if r.When == schema.AtFounding {
+	if r.When == schema.AtGenesis {
 		return "founder, in the first change"
 	}
 	if len(who) == 0 {
@@ -57,8 +57,8 @@ func limit(r *schema.Row) string {
 	if r.Max > 0 {
 		parts = append(parts, fmt.Sprintf("%d bytes", r.Max))
 	}
-	if r.Most > 0 {
-		parts = append(parts, fmt.Sprintf("%d keys", r.Most))
+	if r.MaxKeys > 0 {
+		parts = append(parts, fmt.Sprintf("%d keys", r.MaxKeys))
 	}
 	if len(r.Words) > 0 {
 		parts = append(parts, "`"+strings.Join(r.Words, "`, `")+"`")

@@ -35,16 +35,16 @@ func init() {
 		for k := range table[i].rows {
 			r := &table[i].rows[k]
 			r.In = in
-			r.complete()
+			r.fillDerived()
 			rows = append(rows, r)
 		}
 	}
-	mostOperations = countOperations()
+	maxOperations = countOperations()
 	eventFields = append(append(eventFields, MapEvent.Values()...), MapEventX.Values()...)
 }
 
 // complete fills in the derived fields of a row.
-func (r *Row) complete() {
+func (r *Row) fillDerived() {
 	m := &infos[r.In]
 	r.Path = r.Key
 	if m.own != nil {
@@ -194,12 +194,12 @@ func PartsOfPost() uint32 { return postParts }
 // PartsOfGenesis returns Row.Part of all that the genesis of a kind must have.
 func PartsOfGenesis(kind string) uint32 { return genesisParts[kind] }
 
-// MostOperations returns how many operations of a kind of act one change may hold: at least as many
+// MaxOperations returns how many operations of a kind of act one change may hold: at least as many
 // as Flyleaf's largest action; a test in package crdt checks this. The first change of an event has
 // the bound of any change alone.
-func MostOperations(a Act) int { return mostOperations[a] }
+func MaxOperations(a Act) int { return maxOperations[a] }
 
-var mostOperations [Acts]int
+var maxOperations [Acts]int
 
 func countOperations() (most [Acts]int) {
 	keys := func(m Map) int { return len(infos[m].fixed) }

@@ -91,18 +91,18 @@ const (
 	InviteModerator
 	InviteMember
 
-	Ordinary = Founder | Organiser | Author | Moderator | Member
-	Invites  = InviteAuthor | InviteModerator | InviteMember
+	PersonRoles     = Founder | Organiser | Author | Moderator | Member
+	InvitationRoles = InviteAuthor | InviteModerator | InviteMember
 )
 
 // When says when a path may be written.
 type When uint8
 
-// The moments. AtMaking: only in the change that creates the map of the key.
+// The moments. AtCreation: only in the change that creates the map of the key.
 const (
 	AnyTime When = iota
-	AtFounding
-	AtMaking
+	AtGenesis
+	AtCreation
 )
 
 // View is a kind of view row. It is rebuilt after writes to the maps it depends on.
@@ -118,14 +118,14 @@ const (
 )
 
 // Act is the kind of act that an operation belongs to, by the map in which it works.
-// What one change may say of each kind is bounded, see MostOperations.
+// What one change may say of each kind is bounded, see MaxOperations.
 type Act uint8
 
 // The kinds of acts.
 const (
-	ActFounding Act = iota
-	ActEvent        // what an event or club says of itself, and its relays
-	ActWeek         // a club's list
+	ActGenesis Act = iota
+	ActEvent       // what an event or club says of itself, and its relays
+	ActWeek        // a club's list
 	ActPerson
 	ActRole
 	ActBlock
@@ -146,7 +146,7 @@ type Did string
 
 // The kinds. Which fields of a description each uses stands beside it.
 const (
-	DidFound    Did = "found"    // made the event
+	DidCreate   Did = "found"    // made the event
 	DidAsk      Did = "ask"      // Post, Text
 	DidReply    Did = "reply"    // Post, Parent, Text
 	DidEdit     Did = "edit"     // Post, Text
@@ -171,9 +171,9 @@ const (
 // Row is one line of the table: what may stand at a path, and who may write it.
 type Row struct {
 	// Key is the key in its map. If Keys is set, Key is a placeholder such as <identity>.
-	Key  string
-	Keys Type
-	Most int // how many keys the map may have; 0: no bound of its own
+	Key     string
+	Keys    Type
+	MaxKeys int // how many keys the map may have; 0: no bound of its own
 
 	Map   Map      // of a map: which. NoMap: a value
 	Type  Type     // of a value
@@ -181,10 +181,10 @@ type Row struct {
 	Words []string // that a Word may be
 	Empty bool     // the empty string is also allowed
 
-	By      Roles // one of them is needed; 0: none
-	OrOwner bool  // who made the map needs none of them
-	Owner   bool  // only who made the map may write it
-	Self    bool  // the key is the writer's own identity
+	By          Roles // one of them is needed; 0: none
+	OwnerExempt bool  // who made the map needs none of them
+	Owner       bool  // only who made the map may write it
+	Self        bool  // the key is the writer's own identity
 
 	When     When
 	Once     bool   // a value that is never written again; see WrittenOnce
@@ -193,7 +193,7 @@ type Row struct {
 
 	Grants Roles  // the role granted by the value true
 	Field  string // name of the Go struct's JSON field, if different from Key; "": the key
-	Act    Act    // of a map: the kind of act; ActFounding: that of the map around it
+	Act    Act    // of a map: the kind of act; ActGenesis: that of the map around it
 	View   View   // of a map at the root: what is made of it and of the maps in it
 
 	// How logs describe the value. Did is inherited by the rows below a map. On (value set) and Off (value cleared) are sentences without their subject, in which {post}, {person}, {key} and {value} are replaced. If both are empty, they are made from Noun: "changed the title to {value}", "removed the title".

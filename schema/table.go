@@ -2,22 +2,22 @@ package schema
 
 // The keys of the document.
 const (
-	KeyKind     = "kind"
-	KeyGate     = "gate"
-	KeyAccess   = "access"
-	KeyEvent    = "event"
-	KeyClub     = "club"
-	KeyWeeks    = "weeks"
-	KeyPeople   = "people"
-	KeyRoles    = "roles"
-	KeyBlocks   = "blocks"
-	KeyClaims   = "claims"
-	KeyPosts    = "posts"
-	KeyWinners  = "winners"
-	KeyDraw     = "draw"
-	KeyContacts = "contacts"
-	KeyBlobs    = "blobs"
-	KeyRelays   = "relays"
+	KeyKind         = "kind"
+	KeyRulesVersion = "gate"
+	KeyAccess       = "access"
+	KeyEvent        = "event"
+	KeyClub         = "club"
+	KeyWeeks        = "weeks"
+	KeyPeople       = "people"
+	KeyRoles        = "roles"
+	KeyBlocks       = "blocks"
+	KeyClaims       = "claims"
+	KeyPosts        = "posts"
+	KeyWinners      = "winners"
+	KeyDraw         = "draw"
+	KeyContacts     = "contacts"
+	KeyBlobs        = "blobs"
+	KeyRelays       = "relays"
 
 	KeyTitle        = "title"
 	KeyAuthors      = "authors"
@@ -98,22 +98,22 @@ var table = []struct {
 	rows []Row
 }{
 	{MapRoot, []Row{
-		{Key: KeyKind, Type: Word, Words: []string{KindEvent, KindClub}, When: AtFounding, Required: true},
-		{Key: KeyGate, Type: Number, When: AtFounding, Required: true},
-		{Key: KeyAccess, Type: Word, Words: []string{AccessOpen, AccessInvited}, When: AtFounding, Required: true},
-		{Key: KeyEvent, Map: MapEvent, Only: KindEvent, When: AtFounding, Required: true, Act: ActEvent, View: ViewEvent, Did: DidEvent},
-		{Key: KeyClub, Map: MapClub, Only: KindClub, When: AtFounding, Required: true, Act: ActEvent, View: ViewEvent, Did: DidEvent},
-		{Key: KeyWeeks, Map: MapWeeks, Only: KindClub, When: AtFounding, Required: true, Act: ActWeek, View: ViewEvent, Did: DidWeek},
-		{Key: KeyPeople, Map: MapPeople, When: AtFounding, Required: true, Act: ActPerson, View: ViewPerson, Did: DidPerson},
-		{Key: KeyRoles, Map: MapRoles, When: AtFounding, Required: true, Act: ActRole, View: ViewEvent, Did: DidRole},
-		{Key: KeyBlocks, Map: MapBlocks, When: AtFounding, Required: true, Act: ActBlock, Did: DidBlock},
-		{Key: KeyClaims, Map: MapClaims, When: AtFounding, Required: true, Act: ActClaim, Did: DidClaim},
-		{Key: KeyPosts, Map: MapPosts, When: AtFounding, Required: true, Act: ActPost, View: ViewPost},
-		{Key: KeyWinners, Map: MapWinners, When: AtFounding, Required: true, Act: ActWinner, View: ViewEvent, Did: DidWinner},
-		{Key: KeyDraw, Map: MapDraw, When: AtFounding, Required: true, Act: ActDraw, View: ViewEvent, Did: DidDraw},
-		{Key: KeyContacts, Map: MapContacts, When: AtFounding, Required: true, Act: ActContact, Did: DidContact},
-		{Key: KeyBlobs, Map: MapBlobs, When: AtFounding, Required: true, Act: ActBlob, View: ViewEvent, Did: DidBlob},
-		{Key: KeyRelays, Map: MapRelays, When: AtFounding, Required: true, Act: ActEvent, View: ViewEvent, Did: DidEvent},
+		{Key: KeyKind, Type: Word, Words: []string{KindEvent, KindClub}, When: AtGenesis, Required: true},
+		{Key: KeyRulesVersion, Type: Number, When: AtGenesis, Required: true},
+		{Key: KeyAccess, Type: Word, Words: []string{AccessOpen, AccessInvited}, When: AtGenesis, Required: true},
+		{Key: KeyEvent, Map: MapEvent, Only: KindEvent, When: AtGenesis, Required: true, Act: ActEvent, View: ViewEvent, Did: DidEvent},
+		{Key: KeyClub, Map: MapClub, Only: KindClub, When: AtGenesis, Required: true, Act: ActEvent, View: ViewEvent, Did: DidEvent},
+		{Key: KeyWeeks, Map: MapWeeks, Only: KindClub, When: AtGenesis, Required: true, Act: ActWeek, View: ViewEvent, Did: DidWeek},
+		{Key: KeyPeople, Map: MapPeople, When: AtGenesis, Required: true, Act: ActPerson, View: ViewPerson, Did: DidPerson},
+		{Key: KeyRoles, Map: MapRoles, When: AtGenesis, Required: true, Act: ActRole, View: ViewEvent, Did: DidRole},
+		{Key: KeyBlocks, Map: MapBlocks, When: AtGenesis, Required: true, Act: ActBlock, Did: DidBlock},
+		{Key: KeyClaims, Map: MapClaims, When: AtGenesis, Required: true, Act: ActClaim, Did: DidClaim},
+		{Key: KeyPosts, Map: MapPosts, When: AtGenesis, Required: true, Act: ActPost, View: ViewPost},
+		{Key: KeyWinners, Map: MapWinners, When: AtGenesis, Required: true, Act: ActWinner, View: ViewEvent, Did: DidWinner},
+		{Key: KeyDraw, Map: MapDraw, When: AtGenesis, Required: true, Act: ActDraw, View: ViewEvent, Did: DidDraw},
+		{Key: KeyContacts, Map: MapContacts, When: AtGenesis, Required: true, Act: ActContact, Did: DidContact},
+		{Key: KeyBlobs, Map: MapBlobs, When: AtGenesis, Required: true, Act: ActBlob, View: ViewEvent, Did: DidBlob},
+		{Key: KeyRelays, Map: MapRelays, When: AtGenesis, Required: true, Act: ActEvent, View: ViewEvent, Did: DidEvent},
 	}},
 
 	// What an event says of itself.
@@ -138,7 +138,7 @@ var table = []struct {
 		{Key: KeyX, Map: MapEventX, By: Organiser},
 	}},
 	{MapLinks, []Row{
-		{Key: "<number>", Keys: Index, Most: MaxLinks, Map: MapLink, By: Organiser},
+		{Key: "<number>", Keys: Index, MaxKeys: MaxLinks, Map: MapLink, By: Organiser},
 	}},
 	{MapLink, []Row{
 		{Key: KeyText, Type: Line, Max: MaxShort, By: Organiser, On: "changed the links", Off: "changed the links"},
@@ -148,12 +148,12 @@ var table = []struct {
 	{MapEventX, []Row{
 		{Key: KeySubtitle, Type: Line, Max: MaxShort, By: Organiser, Noun: "the subtitle"},
 		{
-			Key: "<name>", Keys: Name, Most: MaxXKeys, Type: Text, Max: MaxXValue, By: Organiser,
+			Key: "<name>", Keys: Name, MaxKeys: MaxXKeys, Type: Text, Max: MaxXValue, By: Organiser,
 			On: "set the extra field {key} to {value}", Off: "removed the extra field {key}",
 		},
 	}},
 	{MapRelays, []Row{
-		{Key: "<number>", Keys: Index, Most: MaxRelays, Type: Line, Max: MaxShort, By: Organiser, On: "changed a relay to {value}", Off: "removed a relay"},
+		{Key: "<number>", Keys: Index, MaxKeys: MaxRelays, Type: Line, Max: MaxShort, By: Organiser, On: "changed a relay to {value}", Off: "removed a relay"},
 	}},
 
 	// What a club says of itself, and the weeks that it lists.
@@ -165,7 +165,7 @@ var table = []struct {
 	}},
 	{MapClubX, []Row{
 		{
-			Key: "<name>", Keys: Name, Most: MaxXKeys, Type: Text, Max: MaxXValue, By: Organiser,
+			Key: "<name>", Keys: Name, MaxKeys: MaxXKeys, Type: Text, Max: MaxXValue, By: Organiser,
 			On: "set the extra field {key} to {value}", Off: "removed the extra field {key}",
 		},
 	}},
@@ -230,17 +230,17 @@ var table = []struct {
 	}},
 	{MapPost, []Row{
 		{
-			Key: KeyParent, Type: PostID, Empty: true, Owner: true, When: AtMaking, Required: true,
+			Key: KeyParent, Type: PostID, Empty: true, Owner: true, When: AtCreation, Required: true,
 			Did: DidAsk, On: "replied to {parent} in {post}: {value}", Off: "asked {post}: {value}",
 		},
-		{Key: KeyAt, Type: Time, Owner: true, When: AtMaking, Required: true},
-		{Key: KeyOnBehalfOf, Type: Line, Max: MaxName, Owner: true, When: AtMaking},
-		{Key: KeySource, Type: Line, Max: MaxShort, Owner: true, When: AtMaking},
-		{Key: KeyOrigin, Type: PostID, Owner: true, When: AtMaking},
-		{Key: KeyAs, Type: Word, Words: []string{AsAuthor}, By: Organiser, Owner: true, When: AtMaking},
-		{Key: KeyRevisions, Map: MapRevisions, Owner: true, When: AtMaking, Required: true},
-		{Key: KeyReactions, Map: MapReactions, Owner: true, When: AtMaking, Required: true, Act: ActReact, View: ViewReaction, Did: DidReact},
-		{Key: KeyMarks, Map: MapMarks, Owner: true, When: AtMaking, Required: true, Act: ActMark, Did: DidMark},
+		{Key: KeyAt, Type: Time, Owner: true, When: AtCreation, Required: true},
+		{Key: KeyOnBehalfOf, Type: Line, Max: MaxName, Owner: true, When: AtCreation},
+		{Key: KeySource, Type: Line, Max: MaxShort, Owner: true, When: AtCreation},
+		{Key: KeyOrigin, Type: PostID, Owner: true, When: AtCreation},
+		{Key: KeyAs, Type: Word, Words: []string{AsAuthor}, By: Organiser, Owner: true, When: AtCreation},
+		{Key: KeyRevisions, Map: MapRevisions, Owner: true, When: AtCreation, Required: true},
+		{Key: KeyReactions, Map: MapReactions, Owner: true, When: AtCreation, Required: true, Act: ActReact, View: ViewReaction, Did: DidReact},
+		{Key: KeyMarks, Map: MapMarks, Owner: true, When: AtCreation, Required: true, Act: ActMark, Did: DidMark},
 		{Key: KeyState, Type: Word, Words: []string{"", StateWithdrawn}, Owner: true, Did: DidWithdraw, On: "withdrew {post}", Off: "brought {post} back"},
 		{Key: KeyTags, Type: Line, Max: MaxTags, Owner: true, Did: DidTags, On: "changed the tags of {post} to {value}", Off: "removed the tags of {post}"},
 		{Key: KeyX, Map: MapPostX, Owner: true, Did: DidExtra},
@@ -256,7 +256,7 @@ var table = []struct {
 	}},
 	{MapReactionsOf, []Row{
 		{
-			Key: "<emoji>", Keys: Emoji, Most: MaxReactions, Type: Flag, Owner: true,
+			Key: "<emoji>", Keys: Emoji, MaxKeys: MaxReactions, Type: Flag, Owner: true,
 			On: "reacted {key} to {post}", Off: "took back the reaction {key} to {post}",
 		},
 	}},
@@ -268,9 +268,9 @@ var table = []struct {
 			Key: KeyDuplicateOf, Type: PostID, Empty: true, By: moderators,
 			On: "marked {post} as a duplicate of {of}", Off: "marked {post} as not a duplicate",
 		},
-		{Key: KeyAnswered, Type: Flag, By: moderators | Author, OrOwner: true, On: "marked {post} as answered", Off: "marked {post} as not answered"},
-		{Key: KeyAssigned, Map: MapAssigned, Owner: true, When: AtMaking, Required: true},
-		{Key: KeyCandidate, Map: MapCandidate, Owner: true, When: AtMaking, Required: true},
+		{Key: KeyAnswered, Type: Flag, By: moderators | Author, OwnerExempt: true, On: "marked {post} as answered", Off: "marked {post} as not answered"},
+		{Key: KeyAssigned, Map: MapAssigned, Owner: true, When: AtCreation, Required: true},
+		{Key: KeyCandidate, Map: MapCandidate, Owner: true, When: AtCreation, Required: true},
 	}},
 	{MapAssigned, []Row{
 		{Key: "<identity>", Keys: Identity, Type: Flag, By: Author, On: "assigned {post} to {person}", Off: "unassigned {post} from {person}"},
@@ -283,7 +283,7 @@ var table = []struct {
 	}},
 	{MapPostX, []Row{
 		{
-			Key: "<name>", Keys: Name, Most: MaxXKeys, Type: Text, Max: MaxXValue, Owner: true,
+			Key: "<name>", Keys: Name, MaxKeys: MaxXKeys, Type: Text, Max: MaxXValue, Owner: true,
 			On: "set the extra field {key} of {post} to {value}", Off: "removed the extra field {key} of {post}",
 		},
 	}},

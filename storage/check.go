@@ -84,8 +84,8 @@ func Checksum(e *Entry) uint32 {
 	return crc32.Update(c, castagnoli, e.Act)
 }
 
-// Sound reports whether an entry is what was stored with that checksum.
-func Sound(e *Entry, sum uint32) bool { return sum == Checksum(e) && CheckEntry(e) == nil }
+// MatchesChecksum reports whether an entry is what was stored with that checksum.
+func MatchesChecksum(e *Entry, sum uint32) bool { return sum == Checksum(e) && CheckEntry(e) == nil }
 
 // Repair merges a damaged stored entry with the refetched one. Local fields (Own, received time,
 // act) are kept only if the stored checksum matches; otherwise the fetched values are used, so that

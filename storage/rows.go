@@ -15,7 +15,7 @@ type ViewRows struct {
 	Posts     []PostRow
 	Reactions []ReactionUpdate
 	People    []PersonRow
-	Whole     bool // delete the old rows first
+	Replace   bool // delete the old rows first
 }
 
 // PostRow is a post without its reactions.
@@ -34,7 +34,7 @@ type PersonRow struct {
 
 // Empty reports whether nothing is to be written.
 func (v *ViewRows) Empty() bool {
-	return !v.Whole && v.Event == nil && len(v.Posts) == 0 && len(v.Reactions) == 0 && len(v.People) == 0
+	return !v.Replace && v.Event == nil && len(v.Posts) == 0 && len(v.Reactions) == 0 && len(v.People) == 0
 }
 
 // EncodeViews makes the rows of an update.
@@ -86,7 +86,7 @@ func Prepare(batches []Batch) (rows []ViewRows, work bool, err error) {
 		if rows[i], err = EncodeViews(b.Views); err != nil {
 			return nil, false, err
 		}
-		rows[i].Whole = b.Whole
+		rows[i].Replace = b.ReplaceViews
 		work = work || !b.Empty(&rows[i])
 	}
 	return rows, work, nil
@@ -102,7 +102,7 @@ const walkPage = 256
 
 // Page is what a walk reads at a time.
 type Page struct {
-	Sound   []Entry
+	Intact  []Entry
 	Damaged []wire.Hash
 	Last    int64 // the position of the last entry, sound or not
 	rows    int
@@ -113,7 +113,7 @@ func (p *Page) Add(e Entry, sound bool) {
 	p.rows++
 	p.Last = e.Position
 	if sound {
-		p.Sound = append(p.Sound, e)
+		p.Intact = append(p.Intact, e)
 	} else {
 		p.Damaged = append(p.Damaged, e.Hash)
 	}
@@ -130,7 +130,7 @@ func Walk(event qa.EventID, after int64, read func(after int64, limit int, page 
 		if err := read(after, walkPage, &page); err != nil {
 			return err
 		}
-		for _, e := range page.Sound {
+		for _, e := range page.Intact {
 			if err := fn(e); err != nil {
 				return err
 			}

@@ -34,9 +34,9 @@ var (
 	ErrDamaged = errors.New("storage: stored data is damaged")
 	// ErrFull is returned when the disk has no room; nothing of the batch was stored.
 	ErrFull = errors.New("storage: no room on the disk")
-	// ErrGone is returned when the whole store was deleted while it was open, by the
+	// ErrDeleted is returned when the whole store was deleted while it was open, by the
 	// browser or by a person.
-	ErrGone = errors.New("storage: what was kept here has been deleted")
+	ErrDeleted = errors.New("storage: what was kept here has been deleted")
 	// ErrClosed is returned by every call after Close.
 	ErrClosed = errors.New("storage: closed")
 )
@@ -49,7 +49,7 @@ const (
 	InDocument Status = iota
 	Deferred          // the relay will not take it now
 	Refused           // invalid
-	Left              // was in the document; the policy rejects it now
+	Excluded          // was in the document; the policy rejects it now
 )
 
 // Entry is one row of the ledger: a change and what this device knows of it.
@@ -75,7 +75,7 @@ type Batch struct {
 	Statuses map[wire.Hash]Status
 	Views    ViewUpdate
 	// Whole: delete the document's old views first.
-	Whole bool
+	ReplaceViews bool
 }
 
 // ViewUpdate replaces the named rows of the views. The zero value touches none.
@@ -86,8 +86,8 @@ type ViewUpdate struct {
 	People    []qa.Person
 }
 
-// Found is a post that SearchAll found.
-type Found struct {
+// SearchHit is a post that SearchAll found.
+type SearchHit struct {
 	Event qa.EventID
 	Post  qa.PostID
 }
@@ -129,10 +129,10 @@ type Ledger interface {
 
 // Counts are numbers about one document's ledger.
 type Counts struct {
-	Changes int // InDocument
-	Outside int // of any other status
-	Pending int // own, InDocument, not Delivered
-	Posts   int // rows in the posts view
+	Changes       int // InDocument
+	NotInDocument int // of any other status
+	Pending       int // own, InDocument, not Delivered
+	Posts         int // rows in the posts view
 	// Last is the position of the document's last entry of any status; 0: none.
 	Last int64
 }
@@ -150,7 +150,7 @@ type Views interface {
 	// is an error. A query of no words finds nothing.
 	Search(ctx context.Context, event qa.EventID, query string, limit int) ([]qa.PostID, error)
 	// SearchAll is Search over all documents.
-	SearchAll(ctx context.Context, query string, limit int) ([]Found, error)
+	SearchAll(ctx context.Context, query string, limit int) ([]SearchHit, error)
 	// ReplaceViews drops the document's views and stores these, in one transaction.
 	ReplaceViews(ctx context.Context, event qa.EventID, views ViewUpdate) error
 }

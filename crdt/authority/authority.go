@@ -72,8 +72,8 @@ const (
 	InviteModerator = schema.InviteModerator
 	InviteMember    = schema.InviteMember
 
-	Ordinary = schema.Ordinary
-	Invites  = schema.Invites
+	Ordinary = schema.PersonRoles
+	Invites  = schema.InvitationRoles
 )
 
 // byHeight lists the roles that can be given, the highest first.

@@ -64,7 +64,7 @@ func Change(c *wire.Change, paths Paths) []qa.ChangeDescription {
 		return []qa.ChangeDescription{{Kind: schema.DidMerge}}
 	}
 	if len(c.Deps) == 0 {
-		return []qa.ChangeDescription{{Kind: schema.DidFound}}
+		return []qa.ChangeDescription{{Kind: schema.DidCreate}}
 	}
 	var out []qa.ChangeDescription
 	posts := map[string]int{} // the posts that the change makes, as indexes into out

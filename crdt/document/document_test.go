@@ -222,7 +222,7 @@ func TestLedgerOfAnEarlierVersion(t *testing.T) {
 					t.Errorf("status %v for %v", loaded.Statuses[h], loaded.Reasons[h])
 				}
 			case w.after[h]:
-				if loaded.Statuses[h] != storage.Left || loaded.Reasons[h] != nil {
+				if loaded.Statuses[h] != storage.Excluded || loaded.Reasons[h] != nil {
 					t.Errorf("status %v for %v", loaded.Statuses[h], loaded.Reasons[h])
 				}
 			}
@@ -254,7 +254,7 @@ func TestRowsComeBack(t *testing.T) {
 	}
 	out := valid[3:]
 	for i := range out {
-		out[i].Status = storage.Left
+		out[i].Status = storage.Excluded
 	}
 	d, loaded := load(t, w.Event, nil, valid)
 	if len(loaded.Statuses) != len(out) || loaded.Excludes() || len(d.Excluded()) != 0 || d.Graph().Len() != len(valid) {
@@ -322,7 +322,7 @@ func TestLoadWithout(t *testing.T) {
 	rows := w.earlier()
 	without := map[wire.Hash]storage.Status{rows[9].Hash: storage.Refused}
 	for _, row := range rows[10:] {
-		without[row.Hash] = storage.Left
+		without[row.Hash] = storage.Excluded
 	}
 	d, loaded := load(t, w.Event, without, rows)
 	if d.Graph().Len() != 9 || !reflect.DeepEqual(d.Excluded(), without) || len(loaded.Statuses) != 0 {

@@ -61,11 +61,11 @@ func (l *Loader) Row(e *storage.Entry) (*Change, error) {
 	if d.isExcluded(e.Hash) {
 		return nil, nil
 	}
-	if e.Status != storage.InDocument && e.Status != storage.Left {
+	if e.Status != storage.InDocument && e.Status != storage.Excluded {
 		return nil, l.stay(e.Hash, e.Status)
 	}
 	c, err := d.readRow(e)
-	if e.Status == storage.Left {
+	if e.Status == storage.Excluded {
 		if err != nil {
 			return nil, l.stay(e.Hash, e.Status)
 		}
@@ -115,7 +115,7 @@ func (l *Loader) takeBack(c *Change) (*Change, error) {
 		}
 		delete(d.returning, h)
 	}
-	return nil, l.stay(h, storage.Left)
+	return nil, l.stay(h, storage.Excluded)
 }
 
 // stay excludes a row as it is on disk.
@@ -160,7 +160,7 @@ func (l *Loader) noteReturned(a Added) {
 func (l *Loader) exclude(c *Change, why *policy.Refusal) {
 	h, status := c.Meta.Hash, storage.Refused
 	if why.Code == policy.CodeDependsOn {
-		status = storage.Left
+		status = storage.Excluded
 	} else {
 		l.reasons[h] = why
 	}
@@ -186,7 +186,7 @@ func (l *Loader) excludeRejected() error {
 			l.late = append(l.late, r.Hash)
 			if _, returns := d.returning[r.Hash]; returns {
 				delete(d.returning, r.Hash)
-				d.excluded[r.Hash] = storage.Left
+				d.excluded[r.Hash] = storage.Excluded
 				d.graph.Refuse(r.Hash)
 				continue
 			}

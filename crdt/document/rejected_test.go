@@ -122,7 +122,7 @@ func TestExcludedRowIsOfferedAgain(t *testing.T) {
 		rows = append(rows, row(s))
 	}
 	bad := row(f.parent)
-	bad.Status, bad.Signature = storage.Left, f.child.Signature
+	bad.Status, bad.Signature = storage.Excluded, f.child.Signature
 	f.d, _ = load(t, f.Event, nil, append(rows, bad))
 	if !f.d.Unwanted(f.parent.Change.Hash) {
 		t.Fatal("taken on a wrong signature")

@@ -204,7 +204,7 @@ func (p *Policy) setGenesis(c *wire.Change) {
 			p.kind, _ = op.Value.Str()
 		case schema.KeyAccess:
 			p.access, _ = op.Value.Str()
-		case schema.KeyGate:
+		case schema.KeyRulesVersion:
 			n, _ := op.Value.Uint()
 			p.newerRules, p.checksText = n > schema.RulesVersion, n >= schema.TextRules
 		}

@@ -80,7 +80,7 @@ func unfitting(r *schema.Row, right wire.Value) []wire.Value {
 func TestRowsOfAFounding(t *testing.T) {
 	for _, kind := range []string{schema.KindEvent, schema.KindClub} {
 		for _, r := range schema.Rows() {
-			if r.When != schema.AtFounding || r.Only != "" && r.Only != kind || r.Path == kind {
+			if r.When != schema.AtGenesis || r.Only != "" && r.Only != kind || r.Path == kind {
 				continue // without the map named after the kind, no draft can be written
 			}
 			founding := func(without string, more func(*policytest.Draft)) error {
@@ -129,7 +129,7 @@ func TestRowsOfAFounding(t *testing.T) {
 func TestRowsOfANewPost(t *testing.T) {
 	p := newParty(t, policytest.Options{})
 	for _, r := range schema.Rows() {
-		if r.When != schema.AtMaking {
+		if r.When != schema.AtCreation {
 			continue
 		}
 		key := strings.TrimPrefix(r.Path, "posts/<post>/")

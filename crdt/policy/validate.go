@@ -193,7 +193,7 @@ func (v *validation) checkGenesis() error {
 	}
 	v.genesis, v.heldKnown, v.heldRoles = true, true, schema.Founder|schema.Organiser
 	for k := range c.Ops {
-		if op := &c.Ops[k]; op.Obj == (wire.OpID{}) && op.Key.Prop == schema.KeyGate {
+		if op := &c.Ops[k]; op.Obj == (wire.OpID{}) && op.Key.Prop == schema.KeyRulesVersion {
 			n, ok := op.Value.Uint()
 			if !ok || n == 0 {
 				return refuse(CodeGenesis, "The founding change does not say which version of the rules the event uses.")
@@ -224,7 +224,7 @@ func (v *validation) checkWriterMayWrite() error {
 	}
 	invited := v.policy.access == schema.AccessInvited
 	key := v.policy.authority.Named(v.who) && v.policy.authority.EverInvited(v.who, v.pastOf())
-	if !invited && !key || v.roles()&schema.Ordinary != 0 || v.isClaim() {
+	if !invited && !key || v.roles()&schema.PersonRoles != 0 || v.isClaim() {
 		return nil
 	}
 	if key {
@@ -395,14 +395,14 @@ func (v *validation) checkText(r *schema.Row, op *wire.Op) error {
 func (v *validation) checkWriteOnce(k int, r *schema.Row, in target) error {
 	key := v.c.Ops[k].Key.Prop
 	switch {
-	case r.When == schema.AtFounding && !v.genesis:
+	case r.When == schema.AtGenesis && !v.genesis:
 		return refuse(CodeOnce, "%.80q can be set only when an event is created.", key)
-	case r.When == schema.AtMaking && !in.local:
+	case r.When == schema.AtCreation && !in.local:
 		return refuse(CodeOnce, "%.80q can be set only when a post is created.", key)
 	}
 	if v.genesis && in.id == rootOp {
 		v.parts |= r.Part
-	} else if r.When == schema.AtMaking && in.post >= 0 {
+	} else if r.When == schema.AtCreation && in.post >= 0 {
 		v.made[in.post].parts |= r.Part
 	}
 	return nil
@@ -419,7 +419,7 @@ func (v *validation) checkWriter(op *wire.Op, r *schema.Row, in target) error {
 	if r.Owner && !mine {
 		return refuse(CodeOwner, "This change modifies something that belongs to somebody else.")
 	}
-	if r.By != 0 && v.roles()&r.By == 0 && !(r.OrOwner && mine) {
+	if r.By != 0 && v.roles()&r.By == 0 && !(r.OwnerExempt && mine) {
 		return refuse(CodeRole, "Writing %.80q needs a role that the writer did not hold when this was written.", op.Key.Prop)
 	}
 	return nil
@@ -435,8 +435,8 @@ func (v *validation) checkOperationCount(s schema.Map, in target) error {
 	if in.post >= 0 {
 		act = schema.ActPost
 	}
-	if v.counts[act]++; v.counts[act] > schema.MostOperations(act) {
-		return refuse(CodeOperations, "This change has too many operations of one kind; the limit is %d.", schema.MostOperations(act))
+	if v.counts[act]++; v.counts[act] > schema.MaxOperations(act) {
+		return refuse(CodeOperations, "This change has too many operations of one kind; the limit is %d.", schema.MaxOperations(act))
 	}
 	return nil
 }
@@ -532,7 +532,7 @@ func (v *validation) checkRowRules(k int, s schema.Map, r *schema.Row, in target
 		if len(v.c.Ops) != 1 {
 			return refuse(CodeClaim, "Accepting an invitation must be a change of its own.")
 		}
-		if v.roles()&schema.Invites == 0 {
+		if v.roles()&schema.InvitationRoles == 0 {
 			return refuse(CodeClaim, "The invitation does not exist, or was revoked.")
 		}
 		if string(op.Value.Raw) == op.Key.Prop {
@@ -621,10 +621,10 @@ func (v *validation) checkKeyCount(k int, r *schema.Row, in target) error {
 	}
 	n := 1 + v.newKeysBefore(k)
 	if i, ok := v.policy.objectAt(in.id); ok && !in.local {
-		n += v.policy.keysIn(i, v.pastOf(), r.Most)
+		n += v.policy.keysIn(i, v.pastOf(), r.MaxKeys)
 	}
-	if n > r.Most {
-		return refuse(CodeLimit, "There are more than %d entries next to %.80q.", r.Most, op.Key.Prop)
+	if n > r.MaxKeys {
+		return refuse(CodeLimit, "There are more than %d entries next to %.80q.", r.MaxKeys, op.Key.Prop)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func (f *Projection) Log() []qa.LogEntry {
 				continue
 			}
 			for e := range f.ever(&marks.props[i]) {
-				if r.OrOwner && f.by(e.change) == owner {
+				if r.OwnerExempt && f.by(e.change) == owner {
 					continue
 				}
 				l := qa.LogEntry{Kind: qa.LogKind(r.Key), Post: qa.PostID(key), On: e.isTrue() || e.str() != ""}

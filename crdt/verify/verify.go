@@ -150,9 +150,9 @@ func (v *Verifier) needed(c *wire.Change) schema.Roles {
 	for op := range describe.Operations(c, v.document.Projection().Path) {
 		r := op.Row
 		switch {
-		case r == nil || r.OrOwner && authority.PersonOf(op.Obj.Actor) == authority.PersonOf(c.Actor):
+		case r == nil || r.OwnerExempt && authority.PersonOf(op.Obj.Actor) == authority.PersonOf(c.Actor):
 		case r.In == schema.MapClaims:
-			need |= schema.Invites
+			need |= schema.InvitationRoles
 		case r.By == schema.Founder:
 			need |= schema.Organiser
 		default:
@@ -160,7 +160,7 @@ func (v *Verifier) needed(c *wire.Change) schema.Roles {
 		}
 	}
 	if need == 0 && v.document.Policy().Access() == schema.AccessInvited {
-		need = schema.Ordinary &^ schema.Founder
+		need = schema.PersonRoles &^ schema.Founder
 	}
 	return need
 }

@@ -61,18 +61,18 @@ func (c *Clubs) Load(ctx context.Context, read func(context.Context, qa.EventID)
 		if club.Kind != "club" {
 			continue
 		}
-		if err := c.Look(ctx, club); err != nil {
+		if err := c.Update(ctx, club); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Look takes in what a followed club lists now. Weeks that are near are followed; weeks
+// Update takes in what a followed club lists now. Weeks that are near are followed; weeks
 // that were followed only because they were listed, and of which nothing has arrived,
 // are forgotten when they are near no more.
-func (c *Clubs) Look(ctx context.Context, club qa.Event) error {
-	if isNew := c.set(club); isNew {
+func (c *Clubs) Update(ctx context.Context, club qa.Event) error {
+	if isNew := c.setClub(club); isNew {
 		if err := c.store.SetSetting(ctx, settingClub+string(club.ID), "1"); err != nil {
 			return err
 		}
@@ -95,8 +95,8 @@ func (c *Clubs) Look(ctx context.Context, club qa.Event) error {
 	return c.unfollowUnread(ctx, club.ID, keep)
 }
 
-// set notes what a club lists. It reports whether the club is new.
-func (c *Clubs) set(club qa.Event) (isNew bool) {
+// setClub notes what a club lists. It reports whether the club is new.
+func (c *Clubs) setClub(club qa.Event) (isNew bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, known := c.clubs[club.ID]

@@ -12,12 +12,12 @@ const (
 	// MaxAttached is how many weeks that are over are attached to one relay at the same
 	// time, those that somebody looks at not counted.
 	MaxAttached = 32
-	// attachedFor is how long such a week may keep others waiting.
-	attachedFor = time.Minute
-	// visitFor is how long a week that somebody looked at is kept in sync.
-	visitFor = 10 * time.Minute
-	// lookEvery is how often the scheduler looks when nothing happens.
-	lookEvery = 5 * time.Second
+	// maxTurn is how long such a week may keep others waiting.
+	maxTurn = time.Minute
+	// visitDuration is how long a week that somebody looked at is kept in sync.
+	visitDuration = 10 * time.Minute
+	// pollEvery is how often the scheduler looks when nothing happens.
+	pollEvery = 5 * time.Second
 )
 
 // Scheduler decides which of the weeks that are over are attached to their relays. It is
@@ -44,9 +44,9 @@ func NewScheduler(host Host, clubs *Clubs) *Scheduler {
 	}
 }
 
-// over reports whether a week of a club is over for so long that it need not be kept in
+// isOver reports whether a week of a club is over for so long that it need not be kept in
 // sync with its relay.
-func (s *Scheduler) over(id qa.EventID, now time.Time) bool {
+func (s *Scheduler) isOver(id qa.EventID, now time.Time) bool {
 	if l, ok := s.clubs.Listed(id); ok {
 		return l.Archived(now.UnixMilli())
 	}
@@ -73,7 +73,7 @@ func (s *Scheduler) Visited(id qa.EventID) {
 // VisitedIfOver is Visited for a week that is over. For any other event it does nothing:
 // that one is kept in sync anyhow.
 func (s *Scheduler) VisitedIfOver(id qa.EventID) {
-	if s.over(id, s.host.Now()) {
+	if s.isOver(id, s.host.Now()) {
 		s.Visited(id)
 	}
 }
@@ -82,9 +82,9 @@ func (s *Scheduler) VisitedIfOver(id qa.EventID) {
 // it, when there is room.
 func (s *Scheduler) Attach(id qa.EventID) {
 	now := s.host.Now()
-	over := s.over(id, now)
+	over := s.isOver(id, now)
 	s.mu.Lock()
-	wait := over && !s.inUse(id, now)
+	wait := over && !s.recentlyVisited(id, now)
 	if wait {
 		s.enqueue(id)
 	}
@@ -99,9 +99,9 @@ func (s *Scheduler) Attach(id qa.EventID) {
 	}
 }
 
-// inUse reports whether somebody looked at an event lately. mu is held.
-func (s *Scheduler) inUse(id qa.EventID, now time.Time) bool {
-	return now.Sub(s.visited[id]) < visitFor
+// recentlyVisited reports whether somebody looked at an event lately. mu is held.
+func (s *Scheduler) recentlyVisited(id qa.EventID, now time.Time) bool {
+	return now.Sub(s.visited[id]) < visitDuration
 }
 
 // enqueue has an event wait. mu is held.
@@ -122,7 +122,7 @@ func (s *Scheduler) Detached(id qa.EventID) {
 // Run attaches and detaches weeks until ctx ends. nextChange returns a channel that is
 // closed when the status of an exchange changes.
 func (s *Scheduler) Run(ctx context.Context, nextChange func() <-chan struct{}) {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
 		changed := nextChange()
@@ -145,7 +145,7 @@ func (s *Scheduler) detachDone(ctx context.Context) {
 	attached := s.host.Attached()
 	var over []qa.EventID
 	for id := range attached {
-		if s.over(id, now) {
+		if s.isOver(id, now) {
 			over = append(over, id)
 		}
 	}
@@ -164,7 +164,7 @@ func (s *Scheduler) detachDone(ctx context.Context) {
 	s.mu.Unlock()
 	for _, id := range over {
 		s.mu.Lock()
-		inUse, long := s.inUse(id, now), waiting && now.Sub(s.attached[id]) > attachedFor
+		inUse, long := s.recentlyVisited(id, now), waiting && now.Sub(s.attached[id]) > maxTurn
 		s.mu.Unlock()
 		if inUse {
 			continue
@@ -189,7 +189,7 @@ func (s *Scheduler) attachWaiting(ctx context.Context) {
 	s.queue, s.queued = nil, map[qa.EventID]bool{}
 	attached := map[string]int{} // by relay
 	for id := range s.attached {
-		if url, ok := urls[id]; ok && !s.inUse(id, now) {
+		if url, ok := urls[id]; ok && !s.recentlyVisited(id, now) {
 			attached[url]++
 		}
 	}
@@ -224,7 +224,7 @@ func (s *Scheduler) attachWaiting(ctx context.Context) {
 // Status returns the state of a week that is not attached because it is over; false for
 // any other event. url is its relay's.
 func (s *Scheduler) Status(ctx context.Context, id qa.EventID, url string) (qa.RelayStatus, bool) {
-	if !s.over(id, s.host.Now()) {
+	if !s.isOver(id, s.host.Now()) {
 		return qa.RelayStatus{}, false
 	}
 	unfinished, err := s.host.Unfinished(ctx, id)

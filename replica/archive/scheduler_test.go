@@ -59,7 +59,7 @@ func oldWeeks(t *testing.T, weeks int) (*host, *Scheduler, []qa.EventID) {
 		h.followed[e.ID] = true
 		ids = append(ids, e.ID)
 	}
-	if err := clubs.Look(t.Context(), club); err != nil {
+	if err := clubs.Update(t.Context(), club); err != nil {
 		t.Fatal(err)
 	}
 	clear(h.attached)
@@ -114,7 +114,7 @@ func TestAWeekThatIsNotDoneMakesRoom(t *testing.T) {
 	if _, attached := h.attached[last]; attached {
 		t.Fatal("more are attached than there is room for")
 	}
-	h.now = h.now.Add(attachedFor + time.Second)
+	h.now = h.now.Add(maxTurn + time.Second)
 	s.step(t.Context())
 	if _, attached := h.attached[last]; !attached {
 		t.Error("the last one still waits")
@@ -129,7 +129,7 @@ func TestAVisitedWeekIsKeptInSync(t *testing.T) {
 	if _, attached := h.attached[ids[0]]; !attached {
 		t.Fatal("it was not attached at once")
 	}
-	h.now = h.now.Add(visitFor)
+	h.now = h.now.Add(visitDuration)
 	s.step(t.Context())
 	if _, attached := h.attached[ids[0]]; attached {
 		t.Error("it is still attached though nobody looks at it")

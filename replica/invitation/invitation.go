@@ -143,10 +143,10 @@ func (v View) NextAdmission(me qa.Identity, skip func(qa.Identity) bool) (qa.Act
 	return qa.Act{}, false
 }
 
-// Claimed returns how far the invitations have come that I joined with, by their keys: the
+// ClaimState returns how far the invitations have come that I joined with, by their keys: the
 // role and the state of the one that has come farthest. The role is "" while the event is
 // not here. fetched says whether anything of it is here.
-func (v View) Claimed(me qa.Identity, keys []qa.Identity, fetched bool) (role qa.Role, state string) {
+func (v View) ClaimState(me qa.Identity, keys []qa.Identity, fetched bool) (role qa.Role, state string) {
 	rank := []string{"", qa.InviteRevoked, qa.InviteTaken, qa.InviteOpen, qa.InviteClaimed, qa.InviteGranted}
 	all := v.All()
 	for _, key := range keys {

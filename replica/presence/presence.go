@@ -72,7 +72,7 @@ type body struct {
 }
 
 // strangers reads what strangers send: flat, small, each key once.
-var strangers = func() cbor.DecMode {
+var strictDecoding = func() cbor.DecMode {
 	m, err := cbor.DecOptions{
 		DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: 4, MaxMapPairs: 16, MaxArrayElements: 16,
 	}.DecMode()
@@ -102,7 +102,7 @@ func Encode(s Signal, key keys.Key, event qa.EventID, session string, count uint
 // too old or from too far ahead, or not signed by its person.
 func decode(event qa.EventID, m *repo.Message, now int64) (s Signal, ok bool) {
 	var b body
-	if len(m.Data) > maxBody || strangers.Unmarshal(m.Data, &b) != nil || b.V != version {
+	if len(m.Data) > maxBody || strictDecoding.Unmarshal(m.Data, &b) != nil || b.V != version {
 		return s, false
 	}
 	s = Signal{Kind: b.Kind, By: qa.Identity(hex.EncodeToString(b.ID)), Post: qa.PostID(b.Post)}
@@ -118,12 +118,12 @@ func decode(event qa.EventID, m *repo.Message, now int64) (s Signal, ok bool) {
 // Board has the signals of one event. The zero value is empty and ready. It is safe for
 // concurrent use.
 type Board struct {
-	mu      lockorder.Mutex[lockorder.Presence] // guards what follows
-	heard   map[Signal]int64                    // when, in ms by this device's clock
-	counts  map[sender]uint64                   // the highest count of each sender
-	posts   map[qa.PostID]bool                  // see FirstTime
-	timer   *time.Timer
-	stopped bool
+	mu        lockorder.Mutex[lockorder.Presence] // guards what follows
+	heardAt   map[Signal]int64                    // when, in ms by this device's clock
+	counts    map[sender]uint64                   // the highest count of each sender
+	receipted map[qa.PostID]bool                  // see FirstTime
+	timer     *time.Timer
+	stopped   bool
 }
 
 // sender is one connection of somebody's device.
@@ -151,14 +151,14 @@ func (b *Board) Hear(event qa.EventID, m *repo.Message, now time.Time) (s Signal
 		b.counts = map[sender]uint64{}
 	}
 	b.counts[from] = m.Count
-	_, again := b.heard[s]
-	if b.heard == nil {
-		b.heard = map[Signal]int64{}
+	_, again := b.heardAt[s]
+	if b.heardAt == nil {
+		b.heardAt = map[Signal]int64{}
 	}
-	if !again && len(b.heard) >= maxSignals {
+	if !again && len(b.heardAt) >= maxSignals {
 		b.dropOldest()
 	}
-	b.heard[s] = now.UnixMilli()
+	b.heardAt[s] = now.UnixMilli()
 	return s, !again
 }
 
@@ -166,24 +166,24 @@ func (b *Board) Hear(event qa.EventID, m *repo.Message, now time.Time) (s Signal
 func (b *Board) dropOldest() {
 	var oldest Signal
 	first := true
-	for s, at := range b.heard {
-		if first || at < b.heard[oldest] {
+	for s, at := range b.heardAt {
+		if first || at < b.heardAt[oldest] {
 			oldest, first = s, false
 		}
 	}
-	delete(b.heard, oldest)
+	delete(b.heardAt, oldest)
 }
 
 // expire forgets who no longer answers. It returns the posts that this changes, and when
 // the next signal runs out in ms, 0 for never. mu is held.
 func (b *Board) expire(now int64, answering time.Duration) (ended []qa.PostID, next int64) {
-	for s, at := range b.heard {
+	for s, at := range b.heardAt {
 		if s.Kind != qa.PresenceAnswering {
 			continue
 		}
 		until := at + answering.Milliseconds()
 		if until <= now {
-			delete(b.heard, s)
+			delete(b.heardAt, s)
 			ended = append(ended, s.Post)
 		} else if next == 0 || until < next {
 			next = until
@@ -226,8 +226,8 @@ func (b *Board) Stop() {
 func (b *Board) List(now time.Time, answering time.Duration) []qa.Presence {
 	b.mu.Lock()
 	b.expire(now.UnixMilli(), answering)
-	out := make([]qa.Presence, 0, len(b.heard))
-	for s, at := range b.heard {
+	out := make([]qa.Presence, 0, len(b.heardAt))
+	for s, at := range b.heardAt {
 		out = append(out, qa.Presence{Kind: s.Kind, By: s.By, Post: s.Post, AtMillis: at})
 	}
 	b.mu.Unlock()
@@ -242,13 +242,13 @@ func (b *Board) List(now time.Time, answering time.Duration) []qa.Presence {
 func (b *Board) FirstTime(posts []qa.PostID) []qa.PostID {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.posts == nil || len(b.posts)+len(posts) > maxRecorded {
-		b.posts = map[qa.PostID]bool{}
+	if b.receipted == nil || len(b.receipted)+len(posts) > maxRecorded {
+		b.receipted = map[qa.PostID]bool{}
 	}
 	var out []qa.PostID
 	for _, post := range posts {
-		if !b.posts[post] {
-			b.posts[post] = true
+		if !b.receipted[post] {
+			b.receipted[post] = true
 			out = append(out, post)
 		}
 	}

@@ -15,10 +15,10 @@ import (
 
 // Why a change of an input was not brought in although the person asked for it.
 const (
-	keptEdited  = "it was edited here since it was imported"
-	keptOthers  = "another organiser imported it, and can alone change it"
-	keptWeek    = "an import changes posts alone; `flyleaf event set` changes the week"
-	keptForever = "a post keeps the name and the reactions that it was imported with"
+	keptEdited = "it was edited here since it was imported"
+	keptOthers = "another organiser imported it, and can alone change it"
+	keptWeek   = "an import changes posts alone; `flyleaf event set` changes the week"
+	keptFixed  = "a post keeps the name and the reactions that it was imported with"
 )
 
 // Comparison says how an input differs from the posts of an event that earlier imports made
@@ -104,8 +104,8 @@ func changedFields(here *qa.Event, week *qa.Imported) (out []qa.ImportChange) {
 	}
 	there := &week.Event
 	differs := func(field, was, is string) {
-		if is != "" && !sameWords(is, was) {
-			out = append(out, qa.ImportChange{Source: week.Source, Kind: qa.ChangedWeek, Name: field, Was: beginningOf(was), Is: beginningOf(is), Kept: keptWeek})
+		if is != "" && !sameExceptSpaces(is, was) {
+			out = append(out, qa.ImportChange{Source: week.Source, Kind: qa.ChangedWeek, Name: field, Was: excerpt(was), Is: excerpt(is), Kept: keptWeek})
 		}
 	}
 	differs("title", here.Title, there.Title)
@@ -160,18 +160,18 @@ func (c *Comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, ac
 		return
 	}
 	note := func(kind, was, is string) *qa.ImportChange {
-		was, is = fromDifference(was, is)
-		c.Changes = append(c.Changes, qa.ImportChange{Post: p.ID, Source: p.Source, Name: p.OnBehalfOf, AtMillis: p.AtMillis, Kind: kind, Was: beginningOf(was), Is: beginningOf(is)})
+		was, is = trimSharedPrefix(was, is)
+		c.Changes = append(c.Changes, qa.ImportChange{Post: p.ID, Source: p.Source, Name: p.OnBehalfOf, AtMillis: p.AtMillis, Kind: kind, Was: excerpt(was), Is: excerpt(is)})
 		return &c.Changes[len(c.Changes)-1]
 	}
 	same := true
 	if in.Name != p.OnBehalfOf {
 		same = false
-		note(qa.ChangedName, p.OnBehalfOf, in.Name).Kept = keptForever
+		note(qa.ChangedName, p.OnBehalfOf, in.Name).Kept = keptFixed
 	}
 	if in.X[qa.XReactions] != p.X[qa.XReactions] {
 		same = false
-		note(qa.ChangedReactions, "", "").Kept = keptForever
+		note(qa.ChangedReactions, "", "").Kept = keptFixed
 	}
 	edited := slices.ContainsFunc(p.Versions(), func(r qa.Revision) bool { return !byImport(p, &r) })
 	last := ""
@@ -180,7 +180,7 @@ func (c *Comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, ac
 			last = p.Revisions[i].Text
 		}
 	}
-	if !sameWords(in.Text, p.Text()) && (!edited || !sameWords(in.Text, last)) {
+	if !sameExceptSpaces(in.Text, p.Text()) && (!edited || !sameExceptSpaces(in.Text, last)) {
 		same = false
 		change := note(qa.ChangedText, p.Text(), in.Text)
 		switch {
@@ -198,9 +198,9 @@ func (c *Comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, ac
 	}
 }
 
-// sameWords reports whether two texts differ in nothing but no-break spaces and the like,
+// sameExceptSpaces reports whether two texts differ in nothing but no-break spaces and the like,
 // which a browser may or may not copy: nobody would see the edit.
-func sameWords(a, b string) bool {
+func sameExceptSpaces(a, b string) bool {
 	return a == b || strings.Map(plainSpace, a) == strings.Map(plainSpace, b)
 }
 
@@ -217,7 +217,7 @@ func (c *Comparison) withdraw(me qa.Identity, p *qa.Post, kind string, accept qa
 		c.Same++
 		return
 	}
-	change := qa.ImportChange{Post: p.ID, Source: p.Source, Name: p.OnBehalfOf, AtMillis: p.AtMillis, Kind: kind, Was: beginningOf(p.Text())}
+	change := qa.ImportChange{Post: p.ID, Source: p.Source, Name: p.OnBehalfOf, AtMillis: p.AtMillis, Kind: kind, Was: excerpt(p.Text())}
 	switch {
 	case p.By != me:
 		change.Kept = keptOthers
@@ -255,7 +255,7 @@ func (c *Comparison) pair(me qa.Identity, week *qa.Imported, fresh []int, missin
 			if looked++; looked > maxPairs {
 				break
 			}
-			if n := inCommon(p.Text(), in.Text); n > most || n == most && best == nil {
+			if n := wordOverlap(p.Text(), in.Text); n > most || n == most && best == nil {
 				best, most = p, n
 			}
 		}
@@ -273,8 +273,8 @@ func (c *Comparison) pair(me qa.Identity, week *qa.Imported, fresh []int, missin
 // maxCompared bounds the words of a text by which it is compared.
 const maxCompared = 500
 
-// inCommon returns the part of the words of two texts that both have, from 0 to 1.
-func inCommon(a, b string) float64 {
+// wordOverlap returns the part of the words of two texts that both have, from 0 to 1.
+func wordOverlap(a, b string) float64 {
 	wa, wb := wordsOf(a), wordsOf(b)
 	if len(wa)+len(wb) == 0 {
 		return 0
@@ -298,8 +298,8 @@ func wordsOf(s string) []string {
 	return w[:min(len(w), maxCompared)]
 }
 
-// beginningOf returns the first words of a text, for a report.
-func beginningOf(s string) string {
+// excerpt returns the first words of a text, for a report.
+func excerpt(s string) string {
 	const limit = 120 // characters
 	r := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(s[:min(len(s), 8*limit)], "")), " "))
 	if len(r) <= limit {
@@ -308,9 +308,9 @@ func beginningOf(s string) string {
 	return string(r[:limit-1]) + "…"
 }
 
-// fromDifference cuts off the beginning that two texts share, where it is longer than a
+// trimSharedPrefix cuts off the beginning that two texts share, where it is longer than a
 // report shows, so that the report shows where they differ.
-func fromDifference(a, b string) (string, string) {
+func trimSharedPrefix(a, b string) (string, string) {
 	const before = 40 // bytes of the shared beginning that are kept
 	n := 0
 	for n < min(len(a), len(b)) && a[n] == b[n] {

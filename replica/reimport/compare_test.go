@@ -15,13 +15,13 @@ func TestWhereTwoTextsDiffer(t *testing.T) {
 		{same + "more", same, "…and words and words and words and more", "…and words and words and words and "},
 		{"", same, "", same},
 	} {
-		if was, is := fromDifference(c.a, c.b); was != c.was || is != c.is {
+		if was, is := trimSharedPrefix(c.a, c.b); was != c.was || is != c.is {
 			t.Errorf("%q and %q, want %q and %q", was, is, c.was, c.is)
 		}
 	}
 	for n := range 9 { // never half a character
 		wide := strings.Repeat("x", n) + strings.Repeat("台", 100)
-		if was, is := fromDifference(wide+"帳", wide+"静"); !utf8.ValidString(was) || !utf8.ValidString(is) || !strings.HasSuffix(was, "帳") {
+		if was, is := trimSharedPrefix(wide+"帳", wide+"静"); !utf8.ValidString(was) || !utf8.ValidString(is) || !strings.HasSuffix(was, "帳") {
 			t.Errorf("%q and %q", was, is)
 		}
 	}

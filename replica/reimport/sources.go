@@ -101,8 +101,8 @@ func (s *Sources) Imported(event *qa.Event, id qa.EventID) {
 	}
 }
 
-// Forget makes the next call read the store again: an event has come from elsewhere.
-func (s *Sources) Forget() {
+// Invalidate makes the next call read the store again: an event has come from elsewhere.
+func (s *Sources) Invalidate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.index = nil
@@ -126,9 +126,9 @@ func (s *Sources) Find(ctx context.Context, source string) (qa.EventID, error) {
 // maxCandidates bounds the events whose messages are compared with those of one import.
 const maxCandidates = 20
 
-// sharedAlone is how many messages two weeks of one day must share to be the same whatever
+// minSharedMessages is how many messages two weeks of one day must share to be the same whatever
 // their titles are. Fewer could be what people say everywhere ("Thank you!").
-const sharedAlone = 3
+const minSharedMessages = 3
 
 // SameWeek finds the event that this person imported a week as, under another title or
 // first day: its source is made from both (qa.Imported.SourceFromTitle), so a correction
@@ -147,7 +147,7 @@ func (s *Sources) SameWeek(ctx context.Context, week *qa.Imported) (qa.Event, er
 		return qa.Event{}, err
 	}
 	s.mu.Lock()
-	candidates := x.alike(week)
+	candidates := x.candidates(week)
 	s.mu.Unlock()
 	names := messageNames(week.Source, func(yield func(string)) {
 		for i := range week.Posts {
@@ -186,8 +186,8 @@ func (s *Sources) SameWeek(ctx context.Context, week *qa.Imported) (qa.Event, er
 		fewer := min(len(names), len(here))
 		half := shared > 0 && 2*shared >= fewer
 		sameDay := event.StartsAtMillis == week.Event.StartsAtMillis
-		alike := alikeTitles(event.Title, week.Event.Title)
-		same := alike && half || sameDay && half && shared >= sharedAlone ||
+		alike := similarTitles(event.Title, week.Event.Title)
+		same := alike && half || sameDay && half && shared >= minSharedMessages ||
 			alike && sameDay && fewer == 0 && event.Authors == week.Event.Authors
 		switch {
 		case !same || shared < most:
@@ -214,9 +214,9 @@ func messageNames(source string, each func(yield func(string))) map[string]bool 
 	return out
 }
 
-// UseSource gives a week, and the messages that its import names, the sources that they have
+// RenameSource gives a week, and the messages that its import names, the sources that they have
 // in the event that was imported from the source is.
-func UseSource(week *qa.Imported, is string) {
+func RenameSource(week *qa.Imported, is string) {
 	rename := func(source string) string {
 		if name, ok := strings.CutPrefix(source, week.Source+"#"); ok && len(is)+1+len(name) <= schema.MaxShort {
 			return is + "#" + name
@@ -236,9 +236,9 @@ func UseSource(week *qa.Imported, is string) {
 	week.Source = is
 }
 
-// alike returns the weeks that could be this one: of its format, and of its first day or
+// candidates returns the weeks that could be this one: of its format, and of its first day or
 // its title.
-func (x *index) alike(week *qa.Imported) []importedWeek {
+func (x *index) candidates(week *qa.Imported) []importedWeek {
 	var out []importedWeek
 	for _, list := range [][]importedWeek{x.byDay[week.Event.StartsAtMillis], x.byTitle[foldTitle(week.Event.Title)]} {
 		for _, w := range list {
@@ -249,7 +249,7 @@ func (x *index) alike(week *qa.Imported) []importedWeek {
 	}
 	// The likely ones first, as there is a bound.
 	slices.SortStableFunc(out, func(a, b importedWeek) int {
-		x, y := alikeTitles(a.week.Title, week.Event.Title), alikeTitles(b.week.Title, week.Event.Title)
+		x, y := similarTitles(a.week.Title, week.Event.Title), similarTitles(b.week.Title, week.Event.Title)
 		switch {
 		case x == y:
 			return 0
@@ -268,16 +268,16 @@ func titleWords(s string) []string {
 	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
 }
 
-// mistyped is how many letters of a word may differ, and shortWord up to how many letters
+// maxTypos is how many letters of a word may differ, and shortWord up to how many letters
 // none may: "Volume 2" is another book than "Volume 1".
 const (
-	mistyped  = 2
+	maxTypos  = 2
 	shortWord = 3
 )
 
-// alikeTitles reports whether one title is the other with letters mistyped, or with more
+// similarTitles reports whether one title is the other with letters mistyped, or with more
 // words behind it. Words of up to three letters, and numbers, have to be the same.
-func alikeTitles(a, b string) bool {
+func similarTitles(a, b string) bool {
 	x, y := titleWords(a), titleWords(b)
 	if len(x) == 0 || len(y) == 0 {
 		return false
@@ -290,7 +290,7 @@ func alikeTitles(a, b string) bool {
 			continue
 		}
 		if len(x[i]) > schema.MaxShort || len(y[i]) > schema.MaxShort || strings.ContainsFunc(x[i]+y[i], unicode.IsDigit) ||
-			min(len([]rune(x[i])), len([]rune(y[i]))) <= shortWord || levenshtein.ComputeDistance(x[i], y[i]) > mistyped {
+			min(len([]rune(x[i])), len([]rune(y[i]))) <= shortWord || levenshtein.ComputeDistance(x[i], y[i]) > maxTypos {
 			return false
 		}
 	}

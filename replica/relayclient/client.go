@@ -49,14 +49,14 @@ type Client struct {
 	mu          lockorder.Mutex[lockorder.Connections] // guards what follows
 	closed      bool
 	connections map[string]*connection     // by the relay's URL
-	of          map[qa.EventID]*connection // which one an event is exchanged over
+	byEvent     map[qa.EventID]*connection // which one an event is exchanged over
 	changed     chan struct{}              // closed and replaced when a status has changed
 }
 
 // New returns a client without connections.
 func New(cfg Config) *Client {
 	c := &Client{
-		cfg: cfg, connections: map[string]*connection{}, of: map[qa.EventID]*connection{}, changed: make(chan struct{}),
+		cfg: cfg, connections: map[string]*connection{}, byEvent: map[qa.EventID]*connection{}, changed: make(chan struct{}),
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c
@@ -87,8 +87,8 @@ func (c *Client) Attach(doc Document, url string) {
 		c.work.Add(1)
 		go conn.run(c.ctx)
 	}
-	before := c.of[doc.ID()]
-	c.of[doc.ID()] = conn
+	before := c.byEvent[doc.ID()]
+	c.byEvent[doc.ID()] = conn
 	c.mu.Unlock()
 	if before != nil && before != conn {
 		before.drop(doc.ID())
@@ -99,8 +99,8 @@ func (c *Client) Attach(doc Document, url string) {
 // Detach ends the exchange of an event. It reports whether there was one.
 func (c *Client) Detach(id qa.EventID) bool {
 	c.mu.Lock()
-	conn := c.of[id]
-	delete(c.of, id)
+	conn := c.byEvent[id]
+	delete(c.byEvent, id)
 	c.mu.Unlock()
 	if conn != nil {
 		conn.drop(id)
@@ -112,7 +112,7 @@ func (c *Client) Detach(id qa.EventID) bool {
 func (c *Client) connectionOf(id qa.EventID) *connection {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.of[id]
+	return c.byEvent[id]
 }
 
 // Attached returns the URL of the relay that an event is exchanged with; false when
@@ -128,8 +128,8 @@ func (c *Client) Attached(id qa.EventID) (url string, ok bool) {
 func (c *Client) AllAttached() map[qa.EventID]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := make(map[qa.EventID]string, len(c.of))
-	for id, conn := range c.of {
+	out := make(map[qa.EventID]string, len(c.byEvent))
+	for id, conn := range c.byEvent {
 		out[id] = conn.url
 	}
 	return out

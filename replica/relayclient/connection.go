@@ -16,8 +16,8 @@ import (
 
 // Bounds in time of a connection.
 const (
-	dialWithin = 10 * time.Second
-	joinWithin = 10 * time.Second
+	dialTimeout = 10 * time.Second
+	joinTimeout = 10 * time.Second
 	// stableAfter is how long a connection has to last before the next attempt is
 	// again as quick as the first: a relay that ends every connection at once is
 	// not to be hammered.
@@ -296,7 +296,7 @@ func (c *connection) run(ctx context.Context) {
 
 // connect has one connection, from dialling to its end.
 func (c *connection) connect(ctx context.Context) error {
-	dialling, cancel := context.WithTimeout(ctx, dialWithin)
+	dialling, cancel := context.WithTimeout(ctx, dialTimeout)
 	conn, err := c.client.cfg.Dial.Dial(dialling, c.url)
 	cancel()
 	if err != nil {
@@ -305,7 +305,7 @@ func (c *connection) connect(ctx context.Context) error {
 	c.mu.Lock()
 	c.clockOff = ClockOff(conn, c.client.cfg.Now())
 	c.mu.Unlock()
-	if teller, ok := conn.(AppTeller); ok {
+	if teller, ok := conn.(AppReporter); ok {
 		if serves, known := teller.ServesApp(); known {
 			c.client.cfg.ServesApp(ctx, c.url, serves)
 		}

@@ -18,8 +18,8 @@ import (
 // The waits before a relay is offered again what it put off: for a rate or a quota
 // time is enough, and nobody tells that it has passed.
 const (
-	offerAfter = 30 * time.Second
-	offerMax   = 10 * time.Minute
+	offerAgainMin = 30 * time.Second
+	offerAgainMax = 10 * time.Minute
 )
 
 // epochUnknown is the epoch of a conversation that has not looked at its document yet.
@@ -28,15 +28,15 @@ const epochUnknown = -1
 // conversation is what one session knows about one event. It is used by the session's
 // goroutine alone.
 type conversation struct {
-	session *session
-	doc     Document
-	state   *sync.Peer
-	epoch   int  // State.Epoch of the document that state was made for
-	begun   bool // the first message was sent
+	session   *session
+	doc       Document
+	state     *sync.Peer
+	epoch     int  // State.Epoch of the document that state was made for
+	firstSent bool // the first message was sent
 	// answered says that the relay has sent a sync message.
-	answered bool
-	askNext  bool      // the relay is to be made to answer, see messages
-	probedAt time.Time // when the relay was last asked what it holds now; by time.Now, since a wait has nothing to do with what a person's clock says
+	answered  bool
+	probeNext bool      // the relay is to be made to answer, see messages
+	probedAt  time.Time // when the relay was last asked what it holds now; by time.Now, since a wait has nothing to do with what a person's clock says
 
 	lossKnown        bool      // see State.NoteDelivery
 	authorityChanged bool      // roles or blocks have changed; see offerAgain
@@ -56,8 +56,8 @@ func newConversation(s *session, doc Document) *conversation {
 // restart begins the conversation anew, on the same connection.
 func (c *conversation) restart() {
 	// The relay may find that it has said already all that it would say now.
-	c.askNext = c.askNext || c.begun
-	c.state, c.begun, c.answered, c.epoch = sync.NewPeer(), false, false, epochUnknown
+	c.probeNext = c.probeNext || c.firstSent
+	c.state, c.firstSent, c.answered, c.epoch = sync.NewPeer(), false, false, epochUnknown
 }
 
 // catchUp begins anew when changes have been taken out of the document.
@@ -82,8 +82,8 @@ func (c *conversation) view(ctx context.Context, f func(State) ([]*repo.Message,
 	return c.session.sendAll(out)
 }
 
-// speak says what there is to say about the event.
-func (c *conversation) speak(ctx context.Context) error {
+// sendNext says what there is to say about the event.
+func (c *conversation) sendNext(ctx context.Context) error {
 	return c.view(ctx, func(st State) ([]*repo.Message, error) {
 		out, err := c.messages(ctx, st)
 		if err == nil {
@@ -96,8 +96,8 @@ func (c *conversation) speak(ctx context.Context) error {
 // probe makes the relay say what it holds now. What this device has to say goes first, so
 // that the answer is to that too.
 func (c *conversation) probe(ctx context.Context) error {
-	c.askNext = true
-	return c.speak(ctx)
+	c.probeNext = true
+	return c.sendNext(ctx)
 }
 
 // messages returns what there is to say about the event: the next sync message, then the
@@ -112,8 +112,8 @@ func (c *conversation) messages(ctx context.Context, st State) ([]*repo.Message,
 	if m != nil {
 		out = append(out, m)
 	}
-	if c.askNext {
-		c.askNext, c.probedAt = false, time.Now()
+	if c.probeNext {
+		c.probeNext, c.probedAt = false, time.Now()
 		if m, ok := c.state.Probe(st.Graph()); ok {
 			out = append(out, &repo.Message{Type: repo.TypeSync, DocumentID: string(c.doc.ID()), Data: m.Encode()})
 		}
@@ -134,10 +134,10 @@ func (c *conversation) nextSync(st State) (*repo.Message, error) {
 		return nil, nil
 	}
 	kind := repo.TypeSync
-	if !c.begun && len(m.Heads) == 0 {
+	if !c.firstSent && len(m.Heads) == 0 {
 		kind = repo.TypeRequest
 	}
-	c.begun = true
+	c.firstSent = true
 	return &repo.Message{
 		Type: kind, DocumentID: string(c.doc.ID()), Data: m.Encode(), Signatures: repo.JoinSignatures(m.Signatures),
 	}, nil
@@ -206,7 +206,7 @@ func (c *conversation) offerAgain(ctx context.Context, now bool) error {
 		return nil
 	}
 	at := time.Now()
-	wait := min(offerAfter<<min(c.retries, 10), offerMax)
+	wait := min(offerAgainMin<<min(c.retries, 10), offerAgainMax)
 	switch {
 	case now:
 	case c.retryAt.IsZero():
@@ -219,12 +219,12 @@ func (c *conversation) offerAgain(ctx context.Context, now bool) error {
 	}
 	c.retryAt = at.Add(wait)
 	c.restart()
-	return c.speak(ctx)
+	return c.sendNext(ctx)
 }
 
-// hearProof takes in the two changes by which a relay of an earlier version shows that an
+// receiveProof takes in the two changes by which a relay of an earlier version shows that an
 // actor has signed two versions of one. They are changes like any others.
-func (c *conversation) hearProof(ctx context.Context, proof *repo.Proof) error {
+func (c *conversation) receiveProof(ctx context.Context, proof *repo.Proof) error {
 	posts, err := c.doc.Receive(ctx, [][]byte{proof.A, proof.B}, slices.Concat(proof.SigA, proof.SigB), func(State, Received) error { return nil })
 	if err != nil {
 		return err
@@ -232,13 +232,13 @@ func (c *conversation) hearProof(ctx context.Context, proof *repo.Proof) error {
 	if err := c.doc.Respond(ctx, posts); err != nil {
 		return err
 	}
-	return c.speak(ctx)
+	return c.sendNext(ctx)
 }
 
-// hearUnavailable takes in that the relay does not have the event. Where this device
+// receiveUnavailable takes in that the relay does not have the event. Where this device
 // has it, the relay has been told its heads and asks for the changes when it wants them.
 // The session asks again from time to time.
-func (c *conversation) hearUnavailable(ctx context.Context) error {
+func (c *conversation) receiveUnavailable(ctx context.Context) error {
 	return c.doc.View(ctx, func(st State) (err error) {
 		c.unavailable = true
 		// A relay that wants proof of access first does not say what it holds.
@@ -252,8 +252,8 @@ func (c *conversation) hearUnavailable(ctx context.Context) error {
 	})
 }
 
-// hearRefused takes in which own changes the relay did not take.
-func (c *conversation) hearRefused(ctx context.Context, refused []repo.Refusal) error {
+// receiveRefused takes in which own changes the relay did not take.
+func (c *conversation) receiveRefused(ctx context.Context, refused []repo.Refusal) error {
 	return c.doc.View(ctx, func(st State) error {
 		if err := st.NoteRefused(ctx, refused); err != nil {
 			return err

@@ -30,23 +30,23 @@ type Conn interface {
 	Close() error
 }
 
-// Clocked is a Conn whose relay has said what time it was when it was dialled; the zero
+// RelayClock is a Conn whose relay has said what time it was when it was dialled; the zero
 // time where it did not.
-type Clocked interface{ RelayTime() time.Time }
+type RelayClock interface{ RelayTime() time.Time }
 
 // ClockOff returns how far the clock is ahead of the relay's in ms, negative when it is
 // behind; 0 when they agree as far as clocks do, or the relay does not say. The relay's
 // word decides nothing: a person is told that one of the two is wrong.
 func ClockOff(conn Conn, now time.Time) int64 {
-	c, ok := conn.(Clocked)
+	c, ok := conn.(RelayClock)
 	if !ok || c.RelayTime().IsZero() || !qa.ClocksApart(now, c.RelayTime()) {
 		return 0
 	}
 	return now.UnixMilli() - c.RelayTime().UnixMilli()
 }
 
-// AppTeller is a Conn that may know whether its relay serves Flyleaf for the browser.
-type AppTeller interface{ ServesApp() (serves, known bool) }
+// AppReporter is a Conn that may know whether its relay serves Flyleaf for the browser.
+type AppReporter interface{ ServesApp() (serves, known bool) }
 
 // ErrNoDialer is returned where the platform has no way to reach a relay.
 var ErrNoDialer = errors.New("this build has no way to reach a relay")

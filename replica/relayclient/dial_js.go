@@ -29,14 +29,14 @@ func PlatformDialer() Dialer { return Browser{} }
 func addresses() string { return "" }
 
 const (
-	// mostUnread bounds the bytes of frames that wait to be read: a browser takes
+	// maxUnread bounds the bytes of frames that wait to be read: a browser takes
 	// what comes, however slowly it is read.
-	mostUnread = 8 * wire.MaxFrame
-	// mostUnsent is how many bytes may wait in the browser before Write waits for
+	maxUnread = 8 * wire.MaxFrame
+	// maxUnsent is how many bytes may wait in the browser before Write waits for
 	// the other side to take some.
-	mostUnsent = 1 << 20
-	takenEvery = 20 * time.Millisecond // between two looks whether it has
-	takenIn    = 10 * time.Second
+	maxUnsent    = 1 << 20
+	drainPoll    = 20 * time.Millisecond // between two looks whether it has
+	drainTimeout = 10 * time.Second
 )
 
 var (
@@ -102,7 +102,7 @@ func (c *browserConn) begin(url string) (err error) {
 	return nil
 }
 
-// ServesApp implements AppTeller. A browser does not show a program the answer to the
+// ServesApp implements AppReporter. A browser does not show a program the answer to the
 // upgrade, so only the relay that served this program is known to serve it.
 func (c *browserConn) ServesApp() (serves, known bool) {
 	u, err := url.Parse(c.ws.Get("url").String())
@@ -130,7 +130,7 @@ func (c *browserConn) take(data js.Value) {
 	case size > wire.MaxFrame:
 		c.fail(errFrameSize)
 		return
-	case unread > mostUnread:
+	case unread > maxUnread:
 		c.fail(errUnread)
 		return
 	}
@@ -195,13 +195,13 @@ func (c *browserConn) Write(frame []byte) error {
 	js.CopyBytesToJS(b, frame)
 	c.ws.Call("send", b) // drops it when the connection is closing; Read says so
 	began := time.Now()
-	for c.ws.Get("bufferedAmount").Int() > mostUnsent {
-		if time.Since(began) > takenIn {
+	for c.ws.Get("bufferedAmount").Int() > maxUnsent {
+		if time.Since(began) > drainTimeout {
 			c.fail(errUnsent)
 			return errUnsent
 		}
 		select {
-		case <-time.After(takenEvery):
+		case <-time.After(drainPoll):
 		case <-c.done:
 			return io.ErrClosedPipe
 		}

@@ -30,15 +30,15 @@ type WebSocket struct {
 }
 
 const (
-	pingEvery        = 5 * time.Second
-	silence          = 12 * time.Second
-	writeWithin      = 10 * time.Second
-	handshakeWithin  = 10 * time.Second
-	closeFrameWithin = time.Second
+	pingEvery         = 5 * time.Second
+	silence           = 12 * time.Second
+	writeTimeout      = 10 * time.Second
+	handshakeTimeout  = 10 * time.Second
+	closeFrameTimeout = time.Second
 
-	// compressFrom is the size in bytes from which a frame is compressed, where
+	// minCompressed is the size in bytes from which a frame is compressed, where
 	// the relay takes it so: a whole event is halved, a post is not slowed.
-	compressFrom = 16 << 10
+	minCompressed = 16 << 10
 )
 
 var errFrameTooLarge = errors.New("the relay sends more in one message than it may")
@@ -69,7 +69,7 @@ func (w WebSocket) Dial(ctx context.Context, url string) (Conn, error) {
 	if w.Silence == 0 {
 		w.Silence = silence
 	}
-	d := websocket.Dialer{HandshakeTimeout: handshakeWithin, EnableCompression: true}
+	d := websocket.Dialer{HandshakeTimeout: handshakeTimeout, EnableCompression: true}
 	ws, response, err := d.DialContext(ctx, url, nil)
 	if response != nil && response.Body != nil {
 		_ = response.Body.Close()
@@ -105,7 +105,7 @@ type webSocketConn struct {
 // RelayTime implements Clocked.
 func (c *webSocketConn) RelayTime() time.Time { return c.relayTime }
 
-// ServesApp implements AppTeller.
+// ServesApp implements AppReporter.
 func (c *webSocketConn) ServesApp() (serves, known bool) { return c.servesApp, true }
 
 func (c *webSocketConn) alive() { _ = c.ws.SetReadDeadline(time.Now().Add(c.silence)) }
@@ -161,8 +161,8 @@ func (c *webSocketConn) message() (kind int, b []byte, err error) {
 }
 
 func (c *webSocketConn) Write(frame []byte) error {
-	c.ws.EnableWriteCompression(len(frame) >= compressFrom)
-	if err := c.ws.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
+	c.ws.EnableWriteCompression(len(frame) >= minCompressed)
+	if err := c.ws.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
 	return c.ws.WriteMessage(websocket.BinaryMessage, frame)
@@ -173,7 +173,7 @@ func (c *webSocketConn) Close() error {
 	c.once.Do(func() {
 		close(c.done)
 		goodbye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
-		_ = c.ws.WriteControl(websocket.CloseMessage, goodbye, time.Now().Add(closeFrameWithin))
+		_ = c.ws.WriteControl(websocket.CloseMessage, goodbye, time.Now().Add(closeFrameTimeout))
 		err = c.ws.Close()
 		c.pinging.Wait()
 	})

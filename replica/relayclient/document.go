@@ -28,8 +28,8 @@ type Document interface {
 	Receive(ctx context.Context, changes [][]byte, signatures []byte, f func(State, Received) error) ([]qa.PostID, error)
 	// Respond does what the device does by itself after posts have changed.
 	Respond(ctx context.Context, posts []qa.PostID) error
-	// HearEphemeral takes in a message that is sent once and stored nowhere.
-	HearEphemeral(m *repo.Message)
+	// ReceiveEphemeral takes in a message that is sent once and stored nowhere.
+	ReceiveEphemeral(m *repo.Message)
 	// RelayRefusals returns what State.NoteRefused noted.
 	RelayRefusals() []Refusal
 	// End is called when the event is no longer exchanged over this connection.

@@ -5,10 +5,10 @@ import (
 )
 
 const (
-	// lookEvery is how often the device's own addresses are looked at. It bounds
+	// checkEvery is how often the device's own addresses are looked at. It bounds
 	// how long after the network came back the next attempt begins.
-	lookEvery = time.Second
-	// sleepGap is how much longer than lookEvery two looks may lie apart before
+	checkEvery = time.Second
+	// sleepGap is how much longer than checkEvery two looks may lie apart before
 	// the device must have been asleep.
 	sleepGap = 10 * time.Second
 )
@@ -28,12 +28,12 @@ func (c *Client) WatchNetwork() {
 
 func (c *Client) watchNetwork() {
 	defer c.work.Done()
-	t := time.NewTicker(lookEvery)
+	t := time.NewTicker(checkEvery)
 	defer t.Stop()
 	w := networkWatch{addresses: addresses}
 	for {
 		// Round(0) takes the monotonic reading off, which stands still in sleep.
-		if w.look(time.Now().Round(0)) {
+		if w.changed(time.Now().Round(0)) {
 			c.Wake()
 		}
 		select {
@@ -46,15 +46,15 @@ func (c *Client) watchNetwork() {
 
 // networkWatch compares one look at the device with the one before.
 type networkWatch struct {
-	addresses func() string // what the device is reached at; "" when unknown
-	seen      string
-	at        time.Time
+	addresses     func() string // what the device is reached at; "" when unknown
+	lastAddresses string
+	lastCheck     time.Time
 }
 
-// look reports whether something has changed since the last look.
-func (w *networkWatch) look(now time.Time) bool {
+// changed reports whether something has changed since the last look.
+func (w *networkWatch) changed(now time.Time) bool {
 	seen := w.addresses()
-	changed := !w.at.IsZero() && (seen != w.seen || now.Sub(w.at) > lookEvery+sleepGap)
-	w.seen, w.at = seen, now
+	changed := !w.lastCheck.IsZero() && (seen != w.lastAddresses || now.Sub(w.lastCheck) > checkEvery+sleepGap)
+	w.lastAddresses, w.lastCheck = seen, now
 	return changed
 }

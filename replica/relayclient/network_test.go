@@ -12,17 +12,17 @@ func TestWhatCountsAsTheNetworkComingBack(t *testing.T) {
 	step := func(d time.Duration, want bool, what string) {
 		t.Helper()
 		now = now.Add(d)
-		if got := w.look(now); got != want {
+		if got := w.changed(now); got != want {
 			t.Errorf("%s: %v", what, got)
 		}
 	}
 	step(0, false, "the first look")
-	step(lookEvery, false, "nothing new")
+	step(checkEvery, false, "nothing new")
 	here += " 192.0.2.7/24"
-	step(lookEvery, true, "an address more")
-	step(lookEvery, false, "the same again")
+	step(checkEvery, true, "an address more")
+	step(checkEvery, false, "the same again")
 	step(time.Hour, true, "after sleep")
-	step(lookEvery, false, "and then nothing")
+	step(checkEvery, false, "and then nothing")
 	here = "127.0.0.1/8"
-	step(lookEvery, true, "an address less")
+	step(checkEvery, true, "an address less")
 }

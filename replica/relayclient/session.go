@@ -16,13 +16,13 @@ const askAgainEvery = 10 * time.Second
 // session does everything else, so the messages about an event go out in the order in
 // which they were made.
 type session struct {
-	connection    *connection
-	conn          Conn
-	self          string // this side's peer ID, new with each connection
-	relay         string // the other side's; "" before the handshake is done
-	conversations map[qa.EventID]*conversation
-	said          string // the last error message of the relay
-	count         uint64 // of the ephemeral messages sent
+	connection     *connection
+	conn           Conn
+	self           string // this side's peer ID, new with each connection
+	relay          string // the other side's; "" before the handshake is done
+	conversations  map[qa.EventID]*conversation
+	lastError      string // the last error message of the relay
+	ephemeralCount uint64 // of the ephemeral messages sent
 }
 
 func newSession(c *connection, conn Conn) *session {
@@ -66,7 +66,7 @@ func (s *session) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	handshake := time.NewTimer(joinWithin)
+	handshake := time.NewTimer(joinTimeout)
 	defer handshake.Stop()
 	askAgain := time.NewTicker(askAgainEvery)
 	defer askAgain.Stop()
@@ -83,8 +83,8 @@ func (s *session) run(ctx context.Context) error {
 				return &relayError{"what answers at this address is not a relay", errNoPeer}
 			}
 		case err := <-failed:
-			if s.said != "" {
-				return &relayError{"the relay ended the connection: " + s.said, err}
+			if s.lastError != "" {
+				return &relayError{"the relay ended the connection: " + s.lastError, err}
 			}
 			return err
 		case b := <-frames:
@@ -92,7 +92,7 @@ func (s *session) run(ctx context.Context) error {
 				return err
 			}
 		case <-more:
-			if err := s.lookAtDirty(ctx); err != nil {
+			if err := s.handleDirty(ctx); err != nil {
 				return err
 			}
 		case <-askAgain.C:
@@ -143,7 +143,7 @@ func (s *session) handle(ctx context.Context, b []byte) error {
 		}
 		return nil
 	case repo.TypeError:
-		s.said = m.Message
+		s.lastError = m.Message
 		s.connection.client.cfg.Log.Warn("the relay reports an error", "relay", s.connection.url, "message", m.Message)
 		return nil
 	}
@@ -155,13 +155,13 @@ func (s *session) handle(ctx context.Context, b []byte) error {
 	case repo.TypeSync, repo.TypeRequest:
 		return c.receive(ctx, m)
 	case repo.TypeUnavailable:
-		return c.hearUnavailable(ctx)
+		return c.receiveUnavailable(ctx)
 	case repo.TypeRefused:
-		return c.hearRefused(ctx, m.Refused)
+		return c.receiveRefused(ctx, m.Refused)
 	case repo.TypeProof:
-		return c.hearProof(ctx, m.Proof)
+		return c.receiveProof(ctx, m.Proof)
 	case repo.TypeEphemeral:
-		c.doc.HearEphemeral(m)
+		c.doc.ReceiveEphemeral(m)
 	case repo.TypeAccess:
 		return c.proveAccess(ctx, m)
 	}
@@ -179,11 +179,11 @@ func (s *session) begin(ctx context.Context, doc Document) error {
 	if err := doc.Begin(ctx); err != nil {
 		return err
 	}
-	return c.speak(ctx)
+	return c.sendNext(ctx)
 }
 
-// lookAtDirty sends what was queued, and speaks about the events that were marked.
-func (s *session) lookAtDirty(ctx context.Context) error {
+// handleDirty sends what was queued, and speaks about the events that were marked.
+func (s *session) handleDirty(ctx context.Context) error {
 	if err := s.sendQueued(); err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (s *session) lookAtDirty(ctx context.Context) error {
 		case s.connection.takeAsked(id):
 			err = c.probe(ctx)
 		default:
-			err = c.speak(ctx)
+			err = c.sendNext(ctx)
 		}
 		if err != nil {
 			return err
@@ -211,8 +211,8 @@ func (s *session) lookAtDirty(ctx context.Context) error {
 
 func (s *session) sendQueued() error {
 	for _, q := range s.connection.takeQueued() {
-		s.count++
-		m, err := q.message(s.self, s.count)
+		s.ephemeralCount++
+		m, err := q.message(s.self, s.ephemeralCount)
 		if err != nil {
 			return err
 		}
@@ -238,8 +238,8 @@ func (s *session) askAgain(ctx context.Context) error {
 			continue
 		}
 		c.restart()
-		c.askNext, c.keysTried = false, 0 // it has just answered
-		if err := c.speak(ctx); err != nil {
+		c.probeNext, c.keysTried = false, 0 // it has just answered
+		if err := c.sendNext(ctx); err != nil {
 			return err
 		}
 	}

@@ -172,8 +172,8 @@ func TestDeletedWhileOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := s.Append(t.Context(), batch(2)); !errors.Is(err, storage.ErrGone) {
-			t.Fatalf("%v, want ErrGone", err)
+		if err := s.Append(t.Context(), batch(2)); !errors.Is(err, storage.ErrDeleted) {
+			t.Fatalf("%v, want ErrDeleted", err)
 		}
 	}
 	counted(t, open(t), 0)

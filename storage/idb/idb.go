@@ -106,7 +106,7 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	case s.id != "" && s.id != id:
 		s.drop(db)
-		return storage.ErrGone
+		return storage.ErrDeleted
 	}
 	s.id = id
 	return nil

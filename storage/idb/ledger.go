@@ -260,10 +260,10 @@ func (s *Store) Counts(ctx context.Context, event qa.EventID) (c storage.Counts,
 		if err != nil {
 			return err
 		}
-		if c.Outside, err = t.count(storeChanges, indexOutside, keyRange("only", string(event))); err != nil {
+		if c.NotInDocument, err = t.count(storeChanges, indexOutside, keyRange("only", string(event))); err != nil {
 			return err
 		}
-		c.Changes = all - c.Outside
+		c.Changes = all - c.NotInDocument
 		if c.Pending, err = t.count(storeChanges, indexPending, under(string(event))); err != nil {
 			return err
 		}

@@ -110,5 +110,5 @@ func entryOf(v js.Value) (e storage.Entry, sum uint32, sound bool) {
 	hash, err := wire.ParseHash(v.Get("h").String())
 	sum, sound = unpack(bytesOf(v.Get("v")), &e)
 	e.Hash = hash
-	return e, sum, err == nil && sound && storage.Sound(&e, sum)
+	return e, sum, err == nil && sound && storage.MatchesChecksum(&e, sum)
 }

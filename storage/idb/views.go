@@ -13,7 +13,7 @@ import (
 )
 
 func (t *tx) putViews(event string, v *storage.ViewRows) error {
-	if v.Whole {
+	if v.Replace {
 		for _, store := range []string{storePosts, storeReactions, storePeople} {
 			t.delete(store, under(event))
 		}
@@ -49,7 +49,7 @@ func (s *Store) ReplaceViews(ctx context.Context, event qa.EventID, u storage.Vi
 	if err != nil {
 		return err
 	}
-	rows.Whole = true
+	rows.Replace = true
 	return s.do(ctx, true, ledgerStores, func(t *tx) error { return t.putViews(string(event), &rows) })
 }
 
@@ -161,14 +161,14 @@ func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limi
 }
 
 // SearchAll implements storage.Views, as Search does.
-func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]storage.Found, error) {
+func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]storage.SearchHit, error) {
 	return s.find(ctx, query, limit, func(qa.EventID) bool { return true })
 }
 
-func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.EventID) bool) (found []storage.Found, err error) {
+func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.EventID) bool) (found []storage.SearchHit, err error) {
 	terms := storage.Terms(query)
 	type hit struct {
-		storage.Found
+		storage.SearchHit
 		score float64
 	}
 	var hits []hit
@@ -201,16 +201,16 @@ func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.Ev
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.Post, b.Post), cmp.Compare(a.Event, b.Event))
 	})
 	for _, h := range hits[:max(0, min(limit, len(hits)))] {
-		found = append(found, h.Found)
+		found = append(found, h.SearchHit)
 	}
 	return found, err
 }
 
 // candidates returns the posts that contain, for each term, a word of one of its phrases.
-func (t *tx) candidates(terms []storage.Term, in func(qa.EventID) bool) ([]storage.Found, error) {
-	var all map[storage.Found]bool
+func (t *tx) candidates(terms []storage.Term, in func(qa.EventID) bool) ([]storage.SearchHit, error) {
+	var all map[storage.SearchHit]bool
 	for _, term := range terms {
-		these := map[storage.Found]bool{}
+		these := map[storage.SearchHit]bool{}
 		for _, phrase := range term {
 			// The longest word is the rarest, as a rule.
 			word := slices.MaxFunc(phrase, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
@@ -222,7 +222,7 @@ func (t *tx) candidates(terms []storage.Term, in func(qa.EventID) bool) ([]stora
 			}
 			for i, n := 0, keys.Length(); i < n; i++ {
 				key := keys.Index(i)
-				post := storage.Found{Event: qa.EventID(key.Index(0).String()), Post: qa.PostID(key.Index(1).String())}
+				post := storage.SearchHit{Event: qa.EventID(key.Index(0).String()), Post: qa.PostID(key.Index(1).String())}
 				if in(post.Event) && (all == nil || all[post]) {
 					these[post] = true
 				}
@@ -230,7 +230,7 @@ func (t *tx) candidates(terms []storage.Term, in func(qa.EventID) bool) ([]stora
 		}
 		all = these
 	}
-	posts := make([]storage.Found, 0, len(all))
+	posts := make([]storage.SearchHit, 0, len(all))
 	for post := range all {
 		posts = append(posts, post)
 	}

@@ -241,7 +241,7 @@ func (s *Store) Counts(ctx context.Context, event qa.EventID) (counts storage.Co
 			if e.Status == storage.InDocument {
 				counts.Changes++
 			} else {
-				counts.Outside++
+				counts.NotInDocument++
 			}
 			if storage.IsPending(e) {
 				counts.Pending++

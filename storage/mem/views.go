@@ -26,7 +26,7 @@ func newViews() views {
 }
 
 func (v *views) apply(rows *storage.ViewRows) {
-	if rows.Whole {
+	if rows.Replace {
 		*v = newViews()
 	}
 	if rows.Event != nil {
@@ -143,18 +143,18 @@ func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limi
 }
 
 // SearchAll implements storage.Views, as Search does.
-func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]storage.Found, error) {
+func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]storage.SearchHit, error) {
 	return s.find(ctx, query, limit, func(qa.EventID) bool { return true })
 }
 
-func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.EventID) bool) (found []storage.Found, err error) {
+func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.EventID) bool) (found []storage.SearchHit, err error) {
 	terms := storage.Terms(query)
 	err = s.read(ctx, func() error {
 		if len(terms) == 0 || limit <= 0 {
 			return nil
 		}
 		type hit struct {
-			storage.Found
+			storage.SearchHit
 			score float64
 		}
 		var hits []hit
@@ -164,7 +164,7 @@ func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.Ev
 			}
 			for id, p := range d.views.posts {
 				if score := storage.Score(p.Words, terms); score > 0 {
-					hits = append(hits, hit{storage.Found{Event: event, Post: id}, score})
+					hits = append(hits, hit{storage.SearchHit{Event: event, Post: id}, score})
 				}
 			}
 		}
@@ -172,7 +172,7 @@ func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.Ev
 			return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.Post, b.Post), cmp.Compare(a.Event, b.Event))
 		})
 		for _, h := range hits[:min(limit, len(hits))] {
-			found = append(found, h.Found)
+			found = append(found, h.SearchHit)
 		}
 		return nil
 	})
@@ -185,7 +185,7 @@ func (s *Store) ReplaceViews(ctx context.Context, event qa.EventID, u storage.Vi
 	if err != nil {
 		return err
 	}
-	rows.Whole = true
+	rows.Replace = true
 	return s.write(ctx, func() error {
 		s.document(event).views.apply(&rows)
 		return nil

@@ -148,7 +148,7 @@ func scanEntry(scan func(...any) error) (e storage.Entry, sum int64, err error) 
 
 // sound says whether a row is what was stored. A missing actor is empty and fails the checksum.
 func sound(e *storage.Entry, sum int64) bool {
-	return sum == int64(uint32(sum)) && storage.Sound(e, uint32(sum))
+	return sum == int64(uint32(sum)) && storage.MatchesChecksum(e, uint32(sum))
 }
 
 func (s *Store) walk(ctx context.Context, query string, event qa.EventID, after int64, fn func(storage.Entry) error) error {
@@ -245,7 +245,7 @@ func (s *Store) Counts(ctx context.Context, event qa.EventID) (c storage.Counts,
 			(SELECT count(*) FROM changes WHERE document = d.id AND status = 0 AND own = 1 AND delivered = 0),
 			(SELECT count(*) FROM posts WHERE document = d.id),
 			(SELECT ifnull(max(position), 0) FROM changes INDEXED BY changes_in_order WHERE document = d.id)
-			FROM documents d WHERE event = ?`, []any{string(event)}, &c.Changes, &c.Outside, &c.Pending, &c.Posts, &c.Last)
+			FROM documents d WHERE event = ?`, []any{string(event)}, &c.Changes, &c.NotInDocument, &c.Pending, &c.Posts, &c.Last)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}

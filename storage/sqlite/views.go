@@ -9,7 +9,7 @@ import (
 )
 
 func (t *tx) putViews(ctx context.Context, doc int64, v *storage.ViewRows) error {
-	if v.Whole {
+	if v.Replace {
 		for _, query := range []string{
 			"DELETE FROM search WHERE rowid IN (SELECT id FROM posts WHERE document = ?)",
 			"DELETE FROM posts WHERE document = ?",
@@ -73,7 +73,7 @@ func (s *Store) ReplaceViews(ctx context.Context, event qa.EventID, u storage.Vi
 	if err != nil {
 		return err
 	}
-	rows.Whole = true
+	rows.Replace = true
 	return s.update(ctx, func(t *tx) error {
 		doc, err := t.documentID(event)
 		if err != nil {
@@ -201,12 +201,12 @@ func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limi
 }
 
 // SearchAll implements storage.Views.
-func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]storage.Found, error) {
+func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]storage.SearchHit, error) {
 	return s.find(ctx, query, limit, "")
 }
 
 // find searches the documents that match the condition.
-func (s *Store) find(ctx context.Context, query string, limit int, condition string, args ...any) (found []storage.Found, err error) {
+func (s *Store) find(ctx context.Context, query string, limit int, condition string, args ...any) (found []storage.SearchHit, err error) {
 	// Words are letters, digits and marks, so the quotes cannot be ended from
 	// within, and inside them AND, OR, NOT, NEAR and * are words like others.
 	var words []string
@@ -225,7 +225,7 @@ func (s *Store) find(ctx context.Context, query string, limit int, condition str
 		return t.each(`SELECT d.event, p.post FROM search JOIN posts p ON p.id = search.rowid JOIN documents d ON d.id = p.document
 			WHERE search MATCH ? `+condition+` ORDER BY search.rank, p.post, d.event LIMIT ?`,
 			args, func(scan func(...any) error) error {
-				var f storage.Found
+				var f storage.SearchHit
 				if err := scan(&f.Event, &f.Post); err != nil {
 					return err
 				}

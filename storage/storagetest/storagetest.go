@@ -174,7 +174,7 @@ func entriesKeepEverything(t *testing.T, open Open) {
 	s, reopen := open(t)
 	full := Entry("a", 0, true)
 	full.Seq = 1<<63 + 5
-	full.Status, full.Delivered = storage.Left, true
+	full.Status, full.Delivered = storage.Excluded, true
 	bare := Entry("b", 1, false)
 	bare.Signature, bare.ReceivedAtMillis = nil, -5
 	bare.Status = storage.Deferred
@@ -302,10 +302,10 @@ func status(t *testing.T, open Open) {
 		must(t, s.Append(t.Context(), storage.Batch{Event: event, Statuses: statuses}))
 	}
 	set(eventA, map[wire.Hash]storage.Status{
-		own[0].Hash: storage.Deferred, own[1].Hash: storage.Refused, own[2].Hash: storage.Left, {1}: storage.Deferred,
+		own[0].Hash: storage.Deferred, own[1].Hash: storage.Refused, own[2].Hash: storage.Excluded, {1}: storage.Deferred,
 	})
 	set(eventA, nil)
-	set("nowhere", map[wire.Hash]storage.Status{own[3].Hash: storage.Left})
+	set("nowhere", map[wire.Hash]storage.Status{own[3].Hash: storage.Excluded})
 	s = reopen()
 	c := counts(t, s, eventA)
 	same(t, c.Changes, 2)
@@ -314,7 +314,7 @@ func status(t *testing.T, open Open) {
 	for _, e := range read(t, s, eventA, 0) {
 		statuses = append(statuses, e.Status)
 	}
-	same(t, statuses, []storage.Status{storage.Deferred, storage.Refused, storage.Left, 0, 0, storage.Refused})
+	same(t, statuses, []storage.Status{storage.Deferred, storage.Refused, storage.Excluded, 0, 0, storage.Refused})
 	same(t, c.Last, read(t, s, eventA, 0)[5].Position)
 	set(eventA, map[wire.Hash]storage.Status{own[0].Hash: storage.InDocument, own[5].Hash: storage.InDocument})
 	same(t, counts(t, s, eventA).Changes, 4)

@@ -121,11 +121,11 @@ func leaving(t *testing.T, open Open) {
 		Event: &qa.Event{ID: eventA, Title: "before"}, Posts: []qa.Post{Post("p", "goes"), Post("q", "stays")},
 		People: []qa.Person{{ID: "x", Name: "goes"}},
 	}}))
-	proof.Status = storage.Left
+	proof.Status = storage.Excluded
 	after := storage.Batch{
-		Event: eventA, Entries: []storage.Entry{proof, again}, Whole: true,
+		Event: eventA, Entries: []storage.Entry{proof, again}, ReplaceViews: true,
 		Statuses: map[wire.Hash]storage.Status{
-			old[2].Hash: storage.Left, old[3].Hash: storage.Refused, again.Hash: storage.Deferred, {1}: storage.Left,
+			old[2].Hash: storage.Excluded, old[3].Hash: storage.Refused, again.Hash: storage.Deferred, {1}: storage.Excluded,
 		},
 		Views: storage.ViewUpdate{Posts: []qa.Post{Post("q", "stays"), Post("r", "again")}},
 	}
@@ -141,9 +141,9 @@ func leaving(t *testing.T, open Open) {
 	for _, e := range all {
 		got = append(got, e.Status)
 	}
-	same(t, got, []storage.Status{storage.InDocument, storage.InDocument, storage.Left, storage.Refused, storage.Left, storage.Deferred})
+	same(t, got, []storage.Status{storage.InDocument, storage.InDocument, storage.Excluded, storage.Refused, storage.Excluded, storage.Deferred})
 	same(t, hashes(all), append(hashes(old), proof.Hash, again.Hash))
-	same(t, counts(t, s, eventA), storage.Counts{Outside: 4, Changes: 2, Pending: 2, Posts: 2, Last: all[5].Position})
+	same(t, counts(t, s, eventA), storage.Counts{NotInDocument: 4, Changes: 2, Pending: 2, Posts: 2, Last: all[5].Position})
 	_, err := s.Event(t.Context(), eventA)
 	is(t, err, storage.ErrNotFound)
 	_, err = s.Post(t.Context(), eventA, "p")
@@ -157,8 +157,8 @@ func leaving(t *testing.T, open Open) {
 
 	// Statuses alone, and views that become none.
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Statuses: map[wire.Hash]storage.Status{old[2].Hash: storage.InDocument}}))
-	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Whole: true}))
-	same(t, counts(t, s, eventA), storage.Counts{Outside: 3, Changes: 3, Pending: 3, Last: all[5].Position})
+	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, ReplaceViews: true}))
+	same(t, counts(t, s, eventA), storage.Counts{NotInDocument: 3, Changes: 3, Pending: 3, Last: all[5].Position})
 }
 
 func replaceViews(t *testing.T, open Open) {
@@ -296,8 +296,8 @@ func search(t *testing.T, open Open) {
 	// Over all documents it finds the same, and what stands elsewhere.
 	everywhere, err := s.SearchAll(t.Context(), "gorout thr", 10)
 	must(t, err)
-	slices.SortFunc(everywhere, func(a, b storage.Found) int { return strings.Compare(string(a.Post), string(b.Post)) })
-	same(t, everywhere, []storage.Found{{Event: eventB, Post: "elsewhere"}, {Event: eventA, Post: "go"}})
+	slices.SortFunc(everywhere, func(a, b storage.SearchHit) int { return strings.Compare(string(a.Post), string(b.Post)) })
+	same(t, everywhere, []storage.SearchHit{{Event: eventB, Post: "elsewhere"}, {Event: eventA, Post: "go"}})
 	everywhere, err = s.SearchAll(t.Context(), "threads", 2)
 	must(t, err)
 	same(t, len(everywhere), 2)
