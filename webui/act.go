@@ -26,14 +26,14 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 			s.notAsked(w, r, v, d, err)
 			return
 		}
-		done(w, r, eventPath(v.Event.ID)+"#ask", "")
+		formDone(w, r, eventPath(v.Event.ID)+"#ask", "")
 		return
 	case r.PostForm.Has("discard"):
 		if err := s.node.SetDraft(ctx, v.Event.ID, askKey, node.Draft{}); err != nil {
 			s.notAsked(w, r, v, d, err)
 			return
 		}
-		done(w, r, eventPath(v.Event.ID)+"#ask", "")
+		formDone(w, r, eventPath(v.Event.ID)+"#ask", "")
 		return
 	case r.PostForm.Has("preview"):
 		s.showWeek(w, r, http.StatusOK, v, &askBox{Draft: d, Preview: markdown.HTML(d.Text), Ticked: r.PostForm.Has("anonymous")})
@@ -63,8 +63,8 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 func (s *server) posted(w http.ResponseWriter, r *http.Request, v *weekView, parent qa.PostID, key string, id qa.PostID) {
 	// The post is saved. A draft left behind is a nuisance, not a loss.
 	_ = s.node.SetDraft(r.Context(), v.Event.ID, key, node.Draft{})
-	v.where[id] = v.newPlace(parent, s.now().UnixMilli())
-	done(w, r, v.address(id), id)
+	v.threadIndex[id] = v.newPlace(parent, s.now().UnixMilli())
+	formDone(w, r, v.address(id), id)
 }
 
 func (s *server) notAsked(w http.ResponseWriter, r *http.Request, v *weekView, d node.Draft, err error) {
@@ -101,7 +101,7 @@ func (s *server) reply(w http.ResponseWriter, r *http.Request) {
 			s.notReplied(w, r, v, t, i, d, err)
 			return
 		}
-		done(w, r, v.address(t.Question.ID), "")
+		formDone(w, r, v.address(t.Question.ID), "")
 		return
 	}
 	if r.PostForm.Has("preview") {
@@ -153,5 +153,5 @@ func (s *server) react(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, statusOf(err), "The reaction was not saved", sentence(err.Error())+" Nothing else has changed. Go back and try again.")
 		return
 	}
-	done(w, r, localPath(r.PostForm.Get("back"))+"#"+postElem(id), id)
+	formDone(w, r, localPath(r.PostForm.Get("back"))+"#"+postElem(id), id)
 }

@@ -21,9 +21,9 @@ type clubSection struct {
 	ID         qa.EventID
 	Title      string
 	About      template.HTML
-	Now        []book
-	Coming     []book
-	Read       []book
+	Now        []weekCard
+	Coming     []weekCard
+	Read       []weekCard
 	Years      []year
 	Count      int    // of all weeks
 	All        string // the page with all of them, where the library does not show them
@@ -40,8 +40,8 @@ const (
 )
 
 // clubSections fills in the page's clubs, and returns which events they list.
-func (s *server) clubSections(ctx context.Context, me qa.Identity, clubs []qa.Event, shelved []qa.Shelved, p *libraryPage) map[qa.EventID]bool {
-	here := hereOf(shelved)
+func (s *server) clubSections(ctx context.Context, me qa.Identity, clubs []qa.Event, library []qa.Shelved, p *libraryPage) map[qa.EventID]bool {
+	here := downloadedEvents(library)
 	listed := map[qa.EventID]bool{}
 	for _, e := range clubs {
 		c := qa.NewClub(e, s.now().UnixMilli())
@@ -50,15 +50,15 @@ func (s *server) clubSections(ctx context.Context, me qa.Identity, clubs []qa.Ev
 			section.About = markdown.Prose(e.Description)
 		}
 		if inv, err := s.node.Invitation(ctx, e.ID); err == nil {
-			section.Invitation, section.Program = offered(inv)
+			section.Invitation, section.Program = linksOf(inv)
 		}
 		for i := range e.Weeks {
 			listed[e.Weeks[i].ID] = true
 		}
-		section.Now = s.books(c.Now, maxNow, here)
-		section.Coming = s.books(c.Upcoming, maxComing, here)
-		section.Read = s.books(c.Archive, maxOld, here)
-		section.Years = byYear(section.Read)
+		section.Now = s.cardsOfListed(c.Now, maxNow, here)
+		section.Coming = s.cardsOfListed(c.Upcoming, maxComing, here)
+		section.Read = s.cardsOfListed(c.Archive, maxOld, here)
+		section.Years = groupByYear(section.Read)
 		if len(c.Now) > maxNow || len(c.Upcoming) > maxComing || len(c.Archive) > maxOld {
 			section.All = clubPath(e.ID)
 		}
@@ -73,65 +73,65 @@ func (s *server) clubSections(ctx context.Context, me qa.Identity, clubs []qa.Ev
 
 func clubPath(id qa.EventID) string { return "/club/" + url.PathEscape(string(id)) }
 
-// hereOf returns the events of which something has arrived.
-func hereOf(shelved []qa.Shelved) map[qa.EventID]qa.Event {
-	here := make(map[qa.EventID]qa.Event, len(shelved))
-	for i := range shelved {
-		if shelved[i].Here() {
-			here[shelved[i].Event.ID] = shelved[i].Event
+// downloadedEvents returns the events of which something has arrived.
+func downloadedEvents(library []qa.Shelved) map[qa.EventID]qa.Event {
+	here := make(map[qa.EventID]qa.Event, len(library))
+	for i := range library {
+		if library[i].Here() {
+			here[library[i].Event.ID] = library[i].Event
 		}
 	}
 	return here
 }
 
-// books are the first of the weeks, at most so many.
-func (s *server) books(weeks []qa.ListedWeek, most int, here map[qa.EventID]qa.Event) []book {
-	out := make([]book, 0, min(len(weeks), most))
+// cardsOfListed are the first of the weeks, at most so many.
+func (s *server) cardsOfListed(weeks []qa.ListedWeek, most int, here map[qa.EventID]qa.Event) []weekCard {
+	out := make([]weekCard, 0, min(len(weeks), most))
 	for _, w := range weeks[:min(len(weeks), most)] {
-		out = append(out, s.listedBook(w, here))
+		out = append(out, s.cardOfListed(w, here))
 	}
 	return out
 }
 
-// notFetched stands in place of numbers for a week that is not on this device.
-const notFetched = "not downloaded yet"
+// notDownloaded stands in place of numbers for a week that is not on this device.
+const notDownloaded = "not downloaded yet"
 
-// listedBook is what the library shows of a week that a club lists: what the week
+// cardOfListed is what the library shows of a week that a club lists: what the week
 // says of itself where it is here, else what the club says.
-func (s *server) listedBook(w qa.ListedWeek, here map[qa.EventID]qa.Event) book {
+func (s *server) cardOfListed(w qa.ListedWeek, here map[qa.EventID]qa.Event) weekCard {
 	if e, ok := here[w.ID]; ok {
-		return s.book(e)
+		return s.cardOf(e)
 	}
-	b := s.book(qa.Event{ID: w.ID, Title: w.Title, Authors: w.Authors, StartsAtMillis: w.StartsAtMillis, EndsAtMillis: w.EndsAtMillis})
-	b.Posts = notFetched
+	b := s.cardOf(qa.Event{ID: w.ID, Title: w.Title, Authors: w.Authors, StartsAtMillis: w.StartsAtMillis, EndsAtMillis: w.EndsAtMillis})
+	b.Posts = notDownloaded
 	return b
 }
 
-// countBooks counts the questions of the weeks that the page shows.
-func (s *server) countBooks(ctx context.Context, p *libraryPage) {
-	for _, books := range [][]book{p.Read, p.Coming} {
-		s.count(ctx, books)
+// countAllQuestions counts the questions of the weeks that the page shows.
+func (s *server) countAllQuestions(ctx context.Context, p *libraryPage) {
+	for _, books := range [][]weekCard{p.Read, p.Coming} {
+		s.countQuestions(ctx, books)
 	}
 	if p.Now != nil {
-		one := []book{*p.Now}
-		s.count(ctx, one)
+		one := []weekCard{*p.Now}
+		s.countQuestions(ctx, one)
 		p.Now = &one[0]
 	}
-	p.Years = byYear(p.Read)
+	p.Years = groupByYear(p.Read)
 	for i := range p.Clubs {
 		c := &p.Clubs[i]
-		s.count(ctx, c.Now)
-		s.count(ctx, c.Read)
-		c.Years = byYear(c.Read)
+		s.countQuestions(ctx, c.Now)
+		s.countQuestions(ctx, c.Read)
+		c.Years = groupByYear(c.Read)
 	}
 }
 
-// count says of each book how many questions it has. One that cannot be read says
+// countQuestions says of each book how many questions it has. One that cannot be read says
 // nothing: its own page tells why.
-func (s *server) count(ctx context.Context, books []book) {
+func (s *server) countQuestions(ctx context.Context, books []weekCard) {
 	for i := range books {
 		b := &books[i]
-		if b.Posts == notFetched {
+		if b.Posts == notDownloaded {
 			continue
 		}
 		n, err := s.node.Numbers(ctx, b.id)
@@ -161,7 +161,7 @@ func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
 	ctx, id := r.Context(), qa.EventID(r.PathValue("event"))
 	clubs, err := s.node.Clubs(ctx)
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
 	i := slices.IndexFunc(clubs, func(e qa.Event) bool { return e.ID == id })
@@ -169,9 +169,9 @@ func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, http.StatusNotFound, "This club is not on this device", "To join it, paste its invitation under “Your weeks”.")
 		return
 	}
-	shelved, err := s.node.Library(ctx)
+	library, err := s.node.Library(ctx)
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
 	c := qa.NewClub(clubs[i], s.now().UnixMilli())
@@ -185,9 +185,9 @@ func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
 		page = 1
 	}
 	page = min(max(page, 1), last)
-	books := s.books(weeks[(page-1)*weeksOnPage:], weeksOnPage, hereOf(shelved))
-	s.count(ctx, books)
-	p.Years = byYear(books)
+	books := s.cardsOfListed(weeks[(page-1)*weeksOnPage:], weeksOnPage, downloadedEvents(library))
+	s.countQuestions(ctx, books)
+	p.Years = groupByYear(books)
 	for n := 1; n <= last && last > 1; n++ {
 		p.Pages = append(p.Pages, pageLink{N: n, URL: clubPath(id) + "?page=" + strconv.Itoa(n), Here: n == page})
 	}
@@ -197,23 +197,23 @@ func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
 // searchPage is the body of what a search over all weeks found.
 type searchPage struct {
 	Query string
-	Found []foundLine
+	Found []searchResult
 	More  bool
 }
 
-type foundLine struct {
-	Who, Not, Words, URL, Week string
-	When                       moment
+type searchResult struct {
+	Who, LookalikeNote, Words, URL, Week string
+	When                                 moment
 }
 
-// maxFound is how many posts a search shows.
-const maxFound = 50
+// maxSearchResults is how many posts a search shows.
+const maxSearchResults = 50
 
 func (s *server) search(w http.ResponseWriter, r *http.Request) {
 	p := searchPage{Query: strings.TrimSpace(r.URL.Query().Get("q"))}
-	hits, more, err := node.NewWeekCache(s.node).Search(r.Context(), node.Query{Words: p.Query, Limit: maxFound})
+	hits, more, err := node.NewWeekCache(s.node).Search(r.Context(), node.Query{Words: p.Query, Limit: maxSearchResults})
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
 	p.More = more
@@ -223,15 +223,15 @@ func (s *server) search(w http.ResponseWriter, r *http.Request) {
 		if v == nil {
 			keys, err := s.node.Keys(r.Context(), hit.Week.Event.ID)
 			if err != nil {
-				s.failed(w, r, err)
+				s.readFailed(w, r, err)
 				return
 			}
-			v = s.arranged(*hit.Week, keys)
+			v = s.newWeekView(*hit.Week, keys)
 			views[hit.Week] = v
 		}
 		post := hit.Post
-		p.Found = append(p.Found, foundLine{
-			Who: upperFirst(v.who(post)), Not: upperFirstLetter(v.lookalikes().Post(post).String()), Words: markdown.Line(post.Text(), 200), URL: v.address(post.ID), Week: v.Event.Title, When: v.cal.moment(post.AtMillis),
+		p.Found = append(p.Found, searchResult{
+			Who: upperFirst(v.writerName(post)), LookalikeNote: upperFirstLetter(v.lookalikes().Post(post).String()), Words: markdown.Line(post.Text(), 200), URL: v.address(post.ID), Week: v.Event.Title, When: v.cal.moment(post.AtMillis),
 		})
 	}
 	s.page(w, r, http.StatusOK, "search", s.layout(r, "Search", "library", p))

@@ -94,13 +94,13 @@ func TestWeekSaysWhatComesNext(t *testing.T) {
 		{at(29, 9), berlin, ""},
 	} {
 		s := &server{zone: c.zone, now: func() time.Time { return c.now }}
-		if got := s.comes(e, s.calendar(e)); got != c.want {
+		if got := s.nextPhaseWords(e, s.calendar(e)); got != c.want {
 			t.Errorf("at %v: %q, want %q", c.now, got, c.want)
 		}
 	}
 	e.Closed = true
 	s := &server{zone: berlin, now: func() time.Time { return at(25, 9) }}
-	if got := s.comes(e, s.calendar(e)); got != "" {
+	if got := s.nextPhaseWords(e, s.calendar(e)); got != "" {
 		t.Errorf("closed, and %q", got)
 	}
 }

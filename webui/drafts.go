@@ -33,7 +33,7 @@ func (s *server) keepDraft(w http.ResponseWriter, r *http.Request) {
 	}
 	event := qa.EventID(r.PathValue("event"))
 	if _, err := qa.ParseEventID(string(event)); err != nil {
-		s.nowhere(w, r)
+		s.pageNotFound(w, r)
 		return
 	}
 	d := draftFrom(r)
@@ -45,6 +45,6 @@ func (s *server) keepDraft(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, http.StatusInternalServerError, "The draft was not saved", sentence(err.Error())+" It stays in the box as long as the page is open.")
 		return
 	}
-	s.writing(r.Context(), event, key, d)
+	s.announceAnswering(r.Context(), event, key, d)
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -55,9 +55,9 @@ var headers = map[string]string{
 	"Cache-Control":          "no-store",
 }
 
-// elsewhere reports whether the browser says that another site's page made the
+// fromOtherSite reports whether the browser says that another site's page made the
 // request, other than by a link that somebody followed.
-func elsewhere(r *http.Request) bool {
+func fromOtherSite(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	if site != "cross-site" && site != "same-site" {
 		return false
@@ -91,9 +91,9 @@ func derive(token, what string) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
-func same(a, b string) bool { return hmac.Equal([]byte(a), []byte(b)) }
+func equalSecrets(a, b string) bool { return hmac.Equal([]byte(a), []byte(b)) }
 
-func (g *guard) knows(host string) bool {
+func (g *guard) servesHost(host string) bool {
 	host = strings.ToLower(host)
 	if len(g.hosts) > 0 {
 		return slices.Contains(g.hosts, host)
@@ -123,7 +123,7 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 		for key, value := range headers {
 			w.Header().Set(key, value)
 		}
-		if !g.knows(r.Host) {
+		if !g.servesHost(r.Host) {
 			http.Error(w, "Flyleaf does not answer at this address. Open the address that flyleaf printed when it started.", http.StatusForbidden)
 			return
 		}
@@ -136,7 +136,7 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 				"A page at another address tried to use your Flyleaf. Nothing was read or changed. If it was you, open Flyleaf’s own address and try again there.")
 			return
 		}
-		if elsewhere(r) || r.Header.Get("Upgrade") != "" {
+		if fromOtherSite(r) || r.Header.Get("Upgrade") != "" {
 			s.refuse(w, r, "This request came from another page", "Nothing was read or changed. Open Flyleaf’s own address and try again there.")
 			return
 		}
@@ -153,7 +153,7 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 				return
 			}
 			c, err := r.Cookie(cookieName(r.Host))
-			if err != nil || !same(c.Value, g.cookie) {
+			if err != nil || !equalSecrets(c.Value, g.cookie) {
 				s.locked(w, r)
 				return
 			}
@@ -168,7 +168,7 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 					"The form could not be read: "+err.Error()+". Nothing was changed. Go back; your words are still there. Shorten them and try again.")
 				return
 			}
-			if g.token != "" && !same(r.PostForm.Get("csrf"), g.form) {
+			if g.token != "" && !equalSecrets(r.PostForm.Get("csrf"), g.form) {
 				s.refuse(w, r, "This page is out of date",
 					"Flyleaf was restarted after this page was opened. Nothing was changed. Go back, copy your words, reload the page and send them again.")
 				return

@@ -253,7 +253,7 @@ func TestHostsWithoutAList(t *testing.T) {
 		"localhost:1": true, "LOCALHOST": true, "127.0.0.1:80": true, "[::1]:7117": true, "[::1]": true,
 		"evil.example": false, "127.0.0.1.evil.example:80": false, "localhost.evil.example": false, "": false, "127.0.0.2": false,
 	} {
-		if g.knows(host) != want {
+		if g.servesHost(host) != want {
 			t.Errorf("knows(%q) = %v", host, !want)
 		}
 	}

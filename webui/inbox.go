@@ -17,48 +17,48 @@ import (
 
 // inboxPage is the body of an author's inbox.
 type inboxPage struct {
-	Event       qa.Event
-	Path, Inbox string
-	CSRF, Here  string
-	Heading     string
-	Lede        string
-	Others      []string // where the other authors are
-	Filters     []filter
-	Orders      []filter
-	Entries     []entryView
-	Put         []entryView // put off, listed under what waits
-	Empty       string
+	Event           qa.Event
+	Path, Inbox     string
+	CSRF, Here      string
+	Heading         string
+	Lede            string
+	OthersAnswering []string // where the other authors are
+	Filters         []filter
+	Orders          []filter
+	Entries         []entryView
+	SavedForLater   []entryView // put off, listed under what waits
+	Empty           string
 }
 
 // entryView is one question in the inbox; one at a time is open, with the form in it.
 type entryView struct {
-	ID         qa.PostID
-	Elem       string
-	Path, Week string // of the post's forms, and where it stands in the week
-	URL        string // opens it
-	Who, Not   string
-	Label      string // what a button or a link is about, for who hears the page
-	Excerpt    string
-	Open       bool
-	Words      template.HTML
-	Parts      []partView
-	Begun      bool // some of them are answered
-	Wants      int
-	When       moment
-	First      bool // its asker has no answer yet
-	Mine       bool // taken by the reader
-	TakenBy    string
-	Presence   string
-	Versions   bool
-	Late       bool
-	Later      bool
-	Answered   bool
-	Others     []choice // authors it can be given to
-	Draft      node.Draft
-	Key, Field string
-	Me         string
-	Error      string
-	CSRF, Back string
+	ID                 qa.PostID
+	Elem               string
+	Path, Week         string // of the post's forms, and where it stands in the week
+	URL                string // opens it
+	Who, LookalikeNote string
+	Label              string // what a button or a link is about, for who hears the page
+	Excerpt            string
+	Open               bool
+	Words              template.HTML
+	Parts              []partView
+	PartlyAnswered     bool // some of them are answered
+	Wants              int
+	When               moment
+	AskerUnanswered    bool // its asker has no answer yet
+	Mine               bool // taken by the reader
+	TakenBy            string
+	Presence           string
+	Versions           bool
+	Late               bool
+	Later              bool
+	Answered           bool
+	AssignTo           []choice // authors it can be given to
+	Draft              node.Draft
+	Key, Field         string
+	Me                 string
+	Error              string
+	CSRF, Back         string
 }
 
 type partView struct {
@@ -71,15 +71,15 @@ type partView struct {
 var inboxShows = []string{"waiting", "mine", "others", "later", "answered"}
 
 func (s *server) inbox(w http.ResponseWriter, r *http.Request) {
-	if v, ok := s.loadAuthor(w, r); ok {
+	if v, ok := s.loadAsAuthor(w, r); ok {
 		s.showInbox(w, r, http.StatusOK, v, "", "", node.Draft{})
 	}
 }
 
-// loadAuthor loads a week for one of its authors; others are told so.
-func (s *server) loadAuthor(w http.ResponseWriter, r *http.Request) (*weekView, bool) {
+// loadAsAuthor loads a week for one of its authors; others are told so.
+func (s *server) loadAsAuthor(w http.ResponseWriter, r *http.Request) (*weekView, bool) {
 	v, ok := s.load(w, r)
-	if ok && !v.may.Author {
+	if ok && !v.can.Answer {
 		s.notAllowed(w, r, "authors")
 		return nil, false
 	}
@@ -97,7 +97,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 	}
 	later, err := s.node.SavedForLater(r.Context(), v.Event.ID)
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
 	show, order := q.Get("show"), qa.InboxOrder(q.Get("sort"))
@@ -111,7 +111,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 	lists := map[string][]qa.InboxItem{"waiting": in.Waiting, "mine": in.Mine, "others": in.Others, "later": in.Later, "answered": in.Answered}
 
 	path := eventPath(v.Event.ID)
-	p := inboxPage{Event: v.Event, Path: path, Inbox: path + "/inbox", CSRF: v.csrf, Others: v.whereabouts()}
+	p := inboxPage{Event: v.Event, Path: path, Inbox: path + "/inbox", CSRF: v.csrf, OthersAnswering: v.othersAnswering()}
 	p.Heading = toAnswerWords(len(in.Waiting))
 	p.Lede = v.progress(&in)
 	address := func(show string, order qa.InboxOrder, open qa.PostID) string {
@@ -161,7 +161,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 	}
 	if show == "waiting" {
 		for i := range in.Later {
-			p.Put = append(p.Put, v.entry(&in.Later[i], address, "later", order, "", later))
+			p.SavedForLater = append(p.SavedForLater, v.entry(&in.Later[i], address, "later", order, "", later))
 		}
 	}
 	if len(p.Entries) == 0 {
@@ -203,8 +203,8 @@ func (v *weekView) progress(in *qa.Inbox) string {
 	return words
 }
 
-// whereabouts says at which questions the other authors are.
-func (v *weekView) whereabouts() []string {
+// othersAnswering says at which questions the other authors are.
+func (v *weekView) othersAnswering() []string {
 	var out []string
 	for post, list := range v.presence {
 		t, _, ok := v.find(post)
@@ -213,7 +213,7 @@ func (v *weekView) whereabouts() []string {
 		}
 		for _, p := range list {
 			if p.Kind == qa.PresenceAnswering && p.By != v.me && v.Event.HasRole(p.By, qa.RoleAuthor) {
-				out = append(out, v.person(p.By)+" is answering "+v.possessive(&t.Question)+" question")
+				out = append(out, v.personName(p.By)+" is answering "+v.possessive(&t.Question)+" question")
 			}
 		}
 	}
@@ -225,15 +225,15 @@ func (v *weekView) entry(item *qa.InboxItem, address func(string, qa.InboxOrder,
 	t, q := item.Thread, &item.Thread.Question
 	e := entryView{
 		ID: q.ID, Elem: postElem(q.ID), Path: postPath(v.Event.ID, q.ID), Week: v.address(q.ID), URL: address(show, order, q.ID) + "#" + postElem(q.ID),
-		Who: upperFirst(v.who(q)), Not: upperFirstLetter(v.lookalikes().Post(q).String()), Excerpt: markdown.Line(q.Text(), 240), Open: q.ID == open, Wants: t.Wants, When: v.cal.moment(q.AtMillis), Label: v.label(q, v.cal.moment(q.AtMillis)),
-		First: item.FirstOfAsker && !t.Answered, Mine: slices.Contains(item.TakenBy, v.me), Presence: v.answering(q.ID),
+		Who: upperFirst(v.writerName(q)), LookalikeNote: upperFirstLetter(v.lookalikes().Post(q).String()), Excerpt: markdown.Line(q.Text(), 240), Open: q.ID == open, Wants: t.Wants, When: v.cal.moment(q.AtMillis), Label: v.label(q, v.cal.moment(q.AtMillis)),
+		AskerUnanswered: item.FirstOfAsker && !t.Answered, Mine: slices.Contains(item.TakenBy, v.me), Presence: v.answering(q.ID),
 		Versions: len(q.Versions()) > 1, Late: q.Late, Later: later[q.ID], Answered: t.Answered,
-		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], CSRF: v.csrf, Me: v.person(v.me),
+		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], CSRF: v.csrf, Me: v.personName(v.me),
 	}
 	var others []string
 	for _, id := range item.TakenBy {
 		if id != v.me {
-			others = append(others, v.person(id))
+			others = append(others, v.personName(id))
 		}
 	}
 	if len(others) > 0 {
@@ -244,12 +244,12 @@ func (v *weekView) entry(item *qa.InboxItem, address func(string, qa.InboxOrder,
 		chosen := false
 		for i, part := range item.Parts {
 			pv := partView{N: i + 1, Text: part.Text, Answered: part.Answered, Chosen: !part.Answered && !chosen}
-			chosen, e.Begun = chosen || pv.Chosen, e.Begun || pv.Answered
+			chosen, e.PartlyAnswered = chosen || pv.Chosen, e.PartlyAnswered || pv.Answered
 			e.Parts = append(e.Parts, pv)
 		}
 		for _, g := range v.Event.Roles {
 			if g.Role == qa.RoleAuthor && g.ID != v.me && !slices.Contains(item.TakenBy, g.ID) {
-				e.Others = append(e.Others, choice{ID: string(g.ID), Words: v.lookalikes().Call(g.ID)})
+				e.AssignTo = append(e.AssignTo, choice{ID: string(g.ID), Words: v.lookalikes().Call(g.ID)})
 			}
 		}
 	}
@@ -262,11 +262,11 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if !v.may.Author {
+	if !v.can.Answer {
 		s.notAllowed(w, r, "authors")
 		return
 	}
-	p, back := at(t, i), localPath(r.PostForm.Get("back"))
+	p, back := postAt(t, i), localPath(r.PostForm.Get("back"))
 	ctx, key, d := r.Context(), string(p.ID), draftFrom(r)
 	fail := func(status int, words string) {
 		if wantsJSON(r) {
@@ -281,7 +281,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 			fail(statusOf(err), notSaved(err))
 			return
 		}
-		done(w, r, back, "")
+		formDone(w, r, back, "")
 		return
 	case r.PostForm.Has("later"):
 		err := s.node.SetDraft(ctx, v.Event.ID, key, d)
@@ -292,7 +292,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 			fail(statusOf(err), notSaved(err))
 			return
 		}
-		done(w, r, withoutOpen(back), "")
+		formDone(w, r, withoutOpen(back), "")
 		return
 	}
 	if strings.TrimSpace(d.Text) == "" {
@@ -314,7 +314,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	// The answer is saved. A draft left behind is a nuisance, not a loss.
 	_ = s.node.SetDraft(ctx, v.Event.ID, key, node.Draft{})
-	done(w, r, withoutOpen(back), "")
+	formDone(w, r, withoutOpen(back), "")
 }
 
 // withoutOpen is the inbox with the next question open instead of this one.
@@ -329,17 +329,17 @@ func withoutOpen(back string) string {
 	return u.String()
 }
 
-// take marks who will answer a question: the reader, another author, or nobody.
-func (s *server) take(w http.ResponseWriter, r *http.Request) {
+// assign marks who will answer a question: the reader, another author, or nobody.
+func (s *server) assign(w http.ResponseWriter, r *http.Request) {
 	v, t, i, ok := s.loadPost(w, r)
 	if !ok {
 		return
 	}
-	if !v.may.Author {
+	if !v.can.Answer {
 		s.notAllowed(w, r, "authors")
 		return
 	}
-	p := at(t, i)
+	p := postAt(t, i)
 	acts := []qa.Act{{Identity: v.me, On: r.PostForm.Get("take") == "1"}}
 	if to := qa.Identity(r.PostForm.Get("give")); r.PostForm.Has("give") {
 		if !v.Event.HasRole(to, qa.RoleAuthor) {
@@ -358,5 +358,5 @@ func (s *server) take(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" Nothing was changed.")
 		return
 	}
-	done(w, r, localPath(r.PostForm.Get("back")), p.ID)
+	formDone(w, r, localPath(r.PostForm.Get("back")), p.ID)
 }

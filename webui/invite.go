@@ -42,14 +42,14 @@ func (v *weekView) invites(all []qa.InviteInfo) []inviteView {
 			Revocable: in.State == qa.InviteOpen || in.State == qa.InviteClaimed,
 		}
 		if in.Claimer != "" {
-			view.Claimer = v.named(in.Claimer)
+			view.Claimer = v.nameOrYou(in.Claimer)
 		}
 		if in.AtMillis != 0 {
 			at := v.cal.moment(in.AtMillis)
 			view.When = &at
 		}
 		if in.State == qa.InviteOpen && in.Link.Event != "" {
-			view.Link, view.Program = offered(in.Link)
+			view.Link, view.Program = linksOf(in.Link)
 			view.QR = eventPath(v.Event.ID) + "/invite/" + string(in.Key) + ".svg"
 		}
 		out = append(out, view)
@@ -57,9 +57,9 @@ func (v *weekView) invites(all []qa.InviteInfo) []inviteView {
 	return out
 }
 
-// offered returns the link to show first and, where that opens in a browser, the one for
+// linksOf returns the link to show first and, where that opens in a browser, the one for
 // the program.
-func offered(inv qa.Invitation) (link, program string) {
+func linksOf(inv qa.Invitation) (link, program string) {
 	links := inv.Links()
 	if len(links) == 1 {
 		return links[0], ""
@@ -71,7 +71,7 @@ func offered(inv qa.Invitation) (link, program string) {
 const maxLabel = schema.MaxName
 
 func (s *server) invite(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.organise(w, r)
+	v, ok := s.loadAsOrganiser(w, r)
 	if !ok {
 		return
 	}
@@ -104,11 +104,11 @@ func (s *server) invite(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	done(w, r, to+"#invitations", "")
+	formDone(w, r, to+"#invitations", "")
 }
 
 func (s *server) revokeInvite(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.organise(w, r)
+	v, ok := s.loadAsOrganiser(w, r)
 	if !ok {
 		return
 	}
@@ -116,7 +116,7 @@ func (s *server) revokeInvite(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, statusOf(err), "The invitation was not revoked", sentence(err.Error())+" Nothing was changed.")
 		return
 	}
-	done(w, r, eventPath(v.Event.ID)+"/people#invitations", "")
+	formDone(w, r, eventPath(v.Event.ID)+"/people#invitations", "")
 }
 
 // inviteCode draws the link of one invitation, or with the name "all" the one
@@ -132,12 +132,12 @@ func (s *server) inviteCode(w http.ResponseWriter, r *http.Request) {
 	case !isSVG:
 	case name == "all":
 		if inv, err := s.node.Invitation(r.Context(), v.Event.ID); err == nil {
-			link, _ = offered(inv)
+			link, _ = linksOf(inv)
 		}
-	case v.may.Organise:
+	case v.can.Organise:
 		all, err := s.node.Invitations(r.Context(), v.Event.ID)
 		if err != nil {
-			s.failed(w, r, err)
+			s.readFailed(w, r, err)
 			return
 		}
 		for _, in := range v.invites(all) {
@@ -147,20 +147,20 @@ func (s *server) inviteCode(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if link == "" {
-		s.nowhere(w, r)
+		s.pageNotFound(w, r)
 		return
 	}
 	svg, err := qrSVG(link)
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "image/svg+xml")
 	_, _ = w.Write(svg)
 }
 
-// quiet is the empty edge a QR code needs on each side, in modules.
-const quiet = 4
+// quietZone is the empty edge a QR code needs on each side, in modules.
+const quietZone = 4
 
 // qrSVG draws a text as a QR code of one black path on white, a module a unit.
 // An error is returned when the text is too long for one.
@@ -171,15 +171,15 @@ func qrSVG(text string) ([]byte, error) {
 	}
 	size := code.Bounds().Dx()
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %[1]d" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%[1]dv%[1]dH0z"/><path fill="#000" d="`, size+2*quiet)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %[1]d" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%[1]dv%[1]dH0z"/><path fill="#000" d="`, size+2*quietZone)
 	for y := range size {
 		for x := 0; x < size; {
 			run := 0
-			for x+run < size && dark(code.At(x+run, y)) {
+			for x+run < size && isDark(code.At(x+run, y)) {
 				run++
 			}
 			if run > 0 {
-				fmt.Fprintf(&b, "M%d %dh%dv1h-%[3]dz", x+quiet, y+quiet, run)
+				fmt.Fprintf(&b, "M%d %dh%dv1h-%[3]dz", x+quietZone, y+quietZone, run)
 			}
 			x += max(run, 1)
 		}
@@ -188,7 +188,7 @@ func qrSVG(text string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func dark(c interface{ RGBA() (r, g, b, a uint32) }) bool {
+func isDark(c interface{ RGBA() (r, g, b, a uint32) }) bool {
 	r, _, _, _ := c.RGBA()
 	return r < 0x8000
 }

@@ -15,10 +15,10 @@ import (
 
 // libraryPage is the body of the first page.
 type libraryPage struct {
-	Now     *book
-	Coming  []book
-	Waiting []book // joined, not arrived
-	Read    []book
+	Now     *weekCard
+	Coming  []weekCard
+	Waiting []weekCard // joined, not arrived
+	Read    []weekCard
 	Years   []year
 	Clubs   []clubSection
 	Any     bool
@@ -27,14 +27,14 @@ type libraryPage struct {
 
 type year struct {
 	Name  string
-	Books []book
+	Books []weekCard
 }
 
-// book is one event in the library.
-type book struct {
+// weekCard is one event in the library.
+type weekCard struct {
 	Title, By, Path, Days, Day string
 	Line                       []weekday
-	Cloth                      int
+	CoverColour                int
 	Bold, Posts                string // how many questions, and what of them; or why that is not known
 	Why                        string
 	Cover                      string // the address of its picture; "" has none
@@ -65,19 +65,19 @@ func (s *server) library(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int, f libraryForms) {
 	ctx := r.Context()
-	shelved, err := s.node.Library(ctx)
+	library, err := s.node.Library(ctx)
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
 	clubs, err := s.node.Clubs(ctx)
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
 	all, err := s.node.Overview(ctx)
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
 	states := make(map[qa.EventID]qa.Status)
@@ -87,7 +87,7 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 			f.Relay = st.Relay.URL // the club's relay, most likely
 		}
 	}
-	p := libraryPage{Any: len(shelved) > 0, Forms: f}
+	p := libraryPage{Any: len(library) > 0, Forms: f}
 	p.Forms.CSRF = s.guard.form
 	if !p.Any && f.Open == "" {
 		p.Forms.Open = "join"
@@ -95,16 +95,16 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 	now := s.now().UnixMilli()
 	me, err := s.node.Identity(ctx)
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
-	listed := s.clubSections(ctx, me, clubs, shelved, &p)
-	for i := range shelved {
-		e := shelved[i].Event.Consistent()
+	listed := s.clubSections(ctx, me, clubs, library, &p)
+	for i := range library {
+		e := library[i].Event.Consistent()
 		if e.Kind == "club" || listed[e.ID] {
 			continue
 		}
-		b := s.book(e)
+		b := s.cardOf(e)
 		switch {
 		case e.Title == "":
 			b.Title = "A week"
@@ -119,19 +119,19 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 		p.Read = append(p.Read, b)
 	}
 	p.arrange()
-	s.countBooks(ctx, &p)
+	s.countAllQuestions(ctx, &p)
 	l := s.layout(r, "Your weeks", "library", p)
-	l.Truth = truthOf(node.Summarize(all))
+	l.Sync = syncSummaryOf(node.Summarize(all))
 	s.page(w, r, status, "library", l)
 }
 
-// book is what the library shows of an event. Its questions are counted once it is
+// cardOf is what the library shows of an event. Its questions are counted once it is
 // known to be shown.
-func (s *server) book(e qa.Event) book {
+func (s *server) cardOf(e qa.Event) weekCard {
 	e = e.Consistent()
 	c := s.calendar(e)
-	b := book{
-		Title: e.Title, By: and(authorsOf(e)), Path: eventPath(e.ID), Days: c.days(e), Cloth: cloth(e.ID),
+	b := weekCard{
+		Title: e.Title, By: and(authorsOf(e)), Path: eventPath(e.ID), Days: c.days(e), CoverColour: coverColour(e.ID),
 		Cover: coverPath(e), id: e.ID, starts: e.StartsAtMillis,
 	}
 	b.Line = c.weekline(e)
@@ -144,7 +144,7 @@ func (s *server) book(e qa.Event) book {
 
 // arrange puts the latest week in front, the others behind it by their days.
 func (p *libraryPage) arrange() {
-	newest := func(a, b book) int {
+	newest := func(a, b weekCard) int {
 		if a.starts != b.starts {
 			if a.starts > b.starts {
 				return -1
@@ -154,16 +154,16 @@ func (p *libraryPage) arrange() {
 		return strings.Compare(a.Title, b.Title)
 	}
 	slices.SortStableFunc(p.Read, newest)
-	slices.SortStableFunc(p.Coming, func(a, b book) int { return -newest(a, b) })
+	slices.SortStableFunc(p.Coming, func(a, b weekCard) int { return -newest(a, b) })
 	if len(p.Read) > 0 {
 		first := p.Read[0]
 		p.Now, p.Read = &first, p.Read[1:]
 	}
-	p.Years = byYear(p.Read)
+	p.Years = groupByYear(p.Read)
 }
 
-// byYear puts books that are sorted by their days under their years.
-func byYear(books []book) (out []year) {
+// groupByYear puts books that are sorted by their days under their years.
+func groupByYear(books []weekCard) (out []year) {
 	for _, b := range books {
 		name := "No date"
 		if b.starts != 0 {
@@ -182,9 +182,9 @@ func nextMonday(t time.Time) time.Time {
 	return t.AddDate(0, 0, (8-int(t.Weekday()))%7)
 }
 
-// found takes the form of a new week. It runs from the day given to the fourth
+// createWeek takes the form of a new week. It runs from the day given to the fourth
 // day after it: Monday to Friday.
-func (s *server) found(w http.ResponseWriter, r *http.Request) {
+func (s *server) createWeek(w http.ResponseWriter, r *http.Request) {
 	form := r.PostForm
 	f := libraryForms{
 		Open: "new", Title: strings.TrimSpace(form.Get("title")), Authors: strings.TrimSpace(form.Get("authors")),
@@ -244,7 +244,7 @@ func (s *server) found(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, statusOf(err), "The week is set up, but not on the club’s list", sentence(err.Error())+" Open the week under “Your weeks” and choose the club under “Week settings”.")
 		return
 	}
-	done(w, r, eventPath(inv.Event)+"/setup?new=1", "")
+	formDone(w, r, eventPath(inv.Event)+"/setup?new=1", "")
 }
 
 func (s *server) join(w http.ResponseWriter, r *http.Request) {
@@ -267,5 +267,5 @@ func (s *server) join(w http.ResponseWriter, r *http.Request) {
 		s.showLibrary(w, r, statusOf(err), f)
 		return
 	}
-	done(w, r, "/e/"+url.PathEscape(string(inv.Event)), "")
+	formDone(w, r, "/e/"+url.PathEscape(string(inv.Event)), "")
 }

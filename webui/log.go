@@ -58,7 +58,7 @@ func (s *server) showLog(w http.ResponseWriter, r *http.Request) {
 	}
 	all, err := s.node.Log(r.Context(), v.Event.ID)
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
 	slices.Reverse(all)
@@ -81,13 +81,13 @@ func (s *server) showLog(w http.ResponseWriter, r *http.Request) {
 	}
 	l := s.layout(r, "Moderation log", "week", nil)
 	v.nav(&l)
-	l.Body, l.Event, l.Stream, l.Whole = page, page.Path, page.Path+"/stream", true
+	l.Body, l.Event, l.Stream, l.RefreshWhole = page, page.Path, page.Path+"/stream", true
 	s.page(w, r, http.StatusOK, "log", l)
 }
 
 func (v *weekView) logLine(e qa.LogEntry) logLine {
 	d := e.Did()
-	return logLine{Who: upperFirst(v.named(e.By)), Did: v.phrases(&d, ""), When: v.cal.moment(e.AtMillis), NoEffect: !e.InEffect, Void: e.Void}
+	return logLine{Who: upperFirst(v.nameOrYou(e.By)), Did: v.phrases(&d, ""), When: v.cal.moment(e.AtMillis), NoEffect: !e.InEffect, Void: e.Void}
 }
 
 // phrases returns the sentence that tells what a change did; self is the post that the
@@ -102,13 +102,13 @@ func (v *weekView) phrases(d *qa.ChangeDescription, self qa.PostID) []phraseView
 		case p.Post != "":
 			line.Post = "a post that is not on this device"
 			if t, i, ok := v.find(p.Post); ok {
-				line.Post, line.URL = "a post", v.ref(p.Post).URL
-				if post := at(t, i); post.Shown() && !v.anonymous(post) { // the name of who is hidden is not held up here
-					line.Whose = v.named(post.By)
+				line.Post, line.URL = "a post", v.linkTo(p.Post).URL
+				if post := postAt(t, i); post.Shown() && !v.anonymous(post) { // the name of who is hidden is not held up here
+					line.Whose = v.nameOrYou(post.By)
 				}
 			}
 		case p.Person != "":
-			line.Name = v.named(p.Person)
+			line.Name = v.nameOrYou(p.Person)
 		case p.Millis != 0:
 			line.When = v.cal.moment(p.Millis)
 		}
@@ -117,12 +117,12 @@ func (v *weekView) phrases(d *qa.ChangeDescription, self qa.PostID) []phraseView
 	return out
 }
 
-// named is what a person is called in a sentence; "you" for the reader.
-func (v *weekView) named(id qa.Identity) string {
+// nameOrYou is what a person is called in a sentence; "you" for the reader.
+func (v *weekView) nameOrYou(id qa.Identity) string {
 	if slices.Contains(v.keys, id) {
 		return "you"
 	}
-	return v.person(id)
+	return v.personName(id)
 }
 
 // roleWords names a role with its article.

@@ -44,26 +44,26 @@ type choice struct {
 	Chosen    bool
 }
 
-// may says what the reader is allowed to do in a week. It decides what is
+// permissions says what the reader is allowed to do in a week. It decides what is
 // offered; what counts is decided by every device that takes the change.
-type may struct{ Organise, Moderate, Author bool }
+type permissions struct{ Organise, Moderate, Answer bool }
 
-func mayOf(e qa.Event, me qa.Identity) may {
+func permissionsOf(e qa.Event, me qa.Identity) permissions {
 	organise := e.HasRole(me, qa.RoleOrganiser)
-	return may{organise, organise || e.HasRole(me, qa.RoleModerator), e.HasRole(me, qa.RoleAuthor)}
+	return permissions{organise, organise || e.HasRole(me, qa.RoleModerator), e.HasRole(me, qa.RoleAuthor)}
 }
 
 // mayMark reports whether the reader's role allows to set a mark on a post.
 func (v *weekView) mayMark(t *qa.Thread, i int, mark string) bool {
 	if mark == "answered" {
-		return i < 0 && (v.may.Moderate || v.may.Author || v.mine(&t.Question))
+		return i < 0 && (v.can.Moderate || v.can.Answer || v.mine(&t.Question))
 	}
-	return v.may.Moderate
+	return v.can.Moderate
 }
 
-// loadModeration loads a post for somebody who may moderate; others are told so.
-func (s *server) loadModeration(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa.Thread, i int, ok bool) {
-	if v, t, i, ok = s.loadPost(w, r); ok && !v.may.Moderate {
+// loadAsModerator loads a post for somebody who may moderate; others are told so.
+func (s *server) loadAsModerator(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa.Thread, i int, ok bool) {
+	if v, t, i, ok = s.loadPost(w, r); ok && !v.can.Moderate {
 		s.notAllowed(w, r, "moderators and organisers")
 		ok = false
 	}
@@ -76,17 +76,17 @@ func (s *server) notAllowed(w http.ResponseWriter, r *http.Request, who string) 
 }
 
 func (s *server) moderation(w http.ResponseWriter, r *http.Request) {
-	if v, t, i, ok := s.loadModeration(w, r); ok {
+	if v, t, i, ok := s.loadAsModerator(w, r); ok {
 		s.showModeration(w, r, http.StatusOK, v, t, i, moderatePage{})
 	}
 }
 
 // showModeration fills in the page; what page holds already was typed and comes back.
 func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status int, v *weekView, t *qa.Thread, i int, page moderatePage) {
-	p, path := at(t, i), postPath(v.Event.ID, at(t, i).ID)
+	p, path := postAt(t, i), postPath(v.Event.ID, postAt(t, i).ID)
 	page.Event, page.CSRF, page.Back, page.Log = v.Event, v.csrf, v.address(p.ID), eventPath(v.Event.ID)+"/log"
 	page.Mark, page.Block = path+"/mark", path+"/block"
-	page.Post, page.Who, page.Question = v.post(t, i), v.who(p), i < 0
+	page.Post, page.Who, page.Question = v.post(t, i), v.writerName(p), i < 0
 	page.Words = markdown.Line(p.Text(), 240)
 	page.Hidden, page.Pinned, page.Answered = p.Marks.Hidden != "", p.Marks.Pinned, p.Marks.Answered
 	page.ByAuthor = t.Answered && !p.Marks.Answered
@@ -100,7 +100,7 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	if page.Question {
 		page.Questions = v.questions(p.ID, p.Marks.DuplicateOf)
 	}
-	page.Writer, page.WriterName = people.Of(&v.Week, p.By)[0], v.named(p.By)
+	page.Writer, page.WriterName = people.Of(&v.Week, p.By)[0], v.nameOrYou(p.By)
 	page.Wrote = v.cal.moment(page.Writer.First.AtMillis) // p at the latest
 	block, blocked := qa.Blocks(s.log(r.Context(), v.Event.ID))[p.By]
 	page.Blocked = blocked || p.Blocked
@@ -169,7 +169,7 @@ func (s *server) mark(w http.ResponseWriter, r *http.Request) {
 		s.notAllowed(w, r, "moderators and organisers")
 		return
 	}
-	p := at(t, i)
+	p := postAt(t, i)
 	act.Post = p.ID
 	if err == nil && act.Mark == "duplicateOf" && act.Text != "" {
 		if of, j, known := v.find(qa.PostID(act.Text)); !known || j >= 0 || of == t {
@@ -181,7 +181,7 @@ func (s *server) mark(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		words := "Not saved. " + sentence(err.Error()) + " The post was not changed."
-		if wantsJSON(r) || !v.may.Moderate {
+		if wantsJSON(r) || !v.can.Moderate {
 			s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The post was not changed. Go back and try again.")
 			return
 		}
@@ -192,17 +192,17 @@ func (s *server) mark(w http.ResponseWriter, r *http.Request) {
 		s.showModeration(w, r, status, v, t, i, moderatePage{Error: words, Reason: r.PostForm.Get("reason")})
 		return
 	}
-	done(w, r, s.backTo(r, v.address(p.ID)), p.ID)
+	formDone(w, r, s.backTo(r, v.address(p.ID)), p.ID)
 }
 
 // block takes away from a post's writer, or gives back, that others see what
 // they write from now on.
 func (s *server) block(w http.ResponseWriter, r *http.Request) {
-	v, t, i, ok := s.loadModeration(w, r)
+	v, t, i, ok := s.loadAsModerator(w, r)
 	if !ok {
 		return
 	}
-	p := at(t, i)
+	p := postAt(t, i)
 	act, err := blockFrom(r.PostForm, p.By)
 	if err == nil && act.Text != "" && (v.mine(p) || v.Event.HasRole(p.By, qa.RoleOrganiser)) {
 		err = errors.New("an organiser cannot be blocked, nor can you block yourself")
@@ -220,7 +220,7 @@ func (s *server) block(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	done(w, r, s.backTo(r, v.address(p.ID)), p.ID)
+	formDone(w, r, s.backTo(r, v.address(p.ID)), p.ID)
 }
 
 func blockFrom(form url.Values, whom qa.Identity) (qa.Act, error) {
@@ -243,18 +243,18 @@ func (s *server) backTo(r *http.Request, otherwise string) string {
 	return localPath(back) + "#" + postElem(qa.PostID(r.PathValue("post")))
 }
 
-// waitingPosts counts what the reader may approve.
-func (v *weekView) waitingPosts() int {
+// countToApprove counts what the reader may approve.
+func (v *weekView) countToApprove() int {
 	n := 0
-	if !v.may.Moderate {
+	if !v.can.Moderate {
 		return 0
 	}
 	for k := range v.Threads {
-		if toApprove(&v.Threads[k].Question) {
+		if needsApproval(&v.Threads[k].Question) {
 			n++
 		}
 		for j := range v.Threads[k].Replies {
-			if toApprove(&v.Threads[k].Replies[j]) {
+			if needsApproval(&v.Threads[k].Replies[j]) {
 				n++
 			}
 		}
@@ -262,12 +262,12 @@ func (v *weekView) waitingPosts() int {
 	return n
 }
 
-// waits reports whether something in a thread waits for approval.
-func waits(t *qa.Thread) bool {
-	return toApprove(&t.Question) || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return toApprove(&p) })
+// hasPostToApprove reports whether something in a thread waits for approval.
+func hasPostToApprove(t *qa.Thread) bool {
+	return needsApproval(&t.Question) || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return needsApproval(&p) })
 }
 
-// toApprove reports whether a post is published only when a moderator approves it.
-func toApprove(p *qa.PostView) bool {
+// needsApproval reports whether a post is published only when a moderator approves it.
+func needsApproval(p *qa.PostView) bool {
 	return p.Shown() && (p.Awaiting || p.AfterClosing || p.EditedAfterClosing)
 }

@@ -16,13 +16,13 @@ import (
 type peoplePage struct {
 	Event      qa.Event
 	CSRF, Path string
-	May        may
+	Can        permissions
 	Access     string
 	Roles      []roleGroup
 	Blocked    []blockedPerson
-	Known      []choice // people who could be given a role
+	Candidates []choice // people who could be given a role
 	Invites    []inviteView
-	Fresh      *inviteView
+	Created    *inviteView
 	Label      string // typed
 	Chosen     qa.Role
 	Error      string
@@ -78,10 +78,10 @@ func (s *server) people(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// organise loads a week for an organiser; others are told so.
-func (s *server) organise(w http.ResponseWriter, r *http.Request) (*weekView, bool) {
+// loadAsOrganiser loads a week for an organiser; others are told so.
+func (s *server) loadAsOrganiser(w http.ResponseWriter, r *http.Request) (*weekView, bool) {
 	v, ok := s.load(w, r)
-	if ok && !v.may.Organise {
+	if ok && !v.can.Organise {
 		s.notAllowed(w, r, "organisers")
 		return nil, false
 	}
@@ -91,38 +91,38 @@ func (s *server) organise(w http.ResponseWriter, r *http.Request) (*weekView, bo
 // showPeople fills in the page; what page holds already was typed and comes back.
 func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, v *weekView, page peoplePage) {
 	ctx := r.Context()
-	page.Event, page.CSRF, page.Path, page.May = v.Event, v.csrf, eventPath(v.Event.ID), v.may
+	page.Event, page.CSRF, page.Path, page.Can = v.Event, v.csrf, eventPath(v.Event.ID), v.can
 	page.Access = accessWords(v.Event)
 	page.Roles = v.roles()
 	if page.Chosen == "" {
 		page.Chosen = qa.RoleAuthor
 	}
-	if v.may.Organise {
-		page.Known = v.known()
+	if v.can.Organise {
+		page.Candidates = v.roleCandidates()
 	}
 	for id, e := range qa.Blocks(s.log(ctx, v.Event.ID)) {
 		page.Blocked = append(page.Blocked, blockedPerson{
-			Name: v.person(id), Short: id.Short(), ID: id, Reason: e.Text, By: v.named(e.By), When: v.cal.moment(e.AtMillis),
+			Name: v.personName(id), Short: id.Short(), ID: id, Reason: e.Text, By: v.nameOrYou(e.By), When: v.cal.moment(e.AtMillis),
 		})
 	}
 	slices.SortFunc(page.Blocked, func(a, b blockedPerson) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-	if v.may.Organise {
+	if v.can.Organise {
 		all, err := s.node.Invitations(ctx, v.Event.ID)
 		if err != nil {
-			s.failed(w, r, err)
+			s.readFailed(w, r, err)
 			return
 		}
 		page.Invites = v.invites(all)
 		fresh := r.URL.Query().Get("made")
 		for i := range page.Invites {
 			if inv := &page.Invites[i]; fresh != "" && string(inv.Key) == fresh && inv.Link != "" {
-				page.Fresh = inv
+				page.Created = inv
 			}
 		}
 	}
 	l := s.layout(r, "People and roles", "week", nil)
 	v.nav(&l)
-	l.Body, l.Event, l.Stream, l.Whole = page, page.Path, page.Path+"/stream", r.Method == http.MethodGet
+	l.Body, l.Event, l.Stream, l.RefreshWhole = page, page.Path, page.Path+"/stream", r.Method == http.MethodGet
 	s.page(w, r, status, "people", l)
 }
 
@@ -148,7 +148,7 @@ func (v *weekView) roles() []roleGroup {
 		for _, id := range ids {
 			founder := g.Role == qa.RoleOrganiser
 			g.People = append(g.People, personLine{
-				Name: v.person(id), ID: id, Short: id.Short(), You: id == v.me, Revocable: v.may.Organise && !founder, Contact: contactOf(v.People[id].Link),
+				Name: v.personName(id), ID: id, Short: id.Short(), You: id == v.me, Revocable: v.can.Organise && !founder, Contact: contactOf(v.People[id].Link),
 			})
 		}
 		if len(g.People) > 0 {
@@ -158,12 +158,12 @@ func (v *weekView) roles() []roleGroup {
 	return out
 }
 
-// maxKnown is how many people are offered by name for a role.
-const maxKnown = 500
+// maxRoleCandidates is how many people are offered by name for a role.
+const maxRoleCandidates = 500
 
-// known lists the people of the week by name, without those who wrote with a
+// roleCandidates lists the people of the week by name, without those who wrote with a
 // key made for one question: nobody knows who they are.
-func (v *weekView) known() []choice {
+func (v *weekView) roleCandidates() []choice {
 	var ids []qa.Identity
 	for id, p := range v.People {
 		if p.Name != "" && id != v.Event.Founder {
@@ -172,22 +172,22 @@ func (v *weekView) known() []choice {
 	}
 	var out []choice
 	for _, f := range people.Of(&v.Week, ids...) {
-		words := isolated(f.Name) + " (" + f.ID.Short() + "), " + f.RoleWords()
+		words := isolateDirection(f.Name) + " (" + f.ID.Short() + "), " + f.RoleWords()
 		if not := v.lookalikes().Person(f.ID, f.Name).String(); not != "" {
 			words += ", " + not
 		}
 		if first := f.FirstWords(); first != "" {
-			words += ", wrote first: " + isolated(first)
+			words += ", wrote first: " + isolateDirection(first)
 		}
 		out = append(out, choice{ID: string(f.ID), Words: words})
 	}
 	slices.SortFunc(out, func(a, b choice) int { return cmp.Or(cmp.Compare(a.Words, b.Words), cmp.Compare(a.ID, b.ID)) })
-	return out[:min(len(out), maxKnown)]
+	return out[:min(len(out), maxRoleCandidates)]
 }
 
 // setRole gives somebody a role, or takes it back.
 func (s *server) setRole(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.organise(w, r)
+	v, ok := s.loadAsOrganiser(w, r)
 	if !ok {
 		return
 	}
@@ -210,7 +210,7 @@ func (s *server) setRole(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	done(w, r, eventPath(v.Event.ID)+"/people#roles", "")
+	formDone(w, r, eventPath(v.Event.ID)+"/people#roles", "")
 }
 
 // unblock lifts a block from the page about people.
@@ -219,7 +219,7 @@ func (s *server) unblock(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if !v.may.Moderate {
+	if !v.can.Moderate {
 		s.notAllowed(w, r, "moderators and organisers")
 		return
 	}
@@ -231,12 +231,12 @@ func (s *server) unblock(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, statusOf(err), "The person was not unblocked", sentence(err.Error())+" Nothing was changed.")
 		return
 	}
-	done(w, r, eventPath(v.Event.ID)+"/people#blocked", "")
+	formDone(w, r, eventPath(v.Event.ID)+"/people#blocked", "")
 }
 
-// turn sets one of the week's two switches: closed, and approve.
-func (s *server) turn(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.organise(w, r)
+// setSwitch sets one of the week's two switches: closed, and approve.
+func (s *server) setSwitch(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.loadAsOrganiser(w, r)
 	if !ok {
 		return
 	}
@@ -254,7 +254,7 @@ func (s *server) turn(w http.ResponseWriter, r *http.Request) {
 	if back := r.PostForm.Get("back"); back != "" {
 		to = localPath(back)
 	}
-	done(w, r, to, "")
+	formDone(w, r, to, "")
 }
 
 // organisers lists those who can be asked about a week.

@@ -215,10 +215,10 @@ func TestQRPictureIsTheCode(t *testing.T) {
 	corner := 0
 	for _, r := range runs {
 		x, y, n := atoi(r[1]), atoi(r[2]), atoi(r[3])
-		if x < quiet || y < quiet || x+n > size-quiet || y >= size-quiet {
+		if x < quietZone || y < quietZone || x+n > size-quietZone || y >= size-quietZone {
 			t.Errorf("a module in the quiet edge: %s", r[0])
 		}
-		if n == 7 && (y == quiet || y == quiet+6 || y == size-quiet-7 || y == size-quiet-1) && (x == quiet || x == size-quiet-7) {
+		if n == 7 && (y == quietZone || y == quietZone+6 || y == size-quietZone-7 || y == size-quietZone-1) && (x == quietZone || x == size-quietZone-7) {
 			corner++
 		}
 	}

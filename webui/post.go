@@ -41,7 +41,7 @@ func (s *server) loadPost(w http.ResponseWriter, r *http.Request) (v *weekView, 
 		return nil, nil, 0, false
 	}
 	if t, i, ok = v.find(qa.PostID(r.PathValue("post"))); !ok {
-		s.noPost(w, r)
+		s.postNotFound(w, r)
 	}
 	return v, t, i, ok
 }
@@ -52,7 +52,7 @@ func (s *server) post(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func at(t *qa.Thread, i int) *qa.PostView {
+func postAt(t *qa.Thread, i int) *qa.PostView {
 	if i < 0 {
 		return &t.Question
 	}
@@ -62,9 +62,9 @@ func at(t *qa.Thread, i int) *qa.PostView {
 // showPost renders the page of a post. c, when not nil, is a reply that was not
 // taken or is shown as a preview.
 func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v *weekView, t *qa.Thread, i int, c *composer) {
-	p := at(t, i)
+	p := postAt(t, i)
 	page := postPage{
-		Event: v.Event, Path: eventPath(v.Event.ID), Back: v.address(p.ID), Thread: v.thread(t), Here: postElem(p.ID), Who: v.who(p),
+		Event: v.Event, Path: eventPath(v.Event.ID), Back: v.address(p.ID), Thread: v.thread(t), Here: postElem(p.ID), Who: v.writerName(p),
 		Answered: t.Answered,
 	}
 	page.Thread.Open = false        // the page has a box of its own
@@ -76,7 +76,7 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 		c.Label, c.Button, c.Cancel = v.replyLabel(p), "Reply", page.Back
 		page.Compose = c
 	}
-	if p.Shown() || v.mine(p) || v.may.Moderate && !p.Withdrawn && !p.Void {
+	if p.Shown() || v.mine(p) || v.can.Moderate && !p.Withdrawn && !p.Void {
 		page.History = v.history(p)
 	}
 	l := s.layout(r, title(p, v), "week", nil)
@@ -139,12 +139,12 @@ type editPage struct {
 	On      string // "1" withdraws, "0" takes the withdrawal back
 }
 
-// own loads a post that the reader wrote; others are told so.
-func (s *server) own(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa.Thread, i int, ok bool) {
+// loadOwnPost loads a post that the reader wrote; others are told so.
+func (s *server) loadOwnPost(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa.Thread, i int, ok bool) {
 	if v, t, i, ok = s.loadPost(w, r); !ok {
 		return
 	}
-	if !v.mine(at(t, i)) {
+	if !v.mine(postAt(t, i)) {
 		s.problem(w, r, http.StatusForbidden, "Only its writer can change this post", "Nothing was changed. You can reply to it, or ask a moderator.")
 		return nil, nil, 0, false
 	}
@@ -152,11 +152,11 @@ func (s *server) own(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa
 }
 
 func (s *server) editor(w http.ResponseWriter, r *http.Request) {
-	v, t, i, ok := s.own(w, r)
+	v, t, i, ok := s.loadOwnPost(w, r)
 	if !ok {
 		return
 	}
-	p := at(t, i)
+	p := postAt(t, i)
 	d, kept := v.drafts[editKey+string(p.ID)]
 	if !kept {
 		d.Text = p.Text()
@@ -172,7 +172,7 @@ func (s *server) editor(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) showEditor(w http.ResponseWriter, r *http.Request, status int, v *weekView, t *qa.Thread, i int, c composer) {
-	p := at(t, i)
+	p := postAt(t, i)
 	c.Action, c.CSRF, c.Key = postPath(v.Event.ID, p.ID)+"/edit", v.csrf, editKey+string(p.ID)
 	c.Label, c.Button, c.Cancel = "Text", "Save changes", v.address(p.ID)
 	c.Note = "The earlier version is kept, and everyone can see it. If you edit this post on another device at the same time, both versions are kept."
@@ -184,11 +184,11 @@ func (s *server) showEditor(w http.ResponseWriter, r *http.Request, status int, 
 }
 
 func (s *server) edit(w http.ResponseWriter, r *http.Request) {
-	v, t, i, ok := s.own(w, r)
+	v, t, i, ok := s.loadOwnPost(w, r)
 	if !ok {
 		return
 	}
-	p, d, ctx := at(t, i), draftFrom(r), r.Context()
+	p, d, ctx := postAt(t, i), draftFrom(r), r.Context()
 	key := editKey + string(p.ID)
 	fail := func(status int, words string) {
 		if wantsJSON(r) {
@@ -203,14 +203,14 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 			fail(statusOf(err), notSaved(err))
 			return
 		}
-		done(w, r, v.address(p.ID), p.ID)
+		formDone(w, r, v.address(p.ID), p.ID)
 		return
 	case r.PostForm.Has("discard"):
 		if err := s.node.SetDraft(ctx, v.Event.ID, key, node.Draft{}); err != nil {
 			fail(statusOf(err), notSaved(err))
 			return
 		}
-		done(w, r, v.address(p.ID), p.ID)
+		formDone(w, r, v.address(p.ID), p.ID)
 		return
 	case r.PostForm.Has("preview"):
 		s.showEditor(w, r, http.StatusOK, v, t, i, composer{Draft: d, Preview: markdown.HTML(d.Text)})
@@ -232,15 +232,15 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = s.node.SetDraft(ctx, v.Event.ID, key, node.Draft{}) // the text is saved; see posted
-	done(w, r, v.address(p.ID), p.ID)
+	formDone(w, r, v.address(p.ID), p.ID)
 }
 
 func (s *server) withdrawal(w http.ResponseWriter, r *http.Request) {
-	v, t, i, ok := s.own(w, r)
+	v, t, i, ok := s.loadOwnPost(w, r)
 	if !ok {
 		return
 	}
-	p := at(t, i)
+	p := postAt(t, i)
 	page := editPage{
 		Event: v.Event, Path: eventPath(v.Event.ID), Title: "Withdraw this post?", Post: v.post(t, i),
 		Act: postPath(v.Event.ID, p.ID) + "/withdraw", CSRF: v.csrf, Back: v.address(p.ID), On: "1",
@@ -255,11 +255,11 @@ func (s *server) withdrawal(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) withdraw(w http.ResponseWriter, r *http.Request) {
-	v, t, i, ok := s.own(w, r)
+	v, t, i, ok := s.loadOwnPost(w, r)
 	if !ok {
 		return
 	}
-	p := at(t, i)
+	p := postAt(t, i)
 	_, err := s.node.Do(r.Context(), v.Event.ID, qa.Act{
 		Kind: qa.ActWithdraw, Post: p.ID, On: r.PostForm.Get("on") != "0",
 	})
@@ -267,5 +267,5 @@ func (s *server) withdraw(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The post was not changed. Go back and try again.")
 		return
 	}
-	done(w, r, v.address(p.ID), p.ID)
+	formDone(w, r, v.address(p.ID), p.ID)
 }

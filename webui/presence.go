@@ -38,10 +38,10 @@ func (a *announcer) due(post qa.PostID, now time.Time) bool {
 	return true
 }
 
-// writing tells the others that the reader is answering a post, when the reader
+// announceAnswering tells the others that the reader is answering a post, when the reader
 // is an author: so that two of them do not answer the same question unaware.
 // What readers begin to write is told to nobody.
-func (s *server) writing(ctx context.Context, event qa.EventID, key string, d node.Draft) {
+func (s *server) announceAnswering(ctx context.Context, event qa.EventID, key string, d node.Draft) {
 	if d.Empty() {
 		return
 	}
@@ -61,8 +61,8 @@ func (s *server) writing(ctx context.Context, event qa.EventID, key string, d no
 	_ = s.node.Announce(ctx, event, qa.PresenceAnswering, post)
 }
 
-// attendance returns what is known of the others' devices, by post.
-func (s *server) attendance(ctx context.Context, event qa.EventID) map[qa.PostID][]qa.Presence {
+// presenceByPost returns what is known of the others' devices, by post.
+func (s *server) presenceByPost(ctx context.Context, event qa.EventID) map[qa.PostID][]qa.Presence {
 	all, err := s.node.Presence(ctx, event)
 	if err != nil {
 		return nil // the page must open all the same
@@ -79,7 +79,7 @@ func (v *weekView) answering(post qa.PostID) string {
 	var names []string
 	for _, p := range v.presence[post] {
 		if p.Kind == qa.PresenceAnswering && p.By != v.me && v.Event.HasRole(p.By, qa.RoleAuthor) {
-			if name := v.person(p.By); !slices.Contains(names, name) {
+			if name := v.personName(p.By); !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
@@ -97,14 +97,14 @@ func (v *weekView) answering(post qa.PostID) string {
 // maxStateWords is how long the words of a delivery state may be, in characters.
 const maxStateWords = 26
 
-// seen says on whose device a post has arrived, of the authors: there, which is
+// deliveredWords says on whose device a post has arrived, of the authors: there, which is
 // not the same as read. "" when nothing is known.
-func (v *weekView) seen(post qa.PostID) string {
+func (v *weekView) deliveredWords(post qa.PostID) string {
 	for _, p := range v.presence[post] {
 		if p.Kind != qa.PresenceSeen || p.By == v.me || !v.Event.HasRole(p.By, qa.RoleAuthor) {
 			continue
 		}
-		if words := "Delivered to " + isolated(firstName(cmp.Or(v.People[p.By].Name, p.By.Short()))); len([]rune(words)) <= maxStateWords {
+		if words := "Delivered to " + isolateDirection(firstName(cmp.Or(v.People[p.By].Name, p.By.Short()))); len([]rune(words)) <= maxStateWords {
 			return words
 		}
 		return deliveryWords[stateSeen]

@@ -16,7 +16,7 @@ type refusal struct {
 	Week, Path             string
 	PostURL                string // of the post it is about, when that is here
 	When                   *moment
-	TakeBack               string // where the form goes; "" when it is pending
+	Discard                string // where the form goes; "" when it is pending
 	CSRF, Hash             string
 	Organisers             []personLine
 	Code                   string
@@ -49,7 +49,7 @@ func (v *weekView) refusals(all []qa.NotTaken, csrf string) []refusal {
 func (v *weekView) refusal(n qa.NotTaken, csrf string, organisers []personLine) refusal {
 	path := eventPath(v.Event.ID)
 	r := refusal{
-		Elem: refusalElem(n.Hash), Title: actWords(n.Act), Why: sentence(n.Reason), Words: wordsOf(n.Act),
+		Elem: refusalElem(n.Hash), Title: actWords(n.Act), Why: sentence(n.Reason), Words: textOf(n.Act),
 		Week: v.Event.Title, Path: path, CSRF: csrf, Hash: n.Hash, Code: n.Code, Organisers: organisers,
 	}
 	r.Rows = min(max(3, strings.Count(r.Words, "\n")+len(r.Words)/60+1), 12)
@@ -67,12 +67,12 @@ func (v *weekView) refusal(n qa.NotTaken, csrf string, organisers []personLine) 
 		r.Next = "Only this relay rejects it; this device finds nothing wrong with it. It is saved here, and another relay may accept it."
 	default:
 		r.Next = "Other devices reject it, so nobody else will see it. Your words are kept here until you discard them."
-		r.TakeBack = path + "/refused/" + n.Hash
+		r.Discard = path + "/refused/" + n.Hash
 	}
 	return r
 }
 
-func (v *weekView) has(id qa.PostID) bool { _, ok := v.where[id]; return ok }
+func (v *weekView) has(id qa.PostID) bool { _, ok := v.threadIndex[id]; return ok }
 
 func refusalElem(hash string) string { return "n-" + hash[:min(len(hash), 16)] }
 
@@ -112,8 +112,8 @@ func actWords(a qa.Act) string {
 	return "Something you did"
 }
 
-// wordsOf is the text in an act that somebody would be sorry to lose.
-func wordsOf(a qa.Act) string {
+// textOf is the text in an act that somebody would be sorry to lose.
+func textOf(a qa.Act) string {
 	switch {
 	case a.Kind == qa.ActPerson && a.Person != nil:
 		return strings.TrimSpace(strings.Join([]string{a.Person.Name, a.Person.About, a.Person.Link}, "\n"))
@@ -124,10 +124,10 @@ func wordsOf(a qa.Act) string {
 	return a.Text
 }
 
-func (s *server) takeBack(w http.ResponseWriter, r *http.Request) {
+func (s *server) discardRefused(w http.ResponseWriter, r *http.Request) {
 	if err := s.node.DiscardRefusal(r.Context(), qa.EventID(r.PathValue("event")), r.PathValue("hash")); err != nil {
 		s.problem(w, r, statusOf(err), "It was not discarded", sentence(err.Error())+" Your words are still kept on this device.")
 		return
 	}
-	done(w, r, "/sync", "")
+	formDone(w, r, "/sync", "")
 }

@@ -68,19 +68,19 @@ func (r *templates) plain(w http.ResponseWriter, status int, name string, data a
 
 // layout is what every page has.
 type layout struct {
-	Title   string
-	Theme   string
-	Nav     string // "library", "week", "you", "sync"
-	Here    string // path and query of this page, to come back to
-	CSRF    string
-	Stream  string // where updates come from
-	Event   string // path of the event the page belongs to, or ""
-	Author  bool   // the reader answers in it: the inbox is named
-	Winners bool   // the winners page is linked: the reader chooses, or somebody has won
-	Browser bool   // see Config.Browser
-	Whole   bool   // the page is read again as a whole when something changes
-	Truth   truth
-	Body    any
+	Title        string
+	Theme        string
+	Nav          string // "library", "week", "you", "sync"
+	Here         string // path and query of this page, to come back to
+	CSRF         string
+	Stream       string // where updates come from
+	Event        string // path of the event the page belongs to, or ""
+	Author       bool   // the reader answers in it: the inbox is named
+	Winners      bool   // the winners page is linked: the reader chooses, or somebody has won
+	Browser      bool   // see Config.Browser
+	RefreshWhole bool   // the page is read again as a whole when something changes
+	Sync         syncSummary
+	Body         any
 }
 
 func (s *server) layout(r *http.Request, title, nav string, body any) layout {
@@ -95,22 +95,22 @@ func (s *server) layout(r *http.Request, title, nav string, body any) layout {
 }
 
 func (s *server) page(w http.ResponseWriter, r *http.Request, status int, name string, l layout) {
-	if l.Truth == (truth{}) {
-		l.Truth = s.truth(r.Context())
+	if l.Sync == (syncSummary{}) {
+		l.Sync = s.syncSummary(r.Context())
 	}
 	write(w, status, s.render.pages[name], "layout", l)
 }
 
-func (s *server) truth(ctx context.Context) truth {
+func (s *server) syncSummary(ctx context.Context) syncSummary {
 	sum, err := s.node.Summary(ctx)
 	if err != nil {
-		return truth{State: stateDraft, Words: "Status unknown"}
+		return syncSummary{State: stateDraft, Words: "Status unknown"}
 	}
-	return truthOf(sum)
+	return syncSummaryOf(sum)
 }
 
-func (s *server) truthFragment(w http.ResponseWriter, r *http.Request) {
-	write(w, http.StatusOK, s.render.partials, "truth", s.truth(r.Context()))
+func (s *server) syncSummaryFragment(w http.ResponseWriter, r *http.Request) {
+	write(w, http.StatusOK, s.render.partials, "truth", s.syncSummary(r.Context()))
 }
 
 // problem is a page that says what happened, what is safe and what to do.
@@ -124,13 +124,13 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, status int, tit
 	s.page(w, r, status, "problem", s.layout(r, title, "", problem{title, text}))
 }
 
-func (s *server) nowhere(w http.ResponseWriter, r *http.Request) {
+func (s *server) pageNotFound(w http.ResponseWriter, r *http.Request) {
 	s.problem(w, r, http.StatusNotFound, "Page not found",
 		"The address may be incomplete. All your weeks are under “Your weeks”.")
 }
 
-// failed is the page for a node that could not read what it has.
-func (s *server) failed(w http.ResponseWriter, r *http.Request, err error) {
+// readFailed is the page for a node that could not read what it has.
+func (s *server) readFailed(w http.ResponseWriter, r *http.Request, err error) {
 	s.problem(w, r, http.StatusInternalServerError, "This could not be read",
 		sentence(err.Error())+" What you wrote before is saved on this device and was not touched. Reload the page; if that does not help, restart Flyleaf.")
 }
@@ -177,9 +177,9 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(b)
 }
 
-// done ends a form that was taken: with scripts off by a redirect, so that
+// formDone ends a form that was taken: with scripts off by a redirect, so that
 // reloading does not send it again.
-func done(w http.ResponseWriter, r *http.Request, to string, post qa.PostID) {
+func formDone(w http.ResponseWriter, r *http.Request, to string, post qa.PostID) {
 	if wantsJSON(r) {
 		writeJSON(w, http.StatusOK, map[string]string{"location": to, "post": string(post), "elem": postElem(post)})
 		return

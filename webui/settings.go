@@ -25,7 +25,7 @@ func (s *server) setTheme(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, http.StatusInternalServerError, "The theme was not changed", sentence(err.Error())+" Nothing else has changed.")
 		return
 	}
-	done(w, r, localPathOr(r.PostForm.Get("back"), "/"), "")
+	formDone(w, r, localPathOr(r.PostForm.Get("back"), "/"), "")
 }
 
 func localPathOr(p, otherwise string) string {

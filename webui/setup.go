@@ -55,7 +55,7 @@ type setupPage struct {
 	Path, CSRF  string
 	New         bool // it was founded just now
 	Cover       string
-	Cloth       int
+	CoverColour int
 	By          string
 	Title       string
 	Subtitle    string
@@ -82,7 +82,7 @@ var setupTimes = []struct{ key, words string }{
 }
 
 func (s *server) setup(w http.ResponseWriter, r *http.Request) {
-	if v, ok := s.organise(w, r); ok {
+	if v, ok := s.loadAsOrganiser(w, r); ok {
 		s.showSetup(w, r, http.StatusOK, v, s.setupOf(v))
 	}
 }
@@ -110,10 +110,10 @@ func (s *server) setupOf(v *weekView) setupPage {
 
 func (s *server) showSetup(w http.ResponseWriter, r *http.Request, status int, v *weekView, p setupPage) {
 	p.Event, p.Path, p.CSRF, p.New = v.Event, eventPath(v.Event.ID), v.csrf, r.URL.Query().Has("new")
-	p.Cover, p.Cloth, p.By = coverPath(v.Event), cloth(v.Event.ID), and(authorsOf(v.Event))
+	p.Cover, p.CoverColour, p.By = coverPath(v.Event), coverColour(v.Event.ID), and(authorsOf(v.Event))
 	clubs, err := s.node.Clubs(r.Context())
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
 	for _, e := range clubs {
@@ -133,7 +133,7 @@ func (s *server) showSetup(w http.ResponseWriter, r *http.Request, status int, v
 
 // saveSetup takes the form: what it says of the week, and which clubs list it.
 func (s *server) saveSetup(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.organise(w, r)
+	v, ok := s.loadAsOrganiser(w, r)
 	if !ok {
 		return
 	}
@@ -156,7 +156,7 @@ func (s *server) saveSetup(w http.ResponseWriter, r *http.Request) {
 		s.showSetup(w, r, http.StatusUnprocessableEntity, v, typed)
 		return
 	}
-	done(w, r, eventPath(v.Event.ID), "")
+	formDone(w, r, eventPath(v.Event.ID), "")
 }
 
 // typedSetup is the form as it was typed, to come back with the page.

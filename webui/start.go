@@ -40,7 +40,7 @@ func (s *StartTokens) use(t string) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.tokens, func(x string) bool { return same(x, t) })
+	i := slices.IndexFunc(s.tokens, func(x string) bool { return equalSecrets(x, t) })
 	if i < 0 {
 		return false
 	}

@@ -10,9 +10,9 @@ import (
 	"flyleaf/qa"
 )
 
-// beat is how often a quiet stream sends an empty line, so that a connection
+// heartbeat is how often a quiet stream sends an empty line, so that a connection
 // that died is noticed.
-const beat = 20 * time.Second
+const heartbeat = 20 * time.Second
 
 // maxFragment is how many posts are asked for at once; above that the page is
 // read again as a whole.
@@ -45,7 +45,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	if _, err := fmt.Fprint(w, "retry: 2000\nevent: hello\ndata: {}\n\n"); err != nil || out.Flush() != nil {
 		return
 	}
-	tick := time.NewTicker(beat)
+	tick := time.NewTicker(heartbeat)
 	defer tick.Stop()
 	for {
 		select {

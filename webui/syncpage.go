@@ -13,21 +13,21 @@ import (
 
 // syncPageBody is the body of the page that tells where everything is.
 type syncPageBody struct {
-	Clock       string // that this device's clock is off
-	Title, Lede string
-	Checked     moment
-	Waits       []waiting
-	More        int // waiting posts that are not listed
-	Weeks       []weekState
-	MoreWeeks   int // that are not listed
-	MoreWaiting int // of these, those in which something waits
-	Refusals    []refusal
-	Goes        bool // something waits that has a relay to go to
-	CSRF        string
+	Clock           string // that this device's clock is off
+	Title, Lede     string
+	Checked         moment
+	Unsent          []unsentPost
+	MoreUnsent      int // waiting posts that are not listed
+	Weeks           []weekState
+	MoreWeeks       int // that are not listed
+	MoreWeeksUnsent int // of these, those in which something waits
+	Refusals        []refusal
+	CanBeSent       bool // something waits that has a relay to go to
+	CSRF            string
 }
 
-// waiting is an own post of which something is only on this device.
-type waiting struct {
+// unsentPost is an own post of which something is only on this device.
+type unsentPost struct {
 	Excerpt, URL, Week string
 	Delivery           delivery
 	When               moment
@@ -48,29 +48,29 @@ type weekState struct {
 // maxWeekStates is how many weeks are listed, those in which something waits first.
 const maxWeekStates = 30
 
-// maxWaits is how many waiting posts are listed one by one.
-const maxWaits = 50
+// maxUnsent is how many waiting posts are listed one by one.
+const maxUnsent = 50
 
 func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	all, err := s.node.Overview(ctx)
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
 	p := syncPageBody{CSRF: s.guard.form}
 	cal := calendar{zone: s.zone, now: s.now()}
 	p.Checked = moment{Words: s.now().In(s.zone).Format("15:04:05"), Machine: s.now().UTC().Format("2006-01-02T15:04:05Z")}
 	pending := 0
-	slices.SortStableFunc(all, func(a, b qa.Status) int { return b2i(b.Pending > 0) - b2i(a.Pending > 0) })
+	slices.SortStableFunc(all, func(a, b qa.Status) int { return oneIf(b.Pending > 0) - oneIf(a.Pending > 0) })
 	for _, st := range all {
 		pending += st.Pending
 		if len(p.Weeks) >= maxWeekStates {
 			p.MoreWeeks++
-			p.MoreWaiting += b2i(st.Pending > 0)
-			p.Goes = p.Goes || st.Pending > 0 && st.Relay.URL != ""
-			if err := s.unsent(ctx, st, &p, false); err != nil {
-				s.failed(w, r, err)
+			p.MoreWeeksUnsent += oneIf(st.Pending > 0)
+			p.CanBeSent = p.CanBeSent || st.Pending > 0 && st.Relay.URL != ""
+			if err := s.listUnsent(ctx, st, &p, false); err != nil {
+				s.readFailed(w, r, err)
 				return
 			}
 			continue
@@ -94,26 +94,26 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 			state.Since = &since
 		}
 		p.Weeks = append(p.Weeks, state)
-		p.Goes = p.Goes || st.Pending > 0 && st.Relay.URL != ""
-		if err := s.unsent(ctx, st, &p, true); err != nil {
-			s.failed(w, r, err)
+		p.CanBeSent = p.CanBeSent || st.Pending > 0 && st.Relay.URL != ""
+		if err := s.listUnsent(ctx, st, &p, true); err != nil {
+			s.readFailed(w, r, err)
 			return
 		}
 	}
-	p.Title, p.Lede = whereEverything(all, pending)
+	p.Title, p.Lede = syncHeading(all, pending)
 	for i := range all {
 		if words := all[i].Relay.ClockWords(); words != "" {
 			p.Clock = sentence(words)
 		}
 	}
 	l := s.layout(r, "Sync status", "sync", p)
-	l.Whole, l.Truth = true, truthOf(node.Summarize(all))
+	l.RefreshWhole, l.Sync = true, syncSummaryOf(node.Summarize(all))
 	s.page(w, r, http.StatusOK, "sync", l)
 }
 
-// unsent lists what of the reader's was not taken in an event, and with posts the own posts
+// listUnsent lists what of the reader's was not taken in an event, and with posts the own posts
 // that are only on this device. The week is read only when there is something to list.
-func (s *server) unsent(ctx context.Context, st qa.Status, p *syncPageBody, posts bool) error {
+func (s *server) listUnsent(ctx context.Context, st qa.Status, p *syncPageBody, posts bool) error {
 	refused, err := s.node.Refusals(ctx, st.Event)
 	if err != nil {
 		refused = nil // the page must open all the same
@@ -127,7 +127,7 @@ func (s *server) unsent(ctx context.Context, st qa.Status, p *syncPageBody, post
 		return err
 	}
 	week.Event.ID = st.Event
-	v := s.arranged(week, nil)
+	v := s.newWeekView(week, nil)
 	p.Refusals = append(p.Refusals, v.refusals(refused, s.guard.form)...)
 	if !posts {
 		return nil
@@ -136,39 +136,39 @@ func (s *server) unsent(ctx context.Context, st qa.Status, p *syncPageBody, post
 	if err != nil {
 		return err
 	}
-	v.refused = byPost(refused)
+	v.rejectedByPost = byPost(refused)
 	for i := range week.Threads {
 		t := &week.Threads[i]
-		v.waits(&t.Question, st, pending, p)
+		v.listIfUnsent(&t.Question, st, pending, p)
 		for j := range t.Replies {
-			v.waits(&t.Replies[j], st, pending, p)
+			v.listIfUnsent(&t.Replies[j], st, pending, p)
 		}
 	}
 	return nil
 }
 
-// waits adds a post to the list if it is only on this device.
-func (v *weekView) waits(post *qa.PostView, st qa.Status, pending map[qa.PostID]bool, p *syncPageBody) {
+// listIfUnsent adds a post to the list if it is only on this device.
+func (v *weekView) listIfUnsent(post *qa.PostView, st qa.Status, pending map[qa.PostID]bool, p *syncPageBody) {
 	if !pending[post.ID] {
 		return
 	}
-	if len(p.Waits) == maxWaits {
-		p.More++
+	if len(p.Unsent) == maxUnsent {
+		p.MoreUnsent++
 		return
 	}
 	state, why := delivery{State: stateDevice, Words: deliveryWords[stateDevice]}, sentence(relayWhy(st.Relay))
-	if n, ok := v.refused[post.ID]; ok {
+	if n, ok := v.rejectedByPost[post.ID]; ok {
 		state, why = delivery{State: stateRefused, Words: deliveryWords[stateRefused]}, sentence(n.Reason)
 	}
-	p.Waits = append(p.Waits, waiting{
+	p.Unsent = append(p.Unsent, unsentPost{
 		Excerpt: markdown.Line(post.Text(), 100), URL: eventPath(st.Event) + "/go/" + string(post.ID), Week: v.Event.Title,
 		Delivery: state, When: v.cal.moment(post.ShownMillis()), Why: why,
 	})
 }
 
-// whereEverything is the page's heading: never better than the truth.
-func whereEverything(all []qa.Status, pending int) (title, lede string) {
-	t := deliveryTruth(node.Summarize(all))
+// syncHeading is the page's heading: never better than the truth.
+func syncHeading(all []qa.Status, pending int) (title, lede string) {
+	t := withoutClock(node.Summarize(all))
 	switch {
 	case len(all) == 0:
 		return "Nothing here yet", "There are no weeks on this device. Join one or set one up under “Your weeks”."
@@ -182,8 +182,8 @@ func whereEverything(all []qa.Status, pending int) (title, lede string) {
 
 func (s *server) tryNow(w http.ResponseWriter, r *http.Request) {
 	if err := s.node.ReconnectNow(r.Context()); err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
-	done(w, r, "/sync", "")
+	formDone(w, r, "/sync", "")
 }

@@ -76,10 +76,10 @@ func TestEveryActHasWords(t *testing.T) {
 		}
 		seen[words] = true
 	}
-	if got := wordsOf(qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Wren", About: "keeps bees"}}); got != "Wren\nkeeps bees" {
+	if got := textOf(qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Wren", About: "keeps bees"}}); got != "Wren\nkeeps bees" {
 		t.Errorf("%q", got)
 	}
-	if got := wordsOf(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"description": "long"}}); got != "long" {
+	if got := textOf(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"description": "long"}}); got != "long" {
 		t.Errorf("%q", got)
 	}
 }

@@ -39,19 +39,19 @@ func (s *server) proof(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	p := at(t, i)
+	p := postAt(t, i)
 	found, err := s.node.VerifyPost(r.Context(), v.Event.ID, p.ID)
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
 	page := proofPage{
-		Event: v.Event, Back: v.address(p.ID), Post: v.post(t, i), Writer: v.person(p.By), ID: p.By, Author: p.ByAuthor,
+		Event: v.Event, Back: v.address(p.ID), Post: v.post(t, i), Writer: v.personName(p.By), ID: p.By, Author: p.ByAuthor,
 		Good: len(found.Changes) > 0,
 	}
 	for _, c := range found.Changes {
 		line := proofLine{
-			What: c.What, Who: upperFirst(v.named(c.By)), Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, When: v.cal.moment(c.AtMillis),
+			What: c.What, Who: upperFirst(v.nameOrYou(c.By)), Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, When: v.cal.moment(c.AtMillis),
 			Signed: c.Signed, Right: c.Reason == "" && c.Code == "", Reason: sentence(c.Reason),
 		}
 		if c.Void {
@@ -64,7 +64,7 @@ func (s *server) proof(w http.ResponseWriter, r *http.Request) {
 			line.Role = string(c.Role)
 			line.Granted = "as the founder of the week"
 			if c.GrantedBy != "" {
-				line.Granted = "given by " + v.named(c.GrantedBy)
+				line.Granted = "given by " + v.nameOrYou(c.GrantedBy)
 				if c.GrantedAtMillis != 0 {
 					line.Granted += ", " + v.cal.moment(c.GrantedAtMillis).Words
 				}

@@ -33,13 +33,13 @@ type version struct {
 	Words  template.HTML
 }
 
-// carried is a reaction that came with an import: people of another place gave
+// importedReaction is a reaction that came with an import: people of another place gave
 // it, so it is no vote and cannot be joined.
-type carried struct{ Emoji, Words string }
+type importedReaction struct{ Emoji, Words string }
 
-// carriedBy lists them, with the names where those came along.
-func carriedBy(x map[string]string) []carried {
-	var out []carried
+// importedReactions lists them, with the names where those came along.
+func importedReactions(x map[string]string) []importedReaction {
+	var out []importedReaction
 	for _, r := range qa.Carried(x) {
 		if len([]rune(r.Emoji)) > maxEmojiShown {
 			continue
@@ -48,7 +48,7 @@ func carriedBy(x map[string]string) []carried {
 		if len(r.By) > 0 {
 			words = and(r.By) + ", where it was first posted"
 		}
-		out = append(out, carried{fmt.Sprintf("%s %d", r.Emoji, r.Count), words})
+		out = append(out, importedReaction{fmt.Sprintf("%s %d", r.Emoji, r.Count), words})
 	}
 	return out
 }
@@ -56,45 +56,45 @@ func carriedBy(x map[string]string) []carried {
 // postView is one post, ready for the template "post". It is also what a live
 // update replaces: one element, by Elem.
 type postView struct {
-	ID            qa.PostID
-	Elem, Path    string
-	Thread        string // element of the thread it stands in
-	Kind          string // "question", "answer", "reply"
-	Class         string
-	Label         string // what a button or a link is about, for who hears the page
-	Who, Verb     string
-	Author, Mine  bool
-	Open          bool   // the event takes changes
-	Not           string // whose name it is not, though it looks so: "Not the author …"
-	Badges        []string
-	Gone          string // "withdrawn", "hidden", "blocked"; "" shows the words
-	Reason        string // of a hidden post
-	Words         template.HTML
-	Versions      []version // more than one: all are shown
-	History       int       // how many texts there were, when more than one
-	When          moment
-	Delivery      delivery
-	Presence      string  // the authors who are answering it now
-	Proof         string  // where an author's signature can be looked at; "" when it cannot
-	By            string  // who hid it
-	At            *moment // when it was withdrawn or hidden
-	Log           string
-	Awaiting      bool   // an organiser has to approve it first
-	Moderate      string // where the reader can decide about it; "" when they may not
-	Answerable    bool   // the reader may say whether it is answered
-	Marked        bool   // it is marked as answered
-	Want          *want
-	Reactions     []reaction
-	Carried       []carried // from where the post was imported
-	Notes         []string
-	Duplicate     *postRef
-	WithdrawnByMe bool
-	Palette       []string
-	Replyable     bool
+	ID                qa.PostID
+	Elem, Path        string
+	Thread            string // element of the thread it stands in
+	Kind              string // "question", "answer", "reply"
+	Class             string
+	Label             string // what a button or a link is about, for who hears the page
+	Who, Verb         string
+	Author, Mine      bool
+	Open              bool   // the event takes changes
+	LookalikeNote     string // whose name it is not, though it looks so: "Not the author …"
+	Badges            []string
+	NotShown          string // "withdrawn", "hidden", "blocked"; "" shows the words
+	Reason            string // of a hidden post
+	Words             template.HTML
+	Versions          []version // more than one: all are shown
+	History           int       // how many texts there were, when more than one
+	When              moment
+	Delivery          delivery
+	Presence          string  // the authors who are answering it now
+	Proof             string  // where an author's signature can be looked at; "" when it cannot
+	By                string  // who hid it
+	At                *moment // when it was withdrawn or hidden
+	Log               string
+	Awaiting          bool   // an organiser has to approve it first
+	Moderate          string // where the reader can decide about it; "" when they may not
+	Answerable        bool   // the reader may say whether it is answered
+	Marked            bool   // it is marked as answered
+	Want              *want
+	Reactions         []reaction
+	ImportedReactions []importedReaction // from where the post was imported
+	Notes             []string
+	Duplicate         *postLink
+	WithdrawnByMe     bool
+	Palette           []string
+	Replyable         bool
 }
 
-// postRef is a link to another post.
-type postRef struct{ URL, Name string }
+// postLink is a link to another post.
+type postLink struct{ URL, Name string }
 
 // threadView is a question and its replies, ready for the template "thread".
 type threadView struct {
@@ -133,29 +133,29 @@ func threadElem(p qa.PostID) string { return "t-" + string(p) }
 // weekView turns posts of one week into views.
 type weekView struct {
 	qa.Week
-	me          qa.Identity
-	keys        []qa.Identity // me, and the keys of the reader's anonymous questions
-	may         may
-	presence    map[qa.PostID][]qa.Presence
-	refused     map[qa.PostID]qa.NotTaken
-	pending     map[qa.PostID]bool
-	relay       qa.RelayStatus
-	undelivered int // own changes that are only on this device
-	notTaken    []qa.NotTaken
-	cal         calendar
-	csrf        string
-	drafts      map[string]node.Draft
-	where       map[qa.PostID]int // post → index of its thread
-	look        *people.Lookalikes
+	me             qa.Identity
+	keys           []qa.Identity // me, and the keys of the reader's anonymous questions
+	can            permissions
+	presence       map[qa.PostID][]qa.Presence
+	rejectedByPost map[qa.PostID]qa.NotTaken
+	pending        map[qa.PostID]bool
+	relay          qa.RelayStatus
+	undelivered    int // own changes that are only on this device
+	rejected       []qa.NotTaken
+	cal            calendar
+	csrf           string
+	drafts         map[string]node.Draft
+	threadIndex    map[qa.PostID]int // post → index of its thread
+	look           *people.Lookalikes
 }
 
 func (v *weekView) index() {
-	v.where = make(map[qa.PostID]int)
+	v.threadIndex = make(map[qa.PostID]int)
 	for i := range v.Threads {
 		t := &v.Threads[i]
-		v.where[t.Question.ID] = i
+		v.threadIndex[t.Question.ID] = i
 		for j := range t.Replies {
-			v.where[t.Replies[j].ID] = i
+			v.threadIndex[t.Replies[j].ID] = i
 		}
 	}
 }
@@ -164,7 +164,7 @@ func (v *weekView) index() {
 // of its parent, or for a question the end of what was asked before it.
 func (v *weekView) newPlace(parent qa.PostID, atMillis int64) int {
 	if parent != "" {
-		return v.where[parent]
+		return v.threadIndex[parent]
 	}
 	before := 0
 	for i := range v.Threads {
@@ -177,7 +177,7 @@ func (v *weekView) newPlace(parent qa.PostID, atMillis int64) int {
 
 // find returns a post, its thread, and its place among the replies (-1: the question).
 func (v *weekView) find(id qa.PostID) (*qa.Thread, int, bool) {
-	i, ok := v.where[id]
+	i, ok := v.threadIndex[id]
 	if !ok {
 		return nil, 0, false
 	}
@@ -197,13 +197,13 @@ func (v *weekView) anonymous(p *qa.PostView) bool { return p.By != v.me && v.min
 // pinnedFirst puts pinned questions before the others, which keep their order.
 func (v *weekView) pinnedFirst() {
 	slices.SortStableFunc(v.Threads, func(a, b qa.Thread) int {
-		return cmp.Or(b2i(pinned(&b))-b2i(pinned(&a)), b2i(a.Question.AfterClosing)-b2i(b.Question.AfterClosing))
+		return cmp.Or(oneIf(pinned(&b))-oneIf(pinned(&a)), oneIf(a.Question.AfterClosing)-oneIf(b.Question.AfterClosing))
 	})
 }
 
 func pinned(t *qa.Thread) bool { return t.Question.Marks.Pinned && t.Question.Shown() }
 
-func b2i(b bool) int {
+func oneIf(b bool) int {
 	if b {
 		return 1
 	}
@@ -232,12 +232,12 @@ func (v *weekView) replyLabel(p *qa.PostView) string {
 	if v.mine(p) && p.OnBehalfOf == "" {
 		return "Add to your post"
 	}
-	return "Your reply to " + v.who(p)
+	return "Your reply to " + v.writerName(p)
 }
 
 // possessive says whose a post is: "Maren Holt’s" or "your".
 func (v *weekView) possessive(p *qa.PostView) string {
-	if who := v.who(p); who != "you" {
+	if who := v.writerName(p); who != "you" {
 		return who + "’s"
 	}
 	return "your"
@@ -249,11 +249,11 @@ func (v *weekView) label(p *qa.PostView, when moment) string {
 	return v.possessive(p) + " " + kindOf(p) + ", " + when.Words
 }
 
-func (v *weekView) who(p *qa.PostView) string {
+func (v *weekView) writerName(p *qa.PostView) string {
 	if v.mine(p) && p.OnBehalfOf == "" {
 		return "you"
 	}
-	return isolated(p.Name)
+	return isolateDirection(p.Name)
 }
 
 // post makes the view of a thread's question (i = -1) or of its reply i.
@@ -268,18 +268,18 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 		Kind: kindOf(p), Mine: mine, Author: p.ByAuthor, Open: !v.Event.Closed,
 		When: v.cal.moment(p.AtMillis), Palette: palette, Replyable: i >= 0,
 	}
-	out.Who = upperFirst(v.who(p))
+	out.Who = upperFirst(v.writerName(p))
 	out.Label = v.label(p, out.When)
 	out.Verb = v.verb(t, i)
 	out.Class = out.Kind
 	if !mine {
-		out.Not = upperFirstLetter(v.lookalikes().Post(p).String())
+		out.LookalikeNote = upperFirstLetter(v.lookalikes().Post(p).String())
 	}
-	out.Delivery = deliveryOf(p, mine, v.pending[p.ID], t.Answered, v.relay, out.When.Words, v.seen(p.ID))
-	if n, ok := v.refused[p.ID]; ok && mine {
+	out.Delivery = deliveryOf(p, mine, v.pending[p.ID], t.Answered, v.relay, out.When.Words, v.deliveredWords(p.ID))
+	if n, ok := v.rejectedByPost[p.ID]; ok && mine {
 		out.Delivery = refusedDelivery(out.Delivery, n)
 	}
-	if v.may.Moderate {
+	if v.can.Moderate {
 		out.Moderate = out.Path + "/moderate"
 	}
 	out.Awaiting = p.Awaiting
@@ -287,7 +287,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 		out.History = n
 	}
 	v.badges(p, &out)
-	if v.gone(p, &out) {
+	if v.fillNotShown(p, &out) {
 		if !mine {
 			out.Delivery = delivery{}
 		}
@@ -297,10 +297,10 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	out.Proof = out.Path + "/proof"
 	out.Presence = v.answering(p.ID)
 	out.Answerable, out.Marked = out.Open && v.mayMark(t, i, "answered") && i < 0 && (p.Marks.Answered || !t.Answered), p.Marks.Answered
-	out.Reactions, out.Carried = v.reactions(p), carriedBy(p.X)
+	out.Reactions, out.ImportedReactions = v.reactions(p), importedReactions(p.X)
 	if out.Kind == "question" {
 		if t.DuplicateOf != "" {
-			out.Duplicate = v.ref(t.DuplicateOf)
+			out.Duplicate = v.linkTo(t.DuplicateOf)
 			if !mine && !t.Answered {
 				out.Delivery = delivery{} // it is the first question that waits
 			}
@@ -353,7 +353,7 @@ func (v *weekView) verb(t *qa.Thread, i int) string {
 			verb = "adds"
 		}
 		if p.ReplyTo != "" && p.ReplyTo != p.Name {
-			verb += ", to " + isolated(p.ReplyTo)
+			verb += ", to " + isolateDirection(p.ReplyTo)
 		}
 	} else if you(p) {
 		verb = "asked"
@@ -364,15 +364,15 @@ func (v *weekView) verb(t *qa.Thread, i int) string {
 	if p.OnBehalfOf != "" && p.Source == "" {
 		through := "you"
 		if !v.mine(p) {
-			through = v.person(p.By)
+			through = v.personName(p.By)
 		}
 		verb += ", through " + through
 	}
 	return verb
 }
 
-func (v *weekView) person(id qa.Identity) string {
-	return isolated(cmp.Or(v.People[id].Name, id.Short()))
+func (v *weekView) personName(id qa.Identity) string {
+	return isolateDirection(cmp.Or(v.People[id].Name, id.Short()))
 }
 
 // lookalikes tells which names of the week look like another's.
@@ -383,9 +383,9 @@ func (v *weekView) lookalikes() *people.Lookalikes {
 	return v.look
 }
 
-// isolated is a name for the middle of a sentence, where no <bdi> can stand: one that is
+// isolateDirection is a name for the middle of a sentence, where no <bdi> can stand: one that is
 // written from right to left does not turn what stands beside it.
-func isolated(name string) string {
+func isolateDirection(name string) string {
 	const from, to = "\u2068", "\u2069" // first strong isolate, and its end
 	for _, r := range name {
 		if r >= 0x590 && r < 0x900 || r >= 0xfb1d && r < 0xfe00 || r >= 0xfe70 && r < 0xff00 || r >= 0x10800 && r < 0x11000 || r >= 0x1e800 && r < 0x1f000 {
@@ -437,7 +437,7 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 	if p.Source != "" {
 		by := "you"
 		if p.By != v.me {
-			by = v.person(p.By)
+			by = v.personName(p.By)
 		}
 		out.Notes = append(out.Notes, "Imported by "+by)
 	}
@@ -446,32 +446,32 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 			out.Notes = append(out.Notes, "#"+tag)
 		}
 	}
-	if _, refused := v.refused[p.ID]; v.pending[p.ID] && v.mine(p) && !refused && v.relay.State != qa.RelayNone {
+	if _, refused := v.rejectedByPost[p.ID]; v.pending[p.ID] && v.mine(p) && !refused && v.relay.State != qa.RelayNone {
 		out.Notes = append(out.Notes, "Sent automatically when the relay can be reached.")
 	}
 }
 
-// gone fills in what stands where words are no longer shown.
-func (v *weekView) gone(p *qa.PostView, out *postView) bool {
+// fillNotShown fills in what stands where words are no longer shown.
+func (v *weekView) fillNotShown(p *qa.PostView, out *postView) bool {
 	switch {
 	case p.Void:
-		out.Gone = "void"
+		out.NotShown = "void"
 	case p.Withdrawn:
-		out.Gone, out.WithdrawnByMe, out.At = "withdrawn", out.Mine, v.maybe(p.WithdrawnAtMillis)
+		out.NotShown, out.WithdrawnByMe, out.At = "withdrawn", out.Mine, v.momentOrNil(p.WithdrawnAtMillis)
 	case p.Marks.Hidden != "":
-		out.Gone, out.Reason, out.At, out.By = "hidden", p.Marks.Hidden, v.maybe(p.Marks.HiddenAtMillis), "a moderator"
+		out.NotShown, out.Reason, out.At, out.By = "hidden", p.Marks.Hidden, v.momentOrNil(p.Marks.HiddenAtMillis), "a moderator"
 		if p.Marks.HiddenBy != "" {
-			out.By = v.named(p.Marks.HiddenBy)
+			out.By = v.nameOrYou(p.Marks.HiddenBy)
 		}
 		out.Log = eventPath(v.Event.ID) + "/log"
 		out.hideName()
 	case p.Blocked:
-		out.Gone = "blocked"
+		out.NotShown = "blocked"
 		out.hideName()
 	default:
 		return false
 	}
-	if out.Mine || out.Gone != "withdrawn" && v.may.Moderate { // the writer still sees the words, and who has to judge them
+	if out.Mine || out.NotShown != "withdrawn" && v.can.Moderate { // the writer still sees the words, and who has to judge them
 		out.Words = markdown.HTML(p.Text())
 	}
 	out.Class += " gone"
@@ -486,8 +486,8 @@ func (p *postView) hideName() {
 	}
 }
 
-// maybe is the moment, or nil when it is not known.
-func (v *weekView) maybe(millis int64) *moment {
+// momentOrNil is the moment, or nil when it is not known.
+func (v *weekView) momentOrNil(millis int64) *moment {
 	if millis == 0 {
 		return nil
 	}
@@ -531,7 +531,7 @@ func (v *weekView) want(t *qa.Thread) *want {
 	return w
 }
 
-func (v *weekView) ref(id qa.PostID) *postRef {
+func (v *weekView) linkTo(id qa.PostID) *postLink {
 	t, i, ok := v.find(id)
 	if !ok {
 		return nil
@@ -540,5 +540,5 @@ func (v *weekView) ref(id qa.PostID) *postRef {
 	if i >= 0 {
 		p = &t.Replies[i]
 	}
-	return &postRef{URL: eventPath(v.Event.ID) + "/go/" + url.PathEscape(string(id)), Name: isolated(p.Name)}
+	return &postLink{URL: eventPath(v.Event.ID) + "/go/" + url.PathEscape(string(id)), Name: isolateDirection(p.Name)}
 }

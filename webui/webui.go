@@ -82,7 +82,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET "+staticPath, http.NotFound) // no cookie was asked for, so no page of ours
 
 	mux.HandleFunc("GET /{$}", s.library)
-	mux.HandleFunc("POST /new", s.found)
+	mux.HandleFunc("POST /new", s.createWeek)
 	mux.HandleFunc("POST /join", s.join)
 
 	mux.HandleFunc("GET /e/{event}", s.week)
@@ -92,7 +92,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /e/{event}/fragment", s.fragment)
 	mux.HandleFunc("GET /e/{event}/stream", s.stream)
 	mux.HandleFunc("GET /stream", s.stream)
-	mux.HandleFunc("GET /truth", s.truthFragment)
+	mux.HandleFunc("GET /truth", s.syncSummaryFragment)
 
 	mux.HandleFunc("GET /e/{event}/p/{post}", s.post)
 	mux.HandleFunc("POST /e/{event}/p/{post}/reply", s.reply)
@@ -116,7 +116,7 @@ func New(c Config) http.Handler {
 
 	mux.HandleFunc("GET /e/{event}/inbox", s.inbox)
 	mux.HandleFunc("POST /e/{event}/p/{post}/answer", s.answer)
-	mux.HandleFunc("POST /e/{event}/p/{post}/take", s.take)
+	mux.HandleFunc("POST /e/{event}/p/{post}/take", s.assign)
 	mux.HandleFunc("GET /e/{event}/winners", s.winners)
 	mux.HandleFunc("GET /e/{event}/desk", movedToWinners)
 	mux.HandleFunc("POST /e/{event}/winners/choose", s.chooseWinners)
@@ -127,11 +127,11 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /e/{event}/people", s.people)
 	mux.HandleFunc("POST /e/{event}/role", s.setRole)
 	mux.HandleFunc("POST /e/{event}/unblock", s.unblock)
-	mux.HandleFunc("POST /e/{event}/switch", s.turn)
+	mux.HandleFunc("POST /e/{event}/switch", s.setSwitch)
 	mux.HandleFunc("POST /e/{event}/invite", s.invite)
 	mux.HandleFunc("POST /e/{event}/invite/{key}/revoke", s.revokeInvite)
 	mux.HandleFunc("GET /e/{event}/invite/{name}", s.inviteCode)
-	mux.HandleFunc("POST /e/{event}/refused/{hash}", s.takeBack)
+	mux.HandleFunc("POST /e/{event}/refused/{hash}", s.discardRefused)
 
 	mux.HandleFunc("GET /sync", s.syncPage)
 	mux.HandleFunc("POST /sync/try", s.tryNow)
@@ -139,6 +139,6 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /you", s.setPerson)
 	mux.HandleFunc("POST /you/phrase", s.phrase)
 	mux.HandleFunc("POST /you/theme", s.setTheme)
-	mux.HandleFunc("GET /", s.nowhere)
+	mux.HandleFunc("GET /", s.pageNotFound)
 	return below(c.Base, s.guard.wrap(mux, s))
 }

@@ -490,25 +490,25 @@ func TestTruth(t *testing.T) {
 	}
 	for _, c := range []struct {
 		all  []qa.Status
-		want truth
+		want syncSummary
 	}{
-		{nil, truth{"draft", "Nothing here yet"}},
-		{[]qa.Status{st(0, qa.RelaySynced)}, truth{"relay", "Everything is on the relay"}},
-		{[]qa.Status{st(0, qa.RelaySynced), st(1, qa.RelaySynced)}, truth{"device", "1 change only on this device"}},
-		{[]qa.Status{st(2, qa.RelayNone), st(1, qa.RelayOffline)}, truth{"device", "3 changes only on this device"}},
-		{[]qa.Status{st(0, qa.RelaySynced), st(0, qa.RelayOffline)}, truth{"relay", "All sent. Relay unreachable"}},
-		{[]qa.Status{st(0, qa.RelayConnecting)}, truth{"relay", "All sent. Connecting…"}},
-		{[]qa.Status{st(0, qa.RelaySyncing)}, truth{"relay", "All sent. Connecting…"}},
-		{[]qa.Status{st(0, qa.RelayNone)}, truth{"draft", "No relay"}},
-		{[]qa.Status{st(0, qa.RelayNone), st(0, qa.RelaySynced)}, truth{"relay", "Your posts are on the relay"}},
+		{nil, syncSummary{"draft", "Nothing here yet"}},
+		{[]qa.Status{st(0, qa.RelaySynced)}, syncSummary{"relay", "Everything is on the relay"}},
+		{[]qa.Status{st(0, qa.RelaySynced), st(1, qa.RelaySynced)}, syncSummary{"device", "1 change only on this device"}},
+		{[]qa.Status{st(2, qa.RelayNone), st(1, qa.RelayOffline)}, syncSummary{"device", "3 changes only on this device"}},
+		{[]qa.Status{st(0, qa.RelaySynced), st(0, qa.RelayOffline)}, syncSummary{"relay", "All sent. Relay unreachable"}},
+		{[]qa.Status{st(0, qa.RelayConnecting)}, syncSummary{"relay", "All sent. Connecting…"}},
+		{[]qa.Status{st(0, qa.RelaySyncing)}, syncSummary{"relay", "All sent. Connecting…"}},
+		{[]qa.Status{st(0, qa.RelayNone)}, syncSummary{"draft", "No relay"}},
+		{[]qa.Status{st(0, qa.RelayNone), st(0, qa.RelaySynced)}, syncSummary{"relay", "Your posts are on the relay"}},
 	} {
-		if got := truthOf(node.Summarize(c.all)); got != c.want {
+		if got := syncSummaryOf(node.Summarize(c.all)); got != c.want {
 			t.Errorf("%+v: %+v, want %+v", c.all, got, c.want)
 		}
 	}
 	// Everything is said only when every relay holds everything.
 	for _, state := range []string{qa.RelayNone, qa.RelayOffline, qa.RelayConnecting, qa.RelaySyncing, ""} {
-		if got := truthOf(node.Summarize([]qa.Status{st(0, qa.RelaySynced), st(0, state)})); strings.Contains(got.Words, "Everything") {
+		if got := syncSummaryOf(node.Summarize([]qa.Status{st(0, qa.RelaySynced), st(0, state)})); strings.Contains(got.Words, "Everything") {
 			t.Errorf("%q: %q", state, got.Words)
 		}
 	}

@@ -16,24 +16,24 @@ import (
 
 // weekPage is the body of the page of a week.
 type weekPage struct {
-	Event      qa.Event
-	Path       string
-	Days       string
-	By         string
-	About      template.HTML
-	Links      []qa.Link
-	Line       []weekday
-	PhaseBold  string
-	Phase      string
-	Comes      string // what comes next, and when
-	Odd        string // what the event says of itself and cannot be meant
-	Calendar   bool   // its days can be taken into a calendar
-	ForAuthors bool   // and the reader may want those of the authors
-	Zone       string // named when the reader's clock differs
-	Cloth      int
-	Cover      string // the address of its picture; "" has none
-	Setup      bool   // the reader may set the week up
-	Invitation string
+	Event          qa.Event
+	Path           string
+	Days           string
+	By             string
+	About          template.HTML
+	Links          []qa.Link
+	Line           []weekday
+	PhaseBold      string
+	Phase          string
+	Next           string // what comes next, and when
+	Contradictions string // what the event says of itself and cannot be meant
+	Calendar       bool   // its days can be taken into a calendar
+	ForAuthors     bool   // and the reader may want those of the authors
+	Zone           string // named when the reader's clock differs
+	CoverColour    int
+	Cover          string // the address of its picture; "" has none
+	Setup          bool   // the reader may set the week up
+	Invitation     string
 	// InvitationProgram is the flyleaf: link, where Invitation opens in a browser.
 	InvitationProgram string
 	Ask               askBox
@@ -45,7 +45,7 @@ type weekPage struct {
 	Act               actForm
 	Waiting           string // the event has not arrived yet: why
 	Claim             string // an invitation of this device's that is not granted yet: what happens
-	NotTaken          int    // own words that were not taken
+	NotAccepted       int    // own words that were not taken
 	InviteQR          string
 	Invited           bool
 	CSRF              string
@@ -85,36 +85,36 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 	ctx, event := r.Context(), qa.EventID(r.PathValue("event"))
 	week, err := s.node.Week(ctx, event)
 	if err != nil || week.Event.Title == "" && len(week.Threads) == 0 {
-		s.notHere(w, r, event, err)
+		s.weekUnavailable(w, r, event, err)
 		return nil, false
 	}
 	week.Event.ID = event
 	keys, err := s.node.Keys(ctx, event)
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return nil, false
 	}
-	v = s.arranged(week, keys)
-	v.may, v.csrf = mayOf(week.Event, v.me), s.guard.form
+	v = s.newWeekView(week, keys)
+	v.can, v.csrf = permissionsOf(week.Event, v.me), s.guard.form
 	v.drafts, _ = s.node.Drafts(ctx, event) // the page must open all the same, here and below
-	v.presence = s.attendance(ctx, event)
-	v.notTaken, _ = s.node.Refusals(ctx, event)
-	v.refused = byPost(v.notTaken)
+	v.presence = s.presenceByPost(ctx, event)
+	v.rejected, _ = s.node.Refusals(ctx, event)
+	v.rejectedByPost = byPost(v.rejected)
 	if v.pending, err = s.node.Undelivered(ctx, event); err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return nil, false
 	}
 	st, err := s.node.Status(ctx, event)
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return nil, false
 	}
 	v.relay, v.undelivered = st.Relay, st.Pending
 	return v, true
 }
 
-// arranged is a week in the order of its page, with the reader's identities, their own first.
-func (s *server) arranged(week qa.Week, keys []qa.Identity) *weekView {
+// newWeekView is a week in the order of its page, with the reader's identities, their own first.
+func (s *server) newWeekView(week qa.Week, keys []qa.Identity) *weekView {
 	week.Threads = slices.Clone(week.Threads) // they are put in another order
 	v := &weekView{Week: week, keys: keys, cal: s.calendar(week.Event)}
 	if len(keys) > 0 {
@@ -125,9 +125,9 @@ func (s *server) arranged(week qa.Week, keys []qa.Identity) *weekView {
 	return v
 }
 
-// notHere tells apart an event that has not arrived, one that is not followed,
+// weekUnavailable tells apart an event that has not arrived, one that is not followed,
 // and one that cannot be read.
-func (s *server) notHere(w http.ResponseWriter, r *http.Request, event qa.EventID, err error) {
+func (s *server) weekUnavailable(w http.ResponseWriter, r *http.Request, event qa.EventID, err error) {
 	st, statusErr := s.node.Status(r.Context(), event)
 	switch {
 	case node.KindOf(statusErr) == node.NotFound:
@@ -135,10 +135,10 @@ func (s *server) notHere(w http.ResponseWriter, r *http.Request, event qa.EventI
 			"To join it, paste its invitation under “Your weeks”.")
 		return
 	case statusErr != nil:
-		s.failed(w, r, statusErr)
+		s.readFailed(w, r, statusErr)
 		return
 	case err != nil && st.Title != "":
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
 	bold, rest := relayNow(st.Relay)
@@ -165,13 +165,13 @@ func (s *server) week(w http.ResponseWriter, r *http.Request) {
 func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v *weekView, ask *askBox) {
 	e, q := v.Event, r.URL.Query()
 	p := weekPage{
-		Event: e, Path: eventPath(e.ID), Odd: odd(&e), Days: v.cal.days(e), By: and(authorsOf(e)), Line: v.cal.weekline(e),
-		Zone: s.elsewhere(e, v.cal), Cloth: cloth(e.ID), Cover: coverPath(e), Setup: v.may.Organise,
+		Event: e, Path: eventPath(e.ID), Contradictions: contradictionWords(&e), Days: v.cal.days(e), By: and(authorsOf(e)), Line: v.cal.weekline(e),
+		Zone: s.zoneToName(e, v.cal), CoverColour: coverColour(e.ID), Cover: coverPath(e), Setup: v.can.Organise,
 	}
 	p.PhaseBold, p.Phase = v.cal.phase(e)
-	p.Comes = s.comes(e, v.cal)
+	p.Next = s.nextPhaseWords(e, v.cal)
 	p.Calendar = len(ical.Readers(&e, string(e.ID), "")) > 0
-	p.ForAuthors = p.Calendar && (v.may.Organise || e.HasRole(v.me, qa.RoleAuthor))
+	p.ForAuthors = p.Calendar && (v.can.Organise || e.HasRole(v.me, qa.RoleAuthor))
 	if e.Description != "" {
 		p.About = markdown.Prose(e.Description)
 	}
@@ -181,11 +181,11 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		}
 	}
 	if inv, err := s.node.Invitation(r.Context(), e.ID); err == nil {
-		p.Invitation, p.InvitationProgram = offered(inv)
+		p.Invitation, p.InvitationProgram = linksOf(inv)
 		p.InviteQR = p.Path + "/invite/all.svg"
 	}
 	p.Claim = s.claimWords(r.Context(), e.ID)
-	p.NotTaken = len(v.notTaken)
+	p.NotAccepted = len(v.rejected)
 	p.Invited, p.CSRF = e.Access == "invited", v.csrf
 
 	d, kept := v.drafts[askKey]
@@ -198,8 +198,8 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	p.Ask.Title, p.Ask.Action, p.Ask.CSRF, p.Ask.Key = askTitle(e), p.Path+"/ask", v.csrf, askKey
 
 	show := q.Get("show")
-	chosen := v.choose(show, q.Get("sort"), &p)
-	p.cut(chosen, q)
+	chosen := v.filterThreads(show, q.Get("sort"), &p)
+	p.paginate(chosen, q)
 	day := ""
 	byDay := q.Get("sort") == ""
 	for _, t := range chosen[(p.Page-1)*ThreadsOnPage : min(p.Page*ThreadsOnPage, len(chosen))] {
@@ -226,8 +226,8 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	s.page(w, r, status, "week", l)
 }
 
-// choose returns the threads that a filter shows, and fills in the filters.
-func (v *weekView) choose(show, sort string, p *weekPage) []*qa.Thread {
+// filterThreads returns the threads that a filter shows, and fills in the filters.
+func (v *weekView) filterThreads(show, sort string, p *weekPage) []*qa.Thread {
 	var all, unanswered, mine, waiting []*qa.Thread
 	for i := range v.Threads {
 		t := &v.Threads[i]
@@ -238,7 +238,7 @@ func (v *weekView) choose(show, sort string, p *weekPage) []*qa.Thread {
 		if v.mine(&t.Question) || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return v.mine(&p) }) {
 			mine = append(mine, t)
 		}
-		if waits(t) {
+		if hasPostToApprove(t) {
 			waiting = append(waiting, t)
 		}
 	}
@@ -252,8 +252,8 @@ func (v *weekView) choose(show, sort string, p *weekPage) []*qa.Thread {
 		{Name: "Mine", URL: p.Path + "?show=mine", Count: len(mine), Counted: true, Here: show == "mine"},
 		{Name: "Most wanted", URL: p.Path + "?sort=wanted", Here: show == "" && wanted},
 	}
-	if v.may.Moderate && (v.Event.Approve || len(waiting) > 0 || show == "waiting") {
-		p.Filters = append(p.Filters, filter{Name: "To approve", URL: p.Path + "?show=waiting", Count: v.waitingPosts(), Counted: true, Here: show == "waiting"})
+	if v.can.Moderate && (v.Event.Approve || len(waiting) > 0 || show == "waiting") {
+		p.Filters = append(p.Filters, filter{Name: "To approve", URL: p.Path + "?show=waiting", Count: v.countToApprove(), Counted: true, Here: show == "waiting"})
 	}
 	switch {
 	case show == "waiting":
@@ -264,14 +264,14 @@ func (v *weekView) choose(show, sort string, p *weekPage) []*qa.Thread {
 		return mine
 	case wanted:
 		slices.SortStableFunc(all, func(a, b *qa.Thread) int {
-			return cmp.Or(b2i(a.Question.AfterClosing)-b2i(b.Question.AfterClosing), b.Wants-a.Wants)
+			return cmp.Or(oneIf(a.Question.AfterClosing)-oneIf(b.Question.AfterClosing), b.Wants-a.Wants)
 		})
 	}
 	return all
 }
 
-// cut decides which page of the threads is shown.
-func (p *weekPage) cut(chosen []*qa.Thread, q url.Values) {
+// paginate decides which page of the threads is shown.
+func (p *weekPage) paginate(chosen []*qa.Thread, q url.Values) {
 	p.Last = max(1, (len(chosen)+ThreadsOnPage-1)/ThreadsOnPage)
 	n, err := strconv.Atoi(q.Get("page"))
 	if err != nil {
@@ -318,7 +318,7 @@ func emptyWords(show string, all int) string {
 // address is where a post stands: page and place of its week.
 func (v *weekView) address(id qa.PostID) string {
 	to := eventPath(v.Event.ID)
-	if i, ok := v.where[id]; ok {
+	if i, ok := v.threadIndex[id]; ok {
 		if n := i/ThreadsOnPage + 1; n > 1 {
 			to += "?page=" + strconv.Itoa(n)
 		}
@@ -335,19 +335,19 @@ func (s *server) goTo(w http.ResponseWriter, r *http.Request) {
 	}
 	id := qa.PostID(r.PathValue("post"))
 	if _, _, known := v.find(id); !known {
-		s.noPost(w, r)
+		s.postNotFound(w, r)
 		return
 	}
 	http.Redirect(w, r, v.address(id), http.StatusSeeOther)
 }
 
-func (s *server) noPost(w http.ResponseWriter, r *http.Request) {
+func (s *server) postNotFound(w http.ResponseWriter, r *http.Request) {
 	s.problem(w, r, http.StatusNotFound, "This post is not on this device",
 		"It may not have arrived yet, or the address may be incomplete. Open the week to see what is here.")
 }
 
-// cloth chooses the binding of a book that has no cover: always the same one.
-func cloth(e qa.EventID) int {
+// coverColour chooses the binding of a book that has no cover: always the same one.
+func coverColour(e qa.EventID) int {
 	sum := 0
 	for _, c := range []byte(e) {
 		sum += int(c)

@@ -127,8 +127,8 @@ func today(line []weekday) string {
 	return ""
 }
 
-// begins says what the beginning of a phase is for the readers of a week.
-var begins = map[qa.Phase]string{
+// phaseStartWords says what the beginning of a phase is for the readers of a week.
+var phaseStartWords = map[qa.Phase]string{
 	qa.PhaseOpen:      "Questions open",
 	qa.PhaseAnswering: "Authors start answering",
 	qa.PhaseChoosing:  "Last answers",
@@ -136,16 +136,16 @@ var begins = map[qa.Phase]string{
 	qa.PhaseOver:      "Week ends",
 }
 
-// comes says what comes next in the week, by the reader's clock; "" when the clock
+// nextPhaseWords says what comes next in the week, by the reader's clock; "" when the clock
 // brings nothing more.
-func (s *server) comes(e qa.Event, c calendar) string {
+func (s *server) nextPhaseWords(e qa.Event, c calendar) string {
 	_, next, at := e.Phase(c.now.UnixMilli())
 	if next == "" {
 		return ""
 	}
 	ends := next == qa.PhaseChoosing || next == qa.PhaseOver
-	words := begins[next] + ": " + c.dayAndTime(time.UnixMilli(at).In(s.zone), ends)
-	if s.elsewhere(e, c) != "" {
+	words := phaseStartWords[next] + ": " + c.dayAndTime(time.UnixMilli(at).In(s.zone), ends)
+	if s.zoneToName(e, c) != "" {
 		words += " (your time)"
 	}
 	return words + "."
@@ -204,8 +204,8 @@ func prizes(e qa.Event) string {
 	return fmt.Sprintf(" %d copies to win.", e.Prizes)
 }
 
-// elsewhere names the event's zone when the reader's clock differs from it.
-func (s *server) elsewhere(e qa.Event, c calendar) string {
+// zoneToName names the event's zone when the reader's clock differs from it.
+func (s *server) zoneToName(e qa.Event, c calendar) string {
 	_, here := c.now.In(s.zone).Zone()
 	_, there := c.now.In(c.zone).Zone()
 	if here == there {

@@ -21,13 +21,13 @@ type winnersPage struct {
 	Path       string
 	Address    string // of this page
 	CSRF       string
-	May        may
+	Can        permissions
 	Lede       string
 	Choosers   []chooser
 	Rows       []winnersRow
 	Mine       int // choices of the reader's own
-	Plates     []plate
-	Left       int // copies nobody has yet
+	WonCopies  []wonCopy
+	Remaining  int // copies nobody has yet
 	Draw       drawView
 	Announce   string
 	Won        bool // the reader gets a copy
@@ -68,27 +68,27 @@ type chosenCell struct {
 	Yes  bool
 }
 
-// plate is one copy that goes to somebody.
-type plate struct{ Name, How, Through string }
+// wonCopy is one copy that goes to somebody.
+type wonCopy struct{ Name, How, Through string }
 
 // drawView is how far the draw has come.
 type drawView struct {
-	State     qa.DrawState
-	Words     string
-	Last      string   // who could keep it from being held
-	Passed    []string // whom it passed over, and why
-	Taking    []string // who takes part
-	Commit    bool     // the reader may take part
-	Committed bool
-	Open      bool // the reader's secret is to be opened
-	Rule      string
-	SetRule   bool
-	Seed      string
-	Secrets   []drawSecret
-	Entrants  []string
-	Order     []string
-	LeftOut   string
-	Command   string
+	State        qa.DrawState
+	Words        string
+	LastWords    string   // who could keep it from being held
+	Skipped      []string // whom it passed over, and why
+	Participants []string // who takes part
+	CanCommit    bool     // the reader may take part
+	Committed    bool
+	CanReveal    bool // the reader's secret is to be opened
+	Rule         string
+	CanSetRule   bool
+	Seed         string
+	Secrets      []drawSecret
+	Entrants     []string
+	Order        []string
+	LeftOut      string
+	Command      string
 }
 
 type drawSecret struct{ Name, Commitment, Secret string }
@@ -109,40 +109,40 @@ func movedToWinners(w http.ResponseWriter, r *http.Request) {
 func (s *server) showWinners(w http.ResponseWriter, r *http.Request, status int, v *weekView, page winnersPage) {
 	drawn, err := v.RunDraw()
 	if err != nil {
-		s.failed(w, r, err)
+		s.readFailed(w, r, err)
 		return
 	}
 	prizes := v.Prizes(drawn)
 	path := eventPath(v.Event.ID)
-	page.Event, page.Path, page.Address, page.CSRF, page.May = v.Event, path, path+"/winners", v.csrf, v.may
+	page.Event, page.Path, page.Address, page.CSRF, page.Can = v.Event, path, path+"/winners", v.csrf, v.can
 	page.Lede = v.copiesLede()
 	page.Choosers = v.choosers()
 	page.Rows, page.Mine = v.winnersRows(page.Choosers)
 	for _, p := range prizes {
-		page.Plates = append(page.Plates, v.plate(p))
+		page.WonCopies = append(page.WonCopies, v.wonCopy(p))
 		page.Won = page.Won || slices.Contains(v.keys, p.By)
 	}
-	page.Left = max(0, int(v.Event.Prizes)-len(prizes))
+	page.Remaining = max(0, int(v.Event.Prizes)-len(prizes))
 	page.Draw = v.drawView(drawn)
 	page.Announce = v.announcement(prizes)
-	page.Founder = v.person(v.Event.Founder)
+	page.Founder = v.personName(v.Event.Founder)
 	if v.Event.Founder == v.me {
 		if page.Claims, err = s.node.PrizeClaims(r.Context(), v.Event.ID); err != nil {
-			s.failed(w, r, err)
+			s.readFailed(w, r, err)
 			return
 		}
 		page.ShowClaims = len(prizes)+len(page.Claims) > 0
 	}
 	l := s.layout(r, "Winners, "+v.Event.Title, "winners", page)
 	v.nav(&l)
-	l.Event, l.Winners, l.Stream, l.Whole = path, true, path+"/stream", r.Method == http.MethodGet
+	l.Event, l.Winners, l.Stream, l.RefreshWhole = path, true, path+"/stream", r.Method == http.MethodGet
 	s.page(w, r, status, "winners", l)
 }
 
 // nav says which of the week's own pages the header names.
 func (v *weekView) nav(l *layout) {
-	l.Author = v.may.Author
-	l.Winners = v.may.Author || v.may.Organise || len(v.Event.Winners) > 0 || v.Event.Draw != nil && v.DrawFixed()
+	l.Author = v.can.Answer
+	l.Winners = v.can.Answer || v.can.Organise || len(v.Event.Winners) > 0 || v.Event.Draw != nil && v.DrawFixed()
 }
 
 func (v *weekView) copiesLede() string {
@@ -162,7 +162,7 @@ func (v *weekView) choosers() []chooser {
 	var out []chooser
 	add := func(id qa.Identity) {
 		if !slices.ContainsFunc(out, func(c chooser) bool { return c.ID == id }) {
-			out = append(out, chooser{ID: id, Name: isolated(firstName(cmp.Or(v.People[id].Name, id.Short()))), Me: id == v.me})
+			out = append(out, chooser{ID: id, Name: isolateDirection(firstName(cmp.Or(v.People[id].Name, id.Short()))), Me: id == v.me})
 		}
 	}
 	for _, g := range v.Event.Roles {
@@ -170,7 +170,7 @@ func (v *weekView) choosers() []chooser {
 			add(g.ID)
 		}
 	}
-	if v.may.Organise {
+	if v.can.Organise {
 		add(v.me)
 	}
 	for _, win := range v.Event.Winners {
@@ -179,7 +179,7 @@ func (v *weekView) choosers() []chooser {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b chooser) int {
-		return cmp.Or(b2i(b.Me)-b2i(a.Me), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(oneIf(b.Me)-oneIf(a.Me), cmp.Compare(a.Name, b.Name))
 	})
 	return out
 }
@@ -205,7 +205,7 @@ func (v *weekView) winnersRows(choosers []chooser) (rows []winnersRow, mine int)
 				name = v.lookalikes().Call(q.By) // two of one name have to be told apart
 			}
 			if q.OnBehalfOf != "" && q.Source == "" && !v.mine(q) {
-				name += ", through " + v.person(q.By)
+				name += ", through " + v.personName(q.By)
 			}
 			rows = append(rows, winnersRow{Who: name})
 			chosen[who] = map[qa.Identity]bool{}
@@ -242,20 +242,20 @@ func (v *weekView) winnersRows(choosers []chooser) (rows []winnersRow, mine int)
 }
 
 func (v *weekView) entrant(e qa.Entrant) string {
-	return cmp.Or(isolated(qa.CleanMention(e.OnBehalfOf)), v.person(e.By))
+	return cmp.Or(isolateDirection(qa.CleanMention(e.OnBehalfOf)), v.personName(e.By))
 }
 
-func (v *weekView) plate(p qa.Prize) plate {
-	out := plate{Name: v.entrant(p.Entrant), How: "drawn at random"}
+func (v *weekView) wonCopy(p qa.Prize) wonCopy {
+	out := wonCopy{Name: v.entrant(p.Entrant), How: "drawn at random"}
 	if len(p.ChosenBy) > 0 {
 		var names []string
 		for _, id := range p.ChosenBy {
-			names = append(names, v.person(id))
+			names = append(names, v.personName(id))
 		}
 		out.How = "chosen by " + and(names)
 	}
 	if p.OnBehalfOf != "" {
-		out.Through = "sent through " + v.person(p.By) + ", who asked for them"
+		out.Through = "sent through " + v.personName(p.By) + ", who asked for them"
 	}
 	return out
 }
@@ -285,23 +285,23 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 		commitments, out.Rule = v.Event.Draw.Commitments, cmp.Or(v.Event.Draw.Rule, qa.DrawAll)
 	}
 	for _, c := range commitments {
-		out.Taking = append(out.Taking, v.person(c.By))
+		out.Participants = append(out.Participants, v.personName(c.By))
 		if c.By == v.me {
 			out.Committed = true
-			out.Open = v.MayOpen(v.me) == nil
+			out.CanReveal = v.MayOpen(v.me) == nil
 		}
-		out.Secrets = append(out.Secrets, drawSecret{v.person(c.By), c.Hash, c.Secret})
+		out.Secrets = append(out.Secrets, drawSecret{v.personName(c.By), c.Hash, c.Secret})
 	}
-	out.Last = v.LastWords(d)
+	out.LastWords = v.LastWords(d)
 	for _, p := range v.PassedOver(d) {
-		out.Passed = append(out.Passed, v.entrant(p.Entrant)+": "+p.Why)
+		out.Skipped = append(out.Skipped, v.entrant(p.Entrant)+": "+p.Why)
 	}
-	out.Commit = !v.DrawFixed() && !out.Committed && (v.may.Author || v.may.Organise)
-	out.SetRule = !v.DrawFixed() && v.may.Organise
+	out.CanCommit = !v.DrawFixed() && !out.Committed && (v.can.Answer || v.can.Organise)
+	out.CanSetRule = !v.DrawFixed() && v.can.Organise
 	names := func(ids []qa.Identity) string {
 		var list []string
 		for _, id := range ids {
-			list = append(list, v.person(id))
+			list = append(list, v.personName(id))
 		}
 		return and(list)
 	}
@@ -343,7 +343,7 @@ func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if !v.may.Author && !v.may.Organise {
+	if !v.can.Answer && !v.can.Organise {
 		s.notAllowed(w, r, "authors and organisers")
 		return
 	}
@@ -354,7 +354,7 @@ func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 		if !q.Shown() {
 			continue
 		}
-		row := v.rowOf(qa.EntrantOf(&q.Post))
+		row := v.rowQuestion(qa.EntrantOf(&q.Post))
 		if !has("row", row) {
 			continue
 		}
@@ -366,7 +366,7 @@ func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 		case want && !rowChosen && q.ID == row:
 			acts = append(acts, qa.Act{Kind: qa.ActWinner, Post: q.ID, Text: choiceNote})
 		}
-		if !v.may.Author || v.Event.Closed {
+		if !v.can.Answer || v.Event.Closed {
 			continue
 		}
 		marked := slices.Contains(q.Marks.Candidate, v.me)
@@ -381,11 +381,11 @@ func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 		s.showWinners(w, r, statusOf(err), v, winnersPage{Error: "Not saved. " + sentence(err.Error())})
 		return
 	}
-	done(w, r, eventPath(v.Event.ID)+"/winners", "")
+	formDone(w, r, eventPath(v.Event.ID)+"/winners", "")
 }
 
-// rowOf is the question that stands for everything an entrant asked.
-func (v *weekView) rowOf(who qa.Entrant) (post qa.PostID) {
+// rowQuestion is the question that stands for everything an entrant asked.
+func (v *weekView) rowQuestion(who qa.Entrant) (post qa.PostID) {
 	best := -1
 	for i := range v.Threads {
 		t := &v.Threads[i]
@@ -421,7 +421,7 @@ func (s *server) drawStep(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if !v.may.Author && !v.may.Organise {
+	if !v.can.Answer && !v.can.Organise {
 		s.notAllowed(w, r, "authors and organisers")
 		return
 	}
@@ -440,7 +440,7 @@ func (s *server) drawStep(w http.ResponseWriter, r *http.Request) {
 		s.showWinners(w, r, statusOf(err), v, winnersPage{Error: "Not done. " + sentence(err.Error()) + " Nothing was changed."})
 		return
 	}
-	done(w, r, eventPath(v.Event.ID)+"/winners#draw", "")
+	formDone(w, r, eventPath(v.Event.ID)+"/winners#draw", "")
 }
 
 // claim seals the reader's contact to the founder.
@@ -454,5 +454,5 @@ func (s *server) claim(w http.ResponseWriter, r *http.Request) {
 		s.showWinners(w, r, http.StatusUnprocessableEntity, v, winnersPage{Contact: contact, ClaimError: "Not sent. " + sentence(err.Error())})
 		return
 	}
-	done(w, r, eventPath(v.Event.ID)+"/winners?claimed=1#claim", "")
+	formDone(w, r, eventPath(v.Event.ID)+"/winners?claimed=1#claim", "")
 }

@@ -166,36 +166,36 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// truth is the line at the top of every page: the worst state of what this
+// syncSummary is the line at the top of every page: the worst state of what this
 // device wrote.
-type truth struct{ State, Words string }
+type syncSummary struct{ State, Words string }
 
-func truthOf(s node.Summary) truth {
-	t := deliveryTruth(s)
+func syncSummaryOf(s node.Summary) syncSummary {
+	t := withoutClock(s)
 	if s.ClockOff {
 		t.Words += ". Check your clock"
 	}
 	return t
 }
 
-func deliveryTruth(s node.Summary) truth {
+func withoutClock(s node.Summary) syncSummary {
 	switch {
 	case s.Pending == 1:
-		return truth{stateDevice, "1 change only on this device"}
+		return syncSummary{stateDevice, "1 change only on this device"}
 	case s.Pending > 1:
-		return truth{stateDevice, fmt.Sprintf("%d changes only on this device", s.Pending)}
+		return syncSummary{stateDevice, fmt.Sprintf("%d changes only on this device", s.Pending)}
 	case s.Events == 0:
-		return truth{stateDraft, "Nothing here yet"}
+		return syncSummary{stateDraft, "Nothing here yet"}
 	case s.Synced == s.Events:
-		return truth{stateRelay, "Everything is on the relay"}
+		return syncSummary{stateRelay, "Everything is on the relay"}
 	case s.WithoutRelay == s.Events:
-		return truth{stateDraft, "No relay"}
+		return syncSummary{stateDraft, "No relay"}
 	case s.Offline > 0:
-		return truth{stateRelay, "All sent. Relay unreachable"}
+		return syncSummary{stateRelay, "All sent. Relay unreachable"}
 	case s.Synced+s.WithoutRelay == s.Events:
-		return truth{stateRelay, "Your posts are on the relay"}
+		return syncSummary{stateRelay, "Your posts are on the relay"}
 	}
-	return truth{stateRelay, "All sent. Connecting…"}
+	return syncSummary{stateRelay, "All sent. Connecting…"}
 }
 
 // plural is the number with its word; the word for many is one + "s" unless given.
@@ -253,8 +253,8 @@ func askTitle(e qa.Event) string {
 	return "Ask " + and(first)
 }
 
-// odd says what in an event contradicts something else, "" for nothing.
-func odd(e *qa.Event) string {
+// contradictionWords says what in an event contradicts something else, "" for nothing.
+func contradictionWords(e *qa.Event) string {
 	var words []string
 	for _, c := range e.Contradictions() {
 		words = append(words, sentence(c.Words))

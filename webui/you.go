@@ -63,7 +63,7 @@ func (s *server) setPerson(w http.ResponseWriter, r *http.Request) {
 		s.showYou(w, r, statusOf(err), youPage{Person: p, Error: words})
 		return
 	}
-	done(w, r, localPathOr(r.PostForm.Get("back"), "/you?saved"), "")
+	formDone(w, r, localPathOr(r.PostForm.Get("back"), "/you?saved"), "")
 }
 
 // phrase shows the recovery phrase. It takes a form with its token, so that no
