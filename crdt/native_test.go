@@ -75,7 +75,7 @@ func (s *state) Last(a wire.ActorID) (uint64, wire.Hash) {
 
 func (s *state) Values(in wire.OpID, key string) (out []crdt.StateValue) {
 	for _, v := range s.Projection.Values(in, key) {
-		out = append(out, crdt.StateValue{Op: v.Op, Value: v.Value, Map: v.Made})
+		out = append(out, crdt.StateValue{Op: v.Op, Value: v.Value, Map: v.IsObject})
 	}
 	return out
 }

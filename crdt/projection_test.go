@@ -210,10 +210,10 @@ func compare(t *testing.T, f *projection.Projection, m *automerge.Map, path ...s
 		}
 		last := live[len(live)-1]
 		v := values[key]
-		if last.Made != (v.Kind() == automerge.KindMap) {
-			t.Fatalf("%q/%q is %v in automerge-go, made in the fold: %v", path, key, v.Kind(), last.Made)
+		if last.IsObject != (v.Kind() == automerge.KindMap) {
+			t.Fatalf("%q/%q is %v in automerge-go, made in the fold: %v", path, key, v.Kind(), last.IsObject)
 		}
-		if last.Made {
+		if last.IsObject {
 			conflicts += compare(t, f, v.Map(), append(slices.Clone(path), key)...)
 			continue
 		}

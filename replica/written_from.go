@@ -40,7 +40,7 @@ func (w stateView) Values(in wire.OpID, key string) []crdt.StateValue {
 	out := make([]crdt.StateValue, 0, len(live))
 	for _, v := range live {
 		if !w.withheld(v.Op) {
-			out = append(out, crdt.StateValue{Op: v.Op, Value: v.Value, Map: v.Made})
+			out = append(out, crdt.StateValue{Op: v.Op, Value: v.Value, Map: v.IsObject})
 		}
 	}
 	return out

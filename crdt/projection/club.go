@@ -6,8 +6,8 @@ import (
 	"flyleaf/schema"
 )
 
-// weeks returns what a club lists, nil when this is none. A week whose title is
-// empty has been taken off the list: keys are never deleted.
+// weeks returns the weeks that a club lists, nil if this is not a club. Keys are never
+// deleted: a week with an empty title was removed from the list.
 func (f *Projection) weeks() []qa.ListedWeek {
 	weeks := child(&f.root, "weeks")
 	if weeks == nil {
@@ -19,12 +19,12 @@ func (f *Projection) weeks() []qa.ListedWeek {
 		of := child(weeks, id)
 		w := qa.ListedWeek{ID: qa.EventID(id)}
 		for _, r := range schema.MapWeek.Values() {
-			qa.SetField(&w, r.Field, f.effective(of, r.Key, "", r.By).as(r))
+			qa.SetField(&w, r.Field, f.effective(of, r.Key, "", r.By).schemaValue(r))
 		}
 		if w.Title == "" {
 			continue
 		}
-		if qa.CheckRelay(w.Relay) != nil { // an address that is none is as good as none given
+		if qa.CheckRelay(w.Relay) != nil { // an invalid address is shown as none
 			w.Relay = ""
 		}
 		out = append(out, w)
@@ -32,16 +32,16 @@ func (f *Projection) weeks() []qa.ListedWeek {
 	return qa.TrimWeeks(out)
 }
 
-// Blob returns the change that holds the bytes of a blob, false when there is none
-// of that key. The bytes themselves are not kept: they stand in the ledger.
+// Blob returns the change that contains the bytes of a blob, false if there is no blob with
+// this key. The projection does not keep the bytes; read them from the ledger.
 func (f *Projection) Blob(key string) (wire.Hash, bool) {
 	blobs := child(&f.root, "blobs")
 	if blobs == nil || key == "" {
 		return wire.Hash{}, false
 	}
-	e := winner(blobs, key)
+	e := currentValue(blobs, key)
 	if e == nil || e.made || e.kind != wire.Bytes {
 		return wire.Hash{}, false
 	}
-	return f.changes[e.change].hash, true
+	return f.hash(e.Place), true
 }

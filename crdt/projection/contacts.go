@@ -2,8 +2,8 @@ package projection
 
 import "flyleaf/qa"
 
-// Contacts returns what winners wrote to the founder, encrypted, by who wrote it.
-// What was taken back is left out.
+// Contacts returns the encrypted messages of winners to the founder, by writer, without
+// those that were withdrawn.
 func (f *Projection) Contacts() map[qa.Identity][]byte {
 	contacts := child(&f.root, "contacts")
 	if contacts == nil {
@@ -12,7 +12,7 @@ func (f *Projection) Contacts() map[qa.Identity][]byte {
 	out := map[qa.Identity][]byte{}
 	for i := range contacts.props {
 		id := contacts.props[i].key
-		e := winner(contacts, id)
+		e := currentValue(contacts, id)
 		if e == nil || e.made {
 			continue
 		}

@@ -1,22 +1,22 @@
-// Package projection adds changes up to what an event says now: live values with their
-// conflicts, objects and their owners, posts with their revisions, roles.
+// Package projection computes the current state of an event from its changes: current
+// values with their conflicts, objects and their owners, posts with their revisions, roles.
 //
-// It guarantees that any causal order of the same changes gives the same result;
-// that values and winners are those of Automerge, except where document.md says
-// otherwise (roles, blocks, acts that a revocation took out of effect); that a
-// change costs what it touches; and that no decoded change makes it panic: what is
-// outside the schema is kept where it stands and shows nowhere.
+// It guarantees that the result does not depend on the causal order in which changes are
+// applied; that values, and the winner of a conflict, are the same as in Automerge, except
+// for roles, blocks, and acts that a revocation put out of effect; that applying a change
+// costs in proportion to what the change writes; and that no decoded change makes it panic:
+// it keeps keys outside the schema, and no view shows them.
 //
-// All maps that were ever made at one place are read together, and the highest
-// operation on a key decides. Two devices of one person may have made the same map
-// (people/<id>, reactions/<id>, winners/<id>), two organisers roles/<id>; there the
-// projection says more than Automerge, which shows one of the maps. And a map of a void
-// change holds what others wrote into it.
+// All maps that were ever made at one key are read as one, and the highest operation on a
+// key wins. Two devices of one person may each have made the same map (people/<id>,
+// reactions/<id>, winners/<id>), and two organisers the same roles/<id>. Automerge shows only
+// one of these maps, so here the projection shows more. A void map may also contain what
+// others wrote into it.
 //
-// What an actor wrote from a sequence number on of which it has signed two versions is
-// void: it counts for nothing, and what it had replaced stands again. Nobody else's words
-// change or move: a void post keeps its place, and the replies to it stand there.
+// If an actor signed two changes with one sequence number, its changes from that number on
+// are void: they do not count, and values that they replaced are current again. Nothing of
+// anybody else changes: a void post keeps its position, and the replies to it stay there.
 //
-// It never judges whether a change is valid, never reads a clock, does no I/O and
-// keeps no change bytes.
+// The package does not validate changes, reads no clock, does no I/O, and does not keep the
+// bytes of changes.
 package projection

@@ -11,7 +11,7 @@ import (
 	"flyleaf/qa"
 )
 
-// winners returns the choices by hand that are in effect.
+// winners returns the winners that people chose, as far as the choices are in effect.
 func (f *Projection) winners() []qa.Winner {
 	all := child(&f.root, "winners")
 	if all == nil {
@@ -31,19 +31,19 @@ func (f *Projection) winners() []qa.Winner {
 	return out
 }
 
-// closing returns the closing of the event that is in effect, nil while it is open.
-func (f *Projection) closing() *entry {
+// closing returns the write that closed the event and is in effect, nil if the event is open.
+func (f *Projection) closing() *write {
 	if e := f.effective(child(&f.root, "event"), "closed", "", organiser); e.isTrue() {
 		return e
 	}
 	return nil
 }
 
-// asOf returns the value of a key that stood when the event was closed, or stands
-// now while c is nil: the highest operation among those that c knows of and that
-// count by what c knows. Nothing that becomes known later changes the answer: neither
-// another closing nor a role that is taken back from who wrote the value.
-func (f *Projection) asOf(c *entry, o *object, key string, roles authority.Roles) *entry {
+// valueAt returns the value that a key had when the closing c was written, or the value in
+// effect now if c is nil: the highest operation in the past of c that was in effect as of c.
+// Nothing that becomes known later changes the answer, neither another closing nor the
+// revocation of the role of a value's writer.
+func (f *Projection) valueAt(c *write, o *object, key string, roles authority.Roles) *write {
 	if c == nil {
 		return f.effective(o, key, "", roles)
 	}
@@ -54,68 +54,68 @@ func (f *Projection) asOf(c *entry, o *object, key string, roles authority.Roles
 	if p == nil {
 		return nil
 	}
-	var best *entry
-	for e := range f.ever(p) {
-		// What was written in sight of another value has the higher operation.
-		if (best == nil || f.less(best.opID, e.opID)) && f.inPast(e.change, c.change) && f.countsFor(c.change, e, roles) {
+	var best *write
+	for e := range f.allWrites(p) {
+		// A value written in sight of another has the higher operation.
+		if (best == nil || f.less(best.Op, e.Op)) && f.inPast(e.Place, c.Place) && f.inEffectAt(c.Place, e, roles) {
 			best = e
 		}
 	}
 	return best
 }
 
-// countsFor reports whether an act counts by what a change and its past know.
-func (f *Projection) countsFor(change uint32, e *entry, roles authority.Roles) bool {
+// inEffectAt reports whether a write was in effect as of a change, the change included.
+func (f *Projection) inEffectAt(change int32, e *write, roles authority.Roles) bool {
 	past, ok := f.pasts[change]
 	if !ok {
 		const keep = 512
 		if len(f.pasts) >= keep {
 			clear(f.pasts)
 		}
-		past = f.graph.Past([]wire.Hash{f.changes[change].hash})
+		past = f.graph.Past([]wire.Hash{f.hash(change)})
 		f.pasts[change] = past
 	}
-	return f.authority.RankIn(&past, f.personOf(e.change), f.changes[e.change].hash, roles) != authority.NotCounted
+	return f.authority.RankIn(&past, f.personOf(e.Place), f.hash(e.Place), roles) != authority.NotCounted
 }
 
-// opening is a secret that fits its commitment, written after the closing that it
-// is for.
+// opening is a secret that matches its writer's commitment, and the closing that it is for.
+// It was written after that closing.
 type opening struct {
-	e       *entry
+	e       *write
 	by      qa.Identity
 	secret  string // 32 bytes
-	closing *entry
+	closing *write
 }
 
-// drawing is what the openings of secrets say of the draw.
-type drawing struct {
-	at       int // len(Fold.changes) when it was worked out
-	closing  *entry
-	openings []opening // by operation ascending
-	void     string    // a qa.Void…, "" when nothing is wrong
+// drawState is the state of the draw, as the openings of secrets determine it.
+type drawState struct {
+	applied  int // Projection.applied when this was computed
+	closing  *write
+	openings []opening // ascending by operation
+	void     string    // a qa.Void…, "" for a valid draw
 }
 
-// drawing returns which closing the draw is for, and who opened what. Each opening is
-// for one closing, which is decided by what lies in the opening's past; the draw is
-// for the one closing that everybody's openings are for. So nobody who knows the
-// secrets can have another closing count, nor another set of candidates.
-func (f *Projection) drawing() *drawing {
-	if f.drawn == nil || f.drawn.at != len(f.changes) {
-		f.drawn = f.newDrawing()
+// drawState returns the closing that the draw is for, and the openings. The past of an
+// opening decides which closing it is for. The draw is for the closing that everybody's
+// openings are for. So nobody who knows the secrets can make another closing count, or
+// another set of candidates.
+func (f *Projection) drawState() *drawState {
+	if f.drawn == nil || f.drawn.applied != f.applied {
+		f.drawn = f.computeDrawState()
 	}
 	return f.drawn
 }
 
-func (f *Projection) newDrawing() *drawing {
-	d := &drawing{at: len(f.changes)}
+func (f *Projection) computeDrawState() *drawState {
+	d := &drawState{applied: f.applied}
 	d.openings = f.openings()
 	if len(d.openings) == 0 {
 		d.closing = f.closing()
 		return d
 	}
-	// Which closings has everybody opened for?
+	// The closings for which everybody wrote an opening.
 	people := map[qa.Identity]bool{}
-	by := map[*entry]map[qa.Identity]bool{}
+	by := map[*write]map[qa.Identity]bool{}
 	for i := range d.openings {
 		f.steps++
 		o := &d.openings[i]
@@ -125,18 +125,18 @@ func (f *Projection) newDrawing() *drawing {
 		}
 		by[o.closing][o.by] = true
 	}
-	var common []*entry
+	var common []*write
 	for c, who := range by {
 		if len(who) == len(people) {
 			common = append(common, c)
 		}
 	}
-	// More than one only if everybody opened twice. A later closing changes nothing: what
-	// knows of another has the higher operation, so the first is the lowest, if any is.
-	slices.SortFunc(common, f.byID)
+	// There are several only if everybody opened twice. The first closing decides if all
+	// others were written after it; it has the lowest operation then.
+	slices.SortFunc(common, f.compareWrites)
 	for i, c := range common {
 		f.steps++
-		if i > 0 && !f.before(common[0].change, c.change) {
+		if i > 0 && !f.isAncestor(common[0].Place, c.Place) {
 			common = nil
 			break
 		}
@@ -149,9 +149,9 @@ func (f *Projection) newDrawing() *drawing {
 	return d
 }
 
-// closings returns all that was ever written of the event's being closed, of each
-// change the last.
-func (f *Projection) closings() []*entry {
+// closings returns every write that closed or reopened the event, ascending; of several in
+// one change, the last.
+func (f *Projection) closings() []*write {
 	about := child(&f.root, "event")
 	if about == nil {
 		return nil
@@ -160,98 +160,98 @@ func (f *Projection) closings() []*entry {
 	if p == nil {
 		return nil
 	}
-	last := map[uint32]*entry{}
-	for e := range f.ever(p) {
-		if l := last[e.change]; l == nil || f.less(l.opID, e.opID) {
-			last[e.change] = e
+	last := map[int32]*write{}
+	for e := range f.allWrites(p) {
+		if l := last[e.Place]; l == nil || f.less(l.Op, e.Op) {
+			last[e.Place] = e
 		}
 	}
-	out := make([]*entry, 0, len(last))
+	out := make([]*write, 0, len(last))
 	for _, e := range last {
 		out = append(out, e)
 	}
-	slices.SortFunc(out, f.byID)
+	slices.SortFunc(out, f.compareWrites)
 	return out
 }
 
-// openings returns the openings that are for a closing, by operation ascending.
+// openings returns the openings that are for a closing, ascending by operation.
 func (f *Projection) openings() []opening {
 	all := child(&f.root, "draw")
 	commits, reveals := child(all, "commit"), child(all, "reveal")
 	if commits == nil || reveals == nil {
 		return nil
 	}
-	type written struct {
-		e  *entry
+	type reveal struct {
+		e  *write
 		by string
 	}
-	var ws []written
+	var written []reveal
 	for i := range reveals.props {
 		p := &reveals.props[i]
-		for e := range f.ever(p) {
+		for e := range f.allWrites(p) {
 			if n := len(e.bytes()); n == qa.DrawSecretSize || n == qa.DrawOpeningSize {
-				ws = append(ws, written{e, p.key})
+				written = append(written, reveal{e, p.key})
 			}
 		}
 	}
-	if len(ws) == 0 {
+	if len(written) == 0 {
 		return nil
 	}
-	slices.SortFunc(ws, func(a, b written) int { return f.byID(a.e, b.e) })
+	slices.SortFunc(written, func(a, b reveal) int { return f.compareWrites(a.e, b.e) })
 	closings := f.closings()
-	// What somebody had committed to at a closing is looked up once: they may have
-	// written many values, and many openings.
+	// A person's commitment at a closing is looked up once, because the person may have
+	// written many commitments and many openings.
 	type at struct {
-		closing *entry
+		closing *write
 		by      string
 	}
 	committed := map[at][]byte{}
-	fits := func(c *entry, by string, secret []byte) bool {
+	matches := func(c *write, by string, secret []byte) bool {
 		hash, ok := committed[at{c, by}]
 		if !ok {
-			hash = f.asOf(c, commits, by, organiser|author).bytes()
+			hash = f.valueAt(c, commits, by, organiser|author).bytes()
 			committed[at{c, by}] = hash
 		}
 		want, err := qa.CommitDraw(f.event, qa.Identity(by), secret)
 		return err == nil && len(hash) > 0 && bytes.Equal(want, hash)
 	}
-	named := map[wire.Hash]*entry{}
+	named := map[wire.Hash]*write{}
 	for _, c := range closings {
 		if c.isTrue() {
-			named[f.changes[c.change].hash] = c
+			named[f.hash(c.Place)] = c
 		}
 	}
 	type act struct {
 		by      string
-		closing *entry
-		change  uint32
+		closing *write
+		change  int32
 	}
 	type deviceFor struct {
 		device
-		closing *entry
+		closing *write
 	}
-	var out, firsts []opening // firsts are each device's first for each closing: the others know of it
-	taken, begun := map[act]bool{}, map[deviceFor]bool{}
-	for _, w := range ws {
+	var out, firsts []opening // firsts: the first opening of each device for each closing; the device's others depend on it
+	seen, begun := map[act]bool{}, map[deviceFor]bool{}
+	for _, w := range written {
 		f.steps++
 		b := w.e.bytes()
-		var c *entry
+		var c *write
 		if len(b) == qa.DrawOpeningSize {
 			c = named[wire.Hash(b[qa.DrawSecretSize:])]
 		} else {
-			c = f.closingMeant(closings, firsts, w.e)
+			c = f.impliedClosing(closings, firsts, w.e)
 		}
-		if c == nil || c.change == w.e.change || !f.inPast(c.change, w.e.change) {
+		if c == nil || c.Place == w.e.Place || !f.inPast(c.Place, w.e.Place) {
 			continue
 		}
 		o := opening{e: w.e, by: qa.Identity(w.by), secret: string(b[:qa.DrawSecretSize]), closing: c}
-		is := act{w.by, c, w.e.change}
-		if taken[is] || !fits(c, w.by, b[:qa.DrawSecretSize]) {
+		is := act{w.by, c, w.e.Place}
+		if seen[is] || !matches(c, w.by, b[:qa.DrawSecretSize]) {
 			continue
 		}
-		taken[is] = true
+		seen[is] = true
 		out = append(out, o)
-		if of := (deviceFor{f.deviceOf(w.e.change), c}); !begun[of] {
+		if of := (deviceFor{f.deviceOf(w.e.Place), c}); !begun[of] {
 			begun[of] = true
 			firsts = append(firsts, o)
 		}
@@ -259,14 +259,14 @@ func (f *Projection) openings() []opening {
 	return out
 }
 
-// device is an actor, whose changes know of its earlier ones; of an actor that
-// equivocates each change stands for itself.
+// device identifies an actor, whose changes depend on its earlier ones. The void changes of
+// an equivocating actor need not do so, so each is a device of its own.
 type device struct {
 	actor uint32
-	void  uint32 // the change + 1, 0 for none
+	void  int32 // the void change + 1, 0 for none
 }
 
-func (f *Projection) deviceOf(change uint32) device {
+func (f *Projection) deviceOf(change int32) device {
 	d := device{actor: f.changes[change].actor}
 	if f.isVoid(change) {
 		d.void = change + 1
@@ -274,15 +274,15 @@ func (f *Projection) deviceOf(change uint32) device {
 	return d
 }
 
-// closingMeant returns the closing that an opening is for which names none, as
-// devices wrote them before openings did: the one that the openings it knew of were
-// for, or, of the first, the one that closed the event for whoever wrote it.
-func (f *Projection) closingMeant(closings []*entry, earlier []opening, e *entry) *entry {
-	var meant *entry
+// impliedClosing returns the closing that an opening is for if the opening names none, as
+// earlier versions wrote them. It is the closing of the openings in its past; if there are
+// none, the closing that its writer saw.
+func (f *Projection) impliedClosing(closings []*write, earlier []opening, e *write) *write {
+	var meant *write
 	for i := range earlier {
 		f.steps++
 		o := &earlier[i]
-		if o.closing == meant || !f.inPast(o.e.change, e.change) {
+		if o.closing == meant || !f.inPast(o.e.Place, e.Place) {
 			continue
 		}
 		if meant != nil {
@@ -296,80 +296,80 @@ func (f *Projection) closingMeant(closings []*entry, earlier []opening, e *entry
 	for i := len(closings) - 1; i >= 0; i-- {
 		f.steps++
 		c := closings[i]
-		if c.change != e.change && f.inPast(c.change, e.change) && f.countsFor(e.change, c, organiser) {
+		if c.Place != e.Place && f.inPast(c.Place, e.Place) && f.inEffectAt(e.Place, c, organiser) {
 			if c.isTrue() {
 				return c
 			}
-			return nil // it was open
+			return nil // the event was open
 		}
 	}
 	return nil
 }
 
-// draw returns what the event holds of its draw, nil when nobody has begun one. The
-// rule, the commitments and the candidates are those that stood at the closing.
+// draw returns the event's draw, nil if nobody has made a commitment. The rule, the
+// commitments and the candidates are those at the closing.
 func (f *Projection) draw() *qa.Draw {
 	all := child(&f.root, "draw")
 	commits, reveals := child(all, "commit"), child(all, "reveal")
 	if commits == nil {
 		return nil
 	}
-	w := f.drawing()
-	c := w.closing
-	d := &qa.Draw{Rule: qa.DrawAll, Closed: c != nil, Void: w.void}
-	if f.asOf(c, all, "rule", organiser).str() == qa.DrawFounderLast {
+	state := f.drawState()
+	c := state.closing
+	d := &qa.Draw{Rule: qa.DrawAll, Closed: c != nil, Void: state.void}
+	if f.valueAt(c, all, "rule", organiser).str() == qa.DrawFounderLast {
 		d.Rule = qa.DrawFounderLast
 	}
 	if c != nil {
-		d.Closing = f.changes[c.change].hash.String()
+		d.Closing = f.hash(c.Place).String()
 	}
-	for i := range w.openings {
-		o := &w.openings[i]
-		d.Openings = append(d.Openings, qa.Opening{By: o.by, Closing: f.changes[o.closing.change].hash.String(), ClosedBy: f.by(o.closing.change)})
+	for i := range state.openings {
+		o := &state.openings[i]
+		d.Openings = append(d.Openings, qa.Opening{By: o.by, Closing: f.hash(o.closing.Place).String(), ClosedBy: f.by(o.closing.Place)})
 	}
-	mine := func(by qa.Identity) (out []*opening) {
-		for i := range w.openings {
-			if o := &w.openings[i]; o.by == by && o.closing == c {
+	openingsBy := func(by qa.Identity) (out []*opening) {
+		for i := range state.openings {
+			if o := &state.openings[i]; o.by == by && o.closing == c {
 				out = append(out, o)
 			}
 		}
 		return out
 	}
-	founders := mine(f.founder)
+	founders := openingsBy(f.founder)
 	for i := range commits.props {
 		by := qa.Identity(commits.props[i].key)
-		hash := f.asOf(c, commits, string(by), organiser|author).bytes()
+		hash := f.valueAt(c, commits, string(by), organiser|author).bytes()
 		if len(hash) == 0 {
 			continue
 		}
 		m := qa.Commitment{By: by, Hash: hex.EncodeToString(hash)}
-		opened := mine(by)
+		opened := openingsBy(by)
 		if len(opened) > 0 {
 			m.Secret = hex.EncodeToString([]byte(opened[0].secret))
-			m.Last = !slices.ContainsFunc(w.openings, func(x opening) bool {
-				return x.by != by && x.closing == c && f.before(opened[0].e.change, x.e.change)
+			m.Last = !slices.ContainsFunc(state.openings, func(x opening) bool {
+				return x.by != by && x.closing == c && f.isAncestor(opened[0].e.Place, x.e.Place)
 			})
-		} else if e := f.written(reveals, by, hash); e != nil {
+		} else if e := f.unusedSecret(reveals, by, hash); e != nil {
 			m.Secret, m.NotForClosing = hex.EncodeToString(e.bytes()), true
 			if len(e.bytes()) == qa.DrawOpeningSize {
 				m.Secret = hex.EncodeToString(e.bytes()[:qa.DrawSecretSize])
 			}
 		}
-		m.TooEarly = f.openedBefore(c, reveals, by, hash)
-		// What knows of a later opening of a device knows of its first.
+		m.TooEarly = f.openedTooEarly(c, reveals, by, hash)
+		// A change that depends on a later opening of a device also depends on its first.
 		var firsts []*opening
 		begun := map[device]bool{}
 		for _, o := range opened {
-			if of := f.deviceOf(o.e.change); !begun[of] {
+			if of := f.deviceOf(o.e.Place); !begun[of] {
 				begun[of] = true
 				firsts = append(firsts, o)
 			}
 		}
-		for k, mineOf := range founders {
+		for k, founders := range founders {
 			f.steps += int64(len(firsts))
-			known := by != f.founder && slices.ContainsFunc(firsts, func(o *opening) bool { return f.inPast(o.e.change, mineOf.e.change) })
+			known := by != f.founder && slices.ContainsFunc(firsts, func(o *opening) bool { return f.inPast(o.e.Place, founders.e.Place) })
 			if k > 0 && known != m.KnownToFounder && d.Rule == qa.DrawFounderLast {
-				d.Void = cmp.Or(d.Void, qa.VoidFounder) // it could be chosen, afterwards, which of them counts
+				d.Void = cmp.Or(d.Void, qa.VoidFounder) // somebody could choose afterwards which of the founder's openings counts
 			}
 			if k == 0 {
 				m.KnownToFounder = known
@@ -384,9 +384,9 @@ func (f *Projection) draw() *qa.Draw {
 	return d
 }
 
-// openedBefore reports whether a secret was written by the time the event was closed:
-// whatever was written over it, it was known from then on.
-func (f *Projection) openedBefore(c *entry, reveals *object, by qa.Identity, hash []byte) bool {
+// openedTooEarly reports whether a secret was written before the event was closed. Then it
+// was known from that time on, even if another value replaced it.
+func (f *Projection) openedTooEarly(c *write, reveals *object, by qa.Identity, hash []byte) bool {
 	if c == nil || reveals == nil {
 		return false
 	}
@@ -394,9 +394,9 @@ func (f *Projection) openedBefore(c *entry, reveals *object, by qa.Identity, has
 	if p == nil {
 		return false
 	}
-	for e := range f.ever(p) {
+	for e := range f.allWrites(p) {
 		b := e.bytes()
-		if (len(b) == qa.DrawSecretSize || len(b) == qa.DrawOpeningSize) && f.inPast(e.change, c.change) {
+		if (len(b) == qa.DrawSecretSize || len(b) == qa.DrawOpeningSize) && f.inPast(e.Place, c.Place) {
 			if want, err := qa.CommitDraw(f.event, by, b[:qa.DrawSecretSize]); err == nil && bytes.Equal(want, hash) {
 				return true
 			}
@@ -405,9 +405,9 @@ func (f *Projection) openedBefore(c *entry, reveals *object, by qa.Identity, has
 	return false
 }
 
-// written returns what somebody wrote as a secret and is for no closing, nil when
-// nothing: what fits the commitment, else the last.
-func (f *Projection) written(reveals *object, by qa.Identity, hash []byte) *entry {
+// unusedSecret returns a secret that a person wrote and that is for no closing: one that
+// matches the commitment, else the last; nil if there is none.
+func (f *Projection) unusedSecret(reveals *object, by qa.Identity, hash []byte) *write {
 	if reveals == nil {
 		return nil
 	}
@@ -415,31 +415,31 @@ func (f *Projection) written(reveals *object, by qa.Identity, hash []byte) *entr
 	if p == nil {
 		return nil
 	}
-	var best *entry
-	bestFits := false
-	for e := range f.ever(p) {
+	var best *write
+	bestMatches := false
+	for e := range f.allWrites(p) {
 		b := e.bytes()
 		if len(b) == 0 {
 			continue
 		}
-		fits := false
+		matches := false
 		if len(b) == qa.DrawSecretSize || len(b) == qa.DrawOpeningSize {
 			want, err := qa.CommitDraw(f.event, by, b[:qa.DrawSecretSize])
-			fits = err == nil && bytes.Equal(want, hash)
+			matches = err == nil && bytes.Equal(want, hash)
 		}
-		if best == nil || fits && !bestFits || fits == bestFits && f.less(best.opID, e.opID) {
-			best, bestFits = e, fits
+		if best == nil || matches && !bestMatches || matches == bestMatches && f.less(best.Op, e.Op) {
+			best, bestMatches = e, matches
 		}
 	}
 	return best
 }
 
-// touchDraw notes the posts that may be candidates, when the draw is for another
-// closing than when it was last asked.
+// touchDraw touches the posts that may be candidates if the draw's closing has changed
+// since the last call.
 func (f *Projection) touchDraw() {
-	var now uint32
-	if c := f.drawing().closing; c != nil {
-		now = c.change + 1
+	var now int32
+	if c := f.drawState().closing; c != nil {
+		now = c.Place + 1
 	}
 	if now == f.drawnFor {
 		return
@@ -452,34 +452,17 @@ func (f *Projection) touchDraw() {
 	})
 }
 
-func (f *Projection) byID(a, b *entry) int {
-	switch {
-	case f.less(a.opID, b.opID):
-		return -1
-	case f.less(b.opID, a.opID):
-		return 1
-	}
-	return 0
-}
-
-// inDraw reports whether an author had marked a post as a candidate when the event
-// was closed, or has by now.
+// inDraw reports whether an author had marked a post as a candidate when the event was
+// closed, or by now if it is open.
 func (f *Projection) inDraw(candidates *object) bool {
 	if candidates == nil || len(candidates.props) == 0 {
 		return false
 	}
-	c := f.drawing().closing
+	c := f.drawState().closing
 	for i := range candidates.props {
-		if f.asOf(c, candidates, candidates.props[i].key, author).isTrue() {
+		if f.valueAt(c, candidates, candidates.props[i].key, author).isTrue() {
 			return true
 		}
 	}
 	return false
-}
-
-func (e *entry) bytes() []byte {
-	if e == nil || e.made || e.kind != wire.Bytes {
-		return nil
-	}
-	return []byte(e.raw)
 }

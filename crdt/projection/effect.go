@@ -10,9 +10,9 @@ import (
 	"flyleaf/schema"
 )
 
-// touchEffect notes what may count differently now that somebody's roles changed:
-// what they did themselves, and what those did whom they gave a role. A first grant
-// takes nothing out of effect, so in the ordinary case nothing is looked at.
+// touchEffect touches what may have come into or out of effect because a person's roles
+// changed: the person's own acts, and the acts of people to whom the person gave a role. A
+// first grant puts nothing out of effect, so usually there is nothing to do.
 func (f *Projection) touchEffect(id qa.Identity) {
 	p, ok := authority.ParsePerson(string(id))
 	if !ok || f.authority.Settled(p) {
@@ -29,10 +29,10 @@ func (f *Projection) touchEffect(id qa.Identity) {
 	}
 }
 
-// touchActs notes what somebody did in a role.
+// touchActs touches what a person did in a role.
 func (f *Projection) touchActs(id qa.Identity) {
 	f.eachPost(func(key string, o *object) {
-		if f.by(o.change) == id {
+		if f.by(o.Place) == id {
 			f.touched.posts[key] = struct{}{}
 		}
 		marks := child(o, "marks")
@@ -41,28 +41,28 @@ func (f *Projection) touchActs(id qa.Identity) {
 				continue
 			}
 			for i := range m.props {
-				for k := range m.props[i].live {
-					if f.by(m.props[i].live[k].change) == id {
+				for k := range m.props[i].current {
+					if f.by(m.props[i].current[k].Place) == id {
 						f.touched.posts[key] = struct{}{}
 					}
 				}
 			}
 		}
 	})
-	// What this identity granted, revoked or blocked may count differently now, and
-	// so may what it overwrote.
+	// Blocks that the person made or lifted may have come into or out of effect, and so may
+	// values that the person replaced.
 	blocked := map[string]bool{}
 	if blocks := child(&f.root, "blocks"); blocks != nil {
 		for i := range blocks.props {
-			for k := range blocks.props[i].live {
-				if f.by(blocks.props[i].live[k].change) == id {
+			for k := range blocks.props[i].current {
+				if f.by(blocks.props[i].current[k].Place) == id {
 					blocked[blocks.props[i].key] = true
 				}
 			}
 		}
 	}
 	for _, at := range f.rewritten {
-		if !slices.ContainsFunc(at.in.props[at.key].history.all, func(e entry) bool { return f.by(e.change) == id }) {
+		if !slices.ContainsFunc(at.in.props[at.key].history.all, func(e write) bool { return f.by(e.Place) == id }) {
 			continue
 		}
 		switch at.in.slot {
@@ -78,8 +78,8 @@ func (f *Projection) touchActs(id qa.Identity) {
 	f.touchClosing(id)
 }
 
-// touchClosing notes all posts when somebody has closed or opened the event: which
-// of them are late depends on it.
+// touchClosing touches all posts if a person has closed or reopened the event, because the
+// closing decides which posts are late.
 func (f *Projection) touchClosing(id qa.Identity) {
 	about := child(&f.root, "event")
 	if about == nil {
@@ -89,57 +89,45 @@ func (f *Projection) touchClosing(id qa.Identity) {
 	if p == nil {
 		return
 	}
-	for e := range f.ever(p) {
-		if f.by(e.change) == id {
+	for e := range f.allWrites(p) {
+		if f.by(e.Place) == id {
 			f.touchLate()
 			return
 		}
 	}
 }
 
-func (f *Projection) before(a, b uint32) bool {
-	if a == 0 && f.roots == 1 {
-		return b != 0 // the genesis comes before all else
-	}
-	return f.graph.IsAncestor(f.changes[a].hash, f.changes[b].hash)
-}
-
-// inPast reports whether change a is b or in b's past.
-func (f *Projection) inPast(a, b uint32) bool {
-	return f.authority.InPast(f.changes[a].hash, f.changes[b].hash)
-}
-
-// counts reports whether a privileged act is in effect: its writer is the founder
-// or the owner, or one of the roles authorizes it.
-func (f *Projection) counts(change uint32, owner qa.Identity, roles authority.Roles) bool {
+// inEffect reports whether a privileged act is in effect: its writer is the founder or the
+// owner, or one of the roles authorizes it.
+func (f *Projection) inEffect(change int32, owner qa.Identity, roles authority.Roles) bool {
 	return owner != "" && f.by(change) == owner || f.rank(change, roles) != authority.NotCounted
 }
 
-// rank returns by what an act counts: the highest of the roles that authorizes it.
-func (f *Projection) rank(change uint32, roles authority.Roles) authority.Rank {
-	return f.authority.RankAt(f.personOf(change), f.changes[change].hash, roles)
+// rank returns the rank of an act: that of the highest of the roles that authorizes it.
+func (f *Projection) rank(change int32, roles authority.Roles) authority.Rank {
+	return f.authority.RankAt(f.personOf(change), f.hash(change), roles)
 }
 
-// authorThen reports whether a post is an author's by a role that counts; as says
-// that an organiser carried an author's words over.
-func (f *Projection) authorThen(change uint32, as bool) bool {
+// authorizedAsAuthor reports whether the writer of a post held the author's role; or, if as
+// is set, the organiser's role, in which people import an author's words.
+func (f *Projection) authorizedAsAuthor(change int32, as bool) bool {
 	role := author
 	if as {
 		role = organiser
 	}
-	return f.authority.Authorizes(f.personOf(change), f.changes[change].hash, role)
+	return f.authority.Authorizes(f.personOf(change), f.hash(change), role)
 }
 
-// The roles that acts need, by short names.
+// The roles, by short names.
 const (
 	organiser = authority.Organiser
 	moderator = authority.Moderator
 	author    = authority.Author
 )
 
-// effective returns the value with the highest operation among those in effect, nil
-// when there is none. Should the acts that overwrote a value not count, it stands.
-func (f *Projection) effective(o *object, key string, owner qa.Identity, roles authority.Roles) *entry {
+// effective returns the value in effect with the highest operation, nil if there is none. A
+// value is in effect again if the acts that replaced it are not.
+func (f *Projection) effective(o *object, key string, owner qa.Identity, roles authority.Roles) *write {
 	if o == nil {
 		return nil
 	}
@@ -147,36 +135,36 @@ func (f *Projection) effective(o *object, key string, owner qa.Identity, roles a
 	if p == nil {
 		return nil
 	}
-	counts := func(e *entry) bool { return f.counts(e.change, owner, roles) }
+	counts := func(e *write) bool { return f.inEffect(e.Place, owner, roles) }
 	all := true
-	for i := range p.live {
-		all = all && counts(&p.live[i])
+	for i := range p.current {
+		all = all && counts(&p.current[i])
 	}
 	if all {
-		return p.last()
+		return p.highest()
 	}
-	if es := f.standing(p, counts); len(es) > 0 {
+	if es := f.currentIf(p, counts); len(es) > 0 {
 		return es[len(es)-1]
 	}
 	return nil
 }
 
-// blockedOut reports whether what somebody wrote in a change is not shown because
-// they are blocked and the block did not know of it. The founder cannot be blocked.
-func (f *Projection) blockedOut(who qa.Identity, change uint32) bool {
+// hiddenByBlock reports whether a change is not shown because its writer is blocked: the
+// change is not in the past of the block. The founder cannot be blocked.
+func (f *Projection) hiddenByBlock(who qa.Identity, change int32) bool {
 	p, ok := authority.ParsePerson(string(who))
 	if !ok {
 		return false
 	}
 	block, blocked := f.authority.Block(p)
-	return blocked && !f.authority.InPast(f.changes[change].hash, block)
+	return blocked && !f.authority.InPast(f.hash(change), block)
 }
 
-// touchBlock notes what somebody wrote who was blocked, or whose block was lifted.
+// touchBlock touches what a person wrote who was blocked or unblocked.
 func (f *Projection) touchBlock(id string) {
 	f.touched.people[id] = struct{}{}
 	f.eachPost(func(key string, o *object) {
-		if string(f.by(o.change)) == id {
+		if string(f.by(o.Place)) == id {
 			f.touched.posts[key] = struct{}{}
 		}
 		for emoji := range keys(child(child(o, "reactions"), id)) {
@@ -185,17 +173,17 @@ func (f *Projection) touchBlock(id string) {
 	})
 }
 
-// touchLate notes the posts that do not know of a closing of the event.
+// touchLate touches all posts, because the event was closed or reopened.
 func (f *Projection) touchLate() {
 	f.eachPost(func(key string, _ *object) { f.touched.posts[key] = struct{}{} })
 }
 
-// supersede notes that a new revision was written in sight of earlier ones. Only those
-// are looked at that no other has superseded yet: one, but for concurrent ones.
-func (f *Projection) supersede(revisions *object, p *prop, e *entry) {
+// markSuperseded marks the revisions that a new revision supersedes: those in its past. It
+// looks only at revisions that no other has superseded yet, usually one.
+func (f *Projection) markSuperseded(revisions *object, p *prop, e *write) {
 	n := len(revisions.props)
-	if n == 1 && len(p.live) == 1 {
-		return // the post's first, as ever so often
+	if n == 1 && len(p.current) == 1 {
+		return // the post's first revision, the common case
 	}
 	newest := int32(n - 1)
 	open, known := f.unsuperseded[revisions]
@@ -203,7 +191,7 @@ func (f *Projection) supersede(revisions *object, p *prop, e *entry) {
 		open = nil
 		for i := range int32(n) {
 			if revisions.props[i].key == p.key {
-				newest = i // written again, as only the rules of a later version may allow
+				newest = i // a revision was written again, which only the rules of a later version may allow
 			} else {
 				open = append(open, i)
 			}
@@ -213,19 +201,19 @@ func (f *Projection) supersede(revisions *object, p *prop, e *entry) {
 	kept := open[:0]
 	for _, i := range open {
 		f.steps++
-		live := revisions.props[i].live
-		all := true // also of one that is void
+		live := revisions.props[i].current
+		all := true // also if none is current, because it is void
 		for k := range live {
 			old := &live[k]
 			switch {
-			case old.superseded || old.opID == e.opID:
-			case old.change == e.change:
+			case old.superseded || old.Op == e.Op:
+			case old.Place == e.Place:
 				old.superseded = true
 			default:
 				if past == nil {
-					past = f.pastOf(e.change)
+					past = f.pastOf(e.Place)
 				}
-				old.superseded = f.has(past, old.change)
+				old.superseded = past.Has(int(old.Place))
 			}
 			all = all && old.superseded
 		}
@@ -236,28 +224,28 @@ func (f *Projection) supersede(revisions *object, p *prop, e *entry) {
 	f.unsuperseded[revisions] = append(kept, newest)
 }
 
-// superseded works out again which revisions of a post are superseded: those that
-// another one which stands has in its past. It takes one way through the graph.
-func (f *Projection) superseded(revisions *object) {
+// recomputeSuperseded computes which revisions of a post are superseded: those in the past
+// of another current revision. It walks the graph once.
+func (f *Projection) recomputeSuperseded(revisions *object) {
 	var deps []wire.Hash
-	last := map[uint32]opID{} // of a change that wrote several
+	last := map[int32]graph.Op{} // by change, its last revision
 	for i := range revisions.props {
-		for _, e := range revisions.props[i].live {
+		for _, e := range revisions.props[i].current {
 			f.steps++
-			deps = f.graph.Deps(deps, f.changes[e.change].hash)
-			if l, ok := last[e.change]; !ok || f.less(l, e.opID) {
-				last[e.change] = e.opID
+			deps = f.graph.Deps(deps, f.hash(e.Place))
+			if l, ok := last[e.Place]; !ok || f.less(l, e.Op) {
+				last[e.Place] = e.Op
 			}
 		}
 	}
 	past := f.graph.Past(deps)
 	var open []int32
 	for i := range revisions.props {
-		live := revisions.props[i].live
+		live := revisions.props[i].current
 		all := true
 		for k := range live {
 			e := &live[k]
-			e.superseded = f.has(&past, e.change) || last[e.change] != e.opID
+			e.superseded = past.Has(int(e.Place)) || last[e.Place] != e.Op
 			all = all && e.superseded
 		}
 		if !all {
@@ -265,16 +253,4 @@ func (f *Projection) superseded(revisions *object) {
 		}
 	}
 	f.unsuperseded[revisions] = open
-}
-
-// has reports whether a change is in a past.
-func (f *Projection) has(past *graph.Past, change uint32) bool {
-	place, ok := f.graph.Place(f.changes[change].hash)
-	return ok && past.Has(place)
-}
-
-// pastOf returns what a change has before it.
-func (f *Projection) pastOf(change uint32) *graph.Past {
-	past := f.graph.Past(f.graph.Deps(nil, f.changes[change].hash))
-	return &past
 }

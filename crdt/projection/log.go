@@ -10,34 +10,34 @@ import (
 	"flyleaf/schema"
 )
 
-// Log returns the log of moderation, the newest last by operation: who hid, pinned,
-// approved, marked, blocked, granted, revoked or closed what, and whether it counts.
-// What was overwritten since stays in it. What writers mark of their own questions
-// is none of it. It costs a look at every post.
+// Log returns the moderation log, ascending by operation: who hid, pinned, approved,
+// marked, blocked, granted, revoked or closed what, and whether it is in effect. It contains
+// values that were replaced since. It does not contain what writers mark on their own
+// questions. It reads every post.
 func (f *Projection) Log() []qa.LogEntry {
 	type line struct {
 		qa.LogEntry
-		change uint32
+		change int32
 	}
 	var lines []line
-	add := func(e *entry, l qa.LogEntry, roles authority.Roles) {
-		l.By, l.AtMillis, l.Op = f.by(e.change), f.when(e.change, false), f.qaID(e.opID)
-		l.InEffect, l.Void = f.counts(e.change, "", roles), f.isVoid(e.change)
-		lines = append(lines, line{l, e.change})
+	add := func(e *write, l qa.LogEntry, roles authority.Roles) {
+		l.By, l.AtMillis, l.Op = f.by(e.Place), f.when(e.Place, false), f.qaID(e.Op)
+		l.InEffect, l.Void = f.inEffect(e.Place, "", roles), f.isVoid(e.Place)
+		lines = append(lines, line{l, e.Place})
 	}
 	f.eachPost(func(key string, o *object) {
 		marks := child(o, "marks")
 		if marks == nil {
 			return
 		}
-		owner := f.by(o.change)
+		owner := f.by(o.Place)
 		for i := range marks.props {
 			r := schema.MapMarks.Row(marks.props[i].key)
 			if r == nil || r.Map != schema.NoMap {
 				continue
 			}
-			for e := range f.ever(&marks.props[i]) {
-				if r.OwnerExempt && f.by(e.change) == owner {
+			for e := range f.allWrites(&marks.props[i]) {
+				if r.OwnerExempt && f.by(e.Place) == owner {
 					continue
 				}
 				l := qa.LogEntry{Kind: qa.LogKind(r.Key), Post: qa.PostID(key), On: e.isTrue() || e.str() != ""}
@@ -53,7 +53,7 @@ func (f *Projection) Log() []qa.LogEntry {
 	})
 	f.authority.Grants(func(g authority.Grant) {
 		place, _ := f.graph.Place(g.Change)
-		change, _ := f.applied(place)
+		change, _ := f.change(place)
 		lines = append(lines, line{qa.LogEntry{
 			Kind: qa.LogRole, Identity: g.To.Identity(), Role: g.Role, On: g.On, By: g.By.Identity(),
 			AtMillis: f.when(change, false), Op: asQA(g.Op),
@@ -63,7 +63,7 @@ func (f *Projection) Log() []qa.LogEntry {
 	if blocks := child(&f.root, "blocks"); blocks != nil {
 		for i := range blocks.props {
 			p := &blocks.props[i]
-			for e := range f.ever(p) {
+			for e := range f.allWrites(p) {
 				l := qa.LogEntry{Kind: qa.LogBlock, Identity: qa.Identity(p.key), On: e.str() != "", Text: qa.CleanReason(e.str())}
 				add(e, l, organiser|moderator)
 			}
@@ -72,14 +72,14 @@ func (f *Projection) Log() []qa.LogEntry {
 	if about := child(&f.root, "event"); about != nil {
 		for _, r := range schema.MapEvent.Values() {
 			if p := about.find(r.Key); r.Type == schema.Flag && p != nil {
-				for e := range f.ever(p) {
+				for e := range f.allWrites(p) {
 					add(e, qa.LogEntry{Kind: qa.LogKind(r.Key), On: e.isTrue()}, r.By)
 				}
 			}
 		}
 	}
 	slices.SortFunc(lines, func(a, b line) int {
-		x, y := f.changes[a.change].hash, f.changes[b.change].hash // of an actor that equivocates
+		x, y := f.hash(a.change), f.hash(b.change) // an equivocating actor has two operations with one ID
 		return cmp.Or(a.Op.Compare(b.Op), bytes.Compare(x[:], y[:]))
 	})
 	out := make([]qa.LogEntry, len(lines))
@@ -89,22 +89,7 @@ func (f *Projection) Log() []qa.LogEntry {
 	return out
 }
 
-// ever yields all values that a key ever had, void ones included, in no order.
-func (f *Projection) ever(p *prop) func(func(*entry) bool) {
-	all := p.live
-	if p.history != nil {
-		all = p.history.all
-	}
-	return func(yield func(*entry) bool) {
-		for i := range all {
-			if e := &all[i]; !e.made && !e.none && !yield(e) {
-				return
-			}
-		}
-	}
-}
-
-// Blocked reports whether somebody is blocked.
+// Blocked reports whether a person is blocked.
 func (f *Projection) Blocked(id qa.Identity) bool {
 	p, ok := authority.ParsePerson(string(id))
 	if !ok {

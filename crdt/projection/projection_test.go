@@ -23,7 +23,7 @@ import (
 // device writes changes by hand, without automerge-go: it takes the predecessors
 // from its own fold.
 type device struct {
-	t     *testing.T
+	t     testing.TB
 	actor wire.ActorID
 	g     *graph.Graph
 	f     *projection.Projection
@@ -32,7 +32,7 @@ type device struct {
 	now   int64
 }
 
-func newDevice(t *testing.T, n, k byte) *device {
+func newDevice(t testing.TB, n, k byte) *device {
 	g := graph.New()
 	actor := wire.ActorID(bytes.Repeat([]byte{n}, 32)) + wire.ActorID(bytes.Repeat([]byte{k}, 8))
 	return &device{t: t, actor: actor, g: g, f: projection.New("e", g, authority.New(g)), now: 1000}

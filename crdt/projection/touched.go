@@ -9,11 +9,11 @@ import (
 	"flyleaf/schema"
 )
 
-// Touched says what has to be read again. All lists are ascending.
+// Touched lists the rows of the views that must be read again. All lists are ascending.
 type Touched struct {
 	Event     bool
-	Posts     []qa.PostID // all but their reactions
-	Reactions []Reaction  // with what they are now
+	Posts     []qa.PostID // without their reactions
+	Reactions []Reaction  // with their current state
 	People    []qa.Identity
 }
 
@@ -30,7 +30,7 @@ type reactionKey struct {
 	emoji string
 }
 
-// touched collects what was touched since it was last asked for.
+// touched collects what was touched since the last call of Touched.
 type touched struct {
 	event     bool
 	posts     map[string]struct{}
@@ -42,7 +42,7 @@ func (t *touched) reset() {
 	*t = touched{posts: map[string]struct{}{}, people: map[string]struct{}{}, reactions: map[reactionKey]struct{}{}}
 }
 
-// Touched returns what was touched since the last call, and forgets it.
+// Touched returns what was touched since the last call.
 func (f *Projection) Touched() Touched {
 	if f.touched.event {
 		f.touchDraw()
@@ -60,8 +60,8 @@ func (f *Projection) Touched() Touched {
 	for _, k := range keys {
 		r := Reaction{Post: qa.PostID(k.post), Reaction: qa.Reaction{By: qa.Identity(k.by), Emoji: k.emoji}}
 		if po := child(child(&f.root, "posts"), k.post); po != nil {
-			e := winner(child(child(po, "reactions"), k.by), k.emoji)
-			r.On = e.isTrue() && !f.blockedOut(r.By, e.change)
+			e := currentValue(child(child(po, "reactions"), k.by), k.emoji)
+			r.On = e.isTrue() && !f.hiddenByBlock(r.By, e.Place)
 		}
 		t.Reactions = append(t.Reactions, r)
 	}
@@ -79,9 +79,9 @@ func postOf(o *object) string {
 	return ""
 }
 
-// touch notes what an operation on a key has an effect on: a new one, or with nil one
-// that is void.
-func (f *Projection) touch(o *object, p *prop, e *entry) {
+// touch touches the rows that depend on a key: e is the key's new write, or nil after writes
+// of the key became void.
+func (f *Projection) touch(o *object, p *prop, e *write) {
 	t := &f.touched
 	switch o.slot.View() {
 	case schema.ViewEvent:
@@ -106,15 +106,15 @@ func (f *Projection) touch(o *object, p *prop, e *entry) {
 		}
 	case schema.MapRevisions:
 		if e != nil {
-			f.supersede(o, p, e)
+			f.markSuperseded(o, p, e)
 		}
 	case schema.MapReactionsOf:
 		t.reactions[reactionKey{post: postOf(o), by: o.key, emoji: p.key}] = struct{}{}
 	}
 }
 
-// keyIn returns which key of a map leads to p, a key of o, which lies in that map or is
-// it.
+// keyIn returns the key of the map `in` on the path to p. p is a key of o, and o is that map
+// or lies in it.
 func keyIn(in schema.Map, o *object, p *prop) string {
 	key := p.key
 	for ; o.slot != in; o = o.up {
@@ -123,9 +123,9 @@ func keyIn(in schema.Map, o *object, p *prop) string {
 	return key
 }
 
-// edits reports whether writing a key of such a map changes what an event says of itself,
-// as calendars count it. What an x holds for other programs is none of that.
-func edits(m schema.Map, key string) bool {
+// isEdit reports whether writing a key changes the event's own fields, as calendars count
+// edits. Keys of an x map that other programs use are not fields.
+func isEdit(m schema.Map, key string) bool {
 	return m.Act() == schema.ActEvent && (m != schema.MapEventX && m != schema.MapClubX || m.IsField(key))
 }
 

@@ -6,18 +6,19 @@ import (
 	"strconv"
 
 	"flyleaf/crdt/authority"
+	"flyleaf/crdt/graph"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
 
-// Event returns what the event says of itself, its roles included, ascending.
+// Event returns the event's own fields, with its roles, ascending.
 func (f *Projection) Event() qa.Event {
 	e := qa.Event{
 		ID:      f.event,
 		Founder: f.founder,
-		Kind:    winner(&f.root, "kind").str(),
-		Gate:    winner(&f.root, "gate").uint(),
-		Access:  winner(&f.root, "access").str(),
+		Kind:    currentValue(&f.root, "kind").str(),
+		Gate:    currentValue(&f.root, "gate").uint(),
+		Access:  currentValue(&f.root, "access").str(),
 	}
 	about := child(&f.root, "event")
 	if e.Kind == "club" {
@@ -29,14 +30,14 @@ func (f *Projection) Event() qa.Event {
 		if r.In == schema.MapEventX {
 			in = x
 		}
-		qa.SetField(&e, r.Field, f.effective(in, r.Key, "", r.By).as(r))
+		qa.SetField(&e, r.Field, f.effective(in, r.Key, "", r.By).schemaValue(r))
 	}
 	links := child(about, "links")
 	for i := range schema.MaxLinks {
 		at := child(links, strconv.Itoa(i))
 		var l qa.Link
 		for _, r := range schema.MapLink.Values() {
-			qa.SetField(&l, r.Field, f.effective(at, r.Key, "", r.By).as(r))
+			qa.SetField(&l, r.Field, f.effective(at, r.Key, "", r.By).schemaValue(r))
 		}
 		if l != (qa.Link{}) {
 			e.Links = append(e.Links, l)
@@ -61,8 +62,8 @@ func (f *Projection) Event() qa.Event {
 	return e
 }
 
-// strings returns the texts of an x map that are no fields, nil when there are none: those
-// that one of the roles authorizes, or with none those that stand.
+// strings returns the texts of an x map that are not fields, nil if there are none. If roles
+// is not empty, it returns only texts that one of these roles authorizes.
 func (f *Projection) strings(o *object, roles authority.Roles) map[string]string {
 	if o == nil {
 		return nil
@@ -73,7 +74,7 @@ func (f *Projection) strings(o *object, roles authority.Roles) map[string]string
 		if o.slot.IsField(key) {
 			continue
 		}
-		e := winner(o, key)
+		e := currentValue(o, key)
 		if roles != 0 {
 			e = f.effective(o, key, "", roles)
 		}
@@ -100,8 +101,8 @@ func (f *Projection) grants() []qa.Grant {
 	return out
 }
 
-// Person returns what somebody says of themselves, false when they say nothing. What
-// they wrote after they were blocked is left out.
+// Person returns a person's profile, false if there is none. It omits what the person wrote
+// after being blocked.
 func (f *Projection) Person(id qa.Identity) (qa.Person, bool) {
 	of := child(child(&f.root, "people"), string(id))
 	if of == nil {
@@ -109,15 +110,15 @@ func (f *Projection) Person(id qa.Identity) (qa.Person, bool) {
 	}
 	p := qa.Person{ID: id}
 	for _, r := range schema.MapPerson.Values() {
-		if e := winner(of, r.Key); e != nil && !f.blockedOut(id, e.change) {
-			qa.SetField(&p, r.Field, e.as(r))
+		if e := currentValue(of, r.Key); e != nil && !f.hiddenByBlock(id, e.Place) {
+			qa.SetField(&p, r.Field, e.schemaValue(r))
 		}
 	}
 	p.Clean()
 	return p, true
 }
 
-// People returns everybody who says something of themselves, ascending.
+// People returns all profiles, ascending by identity.
 func (f *Projection) People() []qa.Person {
 	people := child(&f.root, "people")
 	if people == nil {
@@ -133,7 +134,7 @@ func (f *Projection) People() []qa.Person {
 	return out
 }
 
-// Posts returns all posts, by their operations ascending.
+// Posts returns all posts, ascending by operation.
 func (f *Projection) Posts() []qa.Post {
 	var out []qa.Post
 	f.eachPost(func(key string, o *object) { out = append(out, f.post(key, o)) })
@@ -141,12 +142,12 @@ func (f *Projection) Posts() []qa.Post {
 	return out
 }
 
-// PostsWithOrigin returns the posts that say that they stand for another, by their operations
-// ascending. Unlike Posts it reads only these.
+// PostsWithOrigin returns the posts that are copies of another post, ascending by operation.
+// It reads only these posts, and so costs less than Posts.
 func (f *Projection) PostsWithOrigin(origin qa.PostID) []qa.Post {
 	var out []qa.Post
 	f.eachPost(func(key string, o *object) {
-		if winner(o, "origin").str() == string(origin) {
+		if currentValue(o, "origin").str() == string(origin) {
 			out = append(out, f.post(key, o))
 		}
 	})
@@ -160,7 +161,7 @@ func sortPosts(posts []qa.Post) {
 	})
 }
 
-// Post returns a post, false when there is none of that ID.
+// Post returns a post, false if there is none with that ID.
 func (f *Projection) Post(id qa.PostID) (qa.Post, bool) {
 	o := child(child(&f.root, "posts"), string(id))
 	if o == nil {
@@ -170,60 +171,60 @@ func (f *Projection) Post(id qa.PostID) (qa.Post, bool) {
 }
 
 func (f *Projection) post(key string, o *object) qa.Post {
-	parent, at, made := winner(o, "parent"), winner(o, "at"), o.change
+	parent, at, made := currentValue(o, "parent"), currentValue(o, "at"), o.Place
 	void := f.voidPost(o)
 	if void {
-		made = o.place
-		parent, at = f.said(o, "parent", made), f.said(o, "at", made)
+		made = o.position
+		parent, at = f.writtenIn(o, "parent", made), f.writtenIn(o, "at", made)
 	}
 	p := qa.Post{
 		ID:         qa.PostID(key),
 		Parent:     qa.PostID(parent.str()),
 		By:         f.by(made),
 		AtMillis:   at.millis(),
-		Op:         f.qaID(o.opID),
-		OnBehalfOf: winner(o, "onBehalfOf").str(),
-		Source:     winner(o, "source").str(),
-		Origin:     qa.PostID(winner(o, "origin").str()),
-		AsAuthor:   winner(o, "as").str() == "author",
-		Tags:       qa.SplitTags(winner(o, "tags").str()),
+		Op:         f.qaID(o.Op),
+		OnBehalfOf: currentValue(o, "onBehalfOf").str(),
+		Source:     currentValue(o, "source").str(),
+		Origin:     qa.PostID(currentValue(o, "origin").str()),
+		AsAuthor:   currentValue(o, "as").str() == "author",
+		Tags:       qa.SplitTags(currentValue(o, "tags").str()),
 		X:          f.strings(child(o, "x"), 0),
 	}
-	p.AuthorThen = f.authorThen(made, p.AsAuthor)
+	p.AuthorThen = f.authorizedAsAuthor(made, p.AsAuthor)
 	p.Answers = f.answers(string(p.Parent), made)
-	// Only an organiser's sources say where something comes from: anybody can write one.
-	imported := p.Source != "" && f.authorThen(made, true)
+	// Anybody can write a source; only that of an organiser proves an import.
+	imported := p.Source != "" && f.authorizedAsAuthor(made, true)
 	if received := f.changes[made].received; qa.BelievedMillis(p.AtMillis, received, f.founded, imported) != p.AtMillis {
 		p.ReceivedAtMillis = received
 	}
-	if state := winner(o, "state"); state.str() == "withdrawn" {
-		p.Withdrawn, p.WithdrawnAtMillis = true, f.when(state.change, false)
+	if state := currentValue(o, "state"); state.str() == "withdrawn" {
+		p.Withdrawn, p.WithdrawnAtMillis = true, f.when(state.Place, false)
 	}
 	p.Marks = f.marks(child(o, "marks"), p.By)
-	p.Blocked = !p.Marks.Approved && f.blockedOut(p.By, made)
+	p.Blocked = !p.Marks.Approved && f.hiddenByBlock(p.By, made)
 	p.Late = f.late(made)
 	p.Revisions = f.revisions(child(o, "revisions"), p.By, p.Marks.Approved || p.Blocked, imported)
 	p.Reactions = f.reactions(child(o, "reactions"))
 	if void {
-		p.Void, p.VoidVersion = true, f.changes[made].hash.String()
-		p.OnBehalfOf = f.drawnFrom(o, p.Marks.InDraw)
+		p.Void, p.VoidVersion = true, f.hash(made).String()
+		p.OnBehalfOf = f.drawnOnBehalfOf(o, p.Marks.InDraw)
 	}
 	p.Clean()
 	return p
 }
 
-// late reports whether the event is closed and a change is not among what the closing knew:
-// written without knowing of it, or in sight of it.
-func (f *Projection) late(change uint32) bool {
+// late reports whether the event is closed and a change is not in the past of the closing:
+// it is concurrent with the closing, or later.
+func (f *Projection) late(change int32) bool {
 	e := f.effective(child(&f.root, "event"), "closed", "", organiser)
-	return e.isTrue() && !f.inPast(change, e.change)
+	return e.isTrue() && !f.inPast(change, e.Place)
 }
 
 func (f *Projection) marks(o *object, owner qa.Identity) qa.Marks {
 	if o == nil {
 		return qa.Marks{}
 	}
-	get := func(key string) *entry { return f.effective(o, key, "", organiser|moderator) }
+	get := func(key string) *write { return f.effective(o, key, "", organiser|moderator) }
 	m := qa.Marks{
 		Hidden:      get("hidden").str(),
 		Pinned:      get("pinned").isTrue(),
@@ -236,10 +237,10 @@ func (f *Projection) marks(o *object, owner qa.Identity) qa.Marks {
 	m.InDraw = f.inDraw(child(o, "candidate"))
 	if m.Hidden != "" {
 		e := get("hidden")
-		m.HiddenBy, m.HiddenAtMillis = f.by(e.change), f.when(e.change, false)
+		m.HiddenBy, m.HiddenAtMillis = f.by(e.Place), f.when(e.Place, false)
 	}
 	if m.DuplicateOf != "" {
-		m.DuplicateBy = f.by(get("duplicateOf").change)
+		m.DuplicateBy = f.by(get("duplicateOf").Place)
 	}
 	return m
 }
@@ -258,44 +259,43 @@ func (f *Projection) marked(o *object) []qa.Identity {
 	return out
 }
 
-// revisions returns the texts of a post, ascending by operation. What a blocked
-// writer added unseen by the block is left out of a post that is itself shown, unless
-// everything is asked for.
+// revisions returns the texts of a post, ascending by operation. Unless everything is set, it
+// omits revisions that the block of their writer hides.
 func (f *Projection) revisions(o *object, owner qa.Identity, everything, imported bool) []qa.Revision {
 	if o == nil {
 		return nil
 	}
-	var taken []*entry
-	names := map[opID]string{}
-	left := false
+	var shown []*write
+	names := map[graph.Op]string{}
+	omitted := false
 	for i := range o.props {
-		e := winner(o, o.props[i].key)
+		e := currentValue(o, o.props[i].key)
 		if e == nil || e.made {
 			continue
 		}
 		if _, ok := e.value().Str(); !ok {
 			continue
 		}
-		if !everything && f.blockedOut(owner, e.change) {
-			left = true
+		if !everything && f.hiddenByBlock(owner, e.Place) {
+			omitted = true
 			continue
 		}
-		taken = append(taken, e)
-		names[e.opID] = o.props[i].key
+		shown = append(shown, e)
+		names[e.Op] = o.props[i].key
 	}
-	slices.SortFunc(taken, f.byID)
-	out := make([]qa.Revision, len(taken))
-	for i, e := range taken {
+	slices.SortFunc(shown, f.compareWrites)
+	out := make([]qa.Revision, len(shown))
+	for i, e := range shown {
 		superseded := e.superseded
-		if left && superseded {
-			// By one that is left out, perhaps.
-			superseded = slices.ContainsFunc(taken[i+1:], func(later *entry) bool {
-				return e.change == later.change || f.before(e.change, later.change)
+		if omitted && superseded {
+			// Perhaps only by a revision that is omitted.
+			superseded = slices.ContainsFunc(shown[i+1:], func(later *write) bool {
+				return e.Place == later.Place || f.isAncestor(e.Place, later.Place)
 			})
 		}
 		out[i] = qa.Revision{
-			ID: qa.RevisionID(names[e.opID]), Text: e.raw, AtMillis: f.when(e.change, imported),
-			Op: f.qaID(e.opID), Superseded: superseded, Late: f.late(e.change),
+			ID: qa.RevisionID(names[e.Op]), Text: e.raw, AtMillis: f.when(e.Place, imported),
+			Op: f.qaID(e.Op), Superseded: superseded, Late: f.late(e.Place),
 		}
 	}
 	return out
@@ -310,7 +310,7 @@ func (f *Projection) reactions(o *object) []qa.Reaction {
 		by := qa.Identity(o.props[i].key)
 		of := child(o, string(by))
 		for emoji := range keys(of) {
-			if e := winner(of, emoji); e.isTrue() && !f.blockedOut(by, e.change) {
+			if e := currentValue(of, emoji); e.isTrue() && !f.hiddenByBlock(by, e.Place) {
 				out = append(out, qa.Reaction{By: by, Emoji: emoji})
 			}
 		}

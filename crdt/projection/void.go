@@ -3,41 +3,43 @@ package projection
 import (
 	"bytes"
 
+	"flyleaf/crdt/graph"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
 
-// keepPlace notes that a change has made a post. Only of a writer who equivocates
-// several can have made one: the post keeps the place of a question before that of an
-// answer, then of the lower hash.
-func (f *Projection) keepPlace(o *object, change uint32, question bool) {
-	if o.placed && (o.question && !question || o.question == question && bytes.Compare(f.changes[o.place].hash[:], f.changes[change].hash[:]) <= 0) {
+// keepPosition notes that a change created a post. Several changes can create one post only
+// if their actor equivocates. Then the post keeps the position of a question rather than that
+// of an answer, and else that of the change with the lower hash.
+func (f *Projection) keepPosition(o *object, change int32, question bool) {
+	at, h := f.hash(o.position), f.hash(change)
+	if o.hasPosition && (o.question && !question || o.question == question && bytes.Compare(at[:], h[:]) <= 0) {
 		return
 	}
-	o.placed, o.place, o.question = true, change, question
+	o.hasPosition, o.position, o.question = true, change, question
 	f.touched.posts[o.key] = struct{}{}
 }
 
-// voidPost reports whether a post is void: all changes that made it are.
-func (f *Projection) voidPost(o *object) bool { return o.placed && f.isVoid(o.place) }
+// voidPost reports whether a post is void: all changes that created it are.
+func (f *Projection) voidPost(o *object) bool { return o.hasPosition && f.isVoid(o.position) }
 
-// IsVoid reports whether a change that was applied is void.
+// IsVoid reports whether a change was applied and is void.
 func (f *Projection) IsVoid(h wire.Hash) bool {
 	place, ok := f.graph.Place(h)
 	if !ok {
 		return false
 	}
-	change, ok := f.applied(place)
+	change, ok := f.change(place)
 	return ok && f.isVoid(change)
 }
 
-// said returns what a change wrote at a key, nil when it did not.
-func (f *Projection) said(o *object, key string, change uint32) *entry {
+// writtenIn returns what a change wrote at a key, nil if it wrote nothing there.
+func (f *Projection) writtenIn(o *object, key string, change int32) *write {
 	if p := o.find(key); p != nil {
-		for e := range f.ever(p) {
+		for e := range f.allWrites(p) {
 			f.steps++
-			if e.change == change {
+			if e.Place == change {
 				return e
 			}
 		}
@@ -45,30 +47,30 @@ func (f *Projection) said(o *object, key string, change uint32) *entry {
 	return nil
 }
 
-// drawnFrom returns for whom a void post was written, if it is among those of a draw: of
-// its versions, as that one said which the draw's closing knew.
-func (f *Projection) drawnFrom(o *object, inDraw bool) string {
+// drawnOnBehalfOf returns for whom a void post was written, if it takes part in a draw: the
+// value in the version of the post that is in the past of the draw's closing.
+func (f *Projection) drawnOnBehalfOf(o *object, inDraw bool) string {
 	if !inDraw {
 		return ""
 	}
-	c, made := f.drawing().closing, o.up.find(o.key)
+	c, made := f.drawState().closing, o.up.find(o.key)
 	if c == nil || made.history == nil {
 		return ""
 	}
-	var of *entry
+	var version *write
 	for i := range made.history.all {
-		if e := &made.history.all[i]; e.made && f.inPast(e.change, c.change) && (of == nil || f.less(e.opID, of.opID)) {
-			of = e
+		if e := &made.history.all[i]; e.made && f.inPast(e.Place, c.Place) && (version == nil || f.less(e.Op, version.Op)) {
+			version = e
 		}
 	}
-	if of == nil {
+	if version == nil {
 		return ""
 	}
-	return f.said(o, schema.KeyOnBehalfOf, of.change).str()
+	return f.writtenIn(o, schema.KeyOnBehalfOf, version.Place).str()
 }
 
-// answers returns qa.Post.Answers of a post that was made in a change.
-func (f *Projection) answers(parent string, change uint32) []qa.Answered {
+// answers returns qa.Post.Answers of a post that a change created.
+func (f *Projection) answers(parent string, change int32) []qa.Answered {
 	posts := child(&f.root, schema.KeyPosts)
 	if o := child(posts, parent); o == nil || !f.voidPost(o) {
 		return nil
@@ -83,24 +85,24 @@ func (f *Projection) answers(parent string, change uint32) []qa.Answered {
 		if !ok {
 			break
 		}
-		out = append(out, qa.Answered{Post: qa.PostID(parent), Version: f.changes[made].hash.String()})
-		parent, change = f.said(o, schema.KeyParent, made).str(), made
+		out = append(out, qa.Answered{Post: qa.PostID(parent), Version: f.hash(made).String()})
+		parent, change = f.writtenIn(o, schema.KeyParent, made).str(), made
 	}
 	return out
 }
 
-// versionFor returns which of the changes that made a post another change means: the
-// one in its past, or itself.
-func (f *Projection) versionFor(o *object, change uint32) (uint32, bool) {
-	if _, own := f.objects[opID{o.counter, change}]; own && f.changes[change].actor == f.changes[o.change].actor {
+// versionFor returns the change that created a post as another change sees it: the one in
+// its past, or itself.
+func (f *Projection) versionFor(o *object, change int32) (int32, bool) {
+	if _, own := f.objects[graph.Op{Place: change, Counter: o.Counter}]; own && f.changes[change].actor == f.changes[o.Place].actor {
 		return change, true
 	}
-	past := f.graph.LazyPast(f.graph.Deps(nil, f.changes[change].hash))
-	made, ok := f.resolve(f.wireID(o.opID), &past)
-	return made.change, ok
+	past := f.graph.LazyPast(f.graph.Deps(nil, f.hash(change)))
+	made, ok := f.resolve(f.graph.ID(o.Op), &past)
+	return made.Place, ok
 }
 
-// touchReplies notes the replies to a post that has become void.
+// touchReplies touches the replies to a post that has become void.
 func (f *Projection) touchReplies(id string) {
 	for _, o := range f.replies[id] {
 		f.touched.posts[o.key] = struct{}{}
