@@ -6,21 +6,21 @@ import (
 	"flyleaf/qa"
 )
 
-// complete fills in what an act leaves to the device that carries it out.
-func (d *Device) complete(act *qa.Act) {
+// fillDefaults sets the fields of an act that the caller may leave to the device.
+func (d *Device) fillDefaults(act *qa.Act) {
 	if act.Kind == qa.ActMark && (act.Mark == "assigned" || act.Mark == "candidate") && act.Identity == "" {
 		act.Identity = d.replica.Identity()
 	}
 }
 
-// introduces reports whether the event is told who this person is before an act. It is not
-// told before an anonymous question, which would show who asks.
-func introduces(act *qa.Act) bool { return act.Kind == qa.ActPost && !act.Anonymous }
+// needsProfile reports whether the user's profile must be written to the event before an act.
+// It is not written before an anonymous question, because it would show who asks.
+func needsProfile(act *qa.Act) bool { return act.Kind == qa.ActPost && !act.Anonymous }
 
 func (d *Device) Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID, error) {
-	d.complete(&act)
-	if introduces(&act) {
-		if err := d.introduce(ctx, event); err != nil {
+	d.fillDefaults(&act)
+	if needsProfile(&act) {
+		if err := d.shareProfile(ctx, event); err != nil {
 			return "", explainAct(&act, err)
 		}
 	}
@@ -35,12 +35,12 @@ func (d *Device) DoAll(ctx context.Context, event qa.EventID, acts []qa.Act) err
 	all := make([]qa.Act, len(acts))
 	introduce := false
 	for i, act := range acts {
-		d.complete(&act)
+		d.fillDefaults(&act)
 		all[i] = act
-		introduce = introduce || introduces(&act)
+		introduce = introduce || needsProfile(&act)
 	}
 	if introduce {
-		if err := d.introduce(ctx, event); err != nil {
+		if err := d.shareProfile(ctx, event); err != nil {
 			return explainAct(&all[0], err)
 		}
 	}

@@ -7,8 +7,7 @@ import (
 	"flyleaf/qa"
 )
 
-// ClubImport imports weeks and puts them on a club's list. Its methods are called by one
-// goroutine.
+// ClubImport imports weeks and adds them to a club's list. It is not safe for concurrent use.
 type ClubImport struct {
 	Club   qa.Event
 	node   Node
@@ -16,8 +15,8 @@ type ClubImport struct {
 	listed []qa.ListedWeek
 }
 
-// ImportIntoClub begins an import into the club of a name that this person has founded; where
-// there is none it is made. relay is that of the club and of its weeks, "" for none.
+// ImportIntoClub begins an import into the club with this name that the user founded, and
+// creates the club if there is none. relay is the relay of the club and its weeks, "" for none.
 func ImportIntoClub(ctx context.Context, n Node, name, relay string) (*ClubImport, error) {
 	me, err := n.Identity(ctx)
 	if err != nil {
@@ -40,11 +39,11 @@ func ImportIntoClub(ctx context.Context, n Node, name, relay string) (*ClubImpor
 	return &ClubImport{Club: club, node: n, relay: relay}, err
 }
 
-// Import imports a week, whole or not at all. Finish puts it on the list.
+// Import imports a week, all or nothing. Finish adds it to the list.
 func (c *ClubImport) Import(ctx context.Context, week qa.Imported) (ImportResult, error) {
 	r, err := c.node.ImportListed(ctx, week, c.relay)
 	switch {
-	case err != nil || r.Event == "": // nothing but deletions, of what was never imported
+	case err != nil || r.Event == "": // the input has only deletions of posts that were never imported
 		return r, err
 	case r.Existing != nil:
 		c.listed = append(c.listed, *r.Existing)
@@ -59,11 +58,11 @@ func (c *ClubImport) Import(ctx context.Context, week qa.Imported) (ImportResult
 	return r, nil
 }
 
-// Count is how many weeks have been imported.
+// Count returns how many weeks have been imported.
 func (c *ClubImport) Count() int { return len(c.listed) }
 
-// Finish puts the weeks that were imported on the list, as far as it does not say the same
-// already. It is called after an error, too: what was imported is in the club then.
+// Finish adds the imported weeks to the club's list, except for entries that are on it already.
+// Call Finish after a failed Import as well: the weeks imported before belong on the list.
 func (c *ClubImport) Finish(ctx context.Context) error {
 	changed := slices.DeleteFunc(slices.Clone(c.listed), func(w qa.ListedWeek) bool { return slices.Contains(c.Club.Weeks, w) })
 	if len(changed) == 0 {

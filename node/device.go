@@ -15,19 +15,19 @@ import (
 	"flyleaf/storage"
 )
 
-// Config is what a device is made of.
+// Config has the parts of a device.
 type Config struct {
-	Store storage.Store // stays the caller's: Close does not close it
+	Store storage.Store // owned by the caller: Close does not close it
 	Key   keys.Key
 	Now   func() time.Time   // nil: time.Now
 	Rand  io.Reader          // nil: crypto/rand
-	Log   *slog.Logger       // nil: nothing is logged
+	Log   *slog.Logger       // nil: no log
 	Dial  relayclient.Dialer // nil: relays cannot be reached
-	// Offline keeps the device from opening any connection.
+	// Offline prevents the device from opening connections.
 	Offline bool
 }
 
-// Device is the node of this process: a replica, and what only this device keeps.
+// Device is the node of this process: a replica, and the data that stays on this device.
 type Device struct {
 	replica *replica.Node
 	store   storage.Store
@@ -35,14 +35,14 @@ type Device struct {
 	now     func() time.Time
 	dial    relayclient.Dialer
 
-	drafts   sync.Mutex // from reading the drafts of an event to writing them
+	drafts   sync.Mutex // held from reading an event's drafts to writing them
 	verified verifiedEvent
 }
 
 var _ Node = (*Device)(nil)
 
-// Open makes a device of a store, which must not be open in another process. Connections
-// to relays are opened by Start, or by Sync for one event.
+// Open makes a device from a store, which no other process may have open. Start opens the
+// connections to relays; Sync opens the one of its event.
 func Open(ctx context.Context, c Config) (*Device, error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -65,18 +65,18 @@ func (noDialer) Dial(context.Context, string) (relayclient.Conn, error) {
 	return nil, relayclient.ErrNoDialer
 }
 
-// Start keeps connections to the relays of all followed events until Close. It returns at
-// once.
+// Start opens connections to the relays of all followed events and keeps them until Close. It
+// returns at once.
 func (d *Device) Start(ctx context.Context) { d.replica.Start(ctx) }
 
-// Close ends the connections and the streams. It waits for what is being written. The
-// store stays open.
+// Close ends connections and streams, and waits for writes in progress. It does not close the
+// store.
 func (d *Device) Close() error { return d.replica.Close() }
 
 func (d *Device) nowMillis() int64 { return d.now().UnixMilli() }
 
-// ReadOnlyStore is a store of which everything can be read and nothing written. What would
-// write returns why, as an error of kind ReadOnly.
+// ReadOnlyStore returns a store that reads from s. Its methods that would write return why, as
+// an error of kind ReadOnly.
 func ReadOnlyStore(s storage.Store, why error) storage.Store {
 	return readOnlyStore{s, WithKind(ReadOnly, why)}
 }

@@ -12,26 +12,27 @@ import (
 
 const (
 	digestEvery = 7 * 24 * time.Hour
-	// digestEarly is how much earlier a weekly digest may come: whoever starts it by a clock
-	// does not do so to the second.
-	digestEarly = 12 * time.Hour
+	// digestEarliness is how much earlier than a week a weekly digest may be sent, because cron
+	// does not start programs to the second.
+	digestEarliness = 12 * time.Hour
 )
 
-// WeeklyDigestDue reports whether a weekly digest is due again.
+// WeeklyDigestDue reports whether the next weekly digest is due.
 func (s *DigestState) WeeklyDigestDue(now time.Time) bool {
-	return now.Sub(time.UnixMilli(s.SentAtMillis)) >= digestEvery-digestEarly
+	return now.Sub(time.UnixMilli(s.SentAtMillis)) >= digestEvery-digestEarliness
 }
 
-// DigestOptions say what a digest tells.
+// DigestOptions select the items of a digest.
 type DigestOptions struct {
-	Event qa.EventID // only this one; "" for all weeks on this device
-	// SinceMillis is ms since 1970: everything since then, told before or not. 0 is what no
-	// digest has told; where there was none, what is new in the last seven days.
+	Event qa.EventID // only this event; "" for all weeks on this device
+	// SinceMillis (ms since 1970) selects everything since then, whether reported before or
+	// not. 0 selects what no digest has reported; for the first digest, what is new in the last
+	// seven days.
 	SinceMillis int64
 	Pages       string // the address of this device's pages, for links; "" for none
 }
 
-// MakeDigest finds what is new.
+// MakeDigest returns the digest of what is new.
 func MakeDigest(ctx context.Context, n Node, told DigestState, o DigestOptions, now time.Time) (digest.Digest, error) {
 	from := digest.Options{SinceMillis: o.SinceMillis}
 	if o.SinceMillis == 0 {
@@ -77,8 +78,8 @@ func MakeDigest(ctx context.Context, n Node, told DigestState, o DigestOptions, 
 	return digest.New(weeks, from), nil
 }
 
-// RememberDigest keeps what a digest has told. What was told before of weeks that it did not
-// look at stays.
+// RememberDigest records what a digest has reported. Records of weeks that the digest does not
+// cover are kept.
 func RememberDigest(ctx context.Context, n Node, told DigestState, d digest.Digest, now time.Time) error {
 	all := make(map[qa.EventID][]string, len(told.Reported)+len(d.Told))
 	for id, list := range told.Reported {

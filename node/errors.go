@@ -12,40 +12,39 @@ import (
 	"flyleaf/storage"
 )
 
-// Kind says what sort of failure an error is. Exit codes of the command line, statuses of
-// pages and of the API, and what each of them advises, follow from it.
+// Kind is the kind of an error. Exit codes of the command line, statuses of pages and of the
+// API, and the advice shown with the error follow from it.
 type Kind string
 
-// The kinds. Failed is every error that is none of the others: a disk, a mistake of ours.
+// The kinds. Failed is every other error, such as a disk error or a bug.
 const (
 	Failed           Kind = ""
 	NotFound         Kind = "not-found"     // there is no such event, post, picture …
-	Invalid          Kind = "invalid"       // the input is not taken: a limit, a rule, a file that cannot be read
-	NotAllowed       Kind = "not-allowed"   // the person holds no role that may do this
-	NotInvited       Kind = "not-invited"   // the event is by invitation and the person holds no role in it
+	Invalid          Kind = "invalid"       // the input breaks a limit or a rule, or a file cannot be read
+	NotAllowed       Kind = "not-allowed"   // the user has no role that may do this
+	NotInvited       Kind = "not-invited"   // the event is by invitation and the user has no role in it
 	OtherRelay       Kind = "other-relay"   // joining would move an event to another relay; Invitation.Move allows it
-	NotSynced        Kind = "not-synced"    // relay and device do not hold the same yet
-	Disagree         Kind = "disagree"      // they never will: one refuses changes of the other
-	ProfileNotShared Kind = "not-told"      // saved on this device, but an event could not be told
-	ReadOnly         Kind = "read-only"     // the store can only be read
+	NotSynced        Kind = "not-synced"    // relay and device do not have the same changes yet
+	Disagree         Kind = "disagree"      // relay and device will never have the same changes: one refuses the other's
+	ProfileNotShared Kind = "not-told"      // the profile is saved on this device but could not be written to every event
+	ReadOnly         Kind = "read-only"     // the store is read-only
 	OtherVersion     Kind = "other-version" // the process that serves the data directory is another version of Flyleaf
 	Unreachable      Kind = "unreachable"   // that process does not answer
 )
 
-// Error is an error whose kind has been decided, or that came from another process.
+// Error is an error with a known kind, or one that came from another process.
 type Error struct {
 	Kind    Kind
-	Refused []Refusal // of NotSynced and Disagree: the changes at fault
+	Refused []Refusal // the changes at fault, for NotSynced and Disagree
 	Err     error
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
 
-// Unwrap returns what the error says, as it was where it happened; an error that came from
-// another process has lost its types.
+// Unwrap returns the original error. An error from another process has lost its type.
 func (e *Error) Unwrap() error { return e.Err }
 
-// WithKind gives err a kind. A nil err stays nil.
+// WithKind returns err with a kind, or nil if err is nil.
 func WithKind(kind Kind, err error) error {
 	if err == nil {
 		return nil
@@ -53,12 +52,12 @@ func WithKind(kind Kind, err error) error {
 	return &Error{Kind: kind, Err: err}
 }
 
-// Errorf makes an error of a kind.
+// Errorf formats an error of a kind.
 func Errorf(kind Kind, format string, args ...any) error {
 	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
 }
 
-// kinds gives the errors of the packages below their kinds.
+// kinds maps errors of other packages to their kinds.
 var kinds = []struct {
 	err  error
 	kind Kind
@@ -82,7 +81,7 @@ var kinds = []struct {
 	{identity.ErrContact, Invalid},
 }
 
-// KindOf tells what sort of failure err is.
+// KindOf returns the kind of err.
 func KindOf(err error) Kind {
 	var decided *Error
 	if errors.As(err, &decided) {
@@ -113,7 +112,7 @@ func KindOf(err error) Kind {
 	return Failed
 }
 
-// RefusedBy returns the changes that an error of kind NotSynced or Disagree names.
+// RefusedBy returns the refused changes of an error of kind NotSynced or Disagree.
 func RefusedBy(err error) []Refusal {
 	var decided *Error
 	var sync *replica.NotSyncedError
@@ -134,7 +133,7 @@ func refusals(all []replica.Refusal) []Refusal {
 	return out
 }
 
-// explainAct says who may do what a rule has refused.
+// explainAct replaces the error of a refused act by one that says who is allowed to do it.
 func explainAct(act *qa.Act, err error) error {
 	var r *policy.Refusal
 	if !errors.As(err, &r) {

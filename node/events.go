@@ -55,7 +55,7 @@ func (d *Device) CreateEvent(ctx context.Context, e qa.Event, relay string) (qa.
 	if err != nil {
 		return inv, err
 	}
-	return inv, d.introduce(ctx, id)
+	return inv, d.shareProfile(ctx, id)
 }
 
 func (d *Device) Join(ctx context.Context, inv qa.Invitation) error { return d.replica.Join(ctx, inv) }

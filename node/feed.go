@@ -8,8 +8,8 @@ import (
 	"flyleaf/storage"
 )
 
-// ChangeFeeds gives other programs the change feeds of all events that are followed here.
-// Who may ask is for whoever serves them to decide.
+// ChangeFeeds returns the change feeds of all events that this device follows. It checks no
+// access rights; the server of the feeds has to.
 func (d *Device) ChangeFeeds() feed.Source { return changeFeeds{d} }
 
 type changeFeeds struct{ d *Device }

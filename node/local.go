@@ -12,15 +12,15 @@ import (
 	"flyleaf/storage"
 )
 
-// What only this device knows is kept as settings of its store.
+// Data that stays on this device is stored as settings.
 const (
-	settingPages  = "web/"        // and a name: settings of the pages
-	settingDrafts = "web/drafts/" // and an event: its drafts, as JSON
-	settingLater  = "later/"      // EVENT/POST, with the time in ms: a question that was put off
+	settingPages  = "web/"        // + name: a setting of the pages
+	settingDrafts = "web/drafts/" // + event: its drafts, as JSON
+	settingLater  = "later/"      // + EVENT/POST: when the question was saved for later, in ms
 	settingDigest = "digest"      // DigestState, as JSON
 )
 
-// MaxDrafts bounds the drafts that are kept of one event.
+// MaxDrafts is the maximum number of drafts stored for one event.
 const MaxDrafts = 200
 
 // setting returns "" for a setting that was never set.
@@ -32,7 +32,7 @@ func (d *Device) setting(ctx context.Context, key string) (string, error) {
 	return v, err
 }
 
-// setSetting deletes a setting that becomes "".
+// setSetting deletes the setting if value is "".
 func (d *Device) setSetting(ctx context.Context, key, value string) error {
 	if value == "" {
 		return d.store.DeleteSetting(ctx, key)
@@ -69,7 +69,7 @@ func (d *Device) SaveForLater(ctx context.Context, event qa.EventID, post qa.Pos
 	return d.setSetting(ctx, key, value)
 }
 
-// Empty reports whether there is nothing to keep.
+// Empty reports whether the draft has no content.
 func (d *Draft) Empty() bool {
 	return strings.TrimSpace(d.Text) == "" && strings.TrimSpace(d.OnBehalfOf) == "" && strings.TrimSpace(d.Tags) == ""
 }
@@ -124,7 +124,7 @@ func (d *Device) DigestState(ctx context.Context) (DigestState, error) {
 		return state, err
 	}
 	if err := json.Unmarshal([]byte(s), &state); err != nil {
-		return state, fmt.Errorf("what digests have told cannot be read: %w", err)
+		return state, fmt.Errorf("the record of earlier digests cannot be read: %w", err)
 	}
 	return state, nil
 }

@@ -1,13 +1,12 @@
-// Package node holds what a person can do with Flyleaf: ask, answer, set up a week,
-// invite, moderate, draw, claim a prize, import, digest. The command line, the web pages,
-// the HTTP API and a browser build all use its one interface, Node.
+// Package node has the use cases of a Flyleaf user: ask, answer, set up a week, invite,
+// moderate, draw, claim a prize, import, digest. The command line, the web pages, the HTTP API
+// and the browser build all use its one interface, Node.
 //
-// Device is the node of this process, on a store. The process that serves a data
-// directory carries the same interface over a local socket to other processes: package
-// socket. What only combines calls of Node is a function that takes a Node, so that it
-// works with both.
+// Device implements Node in this process, on a store. Package socket carries Node over a local
+// socket from the process that serves a data directory to other processes. A use case that only
+// combines calls of Node is a function that takes a Node, so it works with both.
 //
-// DESIGN.md says what belongs here and what the rules are.
+// DESIGN.md says what belongs in this package and which rules apply.
 package node
 
 import (
@@ -18,166 +17,172 @@ import (
 	"flyleaf/qa"
 )
 
-// Node is one device as its person uses it. Every method may be called from many
-// goroutines at once.
+// Node is one device as its user sees it. All methods are safe for concurrent use.
 //
-// Errors are for people: they say what happened and whether anything was changed. KindOf
-// tells the kinds of errors apart. When a method that writes returns without an error, what
-// it wrote is on this device's disk.
+// Error texts are meant for the user: they say what happened and whether anything was changed.
+// KindOf returns the kind of an error. When a method that writes returns no error, its changes
+// are on this device's disk.
 //
-// Package socket carries every method to other processes. So each begins with a context,
-// ends with an error, and takes and returns values that survive JSON. A method whose last
-// parameter is a function of one value is a stream: it calls the function for each value
-// and ends when the function returns an error, the context ends, or there is no more.
+// Package socket carries every method to other processes. Therefore each method begins with a
+// context, ends with an error, and takes and returns values that survive JSON. A method whose
+// last parameter is a function of one value is a stream: it calls the function for each value,
+// and returns when the function returns an error, the context ends, or there are no more
+// values.
 type Node interface {
 	// The person.
 
-	// Identity is who writes on this device.
+	// Identity returns the identity that this device writes as.
 	Identity(ctx context.Context) (qa.Identity, error)
-	// Keys lists the identities that this device can write as in an event: the person's
-	// own first, then the keys of their anonymous questions.
+	// Keys lists the identities that this device can write as in an event: the user's own
+	// identity first, then the keys of their anonymous questions.
 	Keys(ctx context.Context, event qa.EventID) ([]qa.Identity, error)
-	// Person is what this person says about themselves, as this device keeps it.
+	// Person returns the user's profile as stored on this device.
 	Person(ctx context.Context) (qa.Person, error)
-	// SetPerson keeps it, and tells every event in which this person takes part. Another event
-	// is told with the first post there, and one that could not be told with the next; then
-	// the error is of kind ProfileNotShared.
+	// SetPerson stores the user's profile and writes it to every event in which the user
+	// participates. Other events get the profile with the user's first post there. If the
+	// profile could not be written to some events, the error is of kind ProfileNotShared; those
+	// events get it with the user's next post.
 	SetPerson(ctx context.Context, p qa.Person) error
 	// RecoveryPhrase returns the 24 words of the recovery phrase of this device's key.
 	RecoveryPhrase(ctx context.Context) ([]string, error)
 
-	// Events, read.
+	// Reading events.
 
-	// Events lists the followed events in the order they were joined. Of an event that has
-	// not been fetched yet only the ID is set.
+	// Events lists the followed events in the order they were joined. For an event that has not
+	// been fetched yet, only the ID is set.
 	Events(ctx context.Context) ([]qa.Event, error)
-	// Library lists them as a list of many shows them, without reading each whole.
+	// Library lists the followed events with what a list of many events shows, without loading
+	// each event.
 	Library(ctx context.Context) ([]qa.Shelved, error)
-	// Clubs lists the followed clubs with the weeks that they list.
+	// Clubs lists the followed clubs, each with its list of weeks.
 	Clubs(ctx context.Context) ([]qa.Event, error)
 	// Numbers counts an event's questions as this person sees them.
 	Numbers(ctx context.Context, event qa.EventID) (qa.Numbers, error)
-	// Week returns an event as this person sees it, its posts in the order people read.
+	// Week returns an event as this user sees it, its posts in reading order.
 	Week(ctx context.Context, event qa.EventID) (qa.Week, error)
 	Post(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Post, error)
-	// Search returns the posts of an event that hold all the words, best first.
+	// Search returns the posts of an event that contain all words of the query, best match
+	// first.
 	Search(ctx context.Context, event qa.EventID, query string, limit int) ([]qa.PostID, error)
 	// SearchAll is Search over all events on this device.
 	SearchAll(ctx context.Context, query string, limit int) ([]FoundPost, error)
-	// Log lists what moderators and organisers did, the newest last.
+	// Log lists the actions of moderators and organisers, newest last.
 	Log(ctx context.Context, event qa.EventID) ([]qa.LogEntry, error)
-	// Blob returns the bytes that an event keeps under a key: its cover.
+	// Blob returns the bytes stored under a key of an event, such as its cover.
 	Blob(ctx context.Context, event qa.EventID, key string) ([]byte, error)
-	// VerifyPost checks every change that made a post or changed it from the signed
-	// bytes, the newest last.
+	// VerifyPost verifies, from the signed bytes, every change that created or modified a post,
+	// newest last.
 	VerifyPost(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Verification, error)
 
-	// Events, made and followed.
+	// Creating and following events.
 
-	// CreateEvent makes an event with this person as its founder; relay may be "".
+	// CreateEvent creates an event whose founder is this user. relay may be "".
 	CreateEvent(ctx context.Context, e qa.Event, relay string) (qa.Invitation, error)
-	// Join follows an event from now on. It does not wait for the relay: JoinAndFetch does.
+	// Join follows an event. It does not wait for the relay; JoinAndFetch does.
 	Join(ctx context.Context, inv qa.Invitation) error
-	// Visit says that somebody is looking at an event. An event that only a club lists is
-	// followed from now on.
+	// Visit records that the user is looking at an event. If the event was known only from a
+	// club's list, this device now follows it.
 	Visit(ctx context.Context, event qa.EventID) error
-	// Invitation is what anybody needs to join an event.
+	// Invitation returns what anybody needs to join an event.
 	Invitation(ctx context.Context, event qa.EventID) (qa.Invitation, error)
-	// ListWeeks puts weeks on a club's list, all or none. A week without a title is taken
-	// off the list.
+	// ListWeeks adds weeks to a club's list, or updates them: all or none. A week without a
+	// title is removed from the list.
 	ListWeeks(ctx context.Context, club qa.EventID, weeks []qa.ListedWeek) error
 
 	// Acts.
 
-	// Do carries out one act and returns the ID of the post it made, if it made one. An act
-	// without a time happens now; a mark "assigned" or "candidate" without an identity is
-	// set by this person for themselves.
+	// Do carries out one act and returns the ID of the post it created, if any. An act without
+	// a time happens now. A mark "assigned" or "candidate" without an identity is for this
+	// user.
 	Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID, error)
-	// DoAll carries out several acts in one transaction: all of them, or none.
+	// DoAll carries out several acts in one transaction: all or none.
 	DoAll(ctx context.Context, event qa.EventID, acts []qa.Act) error
 
 	// Invitations to roles.
 
-	// Invite makes an invitation that grants a role to the first who opens it. The label is
-	// kept on this device only.
+	// Invite creates an invitation that grants a role to the first person who opens it. The
+	// label is stored on this device only.
 	Invite(ctx context.Context, event qa.EventID, role qa.Role, label string) (qa.Invitation, error)
-	// Invitations lists all that were made, with label and link where this device made them.
+	// Invitations lists all invitations of an event. Label and link are set for those made on
+	// this device.
 	Invitations(ctx context.Context, event qa.EventID) ([]qa.InviteInfo, error)
 	RevokeInvite(ctx context.Context, event qa.EventID, key qa.Identity) error
-	// OwnInvitation tells how far the invitation is with which this device joined.
+	// OwnInvitation returns the progress of the invitation with which this device joined the
+	// event.
 	OwnInvitation(ctx context.Context, event qa.EventID) (OwnInvitation, error)
 
 	// The relay.
 
-	// Status tells what is known of how far one event's delivery has come. Its heads may be
-	// missing, because it reads no event whole.
+	// Status returns the sync status of one event. Its heads may be missing, because Status
+	// does not load the event.
 	Status(ctx context.Context, event qa.EventID) (qa.Status, error)
 	// Overview is Status for every followed event.
 	Overview(ctx context.Context) ([]qa.Status, error)
-	// Statuses is Overview with all heads, for which it may read whole events. Where this
-	// node keeps no connections it looks whether each relay can be reached now.
+	// Statuses is Overview with all heads, for which it may load events. If this node keeps no
+	// connections, it checks now whether each relay can be reached.
 	Statuses(ctx context.Context) ([]qa.Status, error)
-	// Summary is Overview in one line.
+	// Summary returns the totals of Overview.
 	Summary(ctx context.Context) (Summary, error)
-	// Undelivered returns the posts about which this device has written something that no
-	// relay is known to hold.
+	// Undelivered returns the posts with changes by this device that, as far as is known, no
+	// relay has stored.
 	Undelivered(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error)
-	// Sync returns nil once relay and device hold the same. An error of kind NotSynced or
-	// Disagree says why not; Refused lists the changes at fault.
+	// Sync returns nil once relay and device have the same changes. An error of kind NotSynced
+	// or Disagree says why they do not; its field Refused lists the changes at fault.
 	Sync(ctx context.Context, event qa.EventID, timeout time.Duration) error
-	// CheckRelay says whether a relay can be reached now: from the connection to it, if there is
-	// one, else by dialling it for a moment.
+	// CheckRelay reports whether a relay can be reached now. It uses the open connection, if
+	// there is one; otherwise it dials the relay.
 	CheckRelay(ctx context.Context, relay string) (qa.RelayStatus, error)
-	// ReconnectNow makes waiting connections try again at once.
+	// ReconnectNow makes connections that wait before the next attempt try again at once.
 	ReconnectNow(ctx context.Context) error
-	// Refusals lists what this device wrote in an event and what is known not to have been
-	// taken, the oldest first. RefreshRefusals asks the relay before.
+	// Refusals lists this device's changes to an event that are known to have been refused or
+	// deferred, oldest first. RefreshRefusals asks the relay first.
 	Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error)
-	// DiscardRefusal gives one of them up, by the hash of its change.
+	// DiscardRefusal deletes one of those changes, given its hash.
 	DiscardRefusal(ctx context.Context, event qa.EventID, hash string) error
-	// Presence lists what others' devices said of themselves and is not out of date.
+	// Presence lists the current presence messages of other devices, without the expired ones.
 	Presence(ctx context.Context, event qa.EventID) ([]qa.Presence, error)
-	// Announce tells the others, if they can be reached; nothing is kept.
+	// Announce sends a presence message to the other devices that can be reached now. It is not
+	// stored.
 	Announce(ctx context.Context, event qa.EventID, kind string, post qa.PostID) error
 
 	// Prizes.
 
-	// CommitDraw writes the hash of this person's secret for the draw into an event.
+	// CommitDraw writes the hash of this user's secret for the draw into an event.
 	CommitDraw(ctx context.Context, event qa.EventID) error
-	// RevealDraw writes the secret itself, for the closing that the draw is for.
+	// RevealDraw writes the secret itself, for the current closing of the event.
 	RevealDraw(ctx context.Context, event qa.EventID) error
-	// ClaimPrize seals a contact to the event's founder, as each identity of this device
-	// that gets a copy, and returns which these are.
+	// ClaimPrize encrypts a contact for the event's founder, once as each identity of this
+	// device that won a copy, and returns these identities.
 	ClaimPrize(ctx context.Context, event qa.EventID, contact string) ([]qa.Identity, error)
-	// PrizeClaims reads the contacts; only the founder's device can.
+	// PrizeClaims decrypts the contacts. Only the founder's device can.
 	PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim, error)
 
-	// Whole events in and out.
+	// Importing and exporting events.
 
-	// Import takes a week into an event, whole or not at all; "" is a new event, or the one
-	// that an earlier import of the same week made.
+	// Import imports a week into an event, all or nothing. An empty event ID means a new event,
+	// or the event that an earlier import of the same week created.
 	Import(ctx context.Context, event qa.EventID, week qa.Imported, relay string) (ImportResult, error)
-	// ImportListed is Import of a week that a club will list and that is over.
+	// ImportListed is Import for a past week that a club will list.
 	ImportListed(ctx context.Context, week qa.Imported, relay string) (ImportResult, error)
 	// Bundle returns an event's changes and signatures as one file.
 	Bundle(ctx context.Context, event qa.EventID) ([]byte, error)
-	// Merge takes a bundle in, each change checked as one from a relay is.
+	// Merge adds the changes of a bundle. Each is checked as a change from a relay is.
 	Merge(ctx context.Context, bundle []byte) (Merged, error)
-	// Rebuild makes an event's views again from the ledger.
+	// Rebuild recomputes an event's views from the ledger.
 	Rebuild(ctx context.Context, event qa.EventID) error
 
-	// What only this device knows.
+	// Data that stays on this device.
 
-	// SavedForLater are the questions that were put off.
+	// SavedForLater returns the questions that the user saved for later.
 	SavedForLater(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error)
 	SaveForLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error
-	// Drafts returns what was begun and not posted, by its key. Drafts that cannot be read
-	// are none.
+	// Drafts returns an event's unposted drafts by key. If the stored drafts cannot be read, it
+	// returns none.
 	Drafts(ctx context.Context, event qa.EventID) (map[string]Draft, error)
-	// SetDraft keeps a draft, or throws it away when it is empty. Of more than MaxDrafts in
-	// one event the oldest goes.
+	// SetDraft stores a draft, or deletes it if it is empty. When an event would have more than
+	// MaxDrafts, the oldest is deleted.
 	SetDraft(ctx context.Context, event qa.EventID, key string, d Draft) error
-	// Setting returns a setting of the pages, "" when it was never set.
+	// Setting returns a setting of the pages, "" if it was never set.
 	Setting(ctx context.Context, key string) (string, error)
 	SetSetting(ctx context.Context, key, value string) error
 	DigestState(ctx context.Context) (DigestState, error)
@@ -185,38 +190,38 @@ type Node interface {
 
 	// Streams.
 
-	// Changes calls fn with the entries of an event's log after a cursor. With follow it
-	// goes on with what happens from now on, until ctx or the node ends.
+	// Changes calls fn with the entries of an event's change feed after a cursor. With follow,
+	// it continues with new entries until ctx ends or the node is closed.
 	Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(feed.Entry) error) error
-	// Watch calls fn with what changes in an event, or in all with "". The first call has the
-	// zero Update and says that nothing is missed from now on. It ends without an error
-	// when the node ends.
+	// Watch calls fn for every update of an event, or of all events if event is "". The first
+	// call passes the zero Update: from then on no update is missed. Watch returns nil when the
+	// node is closed.
 	Watch(ctx context.Context, event qa.EventID, fn func(qa.Update) error) error
 }
 
-// FoundPost is a post that a search found.
+// FoundPost is a search result.
 type FoundPost struct {
 	Event qa.EventID
 	Post  qa.PostID
 }
 
-// OwnInvitation is the invitation to a role with which this device joined.
+// OwnInvitation is the role invitation with which this device joined an event.
 type OwnInvitation struct {
-	Role  qa.Role // "" while the event is not here
-	State string  // one of the qa.Invite states; "" when there is none
+	Role  qa.Role // "" until the event has been fetched
+	State string  // one of the qa.Invite states; "" if there is no such invitation
 }
 
-// Summary says where everything is that this device wrote.
+// Summary counts followed events and unsynced changes.
 type Summary struct {
 	Events       int  // followed
-	Pending      int  // own changes that are only on this device
-	Synced       int  // events whose relay holds the same as this device
+	Pending      int  // own changes that exist only on this device
+	Synced       int  // events whose relay has the same changes as this device
 	Offline      int  // events whose relay cannot be reached
 	WithoutRelay int  // events that have no relay
-	ClockOff     bool // this device's clock and a relay's differ
+	ClockOff     bool // this device's clock differs from a relay's
 }
 
-// Summarize makes a Summary of an Overview.
+// Summarize makes the Summary of an Overview.
 func Summarize(all []qa.Status) Summary {
 	out := Summary{Events: len(all)}
 	for i := range all {
@@ -235,43 +240,43 @@ func Summarize(all []qa.Status) Summary {
 	return out
 }
 
-// ImportResult counts what an import brought.
+// ImportResult counts what an import did.
 type ImportResult struct {
 	Event     qa.EventID
-	Questions int // taken now
-	Replies   int // taken now
-	Unchanged int // posts that were there already, and are the same in the input
-	// Existing is the week as it is here, when it was recognised by its messages although the
-	// input has another title or first day by now; these stay as they are.
+	Questions int // added
+	Replies   int // added
+	Unchanged int // posts that exist already and are the same in the input
+	// Existing is the week on this device, set if it was recognised by its messages although
+	// the input has another title or first day. The import does not change title and day.
 	Existing *qa.ListedWeek
 
-	// Changes are posts of earlier imports that the input has otherwise now, or no longer has.
+	// Changes are where the input differs from earlier imports of it.
 	Changes   []qa.ImportChange
-	Revised   int // of Changes, brought in now
-	Withdrawn int // of Changes, brought in now
+	Revised   int // of Changes, applied by this import
+	Withdrawn int // of Changes, applied by this import
 }
 
-// Merged says what a bundle brought.
+// Merged is the result of merging a bundle. The counts are numbers of changes.
 type Merged struct {
 	Event               qa.EventID `json:"event"`
 	Title               string     `json:"title"`
 	Format              string     `json:"format"`  // "bundle"
-	Added               int        `json:"taken"`   // changes that are new here
-	Known               int        `json:"known"`   // that were here already
-	MissingDependencies int        `json:"waiting"` // that build on changes which are in neither
-	Excluded            int        `json:"left"`    // that are excluded: they build on what the rules refuse and an earlier version took
-	Refused             []Refusal  `json:"refused"` // that are not valid
+	Added               int        `json:"taken"`   // new on this device
+	Known               int        `json:"known"`   // already on this device
+	MissingDependencies int        `json:"waiting"` // depend on changes that are neither in the bundle nor on this device
+	Excluded            int        `json:"left"`    // depend on a change that an earlier version accepted and the rules now refuse
+	Refused             []Refusal  `json:"refused"` // invalid
 }
 
-// Refusal is a change that the relay, or this device, did not take.
+// Refusal is a change that the relay or this device refused or deferred.
 type Refusal struct {
 	Hash     string `json:"hash"` // hex
 	Code     string `json:"code"`
 	Reason   string `json:"reason"`
-	Deferred bool   `json:"deferred,omitempty"` // it may be taken later
+	Deferred bool   `json:"deferred,omitempty"` // the relay may accept it later
 }
 
-// Draft is what somebody began to write.
+// Draft is an unposted text.
 type Draft struct {
 	Text       string `json:"text"`
 	OnBehalfOf string `json:"onBehalfOf,omitempty"`
@@ -279,7 +284,7 @@ type Draft struct {
 	AtMillis   int64  `json:"at"`
 }
 
-// DigestState is what is remembered of the digests that were written or sent.
+// DigestState records which items digests have reported.
 type DigestState struct {
 	SentAtMillis int64                   `json:"sentAt"`
 	Reported     map[qa.EventID][]string `json:"told"`

@@ -12,8 +12,8 @@ import (
 	"flyleaf/storage"
 )
 
-// The settings in which a person stands. They say what this person has chosen; the events
-// hold what they have been told.
+// The settings that store the user's profile. They are this device's choice; each event stores
+// the profile as it was last written there.
 const (
 	settingName      = "name"
 	settingAbout     = "web/about"
@@ -42,12 +42,12 @@ func (d *Device) Person(ctx context.Context) (qa.Person, error) {
 		}
 		return v
 	}
-	// Earlier versions kept texts that events do not take any more, so each is cleaned.
+	// Earlier versions stored texts that events no longer accept, so they are cleaned.
 	p.About, p.Link, p.PublishAs = qa.CleanText(read(settingAbout)), qa.CleanLine(read(settingLink)), read(settingPublishAs)
 	name, e := d.store.Setting(ctx, settingName)
 	switch {
 	case errors.Is(e, storage.ErrNotFound):
-		if p.Name, e = d.nameElsewhere(ctx); e != nil {
+		if p.Name, e = d.nameInEvents(ctx); e != nil {
 			err = e
 		}
 	case e != nil:
@@ -58,19 +58,19 @@ func (d *Device) Person(ctx context.Context) (qa.Person, error) {
 	return p, err
 }
 
-// lookForNameIn is how many events, the last joined first, are searched for the name of
-// somebody who has not chosen one on this device.
-const lookForNameIn = 16
+// maxNameSearch is how many events are searched for the user's name if none was chosen on this
+// device. The events joined last are searched first.
+const maxNameSearch = 16
 
-// nameElsewhere is the name that this person has in an event, written on another device of
-// theirs; "" when there is none.
-func (d *Device) nameElsewhere(ctx context.Context) (string, error) {
+// nameInEvents returns the name under which this user appears in an event, as written by
+// another of their devices; "" if there is none.
+func (d *Device) nameInEvents(ctx context.Context) (string, error) {
 	following, err := d.store.Following(ctx)
 	if err != nil {
 		return "", err
 	}
-	for _, f := range slices.Backward(following[max(0, len(following)-lookForNameIn):]) {
-		known, err := d.known(ctx, f.Event)
+	for _, f := range slices.Backward(following[max(0, len(following)-maxNameSearch):]) {
+		known, err := d.storedProfile(ctx, f.Event)
 		if err != nil || known.Name != "" {
 			return known.Name, err
 		}
@@ -78,8 +78,8 @@ func (d *Device) nameElsewhere(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// known is what an event knows of this person.
-func (d *Device) known(ctx context.Context, event qa.EventID) (qa.Person, error) {
+// storedProfile returns this user's profile as stored in an event.
+func (d *Device) storedProfile(ctx context.Context, event qa.EventID) (qa.Person, error) {
 	people, err := d.store.People(ctx, event)
 	if err != nil {
 		return qa.Person{}, err
@@ -110,28 +110,28 @@ func (d *Device) SetPerson(ctx context.Context, p qa.Person) error {
 	}
 	var failed []error
 	for i := range events {
-		tell, err := d.takesPart(ctx, &events[i].Event)
+		tell, err := d.participates(ctx, &events[i].Event)
 		if err == nil && tell {
-			err = d.introduce(ctx, events[i].Event.ID)
+			err = d.shareProfile(ctx, events[i].Event.ID)
 		}
 		if err != nil {
 			failed = append(failed, err)
 		}
 	}
 	if len(failed) > 0 {
-		return Errorf(ProfileNotShared, "it is saved on this device, but %d of your events could not be told, because %w. Each is told again with your next post there", len(failed), failed[0])
+		return Errorf(ProfileNotShared, "your profile is saved on this device, but it could not be written to %d of your events: %w. Each of them gets it with your next post there", len(failed), failed[0])
 	}
 	return nil
 }
 
-// takesPart reports whether others know of this person in an event: because it has been told
-// about them, or they hold a role in it or have written in it under their own key.
-func (d *Device) takesPart(ctx context.Context, e *qa.Event) (bool, error) {
+// participates reports whether the user is known to others in an event: they have a profile or
+// a role there, or have posted under their own key.
+func (d *Device) participates(ctx context.Context, e *qa.Event) (bool, error) {
 	me := d.replica.Identity()
 	if e.Founder == me || slices.ContainsFunc(e.Roles, func(g qa.Grant) bool { return g.ID == me }) {
 		return true, nil
 	}
-	known, err := d.known(ctx, e.ID)
+	known, err := d.storedProfile(ctx, e.ID)
 	if err != nil || known.ID != "" {
 		return err == nil, err
 	}
@@ -139,7 +139,8 @@ func (d *Device) takesPart(ctx context.Context, e *qa.Event) (bool, error) {
 	return slices.ContainsFunc(posts, func(p qa.Post) bool { return p.By == me }), err
 }
 
-// checkPerson says in a person's words what qa.Person.Validate says of fields.
+// checkPerson does the checks of qa.Person.Validate whose errors would name fields that the
+// user does not know.
 func checkPerson(p *qa.Person) error {
 	for _, f := range []struct {
 		what, value string
@@ -150,26 +151,25 @@ func checkPerson(p *qa.Person) error {
 		}
 	}
 	if p.Link != "" && !qa.LeadsElsewhere(p.Link) {
-		return Errorf(Invalid, "the link has to be a web address, https://…, or mailto: and an e-mail address")
+		return Errorf(Invalid, "the link must be a web address (https://…) or mailto: followed by an e-mail address")
 	}
 	if !slices.Contains([]string{"", "name", "initials", "none"}, p.PublishAs) {
-		return Errorf(Invalid, "choose how you are named when the week is published")
+		return Errorf(Invalid, "choose how your name appears when the week is published")
 	}
 	return p.Validate()
 }
 
-// introduce tells an event what this person says about themselves and the event does not
-// know yet.
-func (d *Device) introduce(ctx context.Context, event qa.EventID) error {
+// shareProfile writes the parts of the user's profile that differ from the event's copy.
+func (d *Device) shareProfile(ctx context.Context, event qa.EventID) error {
 	p, err := d.Person(ctx)
 	if err != nil {
 		return err
 	}
-	known, err := d.known(ctx, event)
+	known, err := d.storedProfile(ctx, event)
 	if err != nil {
 		return err
 	}
-	act, changed := introduction(p, known)
+	act, changed := profileAct(p, known)
 	if !changed {
 		return nil
 	}
@@ -178,13 +178,13 @@ func (d *Device) introduce(ctx context.Context, event qa.EventID) error {
 	return err
 }
 
-// introduction is the act that tells an event what it does not know of a person, and
-// whether there is anything to tell.
-func introduction(p, known qa.Person) (qa.Act, bool) {
+// profileAct returns the act that changes the profile known to p, and whether there is any
+// difference.
+func profileAct(p, known qa.Person) (qa.Act, bool) {
 	said := qa.Person{ID: p.ID}
 	act := qa.Act{Kind: qa.ActPerson, Person: &said}
 	if p.PublishAs == "" && known.PublishAs != "" {
-		p.PublishAs = "name" // an event keeps a choice until it is told another
+		p.PublishAs = "name" // an event keeps the last choice; it cannot be cleared
 	}
 	for _, f := range []struct {
 		clear, now, before string

@@ -11,7 +11,7 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// device is a device of a new person, or of the owner of a key.
+// device returns a device with a new key, or with the given key.
 func device(t *testing.T, key ...keys.Key) *Device {
 	t.Helper()
 	if len(key) == 0 {
@@ -29,8 +29,8 @@ func device(t *testing.T, key ...keys.Key) *Device {
 	return d
 }
 
-// found makes an event and returns its ID.
-func found(t *testing.T, d *Device, title string) qa.EventID {
+// createEvent creates an event and returns its ID.
+func createEvent(t *testing.T, d *Device, title string) qa.EventID {
 	t.Helper()
 	inv, err := d.CreateEvent(t.Context(), qa.Event{Title: title}, "")
 	if err != nil {
@@ -39,7 +39,7 @@ func found(t *testing.T, d *Device, title string) qa.EventID {
 	return inv.Event
 }
 
-// carry brings an event from one device to another.
+// carry copies an event from one device to another.
 func carry(t *testing.T, from, to *Device, event qa.EventID) {
 	t.Helper()
 	b, err := from.Bundle(t.Context(), event)
@@ -66,18 +66,18 @@ func ask(t *testing.T, d *Device, event qa.EventID, act qa.Act) qa.PostID {
 	return id
 }
 
-// saidIn is what an event knows of a device's person.
-func saidIn(t *testing.T, d *Device, event qa.EventID) qa.Person {
+// profileIn returns the profile of a device's user as an event stores it.
+func profileIn(t *testing.T, d *Device, event qa.EventID) qa.Person {
 	t.Helper()
-	p, err := d.known(t.Context(), event)
+	p, err := d.storedProfile(t.Context(), event)
 	must(t, err)
 	return p
 }
 
-// TestAPersonIsToldWhereTheyTakePart and nowhere else: to read is to tell nobody.
-func TestAPersonIsToldWhereTheyTakePart(t *testing.T) {
+// TestAProfileIsWrittenToEventsOneParticipatesIn: reading an event must not reveal the reader.
+func TestAProfileIsWrittenToEventsOneParticipatesIn(t *testing.T) {
 	host, me := device(t), device(t)
-	read, written := found(t, host, "Read only"), found(t, host, "Written in")
+	read, written := createEvent(t, host, "Read only"), createEvent(t, host, "Written in")
 	carry(t, host, me, read)
 	carry(t, host, me, written)
 	ask(t, me, written, qa.Act{Text: "Before there was a name?"})
@@ -85,16 +85,16 @@ func TestAPersonIsToldWhereTheyTakePart(t *testing.T) {
 	all := qa.Person{Name: "Wren", About: "Keeps bees.", Link: "https://example.org/wren", PublishAs: "initials"}
 	must(t, me.SetPerson(t.Context(), all))
 	all.ID = me.replica.Identity()
-	if got := saidIn(t, me, written); got != all {
-		t.Errorf("told %+v, want %+v", got, all)
+	if got := profileIn(t, me, written); got != all {
+		t.Errorf("event has %+v, want %+v", got, all)
 	}
-	if got := saidIn(t, me, read); got != (qa.Person{}) {
-		t.Errorf("an event that is only read was told %+v", got)
+	if got := profileIn(t, me, read); got != (qa.Person{}) {
+		t.Errorf("an event that was only read has %+v", got)
 	}
 	if got, err := me.Person(t.Context()); err != nil || got != all {
 		t.Errorf("kept %+v, %v", got, err)
 	}
-	// It is told before the first post, and once.
+	// The profile is written once, before the first post.
 	changes := func() int {
 		s, err := me.Status(t.Context(), read)
 		must(t, err)
@@ -106,42 +106,41 @@ func TestAPersonIsToldWhereTheyTakePart(t *testing.T) {
 	if n := changes() - before; n != 3 {
 		t.Errorf("two questions made %d changes, want 3", n)
 	}
-	if got := saidIn(t, me, read); got != all {
-		t.Errorf("told %+v, want %+v", got, all)
+	if got := profileIn(t, me, read); got != all {
+		t.Errorf("event has %+v, want %+v", got, all)
 	}
-	// What is taken back is taken back there, too. How somebody is published can be chosen
-	// otherwise, not unsaid.
+	// Cleared fields are cleared in the event too. PublishAs can be changed but not cleared.
 	must(t, me.SetPerson(t.Context(), qa.Person{Name: "Wren"}))
-	if got, want := saidIn(t, me, written), (qa.Person{ID: all.ID, Name: "Wren", PublishAs: "name"}); got != want {
-		t.Errorf("told %+v, want %+v", got, want)
+	if got, want := profileIn(t, me, written), (qa.Person{ID: all.ID, Name: "Wren", PublishAs: "name"}); got != want {
+		t.Errorf("event has %+v, want %+v", got, want)
 	}
-	// The founder takes part.
+	// The founder participates.
 	must(t, host.SetPerson(t.Context(), qa.Person{Name: "Host"}))
-	if got := saidIn(t, host, read); got.Name != "Host" {
-		t.Errorf("told %+v", got)
+	if got := profileIn(t, host, read); got.Name != "Host" {
+		t.Errorf("event has %+v", got)
 	}
 }
 
-func TestAnAnonymousQuestionTellsNobodyWhoAsks(t *testing.T) {
+func TestAnAnonymousQuestionDoesNotShareTheProfile(t *testing.T) {
 	me := device(t)
-	event := found(t, me, "A week") // nothing of it is on a relay
+	event := createEvent(t, me, "A week") // it has no relay, so anonymous questions are refused
 	must(t, me.store.SetSetting(t.Context(), settingName, "Wren"))
 	_, err := me.Do(t.Context(), event, qa.Act{Kind: qa.ActPost, Text: "Who asks?", Anonymous: true})
 	if KindOf(err) != Invalid {
 		t.Errorf("%v", err)
 	}
-	if got := saidIn(t, me, event); got.Name != "" {
-		t.Errorf("the name was told: %+v", got)
+	if got := profileIn(t, me, event); got.Name != "" {
+		t.Errorf("the name was written: %+v", got)
 	}
 }
 
-// TestTheNameOfAnotherDevice is taken as long as none was chosen on this one.
-func TestTheNameOfAnotherDevice(t *testing.T) {
+// TestANameFromAnotherDeviceIsUsed until a name is chosen on this device.
+func TestANameFromAnotherDeviceIsUsed(t *testing.T) {
 	key, err := keys.NewKey(nil)
 	must(t, err)
 	laptop, phone := device(t, key), device(t, key)
 	must(t, laptop.SetPerson(t.Context(), qa.Person{Name: "Tino"}))
-	event := found(t, laptop, "A week")
+	event := createEvent(t, laptop, "A week")
 	carry(t, laptop, phone, event)
 	for _, chosen := range []string{"Tino", "Tino B."} {
 		if p, err := phone.Person(t.Context()); err != nil || p.Name != chosen {
@@ -151,7 +150,7 @@ func TestTheNameOfAnotherDevice(t *testing.T) {
 	}
 }
 
-func TestWhatAPersonCannotSay(t *testing.T) {
+func TestInvalidProfilesAreRefused(t *testing.T) {
 	me := device(t)
 	must(t, me.SetPerson(t.Context(), qa.Person{Name: "Wren"}))
 	for field, p := range map[string]qa.Person{
@@ -159,7 +158,7 @@ func TestWhatAPersonCannotSay(t *testing.T) {
 		"about yourself":         {Name: "W", About: strings.Repeat("x", schema.MaxAbout+1)},
 		"the link is too long":   {Name: "W", Link: "https://" + strings.Repeat("x", schema.MaxPersonLink)},
 		"a web address":          {Name: "W", Link: "javascript:alert(1)"},
-		"a web address, https:":  {Name: "W", Link: "http:/e/x"},
+		"a web address (https:":  {Name: "W", Link: "http:/e/x"},
 		"when the week is publi": {Name: "W", PublishAs: "never"},
 		"202E":                   {Name: "a\u202eb"},
 	} {
@@ -168,7 +167,7 @@ func TestWhatAPersonCannotSay(t *testing.T) {
 		}
 	}
 	if p, _ := me.Person(t.Context()); p.Name != "Wren" {
-		t.Errorf("something was kept: %+v", p)
+		t.Errorf("something was stored: %+v", p)
 	}
 }
 
@@ -184,7 +183,7 @@ func TestDraftsAreBounded(t *testing.T) {
 	}
 	must(t, me.SetDraft(t.Context(), event, "219", Draft{Text: " \n"}))
 	if all, _ = me.Drafts(t.Context(), event); len(all) != MaxDrafts-1 {
-		t.Errorf("%d drafts after one was thrown away", len(all))
+		t.Errorf("%d drafts after one was deleted", len(all))
 	}
 	must(t, me.store.SetSetting(t.Context(), settingDrafts+string(event), "{not JSON"))
 	if all, err := me.Drafts(t.Context(), event); err != nil || len(all) != 0 {

@@ -11,7 +11,7 @@ import (
 	"flyleaf/qa"
 )
 
-// EntrantName is what somebody who may win a copy is called.
+// EntrantName returns the display name of somebody who may win a copy.
 func EntrantName(w *qa.Week, e qa.Entrant) string {
 	if e.OnBehalfOf != "" {
 		return qa.CleanMention(e.OnBehalfOf)
@@ -19,7 +19,7 @@ func EntrantName(w *qa.Week, e qa.Entrant) string {
 	return PersonName(w, e.By)
 }
 
-// PersonName is the name of somebody in a week, or their identity in short.
+// PersonName returns a person's name in a week, or their shortened identity if they have none.
 func PersonName(w *qa.Week, id qa.Identity) string {
 	if name := w.People[id].Name; name != "" {
 		return name
@@ -27,12 +27,12 @@ func PersonName(w *qa.Week, id qa.Identity) string {
 	return id.Short()
 }
 
-// won reports whether somebody gets a copy.
-func won(prizes []qa.Prize, by qa.Identity) bool {
+// hasWon reports whether an identity wins a copy.
+func hasWon(prizes []qa.Prize, by qa.Identity) bool {
 	return slices.ContainsFunc(prizes, func(p qa.Prize) bool { return p.By == by })
 }
 
-// prizes returns an event's week with who gets a copy in it.
+// prizes returns the week of an event and its winners.
 func (d *Device) prizes(ctx context.Context, event qa.EventID) (qa.Week, []qa.Prize, error) {
 	w, err := d.replica.Week(ctx, event)
 	if err != nil {
@@ -48,7 +48,7 @@ func (d *Device) CommitDraw(ctx context.Context, event qa.EventID) error {
 		return err
 	}
 	if w.DrawFixed() {
-		return Errorf(Invalid, "the event was closed, so who takes part in its draw is fixed; nothing was changed")
+		return Errorf(Invalid, "the event has been closed, so nobody can join its draw any more; nothing was changed")
 	}
 	secret, err := keys.DrawSecret(d.key, event)
 	if err != nil {
@@ -82,7 +82,7 @@ func (d *Device) RevealDraw(ctx context.Context, event qa.EventID) error {
 	return err
 }
 
-var errNoPrize = errors.New("you have won nothing here, as far as this device knows; nothing was changed. If you have, exchange with the relay and try again")
+var errNoPrize = errors.New("as far as this device knows, you have not won a copy here; nothing was changed. If you have, sync and try again")
 
 func (d *Device) ClaimPrize(ctx context.Context, event qa.EventID, contact string) ([]qa.Identity, error) {
 	w, prizes, err := d.prizes(ctx, event)
@@ -95,7 +95,7 @@ func (d *Device) ClaimPrize(ctx context.Context, event qa.EventID, contact strin
 	}
 	var as []qa.Identity
 	for _, id := range own {
-		if won(prizes, id) {
+		if hasWon(prizes, id) {
 			as = append(as, id)
 		}
 	}
@@ -124,7 +124,7 @@ func (d *Device) PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim,
 		return nil, err
 	}
 	if w.Event.Founder != d.replica.Identity() {
-		return nil, Errorf(NotAllowed, "only the device of the event's founder can read what winners wrote")
+		return nil, Errorf(NotAllowed, "only the device of the event's founder can read the contacts of winners")
 	}
 	sealed, err := d.replica.Contacts(ctx, event)
 	if err != nil {
@@ -132,7 +132,7 @@ func (d *Device) PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim,
 	}
 	out := []qa.Claim{}
 	for by, b := range sealed {
-		c := qa.Claim{By: by, Name: PersonName(&w, by), Won: won(prizes, by)}
+		c := qa.Claim{By: by, Name: PersonName(&w, by), Won: hasWon(prizes, by)}
 		if c.Contact, err = identity.OpenContact(d.key, b); err != nil {
 			c.Problem = err.Error()
 		}

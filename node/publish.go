@@ -14,11 +14,11 @@ import (
 	"flyleaf/qa"
 )
 
-// FormatSite publishes a static site; the other formats are one file for each week.
+// FormatSite is a static site. In the other formats each week is one file.
 const FormatSite = "site"
 
-// weekWriters write one week as a file whose name ends in ext. page is the address at which a
-// site has the week, "" where it is not known.
+// weekWriters write one week as a file whose name ends in ext. page is the URL of the week on a
+// site, "" if unknown.
 var weekWriters = map[string]struct {
 	ext   string
 	write func(w io.Writer, week qa.Week, page string) error
@@ -29,37 +29,37 @@ var weekWriters = map[string]struct {
 	"markdown": {".md", func(w io.Writer, week qa.Week, _ string) error { return publish.WriteMarkdown(w, week) }},
 }
 
-// IsPublishFormat reports whether weeks can be published in a format.
+// IsPublishFormat reports whether format is a format of Publish.
 func IsPublishFormat(format string) bool {
 	_, ok := weekWriters[format]
 	return ok || format == FormatSite
 }
 
-// Publication says what is published, and how. Event and Club exclude each other; with neither
-// all weeks on this device that are open to everybody are published.
+// Publication says what to publish and how. Set Event or Club or neither; with neither, all
+// public weeks on this device are published.
 type Publication struct {
 	Event  qa.EventID
-	Club   qa.EventID // its weeks; the site takes name, description and language from it
+	Club   qa.EventID // its weeks; the site's title, description and language are the club's
 	Format string
-	// Site configures the site. Of it other formats use Now, BaseURL and Memory.
+	// Site configures the site. The other formats use only Now, BaseURL and Memory.
 	Site site.Config
 }
 
-// Published is what a publication consists of.
+// Published is the result of Publish.
 type Published struct {
 	Files   []site.File
-	Memory  map[string]string // for Site.Memory of the next time
+	Memory  map[string]string // for Site.Memory of the next publication
 	Weeks   int
-	Missing []MissingWeek // that the club lists and that are not published
+	Missing []MissingWeek // listed by the club but not published
 }
 
-// MissingWeek is a week that is not on this device, or by invitation only.
+// MissingWeek is a listed week that is not on this device or is by invitation only.
 type MissingWeek struct {
 	Event qa.EventID `json:"event"`
 	Title string     `json:"title"`
 }
 
-// Publish makes the files of a publication. It writes nothing.
+// Publish generates the files of a publication. It writes nothing to disk.
 func Publish(ctx context.Context, n Node, p Publication) (Published, error) {
 	weeks, missing, err := p.weeks(ctx, n)
 	if err != nil {
@@ -74,7 +74,7 @@ func Publish(ctx context.Context, n Node, p Publication) (Published, error) {
 	return out, err
 }
 
-// weeks finds the weeks, and lets a club name the site.
+// weeks loads the weeks to publish and, for a club, sets the site's title and description.
 func (p *Publication) weeks(ctx context.Context, n Node) (weeks []qa.Week, missing []MissingWeek, err error) {
 	events, err := n.Library(ctx)
 	if err != nil {
@@ -91,7 +91,7 @@ func (p *Publication) weeks(ctx context.Context, n Node) (weeks []qa.Week, missi
 		}
 		i := slices.IndexFunc(clubs, func(e qa.Event) bool { return e.ID == p.Club })
 		if i < 0 {
-			return nil, nil, Errorf(NotFound, "%s is no club on this device; nothing was written", p.Club)
+			return nil, nil, Errorf(NotFound, "there is no club %s on this device; nothing was written", p.Club)
 		}
 		club := &clubs[i]
 		p.Site.Title, p.Site.Description, p.Site.Language = cmp.Or(p.Site.Title, club.Title), club.Description, club.Language
@@ -117,7 +117,7 @@ func (p *Publication) weeks(ctx context.Context, n Node) (weeks []qa.Week, missi
 		case week.Event.Founder == "":
 			return nil, nil, Errorf(NotFound, "this event has not been fetched from its relay yet; nothing was written")
 		case week.Event.Kind == "club":
-			return nil, nil, Errorf(Invalid, "%s is a club, and its weeks are published, not the club itself; nothing was written", id)
+			return nil, nil, Errorf(Invalid, "%s is a club, not a week; nothing was written. Publish the club's weeks instead", id)
 		case p.Club != "" && week.Event.Access == "invited":
 			missing = append(missing, MissingWeek{id, week.Event.Title})
 			continue
@@ -136,7 +136,7 @@ func (p *Publication) site(ctx context.Context, n Node, weeks []qa.Week, out *Pu
 	for i := range weeks {
 		if key := weeks[i].Event.Cover; key != "" {
 			picture, err := n.Blob(ctx, weeks[i].Event.ID, key)
-			if err != nil && KindOf(err) != NotFound { // one that is not here yet is drawn
+			if err != nil && KindOf(err) != NotFound { // the site draws a cover for a week whose picture is missing
 				return err
 			}
 			in[i].Cover = picture
@@ -148,7 +148,7 @@ func (p *Publication) site(ctx context.Context, n Node, weeks []qa.Week, out *Pu
 }
 
 func (p *Publication) files(weeks []qa.Week, out *Published) error {
-	// The same names as on a site, kept in the same way.
+	// File names are the same as on a site, and stay the same between publications.
 	names, err := site.Build(site.Config{Now: p.Site.Now, Memory: p.Site.Memory}, published(weeks))
 	if err != nil {
 		return WithKind(Invalid, err)

@@ -31,7 +31,7 @@ func (d *Device) Statuses(ctx context.Context) ([]qa.Status, error) {
 			continue
 		}
 		if _, ok := looked[s.Relay.URL]; !ok {
-			looked[s.Relay.URL] = d.dialed(ctx, s.Relay.URL)
+			looked[s.Relay.URL] = d.dialRelay(ctx, s.Relay.URL)
 		}
 		statuses[i].Relay = looked[s.Relay.URL]
 	}
@@ -54,11 +54,11 @@ func (d *Device) CheckRelay(ctx context.Context, relay string) (qa.RelayStatus, 
 			return all[i].Relay, nil
 		}
 	}
-	return d.dialed(ctx, relay), nil
+	return d.dialRelay(ctx, relay), nil
 }
 
-// dialed says whether a relay answers.
-func (d *Device) dialed(ctx context.Context, relay string) qa.RelayStatus {
+// dialRelay connects to a relay for a moment and returns whether it answered.
+func (d *Device) dialRelay(ctx context.Context, relay string) qa.RelayStatus {
 	s := qa.RelayStatus{URL: relay, State: qa.RelayOffline, SinceMillis: d.nowMillis()}
 	ctx, cancel := context.WithTimeout(ctx, RelayCheckTimeout)
 	defer cancel()
@@ -73,7 +73,7 @@ func (d *Device) dialed(ctx context.Context, relay string) qa.RelayStatus {
 	return s
 }
 
-// Reachable is the state of a relay that answers and to which no connection is kept.
+// Reachable is the state of a relay that answered, but to which no connection is kept.
 const Reachable = "reachable"
 
 func (d *Device) Undelivered(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
@@ -107,11 +107,11 @@ func (d *Device) Announce(ctx context.Context, event qa.EventID, kind string, po
 	return d.replica.Announce(ctx, event, kind, post)
 }
 
-// RelaySyncTimeout bounds each exchange of JoinAndFetch and SyncWithRelay with a relay.
+// RelaySyncTimeout bounds each sync of JoinAndFetch and SyncWithRelay.
 const RelaySyncTimeout = 5 * time.Second
 
-// JoinAndFetch joins an event and fetches it if its relay can be reached now; why says why
-// it could not be fetched, "" when it was. It is joined either way, and fetched later.
+// JoinAndFetch joins an event and fetches it if its relay can be reached now. why is the reason
+// why it was not fetched, "" if it was. In both cases the event is joined; it is fetched later.
 func JoinAndFetch(ctx context.Context, n Node, inv qa.Invitation) (why string, err error) {
 	if err := n.Join(ctx, inv); err != nil {
 		return "", err
@@ -120,15 +120,15 @@ func JoinAndFetch(ctx context.Context, n Node, inv qa.Invitation) (why string, e
 		return "the invitation names no relay", nil
 	}
 	if why, err = SyncWithRelay(ctx, n, inv); why == "" && err == nil && len(inv.Secret) > 0 {
-		// Now that the event is here the invitation has been claimed, and the claim has to be
-		// sent. If it does not go now it goes later.
+		// The fetched event made this device claim the invitation, and the claim has to be
+		// sent. If this fails, it is sent with a later sync.
 		_ = n.Sync(ctx, inv.Event, RelaySyncTimeout)
 	}
 	return why, err
 }
 
-// SyncWithRelay exchanges an event with the relay of its invitation; why says why that could not
-// be done now, "" when it was.
+// SyncWithRelay syncs an event with the relay of its invitation. why is the reason why it could
+// not, "" if it could.
 func SyncWithRelay(ctx context.Context, n Node, inv qa.Invitation) (why string, err error) {
 	if inv.Relay == "" {
 		return "the event has no relay yet", nil
@@ -143,8 +143,8 @@ func SyncWithRelay(ctx context.Context, n Node, inv qa.Invitation) (why string, 
 	return "", nil
 }
 
-// RelayClockWarning says whether this device's clock and that of an event's relay differ; see
-// qa.RelayStatus.ClockWords.
+// RelayClockWarning returns a warning if this device's clock differs from that of an event's
+// relay; see qa.RelayStatus.ClockWords.
 func RelayClockWarning(ctx context.Context, n Node, event qa.EventID) (string, error) {
 	s, err := n.Status(ctx, event)
 	if err != nil {
@@ -158,9 +158,9 @@ func RelayClockWarning(ctx context.Context, n Node, event qa.EventID) (string, e
 	return s.Relay.ClockWords(), nil
 }
 
-// RefreshRefusals is Refusals after asking the relay, for a moment, about what no relay is
-// known to hold: what it refused an earlier process is not kept, because it may take it by
-// now. The relay is not asked when it is known to have refused something.
+// RefreshRefusals is Refusals after a short sync, which makes the relay repeat its refusals. A
+// relay's refusals are not stored, because the relay may accept the change by now. If the relay
+// is already known to have refused a change, there is no sync.
 func RefreshRefusals(ctx context.Context, n Node, event qa.EventID) ([]qa.NotTaken, error) {
 	all, err := n.Refusals(ctx, event)
 	if err != nil || slices.ContainsFunc(all, func(n qa.NotTaken) bool { return n.ByRelay }) {

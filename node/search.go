@@ -7,14 +7,14 @@ import (
 	"flyleaf/qa"
 )
 
-// WeekCache loads weeks, each once. It is for the length of one page or command, and for one
-// goroutine.
+// WeekCache loads each week once. Use it for one page or command. It is not safe for concurrent
+// use.
 type WeekCache struct {
 	node   Node
 	loaded map[qa.EventID]*qa.Week
 }
 
-// NewWeekCache returns the weeks of a node, none of them loaded yet.
+// NewWeekCache returns an empty cache of the weeks of a node.
 func NewWeekCache(n Node) *WeekCache { return &WeekCache{n, map[qa.EventID]*qa.Week{}} }
 
 // Get returns a week.
@@ -30,8 +30,8 @@ func (w *WeekCache) Get(ctx context.Context, id qa.EventID) (*qa.Week, error) {
 	return w.loaded[id], nil
 }
 
-// Fetched lists the weeks of which something has been fetched, without clubs; or only one that
-// is named.
+// Fetched lists the weeks that have been fetched, without clubs. If only is set, it returns
+// just that.
 func (w *WeekCache) Fetched(ctx context.Context, only qa.EventID) (ids []qa.EventID, err error) {
 	if only != "" {
 		return []qa.EventID{only}, nil
@@ -45,26 +45,26 @@ func (w *WeekCache) Fetched(ctx context.Context, only qa.EventID) (ids []qa.Even
 	return ids, err
 }
 
-// Query is what is searched for.
+// Query is a search query.
 type Query struct {
-	Event qa.EventID  // "": in all weeks
-	Words string      // all of them; "": every post of By
-	By    qa.Identity // "": of anybody
-	Limit int         // at most so many posts are found
+	Event qa.EventID  // "" searches all weeks
+	Words string      // a post must contain all words; "" matches every post of By
+	By    qa.Identity // "" matches posts of anybody
+	Limit int         // maximum number of hits
 }
 
-// Hit is a post that was found, in its week.
+// Hit is a search result with its week.
 type Hit struct {
 	Week *qa.Week
 	Post *qa.PostView
 }
 
-// notShown is how many more posts a search looks at than it may find, because some of them
-// may be hidden or withdrawn.
-const notShown = 1000
+// hiddenMargin is how many posts beyond the limit a search looks at, because some may be hidden
+// or withdrawn.
+const hiddenMargin = 1000
 
-// Search returns the posts that are found, best first, and whether there are more. Only
-// posts that are shown are found.
+// Search returns the visible posts that match a query, best match first, and whether there are
+// more.
 func (w *WeekCache) Search(ctx context.Context, q Query) (hits []Hit, more bool, err error) {
 	found, err := w.candidates(ctx, &q)
 	if err != nil {
@@ -87,17 +87,18 @@ func (w *WeekCache) Search(ctx context.Context, q Query) (hits []Hit, more bool,
 	return hits, false, nil
 }
 
-// candidates lists the posts that may be meant: those with the words, or all of one person.
+// candidates lists the posts that contain the words, or all posts of one person. Hidden posts
+// are included.
 func (w *WeekCache) candidates(ctx context.Context, q *Query) (found []FoundPost, err error) {
-	most := q.Limit + 1 + notShown
+	limit := q.Limit + 1 + hiddenMargin
 	if q.By != "" {
-		most = math.MaxInt32 // theirs may be the last
+		limit = math.MaxInt32 // this person's posts may be the last matches
 	}
 	switch {
 	case q.Words != "" && q.Event == "":
-		return w.node.SearchAll(ctx, q.Words, most)
+		return w.node.SearchAll(ctx, q.Words, limit)
 	case q.Words != "":
-		posts, err := w.node.Search(ctx, q.Event, q.Words, most)
+		posts, err := w.node.Search(ctx, q.Event, q.Words, limit)
 		for _, p := range posts {
 			found = append(found, FoundPost{q.Event, p})
 		}

@@ -7,9 +7,9 @@ import (
 	"flyleaf/qa"
 )
 
-func TestASearchFindsWhatIsShown(t *testing.T) {
+func TestSearchFindsVisiblePosts(t *testing.T) {
 	host, me := device(t), device(t)
-	one, two := found(t, host, "One"), found(t, host, "Two")
+	one, two := createEvent(t, host, "One"), createEvent(t, host, "Two")
 	ask(t, host, one, qa.Act{Text: "Where does the ledger lie?"})
 	ask(t, host, one, qa.Act{Text: "Where does the pencil lie?"})
 	gone := ask(t, host, two, qa.Act{Text: "Was the ledger withdrawn?"})
@@ -56,9 +56,9 @@ func TestASearchFindsWhatIsShown(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotSoCannotBeUndone(t *testing.T) {
+func TestNothingToUndoIsReported(t *testing.T) {
 	d := device(t)
-	event := found(t, d, "A week")
+	event := createEvent(t, d, "A week")
 	post := ask(t, d, event, qa.Act{Text: "A question?"})
 	me := d.replica.Identity()
 	for what, act := range map[string]qa.Act{
@@ -83,6 +83,6 @@ func TestWhatIsNotSoCannotBeUndone(t *testing.T) {
 	must(t, err)
 	done.On = false
 	if why, err := NothingToUndo(t.Context(), d, event, &done); err != nil || why != "" {
-		t.Errorf("what is so: %q, %v", why, err)
+		t.Errorf("something to undo: %q, %v", why, err)
 	}
 }

@@ -9,17 +9,17 @@ import (
 	"flyleaf/qa"
 )
 
-// NewWeek is a week that is to be set up.
+// NewWeek describes a week to set up.
 type NewWeek struct {
 	Event   qa.Event
 	Relay   string     // ws:// or wss:// URL, "" for none
-	Picture []byte     // of the cover, see cover.Shrink; nil for none
-	Club    qa.EventID // puts it on its list; "" for none
+	Picture []byte     // cover, see cover.Shrink; nil for none
+	Club    qa.EventID // the club that lists the week; "" for none
 }
 
-// SetUpWeek makes a week with its cover and puts it on a club's list. The picture is checked before
-// anything is made. When an error comes with an invitation, the week is made and the error says
-// what of the rest is not done.
+// SetUpWeek creates a week with its cover and adds it to a club's list. The picture is checked
+// before anything is created. If an error comes with an invitation, the week has been created,
+// and the error says what is missing.
 func SetUpWeek(ctx context.Context, n Node, w NewWeek) (qa.Invitation, error) {
 	picture, err := shrink(w.Picture)
 	if err != nil {
@@ -35,19 +35,19 @@ func SetUpWeek(ctx context.Context, n Node, w NewWeek) (qa.Invitation, error) {
 	w.Event.ID = inv.Event
 	if acts := weekActs(&w.Event, &w.Event, picture); len(acts) > 0 {
 		if err := n.DoAll(ctx, inv.Event, acts); err != nil {
-			return inv, fmt.Errorf("the week %s is set up, without its cover: %w", inv.Event, err)
+			return inv, fmt.Errorf("the week %s was created without its cover: %w", inv.Event, err)
 		}
 	}
 	if w.Club != "" {
 		if err := n.ListWeeks(ctx, w.Club, []qa.ListedWeek{w.Event.Listing()}); err != nil {
-			return inv, fmt.Errorf("the week %s is set up, and not on the club's list: %w", inv.Event, err)
+			return inv, fmt.Errorf("the week %s was created, but it is not on the club's list: %w", inv.Event, err)
 		}
 	}
 	return inv, nil
 }
 
-// ChangeWeek makes an event, as it is now, what want says, with another picture of the cover
-// unless picture is nil: all of it, or nothing. It reports whether anything was different.
+// ChangeWeek changes an event from now, its current state, to want, and sets the cover if
+// picture is not nil: all or nothing. It reports whether there was any difference.
 func ChangeWeek(ctx context.Context, n Node, now, want *qa.Event, picture []byte) (bool, error) {
 	if err := want.CheckNew(now); err != nil {
 		return false, err
@@ -60,8 +60,8 @@ func ChangeWeek(ctx context.Context, n Node, now, want *qa.Event, picture []byte
 	return len(acts) > 0, n.DoAll(ctx, now.ID, acts)
 }
 
-// weekActs returns what makes a week what want says; none when it is so already. A picture
-// is a change of its own, before the one that names it.
+// weekActs returns the acts that change now to want, none if they are the same. A picture is a
+// change of its own, before the change that refers to it.
 func weekActs(now, want *qa.Event, picture []byte) []qa.Act {
 	change := qa.Act{Kind: qa.ActEvent, Fields: now.Changes(want)}
 	if !slices.Equal(now.Links, want.Links) {
@@ -78,7 +78,7 @@ func weekActs(now, want *qa.Event, picture []byte) []qa.Act {
 	return acts
 }
 
-// shrink makes a picture small enough for an event.
+// shrink makes a picture small enough for an event. nil stays nil.
 func shrink(picture []byte) ([]byte, error) {
 	if picture == nil {
 		return nil, nil
@@ -90,10 +90,11 @@ func shrink(picture []byte) ([]byte, error) {
 	return small, nil
 }
 
-// UpdateClubLists brings what clubs list of an event up to date: lists says of each followed club, and of
-// whether it lists the event now, whether it shall. What a club lists already is only
-// changed in the clubs that this person organises. It reports whether any list was different.
-func UpdateClubLists(ctx context.Context, n Node, e *qa.Event, lists func(club qa.EventID, listed bool) bool) (changed bool, err error) {
+// UpdateClubLists adds an event to the lists of followed clubs, updates its entry, or removes
+// it. wantListed decides for each club, given whether the club lists the event now. An existing
+// entry is only updated in clubs that this user organises. UpdateClubLists reports whether it
+// changed any list.
+func UpdateClubLists(ctx context.Context, n Node, e *qa.Event, wantListed func(club qa.EventID, listed bool) bool) (changed bool, err error) {
 	me, err := n.Identity(ctx)
 	if err != nil {
 		return false, err
@@ -106,18 +107,18 @@ func UpdateClubLists(ctx context.Context, n Node, e *qa.Event, lists func(club q
 		c := &clubs[i]
 		at := slices.IndexFunc(c.Weeks, func(w qa.ListedWeek) bool { return w.ID == e.ID })
 		listed := at >= 0
-		wanted := lists(c.ID, listed)
+		wanted := wantListed(c.ID, listed)
 		entry := e.Listing()
 		switch {
 		case !wanted && !listed:
 			continue
 		case !wanted:
-			entry = qa.ListedWeek{ID: e.ID} // off the list
+			entry = qa.ListedWeek{ID: e.ID} // without a title: removes the entry
 		case listed && !c.HasRole(me, qa.RoleOrganiser):
 			continue
 		case listed:
 			if c.Weeks[at].Relay != "" {
-				entry.Relay = c.Weeks[at].Relay // where the club says that the week is
+				entry.Relay = c.Weeks[at].Relay // the club's choice of relay is kept
 			}
 			if entry == c.Weeks[at] {
 				continue

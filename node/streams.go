@@ -7,8 +7,8 @@ import (
 	"flyleaf/qa"
 )
 
-// Changes opens the connections to the relays to follow an event: nothing new would come
-// without them.
+// Changes starts the connections to relays if it follows an event: without them no new changes
+// would arrive.
 func (d *Device) Changes(ctx context.Context, event qa.EventID, after int64, follow bool, fn func(feed.Entry) error) error {
 	if !follow {
 		return feed.NewReader(d.store, event, after).Read(ctx, fn)

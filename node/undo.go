@@ -7,9 +7,9 @@ import (
 	"flyleaf/qa"
 )
 
-// NothingToUndo says what is not so, for an act that takes something back which this device
-// knows not to be so: such an act would change nothing, and is not carried out. It is ""
-// for every other act.
+// NothingToUndo checks an act that undoes something, such as removing a mark. If, as far as
+// this device knows, there is nothing to undo, it returns a sentence that says so; the act
+// should then not be carried out. For every other act it returns "".
 func NothingToUndo(ctx context.Context, n Node, event qa.EventID, act *qa.Act) (string, error) {
 	if act.On || act.Text != "" || len(act.Bytes) > 0 {
 		return "", nil
@@ -52,7 +52,7 @@ func NothingToUndo(ctx context.Context, n Node, event qa.EventID, act *qa.Act) (
 	for _, c := range []struct {
 		kind qa.ActKind
 		mark string
-		is   bool
+		set  bool // there is something to undo
 		why  string
 	}{
 		{qa.ActWithdraw, "", p.Withdrawn, "The post is not withdrawn"},
@@ -66,7 +66,7 @@ func NothingToUndo(ctx context.Context, n Node, event qa.EventID, act *qa.Act) (
 		{qa.ActMark, "assigned", slices.Contains(p.Marks.Assigned, me), "You have not taken this question"},
 		{qa.ActMark, "candidate", slices.Contains(p.Marks.Candidate, me), "You have not marked this question as a candidate"},
 	} {
-		if c.kind == act.Kind && c.mark == act.Mark && !c.is {
+		if c.kind == act.Kind && c.mark == act.Mark && !c.set {
 			return c.why, nil
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"flyleaf/storage"
 )
 
-// VerifyBundle checks every change of a bundle from its bytes alone. Errors are those of
+// VerifyBundle verifies every change of a bundle from its bytes alone. Its errors are those of
 // bundle.Read.
 func VerifyBundle(b []byte) (qa.Verification, error) {
 	event, changes, err := bundle.Read(b)
@@ -26,19 +26,19 @@ func VerifyBundle(b []byte) (qa.Verification, error) {
 	return v.Result(), nil
 }
 
-// verifiedEvent is the event whose posts were verified last, so that the next of its posts
-// checks what is new and not the whole event again.
+// verifiedEvent is the event whose posts were verified last. Verifying another of its posts
+// only needs the changes that are new since then.
 type verifiedEvent struct {
-	mu       sync.Mutex
-	event    qa.EventID
-	outside  int   // rows that are not in the document: when their number changes, it begins anew
-	position int64 // of the last row that was checked
-	verifier *verify.Verifier
-	rows     int // that were checked, in all
+	mu            sync.Mutex
+	event         qa.EventID
+	notInDocument int   // number of rows that are not in the document; when it changes, verification starts from the beginning
+	position      int64 // of the last verified row
+	verifier      *verify.Verifier
+	rows          int // number of verified rows, for tests
 }
 
-// VerifyPost checks the changes that are about a post from their bytes at every call, and
-// what they build on once in the life of the program.
+// VerifyPost reads and verifies the changes of the post itself at every call. The changes that
+// they depend on are verified once per process.
 func (d *Device) VerifyPost(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Verification, error) {
 	found, err := d.verified.verify(ctx, d.store, event, post)
 	if err != nil {
@@ -71,8 +71,8 @@ func (v *verifiedEvent) verify(ctx context.Context, store storage.Store, event q
 	if err != nil {
 		return qa.Verification{}, err
 	}
-	if v.verifier == nil || v.event != event || v.outside != counts.NotInDocument {
-		v.event, v.outside, v.position, v.verifier = event, counts.NotInDocument, 0, verify.New(event)
+	if v.verifier == nil || v.event != event || v.notInDocument != counts.NotInDocument {
+		v.event, v.notInDocument, v.position, v.verifier = event, counts.NotInDocument, 0, verify.New(event)
 	}
 	err = store.Entries(ctx, event, v.position, func(en storage.Entry) error {
 		v.position = en.Position

@@ -9,9 +9,9 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// TestAFurtherProofChecksWhatIsNew: the page that shows who signed a post checks an
-// event once, and then what has come since, however often pages are opened.
-func TestAFurtherProofChecksWhatIsNew(t *testing.T) {
+// TestVerifyingAgainChecksOnlyNewChanges: the page that shows a post's signatures verifies an
+// event once, and afterwards only its new changes.
+func TestVerifyingAgainChecksOnlyNewChanges(t *testing.T) {
 	key, err := keys.NewKey(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +52,7 @@ func TestAFurtherProofChecksWhatIsNew(t *testing.T) {
 		look(p, 1)
 	}
 	if rows := n.verified.rows; rows != 11 {
-		t.Errorf("%d changes were checked for ten pages of an event of 11", rows)
+		t.Errorf("%d changes were verified for ten pages of an event of 11", rows)
 	}
 	if _, err := n.Do(t.Context(), event, qa.Act{Kind: qa.ActEdit, Post: posts[3], Text: "edited"}); err != nil {
 		t.Fatal(err)
@@ -60,6 +60,6 @@ func TestAFurtherProofChecksWhatIsNew(t *testing.T) {
 	look(posts[3], 2)
 	look(ask("new"), 1)
 	if rows := n.verified.rows; rows != 13 {
-		t.Errorf("%d changes were checked, 13 were made", rows)
+		t.Errorf("%d changes were verified, 13 exist", rows)
 	}
 }

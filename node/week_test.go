@@ -67,7 +67,7 @@ func TestSetUpAWeekWithCoverAndClub(t *testing.T) {
 	if c := clubOf(t, d, club.Event); len(c.Weeks) != 1 || c.Weeks[0] != e.Listing() {
 		t.Errorf("listed %+v", c.Weeks)
 	}
-	// A picture that is none is refused before anything is made.
+	// An invalid picture is refused before anything is created.
 	events, err := d.Events(t.Context())
 	must(t, err)
 	inv, err = SetUpWeek(t.Context(), d, NewWeek{Event: qa.Event{Title: "Nothing"}, Picture: []byte("<svg>")})
@@ -75,19 +75,19 @@ func TestSetUpAWeekWithCoverAndClub(t *testing.T) {
 	if KindOf(err) != Invalid || inv.Event != "" || len(after) != len(events) {
 		t.Errorf("%v, %+v, %d events", err, inv, len(after))
 	}
-	// What cannot be listed is set up all the same, and said.
+	// If the club's list cannot be changed, the week is created and the error says so.
 	inv, err = SetUpWeek(t.Context(), d, NewWeek{Event: qa.Event{Title: "Listed nowhere"}, Club: qa.MakeEventID([16]byte{9})})
-	if err == nil || inv.Event == "" || !strings.Contains(err.Error(), "is set up, and not on the club's list") {
+	if err == nil || inv.Event == "" || !strings.Contains(err.Error(), "was created, but it is not on the club's list") {
 		t.Errorf("%v, %+v", err, inv)
 	}
 }
 
-func TestAChangeOfAWeekIsAllOrNothing(t *testing.T) {
+func TestChangeWeekIsAllOrNothing(t *testing.T) {
 	d := device(t)
-	event := found(t, d, "A week")
+	event := createEvent(t, d, "A week")
 	now := weekOf(t, d, event).Event
 	if changed, err := ChangeWeek(t.Context(), d, &now, &now, nil); changed || err != nil {
-		t.Errorf("nothing was different: %v, %v", changed, err)
+		t.Errorf("no difference: %v, %v", changed, err)
 	}
 	want := now
 	want.Title, want.Prizes, want.Links = "Another title", 3, []qa.Link{{URL: "https://example.org", Text: "The book"}}
@@ -97,7 +97,7 @@ func TestAChangeOfAWeekIsAllOrNothing(t *testing.T) {
 	if !changed || got.Title != want.Title || got.Prizes != 3 || len(got.Links) != 1 || got.Cover == "" {
 		t.Errorf("%v, %+v", changed, got)
 	}
-	// The same picture again is no change; links and cover are taken away.
+	// Setting the same picture is no change; links and cover can be removed.
 	again := got
 	if changed, err := ChangeWeek(t.Context(), d, &got, &again, pictureOf(t, color.Black)); changed || err != nil {
 		t.Errorf("the same picture: %v, %v", changed, err)
@@ -109,7 +109,7 @@ func TestAChangeOfAWeekIsAllOrNothing(t *testing.T) {
 	if got = weekOf(t, d, event).Event; len(got.Links) != 0 || got.Cover != "" {
 		t.Errorf("%+v", got)
 	}
-	// A field that is refused keeps the others and the picture out.
+	// If one field is refused, neither the other fields nor the picture change.
 	before, err := d.Status(t.Context(), event)
 	must(t, err)
 	want = got
@@ -124,7 +124,7 @@ func TestAChangeOfAWeekIsAllOrNothing(t *testing.T) {
 	}
 }
 
-func TestClubsSayOfAWeekWhatItSaysOfItself(t *testing.T) {
+func TestUpdateClubLists(t *testing.T) {
 	d := device(t)
 	var clubs [3]qa.EventID
 	for i, title := range []string{"Lists it", "Shall list it", "Neither"} {
@@ -132,7 +132,7 @@ func TestClubsSayOfAWeekWhatItSaysOfItself(t *testing.T) {
 		must(t, err)
 		clubs[i] = inv.Event
 	}
-	event := found(t, d, "A week")
+	event := createEvent(t, d, "A week")
 	e := weekOf(t, d, event).Event
 	moved := e.Listing()
 	moved.Relay = "ws://where.the.club.says:1"
@@ -150,7 +150,7 @@ func TestClubsSayOfAWeekWhatItSaysOfItself(t *testing.T) {
 		}
 	}
 	if c := clubOf(t, d, clubs[0]); c.Weeks[0].Relay != moved.Relay {
-		t.Errorf("the club says no more where it is: %+v", c.Weeks[0])
+		t.Errorf("the club's relay for the week is lost: %+v", c.Weeks[0])
 	}
 	if changed, err = UpdateClubLists(t.Context(), d, &e, lists); changed || err != nil {
 		t.Errorf("again: %v, %v", changed, err)
@@ -159,11 +159,11 @@ func TestClubsSayOfAWeekWhatItSaysOfItself(t *testing.T) {
 		t.Errorf("off the lists: %v, %v", changed, err)
 	}
 	if c := clubOf(t, d, clubs[0]); len(c.Weeks) != 0 {
-		t.Errorf("it is listed still: %+v", c.Weeks)
+		t.Errorf("it is still listed: %+v", c.Weeks)
 	}
 }
 
-// failing is a node whose club's list cannot be written.
+// failing is a node that cannot write a club's list.
 type failing struct {
 	Node
 	err error
@@ -171,7 +171,7 @@ type failing struct {
 
 func (f failing) ListWeeks(context.Context, qa.EventID, []qa.ListedWeek) error { return f.err }
 
-func TestWeeksAreImportedIntoOnesOwnClub(t *testing.T) {
+func TestWeeksAreImportedIntoTheUsersClub(t *testing.T) {
 	d := device(t)
 	imported := func(title string) qa.Imported {
 		return qa.Imported{Format: "json", Source: "test/" + title, Event: qa.Event{Title: title}, Posts: []qa.ImportedPost{{Parent: -1, Name: "Ada", Text: "A question?", AtMillis: 1_700_000_000_000, Source: "test/" + title + "#1"}}}
@@ -193,12 +193,12 @@ func TestWeeksAreImportedIntoOnesOwnClub(t *testing.T) {
 	second, err := run()
 	must(t, err)
 	if second.Club.ID != first.Club.ID {
-		t.Error("a second club was made")
+		t.Error("a second club was created")
 	}
 	if events, _ := d.Events(t.Context()); len(events) != 3 {
 		t.Errorf("%d events, want the club and two weeks", len(events))
 	}
-	// With nothing to list nothing is written.
+	// Nothing is written if there is nothing to list.
 	c, err := ImportIntoClub(t.Context(), failing{d, errors.New("the disk is full")}, "The Lamplight", "")
 	must(t, err)
 	must(t, c.Finish(t.Context()))
@@ -206,7 +206,7 @@ func TestWeeksAreImportedIntoOnesOwnClub(t *testing.T) {
 
 func TestPublishing(t *testing.T) {
 	d := device(t)
-	open := found(t, d, "An open week")
+	open := createEvent(t, d, "An open week")
 	ask(t, d, open, qa.Act{Text: "Is this published?"})
 	closed, err := d.CreateEvent(t.Context(), qa.Event{Title: "By invitation", Access: "invited"}, "")
 	must(t, err)
@@ -239,7 +239,7 @@ func TestPublishing(t *testing.T) {
 	if ofClub.Weeks != 1 || len(ofClub.Missing) != 2 || !strings.Contains(byPath["index.html"], "The Lamplight") {
 		t.Errorf("%d weeks, missing %v", ofClub.Weeks, ofClub.Missing)
 	}
-	// One by invitation is published when it is named; a week's page keeps its name.
+	// An event by invitation is published only if named. A week's file keeps its name.
 	_, byPath = files(Publication{Event: closed.Event, Format: "json"})
 	if len(byPath) != 1 || byPath["by-invitation.json"] == "" {
 		t.Errorf("%v", byPath)
@@ -260,7 +260,7 @@ func TestPublishing(t *testing.T) {
 	}
 	for _, format := range []string{"site", "jekyll", "json", "csv", "markdown"} {
 		if !IsPublishFormat(format) {
-			t.Errorf("%s is no format", format)
+			t.Errorf("%s is not a format", format)
 		}
 	}
 	if IsPublishFormat("pdf") {
@@ -268,10 +268,10 @@ func TestPublishing(t *testing.T) {
 	}
 }
 
-func TestADigestTellsThingsOnce(t *testing.T) {
+func TestADigestReportsEachItemOnce(t *testing.T) {
 	host, me := device(t), device(t)
 	must(t, host.SetPerson(t.Context(), qa.Person{Name: "Ilse"}))
-	event := found(t, host, "A week")
+	event := createEvent(t, host, "A week")
 	carry(t, host, me, event)
 	mine := ask(t, me, event, qa.Act{Text: "Who answers?"})
 	carry(t, me, host, event)
@@ -284,23 +284,23 @@ func TestADigestTellsThingsOnce(t *testing.T) {
 	must(t, err)
 	text := d.Text(now)
 	if d.Empty() || !strings.Contains(text, "I do.") || !strings.Contains(text, "http://127.0.0.1:7117/e/"+string(event)+"/p/") {
-		t.Errorf("tells %s", text)
+		t.Errorf("digest is %s", text)
 	}
 	must(t, RememberDigest(t.Context(), me, DigestState{}, d, now))
 	state, err := me.DigestState(t.Context())
 	must(t, err)
 	if d, err = MakeDigest(t.Context(), me, state, o, now); err != nil || !d.Empty() {
-		t.Errorf("told again: %s, %v", d.Text(now), err)
+		t.Errorf("reported again: %s, %v", d.Text(now), err)
 	}
 	o.SinceMillis = now.Add(-time.Hour).UnixMilli()
 	if d, err = MakeDigest(t.Context(), me, state, o, now); err != nil || d.Empty() {
-		t.Errorf("what is asked for by its day is not told again: %v", err)
+		t.Errorf("items since a given day are not reported again: %v", err)
 	}
 	o.Event = qa.MakeEventID([16]byte{1})
 	if d, err = MakeDigest(t.Context(), me, state, o, now); err != nil || !d.Empty() {
-		t.Errorf("another event's digest tells of this one: %v", err)
+		t.Errorf("another event's digest reports items of this one: %v", err)
 	}
-	// Of weeks that a digest did not look at, what was told stays.
+	// The record of a week that a digest did not cover is kept.
 	told := len(state.Reported[event])
 	must(t, RememberDigest(t.Context(), me, state, d, now.Add(time.Minute)))
 	if state, err = me.DigestState(t.Context()); err != nil || len(state.Reported[event]) != told {
@@ -313,13 +313,13 @@ func TestADigestTellsThingsOnce(t *testing.T) {
 	}
 	must(t, me.store.SetSetting(t.Context(), settingDigest, "{not JSON"))
 	if _, err := me.DigestState(t.Context()); err == nil {
-		t.Error("a state that cannot be read is taken for none")
+		t.Error("an unreadable state gives no error")
 	}
 }
 
-func TestErrorsOfActsNameWhoMay(t *testing.T) {
+func TestErrorsOfActsSayWhoIsAllowed(t *testing.T) {
 	host, me := device(t), device(t)
-	event := found(t, host, "A week")
+	event := createEvent(t, host, "A week")
 	post := ask(t, host, event, qa.Act{Text: "A question?"})
 	carry(t, host, me, event)
 	for what, c := range map[string]struct {

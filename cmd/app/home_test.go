@@ -132,7 +132,7 @@ func TestAnotherVersionThatServes(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = connect(t.Context(), h, (&app{}).log())
-	if codeOf(explain(err)) != exitBusy || !strings.Contains(err.Error(), "another version") || !strings.Contains(err.Error(), "nothing was changed") {
+	if codeOf(explain(err)) != exitBusy || !strings.Contains(err.Error(), "a different version") || !strings.Contains(err.Error(), "nothing was changed") {
 		t.Errorf("%v", err)
 	}
 }

@@ -13,11 +13,11 @@ import (
 	"flyleaf/node"
 )
 
-var update = flag.Bool("update", false, "write calls.go anew")
+var update = flag.Bool("update", false, "regenerate calls.go")
 
-// TestCallsAreThoseOfTheInterface holds calls.go against node.Node. After a change of the
-// interface run: go generate ./node/socket
-func TestCallsAreThoseOfTheInterface(t *testing.T) {
+// TestCallsMatchTheInterface compares calls.go with node.Node. After changing the
+// interface, run: go generate ./node/socket
+func TestCallsMatchTheInterface(t *testing.T) {
 	want := calls(t)
 	if *update {
 		if err := os.WriteFile("calls.go", want, 0o644); err != nil {
@@ -29,15 +29,16 @@ func TestCallsAreThoseOfTheInterface(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(have) != string(want) {
-		t.Error("calls.go is not what node.Node asks for; run go generate ./node/socket")
+		t.Error("calls.go does not match node.Node; run go generate ./node/socket")
 	}
 }
 
-// calls writes a method of Client for each method of node.Node.
+// calls generates a method of Client for each method of node.Node.
 func calls(t *testing.T) []byte {
 	t.Helper()
 	imports := map[string]bool{"context": true}
-	// name is how a type is written in calls.go, where no package is renamed.
+	// name returns a type as written in calls.go, which imports every package under its own
+	// name.
 	name := func(t reflect.Type) string {
 		for inner := t; ; inner = inner.Elem() {
 			if inner.PkgPath() != "" {

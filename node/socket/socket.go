@@ -1,17 +1,16 @@
 // Package socket carries node.Node from the process that serves a data directory to other
-// processes of the same program, over HTTP on a local socket. It neither listens nor dials:
-// the program does.
+// processes of the same program, over HTTP on a local socket. The program listens and dials.
 //
-// Each method of the interface is one path, POST /node/METHOD. The request is the JSON list
-// of the method's arguments after the context; the answer is the list of its results
-// before the error. A method whose last parameter is a function answers with JSON lines
-// instead: {"value": …} for each call of the function and {"end": true} last, so that an answer that
-// was cut off is noticed. A failure is {"kind", "message", "refused"}, with the kind of
-// node.KindOf.
+// Each method of the interface is one path, POST /node/METHOD. The request is a JSON array of
+// the method's arguments without the context; the response is a JSON array of its results
+// without the error. For a stream, a method whose last parameter is a function, the response is
+// JSON lines: {"value": …} for each call of the function, then {"end": true}, so that a
+// truncated response is detected. A failure is {"kind", "message", "refused"}, with the kind
+// from node.KindOf.
 //
-// The server finds methods by reflection. The client's are in calls.go, which a test makes
-// from the interface. Both send a fingerprint of all methods and the types in them, and
-// another version of the program is told so instead of being misunderstood.
+// The server finds methods by reflection. The client's methods are in calls.go, which a test
+// generates from the interface. Both sides send a fingerprint of all methods and their types.
+// If the fingerprints differ, the caller gets an error of kind OtherVersion.
 package socket
 
 import (
@@ -33,9 +32,10 @@ import (
 
 const (
 	prefix = "/node/"
-	// headerFingerprint has Fingerprint in requests and answers.
+	// headerFingerprint carries Fingerprint in requests and responses.
 	headerFingerprint = "Flyleaf-Node"
-	// maxRequest bounds a request in bytes: the largest has a bundle in it, in base64.
+	// maxRequest is the maximum size of a request in bytes. The largest requests contain a
+	// bundle in base64.
 	maxRequest = bundle.MaxSize/3*4 + 1<<20
 )
 
@@ -43,19 +43,18 @@ const (
 type method struct {
 	index int
 	in    []reflect.Type // after the context, and before the function of a stream
-	item  reflect.Type   // the function of a stream, nil for other methods
+	item  reflect.Type   // the function parameter of a stream, nil for other methods
 }
 
 var (
 	typeContext = reflect.TypeFor[context.Context]()
 	typeError   = reflect.TypeFor[error]()
 	methods     = methodsOf(reflect.TypeFor[node.Node]())
-	// Fingerprint tells versions of node.Node apart: its methods and all types in them.
+	// Fingerprint identifies a version of node.Node: its methods and all types in them.
 	Fingerprint = fingerprint(reflect.TypeFor[node.Node]())
 )
 
-// methodsOf panics for an interface that cannot be carried, which a mistake in the program
-// alone can bring about.
+// methodsOf panics if the interface has a method that cannot be carried, which is a bug.
 func methodsOf(t reflect.Type) map[string]method {
 	out := map[string]method{}
 	for i := range t.NumMethod() {
@@ -70,7 +69,7 @@ func methodsOf(t reflect.Type) map[string]method {
 			}
 			m.item = f.In(k)
 			if k != f.NumIn()-1 || m.item.NumIn() != 1 || m.item.NumOut() != 1 || m.item.Out(0) != typeError || f.NumOut() != 1 {
-				panic("socket: the function of " + t.Method(i).Name + " does not make it a stream")
+				panic("socket: " + t.Method(i).Name + " has a function parameter but is not a stream")
 			}
 		}
 		out[t.Method(i).Name] = m
@@ -124,7 +123,7 @@ func fingerprint(t reflect.Type) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// failure is an error on the wire.
+// failure is an error in a response.
 type failure struct {
 	Kind    node.Kind      `json:"kind"`
 	Message string         `json:"message"`
@@ -146,7 +145,7 @@ type line struct {
 	Error *failure        `json:"error,omitempty"`
 }
 
-// Handler serves a node to whoever reaches it. Who may is for the program to decide.
+// Handler serves a node. It checks no access rights; the program has to.
 func Handler(n node.Node) http.Handler {
 	mux := http.NewServeMux()
 	for name, m := range methods {
@@ -158,7 +157,7 @@ func Handler(n node.Node) http.Handler {
 	return mux
 }
 
-var errVersion = node.Errorf(node.OtherVersion, "the flyleaf that serves this data directory is another version than this one; nothing was changed. Stop it, start it again, and repeat the command")
+var errVersion = node.Errorf(node.OtherVersion, "the running flyleaf that serves this data directory is a different version; nothing was changed. Stop it, start it again, and repeat the command")
 
 func serve(w http.ResponseWriter, r *http.Request, n node.Node, m method) {
 	if r.Header.Get(headerFingerprint) != Fingerprint {
@@ -169,7 +168,7 @@ func serve(w http.ResponseWriter, r *http.Request, n node.Node, m method) {
 	var raw []json.RawMessage
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest)).Decode(&raw)
 	if err == nil && len(raw) != len(m.in) {
-		err = fmt.Errorf("%d arguments, %d are wanted", len(raw), len(m.in))
+		err = fmt.Errorf("got %d arguments, want %d", len(raw), len(m.in))
 	}
 	for i := 0; err == nil && i < len(m.in); i++ {
 		arg := reflect.New(m.in[i])
@@ -225,7 +224,7 @@ func serveStream(w http.ResponseWriter, call reflect.Value, args []reflect.Value
 	if err, _ := call.Call(append(args, each))[0].Interface().(error); err != nil {
 		end.Error = failureOf(err)
 	}
-	_ = write(end) // the caller that went away needs nothing
+	_ = write(end) // an error means that the caller is gone
 }
 
 func answer(w http.ResponseWriter, status int, v any) {
@@ -236,27 +235,29 @@ func answer(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set(headerFingerprint, Fingerprint)
 	w.WriteHeader(status)
-	_, _ = w.Write(b) // the caller that went away needs nothing
+	_, _ = w.Write(b) // an error means that the caller is gone
 }
 
-// decode keeps whole numbers exact where a type does not say that they are.
+// decode decodes numbers into interface values as json.Number, which keeps large integers
+// exact.
 func decode(b []byte, to any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
 	return d.Decode(to)
 }
 
-// Client is the node of another process. It implements node.Node: its methods are in
-// calls.go. That is not stated here, so that calls.go can be made anew after node.Node has
-// changed.
+// Client is the node of another process. It implements node.Node; its methods are in calls.go.
+// No declaration here asserts that, because then calls.go could not be regenerated after a
+// change to node.Node.
 type Client struct{ http *http.Client }
 
-//go:generate sh -c "echo 'package socket' > calls.go && go test . -run CallsAreThose -update"
+//go:generate sh -c "echo 'package socket' > calls.go && go test . -run CallsMatch -update"
 
-// NewClient reaches a node with requests to any host; h has to dial its socket.
+// NewClient returns a client that sends its requests through h. h must dial the socket whatever
+// the host of the request is.
 func NewClient(h *http.Client) *Client { return &Client{h} }
 
-// Close lets idle connections go.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 func (c *Client) send(ctx context.Context, name string, in []any) (*http.Response, error) {
@@ -282,7 +283,7 @@ func (c *Client) send(ctx context.Context, name string, in []any) (*http.Respons
 	defer res.Body.Close()
 	var f failure
 	if json.NewDecoder(io.LimitReader(res.Body, maxRequest)).Decode(&f) != nil || f.Message == "" {
-		return nil, errVersion // it does not know how to say so
+		return nil, errVersion // a version that predates this protocol
 	}
 	return nil, f.error()
 }
@@ -295,7 +296,7 @@ func (c *Client) call(ctx context.Context, name string, in []any, out ...any) er
 	defer res.Body.Close()
 	var raw []json.RawMessage
 	if err := json.NewDecoder(res.Body).Decode(&raw); err != nil {
-		return cutOff(ctx, err)
+		return interruptedError(ctx, err)
 	}
 	if len(raw) != len(out) {
 		return errVersion
@@ -319,7 +320,7 @@ func stream[T any](ctx context.Context, c *Client, name string, in []any, fn fun
 		var l line
 		switch err := d.Decode(&l); {
 		case err != nil:
-			return cutOff(ctx, err)
+			return interruptedError(ctx, err)
 		case l.Error != nil:
 			return l.Error.error()
 		case l.End:
@@ -335,9 +336,10 @@ func stream[T any](ctx context.Context, c *Client, name string, in []any, fn fun
 	}
 }
 
-func cutOff(ctx context.Context, err error) error {
+// interruptedError is the error for a response that ended too early.
+func interruptedError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return fmt.Errorf("the running flyleaf stopped in the middle of its answer; look with `flyleaf list` whether it was done: %w", err)
+	return fmt.Errorf("the running flyleaf stopped in the middle of its answer. Check with `flyleaf list` whether your command took effect: %w", err)
 }

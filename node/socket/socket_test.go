@@ -17,7 +17,7 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// pair is a device and the same device through a socket.
+// pair returns a device, and the same device as a client sees it through a socket.
 func pair(t *testing.T) (here *node.Device, there node.Node, server *httptest.Server) {
 	t.Helper()
 	key, err := keys.NewKey(nil)
@@ -42,7 +42,7 @@ func dial(t *testing.T, n node.Node) (*httptest.Server, node.Node) {
 	return server, any(client).(node.Node)
 }
 
-// to sends every request to one server.
+// to sends every request to one host.
 type to struct{ host string }
 
 func (t to) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -50,7 +50,7 @@ func (t to) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-func TestWhatOneSideDoesTheOtherReads(t *testing.T) {
+func TestBothSidesSeeTheSameWeek(t *testing.T) {
 	here, there, _ := pair(t)
 	ctx := t.Context()
 	inv, err := there.CreateEvent(ctx, qa.Event{Title: "A week", Links: []qa.Link{{URL: "https://example.org", Text: "The book"}}, Prizes: 3}, "")
@@ -61,7 +61,7 @@ func TestWhatOneSideDoesTheOtherReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Fields have the types that their keys want, and an empty list of links is not none.
+	// Numbers keep their types, and an empty list of links differs from no list.
 	if _, err := there.Do(ctx, inv.Event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"startsAt": int64(1_790_000_000_123), "prizes": uint64(1)}, Links: []qa.Link{}}); err != nil {
 		t.Fatal(err)
 	}
@@ -92,8 +92,8 @@ func TestWhatOneSideDoesTheOtherReads(t *testing.T) {
 	}
 }
 
-// TestEveryMethodIsCarried calls each with zero values: whatever the node says to them, the
-// socket must have got its arguments and results across.
+// TestEveryMethodIsCarried calls each method with zero values. Whatever the method returns, the
+// socket must carry its arguments and results.
 func TestEveryMethodIsCarried(t *testing.T) {
 	_, there, _ := pair(t)
 	v := reflect.ValueOf(there)
@@ -163,25 +163,25 @@ func TestStreams(t *testing.T) {
 	}
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("it ended with %v", err)
+		t.Errorf("Watch ended with %v", err)
 	}
 
 	var did []feed.Entry
 	if err := there.Changes(t.Context(), inv.Event, 0, false, func(e feed.Entry) error { did = append(did, e); return nil }); err != nil || len(did) != 2 {
 		t.Errorf("%d entries, %v", len(did), err)
 	}
-	// A function that has had enough ends the stream with its own error.
+	// The function ends the stream by returning an error, and the caller gets it.
 	if err := there.Changes(t.Context(), inv.Event, 0, true, func(feed.Entry) error { return errEnough }); !errors.Is(err, errEnough) {
 		t.Errorf("ended with %v", err)
 	}
-	// An error of the stream itself has its kind.
+	// A stream of an event that does not exist must not hang.
 	if err := there.Changes(t.Context(), "nonsense", -1, false, func(feed.Entry) error { return nil }); err != nil {
 		t.Logf("a log of nothing ends with %v", err)
 	}
 }
 
-// TestAnotherVersionIsToldSo, whichever side is the older one.
-func TestAnotherVersionIsToldSo(t *testing.T) {
+// TestAnotherVersionIsReported covers both an older client and an older server.
+func TestAnotherVersionIsReported(t *testing.T) {
 	_, _, server := pair(t)
 	ask := func(path, fingerprint string) int {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+path, strings.NewReader("[]"))
@@ -213,14 +213,15 @@ func TestAnotherVersionIsToldSo(t *testing.T) {
 		older := httptest.NewServer(old)
 		client := any(NewClient(&http.Client{Transport: to{older.Listener.Addr().String()}})).(node.Node)
 		_, err := client.Identity(t.Context())
-		if node.KindOf(err) != node.OtherVersion || !strings.Contains(err.Error(), "another version") || !strings.Contains(err.Error(), "nothing was changed") {
+		if node.KindOf(err) != node.OtherVersion || !strings.Contains(err.Error(), "a different version") || !strings.Contains(err.Error(), "nothing was changed") {
 			t.Errorf("%s: %v", name, err)
 		}
 		older.Close()
 	}
 }
 
-// TestFingerprintsDiffer: whatever changes the bytes on the wire changes the fingerprint.
+// TestFingerprintsDiffer: a change to method names, parameters or JSON tags changes the
+// fingerprint.
 func TestFingerprintsDiffer(t *testing.T) {
 	seen := map[string]reflect.Type{}
 	for _, f := range []reflect.Type{
@@ -249,14 +250,14 @@ func TestFingerprintsDiffer(t *testing.T) {
 	} {
 		print := fingerprint(f)
 		if other, ok := seen[print]; ok {
-			t.Errorf("%v and %v have one fingerprint", f, other)
+			t.Errorf("%v and %v have the same fingerprint", f, other)
 		}
 		seen[print] = f
 	}
 }
 
-// TestAnAnswerThatIsCutOff is an error and not half of it.
-func TestAnAnswerThatIsCutOff(t *testing.T) {
+// TestATruncatedResponseIsAnError covers a single result and a stream.
+func TestATruncatedResponseIsAnError(t *testing.T) {
 	for name, body := range map[string]string{"a result": `["abc`, "a stream": `{"value":{}}` + "\n"} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
 		client := any(NewClient(&http.Client{Transport: to{server.Listener.Addr().String()}})).(node.Node)
