@@ -14,19 +14,19 @@ import (
 func TestFloodsCostFewSteps(t *testing.T) {
 	// Steps for each change and operation of 500 changes. An "n" grows with their number.
 	bounds := map[string]struct{ policy, projection float64 }{
-		"posts":                   {0.1, 0.1},
-		"one key again and again": {130, 1},
-		"one key by devices that do not know each other":                   {130, 8}, // n/4, log n
-		"versions of one text":                                             {1, 1},
-		"long versions of one text":                                        {1, 1},
-		"versions of one text by devices that do not know each other":      {130, 130}, // n/4, both
-		"reactions, 20 a person":                                           {0.1, 0.1},
-		"marks, on and off":                                                {170, 1},
-		"names of many people":                                             {0.1, 0.1},
-		"heads, merged again and again":                                    {250, 40},
-		"empty merges":                                                     {1, 1},
-		"claims that do not know each other":                               {130, 8}, // n/4, log n
-		"roles given to one person by devices that do not know each other": {260, 8}, // n/2, log n
+		"posts":                           {0.1, 0.1},
+		"one key written again and again": {130, 1},
+		"one key written concurrently by many devices":     {130, 8}, // n/4, log n
+		"revisions of one post":                            {1, 1},
+		"long revisions of one post":                       {1, 1},
+		"concurrent revisions of one post by many devices": {130, 130}, // n/4, both
+		"20 reactions by each of many people":              {0.1, 0.1},
+		"marks turned on and off":                          {170, 1},
+		"names of many people":                             {0.1, 0.1},
+		"concurrent changes, merged again and again":       {250, 40},
+		"empty merges":                                     {1, 1},
+		"concurrent claims":                                {130, 8}, // n/4, log n
+		"concurrent grants and revocations of one role":    {260, 8}, // n/2, log n
 		"pictures": {1, 1},
 	}
 	for _, f := range policytest.Floods(500) {

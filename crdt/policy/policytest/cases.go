@@ -5,22 +5,22 @@ import (
 	"flyleaf/qa"
 )
 
-// Case is a change that nobody may take, and what has to be there before it.
+// Case is a change that every replica must refuse, and the changes before it.
 type Case struct {
 	Name  string
-	Code  policy.Code // it is refused with
+	Code  policy.Code // with which Bad is refused
 	Event qa.EventID
 	Setup []Signed // valid, in causal order
 	Bad   Signed
 }
 
-// scene is the event that most cases are set in, and who is in it.
+// scene is the event of most cases, and its people.
 type scene struct {
 	*World
 	founder, organiser, author, moderator *Writer
 	reader, eve                           *Writer
 	question, reply                       qa.PostID // the reader's, and the author's reply to it
-	byEve                                 qa.PostID // a question of Eve's
+	byEve                                 qa.PostID // a question by Eve
 }
 
 func newScene(o Options) *scene {
@@ -44,23 +44,25 @@ func newScene(o Options) *scene {
 	return s
 }
 
+// at returns a path in the question.
 func (s *scene) at(rest string) string { return "posts/" + string(s.question) + "/" + rest }
 
 // build collects cases.
 type build []Case
 
-// add adds a case that is set in a scene. make returns the bad change.
+// add adds a case in an open event. make returns the bad change.
 func (b *build) add(code policy.Code, name string, make func(s *scene) Signed) {
 	b.addIn(Options{}, code, name, make)
 }
 
+// addIn is add for an event with other options.
 func (b *build) addIn(o Options, code policy.Code, name string, make func(s *scene) Signed) {
 	s := newScene(o)
 	bad := make(s)
 	*b = append(*b, Case{Name: name, Code: code, Event: s.Event, Setup: s.Changes, Bad: bad})
 }
 
-// addBy adds a case in which somebody drafts the bad change on the scene's heads.
+// addBy adds a case in which a person drafts the bad change on the scene's heads.
 func (b *build) addBy(who func(*scene) *Writer, code policy.Code, name string, f func(s *scene, d *Draft)) {
 	b.add(code, name, func(s *scene) Signed {
 		d := who(s).Draft()
@@ -69,7 +71,7 @@ func (b *build) addBy(who func(*scene) *Writer, code policy.Code, name string, f
 	})
 }
 
-// addGenesis adds a case whose bad change begins the event.
+// addGenesis adds a case whose bad change is the genesis.
 func (b *build) addGenesis(code policy.Code, name string, o Options, f func(d *Draft)) {
 	w := &World{}
 	d := Genesis(w, o)
@@ -87,8 +89,8 @@ func moderator(s *scene) *Writer { return s.moderator }
 func reader(s *scene) *Writer    { return s.reader }
 func eve(s *scene) *Writer       { return s.eve }
 
-// Cases returns the table. The cases do not depend on each other; many are set in
-// events that begin alike and so have one ID.
+// Cases returns the table. The cases are independent of each other. Many of their events
+// have the same genesis, and so the same ID.
 func Cases() []Case {
 	var b build
 	b.signatures()

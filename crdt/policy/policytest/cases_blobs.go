@@ -10,15 +10,15 @@ import (
 	"flyleaf/schema"
 )
 
-// picture sets a blob.
+// picture adds a blob of these bytes under the hash of `under`.
 func picture(d *Draft, bytes, under string) {
 	sum := sha256.Sum256([]byte(under))
 	d.Set("blobs/"+hex.EncodeToString(sum[:]), wire.BytesValue([]byte(bytes)))
 }
 
 func (b *build) blobs() {
-	b.addBy(founder, policy.CodeBlob, "a picture that is not what its name says", func(_ *scene, d *Draft) { picture(d, "a picture", "another") })
-	b.addBy(founder, policy.CodeBlob, "a picture that is not alone", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeBlob, "a picture that does not match its hash", func(_ *scene, d *Draft) { picture(d, "a picture", "another") })
+	b.addBy(founder, policy.CodeBlob, "a picture with other operations", func(_ *scene, d *Draft) {
 		picture(d, "a picture", "a picture")
 		d.Str("event/title", "A")
 	})

@@ -27,14 +27,14 @@ func (b *build) encodings() {
 	}
 	raw("cut off", func(b []byte) []byte { return b[:len(b)-1] })
 	raw("a wrong checksum", func(b []byte) []byte { b[5] ^= 1; return b })
-	raw("a byte too many", func(b []byte) []byte { return append(b, 0) })
-	raw("no change at all", func([]byte) []byte { return []byte("hello") })
+	raw("a trailing byte", func(b []byte) []byte { return append(b, 0) })
+	raw("not a change", func([]byte) []byte { return []byte("hello") })
 	spoil(policy.CodeMalformed, "extra bytes", func(c *wire.Change) { c.Extra = []byte{1} })
-	spoil(policy.CodeMalformed, "a dep twice", func(c *wire.Change) { c.Deps = append(c.Deps, c.Deps[len(c.Deps)-1]) })
-	spoil(policy.CodeMalformed, "number 0", func(c *wire.Change) { c.Seq = 0 })
-	spoil(policy.CodeMalformed, "an operation number 0", func(c *wire.Change) { c.StartOp = 0 })
-	spoil(policy.CodeMalformed, "operation numbers beyond 2^32", func(c *wire.Change) { c.StartOp = 1 << 32 })
-	spoil(policy.CodeMalformed, "replacing itself", func(c *wire.Change) {
+	spoil(policy.CodeMalformed, "a dependency named twice", func(c *wire.Change) { c.Deps = append(c.Deps, c.Deps[len(c.Deps)-1]) })
+	spoil(policy.CodeMalformed, "sequence number 0", func(c *wire.Change) { c.Seq = 0 })
+	spoil(policy.CodeMalformed, "operation counter 0", func(c *wire.Change) { c.StartOp = 0 })
+	spoil(policy.CodeMalformed, "operation counters beyond 2^32", func(c *wire.Change) { c.StartOp = 1 << 32 })
+	spoil(policy.CodeMalformed, "an operation that replaces itself", func(c *wire.Change) {
 		c.Ops[0].Pred = []wire.OpID{{Counter: c.StartOp, Actor: c.Actor}}
 	})
 	spoil(policy.CodeMalformed, "an empty key", func(c *wire.Change) { c.Ops[0].Key.Prop = "" })
@@ -70,24 +70,24 @@ func (b *build) shapes() {
 	shape("a message", func(d *Draft) { d.Message = "hello" })
 	shape("no time", func(d *Draft) { d.TimeMillis = 0 })
 	shape("a time before 1970", func(d *Draft) { d.TimeMillis = -1 })
-	b.add(policy.CodeSchema, "nothing, and no merge", func(s *scene) Signed {
+	b.add(policy.CodeSchema, "no operations, and not a merge", func(s *scene) Signed {
 		return s.eve.Draft(s.eve.last).Sign()
 	})
 }
 
 func (b *build) sequences() {
-	b.addBy(founder, policy.CodeSequence, "a number left out", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeSequence, "a gap in the sequence numbers", func(_ *scene, d *Draft) {
 		d.Str("event/title", "A")
 		d.Seq++
 	})
-	b.add(policy.CodeDuplicateSeq, "a number that is used in its own past", func(s *scene) Signed {
+	b.add(policy.CodeDuplicateSeq, "a sequence number used in its own past", func(s *scene) Signed {
 		x := s.eve.Clone()
 		s.eve.Do(func(d *Draft) { d.Post("", "One thing") })
 		d := x.Draft()
 		d.Post("", "Another")
 		return d.Sign()
 	})
-	b.add(policy.CodeSequence, "re-ordered: not on top of its writer's own last", func(s *scene) Signed {
+	b.add(policy.CodeSequence, "not depending on its writer's last change", func(s *scene) Signed {
 		d := s.eve.Draft(s.Changes[0].Change.Hash)
 		d.Deps = d.Deps[:0]
 		d.Deps = append(d.Deps, s.Changes[1].Change.Hash)
@@ -96,11 +96,11 @@ func (b *build) sequences() {
 		d.Post("", "Hello")
 		return d.Sign()
 	})
-	b.addBy(eve, policy.CodeSequence, "a high counter, to win", func(_ *scene, d *Draft) {
+	b.addBy(eve, policy.CodeSequence, "a counter raised to win conflicts", func(_ *scene, d *Draft) {
 		d.StartOp += 1000
 		d.Post("", "Hello")
 	})
-	b.addBy(eve, policy.CodeSequence, "back-dated: a counter below its past's", func(_ *scene, d *Draft) {
+	b.addBy(eve, policy.CodeSequence, "a counter below that of its past", func(_ *scene, d *Draft) {
 		d.StartOp--
 		d.Post("", "Hello")
 	})

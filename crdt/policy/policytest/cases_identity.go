@@ -10,8 +10,8 @@ import (
 	"flyleaf/qa"
 )
 
-// WeakKeys returns public keys of small order for which the signature that
-// SignWeak makes fits every message, as far as the equation goes.
+// WeakKeys returns public keys of small order. For these keys the signature of SignWeak
+// satisfies the verification equation for every message.
 func WeakKeys() map[string][32]byte {
 	return map[string][32]byte{
 		"the neutral point":                {1},
@@ -20,11 +20,10 @@ func WeakKeys() map[string][32]byte {
 	}
 }
 
-// SignWeak returns a signature that fits every message for the keys of WeakKeys:
-// R is the neutral point and S is 0.
+// SignWeak returns the signature that WeakKeys is about: R is the neutral point and S is 0.
 func SignWeak() []byte { return append([]byte{1}, make([]byte, keys.SignatureSize-1)...) }
 
-// byWeakKey is a change in which nobody says their name.
+// byWeakKey returns a change by a weak key that sets a name.
 func (s *scene) byWeakKey(key [32]byte) Signed {
 	x := &Writer{w: s.World, Key: s.eve.Key, Actor: wire.ActorID(key[:]) + "12345678"}
 	d := x.Draft()
@@ -52,7 +51,7 @@ func (b *build) signatures() {
 		x.Signature = make([]byte, keys.SignatureSize)
 		return x
 	})
-	b.add(policy.CodeSignature, "a bit of the signature flipped", func(s *scene) Signed {
+	b.add(policy.CodeSignature, "signature: one bit flipped", func(s *scene) Signed {
 		x := write(s).Sign()
 		x.Signature[17] ^= 4
 		return x
@@ -64,12 +63,12 @@ func (b *build) signatures() {
 		x.Signature, _ = keys.Sign(s.eve.Key, s.Event, x.Change.Hash)
 		return x
 	})
-	b.add(policy.CodeSignature, "with the signature of another change", func(s *scene) Signed {
+	b.add(policy.CodeSignature, "signature of another change", func(s *scene) Signed {
 		x := write(s).Sign()
 		x.Signature = s.Changes[len(s.Changes)-1].Signature
 		return x
 	})
-	b.add(policy.CodeSignature, "edited after it was signed", func(s *scene) Signed {
+	b.add(policy.CodeSignature, "edited after signing", func(s *scene) Signed {
 		x := write(s).Sign()
 		i := bytes.Index(x.Bytes, []byte("Hello"))
 		c := *x.Change
@@ -77,19 +76,19 @@ func (b *build) signatures() {
 		c.Ops[len(c.Ops)-1].Value = wire.StringValue("Jello")
 		x.Change, x.Bytes = &c, c.Encode()
 		if i < 0 || bytes.Contains(x.Bytes, []byte("Hello")) {
-			panic("trusttest: nothing was edited")
+			panic("policytest: the text was not edited")
 		}
 		return x
 	})
-	b.add(policy.CodeSignature, "replayed into another event, by its signature", func(s *scene) Signed {
+	b.add(policy.CodeSignature, "signed for another event", func(s *scene) Signed {
 		return write(s).SignFor(qa.MakeEventID([16]byte{7}))
 	})
 	for name, key := range WeakKeys() {
-		b.add(policy.CodeWeakKey, "by "+name+", with a signature that fits", func(s *scene) Signed {
+		b.add(policy.CodeWeakKey, "by "+name+", with a signature that satisfies the equation", func(s *scene) Signed {
 			return s.byWeakKey(key)
 		})
 	}
-	b.add(policy.CodeSignature, "by an actor that names nobody", func(s *scene) Signed {
+	b.add(policy.CodeSignature, "an actor ID that contains no identity", func(s *scene) Signed {
 		d := write(s)
 		d.Actor, d.Seq = "0123456789abcdef", 1
 		d.Ops = nil

@@ -9,18 +9,18 @@ import (
 	"flyleaf/schema"
 )
 
-// limits are changes that say more than a person could, and what costs others more
-// than it costs its writer.
+// limits are changes with more operations than any act makes, and changes that exceed a
+// limit on writes or revisions.
 func (b *build) limits() {
-	b.addBy(reader, policy.CodeRepeated, "a key twice", func(s *scene, d *Draft) {
+	b.addBy(reader, policy.CodeRepeated, "one key written twice", func(s *scene, d *Draft) {
 		d.Str(s.at("tags"), "a")
 		d.Str(s.at("tags"), "b")
 	})
-	b.addBy(founder, policy.CodeRepeated, "a key twice, not replacing what it wrote itself", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeRepeated, "one key written twice, without replacing its own value", func(_ *scene, d *Draft) {
 		d.Str("event/title", "A")
 		d.Str("event/title", "B").Pred = nil
 	})
-	b.addBy(founder, policy.CodeRepeated, "a key twice, among many", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeRepeated, "one key written twice among many operations", func(_ *scene, d *Draft) {
 		d.Str("event/title", "A")
 		for i := range schema.MaxLinks {
 			d.Map(fmt.Sprint("event/links/", i))
@@ -34,37 +34,37 @@ func (b *build) limits() {
 			d.Str(at+"/state", []string{"withdrawn", ""}[i%2])
 		}
 	})
-	b.addGenesis(policy.CodeRepeated, "founding with a title twice", Options{}, func(d *Draft) {
+	b.addGenesis(policy.CodeRepeated, "a genesis that sets the title twice", Options{}, func(d *Draft) {
 		d.Str("event/title", "A")
 		d.Str("event/title", "B")
 	})
-	b.addBy(reader, policy.CodeOperations, "many versions at once", func(s *scene, d *Draft) {
+	b.addBy(reader, policy.CodeOperations, "many revisions in one change", func(s *scene, d *Draft) {
 		for range 40 {
 			d.Str(s.at("revisions/"+d.RevisionID()), "again")
 		}
 	})
-	b.addBy(reader, policy.CodeOperations, "many posts at once", func(_ *scene, d *Draft) {
+	b.addBy(reader, policy.CodeOperations, "many posts in one change", func(_ *scene, d *Draft) {
 		for range 5 {
 			d.Post("", "again")
 		}
 	})
-	b.addBy(reader, policy.CodeOperations, "reactions to many posts at once", func(s *scene, d *Draft) {
+	b.addBy(reader, policy.CodeOperations, "reactions to several posts in one change", func(s *scene, d *Draft) {
 		for i := range schema.MaxReactions / 2 {
 			d.React(s.reply, fmt.Sprint("e", i), true)
 			d.React(s.question, fmt.Sprint("e", i), true)
 		}
 	})
-	b.addBy(moderator, policy.CodeOperations, "many people blocked at once", func(_ *scene, d *Draft) {
+	b.addBy(moderator, policy.CodeOperations, "many people blocked in one change", func(_ *scene, d *Draft) {
 		for i := range 5 {
 			d.Str("blocks/"+string(KeyOf(fmt.Sprint(i)).Identity()), "spam")
 		}
 	})
-	b.addBy(founder, policy.CodeOperations, "roles for many at once", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeOperations, "roles for many people in one change", func(_ *scene, d *Draft) {
 		for i := range 20 {
 			d.Role(KeyOf(fmt.Sprint(i)).Identity(), qa.RoleMember, true)
 		}
 	})
-	b.addBy(moderator, policy.CodeOperations, "marks of many posts at once", func(s *scene, d *Draft) {
+	b.addBy(moderator, policy.CodeOperations, "marks on several posts in one change", func(s *scene, d *Draft) {
 		for _, id := range []qa.PostID{s.question, s.reply, s.byEve} {
 			for _, mark := range []string{"hidden", "pinned", "approved", "answered"} {
 				if mark == "hidden" {
@@ -75,8 +75,8 @@ func (b *build) limits() {
 			}
 		}
 	})
-	b.add(policy.CodeTooOften, "a key once more than it may be written", func(s *scene) Signed {
-		// By two devices of one person, whose writes count together.
+	b.add(policy.CodeTooOften, "one write of a key too many", func(s *scene) Signed {
+		// The writes of two devices of one person count together.
 		other := s.Writer("reader/2")
 		for i := range schema.MaxWrites {
 			[]*Writer{s.reader, other}[i%2].Do(func(d *Draft) { d.Str(s.at("state"), []string{"withdrawn", ""}[i%2]) })
@@ -85,7 +85,7 @@ func (b *build) limits() {
 		d.Str(s.at("state"), "withdrawn")
 		return d.Sign()
 	})
-	b.add(policy.CodeTooOften, "one version of a text too many", func(s *scene) Signed {
+	b.add(policy.CodeTooOften, "one revision too many", func(s *scene) Signed {
 		for range schema.MaxRevisions - 1 {
 			s.reader.Do(func(d *Draft) { d.Str(s.at("revisions/"+d.RevisionID()), "again") })
 		}
@@ -93,7 +93,7 @@ func (b *build) limits() {
 		d.Str(s.at("revisions/"+d.RevisionID()), "again")
 		return d.Sign()
 	})
-	b.add(policy.CodeTooOften, "several versions at once that are too many", func(s *scene) Signed {
+	b.add(policy.CodeTooOften, "two revisions in one change where only one fits", func(s *scene) Signed {
 		for range schema.MaxRevisions - 2 {
 			s.reader.Do(func(d *Draft) { d.Str(s.at("revisions/"+d.RevisionID()), "again") })
 		}

@@ -5,7 +5,7 @@ import (
 	"flyleaf/qa"
 )
 
-// InvalidTexts are strings that an event of version 2 takes nowhere, by what is wrong.
+// InvalidTexts are strings that rules of version 2 accept nowhere, by what is wrong with them.
 var InvalidTexts = map[string]string{
 	"NUL":                                   "a\x00b",
 	"escape":                                "a\x1b[31mb",
@@ -29,7 +29,7 @@ var InvalidTexts = map[string]string{
 	"an invisible operator and a word join": "\u2062\u2060",
 }
 
-// InvalidLines are texts that an event of version 2 does not take where it wants a line.
+// InvalidLines are texts that rules of version 2 do not accept where the schema requires a line.
 var InvalidLines = map[string]string{
 	"a line break":            "a\nb",
 	"a tab":                   "a\tb",
@@ -39,7 +39,7 @@ var InvalidLines = map[string]string{
 	"a line break at the end": "a\n",
 }
 
-// texts are strings that are no texts, or no lines.
+// texts are strings that are not valid texts, or not valid lines.
 func (b *build) texts() {
 	for name, s := range InvalidTexts {
 		b.addBy(eve, policy.CodeText, "a question with "+name, func(_ *scene, d *Draft) { d.Post("", s) })
@@ -52,27 +52,27 @@ func (b *build) texts() {
 		b.addBy(founder, policy.CodeText, "a title with "+name, func(_ *scene, d *Draft) { d.Str("event/title", s) })
 	}
 	const line = "a\nb"
-	b.addBy(founder, policy.CodeText, "authors on two lines", func(_ *scene, d *Draft) { d.Str("event/authors", line) })
-	b.addBy(founder, policy.CodeText, "a relay on two lines", func(_ *scene, d *Draft) { d.Str("relays/0", line) })
-	b.addBy(founder, policy.CodeText, "a link's text on two lines", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeText, "authors with a line break", func(_ *scene, d *Draft) { d.Str("event/authors", line) })
+	b.addBy(founder, policy.CodeText, "a relay with a line break", func(_ *scene, d *Draft) { d.Str("relays/0", line) })
+	b.addBy(founder, policy.CodeText, "a link text with a line break", func(_ *scene, d *Draft) {
 		d.Path("event/links/0").Str("event/links/0/text", line)
 	})
-	b.addBy(reader, policy.CodeText, "tags on two lines", func(s *scene, d *Draft) { d.Str(s.at("tags"), line) })
-	b.addBy(eve, policy.CodeText, "on behalf of somebody on two lines", func(_ *scene, d *Draft) {
+	b.addBy(reader, policy.CodeText, "tags with a line break", func(s *scene, d *Draft) { d.Str(s.at("tags"), line) })
+	b.addBy(eve, policy.CodeText, "onBehalfOf with a line break", func(_ *scene, d *Draft) {
 		id := d.Post("", "Hello")
 		d.Str("posts/"+string(id)+"/onBehalfOf", line)
 	})
 	b.addBy(moderator, policy.CodeText, "a reason with NUL", func(s *scene, d *Draft) { d.Str(s.at("marks/hidden"), "a\x00b") })
-	b.addBy(moderator, policy.CodeText, "a block whose reason cannot be seen", func(s *scene, d *Draft) { d.Str("blocks/"+string(s.eve.ID()), "\u200b") })
+	b.addBy(moderator, policy.CodeText, "a block with an invisible reason", func(s *scene, d *Draft) { d.Str("blocks/"+string(s.eve.ID()), "\u200b") })
 	b.addBy(founder, policy.CodeText, "a description with NUL", func(_ *scene, d *Draft) { d.Str("event/description", "a\x00b") })
 	b.addBy(founder, policy.CodeText, "a key of x with a line break", func(_ *scene, d *Draft) { d.Str("event/x/a\nb", "A") })
-	b.addBy(reader, policy.CodeText, "an emoji that cannot be seen", func(s *scene, d *Draft) { d.React(s.reply, "\u200d\ufe0f", true) })
-	b.addIn(Options{Kind: "club"}, policy.CodeText, "a club's week with NUL in its title", func(s *scene) Signed {
+	b.addBy(reader, policy.CodeText, "an invisible emoji", func(s *scene, d *Draft) { d.React(s.reply, "\u200d\ufe0f", true) })
+	b.addIn(Options{Kind: "club"}, policy.CodeText, "a week of a club with NUL in its title", func(s *scene) Signed {
 		week := "weeks/" + string(qa.MakeEventID([16]byte{1}))
 		d := s.founder.Draft()
 		d.Map(week)
 		d.Str(week+"/title", "a\x00b")
 		return d.Sign()
 	})
-	b.addGenesis(policy.CodeText, "a beginning with a title that cannot be seen", Options{More: func(d *Draft) { d.Str("event/title", "\u200b") }}, nil)
+	b.addGenesis(policy.CodeText, "a genesis with an invisible title", Options{More: func(d *Draft) { d.Str("event/title", "\u200b") }}, nil)
 }

@@ -10,16 +10,17 @@ import (
 	"flyleaf/schema"
 )
 
+// keys are keys that the schema does not have.
 func (b *build) keys() {
 	me := string(KeyOf("founder").Identity())
 	keys := map[string]string{
-		"event/colour":                       "a field that events lack",
-		"event/links/20":                     "a link too many",
-		"event/links/01":                     "a link by another name",
-		"roles/somebody":                     "roles of something that is nobody",
-		"people/" + strings.ToUpper(me):      "a person in capitals",
-		"people/" + me[:63]:                  "a person cut short",
-		"event/x/" + strings.Repeat("n", 65): "a long name in x",
+		"event/colour":                       "an unknown field of the event",
+		"event/links/20":                     "one link too many",
+		"event/links/01":                     "a link number with a leading zero",
+		"roles/somebody":                     "roles of an invalid identity",
+		"people/" + strings.ToUpper(me):      "an identity in capitals",
+		"people/" + me[:63]:                  "an identity of 63 characters",
+		"event/x/" + strings.Repeat("n", 65): "a key of x that is too long",
 	}
 	for path, name := range keys {
 		b.addBy(founder, policy.CodeKey, name, func(_ *scene, d *Draft) {
@@ -31,15 +32,15 @@ func (b *build) keys() {
 		})
 	}
 	for path, name := range map[string]string{
-		"relays/8":                "a relay too many",
-		"relays/1000":             "a relay far too many",
-		"blocks/eve":              "a block of something that is nobody",
-		"contacts/nobody":         "the contact of nobody",
-		"blobs/picture":           "a blob by name",
-		"draw/seed":               "something else in the draw",
-		"winners/nobody":          "the winners of nobody",
-		"roles/" + me + "/king":   "a role that is none",
-		"people/" + me + "/phone": "something else about a person",
+		"relays/8":                "one relay too many",
+		"relays/1000":             "relay number 1,000",
+		"blocks/eve":              "a block of an invalid identity",
+		"contacts/nobody":         "a contact of an invalid identity",
+		"blobs/picture":           "a blob whose key is not a hash",
+		"draw/seed":               "an unknown key of the draw",
+		"winners/nobody":          "winners of an invalid identity",
+		"roles/" + me + "/king":   "an unknown role",
+		"people/" + me + "/phone": "an unknown field of a person",
 	} {
 		b.addBy(founder, policy.CodeKey, name, func(_ *scene, d *Draft) {
 			if up, _ := split(path); strings.Contains(up, "/") {
@@ -48,21 +49,22 @@ func (b *build) keys() {
 			d.Str(path, "A")
 		})
 	}
-	b.addBy(reader, policy.CodeKey, "something else of a post", func(s *scene, d *Draft) { d.Str(s.at("colour"), "red") })
-	b.addBy(moderator, policy.CodeKey, "a mark that is none", func(s *scene, d *Draft) { d.Bool(s.at("marks/great"), true) })
+	b.addBy(reader, policy.CodeKey, "an unknown field of a post", func(s *scene, d *Draft) { d.Str(s.at("colour"), "red") })
+	b.addBy(moderator, policy.CodeKey, "an unknown mark", func(s *scene, d *Draft) { d.Bool(s.at("marks/great"), true) })
 	b.addBy(reader, policy.CodeKey, "an emoji of 33 bytes", func(s *scene, d *Draft) { d.React(s.reply, strings.Repeat("x", 33), true) })
-	b.addIn(Options{Kind: "club"}, policy.CodeKey, "a club's week that is no event", func(s *scene) Signed {
+	b.addIn(Options{Kind: "club"}, policy.CodeKey, "a week of a club that is not an event ID", func(s *scene) Signed {
 		d := s.founder.Draft()
 		d.Map("weeks/next")
 		return d.Sign()
 	})
-	b.addIn(Options{Kind: "club"}, policy.CodeKey, "the closing of a club", func(s *scene) Signed {
+	b.addIn(Options{Kind: "club"}, policy.CodeKey, "a club that is closed", func(s *scene) Signed {
 		d := s.founder.Draft()
 		d.Bool("club/closed", true)
 		return d.Sign()
 	})
 }
 
+// values are values of a wrong type or form.
 func (b *build) values() {
 	me := string(KeyOf("founder").Identity())
 	for path, v := range map[string]wire.Value{
@@ -82,26 +84,26 @@ func (b *build) values() {
 		"people/" + me:                 wire.StringValue("me"),
 		"winners/" + me + "/" + postID: wire.BoolValue(true),
 	} {
-		b.addBy(founder, policy.CodeValue, "a value of another kind at "+strings.ReplaceAll(strings.ReplaceAll(path, me, "<id>"), me[1:]+"0", "<id>"), func(_ *scene, d *Draft) {
+		b.addBy(founder, policy.CodeValue, "a value of the wrong type: "+strings.ReplaceAll(strings.ReplaceAll(path, me, "<id>"), me[1:]+"0", "<id>"), func(_ *scene, d *Draft) {
 			if up, _ := split(path); strings.Contains(up, "/") {
 				d.Path(up)
 			}
 			d.Set(path, v)
 		})
 	}
-	b.addBy(founder, policy.CodeValue, "a map for a value", func(_ *scene, d *Draft) { d.Map("event/title") })
-	b.addBy(moderator, policy.CodeValue, "hidden without words", func(s *scene, d *Draft) { d.Bool(s.at("marks/hidden"), true) })
-	b.addBy(moderator, policy.CodeValue, "a duplicate of something that is no post", func(s *scene, d *Draft) { d.Str(s.at("marks/duplicateOf"), "that") })
-	b.addBy(reader, policy.CodeValue, "a state that is none", func(s *scene, d *Draft) { d.Str(s.at("state"), "lost") })
-	b.addBy(reader, policy.CodeValue, "a reaction in words", func(s *scene, d *Draft) {
+	b.addBy(founder, policy.CodeValue, "a map instead of a value", func(_ *scene, d *Draft) { d.Map("event/title") })
+	b.addBy(moderator, policy.CodeValue, "hidden without a reason", func(s *scene, d *Draft) { d.Bool(s.at("marks/hidden"), true) })
+	b.addBy(moderator, policy.CodeValue, "a duplicate of an invalid post ID", func(s *scene, d *Draft) { d.Str(s.at("marks/duplicateOf"), "that") })
+	b.addBy(reader, policy.CodeValue, "an unknown state", func(s *scene, d *Draft) { d.Str(s.at("state"), "lost") })
+	b.addBy(reader, policy.CodeValue, "a reaction that is a string", func(s *scene, d *Draft) {
 		at := "posts/" + string(s.reply) + "/reactions/" + string(s.reader.ID())
 		d.Path(at).Str(at+"/want", "very much")
 	})
-	b.addBy(founder, policy.CodeValue, "a post as somebody else", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeValue, "a post with an unknown `as`", func(_ *scene, d *Draft) {
 		id := d.Post("", "Hello")
 		d.Str("posts/"+string(id)+"/as", "king")
 	})
-	b.addBy(founder, policy.CodeValue, "an origin that is no post", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeValue, "an origin that is an invalid post ID", func(_ *scene, d *Draft) {
 		id := d.Post("", "Hello")
 		d.Str("posts/"+string(id)+"/origin", "that")
 	})
@@ -135,19 +137,19 @@ func (b *build) lengths() {
 			d.Set(path, v)
 		})
 	}
-	b.addBy(eve, policy.CodeLimit, "over-long: a text of 32 KiB and a byte", func(_ *scene, d *Draft) { d.Post("", strings.Repeat("x", schema.MaxText+1)) })
+	b.addBy(eve, policy.CodeLimit, "over-long: a text of 32 KiB and one byte", func(_ *scene, d *Draft) { d.Post("", strings.Repeat("x", schema.MaxText+1)) })
 	b.addBy(reader, policy.CodeLimit, "over-long: tags", func(s *scene, d *Draft) { d.Set(s.at("tags"), long(schema.MaxTags+1)) })
 	b.addBy(moderator, policy.CodeLimit, "over-long: a reason", func(s *scene, d *Draft) { d.Set(s.at("marks/hidden"), long(schema.MaxReason+1)) })
-	b.addBy(founder, policy.CodeLimit, "over-long: on whose behalf", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeLimit, "over-long: onBehalfOf", func(_ *scene, d *Draft) {
 		id := d.Post("", "Hello")
 		d.Set("posts/"+string(id)+"/onBehalfOf", long(schema.MaxName+1))
 	})
-	b.addBy(reader, policy.CodeLimit, "21 emoji at once", func(s *scene, d *Draft) {
+	b.addBy(reader, policy.CodeLimit, "21 emoji in one change", func(s *scene, d *Draft) {
 		for i := range schema.MaxReactions + 1 {
 			d.React(s.reply, fmt.Sprint("e", i), true)
 		}
 	})
-	b.addBy(founder, policy.CodeLimit, "21 x among other things", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeLimit, "21 keys of x among other operations", func(_ *scene, d *Draft) {
 		for i := range schema.MaxLinks {
 			d.Map(fmt.Sprint("event/links/", i))
 		}
@@ -165,12 +167,12 @@ func (b *build) lengths() {
 		d.React(s.reply, "one more", true)
 		return d.Sign()
 	})
-	b.addBy(founder, policy.CodeLimit, "21 names in the event's x", func(_ *scene, d *Draft) {
+	b.addBy(founder, policy.CodeLimit, "21 keys in the event's x", func(_ *scene, d *Draft) {
 		for i := range schema.MaxXKeys + 1 {
 			d.Str(fmt.Sprint("event/x/", i), "A")
 		}
 	})
-	b.addBy(reader, policy.CodeLimit, "21 names in a post's x", func(s *scene, d *Draft) {
+	b.addBy(reader, policy.CodeLimit, "21 keys in a post's x", func(s *scene, d *Draft) {
 		d.Map(s.at("x"))
 		for i := range schema.MaxXKeys + 1 {
 			d.Str(s.at(fmt.Sprint("x/", i)), "A")
@@ -178,5 +180,5 @@ func (b *build) lengths() {
 	})
 }
 
-// postID is a post ID of nobody's.
+// postID is a valid post ID of a post that does not exist.
 var postID = string(qa.MakePostID("0123456789abcdef", []byte("01234567"), 7))

@@ -12,16 +12,16 @@ import (
 	"flyleaf/schema"
 )
 
-// Flood is a kind of change of which somebody writes very many, so that others have
-// more to do than it costs its writer.
+// Flood is a large number of valid changes of one kind, which an attacker writes because they
+// cost other replicas more than their writer.
 type Flood struct {
 	Name  string
 	Event qa.EventID
-	Setup []Signed // what is there before
+	Setup []Signed // the changes before them
 	Many  []Signed // valid, in causal order
 }
 
-// Operations returns how many operations the many changes have.
+// Operations returns the number of operations in Many.
 func (f *Flood) Operations() (n int) {
 	for i := range f.Many {
 		n += len(f.Many[i].Change.Ops)
@@ -29,7 +29,7 @@ func (f *Flood) Operations() (n int) {
 	return n
 }
 
-// Bytes returns how long they are.
+// Bytes returns the number of bytes in Many.
 func (f *Flood) Bytes() (n int) {
 	for i := range f.Many {
 		n += len(f.Many[i].Bytes)
@@ -37,15 +37,15 @@ func (f *Flood) Bytes() (n int) {
 	return n
 }
 
-// flood writes changes fast: unlike a Draft it is told what stands where.
+// flood writes changes fast: it keeps the current values that a Draft computes.
 type flood struct {
 	*World
 	many []Signed
 	maxs map[wire.Hash]uint64
-	live map[string][]wire.OpID // what stands at a key that is written again, by a name
+	live map[string][]wire.OpID // by map and key, the current writes of keys that are written again
 }
 
-// write signs a change of x on top of others. The writer's own last is added.
+// write signs a change of x that depends on the given changes and on x's last change.
 func (f *flood) write(x *Writer, on []wire.Hash, ops func(start uint64) []wire.Op) Signed {
 	deps := slices.Clone(on)
 	if x.seq > 0 && !slices.Contains(deps, x.last) {
@@ -65,7 +65,7 @@ func (f *flood) write(x *Writer, on []wire.Hash, ops func(start uint64) []wire.O
 	return s
 }
 
-// set sets a key to a value that is another each time, over what stands there.
+// set returns an operation that writes a key and replaces its current value.
 func (f *flood) set(x *Writer, in wire.OpID, key string, v wire.Value, start uint64) wire.Op {
 	at := fmt.Sprint(in, key)
 	op := wire.Op{Action: wire.Set, Obj: in, Key: wire.Key{Prop: key}, Value: v, Pred: f.live[at]}
@@ -73,7 +73,7 @@ func (f *flood) set(x *Writer, in wire.OpID, key string, v wire.Value, start uin
 	return op
 }
 
-// Floods returns, of each kind, about n changes.
+// Floods returns one flood of each kind, with about n changes each.
 func Floods(n int) []Flood {
 	var out []Flood
 	add := func(name string, write func(f *flood, n int)) {
@@ -87,7 +87,7 @@ func Floods(n int) []Flood {
 		write(f, n)
 		out = append(out, Flood{Name: name, Event: f.Event, Setup: f.Changes, Many: f.many})
 	}
-	// What the setup made.
+	// The helpers below return what the setup made.
 	eveOf := func(f *flood) *Writer {
 		x := f.Writer("eve")
 		s := f.Changes[2]
@@ -133,13 +133,13 @@ func Floods(n int) []Flood {
 			})
 		}
 	})
-	add("one key again and again", func(f *flood, n int) {
+	add("one key written again and again", func(f *flood, n int) {
 		x := eveOf(f)
 		for i := range min(n, schema.MaxWrites) {
 			f.write(x, nil, func(at uint64) []wire.Op { return []wire.Op{f.set(x, post(f, 0), "state", toggle(i), at)} })
 		}
 	})
-	add("one key by devices that do not know each other", func(f *flood, n int) {
+	add("one key written concurrently by many devices", func(f *flood, n int) {
 		on := []wire.Hash{f.Changes[2].Change.Hash}
 		for i := range n {
 			x := crowd(f, "eve", i)
@@ -148,7 +148,7 @@ func Floods(n int) []Flood {
 			})
 		}
 	})
-	add("versions of one text", func(f *flood, n int) {
+	add("revisions of one post", func(f *flood, n int) {
 		x := eveOf(f)
 		for range min(n, schema.MaxRevisions-1) {
 			f.write(x, nil, func(at uint64) []wire.Op {
@@ -159,7 +159,7 @@ func Floods(n int) []Flood {
 			})
 		}
 	})
-	add("long versions of one text", func(f *flood, n int) {
+	add("long revisions of one post", func(f *flood, n int) {
 		x := eveOf(f)
 		text := wire.StringValue(strings.Repeat("Again, and not one word of it is new. ", schema.MaxText/38))
 		for range min(n, schema.MaxRevisions-1) {
@@ -170,7 +170,7 @@ func Floods(n int) []Flood {
 			})
 		}
 	})
-	add("versions of one text by devices that do not know each other", func(f *flood, n int) {
+	add("concurrent revisions of one post by many devices", func(f *flood, n int) {
 		on := []wire.Hash{f.Changes[2].Change.Hash}
 		for i := range n {
 			x := crowd(f, "eve", i)
@@ -182,7 +182,7 @@ func Floods(n int) []Flood {
 			})
 		}
 	})
-	add("reactions, 20 a person", func(f *flood, n int) {
+	add("20 reactions by each of many people", func(f *flood, n int) {
 		on := f.Changes[2].Change.Hash
 		for i := range n {
 			x := crowd(f, fmt.Sprint("p", i), 0)
@@ -198,7 +198,7 @@ func Floods(n int) []Flood {
 			on = s.Change.Hash
 		}
 	})
-	add("marks, on and off", func(f *flood, n int) {
+	add("marks turned on and off", func(f *flood, n int) {
 		x, on := f.Writer("moderator"), []wire.Hash{f.Changes[2].Change.Hash}
 		for i := range min(n, schema.MaxWrites) {
 			f.write(x, on, func(at uint64) []wire.Op {
@@ -220,7 +220,7 @@ func Floods(n int) []Flood {
 			on = s.Change.Hash
 		}
 	})
-	add("heads, merged again and again", func(f *flood, n int) {
+	add("concurrent changes, merged again and again", func(f *flood, n int) {
 		on := []wire.Hash{f.Changes[2].Change.Hash}
 		const wide = 16
 		var xs []*Writer
@@ -247,7 +247,7 @@ func Floods(n int) []Flood {
 				}
 				return 1
 			})
-			if len(f.many)+2*wide > schema.MaxWrites { // as often as one person may write the key
+			if len(f.many)+2*wide > schema.MaxWrites { // the limit of writes of one key by one person
 				break
 			}
 			on = heads
@@ -273,8 +273,8 @@ func Floods(n int) []Flood {
 			}
 		}
 	})
-	add("claims that do not know each other", func(f *flood, n int) {
-		// Whoever has an invitation's link writes with its key, on as many devices as they like.
+	add("concurrent claims", func(f *flood, n int) {
+		// Anybody with an invitation link can write with its key, on any number of devices.
 		f.Founder.Do(func(d *Draft) { d.Role(f.Writer("link").ID(), qa.RoleInviteAuthor, true) })
 		given := f.Changes[len(f.Changes)-1].Change
 		f.maxs[given.Hash] = given.MaxOp()
@@ -289,7 +289,7 @@ func Floods(n int) []Flood {
 			})
 		}
 	})
-	add("roles given to one person by devices that do not know each other", func(f *flood, n int) {
+	add("concurrent grants and revocations of one role", func(f *flood, n int) {
 		of := f.Writer("moderator").ID()
 		on := f.Changes[2].Change.Hash
 		roles := f.Founder.Draft(on).Obj("roles/" + string(of))

@@ -8,14 +8,14 @@ import (
 	"flyleaf/qa"
 )
 
-// Replica takes changes as a relay and a device do: decoded, signed, in their place
-// in the graph, valid. What comes before its past waits.
+// Replica accepts changes as a relay or a device does: a change must decode, be signed, fit
+// into the graph and be valid. A change that arrives before its dependencies stays pending.
 type Replica struct {
 	Event   qa.EventID
 	Graph   *graph.Graph
 	Policy  *policy.Policy
-	Applied []*wire.Change // in the order they were applied
-	// Rejected are changes that waited and were refused when their turn came.
+	Applied []*wire.Change // in the order in which they were applied
+	// Rejected are pending changes that were refused once their dependencies had arrived.
 	Rejected []core.Rejection
 
 	document  *core.Document
@@ -28,8 +28,8 @@ func NewReplica(event qa.EventID) *Replica {
 	return &Replica{Event: event, Graph: d.Graph(), Policy: d.Policy(), document: d, inspector: core.Inspector{Event: event}}
 }
 
-// Apply adds a change as it travels. A *policy.Refusal is returned when it is not
-// taken, nil when it is or when it waits.
+// Apply adds a change as a peer would send it. It returns a *policy.Refusal if the change is
+// refused, and nil if it was applied or is pending.
 func (r *Replica) Apply(s Signed) error {
 	found, err := r.inspector.Inspect(s.Bytes, s.Signature)
 	if err != nil {
@@ -41,7 +41,7 @@ func (r *Replica) Apply(s Signed) error {
 	return r.add(found.Change)
 }
 
-// ApplyChange is Apply for a change that was decoded and whose signature was checked.
+// ApplyChange is Apply for a decoded change whose signature was checked.
 func (r *Replica) ApplyChange(c *wire.Change) error {
 	return r.add(core.NewChange(c, nil, nil, 0))
 }

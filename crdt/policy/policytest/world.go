@@ -1,10 +1,10 @@
-// Package policytest builds events and hostile changes for tests, without automerge:
-// changes are written operation by operation, each right as far as the test does not
-// make it wrong. What stands at a key in a past is worked out by the definition,
-// slowly, so that it is a check of what the policy works out fast.
+// Package policytest builds events and hostile changes for tests, without automerge-go. A
+// test writes a change operation by operation, and every operation is valid unless the test
+// spoils it. The package computes the current values of a key slowly, from their definition,
+// so that tests can compare them with what the policy computes fast.
 //
-// Cases is a table of changes that nobody may take, each with the code that it is
-// refused with; relay and device are to be held to it alike.
+// Cases is a table of changes that every replica must refuse, each with the code of the
+// refusal. The tests of relay, device and audit all run it.
 package policytest
 
 import (
@@ -21,29 +21,29 @@ import (
 	"flyleaf/schema"
 )
 
-// Millis is the time of the first change, in ms since 1970; each next is a second
+// Millis is the time of the first change, in ms since 1970. Each further change is one second
 // later.
 const Millis = 1_788_000_000_000
 
-// Signed is a change as it travels.
+// Signed is a change as it is sent: its bytes and their signature.
 type Signed struct {
-	Change    *wire.Change // what was meant, also where Bytes are spoilt
+	Change    *wire.Change // the change before a test spoiled Bytes
 	Bytes     []byte       // a type-1 chunk
-	Signature []byte       // 64 bytes, nil: unsigned
+	Signature []byte       // 64 bytes; nil: unsigned
 }
 
-// World is an event that a test makes up.
+// World is the event of a test.
 type World struct {
 	Event   qa.EventID
 	Founder *Writer
-	// Changes are those that were added, in causal order.
+	// Changes are the changes of the event, in causal order.
 	Changes []Signed
 	by      map[wire.Hash]*wire.Change
 	actors  map[wire.ActorID][]*wire.Change
-	pasts   map[wire.Hash]map[wire.Hash]bool // of changes of which this was asked
+	pasts   map[wire.Hash]map[wire.Hash]bool // cache: by change, its past
 }
 
-// Writer is a device of somebody.
+// Writer is a device of a person.
 type Writer struct {
 	w     *World
 	Key   keys.Key
@@ -52,10 +52,10 @@ type Writer struct {
 	last  wire.Hash
 }
 
-// ID is who the writer is.
+// ID returns the writer's identity.
 func (x *Writer) ID() qa.Identity { return x.Key.Identity() }
 
-// KeyOf returns the key of a person, decided by the name.
+// KeyOf returns the key of a person. It depends only on the name.
 func KeyOf(name string) keys.Key {
 	sum := sha256.Sum256([]byte(name))
 	k, err := keys.KeyFromSeed(sum[:])
@@ -65,7 +65,8 @@ func KeyOf(name string) keys.Key {
 	return k
 }
 
-// Writer returns a device of a person: the name, and after a slash which of several.
+// Writer returns a device: the person's name, optionally followed by a slash and the name of
+// the device.
 func (w *World) Writer(name string) *Writer {
 	person, _, _ := strings.Cut(name, "/")
 	k := KeyOf(person)
@@ -77,16 +78,16 @@ func (w *World) Writer(name string) *Writer {
 	return &Writer{w: w, Key: k, Actor: a}
 }
 
-// Options are the parts of a genesis.
+// Options describe a genesis.
 type Options struct {
-	Kind, Access string // "event" and "open" when empty
-	RulesVersion uint64 // schema.RulesVersion when 0
-	By           string // "founder" when empty
-	Without      string // a path that is left out
-	More         func(*Draft)
+	Kind, Access string       // "event" and "open" when empty
+	RulesVersion uint64       // schema.RulesVersion when 0
+	By           string       // "founder" when empty
+	Without      string       // a path that is omitted
+	More         func(*Draft) // adds operations
 }
 
-// NewWorld returns an event founded by "founder".
+// NewWorld returns an event that contains only its genesis.
 func NewWorld(o Options) *World {
 	w := &World{by: map[wire.Hash]*wire.Change{}}
 	d := Genesis(w, o)
@@ -95,8 +96,7 @@ func NewWorld(o Options) *World {
 	return w
 }
 
-// Genesis drafts the first change of a world, and gives the world its ID when it is
-// signed.
+// Genesis drafts the first change of a world. Signing the change sets the world's event ID.
 func Genesis(w *World, o Options) *Draft {
 	if w.by == nil {
 		w.by = map[wire.Hash]*wire.Change{}
@@ -141,7 +141,7 @@ func Genesis(w *World, o Options) *Draft {
 	return d
 }
 
-// Heads returns the changes that no other builds on, ascending.
+// Heads returns the changes that no other change depends on, ascending.
 func (w *World) Heads() []wire.Hash {
 	heads := map[wire.Hash]bool{}
 	for _, s := range w.Changes {
@@ -160,7 +160,7 @@ func (w *World) Heads() []wire.Hash {
 	return out
 }
 
-// Add takes a change into the world.
+// Add adds a change to the world.
 func (w *World) Add(s Signed) Signed {
 	w.Changes = append(w.Changes, s)
 	w.by[s.Change.Hash] = s.Change
@@ -171,13 +171,13 @@ func (w *World) Add(s Signed) Signed {
 	return s
 }
 
-// Draft is a change that is being written.
+// Draft is a change before it is signed.
 type Draft struct {
 	*wire.Change
 	x     *Writer
 	past  []*wire.Change
-	void  map[wire.Hash]bool   // of past: what its writer wrote from a number on that past holds twice
-	own   map[string]wire.OpID // maps that the draft makes, by their paths
+	void  map[wire.Hash]bool   // the changes of past that are void in it
+	own   map[string]wire.OpID // maps that the draft makes, by path
 	found bool
 }
 
@@ -187,8 +187,8 @@ type op struct {
 	index  int
 }
 
-// opOf returns which operation a change means by an ID: one of its own, or the one that
-// its past holds.
+// opOf returns the operation to which an ID refers in a change: one of its own, or one in
+// its past.
 func (w *World) opOf(by *wire.Change, id wire.OpID) op {
 	if id.Actor == by.Actor && id.Counter >= by.StartOp {
 		return op{by, int(id.Counter - by.StartOp)}
@@ -209,7 +209,7 @@ func (w *World) opOf(by *wire.Change, id wire.OpID) op {
 	return op{found[0], int(id.Counter - found[0].StartOp)}
 }
 
-// before reports whether a change of the world lies in the past of another.
+// before reports whether a change of the world is in the past of another.
 func (w *World) before(c, of *wire.Change) bool {
 	if w.by[of.Hash] == nil { // a draft
 		return w.inPast(of.Deps)[c.Hash]
@@ -225,7 +225,7 @@ func (w *World) before(c, of *wire.Change) bool {
 	return in[c.Hash]
 }
 
-// voidIn returns what is void for whoever knows these changes.
+// voidIn returns the changes of a past that are void in it.
 func voidIn(past []*wire.Change) map[wire.Hash]bool {
 	type number struct {
 		actor wire.ActorID
@@ -251,8 +251,8 @@ func voidIn(past []*wire.Change) map[wire.Hash]bool {
 	return void
 }
 
-// Draft begins a change on top of these, and of the writer's own last. Without any
-// it builds on the world's heads.
+// Draft begins a change that depends on the given changes and on the writer's last change;
+// if none are given, on the world's heads.
 func (x *Writer) Draft(on ...wire.Hash) *Draft {
 	if len(on) == 0 {
 		on = x.w.Heads()
@@ -274,7 +274,7 @@ func (x *Writer) Draft(on ...wire.Hash) *Draft {
 	return d
 }
 
-// inPast returns the changes and all before them.
+// inPast returns these changes and their pasts.
 func (w *World) inPast(of []wire.Hash) map[wire.Hash]bool {
 	in := map[wire.Hash]bool{}
 	var visit func(h wire.Hash)
@@ -294,7 +294,7 @@ func (w *World) inPast(of []wire.Hash) map[wire.Hash]bool {
 	return in
 }
 
-// past is inPast as a list in causal order.
+// past is inPast as a list, in causal order.
 func (w *World) past(of []wire.Hash) []*wire.Change {
 	in := w.inPast(of)
 	var out []*wire.Change
@@ -306,17 +306,17 @@ func (w *World) past(of []wire.Hash) []*wire.Change {
 	return out
 }
 
-// Next returns the ID of the operation that comes next.
+// Next returns the ID of the draft's next operation.
 func (d *Draft) Next() wire.OpID {
 	return wire.OpID{Counter: d.StartOp + uint64(len(d.Ops)), Actor: d.Actor}
 }
 
-// Obj returns the map at a path, of those that the draft can see the one with the
-// highest operation. What is void in the draft's past is not seen. It panics when
-// there is none.
+// Obj returns the map at a path: the one with the highest operation, of the maps in the
+// draft's past that are not void there and those that the draft makes. It panics if there is
+// none.
 func (d *Draft) Obj(path string) wire.OpID { return d.obj(path, false) }
 
-// Void is Obj of a map that is void in the draft's past, or in one that is.
+// Void is like Obj, but also finds maps that are void in the draft's past.
 func (d *Draft) Void(path string) wire.OpID { return d.obj(path, true) }
 
 func (d *Draft) obj(path string, void bool) wire.OpID {
@@ -356,9 +356,9 @@ func (d *Draft) Has(path string) (ok bool) {
 	return true
 }
 
-// Live returns what stands at a key, by the definition: what is in the past or
-// earlier in the draft, is not void there, and is not in the past of another such
-// write. Where nothing is void that is what no other has replaced.
+// Live returns the current writes of a key, from their definition: the writes that are in the
+// past, or earlier in the draft, that are not void there, and that are not in the past of
+// another such write. If no write is void, these are the writes that no other has replaced.
 func (d *Draft) Live(obj wire.OpID, key string) []wire.OpID {
 	type write struct {
 		id wire.OpID
@@ -387,13 +387,13 @@ func (d *Draft) Live(obj wire.OpID, key string) []wire.OpID {
 	}
 	var out []wire.OpID
 	for _, x := range all {
-		stands := !replaced[x.id]
+		current := !replaced[x.id]
 		if len(d.void) > 0 {
-			stands = !slices.ContainsFunc(all, func(y write) bool {
+			current = !slices.ContainsFunc(all, func(y write) bool {
 				return x.at.change == y.at.change && x.at.index < y.at.index || d.x.w.before(x.at.change, y.at.change)
 			})
 		}
-		if stands {
+		if current {
 			out = append(out, x.id)
 		}
 	}
@@ -406,6 +406,7 @@ func (d *Draft) Live(obj wire.OpID, key string) []wire.OpID {
 	return out
 }
 
+// split cuts off the last key of a path.
 func split(path string) (up, key string) {
 	if i := strings.LastIndex(path, "/"); i >= 0 {
 		return path[:i], path[i+1:]
@@ -413,7 +414,7 @@ func split(path string) (up, key string) {
 	return "", path
 }
 
-// op appends an operation and returns it, for the test to spoil.
+// op appends a valid operation and returns it, so that a test can spoil it.
 func (d *Draft) op(path string, a wire.Action, v wire.Value) *wire.Op {
 	up, key := split(path)
 	obj := d.Obj(up)
@@ -421,13 +422,13 @@ func (d *Draft) op(path string, a wire.Action, v wire.Value) *wire.Op {
 	return &d.Ops[len(d.Ops)-1]
 }
 
-// Set sets a value.
+// Set writes a value.
 func (d *Draft) Set(path string, v wire.Value) *wire.Op { return d.op(path, wire.Set, v) }
 
-// Str sets a text.
+// Str writes a string.
 func (d *Draft) Str(path, s string) *wire.Op { return d.Set(path, wire.StringValue(s)) }
 
-// Bool sets a truth value.
+// Bool writes a boolean.
 func (d *Draft) Bool(path string, on bool) *wire.Op { return d.Set(path, wire.BoolValue(on)) }
 
 // Map makes a map.
@@ -438,7 +439,7 @@ func (d *Draft) Map(path string) *wire.Op {
 	return op
 }
 
-// Path makes a map unless it is there.
+// Path makes a map unless it exists.
 func (d *Draft) Path(path string) *Draft {
 	if !d.Has(path) {
 		d.Map(path)
@@ -452,17 +453,17 @@ func (d *Draft) Role(id qa.Identity, role qa.Role, on bool) *Draft {
 	return d
 }
 
-// PostID is the ID of the post that the next operation would make.
+// PostID returns the ID of the post that the next operation would make.
 func (d *Draft) PostID() qa.PostID {
 	return qa.MakePostID(d.x.ID(), []byte(d.Actor), d.Next().Counter)
 }
 
-// RevisionID is the ID of the revision that the next operation would set.
+// RevisionID returns the ID of the revision that the next operation would write.
 func (d *Draft) RevisionID() string {
 	return string(qa.MakeRevisionID([]byte(d.Actor), d.Next().Counter))
 }
 
-// Post makes a post whole, but for the paths in it that are named in without.
+// Post makes a complete post, except for the paths named in without.
 func (d *Draft) Post(parent qa.PostID, text string, without ...string) qa.PostID {
 	id := d.PostID()
 	at := "posts/" + string(id)
@@ -484,18 +485,18 @@ func (d *Draft) Post(parent qa.PostID, text string, without ...string) qa.PostID
 	return id
 }
 
-// React sets an emoji of the writer's.
+// React adds or removes a reaction of the writer.
 func (d *Draft) React(post qa.PostID, emoji string, on bool) *Draft {
 	at := "posts/" + string(post) + "/reactions/" + string(d.x.ID())
 	d.Path(at).Bool(at+"/"+emoji, on)
 	return d
 }
 
-// Sign ends the draft: it is encoded, has its hash, and is signed by its writer,
-// who goes on from it.
+// Sign encodes the draft and signs it with its writer's key. The writer's next change follows
+// it.
 func (d *Draft) Sign() Signed { return d.SignFor(d.x.w.Event) }
 
-// SignFor is Sign for another event.
+// SignFor is Sign with a signature for another event.
 func (d *Draft) SignFor(event qa.EventID) Signed {
 	s := Signed{Change: d.Change, Bytes: d.Encode()}
 	h, err := wire.ReadHash(s.Bytes)
@@ -514,8 +515,8 @@ func (d *Draft) SignFor(event qa.EventID) Signed {
 	return s
 }
 
-// Clone returns a copy of the writer that goes on from where it is: a second device
-// with one actor, as a copied data directory would be, or a way to take a step back.
+// Clone returns a copy of the writer in its current state: a second device with the same
+// actor, as after copying a data directory.
 func (x *Writer) Clone() *Writer {
 	c := *x
 	return &c
@@ -528,20 +529,20 @@ func (x *Writer) Do(f func(*Draft)) Signed {
 	return x.w.Add(d.Sign())
 }
 
-// DoOn is Do on top of the given changes.
+// DoOn is Do for a change that depends on the given changes.
 func (x *Writer) DoOn(on []wire.Hash, f func(*Draft)) Signed {
 	d := x.Draft(on...)
 	f(d)
 	return x.w.Add(d.Sign())
 }
 
-// StrAtRoot sets a text in the root, without a look at what stands there.
+// StrAtRoot writes a string into the root map, without naming a value that it replaces.
 func (d *Draft) StrAtRoot(key, s string) {
 	d.Ops = append(d.Ops, wire.Op{Action: wire.Set, Key: wire.Key{Prop: key}, Value: wire.StringValue(s)})
 }
 
-// Toggle writes a change that turns one key of text on and off so many times, as no
-// version of our writer does and as earlier versions of the rules allowed.
+// Toggle adds a change that writes one key several times, alternately "withdrawn" and "".
+// Earlier versions of the rules allowed this; Flyleaf itself never wrote such changes.
 func (x *Writer) Toggle(path string, times int) Signed {
 	return x.Do(func(d *Draft) {
 		d.Str(path, "withdrawn")
