@@ -4,7 +4,7 @@ GO ?= go
 # now and then Go's fuzzer reports the end of it as a failure of its own.
 FUZZTIME ?= 10000x
 
-.PHONY: run build web test race lint fuzz bench microbench wasm nocgo native docs clean
+.PHONY: run build web dist test race lint fuzz bench microbench wasm nocgo native docs clean
 
 run: ## a relay and the app on a sample week; in the desktop pages and in a browser tab
 	$(GO) run ./internal/buildweb -embed -fast -out webapp/dist
@@ -19,6 +19,9 @@ build: ## bin/flyleaf and bin/syncserver
 web: ## Flyleaf for the browser: bin/web for any static host, webapp/dist to be built into the relay
 	$(GO) run ./internal/buildweb -out bin/web
 	$(GO) run ./internal/buildweb -embed -out webapp/dist
+
+dist: web ## bin/dist: archives of both programs for Linux, macOS and Windows, with checksums; ARGS="-version v1.2.0"
+	$(GO) run ./internal/builddist $(ARGS)
 
 test: ## all tests; those that need Chromium or Node skip without them
 	$(GO) test ./...
@@ -47,10 +50,8 @@ microbench: ## benchmarks of the packages
 wasm: ## what runs in a browser tab builds for it
 	GOOS=js GOARCH=wasm $(GO) build ./schema ./qa ./crdt/wire ./crdt/graph ./crdt/projection ./crdt/sync/... ./crdt/bundle ./keys ./crdt/policy ./crdt/describe ./crdt/verify ./keys/identity ./storage ./storage/mem ./storage/idb ./replica/... ./feed ./node/... ./importer/... ./publish/... ./webui ./cmd/web
 
-nocgo: ## both programs without cgo, the app on the native engine; for Windows too
-	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/syncserver
-	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/app
-	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/app
+nocgo: ## both programs without cgo, the app on the native engine, for three systems
+	$(GO) run ./internal/builddist -systems linux/amd64,darwin/arm64,windows/amd64 -out bin/nocgo
 
 native: ## the tests of what writes changes, on the native engine
 	$(GO) test -short -tags native ./crdt ./replica

@@ -196,7 +196,7 @@ func writeFileSynced(path string, b []byte, mode fs.FileMode) error {
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
-	if err == nil {
+	if err == nil && runtime.GOOS != "windows" { // Windows has no sync of a directory
 		if d, derr := os.Open(filepath.Dir(path)); derr == nil {
 			err = d.Sync()
 			_ = d.Close()

@@ -1,9 +1,10 @@
 package main
 
 import (
-	"runtime/debug"
-
 	"github.com/spf13/cobra"
+
+	"flyleaf/crdt"
+	"flyleaf/internal/version"
 )
 
 func (a *app) versionCmd() *cobra.Command {
@@ -12,26 +13,18 @@ func (a *app) versionCmd() *cobra.Command {
 		Short: "Print the version of this program",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			v := readVersion()
+			v := version.Read()
 			if a.json {
-				return a.printJSON(v)
+				return a.printJSON(versionJSON{v, crdt.EngineName})
 			}
-			a.printf("flyleaf %s, %s\n", v.Version, v.Go)
+			a.printf("flyleaf %s, engine %s\n", v, crdt.EngineName)
 			return nil
 		},
 	})
 }
 
-// version is what `version --json` prints. The names are a contract.
-type version struct {
-	Version string `json:"version"` // of the module; includes the commit if built from a checkout
-	Go      string `json:"go"`      // of the compiler
-}
-
-func readVersion() version {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return version{Version: "unknown", Go: "unknown"}
-	}
-	return version{Version: info.Main.Version, Go: info.GoVersion}
+// versionJSON is what `version --json` prints. The names are a contract.
+type versionJSON struct {
+	version.Info
+	Engine string `json:"engine"` // the CRDT implementation that makes changes
 }

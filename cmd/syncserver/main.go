@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"flyleaf/internal/version"
 	"flyleaf/keys"
 	"flyleaf/relay"
 	"flyleaf/relay/quota"
@@ -70,7 +71,8 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	return 0
 }
 
-// parse reads flags, whose defaults come from the environment.
+// parse reads flags, whose defaults come from the environment. flag.ErrHelp is returned when what
+// was asked for has been printed and there is nothing to run.
 func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*Main, error) {
 	or := func(name, fallback string) string {
 		if v := env(name); v != "" {
@@ -93,6 +95,7 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 	fs.Func("disk-reserve", "`bytes` that are left free on the disk, such as 1G, or off; below three times as much,\nno new events are accepted; below two times, only changes of people with a role\n(SYNCSERVER_DISK_RESERVE; default 256M)", func(v string) (err error) { m.DiskReserve, err = quota.ParseBytes(v); return err })
 	fs.BoolFunc("behind-proxy", "all connections come through a proxy that sets X-Forwarded-For; without this flag,\nper-address quotas do not apply to connections from this machine\n(SYNCSERVER_BEHIND_PROXY)", func(s string) error { proxy = s; return nil })
 	fs.StringVar(&level, "log-level", or("SYNCSERVER_LOG_LEVEL", "info"), "debug, info, warn or error, to standard error (SYNCSERVER_LOG_LEVEL)")
+	printVersion := fs.Bool("version", false, "print the version of this program")
 	open = or("SYNCSERVER_OPEN", "false")
 	api = or("SYNCSERVER_API", "false")
 	web = or("SYNCSERVER_WEB", "true")
@@ -132,6 +135,10 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 	}
 	if err != nil {
 		return nil, err
+	}
+	if *printVersion {
+		fmt.Fprintf(stdout, "syncserver %s\n", version.Read())
+		return nil, flag.ErrHelp
 	}
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
