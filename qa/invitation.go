@@ -101,6 +101,20 @@ func (i Invitation) Links() []string {
 	return []string{i.String()}
 }
 
+// LinksAt returns Links for somebody whose browser runs Flyleaf from site, an address such as
+// "https://HOST/PATH" without a slash at its end. The first opens the invitation there: it is
+// WebLink where the relay serves that site, otherwise "SITE/#<event ID>@<relay>#<secret>".
+// ParseInvitation reads both.
+func (i Invitation) LinksAt(site string) []string {
+	switch {
+	case i.Relay == "":
+		return i.Links()
+	case i.Web && strings.HasPrefix(i.WebLink(), site+"/join/"):
+		return []string{i.WebLink(), i.String()}
+	}
+	return []string{site + "/#" + strings.TrimPrefix(i.String(), invitationScheme), i.String()}
+}
+
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

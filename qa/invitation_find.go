@@ -57,6 +57,10 @@ const trailing = ".,;:!?*_~&…"
 // path of the relay, event.
 var webLinks = regexp.MustCompile(`(?i)\bhttp(s?)://([^\s/?#@<>"]+(?:/[^\s?#@<>"/]+)*)/join/([0-9A-Za-z]+)`)
 
+// siteLinks finds what Invitation.LinksAt writes for a site that is not the relay's, up to the
+// event ID.
+var siteLinks = regexp.MustCompile(`(?i)\bhttps?://[^\s#@<>"]+#([0-9A-Za-z]{20,40}@wss?:)`)
+
 // ParseInvitation finds the invitation in a text that a person pasted: as String
 // writes it, in a sentence, in brackets or quotes, broken over lines, with invisible
 // characters, in the address of a web page; also "automerge:<event ID>" and a bare
@@ -88,6 +92,7 @@ func ParseInvitation(text string) (Invitation, error) {
 		text = unescape(text)
 	}
 	text = webLinks.ReplaceAllString(text, "flyleaf:$3@ws$1://$2")
+	text = siteLinks.ReplaceAllString(text, "flyleaf:$1")
 	var found []Invitation
 	var wrong error
 	add := func(i Invitation, err error) {

@@ -187,3 +187,34 @@ func TestLinks(t *testing.T) {
 		}
 	}
 }
+
+// In a browser the first link leads to the site that the browser has the app from, and both
+// links can be read again.
+func TestLinksAtASite(t *testing.T) {
+	event := MakeEventID([16]byte{4, 5, 6})
+	for _, c := range []struct {
+		site, relay string
+		web         bool
+		first       string
+	}{
+		{"https://relay.example", "wss://relay.example", true, "https://relay.example/join/" + string(event)},
+		{"https://relay.example", "wss://relay.example", false, "https://relay.example/#" + string(event) + "@wss://relay.example"},
+		{"https://books.example/app", "wss://relay.example:3030", true, "https://books.example/app/#" + string(event) + "@wss://relay.example:3030"},
+		{"http://books.example", "ws://192.0.2.7:3030/club", false, "http://books.example/#" + string(event) + "@ws://192.0.2.7:3030/club"},
+		{"https://books.example", "", true, ""},
+	} {
+		for _, secret := range [][]byte{nil, bytes.Repeat([]byte{7}, SecretSize)} {
+			i := Invitation{Event: event, Relay: c.relay, Web: c.web, Secret: secret}
+			links := i.LinksAt(c.site)
+			_, hidden, _ := strings.Cut(i.String(), "#")
+			if want := c.first + map[bool]string{true: "#" + hidden}[secret != nil]; c.first != "" && links[0] != want {
+				t.Errorf("%s at %s: %q, want %q", i, c.site, links[0], want)
+			}
+			for _, link := range links {
+				if got, err := ParseInvitation("Come in: " + link + " (tonight)"); err != nil || !got.equal(i) {
+					t.Errorf("%s: %v, %v", link, got, err)
+				}
+			}
+		}
+	}
+}

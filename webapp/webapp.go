@@ -13,6 +13,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,14 +53,18 @@ var types = map[string]string{
 	".wasm": "application/wasm", ".webmanifest": "application/manifest+json", ".svg": "image/svg+xml", ".png": "image/png",
 }
 
+// pages are addresses of the app that name no event, each with one slash.
+var pages = []string{"/you", "/sync", "/search", "/import", "/storage", "/publish"}
+
 // About says what an event is, for somebody who has only a link to it. It returns false
 // for an event that is not here, or that is by invitation.
 type About func(ctx context.Context, event qa.EventID) (qa.Event, bool)
 
 // Handler serves the app's files, compressed where the browser accepts it. A file may
 // be there in its compressed form (.br) alone; it is then unpacked for a browser that
-// does not accept that. /join/EVENT is the first page with what the event is on it.
-// Requests for anything else, but /, go to next. The files must not change meanwhile.
+// does not accept that. /join/EVENT and every page below
+// /e/EVENT are the first page with what the event is on it. Requests for anything else that is
+// no address of the app go to next. The files must not change meanwhile.
 func Handler(files fs.FS, about About, next http.Handler) (http.Handler, error) {
 	tags := map[string]string{} // the entity tags of the files, compressed forms included
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
@@ -90,8 +95,14 @@ func Handler(files fs.FS, about About, next http.Handler) (http.Handler, error) 
 			serveJoin(w, r, first, about, id)
 			return
 		}
+		// An address of the app, opened in a browser that does not have the app yet.
+		if rest, ok := strings.CutPrefix(r.URL.Path, "/e/"); ok {
+			id, _, _ := strings.Cut(rest, "/")
+			serveJoin(w, r, first, about, id)
+			return
+		}
 		name := strings.TrimPrefix(r.URL.Path, "/")
-		if name == "" {
+		if name == "" || slices.Contains(pages, r.URL.Path) {
 			name = "index.html"
 		}
 		_, plain := tags[name]
@@ -152,6 +163,7 @@ func setHeaders(h http.Header) {
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Flyleaf-Relay", "here") // the app offers it for new weeks
 	// The worker keeps the files; the browser asks whether there are newer ones.
 	h.Set("Cache-Control", "no-cache")
 }
@@ -187,8 +199,9 @@ func serveJoin(w http.ResponseWriter, r *http.Request, first []byte, about About
 		}
 	}
 	page := bytes.Replace(first, []byte("<!-- event -->"), words.Bytes(), 1)
-	for _, attribute := range []string{` href="`, ` src="`} { // they are relative to the page above
-		page = bytes.ReplaceAll(page, []byte(attribute), []byte(attribute+"../"))
+	up := strings.Repeat("../", strings.Count(r.URL.Path, "/")-1)
+	for _, attribute := range []string{` href="`, ` src="`} { // they are relative to the top
+		page = bytes.ReplaceAll(page, []byte(attribute), []byte(attribute+up))
 	}
 	setHeaders(w.Header())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

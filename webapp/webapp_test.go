@@ -41,6 +41,8 @@ func TestHandler(t *testing.T) {
 		{"POST", "/sw.js", "br", 405, "text/plain; charset=utf-8", "", "Only GET and HEAD\n"},
 		{"GET", "/app.wasm.br", "br", 418, "text/plain; charset=utf-8", "", "the relay\n"},
 		{"GET", "/.gitignore", "", 418, "text/plain; charset=utf-8", "", "the relay\n"},
+		{"GET", "/you", "", 200, "text/html; charset=utf-8", "", "<title>"},
+		{"POST", "/you", "", 405, "text/plain; charset=utf-8", "", "Only GET and HEAD\n"},
 		{"GET", "/healthz", "", 418, "text/plain; charset=utf-8", "", "the relay\n"},
 		{"GET", "/../index.html", "", 418, "text/plain; charset=utf-8", "", "the relay\n"},
 	} {
@@ -122,6 +124,9 @@ func TestJoinPage(t *testing.T) {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not in %s", want, page)
 		}
+	}
+	if deep := get(h, "/e/"+string(known)+"/p/x", "br").Body.String(); !strings.Contains(deep, "The &lt;Patient&gt; Ledger") || !strings.Contains(deep, `href="../../../boot.css"`) {
+		t.Errorf("a page of the week, in a browser without the app: %s", deep)
 	}
 	other := get(h, "/join/4NMNnkMhL8jXrdJ9jamS58PAVdXu", "br")
 	if other.Code != 200 || strings.Contains(other.Body.String(), "<h2") {

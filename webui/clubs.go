@@ -50,7 +50,7 @@ func (s *server) clubSections(ctx context.Context, me qa.Identity, clubs []qa.Ev
 			section.About = markdown.Prose(e.Description)
 		}
 		if inv, err := s.node.Invitation(ctx, e.ID); err == nil {
-			section.Invitation, section.Program = linksOf(inv)
+			section.Invitation, section.Program = s.linksOf(inv)
 		}
 		for i := range e.Weeks {
 			listed[e.Weeks[i].ID] = true

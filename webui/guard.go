@@ -163,7 +163,7 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 			}
 		}
 		if changes {
-			if err := parseForm(w, r); err != nil {
+			if err := g.parseForm(w, r); err != nil {
 				s.problem(w, r, http.StatusRequestEntityTooLarge, "The form is too large",
 					"The form could not be read: "+err.Error()+". Nothing was changed. Go back; your words are still there. Shorten them and try again.")
 				return
@@ -178,15 +178,19 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 	})
 }
 
-// parseForm reads a form, of bounded size. What a picture in it takes beyond some of
-// it is kept in a file until the request is done.
-func parseForm(w http.ResponseWriter, r *http.Request) error {
+// parseForm reads a form, of bounded size. What a picture in it takes beyond maxForm
+// is kept in a file until the request is done; in a browser, which has no files, in memory.
+func (g *guard) parseForm(w http.ResponseWriter, r *http.Request) error {
 	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind != "multipart/form-data" {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		return r.ParseForm()
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
-	return r.ParseMultipartForm(maxForm)
+	inMemory := int64(maxForm)
+	if g.browser {
+		inMemory = maxUpload
+	}
+	return r.ParseMultipartForm(inMemory)
 }
 
 // maxStartForm bounds the form of the start page, in bytes.

@@ -34,7 +34,7 @@ var inviteWords = map[string]string{
 	qa.InviteRevoked: "Revoked",
 }
 
-func (v *weekView) invites(all []qa.InviteInfo) []inviteView {
+func (s *server) invites(v *weekView, all []qa.InviteInfo) []inviteView {
 	var out []inviteView
 	for _, in := range slices.Backward(all) {
 		view := inviteView{
@@ -49,7 +49,7 @@ func (v *weekView) invites(all []qa.InviteInfo) []inviteView {
 			view.When = &at
 		}
 		if in.State == qa.InviteOpen && in.Link.Event != "" {
-			view.Link, view.Program = linksOf(in.Link)
+			view.Link, view.Program = s.linksOf(in.Link)
 			view.QR = eventPath(v.Event.ID) + "/invite/" + string(in.Key) + ".svg"
 		}
 		out = append(out, view)
@@ -59,8 +59,12 @@ func (v *weekView) invites(all []qa.InviteInfo) []inviteView {
 
 // linksOf returns the link to show first and, where that opens in a browser, the one for
 // the program.
-func linksOf(inv qa.Invitation) (link, program string) {
+func (s *server) linksOf(inv qa.Invitation) (link, program string) {
 	links := inv.Links()
+	if s.browser {
+		inv.Web = inv.Web || s.relay != "" && inv.Relay == s.relay
+		links = inv.LinksAt(s.site)
+	}
 	if len(links) == 1 {
 		return links[0], ""
 	}
@@ -132,7 +136,7 @@ func (s *server) inviteCode(w http.ResponseWriter, r *http.Request) {
 	case !isSVG:
 	case name == "all":
 		if inv, err := s.node.Invitation(r.Context(), v.Event.ID); err == nil {
-			link, _ = linksOf(inv)
+			link, _ = s.linksOf(inv)
 		}
 	case v.can.Organise:
 		all, err := s.node.Invitations(r.Context(), v.Event.ID)
@@ -140,7 +144,7 @@ func (s *server) inviteCode(w http.ResponseWriter, r *http.Request) {
 			s.readFailed(w, r, err)
 			return
 		}
-		for _, in := range v.invites(all) {
+		for _, in := range s.invites(v, all) {
 			if string(in.Key) == name {
 				link = in.Link
 			}

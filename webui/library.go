@@ -80,6 +80,9 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 		s.readFailed(w, r, err)
 		return
 	}
+	if f.Relay == "" && f.NewError == "" {
+		f.Relay = s.relay
+	}
 	states := make(map[qa.EventID]qa.Status)
 	for _, st := range all {
 		states[st.Event] = st

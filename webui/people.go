@@ -112,7 +112,7 @@ func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, 
 			s.readFailed(w, r, err)
 			return
 		}
-		page.Invites = v.invites(all)
+		page.Invites = s.invites(v, all)
 		fresh := r.URL.Query().Get("made")
 		for i := range page.Invites {
 			if inv := &page.Invites[i]; fresh != "" && string(inv.Key) == fresh && inv.Link != "" {

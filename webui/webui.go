@@ -44,6 +44,11 @@ type Config struct {
 	// requests of its own pages only: no cookie is asked for, and pages hear of changes
 	// from the program's worker.
 	Browser bool
+	// Site is the address of the pages in a browser, such as "https://books.example/app": with
+	// Browser, links to weeks lead there.
+	Site string
+	// Relay is offered as the relay of a new week; "" offers none.
+	Relay string
 }
 
 // ThreadsOnPage is how many threads one page of a week shows.
@@ -62,6 +67,8 @@ type server struct {
 	zone    *time.Location
 	render  *templates
 	browser bool // see Config.Browser
+	site    string
+	relay   string
 
 	announced announcer
 }
@@ -69,7 +76,7 @@ type server struct {
 // New returns the handler of the whole UI. Every answer it gives carries a
 // Content-Security-Policy without inline scripts or styles.
 func New(c Config) http.Handler {
-	s := &server{node: c.Node, guard: newGuard(c.Token, c.Starts, c.Hosts), browser: c.Browser, now: c.Now, zone: c.Zone, render: newTemplates()}
+	s := &server{node: c.Node, guard: newGuard(c.Token, c.Starts, c.Hosts), browser: c.Browser, site: c.Site, relay: c.Relay, now: c.Now, zone: c.Zone, render: newTemplates()}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -130,6 +130,10 @@ func (s *server) newWeekView(week qa.Week, keys []qa.Identity) *weekView {
 func (s *server) weekUnavailable(w http.ResponseWriter, r *http.Request, event qa.EventID, err error) {
 	st, statusErr := s.node.Status(r.Context(), event)
 	switch {
+	case node.KindOf(statusErr) == node.NotFound && s.relay != "" && isEventID(event):
+		// Somebody followed the address of a page instead of an invitation. The worker takes this.
+		http.Redirect(w, r, "/join/"+url.PathEscape(string(event)), http.StatusSeeOther)
+		return
 	case node.KindOf(statusErr) == node.NotFound:
 		s.problem(w, r, http.StatusNotFound, "This week is not on this device",
 			"To join it, paste its invitation under “Your weeks”.")
@@ -145,6 +149,11 @@ func (s *server) weekUnavailable(w http.ResponseWriter, r *http.Request, event q
 	l := s.layout(r, "Downloading", "week", weekPage{Event: qa.Event{ID: event}, Path: eventPath(event), Waiting: bold + ". " + rest, Claim: s.claimWords(r.Context(), event)})
 	l.Stream = eventPath(event) + "/stream"
 	s.page(w, r, http.StatusOK, "waiting", l)
+}
+
+func isEventID(event qa.EventID) bool {
+	_, err := qa.ParseEventID(string(event))
+	return err == nil
 }
 
 func (s *server) week(w http.ResponseWriter, r *http.Request) {
@@ -181,7 +190,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		}
 	}
 	if inv, err := s.node.Invitation(r.Context(), e.ID); err == nil {
-		p.Invitation, p.InvitationProgram = linksOf(inv)
+		p.Invitation, p.InvitationProgram = s.linksOf(inv)
 		p.InviteQR = p.Path + "/invite/all.svg"
 	}
 	p.Claim = s.claimWords(r.Context(), e.ID)

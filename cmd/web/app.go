@@ -66,6 +66,7 @@ func open(ctx context.Context) (*app, error) {
 	}
 	a.pages = webui.New(webui.Config{
 		Node: a.device, Token: hex.EncodeToString(forms), Hosts: []string{a.host}, Base: a.base, Browser: true,
+		Site: location.Get("origin").String() + a.base, Relay: js.Global().Get("flyleafRelay").String(),
 	})
 	a.device.Start(ctx)
 	return a, nil

@@ -20,10 +20,12 @@ function ask(worker, message) {
   });
 }
 
-// invitationOf returns the invitation of an address: behind its #, or, of /join/EVENT, to the
-// relay that served the page, with the secret behind its # if it has one; "" when there is none.
+// invitationOf returns the invitation of an address: behind its #, or, of /join/EVENT and of the
+// pages below /e/EVENT, to the relay that served the page, with the secret behind the # of
+// /join/EVENT if it has one; "" when there is none.
 function invitationOf({hash, pathname, protocol, host}) {
-  const [, base, event] = pathname.match(/^(.*)\/join\/([0-9A-Za-z]+)$/) ?? [];
+  const [, base, kind, event] = pathname.match(/^(.*)\/(join|e)\/([0-9A-Za-z]+)(?:\/.*)?$/) ?? [];
+  if (kind === 'e') hash = '';
   if (event) return `flyleaf:${event}@${protocol === 'https:' ? 'wss' : 'ws'}://${host}${base}${hash.length > 1 ? hash : ''}`;
   return hash.length > 1 ? decodeURIComponent(hash.slice(1)) : '';
 }
@@ -51,7 +53,9 @@ async function boot() {
   const invitation = invitationOf(location);
   if (!invitation) return location.reload();
   status.textContent = 'Opening the week …';
-  location.replace(await ask(worker, {ask: 'join', value: invitation}));
+  const page = await ask(worker, {ask: 'join', value: invitation});
+  if (location.pathname.startsWith(page)) location.reload(); // a page of the week
+  else location.replace(page);
 }
 
 boot().catch(error => fail(error.message));

@@ -11,6 +11,10 @@ const cacheName = `flyleaf ${scope} ${version}`;
 
 globalThis.flyleafBase = scope.replace(/\/$/, '');
 
+// relayHere is the address of a relay at this site. There is one if the answers with the
+// program's files have the header Flyleaf-Relay.
+const relayHere = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${flyleafBase}`;
+
 addEventListener('install', event => event.waitUntil(keepFiles()));
 
 // keepFiles loads the program's files into a cache of this version, and tells the pages
@@ -61,6 +65,8 @@ function program() {
 
 async function start() {
   const cached = await (await caches.open(cacheName)).match('app.wasm');
+  const headers = (await (await caches.open(cacheName)).match('boot.js'))?.headers;
+  globalThis.flyleafRelay = headers?.has('Flyleaf-Relay') ? relayHere : '';
   const go = new Go();
   const {instance} = await WebAssembly.instantiateStreaming(cached ?? fetch('app.wasm'), go.importObject);
   return new Promise((resolve, reject) => {
@@ -87,9 +93,8 @@ async function answer(request) {
     const {pathname, hash} = new URL(request.url);
     const [, event] = request.mode === 'navigate' && pathname.slice(scope.length).match(/^join\/([0-9A-Za-z]+)$/) || [];
     if (event) {
-      const relay = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${flyleafBase}`;
       // The # keeps the secret of an invitation out of the address that follows.
-      return Response.redirect(await app.join(`flyleaf:${event}@${relay}${hash.length > 1 ? hash : ''}`) + '#', 303);
+      return Response.redirect(await app.join(`flyleaf:${event}@${relayHere}${hash.length > 1 ? hash : ''}`) + '#', 303);
     }
     const body = request.method === 'GET' || request.method === 'HEAD' ? null : new Uint8Array(await request.arrayBuffer());
     const got = await app.handle({method: request.method, url: request.url, headers: [...request.headers], body});
