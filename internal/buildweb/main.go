@@ -8,6 +8,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -56,14 +57,15 @@ func build(out string, o options) error {
 	if files["flyleaf.css"], err = os.ReadFile("style/flyleaf.css"); err != nil {
 		return err
 	}
-	root, err := exec.Command("go", "env", "GOROOT").Output()
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		return err
 	}
-	if files["wasm_exec.js"], err = os.ReadFile(filepath.Join(strings.TrimSpace(string(root)), "lib", "wasm", "wasm_exec.js")); err != nil {
+	root := strings.TrimSpace(string(goroot))
+	if files["wasm_exec.js"], err = os.ReadFile(filepath.Join(root, "lib", "wasm", "wasm_exec.js")); err != nil {
 		return err
 	}
-	if files["app.wasm"], err = program(); err != nil {
+	if files["app.wasm"], err = program(root); err != nil {
 		return err
 	}
 	version := stamp(files)
@@ -100,14 +102,23 @@ func (o options) describe(version string) string {
 }
 
 // program builds the program for js and wasm.
-func program() ([]byte, error) {
+func program(root string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "flyleaf-web-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "app.wasm")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "./cmd/web")
+	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", path}
+	switch replaced, err := overlay(dir, root, "./cmd/web"); {
+	case errors.Is(err, errOtherTemplates):
+		fmt.Fprintf(os.Stderr, "buildweb: %v, so the program is larger by a fifth\n", err)
+	case err != nil:
+		return nil, err
+	default:
+		args = append(args, "-overlay", replaced)
+	}
+	cmd := exec.Command("go", append(args, "./cmd/web")...)
 	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
