@@ -90,7 +90,7 @@ func writeAtRandom(t *testing.T, seed uint64, take func([]byte) *wire.Change) {
 	for i := range r.IntN(6) {
 		e.Roles = append(e.Roles, qa.Grant{ID: idOf(byte(2 + i)), Role: qa.RoleModerator})
 	}
-	first, made, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
+	first, made, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActCreate, AtMillis: monday, Event: &e})
 	if err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}

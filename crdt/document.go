@@ -51,7 +51,7 @@ func createWith(open opener, actor wire.ActorID, act qa.Act) (*Document, Made, e
 	if len(actor) != actorBytes {
 		return nil, Made{}, ErrBadActor
 	}
-	if act.Kind != qa.ActFound {
+	if act.Kind != qa.ActCreate {
 		return nil, Made{}, fmt.Errorf("found an event by an act of kind %q: %w", act.Kind, qa.ErrBadValue)
 	}
 	if err := act.Validate(); err != nil {

@@ -32,7 +32,7 @@ const monday = int64(1_790_000_000_000)
 
 func found(t *testing.T, e qa.Event) (*crdt.Document, crdt.Made) {
 	t.Helper()
-	d, made, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
+	d, made, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActCreate, AtMillis: monday, Event: &e})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +337,7 @@ func TestRefusalsThatNeedTheDocument(t *testing.T) {
 		{qa.Act{Kind: qa.ActReact, Post: nowhere, Emoji: "want", On: true}, crdt.ErrNoPost},
 		{qa.Act{Kind: qa.ActPost, Parent: nowhere, Text: "hm"}, crdt.ErrNoPost},
 		{qa.Act{Kind: qa.ActMark, Post: q.Post, Mark: "duplicateOf", Text: string(nowhere)}, crdt.ErrNoPost},
-		{qa.Act{Kind: qa.ActFound, Event: &qa.Event{}}, qa.ErrBadValue},
+		{qa.Act{Kind: qa.ActCreate, Event: &qa.Event{}}, qa.ErrBadValue},
 	} {
 		c.act.AtMillis = monday
 		if _, err := b.Do(c.act); !errors.Is(err, c.want) {
@@ -368,7 +368,7 @@ func TestTooBigForOneChange(t *testing.T) {
 	for i := range 600 {
 		e.Roles = append(e.Roles, qa.Grant{ID: qa.Identity(fmt.Sprintf("%064x", i+256)), Role: qa.RoleMember})
 	}
-	_, _, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
+	_, _, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActCreate, AtMillis: monday, Event: &e})
 	if !errors.Is(err, crdt.ErrTooBig) {
 		t.Fatalf("600 grants: %v", err)
 	}
@@ -376,7 +376,7 @@ func TestTooBigForOneChange(t *testing.T) {
 
 func TestActsSurviveJSON(t *testing.T) {
 	for _, a := range []qa.Act{
-		{Kind: qa.ActFound, AtMillis: 1, Event: &qa.Event{Title: "t", Prizes: 2, StartsAtMillis: 5, X: map[string]string{"a": "b"}}},
+		{Kind: qa.ActCreate, AtMillis: 1, Event: &qa.Event{Title: "t", Prizes: 2, StartsAtMillis: 5, X: map[string]string{"a": "b"}}},
 		{Kind: qa.ActPost, AtMillis: 2, Parent: "p", Text: "x\n", OnBehalfOf: "n", Tags: []string{"a"}, Source: "s", AsAuthor: true},
 		{Kind: qa.ActEvent, AtMillis: 3, Fields: map[string]any{
 			"title": "t", "startsAt": int64(1<<53 - 1), "prizes": uint64(3), "closed": true,

@@ -152,7 +152,7 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 	r := rand.New(rand.NewPCG(seed, 7))
 	h := &history{}
 	e := qa.Event{Title: "A book", StartsAtMillis: monday, EndsAtMillis: monday + 4*day, Kind: []string{"", "club"}[r.IntN(8)/7]}
-	act := qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e}
+	act := qa.Act{Kind: qa.ActCreate, AtMillis: monday, Event: &e}
 	ours, made, err := crdt.Create(actorOf(1, 1), act)
 	if err != nil {
 		t.Fatal(err)
@@ -317,7 +317,7 @@ func BenchmarkEngines(b *testing.B) {
 		engines = append(engines, engine{crdt.EngineName, crdt.Create, crdt.Load})
 	}
 	write := func(e engine) (all [][]byte) {
-		d, made, err := e.found(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &qa.Event{Title: "A book"}})
+		d, made, err := e.found(actorOf(1, 1), qa.Act{Kind: qa.ActCreate, AtMillis: monday, Event: &qa.Event{Title: "A book"}})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -105,7 +105,7 @@ func gatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]int, 
 			}
 		}
 	}
-	first, made, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
+	first, made, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActCreate, AtMillis: monday, Event: &e})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func TestOurLargestActsAreValid(t *testing.T) {
 	}
 	most := map[qa.ActKind]int{}
 	play := func(event *qa.Event, acts func(do func(qa.Act) crdt.Made)) {
-		d, made, err := crdt.Create(actor, qa.Act{Kind: qa.ActFound, AtMillis: 1, Event: event})
+		d, made, err := crdt.Create(actor, qa.Act{Kind: qa.ActCreate, AtMillis: 1, Event: event})
 		if err != nil {
 			t.Fatal(err)
 		}

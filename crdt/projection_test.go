@@ -316,7 +316,7 @@ func randomEvent(t *testing.T, r *rand.Rand) *history {
 			e.Roles = append(e.Roles, qa.Grant{ID: idOf(byte(1 + i)), Role: qa.RoleModerator})
 		}
 	}
-	first, made, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
+	first, made, err := crdt.Create(actorOf(1, 1), qa.Act{Kind: qa.ActCreate, AtMillis: monday, Event: &e})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -711,7 +711,7 @@ func TestPostWithAllThereIs(t *testing.T) {
 	if !reflect.DeepEqual(p, want) {
 		t.Fatalf("got  %+v\nwant %+v", p, want)
 	}
-	if e := f.Event(); e.Founder != author || e.Gate != schema.RulesVersion || e.Kind != "event" || e.Access != "open" || e.Title != "A book" || e.Authors != "Ann" {
+	if e := f.Event(); e.Founder != author || e.Rules != schema.RulesVersion || e.Kind != "event" || e.Access != "open" || e.Title != "A book" || e.Authors != "Ann" {
 		t.Fatalf("event: %+v", e)
 	}
 	if o, ok := f.Object("posts", string(q.Post)); !ok || f.Owner(o) != author || o.Counter != q.Change.StartOp {

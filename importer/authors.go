@@ -93,8 +93,8 @@ var plainLatin = func() map[rune]string {
 	return m
 }()
 
-// squash returns the words of a name without spaces.
-func squash(name string) string { return strings.Join(words(name), "") }
+// withoutSpaces returns the words of a name without spaces.
+func withoutSpaces(name string) string { return strings.Join(words(name), "") }
 
 // author is an author of a week: name is shown, id is the person's ID as the week's page gives it,
 // or empty.
@@ -110,7 +110,7 @@ func indexAuthors(authors []author) authorIndex {
 	x := authorIndex{}
 	for i, a := range authors {
 		w := words(a.name)
-		for _, key := range []string{strings.Join(w, ""), squash(a.id), anyOrder(w)} {
+		for _, key := range []string{strings.Join(w, ""), withoutSpaces(a.id), sortedWordsKey(w)} {
 			if key != "" && !slices.Contains(x[key], i) {
 				x[key] = append(x[key], i)
 			}
@@ -119,9 +119,9 @@ func indexAuthors(authors []author) authorIndex {
 	return x
 }
 
-// anyOrder returns a key that is the same for the words in any order. The key begins with a space
+// sortedWordsKey returns a key that is the same for the words in any order. The key begins with a space
 // so that it cannot equal the key of a name.
-func anyOrder(words []string) string {
+func sortedWordsKey(words []string) string {
 	if len(words) == 0 {
 		return ""
 	}
@@ -137,7 +137,7 @@ func (x authorIndex) find(writer string) []int {
 	if found := x[strings.Join(w, "")]; len(w) > 0 && len(found) > 0 {
 		return found
 	}
-	return x[anyOrder(w)]
+	return x[sortedWordsKey(w)]
 }
 
 // closeName reports whether a writer's name may be a shorter form of a's: all its words are
@@ -149,7 +149,7 @@ func (a author) closeName(w, n []string) bool {
 	if len(w) == 0 || len(n) == 0 {
 		return false
 	}
-	if a.name == a.id && len(w) == 1 && len(w[0]) >= 4 && strings.HasPrefix(squash(a.id), w[0]) {
+	if a.name == a.id && len(w) == 1 && len(w[0]) >= 4 && strings.HasPrefix(withoutSpaces(a.id), w[0]) {
 		return true
 	}
 	within := true

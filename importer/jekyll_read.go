@@ -497,7 +497,7 @@ func (r *jekyllReader) nameAuthors() {
 		add(p.Name)
 	}
 	for _, i := range r.ids {
-		if name := byID[squash(r.authors[i].id)]; name != "" {
+		if name := byID[withoutSpaces(r.authors[i].id)]; name != "" {
 			r.authors[i].name = name
 		}
 	}
@@ -665,20 +665,20 @@ func (r *jekyllReader) reactions(n *yaml.Node, at int) error {
 	if err != nil {
 		return err
 	}
-	var rs []qa.CarriedReaction
+	var rs []qa.ImportedReaction
 	for _, item := range list {
 		item, err := r.real(item)
 		if err != nil {
 			return err
 		}
-		var one qa.CarriedReaction
+		var one qa.ImportedReaction
 		if item.Kind != yaml.MappingNode || item.Decode(&one) != nil || one.Emoji == "" || len(one.Emoji) > schema.MaxEmoji || one.Count < 1 {
 			r.skip(item, item.Value, "a reaction must be a map with emoji and count")
 			continue
 		}
 		rs = append(rs, one)
 	}
-	value, left := qa.ReactionsX(rs)
+	value, left := qa.EncodeReactions(rs)
 	if left > 0 {
 		r.skip(n, "", "%d reactions were left out: a message can keep %d bytes of them", schema.MaxXValue, left)
 	}

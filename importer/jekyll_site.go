@@ -100,7 +100,7 @@ func (SiteConfig) matches(patterns []string, name string) bool {
 }
 
 // SkippedFile is a file that is not imported, with the reason.
-type PassedOver struct {
+type SkippedFile struct {
 	File   string `json:"file"` // with slashes, below the folder
 	Reason string `json:"reason"`
 }
@@ -115,9 +115,9 @@ var ErrTooManyFiles = errors.New("the folder has more than 100,000 files. Nothin
 // over. collection is the folder's name within its site, such as _books. Symbolic links to files
 // are followed if fsys allows it; links to folders are not. An error is returned only if the folder
 // itself cannot be read, or ErrTooManyFiles. Files and subfolders that cannot be read are skipped.
-func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, passed []PassedOver, err error) {
+func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, passed []SkippedFile, err error) {
 	n := 0
-	pass := func(name, reason string) { passed = append(passed, PassedOver{name, reason}) }
+	pass := func(name, reason string) { passed = append(passed, SkippedFile{name, reason}) }
 	err = fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil && name == ".":

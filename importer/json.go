@@ -48,7 +48,7 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 	}
 	// Drop the fields that belong to the old event's document.
 	id := e.ID
-	e.ID, e.Founder, e.Roles, e.Relays, e.MovedTo, e.Cover, e.Gate, e.Closed = "", "", nil, nil, "", "", 0, false
+	e.ID, e.Founder, e.Roles, e.Relays, e.MovedTo, e.Cover, e.Rules, e.Closed = "", "", nil, nil, "", "", 0, false
 	e.Winners, e.Draw = nil, nil
 	source := func(p *weekfile.JSONPost) string {
 		if p.Source == "" && p.ID != "" {
@@ -80,11 +80,11 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 			Parent: parent, Name: writer, Text: p.Text, AtMillis: p.At,
 			AsAuthor: p.Author && parent >= 0,
 		})
-		if p.TimeMadeUp(&week.Event, posts) {
+		if p.TimeUnknown(&week.Event, posts) {
 			im.Posts[at].AtMillis = 0 // the position in the file gives the same order
 		}
 		im.Posts[at].Source = source(p)
-		if rs, _ := qa.ReactionsX(qa.Carried(p.X)); rs != "" {
+		if rs, _ := qa.EncodeReactions(qa.ImportedReactions(p.X)); rs != "" {
 			im.Posts[at].X = map[string]string{qa.XReactions: rs}
 		}
 		return at

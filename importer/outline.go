@@ -150,7 +150,7 @@ func writeText(b *bytes.Buffer, text string) {
 	if text == "" {
 		return
 	}
-	if !bare(text) {
+	if !survivesIndent(text) {
 		b.WriteString(textIndent + jsonText + toLine(text) + "\n")
 		return
 	}
@@ -163,8 +163,8 @@ func writeText(b *bytes.Buffer, text string) {
 	}
 }
 
-// bare reports whether a text comes back from its indented lines as it was.
-func bare(text string) bool {
+// survivesIndent reports whether a text comes back from its indented lines as it was.
+func survivesIndent(text string) bool {
 	if strings.Trim(text, "\n") != text || strings.ContainsAny(text, "\r\x00") || strings.HasPrefix(text, jsonText) {
 		return false
 	}

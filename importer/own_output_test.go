@@ -51,7 +51,7 @@ func TestJekyllLosesNeitherIDsNorTimes(t *testing.T) {
 // A page imported, exported, imported: the same week, reactions and a foreign
 // source included.
 func TestImportOfOurOwnOutputIsTheSame(t *testing.T) {
-	rs, left := qa.ReactionsX([]qa.CarriedReaction{{Emoji: "👍🏽", Count: 2, By: []string{"Ada, the first", "Bo"}}, {Emoji: "party_blob", Count: 1}})
+	rs, left := qa.EncodeReactions([]qa.ImportedReaction{{Emoji: "👍🏽", Count: 2, By: []string{"Ada, the first", "Bo"}}, {Emoji: "party_blob", Count: 1}})
 	if left != 0 {
 		t.Fatal(left)
 	}

@@ -72,10 +72,10 @@ func sameWeek(t *testing.T, name string, im qa.Imported, people map[string]strin
 		t.Fatalf("%s as JSON: %v", name, err)
 	}
 	for how, got := range map[string]qa.Imported{"Jekyll": again, "JSON": fromJSON} {
-		if !reflect.DeepEqual(bare(got.Posts), bare(im.Posts)) {
+		if !reflect.DeepEqual(survivesIndent(got.Posts), survivesIndent(im.Posts)) {
 			for i := range im.Posts {
-				if i < len(got.Posts) && !reflect.DeepEqual(bare(got.Posts)[i], bare(im.Posts)[i]) {
-					t.Errorf("%s as %s: post %d is %+v, was %+v", name, how, i, bare(got.Posts)[i], bare(im.Posts)[i])
+				if i < len(got.Posts) && !reflect.DeepEqual(survivesIndent(got.Posts)[i], survivesIndent(im.Posts)[i]) {
+					t.Errorf("%s as %s: post %d is %+v, was %+v", name, how, i, survivesIndent(got.Posts)[i], survivesIndent(im.Posts)[i])
 					break
 				}
 			}
@@ -92,7 +92,7 @@ func sameWeek(t *testing.T, name string, im qa.Imported, people map[string]strin
 }
 
 // bare leaves out what a position in a file is.
-func bare(posts []qa.ImportedPost) []qa.ImportedPost {
+func survivesIndent(posts []qa.ImportedPost) []qa.ImportedPost {
 	out := make([]qa.ImportedPost, len(posts))
 	for i, p := range posts {
 		p.Line, p.Guessed = 0, false

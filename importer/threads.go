@@ -50,10 +50,10 @@ const (
 
 // The words are matched at the beginning, after anything that is no letter.
 var (
-	greets   = regexp.MustCompile(`(?i)^[^\pL\pN]*(hi|hello|hey|hola|good (morning|afternoon|evening|day)|dear|greetings|welcome)\b`)
-	thanks   = regexp.MustCompile(`(?i)\b(thank|thanks|thx|thanx|ty|appreciate)`)
-	goesOn   = regexp.MustCompile(`(?i)^[^\pL\pN]*(and|also|another|second|one more|my|other|next|last|first|(\d+)[.)]|follow)`)
-	opensAsk = regexp.MustCompile(`(?i)^[^\pL\pN]*(what|how|why|which|who|when|where|do|does|did|is|are|can|could|would|should|will|have|has|in your|from your|any|i have|i was|i wonder|i've|i’ve|as a|with|given|for)\b`)
+	greets    = regexp.MustCompile(`(?i)^[^\pL\pN]*(hi|hello|hey|hola|good (morning|afternoon|evening|day)|dear|greetings|welcome)\b`)
+	thanks    = regexp.MustCompile(`(?i)\b(thank|thanks|thx|thanx|ty|appreciate)`)
+	continues = regexp.MustCompile(`(?i)^[^\pL\pN]*(and|also|another|second|one more|my|other|next|last|first|(\d+)[.)]|follow)`)
+	opensAsk  = regexp.MustCompile(`(?i)^[^\pL\pN]*(what|how|why|which|who|when|where|do|does|did|is|are|can|could|would|should|will|have|has|in your|from your|any|i have|i was|i wonder|i've|i’ve|as a|with|given|for)\b`)
 )
 
 // thread is the current thread of the page being read.
@@ -95,7 +95,7 @@ func points(posts []qa.ImportedPost, i int, t *thread, firstNames map[string]boo
 	add(strings.Count(p.Text, "?") > 1, pointsAsksTwice)
 	add(opens, pointsOpensAsk)
 	add(opens && asks, pointsOpensAndAsks)
-	add(goesOn.MatchString(p.Text), pointsGoesOn)
+	add(continues.MatchString(p.Text), pointsGoesOn)
 	add(thanks.MatchString(head(p.Text, 60)), pointsThanks)
 	add(len(p.Text) > 100, pointsLong)
 	add(len(p.Text) > 300, pointsVeryLong)

@@ -100,7 +100,7 @@ func TestWeakKeysAreAllEncodings(t *testing.T) {
 		t.Errorf("%d encodings", len(small))
 	}
 	for k := range small {
-		if qa.SoundKey(k[:]) {
+		if qa.IsStrongKey(k[:]) {
 			t.Errorf("%x is taken", k)
 		}
 	}
@@ -110,7 +110,7 @@ func TestWeakKeysAreAllEncodings(t *testing.T) {
 			k[i] = 0xff
 		}
 		k[0], k[31] = 0xed+n, 0x7f
-		if qa.SoundKey(k[:]) {
+		if qa.IsStrongKey(k[:]) {
 			t.Errorf("y = p+%d is taken", n)
 		}
 	}
@@ -119,13 +119,13 @@ func TestWeakKeysAreAllEncodings(t *testing.T) {
 		below[i] = 0xff
 	}
 	below[0], below[31] = 0xeb, 0x7f
-	if !qa.SoundKey(below[:]) || !qa.SoundKey(little(2)) || qa.SoundKey(below[:31]) || qa.SoundKey(nil) {
+	if !qa.IsStrongKey(below[:]) || !qa.IsStrongKey(little(2)) || qa.IsStrongKey(below[:31]) || qa.IsStrongKey(nil) {
 		t.Error("what is canonical and of large order is refused, or what is no key is taken")
 	}
 	for i := range 1000 {
 		seed := make([]byte, 32)
 		binary.LittleEndian.PutUint64(seed, uint64(i))
-		if !qa.SoundKey(ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)) {
+		if !qa.IsStrongKey(ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)) {
 			t.Fatalf("key %d is refused", i)
 		}
 	}

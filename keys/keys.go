@@ -44,7 +44,7 @@ var (
 	// ErrSignature is returned by Verify when the signature is not the actor's
 	// over this change of this event.
 	ErrSignature = errors.New("keys: the change's signature is wrong")
-	// ErrWeakKey is returned by Verify for a writer whose key is not sound (qa.SoundKey):
+	// ErrWeakKey is returned by Verify for a writer whose key is not strong (qa.IsStrongKey):
 	// anybody can make a signature that fits it.
 	ErrWeakKey = errors.New("keys: the writer's key is one for which anybody can sign")
 	// ErrNoKey is returned when a zero Key is asked to sign.
@@ -163,7 +163,7 @@ func Verify(event qa.EventID, actor wire.ActorID, h wire.Hash, sig []byte) error
 		return err
 	}
 	public := []byte(actor[:ed25519.PublicKeySize])
-	if !qa.SoundKey(public) {
+	if !qa.IsStrongKey(public) {
 		return ErrWeakKey
 	}
 	if !ed25519.Verify(public, b, sig) {

@@ -190,7 +190,7 @@ func (k Key) sign(b []byte) ([]byte, error) {
 
 func verifyBy(by qa.Identity, b, sig []byte) error {
 	public, err := hex.DecodeString(string(by))
-	if err != nil || !qa.SoundKey(public) || len(sig) != SignatureSize || !ed25519.Verify(public, b, sig) {
+	if err != nil || !qa.IsStrongKey(public) || len(sig) != SignatureSize || !ed25519.Verify(public, b, sig) {
 		return ErrStatement
 	}
 	return nil

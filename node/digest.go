@@ -60,7 +60,7 @@ func MakeDigest(ctx context.Context, n Node, told DigestState, o DigestOptions, 
 	var weeks []qa.Week
 	for i := range events {
 		e := &events[i].Event
-		if !events[i].Here() || e.Kind == "club" || o.Event != "" && e.ID != o.Event {
+		if !events[i].Arrived() || e.Kind == "club" || o.Event != "" && e.ID != o.Event {
 			continue
 		}
 		week, err := n.Week(ctx, e.ID)

@@ -8,11 +8,11 @@ import (
 
 func (d *Device) Events(ctx context.Context) ([]qa.Event, error) { return d.replica.Events(ctx) }
 
-func (d *Device) Library(ctx context.Context) ([]qa.Shelved, error) { return d.replica.Library(ctx) }
+func (d *Device) Library(ctx context.Context) ([]qa.LibraryEntry, error) { return d.replica.Library(ctx) }
 
 func (d *Device) Clubs(ctx context.Context) ([]qa.Event, error) { return d.replica.Clubs(ctx) }
 
-func (d *Device) Numbers(ctx context.Context, event qa.EventID) (qa.Numbers, error) {
+func (d *Device) Numbers(ctx context.Context, event qa.EventID) (qa.QuestionCounts, error) {
 	return d.replica.Numbers(ctx, event)
 }
 
@@ -22,7 +22,7 @@ func (d *Device) Week(ctx context.Context, event qa.EventID) (qa.Week, error) {
 		return week, err
 	}
 	keys, err := d.replica.Keys(ctx, event)
-	return week.For(keys...), err
+	return week.VisibleTo(keys...), err
 }
 
 func (d *Device) Post(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Post, error) {

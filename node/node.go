@@ -53,11 +53,11 @@ type Node interface {
 	Events(ctx context.Context) ([]qa.Event, error)
 	// Library lists the followed events with what a list of many events shows, without loading
 	// each event.
-	Library(ctx context.Context) ([]qa.Shelved, error)
+	Library(ctx context.Context) ([]qa.LibraryEntry, error)
 	// Clubs lists the followed clubs, each with its list of weeks.
 	Clubs(ctx context.Context) ([]qa.Event, error)
 	// Numbers counts an event's questions as this person sees them.
-	Numbers(ctx context.Context, event qa.EventID) (qa.Numbers, error)
+	Numbers(ctx context.Context, event qa.EventID) (qa.QuestionCounts, error)
 	// Week returns an event as this user sees it, its posts in reading order.
 	Week(ctx context.Context, event qa.EventID) (qa.Week, error)
 	Post(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Post, error)
@@ -136,7 +136,7 @@ type Node interface {
 	ReconnectNow(ctx context.Context) error
 	// Refusals lists this device's changes to an event that are known to have been refused or
 	// deferred, oldest first. RefreshRefusals asks the relay first.
-	Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error)
+	Refusals(ctx context.Context, event qa.EventID) ([]qa.NotAccepted, error)
 	// DiscardRefusal deletes one of those changes, given its hash.
 	DiscardRefusal(ctx context.Context, event qa.EventID, hash string) error
 	// Presence lists the current presence messages of other devices, without the expired ones.

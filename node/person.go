@@ -150,7 +150,7 @@ func checkPerson(p *qa.Person) error {
 			return Errorf(Invalid, "%s is too long: at most %d bytes fit", f.what, f.limit)
 		}
 	}
-	if p.Link != "" && !qa.LeadsElsewhere(p.Link) {
+	if p.Link != "" && !qa.IsExternalLink(p.Link) {
 		return Errorf(Invalid, "the link must be a web address (https://…) or mailto: followed by an e-mail address")
 	}
 	if !slices.Contains([]string{"", "name", "initials", "none"}, p.PublishAs) {

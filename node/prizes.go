@@ -14,7 +14,7 @@ import (
 // EntrantName returns the display name of somebody who may win a copy.
 func EntrantName(w *qa.Week, e qa.Entrant) string {
 	if e.OnBehalfOf != "" {
-		return qa.CleanMention(e.OnBehalfOf)
+		return qa.CleanNonEmptyLine(e.OnBehalfOf)
 	}
 	return PersonName(w, e.By)
 }
@@ -67,14 +67,14 @@ func (d *Device) RevealDraw(ctx context.Context, event qa.EventID) error {
 	if err != nil {
 		return err
 	}
-	if err := w.MayOpen(d.replica.Identity()); err != nil {
+	if err := w.MayReveal(d.replica.Identity()); err != nil {
 		return Errorf(Invalid, "%w. Nothing was changed", err)
 	}
 	secret, err := keys.DrawSecret(d.key, event)
 	if err != nil {
 		return err
 	}
-	opening, err := qa.OpenDraw(secret, w.Event.Draw.Closing)
+	opening, err := qa.RevealDraw(secret, w.Event.Draw.Closing)
 	if err != nil {
 		return err
 	}

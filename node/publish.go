@@ -96,7 +96,7 @@ func (p *Publication) weeks(ctx context.Context, n Node) (weeks []qa.Week, missi
 		club := &clubs[i]
 		p.Site.Title, p.Site.Description, p.Site.Language = cmp.Or(p.Site.Title, club.Title), club.Description, club.Language
 		for _, w := range club.Weeks {
-			if slices.ContainsFunc(events, func(s qa.Shelved) bool { return s.Event.ID == w.ID && s.Here() }) {
+			if slices.ContainsFunc(events, func(s qa.LibraryEntry) bool { return s.Event.ID == w.ID && s.Arrived() }) {
 				ids = append(ids, w.ID)
 			} else {
 				missing = append(missing, MissingWeek{w.ID, w.Title})
@@ -104,7 +104,7 @@ func (p *Publication) weeks(ctx context.Context, n Node) (weeks []qa.Week, missi
 		}
 	default:
 		for i := range events {
-			if e := &events[i].Event; events[i].Here() && e.Kind != "club" && e.Access != "invited" {
+			if e := &events[i].Event; events[i].Arrived() && e.Kind != "club" && e.Access != "invited" {
 				ids = append(ids, e.ID)
 			}
 		}

@@ -91,7 +91,7 @@ func (d *Device) ReconnectNow(context.Context) error {
 	return nil
 }
 
-func (d *Device) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error) {
+func (d *Device) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotAccepted, error) {
 	return d.replica.Refusals(ctx, event)
 }
 
@@ -155,15 +155,15 @@ func RelayClockWarning(ctx context.Context, n Node, event qa.EventID) (string, e
 			return "", err
 		}
 	}
-	return s.Relay.ClockWords(), nil
+	return s.Relay.ClockWarning(), nil
 }
 
 // RefreshRefusals is Refusals after a short sync, which makes the relay repeat its refusals. A
 // relay's refusals are not stored, because the relay may accept the change by now. If the relay
 // is already known to have refused a change, there is no sync.
-func RefreshRefusals(ctx context.Context, n Node, event qa.EventID) ([]qa.NotTaken, error) {
+func RefreshRefusals(ctx context.Context, n Node, event qa.EventID) ([]qa.NotAccepted, error) {
 	all, err := n.Refusals(ctx, event)
-	if err != nil || slices.ContainsFunc(all, func(n qa.NotTaken) bool { return n.ByRelay }) {
+	if err != nil || slices.ContainsFunc(all, func(n qa.NotAccepted) bool { return n.ByRelay }) {
 		return all, err
 	}
 	s, err := n.Status(ctx, event)

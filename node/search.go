@@ -38,7 +38,7 @@ func (w *WeekCache) Fetched(ctx context.Context, only qa.EventID) (ids []qa.Even
 	}
 	all, err := w.node.Library(ctx)
 	for i := range all {
-		if all[i].Here() && all[i].Event.Kind != "club" {
+		if all[i].Arrived() && all[i].Event.Kind != "club" {
 			ids = append(ids, all[i].Event.ID)
 		}
 	}

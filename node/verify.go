@@ -87,5 +87,5 @@ func (v *verifiedEvent) verify(ctx context.Context, store storage.Store, event q
 		return qa.Verification{}, err
 	}
 	all := v.verifier.Result()
-	return all.Of(post), nil
+	return all.ForPost(post), nil
 }

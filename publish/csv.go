@@ -55,7 +55,7 @@ func WriteCSV(w io.Writer, weeks ...qa.Week) error {
 	}
 	for _, row := range rows {
 		for i := range row {
-			row[i] = guard(strings.ReplaceAll(strings.ReplaceAll(row[i], "\r\n", "\n"), "\r", "\n"))
+			row[i] = escapeFormula(strings.ReplaceAll(strings.ReplaceAll(row[i], "\r\n", "\n"), "\r", "\n"))
 		}
 		if err := out.Write(row); err != nil {
 			return fmt.Errorf("write CSV: %w", err)
@@ -71,8 +71,8 @@ func WriteCSV(w io.Writer, weeks ...qa.Week) error {
 	return nil
 }
 
-// guard writes a cell so that no spreadsheet runs it.
-func guard(cell string) string {
+// escapeFormula writes a cell so that no spreadsheet runs it.
+func escapeFormula(cell string) string {
 	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, "'"))
 	if strings.ContainsRune("=+-@\t\n\r＝＋－＠", first) {
 		return "'" + cell

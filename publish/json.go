@@ -62,7 +62,7 @@ func WritePublishedJSON(w io.Writer, week qa.Week) error {
 		case Hidden:
 			jp.Hidden = "hidden" // not the moderator's reason
 		}
-		if rs, _ := qa.ReactionsX(x.Reactions); rs != "" {
+		if rs, _ := qa.EncodeReactions(x.Reactions); rs != "" {
 			jp.X = map[string]string{qa.XReactions: rs}
 		}
 		return jp

@@ -55,7 +55,7 @@ type PublishedPost struct {
 	// Withheld is the reason why a question is replaced by a placeholder: Withdrawn, Hidden or
 	// Void. Name and Text are then "". "" for every other post.
 	Withheld  string
-	Reactions []qa.CarriedReaction // reactions in the original chat; they do not count as votes
+	Reactions []qa.ImportedReaction // reactions in the original chat; they do not count as votes
 }
 
 // The values of PublishedPost.Withheld.
@@ -108,7 +108,7 @@ func Publish(week qa.Week) Published {
 	view := func(p *qa.PostView) PublishedPost {
 		v := PublishedPost{
 			ID: ids[p.ID], Name: publishedName(&week, p), Text: week.Event.PublishedText(&p.Post), AtMillis: knownTime(&week.Event, p, posts), BeforeMillis: p.AtMillis,
-			Author: p.ByAuthor, Late: p.Late, Reactions: qa.Carried(p.X),
+			Author: p.ByAuthor, Late: p.Late, Reactions: qa.ImportedReactions(p.X),
 		}
 		if v.Name == p.Name {
 			v.Not = look.Post(p).Badge()
@@ -143,7 +143,7 @@ func Publish(week qa.Week) Published {
 		shown[t.Question.ID] = true
 		out.Threads = append(out.Threads, pt)
 	}
-	won := week.Won()
+	won := week.WinningQuestions()
 	n := 0
 	for i := range week.Threads {
 		if t := &week.Threads[i]; shown[t.Question.ID] {
@@ -182,7 +182,7 @@ func publishedName(week *qa.Week, p *qa.PostView) string {
 
 // knownTime returns the time of a post, 0 when an import made it up.
 func knownTime(e *qa.Event, p *qa.PostView, posts int) int64 {
-	if p.TimeMadeUp(e, posts) {
+	if p.TimeUnknown(e, posts) {
 		return 0
 	}
 	return p.AtMillis

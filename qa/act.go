@@ -5,7 +5,7 @@ type ActKind string
 
 // The acts of schema 1.
 const (
-	ActFound    ActKind = "found"    // Event: the new event (ID, Founder are ignored)
+	ActCreate   ActKind = "found"    // Event: the new event (ID, Founder are ignored)
 	ActPost     ActKind = "post"     // Parent ("" asks), Text, OnBehalfOf, Tags, AtMillis, Source, AsAuthor, X, Origin, Anonymous
 	ActEdit     ActKind = "edit"     // Post, Text; adds a revision
 	ActWithdraw ActKind = "withdraw" // Post, On (false takes the withdrawal back)

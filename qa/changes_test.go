@@ -43,7 +43,7 @@ func TestNumbersCountQuestionsThatAreShown(t *testing.T) {
 		post(3, qa.Post{ID: "open"}), post(4, qa.Post{ID: "withdrawn", Withdrawn: true}),
 		post(5, qa.Post{ID: "hidden", Marks: qa.Marks{Hidden: "why"}}), post(6, qa.Post{ID: "again", Marks: qa.Marks{DuplicateOf: "open"}}),
 	}, nil)
-	if got := w.Numbers(); got != (qa.Numbers{Questions: 2, Open: 1}) {
+	if got := w.CountQuestions(); got != (qa.QuestionCounts{Questions: 2, Open: 1}) {
 		t.Errorf("%+v", got)
 	}
 }

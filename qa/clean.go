@@ -25,9 +25,9 @@ func CleanReason(s string) string {
 	return cmp.Or(CleanText(s), unreadable)
 }
 
-// CleanMention is CleanLine for a line that says by being there that something is so:
+// CleanNonEmptyLine is CleanLine for a line that says by being there that something is so:
 // on whose behalf, the title of a listed week. Only "" becomes "".
-func CleanMention(s string) string {
+func CleanNonEmptyLine(s string) string {
 	if s == "" {
 		return ""
 	}
@@ -37,7 +37,7 @@ func CleanMention(s string) string {
 // Clean makes what the event says of itself texts and lines. A field that X holds goes to
 // its place: exports of versions that do not know the field have it in X.
 func (e *Event) Clean() {
-	e.takeFromX()
+	e.moveFieldsFromX()
 	cleanFields(e, schema.Fields(schema.KindEvent))
 	for _, r := range schema.MapEventX.Values() {
 		// Other programs may write a field of X at any length that X allows.
@@ -60,23 +60,23 @@ func (e *Event) Clean() {
 	if slices.ContainsFunc(e.Winners, func(w Winner) bool { return !IsLine(w.Note) }) {
 		e.Winners = slices.Clone(e.Winners)
 		for i := range e.Winners {
-			e.Winners[i].Note = CleanMention(e.Winners[i].Note)
+			e.Winners[i].Note = CleanNonEmptyLine(e.Winners[i].Note)
 		}
 	}
 	if slices.ContainsFunc(e.Weeks, func(w ListedWeek) bool { return !IsLine(w.Title) || !IsLine(w.Authors) || !IsLine(w.Relay) }) {
 		e.Weeks = slices.Clone(e.Weeks)
 		for i := range e.Weeks {
 			w := &e.Weeks[i]
-			w.Title, w.Authors, w.Relay = CleanMention(w.Title), CleanLine(w.Authors), CleanLine(w.Relay)
+			w.Title, w.Authors, w.Relay = CleanNonEmptyLine(w.Title), CleanLine(w.Authors), CleanLine(w.Relay)
 		}
 	}
 	e.X = cleanX(e.X)
 }
 
-// takeFromX moves what X holds of the event's fields to them, unless they are set.
-func (e *Event) takeFromX() {
+// moveFieldsFromX moves what X holds of the event's fields to them, unless they are set.
+func (e *Event) moveFieldsFromX() {
 	for key, v := range e.X {
-		if !e.mapOfX().IsField(key) {
+		if !e.xMap().IsField(key) {
 			continue
 		}
 		if r := schema.MapEventX.Row(key); Field(e, r.Field) == "" {
@@ -90,18 +90,18 @@ func (e *Event) takeFromX() {
 	}
 }
 
-// fieldsInX returns how many fields are set that the document keeps in an x.
-func (e *Event) fieldsInX() (n int) {
+// countFieldsInX returns how many fields are set that the document keeps in an x.
+func (e *Event) countFieldsInX() (n int) {
 	for _, r := range schema.MapEventX.Values() {
-		if e.mapOfX() == schema.MapEventX && Field(e, r.Field) != Zero(r.Type) {
+		if e.xMap() == schema.MapEventX && Field(e, r.Field) != Zero(r.Type) {
 			n++
 		}
 	}
 	return n
 }
 
-// mapOfX is the schema's map of X.
-func (e *Event) mapOfX() schema.Map {
+// xMap is the schema's map of X.
+func (e *Event) xMap() schema.Map {
 	if e.Kind == schema.KindClub {
 		return schema.MapClubX
 	}
@@ -157,13 +157,13 @@ func (r Reaction) unreadable() bool { return !IsLine(r.Emoji) }
 func (a *Act) Clean() {
 	switch a.Kind {
 	case ActWinner:
-		a.Text = CleanMention(a.Text)
+		a.Text = CleanNonEmptyLine(a.Text)
 	case ActMark, ActBlock:
 		a.Text = CleanReason(a.Text)
 	default:
 		a.Text = CleanText(a.Text)
 	}
-	a.OnBehalfOf, a.Source = CleanMention(a.OnBehalfOf), CleanLine(a.Source)
+	a.OnBehalfOf, a.Source = CleanNonEmptyLine(a.OnBehalfOf), CleanLine(a.Source)
 	if len(a.Tags) > 0 {
 		a.Tags = SplitTags(CleanLine(JoinTags(a.Tags)))
 	}

@@ -14,20 +14,20 @@ const (
 	firstClock = 1_577_836_800_000 // 2020-01-01
 )
 
-// BelievedMillis returns the time to show for something that a writer's clock dates
+// PlausibleMillis returns the time to show for something that a writer's clock dates
 // atMillis and that this device received at receivedMillis: the one of the two that can
 // be true. foundedMillis is when the event was founded, by its founder's clock or the
 // receipt, whichever was earlier. Nothing is shown as written after it was received, and
 // nothing as written more than 90 days before the event was founded, unless it is
 // imported: what an import brings in was written elsewhere, as long ago as it says. With
 // receivedMillis 0 the receipt is not known and the writer is believed.
-func BelievedMillis(atMillis, receivedMillis, foundedMillis int64, imported bool) int64 {
+func PlausibleMillis(atMillis, receivedMillis, foundedMillis int64, imported bool) int64 {
 	switch {
 	case receivedMillis == 0:
 		return atMillis
 	case atMillis > receivedMillis:
 		return receivedMillis
-	case !imported && atMillis < max(min(foundedMillis, receivedMillis), firstClock)-slackMillis && receivedMillis > firstClock:
+	case !imported && atMillis < max(min(foundedMillis, receivedMillis), firstClock)-orderMarginMillis && receivedMillis > firstClock:
 		return receivedMillis
 	}
 	return atMillis
@@ -44,11 +44,11 @@ func (p *Post) ShownMillis() int64 {
 // ClockWrong reports whether the writer's clock, or this device's when it received the post, is so
 // far off that the page should say so.
 func (p *Post) ClockWrong() bool {
-	return p.ReceivedAtMillis != 0 && apart(p.AtMillis, p.ReceivedAtMillis)
+	return p.ReceivedAtMillis != 0 && clocksDiffer(p.AtMillis, p.ReceivedAtMillis)
 }
 
-// apart reports whether two times differ by more than clocks may.
-func apart(a, b int64) bool {
+// clocksDiffer reports whether two times differ by more than clocks may.
+func clocksDiffer(a, b int64) bool {
 	if a < b {
 		a, b = b, a
 	}
@@ -56,13 +56,15 @@ func apart(a, b int64) bool {
 	return uint64(a)-uint64(b) > ClockTolerance
 }
 
-// ClocksApart reports whether this device's clock differs from another's by more than
+// ClocksDiffer reports whether this device's clock differs from another's by more than
 // clocks may.
-func ClocksApart(here, there time.Time) bool { return apart(here.UnixMilli(), there.UnixMilli()) }
+func ClocksDiffer(here, there time.Time) bool {
+	return clocksDiffer(here.UnixMilli(), there.UnixMilli())
+}
 
-// ShownUntil replaces shown times after nowMillis by nowMillis. Such times come from older
+// CapShownTimes replaces shown times after nowMillis by nowMillis. Such times come from older
 // versions' views, or from a clock that was set back.
-func ShownUntil(posts []Post, nowMillis int64) {
+func CapShownTimes(posts []Post, nowMillis int64) {
 	for i := range posts {
 		if p := &posts[i]; p.ShownMillis() > nowMillis {
 			p.ReceivedAtMillis = nowMillis

@@ -29,7 +29,7 @@ func TestBelievedTimes(t *testing.T) {
 		{"this device's clock was of 1970", now, 1, founded, false, 1},
 		{"so was the writer's", 0, 1, founded, false, 0},
 	} {
-		if got := BelievedMillis(c.at, c.received, c.founded, c.imported); got != c.want {
+		if got := PlausibleMillis(c.at, c.received, c.founded, c.imported); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
@@ -54,7 +54,7 @@ func TestBelievedTimes(t *testing.T) {
 func TestNothingIsShownAsWrittenLaterThanNow(t *testing.T) {
 	const now = 1_795_000_000_000
 	posts := []Post{{ID: "a", AtMillis: now + 1<<50}, {ID: "b", AtMillis: 1, ReceivedAtMillis: now + 9}, {ID: "c", AtMillis: now - 3}}
-	ShownUntil(posts, now)
+	CapShownTimes(posts, now)
 	for _, th := range NewWeek(Event{}, posts, nil).Threads {
 		q := th.Question
 		want := map[PostID]int64{"a": now, "b": now, "c": now - 3}[q.ID]
@@ -71,7 +71,7 @@ func TestClockWords(t *testing.T) {
 		-3 * 3_600_000:      "this device’s clock is 3 hours behind the relay’s. One of them is wrong. Your posts use this device’s time",
 		-30 * 365 * 86400e3: "this device’s clock is 10950 days behind the relay’s. One of them is wrong. Your posts use this device’s time",
 	} {
-		if got := (&RelayStatus{ClockOffMillis: off}).ClockWords(); got != want {
+		if got := (&RelayStatus{ClockOffMillis: off}).ClockWarning(); got != want {
 			t.Errorf("%d: %q", off, got)
 		}
 	}

@@ -31,12 +31,12 @@ const (
 	MaxClubRelays = 8
 )
 
-// AfterglowMillis is how long after its end a week is still kept up with: authors
+// ArchiveAfterMillis is how long after its end a week is still kept up with: authors
 // answer on the weekend, winners write, the organiser tidies up.
-const AfterglowMillis = 14 * 24 * 60 * 60 * 1000
+const ArchiveAfterMillis = 14 * 24 * 60 * 60 * 1000
 
-// bare is how long a week lasts of which only the first day is known.
-const bare = 7 * 24 * 60 * 60 * 1000
+// defaultWeekMillis is how long a week lasts of which only the first day is known.
+const defaultWeekMillis = 7 * 24 * 60 * 60 * 1000
 
 // end returns the moment after which the week is over; 0 when it has no dates.
 func (w *ListedWeek) end() int64 {
@@ -45,7 +45,7 @@ func (w *ListedWeek) end() int64 {
 		return end
 	}
 	if start != 0 {
-		return start + bare
+		return start + defaultWeekMillis
 	}
 	return 0
 }
@@ -53,7 +53,7 @@ func (w *ListedWeek) end() int64 {
 // days returns the first and the last moment, each 0 when it is not set or contradictory; see
 // Event.Consistent.
 func (w *ListedWeek) days() (start, end int64) {
-	e := Event{StartsAtMillis: w.StartsAtMillis, EndsAtMillis: w.EndsAtMillis}.dated()
+	e := Event{StartsAtMillis: w.StartsAtMillis, EndsAtMillis: w.EndsAtMillis}.withConsistentTimes()
 	return e.StartsAtMillis, e.EndsAtMillis
 }
 
@@ -66,7 +66,7 @@ func (w *ListedWeek) Over(nowMillis int64) bool {
 // Archived reports whether the week has ended so long ago that nobody is expected
 // to write in it: devices fetch it when somebody opens it, not before.
 func (w *ListedWeek) Archived(nowMillis int64) bool {
-	return w.Over(nowMillis - AfterglowMillis)
+	return w.Over(nowMillis - ArchiveAfterMillis)
 }
 
 // Club is a club's list as a page shows it.
@@ -143,7 +143,7 @@ func (c *Club) Followed(nowMillis int64) []ListedWeek {
 
 // Listing returns the entry for the event in a club's list, without contradictory dates.
 func (e *Event) Listing() ListedWeek {
-	dated := e.dated()
+	dated := e.withConsistentTimes()
 	w := ListedWeek{
 		ID: e.ID, Title: e.Title, Authors: e.Authors, StartsAtMillis: dated.StartsAtMillis, EndsAtMillis: dated.EndsAtMillis,
 	}

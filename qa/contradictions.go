@@ -37,8 +37,8 @@ var timeWords = map[string]string{
 	"answersUntil": "the last answers are due", "winnersAt": "the authors choose",
 }
 
-// inRange returns a time of an event, 0 when it is outside of all calendars.
-func inRange(ms int64) int64 {
+// zeroIfOutOfRange returns a time of an event, 0 when it is outside of all calendars.
+func zeroIfOutOfRange(ms int64) int64 {
 	if ms < firstTime || ms > lastTime {
 		return 0
 	}
@@ -59,12 +59,12 @@ func (e *Event) Contradictions() []Contradiction {
 	at := func(ms int64) string { return time.UnixMilli(ms).In(e.Location()).Format("2 January 2006, 15:04") }
 	times := e.Times()
 	for _, key := range []string{"startsAt", "endsAt", "answersFrom", "answersUntil", "winnersAt"} {
-		if ms := *times[key]; ms != 0 && inRange(ms) == 0 {
+		if ms := *times[key]; ms != 0 && zeroIfOutOfRange(ms) == 0 {
 			add(key, "%s in a year outside of 1900 to 2199", timeWords[key])
 		}
 	}
-	start, end := inRange(e.StartsAtMillis), inRange(e.EndsAtMillis)
-	from, until, winners := inRange(e.AnswersFromMillis), inRange(e.AnswersUntilMillis), inRange(e.WinnersAtMillis)
+	start, end := zeroIfOutOfRange(e.StartsAtMillis), zeroIfOutOfRange(e.EndsAtMillis)
+	from, until, winners := zeroIfOutOfRange(e.AnswersFromMillis), zeroIfOutOfRange(e.AnswersUntilMillis), zeroIfOutOfRange(e.WinnersAtMillis)
 	if start != 0 && end != 0 && end < start {
 		add("endsAt", "the week ends on %s, before it begins on %s", at(end), at(start))
 	}
@@ -171,7 +171,7 @@ func (e Event) With(a *Act) Event {
 // Consistent clears contradictory fields: of two conflicting fields, the later one. Calendars and
 // exports are made from it.
 func (e Event) Consistent() Event {
-	e = e.dated()
+	e = e.withConsistentTimes()
 	if _, err := LoadZone(e.Zone); err != nil {
 		e.Zone = ""
 	}
@@ -192,11 +192,11 @@ func (e Event) Consistent() Event {
 	return e
 }
 
-// dated is Consistent for the times alone.
-func (e Event) dated() Event {
-	e.StartsAtMillis, e.EndsAtMillis = inRange(e.StartsAtMillis), inRange(e.EndsAtMillis)
-	e.AnswersFromMillis, e.AnswersUntilMillis = inRange(e.AnswersFromMillis), inRange(e.AnswersUntilMillis)
-	e.WinnersAtMillis = inRange(e.WinnersAtMillis)
+// withConsistentTimes is Consistent for the times alone.
+func (e Event) withConsistentTimes() Event {
+	e.StartsAtMillis, e.EndsAtMillis = zeroIfOutOfRange(e.StartsAtMillis), zeroIfOutOfRange(e.EndsAtMillis)
+	e.AnswersFromMillis, e.AnswersUntilMillis = zeroIfOutOfRange(e.AnswersFromMillis), zeroIfOutOfRange(e.AnswersUntilMillis)
+	e.WinnersAtMillis = zeroIfOutOfRange(e.WinnersAtMillis)
 	if e.EndsAtMillis < e.StartsAtMillis {
 		e.EndsAtMillis = 0
 	}

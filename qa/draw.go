@@ -43,8 +43,8 @@ import (
 
 // Sizes in bytes, and the rules for a secret that is missing.
 const (
-	DrawSecretSize  = 32
-	DrawOpeningSize = DrawSecretSize + 32 // with the hash of the closing's change
+	DrawSecretSize = 32
+	DrawRevealSize = DrawSecretSize + 32 // with the hash of the closing's change
 
 	// DrawAll is the rule where draw/rule says nothing: every commitment has to be
 	// opened. If one never is, there is no draw, and the authors choose by hand.
@@ -63,14 +63,14 @@ type Draw struct {
 	// characters: what the openings are for, or while there are none, the closing that
 	// is in effect. "" while nothing is fixed.
 	Closing string `json:"closing,omitempty"`
-	// Openings are all that are for a closing, in the order of their operations.
-	Openings []Opening `json:"openings,omitempty"`
+	// Reveals are all that are for a closing, in the order of their operations.
+	Reveals []Reveal `json:"openings,omitempty"`
 	// Void is why there can be no draw, a Void…; "" when there can.
 	Void string `json:"void,omitempty"`
 }
 
-// Opening is a secret opened for a closing.
-type Opening struct {
+// Reveal is a secret opened for a closing.
+type Reveal struct {
 	By       Identity `json:"by"`
 	Closing  string   `json:"closing"`  // the hash of its change, 64 hex characters
 	ClosedBy Identity `json:"closedBy"` // who made that change
@@ -100,8 +100,8 @@ type Commitment struct {
 	Last bool `json:"last,omitempty"`
 }
 
-// Opened reports whether the secret is open for the closing that the draw is for.
-func (c *Commitment) Opened() bool { return c.Secret != "" && !c.NotForClosing }
+// Revealed reports whether the secret is open for the closing that the draw is for.
+func (c *Commitment) Revealed() bool { return c.Secret != "" && !c.NotForClosing }
 
 // CommitDraw returns what somebody writes to take part with a secret of 32 bytes:
 // SHA-256("flyleaf draw commit v1" ‖ event ID 16 ‖ identity 32 ‖ secret).
@@ -127,15 +127,15 @@ func CommitDraw(event EventID, by Identity, secret []byte) ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
-// OpenDraw returns what somebody writes to open a secret of 32 bytes for a closing,
+// RevealDraw returns what somebody writes to open a secret of 32 bytes for a closing,
 // which is named by the hash of its change, 64 hex characters (Draw.Closing): secret ‖
 // hash. ErrBadValue is returned for a secret or hash of another size.
-func OpenDraw(secret []byte, closing string) ([]byte, error) {
+func RevealDraw(secret []byte, closing string) ([]byte, error) {
 	if len(secret) != DrawSecretSize {
 		return nil, bad("draw/reveal", "a secret of %d bytes, it has %d", len(secret), DrawSecretSize)
 	}
 	hash, err := hex.DecodeString(closing)
-	if err != nil || len(hash) != DrawOpeningSize-DrawSecretSize {
+	if err != nil || len(hash) != DrawRevealSize-DrawSecretSize {
 		return nil, bad("draw/reveal", "the closing is named by 64 hex characters, not %.80q", closing)
 	}
 	return append(bytes.Clone(secret), hash...), nil
@@ -189,13 +189,13 @@ const (
 
 // Drawn is a draw that was run.
 type Drawn struct {
-	State    DrawState  `json:"state"`
-	Waiting  []Identity `json:"waiting,omitempty"`  // whose secrets are missing
-	LeftOut  []Identity `json:"leftOut,omitempty"`  // whose commitments do not count
-	Secrets  []Identity `json:"secrets,omitempty"`  // whose secrets made the seed
-	Entrants []Entrant  `json:"entrants,omitempty"` // ascending
-	Seed     string     `json:"seed,omitempty"`     // 64 hex characters
-	Order    []Entrant  `json:"order,omitempty"`    // all entrants, as drawn
+	State      DrawState  `json:"state"`
+	Unrevealed []Identity `json:"waiting,omitempty"`  // whose secrets are missing
+	Excluded   []Identity `json:"leftOut,omitempty"`  // whose commitments do not count
+	Secrets    []Identity `json:"secrets,omitempty"`  // whose secrets made the seed
+	Entrants   []Entrant  `json:"entrants,omitempty"` // ascending
+	Seed       string     `json:"seed,omitempty"`     // 64 hex characters
+	Order      []Entrant  `json:"order,omitempty"`    // all entrants, as drawn
 	// Last is who could prevent the draw by not revealing: the person who revealed last, or the
 	// only one who has not revealed yet. Several people if nobody can tell which of them was last.
 	Last []Identity `json:"last,omitempty"`
@@ -207,7 +207,7 @@ func (d *Draw) Run(event EventID, founder Identity, entrants []Entrant) (Drawn, 
 	entrants = slices.Clone(entrants)
 	slices.SortFunc(entrants, Entrant.compare)
 	out := Drawn{Entrants: slices.Compact(entrants)}
-	opened, err := d.opened(event, founder, &out)
+	opened, err := d.revealed(event, founder, &out)
 	if err != nil {
 		return out, err
 	}
@@ -221,10 +221,10 @@ func (d *Draw) Run(event EventID, founder Identity, entrants []Entrant) (Drawn, 
 	case d.Void != "":
 		out.State = DrawVoid
 		return out, nil
-	case len(out.Waiting) > 0:
+	case len(out.Unrevealed) > 0:
 		out.State = DrawWaiting
-		if len(out.Waiting) == 1 {
-			out.Last = out.Waiting
+		if len(out.Unrevealed) == 1 {
+			out.Last = out.Unrevealed
 		}
 		return out, nil
 	case len(opened) == 0:
@@ -251,12 +251,12 @@ func (d *Draw) Run(event EventID, founder Identity, entrants []Entrant) (Drawn, 
 	return out, nil
 }
 
-// opened returns the commitments that count and are open, ascending, and notes
+// revealed returns the commitments that count and are open, ascending, and notes
 // whose are missing or left out.
-func (d *Draw) opened(event EventID, founder Identity, out *Drawn) ([]Commitment, error) {
+func (d *Draw) revealed(event EventID, founder Identity, out *Drawn) ([]Commitment, error) {
 	all := slices.Clone(d.Commitments)
 	slices.SortFunc(all, func(a, b Commitment) int { return cmp.Compare(a.By, b.By) })
-	founderOpened := slices.ContainsFunc(all, func(c Commitment) bool { return c.By == founder && c.Opened() && !c.TooEarly })
+	founderOpened := slices.ContainsFunc(all, func(c Commitment) bool { return c.By == founder && c.Revealed() && !c.TooEarly })
 	var open []Commitment
 	for _, c := range all {
 		valid, err := c.valid(event)
@@ -265,11 +265,11 @@ func (d *Draw) opened(event EventID, founder Identity, out *Drawn) ([]Commitment
 		}
 		switch {
 		case c.TooEarly:
-			out.LeftOut = append(out.LeftOut, c.By)
+			out.Excluded = append(out.Excluded, c.By)
 		case d.Rule == DrawFounderLast && founderOpened && c.By != founder && (!valid || !c.KnownToFounder):
-			out.LeftOut = append(out.LeftOut, c.By)
+			out.Excluded = append(out.Excluded, c.By)
 		case !valid:
-			out.Waiting = append(out.Waiting, c.By)
+			out.Unrevealed = append(out.Unrevealed, c.By)
 		default:
 			open = append(open, c)
 		}
@@ -279,7 +279,7 @@ func (d *Draw) opened(event EventID, founder Identity, out *Drawn) ([]Commitment
 
 // valid reports whether the secret is there and is the one that was committed to.
 func (c *Commitment) valid(event EventID) (bool, error) {
-	if !c.Opened() {
+	if !c.Revealed() {
 		return false, nil
 	}
 	secret, err := hex.DecodeString(c.Secret)
@@ -350,12 +350,12 @@ func (w *Week) RunDraw() (Drawn, error) {
 	return d.Run(w.Event.ID, w.Event.Founder, w.Entrants())
 }
 
-// Errors of MayOpen.
+// Errors of MayReveal.
 var (
 	ErrDrawNotFixed = errors.New("the week is not closed: until then neither who takes part nor the candidates are fixed")
 	ErrDrawVoid     = errors.New("the draw is no longer possible")
 	ErrDrawNotMine  = errors.New("you do not take part in this draw: you had not committed to a secret when the week was closed")
-	ErrDrawOpened   = errors.New("your secret is already revealed")
+	ErrDrawRevealed = errors.New("your secret is already revealed")
 	ErrDrawTooEarly = errors.New("your secret was revealed before the week was closed, so it does not count")
 )
 
@@ -365,8 +365,8 @@ func (w *Week) DrawFixed() bool {
 	return w.Event.Closed || w.Event.Draw != nil && w.Event.Draw.Closed
 }
 
-// MayOpen says why somebody cannot open a secret now, nil when they can: an ErrDraw….
-func (w *Week) MayOpen(by Identity) error {
+// MayReveal says why somebody cannot open a secret now, nil when they can: an ErrDraw….
+func (w *Week) MayReveal(by Identity) error {
 	d := w.Event.Draw
 	switch {
 	case !w.DrawFixed():
@@ -381,8 +381,8 @@ func (w *Week) MayOpen(by Identity) error {
 		case c.By != by:
 		case c.TooEarly:
 			return ErrDrawTooEarly
-		case c.Opened():
-			return ErrDrawOpened
+		case c.Revealed():
+			return ErrDrawRevealed
 		default:
 			return nil
 		}
@@ -403,9 +403,9 @@ func (w *Week) namesOf(ids []Identity) string {
 	return strings.Join(out, "")
 }
 
-// LastWords says who can or could keep the draw from being held, in a sentence or
+// LastRevealWarning says who can or could keep the draw from being held, in a sentence or
 // two; "" when there is nothing to say.
-func (w *Week) LastWords(d Drawn) string {
+func (w *Week) LastRevealWarning(d Drawn) string {
 	who := w.namesOf(d.Last)
 	switch {
 	case d.State == DrawWaiting && len(d.Last) == 1:
@@ -420,8 +420,8 @@ func (w *Week) LastWords(d Drawn) string {
 	return ""
 }
 
-// VoidWords says why there can be no draw, with names; "" when there can.
-func (w *Week) VoidWords() string {
+// WhyNoDraw says why there can be no draw, with names; "" when there can.
+func (w *Week) WhyNoDraw() string {
 	d := w.Event.Draw
 	if d == nil {
 		return ""
@@ -429,13 +429,13 @@ func (w *Week) VoidWords() string {
 	switch d.Void {
 	case VoidClosings:
 		var parts, closings []string
-		for i, o := range d.Openings {
+		for i, o := range d.Reveals {
 			if slices.Contains(closings, o.Closing) {
 				continue
 			}
 			closings = append(closings, o.Closing)
 			var by []Identity
-			for _, x := range d.Openings[i:] {
+			for _, x := range d.Reveals[i:] {
 				if x.Closing == o.Closing && !slices.Contains(by, x.By) {
 					by = append(by, x.By)
 				}
@@ -474,9 +474,9 @@ type Prize struct {
 	ChosenBy []Identity `json:"chosenBy,omitempty"` // none: drawn
 }
 
-// Won returns the questions whose writers get a copy: those chosen by the authors, and
+// WinningQuestions returns the questions whose writers get a copy: those chosen by the authors, and
 // those drawn. A draw that cannot be run draws nobody.
-func (w *Week) Won() map[PostID]bool {
+func (w *Week) WinningQuestions() map[PostID]bool {
 	var drawn Drawn
 	if e := &w.Event; e.Draw != nil {
 		drawn, _ = e.Draw.Run(e.ID, e.Founder, w.Entrants())
@@ -537,15 +537,15 @@ func (w *Week) Prizes(drawn Drawn) []Prize {
 	return out
 }
 
-// Passed is a drawn person who gets no copy.
-type Passed struct {
+// Ineligible is a drawn person who gets no copy.
+type Ineligible struct {
 	Entrant
 	Why string `json:"why"` // the end of a sentence
 }
 
-// PassedOver lists drawn people who get no copy, and why (for example because a moderator hid the
+// Ineligible lists drawn people who get no copy, and why (for example because a moderator hid the
 // question after the draw).
-func (w *Week) PassedOver(drawn Drawn) []Passed {
+func (w *Week) Ineligible(drawn Drawn) []Ineligible {
 	byHand := map[Entrant]bool{} // who gets a copy, and whether they were chosen
 	left := 0                    // copies that the draw gives out
 	for _, p := range w.Prizes(drawn) {
@@ -554,14 +554,14 @@ func (w *Week) PassedOver(drawn Drawn) []Passed {
 			left++
 		}
 	}
-	var out []Passed
+	var out []Ineligible
 	for _, who := range drawn.Order {
 		if left == 0 {
 			break
 		}
 		switch chosen, gets := byHand[who]; {
 		case !gets:
-			out = append(out, Passed{who, w.whyPassed(who)})
+			out = append(out, Ineligible{who, w.whyIneligible(who)})
 		case !chosen:
 			left--
 		}
@@ -569,7 +569,7 @@ func (w *Week) PassedOver(drawn Drawn) []Passed {
 	return out
 }
 
-func (w *Week) whyPassed(who Entrant) string {
+func (w *Week) whyIneligible(who Entrant) string {
 	for i := range w.Threads {
 		q := &w.Threads[i].Question
 		if EntrantOf(&q.Post) != who || !q.Marks.InDraw {

@@ -151,7 +151,7 @@ func TestDrawWaitsAndLeavesOut(t *testing.T) {
 	} {
 		got := run(t, c.draw, entrants(10, 11)...)
 		slices.Sort(c.leftOut)
-		if got.State != c.state || !slices.Equal(got.Waiting, c.waiting) || !slices.Equal(got.LeftOut, c.leftOut) || len(got.Secrets) != c.secrets {
+		if got.State != c.state || !slices.Equal(got.Unrevealed, c.waiting) || !slices.Equal(got.Excluded, c.leftOut) || len(got.Secrets) != c.secrets {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 		if (got.State == DrawDone) != (len(got.Order) == 2) {
@@ -171,8 +171,8 @@ func TestDrawWaitsAndLeavesOut(t *testing.T) {
 func TestOpenDrawGolden(t *testing.T) {
 	secret := bytes.Repeat([]byte{7}, DrawSecretSize)
 	closing := strings.Repeat("c1", 32)
-	b, err := OpenDraw(secret, closing)
-	if err != nil || hex.EncodeToString(b) != strings.Repeat("07", 32)+closing || len(b) != DrawOpeningSize || len(b) > schema.MaxDraw {
+	b, err := RevealDraw(secret, closing)
+	if err != nil || hex.EncodeToString(b) != strings.Repeat("07", 32)+closing || len(b) != DrawRevealSize || len(b) > schema.MaxDraw {
 		t.Errorf("%x %v", b, err)
 	}
 	h, err := CommitDraw(drawEvent, person(1), secret)
@@ -184,7 +184,7 @@ func TestOpenDrawGolden(t *testing.T) {
 		secret  []byte
 		closing string
 	}{{secret[1:], closing}, {secret, closing[2:]}, {secret, ""}, {secret, strings.Repeat("x1", 32)}} {
-		if _, err := OpenDraw(c.secret, c.closing); err == nil {
+		if _, err := RevealDraw(c.secret, c.closing); err == nil {
 			t.Errorf("taken: %d bytes for %q", len(c.secret), c.closing)
 		}
 	}
@@ -200,19 +200,19 @@ func TestMayOpen(t *testing.T) {
 	early.TooEarly = true
 	d := &Draw{Closed: true, Closing: strings.Repeat("c1", 32), Commitments: []Commitment{unopened, other, early, committed(t, 4)}}
 	w := Week{Event: Event{Draw: d}} // opened again since: the draw stays
-	for n, want := range map[int]error{1: nil, 2: nil, 3: ErrDrawTooEarly, 4: ErrDrawOpened, 5: ErrDrawNotMine} {
-		if err := w.MayOpen(person(n)); !errors.Is(err, want) {
+	for n, want := range map[int]error{1: nil, 2: nil, 3: ErrDrawTooEarly, 4: ErrDrawRevealed, 5: ErrDrawNotMine} {
+		if err := w.MayReveal(person(n)); !errors.Is(err, want) {
 			t.Errorf("person %d: %v, want %v", n, err, want)
 		}
 	}
 	d.Void = VoidClosings
-	if err := w.MayOpen(person(1)); !errors.Is(err, ErrDrawVoid) {
+	if err := w.MayReveal(person(1)); !errors.Is(err, ErrDrawVoid) {
 		t.Error(err)
 	}
-	if err := (&Week{Event: Event{Draw: &Draw{}}}).MayOpen(person(1)); !errors.Is(err, ErrDrawNotFixed) {
+	if err := (&Week{Event: Event{Draw: &Draw{}}}).MayReveal(person(1)); !errors.Is(err, ErrDrawNotFixed) {
 		t.Error(err)
 	}
-	if err := (&Week{Event: Event{Closed: true}}).MayOpen(person(1)); !errors.Is(err, ErrDrawNotMine) {
+	if err := (&Week{Event: Event{Closed: true}}).MayReveal(person(1)); !errors.Is(err, ErrDrawNotMine) {
 		t.Error(err)
 	}
 }
@@ -222,7 +222,7 @@ func TestWhoCouldPreventTheDraw(t *testing.T) {
 	w := Week{People: map[Identity]Person{person(1): {Name: "Orla"}, person(2): {Name: "Ilse"}}}
 	one, two := committed(t, 1), committed(t, 2)
 	say := func(cs ...Commitment) string {
-		return w.LastWords(run(t, Draw{Closed: true, Commitments: cs}, entrants(10, 11)...))
+		return w.LastRevealWarning(run(t, Draw{Closed: true, Commitments: cs}, entrants(10, 11)...))
 	}
 	last := func(c Commitment) Commitment { c.Last = true; return c }
 	closed := func(c Commitment) Commitment { c.Secret = ""; return c }
@@ -236,18 +236,18 @@ func TestWhoCouldPreventTheDraw(t *testing.T) {
 			t.Errorf("%q, want %q…", got, want)
 		}
 	}
-	w.Event = Event{Founder: person(1), Draw: &Draw{Void: VoidClosings, Openings: []Opening{
+	w.Event = Event{Founder: person(1), Draw: &Draw{Void: VoidClosings, Reveals: []Reveal{
 		{By: person(1), Closing: strings.Repeat("a", 64), ClosedBy: person(1)}, {By: person(2), Closing: strings.Repeat("b", 64), ClosedBy: person(1)},
 	}}}
-	if got := w.VoidWords(); !strings.Contains(got, "Orla for the closing by Orla (aaaaaaaa); Ilse for the closing by Orla (bbbbbbbb)") {
+	if got := w.WhyNoDraw(); !strings.Contains(got, "Orla for the closing by Orla (aaaaaaaa); Ilse for the closing by Orla (bbbbbbbb)") {
 		t.Error(got)
 	}
 	if got := run(t, *w.Event.Draw); got.State != DrawNobody {
 		t.Error(got.State)
 	}
 	w.Event.Draw.Void, w.Event.Draw.Closed, w.Event.Draw.Commitments = VoidFounder, true, []Commitment{one, two}
-	if got := run(t, *w.Event.Draw, entrants(10)...); got.State != DrawVoid || got.Order != nil || !strings.Contains(w.VoidWords(), "Orla revealed it more than once") {
-		t.Errorf("%+v %s", got, w.VoidWords())
+	if got := run(t, *w.Event.Draw, entrants(10)...); got.State != DrawVoid || got.Order != nil || !strings.Contains(w.WhyNoDraw(), "Orla revealed it more than once") {
+		t.Errorf("%+v %s", got, w.WhyNoDraw())
 	}
 }
 
@@ -314,7 +314,7 @@ func TestPrizes(t *testing.T) {
 	}) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
-	passed := w.PassedOver(drawn)
+	passed := w.Ineligible(drawn)
 	if len(passed) != 2 || passed[0].By != author || passed[0].Why != "organisers and authors cannot win" || passed[1].By != person(14) || passed[1].Why != "the question was withdrawn" {
 		t.Errorf("passed over %+v", passed)
 	}
@@ -322,7 +322,7 @@ func TestPrizes(t *testing.T) {
 	hidden[0].Marks.Hidden, hidden[0].Marks.HiddenBy = "no", founder
 	hidden[2].Marks.Hidden, hidden[2].Marks.HiddenBy = "no", founder
 	after := NewWeek(e, hidden, []Person{{ID: founder, Name: "Orla"}})
-	if got := after.PassedOver(drawn); len(got) != 3 || got[2].By != person(10) || got[2].Why != "the question was hidden by Orla" {
+	if got := after.Ineligible(drawn); len(got) != 3 || got[2].By != person(10) || got[2].Why != "the question was hidden by Orla" {
 		t.Errorf("hidden after the draw: %+v", got)
 	}
 	w.Event.Prizes = 0

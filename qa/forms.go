@@ -11,8 +11,8 @@ import (
 // The forms of the schema's keys and values.
 // Validity depends only on the bytes, never on a library version.
 
-// HasKey reports whether a key has the form that a line of the schema wants.
-func HasKey(r *schema.Row, key string) bool {
+// ValidKey reports whether a key has the form that a line of the schema wants.
+func ValidKey(r *schema.Row, key string) bool {
 	switch r.Keys {
 	case schema.IsMap:
 		return key == r.Key
@@ -27,11 +27,11 @@ func HasKey(r *schema.Row, key string) bool {
 	return checkID(r.Keys, key) == nil
 }
 
-// HasForm reports whether s is a valid Word or ID for r. It checks neither length nor Text and Line
+// ValidForm reports whether s is a valid Word or ID for r. It checks neither length nor Text and Line
 // (see IsText).
-func HasForm(r *schema.Row, s string) bool { return checkForm(r, s) == nil }
+func ValidForm(r *schema.Row, s string) bool { return checkForm(r, s) == nil }
 
-// checkForm is HasForm with a reason.
+// checkForm is ValidForm with a reason.
 func checkForm(r *schema.Row, s string) error {
 	switch {
 	case r.Empty && s == "":

@@ -73,10 +73,10 @@ type ImportChange struct {
 	// Was and Is are the beginnings of the text, or the names, here and there.
 	Was string `json:"was,omitempty"`
 	Is  string `json:"is,omitempty"`
-	// Done: it was brought in now.
-	Done bool `json:"done,omitempty"`
-	// Kept is the reason why a requested difference was not applied.
-	Kept string `json:"kept,omitempty"`
+	// Applied: it was brought in now.
+	Applied bool `json:"done,omitempty"`
+	// NotApplied is the reason why a requested difference was not applied.
+	NotApplied string `json:"kept,omitempty"`
 }
 
 // ImportedPost is one message of an import.

@@ -23,10 +23,10 @@ type InboxItem struct {
 	Thread *Thread `json:"thread"`
 	// Parts of a question that asks several things; nil of one that does not.
 	Parts []QuestionPart `json:"parts,omitempty"`
-	// FirstOfAsker: none of this person's questions is answered yet.
-	FirstOfAsker bool `json:"firstOfAsker"`
-	// TakenBy are the authors who have taken it, ascending.
-	TakenBy []Identity `json:"takenBy,omitempty"`
+	// AskerUnanswered: none of this person's questions is answered yet.
+	AskerUnanswered bool `json:"firstOfAsker"`
+	// AssignedTo are the authors who have taken it, ascending.
+	AssignedTo []Identity `json:"takenBy,omitempty"`
 }
 
 // Inbox is an author's list of questions, answered ones included.
@@ -57,16 +57,16 @@ func (w *Week) NewInbox(me Identity, later map[PostID]bool, order InboxOrder) In
 			continue
 		}
 		item := InboxItem{
-			Thread: t, Parts: t.Parts(), TakenBy: t.Question.Marks.Assigned,
-			FirstOfAsker: !heard[EntrantOf(&t.Question.Post)],
+			Thread: t, Parts: t.Parts(), AssignedTo: t.Question.Marks.Assigned,
+			AskerUnanswered: !heard[EntrantOf(&t.Question.Post)],
 		}
-		mine := slices.Contains(item.TakenBy, me)
+		mine := slices.Contains(item.AssignedTo, me)
 		switch {
 		case t.Answered && !item.open():
 			in.Answered = append(in.Answered, item)
 		case later[t.Question.ID]:
 			in.Later = append(in.Later, item)
-		case len(item.TakenBy) > 0 && !mine:
+		case len(item.AssignedTo) > 0 && !mine:
 			in.Others = append(in.Others, item)
 		default:
 			in.Waiting = append(in.Waiting, item)
@@ -96,9 +96,9 @@ func (o InboxOrder) compare(a, b InboxItem) int {
 		return age
 	case InboxAsker:
 		first := 0
-		if a.FirstOfAsker != b.FirstOfAsker {
+		if a.AskerUnanswered != b.AskerUnanswered {
 			first = 1
-			if a.FirstOfAsker {
+			if a.AskerUnanswered {
 				first = -1
 			}
 		}
@@ -191,7 +191,7 @@ func (t *Thread) Parts() []QuestionPart {
 		}
 		quoted := quotes(r.Text())
 		for k := range parts {
-			if len(quoted) == 0 || slices.Contains(quoted, folded(parts[k].Text)) {
+			if len(quoted) == 0 || slices.Contains(quoted, normalizeSpace(parts[k].Text)) {
 				parts[k].Answered = true
 			}
 		}
@@ -223,7 +223,7 @@ func quotes(text string) []string {
 	var quote []string
 	flush := func() {
 		if len(quote) > 0 {
-			out = append(out, folded(strings.Join(quote, " ")))
+			out = append(out, normalizeSpace(strings.Join(quote, " ")))
 			quote = nil
 		}
 	}
@@ -238,5 +238,5 @@ func quotes(text string) []string {
 	return out
 }
 
-// folded makes texts that differ in white space alone equal.
-func folded(text string) string { return strings.Join(strings.Fields(text), " ") }
+// normalizeSpace makes texts that differ in white space alone equal.
+func normalizeSpace(text string) string { return strings.Join(strings.Fields(text), " ") }

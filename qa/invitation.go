@@ -132,7 +132,7 @@ func (i Invitation) LogValue() slog.Value { return slog.StringValue(i.Public().S
 // host and without user, query or fragment, a port from 1 to 65535 if it names one, at
 // most schema.MaxShort bytes. A *FieldError says what is wrong with it.
 func CheckRelay(s string) error {
-	if err := checkNamed("relay", schema.MapRelays.Keyed(), s); err != nil {
+	if err := checkValueAs("relay", schema.MapRelays.Keyed(), s); err != nil {
 		return err
 	}
 	u, err := url.Parse(s)

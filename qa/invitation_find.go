@@ -32,26 +32,26 @@ var (
 	escaped  = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
 	// relayStart matches the longest prefix that can belong to a relay address.
 	relayStart = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:/*(?:\[[0-9a-fA-F:.%]*\])?[^\s#&<>"'()\[\]{}|\\^` + "`" + `«»“”„‘’‹›–—，。、；！？）】」]*`)
-	// looseAt is an @ surrounded by spaces. It counts only if a ws address follows.
-	looseAt = regexp.MustCompile(`^ *@ *((?i:wss?):)`)
+	// spacedAt is an @ surrounded by spaces. It counts only if a ws address follows.
+	spacedAt = regexp.MustCompile(`^ *@ *((?i:wss?):)`)
 	// lineBreak is what stands between the halves of a line that a mail program broke:
 	// the soft break of quoted-printable, and the marks of a quoted mail.
 	lineBreak = regexp.MustCompile(`^=?[ \t]*\r?\n[> \t|]*`)
-	// lineRest is the end of a broken address, which is not a word of a sentence.
-	lineRest = regexp.MustCompile(`^[a-z0-9:/.-]*[0-9:/.][a-z0-9:/.-]*(?:#|\s*$)`)
+	// addressRest is the end of a broken address, which is not a word of a sentence.
+	addressRest = regexp.MustCompile(`^[a-z0-9:/.-]*[0-9:/.][a-z0-9:/.-]*(?:#|\s*$)`)
 	// lineBreaks are all of them, wherever they stand.
 	lineBreaks = regexp.MustCompile(`=?[ \t]*\r?\n[> \t|]*`)
-	// perhapsRest is the beginning of a line that may be the end of a broken address, or
+	// maybeAddressRest is the beginning of a line that may be the end of a broken address, or
 	// something else: what has the form of an address, a number, a time, or a single
 	// short word such as the end of a domain.
-	perhapsRest = regexp.MustCompile(`^(?:[a-z0-9-]*[:/.]+[a-z0-9][a-z0-9:/.-]*|[0-9][0-9:/.-]*|[a-z]{1,3}(?:[ \t]*\r?(?:\n|$)))`)
+	maybeAddressRest = regexp.MustCompile(`^(?:[a-z0-9-]*[:/.]+[a-z0-9][a-z0-9:/.-]*|[0-9][0-9:/.-]*|[a-z]{1,3}(?:[ \t]*\r?(?:\n|$)))`)
 	// oneNumber is a line that is a number, a time or a day.
 	oneNumber = regexp.MustCompile(`^[0-9:.-]+\s*$`)
 	portStart = regexp.MustCompile(`:[0-9]{1,4}$`)
 )
 
-// trailing is punctuation that belongs to the sentence and not to the address before it.
-const trailing = ".,;:!?*_~&…"
+// trailingPunctuation is punctuation that belongs to the sentence and not to the address before it.
+const trailingPunctuation = ".,;:!?*_~&…"
 
 // webLinks finds what Invitation.WebLink writes, up to the event ID: s of https, host and
 // path of the relay, event.
@@ -110,10 +110,10 @@ func ParseInvitation(text string) (Invitation, error) {
 			rest = text[at[1]:starts[n+1][0]]
 		}
 		before, _ := utf8.DecodeLastRuneInString(text[:at[0]])
-		add(readInvitation(enclosed(before, rest)))
+		add(readInvitation(joinEnclosed(before, rest)))
 	}
 	if len(starts) == 0 {
-		if found, wrong = bareInvitations(text); len(found) == 0 && wrong == nil {
+		if found, wrong = findWithoutScheme(text); len(found) == 0 && wrong == nil {
 			wrong = fmt.Errorf("%w: nothing in this text begins with flyleaf: and none of its words is an event ID", ErrBadInvitation)
 		}
 	}
@@ -143,9 +143,9 @@ var closing = map[rune]string{
 	'‹': "›", '›': "‹", '‘': "’", '‚': "‘’", '（': "）", '【': "】", '「': "」",
 }
 
-// enclosed joins the lines of an invitation in brackets or quotes. before is the opening mark; the
+// joinEnclosed joins the lines of an invitation in brackets or quotes. before is the opening mark; the
 // closing mark shows where the invitation ends.
-func enclosed(before rune, rest string) string {
+func joinEnclosed(before rune, rest string) string {
 	end, ok := closing[before]
 	if !ok {
 		return rest
@@ -179,9 +179,9 @@ func unescape(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// bareInvitations finds event IDs without a scheme: only whole words, because there is no other
+// findWithoutScheme finds event IDs without a scheme: only whole words, because there is no other
 // sign.
-func bareInvitations(text string) (found []Invitation, wrong error) {
+func findWithoutScheme(text string) (found []Invitation, wrong error) {
 	words := strings.Fields(text)
 	for _, word := range words {
 		word = strings.TrimLeft(word, `<>"'([{|«“„‘‹`+"`*_")
@@ -203,9 +203,9 @@ func isBase58(c byte) bool {
 	return c >= '1' && c <= '9' || c >= 'A' && c <= 'Z' && c != 'I' && c != 'O' || c >= 'a' && c <= 'z' && c != 'l'
 }
 
-// gather collects base58 characters, across line breaks, until done(word) is true or limit is
+// readBase58 collects base58 characters, across line breaks, until done(word) is true or limit is
 // reached. It returns them and what follows.
-func gather(s string, limit int, done func(string) bool) (word, rest string, ok bool) {
+func readBase58(s string, limit int, done func(string) bool) (word, rest string, ok bool) {
 	for len(word) < limit && s != "" {
 		if at := lineBreak.FindString(s); at != "" && word != "" {
 			if next := s[len(at):]; next != "" && isBase58(next[0]) {
@@ -226,7 +226,7 @@ func gather(s string, limit int, done func(string) bool) (word, rest string, ok 
 }
 
 func readID(s string) (id EventID, rest string, ok bool) {
-	word, rest, ok := gather(s, maxEventID, func(w string) bool {
+	word, rest, ok := readBase58(s, maxEventID, func(w string) bool {
 		_, err := ParseEventID(w)
 		return err == nil
 	})
@@ -241,7 +241,7 @@ func readInvitation(s string) (Invitation, error) {
 		return Invitation{}, badID(s, string(id), rest)
 	}
 	i := Invitation{Event: id}
-	rest = looseAt.ReplaceAllString(rest, "@$1")
+	rest = spacedAt.ReplaceAllString(rest, "@$1")
 	if after := skipBreak(rest, "@"); strings.HasPrefix(after, "@") {
 		relay, after, err := readRelay(skipBreak(after[1:], ""))
 		if err != nil {
@@ -283,8 +283,8 @@ func readRelay(s string) (relay, rest string, err error) {
 		next := rest[len(at):]
 		incomplete := strings.HasSuffix(relay, "/") || strings.HasSuffix(relay, ":")
 		number := oneNumber.MatchString(next) && !portStart.MatchString(relay)
-		if !incomplete && (!lineRest.MatchString(next) || number) {
-			if perhapsRest.MatchString(next) || strings.HasSuffix(relay, "-") {
+		if !incomplete && (!addressRest.MatchString(next) || number) {
+			if maybeAddressRest.MatchString(next) || strings.HasSuffix(relay, "-") {
 				return "", "", fmt.Errorf("%w: the relay address %.80q may continue on the next line. Paste the invitation alone, on one line", ErrBadInvitation, relay)
 			}
 			break
@@ -295,7 +295,7 @@ func readRelay(s string) (relay, rest string, err error) {
 		}
 		relay, rest = relay+more, next[len(more):]
 	}
-	if trimmed := strings.TrimRight(relay, trailing); !strings.HasPrefix(rest, "#") {
+	if trimmed := strings.TrimRight(relay, trailingPunctuation); !strings.HasPrefix(rest, "#") {
 		relay, rest = trimmed, relay[len(trimmed):]+rest
 	}
 	if r, _ := utf8.DecodeRuneInString(rest); relay == "" && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
@@ -334,7 +334,7 @@ const maxSecret = 50
 
 func readSecret(s string) (secret []byte, rest string, err error) {
 	var raw []byte
-	word, rest, ok := gather(s, maxSecret, func(w string) bool {
+	word, rest, ok := readBase58(s, maxSecret, func(w string) bool {
 		if len(w) < SecretSize+checksumBytes { // a character is less than a byte
 			return false
 		}

@@ -24,11 +24,11 @@ var weakKeys = func() (out [7][32]byte) {
 	return out
 }()
 
-// SoundKey reports whether a public key of 32 bytes can be somebody's: it does not
+// IsStrongKey reports whether a public key of 32 bytes can be somebody's: it does not
 // encode a point of small order, and its y is written below p = 2^255-19. No key that
 // was drawn fails this. It costs a few comparisons, and does not say that the bytes
 // are a point at all.
-func SoundKey(public []byte) bool {
+func IsStrongKey(public []byte) bool {
 	if len(public) != 32 {
 		return false
 	}
@@ -50,9 +50,9 @@ func SoundKey(public []byte) bool {
 	return false
 }
 
-// Sound is SoundKey for an identity. An identity that is not sound is still shown, if an earlier
+// HasStrongKey is IsStrongKey for an identity. An identity that is not sound is still shown, if an earlier
 // version accepted its changes.
-func (id Identity) Sound() bool {
+func (id Identity) HasStrongKey() bool {
 	b, err := hex.DecodeString(string(id))
-	return err == nil && SoundKey(b)
+	return err == nil && IsStrongKey(b)
 }

@@ -8,9 +8,9 @@ import (
 	"flyleaf/schema"
 )
 
-// LeadsElsewhere reports whether s is an address that a link of a page may have: http or
+// IsExternalLink reports whether s is an address that a link of a page may have: http or
 // https with a host, or mailto. "http:/you" would lead to a page of ours.
-func LeadsElsewhere(s string) bool {
+func IsExternalLink(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil {
 		return false
@@ -34,7 +34,7 @@ func ParseLinks(typed []string) ([]Link, error) {
 			continue
 		}
 		address, words, _ := strings.Cut(line, " ")
-		if !LeadsElsewhere(address) {
+		if !IsExternalLink(address) {
 			return nil, fmt.Errorf("write a link as: address, space, text; %.60q does not start with a web address", line)
 		}
 		links = append(links, Link{URL: address, Text: strings.TrimSpace(words)})

@@ -62,8 +62,8 @@ const (
 	InviteClaimed = "claimed" // somebody has; an organiser's device has not answered yet
 	InviteGranted = "granted"
 	InviteRevoked = "revoked"
-	// InviteTaken is shown to somebody whose invitation was used by another person.
-	InviteTaken = "taken"
+	// InviteUsedByOther is shown to somebody whose invitation was used by another person.
+	InviteUsedByOther = "taken"
 )
 
 // InviteInfo is one invitation that grants a role, as the organiser's device
@@ -78,9 +78,9 @@ type InviteInfo struct {
 	AtMillis int64      `json:"at,omitempty"`
 }
 
-// NotTaken is something this device wrote that was not taken: the words are
+// NotAccepted is something this device wrote that was not taken: the words are
 // kept, in Act.
-type NotTaken struct {
+type NotAccepted struct {
 	Hash     string `json:"hash"` // of the change, hex
 	Code     string `json:"code"`
 	Reason   string `json:"reason"` // a sentence for a person
@@ -123,13 +123,13 @@ type Verification struct {
 	Heads    []string         `json:"heads,omitempty"`  // hex, ascending
 }
 
-// Holds reports whether all is as it should be: the event is the one that its ID
+// Valid reports whether all is as it should be: the event is the one that its ID
 // names, and every change is its writer's and was permitted.
-func (v *Verification) Holds() bool { return v.Genesis && v.Bad == 0 && !v.Unsigned }
+func (v *Verification) Valid() bool { return v.Genesis && v.Bad == 0 && !v.Unsigned }
 
-// Of returns what was found of one post: of the changes that made, edited, marked
+// ForPost returns what was found of one post: of the changes that made, edited, marked
 // it or reacted to it.
-func (v *Verification) Of(post PostID) Verification {
+func (v *Verification) ForPost(post PostID) Verification {
 	out := *v
 	out.Changes, out.People, out.Bad = []VerifiedChange{}, nil, 0
 	writers := map[Identity]bool{}
@@ -185,10 +185,10 @@ type VerifiedChange struct {
 	GrantedAtMillis int64    `json:"grantedAt,omitempty"`
 }
 
-// For returns the week as one person sees it: without the posts that wait for approval, unless they
+// VisibleTo returns the week as one person sees it: without the posts that wait for approval, unless they
 // are the viewer's own or the viewer may approve them. viewer has the keys of that person. A question that waits keeps its place, without its
 // text, when the viewer has replied to it.
-func (w Week) For(viewer ...Identity) Week {
+func (w Week) VisibleTo(viewer ...Identity) Week {
 	if !w.Event.Approve || w.Event.moderates(viewer...) {
 		return w
 	}
@@ -205,13 +205,13 @@ func (w Week) For(viewer ...Identity) Week {
 		replies := make([]PostView, 0, len(t.Replies))
 		mine := false
 		for i := range t.Replies {
-			if r := &t.Replies[i]; !r.Awaiting || own(r) {
+			if r := &t.Replies[i]; !r.NeedsApproval || own(r) {
 				replies = append(replies, *r)
 				mine = mine || own(r)
 			}
 		}
 		t.Replies = replies
-		if t.Question.Awaiting && !own(&t.Question) {
+		if t.Question.NeedsApproval && !own(&t.Question) {
 			if !mine {
 				continue
 			}
@@ -232,9 +232,9 @@ func (e Event) moderates(ids ...Identity) bool {
 	return false
 }
 
-// awaits reports whether a post waits for approval. What authors, moderators and
+// needsApproval reports whether a post waits for approval. What authors, moderators and
 // organisers write does not: they were chosen by name.
-func (e Event) awaits(p *Post) bool { return e.Approve && e.unapproved(p) }
+func (e Event) needsApproval(p *Post) bool { return e.Approve && e.unapproved(p) }
 
 // afterClosing reports whether a post was written after the closing, or without knowing of it, and
 // no moderator approved it. Anyone can keep adding such posts to the state before closing. They are

@@ -47,11 +47,11 @@ func TestWeekForAViewer(t *testing.T) {
 		{"a moderator", []Identity{moderator}, everything},
 		{"the founder", []Identity{founder}, everything},
 	} {
-		if got := seen(week.For(c.viewer...)); got != c.want {
+		if got := seen(week.VisibleTo(c.viewer...)); got != c.want {
 			t.Errorf("%s sees %q, want %q", c.name, got, c.want)
 		}
 	}
-	for _, th := range week.For(other).Threads {
+	for _, th := range week.VisibleTo(other).Threads {
 		if th.Question.ID == "waits" && (th.Question.Text() != "" || len(th.Replies) != 1) {
 			t.Errorf("a question that waits shows %q and %d replies to somebody who replied to it", th.Question.Text(), len(th.Replies))
 		}
@@ -60,7 +60,7 @@ func TestWeekForAViewer(t *testing.T) {
 		t.Error("looking at a week changed it")
 	}
 	e.Approve = false
-	if got := seen(NewWeek(e, posts, nil).For()); got != everything {
+	if got := seen(NewWeek(e, posts, nil).VisibleTo()); got != everything {
 		t.Errorf("without approval %q is seen", got)
 	}
 }

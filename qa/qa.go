@@ -41,7 +41,7 @@ func (o OpID) Less(p OpID) bool { return o.Compare(p) < 0 }
 type Event struct {
 	ID      EventID  `json:"id"`
 	Kind    string   `json:"kind"`   // "event" or "club"
-	Gate    uint64   `json:"gate"`   // version of the rules, 1 to schema.RulesVersion; above: a later program's
+	Rules   uint64   `json:"gate"`   // version of the rules, 1 to schema.RulesVersion; above: a later program's
 	Access  string   `json:"access"` // "open" or "invited"
 	Founder Identity `json:"founder"`
 
@@ -161,7 +161,7 @@ type Post struct {
 	By       Identity `json:"by"`
 	AtMillis int64    `json:"at"` // the writer's clock, permissions never depend on it
 	// ReceivedAtMillis is when this device received the post, by its own clock; only set
-	// where AtMillis cannot be true, see BelievedMillis.
+	// where AtMillis cannot be true, see PlausibleMillis.
 	ReceivedAtMillis int64  `json:"received,omitempty"`
 	Op               OpID   `json:"op"` // the operation that made the post
 	OnBehalfOf       string `json:"onBehalfOf,omitempty"`
@@ -188,19 +188,19 @@ type Post struct {
 	Void bool `json:"void,omitempty"`
 	// VoidVersion is the hash of the change whose version of the post determines its position.
 	VoidVersion string `json:"voidVersion,omitempty"`
-	// For a reply to a void post, Answers lists its ancestors as its writer saw them: each post
-	// with the version, at most MaxAnswers of them.
-	Answers []Answered `json:"answers,omitempty"`
+	// For a reply to a void post, Ancestors lists its ancestors as its writer saw them: each post
+	// with the version, at most MaxAncestors of them.
+	Ancestors []PostVersion `json:"answers,omitempty"`
 	// Reactions that are on, ascending by emoji, then identity.
 	Reactions []Reaction `json:"reactions,omitempty"`
 }
 
-// MaxAnswers is how many posts Post.Answers names.
-const MaxAnswers = 8
+// MaxAncestors is how many posts Post.Ancestors has.
+const MaxAncestors = 8
 
-// Answered is a post in one of its versions, of which there are several only if its
+// PostVersion is a post in one of its versions, of which there are several only if its
 // writer's device signed several.
-type Answered struct {
+type PostVersion struct {
 	Post    PostID `json:"post"`
 	Version string `json:"version"` // the hash of the change that made it, hex
 }

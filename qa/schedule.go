@@ -54,7 +54,7 @@ func (e *Event) Phase(nowMillis int64) (now, next Phase, atMillis int64) {
 	if e.Closed {
 		return PhaseClosed, "", 0
 	}
-	dated := e.dated()
+	dated := e.withConsistentTimes()
 	e = &dated
 	begins := []struct {
 		phase Phase

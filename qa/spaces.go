@@ -7,7 +7,7 @@ import (
 )
 
 // PlainSpaces makes each kind of space that a browser copies (no-break, thin, of fixed width) a
-// plain one, removes zero-width characters and trims.
+// isVisibleASCII one, removes zero-width characters and trims.
 func PlainSpaces(s string) string {
 	ascii := true
 	for i := range len(s) {

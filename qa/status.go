@@ -37,8 +37,8 @@ type RelayStatus struct {
 	ClockOffMillis int64 `json:"clockOff,omitempty"`
 }
 
-// ClockWords says that this device's clock and the relay's differ, "" when they do not.
-func (r *RelayStatus) ClockWords() string {
+// ClockWarning says that this device's clock and the relay's differ, "" when they do not.
+func (r *RelayStatus) ClockWarning() string {
 	if r.ClockOffMillis == 0 {
 		return ""
 	}

@@ -41,7 +41,7 @@ func CheckText(s string) error { return check(s, false) }
 func CheckLine(s string) error { return check(s, true) }
 
 func check(s string, line bool) error {
-	if plain(s, line) {
+	if isVisibleASCII(s, line) {
 		return nil
 	}
 	visible := s == ""
@@ -109,9 +109,9 @@ func clean(s string, line bool) string {
 	return b.String()
 }
 
-// plain reports whether s is a text of ASCII that shows something: most are, and need
+// isVisibleASCII reports whether s is a text of ASCII that shows something: most are, and need
 // no further look.
-func plain(s string, line bool) bool {
+func isVisibleASCII(s string, line bool) bool {
 	visible := s == ""
 	for i := range len(s) {
 		c := s[i]
@@ -180,7 +180,7 @@ func invisible(r rune) bool {
 	if r > ' ' && r < 0x7f {
 		return false
 	}
-	return in(invisibleRanges[:], r)
+	return inRanges(invisibleRanges[:], r)
 }
 
 // attachedRanges are the blocks, ascending, of marks that belong to no script and are drawn on
@@ -197,10 +197,10 @@ var attachedRanges = [...][2]rune{
 }
 
 // attached reports whether a character is drawn on the preceding character.
-func attached(r rune) bool { return in(attachedRanges[:], r) }
+func attached(r rune) bool { return inRanges(attachedRanges[:], r) }
 
-// in reports whether r is in one of the ranges, which ascend.
-func in(ranges [][2]rune, r rune) bool {
+// inRanges reports whether r is in one of the ranges, which ascend.
+func inRanges(ranges [][2]rune, r rune) bool {
 	for _, of := range ranges {
 		if r <= of[1] {
 			return r >= of[0]

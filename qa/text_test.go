@@ -98,7 +98,7 @@ func TestActsHoldTexts(t *testing.T) {
 		"post/marks/hidden":     {Kind: qa.ActMark, Mark: "hidden", Post: post, Text: nul},
 		"winners":               {Kind: qa.ActWinner, Post: post, Text: "a\tb"},
 		"weeks/title":           {Kind: qa.ActWeek, Event: &qa.Event{ID: qa.MakeEventID([16]byte{1}), Title: nul}},
-		"event/title, founding": {Kind: qa.ActFound, Event: &qa.Event{Title: hidden}},
+		"event/title, founding": {Kind: qa.ActCreate, Event: &qa.Event{Title: hidden}},
 	} {
 		a.AtMillis = 1
 		field, _, _ := strings.Cut(name, ",")

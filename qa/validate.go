@@ -34,10 +34,10 @@ func CheckEventField(field string, value any) error {
 
 // checkValue checks a value against its line of the schema. A *FieldError is returned when
 // it is refused.
-func checkValue(r *schema.Row, value any) error { return checkNamed(r.Name, r, value) }
+func checkValue(r *schema.Row, value any) error { return checkValueAs(r.Name, r, value) }
 
-// checkNamed is checkValue where the error names the field in another way.
-func checkNamed(field string, r *schema.Row, value any) error {
+// checkValueAs is checkValue where the error names the field in another way.
+func checkValueAs(field string, r *schema.Row, value any) error {
 	switch v := value.(type) {
 	case string:
 		if !r.Type.IsString() {
@@ -122,7 +122,7 @@ func (e *Event) Validate() error {
 	if err := checkRelays(e.Relays); err != nil {
 		return err
 	}
-	if err := checkX(e.mapOfX(), e.X, e.fieldsInX()); err != nil {
+	if err := checkX(e.xMap(), e.X, e.countFieldsInX()); err != nil {
 		return err
 	}
 	for _, g := range e.Roles {
@@ -147,7 +147,7 @@ func checkX(in schema.Map, x map[string]string, fields int) error {
 		if err := checkKey(keyed, key); err != nil {
 			return err
 		}
-		if err := checkNamed(keyed.Name+"/"+key, keyed, v); err != nil {
+		if err := checkValueAs(keyed.Name+"/"+key, keyed, v); err != nil {
 			return err
 		}
 	}
@@ -199,7 +199,7 @@ func checkKey(keyed *schema.Row, key string) error {
 	if key == "" {
 		return &FieldError{Field: keyed.Name, Err: ErrMissing}
 	}
-	if !HasKey(keyed, key) {
+	if !ValidKey(keyed, key) {
 		return &FieldError{Field: keyed.Name, Got: len(key), Max: schema.MaxKey(keyed.Keys), Err: ErrTooLong}
 	}
 	if err := CheckLine(key); err != nil {
@@ -245,7 +245,7 @@ func (a *Act) Validate() error {
 		return bad("at", "%d is not a time in milliseconds since 1970", a.AtMillis)
 	}
 	switch a.Kind {
-	case ActFound:
+	case ActCreate:
 		if a.Event == nil {
 			return &FieldError{Field: "event", Err: ErrMissing}
 		}
@@ -291,9 +291,9 @@ func (a *Act) Validate() error {
 	case ActMerge:
 		return nil
 	case ActInvite, ActClaim, ActAdmit, ActBlock:
-		return a.validateTrust()
+		return a.validateRoleAct()
 	case ActWinner, ActDraw, ActContact, ActBlob, ActWeek:
-		return a.validateWeek()
+		return a.validateWeekAct()
 	}
 	return bad("kind", "there is no act %.40q", string(a.Kind))
 }
@@ -335,8 +335,8 @@ func (a *Act) validatePost() error {
 	)
 }
 
-// validateTrust checks the acts about who may do what.
-func (a *Act) validateTrust() error {
+// validateRoleAct checks the acts about who may do what.
+func (a *Act) validateRoleAct() error {
 	if a.Kind == ActBlock {
 		if err := checkIdentity("blocks", a.Identity); err != nil {
 			return err
@@ -373,8 +373,8 @@ func (a *Act) validateTrust() error {
 	return nil
 }
 
-// validateWeek checks the acts of a week's end, and of a club.
-func (a *Act) validateWeek() error {
+// validateWeekAct checks the acts of a week's end, and of a club.
+func (a *Act) validateWeekAct() error {
 	switch a.Kind {
 	case ActWinner:
 		if err := checkPostID("winners", a.Post); err != nil {
@@ -384,13 +384,13 @@ func (a *Act) validateWeek() error {
 	case ActContact:
 		return checkValue(schema.MapContacts.Keyed(), a.Bytes)
 	case ActBlob:
-		return checkSome(schema.MapBlobs.Keyed(), a.Bytes)
+		return checkNonEmpty(schema.MapBlobs.Keyed(), a.Bytes)
 	case ActDraw:
 		switch a.Mark {
 		case schema.KeyCommit:
-			return checkSome(schema.MapCommit.Keyed(), a.Bytes)
+			return checkNonEmpty(schema.MapCommit.Keyed(), a.Bytes)
 		case schema.KeyReveal:
-			return checkSome(schema.MapReveal.Keyed(), a.Bytes)
+			return checkNonEmpty(schema.MapReveal.Keyed(), a.Bytes)
 		case schema.KeyRule:
 			return checkValue(schema.MapDraw.Row(schema.KeyRule), a.Text)
 		}
@@ -426,14 +426,14 @@ func checkNewIdentity(field string, id Identity) error {
 	if err := checkIdentity(field, id); err != nil {
 		return err
 	}
-	if !id.Sound() {
+	if !id.HasStrongKey() {
 		return bad(field, "%.8s… is a weak key: anyone can forge its signatures", string(id))
 	}
 	return nil
 }
 
-// checkSome is checkValue for bytes of which there must be some.
-func checkSome(r *schema.Row, b []byte) error {
+// checkNonEmpty is checkValue for bytes of which there must be some.
+func checkNonEmpty(r *schema.Row, b []byte) error {
 	if len(b) == 0 {
 		return &FieldError{Field: r.Name, Err: ErrMissing}
 	}

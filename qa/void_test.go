@@ -33,9 +33,9 @@ func TestVoidIsNotShown(t *testing.T) {
 		{ID: "one", By: "rita", Op: OpID{Counter: 1}},
 		{ID: "two", By: "rita", Op: OpID{Counter: 2}},
 		void,
-		{ID: "same", By: "rudi", Parent: "v", Op: OpID{Counter: 4}, Answers: []Answered{{"v", "one"}, {"two", "x"}}},
-		{ID: "other", By: "rudi", Parent: "v", Op: OpID{Counter: 5}, Answers: []Answered{{"v", "another"}, {"one", "x"}}},
-		{ID: "gone", By: "rudi", Parent: "v", Op: OpID{Counter: 6}, Answers: []Answered{{"v", "another"}}},
+		{ID: "same", By: "rudi", Parent: "v", Op: OpID{Counter: 4}, Ancestors: []PostVersion{{"v", "one"}, {"two", "x"}}},
+		{ID: "other", By: "rudi", Parent: "v", Op: OpID{Counter: 5}, Ancestors: []PostVersion{{"v", "another"}, {"one", "x"}}},
+		{ID: "gone", By: "rudi", Parent: "v", Op: OpID{Counter: 6}, Ancestors: []PostVersion{{"v", "another"}}},
 	}
 	w := NewWeek(Event{}, posts, nil)
 	under := map[PostID]PostID{}

@@ -61,8 +61,8 @@ type PostView struct {
 	ByAuthor    bool   `json:"byAuthor"`          // an author's, or an organiser carried an author's words over
 	ReplyTo     string `json:"replyTo,omitempty"` // the name, when this replies to a reply
 	Late        bool   `json:"late,omitempty"`    // written while the event was being closed elsewhere
-	// Awaiting: the event's organisers approve posts, and this one is not yet; see Week.For.
-	Awaiting bool `json:"awaiting,omitempty"`
+	// NeedsApproval: the event's organisers approve posts, and this one is not yet; see Week.VisibleTo.
+	NeedsApproval bool `json:"awaiting,omitempty"`
 	// AfterClosing: late, by somebody without a role, and approved by nobody. It is not
 	// published, and stands after all others until a moderator approves it.
 	AfterClosing bool `json:"afterClosing,omitempty"`
@@ -80,12 +80,12 @@ func (v *PostView) WriterMillis() int64 {
 
 // ClockWrong reports whether the writer's clock was wrong (see Post.ClockWrong).
 func (v *PostView) ClockWrong() bool {
-	return v.ReceivedAtMillis != 0 && apart(v.ClockMillis, v.ReceivedAtMillis)
+	return v.ReceivedAtMillis != 0 && clocksDiffer(v.ClockMillis, v.ReceivedAtMillis)
 }
 
 // Published reports whether a post belongs where everybody reads: it is shown, and
 // waits for nobody's approval.
-func (e Event) Published(p *Post) bool { return p.Shown() && !e.awaits(p) && !e.afterClosing(p) }
+func (e Event) Published(p *Post) bool { return p.Shown() && !e.needsApproval(p) && !e.afterClosing(p) }
 
 // Shown reports whether the post's text is in effect: neither withdrawn, nor
 // hidden, nor void, nor written by somebody blocked.
@@ -93,9 +93,9 @@ func (p *Post) Shown() bool {
 	return !p.Withdrawn && p.Marks.Hidden == "" && !p.Blocked && !p.Void
 }
 
-// slackMillis is how far outside the event's days a post's time may lie before it no longer decides
+// orderMarginMillis is how far outside the event's days a post's time may lie before it no longer decides
 // the order: clocks are wrong, and nobody can pin a post to the top by setting their clock back.
-const slackMillis = 90 * 24 * 60 * 60 * 1000
+const orderMarginMillis = 90 * 24 * 60 * 60 * 1000
 
 // HasRole reports whether id holds the role. The founder is an organiser.
 func (e Event) HasRole(id Identity, role Role) bool {
@@ -107,7 +107,7 @@ func (e Event) HasRole(id Identity, role Role) bool {
 
 // clamp limits at to the event's days plus or minus 90 days.
 func (e Event) clamp(at int64) int64 {
-	from, until := inRange(e.StartsAtMillis), inRange(e.EndsAtMillis)
+	from, until := zeroIfOutOfRange(e.StartsAtMillis), zeroIfOutOfRange(e.EndsAtMillis)
 	if from == 0 {
 		from = until
 	}
@@ -120,7 +120,7 @@ func (e Event) clamp(at int64) int64 {
 	if until < from {
 		from, until = until, from
 	}
-	return min(max(at, from-slackMillis), until+slackMillis)
+	return min(max(at, from-orderMarginMillis), until+orderMarginMillis)
 }
 
 // AskedBefore reports whether t is sorted before a new question asked at atMillis.
@@ -205,7 +205,7 @@ func NewWeek(e Event, posts []Post, people []Person) Week {
 		}
 	}
 	for i := range w.Threads {
-		w.Threads[i].sumUp()
+		w.Threads[i].countAnswersAndVotes()
 	}
 	w.duplicates(by)
 	w.mergeWants()
@@ -219,7 +219,7 @@ func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 	for a.state == 0 {
 		a.state = 1
 		way = append(way, a)
-		up := above(by, a.post)
+		up := displayedParent(by, a.post)
 		// state 1 above means a circle, which no valid document has; it is cut here.
 		if up == nil || up.state == 1 {
 			break
@@ -231,7 +231,7 @@ func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 		op := a.post.Op
 		a.place = place{late: e.afterClosing(a.post), at: e.clamp(a.post.AtMillis), op: op, own: op}
 		a.root = a.post.ID
-		if up := above(by, a.post); up != nil && up.state == 2 {
+		if up := displayedParent(by, a.post); up != nil && up.state == 2 {
 			a.root = up.root
 			a.place.late = a.place.late || up.place.late
 			a.place.at = max(a.place.at, up.place.at)
@@ -244,14 +244,14 @@ func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
 	}
 }
 
-// above returns the parent for sorting, nil when there is none. If a post replies to a version of a
+// displayedParent returns the parent for sorting, nil when there is none. If a post replies to a version of a
 // void post that is not the displayed version, its parent is the nearest ancestor that is displayed
 // in the version its writer saw. So an equivocating writer cannot move other people's replies.
-func above(by map[PostID]*arranged, p *Post) *arranged {
+func displayedParent(by map[PostID]*arranged, p *Post) *arranged {
 	if p.Parent == "" {
 		return nil
 	}
-	for _, a := range p.Answers {
+	for _, a := range p.Ancestors {
 		if up := by[a.Post]; up != nil && (!up.post.Void || up.post.VoidVersion == a.Version) {
 			return up
 		}
@@ -261,7 +261,7 @@ func above(by map[PostID]*arranged, p *Post) *arranged {
 
 func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 	p := a.post
-	v := PostView{Post: *p, Name: w.name(p), Late: p.Late, Awaiting: w.Event.awaits(p), AfterClosing: w.Event.afterClosing(p)}
+	v := PostView{Post: *p, Name: w.name(p), Late: p.Late, NeedsApproval: w.Event.needsApproval(p), AfterClosing: w.Event.afterClosing(p)}
 	v.EditedAfterClosing = !v.AfterClosing && w.Event.PublishedText(p) != p.Text()
 	if p.ReceivedAtMillis != 0 {
 		v.ClockMillis, v.AtMillis = p.AtMillis, p.ShownMillis()
@@ -273,14 +273,14 @@ func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 		v.ByAuthor = p.AuthorThen || w.Event.HasRole(p.By, RoleAuthor)
 	}
 	if a.place.depth > 1 {
-		v.ReplyTo = w.name(above(by, p).post)
+		v.ReplyTo = w.name(displayedParent(by, p).post)
 	}
 	return v
 }
 
 func (w *Week) name(p *Post) string {
 	if p.OnBehalfOf != "" {
-		return CleanMention(p.OnBehalfOf)
+		return CleanNonEmptyLine(p.OnBehalfOf)
 	}
 	if n := w.People[p.By].Name; n != "" {
 		return n
@@ -288,7 +288,7 @@ func (w *Week) name(p *Post) string {
 	return p.By.Short()
 }
 
-func (t *Thread) sumUp() {
+func (t *Thread) countAnswersAndVotes() {
 	t.Answered = t.Question.Marks.Answered
 	for i := range t.Replies {
 		r := &t.Replies[i]
@@ -323,7 +323,7 @@ func (w *Week) duplicates(by map[PostID]*arranged) {
 	taken := make(map[PostID]PostID)
 	for _, t := range newest {
 		of := t.Question.Marks.DuplicateOf
-		if of == "" && standsTwice(by, t) {
+		if of == "" && isOwnDuplicate(by, t) {
 			of = t.Question.Origin
 		}
 		if _, known := by[of]; of == "" || !known {
@@ -343,9 +343,9 @@ func (w *Week) duplicates(by map[PostID]*arranged) {
 	}
 }
 
-// standsTwice reports whether a question was written anew by its writer, and the one that
+// isOwnDuplicate reports whether a question was written anew by its writer, and the one that
 // it stands for counts all the same.
-func standsTwice(by map[PostID]*arranged, t *Thread) bool {
+func isOwnDuplicate(by map[PostID]*arranged, t *Thread) bool {
 	of, ok := by[t.Question.Origin]
 	return ok && of.post.By == t.Question.By && of.post.Parent == "" && of.post.ID != t.Question.ID && of.post.Shown()
 }

@@ -95,7 +95,7 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 		}
 	}
 	event.ID, event.Founder = "", ""
-	act := qa.Act{Kind: qa.ActFound, AtMillis: n.cfg.Now().UnixMilli(), Event: &event}
+	act := qa.Act{Kind: qa.ActCreate, AtMillis: n.cfg.Now().UnixMilli(), Event: &event}
 	// A new actor makes the first change, and so the event's ID, unique: the same event
 	// may be created twice in one moment.
 	actor, err := n.newActor()

@@ -118,8 +118,8 @@ func TestTheRelaySaysWhenThisDevicesClockIsOff(t *testing.T) {
 		id := found(t, n, host.url())
 		synced(t, n, id)
 		relay := statusOf(t, n, id).Relay
-		if said := relay.ClockOffMillis != 0; said != c.said || said != (relay.ClockWords() != "") {
-			t.Errorf("off by %s: %d, %q", c.off, relay.ClockOffMillis, relay.ClockWords())
+		if said := relay.ClockOffMillis != 0; said != c.said || said != (relay.ClockWarning() != "") {
+			t.Errorf("off by %s: %d, %q", c.off, relay.ClockOffMillis, relay.ClockWarning())
 		}
 		if d := time.Duration(relay.ClockOffMillis)*time.Millisecond - c.off; c.said && d.Abs() > time.Minute {
 			t.Errorf("off by %s, said to be by %d ms", c.off, relay.ClockOffMillis)

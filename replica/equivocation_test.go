@@ -101,7 +101,7 @@ func TestLieAfterTheDraw(t *testing.T) {
 	}
 	closing := w.Founder.Do(func(d *policytest.Draft) { d.Bool("event/closed", true) })
 	for _, x := range []*policytest.Writer{author, w.Founder} {
-		opening, err := qa.OpenDraw(secret(x), closing.Change.Hash.String())
+		opening, err := qa.RevealDraw(secret(x), closing.Change.Hash.String())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,7 @@ import (
 	"flyleaf/storage"
 )
 
-func refusalsOf(t *testing.T, n *replica.Node, id qa.EventID) []qa.NotTaken {
+func refusalsOf(t *testing.T, n *replica.Node, id qa.EventID) []qa.NotAccepted {
 	t.Helper()
 	out, err := n.Refusals(bounded(t), id)
 	if err != nil {

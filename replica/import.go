@@ -158,7 +158,7 @@ func (d *draft) importPosts(event qa.Event, week *qa.Imported) (ImportResult, er
 	start := event.StartsAtMillis
 	if start == 0 { // so that no made-up time is in the future
 		now := d.doc.node.cfg.Now().UnixMilli()
-		start = now - qa.MadeUpMillis(0, len(week.Posts))
+		start = now - qa.PlaceholderMillis(0, len(week.Posts))
 	}
 	taken := map[string]qa.PostID{} // by source: two of an input may have the same
 	for i, p := range week.Posts {

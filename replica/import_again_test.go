@@ -31,10 +31,10 @@ func kinds(r replica.ImportResult) []string {
 	var out []string
 	for _, c := range r.Changes {
 		s := c.Kind + " " + c.Source[strings.LastIndex(c.Source, "#"):]
-		if c.Done {
+		if c.Applied {
 			s += " done"
 		}
-		if c.Kept != "" {
+		if c.NotApplied != "" {
 			s += " kept"
 		}
 		out = append(out, s)

@@ -31,7 +31,7 @@ func TestImportingAgainTellsChangedFields(t *testing.T) {
 		}
 		var fields []string
 		for _, c := range got.Changes {
-			if c.Kind != qa.ChangedWeek || c.Kept == "" || c.Done {
+			if c.Kind != qa.ChangedWeek || c.NotApplied == "" || c.Applied {
 				t.Errorf("a change %+v", c)
 			}
 			fields = append(fields, c.Name)

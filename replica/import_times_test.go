@@ -25,9 +25,9 @@ func TestImportStoresWhatTimesAre(t *testing.T) {
 			is := weekOf(t, n, r.Event)
 			out := map[string]bool{}
 			for _, th := range is.Threads {
-				out[th.Question.Text()] = th.Question.TimeMadeUp(&is.Event, 4)
+				out[th.Question.Text()] = th.Question.TimeUnknown(&is.Event, 4)
 				for _, p := range th.Replies {
-					out[p.Text()] = p.TimeMadeUp(&is.Event, 4)
+					out[p.Text()] = p.TimeUnknown(&is.Event, 4)
 				}
 			}
 			return out

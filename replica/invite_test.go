@@ -101,7 +101,7 @@ func TestAnInvitationIsClaimedAndGrantedByItself(t *testing.T) {
 	// The link is used up.
 	late := device(t, mem.New())
 	joinWith(t, late, inv)
-	eventually(t, late, "seeing that it is used up", func() bool { return claimOf(t, late, id) == qa.InviteTaken })
+	eventually(t, late, "seeing that it is used up", func() bool { return claimOf(t, late, id) == qa.InviteUsedByOther })
 	settled(t, late, id, 1)
 	settled(t, boss, id, 1)
 	if w := weekOf(t, boss, id); w.Event.HasRole(late.Identity(), qa.RoleAuthor) {
@@ -158,7 +158,7 @@ func TestConcurrentClaimsAdmitOne(t *testing.T) {
 	}
 	eventually(t, boss, "one being granted", func() bool {
 		s := states()
-		return s[qa.InviteGranted] == 1 && s[qa.InviteTaken] == 1
+		return s[qa.InviteGranted] == 1 && s[qa.InviteUsedByOther] == 1
 	})
 	moderators := 0
 	for _, n := range two {

@@ -77,7 +77,7 @@ func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
 	if err != nil {
 		return qa.Week{}, err
 	}
-	qa.ShownUntil(posts, n.cfg.Now().UnixMilli())
+	qa.CapShownTimes(posts, n.cfg.Now().UnixMilli())
 	for i := range posts {
 		posts[i].Clean()
 	}

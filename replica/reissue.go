@@ -35,7 +35,7 @@ type ineffectiveAct struct {
 func (x *reissueState) noteIneffective(en *storage.Entry) {
 	x.notePost(en.Bytes)
 	var act qa.Act
-	if !en.Own || json.Unmarshal(en.Act, &act) != nil || act.Kind == qa.ActMerge || act.Kind == qa.ActFound {
+	if !en.Own || json.Unmarshal(en.Act, &act) != nil || act.Kind == qa.ActMerge || act.Kind == qa.ActCreate {
 		return
 	}
 	l := ineffectiveAct{hash: en.Hash, actor: en.Actor, act: act, status: en.Status, atMillis: en.ReceivedAtMillis}
@@ -193,7 +193,7 @@ func (doc *document) resolve(id qa.PostID) (qa.PostID, bool) {
 // Refusals returns this device's acts in an event that do not count: because the relay
 // did not accept them, in which case they stay part of the event here and wait; because
 // they are excluded; or because they are void. Their text is kept. Oldest first.
-func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, error) {
+func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotAccepted, error) {
 	doc, err := n.document(id)
 	if err != nil {
 		return nil, err
@@ -210,10 +210,10 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, erro
 	if err != nil {
 		return nil, err
 	}
-	var out []qa.NotTaken
+	var out []qa.NotAccepted
 	for _, l := range waiting {
 		code, reason := doc.whyIneffective(l)
-		out = append(out, qa.NotTaken{
+		out = append(out, qa.NotAccepted{
 			Hash: l.hash.String(), Code: code, Reason: reason, Post: l.act.Post, Act: l.act, AtMillis: l.atMillis,
 		})
 	}
@@ -232,12 +232,12 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotTaken, erro
 		if !en.Own || json.Unmarshal(en.Act, &act) != nil {
 			continue
 		}
-		out = append(out, qa.NotTaken{
+		out = append(out, qa.NotAccepted{
 			Hash: r.Hash.String(), Code: r.Code, Reason: r.Reason, Deferred: r.Deferred, ByRelay: true,
 			Post: act.Post, Act: act, AtMillis: en.ReceivedAtMillis,
 		})
 	}
-	slices.SortStableFunc(out, func(a, b qa.NotTaken) int {
+	slices.SortStableFunc(out, func(a, b qa.NotAccepted) int {
 		return cmp.Or(cmp.Compare(a.AtMillis, b.AtMillis), cmp.Compare(a.Hash, b.Hash))
 	})
 	return out, nil
@@ -277,7 +277,7 @@ func (n *Node) DiscardRefusal(ctx context.Context, id qa.EventID, hash string) e
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(all, func(r qa.NotTaken) bool { return r.Hash == hash })
+	i := slices.IndexFunc(all, func(r qa.NotAccepted) bool { return r.Hash == hash })
 	if i < 0 {
 		return ErrUnknownChange
 	}

@@ -36,8 +36,8 @@ type cachedSummary struct {
 type summary struct {
 	event   qa.Event // without what only its own page shows
 	counts  storage.Counts
-	void    bool        // own acts are void, or were
-	numbers *qa.Numbers // nil: nobody has asked yet
+	void    bool               // own acts are void, or were
+	numbers *qa.QuestionCounts // nil: nobody has asked yet
 }
 
 // invalidate locks mu and drops cached values that may be out of date.
@@ -219,12 +219,12 @@ func (n *Node) summarizeAll() {
 
 // Library returns short entries for the followed events, in the order they were joined.
 // Clubs are among them; Clubs returns what these list.
-func (n *Node) Library(ctx context.Context) ([]qa.Shelved, error) {
+func (n *Node) Library(ctx context.Context) ([]qa.LibraryEntry, error) {
 	following, err := n.store.Following(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]qa.Shelved, 0, len(following))
+	out := make([]qa.LibraryEntry, 0, len(following))
 	for _, f := range following {
 		doc, err := n.document(f.Event)
 		if errors.Is(err, ErrUnknownEvent) {
@@ -237,7 +237,7 @@ func (n *Node) Library(ctx context.Context) ([]qa.Shelved, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, qa.Shelved{Event: s.event, Posts: s.counts.Posts})
+		out = append(out, qa.LibraryEntry{Event: s.event, Posts: s.counts.Posts})
 	}
 	return out, nil
 }
@@ -261,31 +261,31 @@ func (n *Node) Clubs(ctx context.Context) ([]qa.Event, error) {
 // Numbers counts an event's questions as this person sees them. It reads the whole week
 // the first time, and again after a write. ErrUnknownEvent is returned for an event
 // that is not followed.
-func (n *Node) Numbers(ctx context.Context, id qa.EventID) (qa.Numbers, error) {
+func (n *Node) Numbers(ctx context.Context, id qa.EventID) (qa.QuestionCounts, error) {
 	doc, err := n.document(id)
 	if err != nil {
-		return qa.Numbers{}, err
+		return qa.QuestionCounts{}, err
 	}
 	doc.cached.mu.Lock()
 	version := doc.cached.version
 	doc.cached.mu.Unlock()
 	s, err := doc.summarize(ctx)
 	if err != nil {
-		return qa.Numbers{}, err
+		return qa.QuestionCounts{}, err
 	}
 	if s.numbers != nil {
 		return *s.numbers, nil
 	}
 	week, err := n.Week(ctx, id)
 	if err != nil {
-		return qa.Numbers{}, err
+		return qa.QuestionCounts{}, err
 	}
 	keys, err := n.Keys(ctx, id)
 	if err != nil {
-		return qa.Numbers{}, err
+		return qa.QuestionCounts{}, err
 	}
-	week = week.For(keys...)
-	numbers := week.Numbers()
+	week = week.VisibleTo(keys...)
+	numbers := week.CountQuestions()
 	s.numbers = &numbers
 	doc.cached.keep(s, version)
 	return numbers, nil

@@ -10,11 +10,11 @@ import (
 
 // What lists show of an event is kept in memory, and is that of the disk all the same
 // after everything that writes.
-func TestShelfFollowsEveryWrite(t *testing.T) {
+func TestLibraryFollowsEveryWrite(t *testing.T) {
 	host := startRelay(t)
 	a := openNode(t, onMonday(replica.Config{Store: mem.New()}))
 	week := newWeek(t, a, weekFrom("The Patient Ledger", 0), host.url())
-	shelved := func(n *replica.Node, id qa.EventID) qa.Shelved {
+	shelved := func(n *replica.Node, id qa.EventID) qa.LibraryEntry {
 		t.Helper()
 		all, err := n.Library(t.Context())
 		if err != nil {
@@ -25,27 +25,27 @@ func TestShelfFollowsEveryWrite(t *testing.T) {
 				return s
 			}
 		}
-		return qa.Shelved{}
+		return qa.LibraryEntry{}
 	}
-	numbers := func(n *replica.Node, id qa.EventID, want qa.Numbers) {
+	numbers := func(n *replica.Node, id qa.EventID, want qa.QuestionCounts) {
 		t.Helper()
 		if got, err := n.Numbers(t.Context(), id); err != nil || got != want {
 			t.Errorf("%+v (%v), want %+v", got, err, want)
 		}
 	}
-	if s := shelved(a, week); s.Event.Title != "The Patient Ledger" || s.Posts != 0 || !s.Here() {
+	if s := shelved(a, week); s.Event.Title != "The Patient Ledger" || s.Posts != 0 || !s.Arrived() {
 		t.Errorf("%+v", s)
 	}
-	numbers(a, week, qa.Numbers{})
+	numbers(a, week, qa.QuestionCounts{})
 	q := ask(t, a, week, "Together?")
-	numbers(a, week, qa.Numbers{Questions: 1, Open: 1})
+	numbers(a, week, qa.QuestionCounts{Questions: 1, Open: 1})
 	if err := a.DoAll(t.Context(), week, []qa.Act{
 		{Kind: qa.ActMark, AtMillis: 1, Post: q, Mark: "answered", On: true},
 		{Kind: qa.ActEvent, AtMillis: 2, Fields: map[string]any{"title": "The Impatient Ledger", "description": "Long."}},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	numbers(a, week, qa.Numbers{Questions: 1})
+	numbers(a, week, qa.QuestionCounts{Questions: 1})
 	if s := shelved(a, week); s.Event.Title != "The Impatient Ledger" || s.Event.Description != "" || s.Posts != 1 {
 		t.Errorf("%+v", s)
 	}
@@ -55,7 +55,7 @@ func TestShelfFollowsEveryWrite(t *testing.T) {
 	if err := a.Rebuild(t.Context(), week); err != nil {
 		t.Fatal(err)
 	}
-	numbers(a, week, qa.Numbers{Questions: 1})
+	numbers(a, week, qa.QuestionCounts{Questions: 1})
 
 	// What arrives, and what the relay says that it holds, shows as well.
 	a.Start(t.Context())
@@ -63,14 +63,14 @@ func TestShelfFollowsEveryWrite(t *testing.T) {
 	b := openNode(t, onMonday(replica.Config{Store: mem.New()}))
 	b.Start(t.Context())
 	join(t, b, week, host.url())
-	if s := shelved(b, week); s.Here() && s.Event.Title == "" {
+	if s := shelved(b, week); s.Arrived() && s.Event.Title == "" {
 		t.Errorf("%+v", s)
 	}
 	settled(t, b, week, 1)
-	numbers(b, week, qa.Numbers{Questions: 1})
+	numbers(b, week, qa.QuestionCounts{Questions: 1})
 	ask(t, b, week, "And later?")
 	settled(t, a, week, 2)
-	numbers(a, week, qa.Numbers{Questions: 2, Open: 1})
+	numbers(a, week, qa.QuestionCounts{Questions: 2, Open: 1})
 	if _, err := a.Numbers(t.Context(), qa.MakeEventID([16]byte{9})); err == nil {
 		t.Error("an event that is not followed has numbers")
 	}

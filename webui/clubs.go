@@ -40,7 +40,7 @@ const (
 )
 
 // clubSections fills in the page's clubs, and returns which events they list.
-func (s *server) clubSections(ctx context.Context, me qa.Identity, clubs []qa.Event, library []qa.Shelved, p *libraryPage) map[qa.EventID]bool {
+func (s *server) clubSections(ctx context.Context, me qa.Identity, clubs []qa.Event, library []qa.LibraryEntry, p *libraryPage) map[qa.EventID]bool {
 	here := downloadedEvents(library)
 	listed := map[qa.EventID]bool{}
 	for _, e := range clubs {
@@ -74,10 +74,10 @@ func (s *server) clubSections(ctx context.Context, me qa.Identity, clubs []qa.Ev
 func clubPath(id qa.EventID) string { return "/club/" + url.PathEscape(string(id)) }
 
 // downloadedEvents returns the events of which something has arrived.
-func downloadedEvents(library []qa.Shelved) map[qa.EventID]qa.Event {
+func downloadedEvents(library []qa.LibraryEntry) map[qa.EventID]qa.Event {
 	here := make(map[qa.EventID]qa.Event, len(library))
 	for i := range library {
-		if library[i].Here() {
+		if library[i].Arrived() {
 			here[library[i].Event.ID] = library[i].Event
 		}
 	}

@@ -19,7 +19,7 @@ func TestLibraryCountsQuestions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := week.Numbers()
+	n := week.CountQuestions()
 	page := s.get("/")
 	mustContain(t, page, fmt.Sprintf("<b>%d questions</b>, %d unanswered.", n.Questions, n.Open), "This week, day 3 of 5", `<span class="count">not downloaded yet</span>`)
 }

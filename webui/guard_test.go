@@ -153,7 +153,7 @@ func TestMutationsNeedTheFormsToken(t *testing.T) {
 	if _, err := s.node.Invite(t.Context(), s.event, qa.RoleAuthor, ""); err != nil {
 		t.Fatal(err)
 	}
-	refuse(s, qa.NotTaken{Hash: strings.Repeat("ab", 32)})
+	refuse(s, qa.NotAccepted{Hash: strings.Repeat("ab", 32)})
 	s.letIn()
 	good, settings := s.csrf, s.node.settings()
 	for path, fields := range s.mutations() {

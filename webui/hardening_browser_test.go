@@ -222,7 +222,7 @@ func hostile(w *shownWeek, i int, text string) {
 	w.event.Roles = append(w.event.Roles, qa.Grant{ID: by, Role: qa.RoleAuthor})
 	w.log = append(w.log, qa.LogEntry{Kind: qa.LogBlock, By: by, Identity: by, On: true, Text: short(schema.MaxReason), AtMillis: at, InEffect: true})
 	w.invites = append(w.invites, qa.InviteInfo{Key: by, Role: qa.RoleAuthor, Label: short(maxLabel), State: qa.InviteClaimed, Claimer: by})
-	w.refusals = append(w.refusals, qa.NotTaken{Hash: fmt.Sprintf("%064x", i), Code: text, Reason: text, Act: qa.Act{Kind: qa.ActEdit, Text: text}})
+	w.refusals = append(w.refusals, qa.NotAccepted{Hash: fmt.Sprintf("%064x", i), Code: text, Reason: text, Act: qa.Act{Kind: qa.ActEdit, Text: text}})
 	w.presence = append(w.presence, qa.Presence{Kind: qa.PresenceAnswering, By: by, Post: id})
 	w.verified[id] = qa.Verification{Changes: []qa.VerifiedChange{{Hash: text, By: by, Actor: text, What: text, Reason: text, Code: "x", Signed: true}}}
 }

@@ -226,12 +226,12 @@ func (v *weekView) entry(item *qa.InboxItem, address func(string, qa.InboxOrder,
 	e := entryView{
 		ID: q.ID, Elem: postElem(q.ID), Path: postPath(v.Event.ID, q.ID), Week: v.address(q.ID), URL: address(show, order, q.ID) + "#" + postElem(q.ID),
 		Who: upperFirst(v.writerName(q)), LookalikeNote: upperFirstLetter(v.lookalikes().Post(q).String()), Excerpt: markdown.Line(q.Text(), 240), Open: q.ID == open, Wants: t.Wants, When: v.cal.moment(q.AtMillis), Label: v.label(q, v.cal.moment(q.AtMillis)),
-		AskerUnanswered: item.FirstOfAsker && !t.Answered, Mine: slices.Contains(item.TakenBy, v.me), Presence: v.answering(q.ID),
+		AskerUnanswered: item.AskerUnanswered && !t.Answered, Mine: slices.Contains(item.AssignedTo, v.me), Presence: v.answering(q.ID),
 		Versions: len(q.Versions()) > 1, Late: q.Late, Later: later[q.ID], Answered: t.Answered,
 		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], CSRF: v.csrf, Me: v.personName(v.me),
 	}
 	var others []string
-	for _, id := range item.TakenBy {
+	for _, id := range item.AssignedTo {
 		if id != v.me {
 			others = append(others, v.personName(id))
 		}
@@ -248,7 +248,7 @@ func (v *weekView) entry(item *qa.InboxItem, address func(string, qa.InboxOrder,
 			e.Parts = append(e.Parts, pv)
 		}
 		for _, g := range v.Event.Roles {
-			if g.Role == qa.RoleAuthor && g.ID != v.me && !slices.Contains(item.TakenBy, g.ID) {
+			if g.Role == qa.RoleAuthor && g.ID != v.me && !slices.Contains(item.AssignedTo, g.ID) {
 				e.AssignTo = append(e.AssignTo, choice{ID: string(g.ID), Words: v.lookalikes().Call(g.ID)})
 			}
 		}

@@ -56,7 +56,7 @@ func trusting(b *inBrowser) {
 			{Key: person('7'), Role: qa.RoleMember, State: qa.InviteRevoked, AtMillis: at - 7e6},
 			{Key: person('8'), Role: qa.RoleAuthor, Label: "Teodor, who has lost the first one", State: qa.InviteOpen, Link: link, AtMillis: at},
 		}
-		w.refusals = []qa.NotTaken{
+		w.refusals = []qa.NotAccepted{
 			{Hash: strings.Repeat("ab", 32), Code: "closed", Reason: "the week had been closed before this was written", Act: qa.Act{Kind: qa.ActPost, Text: "Would you let an accountant edit this book?\n\nDid one?"}, AtMillis: at},
 			{Hash: strings.Repeat("cd", 32), Code: "quota", Reason: "you have written more today than this relay takes", Deferred: true, ByRelay: true, Post: q[4], Act: qa.Act{Kind: qa.ActPost, Text: "On page 140 you `fsync` after every entry. Is once a minute a sin?"}, AtMillis: at},
 		}
@@ -93,7 +93,7 @@ func TestBrowserLooksOfTrust(t *testing.T) {
 		b.eval(`document.getElementById('reason').required = false, document.getElementById('reason').form.querySelector('button').click()`)
 		b.until("the refusal", `document.readyState === 'complete' && document.querySelector('.error')?.textContent.includes('A reason is needed')`)
 	})
-	b.node.edit(b.event, func(w *shownWeek) { w.pending = new(int); w.refusals = []qa.NotTaken{}; w.event.Approve = false })
+	b.node.edit(b.event, func(w *shownWeek) { w.pending = new(int); w.refusals = []qa.NotAccepted{}; w.event.Approve = false })
 	b.looks("trust-anonymous", func() {
 		b.run(chromedp.Navigate(b.url(b.week())), main())
 		b.eval(`document.getElementById('anonymous').scrollIntoView()`)

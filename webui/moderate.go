@@ -90,7 +90,7 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	page.Words = markdown.Line(p.Text(), 240)
 	page.Hidden, page.Pinned, page.Answered = p.Marks.Hidden != "", p.Marks.Pinned, p.Marks.Answered
 	page.ByAuthor = t.Answered && !p.Marks.Answered
-	page.Awaiting, page.AfterClosing, page.EditedAfterClosing = p.Awaiting, p.AfterClosing, p.EditedAfterClosing
+	page.Awaiting, page.AfterClosing, page.EditedAfterClosing = p.NeedsApproval, p.AfterClosing, p.EditedAfterClosing
 	// An approval can be taken back wherever there is one.
 	page.Approving = v.Event.Approve || p.Late || p.EditedAfterClosing || p.Marks.Approved
 	page.DuplicateOf = p.Marks.DuplicateOf
@@ -269,5 +269,5 @@ func hasPostToApprove(t *qa.Thread) bool {
 
 // needsApproval reports whether a post is published only when a moderator approves it.
 func needsApproval(p *qa.PostView) bool {
-	return p.Shown() && (p.Awaiting || p.AfterClosing || p.EditedAfterClosing)
+	return p.Shown() && (p.NeedsApproval || p.AfterClosing || p.EditedAfterClosing)
 }

@@ -58,7 +58,7 @@ type contact struct{ Words, URL string }
 
 func contactOf(link string) contact {
 	c := contact{Words: strings.TrimSpace(link)}
-	if qa.LeadsElsewhere(c.Words) {
+	if qa.IsExternalLink(c.Words) {
 		c.URL = c.Words
 		c.Words = strings.TrimPrefix(strings.TrimPrefix(c.Words, "https://"), "mailto:")
 	}

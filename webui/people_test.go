@@ -260,7 +260,7 @@ func TestWhoOpenedAnInvitationWaits(t *testing.T) {
 	s := newSite(t, "")
 	mustNotContain(t, s.get(s.week()), `id="claim"`)
 	for state, words := range map[string]string{
-		qa.InviteOpen: "The role is granted automatically", qa.InviteClaimed: "The role is granted automatically", qa.InviteRevoked: "was revoked", qa.InviteTaken: "Someone else already used",
+		qa.InviteOpen: "The role is granted automatically", qa.InviteClaimed: "The role is granted automatically", qa.InviteRevoked: "was revoked", qa.InviteUsedByOther: "Someone else already used",
 	} {
 		s.node.edit(s.event, func(w *shownWeek) { w.claim = &node.OwnInvitation{Role: qa.RoleAuthor, State: state} })
 		mustContain(t, s.get(s.week()), `id="claim"`, "to be an author", words)

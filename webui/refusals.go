@@ -26,8 +26,8 @@ type refusal struct {
 const maxRefusals = 50
 
 // byPost returns what was not taken by the post that it is about.
-func byPost(all []qa.NotTaken) map[qa.PostID]qa.NotTaken {
-	out := make(map[qa.PostID]qa.NotTaken)
+func byPost(all []qa.NotAccepted) map[qa.PostID]qa.NotAccepted {
+	out := make(map[qa.PostID]qa.NotAccepted)
 	for _, r := range all {
 		if r.Post != "" {
 			out[r.Post] = r
@@ -37,7 +37,7 @@ func byPost(all []qa.NotTaken) map[qa.PostID]qa.NotTaken {
 }
 
 // refusals lists what was not taken for the page about where everything is.
-func (v *weekView) refusals(all []qa.NotTaken, csrf string) []refusal {
+func (v *weekView) refusals(all []qa.NotAccepted, csrf string) []refusal {
 	organisers := v.organisers()
 	var out []refusal
 	for _, n := range all[max(0, len(all)-maxRefusals):] {
@@ -46,7 +46,7 @@ func (v *weekView) refusals(all []qa.NotTaken, csrf string) []refusal {
 	return out
 }
 
-func (v *weekView) refusal(n qa.NotTaken, csrf string, organisers []personLine) refusal {
+func (v *weekView) refusal(n qa.NotAccepted, csrf string, organisers []personLine) refusal {
 	path := eventPath(v.Event.ID)
 	r := refusal{
 		Elem: refusalElem(n.Hash), Title: actWords(n.Act), Why: sentence(n.Reason), Words: textOf(n.Act),
@@ -106,7 +106,7 @@ func actWords(a qa.Act) string {
 		return "Your invitation"
 	case qa.ActBlock:
 		return "Your blocking of a person"
-	case qa.ActEvent, qa.ActFound:
+	case qa.ActEvent, qa.ActCreate:
 		return "Your change to the week’s settings"
 	}
 	return "Something you did"

@@ -102,7 +102,7 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 	}
 	p.Title, p.Lede = syncHeading(all, pending)
 	for i := range all {
-		if words := all[i].Relay.ClockWords(); words != "" {
+		if words := all[i].Relay.ClockWarning(); words != "" {
 			p.Clock = sentence(words)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"flyleaf/schema"
 )
 
-func refuse(s *site, n qa.NotTaken) {
+func refuse(s *site, n qa.NotAccepted) {
 	s.node.edit(s.event, func(w *shownWeek) { w.refusals = append(w.refusals, n) })
 }
 
@@ -23,9 +23,9 @@ func TestRefusedWordsAreKeptAndShown(t *testing.T) {
 		w.people[noor] = qa.Person{ID: noor, Name: "Noor Adeyemi", Link: "mailto:noor@example.org"}
 	})
 	mine := qa.PostID(s.id(pUnsent))
-	refuse(s, qa.NotTaken{Hash: strings.Repeat("ab", 32), Code: "closed", Reason: "the week was closed before this was written", Act: qa.Act{Kind: qa.ActPost, Text: "Words <b>that</b> are kept"}, AtMillis: testNow.UnixMilli()})
-	refuse(s, qa.NotTaken{Hash: strings.Repeat("cd", 32), Code: "quota", Reason: "this person has written too much today", Deferred: true, ByRelay: true, Post: mine, Act: qa.Act{Kind: qa.ActPost, Text: "On page 140"}})
-	refuse(s, qa.NotTaken{Hash: strings.Repeat("ef", 32), Code: "schema", Reason: "it has a key that is not known", ByRelay: true, Act: qa.Act{Kind: qa.ActEdit, Text: "An edit"}})
+	refuse(s, qa.NotAccepted{Hash: strings.Repeat("ab", 32), Code: "closed", Reason: "the week was closed before this was written", Act: qa.Act{Kind: qa.ActPost, Text: "Words <b>that</b> are kept"}, AtMillis: testNow.UnixMilli()})
+	refuse(s, qa.NotAccepted{Hash: strings.Repeat("cd", 32), Code: "quota", Reason: "this person has written too much today", Deferred: true, ByRelay: true, Post: mine, Act: qa.Act{Kind: qa.ActPost, Text: "On page 140"}})
+	refuse(s, qa.NotAccepted{Hash: strings.Repeat("ef", 32), Code: "schema", Reason: "it has a key that is not known", ByRelay: true, Act: qa.Act{Kind: qa.ActEdit, Text: "An edit"}})
 
 	page := s.get("/sync")
 	mustContain(t, page, `id="not-accepted"`, "Your question in", "The week was closed before this was written.", "Words &lt;b&gt;that&lt;/b&gt; are kept</textarea>",

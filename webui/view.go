@@ -40,7 +40,7 @@ type importedReaction struct{ Emoji, Words string }
 // importedReactions lists them, with the names where those came along.
 func importedReactions(x map[string]string) []importedReaction {
 	var out []importedReaction
-	for _, r := range qa.Carried(x) {
+	for _, r := range qa.ImportedReactions(x) {
 		if len([]rune(r.Emoji)) > maxEmojiShown {
 			continue
 		}
@@ -137,11 +137,11 @@ type weekView struct {
 	keys           []qa.Identity // me, and the keys of the reader's anonymous questions
 	can            permissions
 	presence       map[qa.PostID][]qa.Presence
-	rejectedByPost map[qa.PostID]qa.NotTaken
+	rejectedByPost map[qa.PostID]qa.NotAccepted
 	pending        map[qa.PostID]bool
 	relay          qa.RelayStatus
 	undelivered    int // own changes that are only on this device
-	rejected       []qa.NotTaken
+	rejected       []qa.NotAccepted
 	cal            calendar
 	csrf           string
 	drafts         map[string]node.Draft
@@ -282,7 +282,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	if v.can.Moderate {
 		out.Moderate = out.Path + "/moderate"
 	}
-	out.Awaiting = p.Awaiting
+	out.Awaiting = p.NeedsApproval
 	if n := len(p.Revisions); n > 1 {
 		out.History = n
 	}
@@ -415,7 +415,7 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 	if p.Marks.Pinned {
 		out.Badges = append(out.Badges, "Pinned")
 	}
-	if p.Awaiting {
+	if p.NeedsApproval {
 		out.Badges = append(out.Badges, "Waiting for approval")
 		if v.mine(p) {
 			out.Notes = append(out.Notes, "Only you and moderators can see it until a moderator approves it.")

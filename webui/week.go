@@ -185,7 +185,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		p.About = markdown.Prose(e.Description)
 	}
 	for _, l := range e.Links {
-		if qa.LeadsElsewhere(l.URL) {
+		if qa.IsExternalLink(l.URL) {
 			p.Links = append(p.Links, l)
 		}
 	}

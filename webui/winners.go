@@ -242,7 +242,7 @@ func (v *weekView) winnersRows(choosers []chooser) (rows []winnersRow, mine int)
 }
 
 func (v *weekView) entrant(e qa.Entrant) string {
-	return cmp.Or(isolateDirection(qa.CleanMention(e.OnBehalfOf)), v.personName(e.By))
+	return cmp.Or(isolateDirection(qa.CleanNonEmptyLine(e.OnBehalfOf)), v.personName(e.By))
 }
 
 func (v *weekView) wonCopy(p qa.Prize) wonCopy {
@@ -288,12 +288,12 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 		out.Participants = append(out.Participants, v.personName(c.By))
 		if c.By == v.me {
 			out.Committed = true
-			out.CanReveal = v.MayOpen(v.me) == nil
+			out.CanReveal = v.MayReveal(v.me) == nil
 		}
 		out.Secrets = append(out.Secrets, drawSecret{v.personName(c.By), c.Hash, c.Secret})
 	}
-	out.LastWords = v.LastWords(d)
-	for _, p := range v.PassedOver(d) {
+	out.LastRevealWarning = v.LastRevealWarning(d)
+	for _, p := range v.Ineligible(d) {
 		out.Skipped = append(out.Skipped, v.entrant(p.Entrant)+": "+p.Why)
 	}
 	out.CanCommit = !v.DrawFixed() && !out.Committed && (v.can.Answer || v.can.Organise)
@@ -305,8 +305,8 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 		}
 		return and(list)
 	}
-	if len(d.LeftOut) > 0 {
-		out.LeftOut = names(d.LeftOut)
+	if len(d.Excluded) > 0 {
+		out.LeftOut = names(d.Excluded)
 	}
 	for _, e := range d.Entrants {
 		out.Entrants = append(out.Entrants, v.entrant(e))
@@ -318,9 +318,9 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 	case qa.DrawOpen:
 		out.Words = "Participants and candidates are fixed when the week is closed."
 	case qa.DrawWaiting:
-		out.Words = "Waiting for " + names(d.Waiting) + " to reveal their secret."
+		out.Words = "Waiting for " + names(d.Unrevealed) + " to reveal their secret."
 	case qa.DrawVoid:
-		out.Words = v.VoidWords()
+		out.Words = v.WhyNoDraw()
 	case qa.DrawDone:
 		out.Words = "Drawn. The remaining copies go out in this order."
 	default:

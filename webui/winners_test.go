@@ -137,7 +137,7 @@ func TestWinnersDraw(t *testing.T) {
 	}
 	s.node.edit(s.event, func(w *shownWeek) {
 		w.event.Draw.Void = qa.VoidClosings
-		w.event.Draw.Openings = []qa.Opening{{By: ilse, Closing: strings.Repeat("a", 64), ClosedBy: ilse}, {By: reader, Closing: strings.Repeat("b", 64), ClosedBy: ilse}}
+		w.event.Draw.Reveals = []qa.Reveal{{By: ilse, Closing: strings.Repeat("a", 64), ClosedBy: ilse}, {By: reader, Closing: strings.Repeat("b", 64), ClosedBy: ilse}}
 	})
 	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "Ilse Marrow for the closing by Ilse Marrow (aaaaaaaa)") || strings.Contains(page, "<dt>Seed</dt>") {
 		t.Error("it is not said why there is no draw")

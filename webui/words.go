@@ -96,7 +96,7 @@ func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStat
 }
 
 // refusedDelivery is the state of an own post of which something was not taken.
-func refusedDelivery(d delivery, n qa.NotTaken) delivery {
+func refusedDelivery(d delivery, n qa.NotAccepted) delivery {
 	d.State, d.Words = stateRefused, "Not accepted"
 	words := "Not accepted: "
 	if n.ByRelay {

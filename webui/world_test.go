@@ -220,7 +220,7 @@ type shownWeek struct {
 	delivery map[qa.PostID]bool // and the posts that they are about
 	log      []qa.LogEntry
 	invites  []qa.InviteInfo
-	refusals []qa.NotTaken
+	refusals []qa.NotAccepted
 	presence []qa.Presence
 	verified map[qa.PostID]qa.Verification
 	claim    *node.OwnInvitation
@@ -640,7 +640,7 @@ func (n *testNode) PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Clai
 	return n.Node.PrizeClaims(ctx, event)
 }
 
-func (n *testNode) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTaken, error) {
+func (n *testNode) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotAccepted, error) {
 	if w := n.override(event); w.refusals != nil {
 		return slices.Clone(w.refusals), nil
 	}
@@ -650,8 +650,8 @@ func (n *testNode) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotTake
 func (n *testNode) DiscardRefusal(ctx context.Context, event qa.EventID, hash string) error {
 	n.mu.Lock()
 	w := n.said[event]
-	if w != nil && slices.ContainsFunc(w.refusals, func(r qa.NotTaken) bool { return r.Hash == hash }) {
-		w.refusals = slices.DeleteFunc(w.refusals, func(r qa.NotTaken) bool { return r.Hash == hash })
+	if w != nil && slices.ContainsFunc(w.refusals, func(r qa.NotAccepted) bool { return r.Hash == hash }) {
+		w.refusals = slices.DeleteFunc(w.refusals, func(r qa.NotAccepted) bool { return r.Hash == hash })
 		n.mu.Unlock()
 		return nil
 	}

@@ -110,7 +110,7 @@ func (s *server) claimWords(ctx context.Context, event qa.EventID) string {
 	switch own.State {
 	case qa.InviteOpen, qa.InviteClaimed:
 		return "You opened an invitation to be " + roleWords(role) + ". The role is granted automatically when the organiser’s device is next online. Until then you can read and ask."
-	case qa.InviteTaken:
+	case qa.InviteUsedByOther:
 		return "Someone else already used the invitation you opened, to be " + roleWords(role) + ". It works once. Ask an organiser for another."
 	case qa.InviteRevoked:
 		return "The invitation you opened, to be " + roleWords(role) + ", was revoked. Ask an organiser for another."

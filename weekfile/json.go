@@ -47,9 +47,9 @@ type JSONPost struct {
 	X map[string]string `json:"x,omitempty"`
 }
 
-// TimeMadeUp reports whether an import made up the post's time. e is the event of its
+// TimeUnknown reports whether an import made up the post's time. e is the event of its
 // file, posts the number of posts in it.
-func (p *JSONPost) TimeMadeUp(e *qa.Event, posts int) bool {
+func (p *JSONPost) TimeUnknown(e *qa.Event, posts int) bool {
 	post := qa.Post{AtMillis: p.At, Source: p.Source, OnBehalfOf: p.OnBehalfOf, X: p.X}
-	return post.TimeMadeUp(e, posts)
+	return post.TimeUnknown(e, posts)
 }

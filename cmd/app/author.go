@@ -79,7 +79,7 @@ func newJSONInbox(in *qa.Inbox) jsonInbox {
 	list := func(items []qa.InboxItem) []jsonInboxItem {
 		out := make([]jsonInboxItem, len(items))
 		for i, item := range items {
-			out[i] = jsonInboxItem{newJSONThread(item.Thread), item.TakenBy, item.FirstOfAsker, item.Parts}
+			out[i] = jsonInboxItem{newJSONThread(item.Thread), item.AssignedTo, item.AskerUnanswered, item.Parts}
 		}
 		return out
 	}
@@ -119,10 +119,10 @@ func (a *app) printInboxItem(w *qa.Week, look *people.Lookalikes, item *qa.Inbox
 	if n := item.Thread.Wants; n > 0 {
 		notes = append(notes, fmt.Sprintf("wanted by %d", n))
 	}
-	if item.FirstOfAsker {
+	if item.AskerUnanswered {
 		notes = append(notes, "no answer yet")
 	}
-	for _, by := range item.TakenBy {
+	for _, by := range item.AssignedTo {
 		if by == me {
 			notes = append(notes, "taken by you")
 		} else {

@@ -162,7 +162,7 @@ device, and whether the relay can be reached.`,
 						}
 						a.printf("\n")
 					}
-					if words := s.Relay.ClockWords(); words != "" {
+					if words := s.Relay.ClockWarning(); words != "" {
 						a.printf("  clock    %s\n", words)
 					}
 					for _, h := range s.Heads {

@@ -273,7 +273,7 @@ func invitationState(own node.OwnInvitation) string {
 		return "You have " + as + "."
 	case qa.InviteRevoked:
 		return "This invitation was revoked. Ask the organiser for another."
-	case qa.InviteTaken:
+	case qa.InviteUsedByOther:
 		return "Somebody else has used this invitation first. Ask the organiser for another."
 	}
 	return ""

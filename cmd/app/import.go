@@ -409,22 +409,22 @@ func (a *app) printChanges(r *importReport) {
 	for _, c := range r.Changes {
 		if c.Kind == qa.ChangedWeek {
 			if c.Is == c.Was { // the beginnings are the same
-				a.printf("  the %s in the file is longer or ends differently; not changed here: %s\n", c.Name, plain(c.Kept))
+				a.printf("  the %s in the file is longer or ends differently; not changed here: %s\n", c.Name, plain(c.NotApplied))
 			} else {
-				a.printf("  the %s in the file is %q, on this device %q; not changed here: %s\n", c.Name, plain(c.Is), plain(c.Was), plain(c.Kept))
+				a.printf("  the %s in the file is %q, on this device %q; not changed here: %s\n", c.Name, plain(c.Is), plain(c.Was), plain(c.NotApplied))
 			}
 			continue
 		}
 		where := fmt.Sprintf("%s, %s (%s)", plain(c.Name), time.UnixMilli(c.AtMillis).UTC().Format("2 January 2006 15:04 UTC"), c.Post)
 		done := "not changed here"
 		switch {
-		case c.Done && c.Kind == qa.ChangedText:
+		case c.Applied && c.Kind == qa.ChangedText:
 			done = "revised here"
-		case c.Done:
+		case c.Applied:
 			done = "withdrawn here"
 		}
-		if c.Kept != "" {
-			done += ": " + c.Kept
+		if c.NotApplied != "" {
+			done += ": " + c.NotApplied
 		}
 		switch c.Kind {
 		case qa.ChangedText:
@@ -437,7 +437,7 @@ func (a *app) printChanges(r *importReport) {
 			offered[c.Kind]++
 			continue
 		}
-		if !c.Done && c.Kept == "" {
+		if !c.Applied && c.NotApplied == "" {
 			offered[c.Kind]++
 		}
 	}

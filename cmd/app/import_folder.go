@@ -31,13 +31,13 @@ type clubReport struct {
 	Club   qa.EventID `json:"club,omitempty"`
 	// Weeks has an entry for each page, refused ones included.
 	Weeks []importReport `json:"weeks"`
-	// PassedOver are the files that were skipped.
-	PassedOver []importer.PassedOver `json:"passedOver"`
+	// SkippedFiles are the files that were skipped.
+	SkippedFiles []importer.SkippedFile `json:"passedOver"`
 }
 
 // readFolder reads the pages of a site: of its folder _books if dir has one, else of dir. The
 // other files are returned with the reason why they were skipped.
-func readFolder(dir string) (inputs []input, passed []importer.PassedOver, err error) {
+func readFolder(dir string) (inputs []input, passed []importer.SkippedFile, err error) {
 	dir = filepath.Clean(dir)
 	config, configErr := readConfig(dir)
 	books := path.Join(".", config.CollectionsDir, "_books")
@@ -62,7 +62,7 @@ func readFolder(dir string) (inputs []input, passed []importer.PassedOver, err e
 	}
 	defer f.Close()
 	if configErr != nil {
-		passed = append(passed, importer.PassedOver{File: filepath.Join(site, "_config.yml"), Reason: "it cannot be read (" + configErr.Error() + "), so Jekyll's default settings were used"})
+		passed = append(passed, importer.SkippedFile{File: filepath.Join(site, "_config.yml"), Reason: "it cannot be read (" + configErr.Error() + "), so Jekyll's default settings were used"})
 	}
 	names, over, err := importer.SitePages(f, books, config)
 	if err != nil {
@@ -83,14 +83,14 @@ func readFolder(dir string) (inputs []input, passed []importer.PassedOver, err e
 		case err != nil:
 			p.err = codedf(exitRefused, "%s: it cannot be read: %s; nothing was imported", name, reasonOf(err))
 		case !importer.HasFrontMatter(b):
-			passed = append(passed, importer.PassedOver{File: p.file, Reason: "it has no front matter, so Jekyll does not treat it as a page"})
+			passed = append(passed, importer.SkippedFile{File: p.file, Reason: "it has no front matter, so Jekyll does not treat it as a page"})
 			continue
 		default:
 			p.week, p.err = importer.ReadJekyll(name, b, people)
 			p.err = coded(exitRefused, p.err)
 		}
 		if p.err == nil && p.week.Unpublished {
-			passed = append(passed, importer.PassedOver{File: p.file, Reason: "its front matter says published: false, so the site does not show it; to import it, name the file"})
+			passed = append(passed, importer.SkippedFile{File: p.file, Reason: "its front matter says published: false, so the site does not show it; to import it, name the file"})
 			continue
 		}
 		inputs = append(inputs, p)
@@ -127,7 +127,7 @@ func (a *app) importClub(ctx context.Context, dir, name, relay string, dryRun bo
 	if err != nil {
 		return err
 	}
-	report := clubReport{Folder: dir, DryRun: dryRun, Weeks: []importReport{}, PassedOver: append([]importer.PassedOver{}, passed...)}
+	report := clubReport{Folder: dir, DryRun: dryRun, Weeks: []importReport{}, SkippedFiles: append([]importer.SkippedFile{}, passed...)}
 	if dryRun || !slices.ContainsFunc(inputs, func(p input) bool { return p.err == nil }) {
 		report.Weeks = previewAll(inputs)
 		err := errorOfInputs(inputs)
@@ -180,12 +180,12 @@ func (a *app) printFolder(r *clubReport) error {
 	if err := show(r.Weeks); err != nil {
 		return err
 	}
-	if n := len(r.PassedOver); n > 0 {
+	if n := len(r.SkippedFiles); n > 0 {
 		a.printf("%s skipped, as Jekyll does:\n", counted(n, "file was", "files were"))
 	}
-	for i, p := range r.PassedOver {
+	for i, p := range r.SkippedFiles {
 		if i == maxListed {
-			a.printf("  and %d more; --json lists all\n", len(r.PassedOver)-i)
+			a.printf("  and %d more; --json lists all\n", len(r.SkippedFiles)-i)
 			break
 		}
 		a.printf("  %s: %s\n", plain(p.File), plain(p.Reason))

@@ -97,8 +97,8 @@ type slackReport struct {
 	Fates   map[slack.Result]int `json:"fates"`
 	// Messages says what became of each message of the channel.
 	Messages []slack.Outcome `json:"messages"`
-	// PassedOver are the channel's files that were skipped.
-	PassedOver []slack.PassedOver `json:"passedOver"`
+	// SkippedFiles are the channel's files that were skipped.
+	SkippedFiles []slack.SkippedFile `json:"passedOver"`
 }
 
 type slackWeek struct {
@@ -133,7 +133,7 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *im
 	if err != nil {
 		return coded(exitRefused, err)
 	}
-	report := slackReport{File: file, Channel: x.Channel, DryRun: i.dryRun, Weeks: []slackWeek{}, Fates: map[slack.Result]int{}, Messages: append([]slack.Outcome{}, x.Outcomes...), PassedOver: append([]slack.PassedOver{}, x.PassedOver...)}
+	report := slackReport{File: file, Channel: x.Channel, DryRun: i.dryRun, Weeks: []slackWeek{}, Fates: map[slack.Result]int{}, Messages: append([]slack.Outcome{}, x.Outcomes...), SkippedFiles: append([]slack.SkippedFile{}, x.SkippedFiles...)}
 	for _, o := range x.Outcomes {
 		report.Fates[o.Result]++
 	}
@@ -272,7 +272,7 @@ func (a *app) printSlack(r *slackReport) error {
 	if quiet > 0 {
 		a.printf("  %s without text not imported; --json lists all, with the reason\n", counted(quiet, "message", "messages"))
 	}
-	for _, p := range r.PassedOver {
+	for _, p := range r.SkippedFiles {
 		a.printf("  skipped, %s: %s\n", plain(p.File), plain(p.Reason))
 	}
 	return nil

@@ -82,7 +82,7 @@ func newJSONPost(p *qa.PostView) jsonPost {
 	j := jsonPost{
 		ID: p.ID, Name: p.Name, OnBehalfOf: p.OnBehalfOf, By: p.By, Text: p.Text(), At: p.AtMillis,
 		Author: p.ByAuthor, Withdrawn: p.Withdrawn, Void: p.Void, Hidden: p.Marks.Hidden, HiddenBy: p.Marks.HiddenBy, Tags: p.Tags,
-		Awaiting: p.Awaiting, Pinned: p.Marks.Pinned, Blocked: p.Blocked, Late: p.Late,
+		Awaiting: p.NeedsApproval, Pinned: p.Marks.Pinned, Blocked: p.Blocked, Late: p.Late,
 		Parent: p.Parent, Source: p.Source, Revisions: len(p.Revisions),
 	}
 	if p.ClockWrong() {

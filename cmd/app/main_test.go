@@ -101,7 +101,7 @@ func zipDirectory(ts *testscript.TestScript, _ bool, args []string) {
 // is by invitation, and holds a post by somebody without a role.
 func writeDocument(ts *testscript.TestScript, _ bool, args []string) {
 	actor := func(n string) wire.ActorID { return wire.ActorID(strings.Repeat(n, 40)) }
-	doc, _, err := crdt.Create(actor("f"), qa.Act{Kind: qa.ActFound, AtMillis: 1, Event: &qa.Event{Title: "Saved whole", Access: "invited"}})
+	doc, _, err := crdt.Create(actor("f"), qa.Act{Kind: qa.ActCreate, AtMillis: 1, Event: &qa.Event{Title: "Saved whole", Access: "invited"}})
 	ts.Check(err)
 	defer doc.Close()
 	ts.Check(doc.WriteAs(actor("g")))

@@ -58,7 +58,7 @@ of them up, after printing it so that you can copy it.`,
 					return a.discard(ctx, b, id, all, discard)
 				}
 				if a.json {
-					return a.printJSON(append([]qa.NotTaken{}, all...))
+					return a.printJSON(append([]qa.NotAccepted{}, all...))
 				}
 				if len(all) == 0 {
 					return a.nothingRefused(ctx, b, id)
@@ -100,7 +100,7 @@ func are(changes int) string {
 	return fmt.Sprintf("%d changes of yours are", changes)
 }
 
-func (a *app) printNotTaken(n *qa.NotTaken) {
+func (a *app) printNotTaken(n *qa.NotAccepted) {
 	a.printf("%s  %s  change %.12s\n", stamp(n.AtMillis), plain(describeAct(&n.Act)), n.Hash)
 	by := "this device"
 	if n.ByRelay {
@@ -146,8 +146,8 @@ func describeAct(act *qa.Act) string {
 	return string(act.Kind)
 }
 
-func (a *app) discard(ctx context.Context, b backend, event qa.EventID, all []qa.NotTaken, typed string) error {
-	var found []*qa.NotTaken
+func (a *app) discard(ctx context.Context, b backend, event qa.EventID, all []qa.NotAccepted, typed string) error {
+	var found []*qa.NotAccepted
 	for i := range all {
 		if strings.HasPrefix(all[i].Hash, typed) {
 			found = append(found, &all[i])

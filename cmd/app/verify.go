@@ -47,7 +47,7 @@ If something does not hold, or cannot be proven, the exit code is 8.`,
 			}
 			if post != "" {
 				all := v
-				v = all.Of(qa.PostID(post))
+				v = all.ForPost(qa.PostID(post))
 				if len(v.Changes) == 0 {
 					return codedf(exitNotFound, "no change is about a post %q", post)
 				}
@@ -56,11 +56,11 @@ If something does not hold, or cannot be proven, the exit code is 8.`,
 				err = a.printJSON(struct {
 					qa.Verification
 					Holds bool `json:"holds"`
-				}{v, v.Holds()})
+				}{v, v.Valid()})
 			} else {
 				a.printVerification(&v, post != "")
 			}
-			if err == nil && !v.Holds() {
+			if err == nil && !v.Valid() {
 				err = coded(exitUnproven, whyUnproven(&v))
 			}
 			return err

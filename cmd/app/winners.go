@@ -25,7 +25,7 @@ type drawReport struct {
 	// Commitments are all commitments, those that do not count included.
 	Commitments []qa.Commitment `json:"commitments,omitempty"`
 	Rule        string          `json:"rule"`
-	Passed      []qa.Passed     `json:"passed,omitempty"`
+	Passed      []qa.Ineligible `json:"passed,omitempty"`
 }
 
 type namedPrize struct {
@@ -43,7 +43,7 @@ func reportDraw(w *qa.Week) (drawReport, error) {
 	if d := w.Event.Draw; d != nil {
 		out.Commitments, out.Rule = d.Commitments, cmp.Or(d.Rule, qa.DrawAll)
 	}
-	out.Passed = w.PassedOver(result)
+	out.Passed = w.Ineligible(result)
 	for _, p := range w.Prizes(result) {
 		out.Prizes = append(out.Prizes, namedPrize{p, node.EntrantName(w, p.Entrant)})
 	}
@@ -165,13 +165,13 @@ func drawSentence(w *qa.Week, d *drawReport) string {
 	case qa.DrawOpen:
 		return fmt.Sprintf("The draw is open: %s so far, with %s. `flyleaf event close` fixes both.", counted(len(d.Commitments), "organiser or author takes part", "organisers and authors take part"), counted(len(d.Draw.Entrants), "candidate", "candidates"))
 	case qa.DrawWaiting:
-		names := make([]string, len(d.Draw.Waiting))
-		for i, id := range d.Draw.Waiting {
+		names := make([]string, len(d.Draw.Unrevealed))
+		for i, id := range d.Draw.Unrevealed {
 			names[i] = node.PersonName(w, id)
 		}
-		return "The draw waits for " + strings.Join(names, " and ") + " to run `flyleaf winners draw`. " + w.LastWords(d.Draw)
+		return "The draw waits for " + strings.Join(names, " and ") + " to run `flyleaf winners draw`. " + w.LastRevealWarning(d.Draw)
 	case qa.DrawVoid:
-		return w.VoidWords()
+		return w.WhyNoDraw()
 	case qa.DrawDone:
 		return "Nobody else was a candidate."
 	}
@@ -241,7 +241,7 @@ func (a *app) winnersDrawCmd() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				err = w.MayOpen(me)
+				err = w.MayReveal(me)
 				if errors.Is(err, qa.ErrDrawNotFixed) {
 					return codedf(exitRefused, "%w, so no secret may be revealed. Nothing was changed; `flyleaf event close` closes the event", err)
 				}
@@ -306,7 +306,7 @@ func (a *app) printDraw(w *qa.Week, d *drawReport) {
 	a.printf("event       %s\nrule        %s\n", w.Event.ID, d.Rule)
 	if e := w.Event.Draw; e != nil && e.Closing != "" {
 		a.printf("closing     %s\n", e.Closing)
-		for _, o := range e.Openings {
+		for _, o := range e.Reveals {
 			a.printf("opening     %s  for %s  %s\n", o.By, o.Closing, plainName(node.PersonName(w, o.By)))
 		}
 	}
@@ -315,10 +315,10 @@ func (a *app) printDraw(w *qa.Week, d *drawReport) {
 		switch {
 		case c.TooEarly:
 			state = "left out: revealed before the event was closed"
-		case slices.Contains(d.Draw.LeftOut, c.By):
+		case slices.Contains(d.Draw.Excluded, c.By):
 			state = "left out: the founder revealed without knowing it"
-		case d.Draw.State == qa.DrawVoid && c.Opened():
-		case slices.Contains(d.Draw.Waiting, c.By):
+		case d.Draw.State == qa.DrawVoid && c.Revealed():
+		case slices.Contains(d.Draw.Unrevealed, c.By):
 			state = "not revealed, or it does not match"
 		}
 		a.printf("commitment  %s  %s  %s  %s\n", c.By, c.Hash, plainName(node.PersonName(w, c.By)), state)
@@ -336,7 +336,7 @@ func (a *app) printDraw(w *qa.Week, d *drawReport) {
 	for i, e := range d.Draw.Order {
 		a.printf("place %-4d  %s  %s\n", i+1, e.By, plainName(node.EntrantName(w, e)))
 	}
-	if words := w.LastWords(d.Draw); words != "" {
+	if words := w.LastRevealWarning(d.Draw); words != "" {
 		a.printf("%s\n", plain(words))
 	}
 	a.printPrizes(w, d)

@@ -10,7 +10,7 @@ import (
 // the map has no such key.
 func lookup(in schema.Map, key string) *schema.Row {
 	r := in.Rule(key)
-	if r == nil || r.Keys != schema.IsMap && !qa.HasKey(r, key) {
+	if r == nil || r.Keys != schema.IsMap && !qa.ValidKey(r, key) {
 		return nil
 	}
 	return r

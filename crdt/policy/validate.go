@@ -96,7 +96,7 @@ func (p *Policy) Recheck(c *wire.Change) error {
 	*v = validation{policy: p, c: c, genesis: len(c.Deps) == 0, past: p.graph.LazyPast(c.Deps), made: append(v.made[:0], make([]made, len(c.Ops))...), current: v.current[:0]}
 	defer v.reset()
 	copy(v.who[:], c.Actor)
-	if !qa.SoundKey(v.who[:]) {
+	if !qa.IsStrongKey(v.who[:]) {
 		return RefusalOf(keys.ErrWeakKey)
 	}
 	for k := range c.Ops {
@@ -358,7 +358,7 @@ func checkValue(r *schema.Row, op *wire.Op) error {
 	if r.Max > 0 && len(v.Raw) > r.Max {
 		return refuse(CodeLimit, "The value of %.80q is %d bytes long; the limit is %d.", key, len(v.Raw), r.Max)
 	}
-	if r.Type.IsID() && !qa.HasForm(r, string(v.Raw)) {
+	if r.Type.IsID() && !qa.ValidForm(r, string(v.Raw)) {
 		return refuse(CodeValue, "The value of %.80q is not one of the allowed values.", key)
 	}
 	switch r.Type {

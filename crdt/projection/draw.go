@@ -189,7 +189,7 @@ func (f *Projection) openings() []opening {
 	for i := range reveals.props {
 		p := &reveals.props[i]
 		for e := range f.allWrites(p) {
-			if n := len(e.bytes()); n == qa.DrawSecretSize || n == qa.DrawOpeningSize {
+			if n := len(e.bytes()); n == qa.DrawSecretSize || n == qa.DrawRevealSize {
 				written = append(written, reveal{e, p.key})
 			}
 		}
@@ -236,7 +236,7 @@ func (f *Projection) openings() []opening {
 		f.steps++
 		b := w.e.bytes()
 		var c *write
-		if len(b) == qa.DrawOpeningSize {
+		if len(b) == qa.DrawRevealSize {
 			c = named[wire.Hash(b[qa.DrawSecretSize:])]
 		} else {
 			c = f.impliedClosing(closings, firsts, w.e)
@@ -325,7 +325,7 @@ func (f *Projection) draw() *qa.Draw {
 	}
 	for i := range state.openings {
 		o := &state.openings[i]
-		d.Openings = append(d.Openings, qa.Opening{By: o.by, Closing: f.hash(o.closing.Place).String(), ClosedBy: f.by(o.closing.Place)})
+		d.Reveals = append(d.Openings, qa.Reveal{By: o.by, Closing: f.hash(o.closing.Place).String(), ClosedBy: f.by(o.closing.Place)})
 	}
 	openingsBy := func(by qa.Identity) (out []*opening) {
 		for i := range state.openings {
@@ -351,7 +351,7 @@ func (f *Projection) draw() *qa.Draw {
 			})
 		} else if e := f.unusedSecret(reveals, by, hash); e != nil {
 			m.Secret, m.NotForClosing = hex.EncodeToString(e.bytes()), true
-			if len(e.bytes()) == qa.DrawOpeningSize {
+			if len(e.bytes()) == qa.DrawRevealSize {
 				m.Secret = hex.EncodeToString(e.bytes()[:qa.DrawSecretSize])
 			}
 		}
@@ -396,7 +396,7 @@ func (f *Projection) openedTooEarly(c *write, reveals *object, by qa.Identity, h
 	}
 	for e := range f.allWrites(p) {
 		b := e.bytes()
-		if (len(b) == qa.DrawSecretSize || len(b) == qa.DrawOpeningSize) && f.inPast(e.Place, c.Place) {
+		if (len(b) == qa.DrawSecretSize || len(b) == qa.DrawRevealSize) && f.inPast(e.Place, c.Place) {
 			if want, err := qa.CommitDraw(f.event, by, b[:qa.DrawSecretSize]); err == nil && bytes.Equal(want, hash) {
 				return true
 			}
@@ -423,7 +423,7 @@ func (f *Projection) unusedSecret(reveals *object, by qa.Identity, hash []byte) 
 			continue
 		}
 		matches := false
-		if len(b) == qa.DrawSecretSize || len(b) == qa.DrawOpeningSize {
+		if len(b) == qa.DrawSecretSize || len(b) == qa.DrawRevealSize {
 			want, err := qa.CommitDraw(f.event, by, b[:qa.DrawSecretSize])
 			matches = err == nil && bytes.Equal(want, hash)
 		}

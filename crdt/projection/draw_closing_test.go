@@ -146,7 +146,7 @@ func (p *drawPlay) commit(d *device) {
 }
 
 func (p *drawPlay) open(d *device, closing *wire.Change) {
-	b, err := qa.OpenDraw(p.secret(d), closing.Hash.String())
+	b, err := qa.RevealDraw(p.secret(d), closing.Hash.String())
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -310,7 +310,7 @@ func TestNothingChangesADraw(t *testing.T) {
 				got, d := p.result()
 				switch {
 				case a.wait:
-					if got.State != qa.DrawWaiting || !slices.Contains(got.Waiting, p.boss.id()) {
+					if got.State != qa.DrawWaiting || !slices.Contains(got.Unrevealed, p.boss.id()) {
 						t.Errorf("%+v", got)
 					}
 				case a.void != "":

@@ -41,7 +41,7 @@ func TestManyOpeningsCostFewSteps(t *testing.T) {
 			flood(p, n)
 			f := p.boss.f
 			before := f.Steps()
-			if d := f.Event().Draw; d == nil || len(d.Openings) != n {
+			if d := f.Event().Draw; d == nil || len(d.Reveals) != n {
 				t.Fatalf("%+v", d)
 			}
 			if steps := f.Steps() - before; steps < n || steps > 10*n {

@@ -92,7 +92,7 @@ func TestDrawAndWinners(t *testing.T) {
 				}
 				switch who {
 				case author:
-					if c.Secret != hex.EncodeToString(secret(author)) || !c.TooEarly || c.Opened() {
+					if c.Secret != hex.EncodeToString(secret(author)) || !c.TooEarly || c.Revealed() {
 						t.Errorf("%+v", c)
 					}
 				case boss:

@@ -111,7 +111,7 @@ func (f *Projection) isVoid(change int32) bool {
 // when returns the time of a change, corrected if it cannot be true.
 func (f *Projection) when(change int32, imported bool) int64 {
 	c := &f.changes[change]
-	return qa.BelievedMillis(c.millis, c.received, f.founded, imported)
+	return qa.PlausibleMillis(c.millis, c.received, f.founded, imported)
 }
 
 // by returns who wrote a change.

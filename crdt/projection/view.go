@@ -17,7 +17,7 @@ func (f *Projection) Event() qa.Event {
 		ID:      f.event,
 		Founder: f.founder,
 		Kind:    currentValue(&f.root, "kind").str(),
-		Gate:    currentValue(&f.root, "gate").uint(),
+		Rules:   currentValue(&f.root, "gate").uint(),
 		Access:  currentValue(&f.root, "access").str(),
 	}
 	about := child(&f.root, "event")
@@ -191,10 +191,10 @@ func (f *Projection) post(key string, o *object) qa.Post {
 		X:          f.strings(child(o, "x"), 0),
 	}
 	p.AuthorThen = f.authorizedAsAuthor(made, p.AsAuthor)
-	p.Answers = f.answers(string(p.Parent), made)
+	p.Ancestors = f.answers(string(p.Parent), made)
 	// Anybody can write a source; only that of an organiser proves an import.
 	imported := p.Source != "" && f.authorizedAsAuthor(made, true)
-	if received := f.changes[made].received; qa.BelievedMillis(p.AtMillis, received, f.founded, imported) != p.AtMillis {
+	if received := f.changes[made].received; qa.PlausibleMillis(p.AtMillis, received, f.founded, imported) != p.AtMillis {
 		p.ReceivedAtMillis = received
 	}
 	if state := currentValue(o, "state"); state.str() == "withdrawn" {

@@ -70,13 +70,13 @@ func (f *Projection) drawnOnBehalfOf(o *object, inDraw bool) string {
 }
 
 // answers returns qa.Post.Answers of a post that a change created.
-func (f *Projection) answers(parent string, change int32) []qa.Answered {
+func (f *Projection) answers(parent string, change int32) []qa.PostVersion {
 	posts := child(&f.root, schema.KeyPosts)
 	if o := child(posts, parent); o == nil || !f.voidPost(o) {
 		return nil
 	}
-	var out []qa.Answered
-	for parent != "" && len(out) < qa.MaxAnswers {
+	var out []qa.PostVersion
+	for parent != "" && len(out) < qa.MaxAncestors {
 		o := child(posts, parent)
 		if o == nil {
 			break
@@ -85,7 +85,7 @@ func (f *Projection) answers(parent string, change int32) []qa.Answered {
 		if !ok {
 			break
 		}
-		out = append(out, qa.Answered{Post: qa.PostID(parent), Version: f.hash(made).String()})
+		out = append(out, qa.PostVersion{Post: qa.PostID(parent), Version: f.hash(made).String()})
 		parent, change = f.writtenIn(o, schema.KeyParent, made).str(), made
 	}
 	return out

@@ -21,7 +21,7 @@ func TestVerifierRefusesEveryHostileChange(t *testing.T) {
 		if f.Code != string(c.Code) || f.Reason == "" || f.What == "" {
 			t.Errorf("%s: %+v, want %s", c.Name, f, c.Code)
 		}
-		if r := v.Result(); r.Bad != 1 || r.Holds() {
+		if r := v.Result(); r.Bad != 1 || r.Valid() {
 			t.Errorf("%s: %d of %d are bad", c.Name, r.Bad, len(r.Changes))
 		}
 	}

@@ -44,7 +44,7 @@ func newPeople(t testing.TB, e qa.Event) *people {
 		}
 		p.keys[n] = k
 	}
-	doc, made, err := crdt.Create(p.actors['f'], qa.Act{Kind: qa.ActFound, AtMillis: monday, Event: &e})
+	doc, made, err := crdt.Create(p.actors['f'], qa.Act{Kind: qa.ActCreate, AtMillis: monday, Event: &e})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestVerifyAWeek(t *testing.T) {
 	reply := p.do('a', qa.Act{Kind: qa.ActPost, Parent: q.Post, Text: "So."}).Post
 
 	v := p.verify()
-	if !v.Holds() || v.Title != "The Patient Ledger" || len(v.Changes) != len(p.changes) || len(v.Heads) != 1 {
+	if !v.Valid() || v.Title != "The Patient Ledger" || len(v.Changes) != len(p.changes) || len(v.Heads) != 1 {
 		t.Fatalf("%+v", v)
 	}
 	for i, want := range []struct {
@@ -147,7 +147,7 @@ func TestVerifyAWeek(t *testing.T) {
 	if at := v.Changes[8].GrantedAtMillis; at != granted {
 		t.Errorf("the moderator's role was given at %d, not %d", granted, at)
 	}
-	of := v.Of(q.Post)
+	of := v.ForPost(q.Post)
 	if len(of.Changes) != 4 || of.Bad != 0 || len(of.People) != 2 || of.People[0].Name != "Tino" || of.People[0].Changes != 5 {
 		t.Errorf("of the question: %+v", of)
 	}
@@ -215,7 +215,7 @@ func TestVerifyFindsWhatDoesNotHold(t *testing.T) {
 				}
 			}
 		}
-		if !slices.Equal(codes, c.codes) || v.Bad != bad || v.Holds() != (bad == 0) {
+		if !slices.Equal(codes, c.codes) || v.Bad != bad || v.Valid() != (bad == 0) {
 			t.Errorf("%s: %q, want %q; %d bad", name, codes, c.codes, v.Bad)
 		}
 	}
@@ -233,7 +233,7 @@ func TestVerifyWithoutSignatures(t *testing.T) {
 		v.Add(c.bytes, nil)
 	}
 	r := v.Result()
-	if r.Holds() || !r.Unsigned || !r.Genesis || r.Bad != 1 || r.Changes[3].Code != "role" || r.Changes[2].Role != qa.RoleMember {
+	if r.Valid() || !r.Unsigned || !r.Genesis || r.Bad != 1 || r.Changes[3].Code != "role" || r.Changes[2].Role != qa.RoleMember {
 		t.Errorf("%+v", r)
 	}
 	if _, err := hex.DecodeString(r.Changes[2].Hash); err != nil || r.Changes[2].Signed {
@@ -248,7 +248,7 @@ func BenchmarkVerify(b *testing.B) {
 		p.do('r'+byte(i%4), qa.Act{Kind: qa.ActPost, Text: strings.Repeat("Why? ", 40)})
 	}
 	for b.Loop() {
-		if v := p.verify(); !v.Holds() {
+		if v := p.verify(); !v.Valid() {
 			b.Fatal(v.Bad)
 		}
 	}

@@ -483,9 +483,9 @@ func (r *reader) monday(ms int64) time.Time {
 
 // carriedOver returns the reactions of a message as the x of its post.
 func (r *reader) carriedOver(m *message) map[string]string {
-	var rs []qa.CarriedReaction
+	var rs []qa.ImportedReaction
 	for _, x := range m.Reactions {
-		one := qa.CarriedReaction{Emoji: emojiOr(x.Name), Count: max(x.Count, len(x.Users))}
+		one := qa.ImportedReaction{Emoji: emojiOr(x.Name), Count: max(x.Count, len(x.Users))}
 		if one.Count < 1 || one.Emoji == "" || len(one.Emoji) > maxEmoji {
 			m.note("the reaction %q was left out", beginning(x.Name))
 			continue
@@ -497,7 +497,7 @@ func (r *reader) carriedOver(m *message) map[string]string {
 		}
 		rs = append(rs, one)
 	}
-	value, left := qa.ReactionsX(rs)
+	value, left := qa.EncodeReactions(rs)
 	if left > 0 {
 		m.note("%d kinds of reactions were dropped: too many for one post", left)
 	}

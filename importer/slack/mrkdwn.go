@@ -102,7 +102,7 @@ func (r *reader) mrkdwn(text string, typed map[string]int) string {
 		}
 		lines = append(lines, strings.TrimRight(quote+w.line(line), " "))
 	}
-	return strings.TrimSpace(squeeze(w.restore(strings.Join(apart(lines), "\n"))))
+	return strings.TrimSpace(squeeze(w.restore(strings.Join(separated(lines), "\n"))))
 }
 
 // fence writes a block of code. The fence is longer than any in the code.
@@ -363,9 +363,9 @@ func escape(s string) string {
 
 var listItem = regexp.MustCompile(`^ *(?:[-+*]|\d{1,9}[.)]) `)
 
-// apart adds an empty line after each list and quote, which would otherwise include the line
+// separated adds an empty line after each list and quote, which would otherwise include the line
 // below.
-func apart(lines []string) []string {
+func separated(lines []string) []string {
 	var out []string
 	kind := func(s string) string {
 		switch {

@@ -573,7 +573,7 @@ func (r *reader) add(file string, i int, raw json.RawMessage) error {
 
 // passOver notes a file of the channel in which no message was found.
 func (r *reader) passOver(file, reason string) {
-	r.passed = append(r.passed, PassedOver{file, reason})
+	r.skipped = append(r.skipped, SkippedFile{file, reason})
 }
 
 // oneLine returns s without line ends, and with single spaces.

@@ -235,7 +235,7 @@ func TestFilesPassedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, p := range x.PassedOver {
+	for _, p := range x.SkippedFiles {
 		got = append(got, p.File+": "+p.Reason)
 	}
 	if want := "books/canvas_in_the_conversation.json: it is not a file of messages|books/notes.json: its name is not a day, such as 2021-03-08.json|books/2026-03-11.json: it has no message"; strings.Join(got, "|") != want {

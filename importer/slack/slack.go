@@ -74,12 +74,12 @@ type Export struct {
 	// messages only has no posts (see qa.Imported.Deleted).
 	Weeks    []Week
 	Outcomes []Outcome
-	// PassedOver are the files of the channel in which no message was found, and why.
-	PassedOver []PassedOver
+	// SkippedFiles are the files of the channel in which no message was found, and why.
+	SkippedFiles []SkippedFile
 }
 
-// PassedOver is a file that was not read, or that has no message.
-type PassedOver struct {
+// SkippedFile is a file that was not read, or that has no message.
+type SkippedFile struct {
 	File   string `json:"file"`
 	Reason string `json:"reason"`
 }
@@ -168,7 +168,7 @@ func Read(fsys fs.FS, opts Options) (Export, error) {
 	if err != nil {
 		return Export{}, err
 	}
-	return Export{Channel: r.channel, Weeks: weeks, Outcomes: r.outcomes(), PassedOver: r.passed}, nil
+	return Export{Channel: r.channel, Weeks: weeks, Outcomes: r.outcomes(), SkippedFiles: r.skipped}, nil
 }
 
 func refuse(file string, err error, format string, args ...any) error {
@@ -182,7 +182,7 @@ type reader struct {
 	channels  map[string]string // ID → name
 	dirs      []string          // of the channel: one, or several after it was renamed
 	files     []string          // of the channel, outside its directories
-	passed    []PassedOver
+	skipped   []SkippedFile
 	inArchive map[string]bool // ts of messages that were read from archives of slackdump
 	channel   string          // its name
 	channelID string          // "" when the export does not say

@@ -125,7 +125,7 @@ func (c *Client) Keys(ctx context.Context, a0 qa.EventID) (r0 []qa.Identity, err
 	return
 }
 
-func (c *Client) Library(ctx context.Context) (r0 []qa.Shelved, err error) {
+func (c *Client) Library(ctx context.Context) (r0 []qa.LibraryEntry, err error) {
 	err = c.call(ctx, "Library", nil, &r0)
 	return
 }
@@ -145,7 +145,7 @@ func (c *Client) Merge(ctx context.Context, a0 []byte) (r0 node.Merged, err erro
 	return
 }
 
-func (c *Client) Numbers(ctx context.Context, a0 qa.EventID) (r0 qa.Numbers, err error) {
+func (c *Client) Numbers(ctx context.Context, a0 qa.EventID) (r0 qa.QuestionCounts, err error) {
 	err = c.call(ctx, "Numbers", []any{a0}, &r0)
 	return
 }
@@ -195,7 +195,7 @@ func (c *Client) RecoveryPhrase(ctx context.Context) (r0 []string, err error) {
 	return
 }
 
-func (c *Client) Refusals(ctx context.Context, a0 qa.EventID) (r0 []qa.NotTaken, err error) {
+func (c *Client) Refusals(ctx context.Context, a0 qa.EventID) (r0 []qa.NotAccepted, err error) {
 	err = c.call(ctx, "Refusals", []any{a0}, &r0)
 	return
 }

@@ -123,7 +123,7 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 		}
 		return i
 	}
-	won := week.Won()
+	won := week.WinningQuestions()
 	for i := range week.Threads {
 		t := &week.Threads[i]
 		q := &t.Question

@@ -39,7 +39,7 @@ type layout struct {
 type weekBody struct {
 	Title, Subtitle, By, Days, Cover string
 	Lang                             string // of the posts; "" is English, as the page itself
-	Cloth                            int
+	CoverColor                       int
 	State                            string
 	Description                      template.HTML
 	Links                            []qa.Link
@@ -77,7 +77,7 @@ type post struct {
 	To        string
 	Words     template.HTML
 	At        moment
-	Reactions []qa.CarriedReaction
+	Reactions []qa.ImportedReaction
 }
 
 // rules are the participation rules: Own, or the standard rules if Own is empty.
@@ -141,7 +141,7 @@ func (b *builder) phase(e *qa.Event) string {
 func (b *builder) weekPage(w *week, p part) error {
 	e, root := w.event, up(p.number)
 	body := weekBody{
-		Title: e.Title, Subtitle: e.Subtitle, By: and(people.SplitNames(e.Authors)), Days: days(e), Cloth: cloth(w.Key),
+		Title: e.Title, Subtitle: e.Subtitle, By: and(people.SplitNames(e.Authors)), Days: days(e), CoverColor: coverColor(w.Key),
 		Count: countWords(w.counts), Lang: cmp.Or(e.Language, b.Language), Pager: w.pagerOf(p.number), Further: p.number > 1,
 	}
 	if body.Lang == "en" {
@@ -249,7 +249,7 @@ type indexBody struct {
 	Title       string
 	Description template.HTML
 	Now, Coming []book
-	Spines      []book
+	Recent      []book
 	Years       []year
 	Weeks       int
 	Rules       rules
@@ -258,7 +258,7 @@ type indexBody struct {
 
 type book struct {
 	Title, By, Path, Days, Short, Cover string
-	Cloth                               int
+	CoverColor                          int
 	Count                               string
 }
 
@@ -267,8 +267,8 @@ type year struct {
 	Books []book
 }
 
-// spines is how many books the shelf on the first page shows.
-const spines = 12
+// maxRecent is how many books the shelf on the first page shows.
+const maxRecent = 12
 
 func (b *builder) indexPage() error {
 	body := indexBody{
@@ -283,7 +283,7 @@ func (b *builder) indexPage() error {
 		e := w.event
 		x := book{
 			Title: e.Title, By: and(people.SplitNames(e.Authors)), Path: escapePath(w.path()), Days: days(e), Cover: w.cover,
-			Cloth: cloth(w.Key), Count: countWords(w.counts),
+			CoverColor: coverColor(w.Key), Count: countWords(w.counts),
 		}
 		switch b.phase(e) {
 		case "now":
@@ -298,8 +298,8 @@ func (b *builder) indexPage() error {
 			t := time.UnixMilli(at).In(e.Location())
 			x.Short, name = t.Format("Jan 2"), t.Format("2006")
 		}
-		if len(body.Spines) < spines {
-			body.Spines = append(body.Spines, x)
+		if len(body.Recent) < maxRecent {
+			body.Recent = append(body.Recent, x)
 		}
 		if n := len(body.Years); n == 0 || body.Years[n-1].Name != name {
 			body.Years = append(body.Years, year{Name: name})

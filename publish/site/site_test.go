@@ -89,7 +89,7 @@ func samples() []Week {
 }
 
 func tinyPNG() []byte {
-	p := picture{Title: "Cover", Cloth: 2}
+	p := picture{Title: "Cover", CoverColor: 2}
 	return p.draw()
 }
 
@@ -233,7 +233,7 @@ func TestWithoutAnAddress(t *testing.T) {
 func TestPictures(t *testing.T) {
 	for i, p := range []picture{
 		{Title: strings.Repeat("word ", 80), By: strings.Repeat("Name, ", 50), Club: strings.Repeat("x", 300), Days: "9 to 13 November 2026"},
-		{Title: "数据密集型应用", By: "", Cloth: 3},
+		{Title: "数据密集型应用", By: "", CoverColor: 3},
 		{Title: "", cover: []byte("not a picture")},
 		{Title: "Ω й é", cover: tinyPNG()},
 	} {

@@ -28,7 +28,7 @@ type Invitation struct {
 	Role    qa.Role
 	By      qa.Identity // who made it
 	Claimer qa.Identity // who is to be, or was, admitted; "" for nobody
-	State   string      // one of the qa.Invite states but qa.InviteTaken
+	State   string      // one of the qa.Invite states but qa.InviteUsedByOther
 }
 
 // View is an event as this package reads it: what its changes add up to, and who may do
@@ -147,7 +147,7 @@ func (v View) NextAdmission(me qa.Identity, skip func(qa.Identity) bool) (qa.Act
 // role and the state of the one that has come farthest. The role is "" while the event is
 // not here. fetched says whether anything of it is here.
 func (v View) ClaimState(me qa.Identity, keys []qa.Identity, fetched bool) (role qa.Role, state string) {
-	rank := []string{"", qa.InviteRevoked, qa.InviteTaken, qa.InviteOpen, qa.InviteClaimed, qa.InviteGranted}
+	rank := []string{"", qa.InviteRevoked, qa.InviteUsedByOther, qa.InviteOpen, qa.InviteClaimed, qa.InviteGranted}
 	all := v.All()
 	for _, key := range keys {
 		s := qa.InviteOpen // the event, or the grant of the invitation, is not here yet
@@ -160,7 +160,7 @@ func (v View) ClaimState(me qa.Identity, keys []qa.Identity, fetched bool) (role
 		case v.Policy.HoldsRole(me, all[at].Role):
 			as, s = all[at].Role, qa.InviteGranted
 		case all[at].Claimer != "" && all[at].Claimer != me:
-			as, s = all[at].Role, qa.InviteTaken
+			as, s = all[at].Role, qa.InviteUsedByOther
 		default:
 			as, s = all[at].Role, all[at].State
 		}

@@ -105,7 +105,7 @@ func changedFields(here *qa.Event, week *qa.Imported) (out []qa.ImportChange) {
 	there := &week.Event
 	differs := func(field, was, is string) {
 		if is != "" && !sameExceptSpaces(is, was) {
-			out = append(out, qa.ImportChange{Source: week.Source, Kind: qa.ChangedWeek, Name: field, Was: excerpt(was), Is: excerpt(is), Kept: keptWeek})
+			out = append(out, qa.ImportChange{Source: week.Source, Kind: qa.ChangedWeek, Name: field, Was: excerpt(was), Is: excerpt(is), NotApplied: keptWeek})
 		}
 	}
 	differs("title", here.Title, there.Title)
@@ -167,11 +167,11 @@ func (c *Comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, ac
 	same := true
 	if in.Name != p.OnBehalfOf {
 		same = false
-		note(qa.ChangedName, p.OnBehalfOf, in.Name).Kept = keptFixed
+		note(qa.ChangedName, p.OnBehalfOf, in.Name).NotApplied = keptFixed
 	}
 	if in.X[qa.XReactions] != p.X[qa.XReactions] {
 		same = false
-		note(qa.ChangedReactions, "", "").Kept = keptFixed
+		note(qa.ChangedReactions, "", "").NotApplied = keptFixed
 	}
 	edited := slices.ContainsFunc(p.Versions(), func(r qa.Revision) bool { return !byImport(p, &r) })
 	last := ""
@@ -185,11 +185,11 @@ func (c *Comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, ac
 		change := note(qa.ChangedText, p.Text(), in.Text)
 		switch {
 		case p.By != me:
-			change.Kept = keptOthers
+			change.NotApplied = keptOthers
 		case edited:
-			change.Kept = keptEdited
+			change.NotApplied = keptEdited
 		case accept.Revise:
-			change.Done = true
+			change.Applied = true
 			c.Acts = append(c.Acts, qa.Act{Kind: qa.ActEdit, AtMillis: p.AtMillis, Post: p.ID, Text: in.Text})
 		}
 	}
@@ -220,9 +220,9 @@ func (c *Comparison) withdraw(me qa.Identity, p *qa.Post, kind string, accept qa
 	change := qa.ImportChange{Post: p.ID, Source: p.Source, Name: p.OnBehalfOf, AtMillis: p.AtMillis, Kind: kind, Was: excerpt(p.Text())}
 	switch {
 	case p.By != me:
-		change.Kept = keptOthers
+		change.NotApplied = keptOthers
 	case accept.Withdraw:
-		change.Done = true
+		change.Applied = true
 		c.Acts = append(c.Acts, qa.Act{Kind: qa.ActWithdraw, Post: p.ID, On: true})
 	}
 	c.Changes = append(c.Changes, change)

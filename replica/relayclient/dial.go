@@ -39,7 +39,7 @@ type RelayClock interface{ RelayTime() time.Time }
 // word decides nothing: a person is told that one of the two is wrong.
 func ClockOff(conn Conn, now time.Time) int64 {
 	c, ok := conn.(RelayClock)
-	if !ok || c.RelayTime().IsZero() || !qa.ClocksApart(now, c.RelayTime()) {
+	if !ok || c.RelayTime().IsZero() || !qa.ClocksDiffer(now, c.RelayTime()) {
 		return 0
 	}
 	return now.UnixMilli() - c.RelayTime().UnixMilli()

@@ -45,7 +45,7 @@ func viewsAreReplaced(t *testing.T, open Open) {
 	same(t, len(postsByID(t, s, eventA)), 0)
 
 	event := qa.Event{
-		ID: eventA, Kind: "event", Gate: 1, Title: "Title", Subtitle: "Subtitle", Prizes: 1 << 60, StartsAtMillis: 5,
+		ID: eventA, Kind: "event", Rules: 1, Title: "Title", Subtitle: "Subtitle", Prizes: 1 << 60, StartsAtMillis: 5,
 		Links: []qa.Link{{Text: "t", URL: "u"}}, X: map[string]string{"a": "b"}, Roles: []qa.Grant{{ID: "i", Role: qa.RoleAuthor}},
 	}
 	people := []qa.Person{{ID: "b", Name: "Bo"}, {ID: "a", Name: "Al", About: "x", Link: "l", PublishAs: "initials"}}

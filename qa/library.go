@@ -1,25 +1,25 @@
 package qa
 
-// Shelved is a followed event as a list of many shows it.
-type Shelved struct {
+// LibraryEntry is a followed event as a list of many shows it.
+type LibraryEntry struct {
 	// Event lacks what only its own page shows: description, links, x, winners, draw
 	// and weeks. Of one that has not arrived yet only the ID is set.
 	Event Event `json:"event"`
 	Posts int   `json:"posts"`
 }
 
-// Here reports whether anything of the event has arrived.
-func (s *Shelved) Here() bool { return s.Event.Founder != "" }
+// Arrived reports whether anything of the event has arrived.
+func (s *LibraryEntry) Arrived() bool { return s.Event.Founder != "" }
 
-// Numbers counts a week's questions: those that are shown and repeat no other.
-type Numbers struct {
+// QuestionCounts counts a week's questions: those that are shown and repeat no other.
+type QuestionCounts struct {
 	Questions int `json:"questions"`
 	Open      int `json:"open"` // not answered
 }
 
-// Numbers counts the week's questions.
-func (w *Week) Numbers() Numbers {
-	var n Numbers
+// QuestionCounts counts the week's questions.
+func (w *Week) CountQuestions() QuestionCounts {
+	var n QuestionCounts
 	for i := range w.Threads {
 		t := &w.Threads[i]
 		if !t.Question.Shown() || t.DuplicateOf != "" {

@@ -9,19 +9,19 @@ import (
 )
 
 func TestReactionsFit(t *testing.T) {
-	many := make([]CarriedReaction, 40)
+	many := make([]ImportedReaction, 40)
 	for i := range many {
-		many[i] = CarriedReaction{Emoji: fmt.Sprintf("e%d", i), Count: 9, By: []string{strings.Repeat("n", 50)}}
+		many[i] = ImportedReaction{Emoji: fmt.Sprintf("e%d", i), Count: 9, By: []string{strings.Repeat("n", 50)}}
 	}
-	s, left := ReactionsX(many)
-	if len(s) > schema.MaxXValue || left == 0 || len(Carried(map[string]string{XReactions: s})) != 40-left {
+	s, left := EncodeReactions(many)
+	if len(s) > schema.MaxXValue || left == 0 || len(ImportedReactions(map[string]string{XReactions: s})) != 40-left {
 		t.Errorf("%d bytes, %d left: %s", len(s), left, s)
 	}
-	if s, left := ReactionsX(nil); s != "" || left != 0 {
+	if s, left := EncodeReactions(nil); s != "" || left != 0 {
 		t.Errorf("%q, %d", s, left)
 	}
 	for _, bad := range []string{"[]x", `{"emoji":"a"}`, `[{"emoji":"","count":1}]`, `[{"emoji":"a","count":-1}]`} {
-		if got := Carried(map[string]string{XReactions: bad}); got != nil {
+		if got := ImportedReactions(map[string]string{XReactions: bad}); got != nil {
 			t.Errorf("%s gives %+v", bad, got)
 		}
 	}
@@ -38,11 +38,11 @@ func TestTimeMadeUp(t *testing.T) {
 		own   bool // written here, not imported
 		want  bool
 	}{
-		{"made up", begun, TimeMadeUp, 2000, false, true},
-		{"made up, and the week's first day was corrected since", &Event{StartsAtMillis: monday + 24*3600_000}, TimeMadeUp, 2000, false, true},
-		{"made up, of a week without days", &Event{}, TimeMadeUp, 2000, false, true},
+		{"made up", begun, TimeUnknown, 2000, false, true},
+		{"made up, and the week's first day was corrected since", &Event{StartsAtMillis: monday + 24*3600_000}, TimeUnknown, 2000, false, true},
+		{"made up, of a week without days", &Event{}, TimeUnknown, 2000, false, true},
 		{"known, where a made-up time could be", begun, TimeKnown, 2000, false, false},
-		{"written here by somebody who says so", begun, TimeMadeUp, 2000, true, false},
+		{"written here by somebody who says so", begun, TimeUnknown, 2000, true, false},
 		{"an earlier version's, made up", begun, "", 3000, false, true},
 		{"a value of a later version", begun, "about", 3000, false, true},
 		{"an earlier version's, of a post beyond the last", begun, "", 4000, false, false},
@@ -58,7 +58,7 @@ func TestTimeMadeUp(t *testing.T) {
 		if c.x != "" {
 			p.X = map[string]string{XTime: c.x}
 		}
-		if got := p.TimeMadeUp(c.event, 3); got != c.want {
+		if got := p.TimeUnknown(c.event, 3); got != c.want {
 			t.Errorf("%s: %t", c.name, got)
 		}
 	}
@@ -70,7 +70,7 @@ func TestTimeMadeUpAhead(t *testing.T) {
 	p := (&ImportedPost{Parent: -1, Name: "Tino", Text: "When?", Source: "s#1"}).Act(e.StartsAtMillis, 0)
 	for _, x := range []map[string]string{p.X, nil} {
 		w := NewWeek(e, []Post{{ID: "p", By: "f", AtMillis: p.AtMillis, ReceivedAtMillis: 1_900_000_000_000, OnBehalfOf: p.OnBehalfOf, Source: p.Source, X: x, Revisions: []Revision{{Text: p.Text}}}}, nil)
-		if q := &w.Threads[0].Question; q.AtMillis != 1_900_000_000_000 || !q.TimeMadeUp(&e, 1) {
+		if q := &w.Threads[0].Question; q.AtMillis != 1_900_000_000_000 || !q.TimeUnknown(&e, 1) {
 			t.Errorf("%v: shown as of %d", x, q.AtMillis)
 		}
 	}
