@@ -325,7 +325,7 @@ func (f *Projection) draw() *qa.Draw {
 	}
 	for i := range state.openings {
 		o := &state.openings[i]
-		d.Reveals = append(d.Openings, qa.Reveal{By: o.by, Closing: f.hash(o.closing.Place).String(), ClosedBy: f.by(o.closing.Place)})
+		d.Reveals = append(d.Reveals, qa.Reveal{By: o.by, Closing: f.hash(o.closing.Place).String(), ClosedBy: f.by(o.closing.Place)})
 	}
 	openingsBy := func(by qa.Identity) (out []*opening) {
 		for i := range state.openings {
