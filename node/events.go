@@ -8,7 +8,9 @@ import (
 
 func (d *Device) Events(ctx context.Context) ([]qa.Event, error) { return d.replica.Events(ctx) }
 
-func (d *Device) Library(ctx context.Context) ([]qa.LibraryEntry, error) { return d.replica.Library(ctx) }
+func (d *Device) Library(ctx context.Context) ([]qa.LibraryEntry, error) {
+	return d.replica.Library(ctx)
+}
 
 func (d *Device) Clubs(ctx context.Context) ([]qa.Event, error) { return d.replica.Clubs(ctx) }
 

@@ -292,7 +292,7 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 		}
 		out.Secrets = append(out.Secrets, drawSecret{v.personName(c.By), c.Hash, c.Secret})
 	}
-	out.LastRevealWarning = v.LastRevealWarning(d)
+	out.LastWords = v.LastRevealWarning(d)
 	for _, p := range v.Ineligible(d) {
 		out.Skipped = append(out.Skipped, v.entrant(p.Entrant)+": "+p.Why)
 	}
