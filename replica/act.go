@@ -57,9 +57,9 @@ func (n *Node) DoAll(ctx context.Context, id qa.EventID, acts []qa.Act) error {
 	return d.save(ctx)
 }
 
-// CreateEvent creates a new event with this device's person as its organiser and follows it.
-// It ignores the ID and Founder of the given event; the relay, if any, becomes the
-// first of its relays.
+// CreateEvent creates a new event with this device's person as its founder, and follows it.
+// It ignores the ID and Founder of the given event. If the event names no relays, relay, if
+// not "", becomes its only one.
 func (n *Node) CreateEvent(ctx context.Context, event qa.Event, relay string) (qa.EventID, qa.Invitation, error) {
 	d, err := n.genesis(event, relay)
 	if err != nil {
@@ -96,8 +96,8 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 	}
 	event.ID, event.Founder = "", ""
 	act := qa.Act{Kind: qa.ActCreate, AtMillis: n.cfg.Now().UnixMilli(), Event: &event}
-	// A new actor makes the first change, and so the event's ID, unique: the same event
-	// may be created twice in one moment.
+	// A new actor makes the first change, and so the event's ID, unique, even if the same
+	// event is created twice at the same moment.
 	actor, err := n.newActor()
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 	return d, nil
 }
 
-// Rebuild drops the event's views and makes them again from the ledger.
+// Rebuild replaces the event's views with views computed from the ledger.
 func (n *Node) Rebuild(ctx context.Context, id qa.EventID) error {
 	doc, err := n.document(id)
 	if err != nil {
@@ -126,7 +126,7 @@ func (n *Node) Rebuild(ctx context.Context, id qa.EventID) error {
 	}
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
-	doc.discard() // from the ledger alone, not from what happens to be in memory
+	doc.discard() // compute from the ledger, not from the state in memory
 	if err := doc.load(ctx); err != nil {
 		return err
 	}

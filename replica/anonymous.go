@@ -16,20 +16,21 @@ import (
 
 // Errors of anonymous questions.
 var (
-	// ErrNotYetDelivered is returned for an anonymous act while the relay does not have
-	// everything that this device wrote: each change names its dependencies, so
-	// depending on a change that nobody else has yet would reveal who asked.
-	ErrNotYetDelivered = errors.New("not everything that you wrote here has reached the relay yet, and an anonymous question built on that would show who asked. Nothing was changed; try again when all is sent")
-	// ErrInvitedOnly is returned for an anonymous question in an invitation-only event:
-	// the question's key has no role there.
+	// ErrNotYetDelivered is returned for an anonymous act while the relay does not have all
+	// changes of this device. A change names its dependencies, so an anonymous change that
+	// depends on a change that nobody else has would reveal who asked.
+	ErrNotYetDelivered = errors.New("some of your posts or changes have not reached the relay yet, and an anonymous question sent now would show who asked. Nothing was changed; try again when everything is sent")
+	// ErrInvitedOnly is returned for an anonymous question in an invitation-only event,
+	// because the question's key has no role there.
 	ErrInvitedOnly = errors.New("only people who were invited by name can write in this event, so nobody can ask anonymously; nothing was changed")
-	// ErrOnlyQuestions is returned for an anonymous reply to a post of others.
-	ErrOnlyQuestions = errors.New("only questions can be asked anonymously, and replies given under one's own anonymous question; nothing was changed")
+	// ErrOnlyQuestions is returned for an anonymous reply that is not under this person's own
+	// anonymous question.
+	ErrOnlyQuestions = errors.New("only questions, and replies under your own anonymous question, can be anonymous; nothing was changed")
 )
 
 // writer returns the key that signs an act: the person's own, or the key of the anonymous
-// question that the act is about, which is made now for a new question. mu is held and the
-// document is loaded.
+// question that the act is about. For a new anonymous question it creates the key. mu is
+// held and the document is loaded.
 func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) {
 	own := doc.node.cfg.Key
 	var key keys.Key
@@ -46,7 +47,7 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) 
 			if key, found = doc.keys.ofQuestion(act.Parent); !found {
 				return own, ErrOnlyQuestions
 			}
-			act.Anonymous = false // for the rules this is an ordinary reply by an existing key
+			act.Anonymous = false // the key exists already, so this is an ordinary reply by its owner
 		}
 	case qa.ActEdit, qa.ActWithdraw, qa.ActReact:
 		key, found = doc.keys.ofQuestion(act.Post)
@@ -84,15 +85,15 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) 
 	return key, err
 }
 
-// newKey draws a key; reads of Config.Rand are serialised.
+// newKey draws a key.
 func (n *Node) newKey() (keys.Key, error) {
 	n.randMu.Lock()
 	defer n.randMu.Unlock()
 	return keys.NewKey(n.cfg.Rand)
 }
 
-// withhold keeps new anonymous changes out of the engine until a relay has them, so
-// that what this person writes meanwhile does not depend on them.
+// withhold keeps new anonymous changes out of the engine until a relay has them, so that
+// this person's changes meanwhile do not depend on them.
 func (doc *document) withhold(entries []storage.Entry) {
 	for i := range entries {
 		if doc.keys.isQuestion(entries[i].Actor) {
@@ -111,24 +112,24 @@ func (doc *document) buildsOnWithheld(deps []wire.Hash) bool {
 	return len(doc.withheld) > 0 && slices.ContainsFunc(deps, func(d wire.Hash) bool { return doc.withheld[d] })
 }
 
-// release gives withheld changes to the engine, because a relay has them.
+// release adds withheld changes to the engine after a relay has received them.
 func (doc *document) release(ctx context.Context, hashes []wire.Hash) {
-	free := map[wire.Hash]bool{}
+	released := map[wire.Hash]bool{}
 	for _, h := range hashes {
 		if doc.withheld[h] {
-			free[h] = true
+			released[h] = true
 			delete(doc.withheld, h)
 		}
 	}
-	if len(free) == 0 {
+	if len(released) == 0 {
 		return
 	}
 	if doc.engine.doc == nil || doc.contents == nil {
-		doc.engine.drop() // an engine that is being opened lacks them
+		doc.engine.drop() // an engine that is being loaded does not have them
 		return
 	}
 	for _, h := range doc.contents.Graph().NotAncestorsOf(nil) { // in causal order
-		if !free[h] {
+		if !released[h] {
 			continue
 		}
 		en, err := doc.node.store.Entry(ctx, doc.id, h)
@@ -141,13 +142,13 @@ func (doc *document) release(ctx context.Context, hashes []wire.Hash) {
 }
 
 // releaseAll releases all withheld changes. It is called when another device's change
-// depends on one of them, so others already have them.
+// depends on one of them, which shows that others already have it.
 func (doc *document) releaseAll(ctx context.Context) {
 	doc.release(ctx, slices.Collect(maps.Keys(doc.withheld)))
 }
 
-// headsWithoutWithheld returns the heads that the engine has, which lacks the withheld
-// changes.
+// headsWithoutWithheld returns the heads of the changes that are not withheld: the engine's
+// heads.
 func (doc *document) headsWithoutWithheld() []wire.Hash {
 	heads := doc.contents.Graph().Heads()
 	if len(doc.withheld) == 0 {
@@ -166,14 +167,14 @@ func (doc *document) headsWithoutWithheld() []wire.Hash {
 	return slices.Compact(heads)
 }
 
-// explainMissing explains a missing post when it is this person's own anonymous
-// question that has not reached the relay.
+// explainMissing adds ErrNotYetDelivered to an error about a missing post, if the post is
+// this person's anonymous question and has not reached the relay.
 func (doc *document) explainMissing(act *qa.Act, err error) error {
 	if len(doc.withheld) == 0 {
 		return err
 	}
 	for _, post := range []qa.PostID{act.Post, act.Parent} {
-		if _, held := doc.keys.ofQuestion(post); held {
+		if _, own := doc.keys.ofQuestion(post); own {
 			return fmt.Errorf("%w (%w)", ErrNotYetDelivered, err)
 		}
 	}

@@ -6,18 +6,16 @@ import (
 	"flyleaf/qa"
 )
 
-// What the device does automatically.
-
-// maxHeads is how many heads an event may have before this device joins them. Each head
-// is a dependency of the next change, and the dependencies of a change are bounded.
+// maxHeads is how many heads an event may have before this device joins them. The next
+// change depends on every head, and the number of dependencies of a change is bounded.
 const maxHeads = 256
 
 // joinHeads writes an empty change that depends on all heads when there are too many.
 // mu is held and the document is loaded.
 func (doc *document) joinHeads(ctx context.Context) error {
-	invited := doc.contents.Policy().Access() == "invited" && !doc.contents.Policy().MayRead(doc.node.Identity())
-	if len(doc.contents.Graph().Heads()) <= maxHeads || invited || doc.contents.Policy().HasNewerRules() {
-		return nil // there is no need, or it is for others to do
+	outsider := doc.contents.Policy().Access() == "invited" && !doc.contents.Policy().MayRead(doc.node.Identity())
+	if len(doc.contents.Graph().Heads()) <= maxHeads || outsider || doc.contents.Policy().HasNewerRules() {
+		return nil // not needed, or this person may not write here
 	}
 	if err := doc.engine.open(ctx); err != nil {
 		return err
@@ -25,7 +23,7 @@ func (doc *document) joinHeads(ctx context.Context) error {
 	d := &draft{doc: doc}
 	if _, err := d.do(qa.Act{Kind: qa.ActMerge}); err != nil {
 		d.drop()
-		// For example, the event may be of a newer version. Another device will join them.
+		// Another device will join the heads.
 		doc.node.cfg.Log.Warn("the heads of an event could not be joined", "event", doc.id, "error", err)
 		return nil
 	}
@@ -36,20 +34,21 @@ func (doc *document) joinHeads(ctx context.Context) error {
 func (n *Node) runAutomaticSoon(doc *document) {
 	n.background(func() {
 		if err := doc.runAutomatic(n.ctx); err != nil && n.ctx.Err() == nil {
-			n.cfg.Log.Warn("an event could not be tended", "event", doc.id, "error", err)
+			n.cfg.Log.Warn("the automatic acts in an event failed", "event", doc.id, "error", err)
 		}
 	})
 }
 
-// runAutomatic does what this device does automatically when changes have arrived, or
-// when a connection begins.
+// runAutomatic carries out the device's automatic acts: it joins heads, claims and answers
+// invitations, and reissues acts. It is called when changes have arrived and when a
+// connection begins.
 func (doc *document) runAutomatic(ctx context.Context) error {
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
 	for _, do := range []func(context.Context) error{
 		doc.joinHeads, doc.claimInvitations, doc.answerClaims, doc.reissuePossible,
 	} {
-		if err := doc.load(ctx); err != nil { // a refused act discards what was loaded
+		if err := doc.load(ctx); err != nil { // a refused act discards the loaded document
 			return err
 		}
 		if doc.contents.Graph().Len() == 0 {
@@ -62,6 +61,8 @@ func (doc *document) runAutomatic(ctx context.Context) error {
 	return nil
 }
 
+// reissuePossible is reissue in the form of the other automatic acts: reissue logs its
+// errors.
 func (doc *document) reissuePossible(ctx context.Context) error {
 	doc.reissue(ctx)
 	return nil

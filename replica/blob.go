@@ -26,8 +26,8 @@ func (n *Node) Blob(ctx context.Context, id qa.EventID, key string) ([]byte, err
 	}
 	var in wire.Hash
 	if shown.Cover == key && shown.CoverIn != "" {
-		// Pages ask for the cover, and the event's view says where it is, so a page of
-		// many covers loads no event.
+		// The event's view says which change has the cover, so a page of many covers loads
+		// no event.
 		if in, err = wire.ParseHash(shown.CoverIn); err != nil {
 			return nil, err
 		}
@@ -54,7 +54,7 @@ func (n *Node) Blob(ctx context.Context, id qa.EventID, key string) ([]byte, err
 	return blobIn(en.Bytes, key)
 }
 
-// blobIn returns what a change sets at a key that is the SHA-256 of the value.
+// blobIn returns the value that a change sets at key, if key is the value's SHA-256.
 func blobIn(change []byte, key string) ([]byte, error) {
 	c, err := wire.DecodeChange(change)
 	if err != nil {

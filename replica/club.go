@@ -39,9 +39,9 @@ func (h archiveHost) Unfollow(ctx context.Context, id qa.EventID) error {
 	delete(n.documents, id)
 	delete(n.relays, id)
 	n.mu.Unlock()
-	n.detach(id) // after the document was removed, see attach
+	n.detach(id) // after the document was removed, because attach checks for it last
 	if doc != nil {
-		go doc.close() // in a goroutine, so that nobody waits for a current user of the document
+		go doc.close() // in a goroutine, because close waits for current users of the document
 	}
 	n.subs.notify(qa.Update{Event: id, Status: true})
 	return nil
@@ -98,7 +98,7 @@ func (h archiveHost) Unfinished(ctx context.Context, id qa.EventID) (bool, error
 	return s.counts.Pending > 0 || s.counts.Last == 0, err
 }
 
-// detach ends the exchange of an event with its relay.
+// detach stops syncing an event with its relay.
 func (n *Node) detach(id qa.EventID) {
 	n.scheduler.Detached(id)
 	if n.client.Detach(id) {
@@ -106,26 +106,27 @@ func (n *Node) detach(id qa.EventID) {
 	}
 }
 
-// notice passes on what other events need from rows that were written to an event:
-// its source, and the list if it is a club.
+// eventWritten updates what depends on an event's row after it was written: the index of
+// import sources and, for a club, the list of weeks.
 func (n *Node) eventWritten(ctx context.Context, v storage.ViewUpdate) {
 	if v.Event == nil {
 		return
 	}
-	if followed := (archiveHost{n}).Followed(v.Event.ID); v.Event.Source != "" && followed { // otherwise the event is being imported
+	if followed := (archiveHost{n}).Followed(v.Event.ID); v.Event.Source != "" && followed { // an event that is not followed yet is being imported, and is added to the index then
 		n.sources.Invalidate()
 	}
 	if v.Event.Kind != "club" {
 		return
 	}
 	if err := n.clubs.Update(ctx, *v.Event); err != nil {
-		// The rows are on disk, so the next call passes them on, at the latest after
-		// the next start.
+		// The rows are on disk, so the next call tries again, at the latest at the next
+		// start.
 		n.cfg.Log.Warn("the weeks of a club could not be followed", "club", v.Event.ID, "error", err)
 	}
 }
 
-// ensureClubKnown repeats a notice that was lost when the process ended. mu is held.
+// ensureClubKnown updates the list of clubs if the process ended before eventWritten did.
+// mu is held.
 func (doc *document) ensureClubKnown(ctx context.Context) error {
 	kind := doc.contents.Projection().Values(wire.OpID{}, "kind")
 	if len(kind) == 0 {
@@ -140,10 +141,10 @@ func (doc *document) ensureClubKnown(ctx context.Context) error {
 	return doc.node.clubs.Update(ctx, doc.contents.Projection().Event())
 }
 
-// Visit records that a person looks at an event. An event that only a club lists is
-// followed from now on; an idle one is fetched, and kept in sync with its relay for a
-// while. Visit returns at once: what is on this device can be read meanwhile.
-// ErrUnknownEvent is returned for an event that is neither followed nor listed.
+// Visit records that a person looks at an event. An event that is only listed by a club is
+// followed from now on. An idle event is kept in sync with its relay for some minutes.
+// Visit returns at once, without waiting for the relay. ErrUnknownEvent is returned for an
+// event that is neither followed nor listed.
 func (n *Node) Visit(ctx context.Context, id qa.EventID) error {
 	n.mu.Lock()
 	closed, known, running := n.closed, n.documents[id] != nil, n.running

@@ -6,8 +6,8 @@ import (
 	"flyleaf/qa"
 )
 
-// Contacts returns what winners wrote to the event's founder, encrypted, by who
-// wrote it.
+// Contacts returns the encrypted contact details that winners sent to the event's founder,
+// by winner.
 func (n *Node) Contacts(ctx context.Context, id qa.EventID) (map[qa.Identity][]byte, error) {
 	doc, err := n.document(id)
 	if err != nil {

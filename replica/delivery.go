@@ -10,21 +10,18 @@ import (
 	"flyleaf/storage"
 )
 
-// Which of this person's changes a relay has.
-
-// noteDelivery records which of this person's changes a relay has: its heads, theirs,
-// and everything in their past are on its disk. lossChecked says whether this
-// connection has already checked for changes that the relay lost; checked is its new
-// value. changed says that something was recorded. mu is held and the document is
-// loaded.
+// noteDelivery records which of this person's changes a relay has: theirs are the heads of
+// the changes on its disk. lossChecked says whether this connection has already checked for
+// changes that the relay lost; checked is its new value. changed says that something was
+// recorded. mu is held and the document is loaded.
 func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossChecked bool) (checked, changed bool, err error) {
-	all := true
+	allKnown := true
 	for _, h := range theirs {
-		all = all && doc.contents.Graph().Has(h)
+		allKnown = allKnown && doc.contents.Graph().Has(h)
 	}
-	// Unknown heads may have own changes in their past. So a change counts as lost only
-	// if all heads are known here, or there are none.
-	if all && (!lossChecked || len(theirs) == 0) {
+	// Unknown heads may have own changes in their past. So a change counts as lost only if
+	// all heads are known here. It also does if the relay has no heads.
+	if allKnown && (!lossChecked || len(theirs) == 0) {
 		missing, err := doc.deliveredButMissing(ctx, theirs)
 		if err != nil {
 			return lossChecked, false, err
@@ -39,17 +36,17 @@ func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossC
 		return lossChecked, changed, err
 	}
 	past := doc.contents.Graph().Ancestors(theirs)
-	var held []wire.Hash
+	var arrived []wire.Hash
 	for h := range unsent {
 		if past.Has(h) {
-			held = append(held, h)
+			arrived = append(arrived, h)
 		}
 	}
-	return lossChecked, changed || len(held) > 0, doc.setDelivered(ctx, true, held)
+	return lossChecked, changed || len(arrived) > 0, doc.setDelivered(ctx, true, arrived)
 }
 
-// deliveredButMissing returns this person's changes that are marked as delivered and
-// are not in the past of the heads.
+// deliveredButMissing returns this person's changes that are marked as delivered and are not
+// in the past of the relay's heads.
 func (doc *document) deliveredButMissing(ctx context.Context, theirs []wire.Hash) ([]wire.Hash, error) {
 	var out []wire.Hash
 	for _, h := range doc.contents.Graph().NotAncestorsOf(theirs) {
@@ -88,8 +85,8 @@ func (doc *document) setDelivered(ctx context.Context, delivered bool, hashes []
 	return nil
 }
 
-// postOf returns the post that a change of this person is about. The act is stored with
-// the ID of the post it created, see draft.take.
+// postOf returns the post that one of this person's changes is about. draft.accept stores
+// the ID of a new post in the act.
 func postOf(en storage.Entry) qa.PostID {
 	var a qa.Act
 	if json.Unmarshal(en.Act, &a) != nil {
@@ -98,8 +95,8 @@ func postOf(en storage.Entry) qa.PostID {
 	return a.Post
 }
 
-// isOwn reports whether an actor belongs to this device's person. It is cheap, so it is
-// checked before the ledger is read.
+// isOwn reports whether an actor belongs to one of this person's keys. It does not read the
+// ledger.
 func (doc *document) isOwn(a wire.ActorID) bool {
 	if n := doc.node; len(a) == len(n.actor) && a[:32] == n.actor[:32] {
 		return true

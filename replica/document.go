@@ -13,28 +13,28 @@ import (
 	"flyleaf/storage"
 )
 
-// document is one followed event on this device. It joins four parts: contents says what
-// the changes add up to, the store has them on disk, engine writes local changes, and
-// committed tells pages and peers what was written.
+// document is one followed event on this device. It connects four parts: contents holds the
+// graph and the state computed from the changes, the store has the changes on disk, engine
+// writes local changes, and committed notifies pages and the archive of what was written.
 type document struct {
 	node     *Node
 	id       qa.EventID
 	presence presence.Board // has a lock of its own
 	cached   cachedSummary  // has a lock of its own
 
-	// mu is held while the ledger is written and while the contents change, never while
-	// something is sent.
+	// mu is held while the ledger is written and while the contents change, and never while
+	// messages are sent.
 	mu       lockorder.Mutex[lockorder.Document] // guards what follows
-	closed   bool                                // with the node, or because the event is not followed any more
+	closed   bool                                // with the node, or because the event is no longer followed
 	contents *core.Document                      // nil: not loaded
 	engine   engine
-	refused  *core.Refusals // not asked for again in this run; but see core.Refusals.ForgetRetryable
-	excluded exclusions     // what is in the ledger and not in the contents
+	refused  *core.Refusals // changes that are not requested again in this run; see core.Refusals.ForgetRetryable
+	excluded exclusions     // changes that are in the ledger and not in the contents
 	keys     keyring        // this person's other keys in the event
-	// withheld are anonymous changes that no relay has yet. The engine is kept without
-	// them, so that nothing of this person's is built on them.
+	// withheld are anonymous changes that no relay has yet. The engine does not contain
+	// them, so that this person's other changes do not depend on them.
 	withheld          map[wire.Hash]bool
-	failedInvitations map[qa.Identity]bool // invitations that were found to be of no use, in this run
+	failedInvitations map[qa.Identity]bool // invitations that could not be claimed or answered in this run
 }
 
 func (n *Node) newDocument(id qa.EventID) *document {
@@ -45,8 +45,8 @@ func (n *Node) newDocument(id qa.EventID) *document {
 	return doc
 }
 
-// load reads the contents from the ledger, if they are not in memory. mu is held. An
-// error of a closed document is ErrClosed.
+// load reads the contents from the ledger if they are not in memory. mu is held. It returns
+// ErrClosed for a closed document.
 func (doc *document) load(ctx context.Context) error {
 	if doc.closed {
 		return ErrClosed
@@ -76,9 +76,9 @@ func (doc *document) load(ctx context.Context) error {
 	return doc.ensureClubKnown(ctx)
 }
 
-// readLedger makes the contents from the ledger without the rows that are given, and
-// notes what follows from its rows. An error that is storage.ErrDamaged says that the
-// contents are there without the rows that are damaged. mu is held.
+// readLedger builds the contents from the ledger, without the changes in without, and
+// records the reissue state. If it returns an error that is storage.ErrDamaged, the contents
+// are built without the damaged rows. mu is held.
 func (doc *document) readLedger(ctx context.Context, without map[wire.Hash]storage.Status) (core.Loaded, error) {
 	doc.excluded.reset()
 	doc.withheld = map[wire.Hash]bool{}
@@ -128,8 +128,8 @@ func (doc *document) readLedger(ctx context.Context, without map[wire.Hash]stora
 	return loaded, damaged
 }
 
-// noteLoaded notes where the contents differ from the ledger that they were read from,
-// here and on disk.
+// noteLoaded records, in memory and on disk, where the loaded contents differ from the
+// statuses in the ledger.
 func (doc *document) noteLoaded(ctx context.Context, loaded *core.Loaded) {
 	for h, why := range loaded.Reasons {
 		doc.excluded.reasons[h] = why
@@ -148,18 +148,18 @@ func (doc *document) noteLoaded(ctx context.Context, loaded *core.Loaded) {
 	}
 }
 
-// discard throws away everything in memory, so that it is built again from the ledger.
-// The next local act has a new actor: the one before may have been used for a change
-// that is nowhere, or that is somewhere after all.
+// discard drops everything in memory, so that it is built again from the ledger. The next
+// local act uses a new actor: the old one may have signed a change that was not saved, or
+// that was saved although the store reported an error.
 func (doc *document) discard() {
 	doc.engine.drop()
 	doc.engine.dropActors()
 	doc.forget()
-	doc.cached.invalidateDelivery() // the store may have kept what it said it had not
+	doc.cached.invalidateDelivery() // a write that failed may have been saved after all
 }
 
-// unload lets go of the engine and, when the event is not attached, of the contents. mu is
-// held, and let go of while a snapshot is made.
+// unload drops the engine and, if the event is not attached, the contents. mu is held, and
+// unlocked while a snapshot is made.
 func (doc *document) unload(ctx context.Context) {
 	doc.engine.close(ctx)
 	if _, attached := doc.node.client.Attached(doc.id); !attached && !doc.closed {
@@ -167,10 +167,10 @@ func (doc *document) unload(ctx context.Context) {
 	}
 }
 
-// forget lets go of the contents.
+// forget drops the contents.
 func (doc *document) forget() { doc.contents, doc.excluded.unsavedStatuses = nil, nil }
 
-// close ends the use of the document.
+// close drops everything in memory; later calls return ErrClosed.
 func (doc *document) close() {
 	doc.presence.Stop()
 	doc.mu.Lock()
@@ -181,16 +181,16 @@ func (doc *document) close() {
 	doc.forget()
 }
 
-// committed tells everybody but pages that rows were written: the cached summary, and the
-// archive if the event is a club. It returns what pages have to look at again. own says
-// that this person wrote. mu is held.
+// committed updates the cached summary and, for a club, the archive after rows were written.
+// It returns the update for subscribers. own says that this person wrote the rows. mu is
+// held.
 func (doc *document) committed(ctx context.Context, v storage.ViewUpdate, own bool) Update {
 	doc.cached.setHeads(doc.contents.Graph().Heads())
 	doc.node.eventWritten(ctx, v)
 	return doc.update(v, own)
 }
 
-// update says what pages have to look at again.
+// update returns the update for subscribers after rows were written.
 func (doc *document) update(v storage.ViewUpdate, own bool) Update {
 	u := Update{Event: doc.id, Status: own || v.Event != nil || len(v.People) > 0}
 	seen := map[qa.PostID]bool{}

@@ -29,10 +29,10 @@ type storedAct struct {
 	Reissues string `json:"reissues,omitempty"` // hash of the own change that this one replaces
 }
 
-// do makes one act a change of this person. Nothing is saved yet.
+// do turns one act into a change by this person. Nothing is saved yet.
 func (d *draft) do(act qa.Act) (crdt.Made, error) { return d.doAs(d.doc.node.cfg.Key, act) }
 
-// doAs is like do, with another of this person's keys.
+// doAs is do with another of this person's keys.
 func (d *draft) doAs(key keys.Key, act qa.Act) (crdt.Made, error) {
 	doc := d.doc
 	if act.AtMillis == 0 {
@@ -46,11 +46,11 @@ func (d *draft) doAs(key keys.Key, act qa.Act) (crdt.Made, error) {
 		}
 	}
 	if key.Identity() != doc.node.Identity() {
-		back, err := doc.engine.writeAs(key)
+		restore, err := doc.engine.writeAs(key)
 		if err != nil {
 			return crdt.Made{}, err
 		}
-		defer back()
+		defer restore()
 	}
 	made, err := doc.engine.do(act)
 	if err != nil {
@@ -65,16 +65,16 @@ func (d *draft) doAs(key keys.Key, act qa.Act) (crdt.Made, error) {
 	return made, nil
 }
 
-// reacts reports whether somebody's reaction is on.
+// reacts reports whether a person's reaction to a post is on.
 func (doc *document) reacts(post qa.PostID, by qa.Identity, emoji string) bool {
 	p, _ := doc.contents.Projection().Post(post)
 	return slices.Contains(p.Reactions, qa.Reaction{By: by, Emoji: emoji})
 }
 
-// reactTwice toggles a reaction twice, so that it keeps its value. Two devices of one
-// person may each have made a map for the person's reactions. The engine shows only one
-// of them, in which the reaction may already have the wanted value, while the other map
-// has the opposite. The change made here is later than both, so it decides.
+// reactTwice toggles a reaction twice, so that it ends with the wanted value. Two devices of
+// one person may each have created a map for the person's reactions. The engine shows only
+// one of these maps. The reaction may have the wanted value there, and the opposite in the
+// other map. The changes made here are later than both maps, so they decide.
 func (d *draft) reactTwice(key keys.Key, act qa.Act) (crdt.Made, error) {
 	var made crdt.Made
 	for _, on := range []bool{!act.On, act.On} {
@@ -98,7 +98,7 @@ func (d *draft) accept(made crdt.Made, act qa.Act, key keys.Key) error {
 		return err
 	}
 	if act.Kind == qa.ActPost {
-		act.Post = made.Post // only postOf needs the post of this kind of act
+		act.Post = made.Post // for postOf
 	}
 	k := storedAct{Act: act}
 	if d.reissues != (wire.Hash{}) {
@@ -116,10 +116,10 @@ func (d *draft) accept(made crdt.Made, act qa.Act, key keys.Key) error {
 	added, err := doc.contents.Add(core.NewChange(c, made.Bytes, signature, now))
 	switch {
 	case err == nil && added.Refusal != nil:
-		doc.refused.Forget(c.Hash) // it is in no ledger, and nobody offers it
+		doc.refused.Forget(c.Hash) // it was never saved, so no peer will send it
 		err = added.Refusal
 	case err == nil && len(added.Applied) != 1:
-		err = errors.New("it does not follow what is there")
+		err = errors.New("the new change depends on changes that are missing here")
 	}
 	if err != nil {
 		return fmt.Errorf("%w; nothing was changed: %w", ErrNotAllowed, err)

@@ -15,37 +15,36 @@ import (
 )
 
 const (
-	// minForSnapshot is the number of changes loaded one by one from which on writing a
-	// snapshot pays.
+	// minForSnapshot is the number of changes loaded one by one from which writing a
+	// snapshot is worth it.
 	minForSnapshot = 200
-	// longHistory is the number of writes of one key from which on giving the engine
-	// single changes is too slow: it takes quadratic time, 0.2 s for 4,000.
+	// longHistory is the number of writes of one key above which all changes are loaded at
+	// once. Loading them one by one takes quadratic time, 0.2 s for 4,000 writes.
 	longHistory = 2000
-	// maxAppliedLocked is up to how many changes are given to the engine while the document
+	// maxAppliedLocked bounds how many changes are applied to the engine while the document
 	// is locked.
 	maxAppliedLocked = 64
 )
 
-// engine is the CRDT engine of a document, which writes local changes. It is in memory
-// while a person writes: loaded from a snapshot and the ledger, then given the changes
-// that others wrote since. The ledger is authoritative; the engine can be dropped at
-// any time.
+// engine is the CRDT engine of a document, which writes local changes. It is in memory while
+// a person writes: it is loaded from a snapshot and the ledger, and then gets the changes
+// that others write. The ledger is authoritative; the engine can be dropped at any time.
 //
-// The document's mu guards all of it and is held at every call. Methods that say so
-// unlock mu during long engine work, so that readers do not wait; afterwards the caller
-// must not rely on what it read before.
+// The document's mu guards all fields and is held at every call. Methods that say so unlock
+// mu during long engine work, so that readers do not wait. After such a call the caller must
+// not rely on what it read before.
 type engine struct {
 	host *document
 	doc  *crdt.Document // nil: not loaded, or in use by a method that has unlocked mu
 	// overState reports that doc holds no changes and writes from the contents, see
 	// openOverState.
 	overState bool
-	pending   [][]byte      // changes on disk and in the contents that doc lacks
+	pending   [][]byte      // changes that are on disk and in the contents, but not in doc
 	busy      chan struct{} // closed when the engine is free again; nil: it is free
 	// generation counts how often doc, or a doc that was being loaded, was dropped.
 	generation int
-	// actor is this person's actor in this run, "" when a new one has to be drawn;
-	// actors are those of this person's other keys.
+	// actor is this person's actor in this run, "" when a new one has to be drawn; actors
+	// are the actors of this person's other keys.
 	actor         wire.ActorID
 	actors        map[qa.Identity]wire.ActorID
 	sinceSnapshot int // changes given to doc since its snapshot
@@ -53,8 +52,8 @@ type engine struct {
 	uses          int // counts uses, so that an outdated timer does nothing
 }
 
-// open loads the engine for a local act, or brings it up to date. It unlocks mu
-// meanwhile; afterwards the document is loaded. ErrNotFetched and crdt.ErrNewerRules are
+// open loads the engine for a local act, or brings it up to date. It may unlock mu
+// meanwhile. Afterwards the document is loaded. ErrNotFetched and crdt.ErrNewerRules are
 // among the errors.
 func (e *engine) open(ctx context.Context) error {
 	for {
@@ -65,7 +64,7 @@ func (e *engine) open(ctx context.Context) error {
 			return ErrNotFetched
 		}
 		if e.host.contents.Policy().HasNewerRules() {
-			return crdt.ErrNewerRules // the engine is not shown what nobody may write in
+			return crdt.ErrNewerRules // nobody may write in this event, so the engine is not needed
 		}
 		forked := e.host.contents.Graph().Forks() > 0
 		switch {
@@ -93,8 +92,8 @@ func (e *engine) open(ctx context.Context) error {
 	}
 }
 
-// withoutLock runs f, which may take long, while mu is unlocked. Others that need the
-// engine wait in open.
+// withoutLock unlocks mu while it runs f, which may take long. Other callers that need the
+// engine wait in open meanwhile.
 func (e *engine) withoutLock(f func()) {
 	done := make(chan struct{})
 	e.busy = done
@@ -135,8 +134,8 @@ func (e *engine) drawActor() error {
 	return err
 }
 
-// openOverState opens a doc that writes from the contents: no engine can hold an event
-// in which an actor has signed two versions of a change.
+// openOverState opens a doc that writes from the contents. It is needed for events in which
+// an actor signed two versions of a change, which no Automerge engine can load.
 func (e *engine) openOverState() error {
 	if err := e.drawActor(); err != nil {
 		return err
@@ -149,8 +148,8 @@ func (e *engine) openOverState() error {
 	return nil
 }
 
-// loadNew loads doc from a snapshot and the ledger. There is still no doc afterwards if
-// changes were excluded meanwhile.
+// loadNew loads doc from a snapshot and the ledger. If changes were excluded meanwhile, doc
+// is still nil afterwards.
 func (e *engine) loadNew(ctx context.Context) error {
 	if err := e.drawActor(); err != nil {
 		return err
@@ -192,7 +191,7 @@ func (e *engine) loadFrom(ctx context.Context, snapshot storage.Snapshot) error 
 		load = func() (*crdt.Document, error) { return crdt.LoadAtOnce(actor, changes) }
 	}
 	var doc *crdt.Document
-	e.pending = nil // changes from now on are not in the list read before
+	e.pending = nil // collects the changes that arrive while doc is being loaded
 	e.withoutLock(func() { doc, err = load() })
 	if host.closed || e.generation != generation {
 		if doc != nil {
@@ -214,14 +213,14 @@ func (e *engine) loadFrom(ctx context.Context, snapshot storage.Snapshot) error 
 // isOpen reports whether doc is loaded or being loaded.
 func (e *engine) isOpen() bool { return e.doc != nil || e.busy != nil }
 
-// addPending records changes that doc lacks: they are on disk and in the contents.
+// addPending records changes for doc that are on disk and in the contents.
 func (e *engine) addPending(changes ...[]byte) {
 	if e.isOpen() && !e.overState {
 		e.pending = append(e.pending, changes...)
 	}
 }
 
-// applyPending gives doc the changes that it lacks.
+// applyPending applies the pending changes to doc.
 func (e *engine) applyPending() error {
 	if len(e.pending) == 0 {
 		return nil
@@ -235,8 +234,8 @@ func (e *engine) applyPending() error {
 	return nil
 }
 
-// applyPendingUnlocked is applyPending with mu unlocked. Afterwards there is no doc if
-// changes were excluded meanwhile.
+// applyPendingUnlocked is applyPending with mu unlocked. If changes were excluded meanwhile,
+// doc is nil afterwards.
 func (e *engine) applyPendingUnlocked() error {
 	doc, batch, generation := e.doc, e.pending, e.generation
 	e.doc, e.pending = nil, nil
@@ -255,8 +254,8 @@ func (e *engine) applyPendingUnlocked() error {
 	return nil
 }
 
-// writeAs makes another of this person's keys the writer, until back is called.
-func (e *engine) writeAs(key keys.Key) (back func(), err error) {
+// writeAs makes doc write with another of this person's keys until restore is called.
+func (e *engine) writeAs(key keys.Key) (restore func(), err error) {
 	actor := e.actors[key.Identity()]
 	if actor == "" {
 		if actor, err = e.host.node.newActorOf(key); err != nil {
@@ -278,7 +277,7 @@ func (e *engine) writeAs(key keys.Key) (back func(), err error) {
 	}, nil
 }
 
-// do makes one act a change. Nothing is saved yet.
+// do turns one act into a change. Nothing is saved yet.
 func (e *engine) do(act qa.Act) (crdt.Made, error) {
 	made, err := e.doc.Do(act)
 	if errors.Is(err, crdt.ErrBroken) {
@@ -287,10 +286,10 @@ func (e *engine) do(act qa.Act) (crdt.Made, error) {
 	return made, err
 }
 
-// noteWritten records that changes made by doc were saved.
+// noteWritten counts saved changes that doc made.
 func (e *engine) noteWritten(changes int) { e.sinceSnapshot += changes }
 
-// restartIdleTimer keeps doc in memory until nothing was written for Config.Idle.
+// restartIdleTimer keeps doc in memory until nothing has been written for Config.Idle.
 func (e *engine) restartIdleTimer() {
 	e.uses++
 	if e.idle != nil {
@@ -309,7 +308,7 @@ func (e *engine) restartIdleTimer() {
 	}
 }
 
-// drop drops doc, also one that is being loaded.
+// drop drops doc, also a doc that is being loaded.
 func (e *engine) drop() {
 	if e.doc != nil {
 		e.doc.Close()
@@ -318,8 +317,8 @@ func (e *engine) drop() {
 	e.generation++
 }
 
-// dropActors makes the next local act draw new actors. Call drop first: doc writes with
-// the old ones.
+// dropActors makes the next local act draw new actors. Call drop first: doc writes with the
+// old actors.
 func (e *engine) dropActors() { e.actor, e.actors = "", nil }
 
 // close drops doc, after storing a snapshot if loading took long. mu is unlocked while
@@ -330,7 +329,7 @@ func (e *engine) close(ctx context.Context) {
 	}
 	if e.sinceSnapshot >= minForSnapshot && !e.overState && len(e.pending) <= maxAppliedLocked && e.applyPending() == nil {
 		if err := e.saveSnapshot(ctx); err != nil {
-			e.host.node.cfg.Log.Warn("a snapshot could not be kept", "event", e.host.id, "error", err)
+			e.host.node.cfg.Log.Warn("a snapshot could not be saved", "event", e.host.id, "error", err)
 		}
 	}
 	if e.busy == nil { // otherwise the engine is in use again
@@ -342,7 +341,7 @@ func (e *engine) close(ctx context.Context) {
 func (e *engine) saveSnapshot(ctx context.Context) error {
 	host := e.host
 	if host.contents.Graph().PendingLen() > 0 || len(host.withheld) > 0 {
-		return nil // doc lacks a part of the ledger; a snapshot would hide it
+		return nil // doc lacks changes of the ledger, and loading from the snapshot would skip them
 	}
 	counts, err := host.node.store.Counts(ctx, host.id)
 	if err != nil {
@@ -356,12 +355,12 @@ func (e *engine) saveSnapshot(ctx context.Context) error {
 		doc.Close()
 	})
 	if e.generation != generation {
-		return nil // a change in it was excluded
+		return nil // the snapshot contains a change that was excluded meanwhile
 	}
 	return host.node.store.SaveSnapshot(ctx, host.id, storage.Snapshot{Position: counts.Last, Bytes: saved})
 }
 
-// stopIdle stops the timer that used starts.
+// stopIdle stops the timer that restartIdleTimer starts.
 func (e *engine) stopIdle() {
 	if e.idle != nil {
 		e.idle.Stop()

@@ -6,34 +6,34 @@ import (
 	"flyleaf/internal/lockorder"
 )
 
-// maxEngines is how many engines are in memory at the same time, for all events; those
-// in use right now are not counted.
+// maxEngines is how many engines are in memory at the same time, for all events. Engines
+// that are in use at the moment may exceed it.
 const maxEngines = 16
 
-// engines knows which documents have an engine in memory.
+// engines records which documents have an engine in memory.
 type engines struct {
 	mu       lockorder.Mutex[lockorder.Engines] // guards what follows
 	lastUsed []*document                        // the most recently used last
 }
 
-// use records that a document's engine is used now. It returns the documents whose
-// engines must be closed.
+// use records that a document's engine is used now. It returns the documents whose engines
+// have to be closed.
 func (e *engines) use(doc *document) []*document {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.lastUsed = append(slices.DeleteFunc(e.lastUsed, func(d *document) bool { return d == doc }), doc)
-	over := len(e.lastUsed) - maxEngines
-	if over <= 0 {
+	excess := len(e.lastUsed) - maxEngines
+	if excess <= 0 {
 		return nil
 	}
-	old := slices.Clone(e.lastUsed[:over])
-	e.lastUsed = slices.Delete(e.lastUsed, 0, over)
+	old := slices.Clone(e.lastUsed[:excess])
+	e.lastUsed = slices.Delete(e.lastUsed, 0, excess)
 	return old
 }
 
 // noteEngineUsed records that a document's engine is used, and closes the least recently
-// used ones beyond maxEngines. It does not wait for that: the caller holds the lock of
-// a document, and closing needs the lock of another.
+// used engines beyond maxEngines. It closes them in the background: the caller holds the
+// lock of one document, and closing needs the lock of another.
 func (n *Node) noteEngineUsed(doc *document) {
 	old := n.engines.use(doc)
 	if len(old) == 0 {
@@ -41,7 +41,7 @@ func (n *Node) noteEngineUsed(doc *document) {
 	}
 	n.background(func() {
 		for _, d := range old {
-			// An engine that is in use is closed when it has been idle.
+			// An engine that is in use is closed by its idle timer later.
 			if d.mu.TryLock() {
 				d.unload(n.ctx)
 				d.mu.Unlock()

@@ -13,16 +13,14 @@ import (
 	"flyleaf/replica/relayclient"
 )
 
-// The document, as a connection to a relay uses it.
-
 // relayDocument implements relayclient.Document with a document.
 type relayDocument struct{ doc *document }
 
 // ID implements relayclient.Document.
 func (x relayDocument) ID() qa.EventID { return x.doc.id }
 
-// Begin implements relayclient.Document. Changes that another relay refused, or this
-// one earlier, are offered again.
+// Begin implements relayclient.Document. Changes that were refused on an earlier connection
+// are offered again.
 func (x relayDocument) Begin(ctx context.Context) error {
 	doc := x.doc
 	doc.mu.Lock()
@@ -77,7 +75,7 @@ func (x relayDocument) ReceiveEphemeral(m *repo.Message) { x.doc.hearPresence(m)
 // RelayRefusals implements relayclient.Document.
 func (x relayDocument) RelayRefusals() []Refusal { return x.doc.cached.relayRefusals() }
 
-// End implements relayclient.Document: the event is unloaded from memory.
+// End implements relayclient.Document. It unloads the document from memory.
 func (x relayDocument) End(ctx context.Context) {
 	x.doc.mu.Lock()
 	defer x.doc.mu.Unlock()
@@ -91,7 +89,7 @@ type relayState struct {
 	update Update // sent to subscribers once the document is unlocked
 }
 
-// notify tells subscribers what has changed. The document is not locked.
+// notify sends the update to subscribers. The document is not locked.
 func (st *relayState) notify() {
 	if st.update.Status || len(st.update.Posts) > 0 {
 		st.doc.node.subs.notify(st.update)
@@ -116,8 +114,8 @@ func (st *relayState) Epoch() int { return st.doc.excluded.epoch }
 // Refuses implements relayclient.State.
 func (st *relayState) Refuses(h wire.Hash) bool { return st.doc.contents.Unwanted(h) }
 
-// RefusedHere implements relayclient.State. If a refusal only follows from the refusal
-// of a dependency, it gives the reason of the dependency.
+// RefusedHere implements relayclient.State. It prefers a reason other than a refused
+// dependency.
 func (st *relayState) RefusedHere() (changes int, why string) {
 	for _, r := range st.doc.refused.All() {
 		if why == "" || r.Code != policy.CodeDependsOn {
@@ -155,7 +153,7 @@ func (st *relayState) NoteRefused(ctx context.Context, refused []repo.Refusal) e
 	var noted []Refusal
 	for _, r := range refused {
 		h := wire.Hash(r.Hash)
-		// What was put off of others' is for their devices to offer again.
+		// Deferred changes of other people are offered again by their own devices.
 		if m, here := doc.contents.Graph().Node(h); here && (!r.Deferred || doc.isOwn(m.Actor)) {
 			noted = append(noted, Refusal{Hash: h, Code: qa.CleanLine(r.Code), Reason: qa.CleanLine(r.Reason), Deferred: r.Deferred})
 		}
@@ -170,7 +168,7 @@ func (st *relayState) NoteRefused(ctx context.Context, refused []repo.Refusal) e
 		if err := doc.load(ctx); err != nil {
 			return err
 		}
-		doc.node.updated(doc.id) // the graph is another one now, so the conversation starts again
+		doc.node.updated(doc.id) // changes were excluded, so the conversation has to start again
 	}
 	st.update = joinUpdates(st.update, update)
 	st.statusChanged()

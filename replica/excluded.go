@@ -17,32 +17,34 @@ import (
 	"flyleaf/storage"
 )
 
-// exclusions is what is known of changes that are excluded, which contents names: they
-// are in the ledger, and the event's rules refuse them or something that they depend on.
-// An earlier version of this program took them, or made them. And it is what is known of
-// own acts that do not count, for this reason or because they are void.
+// exclusions is what a document knows about its excluded changes and its ineffective acts.
+// An excluded change is in the ledger, but the event's rules refuse it or a change that it
+// depends on; an earlier version of this program accepted or made it. Which changes are
+// excluded is recorded in the document's contents. An ineffective act is one of this
+// person's acts that is excluded or void.
 type exclusions struct {
 	reissueState
-	// unsavedStatuses are statuses that the disk has not taken note of yet; tried again whenever
-	// the document is asked for.
+	// unsavedStatuses are statuses that are not on disk yet, because a write failed. Each
+	// load tries to save them again.
 	unsavedStatuses map[wire.Hash]storage.Status
-	reasons         map[wire.Hash]error // why own acts could not be written anew
-	ledgerChecked   bool                // the ledger was held against the rules, see confirm
-	epoch           int                 // counts the times that changes were excluded, see exclude
+	reasons         map[wire.Hash]error // why changes are excluded, or why own acts could not be reissued
+	ledgerChecked   bool                // the ledger was checked against the rules, see confirmRefusals
+	epoch           int                 // counts how often changes were excluded, see noteExcluded
 }
 
 func newExclusions() exclusions {
 	return exclusions{reissueState: newReissueState(), reasons: map[wire.Hash]error{}}
 }
 
-// reset drops what was computed from the ledger's rows.
+// reset drops the state that was computed from the ledger's rows.
 func (x *exclusions) reset() { x.reissueState = newReissueState() }
 
-// reissueState is computed from the ledger's rows at each load.
+// reissueState says which own acts have to be reissued. It is computed from the ledger's
+// rows at each load.
 type reissueState struct {
-	// posts are those that excluded changes made, and own ones that are void.
+	// posts are the posts created by excluded changes and by own void changes.
 	posts map[qa.PostID]formerPost
-	// ineffectiveAct are own acts that do not count, in the ledger's order; reissued are the
+	// ineffective are own acts that do not count, in the ledger's order. reissued are the
 	// changes whose acts were written again.
 	ineffective []ineffectiveAct
 	reissued    map[wire.Hash]bool
@@ -50,29 +52,29 @@ type reissueState struct {
 
 // formerPost is a post that is excluded or void.
 type formerPost struct {
-	origin qa.PostID // the earlier post of which it is a reissue, "" for none
-	text   string    // its first version
+	origin qa.PostID // the earlier post that this one reissues, "" for none
+	text   string    // its first revision
 }
 
 func newReissueState() reissueState {
 	return reissueState{posts: map[qa.PostID]formerPost{}, reissued: map[wire.Hash]bool{}}
 }
 
-// notePost records the post of a change that does not count.
+// notePost records the post that an excluded or void change created.
 func (x *reissueState) notePost(chunk []byte) {
 	c, err := wire.DecodeChange(chunk)
 	if err != nil {
 		return
 	}
-	if id, p, ok := madePost(c); ok {
-		if _, again := x.posts[id]; !again {
+	if id, p, ok := createdPost(c); ok {
+		if _, known := x.posts[id]; !known {
 			x.posts[id] = p
 		}
 	}
 }
 
-// madePost returns the post that a change makes.
-func madePost(c *wire.Change) (id qa.PostID, p formerPost, ok bool) {
+// createdPost returns the post that a change creates.
+func createdPost(c *wire.Change) (id qa.PostID, p formerPost, ok bool) {
 	if len(c.Ops) == 0 || c.Ops[0].Action != wire.MakeMap {
 		return "", p, false
 	}
@@ -88,7 +90,7 @@ func madePost(c *wire.Change) (id qa.PostID, p formerPost, ok bool) {
 		case op.Obj == post && op.Key.Prop == "origin":
 			p.origin = qa.PostID(text)
 		case op.Obj != post && isText:
-			p.text = text // the only text that is not a field of the post itself: its revision
+			p.text = text // the only text outside the post's own map is its revision
 		}
 	}
 	return id, p, true
@@ -107,15 +109,15 @@ func joinUpdates(a, b Update) Update {
 	return a
 }
 
-// exclude removes changes and their dependents from the contents, in one transaction
-// that also replaces the views. This person's acts among them are reissued later. When
-// it fails, nothing has changed. mu is held and the event is loaded.
+// exclude removes changes and everything that depends on them from the contents, in one
+// transaction that also replaces the views. Own acts among them are reissued later. If it
+// fails, nothing has changed. mu is held and the document is loaded.
 func (doc *document) exclude(ctx context.Context, refused map[wire.Hash]storage.Status) (Update, error) {
 	ctx = context.WithoutCancel(ctx)
 	leaving := doc.withDescendants(refused)
 	before := doc.contents.Projection().Posts()
 	doc.engine.drop()
-	doc.engine.dropActors() // they are not used again
+	doc.engine.dropActors() // an actor whose change was excluded must not be used again
 	loaded, err := doc.readLedger(ctx, leaving)
 	if err != nil && !errors.Is(err, storage.ErrDamaged) {
 		doc.discard()
@@ -128,7 +130,7 @@ func (doc *document) exclude(ctx context.Context, refused map[wire.Hash]storage.
 	batch := storage.Batch{Event: doc.id, Statuses: leaving, Views: doc.contents.Views(), ReplaceViews: true}
 	if err := doc.node.store.Append(ctx, batch); err != nil {
 		doc.discard()
-		return Update{}, fmt.Errorf("what the event's rules refuse could not be noted on this device; nothing was changed: %w", err)
+		return Update{}, fmt.Errorf("changes that the event's rules refuse could not be marked as excluded on this device; nothing was changed: %w", err)
 	}
 	u := doc.noteExcluded(ctx, leaving, batch.Views)
 	for _, p := range before {
@@ -139,15 +141,15 @@ func (doc *document) exclude(ctx context.Context, refused map[wire.Hash]storage.
 	return u, nil
 }
 
-// excludeOnDisk records on disk that the rules of this version refuse changes of the ledger.
-// This person's acts among them are reissued later. The contents already lack them, so
-// if the disk fails, only the views show them until the next time. mu is held.
+// excludeOnDisk marks changes in the ledger as excluded that loading has excluded. Own acts
+// among them are reissued later. The contents do not have these changes, so if the disk
+// fails, only the views show them until the next load. mu is held.
 func (doc *document) excludeOnDisk(ctx context.Context) {
-	cut := maps.Clone(doc.excluded.unsavedStatuses)
-	maps.DeleteFunc(cut, func(_ wire.Hash, status storage.Status) bool { return status == storage.InDocument })
-	doc.node.cfg.Log.Warn("an earlier version of this program took changes that the event's rules refuse; they leave the event, with what builds on them",
-		"event", doc.id, "changes", len(cut))
-	doc.node.subs.notify(doc.noteExcluded(ctx, cut, doc.saveStatuses(ctx)))
+	excluded := maps.Clone(doc.excluded.unsavedStatuses)
+	maps.DeleteFunc(excluded, func(_ wire.Hash, status storage.Status) bool { return status == storage.InDocument })
+	doc.node.cfg.Log.Warn("an earlier version of this program accepted changes that the event's rules refuse; they are now excluded, with all changes that depend on them",
+		"event", doc.id, "changes", len(excluded))
+	doc.node.subs.notify(doc.noteExcluded(ctx, excluded, doc.saveStatuses(ctx)))
 	doc.node.runAutomaticSoon(doc)
 }
 
@@ -157,15 +159,15 @@ func (doc *document) saveStatuses(ctx context.Context) storage.ViewUpdate {
 	views := doc.contents.Views()
 	batch := storage.Batch{Event: doc.id, Statuses: doc.excluded.unsavedStatuses, Views: views, ReplaceViews: true}
 	if err := doc.node.store.Append(context.WithoutCancel(ctx), batch); err != nil {
-		doc.node.cfg.Log.Warn("what belongs to the event, and what does not, could not be noted on this device; it is tried again", "event", doc.id, "error", err)
+		doc.node.cfg.Log.Warn("which changes belong to the event could not be saved on this device; this is tried again at the next load", "event", doc.id, "error", err)
 		return views
 	}
 	doc.excluded.unsavedStatuses = nil
 	return views
 }
 
-// noteExcluded notes in memory what was excluded. views are what the event shows now. mu
-// is held.
+// noteExcluded updates the state in memory after changes were excluded. views are the
+// event's new views. mu is held.
 func (doc *document) noteExcluded(ctx context.Context, excluded map[wire.Hash]storage.Status, views storage.ViewUpdate) Update {
 	for h := range doc.contents.Excluded() {
 		doc.refused.Forget(h)
@@ -178,8 +180,8 @@ func (doc *document) noteExcluded(ctx context.Context, excluded map[wire.Hash]st
 	return doc.committed(ctx, views, true)
 }
 
-// withDescendants adds to changes everything that depends on them; these get the status
-// Excluded.
+// withDescendants returns roots with everything that depends on them; the dependents get
+// the status storage.Excluded.
 func (doc *document) withDescendants(roots map[wire.Hash]storage.Status) map[wire.Hash]storage.Status {
 	leaving := map[wire.Hash]storage.Status{}
 	var deps []wire.Hash
@@ -196,12 +198,13 @@ func (doc *document) withDescendants(roots map[wire.Hash]storage.Status) map[wir
 	return leaving
 }
 
-// voidSetting is the setting that says that own acts in an event are void, or were.
+// voidSetting returns the name of the setting which says that own acts in an event are
+// void, or were.
 func voidSetting(event qa.EventID) string { return "void/" + string(event) }
 
-// noteVoid records which acts of this device are void because its actor signed two
-// versions of a change: another copy of this device's data was used at the same time.
-// The acts are reissued later. mu is held.
+// noteVoid records which own acts of an actor are void because the actor signed two
+// versions of one change: another copy of this device's data was used at the same time. The
+// acts are reissued later. mu is held.
 func (doc *document) noteVoid(ctx context.Context, actor wire.ActorID) error {
 	g := doc.contents.Graph()
 	if !doc.isOwn(actor) {
@@ -237,20 +240,20 @@ func (doc *document) noteVoid(ctx context.Context, actor wire.ActorID) error {
 	return doc.node.store.SetSetting(ctx, voidSetting(doc.id), "own acts were void")
 }
 
-// confirmRefusals checks this device's own changes that a relay refused for good against this
-// device's rules. It checks the whole ledger, once in the life of the node: what was
-// written since was validated before it was saved. Changes that these rules refuse too,
-// because an older version of this program made them, are excluded.
+// confirmRefusals checks the ledger against this device's own rules after a relay has
+// refused own changes for good. Changes that these rules refuse too are excluded: an older
+// version of this program made them. The ledger is checked once in the life of the node,
+// because new changes are validated before they are saved.
 func (doc *document) confirmRefusals(ctx context.Context, refused []repo.Refusal) (Update, error) {
-	ours := slices.ContainsFunc(refused, func(r repo.Refusal) bool {
+	ownRefused := slices.ContainsFunc(refused, func(r repo.Refusal) bool {
 		m, ok := doc.contents.Graph().Node(wire.Hash(r.Hash))
 		return ok && !r.Deferred && doc.isOwn(m.Actor)
 	})
-	if !ours || doc.excluded.ledgerChecked {
+	if !ownRefused || doc.excluded.ledgerChecked {
 		return Update{}, nil
 	}
 	invalid := map[wire.Hash]storage.Status{}
-	again := core.New(doc.id, core.Options{})
+	checked := core.New(doc.id, core.Options{})
 	err := doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
 		if !doc.contents.Graph().Has(en.Hash) {
 			return nil
@@ -261,7 +264,7 @@ func (doc *document) confirmRefusals(ctx context.Context, refused []repo.Refusal
 		}
 		why := policy.RefusalOf(keys.Verify(doc.id, c.Actor, c.Hash, en.Signature))
 		if why == nil {
-			added, err := again.Add(core.NewChange(c, en.Bytes, en.Signature, en.ReceivedAtMillis))
+			added, err := checked.Add(core.NewChange(c, en.Bytes, en.Signature, en.ReceivedAtMillis))
 			if err != nil {
 				return err
 			}

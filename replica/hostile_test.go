@@ -360,7 +360,7 @@ func TestForgedChangesAreRefusedByName(t *testing.T) {
 				t.Fatalf("refused %v, not %s as %s and %s", got, forged.Hash, c.code, child.Hash)
 			}
 			s := statusOf(t, a.node, id)
-			if s.Relay.State != qa.RelaySyncing || !strings.Contains(s.Relay.Why, "2 changes that this device cannot take") {
+			if s.Relay.State != qa.RelaySyncing || !strings.Contains(s.Relay.Why, "2 changes that this device does not accept") {
 				t.Fatalf("%+v", s)
 			}
 			if got := entries(t, a.store, id); len(got) != len(before) {

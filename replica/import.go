@@ -27,7 +27,7 @@ type ImportResult struct {
 
 // ErrBadImport is returned by Import for a week in which a reply comes before the post
 // it replies to.
-var ErrBadImport = errors.New("what was read does not fit together; nothing was changed")
+var ErrBadImport = errors.New("a reply comes before the post that it replies to; nothing was changed")
 
 // Import imports a week into an event, whole or not at all, in one transaction. If id
 // is "" it uses the event that this person created from the same source before, or
@@ -48,7 +48,7 @@ func (n *Node) ImportListed(ctx context.Context, week qa.Imported, relay string)
 }
 
 func (n *Node) importWeek(ctx context.Context, id qa.EventID, week qa.Imported, relay string, listed bool) (ImportResult, error) {
-	n.importMu.Lock() // two imports of one file must not both find nothing
+	n.importMu.Lock() // two imports of one file must not both create an event
 	defer n.importMu.Unlock()
 	event := week.Event
 	if event.Source == "" {
@@ -156,19 +156,19 @@ func (d *draft) importPosts(event qa.Event, week *qa.Imported) (ImportResult, er
 	c := reimport.Compare(d.doc.node.Identity(), event, d.doc.contents.Projection().Posts(), week)
 	result := ImportResult{Event: d.doc.id, Unchanged: c.Same, Changes: c.Changes}
 	start := event.StartsAtMillis
-	if start == 0 { // so that no made-up time is in the future
+	if start == 0 { // make sure that no made-up time is in the future
 		now := d.doc.node.cfg.Now().UnixMilli()
 		start = now - qa.PlaceholderMillis(0, len(week.Posts))
 	}
-	taken := map[string]qa.PostID{} // by source: two of an input may have the same
+	imported := map[string]qa.PostID{} // by source, because posts of an input may share a source
 	for i, p := range week.Posts {
 		if p.Parent >= i || p.Parent < -1 {
-			return result, fmt.Errorf("line %d: a reply stands before what it replies to: %w", p.Line, ErrBadImport)
+			return result, fmt.Errorf("line %d: %w", p.Line, ErrBadImport)
 		}
 		if c.IDs[i] != "" {
 			continue
 		}
-		if id, ok := taken[p.Source]; ok && p.Source != "" {
+		if id, ok := imported[p.Source]; ok && p.Source != "" {
 			c.IDs[i] = id
 			result.Unchanged++
 			continue
@@ -186,7 +186,7 @@ func (d *draft) importPosts(event qa.Event, week *qa.Imported) (ImportResult, er
 		}
 		c.IDs[i] = made.Post
 		if p.Source != "" {
-			taken[p.Source] = made.Post
+			imported[p.Source] = made.Post
 		}
 	}
 	for _, act := range c.Acts {

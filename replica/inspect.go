@@ -11,13 +11,13 @@ import (
 	"flyleaf/qa"
 )
 
-// maxDecodedOps bounds the decoded operations of one message that are kept between
-// inspection and admission; changes beyond it are decoded a second time.
+// maxDecodedOps bounds how many decoded operations of one message stay in memory from
+// inspection until the changes are added. Changes beyond it are decoded a second time.
 const maxDecodedOps = 200_000
 
 // maxInflatedBytes bounds the inflated size of a message's deflated changes, in bytes.
-// Neither Flyleaf relays nor stock clients send deflated changes. Those beyond the
-// bound are refused.
+// Changes beyond it are refused. Neither Flyleaf relays nor unmodified Automerge clients
+// send deflated changes.
 const maxInflatedBytes = 8 << 20
 
 // inspected is a change of a message with the result of its inspection.
@@ -27,12 +27,12 @@ type inspected struct {
 	core.Inspected
 }
 
-// inspect inspects the changes of a message, in parallel and without a document's lock,
-// because checking signatures takes most of the time of receiving an event. known says
-// which changes need no inspection. There is one entry for each change.
+// inspect inspects the changes of a message in parallel and without a document's lock,
+// because verifying signatures takes most of the time of receiving an event. Changes for
+// which known returns true are not inspected. The result has one entry for each change.
 func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, signatures []byte) []inspected {
 	if len(signatures) != len(changes)*keys.SignatureSize {
-		signatures = nil // from a stock client, or unusable
+		signatures = nil // from an unmodified Automerge client, or malformed
 	}
 	inspector := core.Inspector{Event: event, Known: known}
 	found := make([]inspected, len(changes))
@@ -49,7 +49,7 @@ func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, sig
 		f.chunk = plain
 	}
 	var next, ops atomic.Int64
-	look := func() {
+	inspectNext := func() {
 		for {
 			i := int(next.Add(1)) - 1
 			if i >= len(found) {
@@ -67,14 +67,15 @@ func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, sig
 	}
 	var helpers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(found)) - 1 {
-		helpers.Go(look)
+		helpers.Go(inspectNext)
 	}
-	look()
+	inspectNext()
 	helpers.Wait()
 	return found
 }
 
-// knows reports whether a change needs no processing, as far as that is known.
+// knows reports whether a change needs no processing. It returns false if the document is
+// not loaded.
 func (doc *document) knows(h wire.Hash) bool {
 	doc.mu.Lock()
 	defer doc.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 var ErrNoInvitation = errors.New("the event has no such invitation; nothing was changed")
 
 // Invite creates an invitation that grants a role (author, moderator or member) to the
-// first person who joins with it. label says whom it is for, at most schema.MaxName
+// first person who joins with it. label says whom it is for, in at most schema.MaxName
 // bytes; it stays on this device. ErrNotAllowed is returned to anybody who is not an
 // organiser.
 func (n *Node) Invite(ctx context.Context, id qa.EventID, role qa.Role, label string) (qa.Invitation, error) {
@@ -54,11 +54,11 @@ func (n *Node) Invite(ctx context.Context, id qa.EventID, role qa.Role, label st
 	return inv, err
 }
 
-// appPrefix and a relay's URL are the setting that says that the relay serves Flyleaf for
-// the browser, so that links can be offered offline, too.
+// appPrefix, followed by a relay's URL, names the setting which says that the relay serves
+// Flyleaf for the browser. It is stored so that links can be shown offline too.
 const appPrefix = "app/"
 
-// noteApp remembers whether a relay serves Flyleaf for the browser.
+// noteApp stores whether a relay serves Flyleaf for the browser.
 func (n *Node) noteApp(ctx context.Context, url string, serves bool) {
 	var err error
 	switch known := n.servesApp(ctx, url); {
@@ -72,8 +72,8 @@ func (n *Node) noteApp(ctx context.Context, url string, serves bool) {
 	}
 }
 
-// servesApp reports whether the relay at url, when last dialled, said that it serves
-// Flyleaf for the browser. Where that cannot be read, links are offered without it.
+// servesApp reports whether the relay at url said, when it was last dialled, that it serves
+// Flyleaf for the browser. It returns false if the setting cannot be read.
 func (n *Node) servesApp(ctx context.Context, url string) bool {
 	_, err := n.store.Setting(ctx, appPrefix+url)
 	return err == nil
@@ -84,8 +84,8 @@ func (n *Node) invitationAt(ctx context.Context, id qa.EventID, url string) qa.I
 	return qa.Invitation{Event: id, Relay: url, Web: url != "" && n.servesApp(ctx, url)}
 }
 
-// Invitations lists the event's invitations to roles, the newest last: all that
-// were ever made, with label and link where this device made them.
+// Invitations returns all role invitations that were ever made in the event, the newest
+// last. Those made on this device have their label and link.
 func (n *Node) Invitations(ctx context.Context, id qa.EventID) ([]qa.InviteInfo, error) {
 	doc, err := n.document(id)
 	if err != nil {
@@ -120,7 +120,7 @@ func (n *Node) Invitations(ctx context.Context, id qa.EventID) ([]qa.InviteInfo,
 	return out, nil
 }
 
-// invitations returns the event's invitations, in no order.
+// invitations returns the event's invitations, in no particular order.
 func (doc *document) invitations(ctx context.Context) ([]invitation.Invitation, error) {
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
@@ -131,7 +131,7 @@ func (doc *document) invitations(ctx context.Context) ([]invitation.Invitation, 
 }
 
 // invitationView returns the event as package invitation reads it. mu is held and the
-// document is loaded; the view is valid as long as it is.
+// document is loaded; the view is valid while both are so.
 func (doc *document) invitationView() invitation.View {
 	return invitation.View{Policy: doc.contents.Policy(), Projection: doc.contents.Projection()}
 }
@@ -167,7 +167,7 @@ func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, erro
 	if err != nil {
 		return "", "", err
 	}
-	if len(held.invitations()) == 0 { // called for every page, which must not wait for loading the event
+	if len(held.invitations()) == 0 { // Claims is called for every page, so do not load the event without need
 		return "", "", nil
 	}
 	doc.mu.Lock()
@@ -179,9 +179,9 @@ func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, erro
 	return role, state, nil
 }
 
-// claimInvitations uses the invitations with which this device joined, once they are
-// here: it writes, with the invitation's key, the person who accepts it. mu is held,
-// and unlocked while the engine works; the document is loaded before and after.
+// claimInvitations claims the invitations with which this device joined, once they have
+// arrived: a change signed with the invitation's key names this person as its successor. mu
+// is held, and unlocked while the engine works; the document is loaded before and after.
 func (doc *document) claimInvitations(ctx context.Context) error {
 	return doc.followUp(ctx, func(skip func(qa.Identity) bool) (about qa.Identity, key keys.Key, act qa.Act, ok bool) {
 		act, ok = doc.invitationView().NextClaim(doc.node.Identity(), doc.keys.invitations(), skip)
@@ -198,12 +198,13 @@ func (doc *document) answerClaims(ctx context.Context) error {
 	})
 }
 
-// followUp carries out, one after the other, the acts that next returns, each with its
-// key and invitation. It skips the invitations in skip. An act that the rules do not
-// allow is tried once in a run: nobody could be told, and the reason will stay. An
-// error is returned when the disk failed.
+// followUp carries out the acts that next returns, one after the other. next returns each
+// act with the key that signs it and the invitation that it is about, and leaves out the
+// invitations for which skip returns true. An act that the rules do not allow is tried only
+// once in a run, because the reason does not go away. An error is returned when the disk
+// failed.
 func (doc *document) followUp(ctx context.Context, next func(skip func(qa.Identity) bool) (about qa.Identity, key keys.Key, act qa.Act, ok bool)) error {
-	done := map[qa.Identity]bool{} // next would return an act that changed nothing again
+	done := map[qa.Identity]bool{} // next would return an act again if it changed nothing
 	for {
 		about, key, act, ok := next(func(id qa.Identity) bool { return doc.failedInvitations[id] || done[id] })
 		if !ok {
@@ -224,7 +225,7 @@ func (doc *document) followUp(ctx context.Context, next func(skip func(qa.Identi
 			continue
 		}
 		d.drop()
-		doc.node.cfg.Log.Warn("an act that follows from an invitation was not possible", "event", doc.id, "act", act.Kind, "error", err)
+		doc.node.cfg.Log.Warn("an invitation could not be claimed or answered", "event", doc.id, "act", act.Kind, "error", err)
 		doc.failedInvitations[about] = true
 		if err := doc.load(ctx); err != nil {
 			return err

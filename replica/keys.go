@@ -14,23 +14,23 @@ import (
 	"flyleaf/qa"
 )
 
-// The kinds of keys that a device holds in an event beside its person's own.
+// The kinds of keys that a device has in an event in addition to its person's own key.
 const (
-	keyQuestion   = "question"   // asked one anonymous question
-	keyInvitation = "invitation" // came with an invitation that this device joined by
+	keyQuestion   = "question"   // signs one anonymous question
+	keyInvitation = "invitation" // came with the invitation that this device joined with
 )
 
-// heldKey is a key that this device holds in one event, and that nobody else has
-// unless it came with an invitation.
+// heldKey is a key that this device has in one event. Nobody else has it, unless it came
+// with an invitation.
 type heldKey struct {
 	kind string
 	key  keys.Key
 }
 
-// keyring is the keys that this device holds in one event beside its person's own.
+// keyring is the keys that this device has in one event in addition to its person's own.
 type keyring map[qa.Identity]heldKey
 
-// storedKey is a heldKey in the settings, where a rebuild does not touch it.
+// storedKey is a heldKey as stored in the settings, which a rebuild does not change.
 type storedKey struct {
 	Kind string `json:"kind"`
 	Seed string `json:"seed"` // hex
@@ -38,8 +38,8 @@ type storedKey struct {
 
 func keysPrefix(event qa.EventID) string { return "key/" + string(event) + "/" }
 
-// readKeys returns the keys that are stored for an event. Unreadable keys are skipped
-// and logged: one broken row must not close the event.
+// readKeys returns the keys that are stored for an event. Unreadable keys are skipped and
+// logged, so that one damaged setting does not make the event unusable.
 func (doc *document) readKeys(ctx context.Context) (keyring, error) {
 	rows, err := doc.node.store.Settings(ctx, keysPrefix(doc.id))
 	if err != nil {
@@ -57,7 +57,7 @@ func (doc *document) readKeys(ctx context.Context) (keyring, error) {
 			}
 		}
 		if err == nil && keysPrefix(doc.id)+string(key.Identity()) != name {
-			err = errors.New("it is not the key that its name says")
+			err = errors.New("the key does not match its name")
 		}
 		if err != nil {
 			doc.node.cfg.Log.Warn("a key of an event cannot be read", "event", doc.id, "key", name, "error", err)
@@ -68,7 +68,7 @@ func (doc *document) readKeys(ctx context.Context) (keyring, error) {
 	return out, nil
 }
 
-// storeKey stores a key before anything is written with it.
+// storeKey stores a key. It is called before the first change is signed with the key.
 func (doc *document) storeKey(ctx context.Context, kind string, key keys.Key) error {
 	value, err := json.Marshal(storedKey{Kind: kind, Seed: hex.EncodeToString(key.Seed())})
 	if err != nil {
@@ -96,7 +96,7 @@ func (r keyring) question(id qa.Identity) (keys.Key, bool) {
 	return k.key, ok && k.kind == keyQuestion
 }
 
-// ofQuestion returns the one-question key that owns a post.
+// ofQuestion returns the anonymous question's key that owns a post.
 func (r keyring) ofQuestion(post qa.PostID) (keys.Key, bool) {
 	for id, k := range r {
 		if k.kind == keyQuestion && strings.HasPrefix(string(post), string(id[:16])+"-") {
@@ -128,9 +128,8 @@ func (doc *document) keyOf(a wire.ActorID) (keys.Key, bool) {
 	return k.key, ok
 }
 
-// Keys returns every identity that this device can write as in an event: the
-// person's own first, then those of its anonymous questions. So posts by any of
-// them are this person's.
+// Keys returns every identity with which this device can write in an event: the person's own
+// first, then those of its anonymous questions. Posts by any of them are this person's.
 func (n *Node) Keys(ctx context.Context, id qa.EventID) ([]qa.Identity, error) {
 	doc, err := n.document(id)
 	if err != nil {

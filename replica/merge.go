@@ -19,28 +19,28 @@ const mergeStep = 1000
 
 // Errors of Bundle and Merge.
 var (
-	// ErrNothingToBundle is returned by Bundle for an event of which this device has
-	// nothing yet.
+	// ErrNothingToBundle is returned by Bundle for an event of which this device has no
+	// changes yet.
 	ErrNothingToBundle = errors.New("this event has not been fetched from its relay yet, so there is nothing to save")
 	// ErrNoFirstChange is returned by Merge for an event that this device does not
 	// follow, when the bundle does not begin with the event's first change.
-	ErrNoFirstChange = errors.New("it does not begin with the first change of its event; nothing was changed")
+	ErrNoFirstChange = errors.New("the bundle does not begin with the first change of its event; nothing was changed")
 )
 
-// MergeResult is the result of a merge.
+// MergeResult is the result of a merge, with the number of changes of each kind.
 type MergeResult struct {
 	Event               qa.EventID
-	Added               int       // changes that are new here
-	Known               int       // changes that were here already
-	MissingDependencies int       // pending changes: a dependency is neither in the bundle nor on this device
-	Excluded            int       // excluded changes: they depend on changes that an earlier version accepted and the rules refuse
-	Refused             []Refusal // changes that cannot be accepted, in the order of the bundle
+	Added               int       // new on this device
+	Known               int       // on this device before
+	MissingDependencies int       // waiting for a dependency that is neither in the bundle nor on this device
+	Excluded            int       // in the ledger, but refused by the rules, or dependent on such a change
+	Refused             []Refusal // refused, in the order of the bundle
 }
 
 // Bundle writes an event as one file: its changes with their signatures. It leaves out
-// what was excluded or refused, and an anonymous question that no relay has yet: a file
-// from this device would show who asks. ErrNothingToBundle is returned for an event that has
-// not been fetched.
+// changes that are excluded or refused, and anonymous questions that no relay has yet: a
+// file from this device would reveal who asks. ErrNothingToBundle is returned for an event
+// that has not been fetched.
 func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
 	doc, err := n.document(id)
 	if err != nil {
@@ -74,10 +74,10 @@ func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
 	return b.Close()
 }
 
-// Merge adds the changes of a bundle to their event, each with the same checks as a
-// change from a relay, and follows the event from then on. It needs no network. Merging
-// again adds nothing. After an error some of the changes may have been added: these are
-// valid, and merging again adds the rest.
+// Merge adds the changes of a bundle to their event, with the same checks as for changes
+// from a relay, and follows the event from then on. It needs no network. Merging the same
+// bundle again adds nothing. After an error some of the changes may have been added: these
+// are valid, and merging again adds the rest.
 func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change) (MergeResult, error) {
 	if _, err := qa.ParseEventID(string(id)); err != nil {
 		return MergeResult{}, err
@@ -90,7 +90,7 @@ func (n *Node) Merge(ctx context.Context, id qa.EventID, changes []bundle.Change
 		return MergeResult{}, err
 	}
 	doc.mu.Lock()
-	doc.refused.ForgetRetryable() // as for a new connection: the right signature may come now
+	doc.refused.ForgetRetryable() // as for a new connection: this bundle may have the valid signature
 	doc.mu.Unlock()
 	out := MergeResult{Event: id}
 	for len(changes) > 0 {
@@ -162,14 +162,14 @@ func (doc *document) mergeInspected(ctx context.Context, found []inspected, out 
 	waitingBefore := doc.contents.Graph().PendingLen()
 	update, err := doc.addInspected(ctx, found)
 	if err != nil {
-		return update, fmt.Errorf("taking a bundle in: %w", err)
+		return update, fmt.Errorf("adding the changes of a bundle: %w", err)
 	}
 	for i := range found {
 		h := found[i].Hash
 		why, refused := doc.refused.Get(h)
-		_, left := doc.contents.Excluded()[h]
+		_, excluded := doc.contents.Excluded()[h]
 		switch {
-		case left:
+		case excluded:
 			out.Excluded++
 		case refused:
 			out.Refused = append(out.Refused, refusalOf(h, why))

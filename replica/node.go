@@ -1,19 +1,23 @@
-// Package replica is one device's node: the events that the device follows, each as a
-// document, and the exchange of their changes with relays.
+// Package replica is one device's node: it holds the events that the device follows, each
+// as a document, and syncs them with relays.
 //
-// It guarantees that nothing is reported as done, shown to a subscriber or offered to a
-// relay before the transaction holding it is on disk; that a failed write leaves
-// nothing behind, in memory or on disk; that pages are read from the stored views
-// alone; and that bytes from a relay reach the engine only after they were decoded,
-// found canonical, signed by their writer, inside the schema, placed in the change
-// graph and allowed by the event's rules. A person's own acts pass the same rules
-// before they are saved. Text written on this device is never lost: a change that has
-// to be excluded from an event stays in the ledger, is reissued (written again as a new
-// change) where that is possible, and is listed by Refusals until then. DESIGN.md has
-// the parts, the lock order and the bounds.
+// It guarantees that
 //
-// It never waits for a relay in a local act, never keeps two engines of one event, never
-// writes with the actor of an earlier run, and never closes the store it was given.
+//   - no change is reported as saved, shown to a subscriber or offered to a relay before its
+//     transaction is on disk;
+//   - a failed write leaves nothing behind, in memory or on disk;
+//   - pages are read from the stored views alone;
+//   - bytes from a relay reach the engine only after they were decoded, found canonical and
+//     inside the schema, verified to be signed by their writer, placed in the change graph and
+//     allowed by the event's rules. A person's own acts are checked by the same rules before
+//     they are saved;
+//   - text written on this device is never lost: a change that has to be excluded from an
+//     event stays in the ledger, is reissued (written again as a new change) if possible, and
+//     is listed by Refusals until then.
+//
+// A local act never waits for a relay. An event never has two engines. The node never writes
+// with an actor of an earlier run, and never closes the store it was given. DESIGN.md
+// describes the parts, the lock order and the bounds.
 package replica
 
 import (
@@ -78,7 +82,7 @@ type Config struct {
 	// Idle is how long an event's engine stays in memory after the last local act; 0 is
 	// DefaultIdle.
 	Idle time.Duration
-	// Answering is how long somebody is shown as answering after they said so last; 0 is
+	// Answering is how long a person is shown as answering after the last signal; 0 is
 	// DefaultAnswering.
 	Answering time.Duration
 	// RetryMin and RetryMax bound the waits between attempts to reach a relay; 0
@@ -97,12 +101,12 @@ type Node struct {
 	scheduler *archive.Scheduler
 	engines   engines
 
-	// ctx ends with Close, and with it everything that runs in the background.
+	// ctx ends at Close. All background work uses it.
 	ctx  context.Context
 	stop context.CancelFunc
 	work sync.WaitGroup
 
-	engineWork func() // for tests: called before an engine does what may take long
+	engineWork func() // for tests: called before engine work for which the document is unlocked
 
 	randMu   lockorder.Mutex[lockorder.Random] // guards reads of cfg.Rand
 	importMu lockorder.Mutex[lockorder.Import] // held for the whole of an import
@@ -233,15 +237,15 @@ func (n *Node) Identity() qa.Identity { return n.cfg.Key.Identity() }
 // newActor draws an actor of this person for this run.
 func (n *Node) newActor() (wire.ActorID, error) { return n.newActorOf(n.cfg.Key) }
 
-// newActorOf draws an actor of another key of this person's.
+// newActorOf draws an actor for another of this person's keys.
 func (n *Node) newActorOf(key keys.Key) (wire.ActorID, error) {
 	n.randMu.Lock()
 	defer n.randMu.Unlock()
 	return key.NewActor(n.cfg.Rand)
 }
 
-// random returns size random bytes. A source that ends gives zeros: the bytes are for
-// jitter and names of connections, which need no secrecy.
+// random returns size random bytes for jitter and names of connections, which need no
+// secrecy. If Config.Rand fails, bytes are zero.
 func (n *Node) random(size int) []byte {
 	n.randMu.Lock()
 	defer n.randMu.Unlock()
@@ -306,8 +310,8 @@ func (n *Node) follow(ctx context.Context, doc *document, relay string) error {
 	return nil
 }
 
-// Join follows an event. It returns as soon as that is stored; in the background the
-// event is fetched and, if the invitation has a secret, its role claimed. Joining again
+// Join follows an event. It returns as soon as this is stored. In the background the event
+// is fetched and, if the invitation has a secret, its role is claimed. Joining again
 // with an invitation that names a relay changes the event's relay. A relay that the
 // organisers have not named is accepted only if inv.Move is set; otherwise
 // *qa.OtherRelayError is returned and nothing has changed.
@@ -348,7 +352,7 @@ func (n *Node) Join(ctx context.Context, inv qa.Invitation) error {
 	if err := n.follow(ctx, doc, inv.Relay); err != nil || len(inv.Secret) == 0 {
 		return err
 	}
-	return doc.runAutomatic(ctx) // it may be here already
+	return doc.runAutomatic(ctx) // claims the role now if the event is here already
 }
 
 // checkRelay returns *qa.OtherRelayError when an invitation would move a followed event

@@ -51,7 +51,7 @@ func (n *Node) Announce(_ context.Context, id qa.EventID, kind string, post qa.P
 // hearPresence processes a presence message from a relay.
 func (doc *document) hearPresence(m *repo.Message) {
 	n := doc.node
-	s, isNew := doc.presence.Hear(doc.id, m, n.cfg.Now())
+	s, isNew := doc.presence.Receive(doc.id, m, n.cfg.Now())
 	if !isNew || s.By == n.Identity() {
 		return
 	}
@@ -67,8 +67,8 @@ func (doc *document) hearPresence(m *repo.Message) {
 	}
 }
 
-// sendReceipts tells the askers, where this person is an author of the event, that
-// their questions have arrived.
+// sendReceipts announces that posts have arrived, if this person is an author of the event:
+// so askers learn that an author's device has their question.
 func (doc *document) sendReceipts(ctx context.Context, posts []qa.PostID) error {
 	doc.mu.Lock()
 	author := doc.contents != nil && doc.contents.Policy().HoldsRole(doc.node.Identity(), qa.RoleAuthor)
@@ -76,7 +76,7 @@ func (doc *document) sendReceipts(ctx context.Context, posts []qa.PostID) error 
 	if !author {
 		return nil
 	}
-	for _, post := range doc.presence.FirstTime(posts) {
+	for _, post := range doc.presence.ToAcknowledge(posts) {
 		if err := doc.node.Announce(ctx, doc.id, qa.PresenceSeen, post); err != nil {
 			return err
 		}

@@ -11,8 +11,8 @@ import (
 	"flyleaf/storage"
 )
 
-// Events returns the followed events, in the order they were joined. Of one that
-// has not been fetched yet only the ID is set.
+// Events returns the followed events, in the order they were joined. Events that have not
+// been fetched yet have only an ID.
 func (n *Node) Events(ctx context.Context) ([]qa.Event, error) {
 	following, err := n.store.Following(ctx)
 	if err != nil {
@@ -36,12 +36,12 @@ func (n *Node) read(ctx context.Context, id qa.EventID) (qa.Event, error) {
 		return qa.Event{ID: id}, nil
 	}
 	e.ID = id
-	e.Clean() // an earlier version may have written the view, here and below
+	e.Clean() // an earlier version, with other text rules, may have written the view
 	return e, err
 }
 
-// Invitation returns what somebody else needs to join. ErrUnknownEvent is
-// returned for an event that is not followed.
+// Invitation returns an invitation with which other people can join an event.
+// ErrUnknownEvent is returned for an event that is not followed.
 func (n *Node) Invitation(ctx context.Context, id qa.EventID) (qa.Invitation, error) {
 	if _, err := n.document(id); err != nil {
 		return qa.Invitation{}, err
@@ -50,8 +50,7 @@ func (n *Node) Invitation(ctx context.Context, id qa.EventID) (qa.Invitation, er
 	return n.invitationAt(ctx, id, url), err
 }
 
-// Week returns an event with its posts in the order people read, from the views
-// alone.
+// Week returns an event with its posts in reading order, from the views alone.
 func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
 	if _, err := n.document(id); err != nil {
 		return qa.Week{}, err
@@ -61,7 +60,7 @@ func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
 		return qa.Week{}, err
 	}
 	if d := e.Draw; d != nil && d.Closed && d.Closing == "" {
-		// These views were made before a draw said for which closing it is.
+		// An earlier version wrote these views, in which a draw does not name its closing.
 		if err := n.Rebuild(ctx, id); err != nil {
 			return qa.Week{}, err
 		}
@@ -101,8 +100,8 @@ func (n *Node) Post(ctx context.Context, id qa.EventID, post qa.PostID) (qa.Post
 	return p, err
 }
 
-// Delivery returns the posts about which this device has written something that
-// no relay is known to hold.
+// Delivery returns the posts for which this device has written changes that no relay is
+// known to have.
 func (n *Node) Delivery(ctx context.Context, id qa.EventID) (map[qa.PostID]bool, error) {
 	doc, err := n.document(id)
 	if err != nil {
@@ -121,12 +120,12 @@ func (n *Node) Delivery(ctx context.Context, id qa.EventID) (map[qa.PostID]bool,
 	return out, nil
 }
 
-// Status returns how far the exchange of each followed event has come, in the order of
-// Events. The first call loads every document, to know its heads.
+// Status returns the sync status of each followed event, in the order of Events. The first
+// call loads every document to get its heads.
 func (n *Node) Status(ctx context.Context) ([]qa.Status, error) { return n.statuses(ctx, true) }
 
-// Overview is a fast Status that does not load documents: it has the heads only of those
-// that are loaded.
+// Overview is a fast Status that does not load documents: it returns heads only for
+// documents whose heads are known.
 func (n *Node) Overview(ctx context.Context) ([]qa.Status, error) { return n.statuses(ctx, false) }
 
 // StatusOf is Overview for one event. ErrUnknownEvent is returned for an event that is not
@@ -135,16 +134,16 @@ func (n *Node) StatusOf(ctx context.Context, id qa.EventID) (qa.Status, error) {
 	return n.status(ctx, id, false)
 }
 
-func (n *Node) statuses(ctx context.Context, whole bool) ([]qa.Status, error) {
+func (n *Node) statuses(ctx context.Context, withHeads bool) ([]qa.Status, error) {
 	following, err := n.store.Following(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]qa.Status, 0, len(following))
 	for _, f := range following {
-		s, err := n.status(ctx, f.Event, whole)
+		s, err := n.status(ctx, f.Event, withHeads)
 		if errors.Is(err, ErrUnknownEvent) {
-			continue // no longer followed; a club's weeks come and go
+			continue // unfollowed meanwhile, as happens with a club's weeks
 		}
 		if err != nil {
 			return nil, err
@@ -154,12 +153,12 @@ func (n *Node) statuses(ctx context.Context, whole bool) ([]qa.Status, error) {
 	return out, nil
 }
 
-func (n *Node) status(ctx context.Context, id qa.EventID, whole bool) (qa.Status, error) {
+func (n *Node) status(ctx context.Context, id qa.EventID, withHeads bool) (qa.Status, error) {
 	doc, err := n.document(id)
 	if err != nil {
 		return qa.Status{}, err
 	}
-	// The relay's state is read first, so that the counts are never older than it.
+	// Read the relay's status first, so that the counts are not older than the status.
 	relay, err := n.relayStatus(ctx, id)
 	if err != nil {
 		return qa.Status{}, err
@@ -170,7 +169,7 @@ func (n *Node) status(ctx context.Context, id qa.EventID, whole bool) (qa.Status
 		return qa.Status{}, err
 	}
 	counts := summary.counts
-	heads, err := doc.heads(ctx, idle || !whole)
+	heads, err := doc.heads(ctx, idle || !withHeads)
 	if err != nil {
 		return qa.Status{}, err
 	}
@@ -184,8 +183,8 @@ func (n *Node) status(ctx context.Context, id qa.EventID, whole bool) (qa.Status
 	return s, nil
 }
 
-// heads returns the heads of what is on disk. The first call loads the document, unless
-// onlyKnown is set: then none are returned where it is not loaded.
+// heads returns the document's heads on disk. If they are not known it loads the document,
+// unless onlyKnown is set: then it returns none.
 func (doc *document) heads(ctx context.Context, onlyKnown bool) ([]wire.Hash, error) {
 	heads, known := doc.cached.knownHeads()
 	if known || onlyKnown {
@@ -199,9 +198,9 @@ func (doc *document) heads(ctx context.Context, onlyKnown bool) ([]wire.Hash, er
 	return doc.contents.Graph().Heads(), nil
 }
 
-// relayURL returns where an event is synced: the relay this device chose, else
-// the first that the event names, else the one that a club names for it; "" for
-// none.
+// relayURL returns the URL of the relay that an event is synced with: the relay chosen on
+// this device, else the first that the event names, else the one that a club names for it;
+// "" for none.
 func (n *Node) relayURL(ctx context.Context, id qa.EventID) (string, error) {
 	n.mu.Lock()
 	url, doc := n.relays[id], n.documents[id]
@@ -219,8 +218,8 @@ func (n *Node) relayURL(ctx context.Context, id qa.EventID) (string, error) {
 	return l.Relay, nil
 }
 
-// Log returns what moderators and organisers did in an event, the newest last: who
-// hid, marked, blocked, granted or closed what, and whether it counts.
+// Log returns the moderation log of an event, the newest entry last: what moderators and
+// organisers hid, marked, blocked, granted or closed, and whether it is in effect.
 func (n *Node) Log(ctx context.Context, id qa.EventID) ([]qa.LogEntry, error) {
 	doc, err := n.document(id)
 	if err != nil {

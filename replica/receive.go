@@ -16,10 +16,9 @@ import (
 // maxRefused bounds the refused changes of an event: a connection that brings more ends.
 const maxRefused = 4096
 
-// addInspected checks inspected changes against what is here and saves those that fit, in
-// one transaction. Changes that cannot be taken are noted in refused and are no
-// error. When an error is returned nothing of the message was kept. mu is held
-// and the event is loaded.
+// addInspected validates inspected changes and saves the valid ones in one transaction.
+// Invalid changes are recorded in refused and are not an error. If it returns an error,
+// none of the changes were saved. mu is held and the document is loaded.
 func (doc *document) addInspected(ctx context.Context, changes []inspected) (Update, error) {
 	batch := storage.Batch{Event: doc.id}
 	onWithheld := false
@@ -40,9 +39,9 @@ func (doc *document) addInspected(ctx context.Context, changes []inspected) (Upd
 		batch.Views = doc.contents.Touched()
 		if err := doc.node.store.Append(ctx, batch); err != nil {
 			doc.discard()
-			return Update{}, fmt.Errorf("what arrived could not be saved on this device: %w", err)
+			return Update{}, fmt.Errorf("changes that arrived could not be saved on this device: %w", err)
 		}
-		if onWithheld { // somebody else has it
+		if onWithheld { // somebody else has the withheld change
 			doc.releaseAll(ctx)
 		}
 		for i := range batch.Entries {
@@ -58,17 +57,17 @@ func (doc *document) addInspected(ctx context.Context, changes []inspected) (Upd
 	return update, nil
 }
 
-// addOne adds a change to the contents unless it is here or refused. The error says that
-// the contents are of no use any more, or that too much was refused; what this device
-// has no room for is passed over, since it will be asked for again.
+// addOne adds a change to the contents, unless it is there already or refused. A change for
+// which the graph has no room is skipped, because it will be requested again. An error means
+// that the contents cannot be used any more, or that too many changes were refused.
 func (doc *document) addOne(found *inspected, now int64) (core.Added, error) {
 	if found.Known || doc.contents.CanSkip(found.Hash) {
 		return core.Added{}, nil
 	}
 	why := found.Refusal
 	if why == nil {
-		if r, again := doc.refused.Get(found.Hash); again && r.Code == policy.CodeSignature {
-			doc.refused.ForgetRetryable() // it was not the change's fault, nor that of what depends on it
+		if r, before := doc.refused.Get(found.Hash); before && r.Code == policy.CodeSignature {
+			doc.refused.ForgetRetryable() // the signature is valid now, so the change and its dependents may be valid
 		}
 		why = doc.contents.RefusalFromDeps(found.Change)
 	}
@@ -100,7 +99,7 @@ func (doc *document) addOne(found *inspected, now int64) (core.Added, error) {
 }
 
 func (doc *document) logRefused(h wire.Hash, why *policy.Refusal) {
-	doc.node.cfg.Log.Warn("a change from the relay was not taken", "event", doc.id, "change", h, "code", why.Code, "reason", why.Reason)
+	doc.node.cfg.Log.Warn("a change from the relay was refused", "event", doc.id, "change", h, "code", why.Code, "reason", why.Reason)
 }
 
 func refusalOf(h wire.Hash, why *policy.Refusal) Refusal {

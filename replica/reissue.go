@@ -18,10 +18,10 @@ import (
 
 // ErrUnknownChange is returned by DiscardRefusal for a change that is not among the refusals
 // of the event.
-var ErrUnknownChange = errors.New("there is no such change among those that were not taken")
+var ErrUnknownChange = errors.New("there is no such change among those that were not accepted")
 
-// ineffectiveAct is an act of this person that does not count, because its change is excluded or
-// void.
+// ineffectiveAct is an act of this person that has no effect, because its change is excluded
+// or void.
 type ineffectiveAct struct {
 	hash     wire.Hash
 	actor    wire.ActorID
@@ -30,8 +30,8 @@ type ineffectiveAct struct {
 	atMillis int64          // when it was written, by this device's clock
 }
 
-// noteIneffective records the act of an excluded or void row, if it is this person's. An empty
-// change that joined heads has no text that could be lost.
+// noteIneffective records the act of an excluded or void row, if it is this person's. It
+// ignores changes that only joined heads or created the event: these are not reissued.
 func (x *reissueState) noteIneffective(en *storage.Entry) {
 	x.notePost(en.Bytes)
 	var act qa.Act
@@ -62,12 +62,13 @@ func (x *reissueState) noteReissue(act []byte) {
 	}
 }
 
-// Settings which end the waiting of an act: it was discarded, or reissuing it would
-// change nothing.
+// discardedPrefix returns the prefix of the settings that name the acts which are not
+// reissued: the person discarded the act, or reissuing it would change nothing. The
+// change's hash follows.
 func discardedPrefix(event qa.EventID) string { return "dropped/" + string(event) + "/" }
 
 // notReissued returns the ineffective acts that still have to be reissued, in the order in
-// which they were written. mu is held and the event is loaded.
+// which they were written. mu is held and the document is loaded.
 func (doc *document) notReissued(ctx context.Context) ([]ineffectiveAct, error) {
 	if len(doc.excluded.ineffective) == 0 {
 		return nil, nil
@@ -86,21 +87,20 @@ func (doc *document) notReissued(ctx context.Context) ([]ineffectiveAct, error) 
 	return out, nil
 }
 
-// reissue writes own acts that do not count again, each in a transaction of its own,
-// where the rules allow it. Acts about posts that do not count wait until the post is
-// reissued. Acts that cannot be written now are tried again at the next load and when
-// posts arrive. mu is held and the event is loaded; afterwards the event may be
-// unloaded.
+// reissue writes ineffective own acts again, each in its own transaction, where the rules
+// allow it. Acts about ineffective posts wait until the post is reissued. Acts that cannot
+// be written now are tried again at the next load and when posts arrive. mu is held and the
+// document is loaded; afterwards it may be unloaded.
 func (doc *document) reissue(ctx context.Context) {
 	waiting, err := doc.notReissued(ctx)
 	if err != nil {
-		doc.node.cfg.Log.Warn("what is to be written anew could not be read", "event", doc.id, "error", err)
+		doc.node.cfg.Log.Warn("the acts to be reissued could not be read", "event", doc.id, "error", err)
 		return
 	}
 	for _, l := range waiting {
 		if err := doc.reissueOne(ctx, l); err != nil {
 			doc.excluded.reasons[l.hash] = err
-			doc.node.cfg.Log.Warn("an act was not written anew", "event", doc.id, "change", l.hash, "error", err)
+			doc.node.cfg.Log.Warn("an act could not be reissued", "event", doc.id, "change", l.hash, "error", err)
 			if errors.Is(err, ErrNotSaved) {
 				return
 			}
@@ -108,15 +108,15 @@ func (doc *document) reissue(ctx context.Context) {
 	}
 }
 
-// errWaits is why an act about a post that does not count is not reissued yet.
-var errWaits = errors.New("it is about a post that is not part of the event at the moment; it is written again when that post is")
+// errWaits is the reason why an act about an ineffective post is not reissued yet.
+var errWaits = errors.New("it is about a post that is not part of the event at the moment; it is written again once the post is")
 
 func (doc *document) reissueOne(ctx context.Context, l ineffectiveAct) error {
 	if err := doc.engine.open(ctx); err != nil {
 		return err
 	}
 	if doc.excluded.reissued[l.hash] {
-		return nil // while this waited for the engine
+		return nil // reissued while this call waited for the engine
 	}
 	act, ok := doc.translate(l.act)
 	if !ok {
@@ -141,8 +141,8 @@ func (doc *document) reissueOne(ctx context.Context, l ineffectiveAct) error {
 	return d.save(ctx)
 }
 
-// translate replaces the posts that an act is about by their reissues. It is false when
-// one of them does not exist.
+// translate replaces the posts that an act is about with their reissues. It returns false if
+// one of the posts has none.
 func (doc *document) translate(act qa.Act) (qa.Act, bool) {
 	ok := true
 	move := func(id qa.PostID) qa.PostID {
@@ -172,9 +172,9 @@ func (doc *document) translate(act qa.Act) (qa.Act, bool) {
 	return act, ok
 }
 
-// resolve returns the current post for id: the post itself, or the reissue by its
-// owner. Nobody else can replace it: the ID contains its owner. Where a copied device
-// made two posts with one ID, it is the one with the same text.
+// resolve returns the current post for id: the post itself, or its reissue by the same
+// owner. Nobody else can replace the post, because post IDs contain the owner. If a copied
+// device made two posts with one ID, the reissue with the same text is returned.
 func (doc *document) resolve(id qa.PostID) (qa.PostID, bool) {
 	if p, ok := doc.contents.Projection().Post(id); ok && !p.Void {
 		return id, true
@@ -182,17 +182,17 @@ func (doc *document) resolve(id qa.PostID) (qa.PostID, bool) {
 	was, known := doc.excluded.posts[id]
 	origin := cmp.Or(was.origin, id)
 	for _, p := range doc.contents.Projection().PostsWithOrigin(origin) {
-		ours := len(id) > 16 && string(p.ID[:16]) == string(id[:16])
-		if ours && !p.Void && (!known || len(p.Revisions) > 0 && p.Revisions[0].Text == was.text) {
+		sameOwner := len(id) > 16 && string(p.ID[:16]) == string(id[:16])
+		if sameOwner && !p.Void && (!known || len(p.Revisions) > 0 && p.Revisions[0].Text == was.text) {
 			return p.ID, true
 		}
 	}
 	return "", false
 }
 
-// Refusals returns this device's acts in an event that do not count: because the relay
-// did not accept them, in which case they stay part of the event here and wait; because
-// they are excluded; or because they are void. Their text is kept. Oldest first.
+// Refusals returns the own acts in an event that were not accepted, the oldest first. Acts
+// that the relay did not accept stay part of the event on this device and wait. The others
+// are excluded or void. The text of all of them is kept.
 func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotAccepted, error) {
 	doc, err := n.document(id)
 	if err != nil {
@@ -243,8 +243,8 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotAccepted, e
 	return out, nil
 }
 
-// noneRefused reports, without loading the event, that nothing of it was refused: the
-// ordinary case, checked for every page.
+// noneRefused reports, without loading the event, that none of its changes were refused.
+// This is the usual case, and is checked for every page.
 func (doc *document) noneRefused(ctx context.Context) (bool, error) {
 	if len(doc.cached.relayRefusals()) > 0 {
 		return false, nil
@@ -253,14 +253,14 @@ func (doc *document) noneRefused(ctx context.Context) (bool, error) {
 	return s.counts.NotInDocument == 0 && !s.void, err
 }
 
-// whyIneffective returns why an ineffective act does not count, or why it could not be reissued.
+// whyIneffective returns why an act has no effect, and why it could not be reissued.
 func (doc *document) whyIneffective(l ineffectiveAct) (code, reason string) {
-	code, reason = string(policy.CodeDependsOn), "It was built on something that turned out not to be part of the event."
+	code, reason = string(policy.CodeDependsOn), "It depends on a change that is not part of the event."
 	switch l.status {
 	case storage.Refused:
 		code, reason = string(policy.CodeRole), "The event's rules do not allow it; an older version of this program wrote it."
 	case storage.InDocument:
-		code, reason = string(policy.CodeEquivocation), "A copy of this device, made while it ran, wrote something else in the same place; neither of the two counts."
+		code, reason = string(policy.CodeEquivocation), "A copy of this device that was used at the same time wrote another change with the same number, so neither of the two changes counts."
 	}
 	if err := doc.excluded.reasons[l.hash]; err != nil {
 		reason += fmt.Sprintf(" It could not be written again: %v.", err)
@@ -268,10 +268,11 @@ func (doc *document) whyIneffective(l ineffectiveAct) (code, reason string) {
 	return code, reason
 }
 
-// DiscardRefusal discards an act that was not accepted, by its hash in hex as Refusals gives
-// it: it is no longer listed and not reissued. If only the relay did not accept a post,
-// its text is withdrawn, because it is part of the event here. ErrUnknownChange is
-// returned for a hash that is not among the refusals.
+// DiscardRefusal discards an act that was not accepted, so that it is no longer listed or
+// reissued. hash is the act's hash in hex, as returned by Refusals. A post that only the
+// relay did not accept is part of the event here, so its text is withdrawn. ErrUnknownChange
+// is returned for a hash that is not among the refusals, and for other acts that only the
+// relay did not accept.
 func (n *Node) DiscardRefusal(ctx context.Context, id qa.EventID, hash string) error {
 	all, err := n.Refusals(ctx, id)
 	if err != nil {
@@ -292,5 +293,5 @@ func (n *Node) DiscardRefusal(ctx context.Context, id qa.EventID, hash string) e
 		_, err = n.Do(ctx, id, qa.Act{Kind: qa.ActWithdraw, Post: all[i].Post, On: true})
 		return err
 	}
-	return fmt.Errorf("it is part of the event on this device and waits for a relay that takes it; undo it in the event instead: %w", ErrUnknownChange)
+	return fmt.Errorf("it is part of the event on this device and waits for a relay that accepts it; undo it in the event instead: %w", ErrUnknownChange)
 }

@@ -91,7 +91,7 @@ func TestWhyARelayCannotBeReached(t *testing.T) {
 	defer web.Close()
 	for url, want := range map[string]string{
 		"ws://" + nobody: "the relay is not running",
-		"ws" + strings.TrimPrefix(web.URL, "http"): "what answers at this address is not a relay",
+		"ws" + strings.TrimPrefix(web.URL, "http"): "the server at this address is not a relay",
 	} {
 		_, err := relayclient.WebSocket{}.Dial(bounded(t), url)
 		if err == nil || !strings.Contains(relayclient.ExplainDial(err), want) {

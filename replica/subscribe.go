@@ -37,10 +37,9 @@ type mergedUpdate struct {
 	status bool
 }
 
-// Subscribe returns a channel of what changes from now on in an event, or in
-// all of them for "", and a function that ends the subscription. The channel is
-// closed when the subscription or the node ends. A slow reader gets fewer and
-// larger updates and never holds the node up.
+// Subscribe returns a channel of updates about an event, or about all events if event is "",
+// and a function that ends the subscription. The channel is closed when the subscription or
+// the node ends. A slow reader gets fewer and larger updates, and never delays the node.
 func (n *Node) Subscribe(event qa.EventID) (<-chan Update, func()) {
 	s := &subscription{
 		event: event, out: make(chan Update), more: make(chan struct{}, 1),

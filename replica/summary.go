@@ -14,30 +14,30 @@ import (
 // maxRelayRefused bounds the refusals of a relay that are remembered for an event.
 const maxRelayRefused = 1000
 
-// cachedSummary caches what can be read of a document without its lock. A list of all
-// events, the line about delivery on every page and the archive's scheduler read every
-// followed event, up to a thousand; this cache holds what they need, a few hundred
-// bytes an event, and is read again from the store after a write.
+// cachedSummary caches facts about a document that are read without the document's lock.
+// The list of events, the delivery line on every page and the archive scheduler read up to a
+// thousand events each time. The cache holds what they need, a few hundred bytes an event,
+// and is read again from the store after a write.
 //
-// A value read from the store is kept only if nothing was written meanwhile, so mu is
-// not held while the store works.
+// mu is not held while the store works. A value read from the store is kept only if nothing
+// was written meanwhile.
 type cachedSummary struct {
 	mu         lockorder.Mutex[lockorder.Summary] // guards what follows
 	version    int                                // counts writes, and writes that may have happened
-	heads      []wire.Hash                        // of what is on disk
-	headsKnown bool                               // heads are known
-	unsent     map[wire.Hash]qa.PostID            // own changes that no relay holds; nil: to be read
-	summary    *summary                           // nil: to be read
-	// relayRefused are own changes that the relay did not take.
+	heads      []wire.Hash                        // of the changes on disk
+	headsKnown bool                               // heads is set
+	unsent     map[wire.Hash]qa.PostID            // own changes that no relay has; nil: not read yet
+	summary    *summary                           // nil: not read yet
+	// relayRefused are own changes that the relay did not accept.
 	relayRefused map[wire.Hash]Refusal
 }
 
-// summary is what lists of many events need of one.
+// summary is what lists of many events show about one event.
 type summary struct {
-	event   qa.Event // without what only its own page shows
+	event   qa.Event // without the fields that only its own page shows
 	counts  storage.Counts
 	void    bool               // own acts are void, or were
-	numbers *qa.QuestionCounts // nil: nobody has asked yet
+	numbers *qa.QuestionCounts // nil: not counted yet
 }
 
 // invalidate locks mu and drops cached values that may be out of date.
@@ -53,7 +53,7 @@ func (c *cachedSummary) invalidateLocked() {
 	c.version++
 }
 
-// invalidateDelivery drops also what is known of the delivery of own changes.
+// invalidateDelivery also drops which own changes are unsent.
 func (c *cachedSummary) invalidateDelivery() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -61,7 +61,7 @@ func (c *cachedSummary) invalidateDelivery() {
 	c.invalidateLocked()
 }
 
-// setHeads notes the heads of what is on disk, after something was written.
+// setHeads records the heads of the changes on disk after a write.
 func (c *cachedSummary) setHeads(heads []wire.Hash) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,14 +69,14 @@ func (c *cachedSummary) setHeads(heads []wire.Hash) {
 	c.invalidateLocked()
 }
 
-// knownHeads returns the heads of what is on disk; false when they are not known.
+// knownHeads returns the heads of the changes on disk; false when they are not known.
 func (c *cachedSummary) knownHeads() ([]wire.Hash, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.heads, c.headsKnown
 }
 
-// noteWritten notes own changes that were written, and that no relay holds.
+// noteWritten records own changes that were written and that no relay has yet.
 func (c *cachedSummary) noteWritten(entries []storage.Entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,7 +88,7 @@ func (c *cachedSummary) noteWritten(entries []storage.Entry) {
 	c.invalidateLocked()
 }
 
-// noteDelivered notes own changes that a relay holds.
+// noteDelivered records own changes that a relay has.
 func (c *cachedSummary) noteDelivered(hashes []wire.Hash) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -99,7 +99,8 @@ func (c *cachedSummary) noteDelivered(hashes []wire.Hash) {
 	c.invalidateLocked()
 }
 
-// relayRefusals returns the own changes that the relay did not take, in no order.
+// relayRefusals returns the own changes that the relay did not accept, in no particular
+// order.
 func (c *cachedSummary) relayRefusals() []Refusal {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,8 +111,8 @@ func (c *cachedSummary) relayRefusals() []Refusal {
 	return out
 }
 
-// addRelayRefusals notes own changes that the relay did not take, at most
-// maxRelayRefused in all.
+// addRelayRefusals records own changes that the relay did not accept, at most
+// maxRelayRefused in total.
 func (c *cachedSummary) addRelayRefusals(refusals []Refusal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -126,21 +127,22 @@ func (c *cachedSummary) addRelayRefusals(refusals []Refusal) {
 	}
 }
 
-// dropRelayRefusal forgets that the relay did not take a change.
+// dropRelayRefusal forgets that the relay did not accept a change.
 func (c *cachedSummary) dropRelayRefusal(h wire.Hash) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.relayRefused, h)
 }
 
-// dropRelayRefusals forgets what the relay did not take.
+// dropRelayRefusals forgets which changes the relay did not accept.
 func (c *cachedSummary) dropRelayRefusals() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.relayRefused = nil
 }
 
-// summarize returns what is on disk, from memory while nothing was written.
+// summarize returns the summary of the changes on disk. It reads the store only after a
+// write.
 func (doc *document) summarize(ctx context.Context) (summary, error) {
 	c := &doc.cached
 	c.mu.Lock()
@@ -167,7 +169,7 @@ func (doc *document) summarize(ctx context.Context) (summary, error) {
 	return s, nil
 }
 
-// keep keeps what was read, unless something was written since version.
+// keep caches a summary, unless something was written since version.
 func (c *cachedSummary) keep(s summary, version int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -176,8 +178,8 @@ func (c *cachedSummary) keep(s summary, version int) {
 	}
 }
 
-// unsent returns the own changes that no relay holds, and the posts they are about, ""
-// for those about no post.
+// unsent returns the own changes that no relay has, each with the post that it is about, ""
+// for none.
 func (doc *document) unsent(ctx context.Context) (map[wire.Hash]qa.PostID, error) {
 	c := &doc.cached
 	c.mu.Lock()
@@ -211,7 +213,7 @@ func (n *Node) summarizeAll() {
 	for _, id := range ids {
 		if doc, err := n.document(id); err == nil {
 			if _, err := doc.summarize(n.ctx); err != nil {
-				return // whoever needs it is told
+				return // a page that needs the summary reports the error
 			}
 		}
 	}
@@ -228,7 +230,7 @@ func (n *Node) Library(ctx context.Context) ([]qa.LibraryEntry, error) {
 	for _, f := range following {
 		doc, err := n.document(f.Event)
 		if errors.Is(err, ErrUnknownEvent) {
-			continue // no longer followed; a club's weeks come and go
+			continue // unfollowed meanwhile, as happens with a club's weeks
 		}
 		if err != nil {
 			return nil, err
@@ -242,7 +244,7 @@ func (n *Node) Library(ctx context.Context) ([]qa.LibraryEntry, error) {
 	return out, nil
 }
 
-// Clubs returns the followed clubs with what they list, in the order they were
+// Clubs returns the followed clubs with the weeks that they list, in the order they were
 // joined.
 func (n *Node) Clubs(ctx context.Context) ([]qa.Event, error) {
 	following, err := n.store.Following(ctx)

@@ -11,16 +11,16 @@ import (
 	"flyleaf/replica/relayclient"
 )
 
-// ErrDisagree ends Sync early when only refused changes keep relay and device apart:
-// each has changes that the other refuses, so waiting does not help.
-// NotSyncedError.Refused names the changes.
+// ErrDisagree ends Sync early when relay and device differ only by refused changes: each has
+// changes that the other refuses, so waiting does not help. NotSyncedError.Refused names the
+// changes.
 var ErrDisagree = relayclient.ErrDisagree
 
 // Refusal is a change that was not accepted, and why.
 type Refusal = relayclient.Refusal
 
-// Start keeps connections to the relays of all followed events, those joined later
-// included, until Close. It returns at once.
+// Start keeps connections to the relays of all followed events, including events joined
+// later, until Close. It returns at once.
 func (n *Node) Start(context.Context) {
 	n.mu.Lock()
 	if n.closed || n.running || n.cfg.Offline {
@@ -56,7 +56,7 @@ func (n *Node) Running() bool {
 // is back, or a person asked for it.
 func (n *Node) Wake() { n.client.Wake() }
 
-// followed returns the followed events, in no order. n.mu is held.
+// followed returns the followed events, in no particular order. n.mu is held.
 func (n *Node) followed() []qa.EventID {
 	ids := make([]qa.EventID, 0, len(n.documents))
 	for id := range n.documents {
@@ -84,9 +84,10 @@ func (n *Node) attach(id qa.EventID) bool {
 	return true
 }
 
-// updated tells the connection that an event has a new change, before the writer is
-// told that the change is saved: relay and device differ from now on. An event that is
-// not attached is attached when the archive scheduler allows it.
+// updated tells the connection that an event has a new change. It is called before the
+// writer is told that the change is saved, so that the status never shows the event as
+// synced without the change. An event that is not attached is attached when the archive
+// scheduler allows it.
 func (n *Node) updated(id qa.EventID) {
 	if n.client.Updated(id) {
 		return
@@ -99,7 +100,7 @@ func (n *Node) updated(id qa.EventID) {
 	}
 }
 
-// relayStatus returns how far the exchange of an event with its relay has come.
+// relayStatus returns the sync status of an event.
 func (n *Node) relayStatus(ctx context.Context, id qa.EventID) (qa.RelayStatus, error) {
 	url, err := n.relayURL(ctx, id)
 	if err != nil {
@@ -121,17 +122,17 @@ func (n *Node) relayStatus(ctx context.Context, id qa.EventID) (qa.RelayStatus, 
 	return qa.RelayStatus{URL: url, State: qa.RelayOffline, Why: why}, nil
 }
 
-// NotSyncedError is returned by Sync when relay and device do not hold the same
-// heads. Everything written is safe on this device.
+// NotSyncedError is returned by Sync when relay and device do not have the same heads.
+// Everything written is safe on this device.
 type NotSyncedError struct {
 	Event   qa.EventID
 	Relay   qa.RelayStatus
-	Pending int       // own changes that no relay holds
+	Pending int       // own changes that no relay has
 	Refused []Refusal // changes refused by the relay or by this device
 	Err     error     // why waiting ended; nil when there was nothing to wait for
 }
 
-// Error says what is not done, what is safe, and what to do next.
+// Error says what was not done, what is safe, and what happens next.
 func (e *NotSyncedError) Error() string {
 	var b strings.Builder
 	if relayclient.IsDeadEnd(e.Err) {
@@ -146,14 +147,14 @@ func (e *NotSyncedError) Error() string {
 	}
 	switch e.Pending {
 	case 0:
-		b.WriteString(". Nothing of yours waits to be sent")
+		b.WriteString(". None of your changes are waiting to be sent")
 	case 1:
 		b.WriteString(". 1 change of yours is safe on this device and waits to be sent")
 	default:
 		fmt.Fprintf(&b, ". %d changes of yours are safe on this device and wait to be sent", e.Pending)
 	}
 	if e.Relay.State != qa.RelayNone && !relayclient.IsDeadEnd(e.Err) {
-		b.WriteString("; the exchange goes on by itself when the relay can be reached")
+		b.WriteString("; syncing continues automatically when the relay can be reached")
 	}
 	return b.String()
 }
@@ -161,17 +162,17 @@ func (e *NotSyncedError) Error() string {
 // Unwrap returns why waiting ended.
 func (e *NotSyncedError) Unwrap() error { return e.Err }
 
-// Disagrees reports whether refused changes, or a conversation without progress, keep
-// relay and device apart, and not only distance or time.
+// Disagrees reports whether refused changes, or a conversation without progress, are why
+// relay and device differ, so that neither time nor a better network would help.
 func (e *NotSyncedError) Disagrees() bool {
 	return relayclient.IsDeadEnd(e.Err) || e.Relay.State == qa.RelaySyncing && len(e.Refused) > 0
 }
 
-// Sync returns nil once relay and device hold the same heads of an event, by messages
-// that the relay sent after the call began. It opens a connection if there is none. The
-// automatic acts of this device, such as granting a claimed role, are synced too.
-// *NotSyncedError is returned when ctx ends before, when the event has no relay, and at
-// once when waiting does not help: then Disagrees is true.
+// Sync returns nil once relay and device have the same heads of an event, according to
+// messages that the relay sent after the call began. It opens a connection if there is none.
+// It also carries out and syncs this device's automatic acts, such as granting a claimed
+// role. *NotSyncedError is returned when ctx ends before that, when the event has no relay,
+// and, with Disagrees true, when waiting does not help.
 func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 	doc, err := n.document(id)
 	if err != nil {
@@ -219,7 +220,7 @@ func (n *Node) Sync(ctx context.Context, id qa.EventID) error {
 
 func (n *Node) notSyncedError(doc *document, status qa.RelayStatus, why error) error {
 	out := &NotSyncedError{Event: doc.id, Relay: status, Err: why}
-	// ctx has ended; the count is needed anyway.
+	// The caller's context has ended; the count is needed anyway.
 	if counts, err := n.store.Counts(context.WithoutCancel(n.ctx), doc.id); err == nil {
 		out.Pending = counts.Pending
 	}
@@ -227,8 +228,8 @@ func (n *Node) notSyncedError(doc *document, status qa.RelayStatus, why error) e
 	return out
 }
 
-// Refused returns the changes of an event that its relay or this device did not accept
-// since the node was opened, ascending by hash.
+// Refused returns the changes of an event that its relay or this device has refused since
+// the node was opened, ascending by hash.
 func (n *Node) Refused(id qa.EventID) ([]Refusal, error) {
 	doc, err := n.document(id)
 	if err != nil {

@@ -7,14 +7,14 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// stateView implements crdt.State: local changes are written from the contents,
-// without the withheld changes. mu is held and the document is loaded.
+// stateView implements crdt.State: the contents without the withheld changes. crdt.Over
+// writes local changes from it. mu is held and the document is loaded.
 type stateView struct{ doc *document }
 
 // Heads implements crdt.State.
 func (w stateView) Heads() []wire.Hash { return w.doc.headsWithoutWithheld() }
 
-// MaxOp implements crdt.State: a counter is higher than all in its past.
+// MaxOp implements crdt.State. It returns the highest counter in the past of Heads.
 func (w stateView) MaxOp() (top uint64) {
 	if len(w.doc.withheld) == 0 {
 		return w.doc.contents.Graph().MaxOp()

@@ -10,23 +10,22 @@ import (
 	"flyleaf/storage"
 )
 
-// The settings that this package keeps beside those of the device's user.
+// Prefixes of this package's settings; an event's ID follows.
 const (
-	// settingClub with an event's ID: this followed event is a club.
+	// settingClub marks a followed event as a club.
 	settingClub = "node/club/"
-	// settingByClub with an event's ID: the event is followed because the club that the
-	// value names lists it, and nobody has opened it yet.
+	// settingByClub marks an event as followed only because a club lists it: nobody has
+	// opened it yet. The value is the club's ID.
 	settingByClub = "node/by-club/"
 )
 
-// Clubs is what the followed clubs list: a line a week, kept in memory. It is safe for
-// concurrent use.
+// Clubs holds in memory which weeks the followed clubs list. It is safe for concurrent use.
 type Clubs struct {
 	store storage.Store
 	host  Host
 
 	mu     lockorder.Mutex[lockorder.Clubs] // guards what follows
-	clubs  map[qa.EventID]qa.Event          // as they were last looked at
+	clubs  map[qa.EventID]qa.Event          // as of the last Update
 	listed map[qa.EventID]Listed
 }
 
@@ -37,13 +36,13 @@ type Listed struct {
 	Relay string // where to fetch it; "" when neither the week nor the club names a relay
 }
 
-// NewClubs returns an empty list; see Load.
+// NewClubs returns an empty list; Load fills it.
 func NewClubs(store storage.Store, host Host) *Clubs {
 	return &Clubs{store: store, host: host, clubs: map[qa.EventID]qa.Event{}, listed: map[qa.EventID]Listed{}}
 }
 
-// Load reads what the followed clubs listed when the program last ran, and follows weeks
-// that have come near since. read returns an event as it is stored.
+// Load reads which weeks the followed clubs listed when the program last ran, and follows
+// weeks that have become current since. read returns an event as it is stored.
 func (c *Clubs) Load(ctx context.Context, read func(context.Context, qa.EventID) (qa.Event, error)) error {
 	known, err := c.store.Settings(ctx, settingClub)
 	if err != nil {
@@ -68,16 +67,16 @@ func (c *Clubs) Load(ctx context.Context, read func(context.Context, qa.EventID)
 	return nil
 }
 
-// Update takes in what a followed club lists now. Weeks that are near are followed; weeks
-// that were followed only because they were listed, and of which nothing has arrived,
-// are forgotten when they are near no more.
+// Update processes the current list of a followed club. Current weeks (qa.Club.Followed)
+// are followed. A week that is no longer current is unfollowed if it was followed only
+// because the club listed it and none of its changes have arrived.
 func (c *Clubs) Update(ctx context.Context, club qa.Event) error {
 	if isNew := c.setClub(club); isNew {
 		if err := c.store.SetSetting(ctx, settingClub+string(club.ID), "1"); err != nil {
 			return err
 		}
 	}
-	if c.FollowedByClub(ctx, club.ID) { // or one club's organiser could have us follow any number
+	if c.FollowedByClub(ctx, club.ID) { // otherwise clubs that list clubs could make a device follow any number of weeks
 		return nil
 	}
 	now := c.host.Now().UnixMilli()
@@ -95,7 +94,7 @@ func (c *Clubs) Update(ctx context.Context, club qa.Event) error {
 	return c.unfollowUnread(ctx, club.ID, keep)
 }
 
-// setClub notes what a club lists. It reports whether the club is new.
+// setClub stores a club and rebuilds the list of weeks. It reports whether the club is new.
 func (c *Clubs) setClub(club qa.Event) (isNew bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,7 +111,7 @@ func (c *Clubs) setClub(club qa.Event) (isNew bool) {
 				continue
 			}
 			if other, ok := c.listed[w.ID]; ok && other.Club < id {
-				continue // of two clubs that list a week the same one counts in every run
+				continue // if two clubs list a week, always use the same one
 			}
 			l := Listed{ListedWeek: w, Club: id, Relay: w.Relay}
 			if l.Relay == "" {
@@ -139,8 +138,8 @@ func (c *Clubs) follow(ctx context.Context, id, club qa.EventID) error {
 	return c.host.Follow(ctx, id)
 }
 
-// unfollowUnread forgets the weeks that were followed because a club listed them, are
-// not in keep, and of which nothing has arrived.
+// unfollowUnread unfollows the weeks that were followed only because the club listed them,
+// unless they are in keep or some of their changes have arrived.
 func (c *Clubs) unfollowUnread(ctx context.Context, club qa.EventID, keep map[qa.EventID]bool) error {
 	byClub, err := c.store.Settings(ctx, settingByClub)
 	if err != nil {
@@ -174,7 +173,8 @@ func (c *Clubs) FollowedByClub(ctx context.Context, id qa.EventID) bool {
 	return err == nil
 }
 
-// Opened notes that somebody opened an event: it stays followed, whatever its club lists.
+// Opened records that a person opened an event: from now on it stays followed, whatever
+// its club lists.
 func (c *Clubs) Opened(ctx context.Context, id qa.EventID) error {
 	err := c.store.DeleteSetting(ctx, settingByClub+string(id))
 	if errors.Is(err, storage.ErrNotFound) {
@@ -183,7 +183,7 @@ func (c *Clubs) Opened(ctx context.Context, id qa.EventID) error {
 	return err
 }
 
-// Listed returns what a club says of a week; false when none lists it.
+// Listed returns the club entry of a week; false when no followed club lists it.
 func (c *Clubs) Listed(id qa.EventID) (Listed, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -191,7 +191,7 @@ func (c *Clubs) Listed(id qa.EventID) (Listed, bool) {
 	return l, ok
 }
 
-// Club returns a followed club as it was last looked at; false for an event that is none.
+// Club returns a followed club as of the last Update; false for an event that is not a club.
 func (c *Clubs) Club(id qa.EventID) (qa.Event, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,13 +10,13 @@ import (
 
 const (
 	// MaxAttached is how many weeks that are over are attached to one relay at the same
-	// time, those that somebody looks at not counted.
+	// time, not counting weeks that a person has just visited.
 	MaxAttached = 32
-	// maxTurn is how long such a week may keep others waiting.
+	// maxTurn is how long such a week stays attached while others wait.
 	maxTurn = time.Minute
-	// visitDuration is how long a week that somebody looked at is kept in sync.
+	// visitDuration is how long a week is kept in sync after a person looked at it.
 	visitDuration = 10 * time.Minute
-	// pollEvery is how often the scheduler looks when nothing happens.
+	// pollEvery is how often the scheduler runs when no status changes.
 	pollEvery = 5 * time.Second
 )
 
@@ -25,17 +25,17 @@ const (
 type Scheduler struct {
 	host  Host
 	clubs *Clubs
-	wake  chan struct{} // holds a token while something waits
+	wake  chan struct{} // holds a token after an event was queued
 
 	mu       lockorder.Mutex[lockorder.Schedule] // guards what follows
-	visited  map[qa.EventID]time.Time            // when somebody last looked
-	imported map[qa.EventID]bool                 // in this run; over, and about to be listed
-	attached map[qa.EventID]time.Time            // weeks that are over and attached: since when
+	visited  map[qa.EventID]time.Time            // time of the last visit
+	imported map[qa.EventID]bool                 // weeks imported in this run that are over and will be listed by a club
+	attached map[qa.EventID]time.Time            // weeks that are over and attached, with the time of attaching
 	queue    []qa.EventID                        // weeks that wait to be attached
-	queued   map[qa.EventID]bool                 // what is in queue
+	queued   map[qa.EventID]bool                 // the weeks in queue
 }
 
-// NewScheduler returns a scheduler of the weeks that clubs list.
+// NewScheduler returns a scheduler for the weeks that clubs list.
 func NewScheduler(host Host, clubs *Clubs) *Scheduler {
 	return &Scheduler{
 		host: host, clubs: clubs, wake: make(chan struct{}, 1),
@@ -44,8 +44,8 @@ func NewScheduler(host Host, clubs *Clubs) *Scheduler {
 	}
 }
 
-// isOver reports whether a week of a club is over for so long that it need not be kept in
-// sync with its relay.
+// isOver reports whether a week of a club has been over for so long that it need not be
+// kept in sync with its relay.
 func (s *Scheduler) isOver(id qa.EventID, now time.Time) bool {
 	if l, ok := s.clubs.Listed(id); ok {
 		return l.Archived(now.UnixMilli())
@@ -55,14 +55,14 @@ func (s *Scheduler) isOver(id qa.EventID, now time.Time) bool {
 	return s.imported[id]
 }
 
-// Imported notes that a week was imported that is over, and that a club is about to list.
+// Imported records that a week was imported that is over and that a club will list.
 func (s *Scheduler) Imported(id qa.EventID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.imported[id] = true
 }
 
-// Visited notes that somebody looks at an event now.
+// Visited records that a person looks at an event now.
 func (s *Scheduler) Visited(id qa.EventID) {
 	now := s.host.Now()
 	s.mu.Lock()
@@ -70,16 +70,16 @@ func (s *Scheduler) Visited(id qa.EventID) {
 	s.visited[id] = now
 }
 
-// VisitedIfOver is Visited for a week that is over. For any other event it does nothing:
-// that one is kept in sync anyhow.
+// VisitedIfOver is Visited for a week that is over. For other events it does nothing: they
+// are always kept in sync.
 func (s *Scheduler) VisitedIfOver(id qa.EventID) {
 	if s.isOver(id, s.host.Now()) {
 		s.Visited(id)
 	}
 }
 
-// Attach attaches an event to its relay: at once, or, when it is over and nobody looks at
-// it, when there is room.
+// Attach attaches an event to its relay. A week that is over, and that nobody visited
+// recently, waits until fewer than MaxAttached weeks are attached to the relay.
 func (s *Scheduler) Attach(id qa.EventID) {
 	now := s.host.Now()
 	over := s.isOver(id, now)
@@ -99,12 +99,13 @@ func (s *Scheduler) Attach(id qa.EventID) {
 	}
 }
 
-// recentlyVisited reports whether somebody looked at an event lately. mu is held.
+// recentlyVisited reports whether a person looked at an event within visitDuration. mu is
+// held.
 func (s *Scheduler) recentlyVisited(id qa.EventID, now time.Time) bool {
 	return now.Sub(s.visited[id]) < visitDuration
 }
 
-// enqueue has an event wait. mu is held.
+// enqueue adds an event to the queue. mu is held.
 func (s *Scheduler) enqueue(id qa.EventID) {
 	if !s.queued[id] {
 		s.queued[id] = true
@@ -112,7 +113,7 @@ func (s *Scheduler) enqueue(id qa.EventID) {
 	}
 }
 
-// Detached notes that an event is no longer attached.
+// Detached records that an event is no longer attached.
 func (s *Scheduler) Detached(id qa.EventID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +121,7 @@ func (s *Scheduler) Detached(id qa.EventID) {
 }
 
 // Run attaches and detaches weeks until ctx ends. nextChange returns a channel that is
-// closed when the status of an exchange changes.
+// closed when the sync status of an event changes.
 func (s *Scheduler) Run(ctx context.Context, nextChange func() <-chan struct{}) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
@@ -138,8 +139,8 @@ func (s *Scheduler) Run(ctx context.Context, nextChange func() <-chan struct{}) 
 	}
 }
 
-// detachDone detaches the weeks that are over and done, or that have kept others waiting
-// for long enough.
+// detachDone detaches weeks that are over if they are finished, or if they have been
+// attached longer than maxTurn while others wait.
 func (s *Scheduler) detachDone(ctx context.Context) {
 	now := s.host.Now()
 	attached := s.host.Attached()
@@ -164,14 +165,14 @@ func (s *Scheduler) detachDone(ctx context.Context) {
 	s.mu.Unlock()
 	for _, id := range over {
 		s.mu.Lock()
-		inUse, long := s.recentlyVisited(id, now), waiting && now.Sub(s.attached[id]) > maxTurn
+		visited, turnOver := s.recentlyVisited(id, now), waiting && now.Sub(s.attached[id]) > maxTurn
 		s.mu.Unlock()
-		if inUse {
+		if visited {
 			continue
 		}
 		unfinished, err := s.host.Unfinished(ctx, id)
-		if err != nil || !long && (unfinished || !s.host.Synced(id)) {
-			continue // something is to be exchanged, or may be under way
+		if err != nil || !turnOver && (unfinished || !s.host.Synced(id)) {
+			continue // there are changes to exchange, or may be
 		}
 		s.host.Detach(ctx, id)
 		if unfinished {
@@ -180,7 +181,7 @@ func (s *Scheduler) detachDone(ctx context.Context) {
 	}
 }
 
-// attachWaiting attaches waiting weeks, as many as there is room for.
+// attachWaiting attaches waiting weeks, up to MaxAttached for each relay.
 func (s *Scheduler) attachWaiting(ctx context.Context) {
 	now := s.host.Now()
 	urls := s.host.Attached()
@@ -194,7 +195,7 @@ func (s *Scheduler) attachWaiting(ctx context.Context) {
 		}
 	}
 	s.mu.Unlock()
-	var left []qa.EventID
+	var stillWaiting []qa.EventID
 	for _, id := range queue {
 		unfinished, err := s.host.Unfinished(ctx, id)
 		if err != nil || !unfinished {
@@ -205,7 +206,7 @@ func (s *Scheduler) attachWaiting(ctx context.Context) {
 			continue
 		}
 		if attached[url] >= MaxAttached {
-			left = append(left, id)
+			stillWaiting = append(stillWaiting, id)
 			continue
 		}
 		attached[url]++
@@ -216,13 +217,13 @@ func (s *Scheduler) attachWaiting(ctx context.Context) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, id := range left {
+	for _, id := range stillWaiting {
 		s.enqueue(id)
 	}
 }
 
-// Status returns the state of a week that is not attached because it is over; false for
-// any other event. url is its relay's.
+// Status returns the status of a week that is not attached because it is over; false for
+// any other event. url is the URL of its relay.
 func (s *Scheduler) Status(ctx context.Context, id qa.EventID, url string) (qa.RelayStatus, bool) {
 	if !s.isOver(id, s.host.Now()) {
 		return qa.RelayStatus{}, false

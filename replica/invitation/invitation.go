@@ -1,13 +1,14 @@
-// Package invitation says which invitations to roles an event has, how far each has come,
-// and which acts follow from them by themselves.
+// Package invitation lists the role invitations of an event and their states, and decides
+// which acts a device has to carry out for them: claims and admissions.
 //
-// An invitation is a key pair. Its maker gives the key a role that can do nothing but name
-// a successor; the secret key travels in the link. The device that opens the link signs
-// with it who takes the key's place, the claim, and the maker's device answers the first
-// claim by giving that person the role, the admission.
+// An invitation is a key pair. The organiser who makes it gives the key a role whose only
+// right is to name a successor; the secret key is in the invitation link. The device that
+// opens the link signs a claim with this key, which names its person as the successor. The
+// organiser's device answers the first claim by granting that person the role: the
+// admission.
 //
-// The package reads an event and writes nothing: its functions return the acts that the
-// caller carries out.
+// The package only reads the event: its functions return acts, and the caller carries them
+// out.
 package invitation
 
 import (
@@ -19,26 +20,26 @@ import (
 	"flyleaf/qa"
 )
 
-// roles are those that somebody can be invited to.
+// roles are the roles that an invitation can grant.
 var roles = []qa.Role{qa.RoleAuthor, qa.RoleModerator, qa.RoleMember}
 
-// Invitation is an invitation to a role, as the event has it.
+// Invitation is an invitation to a role, as recorded in the event.
 type Invitation struct {
 	Key     qa.Identity
 	Role    qa.Role
 	By      qa.Identity // who made it
-	Claimer qa.Identity // who is to be, or was, admitted; "" for nobody
-	State   string      // one of the qa.Invite states but qa.InviteUsedByOther
+	Claimer qa.Identity // the person to admit, or who was admitted; "" for nobody
+	State   string      // a qa.Invite state other than qa.InviteUsedByOther
 }
 
-// View is an event as this package reads it: what its changes add up to, and who may do
-// what, both by the same changes.
+// View gives this package read access to an event. Policy and Projection must contain the
+// same changes.
 type View struct {
 	Policy     *policy.Policy
 	Projection *projection.Projection
 }
 
-// All returns the event's invitations, in no order.
+// All returns the event's invitations, in no particular order.
 func (v View) All() []Invitation {
 	object, ok := v.Projection.Object("roles")
 	if !ok {
@@ -62,8 +63,8 @@ func (v View) All() []Invitation {
 	return out
 }
 
-// invitation returns the invitation with a key, made by somebody. as is the role that the
-// key has.
+// invitation returns the invitation with a key, made by the organiser by. as is the role
+// that the key itself has.
 func (v View) invitation(key qa.Identity, role, as qa.Role, by qa.Identity) Invitation {
 	i := Invitation{Key: key, Role: role, By: by}
 	claimers := v.claimers(key)
@@ -84,8 +85,8 @@ func (v View) invitation(key qa.Identity, role, as qa.Role, by qa.Identity) Invi
 	return i
 }
 
-// claimers returns who claimed an invitation. Where several did, knowing nothing of each
-// other, the claim with the lowest operation is first: only that claimer is admitted.
+// claimers returns the people who claimed an invitation. Of concurrent claims, the one with
+// the lowest operation ID comes first: only that claimer is admitted.
 func (v View) claimers(key qa.Identity) []qa.Identity {
 	claims, ok := v.Projection.Object("claims")
 	if !ok {
@@ -103,9 +104,10 @@ func (v View) claimers(key qa.Identity) []qa.Identity {
 
 func writer(op wire.OpID) qa.Identity { return qa.IdentityOfActor([]byte(op.Actor)) }
 
-// NextClaim returns an act that claims an invitation for me, to be signed by one of keys,
-// which are those of the invitations that this device joined with. skip says which keys
-// are not to be tried. It returns false when there is nothing to claim.
+// NextClaim returns an act that claims an invitation for me. keys are the keys of the
+// invitations that this device joined with; the act has to be signed with the key in its
+// Identity. Keys for which skip returns true are not tried. It returns false when there is
+// nothing to claim.
 func (v View) NextClaim(me qa.Identity, keys []qa.Identity, skip func(qa.Identity) bool) (qa.Act, bool) {
 	if v.Policy.HasNewerRules() || v.Policy.HoldsRole(me, qa.RoleOrganiser) {
 		return qa.Act{}, false
@@ -121,19 +123,19 @@ func (v View) NextClaim(me qa.Identity, keys []qa.Identity, skip func(qa.Identit
 	return qa.Act{}, false
 }
 
-// NextAdmission returns an act that answers a claim of an invitation that I made, also on
-// another of my devices: whoever claimed first gets the role. skip says which invitations
-// are not to be tried. It returns false when there is nothing to answer.
+// NextAdmission returns an act that grants the role of a claimed invitation to its first
+// claimer. It considers all invitations that the person me made, on any device, except
+// those for which skip returns true. It returns false when there is nothing to answer.
 func (v View) NextAdmission(me qa.Identity, skip func(qa.Identity) bool) (qa.Act, bool) {
 	if v.Policy.HasNewerRules() || !v.Policy.HoldsRole(me, qa.RoleOrganiser) {
 		return qa.Act{}, false
 	}
 	claims, ok := v.Projection.Object("claims")
-	waits := func(key string) bool {
+	isActive := func(key string) bool {
 		return v.Policy.HoldsRole(qa.Identity(key), qa.RoleInviteAuthor, qa.RoleInviteModerator, qa.RoleInviteMember)
 	}
-	if !ok || !slices.ContainsFunc(v.Projection.Keys(claims), waits) {
-		return qa.Act{}, false // the ordinary case
+	if !ok || !slices.ContainsFunc(v.Projection.Keys(claims), isActive) {
+		return qa.Act{}, false // the usual case; listing all invitations costs more
 	}
 	for _, i := range v.All() {
 		if i.State == qa.InviteClaimed && i.By == me && !skip(i.Key) && !v.Policy.Blocked(i.Claimer) {
@@ -143,11 +145,13 @@ func (v View) NextAdmission(me qa.Identity, skip func(qa.Identity) bool) (qa.Act
 	return qa.Act{}, false
 }
 
-// ClaimState returns how far the invitations have come that I joined with, by their keys: the
-// role and the state of the one that has come farthest. The role is "" while the event is
-// not here. fetched says whether anything of it is here.
+// ClaimState returns the role and the state of the invitation that is closest to being
+// granted, among those that the person me joined with. keys are the invitations' keys. The
+// role is "" while the event is not on this device. fetched says whether any change of the
+// event is on this device.
 func (v View) ClaimState(me qa.Identity, keys []qa.Identity, fetched bool) (role qa.Role, state string) {
-	rank := []string{"", qa.InviteRevoked, qa.InviteUsedByOther, qa.InviteOpen, qa.InviteClaimed, qa.InviteGranted}
+	// From the furthest from being granted to granted.
+	order := []string{"", qa.InviteRevoked, qa.InviteUsedByOther, qa.InviteOpen, qa.InviteClaimed, qa.InviteGranted}
 	all := v.All()
 	for _, key := range keys {
 		s := qa.InviteOpen // the event, or the grant of the invitation, is not here yet
@@ -164,7 +168,7 @@ func (v View) ClaimState(me qa.Identity, keys []qa.Identity, fetched bool) (role
 		default:
 			as, s = all[at].Role, all[at].State
 		}
-		if slices.Index(rank, s) > slices.Index(rank, state) {
+		if slices.Index(order, s) > slices.Index(order, state) {
 			role, state = as, s
 		}
 	}

@@ -8,15 +8,15 @@ import (
 	"flyleaf/qa"
 )
 
-// Secret is what the device that made an invitation keeps of it, in its settings.
+// Secret is what the device that made an invitation stores about it, in its settings.
 type Secret struct {
 	Role     qa.Role
-	Label    string // for whom it is, in the maker's words
-	Seed     []byte // of the invitation's key, keys.SeedSize bytes; the link holds it
+	Label    string // whom it is for, in the organiser's words
+	Seed     []byte // of the invitation's key, keys.SeedSize bytes; the link contains it
 	AtMillis int64  // when it was made
 }
 
-// secretJSON is a Secret as it is stored.
+// secretJSON is the stored form of a Secret.
 type secretJSON struct {
 	Role     qa.Role `json:"role"`
 	Label    string  `json:"label,omitempty"`
@@ -24,17 +24,17 @@ type secretJSON struct {
 	AtMillis int64   `json:"at"`
 }
 
-// SettingsPrefix is the prefix of the settings that hold an event's secrets; the
-// invitation's key follows.
+// SettingsPrefix returns the prefix of the settings that hold an event's secrets. The rest
+// of a setting's name is the invitation's key.
 func SettingsPrefix(event qa.EventID) string { return "invite/" + string(event) + "/" }
 
-// Encode returns the secret as a setting.
+// Encode returns the secret as a setting's value.
 func (s Secret) Encode() (string, error) {
 	b, err := json.Marshal(secretJSON{Role: s.Role, Label: s.Label, Seed: hex.EncodeToString(s.Seed), AtMillis: s.AtMillis})
 	return string(b), err
 }
 
-// DecodeSecret reads a setting; it is false for one that holds no secret.
+// DecodeSecret reads a setting's value. It returns false if the value is not a secret.
 func DecodeSecret(setting string) (Secret, bool) {
 	var j secretJSON
 	if json.Unmarshal([]byte(setting), &j) != nil {

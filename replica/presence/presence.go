@@ -1,10 +1,10 @@
-// Package presence is what a device says of its person for the moment: that they are
-// answering a post, or that a post has arrived on their device. A signal is signed,
-// sent once and stored nowhere.
+// Package presence makes and checks short-lived signals between devices: that a person is
+// answering a post, or that a post has arrived on their device. A signal is signed, sent
+// once and stored nowhere.
 //
-// It guarantees that a signal is shown only when its person signed it lately and in
-// this conversation, that nothing is shown longer than it is true, and that what a
-// stranger can make a device remember is bounded. It sends nothing itself.
+// It guarantees that a signal is shown only if its person signed it recently for this
+// event, that no signal is shown after it has expired, and that strangers can make a device
+// remember only a bounded amount. It sends nothing itself.
 package presence
 
 import (
@@ -26,32 +26,32 @@ import (
 const (
 	version = 1
 
-	// DefaultAnswering is how long "is answering" is shown without being said again.
+	// DefaultAnswering is how long "is answering" is shown after the last signal.
 	DefaultAnswering = 30 * time.Second
-	// maxSkew is how far the clocks of two devices may be apart. A signal with an
-	// older time was kept by somebody and sent again; it is not shown.
+	// maxSkew is how far the clocks of two devices may differ. A signal with an older time
+	// may have been recorded and sent again, so it is not shown.
 	maxSkew = 10 * time.Minute
 
-	maxSignals  = 512 // signals shown for an event; the oldest is dropped first
-	maxBody     = 512 // bytes of a signal's body
-	maxSenders  = 512 // connections of others whose last count is remembered
-	maxRecorded = 4096
-	// MaxReceipts bounds the receipts for what one message of a relay brought.
+	maxSignals  = 512  // signals shown for an event; the oldest is dropped first
+	maxBody     = 512  // bytes of a signal's body
+	maxSenders  = 512  // connections of other devices whose last count is remembered
+	maxRecorded = 4096 // posts remembered as acknowledged
+	// MaxReceipts bounds the receipts for the posts in one message from a relay.
 	MaxReceipts = 32
 )
 
 // ErrBadKind is returned for a kind of signal that does not exist.
 var ErrBadKind = errors.New("there is no such kind of presence")
 
-// Signal says what somebody is doing: of Kind qa.PresenceAnswering, that they are
-// answering a post; of qa.PresenceSeen, that it has arrived on their device.
+// Signal says that a person is answering a post (Kind qa.PresenceAnswering), or that the
+// post has arrived on that person's device (qa.PresenceSeen).
 type Signal struct {
 	Kind string
 	By   qa.Identity
 	Post qa.PostID
 }
 
-// Check returns ErrBadKind, or qa.ErrBadID for a post ID that is none.
+// Check returns ErrBadKind for an unknown kind, and qa.ErrBadID for a malformed post ID.
 func (s Signal) Check() error {
 	if s.Kind != qa.PresenceAnswering && s.Kind != qa.PresenceSeen {
 		return fmt.Errorf("%.40q: %w", s.Kind, ErrBadKind)
@@ -60,9 +60,9 @@ func (s Signal) Check() error {
 	return err
 }
 
-// body is a signal as it travels: a CBOR map. Its envelope has the sender's session, a
-// count that grows with each message of that session, and the signature over all three
-// (keys.SignEphemeral).
+// body is a signal in wire format: a CBOR map. Its envelope has the sender's session, a
+// count that grows with each message of that session, and the signature over session,
+// count and body (keys.SignEphemeral).
 type body struct {
 	V    int    `cbor:"v"`
 	Kind string `cbor:"kind"`
@@ -71,7 +71,8 @@ type body struct {
 	At   int64  `cbor:"at"` // ms, the sender's clock
 }
 
-// strangers reads what strangers send: flat, small, each key once.
+// strictDecoding bounds what a stranger's message may contain: a small, flat map without
+// duplicate keys.
 var strictDecoding = func() cbor.DecMode {
 	m, err := cbor.DecOptions{
 		DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: 4, MaxMapPairs: 16, MaxArrayElements: 16,
@@ -98,8 +99,8 @@ func Encode(s Signal, key keys.Key, event qa.EventID, session string, count uint
 	}, err
 }
 
-// decode returns the signal of a message. It is false for a message that is malformed,
-// too old or from too far ahead, or not signed by its person.
+// decode returns the signal of a message. It returns false for a message that is
+// malformed, too old, too far in the future, or not signed by its person.
 func decode(event qa.EventID, m *repo.Message, now int64) (s Signal, ok bool) {
 	var b body
 	if len(m.Data) > maxBody || strictDecoding.Unmarshal(m.Data, &b) != nil || b.V != version {
@@ -115,13 +116,13 @@ func decode(event qa.EventID, m *repo.Message, now int64) (s Signal, ok bool) {
 	return s, keys.VerifyEphemeral(event, s.By, m.SessionID, m.Count, m.Data, m.Signatures) == nil
 }
 
-// Board has the signals of one event. The zero value is empty and ready. It is safe for
-// concurrent use.
+// Board holds the current signals of one event. The zero value is empty and ready to use.
+// It is safe for concurrent use.
 type Board struct {
 	mu        lockorder.Mutex[lockorder.Presence] // guards what follows
 	heardAt   map[Signal]int64                    // when, in ms by this device's clock
 	counts    map[sender]uint64                   // the highest count of each sender
-	receipted map[qa.PostID]bool                  // see FirstTime
+	receipted map[qa.PostID]bool                  // posts that ToAcknowledge has returned
 	timer     *time.Timer
 	stopped   bool
 }
@@ -132,10 +133,10 @@ type sender struct {
 	session string
 }
 
-// Hear takes in a message that a relay passed on. It returns the signal, and whether it
-// is new: a message that was heard before, is too old or is not signed by its person
-// changes nothing.
-func (b *Board) Hear(event qa.EventID, m *repo.Message, now time.Time) (s Signal, isNew bool) {
+// Receive processes a message that a relay forwarded. It returns the signal, and whether
+// it is new. A message that was received before, is too old, or is not signed by its
+// person changes nothing.
+func (b *Board) Receive(event qa.EventID, m *repo.Message, now time.Time) (s Signal, isNew bool) {
 	s, ok := decode(event, m, now.UnixMilli())
 	if !ok {
 		return s, false
@@ -162,7 +163,7 @@ func (b *Board) Hear(event qa.EventID, m *repo.Message, now time.Time) (s Signal
 	return s, !again
 }
 
-// dropOldest forgets the signal that was heard first. mu is held.
+// dropOldest drops the signal that was received first. mu is held.
 func (b *Board) dropOldest() {
 	var oldest Signal
 	first := true
@@ -174,8 +175,8 @@ func (b *Board) dropOldest() {
 	delete(b.heardAt, oldest)
 }
 
-// expire forgets who no longer answers. It returns the posts that this changes, and when
-// the next signal runs out in ms, 0 for never. mu is held.
+// expire drops "answering" signals that have expired. It returns their posts, and the time
+// at which the next signal expires, in ms; 0: none is left. mu is held.
 func (b *Board) expire(now int64, answering time.Duration) (ended []qa.PostID, next int64) {
 	for s, at := range b.heardAt {
 		if s.Kind != qa.PresenceAnswering {
@@ -192,9 +193,9 @@ func (b *Board) expire(now int64, answering time.Duration) (ended []qa.PostID, n
 	return ended, next
 }
 
-// Expire forgets who no longer answers, and calls changed with the posts that this
-// changes. It does so again whenever the next signal runs out, until Stop. A person is
-// shown as answering for the time answering after they said so last.
+// Expire drops "answering" signals that have expired and calls changed with their posts.
+// It repeats this each time another signal expires, until Stop. answering is how long a
+// signal is shown after it was last received.
 func (b *Board) Expire(now func() time.Time, answering time.Duration, changed func([]qa.PostID)) {
 	b.mu.Lock()
 	at := now().UnixMilli()
@@ -212,7 +213,7 @@ func (b *Board) Expire(now func() time.Time, answering time.Duration, changed fu
 	}
 }
 
-// Stop ends what Expire began.
+// Stop ends the repeated calls of Expire.
 func (b *Board) Stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -222,7 +223,7 @@ func (b *Board) Stop() {
 	}
 }
 
-// List returns the signals that are not out of date, the newest last.
+// List returns the signals that have not expired, the newest last.
 func (b *Board) List(now time.Time, answering time.Duration) []qa.Presence {
 	b.mu.Lock()
 	b.expire(now.UnixMilli(), answering)
@@ -237,9 +238,9 @@ func (b *Board) List(now time.Time, answering time.Duration) []qa.Presence {
 	return out
 }
 
-// FirstTime returns those of the posts that it has not returned before, the last
-// MaxReceipts of them: for each of these the others are told once that it has arrived.
-func (b *Board) FirstTime(posts []qa.PostID) []qa.PostID {
+// ToAcknowledge returns the posts for which a receipt has to be sent: those that it has
+// not returned before, at most the last MaxReceipts of them.
+func (b *Board) ToAcknowledge(posts []qa.PostID) []qa.PostID {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.receipted == nil || len(b.receipted)+len(posts) > maxRecorded {

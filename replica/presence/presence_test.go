@@ -35,7 +35,7 @@ func say(t *testing.T, b *Board, key keys.Key, kind string, of qa.PostID, count 
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, isNew := b.Hear(event, m, heard)
+	_, isNew := b.Receive(event, m, heard)
 	return isNew
 }
 
@@ -71,14 +71,14 @@ func TestOldAndForeignSignalsAreNotShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, isNew := b.Hear(event, m, start); isNew {
+	if _, isNew := b.Receive(event, m, start); isNew {
 		t.Error("somebody speaks for somebody else")
 	}
 	m, err = Encode(Signal{Kind: qa.PresenceSeen, By: key.Identity(), Post: post(1)}, key, event, "session", 1, start)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, isNew := b.Hear(qa.MakeEventID([16]byte{2}), m, start); isNew {
+	if _, isNew := b.Receive(qa.MakeEventID([16]byte{2}), m, start); isNew {
 		t.Error("a signal of another event is shown")
 	}
 }
@@ -110,10 +110,10 @@ func TestReceiptsAreGivenOnce(t *testing.T) {
 	for i := range byte(MaxReceipts + 5) {
 		posts = append(posts, post(i))
 	}
-	if got := b.FirstTime(posts); len(got) != MaxReceipts || got[0] != post(5) {
+	if got := b.ToAcknowledge(posts); len(got) != MaxReceipts || got[0] != post(5) {
 		t.Errorf("%d posts, the first %s", len(got), got[0])
 	}
-	if got := b.FirstTime(posts); len(got) > 0 {
+	if got := b.ToAcknowledge(posts); len(got) > 0 {
 		t.Errorf("again: %v", got)
 	}
 }

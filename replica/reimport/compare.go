@@ -1,6 +1,6 @@
-// Package reimport compares an input with what earlier imports made of it, so that
-// importing again adds nothing twice, and edits, deletions and corrected titles are
-// recognised. It writes nothing: the caller carries out the acts that Compare returns.
+// Package reimport compares an import with the posts that earlier imports of the same
+// source created. It prevents duplicates, and recognises edits, deletions and corrected
+// titles. It writes nothing: the caller carries out the acts that Compare returns.
 package reimport
 
 import (
@@ -13,33 +13,34 @@ import (
 	"flyleaf/qa"
 )
 
-// Why a change of an input was not brought in although the person asked for it.
+// The reasons why a difference is not applied even if the person asked for it.
 const (
 	keptEdited = "it was edited here since it was imported"
-	keptOthers = "another organiser imported it, and can alone change it"
-	keptWeek   = "an import changes posts alone; `flyleaf event set` changes the week"
+	keptOthers = "another organiser imported it, and only they can change it"
+	keptWeek   = "an import changes posts only; `flyleaf event set` changes the week"
 	keptFixed  = "a post keeps the name and the reactions that it was imported with"
 )
 
-// Comparison says how an input differs from the posts of an event that earlier imports made
-// of it.
+// Comparison is how an input differs from the posts that earlier imports of it created in
+// an event.
 type Comparison struct {
-	IDs     []qa.PostID // for each post of the input: the post that is there, "" for a new one
-	New     int         // posts of the input that are not there
-	Same    int         // posts that are there and are the same
+	IDs     []qa.PostID // for each post of the input: the existing post, "" for a new one
+	New     int         // posts of the input that the event does not have
+	Same    int         // posts that the event has and that need no change
 	Changes []qa.ImportChange
-	Acts    []qa.Act // those of Changes that the person has chosen to bring in
+	Acts    []qa.Act // carry out those of Changes that the person has chosen to apply
 }
 
 // Compare compares an input with the posts of an event, here, for the person me.
 //
-// An imported post is recognised by its source, if an organiser wrote it. A revision that
-// an import wrote has the time of the post itself, as the post's first revision does; a
-// person's edit has the time of the edit. So every device can tell whether an import or a
-// person wrote the current text, and an import never replaces a person's words.
+// An imported post is recognised by its source, if an organiser wrote it. A revision
+// written by an import has the post's own time, like the first revision; a person's edit
+// has the time of the edit. So every device can tell whether an import or a person wrote
+// the current text, and an import never replaces text that a person wrote.
 //
-// A post is missing if the input should have it and does not: its source is one of this
-// input, its time is within what the input covers, and it is shown here.
+// A post is missing if the input should contain it and does not: its source belongs to this
+// input, its time is within the time that the input covers, and the post is shown in the
+// event.
 func Compare(me qa.Identity, event qa.Event, here []qa.Post, week *qa.Imported) Comparison {
 	c := Comparison{IDs: make([]qa.PostID, len(week.Posts))}
 	c.Changes = changedFields(&event, week)
@@ -52,7 +53,7 @@ func Compare(me qa.Identity, event qa.Event, here []qa.Post, week *qa.Imported) 
 	deleted, absent := setOf(week.Deleted), setOf(week.Absent)
 	found := map[string]bool{} // sources of posts here that the input still has
 	scopes := map[string]bool{week.Source: true}
-	var fresh []int
+	var unmatched []int // indexes of the input's posts that the event does not have
 	for i := range week.Posts {
 		in := &week.Posts[i]
 		scopes[scopeOf(in.Source)] = true
@@ -69,7 +70,7 @@ func Compare(me qa.Identity, event qa.Event, here []qa.Post, week *qa.Imported) 
 			}
 			continue
 		}
-		fresh = append(fresh, i)
+		unmatched = append(unmatched, i)
 	}
 	for _, s := range week.Present {
 		found[s] = true
@@ -87,16 +88,16 @@ func Compare(me qa.Identity, event qa.Event, here []qa.Post, week *qa.Imported) 
 			missing = append(missing, p)
 		}
 	}
-	fresh, missing = c.pair(me, week, fresh, missing)
+	unmatched, missing = c.pairEdited(me, week, unmatched, missing)
 	for _, p := range missing {
 		c.withdraw(me, p, qa.ChangedMissing, week.Accept)
 	}
-	c.New = len(fresh)
+	c.New = len(unmatched)
 	return c
 }
 
-// changedFields returns the fields of the week that the input has otherwise. A field that
-// the input does not have is no change. Of a Slack channel the fields are guesses, which
+// changedFields returns the fields of the week that differ in the input. A field that is
+// missing in the input is not a change. The fields of a Slack import are guesses that
 // people correct, so they are not compared.
 func changedFields(here *qa.Event, week *qa.Imported) (out []qa.ImportChange) {
 	if week.Source != here.Source || week.Format == "slack" {
@@ -110,7 +111,7 @@ func changedFields(here *qa.Event, week *qa.Imported) (out []qa.ImportChange) {
 	}
 	differs("title", here.Title, there.Title)
 	differs("subtitle", here.Subtitle, there.Subtitle)
-	// One word may be the ID of a person whose page was not beside this input.
+	// A name of one word may be a person's ID, if the person's page was not imported too.
 	if !slices.ContainsFunc(strings.Split(there.Authors, ", "), func(name string) bool { return !strings.Contains(name, " ") }) {
 		differs("authors", here.Authors, there.Authors)
 	}
@@ -121,7 +122,7 @@ func changedFields(here *qa.Event, week *qa.Imported) (out []qa.ImportChange) {
 	return out
 }
 
-// minute writes a time; "" is none.
+// minute formats a time to the minute, in UTC; "" for no time.
 func minute(ms int64) string {
 	if ms == 0 {
 		return ""
@@ -145,7 +146,8 @@ func setOf(list []string) map[string]bool {
 	return out
 }
 
-// scopeOf is the part of a source that names the input: what stands before its last #.
+// scopeOf returns the part of a post's source that names the input: the text before the
+// last #.
 func scopeOf(source string) string {
 	return source[:max(0, strings.LastIndexByte(source, '#'))]
 }
@@ -153,10 +155,10 @@ func scopeOf(source string) string {
 // byImport reports whether an import wrote a revision of a post.
 func byImport(p *qa.Post, r *qa.Revision) bool { return r.AtMillis == p.AtMillis }
 
-// compare compares a post that is here with what the input says of it.
+// compare records how an existing post differs from the input.
 func (c *Comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, accept qa.ImportChoice) {
 	if p.Withdrawn {
-		c.Same++ // somebody withdrew it here, which the input does not change
+		c.Same++ // somebody withdrew it here; an import does not bring it back
 		return
 	}
 	note := func(kind, was, is string) *qa.ImportChange {
@@ -198,8 +200,8 @@ func (c *Comparison) compare(me qa.Identity, p *qa.Post, in *qa.ImportedPost, ac
 	}
 }
 
-// sameExceptSpaces reports whether two texts differ in nothing but no-break spaces and the like,
-// which a browser may or may not copy: nobody would see the edit.
+// sameExceptSpaces reports whether two texts are equal, apart from the kind of spaces.
+// Browsers may copy no-break spaces as plain ones, and nobody would see such an edit.
 func sameExceptSpaces(a, b string) bool {
 	return a == b || strings.Map(plainSpace, a) == strings.Map(plainSpace, b)
 }
@@ -211,7 +213,7 @@ func plainSpace(r rune) rune {
 	return r
 }
 
-// withdraw notes that the input no longer has a post.
+// withdraw records that the input no longer contains a post.
 func (c *Comparison) withdraw(me qa.Identity, p *qa.Post, kind string, accept qa.ImportChoice) {
 	if p.Withdrawn {
 		c.Same++
@@ -228,14 +230,14 @@ func (c *Comparison) withdraw(me qa.Identity, p *qa.Post, kind string, accept qa
 	c.Changes = append(c.Changes, change)
 }
 
-// maxPairs bounds how many missing posts of one writer a new one is compared with.
+// maxPairs bounds how many missing posts of one writer a new message is compared with.
 const maxPairs = 50
 
-// pair finds the new messages that are an edited form of a missing one: by the same writer,
-// and with half of the words in common. Only messages that are named by their words need
-// this; others keep their source when they are edited. It returns what is left of fresh
-// and missing.
-func (c *Comparison) pair(me qa.Identity, week *qa.Imported, fresh []int, missing []*qa.Post) ([]int, []*qa.Post) {
+// pairEdited finds new messages that are edited versions of missing posts: they have the
+// same writer, and at least half of the words in common. Only messages whose source is
+// derived from their text need this; others keep their source when they are edited. It
+// returns the messages and the missing posts that were not paired.
+func (c *Comparison) pairEdited(me qa.Identity, week *qa.Imported, unmatched []int, missing []*qa.Post) ([]int, []*qa.Post) {
 	byName := map[string][]*qa.Post{}
 	for _, p := range missing {
 		if qa.IsSourceByText(p.Source) {
@@ -243,37 +245,38 @@ func (c *Comparison) pair(me qa.Identity, week *qa.Imported, fresh []int, missin
 		}
 	}
 	paired := map[*qa.Post]bool{}
-	var left []int
-	for _, i := range fresh {
+	var unpaired []int
+	for _, i := range unmatched {
 		in := &week.Posts[i]
 		var best *qa.Post
-		most, looked := 0.5, 0
+		bestOverlap, compared := 0.5, 0
 		for _, p := range byName[in.Name] {
 			if paired[p] || !qa.IsSourceByText(in.Source) {
 				continue
 			}
-			if looked++; looked > maxPairs {
+			if compared++; compared > maxPairs {
 				break
 			}
-			if n := wordOverlap(p.Text(), in.Text); n > most || n == most && best == nil {
-				best, most = p, n
+			if n := wordOverlap(p.Text(), in.Text); n > bestOverlap || n == bestOverlap && best == nil {
+				best, bestOverlap = p, n
 			}
 		}
 		if best == nil {
-			left = append(left, i)
+			unpaired = append(unpaired, i)
 			continue
 		}
 		paired[best] = true
 		c.IDs[i] = best.ID
 		c.compare(me, best, in, week.Accept)
 	}
-	return left, slices.DeleteFunc(missing, func(p *qa.Post) bool { return paired[p] })
+	return unpaired, slices.DeleteFunc(missing, func(p *qa.Post) bool { return paired[p] })
 }
 
-// maxCompared bounds the words of a text by which it is compared.
+// maxCompared bounds how many words of a text are compared.
 const maxCompared = 500
 
-// wordOverlap returns the part of the words of two texts that both have, from 0 to 1.
+// wordOverlap returns which share of the words of two texts they have in common, from 0
+// to 1.
 func wordOverlap(a, b string) float64 {
 	wa, wb := wordsOf(a), wordsOf(b)
 	if len(wa)+len(wb) == 0 {
@@ -298,7 +301,7 @@ func wordsOf(s string) []string {
 	return w[:min(len(w), maxCompared)]
 }
 
-// excerpt returns the first words of a text, for a report.
+// excerpt returns the beginning of a text, on one line, for a report.
 func excerpt(s string) string {
 	const limit = 120 // characters
 	r := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(s[:min(len(s), 8*limit)], "")), " "))
@@ -308,8 +311,8 @@ func excerpt(s string) string {
 	return string(r[:limit-1]) + "…"
 }
 
-// trimSharedPrefix cuts off the beginning that two texts share, where it is longer than a
-// report shows, so that the report shows where they differ.
+// trimSharedPrefix cuts off most of the beginning that two texts share, if it is long, so
+// that a report shows where the texts differ.
 func trimSharedPrefix(a, b string) (string, string) {
 	const before = 40 // bytes of the shared beginning that are kept
 	n := 0
@@ -319,12 +322,12 @@ func trimSharedPrefix(a, b string) (string, string) {
 	if n <= 2*before {
 		return a, b
 	}
-	from := n - before
-	if at := strings.IndexByte(a[from:n], ' '); at >= 0 {
-		from += at + 1 // a whole word
+	start := n - before
+	if at := strings.IndexByte(a[start:n], ' '); at >= 0 {
+		start += at + 1 // begin with a whole word
 	}
-	for from > 0 && from < len(a) && !utf8.RuneStart(a[from]) {
-		from--
+	for start > 0 && start < len(a) && !utf8.RuneStart(a[start]) {
+		start--
 	}
-	return "…" + a[from:], "…" + b[from:]
+	return "…" + a[start:], "…" + b[start:]
 }

@@ -15,32 +15,32 @@ import (
 	"flyleaf/storage"
 )
 
-// Sources knows which events this person founded by an import, and from which sources, so
-// that a thousand imports do not each look through a thousand events. It is safe for
+// Sources is an index of the events that this person created by imports, by their source.
+// With the index, a thousand imports do not each search a thousand events. It is safe for
 // concurrent use.
 type Sources struct {
 	store storage.Store
 	me    qa.Identity
 
 	mu      lockorder.Mutex[lockorder.Sources] // guards what follows; not held while the store works
-	version int                                // counts the calls of Forget
-	index   *index                             // nil: to be read
+	version int                                // counts the calls of Invalidate
+	index   *index                             // nil: not read yet
 }
 
-// NewSources returns what the person me has imported into a store.
+// NewSources returns an index of the events that the person me imported into a store.
 func NewSources(store storage.Store, me qa.Identity) *Sources { return &Sources{store: store, me: me} }
 
-// index is the imported weeks by what they are looked for by.
+// index is the imported weeks by source, first day and title.
 type index struct {
 	bySource map[string]qa.EventID
 	byDay    map[int64][]importedWeek  // by the first day, ms
 	byTitle  map[string][]importedWeek // by foldTitle
 }
 
-// importedWeek is an event that this person founded by an import.
+// importedWeek is an event that this person created by an import.
 type importedWeek struct {
 	id      qa.EventID
-	format  string // what its source begins with
+	format  string // the first part of its source
 	week    qa.ListedWeek
 	authors string
 }
@@ -59,7 +59,7 @@ func (x *index) add(e *qa.Event, id qa.EventID) {
 	x.byTitle[title] = append(x.byTitle[title], w)
 }
 
-// read returns the index, from memory if it is there.
+// read returns the index, and reads it from the store if it is not in memory.
 func (s *Sources) read(ctx context.Context) (*index, error) {
 	s.mu.Lock()
 	known, version := s.index, s.version
@@ -72,7 +72,7 @@ func (s *Sources) read(ctx context.Context) (*index, error) {
 		return nil, err
 	}
 	x := &index{bySource: map[string]qa.EventID{}, byDay: map[int64][]importedWeek{}, byTitle: map[string][]importedWeek{}}
-	for _, f := range slices.Backward(following) { // of two events from one source the one followed first counts
+	for _, f := range slices.Backward(following) { // if two events have one source, use the one followed first
 		e, err := s.store.Event(ctx, f.Event)
 		if errors.Is(err, storage.ErrNotFound) {
 			continue
@@ -92,7 +92,7 @@ func (s *Sources) read(ctx context.Context) (*index, error) {
 	return x, nil
 }
 
-// Imported notes an event that was just founded by an import.
+// Imported records an event that was just created by an import.
 func (s *Sources) Imported(event *qa.Event, id qa.EventID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +101,8 @@ func (s *Sources) Imported(event *qa.Event, id qa.EventID) {
 	}
 }
 
-// Invalidate makes the next call read the store again: an event has come from elsewhere.
+// Invalidate makes the next call read the store again. It is called after an event with a
+// source changed other than by an import on this device.
 func (s *Sources) Invalidate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +110,7 @@ func (s *Sources) Invalidate() {
 	s.version++
 }
 
-// Find returns the event that this person founded from a source, "" when there is none.
+// Find returns the event that this person created from a source, "" when there is none.
 func (s *Sources) Find(ctx context.Context, source string) (qa.EventID, error) {
 	if source == "" {
 		return "", nil
@@ -126,18 +127,20 @@ func (s *Sources) Find(ctx context.Context, source string) (qa.EventID, error) {
 // maxCandidates bounds the events whose messages are compared with those of one import.
 const maxCandidates = 20
 
-// minSharedMessages is how many messages two weeks of one day must share to be the same whatever
-// their titles are. Fewer could be what people say everywhere ("Thank you!").
+// minSharedMessages is how many messages two weeks with the same first day must share to
+// count as the same week if their titles differ. Fewer shared messages could be common
+// phrases ("Thank you!").
 const minSharedMessages = 3
 
-// SameWeek finds the event that this person imported a week as, under another title or
-// first day: its source is made from both (qa.Imported.SourceFromTitle), so a correction
-// of either gives the week another source. It returns the event, with its ID "" when there
-// is none, or more than one that could be it.
+// SameWeek finds the event that an earlier import of this week created under another title
+// or first day. The source is derived from both (qa.Imported.SourceFromTitle), so
+// correcting either changes the source. It returns an event with the ID "" if no event, or
+// more than one, could be the week.
 //
-// Two weeks are the same if their formats are, one of title and first day is the same or
-// alike, and they share half of the messages of the week with fewer; or, without messages,
-// if title, first day and authors are the same.
+// Two weeks are the same if they have the same format, their titles are similar or their
+// first days equal, and they share at least half of the messages of the week that has fewer
+// (at least minSharedMessages if only the first days agree). Weeks without messages are the
+// same if their titles are similar and first day and authors are equal.
 func (s *Sources) SameWeek(ctx context.Context, week *qa.Imported) (qa.Event, error) {
 	if !week.SourceFromTitle {
 		return qa.Event{}, nil
@@ -155,7 +158,7 @@ func (s *Sources) SameWeek(ctx context.Context, week *qa.Imported) (qa.Event, er
 		}
 	})
 	var best qa.Event
-	most, equals := -1, 0
+	mostShared, ties := -1, 0
 	for _, c := range candidates[:min(len(candidates), maxCandidates)] {
 		event, err := s.store.Event(ctx, c.id) // it may have been edited since
 		if errors.Is(err, storage.ErrNotFound) {
@@ -186,24 +189,24 @@ func (s *Sources) SameWeek(ctx context.Context, week *qa.Imported) (qa.Event, er
 		fewer := min(len(names), len(here))
 		half := shared > 0 && 2*shared >= fewer
 		sameDay := event.StartsAtMillis == week.Event.StartsAtMillis
-		alike := similarTitles(event.Title, week.Event.Title)
-		same := alike && half || sameDay && half && shared >= minSharedMessages ||
-			alike && sameDay && fewer == 0 && event.Authors == week.Event.Authors
+		similar := similarTitles(event.Title, week.Event.Title)
+		same := similar && half || sameDay && half && shared >= minSharedMessages ||
+			similar && sameDay && fewer == 0 && event.Authors == week.Event.Authors
 		switch {
-		case !same || shared < most:
-		case shared == most:
-			equals++
+		case !same || shared < mostShared:
+		case shared == mostShared:
+			ties++
 		default:
-			best, most, equals = event, shared, 1
+			best, mostShared, ties = event, shared, 1
 		}
 	}
-	if equals != 1 {
+	if ties != 1 {
 		return qa.Event{}, nil
 	}
 	return best, nil
 }
 
-// messageNames returns the part of the messages' sources that follows the week's source.
+// messageNames returns, for the messages' sources, the part after the week's source.
 func messageNames(source string, each func(yield func(string))) map[string]bool {
 	out := map[string]bool{}
 	each(func(s string) {
@@ -214,12 +217,12 @@ func messageNames(source string, each func(yield func(string))) map[string]bool 
 	return out
 }
 
-// RenameSource gives a week, and the messages that its import names, the sources that they have
-// in the event that was imported from the source is.
-func RenameSource(week *qa.Imported, is string) {
+// RenameSource replaces a week's source with newSource, also in the sources of its messages,
+// so that they match the event that was imported from newSource.
+func RenameSource(week *qa.Imported, newSource string) {
 	rename := func(source string) string {
-		if name, ok := strings.CutPrefix(source, week.Source+"#"); ok && len(is)+1+len(name) <= schema.MaxShort {
-			return is + "#" + name
+		if name, ok := strings.CutPrefix(source, week.Source+"#"); ok && len(newSource)+1+len(name) <= schema.MaxShort {
+			return newSource + "#" + name
 		}
 		return source
 	}
@@ -233,11 +236,11 @@ func RenameSource(week *qa.Imported, is string) {
 			(*list)[i] = rename(source)
 		}
 	}
-	week.Source = is
+	week.Source = newSource
 }
 
-// candidates returns the weeks that could be this one: of its format, and of its first day or
-// its title.
+// candidates returns the weeks that could be this one: those with the same format, and the
+// same first day or title. Weeks with similar titles come first.
 func (x *index) candidates(week *qa.Imported) []importedWeek {
 	var out []importedWeek
 	for _, list := range [][]importedWeek{x.byDay[week.Event.StartsAtMillis], x.byTitle[foldTitle(week.Event.Title)]} {
@@ -247,7 +250,6 @@ func (x *index) candidates(week *qa.Imported) []importedWeek {
 			}
 		}
 	}
-	// The likely ones first, as there is a bound.
 	slices.SortStableFunc(out, func(a, b importedWeek) int {
 		x, y := similarTitles(a.week.Title, week.Event.Title), similarTitles(b.week.Title, week.Event.Title)
 		switch {
@@ -261,22 +263,23 @@ func (x *index) candidates(week *qa.Imported) []importedWeek {
 	return out
 }
 
-// foldTitle returns the words of a title in lower case, between single spaces.
+// foldTitle returns the words of a title in lower case, separated by single spaces.
 func foldTitle(s string) string { return strings.Join(titleWords(s), " ") }
 
 func titleWords(s string) []string {
 	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
 }
 
-// maxTypos is how many letters of a word may differ, and shortWord up to how many letters
-// none may: "Volume 2" is another book than "Volume 1".
+// maxTypos is how many letters of a word may differ. Words of up to shortWord letters must
+// be equal.
 const (
 	maxTypos  = 2
 	shortWord = 3
 )
 
-// similarTitles reports whether one title is the other with letters mistyped, or with more
-// words behind it. Words of up to three letters, and numbers, have to be the same.
+// similarTitles reports whether one title is the other with typos, or with words added at
+// the end. Words of up to shortWord letters, and words with digits, have to be equal:
+// "Volume 2" is not the same book as "Volume 1".
 func similarTitles(a, b string) bool {
 	x, y := titleWords(a), titleWords(b)
 	if len(x) == 0 || len(y) == 0 {

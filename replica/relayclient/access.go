@@ -13,9 +13,9 @@ import (
 // maxAccessKeys bounds the keys that are shown to a relay for one event.
 const maxAccessKeys = 8
 
-// proveAccess answers a relay that shows an event only to those who hold a role in
-// it, and asks for the event again. Each key is tried once until the relay is asked
-// anew: an invitation that was answered gives way to the person's own.
+// proveAccess answers the challenge of a relay that shows an event only to people with a
+// role in it, and requests the event again. Each call tries the next key; after the last
+// one the event counts as not available until the session asks again.
 func (c *conversation) proveAccess(ctx context.Context, asked *repo.Message) error {
 	err := c.view(ctx, func(st State) ([]*repo.Message, error) {
 		defer c.noteStatus(st)
@@ -40,9 +40,9 @@ func (c *conversation) proveAccess(ctx context.Context, asked *repo.Message) err
 	return err
 }
 
-// accessAnswer signs for the relay that this device dialled, on this connection. A
-// relay of an earlier version, which does not ask for that, gets what it understands;
-// what it could pass on opens nothing at relays of today.
+// accessAnswer signs the relay's challenge. The signature is valid only for the relay that
+// this device dialled, and only on this connection. A relay of an earlier version gets the
+// older form, which it could forward to others; current relays do not accept that form.
 func (s *session) accessAnswer(key keys.Key, event qa.EventID, asked *repo.Message) (*repo.Message, error) {
 	answer := &repo.Message{Type: repo.TypeAccess, DocumentID: string(event)}
 	var err error

@@ -1,11 +1,10 @@
-// Package relayclient keeps a device's connections to relays, one to each relay however
-// many events are exchanged there, and the conversation about each event.
+// Package relayclient keeps a device's connections to relays, one connection for each relay
+// whatever the number of events, and the sync conversation about each event.
 //
-// It guarantees that a relay that cannot be reached is tried again, ever more rarely and
-// never at the same moment as other devices; that what it says about an event was read
-// from the event's document under the document's lock, so that the document has it on
-// disk; and that an event counts as synced only by what the relay said after the device
-// last had something new.
+// It guarantees that it retries a relay that cannot be reached, with growing random waits;
+// that it sends only what it read from the event's document under the document's lock, and
+// so only what is on disk; and that an event counts as synced only after the relay has
+// answered the device's latest change.
 //
 // It never looks into changes, never stores anything, and never waits for the network
 // while a document is locked.
@@ -34,8 +33,8 @@ type Config struct {
 	// Changed is called when the status of an event has changed. The event's document
 	// may be locked meanwhile.
 	Changed func(qa.EventID)
-	// ServesApp is called after each dial at which the relay at url said whether it
-	// serves Flyleaf for the browser. No lock is held meanwhile.
+	// ServesApp is called after a dial in which the relay at url said whether it serves
+	// Flyleaf for the browser. No lock is held meanwhile.
 	ServesApp func(ctx context.Context, url string, serves bool)
 }
 
@@ -49,7 +48,7 @@ type Client struct {
 	mu          lockorder.Mutex[lockorder.Connections] // guards what follows
 	closed      bool
 	connections map[string]*connection     // by the relay's URL
-	byEvent     map[qa.EventID]*connection // which one an event is exchanged over
+	byEvent     map[qa.EventID]*connection // the connection that syncs an event
 	changed     chan struct{}              // closed and replaced when a status has changed
 }
 
@@ -71,9 +70,8 @@ func (c *Client) Close() {
 	c.work.Wait()
 }
 
-// Attach begins to exchange an event with the relay at url, over the connection that
-// there is or a new one, and ends the exchange with another relay. It does nothing
-// after Close.
+// Attach starts syncing an event with the relay at url, over the existing connection or a
+// new one, and stops syncing it with any other relay. It does nothing after Close.
 func (c *Client) Attach(doc Document, url string) {
 	c.mu.Lock()
 	if c.closed {
@@ -96,7 +94,7 @@ func (c *Client) Attach(doc Document, url string) {
 	conn.add(doc)
 }
 
-// Detach ends the exchange of an event. It reports whether there was one.
+// Detach stops syncing an event. It reports whether the event was attached.
 func (c *Client) Detach(id qa.EventID) bool {
 	c.mu.Lock()
 	conn := c.byEvent[id]
@@ -108,15 +106,16 @@ func (c *Client) Detach(id qa.EventID) bool {
 	return conn != nil
 }
 
-// connectionOf returns the connection of an event; nil when it is not attached.
+// connectionOf returns the connection that syncs an event; nil when the event is not
+// attached.
 func (c *Client) connectionOf(id qa.EventID) *connection {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.byEvent[id]
 }
 
-// Attached returns the URL of the relay that an event is exchanged with; false when
-// there is none.
+// Attached returns the URL of the relay that an event is attached to; false when it is
+// attached to none.
 func (c *Client) Attached(id qa.EventID) (url string, ok bool) {
 	if conn := c.connectionOf(id); conn != nil {
 		return conn.url, true
@@ -124,7 +123,7 @@ func (c *Client) Attached(id qa.EventID) (url string, ok bool) {
 	return "", false
 }
 
-// AllAttached returns the events that are exchanged, each with the URL of its relay.
+// AllAttached returns the attached events, each with the URL of its relay.
 func (c *Client) AllAttached() map[qa.EventID]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,7 +134,7 @@ func (c *Client) AllAttached() map[qa.EventID]string {
 	return out
 }
 
-// Status returns how far the exchange of an event has come; false when it is not attached.
+// Status returns the sync status of an event; false when it is not attached.
 func (c *Client) Status(id qa.EventID) (qa.RelayStatus, bool) {
 	conn := c.connectionOf(id)
 	if conn == nil {
@@ -144,8 +143,8 @@ func (c *Client) Status(id qa.EventID) (qa.RelayStatus, bool) {
 	return conn.status(id)
 }
 
-// Updated tells that a document has a new change. Relay and device differ from now on,
-// and the status says so when Updated returns. It reports whether the event is attached.
+// Updated records that a document has a new change, so that relay and device differ. The
+// status shows this when Updated returns. Updated reports whether the event is attached.
 func (c *Client) Updated(id qa.EventID) bool {
 	conn := c.connectionOf(id)
 	if conn == nil {
@@ -156,18 +155,18 @@ func (c *Client) Updated(id qa.EventID) bool {
 	return true
 }
 
-// Ask makes an event count as synced only once the relay has said so after this moment.
-// What the relay said before may have become untrue: another device's change can be on
-// the relay and on its way to here. A connection that waits before its next attempt
-// begins the attempt now.
+// Ask makes an event count as synced only after the relay has answered a question sent
+// after this call. Earlier answers may be out of date: the relay may have another device's
+// change that has not arrived here yet. A connection that waits before its next attempt
+// starts the attempt now.
 func (c *Client) Ask(id qa.EventID) {
 	if conn := c.connectionOf(id); conn != nil {
 		conn.ask(id)
 	}
 }
 
-// DeadEnd returns why waiting for an event to be synced is of no use, nil when it may be.
-// See IsDeadEnd for the errors.
+// DeadEnd returns why waiting for an event to be synced does not help; nil when it may
+// help. See IsDeadEnd for the errors.
 func (c *Client) DeadEnd(id qa.EventID) error {
 	if conn := c.connectionOf(id); conn != nil {
 		return conn.deadEnd(id)
@@ -175,20 +174,20 @@ func (c *Client) DeadEnd(id qa.EventID) error {
 	return nil
 }
 
-// Ephemeral makes a message that is sent once and not repeated, as number count of the
-// connection whose name is session.
+// Ephemeral makes a message that is sent once and not repeated. session is the name of the
+// connection, count the number of the message on it.
 type Ephemeral func(session string, count uint64) (*repo.Message, error)
 
-// Send has a message about an event sent, if there is a connection to its relay now;
-// else it is dropped.
+// Send sends a message about an event if its relay is connected now; otherwise it drops the
+// message.
 func (c *Client) Send(id qa.EventID, m Ephemeral) {
 	if conn := c.connectionOf(id); conn != nil {
 		conn.queue(id, m)
 	}
 }
 
-// Wake makes all connections that wait before their next attempt begin it now: the
-// network has come back, or a person is asking.
+// Wake makes all connections that wait before their next attempt start it now: the network
+// has come back, or a person has asked for it.
 func (c *Client) Wake() {
 	c.mu.Lock()
 	all := make([]*connection, 0, len(c.connections))
@@ -209,7 +208,7 @@ func (c *Client) NextChange() <-chan struct{} {
 	return c.changed
 }
 
-// wakeWaiting closes the channel that NextChange returned.
+// wakeWaiting wakes the callers of NextChange.
 func (c *Client) wakeWaiting() {
 	c.mu.Lock()
 	close(c.changed)
@@ -217,8 +216,8 @@ func (c *Client) wakeWaiting() {
 	c.mu.Unlock()
 }
 
-// relayError is what a relay said before it ended the connection, or what it did
-// that it must not do.
+// relayError is an error that the relay sent before it ended the connection, or a violation
+// of the protocol by the relay.
 type relayError struct {
 	what string
 	err  error

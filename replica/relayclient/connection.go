@@ -14,48 +14,47 @@ import (
 	"flyleaf/qa"
 )
 
-// Bounds in time of a connection.
+// Times of a connection.
 const (
 	dialTimeout = 10 * time.Second
 	joinTimeout = 10 * time.Second
-	// stableAfter is how long a connection has to last before the next attempt is
-	// again as quick as the first: a relay that ends every connection at once is
-	// not to be hammered.
+	// stableAfter is how long a connection has to last before the waits between attempts
+	// start small again. So a relay that ends every connection at once is not hammered.
 	stableAfter = 10 * time.Second
-	// localRetryMax bounds the waits for a relay on this very machine: asking it
-	// costs nothing, and who starts one is looking at the screen.
+	// localRetryMax bounds the waits for a relay on this machine: attempts are cheap, and
+	// the person who starts the relay is waiting for it.
 	localRetryMax = 2 * time.Second
 )
 
 // maxQueued bounds the ephemeral messages that wait for the session.
 const maxQueued = 64
 
-// connection is the way to one relay: the connection that there is, or the attempts to
-// have one. It is shared by the events that are exchanged with that relay.
+// connection is the connection to one relay, or the attempts to make one. The events that
+// are attached to the relay share it.
 type connection struct {
 	client *Client
 	url    string
-	wake   chan struct{} // holds a token when an attempt shall begin at once
+	wake   chan struct{} // holds a token when the next attempt has to start at once
 	more   chan struct{} // holds a token while dirty is not empty
 
 	mu     lockorder.Mutex[lockorder.Connection] // guards what follows
 	events map[qa.EventID]*attached
-	dirty  map[qa.EventID]bool // to be looked at by the session
-	asked  map[qa.EventID]bool // the relay's word of now is wanted; see Client.Ask
+	dirty  map[qa.EventID]bool // events that the session has to handle
+	asked  map[qa.EventID]bool // events for which Client.Ask was called
 	queued []queued            // at most maxQueued
-	// state and why are what an event begins with that is attached now.
+	// state and why are the first status of an event that is attached now.
 	state, why string
 	clockOff   int64 // ms, see ClockOff
 }
 
-// attached is an event that is exchanged over a connection.
+// attached is an event that is synced over a connection.
 type attached struct {
 	doc     Document
 	status  qa.RelayStatus
 	deadEnd error // see connection.noteDeadEnd
 }
 
-// queued is an ephemeral message that the session is to send.
+// queued is an ephemeral message that the session has to send.
 type queued struct {
 	event   qa.EventID
 	message Ephemeral
@@ -68,7 +67,7 @@ func newConnection(c *Client, url string) *connection {
 	}
 }
 
-// add begins to exchange an event, or has the session look at it again.
+// add starts syncing an event, or makes the session handle it again.
 func (c *connection) add(doc Document) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -80,7 +79,7 @@ func (c *connection) add(doc Document) {
 	c.mark(doc.ID())
 }
 
-// drop ends the exchange of an event.
+// drop stops syncing an event.
 func (c *connection) drop(id qa.EventID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,7 +87,7 @@ func (c *connection) drop(id qa.EventID) {
 	c.mark(id)
 }
 
-// mark makes the session look at an event. mu is held.
+// mark makes the session handle an event. mu is held.
 func (c *connection) mark(id qa.EventID) {
 	c.dirty[id] = true
 	select {
@@ -97,8 +96,8 @@ func (c *connection) mark(id qa.EventID) {
 	}
 }
 
-// takeDirty returns the events to look at, each with its document, nil for an event that
-// was dropped.
+// takeDirty returns and clears the marked events, each with its document; nil for an event
+// that was dropped.
 func (c *connection) takeDirty() map[qa.EventID]Document {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -113,7 +112,7 @@ func (c *connection) takeDirty() map[qa.EventID]Document {
 	return out
 }
 
-// documents returns what is exchanged over this connection, ascending by event.
+// documents returns the documents that are synced over this connection, ascending by event.
 func (c *connection) documents() []Document {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -132,8 +131,8 @@ func (c *connection) wakeUp() {
 	}
 }
 
-// queue keeps an ephemeral message for the session. It is dropped when the relay cannot
-// be reached, or too many wait.
+// queue queues an ephemeral message for the session. The message is dropped when the relay
+// is not connected or the queue is full.
 func (c *connection) queue(id qa.EventID, m Ephemeral) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,7 +144,7 @@ func (c *connection) queue(id qa.EventID, m Ephemeral) {
 	c.mark(id)
 }
 
-// takeQueued returns what was queued.
+// takeQueued returns and clears the queued messages.
 func (c *connection) takeQueued() []queued {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,8 +153,8 @@ func (c *connection) takeQueued() []queued {
 	return out
 }
 
-// status returns how far the exchange of an event has come; false for one that is not
-// exchanged over this connection.
+// status returns the sync status of an event; false if the event is not synced over this
+// connection.
 func (c *connection) status(id qa.EventID) (qa.RelayStatus, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -168,7 +167,7 @@ func (c *connection) status(id qa.EventID) (qa.RelayStatus, bool) {
 	return status, true
 }
 
-// updated notes that a document has a new change.
+// updated records that a document has a new change.
 func (c *connection) updated(id qa.EventID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,7 +177,7 @@ func (c *connection) updated(id qa.EventID) {
 	}
 }
 
-// ask is Client.Ask.
+// ask implements Client.Ask.
 func (c *connection) ask(id qa.EventID) {
 	c.mu.Lock()
 	if on := c.events[id]; on != nil {
@@ -190,7 +189,7 @@ func (c *connection) ask(id qa.EventID) {
 	c.wakeUp()
 }
 
-// noLongerSynced makes an event that was synced one that is being synced. mu is held.
+// noLongerSynced changes the state of an event from synced to syncing. mu is held.
 func (c *connection) noLongerSynced(on *attached) {
 	if on.status.State == qa.RelaySynced {
 		on.status.State, on.status.Why = qa.RelaySyncing, ""
@@ -198,14 +197,14 @@ func (c *connection) noLongerSynced(on *attached) {
 	}
 }
 
-// isAsked reports whether the relay is still to be asked about an event.
+// isAsked reports whether the relay has still to be asked about an event.
 func (c *connection) isAsked(id qa.EventID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.asked[id]
 }
 
-// takeAsked is isAsked, and notes that the relay is being asked.
+// takeAsked is isAsked, and records that the relay is being asked now.
 func (c *connection) takeAsked(id qa.EventID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -214,9 +213,9 @@ func (c *connection) takeAsked(id qa.EventID) bool {
 	return asked
 }
 
-// setStatus notes an event's state and tells of it if it is new.
+// setStatus records an event's state, and notifies waiters if it has changed.
 func (c *connection) setStatus(id qa.EventID, state, why string) {
-	why = qa.CleanLine(why) // it may be the relay's words
+	why = qa.CleanLine(why) // it may contain text from the relay
 	c.mu.Lock()
 	on := c.events[id]
 	if on == nil || on.status.State == state && on.status.Why == why {
@@ -232,7 +231,8 @@ func (c *connection) setStatus(id qa.EventID, state, why string) {
 	c.client.cfg.Changed(id)
 }
 
-// setAll notes the state of the connection itself, and so of all its events.
+// setAll records the state of the connection itself, which is also the state of all its
+// events.
 func (c *connection) setAll(state, why string) {
 	c.mu.Lock()
 	c.state, c.why = state, why
@@ -242,9 +242,9 @@ func (c *connection) setAll(state, why string) {
 	}
 }
 
-// noteDeadEnd notes why waiting for an event is of no use; nil says that it may be of
-// use. A conversation without progress stays noted while the next connections only have
-// it again, until the event is synced or the relay is asked.
+// noteDeadEnd records why waiting for an event does not help; nil: it may help. Any error
+// but ErrDisagree stays recorded over new connections, until the event is synced or
+// Client.Ask is called.
 func (c *connection) noteDeadEnd(id qa.EventID, why error) {
 	c.mu.Lock()
 	on := c.events[id]
@@ -260,7 +260,7 @@ func (c *connection) noteDeadEnd(id qa.EventID, why error) {
 	}
 }
 
-// deadEnd returns why waiting for an event is of no use.
+// deadEnd returns why waiting for an event does not help; nil when it may help.
 func (c *connection) deadEnd(id qa.EventID) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -270,7 +270,7 @@ func (c *connection) deadEnd(id qa.EventID) error {
 	return nil
 }
 
-// run connects, again and again, until ctx ends.
+// run connects again and again until ctx ends.
 func (c *connection) run(ctx context.Context) {
 	defer c.client.work.Done()
 	attempt := 0
@@ -294,7 +294,7 @@ func (c *connection) run(ctx context.Context) {
 	}
 }
 
-// connect has one connection, from dialling to its end.
+// connect dials, and runs one session until it ends.
 func (c *connection) connect(ctx context.Context) error {
 	dialling, cancel := context.WithTimeout(ctx, dialTimeout)
 	conn, err := c.client.cfg.Dial.Dial(dialling, c.url)
@@ -313,9 +313,9 @@ func (c *connection) connect(ctx context.Context) error {
 	return newSession(c, conn).run(ctx)
 }
 
-// wait waits a random time before the next attempt: between nothing and a bound
-// that doubles with each attempt ("full jitter"), so that the devices that lost a
-// relay together do not come back together. It returns true when woken.
+// wait waits a random time before the next attempt, between zero and a bound that doubles
+// with each attempt ("full jitter"). So devices that lost a relay at the same moment do not
+// return at the same moment. It returns true when it was woken.
 func (c *connection) wait(ctx context.Context, attempt int) bool {
 	cfg := &c.client.cfg
 	bound := cfg.RetryMax

@@ -15,37 +15,37 @@ import (
 	"flyleaf/storage"
 )
 
-// The waits before a relay is offered again what it put off: for a rate or a quota
-// time is enough, and nobody tells that it has passed.
+// The waits before deferred changes are offered to the relay again. A rate limit or a quota
+// recovers with time, and the relay does not announce it.
 const (
 	offerAgainMin = 30 * time.Second
 	offerAgainMax = 10 * time.Minute
 )
 
-// epochUnknown is the epoch of a conversation that has not looked at its document yet.
+// epochUnknown is the epoch of a conversation that has not read its document yet.
 const epochUnknown = -1
 
-// conversation is what one session knows about one event. It is used by the session's
-// goroutine alone.
+// conversation is the state of one session about one event. Only the session's goroutine
+// uses it.
 type conversation struct {
 	session   *session
 	doc       Document
 	state     *sync.Peer
-	epoch     int  // State.Epoch of the document that state was made for
+	epoch     int  // the State.Epoch that the field state belongs to
 	firstSent bool // the first message was sent
 	// answered says that the relay has sent a sync message.
 	answered  bool
-	probeNext bool      // the relay is to be made to answer, see messages
-	probedAt  time.Time // when the relay was last asked what it holds now; by time.Now, since a wait has nothing to do with what a person's clock says
+	probeNext bool      // a probe is due, see messages
+	probedAt  time.Time // when the last probe was sent; by time.Now, because a wrong clock must not affect waits
 
 	lossKnown        bool      // see State.NoteDelivery
 	authorityChanged bool      // roles or blocks have changed; see offerAgain
-	retryAt          time.Time // when the relay is offered again what it put off
+	retryAt          time.Time // when deferred changes are offered to the relay again
 	retries          int
 
-	keysTried      int  // how many of this device's keys have answered the challenge
-	notInvited     bool // none of them may read the event
-	unknownAddress bool // the relay does not know the address that this device dialled as its own
+	keysTried      int  // how many of this device's keys have answered the relay's challenge
+	notInvited     bool // none of these keys may read the event
+	unknownAddress bool // the relay does not recognise the address that this device dialled
 	unavailable    bool // the relay said that it does not have the event
 }
 
@@ -53,14 +53,15 @@ func newConversation(s *session, doc Document) *conversation {
 	return &conversation{session: s, doc: doc, state: sync.NewPeer(), epoch: epochUnknown}
 }
 
-// restart begins the conversation anew, on the same connection.
+// restart starts the conversation again on the same connection.
 func (c *conversation) restart() {
-	// The relay may find that it has said already all that it would say now.
+	// The relay remembers the earlier messages and may find that it has nothing to add, so
+	// ask it.
 	c.probeNext = c.probeNext || c.firstSent
 	c.state, c.firstSent, c.answered, c.epoch = sync.NewPeer(), false, false, epochUnknown
 }
 
-// catchUp begins anew when changes have been taken out of the document.
+// catchUp restarts the conversation if changes have been excluded from the document.
 func (c *conversation) catchUp(st State, epoch int) {
 	if c.epoch != epoch && c.epoch != epochUnknown {
 		c.restart()
@@ -69,7 +70,7 @@ func (c *conversation) catchUp(st State, epoch int) {
 	c.state.RefusedBy(st.Refuses)
 }
 
-// view calls f with the document and sends what f returns.
+// view calls f with the document and sends the messages that f returns.
 func (c *conversation) view(ctx context.Context, f func(State) ([]*repo.Message, error)) error {
 	var out []*repo.Message
 	err := c.doc.View(ctx, func(st State) (err error) {
@@ -82,7 +83,7 @@ func (c *conversation) view(ctx context.Context, f func(State) ([]*repo.Message,
 	return c.session.sendAll(out)
 }
 
-// sendNext says what there is to say about the event.
+// sendNext sends the next messages about the event, if any.
 func (c *conversation) sendNext(ctx context.Context) error {
 	return c.view(ctx, func(st State) ([]*repo.Message, error) {
 		out, err := c.messages(ctx, st)
@@ -93,15 +94,15 @@ func (c *conversation) sendNext(ctx context.Context) error {
 	})
 }
 
-// probe makes the relay say what it holds now. What this device has to say goes first, so
-// that the answer is to that too.
+// probe asks the relay which changes it has now. The device's own sync message is sent
+// first, so the answer covers it.
 func (c *conversation) probe(ctx context.Context) error {
 	c.probeNext = true
 	return c.sendNext(ctx)
 }
 
-// messages returns what there is to say about the event: the next sync message, then the
-// question what the relay holds.
+// messages returns the next messages about the event: the next sync message, then a probe
+// if one is due.
 func (c *conversation) messages(ctx context.Context, st State) ([]*repo.Message, error) {
 	c.catchUp(st, st.Epoch())
 	var out []*repo.Message
@@ -121,7 +122,7 @@ func (c *conversation) messages(ctx context.Context, st State) ([]*repo.Message,
 	return out, nil
 }
 
-// nextSync makes the next sync message; nil when there is nothing to say.
+// nextSync returns the next sync message; nil when there is nothing to send.
 func (c *conversation) nextSync(st State) (*repo.Message, error) {
 	m, ok, err := c.state.Generate(st)
 	if err != nil {
@@ -143,7 +144,7 @@ func (c *conversation) nextSync(st State) (*repo.Message, error) {
 	}, nil
 }
 
-// receive takes in a sync message and answers it.
+// receive processes a sync message and answers it.
 func (c *conversation) receive(ctx context.Context, m *repo.Message) error {
 	msg, err := wire.DecodeMessage(m.Data)
 	if err != nil {
@@ -175,8 +176,8 @@ func (c *conversation) receive(ctx context.Context, m *repo.Message) error {
 	return c.doc.Respond(ctx, posts)
 }
 
-// answer takes in what a sync message says, after its changes were taken, and returns
-// what there is to say to it.
+// answer processes the heads and requests of a sync message, after its changes were added,
+// and returns the answer.
 func (c *conversation) answer(ctx context.Context, st State, before Received, msg *wire.Message) ([]*repo.Message, error) {
 	c.authorityChanged = c.authorityChanged || st.AuthorityChanges() != before.AuthorityChanges
 	c.catchUp(st, before.Epoch)
@@ -198,8 +199,8 @@ func (c *conversation) answer(ctx context.Context, st State, before Received, ms
 	return out, err
 }
 
-// offerAgain offers own changes again that the relay put off: when it is time, or now,
-// because something of the event has changed that may have been the reason.
+// offerAgain offers own changes again that the relay deferred. It does so when their time
+// has come, or at once if now is set: the reason for the deferral may be gone.
 func (c *conversation) offerAgain(ctx context.Context, now bool) error {
 	if !slices.ContainsFunc(c.doc.RelayRefusals(), func(r Refusal) bool { return r.Deferred }) {
 		c.retryAt, c.retries = time.Time{}, 0
@@ -222,8 +223,8 @@ func (c *conversation) offerAgain(ctx context.Context, now bool) error {
 	return c.sendNext(ctx)
 }
 
-// receiveProof takes in the two changes by which a relay of an earlier version shows that an
-// actor has signed two versions of one. They are changes like any others.
+// receiveProof processes the two changes with which a relay of an earlier version proves
+// that an actor signed two versions of one change. They are received like other changes.
 func (c *conversation) receiveProof(ctx context.Context, proof *repo.Proof) error {
 	posts, err := c.doc.Receive(ctx, [][]byte{proof.A, proof.B}, slices.Concat(proof.SigA, proof.SigB), func(State, Received) error { return nil })
 	if err != nil {
@@ -235,13 +236,13 @@ func (c *conversation) receiveProof(ctx context.Context, proof *repo.Proof) erro
 	return c.sendNext(ctx)
 }
 
-// receiveUnavailable takes in that the relay does not have the event. Where this device
-// has it, the relay has been told its heads and asks for the changes when it wants them.
-// The session asks again from time to time.
+// receiveUnavailable processes the message that the relay does not have the event. If this
+// device has the event, the relay knows its heads and can request the changes. The session
+// asks again from time to time.
 func (c *conversation) receiveUnavailable(ctx context.Context) error {
 	return c.doc.View(ctx, func(st State) (err error) {
 		c.unavailable = true
-		// A relay that wants proof of access first does not say what it holds.
+		// A relay that first wants proof of access does not say which changes it has.
 		if st.Graph().Len() > 0 && c.keysTried == 0 && !c.notInvited {
 			if c.lossKnown, err = st.NoteDelivery(ctx, nil, c.lossKnown); err != nil {
 				return err
@@ -252,7 +253,7 @@ func (c *conversation) receiveUnavailable(ctx context.Context) error {
 	})
 }
 
-// receiveRefused takes in which own changes the relay did not take.
+// receiveRefused processes the list of own changes that the relay did not accept.
 func (c *conversation) receiveRefused(ctx context.Context, refused []repo.Refusal) error {
 	return c.doc.View(ctx, func(st State) error {
 		if err := st.NoteRefused(ctx, refused); err != nil {
@@ -263,8 +264,8 @@ func (c *conversation) receiveRefused(ctx context.Context, refused []repo.Refusa
 	})
 }
 
-// noteStatus notes how far the exchange has come. The document is locked, so no change
-// can come between looking and noting.
+// noteStatus updates the event's sync status. The document is locked, so its state cannot
+// change between the check and the update.
 func (c *conversation) noteStatus(st State) {
 	state, why := qa.RelaySyncing, ""
 	byRelay := st.RelayRefusals()
@@ -274,21 +275,21 @@ func (c *conversation) noteStatus(st State) {
 	case c.answered && !c.state.Probing() && !conn.isAsked(c.doc.ID()) && st.Graph().Len() > 0 && c.state.InSync(st.Graph()):
 		state = qa.RelaySynced
 	case c.unknownAddress:
-		why = "the relay does not know " + conn.url + " as an address of its own, so this device cannot prove to it who it is; its operator has to name the address (syncserver --address), or somebody else stands between. Nothing is lost"
+		why = "the relay does not recognise " + conn.url + " as one of its addresses, so this device cannot prove its identity to it. Its operator has to add the address (syncserver --address); otherwise another server is in between. Nothing is lost"
 	case c.notInvited:
-		why = "the relay shows this event only to those who were invited, and this device is not among them yet; it asks again by itself"
+		why = "the relay shows this event only to people who were invited, and you are not among them yet; this device asks again automatically"
 	case c.unavailable:
 		why = "the relay does not have this event yet"
 	case len(byRelay) > 0:
-		why = fmt.Sprintf("the relay did not take %s of yours: %s", count(len(byRelay)), inSentence(byRelay[0].Reason))
+		why = fmt.Sprintf("the relay did not accept %s of yours: %s", count(len(byRelay)), inSentence(byRelay[0].Reason))
 	case refusedHere > 0:
-		why = fmt.Sprintf("the relay has %s that this device cannot take: %s", count(refusedHere), inSentence(whyHere))
+		why = fmt.Sprintf("the relay has %s that this device does not accept: %s", count(refusedHere), inSentence(whyHere))
 	}
 	conn.setStatus(c.doc.ID(), state, why)
 	conn.noteDeadEnd(c.doc.ID(), c.disagreement(st, byRelay))
 }
 
-// inSentence makes a reason, a sentence of its own, the end of another.
+// inSentence removes a reason's full stop, so that it can end another sentence.
 func inSentence(reason string) string { return strings.TrimSuffix(reason, ".") }
 
 func count(changes int) string {
@@ -298,9 +299,9 @@ func count(changes int) string {
 	return fmt.Sprintf("%d changes", changes)
 }
 
-// disagreement returns ErrDisagree when all that this device lacks of the relay's
-// changes was refused here, and all that the relay lacks was refused there or depends
-// on what was. What a relay has put off may yet be taken, so it does not count.
+// disagreement returns ErrDisagree if every change of the relay that this device lacks was
+// refused here, and every change that the relay lacks was refused by the relay or depends on
+// a change that was. Changes that the relay deferred do not count: it may accept them later.
 func (c *conversation) disagreement(st State, byRelay []Refusal) error {
 	g := st.Graph()
 	theirs, heard := c.state.TheirHeads()

@@ -14,8 +14,8 @@ import (
 
 // Dialer opens connections to relays.
 type Dialer interface {
-	// Dial connects to a ws:// or wss:// URL. It returns when the connection
-	// stands, fails, or ctx ends.
+	// Dial connects to a ws:// or wss:// URL. It returns when the connection is
+	// established, when it fails, or when ctx ends.
 	Dial(ctx context.Context, url string) (Conn, error)
 }
 
@@ -23,20 +23,20 @@ type Dialer interface {
 // at the same time, each by one goroutine; Close by any, any number of times.
 type Conn interface {
 	// Read returns the next frame, at most wire.MaxFrame bytes. It fails within
-	// 15 s after the other side stopped answering, also when nothing is sent.
+	// 15 s after the other side stopped answering, even if neither side sends frames.
 	Read() ([]byte, error)
-	// Write sends a frame. It fails when the other side has not taken it in 10 s.
+	// Write sends a frame. It fails when the other side has not received it within 10 s.
 	Write(frame []byte) error
 	Close() error
 }
 
-// RelayClock is a Conn whose relay has said what time it was when it was dialled; the zero
-// time where it did not.
+// RelayClock is a Conn that knows the relay's time at the moment of dialling; the zero time
+// if the relay did not send it.
 type RelayClock interface{ RelayTime() time.Time }
 
-// ClockOff returns how far the clock is ahead of the relay's in ms, negative when it is
-// behind; 0 when they agree as far as clocks do, or the relay does not say. The relay's
-// word decides nothing: a person is told that one of the two is wrong.
+// ClockOff returns how many ms this device's clock is ahead of the relay's, negative when it
+// is behind; 0 when the difference is small (qa.ClocksApart) or the relay's time is unknown.
+// It is only for telling the person that one of the two clocks is wrong.
 func ClockOff(conn Conn, now time.Time) int64 {
 	c, ok := conn.(RelayClock)
 	if !ok || c.RelayTime().IsZero() || !qa.ClocksDiffer(now, c.RelayTime()) {
@@ -45,13 +45,14 @@ func ClockOff(conn Conn, now time.Time) int64 {
 	return now.UnixMilli() - c.RelayTime().UnixMilli()
 }
 
-// AppReporter is a Conn that may know whether its relay serves Flyleaf for the browser.
+// AppReporter is a Conn that may know whether the relay serves Flyleaf for the browser.
 type AppReporter interface{ ServesApp() (serves, known bool) }
 
-// ErrNoDialer is returned where the platform has no way to reach a relay.
+// ErrNoDialer is returned on platforms that have no way to reach a relay.
 var ErrNoDialer = errors.New("this build has no way to reach a relay")
 
-// ExplainDial says in a few words why a relay could not be reached, or was lost.
+// ExplainDial returns in a few words why a relay could not be reached, or why the
+// connection ended.
 func ExplainDial(err error) string {
 	var dns *net.DNSError
 	var opErr *net.OpError
@@ -73,7 +74,7 @@ func ExplainDial(err error) string {
 	case errors.As(err, &opErr) && opErr.Err != nil:
 		return "the relay cannot be reached: " + opErr.Err.Error()
 	case strings.Contains(err.Error(), "bad handshake"):
-		return "what answers at this address is not a relay"
+		return "the server at this address is not a relay"
 	}
 	return "the relay cannot be reached: " + err.Error()
 }

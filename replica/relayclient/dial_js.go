@@ -16,35 +16,35 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// Browser dials relays by the browser's own WebSocket. A browser does not say why a
-// connection failed, nor let a program ping: a half-open connection is noticed when
-// the browser does.
+// Browser dials relays with the browser's own WebSocket. A browser does not say why a
+// connection failed, and does not let a program send pings: a half-open connection is
+// noticed only when the browser notices it.
 type Browser struct{}
 
 // PlatformDialer returns a Browser.
 func PlatformDialer() Dialer { return Browser{} }
 
-// addresses returns "": a browser does not show the device's addresses. It has an event
-// for their change, upon which the program calls Client.Wake.
+// addresses returns "": a browser does not show the device's addresses. It has an event for
+// their change, on which the program calls Client.Wake.
 func addresses() string { return "" }
 
 const (
-	// maxUnread bounds the bytes of frames that wait to be read: a browser takes
-	// what comes, however slowly it is read.
+	// maxUnread bounds the bytes of frames that wait to be read: a browser accepts
+	// frames however slowly the program reads them.
 	maxUnread = 8 * wire.MaxFrame
-	// maxUnsent is how many bytes may wait in the browser before Write waits for
-	// the other side to take some.
+	// maxUnsent is how many bytes may wait in the browser before Write waits until
+	// the other side has received some.
 	maxUnsent    = 1 << 20
-	drainPoll    = 20 * time.Millisecond // between two looks whether it has
+	drainPoll    = 20 * time.Millisecond // between two checks of that
 	drainTimeout = 10 * time.Second
 )
 
 var (
-	errNoRelay   = errors.New("no relay answers there, or the network does not let it")
-	errUnread    = errors.New("the relay sends faster than this device can take it")
-	errUnsent    = errors.New("the relay does not take what is sent")
-	errTextFrame = errors.New("what answers at this address is not a relay")
-	errFrameSize = errors.New("the relay sends more in one message than it may")
+	errNoRelay   = errors.New("no relay answers there, or the network blocks it")
+	errUnread    = errors.New("the relay sends faster than this device can read")
+	errUnsent    = errors.New("the relay does not receive what this device sends")
+	errTextFrame = errors.New("the server at this address is not a relay")
+	errFrameSize = errors.New("the relay sent a message that is larger than allowed")
 )
 
 // Dial implements Dialer.
@@ -76,7 +76,7 @@ type browserConn struct {
 	mu     sync.Mutex
 	frames [][]byte
 	unread int   // bytes of frames
-	err    error // nothing comes any more
+	err    error // why no more frames arrive
 	once   sync.Once
 }
 
@@ -102,8 +102,8 @@ func (c *browserConn) begin(url string) (err error) {
 	return nil
 }
 
-// ServesApp implements AppReporter. A browser does not show a program the answer to the
-// upgrade, so only the relay that served this program is known to serve it.
+// ServesApp implements AppReporter. A browser does not show programs the headers of the
+// WebSocket handshake, so only the relay that served this program is known to serve it.
 func (c *browserConn) ServesApp() (serves, known bool) {
 	u, err := url.Parse(c.ws.Get("url").String())
 	page := js.Global().Get("location")
@@ -142,7 +142,7 @@ func (c *browserConn) take(data js.Value) {
 	c.notify()
 }
 
-// fail ends the connection for Read, once the frames that came before are read.
+// fail makes Read return err after the frames that arrived before.
 func (c *browserConn) fail(err error) {
 	c.mu.Lock()
 	if c.err == nil {
@@ -193,7 +193,7 @@ func (c *browserConn) Write(frame []byte) error {
 	}
 	b := js.Global().Get("Uint8Array").New(len(frame))
 	js.CopyBytesToJS(b, frame)
-	c.ws.Call("send", b) // drops it when the connection is closing; Read says so
+	c.ws.Call("send", b) // the browser drops it when the connection is closing; Read returns the error
 	began := time.Now()
 	for c.ws.Get("bufferedAmount").Int() > maxUnsent {
 		if time.Since(began) > drainTimeout {
@@ -214,7 +214,7 @@ func (c *browserConn) Close() error {
 	c.once.Do(func() {
 		close(c.done)
 		c.ws.Call("close")
-		// Listeners that are released would be called for what is still to come.
+		// Remove the listeners first: the browser must not call released functions.
 		for i, event := range []string{"open", "message", "close"} {
 			if i < len(c.funcs) {
 				c.ws.Call("removeEventListener", event, c.funcs[i])

@@ -20,12 +20,11 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// WebSocket dials relays as an operating system's process does. The zero value
-// is ready to use.
+// WebSocket dials relays over TCP. The zero value is ready to use.
 type WebSocket struct {
-	// PingEvery is how often the relay is asked whether it is there, and Silence
-	// after how long without a sign of life a connection is given up. 0 are 5 s
-	// and 12 s: a half-open connection is noticed within 15 s.
+	// PingEvery is how often the relay is pinged, 0: 5 s. Silence is how long the relay
+	// may be silent before the connection is closed, 0: 12 s. With the defaults a
+	// half-open connection is noticed within 15 s.
 	PingEvery, Silence time.Duration
 }
 
@@ -36,18 +35,18 @@ const (
 	handshakeTimeout  = 10 * time.Second
 	closeFrameTimeout = time.Second
 
-	// minCompressed is the size in bytes from which a frame is compressed, where
-	// the relay takes it so: a whole event is halved, a post is not slowed.
+	// minCompressed is the size in bytes from which a frame is compressed, if the relay
+	// supports it: this halves a whole event and does not delay a single post.
 	minCompressed = 16 << 10
 )
 
-var errFrameTooLarge = errors.New("the relay sends more in one message than it may")
+var errFrameTooLarge = errors.New("the relay sent a message that is larger than allowed")
 
-// PlatformDialer returns the way to reach a relay that this platform has.
+// PlatformDialer returns the dialer of this platform.
 func PlatformDialer() Dialer { return WebSocket{} }
 
-// addresses returns the addresses of the device's interfaces as one text, to be
-// compared with an earlier one.
+// addresses returns the addresses of the device's interfaces as one string, for comparison
+// with an earlier one.
 func addresses() string {
 	all, err := net.InterfaceAddrs()
 	if err != nil {
@@ -94,8 +93,8 @@ func (w WebSocket) Dial(ctx context.Context, url string) (Conn, error) {
 
 type webSocketConn struct {
 	ws        *websocket.Conn
-	relayTime time.Time // as it said when it was dialled; zero: it did not
-	servesApp bool      // as it said when it was dialled
+	relayTime time.Time // from the handshake; zero: the relay did not send it
+	servesApp bool      // from the handshake
 	silence   time.Duration
 	once      sync.Once
 	done      chan struct{}
@@ -110,8 +109,8 @@ func (c *webSocketConn) ServesApp() (serves, known bool) { return c.servesApp, t
 
 func (c *webSocketConn) alive() { _ = c.ws.SetReadDeadline(time.Now().Add(c.silence)) }
 
-// ping asks for a sign of life; a connection that cannot even send is closed, so
-// that Read fails.
+// ping sends pings until Close. If sending fails it closes the connection, so that Read
+// fails.
 func (c *webSocketConn) ping(every time.Duration) {
 	defer c.pinging.Done()
 	t := time.NewTicker(every)
@@ -146,8 +145,8 @@ func (c *webSocketConn) Read() ([]byte, error) {
 	}
 }
 
-// message reads one message. The read limit counts bytes on the wire, which a
-// few can inflate from, so what they inflate to is bounded here.
+// message reads one message. The WebSocket's read limit counts compressed bytes, so the
+// inflated size is bounded here.
 func (c *webSocketConn) message() (kind int, b []byte, err error) {
 	kind, r, err := c.ws.NextReader()
 	if err != nil {

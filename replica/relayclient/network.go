@@ -5,11 +5,11 @@ import (
 )
 
 const (
-	// checkEvery is how often the device's own addresses are looked at. It bounds
-	// how long after the network came back the next attempt begins.
+	// checkEvery is how often the device's own addresses are checked. It bounds the time
+	// from the return of the network to the next attempt.
 	checkEvery = time.Second
-	// sleepGap is how much longer than checkEvery two looks may lie apart before
-	// the device must have been asleep.
+	// sleepGap is how much longer than checkEvery the time between two checks may be; if
+	// it is longer, the device has been asleep.
 	sleepGap = 10 * time.Second
 )
 
@@ -32,7 +32,7 @@ func (c *Client) watchNetwork() {
 	defer t.Stop()
 	w := networkWatch{addresses: addresses}
 	for {
-		// Round(0) takes the monotonic reading off, which stands still in sleep.
+		// Round(0) removes the monotonic reading, which stops while the device sleeps.
 		if w.changed(time.Now().Round(0)) {
 			c.Wake()
 		}
@@ -44,14 +44,15 @@ func (c *Client) watchNetwork() {
 	}
 }
 
-// networkWatch compares one look at the device with the one before.
+// networkWatch compares the device's addresses and clock with the previous check.
 type networkWatch struct {
-	addresses     func() string // what the device is reached at; "" when unknown
+	addresses     func() string // the device's addresses; "" when unknown
 	lastAddresses string
 	lastCheck     time.Time
 }
 
-// changed reports whether something has changed since the last look.
+// changed reports whether the addresses have changed, or the device has slept, since the
+// previous call.
 func (w *networkWatch) changed(now time.Time) bool {
 	seen := w.addresses()
 	changed := !w.lastCheck.IsZero() && (seen != w.lastAddresses || now.Sub(w.lastCheck) > checkEvery+sleepGap)

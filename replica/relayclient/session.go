@@ -12,14 +12,14 @@ import (
 // askAgainEvery is how often a relay that did not have an event is asked for it again.
 const askAgainEvery = 10 * time.Second
 
-// session is one connection that stands. One goroutine reads, and the one that runs the
-// session does everything else, so the messages about an event go out in the order in
+// session is one established connection. One goroutine reads; the goroutine that runs the
+// session does everything else. So the messages about an event are sent in the order in
 // which they were made.
 type session struct {
 	connection     *connection
 	conn           Conn
 	self           string // this side's peer ID, new with each connection
-	relay          string // the other side's; "" before the handshake is done
+	relay          string // the relay's peer ID; "" before the handshake is done
 	conversations  map[qa.EventID]*conversation
 	lastError      string // the last error message of the relay
 	ephemeralCount uint64 // of the ephemeral messages sent
@@ -32,7 +32,7 @@ func newSession(c *connection, conn Conn) *session {
 	}
 }
 
-// run speaks until the connection or ctx ends, and closes the connection.
+// run exchanges messages until the connection or ctx ends, and closes the connection.
 func (s *session) run(ctx context.Context) error {
 	frames, failed := make(chan []byte), make(chan error, 1)
 	quit, ended := make(chan struct{}), make(chan struct{})
@@ -56,7 +56,7 @@ func (s *session) run(ctx context.Context) error {
 		close(quit)
 		<-ended
 	}()
-	// A write that hangs would otherwise outlast Client.Close.
+	// Without this, a write that hangs could outlast Client.Close.
 	defer context.AfterFunc(ctx, func() { _ = s.conn.Close() })()
 
 	err := s.send(&repo.Message{
@@ -73,14 +73,14 @@ func (s *session) run(ctx context.Context) error {
 	for {
 		more := s.connection.more
 		if s.relay == "" {
-			more = nil // nothing is said before the handshake
+			more = nil // nothing is sent before the handshake
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-handshake.C:
 			if s.relay == "" {
-				return &relayError{"what answers at this address is not a relay", errNoPeer}
+				return &relayError{"the server at this address is not a relay", errNoPeer}
 			}
 		case err := <-failed:
 			if s.lastError != "" {
@@ -121,7 +121,7 @@ func (s *session) sendAll(out []*repo.Message) error {
 	return nil
 }
 
-// handle takes in a frame of the relay's.
+// handle processes a frame from the relay.
 func (s *session) handle(ctx context.Context, b []byte) error {
 	m, err := repo.Decode(b)
 	if err != nil {
@@ -134,8 +134,8 @@ func (s *session) handle(ctx context.Context, b []byte) error {
 		}
 		s.relay = m.SenderID
 		for _, doc := range s.connection.documents() {
-			// A first exchange says all that a probe would. Who asked while the connection
-			// before this one was lost is answered by it too.
+			// The first exchange answers everything that a probe would ask, also for
+			// callers of Ask from before this connection.
 			s.connection.takeAsked(doc.ID())
 			if err := s.begin(ctx, doc); err != nil {
 				return err
@@ -149,7 +149,7 @@ func (s *session) handle(ctx context.Context, b []byte) error {
 	}
 	c := s.conversations[qa.EventID(m.DocumentID)]
 	if c == nil || s.relay == "" {
-		return nil // about an event that is not exchanged, or of a later version of the protocol
+		return nil // the event is not attached, or the message is of a later version of the protocol
 	}
 	switch m.Type {
 	case repo.TypeSync, repo.TypeRequest:
@@ -172,7 +172,7 @@ func unreadable(err error) error {
 	return &relayError{"the relay sent something that cannot be read", err}
 }
 
-// begin begins the conversation about an event.
+// begin starts the conversation about an event.
 func (s *session) begin(ctx context.Context, doc Document) error {
 	c := newConversation(s, doc)
 	s.conversations[doc.ID()] = c
@@ -182,7 +182,8 @@ func (s *session) begin(ctx context.Context, doc Document) error {
 	return c.sendNext(ctx)
 }
 
-// handleDirty sends what was queued, and speaks about the events that were marked.
+// handleDirty sends the queued messages, and continues the conversations about the marked
+// events.
 func (s *session) handleDirty(ctx context.Context) error {
 	if err := s.sendQueued(); err != nil {
 		return err
@@ -195,7 +196,7 @@ func (s *session) handleDirty(ctx context.Context) error {
 			c.doc.End(ctx)
 		case doc == nil:
 		case c == nil:
-			s.connection.takeAsked(id) // as when a session begins
+			s.connection.takeAsked(id) // as in handle
 			err = s.begin(ctx, doc)
 		case s.connection.takeAsked(id):
 			err = c.probe(ctx)
@@ -223,22 +224,22 @@ func (s *session) sendQueued() error {
 	return nil
 }
 
-// askAgain asks anew for events that the relay did not have, and offers again what it
-// put off. A relay that leaves a probe unanswered takes the answer for said already; it
-// does not know a new connection, so that makes it speak.
+// askAgain requests events again that the relay did not have, and offers deferred changes
+// again. If a probe was not answered, it ends the connection: the relay may believe that it
+// has sent the answer already, and only a new connection makes it answer.
 func (s *session) askAgain(ctx context.Context) error {
 	for _, c := range s.conversations {
 		if err := c.offerAgain(ctx, false); err != nil {
 			return err
 		}
 		if c.state.Probing() && time.Since(c.probedAt) >= askAgainEvery {
-			return &relayError{"the relay did not say what it holds; asking again", nil}
+			return &relayError{"the relay did not answer; asking again", nil}
 		}
 		if !c.unavailable {
 			continue
 		}
 		c.restart()
-		c.probeNext, c.keysTried = false, 0 // it has just answered
+		c.probeNext, c.keysTried = false, 0 // the relay answered a moment ago
 		if err := c.sendNext(ctx); err != nil {
 			return err
 		}
