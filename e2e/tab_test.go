@@ -108,7 +108,7 @@ func TestALinkIsEnough(t *testing.T) {
 		}
 		return nil
 	})
-	if text := ask[string](t, ctx, `document.body.innerText`); strings.Contains(text, "cannot open") {
+	if text := ask[string](t, ctx, `document.body.innerText`); strings.Contains(text, "could not open") {
 		t.Error(text)
 	}
 }

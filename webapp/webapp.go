@@ -194,7 +194,7 @@ func serveJoin(w http.ResponseWriter, r *http.Request, first []byte, about About
 			data.By = "with " + qa.CleanLine(e.Authors)
 		}
 		if err := eventTemplate.Execute(&words, data); err != nil {
-			http.Error(w, "This page could not be put together", http.StatusInternalServerError)
+			http.Error(w, "This page could not be built", http.StatusInternalServerError)
 			return
 		}
 	}

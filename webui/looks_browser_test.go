@@ -91,7 +91,7 @@ func TestBrowserLooksOfTrust(t *testing.T) {
 	b.looks("trust-no-reason", func() {
 		b.run(chromedp.Navigate(b.url(b.week()+"/p/"+q+"/moderate")), main())
 		b.eval(`document.getElementById('reason').required = false, document.getElementById('reason').form.querySelector('button').click()`)
-		b.until("the refusal", `document.readyState === 'complete' && document.querySelector('.error')?.textContent.includes('A reason is needed')`)
+		b.until("the refusal", `document.readyState === 'complete' && document.querySelector('.error')?.textContent.includes('Write a reason')`)
 	})
 	b.node.edit(b.event, func(w *shownWeek) { w.pending = new(int); w.refusals = []qa.NotAccepted{}; w.event.Approve = false })
 	b.looks("trust-anonymous", func() {

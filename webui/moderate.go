@@ -128,7 +128,7 @@ func (v *weekView) questions(but, chosen qa.PostID) []choice {
 	return out[max(0, len(out)-maxQuestions):]
 }
 
-var errNoReason = errors.New("a reason is needed: its writer and everyone else will read it")
+var errNoReason = errors.New("write a reason: the writer of the post and everyone else can read it")
 
 // markFrom reads the button that was pressed: its name is the mark.
 func markFrom(form url.Values) (act qa.Act, err error) {

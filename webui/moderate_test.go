@@ -216,7 +216,7 @@ func TestLogTellsEverybody(t *testing.T) {
 	s := newSite(t, "")
 	mustContain(t, s.get(s.week()+"/log"), "made Ilse Marrow an author.") // what the sample's founder did
 	s.node.edit(s.event, func(w *shownWeek) { w.log = []qa.LogEntry{} })
-	mustContain(t, s.get(s.week()+"/log"), "Nothing yet")
+	mustContain(t, s.get(s.week()+"/log"), "No entries yet")
 	at := testNow.UnixMilli()
 	q, dup := qa.PostID(s.id(pQuestion)), qa.PostID(s.id(pDuplicate))
 	s.node.edit(s.event, func(w *shownWeek) {

@@ -69,7 +69,7 @@ var roleGroups = []roleGroup{
 	{Name: "Organisers", Role: qa.RoleOrganiser, What: "can set up the week, give roles and close it"},
 	{Name: "Authors", Role: qa.RoleAuthor, What: "can answer with a verified badge and choose winners"},
 	{Name: "Moderators", Role: qa.RoleModerator, What: "can hide, pin and approve posts, and block people"},
-	{Name: "Members", Role: qa.RoleMember, What: "can read and post in a week that is by invitation"},
+	{Name: "Members", Role: qa.RoleMember, What: "can read and post in an invitation-only week"},
 }
 
 func (s *server) people(w http.ResponseWriter, r *http.Request) {
@@ -128,7 +128,7 @@ func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, 
 
 func accessWords(e qa.Event) string {
 	if e.Access == "invited" {
-		return "By invitation: only the people named here can read and post. The relay checks this for each device."
+		return "Invitation only: only the people named here can read and post. The relay checks this for each device."
 	}
 	return "Open: everyone with the invitation can read and post. Nobody needs a role for that."
 }

@@ -29,7 +29,7 @@ func TestPeoplePageForEverybody(t *testing.T) {
 	mustContain(t, page, "Organisers", "Noor Adeyemi", "Authors", "Ilse Marrow", "Moderators", "Open: everyone", `href="https://example.org/noor" rel="noopener nofollow noreferrer"`, "javascript:alert(1)</span>")
 	mustNotContain(t, page, "Create invitation", ">Remove<", "Close the week", `href="javascript`, "Members")
 	s.node.edit(s.event, func(w *shownWeek) { w.event.Access = "invited" })
-	mustContain(t, s.get(s.week()+"/people"), "By invitation: only the people named here")
+	mustContain(t, s.get(s.week()+"/people"), "Invitation only: only the people named here")
 	mustContain(t, s.get(s.week()), "To read it, they also need a role")
 }
 
@@ -276,7 +276,7 @@ func TestWhoOpenedAnInvitationWaits(t *testing.T) {
 func TestFoundByInvitation(t *testing.T) {
 	s := newSite(t, "")
 	to := s.sent("/new", "title", "Quiet Week", "access", "invited")
-	mustContain(t, s.get(strings.TrimSuffix(to, "/setup?new=1")+"/people"), "By invitation")
+	mustContain(t, s.get(strings.TrimSuffix(to, "/setup?new=1")+"/people"), "Invitation only")
 	to = s.sent("/new", "title", "Loud Week", "access", "nonsense")
 	mustContain(t, s.get(strings.TrimSuffix(to, "/setup?new=1")+"/people"), "Open: everyone")
 }

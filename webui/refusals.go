@@ -90,7 +90,7 @@ func actWords(a qa.Act) string {
 		if a.On {
 			return "Your withdrawal of a post"
 		}
-		return "Your restoring of a post"
+		return "Your request to show a post again"
 	case qa.ActReact:
 		if a.Emoji == qa.WantEmoji {
 			return "Your “me too”"
@@ -105,11 +105,11 @@ func actWords(a qa.Act) string {
 	case qa.ActClaim:
 		return "Your invitation"
 	case qa.ActBlock:
-		return "Your blocking of a person"
+		return "Your block of a person"
 	case qa.ActEvent, qa.ActCreate:
 		return "Your change to the week’s settings"
 	}
-	return "Something you did"
+	return "A change you made"
 }
 
 // textOf is the text in an act that somebody would be sorry to lose.

@@ -37,11 +37,11 @@ func (s *server) blob(w http.ResponseWriter, r *http.Request) {
 	switch kind {
 	case "image/jpeg", "image/png", "image/gif", "image/webp":
 	default:
-		s.problem(w, r, http.StatusUnsupportedMediaType, "This is not a picture", "The week has something else in its place. It is not shown.")
+		s.problem(w, r, http.StatusUnsupportedMediaType, "This is not a picture", "The week has a file of another kind in its place. It is not shown.")
 		return
 	}
 	if err := cover.CheckShown(b); err != nil {
-		s.problem(w, r, http.StatusUnsupportedMediaType, "This picture is not shown", sentence(err.Error())+" It was not made by a program of ours.")
+		s.problem(w, r, http.StatusUnsupportedMediaType, "This picture is not shown", sentence(err.Error())+" Flyleaf did not make this picture.")
 		return
 	}
 	w.Header().Set("Content-Type", kind)

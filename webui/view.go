@@ -279,6 +279,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	if n, ok := v.rejectedByPost[p.ID]; ok && mine {
 		out.Delivery = refusedDelivery(out.Delivery, n)
 	}
+	out.Delivery.About = out.Label
 	if v.can.Moderate {
 		out.Moderate = out.Path + "/moderate"
 	}

@@ -36,7 +36,8 @@ var deliveryWords = map[string]string{
 type delivery struct {
 	State, Words string
 	Record       []step // for own posts
-	More         string // where it is said at length; "" when nowhere
+	More         string // address of the page that says more; "" for none
+	About        string // names the post, for those who hear the page
 }
 
 // step is one line of an own post's record.

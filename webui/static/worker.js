@@ -63,7 +63,7 @@ async function offerUpdate() {
       navigator.serviceWorker.addEventListener('controllerchange', () => location.reload());
       registration.waiting.postMessage({ ask: 'skipWaiting' });
     });
-    box.replaceChildren('A new version of Flyleaf is here. ', button);
+    box.replaceChildren('A new version of Flyleaf is ready. ', button);
     box.hidden = false;
   };
   offer();

@@ -32,20 +32,20 @@ function invitationOf({hash, pathname, protocol, host}) {
 
 async function boot() {
   if (!('serviceWorker' in navigator) || !('indexedDB' in globalThis) || !('WebAssembly' in globalThis)) {
-    return fail('This browser cannot keep Flyleaf. It may be a private window, or one that is too old.');
+    return fail('Flyleaf cannot run in this browser. The window may be private, or the browser may be too old.');
   }
   navigator.serviceWorker.addEventListener('message', e => {
     if (!e.data.loaded) return;
     bar.max = e.data.of;
     bar.value = e.data.loaded;
-    status.textContent = e.data.loaded < e.data.of ? 'Loading Flyleaf, once …' : 'Starting …';
+    status.textContent = e.data.loaded < e.data.of ? 'Downloading Flyleaf (only the first time) …' : 'Starting …';
   });
   const registration = await navigator.serviceWorker.register(new URL('sw.js', import.meta.url), {updateViaCache: 'none'});
   const worker = registration.installing ?? registration.waiting ?? registration.active;
   await new Promise((resolve, reject) => {
     const look = () => {
       if (worker.state === 'activated') resolve();
-      if (worker.state === 'redundant') reject(new Error('Loading did not come to an end. Is there a network?'));
+      if (worker.state === 'redundant') reject(new Error('Flyleaf could not be downloaded. Check the network, then reload the page.'));
     };
     worker.addEventListener('statechange', look);
     look();

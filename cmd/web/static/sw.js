@@ -109,7 +109,7 @@ async function answer(request) {
 function failed(error) {
   const text = String(error.message ?? error).replace(/[&<>]/g, c => ({'&': '&amp;', '<': '&lt;', '>': '&gt;'})[c]);
   return new Response(`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Flyleaf</title><link rel="stylesheet" href="${scope}boot.css"><main><h1>Flyleaf cannot open what this browser keeps</h1>
+<title>Flyleaf</title><link rel="stylesheet" href="${scope}boot.css"><main><h1>Flyleaf could not open this page</h1>
 <p>${text}</p><p>Nothing was changed. Reload the page to try again.</p></main>`,
   {status: 500, headers: {'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': "default-src 'none'; style-src 'self'"}});
 }
