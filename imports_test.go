@@ -54,7 +54,7 @@ func init() {
 	may("keys", "a signature covers an event and a hash; what a change means is decided elsewhere", "qa", "crdt/wire")
 	may("keys/identity", "a key on paper or in a file is bytes; where they lie is for the program", "qa", "keys")
 	may("markdown", "how words are shown depends on the words alone")
-	may("node", "use cases stand on a replica and on the formats; how they are shown, and by what program, is decided elsewhere", "qa", "cover", "crdt", "crdt/wire", "crdt/bundle", "crdt/policy", "crdt/verify", "keys", "keys/identity", "storage", "feed", "replica", "replica/relayclient", "publish", "publish/digest", "publish/site")
+	may("node", "use cases stand on a replica and on the formats; how they are shown, and by what program, is decided elsewhere", "qa", "cover", "crdt", "crdt/wire", "crdt/bundle", "crdt/policy", "crdt/verify", "keys", "keys/identity", "storage", "feed", "replica", "replica/relayclient", "importer", "importer/slack", "publish", "publish/digest", "publish/site")
 	may("node/socket", "the socket carries whatever the node's interface has", "qa", "feed", "node", "crdt/bundle")
 	may("publish", "what may be published is a function of a week; writing does not depend on reading", "qa", "qa/people", "weekfile")
 	may("publish/digest", "what is new is a function of the weeks and of what was told", "qa", "qa/people", "markdown")

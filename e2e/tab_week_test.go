@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"archive/zip"
+	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -10,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	cdpbrowser "github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
 )
 
@@ -179,4 +184,131 @@ func TestWeekInTheTab(t *testing.T) {
 			return nil
 		})
 	})
+}
+
+// slackExport writes a Slack export of one channel.
+func slackExport(t *testing.T, path string, channels ...string) {
+	t.Helper()
+	files := map[string]string{"users.json": `[{"id":"U1","name":"maren","profile":{"real_name":"Maren Holt"}},{"id":"U2","name":"ilse","profile":{"real_name":"Ilse Marrow"}}]`}
+	var list []string
+	for i, name := range channels {
+		list = append(list, fmt.Sprintf(`{"id":"C%d","name":%q}`, i, name))
+		files[name+"/2021-03-08.json"] = `[{"type":"message","user":"U1","text":"What keeps a lamp alight?","ts":"1615190400.000100","thread_ts":"1615190400.000100","reply_count":1},
+			{"type":"message","user":"U2","text":"Oil, and somebody who looks.","ts":"1615194000.000200","thread_ts":"1615190400.000100"}]`
+	}
+	files["channels.json"] = "[" + strings.Join(list, ",") + "]"
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := zip.NewWriter(f)
+	for name, content := range files {
+		to, err := w.Create(name)
+		if err == nil {
+			_, err = to.Write([]byte(content))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFilesInTheTab: weeks come from files and become files in a browser, as on the desktop.
+func TestFilesInTheTab(t *testing.T) {
+	relay := newRelay(t).upWithWeb()
+	p := newTab(t, "http://"+relay.addr)
+	dir := t.TempDir()
+	do(t, p.ctx, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, target, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{Behavior: "allow", DownloadPath: dir})
+		return chromedp.Void{}, err
+	})
+	// downloaded waits for a file that the browser saves.
+	downloaded := func(pattern string) string {
+		t.Helper()
+		var found []string
+		eventually(t, pattern+" is saved", func() error {
+			found, _ = filepath.Glob(filepath.Join(dir, pattern))
+			if len(found) != 1 {
+				all, _ := filepath.Glob(filepath.Join(dir, "*"))
+				return fmt.Errorf("%w; there is %q", errNotYet, all)
+			}
+			return nil
+		})
+		return found[0]
+	}
+	imports := func(path string, fields map[string]string) {
+		t.Helper()
+		p.open("/files")
+		for selector, value := range fields {
+			p.fill(selector, value)
+		}
+		do(t, p.ctx, chromedp.SetUploadFiles("#f-file", []string{path}))
+		p.press(`form[enctype] button.primary`)
+	}
+	p.open("/")
+	p.sees("Get started")
+
+	imports(filepath.Join(root(t), "importer", "testdata", "tides.md"), nil)
+	p.finds("#imported")
+	if relay.addr == "" || p.value("#f-relay") != relay.url() {
+		t.Errorf("the relay for imported weeks is %q", p.value("#f-relay"))
+	}
+	p.press("#main .roster a")
+	p.finds("article.question")
+	week := strings.TrimPrefix(ask[string](t, p.ctx, `location.pathname`), "/e/")
+	questions := ask[int](t, p.ctx, `document.querySelectorAll("article.question").length`)
+
+	p.open("/files?week=" + week)
+	p.click(`form[action="/files/bundle"] button`)
+	bundle := downloaded("*.bundle")
+	desktop := newDevice(t)
+	desktop.run("import", bundle)
+	if l := desktop.list(week); len(l) != questions || questions == 0 {
+		t.Errorf("the bundle has %d questions, the page %d", len(l), questions)
+	}
+
+	p.click(`form[action="/files/published"] button`)
+	archive, err := zip.OpenReader(downloaded("flyleaf-site.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer archive.Close()
+	var names []string
+	for _, f := range archive.File {
+		names = append(names, f.Name)
+	}
+	if all := strings.Join(names, " "); !strings.Contains(all, "index.html") || !strings.Contains(all, "books/") {
+		t.Errorf("the site has %s", all)
+	}
+
+	// What was written elsewhere comes back as a bundle.
+	desktop.run("ask", "--event", week, "And at night?")
+	back := filepath.Join(dir, "back")
+	desktop.run("export", "--event", week, "--format", "bundle", "-o", back)
+	imports(back, nil)
+	p.sees("new change")
+	p.open("/e/" + week)
+	p.sees("And at night?")
+
+	many, one := filepath.Join(t.TempDir(), "many.zip"), filepath.Join(t.TempDir(), "one.zip")
+	slackExport(t, many, "lamps", "general")
+	slackExport(t, one, "lamps")
+	imports(many, nil)
+	p.sees("several channels: general, lamps")
+	imports(many, map[string]string{"#f-channel": "lamps", "#f-club": "The Lamplight Readers"})
+	p.sees("1 new question, 1 new reply")
+	imports(one, map[string]string{"#f-club": "The Lamplight Readers"})
+	p.sees("2 posts already on this device")
+	p.open("/")
+	p.sees("The Lamplight Readers")
+
+	empty := filepath.Join(t.TempDir(), "picture.txt")
+	if err := os.WriteFile(empty, []byte("no week at all"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	imports(empty, nil)
+	p.sees("nothing was imported")
 }

@@ -54,7 +54,7 @@ var types = map[string]string{
 }
 
 // pages are addresses of the app that name no event, each with one slash.
-var pages = []string{"/you", "/sync", "/search", "/import", "/storage", "/publish"}
+var pages = []string{"/you", "/sync", "/search", "/files", "/storage"}
 
 // About says what an event is, for somebody who has only a link to it. It returns false
 // for an event that is not here, or that is by invitation.

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"flyleaf/node"
 )
 
 // The pages are served by a program on somebody's laptop, where any web page and
@@ -178,17 +180,20 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 	})
 }
 
-// parseForm reads a form, of bounded size. What a picture in it takes beyond maxForm
+// parseForm reads a form, of bounded size. What a file in it takes beyond maxForm
 // is kept in a file until the request is done; in a browser, which has no files, in memory.
 func (g *guard) parseForm(w http.ResponseWriter, r *http.Request) error {
 	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind != "multipart/form-data" {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		return r.ParseForm()
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
-	inMemory := int64(maxForm)
+	most, inMemory := int64(maxUpload), int64(maxForm)
+	if r.URL.Path == filesPath {
+		most = node.MaxFile + maxForm
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, most)
 	if g.browser {
-		inMemory = maxUpload
+		inMemory = most
 	}
 	return r.ParseMultipartForm(inMemory)
 }

@@ -142,6 +142,10 @@ func New(c Config) http.Handler {
 
 	mux.HandleFunc("GET /sync", s.syncPage)
 	mux.HandleFunc("POST /sync/try", s.tryNow)
+	mux.HandleFunc("GET "+filesPath, s.files)
+	mux.HandleFunc("POST "+filesPath, s.importFile)
+	mux.HandleFunc("GET "+filesPath+"/bundle", s.bundle)
+	mux.HandleFunc("GET "+filesPath+"/published", s.published)
 	mux.HandleFunc("GET /you", s.you)
 	mux.HandleFunc("POST /you", s.setPerson)
 	mux.HandleFunc("POST /you/phrase", s.phrase)

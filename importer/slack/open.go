@@ -580,3 +580,34 @@ func (r *reader) passOver(file, reason string) {
 func oneLine(s string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(s, "\x00", "")), " ")
 }
+
+// Channels lists the names of an export's channels. An *importer.InputError is returned when
+// it is not an export.
+func Channels(fsys fs.FS) ([]string, error) {
+	root, err := findRoot(fsys)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{channels: map[string]string{}}
+	all, err := r.readChannels(root)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, c := range all {
+		names = append(names, c.name)
+	}
+	if len(names) == 0 { // no lists: each directory is a channel
+		entries, err := fs.ReadDir(root, ".")
+		if err != nil {
+			return nil, refuse("", importer.ErrSyntax, "the export cannot be listed: %v", err)
+		}
+		for _, e := range entries {
+			if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && !strings.HasPrefix(e.Name(), "__") {
+				names = append(names, composed(e.Name()))
+			}
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}

@@ -1,0 +1,157 @@
+package webui
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"flyleaf/node"
+	"flyleaf/qa"
+)
+
+// filesPath is the page on which weeks come from files and become files.
+const filesPath = "/files"
+
+// filesPage is its body.
+type filesPage struct {
+	CSRF                 string
+	Weeks                []choice // on this device
+	Formats              []choice
+	Imported             []importedWeek // what became of the file that was sent just now
+	ImportError          string
+	Relay, Channel, Club string // typed
+}
+
+// importedWeek is what became of one week of a file.
+type importedWeek struct {
+	Title, Path, Words string
+	Notes              []string
+	Refused            string
+}
+
+// publishFormats are the formats of publications, the first is offered first.
+var publishFormats = []choice{
+	{ID: node.FormatSite, Words: "a web site: pages, search, calendar and feeds"},
+	{ID: "jekyll", Words: "pages for the _books folder of a Jekyll site"},
+	{ID: "markdown", Words: "Markdown"},
+	{ID: "json", Words: "JSON"},
+	{ID: "csv", Words: "CSV, for spreadsheets"},
+}
+
+func (s *server) files(w http.ResponseWriter, r *http.Request) {
+	s.showFiles(w, r, http.StatusOK, filesPage{Relay: s.relay})
+}
+
+func (s *server) showFiles(w http.ResponseWriter, r *http.Request, status int, p filesPage) {
+	p.CSRF, p.Formats = s.guard.form, publishFormats
+	var err error
+	if p.Weeks, err = s.weekChoices(r.Context(), r.URL.Query().Get("week")); err != nil {
+		s.readFailed(w, r, err)
+		return
+	}
+	l := s.layout(r, "Files", "", p)
+	if r.Method != http.MethodGet {
+		l.Here = filesPath
+	}
+	s.page(w, r, status, "files", l)
+}
+
+// weekChoices lists the weeks that are on this device.
+func (s *server) weekChoices(ctx context.Context, chosen string) ([]choice, error) {
+	all, err := s.node.Library(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []choice
+	for i := range all {
+		if e := all[i].Event.Consistent(); e.Title != "" && e.Kind != "club" {
+			out = append(out, choice{ID: string(e.ID), Words: e.Title, Chosen: string(e.ID) == chosen})
+		}
+	}
+	return out, nil
+}
+
+// importFile takes a file and shows what became of it.
+func (s *server) importFile(w http.ResponseWriter, r *http.Request) {
+	p := filesPage{
+		Relay: strings.TrimSpace(r.PostForm.Get("relay")), Channel: strings.TrimSpace(r.PostForm.Get("channel")),
+		Club: strings.TrimSpace(r.PostForm.Get("club")),
+	}
+	name, data, err := chosenFile(r, "file", node.MaxFile)
+	var weeks []node.ImportedFile
+	if err == nil {
+		weeks, err = node.ImportFile(r.Context(), s.node, node.FileToImport{Name: name, Data: data, Relay: p.Relay, Channel: p.Channel, Club: p.Club})
+	}
+	for i := range weeks {
+		f := &weeks[i]
+		week := importedWeek{Title: cmp.Or(f.Title, "A week"), Notes: f.Notes, Refused: f.Refused}
+		if f.Event != "" {
+			week.Path = eventPath(f.Event)
+			week.Words = plural(f.Questions, "new question") + ", " + plural(f.Replies, "new reply", "new replies")
+			if f.Changes > 0 {
+				week.Words = plural(f.Changes, "new change")
+			}
+			if f.Known > 0 {
+				week.Words += ", " + plural(f.Known, "post") + " already on this device"
+			}
+		}
+		p.Imported = append(p.Imported, week)
+	}
+	status := http.StatusOK
+	if err != nil {
+		status, p.ImportError = statusOf(err), sentence(err.Error())
+	}
+	s.showFiles(w, r, status, p)
+}
+
+// chosenFile reads a file of a form, of at most limit bytes.
+func chosenFile(r *http.Request, field string, limit int64) (name string, data []byte, err error) {
+	if r.MultipartForm == nil || len(r.MultipartForm.File[field]) == 0 {
+		return "", nil, node.Errorf(node.Invalid, "choose a file first; nothing was changed")
+	}
+	header := r.MultipartForm.File[field][0]
+	f, err := header.Open()
+	if err != nil {
+		return "", nil, err
+	}
+	data, err = io.ReadAll(io.LimitReader(f, limit+1))
+	if err = errors.Join(err, f.Close()); err == nil && int64(len(data)) > limit {
+		err = node.Errorf(node.Invalid, "the file is too large: at most %d MB can be imported here; nothing was changed", limit>>20)
+	}
+	return header.Filename, data, err
+}
+
+// bundle is a week as a file to keep.
+func (s *server) bundle(w http.ResponseWriter, r *http.Request) {
+	name, data, err := node.BundleFile(r.Context(), s.node, qa.EventID(r.URL.Query().Get("week")))
+	if err != nil {
+		s.problem(w, r, statusOf(err), "This week cannot be saved as a file", sentence(err.Error())+" Nothing was changed.")
+		return
+	}
+	download(w, "application/octet-stream", name, data)
+}
+
+// published is what was chosen to be published, as a ZIP.
+func (s *server) published(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	p := node.Publication{Event: qa.EventID(q.Get("week")), Format: q.Get("format")}
+	p.Site.Now, p.Site.BaseURL = s.now(), strings.TrimSpace(q.Get("base"))
+	name, data, err := node.PublishArchive(r.Context(), s.node, p)
+	if err != nil {
+		s.problem(w, r, statusOf(err), "Nothing was published", sentence(err.Error()))
+		return
+	}
+	download(w, "application/zip", name, data)
+}
+
+func download(w http.ResponseWriter, kind, name string, data []byte) {
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": url.PathEscape(name)}))
+	_, _ = w.Write(data) // the reader has gone away: nobody to tell
+}
