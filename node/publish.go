@@ -17,21 +17,34 @@ import (
 // FormatSite is a static site. In the other formats each week is one file.
 const FormatSite = "site"
 
-// weekWriters write one week as a file whose name ends in ext. page is the URL of the week on a
+// weekWriter writes one week as a file whose name ends in ext. page is the URL of the week on a
 // site, "" if unknown.
-var weekWriters = map[string]struct {
-	ext   string
-	write func(w io.Writer, week qa.Week, page string) error
-}{
-	"jekyll":   {".md", publish.WriteJekyllAt},
-	"json":     {".json", func(w io.Writer, week qa.Week, _ string) error { return publish.WritePublishedJSON(w, week) }},
-	"csv":      {".csv", func(w io.Writer, week qa.Week, _ string) error { return publish.WriteCSV(w, week) }},
-	"markdown": {".md", func(w io.Writer, week qa.Week, _ string) error { return publish.WriteMarkdown(w, week) }},
+type weekWriter struct {
+	format, ext string
+	write       func(w io.Writer, week qa.Week, page string) error
+}
+
+// weekWriters are the formats with one file a week. A list needs no code that runs at each start,
+// which would keep all formats in a program that publishes nothing.
+var weekWriters = [...]weekWriter{
+	{"jekyll", ".md", publish.WriteJekyllAt},
+	{"json", ".json", func(w io.Writer, week qa.Week, _ string) error { return publish.WritePublishedJSON(w, week) }},
+	{"csv", ".csv", func(w io.Writer, week qa.Week, _ string) error { return publish.WriteCSV(w, week) }},
+	{"markdown", ".md", func(w io.Writer, week qa.Week, _ string) error { return publish.WriteMarkdown(w, week) }},
+}
+
+func weekWriterOf(format string) (weekWriter, bool) {
+	for _, w := range &weekWriters {
+		if w.format == format {
+			return w, true
+		}
+	}
+	return weekWriter{}, false
 }
 
 // IsPublishFormat reports whether format is a format of Publish.
 func IsPublishFormat(format string) bool {
-	_, ok := weekWriters[format]
+	_, ok := weekWriterOf(format)
 	return ok || format == FormatSite
 }
 
@@ -153,7 +166,7 @@ func (p *Publication) files(weeks []qa.Week, out *Published) error {
 	if err != nil {
 		return WithKind(Invalid, err)
 	}
-	w, ok := weekWriters[p.Format]
+	w, ok := weekWriterOf(p.Format)
 	if !ok {
 		return Errorf(Invalid, "there is no format %q", p.Format)
 	}

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/tyler-smith/go-bip39"
-
 	"flyleaf/keys"
 )
 
@@ -33,11 +31,7 @@ func Phrase(k keys.Key) (string, error) {
 	if k.IsZero() {
 		return "", keys.ErrNoKey
 	}
-	words, err := bip39.NewMnemonic(k.Seed())
-	if err != nil {
-		return "", fmt.Errorf("writing a key as words: %w", err)
-	}
-	return words, nil
+	return strings.Join(encodeWords([keys.SeedSize]byte(k.Seed())), " "), nil
 }
 
 // FromPhrase reads what Phrase wrote, in any case, with any white space, commas or
@@ -48,7 +42,7 @@ func FromPhrase(s string) (keys.Key, error) {
 	}
 	words := splitWords(s)
 	for i, w := range words {
-		if _, ok := bip39.GetWordIndex(w); ok {
+		if _, ok := wordNumber(w); ok {
 			continue
 		}
 		hint := ""
@@ -60,11 +54,11 @@ func FromPhrase(s string) (keys.Key, error) {
 	if len(words) != Words {
 		return keys.Key{}, fmt.Errorf("%w: it has %d words, not %d", ErrPhrase, len(words), Words)
 	}
-	seed, err := bip39.EntropyFromMnemonic(strings.Join(words, " "))
+	seed, err := decodeWords([Words]string(words))
 	if err != nil {
 		return keys.Key{}, fmt.Errorf("%w: the checksum is wrong. One word may be wrong, or two may be swapped", ErrPhrase)
 	}
-	return keys.KeyFromSeed(seed)
+	return keys.KeyFromSeed(seed[:])
 }
 
 // splitWords returns the words in lower case, without numbers and punctuation.
@@ -78,7 +72,7 @@ func splitWords(s string) []string {
 // written, left out or added, "" when there is none or more than one.
 func nearest(w string) string {
 	found := ""
-	for _, of := range bip39.GetWordList() {
+	for _, of := range allWords() {
 		if oneApart(w, of) {
 			if found != "" {
 				return ""

@@ -288,13 +288,15 @@ func wrap(s, first, next string) string {
 //go:embed digest.html
 var files embed.FS
 
-var page = template.Must(template.ParseFS(files, "digest.html"))
-
 // HTML renders the digest as a page that fetches nothing. Its style sheet is part of it, as
 // mail programs need it. Errors are those of the template.
 func (d *Digest) HTML(until time.Time) (string, error) {
 	var b strings.Builder
-	err := page.Execute(&b, struct {
+	page, err := template.ParseFS(files, "digest.html")
+	if err != nil {
+		return "", err
+	}
+	err = page.Execute(&b, struct {
 		*Digest
 		Until string
 	}{d, until.Format("Monday 2 January 2006")})

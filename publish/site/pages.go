@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"flyleaf/markdown"
@@ -20,7 +21,19 @@ import (
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-var templates = template.Must(template.New("").ParseFS(templateFiles, "templates/*.html"))
+// templates are the pages' templates, parsed when the first site is made: a program that makes none
+// neither waits for them nor, for the browser, contains this package.
+func templates() *template.Template {
+	templatesOnce.Do(func() {
+		parsed = template.Must(template.New("").ParseFS(templateFiles, "templates/*.html"))
+	})
+	return parsed
+}
+
+var (
+	templatesOnce sync.Once
+	parsed        *template.Template
+)
 
 // layout has the template data common to all pages.
 type layout struct {
@@ -327,7 +340,7 @@ func (b *builder) indexPage() error {
 func (b *builder) page(name, path string, l layout) error {
 	l.Site = b.Title
 	var out bytes.Buffer
-	if err := templates.ExecuteTemplate(&out, name, l); err != nil {
+	if err := templates().ExecuteTemplate(&out, name, l); err != nil {
 		return err
 	}
 	b.files[path] = out.Bytes()

@@ -60,13 +60,24 @@ var (
 	coverColors = [4]color.RGBA{{0x24, 0x43, 0x3a, 0xff}, {0x5b, 0x4a, 0x2c, 0xff}, {0x31, 0x45, 0x5c, 0xff}, {0x6b, 0x3a, 0x33, 0xff}}
 )
 
-// faces are the fonts of the pictures, parsed once. A font.Face is not safe for concurrent
-// use, so each picture makes its own from them.
-var faces = sync.OnceValue(func() (f struct{ regular, italic *opentype.Font }) {
-	f.regular, _ = opentype.Parse(liberationserifregular.TTF) // a test checks that they parse
-	f.italic, _ = opentype.Parse(liberationserifitalic.TTF)
-	return f
-})
+// fonts are the fonts of the pictures.
+type fonts struct{ regular, italic *opentype.Font }
+
+// faces returns the fonts of the pictures, parsed once. A font.Face is not safe for concurrent
+// use, so each picture makes its own from them. A variable with an initial value would keep the
+// fonts in programs that draw no picture.
+func faces() fonts {
+	facesOnce.Do(func() {
+		facesParsed.regular, _ = opentype.Parse(liberationserifregular.TTF) // a test checks that they parse
+		facesParsed.italic, _ = opentype.Parse(liberationserifitalic.TTF)
+	})
+	return facesParsed
+}
+
+var (
+	facesOnce   sync.Once
+	facesParsed fonts
+)
 
 // draw draws the picture as PNG. Characters that the fonts lack are dropped, rather than drawn as
 // boxes.
