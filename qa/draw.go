@@ -15,23 +15,23 @@ import (
 // The draw of copies is verifiable and unpredictable:
 //
 //  1. Before the event is closed, the organiser and each author who wants to take
-//     part writes the hash of a secret of 32 random bytes (draw/commit).
-//  2. Closing fixes everything the draw is made of: the rule, the commitments, and
-//     who was marked as a candidate. What is not in the closing's past does not count.
-//  3. Afterwards each writes the secret and, after it, the hash of the change that
-//     closed the event (draw/reveal): an opening is for that closing. Openings of
-//     earlier versions are the secret alone; they are for the closing that the
-//     openings they knew of were for, or, of the first, for the one that closed the
-//     event for whoever wrote it.
-//  4. The secrets and the candidates give the order in which copies go out:
+//     part commit to a secret of 32 random bytes: they write its hash (draw/commit).
+//  2. Closing fixes the input of the draw: the rule, the commitments and the candidates.
+//     Changes that are not in the past of the closing do not count.
+//  3. Then each of them reveals their secret, by writing the secret followed by the hash of
+//     the change that closed the event (draw/reveal). So a reveal names its closing.
+//     Earlier versions wrote the secret alone. Such a reveal is for the same closing as the
+//     reveals in its past; if there are none, for the
+//     closing that was in effect in its past.
+//  4. The secrets and the candidates determine the order in which copies are given:
 //
 //	seed = SHA-256("flyleaf draw v1" ‖ event ID 16 ‖
 //	               count 4 ‖ { identity 32 ‖ secret 32 }, ascending by identity ‖
 //	               count 4 ‖ { identity 32 ‖ length 4 ‖ name }, ascending)
 //
-// and pick number n, from 0, takes from the candidates that are left the one whose
-// place is the first 8 bytes of SHA-256("flyleaf pick v1" ‖ seed ‖ n 8 ‖ try 8),
-// modulo their number; a value from the incomplete last round is tried again.
+// Pick number n, from 0, takes one of the remaining candidates: its index is the first 8 bytes of
+// SHA-256("flyleaf pick v1" ‖ seed ‖ n 8 ‖ try 8), modulo their number. A value that would make
+// some candidates more likely than others is rejected, and try goes up by 1.
 // Integers are big-endian, names are UTF-8.
 //
 // All revealed secrets must name the same closing; otherwise there is no draw. So an organiser who
@@ -41,69 +41,69 @@ import (
 // The order is of all candidates. People who can no longer win are skipped; the order of the others
 // does not change.
 
-// Sizes in bytes, and the rules for a secret that is missing.
+// Sizes in bytes, and the rules for missing secrets.
 const (
 	DrawSecretSize = 32
-	DrawRevealSize = DrawSecretSize + 32 // with the hash of the closing's change
+	DrawRevealSize = DrawSecretSize + 32 // the secret, and the hash of the change that closed the event
 
-	// DrawAll is the rule where draw/rule says nothing: every commitment has to be
-	// opened. If one never is, there is no draw, and the authors choose by hand.
+	// DrawAll is the default rule: every secret has to be revealed. If one never is, there is no
+	// draw, and the authors choose by hand.
 	DrawAll = "all"
 	// DrawFounderLast counts only secrets revealed before the founder revealed theirs. The founder
 	// can thus exclude people by revealing early, so the page shows who was excluded.
 	DrawFounderLast = "founder-last"
 )
 
-// Draw is what an event holds of its draw.
+// Draw is the state of an event's draw.
 type Draw struct {
 	Rule        string       `json:"rule"`   // DrawAll or DrawFounderLast
-	Closed      bool         `json:"closed"` // what counts is fixed, by Closing
+	Closed      bool         `json:"closed"` // the input of the draw is fixed, by Closing
 	Commitments []Commitment `json:"commitments,omitempty"`
-	// Closing is the hash of the change whose closing the draw is for, 64 hex
-	// characters: what the openings are for, or while there are none, the closing that
-	// is in effect. "" while nothing is fixed.
+	// Closing is the hash, in 64 hex characters, of the change that closed the event for this
+	// draw: the closing that the reveals name, or while there are none, the one in effect.
+	// "" while the event is open.
 	Closing string `json:"closing,omitempty"`
-	// Reveals are all that are for a closing, in the order of their operations.
+	// Reveals has every reveal that is for a closing, in the order of their operations.
 	Reveals []Reveal `json:"openings,omitempty"`
-	// Void is why there can be no draw, a Void…; "" when there can.
+	// Void is the reason why there can be no draw, one of the Void constants; "" if there can.
 	Void string `json:"void,omitempty"`
 }
 
-// Reveal is a secret opened for a closing.
+// Reveal says that somebody revealed their secret for a closing.
 type Reveal struct {
 	By       Identity `json:"by"`
 	Closing  string   `json:"closing"`  // the hash of its change, 64 hex characters
-	ClosedBy Identity `json:"closedBy"` // who made that change
+	ClosedBy Identity `json:"closedBy"` // the writer of that change
 }
 
 // Why there can be no draw.
 const (
-	VoidClosings = "closings" // not everybody opened for the same closing
-	VoidFounder  = "founder"  // by DrawFounderLast: the founder opened more than once, knowing of different secrets
+	VoidClosings = "closings" // the reveals are not all for the same closing
+	VoidFounder  = "founder"  // under DrawFounderLast: the founder revealed more than once, with different reveals in the past
 )
 
-// Commitment is one person's part in the draw, ascending by By.
+// Commitment is one person's part in the draw. Draw.Commitments ascend by By.
 type Commitment struct {
 	By     Identity `json:"by"`
 	Hash   string   `json:"hash"`             // 64 hex characters; see CommitDraw
-	Secret string   `json:"secret,omitempty"` // 64 hex characters once opened, "" before
+	Secret string   `json:"secret,omitempty"` // 64 hex characters; "" until it is revealed
 	// TooEarly: the secret was revealed before the event was closed, so others could take it into
 	// account. It does not count.
 	TooEarly bool `json:"tooEarly,omitempty"`
-	// KnownToFounder: opened before the founder opened theirs.
+	// KnownToFounder: revealed before the founder revealed theirs.
 	KnownToFounder bool `json:"knownToFounder,omitempty"`
-	// NotForClosing: what was written does not open the commitment for the closing that
-	// the draw is for. It does not count, and can be written again.
+	// NotForClosing: the reveal is not for the closing of the draw, or does not match the
+	// commitment. It does not count; the secret can be revealed again.
 	NotForClosing bool `json:"notForClosing,omitempty"`
 	// Last: no other reveal has this one in its past. Its writer may have known all secrets, and
 	// could have prevented the draw.
 	Last bool `json:"last,omitempty"`
 }
 
-// Revealed reports whether the secret is open for the closing that the draw is for.
+// Revealed reports whether the secret was revealed for the closing of the draw.
 func (c *Commitment) Revealed() bool { return c.Secret != "" && !c.NotForClosing }
 
-// CommitDraw returns what somebody writes to take part with a secret of 32 bytes:
+// CommitDraw returns the bytes that commit somebody to a secret of 32 bytes:
 // SHA-256("flyleaf draw commit v1" ‖ event ID 16 ‖ identity 32 ‖ secret).
 // ErrBadID is returned for an invalid event ID or identity, ErrBadValue for a
 // secret of another size.
@@ -117,7 +117,7 @@ func CommitDraw(event EventID, by Identity, secret []byte) ([]byte, error) {
 		return nil, err
 	}
 	if len(secret) != DrawSecretSize {
-		return nil, bad("draw/reveal", "a secret of %d bytes, it has %d", len(secret), DrawSecretSize)
+		return nil, bad("draw/reveal", "it must have %d bytes, not %d", DrawSecretSize, len(secret))
 	}
 	h := sha256.New()
 	h.Write([]byte("flyleaf draw commit v1"))
@@ -127,16 +127,16 @@ func CommitDraw(event EventID, by Identity, secret []byte) ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
-// RevealDraw returns what somebody writes to open a secret of 32 bytes for a closing,
-// which is named by the hash of its change, 64 hex characters (Draw.Closing): secret ‖
-// hash. ErrBadValue is returned for a secret or hash of another size.
+// RevealDraw returns the bytes that reveal a secret of 32 bytes for a closing: secret ‖ hash.
+// closing is the hash of the change that closed the event, in 64 hex characters (Draw.Closing).
+// ErrBadValue is returned for a secret or hash of another size.
 func RevealDraw(secret []byte, closing string) ([]byte, error) {
 	if len(secret) != DrawSecretSize {
-		return nil, bad("draw/reveal", "a secret of %d bytes, it has %d", len(secret), DrawSecretSize)
+		return nil, bad("draw/reveal", "it must have %d bytes, not %d", DrawSecretSize, len(secret))
 	}
 	hash, err := hex.DecodeString(closing)
 	if err != nil || len(hash) != DrawRevealSize-DrawSecretSize {
-		return nil, bad("draw/reveal", "the closing is named by 64 hex characters, not %.80q", closing)
+		return nil, bad("draw/reveal", "the hash of the closing has 64 hex characters; %.80q is none", closing)
 	}
 	return append(bytes.Clone(secret), hash...), nil
 }
@@ -148,8 +148,8 @@ func (id Identity) bytes() ([]byte, error) {
 	return hex.DecodeString(string(id))
 }
 
-// Entrant is somebody who may win: the writer of a question, or the person it was
-// asked for. Two questions of one person make one entrant.
+// Entrant is somebody who may win: the writer of a question, or the person for whom the question
+// was asked. A person with two questions is one entrant.
 type Entrant struct {
 	By         Identity `json:"by"`
 	OnBehalfOf string   `json:"onBehalfOf,omitempty"`
@@ -162,8 +162,8 @@ func (e Entrant) compare(o Entrant) int {
 // EntrantOf returns the entrant of a question.
 func EntrantOf(p *Post) Entrant { return Entrant{p.By, p.OnBehalfOf} }
 
-// Entrants returns who was a candidate when the event was closed, ascending. While the event is
-// open: the current candidates.
+// Entrants returns the candidates when the event was closed, ascending; while the event is open, the
+// current candidates.
 func (w *Week) Entrants() []Entrant {
 	var out []Entrant
 	for i := range w.Threads {
@@ -187,12 +187,12 @@ const (
 	DrawVoid    DrawState = "void" // there is and will be none; Draw.Void says why
 )
 
-// Drawn is a draw that was run.
+// Drawn is the result of Draw.Run.
 type Drawn struct {
 	State      DrawState  `json:"state"`
-	Unrevealed []Identity `json:"waiting,omitempty"`  // whose secrets are missing
-	Excluded   []Identity `json:"leftOut,omitempty"`  // whose commitments do not count
-	Secrets    []Identity `json:"secrets,omitempty"`  // whose secrets made the seed
+	Unrevealed []Identity `json:"waiting,omitempty"`  // people who have not revealed their secret
+	Excluded   []Identity `json:"leftOut,omitempty"`  // people whose commitments do not count
+	Secrets    []Identity `json:"secrets,omitempty"`  // people whose secrets made the seed
 	Entrants   []Entrant  `json:"entrants,omitempty"` // ascending
 	Seed       string     `json:"seed,omitempty"`     // 64 hex characters
 	Order      []Entrant  `json:"order,omitempty"`    // all entrants, as drawn
@@ -201,13 +201,13 @@ type Drawn struct {
 	Last []Identity `json:"last,omitempty"`
 }
 
-// Run draws. The same Draw, founder and entrants (in any order) give the same
-// result everywhere. ErrBadID is returned for IDs that are none.
+// Run draws. The same Draw, founder and entrants (in any order) give the same result on every
+// device. ErrBadID is returned for invalid IDs.
 func (d *Draw) Run(event EventID, founder Identity, entrants []Entrant) (Drawn, error) {
 	entrants = slices.Clone(entrants)
 	slices.SortFunc(entrants, Entrant.compare)
 	out := Drawn{Entrants: slices.Compact(entrants)}
-	opened, err := d.revealed(event, founder, &out)
+	revealed, err := d.revealed(event, founder, &out)
 	if err != nil {
 		return out, err
 	}
@@ -227,15 +227,15 @@ func (d *Draw) Run(event EventID, founder Identity, entrants []Entrant) (Drawn, 
 			out.Last = out.Unrevealed
 		}
 		return out, nil
-	case len(opened) == 0:
+	case len(revealed) == 0:
 		out.State = DrawNobody
 		return out, nil
 	}
-	seed, err := drawSeed(event, opened, out.Entrants)
+	seed, err := drawSeed(event, revealed, out.Entrants)
 	if err != nil {
 		return out, err
 	}
-	for _, c := range opened {
+	for _, c := range revealed {
 		out.Secrets = append(out.Secrets, c.By)
 		if c.Last {
 			out.Last = append(out.Last, c.By)
@@ -251,13 +251,13 @@ func (d *Draw) Run(event EventID, founder Identity, entrants []Entrant) (Drawn, 
 	return out, nil
 }
 
-// revealed returns the commitments that count and are open, ascending, and notes
-// whose are missing or left out.
+// revealed returns the commitments that count and whose secrets are revealed, ascending. It sets
+// Unrevealed and Excluded of out.
 func (d *Draw) revealed(event EventID, founder Identity, out *Drawn) ([]Commitment, error) {
 	all := slices.Clone(d.Commitments)
 	slices.SortFunc(all, func(a, b Commitment) int { return cmp.Compare(a.By, b.By) })
-	founderOpened := slices.ContainsFunc(all, func(c Commitment) bool { return c.By == founder && c.Revealed() && !c.TooEarly })
-	var open []Commitment
+	founderRevealed := slices.ContainsFunc(all, func(c Commitment) bool { return c.By == founder && c.Revealed() && !c.TooEarly })
+	var counted []Commitment
 	for _, c := range all {
 		valid, err := c.valid(event)
 		if err != nil {
@@ -266,18 +266,18 @@ func (d *Draw) revealed(event EventID, founder Identity, out *Drawn) ([]Commitme
 		switch {
 		case c.TooEarly:
 			out.Excluded = append(out.Excluded, c.By)
-		case d.Rule == DrawFounderLast && founderOpened && c.By != founder && (!valid || !c.KnownToFounder):
+		case d.Rule == DrawFounderLast && founderRevealed && c.By != founder && (!valid || !c.KnownToFounder):
 			out.Excluded = append(out.Excluded, c.By)
 		case !valid:
 			out.Unrevealed = append(out.Unrevealed, c.By)
 		default:
-			open = append(open, c)
+			counted = append(counted, c)
 		}
 	}
-	return open, nil
+	return counted, nil
 }
 
-// valid reports whether the secret is there and is the one that was committed to.
+// valid reports whether the secret was revealed and matches the commitment.
 func (c *Commitment) valid(event EventID) (bool, error) {
 	if !c.Revealed() {
 		return false, nil
@@ -294,14 +294,14 @@ func (c *Commitment) valid(event EventID) (bool, error) {
 	return err == nil && bytes.Equal(got, want), nil
 }
 
-func drawSeed(event EventID, opened []Commitment, entrants []Entrant) ([]byte, error) {
+func drawSeed(event EventID, revealed []Commitment, entrants []Entrant) ([]byte, error) {
 	doc, err := event.Bytes()
 	if err != nil {
 		return nil, err
 	}
 	b := append([]byte("flyleaf draw v1"), doc[:]...)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(opened)))
-	for _, c := range opened {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(revealed)))
+	for _, c := range revealed {
 		who, err := c.By.bytes()
 		if err != nil {
 			return nil, err
@@ -326,9 +326,9 @@ func drawSeed(event EventID, opened []Commitment, entrants []Entrant) ([]byte, e
 	return seed[:], nil
 }
 
-// pick returns a number below n, each as likely as the others.
+// pick returns a number below n. All numbers are equally likely.
 func pick(seed []byte, number, n uint64) uint64 {
-	last := -n % n // 2^64 mod n: the lowest values that would count once more than the others
+	last := -n % n // 2^64 mod n: so many values are rejected, so that all remainders are equally likely
 	for try := uint64(0); ; try++ {
 		b := append([]byte("flyleaf pick v1"), seed...)
 		b = binary.BigEndian.AppendUint64(b, number)
@@ -340,8 +340,8 @@ func pick(seed []byte, number, n uint64) uint64 {
 	}
 }
 
-// RunDraw runs the week's draw, or says why there is none. ErrBadID is returned
-// when the event or a person in it has no valid ID.
+// RunDraw runs the week's draw; Drawn.State says whether there is a result. ErrBadID is returned if
+// the event or a person in it has an invalid ID.
 func (w *Week) RunDraw() (Drawn, error) {
 	d := w.Event.Draw
 	if d == nil {
@@ -359,13 +359,14 @@ var (
 	ErrDrawTooEarly = errors.New("your secret was revealed before the week was closed, so it does not count")
 )
 
-// DrawFixed reports whether what the draw is made of is fixed: the event is closed, or secrets were
+// DrawFixed reports whether the input of the draw is fixed: the event is closed, or secrets were
 // revealed for a closing. It stays fixed if the event is reopened.
 func (w *Week) DrawFixed() bool {
 	return w.Event.Closed || w.Event.Draw != nil && w.Event.Draw.Closed
 }
 
-// MayReveal says why somebody cannot open a secret now, nil when they can: an ErrDraw….
+// MayReveal returns nil if somebody can reveal their secret now, and otherwise the reason: one of the
+// ErrDraw errors.
 func (w *Week) MayReveal(by Identity) error {
 	d := w.Event.Draw
 	switch {
@@ -403,8 +404,8 @@ func (w *Week) namesOf(ids []Identity) string {
 	return strings.Join(out, "")
 }
 
-// LastRevealWarning says who can or could keep the draw from being held, in a sentence or
-// two; "" when there is nothing to say.
+// LastRevealWarning says, in a sentence or two, who can or could stop the draw by not revealing;
+// "" when nobody can.
 func (w *Week) LastRevealWarning(d Drawn) string {
 	who := w.namesOf(d.Last)
 	switch {
@@ -420,7 +421,7 @@ func (w *Week) LastRevealWarning(d Drawn) string {
 	return ""
 }
 
-// WhyNoDraw says why there can be no draw, with names; "" when there can.
+// WhyNoDraw says why there can be no draw, with people's names; "" if there can be one.
 func (w *Week) WhyNoDraw() string {
 	d := w.Event.Draw
 	if d == nil {
@@ -451,31 +452,31 @@ func (w *Week) WhyNoDraw() string {
 	return ""
 }
 
-// Claim is what somebody wrote to the founder to get their copy.
+// Claim is a winner's message to the founder, with the contact for sending the copy.
 type Claim struct {
 	By      Identity `json:"by"`
 	Name    string   `json:"name"`
 	Contact string   `json:"contact,omitempty"`
-	Won     bool     `json:"won"`               // they get a copy, as far as this device knows
-	Problem string   `json:"problem,omitempty"` // why it cannot be read
+	Won     bool     `json:"won"`               // the person gets a copy, as far as this device knows
+	Problem string   `json:"problem,omitempty"` // why this device cannot read the contact
 }
 
 // Winner is an author's or organiser's choice of a post by hand.
 type Winner struct {
 	Post PostID   `json:"post"`
-	By   Identity `json:"by"`             // who chose
-	Note string   `json:"note,omitempty"` // what they say about it; never empty in the document
+	By   Identity `json:"by"`             // the author or organiser
+	Note string   `json:"note,omitempty"` // their note; never empty in the document
 }
 
-// Prize is a copy that goes to somebody.
+// Prize is a copy for an entrant.
 type Prize struct {
 	Entrant
-	Post     PostID     `json:"post"`               // the question it is for; of several the first
-	ChosenBy []Identity `json:"chosenBy,omitempty"` // none: drawn
+	Post     PostID     `json:"post"`               // their question; the first, if they have several
+	ChosenBy []Identity `json:"chosenBy,omitempty"` // empty: drawn
 }
 
-// WinningQuestions returns the questions whose writers get a copy: those chosen by the authors, and
-// those drawn. A draw that cannot be run draws nobody.
+// WinningQuestions returns the questions whose writers get a copy: chosen by the authors, or drawn.
+// If the draw cannot be run, nobody is drawn.
 func (w *Week) WinningQuestions() map[PostID]bool {
 	var drawn Drawn
 	if e := &w.Event; e.Draw != nil {
@@ -488,11 +489,10 @@ func (w *Week) WinningQuestions() map[PostID]bool {
 	return out
 }
 
-// Prizes returns who gets a copy: those chosen by hand, in the order of their
-// questions, and then, while copies are left, those drawn. Organisers and authors
-// get none, nor does anybody whose question is not shown, and nobody gets two.
-// Where the event names no number of copies, all that were chosen get one and
-// nobody is drawn.
+// Prizes returns the copies: first for the people chosen by hand, in the order of their questions,
+// and then, while copies are left, for the people drawn. Nobody gets two. Organisers, authors and
+// people whose questions are not shown get none. If the event has no number of copies, everybody who
+// was chosen gets one and nobody is drawn.
 func (w *Week) Prizes(drawn Drawn) []Prize {
 	chosen := map[PostID][]Identity{}
 	for _, c := range w.Event.Winners {
@@ -540,14 +540,14 @@ func (w *Week) Prizes(drawn Drawn) []Prize {
 // Ineligible is a drawn person who gets no copy.
 type Ineligible struct {
 	Entrant
-	Why string `json:"why"` // the end of a sentence
+	Why string `json:"why"` // a clause: "the question was withdrawn"
 }
 
 // Ineligible lists drawn people who get no copy, and why (for example because a moderator hid the
 // question after the draw).
 func (w *Week) Ineligible(drawn Drawn) []Ineligible {
-	byHand := map[Entrant]bool{} // who gets a copy, and whether they were chosen
-	left := 0                    // copies that the draw gives out
+	byHand := map[Entrant]bool{} // everybody who gets a copy; true: chosen by hand
+	left := 0                    // copies for the people drawn
 	for _, p := range w.Prizes(drawn) {
 		byHand[p.Entrant] = len(p.ChosenBy) > 0
 		if len(p.ChosenBy) == 0 {
@@ -589,7 +589,7 @@ func (w *Week) whyIneligible(who Entrant) string {
 	return "organisers and authors cannot win"
 }
 
-// mayWin reports whether a question can bring its writer a copy.
+// mayWin reports whether the question's entrant can get a copy.
 func (w *Week) mayWin(q *PostView) bool {
 	if !q.Shown() {
 		return false

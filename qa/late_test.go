@@ -55,3 +55,39 @@ func TestLatePostsStandLast(t *testing.T) {
 		t.Errorf("approved: %v", got)
 	}
 }
+
+// TestWhatWaitsForAModerator: one rule says of every post whether a moderator has to look at it, whether it can be
+// approved, and which of its texts is published.
+func TestWhatWaitsForAModerator(t *testing.T) {
+	author, reader := person(2), person(7)
+	texts := func(late ...bool) (out []Revision) {
+		for i, l := range late {
+			out = append(out, Revision{Text: string(rune('a' + i)), Late: l})
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		open, approve              bool // the event: not closed; its posts need approval
+		post                       Post
+		waits, approval, published bool
+		text                       string
+	}{
+		"before the closing":                {post: Post{By: reader, Revisions: texts(false)}, published: true, text: "a"},
+		"late":                              {post: Post{By: reader, Late: true, Revisions: texts(true)}, waits: true, approval: true, text: "a"},
+		"late, approved":                    {post: Post{By: reader, Late: true, Revisions: texts(true), Marks: Marks{Approved: true}}, approval: true, published: true, text: "a"},
+		"late, by an author":                {post: Post{By: author, Late: true, Revisions: texts(true)}, approval: true, published: true, text: "a"},
+		"late, hidden":                      {post: Post{By: reader, Late: true, Revisions: texts(true), Marks: Marks{Hidden: "spam"}}, approval: true, text: "a"},
+		"edited late":                       {post: Post{By: reader, Revisions: texts(false, true)}, waits: true, approval: true, published: true, text: "a"},
+		"edited late, approved":             {post: Post{By: reader, Revisions: texts(false, true), Marks: Marks{Approved: true}}, approval: true, published: true, text: "b"},
+		"edited late, by an author":         {post: Post{By: author, Revisions: texts(false, true)}, published: true, text: "b"},
+		"posts need approval":               {open: true, approve: true, post: Post{By: reader, Revisions: texts(false)}, waits: true, approval: true, text: "a"},
+		"posts need approval, by an author": {open: true, approve: true, post: Post{By: author, Revisions: texts(false)}, approval: true, published: true, text: "a"},
+	} {
+		e := Event{Founder: person(1), Roles: []Grant{{author, RoleAuthor}}, Closed: !c.open, Approve: c.approve}
+		w := NewWeek(e, []Post{c.post}, nil)
+		v := &w.Threads[0].Question
+		if v.WaitsForModerator() != c.waits || v.HasApproval(&e) != c.approval || e.Published(&v.Post) != c.published || e.PublishedText(&v.Post) != c.text {
+			t.Errorf("%s: waits %v, approval %v, published %v, text %q", name, v.WaitsForModerator(), v.HasApproval(&e), e.Published(&v.Post), e.PublishedText(&v.Post))
+		}
+	}
+}

@@ -231,32 +231,3 @@ func (e Event) moderates(ids ...Identity) bool {
 	}
 	return false
 }
-
-// needsApproval reports whether a post waits for approval. What authors, moderators and
-// organisers write does not: they were chosen by name.
-func (e Event) needsApproval(p *Post) bool { return e.Approve && e.unapproved(p) }
-
-// afterClosing reports whether a post was written after the closing, or without knowing of it, and
-// no moderator approved it. Anyone can keep adding such posts to the state before closing. They are
-// not published and are sorted last.
-func (e Event) afterClosing(p *Post) bool { return p.Late && e.unapproved(p) }
-
-// PublishedText returns the words of a post that are published: the last revision; for a writer
-// without a role, the last revision before closing, unless a moderator approved the post. A post
-// that has none from before the closing is not published at all (AfterClosing).
-func (e Event) PublishedText(p *Post) string {
-	if e.unapproved(p) {
-		for i := len(p.Revisions) - 1; i >= 0; i-- {
-			if r := &p.Revisions[i]; !r.Late {
-				return r.Text
-			}
-		}
-	}
-	return p.Text()
-}
-
-// unapproved reports whether somebody without a role wrote a post that no moderator
-// has approved.
-func (e Event) unapproved(p *Post) bool {
-	return !p.Marks.Approved && !e.HasRole(p.By, RoleAuthor) && !e.moderates(p.By)
-}

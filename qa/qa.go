@@ -122,7 +122,7 @@ type Revision struct {
 	// Superseded: a later revision was written by somebody who had seen this
 	// one. Two revisions that are not superseded are concurrent: both are shown.
 	Superseded bool `json:"superseded,omitempty"`
-	// Late: it was written after the event was closed, or while it was being closed.
+	// Late: the event is closed, and the revision is not in the past of the closing; see late.go.
 	Late bool `json:"late,omitempty"`
 }
 
@@ -178,7 +178,7 @@ type Post struct {
 	Tags              []string          `json:"tags,omitempty"`
 	Marks             Marks             `json:"marks"`
 	X                 map[string]string `json:"x,omitempty"`
-	// Late: written without knowing that the event was closed elsewhere.
+	// Late: the event is closed, and the post is not in the past of the closing; see late.go.
 	Late bool `json:"late,omitempty"`
 	// Blocked: the writer is blocked, the post is not in the past of the block, and no moderator
 	// approved it. It is kept and not shown.

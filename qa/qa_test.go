@@ -475,7 +475,7 @@ func TestTagsComeBack(t *testing.T) {
 
 func TestErrorsSayFieldLimitAndThatNothingChanged(t *testing.T) {
 	err := (&Act{Kind: ActPost, AtMillis: 1, Text: strings.Repeat("x", schema.MaxText+1)}).Validate()
-	if s := fmt.Sprint(err); s != "post/text is too long: 32769, at most 32768; nothing was changed" {
+	if s := fmt.Sprint(err); s != "the text is too long: 32769 bytes, at most 32768; nothing was changed" {
 		t.Errorf("%s", s)
 	}
 }

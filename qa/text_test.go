@@ -108,7 +108,7 @@ func TestActsHoldTexts(t *testing.T) {
 		}
 	}
 	a := qa.Act{Kind: qa.ActPost, AtMillis: 1, Text: "a question\x00"}
-	if err := a.Validate(); err == nil || err.Error() != "post/text contains a character that is not allowed: NUL (U+0000), character 11. Take it out, or paste the text without its formatting; nothing was changed" {
+	if err := a.Validate(); err == nil || err.Error() != "the text contains a character that is not allowed: NUL (U+0000), character 11. Take it out, or paste the text without its formatting; nothing was changed" {
 		t.Errorf("%v", err)
 	}
 	a.Text = "two\nlines\tand a tab, שלום\u200f!"

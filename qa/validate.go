@@ -27,7 +27,7 @@ func EventField(field string) *schema.Row { return schema.FieldOf(schema.KindEve
 func CheckEventField(field string, value any) error {
 	r := EventField(field)
 	if r == nil {
-		return bad(fmt.Sprintf("event/%.40q", field), "there is no such field")
+		return bad("event", "there is no field %.40q", field)
 	}
 	return checkValue(r, value)
 }
@@ -41,34 +41,34 @@ func checkValueAs(field string, r *schema.Row, value any) error {
 	switch v := value.(type) {
 	case string:
 		if !r.Type.IsString() {
-			return bad(field, "a text, another type is wanted")
+			return bad(field, "it cannot be a text")
 		}
 		return checkString(field, r, v)
 	case []byte:
 		if r.Type != schema.Bytes {
-			return bad(field, "bytes, another type is wanted")
+			return bad(field, "it cannot be bytes")
 		}
 		return tooLong(field, r, len(v))
 	case int64:
 		if r.Type != schema.Time {
-			return bad(field, "a time, another type is wanted")
+			return bad(field, "it cannot be a time")
 		}
 		if v > schema.MaxInteger || v < -schema.MaxInteger {
-			return bad(field, "a time beyond 2^53 ms")
+			return bad(field, "the time lies beyond 2^53 ms")
 		}
 	case uint64:
 		if r.Type != schema.Number {
-			return bad(field, "a number, another type is wanted")
+			return bad(field, "it cannot be a number")
 		}
 		if v > schema.MaxInteger {
-			return bad(field, "beyond 2^53")
+			return bad(field, "the number is larger than 2^53")
 		}
 	case bool:
 		if r.Type != schema.Flag {
-			return bad(field, "yes or no, another type is wanted")
+			return bad(field, "it cannot be yes or no")
 		}
 	default:
-		return bad(field, "the type %T", value)
+		return bad(field, "it cannot be a %T", value)
 	}
 	return nil
 }
@@ -142,7 +142,7 @@ func checkX(in schema.Map, x map[string]string, fields int) error {
 	}
 	for key, v := range x {
 		if in.IsField(key) {
-			return bad(keyed.Name+"/"+key, "it is a field of its own")
+			return bad(keyed.Name+"/"+key, "the event has a field with this name")
 		}
 		if err := checkKey(keyed, key); err != nil {
 			return err
@@ -324,7 +324,7 @@ func (a *Act) validatePost() error {
 	}
 	for _, t := range a.Tags {
 		if strings.Contains(t, ",") {
-			return bad("post/tags", "a tag with a comma in it")
+			return bad("post/tags", "a tag cannot contain a comma")
 		}
 	}
 	return cmp.Or(

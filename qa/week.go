@@ -60,7 +60,6 @@ type PostView struct {
 	Name        string `json:"name"`              // on whose behalf, else the writer's name, else the short identity
 	ByAuthor    bool   `json:"byAuthor"`          // an author's, or an organiser carried an author's words over
 	ReplyTo     string `json:"replyTo,omitempty"` // the name, when this replies to a reply
-	Late        bool   `json:"late,omitempty"`    // written while the event was being closed elsewhere
 	// NeedsApproval: the event's organisers approve posts, and this one is not yet; see Week.VisibleTo.
 	NeedsApproval bool `json:"awaiting,omitempty"`
 	// AfterClosing: late, by somebody without a role, and approved by nobody. It is not
@@ -261,8 +260,8 @@ func displayedParent(by map[PostID]*arranged, p *Post) *arranged {
 
 func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 	p := a.post
-	v := PostView{Post: *p, Name: w.name(p), Late: p.Late, NeedsApproval: w.Event.needsApproval(p), AfterClosing: w.Event.afterClosing(p)}
-	v.EditedAfterClosing = !v.AfterClosing && w.Event.PublishedText(p) != p.Text()
+	v := PostView{Post: *p, Name: w.name(p), NeedsApproval: w.Event.needsApproval(p), AfterClosing: w.Event.afterClosing(p)}
+	v.EditedAfterClosing = w.Event.editedAfterClosing(p)
 	if p.ReceivedAtMillis != 0 {
 		v.ClockMillis, v.AtMillis = p.AtMillis, p.ShownMillis()
 	}

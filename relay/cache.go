@@ -8,7 +8,7 @@ import (
 	"flyleaf/qa"
 )
 
-// storedChange is what the ledger holds of a change, as far as it is sent on.
+// storedChange is the part of a ledger row that is sent to peers.
 type storedChange struct {
 	bytes     []byte
 	signature []byte // nil when unsigned
@@ -24,8 +24,8 @@ type cacheItem struct {
 	storedChange
 }
 
-// cache keeps the changes that were used last, up to a number of bytes. It
-// holds only what the ledger holds too. It is safe for concurrent use.
+// cache keeps the most recently used changes, up to a number of bytes. Every change in it is also in
+// the ledger. It is safe for concurrent use.
 type cache struct {
 	mu    sync.Mutex
 	max   int
@@ -38,7 +38,7 @@ func newCache(maxBytes int) *cache {
 	return &cache{max: maxBytes, items: map[cacheKey]*list.Element{}, order: list.New()}
 }
 
-// itemOverhead is roughly what an item costs beyond its bytes.
+// itemOverhead is an estimate of an item's memory besides its bytes.
 const itemOverhead = 256
 
 func (c *cache) get(event qa.EventID, h wire.Hash) (storedChange, bool) {
@@ -70,7 +70,7 @@ func (c *cache) put(event qa.EventID, h wire.Hash, s storedChange) {
 	}
 }
 
-// drop forgets the changes of these documents.
+// drop removes the changes of these documents.
 func (c *cache) drop(events map[qa.EventID]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -92,7 +92,7 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	page.ByAuthor = t.Answered && !p.Marks.Answered
 	page.Awaiting, page.AfterClosing, page.EditedAfterClosing = p.NeedsApproval, p.AfterClosing, p.EditedAfterClosing
 	// An approval can be taken back wherever there is one.
-	page.Approving = v.Event.Approve || p.Late || p.EditedAfterClosing || p.Marks.Approved
+	page.Approving = p.HasApproval(&v.Event)
 	page.DuplicateOf = p.Marks.DuplicateOf
 	if page.Reason == "" {
 		page.Reason = p.Marks.Hidden
@@ -250,11 +250,11 @@ func (v *weekView) countToApprove() int {
 		return 0
 	}
 	for k := range v.Threads {
-		if needsApproval(&v.Threads[k].Question) {
+		if v.Threads[k].Question.WaitsForModerator() {
 			n++
 		}
 		for j := range v.Threads[k].Replies {
-			if needsApproval(&v.Threads[k].Replies[j]) {
+			if v.Threads[k].Replies[j].WaitsForModerator() {
 				n++
 			}
 		}
@@ -264,10 +264,5 @@ func (v *weekView) countToApprove() int {
 
 // hasPostToApprove reports whether something in a thread waits for approval.
 func hasPostToApprove(t *qa.Thread) bool {
-	return needsApproval(&t.Question) || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return needsApproval(&p) })
-}
-
-// needsApproval reports whether a post is published only when a moderator approves it.
-func needsApproval(p *qa.PostView) bool {
-	return p.Shown() && (p.NeedsApproval || p.AfterClosing || p.EditedAfterClosing)
+	return t.Question.WaitsForModerator() || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return p.WaitsForModerator() })
 }

@@ -18,8 +18,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// fakeConn is a connection of which what is read was written before, and what is
-// written is kept.
+// fakeConn is a connection with prepared input. It keeps the written bytes.
 type fakeConn struct {
 	in  io.Reader
 	out bytes.Buffer
@@ -34,13 +33,13 @@ func (c *fakeConn) SetDeadline(time.Time) error      { return nil }
 func (c *fakeConn) SetReadDeadline(time.Time) error  { return nil }
 func (c *fakeConn) SetWriteDeadline(time.Time) error { return nil }
 
-// hijacked is a ResponseWriter that gives its connection away.
-type hijacked struct {
+// hijackable is a ResponseWriter whose connection can be hijacked.
+type hijackable struct {
 	*httptest.ResponseRecorder
 	conn net.Conn
 }
 
-func (h *hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (h *hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return h.conn, bufio.NewReadWriter(bufio.NewReader(h.conn), bufio.NewWriter(h.conn)), nil
 }
 
@@ -55,26 +54,26 @@ func request(extensions ...string) *http.Request {
 	return r
 }
 
-// gorillaServer is the library's server that reads a stream.
+// gorillaServer returns the library's server side of a connection on which a client sends stream.
 func gorillaServer(t *testing.T, stream []byte, deflate bool) *websocket.Conn {
 	t.Helper()
 	u := websocket.Upgrader{EnableCompression: deflate}
-	ws, err := u.Upgrade(&hijacked{httptest.NewRecorder(), &fakeConn{in: bytes.NewReader(stream)}}, request("permessage-deflate"), nil)
+	ws, err := u.Upgrade(&hijackable{httptest.NewRecorder(), &fakeConn{in: bytes.NewReader(stream)}}, request("permessage-deflate"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return ws
 }
 
-// answering is a connection to a server that answers the handshake, and then sends a
-// stream whatever it is sent.
-type answering struct {
+// serverConn is a connection to a server that answers the handshake and then sends stream, whatever the
+// client sends.
+type serverConn struct {
 	fakeConn
 	deflate, answered bool
 	stream            []byte
 }
 
-func (c *answering) Write(b []byte) (int, error) {
+func (c *serverConn) Write(b []byte) (int, error) {
 	if c.answered {
 		return c.fakeConn.Write(b)
 	}
@@ -93,11 +92,11 @@ func (c *answering) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// gorillaClient is the library's client of a server that sends a stream. What it sends
-// is in the connection's out.
-func gorillaClient(t *testing.T, stream []byte, deflate bool, writeBuffer int) (*websocket.Conn, *answering) {
+// gorillaClient returns the library's client side of a connection on which the server sends stream. The
+// frames that the client sends are in the connection's out.
+func gorillaClient(t *testing.T, stream []byte, deflate bool, writeBuffer int) (*websocket.Conn, *serverConn) {
 	t.Helper()
-	conn := &answering{deflate: deflate, stream: stream}
+	conn := &serverConn{deflate: deflate, stream: stream}
 	d := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return conn, nil }, EnableCompression: deflate, WriteBufferSize: writeBuffer}
 	ws, response, err := d.Dial("ws://server/", nil)
 	if err != nil {
@@ -107,7 +106,7 @@ func gorillaClient(t *testing.T, stream []byte, deflate bool, writeBuffer int) (
 	return ws, conn
 }
 
-// clientReads returns the message of a frame, as the library's client reads it.
+// clientReads returns the message that the library's client reads from a frame.
 func clientReads(t *testing.T, frame []byte, deflate bool) []byte {
 	t.Helper()
 	ws, _ := gorillaClient(t, frame, deflate, 0)
@@ -121,19 +120,18 @@ func clientReads(t *testing.T, frame []byte, deflate bool) []byte {
 	return message
 }
 
-// FuzzReader holds Reader against the library's reader: of the same stream they read the
-// same messages and control frames, up to where one of them stops. Reader stops earlier at
-// a text message, at a bit for compression where none may stand, and where a deflated
-// message says that it is over before its last frame has come. The library stops earlier
-// after a close frame.
+// FuzzReader compares Reader with the library's reader. They read the same messages and control frames
+// from the same stream, until one of them stops. Reader stops earlier at a text message, at a
+// compression bit in a frame that may not have it, and at a deflated message whose deflate stream ends
+// before its last frame. The library stops earlier after a close frame.
 func FuzzReader(f *testing.F) {
 	deflated := string(deflate(bytes.Repeat([]byte("Hello"), 20)))
 	for _, stream := range []string{
-		"", client(0x82, "Hello"), client(0x02, "Hel") + client(0x89, "ping") + client(0x80, "lo") + client(0x82, "next"),
-		client(0xc2, deflated) + client(0xc2, deflated), client(0x42, deflated[:4]) + client(0x80, deflated[4:]),
-		client(0x81, "text"), client(0xc9, ""), client(0xc0, ""), client(0xa2, "x"), client(0x88, "\x03\xe8bye"), client(0x88, "x"),
-		"\x82\x01x", "\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00mask", "\x82\xfe\x00\x01maskx", client(0x82, strings.Repeat("long", 20_000)),
-		client(0xc2, "\xff\xff"), client(0x89, strings.Repeat("x", 126)), client(0x83, ""),
+		"", clientFrame(0x82, "Hello"), clientFrame(0x02, "Hel") + clientFrame(0x89, "ping") + clientFrame(0x80, "lo") + clientFrame(0x82, "next"),
+		clientFrame(0xc2, deflated) + clientFrame(0xc2, deflated), clientFrame(0x42, deflated[:4]) + clientFrame(0x80, deflated[4:]),
+		clientFrame(0x81, "text"), clientFrame(0xc9, ""), clientFrame(0xc0, ""), clientFrame(0xa2, "x"), clientFrame(0x88, "\x03\xe8bye"), clientFrame(0x88, "x"),
+		"\x82\x01x", "\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00mask", "\x82\xfe\x00\x01maskx", clientFrame(0x82, strings.Repeat("long", 20_000)),
+		clientFrame(0xc2, "\xff\xff"), clientFrame(0x89, strings.Repeat("x", 126)), clientFrame(0x83, ""),
 	} {
 		f.Add([]byte(stream), true)
 		f.Add([]byte(stream), false)
@@ -141,18 +139,18 @@ func FuzzReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stream []byte, deflate bool) {
 		got, controls, err := read(bytes.NewReader(stream), deflate)
 		ws := gorillaServer(t, stream, deflate)
-		var theirControls []string
-		ws.SetPingHandler(func(s string) error { theirControls = append(theirControls, "ping "+s); return nil })
-		ws.SetPongHandler(func(s string) error { theirControls = append(theirControls, "pong "+s); return nil })
+		var wantControls []string
+		ws.SetPingHandler(func(s string) error { wantControls = append(wantControls, "ping "+s); return nil })
+		ws.SetPongHandler(func(s string) error { wantControls = append(wantControls, "pong "+s); return nil })
 		var want [][]byte
-		var theirs error
-		for theirs == nil {
+		var wantErr error
+		for wantErr == nil {
 			var op int
 			var message []byte
-			if op, message, theirs = ws.ReadMessage(); op == websocket.TextMessage {
+			if op, message, wantErr = ws.ReadMessage(); op == websocket.TextMessage {
 				break
 			}
-			if theirs == nil {
+			if wantErr == nil {
 				want = append(want, message)
 			}
 		}
@@ -161,20 +159,20 @@ func FuzzReader(f *testing.F) {
 				t.Fatalf("message %d: %x, the library reads %x", i, got[i], want[i])
 			}
 		}
-		for i := range min(len(controls), len(theirControls)) {
-			if controls[i] != theirControls[i] {
-				t.Fatalf("control frame %d: %q, the library reads %q", i, controls[i], theirControls[i])
+		for i := range min(len(controls), len(wantControls)) {
+			if controls[i] != wantControls[i] {
+				t.Fatalf("control frame %d: %q, the library reads %q", i, controls[i], wantControls[i])
 			}
 		}
 		ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 		stricter := isViolation(err, CodeUnsupported) || isViolation(err, CodeProtocolError) && strings.Contains(err.Error(), "reserved bit") || deflate && ended
 		if len(got) < len(want) && !stricter || len(got) > len(want) && !hasClose(controls) {
-			t.Fatalf("%d messages, then %v; the library reads %d, then %v", len(got), err, len(want), theirs)
+			t.Fatalf("%d messages, then %v; the library reads %d, then %v", len(got), err, len(want), wantErr)
 		}
 	})
 }
 
-// hasClose reports whether there was a close frame: the library reads nothing after it.
+// hasClose reports whether there was a close frame, after which the library reads nothing.
 func hasClose(controls []string) bool {
 	for _, c := range controls {
 		if strings.HasPrefix(c, "close ") {
@@ -184,9 +182,9 @@ func hasClose(controls []string) bool {
 	return false
 }
 
-// FuzzLibraryWrites: what the library's client writes, in frames as small as its
-// buffer, is read as it was written.
-func FuzzLibraryWrites(f *testing.F) {
+// FuzzReaderReadsLibraryFrames: Reader returns the message that the library's client wrote, in frames as
+// small as the client's buffer.
+func FuzzReaderReadsLibraryFrames(f *testing.F) {
 	f.Add([]byte("Hello"), byte(3), true, byte(2))
 	f.Add(bytes.Repeat([]byte("Hello"), 2000), byte(1), true, byte(1))
 	f.Add(bytes.Repeat([]byte{0, 1, 2}, 5000), byte(0), false, byte(0))
@@ -225,8 +223,9 @@ func FuzzLibraryWrites(f *testing.F) {
 	})
 }
 
-// FuzzLibraryReads: what is written here, the library's client reads as it is.
-func FuzzLibraryReads(f *testing.F) {
+// FuzzLibraryReadsOurFrames: the library's client reads the message and the close frame that this
+// package wrote.
+func FuzzLibraryReadsOurFrames(f *testing.F) {
 	f.Add([]byte("head"), []byte("own"), bytes.Repeat([]byte("tail"), 2000), true, true)
 	f.Add([]byte{}, []byte{}, []byte{}, true, true)
 	f.Add([]byte("head"), []byte("own"), bytes.Repeat([]byte("tail"), 20_000), false, true)
@@ -247,8 +246,9 @@ func FuzzLibraryReads(f *testing.F) {
 	})
 }
 
-// What the handshake agreed on is what the client is told, whatever the request offers.
-func TestUpgrade(t *testing.T) {
+// TestUpgradeReturnsTheAgreement: Upgrade returns the same agreement about compression that the client
+// is told, whatever the request offers.
+func TestUpgradeReturnsTheAgreement(t *testing.T) {
 	const agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 	u := &websocket.Upgrader{EnableCompression: true}
 	for _, c := range []struct {
@@ -265,7 +265,7 @@ func TestUpgrade(t *testing.T) {
 		{[]string{"permessage-deflated"}, false},
 	} {
 		conn := &fakeConn{in: strings.NewReader("")}
-		got, deflate, err := Upgrade(u, &hijacked{httptest.NewRecorder(), conn}, request(c.offers...), http.Header{"Date": {"today"}})
+		got, deflate, err := Upgrade(u, &hijackable{httptest.NewRecorder(), conn}, request(c.offers...), http.Header{"Date": {"today"}})
 		if err != nil || got != net.Conn(conn) || deflate != c.want {
 			t.Errorf("%q: compression %v, %v", c.offers, deflate, err)
 			continue
@@ -276,14 +276,14 @@ func TestUpgrade(t *testing.T) {
 			continue
 		}
 		response.Body.Close()
-		if told := response.Header.Get("Sec-WebSocket-Extensions"); (told == agreed) != c.want || !c.want && told != "" {
-			t.Errorf("%q: told %q", c.offers, told)
+		if sent := response.Header.Get("Sec-WebSocket-Extensions"); (sent == agreed) != c.want || !c.want && sent != "" {
+			t.Errorf("%q: the client was told %q", c.offers, sent)
 		}
 	}
-	// What is no handshake is answered, and there is no connection.
-	for _, w := range []http.ResponseWriter{&hijacked{httptest.NewRecorder(), &fakeConn{}}, httptest.NewRecorder()} {
+	// A request that is not a handshake gets an answer and no connection.
+	for _, w := range []http.ResponseWriter{&hijackable{httptest.NewRecorder(), &fakeConn{}}, httptest.NewRecorder()} {
 		r := request()
-		if _, ok := w.(*hijacked); ok {
+		if _, ok := w.(*hijackable); ok {
 			r.Header.Del("Upgrade")
 		}
 		if conn, _, err := Upgrade(u, w, r, nil); err == nil || conn != nil {

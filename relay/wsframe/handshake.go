@@ -9,15 +9,15 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// Upgrade does the handshake with u, and returns the connection and whether compression
-// was agreed on: permessage-deflate without context takeover in either direction, the
-// only kind that u offers. If the handshake fails, u has answered the request.
+// Upgrade does the handshake with u. deflate says whether it agreed on compression: permessage-deflate
+// without context takeover in either direction, the only kind that u offers. If the handshake fails, u
+// has answered the request.
 func Upgrade(u *websocket.Upgrader, w http.ResponseWriter, r *http.Request, header http.Header) (conn net.Conn, deflate bool, err error) {
 	h := &hijacker{ResponseWriter: w}
 	if _, err := u.Upgrade(h, r, header); err != nil {
 		return nil, false, err
 	}
-	// The library does not tell what it agreed on, except to the client.
+	// Only the response to the client says whether the library agreed on compression.
 	response, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(h.conn.response)), r)
 	if err != nil {
 		_ = h.conn.Close()
@@ -27,10 +27,10 @@ func Upgrade(u *websocket.Upgrader, w http.ResponseWriter, r *http.Request, head
 	return h.conn.Conn, response.Header.Get("Sec-Websocket-Extensions") != "", nil
 }
 
-// hijacker notes the connection that the handshake takes over.
+// hijacker keeps the connection that the handshake hijacks.
 type hijacker struct {
 	http.ResponseWriter
-	conn *recorded
+	conn *recordingConn
 }
 
 // Hijack implements http.Hijacker.
@@ -39,17 +39,17 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h.conn = &recorded{Conn: conn}
+	h.conn = &recordingConn{Conn: conn}
 	return h.conn, buffered, nil
 }
 
-// recorded keeps what is written, which is the answer to the handshake alone.
-type recorded struct {
+// recordingConn keeps a copy of the written bytes: the response to the handshake, and nothing else.
+type recordingConn struct {
 	net.Conn
 	response []byte
 }
 
-func (c *recorded) Write(b []byte) (int, error) {
+func (c *recordingConn) Write(b []byte) (int, error) {
 	c.response = append(c.response, b...)
 	return c.Conn.Write(b)
 }

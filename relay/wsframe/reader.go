@@ -16,24 +16,24 @@ const (
 type Header struct {
 	Op       Op
 	Final    bool // no frame of the same message follows
-	Deflated bool // the message is compressed; on its first frame only
+	Deflated bool // the message is compressed; set on its first frame only
 	Length   int64
 }
 
-// Reader reads a client's frames. Use Peek or Next to get to a frame, then Read or
-// ReadControl until its payload is read. It is not safe for concurrent use.
+// Reader reads a client's frames. For each frame, call Next, and then Read until io.EOF, or for a
+// control frame ReadControl. Reader is not safe for concurrent use.
 type Reader struct {
 	in        *bufio.Reader
 	deflate   bool
-	inMessage bool // a message was begun and its final frame has not come
+	inMessage bool // the final frame of the current message has not come yet
 
-	left   int64 // bytes of the current frame's payload that were not read
+	left   int64 // unread bytes of the current frame's payload
 	mask   [maskLen]byte
-	maskAt int // of the mask's bytes, the one for the next byte of the payload
+	maskAt int // index in mask for the next byte of the payload
 }
 
-// NewReader returns a Reader of what a client sends after the handshake. With deflate,
-// compression was agreed on.
+// NewReader returns a Reader of the frames that a client sends after the handshake. deflate says whether
+// the handshake agreed on compression.
 func NewReader(r io.Reader, deflate bool) *Reader {
 	return &Reader{in: bufio.NewReaderSize(r, readBuffer), deflate: deflate}
 }
@@ -41,8 +41,8 @@ func NewReader(r io.Reader, deflate bool) *Reader {
 // Buffered returns how many bytes can be read without reading from the connection.
 func (r *Reader) Buffered() int { return r.in.Buffered() }
 
-// Peek waits until the next frame begins and returns what it is. It may be called any
-// number of times before Next.
+// Peek waits for the first byte of the next frame and returns its opcode. It may be called any number of
+// times before Next.
 func (r *Reader) Peek() (Op, error) {
 	b, err := r.in.Peek(1)
 	if err != nil {
@@ -51,11 +51,11 @@ func (r *Reader) Peek() (Op, error) {
 	return Op(b[0] & bitsOp), nil
 }
 
-// Next reads the header of the next frame. The payload of the frame before must have
-// been read. A *Violation is returned for a frame that the protocol does not allow; then,
-// and after an error of the connection, nothing more can be read.
+// Next reads the header of the next frame. The payload of the previous frame must have been read to its
+// end. A *Violation is returned for a frame that the protocol does not allow. After any error, nothing
+// more can be read.
 //
-// Lengths in more bytes than they need are accepted, as other servers do.
+// A length in more bytes than necessary is accepted, as by other servers.
 func (r *Reader) Next() (h Header, err error) {
 	if r.left > 0 {
 		return h, violation("a frame was not read to its end")
@@ -97,27 +97,28 @@ func (r *Reader) Next() (h Header, err error) {
 	return h, err
 }
 
-// check holds a header against the protocol. Length is that of the second byte.
+// check returns a *Violation if the protocol does not allow the header. length is the 7-bit length of
+// the header's second byte.
 func (r *Reader) check(h Header, reserved, masked bool, length uint64) error {
 	switch control, first := h.Op.Control(), h.Op != Continuation; {
 	case reserved, h.Deflated && (control || !first || !r.deflate):
-		return violation("a frame with a reserved bit")
+		return violation("a frame has a reserved bit set")
 	case !masked:
-		return violation("a frame without a mask")
+		return violation("a frame has no mask")
 	case control && h.Op > Pong, !control && h.Op > Binary:
-		return violation("a frame of the unknown kind %d", h.Op)
+		return violation("a frame has the unknown opcode %d", h.Op)
 	case control && (!h.Final || length > MaxControl):
-		return violation("a control frame in parts or of more than %d bytes", MaxControl)
+		return violation("a control frame is fragmented or has more than %d bytes", MaxControl)
 	case h.Op == Text:
 		return &Violation{CodeUnsupported, "not a binary frame"}
 	case !control && first == r.inMessage:
-		return violation("a frame out of order")
+		return violation("a frame is out of order")
 	}
 	return nil
 }
 
-// Read reads some of the current frame's payload, without its mask. It returns io.EOF
-// at the payload's end, and io.ErrUnexpectedEOF when the connection ends before.
+// Read reads a part of the current frame's payload and unmasks it. It returns io.EOF at the end of the
+// payload, and io.ErrUnexpectedEOF if the connection ends before that.
 func (r *Reader) Read(p []byte) (int, error) {
 	if r.left == 0 {
 		return 0, io.EOF
@@ -134,7 +135,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadControl reads the payload of the current frame, which is a control frame.
+// ReadControl reads the whole payload of the current frame, which must be a control frame.
 func (r *Reader) ReadControl() ([]byte, error) {
 	b, err := r.in.Peek(int(r.left)) // at most MaxControl bytes
 	if err != nil {
@@ -147,8 +148,8 @@ func (r *Reader) ReadControl() ([]byte, error) {
 	return b, err
 }
 
-// unmask removes the mask from b, whose first byte goes with the mask's byte at that
-// place, and returns the place for the byte after it.
+// unmask removes the mask from b. at is the index in mask for the first byte of b; the result is the
+// index for the byte after b.
 func unmask(b []byte, mask [maskLen]byte, at int) int {
 	var word [8]byte
 	for i := range word {

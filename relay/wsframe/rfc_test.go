@@ -18,8 +18,8 @@ func unhex(t *testing.T, s string) []byte {
 	return b
 }
 
-// read reads a stream of frames as a server does, with compression: the binary
-// messages, and the control frames in the order in which they came.
+// read reads a stream of frames as a server does. It returns the binary messages, inflated, and the
+// control frames in the order in which they came.
 func read(stream io.Reader, deflate bool) (messages [][]byte, controls []string, err error) {
 	r := NewReader(stream, deflate)
 	var message []byte
@@ -72,7 +72,7 @@ func inflate(b []byte) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// The examples of RFC 6455, section 5.7, as a server writes them.
+// TestFramesOfRFC6455 has the examples of RFC 6455, section 5.7.
 func TestFramesOfRFC6455(t *testing.T) {
 	hello := []byte("Hello")
 	for _, c := range []struct {
@@ -88,7 +88,7 @@ func TestFramesOfRFC6455(t *testing.T) {
 			t.Errorf("%s: %x", c.name, c.got[:min(len(c.got), 20)])
 		}
 	}
-	// As a client writes it. The example is a text message, which this server does not take.
+	// A frame of a client. The RFC's example is a text message, which Reader rejects.
 	masked := unhex(t, "81 85 37 fa 21 3d 7f 9f 4d 51 58")
 	if _, _, err := read(bytes.NewReader(masked), false); !isViolation(err, CodeUnsupported) {
 		t.Errorf("a text message: %v", err)
@@ -106,8 +106,8 @@ func isViolation(err error, code int) bool {
 	return errors.As(err, &v) && v.Code == code
 }
 
-// A length is written in as few bytes as it can take, RFC 6455, section 5.2, and read
-// in any.
+// TestLengths: a length is written in as few bytes as possible (RFC 6455, section 5.2), and read in any
+// number of bytes.
 func TestLengths(t *testing.T) {
 	for n, header := range map[int]string{
 		0: "82 00", 1: "82 01", 125: "82 7d", 126: "82 7e 00 7e", 127: "82 7e 00 7f", 1<<16 - 1: "82 7e ff ff",
@@ -125,8 +125,8 @@ func TestLengths(t *testing.T) {
 	}
 }
 
-// client is a frame as a client writes it; first is its first byte.
-func client(first byte, payload string) string {
+// clientFrame returns a masked frame, as a client writes it; first is its first byte.
+func clientFrame(first byte, payload string) string {
 	mask := [maskLen]byte{0xa1, 0, 0x7f, 0x33}
 	b := []byte(payload)
 	unmask(b, mask, 0)
@@ -140,10 +140,10 @@ func TestFragments(t *testing.T) {
 		name, stream       string
 		messages, controls []string
 	}{
-		{"the RFC's fragments", client(0x02, "Hel") + client(0x80, "lo"), []string{"Hello"}, nil},
-		{"control frames in between", client(0x02, "a") + client(0x89, "1") + client(0x00, "b") + client(0x8a, "2") + client(0x89, "3") + client(0x80, "c"), []string{"abc"}, []string{"ping 1", "pong 2", "ping 3"}},
-		{"empty ones", client(0x02, "") + client(0x00, "") + client(0x80, "") + client(0x82, "next"), []string{"", "next"}, nil},
-		{"a close frame", client(0x82, "x") + client(0x88, "\x03\xe8bye"), []string{"x"}, []string{"close \x03\xe8bye"}},
+		{"the RFC's fragments", clientFrame(0x02, "Hel") + clientFrame(0x80, "lo"), []string{"Hello"}, nil},
+		{"control frames in between", clientFrame(0x02, "a") + clientFrame(0x89, "1") + clientFrame(0x00, "b") + clientFrame(0x8a, "2") + clientFrame(0x89, "3") + clientFrame(0x80, "c"), []string{"abc"}, []string{"ping 1", "pong 2", "ping 3"}},
+		{"empty ones", clientFrame(0x02, "") + clientFrame(0x00, "") + clientFrame(0x80, "") + clientFrame(0x82, "next"), []string{"", "next"}, nil},
+		{"a close frame", clientFrame(0x82, "x") + clientFrame(0x88, "\x03\xe8bye"), []string{"x"}, []string{"close \x03\xe8bye"}},
 	} {
 		messages, controls, err := read(strings.NewReader(c.stream), false)
 		if err != io.EOF || !equal(messages, c.messages) || strings.Join(controls, "|") != strings.Join(c.controls, "|") {
@@ -170,22 +170,22 @@ func TestViolations(t *testing.T) {
 		deflate      bool
 		code         int
 	}{
-		{"reserved bit 2", client(0xa2, "x"), true, CodeProtocolError},
-		{"reserved bit 3", client(0x92, "x"), true, CodeProtocolError},
-		{"deflated without an agreement", client(0xc2, "x"), false, CodeProtocolError},
-		{"a deflated ping", client(0xc9, ""), true, CodeProtocolError},
-		{"deflated in the middle", client(0x02, "x") + client(0xc0, "y"), true, CodeProtocolError},
+		{"reserved bit 2", clientFrame(0xa2, "x"), true, CodeProtocolError},
+		{"reserved bit 3", clientFrame(0x92, "x"), true, CodeProtocolError},
+		{"deflated without an agreement", clientFrame(0xc2, "x"), false, CodeProtocolError},
+		{"a deflated ping", clientFrame(0xc9, ""), true, CodeProtocolError},
+		{"deflated in the middle", clientFrame(0x02, "x") + clientFrame(0xc0, "y"), true, CodeProtocolError},
 		{"no mask", "\x82\x01x", true, CodeProtocolError},
-		{"opcode 3", client(0x83, ""), true, CodeProtocolError},
-		{"opcode 7", client(0x87, ""), true, CodeProtocolError},
-		{"opcode 11", client(0x8b, ""), true, CodeProtocolError},
-		{"opcode 15", client(0x8f, ""), true, CodeProtocolError},
-		{"a ping in parts", client(0x09, ""), true, CodeProtocolError},
-		{"a ping of 126 bytes", client(0x89, strings.Repeat("x", 126)), true, CodeProtocolError},
-		{"a continuation of nothing", client(0x80, ""), true, CodeProtocolError},
-		{"a continuation of a message that has ended", client(0x82, "") + client(0x80, ""), true, CodeProtocolError},
-		{"a message within a message", client(0x02, "") + client(0x82, ""), true, CodeProtocolError},
-		{"text", client(0x81, "x"), true, CodeUnsupported},
+		{"opcode 3", clientFrame(0x83, ""), true, CodeProtocolError},
+		{"opcode 7", clientFrame(0x87, ""), true, CodeProtocolError},
+		{"opcode 11", clientFrame(0x8b, ""), true, CodeProtocolError},
+		{"opcode 15", clientFrame(0x8f, ""), true, CodeProtocolError},
+		{"a ping in parts", clientFrame(0x09, ""), true, CodeProtocolError},
+		{"a ping of 126 bytes", clientFrame(0x89, strings.Repeat("x", 126)), true, CodeProtocolError},
+		{"a continuation of nothing", clientFrame(0x80, ""), true, CodeProtocolError},
+		{"a continuation of a message that has ended", clientFrame(0x82, "") + clientFrame(0x80, ""), true, CodeProtocolError},
+		{"a message within a message", clientFrame(0x02, "") + clientFrame(0x82, ""), true, CodeProtocolError},
+		{"text", clientFrame(0x81, "x"), true, CodeUnsupported},
 		{"2^63 bytes", "\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00mask", true, CodeTooLarge},
 	} {
 		if _, _, err := read(strings.NewReader(c.stream), c.deflate); !isViolation(err, c.code) {
@@ -194,14 +194,14 @@ func TestViolations(t *testing.T) {
 	}
 }
 
-// However the network cuts the stream, and however much of a payload is asked for at a
-// time, the mask stays in step. What ends early is an error.
+// TestReadingInPieces: the payload is unmasked correctly however the network cuts the stream and however
+// many bytes each Read asks for. A stream that ends early is an error.
 func TestReadingInPieces(t *testing.T) {
 	payload := make([]byte, 10_000)
 	for i := range payload {
 		payload[i] = byte(i * 7)
 	}
-	stream := client(0x82, string(payload))
+	stream := clientFrame(0x82, string(payload))
 	for _, at := range []int{1, 2, 3, 5, 8, 13, 1000} {
 		r := NewReader(&pieces{[]byte(stream), at}, false)
 		if _, err := r.Next(); err != nil {
@@ -232,7 +232,7 @@ func TestReadingInPieces(t *testing.T) {
 	}
 }
 
-// pieces reads a few bytes at a time.
+// pieces is a reader that returns at most n bytes at a time.
 type pieces struct {
 	b []byte
 	n int
@@ -282,7 +282,7 @@ func TestAppendClose(t *testing.T) {
 	}
 }
 
-// The examples of RFC 7692, section 7.2.3.
+// TestMessagesOfRFC7692 has the examples of RFC 7692, section 7.2.3.
 func TestMessagesOfRFC7692(t *testing.T) {
 	for _, c := range []struct{ name, payload string }{
 		{"7.2.3.1, one block", "f2 48 cd c9 c9 07 00"},
@@ -292,8 +292,8 @@ func TestMessagesOfRFC7692(t *testing.T) {
 	} {
 		payload := string(unhex(t, c.payload))
 		for name, stream := range map[string]string{
-			"one frame":  client(0xc2, payload),
-			"two frames": client(0x42, payload[:3]) + client(0x80, payload[3:]),
+			"one frame":  clientFrame(0xc2, payload),
+			"two frames": clientFrame(0x42, payload[:3]) + clientFrame(0x80, payload[3:]),
 		} {
 			messages, _, err := read(strings.NewReader(stream), true)
 			if err != io.EOF || !equal(messages, []string{"Hello"}) {
@@ -301,19 +301,19 @@ func TestMessagesOfRFC7692(t *testing.T) {
 			}
 		}
 	}
-	// 7.2.3.2, with the window of the message before, which is not agreed on: twice the
-	// first is twice the message, the second is damaged on its own.
+	// In 7.2.3.2 the second message refers to the first, which needs context takeover. Upgrade does not
+	// agree on that: the first message can be sent twice, and the second cannot be inflated.
 	first, second := string(unhex(t, "f2 48 cd c9 c9 07 00")), string(unhex(t, "f2 00 11 00 00"))
-	if messages, _, err := read(strings.NewReader(client(0xc2, first)+client(0xc2, first)), true); err != io.EOF || !equal(messages, []string{"Hello", "Hello"}) {
+	if messages, _, err := read(strings.NewReader(clientFrame(0xc2, first)+clientFrame(0xc2, first)), true); err != io.EOF || !equal(messages, []string{"Hello", "Hello"}) {
 		t.Errorf("without context takeover: %q, %v", messages, err)
 	}
-	messages, _, err := read(strings.NewReader(client(0xc2, first)+client(0xc2, second)), true)
+	messages, _, err := read(strings.NewReader(clientFrame(0xc2, first)+clientFrame(0xc2, second)), true)
 	if err == nil || err == io.EOF || !equal(messages, []string{"Hello"}) {
 		t.Errorf("with context takeover: %q, %v", messages, err)
 	}
 }
 
-// Of a message that inflates to much, no more is inflated than is asked for.
+// TestInflationIsStepByStep: an Inflater inflates no more of a large message than Read asks for.
 func TestInflationIsStepByStep(t *testing.T) {
 	bomb := deflate(make([]byte, 64<<20))
 	if len(bomb) == 0 || len(bomb) > 1<<20 {
@@ -334,14 +334,16 @@ func TestInflationIsStepByStep(t *testing.T) {
 		t.Errorf("%d of %d bytes are left after three steps", f.in.Len(), len(bomb))
 	}
 	if messages, err := inflate(unhex(t, "ff ff ff")); err == nil {
-		t.Errorf("what is not deflated comes to %q", messages)
+		t.Errorf("bytes that are not deflated inflate to %q", messages)
 	}
 	if got, err := inflate(deflate(bytes.Repeat([]byte("ab"), 1000))); err != nil || string(got) != strings.Repeat("ab", 1000) {
-		t.Errorf("after a message that was given up: %d bytes, %v", len(got), err)
+		t.Errorf("after a message that was not inflated to its end: %d bytes, %v", len(got), err)
 	}
 }
 
-func TestShared(t *testing.T) {
+// TestSharedMessageReachesEveryPeer: each peer reads head, its own part and tail, with and without
+// compression, and compression saves bytes where it can.
+func TestSharedMessageReachesEveryPeer(t *testing.T) {
 	words := bytes.Repeat([]byte("what somebody wants to know about a book. "), 500)
 	random := make([]byte, 8<<10)
 	for i := range random {
@@ -354,7 +356,7 @@ func TestShared(t *testing.T) {
 				for _, deflated := range []bool{false, true} {
 					first, second := shared.Frame([]byte("kept"), []byte(own), deflated)
 					if string(first[:4]) != "kept" {
-						t.Fatal("the buffer is written over")
+						t.Fatal("the bytes that the buffer had were overwritten")
 					}
 					frame := append(bytes.Clone(first[4:]), second...)
 					message := clientReads(t, frame, deflated)

@@ -5,19 +5,18 @@ import (
 	"sync"
 )
 
-// maxStored is how many bytes a stored deflate block may have, RFC 1951, section 3.2.4.
+// maxStored is the maximum number of bytes in a stored deflate block, RFC 1951, section 3.2.4.
 const maxStored = 1<<16 - 1
 
-// MaxCopied is how many bytes of a message's shared part are copied into each peer's
-// frame, rather than written as a part of their own.
+// MaxCopied bounds the tail that Shared.Frame copies into each peer's frame, in bytes. A longer tail is
+// shared by all peers and written separately.
 const MaxCopied = 4 << 10
 
-// Shared is a binary message that goes to many peers, each of whom gets a part of its
-// own in it:
+// Shared is a binary message for many peers. It contains a part that differs from peer to peer:
 //
 //	head | the peer's part | tail
 //
-// Head and tail are encoded and compressed once. It is safe for concurrent use.
+// head and tail are encoded once, and tail is compressed once. Shared is safe for concurrent use.
 type Shared struct {
 	head, tail []byte
 	compress   bool
@@ -26,21 +25,21 @@ type Shared struct {
 	deflated []byte // tail as deflate blocks; nil if that is not smaller
 }
 
-// NewShared returns a message of these parts, which must not be changed any more.
-// Compress says whether the tail is worth compressing for peers that agreed on it.
+// NewShared returns a message with this head and tail, which must not be modified afterwards. compress
+// says whether the tail is worth compressing for the peers that agreed on compression.
 func NewShared(head, tail []byte, compress bool) *Shared {
 	return &Shared{head: head, tail: tail, compress: compress}
 }
 
-// Len returns how many bytes of memory the parts take, before they are compressed.
+// Len returns the length of head and tail in bytes, uncompressed.
 func (m *Shared) Len() int { return len(m.head) + len(m.tail) }
 
-// Frame appends the frame to a peer to buf, and returns it in two parts that are to be
-// written one after the other. The second is shared between peers, and nil if the first
-// is all. Own is the peer's part, and deflate says that the peer agreed on compression.
+// Frame appends a peer's frame to buf. It returns the frame in two parts, which the caller writes one
+// after the other. second is shared by all peers, and nil if first is the whole frame. own is the peer's
+// part. deflated says whether the peer agreed on compression.
 func (m *Shared) Frame(buf, own []byte, deflated bool) (first, second []byte) {
 	prefix, tail := len(m.head)+len(own), m.tail
-	// What is longer than a length of 7 bits says takes up to 8 more bytes.
+	// 16 bytes are enough for the header and the stored block's header.
 	buf = slices.Grow(buf, 16+prefix+min(len(tail), MaxCopied))
 	if deflated && m.compress && prefix <= maxStored {
 		m.once.Do(func() { m.deflated = deflate(m.tail) })
@@ -48,8 +47,9 @@ func (m *Shared) Frame(buf, own []byte, deflated bool) (first, second []byte) {
 		deflated = false
 	}
 	if deflated && m.deflated != nil {
-		// The peer's part goes first, in a block that is stored and so refers to nothing,
-		// and nothing to it: 00 | length | its complement | bytes, RFC 1951, section 3.2.4.
+		// Head and the peer's part come first, in a stored block. Such a block is not compressed, and the
+		// blocks of the tail do not refer to it: 00 | length | complement of the length | bytes, RFC
+		// 1951, section 3.2.4.
 		tail = m.deflated
 		buf = appendHeader(buf, Binary, true, 5+prefix+len(tail))
 		buf = append(buf, 0, byte(prefix), byte(prefix>>8), ^byte(prefix), ^byte(prefix>>8))

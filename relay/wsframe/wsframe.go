@@ -1,13 +1,13 @@
 // Package wsframe reads and writes WebSocket frames as a server does: RFC 6455,
 // section 5, and for compressed messages RFC 7692, section 7.2.
 //
-// It exists because of two things that gorilla/websocket, which does the handshake,
-// cannot do. Reader hands out a message as it travels and leaves inflating it to the
-// caller, who can then bound the memory of unfinished messages and charge for the work
-// before it is done. Shared holds a message that is encoded and compressed once and
-// goes to many peers, though each peer's frame has a part of its own.
+// gorilla/websocket does the handshake, and cannot do two things that this package does. Reader
+// returns a message as received and leaves inflating to the caller, who can thus bound the memory of
+// unfinished messages and charge for the work before doing it. Shared is a message for many peers: it
+// is encoded and compressed once, although each peer's frame contains a part for this peer alone.
 //
-// It sets no deadlines, starts no goroutines and holds no lock. A frame is
+// The package sets no deadlines, starts no goroutines and locks nothing while it reads or writes. A
+// frame is
 //
 //	fin 1 bit | deflated 1 | 0 0 | opcode 4 | masked 1 | length 7
 //	the length again: 2 bytes if it was 126, 8 bytes if it was 127
@@ -20,7 +20,7 @@ import (
 	"unicode/utf8"
 )
 
-// Op is what a frame is. The values are those of RFC 6455, section 11.8.
+// Op is the opcode of a frame. The values are those of RFC 6455, section 11.8.
 type Op byte
 
 // The opcodes.
@@ -33,8 +33,8 @@ const (
 	Pong         Op = 0xa
 )
 
-// Control reports whether a frame of this kind may stand between the frames of a
-// message.
+// Control reports whether o is the opcode of a control frame. Control frames may come between the
+// frames of a message.
 func (o Op) Control() bool { return o&0x8 != 0 }
 
 const (
@@ -55,8 +55,8 @@ const (
 	length64 = 127 // the length is in the next 8 bytes
 )
 
-// A Violation is returned for a frame that the protocol does not allow. Code is the
-// close code that the peer is to be told.
+// A Violation is returned for a frame that the protocol does not allow. Code is the close code to send
+// to the peer.
 type Violation struct {
 	Code int
 	Text string
@@ -75,8 +75,8 @@ func violation(format string, args ...any) error {
 	return &Violation{CodeProtocolError, fmt.Sprintf(format, args...)}
 }
 
-// appendHeader appends the header of an unmasked frame that is a message of its own, with
-// the length in as few bytes as it can take.
+// appendHeader appends the header of an unmasked frame that is a whole message. The length takes as few
+// bytes as possible.
 func appendHeader(b []byte, op Op, deflated bool, length int) []byte {
 	first := bitFinal | byte(op)
 	if deflated {
@@ -92,14 +92,14 @@ func appendHeader(b []byte, op Op, deflated bool, length int) []byte {
 	}
 }
 
-// AppendFrame appends a frame that is a message of its own. The payload of a control
-// frame has at most MaxControl bytes.
+// AppendFrame appends an unmasked, uncompressed frame that is a whole message. The payload of a control
+// frame may have at most MaxControl bytes.
 func AppendFrame(b []byte, op Op, payload []byte) []byte {
 	return append(appendHeader(b, op, false, len(payload)), payload...)
 }
 
-// AppendClose appends a close frame. Of the reason, as much is sent as fits in
-// MaxControl bytes and is valid UTF-8.
+// AppendClose appends a close frame. It cuts the reason at the first byte that is not valid UTF-8, and
+// so that the payload fits in MaxControl bytes.
 func AppendClose(b []byte, code int, reason string) []byte {
 	n := 0
 	for n < len(reason) {
