@@ -11,9 +11,8 @@ import (
 	"flyleaf/schema"
 )
 
-// planGenesis plans the first change of an event: all root maps, what the event
-// says of itself, and the maps inside `event` and `draw` that two people might
-// otherwise make at the same time.
+// planGenesis plans the first change of an event: all root maps, the event's own fields, and
+// the maps inside `event` and `draw` that two people might otherwise make concurrently.
 func planGenesis(e *qa.Event) *plan {
 	p := &plan{exact: true}
 	kind, access := cmp.Or(e.Kind, schema.KindEvent), cmp.Or(e.Access, schema.AccessOpen)
@@ -29,7 +28,7 @@ func planGenesis(e *qa.Event) *plan {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		r := schema.FieldOf(kind, name)
 		switch {
-		case r == nil: // a club has few of an event's
+		case r == nil: // a club has only few of an event's fields
 		case r.In == schema.MapEventX:
 			if inX == nil {
 				inX = map[string]string{}
@@ -73,13 +72,14 @@ func planGenesis(e *qa.Event) *plan {
 	return p
 }
 
+// link sets the fields of a link.
 func (p *plan) link(in handle, l qa.Link) {
 	for _, r := range schema.MapLink.Values() {
 		p.set(in, r.Key, qa.Field(&l, r.Field))
 	}
 }
 
-// plan says what a checked act does. It only reads.
+// plan plans the change of a valid act. It does not modify the document.
 func (d *Document) plan(a *qa.Act, start uint64) (*plan, error) {
 	switch a.Kind {
 	case qa.ActPost:
@@ -118,11 +118,11 @@ func (d *Document) plan(a *qa.Act, start uint64) (*plan, error) {
 	case qa.ActWeek:
 		return d.planWeek(a)
 	}
-	return nil, fmt.Errorf("an event that exists is not told to %q: %w", a.Kind, qa.ErrBadValue)
+	return nil, fmt.Errorf("an act of kind %q does not apply to an existing event: %w", a.Kind, qa.ErrBadValue)
 }
 
-// descend follows a path of maps from the root. missing is true when one of them
-// is not there.
+// descend follows a path of maps from the root. missing is true if one of them does not
+// exist.
 func (d *Document) descend(path ...string) (h handle, missing bool, err error) {
 	at := d.eng.root()
 	for _, key := range path {
@@ -134,14 +134,14 @@ func (d *Document) descend(path ...string) (h handle, missing bool, err error) {
 			return handle{}, true, nil
 		}
 		if child == nil {
-			return handle{}, false, fmt.Errorf("%q holds no map: %w", key, ErrNotEvent)
+			return handle{}, false, fmt.Errorf("%q is not a map: %w", key, ErrNotEvent)
 		}
 		at = child
 	}
 	return handle{obj: at}, false, nil
 }
 
-// rootMap returns one of the maps that the genesis made.
+// rootMap returns a map at the root.
 func (d *Document) rootMap(key string) (handle, error) {
 	h, missing, err := d.descend(key)
 	if err == nil && missing {
@@ -150,8 +150,8 @@ func (d *Document) rootMap(key string) (handle, error) {
 	return h, err
 }
 
-// child returns the map at key, planning to make it when it is not there. A
-// handle that is itself only planned has no children.
+// child returns the map at a key, and plans to make it if it does not exist. A map that is
+// itself only planned has no children yet.
 func (d *Document) child(p *plan, in handle, key string) (h handle, isNew bool, err error) {
 	if in.obj != nil {
 		_, obj, found, err := d.eng.get(in.obj, key)
@@ -159,7 +159,7 @@ func (d *Document) child(p *plan, in handle, key string) (h handle, isNew bool, 
 			return handle{}, false, err
 		}
 		if found && obj == nil {
-			return handle{}, false, fmt.Errorf("%q holds no map: %w", key, ErrNotEvent)
+			return handle{}, false, fmt.Errorf("%q is not a map: %w", key, ErrNotEvent)
 		}
 		if found {
 			return handle{obj: obj}, false, nil
@@ -168,7 +168,7 @@ func (d *Document) child(p *plan, in handle, key string) (h handle, isNew bool, 
 	return p.makeMap(in, key), true, nil
 }
 
-// scalar returns the winning value at key, nil when there is none.
+// scalar returns the winning value of a key, nil if there is none.
 func (d *Document) scalar(in handle, key string) (any, error) {
 	if in.obj == nil {
 		return nil, nil
@@ -177,14 +177,14 @@ func (d *Document) scalar(in handle, key string) (any, error) {
 	return v, err
 }
 
-// setOn plans to set a value whose absence means the same as `off`: when it is not
-// there, off is not written.
-func (d *Document) setOn(p *plan, in handle, key string, value, off any) error {
+// setUnlessAbsent plans to set a key whose absence means the same as the value absent. It does
+// nothing if the key is absent and the value is that one.
+func (d *Document) setUnlessAbsent(p *plan, in handle, key string, value, absent any) error {
 	now, err := d.scalar(in, key)
 	if err != nil {
 		return err
 	}
-	if now == nil && value == off {
+	if now == nil && value == absent {
 		return nil
 	}
 	p.set(in, key, value)
@@ -207,9 +207,9 @@ func (d *Document) ownPost(id qa.PostID) (handle, error) {
 	return h, err
 }
 
-// planPost makes a post whole: its map, the maps inside it, its fields and its
-// first revision. The IDs are those of the operations, which is why every step
-// must make one.
+// planPost plans a complete post: its map, the maps in it, its fields and its first revision.
+// The IDs of post and revision are computed from operations, so every step must make exactly
+// one.
 func (d *Document) planPost(a *qa.Act, start uint64) (*plan, error) {
 	if !d.club {
 		about, err := d.rootMap(schema.KeyEvent)
@@ -263,8 +263,8 @@ func (d *Document) planPost(a *qa.Act, start uint64) (*plan, error) {
 	return p, nil
 }
 
-// revise adds a revision as the plan's last step so far; all steps before it make
-// operations.
+// revise plans a new revision. Its ID is computed from its operation, so all steps before it
+// must make exactly one operation each.
 func (p *plan) revise(revisions handle, text string, actor []byte, start uint64) {
 	p.revision = qa.MakeRevisionID(actor, start+uint64(len(p.steps)))
 	p.set(revisions, string(p.revision), text)
@@ -310,7 +310,7 @@ func (d *Document) planWithdraw(a *qa.Act) (*plan, error) {
 		state = schema.StateWithdrawn
 	}
 	p := &plan{}
-	return p, d.setOn(p, post, schema.KeyState, state, "")
+	return p, d.setUnlessAbsent(p, post, schema.KeyState, state, "")
 }
 
 func (d *Document) planReact(a *qa.Act) (*plan, error) {
@@ -336,9 +336,9 @@ func (d *Document) planReact(a *qa.Act) (*plan, error) {
 		return p, nil
 	}
 	if mine == nil {
-		return nil, fmt.Errorf("reactions on %s hold no map: %w", a.Post, ErrNotEvent)
+		return nil, fmt.Errorf("the reactions on %s are not a map: %w", a.Post, ErrNotEvent)
 	}
-	if err := d.setOn(p, handle{obj: mine}, a.Emoji, a.On, false); err != nil || len(p.steps) == 0 {
+	if err := d.setUnlessAbsent(p, handle{obj: mine}, a.Emoji, a.On, false); err != nil || len(p.steps) == 0 {
 		return p, err
 	}
 	keys, err := d.eng.keys(mine)
@@ -353,7 +353,7 @@ func (d *Document) planReact(a *qa.Act) (*plan, error) {
 
 func (d *Document) planPerson(a *qa.Act) (*plan, error) {
 	if a.Person.ID != "" && a.Person.ID != d.me {
-		return nil, &qa.FieldError{Field: "people", Err: fmt.Errorf("%w: everybody speaks only of themselves", qa.ErrBadValue)}
+		return nil, &qa.FieldError{Field: "people", Err: fmt.Errorf("%w: a person can change only their own profile", qa.ErrBadValue)}
 	}
 	people, err := d.rootMap(schema.KeyPeople)
 	if err != nil {
@@ -378,12 +378,12 @@ func (d *Document) planPerson(a *qa.Act) (*plan, error) {
 
 func (d *Document) planRole(a *qa.Act) (*plan, error) {
 	if a.Role == qa.RoleOrganiser && a.Identity == d.me && !a.On {
-		return nil, &qa.FieldError{Field: "roles", Err: fmt.Errorf("%w: an organiser cannot step down alone", qa.ErrBadValue)}
+		return nil, &qa.FieldError{Field: "roles", Err: fmt.Errorf("%w: only the founder can end an organiser's role", qa.ErrBadValue)}
 	}
 	return d.planFlag(schema.KeyRoles, string(a.Identity), string(a.Role), a.On)
 }
 
-// planFlag sets <root>/<id>/<key>, making the map of the identity when needed.
+// planFlag sets <root>/<id>/<key>, and makes the map <root>/<id> if needed.
 func (d *Document) planFlag(root, id, key string, on bool) (*plan, error) {
 	top, err := d.rootMap(root)
 	if err != nil {
@@ -397,7 +397,7 @@ func (d *Document) planFlag(root, id, key string, on bool) (*plan, error) {
 	if isNew && !on {
 		return &plan{}, nil
 	}
-	return p, d.setOn(p, of, key, on, false)
+	return p, d.setUnlessAbsent(p, of, key, on, false)
 }
 
 func (d *Document) planMark(a *qa.Act) (*plan, error) {
@@ -421,19 +421,19 @@ func (d *Document) planMark(a *qa.Act) (*plan, error) {
 		if isNew && !a.On {
 			return &plan{}, nil
 		}
-		return p, d.setOn(p, of, string(a.Identity), a.On, false)
+		return p, d.setUnlessAbsent(p, of, string(a.Identity), a.On, false)
 	case r.Type.IsString():
 		if r.Type == schema.PostID && a.Text != "" {
 			if _, err := d.post(qa.PostID(a.Text)); err != nil {
 				return nil, err
 			}
 		}
-		return p, d.setOn(p, marks, a.Mark, a.Text, "")
+		return p, d.setUnlessAbsent(p, marks, a.Mark, a.Text, "")
 	}
-	return p, d.setOn(p, marks, a.Mark, a.On, false)
+	return p, d.setUnlessAbsent(p, marks, a.Mark, a.On, false)
 }
 
-// kind returns which kind of document this is.
+// kind returns the kind of the document.
 func (d *Document) kind() string {
 	if d.club {
 		return schema.KindClub
@@ -462,7 +462,7 @@ func (d *Document) planEvent(a *qa.Act) (*plan, error) {
 			}
 			in = x
 		}
-		if err := d.setOn(p, in, r.Key, a.Fields[field], qa.Zero(r.Type)); err != nil {
+		if err := d.setUnlessAbsent(p, in, r.Key, a.Fields[field], qa.Zero(r.Type)); err != nil {
 			return nil, err
 		}
 	}
@@ -484,7 +484,7 @@ func (d *Document) planEvent(a *qa.Act) (*plan, error) {
 			if i < len(a.Relays) {
 				v = a.Relays[i]
 			}
-			if err := d.setOn(p, relays, strconv.Itoa(i), v, ""); err != nil {
+			if err := d.setUnlessAbsent(p, relays, strconv.Itoa(i), v, ""); err != nil {
 				return nil, err
 			}
 		}
@@ -492,8 +492,8 @@ func (d *Document) planEvent(a *qa.Act) (*plan, error) {
 	return p, nil
 }
 
-// planLinks sets all links. What is beyond the new ones is blanked: keys are never
-// deleted.
+// planLinks replaces all links. Keys are never deleted, so further old links are set to empty
+// values.
 func (d *Document) planLinks(p *plan, about handle, links []qa.Link) error {
 	all, _, err := d.child(p, about, schema.KeyLinks)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"flyleaf/schema"
 )
 
-// planClaim says who takes an invitation's place. The invitation's key is the
-// writer, and says so once.
+// planClaim plans the claim of an invitation: the invitation's key names the person who gets
+// the role. It can do so only once.
 func (d *Document) planClaim(a *qa.Act) (*plan, error) {
 	if a.Identity != d.me {
 		return nil, fmt.Errorf("claim an invitation: %w", ErrNotYours)
@@ -30,7 +30,7 @@ func (d *Document) planClaim(a *qa.Act) (*plan, error) {
 	return p, nil
 }
 
-// planAdmit answers a claim: the role goes from the invitation to who claimed it.
+// planAdmit plans the answer to a claim: the person gets the role, and the invitation ends.
 func (d *Document) planAdmit(a *qa.Act) (*plan, error) {
 	p, err := d.planFlag(schema.KeyRoles, string(a.Identity), string(a.Role), true)
 	if err != nil {
@@ -41,17 +41,17 @@ func (d *Document) planAdmit(a *qa.Act) (*plan, error) {
 		return p, err
 	}
 	role, _ := a.Role.InvitedAs()
-	return p, d.setOn(p, invited, string(role), false, false)
+	return p, d.setUnlessAbsent(p, invited, string(role), false, false)
 }
 
 func (d *Document) planBlock(a *qa.Act) (*plan, error) {
 	if a.Identity == d.me && a.Text != "" {
-		return nil, &qa.FieldError{Field: "blocks", Err: fmt.Errorf("%w: nobody blocks themselves", qa.ErrBadValue)}
+		return nil, &qa.FieldError{Field: "blocks", Err: fmt.Errorf("%w: people cannot block themselves", qa.ErrBadValue)}
 	}
 	blocks, err := d.rootMap(schema.KeyBlocks)
 	if err != nil {
 		return nil, err
 	}
 	p := &plan{}
-	return p, d.setOn(p, blocks, string(a.Identity), a.Text, "")
+	return p, d.setUnlessAbsent(p, blocks, string(a.Identity), a.Text, "")
 }

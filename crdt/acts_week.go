@@ -10,7 +10,7 @@ import (
 	"flyleaf/schema"
 )
 
-// planWinner names a post's writer a winner, in the words of whoever chooses.
+// planWinner chooses the writer of a post as a winner, with a note.
 func (d *Document) planWinner(a *qa.Act) (*plan, error) {
 	if _, err := d.post(a.Post); err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func (d *Document) planWinner(a *qa.Act) (*plan, error) {
 	if isNew && a.Text == "" {
 		return &plan{}, nil
 	}
-	return p, d.setOn(p, mine, string(a.Post), a.Text, "")
+	return p, d.setUnlessAbsent(p, mine, string(a.Post), a.Text, "")
 }
 
 func (d *Document) planDraw(a *qa.Act) (*plan, error) {
@@ -37,7 +37,7 @@ func (d *Document) planDraw(a *qa.Act) (*plan, error) {
 	}
 	p := &plan{}
 	if a.Mark == schema.KeyRule {
-		return p, d.setOn(p, draw, schema.KeyRule, a.Text, "")
+		return p, d.setUnlessAbsent(p, draw, schema.KeyRule, a.Text, "")
 	}
 	of, _, err := d.child(p, draw, a.Mark)
 	if err != nil {
@@ -46,7 +46,7 @@ func (d *Document) planDraw(a *qa.Act) (*plan, error) {
 	return p, d.setBytes(p, of, string(d.me), a.Bytes)
 }
 
-// planBytes sets <root>/<key> to bytes.
+// planBytes plans to set <root>/<key> to bytes.
 func (d *Document) planBytes(root, key string, b []byte) (*plan, error) {
 	in, err := d.rootMap(root)
 	if err != nil {
@@ -56,7 +56,8 @@ func (d *Document) planBytes(root, key string, b []byte) (*plan, error) {
 	return p, d.setBytes(p, in, key, b)
 }
 
-// setBytes is setOn for bytes, of which none means the same as an absent key.
+// setBytes plans to set a key to bytes, unless it has these bytes. An absent key means the
+// same as no bytes.
 func (d *Document) setBytes(p *plan, in handle, key string, b []byte) error {
 	now, err := d.scalar(in, key)
 	if err != nil {
@@ -77,12 +78,12 @@ func (d *Document) planBlob(a *qa.Act) (*plan, error) {
 		return nil, err
 	}
 	if _, _, there, err := d.eng.get(blobs.obj, key); there || err != nil {
-		return &plan{}, err // the key says what it is, so it is the same
+		return &plan{}, err // the key is the hash of the bytes, so they are there already
 	}
 	return d.planBytes(schema.KeyBlobs, key, a.Bytes)
 }
 
-// planWeek lists an event in a club.
+// planWeek plans to add an event to a club's list, or to update its entry.
 func (d *Document) planWeek(a *qa.Act) (*plan, error) {
 	if !d.club {
 		return nil, &qa.FieldError{Field: "weeks", Err: fmt.Errorf("%w: only a club lists weeks", qa.ErrBadValue)}
@@ -105,7 +106,7 @@ func (d *Document) planWeek(a *qa.Act) (*plan, error) {
 		if r.Key != schema.KeyRelay {
 			v = qa.Field(a.Event, r.Field)
 		}
-		if err := d.setOn(p, week, r.Key, v, qa.Zero(r.Type)); err != nil {
+		if err := d.setUnlessAbsent(p, week, r.Key, v, qa.Zero(r.Type)); err != nil {
 			return nil, err
 		}
 	}

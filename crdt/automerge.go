@@ -15,23 +15,25 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// sweepBytes is how much C memory may lie unreachable, by a rough count, before
-// Go's collector is asked to run the finalizers that free it. Left alone it would
-// wait for Go's own heap to grow, which it hardly does.
-const sweepBytes = 32 << 20
+// maxGarbage is the estimated amount of unreachable C memory, in bytes, at which Go's garbage
+// collector is run, so that finalizers free it. By itself the collector waits for Go's own
+// heap to grow, which it hardly does.
+const maxGarbage = 32 << 20
 
-// costs, in bytes of C memory: of one small result, and of a document per byte of
-// its chunks (a 10,000-post document of some 8 MB of changes takes about 160 MB).
+// Estimates of C memory, in bytes: for one small result, and for a document per byte of its
+// chunks. (A document of 10,000 posts with 8 MB of changes takes about 160 MB.)
 const (
 	costResult   = 256
 	costDocument = 16
 )
 
-var unswept atomic.Int64
+// garbage is the estimated C memory that became unreachable since the last collection.
+var garbage atomic.Int64
 
-func letGo(n int64) {
-	if unswept.Add(n) > sweepBytes {
-		unswept.Store(0)
+// addGarbage notes that n bytes of C memory became unreachable.
+func addGarbage(n int64) {
+	if garbage.Add(n) > maxGarbage {
+		garbage.Store(0)
 		runtime.GC()
 	}
 }
@@ -39,13 +41,13 @@ func letGo(n int64) {
 // amEngine is the engine on automerge-go.
 type amEngine struct {
 	doc  *automerge.Doc
-	size int64 // bytes of chunks loaded and made
-	// before is the heads as of begin. They cannot be asked for later: asking
-	// commits what is pending, without its time.
+	size int64 // bytes of the chunks that were loaded and made
+	// before is the heads at begin. Reading them during a transaction would commit it,
+	// without its time.
 	before []wire.Hash
 }
 
-// newAutomerge starts a document: a new one when snapshot is nil.
+// newAutomerge opens a document from a snapshot; nil: a new document.
 func newAutomerge(actor wire.ActorID, snapshot []byte) (engine, error) {
 	var doc *automerge.Doc
 	if snapshot == nil {
@@ -60,9 +62,9 @@ func newAutomerge(actor wire.ActorID, snapshot []byte) (engine, error) {
 	return e, e.setActor(actor)
 }
 
-// ReadDocument returns the changes of a saved document, in a causal order, each as
-// one chunk. Automerge-go reads bytes here that nothing has checked, and ends the
-// process on some: it is to be called in one that holds nothing else.
+// ReadDocument returns the changes of a saved document, in causal order, one chunk each. Call
+// it in a process of its own: automerge-go reads unchecked bytes here, and aborts the process
+// on some.
 func ReadDocument(b []byte) ([][]byte, error) {
 	doc, err := automerge.Load(b)
 	if err != nil {
@@ -90,7 +92,7 @@ func (e *amEngine) root() object { return e.doc.RootMap() }
 
 func (e *amEngine) get(in object, key string) (any, object, bool, error) {
 	v, err := in.(*automerge.Map).Get(key)
-	letGo(costResult)
+	addGarbage(costResult)
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("read %q: %w", key, err)
 	}
@@ -110,24 +112,24 @@ func (e *amEngine) get(in object, key string) (any, object, bool, error) {
 	case automerge.KindBytes:
 		return v.Bytes(), nil, true, nil
 	}
-	return nil, nil, true, nil // a kind that schema 1 does not have
+	return nil, nil, true, nil // a kind that the schema does not use
 }
 
 func (e *amEngine) keys(in object) ([]string, error) {
 	keys, err := in.(*automerge.Map).Keys()
-	letGo(int64(len(keys)+1) * costResult)
+	addGarbage(int64(len(keys)+1) * costResult)
 	return keys, err
 }
 
 func (e *amEngine) begin() { e.before = e.heads() }
 
 func (e *amEngine) set(in object, key string, scalar any) error {
-	letGo(costResult)
+	addGarbage(costResult)
 	return in.(*automerge.Map).Set(key, scalar)
 }
 
 func (e *amEngine) makeMap(in object, key string) (object, error) {
-	letGo(costResult)
+	addGarbage(costResult)
 	m := automerge.NewMap()
 	if err := in.(*automerge.Map).Set(key, m); err != nil {
 		return nil, err
@@ -138,7 +140,7 @@ func (e *amEngine) makeMap(in object, key string) (object, error) {
 func (e *amEngine) commit(millis int64, empty bool) (wire.Hash, bool, error) {
 	at := time.UnixMilli(millis)
 	h, err := e.doc.Commit("", automerge.CommitOptions{Time: &at, AllowEmpty: empty})
-	letGo(costResult)
+	addGarbage(costResult)
 	if err != nil {
 		// automerge-go reports an empty transaction as an error without a type.
 		if slices.Equal(e.before, e.heads()) {
@@ -156,12 +158,12 @@ func (e *amEngine) change(h wire.Hash) ([]byte, error) {
 	}
 	b := c.Save()
 	e.size += int64(len(b))
-	letGo(int64(len(b)) + costResult)
+	addGarbage(int64(len(b)) + costResult)
 	return b, nil
 }
 
-// top is the highest among the heads, which have seen everything.
-func (e *amEngine) top() (top uint64, err error) {
+// maxOp returns the highest counter of the heads, which is the highest of all changes.
+func (e *amEngine) maxOp() (maxOp uint64, err error) {
 	for _, h := range e.heads() {
 		b, err := e.change(h)
 		if err != nil {
@@ -171,14 +173,14 @@ func (e *amEngine) top() (top uint64, err error) {
 		if err != nil {
 			return 0, fmt.Errorf("read a head: %w", err)
 		}
-		top = max(top, c.MaxOp())
+		maxOp = max(maxOp, c.MaxOp())
 	}
-	return top, nil
+	return maxOp, nil
 }
 
 func (e *amEngine) heads() []wire.Hash {
 	hs := e.doc.Heads()
-	letGo(int64(len(hs)) * costResult)
+	addGarbage(int64(len(hs)) * costResult)
 	out := make([]wire.Hash, len(hs))
 	for i, h := range hs {
 		out[i] = wire.Hash(h)
@@ -189,17 +191,17 @@ func (e *amEngine) heads() []wire.Hash {
 
 func (e *amEngine) load(chunks []byte) error {
 	e.size += int64(len(chunks))
-	letGo(costResult)
+	addGarbage(costResult)
 	return e.doc.LoadIncremental(chunks)
 }
 
 func (e *amEngine) save() []byte {
 	b := e.doc.Save()
-	letGo(int64(len(b)))
+	addGarbage(int64(len(b)))
 	return b
 }
 
 func (e *amEngine) close() {
 	e.doc = nil
-	letGo(e.size * costDocument)
+	addGarbage(e.size * costDocument)
 }

@@ -1,19 +1,19 @@
-// Package crdt holds an event as an Automerge document and turns what a person
-// did into changes: one act, one change. It is the only package that imports
-// automerge-go, and the only one whose build needs cgo.
+// Package crdt holds an event as an Automerge document, and turns the acts of a person into
+// changes, each act into one change. It is the only package that imports automerge-go, and
+// the only one whose build needs cgo.
 //
-// It guarantees that every change it returns decodes as canonical
-// (wire.DecodeChange), was made by the document's actor at the act's time without
-// a message, and has the operation IDs that the IDs of new posts and revisions are
-// made of. Limits and shapes are checked before automerge-go is touched, because
-// it cannot roll back: on an error of that kind the document is as it was.
+// It guarantees that every change that it returns has a canonical encoding
+// (wire.DecodeChange), the document's actor, the act's time and no message, and that the IDs
+// of new posts and revisions match the change's operations. It checks limits and shapes
+// before it calls automerge-go, which cannot roll back; so an error of these checks leaves the
+// document unchanged.
 //
-// It never checks bytes: Load and Absorb are for bytes that crdt/wire has decoded
-// and the policy has let through (automerge-go ends the process on bad ones). It
-// never checks permissions beyond "is it one's own", and it reads no clock.
+// It does not check bytes: pass to Load and Absorb only bytes that crdt/wire has decoded and
+// the policy has accepted, because automerge-go aborts the process on invalid ones. It checks
+// no permissions, except that a person edits only their own posts. It reads no clock.
 //
-// No engine can hold an event in which an actor has signed two versions of a change.
-// There a document has no engine: FromState writes from what graph and projection say.
+// No engine can hold an event in which an actor has signed two versions of a change. For such
+// an event use FromState, which makes changes from graph and projection.
 //
-// A Document lives in C memory that Go's collector does not see. Close it.
+// A Document uses C memory, which Go's garbage collector does not see. Call Close.
 package crdt

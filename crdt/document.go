@@ -12,22 +12,23 @@ import (
 	"flyleaf/schema"
 )
 
-// actorBytes is the length of an actor: identity 32 ‖ random 8.
+// actorBytes is the length of an actor ID: 32 bytes of identity and 8 random bytes.
 const actorBytes = 40
 
 // Document is an event in memory. It is not safe for concurrent use.
 type Document struct {
-	eng    engine
-	actor  wire.ActorID
-	me     qa.Identity
-	club   bool
-	gate   uint64
-	top    uint64 // counter of the highest operation; 0 when it is to be asked for
-	live   bool   // the engine has nothing of its own, see FromState
-	broken bool
+	eng   engine
+	actor wire.ActorID
+	me    qa.Identity
+	club  bool
+	rules uint64 // the event's version of the rules
+	maxOp uint64 // counter of the highest operation; 0: ask the engine
+	// fromState is set for a document without content of its own, see FromState.
+	fromState bool
+	broken    bool // see ErrBroken
 }
 
-// Made is what an act became.
+// Made is the change that an act became.
 type Made struct {
 	Change   *wire.Change
 	Bytes    []byte        // the change as a type-1 chunk
@@ -37,9 +38,9 @@ type Made struct {
 	NoChange bool
 }
 
-// Create makes a new event: its genesis change holds all root maps and what
-// act.Event says. The event's ID is qa.EventIDFromGenesis of the change's hash.
-// A *qa.FieldError is returned when something in the event is refused.
+// Create creates an event. The genesis contains all root maps and the fields of act.Event.
+// The event's ID is qa.EventIDFromGenesis of the change's hash. Create returns a
+// *qa.FieldError if a field is invalid.
 func Create(actor wire.ActorID, act qa.Act) (*Document, Made, error) {
 	return createWith(newEngine, actor, act)
 }
@@ -52,7 +53,7 @@ func createWith(open opener, actor wire.ActorID, act qa.Act) (*Document, Made, e
 		return nil, Made{}, ErrBadActor
 	}
 	if act.Kind != qa.ActCreate {
-		return nil, Made{}, fmt.Errorf("found an event by an act of kind %q: %w", act.Kind, qa.ErrBadValue)
+		return nil, Made{}, fmt.Errorf("create an event with an act of kind %q: %w", act.Kind, qa.ErrBadValue)
 	}
 	if err := act.Validate(); err != nil {
 		return nil, Made{}, err
@@ -66,8 +67,8 @@ func createWith(open opener, actor wire.ActorID, act qa.Act) (*Document, Made, e
 		return nil, Made{}, err
 	}
 	d := newDocument(eng, actor)
-	d.club, d.gate = act.Event.Kind == schema.KindClub, schema.RulesVersion
-	made, err := d.carryOut(p, act.AtMillis, 1)
+	d.club, d.rules = act.Event.Kind == schema.KindClub, schema.RulesVersion
+	made, err := d.runPlan(p, act.AtMillis, 1)
 	if err != nil {
 		d.Close()
 		return nil, Made{}, err
@@ -75,10 +76,9 @@ func createWith(open opener, actor wire.ActorID, act qa.Act) (*Document, Made, e
 	return d, made, nil
 }
 
-// Load opens an event from bytes that the caller has checked: a snapshot (nil for
-// none) and changes in causal order, each one chunk. Local changes will be made by
-// actor, which must be new to the document. ErrNotEvent is returned when the
-// result is not an event.
+// Load opens an event from bytes that the caller has checked: a snapshot (nil for none) and
+// changes in causal order, one chunk each. actor makes the local changes and must be new to
+// the document. Load returns ErrNotEvent if the result is not an event.
 func Load(actor wire.ActorID, snapshot []byte, changes [][]byte) (*Document, error) {
 	return loadWith(newEngine, actor, snapshot, changes)
 }
@@ -96,20 +96,20 @@ func loadWith(open opener, actor wire.ActorID, snapshot []byte, changes [][]byte
 		d.Close()
 		return nil, err
 	}
-	if err := d.look(); err != nil {
+	if err := d.readKind(); err != nil {
 		d.Close()
 		return nil, err
 	}
 	return d, nil
 }
 
-// maxWholeText is how much an event may say, in bytes, that LoadAtOnce makes one chunk of.
+// maxWholeText is the most bytes of text that LoadAtOnce puts into one chunk.
 const maxWholeText = 256 << 20
 
-// LoadAtOnce is Load without a snapshot, for an event in which a key was written
-// thousands of times: automerge-go takes quadratic time for a key's history when it is
-// given the changes, and linear time when it is given one document of them. For other
-// events Load is faster. changes are all of the event.
+// LoadAtOnce is Load for an event in which a key was written thousands of times. changes are
+// all changes of the event, in causal order. For the history of a key automerge-go takes
+// quadratic time if it loads changes, and linear time if it loads one document that contains
+// them. For other events Load is faster.
 func LoadAtOnce(actor wire.ActorID, changes [][]byte) (*Document, error) {
 	if !slowHistories {
 		return Load(actor, nil, changes)
@@ -123,14 +123,14 @@ func LoadAtOnce(actor wire.ActorID, changes [][]byte) (*Document, error) {
 		}
 		decoded[i] = c
 		for _, d := range c.Deps {
-			delete(heads, d) // it came before, so it is there by now
+			delete(heads, d) // d comes before c, so it was added already
 		}
 		heads[c.Hash] = true
 	}
 	sorted := slices.SortedFunc(maps.Keys(heads), func(a, b wire.Hash) int { return bytes.Compare(a[:], b[:]) })
 	chunk, err := wire.EncodeDocument(decoded, sorted, maxWholeText)
 	if err != nil {
-		return nil, fmt.Errorf("make one document of the changes: %w", err)
+		return nil, fmt.Errorf("encode the changes as one document: %w", err)
 	}
 	return Load(actor, chunk, nil)
 }
@@ -139,30 +139,29 @@ func newDocument(eng engine, actor wire.ActorID) *Document {
 	return &Document{eng: eng, actor: actor, me: qa.IdentityOfActor([]byte(actor))}
 }
 
-// look reads what kind of event this is.
-func (d *Document) look() error {
+// readKind reads the kind of the document, and its version of the rules.
+func (d *Document) readKind() error {
 	kind, _, _, err := d.eng.get(d.eng.root(), schema.KeyKind)
 	if err != nil {
 		return err
 	}
-	gate, _, _, err := d.eng.get(d.eng.root(), schema.KeyRulesVersion)
+	rules, _, _, err := d.eng.get(d.eng.root(), schema.KeyRulesVersion)
 	if err != nil {
 		return err
 	}
 	var ok bool
-	if d.gate, ok = gate.(uint64); !ok || (kind != schema.KindEvent && kind != schema.KindClub) {
+	if d.rules, ok = rules.(uint64); !ok || (kind != schema.KindEvent && kind != schema.KindClub) {
 		return ErrNotEvent
 	}
 	d.club = kind == schema.KindClub
 	return nil
 }
 
-// Identity returns who makes the document's local changes.
+// Identity returns the identity that makes the local changes.
 func (d *Document) Identity() qa.Identity { return d.me }
 
-// WriteAs makes another actor the writer of what follows, as the key of an
-// invitation or of one anonymous question needs. ErrBadActor is returned for an
-// actor that is not 40 bytes.
+// WriteAs makes another actor the writer of further changes: that of an invitation key, or of
+// a key for one anonymous question. It returns ErrBadActor for an actor that is not 40 bytes.
 func (d *Document) WriteAs(actor wire.ActorID) error {
 	if err := d.usable(); err != nil {
 		return err
@@ -172,29 +171,29 @@ func (d *Document) WriteAs(actor wire.ActorID) error {
 	}
 	if err := d.eng.setActor(actor); err != nil {
 		d.broken = true
-		return fmt.Errorf("write as another: %w: %w", err, ErrBroken)
+		return fmt.Errorf("set another actor: %w: %w", err, ErrBroken)
 	}
 	d.actor, d.me = actor, qa.IdentityOfActor([]byte(actor))
 	return nil
 }
 
-// Absorb takes changes from outside, in causal order, each one chunk that the
-// caller has checked; what is already there is passed over. On an error some may
-// have been taken: the document is broken then, see ErrBroken.
+// Absorb applies changes of others, in causal order, one chunk each. The caller must have
+// checked them. Changes that the document has are ignored. After an error the document is
+// broken, see ErrBroken, because some changes may have been applied.
 func (d *Document) Absorb(changes [][]byte) error {
 	if err := d.usable(); err != nil {
 		return err
 	}
-	if len(changes) == 0 || d.live {
+	if len(changes) == 0 || d.fromState {
 		return nil
 	}
-	// One call with the chunks after one another: automerge-go's Apply takes
-	// quadratic time and memory.
+	// One call with concatenated chunks, because automerge-go's Apply takes quadratic time
+	// and memory.
 	if err := d.eng.load(bytes.Join(changes, nil)); err != nil {
 		d.broken = true
-		return fmt.Errorf("take %d changes: %w: %w", len(changes), err, ErrBroken)
+		return fmt.Errorf("apply %d changes: %w: %w", len(changes), err, ErrBroken)
 	}
-	d.top = 0
+	d.maxOp = 0
 	return nil
 }
 
@@ -206,8 +205,7 @@ func (d *Document) Heads() []wire.Hash {
 	return d.eng.heads()
 }
 
-// Save returns the whole document as one chunk, as .automerge files hold it; nil
-// after Close.
+// Save returns the whole document in the format of .automerge files; nil after Close.
 func (d *Document) Save() []byte {
 	if d.eng == nil {
 		return nil
@@ -215,8 +213,8 @@ func (d *Document) Save() []byte {
 	return d.eng.save()
 }
 
-// Close lets go of the document. Its C memory is freed when Go's collector runs,
-// which Close asks for once enough has been let go.
+// Close releases the document. Go's garbage collector frees its C memory; Close runs the
+// collector once enough C memory can be freed.
 func (d *Document) Close() {
 	if d.eng != nil {
 		d.eng.close()
@@ -234,14 +232,13 @@ func (d *Document) usable() error {
 	return nil
 }
 
-// Do turns one act into one change. Made.NoChange is set when all was already as
-// the act wants it. Nothing has changed when an error is returned, except with
-// ErrBroken.
+// Do turns an act into a change. It sets Made.NoChange if the document already says what the
+// act wants. An error leaves the document unchanged, except ErrBroken.
 func (d *Document) Do(act qa.Act) (Made, error) {
 	if err := d.usable(); err != nil {
 		return Made{}, err
 	}
-	if d.gate > schema.RulesVersion {
+	if d.rules > schema.RulesVersion {
 		return Made{}, ErrNewerRules
 	}
 	if err := act.Validate(); err != nil {
@@ -264,19 +261,19 @@ func (d *Document) Do(act qa.Act) (Made, error) {
 	if err := p.check(); err != nil {
 		return Made{}, err
 	}
-	return d.carryOut(p, act.AtMillis, start)
+	return d.runPlan(p, act.AtMillis, start)
 }
 
-// startOp returns the counter that the next operation will have.
+// startOp returns the counter of the next operation.
 func (d *Document) startOp() (uint64, error) {
-	if d.top == 0 || d.live {
-		top, err := d.eng.top()
+	if d.maxOp == 0 || d.fromState {
+		maxOp, err := d.eng.maxOp()
 		if err != nil {
 			return 0, err
 		}
-		d.top = top
+		d.maxOp = maxOp
 	}
-	return d.top + 1, nil
+	return d.maxOp + 1, nil
 }
 
 func (d *Document) merge(millis int64) (Made, error) {
@@ -287,12 +284,12 @@ func (d *Document) merge(millis int64) (Made, error) {
 	if err != nil {
 		return Made{}, err
 	}
-	return d.carryOut(&plan{empty: true}, millis, start)
+	return d.runPlan(&plan{empty: true}, millis, start)
 }
 
-// carryOut runs a plan that has been checked, and holds automerge-go to it.
-func (d *Document) carryOut(p *plan, millis int64, start uint64) (Made, error) {
-	made, err := d.try(p, millis, start)
+// runPlan runs a checked plan and verifies that the engine made the planned change.
+func (d *Document) runPlan(p *plan, millis int64, start uint64) (Made, error) {
+	made, err := d.tryPlan(p, millis, start)
 	if err != nil {
 		d.broken = true
 		return Made{}, fmt.Errorf("make a change: %w: %w", err, ErrBroken)
@@ -300,9 +297,9 @@ func (d *Document) carryOut(p *plan, millis int64, start uint64) (Made, error) {
 	return made, nil
 }
 
-var errOtherChange = errors.New("automerge-go made another change than the one planned")
+var errOtherChange = errors.New("the engine made another change than the planned one")
 
-func (d *Document) try(p *plan, millis int64, start uint64) (Made, error) {
+func (d *Document) tryPlan(p *plan, millis int64, start uint64) (Made, error) {
 	if err := p.run(d.eng); err != nil {
 		return Made{}, err
 	}
@@ -327,6 +324,6 @@ func (d *Document) try(p *plan, millis int64, start uint64) (Made, error) {
 	if err := p.verify(c); err != nil {
 		return Made{}, err
 	}
-	d.top = c.MaxOp()
+	d.maxOp = c.MaxOp()
 	return Made{Change: c, Bytes: b, Post: p.post, Revision: p.revision}, nil
 }

@@ -4,10 +4,10 @@ package crdt
 
 import "flyleaf/crdt/wire"
 
-// EngineName says which CRDT implementation this build makes changes with.
+// EngineName is the CRDT implementation with which this build makes changes.
 const EngineName = "automerge-go"
 
-// slowHistories: a key's history takes it quadratic time when it comes in changes.
+// slowHistories: loading changes takes quadratic time in the length of a key's history.
 const slowHistories = true
 
 func newEngine(actor wire.ActorID, snapshot []byte) (engine, error) {

@@ -2,37 +2,37 @@ package crdt
 
 import "errors"
 
-// The errors of a Document. Unless it says otherwise, nothing has changed when
-// one is returned. Fields that pass a limit are refused with a *qa.FieldError.
+// The errors of a Document. Except where noted, the document is unchanged when one is
+// returned. A field that exceeds a limit returns a *qa.FieldError instead.
 var (
-	// ErrNoEngine is returned by ReadDocument where automerge-go cannot run, as in a
-	// browser or in a build without cgo.
+	// ErrNoEngine is returned by ReadDocument where automerge-go cannot run: in a browser,
+	// or in a build without cgo.
 	ErrNoEngine = errors.New("this build of Flyleaf cannot read an .automerge file that another program saved; nothing was changed; use a build with cgo, or a bundle")
-	// ErrSnapshot is returned by Load for a snapshot that another engine saved. The
-	// changes it was made of are in the ledger.
-	ErrSnapshot = errors.New("the snapshot is not one that this engine saved")
-	// ErrNotEvent is returned by Load when the document is not an event of schema 1.
+	// ErrSnapshot is returned by Load for a snapshot that another engine saved. The ledger
+	// has the changes that it contains.
+	ErrSnapshot = errors.New("another engine saved this snapshot")
+	// ErrNotEvent is returned by Load for a document that is neither an event nor a club.
 	ErrNotEvent = errors.New("the document is not a Flyleaf event")
-	// ErrNewerRules is returned by Do when the event follows rules this version does
-	// not know. It can be read.
-	ErrNewerRules = errors.New("the event follows newer rules: nothing was changed; update Flyleaf to write in it")
-	// ErrBroken is returned after automerge-go failed half-way or made another
-	// change than it was asked for. The document is not used any more: close it and
-	// load it again from the ledger, which does not have the failed change.
-	ErrBroken = errors.New("the document in memory is not reliable any more and must be loaded again; what was saved is safe")
+	// ErrNewerRules is returned by Do for an event with a later version of the rules. The
+	// event can be read.
+	ErrNewerRules = errors.New("this event uses newer rules, so nothing was changed; update Flyleaf to write in it")
+	// ErrBroken is returned after the engine failed in the middle of a change, or made
+	// another change than the planned one. Close the document and load it again from the
+	// ledger, which does not have the failed change.
+	ErrBroken = errors.New("the document in memory is no longer reliable and must be loaded again; everything saved is safe")
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("the document has been closed")
-	// ErrNoPost is returned when the act names a post that the document does not have.
+	// ErrNoPost is returned for an act on a post that the document does not have.
 	ErrNoPost = errors.New("the event has no such post")
-	// ErrNotYours is returned when somebody else's post is to be edited or withdrawn,
-	// or an invitation claimed by another key than its own.
+	// ErrNotYours is returned for an edit or withdrawal of another person's post, and for a
+	// claim that another key than the invitation's writes.
 	ErrNotYours = errors.New("only its writer can do this")
-	// ErrClaimed is returned when an invitation is claimed that somebody else has claimed.
-	ErrClaimed = errors.New("this invitation has been used by somebody else; ask the organiser for another")
-	// ErrEventClosed is returned when a post is made in an event that is closed.
-	ErrEventClosed = errors.New("the event is closed: it takes no more questions and replies")
-	// ErrTooBig is returned when the act would make a change that no device takes.
+	// ErrClaimed is returned for a claim of an invitation that another person has claimed.
+	ErrClaimed = errors.New("somebody else has used this invitation; ask the organiser for another")
+	// ErrEventClosed is returned for a new post in a closed event.
+	ErrEventClosed = errors.New("the event is closed: it accepts no more questions and replies")
+	// ErrTooBig is returned for an act whose change would exceed the limits of a change.
 	ErrTooBig = errors.New("the act is too big for one change")
-	// ErrBadActor is returned when an actor is not 40 bytes: identity and 8 random bytes.
+	// ErrBadActor is returned for an actor ID that is not 40 bytes long.
 	ErrBadActor = errors.New("the actor is not 40 bytes")
 )

@@ -9,21 +9,21 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// nativeEngine is the engine in Go alone: maps and scalars, with conflicts, and
-// nothing else of Automerge. Its changes are the same, byte for byte, as those that
-// automerge-go makes of the same calls.
+// nativeEngine is an engine in pure Go. It supports maps and scalars, with conflicts, and
+// nothing else of Automerge. For the same calls it makes the same changes as automerge-go,
+// byte for byte.
 //
-// It keeps the values that stand and the chunks they came from. What a key held
-// before is forgotten, so no history of a key makes it slow.
+// It keeps the current values and all chunks. It does not keep replaced values, so a key's
+// history does not make it slow.
 type nativeEngine struct {
 	actor   wire.ActorID
 	objects map[wire.OpID]*nativeMap
 	seqs    map[wire.ActorID]uint64
-	last    map[wire.ActorID]wire.Hash // the latest change of each actor
-	tops    map[wire.Hash]bool         // the heads
-	maxOp   uint64                     // the highest counter of an operation
-	chunks  [][]byte                   // in the order they were applied
-	places  map[wire.Hash]int          // into chunks
+	last    map[wire.ActorID]wire.Hash // the last change of each actor
+	headSet map[wire.Hash]bool
+	highest uint64            // the highest counter of an operation
+	chunks  [][]byte          // of all changes, in the order in which they were applied
+	places  map[wire.Hash]int // index into chunks, by change
 
 	ops []wire.Op // of the open transaction
 }
@@ -34,24 +34,23 @@ type nativeMap struct {
 	keys map[string][]nativeValue
 }
 
-// nativeValue is an operation that stands at a key: a scalar, or a map when child is
-// set. The values of a key ascend by operation.
+// nativeValue is a current value of a key: a scalar, or a map if child is set. The values of a
+// key are in ascending order of their operations.
 type nativeValue struct {
 	id    wire.OpID
 	value wire.Value
 	child *nativeMap
 }
 
-// errMissingDep is returned by load for a change whose past is not there.
-var errMissingDep = errors.New("a change comes before one that it builds on")
+// errMissingDep is returned by load for a change whose dependencies were not loaded.
+var errMissingDep = errors.New("a change comes before a change on which it depends")
 
-// newNative starts a document: a new one when snapshot is nil, else from the chunks
-// that save returned. ErrSnapshot is returned for a snapshot of another engine, in
-// which a document is one chunk.
+// newNative opens a document from a snapshot that save returned; nil: a new document. It
+// returns ErrSnapshot for a snapshot of automerge-go, which is one document chunk.
 func newNative(actor wire.ActorID, snapshot []byte) (engine, error) {
 	e := &nativeEngine{
 		actor: actor, seqs: map[wire.ActorID]uint64{}, last: map[wire.ActorID]wire.Hash{},
-		tops: map[wire.Hash]bool{}, places: map[wire.Hash]int{},
+		headSet: map[wire.Hash]bool{}, places: map[wire.Hash]int{},
 	}
 	e.objects = map[wire.OpID]*nativeMap{{}: {keys: map[string][]nativeValue{}}}
 	if snapshot == nil {
@@ -82,8 +81,7 @@ func (e *nativeEngine) get(in object, key string) (any, object, bool, error) {
 	return scalarOf(v.value), nil, true, nil
 }
 
-// scalarOf returns a value as engine.get gives it; nil for a kind that an event does
-// not have.
+// scalarOf returns a value as engine.get does; nil for a kind that events do not use.
 func scalarOf(v wire.Value) any {
 	if s, ok := v.Str(); ok {
 		return s
@@ -103,7 +101,7 @@ func scalarOf(v wire.Value) any {
 	return nil
 }
 
-// valueOf returns a scalar of engine.set as it stands in a change.
+// valueOf returns a scalar as a value of a change.
 func valueOf(scalar any) (wire.Value, error) {
 	switch s := scalar.(type) {
 	case string:
@@ -117,7 +115,7 @@ func valueOf(scalar any) (wire.Value, error) {
 	case []byte:
 		return wire.BytesValue(bytes.Clone(s)), nil
 	}
-	return wire.Value{}, fmt.Errorf("a %T is no value of an event", scalar)
+	return wire.Value{}, fmt.Errorf("a value of type %T does not occur in events", scalar)
 }
 
 func (e *nativeEngine) keys(in object) ([]string, error) {
@@ -140,7 +138,7 @@ func (e *nativeEngine) set(in object, key string, scalar any) error {
 	}
 	m := in.(*nativeMap)
 	if at := m.keys[key]; len(at) == 1 && at[0].child == nil && at[0].value.Kind == v.Kind && bytes.Equal(at[0].value.Raw, v.Raw) {
-		return nil // it is so already, and nothing contradicts it: Automerge writes nothing then
+		return nil // the key has this value and no other: Automerge writes nothing then
 	}
 	e.put(m, key, wire.Op{Action: wire.Set, Value: v})
 	return nil
@@ -150,19 +148,19 @@ func (e *nativeEngine) makeMap(in object, key string) (object, error) {
 	return e.put(in.(*nativeMap), key, wire.Op{Action: wire.MakeMap}), nil
 }
 
-// put writes an operation of the transaction, which replaces all that stands at the
-// key. It returns the new map, if it makes one.
+// put adds an operation to the transaction. It replaces all current values of the key. put
+// returns the new map, if the operation makes one.
 func (e *nativeEngine) put(m *nativeMap, key string, op wire.Op) *nativeMap {
 	op.Obj, op.Key = m.id, wire.Key{Kind: wire.MapKey, Prop: key}
 	for i := range m.keys[key] {
 		op.Pred = append(op.Pred, m.keys[key][i].id)
 	}
-	id := wire.OpID{Counter: e.maxOp + 1 + uint64(len(e.ops)), Actor: e.actor}
+	id := wire.OpID{Counter: e.highest + 1 + uint64(len(e.ops)), Actor: e.actor}
 	e.ops = append(e.ops, op)
 	return e.apply(m, id, &op)
 }
 
-// apply puts an operation's value where those were that it replaces.
+// apply applies an operation. It returns the new map, if the operation makes one.
 func (e *nativeEngine) apply(m *nativeMap, id wire.OpID, op *wire.Op) *nativeMap {
 	at := slices.DeleteFunc(m.keys[op.Key.Prop], func(v nativeValue) bool { return slices.Contains(op.Pred, v.id) })
 	v := nativeValue{id: id, value: op.Value}
@@ -185,9 +183,9 @@ func (e *nativeEngine) commit(millis int64, empty bool) (wire.Hash, bool, error)
 		return wire.Hash{}, false, nil
 	}
 	c := wire.Change{
-		Deps: e.heads(), Actor: e.actor, Seq: e.seqs[e.actor] + 1, StartOp: e.maxOp + 1, TimeMillis: millis, Ops: e.ops,
+		Deps: e.heads(), Actor: e.actor, Seq: e.seqs[e.actor] + 1, StartOp: e.highest + 1, TimeMillis: millis, Ops: e.ops,
 	}
-	if own, ok := e.last[e.actor]; ok && !e.tops[own] {
+	if own, ok := e.last[e.actor]; ok && !e.headSet[own] {
 		i, _ := slices.BinarySearchFunc(c.Deps, own, compareHashes)
 		c.Deps = slices.Insert(c.Deps, i, own)
 	}
@@ -197,18 +195,18 @@ func (e *nativeEngine) commit(millis int64, empty bool) (wire.Hash, bool, error)
 	if c.Hash, err = wire.ReadHash(chunk); err != nil {
 		return wire.Hash{}, false, err
 	}
-	e.follow(&c, chunk)
+	e.record(&c, chunk)
 	return c.Hash, true, nil
 }
 
-// follow notes a change whose operations have been applied.
-func (e *nativeEngine) follow(c *wire.Change, chunk []byte) {
+// record adds a change whose operations have been applied.
+func (e *nativeEngine) record(c *wire.Change, chunk []byte) {
 	for _, d := range c.Deps {
-		delete(e.tops, d)
+		delete(e.headSet, d)
 	}
-	e.tops[c.Hash] = true
+	e.headSet[c.Hash] = true
 	e.seqs[c.Actor], e.last[c.Actor] = c.Seq, c.Hash
-	e.maxOp = max(e.maxOp, c.MaxOp())
+	e.highest = max(e.highest, c.MaxOp())
 	e.places[c.Hash] = len(e.chunks)
 	e.chunks = append(e.chunks, chunk)
 }
@@ -221,11 +219,11 @@ func (e *nativeEngine) change(h wire.Hash) ([]byte, error) {
 	return bytes.Clone(e.chunks[i]), nil
 }
 
-func (e *nativeEngine) top() (uint64, error) { return e.maxOp, nil }
+func (e *nativeEngine) maxOp() (uint64, error) { return e.highest, nil }
 
 func (e *nativeEngine) heads() []wire.Hash {
-	out := make([]wire.Hash, 0, len(e.tops))
-	for h := range e.tops {
+	out := make([]wire.Hash, 0, len(e.headSet))
+	for h := range e.headSet {
 		out = append(out, h)
 	}
 	slices.SortFunc(out, compareHashes)
@@ -238,7 +236,7 @@ func (e *nativeEngine) load(chunks []byte) error {
 		return err
 	}
 	for _, chunk := range all {
-		chunk = bytes.Clone(chunk) // no hold on all of them
+		chunk = bytes.Clone(chunk) // so that chunks is not retained
 		c, err := wire.DecodeChange(chunk)
 		if err != nil {
 			return err
@@ -246,21 +244,21 @@ func (e *nativeEngine) load(chunks []byte) error {
 		if _, known := e.places[c.Hash]; known {
 			continue
 		}
-		if err := e.take(c, chunk); err != nil {
+		if err := e.applyChange(c, chunk); err != nil {
 			return fmt.Errorf("change %s: %w", c.Hash, err)
 		}
 	}
 	return nil
 }
 
-func (e *nativeEngine) take(c *wire.Change, chunk []byte) error {
+func (e *nativeEngine) applyChange(c *wire.Change, chunk []byte) error {
 	for _, d := range c.Deps {
 		if _, ok := e.places[d]; !ok {
 			return errMissingDep
 		}
 	}
 	if c.Seq != e.seqs[c.Actor]+1 {
-		return fmt.Errorf("number %d of its actor comes after %d", c.Seq, e.seqs[c.Actor])
+		return fmt.Errorf("its sequence number is %d, but its actor's last is %d", c.Seq, e.seqs[c.Actor])
 	}
 	if err := wire.CheckSchemaShape(c); err != nil {
 		return err
@@ -269,16 +267,15 @@ func (e *nativeEngine) take(c *wire.Change, chunk []byte) error {
 		op := &c.Ops[k]
 		m, ok := e.objects[op.Obj]
 		if !ok {
-			return fmt.Errorf("operation %d writes into a map that is not there", k)
+			return fmt.Errorf("operation %d writes into a map that does not exist", k)
 		}
 		e.apply(m, wire.OpID{Counter: c.StartOp + uint64(k), Actor: c.Actor}, op)
 	}
-	e.follow(c, chunk)
+	e.record(c, chunk)
 	return nil
 }
 
-// save returns all changes, one chunk after another, which Automerge reads as it
-// reads a document of one chunk.
+// save returns the chunks of all changes, concatenated. Automerge also loads this form.
 func (e *nativeEngine) save() []byte { return bytes.Join(e.chunks, nil) }
 
 func (e *nativeEngine) close() { *e = nativeEngine{} }

@@ -8,31 +8,30 @@ import (
 	"flyleaf/qa"
 )
 
-// handle is a map in a plan: one that the document has, or one that a step of the
-// plan makes.
+// handle refers to a map in a plan: a map of the document, or one that a step of the plan
+// makes.
 type handle struct {
 	obj  object
-	made int // 1 + index of the step, 0 when obj is set
+	made int // 1 + the index of the step, 0 if obj is set
 }
 
-// step sets one key: to a scalar, or to a new map when scalar is nil.
+// step sets one key: to a scalar, or to a new map if scalar is nil.
 type step struct {
 	in     handle
 	key    string
 	scalar any
-	obj    object // of the new map, once it has been made
+	obj    object // the new map, once it has been made
 }
 
-// plan is what an act is going to do: everything is known and checked before the
-// first step runs, because automerge-go cannot take a step back.
+// plan is the change that an act will make. It is complete and checked before the first step
+// runs, because automerge-go cannot roll back.
 type plan struct {
 	steps []step
-	empty bool // commit although there are no steps
+	empty bool // commit even without steps
 
 	post     qa.PostID
 	revision qa.RevisionID
-	// exact: every step makes an operation, in order, so that step k has the
-	// counter start + k.
+	// exact: every step makes exactly one operation, so step k has the counter start + k.
 	exact bool
 }
 
@@ -48,16 +47,14 @@ func (p *plan) set(in handle, key string, scalar any) {
 	p.steps = append(p.steps, step{in: in, key: key, scalar: scalar})
 }
 
-// The sizes that check assumes: of an operation, beside its key and value, in all
-// columns without any compression; of a change without operations and
-// dependencies; and of one predecessor, which a key may have many of.
+// The sizes in bytes that check assumes: for an operation without its key and value, in all
+// columns and without compression; and for a change without operations.
 const (
 	opOverhead     = 40
 	changeOverhead = 512
 )
 
-// check refuses a plan that might pass the limits of a change. ErrTooBig is
-// returned then.
+// check returns ErrTooBig for a plan whose change might exceed the limits of a change.
 func (p *plan) check() error {
 	if len(p.steps) > wire.MaxOps {
 		return fmt.Errorf("%d operations, at most %d: %w", len(p.steps), wire.MaxOps, ErrTooBig)
@@ -104,8 +101,8 @@ func (p *plan) run(e engine) error {
 	return nil
 }
 
-// verify compares a change with the plan: its operations are the plan's steps in
-// their order, some of them left out unless the plan is exact.
+// verify checks that the operations of a change are the plan's steps in the same order. The
+// engine omits steps that change nothing; in an exact plan no step may be missing.
 func (p *plan) verify(c *wire.Change) error {
 	if p.exact && len(c.Ops) != len(p.steps) {
 		return errOtherChange
@@ -116,7 +113,7 @@ func (p *plan) verify(c *wire.Change) error {
 		if op.Key.Kind != wire.MapKey || op.Insert {
 			return errOtherChange
 		}
-		for k < len(p.steps) && !p.steps[k].is(op) {
+		for k < len(p.steps) && !p.steps[k].matches(op) {
 			if p.exact {
 				return errOtherChange
 			}
@@ -130,7 +127,7 @@ func (p *plan) verify(c *wire.Change) error {
 	return nil
 }
 
-func (s *step) is(op *wire.Op) bool {
+func (s *step) matches(op *wire.Op) bool {
 	if op.Key.Prop != s.key {
 		return false
 	}

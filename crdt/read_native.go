@@ -2,6 +2,5 @@
 
 package crdt
 
-// ReadDocument returns ErrNoEngine: a whole document of one chunk is read by
-// automerge-go alone, which needs cgo.
+// ReadDocument returns ErrNoEngine: only automerge-go, which needs cgo, reads a document chunk.
 func ReadDocument([]byte) ([][]byte, error) { return nil, ErrNoEngine }

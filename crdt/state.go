@@ -9,57 +9,56 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// State is what an event's changes add up to, kept by whoever calls FromState: it is asked
-// anew for every act. Operations are named by IDs; what is void has none.
+// State is the current state of an event. The caller of FromState provides it; the document
+// reads it again for every act. It contains no void values.
 type State interface {
-	// Heads returns the changes that the next one builds on, ascending.
+	// Heads returns the changes on which the next change depends, ascending.
 	Heads() []wire.Hash
-	// MaxOp returns the highest counter of an operation in the past of Heads, those
-	// included.
+	// MaxOp returns the highest counter of an operation in Heads and their pasts.
 	MaxOp() uint64
-	// Last returns the latest change of an actor and its sequence number, 0 when the
-	// actor has none.
+	// Last returns the last change of an actor and its sequence number, 0 if the actor has no
+	// changes.
 	Last(wire.ActorID) (seq uint64, change wire.Hash)
-	// Values returns what stands at a key of a map, ascending by operation. The zero ID
-	// is the root.
+	// Values returns the current values of a key of a map, ascending by operation. The zero
+	// ID is the root.
 	Values(in wire.OpID, key string) []StateValue
-	// Keys returns the keys of a map at which something stands, in no order.
+	// Keys returns the keys of a map that have a current value, in no order.
 	Keys(in wire.OpID) []string
 }
 
-// StateValue is what an operation left at a key: a scalar, or a map that goes by the ID
-// of the operation.
+// StateValue is a current value of a key: a scalar, or a map whose ID is that of the
+// operation.
 type StateValue struct {
 	Op    wire.OpID
 	Value wire.Value
 	Map   bool
 }
 
-// FromState returns a document that holds nothing itself: it makes the same changes as any
-// other, byte for byte, from what a state says. It is for an event that no engine can
-// hold, because an actor has signed two versions of a change. What Do returns is for the
-// caller to add to the state. Absorb does nothing, and Save returns nil.
+// FromState returns a document without content of its own. It makes the same changes as any
+// other document, byte for byte, by reading a State. Use it for an event that no engine can
+// hold, because an actor has signed two versions of a change. The caller adds the changes that
+// Do returns to the state. Absorb does nothing, and Save returns nil.
 func FromState(actor wire.ActorID, s State) (*Document, error) {
 	if len(actor) != actorBytes {
 		return nil, ErrBadActor
 	}
 	d := newDocument(&stateEngine{state: s, actor: actor}, actor)
-	d.live = true
-	if err := d.look(); err != nil {
+	d.fromState = true
+	if err := d.readKind(); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-// stateEngine makes changes from what a State says.
+// stateEngine is the engine of FromState.
 type stateEngine struct {
 	state State
 	actor wire.ActorID
 
 	ops     []wire.Op // of the open transaction
-	start   uint64    // counter of the first of them
+	start   uint64    // counter of the first operation
 	written map[stateKey]wire.OpID
-	made    map[wire.Hash][]byte // the last change
+	made    map[wire.Hash][]byte // the last change that was made
 }
 
 // stateKey is a key of a map.
@@ -68,7 +67,7 @@ type stateKey struct {
 	key string
 }
 
-var errNothingToLoad = errors.New("there is nothing to load into a document that holds nothing")
+var errNothingToLoad = errors.New("a document from a state cannot load changes")
 
 func (e *stateEngine) root() object { return wire.OpID{} }
 
@@ -104,7 +103,7 @@ func (e *stateEngine) set(in object, key string, scalar any) error {
 	if _, again := e.written[at]; !again {
 		now := e.state.Values(at.in, key)
 		if len(now) == 1 && !now[0].Map && now[0].Value.Kind == v.Kind && bytes.Equal(now[0].Value.Raw, v.Raw) {
-			return nil // it is so already, and nothing contradicts it: Automerge writes nothing then
+			return nil // the key has this value and no other: Automerge writes nothing then
 		}
 	}
 	e.put(at, wire.Op{Action: wire.Set, Value: v})
@@ -115,7 +114,7 @@ func (e *stateEngine) makeMap(in object, key string) (object, error) {
 	return e.put(stateKey{in.(wire.OpID), key}, wire.Op{Action: wire.MakeMap}), nil
 }
 
-// put writes an operation of the transaction, which replaces all that stands at the key.
+// put adds an operation to the transaction. It replaces all current values of the key.
 func (e *stateEngine) put(at stateKey, op wire.Op) wire.OpID {
 	op.Obj, op.Key = at.in, wire.Key{Kind: wire.MapKey, Prop: at.key}
 	if before, again := e.written[at]; again {
@@ -162,7 +161,7 @@ func (e *stateEngine) change(h wire.Hash) ([]byte, error) {
 	return bytes.Clone(b), nil
 }
 
-func (e *stateEngine) top() (uint64, error) { return e.state.MaxOp(), nil }
+func (e *stateEngine) maxOp() (uint64, error) { return e.state.MaxOp(), nil }
 
 func (e *stateEngine) heads() []wire.Hash { return e.state.Heads() }
 

@@ -392,7 +392,7 @@ func TestFullIsNotRefused(t *testing.T) {
 	}
 }
 
-func TestWaitingRoomIsBounded(t *testing.T) {
+func TestPendingBufferIsBounded(t *testing.T) {
 	g := New()
 	orphan := func(n, deps int) Meta {
 		m := Meta{Hash: hashOf(uint64(n)), Actor: actorNo(n), Seq: 1, StartOp: 1, MaxOp: 1}

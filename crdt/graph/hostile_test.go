@@ -139,7 +139,7 @@ func TestHostileGraphsStaySmall(t *testing.T) {
 	}
 }
 
-// A full waiting room empties in steps in proportion to what was in it, whichever way.
+// A full pending buffer empties in steps in proportion to what was in it, whichever way.
 func TestHostilePendingBufferStaysLinear(t *testing.T) {
 	missing := []wire.Hash{hashOf(1 << 40), hashOf(1<<40 + 1), hashOf(1<<40 + 2), hashOf(1<<40 + 3)}
 	for name, empty := range map[string]func(*Graph){
