@@ -14,21 +14,22 @@ import (
 
 func keysOf(t *testing.T, n *replica.Node, id qa.EventID) []qa.Identity {
 	t.Helper()
-	out, err := n.Keys(bounded(t), id)
+	out, err := n.Keys(testContext(t), id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
 }
 
-func refusedAct(t *testing.T, n *replica.Node, id qa.EventID, act qa.Act, want error) {
+func wantRefused(t *testing.T, n *replica.Node, id qa.EventID, act qa.Act, want error) {
 	t.Helper()
-	if _, err := n.Do(bounded(t), id, act); !errors.Is(err, want) {
+	if _, err := n.Do(testContext(t), id, act); !errors.Is(err, want) {
 		t.Fatalf("%s: %v, want %v", act.Kind, err, want)
 	}
 }
 
-// pastOf returns what a change builds on, by the ledger.
+// pastOf returns all changes that a change depends on, directly or not, according to the
+// ledger.
 func pastOf(t *testing.T, s storage.Store, id qa.EventID, of wire.Hash) map[wire.Hash]bool {
 	t.Helper()
 	deps := map[wire.Hash][]wire.Hash{}
@@ -57,44 +58,44 @@ func TestAskingAnonymously(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		host := startRelay(t)
 		boss := device(t, mem.New())
-		id := found(t, boss, host.url())
+		id := createEvent(t, boss, host.url())
 		q := ask(t, boss, id, "?")
 		key := newKey(t)
-		n := openNode(t, quick(replica.Config{Store: store, Key: key}))
+		n := openNode(t, fastRetries(replica.Config{Store: store, Key: key}))
 		n.Start(t.Context())
 		join(t, n, id, host.url())
-		settled(t, n, id, 1)
+		waitSynced(t, n, id, 1)
 
 		who := qa.Act{Kind: qa.ActPost, Text: "Who am I?", Anonymous: true}
-		refusedAct(t, n, id, qa.Act{Kind: qa.ActPost, Parent: q, Text: "anonymous reply", Anonymous: true}, replica.ErrOnlyQuestions)
+		wantRefused(t, n, id, qa.Act{Kind: qa.ActPost, Parent: q, Text: "anonymous reply", Anonymous: true}, replica.ErrOnlyQuestions)
 		host.stop()
 		eventually(t, n, "being offline", func() bool { return statusOf(t, n, id).Relay.State == qa.RelayOffline })
 		ask(t, n, id, "under my name")
 		before := len(entries(t, store, id))
-		refusedAct(t, n, id, who, replica.ErrNotYetDelivered)
+		wantRefused(t, n, id, who, replica.ErrNotYetDelivered)
 		if got := len(entries(t, store, id)); got != before || len(keysOf(t, n, id)) != 1 {
 			t.Fatal("a refused question left something behind")
 		}
 		host.start()
-		settled(t, n, id, 2)
+		waitSynced(t, n, id, 2)
 		anonymous := do(t, n, id, who)
 		keys := keysOf(t, n, id)
-		p, err := n.Post(bounded(t), id, anonymous)
+		p, err := n.Post(testContext(t), id, anonymous)
 		if err != nil || len(keys) != 2 || keys[0] != n.Identity() || p.By != keys[1] || p.By == n.Identity() {
 			t.Fatalf("%+v, %v, %v", p, keys, err)
 		}
-		settled(t, n, id, 3)
+		waitSynced(t, n, id, 3)
 
-		// Kept over a restart and a rebuild: still to be edited, followed and withdrawn.
+		// After a restart and a rebuild the question can still be edited and withdrawn.
 		if err := n.Close(); err != nil {
 			t.Fatal(err)
 		}
-		n = openNode(t, quick(replica.Config{Store: store, Key: key}))
+		n = openNode(t, fastRetries(replica.Config{Store: store, Key: key}))
 		n.Start(t.Context())
-		if err := n.Rebuild(bounded(t), id); err != nil {
+		if err := n.Rebuild(testContext(t), id); err != nil {
 			t.Fatal(err)
 		}
-		delivered := func() { t.Helper(); settled(t, n, id, statusOf(t, n, id).Posts) }
+		delivered := func() { t.Helper(); waitSynced(t, n, id, statusOf(t, n, id).Posts) }
 		delivered()
 		do(t, n, id, qa.Act{Kind: qa.ActEdit, Post: anonymous, Text: "Who was I?"})
 		delivered()
@@ -124,29 +125,29 @@ func TestAskingAnonymously(t *testing.T) {
 		}
 		// A second question has a second key.
 		other := do(t, n, id, who)
-		if o, err := n.Post(bounded(t), id, other); err != nil || o.By == p.By || o.By == n.Identity() {
+		if o, err := n.Post(testContext(t), id, other); err != nil || o.By == p.By || o.By == n.Identity() {
 			t.Fatalf("%+v, %v", o, err)
 		}
 	})
 }
 
-// While an anonymous question is on its way, what its writer says by name does not
-// build on it: the order of changes would tell who asked.
-func TestNothingIsBuiltOnAnAnonymousQuestionOnItsWay(t *testing.T) {
+// Until an anonymous question is delivered, its writer's named changes do not depend on it: a
+// dependency would reveal who asked.
+func TestNamedChangesDoNotDependOnAnUndeliveredAnonymousQuestion(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		host := startRelay(t)
 		boss := device(t, mem.New())
-		id := found(t, boss, host.url())
+		id := createEvent(t, boss, host.url())
 		ask(t, boss, id, "?")
 		key := newKey(t)
 		open := func() *replica.Node {
-			n := openNode(t, quick(replica.Config{Store: store, Key: key}))
+			n := openNode(t, fastRetries(replica.Config{Store: store, Key: key}))
 			n.Start(t.Context())
 			return n
 		}
 		n := open()
 		join(t, n, id, host.url())
-		settled(t, n, id, 1)
+		waitSynced(t, n, id, 1)
 		host.stop()
 		eventually(t, n, "being offline", func() bool { return statusOf(t, n, id).Relay.State == qa.RelayOffline })
 		anonymous := do(t, n, id, qa.Act{Kind: qa.ActPost, Text: "who?", Anonymous: true})
@@ -163,10 +164,10 @@ func TestNothingIsBuiltOnAnAnonymousQuestionOnItsWay(t *testing.T) {
 			return last.Hash
 		}
 		built := []wire.Hash{named("by name"), named("and again")}
-		refusedAct(t, n, id, qa.Act{Kind: qa.ActPost, Parent: anonymous, Text: "hm"}, replica.ErrNotYetDelivered)
-		refusedAct(t, n, id, qa.Act{Kind: qa.ActEdit, Post: anonymous, Text: "hm"}, replica.ErrNotYetDelivered)
-		refusedAct(t, n, id, qa.Act{Kind: qa.ActMark, Post: anonymous, Mark: "pinned", On: true}, replica.ErrNotYetDelivered)
-		// Also by the next start of the program.
+		wantRefused(t, n, id, qa.Act{Kind: qa.ActPost, Parent: anonymous, Text: "hm"}, replica.ErrNotYetDelivered)
+		wantRefused(t, n, id, qa.Act{Kind: qa.ActEdit, Post: anonymous, Text: "hm"}, replica.ErrNotYetDelivered)
+		wantRefused(t, n, id, qa.Act{Kind: qa.ActMark, Post: anonymous, Mark: "pinned", On: true}, replica.ErrNotYetDelivered)
+		// The same is true after a restart.
 		if err := n.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -182,15 +183,15 @@ func TestNothingIsBuiltOnAnAnonymousQuestionOnItsWay(t *testing.T) {
 		}
 
 		host.start()
-		settled(t, n, id, 5)
-		settled(t, boss, id, 5)
+		waitSynced(t, n, id, 5)
+		waitSynced(t, boss, id, 5)
 		h := named("when it is there")
 		if !pastOf(t, store, id, h)[asked.Hash] {
-			t.Fatal("what is on the relay is not built on")
+			t.Fatal("the named change does not depend on the delivered question")
 		}
 		do(t, n, id, qa.Act{Kind: qa.ActPost, Parent: anonymous, Text: "a reply by name"})
-		settled(t, n, id, 7)
-		settled(t, boss, id, 7)
-		samePostsAfterRebuild(t, n, id)
+		waitSynced(t, n, id, 7)
+		waitSynced(t, boss, id, 7)
+		checkRebuildKeepsWeek(t, n, id)
 	})
 }

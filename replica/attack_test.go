@@ -11,16 +11,16 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// Every change of the table of hostile ones, as a relay would pass it on: it is
-// refused with its code, and nothing else of the event is touched by it.
+// Each hostile change in policytest.Cases, sent by a relay, is refused with its code, and
+// changes nothing else in the event.
 func TestEveryHostileChangeIsRefused(t *testing.T) {
 	cases := policytest.Cases()
 	refused := 0
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			p, store := newPuppet(t), mem.New()
+			p, store := newFakeRelay(t), mem.New()
 			p.event = c.Event
-			n := openNode(t, quick(replica.Config{Store: store, Dial: p}))
+			n := openNode(t, fastRetries(replica.Config{Store: store, Dial: p}))
 			join(t, n, c.Event, "wss://relay.example")
 			n.Start(t.Context())
 			p.accept()
@@ -40,7 +40,7 @@ func TestEveryHostileChangeIsRefused(t *testing.T) {
 			bad, signature := chunks(c.Bad)
 			p.sync([]wire.Hash{c.Bad.Change.Hash}, signature, bad...)
 			var got []replica.Refusal
-			ended := false // what is no message at all ends the connection
+			ended := false // a malformed message ends the connection
 			eventually(t, n, "the refusal", func() bool {
 				got = refusedBy(n, c.Event)
 				select {

@@ -10,9 +10,9 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// TestClocksThatAreYearsOff change neither who may do what nor the order, and every
-// device shows a time that can be true and says which clock was wrong.
-func TestClocksThatAreYearsOff(t *testing.T) {
+// TestWrongClocksChangeNeitherOrderNorRights: clocks that are years off change neither rights
+// nor the order of posts. Every device shows a plausible time, and says which clock was wrong.
+func TestWrongClocksChangeNeitherOrderNorRights(t *testing.T) {
 	now := time.Date(2026, 11, 11, 12, 0, 0, 0, time.UTC)
 	clocks := map[string]time.Time{
 		"right":           now,
@@ -31,26 +31,26 @@ func TestClocksThatAreYearsOff(t *testing.T) {
 	host := node(now.Add(-time.Hour))
 	e := week
 	e.SetWeek(2026, 11, 9, time.UTC)
-	id, _, err := host.CreateEvent(bounded(t), e, "")
+	id, _, err := host.CreateEvent(testContext(t), e, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	founding := bundled(t, host, id)
+	genesis := bundleChanges(t, host, id)
 	seen := map[string]qa.PostView{}
 	left := node(now)
 	for name, clock := range clocks {
 		n := node(clock)
-		if _, err := n.Merge(bounded(t), id, founding); err != nil {
+		if _, err := n.Merge(testContext(t), id, genesis); err != nil {
 			t.Fatal(err)
 		}
 		ask(t, n, id, name)
-		if _, err := left.Merge(bounded(t), id, bundled(t, n, id)); err != nil {
+		if _, err := left.Merge(testContext(t), id, bundleChanges(t, n, id)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	// A device that hears of all of it a month later puts it into the same order.
+	// A device that receives everything a month later shows the same order.
 	later := node(now.AddDate(0, 1, 0))
-	if _, err := later.Merge(bounded(t), id, bundled(t, left, id)); err != nil {
+	if _, err := later.Merge(testContext(t), id, bundleChanges(t, left, id)); err != nil {
 		t.Fatal(err)
 	}
 	w := weekOf(t, left, id)
@@ -76,26 +76,26 @@ func TestClocksThatAreYearsOff(t *testing.T) {
 	if len(seen) != len(clocks) {
 		t.Fatalf("%d of %d questions", len(seen), len(clocks))
 	}
-	if err := left.Rebuild(bounded(t), id); err != nil {
+	if err := left.Rebuild(testContext(t), id); err != nil {
 		t.Fatal(err)
 	}
 	if again := weekOf(t, left, id); !reflect.DeepEqual(again, w) {
-		t.Error("made again from the ledger the week differs")
+		t.Error("the week differs after a rebuild")
 	}
 }
 
-// TestAnImportIsAsOldAsItSays, if an organiser brought it in; nobody is exempt by
-// writing a source into a post.
-func TestAnImportIsAsOldAsItSays(t *testing.T) {
+// TestOnlyOrganisersImportsKeepOldTimes: a post that an organiser imported keeps its old time.
+// A post by somebody else does not, even if it names a source.
+func TestOnlyOrganisersImportsKeepOldTimes(t *testing.T) {
 	old := time.Date(1996, 3, 4, 9, 0, 0, 0, time.UTC).UnixMilli()
 	host, guest := openNode(t, replica.Config{Store: mem.New()}), openNode(t, replica.Config{Store: mem.New()})
-	id := found(t, host, "")
+	id := createEvent(t, host, "")
 	do(t, host, id, qa.Act{Kind: qa.ActPost, Text: "imported", AtMillis: old, OnBehalfOf: "Tino", Source: "page:1"})
-	if _, err := guest.Merge(bounded(t), id, bundled(t, host, id)); err != nil {
+	if _, err := guest.Merge(testContext(t), id, bundleChanges(t, host, id)); err != nil {
 		t.Fatal(err)
 	}
 	do(t, guest, id, qa.Act{Kind: qa.ActPost, Text: "pretended", AtMillis: old, OnBehalfOf: "Tino", Source: "page:2"})
-	if _, err := host.Merge(bounded(t), id, bundled(t, guest, id)); err != nil {
+	if _, err := host.Merge(testContext(t), id, bundleChanges(t, guest, id)); err != nil {
 		t.Fatal(err)
 	}
 	for _, th := range weekOf(t, host, id).Threads {
@@ -106,17 +106,16 @@ func TestAnImportIsAsOldAsItSays(t *testing.T) {
 	}
 }
 
-// TestTheRelaySaysWhenThisDevicesClockIsOff.
-func TestTheRelaySaysWhenThisDevicesClockIsOff(t *testing.T) {
+func TestWrongDeviceClockIsReported(t *testing.T) {
 	host := startRelay(t)
 	for _, c := range []struct {
 		off  time.Duration
 		said bool
 	}{{0, false}, {time.Minute, false}, {-time.Minute, false}, {time.Hour, true}, {-24 * 365 * time.Hour, true}} {
-		n := openNode(t, quick(replica.Config{Store: mem.New(), Now: func() time.Time { return time.Now().Add(c.off) }}))
+		n := openNode(t, fastRetries(replica.Config{Store: mem.New(), Now: func() time.Time { return time.Now().Add(c.off) }}))
 		n.Start(t.Context())
-		id := found(t, n, host.url())
-		synced(t, n, id)
+		id := createEvent(t, n, host.url())
+		syncNow(t, n, id)
 		relay := statusOf(t, n, id).Relay
 		if said := relay.ClockOffMillis != 0; said != c.said || said != (relay.ClockWarning() != "") {
 			t.Errorf("off by %s: %d, %q", c.off, relay.ClockOffMillis, relay.ClockWarning())

@@ -18,14 +18,14 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// monday is when these tests are.
+// monday is the current time in these tests.
 var monday = time.Date(2026, 11, 9, 10, 0, 0, 0, time.UTC)
 
 func onMonday(cfg replica.Config) replica.Config {
 	if cfg.Now == nil {
 		cfg.Now = func() time.Time { return monday }
 	}
-	return quick(cfg)
+	return fastRetries(cfg)
 }
 
 // weekFrom is a week that begins some days from now.
@@ -38,7 +38,7 @@ func weekFrom(title string, days int) qa.Event {
 
 func newClub(t *testing.T, n *replica.Node, relay string) qa.EventID {
 	t.Helper()
-	id, _, err := n.CreateEvent(bounded(t), qa.Event{Kind: "club", Title: "The Lamplight Readers"}, relay)
+	id, _, err := n.CreateEvent(testContext(t), qa.Event{Kind: "club", Title: "The Lamplight Readers"}, relay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func newClub(t *testing.T, n *replica.Node, relay string) qa.EventID {
 
 func newWeek(t *testing.T, n *replica.Node, e qa.Event, relay string) qa.EventID {
 	t.Helper()
-	id, _, err := n.CreateEvent(bounded(t), e, relay)
+	id, _, err := n.CreateEvent(testContext(t), e, relay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func list(t *testing.T, n *replica.Node, club qa.EventID, weeks ...qa.EventID) {
 		w := e.Listing()
 		acts = append(acts, w.Act(monday.UnixMilli()))
 	}
-	if err := n.DoAll(bounded(t), club, acts); err != nil {
+	if err := n.DoAll(testContext(t), club, acts); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -81,16 +81,16 @@ func followed(t *testing.T, n *replica.Node) []qa.EventID {
 	return out
 }
 
-// arrives waits for a week that is followed because of a club.
-func arrives(t *testing.T, n *replica.Node, id qa.EventID, posts int) {
+// waitFollowed waits until a week is followed because a club lists it, and is synced.
+func waitFollowed(t *testing.T, n *replica.Node, id qa.EventID, posts int) {
 	t.Helper()
 	eventually(t, n, "following "+string(id), func() bool { return slices.Contains(followed(t, n), id) })
-	settled(t, n, id, posts)
+	waitSynced(t, n, id, posts)
 }
 
-// Joining the club once is enough: weeks that are near come by themselves, those
-// of the archive when they are opened, and new ones as soon as they are listed.
-func TestClubBringsItsWeeks(t *testing.T) {
+// Joining the club once is enough: current weeks are followed automatically, old weeks when
+// they are opened, and new weeks as soon as they are listed.
+func TestJoiningAClubFollowsItsWeeks(t *testing.T) {
 	host := startRelay(t)
 	a := openNode(t, onMonday(replica.Config{Store: mem.New()}))
 	club := newClub(t, a, host.url())
@@ -104,19 +104,19 @@ func TestClubBringsItsWeeks(t *testing.T) {
 	b := openNode(t, onMonday(replica.Config{Store: store}))
 	b.Start(t.Context())
 	join(t, b, club, host.url())
-	arrives(t, b, now, 1)
-	arrives(t, b, next, 0)
+	waitFollowed(t, b, now, 1)
+	waitFollowed(t, b, next, 0)
 	if got := followed(t, b); slices.Contains(got, old) {
 		t.Fatalf("the archive was fetched: %v", got)
 	}
 	if w, of, ok := b.Listed(old); !ok || of != club || w.Title != "old" || w.Relay != host.url() {
 		t.Fatalf("listed as %+v in %s", w, of)
 	}
-	settled(t, a, club, 0)
+	waitSynced(t, a, club, 0)
 
 	soon := newWeek(t, a, weekFrom("soon", 14), host.url())
 	list(t, a, club, soon)
-	arrives(t, b, soon, 0)
+	waitFollowed(t, b, soon, 0)
 	if got := weekOf(t, b, soon).Event.Title; got != "soon" {
 		t.Errorf("the new week is %q", got)
 	}
@@ -124,7 +124,7 @@ func TestClubBringsItsWeeks(t *testing.T) {
 	if err := b.Visit(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
-	settled(t, b, old, 1)
+	waitSynced(t, b, old, 1)
 	if got := texts(weekOf(t, b, old)); !slices.Equal(got, []string{"an old question"}) {
 		t.Errorf("%q", got)
 	}
@@ -133,19 +133,20 @@ func TestClubBringsItsWeeks(t *testing.T) {
 	}
 }
 
-// What is opened without a network says so, and comes when there is one.
+// A week that is opened without a network says that it is not here, and arrives when there is
+// one.
 func TestArchivedWeekIsOpenedOffline(t *testing.T) {
 	host := startRelay(t)
 	a := openNode(t, onMonday(replica.Config{Store: mem.New()}))
 	club, old := newClub(t, a, host.url()), newWeek(t, a, weekFrom("old", -70), host.url())
 	ask(t, a, old, "an old question")
 	list(t, a, club, old)
-	synced(t, a, club)
-	synced(t, a, old)
+	syncNow(t, a, club)
+	syncNow(t, a, old)
 	b := openNode(t, onMonday(replica.Config{Store: mem.New()}))
 	b.Start(t.Context())
 	join(t, b, club, host.url())
-	settled(t, b, club, 0)
+	waitSynced(t, b, club, 0)
 
 	host.stop()
 	eventually(t, b, "being offline", func() bool { return statusOf(t, b, club).Relay.State != qa.RelaySynced })
@@ -156,24 +157,25 @@ func TestArchivedWeekIsOpenedOffline(t *testing.T) {
 		t.Errorf("offline and not here, it is said to be %+v", s)
 	}
 	host.start()
-	settled(t, b, old, 1)
+	waitSynced(t, b, old, 1)
 }
 
-// A hundred weeks that are over are delivered in turns, and then cost nothing.
-func TestWeeksThatAreOverRest(t *testing.T) {
+// A hundred weeks that are over are delivered in turns, and then use neither memory nor
+// connections.
+func TestWeeksThatAreOverBecomeIdle(t *testing.T) {
 	const weeks = 3 * archive.MaxAttached
 	host := startRelay(t)
 	a := openNode(t, onMonday(replica.Config{Store: mem.New()}))
 	club := newClub(t, a, host.url())
 	a.Start(t.Context())
-	most := make(chan int)
+	maxAttached := make(chan int)
 	stop := make(chan struct{})
 	go func() {
 		n := 0
 		for {
 			select {
 			case <-stop:
-				most <- n
+				maxAttached <- n
 				return
 			case <-time.After(time.Millisecond):
 				_, _, linked := a.Loaded()
@@ -184,10 +186,10 @@ func TestWeeksThatAreOverRest(t *testing.T) {
 	var ids []qa.EventID
 	var acts []qa.Act
 	for i := range weeks {
-		w := imported(3)
+		w := importedWeek(3)
 		w.Source = fmt.Sprint("page:", i)
 		w.Event = weekFrom(fmt.Sprint("old ", i), -30-7*i)
-		r, err := a.ImportListed(bounded(t), w, host.url())
+		r, err := a.ImportListed(testContext(t), w, host.url())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +198,7 @@ func TestWeeksThatAreOverRest(t *testing.T) {
 		l := e.Listing()
 		acts = append(acts, l.Act(1))
 	}
-	if err := a.DoAll(bounded(t), club, acts); err != nil {
+	if err := a.DoAll(testContext(t), club, acts); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, a, "all being delivered and at rest", func() bool {
@@ -208,30 +210,30 @@ func TestWeeksThatAreOverRest(t *testing.T) {
 		return true
 	})
 	close(stop)
-	if n := <-most; n > archive.MaxAttached+1 || n < 2 {
+	if n := <-maxAttached; n > archive.MaxAttached+1 || n < 2 {
 		t.Errorf("%d events were on the link at once, the club among them", n)
 	}
 	eventually(t, a, "having only the club in memory", func() bool {
 		graphs, _, linked := a.Loaded()
 		return graphs <= 1 && linked <= 1
 	})
-	settled(t, a, club, 0) // the list is on the relay, too
+	waitSynced(t, a, club, 0) // the club's list is on the relay too
 	b := openNode(t, onMonday(replica.Config{Store: mem.New()}))
 	b.Start(t.Context())
 	join(t, b, club, host.url())
-	settled(t, b, club, 0)
+	waitSynced(t, b, club, 0)
 	if got := followed(t, b); len(got) != 1 {
 		t.Errorf("%d events are followed beside the club", len(got)-1)
 	}
 	if err := b.Visit(t.Context(), ids[weeks/2]); err != nil {
 		t.Fatal(err)
 	}
-	settled(t, b, ids[weeks/2], 3)
+	waitSynced(t, b, ids[weeks/2], 3)
 }
 
-// A week at rest is taken up again on the same connection: when somebody writes in
-// it, and when somebody opens it.
-func TestWeekAtRestIsTakenUpAgain(t *testing.T) {
+// An idle week is synced again over the same connection when somebody writes in it, and when
+// somebody opens it.
+func TestIdleWeekIsSyncedAgain(t *testing.T) {
 	host := startRelay(t)
 	now := monday
 	clock := func() time.Time { return now }
@@ -240,45 +242,45 @@ func TestWeekAtRestIsTakenUpAgain(t *testing.T) {
 	q := ask(t, a, old, "an old question")
 	list(t, a, club, old)
 	a.Start(t.Context())
-	resting := func(n *replica.Node) func() bool {
+	isIdle := func(n *replica.Node) func() bool {
 		return func() bool {
 			s := statusOf(t, n, old)
 			return s.Relay.State == qa.RelayIdle && s.Pending == 0
 		}
 	}
-	eventually(t, a, "being at rest", resting(a))
+	eventually(t, a, "being idle", isIdle(a))
 
 	b := openNode(t, onMonday(replica.Config{Store: mem.New()}))
 	join(t, b, club, host.url())
 	b.Start(t.Context())
-	settled(t, b, club, 0)
+	waitSynced(t, b, club, 0)
 	if err := b.Visit(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
-	settled(t, b, old, 1)
+	waitSynced(t, b, old, 1)
 	do(t, b, old, qa.Act{Kind: qa.ActPost, Parent: q, Text: "after all these years"})
-	settled(t, b, old, 2)
+	waitSynced(t, b, old, 2)
 
-	// Nobody has opened it here, so it has not come.
+	// Nobody has opened the week on this device, so the reply has not arrived.
 	if s := statusOf(t, a, old); s.Posts != 1 || s.Relay.State != qa.RelayIdle {
 		t.Fatalf("%+v", s)
 	}
 	if err := a.Visit(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
-	settled(t, a, old, 2)
+	waitSynced(t, a, old, 2)
 	do(t, a, old, qa.Act{Kind: qa.ActPost, Parent: q, Text: "and once more"})
-	settled(t, b, old, 3)
+	waitSynced(t, b, old, 3)
 }
 
-// oneRelay is a network with one relay on it, which counts the others asked for.
-type oneRelay struct {
+// singleRelayDialer reaches one relay, and records the URLs of all others.
+type singleRelayDialer struct {
 	url    string
 	mu     sync.Mutex
 	others map[string]bool
 }
 
-func (d *oneRelay) Dial(ctx context.Context, url string) (relayclient.Conn, error) {
+func (d *singleRelayDialer) Dial(ctx context.Context, url string) (relayclient.Conn, error) {
 	if url == d.url {
 		return relayclient.WebSocket{}.Dial(ctx, url)
 	}
@@ -291,9 +293,9 @@ func (d *oneRelay) Dial(ctx context.Context, url string) (relayclient.Conn, erro
 	return nil, errors.New("no such relay")
 }
 
-// A club's organiser decides what is listed, not how much a device takes on, nor
-// through a club that the club lists.
-func TestHostileClubIsBounded(t *testing.T) {
+// A club's organiser cannot make a device follow more than a bounded number of events and
+// relays, not even through another club that the club lists.
+func TestClubCannotMakeADeviceFollowManyWeeks(t *testing.T) {
 	host := startRelay(t)
 	a := openNode(t, onMonday(replica.Config{Store: mem.New()}))
 	outer, inner := newClub(t, a, host.url()), newClub(t, a, host.url())
@@ -312,21 +314,21 @@ func TestHostileClubIsBounded(t *testing.T) {
 		w.ID = id
 		acts = append(acts, w.Act(1))
 	}
-	if err := a.DoAll(bounded(t), outer, acts); err != nil {
+	if err := a.DoAll(testContext(t), outer, acts); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.DoAll(bounded(t), inner, more); err != nil {
+	if err := a.DoAll(testContext(t), inner, more); err != nil {
 		t.Fatal(err)
 	}
-	synced(t, a, outer)
-	synced(t, a, inner)
+	syncNow(t, a, outer)
+	syncNow(t, a, inner)
 
-	net := &oneRelay{url: host.url()}
+	net := &singleRelayDialer{url: host.url()}
 	b := openNode(t, onMonday(replica.Config{Store: mem.New(), Dial: net}))
 	b.Start(t.Context())
 	join(t, b, outer, host.url())
-	arrives(t, b, inner, 0)
-	settled(t, b, outer, 0)
+	waitFollowed(t, b, inner, 0)
+	waitSynced(t, b, outer, 0)
 	if got := len(followed(t, b)); got > qa.MaxFollowed+1 || got < 2*qa.MaxClubRelays {
 		t.Errorf("%d events are followed", got)
 	}
@@ -335,7 +337,7 @@ func TestHostileClubIsBounded(t *testing.T) {
 		t.Errorf("%d relays were asked", len(net.others))
 	}
 	net.mu.Unlock()
-	if err := b.Rebuild(bounded(t), inner); err != nil {
+	if err := b.Rebuild(testContext(t), inner); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range followed(t, b) {
@@ -345,8 +347,9 @@ func TestHostileClubIsBounded(t *testing.T) {
 	}
 }
 
-// What is taken off the list before it arrived is gone; what arrived stays.
-func TestWeekTakenOffTheList(t *testing.T) {
+// A week that is removed from the list before it arrived is unfollowed. A week that has
+// arrived stays followed.
+func TestUnlistedWeekIsUnfollowedUnlessItArrived(t *testing.T) {
 	store := mem.New()
 	a := openNode(t, onMonday(replica.Config{Store: store, Offline: true}))
 	club, here := newClub(t, a, ""), newWeek(t, a, weekFrom("here", 0), "")
@@ -354,7 +357,7 @@ func TestWeekTakenOffTheList(t *testing.T) {
 	e := weekFrom("a mistake", 7)
 	w := e.Listing()
 	w.ID = never
-	if err := a.DoAll(bounded(t), club, []qa.Act{w.Act(1)}); err != nil {
+	if err := a.DoAll(testContext(t), club, []qa.Act{w.Act(1)}); err != nil {
 		t.Fatal(err)
 	}
 	list(t, a, club, here)
@@ -363,7 +366,7 @@ func TestWeekTakenOffTheList(t *testing.T) {
 	}
 	for _, id := range []qa.EventID{never, here} {
 		off := qa.ListedWeek{ID: id}
-		if err := a.DoAll(bounded(t), club, []qa.Act{off.Act(2)}); err != nil {
+		if err := a.DoAll(testContext(t), club, []qa.Act{off.Act(2)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -375,8 +378,8 @@ func TestWeekTakenOffTheList(t *testing.T) {
 	}
 }
 
-// The clock alone brings a week near: it is followed at the next start.
-func TestWeekComesNearWhileTheProgramIsOff(t *testing.T) {
+// A week that becomes current while the program is not running is followed at the next start.
+func TestWeekThatBecomesCurrentIsFollowedAtStart(t *testing.T) {
 	store := mem.New()
 	key := newKey(t)
 	open := func(now time.Time) *replica.Node {
@@ -391,7 +394,7 @@ func TestWeekComesNearWhileTheProgramIsOff(t *testing.T) {
 		w.ID = qa.MakeEventID([16]byte{1, byte(i)})
 		acts = append(acts, w.Act(1))
 	}
-	if err := a.DoAll(bounded(t), club, acts); err != nil {
+	if err := a.DoAll(testContext(t), club, acts); err != nil {
 		t.Fatal(err)
 	}
 	last := qa.MakeEventID([16]byte{1, 2*qa.MaxFollowed - 1})
@@ -412,12 +415,12 @@ func TestBlobsAreReadFromTheLedger(t *testing.T) {
 		host := startRelay(t)
 		picture := bytes.Repeat([]byte("picture "), 1000)
 		key := qa.BlobKey(picture)
-		a := openNode(t, quick(replica.Config{Store: store}))
-		id := found(t, a, host.url())
+		a := openNode(t, fastRetries(replica.Config{Store: store}))
+		id := createEvent(t, a, host.url())
 		do(t, a, id, qa.Act{Kind: qa.ActBlob, Bytes: picture})
 		check := func(n *replica.Node, why string) {
 			t.Helper()
-			if got, err := n.Blob(bounded(t), id, key); err != nil || !bytes.Equal(got, picture) {
+			if got, err := n.Blob(testContext(t), id, key); err != nil || !bytes.Equal(got, picture) {
 				t.Errorf("%s: %d bytes, %v", why, len(got), err)
 			}
 		}
@@ -425,28 +428,28 @@ func TestBlobsAreReadFromTheLedger(t *testing.T) {
 		do(t, a, id, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"cover": key}})
 		check(a, "as the cover")
 		for _, none := range []string{"", "x", qa.BlobKey(nil)} {
-			if _, err := a.Blob(bounded(t), id, none); !errors.Is(err, replica.ErrNoBlob) {
+			if _, err := a.Blob(testContext(t), id, none); !errors.Is(err, replica.ErrNoBlob) {
 				t.Errorf("%q: %v", none, err)
 			}
 		}
-		synced(t, a, id)
-		b := openNode(t, quick(replica.Config{Store: mem.New()}))
+		syncNow(t, a, id)
+		b := openNode(t, fastRetries(replica.Config{Store: mem.New()}))
 		join(t, b, id, host.url())
-		synced(t, b, id)
+		syncNow(t, b, id)
 		check(b, "on another device")
-		if err := b.Rebuild(bounded(t), id); err != nil {
+		if err := b.Rebuild(testContext(t), id); err != nil {
 			t.Fatal(err)
 		}
 		check(b, "after a rebuild")
 	})
 }
 
-// However many events are written into, few engines are in memory.
+// However many events a person writes in, few engines are in memory.
 func TestFewEnginesAreInMemory(t *testing.T) {
 	a := openNode(t, replica.Config{Store: mem.New(), Offline: true})
 	var ids []qa.EventID
 	for range 2 * replica.MaxEngines {
-		ids = append(ids, found(t, a, ""))
+		ids = append(ids, createEvent(t, a, ""))
 	}
 	for _, id := range ids {
 		ask(t, a, id, "one")
@@ -463,16 +466,16 @@ func TestFewEnginesAreInMemory(t *testing.T) {
 	}
 }
 
-// Engines of other events are closed while one is written into, a snapshot of each kept,
-// and no two writers wait for each other over that.
+// Engines of other events are closed, and their snapshots saved, while several writers write.
+// The writers do not block each other.
 func TestEnginesAreClosedWhileOthersWrite(t *testing.T) {
 	store := mem.New()
 	a := openNode(t, replica.Config{Store: store, Offline: true})
 	var ids []qa.EventID
 	for i := range replica.MaxEngines + 4 {
-		w := imported(210)
+		w := importedWeek(210)
 		w.Source = fmt.Sprint("page:", i)
-		result, err := a.Import(bounded(t), "", w, "")
+		result, err := a.Import(testContext(t), "", w, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -483,7 +486,7 @@ func TestEnginesAreClosedWhileOthersWrite(t *testing.T) {
 		writers.Go(func() {
 			for i := range ids {
 				id := ids[(w*7+i)%len(ids)]
-				if _, err := a.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: fmt.Sprint(w)}); err != nil {
+				if _, err := a.Do(testContext(t), id, qa.Act{Kind: qa.ActPost, Text: fmt.Sprint(w)}); err != nil {
 					t.Error(err)
 				}
 			}

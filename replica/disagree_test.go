@@ -11,12 +11,12 @@ import (
 	"flyleaf/replica"
 )
 
-// syncWhile runs Sync, and again and again what the relay says meanwhile, until
-// Sync has returned.
-func syncWhile(t *testing.T, a *attacked, says func()) error {
+// syncWhile runs Sync, and calls says repeatedly until Sync has returned. says sends the
+// relay's messages.
+func syncWhile(t *testing.T, a *attackedDevice, says func()) error {
 	t.Helper()
 	done := make(chan error, 1)
-	go func() { done <- a.node.Sync(bounded(t), a.puppet.event) }()
+	go func() { done <- a.node.Sync(testContext(t), a.relay.event) }()
 	for {
 		says()
 		select {
@@ -43,11 +43,10 @@ func wantDisagreement(t *testing.T, err error, cause error, refused ...wire.Hash
 	}
 }
 
-// What the relay will not have is no reason to wait for it, nor is what was
-// written on top.
-func TestSyncEndsWhenTheRelayRefused(t *testing.T) {
+// Sync does not wait for changes that the relay refuses, nor for changes that depend on them.
+func TestSyncEndsWhenTheRelayRefuses(t *testing.T) {
 	a := attack(t)
-	id := a.puppet.event
+	id := a.relay.event
 	ask(t, a.node, id, "mine")
 	own := entries(t, a.store, id)[2].Hash
 	ask(t, a.node, id, "on top of it")
@@ -56,8 +55,8 @@ func TestSyncEndsWhenTheRelayRefused(t *testing.T) {
 		Refused: []repo.Refusal{{Hash: own[:], Code: "schema", Reason: "not allowed in an event document"}},
 	}
 	err := syncWhile(t, a, func() {
-		a.puppet.sync([]wire.Hash{a.last.Hash}, nil)
-		a.puppet.tell(refusal)
+		a.relay.sync([]wire.Hash{a.last.Hash}, nil)
+		a.relay.send(refusal)
 	})
 	wantDisagreement(t, err, replica.ErrDisagree, own)
 	var n *replica.NotSyncedError
@@ -65,16 +64,16 @@ func TestSyncEndsWhenTheRelayRefused(t *testing.T) {
 		t.Errorf("%d changes are said to wait", n.Pending)
 	}
 
-	// Asked again, and the relay has thought better of it.
-	if err := syncWhile(t, a, func() { a.puppet.sync(headsOf(t, a), nil) }); err != nil {
+	// The next Sync succeeds if the relay now has the changes.
+	if err := syncWhile(t, a, func() { a.relay.sync(headsOf(t, a), nil) }); err != nil {
 		t.Errorf("after the relay took it: %v", err)
 	}
 }
 
-func headsOf(t *testing.T, a *attacked) []wire.Hash {
+func headsOf(t *testing.T, a *attackedDevice) []wire.Hash {
 	t.Helper()
 	var heads []wire.Hash
-	for _, s := range statusOf(t, a.node, a.puppet.event).Heads {
+	for _, s := range statusOf(t, a.node, a.relay.event).Heads {
 		h, err := wire.ParseHash(s)
 		if err != nil {
 			t.Fatal(err)
@@ -84,50 +83,51 @@ func headsOf(t *testing.T, a *attacked) []wire.Hash {
 	return heads
 }
 
-// Nor is what this device will not have.
-func TestSyncEndsWhenThisDeviceRefused(t *testing.T) {
+// Sync does not wait for changes that this device refuses.
+func TestSyncEndsWhenThisDeviceRefuses(t *testing.T) {
 	a := attack(t)
 	bad := a.next(wire.Op{Action: wire.Del, Obj: a.posts, Key: wire.Key{Prop: "x"}, Pred: []wire.OpID{a.posts}})
-	a.puppet.sync([]wire.Hash{bad.Hash}, nil, bad.Encode())
+	a.relay.sync([]wire.Hash{bad.Hash}, nil, bad.Encode())
 	honest := wire.Message{Heads: []wire.Hash{bad.Hash}, Have: []wire.Have{{LastSync: []wire.Hash{a.last.Hash}}}}
 	err := syncWhile(t, a, func() {
-		// What a relay that holds both says, and its answer to the question for more.
-		a.puppet.tell(&repo.Message{Type: repo.TypeSync, DocumentID: string(a.puppet.event), Data: honest.Encode()})
+		// The message of a relay that has both changes, and its answer to the request for
+		// missing changes.
+		a.relay.send(&repo.Message{Type: repo.TypeSync, DocumentID: string(a.relay.event), Data: honest.Encode()})
 		honest.Changes = [][]byte{a.all[1].Bytes}
 	})
 	wantDisagreement(t, err, replica.ErrDisagree, bad.Hash)
-	// The founder's change before it is held by both.
-	if err := syncWhile(t, a, func() { a.puppet.sync([]wire.Hash{a.last.Hash}, nil) }); err != nil {
+	// Both have the founder's change before it.
+	if err := syncWhile(t, a, func() { a.relay.sync([]wire.Hash{a.last.Hash}, nil) }); err != nil {
 		t.Errorf("after the relay dropped it: %v", err)
 	}
 }
 
-// A relay that names heads it never shows ends in no progress, and Sync with it.
+// If a relay announces heads but never sends the changes, Sync ends with ErrNoProgress.
 func TestSyncEndsWithoutProgress(t *testing.T) {
 	a := attack(t)
-	err := syncWhile(t, a, func() { a.puppet.sync([]wire.Hash{{1}}, nil) })
+	err := syncWhile(t, a, func() { a.relay.sync([]wire.Hash{{1}}, nil) })
 	wantDisagreement(t, err, sync.ErrNoProgress)
 }
 
-// What is put off may be taken yet: Sync waits, and has the list when time is up.
-func TestSyncWaitsForWhatIsPutOff(t *testing.T) {
+// Sync waits for deferred changes, because the relay may accept them later.
+func TestSyncWaitsForDeferredChanges(t *testing.T) {
 	a := attack(t)
-	id := a.puppet.event
+	id := a.relay.event
 	ask(t, a.node, id, "mine")
 	own := entries(t, a.store, id)[2].Hash
-	a.puppet.tell(&repo.Message{
+	a.relay.send(&repo.Message{
 		Type: repo.TypeRefused, DocumentID: string(id),
 		Refused: []repo.Refusal{{Hash: own[:], Code: "quota", Reason: "too much at once", Deferred: true}},
 	})
 	rounds := 0
 	err := syncWhile(t, a, func() {
 		if rounds++; rounds < 10 {
-			a.puppet.sync([]wire.Hash{a.last.Hash}, nil)
+			a.relay.sync([]wire.Hash{a.last.Hash}, nil)
 		} else {
-			a.puppet.sync([]wire.Hash{own}, nil)
+			a.relay.sync([]wire.Hash{own}, nil)
 		}
 	})
 	if err != nil {
-		t.Fatalf("put off, and taken later: %v", err)
+		t.Fatalf("deferred, and accepted later: %v", err)
 	}
 }

@@ -22,19 +22,19 @@ import (
 	"flyleaf/storage/mem"
 )
 
-func carried(all ...policytest.Signed) (out []bundle.Change) {
+func asBundle(all ...policytest.Signed) (out []bundle.Change) {
 	for _, s := range all {
 		out = append(out, bundle.Change{Bytes: s.Bytes, Signature: s.Signature})
 	}
 	return out
 }
 
-// merged is a node that took these, one bundle after the other.
-func merged(t *testing.T, event qa.EventID, bundles ...[]bundle.Change) *replica.Node {
+// nodeWithBundles returns a node that has merged bundles, one after the other.
+func nodeWithBundles(t *testing.T, event qa.EventID, bundles ...[]bundle.Change) *replica.Node {
 	t.Helper()
 	n := openNode(t, replica.Config{Store: mem.New(), Offline: true})
 	for _, b := range bundles {
-		if _, err := n.Merge(bounded(t), event, b); err != nil {
+		if _, err := n.Merge(testContext(t), event, b); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -43,7 +43,7 @@ func merged(t *testing.T, event qa.EventID, bundles ...[]bundle.Change) *replica
 
 func textsOf(t *testing.T, n *replica.Node, event qa.EventID) (out []string) {
 	t.Helper()
-	w, err := n.Week(bounded(t), event)
+	w, err := n.Week(testContext(t), event)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,16 +57,16 @@ func textsOf(t *testing.T, n *replica.Node, event qa.EventID) (out []string) {
 	return out
 }
 
-// TestLieAfterTheDraw: a stranger who is read on Monday and shows a second change of
-// the same number on Friday takes nothing away of what others wrote: their questions
-// and answers stay, and so does the draw.
-func TestLieAfterTheDraw(t *testing.T) {
+// TestEquivocationAfterTheDrawChangesNoDraw: a stranger posts on Monday and on Friday publishes
+// a second change with the same sequence number. Other people's questions and answers stay,
+// and so does the draw.
+func TestEquivocationAfterTheDrawChangesNoDraw(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
 	mallory := w.Writer("mallory")
 	kept := mallory.Clone()
 	genesis := w.Heads()
 	mallory.Do(func(d *policytest.Draft) { d.Post("", "An honest question?") })
-	// The one that is kept back: the same number, on the same past.
+	// The change that is kept back has the same number and the same dependencies.
 	secondDraft := kept.Draft(genesis...)
 	secondDraft.Post("", "Another honest question?")
 	second := secondDraft.Sign()
@@ -108,9 +108,9 @@ func TestLieAfterTheDraw(t *testing.T) {
 		x.Do(func(d *policytest.Draft) { d.Set("draw/reveal/"+string(x.ID()), wire.BytesValue(opening)) })
 	}
 
-	friday := carried(w.Changes...)
-	before := merged(t, w.Event, friday)
-	week, err := before.Week(bounded(t), w.Event)
+	friday := asBundle(w.Changes...)
+	before := nodeWithBundles(t, w.Event, friday)
+	week, err := before.Week(testContext(t), w.Event)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,12 +119,12 @@ func TestLieAfterTheDraw(t *testing.T) {
 		t.Fatalf("on Friday: %+v, %v, %q", drawn, err, textsOf(t, before, w.Event))
 	}
 	for name, bundles := range map[string][][]bundle.Change{
-		"shown after the draw":  {friday, carried(second)},
-		"shown before it":       {carried(w.Changes[0], second), friday},
-		"on a device of before": {friday[:2], carried(second), friday},
+		"shown after the draw":  {friday, asBundle(second)},
+		"shown before it":       {asBundle(w.Changes[0], second), friday},
+		"on a device of before": {friday[:2], asBundle(second), friday},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := holdsWeek(t, merged(t, w.Event, bundles...), w.Event, drawn.Seed, []string{
+			err := checkWeek(t, nodeWithBundles(t, w.Event, bundles...), w.Event, drawn.Seed, []string{
 				"Answer 0.", "Answer 1.", "Answer 2.", "Question 0?", "Question 1?", "Question 2?",
 			})
 			if err != nil {
@@ -134,8 +134,8 @@ func TestLieAfterTheDraw(t *testing.T) {
 	}
 }
 
-// holdsWeek says what is missing of the words and the draw.
-func holdsWeek(t *testing.T, n *replica.Node, event qa.EventID, seed string, words []string) error {
+// checkWeek returns an error if one of the texts is missing or the draw has changed.
+func checkWeek(t *testing.T, n *replica.Node, event qa.EventID, seed string, words []string) error {
 	t.Helper()
 	got := textsOf(t, n, event)
 	for _, text := range words {
@@ -143,7 +143,7 @@ func holdsWeek(t *testing.T, n *replica.Node, event qa.EventID, seed string, wor
 			return fmt.Errorf("%q is gone; left are %q", text, got)
 		}
 	}
-	week, err := n.Week(bounded(t), event)
+	week, err := n.Week(testContext(t), event)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,8 +153,9 @@ func holdsWeek(t *testing.T, n *replica.Node, event qa.EventID, seed string, wor
 	return nil
 }
 
-// TestLieAfterTheDrawAsTried is the same with the bundle of the one who tried it.
-func TestLieAfterTheDrawAsTried(t *testing.T) {
+// TestEquivocationAfterTheDrawFromRecordedAttack is the same test with the recorded bundles of
+// an attack.
+func TestEquivocationAfterTheDrawFromRecordedAttack(t *testing.T) {
 	dir := filepath.Join("..", "..", "shared", "faults", "attacks", "02-lie-after-the-draw")
 	read := func(name string) (qa.EventID, []bundle.Change) {
 		b, err := os.ReadFile(filepath.Join(dir, name))
@@ -169,8 +170,8 @@ func TestLieAfterTheDrawAsTried(t *testing.T) {
 	}
 	event, friday := read("friday.bundle")
 	_, lie := read("friday-and-the-lie.bundle")
-	before := merged(t, event, friday)
-	week, err := before.Week(bounded(t), event)
+	before := nodeWithBundles(t, event, friday)
+	week, err := before.Week(testContext(t), event)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,19 +185,19 @@ func TestLieAfterTheDrawAsTried(t *testing.T) {
 	if len(words) != 12 {
 		t.Fatalf("%q", words)
 	}
-	if err := holdsWeek(t, merged(t, event, friday, lie), event, drawn.Seed, words); err != nil {
+	if err := checkWeek(t, nodeWithBundles(t, event, friday, lie), event, drawn.Seed, words); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestManyEquivocations: when hundreds of people have used a number twice, as many as
-// earlier versions kept proofs of, whoever does so next, to some in one order and to others in another, leaves all
-// devices with the same.
-func TestManyEquivocations(t *testing.T) {
-	const proofs = 256 // what a device of an earlier version kept for an event
+// TestManyEquivocationsConverge: hundreds of people have used a sequence number twice, as many
+// as earlier versions kept proofs of. One more does so, and shows the two changes to
+// different devices in different orders. All devices show the same posts.
+func TestManyEquivocationsConverge(t *testing.T) {
+	const proofs = 256 // how many proofs a device of an earlier version kept for an event
 	w := policytest.NewWorld(policytest.Options{})
 	genesis := w.Heads()
-	twins := func(name string) (a, b policytest.Signed) {
+	equivocation := func(name string) (a, b policytest.Signed) {
 		one := w.Writer(name)
 		two := one.Clone()
 		x := one.Draft(genesis...)
@@ -205,47 +206,48 @@ func TestManyEquivocations(t *testing.T) {
 		y.Post("", name+" shows Y")
 		return x.Sign(), y.Sign()
 	}
-	strangers := carried(w.Changes[0])
+	strangers := asBundle(w.Changes[0])
 	for i := range proofs {
-		a, b := twins(fmt.Sprintf("stranger %d", i))
-		strangers = append(strangers, carried(a, b)...)
+		a, b := equivocation(fmt.Sprintf("stranger %d", i))
+		strangers = append(strangers, asBundle(a, b)...)
 	}
-	x, y := twins("the last liar")
+	x, y := equivocation("the last liar")
 	var all [3][]string
 	for i, order := range [3][][]bundle.Change{
-		{strangers, carried(x), carried(y)},
-		{strangers, carried(y), carried(x)},
-		{carried(w.Changes[0], x, y), strangers},
+		{strangers, asBundle(x), asBundle(y)},
+		{strangers, asBundle(y), asBundle(x)},
+		{asBundle(w.Changes[0], x, y), strangers},
 	} {
-		all[i] = textsOf(t, merged(t, w.Event, order...), w.Event)
+		all[i] = textsOf(t, nodeWithBundles(t, w.Event, order...), w.Event)
 	}
 	if !slices.Equal(all[0], all[1]) || !slices.Equal(all[1], all[2]) {
 		t.Fatalf("a shows %q, b shows %q, c shows %q", all[0], all[1], all[2])
 	}
 }
 
-// second is another change with the sequence number of the attacker's last one.
-func (a *attacked) second() *wire.Change {
+// secondVersion returns another change with the sequence number of the attacker's last
+// change.
+func (a *attackedDevice) secondVersion() *wire.Change {
 	c := a.next(setAt(a.x, "x"))
 	c.Seq, c.Deps, c.StartOp = a.last.Seq, a.last.Deps, a.last.StartOp
-	return a.done(c)
+	return a.withHash(c)
 }
 
-// proofOf is a proof by two changes, signed with the attacker's key.
-func (a *attacked) proofOf(first, second *wire.Change) *repo.Message {
-	sigs := a.puppet.sign(first.Encode(), second.Encode())
-	return &repo.Message{Type: repo.TypeProof, DocumentID: string(a.puppet.event), Proof: &repo.Proof{
+// proofOf returns an equivocation proof made of two changes, signed with the attacker's key.
+func (a *attackedDevice) proofOf(first, second *wire.Change) *repo.Message {
+	sigs := a.relay.sign(first.Encode(), second.Encode())
+	return &repo.Message{Type: repo.TypeProof, DocumentID: string(a.relay.event), Proof: &repo.Proof{
 		A: first.Encode(), SigA: sigs[:64], B: second.Encode(), SigB: sigs[64:],
 	}}
 }
 
-// entangled is a device whose words build on a change of which there will be a second
-// version: a question of its own, written in sight of it, with an edit and a vote; and a
-// reply to it.
-func entangled(t *testing.T) (a *attacked, mine, reply qa.PostID) {
+// attackWithDependents returns a device whose own posts depend on a change that will get a
+// second version: a question (mine) with an edit and a vote, and a reply to the attacker's
+// post.
+func attackWithDependents(t *testing.T) (a *attackedDevice, mine, reply qa.PostID) {
 	t.Helper()
 	a = attack(t)
-	id := a.puppet.event
+	id := a.relay.event
 	mine = ask(t, a.node, id, "mine")
 	do(t, a.node, id, qa.Act{Kind: qa.ActEdit, Post: mine, Text: "mine, edited"})
 	do(t, a.node, id, qa.Act{Kind: qa.ActReact, Post: mine, Emoji: qa.WantEmoji, On: true})
@@ -257,12 +259,11 @@ func entangled(t *testing.T) (a *attacked, mine, reply qa.PostID) {
 	return a, mine, reply
 }
 
-// standsAfterTheLie: the words of the one who signed two versions are void, and nothing
-// else has moved: the own question with its edit and its vote, and the reply below the
-// void post.
-func standsAfterTheLie(t *testing.T, a *attacked, n *replica.Node, mine, reply qa.PostID) {
+// checkOnlyLiarVoid checks that the post of the actor who signed two versions is void, and
+// that the own question with its edit and vote, and the reply to the void post, are unchanged.
+func checkOnlyLiarVoid(t *testing.T, a *attackedDevice, n *replica.Node, mine, reply qa.PostID) {
 	t.Helper()
-	id := a.puppet.event
+	id := a.relay.event
 	w := weekOf(t, n, id)
 	if got := texts(w); !slices.Equal(got, []string{"", "  a reply", "mine, edited"}) {
 		t.Fatalf("%q", got)
@@ -280,41 +281,41 @@ func standsAfterTheLie(t *testing.T, a *attacked, n *replica.Node, mine, reply q
 	if got := statuses(entries(t, a.store, id)); len(got) != 1 {
 		t.Fatalf("%v", got)
 	}
-	samePostsAfterRebuild(t, n, id)
+	checkRebuildKeepsWeek(t, n, id)
 }
 
-func TestEquivocationVoidsAndNothingElseMoves(t *testing.T) {
-	for name, reveal := range map[string]func(a *attacked){
-		"found by this device": func(a *attacked) {
-			c := a.second()
-			a.puppet.sync([]wire.Hash{c.Hash}, nil, c.Encode())
+func TestEquivocationVoidsOnlyItsActor(t *testing.T) {
+	for name, reveal := range map[string]func(a *attackedDevice){
+		"found by this device": func(a *attackedDevice) {
+			c := a.secondVersion()
+			a.relay.sync([]wire.Hash{c.Hash}, nil, c.Encode())
 		},
-		"told by a relay of an earlier version": func(a *attacked) { a.puppet.tell(a.proofOf(a.last, a.second())) },
-		"told twice": func(a *attacked) {
-			a.puppet.tell(a.proofOf(a.second(), a.last))
-			a.puppet.tell(a.proofOf(a.second(), a.last))
+		"told by a relay of an earlier version": func(a *attackedDevice) { a.relay.send(a.proofOf(a.last, a.secondVersion())) },
+		"told twice": func(a *attackedDevice) {
+			a.relay.send(a.proofOf(a.secondVersion(), a.last))
+			a.relay.send(a.proofOf(a.secondVersion(), a.last))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, mine, reply := entangled(t)
-			id := a.puppet.event
+			a, mine, reply := attackWithDependents(t)
+			id := a.relay.event
 			reveal(a)
 			eventually(t, a.node, "the second version", func() bool { return statusOf(t, a.node, id).Changes == 7 })
-			standsAfterTheLie(t, a, a.node, mine, reply)
+			checkOnlyLiarVoid(t, a, a.node, mine, reply)
 
-			// Whoever lied goes on, on one of the branches, to no effect.
+			// Further changes by the equivocating actor have no effect.
 			after := a.next(setAt(a.x, "z"))
-			a.puppet.sync([]wire.Hash{after.Hash}, nil, after.Encode())
+			a.relay.sync([]wire.Hash{after.Hash}, nil, after.Encode())
 			eventually(t, a.node, "another change of theirs", func() bool { return statusOf(t, a.node, id).Changes == 8 })
 			if x := weekOf(t, a.node, id).Event.X; len(x) != 0 {
 				t.Fatalf("%v", x)
 			}
-			// This device writes on, on top of both versions, and no engine is asked.
+			// This device goes on writing, on top of both versions, without an Automerge engine.
 			ask(t, a.node, id, "and now?")
 			do(t, a.node, id, qa.Act{Kind: qa.ActPost, Parent: mine, Text: "a reply to myself"})
 			do(t, a.node, id, qa.Act{Kind: qa.ActReact, Post: mine, Emoji: qa.WantEmoji, On: false})
 			do(t, a.node, id, qa.Act{Kind: qa.ActEdit, Post: mine, Text: "mine, edited again"})
-			if _, err := a.node.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Parent: honestOf(t, a), Text: "to what is void"}); !errors.Is(err, crdt.ErrNoPost) {
+			if _, err := a.node.Do(testContext(t), id, qa.Act{Kind: qa.ActPost, Parent: honestOf(t, a), Text: "to what is void"}); !errors.Is(err, crdt.ErrNoPost) {
 				t.Fatalf("a reply to what is void: %v", err)
 			}
 			want := []string{"", "  a reply", "mine, edited again", "  a reply to myself", "and now?"}
@@ -326,22 +327,22 @@ func TestEquivocationVoidsAndNothingElseMoves(t *testing.T) {
 					t.Fatalf("%s is not signed", en.Hash)
 				}
 			}
-			samePostsAfterRebuild(t, a.node, id)
+			checkRebuildKeepsWeek(t, a.node, id)
 
-			// All of it is found again in the ledger, and offered to a relay that has none.
+			// After a restart everything is read from the ledger, and offered to an empty relay.
 			if err := a.node.Close(); err != nil {
 				t.Fatal(err)
 			}
-			n := openNode(t, quick(replica.Config{Store: a.store, Key: a.own, Dial: a.puppet}))
+			n := openNode(t, fastRetries(replica.Config{Store: a.store, Key: a.own, Dial: a.relay}))
 			n.Start(t.Context())
-			a.puppet.accept()
+			a.relay.accept()
 			if got := texts(weekOf(t, n, id)); !slices.Equal(got, want) {
 				t.Fatalf("after a restart: %q", got)
 			}
-			a.puppet.sync(nil, nil)
+			a.relay.sync(nil, nil)
 			eventually(t, n, "passing both versions on", func() bool {
 				sent := map[wire.Hash]bool{}
-				for _, m := range a.puppet.said(repo.TypeSync) {
+				for _, m := range a.relay.receivedOf(repo.TypeSync) {
 					msg, err := wire.DecodeMessage(m.Data)
 					if err != nil {
 						t.Fatal(err)
@@ -354,35 +355,35 @@ func TestEquivocationVoidsAndNothingElseMoves(t *testing.T) {
 						sent[h] = true
 					}
 				}
-				return sent[a.last.Hash] && sent[a.second().Hash]
+				return sent[a.last.Hash] && sent[a.secondVersion().Hash]
 			})
-			if said := a.puppet.said(repo.TypeProof); len(said) != 0 {
+			if said := a.relay.receivedOf(repo.TypeProof); len(said) != 0 {
 				t.Fatal("a proof was sent, which only earlier versions do")
 			}
 		})
 	}
 }
 
-// honestOf is the question that became void.
-func honestOf(t *testing.T, a *attacked) qa.PostID {
+// honestOf returns the ID of the attacker's question, which became void.
+func honestOf(t *testing.T, a *attackedDevice) qa.PostID {
 	t.Helper()
-	return weekOf(t, a.node, a.puppet.event).Threads[0].Question.ID
+	return weekOf(t, a.node, a.relay.event).Threads[0].Question.ID
 }
 
-// TestWhatAnEarlierVersionExcludedComesBack: a device of an earlier version had excluded
-// both versions of a change and all that was built on either, and had written its own
-// words anew. All of it is part of the event again, and nobody has to do anything.
-func TestWhatAnEarlierVersionExcludedComesBack(t *testing.T) {
-	a, mine, reply := entangled(t)
-	id := a.puppet.event
+// TestChangesExcludedByAnEarlierVersionAreRestored: an earlier version excluded both versions
+// of a change and everything that depends on either. After the update all of these changes
+// are part of the event again, without any action by the person.
+func TestChangesExcludedByAnEarlierVersionAreRestored(t *testing.T) {
+	a, mine, reply := attackWithDependents(t)
+	id := a.relay.event
 	if err := a.node.Close(); err != nil {
 		t.Fatal(err)
 	}
-	second := a.second()
+	second := a.secondVersion()
 	rows := entries(t, a.store, id)
 	batch := storage.Batch{Event: id, ReplaceViews: true, Statuses: map[wire.Hash]storage.Status{}, Entries: []storage.Entry{{
 		Hash: second.Hash, Actor: second.Actor, Seq: second.Seq, Bytes: second.Encode(),
-		Signature: a.puppet.sign(second.Encode()), Status: storage.Excluded,
+		Signature: a.relay.sign(second.Encode()), Status: storage.Excluded,
 	}}}
 	for _, en := range rows[1:] {
 		batch.Statuses[en.Hash] = storage.Excluded
@@ -390,22 +391,23 @@ func TestWhatAnEarlierVersionExcludedComesBack(t *testing.T) {
 	if err := a.store.Append(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
-	n := openNode(t, quick(replica.Config{Store: a.store, Key: a.own, Offline: true}))
-	if r := refusalsOf(t, n, id); len(r) != 0 { // every page asks for them
+	n := openNode(t, fastRetries(replica.Config{Store: a.store, Key: a.own, Offline: true}))
+	if r := refusalsOf(t, n, id); len(r) != 0 { // every page reads them
 		t.Fatalf("%+v", r)
 	}
-	standsAfterTheLie(t, a, n, mine, reply)
+	checkOnlyLiarVoid(t, a, n, mine, reply)
 	if s := statusOf(t, n, id); s.Changes != 7 || s.Pending != 4 {
 		t.Fatalf("%+v", s)
 	}
 }
 
-// copyThatRanOn is a device of which another copy, made while it ran, wrote with its
-// actor. What this device wrote since then is void, and written anew: mine, and a reply.
-func copyThatRanOn(t *testing.T) (a *attacked, mine, reply qa.PostID) {
+// attackWithCopiedDevice returns a device whose data was copied while it ran: the copy wrote
+// with the same actor. The acts of this device since then are void and were reissued: the
+// question mine, a reply and an edit.
+func attackWithCopiedDevice(t *testing.T) (a *attackedDevice, mine, reply qa.PostID) {
 	t.Helper()
 	a = attack(t)
-	id := a.puppet.event
+	id := a.relay.event
 	before := ask(t, a.node, id, "before the copy was made")
 	mine = ask(t, a.node, id, "written here")
 	reply = do(t, a.node, id, qa.Act{Kind: qa.ActPost, Parent: before, Text: "and a reply"})
@@ -418,19 +420,20 @@ func copyThatRanOn(t *testing.T) (a *attacked, mine, reply qa.PostID) {
 	other := *first
 	other.Ops = slices.Clone(first.Ops)
 	other.Ops[len(other.Ops)-1].Value = wire.StringValue("written there")
-	copied := a.done(&other)
-	a.puppet.keys[a.own.Identity()] = a.own
-	a.puppet.sync([]wire.Hash{copied.Hash}, nil, copied.Encode())
+	copied := a.withHash(&other)
+	a.relay.keys[a.own.Identity()] = a.own
+	a.relay.sync([]wire.Hash{copied.Hash}, nil, copied.Encode())
 	eventually(t, a.node, "the words' return", func() bool {
 		return slices.Equal(texts(weekOf(t, a.node, id)), []string{"honest", "edited here", "  ", "  and a reply", "", "written here"})
 	})
 	return a, mine, reply
 }
 
-// TestACopyThatRanOn: what is written anew has a fresh actor, and is known as what it was.
-func TestACopyThatRanOn(t *testing.T) {
-	a, mine, reply := copyThatRanOn(t)
-	id := a.puppet.event
+// TestActsVoidedByACopiedDeviceAreReissued: reissued posts name the original post, and have a
+// new actor.
+func TestActsVoidedByACopiedDeviceAreReissued(t *testing.T) {
+	a, mine, reply := attackWithCopiedDevice(t)
+	id := a.relay.event
 	w := weekOf(t, a.node, id)
 	again := w.Threads[3].Question
 	if again.Origin != mine || again.Void || w.Threads[2].Question.ID != mine || !w.Threads[2].Question.Void ||
@@ -449,23 +452,23 @@ func TestACopyThatRanOn(t *testing.T) {
 	if len(actors) != 2 {
 		t.Fatalf("%d actors", len(actors))
 	}
-	samePostsAfterRebuild(t, a.node, id)
+	checkRebuildKeepsWeek(t, a.node, id)
 }
 
-// A proof that proves nothing changes nothing, whoever tells it.
-func TestFalseProofsChangeNothing(t *testing.T) {
-	a, _, _ := entangled(t)
-	id := a.puppet.event
+// An invalid equivocation proof changes nothing.
+func TestInvalidProofsChangeNothing(t *testing.T) {
+	a, _, _ := attackWithDependents(t)
+	id := a.relay.event
 	before := entries(t, a.store, id)
 	honest := a.proofOf(a.last, a.last)
-	forged := a.proofOf(a.last, a.second())
+	forged := a.proofOf(a.last, a.secondVersion())
 	forged.Proof.SigB = bytes.Repeat([]byte{1}, 64)
-	nonsense := a.proofOf(a.last, a.second())
+	nonsense := a.proofOf(a.last, a.secondVersion())
 	nonsense.Proof.B = []byte{1, 2, 3}
 	for _, m := range []*repo.Message{honest, forged, nonsense} {
-		a.puppet.tell(m)
+		a.relay.send(m)
 	}
-	a.puppet.sync([]wire.Hash{a.last.Hash}, nil) // read after them
+	a.relay.sync([]wire.Hash{a.last.Hash}, nil) // makes sure that the proofs were read
 	ask(t, a.node, id, "still here")
 	synced := entries(t, a.store, id)
 	if len(synced) != len(before)+1 || statuses(synced)[storage.Excluded] != 0 {

@@ -18,7 +18,7 @@ import (
 
 func refusalsOf(t *testing.T, n *replica.Node, id qa.EventID) []qa.NotAccepted {
 	t.Helper()
-	out, err := n.Refusals(bounded(t), id)
+	out, err := n.Refusals(testContext(t), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,29 +33,29 @@ func statuses(entries []storage.Entry) map[storage.Status]int {
 	return out
 }
 
-// samePostsAfterRebuild holds what was built up against what is built again.
-func samePostsAfterRebuild(t *testing.T, n *replica.Node, id qa.EventID) {
+// checkRebuildKeepsWeek checks that rebuilding the views does not change the week.
+func checkRebuildKeepsWeek(t *testing.T, n *replica.Node, id qa.EventID) {
 	t.Helper()
 	before := weekOf(t, n, id)
-	if err := n.Rebuild(bounded(t), id); err != nil {
+	if err := n.Rebuild(testContext(t), id); err != nil {
 		t.Fatal(err)
 	}
 	if after := weekOf(t, n, id); !reflect.DeepEqual(before, after) {
-		t.Fatalf("what was built up and what was built again differ:\n%+v\n%+v", before, after)
+		t.Fatalf("the rebuilt views differ:\n%+v\n%+v", before, after)
 	}
 }
 
-// againstTheRules is a device, closed, whose ledger has an own change that an older
-// version made and that the rules do not allow: who is no organiser sets something of the
-// event.
-func againstTheRules(t *testing.T) (a *attacked, bad *wire.Change) {
+// deviceWithInvalidOwnChange returns a closed device whose ledger has an own change that an
+// older version made and that the rules do not allow: the writer sets a field of the event
+// without being an organiser.
+func deviceWithInvalidOwnChange(t *testing.T) (a *attackedDevice, bad *wire.Change) {
 	t.Helper()
 	a = attack(t)
 	if err := a.node.Close(); err != nil {
 		t.Fatal(err)
 	}
-	id, actor := a.puppet.event, a.puppet.actor(a.own)
-	bad = a.done(&wire.Change{
+	id, actor := a.relay.event, a.relay.actor(a.own)
+	bad = a.withHash(&wire.Change{
 		Deps: []wire.Hash{a.last.Hash}, Actor: actor, Seq: 1, StartOp: a.last.MaxOp() + 1, TimeMillis: 5,
 		Ops: []wire.Op{setAt(a.x, "x")},
 	})
@@ -64,7 +64,7 @@ func againstTheRules(t *testing.T) (a *attacked, bad *wire.Change) {
 		t.Fatal(err)
 	}
 	err = a.store.Append(t.Context(), storage.Batch{Event: id, Entries: []storage.Entry{{
-		Hash: bad.Hash, Actor: actor, Seq: 1, Bytes: bad.Encode(), Signature: a.puppet.sign(bad.Encode()), Own: true, Act: act,
+		Hash: bad.Hash, Actor: actor, Seq: 1, Bytes: bad.Encode(), Signature: a.relay.sign(bad.Encode()), Own: true, Act: act,
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -72,65 +72,65 @@ func againstTheRules(t *testing.T) (a *attacked, bad *wire.Change) {
 	return a, bad
 }
 
-// refusal is a relay's word that it does not take a change.
-func (a *attacked) refusal(bad *wire.Change) *repo.Message {
+// refusalMessage is a relay's message that it refuses a change.
+func (a *attackedDevice) refusalMessage(bad *wire.Change) *repo.Message {
 	return &repo.Message{
-		Type: repo.TypeRefused, DocumentID: string(a.puppet.event),
+		Type: repo.TypeRefused, DocumentID: string(a.relay.event),
 		Refused: []repo.Refusal{{Hash: bad.Hash[:], Code: "role", Reason: "no organiser"}},
 	}
 }
 
-// breaking is a store whose Append fails at the n-th call from now.
-type breaking struct {
+// failingFromNth is a store whose Append fails from the n-th call on.
+type failingFromNth struct {
 	storage.Store
-	in atomic.Int64 // 0: never
+	callsUntilFailure atomic.Int64 // 0: never
 }
 
-func (b *breaking) Append(ctx context.Context, batches ...storage.Batch) error {
-	if b.in.Load() > 0 && b.in.Add(-1) == 0 {
-		b.in.Store(1) // and from then on
+func (b *failingFromNth) Append(ctx context.Context, batches ...storage.Batch) error {
+	if b.callsUntilFailure.Load() > 0 && b.callsUntilFailure.Add(-1) == 0 {
+		b.callsUntilFailure.Store(1) // all later calls fail too
 		return errDisk
 	}
 	return b.Store.Append(ctx, batches...)
 }
 
-// Excluding changes, and writing anew what was built on them, that is cut off after any of
-// its transactions is finished by the next start: nothing is lost, nothing is written twice.
-func TestExcludingSurvivesBeingCutOffAnywhere(t *testing.T) {
+// If excluding changes and reissuing their dependents is interrupted after any of its
+// transactions, the next start finishes it: nothing is lost and nothing is written twice.
+func TestInterruptedExclusionIsFinishedAtTheNextStart(t *testing.T) {
 	for step := int64(1); step <= 5; step++ {
-		a, bad := againstTheRules(t)
-		id := a.puppet.event
-		disk := &breaking{Store: a.store}
-		n := openNode(t, quick(replica.Config{Store: disk, Key: a.own, Dial: a.puppet}))
+		a, bad := deviceWithInvalidOwnChange(t)
+		id := a.relay.event
+		disk := &failingFromNth{Store: a.store}
+		n := openNode(t, fastRetries(replica.Config{Store: disk, Key: a.own, Dial: a.relay}))
 		n.Start(t.Context())
-		a.puppet.accept()
+		a.relay.accept()
 		mine := ask(t, n, id, "on top of it")
 		do(t, n, id, qa.Act{Kind: qa.ActEdit, Post: mine, Text: "on top of it, edited"})
 		do(t, n, id, qa.Act{Kind: qa.ActReact, Post: mine, Emoji: qa.WantEmoji, On: true})
-		disk.in.Store(step)
-		a.puppet.tell(a.refusal(bad))
+		disk.callsUntilFailure.Store(step)
+		a.relay.send(a.refusalMessage(bad))
 		if step == 1 {
-			// It fails at once, and the connection with it.
-			a.puppet.accept()
+			// The exclusion fails at once, and ends the connection.
+			a.relay.accept()
 		} else {
 			eventually(t, n, "the fault", func() bool {
-				return disk.in.Load() == 1 || step == 5 && len(entries(t, a.store, id)) == 9
+				return disk.callsUntilFailure.Load() == 1 || step == 5 && len(entries(t, a.store, id)) == 9
 			})
 		}
-		if err := n.Close(); err != nil { // as good as a crash: nothing is written by it
+		if err := n.Close(); err != nil { // like a crash, because Close writes nothing here
 			t.Fatal(err)
 		}
-		disk.in.Store(0)
-		n = openNode(t, quick(replica.Config{Store: disk, Key: a.own, Dial: a.puppet}))
+		disk.callsUntilFailure.Store(0)
+		n = openNode(t, fastRetries(replica.Config{Store: disk, Key: a.own, Dial: a.relay}))
 		n.Start(t.Context())
-		a.puppet.accept()
+		a.relay.accept()
 		if step == 1 {
 			if got := statuses(entries(t, a.store, id)); len(got) != 1 {
 				t.Fatalf("%v", got)
 			}
-			a.puppet.tell(a.refusal(bad))
+			a.relay.send(a.refusalMessage(bad))
 		}
-		eventually(t, n, "the own words' return", func() bool {
+		eventually(t, n, "reissuing the own posts", func() bool {
 			w := weekOf(t, n, id)
 			return len(w.Threads) == 2 && w.Threads[1].Wants == 1 && w.Threads[1].Question.Origin == mine
 		})
@@ -141,31 +141,31 @@ func TestExcludingSurvivesBeingCutOffAnywhere(t *testing.T) {
 		if r := refusalsOf(t, n, id); len(r) != 1 || r[0].Hash != bad.Hash.String() {
 			t.Fatalf("step %d: %+v", step, r)
 		}
-		// Genesis, the founder's question and the three written anew are in.
+		// In the document: the genesis, the founder's question and the three reissued changes.
 		if got := statuses(entries(t, a.store, id)); got[storage.InDocument] != 5 || got[storage.Excluded] != 3 || got[storage.Refused] != 1 {
 			t.Fatalf("step %d: %v", step, got)
 		}
-		samePostsAfterRebuild(t, n, id)
+		checkRebuildKeepsWeek(t, n, id)
 		if err := n.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// What an older version wrote and the rules do not allow leaves when the relay says
-// so and this device agrees; what hung on it is written anew.
-func TestARefusalThatThisDeviceConfirms(t *testing.T) {
-	a, bad := againstTheRules(t)
-	id := a.puppet.event
-	n := openNode(t, quick(replica.Config{Store: a.store, Key: a.own, Dial: a.puppet}))
+// A change that an older version made and the rules do not allow is excluded when the relay
+// refuses it and this device's rules confirm that. Changes that depend on it are reissued.
+func TestRefusalConfirmedByThisDeviceExcludesTheChange(t *testing.T) {
+	a, bad := deviceWithInvalidOwnChange(t)
+	id := a.relay.event
+	n := openNode(t, fastRetries(replica.Config{Store: a.store, Key: a.own, Dial: a.relay}))
 	n.Start(t.Context())
-	a.puppet.accept()
+	a.relay.accept()
 	ask(t, n, id, "on top of it")
 	if s := statusOf(t, n, id); s.Pending != 2 || s.Changes != 4 {
 		t.Fatalf("%+v", s)
 	}
-	a.puppet.tell(a.refusal(bad))
-	eventually(t, n, "the words' return", func() bool {
+	a.relay.send(a.refusalMessage(bad))
+	eventually(t, n, "reissuing the post", func() bool {
 		w := weekOf(t, n, id)
 		return len(w.Threads) == 2 && w.Threads[1].Question.Origin != "" && len(refusalsOf(t, n, id)) == 1
 	})
@@ -180,17 +180,17 @@ func TestARefusalThatThisDeviceConfirms(t *testing.T) {
 	if w := weekOf(t, n, id); w.Event.Title != week.Title || w.Threads[1].Question.Text() != "on top of it" {
 		t.Fatalf("%+v", w)
 	}
-	samePostsAfterRebuild(t, n, id)
+	checkRebuildKeepsWeek(t, n, id)
 }
 
-// What only the relay refuses stays part of the event here, is shown with the
-// relay's reason, and can be taken back by withdrawing it.
-func TestARefusalThatThisDeviceDoesNotConfirm(t *testing.T) {
+// A change that only the relay refuses stays part of the event here, and is listed with the
+// relay's reason. Discarding it withdraws the post.
+func TestRefusalNotConfirmedByThisDeviceKeepsTheChange(t *testing.T) {
 	a := attack(t)
-	id := a.puppet.event
+	id := a.relay.event
 	post := ask(t, a.node, id, "mine")
 	own := entries(t, a.store, id)[2].Hash
-	a.puppet.tell(&repo.Message{
+	a.relay.send(&repo.Message{
 		Type: repo.TypeRefused, DocumentID: string(id),
 		Refused: []repo.Refusal{{Hash: own[:], Code: "whim", Reason: "because"}, {Hash: a.last.Hash[:], Code: "whim", Reason: "because"}},
 	})
@@ -202,36 +202,36 @@ func TestARefusalThatThisDeviceDoesNotConfirm(t *testing.T) {
 	if s := statusOf(t, a.node, id); s.Pending != 1 || s.Posts != 2 {
 		t.Fatalf("%+v", s)
 	}
-	if err := a.node.DiscardRefusal(bounded(t), id, a.last.Hash.String()); !errors.Is(err, replica.ErrUnknownChange) {
+	if err := a.node.DiscardRefusal(testContext(t), id, a.last.Hash.String()); !errors.Is(err, replica.ErrUnknownChange) {
 		t.Fatalf("somebody else's change: %v", err)
 	}
-	if err := a.node.DiscardRefusal(bounded(t), id, r.Hash); err != nil {
+	if err := a.node.DiscardRefusal(testContext(t), id, r.Hash); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := a.node.Post(bounded(t), id, post); err != nil || !p.Withdrawn {
+	if p, err := a.node.Post(testContext(t), id, post); err != nil || !p.Withdrawn {
 		t.Fatalf("%+v, %v", p, err)
 	}
 }
 
-// What the rules do not allow can be taken back, for good.
-func TestTakingBackWhatIsExcluded(t *testing.T) {
-	a, bad := againstTheRules(t)
-	id := a.puppet.event
-	n := openNode(t, quick(replica.Config{Store: a.store, Key: a.own, Dial: a.puppet}))
+// An excluded act can be discarded; it is not listed again, not even after a rebuild.
+func TestDiscardedExcludedActIsNotListed(t *testing.T) {
+	a, bad := deviceWithInvalidOwnChange(t)
+	id := a.relay.event
+	n := openNode(t, fastRetries(replica.Config{Store: a.store, Key: a.own, Dial: a.relay}))
 	n.Start(t.Context())
-	a.puppet.accept()
-	a.puppet.tell(a.refusal(bad))
+	a.relay.accept()
+	a.relay.send(a.refusalMessage(bad))
 	eventually(t, n, "the exclusion", func() bool {
 		return len(refusalsOf(t, n, id)) == 1 && statuses(entries(t, a.store, id))[storage.Refused] == 1
 	})
 	r := refusalsOf(t, n, id)[0]
-	if err := n.DiscardRefusal(bounded(t), id, r.Hash); err != nil {
+	if err := n.DiscardRefusal(testContext(t), id, r.Hash); err != nil {
 		t.Fatal(err)
 	}
 	if left := refusalsOf(t, n, id); len(left) != 0 {
 		t.Fatalf("%+v", left)
 	}
-	if err := n.Rebuild(bounded(t), id); err != nil {
+	if err := n.Rebuild(testContext(t), id); err != nil {
 		t.Fatal(err)
 	}
 	if left := refusalsOf(t, n, id); len(left) != 0 {

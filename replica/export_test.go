@@ -9,8 +9,8 @@ import (
 	"flyleaf/storage"
 )
 
-// Loaded counts the events with a graph and with an engine in memory, and those
-// that are attached to a relay.
+// Loaded returns how many events have a graph in memory, how many have an engine, and how
+// many are attached to a relay.
 func (n *Node) Loaded() (graphs, engines, attached int) {
 	n.mu.Lock()
 	events := make([]*document, 0, len(n.documents))
@@ -32,14 +32,14 @@ func (n *Node) Loaded() (graphs, engines, attached int) {
 	return graphs, engines, attached
 }
 
-// MaxEngines is how many engines are in memory at once.
+// MaxEngines is how many engines are in memory at the same time.
 const MaxEngines = maxEngines
 
-// BeforeEngineWork has f called before an engine does what may take long, without any
-// lock. It is set before the node is used.
+// BeforeEngineWork makes the node call f before engine work for which the document is
+// unlocked. f is called without any lock. It must be set before the node is used.
 func (n *Node) BeforeEngineWork(f func()) { n.engineWork = f }
 
-// FillRefused has as many changes refused as an event may have.
+// FillRefused refuses as many changes as an event remembers.
 func (n *Node) FillRefused(id qa.EventID) error {
 	doc, err := n.document(id)
 	if err != nil {
@@ -53,8 +53,8 @@ func (n *Node) FillRefused(id qa.EventID) error {
 	return nil
 }
 
-// Exclude excludes a change, and returns how many own acts are known to be lost before
-// and after.
+// Exclude excludes a change, and returns how many own acts are known to be ineffective
+// before and after.
 func (n *Node) Exclude(ctx context.Context, id qa.EventID, h wire.Hash) (before, after int, err error) {
 	doc, err := n.document(id)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 	"flyleaf/storage/sqlite"
 )
 
-// BenchmarkFloods measures, for each kind of flood, what a device spends on it: taking
-// it in from a bundle (checks, views, disk), reading the week, and the first act of its
-// own afterwards, for which the engine reads the event. See the table in crdt/policy/DESIGN.md.
+// BenchmarkFloods measures the cost of each kind of flood on a device: merging it from a bundle
+// (checks, views, disk), reading the week, and the first own act afterwards, which loads the
+// engine. See the table in crdt/policy/DESIGN.md.
 func BenchmarkFloods(b *testing.B) {
 	for _, f := range policytest.Floods(500) {
 		b.Run(f.Name, func(b *testing.B) {

@@ -14,8 +14,8 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// lateWeek is a week of six posts with times of their own, as a chat's export gives them.
-func lateWeek() qa.Imported {
+// weekWithTimes returns a week of six posts with known times, like an import of a chat export.
+func weekWithTimes() qa.Imported {
 	w := qa.Imported{Format: "slack", Source: "slack:C1:w", Event: week}
 	for i := range 6 {
 		p := qa.ImportedPost{Parent: -1, Name: fmt.Sprint("Reader ", i%2), Text: fmt.Sprint("text ", i), Source: fmt.Sprint("slack:C1:w#", i), AtMillis: week.StartsAtMillis + int64(i+1)*1000}
@@ -27,7 +27,7 @@ func lateWeek() qa.Imported {
 	return w
 }
 
-func kinds(r replica.ImportResult) []string {
+func changeKinds(r replica.ImportResult) []string {
 	var out []string
 	for _, c := range r.Changes {
 		s := c.Kind + " " + c.Source[strings.LastIndex(c.Source, "#"):]
@@ -43,7 +43,7 @@ func kinds(r replica.ImportResult) []string {
 	return out
 }
 
-// without leaves a post out, and the replies to it.
+// without returns the week without one post.
 func without(w qa.Imported, i int) qa.Imported {
 	w.Posts = slices.Delete(slices.Clone(w.Posts), i, i+1)
 	for j := range w.Posts {
@@ -54,22 +54,22 @@ func without(w qa.Imported, i int) qa.Imported {
 	return w
 }
 
-// What was edited and deleted where an import came from is told the next time, changes
-// nothing by itself, and is brought in when that is chosen; the third time there is nothing left to do.
-func TestImportingAgainTellsWhatChanged(t *testing.T) {
+// Edits and deletions in the source are reported by the next import. They are applied only if
+// the person chooses so. After that, another import changes nothing.
+func TestImportingAgainReportsChanges(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		n := openNode(t, replica.Config{Store: store})
 		again := func(w qa.Imported) replica.ImportResult {
 			t.Helper()
-			r, err := n.Import(bounded(t), "", w, "")
+			r, err := n.Import(testContext(t), "", w, "")
 			if err != nil {
 				t.Fatal(err)
 			}
 			return r
 		}
-		id := again(lateWeek()).Event
+		id := again(weekWithTimes()).Event
 
-		later := lateWeek()
+		later := weekWithTimes()
 		later.Posts[1].Text = "text 1, corrected"
 		later.Posts[2].Text = "(This question was deleted.)"
 		later.Deleted = []string{"slack:C1:w#2"}
@@ -80,7 +80,7 @@ func TestImportingAgainTellsWhatChanged(t *testing.T) {
 
 		before, changes := texts(weekOf(t, n, id)), len(entries(t, store, id))
 		r := again(later)
-		if got := kinds(r); !slices.Equal(got, want) || r.Unchanged != 1 || r.Revised+r.Withdrawn+r.Questions+r.Replies != 0 {
+		if got := changeKinds(r); !slices.Equal(got, want) || r.Unchanged != 1 || r.Revised+r.Withdrawn+r.Questions+r.Replies != 0 {
 			t.Fatalf("%q, %+v", got, r)
 		}
 		if got := texts(weekOf(t, n, id)); !slices.Equal(got, before) || len(entries(t, store, id)) != changes {
@@ -93,17 +93,17 @@ func TestImportingAgainTellsWhatChanged(t *testing.T) {
 		}
 
 		later.Accept = qa.ImportChoice{Revise: true}
-		if r = again(later); r.Revised != 1 || r.Withdrawn != 0 || !slices.Contains(kinds(r), "text #1 done") {
-			t.Fatalf("%q, %+v", kinds(r), r)
+		if r = again(later); r.Revised != 1 || r.Withdrawn != 0 || !slices.Contains(changeKinds(r), "text #1 done") {
+			t.Fatalf("%q, %+v", changeKinds(r), r)
 		}
 		later.Accept = qa.ImportChoice{Revise: true, Withdraw: true}
 		if r = again(later); r.Revised != 0 || r.Withdrawn != 2 {
-			t.Fatalf("%q, %+v", kinds(r), r)
+			t.Fatalf("%q, %+v", changeKinds(r), r)
 		}
 		changes = len(entries(t, store, id))
 		for range 2 {
-			if r = again(later); r.Revised+r.Withdrawn != 0 || !slices.Equal(kinds(r), []string{"name #3 kept", "reactions #5 kept"}) || r.Unchanged != 3 {
-				t.Fatalf("%q, %+v", kinds(r), r)
+			if r = again(later); r.Revised+r.Withdrawn != 0 || !slices.Equal(changeKinds(r), []string{"name #3 kept", "reactions #5 kept"}) || r.Unchanged != 3 {
+				t.Fatalf("%q, %+v", changeKinds(r), r)
 			}
 		}
 		if got := len(entries(t, store, id)); got != changes {
@@ -121,20 +121,20 @@ func TestImportingAgainTellsWhatChanged(t *testing.T) {
 				t.Errorf("%+v", p)
 			}
 		}
-		// It comes back there, in its first form: that is an edit like others.
-		back := lateWeek()
+		// The source has the first version of the text again: this is an edit like others.
+		back := weekWithTimes()
 		back.Accept = qa.ImportChoice{Revise: true}
-		if r = again(back); r.Revised != 1 || !slices.Equal(kinds(r), []string{"text #1 done"}) {
-			t.Fatalf("%q, %+v", kinds(r), r)
+		if r = again(back); r.Revised != 1 || !slices.Equal(changeKinds(r), []string{"text #1 done"}) {
+			t.Fatalf("%q, %+v", changeKinds(r), r)
 		}
 	})
 }
 
-// What a person edited here is not written over, on any of the organiser's devices.
-func TestImportingAgainKeepsEditsMadeHere(t *testing.T) {
+// An import does not overwrite posts that a person edited here.
+func TestImportingAgainKeepsLocalEdits(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		n := openNode(t, replica.Config{Store: store})
-		r, err := n.Import(bounded(t), "", lateWeek(), "")
+		r, err := n.Import(testContext(t), "", weekWithTimes(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,16 +150,16 @@ func TestImportingAgainKeepsEditsMadeHere(t *testing.T) {
 		do(t, n, id, qa.Act{Kind: qa.ActEdit, Post: post["1"], Text: "text 1, as the organiser has it"})
 		do(t, n, id, qa.Act{Kind: qa.ActWithdraw, Post: post["3"], On: true})
 
-		// Nothing changed there: the edit here is no difference to report.
-		w := lateWeek()
+		// The source has not changed, so the local edit is not reported.
+		w := weekWithTimes()
 		w.Accept = qa.ImportChoice{Revise: true, Withdraw: true}
-		if r, err = n.Import(bounded(t), "", w, ""); err != nil || len(r.Changes) != 0 || r.Unchanged != 6 {
+		if r, err = n.Import(testContext(t), "", w, ""); err != nil || len(r.Changes) != 0 || r.Unchanged != 6 {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		w.Posts[1].Text = "text 1, as its writer has it now"
 		w.Posts[3].Text = "text 3, edited"
-		if r, err = n.Import(bounded(t), "", w, ""); err != nil || !slices.Equal(kinds(r), []string{"text #1 kept"}) || r.Revised != 0 {
-			t.Fatalf("%q, %+v, %v", kinds(r), r, err)
+		if r, err = n.Import(testContext(t), "", w, ""); err != nil || !slices.Equal(changeKinds(r), []string{"text #1 kept"}) || r.Revised != 0 {
+			t.Fatalf("%q, %+v, %v", changeKinds(r), r, err)
 		}
 		if got := texts(weekOf(t, n, id)); !slices.Contains(got, "  text 1, as the organiser has it") {
 			t.Fatalf("%q", got)
@@ -167,38 +167,38 @@ func TestImportingAgainKeepsEditsMadeHere(t *testing.T) {
 	})
 }
 
-// Only what the input covers can be missing from it.
-func TestImportingAgainAPart(t *testing.T) {
+// A post can be missing from an input only if the input covers it.
+func TestOnlyCoveredPostsCanBeMissing(t *testing.T) {
 	n := openNode(t, replica.Config{Store: mem.New()})
-	if _, err := n.Import(bounded(t), "", lateWeek(), ""); err != nil {
+	if _, err := n.Import(testContext(t), "", weekWithTimes(), ""); err != nil {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(w *qa.Imported){
-		"it begins later":             func(w *qa.Imported) { w.FromMillis = week.StartsAtMillis + 7000 },
-		"it ends earlier":             func(w *qa.Imported) { w.ToMillis = week.StartsAtMillis + 500 },
-		"it has it and leaves it out": func(w *qa.Imported) { w.Present = []string{"slack:C1:w#5"} },
-		"it is another input":         func(w *qa.Imported) { w.Source, w.Posts = "", nil },
-		"words that it does not hold": func(w *qa.Imported) {
-			*w = lateWeek()
+		"the input begins later":     func(w *qa.Imported) { w.FromMillis = week.StartsAtMillis + 7000 },
+		"the input ends earlier":     func(w *qa.Imported) { w.ToMillis = week.StartsAtMillis + 500 },
+		"the input names it present": func(w *qa.Imported) { w.Present = []string{"slack:C1:w#5"} },
+		"another input":              func(w *qa.Imported) { w.Source, w.Posts = "", nil },
+		"its text is not exported": func(w *qa.Imported) {
+			*w = weekWithTimes()
 			w.Posts[5].Text, w.Absent = "(This question is not in the export.)", []string{"slack:C1:w#5"}
 		},
 	} {
-		w := without(lateWeek(), 5)
+		w := without(weekWithTimes(), 5)
 		id := qa.EventID("")
 		change(&w)
 		if w.Source == "" {
-			id = found(t, n, "")
+			id = createEvent(t, n, "")
 		}
-		r, err := n.Import(bounded(t), id, w, "")
+		r, err := n.Import(testContext(t), id, w, "")
 		if err != nil || len(r.Changes) != 0 {
-			t.Errorf("%s: %q, %v", name, kinds(r), err)
+			t.Errorf("%s: %q, %v", name, changeKinds(r), err)
 		}
 	}
 }
 
-// A message that is named by its words has another name when they are edited. By writer and
-// words it is known all the same; what is new by the same writer is new.
-func TestImportingAgainWhatIsNamedByItsWords(t *testing.T) {
+// If a message's source is derived from its text, an edit changes the source. The message is
+// recognised by its writer and its similar text; other new messages of the writer are new.
+func TestImportingAgainMatchesEditedMessages(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		n := openNode(t, replica.Config{Store: store})
 		page := func(texts ...string) qa.Imported {
@@ -208,43 +208,44 @@ func TestImportingAgainWhatIsNamedByItsWords(t *testing.T) {
 			}
 			return w
 		}
-		if _, err := n.Import(bounded(t), "", page("At what size does a ledger begin to pay?", "Which correction wins in the end?"), ""); err != nil {
+		if _, err := n.Import(testContext(t), "", page("At what size does a ledger begin to pay?", "Which correction wins in the end?"), ""); err != nil {
 			t.Fatal(err)
 		}
 		edited := page("At what size does a ledger begin to pay off?", "Is there an audio version?")
-		r, err := n.Import(bounded(t), "", edited, "")
+		r, err := n.Import(testContext(t), "", edited, "")
 		if err != nil || r.Questions != 1 || len(r.Changes) != 2 || r.Changes[0].Kind != qa.ChangedText || r.Changes[1].Kind != qa.ChangedMissing {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		edited.Accept = qa.ImportChoice{Revise: true, Withdraw: true}
-		if r, err = n.Import(bounded(t), "", edited, ""); err != nil || r.Revised != 1 || r.Withdrawn != 1 || r.Questions != 0 {
+		if r, err = n.Import(testContext(t), "", edited, ""); err != nil || r.Revised != 1 || r.Withdrawn != 1 || r.Questions != 0 {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		for range 2 {
-			if r, err = n.Import(bounded(t), "", edited, ""); err != nil || len(r.Changes) != 0 || r.Questions != 0 || r.Unchanged != 2 {
+			if r, err = n.Import(testContext(t), "", edited, ""); err != nil || len(r.Changes) != 0 || r.Questions != 0 || r.Unchanged != 2 {
 				t.Fatalf("%+v, %v", r, err)
 			}
 		}
 	})
 }
 
-// What another organiser imported is theirs: the report says so, and nothing is refused.
-func TestImportingAgainWhatAnotherOrganiserBroughtIn(t *testing.T) {
+// Posts that another organiser imported are not changed: the report says so, and no change is
+// refused.
+func TestImportingAgainLeavesOtherOrganisersPosts(t *testing.T) {
 	a, b := openNode(t, replica.Config{Store: mem.New(), Offline: true}), openNode(t, replica.Config{Store: mem.New(), Offline: true})
-	id := found(t, a, "")
-	if _, err := a.Import(bounded(t), id, lateWeek(), ""); err != nil {
+	id := createEvent(t, a, "")
+	if _, err := a.Import(testContext(t), id, weekWithTimes(), ""); err != nil {
 		t.Fatal(err)
 	}
 	do(t, a, id, qa.Act{Kind: qa.ActRole, Identity: b.Identity(), Role: qa.RoleOrganiser, On: true})
-	if got, err := b.Merge(bounded(t), id, bundled(t, a, id)); err != nil || len(got.Refused) != 0 {
+	if got, err := b.Merge(testContext(t), id, bundleChanges(t, a, id)); err != nil || len(got.Refused) != 0 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	w := without(lateWeek(), 5)
+	w := without(weekWithTimes(), 5)
 	w.Posts[1].Text = "edited"
 	w.Accept = qa.ImportChoice{Revise: true, Withdraw: true}
-	r, err := b.Import(bounded(t), id, w, "")
-	if err != nil || !slices.Equal(kinds(r), []string{"missing #5 kept", "text #1 kept"}) || r.Revised+r.Withdrawn+r.Questions+r.Replies != 0 {
-		t.Fatalf("%q, %+v, %v", kinds(r), r, err)
+	r, err := b.Import(testContext(t), id, w, "")
+	if err != nil || !slices.Equal(changeKinds(r), []string{"missing #5 kept", "text #1 kept"}) || r.Revised+r.Withdrawn+r.Questions+r.Replies != 0 {
+		t.Fatalf("%q, %+v, %v", changeKinds(r), r, err)
 	}
 }
 
@@ -259,16 +260,16 @@ func (s *countingStore) Event(ctx context.Context, id qa.EventID) (qa.Event, err
 	return s.Store.Event(ctx, id)
 }
 
-// Many imports after each other do not each read all the events before them.
+// An import does not read all events that earlier imports created.
 func TestManyImportsReadFewEvents(t *testing.T) {
 	store := &countingStore{Store: mem.New()}
 	n := openNode(t, replica.Config{Store: store, Offline: true})
 	read := func(from, to int) int64 {
 		before := store.events.Load()
 		for i := from; i < to; i++ {
-			w := imported(1)
+			w := importedWeek(1)
 			w.Source = fmt.Sprint("page:", i)
-			if r, err := n.ImportListed(bounded(t), w, ""); err != nil || r.Questions != 1 {
+			if r, err := n.ImportListed(testContext(t), w, ""); err != nil || r.Questions != 1 {
 				t.Fatalf("%+v, %v", r, err)
 			}
 		}
@@ -277,9 +278,9 @@ func TestManyImportsReadFewEvents(t *testing.T) {
 	if first, later := read(0, 20), read(20, 40); later > first+20 {
 		t.Errorf("20 imports read %d events, the 20 after them %d", first, later)
 	}
-	w := imported(1)
+	w := importedWeek(1)
 	w.Source = "page:3"
-	if r, err := n.Import(bounded(t), "", w, ""); err != nil || r.Unchanged != 1 {
-		t.Errorf("the same again: %+v, %v", r, err)
+	if r, err := n.Import(testContext(t), "", w, ""); err != nil || r.Unchanged != 1 {
+		t.Errorf("the same import again: %+v, %v", r, err)
 	}
 }

@@ -9,8 +9,9 @@ import (
 	"flyleaf/storage"
 )
 
-// paged is a week as a Jekyll page gives it: source and messages named by the title.
-func paged(title string, day int64, messages ...string) qa.Imported {
+// jekyllWeek returns a week like an import of a Jekyll page: its source, and those of its
+// messages, are derived from the title.
+func jekyllWeek(title string, day int64, messages ...string) qa.Imported {
 	w := qa.Imported{
 		Format: "jekyll", Source: fmt.Sprintf("jekyll:%d-%s", day, title), SourceFromTitle: true,
 		Event: qa.Event{Title: title, Authors: "Ilse Marrow", StartsAtMillis: day * 86_400_000, EndsAtMillis: (day + 4) * 86_400_000},
@@ -21,39 +22,39 @@ func paged(title string, day int64, messages ...string) qa.Imported {
 	return w
 }
 
-func TestACorrectedTitleIsTheSameWeek(t *testing.T) {
+func TestWeekIsRecognisedUnderACorrectedTitle(t *testing.T) {
 	const day = 20_000
 	for _, c := range []struct {
 		name     string
 		is, then qa.Imported
 		same     bool
 	}{
-		{"letters turned round", paged("The Pateint Ledger", day, "When?"), paged("The Patient Ledger", day, "When?"), true},
-		{"and the page has grown", paged("The Pateint Ledger", day, "When?"), paged("The Patient Ledger", day, "When?", "Where?", "Why?", "How?"), true},
-		{"a subtitle", paged("The Patient Ledger", day, "When?"), paged("The Patient Ledger: Accounts", day, "When?"), true},
-		{"one word for two", paged("Note Books", day, "When?"), paged("Notebooks", day, "When?"), true},
-		{"another title, many messages", paged("A week", day, "a", "b", "c"), paged("The Patient Ledger", day, "a", "b", "c", "d"), true},
-		{"the day was wrong", paged("The Patient Ledger", day+365, "When?"), paged("The Patient Ledger", day, "When?"), true},
-		{"nothing asked yet", paged("The Pateint Ledger", day), paged("The Patient Ledger", day), true},
-		{"another book with a common message", paged("Small Weather", day, "Thanks"), paged("The Patient Ledger", day, "Thanks"), false},
-		{"the second volume", paged("The Patient Ledger 1", day, "When?"), paged("The Patient Ledger 2", day, "When?"), false},
-		{"one letter that counts", paged("Week A", day, "When?"), paged("Week B", day, "When?"), false},
-		{"nothing in common", paged("The Pateint Ledger", day, "When?"), paged("The Patient Ledger", day, "Why?"), false},
-		{"read again a year later", paged("The Patient Ledger", day, "When?"), paged("The Patient Ledger", day+364, "Why?"), false},
-		{"read again, nothing asked", paged("The Patient Ledger", day), paged("The Patient Ledger", day+364), false},
+		{"letters turned round", jekyllWeek("The Pateint Ledger", day, "When?"), jekyllWeek("The Patient Ledger", day, "When?"), true},
+		{"and the page has grown", jekyllWeek("The Pateint Ledger", day, "When?"), jekyllWeek("The Patient Ledger", day, "When?", "Where?", "Why?", "How?"), true},
+		{"a subtitle", jekyllWeek("The Patient Ledger", day, "When?"), jekyllWeek("The Patient Ledger: Accounts", day, "When?"), true},
+		{"one word for two", jekyllWeek("Note Books", day, "When?"), jekyllWeek("Notebooks", day, "When?"), true},
+		{"another title, many messages", jekyllWeek("A week", day, "a", "b", "c"), jekyllWeek("The Patient Ledger", day, "a", "b", "c", "d"), true},
+		{"the day was wrong", jekyllWeek("The Patient Ledger", day+365, "When?"), jekyllWeek("The Patient Ledger", day, "When?"), true},
+		{"nothing asked yet", jekyllWeek("The Pateint Ledger", day), jekyllWeek("The Patient Ledger", day), true},
+		{"another book with a common message", jekyllWeek("Small Weather", day, "Thanks"), jekyllWeek("The Patient Ledger", day, "Thanks"), false},
+		{"the second volume", jekyllWeek("The Patient Ledger 1", day, "When?"), jekyllWeek("The Patient Ledger 2", day, "When?"), false},
+		{"one letter that counts", jekyllWeek("Week A", day, "When?"), jekyllWeek("Week B", day, "When?"), false},
+		{"nothing in common", jekyllWeek("The Pateint Ledger", day, "When?"), jekyllWeek("The Patient Ledger", day, "Why?"), false},
+		{"read again a year later", jekyllWeek("The Patient Ledger", day, "When?"), jekyllWeek("The Patient Ledger", day+364, "Why?"), false},
+		{"read again, nothing asked", jekyllWeek("The Patient Ledger", day), jekyllWeek("The Patient Ledger", day+364), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			onStores(t, func(t *testing.T, store storage.Store) {
 				n := openNode(t, replica.Config{Store: store})
-				other, err := n.Import(bounded(t), "", paged("Borrowed Clocks", day, "What time is it?"), "")
+				other, err := n.Import(testContext(t), "", jekyllWeek("Borrowed Clocks", day, "What time is it?"), "")
 				if err != nil {
 					t.Fatal(err)
 				}
-				first, err := n.Import(bounded(t), "", c.is, "")
+				first, err := n.Import(testContext(t), "", c.is, "")
 				if err != nil || first.Event == other.Event || first.Existing != nil {
 					t.Fatalf("%+v, %v", first, err)
 				}
-				again, err := n.Import(bounded(t), "", c.then, "")
+				again, err := n.Import(testContext(t), "", c.then, "")
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -70,9 +71,9 @@ func TestACorrectedTitleIsTheSameWeek(t *testing.T) {
 				if len(w.Threads) != len(c.then.Posts) || w.Event.Title != c.is.Event.Title {
 					t.Fatalf("%+v", w)
 				}
-				// And once more nothing is added, under the old title as well.
+				// Another import adds nothing, under the old title as well.
 				for _, in := range []qa.Imported{c.then, c.is} {
-					third, err := n.Import(bounded(t), "", in, "")
+					third, err := n.Import(testContext(t), "", in, "")
 					if err != nil || third.Event != first.Event || third.Questions != 0 {
 						t.Fatalf("%+v, %v", third, err)
 					}
@@ -82,21 +83,21 @@ func TestACorrectedTitleIsTheSameWeek(t *testing.T) {
 	}
 }
 
-// Which of two weeks a page is, when it could be both, nobody can say: it is a third one.
-func TestACorrectedTitleOfTwo(t *testing.T) {
+// If a page could be either of two weeks, it is imported as a new one.
+func TestAmbiguousCorrectedTitleCreatesANewWeek(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		n := openNode(t, replica.Config{Store: store})
-		a, err := n.Import(bounded(t), "", paged("The Pateint Ledger", 20_000, "When?"), "")
+		a, err := n.Import(testContext(t), "", jekyllWeek("The Pateint Ledger", 20_000, "When?"), "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		twin := paged("The Pateint Legder", 20_000, "When?")
+		twin := jekyllWeek("The Pateint Legder", 20_000, "When?")
 		twin.SourceFromTitle = false
-		b, err := n.Import(bounded(t), "", twin, "")
+		b, err := n.Import(testContext(t), "", twin, "")
 		if err != nil || a.Event == b.Event {
 			t.Fatalf("%+v, %v", b, err)
 		}
-		c, err := n.Import(bounded(t), "", paged("The Patient Ledger", 20_000, "When?"), "")
+		c, err := n.Import(testContext(t), "", jekyllWeek("The Patient Ledger", 20_000, "When?"), "")
 		if err != nil || c.Event == a.Event || c.Event == b.Event {
 			t.Fatalf("%+v, %v", c, err)
 		}

@@ -10,14 +10,14 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// TestImportStoresWhatTimesAre: each post that an import writes says whether its time is
-// known, also on another day and after the first moment of the week was corrected.
-func TestImportStoresWhatTimesAre(t *testing.T) {
+// TestImportStoresWhetherTimesAreKnown: each imported post records whether its time is known,
+// even after the start of the week was corrected.
+func TestImportStoresWhetherTimesAreKnown(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		n := openNode(t, replica.Config{Store: store})
-		w := imported(4)
-		w.Posts[3].AtMillis = week.StartsAtMillis + 2000 // where the second one's is made up
-		r, err := n.Import(bounded(t), "", w, "")
+		w := importedWeek(4)
+		w.Posts[3].AtMillis = week.StartsAtMillis + 2000 // equal to the made-up time of the second post
+		r, err := n.Import(testContext(t), "", w, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,28 +36,29 @@ func TestImportStoresWhatTimesAre(t *testing.T) {
 		if got := fmt.Sprint(madeUp()); got != want {
 			t.Errorf("made up: %s", got)
 		}
-		if _, err := n.Do(bounded(t), r.Event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"startsAt": week.StartsAtMillis - 500}}); err != nil {
+		if _, err := n.Do(testContext(t), r.Event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"startsAt": week.StartsAtMillis - 500}}); err != nil {
 			t.Fatal(err)
 		}
 		if got := fmt.Sprint(madeUp()); got != want {
 			t.Errorf("made up, with another first moment: %s", got)
 		}
-		again, err := n.Import(bounded(t), r.Event, w, "")
+		again, err := n.Import(testContext(t), r.Event, w, "")
 		if err != nil || again.Unchanged != 4 || again.Questions+again.Replies != 0 {
 			t.Errorf("again: %+v, %v", again, err)
 		}
 	})
 }
 
-// TestImportingAgainWhatAnEarlierVersionImported finds the same posts and no change: that
-// version did not store what the times are.
-func TestImportingAgainWhatAnEarlierVersionImported(t *testing.T) {
+// TestImportingAgainAfterAnEarlierVersion: importing again a week that an earlier version
+// importedWeek finds the same posts and no change. That version did not store whether times are
+// known.
+func TestImportingAgainAfterAnEarlierVersion(t *testing.T) {
 	n := openNode(t, replica.Config{Store: mem.New()})
-	id, _, err := n.CreateEvent(bounded(t), qa.Event{Title: week.Title, Authors: week.Authors, StartsAtMillis: week.StartsAtMillis, Source: imported(1).Source}, "")
+	id, _, err := n.CreateEvent(testContext(t), qa.Event{Title: week.Title, Authors: week.Authors, StartsAtMillis: week.StartsAtMillis, Source: importedWeek(1).Source}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := imported(3)
+	w := importedWeek(3)
 	ids := map[int]qa.PostID{}
 	for i, p := range w.Posts {
 		act := p.Act(week.StartsAtMillis, i)
@@ -67,11 +68,11 @@ func TestImportingAgainWhatAnEarlierVersionImported(t *testing.T) {
 		if p.Parent >= 0 {
 			act.Parent = ids[p.Parent]
 		}
-		if ids[i], err = n.Do(bounded(t), id, act); err != nil {
+		if ids[i], err = n.Do(testContext(t), id, act); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r, err := n.Import(bounded(t), id, w, "")
+	r, err := n.Import(testContext(t), id, w, "")
 	if err != nil || r.Unchanged != 3 || r.Questions+r.Replies != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}

@@ -11,7 +11,7 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// A thousand deflated changes of one message are not all inflated and kept.
+// Of hundreds of deflated changes in one message, only a bounded number is inflated.
 func TestDeflatedChangesOfAMessageAreBounded(t *testing.T) {
 	c := &wire.Change{Actor: wire.ActorID(strings.Repeat("a", 40)), Seq: 1, StartOp: 1, Message: strings.Repeat("x", 60<<10)}
 	plain := c.Encode()
@@ -26,16 +26,16 @@ func TestDeflatedChangesOfAMessageAreBounded(t *testing.T) {
 	for i := range chunks {
 		chunks[i] = bytes.Clone(chunk)
 	}
-	looked := 0
+	inflated := 0
 	for _, f := range inspect("", func(wire.Hash) bool { return false }, chunks, nil) {
 		if f.Refusal == nil {
-			t.Fatal("taken without a signature")
+			t.Fatal("accepted without a signature")
 		}
 		if f.Refusal.Code != policy.CodeTooLarge {
-			looked++
+			inflated++
 		}
 	}
-	if most := maxInflatedBytes/(60<<10) + 3; looked == 0 || looked > most {
-		t.Errorf("%d were inflated, at most %d should be", looked, most)
+	if most := maxInflatedBytes/(60<<10) + 3; inflated == 0 || inflated > most {
+		t.Errorf("%d were inflated, at most %d should be", inflated, most)
 	}
 }

@@ -19,28 +19,28 @@ import (
 
 func invite(t *testing.T, n *replica.Node, id qa.EventID, role qa.Role, label string) qa.Invitation {
 	t.Helper()
-	inv, err := n.Invite(bounded(t), id, role, label)
+	inv, err := n.Invite(testContext(t), id, role, label)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return inv
 }
 
-func joinWith(t *testing.T, n *replica.Node, inv qa.Invitation) {
+func joinByLink(t *testing.T, n *replica.Node, inv qa.Invitation) {
 	t.Helper()
-	// As it travels: as text.
+	// An invitation is sent as text.
 	parsed, err := qa.ParseInvitation(inv.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Join(bounded(t), parsed); err != nil {
+	if err := n.Join(testContext(t), parsed); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func claimOf(t *testing.T, n *replica.Node, id qa.EventID) string {
 	t.Helper()
-	_, state, err := n.Claims(bounded(t), id)
+	_, state, err := n.Claims(testContext(t), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func claimOf(t *testing.T, n *replica.Node, id qa.EventID) string {
 
 func inviteState(t *testing.T, n *replica.Node, id qa.EventID) []string {
 	t.Helper()
-	all, err := n.Invitations(bounded(t), id)
+	all, err := n.Invitations(testContext(t), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,12 +60,12 @@ func inviteState(t *testing.T, n *replica.Node, id qa.EventID) []string {
 	return out
 }
 
-func TestAnInvitationIsClaimedAndGrantedByItself(t *testing.T) {
+func TestInvitationIsClaimedAndGrantedAutomatically(t *testing.T) {
 	host := startRelay(t)
 	store, key := mem.New(), newKey(t)
-	boss := openNode(t, quick(replica.Config{Store: store, Key: key}))
+	boss := openNode(t, fastRetries(replica.Config{Store: store, Key: key}))
 	boss.Start(t.Context())
-	id := found(t, boss, host.url())
+	id := createEvent(t, boss, host.url())
 	inv := invite(t, boss, id, qa.RoleAuthor, "for Ann")
 	if len(inv.Secret) != qa.SecretSize || inv.Relay != host.url() {
 		t.Fatalf("%v", inv)
@@ -73,22 +73,22 @@ func TestAnInvitationIsClaimedAndGrantedByItself(t *testing.T) {
 	if got := inviteState(t, boss, id); !slices.Equal(got, []string{"for Ann author open"}) {
 		t.Fatalf("%q", got)
 	}
-	settled(t, boss, id, 0)
+	waitSynced(t, boss, id, 0)
 
 	// The organiser's device is away: the claim waits.
 	if err := boss.Close(); err != nil {
 		t.Fatal(err)
 	}
 	ann := device(t, mem.New())
-	joinWith(t, ann, inv)
+	joinByLink(t, ann, inv)
 	eventually(t, ann, "the claim", func() bool { return claimOf(t, ann, id) == qa.InviteClaimed })
-	settled(t, ann, id, 0)
+	waitSynced(t, ann, id, 0)
 	if weekOf(t, ann, id).Event.HasRole(ann.Identity(), qa.RoleAuthor) {
-		t.Fatal("granted by nobody")
+		t.Fatal("the role was granted without the organiser")
 	}
 	q := ask(t, ann, id, "May I already?")
 
-	boss = openNode(t, quick(replica.Config{Store: store, Key: key}))
+	boss = openNode(t, fastRetries(replica.Config{Store: store, Key: key}))
 	boss.Start(t.Context())
 	eventually(t, ann, "the role", func() bool {
 		return weekOf(t, ann, id).Event.HasRole(ann.Identity(), qa.RoleAuthor) && claimOf(t, ann, id) == qa.InviteGranted
@@ -100,54 +100,55 @@ func TestAnInvitationIsClaimedAndGrantedByItself(t *testing.T) {
 
 	// The link is used up.
 	late := device(t, mem.New())
-	joinWith(t, late, inv)
+	joinByLink(t, late, inv)
 	eventually(t, late, "seeing that it is used up", func() bool { return claimOf(t, late, id) == qa.InviteUsedByOther })
-	settled(t, late, id, 1)
-	settled(t, boss, id, 1)
+	waitSynced(t, late, id, 1)
+	waitSynced(t, boss, id, 1)
 	if w := weekOf(t, boss, id); w.Event.HasRole(late.Identity(), qa.RoleAuthor) {
 		t.Fatal("one link, two authors")
 	}
-	// Answered once, however often it is looked at.
+	// The claim is answered only once, even if the organiser's program starts again.
 	sameHeads(t, id, boss, ann, late)
 	n := len(entries(t, store, id))
 	if err := boss.Close(); err != nil {
 		t.Fatal(err)
 	}
-	boss = openNode(t, quick(replica.Config{Store: store, Key: key}))
+	boss = openNode(t, fastRetries(replica.Config{Store: store, Key: key}))
 	boss.Start(t.Context())
-	settled(t, boss, id, 1)
+	waitSynced(t, boss, id, 1)
 	if got := len(entries(t, store, id)); got != n {
 		t.Fatalf("%d entries, %d before", got, n)
 	}
 }
 
-// Two who claim one link at the same time: one gets the role, the other sees why not.
-func TestConcurrentClaimsAdmitOne(t *testing.T) {
+// If two people claim one invitation at the same time, one gets the role, and the other sees
+// that the invitation was used.
+func TestOfConcurrentClaimsOneIsGranted(t *testing.T) {
 	host := startRelay(t)
 	store, key := mem.New(), newKey(t)
-	boss := openNode(t, quick(replica.Config{Store: store, Key: key}))
+	boss := openNode(t, fastRetries(replica.Config{Store: store, Key: key}))
 	boss.Start(t.Context())
-	id := found(t, boss, host.url())
+	id := createEvent(t, boss, host.url())
 	inv := invite(t, boss, id, qa.RoleModerator, "")
-	settled(t, boss, id, 0)
+	waitSynced(t, boss, id, 0)
 	if err := boss.Close(); err != nil {
 		t.Fatal(err)
 	}
 	two := []*replica.Node{device(t, mem.New()), device(t, mem.New())}
 	for _, n := range two {
 		join(t, n, id, host.url())
-		settled(t, n, id, 0)
+		waitSynced(t, n, id, 0)
 	}
 	host.stop()
 	for _, n := range two {
 		eventually(t, n, "being offline", func() bool { return statusOf(t, n, id).Relay.State == qa.RelayOffline })
-		joinWith(t, n, inv)
+		joinByLink(t, n, inv)
 		if s := claimOf(t, n, id); s != qa.InviteClaimed {
 			t.Fatal(s)
 		}
 	}
 	host.start()
-	boss = openNode(t, quick(replica.Config{Store: store, Key: key}))
+	boss = openNode(t, fastRetries(replica.Config{Store: store, Key: key}))
 	boss.Start(t.Context())
 	states := func() map[string]int {
 		out := map[string]int{}
@@ -162,7 +163,7 @@ func TestConcurrentClaimsAdmitOne(t *testing.T) {
 	})
 	moderators := 0
 	for _, n := range two {
-		settled(t, n, id, 0)
+		waitSynced(t, n, id, 0)
 		if weekOf(t, boss, id).Event.HasRole(n.Identity(), qa.RoleModerator) {
 			moderators++
 		}
@@ -172,50 +173,50 @@ func TestConcurrentClaimsAdmitOne(t *testing.T) {
 	}
 }
 
-func TestARevokedInvitationIsOfNoUse(t *testing.T) {
+func TestRevokedInvitationGrantsNothing(t *testing.T) {
 	host := startRelay(t)
 	boss := device(t, mem.New())
-	id := found(t, boss, host.url())
+	id := createEvent(t, boss, host.url())
 	inv := invite(t, boss, id, qa.RoleMember, "old")
-	all, err := boss.Invitations(bounded(t), id)
+	all, err := boss.Invitations(testContext(t), id)
 	if err != nil || len(all) != 1 || !slices.Equal(all[0].Link.Secret, inv.Secret) {
 		t.Fatalf("%+v, %v", all, err)
 	}
-	if err := boss.RevokeInvite(bounded(t), id, all[0].Key); err != nil {
+	if err := boss.RevokeInvite(testContext(t), id, all[0].Key); err != nil {
 		t.Fatal(err)
 	}
-	if err := boss.RevokeInvite(bounded(t), id, boss.Identity()); !errors.Is(err, replica.ErrNoInvitation) {
+	if err := boss.RevokeInvite(testContext(t), id, boss.Identity()); !errors.Is(err, replica.ErrNoInvitation) {
 		t.Fatal(err)
 	}
-	settled(t, boss, id, 0)
+	waitSynced(t, boss, id, 0)
 	b := device(t, mem.New())
-	joinWith(t, b, inv)
-	settled(t, b, id, 0)
+	joinByLink(t, b, inv)
+	waitSynced(t, b, id, 0)
 	if s := claimOf(t, b, id); s != qa.InviteRevoked {
 		t.Fatal(s)
 	}
-	if _, err := b.Invite(bounded(t), id, qa.RoleAuthor, "x"); !errors.Is(err, replica.ErrNotAllowed) {
-		t.Fatalf("a reader invites: %v", err)
+	if _, err := b.Invite(testContext(t), id, qa.RoleAuthor, "x"); !errors.Is(err, replica.ErrNotAllowed) {
+		t.Fatalf("an invitation by a reader: %v", err)
 	}
-	if all, err := b.Invitations(bounded(t), id); err != nil || len(all) != 1 || len(all[0].Link.Secret) != 0 || all[0].Label != "" {
+	if all, err := b.Invitations(testContext(t), id); err != nil || len(all) != 1 || len(all[0].Link.Secret) != 0 || all[0].Label != "" {
 		t.Fatalf("%+v, %v", all, err)
 	}
 	var field *qa.FieldError
-	if _, err := boss.Invite(bounded(t), id, qa.RoleOrganiser, ""); !errors.As(err, &field) {
+	if _, err := boss.Invite(testContext(t), id, qa.RoleOrganiser, ""); !errors.As(err, &field) {
 		t.Fatalf("an organiser by link: %v", err)
 	}
 }
 
-// A relay that shows an event only to those with a role is told who asks: by the
-// invitation's key first, by the person's own once that is the one with the role.
-func TestAccessIsProven(t *testing.T) {
-	p := newPuppet(t)
+// A device proves to the relay of an invitation-only event that it may read the event: first
+// with the invitation's key, then with the person's own.
+func TestDeviceProvesItsAccess(t *testing.T) {
+	p := newFakeRelay(t)
 	boss, origin, key := newKey(t), mem.New(), newKey(t)
 	p.keys[boss.Identity()] = boss
 	founder := openNode(t, replica.Config{Store: origin, Key: boss})
 	invited := week
 	invited.Access = "invited"
-	id, _, err := founder.CreateEvent(bounded(t), invited, "")
+	id, _, err := founder.CreateEvent(testContext(t), invited, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,8 +226,8 @@ func TestAccessIsProven(t *testing.T) {
 	all := entries(t, origin, id)
 
 	store := mem.New()
-	n := openNode(t, quick(replica.Config{Store: store, Key: key, Dial: p}))
-	joinWith(t, n, inv)
+	n := openNode(t, fastRetries(replica.Config{Store: store, Key: key, Dial: p}))
+	joinByLink(t, n, inv)
 	n.Start(t.Context())
 	p.accept()
 	challenge := make([]byte, keys.ChallengeSize)
@@ -234,11 +235,11 @@ func TestAccessIsProven(t *testing.T) {
 	answered := 0
 	answer := func() qa.Identity {
 		t.Helper()
-		p.tell(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge, Version: keys.AccessVersion})
-		p.tell(&repo.Message{Type: repo.TypeUnavailable, DocumentID: string(id)})
+		p.send(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge, Version: keys.AccessVersion})
+		p.send(&repo.Message{Type: repo.TypeUnavailable, DocumentID: string(id)})
 		answered++
-		eventually(t, n, "an answer", func() bool { return len(p.said(repo.TypeAccess)) == answered })
-		m := p.said(repo.TypeAccess)[answered-1]
+		eventually(t, n, "an answer", func() bool { return len(p.receivedOf(repo.TypeAccess)) == answered })
+		m := p.receivedOf(repo.TypeAccess)[answered-1]
 		by := qa.Identity(hex.EncodeToString(m.Identity))
 		address, err := keys.RelayAddress(inv.Relay)
 		if err != nil {
@@ -260,26 +261,26 @@ func TestAccessIsProven(t *testing.T) {
 	if by := answer(); by != key.Identity() {
 		t.Fatalf("answered as %s, not as the person", by)
 	}
-	// No key is left: it says so, and answers no more.
-	p.tell(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge})
+	// No key is left: the device shows the reason, and sends no further proofs.
+	p.send(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge})
 	eventually(t, n, "saying why", func() bool {
-		return statusOf(t, n, id).Relay.Why != "" && len(p.said(repo.TypeAccess)) == answered
+		return statusOf(t, n, id).Relay.Why != "" && len(p.receivedOf(repo.TypeAccess)) == answered
 	})
 
-	// A relay that does not know the address that was dialled is said to be that.
-	p.tell(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge, Version: keys.AccessVersion, Message: repo.AccessAddress})
+	// If the relay does not recognise the dialled address, the device says so.
+	p.send(&repo.Message{Type: repo.TypeAccess, DocumentID: string(id), Challenge: challenge, Version: keys.AccessVersion, Message: repo.AccessAddress})
 	eventually(t, n, "saying that it is the address", func() bool {
-		return strings.Contains(statusOf(t, n, id).Relay.Why, "one of its addresses") && len(p.said(repo.TypeAccess)) == answered
+		return strings.Contains(statusOf(t, n, id).Relay.Why, "one of its addresses") && len(p.receivedOf(repo.TypeAccess)) == answered
 	})
 
-	// Served after all: the claim follows by itself.
+	// When the relay sends the event after all, the device claims the invitation automatically.
 	last := all[len(all)-1].Hash
 	p.sync([]wire.Hash{last}, nil, all[0].Bytes, all[1].Bytes)
 	eventually(t, n, "the claim", func() bool { return claimOf(t, n, id) == qa.InviteClaimed })
-	if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: "too early"}); !errors.Is(err, replica.ErrNotAllowed) {
+	if _, err := n.Do(testContext(t), id, qa.Act{Kind: qa.ActPost, Text: "too early"}); !errors.Is(err, replica.ErrNotAllowed) {
 		t.Fatalf("a post without a role: %v", err)
 	}
-	if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: "who?", Anonymous: true}); !errors.Is(err, replica.ErrInvitedOnly) {
+	if _, err := n.Do(testContext(t), id, qa.Act{Kind: qa.ActPost, Text: "who?", Anonymous: true}); !errors.Is(err, replica.ErrInvitedOnly) {
 		t.Fatalf("an anonymous question: %v", err)
 	}
 	var claim storage.Entry
@@ -296,26 +297,26 @@ func TestAccessIsProven(t *testing.T) {
 	}
 }
 
-// A device remembers whether its relay serves Flyleaf for the browser, and offers a link
-// that opens there only as long as the relay says so.
+// A device stores whether its relay serves Flyleaf for the browser, and offers links that open
+// callsUntilFailure the browser only while the relay says that it does.
 func TestInvitationSaysWhetherTheRelayServesTheApp(t *testing.T) {
 	host := startRelay(t)
 	store, key := mem.New(), newKey(t)
 	open := func() *replica.Node {
-		return openNode(t, quick(replica.Config{Store: store, Key: key}))
+		return openNode(t, fastRetries(replica.Config{Store: store, Key: key}))
 	}
 	n := open()
 	n.Start(t.Context())
-	id := found(t, n, host.url())
-	settled(t, n, id, 0)
+	id := createEvent(t, n, host.url())
+	waitSynced(t, n, id, 0)
 	check := func(n *replica.Node, want bool, when string) {
 		t.Helper()
-		all, err := n.Invitation(bounded(t), id)
+		all, err := n.Invitation(testContext(t), id)
 		if err != nil || all.Web != want {
 			t.Errorf("%s: %+v, %v", when, all, err)
 		}
 		one := invite(t, n, id, qa.RoleAuthor, when)
-		list, err := n.Invitations(bounded(t), id)
+		list, err := n.Invitations(testContext(t), id)
 		if err != nil || one.Web != want || list[0].Link.Web != want {
 			t.Errorf("%s: %+v, %+v, %v", when, one, list, err)
 		}
@@ -330,7 +331,7 @@ func TestInvitationSaysWhetherTheRelayServesTheApp(t *testing.T) {
 		host.start()
 		n = open()
 		n.Start(t.Context())
-		settled(t, n, id, 0)
+		waitSynced(t, n, id, 0)
 	}
 	check(n, false, "a relay alone")
 	again(true)

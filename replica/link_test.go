@@ -21,8 +21,8 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// relayHost is a relay at an address that stays, which can be stopped, started
-// again, and given another disk.
+// relayHost is a relay at a fixed address. It can be stopped, started again, and given another
+// disk.
 type relayHost struct {
 	app   bool // the relay says that it serves Flyleaf for the browser
 	t     testing.TB
@@ -65,8 +65,8 @@ func (h *relayHost) stop() {
 	if h.relay == nil {
 		return
 	}
-	// Not the test's context, which has ended when this runs as a clean-up.
-	ctx, cancel := context.WithTimeout(context.Background(), within)
+	// The test's context has ended when this runs as a clean-up.
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	if err := h.relay.Shutdown(ctx); err != nil {
 		h.t.Error(err)
@@ -78,51 +78,51 @@ func (h *relayHost) stop() {
 
 func (h *relayHost) loseDisk() { h.disk = mem.New() }
 
-// quick makes reconnecting fast enough for a test.
-func quick(cfg replica.Config) replica.Config {
+// fastRetries makes reconnecting fast enough for tests.
+func fastRetries(cfg replica.Config) replica.Config {
 	cfg.RetryMin, cfg.RetryMax = time.Millisecond, 20*time.Millisecond
 	return cfg
 }
 
 func device(t *testing.T, store storage.Store) *replica.Node {
 	t.Helper()
-	n := openNode(t, quick(replica.Config{Store: store}))
+	n := openNode(t, fastRetries(replica.Config{Store: store}))
 	n.Start(t.Context())
 	return n
 }
 
 func join(t *testing.T, n *replica.Node, id qa.EventID, relay string) {
 	t.Helper()
-	if err := n.Join(bounded(t), qa.Invitation{Event: id, Relay: relay}); err != nil {
+	if err := n.Join(testContext(t), qa.Invitation{Event: id, Relay: relay}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func synced(t *testing.T, n *replica.Node, id qa.EventID) {
+func syncNow(t *testing.T, n *replica.Node, id qa.EventID) {
 	t.Helper()
-	if err := n.Sync(bounded(t), id); err != nil {
+	if err := n.Sync(testContext(t), id); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// eventually waits for something that updates of the node will bring about.
+// eventually waits until ok returns true. It checks after each update from the node.
 func eventually(t *testing.T, n *replica.Node, what string, ok func() bool) {
 	t.Helper()
 	updates, cancel := n.Subscribe("")
 	defer cancel()
-	deadline := time.After(within)
+	deadline := time.After(testTimeout)
 	for !ok() {
 		select {
 		case <-updates:
 		case <-time.After(50 * time.Millisecond):
 		case <-deadline:
 			status, _ := n.Status(context.Background())
-			t.Fatalf("%s did not come about; status %+v", what, status)
+			t.Fatalf("%s did not happen; status %+v", what, status)
 		}
 	}
 }
 
-func settled(t *testing.T, n *replica.Node, id qa.EventID, posts int) {
+func waitSynced(t *testing.T, n *replica.Node, id qa.EventID, posts int) {
 	t.Helper()
 	eventually(t, n, fmt.Sprintf("being synced with %d posts", posts), func() bool {
 		s := statusOf(t, n, id)
@@ -130,16 +130,16 @@ func settled(t *testing.T, n *replica.Node, id qa.EventID, posts int) {
 	})
 }
 
-func TestOfflineOnTwoDevicesThenTheSame(t *testing.T) {
-	leaksNothing(t)
+func TestTwoOfflineDevicesConverge(t *testing.T) {
+	checkNoGoroutineLeak(t)
 	onStores(t, func(t *testing.T, store storage.Store) {
 		host := startRelay(t)
 		a, b := device(t, store), device(t, mem.New())
-		id := found(t, a, host.url())
+		id := createEvent(t, a, host.url())
 		q := ask(t, a, id, "Together?")
 		join(t, b, id, host.url())
-		settled(t, a, id, 1)
-		settled(t, b, id, 1)
+		waitSynced(t, a, id, 1)
+		waitSynced(t, b, id, 1)
 
 		host.stop()
 		for _, n := range []*replica.Node{a, b} {
@@ -159,9 +159,9 @@ func TestOfflineOnTwoDevicesThenTheSame(t *testing.T) {
 			t.Fatalf("%+v", s)
 		}
 
-		host.start() // nobody presses a button
-		settled(t, a, id, 3)
-		settled(t, b, id, 3)
+		host.start() // the devices reconnect automatically
+		waitSynced(t, a, id, 3)
+		waitSynced(t, b, id, 3)
 		wa, wb := weekOf(t, a, id), weekOf(t, b, id)
 		if !reflect.DeepEqual(wa, wb) {
 			t.Fatalf("A\n%+v\nB\n%+v", wa, wb)
@@ -175,39 +175,39 @@ func TestOfflineOnTwoDevicesThenTheSame(t *testing.T) {
 		if sa, sb := statusOf(t, a, id), statusOf(t, b, id); !slices.Equal(sa.Heads, sb.Heads) || sa.Changes != sb.Changes {
 			t.Fatalf("%+v\n%+v", sa, sb)
 		}
-		// What came from outside is in the document too: the next acts build on it.
+		// Changes from the other device are in the document too: the next acts depend on them.
 		ask(t, a, id, "On top of all")
 		ask(t, b, id, "And this")
-		settled(t, a, id, 5)
-		settled(t, b, id, 5)
+		waitSynced(t, a, id, 5)
+		waitSynced(t, b, id, 5)
 		if s := statusOf(t, a, id); !slices.Equal(s.Heads, statusOf(t, b, id).Heads) {
 			t.Fatalf("%+v", s)
 		}
 		for _, n := range []*replica.Node{a, b} {
 			before := weekOf(t, n, id)
-			if err := n.Rebuild(bounded(t), id); err != nil {
+			if err := n.Rebuild(testContext(t), id); err != nil {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(before, weekOf(t, n, id)) {
-				t.Fatal("what was built up and what was built again differ")
+				t.Fatal("the rebuilt views differ")
 			}
 		}
 	})
 }
 
-func TestConcurrentEditsOfOnePostOfOnePersonAreBothKept(t *testing.T) {
+func TestConcurrentEditsByOnePersonAreBothKept(t *testing.T) {
 	host := startRelay(t)
 	key := newKey(t)
 	open := func() *replica.Node {
-		n := openNode(t, quick(replica.Config{Store: mem.New(), Key: key}))
+		n := openNode(t, fastRetries(replica.Config{Store: mem.New(), Key: key}))
 		n.Start(t.Context())
 		return n
 	}
 	a, b := open(), open()
-	id := found(t, a, host.url())
+	id := createEvent(t, a, host.url())
 	q := ask(t, a, id, "?")
 	join(t, b, id, host.url())
-	settled(t, b, id, 1)
+	waitSynced(t, b, id, 1)
 	host.stop()
 	do(t, a, id, qa.Act{Kind: qa.ActEdit, Post: q, Text: "on A"})
 	do(t, b, id, qa.Act{Kind: qa.ActEdit, Post: q, Text: "on B"})
@@ -220,28 +220,28 @@ func TestConcurrentEditsOfOnePostOfOnePersonAreBothKept(t *testing.T) {
 	}
 }
 
-// A relay with an empty disk is first reported as such, then seeded: with the
-// same heads, and the signatures of all writers.
-func TestRelayThatLostItsDiskIsSeededAgain(t *testing.T) {
+// A relay with an empty disk gets all changes again from a device, with the signatures of all
+// writers.
+func TestRelayThatLostItsDiskIsRestored(t *testing.T) {
 	host := startRelay(t)
 	a, b := device(t, mem.New()), device(t, mem.New())
-	id := found(t, a, host.url())
+	id := createEvent(t, a, host.url())
 	ask(t, a, id, "by A")
 	join(t, b, id, host.url())
-	settled(t, b, id, 1)
+	waitSynced(t, b, id, 1)
 	ask(t, b, id, "by B")
-	settled(t, a, id, 2)
-	settled(t, b, id, 2)
+	waitSynced(t, a, id, 2)
+	waitSynced(t, b, id, 2)
 	old := entries(t, host.disk, id)
 
 	host.stop()
-	if err := b.Close(); err != nil { // only A is left to seed
+	if err := b.Close(); err != nil { // only A can restore the relay
 		t.Fatal(err)
 	}
 	host.loseDisk()
 	host.start()
 	eventually(t, a, "the new relay's ledger", func() bool { return len(entries(t, host.disk, id)) == len(old) })
-	settled(t, a, id, 2)
+	waitSynced(t, a, id, 2)
 	seeded := map[string][]byte{}
 	for _, en := range entries(t, host.disk, id) {
 		seeded[en.Hash.String()] = en.Signature
@@ -253,18 +253,18 @@ func TestRelayThatLostItsDiskIsSeededAgain(t *testing.T) {
 	}
 }
 
-// While nobody can push, what a relay lost is pending again.
-func TestPendingTellsTheTruthAboutARelayThatLostItsDisk(t *testing.T) {
+// Changes that the relay lost are pending again while they cannot be sent.
+func TestChangesThatTheRelayLostArePendingAgain(t *testing.T) {
 	host := startRelay(t)
 	store := mem.New()
 	a := device(t, store)
-	id := found(t, a, host.url())
+	id := createEvent(t, a, host.url())
 	ask(t, a, id, "?")
-	settled(t, a, id, 1)
+	waitSynced(t, a, id, 1)
 	host.stop()
 	host.loseDisk()
-	// The new relay's disk is full: it takes nothing.
-	full := &faulty{Store: host.disk}
+	// The new relay's disk is full, so it accepts no changes.
+	full := &failingStore{Store: host.disk}
 	full.fail.Store(true)
 	host.disk = full
 	host.start()
@@ -273,14 +273,14 @@ func TestPendingTellsTheTruthAboutARelayThatLostItsDisk(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	full.fail.Store(false)
-	settled(t, a, id, 1)
+	waitSynced(t, a, id, 1)
 }
 
 func TestJoiningBeforeTheRelayHasTheEvent(t *testing.T) {
 	host := startRelay(t)
 	store, key := mem.New(), newKey(t)
-	a := openNode(t, quick(replica.Config{Store: store, Key: key, Offline: true}))
-	id := found(t, a, host.url())
+	a := openNode(t, fastRetries(replica.Config{Store: store, Key: key, Offline: true}))
+	id := createEvent(t, a, host.url())
 	ask(t, a, id, "?")
 	if s := statusOf(t, a, id); s.Relay.State != qa.RelayOffline || s.Relay.Why == "" {
 		t.Fatalf("%+v", s)
@@ -297,7 +297,7 @@ func TestJoiningBeforeTheRelayHasTheEvent(t *testing.T) {
 	if err := b.Sync(short, id); !errors.As(err, &not) || !errors.Is(err, context.DeadlineExceeded) || not.Relay.Why == "" {
 		t.Fatalf("synced with a relay that has nothing: %v", err)
 	}
-	events, err := b.Events(bounded(t))
+	events, err := b.Events(testContext(t))
 	if err != nil || len(events) != 1 || events[0].ID != id || events[0].Title != "" {
 		t.Fatalf("%+v, %v", events, err)
 	}
@@ -309,30 +309,30 @@ func TestJoiningBeforeTheRelayHasTheEvent(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	a = openNode(t, quick(replica.Config{Store: store, Key: key}))
+	a = openNode(t, fastRetries(replica.Config{Store: store, Key: key}))
 	a.Start(t.Context())
-	settled(t, a, id, 1)
-	settled(t, b, id, 1)
+	waitSynced(t, a, id, 1)
+	waitSynced(t, b, id, 1)
 }
 
-func TestSyncOpensALinkByItself(t *testing.T) {
+func TestSyncOpensAConnection(t *testing.T) {
 	host := startRelay(t)
 	store, key := mem.New(), newKey(t)
-	a := openNode(t, quick(replica.Config{Store: store, Key: key}))
-	id := found(t, a, host.url())
+	a := openNode(t, fastRetries(replica.Config{Store: store, Key: key}))
+	id := createEvent(t, a, host.url())
 	for i := range 30 {
 		ask(t, a, id, fmt.Sprint(i))
 	}
 	if s := statusOf(t, a, id); s.Pending != 31 || s.Relay.State != qa.RelayOffline || a.Running() {
 		t.Fatalf("%+v", s)
 	}
-	synced(t, a, id)
+	syncNow(t, a, id)
 	if s := statusOf(t, a, id); s.Pending != 0 || s.Relay.State != qa.RelaySynced {
 		t.Fatalf("%+v", s)
 	}
-	b := openNode(t, quick(replica.Config{Store: mem.New()}))
+	b := openNode(t, fastRetries(replica.Config{Store: mem.New()}))
 	join(t, b, id, host.url())
-	synced(t, b, id)
+	syncNow(t, b, id)
 	if !reflect.DeepEqual(weekOf(t, a, id), weekOf(t, b, id)) {
 		t.Fatal("the weeks differ")
 	}
@@ -344,21 +344,21 @@ func TestSyncOpensALinkByItself(t *testing.T) {
 	if err := a.Sync(short, id); !errors.As(err, &not) || not.Pending != 1 || !strings.Contains(err.Error(), "safe on this device") {
 		t.Fatalf("%v", err)
 	}
-	none := found(t, a, "")
-	if err := a.Sync(bounded(t), none); !errors.As(err, &not) || not.Relay.State != qa.RelayNone {
+	none := createEvent(t, a, "")
+	if err := a.Sync(testContext(t), none); !errors.As(err, &not) || not.Relay.State != qa.RelayNone {
 		t.Fatalf("%v", err)
 	}
 }
 
 // Ten weeks imported on one device arrive on another byte for byte.
-func TestManyEventsShareOneLink(t *testing.T) {
+func TestManyEventsShareOneConnection(t *testing.T) {
 	host := startRelay(t)
 	a, b := device(t, mem.New()), device(t, mem.New())
 	var ids []qa.EventID
 	for i := range 10 {
-		w := imported(30)
+		w := importedWeek(30)
 		w.Source = fmt.Sprint("page:", i)
-		r, err := a.Import(bounded(t), "", w, host.url())
+		r, err := a.Import(testContext(t), "", w, host.url())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -366,8 +366,8 @@ func TestManyEventsShareOneLink(t *testing.T) {
 		join(t, b, r.Event, host.url())
 	}
 	for _, id := range ids {
-		settled(t, a, id, 30)
-		settled(t, b, id, 30)
+		waitSynced(t, a, id, 30)
+		waitSynced(t, b, id, 30)
 		if !reflect.DeepEqual(weekOf(t, a, id), weekOf(t, b, id)) {
 			t.Fatalf("%s differs", id)
 		}
@@ -377,28 +377,28 @@ func TestManyEventsShareOneLink(t *testing.T) {
 	}
 }
 
-// noRelay is a dialler that never gets through, and counts.
-type noRelay struct {
+// unreachableDialer never connects, and counts the attempts.
+type unreachableDialer struct {
 	dials atomic.Int64
 	asked chan struct{}
 }
 
-func (d *noRelay) Dial(context.Context, string) (relayclient.Conn, error) {
+func (d *unreachableDialer) Dial(context.Context, string) (relayclient.Conn, error) {
 	d.dials.Add(1)
 	d.asked <- struct{}{}
 	return nil, errors.New("no way")
 }
 
 func TestWakeStartsTheNextAttemptAtOnce(t *testing.T) {
-	leaksNothing(t)
-	dial := &noRelay{asked: make(chan struct{}, 100)}
+	checkNoGoroutineLeak(t)
+	dial := &unreachableDialer{asked: make(chan struct{}, 100)}
 	n := openNode(t, replica.Config{Store: mem.New(), Dial: dial, RetryMin: 1000 * time.Hour, RetryMax: 1000 * time.Hour})
-	id := found(t, n, "wss://relay.example")
+	id := createEvent(t, n, "wss://relay.example")
 	n.Start(t.Context())
 	for range 3 {
 		select {
 		case <-dial.asked:
-		case <-bounded(t).Done():
+		case <-testContext(t).Done():
 			t.Fatal("no attempt")
 		}
 		eventually(t, n, "being offline", func() bool { return statusOf(t, n, id).Relay.State == qa.RelayOffline })
@@ -409,16 +409,16 @@ func TestWakeStartsTheNextAttemptAtOnce(t *testing.T) {
 	}
 }
 
-func TestAttemptsGoOnAndCloseEndsThem(t *testing.T) {
-	leaksNothing(t)
-	dial := &noRelay{asked: make(chan struct{}, 1000)}
-	n := openNode(t, quick(replica.Config{Store: mem.New(), Dial: dial}))
-	found(t, n, "wss://relay.example")
+func TestAttemptsRepeatUntilClose(t *testing.T) {
+	checkNoGoroutineLeak(t)
+	dial := &unreachableDialer{asked: make(chan struct{}, 1000)}
+	n := openNode(t, fastRetries(replica.Config{Store: mem.New(), Dial: dial}))
+	createEvent(t, n, "wss://relay.example")
 	n.Start(t.Context())
 	for range 10 {
 		select {
 		case <-dial.asked:
-		case <-bounded(t).Done():
+		case <-testContext(t).Done():
 			t.Fatal("gave up")
 		}
 	}

@@ -15,10 +15,10 @@ import (
 	"flyleaf/storage/mem"
 )
 
-func bundled(t *testing.T, n *replica.Node, id qa.EventID) []bundle.Change {
+func bundleChanges(t *testing.T, n *replica.Node, id qa.EventID) []bundle.Change {
 	t.Helper()
 	var out bytes.Buffer
-	if err := n.Bundle(bounded(t), id, &out); err != nil {
+	if err := n.Bundle(testContext(t), id, &out); err != nil {
 		t.Fatal(err)
 	}
 	event, changes, err := bundle.Read(out.Bytes())
@@ -28,23 +28,24 @@ func bundled(t *testing.T, n *replica.Node, id qa.EventID) []bundle.Change {
 	return changes
 }
 
-// TestMergeCarriesAnEvent between two devices that never meet, both ways.
-func TestMergeCarriesAnEvent(t *testing.T) {
+// TestMergeExchangesAnEvent: two devices without a network exchange an event as files, in both
+// directions.
+func TestMergeExchangesAnEvent(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		a, b := openNode(t, replica.Config{Store: mem.New(), Offline: true}), openNode(t, replica.Config{Store: store, Offline: true})
-		id := found(t, a, "")
+		id := createEvent(t, a, "")
 		q := ask(t, a, id, "Why?")
-		first := bundled(t, a, id)
-		if got, err := b.Merge(bounded(t), id, first); err != nil || got.Added != 2 || got.Known != 0 || len(got.Refused) != 0 {
+		first := bundleChanges(t, a, id)
+		if got, err := b.Merge(testContext(t), id, first); err != nil || got.Added != 2 || got.Known != 0 || len(got.Refused) != 0 {
 			t.Fatalf("%+v, %v", got, err)
 		}
 		do(t, b, id, qa.Act{Kind: qa.ActPost, Parent: q, Text: "So."})
 		ask(t, a, id, "And where?")
-		back := bundled(t, b, id)
-		if got, err := a.Merge(bounded(t), id, back); err != nil || got.Added != 1 || got.Known != 2 {
+		back := bundleChanges(t, b, id)
+		if got, err := a.Merge(testContext(t), id, back); err != nil || got.Added != 1 || got.Known != 2 {
 			t.Fatalf("%+v, %v", got, err)
 		}
-		if got, err := b.Merge(bounded(t), id, bundled(t, a, id)); err != nil || got.Added != 1 || got.Known != 3 {
+		if got, err := b.Merge(testContext(t), id, bundleChanges(t, a, id)); err != nil || got.Added != 1 || got.Known != 3 {
 			t.Fatalf("%+v, %v", got, err)
 		}
 		want := []string{"Why?", "  So.", "And where?"}
@@ -53,7 +54,7 @@ func TestMergeCarriesAnEvent(t *testing.T) {
 				t.Errorf("%q, want %q", got, want)
 			}
 		}
-		if got, err := b.Merge(bounded(t), id, first); err != nil || got.Added != 0 || got.Known != 2 {
+		if got, err := b.Merge(testContext(t), id, first); err != nil || got.Added != 0 || got.Known != 2 {
 			t.Errorf("the first bundle again: %+v, %v", got, err)
 		}
 		if all := entries(t, store, id); len(all) != 4 {
@@ -62,69 +63,71 @@ func TestMergeCarriesAnEvent(t *testing.T) {
 	})
 }
 
-// TestMergeChecksEachChange as one from a relay, and says which it did not take.
+// TestMergeChecksEachChange: Merge checks each change like a change from a relay, and returns
+// the refused ones.
 func TestMergeChecksEachChange(t *testing.T) {
 	a := openNode(t, replica.Config{Store: mem.New(), Offline: true})
-	id := found(t, a, "")
+	id := createEvent(t, a, "")
 	ask(t, a, id, "one")
 	ask(t, a, id, "two")
 	ask(t, a, id, "three")
-	all := bundled(t, a, id)
+	all := bundleChanges(t, a, id)
 
 	forged := slices.Clone(all)
 	forged[2].Signature = forged[1].Signature
 	store := mem.New()
 	b := openNode(t, replica.Config{Store: store, Offline: true})
-	got, err := b.Merge(bounded(t), id, forged)
+	got, err := b.Merge(testContext(t), id, forged)
 	if err != nil || got.Added != 2 || len(got.Refused) != 2 || got.Refused[0].Code != "signature" {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if got := texts(weekOf(t, b, id)); !slices.Equal(got, []string{"one"}) {
 		t.Errorf("%q", got)
 	}
-	// The true ones heal it: a forged signature shuts nothing out.
-	if got, err := b.Merge(bounded(t), id, all); err != nil || got.Added != 2 || got.Known != 2 {
+	// A forged signature does not block the changes: with the right signatures they are added.
+	if got, err := b.Merge(testContext(t), id, all); err != nil || got.Added != 2 || got.Known != 2 {
 		t.Errorf("%+v, %v", got, err)
 	}
 
-	// Without what others build on, they wait and are not lost; or are not taken at all.
+	// A bundle without the first change is an error; changes with other missing dependencies
+	// wait.
 	c := openNode(t, replica.Config{Store: mem.New(), Offline: true})
-	if _, err := c.Merge(bounded(t), id, all[1:]); !errors.Is(err, replica.ErrNoFirstChange) {
+	if _, err := c.Merge(testContext(t), id, all[1:]); !errors.Is(err, replica.ErrNoFirstChange) {
 		t.Errorf("without its beginning: %v", err)
 	}
-	if events, err := c.Events(bounded(t)); err != nil || len(events) != 0 {
+	if events, err := c.Events(testContext(t)); err != nil || len(events) != 0 {
 		t.Errorf("it follows %v, %v", events, err)
 	}
-	if got, err := c.Merge(bounded(t), id, slices.Concat(all[:1], all[2:])); err != nil || got.Added != 1 || got.MissingDependencies != 2 {
+	if got, err := c.Merge(testContext(t), id, slices.Concat(all[:1], all[2:])); err != nil || got.Added != 1 || got.MissingDependencies != 2 {
 		t.Errorf("with a gap: %+v, %v", got, err)
 	}
-	if got, err := c.Merge(bounded(t), id, all); err != nil || len(got.Refused) != 0 || len(texts(weekOf(t, c, id))) != 3 {
+	if got, err := c.Merge(testContext(t), id, all); err != nil || len(got.Refused) != 0 || len(texts(weekOf(t, c, id))) != 3 {
 		t.Errorf("and then filled: %+v, %v", got, err)
 	}
 
-	// Another event's changes under this one's name.
-	other := found(t, a, "")
-	if _, err := b.Merge(bounded(t), other, all); !errors.Is(err, replica.ErrNoFirstChange) {
+	// Changes of one event, merged under the ID of another.
+	other := createEvent(t, a, "")
+	if _, err := b.Merge(testContext(t), other, all); !errors.Is(err, replica.ErrNoFirstChange) {
 		t.Errorf("another event's changes: %v", err)
 	}
 }
 
-func TestBundleOfNothing(t *testing.T) {
+func TestBundleWithoutChangesIsAnError(t *testing.T) {
 	n := openNode(t, replica.Config{Store: mem.New(), Offline: true})
 	id := qa.MakeEventID([16]byte{5})
-	if err := n.Bundle(bounded(t), id, &bytes.Buffer{}); !errors.Is(err, replica.ErrUnknownEvent) {
+	if err := n.Bundle(testContext(t), id, &bytes.Buffer{}); !errors.Is(err, replica.ErrUnknownEvent) {
 		t.Error(err)
 	}
-	if err := n.Join(bounded(t), qa.Invitation{Event: id}); err != nil {
+	if err := n.Join(testContext(t), qa.Invitation{Event: id}); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Bundle(bounded(t), id, &bytes.Buffer{}); !errors.Is(err, replica.ErrNothingToBundle) {
+	if err := n.Bundle(testContext(t), id, &bytes.Buffer{}); !errors.Is(err, replica.ErrNothingToBundle) {
 		t.Error(err)
 	}
 }
 
-// TestMergeRefusesEveryHostileChange of the table, with its code, and takes what was
-// valid before it.
+// TestMergeRefusesEveryHostileChange: each hostile change in policytest.Cases is refused with
+// its code, and the valid changes before it are added.
 func TestMergeRefusesEveryHostileChange(t *testing.T) {
 	if testing.Short() {
 		t.Skip("hundreds of events")
@@ -136,13 +139,14 @@ func TestMergeRefusesEveryHostileChange(t *testing.T) {
 		}
 		store := mem.New()
 		n := openNode(t, replica.Config{Store: store, Offline: true})
-		got, err := n.Merge(bounded(t), c.Event, changes)
+		got, err := n.Merge(testContext(t), c.Event, changes)
 		if len(c.Setup) == 0 {
 			if !errors.Is(err, replica.ErrNoFirstChange) && (err != nil || got.Added != 0) {
 				t.Errorf("%s: %+v, %v", c.Name, got, err)
 			}
 		} else if c.Code == policy.CodeDuplicateSeq && err == nil && got.Excluded > 0 {
-			// Two are proof: neither is part of the event, nor what builds on them.
+			// The two changes are an equivocation: neither is part of the event, nor are the
+			// changes that depend on them.
 			if got.Added+got.Excluded != len(changes) || len(entries(t, store, c.Event)) != len(changes) {
 				t.Errorf("%s: %+v", c.Name, got)
 			}

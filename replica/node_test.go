@@ -16,7 +16,7 @@ import (
 	"flyleaf/storage/sqlite"
 )
 
-// stores are the implementations every test of the node's own acts runs on.
+// stores are the store implementations that the tests of local acts use.
 var stores = map[string]func(t *testing.T) storage.Store{
 	"mem": func(*testing.T) storage.Store { return mem.New() },
 	"sqlite": func(t *testing.T) storage.Store {
@@ -75,20 +75,20 @@ func openNode(t *testing.T, cfg replica.Config) *replica.Node {
 	return n
 }
 
-// within ends a test that waits for something that does not come.
-const within = 20 * time.Second
+// testTimeout is how long a test waits before it fails.
+const testTimeout = 20 * time.Second
 
-func bounded(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), within)
+func testContext(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	t.Cleanup(cancel)
 	return ctx
 }
 
 var week = qa.Event{Title: "A week", Authors: "Ann Author, Bob Writer", StartsAtMillis: 1_700_000_000_000, EndsAtMillis: 1_700_400_000_000}
 
-func found(t *testing.T, n *replica.Node, relay string) qa.EventID {
+func createEvent(t *testing.T, n *replica.Node, relay string) qa.EventID {
 	t.Helper()
-	id, inv, err := n.CreateEvent(bounded(t), week, relay)
+	id, inv, err := n.CreateEvent(testContext(t), week, relay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func found(t *testing.T, n *replica.Node, relay string) qa.EventID {
 
 func do(t *testing.T, n *replica.Node, id qa.EventID, act qa.Act) qa.PostID {
 	t.Helper()
-	post, err := n.Do(bounded(t), id, act)
+	post, err := n.Do(testContext(t), id, act)
 	if err != nil {
 		t.Fatalf("%s: %v", act.Kind, err)
 	}
@@ -114,14 +114,14 @@ func ask(t *testing.T, n *replica.Node, id qa.EventID, text string) qa.PostID {
 
 func weekOf(t *testing.T, n *replica.Node, id qa.EventID) qa.Week {
 	t.Helper()
-	w, err := n.Week(bounded(t), id)
+	w, err := n.Week(testContext(t), id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-// texts returns a week as lines, replies indented.
+// texts returns the texts of a week's posts, with replies indented.
 func texts(w qa.Week) []string {
 	var out []string
 	for _, th := range w.Threads {
@@ -135,7 +135,7 @@ func texts(w qa.Week) []string {
 
 func statusOf(t *testing.T, n *replica.Node, id qa.EventID) qa.Status {
 	t.Helper()
-	all, err := n.Status(bounded(t))
+	all, err := n.Status(testContext(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestActsSurviveReopening(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		key := newKey(t)
 		n := openNode(t, replica.Config{Store: store, Key: key})
-		id := found(t, n, "")
+		id := createEvent(t, n, "")
 		q := ask(t, n, id, "First?")
 		r := do(t, n, id, qa.Act{Kind: qa.ActPost, Parent: q, Text: "Yes."})
 		do(t, n, id, qa.Act{Kind: qa.ActReact, Post: q, Emoji: qa.WantEmoji, On: true})
@@ -162,7 +162,7 @@ func TestActsSurviveReopening(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := n.Do(t.Context(), id, qa.Act{Kind: qa.ActPost, Text: "late"}); !errors.Is(err, replica.ErrClosed) {
-			t.Fatalf("a closed node took an act: %v", err)
+			t.Fatalf("a closed node accepted an act: %v", err)
 		}
 
 		n = openNode(t, replica.Config{Store: store, Key: key})
@@ -185,15 +185,15 @@ func TestActsSurviveReopening(t *testing.T) {
 	})
 }
 
-// Every change is signed, by an actor that is new at each start.
-func TestLedgerHoldsSignedChangesOfFreshActors(t *testing.T) {
+// Every change is signed, and each start uses a new actor.
+func TestLedgerHasSignedChangesOfNewActors(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		key := newKey(t)
 		var id qa.EventID
 		for run := range 3 {
 			n := openNode(t, replica.Config{Store: store, Key: key})
 			if run == 0 {
-				id = found(t, n, "")
+				id = createEvent(t, n, "")
 			}
 			ask(t, n, id, "?")
 			if err := n.Close(); err != nil {
@@ -214,9 +214,9 @@ func TestLedgerHoldsSignedChangesOfFreshActors(t *testing.T) {
 	})
 }
 
-// Nothing that a page asks for reads an event whole: who opens a large one does not
+// The calls that pages make do not load the whole document, so opening a large event does not
 // wait for all of its changes.
-func TestPagesLoadNothing(t *testing.T) {
+func TestPagesDoNotLoadDocuments(t *testing.T) {
 	store, key := mem.New(), newKey(t)
 	x := openNode(t, replica.Config{Store: store, Key: key})
 	id, _, err := x.CreateEvent(t.Context(), qa.Event{Title: "A week"}, "")

@@ -20,10 +20,10 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// flooded is the ledger of a device on which an earlier version took a stranger's
-// toggles: 1,000 operations a change on one key, 149 bytes each. The device's person,
+// floodedLedger fills the ledger of a device on which an earlier version accepted a stranger's
+// toggles: changes of 149 bytes, each with 1,000 operations on one key. The device's person,
 // "reader", and others wrote before them and on top of them.
-func flooded(t *testing.T, store storage.Store, changes int) qa.EventID {
+func floodedLedger(t *testing.T, store storage.Store, changes int) qa.EventID {
 	t.Helper()
 	w := policytest.NewWorld(policytest.Options{More: func(d *policytest.Draft) { d.Str("event/title", "Flooded") }})
 	own := map[int]qa.Act{}
@@ -65,26 +65,26 @@ func flooded(t *testing.T, store storage.Store, changes int) qa.EventID {
 	return w.Event
 }
 
-// TestLedgerThatTheRulesRefuseNow: a data directory that an earlier version filled with
-// changes which the rules refuse now. They leave the event, with what builds on them;
-// this person's own words are written anew; the disk says so, and it is done once.
-func TestLedgerThatTheRulesRefuseNow(t *testing.T) {
+// TestChangesThatTheRulesRefuseNowAreExcluded: the ledger has changes that an earlier version
+// accepted and the rules refuse now. They are excluded, with everything that depends on them.
+// Own posts among these are reissued. This is recorded on disk and done once.
+func TestChangesThatTheRulesRefuseNowAreExcluded(t *testing.T) {
 	const toggles = 30
 	onStores(t, func(t *testing.T, store storage.Store) {
-		id := flooded(t, store, toggles)
+		id := floodedLedger(t, store, toggles)
 		n := openNode(t, replica.Config{Store: store, Key: policytest.KeyOf("reader"), Offline: true})
 		ask(t, n, id, "mine")
-		eventually(t, n, "own words written anew", func() bool { return len(refusalsOf(t, n, id)) == 0 })
+		eventually(t, n, "reissuing the own posts", func() bool { return len(refusalsOf(t, n, id)) == 0 })
 		got := texts(weekOf(t, n, id))
 		if want := []string{"before", "  my reply, after", "spam", "mine"}; !slices.Equal(got, want) {
 			t.Fatalf("%q, not %q", got, want)
 		}
 		s := statuses(entries(t, store, id))
-		// The first toggle is refused, the others and two replies hang on it.
+		// The first toggle is refused; the others and two replies depend on it.
 		if s[storage.Refused] != 1 || s[storage.Excluded] != toggles-1+2 || s[storage.InDocument] != 3+2 {
 			t.Fatalf("%v", s)
 		}
-		samePostsAfterRebuild(t, n, id)
+		checkRebuildKeepsWeek(t, n, id)
 		ask(t, n, id, "and again")
 		if now := statuses(entries(t, store, id)); now[storage.Refused] != 1 || now[storage.InDocument] != 3+3 {
 			t.Fatalf("%v", now)
@@ -92,26 +92,27 @@ func TestLedgerThatTheRulesRefuseNow(t *testing.T) {
 	})
 }
 
-// The disk that does not take the note: what is read and written is right all the same.
-func TestLedgerThatTheRulesRefuseAndADiskThatTakesNothing(t *testing.T) {
-	disk := &faulty{Store: mem.New()}
-	id := flooded(t, disk, 3)
+// If the exclusion cannot be saved, the event is still read and written correctly.
+func TestExclusionSurvivesAFailingDisk(t *testing.T) {
+	disk := &failingStore{Store: mem.New()}
+	id := floodedLedger(t, disk, 3)
 	disk.fail.Store(true)
 	n := openNode(t, replica.Config{Store: disk, Key: policytest.KeyOf("reader"), Offline: true})
-	if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: "mine"}); !errors.Is(err, replica.ErrNotSaved) {
+	if _, err := n.Do(testContext(t), id, qa.Act{Kind: qa.ActPost, Text: "mine"}); !errors.Is(err, replica.ErrNotSaved) {
 		t.Fatal(err)
 	}
-	// The event is loaded again while the disk takes nothing.
-	if _, err := n.Log(bounded(t), id); err != nil {
+	// The event is loaded again while the disk still fails.
+	if _, err := n.Log(testContext(t), id); err != nil {
 		t.Fatal(err)
 	}
 	disk.fail.Store(false)
 	ask(t, n, id, "mine")
-	eventually(t, n, "the note", func() bool { return statuses(entries(t, disk, id))[storage.Refused] == 1 })
+	eventually(t, n, "saving the exclusion", func() bool { return statuses(entries(t, disk, id))[storage.Refused] == 1 })
 }
 
-// The files of the attack are refused by their rule, and what is honest in them taken.
-func TestTogglesInABundle(t *testing.T) {
+// The recorded bundles of an attack are refused with their code, except for the valid changes
+// callsUntilFailure them.
+func TestBundleWithTooManyTogglesIsRefused(t *testing.T) {
 	var files []string
 	for _, at := range []string{"../../shared", "../../../shared"} { // beside the repository, or beside its worktrees
 		found, err := filepath.Glob(at + "/faults/attacks/01-toggles/*.bundle")
@@ -121,7 +122,7 @@ func TestTogglesInABundle(t *testing.T) {
 		files = append(files, found...)
 	}
 	if len(files) == 0 {
-		t.Skip("the attack's files are not here; trusttest has changes of the same kind")
+		t.Skip("the attack's files are missing; policytest has changes of the same kind")
 	}
 	for _, file := range files {
 		b, err := os.ReadFile(file)
@@ -133,12 +134,12 @@ func TestTogglesInABundle(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := openNode(t, replica.Config{Store: mem.New(), Offline: true})
-		got, err := n.Merge(bounded(t), event, changes)
+		got, err := n.Merge(testContext(t), event, changes)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got.Added != 2 || len(got.Refused) != len(changes)-2 || got.Refused[0].Code != "repeated" {
-			t.Fatalf("%d taken, %d refused, %+v", got.Added, len(got.Refused), got.Refused[0])
+			t.Fatalf("%d added, %d refused, %+v", got.Added, len(got.Refused), got.Refused[0])
 		}
 		ask(t, n, event, "hello?")
 		if posts := texts(weekOf(t, n, event)); !slices.Contains(posts, "hello?") || strings.Join(posts, "") == "hello?" {
@@ -147,18 +148,18 @@ func TestTogglesInABundle(t *testing.T) {
 	}
 }
 
-// TestNobodyWhoReadsWaitsForTheEngine: while the engine reads the event for a local
-// act, everything that is read is answered, and what arrives is taken. The act is
-// carried out on top of all that.
-func TestNobodyWhoReadsWaitsForTheEngine(t *testing.T) {
+// TestReadersDoNotWaitForTheEngine: while the engine loads the event for a local act, reading
+// calls return, and changes that arrive are added. The act is then carried out on top of
+// them.
+func TestReadersDoNotWaitForTheEngine(t *testing.T) {
 	store := mem.New()
 	first := openNode(t, replica.Config{Store: store, Key: policytest.KeyOf("founder"), Offline: true})
-	id := found(t, first, "")
-	for i := range 80 { // so many that the engine is given what arrives without the lock, too
+	id := createEvent(t, first, "")
+	for i := range 80 { // so many that changes that arrive are applied without the lock too
 		ask(t, first, id, fmt.Sprint(i))
 	}
 	var all bytes.Buffer
-	if err := first.Bundle(bounded(t), id, &all); err != nil {
+	if err := first.Bundle(testContext(t), id, &all); err != nil {
 		t.Fatal(err)
 	}
 	_, changes, err := bundle.Read(all.Bytes())
@@ -166,7 +167,7 @@ func TestNobodyWhoReadsWaitsForTheEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := openNode(t, replica.Config{Store: mem.New(), Offline: true})
-	if _, err := n.Merge(bounded(t), id, changes[:2]); err != nil {
+	if _, err := n.Merge(testContext(t), id, changes[:2]); err != nil {
 		t.Fatal(err)
 	}
 	working, goOn := make(chan struct{}), make(chan struct{})
@@ -179,9 +180,9 @@ func TestNobodyWhoReadsWaitsForTheEngine(t *testing.T) {
 		_, err := n.Do(t.Context(), id, qa.Act{Kind: qa.ActPost, Text: "mine"})
 		done <- err
 	}()
-	for round := range 2 { // loading, and taking in what arrived meanwhile
+	for round := range 2 { // first loading, then applying the changes that arrived meanwhile
 		<-working
-		ctx := bounded(t)
+		ctx := testContext(t)
 		for name, read := range map[string]func() error{
 			"week":        func() error { _, err := n.Week(ctx, id); return err },
 			"status":      func() error { _, err := n.Status(ctx); return err },
@@ -229,26 +230,25 @@ func TestNobodyWhoReadsWaitsForTheEngine(t *testing.T) {
 	n.BeforeEngineWork(nil)
 }
 
-// What leaves the event while the engine reads it is not in what the engine is used
-// for afterwards.
-func TestTheEventIsBuiltAnewWhileTheEngineReads(t *testing.T) {
+// If the event is rebuilt while the engine loads it, the engine is loaded again.
+func TestRebuildWhileTheEngineLoads(t *testing.T) {
 	n := openNode(t, replica.Config{Store: mem.New(), Offline: true})
-	id := found(t, n, "")
+	id := createEvent(t, n, "")
 	ask(t, n, id, "one")
-	if err := n.Rebuild(bounded(t), id); err != nil { // so that the next act loads
+	if err := n.Rebuild(testContext(t), id); err != nil { // makes the next act load the engine
 		t.Fatal(err)
 	}
 	times := 0
 	n.BeforeEngineWork(func() {
 		if times++; times == 1 {
-			if err := n.Rebuild(bounded(t), id); err != nil {
+			if err := n.Rebuild(testContext(t), id); err != nil {
 				t.Error(err)
 			}
 		}
 	})
 	ask(t, n, id, "two")
 	if times != 2 {
-		t.Errorf("the engine read the event %d times", times)
+		t.Errorf("the engine loaded the event %d times", times)
 	}
 	if got := texts(weekOf(t, n, id)); !slices.Equal(got, []string{"one", "two"}) {
 		t.Fatalf("%q", got)

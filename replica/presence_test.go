@@ -19,14 +19,14 @@ import (
 
 func presenceOf(t *testing.T, n *replica.Node, id qa.EventID) []qa.Presence {
 	t.Helper()
-	out, err := n.Presence(bounded(t), id)
+	out, err := n.Presence(testContext(t), id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
 }
 
-// clock is a time that a test moves.
+// clock is a clock that a test sets.
 type clock struct{ millis atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.UnixMilli(c.millis.Load()) }
@@ -35,24 +35,24 @@ func TestOthersSeeWhoIsAnswering(t *testing.T) {
 	host := startRelay(t)
 	var c clock
 	c.millis.Store(time.Now().UnixMilli())
-	a := openNode(t, quick(replica.Config{Store: mem.New(), Now: c.now}))
+	a := openNode(t, fastRetries(replica.Config{Store: mem.New(), Now: c.now}))
 	a.Start(t.Context())
 	b := device(t, mem.New())
-	id := found(t, a, host.url())
+	id := createEvent(t, a, host.url())
 	q := ask(t, a, id, "?")
 	join(t, b, id, host.url())
-	settled(t, a, id, 1)
-	settled(t, b, id, 1)
+	waitSynced(t, a, id, 1)
+	waitSynced(t, b, id, 1)
 	updates, cancel := a.Subscribe(id)
 	defer cancel()
-	if err := b.Announce(bounded(t), id, qa.PresenceAnswering, q); err != nil {
+	if err := b.Announce(testContext(t), id, qa.PresenceAnswering, q); err != nil {
 		t.Fatal(err)
 	}
 	for told := false; !told; {
 		select {
 		case u := <-updates:
 			told = slices.Contains(u.Posts, q) && len(presenceOf(t, a, id)) == 1
-		case <-bounded(t).Done():
+		case <-testContext(t).Done():
 			t.Fatal("not told")
 		}
 	}
@@ -70,22 +70,22 @@ func TestOthersSeeWhoIsAnswering(t *testing.T) {
 	if got := presenceOf(t, a, id); len(got) != 0 {
 		t.Fatalf("still there: %+v", got)
 	}
-	if err := b.Announce(bounded(t), id, "dancing", q); !errors.Is(err, replica.ErrBadPresence) {
+	if err := b.Announce(testContext(t), id, "dancing", q); !errors.Is(err, replica.ErrBadPresence) {
 		t.Fatal(err)
 	}
-	if err := b.Announce(bounded(t), id, qa.PresenceSeen, "nothing"); !errors.Is(err, qa.ErrBadID) {
+	if err := b.Announce(testContext(t), id, qa.PresenceSeen, "nothing"); !errors.Is(err, qa.ErrBadID) {
 		t.Fatal(err)
 	}
-	// Whom an organiser blocked says nothing here.
+	// Presence of a blocked person is not shown.
 	do(t, a, id, qa.Act{Kind: qa.ActBlock, Identity: b.Identity(), Text: "spam"})
-	settled(t, b, id, 1)
-	if err := b.Announce(bounded(t), id, qa.PresenceSeen, q); err != nil {
+	waitSynced(t, b, id, 1)
+	if err := b.Announce(testContext(t), id, qa.PresenceSeen, q); err != nil {
 		t.Fatal(err)
 	}
 	third := device(t, mem.New())
 	join(t, third, id, host.url())
-	settled(t, third, id, 1)
-	if err := third.Announce(bounded(t), id, qa.PresenceSeen, q); err != nil {
+	waitSynced(t, third, id, 1)
+	if err := third.Announce(testContext(t), id, qa.PresenceSeen, q); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, a, "the third's", func() bool { return len(presenceOf(t, a, id)) > 0 })
@@ -96,20 +96,20 @@ func TestOthersSeeWhoIsAnswering(t *testing.T) {
 	}
 }
 
-// It runs out by itself, and pages are told.
-func TestAnsweringRunsOut(t *testing.T) {
+// A signal expires without another call, and subscribers get an update.
+func TestAnsweringExpires(t *testing.T) {
 	host := startRelay(t)
-	a := openNode(t, quick(replica.Config{Store: mem.New(), Answering: 50 * time.Millisecond}))
+	a := openNode(t, fastRetries(replica.Config{Store: mem.New(), Answering: 50 * time.Millisecond}))
 	a.Start(t.Context())
 	b := device(t, mem.New())
-	id := found(t, a, host.url())
+	id := createEvent(t, a, host.url())
 	q := ask(t, a, id, "?")
 	join(t, b, id, host.url())
-	settled(t, a, id, 1)
-	settled(t, b, id, 1)
+	waitSynced(t, a, id, 1)
+	waitSynced(t, b, id, 1)
 	updates, cancel := a.Subscribe(id)
 	defer cancel()
-	if err := b.Announce(bounded(t), id, qa.PresenceAnswering, q); err != nil {
+	if err := b.Announce(testContext(t), id, qa.PresenceAnswering, q); err != nil {
 		t.Fatal(err)
 	}
 	came := false
@@ -123,21 +123,21 @@ func TestAnsweringRunsOut(t *testing.T) {
 				return
 			}
 			came = true
-		case <-bounded(t).Done():
+		case <-testContext(t).Done():
 			t.Fatal("not told that it ran out")
 		}
 	}
 }
 
-// An author's device gives receipts for what has arrived on it.
-func TestAskersLearnThatTheirQuestionReachedAnAuthor(t *testing.T) {
+// An author's device sends receipts for questions that have arrived on it.
+func TestAskerGetsAReceiptFromAnAuthor(t *testing.T) {
 	host := startRelay(t)
 	author, asker := device(t, mem.New()), device(t, mem.New())
-	id := found(t, author, host.url())
+	id := createEvent(t, author, host.url())
 	do(t, author, id, qa.Act{Kind: qa.ActRole, Identity: author.Identity(), Role: qa.RoleAuthor, On: true})
 	join(t, asker, id, host.url())
-	settled(t, asker, id, 0)
-	settled(t, author, id, 0)
+	waitSynced(t, asker, id, 0)
+	waitSynced(t, author, id, 0)
 	q := ask(t, asker, id, "Has it arrived?")
 	eventually(t, asker, "the receipt", func() bool {
 		return slices.ContainsFunc(presenceOf(t, asker, id), func(p qa.Presence) bool {
@@ -146,9 +146,9 @@ func TestAskersLearnThatTheirQuestionReachedAnAuthor(t *testing.T) {
 	})
 }
 
-func TestForgedPresenceShowsNothing(t *testing.T) {
+func TestForgedPresenceIsIgnored(t *testing.T) {
 	a := attack(t)
-	id := a.puppet.event
+	id := a.relay.event
 	post := string(qa.MakePostID(a.key.Identity(), []byte(a.last.Actor), a.last.StartOp))
 	now := time.Now().UnixMilli()
 	type body = map[string]any
@@ -200,27 +200,27 @@ func TestForgedPresenceShowsNothing(t *testing.T) {
 		"no map":              {Type: repo.TypeEphemeral, DocumentID: string(id), Data: []byte{0xf6}, SessionID: "s", Count: 1},
 		"a type out of place": with("at", "now"),
 	} {
-		a.puppet.tell(m)
-		a.puppet.sync(nil, nil) // it is read after it
-		a.puppet.sync(nil, nil)
+		a.relay.send(m)
+		a.relay.sync(nil, nil) // makes sure that the message was read
+		a.relay.sync(nil, nil)
 		if got := presenceOf(t, a.node, id); len(got) != 0 {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
-	a.puppet.tell(message(good(), a.key, id, "s", 5))
+	a.relay.send(message(good(), a.key, id, "s", 5))
 	eventually(t, a.node, "the good one", func() bool { return len(presenceOf(t, a.node, id)) == 1 })
 
-	// Said again by the relay later, it does not count as said now.
+	// If the relay repeats the message later, it does not count as a new one.
 	first := presenceOf(t, a.node, id)[0]
-	a.puppet.tell(message(good(), a.key, id, "s", 5))
-	a.puppet.tell(message(good(), a.key, id, "s", 4))
-	a.puppet.sync(nil, nil)
-	a.puppet.sync(nil, nil)
+	a.relay.send(message(good(), a.key, id, "s", 5))
+	a.relay.send(message(good(), a.key, id, "s", 4))
+	a.relay.sync(nil, nil)
+	a.relay.sync(nil, nil)
 	if got := presenceOf(t, a.node, id); len(got) != 1 || got[0] != first {
 		t.Fatalf("%+v", got)
 	}
 
-	// Any number of identities fill a bounded room.
+	// However many identities send signals, a bounded number is remembered.
 	for range 600 {
 		k := newKey(t)
 		raw, err := hex.DecodeString(string(k.Identity()))
@@ -229,10 +229,10 @@ func TestForgedPresenceShowsNothing(t *testing.T) {
 		}
 		b := good()
 		b["id"], b["kind"] = raw, qa.PresenceSeen
-		a.puppet.tell(message(b, k, id, "s", 1))
+		a.relay.send(message(b, k, id, "s", 1))
 	}
-	a.puppet.sync(nil, nil)
-	a.puppet.sync(nil, nil)
+	a.relay.sync(nil, nil)
+	a.relay.sync(nil, nil)
 	if got := len(presenceOf(t, a.node, id)); got != 512 {
 		t.Fatalf("%d are remembered", got)
 	}

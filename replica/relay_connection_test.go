@@ -20,10 +20,10 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// A socket whose other side is gone without a word is noticed, though nothing is
-// sent on it.
-func TestHalfOpenConnectionIsNoticed(t *testing.T) {
-	leaksNothing(t)
+// A connection whose other side disappeared without closing it is detected, even if nothing is
+// sent.
+func TestHalfOpenConnectionIsDetected(t *testing.T) {
+	checkNoGoroutineLeak(t)
 	quit := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
@@ -37,7 +37,7 @@ func TestHalfOpenConnectionIsNoticed(t *testing.T) {
 	defer server.Close()
 	defer close(quit)
 	dial := relayclient.WebSocket{PingEvery: 10 * time.Millisecond, Silence: 50 * time.Millisecond}
-	conn, err := dial.Dial(bounded(t), "ws"+strings.TrimPrefix(server.URL, "http"))
+	conn, err := dial.Dial(testContext(t), "ws"+strings.TrimPrefix(server.URL, "http"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,19 +52,19 @@ func TestHalfOpenConnectionIsNoticed(t *testing.T) {
 		if why := relayclient.ExplainDial(err); why != "the relay does not answer" {
 			t.Fatalf("%v is explained as %q", err, why)
 		}
-	case <-bounded(t).Done():
+	case <-testContext(t).Done():
 		t.Fatal("not noticed")
 	}
 }
 
-// As long as the other side answers pings, silence is no reason to hang up.
+// A connection without messages is kept while the other side answers pings.
 func TestQuietConnectionIsKept(t *testing.T) {
 	host := startRelay(t)
 	dial := relayclient.WebSocket{PingEvery: 5 * time.Millisecond, Silence: 500 * time.Millisecond}
-	n := openNode(t, quick(replica.Config{Store: mem.New(), Dial: dial}))
-	id := found(t, n, host.url())
+	n := openNode(t, fastRetries(replica.Config{Store: mem.New(), Dial: dial}))
+	id := createEvent(t, n, host.url())
 	n.Start(t.Context())
-	settled(t, n, id, 0)
+	waitSynced(t, n, id, 0)
 	since := statusOf(t, n, id).Relay.SinceMillis
 	quiet, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 	defer cancel()
@@ -80,7 +80,7 @@ func TestQuietConnectionIsKept(t *testing.T) {
 	}
 }
 
-func TestWhyARelayCannotBeReached(t *testing.T) {
+func TestDialErrorsAreExplained(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestWhyARelayCannotBeReached(t *testing.T) {
 		"ws://" + nobody: "the relay is not running",
 		"ws" + strings.TrimPrefix(web.URL, "http"): "the server at this address is not a relay",
 	} {
-		_, err := relayclient.WebSocket{}.Dial(bounded(t), url)
+		_, err := relayclient.WebSocket{}.Dial(testContext(t), url)
 		if err == nil || !strings.Contains(relayclient.ExplainDial(err), want) {
 			t.Errorf("%s: %v is explained as %q", url, err, relayclient.ExplainDial(err))
 		}
@@ -112,56 +112,55 @@ func TestWhyARelayCannotBeReached(t *testing.T) {
 	}
 }
 
-// heldDialer holds the next write of its connections back until it is let go, and fails
-// all later writes of that connection.
-type heldDialer struct {
+// blockingDialer blocks the next write of one of its connections until release is closed, and
+// makes all later writes of that connection fail.
+type blockingDialer struct {
 	relayclient.Dialer
-	hold      atomic.Bool
-	held, let chan struct{}
+	blockNext        atomic.Bool
+	blocked, release chan struct{}
 }
 
-func (d *heldDialer) Dial(ctx context.Context, url string) (relayclient.Conn, error) {
+func (d *blockingDialer) Dial(ctx context.Context, url string) (relayclient.Conn, error) {
 	conn, err := d.Dialer.Dial(ctx, url)
 	if err != nil {
 		return nil, err
 	}
-	return &heldConn{Conn: conn, dialer: d}, nil
+	return &blockingConn{Conn: conn, dialer: d}, nil
 }
 
-type heldConn struct {
+type blockingConn struct {
 	relayclient.Conn
-	dialer *heldDialer
+	dialer *blockingDialer
 	broken bool
 }
 
-func (c *heldConn) Write(frame []byte) error {
+func (c *blockingConn) Write(frame []byte) error {
 	if c.broken {
 		return io.ErrClosedPipe
 	}
-	if c.dialer.hold.CompareAndSwap(true, false) {
+	if c.dialer.blockNext.CompareAndSwap(true, false) {
 		c.broken = true
-		close(c.dialer.held)
-		<-c.dialer.let
+		close(c.dialer.blocked)
+		<-c.dialer.release
 	}
 	return c.Conn.Write(frame)
 }
 
-// TestAskedWhileAConnectionIsLost: a relay is to be asked what it holds, and the
-// connection is lost while a message that nobody keeps is sent before that. The next
-// connection answers the question all the same.
-func TestAskedWhileAConnectionIsLost(t *testing.T) {
+// TestQuestionIsAskedAgainOnTheNextConnection: Sync asks the relay for its heads, and the
+// connection is lost before the question is sent. The next connection answers the question.
+func TestQuestionIsAskedAgainOnTheNextConnection(t *testing.T) {
 	host := startRelay(t)
-	dial := &heldDialer{Dialer: relayclient.WebSocket{}, held: make(chan struct{}), let: make(chan struct{})}
-	n := openNode(t, quick(replica.Config{Store: mem.New(), Dial: dial}))
+	dial := &blockingDialer{Dialer: relayclient.WebSocket{}, blocked: make(chan struct{}), release: make(chan struct{})}
+	n := openNode(t, fastRetries(replica.Config{Store: mem.New(), Dial: dial}))
 	n.Start(t.Context())
-	id := found(t, n, host.url())
-	settled(t, n, id, 0)
+	id := createEvent(t, n, host.url())
+	waitSynced(t, n, id, 0)
 
-	dial.hold.Store(true)
+	dial.blockNext.Store(true)
 	question := ask(t, n, id, "Is anybody there?")
 	select {
-	case <-dial.held:
-	case <-bounded(t).Done():
+	case <-dial.blocked:
+	case <-testContext(t).Done():
 		t.Fatal("nothing was sent")
 	}
 	if err := n.Announce(t.Context(), id, qa.PresenceAnswering, question); err != nil {
@@ -169,9 +168,9 @@ func TestAskedWhileAConnectionIsLost(t *testing.T) {
 	}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := n.Sync(over, id); err == nil { // it has asked by then
+	if err := n.Sync(over, id); err == nil { // Sync has asked when it returns
 		t.Fatal("synced before anything was sent")
 	}
-	close(dial.let)
-	settled(t, n, id, 1)
+	close(dial.release)
+	waitSynced(t, n, id, 1)
 }

@@ -18,7 +18,8 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// sameHeads waits until all devices hold the same of an event, and the relay too.
+// sameHeads waits until all devices and the relay have the same changes of an event, and
+// checks that the devices show the same week.
 func sameHeads(t *testing.T, id qa.EventID, nodes ...*replica.Node) {
 	t.Helper()
 	defer func() {
@@ -29,7 +30,7 @@ func sameHeads(t *testing.T, id qa.EventID, nodes ...*replica.Node) {
 			}
 		}
 	}()
-	eventually(t, nodes[0], "all having the same", func() bool {
+	eventually(t, nodes[0], "all having the same heads", func() bool {
 		first := statusOf(t, nodes[0], id)
 		for _, n := range nodes {
 			s := statusOf(t, n, id)
@@ -46,52 +47,52 @@ func sameHeads(t *testing.T, id qa.EventID, nodes ...*replica.Node) {
 	}
 }
 
-// A machine that was copied while the program ran writes with one actor in two
-// places. What hangs on that leaves everywhere, and everything that anybody wrote
-// comes back by itself.
-func TestAClonedDeviceLosesNobodysWords(t *testing.T) {
+// A device that was copied while the program ran writes with one actor in two places. The
+// changes of this actor become void everywhere, and each copy reissues its own posts
+// automatically. Posts of other people stay as they are.
+func TestClonedDeviceLosesNoPosts(t *testing.T) {
 	host := startRelay(t)
 	boss := device(t, mem.New())
-	id := found(t, boss, host.url())
-	settled(t, boss, id, 0)
+	id := createEvent(t, boss, host.url())
+	waitSynced(t, boss, id, 0)
 	key := newKey(t)
 	clone := func() (*replica.Node, storage.Store) {
 		store := mem.New()
-		// The actor is the first that a node draws.
-		n := openNode(t, quick(replica.Config{Store: store, Key: key, Rand: io.MultiReader(bytes.NewReader(make([]byte, 8)), rand.Reader)}))
+		// A node draws its actor first, so both copies get the same actor.
+		n := openNode(t, fastRetries(replica.Config{Store: store, Key: key, Rand: io.MultiReader(bytes.NewReader(make([]byte, 8)), rand.Reader)}))
 		n.Start(t.Context())
 		join(t, n, id, host.url())
-		settled(t, n, id, 0)
+		waitSynced(t, n, id, 0)
 		return n, store
 	}
 	one, _ := clone()
 	two, twoStore := clone()
 	honest := device(t, mem.New())
 	join(t, honest, id, host.url())
-	settled(t, honest, id, 0)
+	waitSynced(t, honest, id, 0)
 
-	// The second is cut off from the network meanwhile.
+	// Meanwhile the second copy is offline.
 	if err := two.Close(); err != nil {
 		t.Fatal(err)
 	}
 	two = openNode(t, replica.Config{Store: twoStore, Key: key, Offline: true, Rand: io.MultiReader(bytes.NewReader(make([]byte, 8)), rand.Reader)})
 	q := ask(t, one, id, "asked on the first")
-	settled(t, one, id, 1)
-	settled(t, honest, id, 1)
+	waitSynced(t, one, id, 1)
+	waitSynced(t, honest, id, 1)
 	do(t, honest, id, qa.Act{Kind: qa.ActPost, Parent: q, Text: "a reply"})
 	do(t, honest, id, qa.Act{Kind: qa.ActReact, Post: q, Emoji: qa.WantEmoji, On: true})
 	ask(t, honest, id, "a question of my own")
-	settled(t, boss, id, 3)
+	waitSynced(t, boss, id, 3)
 	ask(t, two, id, "asked on the second")
 	if err := two.Close(); err != nil {
 		t.Fatal(err)
 	}
 
-	two = openNode(t, quick(replica.Config{Store: twoStore, Key: key}))
+	two = openNode(t, fastRetries(replica.Config{Store: twoStore, Key: key}))
 	two.Start(t.Context())
 	all := []*replica.Node{boss, one, two, honest}
-	// Both questions are void, since they have one number and even one ID; each copy of the
-	// device asks its own again. What others said stays where they said it.
+	// Both questions are void, because they have the same number, and even the same ID. Each
+	// copy of the device asks its own again. Other people's replies stay where they are.
 	want := []string{"", "  a reply", "a question of my own", "asked on the first", "asked on the second"}
 	for _, n := range all {
 		eventually(t, n, "all words being back", func() bool {
@@ -114,13 +115,13 @@ func TestAClonedDeviceLosesNobodysWords(t *testing.T) {
 		}
 	}
 	for _, n := range all {
-		samePostsAfterRebuild(t, n, id)
+		checkRebuildKeepsWeek(t, n, id)
 		if r := refusalsOf(t, n, id); len(r) != 0 {
 			t.Fatalf("%+v", r)
 		}
 	}
 
-	// A device that comes later, and one that seeds an empty relay with all of it.
+	// A device that joins later, and a relay that is restored, get everything.
 	late := device(t, mem.New())
 	join(t, late, id, host.url())
 	sameHeads(t, id, append(all, late)...)
@@ -144,20 +145,20 @@ func TestAClonedDeviceLosesNobodysWords(t *testing.T) {
 	}
 }
 
-// An invited event: who has no role is shown nothing, who was invited comes in by
-// themselves, also when nobody is there to answer for a while.
-func TestAnInvitedEvent(t *testing.T) {
+// In an invitation-only event a person without a role sees nothing. An invited person gets
+// access automatically.
+func TestInvitationOnlyEvent(t *testing.T) {
 	host := startRelay(t)
 	boss := device(t, mem.New())
 	closed := week
 	closed.Access = "invited"
-	id, _, err := boss.CreateEvent(bounded(t), closed, host.url())
+	id, _, err := boss.CreateEvent(testContext(t), closed, host.url())
 	if err != nil {
 		t.Fatal(err)
 	}
 	inv := invite(t, boss, id, qa.RoleMember, "for Mia")
 	ask(t, boss, id, "Among us?")
-	settled(t, boss, id, 1)
+	waitSynced(t, boss, id, 1)
 
 	outsider := device(t, mem.New())
 	join(t, outsider, id, host.url())
@@ -166,43 +167,43 @@ func TestAnInvitedEvent(t *testing.T) {
 	})
 	mia := newKey(t)
 	store := mem.New()
-	first := openNode(t, quick(replica.Config{Store: store, Key: mia}))
+	first := openNode(t, fastRetries(replica.Config{Store: store, Key: mia}))
 	first.Start(t.Context())
-	joinWith(t, first, inv)
+	joinByLink(t, first, inv)
 	eventually(t, first, "being let in", func() bool { return claimOf(t, first, id) == qa.InviteGranted })
-	settled(t, first, id, 1)
+	waitSynced(t, first, id, 1)
 	ask(t, first, id, "So glad to be here")
-	settled(t, first, id, 2)
-	settled(t, boss, id, 2)
+	waitSynced(t, first, id, 2)
+	waitSynced(t, boss, id, 2)
 
-	// Her other device needs no invitation: it is she.
-	second := openNode(t, quick(replica.Config{Store: mem.New(), Key: mia}))
+	// Her other device has the same key, so it needs no invitation.
+	second := openNode(t, fastRetries(replica.Config{Store: mem.New(), Key: mia}))
 	second.Start(t.Context())
 	join(t, second, id, host.url())
-	settled(t, second, id, 2)
-	// Reconnecting, she comes in as herself: the invitation is used up.
+	waitSynced(t, second, id, 2)
+	// When she reconnects, her own key proves her access: the invitation is used up.
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	first = openNode(t, quick(replica.Config{Store: store, Key: mia}))
+	first = openNode(t, fastRetries(replica.Config{Store: store, Key: mia}))
 	first.Start(t.Context())
 	ask(t, first, id, "Back again")
-	settled(t, first, id, 3)
+	waitSynced(t, first, id, 3)
 	sameHeads(t, id, boss, first, second)
 	if s := statusOf(t, outsider, id); s.Changes != 0 || !strings.Contains(s.Relay.Why, "invited") {
 		t.Fatalf("%+v", s)
 	}
 
-	// Shut out, she knows that the relay has what it took: it said nothing else.
+	// After her role was removed, her delivered changes do not become pending again.
 	if err := second.Close(); err != nil {
 		t.Fatal(err)
 	}
 	do(t, boss, id, qa.Act{Kind: qa.ActRole, Identity: mia.Identity(), Role: qa.RoleMember, On: false})
-	settled(t, boss, id, 3)
+	waitSynced(t, boss, id, 3)
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	first = openNode(t, quick(replica.Config{Store: store, Key: mia}))
+	first = openNode(t, fastRetries(replica.Config{Store: store, Key: mia}))
 	first.Start(t.Context())
 	eventually(t, first, "being shut out", func() bool {
 		return strings.Contains(statusOf(t, first, id).Relay.Why, "invited")
@@ -212,16 +213,17 @@ func TestAnInvitedEvent(t *testing.T) {
 	}
 }
 
-// A blocked person's words are put off by the relay and shown as such; they arrive
-// when the block is lifted, or when somebody who is not blocked has built on them.
-func TestWhatTheRelayPutsOff(t *testing.T) {
+// The relay defers the posts of a blocked person, and the person's device shows this. The
+// posts are accepted when the block is lifted, or when a change of somebody who is not blocked
+// depends on them.
+func TestRelayDefersPostsOfABlockedPerson(t *testing.T) {
 	host := startRelay(t)
 	boss, b, c := device(t, mem.New()), device(t, mem.New()), device(t, mem.New())
-	id := found(t, boss, host.url())
+	id := createEvent(t, boss, host.url())
 	ask(t, boss, id, "?")
 	for _, n := range []*replica.Node{b, c} {
 		join(t, n, id, host.url())
-		settled(t, n, id, 1)
+		waitSynced(t, n, id, 1)
 	}
 	block := func(reason string) {
 		t.Helper()
@@ -244,20 +246,20 @@ func TestWhatTheRelayPutsOff(t *testing.T) {
 		t.Fatalf("%q", got)
 	}
 
-	// Carried to somebody else on a stick, and built upon there.
+	// The post reaches somebody else as a file, and that person writes on top of it.
 	block("again")
 	sameHeads(t, id, boss, b, c)
 	ask(t, b, id, "carried by hand")
 	eventually(t, b, "being put off", func() bool { return len(refusalsOf(t, b, id)) == 1 })
 	var file bytes.Buffer
-	if err := b.Bundle(bounded(t), id, &file); err != nil {
+	if err := b.Bundle(testContext(t), id, &file); err != nil {
 		t.Fatal(err)
 	}
 	of, changes, err := bundle.Read(file.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Merge(bounded(t), of, changes); err != nil {
+	if _, err := c.Merge(testContext(t), of, changes); err != nil {
 		t.Fatal(err)
 	}
 	ask(t, c, id, "on top of it")
@@ -272,20 +274,20 @@ func TestWhatTheRelayPutsOff(t *testing.T) {
 	}
 }
 
-// Who is blocked keeps their words, with the reason; who is not goes on, also in the
-// same event and with what they wrote before; and when the block is lifted the words
-// arrive by themselves, on the connection that is there.
-func TestWordsOfTheBlockedWaitForTheirDay(t *testing.T) {
+// A blocked person's posts stay on their device, with the reason. Other people can go on, also
+// under the person's earlier posts. When the block is lifted, the posts are sent automatically
+// over the existing connection.
+func TestPostsOfABlockedPersonArriveAfterUnblocking(t *testing.T) {
 	host := startRelay(t)
 	boss, eve, bob := device(t, mem.New()), device(t, mem.New()), device(t, mem.New())
-	id := found(t, boss, host.url())
+	id := createEvent(t, boss, host.url())
 	ask(t, boss, id, "First")
 	join(t, eve, id, host.url())
 	join(t, bob, id, host.url())
-	settled(t, eve, id, 1)
-	settled(t, bob, id, 1)
+	waitSynced(t, eve, id, 1)
+	waitSynced(t, bob, id, 1)
 	q := ask(t, eve, id, "By Eve, before")
-	settled(t, boss, id, 2)
+	waitSynced(t, boss, id, 2)
 	do(t, boss, id, qa.Act{Kind: qa.ActBlock, Identity: eve.Identity(), Text: "spam"})
 	sameHeads(t, id, boss, eve, bob)
 
@@ -293,7 +295,7 @@ func TestWordsOfTheBlockedWaitForTheirDay(t *testing.T) {
 		ask(t, eve, id, "By Eve, "+string(rune('a'+i)))
 	}
 	eventually(t, eve, "being told", func() bool {
-		all, err := eve.Refusals(bounded(t), id)
+		all, err := eve.Refusals(testContext(t), id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -308,17 +310,17 @@ func TestWordsOfTheBlockedWaitForTheirDay(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	do(t, bob, id, qa.Act{Kind: qa.ActPost, Parent: q, Text: "Bob answers what was there before"})
-	settled(t, boss, id, 3)
+	waitSynced(t, boss, id, 3)
 	eventually(t, eve, "the answer", func() bool {
-		_, err := eve.Post(bounded(t), id, q)
+		_, err := eve.Post(testContext(t), id, q)
 		return err == nil && statusOf(t, eve, id).Posts == 6
 	})
 
 	do(t, boss, id, qa.Act{Kind: qa.ActBlock, Identity: eve.Identity()})
-	settled(t, boss, id, 6)
-	settled(t, eve, id, 6)
+	waitSynced(t, boss, id, 6)
+	waitSynced(t, eve, id, 6)
 	sameHeads(t, id, boss, eve, bob)
-	if all, err := eve.Refusals(bounded(t), id); err != nil || len(all) != 0 {
+	if all, err := eve.Refusals(testContext(t), id); err != nil || len(all) != 0 {
 		t.Fatalf("still told of %+v, %v", all, err)
 	}
 }

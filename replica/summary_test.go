@@ -8,8 +8,7 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// What lists show of an event is kept in memory, and is that of the disk all the same
-// after everything that writes.
+// The cached summaries that lists show are up to date after every kind of write.
 func TestLibraryFollowsEveryWrite(t *testing.T) {
 	host := startRelay(t)
 	a := openNode(t, onMonday(replica.Config{Store: mem.New()}))
@@ -57,26 +56,26 @@ func TestLibraryFollowsEveryWrite(t *testing.T) {
 	}
 	numbers(a, week, qa.QuestionCounts{Questions: 1})
 
-	// What arrives, and what the relay says that it holds, shows as well.
+	// Changes that arrive, and deliveries to the relay, update the summary too.
 	a.Start(t.Context())
-	settled(t, a, week, 1)
+	waitSynced(t, a, week, 1)
 	b := openNode(t, onMonday(replica.Config{Store: mem.New()}))
 	b.Start(t.Context())
 	join(t, b, week, host.url())
 	if s := shelved(b, week); s.Arrived() && s.Event.Title == "" {
 		t.Errorf("%+v", s)
 	}
-	settled(t, b, week, 1)
+	waitSynced(t, b, week, 1)
 	numbers(b, week, qa.QuestionCounts{Questions: 1})
 	ask(t, b, week, "And later?")
-	settled(t, a, week, 2)
+	waitSynced(t, a, week, 2)
 	numbers(a, week, qa.QuestionCounts{Questions: 2, Open: 1})
 	if _, err := a.Numbers(t.Context(), qa.MakeEventID([16]byte{9})); err == nil {
 		t.Error("an event that is not followed has numbers")
 	}
 }
 
-// Clubs lists what followed clubs list, from the moment that it is written.
+// Clubs returns the weeks that followed clubs list, as soon as they are written.
 func TestClubs(t *testing.T) {
 	a := openNode(t, onMonday(replica.Config{Store: mem.New()}))
 	club := newClub(t, a, "")

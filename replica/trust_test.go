@@ -10,18 +10,18 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// What the event's rules do not allow is an error to the person, and changes
-// nothing, on disk or in memory.
-func TestOwnActsAreHeldAgainstTheRules(t *testing.T) {
+// An own act that the event's rules do not allow is an error, and changes nothing on disk or
+// callsUntilFailure memory.
+func TestOwnActsAreChecked(t *testing.T) {
 	host := startRelay(t)
 	a, store := device(t, mem.New()), mem.New()
 	b := device(t, store)
-	id := found(t, a, host.url())
+	id := createEvent(t, a, host.url())
 	q := ask(t, a, id, "?")
 	join(t, b, id, host.url())
-	settled(t, b, id, 1)
+	waitSynced(t, b, id, 1)
 	mine := ask(t, b, id, "mine")
-	settled(t, b, id, 2)
+	waitSynced(t, b, id, 2)
 	before := entries(t, store, id)
 	for name, act := range map[string]qa.Act{
 		"hiding":            {Kind: qa.ActMark, Post: q, Mark: "hidden", Text: "I dislike it"},
@@ -31,7 +31,7 @@ func TestOwnActsAreHeldAgainstTheRules(t *testing.T) {
 		"a block":           {Kind: qa.ActBlock, Identity: a.Identity(), Text: "no"},
 		"an author's voice": {Kind: qa.ActPost, Parent: q, Text: "I wrote it", AsAuthor: true},
 	} {
-		if _, err := b.Do(bounded(t), id, act); !errors.Is(err, replica.ErrNotAllowed) {
+		if _, err := b.Do(testContext(t), id, act); !errors.Is(err, replica.ErrNotAllowed) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if got := entries(t, store, id); len(got) != len(before) {

@@ -9,23 +9,23 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// Two devices of one person are one person: one vote, posts that either can edit,
-// and nothing that one of them said is lost because the other spoke at the same time.
+// Two devices of one person count as one person: they have one vote, and either can edit the
+// person's posts. Concurrent acts on both devices are all kept.
 func TestTwoDevicesOfOnePerson(t *testing.T) {
 	host := startRelay(t)
 	boss := device(t, mem.New())
-	id := found(t, boss, host.url())
+	id := createEvent(t, boss, host.url())
 	q := ask(t, boss, id, "?")
 	key := newKey(t)
 	open := func() *replica.Node {
-		n := openNode(t, quick(replica.Config{Store: mem.New(), Key: key}))
+		n := openNode(t, fastRetries(replica.Config{Store: mem.New(), Key: key}))
 		n.Start(t.Context())
 		join(t, n, id, host.url())
-		settled(t, n, id, 1)
+		waitSynced(t, n, id, 1)
 		return n
 	}
 	one, two := open(), open()
-	apart := func(act func()) {
+	whileOffline := func(act func()) {
 		t.Helper()
 		host.stop()
 		for _, n := range []*replica.Node{one, two} {
@@ -53,10 +53,10 @@ func TestTwoDevicesOfOnePerson(t *testing.T) {
 			if !slices.Equal(got, want) {
 				t.Fatalf("%s: %q, want %q", what, got, want)
 			}
-			samePostsAfterRebuild(t, n, id)
+			checkRebuildKeepsWeek(t, n, id)
 		}
 	}
-	apart(func() {
+	whileOffline(func() {
 		react(one, qa.WantEmoji, true)
 		react(one, "a", true)
 		react(two, qa.WantEmoji, true)
@@ -64,12 +64,12 @@ func TestTwoDevicesOfOnePerson(t *testing.T) {
 		do(t, one, id, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Ann"}})
 		do(t, two, id, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{About: "reads"}})
 	})
-	check("said by both", "a", "b", qa.WantEmoji)
+	check("after concurrent reactions", "a", "b", qa.WantEmoji)
 	w := weekOf(t, boss, id)
 	if p := w.People[key.Identity()]; w.Threads[0].Wants != 1 || p.Name != "Ann" || p.About != "reads" {
 		t.Fatalf("%d wants, %+v", w.Threads[0].Wants, p)
 	}
-	// Whichever of the two maps the document shows, each can be switched off and on.
+	// Each reaction can be switched off and on, whichever of the two maps the document shows.
 	for _, n := range []*replica.Node{one, two} {
 		for _, emoji := range []string{"a", "b"} {
 			react(n, emoji, false)
@@ -82,8 +82,9 @@ func TestTwoDevicesOfOnePerson(t *testing.T) {
 		sameHeads(t, id, boss, one, two)
 		check("switched on again", "a", "b", qa.WantEmoji)
 	}
-	// One device switches off what the other's map has on, and back.
-	apart(func() { react(one, qa.WantEmoji, false); react(two, "c", true) })
+	// One device switches off a reaction that is on in the other's map, and the other switches
+	// it on again.
+	whileOffline(func() { react(one, qa.WantEmoji, false); react(two, "c", true) })
 	check("switched off on one", "a", "b", "c")
 	react(two, qa.WantEmoji, true)
 	sameHeads(t, id, boss, one, two)
@@ -93,7 +94,7 @@ func TestTwoDevicesOfOnePerson(t *testing.T) {
 	sameHeads(t, id, boss, one, two)
 	do(t, two, id, qa.Act{Kind: qa.ActEdit, Post: mine, Text: "edited on the second"})
 	sameHeads(t, id, boss, one, two)
-	if p, err := one.Post(bounded(t), id, mine); err != nil || p.Text() != "edited on the second" || len(p.Versions()) != 1 {
+	if p, err := one.Post(testContext(t), id, mine); err != nil || p.Text() != "edited on the second" || len(p.Versions()) != 1 {
 		t.Fatalf("%+v, %v", p, err)
 	}
 }

@@ -22,19 +22,19 @@ import (
 
 var errDisk = errors.New("the disk says no")
 
-// faulty is a store whose Append fails while told to.
-type faulty struct {
+// failingStore is a store whose Append fails on request.
+type failingStore struct {
 	storage.Store
-	fail  atomic.Bool
-	after atomic.Bool // fail after the commit, as a lost answer would
+	fail            atomic.Bool
+	failAfterCommit atomic.Bool // report an error although the commit succeeded
 }
 
-func (f *faulty) Append(ctx context.Context, batches ...storage.Batch) error {
+func (f *failingStore) Append(ctx context.Context, batches ...storage.Batch) error {
 	if f.fail.Load() {
 		return errDisk
 	}
 	err := f.Store.Append(ctx, batches...)
-	if err == nil && f.after.Load() {
+	if err == nil && f.failAfterCommit.Load() {
 		return errDisk
 	}
 	return err
@@ -49,27 +49,27 @@ func entries(t *testing.T, s storage.Store, id qa.EventID) []storage.Entry {
 	return out
 }
 
-func TestFailedWriteLeavesNothingAndTheNextOneWorks(t *testing.T) {
+func TestFailedWriteLeavesNothingAndTheNextSucceeds(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
-		disk := &faulty{Store: store}
+		disk := &failingStore{Store: store}
 		n := openNode(t, replica.Config{Store: disk})
-		id := found(t, n, "")
+		id := createEvent(t, n, "")
 		ask(t, n, id, "before")
 		updates, cancel := n.Subscribe(id)
 		defer cancel()
 
 		disk.fail.Store(true)
 		for range 3 {
-			if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: "lost"}); !errors.Is(err, errDisk) || !errors.Is(err, replica.ErrNotSaved) {
+			if _, err := n.Do(testContext(t), id, qa.Act{Kind: qa.ActPost, Text: "lost"}); !errors.Is(err, errDisk) || !errors.Is(err, replica.ErrNotSaved) {
 				t.Fatalf("a failed write gave %v", err)
 			}
 		}
-		if _, _, err := n.CreateEvent(bounded(t), week, ""); !errors.Is(err, replica.ErrNotSaved) {
-			t.Fatalf("a failed founding gave %v", err)
+		if _, _, err := n.CreateEvent(testContext(t), week, ""); !errors.Is(err, replica.ErrNotSaved) {
+			t.Fatalf("creating an event on a failing disk gave %v", err)
 		}
 		select {
 		case u := <-updates:
-			t.Fatalf("told of what was not saved: %+v", u)
+			t.Fatalf("an update about an act that was not saved: %+v", u)
 		default:
 		}
 		disk.fail.Store(false)
@@ -78,7 +78,7 @@ func TestFailedWriteLeavesNothingAndTheNextOneWorks(t *testing.T) {
 		if got := texts(weekOf(t, n, id)); !slices.Equal(got, []string{"before", "after"}) {
 			t.Fatalf("%q", got)
 		}
-		if events, err := n.Events(bounded(t)); err != nil || len(events) != 1 {
+		if events, err := n.Events(testContext(t)); err != nil || len(events) != 1 {
 			t.Fatalf("%d events, %v", len(events), err)
 		}
 		type use struct {
@@ -99,21 +99,21 @@ func TestFailedWriteLeavesNothingAndTheNextOneWorks(t *testing.T) {
 		}
 		select {
 		case <-updates:
-		case <-bounded(t).Done():
-			t.Fatal("not told of what was saved")
+		case <-testContext(t).Done():
+			t.Fatal("no update about the saved act")
 		}
 	})
 }
 
-// A commit that went through but whose answer was lost is not reported as
-// failed: the words would be written twice.
-func TestWriteWhoseAnswerWasLostIsKeptOnce(t *testing.T) {
-	disk := &faulty{Store: mem.New()}
+// A write that reports an error after its commit is not reported as failed: otherwise the
+// person would write the post twice.
+func TestWriteThatFailsAfterItsCommitIsKeptOnce(t *testing.T) {
+	disk := &failingStore{Store: mem.New()}
 	n := openNode(t, replica.Config{Store: disk})
-	id := found(t, n, "")
-	disk.after.Store(true)
+	id := createEvent(t, n, "")
+	disk.failAfterCommit.Store(true)
 	ask(t, n, id, "once")
-	disk.after.Store(false)
+	disk.failAfterCommit.Store(false)
 	ask(t, n, id, "twice")
 	if got := texts(weekOf(t, n, id)); !slices.Equal(got, []string{"once", "twice"}) {
 		t.Fatalf("%q", got)
@@ -123,38 +123,38 @@ func TestWriteWhoseAnswerWasLostIsKeptOnce(t *testing.T) {
 func TestRefusedActsChangeNothing(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		n := openNode(t, replica.Config{Store: store})
-		id := found(t, n, "")
+		id := createEvent(t, n, "")
 		q := ask(t, n, id, "?")
 		var field *qa.FieldError
-		if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Text: strings.Repeat("x", schema.MaxText+1)}); !errors.As(err, &field) {
+		if _, err := n.Do(testContext(t), id, qa.Act{Kind: qa.ActPost, Text: strings.Repeat("x", schema.MaxText+1)}); !errors.As(err, &field) {
 			t.Fatalf("a text too long: %v", err)
 		}
-		if _, err := n.Do(bounded(t), id, qa.Act{Kind: qa.ActPost, Parent: "nobody", Text: "x"}); err == nil {
-			t.Fatal("a reply to nothing was taken")
+		if _, err := n.Do(testContext(t), id, qa.Act{Kind: qa.ActPost, Parent: "nobody", Text: "x"}); err == nil {
+			t.Fatal("a reply to a missing post was accepted")
 		}
-		// Nothing new: no error and no change.
+		// An act that changes nothing is not an error.
 		do(t, n, id, qa.Act{Kind: qa.ActReact, Post: q, Emoji: "want", On: true})
 		do(t, n, id, qa.Act{Kind: qa.ActReact, Post: q, Emoji: "want", On: true})
 		if got := len(entries(t, store, id)); got != 3 {
 			t.Fatalf("%d entries", got)
 		}
-		if _, err := n.Do(bounded(t), qa.MakeEventID([16]byte{9}), qa.Act{Kind: qa.ActPost, Text: "x"}); !errors.Is(err, replica.ErrUnknownEvent) {
+		if _, err := n.Do(testContext(t), qa.MakeEventID([16]byte{9}), qa.Act{Kind: qa.ActPost, Text: "x"}); !errors.Is(err, replica.ErrUnknownEvent) {
 			t.Fatalf("an unknown event: %v", err)
 		}
-		if _, err := n.Post(bounded(t), id, "nobody"); !errors.Is(err, replica.ErrUnknownPost) {
+		if _, err := n.Post(testContext(t), id, "nobody"); !errors.Is(err, replica.ErrUnknownPost) {
 			t.Fatalf("an unknown post: %v", err)
 		}
 		other := qa.MakeEventID([16]byte{1})
-		if err := n.Join(bounded(t), qa.Invitation{Event: other}); err != nil {
+		if err := n.Join(testContext(t), qa.Invitation{Event: other}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := n.Do(bounded(t), other, qa.Act{Kind: qa.ActPost, Text: "x"}); !errors.Is(err, replica.ErrNotFetched) {
+		if _, err := n.Do(testContext(t), other, qa.Act{Kind: qa.ActPost, Text: "x"}); !errors.Is(err, replica.ErrNotFetched) {
 			t.Fatalf("an event that was not fetched: %v", err)
 		}
 	})
 }
 
-func imported(posts int) qa.Imported {
+func importedWeek(posts int) qa.Imported {
 	w := qa.Imported{Format: "page", Source: "page:a-week", Event: week}
 	for i := range posts {
 		p := qa.ImportedPost{Parent: -1, Name: fmt.Sprint("Reader ", i), Text: fmt.Sprint("text ", i), Source: fmt.Sprint("a-week#", i), Line: i + 1}
@@ -172,14 +172,14 @@ func imported(posts int) qa.Imported {
 func TestImportingAgainAddsNothing(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		n := openNode(t, replica.Config{Store: store})
-		r, err := n.Import(bounded(t), "", imported(9), "")
+		r, err := n.Import(testContext(t), "", importedWeek(9), "")
 		if err != nil || r.Questions != 3 || r.Replies != 6 || r.Unchanged != 0 {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		first := weekOf(t, n, r.Event)
 		changes := len(entries(t, store, r.Event))
 		for _, into := range []qa.EventID{"", r.Event} {
-			again, err := n.Import(bounded(t), into, imported(9), "")
+			again, err := n.Import(testContext(t), into, importedWeek(9), "")
 			if err != nil || !reflect.DeepEqual(again, replica.ImportResult{Event: r.Event, Unchanged: 9}) {
 				t.Fatalf("into %q: %+v, %v", into, again, err)
 			}
@@ -190,8 +190,8 @@ func TestImportingAgainAddsNothing(t *testing.T) {
 		if !reflect.DeepEqual(first, weekOf(t, n, r.Event)) {
 			t.Fatal("the week changed")
 		}
-		// A longer version of the file adds what is new, in its place.
-		more, err := n.Import(bounded(t), "", imported(12), "")
+		// A longer version of the file adds the new posts, in their places.
+		more, err := n.Import(testContext(t), "", importedWeek(12), "")
 		if err != nil || more.Event != r.Event || more.Questions != 1 || more.Replies != 2 || more.Unchanged != 9 {
 			t.Fatalf("%+v, %v", more, err)
 		}
@@ -213,40 +213,40 @@ func TestImportingAgainAddsNothing(t *testing.T) {
 			t.Fatalf("what came with a message is %v", q.X)
 		}
 		if !w.Threads[0].Replies[0].ByAuthor || w.Threads[0].Replies[1].ByAuthor {
-			t.Fatal("who is an author was lost")
+			t.Fatal("the mark of the author's replies was lost")
 		}
 	})
 }
 
-func TestImportIsWholeOrNotAtAll(t *testing.T) {
+func TestImportIsAllOrNothing(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
-		disk := &faulty{Store: store}
+		disk := &failingStore{Store: store}
 		n := openNode(t, replica.Config{Store: disk})
-		bad := imported(6)
+		bad := importedWeek(6)
 		bad.Posts[5].Text = strings.Repeat("x", schema.MaxText+1)
-		if _, err := n.Import(bounded(t), "", bad, ""); err == nil || !strings.Contains(err.Error(), "line 6") {
+		if _, err := n.Import(testContext(t), "", bad, ""); err == nil || !strings.Contains(err.Error(), "line 6") {
 			t.Fatalf("a text too long: %v", err)
 		}
-		bad = imported(6)
+		bad = importedWeek(6)
 		bad.Posts[1].Parent = 4
-		if _, err := n.Import(bounded(t), "", bad, ""); !errors.Is(err, replica.ErrBadImport) {
+		if _, err := n.Import(testContext(t), "", bad, ""); !errors.Is(err, replica.ErrBadImport) {
 			t.Fatalf("a reply before its question: %v", err)
 		}
 		disk.fail.Store(true)
-		if _, err := n.Import(bounded(t), "", imported(6), ""); !errors.Is(err, replica.ErrNotSaved) {
+		if _, err := n.Import(testContext(t), "", importedWeek(6), ""); !errors.Is(err, replica.ErrNotSaved) {
 			t.Fatalf("a failing disk: %v", err)
 		}
 		disk.fail.Store(false)
 		if documents, err := store.Documents(t.Context()); err != nil || len(documents) != 0 {
 			t.Fatalf("%d documents, %v", len(documents), err)
 		}
-		// Into an event: the posts before the bad one must not stay in memory.
-		id := found(t, n, "")
+		// Import into an existing event: the posts before the bad one must not stay in memory.
+		id := createEvent(t, n, "")
 		ask(t, n, id, "mine")
-		bad = imported(6)
+		bad = importedWeek(6)
 		bad.Posts[5].Text = strings.Repeat("x", schema.MaxText+1)
-		if _, err := n.Import(bounded(t), id, bad, ""); err == nil {
-			t.Fatal("taken")
+		if _, err := n.Import(testContext(t), id, bad, ""); err == nil {
+			t.Fatal("the bad import was accepted")
 		}
 		ask(t, n, id, "and more")
 		if got := texts(weekOf(t, n, id)); !slices.Equal(got, []string{"mine", "and more"}) {
@@ -258,7 +258,7 @@ func TestImportIsWholeOrNotAtAll(t *testing.T) {
 func TestRebuiltViewsAreTheSame(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		n := openNode(t, replica.Config{Store: store})
-		r, err := n.Import(bounded(t), "", imported(12), "")
+		r, err := n.Import(testContext(t), "", importedWeek(12), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -279,7 +279,7 @@ func TestRebuiltViewsAreTheSame(t *testing.T) {
 		if err := store.ReplaceViews(t.Context(), id, storage.ViewUpdate{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := n.Rebuild(bounded(t), id); err != nil {
+		if err := n.Rebuild(testContext(t), id); err != nil {
 			t.Fatal(err)
 		}
 		if after := weekOf(t, n, id); !reflect.DeepEqual(before, after) {
@@ -292,17 +292,17 @@ func TestRebuiltViewsAreTheSame(t *testing.T) {
 	})
 }
 
-// The document is let go after every act here, and loaded again for the next:
-// from a snapshot once there are enough changes.
-func TestDocumentComesAndGoes(t *testing.T) {
+// The document is unloaded after every act here and loaded again for the next act, from a
+// snapshot once there are enough changes.
+func TestDocumentIsUnloadedAndLoadedAgain(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		key := newKey(t)
 		n := openNode(t, replica.Config{Store: store, Key: key})
-		r, err := n.Import(bounded(t), "", imported(240), "")
+		r, err := n.Import(testContext(t), "", importedWeek(240), "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := n.Close(); err != nil { // keeps a snapshot
+		if err := n.Close(); err != nil { // saves a snapshot
 			t.Fatal(err)
 		}
 		snapshot, err := store.Snapshot(t.Context(), r.Event)
@@ -316,7 +316,7 @@ func TestDocumentComesAndGoes(t *testing.T) {
 		if err := n.Close(); err != nil {
 			t.Fatal(err)
 		}
-		// A snapshot that cannot be used costs time, not data.
+		// An unusable snapshot costs time, but no data.
 		if err := store.SaveSnapshot(t.Context(), r.Event, storage.Snapshot{Position: snapshot.Position, Bytes: nil}); err != nil {
 			t.Fatal(err)
 		}
@@ -330,8 +330,8 @@ func TestDocumentComesAndGoes(t *testing.T) {
 
 func TestSlowSubscriberGetsEverythingInFewUpdates(t *testing.T) {
 	n := openNode(t, replica.Config{Store: mem.New()})
-	id := found(t, n, "")
-	other := found(t, n, "")
+	id := createEvent(t, n, "")
+	other := createEvent(t, n, "")
 	one, cancelOne := n.Subscribe(id)
 	all, cancelAll := n.Subscribe("")
 	want := map[qa.PostID]bool{}
@@ -350,8 +350,8 @@ func TestSlowSubscriberGetsEverythingInFewUpdates(t *testing.T) {
 			for _, p := range u.Posts {
 				got[p] = true
 			}
-		case <-bounded(t).Done():
-			t.Fatalf("%d of %d posts told of", len(got), len(want))
+		case <-testContext(t).Done():
+			t.Fatalf("updates named %d of %d posts", len(got), len(want))
 		}
 	}
 	if reads > 3 || !reflect.DeepEqual(got, want) {
@@ -361,12 +361,12 @@ func TestSlowSubscriberGetsEverythingInFewUpdates(t *testing.T) {
 		select {
 		case u := <-all:
 			seen[u.Event] = true
-		case <-bounded(t).Done():
-			t.Fatal("not told of both events")
+		case <-testContext(t).Done():
+			t.Fatal("no updates about both events")
 		}
 	}
 	cancelOne()
-	cancelOne() // twice is once
+	cancelOne() // a second call does nothing
 	if _, open := <-one; open {
 		t.Fatal("an update after the end")
 	}
@@ -384,34 +384,34 @@ func TestSlowSubscriberGetsEverythingInFewUpdates(t *testing.T) {
 	}
 }
 
-func TestDeliveryNamesThePostsOnlyHere(t *testing.T) {
+func TestDeliveryListsUndeliveredPosts(t *testing.T) {
 	onStores(t, func(t *testing.T, store storage.Store) {
 		n := openNode(t, replica.Config{Store: store})
-		id := found(t, n, "")
+		id := createEvent(t, n, "")
 		a, b := ask(t, n, id, "a"), ask(t, n, id, "b")
 		if err := store.SetDelivered(t.Context(), id, true); err != nil {
 			t.Fatal(err)
 		}
 		do(t, n, id, qa.Act{Kind: qa.ActEdit, Post: b, Text: "b!"})
 		c := ask(t, n, id, "c")
-		got, err := n.Delivery(bounded(t), id)
+		got, err := n.Delivery(testContext(t), id)
 		if want := map[qa.PostID]bool{b: true, c: true}; err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("%v, %v; a is %s", got, err, a)
 		}
 		d := ask(t, n, id, "d")
-		if got, err = n.Delivery(bounded(t), id); err != nil || !got[d] || len(got) != 3 {
+		if got, err = n.Delivery(testContext(t), id); err != nil || !got[d] || len(got) != 3 {
 			t.Fatalf("%v, %v", got, err)
 		}
 	})
 }
 
-// leaksNothing fails the test if goroutines are left when all else is closed. It
-// is to be called first.
-func leaksNothing(t *testing.T) {
+// checkNoGoroutineLeak fails the test if goroutines are left after everything was closed. Call
+// it first, so that its clean-up runs last.
+func checkNoGoroutineLeak(t *testing.T) {
 	t.Helper()
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
-		deadline := time.Now().Add(within)
+		deadline := time.Now().Add(testTimeout)
 		for runtime.NumGoroutine() > before {
 			if time.Now().After(deadline) {
 				buf := make([]byte, 1<<20)

@@ -42,7 +42,8 @@ func (h *host) Attached() map[qa.EventID]string {
 
 var monday = time.Date(2026, 11, 9, 10, 0, 0, 0, time.UTC)
 
-// oldWeeks returns a scheduler, and so many weeks of a club that are over and followed.
+// oldWeeks returns a scheduler, and the given number of a club's weeks that are over and
+// followed.
 func oldWeeks(t *testing.T, weeks int) (*host, *Scheduler, []qa.EventID) {
 	t.Helper()
 	h := &host{now: monday, followed: map[qa.EventID]bool{}, attached: map[qa.EventID]string{}, unfinished: map[qa.EventID]bool{}}
@@ -66,7 +67,7 @@ func oldWeeks(t *testing.T, weeks int) (*host, *Scheduler, []qa.EventID) {
 	return h, NewScheduler(h, clubs), ids
 }
 
-// step is what Run does when something has changed.
+// step does what Run does after a status change.
 func (s *Scheduler) step(ctx context.Context) {
 	s.detachDone(ctx)
 	s.attachWaiting(ctx)
@@ -102,8 +103,8 @@ func TestWeeksThatAreOverTakeTurns(t *testing.T) {
 	}
 }
 
-// A week that never gets done does not keep others waiting for ever.
-func TestAWeekThatIsNotDoneMakesRoom(t *testing.T) {
+// A week that is never finished does not make others wait forever.
+func TestUnfinishedWeekIsDetachedAfterItsTurn(t *testing.T) {
 	h, s, ids := oldWeeks(t, MaxAttached+1)
 	for _, id := range ids {
 		h.unfinished[id] = true
@@ -112,7 +113,7 @@ func TestAWeekThatIsNotDoneMakesRoom(t *testing.T) {
 	s.step(t.Context())
 	last := ids[MaxAttached]
 	if _, attached := h.attached[last]; attached {
-		t.Fatal("more are attached than there is room for")
+		t.Fatal("more than MaxAttached weeks are attached")
 	}
 	h.now = h.now.Add(maxTurn + time.Second)
 	s.step(t.Context())
@@ -121,7 +122,7 @@ func TestAWeekThatIsNotDoneMakesRoom(t *testing.T) {
 	}
 }
 
-func TestAVisitedWeekIsKeptInSync(t *testing.T) {
+func TestVisitedWeekIsAttachedAtOnce(t *testing.T) {
 	h, s, ids := oldWeeks(t, 1)
 	s.Visited(ids[0])
 	s.Attach(ids[0])
@@ -132,6 +133,6 @@ func TestAVisitedWeekIsKeptInSync(t *testing.T) {
 	h.now = h.now.Add(visitDuration)
 	s.step(t.Context())
 	if _, attached := h.attached[ids[0]]; attached {
-		t.Error("it is still attached though nobody looks at it")
+		t.Error("the week is still attached after its visit has ended")
 	}
 }

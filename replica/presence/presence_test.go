@@ -28,8 +28,8 @@ func post(i byte) qa.PostID {
 	return qa.MakePostID(qa.IdentityOfActor(actor), actor, uint64(i)+1)
 }
 
-// say has a board hear a signal of a key.
-func say(t *testing.T, b *Board, key keys.Key, kind string, of qa.PostID, count uint64, sent, heard time.Time) bool {
+// receive gives a board a signal signed with a key. It reports whether the signal is new.
+func receive(t *testing.T, b *Board, key keys.Key, kind string, of qa.PostID, count uint64, sent, heard time.Time) bool {
 	t.Helper()
 	m, err := Encode(Signal{Kind: kind, By: key.Identity(), Post: of}, key, event, "session", count, sent)
 	if err != nil {
@@ -39,16 +39,16 @@ func say(t *testing.T, b *Board, key keys.Key, kind string, of qa.PostID, count 
 	return isNew
 }
 
-func TestASignalIsShownWhileItIsTrue(t *testing.T) {
+func TestSignalIsShownUntilItExpires(t *testing.T) {
 	var b Board
 	key := newKey(t)
-	if !say(t, &b, key, qa.PresenceAnswering, post(1), 1, start, start) {
+	if !receive(t, &b, key, qa.PresenceAnswering, post(1), 1, start, start) {
 		t.Error("the first signal is not new")
 	}
-	if say(t, &b, key, qa.PresenceAnswering, post(1), 1, start, start) {
+	if receive(t, &b, key, qa.PresenceAnswering, post(1), 1, start, start) {
 		t.Error("the same message again is new")
 	}
-	if !say(t, &b, key, qa.PresenceSeen, post(1), 2, start, start) {
+	if !receive(t, &b, key, qa.PresenceSeen, post(1), 2, start, start) {
 		t.Error("another kind of signal is not new")
 	}
 	if got := b.List(start.Add(29*time.Second), 30*time.Second); len(got) != 2 {
@@ -63,7 +63,7 @@ func TestOldAndForeignSignalsAreNotShown(t *testing.T) {
 	var b Board
 	key := newKey(t)
 	for _, sent := range []time.Time{start.Add(-maxSkew - time.Millisecond), start.Add(maxSkew + time.Millisecond)} {
-		if say(t, &b, key, qa.PresenceSeen, post(1), 1, sent, start) {
+		if receive(t, &b, key, qa.PresenceSeen, post(1), 1, sent, start) {
 			t.Errorf("sent at %s, heard at %s", sent, start)
 		}
 	}
@@ -72,7 +72,7 @@ func TestOldAndForeignSignalsAreNotShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, isNew := b.Receive(event, m, start); isNew {
-		t.Error("somebody speaks for somebody else")
+		t.Error("a signal signed by another person is shown")
 	}
 	m, err = Encode(Signal{Kind: qa.PresenceSeen, By: key.Identity(), Post: post(1)}, key, event, "session", 1, start)
 	if err != nil {
@@ -83,28 +83,28 @@ func TestOldAndForeignSignalsAreNotShown(t *testing.T) {
 	}
 }
 
-func TestExpireTellsOnce(t *testing.T) {
+func TestExpireReportsEachPostOnce(t *testing.T) {
 	var b Board
 	now := start
-	say(t, &b, newKey(t), qa.PresenceAnswering, post(1), 1, now, now)
-	var told []qa.PostID
+	receive(t, &b, newKey(t), qa.PresenceAnswering, post(1), 1, now, now)
+	var reported []qa.PostID
 	expire := func() {
-		b.Expire(func() time.Time { return now }, time.Hour, func(posts []qa.PostID) { told = append(told, posts...) })
+		b.Expire(func() time.Time { return now }, time.Hour, func(posts []qa.PostID) { reported = append(reported, posts...) })
 	}
 	expire()
-	if len(told) > 0 {
-		t.Fatalf("told too early: %v", told)
+	if len(reported) > 0 {
+		t.Fatalf("reported too early: %v", reported)
 	}
 	now = now.Add(time.Hour)
 	expire()
 	expire()
-	if len(told) != 1 || told[0] != post(1) {
-		t.Errorf("told %v", told)
+	if len(reported) != 1 || reported[0] != post(1) {
+		t.Errorf("reported %v", reported)
 	}
 	b.Stop()
 }
 
-func TestReceiptsAreGivenOnce(t *testing.T) {
+func TestReceiptsAreSentOnce(t *testing.T) {
 	var b Board
 	var posts []qa.PostID
 	for i := range byte(MaxReceipts + 5) {

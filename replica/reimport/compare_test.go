@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Of two long texts a report shows where they differ, not the beginning that they share.
-func TestWhereTwoTextsDiffer(t *testing.T) {
+// A report shows where two long texts differ, and not the beginning that they share.
+func TestReportShowsWhereTextsDiffer(t *testing.T) {
 	same := strings.Repeat("words and ", 100)
 	for _, c := range []struct{ a, b, was, is string }{
 		{"Why?", "Why not?", "Why?", "Why not?"},
@@ -19,7 +19,7 @@ func TestWhereTwoTextsDiffer(t *testing.T) {
 			t.Errorf("%q and %q, want %q and %q", was, is, c.was, c.is)
 		}
 	}
-	for n := range 9 { // never half a character
+	for n := range 9 { // characters are never cut
 		wide := strings.Repeat("x", n) + strings.Repeat("台", 100)
 		if was, is := trimSharedPrefix(wide+"帳", wide+"静"); !utf8.ValidString(was) || !utf8.ValidString(is) || !strings.HasSuffix(was, "帳") {
 			t.Errorf("%q and %q", was, is)

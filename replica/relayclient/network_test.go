@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-func TestWhatCountsAsTheNetworkComingBack(t *testing.T) {
+func TestNetworkChangeIsDetected(t *testing.T) {
 	now := time.UnixMilli(1_700_000_000_000)
-	here := "127.0.0.1/8"
-	w := networkWatch{addresses: func() string { return here }}
+	current := "127.0.0.1/8"
+	w := networkWatch{addresses: func() string { return current }}
 	step := func(d time.Duration, want bool, what string) {
 		t.Helper()
 		now = now.Add(d)
@@ -16,13 +16,13 @@ func TestWhatCountsAsTheNetworkComingBack(t *testing.T) {
 			t.Errorf("%s: %v", what, got)
 		}
 	}
-	step(0, false, "the first look")
-	step(checkEvery, false, "nothing new")
-	here += " 192.0.2.7/24"
-	step(checkEvery, true, "an address more")
-	step(checkEvery, false, "the same again")
+	step(0, false, "the first check")
+	step(checkEvery, false, "no change")
+	current += " 192.0.2.7/24"
+	step(checkEvery, true, "a new address")
+	step(checkEvery, false, "the same addresses")
 	step(time.Hour, true, "after sleep")
-	step(checkEvery, false, "and then nothing")
-	here = "127.0.0.1/8"
-	step(checkEvery, true, "an address less")
+	step(checkEvery, false, "no change after sleep")
+	current = "127.0.0.1/8"
+	step(checkEvery, true, "an address removed")
 }
